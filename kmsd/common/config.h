@@ -1,0 +1,89 @@
+/*
+ * config.h - kms.ini(5) in memory. Read by kmsd as root from the file, by the
+ * children from the text that kmsd hands them, and by kmsctl config check.
+ *
+ * config_schema.c is the one table of sections, keys, types, ranges, defaults and
+ * one-line meanings; the parser, `kmsctl config check` and the man page's table come from it.
+ */
+#ifndef KMS_CONFIG_H
+#define KMS_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CONFIG_LISTEN_MAX 8
+#define CONFIG_PUBLISHERS 16
+#define CONFIG_MAX (256 * 1024)     /* octets of ini text */
+
+struct config_publisher {
+	char name[65];
+	char key[57];                   /* minisign public key line, "RW" + 54: shape checked here, parsed by activate */
+};
+
+struct config {
+	/* [kms] */
+	char state_directory[256];      /* /var/lib/kms */
+	char runtime_directory[200];    /* /run/kms: control.sock, kmsd.pid */
+	char activate_user[33];         /* _kms */
+	char front_user[33];            /* _kmsnet */
+	char control_group[33];         /* empty: root and the daemon's own uid only */
+	char libexec_directory[256];    /* where kmsd-front and kmsd-activate are; default from configure */
+	/* [listen] */
+	char address[CONFIG_LISTEN_MAX][64];  /* default "0.0.0.0" and "::" */
+	unsigned address_count;
+	uint16_t port;                  /* 1688; 0: the system's choice, printed in the log and in runtime_directory/port */
+	unsigned fronts;                /* 1..32, default 2 */
+	/* [limits] */
+	unsigned connections;           /* for each front, default 20000 */
+	unsigned idle_timeout;          /* seconds, default 300: connection without a frame */
+	unsigned first_timeout;         /* seconds, default 10: a new connection that says nothing */
+	unsigned frame_timeout;         /* seconds, default 10: a frame begun must be whole */
+	unsigned connections_per_source;/* default 0, no limit */
+	unsigned credits;               /* frames a front may have unanswered, default 1024 */
+	/* [ledger] */
+	uint64_t segment_size;          /* octets, K M G suffixes; default 64M */
+	unsigned overlay_records;       /* default 150000 */
+	uint64_t map_size;              /* default 1G */
+	unsigned checkpoint_interval;   /* seconds, default 60 */
+	unsigned batch;                 /* most entries in a batch, default 1024 */
+	unsigned session_cache;         /* session keys kept, default 20000 */
+	/* [sandbox] */
+	bool sandbox_required;          /* default yes: refuse to start without */
+	char allow_missing[128];        /* layers that may be missing: "landlock seccomp uid chroot netns" */
+	/* [log] */
+	int log_level;                  /* syslog(3) level, default info */
+	bool log_syslog;                /* target = syslog | stderr, default stderr (journald reads it) */
+	/* [publisher NAME] */
+	struct config_publisher publishers[CONFIG_PUBLISHERS];
+	unsigned publisher_count;
+};
+
+struct config_error {
+	int line;                       /* 0: the file as a whole */
+	char text[256];                 /* names the key, says what it may be, and the nearest valid name for a typo */
+};
+
+void config_defaults(struct config *c);
+/*
+ * Parse text over the defaults. Returns the number of errors (0: valid); the first max go to errors.
+ * An unknown section or key, a value out of range and a key given twice are errors.
+ */
+unsigned config_parse(struct config *c, const char *text, size_t len,
+    struct config_error *errors, unsigned max);
+/* Whole file: KMS_OK with text malloc'd, KMS_E_IO, KMS_E_TOO_LARGE, KMS_E_NOT_FOUND. */
+int config_read_file(const char *path, char **text, size_t *len);
+
+/* The schema, for the man page, completion and kmsctl. Ends with section NULL. */
+struct config_key {
+	const char *section;            /* "publisher NAME" for named sections */
+	const char *key;
+	const char *type;               /* "seconds", "octets", "text", "yes/no", ... */
+	const char *range;
+	const char *def;
+	bool restart;                   /* a change needs a restart */
+	const char *meaning;
+};
+const struct config_key *config_schema(void);
+
+#endif

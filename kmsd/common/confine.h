@@ -1,0 +1,59 @@
+/*
+ * confine.h - the layers of the sandbox, and applying them. Each process's
+ * own list (system calls, paths, limits) is in its folder's confine.c.
+ */
+#ifndef KMS_CONFINE_H
+#define KMS_CONFINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum confine_layer {
+	CONFINE_NO_NEW_PRIVS = 1 << 0,
+	CONFINE_UID = 1 << 1,           /* own user, no groups */
+	CONFINE_CHROOT = 1 << 2,        /* empty root */
+	CONFINE_NETNS = 1 << 3,         /* network namespace without interfaces */
+	CONFINE_LANDLOCK = 1 << 4,      /* file system (and TCP where the kernel can) */
+	CONFINE_SECCOMP = 1 << 5,
+	CONFINE_RLIMITS = 1 << 6,
+	CONFINE_NO_CORE = 1 << 7,       /* not dumpable, RLIMIT_CORE 0 */
+};
+#define CONFINE_LAYERS 8
+const char *confine_layer_name(unsigned bit);   /* "no-new-privs", "uid", "chroot", "netns", "landlock", "seccomp", "rlimits", "no-core" */
+/* "uid landlock seccomp" into out. */
+void confine_names(char *out, size_t size, uint32_t layers);
+/* Layers from a blank-separated list; false on an unknown name. */
+bool confine_parse(uint32_t *layers, const char *names);
+
+/* Each applies one layer: KMS_OK or KMS_E_SANDBOX (errno says more). */
+int confine_no_core(void);
+int confine_no_new_privs(void);
+int confine_user(const char *user);             /* by name; looked up before chroot: see confine_user_ids */
+int confine_user_ids(unsigned uid, unsigned gid);
+int confine_chroot(const char *dir);
+int confine_network_namespace(void);
+/* Nothing in the file system but what is beneath dirfd (-1: nothing at all), no TCP bind and no connect. */
+int confine_landlock(int dirfd);
+
+struct confine_rlimits {
+	uint64_t files;                 /* RLIMIT_NOFILE; RLIMIT_NPROC, RLIMIT_CORE are always 0 or as low as can be */
+	uint64_t memlock;               /* octets, 0: leave */
+	uint64_t file_size;             /* octets, 0: leave; UINT64_MAX: none may be written */
+};
+int confine_rlimits(const struct confine_rlimits *l);
+
+/*
+ * seccomp allow-list through libseccomp. names ends with NULL; "name" allows the call. Calls in deny_errno (NULL-ended)
+ * get EPERM/EACCES quietly; every other call kills the process (SIGSYS, logged by the supervisor with the
+ * process's name). socket(2) is allowed for AF_UNIX only when listed as "socket@unix".
+ */
+int confine_seccomp(const char *const *allow, const char *const *deny_errno);
+
+/*
+ * Which of wanted may be missing: as a plain user UID, CHROOT and NETNS always may; others only when the
+ * ini file's [sandbox] says so. True when layers in force are enough; else why names the missing ones and what to write in the ini file.
+ */
+bool confine_enough(uint32_t wanted, uint32_t in_force, bool required, uint32_t allow_missing, char why[256]);
+
+#endif

@@ -1,0 +1,70 @@
+/*
+ * control.h - kmsctl to kmsd-activate, over a Unix stream socket that the
+ * supervisor binds (runtime directory, control.sock). Authorised by SO_PEERCRED: uid 0, the uid
+ * of the activation process, the uid that started kmsd, or a member of the control group.
+ *
+ * Request:  u32 length of what follows, u16 verb, then arguments.
+ * Reply:    u32 length of what follows, u32 status, then rows.
+ * Arguments and rows are fields: u8 type, u8 name length, u32 value length, name,
+ * value. Type: 's' text, 'u' u64 (8 octets), 'b' octets, 'r' a new row begins (its value names the
+ * row's kind, name length 0). On failure the rows hold one row "error" with a field "message".
+ * One request a connection. At most CONTROL_MAX octets each way.
+ */
+#ifndef KMS_IPC_CONTROL_H
+#define KMS_IPC_CONTROL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CONTROL_MAX (1024 * 1024)
+
+enum control_verb {
+	CONTROL_STATUS = 1,         /* rows: service, sandbox (one each process), ledger, publisher, pool, product, front */
+	CONTROL_CHECKPOINT = 2,     /* overlay into LMDB, so that a reader sees all */
+	CONTROL_KEY_INSTALL = 3,    /* b file, b signature */
+	CONTROL_KEY_SHOW = 4,       /* rows: key */
+	CONTROL_KEY_REQUEST = 5,    /* s key (UUID; optional when there is one): row request: s text, s installation-id */
+	CONTROL_KEY_CONFIRM = 6,    /* b file, b signature */
+	CONTROL_POLICY_INSTALL = 7, /* b file, b signature */
+	CONTROL_POLICY_SHOW = 8,    /* rows: pack, product, group, pool */
+	CONTROL_CLIENT_SHOW = 9,    /* s cmid: row client (from the overlay: newest) */
+	CONTROL_CLIENT_REVOKE = 10, /* s cmid */
+	CONTROL_CLIENT_FORGET = 11, /* s cmid */
+};
+
+/* Building: fields append to a growing buffer; the first error sticks. */
+struct control_buf {
+	uint8_t *data;              /* malloc'd; control_buf_free */
+	size_t len, cap;
+	bool bad;                   /* memory or CONTROL_MAX */
+};
+void control_buf_free(struct control_buf *b);
+void control_row(struct control_buf *b, const char *kind);
+void control_text(struct control_buf *b, const char *name, const char *value);
+void control_textf(struct control_buf *b, const char *name, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void control_number(struct control_buf *b, const char *name, uint64_t value);
+void control_octets(struct control_buf *b, const char *name, const void *value, size_t len);
+
+/* Reading: a cursor over fields. */
+struct control_field {
+	char type;
+	const char *name;           /* borrowed, not terminated */
+	uint8_t name_len;
+	const uint8_t *value;       /* borrowed */
+	uint32_t value_len;
+	uint64_t number;            /* for 'u' */
+};
+struct control_reader { const uint8_t *at, *end; bool bad; };
+void control_reader_init(struct control_reader *r, const void *data, size_t len);
+bool control_next(struct control_reader *r, struct control_field *f);   /* false: end, or r->bad */
+bool control_field_is(const struct control_field *f, char type, const char *name);
+
+/*
+ * kmsctl's side: connect, send, wait at most timeout_ms. *reply is malloc'd, the fields only;
+ * *status the host's. KMS_OK, KMS_E_NOT_RUNNING, KMS_E_DENIED, KMS_E_TIMEOUT, KMS_E_IO, KMS_E_FORMAT.
+ */
+int control_call(const char *path, uint16_t verb, const struct control_buf *args,
+    int timeout_ms, uint32_t *status, uint8_t **reply, size_t *reply_len);
+
+#endif

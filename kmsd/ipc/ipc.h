@@ -1,0 +1,99 @@
+/*
+ * ipc.h - every verb between kmsd's processes, its direction and its number.
+ *
+ * Two channels. FRONT: SOCK_STREAM socketpair between one front and activate;
+ * frames are coalesced, so that a batch costs one system call each way.
+ * PARENT: SOCK_SEQPACKET socketpair between kmsd and each child, carrying
+ * descriptors (SCM_RIGHTS).
+ *
+ * FRONT frame: header of 40 octets, big-endian, then the body.
+ *    0  4  length of the body
+ *    4  1  verb
+ *    5  1  flags (IPC_CLOSE)
+ *    6  2  port of the client
+ *    8  8  token: the front's name for the connection, echoed in the reply
+ *   16 16  address of the client (IPv4 as ::ffff:a.b.c.d), zero in replies
+ *   32  8  zero
+ *
+ * Credits: activate tells a front at start how many frames it may have
+ * unanswered. Every HELLO and REQUEST is answered by exactly one REPLY, which
+ * gives the credit back. A front that sends without credit, a verb that is
+ * not its to send, a length past the limit or non-zero reserved octets is a
+ * compromised process: activate logs it and closes that channel; kmsd starts another front.
+ */
+#ifndef KMS_IPC_H
+#define KMS_IPC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libkms/frame.h"
+
+#define IPC_VERSION 1
+#define IPC_HEADER 40
+#define IPC_MAX_BODY (FRAME_HEADER + FRAME_MAX_REPLY)
+#define IPC_MAX_TO_ACTIVATE (FRAME_HEADER + FRAME_MAX_REQUEST)
+#define IPC_CLOSE 0x01              /* send this, then close the client's connection */
+
+enum ipc_verb {
+	/* front -> activate */
+	IPC_FRONT_READY = 1,        /* body: u32 IPC_VERSION, u32 confinement layers in force (confine.h) */
+	IPC_HELLO = 2,              /* body: the client's whole HELLO frame */
+	IPC_REQUEST = 3,            /* body: the client's whole REQUEST frame */
+	IPC_FRONT_STATS = 4,        /* body: ipc_front_stats; no reply, no credit */
+	/* activate -> front */
+	IPC_WELCOME = 16,           /* body: u32 IPC_VERSION, u32 credits */
+	IPC_REPLY = 17,             /* body: whole frame for the client */
+	IPC_STATS_ASK = 18,         /* front answers with IPC_FRONT_STATS */
+};
+
+struct ipc_frame {
+	uint32_t length;
+	uint8_t verb;
+	uint8_t flags;
+	uint16_t port;
+	uint64_t token;
+	uint8_t address[16];
+};
+void ipc_encode(uint8_t out[IPC_HEADER], const struct ipc_frame *f);
+/* KMS_OK or KMS_E_FORMAT (reserved octets or unknown flags); limits and verbs are the caller's to check. */
+int ipc_decode(struct ipc_frame *f, const uint8_t in[IPC_HEADER]);
+
+struct ipc_front_stats {
+	uint64_t accepted, closed, open;    /* connections */
+	uint64_t requests, replies;
+	uint64_t refused_frames;            /* malformed, oversized ... */
+	uint64_t timeouts;
+	uint64_t refused_connections;       /* limits */
+};
+#define IPC_FRONT_STATS_SIZE 64
+void ipc_front_stats_encode(uint8_t out[IPC_FRONT_STATS_SIZE], const struct ipc_front_stats *s);
+int ipc_front_stats_decode(struct ipc_front_stats *s, const uint8_t *in, size_t len);
+
+/* PARENT datagrams: u8 verb, u8 index, u16 zero, u32 value; at most one descriptor. */
+enum ipc_parent_verb {
+	/* kmsd -> child */
+	IPC_CONFIG = 1,             /* fd: sealed memfd with the ini text */
+	IPC_LISTEN = 2,             /* fd: listening TCP socket (front) */
+	IPC_STATE_DIR = 3,          /* fd: state directory, O_DIRECTORY (activate) */
+	IPC_CONTROL = 4,            /* fd: listening control socket (activate) */
+	IPC_CHANNEL = 5,            /* fd: FRONT channel; index: which front */
+	IPC_START = 6,              /* all is there: confine and serve */
+	IPC_RELOAD = 7,             /* fd: new ini text */
+	IPC_STOP = 8,               /* answer what is in flight, then exit 0 */
+	/* child -> kmsd */
+	IPC_CHILD_READY = 16,       /* value: confinement layers in force */
+	IPC_CHILD_FAILED = 17,      /* value: status; kmsd logs and decides */
+};
+#define IPC_PARENT_FD 3             /* every child finds its PARENT channel here */
+
+struct ipc_parent {
+	uint8_t verb;
+	uint8_t index;
+	uint32_t value;
+	int fd;                         /* -1: none; the receiver owns it */
+};
+int ipc_parent_send(int sock, const struct ipc_parent *m);   /* does not close m->fd. KMS_E_IO */
+int ipc_parent_recv(int sock, struct ipc_parent *m);         /* KMS_E_IO (errno EAGAIN too), KMS_E_PEER (closed or malformed) */
+
+#endif
