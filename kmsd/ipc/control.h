@@ -8,7 +8,33 @@
  * Arguments and rows are fields: u8 type, u8 name length, u32 value length, name,
  * value. Type: 's' text, 'u' u64 (8 octets), 'b' octets, 'r' a new row begins (its value names the
  * row's kind, name length 0). On failure the rows hold one row "error" with a field "message".
- * One request a connection. At most CONTROL_MAX octets each way.
+ * One request a connection; the host closes after its reply. At most CONTROL_MAX octets each way.
+ *
+ * Names of the fields. s text, u number (times: seconds since 1970, intervals: minutes, sizes: octets, booleans 0/1);
+ * UUIDs are s in the usual form, other identifiers (CMID, host id, publisher id, hashes) s in lower-case hexadecimal.
+ * kmsctl shows what it is given: a field may be left out, and one that it does not know is shown under its name.
+ *
+ *   service    s version, u pid, u started, s host-name, s host-id, u port, u fronts
+ *   sandbox    s process, s layers, s missing, u required     (names as confine_names gives them)
+ *   ledger     u clients, u last-batch, u index-batch, u overlay, u segments, u journal-octets, u index-octets,
+ *              u map-octets, u checkpoints, u schema, s last-hash
+ *   publisher  s name, s id, u installed, u confirmed, s key, s customer, s group, u not-before, u not-after, u capacity
+ *   pool       s publisher, u number, s name, u counted, u capacity, u window-days
+ *   product    s publisher, s id, s name, s group, s pool, u counted, u required, u covered     (status)
+ *   front      u number, u open, u accepted, u closed, u requests, u replies, u refused-frames, u timeouts,
+ *              u refused-connections
+ *   key        s id, s publisher, s customer, s group, u issued, u not-before, u not-after, u capacity, u hosts,
+ *              u confirmations, u confirmed, u confirmation, u serial, s host-id
+ *   request    s key, s text, s installation-id
+ *   pack       s publisher, s id, s title, s version, u issued
+ *   product    s publisher, s id, s name, s group, s pool, u threshold, u activation-interval, u renewal-interval,
+ *              u validity, u grace, s vm, s clones                                                (policy show)
+ *   group      s publisher, s name, s covers (blank-separated names)
+ *   contact    s publisher, s country, s text
+ *   client     s cmid, s product, s product-name, s publisher, u pool, s name, s address, s state, u status, u first-seen,
+ *              u last-seen, u expires, u sequence, u batch, u leaf, u entries, u clones, u counted, u revoked, u vm
+ *   error      s message
+ * state of a client: activated, expired, below-threshold, released, revoked, refused, not-seen.
  */
 #ifndef KMS_IPC_CONTROL_H
 #define KMS_IPC_CONTROL_H
@@ -60,9 +86,18 @@ void control_reader_init(struct control_reader *r, const void *data, size_t len)
 bool control_next(struct control_reader *r, struct control_field *f);   /* false: end, or r->bad */
 bool control_field_is(const struct control_field *f, char type, const char *name);
 
+/* The host's side. Is a whole request in data? 1: verb and args are set; 0: not yet; -1: malformed (too long, octets after it). */
+#define CONTROL_REQUEST_HEADER 6
+#define CONTROL_REPLY_HEADER 8
+int control_request_parse(const void *data, size_t len, uint16_t *verb, struct control_reader *args);
+/* What goes before len octets of rows; false when they are too many for one reply. */
+bool control_reply_header(uint8_t out[CONTROL_REPLY_HEADER], uint32_t status, size_t len);
+
 /*
  * kmsctl's side: connect, send, wait at most timeout_ms. *reply is malloc'd, the fields only;
- * *status the host's. KMS_OK, KMS_E_NOT_RUNNING, KMS_E_DENIED, KMS_E_TIMEOUT, KMS_E_IO, KMS_E_FORMAT.
+ * *status the host's. KMS_OK, KMS_E_NOT_RUNNING, KMS_E_DENIED, KMS_E_TIMEOUT, KMS_E_IO (errno says more), KMS_E_PEER
+ * (closed without a reply), KMS_E_TRUNCATED, KMS_E_TRAILING, KMS_E_TOO_LARGE, KMS_E_FORMAT, KMS_E_ARGUMENT (path too long),
+ * KMS_E_NO_MEMORY. The fields are the caller's to read and check.
  */
 int control_call(const char *path, uint16_t verb, const struct control_buf *args,
     int timeout_ms, uint32_t *status, uint8_t **reply, size_t *reply_len);

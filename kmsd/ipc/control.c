@@ -1,0 +1,408 @@
+/*
+ * control.c - the control protocol's codec, for both ends, and kmsctl's one
+ * exchange with kmsd-activate. Neither end trusts the other's lengths.
+ */
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "kmsd/ipc/control.h"
+#include "libkms/kms_error.h"
+#include "libkms/wire.h"
+
+#define FIELD_HEADER 6 /* type, name length, value length */
+/* So that the larger of the two headers and the fields fit in one message. */
+#define FIELDS_MAX (CONTROL_MAX - CONTROL_REPLY_HEADER)
+
+void
+control_buf_free(struct control_buf *b)
+{
+	free(b->data);
+	memset(b, 0, sizeof *b);
+}
+
+/* Room for more octets, or false and bad for good. */
+static bool
+grow(struct control_buf *b, size_t more)
+{
+	size_t cap = b->cap ? b->cap : 512;
+	uint8_t *data;
+
+	if (b->bad)
+		return false;
+	if (more > FIELDS_MAX || b->len > FIELDS_MAX - more) {
+		b->bad = true;
+		return false;
+	}
+	while (cap < b->len + more)
+		cap *= 2;
+	if (cap == b->cap)
+		return true;
+	data = realloc(b->data, cap);
+	if (data == NULL) {
+		b->bad = true;
+		return false;
+	}
+	b->data = data;
+	b->cap = cap;
+	return true;
+}
+
+static void
+put_field(struct control_buf *b, char type, const char *name, const void *value, size_t len)
+{
+	size_t name_len = strlen(name);
+	struct wire_writer w;
+
+	if (name_len > UINT8_MAX || len > FIELDS_MAX) {
+		b->bad = true;
+		return;
+	}
+	if (!grow(b, FIELD_HEADER + name_len + len))
+		return;
+	wire_writer_init(&w, b->data + b->len, b->cap - b->len);
+	wire_put_u8(&w, (uint8_t)type);
+	wire_put_u8(&w, (uint8_t)name_len);
+	wire_put_u32(&w, (uint32_t)len);
+	wire_put(&w, name, name_len);
+	if (len > 0)
+		wire_put(&w, value, len);
+	b->len += wire_written(&w);
+}
+
+void
+control_row(struct control_buf *b, const char *kind)
+{
+	put_field(b, 'r', "", kind, strlen(kind));
+}
+
+void
+control_text(struct control_buf *b, const char *name, const char *value)
+{
+	put_field(b, 's', name, value, strlen(value));
+}
+
+void
+control_textf(struct control_buf *b, const char *name, const char *fmt, ...)
+{
+	char *text = NULL;
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	if (n < 0) {
+		b->bad = true;
+		return;
+	}
+	put_field(b, 's', name, text, (size_t)n);
+	free(text);
+}
+
+void
+control_number(struct control_buf *b, const char *name, uint64_t value)
+{
+	uint8_t octets[8];
+	struct wire_writer w;
+
+	wire_writer_init(&w, octets, sizeof octets);
+	wire_put_u64(&w, value);
+	put_field(b, 'u', name, octets, sizeof octets);
+}
+
+void
+control_octets(struct control_buf *b, const char *name, const void *value, size_t len)
+{
+	put_field(b, 'b', name, value, len);
+}
+
+void
+control_reader_init(struct control_reader *r, const void *data, size_t len)
+{
+	r->at = data;
+	r->end = r->at + len;
+	r->bad = false;
+}
+
+/* A row has a kind and no name; all else has a name; text has no zero octet. */
+static bool
+field_ok(const struct control_field *f)
+{
+	if (f->type == 'r')
+		return f->name_len == 0 && f->value_len > 0;
+	if (f->name_len == 0)
+		return false;
+	switch (f->type) {
+	case 's':
+		return f->value_len == 0 || memchr(f->value, 0, f->value_len) == NULL;
+	case 'u':
+		return f->value_len == 8;
+	case 'b':
+		return true;
+	default:
+		return false;
+	}
+}
+
+bool
+control_next(struct control_reader *r, struct control_field *f)
+{
+	struct wire_reader w, n;
+
+	memset(f, 0, sizeof *f);
+	if (r->bad || r->at == r->end)
+		return false;
+	wire_reader_init(&w, r->at, (size_t)(r->end - r->at));
+	f->type = (char)wire_get_u8(&w);
+	f->name_len = wire_get_u8(&w);
+	f->value_len = wire_get_u32(&w);
+	f->name = (const char *)wire_view(&w, f->name_len);
+	f->value = wire_view(&w, f->value_len);
+	if (w.bad || !field_ok(f)) {
+		r->bad = true;
+		return false;
+	}
+	if (f->type == 'u') {
+		wire_reader_init(&n, f->value, f->value_len);
+		f->number = wire_get_u64(&n);
+	}
+	r->at = w.at;
+	return true;
+}
+
+bool
+control_field_is(const struct control_field *f, char type, const char *name)
+{
+	return f->type == type && strlen(name) == f->name_len &&
+	       memcmp(f->name, name, f->name_len) == 0;
+}
+
+int
+control_request_parse(const void *data, size_t len, uint16_t *verb, struct control_reader *args)
+{
+	struct wire_reader r;
+	uint32_t length;
+
+	if (len < 4)
+		return 0;
+	wire_reader_init(&r, data, len);
+	length = wire_get_u32(&r);
+	if (length < 2 || length > CONTROL_MAX || wire_left(&r) > length)
+		return -1;
+	if (wire_left(&r) < length)
+		return 0;
+	*verb = wire_get_u16(&r);
+	control_reader_init(args, r.at, wire_left(&r));
+	return 1;
+}
+
+bool
+control_reply_header(uint8_t out[CONTROL_REPLY_HEADER], uint32_t status, size_t len)
+{
+	struct wire_writer w;
+
+	if (len > FIELDS_MAX)
+		return false;
+	wire_writer_init(&w, out, CONTROL_REPLY_HEADER);
+	wire_put_u32(&w, (uint32_t)(len + 4));
+	wire_put_u32(&w, status);
+	return true;
+}
+
+/* One exchange: the socket and the moment it has to be over. */
+struct call {
+	int fd;
+	int64_t deadline; /* milliseconds, CLOCK_MONOTONIC */
+};
+
+static int64_t
+now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static int
+wait_for(const struct call *c, short events)
+{
+	struct pollfd p = { .fd = c->fd, .events = events };
+	int64_t left;
+	int n;
+
+	do {
+		left = c->deadline - now_ms();
+		n = poll(&p, 1, left > 0 ? (int)left : 0);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return KMS_E_IO;
+	return n == 0 ? KMS_E_TIMEOUT : KMS_OK;
+}
+
+static int
+connect_error(int error)
+{
+	switch (error) {
+	case ENOENT:
+	case ENOTDIR:
+	case ECONNREFUSED:
+		return KMS_E_NOT_RUNNING;
+	case EACCES:
+	case EPERM:
+		return KMS_E_DENIED;
+	default:
+		errno = error;
+		return KMS_E_IO;
+	}
+}
+
+static int
+call_open(struct call *c, const char *path)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	size_t len = strlen(path);
+
+	if (len >= sizeof sun.sun_path)
+		return KMS_E_ARGUMENT;
+	memcpy(sun.sun_path, path, len + 1);
+	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (c->fd < 0)
+		return KMS_E_IO;
+	while (connect(c->fd, (struct sockaddr *)&sun, sizeof sun) < 0) {
+		if (errno == EINTR)
+			continue;
+		if (errno != EAGAIN) /* EAGAIN: the host's backlog is full */
+			return connect_error(errno);
+		if (now_ms() >= c->deadline)
+			return KMS_E_TIMEOUT;
+		poll(NULL, 0, 10);
+	}
+	return KMS_OK;
+}
+
+static int
+call_send(const struct call *c, const uint8_t *data, size_t len)
+{
+	ssize_t n;
+	int e;
+
+	while (len > 0) {
+		n = send(c->fd, data, len, MSG_NOSIGNAL);
+		if (n >= 0) {
+			data += n;
+			len -= (size_t)n;
+		} else if (errno == EPIPE || errno == ECONNRESET) {
+			return KMS_OK; /* it may have answered before it closed: DENIED does */
+		} else if (errno == EAGAIN) {
+			if ((e = wait_for(c, POLLOUT)) != KMS_OK)
+				return e;
+		} else if (errno != EINTR) {
+			return KMS_E_IO;
+		}
+	}
+	return KMS_OK;
+}
+
+/* Exactly len octets. Closed before the first of them: KMS_E_PEER, later: KMS_E_TRUNCATED. */
+static int
+call_read(const struct call *c, uint8_t *out, size_t len)
+{
+	size_t have = 0;
+	ssize_t n;
+	int e;
+
+	while (have < len) {
+		n = recv(c->fd, out + have, len - have, 0);
+		if (n > 0)
+			have += (size_t)n;
+		else if (n == 0 || errno == ECONNRESET)
+			return have == 0 ? KMS_E_PEER : KMS_E_TRUNCATED;
+		else if (errno == EAGAIN) {
+			if ((e = wait_for(c, POLLIN)) != KMS_OK)
+				return e;
+		} else if (errno != EINTR)
+			return KMS_E_IO;
+	}
+	return KMS_OK;
+}
+
+static int
+call_receive(const struct call *c, uint32_t *status, uint8_t **reply, size_t *reply_len)
+{
+	uint8_t head[CONTROL_REPLY_HEADER], extra;
+	uint8_t *body = NULL;
+	struct wire_reader r;
+	uint32_t length;
+	int e;
+
+	if ((e = call_read(c, head, 4)) != KMS_OK)
+		return e;
+	wire_reader_init(&r, head, sizeof head);
+	length = wire_get_u32(&r);
+	if (length > CONTROL_MAX)
+		return KMS_E_TOO_LARGE;
+	if (length < 4)
+		return KMS_E_FORMAT;
+	if ((e = call_read(c, head + 4, 4)) != KMS_OK)
+		return e == KMS_E_PEER ? KMS_E_TRUNCATED : e;
+	*status = wire_get_u32(&r);
+	length -= 4;
+	body = malloc(length + 1);
+	if (body == NULL)
+		return KMS_E_NO_MEMORY;
+	e = call_read(c, body, length);
+	if (e == KMS_E_PEER)
+		e = KMS_E_TRUNCATED;
+	if (e == KMS_OK && recv(c->fd, &extra, 1, 0) > 0)
+		e = KMS_E_TRAILING;
+	if (e != KMS_OK) {
+		free(body);
+		return e;
+	}
+	*reply = body;
+	*reply_len = length;
+	return KMS_OK;
+}
+
+int
+control_call(const char *path, uint16_t verb, const struct control_buf *args, int timeout_ms,
+    uint32_t *status, uint8_t **reply, size_t *reply_len)
+{
+	struct call c = { .fd = -1, .deadline = now_ms() + timeout_ms };
+	uint8_t head[CONTROL_REQUEST_HEADER];
+	size_t len = args != NULL ? args->len : 0;
+	struct wire_writer w;
+	int e, saved;
+
+	*reply = NULL;
+	*reply_len = 0;
+	*status = KMS_OK;
+	if (args != NULL && args->bad)
+		return KMS_E_TOO_LARGE;
+	wire_writer_init(&w, head, sizeof head);
+	wire_put_u32(&w, (uint32_t)(len + 2));
+	wire_put_u16(&w, verb);
+	e = call_open(&c, path);
+	if (e == KMS_OK)
+		e = call_send(&c, head, sizeof head);
+	if (e == KMS_OK && len > 0)
+		e = call_send(&c, args->data, len);
+	if (e == KMS_OK)
+		e = call_receive(&c, status, reply, reply_len);
+	saved = errno;
+	if (c.fd >= 0)
+		close(c.fd);
+	errno = saved;
+	return e;
+}
