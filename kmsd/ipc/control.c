@@ -94,17 +94,21 @@ control_text(struct control_buf *b, const char *name, const char *value)
 void
 control_textf(struct control_buf *b, const char *name, const char *fmt, ...)
 {
-	char *text = NULL;
 	va_list ap;
+	char *text;
 	int n;
 
 	va_start(ap, fmt);
-	n = vasprintf(&text, fmt, ap);
+	n = vsnprintf(NULL, 0, fmt, ap);
 	va_end(ap);
-	if (n < 0) {
+	text = n < 0 ? NULL : malloc((size_t)n + 1);
+	if (text == NULL) {
 		b->bad = true;
 		return;
 	}
+	va_start(ap, fmt);
+	vsnprintf(text, (size_t)n + 1, fmt, ap);
+	va_end(ap);
 	put_field(b, 's', name, text, (size_t)n);
 	free(text);
 }
