@@ -43,11 +43,14 @@ int lease_decode(struct lease *l, const uint8_t *in, size_t len);
 
 /*
  * Every check of kms-protocol(7), "Verifying a lease", but the clock's:
- * inclusion, batch signature, host id, kind, product among the certificate's,
- * publisher, entry time within the certificate's dates. cert must already have
- * passed certificate_verify. cmid and product may be NULL: any.
- * KMS_OK, KMS_E_PROOF, KMS_E_SIGNATURE, KMS_E_LEASE_OTHER, KMS_E_NOT_COVERED,
- * KMS_E_KEY_EXPIRED, KMS_E_FORMAT. *out receives the entry.
+ * inclusion, batch signature, host id, kind, publisher, product among the
+ * certificate's, entry time and expiry within the certificate's dates, CMID and
+ * product asked for. cert must already have passed certificate_verify. cmid and
+ * product may be NULL: any. KMS_OK, KMS_E_FORMAT (shape, kind, status),
+ * KMS_E_PROOF, KMS_E_SIGNATURE, KMS_E_LEASE_OTHER (host id, CMID, product),
+ * KMS_E_PUBLISHER, KMS_E_NOT_COVERED, KMS_E_KEY_EXPIRED. *out receives the entry.
+ * With a cached certificate KMS_E_KEY_EXPIRED may only mean that the host has
+ * a newer one: send HELLO and verify again.
  */
 int lease_verify(struct entry_client *out, const uint8_t *bundle, size_t len,
     const struct certificate *cert, const uint8_t cmid[16], const uint8_t product[16]);

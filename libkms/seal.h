@@ -46,7 +46,10 @@ size_t seal_request(uint8_t *out, size_t size, const struct seal_keys *keys,
 size_t seal_reply(uint8_t *out, size_t size, const struct seal_keys *keys,
     const uint8_t nonce[SEAL_NONCE], const uint8_t *text, size_t len);
 
-/* The clear part of a REQUEST frame; views borrow from frame. KMS_E_TRUNCATED. */
+/*
+ * The clear part of a whole REQUEST frame; views borrow from frame. KMS_E_TRUNCATED,
+ * KMS_E_TRAILING (longer than its header says), or what frame_decode returns.
+ */
 struct seal_request_view {
 	const uint8_t *host_id;     /* 16 */
 	const uint8_t *client_pk;   /* 32 */
@@ -56,7 +59,7 @@ struct seal_request_view {
 };
 int seal_request_parse(struct seal_request_view *out, const uint8_t *frame, size_t len);
 
-/* Open a whole frame; text gets at most size octets, *len how many. KMS_E_BAD_SEAL, KMS_E_TRUNCATED, KMS_E_TOO_LARGE. */
+/* Open a whole frame; text gets at most size octets, *len how many. As above, and KMS_E_BAD_SEAL, KMS_E_TOO_LARGE (text does not fit). */
 int seal_open_request(uint8_t *text, size_t size, size_t *len,
     const struct seal_keys *keys, const uint8_t *frame, size_t frame_len);
 int seal_open_reply(uint8_t *text, size_t size, size_t *len,
