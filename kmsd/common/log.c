@@ -1,0 +1,228 @@
+/*
+ * log.c - one line an event, escaped, to stderr or syslog, and never more than a few a
+ * minute for one event name when the network decides how often it happens.
+ *
+ * The log is the one thing that every function may reach without being handed it, so its state is
+ * the one file-scope state there is. One thread writes it at a time (writer threads report through their owner).
+ */
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "kmsd/common/log.h"
+
+#define LOG_TEXT 1024
+#define LOG_EVENTS 64 /* names that log_limited can tell apart */
+#define LOG_BURST 5 /* lines of one name within LOG_WINDOW seconds */
+#define LOG_WINDOW 60
+
+struct limit {
+	char event[48];
+	int level;
+	time_t since;
+	unsigned written;
+	unsigned long kept_back;
+};
+
+static struct {
+	char process[32];
+	int level;
+	bool to_syslog;
+	bool journal;
+	struct limit limits[LOG_EVENTS];
+	unsigned limit_count;
+} state = { .process = "kmsd", .level = LOG_INFO };
+
+void
+log_open(const char *process, bool to_syslog, int level)
+{
+	snprintf(state.process, sizeof(state.process), "%s", process);
+	state.level = level;
+	state.to_syslog = to_syslog;
+	state.journal = getenv("JOURNAL_STREAM") != NULL;
+	/* Both now: neither the time zone's file nor the socket can be opened once confined. */
+	tzset();
+	if (to_syslog)
+		openlog(state.process, LOG_PID | LOG_NDELAY, LOG_DAEMON);
+}
+
+void
+log_level(int level)
+{
+	state.level = level;
+}
+
+/* Octets of the well-formed UTF-8 character at text that is not a C1 control; 0 when it is none. */
+static size_t
+utf8_length(const unsigned char *text)
+{
+	size_t len, i;
+
+	if (text[0] >= 0xc2 && text[0] <= 0xdf)
+		len = 2;
+	else if ((text[0] & 0xf0) == 0xe0)
+		len = 3;
+	else if (text[0] >= 0xf0 && text[0] <= 0xf4)
+		len = 4;
+	else
+		return 0;
+	for (i = 1; i < len; i++)
+		if ((text[i] & 0xc0) != 0x80)
+			return 0;
+	if ((text[0] == 0xc2 && text[1] < 0xa0) || (text[0] == 0xe0 && text[1] < 0xa0) ||
+	    (text[0] == 0xed && text[1] > 0x9f) || (text[0] == 0xf0 && text[1] < 0x90) ||
+	    (text[0] == 0xf4 && text[1] > 0x8f))
+		return 0;
+	return len;
+}
+
+/* Text from outside can neither begin a line of its own nor steer a terminal. */
+static void
+escape(char *out, size_t size, const char *text)
+{
+	const unsigned char *at = (const unsigned char *)text;
+	size_t used = 0, len;
+
+	while (*at != '\0' && used + 5 < size) {
+		len = *at >= 0x20 && *at < 0x7f ? 1 : utf8_length(at);
+		if (len == 0) {
+			used += (size_t)snprintf(out + used, size - used, "\\x%02x", *at++);
+			continue;
+		}
+		memcpy(out + used, at, len);
+		used += len;
+		at += len;
+	}
+	out[used] = '\0';
+}
+
+static void
+emit(int level, const char *event, const char *text)
+{
+	char line[LOG_TEXT * 4 + 128], safe[LOG_TEXT * 4];
+	ssize_t ignored;
+	int n;
+
+	escape(safe, sizeof(safe), text);
+	if (state.to_syslog) {
+		syslog(level, "%s: %s", event, safe);
+		return;
+	}
+	if (state.journal)
+		n = snprintf(
+		    line, sizeof(line), "<%d>%s: %s: %s\n", level, state.process, event, safe);
+	else
+		n = snprintf(line, sizeof(line), "%s[%ld]: %s: %s\n", state.process, (long)getpid(),
+		    event, safe);
+	/* One write, so that lines of several processes do not mix. Nobody is left to tell of a failure. */
+	ignored = write(STDERR_FILENO, line, (size_t)n);
+	(void)ignored;
+}
+
+void
+log_event(int level, const char *event, const char *fmt, ...)
+{
+	char text[LOG_TEXT];
+	va_list ap;
+
+	if (level > state.level)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	emit(level, event, text);
+}
+
+static time_t
+now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec;
+}
+
+/* The row for event; names past the last row share it. */
+static struct limit *
+find_limit(const char *event)
+{
+	struct limit *l;
+	unsigned i;
+
+	for (i = 0; i < state.limit_count; i++)
+		if (strncmp(state.limits[i].event, event, sizeof(state.limits[i].event) - 1) == 0)
+			return &state.limits[i];
+	if (state.limit_count == LOG_EVENTS)
+		return &state.limits[LOG_EVENTS - 1];
+	l = &state.limits[state.limit_count++];
+	memset(l, 0, sizeof(*l));
+	snprintf(l->event, sizeof(l->event), "%s", event);
+	return l;
+}
+
+static void
+end_window(struct limit *l, time_t t)
+{
+	char text[64];
+
+	if (l->kept_back > 0) {
+		snprintf(text, sizeof(text), "%lu more like this kept back", l->kept_back);
+		emit(l->level, l->event, text);
+	}
+	l->since = t;
+	l->written = 0;
+	l->kept_back = 0;
+}
+
+void
+log_limited(int level, const char *event, const char *fmt, ...)
+{
+	char text[LOG_TEXT];
+	struct limit *l;
+	time_t t;
+	va_list ap;
+
+	if (level > state.level)
+		return;
+	t = now();
+	l = find_limit(event);
+	if (l->written == 0 || t - l->since >= LOG_WINDOW)
+		end_window(l, t);
+	l->level = level;
+	if (l->written >= LOG_BURST) {
+		l->kept_back++;
+		return;
+	}
+	l->written++;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	emit(level, event, text);
+}
+
+void
+log_flush_limited(void)
+{
+	time_t t = now();
+	unsigned i;
+
+	for (i = 0; i < state.limit_count; i++)
+		if (t - state.limits[i].since >= LOG_WINDOW)
+			end_window(&state.limits[i], t);
+}
+
+void
+log_close(void)
+{
+	time_t t = now();
+	unsigned i;
+
+	for (i = 0; i < state.limit_count; i++)
+		end_window(&state.limits[i], t);
+	if (state.to_syslog)
+		closelog();
+}
