@@ -1,0 +1,171 @@
+/*
+ * decide.c - the decision about one request: policy.h's rules, top to bottom,
+ * the first that applies decides. Pure: what it needs comes in as arguments.
+ */
+#include <string.h>
+
+#include "policy/policy.h"
+
+struct question {
+	const struct policy_pack *pack;
+	const struct policy_product *product;
+	const struct policy_host *host;
+	const struct policy_counters *counters;
+	const struct policy_client *client;
+	const struct message_request *request;
+	uint64_t now;
+};
+
+/* Saturates: a certificate without an end must not wrap into the past. */
+static uint64_t
+later(uint64_t time, uint32_t minutes)
+{
+	uint64_t seconds = (uint64_t)minutes * 60;
+
+	return time > UINT64_MAX - seconds ? UINT64_MAX : time + seconds;
+}
+
+static uint64_t
+earlier_of(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* What bars every operation of this host for this product. */
+static enum kms_status
+check_host(const struct question *q)
+{
+	if (q->product == NULL)
+		return KMS_E_UNKNOWN_PRODUCT;
+	if (!q->host->installed)
+		return KMS_E_NOT_ENABLED;
+	if (!q->host->confirmed)
+		return KMS_E_NOT_CONFIRMED;
+	if (!q->host->covered)
+		return KMS_E_NOT_COVERED;
+	if (q->now < q->host->not_before || q->now > q->host->not_after)
+		return KMS_E_KEY_EXPIRED;
+	return KMS_OK;
+}
+
+static enum kms_status
+check_client(const struct question *q)
+{
+	uint64_t theirs = q->request->time;
+	uint64_t off = theirs > q->now ? theirs - q->now : q->now - theirs;
+
+	if (off > POLICY_SKEW)
+		return KMS_E_TIME_SKEW;
+	if (q->client->known && q->client->revoked)
+		return KMS_E_REVOKED;
+	return KMS_OK;
+}
+
+static bool
+is_repeat(const struct question *q)
+{
+	return q->client->known && q->request->sequence == q->client->sequence &&
+	       memcmp(q->request->request_id, q->client->request_id,
+		   sizeof(q->client->request_id)) == 0;
+}
+
+/*
+ * A sequence number that was used before, by another request. A lower one is
+ * never served: behind it may be a copied image or a replayed message, and a
+ * client that only lost its state learns from SEQUENCE where to go on.
+ */
+static enum kms_status
+check_sequence(struct policy_decision *out, const struct question *q)
+{
+	enum policy_rule rule;
+
+	if (!q->client->known || q->request->sequence > q->client->sequence)
+		return KMS_OK;
+	rule = q->product->clones;
+	out->clone = rule != POLICY_ALLOW;
+	if (rule == POLICY_REFUSE)
+		return KMS_E_CLONE;
+	return q->request->sequence < q->client->sequence ? KMS_E_SEQUENCE : KMS_OK;
+}
+
+static enum kms_status
+check_machine(struct policy_decision *out, const struct question *q)
+{
+	if (!(q->request->flags & MESSAGE_VM))
+		return KMS_OK;
+	out->vm = q->product->vm != POLICY_ALLOW;
+	return q->product->vm == POLICY_REFUSE ? KMS_E_VM_REFUSED : KMS_OK;
+}
+
+static enum kms_status
+check_capacity(const struct question *q)
+{
+	uint32_t pool = q->pack->pools[q->product->pool].capacity;
+	uint32_t host = q->host->capacity;
+	uint32_t limit = pool != 0 && (host == 0 || pool < host) ? pool : host;
+
+	if (!q->client->counted && limit != 0 && q->counters->counted >= limit)
+		return KMS_E_CAPACITY;
+	return KMS_OK;
+}
+
+static void
+decide_release(struct policy_decision *out, const struct question *q)
+{
+	if (!q->client->known || q->client->released) {
+		out->status = KMS_E_UNKNOWN_CLIENT;
+		return;
+	}
+	out->outcome = POLICY_RELEASE_SEAT;
+	out->status = KMS_OK;
+	if (q->client->counted && out->count > 0)
+		out->count--;
+}
+
+static void
+decide_activation(struct policy_decision *out, const struct question *q)
+{
+	if ((out->status = check_machine(out, q)) != KMS_OK ||
+	    (out->status = check_capacity(q)) != KMS_OK)
+		return;
+	if (!q->client->counted && out->count < UINT32_MAX)
+		out->count++;
+	if (out->count < q->product->threshold) {
+		out->outcome = POLICY_RECORD;
+		out->status = KMS_E_COUNT_TOO_LOW;
+		return;
+	}
+	out->outcome = POLICY_GRANT;
+	out->expires = earlier_of(later(q->now, q->product->validity), q->host->not_after);
+	out->renew_after = earlier_of(later(q->now, q->product->renewal_interval), out->expires);
+}
+
+void
+policy_decide(struct policy_decision *out, const struct policy_pack *pack,
+    const struct policy_product *product, const struct policy_host *host,
+    const struct policy_counters *counters, const struct policy_client *client,
+    const struct message_request *request, uint64_t now)
+{
+	const struct question q = { pack, product, host, counters, client, request, now };
+
+	memset(out, 0, sizeof(*out));
+	out->outcome = POLICY_DENY;
+	out->count = counters->counted;
+	if (product != NULL) {
+		out->required = product->threshold;
+		out->activation_interval = product->activation_interval;
+		out->renewal_interval = product->renewal_interval;
+	}
+	if ((out->status = check_host(&q)) != KMS_OK || (out->status = check_client(&q)) != KMS_OK)
+		return;
+	if (is_repeat(&q)) {
+		out->outcome = POLICY_REPEAT;
+		return;
+	}
+	if ((out->status = check_sequence(out, &q)) != KMS_OK)
+		return;
+	if (request->operation == MESSAGE_RELEASE)
+		decide_release(out, &q);
+	else
+		decide_activation(out, &q);
+}

@@ -1,0 +1,307 @@
+/*
+ * host_key.c - the small files that go between publisher and customer, as
+ * kms.key(5) describes them: KMS host key, confirmation request and host
+ * certificate file.
+ */
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "libkms/certificate.h"
+#include "libkms/wire.h"
+#include "policy/ini_read.h"
+#include "policy/pack.h"
+#include "policy/values.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define AT(type, field) offsetof(struct type, field), sizeof(((struct type *)0)->field)
+#define SMALL_MAX (16 * 1024) /* octets; a certificate's base64 needs about 6 K */
+#define DATA_LINE 54 /* octets of a certificate on one line: 72 characters */
+
+/* Text that is put together; the first thing that does not fit sticks. */
+struct text {
+	char *out;
+	size_t size, len;
+	bool bad;
+};
+
+static void __attribute__((format(printf, 2, 3))) put(struct text *t, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	if (t->bad)
+		return;
+	va_start(ap, fmt);
+	n = vsnprintf(t->out + t->len, t->size - t->len, fmt, ap);
+	va_end(ap);
+	if (n < 0 || (size_t)n >= t->size - t->len)
+		t->bad = true;
+	else
+		t->len += (size_t)n;
+}
+
+static size_t
+text_end(struct text *t)
+{
+	if (t->bad && t->size > 0)
+		t->out[0] = '\0';
+	return t->bad ? 0 : t->len;
+}
+
+static void
+put_time(struct text *t, const char *key, uint64_t time)
+{
+	char s[VALUE_TIME + 1];
+
+	if (!value_time_format(s, time))
+		t->bad = true;
+	put(t, "%s = %s\n", key, s);
+}
+
+static void
+put_base64(struct text *t, const char *key, const uint8_t *in, size_t len)
+{
+	char s[128];
+
+	if (!value_base64_format(s, sizeof(s), in, len))
+		t->bad = true;
+	put(t, "%s = %s\n", key, s);
+}
+
+static void
+put_uuid(struct text *t, const char *key, const uint8_t id[16])
+{
+	char s[VALUE_UUID + 1];
+
+	value_uuid_format(s, id);
+	put(t, "%s = %s\n", key, s);
+}
+
+static void
+put_hex(struct text *t, const char *key, const uint8_t *in, size_t len)
+{
+	char s[65];
+
+	if (2 * len >= sizeof(s)) {
+		t->bad = true;
+		return;
+	}
+	value_hex_format(s, in, len);
+	put(t, "%s = %s\n", key, s);
+}
+
+/* -- KMS host key -- */
+
+static void *
+open_arg(struct ini_reader *r, const char *argument)
+{
+	return r->arg;
+}
+
+static const struct ini_key host_key_keys[] = {
+	{ "id", ini_uuid, AT(host_key, id), 0, 0, NULL, false },
+	{ "publisher", ini_hex, AT(host_key, publisher), 0, 0, NULL, false },
+	{ "customer", ini_text, AT(host_key, customer), 1, 0, NULL, false },
+	{ "group", ini_name, AT(host_key, group), 0, 0, NULL, false },
+	{ "issued", ini_time, AT(host_key, issued), 0, 0, NULL, false },
+	{ "not-before", ini_time, AT(host_key, not_before), 0, 0, NULL, false },
+	{ "not-after", ini_time_end, AT(host_key, not_after), 0, 0, NULL, false },
+	{ "capacity", ini_number, AT(host_key, capacity), 0, UINT32_MAX, "0", false },
+	{ "hosts", ini_number, AT(host_key, hosts), 1, UINT16_MAX, "6", false },
+	{ "confirmations", ini_number, AT(host_key, confirmations), 1, UINT16_MAX, "10", false },
+};
+static const struct ini_section host_key_sections[] = {
+	{ "host-key", NULL, true, open_arg, host_key_keys, COUNT(host_key_keys) },
+};
+
+int
+host_key_parse(struct host_key *out, const char *text, size_t len, struct pack_error *err)
+{
+	int rc;
+
+	memset(out, 0, sizeof(*out));
+	rc = ini_read(host_key_sections, COUNT(host_key_sections), out, text, len, SMALL_MAX, err);
+	if (rc == KMS_OK && out->not_after < out->not_before) {
+		snprintf(err->text, sizeof(err->text), "not-after is before not-before");
+		rc = KMS_E_FORMAT;
+	}
+	return rc;
+}
+
+size_t
+host_key_format(char *out, size_t size, const struct host_key *k)
+{
+	struct text t = { .out = out, .size = size };
+
+	t.bad = !value_text_ok(k->customer, sizeof(k->customer) - 1) || k->customer[0] == '\0' ||
+		!value_name_ok(k->group, sizeof(k->group) - 1);
+	put(&t, "# KMS host key for %s. Install it with: kmsctl key install FILE\n[host-key]\n",
+	    k->customer);
+	put_uuid(&t, "id", k->id);
+	put_hex(&t, "publisher", k->publisher, sizeof(k->publisher));
+	put(&t, "customer = %s\ngroup = %s\n", k->customer, k->group);
+	put_time(&t, "issued", k->issued);
+	put_time(&t, "not-before", k->not_before);
+	put_time(&t, "not-after", k->not_after);
+	put(&t, "capacity = %u\nhosts = %u\nconfirmations = %u\n", k->capacity, k->hosts,
+	    k->confirmations);
+	return text_end(&t);
+}
+
+/* -- confirmation request -- */
+
+static const struct ini_key request_keys[] = {
+	{ "host-key", ini_uuid, AT(confirm_request, host_key_id), 0, 0, NULL, false },
+	{ "publisher", ini_hex, AT(confirm_request, publisher), 0, 0, NULL, false },
+	{ "sign-key", ini_base64, AT(confirm_request, sign_pk), 0, 0, NULL, false },
+	{ "exchange-key", ini_base64, AT(confirm_request, kx_pk), 0, 0, NULL, false },
+	{ "time", ini_time, AT(confirm_request, time), 0, 0, NULL, false },
+	{ "host-name", ini_text, AT(confirm_request, host_name), 0, 0, "", false },
+	{ "signature", ini_base64, AT(confirm_request, signature), 0, 0, NULL, false },
+};
+static const struct ini_section request_sections[] = {
+	{ "confirmation-request", NULL, true, open_arg, request_keys, COUNT(request_keys) },
+};
+
+void
+confirm_request_octets(uint8_t out[CONFIRM_REQUEST_SIGNED], const struct confirm_request *r)
+{
+	struct wire_writer w;
+
+	wire_writer_init(&w, out, CONFIRM_REQUEST_SIGNED);
+	wire_put(&w, "KMSREQ01", 8);
+	wire_put(&w, r->host_key_id, sizeof(r->host_key_id));
+	wire_put(&w, r->publisher, sizeof(r->publisher));
+	wire_put(&w, r->sign_pk, sizeof(r->sign_pk));
+	wire_put(&w, r->kx_pk, sizeof(r->kx_pk));
+	wire_put_u64(&w, r->time);
+	wire_put_text(&w, r->host_name, sizeof(r->host_name) - 1);
+}
+
+size_t
+confirm_request_format(char *out, size_t size, const struct confirm_request *r)
+{
+	struct text t = { .out = out, .size = size };
+
+	t.bad = !value_text_ok(r->host_name, sizeof(r->host_name) - 1);
+	put(&t, "# Send this to the publisher; kmsissue confirm answers it.\n"
+		"[confirmation-request]\n");
+	put_uuid(&t, "host-key", r->host_key_id);
+	put_hex(&t, "publisher", r->publisher, sizeof(r->publisher));
+	put_base64(&t, "sign-key", r->sign_pk, sizeof(r->sign_pk));
+	put_base64(&t, "exchange-key", r->kx_pk, sizeof(r->kx_pk));
+	put_time(&t, "time", r->time);
+	put(&t, "host-name = %s\n", r->host_name);
+	put_base64(&t, "signature", r->signature, sizeof(r->signature));
+	return text_end(&t);
+}
+
+int
+confirm_request_parse(
+    struct confirm_request *out, const char *text, size_t len, struct pack_error *err)
+{
+	uint8_t octets[CONFIRM_REQUEST_SIGNED];
+	int rc;
+
+	memset(out, 0, sizeof(*out));
+	rc = ini_read(request_sections, COUNT(request_sections), out, text, len, SMALL_MAX, err);
+	if (rc != KMS_OK)
+		return rc;
+	confirm_request_octets(octets, out);
+	if (crypto_sign_verify_detached(out->signature, octets, sizeof(octets), out->sign_pk) !=
+	    0) {
+		snprintf(err->text, sizeof(err->text),
+		    "the request's own signature does not verify: it was altered on its way");
+		return KMS_E_SIGNATURE;
+	}
+	return KMS_OK;
+}
+
+/* -- host certificate file -- */
+
+struct certificate_data {
+	uint8_t *cert;
+	size_t size, len;
+};
+
+/* One line of data; each holds whole octets (four characters, three octets). */
+static bool
+read_data(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	struct certificate_data *d = record;
+	size_t got = 0;
+
+	if (sodium_base642bin(d->cert + d->len, d->size - d->len, value, strlen(value), NULL, &got,
+		NULL, sodium_base64_VARIANT_ORIGINAL) != 0)
+		return ini_fail(r, r->line,
+		    "data: this is not base64, or it is longer than %zu octets", d->size);
+	d->len += got;
+	return true;
+}
+
+static const struct ini_key certificate_keys[] = {
+	{ "data", read_data, 0, 0, 0, 0, NULL, true },
+};
+static const struct ini_section certificate_sections[] = {
+	{ "host-certificate", NULL, true, open_arg, certificate_keys, COUNT(certificate_keys) },
+};
+
+static void
+put_comments(struct text *t, const struct certificate *c)
+{
+	char from[VALUE_TIME + 1], to[VALUE_TIME + 1], key[VALUE_UUID + 1], host[33];
+
+	if (!value_time_format(from, c->not_before) || !value_time_format(to, c->not_after))
+		t->bad = true;
+	value_uuid_format(key, c->host_key_id);
+	value_hex_format(host, c->host_id, sizeof(c->host_id));
+	put(t, "# Host certificate %llu for %s. Install it with: kmsctl key confirm FILE\n",
+	    (unsigned long long)c->serial, c->customer);
+	put(t, "# host key %s, group %s, confirmation %u\n# host %s\n", key, c->group,
+	    c->confirmation, host);
+	put(t, "# valid from %s to %s, %u products, capacity %u%s\n", from, to, c->product_count,
+	    c->capacity, c->capacity == 0 ? " (no limit)" : "");
+}
+
+size_t
+certificate_file_format(char *out, size_t size, const uint8_t *cert, size_t len)
+{
+	struct text t = { .out = out, .size = size };
+	struct certificate c;
+
+	if (len > CERTIFICATE_MAX || certificate_decode(&c, cert, len) != KMS_OK)
+		return 0;
+	put_comments(&t, &c);
+	put(&t, "[host-certificate]\ndata =");
+	for (size_t at = 0; at < len; at += DATA_LINE) {
+		char line[DATA_LINE / 3 * 4 + 1];
+
+		value_base64_format(
+		    line, sizeof(line), cert + at, len - at < DATA_LINE ? len - at : DATA_LINE);
+		put(&t, "%s %s\n", at == 0 ? "" : " ", line);
+	}
+	return text_end(&t);
+}
+
+int
+certificate_file_parse(uint8_t *cert, size_t size, size_t *len, const char *text, size_t text_len,
+    struct pack_error *err)
+{
+	struct certificate_data d = { .cert = cert, .size = size };
+	struct certificate c;
+	int rc;
+
+	*len = 0;
+	rc = ini_read(
+	    certificate_sections, COUNT(certificate_sections), &d, text, text_len, SMALL_MAX, err);
+	if (rc == KMS_OK && (rc = certificate_decode(&c, cert, d.len)) != KMS_OK)
+		snprintf(err->text, sizeof(err->text), "data is no host certificate: it %s",
+		    rc == KMS_E_TRUNCATED  ? "ends too early"
+		    : rc == KMS_E_TRAILING ? "goes on after its end"
+					   : "holds what it must not");
+	if (rc == KMS_OK)
+		*len = d.len;
+	return rc;
+}

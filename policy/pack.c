@@ -1,0 +1,453 @@
+/*
+ * pack.c - policy packs: kms.policy(5) text into struct policy_pack, and which
+ * pack may follow which. Names are resolved after the whole text is read, so
+ * that sections may stand in any order.
+ */
+#include "policy/pack.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy/ini_read.h"
+#include "policy/values.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define YEAR_MINUTES (366 * 1440)
+
+/* A name that a line referred to, until all names are known. */
+struct reference {
+	char name[33];
+	int line;
+};
+
+struct parse {
+	struct policy_pack *out;
+	struct reference product_group[POLICY_PRODUCTS];
+	struct reference product_pool[POLICY_PRODUCTS];
+	int product_line[POLICY_PRODUCTS];
+	char covers[POLICY_GROUPS][INI_LINE_MAX + 1];
+	int covers_line[POLICY_GROUPS];
+};
+
+const struct policy_product *
+policy_product_find(const struct policy_pack *p, const uint8_t id[16])
+{
+	unsigned low = 0, high = p->product_count;
+
+	while (low < high) {
+		unsigned middle = low + (high - low) / 2;
+		int order = memcmp(id, p->products[middle].id, 16);
+
+		if (order == 0)
+			return &p->products[middle];
+		if (order < 0)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return NULL;
+}
+
+int
+policy_group_find(const struct policy_pack *p, const char *name)
+{
+	for (unsigned i = 0; i < p->group_count; i++)
+		if (strcmp(p->groups[i].name, name) == 0)
+			return (int)i;
+	return -1;
+}
+
+static int
+pool_find(const struct policy_pack *p, const char *name)
+{
+	for (unsigned i = 0; i < p->pool_count; i++)
+		if (strcmp(p->pools[i].name, name) == 0)
+			return (int)i;
+	return -1;
+}
+
+/* -- reading -- */
+
+/* Next word of a blank-separated list; NULL at its end. */
+static const char *
+next_word(const char *at, size_t *len)
+{
+	at += strspn(at, " \t,");
+	*len = strcspn(at, " \t,");
+	return *len > 0 ? at : NULL;
+}
+
+static bool
+read_version(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	struct policy_pack *p = record;
+
+	return value_version_parse(&p->major, &p->minor, value) ||
+	       ini_expected(r, key, value, "a version such as 1.2");
+}
+
+static bool
+read_versions(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	struct policy_pack *p = record;
+	bool requires = key->offset == offsetof(struct policy_pack, requires_any);
+	char(*list)[16] = requires ? p->requires_any : p->replaces;
+	unsigned *count = requires ? &p->requires_count : &p->replaces_count;
+	const char *at = value;
+	size_t n;
+
+	while ((at = next_word(at, &n)) != NULL) {
+		uint16_t major, minor;
+		char word[16];
+
+		snprintf(word, sizeof(word), "%.*s", (int)(n < 15 ? n : 15), at);
+		if (n > 15 || *count == POLICY_REQUIRES ||
+		    !value_version_parse(&major, &minor, word))
+			return ini_expected(r, key, value, "up to 8 versions such as 1.0 1.1");
+		snprintf(list[(*count)++], sizeof(list[0]), "%u.%u", major, minor);
+		at += n;
+	}
+	return true;
+}
+
+static bool
+read_rule(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	static const char *const names[] = { "allow", "flag", "refuse" };
+
+	for (size_t i = 0; i < COUNT(names); i++) {
+		enum policy_rule rule = (enum policy_rule)i;
+
+		if (strcmp(value, names[i]) != 0)
+			continue;
+		memcpy((char *)record + key->offset, &rule, sizeof(rule));
+		return true;
+	}
+	return ini_expected(r, key, value, "allow, flag or refuse");
+}
+
+static bool
+read_covers(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	struct parse *p = r->arg;
+	unsigned i = p->out->group_count - 1;
+
+	snprintf(p->covers[i], sizeof(p->covers[i]), "%s", value);
+	p->covers_line[i] = r->line;
+	return true;
+}
+
+/* group and pool of a product. */
+static bool
+read_reference(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	struct parse *p = r->arg;
+	bool group = key->offset == offsetof(struct policy_product, group);
+	struct reference *ref =
+	    &(group ? p->product_group : p->product_pool)[p->out->product_count - 1];
+	const struct ini_key name = { .name = key->name, .size = sizeof(ref->name) };
+
+	ref->line = r->line;
+	return ini_name(r, &name, ref->name, value);
+}
+
+static void *
+open_policy(struct ini_reader *r, const char *argument)
+{
+	return ((struct parse *)r->arg)->out;
+}
+
+static void *
+open_group(struct ini_reader *r, const char *argument)
+{
+	struct policy_pack *p = ((struct parse *)r->arg)->out;
+	struct policy_group *g = &p->groups[p->group_count];
+
+	if (p->group_count == POLICY_GROUPS)
+		ini_fail(r, r->line, "more than %d groups", POLICY_GROUPS);
+	else if (!value_name_ok(argument, sizeof(g->name) - 1))
+		ini_fail(r, r->line,
+		    "'%.40s' is no name for a group: letters, digits, '.', '_', '-'", argument);
+	else if (policy_group_find(p, argument) >= 0)
+		ini_fail(r, r->line, "second [group %s]", argument);
+	if (r->failed)
+		return NULL;
+	snprintf(g->name, sizeof(g->name), "%s", argument);
+	p->group_count++;
+	return g;
+}
+
+static void *
+open_pool(struct ini_reader *r, const char *argument)
+{
+	struct policy_pack *p = ((struct parse *)r->arg)->out;
+	struct policy_pool *pool = &p->pools[p->pool_count];
+
+	if (p->pool_count == POLICY_POOLS)
+		ini_fail(r, r->line, "more than %d pools", POLICY_POOLS);
+	else if (!value_name_ok(argument, sizeof(pool->name) - 1))
+		ini_fail(r, r->line,
+		    "'%.40s' is no name for a pool: letters, digits, '.', '_', '-'", argument);
+	else if (pool_find(p, argument) >= 0)
+		ini_fail(r, r->line, "second [pool %s]", argument);
+	if (r->failed)
+		return NULL;
+	snprintf(pool->name, sizeof(pool->name), "%s", argument);
+	p->pool_count++;
+	return pool;
+}
+
+static void *
+open_product(struct ini_reader *r, const char *argument)
+{
+	struct parse *p = r->arg;
+	struct policy_product *product = &p->out->products[p->out->product_count];
+
+	if (p->out->product_count == POLICY_PRODUCTS) {
+		ini_fail(r, r->line, "more than %d products", POLICY_PRODUCTS);
+		return NULL;
+	}
+	if (!value_uuid_parse(product->id, argument)) {
+		ini_fail(r, r->line, "'%.40s' is no UUID: write [product %s]", argument,
+		    "9f3c1d60-52a7-4a6e-9b1c-0d5e8a7f4b21");
+		return NULL;
+	}
+	for (unsigned i = 0; i < p->out->product_count; i++) {
+		if (memcmp(p->out->products[i].id, product->id, 16) != 0)
+			continue;
+		ini_fail(r, r->line, "second [product %s]: the first is in line %d", argument,
+		    p->product_line[i]);
+		return NULL;
+	}
+	p->product_line[p->out->product_count++] = r->line;
+	return product;
+}
+
+static void *
+open_contact(struct ini_reader *r, const char *argument)
+{
+	struct policy_pack *p = ((struct parse *)r->arg)->out;
+	struct policy_contact *c = &p->contacts[p->contact_count];
+
+	if (p->contact_count == POLICY_CONTACTS) {
+		ini_fail(r, r->line, "more than %d contacts", POLICY_CONTACTS);
+		return NULL;
+	}
+	if (strspn(argument, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 2 || argument[2] != '\0') {
+		ini_fail(r, r->line, "'%.40s' is no country: two capital letters (ISO 3166-1)",
+		    argument);
+		return NULL;
+	}
+	memcpy(c->country, argument, sizeof(c->country));
+	p->contact_count++;
+	return c;
+}
+
+#define AT(type, field) offsetof(struct type, field), sizeof(((struct type *)0)->field)
+
+static const struct ini_key policy_keys[] = {
+	{ "id", ini_name, AT(policy_pack, id), 0, 0, NULL, false },
+	{ "title", ini_text, AT(policy_pack, title), 1, 0, NULL, false },
+	{ "version", read_version, AT(policy_pack, major), 0, 0, NULL, false },
+	{ "issued", ini_time, AT(policy_pack, issued), 0, 0, NULL, false },
+	{ "requires", read_versions, AT(policy_pack, requires_any), 0, 0, "", false },
+	{ "replaces", read_versions, AT(policy_pack, replaces), 0, 0, "", false },
+};
+static const struct ini_key group_keys[] = {
+	{ "covers", read_covers, AT(policy_group, covers), 0, 0, "", false },
+};
+static const struct ini_key pool_keys[] = {
+	{ "number", ini_number, AT(policy_pool, number), 1, UINT16_MAX, NULL, false },
+	{ "capacity", ini_number, AT(policy_pool, capacity), 0, UINT32_MAX, "0", false },
+	{ "window", ini_number, AT(policy_pool, window_days), 1, 366, "30", false },
+};
+static const struct ini_key product_keys[] = {
+	{ "name", ini_text, AT(policy_product, name), 1, 0, NULL, false },
+	{ "group", read_reference, AT(policy_product, group), 0, 0, NULL, false },
+	{ "pool", read_reference, AT(policy_product, pool), 0, 0, NULL, false },
+	{ "threshold", ini_number, AT(policy_product, threshold), 1, 1000000, NULL, false },
+	{ "activation-interval", ini_minutes, AT(policy_product, activation_interval), 1, 43200,
+	    "2h", false },
+	{ "renewal-interval", ini_minutes, AT(policy_product, renewal_interval), 1, YEAR_MINUTES,
+	    "7d", false },
+	{ "validity", ini_minutes, AT(policy_product, validity), 1, 10 * YEAR_MINUTES, "180d",
+	    false },
+	{ "grace", ini_minutes, AT(policy_product, grace), 0, YEAR_MINUTES, "30d", false },
+	{ "virtual-machines", read_rule, AT(policy_product, vm), 0, 0, "allow", false },
+	{ "clones", read_rule, AT(policy_product, clones), 0, 0, "refuse", false },
+};
+static const struct ini_key contact_keys[] = {
+	{ "text", ini_text, AT(policy_contact, text), 1, 0, NULL, false },
+};
+
+static const struct ini_section sections[] = {
+	{ "policy", NULL, true, open_policy, policy_keys, COUNT(policy_keys) },
+	{ "group", "NAME", true, open_group, group_keys, COUNT(group_keys) },
+	{ "pool", "NAME", true, open_pool, pool_keys, COUNT(pool_keys) },
+	{ "product", "UUID", true, open_product, product_keys, COUNT(product_keys) },
+	{ "contact", "COUNTRY", false, open_contact, contact_keys, COUNT(contact_keys) },
+};
+
+/* -- once all is read -- */
+
+static bool
+fail_at(struct pack_error *err, int line, const char *what, const char *name)
+{
+	err->line = line;
+	snprintf(err->text, sizeof(err->text), "%s '%.40s'", what, name);
+	return false;
+}
+
+/* covers of every group as bits, then closed: what a covered group covers is covered too. */
+static bool
+close_groups(struct parse *p, struct pack_error *err)
+{
+	struct policy_pack *out = p->out;
+
+	for (unsigned i = 0; i < out->group_count; i++) {
+		const char *at = p->covers[i];
+		size_t n;
+
+		for (; (at = next_word(at, &n)) != NULL; at += n) {
+			char name[INI_LINE_MAX + 1];
+			int other;
+
+			snprintf(name, sizeof(name), "%.*s", (int)n, at);
+			if ((other = policy_group_find(out, name)) < 0)
+				return fail_at(
+				    err, p->covers_line[i], "covers: there is no group", name);
+			out->groups[i].covers |= UINT32_C(1) << other;
+		}
+	}
+	for (unsigned k = 0; k < out->group_count; k++)
+		for (unsigned i = 0; i < out->group_count; i++)
+			if (out->groups[i].covers & UINT32_C(1) << k)
+				out->groups[i].covers |= out->groups[k].covers;
+	for (unsigned i = 0; i < out->group_count; i++) {
+		if (out->groups[i].covers & UINT32_C(1) << i)
+			return fail_at(err, p->covers_line[i],
+			    "covers goes round in a circle back to group", out->groups[i].name);
+	}
+	for (unsigned i = 0; i < out->group_count; i++)
+		out->groups[i].covers |= UINT32_C(1) << i;
+	return true;
+}
+
+static bool
+check_pools(const struct parse *p, struct pack_error *err)
+{
+	const struct policy_pack *out = p->out;
+
+	for (unsigned i = 0; i < out->pool_count; i++)
+		for (unsigned j = 0; j < i; j++)
+			if (out->pools[i].number == out->pools[j].number)
+				return fail_at(err, 0, "two pools have the same number; one is",
+				    out->pools[i].name);
+	return true;
+}
+
+static bool
+resolve_products(struct parse *p, struct pack_error *err)
+{
+	for (unsigned i = 0; i < p->out->product_count; i++) {
+		struct policy_product *product = &p->out->products[i];
+		int group = policy_group_find(p->out, p->product_group[i].name);
+		int pool = pool_find(p->out, p->product_pool[i].name);
+
+		if (group < 0)
+			return fail_at(err, p->product_group[i].line, "there is no group",
+			    p->product_group[i].name);
+		if (pool < 0)
+			return fail_at(err, p->product_pool[i].line, "there is no pool",
+			    p->product_pool[i].name);
+		if (product->renewal_interval >= product->validity)
+			return fail_at(err, p->product_line[i],
+			    "renewal-interval must be shorter than validity: product",
+			    product->name);
+		product->group = (uint8_t)group;
+		product->pool = (uint8_t)pool;
+	}
+	return true;
+}
+
+static int
+by_id(const void *a, const void *b)
+{
+	return memcmp(
+	    ((const struct policy_product *)a)->id, ((const struct policy_product *)b)->id, 16);
+}
+
+int
+policy_pack_parse(struct policy_pack *out, const char *text, size_t len, struct pack_error *err)
+{
+	struct parse *p = calloc(1, sizeof(*p));
+	int rc;
+
+	memset(out, 0, sizeof(*out));
+	if (p == NULL) {
+		*err = (struct pack_error){ .text = "out of memory" };
+		return KMS_E_NO_MEMORY;
+	}
+	p->out = out;
+	rc = ini_read(sections, COUNT(sections), p, text, len, PACK_MAX, err);
+	if (rc == KMS_OK &&
+	    (!close_groups(p, err) || !check_pools(p, err) || !resolve_products(p, err)))
+		rc = KMS_E_FORMAT;
+	if (rc == KMS_OK)
+		qsort(out->products, out->product_count, sizeof(out->products[0]), by_id);
+	free(p);
+	return rc;
+}
+
+/* -- succession -- */
+
+static bool
+names_version(const char list[][16], unsigned count, const struct policy_pack *p)
+{
+	char version[16];
+
+	snprintf(version, sizeof(version), "%u.%u", p->major, p->minor);
+	for (unsigned i = 0; i < count; i++)
+		if (strcmp(list[i], version) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * A version that is required counts as installed when it is, when the installed one
+ * replaced it, or when next itself replaces the installed one: KMS 1.2 requires
+ * 1.0 and goes over 1.1 as well, because 1.1 went over 1.0.
+ */
+static bool
+prerequisite_met(const struct policy_pack *next, const struct policy_pack *installed)
+{
+	if (names_version(next->requires_any, next->requires_count, installed) ||
+	    names_version(next->replaces, next->replaces_count, installed))
+		return true;
+	for (unsigned i = 0; i < next->requires_count; i++)
+		for (unsigned j = 0; j < installed->replaces_count; j++)
+			if (strcmp(next->requires_any[i], installed->replaces[j]) == 0)
+				return true;
+	return false;
+}
+
+int
+policy_pack_succeeds(const struct policy_pack *next, const struct policy_pack *installed)
+{
+	uint32_t ours, theirs;
+
+	if (installed == NULL)
+		return next->requires_count == 0 ? KMS_OK : KMS_E_PREREQUISITE;
+	if (strcmp(next->id, installed->id) != 0)
+		return KMS_E_PREREQUISITE; /* a publisher's packs keep their id */
+	ours = (uint32_t)next->major << 16 | next->minor;
+	theirs = (uint32_t)installed->major << 16 | installed->minor;
+	if (ours == theirs)
+		return KMS_E_EXISTS;
+	if (ours < theirs)
+		return KMS_E_OLDER;
+	if (next->requires_count == 0 || prerequisite_met(next, installed))
+		return KMS_OK;
+	return KMS_E_PREREQUISITE;
+}
