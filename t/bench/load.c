@@ -12,90 +12,68 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sodium.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "libkms/certificate.h"
-#include "libkms/frame.h"
+#include "libkms/kms_error.h"
 #include "libkms/lease.h"
-#include "libkms/message.h"
-#include "libkms/minisig.h"
-#include "libkms/seal.h"
+#include "t/lib/player.h"
 
 #define MAX_PIDS 64
-#define REPLY_ROOM (FRAME_HEADER + FRAME_MAX_REPLY)
-#define REQUEST_SIZE (FRAME_HEADER + SEAL_REQUEST_OVERHEAD + MESSAGE_REQUEST_TEXT)
 #define RUN_SECONDS_MAX 600
 
 enum mode { MODE_HELLO, MODE_ACTIVATE, MODE_RENEW, MODE_ECHO, MODE_IDLE };
-
-/* One client as it stands in the --clients-file: mapped, so that a million cost no start-up. */
-struct client {
-	uint8_t pk[SEAL_PUBLIC];
-	struct seal_keys keys;
-	uint64_t sequence;
-};
 
 struct options {
 	enum mode mode;
 	const char *host;
 	uint16_t port;
 	unsigned connections;
-	bool reconnect;             /* a new connection for every request */
+	bool reconnect; /* a new connection for every request */
 	uint64_t requests;
-	uint64_t first;             /* index of the first client */
-	uint64_t clients;           /* how many clients there are */
+	uint64_t first; /* index of the first client */
+	uint64_t clients; /* how many clients there are */
 	const char *clients_file;
 	const char *publisher_key;
 	uint8_t product[16];
-	unsigned sample;            /* open one reply in this many */
-	size_t echo_reply;          /* octets an echo server answers with */
+	unsigned sample; /* open one reply in this many */
+	size_t echo_reply; /* octets an echo server answers with */
 	int pids[MAX_PIDS];
 	unsigned pid_count;
-	unsigned hold;              /* seconds to keep idle connections open */
+	unsigned hold; /* seconds to keep idle connections open */
 	uint64_t seed;
 };
 
 struct connection {
 	int fd;
-	uint64_t request;           /* index into the sealed requests, or UINT64_MAX */
-	uint64_t started;           /* nanoseconds */
-	size_t sent, got, want;     /* want: whole reply, 0 until its header is there */
+	uint64_t request; /* index into the sealed requests, or UINT64_MAX */
+	uint64_t started; /* nanoseconds */
+	size_t sent, got, want; /* want: whole reply, 0 until its header is there */
 	bool connecting;
-	uint8_t reply[REPLY_ROOM];
+	uint8_t reply[PLAYER_REPLY];
 };
 
 struct run {
 	struct options opt;
-	struct sockaddr_in address;
-	struct certificate certificate;
-	struct minisig_key publisher;
-	struct client *client;      /* mapped */
-	uint8_t *sealed;            /* requests * REQUEST_SIZE */
-	uint32_t *who;              /* client of each request */
-	uint32_t *latency;          /* microseconds of each request */
+	struct player_host to;
+	struct player *client; /* mapped */
+	uint8_t *sealed; /* requests * PLAYER_REQUEST */
+	uint32_t *who; /* client of each request */
+	uint32_t *latency; /* microseconds of each request */
 	struct connection *conn;
 	int epoll;
 	uint64_t next, done, leases, refused, verified, bytes;
 	uint32_t last_status;
 };
-
-static void
-die(const char *what)
-{
-	fprintf(stderr, "load: %s: %s\n", what, errno ? strerror(errno) : "failed");
-	exit(1);
-}
 
 static uint64_t
 now_ns(void)
@@ -120,10 +98,10 @@ cpu_seconds(const struct options *o)
 
 		snprintf(path, sizeof path, "/proc/%d/stat", o->pids[i]);
 		if ((f = fopen(path, "r")) == NULL)
-			die(path);
+			player_die(path);
 		if (fgets(line, sizeof line, f) && (p = strrchr(line, ')')) != NULL)
-			sscanf(p + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
-			    &user, &sys);
+			sscanf(p + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
+			    &sys);
 		fclose(f);
 		sum += (double)(user + sys) / (double)sysconf(_SC_CLK_TCK);
 	}
@@ -158,105 +136,30 @@ cpu_precise(const struct options *o)
 	return sum;
 }
 
-static int
-connect_blocking(const struct run *r)
-{
-	int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (fd == -1 || connect(fd, (const struct sockaddr *)&r->address, sizeof r->address) == -1)
-		die("connect");
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-	return fd;
-}
-
-static void
-read_all(int fd, uint8_t *buf, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = read(fd, buf, len);
-
-		if (n <= 0)
-			die("read");
-		buf += n;
-		len -= (size_t)n;
-	}
-}
-
-/* HELLO, and trust nothing that the publisher did not sign. */
-static void
-say_hello(struct run *r)
-{
-	struct message_hello hello = { 0 };
-	struct message_hello_reply reply;
-	struct frame f;
-	uint8_t buf[REPLY_ROOM];
-	size_t n;
-	int fd = connect_blocking(r);
-
-	memcpy(hello.publisher, r->publisher.id, 8);
-	n = message_hello_encode(buf + FRAME_HEADER, sizeof buf - FRAME_HEADER, &hello);
-	frame_encode(buf, FRAME_HELLO, (uint32_t)n);
-	if (write(fd, buf, FRAME_HEADER + n) != (ssize_t)(FRAME_HEADER + n))
-		die("write");
-	read_all(fd, buf, FRAME_HEADER);
-	if (frame_decode(&f, buf, FRAME_MAX_REPLY) != KMS_OK || f.type != FRAME_HELLO_REPLY)
-		die("hello: not answered with a host certificate");
-	read_all(fd, buf + FRAME_HEADER, f.length);
-	if (message_hello_reply_decode(&reply, buf + FRAME_HEADER, f.length) != KMS_OK ||
-	    certificate_verify(&r->certificate, reply.certificate, reply.certificate_len,
-		r->publisher.id, r->publisher.pk) != KMS_OK)
-		die("hello: host certificate does not verify");
-	close(fd);
-}
-
-/* The same client for the same seed and number, whichever run asks. */
-static void
-make_client(const struct run *r, uint64_t i, struct client *c)
-{
-	uint8_t seed[crypto_kx_SEEDBYTES], sk[SEAL_SECRET];
-	uint64_t key[2] = { r->opt.seed, i };
-
-	crypto_generichash(seed, sizeof seed, (const uint8_t *)key, sizeof key, NULL, 0);
-	crypto_kx_seed_keypair(c->pk, sk, seed);
-	if (seal_client_keys(&c->keys, c->pk, sk, r->certificate.kx_pk) != KMS_OK)
-		die("session keys");
-	c->sequence = 0;
-}
-
 static void
 map_clients(struct run *r)
 {
-	size_t size = r->opt.clients * sizeof(struct client);
+	size_t size = r->opt.clients * sizeof(struct player);
 	int fd = open(r->opt.clients_file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	struct stat st;
 
 	if (fd == -1 || fstat(fd, &st) == -1)
-		die(r->opt.clients_file);
+		player_die(r->opt.clients_file);
 	if ((uint64_t)st.st_size < size && ftruncate(fd, (off_t)size) == -1)
-		die("ftruncate");
+		player_die("ftruncate");
 	r->client = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (r->client == MAP_FAILED)
-		die("mmap");
+		player_die("mmap");
 	close(fd);
 }
 
 static void
 seal_one(struct run *r, uint64_t slot, uint64_t i, enum message_operation op)
 {
-	struct client *c = &r->client[i];
 	struct message_request m = { .operation = (uint8_t)op, .state = MESSAGE_ACTIVATED };
-	uint8_t text[256];
-	size_t n;
 
-	m.time = (uint64_t)time(NULL);
-	m.sequence = ++c->sequence;
-	randombytes_buf(m.request_id, sizeof m.request_id);
-	memcpy(m.product, r->opt.product, 16);
-	snprintf(m.name, sizeof m.name, "bench-%llu.example", (unsigned long long)i);
-	n = message_request_encode(text, sizeof text, &m);
-	if (seal_request(r->sealed + slot * REQUEST_SIZE, REQUEST_SIZE, &c->keys,
-		r->certificate.host_id, c->pk, NULL, text, n) != REQUEST_SIZE)
-		die("seal");
+	player_seal(
+	    r->sealed + slot * PLAYER_REQUEST, &r->client[i], &r->to, &m, r->opt.product, i);
 	r->who[slot] = (uint32_t)i;
 }
 
@@ -267,7 +170,7 @@ seal_requests(struct run *r)
 	struct options *o = &r->opt;
 	uint64_t step = 0x9e3779b97f4a7c15u % o->clients | 1;
 
-	for (uint64_t a = step, b = o->clients; ; a = ++step, b = o->clients) {
+	for (uint64_t a = step, b = o->clients;; a = ++step, b = o->clients) {
 		while (b != 0) {
 			uint64_t t = a % b;
 			a = b;
@@ -278,7 +181,7 @@ seal_requests(struct run *r)
 	}
 	for (uint64_t k = 0; k < o->requests; k++) {
 		if (o->mode == MODE_ACTIVATE) {
-			make_client(r, o->first + k, &r->client[o->first + k]);
+			player_make(&r->client[o->first + k], &r->to, o->seed, o->first + k);
 			seal_one(r, k, o->first + k, MESSAGE_ACTIVATE);
 		} else
 			seal_one(r, k, (o->first + k * step) % o->clients, MESSAGE_RENEW);
@@ -291,17 +194,17 @@ watch(struct run *r, struct connection *c, uint32_t events, int how)
 	struct epoll_event ev = { .events = events, .data.ptr = c };
 
 	if (epoll_ctl(r->epoll, how, c->fd, &ev) == -1)
-		die("epoll_ctl");
+		player_die("epoll_ctl");
 }
 
 static void
 send_some(struct run *r, struct connection *c)
 {
-	const uint8_t *req = r->sealed + c->request * REQUEST_SIZE;
-	ssize_t n = send(c->fd, req + c->sent, REQUEST_SIZE - c->sent, MSG_NOSIGNAL);
+	const uint8_t *req = r->sealed + c->request * PLAYER_REQUEST;
+	ssize_t n = send(c->fd, req + c->sent, PLAYER_REQUEST - c->sent, MSG_NOSIGNAL);
 
 	if (n == -1 && errno != EAGAIN)
-		die("send");
+		player_die("send");
 	if (n > 0)
 		c->sent += (size_t)n;
 }
@@ -317,11 +220,11 @@ begin(struct run *r, struct connection *c)
 
 		c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 		if (c->fd == -1)
-			die("socket");
+			player_die("socket");
 		setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-		if (connect(c->fd, (struct sockaddr *)&r->address, sizeof r->address) == -1 &&
+		if (connect(c->fd, (struct sockaddr *)&r->to.address, sizeof r->to.address) == -1 &&
 		    errno != EINPROGRESS)
-			die("connect");
+			player_die("connect");
 		c->connecting = true;
 		watch(r, c, EPOLLOUT, EPOLL_CTL_ADD);
 		return;
@@ -333,25 +236,17 @@ begin(struct run *r, struct connection *c)
 static void
 check_reply(struct run *r, struct connection *c)
 {
-	struct client *cl = &r->client[r->who[c->request]];
-	struct message_reply m;
-	struct entry_client entry;
-	uint8_t text[FRAME_MAX_REPLY], cmid[SEAL_CMID];
-	size_t n;
+	uint8_t text[FRAME_MAX_REPLY];
+	int rc = player_open(&r->client[r->who[c->request]], &r->to, r->opt.product, c->reply,
+	    c->want, text, NULL, NULL);
 
-	seal_cmid(cmid, cl->pk);
-	if (seal_open_reply(text, sizeof text, &n, &cl->keys, c->reply, c->want) != KMS_OK ||
-	    message_reply_decode(&m, text, n) != KMS_OK)
-		die("reply does not open");
-	r->last_status = m.status;
-	if (m.status != KMS_OK) {
+	if (rc >= KMS_E_LOCAL)
+		player_die(kms_strerror((uint32_t)rc));
+	r->last_status = (uint32_t)rc;
+	if (rc == KMS_OK)
+		r->verified++;
+	else
 		r->refused++;
-		return;
-	}
-	if (lease_verify(&entry, m.bundle, m.bundle_len, &r->certificate, cmid,
-		r->opt.product) != KMS_OK)
-		die("lease does not verify");
-	r->verified++;
 }
 
 static void
@@ -365,8 +260,8 @@ finish(struct run *r, struct connection *c)
 	if (o->mode != MODE_ECHO) {
 		/* A reply without a lease is far shorter than the smallest bundle. */
 		bool lease = c->reply[5] == FRAME_REPLY &&
-		    c->want > FRAME_HEADER + SEAL_REPLY_OVERHEAD + MESSAGE_REPLY_TEXT +
-			ENTRY_CLIENT_FIXED + BATCH_HEADER;
+			     c->want > FRAME_HEADER + SEAL_REPLY_OVERHEAD + MESSAGE_REPLY_TEXT +
+					   ENTRY_CLIENT_FIXED + BATCH_HEADER;
 
 		if (lease)
 			r->leases++;
@@ -400,7 +295,7 @@ readable(struct run *r, struct connection *c)
 	if (n == -1 && errno == EAGAIN)
 		return;
 	if (n <= 0)
-		die("connection closed by the server");
+		player_die("connection closed by the server");
 	c->got += (size_t)n;
 	if (r->opt.mode == MODE_ECHO)
 		c->want = r->opt.echo_reply;
@@ -408,7 +303,7 @@ readable(struct run *r, struct connection *c)
 		struct frame f;
 
 		if (frame_decode(&f, c->reply, FRAME_MAX_REPLY) != KMS_OK)
-			die("reply frame");
+			player_die("reply frame");
 		c->want = FRAME_HEADER + f.length;
 	}
 	if (c->want != 0 && c->got >= c->want)
@@ -428,13 +323,13 @@ run_load(struct run *r)
 		int k = epoll_wait(r->epoll, ev, 256, 10000);
 
 		if (k == 0 || now_ns() > end)
-			die("no reply for ten seconds");
+			player_die("no reply for ten seconds");
 		for (int i = 0; i < k; i++) {
 			struct connection *c = ev[i].data.ptr;
 
 			if (c->connecting) {
 				if (ev[i].events & (EPOLLERR | EPOLLHUP))
-					die("connect");
+					player_die("connect");
 				c->connecting = false;
 				watch(r, c, EPOLLIN, EPOLL_CTL_MOD);
 				send_some(r, c);
@@ -471,7 +366,8 @@ static void
 hold_idle(struct run *r)
 {
 	for (unsigned i = 0; i < r->opt.connections; i++)
-		r->conn[i].fd = connect_blocking(r);
+		if ((r->conn[i].fd = player_connect(&r->to)) == -1)
+			player_die("connect");
 	printf("idle=%u\n", r->opt.connections);
 	fflush(stdout);
 	sleep(r->opt.hold);
@@ -507,33 +403,39 @@ usage(void)
 }
 
 static void
-parse_product(uint8_t out[16], const char *text)
-{
-	size_t n = 0;
-
-	if (sodium_hex2bin(out, 16, text, strlen(text), "-", &n, NULL) != 0 || n != 16)
-		usage();
-}
-
-static void
 parse_options(struct run *r, int argc, char **argv)
 {
 	static const struct option longs[] = {
-		{ "host", 1, NULL, 'h' }, { "port", 1, NULL, 'p' }, { "connections", 1, NULL, 'c' },
-		{ "reconnect", 0, NULL, 'r' }, { "requests", 1, NULL, 'n' },
-		{ "clients", 1, NULL, 'C' }, { "first", 1, NULL, 'f' },
-		{ "clients-file", 1, NULL, 'F' }, { "publisher", 1, NULL, 'k' },
-		{ "product", 1, NULL, 'P' }, { "sample", 1, NULL, 's' },
-		{ "echo-reply", 1, NULL, 'e' }, { "pid", 1, NULL, 'i' }, { "hold", 1, NULL, 'H' },
-		{ "seed", 1, NULL, 'S' }, { NULL, 0, NULL, 0 },
+		{ "host", 1, NULL, 'h' },
+		{ "port", 1, NULL, 'p' },
+		{ "connections", 1, NULL, 'c' },
+		{ "reconnect", 0, NULL, 'r' },
+		{ "requests", 1, NULL, 'n' },
+		{ "clients", 1, NULL, 'C' },
+		{ "first", 1, NULL, 'f' },
+		{ "clients-file", 1, NULL, 'F' },
+		{ "publisher", 1, NULL, 'k' },
+		{ "product", 1, NULL, 'P' },
+		{ "sample", 1, NULL, 's' },
+		{ "echo-reply", 1, NULL, 'e' },
+		{ "pid", 1, NULL, 'i' },
+		{ "hold", 1, NULL, 'H' },
+		{ "seed", 1, NULL, 'S' },
+		{ NULL, 0, NULL, 0 },
 	};
 	static const char *const modes[] = { "hello", "activate", "renew", "echo", "idle" };
 	struct options *o = &r->opt;
 	unsigned m = 0;
 	int ch;
 
-	*o = (struct options){ .host = "127.0.0.1", .port = 1688, .connections = 64,
-		.requests = 10000, .sample = 16, .echo_reply = 256, .hold = 10, .seed = 1 };
+	*o = (struct options){ .host = "127.0.0.1",
+		.port = 1688,
+		.connections = 64,
+		.requests = 10000,
+		.sample = 16,
+		.echo_reply = 256,
+		.hold = 10,
+		.seed = 1 };
 	while (argc > 1 && m < 5 && strcmp(argv[1], modes[m]) != 0)
 		m++;
 	if (argc < 2 || m == 5)
@@ -542,33 +444,62 @@ parse_options(struct run *r, int argc, char **argv)
 	optind = 2;
 	while ((ch = getopt_long(argc, argv, "", longs, NULL)) != -1)
 		switch (ch) {
-		case 'h': o->host = optarg; break;
-		case 'p': o->port = (uint16_t)atoi(optarg); break;
-		case 'c': o->connections = (unsigned)atoi(optarg); break;
-		case 'r': o->reconnect = true; break;
-		case 'n': o->requests = strtoull(optarg, NULL, 10); break;
-		case 'C': o->clients = strtoull(optarg, NULL, 10); break;
-		case 'f': o->first = strtoull(optarg, NULL, 10); break;
-		case 'F': o->clients_file = optarg; break;
-		case 'k': o->publisher_key = optarg; break;
-		case 'P': parse_product(o->product, optarg); break;
-		case 's': o->sample = (unsigned)atoi(optarg); break;
-		case 'e': o->echo_reply = (size_t)atoi(optarg); break;
+		case 'h':
+			o->host = optarg;
+			break;
+		case 'p':
+			o->port = (uint16_t)atoi(optarg);
+			break;
+		case 'c':
+			o->connections = (unsigned)atoi(optarg);
+			break;
+		case 'r':
+			o->reconnect = true;
+			break;
+		case 'n':
+			o->requests = strtoull(optarg, NULL, 10);
+			break;
+		case 'C':
+			o->clients = strtoull(optarg, NULL, 10);
+			break;
+		case 'f':
+			o->first = strtoull(optarg, NULL, 10);
+			break;
+		case 'F':
+			o->clients_file = optarg;
+			break;
+		case 'k':
+			o->publisher_key = optarg;
+			break;
+		case 'P':
+			player_uuid(o->product, optarg);
+			break;
+		case 's':
+			o->sample = (unsigned)atoi(optarg);
+			break;
+		case 'e':
+			o->echo_reply = (size_t)atoi(optarg);
+			break;
 		case 'i':
 			if (o->pid_count == MAX_PIDS)
 				usage();
 			o->pids[o->pid_count++] = atoi(optarg);
 			break;
-		case 'H': o->hold = (unsigned)atoi(optarg); break;
-		case 'S': o->seed = strtoull(optarg, NULL, 10); break;
-		default: usage();
+		case 'H':
+			o->hold = (unsigned)atoi(optarg);
+			break;
+		case 'S':
+			o->seed = strtoull(optarg, NULL, 10);
+			break;
+		default:
+			usage();
 		}
 	if (o->clients < o->first + o->requests && o->mode == MODE_ACTIVATE)
 		o->clients = o->first + o->requests;
 	if (o->clients == 0)
 		o->clients = o->requests;
 	if (o->requests == 0 || o->connections == 0 || o->sample == 0 || o->echo_reply == 0 ||
-	    o->echo_reply > REPLY_ROOM)
+	    o->echo_reply > PLAYER_REPLY)
 		usage();
 }
 
@@ -580,17 +511,15 @@ main(int argc, char **argv)
 	double cpu;
 
 	if (sodium_init() == -1)
-		die("libsodium");
+		player_die("libsodium");
 	parse_options(&r, argc, argv);
-	r.address = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(r.opt.port) };
-	if (inet_pton(AF_INET, r.opt.host, &r.address.sin_addr) != 1)
-		usage();
+	player_host_set(&r.to, r.opt.host, r.opt.port, r.opt.publisher_key);
 	r.conn = calloc(r.opt.connections, sizeof *r.conn);
-	r.sealed = calloc(r.opt.requests, REQUEST_SIZE);
+	r.sealed = calloc(r.opt.requests, PLAYER_REQUEST);
 	r.who = calloc(r.opt.requests, sizeof *r.who);
 	r.latency = calloc(r.opt.requests, sizeof *r.latency);
 	if (!r.conn || !r.sealed || !r.who || !r.latency)
-		die("memory");
+		player_die("memory");
 	for (unsigned i = 0; i < r.opt.connections; i++)
 		r.conn[i].fd = -1;
 	if (r.opt.mode == MODE_IDLE) {
@@ -599,16 +528,18 @@ main(int argc, char **argv)
 	}
 	if (r.opt.mode == MODE_ECHO) {
 		for (uint64_t k = 0; k < r.opt.requests; k++)
-			frame_encode(r.sealed + k * REQUEST_SIZE, FRAME_REQUEST,
-			    REQUEST_SIZE - FRAME_HEADER);
+			frame_encode(r.sealed + k * PLAYER_REQUEST, FRAME_REQUEST,
+			    PLAYER_REQUEST - FRAME_HEADER);
 	} else {
-		if (r.opt.publisher_key == NULL ||
-		    minisig_key_parse(&r.publisher, r.opt.publisher_key) != KMS_OK)
+		int rc;
+
+		if (r.opt.publisher_key == NULL)
 			usage();
-		say_hello(&r);
+		if ((rc = player_hello(&r.to)) != KMS_OK)
+			player_die(kms_strerror((uint32_t)rc));
 		if (r.opt.mode == MODE_HELLO) {
 			for (int i = 0; i < 16; i++)
-				printf("%02x", r.certificate.host_id[i]);
+				printf("%02x", r.to.certificate.host_id[i]);
 			putchar('\n');
 			return 0;
 		}
@@ -618,7 +549,7 @@ main(int argc, char **argv)
 		seal_requests(&r);
 	}
 	if ((r.epoll = epoll_create1(EPOLL_CLOEXEC)) == -1)
-		die("epoll");
+		player_die("epoll");
 	cpu = cpu_precise(&r.opt);
 	start = now_ns();
 	run_load(&r);
