@@ -1,0 +1,19 @@
+#!/usr/bin/perl
+# Every manual page is clean under mandoc -Tlint -Wwarning, and every program has one.
+use v5.36;
+use Test::More;
+
+my $src = $ENV{KMS_SRC} // '.';
+my @pages = sort glob "$src/doc/*.[1-8]";
+cmp_ok(scalar @pages, '>=', 8, 'the manual pages are there');
+for my $page (@pages) {
+    my $said = `mandoc -Tlint -Wwarning \Q$page\E 2>&1`;
+    # Whether other pages are installed on this machine is not the page's fault.
+    my @lines = grep { !/referenced manual not found/ } split /\n/, $said;
+    is("@lines", '', "$page is clean");
+}
+for my $program (qw(kmsd.8 kmsctl.8 kmsissue.1 kmsclient.1 kms.3 kms.ini.5 kms.policy.5 kms.key.5
+    kms.state.5 kms.journal.5 kms-protocol.7)) {
+    ok(-f "$src/doc/$program", "$program exists");
+}
+done_testing;
