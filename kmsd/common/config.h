@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #define CONFIG_LISTEN_MAX 8
 #define CONFIG_PUBLISHERS 16
@@ -85,5 +86,10 @@ struct config_key {
 	const char *meaning;
 };
 const struct config_key *config_schema(void);
+
+/* Whether a key of the schema has another value in b than in a: what a reload changed. */
+bool config_differs(const struct config_key *k, const struct config *a, const struct config *b);
+/* The whole configuration as ini text, defaults included: it parses to the same. */
+void config_print(const struct config *c, FILE *out);
 
 #endif

@@ -31,23 +31,31 @@ int confine_no_core(void);
 int confine_no_new_privs(void);
 int confine_user(const char *user);             /* by name; looked up before chroot: see confine_user_ids */
 int confine_user_ids(unsigned uid, unsigned gid);
-int confine_chroot(const char *dir);
+int confine_chroot(const char *dir);            /* kmsd makes runtime_directory/empty for this */
 int confine_network_namespace(void);
-/* Nothing in the file system but what is beneath dirfd (-1: nothing at all), no TCP bind and no connect. */
+/*
+ * Nothing in the file system but what is beneath dirfd (-1: nothing at all), no TCP bind and no connect.
+ * Needs no_new_privs first. It binds the calling thread and those that it starts, so start threads after it.
+ */
 int confine_landlock(int dirfd);
 
 struct confine_rlimits {
 	uint64_t files;                 /* RLIMIT_NOFILE; RLIMIT_NPROC, RLIMIT_CORE are always 0 or as low as can be */
 	uint64_t memlock;               /* octets, 0: leave */
-	uint64_t file_size;             /* octets, 0: leave; UINT64_MAX: none may be written */
+	uint64_t file_size;             /* octets, 0: leave; UINT64_MAX: none may be written (left when the log is a file) */
+	uint64_t processes;             /* RLIMIT_NPROC: 0 none, nor threads; UINT64_MAX: leave (a process that starts threads) */
 };
 int confine_rlimits(const struct confine_rlimits *l);
 
 /*
  * seccomp allow-list through libseccomp. names ends with NULL; "name" allows the call. Calls in deny_errno (NULL-ended)
  * get EPERM/EACCES quietly; every other call kills the process (SIGSYS, logged by the supervisor with the
- * process's name). socket(2) is allowed for AF_UNIX only when listed as "socket@unix".
+ * process's name). socket(2) is allowed for AF_UNIX only when listed as "socket@unix"; "clone@thread" allows
+ * starting threads but not processes. confine_base_calls (memory without PROT_EXEC, locks, time, read, write, close,
+ * exit) are always allowed; the list names what else the process's work needs (ipc uses recvfrom, sendto; the
+ * PARENT channel recvmsg, sendmsg). All threads of the process are bound.
  */
+extern const char *const confine_base_calls[];
 int confine_seccomp(const char *const *allow, const char *const *deny_errno);
 
 /*

@@ -1,0 +1,426 @@
+/*
+ * config.c - kms.ini to struct config by the schema's table. inih splits lines into keys and
+ * values; everything it would let pass in silence (lines it cuts, continuation lines, unknown
+ * sections, what follows a bracket) is looked at here first, so that each becomes an error with its line.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <ini.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "libkms/kms_error.h"
+#include "kmsd/common/config_internal.h"
+
+#define PUBLISHER "publisher"
+#define ROWS_MAX 64
+
+struct parse {
+	struct config *c;
+	struct config_error *errors;
+	unsigned max, count;
+	const char *at, *end; /* text not read yet */
+	int line;
+	char section[32]; /* "": none yet; "publisher NAME" for every publisher */
+	bool skip; /* in a section that was refused */
+	bool expect; /* a key line was handed to inih: its handler must run */
+	unsigned publisher; /* index, in a publisher's section */
+	bool seen[ROWS_MAX];
+	int publisher_line[CONFIG_PUBLISHERS];
+};
+
+__attribute__((format(printf, 3, 4))) static void
+complain(struct parse *p, int line, const char *fmt, ...)
+{
+	struct config_error *e;
+	va_list ap;
+
+	if (p->count++ >= p->max)
+		return;
+	e = &p->errors[p->count - 1];
+	e->line = line;
+	va_start(ap, fmt);
+	vsnprintf(e->text, sizeof(e->text), fmt, ap);
+	va_end(ap);
+}
+
+/* Edits between two names (insert, delete, replace); names longer than the table are never near. */
+static unsigned
+distance(const char *a, const char *b)
+{
+	unsigned row[48], left, above, best, i, j, la = (unsigned)strlen(a),
+						   lb = (unsigned)strlen(b);
+
+	if (la >= 47 || lb >= 47)
+		return 47;
+	for (j = 0; j <= lb; j++)
+		row[j] = j;
+	for (i = 1; i <= la; i++) {
+		left = row[0];
+		row[0] = i;
+		for (j = 1; j <= lb; j++) {
+			above = row[j];
+			best = left + (a[i - 1] != b[j - 1]);
+			if (above + 1 < best)
+				best = above + 1;
+			if (row[j - 1] + 1 < best)
+				best = row[j - 1] + 1;
+			row[j] = best;
+			left = above;
+		}
+	}
+	return row[lb];
+}
+
+/* The valid key of section (NULL: any section's name) nearest to a typo, or NULL when none is near. */
+static const char *
+nearest(const char *section, const char *typo)
+{
+	const struct config_key *k;
+	const char *best = NULL, *candidate;
+	unsigned d, best_d = 1 + (unsigned)strlen(typo) / 3;
+
+	for (k = config_schema(); k->section != NULL; k++) {
+		if (section != NULL && strcmp(k->section, section) != 0)
+			continue;
+		candidate = section ? k->key : k->section;
+		d = distance(typo, candidate);
+		if (d < best_d || (d == best_d && best == NULL)) {
+			best = candidate;
+			best_d = d;
+		}
+	}
+	return best;
+}
+
+/* Which section has this key, for one that stands in the wrong place. */
+static const char *
+section_of(const char *key)
+{
+	const struct config_key *k;
+
+	for (k = config_schema(); k->section != NULL; k++)
+		if (strcmp(k->key, key) == 0)
+			return k->section;
+	return NULL;
+}
+
+static void
+unknown_key(struct parse *p, const char *key)
+{
+	const char *near = nearest(p->section, key), *elsewhere = section_of(key);
+
+	if (elsewhere != NULL)
+		complain(p, p->line, "unknown key \"%.64s\" in [%s]: it belongs in [%s]", key,
+		    p->section, elsewhere);
+	else if (near != NULL)
+		complain(p, p->line, "unknown key \"%.64s\" in [%s]: did you mean \"%s\"?", key,
+		    p->section, near);
+	else
+		complain(
+		    p, p->line, "unknown key \"%.64s\" in [%s]: see kms.ini(5)", key, p->section);
+}
+
+/* inih's handler: one key and value of the current line. */
+static int
+on_key(void *user, const char *ignored, const char *key, const char *value)
+{
+	struct parse *p = user;
+	const struct config_key *k;
+	bool *seen;
+	char wrong[128];
+	void *base;
+	size_t i;
+
+	p->expect = false;
+	if (p->skip)
+		return 1;
+	if (p->section[0] == '\0') {
+		complain(p, p->line, "key \"%.64s\" stands before any [section]", key);
+		return 1;
+	}
+	for (k = config_schema(); k->section != NULL; k++)
+		if (strcmp(k->section, p->section) == 0 && strcmp(k->key, key) == 0)
+			break;
+	if (k->section == NULL) {
+		unknown_key(p, key);
+		return 1;
+	}
+	i = (size_t)(k - config_schema());
+	seen = &p->seen[i];
+	base = p->c;
+	if (strncmp(k->section, PUBLISHER " ", sizeof(PUBLISHER)) == 0)
+		base = &p->c->publishers[p->publisher];
+	if (*seen) {
+		complain(p, p->line, "key \"%s\" is given twice in [%s]", key, p->section);
+		return 1;
+	}
+	*seen = true;
+	if (!config_value_read(k, &config_slots[i], base, value, wrong))
+		complain(p, p->line, "%s = \"%.48s\": it must be %s", key, value, wrong);
+	return 1;
+}
+
+/* A publisher's name is used in messages and by kmsctl: letters, digits, dot, underscore and hyphen. */
+static void
+begin_publisher(struct parse *p, const char *name)
+{
+	static const char good[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+	size_t len = strlen(name);
+	unsigned i;
+
+	p->skip = true;
+	if (len == 0 || len >= sizeof(p->c->publishers[0].name) || strspn(name, good) != len) {
+		complain(p, p->line,
+		    "publisher name \"%.48s\": it must be 1..64 letters, digits, '.', '_' or '-'",
+		    name);
+		return;
+	}
+	for (i = 0; i < p->c->publisher_count; i++)
+		if (strcmp(p->c->publishers[i].name, name) == 0) {
+			complain(p, p->line, "publisher \"%s\" is given twice", name);
+			return;
+		}
+	if (p->c->publisher_count == CONFIG_PUBLISHERS) {
+		complain(p, p->line, "more than %d publishers", CONFIG_PUBLISHERS);
+		return;
+	}
+	p->skip = false;
+	p->publisher = p->c->publisher_count++;
+	p->publisher_line[p->publisher] = p->line;
+	memset(&p->c->publishers[p->publisher], 0, sizeof(p->c->publishers[0]));
+	memcpy(p->c->publishers[p->publisher].name, name, len);
+	snprintf(p->section, sizeof(p->section), "%s NAME", PUBLISHER);
+	for (i = 0; config_schema()[i].section != NULL; i++)
+		if (strcmp(config_schema()[i].section, p->section) == 0)
+			p->seen[i] = false;
+}
+
+static void
+begin_section(struct parse *p, const char *name)
+{
+	const struct config_key *k;
+	const char *near;
+
+	if (strncmp(name, PUBLISHER " ", sizeof(PUBLISHER)) == 0) {
+		begin_publisher(p, name + sizeof(PUBLISHER));
+		return;
+	}
+	for (k = config_schema(); k->section != NULL; k++)
+		if (strcmp(k->section, name) == 0 && strchr(name, ' ') == NULL)
+			break;
+	p->skip = k->section == NULL;
+	if (!p->skip) {
+		snprintf(p->section, sizeof(p->section), "%s", k->section);
+		return;
+	}
+	near = nearest(NULL, name);
+	if (strcmp(name, PUBLISHER) == 0)
+		complain(p, p->line, "section [publisher] needs a name: [publisher NAME]");
+	else if (near != NULL)
+		complain(p, p->line, "unknown section [%.64s]: did you mean [%s]?", name, near);
+	else
+		complain(p, p->line, "unknown section [%.64s]: see kms.ini(5)", name);
+}
+
+/* "[name]" and nothing else but a comment. */
+static void
+section_line(struct parse *p, const char *line)
+{
+	char name[160];
+	const char *close = strchr(line, ']'), *rest;
+
+	p->skip = true;
+	rest = close ? close + 1 + strspn(close + 1, " \t\r") : line;
+	if (close == NULL || (*rest != '\0' && *rest != ';' && *rest != '#')) {
+		complain(p, p->line, "\"%.64s\" is no section: write [name]", line);
+		return;
+	}
+	snprintf(name, sizeof(name), "%.*s", (int)(close - line - 1), line + 1);
+	begin_section(p, name);
+}
+
+/* Look at the line before inih does; false when inih is not to see it. */
+static bool
+look_at(struct parse *p, const char *line, size_t len)
+{
+	const char *text = line + strspn(line, " \t\r");
+
+	if (strlen(line) != len) {
+		complain(p, p->line, "the line holds a NUL octet");
+		return false;
+	}
+	if (*text == '\0' || *text == ';' || *text == '#')
+		return false;
+	if (text != line) {
+		complain(p, p->line,
+		    "the line begins with a blank, which would continue the line before: remove "
+		    "it");
+		return false;
+	}
+	if (*text == '[') {
+		section_line(p, text);
+		return false;
+	}
+	p->expect = true;
+	return true;
+}
+
+static void
+end_line(struct parse *p)
+{
+	if (p->expect)
+		complain(p, p->line, "not a \"key = value\" line, a [section] or a ; comment");
+	p->expect = false;
+}
+
+/*
+ * inih's reader: one line into its buffer. Debian's inih cuts lines at 199 octets and takes the rest as
+ * the next line; a line that long is an error here and inih gets an empty one.
+ */
+static char *
+next_line(char *buffer, int size, void *stream)
+{
+	struct parse *p = stream;
+	const char *newline;
+	size_t len, room = (size_t)size;
+
+	end_line(p);
+	if (p->at == p->end)
+		return NULL;
+	p->line++;
+	newline = memchr(p->at, '\n', (size_t)(p->end - p->at));
+	len = (size_t)((newline ? newline : p->end) - p->at);
+	if (len + 2 > room) {
+		complain(p, p->line, "the line is longer than %zu octets", room - 2);
+		len = 0;
+	}
+	memcpy(buffer, p->at, len);
+	buffer[len] = '\0';
+	p->at = newline ? newline + 1 : p->end;
+	if (!look_at(p, buffer, len))
+		buffer[0] = '\0';
+	return buffer;
+}
+
+/* What no single line can get wrong. */
+static void
+check_whole(struct parse *p)
+{
+	unsigned i;
+
+	for (i = 0; i < p->c->publisher_count; i++)
+		if (p->c->publishers[i].key[0] == '\0')
+			complain(p, p->publisher_line[i], "[publisher %s] has no valid key = RW...",
+			    p->c->publishers[i].name);
+	if (strcmp(p->c->state_directory, p->c->runtime_directory) == 0)
+		complain(p, 0, "state_directory and runtime_directory are the same directory");
+}
+
+unsigned
+config_parse(
+    struct config *c, const char *text, size_t len, struct config_error *errors, unsigned max)
+{
+	struct parse p = { .c = c, .errors = errors, .max = max, .at = text, .end = text + len };
+
+	config_defaults(c);
+	if (len > CONFIG_MAX) {
+		complain(&p, 0, "the file is larger than %d octets", CONFIG_MAX);
+		return p.count;
+	}
+	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+		p.at += 3;
+	ini_parse_stream(next_line, &p, on_key, &p);
+	end_line(&p);
+	check_whole(&p);
+	return p.count;
+}
+
+void
+config_defaults(struct config *c)
+{
+	const struct config_key *k;
+	char wrong[128];
+
+	memset(c, 0, sizeof(*c));
+	for (k = config_schema(); k->section != NULL; k++)
+		if (strncmp(k->section, PUBLISHER, sizeof(PUBLISHER) - 1) != 0)
+			config_value_read(k, &config_slots[k - config_schema()], c, k->def, wrong);
+}
+
+bool
+config_differs(const struct config_key *k, const struct config *a, const struct config *b)
+{
+	const struct config_slot *slot = &config_slots[k - config_schema()];
+	char x[1024], y[1024];
+
+	if (strncmp(k->section, PUBLISHER, sizeof(PUBLISHER) - 1) == 0)
+		return a->publisher_count != b->publisher_count ||
+		       memcmp(a->publishers, b->publishers, sizeof(a->publishers)) != 0;
+	config_value_write(k, slot, a, x, sizeof(x));
+	config_value_write(k, slot, b, y, sizeof(y));
+	return strcmp(x, y) != 0;
+}
+
+void
+config_print(const struct config *c, FILE *out)
+{
+	const struct config_key *k;
+	const char *section = "";
+	char value[1024];
+	unsigned i;
+
+	for (k = config_schema(); k->section != NULL; k++) {
+		if (strncmp(k->section, PUBLISHER, sizeof(PUBLISHER) - 1) == 0)
+			continue;
+		if (strcmp(section, k->section) != 0)
+			fprintf(out, "%s[%s]\n", *section ? "\n" : "", k->section);
+		section = k->section;
+		config_value_write(k, &config_slots[k - config_schema()], c, value, sizeof(value));
+		fprintf(out, "%s =%s%s\n", k->key, *value ? " " : "", value);
+	}
+	for (i = 0; i < c->publisher_count; i++)
+		fprintf(out, "\n[publisher %s]\nkey = %s\n", c->publishers[i].name,
+		    c->publishers[i].key);
+}
+
+int
+config_read_file(const char *path, char **text, size_t *len)
+{
+	size_t used = 0;
+	struct stat st;
+	ssize_t n = -1;
+	int fd, rc = KMS_E_IO;
+
+	*text = NULL;
+	*len = 0;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd == -1)
+		return errno == ENOENT ? KMS_E_NOT_FOUND : KMS_E_IO;
+	/* Without the last octet of room a file of just the limit would look like a larger one. */
+	if (fstat(fd, &st) == -1 || (*text = malloc(CONFIG_MAX + 1)) == NULL)
+		goto done;
+	if (S_ISDIR(st.st_mode)) {
+		errno = EISDIR;
+		goto done;
+	}
+	while (used <= CONFIG_MAX && (n = read(fd, *text + used, CONFIG_MAX + 1 - used)) > 0)
+		used += (size_t)n;
+	if (used > CONFIG_MAX)
+		rc = KMS_E_TOO_LARGE;
+	else if (n == 0)
+		rc = KMS_OK;
+	*len = used;
+done:
+	if (rc != KMS_OK) {
+		free(*text);
+		*text = NULL;
+	}
+	close(fd);
+	return rc;
+}

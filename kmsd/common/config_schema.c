@@ -1,0 +1,85 @@
+/*
+ * config_schema.c - the one table of kms.ini's sections and keys. The parser, the defaults, the
+ * printer, kmsctl's completion and the check of the man page all read it; so a new key is one line here and a field in config.h.
+ */
+#include "kmsd/common/config_internal.h"
+
+/*
+ * K(section, key, field, type, range, default, restart, meaning). Ranges are read by the parser: "lo..hi" for
+ * numbers, with K M G for octets, and the greatest length for text.
+ */
+/* clang-format off */
+#define KEYS(K) \
+	K("kms", "state_directory", state_directory, "directory", "1..255", KMS_STATEDIR, true, \
+	    "where the ledger, keys and policies are kept") \
+	K("kms", "runtime_directory", runtime_directory, "directory", "1..90", KMS_RUNDIR, true, \
+	    "where the control socket, the process id and the port are written") \
+	K("kms", "activate_user", activate_user, "user", "1..32", "_kms", true, \
+	    "whom the activation process runs as when kmsd is started by root") \
+	K("kms", "front_user", front_user, "user", "1..32", "_kmsnet", true, \
+	    "whom the network processes run as when kmsd is started by root") \
+	K("kms", "control_group", control_group, "group", "0..32", "", true, \
+	    "members may use kmsctl; empty: only root and the daemon's own user") \
+	K("kms", "libexec_directory", libexec_directory, "directory", "1..255", KMS_LIBEXECDIR, true, \
+	    "where kmsd-front and kmsd-activate are installed") \
+	K("listen", "address", address, "addresses", "1..8", "0.0.0.0 ::", true, \
+	    "IPv4 and IPv6 addresses to listen on, separated by blanks") \
+	K("listen", "port", port, "port", "0..65535", "1688", true, \
+	    "TCP port; 0 lets the system choose and writes it to runtime_directory/port") \
+	K("listen", "fronts", fronts, "number", "1..32", "2", true, \
+	    "how many network processes share the port") \
+	K("limits", "connections", connections, "number", "1..1000000", "20000", false, \
+	    "open connections a network process keeps") \
+	K("limits", "idle_timeout", idle_timeout, "seconds", "1..86400", "300", false, \
+	    "a connection without a request for this long is closed") \
+	K("limits", "first_timeout", first_timeout, "seconds", "1..3600", "10", false, \
+	    "a new connection that says nothing for this long is closed") \
+	K("limits", "frame_timeout", frame_timeout, "seconds", "1..3600", "10", false, \
+	    "a frame that was begun must be whole within this time") \
+	K("limits", "connections_per_source", connections_per_source, "number", "0..1000000", "0", false, \
+	    "open connections from one address to one network process; 0: no limit") \
+	K("limits", "credits", credits, "number", "1..65536", "1024", true, \
+	    "requests a network process may have waiting for an answer") \
+	K("ledger", "segment_size", segment_size, "octets", "1M..4G", "64M", true, \
+	    "size of one journal file") \
+	K("ledger", "overlay_records", overlay_records, "number", "1000..10000000", "150000", true, \
+	    "changed clients kept in memory until they are written to the index") \
+	K("ledger", "map_size", map_size, "octets", "1M..1024G", "1G", true, \
+	    "largest size of the index") \
+	K("ledger", "checkpoint_interval", checkpoint_interval, "seconds", "1..86400", "60", true, \
+	    "how often the index is written") \
+	K("ledger", "batch", batch, "number", "1..65536", "1024", true, \
+	    "most requests that share one signature and one write") \
+	K("ledger", "session_cache", session_cache, "number", "0..10000000", "20000", true, \
+	    "session keys kept in locked memory") \
+	K("sandbox", "required", sandbox_required, "yes/no", "yes or no", "yes", true, \
+	    "refuse to start when a layer of the sandbox cannot be applied") \
+	K("sandbox", "allow_missing", allow_missing, "layers", "0..127", "", true, \
+	    "layers that may be missing: no-new-privs uid chroot netns landlock seccomp rlimits no-core") \
+	K("log", "level", log_level, "level", "error, warning, notice, info or debug", "info", false, \
+	    "the least important kind of line that is written") \
+	K("log", "target", log_syslog, "target", "stderr or syslog", "stderr", true, \
+	    "where log lines go; journald reads stderr")
+
+#define PUBLISHER_KEYS(K) \
+	K("publisher NAME", "key", key, "public key", "56..56", "", false, \
+	    "the publisher's minisign public key, the line that begins with RW")
+/* clang-format on */
+
+#define ROW(section, key, field, type, range, def, restart, meaning)                               \
+	{ section, key, type, range, def, restart, meaning },
+
+static const struct config_key keys[] = { KEYS(ROW) PUBLISHER_KEYS(ROW){ .section = NULL } };
+
+#define SLOT(section, key, field, type, range, def, restart, meaning)                              \
+	{ offsetof(struct config, field), sizeof(((struct config *)0)->field) },
+#define PUBLISHER_SLOT(section, key, field, type, range, def, restart, meaning)                    \
+	{ offsetof(struct config_publisher, field), sizeof(((struct config_publisher *)0)->field) },
+
+const struct config_slot config_slots[] = { KEYS(SLOT) PUBLISHER_KEYS(PUBLISHER_SLOT){ 0, 0 } };
+
+const struct config_key *
+config_schema(void)
+{
+	return keys;
+}

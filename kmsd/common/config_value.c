@@ -1,0 +1,370 @@
+/*
+ * config_value.c - the types of kms.ini's values: text to memory with its range checked, and
+ * memory to text. A type is a row of the table at the end.
+ */
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <syslog.h>
+
+#include "kmsd/common/config_internal.h"
+#include "kmsd/common/confine.h"
+
+#define WRONG 128
+
+/* Digits, then for octets one of K M G. */
+static bool
+read_number(const char *text, bool suffix, uint64_t *out)
+{
+	unsigned shift = 0;
+	char *end;
+
+	if (!isdigit((unsigned char)*text))
+		return false;
+	errno = 0;
+	*out = strtoull(text, &end, 10);
+	if (errno != 0)
+		return false;
+	if (suffix && *end != '\0') {
+		switch (toupper((unsigned char)*end)) {
+		case 'K':
+			shift = 10;
+			break;
+		case 'M':
+			shift = 20;
+			break;
+		case 'G':
+			shift = 30;
+			break;
+		default:
+			return false;
+		}
+		end++;
+	}
+	if (*end != '\0' || *out > UINT64_MAX >> shift)
+		return false;
+	*out <<= shift;
+	return true;
+}
+
+/* A schema range "lo..hi": the table is ours, so it is well formed (test_config.c looks at every row). */
+static void
+range_of(const struct config_key *row, uint64_t *lo, uint64_t *hi)
+{
+	const char *dots = strstr(row->range, "..");
+	char low[24];
+
+	*lo = *hi = 0;
+	if (dots == NULL || (size_t)(dots - row->range) >= sizeof(low))
+		return;
+	memcpy(low, row->range, (size_t)(dots - row->range));
+	low[dots - row->range] = '\0';
+	read_number(low, true, lo);
+	read_number(dots + 2, true, hi);
+}
+
+static bool
+read_integer(const struct config_key *row, const struct config_slot *slot, void *at,
+    const char *value, char *wrong)
+{
+	bool octets = strcmp(row->type, "octets") == 0;
+	uint64_t v, lo, hi;
+
+	range_of(row, &lo, &hi);
+	if (!read_number(value, octets, &v) || v < lo || v > hi) {
+		snprintf(wrong, WRONG, "%s, %s%s",
+		    strcmp(row->type, "seconds") == 0 ? "a number of seconds"
+		    : octets                          ? "a number of octets"
+						      : "a number",
+		    row->range, octets ? " (suffixes K, M, G)" : "");
+		return false;
+	}
+	if (slot->size == sizeof(uint64_t))
+		memcpy(at, &v, sizeof(v));
+	else if (slot->size == sizeof(uint16_t))
+		memcpy(at, &(uint16_t){ (uint16_t)v }, sizeof(uint16_t));
+	else
+		memcpy(at, &(unsigned){ (unsigned)v }, sizeof(unsigned));
+	return true;
+}
+
+static void
+write_integer(const struct config_key *row, const struct config_slot *slot, const void *at,
+    char *out, size_t size)
+{
+	static const char suffixes[] = { 'K', 'M', 'G' };
+	unsigned narrow, i;
+	uint16_t port;
+	uint64_t v;
+	int shift = 0;
+
+	if (slot->size == sizeof(v)) {
+		memcpy(&v, at, sizeof(v));
+	} else if (slot->size == sizeof(port)) {
+		memcpy(&port, at, sizeof(port));
+		v = port;
+	} else {
+		memcpy(&narrow, at, sizeof(narrow));
+		v = narrow;
+	}
+	if (strcmp(row->type, "octets") == 0)
+		for (i = 0; i < sizeof(suffixes) && v != 0 && v % 1024 == 0; i++, shift++)
+			v /= 1024;
+	snprintf(out, size, "%" PRIu64 "%.*s", v, shift > 0 ? 1 : 0,
+	    shift > 0 ? &suffixes[shift - 1] : "");
+}
+
+/* Text within the range's length and the slot; the bound on both ends of the copy. */
+static bool
+keep_text(const struct config_key *row, const struct config_slot *slot, void *at, const char *value)
+{
+	size_t len = strlen(value);
+	uint64_t lo, hi;
+
+	range_of(row, &lo, &hi);
+	if (len < lo || len > hi || len >= slot->size)
+		return false;
+	memset(at, 0, slot->size);
+	memcpy(at, value, len);
+	return true;
+}
+
+static void
+write_text(const struct config_key *row, const struct config_slot *slot, const void *at, char *out,
+    size_t size)
+{
+	snprintf(out, size, "%s", (const char *)at);
+}
+
+static bool
+read_directory(const struct config_key *row, const struct config_slot *slot, void *at,
+    const char *value, char *wrong)
+{
+	const unsigned char *c;
+	size_t len = strlen(value);
+	bool plain = value[0] == '/' && strstr(value, "/../") == NULL &&
+		     !(len >= 3 && strcmp(value + len - 3, "/..") == 0);
+
+	for (c = (const unsigned char *)value; *c != '\0'; c++)
+		if (*c < 0x20 || *c == 0x7f)
+			plain = false;
+	if (plain && keep_text(row, slot, at, value))
+		return true;
+	snprintf(wrong, WRONG, "an absolute path without \"..\", %s octets long", row->range);
+	return false;
+}
+
+/* useradd(8)'s names, and nothing that a shell or a path could take amiss. */
+static bool
+read_user(const struct config_key *row, const struct config_slot *slot, void *at, const char *value,
+    char *wrong)
+{
+	bool good = *value == '\0' || islower((unsigned char)*value) || *value == '_';
+	const char *c;
+
+	for (c = value; *c != '\0'; c++)
+		if (!islower((unsigned char)*c) && !isdigit((unsigned char)*c) && *c != '_' &&
+		    *c != '-')
+			good = false;
+	if (good && keep_text(row, slot, at, value))
+		return true;
+	snprintf(
+	    wrong, WRONG, "a %s name of a-z, 0-9, _ and -, %s octets long", row->type, row->range);
+	return false;
+}
+
+/* Addresses fill the array and leave the count beside it. */
+static bool
+read_addresses(const struct config_key *row, const struct config_slot *slot, void *at,
+    const char *value, char *wrong)
+{
+	struct config *c = (struct config *)((char *)at - offsetof(struct config, address));
+	char one[sizeof(c->address[0])];
+	unsigned char binary[16];
+	unsigned count = 0, i;
+	size_t len;
+
+	memset(c->address, 0, sizeof(c->address));
+	c->address_count = 0;
+	for (value += strspn(value, " \t,"); *value != '\0'; value += strspn(value, " \t,")) {
+		len = strcspn(value, " \t,");
+		if (len >= sizeof(one) || count == CONFIG_LISTEN_MAX)
+			goto bad;
+		memcpy(one, value, len);
+		one[len] = '\0';
+		if (inet_pton(AF_INET, one, binary) != 1 && inet_pton(AF_INET6, one, binary) != 1)
+			goto bad;
+		for (i = 0; i < count; i++)
+			if (strcmp(c->address[i], one) == 0)
+				goto bad;
+		memcpy(c->address[count++], one, len + 1);
+		value += len;
+	}
+	c->address_count = count;
+	if (count > 0)
+		return true;
+bad:
+	snprintf(
+	    wrong, WRONG, "%s different IPv4 or IPv6 addresses separated by blanks", row->range);
+	return false;
+}
+
+static void
+write_addresses(const struct config_key *row, const struct config_slot *slot, const void *at,
+    char *out, size_t size)
+{
+	const struct config *c =
+	    (const struct config *)((const char *)at - offsetof(struct config, address));
+	size_t used = 0;
+	unsigned i;
+
+	out[0] = '\0';
+	for (i = 0; i < c->address_count && used < size; i++)
+		used +=
+		    (size_t)snprintf(out + used, size - used, "%s%s", i ? " " : "", c->address[i]);
+}
+
+/* Words for values: the range names them, as in "yes or no". */
+struct word {
+	const char *type;
+	const char *word;
+	int value;
+};
+
+static const struct word words[] = {
+	{ "yes/no", "yes", 1 },
+	{ "yes/no", "no", 0 },
+	{ "target", "stderr", 0 },
+	{ "target", "syslog", 1 },
+	{ "level", "error", LOG_ERR },
+	{ "level", "warning", LOG_WARNING },
+	{ "level", "notice", LOG_NOTICE },
+	{ "level", "info", LOG_INFO },
+	{ "level", "debug", LOG_DEBUG },
+};
+
+static bool
+read_word(const struct config_key *row, const struct config_slot *slot, void *at, const char *value,
+    char *wrong)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strcmp(words[i].type, row->type) != 0 || strcasecmp(words[i].word, value) != 0)
+			continue;
+		if (slot->size == sizeof(bool))
+			memcpy(at, &(bool){ words[i].value != 0 }, sizeof(bool));
+		else
+			memcpy(at, &words[i].value, sizeof(int));
+		return true;
+	}
+	snprintf(wrong, WRONG, "%s", row->range);
+	return false;
+}
+
+static void
+write_word(const struct config_key *row, const struct config_slot *slot, const void *at, char *out,
+    size_t size)
+{
+	int value = 0;
+	bool flag;
+	size_t i;
+
+	if (slot->size == sizeof(flag)) {
+		memcpy(&flag, at, sizeof(flag));
+		value = flag;
+	} else {
+		memcpy(&value, at, sizeof(value));
+	}
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(words[i].type, row->type) == 0 && words[i].value == value)
+			snprintf(out, size, "%s", words[i].word);
+}
+
+static bool
+read_layers(const struct config_key *row, const struct config_slot *slot, void *at,
+    const char *value, char *wrong)
+{
+	char all[64];
+	uint32_t layers;
+
+	if (confine_parse(&layers, value) && keep_text(row, slot, at, value))
+		return true;
+	confine_names(all, sizeof(all), UINT32_MAX);
+	snprintf(wrong, WRONG, "some of: %s", all);
+	return false;
+}
+
+/* 42 octets in base64: "Ed" begins the key, which base64 writes as "RW" and a third character of Q to Z or a to f. */
+static bool
+read_public_key(const struct config_key *row, const struct config_slot *slot, void *at,
+    const char *value, char *wrong)
+{
+	static const char base64[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+	if (strncmp(value, "RW", 2) == 0 && strspn(value, base64) == strlen(value) &&
+	    keep_text(row, slot, at, value))
+		return true;
+	snprintf(wrong, WRONG, "a minisign public key: RW and 54 characters of base64");
+	return false;
+}
+
+static const struct type {
+	const char *name;
+	bool (*read)(const struct config_key *, const struct config_slot *, void *, const char *,
+	    char *wrong);
+	void (*write)(
+	    const struct config_key *, const struct config_slot *, const void *, char *, size_t);
+} types[] = {
+	{ "number", read_integer, write_integer },
+	{ "seconds", read_integer, write_integer },
+	{ "octets", read_integer, write_integer },
+	{ "port", read_integer, write_integer },
+	{ "directory", read_directory, write_text },
+	{ "user", read_user, write_text },
+	{ "group", read_user, write_text },
+	{ "addresses", read_addresses, write_addresses },
+	{ "yes/no", read_word, write_word },
+	{ "level", read_word, write_word },
+	{ "target", read_word, write_word },
+	{ "layers", read_layers, write_text },
+	{ "public key", read_public_key, write_text },
+};
+
+static const struct type *
+find_type(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (strcmp(types[i].name, name) == 0)
+			return &types[i];
+	return NULL;
+}
+
+bool
+config_value_read(const struct config_key *row, const struct config_slot *slot, void *base,
+    const char *value, char wrong[WRONG])
+{
+	const struct type *t = find_type(row->type);
+
+	wrong[0] = '\0';
+	return t != NULL && t->read(row, slot, (char *)base + slot->offset, value, wrong);
+}
+
+void
+config_value_write(const struct config_key *row, const struct config_slot *slot, const void *base,
+    char *out, size_t size)
+{
+	const struct type *t = find_type(row->type);
+
+	out[0] = '\0';
+	if (t != NULL)
+		t->write(row, slot, (const char *)base + slot->offset, out, size);
+}
