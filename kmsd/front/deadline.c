@@ -1,0 +1,45 @@
+/*
+ * deadline.c - time-outs as queues. Each queue's time-out is the same for all
+ * in it, so its head is always the next to expire.
+ */
+#include "kmsd/front/deadline.h"
+
+#include <stddef.h>
+
+#include "kmsd/front/session.h"
+
+void
+deadlines_init(struct deadlines *d)
+{
+	for (unsigned i = 0; i < DEADLINES; i++) {
+		TAILQ_INIT(&d->queue[i]);
+		d->seconds[i] = 0;
+	}
+}
+
+void
+deadline_set(struct deadlines *d, struct session *s, enum deadline kind, uint64_t now)
+{
+	/* A busy client comes back many times within one second: nothing to move. */
+	if (s->deadline == kind && s->since == now)
+		return;
+	if (s->deadline != DEADLINE_NONE)
+		TAILQ_REMOVE(&d->queue[s->deadline], s, timed);
+	s->deadline = kind;
+	s->since = now;
+	if (kind != DEADLINE_NONE)
+		TAILQ_INSERT_TAIL(&d->queue[kind], s, timed);
+}
+
+struct session *
+deadline_expired(struct deadlines *d, uint64_t now)
+{
+	for (unsigned i = DEADLINE_NONE + 1; i < DEADLINES; i++) {
+		struct session *s = TAILQ_FIRST(&d->queue[i]);
+
+		/* `now` moves in whole seconds and may be almost one behind: hence > and not >=. */
+		if (s != NULL && now - s->since > d->seconds[i])
+			return s;
+	}
+	return NULL;
+}

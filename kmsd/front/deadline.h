@@ -1,0 +1,36 @@
+/*
+ * deadline.h - which connection has waited too long. One queue for each kind
+ * of time-out, in order of begin, looked at once a second: no timer heap on the way of a request.
+ */
+#ifndef KMS_FRONT_DEADLINE_H
+#define KMS_FRONT_DEADLINE_H
+
+#include <stdint.h>
+#include <sys/queue.h>
+
+struct session;
+
+enum deadline {
+	DEADLINE_NONE,
+	DEADLINE_FIRST,                 /* connected, has said nothing */
+	DEADLINE_FRAME,                 /* a frame begun must be whole; a refused client must go */
+	DEADLINE_IDLE,                  /* between two frames */
+	DEADLINE_ANSWER,                /* activate does not answer it */
+	DEADLINE_SEND,                  /* does not take its reply */
+	DEADLINES
+};
+
+TAILQ_HEAD(deadline_queue, session);
+
+struct deadlines {
+	struct deadline_queue queue[DEADLINES];
+	unsigned seconds[DEADLINES];
+};
+
+void deadlines_init(struct deadlines *d);
+/* Put s at the end of a queue, beginning now. DEADLINE_NONE: out of all. */
+void deadline_set(struct deadlines *d, struct session *s, enum deadline kind, uint64_t now);
+/* A session whose time is over (never early, at most a second late), or NULL. */
+struct session *deadline_expired(struct deadlines *d, uint64_t now);
+
+#endif

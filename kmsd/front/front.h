@@ -1,0 +1,33 @@
+/*
+ * front.h - the one context of kmsd-front, owned by main.c and handed to its
+ * rooms: listeners accept, sessions frame, the throttle limits, forward speaks with activate.
+ */
+#ifndef KMS_FRONT_H
+#define KMS_FRONT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <event2/event.h>
+
+#include "kmsd/front/deadline.h"
+#include "kmsd/front/forward.h"
+#include "kmsd/front/listener.h"
+#include "kmsd/front/session.h"
+#include "kmsd/front/throttle.h"
+#include "kmsd/ipc/ipc.h"
+
+struct front {
+	struct event_base *base;
+	struct throttle throttle;
+	struct deadlines deadlines;
+	struct sessions sessions;
+	struct listeners listeners;
+	struct forward forward;
+	struct ipc_front_stats stats;
+	uint64_t now;                   /* seconds, monotonic; moved once a second */
+	bool stopping;                  /* answer what is in flight, take nothing new */
+	bool broken;                    /* activate is gone or speaks nonsense: exit, kmsd restarts us */
+};
+
+#endif

@@ -1,0 +1,197 @@
+/*
+ * listener.c - accept. Many at a time but never without bound, so that those
+ * who are already connected are served in between.
+ */
+#include "kmsd/front/listener.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "kmsd/common/log.h"
+#include "kmsd/front/front.h"
+#include "kmsd/front/peer.h"
+#include "libkms/frame.h"
+#include "libkms/kms_error.h"
+
+#define ACCEPT_BURST 64
+#define RETRY_AFTER 5
+
+static void
+refuse_connection(struct front *f, int fd)
+{
+	uint8_t frame[FRAME_ERROR_SIZE];
+	struct frame_error e = {
+		.status = KMS_E_OVERLOAD,
+		.retry_after = RETRY_AFTER,
+		.time = (uint64_t)time(NULL),
+	};
+
+	frame_error_encode(frame, &e);
+	send(fd, frame, sizeof(frame), MSG_DONTWAIT | MSG_NOSIGNAL);
+	close(fd);
+	f->stats.refused_connections++;
+}
+
+static void
+take_connection(struct front *f, int fd, const struct sockaddr_storage *from)
+{
+	uint8_t address[16];
+	char peer[PEER_TEXT];
+	uint16_t port;
+	int status;
+
+	peer_from_sockaddr(address, &port, from);
+	if (f->throttle.connections != 0 && f->sessions.open >= f->throttle.connections) {
+		log_limited(LOG_WARNING, "connection-limit",
+		    "%u connections are open: [limits] connections allows no more",
+		    f->sessions.open);
+		refuse_connection(f, fd);
+		return;
+	}
+	status = throttle_enter(&f->throttle, address);
+	if (status == KMS_E_LIMIT) {
+		log_limited(LOG_NOTICE, "source-limit",
+		    "%s: [limits] connections_per_source allows %u connections",
+		    peer_text(peer, address, port), f->throttle.per_source);
+		refuse_connection(f, fd);
+		return;
+	}
+	if (status != KMS_OK) {
+		refuse_connection(f, fd);
+		return;
+	}
+	if (session_open(f, fd, address, port) != KMS_OK)
+		throttle_leave(&f->throttle, address);
+}
+
+static void
+listeners_pause(struct front *f)
+{
+	for (unsigned i = 0; i < f->listeners.count; i++)
+		event_del(&f->listeners.at[i].event);
+	f->listeners.paused = true;
+}
+
+/*
+ * No descriptor is left. Give up the reserve for a moment, so that the client
+ * at the head of the queue is told at once and does not hang, and accept again when one is closed.
+ */
+static void
+out_of_descriptors(struct front *f, int listener)
+{
+	struct listeners *l = &f->listeners;
+	int fd = -1;
+
+	if (l->reserve != -1) {
+		close(l->reserve);
+		fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	}
+	/* accept(2) says EMFILE before it looks whether anybody is there */
+	if (fd != -1) {
+		log_limited(LOG_ERR, "descriptor-limit",
+		    "no descriptor for another connection (%u open): raise LimitNOFILE or lower "
+		    "[limits] connections",
+		    f->sessions.open);
+		refuse_connection(f, fd);
+	}
+	l->reserve = fcntl(l->reserve_of, F_DUPFD_CLOEXEC, 0);
+	if (l->reserve == -1 || fd == -1)
+		listeners_pause(f);
+}
+
+static void
+on_accept(evutil_socket_t listener, short what, void *arg)
+{
+	struct front *f = arg;
+	struct sockaddr_storage from;
+
+	for (int i = 0; i < ACCEPT_BURST && !f->listeners.paused; i++) {
+		socklen_t len = sizeof(from);
+		int fd =
+		    accept4(listener, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd != -1) {
+			take_connection(f, fd, &from);
+			continue;
+		}
+		if (errno == EMFILE || errno == ENFILE) {
+			out_of_descriptors(f, listener);
+			continue;
+		}
+		if (errno == ENOBUFS || errno == ENOMEM) {
+			log_limited(LOG_ERR, "accept-failed", "%s", strerror(errno));
+			listeners_pause(f);
+		}
+		/* EAGAIN; or this one connection failed before we took it (accept(2)) */
+		if (errno != ECONNABORTED && errno != EINTR)
+			return;
+	}
+}
+
+int
+listeners_add(struct front *f, int fd)
+{
+	struct listeners *l = &f->listeners;
+	int on = 1;
+
+	if (l->count == LISTENERS_MAX) {
+		close(fd);
+		return KMS_E_LIMIT;
+	}
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	/* Linux hands this on to every connection accepted: one system call less for each. */
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	l->at[l->count].front = f;
+	l->at[l->count].fd = fd;
+	event_assign(&l->at[l->count].event, f->base, fd, EV_READ | EV_PERSIST, on_accept, f);
+	l->count++;
+	return KMS_OK;
+}
+
+int
+listeners_prepare(struct front *f, int of)
+{
+	f->listeners.reserve_of = of;
+	f->listeners.reserve = fcntl(of, F_DUPFD_CLOEXEC, 0);
+	return f->listeners.reserve != -1 ? KMS_OK : KMS_E_IO;
+}
+
+void
+listeners_start(struct front *f)
+{
+	for (unsigned i = 0; i < f->listeners.count; i++)
+		event_add(&f->listeners.at[i].event, NULL);
+	f->listeners.accepting = true;
+}
+
+void
+listeners_resume(struct front *f)
+{
+	struct listeners *l = &f->listeners;
+
+	if (!l->paused || !l->accepting)
+		return;
+	l->paused = false;
+	if (l->reserve == -1)
+		l->reserve = fcntl(l->reserve_of, F_DUPFD_CLOEXEC, 0);
+	listeners_start(f);
+}
+
+void
+listeners_close(struct front *f)
+{
+	struct listeners *l = &f->listeners;
+
+	for (unsigned i = 0; i < l->count; i++) {
+		event_del(&l->at[i].event);
+		close(l->at[i].fd);
+	}
+	l->count = 0;
+	l->accepting = l->paused = false;
+}

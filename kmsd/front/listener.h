@@ -1,0 +1,39 @@
+/*
+ * listener.h - the listening sockets that kmsd bound: accept within the
+ * limits, and stay calm when descriptors run out.
+ */
+#ifndef KMS_FRONT_LISTENER_H
+#define KMS_FRONT_LISTENER_H
+
+#include <stdbool.h>
+
+#include <event2/event_struct.h>
+
+struct front;
+
+#define LISTENERS_MAX 64
+
+struct listener {
+	struct event event;
+	struct front *front;
+	int fd;
+};
+
+struct listeners {
+	struct listener at[LISTENERS_MAX];
+	unsigned count;
+	bool accepting;
+	bool paused;                    /* no descriptors: try again at the next second or close */
+	int reserve;                    /* given up for a moment to tell a client that we are full */
+	int reserve_of;                 /* descriptor that the reserve duplicates */
+};
+
+/* Owns fd. KMS_OK or KMS_E_LIMIT. */
+int listeners_add(struct front *f, int fd);
+/* The reserve is a duplicate of descriptor of: nothing can be opened once confined. */
+int listeners_prepare(struct front *f, int of);
+void listeners_start(struct front *f);
+void listeners_resume(struct front *f);
+void listeners_close(struct front *f);
+
+#endif

@@ -1,0 +1,123 @@
+/*
+ * throttle.c - a small hash of counters, one for each source that has a
+ * connection open. It counts also when no limit is set, so that a reload can set one.
+ */
+#include "kmsd/front/throttle.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libkms/kms_error.h"
+
+#define THROTTLE_FIRST_SIZE 256
+
+static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+
+static uint64_t
+source_key(const uint8_t address[16])
+{
+	uint64_t key = 0;
+	/* ::ffff:a.b.c.d gives 0000:ffff:a.b.c.d, a prefix that no IPv6 host has. */
+	size_t from = memcmp(address, mapped, sizeof(mapped)) == 0 ? 8 : 0;
+
+	for (size_t i = 0; i < 8; i++)
+		key = key << 8 | address[from + i];
+	return key;
+}
+
+static uint32_t
+home(const struct throttle *t, uint64_t key)
+{
+	/* splitmix64's finish over the seeded key */
+	uint64_t x = key ^ t->seed;
+
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+	x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+	x ^= x >> 31;
+	return (uint32_t)(x + t->seed) & (t->size - 1);
+}
+
+/* The slot of key, or the free one where it belongs. */
+static uint32_t
+find(const struct throttle *t, uint64_t key)
+{
+	uint32_t i = home(t, key);
+
+	while (t->slots[i].count != 0 && t->slots[i].key != key)
+		i = (i + 1) & (t->size - 1);
+	return i;
+}
+
+static bool
+grow(struct throttle *t)
+{
+	struct throttle bigger = *t;
+
+	bigger.size = t->size * 2;
+	bigger.slots = calloc(bigger.size, sizeof(*bigger.slots));
+	if (bigger.slots == NULL)
+		return false;
+	for (uint32_t i = 0; i < t->size; i++)
+		if (t->slots[i].count != 0)
+			bigger.slots[find(&bigger, t->slots[i].key)] = t->slots[i];
+	free(t->slots);
+	*t = bigger;
+	return true;
+}
+
+int
+throttle_init(struct throttle *t, uint64_t seed)
+{
+	*t = (struct throttle){ .seed = seed, .size = THROTTLE_FIRST_SIZE };
+	t->slots = calloc(t->size, sizeof(*t->slots));
+	return t->slots != NULL ? KMS_OK : KMS_E_NO_MEMORY;
+}
+
+void
+throttle_free(struct throttle *t)
+{
+	free(t->slots);
+	t->slots = NULL;
+}
+
+int
+throttle_enter(struct throttle *t, const uint8_t address[16])
+{
+	uint64_t key = source_key(address);
+	uint32_t i = find(t, key);
+
+	if (t->per_source != 0 && t->slots[i].count >= t->per_source)
+		return KMS_E_LIMIT;
+	if (t->slots[i].count == 0) {
+		if ((t->used + 1) * 2 > t->size) {
+			if (!grow(t))
+				return KMS_E_NO_MEMORY;
+			i = find(t, key);
+		}
+		t->slots[i].key = key;
+		t->used++;
+	}
+	t->slots[i].count++;
+	return KMS_OK;
+}
+
+void
+throttle_leave(struct throttle *t, const uint8_t address[16])
+{
+	uint32_t mask = t->size - 1, hole = find(t, source_key(address));
+
+	if (t->slots[hole].count == 0 || --t->slots[hole].count != 0)
+		return;
+	t->used--;
+	/* Close the gap: move back whatever would not be found across it. */
+	for (uint32_t i = (hole + 1) & mask; t->slots[i].count != 0; i = (i + 1) & mask) {
+		uint32_t want = home(t, t->slots[i].key);
+
+		if (((i - want) & mask) >= ((i - hole) & mask)) {
+			t->slots[hole] = t->slots[i];
+			t->slots[i].count = 0;
+			hole = i;
+		}
+	}
+}
