@@ -61,8 +61,8 @@ static const struct shape reply_shape = { FRAME_REPLY, FRAME_MAX_REPLY, 0 };
 
 /* Frame header, nonce and ciphertext; the caller has put the clear part in its place. */
 static size_t
-seal(uint8_t *out, size_t size, const struct shape *s, const uint8_t key[32],
-    const uint8_t nonce[SEAL_NONCE], const uint8_t *text, size_t len)
+seal(uint8_t *out, const struct shape *s, const uint8_t key[32], const uint8_t nonce[SEAL_NONCE],
+    const uint8_t *text, size_t len)
 {
 	size_t ad = FRAME_HEADER + s->clear;
 	size_t payload = s->clear + SEAL_NONCE + len + SEAL_TAG;
@@ -94,7 +94,7 @@ seal_request(uint8_t *out, size_t size, const struct seal_keys *keys,
 		return 0;
 	memcpy(out + FRAME_HEADER, host_id, SEAL_HOST);
 	memcpy(out + FRAME_HEADER + SEAL_HOST, client_pk, SEAL_PUBLIC);
-	return seal(out, size, &request_shape, keys->to_host, nonce, text, len);
+	return seal(out, &request_shape, keys->to_host, nonce, text, len);
 }
 
 size_t
@@ -103,7 +103,7 @@ seal_reply(uint8_t *out, size_t size, const struct seal_keys *keys, const uint8_
 {
 	if (!seal_fits(size, &reply_shape, len))
 		return 0;
-	return seal(out, size, &reply_shape, keys->to_client, nonce, text, len);
+	return seal(out, &reply_shape, keys->to_client, nonce, text, len);
 }
 
 /* A whole frame of this shape: header right, length as said, room for nonce and tag. */

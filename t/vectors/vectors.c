@@ -1,0 +1,480 @@
+/*
+ * vectors.c - makes the golden vectors (vectors.h). The scene: one publisher,
+ * one host, one client. The host's second batch holds five entries; entry 3 is
+ * the client's lease.
+ */
+#include <string.h>
+
+#include <sodium.h>
+
+#include "libkms/batch.h"
+#include "libkms/certificate.h"
+#include "libkms/entry.h"
+#include "libkms/frame.h"
+#include "libkms/kms_error.h"
+#include "libkms/lease.h"
+#include "libkms/merkle.h"
+#include "libkms/message.h"
+#include "libkms/minisig.h"
+#include "libkms/seal.h"
+#include "t/vectors/vectors.h"
+
+#define NOW 1800000000u /* 2027-01-15 08:00:00 UTC */
+#define ENTRIES 5
+#define OURS 3 /* index of the client's lease */
+
+struct octets {
+	uint8_t at[FRAME_MAX_REPLY];
+	size_t len;
+};
+
+struct scene {
+	uint8_t client_sk[32], client_pk[32], cmid[16];
+	uint8_t kx_sk[32], kx_pk[32];
+	uint8_t sign_seed[32], sign_sk[64], sign_pk[32], host_id[16];
+	uint8_t publisher_seed[32], publisher_sk[64];
+	struct minisig_key publisher;
+	uint8_t shared[32];
+	struct seal_keys session;
+	struct certificate cert;
+	struct octets certificate, entry[ENTRIES], bundle, file;
+	uint8_t leaf[ENTRIES][32], first_header[BATCH_HEADER], previous[32];
+	struct batch_header header;
+	uint8_t header_octets[BATCH_HEADER], signature[BATCH_SIGNATURE];
+	uint8_t proof[ENTRIES][MERKLE_MAX_PROOF][MERKLE_HASH];
+	size_t proof_count[ENTRIES];
+};
+
+/* first, first + 1, ...: easy to type in another language. */
+static void
+count_up(uint8_t *out, size_t len, uint8_t first)
+{
+	for (size_t i = 0; i < len; i++)
+		out[i] = (uint8_t)(first + i);
+}
+
+static int
+make_keys(struct scene *s)
+{
+	count_up(s->client_sk, 32, 0x01);
+	count_up(s->kx_sk, 32, 0x41);
+	count_up(s->sign_seed, 32, 0x81);
+	count_up(s->publisher_seed, 32, 0xc1);
+	count_up(s->publisher.id, 8, 0xe1);
+	crypto_sign_seed_keypair(s->sign_pk, s->sign_sk, s->sign_seed);
+	crypto_sign_seed_keypair(s->publisher.pk, s->publisher_sk, s->publisher_seed);
+	if (crypto_scalarmult_base(s->client_pk, s->client_sk) != 0 ||
+	    crypto_scalarmult_base(s->kx_pk, s->kx_sk) != 0 ||
+	    crypto_scalarmult(s->shared, s->client_sk, s->kx_pk) != 0)
+		return -1;
+	seal_cmid(s->cmid, s->client_pk);
+	certificate_host_id(s->host_id, s->sign_pk, s->kx_pk);
+	return seal_client_keys(&s->session, s->client_pk, s->client_sk, s->kx_pk);
+}
+
+static int
+make_certificate(struct scene *s)
+{
+	struct certificate *c = &s->cert;
+	struct octets *o = &s->certificate;
+
+	memcpy(c->publisher, s->publisher.id, 8);
+	count_up(c->host_key_id, 16, 0x20);
+	memcpy(c->sign_pk, s->sign_pk, 32);
+	memcpy(c->kx_pk, s->kx_pk, 32);
+	c->serial = 7;
+	c->issued = NOW - 86400;
+	c->not_before = NOW - 86400;
+	c->not_after = NOW + 365 * 86400;
+	c->capacity = 1000;
+	c->confirmation = 1;
+	strcpy(c->group, "standard");
+	strcpy(c->customer, "M\xc3\xbcller & Co");
+	c->product_count = 2;
+	count_up(c->products[0], 16, 0x50);
+	count_up(c->products[1], 16, 0x70);
+	if ((o->len = certificate_encode(o->at, sizeof(o->at), c)) == 0)
+		return -1;
+	crypto_sign_detached(o->at + o->len, NULL, o->at, o->len, s->publisher_sk);
+	o->len += crypto_sign_BYTES;
+	return certificate_verify(c, o->at, o->len, s->publisher.id, s->publisher.pk);
+}
+
+/* Entry 0: the host's start. 1: one below the threshold. 2 and 4: other leases. 3: ours. */
+static int
+make_entry(struct scene *s, unsigned i)
+{
+	struct entry_client e = { .kind = i == 1 ? ENTRY_SEEN : ENTRY_LEASE,
+		.time = NOW,
+		.pool = 1,
+		.operation = MESSAGE_ACTIVATE,
+		.state = MESSAGE_GRACE,
+		.grace_minutes = 43200,
+		.required = 25,
+		.count = 24 + i };
+	struct entry_admin start = {
+		.kind = ENTRY_START, .time = NOW, .text = "kmsd 0.1.0", .text_len = 10
+	};
+	struct octets *o = &s->entry[i];
+
+	if (i == 0) {
+		memcpy(start.subject, s->host_id, 16);
+		return (o->len = entry_admin_encode(o->at, sizeof(o->at), &start)) == 0 ? -1 : 0;
+	}
+	count_up(e.cmid, 16, (uint8_t)(0x10 * i));
+	if (i == OURS)
+		memcpy(e.cmid, s->cmid, 16);
+	memcpy(e.product, s->cert.products[0], 16);
+	count_up(e.request_id, 16, (uint8_t)(0xa0 + i));
+	e.sequence = i;
+	if (e.kind == ENTRY_SEEN)
+		e.status = KMS_E_COUNT_TOO_LOW;
+	else {
+		e.expires = NOW + 180 * 86400;
+		e.renew_after = NOW + 7 * 86400;
+	}
+	memcpy(e.publisher, s->publisher.id, 8);
+	memcpy(e.address, "\0\0\0\0\0\0\0\0\0\0\xff\xff\xc0\0\x02", 15);
+	e.address[15] = (uint8_t)i;
+	snprintf(e.name, sizeof(e.name), "host-%u.example", i);
+	return (o->len = entry_client_encode(o->at, sizeof(o->at), &e)) == 0 ? -1 : 0;
+}
+
+static void
+make_headers(struct scene *s, const uint8_t root[32])
+{
+	struct batch_header first = { .number = 1, .size = 1, .time = NOW - 60 };
+
+	memcpy(first.host_id, s->host_id, 16);
+	memcpy(first.root, s->leaf[0], 32);
+	batch_header_encode(s->first_header, &first);
+	batch_header_hash(s->previous, s->first_header);
+	s->header = (struct batch_header){ .number = 2, .size = ENTRIES, .time = NOW };
+	memcpy(s->header.host_id, s->host_id, 16);
+	memcpy(s->header.previous, s->previous, 32);
+	memcpy(s->header.root, root, 32);
+	batch_header_encode(s->header_octets, &s->header);
+	crypto_sign_detached(s->signature, NULL, s->header_octets, BATCH_HEADER, s->sign_sk);
+}
+
+static int
+make_batch(struct scene *s)
+{
+	struct merkle_tree *tree = merkle_tree_new(ENTRIES);
+	uint8_t root[32];
+	int status = tree == NULL ? -1 : 0;
+
+	for (unsigned i = 0; status == 0 && i < ENTRIES; i++) {
+		if ((status = make_entry(s, i)) != 0)
+			break;
+		merkle_leaf(s->leaf[i], s->entry[i].at, s->entry[i].len);
+		status = merkle_tree_add(tree, s->leaf[i]);
+	}
+	if (status == 0) {
+		merkle_tree_close(tree, root);
+		for (unsigned i = 0; i < ENTRIES; i++)
+			s->proof_count[i] = merkle_tree_proof(tree, i, s->proof[i]);
+		make_headers(s, root);
+	}
+	merkle_tree_free(tree);
+	return status;
+}
+
+static int
+make_lease(struct scene *s)
+{
+	struct lease l = { .entry = s->entry[OURS].at,
+		.entry_len = s->entry[OURS].len,
+		.header = s->header_octets,
+		.signature = s->signature,
+		.index = OURS,
+		.proof_count = (uint8_t)s->proof_count[OURS],
+		.proof = s->proof[OURS][0] };
+	struct octets *f = &s->file;
+	struct entry_client e;
+
+	s->bundle.len = lease_encode(s->bundle.at, sizeof(s->bundle.at), &l);
+	memcpy(f->at, "KMSLEASE", 8);
+	f->at[8] = (uint8_t)(s->certificate.len >> 8);
+	f->at[9] = (uint8_t)s->certificate.len;
+	memcpy(f->at + 10, s->certificate.at, s->certificate.len);
+	memcpy(f->at + 10 + s->certificate.len, s->bundle.at, s->bundle.len);
+	f->len = 10 + s->certificate.len + s->bundle.len;
+	return lease_verify(
+	    &e, s->bundle.at, s->bundle.len, &s->cert, s->cmid, s->cert.products[0]);
+}
+
+static int
+make_scene(struct scene *s)
+{
+	memset(s, 0, sizeof(*s));
+	if (make_keys(s) != 0 || make_certificate(s) != 0 || make_batch(s) != 0)
+		return -1;
+	return make_lease(s);
+}
+
+static void
+hex(FILE *out, const char *name, const void *octets, size_t len)
+{
+	const uint8_t *p = octets;
+
+	fprintf(out, "%s = ", name);
+	for (size_t i = 0; i < len; i++)
+		fprintf(out, "%02x", p[i]);
+	fputc('\n', out);
+}
+
+static int
+print_keys(FILE *out, struct scene *s)
+{
+	char line[MINISIG_KEY_LINE + 1];
+
+	hex(out, "client_secret", s->client_sk, 32);
+	hex(out, "client_public", s->client_pk, 32);
+	hex(out, "cmid", s->cmid, 16);
+	hex(out, "host_exchange_secret", s->kx_sk, 32);
+	hex(out, "host_exchange_public", s->kx_pk, 32);
+	hex(out, "host_signing_seed", s->sign_seed, 32);
+	hex(out, "host_signing_public", s->sign_pk, 32);
+	hex(out, "host_id", s->host_id, 16);
+	fprintf(out, "# X25519 of client_secret and host_exchange_public\n");
+	hex(out, "shared", s->shared, 32);
+	fprintf(
+	    out, "# BLAKE2b-512 of shared, client_public, host_exchange_public: first half...\n");
+	hex(out, "session_to_client", s->session.to_client, 32);
+	fprintf(out, "# ... and second half\n");
+	hex(out, "session_to_host", s->session.to_host, 32);
+	hex(out, "publisher_seed", s->publisher_seed, 32);
+	hex(out, "publisher_public", s->publisher.pk, 32);
+	hex(out, "publisher_id", s->publisher.id, 8);
+	minisig_key_format(line, &s->publisher);
+	fprintf(out, "# text: %s\n", line);
+	hex(out, "publisher_key_line", line, MINISIG_KEY_LINE);
+	return 0;
+}
+
+static int
+print_certificate(FILE *out, struct scene *s)
+{
+	size_t signed_len = s->certificate.len - 64;
+
+	hex(out, "certificate_signed", s->certificate.at, signed_len);
+	hex(out, "certificate_signature", s->certificate.at + signed_len, 64);
+	hex(out, "certificate", s->certificate.at, s->certificate.len);
+	return 0;
+}
+
+static int
+print_hello(FILE *out, struct scene *s)
+{
+	struct message_hello hello;
+	struct message_hello_reply reply = { NOW, s->certificate.at, s->certificate.len };
+	uint8_t f[FRAME_HEADER + FRAME_MAX_REPLY];
+	size_t n;
+
+	memcpy(hello.publisher, s->publisher.id, 8);
+	n = message_hello_encode(f + FRAME_HEADER, sizeof(f) - FRAME_HEADER, &hello);
+	frame_encode(f, FRAME_HELLO, (uint32_t)n);
+	hex(out, "hello_frame", f, FRAME_HEADER + n);
+	n = message_hello_reply_encode(f + FRAME_HEADER, sizeof(f) - FRAME_HEADER, &reply);
+	frame_encode(f, FRAME_HELLO_REPLY, (uint32_t)n);
+	hex(out, "hello_reply_frame", f, FRAME_HEADER + n);
+	return n == 0 ? -1 : 0;
+}
+
+static int
+print_batch(FILE *out, struct scene *s)
+{
+	char name[32];
+
+	for (unsigned i = 0; i < ENTRIES; i++) {
+		snprintf(name, sizeof(name), "entry_%u", i);
+		hex(out, name, s->entry[i].at, s->entry[i].len);
+		snprintf(name, sizeof(name), "leaf_%u", i);
+		hex(out, name, s->leaf[i], 32);
+	}
+	hex(out, "root", s->header.root, 32);
+	fprintf(out, "# header of the batch before, for the chain\n");
+	hex(out, "batch_header_1", s->first_header, BATCH_HEADER);
+	hex(out, "batch_header_1_hash", s->previous, 32);
+	hex(out, "batch_header", s->header_octets, BATCH_HEADER);
+	hex(out, "batch_signature", s->signature, BATCH_SIGNATURE);
+	for (unsigned i = 0; i < ENTRIES; i++) {
+		snprintf(name, sizeof(name), "proof_%u", i);
+		hex(out, name, s->proof[i], s->proof_count[i] * MERKLE_HASH);
+	}
+	return 0;
+}
+
+static int
+print_lease(FILE *out, struct scene *s)
+{
+	hex(out, "lease_bundle", s->bundle.at, s->bundle.len);
+	hex(out, "lease_file", s->file.at, s->file.len);
+	return 0;
+}
+
+static int
+print_request(FILE *out, struct scene *s)
+{
+	struct message_request m = { .operation = MESSAGE_ACTIVATE,
+		.state = MESSAGE_GRACE,
+		.grace_minutes = 43200,
+		.time = NOW,
+		.sequence = OURS };
+	uint8_t text[FRAME_MAX_REQUEST], f[FRAME_HEADER + FRAME_MAX_REQUEST], nonce[SEAL_NONCE];
+	size_t n, len;
+
+	count_up(m.request_id, 16, 0xa0 + OURS);
+	memcpy(m.product, s->cert.products[0], 16);
+	strcpy(m.name, "host-3.example");
+	count_up(nonce, sizeof(nonce), 0x30);
+	n = message_request_encode(text, sizeof(text), &m);
+	hex(out, "request_text", text, n);
+	hex(out, "request_nonce", nonce, sizeof(nonce));
+	len = seal_request(f, sizeof(f), &s->session, s->host_id, s->client_pk, nonce, text, n);
+	hex(out, "request_frame", f, len);
+	return n == 0 || len == 0 ? -1 : 0;
+}
+
+static int
+print_one_reply(
+    FILE *out, struct scene *s, const char *name, const struct message_reply *m, uint8_t first)
+{
+	uint8_t text[FRAME_MAX_REPLY], f[FRAME_HEADER + FRAME_MAX_REPLY], nonce[SEAL_NONCE];
+	char line[64];
+	size_t n, len;
+
+	count_up(nonce, sizeof(nonce), first);
+	n = message_reply_encode(text, sizeof(text), m);
+	snprintf(line, sizeof(line), "%s_text", name);
+	hex(out, line, text, n);
+	snprintf(line, sizeof(line), "%s_nonce", name);
+	hex(out, line, nonce, sizeof(nonce));
+	len = seal_reply(f, sizeof(f), &s->session, nonce, text, n);
+	snprintf(line, sizeof(line), "%s_frame", name);
+	hex(out, line, f, len);
+	return n == 0 || len == 0 ? -1 : 0;
+}
+
+static int
+print_reply(FILE *out, struct scene *s)
+{
+	struct message_reply m = { .status = KMS_OK,
+		.time = NOW,
+		.count = 27,
+		.required = 25,
+		.activation_interval = 120,
+		.renewal_interval = 10080,
+		.bundle = s->bundle.at,
+		.bundle_len = s->bundle.len };
+
+	count_up(m.request_id, 16, 0xa0 + OURS);
+	if (print_one_reply(out, s, "reply", &m, 0x90) != 0)
+		return -1;
+	m.status = KMS_E_COUNT_TOO_LOW;
+	m.count = 24;
+	m.bundle = NULL;
+	m.bundle_len = 0;
+	if (print_one_reply(out, s, "reply_count_too_low", &m, 0xb0) != 0)
+		return -1;
+	m.status = KMS_E_SEQUENCE;
+	m.highest_sequence = 41;
+	m.retry_after = 30;
+	return print_one_reply(out, s, "reply_sequence", &m, 0xd0);
+}
+
+static int
+print_error(FILE *out, struct scene *s)
+{
+	struct frame_error e = { KMS_E_OVERLOAD, 15, NOW };
+	uint8_t f[FRAME_ERROR_SIZE];
+
+	(void)s;
+	frame_error_encode(f, &e);
+	hex(out, "error_overload_frame", f, sizeof(f));
+	e = (struct frame_error){ KMS_E_UNKNOWN_HOST, 0, NOW };
+	frame_error_encode(f, &e);
+	hex(out, "error_unknown_host_frame", f, sizeof(f));
+	return 0;
+}
+
+/* What minisign -S writes (-l: legacy), from the fixed key. */
+static size_t
+minisign(char *out, size_t size, const struct scene *s, const char *file, const char *algorithm)
+{
+	static const char comment[] = "timestamp:1800000000\tfile:pack.kmspolicy";
+	uint8_t sig[74], text[64 + sizeof(comment) - 1], global[64], digest[64];
+	char sig64[128], global64[128];
+
+	memcpy(sig, algorithm, 2);
+	memcpy(sig + 2, s->publisher.id, 8);
+	crypto_generichash(digest, 64, (const uint8_t *)file, strlen(file), NULL, 0);
+	if (algorithm[1] == 'D')
+		crypto_sign_detached(sig + 10, NULL, digest, 64, s->publisher_sk);
+	else
+		crypto_sign_detached(
+		    sig + 10, NULL, (const uint8_t *)file, strlen(file), s->publisher_sk);
+	memcpy(text, sig + 10, 64);
+	memcpy(text + 64, comment, sizeof(comment) - 1);
+	crypto_sign_detached(global, NULL, text, sizeof(text), s->publisher_sk);
+	sodium_bin2base64(sig64, sizeof(sig64), sig, 74, sodium_base64_VARIANT_ORIGINAL);
+	sodium_bin2base64(global64, sizeof(global64), global, 64, sodium_base64_VARIANT_ORIGINAL);
+	return (size_t)snprintf(out, size,
+	    "untrusted comment: signature from the example publisher\n%s\ntrusted comment: "
+	    "%s\n%s\n",
+	    sig64, comment, global64);
+}
+
+static int
+print_minisign(FILE *out, struct scene *s)
+{
+	static const char file[] = "[pack]\nid = example\n";
+	char text[1024], line[MINISIG_KEY_LINE + 1];
+	int len;
+
+	hex(out, "file", file, sizeof(file) - 1);
+	minisig_key_format(line, &s->publisher);
+	len = snprintf(text, sizeof(text),
+	    "untrusted comment: minisign public key of the example publisher\n%s\n", line);
+	hex(out, "public_key_file", text, (size_t)len);
+	hex(out, "signature_file", text, minisign(text, sizeof(text), s, file, "ED"));
+	hex(out, "signature_file_legacy", text, minisign(text, sizeof(text), s, file, "Ed"));
+	return 0;
+}
+
+static const struct {
+	const char *file;
+	const char *about;
+	int (*print)(FILE *out, struct scene *s);
+} printers[] = {
+	{ "keys", "key pairs, ids and session keys", print_keys },
+	{ "certificate", "host certificate signed by publisher_seed", print_certificate },
+	{ "hello", "HELLO and HELLO_REPLY frames", print_hello },
+	{ "request", "request text and the REQUEST frame that seals it", print_request },
+	{ "batch", "batch 2 of the host: five entries, tree, header, signature, proofs",
+	    print_batch },
+	{ "lease", "entry 3 of the batch as a lease bundle and as a lease file", print_lease },
+	{ "reply", "reply texts and the REPLY frames that seal them", print_reply },
+	{ "error", "ERROR frames", print_error },
+	{ "minisign", "a file of the publisher and its signatures (-S, and -S -l)",
+	    print_minisign },
+};
+
+const char *const vectors_files[] = { "keys", "certificate", "hello", "request", "batch", "lease",
+	"reply", "error", "minisign", NULL };
+
+int
+vectors_print(FILE *out, const char *file)
+{
+	static struct scene scene;
+
+	for (size_t i = 0; i < sizeof(printers) / sizeof(printers[0]); i++)
+		if (strcmp(printers[i].file, file) == 0) {
+			if (make_scene(&scene) != 0)
+				return -1;
+			fprintf(out, "# %s. Written by make update-vectors.\n", printers[i].about);
+			return printers[i].print(out, &scene);
+		}
+	return -1;
+}
