@@ -1,0 +1,362 @@
+/*
+ * converse.c - the dialogue with one host on one connection: HELLO when its
+ * certificate is not known yet, then the sealed request, once more when the
+ * sequence number was behind. Nothing a host says counts before it is verified.
+ */
+#include "libkms/client.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "libkms/frame.h"
+#include "libkms/kms_error.h"
+#include "libkms/transport.h"
+
+enum step {
+	STEP_FINAL,
+	STEP_NEXT_HOST,
+	STEP_AGAIN,
+};
+
+/* In guarded memory: session keys and clear text. */
+struct dialogue {
+	struct ask *a;
+	struct transport *t;
+	struct certificate cert;
+	struct seal_keys keys;
+	size_t frame_len;
+	size_t text_len;
+	uint8_t frame[FRAME_HEADER + FRAME_MAX_REPLY];
+	uint8_t text[FRAME_MAX_REPLY];
+};
+
+/* What a host may say in the clear, where anybody on the way could say it too. */
+static const uint32_t clear_statuses[] = {
+	KMS_E_NOT_ENABLED,
+	KMS_E_NOT_CONFIRMED,
+	KMS_E_KEY_INVALID,
+	KMS_E_KEY_EXPIRED,
+	KMS_E_OVERLOAD,
+	KMS_E_LEDGER,
+	KMS_E_UNKNOWN_HOST,
+	KMS_E_BAD_VERSION,
+	KMS_E_BAD_FRAME,
+	KMS_E_BAD_SEAL,
+	KMS_E_BAD_REQUEST,
+	KMS_E_TOO_LARGE,
+};
+/* Sealed refusals that say something of that host only: another may do better. */
+static const uint32_t elsewhere[] = {
+	KMS_E_NOT_ENABLED,
+	KMS_E_NOT_CONFIRMED,
+	KMS_E_NOT_COVERED,
+	KMS_E_UNKNOWN_PRODUCT,
+	KMS_E_KEY_INVALID,
+	KMS_E_KEY_EXPIRED,
+	KMS_E_CAPACITY,
+	KMS_E_OVERLOAD,
+	KMS_E_LEDGER,
+	KMS_E_UNKNOWN_CLIENT,
+	KMS_E_SEQUENCE,
+};
+
+static bool
+is_among(const uint32_t *list, size_t count, uint32_t status)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (list[i] == status)
+			return true;
+	return false;
+}
+#define AMONG(list, status) is_among(list, sizeof list / sizeof *list, status)
+
+static enum step
+broken(struct dialogue *d, int rc, const char *what)
+{
+	bool os = rc == KMS_E_IO;
+
+	ask_note(d->a, (uint32_t)rc, false, "%s: %s: %s", d->t->peer, what,
+	    os ? strerror(errno) : kms_strerror((uint32_t)rc));
+	return STEP_NEXT_HOST;
+}
+
+/* An ERROR frame. STEP_AGAIN only for a host that is another than the cached certificate's. */
+static enum step
+clear_error(struct dialogue *d)
+{
+	struct frame_error e;
+	int rc = frame_error_decode(&e, d->frame + FRAME_HEADER, d->frame_len - FRAME_HEADER);
+
+	if (rc != KMS_OK || !AMONG(clear_statuses, e.status))
+		return broken(d, KMS_E_BAD_FRAME, "error frame");
+	if (e.status == KMS_E_UNKNOWN_HOST && !d->a->refreshed)
+		return STEP_AGAIN;
+	d->a->result.retry_after = e.retry_after;
+	d->a->c->state->retry_after = e.retry_after;
+	ask_note(d->a, e.status, true, "%s: %s", d->t->peer, kms_strerror(e.status));
+	return STEP_NEXT_HOST;
+}
+
+/* Send d->frame, receive the answer into it. STEP_FINAL: it is of type want. */
+static enum step
+roundtrip(struct dialogue *d, enum frame_type want, const char *what)
+{
+	int64_t until =
+	    transport_sooner(d->a->deadline, transport_clock() + d->a->c->reply_timeout);
+	int rc = transport_send(d->t, d->frame, d->frame_len, until);
+	struct frame f;
+
+	/* A host that refuses and closes may have answered before our send failed. */
+	if (rc == KMS_OK || rc == KMS_E_IO)
+		rc = transport_receive(d->t, d->frame, sizeof d->frame, &d->frame_len, until);
+	if (rc != KMS_OK)
+		return broken(d, rc, what);
+	rc = frame_decode(&f, d->frame, FRAME_MAX_REPLY);
+	if (rc == KMS_OK && f.type == FRAME_ERROR)
+		return clear_error(d);
+	if (rc != KMS_OK || f.type != want)
+		return broken(d, KMS_E_BAD_FRAME, what);
+	return STEP_FINAL;
+}
+
+static int
+use_certificate(struct dialogue *d, const uint8_t *bytes, size_t len)
+{
+	struct kms_client *c = d->a->c;
+	int rc = certificate_verify(&d->cert, bytes, len, c->publisher.id, c->publisher.pk);
+
+	if (rc != KMS_OK)
+		return rc;
+	return seal_client_keys(&d->keys, c->state->pk, c->state->sk, d->cert.kx_pk);
+}
+
+/* Fetch the host's certificate and keep it. STEP_FINAL: done. */
+static enum step
+hello(struct dialogue *d)
+{
+	struct state *s = d->a->c->state;
+	struct message_hello m;
+	struct message_hello_reply reply;
+	enum step step;
+	size_t n;
+	int rc;
+
+	d->a->refreshed = true;
+	memcpy(m.publisher, d->a->c->publisher.id, sizeof m.publisher);
+	n = message_hello_encode(d->frame + FRAME_HEADER, FRAME_MAX_REQUEST, &m);
+	frame_encode(d->frame, FRAME_HELLO, (uint32_t)n);
+	d->frame_len = FRAME_HEADER + n;
+	if ((step = roundtrip(d, FRAME_HELLO_REPLY, "HELLO")) != STEP_FINAL)
+		return step;
+	rc = message_hello_reply_decode(
+	    &reply, d->frame + FRAME_HEADER, d->frame_len - FRAME_HEADER);
+	if (rc == KMS_OK && reply.certificate_len > sizeof s->certificate)
+		rc = KMS_E_TOO_LARGE;
+	if (rc == KMS_OK)
+		rc = use_certificate(d, reply.certificate, reply.certificate_len);
+	if (rc != KMS_OK)
+		return broken(d, rc, "host certificate");
+	memcpy(s->certificate, reply.certificate, reply.certificate_len);
+	s->certificate_len = reply.certificate_len;
+	return STEP_FINAL;
+}
+
+static size_t
+request_text(struct dialogue *d, uint8_t *out, size_t size)
+{
+	struct kms_client *c = d->a->c;
+	struct message_request m = { .operation = d->a->operation };
+	struct licence_facts f;
+
+	client_facts(c, &f, client_now(c));
+	m.grace_minutes = licence_grace_left(&f);
+	/* The protocol has no word for a clock moved back; the host judges the time itself. */
+	f.now = licence_time(f.now, f.highest_seen);
+	m.state = (uint8_t)licence_state(&f);
+	m.flags = c->virtual_machine ? MESSAGE_VM : 0;
+	memcpy(m.request_id, d->a->request_id, sizeof m.request_id);
+	m.time = client_now(c);
+	m.sequence = c->state->sequence;
+	memcpy(m.product, c->product, sizeof m.product);
+	memcpy(m.name, c->name, sizeof m.name);
+	return message_request_encode(out, size, &m);
+}
+
+/* The host has a higher sequence number than we remember (a restored state file): go past it, once. */
+static enum step
+catch_up(struct dialogue *d, const struct message_reply *reply)
+{
+	struct state *s = d->a->c->state;
+	int rc;
+
+	if (d->a->caught_up || reply->highest_sequence < s->sequence ||
+	    reply->highest_sequence == UINT64_MAX) {
+		ask_note(
+		    d->a, KMS_E_SEQUENCE, true, "%s: %s", d->t->peer, kms_strerror(KMS_E_SEQUENCE));
+		return STEP_NEXT_HOST;
+	}
+	d->a->caught_up = true;
+	s->sequence = reply->highest_sequence + 1;
+	randombytes_buf(s->pending_id, sizeof s->pending_id);
+	s->pending_operation = d->a->operation;
+	memcpy(d->a->request_id, s->pending_id, sizeof d->a->request_id);
+	rc = state_save(d->a->c->file);
+	return rc == KMS_OK ? STEP_AGAIN : broken(d, rc, "client state file");
+}
+
+/* Complete, ours, for this request and this product, and not over: only then it replaces what we have. */
+static int
+check_lease(struct dialogue *d, const struct message_reply *reply)
+{
+	struct kms_client *c = d->a->c;
+	struct entry_client e;
+	int rc;
+
+	if (reply->bundle == NULL)
+		return KMS_E_NO_LEASE;
+	if (reply->bundle_len > sizeof c->state->bundle)
+		return KMS_E_TOO_LARGE;
+	rc = lease_verify(&e, reply->bundle, reply->bundle_len, &d->cert, c->cmid, c->product);
+	if (rc != KMS_OK)
+		return rc;
+	if (memcmp(e.request_id, d->a->request_id, sizeof e.request_id) != 0 ||
+	    e.sequence != c->state->sequence)
+		return KMS_E_LEASE_OTHER;
+	if (e.renew_after > e.expires)
+		return KMS_E_FORMAT;
+	return client_now(c) >= e.expires ? KMS_E_LEASE_EXPIRED : KMS_OK;
+}
+
+static int
+take_lease(struct dialogue *d, const struct message_reply *reply)
+{
+	struct state *s = d->a->c->state;
+	int rc = check_lease(d, reply);
+
+	/* The host may have been confirmed anew since the certificate was cached. The reply is in d->text, so the frame is free. */
+	if ((rc == KMS_E_KEY_EXPIRED || rc == KMS_E_NOT_COVERED) && !d->a->refreshed &&
+	    hello(d) == STEP_FINAL)
+		rc = check_lease(d, reply);
+	if (rc != KMS_OK)
+		return rc;
+	memcpy(s->bundle, reply->bundle, reply->bundle_len);
+	s->bundle_len = reply->bundle_len;
+	memcpy(s->lease_certificate, s->certificate, s->certificate_len);
+	s->lease_certificate_len = s->certificate_len;
+	return KMS_OK;
+}
+
+static void
+remember(struct dialogue *d, const struct message_reply *reply)
+{
+	struct state *s = d->a->c->state;
+	uint64_t now = client_now(d->a->c);
+
+	s->pending_operation = 0;
+	s->last_exchange = now;
+	s->count = d->a->result.count = reply->count;
+	s->required = d->a->result.required = reply->required;
+	s->retry_after = d->a->result.retry_after = reply->retry_after;
+	if (reply->activation_interval > 0)
+		s->activation_interval = reply->activation_interval;
+	if (reply->renewal_interval > 0)
+		s->renewal_interval = reply->renewal_interval;
+	snprintf(s->host, sizeof s->host, "%s", d->t->peer);
+	/* A host that accepts our time also settles a highest time seen that was wrong. */
+	if ((reply->status == KMS_OK || reply->status == KMS_E_COUNT_TOO_LOW) &&
+	    !licence_clock_back(now, reply->time) && !licence_clock_back(reply->time, now))
+		s->highest_seen = now;
+}
+
+static void
+note_skew(struct dialogue *d, const struct message_reply *reply)
+{
+	uint64_t now = client_now(d->a->c);
+	bool behind = now < reply->time;
+	uint64_t off = behind ? reply->time - now : now - reply->time;
+
+	ask_note(d->a, reply->status, true,
+	    "%s: this clock is %" PRIu64 " h %" PRIu64 " min %s the host's", d->t->peer, off / 3600,
+	    off % 3600 / 60, behind ? "behind" : "ahead of");
+}
+
+static enum step
+judge(struct dialogue *d, const struct message_reply *reply)
+{
+	struct state *s = d->a->c->state;
+	int rc = (int)reply->status;
+
+	if (reply->status == KMS_E_SEQUENCE)
+		return catch_up(d, reply);
+	remember(d, reply);
+	if (reply->status == KMS_OK && d->a->operation == MESSAGE_RELEASE) {
+		s->bundle_len = s->lease_certificate_len = 0;
+	} else if (reply->status == KMS_OK && (rc = take_lease(d, reply)) != KMS_OK) {
+		ask_note(d->a, (uint32_t)rc, true, "%s: its lease does not hold: %s", d->t->peer,
+		    kms_strerror((uint32_t)rc));
+		return STEP_NEXT_HOST;
+	}
+	ask_note(d->a, (uint32_t)rc, true, "%s: %s", d->t->peer, kms_strerror((uint32_t)rc));
+	if (reply->status == KMS_E_TIME_SKEW)
+		note_skew(d, reply);
+	return AMONG(elsewhere, reply->status) ? STEP_NEXT_HOST : STEP_FINAL;
+}
+
+/* One sealed request and its answer. */
+static enum step
+request(struct dialogue *d)
+{
+	struct message_reply reply;
+	enum step step;
+	int rc;
+
+	d->text_len = request_text(d, d->text, sizeof d->text);
+	d->frame_len = seal_request(d->frame, sizeof d->frame, &d->keys, d->cert.host_id,
+	    d->a->c->state->pk, NULL, d->text, d->text_len);
+	if (d->text_len == 0 || d->frame_len == 0)
+		return broken(d, KMS_E_TOO_LARGE, "request");
+	step = roundtrip(d, FRAME_REPLY, "request");
+	if (step == STEP_AGAIN) /* UNKNOWN_HOST */
+		return (step = hello(d)) == STEP_FINAL ? STEP_AGAIN : step;
+	if (step != STEP_FINAL)
+		return step;
+	rc = seal_open_reply(
+	    d->text, sizeof d->text, &d->text_len, &d->keys, d->frame, d->frame_len);
+	if (rc == KMS_OK)
+		rc = message_reply_decode(&reply, d->text, d->text_len);
+	if (rc == KMS_OK &&
+	    memcmp(reply.request_id, d->a->request_id, sizeof reply.request_id) != 0)
+		rc = KMS_E_BAD_SEAL; /* sealed for us, but an answer to something else: replayed */
+	return rc == KMS_OK ? judge(d, &reply) : broken(d, rc, "reply");
+}
+
+bool
+converse(struct ask *a, struct transport *t)
+{
+	struct state *s = a->c->state;
+	struct dialogue *d = sodium_malloc(sizeof *d);
+	enum step step = STEP_FINAL;
+
+	if (d == NULL) {
+		ask_note(a, KMS_E_NO_MEMORY, false, "no guarded memory: see ulimit -l");
+		return true;
+	}
+	d->a = a;
+	d->t = t;
+	if (s->certificate_len == 0 ||
+	    use_certificate(d, s->certificate, s->certificate_len) != KMS_OK)
+		step = hello(d);
+	/* Bounded: each of hello and catch_up says AGAIN once at most. */
+	if (step == STEP_FINAL)
+		do
+			step = request(d);
+		while (step == STEP_AGAIN);
+	sodium_free(d);
+	return step == STEP_FINAL;
+}

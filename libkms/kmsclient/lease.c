@@ -1,0 +1,100 @@
+/*
+ * lease.c - kmsclient export-lease and verify-lease.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "libkms/kmsclient/tool.h"
+
+#define LEASE_FILE_MAX 65536
+
+static int
+file_failed(struct tool *t, const char *path)
+{
+	char detail[512];
+
+	snprintf(detail, sizeof detail, "%s: %s", path, strerror(errno));
+	tool_status(t, KMS_E_IO, detail);
+	return TOOL_LOCAL;
+}
+
+static int
+write_file(struct tool *t, const uint8_t *bytes, size_t size)
+{
+	FILE *f = fopen(t->file, "we");
+	bool bad;
+
+	if (f == NULL)
+		return file_failed(t, t->file);
+	bad = fwrite(bytes, 1, size, f) != size || fflush(f) != 0 || fsync(fileno(f)) != 0;
+	bad = fclose(f) != 0 || bad;
+	return bad ? file_failed(t, t->file) : TOOL_OK;
+}
+
+int
+command_export_lease(struct tool *t)
+{
+	uint8_t bytes[LEASE_FILE_MAX];
+	size_t size = sizeof bytes;
+	struct kms_client *c;
+	int rc;
+
+	if ((rc = tool_open(t, &c)) != TOOL_OK)
+		return rc;
+	rc = kms_lease_export(c, bytes, &size);
+	kms_close(c);
+	if (rc != KMS_OK) {
+		tool_status(t, (uint32_t)rc, NULL);
+		return TOOL_LOCAL;
+	}
+	if ((rc = write_file(t, bytes, size)) != TOOL_OK)
+		return rc;
+	tool_text(t, "file", t->file);
+	tool_number(t, "octets", size);
+	return TOOL_OK;
+}
+
+static void
+tell_lease(struct tool *t, const struct kms_lease_info *i)
+{
+	tool_id(t, "client", i->cmid, false);
+	tool_id(t, "product", i->product, true);
+	tool_text(t, "name", i->name);
+	tool_text(t, "customer", i->customer);
+	tool_text(t, "key-group", i->group);
+	tool_id(t, "host", i->host_id, false);
+	tool_time(t, "issued", i->issued);
+	tool_time(t, "renew-after", i->renew_after);
+	tool_time(t, "expires", i->expires);
+	tool_number(t, "batch", i->batch);
+	tool_number(t, "index", i->index);
+}
+
+int
+command_verify_lease(struct tool *t)
+{
+	struct kms_lease_info info = { .size = sizeof info };
+	uint8_t bytes[LEASE_FILE_MAX];
+	size_t size;
+	FILE *f;
+	int rc;
+
+	if (t->options.publisher_key == NULL)
+		return tool_usage("verify-lease: needs --publisher-key");
+	if ((f = fopen(t->file, "re")) == NULL)
+		return file_failed(t, t->file);
+	size = fread(bytes, 1, sizeof bytes, f);
+	rc = ferror(f) ? KMS_E_IO : KMS_OK;
+	fclose(f);
+	if (rc != KMS_OK)
+		return file_failed(t, t->file);
+	rc = kms_lease_verify(bytes, size, t->options.publisher_key,
+	    t->ignore_expiry ? 0 : (uint64_t)time(NULL), &info);
+	tool_status(t, (uint32_t)rc, t->file);
+	if (rc == KMS_OK || rc == KMS_E_LEASE_EXPIRED)
+		tell_lease(t, &info);
+	return rc == KMS_OK ? TOOL_OK : TOOL_LOCAL;
+}

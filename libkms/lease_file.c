@@ -1,0 +1,106 @@
+/*
+ * lease_file.c - a lease for others to look at: "KMSLEASE", the host's
+ * certificate and the bundle, which the publisher's public key alone verifies.
+ */
+#include "libkms/client.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "libkms/kms_error.h"
+#include "libkms/wire.h"
+
+static const uint8_t magic[8] = { 'K', 'M', 'S', 'L', 'E', 'A', 'S', 'E' };
+
+int
+kms_lease_export(struct kms_client *c, void *out, size_t *size)
+{
+	struct entry_client lease;
+	struct wire_writer w;
+	size_t need;
+	int rc;
+
+	if (c == NULL || size == NULL || (out == NULL && *size != 0))
+		return KMS_E_ARGUMENT;
+	if ((rc = client_lease(c, &lease)) != KMS_OK)
+		return rc;
+	need = sizeof magic + 2 + c->state->lease_certificate_len + c->state->bundle_len;
+	if (*size < need) {
+		*size = need;
+		return KMS_E_TOO_LARGE;
+	}
+	wire_writer_init(&w, out, need);
+	wire_put(&w, magic, sizeof magic);
+	wire_put_u16(&w, (uint16_t)c->state->lease_certificate_len);
+	wire_put(&w, c->state->lease_certificate, c->state->lease_certificate_len);
+	wire_put(&w, c->state->bundle, c->state->bundle_len);
+	*size = need;
+	return KMS_OK;
+}
+
+static void
+tell(struct kms_lease_info *info, const struct entry_client *e, const struct certificate *cert,
+    const struct lease *l)
+{
+	struct kms_lease_info full;
+	struct batch_header batch;
+	size_t size = info->size;
+
+	memset(&full, 0, sizeof full);
+	memcpy(full.cmid, e->cmid, sizeof full.cmid);
+	memcpy(full.product, e->product, sizeof full.product);
+	memcpy(full.host_id, cert->host_id, sizeof full.host_id);
+	full.issued = e->time;
+	full.expires = e->expires;
+	full.renew_after = e->renew_after;
+	full.index = l->index;
+	if (batch_header_decode(&batch, l->header) == KMS_OK)
+		full.batch = batch.number;
+	snprintf(full.name, sizeof full.name, "%s", e->name);
+	snprintf(full.customer, sizeof full.customer, "%s", cert->customer);
+	snprintf(full.group, sizeof full.group, "%s", cert->group);
+	full.size = size;
+	memcpy(info, &full, size < sizeof full ? size : sizeof full);
+}
+
+int
+kms_lease_verify(const void *file, size_t size, const char *publisher_key, uint64_t now,
+    struct kms_lease_info *info)
+{
+	struct minisig_key publisher;
+	struct certificate cert;
+	struct entry_client e;
+	struct wire_reader r;
+	struct lease l;
+	uint8_t found[sizeof magic];
+	const uint8_t *certificate, *bundle;
+	size_t certificate_len, bundle_len;
+	int rc;
+
+	if (file == NULL || publisher_key == NULL ||
+	    (info != NULL && info->size < sizeof info->size))
+		return KMS_E_ARGUMENT;
+	if (sodium_init() < 0)
+		return KMS_E_NO_MEMORY;
+	if ((rc = minisig_key_parse(&publisher, publisher_key)) != KMS_OK)
+		return rc;
+	wire_reader_init(&r, file, size);
+	wire_get(&r, found, sizeof found);
+	if (memcmp(found, magic, sizeof magic) != 0)
+		return KMS_E_FORMAT;
+	certificate_len = wire_get_u16(&r);
+	certificate = wire_view(&r, certificate_len);
+	bundle_len = wire_left(&r);
+	bundle = wire_view(&r, bundle_len);
+	if ((rc = wire_finish(&r)) != KMS_OK)
+		return rc;
+	rc = certificate_verify(&cert, certificate, certificate_len, publisher.id, publisher.pk);
+	if (rc != KMS_OK || (rc = lease_decode(&l, bundle, bundle_len)) != KMS_OK ||
+	    (rc = lease_verify(&e, bundle, bundle_len, &cert, NULL, NULL)) != KMS_OK)
+		return rc;
+	if (info != NULL)
+		tell(info, &e, &cert, &l);
+	return now != 0 && now >= e.expires ? KMS_E_LEASE_EXPIRED : KMS_OK;
+}

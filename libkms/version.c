@@ -1,0 +1,12 @@
+/*
+ * version.c - the version of the library as built.
+ */
+#include <config.h>
+
+#include "libkms/kms.h"
+
+const char *
+kms_version(void)
+{
+	return PACKAGE_VERSION;
+}
