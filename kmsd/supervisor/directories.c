@@ -1,0 +1,251 @@
+/*
+ * directories.c - what must be there before a child can start: its user, the state and runtime
+ * directories, the pid file that keeps a second kmsd out, the control socket and the port file.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "libkms/kms_error.h"
+#include "kmsd/common/confine.h"
+#include "kmsd/common/log.h"
+#include "kmsd/supervisor/supervisor.h"
+
+#define FAILED "start-failed"
+
+static bool
+user_may_be_missing(const struct supervisor *s)
+{
+	uint32_t allowed;
+
+	return !s->config.sandbox_required ||
+	       (confine_parse(&allowed, s->config.allow_missing) && (allowed & CONFINE_UID) != 0);
+}
+
+static int
+find_user(const struct supervisor *s, const char *name, unsigned *uid, unsigned *gid)
+{
+	struct passwd *pw = getpwnam(name);
+
+	if (pw != NULL) {
+		*uid = pw->pw_uid;
+		*gid = pw->pw_gid;
+		return KMS_OK;
+	}
+	if (user_may_be_missing(s)) {
+		log_event(LOG_WARNING, "sandbox-missing",
+		    "there is no user %s: its process keeps the user that started kmsd", name);
+		return KMS_OK;
+	}
+	log_event(LOG_ERR, FAILED,
+	    "there is no user %s: make it with \"systemd-sysusers kms.conf\" (kms.conf is in "
+	    "kmsd's etc/ "
+	    "folder) or \"useradd --system --shell /usr/sbin/nologin %s\"",
+	    name, name);
+	return KMS_E_NOT_FOUND;
+}
+
+int
+prepare_users(struct supervisor *s)
+{
+	unsigned uid, gid;
+	int rc;
+
+	s->activate_uid = geteuid();
+	s->activate_gid = getegid();
+	if (geteuid() != 0)
+		return KMS_OK;
+	rc = find_user(s, s->config.activate_user, &s->activate_uid, &s->activate_gid);
+	if (rc == KMS_OK)
+		rc = find_user(s, s->config.front_user, &uid, &gid);
+	return rc;
+}
+
+/* path as a directory of ours: made when it is not there, refused when others can write or it is not the owner's. */
+static int
+make_directory(const char *path, mode_t mode, unsigned uid, unsigned gid)
+{
+	struct stat st;
+
+	if (mkdir(path, mode) == 0) {
+		if (chmod(path, mode) == 0 && (geteuid() != 0 || chown(path, uid, gid) == 0))
+			return KMS_OK;
+		log_event(LOG_ERR, FAILED, "%s: %s", path, strerror(errno));
+		return KMS_E_IO;
+	}
+	if (errno != EEXIST || lstat(path, &st) == -1) {
+		log_event(
+		    LOG_ERR, FAILED, "cannot make the directory %s: %s", path, strerror(errno));
+		return KMS_E_IO;
+	}
+	if (!S_ISDIR(st.st_mode)) {
+		log_event(LOG_ERR, FAILED, "%s is not a directory", path);
+		return KMS_E_IO;
+	}
+	if (st.st_uid != uid) {
+		log_event(LOG_ERR, FAILED,
+		    "%s belongs to uid %u and not to uid %u: chown -R it, or name another "
+		    "directory",
+		    path, st.st_uid, uid);
+		return KMS_E_DENIED;
+	}
+	if ((st.st_mode & S_IWOTH) != 0 || ((st.st_mode & S_IWGRP) != 0 && st.st_gid != gid)) {
+		log_event(LOG_ERR, FAILED, "%s can be written by others: chmod %o it", path, mode);
+		return KMS_E_DENIED;
+	}
+	return KMS_OK;
+}
+
+/* name in the runtime directory. */
+static void
+runtime_path(const struct supervisor *s, const char *name, char *out, size_t size)
+{
+	snprintf(out, size, "%s/%s", s->config.runtime_directory, name);
+}
+
+/* The lock lives as long as we do; what an earlier kmsd left behind is overwritten. */
+static int
+open_pid_file(struct supervisor *s)
+{
+	char path[256], text[32];
+	int n;
+
+	runtime_path(s, "kmsd.pid", path, sizeof(path));
+	s->pid_file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (s->pid_file == -1) {
+		log_event(LOG_ERR, FAILED, "%s: %s", path, strerror(errno));
+		return KMS_E_IO;
+	}
+	if (flock(s->pid_file, LOCK_EX | LOCK_NB) == -1) {
+		log_event(LOG_ERR, FAILED,
+		    "another kmsd runs with this runtime directory: its process id is in %s", path);
+		close(s->pid_file);
+		s->pid_file = -1;
+		return KMS_E_EXISTS;
+	}
+	n = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+	if (ftruncate(s->pid_file, 0) == -1 || write(s->pid_file, text, (size_t)n) != n) {
+		log_event(LOG_ERR, FAILED, "%s: %s", path, strerror(errno));
+		return KMS_E_IO;
+	}
+	return KMS_OK;
+}
+
+static int
+control_owner(const struct supervisor *s, gid_t *gid)
+{
+	struct group *gr;
+
+	*gid = s->activate_gid;
+	if (s->config.control_group[0] == '\0')
+		return KMS_OK;
+	gr = getgrnam(s->config.control_group);
+	if (gr == NULL) {
+		log_event(LOG_ERR, FAILED,
+		    "there is no group %s: make it with groupadd --system, or change control_group",
+		    s->config.control_group);
+		return KMS_E_NOT_FOUND;
+	}
+	*gid = gr->gr_gid;
+	return KMS_OK;
+}
+
+/* Bound under umask 0777, so that nobody connects before the owner and mode are right. */
+static int
+open_control(struct supervisor *s)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	mode_t mask;
+	gid_t gid;
+	int rc;
+
+	if (control_owner(s, &gid) != KMS_OK)
+		return KMS_E_NOT_FOUND;
+	runtime_path(s, "control.sock", a.sun_path, sizeof(a.sun_path));
+	unlink(a.sun_path);
+	s->control = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	mask = umask(0777);
+	rc = s->control == -1 ? -1 : bind(s->control, (struct sockaddr *)&a, sizeof(a));
+	umask(mask);
+	if (rc == -1 ||
+	    (gid != getegid() || s->activate_uid != geteuid()
+		    ? chown(a.sun_path, s->activate_uid, gid)
+		    : 0) == -1 ||
+	    chmod(a.sun_path, 0660) == -1 || listen(s->control, 16) == -1) {
+		log_event(LOG_ERR, FAILED, "control socket %s: %s", a.sun_path, strerror(errno));
+		return KMS_E_IO;
+	}
+	return KMS_OK;
+}
+
+int
+prepare_directories(struct supervisor *s)
+{
+	char empty[256];
+	int rc;
+
+	runtime_path(s, "empty", empty, sizeof(empty));
+	rc = make_directory(s->config.runtime_directory, 0755, geteuid(), getegid());
+	if (rc == KMS_OK)
+		rc = open_pid_file(s);
+	if (rc == KMS_OK)
+		rc = make_directory(empty, 0555, geteuid(), getegid());
+	if (rc == KMS_OK)
+		rc = make_directory(
+		    s->config.state_directory, 0700, s->activate_uid, s->activate_gid);
+	if (rc != KMS_OK)
+		return rc;
+	s->state_dir = open(s->config.state_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->state_dir == -1) {
+		log_event(LOG_ERR, FAILED, "%s: %s", s->config.state_directory, strerror(errno));
+		return KMS_E_IO;
+	}
+	return open_control(s);
+}
+
+/* By rename, so that who waits for the file never reads half of it. */
+int
+write_port(const struct supervisor *s)
+{
+	char path[256], made[256], text[16];
+	int fd, n, rc = KMS_E_IO;
+
+	runtime_path(s, "port", path, sizeof(path));
+	runtime_path(s, "port.new", made, sizeof(made));
+	n = snprintf(text, sizeof(text), "%u\n", s->port);
+	fd = open(made, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (fd != -1 && write(fd, text, (size_t)n) == n && rename(made, path) == 0)
+		rc = KMS_OK;
+	if (rc != KMS_OK)
+		log_event(LOG_ERR, FAILED, "%s: %s", path, strerror(errno));
+	if (fd != -1)
+		close(fd);
+	return rc;
+}
+
+void
+remove_runtime_files(struct supervisor *s)
+{
+	static const char *const names[] = { "port", "port.new", "control.sock", "kmsd.pid" };
+	char path[256];
+	size_t i;
+
+	/* Without the lock they are another kmsd's. */
+	if (s->pid_file == -1)
+		return;
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		runtime_path(s, names[i], path, sizeof(path));
+		unlink(path);
+	}
+	runtime_path(s, "empty", path, sizeof(path));
+	rmdir(path);
+}

@@ -1,0 +1,205 @@
+/*
+ * main.c - kmsd: options, the order of starting, and the loop that waits for signals and
+ * for what children say. It owns the state that the other files are handed.
+ */
+#include <config.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "libkms/kms_error.h"
+#include "kmsd/common/confine.h"
+#include "kmsd/common/log.h"
+#include "kmsd/supervisor/supervisor.h"
+
+#define START_TIMEOUT 30 /* seconds a child has to become ready */
+
+struct options {
+	const char *ini;
+	const char *libexec;
+	unsigned start_timeout;
+	bool check, print;
+};
+
+int64_t
+now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static int
+usage(void)
+{
+	fputs("usage: kmsd [-npV] [-f file] [-L directory] [-t seconds]\n", stderr);
+	return EXIT_USAGE;
+}
+
+/* -1: go on; else the exit code. */
+static int
+parse_options(int argc, char **argv, struct options *o)
+{
+	char *end;
+	long n;
+	int c;
+
+	while ((c = getopt(argc, argv, "f:L:npt:V")) != -1)
+		switch (c) {
+		case 'f':
+			o->ini = optarg;
+			break;
+		case 'L':
+			o->libexec = optarg;
+			break;
+		case 'n':
+			o->check = true;
+			break;
+		case 'p':
+			o->check = o->print = true;
+			break;
+		case 't':
+			n = strtol(optarg, &end, 10);
+			if (*end != '\0' || n < 1 || n > 3600) {
+				fputs("kmsd: -t takes 1 to 3600 seconds\n", stderr);
+				return EXIT_USAGE;
+			}
+			o->start_timeout = (unsigned)n;
+			break;
+		case 'V':
+			puts("kmsd " PACKAGE_VERSION);
+			return EXIT_OK;
+		default:
+			return usage();
+		}
+	return optind == argc ? -1 : usage();
+}
+
+static void
+init_children(struct supervisor *s)
+{
+	unsigned i;
+
+	s->activate = (struct child){ .program = "kmsd-activate", .index = -1, .sock = -1 };
+	for (i = 0; i < FRONTS_MAX; i++)
+		s->fronts[i] =
+		    (struct child){ .program = "kmsd-front", .index = (int)i, .sock = -1 };
+}
+
+static int
+prepare(struct supervisor *s)
+{
+	int rc;
+
+	/* What a child may not do through a set-uid program, it may not do through ours either. */
+	rc = confine_no_new_privs();
+	if (rc == KMS_OK)
+		rc = signals_open(s);
+	if (rc == KMS_OK)
+		rc = prepare_users(s);
+	if (rc == KMS_OK)
+		rc = prepare_directories(s);
+	if (rc == KMS_OK)
+		rc = listen_bind(s);
+	if (rc == KMS_OK)
+		rc = spawn_activate(s);
+	return rc;
+}
+
+/* Milliseconds until the next deadline or restart, a minute at most. */
+static int
+next_wake(const struct supervisor *s)
+{
+	int64_t t = now_ms(), next = t + 60000;
+	const struct child *c;
+	int i;
+
+	for (i = -1; i < (int)s->config.fronts; i++) {
+		c = i < 0 ? &s->activate : &s->fronts[i];
+		if (c->deadline != 0 && c->deadline < next)
+			next = c->deadline;
+		if (c->restart_at != 0 && c->pid == 0 && c->restart_at < next)
+			next = c->restart_at;
+	}
+	return next > t ? (int)(next - t) : 0;
+}
+
+static void
+wait_once(struct supervisor *s)
+{
+	struct pollfd p[2 + FRONTS_MAX] = { { .fd = s->signals, .events = POLLIN } };
+	unsigned n = s->config.fronts, i;
+
+	p[1] = (struct pollfd){ .fd = s->activate.sock, .events = POLLIN };
+	for (i = 0; i < n; i++)
+		p[2 + i] = (struct pollfd){ .fd = s->fronts[i].sock, .events = POLLIN };
+	if (poll(p, 2 + n, next_wake(s)) == -1 && errno != EINTR) {
+		log_event(LOG_CRIT, "start-failed", "poll: %s", strerror(errno));
+		stop_begin(s, "poll failed", EXIT_START);
+		return;
+	}
+	/* Words before deaths: a child that says why it fails is heard before it is buried. */
+	if (p[1].revents != 0)
+		child_message(s, &s->activate);
+	for (i = 0; i < n; i++)
+		if (p[2 + i].revents != 0)
+			child_message(s, &s->fronts[i]);
+	if (p[0].revents != 0)
+		signals_read(s);
+	child_deadlines(s);
+	log_flush_limited();
+}
+
+static int
+run(struct supervisor *s)
+{
+	if (prepare(s) != KMS_OK) {
+		s->exit_code = EXIT_START;
+		return s->exit_code;
+	}
+	while (s->phase != PHASE_DONE)
+		wait_once(s);
+	log_event(LOG_NOTICE, "kmsd-stopped", "exit code %d", s->exit_code);
+	return s->exit_code;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options o = { .ini = KMS_SYSCONFDIR "/kms/kms.ini", .start_timeout = START_TIMEOUT };
+	static struct supervisor s = {
+		.control = -1, .state_dir = -1, .pid_file = -1, .signals = -1
+	};
+	int rc = parse_options(argc, argv, &o);
+
+	if (rc >= 0)
+		return rc;
+	/* What our caller left open is not the children's to have. */
+	close_range(3, ~0U, 0);
+	umask(027);
+	s.ini_path = o.ini;
+	s.start_timeout = o.start_timeout;
+	if (!read_config(o.ini, &s.config, &s.ini_text, &s.ini_len, true))
+		return EXIT_CONFIG;
+	if (o.print)
+		config_print(&s.config, stdout);
+	else if (o.check)
+		printf("%s: valid\n", o.ini);
+	if (!o.check) {
+		log_open("kmsd", s.config.log_syslog, s.config.log_level);
+		s.libexec = o.libexec ? o.libexec : s.config.libexec_directory;
+		init_children(&s);
+		rc = run(&s);
+		remove_runtime_files(&s);
+		log_close();
+	}
+	free(s.ini_text);
+	return rc >= 0 ? rc : EXIT_OK;
+}

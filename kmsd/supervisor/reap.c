@@ -1,0 +1,283 @@
+/*
+ * reap.c - what children say, how they end, and what follows from it: another front with a
+ * back-off, or the end of everything when the activation process is gone.
+ */
+#include <config.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "libkms/kms_error.h"
+#include "kmsd/common/confine.h"
+#include "kmsd/common/log.h"
+#include "kmsd/ipc/ipc.h"
+#include "kmsd/supervisor/supervisor.h"
+
+#define BACKOFF_FIRST 100 /* ms, after the restart that is immediate */
+#define BACKOFF_MAX 5000
+#define CLOSE_WAIT 1000 /* ms for a child that closed its channel to end */
+#define STEADY 60000 /* ms: who served this long begins a new count of failures */
+
+/* "kmsd-front 2" or "kmsd-activate". */
+static void
+child_name(const struct child *c, char out[32])
+{
+	if (c->index < 0)
+		snprintf(out, 32, "%s", c->program);
+	else
+		snprintf(out, 32, "%s %d", c->program, c->index);
+}
+
+static bool
+stopping(const struct supervisor *s)
+{
+	return s->phase >= PHASE_STOPPING_FRONTS;
+}
+
+static void
+all_ready(struct supervisor *s)
+{
+	unsigned i;
+
+	for (i = 0; i < s->config.fronts; i++)
+		if (s->fronts[i].state != CHILD_READY)
+			return;
+	if (s->announced)
+		return;
+	s->announced = true;
+	/* The file says "served now" to whoever waits for it, so it is written last. */
+	if (write_port(s) != KMS_OK) {
+		stop_begin(s, "the port file cannot be written", EXIT_START);
+		return;
+	}
+	log_event(LOG_NOTICE, "kmsd-ready", "serving on port %u", s->port);
+	notify("READY=1\nMAINPID=%ld\nSTATUS=serving on port %u\n", (long)getpid(), s->port);
+}
+
+static void
+start_fronts(struct supervisor *s)
+{
+	unsigned i;
+
+	if (listen_begin(s) != KMS_OK) {
+		stop_begin(s, "no address to listen on", EXIT_START);
+		return;
+	}
+	s->phase = PHASE_SERVING;
+	for (i = 0; i < s->config.fronts; i++)
+		if (spawn_front(s, i) != KMS_OK) {
+			stop_begin(s, "a front cannot be started", EXIT_START);
+			return;
+		}
+}
+
+static void
+child_ready(struct supervisor *s, struct child *c, uint32_t layers)
+{
+	char name[32], names[128];
+
+	if (c->state != CHILD_STARTING)
+		return;
+	child_name(c, name);
+	confine_names(names, sizeof(names), layers);
+	log_event(LOG_INFO, "child-ready", "%s, process %ld, sandbox: %s", name, (long)c->pid,
+	    names[0] ? names : "none");
+	c->state = CHILD_READY;
+	c->ready_at = now_ms();
+	if (stopping(s))
+		return;
+	c->deadline = 0;
+	if (c->index < 0)
+		start_fronts(s);
+	else
+		all_ready(s);
+}
+
+/* Some failures happen again however often a front is started. */
+static void
+child_failed(struct supervisor *s, struct child *c, uint32_t status)
+{
+	const struct kms_error *e = kms_error_find(status);
+	char name[32];
+
+	child_name(c, name);
+	log_event(LOG_ERR, "child-failed", "%s: %s. %s", name, e->meaning, e->remedy);
+	if (!stopping(s) && (status == KMS_E_SANDBOX || status == KMS_E_CONFIG))
+		stop_begin(s, "a process cannot be started as the ini file wants it", EXIT_START);
+}
+
+void
+child_message(struct supervisor *s, struct child *c)
+{
+	struct ipc_parent m;
+	char name[32];
+	int rc;
+
+	while (c->sock != -1 && (rc = ipc_parent_recv(c->sock, &m)) == KMS_OK) {
+		if (m.fd >= 0)
+			close(m.fd);
+		if (m.verb == IPC_CHILD_READY && m.fd < 0) {
+			child_ready(s, c, m.value);
+		} else if (m.verb == IPC_CHILD_FAILED && m.fd < 0) {
+			child_failed(s, c, m.value);
+		} else {
+			child_name(c, name);
+			log_event(
+			    LOG_ERR, "child-protocol", "%s sent verb %u: killed", name, m.verb);
+			kill(c->pid, SIGKILL);
+			break;
+		}
+	}
+	if (c->sock == -1 || (rc == KMS_E_IO && (errno == EAGAIN || errno == EWOULDBLOCK)))
+		return;
+	/*
+	 * Closed is how a child ends; anything else is a compromised child. Neither can be told to stop, so
+	 * neither goes on.
+	 */
+	close(c->sock);
+	c->sock = -1;
+	/* Most are on their way out: a second, to leave their own exit status. */
+	if (c->pid > 0 && c->deadline == 0)
+		c->deadline = now_ms() + CLOSE_WAIT;
+}
+
+static void
+describe_end(int status, char out[96])
+{
+	const char *name;
+
+	if (WIFEXITED(status)) {
+		snprintf(out, 96, "exit status %d", WEXITSTATUS(status));
+		return;
+	}
+	name = sigabbrev_np(WTERMSIG(status));
+	snprintf(out, 96, "signal %d (SIG%s)%s", WTERMSIG(status), name ? name : "?",
+	    WTERMSIG(status) == SIGSYS ? ": it made a system call that its sandbox forbids" : "");
+}
+
+/* Immediately the first time, then 100 ms doubling up to 5 s. */
+static int64_t
+back_off(struct child *c)
+{
+	int64_t wait = BACKOFF_FIRST, t = now_ms();
+	unsigned i;
+
+	if (c->ready_at != 0 && t - c->ready_at >= STEADY)
+		c->failures = 0;
+	if (c->failures++ == 0)
+		return t;
+	for (i = 2; i < c->failures && wait < BACKOFF_MAX; i++)
+		wait *= 2;
+	return t + (wait < BACKOFF_MAX ? wait : BACKOFF_MAX);
+}
+
+static void
+front_ended(struct supervisor *s, struct child *c, int status)
+{
+	char how[96];
+
+	describe_end(status, how);
+	c->restart_at = back_off(c);
+	log_event(LOG_ERR,
+	    WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS ? "sandbox-violation" : "front-died",
+	    "%s %d: %s; the next one starts in %lld ms", c->program, c->index, how,
+	    (long long)(c->restart_at - now_ms() > 0 ? c->restart_at - now_ms() : 0));
+}
+
+static void
+activate_ended(struct supervisor *s, int status)
+{
+	char how[96];
+
+	describe_end(status, how);
+	log_event(LOG_CRIT,
+	    WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS ? "sandbox-violation"
+							      : "activate-died",
+	    "%s: %s; everything stops. Read its lines above, then kmsctl ledger check, then start "
+	    "kmsd again",
+	    s->activate.program, how);
+	stop_begin(s, "the activation process ended", EXIT_ACTIVATE);
+}
+
+static void
+child_ended(struct supervisor *s, struct child *c, int status)
+{
+	enum child_state was = c->state;
+	char name[32], how[96];
+
+	if (c->sock != -1)
+		child_message(s, c);
+	if (c->sock != -1)
+		close(c->sock);
+	c->sock = -1;
+	c->pid = 0;
+	c->state = CHILD_ABSENT;
+	c->deadline = 0;
+	if (!stopping(s)) {
+		if (c->index < 0)
+			activate_ended(s, status);
+		else
+			front_ended(s, c, status);
+		return;
+	}
+	if (status != 0) {
+		if (c->index < 0 && s->exit_code == EXIT_OK)
+			s->exit_code = EXIT_ACTIVATE;
+		child_name(c, name);
+		describe_end(status, how);
+		log_event(was == CHILD_STARTING ? LOG_INFO : LOG_WARNING, "child-ended", "%s: %s",
+		    name, how);
+	}
+	stop_continue(s);
+}
+
+void
+reap_children(struct supervisor *s)
+{
+	struct child *c;
+	int status, i;
+
+	for (i = -1; i < (int)s->config.fronts; i++) {
+		c = i < 0 ? &s->activate : &s->fronts[i];
+		if (c->pid > 0 && waitpid(c->pid, &status, WNOHANG) == c->pid)
+			child_ended(s, c, status);
+	}
+}
+
+static void
+overdue(struct supervisor *s, struct child *c)
+{
+	char name[32];
+
+	child_name(c, name);
+	if (stopping(s))
+		log_event(LOG_WARNING, "stop-forced", "%s did not end in time: killed", name);
+	else if (c->state == CHILD_STARTING)
+		log_event(LOG_ERR, "child-not-ready", "%s was not ready within %u s: killed", name,
+		    s->start_timeout);
+	else
+		log_event(LOG_ERR, "child-hung", "%s closed its channel and goes on: killed", name);
+	c->deadline = 0;
+	kill(c->pid, SIGKILL);
+}
+
+void
+child_deadlines(struct supervisor *s)
+{
+	int64_t t = now_ms();
+	struct child *c;
+	int i;
+
+	for (i = -1; i < (int)s->config.fronts; i++) {
+		c = i < 0 ? &s->activate : &s->fronts[i];
+		if (c->pid > 0 && c->deadline != 0 && t >= c->deadline)
+			overdue(s, c);
+		if (c->pid == 0 && c->restart_at != 0 && t >= c->restart_at && !stopping(s) &&
+		    spawn_front(s, (unsigned)i) != KMS_OK)
+			c->restart_at = back_off(c);
+	}
+}

@@ -1,0 +1,117 @@
+/*
+ * reload.c - read the ini file, at the start and on SIGHUP. A file with errors changes nothing.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "libkms/kms_error.h"
+#include "kmsd/common/log.h"
+#include "kmsd/ipc/ipc.h"
+#include "kmsd/supervisor/supervisor.h"
+
+#define ERRORS 20
+
+/* One line each, as a compiler would say it when a person asked (-n). */
+static void
+say(bool to_stderr, const char *path, int line, const char *text)
+{
+	char where[16] = "";
+
+	if (line > 0)
+		snprintf(where, sizeof(where), ":%d", line);
+	if (to_stderr)
+		fprintf(stderr, "kmsd: %s%s: %s\n", path, where, text);
+	else
+		log_event(LOG_ERR, "config-error", "%s%s: %s", path, where, text);
+}
+
+bool
+read_config(const char *path, struct config *c, char **text, size_t *len, bool to_stderr)
+{
+	struct config_error errors[ERRORS];
+	char more[64];
+	unsigned i, n;
+	int rc;
+
+	rc = config_read_file(path, text, len);
+	if (rc != KMS_OK) {
+		say(to_stderr, path, 0, rc == KMS_E_TOO_LARGE ? kms_strerror(rc) : strerror(errno));
+		return false;
+	}
+	n = config_parse(c, *text, *len, errors, ERRORS);
+	for (i = 0; i < n && i < ERRORS; i++)
+		say(to_stderr, path, errors[i].line, errors[i].text);
+	if (n > ERRORS) {
+		snprintf(more, sizeof(more), "%u more errors", n - ERRORS);
+		say(to_stderr, path, 0, more);
+	}
+	if (n == 0)
+		return true;
+	free(*text);
+	*text = NULL;
+	return false;
+}
+
+static void
+name_restart_keys(const struct supervisor *s, const struct config *fresh)
+{
+	const struct config_key *k;
+
+	for (k = config_schema(); k->section != NULL; k++)
+		if (k->restart && config_differs(k, &s->config, fresh))
+			log_event(LOG_WARNING, "config-restart-needed",
+			    "[%s] %s is changed in the file: it takes effect when kmsd is "
+			    "restarted",
+			    k->section, k->key);
+}
+
+static void
+send_reload(struct supervisor *s, struct child *c)
+{
+	int fd;
+
+	if (c->pid == 0)
+		return;
+	fd = ini_descriptor(s);
+	if (fd == -1) {
+		log_event(LOG_ERR, "config-error", "memfd_create: %s", strerror(errno));
+		return;
+	}
+	child_send(c, IPC_RELOAD, 0, fd);
+	close(fd);
+}
+
+void
+reload(struct supervisor *s)
+{
+	struct config fresh;
+	struct timespec t;
+	char *text;
+	size_t len;
+	unsigned i;
+
+	if (s->phase >= PHASE_STOPPING_FRONTS)
+		return;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	notify("RELOADING=1\nMONOTONIC_USEC=%" PRId64 "\n",
+	    (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000);
+	if (read_config(s->ini_path, &fresh, &text, &len, false)) {
+		free(s->ini_text);
+		s->ini_text = text;
+		s->ini_len = len;
+		name_restart_keys(s, &fresh);
+		log_level(fresh.log_level);
+		send_reload(s, &s->activate);
+		for (i = 0; i < s->config.fronts; i++)
+			send_reload(s, &s->fronts[i]);
+		log_event(LOG_NOTICE, "config-reloaded", "%s", s->ini_path);
+	} else {
+		log_event(LOG_ERR, "config-kept", "%s has errors: going on as before", s->ini_path);
+	}
+	notify("READY=1\n");
+}

@@ -1,0 +1,73 @@
+/*
+ * stop.c - the end, in order: fronts first, which answer what is in flight while the
+ * activation process still serves them, then the activation process. Each has ten seconds.
+ */
+#include <signal.h>
+
+#include "kmsd/common/log.h"
+#include "kmsd/ipc/ipc.h"
+#include "kmsd/supervisor/supervisor.h"
+
+#define STOP_WAIT 10000 /* ms */
+
+static void
+ask_to_stop(struct child *c)
+{
+	c->restart_at = 0;
+	if (c->pid == 0)
+		return;
+	c->deadline = now_ms() + STOP_WAIT;
+	child_send(c, IPC_STOP, 0, -1);
+}
+
+static void
+kill_all(struct supervisor *s)
+{
+	unsigned i;
+
+	for (i = 0; i < s->config.fronts; i++)
+		if (s->fronts[i].pid > 0)
+			kill(s->fronts[i].pid, SIGKILL);
+	if (s->activate.pid > 0)
+		kill(s->activate.pid, SIGKILL);
+}
+
+void
+stop_begin(struct supervisor *s, const char *why, int exit_code)
+{
+	unsigned i;
+
+	if (s->phase >= PHASE_STOPPING_FRONTS) {
+		/* Asked twice: somebody is in a hurry. The ledger is made for it. */
+		if (exit_code == EXIT_OK) {
+			log_event(LOG_WARNING, "stop-forced", "asked to stop again: killing all");
+			kill_all(s);
+		} else if (s->exit_code == EXIT_OK) {
+			s->exit_code = exit_code;
+		}
+		return;
+	}
+	log_event(LOG_NOTICE, "kmsd-stopping", "%s", why);
+	notify("STOPPING=1\nSTATUS=stopping: %s\n", why);
+	s->exit_code = exit_code;
+	s->phase = PHASE_STOPPING_FRONTS;
+	for (i = 0; i < s->config.fronts; i++)
+		ask_to_stop(&s->fronts[i]);
+	stop_continue(s);
+}
+
+void
+stop_continue(struct supervisor *s)
+{
+	unsigned i;
+
+	for (i = 0; i < s->config.fronts; i++)
+		if (s->fronts[i].pid > 0)
+			return;
+	if (s->phase == PHASE_STOPPING_FRONTS) {
+		s->phase = PHASE_STOPPING_ACTIVATE;
+		ask_to_stop(&s->activate);
+	}
+	if (s->activate.pid == 0)
+		s->phase = PHASE_DONE;
+}
