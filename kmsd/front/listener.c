@@ -80,17 +80,19 @@ listeners_pause(struct front *f)
 
 /*
  * No descriptor is left. Give up the reserve for a moment, so that the client
- * at the head of the queue is told at once and does not hang, and accept again when one is closed.
+ * at the head of the queue is told at once and does not hang. False: nobody is left to tell, or
+ * that too is impossible, and then accepting waits for a close or the next second.
  */
-static void
+static bool
 out_of_descriptors(struct front *f, int listener)
 {
 	struct listeners *l = &f->listeners;
-	int fd = -1;
+	int fd = -1, why = EMFILE;
 
 	if (l->reserve != -1) {
 		close(l->reserve);
 		fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		why = errno;
 	}
 	/* accept(2) says EMFILE before it looks whether anybody is there */
 	if (fd != -1) {
@@ -101,8 +103,9 @@ out_of_descriptors(struct front *f, int listener)
 		refuse_connection(f, fd);
 	}
 	l->reserve = fcntl(l->reserve_of, F_DUPFD_CLOEXEC, 0);
-	if (l->reserve == -1 || fd == -1)
+	if (l->reserve == -1 || (fd == -1 && why != EAGAIN))
 		listeners_pause(f);
+	return fd != -1;
 }
 
 static void
@@ -121,8 +124,9 @@ on_accept(evutil_socket_t listener, short what, void *arg)
 			continue;
 		}
 		if (errno == EMFILE || errno == ENFILE) {
-			out_of_descriptors(f, listener);
-			continue;
+			if (out_of_descriptors(f, listener))
+				continue;
+			return;
 		}
 		if (errno == ENOBUFS || errno == ENOMEM) {
 			log_limited(LOG_ERR, "accept-failed", "%s", strerror(errno));

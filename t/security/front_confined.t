@@ -1,0 +1,95 @@
+#!/usr/bin/perl
+# From inside the front's sandbox, everything that it forbids is tried, first without the sandbox
+# (it works: the attempt is a real one), then within (refused with an errno, or the process is killed).
+use strict;
+use warnings;
+use Test::More;
+use File::Temp;
+use IO::Socket::INET;
+
+my $build = $ENV{KMS_BUILD} // 'build';
+my $dir = File::Temp->newdir('kms-confined-XXXXXX', TMPDIR => 1);
+my $root = $> == 0;
+
+diag('NOT AS ROOT: the layers uid and chroot are not tried here') unless $root;
+
+sub put { open my $f, '>', $_[0] or die "$_[0]: $!"; print $f $_[1]; close $f or die $!; }
+
+# As in an installed appliance: the host's key is there and belongs to another user.
+mkdir "$dir/state" and mkdir "$dir/state/keys" or die $!;
+put("$dir/state/keys/host.key", 'secret');
+put("$dir/readable", 'anybody may read this');
+chmod 0755, "$dir";
+chmod 0644, "$dir/readable";
+put("$dir/kms.ini", <<INI);
+[kms]
+state_directory = $dir/state
+runtime_directory = $dir
+front_user = nobody
+INI
+
+my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 5) or die $!;
+# somebody to attack
+my $victim = fork // die $!;
+if ($victim == 0) {
+	$SIG{TERM} = 'DEFAULT';
+	close $listener;
+	sleep 600;
+	require POSIX;
+	POSIX::_exit(0);
+}
+
+sub attempt {
+	my (@args) = @_;
+	my $out = `$build/front_tries @args 2>&1`;
+	return 'killed' if ($? & 127) == 31;	# SIGSYS
+	return "signal " . ($? & 127) if $? & 127;
+	return 'done' if $? == 0;
+	return 'refused' if $? >> 8 == 10;
+	return "exit " . ($? >> 8) . ": $out";
+}
+
+is(attempt("$dir/kms.ini", 'nothing'), 'done', 'the sandbox is in force, and writing to what was there works');
+
+# what, argument, and how it is to end: by death unless libc does it in passing
+my @table = (
+	['open the host key', 'open', "$dir/state/keys/host.key", 'refused'],
+	['open a file that anybody may read', 'open', "$dir/readable", 'refused'],
+	['open /etc/passwd', 'open', '/etc/passwd', 'refused'],
+	['create a file', 'create', "$dir/new", 'refused'],
+	['write to a file that was open', 'write', '', 'refused'],
+	['remove a file', 'unlink', "$dir/gone", 'killed'],
+	['make an inet socket', 'socket-inet', '', 'refused'],
+	['make a Unix socket', 'socket-unix', '', 'refused'],
+	['connect a socket that was there', 'connect', $listener->sockport, 'refused'],
+	['bind a socket that was there', 'bind', '', 'killed'],
+	['listen on a socket that was there', 'listen', '', 'killed'],
+	['start another program', 'exec', '', 'killed'],
+	['fork', 'fork', '', 'killed'],
+	['trace another process', 'ptrace', $victim, 'killed'],
+	['signal another process', 'kill', $victim, 'killed'],
+	['make memory that is code', 'code', '', 'killed'],
+);
+push @table, ['become root again', 'root', '', 'killed'] if $root;
+
+my $sanitized = `nm $build/front_tries $build/.libs/front_tries 2>/dev/null` =~ /__asan_init/;
+for my $row (@table) {
+	my ($name, $what, $argument, $end) = @$row;
+	put("$dir/gone", '') if $what eq 'unlink';
+	is(attempt('free', $what, $argument), 'done', "$name: can be done without the sandbox");
+	unlink "$dir/new";
+	put("$dir/gone", '') if $what eq 'unlink';
+	my $got = attempt("$dir/kms.ini", $what, $argument);
+	if ($sanitized) {
+		like($got, qr/^(?:refused|killed)$/, "$name: $got (built with a sanitizer)");
+	} else {
+		is($got, $end, "$name: $end");
+	}
+}
+ok(!-e "$dir/new", 'nothing was created');
+ok(-e "$dir/gone", 'nothing was removed');
+ok(kill(0, $victim), 'and nobody was hurt');
+kill 'KILL', $victim;
+waitpid $victim, 0;
+
+done_testing;
