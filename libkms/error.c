@@ -52,7 +52,7 @@ static const struct kms_error errors[] = {
 	ROW(KMS_E_BAD_FRAME, 0, "a frame's magic, type, flags or length is wrong",
 	    "Correct the client: it does not speak the protocol."),
 	ROW(KMS_E_BAD_SEAL, 0, "the authentication tag does not verify",
-	    "Send HELLO again; if it happens again, correct the client or suspect the network."),
+	    "Try again; if it happens again, correct the client or suspect the network."),
 	ROW(KMS_E_BAD_REQUEST, 0, "the sealed text is malformed",
 	    "Correct the client: it does not speak the protocol."),
 	ROW(KMS_E_UNKNOWN_CLIENT, 0, "the client to release is not known or was released before",

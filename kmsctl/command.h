@@ -1,0 +1,84 @@
+/*
+ * command.h - the table of commands, and what a command is given. Each noun has a file, each
+ * command a constant struct in it; usage, option checks and `kmsctl help` come from the table.
+ */
+#ifndef KMSCTL_COMMAND_H
+#define KMSCTL_COMMAND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kmsctl/output.h"
+#include "kmsctl/reply.h"
+#include "kmsd/common/config.h"
+#include "kmsd/ipc/control.h"
+
+/* Exit codes, documented in kmsctl(8). */
+enum ctl_exit {
+	CTL_OK = 0,
+	CTL_USAGE = 1,
+	CTL_FAILED = 2,             /* refused by the host, or failed */
+	CTL_DOWN = 3,               /* kmsd is not running */
+	CTL_PROBLEM = 4,            /* a check found something */
+};
+
+/* Options that only some commands take. */
+enum ctl_option {
+	CTL_OPT_OUTPUT = 1 << 0,    /* -o FILE */
+	CTL_OPT_QR = 1 << 1,        /* --qr */
+	CTL_OPT_PRODUCT = 1 << 2,   /* --product NAME|UUID */
+	CTL_OPT_ACTIVE = 1 << 3,    /* --active */
+	CTL_OPT_LIMIT = 1 << 4,     /* --limit N */
+	CTL_OPT_FULL = 1 << 5,      /* --full */
+};
+
+struct ctl;
+
+struct command {
+	const char *noun;
+	const char *verb;           /* NULL: the noun alone */
+	const char *args;           /* as usage shows them */
+	const char *summary;
+	unsigned min, max;          /* how many arguments */
+	unsigned options;           /* CTL_OPT_* */
+	bool no_config;             /* does not need the ini file to be valid */
+	int (*run)(struct ctl *ctl);    /* returns an enum ctl_exit */
+};
+
+struct ctl {
+	const struct command *command;
+	struct output *out;
+	char **args;
+	unsigned arg_count;
+	bool json;
+	/* options */
+	const char *config_path;    /* -c */
+	bool config_given;
+	const char *socket;         /* -s, or NULL */
+	int timeout_ms;             /* -t */
+	const char *output_file;
+	const char *product;
+	uint64_t limit;             /* 0: none */
+	bool qr, active, full;
+	struct config config;
+};
+
+/* Ends with NULL. */
+extern const struct command *const commands[];
+
+extern const struct command cmd_status, cmd_clients, cmd_client_show, cmd_client_revoke,
+    cmd_client_forget, cmd_key_install, cmd_key_show, cmd_key_request, cmd_key_confirm,
+    cmd_policy_install, cmd_policy_show, cmd_ledger_check, cmd_ledger_rebuild, cmd_config_check,
+    cmd_explain, cmd_version, cmd_help;
+
+/*
+ * The command that noun and verb name (verb may be NULL), and in *words how many of the two it took. NULL with
+ * why set, with the nearest name for a mistyped one.
+ */
+const struct command *command_find(const char *noun, const char *verb, unsigned *words, char why[256]);
+/* "kmsctl key install [options] FILE" */
+void command_usage(const struct command *c, char *out, size_t size);
+/* Options as usage shows them, one of CTL_OPT_*. */
+const char *command_option(unsigned bit);
+
+#endif

@@ -1,0 +1,45 @@
+/*
+ * ctl.h - what commands share: saying that something failed, asking the host, reading files,
+ * opening the ledger.
+ */
+#ifndef KMSCTL_CTL_H
+#define KMSCTL_CTL_H
+
+#include "kmsctl/command.h"
+
+struct kmsdb;
+
+/* Says what failed, with the status's symbol, meaning and remedy; returns the exit code for it. */
+int ctl_fail(struct ctl *ctl, uint32_t status, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The ini file into ctl->config. CTL_OK or the exit code of what was said. */
+int ctl_load_config(struct ctl *ctl);
+/* Path of the control socket. */
+void ctl_socket(const struct ctl *ctl, char out[256]);
+
+/*
+ * Ask the host. CTL_OK: reply is read (reply_free). Else it has been said what is wrong, and
+ * the exit code is returned. ctl_ask_quietly says nothing and returns the status (KMS_E_NOT_RUNNING ...), why set.
+ */
+int ctl_ask(struct ctl *ctl, uint16_t verb, struct control_buf *args, struct reply *reply);
+uint32_t ctl_ask_quietly(struct ctl *ctl, uint16_t verb, struct control_buf *args,
+    struct reply *reply, char why[512]);
+
+/* A whole file, at most max octets, malloc'd and terminated; "-" is standard input. KMS_OK or KMS_E_*. */
+int ctl_read_file(const char *path, size_t max, char **data, size_t *len);
+/* FILE and FILE.minisig as the arguments "file" and "signature". CTL_OK or the exit code of what was said. */
+int ctl_read_signed(struct ctl *ctl, const char *path, struct control_buf *args);
+
+/* State directory as a descriptor; -1 with it said. */
+int ctl_state_directory(struct ctl *ctl);
+/* The ledger, read-only. KMS_OK or status, why set. */
+int ctl_open_ledger(struct ctl *ctl, struct kmsdb **db, char why[256]);
+
+/* Text forms. */
+void ctl_hex(char *out, const uint8_t *octets, size_t len);
+bool ctl_unhex(uint8_t *out, size_t len, const char *text);    /* exactly 2 * len digits */
+void ctl_uuid(char out[37], const uint8_t id[16]);
+void ctl_address(char out[64], const uint8_t address[16]);
+
+#endif

@@ -1,0 +1,279 @@
+/*
+ * cmd_confirm.c - kmsissue confirm: a host's request becomes its certificate.
+ *
+ * The register is written before the certificate: after a crash between the
+ * two, the same command gives the same certificate again and counts nothing.
+ */
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kmsctl/issue/file.h"
+#include "kmsctl/issue/register.h"
+#include "kmsctl/issue/sign.h"
+#include "libkms/certificate.h"
+#include "policy/pack.h"
+#include "policy/values.h"
+
+#define SMALL_FILE 16384
+
+struct confirm {
+	struct secret_key *secret;
+	struct minisig_key publisher;
+	struct confirm_request request;
+	struct host_key key;
+	struct policy_pack pack;
+	struct certificate cert;
+	struct register_entry entry;
+	uint8_t octets[CERTIFICATE_MAX];
+	size_t len;
+};
+
+static int
+read_request(struct issue *i, struct confirm *c)
+{
+	struct pack_error err;
+	uint8_t octets[CONFIRM_REQUEST_SIGNED];
+	char *text;
+	size_t len;
+	int rc;
+
+	if ((rc = file_read(i->operand, SMALL_FILE, &text, &len)) != KMS_OK)
+		return issue_fail_file(i, rc, i->operand);
+	rc = confirm_request_parse(&c->request, text, len, &err);
+	free(text);
+	if (rc != KMS_OK)
+		return issue_fail(i, rc, "%s:%d: %s", i->operand, err.line, err.text);
+	if (memcmp(c->request.publisher, c->publisher.id, 8) != 0)
+		return issue_fail(i, KMS_E_PUBLISHER, "%s is for another publisher", i->operand);
+	/* What was asked, not how the file was laid out: a reformatted request is the same one. */
+	confirm_request_octets(octets, &c->request);
+	crypto_hash_sha256(c->entry.request, octets, sizeof(octets));
+	return KMS_OK;
+}
+
+static int
+read_key(struct issue *i, struct confirm *c)
+{
+	char path[ISSUE_PATH], id[VALUE_UUID + 1], *text;
+	struct pack_error err;
+	size_t len;
+	int rc;
+
+	value_uuid_format(id, c->request.host_key_id);
+	if (!(i->args.key != NULL ? issue_path(i, path, "%s", i->args.key)
+				  : issue_path(i, path, "%s/issued/%s.kmskey", i->args.dir, id)))
+		return KMS_E_ARGUMENT;
+	rc = sign_read(i, path, SMALL_FILE, &c->publisher, &text, &len, NULL, 0);
+	if (rc != KMS_OK)
+		return rc;
+	rc = host_key_parse(&c->key, text, len, &err);
+	free(text);
+	if (rc != KMS_OK)
+		return issue_fail(i, rc, "%s:%d: %s", path, err.line, err.text);
+	if (memcmp(c->key.publisher, c->publisher.id, 8) != 0)
+		return issue_fail(i, KMS_E_PUBLISHER, "%s is another publisher's key", path);
+	if (memcmp(c->key.id, c->request.host_key_id, 16) != 0)
+		return issue_fail(
+		    i, KMS_E_KEY_INVALID, "the request is for host key %s, not for %s", id, path);
+	if (c->key.not_after < i->now)
+		return issue_fail(i, KMS_E_KEY_EXPIRED, "host key %s has expired", id);
+	return KMS_OK;
+}
+
+static int
+read_pack(struct issue *i, struct confirm *c)
+{
+	struct pack_error err;
+	char *text;
+	size_t len;
+	int rc;
+
+	if (i->args.policy == NULL)
+		return issue_fail(
+		    i, KMS_E_ARGUMENT, "--policy is needed: it says what the group covers");
+	rc = sign_read(i, i->args.policy, PACK_MAX, &c->publisher, &text, &len, NULL, 0);
+	if (rc != KMS_OK)
+		return rc;
+	rc = policy_pack_parse(&c->pack, text, len, &err);
+	free(text);
+	if (rc != KMS_OK)
+		return issue_fail(i, rc, "%s:%d: %s", i->args.policy, err.line, err.text);
+	return KMS_OK;
+}
+
+/* Products of the pack that the key's group covers; they ascend there already. */
+static int
+take_products(struct issue *i, struct confirm *c)
+{
+	int group = policy_group_find(&c->pack, c->key.group);
+
+	if (group < 0)
+		return issue_fail(i, KMS_E_NOT_COVERED,
+		    "%s has no group '%s', which the key was made for", i->args.policy,
+		    c->key.group);
+	for (unsigned n = 0; n < c->pack.product_count; n++) {
+		const struct policy_product *p = &c->pack.products[n];
+
+		if (!(c->pack.groups[group].covers & UINT32_C(1) << p->group))
+			continue;
+		if (c->cert.product_count == CERTIFICATE_PRODUCTS)
+			return issue_fail(i, KMS_E_TOO_LARGE,
+			    "group '%s' covers more than %d products", c->key.group,
+			    CERTIFICATE_PRODUCTS);
+		memcpy(c->cert.products[c->cert.product_count++], p->id, 16);
+	}
+	if (c->cert.product_count == 0)
+		return issue_fail(i, KMS_E_NOT_COVERED, "group '%s' covers no product of %s",
+		    c->key.group, i->args.policy);
+	return KMS_OK;
+}
+
+static int
+encode_certificate(struct issue *i, struct confirm *c)
+{
+	struct certificate *cert = &c->cert;
+
+	memcpy(cert->publisher, c->publisher.id, 8);
+	memcpy(cert->host_key_id, c->key.id, 16);
+	memcpy(cert->sign_pk, c->request.sign_pk, 32);
+	memcpy(cert->kx_pk, c->request.kx_pk, 32);
+	cert->serial = c->entry.serial;
+	cert->issued = c->entry.time;
+	cert->not_before = c->key.not_before;
+	cert->not_after = c->key.not_after;
+	cert->capacity = c->key.capacity;
+	cert->confirmation = c->entry.confirmation;
+	memcpy(cert->group, c->key.group, sizeof(cert->group));
+	memcpy(cert->customer, c->key.customer, sizeof(cert->customer));
+	c->len = certificate_encode(c->octets, sizeof(c->octets) - crypto_sign_BYTES, cert);
+	if (c->len == 0)
+		return issue_fail(i, KMS_E_TOO_LARGE, "the certificate does not fit its format");
+	crypto_hash_sha256(c->entry.certificate, c->octets, c->len);
+	secret_key_sign(c->secret, c->octets + c->len, c->octets, c->len);
+	c->len += crypto_sign_BYTES;
+	return KMS_OK;
+}
+
+/* The same request again: the same certificate, or none. */
+static int
+answer_again(struct issue *i, struct confirm *c, const struct register_entry *old)
+{
+	int rc;
+
+	c->entry = *old;
+	if ((rc = encode_certificate(i, c)) != KMS_OK)
+		return rc;
+	if (memcmp(c->entry.certificate, old->certificate, 32) != 0)
+		return issue_fail(i, KMS_E_EXISTS,
+		    "this request was answered by certificate %llu from another key or policy "
+		    "pack: "
+		    "have the host make a new request",
+		    (unsigned long long)old->serial);
+	return KMS_OK;
+}
+
+static int
+answer_first(struct issue *i, struct confirm *c, struct issue_register *r)
+{
+	char why[200];
+	int rc;
+
+	c->entry.time = i->now;
+	memcpy(c->entry.host_key, c->key.id, 16);
+	certificate_host_id(c->entry.host, c->request.sign_pk, c->request.kx_pk);
+	if ((rc = register_next(r, &c->key, &c->entry, why)) != KMS_OK)
+		return issue_fail(i, rc, "%s", why);
+	if ((rc = encode_certificate(i, c)) != KMS_OK)
+		return rc;
+	if ((rc = register_append(r, &c->entry)) != KMS_OK)
+		return issue_fail_file(i, rc, "the register");
+	return KMS_OK;
+}
+
+static int
+record(struct issue *i, struct confirm *c)
+{
+	char path[ISSUE_PATH], issued[ISSUE_PATH], why[200];
+	struct issue_register *r;
+	const struct register_entry *old;
+	int rc;
+
+	if (!issue_path(i, issued, "%s/issued", i->args.dir) ||
+	    !issue_path(i, path, "%s/register", issued))
+		return KMS_E_ARGUMENT;
+	if ((rc = file_make_dir(issued, 0700)) != KMS_OK)
+		return issue_fail_file(i, rc, issued);
+	if ((rc = register_open(&r, path, why)) != KMS_OK)
+		return why[0] != '\0' ? issue_fail(i, rc, "%s: %s", path, why)
+				      : issue_fail_file(i, rc, path);
+	old = register_find(r, c->entry.request);
+	rc = old != NULL ? answer_again(i, c, old) : answer_first(i, c, r);
+	if (rc == KMS_OK && i->args.json)
+		output_flag(i->out, "again", old != NULL);
+	register_close(r);
+	return rc;
+}
+
+static int
+write_certificate(struct issue *i, const struct confirm *c, const char *path)
+{
+	static const char kind[] = "kms host certificate";
+	char text[2 * CERTIFICATE_MAX + 1024], comment[SIGN_COMMENT], id[VALUE_UUID + 1];
+	size_t len = certificate_file_format(text, sizeof(text), c->octets, c->len);
+	int rc;
+
+	if (len == 0)
+		return issue_fail(i, KMS_E_FORMAT, "the certificate cannot be written as a file");
+	value_uuid_format(id, c->key.id);
+	snprintf(comment, sizeof(comment), "%s %llu host key %s for %s", kind,
+	    (unsigned long long)c->entry.serial, id, c->key.customer);
+	if ((rc = sign_write(i, c->secret, path, text, len, comment)) != KMS_OK)
+		return rc;
+	output_text(i->out, "file", path);
+	output_number(i->out, "serial", c->entry.serial);
+	output_hex(i->out, "host", c->entry.host, 16);
+	output_text(i->out, "host_name", c->request.host_name);
+	output_uuid(i->out, "host_key", c->key.id);
+	output_text(i->out, "customer", c->key.customer);
+	output_number(i->out, "confirmation", c->entry.confirmation);
+	output_number(i->out, "products", c->cert.product_count);
+	output_time(i->out, "not_after", c->key.not_after);
+	return KMS_OK;
+}
+
+/* request.kmsreq gives request.kmscert unless --output says otherwise. */
+static bool
+certificate_path(struct issue *i, char out[ISSUE_PATH])
+{
+	const char *base = i->args.out != NULL ? i->args.out : i->operand;
+	size_t n = strlen(base);
+
+	if (i->args.out == NULL && n > 7 && strcmp(base + n - 7, ".kmsreq") == 0)
+		n -= 7;
+	return issue_path(i, out, "%.*s.kmscert", (int)(n < ISSUE_PATH ? n : ISSUE_PATH), base);
+}
+
+int
+cmd_confirm(struct issue *i)
+{
+	struct confirm *c = calloc(1, sizeof(*c));
+	char path[ISSUE_PATH];
+	int rc;
+
+	if (c == NULL)
+		return KMS_E_NO_MEMORY;
+	if (!certificate_path(i, path))
+		rc = KMS_E_ARGUMENT;
+	else if (file_exists(path))
+		rc = issue_fail_file(i, KMS_E_EXISTS, path);
+	else if ((rc = sign_open_key(i, &c->secret, &c->publisher)) == KMS_OK &&
+		 (rc = read_request(i, c)) == KMS_OK && (rc = read_key(i, c)) == KMS_OK &&
+		 (rc = read_pack(i, c)) == KMS_OK && (rc = take_products(i, c)) == KMS_OK &&
+		 (rc = record(i, c)) == KMS_OK)
+		rc = write_certificate(i, c, path);
+	secret_key_free(c->secret);
+	free(c);
+	return rc;
+}

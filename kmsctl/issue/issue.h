@@ -1,0 +1,49 @@
+/*
+ * issue.h - what kmsissue's commands share: the parsed command line, the way
+ * to say what went wrong, and the commands themselves.
+ */
+#ifndef KMS_ISSUE_H
+#define KMS_ISSUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kmsctl/issue/output.h"
+#include "libkms/kms_error.h"
+
+#define ISSUE_PATH 1024
+
+struct issue_args {
+	const char *dir;            /* publisher's directory, "." */
+	const char *secret_key;     /* file; NULL: DIR/publisher.key */
+	const char *passphrase_file;
+	const char *name;
+	const char *out;
+	const char *customer, *group, *capacity, *valid_from, *valid_to, *hosts, *confirmations;
+	const char *policy, *key, *publisher;
+	bool no_passphrase, force, json;
+};
+
+struct issue {
+	struct issue_args args;
+	const char *operand;        /* the one file or directory every command takes; NULL: none */
+	struct output *out;
+	uint64_t now;
+	char why[600];              /* of the first failure */
+};
+
+/* Keeps the text for main to print; returns status. */
+int issue_fail(struct issue *i, int status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* "FILE: meaning of status (reason of the system)". */
+int issue_fail_file(struct issue *i, int status, const char *path);
+/* path = dir/name.suffix style joins; false and a recorded failure when too long. */
+bool issue_path(struct issue *i, char out[ISSUE_PATH], const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+int cmd_init(struct issue *i);
+int cmd_policy_sign(struct issue *i);
+int cmd_key_issue(struct issue *i);
+int cmd_confirm(struct issue *i);
+int cmd_show(struct issue *i);
+
+#endif

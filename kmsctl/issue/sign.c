@@ -1,0 +1,137 @@
+/*
+ * sign.c - see sign.h. A file's own name is never believed: what a signature
+ * covers is its text and the trusted comment.
+ */
+#include "kmsctl/issue/sign.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kmsctl/issue/file.h"
+#include "policy/values.h"
+
+#define SIGNATURE_FILE_MAX 16384 /* minisign's comments may be long */
+
+size_t
+sign_text(char out[SIGN_MAX], const struct secret_key *k, const void *file, size_t len,
+    const char *trusted_comment)
+{
+	uint8_t digest[crypto_generichash_BYTES_MAX], octets[2 + 8 + 64] = { 'E', 'D' };
+	uint8_t bound[64 + SIGN_COMMENT], global[64];
+	char first[128], second[128];
+	size_t comment_len = strnlen(trusted_comment, SIGN_COMMENT);
+	struct minisig_key public_key;
+
+	secret_key_public(k, &public_key);
+	memcpy(octets + 2, public_key.id, 8);
+	crypto_generichash(digest, sizeof(digest), file, len, NULL, 0);
+	secret_key_sign(k, octets + 10, digest, sizeof(digest));
+	memcpy(bound, octets + 10, 64);
+	memcpy(bound + 64, trusted_comment, comment_len);
+	secret_key_sign(k, global, bound, 64 + comment_len);
+	value_base64_format(first, sizeof(first), octets, sizeof(octets));
+	value_base64_format(second, sizeof(second), global, sizeof(global));
+	return (size_t)snprintf(out, SIGN_MAX,
+	    "untrusted comment: signature from kmsissue\n%s\ntrusted comment: %.*s\n%s\n", first,
+	    (int)comment_len, trusted_comment, second);
+}
+
+static int
+fail_key(struct issue *i, int status, const char *path)
+{
+	switch (status) {
+	case KMS_E_PASSPHRASE:
+		return issue_fail(i, status, "%s: wrong passphrase", path);
+	case KMS_E_FORMAT:
+		return issue_fail(
+		    i, status, "%s: this is no minisign secret key, or it is damaged", path);
+	case KMS_E_ARGUMENT:
+		return issue_fail(i, status,
+		    "%s is encrypted and there is no terminal to ask: use --passphrase-file", path);
+	case KMS_E_NO_MEMORY:
+		return issue_fail(i, status, "%s: not enough memory to derive its key", path);
+	}
+	return issue_fail_file(i, status,
+	    i->args.passphrase_file != NULL && !file_exists(i->args.passphrase_file)
+		? i->args.passphrase_file
+		: path);
+}
+
+int
+sign_open_key(struct issue *i, struct secret_key **out, struct minisig_key *public_key)
+{
+	char path[ISSUE_PATH];
+	int rc;
+
+	*out = NULL;
+	if (!issue_path(i, path, "%s%s",
+		i->args.secret_key != NULL ? i->args.secret_key : i->args.dir,
+		i->args.secret_key != NULL ? "" : "/publisher.key"))
+		return KMS_E_ARGUMENT;
+	rc = secret_key_read(out, path, i->args.passphrase_file);
+	if (rc != KMS_OK)
+		return fail_key(i, rc, path);
+	secret_key_public(*out, public_key);
+	return KMS_OK;
+}
+
+int
+sign_read(struct issue *i, const char *path, size_t max, const struct minisig_key *key, char **text,
+    size_t *len, char *comment, size_t comment_size)
+{
+	char beside[ISSUE_PATH], *signature = NULL;
+	size_t signature_len;
+	int rc;
+
+	*text = NULL;
+	if (!issue_path(i, beside, "%s.minisig", path))
+		return KMS_E_ARGUMENT;
+	if ((rc = file_read(path, max, text, len)) != KMS_OK)
+		return issue_fail_file(i, rc, path);
+	if ((rc = file_read(beside, SIGNATURE_FILE_MAX, &signature, &signature_len)) != KMS_OK) {
+		issue_fail_file(i, rc, beside);
+		goto out;
+	}
+	rc = minisig_verify(key, *text, *len, signature, signature_len, comment, comment_size);
+	if (rc == KMS_E_PUBLISHER)
+		issue_fail(i, rc, "%s is signed by another publisher", path);
+	else if (rc == KMS_E_SIGNATURE)
+		issue_fail(i, rc, "%s was altered after it was signed", path);
+	else if (rc != KMS_OK)
+		issue_fail(i, rc, "%s is no minisign signature", beside);
+out:
+	free(signature);
+	if (rc != KMS_OK) {
+		free(*text);
+		*text = NULL;
+	}
+	return rc;
+}
+
+int
+sign_write(struct issue *i, const struct secret_key *k, const char *path, const char *text,
+    size_t len, const char *trusted_comment)
+{
+	char signature[SIGN_MAX], beside[ISSUE_PATH];
+	size_t signature_len = sign_text(signature, k, text, len, trusted_comment);
+	int rc;
+
+	if (!issue_path(i, beside, "%s.minisig", path))
+		return KMS_E_ARGUMENT;
+	if (file_exists(path)) {
+		errno = EEXIST;
+		return issue_fail_file(i, KMS_E_EXISTS, path);
+	}
+	/* A signature without its file is what a crash between the two leaves: replace it. */
+	if ((rc = file_write(beside, signature, signature_len, 0644, true)) != KMS_OK)
+		return issue_fail_file(i, rc, beside);
+	if ((rc = file_write(path, text, len, 0644, false)) != KMS_OK) {
+		issue_fail_file(i, rc, path);
+		unlink(beside);
+	}
+	return rc;
+}

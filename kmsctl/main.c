@@ -1,0 +1,234 @@
+/*
+ * main.c - kmsctl: reads the command line, finds the command, runs it.
+ */
+#include <getopt.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kmsctl/command.h"
+#include "kmsctl/ctl.h"
+#include "libkms/kms_error.h"
+
+#define TIMEOUT_DEFAULT 30 /* seconds */
+#define TIMEOUT_MAX 3600
+
+enum { LONG_QR = 256, LONG_PRODUCT, LONG_ACTIVE, LONG_LIMIT, LONG_FULL };
+
+static const struct option long_options[] = {
+	{ "config", required_argument, NULL, 'c' },
+	{ "socket", required_argument, NULL, 's' },
+	{ "timeout", required_argument, NULL, 't' },
+	{ "json", no_argument, NULL, 'j' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{ "output", required_argument, NULL, 'o' },
+	{ "qr", no_argument, NULL, LONG_QR },
+	{ "product", required_argument, NULL, LONG_PRODUCT },
+	{ "active", no_argument, NULL, LONG_ACTIVE },
+	{ "limit", required_argument, NULL, LONG_LIMIT },
+	{ "full", no_argument, NULL, LONG_FULL },
+	{ NULL, 0, NULL, 0 },
+};
+
+struct line {
+	unsigned options; /* CTL_OPT_* seen */
+	bool help, version;
+	char why[256]; /* usage error, or "" */
+};
+
+static void
+usage_error(struct line *line, const char *what, const char *value)
+{
+	if (line->why[0] == '\0')
+		snprintf(line->why, sizeof line->why, "%s%.100s", what, value);
+}
+
+static bool
+number(const char *text, uint64_t max, uint64_t *out)
+{
+	uint64_t n = 0;
+	const char *p;
+
+	if (*text == '\0' || strlen(text) > 18)
+		return false;
+	for (p = text; *p != '\0'; p++) {
+		if (*p < '0' || *p > '9')
+			return false;
+		n = n * 10 + (uint64_t)(*p - '0');
+	}
+	*out = n;
+	return n > 0 && n <= max;
+}
+
+static void
+take_option(struct ctl *ctl, struct line *line, int c)
+{
+	uint64_t n;
+
+	switch (c) {
+	case 'c':
+		ctl->config_path = optarg;
+		ctl->config_given = true;
+		break;
+	case 's':
+		ctl->socket = optarg;
+		break;
+	case 't':
+		if (!number(optarg, TIMEOUT_MAX, &n))
+			usage_error(line, "--timeout takes seconds, 1 to 3600, not ", optarg);
+		else
+			ctl->timeout_ms = (int)n * 1000;
+		break;
+	case 'j':
+		ctl->json = true;
+		break;
+	case 'h':
+		line->help = true;
+		break;
+	case 'V':
+		line->version = true;
+		break;
+	case 'o':
+		ctl->output_file = optarg;
+		line->options |= CTL_OPT_OUTPUT;
+		break;
+	case LONG_QR:
+		ctl->qr = true;
+		line->options |= CTL_OPT_QR;
+		break;
+	case LONG_PRODUCT:
+		ctl->product = optarg;
+		line->options |= CTL_OPT_PRODUCT;
+		break;
+	case LONG_ACTIVE:
+		ctl->active = true;
+		line->options |= CTL_OPT_ACTIVE;
+		break;
+	case LONG_LIMIT:
+		if (!number(optarg, UINT64_MAX, &ctl->limit))
+			usage_error(line, "--limit takes a number from 1, not ", optarg);
+		line->options |= CTL_OPT_LIMIT;
+		break;
+	case LONG_FULL:
+		ctl->full = true;
+		line->options |= CTL_OPT_FULL;
+		break;
+	}
+}
+
+static void
+parse_options(struct ctl *ctl, struct line *line, int argc, char **argv)
+{
+	char letter[3] = "-";
+	int c;
+
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, ":c:s:t:o:hVj", long_options, NULL)) != -1) {
+		letter[1] = (char)optopt;
+		if (c == ':')
+			usage_error(line, "a value is missing after ", argv[optind - 1]);
+		else if (c == '?') /* optopt: the letter, or 0 for a long one */
+			usage_error(line, "no such option: ",
+			    optopt > 0 && optopt < 128 ? letter : argv[optind - 1]);
+		else
+			take_option(ctl, line, c);
+	}
+	ctl->args = argv + optind;
+	ctl->arg_count = (unsigned)(argc - optind);
+}
+
+static void
+check_arguments(struct ctl *ctl, struct line *line)
+{
+	const struct command *c = ctl->command;
+	unsigned extra = line->options & ~c->options;
+	char usage[256], why[300];
+
+	command_usage(c, usage, sizeof usage);
+	if (extra != 0)
+		snprintf(why, sizeof why, "%s does not belong to this command. Usage: %.200s",
+		    command_option(extra & -extra), usage);
+	else if (ctl->arg_count < c->min)
+		snprintf(why, sizeof why, "an argument is missing. Usage: %.200s", usage);
+	else if (ctl->arg_count > c->max)
+		snprintf(why, sizeof why, "too many arguments: \"%.60s\". Usage: %.180s",
+		    ctl->args[c->max], usage);
+	else
+		return;
+	if (line->why[0] == '\0')
+		snprintf(line->why, sizeof line->why, "%.255s", why);
+}
+
+static void
+find_command(struct ctl *ctl, struct line *line)
+{
+	const char *verb = ctl->arg_count > 1 ? ctl->args[1] : NULL;
+	unsigned words;
+
+	if (line->version || line->help || ctl->arg_count == 0) {
+		ctl->command = line->version ? &cmd_version : &cmd_help;
+		if (ctl->arg_count == 0 && !line->version && !line->help)
+			usage_error(line, "a command is missing: kmsctl help lists them", "");
+		if (line->version)
+			ctl->arg_count = 0;
+		return;
+	}
+	if (line->why[0] != '\0')
+		return;
+	ctl->command = command_find(ctl->args[0], verb, &words, line->why);
+	if (ctl->command == NULL)
+		return;
+	ctl->args += words;
+	ctl->arg_count -= words;
+	check_arguments(ctl, line);
+}
+
+static int
+run(struct ctl *ctl, struct line *line)
+{
+	int code;
+
+	if (ctl->command != NULL)
+		output_text(ctl->out, "command", NULL, ctl->command->noun);
+	if (ctl->command != NULL && ctl->command->verb != NULL)
+		output_text(ctl->out, "verb", NULL, ctl->command->verb);
+	if (line->why[0] != '\0') {
+		if (ctl->json)
+			ctl_fail(ctl, KMS_E_ARGUMENT, "%s", line->why);
+		else
+			fprintf(stderr, "kmsctl: %s\n", line->why);
+		return CTL_USAGE;
+	}
+	code = ctl->command->no_config ? CTL_OK : ctl_load_config(ctl);
+	return code != CTL_OK ? code : ctl->command->run(ctl);
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct ctl ctl; /* large */
+	struct line line = { 0 };
+	int code;
+
+	setlocale(LC_TIME, "");
+	signal(SIGPIPE, SIG_IGN); /* a reader that left is a write error */
+	ctl.config_path = KMS_SYSCONFDIR "/kms/kms.ini";
+	ctl.timeout_ms = TIMEOUT_DEFAULT * 1000;
+	parse_options(&ctl, &line, argc, argv);
+	find_command(&ctl, &line);
+	ctl.out = output_new(ctl.json ? &output_format_json : &output_format_text, stdout,
+	    output_colour_wanted(stdout));
+	if (ctl.out == NULL) {
+		fprintf(stderr, "kmsctl: %s\n", kms_strerror(KMS_E_NO_MEMORY));
+		return CTL_FAILED;
+	}
+	code = run(&ctl, &line);
+	if (!output_close(ctl.out)) {
+		fprintf(stderr, "kmsctl: the output could not be written whole\n");
+		code = CTL_FAILED;
+	}
+	return code;
+}

@@ -1,0 +1,345 @@
+/*
+ * activate.c - HELLO, and a REQUEST on its way through authentication and
+ * policy into the batch. No allocation, no system call but the clock's.
+ */
+#include "kmsd/activate/activate.h"
+
+#include <string.h>
+#include <time.h>
+
+#include <sodium.h>
+
+#include "kmsd/activate/authenticate.h"
+#include "kmsd/activate/peer.h"
+#include "kmsd/common/log.h"
+#include "libkms/frame.h"
+
+/*
+ * Leases read back for repeated requests: each costs a read and the hashing of
+ * its whole batch, and whoever recorded a request can send it again for ever.
+ */
+#define READS_A_SECOND 200
+
+/* What decides about one request, gathered. */
+struct request {
+	struct authenticated auth;
+	struct service_found found;
+	struct kmsdb_client row;
+	struct policy_client client;
+	struct policy_decision decision;
+};
+
+void
+activate_clock(struct activate *a)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	a->now = (uint64_t)t.tv_sec;
+}
+
+static void
+answer_error(struct activate *a, struct peer *p, uint64_t token, uint32_t status, uint8_t flags)
+{
+	struct frame_error e = { .status = status, .time = a->now };
+	uint8_t *room = peer_reserve(p, FRAME_ERROR_SIZE);
+
+	a->counts.refused++;
+	if (room == NULL)
+		return;
+	frame_error_encode(room, &e);
+	peer_commit(p, token, flags, FRAME_ERROR_SIZE);
+}
+
+static int
+decode_hello(struct message_hello *out, const uint8_t *body, size_t len)
+{
+	struct frame header;
+	int r;
+
+	if (len < FRAME_HEADER)
+		return KMS_E_BAD_FRAME;
+	if ((r = frame_decode(&header, body, FRAME_MAX_REQUEST)) != KMS_OK)
+		return r;
+	if (header.type != FRAME_HELLO || header.length != len - FRAME_HEADER)
+		return KMS_E_BAD_FRAME;
+	if (message_hello_decode(out, body + FRAME_HEADER, header.length) != KMS_OK)
+		return KMS_E_BAD_FRAME;
+	return KMS_OK;
+}
+
+void
+activate_hello(struct activate *a, struct peer *p, const struct ipc_frame *f, const uint8_t *body)
+{
+	const size_t size = FRAME_HEADER + CERTIFICATE_MAX + 64;
+	const struct service_publisher *publisher;
+	struct message_hello_reply reply = { .time = a->now };
+	struct message_hello hello;
+	uint8_t *room;
+	size_t len;
+	int r;
+
+	if ((r = decode_hello(&hello, body, f->length)) != KMS_OK) {
+		log_limited(LOG_INFO, "bad-frame", "HELLO: %s", kms_strerror((uint32_t)r));
+		answer_error(a, p, f->token, (uint32_t)r, IPC_CLOSE);
+		return;
+	}
+	publisher = service_publisher(&a->service, hello.publisher);
+	if (publisher == NULL || !publisher->confirmed) {
+		r = publisher != NULL && publisher->key_count > 0 ? KMS_E_NOT_CONFIRMED
+								  : KMS_E_NOT_ENABLED;
+		answer_error(a, p, f->token, (uint32_t)r, 0);
+		return;
+	}
+	if ((room = peer_reserve(p, size)) == NULL)
+		return;
+	reply.certificate = publisher->certificate_octets;
+	reply.certificate_len = publisher->certificate_len;
+	len = message_hello_reply_encode(room + FRAME_HEADER, size - FRAME_HEADER, &reply);
+	frame_encode(room, FRAME_HELLO_REPLY, (uint32_t)len);
+	peer_commit(p, f->token, 0, FRAME_HEADER + len);
+}
+
+static bool
+counted(const struct activate *a, const struct request *q)
+{
+	const struct kmsdb_client *c = &q->row;
+
+	return c->pool == q->found.pool->number && c->seen_day != 0 &&
+	       (c->flags & KMSDB_RELEASED) == 0 &&
+	       memcmp(c->publisher, q->found.publisher->key.id, 8) == 0 &&
+	       policy_in_window(c->seen_day, policy_day(a->now), q->found.pool->window_days);
+}
+
+static int
+decide(struct activate *a, struct request *q)
+{
+	struct policy_counters counters = { 0 };
+	struct policy_host host;
+	bool known = service_find(&a->service, q->auth.request.product, &q->found);
+	int r = kmsdb_client_get(a->db, q->auth.session.cmid, &q->row);
+
+	if (r != KMS_OK && r != KMS_E_NOT_FOUND)
+		return r;
+	memset(&q->client, 0, sizeof q->client);
+	if (r == KMS_OK) {
+		q->client.known = true;
+		q->client.released = (q->row.flags & KMSDB_RELEASED) != 0;
+		q->client.revoked = (q->row.flags & KMSDB_REVOKED) != 0;
+		q->client.counted = known && counted(a, q);
+		q->client.sequence = q->row.sequence;
+		memcpy(q->client.request_id, q->row.request_id, 16);
+	} else {
+		memset(&q->row, 0, sizeof q->row);
+	}
+	if (known)
+		counters.counted = kmsdb_pool_count(a->db, q->found.publisher->key.id,
+		    q->found.pool->number, policy_day(a->now), q->found.pool->window_days);
+	service_host(&q->found, &host);
+	policy_decide(&q->decision, known ? q->found.publisher->pack : NULL, q->found.product,
+	    &host, &counters, &q->client, &q->auth.request, a->now);
+	return KMS_OK;
+}
+
+static size_t
+build_entry(const struct activate *a, const struct request *q, const struct ipc_frame *f,
+    enum entry_kind kind, uint8_t *out, size_t size)
+{
+	const struct policy_decision *d = &q->decision;
+	const struct message_request *m = &q->auth.request;
+	struct entry_client e = {
+		.kind = (uint8_t)kind,
+		.flags = (uint16_t)((d->vm ? ENTRY_VM : 0) | (d->clone ? ENTRY_CLONE : 0)),
+		.status = d->status,
+		.time = a->now,
+		.sequence = m->sequence,
+		.expires = kind == ENTRY_LEASE ? d->expires : 0,
+		.renew_after = kind == ENTRY_LEASE ? d->renew_after : 0,
+		.count = d->count,
+		.required = d->required,
+		.operation = m->operation,
+		.state = m->state,
+		.grace_minutes = m->grace_minutes,
+	};
+
+	memcpy(e.cmid, q->auth.session.cmid, 16);
+	memcpy(e.product, m->product, 16);
+	memcpy(e.request_id, m->request_id, 16);
+	memcpy(e.address, f->address, 16);
+	memcpy(e.name, m->name, sizeof e.name);
+	if (q->found.publisher != NULL) {
+		memcpy(e.publisher, q->found.publisher->key.id, 8);
+		e.pool = q->found.pool->number;
+	}
+	return entry_client_encode(out, size, &e);
+}
+
+static void
+stage(struct activate *a, const struct request *q, const struct ipc_frame *f,
+    struct batch_slot *slot, enum entry_kind kind)
+{
+	uint8_t entry[ENTRY_CLIENT_MAX];
+	size_t len = build_entry(a, q, f, kind, entry, sizeof entry);
+	int r = len > 0 ? kmsdb_stage(a->db, entry, len, &slot->leaf) : KMS_E_FORMAT;
+
+	if (r == KMS_OK) {
+		if (kind == ENTRY_LEASE)
+			slot->answer = BATCH_LEAF;
+		return;
+	}
+	log_limited(
+	    LOG_ERR, "entry-lost", "an entry of kind %d: %s", kind, kms_strerror((uint32_t)r));
+	if (kind == ENTRY_REFUSAL)
+		return;
+	slot->reply.status = KMS_E_LEDGER;
+	slot->reply.retry_after = 1;
+}
+
+/* The reply was lost: what the client was told stands in its record. */
+static void
+repeat(struct activate *a, const struct request *q, struct batch_slot *slot)
+{
+	slot->reply.status = q->row.status;
+	slot->settled = q->row.batch <= a->last_batch;
+	if (q->row.status != KMS_OK || q->row.kind != ENTRY_LEASE)
+		return;
+	slot->leaf = q->row.leaf;
+	slot->number = q->row.batch;
+	slot->sequence = q->row.sequence;
+	if (!slot->settled) {
+		slot->answer = BATCH_LEAF;
+		return;
+	}
+	if (a->read_second != a->now) {
+		a->read_second = a->now;
+		a->reads = 0;
+	}
+	if (a->reads++ < READS_A_SECOND) {
+		slot->answer = BATCH_JOURNAL;
+		return;
+	}
+	slot->reply.status = KMS_E_OVERLOAD;
+	slot->reply.retry_after = 1;
+	log_limited(LOG_NOTICE, "repeats-limited", "more than %d repeated requests a second",
+	    READS_A_SECOND);
+}
+
+static void
+deny(
+    struct activate *a, const struct request *q, const struct ipc_frame *f, struct batch_slot *slot)
+{
+	uint32_t status = q->decision.status;
+
+	a->counts.refused++;
+	/* These may rest on entries of the batch under way, which may yet fail. */
+	slot->settled =
+	    status != KMS_E_SEQUENCE && status != KMS_E_CLONE && status != KMS_E_CAPACITY;
+	if (status == KMS_E_SEQUENCE)
+		slot->reply.highest_sequence = q->row.sequence;
+	if (refusal_due(a->refusals, q->auth.session.cmid, status, a->now))
+		stage(a, q, f, slot, ENTRY_REFUSAL);
+}
+
+static void
+settle(struct activate *a, struct request *q, const struct ipc_frame *f, struct batch_slot *slot)
+{
+	const struct policy_decision *d = &q->decision;
+
+	if (decide(a, q) != KMS_OK) {
+		log_limited(LOG_CRIT, "ledger-error", "a client's record cannot be read");
+		slot->settled = true;
+		slot->reply.status = KMS_E_LEDGER;
+		slot->reply.retry_after = 1;
+		return;
+	}
+	slot->reply.status = d->status;
+	slot->reply.count = d->count;
+	slot->reply.required = d->required;
+	slot->reply.activation_interval = d->activation_interval;
+	slot->reply.renewal_interval = d->renewal_interval;
+	switch (d->outcome) {
+	case POLICY_GRANT:
+		stage(a, q, f, slot, ENTRY_LEASE);
+		break;
+	case POLICY_RECORD:
+		stage(a, q, f, slot, ENTRY_SEEN);
+		break;
+	case POLICY_RELEASE_SEAT:
+		stage(a, q, f, slot, ENTRY_RELEASE);
+		break;
+	case POLICY_REPEAT:
+		repeat(a, q, slot);
+		break;
+	case POLICY_DENY:
+		deny(a, q, f, slot);
+		break;
+	}
+}
+
+static struct batch_slot *
+next_slot(struct activate *a)
+{
+	struct batch_slot *slot;
+
+	if (kmsdb_staged(a->db) >= KMSDB_BATCH_MAX)
+		batch_finish(a);
+	if ((slot = batch_take(a->batch)) != NULL)
+		return slot;
+	batch_finish(a);
+	return batch_take(a->batch);
+}
+
+void
+activate_request(struct activate *a, struct peer *p, const struct ipc_frame *f, const uint8_t *body)
+{
+	struct batch_slot *slot;
+	struct request q;
+	int r = authenticate(&q.auth, a->key, a->cache, body, f->length);
+
+	a->counts.requests++;
+	if (r != KMS_OK && r != KMS_E_BAD_REQUEST) {
+		log_limited(LOG_INFO, r == KMS_E_BAD_SEAL ? "bad-seal" : "bad-frame", "REQUEST: %s",
+		    kms_strerror((uint32_t)r));
+		answer_error(a, p, f->token, (uint32_t)r, r == KMS_E_UNKNOWN_HOST ? 0 : IPC_CLOSE);
+		goto done;
+	}
+	slot = next_slot(a);
+	slot->peer = p;
+	slot->token = f->token;
+	slot->keys = q.auth.session.keys;
+	slot->reply.time = a->now;
+	memcpy(slot->reply.request_id, q.auth.request.request_id, 16);
+	if (r == KMS_OK) {
+		settle(a, &q, f, slot);
+	} else {
+		slot->settled = true;
+		slot->reply.status = KMS_E_BAD_REQUEST;
+		log_limited(LOG_INFO, "bad-request", "the text of a sealed request is malformed");
+	}
+done:
+	sodium_memzero(&q.auth, sizeof q.auth);
+}
+
+int
+activate_record(struct activate *a, struct entry_admin *e)
+{
+	uint8_t entry[ENTRY_MAX];
+	uint32_t leaf;
+	size_t len;
+	int r;
+
+	batch_finish(a);
+	activate_clock(a);
+	e->time = a->now;
+	if ((len = entry_admin_encode(entry, sizeof entry, e)) == 0)
+		return KMS_E_TOO_LARGE;
+	if ((r = kmsdb_stage(a->db, entry, len, &leaf)) != KMS_OK)
+		return r;
+	r = kmsdb_commit(a->db, signing_key_host_id(a->key), a->now, signing_key_batch, a->key);
+	if (r != KMS_OK)
+		return r;
+	a->last_batch++;
+	a->counts.batches++;
+	a->counts.entries++;
+	return KMS_OK;
+}

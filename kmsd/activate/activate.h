@@ -1,0 +1,63 @@
+/*
+ * activate.h - the activation process as a whole, and the way of one request:
+ * authenticated, decided, staged for the batch under way.
+ */
+#ifndef KMS_ACTIVATE_ACTIVATE_H
+#define KMS_ACTIVATE_ACTIVATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kmsd/activate/batch.h"
+#include "kmsd/activate/refusal.h"
+#include "kmsd/activate/service.h"
+#include "kmsd/activate/session_cache.h"
+#include "kmsd/activate/signing_key.h"
+#include "kmsd/common/config.h"
+#include "kmsd/ipc/ipc.h"
+#include "kmsdb/kmsdb.h"
+#include "libkms/entry.h"
+
+struct event_base;
+struct peer;
+
+struct activate_counts {
+	uint64_t requests, refused, batches, entries, largest;
+	uint64_t ledger_failures;
+};
+
+/* Owned by main.c. */
+struct activate {
+	struct config config;
+	struct service service;
+	struct signing_key *key;
+	struct session_cache *cache;
+	struct kmsdb *db;
+	struct batch *batch;
+	struct refusals *refusals;
+	struct event_base *base;
+	struct peer *peers;             /* list, peer.h */
+	int state_dir;
+	char host_name[MESSAGE_NAME + 1];
+	uint32_t layers;                /* of the sandbox, in force */
+	uint64_t now;                   /* seconds; read once an event */
+	uint64_t started;
+	uint64_t last_batch;            /* number of the newest batch on disk */
+	uint64_t read_second;           /* answers read back from the journal: how many this second */
+	unsigned reads;
+	struct activate_counts counts;
+};
+
+void activate_clock(struct activate *a);
+
+/* One frame of a front that has a credit for it; each leads to exactly one reply, now or with the batch. */
+void activate_hello(struct activate *a, struct peer *p, const struct ipc_frame *f, const uint8_t *body);
+void activate_request(struct activate *a, struct peer *p, const struct ipc_frame *f, const uint8_t *body);
+
+/*
+ * An administrative entry: finishes the batch under way, then commits the entry alone. Time is
+ * filled in. KMS_E_FULL, KMS_E_IO.
+ */
+int activate_record(struct activate *a, struct entry_admin *e);
+
+#endif

@@ -1,0 +1,29 @@
+/*
+ * authenticate.h - from the octets of a REQUEST frame to a client whose
+ * identity is proven and what it asks. The front's opinion of the frame does not count
+ * here: everything is decoded again.
+ */
+#ifndef KMS_ACTIVATE_AUTHENTICATE_H
+#define KMS_ACTIVATE_AUTHENTICATE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kmsd/activate/session_cache.h"
+#include "kmsd/activate/signing_key.h"
+#include "libkms/message.h"
+
+struct authenticated {
+	struct session session;         /* secret: the caller wipes it */
+	struct message_request request; /* only when KMS_OK; request_id also with KMS_E_BAD_REQUEST */
+};
+
+/*
+ * KMS_OK. Not authenticated, answer in the clear: KMS_E_BAD_FRAME, KMS_E_BAD_VERSION,
+ * KMS_E_TOO_LARGE, KMS_E_UNKNOWN_HOST, KMS_E_BAD_SEAL. Authenticated but senseless, answer
+ * sealed: KMS_E_BAD_REQUEST.
+ */
+int authenticate(struct authenticated *out, struct signing_key *key, struct session_cache *cache,
+    const uint8_t *frame, size_t len);
+
+#endif

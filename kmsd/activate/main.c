@@ -1,0 +1,526 @@
+/*
+ * main.c - kmsd-activate: takes from kmsd (descriptor 3) its ini text, the
+ * state directory, the control socket and one channel a front; confines itself,
+ * opens keys and ledger, and serves: a turn of the event loop, then the batch it made.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+#include <sodium.h>
+
+#include "kmsd/activate/activate.h"
+#include "kmsd/activate/confine.h"
+#include "kmsd/activate/control.h"
+#include "kmsd/activate/peer.h"
+#include "kmsd/common/log.h"
+
+#define FRONTS 32
+#define STATS_SECONDS 5
+#define LOG_TICKS 12 /* of STATS_SECONDS: limited log lines come once a minute */
+#define STOP_SECONDS 3 /* for fronts to take their last replies */
+#define MEMLOCK_SLACK (1024 * 1024)
+
+struct server {
+	struct activate activate;
+	struct control_server *control;
+	struct control_access access;
+	struct event *parent, *tick;
+	int control_fd;
+	int fronts[FRONTS]; /* channels that came before START */
+	unsigned ticks;
+	bool stopping;
+};
+
+static void
+tell_parent(uint8_t verb, uint32_t value)
+{
+	const struct ipc_parent m = { .verb = verb, .value = value, .fd = -1 };
+
+	ipc_parent_send(IPC_PARENT_FD, &m);
+}
+
+/* The ini text from a descriptor; checked by kmsd, and here again. */
+static int
+read_config(struct config *out, int fd)
+{
+	struct config_error error = { 0 };
+	char *text = malloc(CONFIG_MAX + 1);
+	size_t len = 0;
+	ssize_t n = 1;
+	int r = KMS_OK;
+
+	if (text == NULL)
+		return KMS_E_NO_MEMORY;
+	while (
+	    len <= CONFIG_MAX && (n = pread(fd, text + len, CONFIG_MAX + 1 - len, (off_t)len)) > 0)
+		len += (size_t)n;
+	if (n < 0)
+		r = KMS_E_IO;
+	else if (len > CONFIG_MAX)
+		r = KMS_E_TOO_LARGE;
+	config_defaults(out);
+	if (r == KMS_OK && config_parse(out, text, len, &error, 1) != 0) {
+		log_event(LOG_ERR, "config-refused", "line %d: %s", error.line, error.text);
+		r = KMS_E_CONFIG;
+	}
+	free(text);
+	return r;
+}
+
+static int
+take_front(struct server *s, const struct ipc_parent *m)
+{
+	if (m->index >= FRONTS || m->fd < 0)
+		return KMS_E_PEER;
+	if (s->fronts[m->index] >= 0)
+		close(s->fronts[m->index]);
+	s->fronts[m->index] = m->fd;
+	return KMS_OK;
+}
+
+/* One message before START; takes the descriptor over. */
+static int
+take_early(struct server *s, struct ipc_parent *m)
+{
+	int r = KMS_OK;
+
+	switch (m->verb) {
+	case IPC_CONFIG:
+		r = m->fd < 0 ? KMS_E_PEER : read_config(&s->activate.config, m->fd);
+		break;
+	case IPC_STATE_DIR:
+		s->activate.state_dir = m->fd;
+		return KMS_OK;
+	case IPC_CONTROL:
+		s->control_fd = m->fd;
+		return KMS_OK;
+	case IPC_CHANNEL:
+		if ((r = take_front(s, m)) == KMS_OK)
+			return KMS_OK;
+		break;
+	default:
+		r = KMS_E_PEER;
+	}
+	if (m->fd >= 0)
+		close(m->fd);
+	return r;
+}
+
+static int
+receive_start(struct server *s)
+{
+	struct pollfd p = { .fd = IPC_PARENT_FD, .events = POLLIN };
+	struct ipc_parent m;
+	int r;
+
+	for (;;) {
+		if (poll(&p, 1, -1) < 0 && errno != EINTR)
+			return KMS_E_IO;
+		r = ipc_parent_recv(IPC_PARENT_FD, &m);
+		if (r == KMS_E_IO && (errno == EAGAIN || errno == EINTR))
+			continue;
+		if (r != KMS_OK)
+			return r;
+		if (m.verb == IPC_START)
+			break;
+		if ((r = take_early(s, &m)) != KMS_OK)
+			return r;
+	}
+	if (s->activate.state_dir >= 0 && s->control_fd >= 0)
+		return KMS_OK;
+	log_event(LOG_ERR, "start-refused", "kmsd sent no state directory or no control socket");
+	return KMS_E_PEER;
+}
+
+/* All that needs names and files outside the state directory: before confinement. */
+static void
+look_around(struct server *s)
+{
+	const struct config *c = &s->activate.config;
+	struct ucred parent;
+	socklen_t len = sizeof parent;
+	struct group *g;
+
+	tzset();
+	s->access.starter = getuid();
+	if (getsockopt(IPC_PARENT_FD, SOL_SOCKET, SO_PEERCRED, &parent, &len) == 0)
+		s->access.starter = parent.uid;
+	if (c->control_group[0] != 0) {
+		if ((g = getgrnam(c->control_group)) != NULL) {
+			s->access.have_group = true;
+			s->access.group = g->gr_gid;
+		} else {
+			log_event(LOG_WARNING, "no-such-group", "[kms] control_group = %s",
+			    c->control_group);
+		}
+	}
+	if (gethostname(s->activate.host_name, sizeof s->activate.host_name - 1) != 0)
+		strcpy(s->activate.host_name, "localhost");
+}
+
+static void
+ledger_log(int level, const char *event, const char *text, void *arg)
+{
+	log_event(level, event, "%s", text);
+}
+
+static int
+open_ledger(struct activate *a)
+{
+	struct kmsdb_options o = {
+		.segment_size = a->config.segment_size,
+		.overlay_records = a->config.overlay_records,
+		.map_size = a->config.map_size,
+		.checkpoint_seconds = a->config.checkpoint_interval,
+		.have_sign_pk = true,
+		.log = ledger_log,
+	};
+	struct kmsdb_info info;
+	char why[256] = "";
+	int r;
+
+	memcpy(o.sign_pk, signing_key_sign_pk(a->key), 32);
+	if ((r = kmsdb_open(&a->db, a->state_dir, &o, why)) != KMS_OK) {
+		log_event(LOG_CRIT, "ledger-refused", "%s: %s", kms_strerror((uint32_t)r), why);
+		return r;
+	}
+	kmsdb_info(a->db, &info);
+	a->last_batch = info.last_batch;
+	return KMS_OK;
+}
+
+/* The first entry of every run: with which keys it signs. */
+static int
+record_start(struct activate *a)
+{
+	static const char version[] = PACKAGE_STRING;
+	uint8_t keys[64];
+	struct entry_admin e = {
+		.kind = ENTRY_START,
+		.text = version,
+		.text_len = sizeof version - 1,
+		.blob = keys,
+		.blob_len = sizeof keys,
+	};
+	int r;
+
+	memcpy(e.subject, signing_key_host_id(a->key), 16);
+	memcpy(keys, signing_key_sign_pk(a->key), 32);
+	memcpy(keys + 32, signing_key_kx_pk(a->key), 32);
+	r = activate_record(a, &e);
+	if (r == KMS_E_FULL || r == KMS_E_IO) {
+		/* Serve on: clients are told, and the disk may be mended meanwhile. */
+		log_event(LOG_CRIT, r == KMS_E_FULL ? "ledger-full" : "ledger-error",
+		    "the start could not be written: %s", kms_strerror((uint32_t)r));
+		return KMS_OK;
+	}
+	return r;
+}
+
+static int
+open_keys(struct activate *a)
+{
+	char why[256] = "";
+	bool made = false;
+	int r;
+
+	if ((r = signing_key_open(&a->key, a->state_dir, a->now, &made)) != KMS_OK) {
+		log_event(LOG_CRIT, "host-key-refused",
+		    "keys/host.key: %s; restore it from a backup: "
+		    "without it the publisher has to confirm this host anew",
+		    kms_strerror((uint32_t)r));
+		return r;
+	}
+	if (made)
+		log_event(LOG_NOTICE, "host-key-made", "keys/host.key: keep a backup of it");
+	if ((r = service_open(&a->service, a->state_dir, a->key, &a->config, why)) != KMS_OK)
+		log_event(LOG_CRIT, "config-refused", "%s", why);
+	return r;
+}
+
+static struct event_base *
+new_base(void)
+{
+	struct event_config *config = event_config_new();
+	struct event_base *base;
+
+	if (config == NULL)
+		return NULL;
+	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV);
+	base = event_base_new_with_config(config);
+	event_config_free(config);
+	return base;
+}
+
+static uint64_t
+memlock_needed(const struct activate *a)
+{
+	return session_cache_octets(a->config.session_cache) + batch_octets(a->config.batch) +
+	       MEMLOCK_SLACK;
+}
+
+static int
+open_memory(struct activate *a)
+{
+	a->cache = session_cache_new(a->config.session_cache);
+	a->batch = batch_new(a->config.batch < KMSDB_BATCH_MAX ? a->config.batch : KMSDB_BATCH_MAX);
+	a->refusals = refusals_new();
+	a->base = new_base();
+	if (a->cache == NULL || a->batch == NULL || a->refusals == NULL || a->base == NULL)
+		return KMS_E_NO_MEMORY;
+	return KMS_OK;
+}
+
+static int
+check_layers(const struct activate *a)
+{
+	uint32_t may_miss = 0;
+	char why[256], names[128];
+
+	confine_parse(&may_miss, a->config.allow_missing);
+	if (!confine_enough(
+		ACTIVATE_LAYERS, a->layers, a->config.sandbox_required, may_miss, why)) {
+		log_event(LOG_CRIT, "sandbox", "%s", why);
+		return KMS_E_SANDBOX;
+	}
+	if (*why)
+		log_event(LOG_WARNING, "sandbox", "%s", why);
+	confine_names(names, sizeof names, a->layers);
+	log_event(LOG_INFO, "activate-ready", "confined: %s", names);
+	return KMS_OK;
+}
+
+static int
+open_fronts(struct server *s)
+{
+	int r;
+
+	for (unsigned i = 0; i < FRONTS; i++) {
+		if (s->fronts[i] < 0)
+			continue;
+		if ((r = peer_add(&s->activate, s->fronts[i], i)) != KMS_OK)
+			return r;
+		s->fronts[i] = -1;
+	}
+	s->control = control_server_new(&s->activate, s->control_fd, &s->access);
+	return s->control != NULL ? KMS_OK : KMS_E_NO_MEMORY;
+}
+
+static void
+reload(struct server *s, int fd)
+{
+	struct activate *a = &s->activate;
+	struct service service;
+	struct config fresh;
+	char why[256] = "";
+
+	if (read_config(&fresh, fd) != KMS_OK)
+		return;
+	if (service_open(&service, a->state_dir, a->key, &fresh, why) != KMS_OK) {
+		log_event(LOG_ERR, "config-refused", "%s; the publishers stay as they were", why);
+		return;
+	}
+	/* No request outlives its turn of the loop, so nothing points into the old one. */
+	service_close(&a->service);
+	a->service = service;
+	if (fresh.session_cache != a->config.session_cache || fresh.batch != a->config.batch ||
+	    fresh.overlay_records != a->config.overlay_records ||
+	    fresh.segment_size != a->config.segment_size || fresh.map_size != a->config.map_size ||
+	    fresh.checkpoint_interval != a->config.checkpoint_interval ||
+	    fresh.credits != a->config.credits ||
+	    strcmp(fresh.control_group, a->config.control_group) != 0)
+		log_event(LOG_NOTICE, "restart-needed",
+		    "[ledger], credits and control_group take effect at the next start");
+	a->config.publisher_count = fresh.publisher_count;
+	memcpy(a->config.publishers, fresh.publishers, sizeof fresh.publishers);
+	a->config.log_level = fresh.log_level;
+	log_level(fresh.log_level);
+	log_event(LOG_INFO, "activate-reloaded", "%u publishers", a->service.count);
+}
+
+static void
+stop(struct server *s)
+{
+	s->stopping = true;
+	event_base_loopbreak(s->activate.base);
+}
+
+static void
+on_parent(evutil_socket_t fd, short what, void *arg)
+{
+	struct server *s = arg;
+	struct ipc_parent m;
+	int r = ipc_parent_recv(fd, &m);
+
+	if (r == KMS_E_IO && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (r != KMS_OK) {
+		log_event(LOG_NOTICE, "parent-gone", "kmsd has ended: stopping");
+		event_del(s->parent);
+		stop(s);
+		return;
+	}
+	if (m.verb == IPC_CHANNEL && m.fd >= 0 && m.index < FRONTS) {
+		if (peer_add(&s->activate, m.fd, m.index) != KMS_OK)
+			close(m.fd);
+		return;
+	}
+	if (m.verb == IPC_RELOAD && m.fd >= 0)
+		reload(s, m.fd);
+	else if (m.verb == IPC_STOP)
+		stop(s);
+	if (m.fd >= 0)
+		close(m.fd);
+}
+
+static void
+on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct server *s = arg;
+
+	peer_ask_stats(&s->activate);
+	if (++s->ticks % LOG_TICKS == 0)
+		log_flush_limited();
+}
+
+static int
+add_events(struct server *s)
+{
+	static const struct timeval every = { STATS_SECONDS, 0 };
+	struct event_base *base = s->activate.base;
+
+	evutil_make_socket_nonblocking(IPC_PARENT_FD);
+	s->parent = event_new(base, IPC_PARENT_FD, EV_READ | EV_PERSIST, on_parent, s);
+	s->tick = event_new(base, -1, EV_PERSIST, on_tick, s);
+	if (s->parent == NULL || s->tick == NULL || event_add(s->parent, NULL) != 0 ||
+	    event_add(s->tick, &every) != 0)
+		return KMS_E_NO_MEMORY;
+	return KMS_OK;
+}
+
+/* In the order that matters: names, confinement, secrets, ledger, the rest of the confinement. */
+static int
+start(struct server *s)
+{
+	struct activate *a = &s->activate;
+	uint64_t memlock;
+	int r;
+
+	if ((r = receive_start(s)) != KMS_OK)
+		return r;
+	log_open("kmsd-activate", a->config.log_syslog, a->config.log_level);
+	look_around(s);
+	activate_clock(a);
+	a->started = a->now;
+	memlock = memlock_needed(a);
+	a->layers = activate_confine_early(&a->config, a->state_dir, memlock);
+	if ((r = open_memory(a)) != KMS_OK || (r = add_events(s)) != KMS_OK)
+		return r;
+	if ((r = open_keys(a)) != KMS_OK || (r = open_ledger(a)) != KMS_OK)
+		return r;
+	a->layers |= activate_confine_late(memlock);
+	if ((r = check_layers(a)) != KMS_OK || (r = record_start(a)) != KMS_OK)
+		return r;
+	return open_fronts(s);
+}
+
+static void
+turn(struct activate *a)
+{
+	batch_finish(a);
+	peer_flush_all(a);
+}
+
+/* What the fronts have sent already is answered; replies get a moment to leave. */
+static void
+drain(struct activate *a)
+{
+	time_t end = time(NULL) + STOP_SECONDS;
+
+	event_base_loop(a->base, EVLOOP_NONBLOCK);
+	turn(a);
+	while (peer_pending_any(a) && time(NULL) < end) {
+		poll(NULL, 0, 10);
+		peer_flush_all(a);
+	}
+}
+
+static void
+serve(struct server *s)
+{
+	struct activate *a = &s->activate;
+
+	while (!s->stopping) {
+		if (event_base_loop(a->base, EVLOOP_ONCE) < 0)
+			break;
+		turn(a);
+	}
+	drain(a);
+}
+
+static void
+tear_down(struct server *s)
+{
+	struct activate *a = &s->activate;
+
+	control_server_free(s->control);
+	peer_free_all(a);
+	kmsdb_close(a->db);
+	service_close(&a->service);
+	signing_key_free(a->key);
+	session_cache_free(a->cache);
+	batch_free(a->batch);
+	refusals_free(a->refusals);
+	if (s->parent != NULL)
+		event_free(s->parent);
+	if (s->tick != NULL)
+		event_free(s->tick);
+	if (a->base != NULL)
+		event_base_free(a->base);
+}
+
+int
+main(void)
+{
+	static const int ignored[] = { SIGPIPE, SIGINT, SIGTERM, SIGHUP };
+	struct server *s = calloc(1, sizeof *s);
+	int r;
+
+	/* kmsd speaks for the terminal and the service manager: IPC_STOP, IPC_RELOAD, or it is gone. */
+	for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
+		signal(ignored[i], SIG_IGN);
+	log_open("kmsd-activate", false, LOG_INFO);
+	if (s == NULL || sodium_init() < 0) {
+		log_event(LOG_CRIT, "start-failed", "%s", kms_strerror(KMS_E_NO_MEMORY));
+		return 1;
+	}
+	config_defaults(&s->activate.config);
+	s->activate.state_dir = s->control_fd = -1;
+	for (unsigned i = 0; i < FRONTS; i++)
+		s->fronts[i] = -1;
+	if ((r = start(s)) != KMS_OK) {
+		log_event(LOG_CRIT, "start-failed", "%s", kms_strerror((uint32_t)r));
+		tell_parent(IPC_CHILD_FAILED, (uint32_t)r);
+		tear_down(s);
+		return 1;
+	}
+	tell_parent(IPC_CHILD_READY, s->activate.layers);
+	serve(s);
+	tear_down(s);
+	log_event(LOG_INFO, "activate-stopped", "everything accepted is answered and on disk");
+	log_flush_limited();
+	free(s);
+	return 0;
+}

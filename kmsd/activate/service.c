@@ -1,0 +1,137 @@
+/*
+ * service.c - the publishers in memory: loading what is installed, looking up
+ * a product, answering for the host's rights.
+ */
+#include "kmsd/activate/service.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kmsd/activate/service_files.h"
+#include "kmsd/common/log.h"
+#include "libkms/kms_error.h"
+
+void
+service_hex(char *out, const uint8_t *octets, size_t len)
+{
+	static const char digit[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < len; i++) {
+		*out++ = digit[octets[i] >> 4];
+		*out++ = digit[octets[i] & 15];
+	}
+	*out = 0;
+}
+
+void
+service_uuid(char out[37], const uint8_t id[16])
+{
+	char hex[33];
+
+	service_hex(hex, id, 16);
+	snprintf(out, 37, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
+}
+
+int
+service_open(struct service *s, int dirfd, const struct signing_key *key,
+    const struct config *config, char why[256])
+{
+	memset(s, 0, sizeof *s);
+	s->dirfd = dirfd;
+	s->key = key;
+	s->publishers = calloc(CONFIG_PUBLISHERS, sizeof *s->publishers);
+	if (s->publishers == NULL) {
+		snprintf(why, 256, "out of memory");
+		return KMS_E_NO_MEMORY;
+	}
+	for (unsigned i = 0; i < config->publisher_count; i++) {
+		struct service_publisher *p = &s->publishers[s->count++];
+
+		snprintf(p->name, sizeof p->name, "%s", config->publishers[i].name);
+		if (minisig_key_parse(&p->key, config->publishers[i].key) != KMS_OK) {
+			snprintf(
+			    why, 256, "[publisher %s] key: not a minisign public key", p->name);
+			service_close(s);
+			return KMS_E_CONFIG;
+		}
+		service_files_load(s, p);
+	}
+	return KMS_OK;
+}
+
+void
+service_close(struct service *s)
+{
+	for (unsigned i = 0; i < s->count; i++)
+		free(s->publishers[i].pack);
+	free(s->publishers);
+	s->publishers = NULL;
+	s->count = 0;
+}
+
+bool
+service_find(const struct service *s, const uint8_t product[16], struct service_found *out)
+{
+	for (unsigned i = 0; i < s->count; i++) {
+		const struct service_publisher *p = &s->publishers[i];
+
+		if (p->pack == NULL)
+			continue;
+		if ((out->product = policy_product_find(p->pack, product)) == NULL)
+			continue;
+		out->publisher = p;
+		out->pool = &p->pack->pools[out->product->pool];
+		return true;
+	}
+	memset(out, 0, sizeof *out);
+	return false;
+}
+
+void
+service_host(const struct service_found *f, struct policy_host *out)
+{
+	const struct service_publisher *p = f->publisher;
+
+	memset(out, 0, sizeof *out);
+	if (p == NULL)
+		return;
+	out->installed = p->key_count > 0 || p->confirmed;
+	out->confirmed = p->confirmed;
+	if (!p->confirmed)
+		return;
+	out->covered = p->covered[f->product - p->pack->products];
+	out->not_before = p->certificate.not_before;
+	out->not_after = p->certificate.not_after;
+	out->capacity = p->certificate.capacity;
+}
+
+const struct service_publisher *
+service_publisher(const struct service *s, const uint8_t id[8])
+{
+	static const uint8_t any[8];
+	const struct service_publisher *best = NULL;
+
+	for (unsigned i = 0; i < s->count; i++) {
+		const struct service_publisher *p = &s->publishers[i];
+
+		if (memcmp(id, p->key.id, 8) == 0)
+			return p;
+		if (memcmp(id, any, 8) != 0)
+			continue;
+		if (best == NULL || (!best->confirmed && p->confirmed) ||
+		    (!best->confirmed && best->key_count == 0 && p->key_count > 0))
+			best = p;
+	}
+	return best;
+}
+
+const struct host_key *
+service_key(const struct service_publisher *p, const uint8_t id[16])
+{
+	for (unsigned i = 0; i < p->key_count; i++) {
+		if (memcmp(p->keys[i].id, id, 16) == 0)
+			return &p->keys[i];
+	}
+	return NULL;
+}

@@ -1,0 +1,88 @@
+/*
+ * service.h - whom this host serves: each publisher of the ini file with the
+ * host keys, the host certificate and the policy pack installed for it.
+ *
+ * Installing goes in three steps, so that memory never runs ahead of disk:
+ * service_check_* (signature, contents), service_store (files), then, once the
+ * journal has its entry, service_adopt.
+ */
+#ifndef KMS_ACTIVATE_SERVICE_H
+#define KMS_ACTIVATE_SERVICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kmsd/activate/signing_key.h"
+#include "kmsd/common/config.h"
+#include "libkms/certificate.h"
+#include "libkms/minisig.h"
+#include "policy/pack.h"
+#include "policy/policy.h"
+
+#define SERVICE_KEYS 16             /* host keys kept for one publisher */
+#define SERVICE_SIGNATURE_MAX 4096
+
+struct service_publisher {
+	char name[65];
+	struct minisig_key key;
+	struct host_key keys[SERVICE_KEYS];
+	unsigned key_count;
+	bool confirmed;
+	struct certificate certificate;
+	uint8_t certificate_octets[CERTIFICATE_MAX];
+	size_t certificate_len;
+	struct policy_pack *pack;       /* NULL: none */
+	bool covered[POLICY_PRODUCTS];  /* by the certificate; same index as pack->products */
+};
+
+struct service {
+	struct service_publisher *publishers;
+	unsigned count;
+	int dirfd;                      /* state directory, borrowed */
+	const struct signing_key *key;  /* borrowed */
+};
+
+/*
+ * Read what is installed for the ini file's publishers. KMS_E_CONFIG: a publisher's key line is
+ * none (why says which). A damaged file is logged and left out: the others are served.
+ */
+int service_open(struct service *s, int dirfd, const struct signing_key *key,
+    const struct config *config, char why[256]);
+void service_close(struct service *s);
+
+/* The first publisher whose pack names the product. */
+struct service_found {
+	const struct service_publisher *publisher;
+	const struct policy_product *product;
+	const struct policy_pool *pool;
+};
+bool service_find(const struct service *s, const uint8_t product[16], struct service_found *out);
+void service_host(const struct service_found *f, struct policy_host *out);
+/* For HELLO: id zero is the first that is confirmed, else the first with a key, else the first. */
+const struct service_publisher *service_publisher(const struct service *s, const uint8_t id[8]);
+const struct host_key *service_key(const struct service_publisher *p, const uint8_t id[16]);
+
+/* Something about to be installed. */
+struct service_candidate {
+	enum { SERVICE_KEY, SERVICE_CERTIFICATE, SERVICE_POLICY } kind;
+	struct service_publisher *publisher;
+	const uint8_t *file, *signature;        /* borrowed */
+	size_t file_len, signature_len;
+	struct host_key key;
+	struct certificate certificate;
+	uint8_t certificate_octets[CERTIFICATE_MAX];
+	size_t certificate_len;
+	struct policy_pack *pack;               /* owned until adopted */
+};
+/* Fill file, signature and kind first. why: for the administrator. Statuses as in control's reply. */
+int service_check(struct service *s, struct service_candidate *c, uint64_t now, char why[256]);
+int service_store(struct service *s, const struct service_candidate *c);
+void service_adopt(struct service_candidate *c);
+void service_candidate_free(struct service_candidate *c);
+
+/* Text forms used in file names, the log and control rows. */
+void service_hex(char *out, const uint8_t *octets, size_t len);     /* out: 2 * len + 1 */
+void service_uuid(char out[37], const uint8_t id[16]);
+
+#endif

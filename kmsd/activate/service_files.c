@@ -1,0 +1,208 @@
+/*
+ * service_files.c - signatures are verified again at every start: whoever can
+ * write to the state directory can take service away, but not widen it.
+ */
+#include "kmsd/activate/service_files.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kmsd/common/log.h"
+#include "libkms/kms_error.h"
+
+#define VERSION_MAX 15
+
+void
+service_key_path(char out[STORE_PATH], const uint8_t key_id[16])
+{
+	char uuid[37];
+
+	service_uuid(uuid, key_id);
+	snprintf(out, STORE_PATH, "keys/%s.kmskey", uuid);
+}
+
+void
+service_certificate_path(char out[STORE_PATH], const uint8_t publisher[8])
+{
+	char hex[17];
+
+	service_hex(hex, publisher, 8);
+	snprintf(out, STORE_PATH, "certs/%s.kmscert", hex);
+}
+
+void
+service_policy_path(char out[STORE_PATH], const uint8_t publisher[8], const char *version)
+{
+	char hex[17];
+
+	service_hex(hex, publisher, 8);
+	if (version == NULL)
+		snprintf(out, STORE_PATH, "policy/%s", hex);
+	else
+		snprintf(out, STORE_PATH, "policy/%s/%s.kmspolicy", hex, version);
+}
+
+void
+service_policy_current(char out[STORE_PATH], const uint8_t publisher[8])
+{
+	char hex[17];
+
+	service_hex(hex, publisher, 8);
+	snprintf(out, STORE_PATH, "policy/%s/current", hex);
+}
+
+/* The file, when its signature is the publisher's. KMS_E_PUBLISHER: another's, not ours to judge. */
+static int
+read_signed(const struct service *s, const struct service_publisher *p, const char *path,
+    uint8_t **file, size_t *len)
+{
+	char sig_path[STORE_PATH + 16];
+	uint8_t *sig = NULL;
+	size_t sig_len;
+	int r;
+
+	*file = NULL;
+	snprintf(sig_path, sizeof sig_path, "%s.minisig", path);
+	if ((r = store_read(s->dirfd, path, PACK_MAX, file, len)) == KMS_OK &&
+	    (r = store_read(s->dirfd, sig_path, SERVICE_SIGNATURE_MAX, &sig, &sig_len)) == KMS_OK)
+		r = minisig_verify(&p->key, *file, *len, (const char *)sig, sig_len, NULL, 0);
+	free(sig);
+	if (r != KMS_OK) {
+		free(*file);
+		*file = NULL;
+	}
+	return r;
+}
+
+static void
+complain(const char *path, int status, const char *detail)
+{
+	log_event(LOG_ERR, "file-refused", "%s: %s%s%s; install it again", path,
+	    kms_strerror(status), *detail ? ": " : "", detail);
+}
+
+struct key_walk {
+	struct service *service;
+	struct service_publisher *publisher;
+};
+
+static int
+load_key(const char *name, void *arg)
+{
+	struct key_walk *walk = arg;
+	struct service_publisher *p = walk->publisher;
+	struct pack_error err = { 0 };
+	char path[STORE_PATH];
+	uint8_t *file;
+	size_t len;
+	int r;
+
+	if (p->key_count == SERVICE_KEYS)
+		return KMS_OK;
+	snprintf(path, sizeof path, "keys/%.100s", name);
+	r = read_signed(walk->service, p, path, &file, &len);
+	if (r == KMS_OK)
+		r = host_key_parse(&p->keys[p->key_count], (const char *)file, len, &err);
+	free(file);
+	if (r == KMS_OK && memcmp(p->keys[p->key_count].publisher, p->key.id, 8) == 0)
+		p->key_count++;
+	else if (r != KMS_OK && r != KMS_E_PUBLISHER)
+		complain(path, r, err.text);
+	return KMS_OK;
+}
+
+/*
+ * The certificate carries the publisher's signature inside, so the one beside
+ * the file is not asked again: the two files are not replaced in one step.
+ */
+static void
+load_certificate(struct service *s, struct service_publisher *p)
+{
+	struct pack_error err = { 0 };
+	char path[STORE_PATH];
+	uint8_t *file;
+	size_t len;
+	int r;
+
+	service_certificate_path(path, p->key.id);
+	if ((r = store_read(s->dirfd, path, PACK_MAX, &file, &len)) == KMS_E_NOT_FOUND)
+		return;
+	if (r == KMS_OK) {
+		r = certificate_file_parse(p->certificate_octets, sizeof p->certificate_octets,
+		    &p->certificate_len, (const char *)file, len, &err);
+		free(file);
+	}
+	if (r == KMS_OK)
+		r = certificate_verify(&p->certificate, p->certificate_octets, p->certificate_len,
+		    p->key.id, p->key.pk);
+	if (r == KMS_OK && memcmp(p->certificate.host_id, signing_key_host_id(s->key), 16) != 0)
+		r = KMS_E_UNKNOWN_HOST;
+	if (r == KMS_OK)
+		p->confirmed = true;
+	else
+		complain(path, r, err.text);
+}
+
+static bool
+version_ok(const char *version)
+{
+	size_t n = strlen(version);
+
+	if (n == 0 || n > VERSION_MAX)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (!isdigit((unsigned char)version[i]) && version[i] != '.')
+			return false;
+	}
+	return true;
+}
+
+static void
+load_policy(struct service *s, struct service_publisher *p)
+{
+	struct policy_pack *pack = NULL;
+	struct pack_error err = { 0 };
+	char path[STORE_PATH];
+	uint8_t *version = NULL, *file = NULL;
+	size_t len;
+	int r;
+
+	service_policy_current(path, p->key.id);
+	if ((r = store_read(s->dirfd, path, VERSION_MAX + 1, &version, &len)) == KMS_E_NOT_FOUND)
+		return;
+	if (r == KMS_OK) {
+		version[strcspn((char *)version, "\n")] = 0;
+		r = version_ok((char *)version) ? KMS_OK : KMS_E_FORMAT;
+	}
+	if (r == KMS_OK) {
+		service_policy_path(path, p->key.id, (char *)version);
+		r = read_signed(s, p, path, &file, &len);
+	}
+	if (r == KMS_OK && (pack = malloc(sizeof *pack)) == NULL)
+		r = KMS_E_NO_MEMORY;
+	if (r == KMS_OK)
+		r = policy_pack_parse(pack, (const char *)file, len, &err);
+	free(file);
+	free(version);
+	if (r == KMS_OK) {
+		p->pack = pack;
+		return;
+	}
+	free(pack);
+	complain(path, r, err.text);
+}
+
+void
+service_files_load(struct service *s, struct service_publisher *p)
+{
+	struct key_walk walk = { s, p };
+
+	if (store_each(s->dirfd, "keys", ".kmskey", load_key, &walk) != KMS_OK)
+		complain("keys", KMS_E_IO, "");
+	load_certificate(s, p);
+	load_policy(s, p);
+	for (unsigned i = 0; p->confirmed && p->pack != NULL && i < p->pack->product_count; i++)
+		p->covered[i] = certificate_covers(&p->certificate, p->pack->products[i].id);
+}

@@ -1,0 +1,264 @@
+/*
+ * service_install.c - a key, certificate or policy pack on its way in: checked
+ * against the publishers of the ini file, stored, adopted.
+ */
+#include "kmsd/activate/service.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kmsd/activate/service_files.h"
+#include "libkms/kms_error.h"
+
+static int
+check_signature(struct service *s, struct service_candidate *c, char why[256])
+{
+	int r = KMS_E_PUBLISHER;
+
+	if (s->count == 0) {
+		snprintf(why, 256,
+		    "no publisher is configured: add a [publisher NAME] section with "
+		    "its key to kms.ini and reload");
+		return r;
+	}
+	if (c->file_len > PACK_MAX || c->signature_len > SERVICE_SIGNATURE_MAX) {
+		snprintf(why, 256, "the file is too large");
+		return KMS_E_TOO_LARGE;
+	}
+	for (unsigned i = 0; i < s->count && r == KMS_E_PUBLISHER; i++) {
+		c->publisher = &s->publishers[i];
+		r = minisig_verify(&c->publisher->key, c->file, c->file_len,
+		    (const char *)c->signature, c->signature_len, NULL, 0);
+	}
+	if (r == KMS_E_PUBLISHER)
+		snprintf(why, 256, "signed by none of the %u publishers in kms.ini", s->count);
+	else if (r == KMS_E_SIGNATURE)
+		snprintf(why, 256,
+		    "the signature is not of this file: it was changed after publisher "
+		    "%s signed it",
+		    c->publisher->name);
+	else if (r != KMS_OK)
+		snprintf(why, 256, "the .minisig file is not a minisign signature");
+	return r;
+}
+
+static void
+explain(char why[256], const char *what, const struct pack_error *err)
+{
+	if (err->line > 0)
+		snprintf(why, 256, "%s, line %d: %s", what, err->line, err->text);
+	else
+		snprintf(why, 256, "%s: %s", what, err->text);
+}
+
+static int
+check_key(struct service_candidate *c, uint64_t now, char why[256])
+{
+	struct pack_error err = { 0 };
+	int r = host_key_parse(&c->key, (const char *)c->file, c->file_len, &err);
+
+	if (r != KMS_OK) {
+		explain(why, "host key", &err);
+		return r;
+	}
+	if (memcmp(c->key.publisher, c->publisher->key.id, 8) != 0) {
+		snprintf(
+		    why, 256, "the host key names another publisher than the one who signed it");
+		return KMS_E_KEY_INVALID;
+	}
+	if (c->key.not_after < now) {
+		snprintf(why, 256, "the host key has expired: ask publisher %s for a new one",
+		    c->publisher->name);
+		return KMS_E_KEY_EXPIRED;
+	}
+	if (service_key(c->publisher, c->key.id) != NULL) {
+		snprintf(why, 256, "this host key is installed already");
+		return KMS_E_EXISTS;
+	}
+	if (c->publisher->key_count == SERVICE_KEYS) {
+		snprintf(why, 256, "%d host keys of this publisher are installed: remove one first",
+		    SERVICE_KEYS);
+		return KMS_E_LIMIT;
+	}
+	return KMS_OK;
+}
+
+static int
+check_against_host(
+    const struct service *s, const struct service_candidate *c, uint64_t now, char why[256])
+{
+	const struct certificate *cert = &c->certificate;
+	const struct service_publisher *p = c->publisher;
+
+	if (memcmp(cert->sign_pk, signing_key_sign_pk(s->key), 32) != 0 ||
+	    memcmp(cert->kx_pk, signing_key_kx_pk(s->key), 32) != 0) {
+		snprintf(why, 256,
+		    "this confirmation is for another host: it does not name this "
+		    "host's keys (kmsctl key request shows them)");
+		return KMS_E_UNKNOWN_HOST;
+	}
+	if (service_key(p, cert->host_key_id) == NULL) {
+		snprintf(why, 256,
+		    "the host key that this confirmation stems from is not installed: "
+		    "run kmsctl key install first");
+		return KMS_E_NOT_ENABLED;
+	}
+	if (cert->not_after < now) {
+		snprintf(why, 256, "the confirmation has expired: send a new kmsctl key request");
+		return KMS_E_KEY_EXPIRED;
+	}
+	if (!p->confirmed)
+		return KMS_OK;
+	if (c->certificate_len == p->certificate_len &&
+	    memcmp(c->certificate_octets, p->certificate_octets, p->certificate_len) == 0) {
+		snprintf(why, 256, "this confirmation is installed already");
+		return KMS_E_EXISTS;
+	}
+	if (cert->issued < p->certificate.issued) {
+		snprintf(why, 256, "this confirmation is older than the one installed");
+		return KMS_E_OLDER;
+	}
+	return KMS_OK;
+}
+
+static int
+check_certificate(struct service *s, struct service_candidate *c, uint64_t now, char why[256])
+{
+	struct pack_error err = { 0 };
+	int r = certificate_file_parse(c->certificate_octets, sizeof c->certificate_octets,
+	    &c->certificate_len, (const char *)c->file, c->file_len, &err);
+
+	if (r != KMS_OK) {
+		explain(why, "host certificate", &err);
+		return r;
+	}
+	r = certificate_verify(&c->certificate, c->certificate_octets, c->certificate_len,
+	    c->publisher->key.id, c->publisher->key.pk);
+	if (r != KMS_OK) {
+		snprintf(why, 256, "host certificate: %s", kms_strerror((uint32_t)r));
+		return r;
+	}
+	return check_against_host(s, c, now, why);
+}
+
+static int
+check_policy(struct service_candidate *c, char why[256])
+{
+	const struct policy_pack *old = c->publisher->pack;
+	struct pack_error err = { 0 };
+	int r;
+
+	if ((c->pack = malloc(sizeof *c->pack)) == NULL) {
+		snprintf(why, 256, "out of memory");
+		return KMS_E_NO_MEMORY;
+	}
+	if ((r = policy_pack_parse(c->pack, (const char *)c->file, c->file_len, &err)) != KMS_OK) {
+		explain(why, "policy pack", &err);
+		return r;
+	}
+	if ((r = policy_pack_succeeds(c->pack, old)) == KMS_OK)
+		return KMS_OK;
+	if (old == NULL)
+		snprintf(why, 256, "%s %u.%u cannot be the first pack: %s", c->pack->id,
+		    c->pack->major, c->pack->minor, kms_error_find((uint32_t)r)->remedy);
+	else
+		snprintf(why, 256, "%s %u.%u over the installed %u.%u: %s", c->pack->id,
+		    c->pack->major, c->pack->minor, old->major, old->minor,
+		    kms_strerror((uint32_t)r));
+	return r;
+}
+
+int
+service_check(struct service *s, struct service_candidate *c, uint64_t now, char why[256])
+{
+	int r;
+
+	if ((r = check_signature(s, c, why)) != KMS_OK)
+		return r;
+	if (c->kind == SERVICE_KEY)
+		return check_key(c, now, why);
+	if (c->kind == SERVICE_CERTIFICATE)
+		return check_certificate(s, c, now, why);
+	return check_policy(c, why);
+}
+
+/* The signature first: a file is only ever there with its signature beside it. */
+static int
+store_signed(struct service *s, const struct service_candidate *c, const char *path)
+{
+	char sig_path[STORE_PATH + 16];
+	int r;
+
+	snprintf(sig_path, sizeof sig_path, "%s.minisig", path);
+	if ((r = store_write(s->dirfd, sig_path, c->signature, c->signature_len)) != KMS_OK)
+		return r;
+	return store_write(s->dirfd, path, c->file, c->file_len);
+}
+
+static int
+store_policy(struct service *s, const struct service_candidate *c)
+{
+	const uint8_t *id = c->publisher->key.id;
+	char path[STORE_PATH], version[16];
+	int r;
+
+	snprintf(version, sizeof version, "%u.%u", c->pack->major, c->pack->minor);
+	service_policy_path(path, id, NULL);
+	if ((r = store_mkdir(s->dirfd, "policy")) != KMS_OK ||
+	    (r = store_mkdir(s->dirfd, path)) != KMS_OK)
+		return r;
+	service_policy_path(path, id, version);
+	if ((r = store_signed(s, c, path)) != KMS_OK)
+		return r;
+	service_policy_current(path, id);
+	return store_write(s->dirfd, path, version, strlen(version));
+}
+
+int
+service_store(struct service *s, const struct service_candidate *c)
+{
+	char path[STORE_PATH];
+	int r;
+
+	if (c->kind == SERVICE_POLICY)
+		return store_policy(s, c);
+	if (c->kind == SERVICE_KEY)
+		service_key_path(path, c->key.id);
+	else
+		service_certificate_path(path, c->publisher->key.id);
+	if ((r = store_mkdir(s->dirfd, c->kind == SERVICE_KEY ? "keys" : "certs")) != KMS_OK)
+		return r;
+	return store_signed(s, c, path);
+}
+
+void
+service_adopt(struct service_candidate *c)
+{
+	struct service_publisher *p = c->publisher;
+
+	if (c->kind == SERVICE_KEY) {
+		p->keys[p->key_count++] = c->key;
+		return;
+	}
+	if (c->kind == SERVICE_CERTIFICATE) {
+		p->certificate = c->certificate;
+		memcpy(p->certificate_octets, c->certificate_octets, c->certificate_len);
+		p->certificate_len = c->certificate_len;
+		p->confirmed = true;
+	} else {
+		free(p->pack);
+		p->pack = c->pack;
+		c->pack = NULL;
+	}
+	memset(p->covered, 0, sizeof p->covered);
+	for (unsigned i = 0; p->confirmed && p->pack != NULL && i < p->pack->product_count; i++)
+		p->covered[i] = certificate_covers(&p->certificate, p->pack->products[i].id);
+}
+
+void
+service_candidate_free(struct service_candidate *c)
+{
+	free(c->pack);
+	c->pack = NULL;
+}

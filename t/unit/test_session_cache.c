@@ -1,0 +1,150 @@
+/*
+ * test_session_cache.c - what was put in is found, by the whole key alone; the
+ * bound holds; those that come back outlive those seen once.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <sodium.h>
+
+#include "kmsd/activate/session_cache.h"
+
+static struct session
+session_of(uint32_t number)
+{
+	struct session s;
+
+	memset(&s, 0, sizeof s);
+	crypto_generichash(
+	    s.client_pk, sizeof s.client_pk, (const uint8_t *)&number, sizeof number, NULL, 0);
+	memcpy(s.keys.to_host, &number, sizeof number);
+	return s;
+}
+
+static const struct session *
+find(struct session_cache *c, uint32_t number)
+{
+	struct session s = session_of(number);
+
+	return session_cache_get(c, s.client_pk);
+}
+
+static void
+put(struct session_cache *c, uint32_t number)
+{
+	struct session s = session_of(number);
+
+	assert_non_null(session_cache_put(c, &s));
+}
+
+static void
+test_found(void **state)
+{
+	struct session_cache *c = session_cache_new(100);
+	const struct session *s;
+
+	assert_null(find(c, 1));
+	for (uint32_t i = 0; i < 100; i++)
+		put(c, i);
+	for (uint32_t i = 0; i < 100; i++) {
+		s = find(c, i);
+		assert_non_null(s);
+		assert_memory_equal(s->keys.to_host, &i, sizeof i);
+	}
+	session_cache_free(c);
+}
+
+/* A CMID is 16 octets of a hash and could collide; public keys do not. */
+static void
+test_same_cmid(void **state)
+{
+	struct session_cache *c = session_cache_new(4);
+	struct session a = session_of(1), b = session_of(2);
+	const struct session *s;
+
+	memset(a.cmid, 7, sizeof a.cmid);
+	memset(b.cmid, 7, sizeof b.cmid);
+	b.client_pk[31] = a.client_pk[31];
+	memcpy(b.client_pk, a.client_pk, 31);
+	b.client_pk[31] ^= 1;
+	session_cache_put(c, &a);
+	assert_null(session_cache_get(c, b.client_pk));
+	session_cache_put(c, &b);
+	s = session_cache_get(c, b.client_pk);
+	assert_non_null(s);
+	assert_memory_equal(&s->keys, &b.keys, sizeof b.keys);
+	s = session_cache_get(c, a.client_pk);
+	assert_memory_equal(&s->keys, &a.keys, sizeof a.keys);
+	session_cache_free(c);
+}
+
+static void
+test_bound(void **state)
+{
+	struct session_cache *c = session_cache_new(10);
+	struct session_cache_info info;
+	unsigned found = 0;
+
+	for (uint32_t i = 0; i < 1000; i++)
+		put(c, i);
+	for (uint32_t i = 0; i < 1000; i++)
+		found += find(c, i) != NULL;
+	session_cache_info(c, &info);
+	assert_int_equal(found, 10);
+	assert_int_equal(info.entries, 10);
+	assert_int_equal(info.size, 10);
+	assert_int_equal(info.hits, 10);
+	assert_int_equal(info.misses, 990);
+	session_cache_free(c);
+}
+
+static void
+test_regulars_stay(void **state)
+{
+	struct session_cache *c = session_cache_new(16);
+
+	for (uint32_t i = 0; i < 8; i++)
+		put(c, i);
+	for (uint32_t i = 100; i < 1100; i++) {
+		for (uint32_t r = 0; r < 8; r++)
+			assert_non_null(find(c, r));
+		put(c, i);
+	}
+	session_cache_free(c);
+}
+
+static void
+test_one(void **state)
+{
+	struct session_cache *c = session_cache_new(1);
+
+	put(c, 1);
+	assert_non_null(find(c, 1));
+	put(c, 2);
+	assert_null(find(c, 1));
+	assert_non_null(find(c, 2));
+	session_cache_free(c);
+	assert_null(session_cache_new(0));
+	session_cache_free(NULL);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_found),
+		cmocka_unit_test(test_same_cmid),
+		cmocka_unit_test(test_bound),
+		cmocka_unit_test(test_regulars_stay),
+		cmocka_unit_test(test_one),
+	};
+
+	if (sodium_init() < 0)
+		return 1;
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
