@@ -79,10 +79,19 @@ is_among(const uint32_t *list, size_t count, uint32_t status)
 static enum step
 broken(struct dialogue *d, int rc, const char *what)
 {
-	bool os = rc == KMS_E_IO;
+	ask_note(
+	    d->a, (uint32_t)rc, false, "%s: %s: %s", d->t->peer, what, kms_strerror((uint32_t)rc));
+	return STEP_NEXT_HOST;
+}
 
-	ask_note(d->a, (uint32_t)rc, false, "%s: %s: %s", d->t->peer, what,
-	    os ? strerror(errno) : kms_strerror((uint32_t)rc));
+/* To a product a host that hangs up is one that cannot be reached; the detail says what happened. */
+static enum step
+broken_wire(struct dialogue *d, int rc, const char *what)
+{
+	if (rc != KMS_E_TRUNCATED && rc != KMS_E_IO)
+		return broken(d, rc, what);
+	ask_note(d->a, KMS_E_NO_HOST, false, "%s: %s: %s", d->t->peer, what,
+	    rc == KMS_E_IO ? strerror(errno) : "the host closed the connection");
 	return STEP_NEXT_HOST;
 }
 
@@ -116,7 +125,7 @@ roundtrip(struct dialogue *d, enum frame_type want, const char *what)
 	if (rc == KMS_OK || rc == KMS_E_IO)
 		rc = transport_receive(d->t, d->frame, sizeof d->frame, &d->frame_len, until);
 	if (rc != KMS_OK)
-		return broken(d, rc, what);
+		return broken_wire(d, rc, what);
 	rc = frame_decode(&f, d->frame, FRAME_MAX_REPLY);
 	if (rc == KMS_OK && f.type == FRAME_ERROR)
 		return clear_error(d);

@@ -146,6 +146,8 @@ receive_exactly(struct transport *t, uint8_t *out, size_t len, int64_t deadline)
 		if (n > 0) {
 			out += n;
 			len -= (size_t)n;
+		} else if (errno == ECONNRESET) {
+			return KMS_E_TRUNCATED;
 		} else if (errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK) {
 			return KMS_E_IO;
 		}

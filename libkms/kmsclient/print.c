@@ -70,7 +70,6 @@ exit_code(uint32_t status)
 		return TOOL_COUNTED;
 	case KMS_E_NO_HOST:
 	case KMS_E_TIMEOUT:
-	case KMS_E_TRUNCATED:
 		return TOOL_NO_HOST;
 	case KMS_E_ARGUMENT:
 		return TOOL_USAGE;

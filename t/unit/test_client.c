@@ -1,0 +1,449 @@
+/*
+ * test_client.c - kms.h as a product sees it, offline: options, the licence
+ * over time, a lease that is checked and exported, and an outage that takes
+ * nothing away.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "libkms/client.h"
+#include "libkms/kms.h"
+#include "libkms/kms_error.h"
+#include "libkms/state.h"
+#include "t/client/testhost.h"
+
+#define T 1700000000u
+#define DAY 86400u
+#define YEAR (365u * DAY)
+
+struct world {
+	char directory[64];
+	char path[80];
+	uint64_t now;
+	struct testhost host;
+	struct kms_options o;
+};
+
+static uint64_t
+world_now(void *arg)
+{
+	return ((struct world *)arg)->now;
+}
+
+static int
+setup(void **arg)
+{
+	struct world *w = calloc(1, sizeof *w);
+
+	snprintf(w->directory, sizeof w->directory, "/tmp/test_client.XXXXXX");
+	if (mkdtemp(w->directory) == NULL)
+		return -1;
+	snprintf(w->path, sizeof w->path, "%s/s", w->directory);
+	w->now = T;
+	testhost_init(&w->host, 0x50, 1, T - YEAR, T + YEAR);
+	w->o = (struct kms_options){ .size = sizeof w->o,
+		.publisher_key = w->host.publisher_text,
+		.product = TESTHOST_PRODUCT,
+		.state_file = w->path,
+		.name = "tester",
+		.grace_minutes = KMS_NO_GRACE,
+		.now = world_now,
+		.now_arg = w };
+	*arg = w;
+	return 0;
+}
+
+static int
+teardown(void **arg)
+{
+	struct world *w = *arg;
+	char lock[96];
+	int left;
+
+	snprintf(lock, sizeof lock, "%s.lock", w->path);
+	unlink(lock);
+	unlink(w->path);
+	left = rmdir(w->directory);
+	free(w);
+	return left;
+}
+
+static struct kms_client *
+open_client(struct world *w)
+{
+	struct kms_client *c;
+
+	assert_int_equal(kms_open(&c, &w->o), KMS_OK);
+	return c;
+}
+
+/* A lease of ten days from now, as if a host had given it. */
+static void
+give_lease(struct world *w)
+{
+	struct entry_client e;
+	struct state_file *f;
+	struct state *s;
+
+	assert_int_equal(state_open(&f, &s, w->path, w->now), KMS_OK);
+	testhost_entry(&w->host, &e, s->pk, w->now, 14400);
+	s->bundle_len = testhost_bundle(&w->host, s->bundle, sizeof s->bundle, &e);
+	assert_true(s->bundle_len > 0);
+	memcpy(s->lease_certificate, w->host.certificate, w->host.certificate_len);
+	s->lease_certificate_len = w->host.certificate_len;
+	assert_int_equal(state_save(f), KMS_OK);
+	state_close(f);
+}
+
+static enum kms_licence
+licence(struct world *w, struct kms_client *c)
+{
+	struct kms_status_info s = { .size = sizeof s };
+
+	assert_int_equal(kms_status(c, &s), KMS_OK);
+	return s.licence;
+}
+
+static void
+test_options(void **arg)
+{
+	struct world *w = *arg;
+	struct kms_client *c;
+	char text[300];
+	struct kms_options o;
+
+	memset(text, 'a', sizeof text - 1);
+	text[sizeof text - 1] = '\0';
+#define REFUSED(change, want)                                                                      \
+	do {                                                                                       \
+		o = w->o;                                                                          \
+		change;                                                                            \
+		assert_int_equal(kms_open(&c, &o), want);                                          \
+		assert_null(c);                                                                    \
+	} while (0)
+	REFUSED(o.size = 8, KMS_E_ARGUMENT);
+	REFUSED(o.publisher_key = NULL, KMS_E_ARGUMENT);
+	REFUSED(o.publisher_key = "RWnonsense", KMS_E_FORMAT);
+	REFUSED(o.product = NULL, KMS_E_ARGUMENT);
+	REFUSED(o.product = "6f1d2c3b-4a59-4687-9abc-def01234567", KMS_E_FORMAT);
+	REFUSED(o.product = "6f1d2c3b-4a59-4687-9abc-def0123456789", KMS_E_FORMAT);
+	REFUSED(o.product = "6f1d2c3b04a59-4687-9abc-def012345678", KMS_E_FORMAT);
+	REFUSED(o.product = "6f1d2c3g-4a59-4687-9abc-def012345678", KMS_E_FORMAT);
+	REFUSED(o.state_file = NULL, KMS_E_ARGUMENT);
+	REFUSED(o.state_file = "", KMS_E_ARGUMENT);
+	REFUSED(o.host = "kms:port", KMS_E_ARGUMENT);
+	REFUSED(o.host = text, KMS_E_ARGUMENT);
+	REFUSED(o.domain = text, KMS_E_ARGUMENT);
+	REFUSED(o.name = "bad\nname", KMS_E_ARGUMENT);
+	REFUSED(o.virtual_machine = 2, KMS_E_ARGUMENT);
+	REFUSED(o.state_file = "/nonexistent/s", KMS_E_IO);
+#undef REFUSED
+	assert_int_equal(kms_open(NULL, &w->o), KMS_E_ARGUMENT);
+	assert_int_equal(kms_open(&c, NULL), KMS_E_ARGUMENT);
+	kms_close(NULL);
+	/* A product built against a shorter struct, and a long name cut between characters. */
+	o = w->o;
+	o.size = offsetof(struct kms_options, grace_minutes);
+	memset(text, 'a', 63);
+	memcpy(text + 63, "\xc3\xa4", 3);
+	o.name = text;
+	assert_int_equal(kms_open(&c, &o), KMS_OK);
+	assert_int_equal(strlen(c->name), 63);
+	assert_ptr_equal(c->now, NULL);
+	kms_close(c);
+}
+
+static void
+test_in_use(void **arg)
+{
+	struct world *w = *arg;
+	struct kms_client *c = open_client(w), *d;
+	FILE *f;
+
+	assert_int_equal(kms_open(&d, &w->o), KMS_E_EXISTS);
+	kms_close(c);
+	f = fopen(w->path, "r+");
+	fputs("damage", f);
+	fclose(f);
+	assert_int_equal(kms_open(&d, &w->o), KMS_E_STATE);
+}
+
+static void
+test_licence_over_time(void **arg)
+{
+	struct world *w = *arg;
+	struct kms_client *c = open_client(w);
+
+	assert_int_equal(licence(w, c), KMS_UNLICENSED);
+	assert_int_equal(kms_verify(c), KMS_E_NO_LEASE);
+	kms_close(c);
+	give_lease(w);
+	c = open_client(w);
+	assert_int_equal(licence(w, c), KMS_ACTIVATED);
+	assert_int_equal(kms_verify(c), KMS_OK);
+	w->now = T + 5 * DAY;
+	assert_int_equal(licence(w, c), KMS_RENEWAL_DUE);
+	w->now = T + 10 * DAY - 1;
+	assert_int_equal(kms_verify(c), KMS_OK);
+	w->now = T + 10 * DAY;
+	assert_int_equal(licence(w, c), KMS_EXPIRED);
+	assert_int_equal(kms_verify(c), KMS_E_LEASE_EXPIRED);
+	/* Setting the clock back does not bring it back, also not in the next run. */
+	w->now = T + 10 * DAY - 3600;
+	assert_int_equal(licence(w, c), KMS_EXPIRED);
+	kms_close(c);
+	c = open_client(w);
+	w->now = T + 1 * DAY;
+	assert_int_equal(licence(w, c), KMS_CLOCK_BACK);
+	assert_int_equal(kms_verify(c), KMS_E_CLOCK_BACK);
+	kms_close(c);
+}
+
+static void
+test_grace(void **arg)
+{
+	struct world *w = *arg;
+	struct kms_status_info s = { .size = sizeof s };
+	struct kms_client *c;
+
+	w->o.grace_minutes = 60;
+	c = open_client(w);
+	w->now += 1800;
+	assert_int_equal(kms_status(c, &s), KMS_OK);
+	assert_int_equal(s.licence, KMS_GRACE);
+	assert_int_equal(s.grace_left, 30);
+	assert_int_equal(s.next_attempt, w->now);
+	kms_close(c);
+	w->now += 1800;
+	c = open_client(w);
+	assert_int_equal(licence(w, c), KMS_UNLICENSED);
+	kms_close(c);
+}
+
+/* A lease that is not this publisher's, product's or client's is none. */
+static void
+test_not_ours(void **arg)
+{
+	struct world *w = *arg;
+	struct testhost other;
+	struct kms_client *c;
+	struct state_file *f;
+	struct state *s;
+
+	kms_close(open_client(w));
+	give_lease(w);
+	w->o.product = TESTHOST_OTHER;
+	c = open_client(w);
+	assert_int_equal(kms_verify(c), KMS_E_LEASE_OTHER);
+	assert_int_equal(licence(w, c), KMS_UNLICENSED);
+	kms_close(c);
+	w->o.product = TESTHOST_PRODUCT;
+	testhost_init(&other, 0x51, 1, T - YEAR, T + YEAR);
+	w->o.publisher_key = other.publisher_text;
+	c = open_client(w);
+	assert_int_equal(kms_verify(c), KMS_E_PUBLISHER);
+	kms_close(c);
+	w->o.publisher_key = w->host.publisher_text;
+	assert_int_equal(state_open(&f, &s, w->path, w->now), KMS_OK);
+	crypto_kx_keypair(s->pk, s->sk); /* the lease copied to another machine */
+	assert_int_equal(state_save(f), KMS_OK);
+	state_close(f);
+	c = open_client(w);
+	assert_int_equal(kms_verify(c), KMS_E_LEASE_OTHER);
+	kms_close(c);
+}
+
+static void
+test_export(void **arg)
+{
+	struct world *w = *arg;
+	struct kms_lease_info info = { .size = sizeof info };
+	struct kms_client *c = open_client(w);
+	uint8_t file[8192];
+	size_t i, need = 0, size = sizeof file;
+
+	assert_int_equal(kms_lease_export(c, file, &size), KMS_E_NO_LEASE);
+	kms_close(c);
+	give_lease(w);
+	c = open_client(w);
+	assert_int_equal(kms_lease_export(c, NULL, &need), KMS_E_TOO_LARGE);
+	size = need - 1;
+	assert_int_equal(kms_lease_export(c, file, &size), KMS_E_TOO_LARGE);
+	assert_int_equal(size, need);
+	assert_int_equal(kms_lease_export(c, file, &size), KMS_OK);
+	assert_int_equal(size, need);
+	assert_int_equal(kms_lease_verify(file, size, w->o.publisher_key, T, &info), KMS_OK);
+	assert_memory_equal(info.cmid, c->cmid, 16);
+	assert_memory_equal(info.host_id, w->host.cert.host_id, 16);
+	assert_int_equal(info.issued, T);
+	assert_int_equal(info.expires, T + 10 * DAY);
+	assert_int_equal(info.renew_after, T + 5 * DAY);
+	assert_int_equal(info.batch, 7);
+	assert_int_equal(info.index, 1);
+	assert_string_equal(info.name, "tester");
+	assert_string_equal(info.customer, "Test Customer");
+	assert_string_equal(info.group, "clients");
+	assert_int_equal(kms_lease_verify(file, size, w->o.publisher_key, T + 10 * DAY, NULL),
+	    KMS_E_LEASE_EXPIRED);
+	assert_int_equal(kms_lease_verify(file, size, w->o.publisher_key, 0, NULL), KMS_OK);
+	assert_int_equal(kms_lease_verify(file, size, "RW", 0, NULL), KMS_E_FORMAT);
+	for (i = 0; i < size; i++) {
+		assert_int_not_equal(
+		    kms_lease_verify(file, i, w->o.publisher_key, 0, NULL), KMS_OK);
+		file[i] ^= 0x10;
+		assert_int_not_equal(
+		    kms_lease_verify(file, size, w->o.publisher_key, 0, NULL), KMS_OK);
+		file[i] ^= 0x10;
+	}
+	file[size] = 0;
+	assert_int_not_equal(kms_lease_verify(file, size + 1, w->o.publisher_key, 0, NULL), KMS_OK);
+	kms_close(c);
+}
+
+/* Result structs of an older product: what it does not know of is not written. */
+static void
+test_short_structs(void **arg)
+{
+	struct world *w = *arg;
+	struct kms_status_info s;
+	struct kms_client *c = open_client(w);
+
+	memset(&s, 0x5a, sizeof s);
+	s.size = offsetof(struct kms_status_info, expires);
+	assert_int_equal(kms_status(c, &s), KMS_OK);
+	assert_int_equal(s.size, offsetof(struct kms_status_info, expires));
+	assert_int_equal(s.licence, KMS_UNLICENSED);
+	assert_int_equal(s.expires, 0x5a5a5a5a5a5a5a5a);
+	s.size = 0;
+	assert_int_equal(kms_status(c, &s), KMS_E_ARGUMENT);
+	kms_close(c);
+}
+
+/* A port of 127.0.0.1 where nobody listens: bound by us, never listened on. */
+static int
+dead_port(char host[32])
+{
+	struct sockaddr_in a = { .sin_family = AF_INET };
+	socklen_t len = sizeof a;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, len), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+	snprintf(host, 32, "127.0.0.1:%u", ntohs(a.sin_port));
+	return fd;
+}
+
+static void
+peek(struct world *w, uint64_t *sequence, uint8_t id[16])
+{
+	struct state_file *f;
+	struct state *s;
+
+	assert_int_equal(state_open(&f, &s, w->path, w->now), KMS_OK);
+	*sequence = s->sequence;
+	memcpy(id, s->pending_id, 16);
+	state_close(f);
+}
+
+static void
+ask(struct world *w, int (*call)(struct kms_client *, struct kms_result *))
+{
+	struct kms_result r = { .size = sizeof r };
+	struct kms_client *c = open_client(w);
+
+	assert_int_equal(call(c, &r), KMS_E_NO_HOST);
+	assert_int_equal(r.status, KMS_E_NO_HOST);
+	assert_non_null(strstr(r.host, "127.0.0.1 port "));
+	assert_non_null(strstr(r.detail, "refused"));
+	kms_close(c);
+}
+
+static void
+test_outage(void **arg)
+{
+	struct world *w = *arg;
+	struct kms_client *c;
+	char host[32];
+	int fd = dead_port(host);
+
+	w->o.host = host;
+	kms_close(open_client(w));
+	give_lease(w);
+	w->now = T + 5 * DAY;
+	ask(w, kms_renew);
+	ask(w, kms_activate);
+	ask(w, kms_release);
+	c = open_client(w);
+	assert_int_equal(kms_verify(c), KMS_OK);
+	assert_int_equal(licence(w, c), KMS_RENEWAL_DUE);
+	kms_close(c);
+	close(fd);
+}
+
+/* The same request again while it is unanswered, a new one when it is old, of another kind or for another product. */
+static void
+test_repeat(void **arg)
+{
+	struct world *w = *arg;
+	uint8_t id[16], before[16];
+	uint64_t sequence;
+	char host[32];
+	int fd = dead_port(host);
+
+	w->o.host = host;
+	ask(w, kms_activate);
+	peek(w, &sequence, before);
+	assert_int_equal(sequence, 1);
+	w->now += CLIENT_PENDING;
+	ask(w, kms_activate);
+	peek(w, &sequence, id);
+	assert_int_equal(sequence, 1);
+	assert_memory_equal(id, before, 16);
+	w->now++;
+	ask(w, kms_activate);
+	peek(w, &sequence, id);
+	assert_int_equal(sequence, 2);
+	assert_memory_not_equal(id, before, 16);
+	ask(w, kms_renew);
+	peek(w, &sequence, id);
+	assert_int_equal(sequence, 3);
+	w->o.product = TESTHOST_OTHER;
+	ask(w, kms_renew);
+	peek(w, &sequence, id);
+	assert_int_equal(sequence, 4);
+	close(fd);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_options, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_in_use, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_licence_over_time, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_grace, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_not_ours, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_export, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_short_structs, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_outage, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_repeat, setup, teardown),
+	};
+
+	if (sodium_init() < 0)
+		return 1;
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
