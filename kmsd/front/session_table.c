@@ -100,6 +100,8 @@ session_find(struct sessions *t, uint64_t token, struct session **out)
 		return SESSION_NEVER;
 	if (generation < s->generation)
 		return SESSION_LEFT;
+	if (s->state != SESSION_ASKED)
+		return SESSION_NEVER;
 	*out = s;
-	return s->state == SESSION_ASKED ? SESSION_FOUND : SESSION_NEVER;
+	return SESSION_FOUND;
 }
