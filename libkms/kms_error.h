@@ -75,6 +75,10 @@ enum kms_status {
 	KMS_E_PASSPHRASE = 289,     /* wrong passphrase for a secret key */
 };
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* One row of the table. All strings are static. */
 struct kms_error {
 	enum kms_status status;
@@ -92,5 +96,9 @@ const struct kms_error *kms_error_table(unsigned *count);
 
 /* Shorthand for kms_error_find(status)->meaning. */
 const char *kms_strerror(uint32_t status);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
