@@ -95,6 +95,16 @@ broken_wire(struct dialogue *d, int rc, const char *what)
 	return STEP_NEXT_HOST;
 }
 
+/* Anybody could have said it: it may hasten the next attempt, never put it off. */
+static void
+keep_retry(struct state *s, uint32_t seconds)
+{
+	uint32_t minutes =
+	    s->activation_interval ? s->activation_interval : LICENCE_ACTIVATION_INTERVAL;
+
+	s->retry_after = seconds / 60 < minutes ? seconds : 0;
+}
+
 /* An ERROR frame. STEP_AGAIN only for a host that is another than the cached certificate's. */
 static enum step
 clear_error(struct dialogue *d)
@@ -107,7 +117,7 @@ clear_error(struct dialogue *d)
 	if (e.status == KMS_E_UNKNOWN_HOST && !d->a->refreshed)
 		return STEP_AGAIN;
 	d->a->result.retry_after = e.retry_after;
-	d->a->c->state->retry_after = e.retry_after;
+	keep_retry(d->a->c->state, e.retry_after);
 	ask_note(d->a, e.status, true, "%s: %s", d->t->peer, kms_strerror(e.status));
 	return STEP_NEXT_HOST;
 }
@@ -267,7 +277,9 @@ remember(struct dialogue *d, const struct message_reply *reply)
 	struct state *s = d->a->c->state;
 	uint64_t now = client_now(d->a->c);
 
-	s->pending_operation = 0;
+	/* These two ask for the same request again. */
+	if (reply->status != KMS_E_LEDGER && reply->status != KMS_E_OVERLOAD)
+		s->pending_operation = 0;
 	s->last_exchange = now;
 	s->count = d->a->result.count = reply->count;
 	s->required = d->a->result.required = reply->required;
@@ -317,6 +329,16 @@ judge(struct dialogue *d, const struct message_reply *reply)
 	return AMONG(elsewhere, reply->status) ? STEP_NEXT_HOST : STEP_FINAL;
 }
 
+/* Sealed for us, but to what? Another request id is a replay; none at all is a text that the host could not read. */
+static bool
+answers(const struct dialogue *d, const struct message_reply *reply)
+{
+	if (reply->status == KMS_E_BAD_REQUEST &&
+	    sodium_is_zero(reply->request_id, sizeof reply->request_id))
+		return true;
+	return memcmp(reply->request_id, d->a->request_id, sizeof reply->request_id) == 0;
+}
+
 /* One sealed request and its answer. */
 static enum step
 request(struct dialogue *d)
@@ -339,16 +361,26 @@ request(struct dialogue *d)
 	    d->text, sizeof d->text, &d->text_len, &d->keys, d->frame, d->frame_len);
 	if (rc == KMS_OK)
 		rc = message_reply_decode(&reply, d->text, d->text_len);
-	if (rc == KMS_OK &&
-	    memcmp(reply.request_id, d->a->request_id, sizeof reply.request_id) != 0)
-		rc = KMS_E_BAD_SEAL; /* sealed for us, but an answer to something else: replayed */
+	if (rc == KMS_OK && !answers(d, &reply))
+		rc = KMS_E_BAD_SEAL;
 	return rc == KMS_OK ? judge(d, &reply) : broken(d, rc, "reply");
+}
+
+/* Good enough to seal for: the publisher's, and not past its dates, when the host may have a newer one. */
+static bool
+have_certificate(struct dialogue *d)
+{
+	const struct state *s = d->a->c->state;
+	uint64_t now = client_now(d->a->c);
+
+	return s->certificate_len > 0 &&
+	       use_certificate(d, s->certificate, s->certificate_len) == KMS_OK &&
+	       now >= d->cert.not_before && now <= d->cert.not_after;
 }
 
 bool
 converse(struct ask *a, struct transport *t)
 {
-	struct state *s = a->c->state;
 	struct dialogue *d = sodium_malloc(sizeof *d);
 	enum step step = STEP_FINAL;
 
@@ -358,8 +390,7 @@ converse(struct ask *a, struct transport *t)
 	}
 	d->a = a;
 	d->t = t;
-	if (s->certificate_len == 0 ||
-	    use_certificate(d, s->certificate, s->certificate_len) != KMS_OK)
+	if (!have_certificate(d))
 		step = hello(d);
 	/* Bounded: each of hello and catch_up says AGAIN once at most. */
 	if (step == STEP_FINAL)

@@ -2,12 +2,13 @@
  * standin.c - a small host for tests of the client's transport and checks:
  * answers well, or wrongly in one named way. Not kmsd and no model for one.
  *
- *	standin [-6] [-s SEED] [-n HIGHEST] MODE[,MODE...]
+ *	standin [-6] [-s SEED] [-n HIGHEST] [-e SECONDS] MODE[,MODE...]
  *
  * Listens on a free port of 127.0.0.1 (-6: ::1), prints "PORT KEY", serves one
  * connection after the other until standard input ends. The n-th connection is
  * served in the n-th mode, all later ones in the last. SEED makes the host's
- * keys, HIGHEST is the sequence number it has seen.
+ * keys, HIGHEST is the sequence number it has seen, SECONDS from now its
+ * certificate ends.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -129,7 +130,7 @@ give_lease(struct standin *s, const struct message_request *m, const uint8_t *pk
 	struct testhost *h = is(s, "wrong-signature") ? &s->liar : &s->host;
 	struct entry_client e;
 
-	testhost_entry(h, &e, pk, (uint64_t)time(NULL), 1440);
+	testhost_entry(h, &e, pk, (uint64_t)time(NULL), is(s, "long") ? 14400 : 1440);
 	memcpy(e.request_id, m->request_id, sizeof e.request_id);
 	e.sequence = m->sequence;
 	spoil_entry(s, &e);
@@ -154,6 +155,7 @@ status_of(struct standin *s, const struct message_request *m)
 		{ "ledger", KMS_E_LEDGER },
 		{ "capacity", KMS_E_CAPACITY },
 		{ "revoked", KMS_E_REVOKED },
+		{ "bad-request", KMS_E_BAD_REQUEST },
 	};
 	size_t i;
 
@@ -186,6 +188,8 @@ answer_text(struct standin *s, const struct message_request *m, const uint8_t *p
 		reply->highest_sequence = is(s, "sequence") ? m->sequence + 5 : s->highest;
 	if (is(s, "ledger"))
 		reply->retry_after = 60;
+	if (is(s, "bad-request"))
+		memset(reply->request_id, 0, sizeof reply->request_id);
 	if (is(s, "replayed"))
 		reply->request_id[3] ^= 1;
 	if (reply->status == KMS_OK && m->operation != MESSAGE_RELEASE && !is(s, "no-lease"))
@@ -376,25 +380,28 @@ main(int argc, char **argv)
 {
 	static struct standin s;
 	uint64_t now = (uint64_t)time(NULL);
+	uint64_t ends = now + YEAR;
 	uint8_t seed = 1;
 	bool six = false;
 	uint16_t port;
 	int opt, listener;
 
-	while ((opt = getopt(argc, argv, "6s:n:")) != -1) {
+	while ((opt = getopt(argc, argv, "6s:n:e:")) != -1) {
 		if (opt == '6')
 			six = true;
 		else if (opt == 's')
 			seed = (uint8_t)atoi(optarg);
 		else if (opt == 'n')
 			s.highest = strtoull(optarg, NULL, 10);
+		else if (opt == 'e')
+			ends = now + (uint64_t)strtoll(optarg, NULL, 10);
 		else
 			return 2;
 	}
 	if (optind + 1 != argc || sodium_init() < 0)
 		return 2;
 	signal(SIGPIPE, SIG_IGN);
-	testhost_init(&s.host, 0x50, seed, now - YEAR, now + YEAR);
+	testhost_init(&s.host, 0x50, seed, now - YEAR, ends);
 	/* Another signing key, but the same host id and publisher id in every field. */
 	testhost_init(&s.liar, 0x51, 0xee, now - YEAR, now + YEAR);
 	s.liar.publisher = s.host.publisher;

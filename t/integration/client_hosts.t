@@ -75,6 +75,7 @@ my @bad = (
     [ 'vm', 1, 2, 'KMS_E_VM_REFUSED' ],
     [ 'capacity', 1, 2, 'KMS_E_CAPACITY' ],
     [ 'revoked', 1, 2, 'KMS_E_REVOKED' ],
+    [ 'bad-request', 1, 2, 'KMS_E_BAD_REQUEST' ],
     [ 'skew', 1, 2, 'KMS_E_TIME_SKEW' ],
     [ 'sequence', 1, 2, 'KMS_E_SEQUENCE' ],
     [ 'count', 1, 5, 'KMS_E_COUNT_TOO_LOW' ],
@@ -114,6 +115,32 @@ $r = kmsclient('activate', '-H', "127.0.0.1:$host->{port}");
 is($r->{exit}, 0, 'an answer one octet at a time') or diag $r->{stderr};
 @asked = stop($host);
 is("$asked[0]{sequence} $asked[0]{id}", "$asked[1]{sequence} $asked[1]{id}", 'the request was repeated unchanged');
+$lease = kmsclient('status');
+
+# A full disk over there: the same request again, when it is asked again.
+$host = standin('ledger,good');
+is(kmsclient('renew', '-H', "127.0.0.1:$host->{port}")->{status}, 'KMS_E_LEDGER', 'cannot be written there');
+is(kmsclient('renew', '-H', "127.0.0.1:$host->{port}")->{exit}, 0, 'later it can');
+@asked = stop($host);
+is("$asked[0]{sequence} $asked[0]{id}", "$asked[1]{sequence} $asked[1]{id}", 'the request was repeated unchanged');
+
+# Confirmed anew: leases reach beyond the certificate that is cached, or its dates are past.
+$host = standin('-s', 5, '-e', 2 * 86400, 'good');
+is(kmsclient('renew', '-H', "127.0.0.1:$host->{port}")->{exit}, 0, 'a certificate that ends soon');
+stop($host);
+$host = standin('-s', 5, 'long');
+$r = kmsclient('renew', '-H', "127.0.0.1:$host->{port}");
+is($r->{exit}, 0, 'a lease beyond the cached certificate: the new one is fetched') or diag $r->{stderr};
+is(scalar(stop($host)), 1, 'without another request');
+$lease = kmsclient('status');
+$host = standin('-s', 6, '-e', -100, 'good');
+$r = kmsclient('renew', '-H', "127.0.0.1:$host->{port}");
+is("$r->{exit} $r->{status}", '2 KMS_E_KEY_EXPIRED', 'a certificate past its dates');
+stop($host);
+$valid->('a certificate past its dates');
+$host = standin('-s', 6, 'good');
+is(kmsclient('renew', '-H', "127.0.0.1:$host->{port}")->{exit}, 0, 'and after the host was confirmed anew');
+stop($host);
 $lease = kmsclient('status');
 
 # A host that saw a higher sequence number (a restored state file): catch up.
