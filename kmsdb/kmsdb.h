@@ -76,6 +76,13 @@ struct kmsdb;
  */
 int kmsdb_open(struct kmsdb **out, int dirfd, const struct kmsdb_options *opt, char why[256]);
 void kmsdb_close(struct kmsdb *db);        /* last checkpoint, then frees; NULL is fine */
+/*
+ * Start the writer thread; else the first commit does. A process that confines itself calls this
+ * after uid, chroot and Landlock, which a thread inherits when it begins, and before RLIMIT_NPROC and
+ * seccomp (whose filter must then cover all threads: TSYNC). KMS_E_LIMIT: no thread to be had;
+ * checkpoints then interrupt the caller, nothing else changes.
+ */
+int kmsdb_start(struct kmsdb *db);
 
 /* KMS_OK or KMS_E_NOT_FOUND. */
 int kmsdb_client_get(struct kmsdb *db, const uint8_t cmid[16], struct kmsdb_client *out);
@@ -90,7 +97,8 @@ size_t kmsdb_staged(const struct kmsdb *db);
 
 typedef int (*kmsdb_sign_fn)(uint8_t sig[BATCH_SIGNATURE], const uint8_t header[BATCH_HEADER], void *arg);
 /*
- * Sign and make durable what is staged (nothing staged: KMS_OK). On failure the staged
+ * Sign and make durable what is staged (nothing staged: KMS_OK; a call now and then while idle lets
+ * an old overlay be carried). On failure the staged
  * entries are undone, the journal is as before, and the next commit may succeed: KMS_E_FULL,
  * KMS_E_IO. After KMS_OK, kmsdb_bundle gives leases until the next kmsdb_stage.
  */

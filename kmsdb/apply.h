@@ -1,0 +1,52 @@
+/*
+ * apply.h - what an entry does to the rows of its client. Pure; the one place
+ * where this is decided, used by the live path and by replay alike, so that the index
+ * is what the journal says by construction.
+ *
+ * Kind      row                                                     counts
+ * LEASE     product (and with it pool), expires, sequence, ...      on its day
+ * SEEN      the same, expires kept                                  on its day
+ * RELEASE   the same, expires 0, RELEASED                           no longer
+ * REFUSAL   status, last seen, VM, clones; nothing else             as before
+ * REVOKE    REVOKED, for good; made when there is none              no longer
+ * FORGET    the row and its host row go, REVOKED with them          no longer
+ * others    nothing
+ *
+ * Sequence, request id, batch and leaf are those of the highest sequence number that
+ * was not refused: after a refusal the client may send the same request again, and a
+ * repeat is answered from that leaf. A refusal of a client that has no row makes one (the
+ * operator wants to see it), with its product only when a pack names that: a
+ * stranger must not be able to fill the table of seats.
+ */
+#ifndef KMSDB_APPLY_H
+#define KMSDB_APPLY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kmsdb/row.h"
+#include "libkms/entry.h"
+
+/* An entry, decoded as far as the index cares. */
+struct apply_entry {
+	uint8_t kind;
+	bool about_client;              /* else: no effect */
+	uint8_t cmid[16];
+	struct entry_client client;     /* client kinds */
+	uint64_t time;
+	uint64_t batch;                 /* where it stands */
+	uint32_t leaf;
+	uint32_t host_hash;             /* client kinds */
+};
+/* KMS_OK or the decoder's error. */
+int apply_decode(struct apply_entry *out, const uint8_t *entry, size_t len, uint64_t batch, uint32_t leaf);
+
+/*
+ * *row before (exists: is there one?) becomes *row after; true when there is one after.
+ * row->seat is the caller's to find again from row->c.
+ */
+bool apply_client(struct client_row *row, bool exists, const struct apply_entry *e);
+/* The same for the host row; call when row->host_hash changed or there was no row. */
+void apply_host(struct kmsdb_host *host, bool exists, const struct apply_entry *e);
+
+#endif

@@ -1,0 +1,175 @@
+/*
+ * carry.c - slices of a generation, each with its rows, hosts and counters.
+ */
+#include "kmsdb/carry.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "libkms/kms_error.h"
+#include "libkms/wire.h"
+
+/* Rows of a transaction: at worst each dirties a page of its own, 16 MiB. */
+#define SLICE 4096
+#define DELTAS 1024 /* power of two */
+
+/* By how much the count of (pool, day) moves. */
+struct delta {
+	bool used;
+	uint16_t pool;
+	uint32_t day;
+	int64_t by;
+};
+
+struct slice {
+	struct index *index;
+	const struct seats *seats;
+	struct generation *g;
+	struct delta deltas[DELTAS];
+	size_t delta_count;
+};
+
+static void
+flush_deltas(struct slice *s)
+{
+	for (size_t i = 0; i < DELTAS; i++) {
+		const struct delta *d = &s->deltas[i];
+		uint8_t key[ROW_DAY_KEY];
+		struct wire_writer w;
+		if (!d->used || d->by == 0)
+			continue;
+		wire_writer_init(&w, key, sizeof(key));
+		wire_put(&w, s->seats->pools[d->pool].publisher, 8);
+		wire_put_u16(&w, s->seats->pools[d->pool].number);
+		wire_put_u32(&w, d->day);
+		index_count_day(s->index, key, d->by);
+	}
+	memset(s->deltas, 0, sizeof(s->deltas));
+	s->delta_count = 0;
+}
+
+/* What a row counts: seat and day stand at the places row.h gives. */
+static void
+move(struct slice *s, const uint8_t *row, int by)
+{
+	uint16_t seat = (uint16_t)(row[0] << 8 | row[1]);
+	uint32_t day = (uint32_t)row[12] << 16 | (uint32_t)row[13] << 8 | row[14];
+	uint16_t pool = s->seats->seats[seat].pool;
+	size_t i = (day * 31 + pool * 977u) % DELTAS;
+
+	if (day == 0)
+		return;
+	while (s->deltas[i].used && (s->deltas[i].day != day || s->deltas[i].pool != pool))
+		i = (i + 1) % DELTAS;
+	if (!s->deltas[i].used) {
+		s->deltas[i] = (struct delta){ .used = true, .pool = pool, .day = day };
+		s->delta_count++;
+	}
+	s->deltas[i].by += by;
+	if (s->delta_count > DELTAS / 2)
+		flush_deltas(s);
+}
+
+static void
+carry_host(struct slice *s, const uint8_t *cmid)
+{
+	const uint8_t *row;
+	size_t len;
+
+	switch (overlay_get(s->g->hosts, cmid, &row, &len)) {
+	case OVERLAY_ROW:
+		index_put(s->index, INDEX_HOSTS, cmid, ROW_CMID, row, len);
+		break;
+	case OVERLAY_GONE:
+		index_delete(s->index, INDEX_HOSTS, cmid, ROW_CMID);
+		break;
+	case OVERLAY_NO:
+		break;
+	}
+}
+
+static void
+carry_rows(struct slice *s, size_t to)
+{
+	for (size_t i = s->g->carried; i < to; i++) {
+		const uint8_t *cmid, *row;
+		uint8_t old[ROW_CLIENT];
+		size_t len;
+		bool had;
+		bool gone =
+		    overlay_at(s->g->clients, s->g->order[i], &cmid, &row, &len) == OVERLAY_GONE;
+		index_swap_client(s->index, cmid, gone ? NULL : row, old, &had);
+		if (had)
+			move(s, old, -1);
+		if (!gone)
+			move(s, row, 1);
+		carry_host(s, cmid);
+	}
+	flush_deltas(s);
+}
+
+/* Rows refer to seats, so these come first; they are so few that all are written. */
+static void
+carry_seats(struct slice *s)
+{
+	for (size_t i = 0; i < s->g->seat_count; i++) {
+		const struct seat *seat = &s->seats->seats[i];
+		uint8_t key[2] = { (uint8_t)(i >> 8), (uint8_t)i }, row[ROW_SEAT];
+		struct wire_writer w;
+		wire_writer_init(&w, row, sizeof(row));
+		wire_put(&w, seat->product, 16);
+		wire_put(&w, s->seats->pools[seat->pool].publisher, 8);
+		wire_put_u16(&w, s->seats->pools[seat->pool].number);
+		index_put(s->index, INDEX_SEATS, key, sizeof(key), row, sizeof(row));
+	}
+}
+
+static void
+carry_batches(struct slice *s)
+{
+	struct index_meta meta = { .schema = INDEX_SCHEMA, .last = s->g->last };
+
+	for (size_t i = 0; i < s->g->batch_count; i++) {
+		const struct batch_ref *b = &s->g->batches[i];
+		uint8_t key[8], row[ROW_BATCH];
+		struct wire_writer w;
+		wire_writer_init(&w, key, sizeof(key));
+		wire_put_u64(&w, b->number);
+		wire_writer_init(&w, row, sizeof(row));
+		wire_put_u64(&w, b->first);
+		wire_put_u64(&w, b->offset);
+		wire_put(&w, b->hash, 32);
+		index_put(s->index, INDEX_BATCHES, key, sizeof(key), row, sizeof(row));
+	}
+	memcpy(meta.hash, s->g->hash, 32);
+	index_put_meta(s->index, &meta);
+}
+
+int
+carry(struct index *index, const struct seats *seats, struct generation *g)
+{
+	struct slice s = { .index = index, .seats = seats, .g = g };
+	size_t count = overlay_count(g->clients), to;
+	int status;
+
+	if (g->order == NULL) {
+		g->order = malloc((count + 1) * sizeof(*g->order));
+		if (g->order == NULL)
+			return KMS_E_NO_MEMORY;
+		overlay_sort(g->clients, g->order);
+	}
+	do {
+		to = count - g->carried < SLICE ? count : g->carried + SLICE;
+		if ((status = index_begin(index)) != KMS_OK)
+			return status;
+		if (g->carried == 0)
+			carry_seats(&s);
+		carry_rows(&s, to);
+		if (to == count)
+			carry_batches(&s);
+		if ((status = index_commit(index)) != KMS_OK)
+			return status;
+		g->carried = to;
+	} while (to < count);
+	return KMS_OK;
+}

@@ -1,0 +1,323 @@
+/*
+ * checkpoint.c - when a generation freezes, and the writer thread that carries it.
+ *
+ * The thread and the main thread share one state under one lock. The main thread
+ * freezes, waits when it must, grows the map (LMDB allows that only while nothing
+ * else runs in it), and takes a new snapshot before it lets go of what was carried. Where no
+ * thread can be had (RLIMIT_NPROC), the main thread carries by itself.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <syslog.h>
+#include <time.h>
+
+#include "kmsdb/carry.h"
+#include "kmsdb/ledger.h"
+#include "libkms/kms_error.h"
+
+#define RETRY_SECONDS 1
+#define NICE 10
+
+enum state {
+	IDLE,
+	CARRY, /* wanted or under way */
+	GROW, /* waits for the main thread to grow the map */
+	FAILED, /* tried again every RETRY_SECONDS */
+	DONE, /* waits for the main thread to take over */
+};
+
+struct checkpoint {
+	pthread_t thread;
+	bool running, tried;
+	pthread_mutex_t lock;
+	pthread_cond_t work, finished;
+	_Atomic enum state state; /* written under lock */
+	int status; /* of FAILED */
+	bool stop, prepare;
+	bool said; /* the failure is in the log; main thread, which alone logs */
+};
+
+int
+checkpoint_open(struct kmsdb *db)
+{
+	struct checkpoint *c = calloc(1, sizeof(*c));
+	pthread_condattr_t attr;
+
+	if (c == NULL)
+		return KMS_E_NO_MEMORY;
+	pthread_mutex_init(&c->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&c->work, &attr);
+	pthread_cond_init(&c->finished, &attr);
+	pthread_condattr_destroy(&attr);
+	db->checkpoint = c;
+	return KMS_OK;
+}
+
+static void
+say_failure(struct kmsdb *db, int status)
+{
+	ledger_log(db, LOG_ERR, "checkpoint-failed",
+	    "the index cannot be written: %s; activation goes on until memory for changes is "
+	    "full%s",
+	    kms_strerror((uint32_t)status),
+	    status == KMS_E_FULL ? ": free space on the disk of the state directory" : "");
+}
+
+/* One attempt at the frozen generation; the lock is held before and after, not meanwhile. */
+static void
+attempt(struct kmsdb *db, struct checkpoint *c)
+{
+	int status;
+
+	c->state = CARRY;
+	pthread_mutex_unlock(&c->lock);
+	status = carry(db->index, &db->seats, db->frozen);
+	pthread_mutex_lock(&c->lock);
+	c->status = status;
+	c->state = status == KMS_OK ? DONE : status == INDEX_MAP_FULL ? GROW : FAILED;
+	pthread_cond_broadcast(&c->finished);
+}
+
+static void
+wait_for_work(struct checkpoint *c)
+{
+	struct timespec ts;
+
+	if (c->state != FAILED) {
+		pthread_cond_wait(&c->work, &c->lock);
+		return;
+	}
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	ts.tv_sec += RETRY_SECONDS;
+	if (pthread_cond_timedwait(&c->work, &c->lock, &ts) == ETIMEDOUT && c->state == FAILED)
+		c->state = CARRY;
+}
+
+static void *
+writer(void *arg)
+{
+	struct kmsdb *db = arg;
+	struct checkpoint *c = db->checkpoint;
+
+	/* Of this thread alone: answering clients comes first. */
+	setpriority(PRIO_PROCESS, 0, NICE);
+	pthread_mutex_lock(&c->lock);
+	while (!c->stop) {
+		if (c->prepare) {
+			c->prepare = false;
+			pthread_mutex_unlock(&c->lock);
+			journal_prepare(db->journal);
+			pthread_mutex_lock(&c->lock);
+		} else if (c->state == CARRY) {
+			attempt(db, c);
+		} else {
+			wait_for_work(c);
+		}
+	}
+	pthread_mutex_unlock(&c->lock);
+	return NULL;
+}
+
+int
+checkpoint_start(struct kmsdb *db)
+{
+	struct checkpoint *c = db->checkpoint;
+	sigset_t all, old;
+	int rc;
+
+	if (c->tried)
+		return c->running ? KMS_OK : KMS_E_LIMIT;
+	c->tried = true;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	rc = pthread_create(&c->thread, NULL, writer, db);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	c->running = rc == 0;
+	if (rc != 0)
+		ledger_log(db, LOG_WARNING, "checkpoint-thread",
+		    "no writer thread (%s): checkpoints interrupt answering", strerror(rc));
+	return c->running ? KMS_OK : KMS_E_LIMIT;
+}
+
+void
+checkpoint_close(struct kmsdb *db)
+{
+	struct checkpoint *c = db->checkpoint;
+
+	if (c == NULL)
+		return;
+	if (c->running) {
+		pthread_mutex_lock(&c->lock);
+		c->stop = true;
+		pthread_cond_signal(&c->work);
+		pthread_mutex_unlock(&c->lock);
+		pthread_join(c->thread, NULL);
+	}
+	pthread_cond_destroy(&c->work);
+	pthread_cond_destroy(&c->finished);
+	pthread_mutex_destroy(&c->lock);
+	free(c);
+	db->checkpoint = NULL;
+}
+
+/* Have the thread at it, or do it here. The lock is held. */
+static void
+go(struct kmsdb *db, struct checkpoint *c)
+{
+	c->state = CARRY;
+	if (c->running)
+		pthread_cond_signal(&c->work);
+	else
+		attempt(db, c);
+}
+
+static int
+grow(struct kmsdb *db, struct checkpoint *c)
+{
+	int status = index_grow(db->index);
+	struct index_size size;
+
+	if (status != KMS_OK) {
+		c->status = status;
+		c->state = FAILED;
+		return status;
+	}
+	index_size(db->index, &size);
+	ledger_log(db, LOG_INFO, "index-map", "the index's map grew to %llu MiB",
+	    (unsigned long long)(size.map >> 20));
+	go(db, c);
+	return KMS_OK;
+}
+
+/* Everything carried: look at the index anew, then forget the generation. */
+static int
+take_over(struct kmsdb *db, struct checkpoint *c)
+{
+	int status = index_refresh(db->index);
+
+	/* Without a snapshot lookups fail, and the frozen generation stays; see checkpoint_poll. */
+	if (status != KMS_OK)
+		return status;
+	db->meta.last = db->frozen->last;
+	memcpy(db->meta.hash, db->frozen->hash, 32);
+	generation_clear(db->frozen);
+	db->frozen = NULL;
+	db->checkpoints++;
+	c->said = false;
+	c->state = IDLE;
+	return KMS_OK;
+}
+
+void
+checkpoint_poll(struct kmsdb *db)
+{
+	struct checkpoint *c = db->checkpoint;
+	enum state state;
+
+	if (c == NULL || (state = c->state) == IDLE || state == CARRY ||
+	    (state == FAILED && c->said))
+		return;
+	pthread_mutex_lock(&c->lock);
+	if (c->state == FAILED && !c->said) {
+		c->said = true;
+		say_failure(db, c->status);
+	}
+	if (c->state == GROW)
+		grow(db, c);
+	if (c->state == DONE)
+		take_over(db, c);
+	pthread_mutex_unlock(&c->lock);
+}
+
+static void
+freeze(struct kmsdb *db, struct checkpoint *c)
+{
+	db->frozen = db->active;
+	db->active = &db->generations[db->frozen == &db->generations[0]];
+	db->frozen->seat_count = db->seats.count;
+	go(db, c);
+}
+
+/* Until nothing is frozen. What failed before is tried once more, at once. The lock is held. */
+static int
+settle(struct kmsdb *db, struct checkpoint *c)
+{
+	int status = KMS_OK;
+
+	if (c->state == FAILED)
+		go(db, c);
+	while (status == KMS_OK && c->state != IDLE) {
+		switch (c->state) {
+		case CARRY:
+			pthread_cond_wait(&c->finished, &c->lock);
+			break;
+		case GROW:
+			status = grow(db, c);
+			break;
+		case DONE:
+			status = take_over(db, c);
+			break;
+		default:
+			status = c->status;
+		}
+	}
+	return status;
+}
+
+int
+checkpoint_room(struct kmsdb *db)
+{
+	struct checkpoint *c = db->checkpoint;
+	int status;
+
+	if (!generation_full(db->active, db->opt.overlay_records))
+		return KMS_OK;
+	pthread_mutex_lock(&c->lock);
+	status = settle(db, c);
+	pthread_mutex_unlock(&c->lock);
+	return status;
+}
+
+void
+checkpoint_due(struct kmsdb *db)
+{
+	struct checkpoint *c = db->checkpoint;
+	bool due = !generation_empty(db->active) &&
+		   (generation_full(db->active, db->opt.overlay_records) ||
+		       ledger_seconds() - db->active->since >= db->opt.checkpoint_seconds);
+
+	if (!due && !journal_wants_segment(db->journal))
+		return;
+	pthread_mutex_lock(&c->lock);
+	if (due && c->state == IDLE)
+		freeze(db, c);
+	if (c->running && journal_wants_segment(db->journal)) {
+		c->prepare = true;
+		pthread_cond_signal(&c->work);
+	}
+	pthread_mutex_unlock(&c->lock);
+	checkpoint_poll(db);
+}
+
+int
+checkpoint_all(struct kmsdb *db)
+{
+	struct checkpoint *c = db->checkpoint;
+	int status;
+
+	pthread_mutex_lock(&c->lock);
+	status = settle(db, c);
+	if (status == KMS_OK && !generation_empty(db->active)) {
+		freeze(db, c);
+		status = settle(db, c);
+	}
+	pthread_mutex_unlock(&c->lock);
+	return status;
+}

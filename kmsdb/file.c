@@ -1,0 +1,107 @@
+/*
+ * file.c - pread and pwrite in loops, so that nobody else has to think of
+ * short counts and EINTR.
+ */
+#include "kmsdb/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "libkms/kms_error.h"
+
+int
+file_status(int err)
+{
+	switch (err) {
+	case ENOSPC:
+	case EDQUOT:
+	case EFBIG:
+		return KMS_E_FULL;
+	case ENOENT:
+		return KMS_E_NOT_FOUND;
+	case EACCES:
+	case EPERM:
+		return KMS_E_DENIED;
+	case ENOMEM:
+		return KMS_E_NO_MEMORY;
+	default:
+		return KMS_E_IO;
+	}
+}
+
+int
+file_read(int fd, void *buf, size_t len, uint64_t off, size_t *got)
+{
+	*got = 0;
+	while (*got < len) {
+		ssize_t n = pread(fd, (uint8_t *)buf + *got, len - *got, (off_t)(off + *got));
+		if (n == 0)
+			break;
+		if (n < 0) {
+			if (errno == EINTR)
+				continue;
+			return file_status(errno);
+		}
+		*got += (size_t)n;
+	}
+	return KMS_OK;
+}
+
+int
+file_write(int fd, const void *buf, size_t len, uint64_t off)
+{
+	for (size_t done = 0; done < len;) {
+		ssize_t n =
+		    pwrite(fd, (const uint8_t *)buf + done, len - done, (off_t)(off + done));
+		if (n < 0) {
+			if (errno == EINTR)
+				continue;
+			return file_status(errno);
+		}
+		done += (size_t)n;
+	}
+	return KMS_OK;
+}
+
+int
+file_zero(int fd, uint64_t off, uint64_t len)
+{
+	static const uint8_t zeros[65536];
+
+	while (len > 0) {
+		size_t n = len < sizeof(zeros) ? (size_t)len : sizeof(zeros);
+		int status = file_write(fd, zeros, n, off);
+		if (status != KMS_OK)
+			return status;
+		off += n;
+		len -= n;
+	}
+	return KMS_OK;
+}
+
+int
+file_size(int fd, uint64_t *size)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return file_status(errno);
+	*size = (uint64_t)st.st_size;
+	return KMS_OK;
+}
+
+int
+file_directory(int dirfd, const char *name, int create, int *fd)
+{
+	if (create && mkdirat(dirfd, name, 0700) == 0) {
+		/* The name must survive a crash before anything inside it counts. */
+		if (fsync(dirfd) != 0)
+			return file_status(errno);
+	} else if (create && errno != EEXIST) {
+		return file_status(errno);
+	}
+	*fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	return *fd < 0 ? file_status(errno) : KMS_OK;
+}

@@ -1,0 +1,20 @@
+/*
+ * file.h - reading and writing at offsets, whole or not at all, and errno as a
+ * KMS_E_*.
+ */
+#ifndef KMSDB_FILE_H
+#define KMSDB_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+int file_status(int err);       /* errno: KMS_E_FULL, KMS_E_NOT_FOUND, KMS_E_DENIED, ... KMS_E_IO */
+/* *got < len at the end of the file. */
+int file_read(int fd, void *buf, size_t len, uint64_t off, size_t *got);
+int file_write(int fd, const void *buf, size_t len, uint64_t off);
+int file_zero(int fd, uint64_t off, uint64_t len);
+int file_size(int fd, uint64_t *size);
+/* A directory beneath dirfd, made when create; its descriptor. */
+int file_directory(int dirfd, const char *name, int create, int *fd);
+
+#endif

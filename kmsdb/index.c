@@ -1,0 +1,482 @@
+/*
+ * index.c - the only file that knows LMDB.
+ *
+ * Flags, and why:
+ * - MDB_NORDAHEAD: clients come in random order; read-ahead would push out pages that
+ *   matter when the index is larger than memory.
+ * - MDB_NOMETASYNC: a commit syncs its pages but not the meta page that points to them. A
+ *   crash of the machine may then lose the last transaction, never the integrity; and
+ *   what is lost is in the journal and replayed.
+ * - MDB_NOTLS: the main thread's snapshot belongs to a handle, not to a thread.
+ * - not MDB_WRITEMAP: it would save copies, but on a full disk the process would die of
+ *   SIGBUS instead of getting KMS_E_FULL, and a stray write of a process that parses what
+ *   strangers send could spoil the index. Dirty pages are bounded by checkpoint.c instead.
+ * - not MDB_NOSYNC, MDB_MAPASYNC: a crash of the machine could spoil the index.
+ */
+#include "kmsdb/index.h"
+
+#include <errno.h>
+#include <lmdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "kmsdb/file.h"
+#include "kmsdb/seats.h"
+#include "libkms/kms_error.h"
+#include "libkms/wire.h"
+
+#define META_SIZE 44
+static const char META_KEY[] = "kmsdb";
+static const char *const NAMES[INDEX_TABLES] = {
+	"clients",
+	"hosts",
+	"days",
+	"batches",
+	"seats",
+	"meta",
+};
+
+struct index {
+	MDB_env *env;
+	MDB_dbi tables[INDEX_TABLES];
+	MDB_txn *snapshot;
+	bool snapshot_live;
+	MDB_txn *writing;
+	MDB_cursor *clients; /* of writing */
+	int error; /* of writing, LMDB's or errno */
+	bool read_only;
+};
+
+static int
+status_of(int rc)
+{
+	switch (rc) {
+	case 0:
+		return KMS_OK;
+	case MDB_NOTFOUND:
+		return KMS_E_NOT_FOUND;
+	case MDB_MAP_FULL:
+		return INDEX_MAP_FULL;
+	case MDB_CORRUPTED:
+	case MDB_PAGE_NOTFOUND:
+	case MDB_INVALID:
+	case MDB_VERSION_MISMATCH:
+		return KMS_E_ALTERED;
+	default:
+		return file_status(rc);
+	}
+}
+
+static int
+open_tables(struct index *ix, bool create)
+{
+	MDB_txn *txn;
+	int rc = mdb_txn_begin(ix->env, NULL, create ? 0 : MDB_RDONLY, &txn);
+
+	for (int i = 0; rc == 0 && i < INDEX_TABLES; i++)
+		rc = mdb_dbi_open(txn, NAMES[i], create ? MDB_CREATE : 0, &ix->tables[i]);
+	if (rc != 0) {
+		mdb_txn_abort(txn);
+		return rc;
+	}
+	return mdb_txn_commit(txn);
+}
+
+static int
+open_env(struct index *ix, int fd, enum index_use use, uint64_t map_size)
+{
+	unsigned flags = MDB_NORDAHEAD | MDB_NOTLS | MDB_NOMETASYNC;
+	char path[64];
+	int rc;
+
+	if (use == INDEX_READ)
+		flags = MDB_NORDAHEAD | MDB_NOTLS | MDB_RDONLY;
+	if (use == INDEX_SCRATCH)
+		flags |= MDB_NOSYNC;
+	/* LMDB wants a path; this one stays beneath the directory the caller holds. */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if ((rc = mdb_env_create(&ix->env)) != 0 ||
+	    (rc = mdb_env_set_maxdbs(ix->env, INDEX_TABLES)) != 0)
+		return rc;
+	if (use != INDEX_READ && (rc = mdb_env_set_mapsize(ix->env, map_size)) != 0)
+		return rc;
+	return mdb_env_open(ix->env, path, flags, 0600);
+}
+
+/* A table row that says nothing yet: a new index. */
+static int
+first_meta(struct index *ix)
+{
+	struct index_meta meta = { .schema = INDEX_SCHEMA };
+	int status = index_get_meta(ix, &meta);
+
+	if (status != KMS_E_NOT_FOUND || ix->read_only)
+		return status;
+	if ((status = index_begin(ix)) != KMS_OK)
+		return status;
+	index_put_meta(ix, &meta);
+	if ((status = index_commit(ix)) != KMS_OK)
+		return status;
+	return index_refresh(ix);
+}
+
+int
+index_open(struct index **out, int dirfd, const char *name, enum index_use use, uint64_t map_size,
+    char why[256])
+{
+	struct index *ix = calloc(1, sizeof(*ix));
+	int fd = -1, dead, rc = 0, status = KMS_E_NO_MEMORY;
+
+	*out = NULL;
+	if (ix == NULL)
+		goto fail;
+	ix->read_only = use == INDEX_READ;
+	if ((status = file_directory(dirfd, name, use != INDEX_READ, &fd)) != KMS_OK)
+		goto fail;
+	for (;;) {
+		rc = open_env(ix, fd, use, map_size);
+		if (rc == 0) {
+			/* Readers that died hold on to old pages. */
+			mdb_reader_check(ix->env, &dead);
+			rc = open_tables(ix, use != INDEX_READ);
+		}
+		if (rc != MDB_MAP_FULL || map_size > UINT64_MAX / 4)
+			break;
+		/* So small that not even the tables fit. */
+		mdb_env_close(ix->env);
+		ix->env = NULL;
+		map_size *= 2;
+	}
+	if ((status = status_of(rc)) != KMS_OK || (status = index_refresh(ix)) != KMS_OK ||
+	    (status = first_meta(ix)) != KMS_OK)
+		goto fail;
+	close(fd);
+	*out = ix;
+	return KMS_OK;
+fail:
+	snprintf(why, 256, "the index (kmsdb/%s) cannot be opened: %s", name,
+	    rc != 0 ? mdb_strerror(rc) : kms_strerror((uint32_t)status));
+	if (fd >= 0)
+		close(fd);
+	index_close(ix);
+	return status;
+}
+
+void
+index_close(struct index *ix)
+{
+	if (ix == NULL)
+		return;
+	if (ix->writing != NULL)
+		mdb_txn_abort(ix->writing);
+	if (ix->snapshot != NULL)
+		mdb_txn_abort(ix->snapshot);
+	if (ix->env != NULL)
+		mdb_env_close(ix->env);
+	free(ix);
+}
+
+static int
+take_snapshot(struct index *ix)
+{
+	int rc;
+
+	if (ix->snapshot == NULL)
+		rc = mdb_txn_begin(ix->env, NULL, MDB_RDONLY, &ix->snapshot);
+	else
+		rc = mdb_txn_renew(ix->snapshot);
+	ix->snapshot_live = rc == 0;
+	return rc;
+}
+
+static void
+drop_snapshot(struct index *ix)
+{
+	if (ix->snapshot_live)
+		mdb_txn_reset(ix->snapshot);
+	ix->snapshot_live = false;
+}
+
+int
+index_refresh(struct index *ix)
+{
+	int rc;
+
+	drop_snapshot(ix);
+	rc = take_snapshot(ix);
+	/* Another process made the map larger: take its size. */
+	if (rc == MDB_MAP_RESIZED && (rc = mdb_env_set_mapsize(ix->env, 0)) == 0)
+		rc = take_snapshot(ix);
+	return status_of(rc);
+}
+
+int
+index_get(struct index *ix, enum index_table table, const void *key, size_t key_len,
+    const uint8_t **row, size_t *len)
+{
+	MDB_val k = { key_len, (void *)(uintptr_t)key }, v;
+	int rc;
+
+	if (!ix->snapshot_live)
+		return KMS_E_IO;
+	rc = mdb_get(ix->snapshot, ix->tables[table], &k, &v);
+	if (rc != 0)
+		return status_of(rc);
+	*row = v.mv_data;
+	*len = v.mv_size;
+	return KMS_OK;
+}
+
+int
+index_get_meta(struct index *ix, struct index_meta *meta)
+{
+	struct wire_reader r;
+	const uint8_t *row;
+	size_t len;
+	int status = index_get(ix, INDEX_META, META_KEY, sizeof(META_KEY) - 1, &row, &len);
+
+	if (status != KMS_OK)
+		return status;
+	wire_reader_init(&r, row, len);
+	meta->schema = wire_get_u32(&r);
+	meta->last = wire_get_u64(&r);
+	wire_get(&r, meta->hash, 32);
+	/* A later schema may say more here; whoever asks looks at the schema first. */
+	return r.bad ? KMS_E_ALTERED : KMS_OK;
+}
+
+int
+index_each(struct index *ix, enum index_table table,
+    int (*fn)(const uint8_t *key, size_t key_len, const uint8_t *row, size_t len, void *arg),
+    void *arg)
+{
+	MDB_cursor *cursor;
+	MDB_val k, v;
+	int rc, result = 0;
+
+	if (!ix->snapshot_live)
+		return KMS_E_IO;
+	if ((rc = mdb_cursor_open(ix->snapshot, ix->tables[table], &cursor)) != 0)
+		return status_of(rc);
+	while (result == 0 && (rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) == 0)
+		result = fn(k.mv_data, k.mv_size, v.mv_data, v.mv_size, arg);
+	mdb_cursor_close(cursor);
+	return result != 0 || rc == MDB_NOTFOUND ? result : status_of(rc);
+}
+
+static int
+load_seat(const uint8_t *key, size_t key_len, const uint8_t *row, size_t len, void *arg)
+{
+	struct seats *seats = arg;
+	uint16_t seat;
+	int status;
+
+	if (key_len != 2 || len != ROW_SEAT || (size_t)(key[0] << 8 | key[1]) != seats->count)
+		return KMS_E_ALTERED;
+	status = seats_find(seats, row, row + 16, (uint16_t)(row[24] << 8 | row[25]), &seat);
+	return status == KMS_OK && seat + (size_t)1 != seats->count ? KMS_E_ALTERED : status;
+}
+
+static int
+load_day(const uint8_t *key, size_t key_len, const uint8_t *row, size_t len, void *arg)
+{
+	struct seats *seats = arg;
+	struct wire_reader k, v;
+	uint32_t day, count;
+	uint16_t number, index;
+	int status;
+
+	if (key_len != ROW_DAY_KEY || len != 4)
+		return KMS_E_ALTERED;
+	wire_reader_init(&k, key + 8, 6);
+	number = wire_get_u16(&k);
+	day = wire_get_u32(&k);
+	wire_reader_init(&v, row, 4);
+	count = wire_get_u32(&v);
+	if ((status = seats_pool(seats, key, number, &index)) != KMS_OK)
+		return status;
+	return count == 0 ? KMS_OK : pool_count(&seats->pools[index], day, count);
+}
+
+int
+index_load(struct index *ix, struct seats *seats)
+{
+	int status = index_each(ix, INDEX_SEATS, load_seat, seats);
+
+	return status != KMS_OK ? status : index_each(ix, INDEX_DAYS, load_day, seats);
+}
+
+int
+index_begin(struct index *ix)
+{
+	int rc = mdb_txn_begin(ix->env, NULL, 0, &ix->writing);
+
+	if (rc == 0 &&
+	    (rc = mdb_cursor_open(ix->writing, ix->tables[INDEX_CLIENTS], &ix->clients)) != 0) {
+		mdb_txn_abort(ix->writing);
+		ix->writing = NULL;
+	}
+	ix->error = 0;
+	return status_of(rc);
+}
+
+static void
+keep_error(struct index *ix, int rc)
+{
+	if (ix->error == 0)
+		ix->error = rc;
+}
+
+void
+index_put(struct index *ix, enum index_table table, const void *key, size_t key_len,
+    const void *row, size_t len)
+{
+	MDB_val k = { key_len, (void *)(uintptr_t)key }, v = { len, (void *)(uintptr_t)row };
+	int rc;
+
+	if (ix->error != 0)
+		return;
+	rc = mdb_put(
+	    ix->writing, ix->tables[table], &k, &v, table == INDEX_BATCHES ? MDB_APPEND : 0);
+	if (rc == MDB_KEYEXIST)
+		rc = mdb_put(ix->writing, ix->tables[table], &k, &v, 0);
+	keep_error(ix, rc);
+}
+
+void
+index_delete(struct index *ix, enum index_table table, const void *key, size_t key_len)
+{
+	MDB_val k = { key_len, (void *)(uintptr_t)key };
+	int rc;
+
+	if (ix->error != 0)
+		return;
+	rc = mdb_del(ix->writing, ix->tables[table], &k, NULL);
+	keep_error(ix, rc == MDB_NOTFOUND ? 0 : rc);
+}
+
+void
+index_swap_client(struct index *ix, const uint8_t cmid[16], const uint8_t *row,
+    uint8_t old[ROW_CLIENT], bool *had)
+{
+	MDB_val k = { 16, (void *)(uintptr_t)cmid }, v;
+	int rc;
+
+	*had = false;
+	if (ix->error != 0)
+		return;
+	rc = mdb_cursor_get(ix->clients, &k, &v, MDB_SET);
+	if (rc == 0 && v.mv_size != ROW_CLIENT)
+		rc = MDB_CORRUPTED;
+	if (rc == 0) {
+		*had = true;
+		memcpy(old, v.mv_data, ROW_CLIENT);
+	} else if (rc != MDB_NOTFOUND) {
+		keep_error(ix, rc);
+		return;
+	}
+	k = (MDB_val){ 16, (void *)(uintptr_t)cmid };
+	v = (MDB_val){ ROW_CLIENT, (void *)(uintptr_t)row };
+	if (row != NULL)
+		rc = mdb_cursor_put(ix->clients, &k, &v, *had ? MDB_CURRENT : 0);
+	else
+		rc = *had ? mdb_cursor_del(ix->clients, 0) : 0;
+	keep_error(ix, rc);
+}
+
+void
+index_count_day(struct index *ix, const uint8_t key[ROW_DAY_KEY], int64_t by)
+{
+	MDB_val k = { ROW_DAY_KEY, (void *)(uintptr_t)key }, v;
+	struct wire_reader r;
+	struct wire_writer w;
+	uint8_t row[4];
+	int rc;
+
+	if (ix->error != 0)
+		return;
+	rc = mdb_get(ix->writing, ix->tables[INDEX_DAYS], &k, &v);
+	if (rc == 0) {
+		wire_reader_init(&r, v.mv_data, v.mv_size);
+		by += wire_get_u32(&r);
+	} else if (rc != MDB_NOTFOUND) {
+		keep_error(ix, rc);
+		return;
+	}
+	if (by <= 0) {
+		index_delete(ix, INDEX_DAYS, key, ROW_DAY_KEY);
+		return;
+	}
+	wire_writer_init(&w, row, sizeof(row));
+	wire_put_u32(&w, (uint32_t)by);
+	index_put(ix, INDEX_DAYS, key, ROW_DAY_KEY, row, sizeof(row));
+}
+
+void
+index_put_meta(struct index *ix, const struct index_meta *meta)
+{
+	uint8_t row[META_SIZE];
+	struct wire_writer w;
+
+	wire_writer_init(&w, row, sizeof(row));
+	wire_put_u32(&w, meta->schema);
+	wire_put_u64(&w, meta->last);
+	wire_put(&w, meta->hash, 32);
+	index_put(ix, INDEX_META, META_KEY, sizeof(META_KEY) - 1, row, sizeof(row));
+}
+
+static bool
+disk_full(struct index *ix)
+{
+	struct statvfs fs;
+	int fd;
+
+	return mdb_env_get_fd(ix->env, &fd) == 0 && fstatvfs(fd, &fs) == 0 && fs.f_bavail < 16;
+}
+
+int
+index_commit(struct index *ix)
+{
+	int rc = ix->error;
+
+	mdb_cursor_close(ix->clients);
+	if (rc == 0)
+		rc = mdb_txn_commit(ix->writing);
+	else
+		mdb_txn_abort(ix->writing);
+	ix->writing = NULL;
+	/* LMDB says EIO when a write came up short, which is how a disk gets full. */
+	if (rc == EIO && disk_full(ix))
+		rc = ENOSPC;
+	return status_of(rc);
+}
+
+int
+index_grow(struct index *ix)
+{
+	MDB_envinfo info;
+	int rc;
+
+	drop_snapshot(ix);
+	if ((rc = mdb_env_info(ix->env, &info)) == 0)
+		rc = mdb_env_set_mapsize(ix->env, info.me_mapsize * 2);
+	return rc != 0 ? status_of(rc) : index_refresh(ix);
+}
+
+void
+index_size(struct index *ix, struct index_size *out)
+{
+	MDB_envinfo info;
+	MDB_stat stat;
+
+	memset(out, 0, sizeof(*out));
+	if (mdb_env_info(ix->env, &info) == 0 && mdb_env_stat(ix->env, &stat) == 0) {
+		out->map = info.me_mapsize;
+		out->octets = (info.me_last_pgno + 1) * stat.ms_psize;
+	}
+	if (ix->snapshot_live && mdb_stat(ix->snapshot, ix->tables[INDEX_CLIENTS], &stat) == 0)
+		out->clients = stat.ms_entries;
+}

@@ -1,0 +1,77 @@
+/*
+ * index.h - LMDB, and all of it: tables, one held snapshot for the main
+ * thread's lookups, one write transaction for whoever writes.
+ */
+#ifndef KMSDB_INDEX_H
+#define KMSDB_INDEX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kmsdb/row.h"
+
+#define INDEX_SCHEMA 1
+/* Not an error of the caller's: the map must grow, then the transaction can be done again. */
+#define INDEX_MAP_FULL KMS_E_TOO_LARGE
+
+struct index;
+
+enum index_table { INDEX_CLIENTS, INDEX_HOSTS, INDEX_DAYS, INDEX_BATCHES, INDEX_SEATS, INDEX_META };
+#define INDEX_TABLES 6
+
+struct index_meta {
+	uint32_t schema;
+	uint64_t last;                  /* last batch whose every effect is in the index */
+	uint8_t hash[32];
+};
+
+enum index_use {
+	INDEX_READ,                     /* beside a writer or without one; nothing is made */
+	INDEX_WRITE,
+	INDEX_SCRATCH,                  /* write, but a crash may spoil it */
+};
+
+/* name: a directory beneath dirfd. why: for the operator. */
+int index_open(struct index **out, int dirfd, const char *name, enum index_use use,
+    uint64_t map_size, char why[256]);
+void index_close(struct index *ix);
+
+/* The main thread's snapshot: everything committed so far becomes visible. */
+int index_refresh(struct index *ix);
+/* Views into the snapshot; KMS_E_NOT_FOUND, KMS_E_IO. */
+int index_get(struct index *ix, enum index_table table, const void *key, size_t key_len,
+    const uint8_t **row, size_t *len);
+int index_get_meta(struct index *ix, struct index_meta *meta);
+/* In order of keys; fn non-zero stops and is returned. */
+int index_each(struct index *ix, enum index_table table,
+    int (*fn)(const uint8_t *key, size_t key_len, const uint8_t *row, size_t len, void *arg),
+    void *arg);
+/* Seats, pools and their days, into fresh tables. */
+int index_load(struct index *ix, struct seats *seats);
+
+/* Writing. An error sticks: index_commit returns it and aborts. */
+int index_begin(struct index *ix);
+void index_put(struct index *ix, enum index_table table, const void *key, size_t key_len,
+    const void *row, size_t len);
+void index_delete(struct index *ix, enum index_table table, const void *key, size_t key_len);
+/* Put (row NULL: delete) a client, telling what stood there; *had false: nothing. */
+void index_swap_client(struct index *ix, const uint8_t cmid[16], const uint8_t *row,
+    uint8_t old[ROW_CLIENT], bool *had);
+/* One client more or less on a day, as the row says. */
+void index_count_day(struct index *ix, const uint8_t key[ROW_DAY_KEY], int64_t by);
+void index_put_meta(struct index *ix, const struct index_meta *meta);
+int index_commit(struct index *ix);     /* INDEX_MAP_FULL, KMS_E_FULL, KMS_E_IO */
+
+/*
+ * Twice the map. From the main thread, while no transaction writes; views into the
+ * snapshot end.
+ */
+int index_grow(struct index *ix);
+
+struct index_size {
+	uint64_t clients, octets, map;
+};
+void index_size(struct index *ix, struct index_size *out);
+
+#endif

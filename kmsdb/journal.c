@@ -1,0 +1,358 @@
+/*
+ * journal.c - appending. Every step leaves files that scan.c can read: a new
+ * segment gets its name only when its header is on disk, the old one its footer only
+ * when the new one has its name, and the first batch comes after the footer.
+ */
+#include "kmsdb/journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "kmsdb/file.h"
+#include "libkms/kms_error.h"
+
+#define NEXT_NAME "next.tmp"
+
+enum next_state { NEXT_NONE, NEXT_BUSY, NEXT_READY };
+
+struct journal {
+	int journalfd;
+	uint64_t segment_size;
+	int fd;
+	uint64_t size; /* of the current segment's file */
+	struct scan_place tail; /* where the next batch goes */
+	uint64_t dirty; /* octets behind tail that a failed append may have left */
+	int closing_fd; /* segment that still lacks its footer, -1 none */
+	uint64_t closing_at;
+	pthread_mutex_t lock; /* of those below */
+	pthread_cond_t prepared;
+	enum next_state next;
+	int next_fd;
+	bool next_failed, next_said;
+	journal_log_fn log;
+	void *log_arg;
+};
+
+static void
+say(struct journal *j, int level, const char *event, const char *text)
+{
+	if (j->log != NULL)
+		j->log(level, event, text, j->log_arg);
+}
+
+static int
+sync_fd(int fd)
+{
+	return fdatasync(fd) == 0 ? KMS_OK : file_status(errno);
+}
+
+/* A file of zeros, all of it on disk. */
+static int
+make_next(struct journal *j, int *out)
+{
+	int fd = openat(
+	    j->journalfd, NEXT_NAME, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int status;
+
+	if (fd < 0)
+		return file_status(errno);
+	status = file_zero(fd, 0, j->segment_size);
+	if (status == KMS_OK && fsync(fd) != 0)
+		status = file_status(errno);
+	if (status != KMS_OK) {
+		/* Give the room back: the index may need it. */
+		close(fd);
+		unlinkat(j->journalfd, NEXT_NAME, 0);
+		return status;
+	}
+	*out = fd;
+	return KMS_OK;
+}
+
+bool
+journal_wants_segment(struct journal *j)
+{
+	bool wants, say_so;
+
+	pthread_mutex_lock(&j->lock);
+	wants = j->next == NEXT_NONE && !j->next_failed && j->tail.offset > j->size / 2;
+	say_so = j->next_failed && !j->next_said;
+	j->next_said |= say_so;
+	pthread_mutex_unlock(&j->lock);
+	if (say_so)
+		say(j, LOG_WARNING, "journal-segment",
+		    "the next segment of the journal cannot be prepared; free space on its disk");
+	return wants;
+}
+
+void
+journal_prepare(struct journal *j)
+{
+	int fd = -1, status;
+
+	pthread_mutex_lock(&j->lock);
+	if (j->next != NEXT_NONE) {
+		pthread_mutex_unlock(&j->lock);
+		return;
+	}
+	j->next = NEXT_BUSY;
+	pthread_mutex_unlock(&j->lock);
+	status = make_next(j, &fd);
+	pthread_mutex_lock(&j->lock);
+	j->next = status == KMS_OK ? NEXT_READY : NEXT_NONE;
+	j->next_fd = fd;
+	j->next_failed = status != KMS_OK;
+	pthread_cond_broadcast(&j->prepared);
+	pthread_mutex_unlock(&j->lock);
+}
+
+/* The prepared file, made here and now when the writer thread has not. */
+static int
+take_next(struct journal *j, int *fd)
+{
+	int status = KMS_OK;
+
+	pthread_mutex_lock(&j->lock);
+	while (j->next == NEXT_BUSY)
+		pthread_cond_wait(&j->prepared, &j->lock);
+	if (j->next == NEXT_NONE)
+		status = make_next(j, &j->next_fd);
+	if (status == KMS_OK) {
+		*fd = j->next_fd;
+		j->next_fd = -1;
+		j->next = NEXT_NONE;
+		j->next_failed = j->next_said = false;
+	}
+	pthread_mutex_unlock(&j->lock);
+	return status;
+}
+
+/* The prepared file becomes the segment that begins at the tail. */
+static int
+install_next(struct journal *j)
+{
+	struct segment_header h = { .first = j->tail.number };
+	uint8_t octets[SEGMENT_SECTOR];
+	char name[SEGMENT_NAME];
+	int fd = -1, status;
+
+	if ((status = take_next(j, &fd)) != KMS_OK)
+		return status;
+	memcpy(h.previous, j->tail.previous, 32);
+	segment_header_encode(octets, &h);
+	segment_name(name, h.first);
+	if ((status = file_write(fd, octets, sizeof(octets), 0)) != KMS_OK ||
+	    (status = sync_fd(fd)) != KMS_OK)
+		goto fail;
+	if (renameat(j->journalfd, NEXT_NAME, j->journalfd, name) != 0 ||
+	    fsync(j->journalfd) != 0) {
+		status = file_status(errno);
+		/* Without its footer the old segment is still the last: take the name away again. */
+		unlinkat(j->journalfd, name, 0);
+		goto fail;
+	}
+	j->closing_fd = j->fd;
+	j->closing_at = j->tail.offset;
+	j->fd = fd;
+	j->size = j->segment_size;
+	j->tail.first = h.first;
+	j->tail.offset = SEGMENT_SECTOR;
+	return KMS_OK;
+fail:
+	close(fd);
+	unlinkat(j->journalfd, NEXT_NAME, 0);
+	return status;
+}
+
+/* Footer of the segment before; until it is on disk no batch may follow. */
+static int
+finish_closing(struct journal *j)
+{
+	uint8_t footer[SEGMENT_SECTOR];
+	int status;
+
+	if (j->closing_fd < 0)
+		return KMS_OK;
+	segment_footer_encode(footer, j->tail.number, j->tail.previous);
+	if ((status = file_write(j->closing_fd, footer, sizeof(footer), j->closing_at)) != KMS_OK ||
+	    (status = sync_fd(j->closing_fd)) != KMS_OK)
+		return status;
+	close(j->closing_fd);
+	j->closing_fd = -1;
+	return KMS_OK;
+}
+
+/* Zeros where a failed append may have left octets. */
+static int
+scrub(struct journal *j)
+{
+	uint64_t len = j->dirty;
+	int status;
+
+	if (len == 0)
+		return KMS_OK;
+	if (j->tail.offset + len > j->size)
+		len = j->size - j->tail.offset;
+	if ((status = file_zero(j->fd, j->tail.offset, len)) != KMS_OK ||
+	    (status = sync_fd(j->fd)) != KMS_OK)
+		return status;
+	j->dirty = 0;
+	return KMS_OK;
+}
+
+int
+journal_append(struct journal *j, const uint8_t *record, size_t len, const uint8_t hash[32],
+    uint64_t *first, uint64_t *offset)
+{
+	int status = scrub(j);
+
+	/* One sector stays free for the footer. */
+	if (status == KMS_OK && j->tail.offset + len + SEGMENT_SECTOR > j->size)
+		status = install_next(j);
+	if (status == KMS_OK)
+		status = finish_closing(j);
+	if (status != KMS_OK)
+		return status;
+	j->dirty = len;
+	if ((status = file_write(j->fd, record, len, j->tail.offset)) != KMS_OK ||
+	    (status = sync_fd(j->fd)) != KMS_OK) {
+		scrub(j);
+		return status;
+	}
+	j->dirty = 0;
+	*first = j->tail.first;
+	*offset = j->tail.offset;
+	j->tail.offset += len;
+	j->tail.number++;
+	memcpy(j->tail.previous, hash, 32);
+	return KMS_OK;
+}
+
+uint64_t
+journal_last(const struct journal *j)
+{
+	return j->tail.number - 1;
+}
+
+const uint8_t *
+journal_last_hash(const struct journal *j)
+{
+	return j->tail.previous;
+}
+
+static int
+open_segment(struct journal *j, uint64_t first, int *fd)
+{
+	char name[SEGMENT_NAME];
+
+	segment_name(name, first);
+	*fd = openat(j->journalfd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	return *fd < 0 ? file_status(errno) : KMS_OK;
+}
+
+/* Zeros over what a torn write left, which is never longer than a record. */
+static int
+clear_torn(struct journal *j, const struct scan *scan)
+{
+	char text[256];
+	int status;
+
+	j->dirty = RECORD_MAX;
+	if ((status = scrub(j)) != KMS_OK)
+		return status;
+	snprintf(text, sizeof(text), "%s: cleared; it had never been acknowledged", scan->why);
+	say(j, LOG_WARNING, "journal-torn", text);
+	return KMS_OK;
+}
+
+static int
+resume(struct journal *j, const struct scan *scan)
+{
+	int status;
+
+	if ((status = open_segment(j, scan->end.first, &j->fd)) != KMS_OK ||
+	    (status = file_size(j->fd, &j->size)) != KMS_OK)
+		return status;
+	/* Cut short: no batch fits, but the zeros come back when there is room. */
+	if (j->size < j->segment_size &&
+	    file_zero(j->fd, j->size, j->segment_size - j->size) == KMS_OK && fsync(j->fd) == 0)
+		j->size = j->segment_size;
+	if (j->size < j->tail.offset)
+		j->size = j->tail.offset;
+	if (scan->torn && (status = clear_torn(j, scan)) != KMS_OK)
+		return status;
+	if (scan->unfooted) {
+		j->closing_at = scan->footer_at;
+		if ((status = open_segment(j, scan->footer_first, &j->closing_fd)) != KMS_OK)
+			return status;
+	}
+	return finish_closing(j);
+}
+
+static int
+first_segment(struct journal *j)
+{
+	int status;
+
+	j->tail.number = 1;
+	if ((status = install_next(j)) != KMS_OK)
+		return status;
+	j->closing_fd = -1;
+	return KMS_OK;
+}
+
+int
+journal_open(struct journal **out, int journalfd, uint64_t segment_size, const struct scan *scan,
+    journal_log_fn log, void *log_arg, char why[256])
+{
+	struct journal *j = calloc(1, sizeof(*j));
+	int status;
+
+	*out = NULL;
+	if (j == NULL)
+		return KMS_E_NO_MEMORY;
+	j->journalfd = journalfd;
+	j->segment_size = segment_size;
+	j->fd = j->closing_fd = j->next_fd = -1;
+	j->tail = scan->end;
+	j->log = log;
+	j->log_arg = log_arg;
+	pthread_mutex_init(&j->lock, NULL);
+	pthread_cond_init(&j->prepared, NULL);
+	unlinkat(journalfd, NEXT_NAME, 0);
+	status = scan->empty ? first_segment(j) : resume(j, scan);
+	if (status != KMS_OK) {
+		snprintf(why, 256,
+		    "the journal cannot be written: %s; free space on its disk and "
+		    "see that the daemon's user owns it",
+		    kms_strerror((uint32_t)status));
+		journal_close(j);
+		return status;
+	}
+	*out = j;
+	return KMS_OK;
+}
+
+void
+journal_close(struct journal *j)
+{
+	if (j == NULL)
+		return;
+	if (j->fd >= 0)
+		close(j->fd);
+	if (j->closing_fd >= 0)
+		close(j->closing_fd);
+	if (j->next_fd >= 0)
+		close(j->next_fd);
+	unlinkat(j->journalfd, NEXT_NAME, 0);
+	pthread_cond_destroy(&j->prepared);
+	pthread_mutex_destroy(&j->lock);
+	free(j);
+}

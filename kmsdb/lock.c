@@ -1,0 +1,52 @@
+/*
+ * lock.c - the lock of lock.h. Not fcntl's older kind: that one a process loses
+ * when it closes any descriptor of the file.
+ */
+#include "config.h"
+
+#include "kmsdb/lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "kmsdb/file.h"
+#include "libkms/kms_error.h"
+
+int
+lock_take(int dirfd, int *fd, char why[256])
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	int status;
+
+	*fd = openat(dirfd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (*fd < 0) {
+		status = file_status(errno);
+		snprintf(
+		    why, 256, "kmsdb/lock cannot be opened: %s", kms_strerror((uint32_t)status));
+		return status;
+	}
+	if (fcntl(*fd, F_OFD_SETLK, &lock) == 0)
+		return KMS_OK;
+	status = errno == EAGAIN || errno == EACCES ? KMS_E_EXISTS : file_status(errno);
+	snprintf(why, 256,
+	    status == KMS_E_EXISTS
+		? "another process writes this ledger (kmsdb/lock): stop kmsd first"
+		: "kmsdb/lock cannot be locked");
+	close(*fd);
+	*fd = -1;
+	return status;
+}
+
+int
+lock_held(int dirfd)
+{
+	struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
+	int fd = openat(dirfd, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int held = fd >= 0 && fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+
+	if (fd >= 0)
+		close(fd);
+	return held;
+}

@@ -1,0 +1,163 @@
+/*
+ * replay.c - opening: does the journal hold what the index says it does, and
+ * what does it hold that the index does not?
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "kmsdb/ledger.h"
+#include "kmsdb/scan.h"
+#include "libkms/kms_error.h"
+
+#define SEE "; restore the journal from a backup, see kms.journal(5)"
+
+/* The index's last batch must be in the journal, as the index knows it. */
+static int
+find_last(struct kmsdb *db, struct scan **scan, char why[256])
+{
+	struct scan_place place = { .number = db->meta.last };
+	struct batch_ref last, before = { .number = 0 };
+	int status;
+
+	if (ledger_batch(db, db->meta.last, &last) != KMS_OK ||
+	    (db->meta.last > 1 && ledger_batch(db, db->meta.last - 1, &before) != KMS_OK)) {
+		snprintf(why, 256,
+		    "the index lacks its own last batch, %" PRIu64 ": run kmsctl ledger rebuild",
+		    db->meta.last);
+		return KMS_E_ALTERED;
+	}
+	place.first = last.first;
+	place.offset = last.offset;
+	memcpy(place.previous, before.hash, 32);
+	if ((status = scan_open(scan, db->journalfd, &place, 0, why)) != KMS_OK)
+		return status;
+	status = scan_next(*scan);
+	if (status == KMS_E_NOT_FOUND ||
+	    (status == KMS_OK && memcmp((*scan)->hash, db->meta.hash, 32) != 0)) {
+		snprintf(why, 256,
+		    "journal/%s, offset %" PRIu64 ": batch %" PRIu64
+		    ", which the index contains, %s" SEE,
+		    (*scan)->segment, last.offset, db->meta.last,
+		    status == KMS_OK ? "is another one" : "is gone");
+		return KMS_E_ALTERED;
+	}
+	if (status != KMS_OK)
+		snprintf(why, 256, "%s" SEE, (*scan)->why);
+	return status;
+}
+
+/* Every segment that the index knows of is there, without reading them all. */
+static int
+check_segments(struct kmsdb *db, char why[256])
+{
+	struct segment_list list;
+	struct batch_ref ref;
+	uint64_t end = db->meta.last + 1, missing = 0;
+	int status = segment_list_read(&list, db->journalfd);
+
+	if (status != KMS_OK)
+		return status;
+	for (size_t i = list.count; i-- > 0 && missing == 0;) {
+		if (list.first[i] > end)
+			continue; /* newer than the index: scanning will tell */
+		if (end > list.first[i] && ledger_batch(db, end - 1, &ref) == KMS_OK &&
+		    ref.first != list.first[i])
+			missing = ref.first;
+		end = list.first[i];
+	}
+	if (missing == 0 && end > 1)
+		missing = ledger_batch(db, end - 1, &ref) == KMS_OK ? ref.first : 1;
+	segment_list_free(&list);
+	if (missing == 0)
+		return KMS_OK;
+	snprintf(why, 256, "journal/%020" PRIu64 ".seg is missing" SEE, missing);
+	return KMS_E_MISSING;
+}
+
+static int
+apply_batch(struct kmsdb *db, const struct scan *s, char why[256])
+{
+	const struct record *r = &s->record;
+	struct batch_ref ref = { .number = r->batch.number, .offset = s->offset };
+	int status = KMS_OK;
+
+	segment_name_parse(s->segment, &ref.first);
+	memcpy(ref.hash, s->hash, 32);
+	for (uint32_t i = 0; i < r->batch.size && status == KMS_OK; i++)
+		status = ledger_apply(db, r->entries[i], r->lens[i], ref.number, i, &db->undo[0]);
+	if (status == KMS_OK)
+		status = generation_reserve(db->active);
+	if (status == KMS_OK)
+		generation_add_batch(db->active, &ref);
+	if (status == KMS_OK && generation_full(db->active, db->opt.overlay_records))
+		status = checkpoint_all(db);
+	if (status != KMS_OK)
+		snprintf(why, 256,
+		    "journal/%s, offset %" PRIu64 ": batch %" PRIu64 " cannot be replayed: %s",
+		    s->segment, s->offset, ref.number, kms_strerror((uint32_t)status));
+	return status;
+}
+
+static int
+check_signature(struct kmsdb *db, const uint8_t header[BATCH_HEADER],
+    const uint8_t signature[BATCH_SIGNATURE], const struct scan *s, char why[256])
+{
+	if (!db->opt.have_sign_pk || batch_verify(header, signature, db->opt.sign_pk) == KMS_OK)
+		return KMS_OK;
+	snprintf(why, 256,
+	    "journal/%s, offset %" PRIu64 ": the last batch is not signed by this host's key" SEE,
+	    s->segment, s->offset);
+	return KMS_E_ALTERED;
+}
+
+static int
+replay_from(struct kmsdb *db, struct scan *s, bool at_last, char why[256])
+{
+	uint8_t header[BATCH_HEADER], signature[BATCH_SIGNATURE];
+	uint64_t from = db->meta.last;
+	bool any = at_last;
+	int status = KMS_OK;
+
+	while (status == KMS_OK) {
+		if (any) {
+			memcpy(header, s->record.header, sizeof(header));
+			memcpy(signature, s->record.signature, sizeof(signature));
+		}
+		status = scan_next(s);
+		if (status == KMS_OK) {
+			any = true;
+			if ((status = apply_batch(db, s, why)) != KMS_OK)
+				return status;
+		}
+	}
+	if (status != KMS_E_NOT_FOUND) {
+		snprintf(why, 256, "%s" SEE, s->why);
+		return status;
+	}
+	if (any && (status = check_signature(db, header, signature, s, why)) != KMS_OK)
+		return status;
+	if (s->end.number - 1 > from)
+		ledger_log(db, LOG_INFO, "ledger-replay",
+		    "batches %" PRIu64 " to %" PRIu64 " carried from the journal to the index",
+		    from + 1, s->end.number - 1);
+	return journal_open(&db->journal, db->journalfd, db->opt.segment_size, s, db->opt.log,
+	    db->opt.log_arg, why);
+}
+
+int
+replay(struct kmsdb *db, char why[256])
+{
+	struct scan *s = NULL;
+	int status;
+
+	if (db->meta.last == 0)
+		status = scan_open(&s, db->journalfd, NULL, 0, why);
+	else if ((status = check_segments(db, why)) == KMS_OK)
+		status = find_last(db, &s, why);
+	if (status == KMS_OK)
+		status = replay_from(db, s, db->meta.last > 0, why);
+	scan_close(s);
+	return status;
+}

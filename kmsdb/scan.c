@@ -1,0 +1,390 @@
+/*
+ * scan.c - the reader of the journal. It judges whole segments by their names,
+ * headers and footers, and batches by root, number and the hash of the one before.
+ */
+#include "kmsdb/scan.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kmsdb/file.h"
+#include "libkms/kms_error.h"
+#include "libkms/merkle.h"
+
+#define WINDOW (4 * RECORD_MAX)
+
+struct scan_state {
+	int journalfd;
+	struct segment_list list;
+	size_t at; /* index in list */
+	int fd;
+	uint64_t size;
+	struct scan_place next; /* what must come now */
+	uint8_t *window;
+	uint64_t window_off;
+	size_t window_len;
+	struct merkle_tree *tree;
+	bool previous_unfooted;
+};
+
+static int
+ascending(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	return x < y ? -1 : x > y;
+}
+
+int
+segment_list_read(struct segment_list *l, int journalfd)
+{
+	int fd = openat(journalfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	size_t room = 0;
+	struct dirent *e;
+	int status = KMS_OK;
+
+	memset(l, 0, sizeof(*l));
+	if (dir == NULL) {
+		if (fd >= 0)
+			close(fd);
+		return file_status(errno);
+	}
+	while ((e = readdir(dir)) != NULL) {
+		uint64_t first;
+		if (!segment_name_parse(e->d_name, &first))
+			continue;
+		if (l->count == room) {
+			room = room == 0 ? 64 : room * 2;
+			uint64_t *more = realloc(l->first, room * sizeof(*more));
+			if (more == NULL) {
+				status = KMS_E_NO_MEMORY;
+				break;
+			}
+			l->first = more;
+		}
+		l->first[l->count++] = first;
+	}
+	closedir(dir);
+	if (status != KMS_OK)
+		segment_list_free(l);
+	else if (l->count > 0)
+		qsort(l->first, l->count, sizeof(*l->first), ascending);
+	return status;
+}
+
+void
+segment_list_free(struct segment_list *l)
+{
+	free(l->first);
+	memset(l, 0, sizeof(*l));
+}
+
+static int __attribute__((format(printf, 4, 5)))
+fail(struct scan *s, int status, uint64_t offset, const char *fmt, ...)
+{
+	char text[140];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	snprintf(s->why, sizeof(s->why), "journal/%.24s, offset %" PRIu64 ": %s", s->segment,
+	    offset, text);
+	return status;
+}
+
+/* Show all that can be asked of at offset off: 2 * RECORD_MAX octets, or up to the end of the file. */
+static int
+look(struct scan_state *st, uint64_t off, const uint8_t **at, size_t *avail)
+{
+	uint64_t end = st->window_off + st->window_len;
+	bool eof = end >= st->size;
+	int status;
+
+	if (off < st->window_off || off > end || (end - off < 2 * RECORD_MAX && !eof)) {
+		st->window_off = off;
+		st->window_len = 0;
+		if (off < st->size) {
+			status = file_read(st->fd, st->window, WINDOW, off, &st->window_len);
+			if (status != KMS_OK)
+				return status;
+		}
+		/* Shorter than it was a moment ago counts as the end too. */
+		if (st->window_len < WINDOW && off + st->window_len < st->size)
+			st->size = off + st->window_len;
+	}
+	*at = st->window + (off - st->window_off);
+	*avail = st->window_len - (size_t)(off - st->window_off);
+	return KMS_OK;
+}
+
+static bool
+last_segment(const struct scan_state *st)
+{
+	return st->at + 1 >= st->list.count;
+}
+
+/* Open list[at] and check that its header says what its name and the chain say. */
+static int
+segment_enter(struct scan *s, bool chain_known)
+{
+	struct scan_state *st = s->state;
+	struct segment_header h;
+	const uint8_t *at;
+	size_t avail;
+	uint64_t first = st->list.first[st->at];
+	int status;
+
+	if (st->fd >= 0)
+		close(st->fd);
+	st->window_off = st->window_len = 0;
+	segment_name(s->segment, first);
+	st->fd = openat(st->journalfd, s->segment, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (st->fd < 0)
+		return fail(s, file_status(errno), 0, "cannot be opened: %s", strerror(errno));
+	if ((status = file_size(st->fd, &st->size)) != KMS_OK ||
+	    (status = look(st, 0, &at, &avail)) != KMS_OK)
+		return fail(s, status, 0, "cannot be read: %s", strerror(errno));
+	status = segment_header_decode(&h, at, avail);
+	if (status == KMS_E_SCHEMA)
+		return fail(s, status, 8, "written by a newer kmsd");
+	if (status != KMS_OK)
+		return fail(s, status, 0, "the segment's header was changed");
+	if (h.first != first)
+		return fail(s, KMS_E_ALTERED, 16,
+		    "holds the segment that begins with batch %" PRIu64 ": renamed or swapped",
+		    h.first);
+	if (chain_known &&
+	    (h.first != st->next.number || memcmp(h.previous, st->next.previous, 32) != 0))
+		return fail(s, KMS_E_CHAIN, 16, "does not continue the segment before it");
+	st->next.first = st->next.number = first;
+	st->next.offset = SEGMENT_SECTOR;
+	memcpy(st->next.previous, h.previous, 32);
+	return KMS_OK;
+}
+
+/* Index of the segment that holds batch number; count when there is none. */
+static size_t
+segment_of(const struct segment_list *l, uint64_t number)
+{
+	size_t i = l->count;
+
+	while (i > 0 && l->first[i - 1] > number)
+		i--;
+	return i > 0 ? i - 1 : l->count;
+}
+
+static int
+start(struct scan *s, const struct scan_place *place, uint64_t from)
+{
+	struct scan_state *st = s->state;
+	int status;
+
+	if (from == 0)
+		from = 1;
+	if (st->list.count == 0) {
+		s->empty = true;
+		if (place == NULL && from <= 1)
+			return KMS_OK;
+	}
+	st->at = segment_of(&st->list, place != NULL ? place->first : from);
+	if (st->at == st->list.count || (place != NULL && st->list.first[st->at] != place->first)) {
+		segment_name(s->segment, place != NULL ? place->first : from);
+		return fail(s, KMS_E_MISSING, 0, "the segment with batch %" PRIu64 " is missing",
+		    place != NULL ? place->number : from);
+	}
+	if ((status = segment_enter(s, false)) != KMS_OK)
+		return status;
+	if (place != NULL)
+		st->next = *place;
+	return KMS_OK;
+}
+
+int
+scan_open(
+    struct scan **out, int journalfd, const struct scan_place *place, uint64_t from, char why[256])
+{
+	struct scan *s = calloc(1, sizeof(*s));
+	struct scan_state *st = calloc(1, sizeof(*st));
+	int status = KMS_E_NO_MEMORY;
+
+	*out = NULL;
+	if (s == NULL || st == NULL) {
+		free(s);
+		free(st);
+		snprintf(why, 256, "no memory to read the journal");
+		return status;
+	}
+	s->state = st;
+	st->journalfd = journalfd;
+	st->fd = -1;
+	st->next.number = 1;
+	st->window = malloc(WINDOW);
+	st->tree = merkle_tree_new(RECORD_ENTRIES);
+	if (st->window != NULL && st->tree != NULL &&
+	    (status = segment_list_read(&st->list, journalfd)) == KMS_OK)
+		status = start(s, place, from);
+	if (status != KMS_OK) {
+		snprintf(why, 256, "%s", s->why[0] != '\0' ? s->why : "the journal cannot be read");
+		scan_close(s);
+		return status;
+	}
+	*out = s;
+	return KMS_OK;
+}
+
+void
+scan_close(struct scan *s)
+{
+	if (s == NULL)
+		return;
+	if (s->state->fd >= 0)
+		close(s->state->fd);
+	segment_list_free(&s->state->list);
+	merkle_tree_free(s->state->tree);
+	free(s->state->window);
+	free(s->state);
+	free(s);
+}
+
+static int
+take_batch(struct scan *s)
+{
+	struct scan_state *st = s->state;
+
+	if (s->record.batch.number != st->next.number ||
+	    memcmp(s->record.batch.previous, st->next.previous, 32) != 0)
+		return fail(s, KMS_E_CHAIN, st->next.offset,
+		    "batch %" PRIu64 " does not continue batch %" PRIu64, s->record.batch.number,
+		    st->next.number - 1);
+	if (st->previous_unfooted)
+		return fail(s, KMS_E_ALTERED, st->next.offset,
+		    "the segment before this one lost its footer");
+	batch_header_hash(s->hash, s->record.header);
+	s->offset = st->next.offset;
+	st->next.offset += s->record.length;
+	st->next.number++;
+	memcpy(st->next.previous, s->hash, 32);
+	return KMS_OK;
+}
+
+/* Zeros up to the end of a closed segment. */
+static int
+padding(struct scan *s, uint64_t off)
+{
+	struct scan_state *st = s->state;
+	const uint8_t *at;
+	size_t avail;
+	int status;
+
+	while (off < st->size) {
+		if ((status = look(st, off, &at, &avail)) != KMS_OK)
+			return fail(s, status, off, "cannot be read: %s", strerror(errno));
+		if (!octets_zero(at, avail))
+			return fail(
+			    s, KMS_E_ALTERED, off, "octets behind the end of a closed segment");
+		off += avail;
+	}
+	return KMS_OK;
+}
+
+/* The footer names the next segment: go there. */
+static int
+take_footer(struct scan *s)
+{
+	struct scan_state *st = s->state;
+	uint64_t off = st->next.offset;
+	int status;
+
+	if (s->record.batch.number != st->next.number ||
+	    memcmp(s->record.batch.previous, st->next.previous, 32) != 0)
+		return fail(s, KMS_E_CHAIN, off, "the footer does not continue the last batch");
+	if (last_segment(st) || st->list.first[st->at + 1] != st->next.number) {
+		segment_name(s->segment, st->next.number);
+		return fail(s, KMS_E_MISSING, 0,
+		    "the segment that begins with batch %" PRIu64 " is missing", st->next.number);
+	}
+	if ((status = padding(s, off + SEGMENT_SECTOR)) != KMS_OK)
+		return status;
+	st->at++;
+	return segment_enter(s, true);
+}
+
+/*
+ * No footer where the segment ends. Fine in the last segment. A crash between the making
+ * of a segment and the footer of the one before leaves the new one empty and last.
+ */
+static int
+take_end(struct scan *s)
+{
+	struct scan_state *st = s->state;
+
+	if (!last_segment(st)) {
+		if (st->at + 2 != st->list.count || st->list.first[st->at + 1] != st->next.number)
+			return fail(s, KMS_E_ALTERED, st->next.offset,
+			    "batches are missing at the end of a closed segment");
+		s->footer_first = st->next.first;
+		s->footer_at = st->next.offset;
+		st->previous_unfooted = true;
+		st->at++;
+		return segment_enter(s, true);
+	}
+	s->end = st->next;
+	s->unfooted = st->previous_unfooted;
+	return KMS_E_NOT_FOUND;
+}
+
+static int
+take_torn(struct scan *s, const char *why)
+{
+	if (!last_segment(s->state))
+		return fail(s, KMS_E_ALTERED, s->state->next.offset,
+		    "%s, in a segment that is closed", why);
+	s->torn = true;
+	fail(s, KMS_E_TORN, s->state->next.offset, "%s", why);
+	return take_end(s);
+}
+
+int
+scan_next(struct scan *s)
+{
+	struct scan_state *st = s->state;
+	const uint8_t *at;
+	const char *why;
+	size_t avail;
+	int status;
+
+	if (s->empty) {
+		s->end = st->next;
+		return KMS_E_NOT_FOUND;
+	}
+	for (;;) {
+		if ((status = look(st, st->next.offset, &at, &avail)) != KMS_OK)
+			return fail(
+			    s, status, st->next.offset, "cannot be read: %s", strerror(errno));
+		switch (segment_item(&s->record, at, avail, st->tree, &why)) {
+		case SEGMENT_BATCH:
+			return take_batch(s);
+		case SEGMENT_FOOTER:
+			status = take_footer(s);
+			break;
+		case SEGMENT_END:
+			status = take_end(s);
+			break;
+		case SEGMENT_TORN:
+			status = take_torn(s, why);
+			break;
+		default:
+			status = fail(s, KMS_E_ALTERED, st->next.offset, "%s", why);
+		}
+		if (status != KMS_OK)
+			return status;
+	}
+}

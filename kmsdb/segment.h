@@ -1,0 +1,91 @@
+/*
+ * segment.h - the bytes of a segment file, as kms.journal(5) documents them.
+ * Pure: works on memory, knows no file. Everything begins on a 512-octet sector.
+ *
+ * Segment header        0   8  "KMSJSEG1"
+ *                       8   4  schema, 1
+ *                      12   4  512, octets of this header
+ *                      16   8  number of its first batch
+ *                      24  32  hash of the batch before that, zero for batch 1
+ *                      56  16  first octets of SHA-256 of octets 0..55
+ *                      72      zeros up to 512
+ * Batch record          0   8  "KMSJBAT1"
+ *                       8   4  length L of the record, a multiple of 512
+ *                      12   4  length n of the entries
+ *                      16 108  batch header (batch.h)
+ *                     124  64  its signature
+ *                     188  16  first octets of SHA-256 of octets 0..187
+ *                     204   n  entries: u16 length, octets; header.size of them
+ *                              zeros up to L - 12
+ *                   L - 12  4  L again
+ *                    L - 8  8  "KMSJEND" and 0xa5
+ * Segment footer        0   8  "KMSJNEXT"
+ *                       8   8  number of the first batch of the next segment
+ *                      16  32  hash of the batch before that
+ *                      48  16  first octets of SHA-256 of octets 0..47
+ *                      64      zeros up to 512
+ */
+#ifndef KMSDB_SEGMENT_H
+#define KMSDB_SEGMENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libkms/batch.h"
+
+#define SEGMENT_SCHEMA 1
+#define SEGMENT_SECTOR 512
+#define SEGMENT_NAME 25                 /* 20 digits, ".seg", NUL */
+#define RECORD_HEAD 204
+#define RECORD_TRAILER 12
+#define RECORD_ENTRIES 1024             /* KMSDB_BATCH_MAX */
+#define RECORD_OCTETS (512 * 1024)      /* most octets of entries, lengths included */
+#define RECORD_MAX ((RECORD_HEAD + RECORD_OCTETS + RECORD_TRAILER + 511) / 512 * 512)
+
+struct segment_header {
+	uint64_t first;
+	uint8_t previous[32];
+};
+
+void segment_name(char out[SEGMENT_NAME], uint64_t first);
+bool segment_name_parse(const char *name, uint64_t *first);
+void segment_header_encode(uint8_t out[SEGMENT_SECTOR], const struct segment_header *h);
+/* KMS_OK, KMS_E_ALTERED, KMS_E_SCHEMA. len < 512: the file is that short. */
+int segment_header_decode(struct segment_header *h, const uint8_t *in, size_t len);
+void segment_footer_encode(uint8_t out[SEGMENT_SECTOR], uint64_t next, const uint8_t previous[32]);
+
+/* Octets of a record whose entries take n. */
+size_t record_length(size_t n);
+/* Head and trailer around the n octets of entries that stand at record + RECORD_HEAD already. */
+size_t record_seal(uint8_t *record, size_t n, const uint8_t header[BATCH_HEADER],
+    const uint8_t signature[BATCH_SIGNATURE]);
+
+struct record {
+	uint32_t length;                /* of the whole record */
+	const uint8_t *octets;          /* views into what was read */
+	const uint8_t *header;
+	const uint8_t *signature;
+	struct batch_header batch;
+	const uint8_t *entries[RECORD_ENTRIES];
+	size_t lens[RECORD_ENTRIES];
+};
+
+enum segment_item {
+	SEGMENT_BATCH,                  /* *r is a record, and its entries give its root */
+	SEGMENT_FOOTER,                 /* r->batch.number, .previous: of the footer */
+	SEGMENT_END,                    /* nothing but zeros */
+	SEGMENT_TORN,                   /* what is left of a write that never ended */
+	SEGMENT_ALTERED,
+};
+/*
+ * What stands at `at`? avail octets can be seen; unless eof they must be at least
+ * 2 * RECORD_MAX. Octets behind eof count as zeros: a file cut short and one zeroed
+ * from there are the same. why: a clause, static.
+ */
+struct merkle_tree;
+enum segment_item segment_item(struct record *r, const uint8_t *at, size_t avail,
+    struct merkle_tree *scratch, const char **why);
+bool octets_zero(const uint8_t *p, size_t len);
+
+#endif

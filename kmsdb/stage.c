@@ -1,0 +1,241 @@
+/*
+ * stage.c - the way of a batch: entries are laid down in the record that goes to
+ * the journal, hashed into its tree and applied as they come; commit closes the tree, has the
+ * header signed, appends, and only then keeps what was applied.
+ */
+#include "kmsdb/stage.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kmsdb/file.h"
+#include "kmsdb/segment.h"
+#include "libkms/lease.h"
+
+/* A batch read back from its segment: the last one stays, as retries come in flocks. */
+struct readback {
+	uint64_t number; /* 0: none */
+	uint8_t *octets; /* RECORD_MAX */
+	struct record record;
+	struct merkle_tree *tree;
+};
+
+int
+kmsdb_stage(struct kmsdb *db, const uint8_t *entry, size_t len, uint32_t *leaf)
+{
+	uint8_t hash[MERKLE_HASH];
+	uint8_t *to;
+	int status;
+
+	if (db->journal == NULL)
+		return KMS_E_ARGUMENT;
+	if (db->staged == KMSDB_BATCH_MAX || len > ENTRY_MAX ||
+	    db->octets + 2 + len > RECORD_OCTETS)
+		return KMS_E_TOO_LARGE;
+	checkpoint_poll(db);
+	if (db->staged == 0) {
+		db->bundles = 0;
+		db->octets = 0;
+		merkle_tree_reset(db->tree);
+	}
+	status = ledger_apply(
+	    db, entry, len, journal_last(db->journal) + 1, db->staged, &db->undo[db->staged]);
+	if (status != KMS_OK)
+		return status;
+	merkle_leaf(hash, entry, len);
+	merkle_tree_add(db->tree, hash);
+	to = db->record + RECORD_HEAD + db->octets;
+	to[0] = (uint8_t)(len >> 8);
+	to[1] = (uint8_t)len;
+	memcpy(to + 2, entry, len);
+	db->at[db->staged] = (uint32_t)(RECORD_HEAD + db->octets);
+	db->octets += 2 + len;
+	*leaf = db->staged++;
+	return KMS_OK;
+}
+
+size_t
+kmsdb_staged(const struct kmsdb *db)
+{
+	return db->staged;
+}
+
+void
+stage_undo(struct kmsdb *db)
+{
+	while (db->staged > 0)
+		ledger_undo(db, &db->undo[--db->staged]);
+	db->octets = 0;
+	db->bundles = 0;
+}
+
+/* Header and signature into place; the record is then whole. */
+static int
+seal(struct kmsdb *db, const uint8_t host_id[16], uint64_t now, kmsdb_sign_fn sign, void *arg,
+    struct batch_ref *ref, size_t *len)
+{
+	struct batch_header h = { .number = journal_last(db->journal) + 1, .size = db->staged };
+	uint8_t header[BATCH_HEADER], signature[BATCH_SIGNATURE];
+	int status;
+
+	memcpy(h.host_id, host_id, 16);
+	memcpy(h.previous, journal_last_hash(db->journal), 32);
+	h.time = now;
+	merkle_tree_close(db->tree, h.root);
+	batch_header_encode(header, &h);
+	if ((status = sign(signature, header, arg)) != KMS_OK)
+		return status;
+	batch_header_hash(ref->hash, header);
+	ref->number = h.number;
+	*len = record_seal(db->record, db->octets, header, signature);
+	return KMS_OK;
+}
+
+int
+kmsdb_commit(
+    struct kmsdb *db, const uint8_t host_id[16], uint64_t now, kmsdb_sign_fn sign, void *arg)
+{
+	struct batch_ref ref;
+	size_t len;
+	int status;
+
+	if (db->journal == NULL)
+		return KMS_E_ARGUMENT;
+	checkpoint_start(db);
+	if (db->staged == 0) {
+		checkpoint_poll(db);
+		checkpoint_due(db);
+		return KMS_OK;
+	}
+	status = checkpoint_room(db);
+	/* Room for its reference first: after the append nothing may fail. */
+	if (status == KMS_OK)
+		status = generation_reserve(db->active);
+	if (status == KMS_OK)
+		status = seal(db, host_id, now, sign, arg, &ref, &len);
+	if (status == KMS_OK)
+		status =
+		    journal_append(db->journal, db->record, len, ref.hash, &ref.first, &ref.offset);
+	if (status != KMS_OK) {
+		stage_undo(db);
+		return status;
+	}
+	generation_add_batch(db->active, &ref);
+	db->bundles = db->staged;
+	db->staged = 0;
+	checkpoint_due(db);
+	return KMS_OK;
+}
+
+static size_t
+bundle(const struct merkle_tree *tree, const uint8_t *record, const uint8_t *entry, size_t len,
+    uint32_t leaf, uint8_t *out, size_t size)
+{
+	uint8_t proof[MERKLE_MAX_PROOF][MERKLE_HASH];
+	struct lease l = {
+		.entry = entry,
+		.entry_len = len,
+		.header = record + 16,
+		.signature = record + 16 + BATCH_HEADER,
+		.index = leaf,
+		.proof = proof[0],
+	};
+
+	l.proof_count = (uint8_t)merkle_tree_proof(tree, leaf, proof);
+	return lease_encode(out, size, &l);
+}
+
+size_t
+kmsdb_bundle(struct kmsdb *db, uint32_t leaf, uint8_t *out, size_t size)
+{
+	const uint8_t *entry;
+
+	if (leaf >= db->bundles)
+		return 0;
+	entry = db->record + db->at[leaf];
+	return bundle(
+	    db->tree, db->record, entry + 2, (size_t)(entry[0] << 8 | entry[1]), leaf, out, size);
+}
+
+void
+readback_free(struct readback *r)
+{
+	if (r == NULL)
+		return;
+	free(r->octets);
+	merkle_tree_free(r->tree);
+	free(r);
+}
+
+static struct readback *
+readback_new(void)
+{
+	struct readback *r = calloc(1, sizeof(*r));
+
+	if (r == NULL)
+		return NULL;
+	r->octets = malloc(RECORD_MAX);
+	r->tree = merkle_tree_new(KMSDB_BATCH_MAX);
+	if (r->octets == NULL || r->tree == NULL) {
+		readback_free(r);
+		return NULL;
+	}
+	return r;
+}
+
+static int
+read_record(struct kmsdb *db, const struct batch_ref *ref, struct readback *r)
+{
+	char name[SEGMENT_NAME];
+	const char *why;
+	uint8_t hash[32];
+	size_t got = 0;
+	int fd, status;
+
+	segment_name(name, ref->first);
+	fd = openat(db->journalfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return KMS_E_NOT_FOUND;
+	r->number = 0;
+	status = file_read(fd, r->octets, RECORD_MAX, ref->offset, &got);
+	close(fd);
+	if (status != KMS_OK)
+		return status;
+	if (segment_item(&r->record, r->octets, got, r->tree, &why) != SEGMENT_BATCH)
+		return KMS_E_ALTERED;
+	batch_header_hash(hash, r->record.header);
+	if (memcmp(hash, ref->hash, 32) != 0)
+		return KMS_E_ALTERED;
+	r->number = ref->number;
+	return KMS_OK;
+}
+
+int
+kmsdb_bundle_read(
+    struct kmsdb *db, uint64_t batch, uint32_t leaf, uint8_t *out, size_t size, size_t *len)
+{
+	struct readback *r;
+	struct batch_ref ref;
+	int status;
+
+	*len = 0;
+	if (db->readback == NULL && (db->readback = readback_new()) == NULL)
+		return KMS_E_NO_MEMORY;
+	r = db->readback;
+	if (r->number != batch || batch == 0) {
+		if (db->journal != NULL)
+			checkpoint_poll(db);
+		else if ((status = index_refresh(db->index)) != KMS_OK)
+			return status;
+		if ((status = ledger_batch(db, batch, &ref)) != KMS_OK ||
+		    (status = read_record(db, &ref, r)) != KMS_OK)
+			return status;
+	}
+	if (leaf >= r->record.batch.size)
+		return KMS_E_NOT_FOUND;
+	*len = bundle(
+	    r->tree, r->octets, r->record.entries[leaf], r->record.lens[leaf], leaf, out, size);
+	return *len > 0 ? KMS_OK : KMS_E_TOO_LARGE;
+}

@@ -1,0 +1,68 @@
+/*
+ * verify.c - reading the whole journal for others: kmsdb_journal_each.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kmsdb/file.h"
+#include "kmsdb/kmsdb.h"
+#include "kmsdb/scan.h"
+
+static int
+open_journal(int dirfd, int *journalfd, char why[256])
+{
+	int fd = -1, status = file_directory(dirfd, "kmsdb", 0, &fd);
+
+	if (status == KMS_OK) {
+		status = file_directory(fd, "journal", 0, journalfd);
+		close(fd);
+	}
+	if (status != KMS_OK)
+		snprintf(why, 256, "the directory kmsdb/journal cannot be opened: %s",
+		    kms_strerror((uint32_t)status));
+	return status;
+}
+
+static void
+view_of(struct kmsdb_batch_view *view, const struct scan *s)
+{
+	view->header = s->record.batch;
+	view->header_octets = s->record.header;
+	view->signature = s->record.signature;
+	view->entries = s->record.entries;
+	view->entry_lens = s->record.lens;
+	view->segment = s->segment;
+	view->offset = s->offset;
+}
+
+int
+kmsdb_journal_each(int dirfd, uint64_t from, int (*fn)(const struct kmsdb_batch_view *b, void *arg),
+    void *arg, char why[256])
+{
+	struct kmsdb_batch_view view;
+	struct scan *s = NULL;
+	int fd = -1, result = 0, status = open_journal(dirfd, &fd, why);
+
+	if (status != KMS_OK)
+		return status;
+	if ((status = scan_open(&s, fd, NULL, from, why)) != KMS_OK)
+		goto done;
+	while (result == 0 && (status = scan_next(s)) == KMS_OK) {
+		if (s->record.batch.number < from)
+			continue;
+		view_of(&view, s);
+		result = fn(&view, arg);
+	}
+	/* The end; what is torn there belongs to nobody yet. */
+	if (result != 0)
+		status = result;
+	else if (status == KMS_E_NOT_FOUND)
+		status = KMS_OK;
+	else
+		snprintf(why, 256, "%s", s->why);
+done:
+	scan_close(s);
+	close(fd);
+	return status;
+}

@@ -1,0 +1,304 @@
+/*
+ * ledger_fixture.c - see ledger_fixture.h.
+ */
+#include "t/unit/ledger_fixture.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <sodium.h>
+
+#include "libkms/certificate.h"
+
+static void
+count_log(int level, const char *event, const char *text, void *arg)
+{
+	struct fixture *f = arg;
+
+	(void)level;
+	(void)text;
+	f->torn += strcmp(event, "journal-torn") == 0;
+	f->failed += strcmp(event, "checkpoint-failed") == 0;
+	f->maps += strcmp(event, "index-map") == 0;
+}
+
+void
+fixture_make(struct fixture *f, const char *base)
+{
+	const char *tmp = getenv("TMPDIR");
+	uint8_t seed[32] = { 7 }, kx[32] = { 9 };
+
+	memset(f, 0, sizeof(*f));
+	assert_true(sodium_init() >= 0);
+	snprintf(f->path, sizeof(f->path), "%s/kmsdb-test-XXXXXX",
+	    base != NULL  ? base
+	    : tmp != NULL ? tmp
+			  : "/tmp");
+	assert_non_null(mkdtemp(f->path));
+	f->dirfd = open(f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_true(f->dirfd >= 0);
+	crypto_sign_seed_keypair(f->sign_pk, f->sign_sk, seed);
+	certificate_host_id(f->host_id, f->sign_pk, kx);
+	memcpy(f->publisher, "PUBLISHR", 8);
+	f->opt.segment_size = 1 << 20;
+	f->opt.overlay_records = 4000;
+	f->opt.map_size = 64 << 20;
+	f->opt.checkpoint_seconds = 3600;
+	memcpy(f->opt.sign_pk, f->sign_pk, 32);
+	f->opt.have_sign_pk = true;
+	f->opt.log = count_log;
+	f->opt.log_arg = f;
+}
+
+static void
+remove_tree(int dirfd, const char *name)
+{
+	int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	if (dir == NULL) {
+		unlinkat(dirfd, name, 0);
+		return;
+	}
+	while ((e = readdir(dir)) != NULL) {
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+			remove_tree(fd, e->d_name);
+	}
+	closedir(dir);
+	unlinkat(dirfd, name, AT_REMOVEDIR);
+}
+
+void
+fixture_remove(struct fixture *f)
+{
+	fixture_close(f);
+	close(f->dirfd);
+	remove_tree(AT_FDCWD, f->path);
+}
+
+int
+fixture_try_open(struct fixture *f)
+{
+	assert_null(f->db);
+	return kmsdb_open(&f->db, f->dirfd, &f->opt, f->why);
+}
+
+void
+fixture_open(struct fixture *f)
+{
+	int status = fixture_try_open(f);
+
+	if (status != KMS_OK)
+		print_message("# open: %d %s\n", status, f->why);
+	assert_int_equal(status, KMS_OK);
+}
+
+void
+fixture_close(struct fixture *f)
+{
+	kmsdb_close(f->db);
+	f->db = NULL;
+}
+
+void
+fixture_cmid(uint8_t cmid[16], uint32_t client)
+{
+	uint8_t hash[32];
+
+	crypto_hash_sha256(hash, (const uint8_t *)&client, sizeof(client));
+	memcpy(cmid, hash, 16);
+}
+
+static size_t
+encode_admin(uint8_t *out, size_t size, const struct fixture_entry *e)
+{
+	struct entry_admin a = { .kind = (uint8_t)e->kind, .time = e->time, .text = "test" };
+
+	a.text_len = 4;
+	fixture_cmid(a.subject, e->client);
+	return entry_admin_encode(out, size, &a);
+}
+
+size_t
+fixture_encode(const struct fixture *f, uint8_t *out, size_t size, const struct fixture_entry *e)
+{
+	struct entry_client c = {
+		.kind = (uint8_t)e->kind, .flags = e->flags, .status = e->status
+	};
+	uint64_t request = e->request != 0 ? e->request : e->sequence;
+	size_t len;
+
+	if (!entry_kind_is_client(e->kind)) {
+		len = encode_admin(out, size, e);
+		assert_true(len > 0);
+		return len;
+	}
+	c.time = e->time;
+	fixture_cmid(c.cmid, e->client);
+	memset(c.product, 0x40 + (int)e->product, 16);
+	memcpy(c.request_id, &request, sizeof(request));
+	c.sequence = e->sequence;
+	c.expires = e->kind == ENTRY_LEASE ? e->time + 180 * 86400 : 0;
+	c.renew_after = e->time + 7 * 86400;
+	c.count = c.required = 25;
+	memcpy(c.publisher, f->publisher, 8);
+	c.pool = e->pool;
+	c.operation = e->kind == ENTRY_RELEASE ? MESSAGE_RELEASE : MESSAGE_RENEW;
+	c.address[10] = c.address[11] = 0xff;
+	c.address[15] = (uint8_t)e->client;
+	if (e->name != NULL)
+		snprintf(c.name, sizeof(c.name), "%s", e->name);
+	else
+		snprintf(c.name, sizeof(c.name), "client-%u.example", e->client);
+	len = entry_client_encode(out, size, &c);
+	assert_true(len > 0);
+	return len;
+}
+
+int
+fixture_try_stage(struct fixture *f, const struct fixture_entry *e)
+{
+	uint8_t entry[ENTRY_MAX];
+	size_t len = fixture_encode(f, entry, sizeof(entry), e);
+	uint32_t leaf;
+
+	return kmsdb_stage(f->db, entry, len, &leaf);
+}
+
+uint32_t
+fixture_stage(struct fixture *f, const struct fixture_entry *e)
+{
+	uint32_t leaf = (uint32_t)kmsdb_staged(f->db);
+
+	assert_int_equal(fixture_try_stage(f, e), KMS_OK);
+	return leaf;
+}
+
+int
+fixture_sign(uint8_t sig[BATCH_SIGNATURE], const uint8_t header[BATCH_HEADER], void *arg)
+{
+	struct fixture *f = arg;
+	int status = f->sign_fails;
+
+	f->sign_fails = KMS_OK;
+	if (status == KMS_OK)
+		crypto_sign_detached(sig, NULL, header, BATCH_HEADER, f->sign_sk);
+	return status;
+}
+
+int
+fixture_try_commit(struct fixture *f)
+{
+	return kmsdb_commit(f->db, f->host_id, FIXTURE_NOW, fixture_sign, f);
+}
+
+void
+fixture_commit(struct fixture *f)
+{
+	assert_int_equal(fixture_try_commit(f), KMS_OK);
+}
+
+void
+fixture_leases(struct fixture *f, uint32_t first, uint32_t n, uint64_t sequence, uint64_t time)
+{
+	struct fixture_entry e = {
+		.kind = ENTRY_LEASE,
+		.product = 1,
+		.pool = 1,
+		.sequence = sequence,
+		.time = time,
+	};
+
+	for (e.client = first; e.client < first + n; e.client++)
+		fixture_stage(f, &e);
+	fixture_commit(f);
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+size_t
+fixture_segments(struct fixture *f, char names[][32], size_t max)
+{
+	int fd = openat(f->dirfd, "kmsdb/journal", O_RDONLY | O_DIRECTORY);
+	DIR *dir = fdopendir(fd);
+	struct dirent *e;
+	size_t n = 0;
+
+	assert_non_null(dir);
+	while ((e = readdir(dir)) != NULL) {
+		if (strstr(e->d_name, ".seg") == NULL)
+			continue;
+		assert_true(n < max);
+		snprintf(names[n++], 32, "%.31s", e->d_name);
+	}
+	closedir(dir);
+	qsort(names, n, 32, by_name);
+	return n;
+}
+
+static void
+path_of(const struct fixture *f, const char *name, char out[512])
+{
+	snprintf(out, 512, "%s/kmsdb/journal/%s", f->path, name);
+}
+
+uint8_t *
+fixture_read(struct fixture *f, const char *name, size_t *len)
+{
+	char path[512];
+	struct stat st;
+	uint8_t *octets;
+	int fd;
+
+	path_of(f, name, path);
+	fd = open(path, O_RDONLY);
+	assert_true(fd >= 0 && fstat(fd, &st) == 0);
+	*len = (size_t)st.st_size;
+	octets = malloc(*len + 1);
+	assert_non_null(octets);
+	assert_int_equal(read(fd, octets, *len), (ssize_t)*len);
+	close(fd);
+	return octets;
+}
+
+void
+fixture_write(struct fixture *f, const char *name, const uint8_t *octets, size_t len)
+{
+	char path[512];
+	int fd;
+
+	path_of(f, name, path);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, octets, len), (ssize_t)len);
+	close(fd);
+}
+
+void
+fixture_drop_index(struct fixture *f)
+{
+	remove_tree(f->dirfd, "kmsdb/index");
+}
+
+void
+fixture_copy(struct fixture *f, const char *from, const char *to)
+{
+	char command[1200];
+
+	remove_tree(f->dirfd, to);
+	snprintf(command, sizeof(command), "cp -a '%s/%s' '%s/%s'", f->path, from, f->path, to);
+	assert_int_equal(system(command), 0);
+}

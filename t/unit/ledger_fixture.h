@@ -1,0 +1,70 @@
+/*
+ * ledger_fixture.h - for tests of kmsdb: a state directory of one's own, a host key,
+ * entries made from a few numbers.
+ */
+#ifndef LEDGER_FIXTURE_H
+#define LEDGER_FIXTURE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kmsdb/kmsdb.h"
+
+#define FIXTURE_DAY 20000u              /* 2024-10-04 */
+#define FIXTURE_NOW (FIXTURE_DAY * UINT64_C(86400) + 3600)
+
+struct fixture {
+	char path[256];
+	int dirfd;
+	uint8_t sign_pk[32], sign_sk[64];
+	uint8_t host_id[16];
+	uint8_t publisher[8];
+	struct kmsdb_options opt;
+	struct kmsdb *db;
+	char why[256];
+	int sign_fails;                 /* status that the signer returns, once */
+	unsigned torn, failed, maps;    /* log events seen */
+};
+
+/* Under $TMPDIR or /tmp, or under base. */
+void fixture_make(struct fixture *f, const char *base);
+void fixture_remove(struct fixture *f);
+/* kmsdb_open with f->opt; asserts KMS_OK. */
+void fixture_open(struct fixture *f);
+void fixture_close(struct fixture *f);
+int fixture_try_open(struct fixture *f);
+
+void fixture_cmid(uint8_t cmid[16], uint32_t client);
+struct fixture_entry {
+	int kind;
+	uint32_t client;
+	uint32_t product;               /* 1.. */
+	uint16_t pool;
+	uint64_t sequence;
+	uint64_t time;
+	uint32_t status;
+	uint16_t flags;
+	uint32_t request;               /* first octets of the request id; 0: the sequence */
+	const char *name;               /* NULL: made from the client */
+};
+size_t fixture_encode(const struct fixture *f, uint8_t *out, size_t size, const struct fixture_entry *e);
+/* Stage; asserts KMS_OK; returns the leaf. */
+uint32_t fixture_stage(struct fixture *f, const struct fixture_entry *e);
+int fixture_try_stage(struct fixture *f, const struct fixture_entry *e);
+int fixture_sign(uint8_t sig[BATCH_SIGNATURE], const uint8_t header[BATCH_HEADER], void *f);
+int fixture_try_commit(struct fixture *f);
+void fixture_commit(struct fixture *f);
+/* A batch of n leases of clients first.., sequence and time given. */
+void fixture_leases(struct fixture *f, uint32_t first, uint32_t n, uint64_t sequence, uint64_t time);
+
+/* Names of segments, ascending; files as octets. */
+size_t fixture_segments(struct fixture *f, char names[][32], size_t max);
+uint8_t *fixture_read(struct fixture *f, const char *name, size_t *len);
+void fixture_write(struct fixture *f, const char *name, const uint8_t *octets, size_t len);
+/* Delete kmsdb/index. */
+void fixture_drop_index(struct fixture *f);
+/* Copy kmsdb/index aside, and back. */
+void fixture_copy(struct fixture *f, const char *from, const char *to);
+
+#endif

@@ -1,0 +1,519 @@
+/*
+ * test_kmsdb.c - the everyday life of a ledger: entries and what they do to rows and
+ * counters, batches and their bundles, undo, close and open.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <sodium.h>
+
+#include "libkms/lease.h"
+#include "t/unit/ledger_fixture.h"
+
+static int
+setup(void **state)
+{
+	struct fixture *f = malloc(sizeof(*f));
+
+	fixture_make(f, NULL);
+	fixture_open(f);
+	*state = f;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	fixture_remove(*state);
+	free(*state);
+	return 0;
+}
+
+static uint32_t
+pool_count_at(struct fixture *f, uint16_t pool, uint32_t day)
+{
+	return kmsdb_pool_count(f->db, f->publisher, pool, day, 30);
+}
+
+static struct kmsdb_client
+client(struct fixture *f, uint32_t number)
+{
+	struct kmsdb_client c;
+	uint8_t cmid[16];
+
+	memset(&c, 0, sizeof(c));
+	fixture_cmid(cmid, number);
+	assert_int_equal(kmsdb_client_get(f->db, cmid, &c), KMS_OK);
+	return c;
+}
+
+static void
+is_absent(struct fixture *f, uint32_t number)
+{
+	struct kmsdb_client c;
+	uint8_t cmid[16];
+
+	fixture_cmid(cmid, number);
+	assert_int_equal(kmsdb_client_get(f->db, cmid, &c), KMS_E_NOT_FOUND);
+}
+
+static void
+test_lease_is_seen_at_once(void **state)
+{
+	struct fixture *f = *state;
+	struct fixture_entry e = { .kind = ENTRY_LEASE,
+		.client = 1,
+		.product = 2,
+		.pool = 3,
+		.sequence = 9,
+		.time = FIXTURE_NOW,
+		.flags = ENTRY_VM };
+	struct kmsdb_client c;
+	struct kmsdb_host h;
+
+	is_absent(f, 1);
+	assert_int_equal(fixture_stage(f, &e), 0);
+	c = client(f, 1);
+	assert_int_equal(c.product[0], 0x42);
+	assert_memory_equal(c.publisher, f->publisher, 8);
+	assert_int_equal(c.pool, 3);
+	assert_int_equal(c.kind, ENTRY_LEASE);
+	assert_int_equal(c.flags, KMSDB_VM);
+	assert_int_equal(c.entries, 1);
+	assert_int_equal(c.seen_day, FIXTURE_DAY);
+	assert_int_equal(c.last_seen, FIXTURE_NOW);
+	assert_int_equal(c.expires, FIXTURE_NOW + 180 * 86400);
+	assert_int_equal(c.sequence, 9);
+	assert_int_equal(c.request_id[0], 9);
+	assert_int_equal(c.batch, 1);
+	assert_int_equal(c.leaf, 0);
+	assert_int_equal(kmsdb_host_get(f->db, c.cmid, &h), KMS_OK);
+	assert_string_equal(h.name, "client-1.example");
+	assert_int_equal(h.first_seen, FIXTURE_NOW);
+	assert_int_equal(pool_count_at(f, 3, FIXTURE_DAY), 1);
+	fixture_commit(f);
+	assert_int_equal(pool_count_at(f, 3, FIXTURE_DAY), 1);
+}
+
+/* Through close, open and a checkpoint nothing changes. */
+static void
+test_survives_close(void **state)
+{
+	struct fixture *f = *state;
+	struct kmsdb_client before, after;
+
+	fixture_leases(f, 1, 50, 1, FIXTURE_NOW);
+	before = client(f, 7);
+	assert_int_equal(kmsdb_checkpoint(f->db), KMS_OK);
+	after = client(f, 7);
+	assert_memory_equal(&before, &after, sizeof(before));
+	fixture_close(f);
+	fixture_open(f);
+	after = client(f, 7);
+	assert_memory_equal(&before, &after, sizeof(before));
+	assert_int_equal(pool_count_at(f, 1, FIXTURE_DAY), 50);
+}
+
+static void
+test_window(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_leases(f, 1, 3, 1, FIXTURE_NOW);
+	fixture_leases(f, 10, 4, 1, FIXTURE_NOW + 86400);
+	assert_int_equal(pool_count_at(f, 1, FIXTURE_DAY), 7);
+	assert_int_equal(pool_count_at(f, 1, FIXTURE_DAY + 30), 7);
+	assert_int_equal(pool_count_at(f, 1, FIXTURE_DAY + 31), 4);
+	assert_int_equal(pool_count_at(f, 1, FIXTURE_DAY + 32), 0);
+	/* A renewal moves the seat to its new day. */
+	fixture_leases(f, 1, 2, 2, FIXTURE_NOW + 31 * 86400);
+	assert_int_equal(pool_count_at(f, 1, FIXTURE_DAY + 31), 6);
+	assert_int_equal(pool_count_at(f, 1, FIXTURE_DAY + 61), 2);
+	assert_int_equal(pool_count_at(f, 2, FIXTURE_DAY), 0);
+}
+
+static void
+test_product_moves_the_seat(void **state)
+{
+	struct fixture *f = *state;
+	struct fixture_entry e = { .kind = ENTRY_SEEN,
+		.client = 1,
+		.product = 1,
+		.pool = 1,
+		.sequence = 1,
+		.time = FIXTURE_NOW,
+		.status = KMS_E_COUNT_TOO_LOW };
+
+	fixture_stage(f, &e);
+	e.product = 2;
+	e.pool = 2;
+	e.sequence = 2;
+	e.kind = ENTRY_LEASE;
+	e.status = 0;
+	fixture_stage(f, &e);
+	fixture_commit(f);
+	assert_int_equal(pool_count_at(f, 1, FIXTURE_DAY), 0);
+	assert_int_equal(pool_count_at(f, 2, FIXTURE_DAY), 1);
+	assert_int_equal(client(f, 1).product[3], 0x42);
+	assert_int_equal(client(f, 1).entries, 2);
+}
+
+static void
+test_release_and_return(void **state)
+{
+	struct fixture *f = *state;
+	struct fixture_entry e = { .kind = ENTRY_LEASE,
+		.client = 1,
+		.product = 1,
+		.pool = 1,
+		.sequence = 1,
+		.time = FIXTURE_NOW };
+
+	fixture_stage(f, &e);
+	e.kind = ENTRY_RELEASE;
+	e.sequence = 2;
+	fixture_stage(f, &e);
+	assert_int_equal(pool_count_at(f, 1, FIXTURE_DAY), 0);
+	assert_int_equal(client(f, 1).flags, KMSDB_RELEASED);
+	assert_int_equal(client(f, 1).expires, 0);
+	assert_int_equal(client(f, 1).seen_day, 0);
+	e.kind = ENTRY_LEASE;
+	e.sequence = 3;
+	fixture_stage(f, &e);
+	assert_int_equal(client(f, 1).flags, 0);
+	assert_int_equal(pool_count_at(f, 1, FIXTURE_DAY), 1);
+	fixture_commit(f);
+}
+
+static void
+test_refusal_changes_no_count(void **state)
+{
+	struct fixture *f = *state;
+	struct fixture_entry e = { .kind = ENTRY_LEASE,
+		.client = 1,
+		.product = 1,
+		.pool = 1,
+		.sequence = 5,
+		.time = FIXTURE_NOW };
+	struct fixture_entry r = { .kind = ENTRY_REFUSAL,
+		.client = 1,
+		.product = 2,
+		.pool = 2,
+		.sequence = 6,
+		.time = FIXTURE_NOW + 9 * 86400,
+		.status = KMS_E_CLONE,
+		.flags = ENTRY_CLONE };
+	struct kmsdb_client c;
+
+	fixture_stage(f, &e);
+	fixture_stage(f, &r);
+	c = client(f, 1);
+	assert_int_equal(c.status, KMS_E_CLONE);
+	assert_int_equal(c.clones, 1);
+	assert_int_equal(c.sequence, 5);
+	assert_int_equal(c.leaf, 0);
+	assert_int_equal(c.pool, 1);
+	assert_int_equal(c.kind, ENTRY_LEASE);
+	assert_int_equal(c.seen_day, FIXTURE_DAY);
+	assert_int_equal(c.last_seen, FIXTURE_NOW + 9 * 86400);
+	assert_int_equal(c.entries, 2);
+	assert_int_equal(pool_count_at(f, 1, FIXTURE_DAY), 1);
+	assert_int_equal(pool_count_at(f, 2, FIXTURE_DAY), 0);
+	/* A stranger refused for an unknown product has a row, and no product. */
+	r.client = 2;
+	r.status = KMS_E_UNKNOWN_PRODUCT;
+	fixture_stage(f, &r);
+	c = client(f, 2);
+	assert_true(sodium_is_zero(c.product, 16));
+	assert_int_equal(c.sequence, 0);
+	assert_int_equal(c.seen_day, 0);
+	fixture_commit(f);
+}
+
+static void
+test_revoke_and_forget(void **state)
+{
+	struct fixture *f = *state;
+	struct fixture_entry e = { .kind = ENTRY_REVOKE, .client = 3, .time = FIXTURE_NOW };
+	struct kmsdb_host h;
+	uint8_t cmid[16];
+
+	fixture_leases(f, 1, 5, 1, FIXTURE_NOW);
+	fixture_stage(f, &e);
+	assert_int_equal(client(f, 3).flags, KMSDB_REVOKED);
+	assert_int_equal(pool_count_at(f, 1, FIXTURE_DAY), 4);
+	e.client = 99;
+	fixture_stage(f, &e);
+	assert_int_equal(client(f, 99).flags, KMSDB_REVOKED);
+	fixture_commit(f);
+	assert_int_equal(kmsdb_checkpoint(f->db), KMS_OK);
+	e.kind = ENTRY_FORGET;
+	for (e.client = 3; e.client <= 4; e.client++)
+		fixture_stage(f, &e);
+	e.client = 1234;
+	fixture_stage(f, &e);
+	fixture_commit(f);
+	for (int round = 0; round < 2; round++) {
+		is_absent(f, 3);
+		is_absent(f, 4);
+		fixture_cmid(cmid, 4);
+		assert_int_equal(kmsdb_host_get(f->db, cmid, &h), KMS_E_NOT_FOUND);
+		assert_int_equal(pool_count_at(f, 1, FIXTURE_DAY), 3);
+		assert_int_equal(kmsdb_checkpoint(f->db), KMS_OK);
+	}
+	/* And it may come back as new. */
+	fixture_leases(f, 3, 1, 1, FIXTURE_NOW);
+	assert_int_equal(client(f, 3).flags, 0);
+	assert_int_equal(client(f, 3).entries, 1);
+}
+
+static void
+test_host_changes(void **state)
+{
+	struct fixture *f = *state;
+	struct fixture_entry e = { .kind = ENTRY_LEASE,
+		.client = 1,
+		.product = 1,
+		.pool = 1,
+		.sequence = 1,
+		.time = FIXTURE_NOW,
+		.name = "alpha" };
+	struct kmsdb_host h;
+	uint8_t cmid[16];
+
+	fixture_cmid(cmid, 1);
+	fixture_stage(f, &e);
+	fixture_commit(f);
+	assert_int_equal(kmsdb_checkpoint(f->db), KMS_OK);
+	e.sequence = 2;
+	e.time += 1000;
+	e.name = "b\xc3\xa9ta";
+	fixture_stage(f, &e);
+	assert_int_equal(kmsdb_host_get(f->db, cmid, &h), KMS_OK);
+	assert_string_equal(h.name, "b\xc3\xa9ta");
+	assert_int_equal(h.first_seen, FIXTURE_NOW);
+	fixture_commit(f);
+	assert_int_equal(kmsdb_checkpoint(f->db), KMS_OK);
+	assert_int_equal(kmsdb_host_get(f->db, cmid, &h), KMS_OK);
+	assert_string_equal(h.name, "b\xc3\xa9ta");
+}
+
+/* A commit that fails leaves rows, hosts, counters and the journal as they were. */
+static void
+test_undo(void **state)
+{
+	struct fixture *f = *state;
+	struct fixture_entry e = { .kind = ENTRY_LEASE,
+		.product = 2,
+		.pool = 2,
+		.sequence = 2,
+		.time = FIXTURE_NOW + 5 * 86400,
+		.name = "renamed" };
+	struct kmsdb_client before[6], after;
+	struct kmsdb_info info;
+	struct kmsdb_host h;
+
+	fixture_leases(f, 1, 5, 1, FIXTURE_NOW);
+	assert_int_equal(kmsdb_checkpoint(f->db), KMS_OK);
+	fixture_leases(f, 4, 1, 2, FIXTURE_NOW);
+	for (uint32_t i = 1; i <= 5; i++)
+		before[i] = client(f, i);
+	for (e.client = 1; e.client <= 8; e.client++)
+		fixture_stage(f, &e);
+	e.client = 2;
+	e.kind = ENTRY_FORGET;
+	fixture_stage(f, &e);
+	e.kind = ENTRY_LEASE;
+	fixture_stage(f, &e);
+	assert_int_equal(kmsdb_staged(f->db), 10);
+	f->sign_fails = KMS_E_NO_MEMORY;
+	assert_int_equal(fixture_try_commit(f), KMS_E_NO_MEMORY);
+	assert_int_equal(kmsdb_staged(f->db), 0);
+	for (uint32_t i = 1; i <= 5; i++) {
+		after = client(f, i);
+		assert_memory_equal(&before[i], &after, sizeof(after));
+		assert_int_equal(kmsdb_host_get(f->db, after.cmid, &h), KMS_OK);
+		assert_string_not_equal(h.name, "renamed");
+	}
+	is_absent(f, 6);
+	assert_int_equal(pool_count_at(f, 1, FIXTURE_DAY), 5);
+	assert_int_equal(pool_count_at(f, 2, FIXTURE_DAY + 5), 0);
+	kmsdb_info(f->db, &info);
+	assert_int_equal(info.last_batch, 2);
+	fixture_leases(f, 6, 1, 1, FIXTURE_NOW);
+	kmsdb_info(f->db, &info);
+	assert_int_equal(info.last_batch, 3);
+	assert_int_equal(pool_count_at(f, 1, FIXTURE_DAY), 6);
+}
+
+static void
+test_bounds(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t big[ENTRY_MAX + 1] = { 1, ENTRY_START }, entry[ENTRY_MAX];
+	struct fixture_entry e = {
+		.kind = ENTRY_SEEN, .product = 1, .pool = 1, .sequence = 1, .time = FIXTURE_NOW
+	};
+	uint32_t leaf;
+	size_t len;
+
+	assert_int_equal(kmsdb_stage(f->db, big, sizeof(big), &leaf), KMS_E_TOO_LARGE);
+	len = fixture_encode(f, entry, sizeof(entry), &e);
+	assert_int_not_equal(kmsdb_stage(f->db, entry, len - 1, &leaf), KMS_OK);
+	assert_int_equal(kmsdb_staged(f->db), 0);
+	fixture_commit(f);
+	for (uint32_t i = 0; i < KMSDB_BATCH_MAX; i++) {
+		e.client = i;
+		fixture_stage(f, &e);
+	}
+	assert_int_equal(fixture_try_stage(f, &e), KMS_E_TOO_LARGE);
+	fixture_commit(f);
+	assert_int_equal(pool_count_at(f, 1, FIXTURE_DAY), KMSDB_BATCH_MAX);
+}
+
+static struct certificate
+certificate_of(const struct fixture *f)
+{
+	struct certificate cert;
+
+	memset(&cert, 0, sizeof(cert));
+	memcpy(cert.publisher, f->publisher, 8);
+	memcpy(cert.sign_pk, f->sign_pk, 32);
+	memcpy(cert.host_id, f->host_id, 16);
+	cert.not_after = UINT64_MAX;
+	cert.product_count = 1;
+	memset(cert.products[0], 0x41, 16);
+	return cert;
+}
+
+/* Bundles of the batch just committed, and of older ones read back, are leases that verify. */
+static void
+test_bundles(void **state)
+{
+	struct fixture *f = *state;
+	struct certificate cert = certificate_of(f);
+	uint8_t out[LEASE_MAX], again[LEASE_MAX], cmid[16];
+	struct entry_client e;
+	size_t len, len2;
+
+	assert_int_equal(kmsdb_bundle(f->db, 0, out, sizeof(out)), 0);
+	for (uint32_t n = 1; n <= 70; n += 23) {
+		fixture_leases(f, 100 * n, n, 1, FIXTURE_NOW);
+		for (uint32_t i = 0; i < n; i++) {
+			len = kmsdb_bundle(f->db, i, out, sizeof(out));
+			assert_true(len > 0 && len <= LEASE_CLIENT_MAX);
+			fixture_cmid(cmid, 100 * n + i);
+			assert_int_equal(lease_verify(&e, out, len, &cert, cmid, NULL), KMS_OK);
+			assert_int_equal(kmsdb_bundle_read(f->db, client(f, 100 * n + i).batch, i,
+					     again, sizeof(again), &len2),
+			    KMS_OK);
+			assert_int_equal(len, len2);
+			assert_memory_equal(out, again, len);
+		}
+		assert_int_equal(kmsdb_bundle(f->db, n, out, sizeof(out)), 0);
+		assert_int_equal(kmsdb_bundle(f->db, 0, out, 100), 0);
+	}
+	fixture_close(f);
+	fixture_open(f);
+	fixture_cmid(cmid, 100);
+	assert_int_equal(kmsdb_bundle_read(f->db, 1, 0, out, sizeof(out), &len), KMS_OK);
+	assert_int_equal(lease_verify(&e, out, len, &cert, cmid, NULL), KMS_OK);
+	assert_int_equal(kmsdb_bundle_read(f->db, 1, 1, out, sizeof(out), &len), KMS_E_NOT_FOUND);
+	assert_int_equal(kmsdb_bundle_read(f->db, 0, 0, out, sizeof(out), &len), KMS_E_NOT_FOUND);
+	assert_int_equal(kmsdb_bundle_read(f->db, 99, 0, out, sizeof(out), &len), KMS_E_NOT_FOUND);
+	assert_int_equal(kmsdb_bundle_read(f->db, 2, 0, out, 10, &len), KMS_E_TOO_LARGE);
+}
+
+/* In a process of its own, as kmsctl is: LMDB wants an index opened once in a process. */
+static int
+reader_sees(struct fixture *f, uint32_t number, uint32_t count)
+{
+	struct kmsdb_options ro = { .read_only = true };
+	struct kmsdb *reader = NULL;
+	struct kmsdb_client c;
+	uint8_t cmid[16];
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		fixture_cmid(cmid, number);
+		if (kmsdb_open(&reader, f->dirfd, &ro, f->why) != KMS_OK) {
+			fprintf(stderr, "# %s\n", f->why);
+			_exit(100);
+		}
+		if (kmsdb_stage(reader, cmid, 16, &c.leaf) == KMS_OK)
+			_exit(101);
+		if (kmsdb_pool_count(reader, f->publisher, 1, FIXTURE_DAY, 30) != count)
+			_exit(102);
+		status = kmsdb_client_get(reader, cmid, &c);
+		kmsdb_close(reader);
+		_exit(status == KMS_OK ? 1 : status == KMS_E_NOT_FOUND ? 0 : 103);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void
+test_one_writer_many_readers(void **state)
+{
+	struct fixture *f = *state;
+	struct kmsdb *second;
+	char why[256];
+
+	assert_int_equal(kmsdb_open(&second, f->dirfd, &f->opt, why), KMS_E_EXISTS);
+	fixture_leases(f, 1, 10, 1, FIXTURE_NOW);
+	assert_int_equal(reader_sees(f, 1, 0), 0);
+	assert_int_equal(kmsdb_checkpoint(f->db), KMS_OK);
+	assert_int_equal(reader_sees(f, 1, 10), 1);
+	assert_int_equal(reader_sees(f, 11, 10), 0);
+	fixture_close(f);
+	assert_int_equal(reader_sees(f, 10, 10), 1);
+	fixture_open(f);
+}
+
+static void
+test_nothing_there(void **state)
+{
+	struct kmsdb_options ro = { .read_only = true };
+	struct fixture f;
+
+	(void)state;
+	fixture_make(&f, NULL);
+	f.opt = ro;
+	assert_int_equal(fixture_try_open(&f), KMS_E_NOT_FOUND);
+	assert_non_null(strstr(f.why, "no ledger"));
+	fixture_remove(&f);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_lease_is_seen_at_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_survives_close, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_window, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_product_moves_the_seat, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_release_and_return, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_refusal_changes_no_count, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_revoke_and_forget, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_host_changes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_undo, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bounds, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bundles, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_one_writer_many_readers, setup, teardown),
+		cmocka_unit_test(test_nothing_there),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
