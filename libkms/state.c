@@ -116,6 +116,7 @@ state_decode(struct state *s, const uint8_t *in, size_t len)
 {
 	struct wire_reader r;
 	uint16_t version;
+	const uint8_t *zero;
 	bool text;
 	int rc = check_whole(in, len, &version);
 
@@ -129,7 +130,7 @@ state_decode(struct state *s, const uint8_t *in, size_t len)
 	wire_get(&r, s->sk, sizeof s->sk);
 	s->sequence = wire_get_u64(&r);
 	s->pending_operation = wire_get_u8(&r);
-	wire_view(&r, 7);
+	zero = wire_view(&r, 7);
 	wire_get(&r, s->pending_id, sizeof s->pending_id);
 	wire_get(&r, s->pending_product, sizeof s->pending_product);
 	s->pending_time = wire_get_u64(&r);
@@ -148,7 +149,7 @@ state_decode(struct state *s, const uint8_t *in, size_t len)
 	s->lease_certificate_len =
 	    get_counted(&r, s->lease_certificate, sizeof s->lease_certificate);
 	s->bundle_len = get_counted(&r, s->bundle, sizeof s->bundle);
-	if (!text || wire_finish(&r) != KMS_OK)
+	if (!text || wire_finish(&r) != KMS_OK || !sodium_is_zero(zero, 7))
 		return KMS_E_STATE;
 	return check_pair(s);
 }

@@ -239,6 +239,10 @@ test_other_version(void **arg)
 	again(bytes, len);
 	assert_int_equal(state_decode(s, bytes, len), KMS_E_STATE);
 	bytes[16] ^= 1;
+	bytes[95] = 1;
+	again(bytes, len);
+	assert_int_equal(state_decode(s, bytes, len), KMS_E_STATE);
+	bytes[95] = 0;
 	bytes[STATE_FIXED + 1]++;
 	again(bytes, len);
 	assert_int_equal(state_decode(s, bytes, len), KMS_E_STATE);
