@@ -123,7 +123,8 @@ decide(struct activate *a, struct request *q)
 		return r;
 	memset(&q->client, 0, sizeof q->client);
 	if (r == KMS_OK) {
-		q->client.known = true;
+		/* A row that only refusals made is not yet a client. */
+		q->client.known = q->row.kind != 0 || (q->row.flags & KMSDB_REVOKED) != 0;
 		q->client.released = (q->row.flags & KMSDB_RELEASED) != 0;
 		q->client.revoked = (q->row.flags & KMSDB_REVOKED) != 0;
 		q->client.counted = known && counted(a, q);
@@ -195,13 +196,16 @@ stage(struct activate *a, const struct request *q, const struct ipc_frame *f,
 	slot->reply.retry_after = 1;
 }
 
-/* The reply was lost: what the client was told stands in its record. */
+/*
+ * The reply was lost. The kind of the client's last entry that counted, which is that of its
+ * highest sequence number, says what it was told; the row's status may be that of a later refusal.
+ */
 static void
 repeat(struct activate *a, const struct request *q, struct batch_slot *slot)
 {
-	slot->reply.status = q->row.status;
+	slot->reply.status = q->row.kind == ENTRY_SEEN ? KMS_E_COUNT_TOO_LOW : KMS_OK;
 	slot->settled = q->row.batch <= a->last_batch;
-	if (q->row.status != KMS_OK || q->row.kind != ENTRY_LEASE)
+	if (q->row.kind != ENTRY_LEASE)
 		return;
 	slot->leaf = q->row.leaf;
 	slot->number = q->row.batch;

@@ -176,3 +176,10 @@ batch_finish(struct activate *a)
 	sodium_memzero(b->slots, b->taken * sizeof *b->slots);
 	b->taken = 0;
 }
+
+void
+batch_idle(struct activate *a)
+{
+	batch_finish(a);
+	kmsdb_commit(a->db, signing_key_host_id(a->key), a->now, signing_key_batch, a->key);
+}

@@ -24,8 +24,8 @@ static const char *const allowed[] = {
 	"openat", "mkdirat", "renameat", "renameat2", "unlinkat", "getdents64", "newfstatat",
 	"statx", "fstatfs", "fsync", "fdatasync", "pread64", "pwrite64", "pwritev", "preadv",
 	"lseek", "fallocate", "ftruncate", "flock", "msync", "sync_file_range",
-	/* who we are (control's authorisation), the ledger's writer thread */
-	"getuid", "geteuid", "getgid", "getegid", "clone@thread", NULL
+	/* who we are (control's authorisation); the first steps of the ledger's writer thread */
+	"rseq", "set_robust_list", "setpriority", "getuid", "geteuid", "getgid", "getegid", NULL
 };
 
 /* Asked by libc in passing (syslog(3) reconnecting, time zones, terminals): refused, not fatal. */

@@ -196,6 +196,8 @@ open_ledger(struct activate *a)
 		log_event(LOG_CRIT, "ledger-refused", "%s: %s", kms_strerror((uint32_t)r), why);
 		return r;
 	}
+	/* Now, between Landlock, which it inherits, and seccomp, which forbids new threads. */
+	kmsdb_start(a->db);
 	kmsdb_info(a->db, &info);
 	a->last_batch = info.last_batch;
 	return KMS_OK;
@@ -264,18 +266,30 @@ new_base(void)
 	return base;
 }
 
+static size_t
+slots(const struct activate *a)
+{
+	return a->config.batch < KMSDB_BATCH_MAX ? a->config.batch : KMSDB_BATCH_MAX;
+}
+
+/* session_cache = 0 in the ini file: one, which is as good as none. */
+static size_t
+sessions(const struct activate *a)
+{
+	return a->config.session_cache > 0 ? a->config.session_cache : 1;
+}
+
 static uint64_t
 memlock_needed(const struct activate *a)
 {
-	return session_cache_octets(a->config.session_cache) + batch_octets(a->config.batch) +
-	       MEMLOCK_SLACK;
+	return session_cache_octets(sessions(a)) + batch_octets(slots(a)) + MEMLOCK_SLACK;
 }
 
 static int
 open_memory(struct activate *a)
 {
-	a->cache = session_cache_new(a->config.session_cache);
-	a->batch = batch_new(a->config.batch < KMSDB_BATCH_MAX ? a->config.batch : KMSDB_BATCH_MAX);
+	a->cache = session_cache_new(sessions(a));
+	a->batch = batch_new(slots(a));
 	a->refusals = refusals_new();
 	a->base = new_base();
 	if (a->cache == NULL || a->batch == NULL || a->refusals == NULL || a->base == NULL)
@@ -391,6 +405,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	struct server *s = arg;
 
 	peer_ask_stats(&s->activate);
+	batch_idle(&s->activate);
 	if (++s->ticks % LOG_TICKS == 0)
 		log_flush_limited();
 }
