@@ -1,0 +1,441 @@
+/*
+ * test_config.c - kms.ini: a table of bad input with the line and words of each error, valid files
+ * that print and parse back to the same, and the manual and the example held against the schema.
+ *
+ * KMS_UPDATE=1 rewrites t/config/NAME.ok from what is printed now; read the difference before it is committed.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libkms/kms_error.h"
+#include "kmsd/common/config.h"
+
+#define KEY "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3"
+#define A50 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
+/* The first error of text: its line and words that it must hold; count: how many there are. */
+static const struct bad {
+	const char *text;
+	int line;
+	const char *words;
+	unsigned count;
+} bad[] = {
+	/* Names. */
+	{ "[kmss]\n", 1, "unknown section [kmss]: did you mean [kms]?", 1 },
+	{ "[zebra]\nstripes = 3\n", 1, "unknown section [zebra]: see kms.ini(5)", 1 },
+	{ "\n\n[limits]\nidle_timout = 3\n", 4, "did you mean \"idle_timeout\"?", 1 },
+	{ "[limits]\nIdle_timeout = 3\n", 2, "did you mean \"idle_timeout\"?", 1 },
+	{ "[limits]\nport = 3\n", 2, "it belongs in [listen]", 1 },
+	{ "[limits]\nzebra = 3\n", 2, "unknown key \"zebra\" in [limits]: see kms.ini(5)", 1 },
+	{ "port = 3\n", 1, "stands before any [section]", 1 },
+	{ "[publisher acme]\nkeey = " KEY "\n", 2, "did you mean \"key\"?", 2 },
+	{ "[publisher NAME\n", 1, "is no section", 1 },
+	/* Form. */
+	{ "[listen]\nport\n", 2, "not a \"key = value\" line", 1 },
+	{ "[listen]\nport = 1\n fronts = 2\n", 3, "begins with a blank", 1 },
+	{ "[listen\nport = 1\n", 1, "is no section: write [name]", 1 },
+	{ "[listen] port = 1\n", 1, "is no section: write [name]", 1 },
+	{ "[listen]\nport = 1\n\n[log]\n[listen]\nport = 2\n", 6, "\"port\" is given twice", 1 },
+	{ "[listen]\naddress = " A50 A50 A50 A50 "\n", 2, "longer than 198 octets", 1 },
+	{ "[" A50 A50 A50 A50 "]\nx = 1\n", 1, "longer than 198 octets", 2 },
+	/* Numbers. */
+	{ "[listen]\nport = 65536\n", 2, "port = \"65536\": it must be a number, 0..65535", 1 },
+	{ "[listen]\nport = -1\n", 2, "a number, 0..65535", 1 },
+	{ "[listen]\nport = 16 88\n", 2, "a number, 0..65535", 1 },
+	{ "[listen]\nport = 0x10\n", 2, "a number, 0..65535", 1 },
+	{ "[listen]\nport = 1688K\n", 2, "a number, 0..65535", 1 },
+	{ "[listen]\nport =\n", 2, "a number, 0..65535", 1 },
+	{ "[listen]\nport = 18446744073709551617\n", 2, "a number, 0..65535", 1 },
+	{ "[listen]\nfronts = 0\n", 2, "a number, 1..32", 1 },
+	{ "[listen]\nfronts = 33\n", 2, "a number, 1..32", 1 },
+	{ "[limits]\nidle_timeout = 0\n", 2, "a number of seconds, 1..86400", 1 },
+	{ "[limits]\nidle_timeout = 5m\n", 2, "a number of seconds, 1..86400", 1 },
+	{ "[ledger]\nsegment_size = 1048575\n", 2, "a number of octets, 1M..4G", 1 },
+	{ "[ledger]\nsegment_size = 5G\n", 2, "a number of octets, 1M..4G (suffixes K, M, G)", 1 },
+	{ "[ledger]\nsegment_size = 64MB\n", 2, "a number of octets", 1 },
+	{ "[ledger]\nmap_size = 17179869184G\n", 2, "a number of octets", 1 },
+	/* Words and names. */
+	{ "[sandbox]\nrequired = maybe\n", 2, "required = \"maybe\": it must be yes or no", 1 },
+	{ "[log]\nlevel = loud\n", 2, "error, warning, notice, info or debug", 1 },
+	{ "[log]\ntarget = file\n", 2, "stderr or syslog", 1 },
+	{ "[sandbox]\nallow_missing = landlock apparmor\n", 2, "some of: no-new-privs uid", 1 },
+	{ "[kms]\nactivate_user = Root\n", 2, "a user name of a-z", 1 },
+	{ "[kms]\nactivate_user =\n", 2, "a user name of a-z", 1 },
+	{ "[kms]\nfront_user = a;b\n", 2, "a user name of a-z", 1 },
+	{ "[kms]\nfront_user = " A50 "\n", 2, "1..32 octets", 1 },
+	{ "[kms]\nstate_directory = var\n", 2, "an absolute path", 1 },
+	{ "[kms]\nstate_directory = /var/../etc\n", 2, "an absolute path", 1 },
+	{ "[kms]\nstate_directory = /var/..\n", 2, "an absolute path", 1 },
+	{ "[kms]\nruntime_directory = /" A50 A50 "\n", 2, "1..90 octets", 1 },
+	{ "[kms]\nstate_directory = /x\nruntime_directory = /x\n", 0, "same directory", 1 },
+	/* Addresses. */
+	{ "[listen]\naddress = localhost\n", 2, "1..8 different IPv4 or IPv6 addresses", 1 },
+	{ "[listen]\naddress =\n", 2, "1..8 different", 1 },
+	{ "[listen]\naddress = ::1 ::1\n", 2, "1..8 different", 1 },
+	{ "[listen]\naddress = 1.1.1.1 1.1.1.2 1.1.1.3 1.1.1.4 1.1.1.5 1.1.1.6 1.1.1.7 1.1.1.8 "
+	  "1.1.1.9\n",
+	    2, "1..8 different", 1 },
+	/* Publishers. */
+	{ "[publisher]\nkey = " KEY "\n", 1, "needs a name: [publisher NAME]", 1 },
+	{ "[publisher a/b]\nkey = " KEY "\n", 1, "1..64 letters", 1 },
+	{ "[publisher " A50 A50 "]\nkey = " KEY "\n", 1, "1..64 letters", 1 },
+	{ "[publisher a]\nkey = " KEY "\n[publisher a]\n", 3, "publisher \"a\" is given twice", 1 },
+	{ "\n[publisher a]\n", 2, "[publisher a] has no valid key", 1 },
+	{ "[publisher a]\nkey = " KEY "x\n", 2, "RW and 54 characters", 2 },
+	{ "[publisher a]\nkey = XX" KEY "\n", 2, "RW and 54 characters", 2 },
+	{ "[publisher a]\nkey = RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GF-_\n", 2,
+	    "RW and 54 characters", 2 },
+	{ "[publisher a]\nkey = " KEY "\nkey = " KEY "\n", 3, "\"key\" is given twice", 1 },
+};
+
+static void
+test_bad(void **ignored)
+{
+	struct config_error e[8];
+	struct config c;
+	unsigned n;
+	size_t i;
+
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		memset(e, 0, sizeof(e));
+		n = config_parse(&c, bad[i].text, strlen(bad[i].text), e, 8);
+		if (n != bad[i].count || e[0].line != bad[i].line ||
+		    strstr(e[0].text, bad[i].words) == NULL)
+			fail_msg("%s\ngave %u errors, the first: %d: %s\nbut not %u, %d: ...%s...",
+			    bad[i].text, n, e[0].line, e[0].text, bad[i].count, bad[i].line,
+			    bad[i].words);
+	}
+}
+
+static void
+test_bad_octets(void **ignored)
+{
+	static const char nul[] = "[listen]\nport\0 = 1\n";
+	struct config_error e[2];
+	struct config c;
+	char *large;
+
+	assert_int_equal(config_parse(&c, nul, sizeof(nul) - 1, e, 2), 1);
+	assert_int_equal(e[0].line, 2);
+	assert_non_null(strstr(e[0].text, "NUL"));
+
+	large = malloc(CONFIG_MAX + 1);
+	assert_non_null(large);
+	memset(large, '\n', CONFIG_MAX + 1);
+	assert_int_equal(config_parse(&c, large, CONFIG_MAX, e, 2), 0);
+	assert_int_equal(config_parse(&c, large, CONFIG_MAX + 1, e, 2), 1);
+	assert_non_null(strstr(e[0].text, "larger than 262144"));
+	free(large);
+}
+
+/* All errors are counted, no more are stored than there is room for. */
+static void
+test_many_errors(void **ignored)
+{
+	struct config_error e[3];
+	struct config c;
+	char text[512] = "[limits]\n";
+	int i;
+
+	memset(e, 0, sizeof(e));
+	for (i = 0; i < 20; i++)
+		strcat(text, "zebra = 1\n");
+	assert_int_equal(config_parse(&c, text, strlen(text), e, 2), 20);
+	assert_int_equal(e[1].line, 3);
+	assert_int_equal(e[2].line, 0);
+	assert_int_equal(config_parse(&c, text, strlen(text), NULL, 0), 20);
+}
+
+static void
+test_too_many_publishers(void **ignored)
+{
+	struct config_error e[2];
+	struct config c;
+	char text[4096];
+	size_t used = 0;
+	int i;
+
+	for (i = 0; i < CONFIG_PUBLISHERS + 1; i++)
+		used += (size_t)snprintf(
+		    text + used, sizeof(text) - used, "[publisher p%d]\nkey = %s\n", i, KEY);
+	assert_int_equal(config_parse(&c, text, used, e, 2), 1);
+	assert_int_equal(e[0].line, 2 * CONFIG_PUBLISHERS + 1);
+	assert_non_null(strstr(e[0].text, "more than 16 publishers"));
+}
+
+static char *
+read_whole(const char *dir, const char *name, size_t *len)
+{
+	char path[1024], *text;
+
+	snprintf(path, sizeof(path), "%s%s%s", dir, *dir ? "/" : "", name);
+	if (config_read_file(path, &text, len) != KMS_OK)
+		fail_msg("cannot read %s", path);
+	return text;
+}
+
+static const char *
+source(void)
+{
+	const char *dir = getenv("KMS_SRC");
+
+	return dir ? dir : ".";
+}
+
+static char *
+print(const struct config *c, size_t *len)
+{
+	char *text = NULL;
+	FILE *f = open_memstream(&text, len);
+
+	assert_non_null(f);
+	config_print(c, f);
+	assert_int_equal(fclose(f), 0);
+	return text;
+}
+
+static void
+parse_good(struct config *c, const char *text, size_t len, const char *name)
+{
+	struct config_error e;
+
+	if (config_parse(c, text, len, &e, 1) != 0)
+		fail_msg("%s:%d: %s", name, e.line, e.text);
+}
+
+static void
+one_good(const char *in_path)
+{
+	char ok_path[1024], *in, *ok, *first, *second;
+	size_t in_len, ok_len, first_len, second_len;
+	struct config a, b;
+	FILE *f;
+
+	snprintf(ok_path, sizeof(ok_path), "%.*s.ok", (int)(strlen(in_path) - 3), in_path);
+	in = read_whole("", in_path, &in_len);
+	parse_good(&a, in, in_len, in_path);
+	first = print(&a, &first_len);
+	if (getenv("KMS_UPDATE") != NULL) {
+		f = fopen(ok_path, "w");
+		assert_non_null(f);
+		assert_int_equal(fwrite(first, 1, first_len, f), first_len);
+		assert_int_equal(fclose(f), 0);
+	}
+	ok = read_whole("", ok_path, &ok_len);
+	if (ok_len != first_len || memcmp(ok, first, ok_len) != 0)
+		fail_msg("%s prints as\n%s", in_path, first);
+	parse_good(&b, first, first_len, ok_path);
+	second = print(&b, &second_len);
+	assert_string_equal(first, second);
+	assert_memory_equal(&a, &b, sizeof(a));
+	free(in);
+	free(ok);
+	free(first);
+	free(second);
+}
+
+static void
+test_good(void **ignored)
+{
+	char pattern[512];
+	glob_t g;
+	size_t i;
+
+	snprintf(pattern, sizeof(pattern), "%s/t/config/*.in", source());
+	assert_int_equal(glob(pattern, 0, NULL, &g), 0);
+	assert_true(g.gl_pathc >= 5);
+	for (i = 0; i < g.gl_pathc; i++)
+		one_good(g.gl_pathv[i]);
+	globfree(&g);
+}
+
+/* What the fields hold, so that the printer and the parser cannot both be wrong in one way. */
+static void
+test_values(void **ignored)
+{
+	struct config c;
+	size_t len;
+	char path[512], *text;
+
+	snprintf(path, sizeof(path), "%s/t/config", source());
+	text = read_whole(path, "all.in", &len);
+	parse_good(&c, text, len, "all.in");
+	free(text);
+	assert_string_equal(c.state_directory, "/srv/kms/state");
+	assert_string_equal(c.control_group, "kmsadm");
+	assert_int_equal(c.address_count, 2);
+	assert_string_equal(c.address[0], "192.0.2.1");
+	assert_string_equal(c.address[1], "2001:db8::1");
+	assert_int_equal(c.port, 0);
+	assert_int_equal(c.fronts, 32);
+	assert_int_equal(c.credits, 65536);
+	assert_int_equal(c.segment_size, 1536 * 1024);
+	assert_int_equal(c.map_size, (uint64_t)1 << 40);
+	assert_false(c.sandbox_required);
+	assert_string_equal(c.allow_missing, "landlock seccomp");
+	assert_int_equal(c.log_level, 7);
+	assert_true(c.log_syslog);
+	assert_int_equal(c.publisher_count, 0);
+
+	text = read_whole(path, "publishers.in", &len);
+	parse_good(&c, text, len, "publishers.in");
+	free(text);
+	assert_int_equal(c.publisher_count, 2);
+	assert_string_equal(c.publishers[0].name, "acme");
+	assert_string_equal(c.publishers[0].key, KEY);
+	assert_string_equal(c.publishers[1].name, "Example-2.org_x");
+	assert_int_equal(c.idle_timeout, 5);
+	assert_int_equal(c.first_timeout, 6);
+}
+
+static void
+test_defaults(void **ignored)
+{
+	struct config c;
+
+	config_defaults(&c);
+	assert_string_equal(c.activate_user, "_kms");
+	assert_string_equal(c.front_user, "_kmsnet");
+	assert_int_equal(c.address_count, 2);
+	assert_int_equal(c.port, 1688);
+	assert_int_equal(c.fronts, 2);
+	assert_int_equal(c.connections, 20000);
+	assert_int_equal(c.idle_timeout, 300);
+	assert_int_equal(c.segment_size, 64 << 20);
+	assert_int_equal(c.map_size, 1 << 30);
+	assert_true(c.sandbox_required);
+	assert_false(c.log_syslog);
+	assert_int_equal(c.log_level, 6);
+}
+
+static void
+test_differs(void **ignored)
+{
+	static const char text[] = "[limits]\nidle_timeout = 301\n[listen]\naddress = ::1\n";
+	const struct config_key *k;
+	struct config a, b;
+	unsigned n = 0;
+
+	config_defaults(&a);
+	parse_good(&b, text, sizeof(text) - 1, "text");
+	for (k = config_schema(); k->section != NULL; k++) {
+		assert_false(config_differs(k, &a, &a));
+		if (!config_differs(k, &a, &b))
+			continue;
+		n++;
+		assert_true(strcmp(k->key, k->restart ? "address" : "idle_timeout") == 0);
+	}
+	assert_int_equal(n, 2);
+}
+
+/* etc/kms.ini shows every key with its default behind a semicolon: as shipped and with all of them taken out. */
+static void
+test_example(void **ignored)
+{
+	const struct config_key *k;
+	struct config defaults, c;
+	char line[256], *text, *at;
+	size_t len;
+
+	config_defaults(&defaults);
+	text = read_whole(source(), "etc/kms.ini", &len);
+	parse_good(&c, text, len, "etc/kms.ini");
+	assert_memory_equal(&c, &defaults, sizeof(c));
+	text = realloc(text, len + 1);
+	assert_non_null(text);
+	text[len] = '\0';
+	for (k = config_schema(); k->section != NULL; k++) {
+		if (strcmp(k->section, "publisher NAME") == 0) {
+			assert_non_null(strstr(text, "\n;[publisher "));
+			continue;
+		}
+		snprintf(line, sizeof(line), "\n;%s =%s%s\n", k->key, *k->def ? " " : "", k->def);
+		/* The directories' defaults are configure's: the example shows an installed system's. */
+		if (strcmp(k->type, "directory") == 0)
+			snprintf(line, sizeof(line), "\n;%s = /", k->key);
+		at = strstr(text, line);
+		if (at == NULL)
+			fail_msg("etc/kms.ini does not show %s", line + 1);
+		at[1] = ' ';
+		memmove(at + 1, at + 2, strlen(at + 2) + 1);
+	}
+	parse_good(&c, text, strlen(text), "etc/kms.ini with every key in force");
+	assert_int_equal(c.fronts, defaults.fronts);
+	free(text);
+}
+
+/* doc/kms.ini.5 names every key under its section, with type, range, default and when it takes effect. */
+static void
+test_manual(void **ignored)
+{
+	const struct config_key *k;
+	char want[512], *text, *section, *at, *next;
+	size_t len;
+
+	text = read_whole(source(), "doc/kms.ini.5", &len);
+	text = realloc(text, len + 1);
+	assert_non_null(text);
+	text[len] = '\0';
+	for (k = config_schema(); k->section != NULL; k++) {
+		snprintf(want, sizeof(want), "\n.Ss [%s]\n", k->section);
+		section = strstr(text, want);
+		if (section == NULL)
+			fail_msg("kms.ini.5 has no section [%s]", k->section);
+		next = strstr(section + 1, "\n.Ss [");
+		snprintf(want, sizeof(want),
+		    "\n.It Cm %s Li = Ar %s\n"
+		    "Range: %s.\n"
+		    "Default: %s.\n"
+		    "Takes effect: on %s.\n",
+		    k->key, k->type, k->range,
+		    strcmp(k->type, "directory") == 0 ? "set by configure"
+		    : *k->def == '\0'                 ? "empty"
+						      : k->def,
+		    k->restart ? "restart" : "reload");
+		at = strstr(section, want);
+		if (at == NULL || (next != NULL && at > next))
+			fail_msg("kms.ini.5 does not say, under [%s]:%s", k->section, want);
+	}
+	free(text);
+}
+
+static void
+test_read_file(void **ignored)
+{
+	char *text;
+	size_t len;
+
+	assert_int_equal(config_read_file("/nonexistent/kms.ini", &text, &len), KMS_E_NOT_FOUND);
+	assert_null(text);
+	assert_int_equal(config_read_file("/", &text, &len), KMS_E_IO);
+	assert_int_equal(config_read_file("/dev/zero", &text, &len), KMS_E_TOO_LARGE);
+	assert_null(text);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_bad_octets),
+		cmocka_unit_test(test_many_errors),
+		cmocka_unit_test(test_too_many_publishers),
+		cmocka_unit_test(test_good),
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_differs),
+		cmocka_unit_test(test_example),
+		cmocka_unit_test(test_manual),
+		cmocka_unit_test(test_read_file),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,198 @@
+/*
+ * test_log.c - what reaches the log: the line's form, its escapes, the level, and how many lines
+ * of one event a hostile network can cause.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kmsd/common/log.h"
+
+static struct {
+	int saved, out;
+} capture;
+
+static void
+begin(void)
+{
+	char path[] = "/tmp/test_log.XXXXXX";
+
+	fflush(stderr);
+	capture.saved = dup(STDERR_FILENO);
+	capture.out = mkstemp(path);
+	assert_true(capture.out >= 0);
+	unlink(path);
+	dup2(capture.out, STDERR_FILENO);
+}
+
+static const char *
+end(void)
+{
+	static char text[65536];
+	ssize_t n;
+
+	dup2(capture.saved, STDERR_FILENO);
+	close(capture.saved);
+	n = pread(capture.out, text, sizeof(text) - 1, 0);
+	close(capture.out);
+	text[n > 0 ? n : 0] = '\0';
+	return text;
+}
+
+static unsigned
+lines(const char *text)
+{
+	unsigned n = 0;
+
+	for (; *text != '\0'; text++)
+		n += *text == '\n';
+	return n;
+}
+
+static void
+test_form(void **ignored)
+{
+	char want[128];
+
+	unsetenv("JOURNAL_STREAM");
+	log_open("kmsd-test", false, LOG_INFO);
+	begin();
+	log_event(LOG_NOTICE, "some-event", "text %d", 7);
+	log_event(LOG_DEBUG, "some-event", "below the level");
+	snprintf(want, sizeof(want), "kmsd-test[%ld]: some-event: text 7\n", (long)getpid());
+	assert_string_equal(end(), want);
+
+	begin();
+	log_level(LOG_DEBUG);
+	log_event(LOG_DEBUG, "some-event", "now at the level");
+	assert_non_null(strstr(end(), "now at the level"));
+}
+
+static void
+test_journal(void **ignored)
+{
+	setenv("JOURNAL_STREAM", "8:1", 1);
+	log_open("kmsd-test", false, LOG_INFO);
+	unsetenv("JOURNAL_STREAM");
+	begin();
+	log_event(LOG_ERR, "some-event", "x");
+	assert_string_equal(end(), "<3>kmsd-test: some-event: x\n");
+}
+
+static const struct {
+	const char *in, *out;
+} escapes[] = {
+	{ "plain text", "plain text" },
+	{ "line\nkmsd[1]: forged: line", "line\\x0akmsd[1]: forged: line" },
+	{ "cr\rtab\tbell\a", "cr\\x0dtab\\x09bell\\x07" },
+	{ "\033[2J", "\\x1b[2J" },
+	{ "del\177", "del\\x7f" },
+	{ "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x94\x91",
+	    "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x94\x91" },
+	{ "c1\xc2\x9b"
+	  "2J",
+	    "c1\\xc2\\x9b2J" },
+	{ "latin1 \xfc", "latin1 \\xfc" },
+	{ "cut \xe2\x82", "cut \\xe2\\x82" },
+	{ "overlong \xc0\x8a", "overlong \\xc0\\x8a" },
+	{ "surrogate \xed\xa0\x80", "surrogate \\xed\\xa0\\x80" },
+	{ "beyond \xf4\x90\x80\x80", "beyond \\xf4\\x90\\x80\\x80" },
+};
+
+static void
+test_escapes(void **ignored)
+{
+	char want[256];
+	size_t i;
+
+	for (i = 0; i < sizeof(escapes) / sizeof(escapes[0]); i++) {
+		begin();
+		log_event(LOG_INFO, "e", "%s", escapes[i].in);
+		snprintf(want, sizeof(want), "<6>kmsd-test: e: %s\n", escapes[i].out);
+		assert_string_equal(end(), want);
+	}
+}
+
+static void
+test_long(void **ignored)
+{
+	char text[5000];
+	const char *got;
+
+	memset(text, '\n', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	begin();
+	log_event(LOG_INFO, "long", "%s", text);
+	got = end();
+	assert_int_equal(lines(got), 1);
+	assert_true(strlen(got) > 1000 && strlen(got) < 5000);
+}
+
+static void
+test_limit(void **ignored)
+{
+	const char *got;
+	int i;
+
+	begin();
+	for (i = 0; i < 1000; i++) {
+		log_limited(LOG_WARNING, "flood-one", "number %d", i);
+		log_limited(LOG_WARNING, "flood-two", "number %d", i);
+	}
+	log_event(LOG_WARNING, "flood-one", "log_event is never held back");
+	got = end();
+	assert_int_equal(lines(got), 11);
+	assert_non_null(strstr(got, "flood-one: number 4"));
+	assert_null(strstr(got, "flood-one: number 5"));
+	/* Not due within the minute; all of it at exit. */
+	begin();
+	log_flush_limited();
+	assert_int_equal(lines(end()), 0);
+	begin();
+	log_close();
+	got = end();
+	assert_int_equal(lines(got), 2);
+	assert_non_null(strstr(got, "<4>kmsd-test: flood-one: 995 more like this kept back\n"));
+	assert_non_null(strstr(got, "<4>kmsd-test: flood-two: 995 more like this kept back\n"));
+	begin();
+	log_close();
+	assert_int_equal(lines(end()), 0);
+}
+
+/* More names than rows share the last one: bounded all the same. */
+static void
+test_many_names(void **ignored)
+{
+	char name[32];
+	int i, j;
+
+	begin();
+	for (j = 0; j < 100; j++)
+		for (i = 0; i < 200; i++) {
+			snprintf(name, sizeof(name), "name-%d", i);
+			log_limited(LOG_WARNING, name, "x");
+		}
+	assert_true(lines(end()) <= 64 * 5);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_form),
+		cmocka_unit_test(test_journal),
+		cmocka_unit_test(test_escapes),
+		cmocka_unit_test(test_long),
+		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_many_names),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
