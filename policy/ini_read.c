@@ -171,7 +171,7 @@ static char *
 next_line(char *out, int size, void *stream)
 {
 	struct ini_reader *r = stream;
-	const char *stop;
+	const char *line = r->at, *stop;
 	size_t n;
 
 	if (r->failed || r->at == r->end)
@@ -179,14 +179,16 @@ next_line(char *out, int size, void *stream)
 	r->line++;
 	stop = memchr(r->at, '\n', (size_t)(r->end - r->at));
 	n = (size_t)((stop != NULL ? stop : r->end) - r->at);
+	r->at += n + (stop != NULL ? 1 : 0);
+	if (n > 0 && line[n - 1] == '\r')
+		n--;
 	if (n > INI_LINE_MAX || n + 1 > (size_t)size) {
 		ini_fail(r, r->line,
 		    "line longer than %d characters: shorten it or split its value", INI_LINE_MAX);
 		return NULL;
 	}
-	memcpy(out, r->at, n);
+	memcpy(out, line, n);
 	out[n] = '\0';
-	r->at = stop != NULL ? stop + 1 : r->end;
 	r->blank = out[0] == ' ' || out[0] == '\t';
 	if (out[0] == '[' && !section_line(r, out))
 		return NULL;

@@ -1,0 +1,413 @@
+/*
+ * test_policy_decide.c - the table of decisions: one row a rule and one each
+ * side of a boundary. A row is a change to a situation in which all is well.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "policy/policy.h"
+
+#define NOW UINT64_C(1800000000)
+#define DAY 86400
+#define THRESHOLD 25
+#define VALIDITY (180 * 1440)
+#define RENEWAL (7 * 1440)
+#define SEQUENCE 10
+
+struct situation {
+	struct policy_pack pack;
+	struct policy_product product;
+	bool no_product;
+	struct policy_host host;
+	struct policy_counters counters;
+	struct policy_client client;
+	struct message_request request;
+};
+
+/* A known, counted client of a full pool asks for its renewal. */
+static void
+all_well(struct situation *s)
+{
+	memset(s, 0, sizeof(*s));
+	s->pack.pool_count = 1;
+	s->product = (struct policy_product){ .threshold = THRESHOLD,
+		.activation_interval = 120,
+		.renewal_interval = RENEWAL,
+		.validity = VALIDITY,
+		.vm = POLICY_ALLOW,
+		.clones = POLICY_REFUSE };
+	s->host = (struct policy_host){ .installed = true,
+		.confirmed = true,
+		.covered = true,
+		.not_before = NOW - DAY,
+		.not_after = NOW + 3650 * (uint64_t)DAY };
+	s->counters.counted = 30;
+	s->client = (struct policy_client){ .known = true, .counted = true, .sequence = SEQUENCE };
+	memset(s->client.request_id, 0xaa, 16);
+	s->request = (struct message_request){ .operation = MESSAGE_RENEW,
+		.state = MESSAGE_ACTIVATED,
+		.time = NOW,
+		.sequence = SEQUENCE + 1 };
+	memset(s->request.request_id, 0xbb, 16);
+}
+
+/* One change a line reads as the table that it is. */
+/* clang-format off */
+static void well(struct situation *s) { (void)s; }
+static void unknown_product(struct situation *s) { s->no_product = true; }
+static void no_key(struct situation *s) { s->host.installed = false; }
+static void not_confirmed(struct situation *s) { s->host.confirmed = false; }
+static void not_covered(struct situation *s) { s->host.covered = false; }
+static void starts_now(struct situation *s) { s->host.not_before = NOW; }
+static void starts_next_second(struct situation *s) { s->host.not_before = NOW + 1; }
+static void ends_now(struct situation *s) { s->host.not_after = NOW; }
+static void ended_last_second(struct situation *s) { s->host.not_after = NOW - 1; }
+static void ahead_at_limit(struct situation *s) { s->request.time = NOW + POLICY_SKEW; }
+static void ahead_past_limit(struct situation *s) { s->request.time = NOW + POLICY_SKEW + 1; }
+static void behind_at_limit(struct situation *s) { s->request.time = NOW - POLICY_SKEW; }
+static void behind_past_limit(struct situation *s) { s->request.time = NOW - POLICY_SKEW - 1; }
+static void time_zero(struct situation *s) { s->request.time = 0; }
+static void time_huge(struct situation *s) { s->request.time = UINT64_MAX; }
+static void revoked(struct situation *s) { s->client.revoked = true; }
+
+static void new_client(struct situation *s)
+{
+	memset(&s->client, 0, sizeof(s->client));
+	s->request.sequence = 1;
+	s->request.operation = MESSAGE_ACTIVATE;
+}
+static void count_24(struct situation *s) { new_client(s); s->counters.counted = THRESHOLD - 2; }
+static void count_25(struct situation *s) { new_client(s); s->counters.counted = THRESHOLD - 1; }
+static void counted_24(struct situation *s) { s->counters.counted = THRESHOLD - 1; }
+static void counted_25(struct situation *s) { s->counters.counted = THRESHOLD; }
+static void first_of_all(struct situation *s) { new_client(s); s->counters.counted = 0; }
+static void threshold_one(struct situation *s) { first_of_all(s); s->product.threshold = 1; }
+static void fell_out(struct situation *s) { s->client.counted = false; s->counters.counted = 24; }
+
+static void pool_limit(struct situation *s, uint32_t counted)
+{
+	new_client(s);
+	s->pack.pools[0].capacity = 40;
+	s->counters.counted = counted;
+}
+static void pool_one_below(struct situation *s) { pool_limit(s, 39); }
+static void pool_reached(struct situation *s) { pool_limit(s, 40); }
+static void pool_passed(struct situation *s) { pool_limit(s, 41); }
+static void host_one_below(struct situation *s) { pool_limit(s, 34); s->host.capacity = 35; }
+static void host_reached(struct situation *s) { pool_limit(s, 35); s->host.capacity = 35; }
+static void pool_smaller(struct situation *s) { pool_limit(s, 40); s->host.capacity = 50; }
+static void host_alone(struct situation *s) { host_reached(s); s->pack.pools[0].capacity = 0; }
+static void no_limit(struct situation *s) { new_client(s); s->counters.counted = 4000000000u; }
+static void seat_at_capacity(struct situation *s)
+{
+	s->counters.counted = 40;
+	s->host.capacity = 40;
+}
+static void lapsed_at_capacity(struct situation *s)
+{
+	seat_at_capacity(s);
+	s->client.counted = false;
+}
+static void rule(struct situation *s, enum policy_rule r) { s->product.clones = r; }
+static void again(struct situation *s)
+{
+	s->request.sequence = SEQUENCE;
+	memcpy(s->request.request_id, s->client.request_id, 16);
+}
+static void repeat(struct situation *s) { again(s); }
+static void repeat_flag(struct situation *s) { again(s); rule(s, POLICY_FLAG); }
+static void repeat_skewed(struct situation *s) { again(s); ahead_past_limit(s); }
+static void repeat_revoked(struct situation *s) { again(s); revoked(s); }
+static void repeat_release(struct situation *s)
+{
+	again(s);
+	s->request.operation = MESSAGE_RELEASE;
+	s->client.released = true;
+}
+static void equal(struct situation *s) { s->request.sequence = SEQUENCE; }
+static void equal_flag(struct situation *s) { equal(s); rule(s, POLICY_FLAG); }
+static void equal_allow(struct situation *s) { equal(s); rule(s, POLICY_ALLOW); }
+static void last_octet_differs(struct situation *s) { again(s); s->request.request_id[15] ^= 1; }
+static void lower(struct situation *s) { s->request.sequence = SEQUENCE - 1; }
+static void lower_flag(struct situation *s) { lower(s); rule(s, POLICY_FLAG); }
+static void lower_allow(struct situation *s) { lower(s); rule(s, POLICY_ALLOW); }
+/* The same id with a lower number is an old message, not the last one again. */
+static void lower_same_id(struct situation *s) { again(s); lower(s); rule(s, POLICY_ALLOW); }
+static void higher_by_many(struct situation *s) { s->request.sequence = UINT64_MAX; }
+static void unknown_low(struct situation *s)
+{
+	new_client(s);
+	s->client.sequence = 99; /* of nobody: known is false */
+}
+static void release(struct situation *s) { s->request.operation = MESSAGE_RELEASE; }
+static void release_unknown(struct situation *s) { new_client(s); release(s); }
+static void release_released(struct situation *s)
+{
+	release(s);
+	s->client.released = true;
+	s->client.counted = false;
+}
+static void release_lapsed(struct situation *s) { release(s); s->client.counted = false; }
+static void release_virtual(struct situation *s)
+{
+	release(s);
+	s->request.flags = MESSAGE_VM;
+	s->product.vm = POLICY_REFUSE;
+}
+static void released_returns(struct situation *s)
+{
+	s->client.released = true;
+	s->client.counted = false;
+	s->counters.counted = 24;
+}
+
+static void vm(struct situation *s, enum policy_rule r)
+{
+	s->request.flags = MESSAGE_VM;
+	s->product.vm = r;
+}
+static void vm_allow(struct situation *s) { vm(s, POLICY_ALLOW); }
+static void vm_flag(struct situation *s) { vm(s, POLICY_FLAG); }
+static void vm_refuse(struct situation *s) { vm(s, POLICY_REFUSE); }
+static void real_refuse(struct situation *s) { s->product.vm = POLICY_REFUSE; }
+static void vm_flag_low(struct situation *s) { vm_flag(s); counted_24(s); }
+
+/* Order: each row breaks two neighbouring rules; the earlier one answers. */
+static void order_product(struct situation *s) { unknown_product(s); no_key(s); }
+static void order_key(struct situation *s) { no_key(s); not_confirmed(s); }
+static void order_confirmed(struct situation *s) { not_confirmed(s); not_covered(s); }
+static void order_covered(struct situation *s) { not_covered(s); ended_last_second(s); }
+static void order_dates(struct situation *s) { ended_last_second(s); time_zero(s); }
+static void order_skew(struct situation *s) { time_zero(s); revoked(s); }
+static void order_revoked(struct situation *s) { revoked(s); lower(s); }
+static void order_sequence(struct situation *s) { equal(s); release_released(s); }
+static void order_vm(struct situation *s) { pool_reached(s); vm_refuse(s); }
+static void order_capacity(struct situation *s) { pool_limit(s, 10); s->host.capacity = 10; }
+static const struct row {
+	const char *name;
+	void (*change)(struct situation *s);
+	enum policy_outcome outcome;
+	enum kms_status status;
+	uint32_t count;
+	bool clone, vm;
+} rows[] = {
+	{ "renewal of a counted client", well, POLICY_GRANT, KMS_OK, 30, 0, 0 },
+	{ "product in no pack", unknown_product, POLICY_DENY, KMS_E_UNKNOWN_PRODUCT, 30, 0, 0 },
+	{ "no host key", no_key, POLICY_DENY, KMS_E_NOT_ENABLED, 30, 0, 0 },
+	{ "host key not confirmed", not_confirmed, POLICY_DENY, KMS_E_NOT_CONFIRMED, 30, 0, 0 },
+	{ "product not in the certificate", not_covered, POLICY_DENY, KMS_E_NOT_COVERED, 30, 0, 0 },
+
+	{ "certificate begins this second", starts_now, POLICY_GRANT, KMS_OK, 30, 0, 0 },
+	{ "certificate begins next second", starts_next_second, POLICY_DENY, KMS_E_KEY_EXPIRED, 30, 0, 0 },
+	{ "certificate ends this second", ends_now, POLICY_GRANT, KMS_OK, 30, 0, 0 },
+	{ "certificate ended last second", ended_last_second, POLICY_DENY, KMS_E_KEY_EXPIRED, 30, 0, 0 },
+
+	{ "clock ahead, at the limit", ahead_at_limit, POLICY_GRANT, KMS_OK, 30, 0, 0 },
+	{ "clock ahead, a second past it", ahead_past_limit, POLICY_DENY, KMS_E_TIME_SKEW, 30, 0, 0 },
+	{ "clock behind, at the limit", behind_at_limit, POLICY_GRANT, KMS_OK, 30, 0, 0 },
+	{ "clock behind, a second past it", behind_past_limit, POLICY_DENY, KMS_E_TIME_SKEW, 30, 0, 0 },
+	{ "clock at zero", time_zero, POLICY_DENY, KMS_E_TIME_SKEW, 30, 0, 0 },
+	{ "clock at its end", time_huge, POLICY_DENY, KMS_E_TIME_SKEW, 30, 0, 0 },
+	{ "revoked", revoked, POLICY_DENY, KMS_E_REVOKED, 30, 0, 0 },
+
+	{ "the first client of all", first_of_all, POLICY_RECORD, KMS_E_COUNT_TOO_LOW, 1, 0, 0 },
+	{ "the 24th of 25", count_24, POLICY_RECORD, KMS_E_COUNT_TOO_LOW, 24, 0, 0 },
+	{ "the 25th of 25", count_25, POLICY_GRANT, KMS_OK, 25, 0, 0 },
+	{ "one of 24 returns", counted_24, POLICY_RECORD, KMS_E_COUNT_TOO_LOW, 24, 0, 0 },
+	{ "one of 25 returns", counted_25, POLICY_GRANT, KMS_OK, 25, 0, 0 },
+	{ "threshold 1", threshold_one, POLICY_GRANT, KMS_OK, 1, 0, 0 },
+	{ "known, out of the window, is the 25th", fell_out, POLICY_GRANT, KMS_OK, 25, 0, 0 },
+
+	{ "one seat below the pool's capacity", pool_one_below, POLICY_GRANT, KMS_OK, 40, 0, 0 },
+	{ "the pool's capacity reached", pool_reached, POLICY_DENY, KMS_E_CAPACITY, 40, 0, 0 },
+	{ "capacity lowered below the count", pool_passed, POLICY_DENY, KMS_E_CAPACITY, 41, 0, 0 },
+	{ "one seat below the host's capacity", host_one_below, POLICY_GRANT, KMS_OK, 35, 0, 0 },
+	{ "the host's capacity, the smaller", host_reached, POLICY_DENY, KMS_E_CAPACITY, 35, 0, 0 },
+	{ "the pool's capacity, the smaller", pool_smaller, POLICY_DENY, KMS_E_CAPACITY, 40, 0, 0 },
+	{ "the host's capacity alone", host_alone, POLICY_DENY, KMS_E_CAPACITY, 35, 0, 0 },
+	{ "no capacity set: no limit", no_limit, POLICY_GRANT, KMS_OK, 4000000001u, 0, 0 },
+	{ "already counted at capacity", seat_at_capacity, POLICY_GRANT, KMS_OK, 40, 0, 0 },
+	{ "known but lapsed at capacity", lapsed_at_capacity, POLICY_DENY, KMS_E_CAPACITY, 40, 0, 0 },
+
+	{ "same number, same id: repeat", repeat, POLICY_REPEAT, KMS_OK, 30, 0, 0 },
+	{ "repeat is no clone under flag", repeat_flag, POLICY_REPEAT, KMS_OK, 30, 0, 0 },
+	{ "repeat with a wrong clock", repeat_skewed, POLICY_DENY, KMS_E_TIME_SKEW, 30, 0, 0 },
+	{ "repeat by a revoked client", repeat_revoked, POLICY_DENY, KMS_E_REVOKED, 30, 0, 0 },
+	{ "repeat of the release itself", repeat_release, POLICY_REPEAT, KMS_OK, 30, 0, 0 },
+	{ "same number, another id, refuse", equal, POLICY_DENY, KMS_E_CLONE, 30, 1, 0 },
+	{ "same number, another id, flag", equal_flag, POLICY_GRANT, KMS_OK, 30, 1, 0 },
+	{ "same number, another id, allow", equal_allow, POLICY_GRANT, KMS_OK, 30, 0, 0 },
+	{ "ids that differ in the last octet", last_octet_differs, POLICY_DENY, KMS_E_CLONE, 30, 1, 0 },
+	{ "lower number, refuse", lower, POLICY_DENY, KMS_E_CLONE, 30, 1, 0 },
+	{ "lower number, flag", lower_flag, POLICY_DENY, KMS_E_SEQUENCE, 30, 1, 0 },
+	{ "lower number, allow", lower_allow, POLICY_DENY, KMS_E_SEQUENCE, 30, 0, 0 },
+	{ "lower number, same id", lower_same_id, POLICY_DENY, KMS_E_SEQUENCE, 30, 0, 0 },
+	{ "highest number there is", higher_by_many, POLICY_GRANT, KMS_OK, 30, 0, 0 },
+	{ "a new client has no sequence", unknown_low, POLICY_GRANT, KMS_OK, 31, 0, 0 },
+
+	{ "release", release, POLICY_RELEASE_SEAT, KMS_OK, 29, 0, 0 },
+	{ "release by a client unknown here", release_unknown, POLICY_DENY, KMS_E_UNKNOWN_CLIENT, 30, 0, 0 },
+	{ "release twice", release_released, POLICY_DENY, KMS_E_UNKNOWN_CLIENT, 30, 0, 0 },
+	{ "release after the window", release_lapsed, POLICY_RELEASE_SEAT, KMS_OK, 30, 0, 0 },
+	{ "a virtual machine may always release", release_virtual, POLICY_RELEASE_SEAT, KMS_OK, 29, 0, 0 },
+	{ "comes back after a release", released_returns, POLICY_GRANT, KMS_OK, 25, 0, 0 },
+
+	{ "virtual machine, allow", vm_allow, POLICY_GRANT, KMS_OK, 30, 0, 0 },
+	{ "virtual machine, flag", vm_flag, POLICY_GRANT, KMS_OK, 30, 0, 1 },
+	{ "virtual machine, flag, count too low", vm_flag_low, POLICY_RECORD, KMS_E_COUNT_TOO_LOW, 24, 0, 1 },
+	{ "virtual machine, refuse", vm_refuse, POLICY_DENY, KMS_E_VM_REFUSED, 30, 0, 1 },
+	{ "real machine, refuse", real_refuse, POLICY_GRANT, KMS_OK, 30, 0, 0 },
+
+	{ "product before host key", order_product, POLICY_DENY, KMS_E_UNKNOWN_PRODUCT, 30, 0, 0 },
+	{ "host key before confirmation", order_key, POLICY_DENY, KMS_E_NOT_ENABLED, 30, 0, 0 },
+	{ "confirmation before coverage", order_confirmed, POLICY_DENY, KMS_E_NOT_CONFIRMED, 30, 0, 0 },
+	{ "coverage before dates", order_covered, POLICY_DENY, KMS_E_NOT_COVERED, 30, 0, 0 },
+	{ "dates before clock skew", order_dates, POLICY_DENY, KMS_E_KEY_EXPIRED, 30, 0, 0 },
+	{ "clock skew before revocation", order_skew, POLICY_DENY, KMS_E_TIME_SKEW, 30, 0, 0 },
+	{ "revocation before sequence", order_revoked, POLICY_DENY, KMS_E_REVOKED, 30, 0, 0 },
+	{ "sequence before release", order_sequence, POLICY_DENY, KMS_E_CLONE, 30, 1, 0 },
+	{ "virtual machine before capacity", order_vm, POLICY_DENY, KMS_E_VM_REFUSED, 40, 0, 1 },
+	{ "capacity before threshold", order_capacity, POLICY_DENY, KMS_E_CAPACITY, 10, 0, 0 },
+};
+/* clang-format on */
+
+static void
+decide(struct policy_decision *d, const struct situation *s)
+{
+	memset(d, 0xff, sizeof(*d)); /* nothing of it may be left over */
+	policy_decide(d, &s->pack, s->no_product ? NULL : &s->product, &s->host, &s->counters,
+	    &s->client, &s->request, NOW);
+}
+
+static void
+check_row(const struct row *r)
+{
+	struct situation s, before;
+	struct policy_decision d;
+
+	all_well(&s);
+	r->change(&s);
+	before = s;
+	decide(&d, &s);
+	if (d.outcome != r->outcome || d.status != r->status || d.count != r->count ||
+	    d.clone != r->clone || d.vm != r->vm)
+		fail_msg("%s: outcome %d status %d count %u clone %d vm %d", r->name,
+		    (int)d.outcome, (int)d.status, d.count, d.clone, d.vm);
+	assert_memory_equal(&s, &before, sizeof(s));
+	if (s.no_product) {
+		assert_int_equal(d.required, 0);
+		assert_int_equal(d.activation_interval, 0);
+		assert_int_equal(d.renewal_interval, 0);
+	} else {
+		assert_int_equal(d.required, s.product.threshold);
+		assert_int_equal(d.activation_interval, 120);
+		assert_int_equal(d.renewal_interval, RENEWAL);
+	}
+	if (d.outcome != POLICY_GRANT) {
+		assert_int_equal(d.expires, 0);
+		assert_int_equal(d.renew_after, 0);
+	} else {
+		assert_true(d.expires <= s.host.not_after);
+		assert_true(d.expires >= NOW);
+		assert_true(d.renew_after <= d.expires);
+	}
+}
+
+static void
+test_rules(void **state)
+{
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		check_row(&rows[i]);
+}
+
+static void
+test_lease_times(void **state)
+{
+	static const struct {
+		uint64_t not_after, expires, renew_after;
+	} table[] = {
+		{ NOW + (uint64_t)VALIDITY * 60 + 1, NOW + (uint64_t)VALIDITY * 60,
+		    NOW + RENEWAL * 60 },
+		{ NOW + (uint64_t)VALIDITY * 60, NOW + (uint64_t)VALIDITY * 60,
+		    NOW + RENEWAL * 60 },
+		{ NOW + (uint64_t)VALIDITY * 60 - 1, NOW + (uint64_t)VALIDITY * 60 - 1,
+		    NOW + RENEWAL * 60 },
+		{ NOW + RENEWAL * 60 - 1, NOW + RENEWAL * 60 - 1, NOW + RENEWAL * 60 - 1 },
+		{ NOW, NOW, NOW },
+		{ UINT64_MAX, NOW + (uint64_t)VALIDITY * 60, NOW + RENEWAL * 60 },
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct situation s;
+		struct policy_decision d;
+
+		all_well(&s);
+		s.host.not_after = table[i].not_after;
+		decide(&d, &s);
+		assert_int_equal(d.outcome, POLICY_GRANT);
+		assert_int_equal(d.expires, table[i].expires);
+		assert_int_equal(d.renew_after, table[i].renew_after);
+	}
+}
+
+/* A clock near the end of time must not give a lease that ended in 1970. */
+static void
+test_no_wrap(void **state)
+{
+	struct situation s;
+	struct policy_decision d;
+
+	all_well(&s);
+	s.host.not_after = UINT64_MAX;
+	s.request.time = UINT64_MAX - 10;
+	policy_decide(
+	    &d, &s.pack, &s.product, &s.host, &s.counters, &s.client, &s.request, UINT64_MAX - 10);
+	assert_int_equal(d.outcome, POLICY_GRANT);
+	assert_true(d.expires == UINT64_MAX);
+	assert_true(d.renew_after == UINT64_MAX);
+}
+
+static void
+test_window(void **state)
+{
+	static const struct {
+		uint32_t seen, today;
+		uint16_t window;
+		bool counts;
+	} table[] = {
+		{ 20000, 20000, 30, true },
+		{ 20000, 20029, 30, true },
+		{ 20000, 20030, 30, true },
+		{ 20000, 20031, 30, false },
+		{ 20001, 20000, 30, true }, /* the clock went back a little */
+		{ 20000, 20001, 1, true },
+		{ 20000, 20002, 1, false },
+		{ 0, UINT32_MAX, 30, false },
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		assert_int_equal(policy_in_window(table[i].seen, table[i].today, table[i].window),
+		    table[i].counts);
+	assert_int_equal(policy_day(0), 0);
+	assert_int_equal(policy_day(86399), 0);
+	assert_int_equal(policy_day(86400), 1);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rules),
+		cmocka_unit_test(test_lease_times),
+		cmocka_unit_test(test_no_wrap),
+		cmocka_unit_test(test_window),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

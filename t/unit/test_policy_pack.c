@@ -1,0 +1,404 @@
+/*
+ * test_policy_pack.c - policy packs: the shipped example, a table of bad packs
+ * with the line and message that each must give, and which pack may follow which.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "policy/pack.h"
+#include "policy/values.h"
+
+#define POLICY "[policy]\nid = p\ntitle = P\nversion = 1.0\nissued = 2026-01-01\n" /* 5 lines */
+#define GROUP "[group g]\n" /* 6 */
+#define POOL "[pool p]\nnumber = 1\n" /* 7, 8 */
+#define UUID_1 "00000000-0000-4000-8000-000000000001"
+#define UUID_2 "00000000-0000-4000-8000-000000000002"
+#define PRODUCT_HEAD "[product " UUID_1 "]\n" /* 9 */
+#define PRODUCT PRODUCT_HEAD "name = N\ngroup = g\npool = p\nthreshold = 25\n" /* 10-13 */
+#define GOOD POLICY GROUP POOL PRODUCT /* 13 lines */
+#define FIFTY "12345678901234567890123456789012345678901234567890"
+#define LINE_197 "# " FIFTY FIFTY FIFTY "123456789012345678901234567890123456789012345"
+
+static struct policy_pack pack; /* large */
+
+static int
+parse(const char *text, struct pack_error *err)
+{
+	return policy_pack_parse(&pack, text, strlen(text), err);
+}
+
+static void
+must_parse(const char *text)
+{
+	struct pack_error err;
+	int rc = parse(text, &err);
+
+	if (rc != KMS_OK)
+		fail_msg("status %d, line %d: %s", rc, err.line, err.text);
+}
+
+static const struct bad {
+	const char *text;
+	int line;
+	const char *message; /* all or its beginning */
+} bad[] = {
+	{ "", 0, "[policy] is missing" },
+	{ POLICY, 0, "[group NAME] is missing" },
+	{ POLICY GROUP, 0, "[pool NAME] is missing" },
+	{ POLICY GROUP POOL, 0, "[product UUID] is missing" },
+	{ GROUP POOL PRODUCT, 0, "[policy] is missing" },
+	{ "title = P\n" GOOD, 1, "'title' stands before any [section]" },
+	{ "[polcy]\n", 1, "unknown section 'polcy': did you mean 'policy'?" },
+	{ "[something]\n", 1, "unknown section 'something'" },
+	{ GOOD "[prodcut " UUID_2 "]\n", 14, "unknown section 'prodcut': did you mean 'product'?" },
+	{ "[policy\n", 1, "']' is missing" },
+	{ "[policy] id = p\n", 1, "text after ']'" },
+	{ "[policy 1]\n", 1, "[policy] takes no name" },
+	{ POLICY "[group]\n", 6, "write [group NAME]" },
+	{ POLICY "[group ]\n", 6, "write [group NAME]" },
+	{ POLICY "[" FIFTY "]\n", 6, "section name longer than 48 characters" },
+	{ GOOD POLICY, 14, "second [policy]: there may be only one" },
+	{ "[policy]\n [group g]\n", 2, "blanks before '['" },
+	{ POLICY "nonsense\n", 6, "neither a [section], nor key = value, nor a comment" },
+	{ POLICY "= 3\n", 6, "unknown key ''" },
+
+	{ POLICY "treshold = 3\n", 6, "unknown key 'treshold'" },
+	{ GOOD "treshold = 3\n", 14, "unknown key 'treshold': did you mean 'threshold'?" },
+	{ GOOD "renewal-intervall = 7d\n", 14,
+	    "unknown key 'renewal-intervall': did you mean 'renewal-interval'?" },
+	{ GOOD "Threshold = 3\n", 14, "unknown key 'Threshold': did you mean 'threshold'?" },
+	{ GOOD "threshold = 3\n", 14, "second 'threshold' in [product] of line 9" },
+	{ POLICY "title = Q\n", 6, "second 'title' in [policy] of line 1" },
+	{ "[policy]\nid = p\n  q\n", 3, "line begins with a blank, but 'id' cannot be continued" },
+
+	{ "[policy]\nid = p\ntitle = P\nissued = 2026-01-01\n" GROUP, 1,
+	    "[policy] needs the key 'version'" },
+	{ POLICY GROUP "[pool p]\n" PRODUCT, 7, "[pool] needs the key 'number'" },
+	{ POLICY GROUP POOL PRODUCT_HEAD "name = N\ngroup = g\npool = p\n", 9,
+	    "[product] needs the key 'threshold'" },
+
+	{ "[policy]\nid = a b\n", 2, "id = 'a b': a name of at most 64" },
+	{ "[policy]\nid = \n", 2, "id = '': a name of at most 64" },
+	{ "[policy]\nid = ../etc\n", 2, "id = '../etc': a name of at most 64" },
+	{ "[policy]\ntitle = \n", 2, "title = '': UTF-8 text of 1 to 64 octets is expected" },
+	{ "[policy]\ntitle = " FIFTY "123456789012345\n", 2, "title = '" },
+	{ "[policy]\ntitle = a\xff\n", 2, "title = 'a\xff': UTF-8 text" },
+	{ "[policy]\nversion = 1\n", 2, "version = '1': a version such as 1.2 is expected" },
+	{ "[policy]\nversion = 1.2.3\n", 2, "version = '1.2.3'" },
+	{ "[policy]\nversion = 1.65536\n", 2, "version = '1.65536'" },
+	{ "[policy]\nversion = -1.0\n", 2, "version = '-1.0'" },
+	{ "[policy]\nissued = yesterday\n", 2, "issued = 'yesterday': a time in UTC" },
+	{ "[policy]\nissued = 2026-02-29\n", 2, "issued = '2026-02-29'" },
+	{ "[policy]\nissued = 2026-01-01T24:00:00Z\n", 2, "issued = '2026-01-01T24:00:00Z'" },
+	{ "[policy]\nissued = 2026-01-01 00:00:00\n", 2, "issued = '2026-01-01 00:00:00'" },
+	{ "[policy]\nrequires = 1.0 one\n", 2, "requires = '1.0 one': up to 8 versions" },
+	{ "[policy]\nreplaces = 1.0 1.1 1.2 1.3 1.4 1.5 1.6 1.7 1.8\n", 2, "replaces = '1.0 1.1" },
+
+	{ POLICY "[group a b]\n", 6, "'a b' is no name for a group" },
+	{ POLICY "[group -x]\n", 6, "'-x' is no name for a group" },
+	{ POLICY "[group 123456789012345678901234567890123]\n", 6, "'1234567890" },
+	{ POLICY GROUP GROUP, 7, "second [group g]" },
+	{ POLICY "[group g]\ncovers = h\n" POOL PRODUCT, 7, "covers: there is no group 'h'" },
+	{ POLICY "[group g]\ncovers = g\n" POOL PRODUCT, 7,
+	    "covers goes round in a circle back to group 'g'" },
+	{ POLICY
+	    "[group g]\ncovers = h\n[group h]\ncovers = i\n[group i]\ncovers = g\n" POOL PRODUCT,
+	    7, "covers goes round in a circle back to group 'g'" },
+	{ POLICY
+	    "[group a]\ncovers = g\n[group g]\ncovers = h\n[group h]\ncovers = g\n" POOL PRODUCT,
+	    9, "covers goes round in a circle back to group 'g'" },
+
+	{ POLICY GROUP "[pool p]\nnumber = 0\n", 8, "number = '0': a number from 1 to 65535" },
+	{ POLICY GROUP "[pool p]\nnumber = 65536\n", 8, "number = '65536'" },
+	{ POLICY GROUP "[pool p]\nnumber = one\n", 8, "number = 'one'" },
+	{ POLICY GROUP "[pool p]\nnumber = 0x1\n", 8, "number = '0x1'" },
+	{ POLICY GROUP POOL "window = 0\n", 9, "window = '0': a number from 1 to 366" },
+	{ POLICY GROUP POOL "window = 367\n", 9, "window = '367'" },
+	{ POLICY GROUP POOL "capacity = 4294967296\n", 9, "capacity = '4294967296'" },
+	{ POLICY GROUP POOL "capacity = 99999999999999999999999\n", 9, "capacity = '" },
+	{ POLICY GROUP POOL POOL PRODUCT, 9, "second [pool p]" },
+	{ GOOD "[pool q]\nnumber = 1\n", 0, "two pools have the same number; one is 'q'" },
+
+	{ GOOD PRODUCT_HEAD, 14, "second [product " UUID_1 "]: the first is in line 9" },
+	{ GOOD "[product 00000000-0000-4000-8000-00000000000]\n", 14,
+	    "'00000000-0000-4000-8000-00000000000' is no UUID" },
+	{ GOOD "[product 00000000000040008000000000000001]\n", 14, "'0000000000004000" },
+	{ GOOD "[product 00000000-0000-4000-8000-00000000000g]\n", 14, "'00000000-0000-4000" },
+	{ GOOD "[product 00000000-0000-4000-8000-0000000000010]\n", 14, "'00000000-0000-4000" },
+	{ GOOD "[product 00000000-0000-0000-0000-000000000000]\n", 14, "'00000000-0000-0000" },
+	{ POLICY GROUP POOL PRODUCT_HEAD "name = N\ngroup = h\npool = p\nthreshold = 1\n", 11,
+	    "there is no group 'h'" },
+	{ POLICY GROUP POOL PRODUCT_HEAD "name = N\ngroup = g\npool = q\nthreshold = 1\n", 12,
+	    "there is no pool 'q'" },
+	{ POLICY GROUP POOL PRODUCT_HEAD "threshold = 0\n", 10,
+	    "threshold = '0': a number from 1" },
+	{ POLICY GROUP POOL PRODUCT_HEAD "threshold = 1000001\n", 10, "threshold = '1000001'" },
+	{ POLICY GROUP POOL PRODUCT_HEAD "threshold = -1\n", 10, "threshold = '-1'" },
+	{ GOOD "activation-interval = 0\n", 14, "activation-interval = '0': a number from 1 to" },
+	{ GOOD "activation-interval = 31d\n", 14, "activation-interval = '31d'" },
+	{ GOOD "renewal-interval = 2w\n", 14, "renewal-interval = '2w'" },
+	{ GOOD "renewal-interval = 99999999999d\n", 14, "renewal-interval = '99999999999d'" },
+	{ GOOD "grace = 367d\n", 14, "grace = '367d'" },
+	{ GOOD "validity = 7d\n", 9,
+	    "renewal-interval must be shorter than validity: product 'N'" },
+	{ GOOD "virtual-machines = maybe\n", 14,
+	    "virtual-machines = 'maybe': allow, flag or refuse is expected" },
+	{ GOOD "clones = no\n", 14, "clones = 'no': allow, flag or refuse is expected" },
+
+	{ GOOD "[contact Germany]\n", 14, "'Germany' is no country" },
+	{ GOOD "[contact de]\n", 14, "'de' is no country" },
+	{ GOOD "[contact DE]\n", 14, "[contact] needs the key 'text'" },
+	{ GOOD LINE_197 "8\n", 14, "line longer than 197 characters" },
+	{ GOOD "[contact DE]\ntext = " FIFTY FIFTY FIFTY FIFTY "\n", 15, "line longer than 197" },
+};
+
+static void
+test_bad(void **state)
+{
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct pack_error err;
+		int rc = parse(bad[i].text, &err);
+
+		if (rc != KMS_E_FORMAT || err.line != bad[i].line ||
+		    strncmp(err.text, bad[i].message, strlen(bad[i].message)) != 0)
+			fail_msg("row %zu (%s): status %d, line %d: %s", i, bad[i].message, rc,
+			    err.line, err.text);
+	}
+}
+
+static void
+test_sizes(void **state)
+{
+	struct pack_error err;
+	char *large = malloc(PACK_MAX + 1);
+	const char nul[] = GOOD "# \0 hidden\n";
+
+	assert_non_null(large);
+	memset(large, '\n', PACK_MAX + 1);
+	assert_int_equal(policy_pack_parse(&pack, large, PACK_MAX + 1, &err), KMS_E_TOO_LARGE);
+	assert_string_equal(err.text, "262145 octets: at most 262144 are read");
+	assert_int_equal(policy_pack_parse(&pack, large, PACK_MAX, &err), KMS_E_FORMAT);
+	assert_string_equal(err.text, "[policy] is missing");
+	free(large);
+	assert_int_equal(policy_pack_parse(&pack, nul, sizeof(nul) - 1, &err), KMS_E_FORMAT);
+	assert_string_equal(err.text, "a NUL octet: this is not a text file");
+}
+
+/* One more than the arrays hold must be refused, all that they hold must be read. */
+static void
+test_many(void **state)
+{
+	static const struct {
+		const char *format;
+		const char *after; /* makes the pack whole */
+		int most;
+		const char *message;
+	} table[] = {
+		{ "[group n%d]\n", POOL PRODUCT, POLICY_GROUPS - 1, "more than 32 groups" },
+		{ "[pool n%d]\nnumber = 1%03d\n", PRODUCT, POLICY_POOLS - 1, "more than 32 pools" },
+		{ "[product 00000000-0000-4000-9000-0000000%05d]\n"
+		  "name = N\ngroup = g\npool = p\nthreshold = 1\n",
+		    "", POLICY_PRODUCTS - 1, "more than 256 products" },
+		{ "[contact DE]\ntext = %d\n", "", POLICY_CONTACTS, "more than 64 contacts" },
+	};
+	size_t room = 128 * 1024;
+	char *text = malloc(room);
+
+	assert_non_null(text);
+	for (size_t row = 0; row < 4; row++) {
+		for (int extra = 0; extra < 2; extra++) {
+			struct pack_error err;
+			size_t n = (size_t)snprintf(text, room, "%s",
+			    row == 0   ? POLICY GROUP
+			    : row == 1 ? POLICY GROUP POOL
+				       : GOOD);
+			int rc;
+
+			for (int i = 0; i < table[row].most + extra; i++) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+				n += (size_t)snprintf(text + n, room - n, table[row].format, i, i);
+#pragma GCC diagnostic pop
+			}
+			snprintf(text + n, room - n, "%s", table[row].after);
+			rc = parse(text, &err);
+			if (extra == 0)
+				assert_int_equal(rc, KMS_OK);
+			else
+				assert_string_equal(err.text, table[row].message);
+		}
+	}
+	free(text);
+}
+
+static void
+test_defaults_and_order(void **state)
+{
+	struct policy_product *p = &pack.products[0];
+
+	must_parse("\xef\xbb\xbf" GOOD);
+	assert_int_equal(pack.pools[0].window_days, 30);
+	assert_int_equal(pack.pools[0].capacity, 0);
+	assert_int_equal(p->activation_interval, 120);
+	assert_int_equal(p->renewal_interval, 10080);
+	assert_int_equal(p->validity, 180 * 1440);
+	assert_int_equal(p->grace, 30 * 1440);
+	assert_int_equal(p->vm, POLICY_ALLOW);
+	assert_int_equal(p->clones, POLICY_REFUSE);
+	/* Sections in any order, line ends of other systems, comments, values of every unit. */
+	must_parse(LINE_197
+	    "\r\n[product " UUID_2 "]\r\nname = Zwei ; comment\r\ngroup = g\r\npool = p\r\n"
+	    "threshold = 5\r\nactivation-interval = 90\r\nrenewal-interval = 3h\r\n"
+	    "validity = 2d\r\ngrace = 0m\r\nvirtual-machines = flag\r\nclones = allow\r\n" PRODUCT
+		POOL "; comment\n" GROUP POLICY);
+	assert_int_equal(pack.product_count, 2);
+	assert_int_equal(pack.products[0].id[15], 1);
+	p = &pack.products[1];
+	assert_string_equal(p->name, "Zwei");
+	assert_int_equal(p->id[15], 2);
+	assert_int_equal(p->activation_interval, 90);
+	assert_int_equal(p->renewal_interval, 180);
+	assert_int_equal(p->validity, 2880);
+	assert_int_equal(p->grace, 0);
+	assert_int_equal(p->vm, POLICY_FLAG);
+	assert_int_equal(p->clones, POLICY_ALLOW);
+}
+
+static void
+test_covers(void **state)
+{
+	must_parse(
+	    POLICY "[group wide]\ncovers = middle, other\n[group g]\n[group middle]\ncovers = g\n"
+		   "[group other]\n" POOL PRODUCT);
+	assert_int_equal(pack.groups[0].covers, 1 | 2 | 4 | 8);
+	assert_int_equal(pack.groups[1].covers, 2);
+	assert_int_equal(pack.groups[2].covers, 2 | 4);
+	assert_int_equal(pack.groups[3].covers, 8);
+	assert_int_equal(policy_group_find(&pack, "middle"), 2);
+	assert_int_equal(policy_group_find(&pack, "midd"), -1);
+}
+
+static void
+test_find(void **state)
+{
+	uint8_t id[16];
+
+	must_parse(GOOD "[product " UUID_2 "]\nname = M\ngroup = g\npool = p\nthreshold = 2\n");
+	assert_true(value_uuid_parse(id, UUID_1));
+	assert_string_equal(policy_product_find(&pack, id)->name, "N");
+	assert_true(value_uuid_parse(id, UUID_2));
+	assert_string_equal(policy_product_find(&pack, id)->name, "M");
+	id[15] = 3;
+	assert_null(policy_product_find(&pack, id));
+	id[15] = 0;
+	assert_null(policy_product_find(&pack, id));
+}
+
+static void
+test_example(void **state)
+{
+	const char *src = getenv("KMS_SRC");
+	char path[1024], *text = calloc(1, PACK_MAX + 1);
+	FILE *f;
+
+	assert_non_null(text);
+	snprintf(path, sizeof(path), "%s/policy/packs/example-1.0.ini", src != NULL ? src : ".");
+	f = fopen(path, "r");
+	assert_non_null(f);
+	assert_true(fread(text, 1, PACK_MAX, f) > 1000);
+	fclose(f);
+	must_parse(text);
+	free(text);
+	assert_string_equal(pack.id, "example-writer");
+	assert_int_equal(pack.product_count, 2);
+	assert_int_equal(pack.products[0].threshold, 25);
+	assert_int_equal(pack.products[1].threshold, 5);
+	assert_int_equal(pack.groups[pack.products[1].group].covers, 3);
+	assert_int_equal(pack.contact_count, 2);
+}
+
+static const struct succession {
+	const char *next, *requires, *replaces;
+	const char *installed; /* NULL: nothing */
+	const char *installed_replaces;
+	const char *installed_id;
+	int status;
+} successions[] = {
+	{ "1.0", "", "", NULL, "", "", KMS_OK },
+	{ "1.1", "1.0", "", NULL, "", "", KMS_E_PREREQUISITE },
+	{ "1.1", "1.0", "", "1.0", "", "p", KMS_OK },
+	{ "1.1", "", "", "1.0", "", "p", KMS_OK },
+	{ "1.1", "", "", "1.1", "", "p", KMS_E_EXISTS },
+	{ "1.1", "", "", "1.2", "", "p", KMS_E_OLDER },
+	{ "1.9", "", "", "1.10", "", "p", KMS_E_OLDER },
+	{ "2.0", "", "", "1.10", "", "p", KMS_OK },
+	{ "1.2", "1.0", "1.1", "1.0", "", "p", KMS_OK },
+	{ "1.2", "1.0", "1.1", "1.1", "", "p", KMS_OK },
+	{ "1.2", "1.0", "", "1.1", "1.0", "p", KMS_OK },
+	{ "1.2", "1.0", "", "1.1", "", "p", KMS_E_PREREQUISITE },
+	{ "1.3", "1.2 1.1", "", "1.1", "", "p", KMS_OK },
+	{ "1.3", "1.2", "1.1", "1.0", "", "p", KMS_E_PREREQUISITE },
+	{ "1.3", "", "", "1.0", "", "q", KMS_E_PREREQUISITE },
+};
+
+static void
+make(struct policy_pack *out, const char *id, const char *version, const char *requires,
+    const char *replaces)
+{
+	struct pack_error err;
+	char text[2048];
+
+	snprintf(text, sizeof(text),
+	    "[policy]\nid = %s\ntitle = P\nversion = %s\nissued = 2026-01-01\nrequires = %s\n"
+	    "replaces = %s\n" GROUP POOL PRODUCT,
+	    id, version, requires, replaces);
+	assert_int_equal(policy_pack_parse(out, text, strlen(text), &err), KMS_OK);
+}
+
+static void
+test_succeeds(void **state)
+{
+	struct policy_pack *next = malloc(sizeof(*next)), *installed = malloc(sizeof(*installed));
+
+	assert_non_null(next);
+	assert_non_null(installed);
+	for (size_t i = 0; i < sizeof(successions) / sizeof(successions[0]); i++) {
+		const struct succession *s = &successions[i];
+		int rc;
+
+		make(next, "p", s->next, s->requires, s->replaces);
+		if (s->installed != NULL)
+			make(installed, s->installed_id, s->installed, "", s->installed_replaces);
+		rc = policy_pack_succeeds(next, s->installed != NULL ? installed : NULL);
+		if (rc != s->status)
+			fail_msg("row %zu: %s over %s gives %d", i, s->next,
+			    s->installed != NULL ? s->installed : "nothing", rc);
+	}
+	free(next);
+	free(installed);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_defaults_and_order),
+		cmocka_unit_test(test_covers),
+		cmocka_unit_test(test_find),
+		cmocka_unit_test(test_example),
+		cmocka_unit_test(test_succeeds),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
