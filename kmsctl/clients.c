@@ -144,7 +144,8 @@ client_print(struct ctl *ctl, const struct kmsdb_client *c, const struct kmsdb_h
 	if (row && !ctl->full && !ctl->json)
 		cmid[SHORT_CMID] = '\0';
 	output_text(o, "cmid", "CMID", cmid);
-	output_text(o, "product_name", "Product", product != NULL || ctl->json || !row ? product : id);
+	output_text(
+	    o, "product_name", "Product", product != NULL || ctl->json || !row ? product : id);
 	output_text(o, "product", row ? NULL : "Product id", id);
 	output_text(o, "publisher", row ? NULL : "Publisher", publisher);
 	output_number(o, "pool", row ? NULL : "Pool", c->pool);

@@ -15,36 +15,27 @@
 #include "kmsctl/qr.h"
 #include "libkms/kms_error.h"
 
-static const char *
-text_or(const struct reply_row *row, const char *name, const char *otherwise)
-{
-	const char *text = reply_text(row, name);
-
-	return text != NULL && *text != '\0' ? text : otherwise;
-}
-
-/* install and confirm: a signed file goes to the host, the key's row comes back. */
+/* install and confirm: a signed file goes to the host, what it was comes back. */
 static int
 send_signed(struct ctl *ctl, uint16_t verb, const char *done, const char *what, const char *next)
 {
 	struct control_buf args = { 0 };
 	struct reply reply = { 0 };
-	const struct reply_row *key;
+	const char *told;
 	int code;
 
 	code = ctl_read_signed(ctl, ctl->args[0], &args);
 	if (code == CTL_OK)
 		code = ctl_ask(ctl, verb, &args, &reply);
 	if (code == CTL_OK) {
-		key = reply_next(&reply, "key", NULL);
+		told = reply_text(reply_next(&reply, "installed", NULL), "what");
 		output_bool(ctl->out, done, NULL, true);
 		output_text(ctl->out, "file", NULL, ctl->args[0]);
+		output_text(ctl->out, "what", NULL, told);
 		output_line(
-		    ctl->out, OUTPUT_GOOD, "%s: %s", what, text_or(key, "id", ctl->args[0]));
+		    ctl->out, OUTPUT_GOOD, "%s: %s", what, told != NULL ? told : ctl->args[0]);
 		if (next != NULL)
 			output_line(ctl->out, OUTPUT_PLAIN, "%s", next);
-		if (ctl->json)
-			reply_print_list(ctl->out, &reply, "key", "keys", NULL);
 	}
 	control_buf_free(&args);
 	reply_free(&reply);

@@ -10,28 +10,20 @@ static int
 run_policy_install(struct ctl *ctl)
 {
 	struct control_buf args = { 0 };
-	const struct reply_row *pack;
 	struct reply reply = { 0 };
-	const char *version;
+	const char *told;
 	int code;
 
 	code = ctl_read_signed(ctl, ctl->args[0], &args);
 	if (code == CTL_OK)
 		code = ctl_ask(ctl, CONTROL_POLICY_INSTALL, &args, &reply);
 	if (code == CTL_OK) {
-		pack = reply_next(&reply, "pack", NULL);
-		version = reply_text(pack, "version");
+		told = reply_text(reply_next(&reply, "installed", NULL), "what");
 		output_bool(ctl->out, "installed", NULL, true);
 		output_text(ctl->out, "file", NULL, ctl->args[0]);
-		if (pack != NULL)
-			output_line(ctl->out, OUTPUT_GOOD, "Policy pack installed: %s %s",
-			    reply_text(pack, "id") ? reply_text(pack, "id") : ctl->args[0],
-			    version ? version : "");
-		else
-			output_line(
-			    ctl->out, OUTPUT_GOOD, "Policy pack installed: %s", ctl->args[0]);
-		if (ctl->json)
-			reply_print_list(ctl->out, &reply, "pack", "packs", NULL);
+		output_text(ctl->out, "what", NULL, told);
+		output_line(ctl->out, OUTPUT_GOOD, "Policy pack installed: %s",
+		    told != NULL ? told : ctl->args[0]);
 	}
 	control_buf_free(&args);
 	reply_free(&reply);

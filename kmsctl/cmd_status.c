@@ -4,6 +4,7 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -105,6 +106,20 @@ print_next(struct ctl *ctl, const struct reply *reply)
 			    "%s: the host is not confirmed yet: kmsctl key request",
 			    name ? name : "?");
 	}
+}
+
+/* With port = 0 the system chose it: kmsd writes it down, the activation process does not know. */
+static void
+fill_port(struct ctl *ctl, struct reply *reply)
+{
+	char path[256], *text;
+	size_t len;
+
+	snprintf(path, sizeof path, "%.200s/port", ctl->config.runtime_directory);
+	if (ctl_read_file(path, 16, &text, &len) != KMS_OK)
+		return;
+	reply_replace_zero(reply, "service", "port", strtoul(text, NULL, 10));
+	free(text);
 }
 
 static int
@@ -222,6 +237,7 @@ run_status(struct ctl *ctl)
 	int code;
 
 	if (status == KMS_OK) {
+		fill_port(ctl, &reply);
 		code = status_running(ctl, &reply);
 		reply_free(&reply);
 		return code;

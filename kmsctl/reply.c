@@ -18,12 +18,23 @@ static const struct known {
 	const char *label;
 } known[] = {
 	{ "service", "version", OUTPUT_TEXT, "Version" },
-	{ "service", "pid", OUTPUT_NUMBER, "Process" },
+	{ "service", "pid", OUTPUT_NUMBER, "Process id" },
 	{ "service", "started", OUTPUT_TIME, "Started" },
 	{ "service", "host-name", OUTPUT_TEXT, "Host name" },
 	{ "service", "host-id", OUTPUT_TEXT, "Host id" },
 	{ "service", "port", OUTPUT_NUMBER, "Port" },
 	{ "service", "fronts", OUTPUT_NUMBER, "Fronts" },
+	{ "service", "requests", OUTPUT_NUMBER, "Requests" },
+	{ "service", "refused", OUTPUT_NUMBER, "Refused" },
+	{ "service", "entries", OUTPUT_NUMBER, "Entries written" },
+	{ "service", "batches", OUTPUT_NUMBER, "Batches" },
+	{ "service", "largest-batch", OUTPUT_NUMBER, "Largest batch" },
+	{ "service", "ledger-failures", OUTPUT_NUMBER, "Ledger failures" },
+	{ "service", "sessions", OUTPUT_NUMBER, NULL },
+	{ "service", "sessions-most", OUTPUT_NUMBER, NULL },
+	{ "service", "session-hits", OUTPUT_NUMBER, NULL },
+	{ "service", "session-misses", OUTPUT_NUMBER, NULL },
+	{ "service", "key-sealed", OUTPUT_TEXT, NULL },
 	{ "sandbox", "process", OUTPUT_TEXT, "Process" },
 	{ "sandbox", "layers", OUTPUT_TEXT, "Layers in force" },
 	{ "sandbox", "missing", OUTPUT_TEXT, "Missing" },
@@ -56,9 +67,13 @@ static const struct known {
 	{ "pool", "capacity", OUTPUT_NUMBER, "Capacity" },
 	{ "pool", "window-days", OUTPUT_NUMBER, "Window, days" },
 	{ "front", "number", OUTPUT_NUMBER, "Front" },
+	{ "front", "ready", OUTPUT_BOOL, "Ready" },
+	{ "front", "in-flight", OUTPUT_NUMBER, NULL },
+	{ "front", "credits", OUTPUT_NUMBER, NULL },
+	{ "front", "answered", OUTPUT_NUMBER, NULL },
 	{ "front", "open", OUTPUT_NUMBER, "Open" },
 	{ "front", "accepted", OUTPUT_NUMBER, "Accepted" },
-	{ "front", "closed", OUTPUT_NUMBER, "Closed" },
+	{ "front", "closed", OUTPUT_NUMBER, NULL },
 	{ "front", "requests", OUTPUT_NUMBER, "Requests" },
 	{ "front", "replies", OUTPUT_NUMBER, "Replies" },
 	{ "front", "refused-frames", OUTPUT_NUMBER, "Bad frames" },
@@ -127,6 +142,8 @@ static const struct known {
 	{ "client", "clones", OUTPUT_NUMBER, "Clones seen" },
 	{ "client", "revoked", OUTPUT_BOOL, "Revoked" },
 	{ "client", "vm", OUTPUT_BOOL, "Virtual machine" },
+	{ "installed", "publisher", OUTPUT_TEXT, "Publisher" },
+	{ "installed", "what", OUTPUT_TEXT, "What" },
 	{ "error", "message", OUTPUT_TEXT, "Message" },
 };
 #define KNOWN (sizeof known / sizeof *known)
@@ -300,6 +317,21 @@ reply_number(const struct reply_row *row, const char *name, uint64_t *out)
 		return false;
 	*out = f->number;
 	return true;
+}
+
+void
+reply_replace_zero(struct reply *r, const char *kind, const char *name, uint64_t number)
+{
+	unsigned i, j;
+
+	for (i = 0; i < r->count; i++) {
+		if (strcmp(r->rows[i].kind, kind) != 0)
+			continue;
+		for (j = 0; j < r->rows[i].count; j++)
+			if (strcmp(r->rows[i].fields[j].name, name) == 0 &&
+			    r->rows[i].fields[j].number == 0)
+				r->rows[i].fields[j].number = number;
+	}
 }
 
 /* Names have hyphens on the wire and underscores in JSON, where jq wants them. */

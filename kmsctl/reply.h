@@ -37,6 +37,9 @@ const struct reply_row *reply_next(const struct reply *r, const char *kind, cons
 const char *reply_text(const struct reply_row *row, const char *name);
 bool reply_number(const struct reply_row *row, const char *name, uint64_t *out);
 
+/* A number that the host does not know is 0 in its reply: put what is known here in its place. */
+void reply_replace_zero(struct reply *r, const char *kind, const char *name, uint64_t number);
+
 /* All rows of a kind as a list, and one row as an object; nothing when there is no such row. */
 void reply_print_list(struct output *o, const struct reply *r, const char *kind, const char *key,
     const char *heading);

@@ -33,6 +33,7 @@
  *   contact    s publisher, s country, s text
  *   client     s cmid, s product, s product-name, s publisher, u pool, s name, s address, s state, u status, u first-seen,
  *              u last-seen, u expires, u sequence, u batch, u leaf, u entries, u clones, u counted, u revoked, u vm
+ *   installed  s publisher, s what    (after an installation or a confirmation, in words)
  *   error      s message
  * state of a client: activated, expired, below-threshold, released, revoked, refused, not-seen.
  */
