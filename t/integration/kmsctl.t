@@ -1,0 +1,300 @@
+#!/usr/bin/perl
+# kmsctl against a stand-in host: every command for people and for programs, every malformed reply,
+# bad arguments; and the manual page and the completion beside the table of commands.
+use v5.36;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use KMS::Test;
+use Test::More;
+
+my $dir = workspace();
+my $count = 0;
+mkdir "$dir/$_" for qw(state run);
+my $ini = spew("$dir/kms.ini", "[kms]\nstate_directory = $dir/state\nruntime_directory = $dir/run\n");
+my @kmsctl = (program('kmsctl'), '-c', $ini);
+$ENV{TZ} = 'UTC';
+delete $ENV{NO_COLOR};
+
+# A stand-in for the length of one sub: what it answers with, and what it was asked.
+sub with_host ($scenario, $code) {
+    my ($name, $status) = ref $scenario ? @$scenario : ($scenario, 0);
+    my $socket = "$dir/s" . ++$count;
+    pipe my $in, my $keep or die "pipe: $!\n";
+    my $pid = spawn([ program('control_standin'), $socket, $name, $status ],
+        in => $in, log => "$socket.log");
+    close $in;
+    wait_for(10, sub { -s "$socket.log" }, 'the stand-in listens');
+    $code->($socket);
+    close $keep;    # its end
+    end_process($pid);
+    my @lines = split /\n/, slurp("$socket.log");
+    shift @lines;
+    return @lines;
+}
+
+sub kmsctl (@args) { return run([ @kmsctl, @args ]) }
+
+spew("$dir/a.kmskey", "[host-key]\nid = x\n");
+spew("$dir/a.kmskey.minisig", "untrusted comment: x\nAAAA\n");
+my $signed = "[host-certificate]\ndata = x\nuntrusted comment: sig\nAAAA\n";
+my $id = '0' x 31 . '7';
+
+# Command, verb and arguments that the host gets, words for a person, keys for a program.
+my @good = (
+    [ [qw(status)], '1', qr/Example Writer: 24 of 25, 1 more client needed\n.*Example Server: 6 of 5, activating/s,
+        { running => 1, service => { pid => 4711, brand_new => 7 }, products => [ { needed => 1, counted => 24 }, { needed => 0 } ],
+            ledger => { journal_octets => 1536 } } ],
+    [ [qw(key show)], '4', qr/Confirmed: +yes/, { keys => [ { publisher => 'acme', not_after => 1900000000, confirmed => 1 } ] } ],
+    [ [qw(key request)], '5', qr/123456-789012-345678.*\[confirm-request\]\nhost = kms\.example/s,
+        { installation_id => '123456-789012-345678', request => "[confirm-request]\nhost = kms.example\nsignature = AAAA\n" } ],
+    [ [ qw(key request), 'aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee' ], '5 key=36:aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee', qr/Installation id/, { key => 'aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee' } ],
+    [ [ qw(key install), "$dir/a.kmskey" ], '3 file=18:[host-key]_id_=_x_ signature=26:untrusted_comment:_x_AAAA_', qr/installed: acme: example 1\.2\n.*kmsctl key request/s,
+        { installed => 1, what => 'acme: example 1.2' } ],
+    [ [ qw(key confirm), "$dir/a.kmskey" ], '6 file=18:[host-key]_id_=_x_ signature=26:untrusted_comment:_x_AAAA_', qr/Host confirmed/, { confirmed => 1 } ],
+    [ [ qw(policy install), "$dir/a.kmskey" ], '7 file=18:[host-key]_id_=_x_ signature=26:untrusted_comment:_x_AAAA_', qr/pack installed: acme: example 1\.2/, { installed => 1 } ],
+    [ [qw(policy show)], '8', qr/Example Writer.*25.*7 days/, { packs => [ { id => 'example' } ], products => [ { renewal_interval => 10080 } ], pools => [] } ],
+    [ [ qw(client show), $id ], "9 cmid=32:$id", qr/Lease until: +2030-03-17 17:46:40/, { client => { name => 'pc-7', expires => 1900000000 } } ],
+    [ [ qw(client revoke), uc $id ], "10 cmid=32:$id", qr/Client $id revoked/, { revoked => 1, cmid => $id } ],
+    [ [ qw(client forget), $id ], "11 cmid=32:$id", qr/Client $id forgotten/, { forgotten => 1 } ],
+);
+
+# Every key of $part is in $whole with that value.
+sub contains ($whole, $part, $at) {
+    if (ref $part eq 'HASH') {
+        return 0 if ref $whole ne 'HASH';
+        for my $key (sort keys %$part) {
+            contains($whole->{$key}, $part->{$key}, "$at.$key") or return 0;
+        }
+        return 1;
+    }
+    if (ref $part eq 'ARRAY') {
+        return 0 if ref $whole ne 'ARRAY' || @$whole < @$part;
+        contains($whole->[$_], $part->[$_], "$at\[$_]") or return 0 for 0 .. $#$part;
+        return 1;
+    }
+    return 1 if defined $whole && $whole eq $part;
+    diag("$at is " . ($whole // 'missing') . ", not $part");
+    return 0;
+}
+
+for my $row (@good) {
+    my ($args, $asked, $text, $keys) = @$row;
+    my $name = join ' ', @$args[ 0 .. ($#$args > 1 ? 1 : $#$args) ];
+    my @requests = with_host('good', sub ($socket) {
+        my $r = kmsctl('-s', $socket, @$args);
+        is($r->{exit}, 0, "$name: exit 0") or diag($r->{err});
+        like($r->{out}, $text, "$name: text");
+        is($r->{err}, '', "$name: nothing on standard error");
+        unlike($r->{out}, qr/\e/, "$name: no escape sequence");
+        $r = kmsctl('--json', '-s', $socket, @$args);
+        is($r->{exit}, 0, "$name --json: exit 0");
+        my $data = json_of($r);
+        is(join(' ', grep { defined } @$data{qw(command verb)}), $name, "$name --json: says what it is");
+        ok(contains($data, $keys, $name), "$name --json: its keys");
+        ok(!exists $data->{error}, "$name --json: no error");
+    });
+    is_deeply(\@requests, [ ($asked) x 2 ], "$name: asks the host what it should");
+}
+
+with_host('good', sub ($socket) {
+    my $r = run([ @kmsctl, '-s', $socket, qw(key confirm -) ], in => $signed);
+    is($r->{exit}, 0, 'key confirm -: file and signature from standard input');
+    $r = kmsctl('-s', $socket, qw(key request --qr));
+    like($r->{out}, qr/^(?:[\x{2588}\x{2580}\x{2584} ]|\xe2\x96[\x80\x84\x88])+$/m, 'key request --qr draws a code');
+    $r = kmsctl('-s', $socket, qw(key request -o), "$dir/host.kmsreq");
+    is(slurp("$dir/host.kmsreq"), "[confirm-request]\nhost = kms.example\nsignature = AAAA\n",
+        'key request -o writes the request alone');
+    unlike($r->{out}, qr/signature/, 'and does not print it');
+    $r = kmsctl('-s', $socket, qw(key request -o), "$dir/nowhere/host.kmsreq");
+    is($r->{exit}, 2, 'key request -o into a folder that is not there: exit 2');
+    like($r->{err}, qr{nowhere/host\.kmsreq: cannot be written: No such file}, 'and says so');
+    is_deeply([ glob "$dir/host.kmsreq.*" ], [], 'no temporary file is left');
+    is(kmsctl('-s', $socket, qw(key show))->{out} =~ tr/\e//, 0, 'names from outside cannot move the cursor');
+});
+
+# What the host refuses.
+my @refusals = (
+    [ 6, 'KMS_E_KEY_INVALID', '0xC004F050' ],
+    [ 267, 'KMS_E_PUBLISHER', undef ],
+    [ 284, 'KMS_E_DENIED', undef ],
+    [ 288, 'KMS_E_LIMIT', '0xC004C008' ],
+);
+for my $row (@refusals) {
+    my ($status, $symbol, $microsoft) = @$row;
+    with_host([ 'refuse', $status ], sub ($socket) {
+        my $r = kmsctl('-s', $socket, qw(key install), "$dir/a.kmskey");
+        is($r->{exit}, 2, "$symbol: exit 2");
+        like($r->{err}, qr/^kmsctl: kmsd: because the stand-in says so\n  \Q$symbol\E \($status/,
+            "$symbol: the host's words, then the symbol");
+        like($r->{err}, qr/Microsoft $microsoft/, "$symbol: Microsoft's code") if $microsoft;
+        like($r->{err}, qr/\n  \S.*\.\n\z/, "$symbol: what to do");
+        my $error = json_of(kmsctl('--json', '-s', $socket, qw(key install), "$dir/a.kmskey"))->{error};
+        is_deeply([ @$error{qw(status symbol microsoft message)} ],
+            [ $status, $symbol, $microsoft, 'kmsd: because the stand-in says so' ], "$symbol: in JSON");
+        ok(length $error->{meaning} && length $error->{remedy}, "$symbol: meaning and remedy in JSON");
+    });
+}
+
+# What no honest host sends.
+my @lies = (
+    [ 'close', 'KMS_E_PEER', qr/closed the connection without an answer/ ],
+    [ 'half-header', 'KMS_E_TRUNCATED', qr/cut short/ ],
+    [ 'no-status', 'KMS_E_TRUNCATED', qr/cut short/ ],
+    [ 'cut-rows', 'KMS_E_TRUNCATED', qr/cut short/ ],
+    [ 'oversized', 'KMS_E_TOO_LARGE', qr/longer than 1048576 octets/ ],
+    [ 'huge', 'KMS_E_TOO_LARGE', qr/longer than 1048576 octets/ ],
+    [ 'short-length', 'KMS_E_FORMAT', qr/malformed/ ],
+    [ 'trailing', 'KMS_E_TRAILING', qr/octets follow/ ],
+    [ 'wrong-type', 'KMS_E_FORMAT', qr/field "counted" of row "product" has type 's' where 'u' is due/ ],
+    [ 'unknown-type', 'KMS_E_FORMAT', qr/field at octet 0 of/ ],
+    [ 'bad-number', 'KMS_E_FORMAT', qr/field at octet 10 of/ ],
+    [ 'field-before-row', 'KMS_E_FORMAT', qr/before the first row/ ],
+    [ 'field-too-long', 'KMS_E_FORMAT', qr/field at octet 10 of/ ],
+    [ 'error-without-row', 'KMS_E_KEY_INVALID', qr/kmsd: / ],
+    [ 'unknown-status', undef, qr/kmsd: / ],
+    [ 'silent', 'KMS_E_TIMEOUT', qr/no whole answer within 1 seconds?/ ],
+);
+for my $row (@lies) {
+    my ($scenario, $symbol, $says) = @$row;
+    with_host($scenario, sub ($socket) {
+        my $r = kmsctl('-t', 1, '-s', $socket, 'status');
+        is($r->{exit}, 2, "$scenario: exit 2");
+        like($r->{err}, $says, "$scenario: says what is wrong");
+        like($r->{err}, qr/\Q$symbol\E/, "$scenario: $symbol") if $symbol;
+        is($r->{out}, '', "$scenario: nothing is shown as if it were true");
+        my $data = json_of(kmsctl('--json', '-t', 1, '-s', $socket, 'status'));
+        ok(length $data->{error}{symbol}, "$scenario: an error in JSON");
+    });
+}
+with_host('empty', sub ($socket) {
+    is(kmsctl('-s', $socket, 'status')->{exit}, 0, 'a reply without rows is no error for status');
+    is(kmsctl('-s', $socket, qw(key request))->{exit}, 2, 'but key request needs its row');
+    is(kmsctl('-s', $socket, qw(client show), $id)->{exit}, 2, 'and client show its');
+    like(kmsctl('-s', $socket, qw(key show))->{out}, qr/kmsctl key install/, 'key show says what to do');
+});
+
+# Nobody there.
+for my $args ([qw(key show)], [qw(policy show)], [ qw(client revoke), $id ], [qw(status)],
+    [ qw(key install), "$dir/a.kmskey" ]) {
+    my $r = kmsctl(@$args);
+    is($r->{exit}, 3, "@$args: exit 3 when kmsd is not running");
+    like($r->{err}, qr/kmsd is not running.*\n.*KMS_E_NOT_RUNNING.*\n  Start kmsd/, "@$args: says so, and what to do");
+}
+spew("$dir/stale", '');
+is(kmsctl('-s', "$dir/stale", 'status')->{exit}, 3, 'a file that is no socket: exit 3');
+is(kmsctl('-s', 'x' x 200, 'status')->{exit}, 2, 'a socket path that is too long: exit 2');
+
+# Files that are not as they should be.
+spew("$dir/alone.kmskey", 'x');
+spew("$dir/large.kmskey", 'x' x (256 * 1024 + 1));
+for my $row (
+    [ "$dir/none.kmskey", qr{none\.kmskey: no such file} ],
+    [ "$dir/alone.kmskey", qr{alone\.kmskey\.minisig: no such file: the publisher's signature belongs beside} ],
+    [ "$dir/large.kmskey", qr{large\.kmskey: } ],
+    [ $dir, qr{: Is a directory} ],
+) {
+    my $r = kmsctl(qw(key install), $row->[0]);
+    is($r->{exit}, 2, "key install: exit 2");
+    like($r->{err}, $row->[1], 'key install: ' . $row->[1]);
+}
+my $r = run([ @kmsctl, qw(key confirm -) ], in => "no signature in it\n");
+is($r->{exit}, 2, 'key confirm - without a signature: exit 2');
+like($r->{err}, qr/the file and then its signature/, 'and says what is due');
+
+# Bad arguments: exit 1, one line that helps, and the same in JSON.
+my @bad = (
+    [ [], qr/a command is missing/ ],
+    [ ['statsu'], qr/no command "statsu".*Did you mean "status"\?/ ],
+    [ ['key'], qr/key what\? One of: install show request confirm/ ],
+    [ [qw(ledger chekc)], qr/no command "ledger chekc".*Did you mean "check"\?/ ],
+    [ [qw(key install)], qr/an argument is missing\. Usage: kmsctl key install FILE/ ],
+    [ [qw(key install a b)], qr/too many arguments: "b"/ ],
+    [ [qw(status x)], qr/too many arguments: "x"/ ],
+    [ [qw(client show)], qr/an argument is missing/ ],
+    [ [qw(status --limit 3)], qr/--limit N does not belong to this command/ ],
+    [ [qw(clients --qr)], qr/--qr does not belong/ ],
+    [ [qw(clients --limit 0)], qr/--limit takes a number from 1, not 0/ ],
+    [ [qw(clients --limit -1)], qr/--limit takes a number from 1, not -1/ ],
+    [ [qw(clients --limit 99999999999999999999)], qr/--limit takes a number/ ],
+    [ [qw(clients --limit 1x)], qr/--limit takes a number/ ],
+    [ [qw(-t 0 status)], qr/--timeout takes seconds/ ],
+    [ [qw(-t 3601 status)], qr/--timeout takes seconds/ ],
+    [ [qw(-t never status)], qr/--timeout takes seconds/ ],
+    [ [qw(--colour status)], qr/no such option: --colour/ ],
+    [ [qw(-x status)], qr/no such option: -x/ ],
+    [ [qw(status -s)], qr/a value is missing after -s/ ],
+    [ [qw(clients --product)], qr/a value is missing after --product/ ],
+);
+for my $row (@bad) {
+    my ($args, $says) = @$row;
+    my $name = "kmsctl @$args";
+    my $said = run([ program('kmsctl'), @$args ]);
+    is($said->{exit}, 1, "$name: exit 1");
+    like($said->{err}, $says, "$name: says why");
+    is($said->{out}, '', "$name: nothing on standard output");
+    my $data = json_of(run([ program('kmsctl'), '--json', @$args ]));
+    like($data->{error}{message}, $says, "$name: the same in JSON");
+}
+
+# config check.
+$r = kmsctl(qw(config check));
+is($r->{exit}, 0, 'config check: a good file, exit 0');
+spew("$dir/bad.ini", "[kms]\nstate_directory = $dir/state\nstate_dirctory = x\n[listen]\nport = 70000\n");
+$r = kmsctl(qw(config check), "$dir/bad.ini");
+is($r->{exit}, 4, 'config check: a bad file, exit 4');
+like($r->{out}, qr{^\Q$dir\E/bad\.ini:3: .*^\Q$dir\E/bad\.ini:5: }ms, 'config check: FILE:LINE: message, every error');
+my $data = json_of(kmsctl('--json', qw(config check), "$dir/bad.ini"));
+is_deeply([ map { $_->{line} } @{ $data->{errors} } ], [ 3, 5 ], 'config check --json: the lines');
+ok(!$data->{valid}, 'config check --json: not valid');
+is(kmsctl(qw(config check), "$dir/none.ini")->{exit}, 2, 'config check: no such file, exit 2');
+$r = run([ program('kmsctl'), '-c', "$dir/bad.ini", 'status' ]);
+is($r->{exit}, 2, 'another command with a bad file: exit 2');
+like($r->{err}, qr{bad\.ini:3: .*kmsctl config check}, 'and names the line and the command');
+is(run([ program('kmsctl'), '-c', "$dir/none.ini", 'status' ])->{exit}, 2, '-c with a file that is not there: exit 2');
+
+# explain, version, help need nothing.
+my @explain = (
+    [ '0xC004F038', 'KMS_E_COUNT_TOO_LOW' ], [ '0xc004f074', 'KMS_E_NO_HOST' ], [ '3221549112', 'KMS_E_COUNT_TOO_LOW' ],
+    [ 'KMS_E_TIME_SKEW', 'KMS_E_TIME_SKEW' ], [ 'time_skew', 'KMS_E_TIME_SKEW' ], [ '9', 'KMS_E_TIME_SKEW' ], [ '0', 'KMS_OK' ],
+);
+for my $row (@explain) {
+    $r = run([ program('kmsctl'), 'explain', $row->[0] ]);
+    is($r->{exit}, 0, "explain $row->[0]: exit 0");
+    like($r->{out}, qr/\b$row->[1]\b/, "explain $row->[0] is $row->[1]");
+    my $found = json_of(run([ program('kmsctl'), '--json', 'explain', $row->[0] ]))->{errors};
+    is($found->[0]{symbol}, $row->[1], "explain $row->[0] --json");
+}
+is(run([ program('kmsctl'), 'explain', $_ ])->{exit}, 2, "explain $_: exit 2")
+    for '0xC004FFFF', 'KMS_E_NONSENSE', '', '9x', '99999999999';
+cmp_ok(scalar @{ json_of(run([ program('kmsctl'), qw(explain --json) ]))->{errors} }, '>', 50, 'explain lists all');
+like(json_of(run([ program('kmsctl'), qw(version --json) ]))->{version}, qr/^\d+\.\d+/, 'version');
+like(run([ program('kmsctl'), '--version' ])->{out}, qr/^kmsctl \d/, '--version');
+
+# Nobody reads: that is an error, not a success.
+if (-e '/dev/full') {
+    my $exit = system("'" . program('kmsctl') . "' explain > /dev/full 2>/dev/null") >> 8;
+    is($exit, 2, 'output that cannot be written: exit 2');
+}
+
+# The manual page and the completion know every command and every option.
+my $commands = json_of(run([ program('kmsctl'), qw(help --json) ]))->{commands};
+cmp_ok(scalar @$commands, '>=', 16, 'help --json lists the commands');
+my $manual = slurp("$SRC/doc/kmsctl.8");
+my $completion = slurp("$SRC/etc/completion/kmsctl");
+my %verbs;
+for my $c (@$commands) {
+    my $words = join ' ', grep { defined } @$c{qw(noun verb)};
+    like($manual, qr/^\.It (?:Cm|Xo Cm) \Q$words\E\b/m, "kmsctl(8) describes $words");
+    push @{ $verbs{ $c->{noun} } }, $c->{verb} // ();
+    for my $option ($c->{usage} =~ /(--[a-z]+)/g) {
+        my $completed = run([ 'bash', '-c', ". '$SRC/etc/completion/kmsctl'; COMP_WORDS=(kmsctl $words --); COMP_CWORD=\$((\${#COMP_WORDS[@]}-1)); _kmsctl; echo \"\${COMPREPLY[*]}\"" ])->{out};
+        like($completed, qr/(?<!\S)\Q$option\E(?!\S)/, "the completion of $words offers $option");
+    }
+}
+my $first = run([ 'bash', '-c', ". '$SRC/etc/completion/kmsctl'; COMP_WORDS=(kmsctl ''); COMP_CWORD=1; _kmsctl; echo \"\${COMPREPLY[*]}\"" ]);
+is(join(' ', sort split ' ', $first->{out}), join(' ', sort keys %verbs), 'the completion offers the nouns') or diag($first->{err});
+for my $noun (grep { @{ $verbs{$_} } } sort keys %verbs) {
+    my $said = run([ 'bash', '-c', ". '$SRC/etc/completion/kmsctl'; COMP_WORDS=(kmsctl $noun ''); COMP_CWORD=2; _kmsctl; echo \"\${COMPREPLY[*]}\"" ]);
+    is(join(' ', sort split ' ', $said->{out}), join(' ', sort @{ $verbs{$noun} }), "the completion offers the verbs of $noun");
+}
+done_testing;
