@@ -21,11 +21,12 @@ limit(int resource, uint64_t value)
 {
 	struct rlimit l = { .rlim_cur = value, .rlim_max = value }, now;
 
-	if (getrlimit(resource, &now) == -1)
-		return KMS_E_SANDBOX;
+	if (setrlimit(resource, &l) == 0)
+		return KMS_OK;
 	/* A plain user cannot raise the hard limit: what he has must do. */
-	if (now.rlim_max != RLIM_INFINITY && value > now.rlim_max)
-		l.rlim_cur = l.rlim_max = now.rlim_max;
+	if (errno != EPERM || getrlimit(resource, &now) == -1 || value <= now.rlim_max)
+		return KMS_E_SANDBOX;
+	l.rlim_cur = l.rlim_max = now.rlim_max;
 	return setrlimit(resource, &l) == 0 ? KMS_OK : KMS_E_SANDBOX;
 }
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,6 +19,7 @@
 #include "kmsd/common/log.h"
 #include "kmsd/supervisor/supervisor.h"
 
+#define SPARE_DESCRIPTORS 1024 /* besides connections */
 #define START_TIMEOUT 30 /* seconds a child has to become ready */
 
 struct options {
@@ -93,11 +95,30 @@ init_children(struct supervisor *s)
 		    (struct child){ .program = "kmsd-front", .index = (int)i, .sock = -1 };
 }
 
+/*
+ * Descriptors for the connections that the ini file allows. Children inherit the limit and only lower it; a
+ * plain user gets as many as he may have, and the front says when they are too few.
+ */
+static void
+raise_descriptors(const struct supervisor *s)
+{
+	struct rlimit l;
+	rlim_t want = (rlim_t)s->config.connections + SPARE_DESCRIPTORS;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) == -1)
+		return;
+	if (l.rlim_max < want && geteuid() == 0)
+		l.rlim_max = want;
+	l.rlim_cur = l.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &l);
+}
+
 static int
 prepare(struct supervisor *s)
 {
 	int rc;
 
+	raise_descriptors(s);
 	/* What a child may not do through a set-uid program, it may not do through ours either. */
 	rc = confine_no_new_privs();
 	if (rc == KMS_OK)

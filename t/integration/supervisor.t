@@ -332,6 +332,34 @@ SKIP: {
 	is(stop($k), 0, 'and stops');
 }
 
+# --- with the real children ---
+{
+	my $k = prepare(ini => { fronts => 2 });
+	for my $p (qw(kmsd-front kmsd-activate)) { unlink "$k->{dir}/lib/$p"; symlink "$build/$p", "$k->{dir}/lib/$p" or die }
+	start($k);
+	ok(ready($k), 'the real front and activate become ready') or diag(slurp($k->{log}));
+	my %pid = slurp($k->{log}) =~ /child-ready: (kmsd-\w+(?: \d)?), process (\d+)/g;
+	is(join(' ', sort keys %pid), 'kmsd-activate kmsd-front 0 kmsd-front 1', 'all three say so');
+	my @want = qw(no-new-privs landlock seccomp rlimits no-core);
+	push @want, 'uid' if $root;
+	my @sandbox = slurp($k->{log}) =~ /child-ready: .*sandbox: (.*)/g;
+	is(scalar(@sandbox), 3, 'with the layers in force');
+	for my $s (@sandbox) { my %in = map { $_ => 1 } split / /, $s; is(join(' ', grep { !$in{$_} } @want), '', "none of theirs is missing: $s") }
+	for my $p (sort keys %pid) {
+		my ($seccomp) = slurp("/proc/$pid{$p}/status") =~ /^Seccomp:\s+(\d)/m;
+		is($seccomp, 2, "the kernel says that $p is filtered");
+	}
+	kill 'KILL', $pid{'kmsd-front 0'};
+	ok(log_has($k, qr/front-died: kmsd-front 0: signal 9.*child-ready: kmsd-front 0, /s), 'a killed front is replaced and ready');
+	kill 'HUP', $k->{pid};
+	ok(log_has($k, qr/config-reloaded/), 'SIGHUP is taken');
+	# A front that could not take the reload would be dead before it could accept this.
+	ok(IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => port($k)), 'and connections are still taken') or diag(slurp($k->{log}));
+	is(stop($k), 0, 'SIGTERM: exit code 0');
+	is(scalar(() = slurp($k->{log}) =~ /front-died/g), 1, 'no other front died') or diag(slurp($k->{log}));
+	unlike(slurp($k->{log}), qr/stop-forced|sandbox-violation/, 'and nobody had to be killed');
+}
+
 # --- systemd's notification ---
 {
 	my $k = prepare();
