@@ -25,7 +25,7 @@ struct config_publisher {
 struct config {
 	/* [kms] */
 	char state_directory[256];      /* /var/lib/kms */
-	char runtime_directory[200];    /* /run/kms: control.sock, kmsd.pid */
+	char runtime_directory[92];     /* /run/kms: control.sock (a socket path is short), kmsd.pid */
 	char activate_user[33];         /* _kms */
 	char front_user[33];            /* _kmsnet */
 	char control_group[33];         /* empty: root and the daemon's own uid only */
