@@ -13,6 +13,8 @@ die "named is needed: install bind9\n" unless $named;
 
 my $four = standin('good');
 my $six = standin('-6', 'good');
+my $full = standin('-s', 2, 'ledger');
+my $refuses = standin('-s', 3, 'vm');
 my ($dead, $keep) = dead_port();
 
 sub spill ($name, $text) {
@@ -32,6 +34,9 @@ my %zones = (
     # The first address family leads nowhere: only the other one is listened on.
     'both4.test' => "_kms._tcp SRV 0 0 $four->{port} live\nlive A 127.0.0.1\nlive AAAA ::1\n",
     'both6.test' => "_kms._tcp SRV 0 0 $six->{port} live\nlive A 127.0.0.1\nlive AAAA ::1\n",
+    'full.test' => "_kms._tcp SRV 0 0 $full->{port} live\n_kms._tcp SRV 1 0 $four->{port} live\nlive A 127.0.0.1\n",
+    'refuses.test' => "_kms._tcp SRV 0 0 $refuses->{port} live\n_kms._tcp SRV 1 0 $four->{port} live\nlive A 127.0.0.1\n",
+    'fulldead.test' => "_kms._tcp SRV 0 0 $full->{port} live\n_kms._tcp SRV 1 0 $dead live\nlive A 127.0.0.1\n",
     'none.test' => "www A 127.0.0.1\n",
     'not.test' => "_kms._tcp SRV 0 0 0 .\n",
     'alldead.test' => "_kms._tcp SRV 0 0 $dead dead\ndead A 127.0.0.1\n",
@@ -113,6 +118,12 @@ $r = kmsclient('renew', @dns, '-d', 'both6.test');
 is("$r->{exit} " . ($r->{host} // ''), "0 ::1 port $six->{port}", 'IPv4 refused, IPv6 answers') or diag $r->{stderr};
 $r = kmsclient('renew', @dns, '-H', "live.dead.test:$four->{port}");
 is($r->{exit}, 0, 'a fixed host by name') or diag $r->{stderr};
+$r = kmsclient('renew', @dns, '-d', 'full.test');
+is("$r->{exit} " . ($r->{host} // ''), "0 127.0.0.1 port $four->{port}", 'a host whose ledger is full: the next one') or diag $r->{stderr};
+$r = kmsclient('renew', @dns, '-d', 'refuses.test');
+is("$r->{exit} $r->{status}", '2 KMS_E_VM_REFUSED', 'a refusal of the policy is final');
+$r = kmsclient('renew', @dns, '-d', 'fulldead.test');
+is("$r->{exit} $r->{status}", '2 KMS_E_LEDGER', 'what a host said counts more than a dead one after it');
 $r = kmsclient('renew', @dns, '-d', 'alldead.test');
 is("$r->{exit} $r->{status}", '3 KMS_E_NO_HOST', 'every target dead');
 is(kmsclient('verify')->{exit}, 0, 'and the lease stays');
@@ -123,8 +134,7 @@ undef $pid;
 $r = kmsclient('renew', @dns, '-d', 'dead.test', '--timeout', 1);
 is("$r->{exit} $r->{status}", '3 KMS_E_NO_HOST', 'the name server is gone');
 is(kmsclient('verify')->{exit}, 0, 'and the lease stays');
-stop($four);
-stop($six);
+stop($_) for $four, $six, $full, $refuses;
 done_testing;
 
 END { kill 'TERM', $pid and waitpid $pid, 0 if $pid; }

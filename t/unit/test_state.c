@@ -8,9 +8,11 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -309,6 +311,56 @@ test_nowhere(void **arg)
 	assert_int_equal(rmdir(p->other), 0);
 }
 
+/* Writing fails half way: the old file stays, and nothing is left beside it. */
+static void
+test_write_fails(void **arg)
+{
+	static uint8_t before[STATE_MAX], after[STATE_MAX];
+	struct place *p = *arg;
+	size_t len = good_file(p, before, sizeof before);
+	struct rlimit old, low;
+	struct state_file *f;
+	struct state *s;
+
+	assert_int_equal(state_open(&f, &s, p->path, 1), KMS_OK);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	low = old;
+	low.rlim_cur = 100;
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
+	s->sequence++;
+	assert_int_equal(state_save(f), KMS_E_IO);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	signal(SIGXFSZ, SIG_DFL);
+	assert_int_equal(slurp(p->path, after, sizeof after), len);
+	assert_memory_equal(after, before, len);
+	snprintf(p->other, sizeof p->other, "%s.new", p->path);
+	assert_int_equal(access(p->other, F_OK), -1);
+	assert_int_equal(state_save(f), KMS_OK);
+	state_close(f);
+}
+
+/* Golden: what version 1 looks like does not change. Made independently, from kms.state(5). */
+static void
+test_golden(void **arg)
+{
+	static uint8_t bytes[STATE_MAX];
+	struct state *s = calloc(1, sizeof *s);
+	uint8_t digest[32];
+	char hex[65];
+	size_t len;
+
+	memset(s->sk, 0x42, sizeof s->sk);
+	crypto_scalarmult_base(s->pk, s->sk);
+	fill(s);
+	len = state_encode(bytes, sizeof bytes, s);
+	crypto_hash_sha256(digest, bytes, len);
+	sodium_bin2hex(hex, sizeof hex, digest, sizeof digest);
+	assert_string_equal(
+	    hex, "75d4a8f4de05577812f51a28a69874320038b1d2a00abbdf1f4b59230f5852be");
+	free(s);
+}
+
 int
 main(void)
 {
@@ -322,6 +374,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_one_at_a_time, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_crash_before_rename, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nowhere, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_write_fails, setup, teardown),
+		cmocka_unit_test(test_golden),
 	};
 
 	if (sodium_init() < 0)
