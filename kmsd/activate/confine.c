@@ -42,26 +42,22 @@ layer(int status, uint32_t bit)
 static void
 raise_memlock(uint64_t memlock)
 {
-	struct rlimit l;
+	struct rlimit have, want;
 
-	if (getrlimit(RLIMIT_MEMLOCK, &l) != 0 || l.rlim_cur == RLIM_INFINITY ||
-	    l.rlim_cur >= memlock)
+	if (getrlimit(RLIMIT_MEMLOCK, &have) != 0 || have.rlim_cur == RLIM_INFINITY ||
+	    have.rlim_cur >= memlock)
 		return;
-	if (geteuid() == 0 || l.rlim_max == RLIM_INFINITY || l.rlim_max >= memlock) {
-		l.rlim_cur = memlock;
-		if (l.rlim_max != RLIM_INFINITY && l.rlim_max < memlock)
-			l.rlim_max = memlock;
-	} else {
-		log_event(LOG_NOTICE, "memory-not-locked",
-		    "the limit of locked memory is %llu octets, %llu would be needed: session keys "
-		    "may "
-		    "reach swap (LimitMEMLOCK, ulimit -l)",
-		    (unsigned long long)l.rlim_max, (unsigned long long)memlock);
-		l.rlim_cur = l.rlim_max;
-	}
-	if (setrlimit(RLIMIT_MEMLOCK, &l) != 0)
-		log_event(
-		    LOG_NOTICE, "memory-not-locked", "the limit of locked memory stays as it is");
+	want.rlim_cur = memlock;
+	want.rlim_max = have.rlim_max > memlock ? have.rlim_max : memlock;
+	if (setrlimit(RLIMIT_MEMLOCK, &want) == 0)
+		return;
+	log_event(LOG_NOTICE, "memory-not-locked",
+	    "the limit of locked memory is %llu octets, %llu would be needed: session keys may "
+	    "reach "
+	    "swap (LimitMEMLOCK in systemd, ulimit -l in a shell)",
+	    (unsigned long long)have.rlim_max, (unsigned long long)memlock);
+	have.rlim_cur = have.rlim_max;
+	setrlimit(RLIMIT_MEMLOCK, &have);
 }
 
 uint32_t
