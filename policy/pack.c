@@ -365,6 +365,10 @@ resolve_products(struct parse *p, struct pack_error *err)
 			return fail_at(err, p->product_line[i],
 			    "renewal-interval must be shorter than validity: product",
 			    product->name);
+		if (p->out->pools[pool].capacity != 0 &&
+		    p->out->pools[pool].capacity < product->threshold)
+			return fail_at(err, p->product_line[i],
+			    "threshold is above the capacity of its pool: product", product->name);
 		product->group = (uint8_t)group;
 		product->pool = (uint8_t)pool;
 	}

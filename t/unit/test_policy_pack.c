@@ -148,6 +148,8 @@ static const struct bad {
 	{ GOOD "grace = 367d\n", 14, "grace = '367d'" },
 	{ GOOD "validity = 7d\n", 9,
 	    "renewal-interval must be shorter than validity: product 'N'" },
+	{ POLICY GROUP POOL "capacity = 24\n" PRODUCT, 10,
+	    "threshold is above the capacity of its pool: product 'N'" },
 	{ GOOD "virtual-machines = maybe\n", 14,
 	    "virtual-machines = 'maybe': allow, flag or refuse is expected" },
 	{ GOOD "clones = no\n", 14, "clones = 'no': allow, flag or refuse is expected" },
@@ -252,6 +254,7 @@ test_defaults_and_order(void **state)
 	assert_int_equal(p->grace, 30 * 1440);
 	assert_int_equal(p->vm, POLICY_ALLOW);
 	assert_int_equal(p->clones, POLICY_REFUSE);
+	must_parse(POLICY GROUP POOL "capacity = 25\n" PRODUCT);
 	/* Sections in any order, line ends of other systems, comments, values of every unit. */
 	must_parse(LINE_197
 	    "\r\n[product " UUID_2 "]\r\nname = Zwei ; comment\r\ngroup = g\r\npool = p\r\n"
