@@ -3,11 +3,9 @@
  * certificate is not known yet, then the sealed request, once more when the
  * sequence number was behind. Nothing a host says counts before it is verified.
  */
-#include "libkms/client.h"
+#include "libkms/dialogue.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <sodium.h>
@@ -15,24 +13,6 @@
 #include "libkms/frame.h"
 #include "libkms/kms_error.h"
 #include "libkms/transport.h"
-
-enum step {
-	STEP_FINAL,
-	STEP_NEXT_HOST,
-	STEP_AGAIN,
-};
-
-/* In guarded memory: session keys and clear text. */
-struct dialogue {
-	struct ask *a;
-	struct transport *t;
-	struct certificate cert;
-	struct seal_keys keys;
-	size_t frame_len;
-	size_t text_len;
-	uint8_t frame[FRAME_HEADER + FRAME_MAX_REPLY];
-	uint8_t text[FRAME_MAX_REPLY];
-};
 
 /* What a host may say in the clear, where anybody on the way could say it too. */
 static const uint32_t clear_statuses[] = {
@@ -46,26 +26,11 @@ static const uint32_t clear_statuses[] = {
 	KMS_E_BAD_VERSION,
 	KMS_E_BAD_FRAME,
 	KMS_E_BAD_SEAL,
-	KMS_E_BAD_REQUEST,
 	KMS_E_TOO_LARGE,
 };
-/* Sealed refusals that say something of that host only: another may do better. */
-static const uint32_t elsewhere[] = {
-	KMS_E_NOT_ENABLED,
-	KMS_E_NOT_CONFIRMED,
-	KMS_E_NOT_COVERED,
-	KMS_E_UNKNOWN_PRODUCT,
-	KMS_E_KEY_INVALID,
-	KMS_E_KEY_EXPIRED,
-	KMS_E_CAPACITY,
-	KMS_E_OVERLOAD,
-	KMS_E_LEDGER,
-	KMS_E_UNKNOWN_CLIENT,
-	KMS_E_SEQUENCE,
-};
 
-static bool
-is_among(const uint32_t *list, size_t count, uint32_t status)
+bool
+dialogue_among(const uint32_t *list, size_t count, uint32_t status)
 {
 	size_t i;
 
@@ -74,10 +39,9 @@ is_among(const uint32_t *list, size_t count, uint32_t status)
 			return true;
 	return false;
 }
-#define AMONG(list, status) is_among(list, sizeof list / sizeof *list, status)
 
-static enum step
-broken(struct dialogue *d, int rc, const char *what)
+enum step
+dialogue_broken(struct dialogue *d, int rc, const char *what)
 {
 	ask_note(
 	    d->a, (uint32_t)rc, false, "%s: %s: %s", d->t->peer, what, kms_strerror((uint32_t)rc));
@@ -89,7 +53,7 @@ static enum step
 broken_wire(struct dialogue *d, int rc, const char *what)
 {
 	if (rc != KMS_E_TRUNCATED && rc != KMS_E_IO)
-		return broken(d, rc, what);
+		return dialogue_broken(d, rc, what);
 	ask_note(d->a, KMS_E_NO_HOST, false, "%s: %s: %s", d->t->peer, what,
 	    rc == KMS_E_IO ? strerror(errno) : "the host closed the connection");
 	return STEP_NEXT_HOST;
@@ -112,8 +76,8 @@ clear_error(struct dialogue *d)
 	struct frame_error e;
 	int rc = frame_error_decode(&e, d->frame + FRAME_HEADER, d->frame_len - FRAME_HEADER);
 
-	if (rc != KMS_OK || !AMONG(clear_statuses, e.status))
-		return broken(d, KMS_E_BAD_FRAME, "error frame");
+	if (rc != KMS_OK || !DIALOGUE_AMONG(clear_statuses, e.status))
+		return dialogue_broken(d, KMS_E_BAD_FRAME, "error frame");
 	if (e.status == KMS_E_UNKNOWN_HOST && !d->a->refreshed)
 		return STEP_AGAIN;
 	d->a->result.retry_after = e.retry_after;
@@ -140,7 +104,7 @@ roundtrip(struct dialogue *d, enum frame_type want, const char *what)
 	if (rc == KMS_OK && f.type == FRAME_ERROR)
 		return clear_error(d);
 	if (rc != KMS_OK || f.type != want)
-		return broken(d, KMS_E_BAD_FRAME, what);
+		return dialogue_broken(d, KMS_E_BAD_FRAME, what);
 	return STEP_FINAL;
 }
 
@@ -155,9 +119,8 @@ use_certificate(struct dialogue *d, const uint8_t *bytes, size_t len)
 	return seal_client_keys(&d->keys, c->state->pk, c->state->sk, d->cert.kx_pk);
 }
 
-/* Fetch the host's certificate and keep it. STEP_FINAL: done. */
-static enum step
-hello(struct dialogue *d)
+enum step
+dialogue_hello(struct dialogue *d)
 {
 	struct state *s = d->a->c->state;
 	struct message_hello m;
@@ -180,7 +143,7 @@ hello(struct dialogue *d)
 	if (rc == KMS_OK)
 		rc = use_certificate(d, reply.certificate, reply.certificate_len);
 	if (rc != KMS_OK)
-		return broken(d, rc, "host certificate");
+		return dialogue_broken(d, rc, "host certificate");
 	memcpy(s->certificate, reply.certificate, reply.certificate_len);
 	s->certificate_len = reply.certificate_len;
 	return STEP_FINAL;
@@ -207,128 +170,6 @@ request_text(struct dialogue *d, uint8_t *out, size_t size)
 	return message_request_encode(out, size, &m);
 }
 
-/* The host has a higher sequence number than we remember (a restored state file): go past it, once. */
-static enum step
-catch_up(struct dialogue *d, const struct message_reply *reply)
-{
-	struct state *s = d->a->c->state;
-	int rc;
-
-	if (d->a->caught_up || reply->highest_sequence < s->sequence ||
-	    reply->highest_sequence == UINT64_MAX) {
-		ask_note(
-		    d->a, KMS_E_SEQUENCE, true, "%s: %s", d->t->peer, kms_strerror(KMS_E_SEQUENCE));
-		return STEP_NEXT_HOST;
-	}
-	d->a->caught_up = true;
-	s->sequence = reply->highest_sequence + 1;
-	randombytes_buf(s->pending_id, sizeof s->pending_id);
-	s->pending_operation = d->a->operation;
-	memcpy(d->a->request_id, s->pending_id, sizeof d->a->request_id);
-	rc = state_save(d->a->c->file);
-	return rc == KMS_OK ? STEP_AGAIN : broken(d, rc, "client state file");
-}
-
-/* Complete, ours, for this request and this product, and not over: only then it replaces what we have. */
-static int
-check_lease(struct dialogue *d, const struct message_reply *reply)
-{
-	struct kms_client *c = d->a->c;
-	struct entry_client e;
-	int rc;
-
-	if (reply->bundle == NULL)
-		return KMS_E_NO_LEASE;
-	if (reply->bundle_len > sizeof c->state->bundle)
-		return KMS_E_TOO_LARGE;
-	rc = lease_verify(&e, reply->bundle, reply->bundle_len, &d->cert, c->cmid, c->product);
-	if (rc != KMS_OK)
-		return rc;
-	if (memcmp(e.request_id, d->a->request_id, sizeof e.request_id) != 0 ||
-	    e.sequence != c->state->sequence)
-		return KMS_E_LEASE_OTHER;
-	if (e.renew_after > e.expires)
-		return KMS_E_FORMAT;
-	return client_now(c) >= e.expires ? KMS_E_LEASE_EXPIRED : KMS_OK;
-}
-
-static int
-take_lease(struct dialogue *d, const struct message_reply *reply)
-{
-	struct state *s = d->a->c->state;
-	int rc = check_lease(d, reply);
-
-	/* The host may have been confirmed anew since the certificate was cached. The reply is in d->text, so the frame is free. */
-	if ((rc == KMS_E_KEY_EXPIRED || rc == KMS_E_NOT_COVERED) && !d->a->refreshed &&
-	    hello(d) == STEP_FINAL)
-		rc = check_lease(d, reply);
-	if (rc != KMS_OK)
-		return rc;
-	memcpy(s->bundle, reply->bundle, reply->bundle_len);
-	s->bundle_len = reply->bundle_len;
-	memcpy(s->lease_certificate, s->certificate, s->certificate_len);
-	s->lease_certificate_len = s->certificate_len;
-	return KMS_OK;
-}
-
-static void
-remember(struct dialogue *d, const struct message_reply *reply)
-{
-	struct state *s = d->a->c->state;
-	uint64_t now = client_now(d->a->c);
-
-	/* These two ask for the same request again. */
-	if (reply->status != KMS_E_LEDGER && reply->status != KMS_E_OVERLOAD)
-		s->pending_operation = 0;
-	s->last_exchange = now;
-	s->count = d->a->result.count = reply->count;
-	s->required = d->a->result.required = reply->required;
-	s->retry_after = d->a->result.retry_after = reply->retry_after;
-	if (reply->activation_interval > 0)
-		s->activation_interval = reply->activation_interval;
-	if (reply->renewal_interval > 0)
-		s->renewal_interval = reply->renewal_interval;
-	snprintf(s->host, sizeof s->host, "%s", d->t->peer);
-	/* A host that accepts our time also settles a highest time seen that was wrong. */
-	if ((reply->status == KMS_OK || reply->status == KMS_E_COUNT_TOO_LOW) &&
-	    !licence_clock_back(now, reply->time) && !licence_clock_back(reply->time, now))
-		s->highest_seen = now;
-}
-
-static void
-note_skew(struct dialogue *d, const struct message_reply *reply)
-{
-	uint64_t now = client_now(d->a->c);
-	bool behind = now < reply->time;
-	uint64_t off = behind ? reply->time - now : now - reply->time;
-
-	ask_note(d->a, reply->status, true,
-	    "%s: this clock is %" PRIu64 " h %" PRIu64 " min %s the host's", d->t->peer, off / 3600,
-	    off % 3600 / 60, behind ? "behind" : "ahead of");
-}
-
-static enum step
-judge(struct dialogue *d, const struct message_reply *reply)
-{
-	struct state *s = d->a->c->state;
-	int rc = (int)reply->status;
-
-	if (reply->status == KMS_E_SEQUENCE)
-		return catch_up(d, reply);
-	remember(d, reply);
-	if (reply->status == KMS_OK && d->a->operation == MESSAGE_RELEASE) {
-		s->bundle_len = s->lease_certificate_len = 0;
-	} else if (reply->status == KMS_OK && (rc = take_lease(d, reply)) != KMS_OK) {
-		ask_note(d->a, (uint32_t)rc, true, "%s: its lease does not hold: %s", d->t->peer,
-		    kms_strerror((uint32_t)rc));
-		return STEP_NEXT_HOST;
-	}
-	ask_note(d->a, (uint32_t)rc, true, "%s: %s", d->t->peer, kms_strerror((uint32_t)rc));
-	if (reply->status == KMS_E_TIME_SKEW)
-		note_skew(d, reply);
-	return AMONG(elsewhere, reply->status) ? STEP_NEXT_HOST : STEP_FINAL;
-}
-
 /* Sealed for us, but to what? Another request id is a replay; none at all is a text that the host could not read. */
 static bool
 answers(const struct dialogue *d, const struct message_reply *reply)
@@ -351,10 +192,10 @@ request(struct dialogue *d)
 	d->frame_len = seal_request(d->frame, sizeof d->frame, &d->keys, d->cert.host_id,
 	    d->a->c->state->pk, NULL, d->text, d->text_len);
 	if (d->text_len == 0 || d->frame_len == 0)
-		return broken(d, KMS_E_TOO_LARGE, "request");
+		return dialogue_broken(d, KMS_E_TOO_LARGE, "request");
 	step = roundtrip(d, FRAME_REPLY, "request");
 	if (step == STEP_AGAIN) /* UNKNOWN_HOST */
-		return (step = hello(d)) == STEP_FINAL ? STEP_AGAIN : step;
+		return (step = dialogue_hello(d)) == STEP_FINAL ? STEP_AGAIN : step;
 	if (step != STEP_FINAL)
 		return step;
 	rc = seal_open_reply(
@@ -363,7 +204,7 @@ request(struct dialogue *d)
 		rc = message_reply_decode(&reply, d->text, d->text_len);
 	if (rc == KMS_OK && !answers(d, &reply))
 		rc = KMS_E_BAD_SEAL;
-	return rc == KMS_OK ? judge(d, &reply) : broken(d, rc, "reply");
+	return rc == KMS_OK ? dialogue_judge(d, &reply) : dialogue_broken(d, rc, "reply");
 }
 
 /* Good enough to seal for: the publisher's, and not past its dates, when the host may have a newer one. */
@@ -391,7 +232,7 @@ converse(struct ask *a, struct transport *t)
 	d->a = a;
 	d->t = t;
 	if (!have_certificate(d))
-		step = hello(d);
+		step = dialogue_hello(d);
 	/* Bounded: each of hello and catch_up says AGAIN once at most. */
 	if (step == STEP_FINAL)
 		do
