@@ -99,11 +99,11 @@ print_next(struct ctl *ctl, const struct reply *reply)
 		name = reply_text(row, "name");
 		if (reply_number(row, "installed", &installed) && !installed)
 			output_line(ctl->out, OUTPUT_WARN,
-			    "%s: no KMS host key yet: kmsctl key install FILE.kmskey",
+			    "  %s: no KMS host key yet: kmsctl key install FILE.kmskey",
 			    name ? name : "?");
 		else if (reply_number(row, "confirmed", &confirmed) && !confirmed)
 			output_line(ctl->out, OUTPUT_WARN,
-			    "%s: the host is not confirmed yet: kmsctl key request",
+			    "  %s: the host is not confirmed yet: kmsctl key request",
 			    name ? name : "?");
 	}
 }
@@ -210,7 +210,7 @@ print_ledger(struct ctl *ctl)
 		print_ledger_pools(ctl, &pools);
 	ctl_hex(hash, info.last_hash, sizeof info.last_hash);
 	output_object(ctl->out, "ledger", "Ledger");
-	output_number(ctl->out, "clients", "Clients", info.clients);
+	output_number(ctl->out, "clients", "Clients in the index", info.clients);
 	output_number(ctl->out, "last_batch", "Last batch", info.last_batch);
 	output_number(ctl->out, "index_batch", "Indexed up to batch", info.index_batch);
 	output_number(ctl->out, "segments", "Segments", info.segments);
@@ -238,6 +238,7 @@ run_status(struct ctl *ctl)
 
 	if (status == KMS_OK) {
 		fill_port(ctl, &reply);
+		reply_sort(&reply, "front", "number");
 		code = status_running(ctl, &reply);
 		reply_free(&reply);
 		return code;

@@ -182,6 +182,12 @@ output_value(const struct output_field *f)
 	case OUTPUT_NUMBER:
 		snprintf(text, sizeof text, "%" PRIu64, f->number);
 		break;
+	case OUTPUT_LIMIT:
+		if (f->number == 0)
+			snprintf(text, sizeof text, "no limit");
+		else
+			snprintf(text, sizeof text, "%" PRIu64, f->number);
+		break;
 	case OUTPUT_BOOL:
 		snprintf(text, sizeof text, "%s", f->number ? "yes" : "no");
 		break;

@@ -17,6 +17,7 @@ enum output_type {
 	OUTPUT_TEXT,
 	OUTPUT_BLOCK,               /* text of several lines */
 	OUTPUT_NUMBER,
+	OUTPUT_LIMIT,               /* a number, 0: no limit */
 	OUTPUT_BOOL,
 	OUTPUT_TIME,                /* seconds since 1970, 0: none */
 	OUTPUT_OCTETS,

@@ -250,7 +250,7 @@ text_field(struct output *o, const struct output_field *f)
 		return;
 	c.text = output_value(f);
 	c.style = f->style;
-	c.number = f->type == OUTPUT_NUMBER || f->type == OUTPUT_OCTETS;
+	c.number = f->type == OUTPUT_NUMBER || f->type == OUTPUT_LIMIT || f->type == OUTPUT_OCTETS;
 	if (c.text == NULL) {
 		o->failed = true;
 	} else if (f->type == OUTPUT_BLOCK) {

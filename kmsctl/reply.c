@@ -39,10 +39,10 @@ static const struct known {
 	{ "sandbox", "layers", OUTPUT_TEXT, "Layers in force" },
 	{ "sandbox", "missing", OUTPUT_TEXT, "Missing" },
 	{ "sandbox", "required", OUTPUT_BOOL, "Required" },
-	{ "ledger", "clients", OUTPUT_NUMBER, "Clients" },
+	{ "ledger", "clients", OUTPUT_NUMBER, "Clients in the index" },
 	{ "ledger", "last-batch", OUTPUT_NUMBER, "Last batch" },
 	{ "ledger", "index-batch", OUTPUT_NUMBER, "Indexed up to batch" },
-	{ "ledger", "overlay", OUTPUT_NUMBER, "Records waiting" },
+	{ "ledger", "overlay", OUTPUT_NUMBER, "Waiting for the index" },
 	{ "ledger", "segments", OUTPUT_NUMBER, "Segments" },
 	{ "ledger", "journal-octets", OUTPUT_OCTETS, "Journal" },
 	{ "ledger", "index-octets", OUTPUT_OCTETS, "Index" },
@@ -59,12 +59,12 @@ static const struct known {
 	{ "publisher", "group", OUTPUT_TEXT, "Group" },
 	{ "publisher", "not-before", OUTPUT_TIME, NULL },
 	{ "publisher", "not-after", OUTPUT_TIME, "Valid until" },
-	{ "publisher", "capacity", OUTPUT_NUMBER, NULL },
+	{ "publisher", "capacity", OUTPUT_LIMIT, NULL },
 	{ "pool", "publisher", OUTPUT_TEXT, "Publisher" },
 	{ "pool", "number", OUTPUT_NUMBER, "Pool" },
 	{ "pool", "name", OUTPUT_TEXT, "Name" },
 	{ "pool", "counted", OUTPUT_NUMBER, "Counted" },
-	{ "pool", "capacity", OUTPUT_NUMBER, "Capacity" },
+	{ "pool", "capacity", OUTPUT_LIMIT, "Capacity" },
 	{ "pool", "window-days", OUTPUT_NUMBER, "Window, days" },
 	{ "front", "number", OUTPUT_NUMBER, "Front" },
 	{ "front", "ready", OUTPUT_BOOL, "Ready" },
@@ -86,7 +86,7 @@ static const struct known {
 	{ "key", "issued", OUTPUT_TIME, "Issued" },
 	{ "key", "not-before", OUTPUT_TIME, "Valid from" },
 	{ "key", "not-after", OUTPUT_TIME, "Valid until" },
-	{ "key", "capacity", OUTPUT_NUMBER, "Capacity" },
+	{ "key", "capacity", OUTPUT_LIMIT, "Capacity" },
 	{ "key", "hosts", OUTPUT_NUMBER, "Hosts" },
 	{ "key", "confirmations", OUTPUT_NUMBER, "Confirmations a host" },
 	{ "key", "confirmed", OUTPUT_BOOL, "Confirmed" },
@@ -317,6 +317,26 @@ reply_number(const struct reply_row *row, const char *name, uint64_t *out)
 		return false;
 	*out = f->number;
 	return true;
+}
+
+void
+reply_sort(struct reply *r, const char *kind, const char *name)
+{
+	uint64_t a, b;
+	unsigned i, j;
+	struct reply_row row;
+
+	for (i = 0; i < r->count; i++)
+		for (j = i + 1; j < r->count; j++) {
+			if (strcmp(r->rows[i].kind, kind) != 0 ||
+			    strcmp(r->rows[j].kind, kind) != 0 ||
+			    !reply_number(&r->rows[i], name, &a) ||
+			    !reply_number(&r->rows[j], name, &b) || a <= b)
+				continue;
+			row = r->rows[i];
+			r->rows[i] = r->rows[j];
+			r->rows[j] = row;
+		}
 }
 
 void

@@ -37,6 +37,8 @@ const struct reply_row *reply_next(const struct reply *r, const char *kind, cons
 const char *reply_text(const struct reply_row *row, const char *name);
 bool reply_number(const struct reply_row *row, const char *name, uint64_t *out);
 
+/* Rows of a kind in ascending order of a number. */
+void reply_sort(struct reply *r, const char *kind, const char *name);
 /* A number that the host does not know is 0 in its reply: put what is known here in its place. */
 void reply_replace_zero(struct reply *r, const char *kind, const char *name, uint64_t number);
 
