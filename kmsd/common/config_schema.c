@@ -45,7 +45,7 @@
 	K("ledger", "overlay_records", overlay_records, "number", "1000..10000000", "150000", true, \
 	    "changed clients kept in memory until they are written to the index") \
 	K("ledger", "map_size", map_size, "octets", "1M..1024G", "1G", true, \
-	    "largest size of the index") \
+	    "size of the index's memory map at the start; it grows by itself") \
 	K("ledger", "checkpoint_interval", checkpoint_interval, "seconds", "1..86400", "60", true, \
 	    "how often the index is written") \
 	K("ledger", "batch", batch, "number", "1..65536", "1024", true, \

@@ -1,0 +1,29 @@
+#!/usr/bin/perl
+# Every event name that the daemons write is in kmsd(8), and every name there is written somewhere.
+use strict;
+use warnings;
+use Test::More;
+
+my $src = $ENV{KMS_SRC} // '.';
+sub slurp { my ($file) = @_; open my $f, '<', $file or die "$file: $!"; local $/; return scalar <$f> }
+
+my $manual = slurp("$src/doc/kmsd.8");
+my %documented = map { $_ => 1 } map { /Li ([a-z][a-z0-9-]*)/g } $manual =~ /^\.It (Li [a-z].*)$/mg;
+cmp_ok(scalar keys %documented, '>', 40, 'the manual has events');
+
+my (%written, %literal);
+for my $file (map { glob "$src/$_/*.c" } qw(kmsd/supervisor kmsd/front kmsd/activate kmsd/common kmsd/ipc kmsdb)) {
+	my $text = slurp($file);
+	$literal{$1} = 1 while $text =~ /"([a-z][a-z0-9-]*)"/g;
+	# A log call: a level (or an expression with one), then one name or two of a condition.
+	while ($text =~ /\b(?:log_event|log_limited|ledger_log|say|broken)\s*\(((?:[^";]|"[a-z][a-z0-9-]*"\s*:)*"[a-z][a-z0-9-]*")\s*,/g) {
+		my $call = $1;
+		$written{$1} = $file while $call =~ /"([a-z][a-z0-9-]*)"/g;
+	}
+}
+# const FAILED in directories.c stands for this one.
+$written{'start-failed'} //= 'kmsd/supervisor/directories.c';
+cmp_ok(scalar keys %written, '>', 40, 'the sources write events');
+for my $event (sort keys %written) { ok($documented{$event}, "$event is in kmsd(8)") or diag("written by $written{$event}") }
+for my $event (sort keys %documented) { ok($literal{$event}, "$event of kmsd(8) is in the sources") }
+done_testing();
