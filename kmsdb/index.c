@@ -16,6 +16,7 @@
 #include "kmsdb/index.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <lmdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -177,6 +178,25 @@ index_close(struct index *ix)
 	if (ix->env != NULL)
 		mdb_env_close(ix->env);
 	free(ix);
+}
+
+int
+index_sync(struct index *ix)
+{
+	return status_of(mdb_env_sync(ix->env, 1));
+}
+
+void
+index_remove(int dirfd, const char *name)
+{
+	int fd;
+
+	if (file_directory(dirfd, name, 0, &fd) != KMS_OK)
+		return;
+	unlinkat(fd, "data.mdb", 0);
+	unlinkat(fd, "lock.mdb", 0);
+	close(fd);
+	unlinkat(dirfd, name, AT_REMOVEDIR);
 }
 
 static int

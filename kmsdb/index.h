@@ -36,6 +36,10 @@ enum index_use {
 int index_open(struct index **out, int dirfd, const char *name, enum index_use use,
     uint64_t map_size, char why[256]);
 void index_close(struct index *ix);
+/* Everything to the disk, for INDEX_SCRATCH. */
+int index_sync(struct index *ix);
+/* The files and the directory; nothing when there are none. */
+void index_remove(int dirfd, const char *name);
 
 /* The main thread's snapshot: everything committed so far becomes visible. */
 int index_refresh(struct index *ix);

@@ -57,34 +57,49 @@ make_memory(struct kmsdb *db)
 	return checkpoint_open(db);
 }
 
+/* What an open is for: which index, and who else may be here. */
+struct use {
+	const char *index;
+	enum index_use index_use;
+	bool lock, memory, replay, journal;
+};
+static const struct use uses[] = {
+	[LEDGER_WRITE] = { "index", INDEX_WRITE, true, true, true, true },
+	[LEDGER_READ] = { "index", INDEX_READ, false, false, false, false },
+	[LEDGER_REBUILD] = { LEDGER_REBUILD_NAME, INDEX_SCRATCH, true, true, true, false },
+	[LEDGER_CHECK] = { LEDGER_CHECK_NAME, INDEX_SCRATCH, false, true, false, false },
+};
+
 static int
-open_directories(struct kmsdb *db, int dirfd, char why[256])
+open_directories(struct kmsdb *db, int dirfd, const struct use *use, char why[256])
 {
-	bool create = !db->opt.read_only;
-	int status = file_directory(dirfd, "kmsdb", create, &db->dirfd);
+	int status = file_directory(dirfd, "kmsdb", use->journal, &db->dirfd);
 
 	if (status == KMS_OK)
-		status = file_directory(db->dirfd, "journal", create, &db->journalfd);
-	if (status != KMS_OK) {
+		status = file_directory(db->dirfd, "journal", use->journal, &db->journalfd);
+	if (status == KMS_E_NOT_FOUND)
 		snprintf(why, 256,
-		    status == KMS_E_NOT_FOUND ? "there is no ledger here (kmsdb/journal): kmsd "
-						"makes it when it first starts"
-					      : "the directory kmsdb cannot be opened: %s",
+		    "there is no ledger here (kmsdb/journal): kmsd makes it when it first starts");
+	else if (status != KMS_OK)
+		snprintf(why, 256, "the directory kmsdb cannot be opened: %s",
 		    kms_strerror((uint32_t)status));
+	if (status != KMS_OK)
 		return status;
-	}
-	return create ? lock_take(db->dirfd, &db->lockfd, why) : KMS_OK;
+	return use->lock ? lock_take(db->dirfd, &db->lockfd, why) : KMS_OK;
 }
 
 static int
-open_index(struct kmsdb *db, char why[256])
+open_index(struct kmsdb *db, const struct use *use, char why[256])
 {
-	int status = index_open(&db->index, db->dirfd, "index",
-	    db->opt.read_only ? INDEX_READ : INDEX_WRITE, db->opt.map_size, why);
+	int status;
 
+	if (use->index_use == INDEX_SCRATCH)
+		index_remove(db->dirfd, use->index);
+	status =
+	    index_open(&db->index, db->dirfd, use->index, use->index_use, db->opt.map_size, why);
 	if (status != KMS_OK)
 		return status;
-	if ((status = migrate(db->index, db->opt.read_only, why)) != KMS_OK)
+	if ((status = migrate(db->index, use->index_use == INDEX_READ, why)) != KMS_OK)
 		return status;
 	if ((status = index_get_meta(db->index, &db->meta)) != KMS_OK ||
 	    (status = index_load(db->index, &db->seats)) != KMS_OK)
@@ -95,8 +110,10 @@ open_index(struct kmsdb *db, char why[256])
 }
 
 int
-kmsdb_open(struct kmsdb **out, int dirfd, const struct kmsdb_options *opt, char why[256])
+ledger_open(struct kmsdb **out, int dirfd, const struct kmsdb_options *opt, enum ledger_use what,
+    char why[256])
 {
+	const struct use *use = &uses[what];
 	struct kmsdb *db = calloc(1, sizeof(*db));
 	int status;
 
@@ -107,14 +124,14 @@ kmsdb_open(struct kmsdb **out, int dirfd, const struct kmsdb_options *opt, char 
 	db->dirfd = db->journalfd = db->lockfd = -1;
 	take_options(db, opt);
 	status = seats_init(&db->seats);
-	if (status == KMS_OK && !db->opt.read_only)
+	if (status == KMS_OK && use->memory)
 		status = make_memory(db);
 	if (status == KMS_OK)
-		status = open_directories(db, dirfd, why);
+		status = open_directories(db, dirfd, use, why);
 	if (status == KMS_OK)
-		status = open_index(db, why);
-	if (status == KMS_OK && !db->opt.read_only)
-		status = replay(db, why);
+		status = open_index(db, use, why);
+	if (status == KMS_OK && use->replay)
+		status = replay(db, use->journal, why);
 	if (status != KMS_OK) {
 		kmsdb_close(db);
 		return status;
@@ -122,6 +139,13 @@ kmsdb_open(struct kmsdb **out, int dirfd, const struct kmsdb_options *opt, char 
 	why[0] = '\0';
 	*out = db;
 	return KMS_OK;
+}
+
+int
+kmsdb_open(struct kmsdb **out, int dirfd, const struct kmsdb_options *opt, char why[256])
+{
+	return ledger_open(
+	    out, dirfd, opt, opt != NULL && opt->read_only ? LEDGER_READ : LEDGER_WRITE, why);
 }
 
 int

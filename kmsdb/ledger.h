@@ -81,6 +81,18 @@ struct kmsdb {
 	struct readback *readback;      /* the batch read back last; stage.c */
 };
 
+/* kmsdb.c */
+enum ledger_use {
+	LEDGER_WRITE,
+	LEDGER_READ,
+	LEDGER_REBUILD,                 /* new index beside the old one, from the whole journal */
+	LEDGER_CHECK,                   /* the same, beside a daemon, and the caller replays */
+};
+#define LEDGER_REBUILD_NAME "index.new"
+#define LEDGER_CHECK_NAME "index.check"
+int ledger_open(struct kmsdb **out, int dirfd, const struct kmsdb_options *opt, enum ledger_use use,
+    char why[256]);
+
 /* ledger.c */
 int generation_init(struct generation *g, size_t records);
 void generation_free(struct generation *g);
@@ -120,6 +132,8 @@ void checkpoint_due(struct kmsdb *db);
 int checkpoint_all(struct kmsdb *db);
 
 /* replay.c */
-int replay(struct kmsdb *db, char why[256]);
+/* What the index lacks; then, when journal, the journal is opened for writing. */
+int replay(struct kmsdb *db, bool journal, char why[256]);
+int replay_batch(struct kmsdb *db, const struct scan *s, char why[256]);
 
 #endif

@@ -76,8 +76,8 @@ check_segments(struct kmsdb *db, char why[256])
 	return KMS_E_MISSING;
 }
 
-static int
-apply_batch(struct kmsdb *db, const struct scan *s, char why[256])
+int
+replay_batch(struct kmsdb *db, const struct scan *s, char why[256])
 {
 	const struct record *r = &s->record;
 	struct batch_ref ref = { .number = r->batch.number, .offset = s->offset };
@@ -113,7 +113,7 @@ check_signature(struct kmsdb *db, const uint8_t header[BATCH_HEADER],
 }
 
 static int
-replay_from(struct kmsdb *db, struct scan *s, bool at_last, char why[256])
+replay_from(struct kmsdb *db, struct scan *s, bool at_last, bool journal, char why[256])
 {
 	uint8_t header[BATCH_HEADER], signature[BATCH_SIGNATURE];
 	uint64_t from = db->meta.last;
@@ -128,7 +128,7 @@ replay_from(struct kmsdb *db, struct scan *s, bool at_last, char why[256])
 		status = scan_next(s);
 		if (status == KMS_OK) {
 			any = true;
-			if ((status = apply_batch(db, s, why)) != KMS_OK)
+			if ((status = replay_batch(db, s, why)) != KMS_OK)
 				return status;
 		}
 	}
@@ -142,12 +142,13 @@ replay_from(struct kmsdb *db, struct scan *s, bool at_last, char why[256])
 		ledger_log(db, LOG_INFO, "ledger-replay",
 		    "batches %" PRIu64 " to %" PRIu64 " carried from the journal to the index",
 		    from + 1, s->end.number - 1);
-	return journal_open(&db->journal, db->journalfd, db->opt.segment_size, s, db->opt.log,
-	    db->opt.log_arg, why);
+	return !journal ? KMS_OK
+			: journal_open(&db->journal, db->journalfd, db->opt.segment_size, s,
+			      db->opt.log, db->opt.log_arg, why);
 }
 
 int
-replay(struct kmsdb *db, char why[256])
+replay(struct kmsdb *db, bool journal, char why[256])
 {
 	struct scan *s = NULL;
 	int status;
@@ -157,7 +158,7 @@ replay(struct kmsdb *db, char why[256])
 	else if ((status = check_segments(db, why)) == KMS_OK)
 		status = find_last(db, &s, why);
 	if (status == KMS_OK)
-		status = replay_from(db, s, db->meta.last > 0, why);
+		status = replay_from(db, s, db->meta.last > 0, journal, why);
 	scan_close(s);
 	return status;
 }

@@ -388,3 +388,9 @@ scan_next(struct scan *s)
 			return status;
 	}
 }
+
+int
+scan_rest(struct scan *s)
+{
+	return s->empty || s->torn ? KMS_OK : padding(s, s->end.offset);
+}

@@ -54,6 +54,8 @@ int scan_open(struct scan **out, int journalfd, const struct scan_place *place, 
  * KMS_E_MISSING, KMS_E_SCHEMA, KMS_E_IO: see why.
  */
 int scan_next(struct scan *s);
+/* After the end: is there nothing but zeros behind it? KMS_OK, KMS_E_ALTERED. */
+int scan_rest(struct scan *s);
 void scan_close(struct scan *s);
 
 #endif

@@ -118,6 +118,7 @@ segment_footer_encode(uint8_t out[SEGMENT_SECTOR], uint64_t next, const uint8_t 
 	wire_put_u64(&w, next);
 	wire_put(&w, previous, 32);
 	check_octets(out + 48, out, 48);
+	memcpy(out + SEGMENT_SECTOR - 8, END_MAGIC, sizeof(END_MAGIC));
 }
 
 size_t
@@ -228,19 +229,18 @@ headless(const uint8_t *at, size_t avail, const char **why)
 	return SEGMENT_TORN;
 }
 
-/* A head that does not hold: cut short when nothing comes after some octet of it. */
+/*
+ * A head that does not hold: cut short when nothing comes after it, for a whole record
+ * has its trailer there.
+ */
 static enum segment_item
 bad_head(const uint8_t *at, size_t avail, size_t head, const char **why)
 {
-	size_t last = avail < head ? avail : head;
-
-	while (last > 0 && at[last - 1] == 0)
-		last--;
-	if (last < head && octets_zero(at + last, avail - last)) {
+	if (avail <= head || octets_zero(at + head, avail - head)) {
 		*why = "a head cut short";
 		return SEGMENT_TORN;
 	}
-	*why = "the head of a batch does not match its check octets";
+	*why = "a head does not match its check octets";
 	return SEGMENT_ALTERED;
 }
 
@@ -250,12 +250,15 @@ footer_item(struct record *r, const uint8_t *at, size_t avail, const char **why)
 	struct wire_reader in;
 
 	if (avail < SEGMENT_SECTOR || !check_holds(at, 48))
-		return bad_head(at, avail, 64, why);
+		return bad_head(at, avail, SEGMENT_SECTOR - 1, why);
 	wire_reader_init(&in, at + 8, 40);
 	r->batch.number = wire_get_u64(&in);
 	wire_get(&in, r->batch.previous, 32);
-	if (!octets_zero(at + 64, SEGMENT_SECTOR - 64)) {
-		*why = "octets in the padding of the footer";
+	if (at[SEGMENT_SECTOR - 1] == 0)
+		return bad_head(at, avail, SEGMENT_SECTOR - 1, why);
+	if (!octets_zero(at + 64, SEGMENT_SECTOR - 72) ||
+	    memcmp(at + SEGMENT_SECTOR - 8, END_MAGIC, 8) != 0) {
+		*why = "octets in the padding of a footer";
 		return SEGMENT_ALTERED;
 	}
 	return SEGMENT_FOOTER;

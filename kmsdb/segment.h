@@ -23,7 +23,8 @@
  *                       8   8  number of the first batch of the next segment
  *                      16  32  hash of the batch before that
  *                      48  16  first octets of SHA-256 of octets 0..47
- *                      64      zeros up to 512
+ *                      64      zeros up to 504
+ *                     504   8  "KMSJEND" and 0xa5
  */
 #ifndef KMSDB_SEGMENT_H
 #define KMSDB_SEGMENT_H

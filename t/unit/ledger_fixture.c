@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -285,6 +286,69 @@ fixture_write(struct fixture *f, const char *name, const uint8_t *octets, size_t
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, octets, len), (ssize_t)len);
 	close(fd);
+}
+
+void
+fixture_unlink(struct fixture *f, const char *name)
+{
+	char path[512];
+
+	path_of(f, name, path);
+	assert_int_equal(unlink(path), 0);
+}
+
+void
+fixture_crash(struct fixture *f, void (*work)(struct fixture *f))
+{
+	int status;
+	pid_t pid;
+
+	assert_null(f->db);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		fixture_open(f);
+		work(f);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static void
+print_line(int status, const char *line, void *arg)
+{
+	(void)arg;
+	fprintf(stderr, "# check: %d %s\n", status, line);
+}
+
+static void
+no_line(int status, const char *line, void *arg)
+{
+	(void)status;
+	(void)line;
+	(void)arg;
+}
+
+int
+fixture_check(struct fixture *f)
+{
+	int fds[2], result = -1;
+	pid_t pid;
+
+	assert_int_equal(pipe(fds), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		result = kmsdb_check(f->dirfd, f->sign_pk,
+		    getenv("KMS_VERBOSE") != NULL ? print_line : no_line, NULL);
+		_exit(write(fds[1], &result, sizeof(result)) != sizeof(result));
+	}
+	close(fds[1]);
+	assert_int_equal(read(fds[0], &result, sizeof(result)), sizeof(result));
+	close(fds[0]);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	return result;
 }
 
 void

@@ -27,7 +27,7 @@ struct fixture {
 	unsigned torn, failed, maps;    /* log events seen */
 };
 
-/* Under $TMPDIR or /tmp, or under base. */
+/* Under /dev/shm, $TMPDIR or /tmp; or under base. */
 void fixture_make(struct fixture *f, const char *base);
 void fixture_remove(struct fixture *f);
 /* kmsdb_open with f->opt; asserts KMS_OK. */
@@ -62,6 +62,11 @@ void fixture_leases(struct fixture *f, uint32_t first, uint32_t n, uint64_t sequ
 size_t fixture_segments(struct fixture *f, char names[][32], size_t max);
 uint8_t *fixture_read(struct fixture *f, const char *name, size_t *len);
 void fixture_write(struct fixture *f, const char *name, const uint8_t *octets, size_t len);
+void fixture_unlink(struct fixture *f, const char *name);
+/* Run work in a child that then dies without closing anything, as by kill -9. */
+void fixture_crash(struct fixture *f, void (*work)(struct fixture *f));
+/* kmsdb_check in a child (LMDB wants an index opened once in a process); says what it found. */
+int fixture_check(struct fixture *f);
 /* Delete kmsdb/index. */
 void fixture_drop_index(struct fixture *f);
 /* Copy kmsdb/index aside, and back. */

@@ -1,0 +1,44 @@
+/*
+ * rebuild.c - a new index from the journal, beside the old one, and in its
+ * place in one step.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "kmsdb/file.h"
+#include "kmsdb/ledger.h"
+
+static int
+swap(int dirfd)
+{
+	/* The old one may be gone altogether, which is a reason to rebuild. */
+	if (renameat2(dirfd, LEDGER_REBUILD_NAME, dirfd, "index", RENAME_EXCHANGE) != 0 &&
+	    (errno != ENOENT || renameat(dirfd, LEDGER_REBUILD_NAME, dirfd, "index") != 0))
+		return file_status(errno);
+	return fsync(dirfd) == 0 ? KMS_OK : file_status(errno);
+}
+
+int
+kmsdb_rebuild(int dirfd, const struct kmsdb_options *opt, char why[256])
+{
+	struct kmsdb *db;
+	int status = ledger_open(&db, dirfd, opt, LEDGER_REBUILD, why);
+
+	if (status != KMS_OK)
+		return status;
+	status = checkpoint_all(db);
+	if (status == KMS_OK)
+		status = index_sync(db->index);
+	if (status == KMS_OK)
+		status = swap(db->dirfd);
+	if (status != KMS_OK)
+		snprintf(why, 256, "the new index cannot be written: %s; the old one is untouched",
+		    kms_strerror((uint32_t)status));
+	index_remove(db->dirfd, LEDGER_REBUILD_NAME);
+	kmsdb_close(db);
+	return status;
+}
