@@ -31,6 +31,13 @@ earlier_of(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/* Of a client that is not known, the rest means nothing. */
+static bool
+has_seat(const struct question *q)
+{
+	return q->client->known && q->client->counted;
+}
+
 /* What bars every operation of this host for this product. */
 static enum kms_status
 check_host(const struct question *q)
@@ -104,7 +111,7 @@ check_capacity(const struct question *q)
 	uint32_t host = q->host->capacity;
 	uint32_t limit = pool != 0 && (host == 0 || pool < host) ? pool : host;
 
-	if (!q->client->counted && limit != 0 && q->counters->counted >= limit)
+	if (!has_seat(q) && limit != 0 && q->counters->counted >= limit)
 		return KMS_E_CAPACITY;
 	return KMS_OK;
 }
@@ -118,7 +125,7 @@ decide_release(struct policy_decision *out, const struct question *q)
 	}
 	out->outcome = POLICY_RELEASE_SEAT;
 	out->status = KMS_OK;
-	if (q->client->counted && out->count > 0)
+	if (has_seat(q) && out->count > 0)
 		out->count--;
 }
 
@@ -128,7 +135,7 @@ decide_activation(struct policy_decision *out, const struct question *q)
 	if ((out->status = check_machine(out, q)) != KMS_OK ||
 	    (out->status = check_capacity(q)) != KMS_OK)
 		return;
-	if (!q->client->counted && out->count < UINT32_MAX)
+	if (!has_seat(q) && out->count < UINT32_MAX)
 		out->count++;
 	if (out->count < q->product->threshold) {
 		out->outcome = POLICY_RECORD;

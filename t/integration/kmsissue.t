@@ -143,6 +143,9 @@ is((run('', qw(minisign -Vm file -x file.sig -p locked/publisher.pub)))[0], 0, '
     like($said, qr/Passphrase.*once more.*not the same.*KMS_E_PASSPHRASE/s, 'the terminal was asked twice');
     unlike($said, qr/words/, 'without echo');
     ok(!-e 'typed/publisher.key', 'and nothing was made');
+    ($code, $said) = on_terminal([ "correct horse\n" ], $kmsissue, qw(policy sign -f -d scrypt scrypt/e.kmspolicy));
+    is($code, 0, 'the right passphrase, typed, signs') or diag($said);
+    unlike($said, qr/horse/, 'without echo');
 }
 
 # -- KMS host keys --
@@ -339,6 +342,39 @@ spew('pub/issued/register', $whole);
     is_deeply([ sort { $a <=> $b } map { decode_json(slurp("p$_.json"))->{serial} } 21 .. 28 ], [ 5 .. 12 ],
         'have eight serial numbers');
     is_deeply([ map { (split /\t/)[0] } split /\n/, register() ], [ 1 .. 12 ], 'in order in the register');
+}
+
+# Killed at any moment: the register stays whole, and the same command later gives what the register says.
+{
+    mkdir 'killed';
+    ok_issue('a key for the killed', qw(key issue -d pub --customer Killed --group writer --hosts 100 -o killed/key));
+    my ($id) = slurp('killed/key.kmskey') =~ /^id = (\S+)/m;
+    my $finished = 0;
+    for my $host (101 .. 130) {
+        request("killed/$host.kmsreq", $id, $publisher, $host, $now);
+        my $pid = fork // die "fork: $!\n";
+        if ($pid == 0) {
+            open STDOUT, '>', '/dev/null';
+            exec $kmsissue, @confirm, "killed/$host.kmsreq" or POSIX::_exit(127);
+        }
+        select undef, undef, undef, rand 0.008;
+        kill KILL => $pid;
+        waitpid $pid, 0;
+        $finished++ if $? == 0;
+        next if -e "killed/$host.kmscert";
+        my ($code, undef, $err) = issue(@confirm, "killed/$host.kmsreq");
+        is($code, 0, "after a kill, host $host is confirmed") or diag($err);
+    }
+    note("$finished of 30 finished before the kill");
+    my @lines = map { [ split /\t/ ] } split /\n/, register();
+    is_deeply([ map { $_->[0] } @lines ], [ 1 .. 42 ], 'serial numbers without a gap and without a double');
+    is(scalar(grep { $_->[2] eq $id && $_->[4] == 1 } @lines), 30, 'every host once');
+    my %serial = map { $_->[0] => $_->[3] } @lines;
+    my @wrong = grep {
+        my $json = decode_json((run('', $kmsissue, qw(show --json -P pub/publisher.pub), "killed/$_.kmscert"))[1]);
+        ($serial{ $json->{serial} // 0 } // '') ne ($json->{host} // 'none');
+    } 101 .. 130;
+    is("@wrong", '', 'every certificate verifies and is the register\'s');
 }
 
 # -- show --

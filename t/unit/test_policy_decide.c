@@ -144,6 +144,21 @@ static void unknown_low(struct situation *s)
 	new_client(s);
 	s->client.sequence = 99; /* of nobody: known is false */
 }
+/* What a client record holds that is not known: nothing of it counts. */
+static void stale_record(struct situation *s)
+{
+	again(s);
+	s->client.known = false;
+	s->client.revoked = true;
+	s->client.released = true;
+}
+static void stale_at_capacity(struct situation *s) { seat_at_capacity(s); s->client.known = false; }
+static void count_at_its_end(struct situation *s)
+{
+	new_client(s);
+	s->counters.counted = UINT32_MAX;
+}
+
 static void release(struct situation *s) { s->request.operation = MESSAGE_RELEASE; }
 static void release_unknown(struct situation *s) { new_client(s); release(s); }
 static void release_released(struct situation *s)
@@ -249,6 +264,9 @@ static const struct row {
 	{ "lower number, same id", lower_same_id, POLICY_DENY, KMS_E_SEQUENCE, 30, 0, 0 },
 	{ "highest number there is", higher_by_many, POLICY_GRANT, KMS_OK, 30, 0, 0 },
 	{ "a new client has no sequence", unknown_low, POLICY_GRANT, KMS_OK, 31, 0, 0 },
+	{ "a stale record is no client", stale_record, POLICY_GRANT, KMS_OK, 31, 0, 0 },
+	{ "a stale record has no seat", stale_at_capacity, POLICY_DENY, KMS_E_CAPACITY, 40, 0, 0 },
+	{ "the count does not wrap", count_at_its_end, POLICY_GRANT, KMS_OK, UINT32_MAX, 0, 0 },
 
 	{ "release", release, POLICY_RELEASE_SEAT, KMS_OK, 29, 0, 0 },
 	{ "release by a client unknown here", release_unknown, POLICY_DENY, KMS_E_UNKNOWN_CLIENT, 30, 0, 0 },
@@ -364,6 +382,9 @@ test_no_wrap(void **state)
 
 	all_well(&s);
 	s.host.not_after = UINT64_MAX;
+	s.product.validity = UINT32_MAX;
+	decide(&d, &s);
+	assert_true(d.expires == NOW + UINT64_C(4294967295) * 60);
 	s.request.time = UINT64_MAX - 10;
 	policy_decide(
 	    &d, &s.pack, &s.product, &s.host, &s.counters, &s.client, &s.request, UINT64_MAX - 10);
