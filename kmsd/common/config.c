@@ -1,7 +1,8 @@
 /*
  * config.c - kms.ini to struct config by the schema's table. inih splits lines into keys and
  * values; everything it would let pass in silence (lines it cuts, continuation lines, unknown
- * sections, what follows a bracket) is looked at here first, so that each becomes an error with its line.
+ * sections, what follows a bracket) is looked at here first, so that each becomes an error with
+ * its line.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -76,7 +77,10 @@ distance(const char *a, const char *b)
 	return row[lb];
 }
 
-/* The valid key of section (NULL: any section's name) nearest to a typo, or NULL when none is near. */
+/*
+ * The valid key of section (NULL: any section's name) nearest to a typo, or NULL when none is
+ * near.
+ */
 static const char *
 nearest(const char *section, const char *typo)
 {
@@ -165,7 +169,10 @@ on_key(void *user, const char *ignored, const char *key, const char *value)
 	return 1;
 }
 
-/* A publisher's name is used in messages and by kmsctl: letters, digits, dot, underscore and hyphen. */
+/*
+ * A publisher's name is used in messages and by kmsctl: letters, digits, dot, underscore and
+ * hyphen.
+ */
 static void
 begin_publisher(struct parse *p, const char *name)
 {
@@ -280,8 +287,8 @@ end_line(struct parse *p)
 }
 
 /*
- * inih's reader: one line into its buffer. Debian's inih cuts lines at 199 octets and takes the rest as
- * the next line; a line that long is an error here and inih gets an empty one.
+ * inih's reader: one line into its buffer. Debian's inih cuts lines at 199 octets and takes the
+ * rest as the next line; a line that long is an error here and inih gets an empty one.
  */
 static char *
 next_line(char *buffer, int size, void *stream)

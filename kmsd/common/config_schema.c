@@ -1,12 +1,13 @@
 /*
  * config_schema.c - the one table of kms.ini's sections and keys. The parser, the defaults, the
- * printer, kmsctl's completion and the check of the man page all read it; so a new key is one line here and a field in config.h.
+ * printer, kmsctl's completion and the check of the man page all read it; so a new key is one line
+ * here and a field in config.h.
  */
 #include "kmsd/common/config_internal.h"
 
 /*
- * K(section, key, field, type, range, default, restart, meaning). Ranges are read by the parser: "lo..hi" for
- * numbers, with K M G for octets, and the greatest length for text.
+ * K(section, key, field, type, range, default, restart, meaning). Ranges are read by the parser:
+ * "lo..hi" for numbers, with K M G for octets, and the greatest length for text.
  */
 /* clang-format off */
 #define KEYS(K) \

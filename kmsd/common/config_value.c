@@ -52,7 +52,10 @@ read_number(const char *text, bool suffix, uint64_t *out)
 	return true;
 }
 
-/* A schema range "lo..hi": the table is ours, so it is well formed (test_config.c looks at every row). */
+/*
+ * A schema range "lo..hi": the table is ours, so it is well formed (test_config.c looks at every
+ * row).
+ */
 static void
 range_of(const struct config_key *row, uint64_t *lo, uint64_t *hi)
 {
@@ -300,7 +303,10 @@ read_layers(const struct config_key *row, const struct config_slot *slot, void *
 	return false;
 }
 
-/* 42 octets in base64: "Ed" begins the key, which base64 writes as "RW" and a third character of Q to Z or a to f. */
+/*
+ * 42 octets in base64: "Ed" begins the key, which base64 writes as "RW" and a third character of Q
+ * to Z or a to f.
+ */
 static bool
 read_public_key(const struct config_key *row, const struct config_slot *slot, void *at,
     const char *value, char *wrong)

@@ -34,8 +34,9 @@ int confine_user_ids(unsigned uid, unsigned gid);
 int confine_chroot(const char *dir);            /* kmsd makes runtime_directory/empty for this */
 int confine_network_namespace(void);
 /*
- * Nothing in the file system but what is beneath dirfd (-1: nothing at all), no TCP bind and no connect.
- * Needs no_new_privs first. It binds the calling thread and those that it starts, so start threads after it.
+ * Nothing in the file system but what is beneath dirfd (-1: nothing at all), no TCP bind and no
+ * connect. Needs no_new_privs first. It binds the calling thread and those that it starts, so
+ * start threads after it.
  */
 int confine_landlock(int dirfd);
 
@@ -48,19 +49,21 @@ struct confine_rlimits {
 int confine_rlimits(const struct confine_rlimits *l);
 
 /*
- * seccomp allow-list through libseccomp. names ends with NULL; "name" allows the call. Calls in deny_errno (NULL-ended)
- * get EPERM/EACCES quietly; every other call kills the process (SIGSYS, logged by the supervisor with the
- * process's name). socket(2) is allowed for AF_UNIX only when listed as "socket@unix"; "clone@thread" allows
- * starting threads but not processes. confine_base_calls (memory without PROT_EXEC, locks, time, read, write, close,
- * exit) are always allowed; the list names what else the process's work needs (ipc uses recvfrom, sendto; the
+ * seccomp allow-list through libseccomp. names ends with NULL; "name" allows the call. Calls in
+ * deny_errno (NULL-ended) get EPERM/EACCES quietly; every other call kills the process (SIGSYS,
+ * logged by the supervisor with the process's name). socket(2) is allowed for AF_UNIX only when
+ * listed as "socket@unix"; "clone@thread" allows starting threads but not processes.
+ * confine_base_calls (memory without PROT_EXEC, locks, time, read, write, close, exit) are always
+ * allowed; the list names what else the process's work needs (ipc uses recvfrom, sendto; the
  * PARENT channel recvmsg, sendmsg). All threads of the process are bound.
  */
 extern const char *const confine_base_calls[];
 int confine_seccomp(const char *const *allow, const char *const *deny_errno);
 
 /*
- * Which of wanted may be missing: as a plain user UID, CHROOT and NETNS always may; others only when the
- * ini file's [sandbox] says so. True when layers in force are enough; else why names the missing ones and what to write in the ini file.
+ * Which of wanted may be missing: as a plain user UID, CHROOT and NETNS always may; others only
+ * when the ini file's [sandbox] says so. True when layers in force are enough; else why names the
+ * missing ones and what to write in the ini file.
  */
 bool confine_enough(uint32_t wanted, uint32_t in_force, bool required, uint32_t allow_missing, char why[256]);
 

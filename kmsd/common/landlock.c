@@ -33,8 +33,9 @@ struct path_beneath {
 } __attribute__((packed));
 
 /*
- * What each ABI handles. fs: 13 rights at first, then REFER (2), TRUNCATE (3), IOCTL_DEV (5). net: TCP
- * bind and connect (4). scoped: abstract Unix sockets and signals (6). size: of its struct ruleset.
+ * What each ABI handles. fs: 13 rights at first, then REFER (2), TRUNCATE (3), IOCTL_DEV (5). net:
+ * TCP bind and connect (4). scoped: abstract Unix sockets and signals (6). size: of its struct
+ * ruleset.
  */
 static const struct {
 	uint64_t fs, net, scoped;

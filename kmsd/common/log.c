@@ -1,9 +1,10 @@
 /*
- * log.c - one line an event, escaped, to stderr or syslog, and never more than a few a
- * minute for one event name when the network decides how often it happens.
+ * log.c - one line an event, escaped, to stderr or syslog, and never more than a few a minute for
+ * one event name when the network decides how often it happens.
  *
  * The log is the one thing that every function may reach without being handed it, so its state is
- * the one file-scope state there is. One thread writes it at a time (writer threads report through their owner).
+ * the one file-scope state there is. One thread writes it at a time (writer threads report through
+ * their owner).
  */
 #include <stdarg.h>
 #include <stdint.h>
@@ -118,7 +119,10 @@ emit(int level, const char *event, const char *text)
 	else
 		n = snprintf(line, sizeof(line), "%s[%ld]: %s: %s\n", state.process, (long)getpid(),
 		    event, safe);
-	/* One write, so that lines of several processes do not mix. Nobody is left to tell of a failure. */
+	/*
+	 * One write, so that lines of several processes do not mix. Nobody is left to tell of a
+	 * failure.
+	 */
 	ignored = write(STDERR_FILENO, line, (size_t)n);
 	(void)ignored;
 }

@@ -50,8 +50,9 @@ const char *const confine_base_calls[] = {
 	"exit", "exit_group",
 #ifdef KMS_SANITIZED
 	/*
-	 * ASan: shadow memory and its allocator; getrlimit and sched_getaffinity for thread stacks; on a report it
-	 * reads its own mappings and symbols (those that open files get an errno below).
+	 * ASan: shadow memory and its allocator; getrlimit and sched_getaffinity for thread
+	 * stacks; on a report it reads its own mappings and symbols (those that open files get an
+	 * errno below).
 	 */
 	"prctl", "prlimit64", "sched_getaffinity", "getrusage", "set_robust_list", "lseek",
 	"sysinfo", "pipe2", "ioctl",
@@ -71,7 +72,10 @@ static const char *const sanitizer_denied[] = {
 };
 
 #ifdef KMS_SANITIZED
-/* LeakSanitizer stops its own process with ptrace from a clone: a confined process cannot be looked at. */
+/*
+ * LeakSanitizer stops its own process with ptrace from a clone: a confined process cannot be
+ * looked at.
+ */
 const char *__asan_default_options(void);
 const char *
 __asan_default_options(void)
@@ -100,7 +104,10 @@ listed(const char *const *names, const char *name)
 	return false;
 }
 
-/* The number of a call; 0 and *skip when this architecture has none; an error for a name that no one has. */
+/*
+ * The number of a call; 0 and *skip when this architecture has none; an error for a name that no
+ * one has.
+ */
 static int
 resolve(const char *name, int *number, bool *skip)
 {
@@ -180,11 +187,17 @@ confine_seccomp(const char *const *allow, const char *const *deny_errno)
 	ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	if (ctx == NULL)
 		return KMS_E_SANDBOX;
-	/* Threads that are already there are bound by the same list; a foreign architecture's calls kill too. */
+	/*
+	 * Threads that are already there are bound by the same list; a foreign architecture's
+	 * calls kill too.
+	 */
 	if (seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1) != 0 ||
 	    seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) != 0)
 		goto done;
-	/* A binary tree of calls instead of a list: the price no longer grows with the list's length. */
+	/*
+	 * A binary tree of calls instead of a list: the price no longer grows with the list's
+	 * length.
+	 */
 	seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	rc = allow_list(ctx, confine_base_calls);
 	if (rc == KMS_OK)

@@ -70,7 +70,10 @@ prepare_users(struct supervisor *s)
 	return rc;
 }
 
-/* path as a directory of ours: made when it is not there, refused when others can write or it is not the owner's. */
+/*
+ * path as a directory of ours: made when it is not there, refused when others can write or it is
+ * not the owner's.
+ */
 static int
 make_directory(const char *path, mode_t mode, unsigned uid, unsigned gid)
 {
@@ -133,7 +136,8 @@ open_pid_file(struct supervisor *s)
 		return KMS_E_EXISTS;
 	}
 	n = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
-	if (ftruncate(s->pid_file, 0) == -1 || write(s->pid_file, text, (size_t)n) != n) {
+	if (fchmod(s->pid_file, 0644) == -1 || ftruncate(s->pid_file, 0) == -1 ||
+	    write(s->pid_file, text, (size_t)n) != n) {
 		log_event(LOG_ERR, FAILED, "%s: %s", path, strerror(errno));
 		return KMS_E_IO;
 	}
@@ -223,7 +227,8 @@ write_port(const struct supervisor *s)
 	runtime_path(s, "port.new", made, sizeof(made));
 	n = snprintf(text, sizeof(text), "%u\n", s->port);
 	fd = open(made, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (fd != -1 && write(fd, text, (size_t)n) == n && rename(made, path) == 0)
+	if (fd != -1 && fchmod(fd, 0644) == 0 && write(fd, text, (size_t)n) == n &&
+	    rename(made, path) == 0)
 		rc = KMS_OK;
 	if (rc != KMS_OK)
 		log_event(LOG_ERR, FAILED, "%s: %s", path, strerror(errno));

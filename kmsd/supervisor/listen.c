@@ -1,6 +1,7 @@
 /*
  * listen.c - one socket for every address and front, all on one port (SO_REUSEPORT). They stay
- * open here for as long as kmsd runs: what waits in a dead front's backlog is the next front's work.
+ * open here for as long as kmsd runs: what waits in a dead front's backlog is the next front's
+ * work.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -109,7 +110,7 @@ bind_address(struct supervisor *s, const char *text, uint16_t port)
 			return KMS_E_IO;
 		}
 	}
-	s->listener_count++;
+	s->listener_names[s->listener_count++] = text;
 	return KMS_OK;
 }
 
@@ -190,8 +191,8 @@ listen_begin(struct supervisor *s)
 				    s->port, strerror(errno));
 				return KMS_E_IO;
 			}
-	for (a = 0; a < s->config.address_count; a++)
-		log_event(LOG_INFO, "listening", "%s port %u, %u fronts", s->config.address[a],
+	for (a = 0; a < s->listener_count; a++)
+		log_event(LOG_INFO, "listening", "%s port %u, %u fronts", s->listener_names[a],
 		    s->port, s->config.fronts);
 	return KMS_OK;
 }

@@ -5,6 +5,7 @@
 #include <config.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,6 +85,23 @@ parse_options(int argc, char **argv, struct options *o)
 	return optind == argc ? -1 : usage();
 }
 
+/*
+ * What our caller left open is not the children's to have; what it closed must not become the
+ * number of a socket that a library then takes for standard error.
+ */
+static void
+tidy_descriptors(void)
+{
+	int fd;
+
+	close_range(3, ~0U, 0);
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd < 3);
+	if (fd >= 3)
+		close(fd);
+}
+
 static void
 init_children(struct supervisor *s)
 {
@@ -96,8 +114,8 @@ init_children(struct supervisor *s)
 }
 
 /*
- * Descriptors for the connections that the ini file allows. Children inherit the limit and only lower it; a
- * plain user gets as many as he may have, and the front says when they are too few.
+ * Descriptors for the connections that the ini file allows. Children inherit the limit and only
+ * lower it; a plain user gets as many as he may have, and the front says when they are too few.
  */
 static void
 raise_descriptors(const struct supervisor *s)
@@ -202,8 +220,7 @@ main(int argc, char **argv)
 
 	if (rc >= 0)
 		return rc;
-	/* What our caller left open is not the children's to have. */
-	close_range(3, ~0U, 0);
+	tidy_descriptors();
 	umask(027);
 	s.ini_path = o.ini;
 	s.start_timeout = o.start_timeout;

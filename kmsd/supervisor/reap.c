@@ -80,8 +80,6 @@ child_ready(struct supervisor *s, struct child *c, uint32_t layers)
 {
 	char name[32], names[128];
 
-	if (c->state != CHILD_STARTING)
-		return;
 	child_name(c, name);
 	confine_names(names, sizeof(names), layers);
 	log_event(LOG_INFO, "child-ready", "%s, process %ld, sandbox: %s", name, (long)c->pid,
@@ -110,33 +108,46 @@ child_failed(struct supervisor *s, struct child *c, uint32_t status)
 		stop_begin(s, "a process cannot be started as the ini file wants it", EXIT_START);
 }
 
+/*
+ * One word of a child. A child that serves has nothing more to say: were it heard then, a front
+ * that an attacker owns could claim a failure that ends everything.
+ */
+static int
+heard(struct supervisor *s, struct child *c, const struct ipc_parent *m)
+{
+	char name[32];
+
+	if (m->fd < 0 && c->state == CHILD_STARTING && m->verb == IPC_CHILD_READY) {
+		child_ready(s, c, m->value);
+		return KMS_OK;
+	}
+	if (m->fd < 0 && c->state == CHILD_STARTING && m->verb == IPC_CHILD_FAILED) {
+		child_failed(s, c, m->value);
+		return KMS_OK;
+	}
+	child_name(c, name);
+	log_event(LOG_ERR, "child-protocol", "%s sent verb %u, which it may not now: killed", name,
+	    m->verb);
+	kill(c->pid, SIGKILL);
+	return KMS_E_PEER;
+}
+
 void
 child_message(struct supervisor *s, struct child *c)
 {
 	struct ipc_parent m;
-	char name[32];
-	int rc;
+	int rc = KMS_OK;
 
-	while (c->sock != -1 && (rc = ipc_parent_recv(c->sock, &m)) == KMS_OK) {
+	while (c->sock != -1 && rc == KMS_OK && (rc = ipc_parent_recv(c->sock, &m)) == KMS_OK) {
 		if (m.fd >= 0)
 			close(m.fd);
-		if (m.verb == IPC_CHILD_READY && m.fd < 0) {
-			child_ready(s, c, m.value);
-		} else if (m.verb == IPC_CHILD_FAILED && m.fd < 0) {
-			child_failed(s, c, m.value);
-		} else {
-			child_name(c, name);
-			log_event(
-			    LOG_ERR, "child-protocol", "%s sent verb %u: killed", name, m.verb);
-			kill(c->pid, SIGKILL);
-			break;
-		}
+		rc = heard(s, c, &m);
 	}
 	if (c->sock == -1 || (rc == KMS_E_IO && (errno == EAGAIN || errno == EWOULDBLOCK)))
 		return;
 	/*
-	 * Closed is how a child ends; anything else is a compromised child. Neither can be told to stop, so
-	 * neither goes on.
+	 * Closed is how a child ends; anything else is a compromised child. Neither can be told to
+	 * stop, so neither goes on.
 	 */
 	close(c->sock);
 	c->sock = -1;

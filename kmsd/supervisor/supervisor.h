@@ -1,6 +1,7 @@
 /*
- * supervisor.h - kmsd's own state and the few functions between its files. kmsd reads the
- * ini file, opens what the children need, starts, restarts and ends them. It reads nothing from the network.
+ * supervisor.h - kmsd's own state and the few functions between its files. kmsd reads the ini
+ * file, opens what the children need, starts, restarts and ends them. It reads nothing from the
+ * network.
  */
 #ifndef KMS_SUPERVISOR_H
 #define KMS_SUPERVISOR_H
@@ -54,6 +55,7 @@ struct supervisor {
 	unsigned activate_uid, activate_gid;
 	uint16_t port;
 	int listeners[FRONTS_MAX][CONFIG_LISTEN_MAX];
+	const char *listener_names[CONFIG_LISTEN_MAX];
 	unsigned listener_count;        /* for each front */
 	int control, state_dir, pid_file, signals;
 	struct child activate;

@@ -1,7 +1,8 @@
 /*
  * standin_child.c - a stand-in for kmsd-front or kmsd-activate that speaks only the PARENT
- * protocol, for the supervisor's tests. Which of the two it is follows from its name; how it behaves from
- * the file NAME.mode beside it; what it was given goes as lines to children.log beside it.
+ * protocol, for the supervisor's tests. Which of the two it is follows from its name; how it
+ * behaves from the file NAME.mode beside it; what it was given goes as lines to children.log
+ * beside it.
  *
  * A front answers every connection with its index and process id and closes it.
  */
@@ -151,6 +152,8 @@ begin(struct child *c)
 	note(c, "ready");
 	if (is(c, "die-always"))
 		exit(7);
+	if (is(c, "late-failure"))
+		say(IPC_CHILD_FAILED, KMS_E_SANDBOX);
 	if (is(c, "sigsys"))
 		raise(SIGSYS);
 }

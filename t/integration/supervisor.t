@@ -109,6 +109,11 @@ sub front_pids {
 	return \%pid;
 }
 
+# A front that never ends: asked to stop here, looked at last, since kmsd gives it ten seconds.
+my $deaf = start(prepare(front => 'deaf', ini => { fronts => 1 }));
+ready($deaf) or diag(slurp($deaf->{log}));
+kill 'TERM', $deaf->{pid};
+
 # --- options ---
 
 my $out = `$kmsd -V`;
@@ -150,6 +155,7 @@ is($? >> 8, 2, 'an unknown option: exit code 2');
 	my $pids = front_pids($k, 2);
 	is(join(',', sort keys %$pids), '0,1', 'both fronts answer on one port');
 	is(slurp("$k->{dir}/run/kmsd.pid") + 0, $k->{pid}, 'kmsd.pid');
+	is((stat "$k->{dir}/run/$_")[2] & 07777, 0644, "$_ can be read by all") for qw(kmsd.pid port);
 	is((stat "$k->{dir}/run/control.sock")[2] & 07777, 0660, 'control.sock is 0660');
 	is((stat "$k->{dir}/state")[2] & 07777, 0700, 'the state directory is 0700');
 	SKIP: {
@@ -226,7 +232,12 @@ SKIP: {
 }
 {
 	my $k = start(prepare(front => 'garbage', ini => { fronts => 1 }));
-	ok(log_has($k, qr/child-protocol: kmsd-front 0 sent verb 77: killed/), 'a front that sends what it must not is killed');
+	ok(log_has($k, qr/child-protocol: kmsd-front 0 sent verb 77, which it may not now: killed/), 'a front that sends what it must not is killed');
+	is(stop($k), 0, 'stops');
+}
+{
+	my $k = start(prepare(front => 'late-failure', ini => { fronts => 1 }));
+	ok(log_has($k, qr/kmsd-ready.*child-protocol: kmsd-front 0 sent verb 17, .*front-died.*child-ready: kmsd-front 0/s), 'a front that serves cannot end everything by claiming a failure');
 	is(stop($k), 0, 'stops');
 }
 
@@ -379,5 +390,10 @@ SKIP: {
 	ok($until->(qr/^STOPPING=1/m), 'STOPPING=1');
 	is(ended($k), 0, 'stops');
 }
+
+# --- the front that never ends ---
+is(ended($deaf), 0, 'SIGTERM with a deaf front ends all the same');
+like(slurp($deaf->{log}), qr/stop-forced: kmsd-front 0 did not end in time: killed.*kmsd-stopped/s, 'it was killed when its time was up');
+like(children($deaf), qr/kmsd-front 0 stop.*kmsd-activate -1 stop/s, 'and activate was stopped in order after it');
 
 done_testing();

@@ -2,7 +2,8 @@
  * test_config.c - kms.ini: a table of bad input with the line and words of each error, valid files
  * that print and parse back to the same, and the manual and the example held against the schema.
  *
- * KMS_UPDATE=1 rewrites t/config/NAME.ok from what is printed now; read the difference before it is committed.
+ * KMS_UPDATE=1 rewrites t/config/NAME.ok from what is printed now; read the difference before it
+ * is committed.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -335,7 +336,10 @@ test_differs(void **ignored)
 	assert_int_equal(n, 2);
 }
 
-/* etc/kms.ini shows every key with its default behind a semicolon: as shipped and with all of them taken out. */
+/*
+ * etc/kms.ini shows every key with its default behind a semicolon: as shipped and with all of them
+ * taken out.
+ */
 static void
 test_example(void **ignored)
 {
@@ -357,7 +361,10 @@ test_example(void **ignored)
 			continue;
 		}
 		snprintf(line, sizeof(line), "\n;%s =%s%s\n", k->key, *k->def ? " " : "", k->def);
-		/* The directories' defaults are configure's: the example shows an installed system's. */
+		/*
+		 * The directories' defaults are configure's: the example shows an installed
+		 * system's.
+		 */
 		if (strcmp(k->type, "directory") == 0)
 			snprintf(line, sizeof(line), "\n;%s = /", k->key);
 		at = strstr(text, line);
@@ -371,7 +378,10 @@ test_example(void **ignored)
 	free(text);
 }
 
-/* doc/kms.ini.5 names every key under its section, with type, range, default and when it takes effect. */
+/*
+ * doc/kms.ini.5 names every key under its section, with type, range, default and when it takes
+ * effect.
+ */
 static void
 test_manual(void **ignored)
 {

@@ -313,7 +313,10 @@ open_descriptors(void)
 	return n;
 }
 
-/* Too short, too long, not zero where it must be, two descriptors, twenty: refused, and none is kept. */
+/*
+ * Too short, too long, not zero where it must be, two descriptors, twenty: refused, and none is
+ * kept.
+ */
 static void
 test_parent_malformed(void **ignored)
 {
