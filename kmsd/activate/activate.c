@@ -339,11 +339,5 @@ activate_record(struct activate *a, struct entry_admin *e)
 		return KMS_E_TOO_LARGE;
 	if ((r = kmsdb_stage(a->db, entry, len, &leaf)) != KMS_OK)
 		return r;
-	r = kmsdb_commit(a->db, signing_key_host_id(a->key), a->now, signing_key_batch, a->key);
-	if (r != KMS_OK)
-		return r;
-	a->last_batch++;
-	a->counts.batches++;
-	a->counts.entries++;
-	return KMS_OK;
+	return batch_commit(a);
 }

@@ -45,6 +45,7 @@ struct activate {
 	uint64_t last_batch;            /* number of the newest batch on disk */
 	uint64_t read_second;           /* answers read back from the journal: how many this second */
 	unsigned reads;
+	uint64_t failing_since, failure_said;   /* the ledger; 0: it works */
 	struct activate_counts counts;
 };
 

@@ -133,8 +133,24 @@ answer(struct activate *a, struct batch_slot *slot, const uint8_t nonce[SEAL_NON
 	peer_commit(slot->peer, slot->token, 0, len);
 }
 
-static int
-commit(struct activate *a)
+/* Once a minute: every batch fails while the disk is full. */
+static void
+say_failure(struct activate *a, size_t entries, int status)
+{
+	a->counts.ledger_failures++;
+	if (a->failing_since == 0)
+		a->failing_since = a->now;
+	if (a->failure_said != 0 && a->now - a->failure_said < 60)
+		return;
+	a->failure_said = a->now;
+	log_event(LOG_CRIT, status == KMS_E_FULL ? "ledger-full" : "ledger-error",
+	    "%zu entries not written: %s; clients are told to come back, nobody is activated until "
+	    "this is mended",
+	    entries, kms_strerror((uint32_t)status));
+}
+
+int
+batch_commit(struct activate *a)
 {
 	size_t entries = kmsdb_staged(a->db);
 	int r;
@@ -143,11 +159,13 @@ commit(struct activate *a)
 		return KMS_OK;
 	r = kmsdb_commit(a->db, signing_key_host_id(a->key), a->now, signing_key_batch, a->key);
 	if (r != KMS_OK) {
-		a->counts.ledger_failures++;
-		log_limited(LOG_CRIT, r == KMS_E_FULL ? "ledger-full" : "ledger-error",
-		    "%zu entries not written: %s; nobody is activated until this is mended",
-		    entries, kms_strerror((uint32_t)r));
+		say_failure(a, entries, r);
 		return r;
+	}
+	if (a->failing_since != 0) {
+		log_event(LOG_NOTICE, "ledger-mended", "the ledger is written again, after %llu s",
+		    (unsigned long long)(a->now - a->failing_since));
+		a->failing_since = a->failure_said = 0;
 	}
 	a->last_batch++;
 	a->counts.batches++;
@@ -161,7 +179,7 @@ void
 batch_finish(struct activate *a)
 {
 	struct batch *b = a->batch;
-	int r = commit(a);
+	int r = batch_commit(a);
 
 	if (b->taken == 0)
 		return;

@@ -43,6 +43,8 @@ size_t batch_octets(size_t slots);          /* of locked memory */
 struct batch_slot *batch_take(struct batch *b);
 size_t batch_waiting(const struct batch *b);
 
+/* Commit what is staged, counting and logging as batch_finish does, but answer nobody. KMS_E_FULL, KMS_E_IO. */
+int batch_commit(struct activate *a);
 /* Commit what is staged and answer all who wait: their leases, or KMS_E_LEDGER. */
 void batch_finish(struct activate *a);
 /* Now and then: lets the ledger carry an old overlay into its index though nobody asks anything. */

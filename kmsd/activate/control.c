@@ -1,7 +1,7 @@
 /*
  * control.c - accept, authorise, read one request, answer, close. Whoever may
  * not speak is told so and holds no place; whoever may and is slow loses his
- * after CONTROL_SECONDS.
+ * after CONTROL_SECONDS, or when all places are taken and another comes.
  */
 #include "config.h"
 
@@ -31,6 +31,7 @@ struct connection {
 	struct event *event, *deadline;
 	int fd;
 	uid_t uid;
+	uint64_t number; /* of all ever accepted */
 	uint8_t *data; /* the request, then the reply */
 	size_t len, size, sent;
 };
@@ -40,7 +41,7 @@ struct control_server {
 	struct control_access access;
 	struct event *event;
 	int fd;
-	unsigned open;
+	uint64_t accepted;
 	struct connection *connections[CONTROL_CONNECTIONS];
 };
 
@@ -80,8 +81,6 @@ connection_close(struct connection *c)
 	close(c->fd);
 	free(c->data);
 	free(c);
-	if (s->open-- == CONTROL_CONNECTIONS)
-		event_add(s->event, NULL);
 }
 
 static bool
@@ -274,32 +273,42 @@ refuse(int fd, uid_t uid)
 	close(fd);
 }
 
-static struct connection *
+/* A place for a new connection: a free one, or that of whoever has had his longest. */
+static unsigned
+find_place(struct control_server *s)
+{
+	unsigned oldest = 0;
+
+	for (unsigned i = 0; i < CONTROL_CONNECTIONS; i++) {
+		if (s->connections[i] == NULL)
+			return i;
+		if (s->connections[i]->number < s->connections[oldest]->number)
+			oldest = i;
+	}
+	connection_close(s->connections[oldest]);
+	return oldest;
+}
+
+static void
 connection_new(struct control_server *s, int fd, uid_t uid)
 {
 	static const struct timeval patience = { CONTROL_SECONDS, 0 };
 	struct connection *c = calloc(1, sizeof *c);
-	unsigned i = 0;
 
 	if (c == NULL) {
 		close(fd);
-		return NULL;
+		return;
 	}
 	c->server = s;
 	c->fd = fd;
 	c->uid = uid;
-	while (s->connections[i] != NULL)
-		i++;
-	s->connections[i] = c;
-	s->open++;
+	c->number = s->accepted++;
+	s->connections[find_place(s)] = c;
 	c->event = event_new(s->activate->base, fd, EV_READ | EV_PERSIST, on_readable, c);
 	c->deadline = evtimer_new(s->activate->base, on_deadline, c);
 	if (c->event == NULL || c->deadline == NULL || event_add(c->event, NULL) != 0 ||
-	    event_add(c->deadline, &patience) != 0) {
+	    event_add(c->deadline, &patience) != 0)
 		connection_close(c);
-		return NULL;
-	}
-	return c;
 }
 
 static void
@@ -311,12 +320,10 @@ on_connection(evutil_socket_t listener, short what, void *arg)
 
 	if ((fd = accept4(s->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) < 0)
 		return;
-	if (!authorised(s, fd, &uid)) {
+	if (authorised(s, fd, &uid))
+		connection_new(s, fd, uid);
+	else
 		refuse(fd, uid);
-		return;
-	}
-	if (connection_new(s, fd, uid) != NULL && s->open == CONTROL_CONNECTIONS)
-		event_del(s->event);
 }
 
 struct control_server *

@@ -119,6 +119,8 @@ row_ledger(struct activate *a, struct control_buf *b)
 	control_number(b, "checkpoints", i.checkpoints);
 	control_number(b, "schema", i.schema);
 	control_hex(b, "last-hash", i.last_hash, 32);
+	if (a->failing_since != 0)
+		control_number(b, "failing-since", a->failing_since);
 }
 
 static void

