@@ -1,0 +1,459 @@
+#!/usr/bin/python3
+"""A client of kmsd written from kms-protocol(7) alone: keeps its key, sequence number, request
+under way, certificates and lease in one JSON file, asks hosts, verifies what it gets.  It is for
+testing that page and the host; a product links libkms.  Prints `key: value` lines.
+
+Exit codes: 0 done (status: a valid lease is held), 1 a host refused, 2 usage, 3 no host
+answered, 4 something does not verify (a lease, a certificate), 5 the state file."""
+
+import argparse
+import fcntl
+import hashlib
+import json
+import os
+import random
+import socket
+import sys
+import time
+import uuid
+
+sys.dont_write_bytecode = True
+import kms_wire as k  # noqa: E402
+
+CONNECT_SECONDS, REPLY_SECONDS, ALL_SECONDS = 5, 10, 30
+AN_HOUR = 3600
+OPERATIONS = {"activate": k.ACTIVATE, "renew": k.RENEW, "release": k.RELEASE}
+
+
+class NoAnswer(Exception):
+    """This address gave no answer: go on to the next."""
+
+
+class State:
+    """What the client must remember.  save() returns when it is on the disk."""
+
+    def __init__(self, path):
+        self.path = path
+        self.secret = None
+        self.sequence = 0
+        self.pending = None       # {"operation", "product", "request_id", "sequence", "since"}
+        self.certificates = {}    # host:port -> certificate, hex
+        self.lease = None         # {"certificate", "bundle"}, hex: the two that verified together
+        self.activation, self.renewal, self.latest = 120, 10080, 0
+        # Two processes with one state file would use one sequence number twice.
+        self.lock = open(path + ".lock", "a")
+        fcntl.flock(self.lock, fcntl.LOCK_EX)
+        if os.path.exists(path):
+            self.load()
+        else:
+            self.secret = os.urandom(32).hex()
+
+    def load(self):
+        try:
+            with open(self.path, encoding="ascii") as f:
+                kept = json.load(f)
+            for name in self.names():
+                setattr(self, name, kept[name])
+            if len(bytes.fromhex(self.secret)) != 32:
+                raise ValueError("secret key")
+        except (ValueError, KeyError, TypeError) as bad:
+            raise k.KmsError("KMS_E_STATE", f"{self.path}: {bad}") from None
+
+    def names(self):
+        return [n for n in vars(self) if n not in ("path", "lock")]
+
+    def save(self):
+        new = self.path + ".new"
+        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(fd, "w", encoding="ascii") as f:
+            json.dump({n: getattr(self, n) for n in self.names()}, f, indent=1)
+            f.flush()
+            os.fsync(f.fileno())
+        os.replace(new, self.path)
+        folder = os.open(os.path.dirname(os.path.abspath(self.path)), os.O_RDONLY)
+        os.fsync(folder)
+        os.close(folder)
+
+
+class Connection:
+    """One TCP connection: a frame out, exactly one frame back."""
+
+    def __init__(self, address, deadline):
+        self.deadline = deadline
+        try:
+            left = max(0.001, min(CONNECT_SECONDS, deadline - time.monotonic()))
+            self.socket = socket.create_connection(address, left)
+        except OSError as bad:
+            raise NoAnswer(f"connect: {bad}") from None
+
+    def take(self, n, until):
+        octets = b""
+        while len(octets) < n:
+            left = until - time.monotonic()
+            if left <= 0:
+                raise NoAnswer("no reply in time")
+            self.socket.settimeout(left)
+            more = self.socket.recv(n - len(octets))
+            if not more:
+                raise NoAnswer("the host closed the connection")
+            octets += more
+        return octets
+
+    def ask(self, octets, wanted):
+        until = min(self.deadline, time.monotonic() + REPLY_SECONDS)
+        try:
+            self.socket.settimeout(max(0.001, until - time.monotonic()))
+            self.socket.sendall(octets)
+            header = self.take(k.HEADER, until)
+            kind, length = k.read_frame_header(header)
+            k.need(kind in (wanted, k.ERROR), "not an answer to what was sent")
+            payload = self.take(length, until)
+            return kind, header + payload, k.read_error(payload) if kind == k.ERROR else None
+        except OSError as bad:
+            raise NoAnswer(str(bad)) from None
+        except k.KmsError as bad:
+            raise NoAnswer(f"malformed answer: {bad.why}") from None
+
+    def close(self):
+        self.socket.close()
+
+
+class Answer:
+    """What a host said: a status by name, the Reply unless it was an ERROR, and the lease."""
+
+    def __init__(self, status, reply=None, retry_after=0, lease=None, clear=False):
+        self.status = k.STATUS.get(status, f"status {status}")
+        self.next_host = clear or status in k.NEXT_HOST
+        self.reply, self.retry_after, self.lease = reply, retry_after, lease
+        # After these the same request is repeated, at once or at the next attempt; an ERROR
+        # changes nothing that is kept, so the request under way stays too.
+        self.busy = self.status in ("KMS_E_OVERLOAD", "KMS_E_LEDGER")
+        self.repeat = clear or self.busy
+
+
+class Client:
+    def __init__(self, options):
+        self.o = options
+        self.publisher = k.publisher_key(options.publisher)
+        self.state = State(options.state)
+        self.secret = bytes.fromhex(self.state.secret)
+        self.public = k.public_key(self.secret)
+        self.cmid = k.cmid_of(self.public)
+        self.product = uuid.UUID(options.product).bytes
+
+    def now(self):
+        return int(time.time()) + self.o.clock_offset
+
+    # The request under way
+
+    def new_request(self, operation):
+        self.state.pending = {"operation": operation, "product": self.product.hex(),
+                              "request_id": os.urandom(16).hex(),
+                              "sequence": self.state.sequence, "since": self.now()}
+        self.state.save()
+
+    def begin(self, operation):
+        p = self.state.pending
+        young = p and 0 <= self.now() - p["since"] < AN_HOUR
+        if young and (p["operation"], p["product"]) == (operation, self.product.hex()):
+            return
+        self.state.sequence += 1
+        self.new_request(operation)
+
+    def licence(self):
+        """The licence state to tell: 0 to 4, no grace known here."""
+        e = self.held()[0]
+        if not e or e.product != self.product:
+            return 0
+        if self.now() >= e.expires:
+            return 4
+        return 3 if self.now() >= e.renew_after else 2
+
+    def held(self):
+        """(entry of the kept lease, without its checks; None), and its two parts."""
+        if not self.state.lease:
+            return None, None, None
+        certificate = bytes.fromhex(self.state.lease["certificate"])
+        bundle = bytes.fromhex(self.state.lease["bundle"])
+        return k.read_client_entry(k.read_bundle(bundle).entry), certificate, bundle
+
+    def frame_for(self, certificate, keys):
+        p = self.state.pending
+        text = k.request_text(p["operation"], self.licence(), self.o.vm, 0,
+                              bytes.fromhex(p["request_id"]), self.now(), p["sequence"],
+                              self.product, self.o.name)
+        host_id = k.host_id_of(certificate.signing, certificate.exchange)
+        return k.seal_request(text, host_id, self.public, os.urandom(24), keys[1])
+
+    # One address
+
+    def hello(self, link, host):
+        """The host's certificate, verified and kept; or an Answer when it sent ERROR."""
+        kind, octets, error = link.ask(k.frame(k.HELLO, self.publisher.key_id), k.HELLO_REPLY)
+        if kind == k.ERROR:
+            return Answer(error.status, None, error.retry_after, clear=True)
+        try:
+            raw = k.read_hello_reply(octets[k.HEADER:])[1]
+        except k.KmsError as bad:
+            raise NoAnswer(f"malformed HELLO_REPLY: {bad.why}") from None
+        k.verify_certificate(raw, self.publisher)
+        self.state.certificates[host] = raw.hex()
+        self.state.save()
+        return raw
+
+    def kept_certificate(self, host):
+        kept = self.state.certificates.get(host)
+        if not kept:
+            return None
+        try:
+            raw = bytes.fromhex(kept)
+            c = k.verify_certificate(raw, self.publisher)
+        except (k.KmsError, ValueError):
+            return None
+        return raw if c.not_before <= self.now() <= c.not_after else None
+
+    def ask_address(self, host, address, deadline):
+        link = Connection(address, deadline)
+        try:
+            return self.converse(link, host)
+        finally:
+            link.close()
+
+    def converse(self, link, host):
+        raw, helloed, caught_up = self.kept_certificate(host), False, False
+        while True:
+            if raw is None:
+                raw, helloed = self.hello(link, host), True
+                if isinstance(raw, Answer):
+                    return raw
+            certificate = k.read_certificate(raw)
+            keys = k.session_keys(k.x25519(self.secret, certificate.exchange), self.public,
+                                  certificate.exchange)
+            kind, octets, error = link.ask(self.frame_for(certificate, keys), k.REPLY)
+            if kind == k.ERROR:
+                if k.STATUS[error.status] == "KMS_E_UNKNOWN_HOST" and not helloed:
+                    raw = None
+                    continue
+                return Answer(error.status, None, error.retry_after, clear=True)
+            reply = self.opened(octets, keys)
+            if reply.status == k.NUMBER["KMS_E_SEQUENCE"] and not caught_up:
+                caught_up = True
+                self.state.sequence = reply.highest_sequence + 1
+                self.new_request(self.state.pending["operation"])
+                continue
+            lease = self.verified(link, host, raw, reply, helloed) if reply.bundle else None
+            if isinstance(lease, Answer):
+                return lease
+            return Answer(reply.status, reply, reply.retry_after or 0, lease)
+
+    def opened(self, octets, keys):
+        p = self.state.pending
+        try:
+            reply = k.read_reply(k.open_reply(octets, keys[0]), p["operation"])
+        except k.KmsError as bad:
+            raise NoAnswer(f"dropped answer: {bad.why}") from None
+        if reply.request_id != bytes.fromhex(p["request_id"]):
+            short = reply.status == k.NUMBER["KMS_E_BAD_REQUEST"] and not any(reply.request_id)
+            if not short:
+                raise NoAnswer("answer to another request")
+        return reply
+
+    def verified(self, link, host, raw, reply, helloed):
+        p = self.state.pending
+        while True:
+            try:
+                e = k.verify_lease(raw, reply.bundle, self.publisher, self.now(), cmid=self.cmid,
+                                   product=self.product, latest=self.state.latest,
+                                   request=(bytes.fromhex(p["request_id"]), p["sequence"]))
+                return e, raw, reply.bundle
+            except k.KmsError as bad:
+                if helloed or bad.name not in ("KMS_E_KEY_EXPIRED", "KMS_E_NOT_COVERED"):
+                    raise
+            raw, helloed = self.hello(link, host), True
+            if isinstance(raw, Answer):
+                return raw
+
+    # All hosts
+
+    def round(self, deadline):
+        """Every host once: the last Answer, and why there was none."""
+        answer, why, broken = None, [], None
+        for host in self.o.host:
+            for address in addresses(host, why):
+                if time.monotonic() >= deadline:
+                    break
+                try:
+                    answer = self.ask_address(host, address, deadline)
+                except NoAnswer as none:
+                    why.append(f"{host}: {none}")
+                    continue
+                except k.KmsError as bad:
+                    broken = bad
+                    continue
+                if not answer.next_host:
+                    return answer, why
+                break
+        if answer is None and broken:
+            raise broken
+        return answer, why
+
+    def perform(self, operation):
+        self.begin(operation)
+        deadline = time.monotonic() + self.o.timeout
+        while True:
+            answer, why = self.round(deadline)
+            wait = (answer.retry_after if answer else 0) or 1
+            again = answer.busy if answer else self.o.insist
+            if not again or time.monotonic() + wait >= deadline:
+                break
+            time.sleep(wait * random.uniform(1, 1.2))
+        for line in why:
+            print("no-answer:", line)
+        if answer:
+            self.conclude(operation, answer)
+        return answer
+
+    def conclude(self, operation, answer):
+        s = self.state
+        s.latest = max(s.latest, self.now())
+        if answer.reply:
+            s.activation = answer.reply.activation or s.activation
+            s.renewal = answer.reply.renewal or s.renewal
+        if answer.lease:
+            s.lease = {"certificate": answer.lease[1].hex(), "bundle": answer.lease[2].hex()}
+        if operation == k.RELEASE and answer.status == "KMS_OK":
+            s.lease = None
+        if not answer.repeat:
+            s.pending = None
+        s.save()
+
+
+def addresses(host, why):
+    name, colon, port = host.rpartition(":")
+    if not colon or "]" in port:
+        name, port = host, "1688"
+    try:
+        found = socket.getaddrinfo(name.strip("[]"), int(port), type=socket.SOCK_STREAM)
+    except (OSError, ValueError) as bad:
+        why.append(f"{host}: {bad}")
+        return []
+    return [f[4][:2] for f in found]
+
+
+def show_entry(e, bundle):
+    print("cmid:", e.cmid.hex())
+    print("product:", uuid.UUID(bytes=e.product))
+    print("name:", e.name)
+    print("request-id:", e.request_id.hex())
+    print("sequence:", e.sequence)
+    print("issued:", e.time)
+    print("renew-after:", e.renew_after)
+    print("expires:", e.expires)
+    print("marked:", "yes" if e.flags & 2 else "no")
+    print("lease-sha256:", hashlib.sha256(bundle).hexdigest())
+
+
+def show_answer(client, answer):
+    print("status:", answer.status)
+    if answer.retry_after:
+        print("retry-after:", answer.retry_after)
+    if answer.reply:
+        r = answer.reply
+        print(f"host-time: {r.time}\ncount: {r.count}\nrequired: {r.required}")
+        print(f"activation-minutes: {r.activation}\nrenewal-minutes: {r.renewal}")
+    if answer.lease:
+        show_entry(answer.lease[0], answer.lease[2])
+    else:
+        print("cmid:", client.cmid.hex())
+        print("sequence:", client.state.sequence)
+    return 0 if answer.status == "KMS_OK" else 1
+
+
+def status(client):
+    s = client.state
+    print(f"cmid: {client.cmid.hex()}\nsequence: {s.sequence}")
+    print("pending:", s.pending["request_id"] if s.pending else "none")
+    e, certificate, bundle = client.held()
+    if not e:
+        raise k.KmsError("KMS_E_NO_LEASE", "there is no lease")
+    k.verify_lease(certificate, bundle, client.publisher, client.now(), cmid=client.cmid,
+                   product=client.product, latest=s.latest)
+    print("licence:", "renewal due" if client.now() >= e.renew_after else "activated")
+    show_entry(e, bundle)
+    print("status: KMS_OK")
+    return 0
+
+
+def export_lease(client, path):
+    _, certificate, bundle = client.held()
+    if not bundle:
+        raise k.KmsError("KMS_E_NO_LEASE", "there is no lease")
+    with open(path, "wb") as f:
+        f.write(k.write_lease_file(certificate, bundle))
+    print("status: KMS_OK")
+    return 0
+
+
+def verify_file(options):
+    with open(options.file, "rb") as f:
+        certificate, bundle = k.read_lease_file(f.read(65536))
+    e = k.verify_lease(certificate, bundle, k.publisher_key(options.publisher),
+                       int(time.time()) + options.clock_offset)
+    print("host-id:", k.read_batch_header(k.read_bundle(bundle).header).host_id.hex())
+    show_entry(e, bundle)
+    print("status: KMS_OK")
+    return 0
+
+
+def arguments(argv, commands=()):
+    a = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    a.add_argument("--publisher", required=True, help="minisign public key line, RW...")
+    a.add_argument("--product", help="UUID")
+    a.add_argument("--host", action="append", default=[], help="NAME[:PORT]; may be repeated")
+    a.add_argument("--state", help="JSON file")
+    a.add_argument("--name", default=socket.gethostname()[:64], help="host name to tell")
+    a.add_argument("--vm", action="store_true", help="say that this is a virtual machine")
+    a.add_argument("--clock-offset", type=int, default=0, metavar="SECONDS")
+    a.add_argument("--timeout", type=float, default=ALL_SECONDS, metavar="SECONDS")
+    a.add_argument("--insist", action="store_true", help="try all hosts again until --timeout")
+    a.add_argument("command", choices=[*OPERATIONS, "status", "export-lease",
+                                       "verify-lease-file", *commands])
+    a.add_argument("file", nargs="?")
+    o = a.parse_args(argv)
+    if o.command in ("export-lease", "verify-lease-file") and not o.file:
+        a.error("which FILE?")
+    if o.command != "verify-lease-file" and not (o.product and o.state):
+        a.error("--product and --state are needed")
+    if o.command in (*OPERATIONS, *commands) and not o.host:
+        a.error("--host is needed")
+    return o
+
+
+def run(options, make=Client):
+    if options.command == "verify-lease-file":
+        return verify_file(options)
+    client = make(options)
+    if options.command == "status":
+        return status(client)
+    if options.command == "export-lease":
+        return export_lease(client, options.file)
+    answer = client.perform(OPERATIONS[options.command])
+    if answer is None:
+        print("status: KMS_E_NO_HOST")
+        return 3
+    return show_answer(client, answer)
+
+
+def main(argv):
+    try:
+        return run(arguments(argv))
+    except k.KmsError as bad:
+        print(f"status: {bad.name}\nwhy: {bad.why}")
+        return 5 if bad.name == "KMS_E_STATE" else 4
+    except OSError as bad:
+        print(f"status: KMS_E_IO\nwhy: {bad}")
+        return 5
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,478 @@
+"""The octets of the kmsd protocol, after kms-protocol(7) alone: frames, texts, keys, sealing,
+certificates, entries, batches, and the verification of a lease.  Nothing here reads a clock, a
+file or a socket.  This is a second reading of that page, made to find out what it leaves open;
+it shares no code and no author's assumptions with libkms."""
+
+import base64
+import binascii
+import hashlib
+from collections import namedtuple
+
+import nacl.bindings as sodium
+from nacl.exceptions import BadSignatureError, CryptoError
+
+STATUS = {
+    0: "KMS_OK", 1: "KMS_E_COUNT_TOO_LOW", 2: "KMS_E_NOT_ENABLED", 3: "KMS_E_NOT_CONFIRMED",
+    4: "KMS_E_NOT_COVERED", 5: "KMS_E_UNKNOWN_PRODUCT", 6: "KMS_E_KEY_INVALID",
+    7: "KMS_E_KEY_EXPIRED", 8: "KMS_E_VM_REFUSED", 9: "KMS_E_TIME_SKEW", 10: "KMS_E_CAPACITY",
+    11: "KMS_E_CLONE", 12: "KMS_E_SEQUENCE", 13: "KMS_E_REVOKED", 14: "KMS_E_OVERLOAD",
+    15: "KMS_E_LEDGER", 16: "KMS_E_UNKNOWN_HOST", 17: "KMS_E_BAD_VERSION",
+    18: "KMS_E_BAD_FRAME", 19: "KMS_E_BAD_SEAL", 20: "KMS_E_BAD_REQUEST",
+    21: "KMS_E_UNKNOWN_CLIENT", 22: "KMS_E_TOO_LARGE", 257: "KMS_E_NO_HOST",
+    258: "KMS_E_TIMEOUT", 261: "KMS_E_TRUNCATED", 262: "KMS_E_TRAILING", 263: "KMS_E_FORMAT",
+    265: "KMS_E_STATE", 266: "KMS_E_SIGNATURE", 267: "KMS_E_PUBLISHER", 268: "KMS_E_PROOF",
+    269: "KMS_E_LEASE_EXPIRED", 270: "KMS_E_LEASE_OTHER", 271: "KMS_E_CLOCK_BACK",
+    272: "KMS_E_NO_LEASE",
+}
+NUMBER = {name: number for number, name in STATUS.items()}
+IN_ERROR = {2, 3, 6, 7, 14, 15, 16, 17, 18, 19, 22}
+NEXT_HOST = {2, 3, 4, 5, 6, 7, 10, 14, 15, 21, 12}
+
+HELLO, HELLO_REPLY, REQUEST, REPLY, ERROR = 1, 2, 3, 4, 5
+ACTIVATE, RENEW, RELEASE = 1, 2, 3
+CLOCK_FAR_BACK = 4 * 3600
+
+
+class KmsError(Exception):
+    """A check failed; name is the KMS_E_ status that the page gives for it."""
+
+    def __init__(self, name, why):
+        super().__init__(f"{name}: {why}")
+        self.name, self.why = name, why
+
+
+def need(condition, why, name="KMS_E_FORMAT"):
+    if not condition:
+        raise KmsError(name, why)
+
+
+class Reader:
+    """Takes fields from the front of some octets."""
+
+    def __init__(self, octets):
+        self.octets, self.at = octets, 0
+
+    def raw(self, n):
+        if len(self.octets) - self.at < n:
+            raise KmsError("KMS_E_TRUNCATED", f"ends at octet {len(self.octets)}, in a field")
+        self.at += n
+        return self.octets[self.at - n:self.at]
+
+    def num(self, n):
+        return int.from_bytes(self.raw(n), "big")
+
+    def text(self, n):
+        return plain_text(self.raw(n).rstrip(b"\0"))
+
+    def rest(self):
+        return self.raw(len(self.octets) - self.at)
+
+    def end(self):
+        need(self.at == len(self.octets), "octets after the last field", "KMS_E_TRAILING")
+
+
+def u(n, value):
+    return value.to_bytes(n, "big")
+
+
+def plain_text(octets):
+    try:
+        text = octets.decode("utf-8", "strict")
+    except UnicodeDecodeError:
+        raise KmsError("KMS_E_FORMAT", "text is not UTF-8") from None
+    need(all(c >= " " and c != "\x7f" for c in text), "text holds a control character or a zero")
+    return text
+
+
+def pad_text(text, n):
+    octets = text.encode("utf-8")
+    need(len(octets) <= n, "text too long")
+    plain_text(octets)
+    return octets.ljust(n, b"\0")
+
+
+def tail(octets, known=None):
+    """A TLV tail: {type: value} of the types in known, which gives their lengths."""
+    found, r = {}, Reader(octets)
+    while r.at < len(octets):
+        kind, length = r.num(2), r.num(2)
+        value = r.raw(length)
+        if known and kind in known:
+            need(kind not in found, "a TLV stands there twice")
+            need(length == known[kind], "a TLV of the wrong length")
+            found[kind] = value
+    return found
+
+
+def tlv(kind, value):
+    return u(2, kind) + u(2, len(value)) + value
+
+
+# Frames ----------------------------------------------------------------------------------------
+
+HEADER = 12
+
+
+def frame_header(kind, length):
+    return b"KMSD" + u(1, 1) + u(1, kind) + u(2, 0) + u(4, length)
+
+
+def frame(kind, payload):
+    return frame_header(kind, len(payload)) + payload
+
+
+def read_frame_header(octets):
+    """Type and payload length of a host's frame, checked in the order of the page."""
+    r = Reader(octets)
+    need(r.raw(4) == b"KMSD", "not the magic")
+    need(r.num(1) == 1, "not version 1")
+    kind, flags, length = r.num(1), r.num(2), r.num(4)
+    need(flags == 0, "frame flags")
+    need(kind in (HELLO_REPLY, REPLY, ERROR), "not a host's frame type")
+    need(length <= 16384, "payload too long")
+    return kind, length
+
+
+def read_hello_reply(payload):
+    r = Reader(payload)
+    when, n = r.num(8), r.num(2)
+    need(n <= 4096, "host certificate too long")
+    certificate = r.raw(n)
+    tail(r.rest())
+    return when, certificate
+
+
+Error = namedtuple("Error", "status retry_after time")
+
+
+def read_error(payload):
+    r = Reader(payload)
+    got = Error(r.num(4), r.num(4), r.num(8))
+    r.end()
+    need(got.status in IN_ERROR, "a status that cannot be in ERROR")
+    return got
+
+
+# Keys and sealing ------------------------------------------------------------------------------
+
+Publisher = namedtuple("Publisher", "key_id key")
+
+
+def publisher_key(line):
+    try:
+        raw = base64.b64decode(line.strip(), validate=True)
+    except (binascii.Error, ValueError):
+        raise KmsError("KMS_E_FORMAT", "the publisher's key is not base64") from None
+    need(len(raw) == 42 and raw[:2] == b"Ed", "not a minisign public key line")
+    return Publisher(raw[2:10], raw[10:])
+
+
+def public_key(secret):
+    return sodium.crypto_scalarmult_base(secret)
+
+
+def cmid_of(client_public):
+    return hashlib.sha256(b"KMS client v1" + client_public).digest()[:16]
+
+
+def host_id_of(signing, exchange):
+    return hashlib.sha256(b"KMS host v1" + signing + exchange).digest()[:16]
+
+
+def x25519(secret, public):
+    try:
+        q = sodium.crypto_scalarmult(secret, public)
+    except (CryptoError, RuntimeError):
+        raise KmsError("KMS_E_BAD_SEAL", "a key of small order") from None
+    need(any(q), "a key of small order", "KMS_E_BAD_SEAL")
+    return q
+
+
+def session_keys(q, client_public, host_exchange):
+    """(to-client, to-host)."""
+    h = hashlib.blake2b(q + client_public + host_exchange, digest_size=64).digest()
+    return h[:32], h[32:]
+
+
+def seal(text, associated, nonce, key):
+    return sodium.crypto_aead_xchacha20poly1305_ietf_encrypt(text, associated, nonce, key)
+
+
+def unseal(sealed, associated, nonce, key):
+    try:
+        return sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(sealed, associated, nonce, key)
+    except CryptoError:
+        raise KmsError("KMS_E_BAD_SEAL", "the tag does not verify") from None
+
+
+def ed25519_ok(public, signature, message):
+    try:
+        sodium.crypto_sign_open(signature + message, public)
+    except (BadSignatureError, CryptoError):
+        return False
+    return True
+
+
+# Requests and replies --------------------------------------------------------------------------
+
+
+def request_text(operation, licence, virtual, grace, request_id, when, sequence, product, name):
+    return (u(1, operation) + u(1, licence) + u(2, 1 if virtual else 0) + u(4, grace)
+            + request_id + u(8, when) + u(8, sequence) + product + pad_text(name, 64))
+
+
+def seal_request(text, host_id, client_public, nonce, to_host):
+    clear = host_id + client_public
+    header = frame_header(REQUEST, len(clear) + 24 + len(text) + 16)
+    return header + clear + nonce + seal(text, header + clear, nonce, to_host)
+
+
+def seal_reply(text, nonce, to_client):
+    header = frame_header(REPLY, 24 + len(text) + 16)
+    return header + nonce + seal(text, header, nonce, to_client)
+
+
+def open_reply(octets, to_client):
+    """The reply text of a whole REPLY frame."""
+    kind, length = read_frame_header(octets[:HEADER])
+    need(kind == REPLY and length == len(octets) - HEADER, "not a REPLY frame")
+    r = Reader(octets[HEADER:])
+    nonce = r.raw(24)
+    sealed = r.rest()
+    need(len(sealed) >= 16, "REPLY too short", "KMS_E_TRUNCATED")
+    return unseal(sealed, octets[:HEADER], nonce, to_client)
+
+
+Reply = namedtuple("Reply", "status request_id time count required activation renewal bundle "
+                            "highest_sequence retry_after")
+
+
+def read_reply(text, operation):
+    r = Reader(text)
+    status, flags, request_id, when = r.num(4), r.num(4), r.raw(16), r.num(8)
+    count, required, activation, renewal = r.num(4), r.num(4), r.num(4), r.num(4)
+    bundle = r.raw(r.num(4))
+    extra = tail(r.rest(), {1: 8, 2: 4})
+    need(flags == 0, "reply flags")
+    leased = status == 0 and operation in (ACTIVATE, RENEW)
+    need(bool(bundle) == leased, "a lease bundle where none belongs, or none where one does")
+    highest = int.from_bytes(extra[1], "big") if 1 in extra else None
+    retry = int.from_bytes(extra[2], "big") if 2 in extra else None
+    need((highest is not None) == (status == NUMBER["KMS_E_SEQUENCE"]),
+         "the highest sequence number comes with KMS_E_SEQUENCE and only then")
+    need(highest != 0 and retry != 0, "a TLV of zero")
+    return Reply(status, request_id, when, count, required, activation, renewal, bundle, highest,
+                 retry)
+
+
+# Host certificate ------------------------------------------------------------------------------
+
+Certificate = namedtuple(
+    "Certificate", "key_id host_key signing exchange serial issued not_before not_after "
+                   "capacity confirmation group customer products tail signature signed")
+
+
+def read_certificate(octets):
+    need(len(octets) <= 4096, "certificate too long")
+    r = Reader(octets)
+    need(r.raw(8) == b"KMSCERT1", "not a host certificate")
+    head = [r.raw(8), r.raw(16), r.raw(32), r.raw(32)]
+    head += [r.num(8), r.num(8), r.num(8), r.num(8), r.num(4), r.num(2)]
+    head += [r.text(32), r.text(64)]
+    n = r.num(2)
+    need(1 <= n <= 128, "number of products")
+    products = [r.raw(16) for _ in range(n)]
+    need(all(a < b for a, b in zip(products, products[1:])), "products not ascending")
+    extra = r.raw(r.num(2))
+    tail(extra)
+    signed = octets[:r.at]
+    c = Certificate(*head, products, extra, r.raw(64), signed)
+    r.end()
+    need(c.not_before <= c.not_after, "dates")
+    need(c.confirmation >= 1, "number of the confirmation")
+    return c
+
+
+def write_certificate(c):
+    """The octets that the publisher signs."""
+    return (b"KMSCERT1" + c.key_id + c.host_key + c.signing + c.exchange + u(8, c.serial)
+            + u(8, c.issued) + u(8, c.not_before) + u(8, c.not_after) + u(4, c.capacity)
+            + u(2, c.confirmation) + pad_text(c.group, 32) + pad_text(c.customer, 64)
+            + u(2, len(c.products)) + b"".join(c.products) + u(2, len(c.tail)) + c.tail)
+
+
+def verify_certificate(octets, publisher):
+    c = read_certificate(octets)
+    need(c.key_id == publisher.key_id, "certificate of another publisher", "KMS_E_PUBLISHER")
+    need(ed25519_ok(publisher.key, c.signature, c.signed), "the host certificate",
+         "KMS_E_SIGNATURE")
+    return c
+
+
+# Journal entries and batches -------------------------------------------------------------------
+
+ClientEntry = namedtuple(
+    "ClientEntry", "kind flags status time cmid product request_id sequence expires renew_after "
+                   "count required key_id pool operation licence grace source name tail")
+
+
+def read_client_entry(octets):
+    need(len(octets) <= 8192, "entry too long")
+    r = Reader(octets)
+    need(r.num(1) == 1, "entry version")
+    head = [r.num(1), r.num(2), r.num(4), r.num(8)]
+    need(head[0] in (1, 2, 3, 4), "not an entry about a client")
+    need(head[1] & ~3 == 0, "entry flags")
+    head += [r.raw(16), r.raw(16), r.raw(16), r.num(8), r.num(8), r.num(8), r.num(4), r.num(4)]
+    head += [r.raw(8), r.num(2), r.num(1), r.num(1), r.num(4), r.raw(16)]
+    n = r.num(1)
+    need(n <= 64, "host name too long")
+    name = plain_text(r.raw(n))
+    extra = r.rest()
+    tail(extra)
+    e = ClientEntry(*head, name, extra)
+    need(1 <= e.operation <= 3 and e.licence <= 4, "operation or licence state")
+    return e
+
+
+def write_client_entry(e):
+    name = e.name.encode("utf-8")
+    return (u(1, 1) + u(1, e.kind) + u(2, e.flags) + u(4, e.status) + u(8, e.time) + e.cmid
+            + e.product + e.request_id + u(8, e.sequence) + u(8, e.expires)
+            + u(8, e.renew_after) + u(4, e.count) + u(4, e.required) + e.key_id + u(2, e.pool)
+            + u(1, e.operation) + u(1, e.licence) + u(4, e.grace) + e.source
+            + u(1, len(name)) + name + e.tail)
+
+
+def leaf_hash(entry):
+    return hashlib.sha256(b"\0" + entry).digest()
+
+
+def node_hash(left, right):
+    return hashlib.sha256(b"\1" + left + right).digest()
+
+
+def split(n):
+    """The largest power of two smaller than n."""
+    return 1 << ((n - 1).bit_length() - 1)
+
+
+def merkle_root(leaves):
+    if len(leaves) == 1:
+        return leaves[0]
+    k = split(len(leaves))
+    return node_hash(merkle_root(leaves[:k]), merkle_root(leaves[k:]))
+
+
+def merkle_path(leaves, index):
+    if len(leaves) == 1:
+        return []
+    k = split(len(leaves))
+    if index < k:
+        return merkle_path(leaves[:k], index) + [merkle_root(leaves[k:])]
+    return merkle_path(leaves[k:], index - k) + [merkle_root(leaves[:k])]
+
+
+def proof_holds(leaf, index, size, proof, root):
+    if index >= size:
+        return False
+    r, fn, sn = leaf, index, size - 1
+    for p in proof:
+        if sn == 0:
+            return False
+        if fn & 1 or fn == sn:
+            r = node_hash(p, r)
+            while fn & 1 == 0 and fn != 0:
+                fn, sn = fn >> 1, sn >> 1
+        else:
+            r = node_hash(r, p)
+        fn, sn = fn >> 1, sn >> 1
+    return sn == 0 and r == root
+
+
+BatchHeader = namedtuple("BatchHeader", "host_id number before size root time")
+
+
+def read_batch_header(octets):
+    r = Reader(octets)
+    need(r.raw(8) == b"KMSBATCH", "not a batch header")
+    b = BatchHeader(r.raw(16), r.num(8), r.raw(32), r.num(4), r.raw(32), r.num(8))
+    r.end()
+    need(b.number != 0, "batch number zero")
+    need(1 <= b.size <= 1048576, "tree size")
+    need(any(b.before) == (b.number != 1), "hash of the batch before")
+    return b
+
+
+def write_batch_header(b):
+    return (b"KMSBATCH" + b.host_id + u(8, b.number) + b.before + u(4, b.size) + b.root
+            + u(8, b.time))
+
+
+# Leases ----------------------------------------------------------------------------------------
+
+Bundle = namedtuple("Bundle", "entry header signature index proof")
+
+
+def read_bundle(octets):
+    try:
+        r = Reader(octets)
+        e = r.num(2)
+        need(e <= 8192, "entry too long")
+        entry, header, signature, index = r.raw(e), r.raw(108), r.raw(64), r.num(4)
+        p = r.num(1)
+        need(p <= 20, "proof too long")
+        proof = [r.raw(32) for _ in range(p)]
+        r.end()
+    except KmsError as bad:
+        raise KmsError("KMS_E_FORMAT", "lease bundle: " + bad.why) from None
+    return Bundle(entry, header, signature, index, proof)
+
+
+def write_bundle(b):
+    return (u(2, len(b.entry)) + b.entry + b.header + b.signature + u(4, b.index)
+            + u(1, len(b.proof)) + b"".join(b.proof))
+
+
+def read_lease_file(octets):
+    """(host certificate, bundle), as octets."""
+    r = Reader(octets)
+    need(r.raw(8) == b"KMSLEASE", "not a lease file")
+    n = r.num(2)
+    need(n <= 4096, "host certificate too long")
+    return r.raw(n), r.rest()
+
+
+def write_lease_file(certificate, bundle):
+    return b"KMSLEASE" + u(2, len(certificate)) + certificate + bundle
+
+
+def verify_lease(certificate, bundle, publisher, now, *, cmid=None, product=None, request=None,
+                 latest=0):
+    """The 15 checks, in order.  cmid and product None: somebody else's lease.  request is
+    (request id, sequence number) when the lease comes in answer to it."""
+    other, fmt = "KMS_E_LEASE_OTHER", "KMS_E_FORMAT"
+    c = verify_certificate(certificate, publisher)                                  # 1
+    b = read_bundle(bundle)                                                         # 2
+    header = read_batch_header(b.header)                                            # 3
+    need(proof_holds(leaf_hash(b.entry), b.index, header.size, b.proof, header.root),
+         "the inclusion proof", "KMS_E_PROOF")                                      # 4
+    need(ed25519_ok(c.signing, b.signature, b.header), "the batch", "KMS_E_SIGNATURE")  # 5
+    need(header.host_id == host_id_of(c.signing, c.exchange), "another host", other)    # 6
+    try:                                                                            # 7
+        e = read_client_entry(b.entry)
+    except KmsError as bad:
+        raise KmsError(fmt, "entry: " + bad.why) from None
+    need(e.kind == 1 and e.status == 0, "the entry is not a lease", fmt)            # 8
+    need(e.key_id == c.key_id, "the entry's publisher", "KMS_E_PUBLISHER")          # 9
+    need(e.product in c.products, "the certificate lacks the product", "KMS_E_NOT_COVERED")  # 10
+    need(c.not_before <= e.time <= c.not_after and e.expires <= c.not_after,
+         "outside the certificate's dates", "KMS_E_KEY_EXPIRED")                    # 11
+    need(cmid is None or e.cmid == cmid, "another client", other)                   # 12
+    need(product is None or e.product == product, "another product", other)         # 13
+    if request is not None:                                                         # 14
+        need((e.request_id, e.sequence) == request, "another request", other)
+        need(e.renew_after <= e.expires, "renew after is later than expires", fmt)
+    need(now < e.expires, "the lease has run out", "KMS_E_LEASE_EXPIRED")           # 15
+    need(now + CLOCK_FAR_BACK >= latest, "the clock went back", "KMS_E_CLOCK_BACK")
+    return e

@@ -1,0 +1,310 @@
+#!/usr/bin/python3
+"""Recomputes every golden vector of t/vectors with the independent Python reading of
+kms-protocol(7).  The seeds, nonces and fields of the vectors go in, the octets must come out;
+at the end, a vector that no test used is a failure.  Prints TAP."""
+
+import base64
+import hashlib
+import os
+import sys
+import traceback
+
+sys.dont_write_bytecode = True
+import kms_wire as k  # noqa: E402
+import nacl.bindings as sodium  # noqa: E402
+
+SRC = os.environ.get("KMS_SRC") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
+FILES = "keys certificate hello request reply error batch lease minisign".split()
+NOW = 1800000000
+
+
+class Vectors(dict):
+    """name -> octets, and the names that were asked for."""
+
+    def __init__(self):
+        super().__init__()
+        self.used = set()
+        for name in FILES:
+            with open(os.path.join(SRC, "t/vectors", name + ".txt"), encoding="ascii") as f:
+                for line in f:
+                    if not line.startswith("#"):
+                        key, value = line.strip().split(" = ")
+                        self[key] = bytes.fromhex(value)
+
+    def __getitem__(self, name):
+        self.used.add(name)
+        return super().__getitem__(name)
+
+
+v = Vectors()
+tests = failed = 0
+
+
+def ok(good, name):
+    global tests, failed
+    tests += 1
+    failed += not good
+    print(("ok" if good else "not ok"), tests, "-", name, flush=True)
+
+
+def same(got, want, name):
+    ok(got == want, name)
+    if got != want:
+        show = [x.hex() if isinstance(x, bytes) else repr(x) for x in (got, want)]
+        print(f"#  got {show[0]}\n# want {show[1]}")
+
+
+def fails(call, status, name):
+    try:
+        call()
+    except k.KmsError as e:
+        same(e.name, status, name)
+        return
+    ok(False, name + ": nothing was refused")
+
+
+def sign(seed, message):
+    secret = sodium.crypto_sign_seed_keypair(seed)[1]
+    return sodium.crypto_sign(message, secret)[:64]
+
+
+def signing_public(seed):
+    return sodium.crypto_sign_seed_keypair(seed)[0]
+
+
+def keys():
+    c, x = k.public_key(v["client_secret"]), k.public_key(v["host_exchange_secret"])
+    same(c, v["client_public"], "client public key")
+    same(k.cmid_of(c), v["cmid"], "CMID")
+    same(x, v["host_exchange_public"], "host exchange key")
+    s = signing_public(v["host_signing_seed"])
+    same(s, v["host_signing_public"], "host signing key")
+    same(k.host_id_of(s, x), v["host_id"], "host id")
+    q = k.x25519(v["client_secret"], x)
+    same(q, v["shared"], "shared secret, client's end")
+    same(k.x25519(v["host_exchange_secret"], c), q, "shared secret, host's end")
+    to_client, to_host = k.session_keys(q, c, x)
+    same(to_client, v["session_to_client"], "key to-client")
+    same(to_host, v["session_to_host"], "key to-host")
+    p = signing_public(v["publisher_seed"])
+    same(p, v["publisher_public"], "publisher's key")
+    line = base64.b64encode(b"Ed" + v["publisher_id"] + p)
+    same(line, v["publisher_key_line"], "publisher's key line")
+    same(k.publisher_key(line.decode()), (v["publisher_id"], p), "key line read")
+    fails(lambda: k.x25519(v["client_secret"], bytes(32)), "KMS_E_BAD_SEAL",
+          "a key of small order is refused")
+
+
+def publisher():
+    return k.publisher_key(v["publisher_key_line"].decode())
+
+
+def certificate():
+    c = k.verify_certificate(v["certificate"], publisher())
+    fields = k.Certificate(
+        v["publisher_id"], bytes(range(0x20, 0x30)), v["host_signing_public"],
+        v["host_exchange_public"], 7, c.issued, c.not_before, c.not_after, 1000, 1, "standard",
+        "M\u00fcller & Co", [bytes(range(0x50, 0x60)), bytes(range(0x70, 0x80))], b"", b"", b"")
+    signed = k.write_certificate(fields)
+    same(signed, v["certificate_signed"], "certificate, the part that is signed")
+    signature = sign(v["publisher_seed"], signed)
+    same(signature, v["certificate_signature"], "certificate's signature")
+    same(signed + signature, v["certificate"], "certificate")
+    fails(lambda: k.verify_certificate(v["certificate"][:-1], publisher()), "KMS_E_TRUNCATED",
+          "a certificate that ends early")
+    fails(lambda: k.verify_certificate(v["certificate"] + b"x", publisher()), "KMS_E_TRAILING",
+          "a certificate with octets after it")
+    bad = bytearray(v["certificate"])
+    bad[100] ^= 1
+    fails(lambda: k.verify_certificate(bytes(bad), publisher()), "KMS_E_SIGNATURE",
+          "a certificate altered")
+    fails(lambda: k.verify_certificate(v["certificate"], k.Publisher(bytes(8), bytes(32))),
+          "KMS_E_PUBLISHER", "a certificate of another publisher")
+
+
+def hello():
+    same(k.frame(k.HELLO, v["publisher_id"]), v["hello_frame"], "HELLO")
+    reply = k.u(8, NOW) + k.u(2, len(v["certificate"])) + v["certificate"]
+    same(k.frame(k.HELLO_REPLY, reply), v["hello_reply_frame"], "HELLO_REPLY")
+    same(k.read_frame_header(v["hello_reply_frame"][:12]), (k.HELLO_REPLY, len(reply)),
+         "HELLO_REPLY's header read")
+    same(k.read_hello_reply(reply), (NOW, v["certificate"]), "HELLO_REPLY read")
+
+
+def request():
+    text = k.request_text(k.ACTIVATE, 1, False, 43200, bytes(range(0xa3, 0xb3)), NOW, 3,
+                          bytes(range(0x50, 0x60)), "host-3.example")
+    same(text, v["request_text"], "request text")
+    same(v["request_nonce"], bytes(range(0x30, 0x48)), "request nonce")
+    same(k.seal_request(text, v["host_id"], v["client_public"], v["request_nonce"],
+                        v["session_to_host"]), v["request_frame"], "REQUEST")
+
+
+def reply_text(status, count, bundle, extra=b""):
+    return (k.u(4, status) + k.u(4, 0) + bytes(range(0xa3, 0xb3)) + k.u(8, NOW) + k.u(4, count)
+            + k.u(4, 25) + k.u(4, 120) + k.u(4, 10080) + k.u(4, len(bundle)) + bundle + extra)
+
+
+def replies():
+    rows = [("reply", reply_text(0, 27, v["lease_bundle"])),
+            ("reply_count_too_low", reply_text(1, 24, b"")),
+            ("reply_sequence", reply_text(12, 24, b"", k.tlv(1, k.u(8, 41)) + k.tlv(2, k.u(4, 30))))]
+    for name, text in rows:
+        nonce, want = v[name + "_nonce"], v[name + "_frame"]
+        same(text, v[name + "_text"], name + ": text")
+        same(k.seal_reply(text, nonce, v["session_to_client"]), want, name + ": frame")
+        same(k.open_reply(want, v["session_to_client"]), text, name + ": opened")
+        bad = want[:-1] + bytes([want[-1] ^ 1])
+        fails(lambda: k.open_reply(bad, v["session_to_client"]), "KMS_E_BAD_SEAL",
+              name + ": altered")
+    same(k.read_reply(v["reply_text"], k.ACTIVATE).bundle, v["lease_bundle"], "reply read")
+    fails(lambda: k.read_reply(v["reply_text"], k.RELEASE), "KMS_E_FORMAT",
+          "a lease in answer to RELEASE")
+    got = k.read_reply(v["reply_sequence_text"], k.ACTIVATE)
+    same((got.highest_sequence, got.retry_after), (41, 30), "TLVs of a reply")
+
+
+def errors():
+    rows = [("error_overload_frame", 14, 15), ("error_unknown_host_frame", 16, 0)]
+    for name, status, wait in rows:
+        payload = k.u(4, status) + k.u(4, wait) + k.u(8, NOW)
+        same(k.frame(k.ERROR, payload), v[name], name)
+        same(k.read_error(payload), (status, wait, NOW), name + " read")
+    fails(lambda: k.read_error(k.u(4, 13) + bytes(12)), "KMS_E_FORMAT",
+          "KMS_E_REVOKED cannot be in ERROR")
+
+
+def client_entry(n):
+    product, source = bytes(range(0x50, 0x60)), bytes(10) + b"\xff\xff\xc0\0\2" + bytes([n])
+    cmid = {3: v["cmid"]}.get(n, bytes(range(0x10 * n, 0x10 * n + 16)))
+    seen = n == 1
+    return k.ClientEntry(2 if seen else 1, 0, 1 if seen else 0, NOW, cmid, product,
+                         bytes(range(0xa0 + n, 0xb0 + n)), n, 0 if seen else NOW + 15552000,
+                         0 if seen else NOW + 604800, 24 + n, 25, v["publisher_id"], 1, 1, 1,
+                         43200, source, f"host-{n}.example", b"")
+
+
+def batch():
+    entries = [v["entry_0"]]
+    for n in (1, 2, 3, 4):
+        e = client_entry(n)
+        same(k.write_client_entry(e), v[f"entry_{n}"], f"entry {n}")
+        same(k.read_client_entry(v[f"entry_{n}"]), e, f"entry {n} read")
+        entries.append(v[f"entry_{n}"])
+    host = (b"\1\x10" + bytes(6) + k.u(8, NOW) + v["host_id"] + bytes(32) + k.u(2, 10)
+            + b"kmsd 0.1.0" + k.u(2, 0))
+    same(host, v["entry_0"], "entry 0, the host's own")
+    leaves = [k.leaf_hash(e) for e in entries]
+    for n, leaf in enumerate(leaves):
+        same(leaf, v[f"leaf_{n}"], f"leaf {n}")
+    same(k.merkle_root(leaves), v["root"], "root")
+    for n in range(5):
+        path = k.merkle_path(leaves, n)
+        same(b"".join(path), v[f"proof_{n}"], f"proof {n}")
+        ok(k.proof_holds(leaves[n], n, 5, path, v["root"]), f"proof {n} holds")
+        ok(not any(k.proof_holds(leaves[n], m, 5, path, v["root"]) for m in range(7) if m != n),
+           f"proof {n} holds at no other index")
+    first = k.BatchHeader(v["host_id"], 1, bytes(32), 1, leaves[0], NOW - 60)
+    same(k.write_batch_header(first), v["batch_header_1"], "header of batch 1")
+    before = hashlib.sha256(v["batch_header_1"]).digest()
+    same(before, v["batch_header_1_hash"], "its hash")
+    header = k.BatchHeader(v["host_id"], 2, before, 5, v["root"], NOW)
+    same(k.write_batch_header(header), v["batch_header"], "header of batch 2")
+    same(k.read_batch_header(v["batch_header"]), header, "header read")
+    same(sign(v["host_signing_seed"], v["batch_header"]), v["batch_signature"],
+         "signature of batch 2")
+
+
+def lease_of(change=None, **header):
+    """A bundle signed with the vectors' keys: entry 3 with some fields changed, alone in batch 1."""
+    entry = k.write_client_entry(client_entry(3)._replace(**(change or {})))
+    return sealed_bundle(entry, **header)
+
+
+def sealed_bundle(entry, **header):
+    h = k.BatchHeader(v["host_id"], 1, bytes(32), 1, k.leaf_hash(entry), NOW)
+    octets = k.write_batch_header(h._replace(**header))
+    return k.write_bundle(k.Bundle(entry, octets, sign(v["host_signing_seed"], octets), 0, []))
+
+
+def leases():
+    path = [v["proof_3"][i:i + 32] for i in range(0, 96, 32)]
+    bundle = k.write_bundle(k.Bundle(v["entry_3"], v["batch_header"], v["batch_signature"], 3, path))
+    same(bundle, v["lease_bundle"], "lease bundle")
+    same(k.write_lease_file(v["certificate"], bundle), v["lease_file"], "lease file")
+    same(k.read_lease_file(v["lease_file"]), (v["certificate"], bundle), "lease file read")
+    e = client_entry(3)
+    mine = {"cmid": v["cmid"], "product": e.product, "request": (e.request_id, 3)}
+
+    def check(bundle, now=NOW, **how):
+        return k.verify_lease(v["certificate"], bundle, publisher(), now, **how)
+
+    same(check(bundle, **mine), e, "the lease verifies")
+    same(check(lease_of(), **mine), e, "the same entry in a batch of one verifies")
+    late = k.read_certificate(v["certificate"]).not_after
+    early = k.read_certificate(v["certificate"]).not_before
+    rows = [
+        (2, bundle[:-1], {}, "KMS_E_FORMAT", "ends early"),
+        (2, bundle + b"x", {}, "KMS_E_FORMAT", "octets left"),
+        (3, lease_of(size=0), {}, "KMS_E_FORMAT", "tree of size 0"),
+        (3, lease_of(number=2), {}, "KMS_E_FORMAT", "batch 2 with none before"),
+        (3, lease_of(before=bytes([1] * 32)), {}, "KMS_E_FORMAT", "batch 1 with one before"),
+        (4, lease_of(root=bytes(32)), {}, "KMS_E_PROOF", "another root"),
+        (4, lease_of(size=2), {}, "KMS_E_PROOF", "a proof too short"),
+        (6, lease_of(host_id=bytes(16)), {}, "KMS_E_LEASE_OTHER", "another host id"),
+        (7, lease_of({"flags": 4}), {}, "KMS_E_FORMAT", "an unknown flag"),
+        (7, lease_of({"operation": 4}), {}, "KMS_E_FORMAT", "an unknown operation"),
+        (7, lease_of({"licence": 5}), {}, "KMS_E_FORMAT", "an unknown licence state"),
+        (7, lease_of({"tail": b"\0\1"}), {}, "KMS_E_FORMAT", "a tail cut short"),
+        (7, sealed_bundle(v["entry_0"]), {}, "KMS_E_FORMAT", "the host's own entry"),
+        (8, sealed_bundle(v["entry_1"]), {}, "KMS_E_FORMAT", "an entry SEEN"),
+        (8, lease_of({"status": 1}), {}, "KMS_E_FORMAT", "a status"),
+        (9, lease_of({"key_id": bytes(8)}), {}, "KMS_E_PUBLISHER", "another publisher"),
+        (10, lease_of({"product": bytes(16)}), {}, "KMS_E_NOT_COVERED", "another product"),
+        (11, lease_of({"time": early - 1}), {}, "KMS_E_KEY_EXPIRED", "before the certificate"),
+        (11, lease_of({"time": late + 1}), {}, "KMS_E_KEY_EXPIRED", "after the certificate"),
+        (11, lease_of({"expires": late + 1}), {}, "KMS_E_KEY_EXPIRED", "longer than it"),
+        (12, bundle, {"cmid": bytes(16)}, "KMS_E_LEASE_OTHER", "another client's"),
+        (13, bundle, {"product": bytes(range(0x70, 0x80))}, "KMS_E_LEASE_OTHER", "other product"),
+        (14, bundle, {"request": (bytes(16), 3)}, "KMS_E_LEASE_OTHER", "other request id"),
+        (14, bundle, {"request": (e.request_id, 4)}, "KMS_E_LEASE_OTHER", "other sequence"),
+        (14, lease_of({"renew_after": e.expires + 1}), mine, "KMS_E_FORMAT", "renewal late"),
+        (15, bundle, {"now": e.expires}, "KMS_E_LEASE_EXPIRED", "run out"),
+        (15, bundle, {"latest": NOW + 2000000}, "KMS_E_CLOCK_BACK", "clock back"),
+    ]
+    for step, octets, how, status, name in rows:
+        fails(lambda: check(octets, **how), status, f"lease check {step}: {name}")
+    bad = bytearray(bundle)
+    bad[2 + 143 + 108] ^= 1
+    fails(lambda: check(bytes(bad)), "KMS_E_SIGNATURE", "lease check 5: another signature")
+    other = k.Publisher(bytes(8), bytes(32))
+    fails(lambda: k.verify_lease(v["certificate"], bundle, other, NOW), "KMS_E_PUBLISHER",
+          "lease check 1: certificate of another publisher")
+    ok(check(lease_of({"expires": late}), late - 1), "valid up to the certificate's last second")
+
+
+def minisign():
+    """Not in the page, but in minisign's own: signature, comment, and the signature of both."""
+    comment_line, key_line = v["public_key_file"].decode().splitlines()
+    same(key_line.encode(), v["publisher_key_line"], "public key file")
+    ok(comment_line.startswith("untrusted comment: "), "its comment")
+    for name, tag, message in (("signature_file", b"ED", hashlib.blake2b(v["file"]).digest()),
+                               ("signature_file_legacy", b"Ed", v["file"])):
+        lines = v[name].decode().splitlines()
+        signature = sign(v["publisher_seed"], message)
+        first = base64.b64encode(tag + v["publisher_id"] + signature).decode()
+        comment = lines[2].removeprefix("trusted comment: ")
+        both = base64.b64encode(sign(v["publisher_seed"], signature + comment.encode())).decode()
+        text = "\n".join([lines[0], first, "trusted comment: " + comment, both, ""])
+        same(text.encode(), v[name], name)
+
+
+for part in (keys, certificate, hello, request, replies, errors, batch, leases, minisign):
+    try:
+        part()
+    except Exception:  # one part that breaks must not hide the others
+        ok(False, part.__name__ + " ran to its end")
+        print("# " + traceback.format_exc().replace("\n", "\n# "))
+same(set(v) - v.used, set(), "every vector was recomputed")
+print(f"1..{tests}")
+sys.exit(1 if failed else 0)
