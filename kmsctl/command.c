@@ -18,6 +18,8 @@ const struct command *const commands[] = {
 	&cmd_key_confirm,
 	&cmd_policy_install,
 	&cmd_policy_show,
+	&cmd_ledger_check,
+	&cmd_ledger_rebuild,
 	&cmd_config_check,
 	&cmd_explain,
 	&cmd_version,
