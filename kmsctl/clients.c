@@ -232,7 +232,7 @@ client_find(struct ctl *ctl, const char *text, uint8_t cmid[16], char name[MESSA
 	if (e != KMS_OK)
 		return ctl_fail(ctl, (uint32_t)e, "the ledger cannot be read: %s", why);
 	e = kmsdb_each_client(db, search_one, &s);
-	kmsdb_close(db);
+	ctl_close(db, -1);
 	if (e != 0)
 		return ctl_fail(ctl, (uint32_t)e, "the ledger cannot be read");
 	return search_result(ctl, &s, cmid, name);

@@ -77,7 +77,7 @@ list_clients(struct ctl *ctl, struct listing *l, bool running)
 	output_list(ctl->out, "clients", NULL);
 	e = kmsdb_each_client(db, list_one, l);
 	output_end(ctl->out);
-	kmsdb_close(db);
+	ctl_close(db, -1);
 	if (e != 0 && e != STOP)
 		return ctl_fail(ctl, (uint32_t)e, "the ledger cannot be read");
 	output_number(ctl->out, "shown", NULL, l->shown);
@@ -117,7 +117,7 @@ show_from_ledger(struct ctl *ctl, const uint8_t cmid[16])
 		return ctl_fail(ctl, (uint32_t)e, "the ledger cannot be read: %s", why);
 	e = kmsdb_client_get(db, cmid, &client);
 	host_e = kmsdb_host_get(db, cmid, &host);
-	kmsdb_close(db);
+	ctl_close(db, -1);
 	if (e != KMS_OK)
 		return ctl_fail(ctl, (uint32_t)e, "no client has the CMID \"%s\"", ctl->args[0]);
 	output_bool(ctl->out, "running", NULL, false);

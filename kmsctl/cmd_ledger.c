@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
-#include <unistd.h>
 
 #include "kmsctl/command.h"
 #include "kmsctl/ctl.h"
@@ -41,7 +40,7 @@ run_ledger_check(struct ctl *ctl)
 	output_list(ctl->out, "problems", NULL);
 	e = kmsdb_check(fd, NULL, report, &f);
 	output_end(ctl->out);
-	close(fd);
+	ctl_close(NULL, fd);
 	output_bool(ctl->out, "sound", NULL, e == KMS_OK && f.count == 0);
 	output_number(ctl->out, "problem_count", NULL, f.count);
 	if (e == KMS_OK && f.count == 0) {
@@ -85,7 +84,7 @@ run_ledger_rebuild(struct ctl *ctl)
 	if (fd < 0)
 		return CTL_FAILED;
 	e = kmsdb_rebuild(fd, &opt, why);
-	close(fd);
+	ctl_close(NULL, fd);
 	if (e == KMS_E_EXISTS)
 		return ctl_fail(ctl, (uint32_t)e,
 		    "kmsd is running and holds the ledger: stop it first, rebuild, start it again");
@@ -93,7 +92,7 @@ run_ledger_rebuild(struct ctl *ctl)
 		return ctl_fail(ctl, (uint32_t)e, "%s", why[0] ? why : kms_strerror((uint32_t)e));
 	if (ctl_open_ledger(ctl, &db, why) == KMS_OK) {
 		kmsdb_info(db, &info);
-		kmsdb_close(db);
+		ctl_close(db, -1);
 	}
 	output_bool(ctl->out, "rebuilt", NULL, true);
 	output_line(ctl->out, OUTPUT_GOOD, "The index has been rebuilt from the journal.");

@@ -225,7 +225,7 @@ print_ledger(struct ctl *ctl)
 	output_number(ctl->out, "schema", "Schema", info.schema);
 	output_text(ctl->out, "last_hash", NULL, hash);
 	output_end(ctl->out);
-	kmsdb_close(db);
+	ctl_close(db, -1);
 }
 
 static int

@@ -284,10 +284,32 @@ out:
 	return code;
 }
 
+/* Open first: its owner need not be able to go through the folders above. */
 static int
 open_state(struct ctl *ctl)
 {
-	return open(ctl->config.state_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = open(ctl->config.state_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || geteuid() != 0)
+		return fd;
+	if ((fstatat(fd, "kmsdb", &st, AT_SYMLINK_NOFOLLOW) == 0 || fstat(fd, &st) == 0) &&
+	    setegid(st.st_gid) == 0 && seteuid(st.st_uid) == 0)
+		return fd;
+	ctl_close(NULL, fd);
+	errno = EPERM;
+	return -1;
+}
+
+void
+ctl_close(struct kmsdb *db, int fd)
+{
+	kmsdb_close(db);
+	if (fd >= 0)
+		close(fd);
+	/* Both fail for those who never were root, and there is nothing to take back. */
+	if (getuid() == 0 && (seteuid(0) != 0 || setegid(getgid()) != 0))
+		abort();
 }
 
 int
@@ -323,6 +345,8 @@ ctl_open_ledger(struct ctl *ctl, struct kmsdb **db, char why[256])
 		snprintf(why, 256, "%.180s/kmsdb: %s", ctl->config.state_directory,
 		    kms_strerror((uint32_t)e));
 	close(fd);
+	if (e != KMS_OK)
+		ctl_close(NULL, -1);
 	return e;
 }
 

@@ -31,10 +31,17 @@ int ctl_read_file(const char *path, size_t max, char **data, size_t *len);
 /* FILE and FILE.minisig as the arguments "file" and "signature". CTL_OK or the exit code of what was said. */
 int ctl_read_signed(struct ctl *ctl, const char *path, struct control_buf *args);
 
+/*
+ * The ledger's files belong to the activation process's user. Root works on them as that user, so that
+ * no file comes to be that kmsd cannot open afterwards: from ctl_state_directory or
+ * ctl_open_ledger to ctl_close.
+ */
 /* State directory as a descriptor; -1 with it said. */
 int ctl_state_directory(struct ctl *ctl);
 /* The ledger, read-only. KMS_OK or status, why set. */
 int ctl_open_ledger(struct ctl *ctl, struct kmsdb **db, char why[256]);
+/* Closes what was opened (db NULL, fd -1: nothing) and takes the user's own rights back. */
+void ctl_close(struct kmsdb *db, int fd);
 
 /* Text forms. */
 void ctl_hex(char *out, const uint8_t *octets, size_t len);
