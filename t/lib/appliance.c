@@ -30,6 +30,16 @@
 
 #define PATIENCE_MS 20000
 
+/* For a test that ends half way: the one appliance it has. */
+static struct appliance *unfinished;
+
+static void
+clean_up(void)
+{
+	if (unfinished != NULL)
+		appliance_remove(unfinished);
+}
+
 void
 appliance_make(struct appliance *a, const char *extra)
 {
@@ -49,6 +59,8 @@ appliance_make(struct appliance *a, const char *extra)
 		player_die("user nobody");
 	if ((a->state = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
 		player_die(path);
+	unfinished = a;
+	atexit(clean_up);
 	publisher_make(&a->publisher);
 	a->host.publisher = a->publisher.key;
 	snprintf(a->ini, sizeof a->ini,
@@ -183,6 +195,7 @@ appliance_remove(struct appliance *a)
 {
 	if (a->pid != 0)
 		appliance_stop(a);
+	unfinished = NULL;
 	close(a->state);
 	nftw(a->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
