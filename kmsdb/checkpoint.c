@@ -60,14 +60,18 @@ checkpoint_open(struct kmsdb *db)
 	return KMS_OK;
 }
 
+/* Main thread, FAILED: into the log, once for each time that it begins to fail. */
 static void
-say_failure(struct kmsdb *db, int status)
+say_failure(struct kmsdb *db, struct checkpoint *c)
 {
+	if (c->said)
+		return;
+	c->said = true;
 	ledger_log(db, LOG_ERR, "checkpoint-failed",
 	    "the index cannot be written: %s; activation goes on until memory for changes is "
 	    "full%s",
-	    kms_strerror((uint32_t)status),
-	    status == KMS_E_FULL ? ": free space on the disk of the state directory" : "");
+	    kms_strerror((uint32_t)c->status),
+	    c->status == KMS_E_FULL ? ": free space on the disk of the state directory" : "");
 }
 
 /* One attempt at the frozen generation; the lock is held before and after, not meanwhile. */
@@ -225,10 +229,8 @@ checkpoint_poll(struct kmsdb *db)
 	    (state == FAILED && c->said))
 		return;
 	pthread_mutex_lock(&c->lock);
-	if (c->state == FAILED && !c->said) {
-		c->said = true;
-		say_failure(db, c->status);
-	}
+	if (c->state == FAILED)
+		say_failure(db, c);
 	if (c->state == GROW)
 		grow(db, c);
 	if (c->state == DONE)
@@ -265,6 +267,7 @@ settle(struct kmsdb *db, struct checkpoint *c)
 			status = take_over(db, c);
 			break;
 		default:
+			say_failure(db, c);
 			status = c->status;
 		}
 	}

@@ -124,12 +124,42 @@ first_meta(struct index *ix)
 	return index_refresh(ix);
 }
 
+static void
+close_env(struct index *ix)
+{
+	if (ix->writing != NULL)
+		mdb_txn_abort(ix->writing);
+	if (ix->snapshot != NULL)
+		mdb_txn_abort(ix->snapshot);
+	if (ix->env != NULL)
+		mdb_env_close(ix->env);
+	ix->writing = ix->snapshot = NULL;
+	ix->snapshot_live = false;
+	ix->env = NULL;
+}
+
+/* *rc: LMDB's own word on a failure, 0 without one. */
+static int
+try_open(struct index *ix, int fd, enum index_use use, uint64_t map_size, int *rc)
+{
+	int dead, status;
+
+	if ((*rc = open_env(ix, fd, use, map_size)) != 0)
+		return status_of(*rc);
+	/* Readers that died hold on to old pages. */
+	mdb_reader_check(ix->env, &dead);
+	if ((*rc = open_tables(ix, use != INDEX_READ)) != 0)
+		return status_of(*rc);
+	status = index_refresh(ix);
+	return status != KMS_OK ? status : first_meta(ix);
+}
+
 int
 index_open(struct index **out, int dirfd, const char *name, enum index_use use, uint64_t map_size,
     char why[256])
 {
 	struct index *ix = calloc(1, sizeof(*ix));
-	int fd = -1, dead, rc = 0, status = KMS_E_NO_MEMORY;
+	int fd = -1, rc = 0, status = KMS_E_NO_MEMORY;
 
 	*out = NULL;
 	if (ix == NULL)
@@ -137,22 +167,13 @@ index_open(struct index **out, int dirfd, const char *name, enum index_use use, 
 	ix->read_only = use == INDEX_READ;
 	if ((status = file_directory(dirfd, name, use != INDEX_READ, &fd)) != KMS_OK)
 		goto fail;
-	for (;;) {
-		rc = open_env(ix, fd, use, map_size);
-		if (rc == 0) {
-			/* Readers that died hold on to old pages. */
-			mdb_reader_check(ix->env, &dead);
-			rc = open_tables(ix, use != INDEX_READ);
-		}
-		if (rc != MDB_MAP_FULL || map_size > UINT64_MAX / 4)
-			break;
-		/* So small that not even the tables fit. */
-		mdb_env_close(ix->env);
-		ix->env = NULL;
+	/* So small a map that not even the tables fit is no reason to give up. */
+	while ((status = try_open(ix, fd, use, map_size, &rc)) == INDEX_MAP_FULL &&
+	       map_size < UINT64_MAX / 4) {
+		close_env(ix);
 		map_size *= 2;
 	}
-	if ((status = status_of(rc)) != KMS_OK || (status = index_refresh(ix)) != KMS_OK ||
-	    (status = first_meta(ix)) != KMS_OK)
+	if (status != KMS_OK)
 		goto fail;
 	close(fd);
 	*out = ix;
@@ -171,12 +192,7 @@ index_close(struct index *ix)
 {
 	if (ix == NULL)
 		return;
-	if (ix->writing != NULL)
-		mdb_txn_abort(ix->writing);
-	if (ix->snapshot != NULL)
-		mdb_txn_abort(ix->snapshot);
-	if (ix->env != NULL)
-		mdb_env_close(ix->env);
+	close_env(ix);
 	free(ix);
 }
 

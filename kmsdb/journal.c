@@ -113,7 +113,10 @@ journal_prepare(struct journal *j)
 	pthread_mutex_unlock(&j->lock);
 }
 
-/* The prepared file, made here and now when the writer thread has not. */
+/*
+ * The prepared file, made here and now when the writer thread has not. Until name_free the state
+ * stays NEXT_BUSY: the file still has the name under which the writer thread would make another.
+ */
 static int
 take_next(struct journal *j, int *fd)
 {
@@ -124,14 +127,21 @@ take_next(struct journal *j, int *fd)
 		pthread_cond_wait(&j->prepared, &j->lock);
 	if (j->next == NEXT_NONE)
 		status = make_next(j, &j->next_fd);
-	if (status == KMS_OK) {
-		*fd = j->next_fd;
-		j->next_fd = -1;
-		j->next = NEXT_NONE;
-		j->next_failed = j->next_said = false;
-	}
+	*fd = j->next_fd;
+	j->next_fd = -1;
+	j->next = status == KMS_OK ? NEXT_BUSY : NEXT_NONE;
+	j->next_failed = j->next_said = false;
 	pthread_mutex_unlock(&j->lock);
 	return status;
+}
+
+static void
+name_free(struct journal *j)
+{
+	pthread_mutex_lock(&j->lock);
+	j->next = NEXT_NONE;
+	pthread_cond_broadcast(&j->prepared);
+	pthread_mutex_unlock(&j->lock);
 }
 
 /* The prepared file becomes the segment that begins at the tail. */
@@ -164,10 +174,12 @@ install_next(struct journal *j)
 	j->size = j->segment_size;
 	j->tail.first = h.first;
 	j->tail.offset = SEGMENT_SECTOR;
+	name_free(j);
 	return KMS_OK;
 fail:
 	close(fd);
 	unlinkat(j->journalfd, NEXT_NAME, 0);
+	name_free(j);
 	return status;
 }
 

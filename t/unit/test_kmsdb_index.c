@@ -1,0 +1,670 @@
+/*
+ * test_kmsdb_index.c - the index is what the journal says, whatever happens: random
+ * lives of clients, kills during checkpoints, maps and overlays that are too small, full disks.
+ *
+ * KMS_SEED=n repeats a run; the seed is printed.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <sodium.h>
+
+#include "kmsdb/index.h"
+#include "kmsdb/migrate.h"
+#include "t/unit/ledger_fixture.h"
+
+static uint64_t seed;
+
+static uint32_t
+pick(uint32_t below)
+{
+	seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return (uint32_t)((seed >> 33) % below);
+}
+
+static void
+start_seed(const char *test)
+{
+	const char *given = getenv("KMS_SEED");
+
+	if (given != NULL)
+		seed = strtoull(given, NULL, 10);
+	else
+		randombytes_buf(&seed, sizeof(seed));
+	print_message("# %s: KMS_SEED=%llu\n", test, (unsigned long long)seed);
+}
+
+/* What a client must look like: as much of apply.h as one can say in another way. */
+struct model {
+	bool known, revoked, clones;
+	uint32_t day;
+	uint16_t pool;
+	uint64_t sequence;
+};
+#define CLIENTS 3000
+static struct model model[CLIENTS];
+static uint32_t counts[4];
+
+static void
+leave(struct model *m)
+{
+	if (m->day != 0)
+		counts[m->pool]--;
+	m->day = 0;
+}
+
+static void
+one_entry(struct fixture *f, uint64_t time)
+{
+	static const int kinds[] = { ENTRY_LEASE, ENTRY_LEASE, ENTRY_LEASE, ENTRY_LEASE, ENTRY_SEEN,
+		ENTRY_SEEN, ENTRY_RELEASE, ENTRY_REFUSAL, ENTRY_REVOKE, ENTRY_FORGET,
+		ENTRY_POLICY };
+	struct fixture_entry e = { .kind = kinds[pick(11)], .client = pick(CLIENTS), .time = time };
+	struct model *m = &model[e.client];
+	char name[32];
+
+	e.product = 1 + pick(3);
+	e.pool = (uint16_t)(1 + e.product % 2);
+	e.sequence = m->sequence + 1;
+	snprintf(name, sizeof(name), "h%u", pick(20) == 0 ? pick(9) : e.client);
+	e.name = name;
+	fixture_stage(f, &e);
+	switch (e.kind) {
+	case ENTRY_FORGET:
+		leave(m);
+		memset(m, 0, sizeof(*m));
+		return;
+	case ENTRY_POLICY:
+		return;
+	case ENTRY_REVOKE:
+		m->revoked = m->known = true;
+		leave(m);
+		return;
+	case ENTRY_REFUSAL:
+		m->known = true;
+		return;
+	case ENTRY_RELEASE:
+		leave(m);
+		break;
+	default:
+		leave(m);
+		m->pool = e.pool;
+		m->day = (uint32_t)(time / 86400);
+		counts[m->pool]++;
+	}
+	m->known = true;
+	m->sequence++;
+}
+
+static void
+matches_model(struct fixture *f)
+{
+	for (uint32_t i = 0; i < CLIENTS; i++) {
+		struct kmsdb_client c;
+		uint8_t cmid[16];
+		fixture_cmid(cmid, i);
+		assert_int_equal(
+		    kmsdb_client_get(f->db, cmid, &c), model[i].known ? KMS_OK : KMS_E_NOT_FOUND);
+		if (!model[i].known)
+			continue;
+		assert_int_equal(c.sequence, model[i].sequence);
+		assert_int_equal(c.seen_day, model[i].day);
+		assert_int_equal(c.flags & KMSDB_REVOKED ? 1 : 0, model[i].revoked);
+	}
+	for (uint16_t pool = 1; pool <= 2; pool++)
+		assert_int_equal(
+		    kmsdb_pool_count(f->db, f->publisher, pool, FIXTURE_DAY + 40, 1000),
+		    counts[pool]);
+}
+
+static int
+hash_client(const struct kmsdb_client *c, const struct kmsdb_host *h, void *arg)
+{
+	crypto_generichash_update(arg, (const uint8_t *)c, sizeof(*c));
+	crypto_generichash_update(arg, (const uint8_t *)h, sizeof(*h));
+	return 0;
+}
+
+static int
+hash_day(const uint8_t publisher[8], uint16_t pool, uint32_t day, uint32_t count, void *arg)
+{
+	uint32_t v[3] = { pool, day, count };
+
+	crypto_generichash_update(arg, publisher, 8);
+	crypto_generichash_update(arg, (const uint8_t *)v, sizeof(v));
+	return 0;
+}
+
+static void
+index_hash(struct fixture *f, uint8_t out[32])
+{
+	crypto_generichash_state state;
+
+	assert_int_equal(kmsdb_checkpoint(f->db), KMS_OK);
+	crypto_generichash_init(&state, NULL, 0, 32);
+	assert_int_equal(kmsdb_each_client(f->db, hash_client, &state), 0);
+	assert_int_equal(kmsdb_each_day(f->db, hash_day, &state), 0);
+	crypto_generichash_final(&state, out, 32);
+}
+
+/* Random entries, commits that fail, checkpoints, restarts; then check, rebuild, compare. */
+static void
+test_random(void **state)
+{
+	struct fixture f;
+	uint8_t before[32], after[32];
+	uint64_t time = FIXTURE_NOW;
+
+	(void)state;
+	start_seed("random");
+	fixture_make(&f, NULL);
+	f.opt.overlay_records = 700;
+	fixture_open(&f);
+	memset(model, 0, sizeof(model));
+	memset(counts, 0, sizeof(counts));
+	for (int batch = 0; batch < 300; batch++) {
+		static struct model saved[CLIENTS];
+		uint32_t saved_counts[4];
+		bool fails = pick(10) == 0;
+		memcpy(saved, model, sizeof(model));
+		memcpy(saved_counts, counts, sizeof(counts));
+		time += pick(20000);
+		for (uint32_t n = 1 + pick(pick(4) == 0 ? 300 : 20); n > 0; n--)
+			one_entry(&f, time);
+		if (fails) {
+			f.sign_fails = KMS_E_IO;
+			assert_int_equal(fixture_try_commit(&f), KMS_E_IO);
+			memcpy(model, saved, sizeof(model));
+			memcpy(counts, saved_counts, sizeof(counts));
+		} else {
+			fixture_commit(&f);
+		}
+		if (pick(20) == 0)
+			assert_int_equal(kmsdb_checkpoint(f.db), KMS_OK);
+		if (pick(40) == 0) {
+			fixture_close(&f);
+			fixture_open(&f);
+		}
+		if (batch % 60 == 0)
+			matches_model(&f);
+	}
+	matches_model(&f);
+	index_hash(&f, before);
+	fixture_close(&f);
+	assert_int_equal(fixture_check(&f), KMS_OK);
+	assert_int_equal(kmsdb_rebuild(f.dirfd, &f.opt, f.why), KMS_OK);
+	assert_int_equal(fixture_check(&f), KMS_OK);
+	fixture_open(&f);
+	matches_model(&f);
+	index_hash(&f, after);
+	assert_memory_equal(before, after, 32);
+	assert_int_equal(kmsdb_rebuild(f.dirfd, &f.opt, f.why), KMS_E_EXISTS);
+	fixture_remove(&f);
+}
+
+/* Batches for ever, each number told through the pipe once it is committed. */
+static void
+load(struct fixture *f, int report)
+{
+	struct fixture_entry e = { .kind = ENTRY_LEASE, .product = 1, .pool = 1 };
+
+	fixture_open(f);
+	for (uint32_t batch = 0;; batch++) {
+		struct kmsdb_info info;
+		for (uint32_t n = 1 + pick(600); n > 0; n--) {
+			e.kind = pick(50) == 0 ? ENTRY_FORGET : ENTRY_LEASE;
+			e.client = pick(40000);
+			e.sequence = batch + 1;
+			e.time = FIXTURE_NOW + pick(40) * 86400;
+			fixture_stage(f, &e);
+		}
+		fixture_commit(f);
+		kmsdb_info(f->db, &info);
+		if (write(report, &info.last_batch, 8) != 8)
+			_exit(1);
+	}
+}
+
+/* Killed at a random moment, mostly during checkpoints of several slices, again and again. */
+static void
+test_kill(void **state)
+{
+	struct fixture f;
+	struct kmsdb_info info;
+
+	(void)state;
+	start_seed("kill");
+	fixture_make(&f, NULL);
+	f.opt.overlay_records = 9000;
+	for (int round = 0; round < 12; round++) {
+		uint32_t until = 1 + pick(60);
+		uint64_t last = 0;
+		int fds[2], status;
+		pid_t pid;
+		assert_int_equal(pipe(fds), 0);
+		pid = fork();
+		assert_true(pid >= 0);
+		if (pid == 0) {
+			close(fds[0]);
+			seed += (uint64_t)round;
+			load(&f, fds[1]);
+		}
+		close(fds[1]);
+		for (uint32_t n = 0; n < until; n++)
+			assert_int_equal(read(fds[0], &last, 8), 8);
+		usleep(pick(3000));
+		kill(pid, SIGKILL);
+		assert_int_equal(waitpid(pid, NULL, 0), pid);
+		while (read(fds[0], &last, 8) == 8)
+			continue;
+		close(fds[0]);
+		status = fixture_check(&f);
+		assert_true(status == KMS_OK || status == KMS_E_TORN);
+		fixture_open(&f);
+		kmsdb_info(f.db, &info);
+		assert_in_range(info.last_batch, last, last + 1);
+		fixture_close(&f);
+		assert_int_equal(fixture_check(&f), KMS_OK);
+	}
+	fixture_remove(&f);
+}
+
+static void
+test_small_map(void **state)
+{
+	struct fixture f;
+	struct kmsdb_info info;
+
+	(void)state;
+	fixture_make(&f, NULL);
+	f.opt.map_size = 16384;
+	f.opt.overlay_records = 2500;
+	fixture_open(&f);
+	for (uint32_t i = 0; i < 20; i++)
+		fixture_leases(&f, i * 1000, 1000, 1, FIXTURE_NOW);
+	assert_int_equal(kmsdb_checkpoint(f.db), KMS_OK);
+	assert_true(f.maps > 0);
+	assert_int_equal(f.failed, 0);
+	kmsdb_info(f.db, &info);
+	assert_int_equal(info.clients, 20000);
+	assert_true(info.map_size >= info.index_bytes && info.index_bytes > 20000 * 83);
+	fixture_close(&f);
+	assert_int_equal(fixture_check(&f), KMS_OK);
+	fixture_open(&f);
+	assert_int_equal(kmsdb_pool_count(f.db, f.publisher, 1, FIXTURE_DAY, 30), 20000);
+	fixture_remove(&f);
+}
+
+/* An overlay smaller than a batch: commits wait for the writer thread and lose nothing. */
+static void
+test_small_overlay(void **state)
+{
+	struct fixture f;
+	struct kmsdb_info info;
+
+	(void)state;
+	fixture_make(&f, NULL);
+	f.opt.overlay_records = 500;
+	fixture_open(&f);
+	for (uint32_t i = 0; i < 60; i++) {
+		fixture_leases(&f, i * 300, KMSDB_BATCH_MAX, i + 1, FIXTURE_NOW);
+		kmsdb_info(f.db, &info);
+		assert_in_range(info.overlay, 0, 2 * (500 + KMSDB_BATCH_MAX));
+	}
+	assert_int_equal(kmsdb_pool_count(f.db, f.publisher, 1, FIXTURE_DAY, 30), 59 * 300 + 1024);
+	fixture_close(&f);
+	assert_int_equal(fixture_check(&f), KMS_OK);
+	fixture_remove(&f);
+}
+
+/* Gone or spoilt, the index comes back from the journal. */
+static void
+test_lost_index(void **state)
+{
+	struct fixture f;
+	uint8_t before[32], after[32];
+	char path[512];
+	int fd;
+
+	(void)state;
+	fixture_make(&f, NULL);
+	fixture_open(&f);
+	fixture_leases(&f, 1, 1000, 1, FIXTURE_NOW);
+	fixture_leases(&f, 500, 1000, 2, FIXTURE_NOW + 86400);
+	index_hash(&f, before);
+	fixture_close(&f);
+	fixture_drop_index(&f);
+	fixture_open(&f);
+	index_hash(&f, after);
+	assert_memory_equal(before, after, 32);
+	fixture_close(&f);
+	snprintf(path, sizeof(path), "%s/kmsdb/index/data.mdb", f.path);
+	fd = open(path, O_WRONLY);
+	assert_int_equal(pwrite(fd, path, 300, 0), 300);
+	assert_int_equal(pwrite(fd, path, 300, 4096), 300);
+	close(fd);
+	assert_int_not_equal(fixture_try_open(&f), KMS_OK);
+	assert_non_null(strstr(f.why, "index"));
+	assert_int_not_equal(fixture_check(&f), KMS_OK);
+	assert_int_equal(kmsdb_rebuild(f.dirfd, &f.opt, f.why), KMS_OK);
+	fixture_open(&f);
+	index_hash(&f, after);
+	assert_memory_equal(before, after, 32);
+	fixture_remove(&f);
+}
+
+static void
+edit_index(struct fixture *f, void (*edit)(struct index *ix))
+{
+	struct index *ix;
+	int fd = openat(f->dirfd, "kmsdb", O_RDONLY | O_DIRECTORY);
+
+	assert_int_equal(index_open(&ix, fd, "index", INDEX_WRITE, 64 << 20, f->why), KMS_OK);
+	assert_int_equal(index_begin(ix), KMS_OK);
+	edit(ix);
+	assert_int_equal(index_commit(ix), KMS_OK);
+	index_close(ix);
+	close(fd);
+}
+
+static void
+other_schema(struct index *ix)
+{
+	struct index_meta meta = { .schema = INDEX_SCHEMA + 1, .last = 1 };
+
+	index_put_meta(ix, &meta);
+}
+
+static void
+wrong_counter(struct index *ix)
+{
+	uint8_t key[ROW_DAY_KEY] = "PUBLISHR";
+
+	key[9] = 1;
+	key[12] = FIXTURE_DAY >> 8;
+	key[13] = FIXTURE_DAY & 255;
+	index_count_day(ix, key, 1);
+}
+
+static void
+wrong_client(struct index *ix)
+{
+	uint8_t cmid[16], old[ROW_CLIENT], row[ROW_CLIENT];
+	bool had;
+
+	fixture_cmid(cmid, 4);
+	memset(row, 0, sizeof(row));
+	index_swap_client(ix, cmid, row, old, &had);
+	assert_true(had);
+	old[32] ^= 1; /* its sequence number */
+	index_swap_client(ix, cmid, old, row, &had);
+}
+
+static void
+no_client(struct index *ix)
+{
+	uint8_t cmid[16];
+
+	fixture_cmid(cmid, 5);
+	index_delete(ix, INDEX_CLIENTS, cmid, 16);
+}
+
+/* A schema of tomorrow is refused; what the index should not say is found by the check. */
+static void
+test_wrong_index(void **state)
+{
+	static void (*const edits[])(struct index *) = { wrong_counter, wrong_client, no_client };
+	struct fixture f;
+
+	(void)state;
+	fixture_make(&f, NULL);
+	fixture_open(&f);
+	fixture_leases(&f, 1, 9, 1, FIXTURE_NOW);
+	fixture_close(&f);
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(fixture_check(&f), KMS_OK);
+		edit_index(&f, edits[i]);
+		assert_int_equal(fixture_check(&f), KMS_E_ALTERED);
+		assert_int_equal(kmsdb_rebuild(f.dirfd, &f.opt, f.why), KMS_OK);
+	}
+	edit_index(&f, other_schema);
+	assert_int_equal(fixture_try_open(&f), KMS_E_SCHEMA);
+	assert_non_null(strstr(f.why, "rebuild"));
+	assert_int_equal(kmsdb_rebuild(f.dirfd, &f.opt, f.why), KMS_OK);
+	fixture_open(&f);
+	fixture_remove(&f);
+}
+
+/* A small file system of our own, seen by this process alone. false: not allowed here. */
+static bool
+small_disk(const char *at, const char *size)
+{
+	char map[64], option[64];
+	uid_t uid = getuid();
+	static bool apart;
+	int fd;
+
+	if (!apart) {
+		if (unshare(CLONE_NEWNS | (uid != 0 ? CLONE_NEWUSER : 0)) != 0)
+			return false;
+		if (uid != 0) {
+			snprintf(map, sizeof(map), "0 %u 1", uid);
+			fd = open("/proc/self/uid_map", O_WRONLY);
+			if (fd < 0 || write(fd, map, strlen(map)) < 0)
+				return false;
+			close(fd);
+		}
+		if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
+			return false;
+		apart = true;
+	}
+	snprintf(option, sizeof(option), "size=%s", size);
+	return mount("tmpfs", at, "tmpfs", 0, option) == 0;
+}
+
+static bool
+disk_setup(struct fixture *f, char at[64], const char *size)
+{
+	snprintf(at, 64, "/tmp/kmsdb-disk-XXXXXX");
+	assert_non_null(mkdtemp(at));
+	if (!small_disk(at, size)) {
+		rmdir(at);
+		print_message("# CANNOT TEST A FULL DISK HERE: no mount (%s). Run as root.\n",
+		    strerror(errno));
+		return false;
+	}
+	fixture_make(f, at);
+	return true;
+}
+
+static void
+disk_done(struct fixture *f, const char *at)
+{
+	fixture_remove(f);
+	umount(at);
+	rmdir(at);
+}
+
+/* Everything that is left but `spare` octets. */
+static void
+fill_disk(struct fixture *f, size_t spare)
+{
+	static uint8_t octets[4096];
+	char path[512];
+	off_t size = 0;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/filler", f->path);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	assert_true(fd >= 0);
+	memset(octets, 1, sizeof(octets));
+	while (write(fd, octets, sizeof(octets)) == (ssize_t)sizeof(octets))
+		size += (off_t)sizeof(octets);
+	assert_true(size > (off_t)spare);
+	assert_int_equal(ftruncate(fd, size - (off_t)spare), 0);
+	close(fd);
+}
+
+static void
+free_disk(struct fixture *f)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/filler", f->path);
+	assert_int_equal(unlink(path), 0);
+}
+
+/* No room for another segment: refused, undone, nothing written; then there is room, and it goes on. */
+static void
+test_full_journal(void **state)
+{
+	struct fixture_entry e = {
+		.kind = ENTRY_LEASE, .product = 1, .pool = 1, .sequence = 9, .time = FIXTURE_NOW
+	};
+	struct kmsdb_info before, info;
+	struct fixture f;
+	uint32_t n, status = KMS_OK;
+	char at[64];
+
+	(void)state;
+	if (!disk_setup(&f, at, "16m"))
+		skip();
+	f.opt.map_size = 4 << 20;
+	f.opt.overlay_records = 30000;
+	fixture_open(&f);
+	fixture_leases(&f, 1, 100, 1, FIXTURE_NOW);
+	assert_int_equal(kmsdb_checkpoint(f.db), KMS_OK);
+	fill_disk(&f, 0);
+	for (n = 0; n < 12000 && status == KMS_OK; n += status == KMS_OK ? 500 : 0) {
+		kmsdb_info(f.db, &before);
+		for (uint32_t i = 0; i < 500; i++) {
+			e.client = 1000 + n + i;
+			fixture_stage(&f, &e);
+		}
+		status = (uint32_t)fixture_try_commit(&f);
+	}
+	assert_int_equal(status, KMS_E_FULL);
+	assert_true(n >= 1000);
+	for (int again = 0; again < 3; again++) {
+		e.client = 1000 + n;
+		fixture_stage(&f, &e);
+		/* One small batch may still fit where 500 entries did not. */
+		status = (uint32_t)fixture_try_commit(&f);
+		assert_true(status == KMS_E_FULL || (status == KMS_OK && again == 0));
+		if (status == KMS_OK)
+			break;
+		kmsdb_info(f.db, &info);
+		assert_int_equal(info.last_batch, before.last_batch);
+		assert_memory_equal(info.last_hash, before.last_hash, 32);
+		assert_int_equal(kmsdb_pool_count(f.db, f.publisher, 1, FIXTURE_DAY, 30), 100 + n);
+	}
+	free_disk(&f);
+	fixture_leases(&f, 100000, 700, 1, FIXTURE_NOW);
+	fixture_close(&f);
+	assert_int_equal(fixture_check(&f), KMS_OK);
+	disk_done(&f, at);
+}
+
+/* Room in the journal and none for the index: commits go on while the overlay has room. */
+static void
+test_full_index(void **state)
+{
+	struct kmsdb_info before, info;
+	struct fixture_entry e = {
+		.kind = ENTRY_LEASE, .product = 1, .pool = 1, .sequence = 1, .time = FIXTURE_NOW
+	};
+	struct fixture f;
+	uint32_t n = 0;
+	int status;
+	char at[64];
+
+	(void)state;
+	if (!disk_setup(&f, at, "32m"))
+		skip();
+	f.opt.segment_size = 16 << 20;
+	f.opt.map_size = 16 << 20;
+	f.opt.overlay_records = 2000;
+	fixture_open(&f);
+	fixture_leases(&f, 1, 100, 1, FIXTURE_NOW);
+	assert_int_equal(kmsdb_checkpoint(f.db), KMS_OK);
+	fill_disk(&f, 8192);
+	kmsdb_info(f.db, &before);
+	do {
+		n += 100;
+		for (e.client = 1000 + n; e.client < 1100 + n; e.client++)
+			fixture_stage(&f, &e);
+		status = fixture_try_commit(&f);
+	} while (status == KMS_OK && n < 20000);
+	assert_int_equal(status, KMS_E_FULL);
+	n -= 100;
+	assert_in_range(n, 2000, 2 * (2000 + KMSDB_BATCH_MAX));
+	assert_int_equal(f.failed, 1);
+	kmsdb_info(f.db, &info);
+	assert_int_equal(info.index_batch, before.index_batch);
+	assert_int_equal(info.last_batch, before.last_batch + n / 100);
+	assert_int_equal(kmsdb_pool_count(f.db, f.publisher, 1, FIXTURE_DAY, 30), 100 + n);
+	assert_int_equal(kmsdb_checkpoint(f.db), KMS_E_FULL);
+	free_disk(&f);
+	fixture_leases(&f, 50000, 50, 1, FIXTURE_NOW);
+	assert_int_equal(kmsdb_checkpoint(f.db), KMS_OK);
+	kmsdb_info(f.db, &info);
+	assert_int_equal(info.clients, 100 + n + 50);
+	fixture_close(&f);
+	assert_int_equal(fixture_check(&f), KMS_OK);
+	disk_done(&f, at);
+}
+
+/* A disk too full to begin with, or to open again. */
+static void
+test_full_open(void **state)
+{
+	struct fixture f;
+	char at[64];
+
+	(void)state;
+	if (!disk_setup(&f, at, "8m"))
+		skip();
+	fill_disk(&f, 600000);
+	assert_int_equal(fixture_try_open(&f), KMS_E_FULL);
+	assert_non_null(strstr(f.why, "space"));
+	free_disk(&f);
+	fixture_open(&f);
+	fixture_leases(&f, 1, 10, 1, FIXTURE_NOW);
+	fixture_close(&f);
+	assert_int_equal(fixture_check(&f), KMS_OK);
+	disk_done(&f, at);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_kill),
+		cmocka_unit_test(test_small_map),
+		cmocka_unit_test(test_small_overlay),
+		cmocka_unit_test(test_lost_index),
+		cmocka_unit_test(test_wrong_index),
+		cmocka_unit_test(test_full_journal),
+		cmocka_unit_test(test_full_index),
+		cmocka_unit_test(test_full_open),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
