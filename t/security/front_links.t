@@ -37,6 +37,8 @@ for my $foreign (
 	['another program to start' => qr/^(?:exec[lv]|posix_spawn|system|popen)/],
 ) {
 	my ($what, $pattern) = @$foreign;
+	# the sanitizers bring wrappers of much of libc
+	next if $what =~ /program/ && grep { $_ eq '__asan_init' } @symbols;
 	is(join(' ', grep { $_ =~ $pattern } @symbols), '', "no symbol of $what");
 }
 
