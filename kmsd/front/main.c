@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -94,15 +95,38 @@ tell_parent(uint8_t verb, uint32_t value)
 	ipc_parent_send(IPC_PARENT_FD, &m);
 }
 
-/* Before confinement: one message after the other until START. */
+static int
+take_message(struct server *s, int *channel, const struct ipc_parent *m)
+{
+	int status;
+
+	if (m->fd == -1)
+		return KMS_E_PEER;
+	if (m->verb == IPC_LISTEN)
+		return listeners_add(&s->front, m->fd);
+	if (m->verb == IPC_CHANNEL && *channel == -1) {
+		*channel = m->fd;
+		return KMS_OK;
+	}
+	status = m->verb == IPC_CONFIG ? take_config(&s->config, m->fd) : KMS_E_PEER;
+	close(m->fd);
+	return status;
+}
+
+/*
+ * Before confinement: one message after the other until START, also when one
+ * of them was wrong. To end with messages unread would reset the channel, and kmsd would not hear why.
+ */
 static int
 receive_start(struct server *s, int *channel)
 {
 	struct pollfd wait = { .fd = IPC_PARENT_FD, .events = POLLIN };
-	struct ipc_parent m;
-	int status = KMS_OK;
+	int first = KMS_OK;
 
 	for (;;) {
+		struct ipc_parent m;
+		int status;
+
 		if (poll(&wait, 1, -1) == -1 && errno != EINTR)
 			return KMS_E_IO;
 		status = ipc_parent_recv(IPC_PARENT_FD, &m);
@@ -111,22 +135,10 @@ receive_start(struct server *s, int *channel)
 		if (status != KMS_OK)
 			return status;
 		if (m.verb == IPC_START)
-			return KMS_OK;
-		if (m.fd == -1)
-			return KMS_E_PEER;
-		if (m.verb == IPC_CONFIG) {
-			status = take_config(&s->config, m.fd);
-			close(m.fd);
-		} else if (m.verb == IPC_LISTEN) {
-			status = listeners_add(&s->front, m.fd);
-		} else if (m.verb == IPC_CHANNEL && *channel == -1) {
-			*channel = m.fd;
-		} else {
-			close(m.fd);
-			status = KMS_E_PEER;
-		}
-		if (status != KMS_OK)
-			return status;
+			return first;
+		status = take_message(s, channel, &m);
+		if (first == KMS_OK)
+			first = status;
 	}
 }
 
@@ -249,6 +261,17 @@ confine(struct server *s, uint32_t *layers)
 	return KMS_OK;
 }
 
+/* Descriptor 3 is the channel to kmsd, or nothing that we should touch. */
+static bool
+started_by_kmsd(void)
+{
+	int type = 0;
+	socklen_t len = sizeof(type);
+
+	return getsockopt(IPC_PARENT_FD, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
+	       type == SOCK_SEQPACKET;
+}
+
 static int
 set_up(struct server *s, uint32_t *layers)
 {
@@ -325,6 +348,10 @@ main(void)
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
 		signal(ignored[i], SIG_IGN);
 	log_open("kmsd-front", false, LOG_INFO);
+	if (!started_by_kmsd()) {
+		log_event(LOG_ERR, "front-failed", "kmsd-front is started by kmsd(8) only");
+		return 1;
+	}
 	if (s == NULL || (s->front.base = new_base()) == NULL) {
 		log_event(LOG_ERR, "front-failed", "%s", kms_strerror(KMS_E_NO_MEMORY));
 		return 1;

@@ -213,10 +213,11 @@ static const struct refusal {
 	{ KMS_E_BAD_VERSION, "bad-version", "protocol version not spoken here", true },
 	{ KMS_E_TOO_LARGE, "frame-too-large", "longer than a client may send", true },
 	{ KMS_E_BAD_FRAME, "bad-frame", "a type that a client may not send", true },
-	{ KMS_E_FORMAT, "bad-frame", "not a frame of this protocol", false },
 	{ KMS_E_TRUNCATED, "bad-frame", "connection closed within a frame", false },
 	{ KMS_E_NOT_COVERED, "relay-not-configured", "a DCE/RPC client, and no relay is set up",
 	    false },
+	/* last, and for anything else */
+	{ KMS_E_FORMAT, "bad-frame", "not a frame of this protocol", false },
 };
 
 static void
@@ -225,7 +226,7 @@ session_refuse(struct session *s, int status)
 	const struct refusal *r = refusals;
 	char peer[PEER_TEXT];
 
-	while (r->status != status)
+	while (r->status != status && r->status != KMS_E_FORMAT)
 		r++;
 	s->front->stats.refused_frames++;
 	log_limited(LOG_NOTICE, r->event, "%s: %s", peer_text(peer, s->address, s->port), r->text);

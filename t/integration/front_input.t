@@ -320,6 +320,9 @@ subtest 'stop with an answer that never comes' => sub {
 };
 
 subtest 'start-up that must fail' => sub {
+	my $said = `@{[FrontStandin::build()]}/kmsd-front 3</dev/null 2>&1`;
+	is($? >> 8, 1, 'by hand');
+	like($said, qr/started by kmsd\(8\) only/, 'by hand: says who starts it');
 	my $f = FrontStandin->start(may_fail => 1, ini => "nonsense = 1\n");
 	is(($f->expect(qr/^failed (\d+)/))[0], 281, 'an ini text that is wrong: CONFIG');
 	is(($f->expect(qr/^exit (\d+)/))[0], 1, 'and the end');

@@ -103,7 +103,8 @@ send_parent(const struct standin *s, uint8_t verb, int fd)
 {
 	const struct ipc_parent m = { .verb = verb, .fd = fd };
 
-	if (ipc_parent_send(s->parent, &m) != KMS_OK)
+	/* a front that has already ended is reported by its exit status */
+	if (ipc_parent_send(s->parent, &m) != KMS_OK && errno != EPIPE && errno != ECONNRESET)
 		die("PARENT");
 	if (fd != -1)
 		close(fd);
