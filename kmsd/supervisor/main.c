@@ -147,8 +147,10 @@ prepare(struct supervisor *s)
 		rc = prepare_directories(s);
 	if (rc == KMS_OK)
 		rc = listen_bind(s);
-	if (rc == KMS_OK)
-		rc = spawn_activate(s);
+	if (rc != KMS_OK)
+		return rc;
+	drop_capabilities();
+	rc = spawn_activate(s);
 	return rc;
 }
 

@@ -73,6 +73,9 @@ int prepare_directories(struct supervisor *s);
 int write_port(const struct supervisor *s);
 void remove_runtime_files(struct supervisor *s);
 
+/* capabilities.c: after everything is open, root's rights but for those that children need. */
+void drop_capabilities(void);
+
 /* listen.c: bind every address for every front; begin to listen once somebody can answer. */
 int listen_bind(struct supervisor *s);
 int listen_begin(struct supervisor *s);

@@ -360,6 +360,17 @@ SKIP: {
 		my ($seccomp) = slurp("/proc/$pid{$p}/status") =~ /^Seccomp:\s+(\d)/m;
 		is($seccomp, 2, "the kernel says that $p is filtered");
 	}
+	SKIP: {
+		skip 'not root: capabilities', 4 if !$root;
+		# Kept: DAC_OVERRIDE 1, KILL 5, SETGID 6, SETUID 7, NET_ADMIN 12, IPC_LOCK 14, SYS_CHROOT 18, SYS_ADMIN 21, SYS_RESOURCE 24.
+		my $most = 0;
+		$most |= 1 << $_ for 1, 5, 6, 7, 12, 14, 18, 21, 24;
+		my $caps = sub { my ($pid, $set) = @_; my ($hex) = slurp("/proc/$pid/status") =~ /^$set:\s+([0-9a-f]+)/m; hex $hex };
+		is($caps->($k->{pid}, 'CapPrm') & ~$most, 0, 'kmsd keeps no capability but those that it needs');
+		is($caps->($k->{pid}, 'CapBnd') & ~$most, 0, 'and cannot get one back');
+		is($caps->($pid{'kmsd-front 0'}, 'CapPrm'), 0, 'a front has none');
+		is($caps->($pid{'kmsd-activate'}, 'CapPrm'), 0, 'activate has none');
+	}
 	kill 'KILL', $pid{'kmsd-front 0'};
 	ok(log_has($k, qr/front-died: kmsd-front 0: signal 9.*child-ready: kmsd-front 0, /s), 'a killed front is replaced and ready');
 	kill 'HUP', $k->{pid};
