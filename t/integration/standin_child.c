@@ -148,8 +148,9 @@ begin(struct child *c)
 	}
 	if (is(c, "garbage"))
 		say(77, 0);
-	say(IPC_CHILD_READY, 0x21);
+	/* Noted first: what follows from it may be noted by others before we run again. */
 	note(c, "ready");
+	say(IPC_CHILD_READY, 0x21);
 	if (is(c, "die-always"))
 		exit(7);
 	if (is(c, "late-failure"))
