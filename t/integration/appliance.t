@@ -100,7 +100,7 @@ subtest 'five clients of a product with threshold five' => sub {
     my @verify = (program('kmsclient'), '--publisher-key', $publisher->{key}, 'verify-lease');
     is(run([ @verify, $lease ])->{exit}, 0, 'and verifies with the publisher\'s key alone');
     my $octets = slurp($lease);
-    substr($octets, length($octets) / 2, 1) ^= "\1";
+    substr($octets, length($octets) / 2, 1) ^.= "\1";
     isnt(run([ @verify, spew("$lease.bad", $octets) ])->{exit}, 0, 'but not when an octet differs');
 };
 
@@ -225,7 +225,7 @@ subtest 'one octet of the journal differs' => sub {
     my ($segment) = sort glob $appliance->dir . '/state/kmsdb/journal/*';
     my $good = slurp($segment);
     my $bad = $good;
-    substr($bad, 300, 1) ^= "\1";
+    substr($bad, 300, 1) ^.= "\1";
     spew($segment, $bad);
     my ($check, $exit) = $appliance->kmsctl_json(qw(ledger check));
     is($exit, 4, 'ledger check: exit 4');

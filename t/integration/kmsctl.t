@@ -4,11 +4,13 @@
 use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
+use JSON::PP ();
 use KMS::Test;
 use Test::More;
 
 my $dir = workspace();
 my $count = 0;
+my $r;
 mkdir "$dir/$_" for qw(state run);
 my $ini = spew("$dir/kms.ini", "[kms]\nstate_directory = $dir/state\nruntime_directory = $dir/run\n");
 my @kmsctl = (program('kmsctl'), '-c', $ini);
@@ -184,6 +186,66 @@ spew("$dir/stale", '');
 is(kmsctl('-s', "$dir/stale", 'status')->{exit}, 3, 'a file that is no socket: exit 3');
 is(kmsctl('-s', 'x' x 200, 'status')->{exit}, 2, 'a socket path that is too long: exit 2');
 
+# A ledger without kmsd.
+is(run([ program('make_ledger'), "$dir/state", 2000 ])->{exit}, 0, 'a ledger of 2000 clients');
+my $clients = json_of(kmsctl(qw(--json clients)));
+is(scalar @{ $clients->{clients} }, 2000, 'clients --json: all of them');
+is_deeply([ @$clients{qw(shown complete running)} ], [ 2000, JSON::PP::true(), JSON::PP::false() ], 'and says so');
+is_deeply([ map { $_->{name} } @{ $clients->{clients} }[ 0, 999, 1996, 1997, 1998 ] ],
+    [ qw(pc-0 pc-999 pc-1996 twin twin) ], 'in the order of their CMIDs');
+my $one = $clients->{clients}[258];
+is_deeply([ @$one{qw(cmid address product pool state)} ],
+    [ '00000102' . '0' x 24, '10.0.1.2', '11111111-1111-1111-1111-111111111111', 1, 'activated' ], 'a row, field by field');
+is($clients->{clients}[9]{state}, 'below-threshold', 'one below the threshold');
+is($clients->{clients}[9]{expires}, undef, 'has no lease');
+my @shown = (
+    [ [qw(--active)], 1800 ], [ [qw(--limit 1)], 1 ], [ [qw(--limit 1999)], 1999 ], [ [qw(--limit 2001)], 2000 ],
+    [ [qw(--product 11111111-1111-1111-1111-111111111111)], 2000 ], [ [qw(--product 11111111111111111111111111111111 --active --limit 7)], 7 ],
+    [ [qw(--product 22222222-1111-1111-1111-111111111111)], 0 ],
+);
+for my $row (@shown) {
+    is(json_of(kmsctl(qw(--json clients), @{ $row->[0] }))->{shown}, $row->[1], "clients @{ $row->[0] }: $row->[1]");
+    my $text = kmsctl('clients', @{ $row->[0] })->{out};
+    is(scalar(() = $text =~ /(?:activated|below-threshold)$/mg), $row->[1], "clients @{ $row->[0] }: $row->[1] lines");
+}
+my $text = kmsctl('clients');
+is($text->{exit}, 0, 'clients: exit 0 without kmsd');
+like($text->{out}, qr/^kmsd is not running: this is what the ledger holds$/m, 'and says whose word it is');
+is(scalar(() = $text->{out} =~ /^  pc-\d+ +[0-9a-f]{12}  11111111-\S+ +10\.[\d.]+ +\d{4}-/mg), 1997, 'rows are aligned and whole');
+unlike($text->{out}, qr/\xc2\x9b|\e/, 'a name with a control sequence in it stays text');
+like(kmsctl(qw(clients --full))->{out}, qr/ 0{8}0{24} .*\n.* 000000010{24} /, 'clients --full shows whole CMIDs');
+for my $row (
+    [ 'pc-77', 0, qr/CMID: +0000004d/ ], [ 'PC-77', 0, qr/CMID: +0000004d/ ], [ '000007cf', 0, qr/Name: +evil\?1mred/ ],
+    [ '000007CF' . '0' x 24, 0, qr/Name: +evil/ ],
+    [ 'twin', 2, qr/2 clients are called "twin"; use the CMID: 000007cd0{24} 000007ce0{24}/ ],
+    [ '0000', 2, qr/2000 clients begin with 0000: give more digits/ ],
+    [ '000', 2, qr/no client has the name or CMID "000"/ ], [ 'ffffffff', 2, qr/no client/ ], [ 'f' x 32, 2, qr/no client has the CMID/ ], [ '', 2, qr/no client/ ],
+) {
+    my ($who, $exit, $says) = @$row;
+    my $r = kmsctl(qw(client show), $who);
+    is($r->{exit}, $exit, "client show $who: exit $exit");
+    like("$r->{out}$r->{err}", $says, "client show $who: $says");
+}
+my $down = json_of(kmsctl(qw(--json status)));
+is_deeply([ @{ $down->{ledger} }{qw(clients last_batch index_batch)} ], [ 2000, 3, 3 ], 'status: what the ledger holds');
+is($down->{pools}[0]{counted}, 2000, 'status: how many are counted');
+is_deeply([ @{ json_of(kmsctl(qw(--json ledger check))) }{qw(sound problem_count)} ], [ JSON::PP::true(), 0 ], 'ledger check');
+is(json_of(kmsctl(qw(--json ledger rebuild)))->{clients}, 2000, 'ledger rebuild');
+is_deeply(json_of(kmsctl(qw(--json clients))), $clients, 'after it the same clients, to the last field');
+unlink glob "$dir/state/kmsdb/index/*";
+$r = kmsctl('clients');
+is($r->{exit}, 2, 'clients without an index: exit 2');
+like($r->{err}, qr/the ledger cannot be read: /, 'and says so');
+is(kmsctl(qw(ledger check))->{exit}, 4, 'ledger check: a missing index is a problem');
+is(kmsctl(qw(ledger rebuild))->{exit}, 0, 'ledger rebuild makes it');
+is_deeply(json_of(kmsctl(qw(--json clients))), $clients, 'from the journal alone');
+my $nowhere = spew("$dir/nowhere.ini", "[kms]\nstate_directory = $dir/no\nruntime_directory = $dir/run\n");
+for my $args ([qw(clients)], [qw(ledger check)], [qw(ledger rebuild)], [qw(client show pc-1)]) {
+    my $r = run([ program('kmsctl'), '-c', $nowhere, @$args ]);
+    is($r->{exit}, 2, "@$args without a state directory: exit 2");
+    like($r->{err}, qr{\Q$dir/no\E: No such file or directory}, "@$args: names it");
+}
+
 # Files that are not as they should be.
 spew("$dir/alone.kmskey", 'x');
 spew("$dir/large.kmskey", 'x' x (256 * 1024 + 1));
@@ -197,7 +259,7 @@ for my $row (
     is($r->{exit}, 2, "key install: exit 2");
     like($r->{err}, $row->[1], 'key install: ' . $row->[1]);
 }
-my $r = run([ @kmsctl, qw(key confirm -) ], in => "no signature in it\n");
+$r = run([ @kmsctl, qw(key confirm -) ], in => "no signature in it\n");
 is($r->{exit}, 2, 'key confirm - without a signature: exit 2');
 like($r->{err}, qr/the file and then its signature/, 'and says what is due');
 

@@ -116,7 +116,7 @@ int
 main(int argc, char **argv)
 {
 	struct maker m = { .now = (uint64_t)time(NULL) };
-	struct kmsdb_options opt = { .segment_size = 1 << 20,
+	struct kmsdb_options opt = { .segment_size = 16 << 20,
 		.overlay_records = 150000,
 		.map_size = 1 << 20,
 		.checkpoint_seconds = 60 };
