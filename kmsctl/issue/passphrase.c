@@ -6,8 +6,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <sodium.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -22,14 +25,47 @@ say(int fd, const char *text)
 	(void)n; /* a terminal that is gone shows in the next read */
 }
 
-/* A line without echo; the terminal is put back whatever happens. */
+/* Signals that would end or stop us while the terminal does not echo. */
+static void
+fill_signals(sigset_t *set)
+{
+	static const int signals[] = { SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGTSTP };
+
+	sigemptyset(set);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		sigaddset(set, signals[i]);
+}
+
+/* A line into out, its length in *len. KMS_E_PASSPHRASE: a signal came, and still waits. */
 static int
-ask(int tty, const char *prompt, char *out, size_t size)
+read_line(int tty, int signal_fd, char *out, size_t size, size_t *len)
+{
+	struct pollfd ready[] = { { .fd = tty, .events = POLLIN },
+		{ .fd = signal_fd, .events = POLLIN } };
+	char c = '\0';
+
+	for (*len = 0; c != '\n';) {
+		if (poll(ready, 2, -1) < 0)
+			return KMS_E_IO;
+		if (ready[1].revents != 0)
+			return KMS_E_PASSPHRASE;
+		if (read(tty, &c, 1) != 1)
+			return KMS_E_IO;
+		if (c != '\n' && *len < size)
+			out[(*len)++] = c;
+	}
+	if (*len == size)
+		return KMS_E_TOO_LARGE;
+	out[*len] = '\0';
+	return KMS_OK;
+}
+
+static int
+ask_quietly(int tty, int signal_fd, const char *prompt, char *out, size_t size)
 {
 	struct termios before, quiet;
-	size_t len = 0;
-	ssize_t n = 0;
-	char c;
+	size_t len;
+	int rc;
 
 	if (tcgetattr(tty, &before) != 0)
 		return KMS_E_ARGUMENT;
@@ -38,18 +74,27 @@ ask(int tty, const char *prompt, char *out, size_t size)
 	if (tcsetattr(tty, TCSAFLUSH, &quiet) != 0)
 		return KMS_E_ARGUMENT;
 	say(tty, prompt);
-	while ((n = read(tty, &c, 1)) == 1 && c != '\n')
-		if (len < size)
-			out[len++] = c;
+	rc = read_line(tty, signal_fd, out, size, &len);
 	tcsetattr(tty, TCSAFLUSH, &before);
 	say(tty, "\n");
-	sodium_memzero(&c, sizeof(c));
-	if (n < 0)
-		return KMS_E_IO;
-	if (len == size)
-		return KMS_E_TOO_LARGE;
-	out[len] = '\0';
-	return KMS_OK;
+	return rc;
+}
+
+/* Signals wait until the terminal echoes again, and then do what they always do. */
+static int
+ask(int tty, const char *prompt, char *out, size_t size)
+{
+	sigset_t held, before;
+	int signal_fd, rc;
+
+	fill_signals(&held);
+	sigprocmask(SIG_BLOCK, &held, &before);
+	signal_fd = signalfd(-1, &held, SFD_CLOEXEC);
+	rc = signal_fd < 0 ? KMS_E_IO : ask_quietly(tty, signal_fd, prompt, out, size);
+	if (signal_fd >= 0)
+		close(signal_fd);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return rc;
 }
 
 static int

@@ -7,7 +7,7 @@ use Cwd qw(abs_path);
 use File::Copy qw(copy);
 use File::Temp qw(tempdir);
 use JSON::PP qw(decode_json);
-use POSIX qw(setsid :sys_wait_h);
+use POSIX qw(setsid SIGINT ECHO);
 use Test::More;
 
 my $src = abs_path($ENV{KMS_SRC} // '.');
@@ -142,6 +142,11 @@ is((run('', qw(minisign -Vm file -x file.sig -p locked/publisher.pub)))[0], 0, '
     is($code, 1, 'two passphrases that differ are refused');
     like($said, qr/Passphrase.*once more.*not the same.*KMS_E_PASSPHRASE/s, 'the terminal was asked twice');
     unlike($said, qr/words/, 'without echo');
+    ok(!-e 'typed/publisher.key', 'and nothing was made');
+    ($code, $said, my $echo) = on_terminal(["\cC"], $kmsissue, 'init', 'typed');
+    is($code, 'signal ' . SIGINT, 'control-C ends it');
+    like($said, qr/\APassphrase[^\n]*: /, 'while it asked');
+    ok($echo, 'and the terminal echoes again');
     ok(!-e 'typed/publisher.key', 'and nothing was made');
     ($code, $said) = on_terminal([ "correct horse\n" ], $kmsissue, qw(policy sign -f -d scrypt scrypt/e.kmspolicy));
     is($code, 0, 'the right passphrase, typed, signs') or diag($said);
@@ -357,7 +362,7 @@ spew('pub/issued/register', $whole);
             open STDOUT, '>', '/dev/null';
             exec $kmsissue, @confirm, "killed/$host.kmsreq" or POSIX::_exit(127);
         }
-        select undef, undef, undef, rand 0.008;
+        select undef, undef, undef, 0.06 * rand() ** 2;
         kill KILL => $pid;
         waitpid $pid, 0;
         $finished++ if $? == 0;
@@ -474,7 +479,7 @@ is_deeply([ grep { /\.[A-Za-z0-9]{6}$/ && !/\.(kmskey|kmsreq|policy|passphrase)$
     'no half-written file is left anywhere');
 done_testing;
 
-# Run on a terminal of its own and type each answer when it asks. (exit code, all that was shown)
+# Run on a terminal of its own and type each answer when it asks. (exit code, all that was shown, does it echo)
 sub on_terminal ($answers, @command) {
     open my $master, '+<', '/dev/ptmx' or die "/dev/ptmx: $!\n";
     my ($unlock, $number) = (pack('i', 0), pack 'I', 0);
@@ -506,5 +511,7 @@ sub on_terminal ($answers, @command) {
         }
     }
     waitpid $pid, 0;
-    return ($? >> 8, $said);
+    my $terminal = POSIX::Termios->new;
+    $terminal->getattr(fileno $master);
+    return ($? & 127 ? 'signal ' . ($? & 127) : $? >> 8, $said, $terminal->getlflag & ECHO);
 }
