@@ -12,6 +12,7 @@ package KMS::Test;
 #   json_of($result)             its output as a Perl structure; fails the test when it is not one JSON object
 #   spawn([@command], log => FILE, in => PIPE?)    starts a process and returns its pid
 #   end_process($pid, $signal)   ends one that spawn started, waits; its wait status, or undef when it had to be killed
+#   wait_exit($pid, $seconds)    waits for one that spawn started to end by itself; its wait status, dies when it does not
 #   wait_for($seconds, sub, $what)   polls until sub is true; dies with $what when it never is
 #   slurp($file), spew($file, $text)
 #   workspace()                  a fresh directory, removed at the end (short, for sockets)
@@ -46,7 +47,7 @@ use Symbol qw(gensym);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(program run json_of spawn end_process wait_for slurp spew workspace publisher
+our @EXPORT = qw(program run json_of spawn end_process wait_exit wait_for slurp spew workspace publisher
     issue_key confirm start_appliance $SRC $BUILD);
 
 our $SRC = abs_path($ENV{KMS_SRC} // '.');
@@ -143,6 +144,13 @@ sub end_process ($pid, $signal = 'TERM', $seconds = 20) {
         sleep 0.02;
     }
     my $status = $?;
+    delete $running{$pid};
+    return $status;
+}
+
+sub wait_exit ($pid, $seconds) {
+    my $status;
+    wait_for($seconds, sub { waitpid($pid, WNOHANG) == $pid && defined($status = $?) }, "process $pid ends");
     delete $running{$pid};
     return $status;
 }
