@@ -140,7 +140,8 @@ build_reply(struct connection *c, int status, struct control_buf *rows, const ch
 	}
 	if (!control_reply_header(c->data, (uint32_t)status, rows->len))
 		return false;
-	memcpy(c->data + CONTROL_REPLY_HEADER, rows->data, rows->len);
+	if (rows->len > 0)
+		memcpy(c->data + CONTROL_REPLY_HEADER, rows->data, rows->len);
 	return true;
 }
 
