@@ -170,7 +170,7 @@ describe_end(int status, char out[96])
 	    WTERMSIG(status) == SIGSYS ? ": it made a system call that its sandbox forbids" : "");
 }
 
-/* Immediately the first time, then 100 ms doubling up to 5 s. */
+/* Until the next start, ms: none the first time, then 100 doubling up to 5000. */
 static int64_t
 back_off(struct child *c)
 {
@@ -180,10 +180,13 @@ back_off(struct child *c)
 	if (c->ready_at != 0 && t - c->ready_at >= STEADY)
 		c->failures = 0;
 	if (c->failures++ == 0)
-		return t;
+		wait = 0;
 	for (i = 2; i < c->failures && wait < BACKOFF_MAX; i++)
 		wait *= 2;
-	return t + (wait < BACKOFF_MAX ? wait : BACKOFF_MAX);
+	if (wait > BACKOFF_MAX)
+		wait = BACKOFF_MAX;
+	c->restart_at = t + wait;
+	return wait;
 }
 
 static void
@@ -192,11 +195,9 @@ front_ended(struct supervisor *s, struct child *c, int status)
 	char how[96];
 
 	describe_end(status, how);
-	c->restart_at = back_off(c);
 	log_event(LOG_ERR,
 	    WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS ? "sandbox-violation" : "front-died",
-	    "%s %d: %s; the next one starts in %lld ms", c->program, c->index, how,
-	    (long long)(c->restart_at - now_ms() > 0 ? c->restart_at - now_ms() : 0));
+	    "%s %d: %s; the next one starts in %d ms", c->program, c->index, how, (int)back_off(c));
 }
 
 static void
@@ -289,6 +290,6 @@ child_deadlines(struct supervisor *s)
 			overdue(s, c);
 		if (c->pid == 0 && c->restart_at != 0 && t >= c->restart_at && !stopping(s) &&
 		    spawn_front(s, (unsigned)i) != KMS_OK)
-			c->restart_at = back_off(c);
+			back_off(c);
 	}
 }

@@ -208,7 +208,7 @@ SKIP: {
 	is(front_pids($k, 2)->{0}, $pids->{0}, 'the other front was not disturbed');
 	is(scalar(() = children($k) =~ /kmsd-activate -1 channel 1/g), 2, 'activate got a new channel for it');
 	kill 'KILL', $fresh;
-	ok(log_has($k, qr/the next one starts in (9\d|100) ms/), 'the second death in a row waits');
+	ok(log_has($k, qr/the next one starts in 100 ms/), 'the second death in a row waits');
 	is(stop($k), 0, 'and everything stops cleanly');
 }
 {
@@ -220,7 +220,7 @@ SKIP: {
 }
 {
 	my $k = start(prepare(front => 'die-always', ini => { fronts => 1 }));
-	ok(log_has($k, qr/in 0 ms.*in (?:9\d|100) ms.*in (?:19\d|200) ms.*in (?:39\d|400) ms/s), 'a front that dies again and again is started with growing waits');
+	ok(log_has($k, qr/in 0 ms.*in 100 ms.*in 200 ms.*in 400 ms/s), 'a front that dies again and again is started with growing waits');
 	like(slurp($k->{log}), qr/front-died: kmsd-front 0: exit status 7/, 'its exit status is named');
 	ok(kill(0, $k->{pid}), 'kmsd goes on');
 	is(stop($k), 0, 'and stops cleanly');
@@ -249,7 +249,7 @@ SKIP: {
 	unlike(children($k), qr/kmsd-front/, 'no front was started');
 }
 {
-	my $k = start(prepare(front => 'never-ready', ini => { fronts => 1 }), '-t', '1');
+	my $k = start(prepare(front => 'never-ready', ini => { fronts => 1 }), '-t', '3');
 	ok(log_has($k, qr/child-not-ready: kmsd-front 0 .*front-died: kmsd-front 0: signal 9/s), 'a front never ready is killed and another started');
 	unlike(slurp($k->{log}), qr/kmsd-ready/, 'kmsd does not call itself ready');
 	is(stop($k), 0, 'stops');
