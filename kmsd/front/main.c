@@ -236,8 +236,9 @@ file_limit(const struct front *f, const struct config *c)
 
 	if (getrlimit(RLIMIT_NOFILE, &have) == 0 && have.rlim_max < want) {
 		log_event(LOG_NOTICE, "descriptor-limit",
-		    "%llu descriptors for [limits] connections = %u: raise LimitNOFILE",
-		    (unsigned long long)have.rlim_max, c->connections);
+		    "[limits] connections = %u needs %llu descriptors, and %llu are allowed: raise "
+		    "LimitNOFILE or lower connections",
+		    c->connections, (unsigned long long)want, (unsigned long long)have.rlim_max);
 		want = have.rlim_max;
 	}
 	return want;
