@@ -33,9 +33,13 @@ void reply_free(struct reply *r);
 
 /* The next row of that kind after row (NULL: the first). */
 const struct reply_row *reply_next(const struct reply *r, const char *kind, const struct reply_row *row);
+const struct reply_field *reply_field(const struct reply_row *row, const char *name);
 /* NULL, or false, when the row has no such field. */
 const char *reply_text(const struct reply_row *row, const char *name);
 bool reply_number(const struct reply_row *row, const char *name, uint64_t *out);
+
+/* The type that control.h gives the field: 's', 'u', or 0 when it does not name it. */
+char reply_known_type(const char *kind, const char *name);
 
 /* Rows of a kind in ascending order of a number. */
 void reply_sort(struct reply *r, const char *kind, const char *name);
