@@ -1,6 +1,6 @@
 /*
  * batch.c - the end of a batch: one commit, then every reply sealed straight
- * into its front's buffer. Nonces for all replies are drawn in one system call.
+ * into its front's buffer.
  */
 #include "kmsd/activate/batch.h"
 
@@ -22,7 +22,8 @@
 
 struct batch {
 	struct batch_slot *slots; /* sodium_malloc */
-	uint8_t *nonces; /* SEAL_NONCE each */
+	uint8_t *nonces; /* SEAL_NONCE each, each used once */
+	size_t nonces_used;
 	size_t size, taken;
 };
 
@@ -39,7 +40,7 @@ batch_new(size_t slots)
 
 	if (b == NULL)
 		return NULL;
-	b->size = slots;
+	b->size = b->nonces_used = slots;
 	b->slots = sodium_malloc(batch_octets(slots));
 	b->nonces = malloc(slots * SEAL_NONCE);
 	if (b->slots == NULL || b->nonces == NULL) {
@@ -175,6 +176,17 @@ batch_commit(struct activate *a)
 	return KMS_OK;
 }
 
+/* Random nonces, drawn for a thousand replies in one system call. */
+static const uint8_t *
+next_nonce(struct batch *b)
+{
+	if (b->nonces_used == b->size) {
+		randombytes_buf(b->nonces, b->size * SEAL_NONCE);
+		b->nonces_used = 0;
+	}
+	return b->nonces + b->nonces_used++ * SEAL_NONCE;
+}
+
 void
 batch_finish(struct activate *a)
 {
@@ -183,13 +195,12 @@ batch_finish(struct activate *a)
 
 	if (b->taken == 0)
 		return;
-	randombytes_buf(b->nonces, b->taken * SEAL_NONCE);
 	for (size_t i = 0; i < b->taken; i++) {
 		struct batch_slot *slot = &b->slots[i];
 
 		if (r != KMS_OK && !slot->settled)
 			refuse(slot, KMS_E_LEDGER);
-		answer(a, slot, b->nonces + i * SEAL_NONCE);
+		answer(a, slot, next_nonce(b));
 	}
 	sodium_memzero(b->slots, b->taken * sizeof *b->slots);
 	b->taken = 0;
