@@ -121,10 +121,11 @@ class Connection:
 class Answer:
     """What a host said: a status by name, the Reply unless it was an ERROR, and the lease."""
 
-    def __init__(self, status, reply=None, retry_after=0, lease=None, clear=False):
+    def __init__(self, status, reply=None, retry_after=0, lease=None, clear=False, bad=None):
         self.status = k.STATUS.get(status, f"status {status}")
-        self.next_host = clear or status in k.NEXT_HOST
         self.reply, self.retry_after, self.lease = reply, retry_after, lease
+        self.bad = bad    # why its lease does not verify
+        self.next_host = clear or bad is not None or status in k.NEXT_HOST
         # After these the same request is repeated, at once or at the next attempt; an ERROR
         # changes nothing that is kept, so the request under way stays too.
         self.busy = self.status in ("KMS_E_OVERLOAD", "KMS_E_LEDGER")
@@ -220,7 +221,7 @@ class Client:
             link.close()
 
     def converse(self, link, host):
-        raw, helloed, caught_up = self.kept_certificate(host), False, False
+        raw, helloed = self.kept_certificate(host), False
         while True:
             if raw is None:
                 raw, helloed = self.hello(link, host), True
@@ -236,15 +237,20 @@ class Client:
                     continue
                 return Answer(error.status, None, error.retry_after, clear=True)
             reply = self.opened(octets, keys)
-            if reply.status == k.NUMBER["KMS_E_SEQUENCE"] and not caught_up:
-                caught_up = True
-                self.state.sequence = reply.highest_sequence + 1
+            highest = reply.highest_sequence or 0
+            if (reply.status == k.NUMBER["KMS_E_SEQUENCE"] and not self.caught_up
+                    and self.state.sequence <= highest < 2**64 - 1):
+                self.caught_up = True
+                self.state.sequence = highest + 1
                 self.new_request(self.state.pending["operation"])
                 continue
-            lease = self.verified(link, host, raw, reply, helloed) if reply.bundle else None
-            if isinstance(lease, Answer):
-                return lease
-            return Answer(reply.status, reply, reply.retry_after or 0, lease)
+            lease, bad = None, None
+            if reply.status == 0 and self.state.pending["operation"] != k.RELEASE:
+                try:
+                    lease = self.verified(link, host, raw, reply, helloed)
+                except k.KmsError as wrong:
+                    bad = wrong
+            return Answer(reply.status, reply, reply.retry_after or 0, lease, bad=bad)
 
     def opened(self, octets, keys):
         p = self.state.pending
@@ -263,7 +269,7 @@ class Client:
         while True:
             try:
                 e = k.verify_lease(raw, reply.bundle, self.publisher, self.now(), cmid=self.cmid,
-                                   product=self.product, latest=self.state.latest,
+                                   product=self.product,
                                    request=(bytes.fromhex(p["request_id"]), p["sequence"]))
                 return e, raw, reply.bundle
             except k.KmsError as bad:
@@ -271,7 +277,7 @@ class Client:
                     raise
             raw, helloed = self.hello(link, host), True
             if isinstance(raw, Answer):
-                return raw
+                raise k.KmsError("KMS_E_KEY_EXPIRED", f"HELLO was answered with {raw.status}")
 
     # All hosts
 
@@ -299,6 +305,7 @@ class Client:
 
     def perform(self, operation):
         self.begin(operation)
+        self.caught_up = False
         deadline = time.monotonic() + self.o.timeout
         while True:
             answer, why = self.round(deadline)
@@ -311,12 +318,17 @@ class Client:
             print("no-answer:", line)
         if answer:
             self.conclude(operation, answer)
+        if answer and answer.bad:
+            raise answer.bad
         return answer
 
     def conclude(self, operation, answer):
         s = self.state
         s.latest = max(s.latest, self.now())
         if answer.reply:
+            near = abs(answer.reply.time - self.now()) <= k.CLOCK_FAR
+            if near and answer.status in ("KMS_OK", "KMS_E_COUNT_TOO_LOW"):
+                s.latest = self.now()
             s.activation = answer.reply.activation or s.activation
             s.renewal = answer.reply.renewal or s.renewal
         if answer.lease:
