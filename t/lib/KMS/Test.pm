@@ -197,7 +197,8 @@ sub publisher (%opt) {
     for my $p (@$products) {
         $ini .= "[product $p->{id}]\nname = $p->{name}\ngroup = $p->{group}\npool = $p->{pool}\n"
             . "threshold = $p->{threshold}\nactivation-interval = 2h\nrenewal-interval = 7d\n"
-            . "validity = 180d\ngrace = 30d\nvirtual-machines = allow\nclones = refuse\n";
+            . "validity = 180d\ngrace = 30d\nvirtual-machines = allow\n"
+            . 'clones = ' . ($p->{clones} // 'refuse') . "\n";
     }
     my $pack = spew("$dir/example.kmspolicy", $ini);
     must([ program('kmsissue'), 'policy', 'sign', '-d', $dir, $pack ]);
