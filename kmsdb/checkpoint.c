@@ -256,7 +256,7 @@ settle(struct kmsdb *db, struct checkpoint *c)
 	if (c->state == FAILED)
 		go(db, c);
 	while (status == KMS_OK && c->state != IDLE) {
-		switch (c->state) {
+		switch ((enum state)c->state) {
 		case CARRY:
 			pthread_cond_wait(&c->finished, &c->lock);
 			break;
