@@ -25,6 +25,8 @@
 
 #define READ_STEP 65536
 #define GROUPS_MAX 1024
+/* How long a status waits for the figures of the fronts, which answer at once or not at all. */
+#define STATS_MICROSECONDS 50000
 
 struct connection {
 	struct control_server *server;
@@ -32,6 +34,8 @@ struct connection {
 	int fd;
 	uid_t uid;
 	uint64_t number; /* of all ever accepted */
+	uint16_t verb;
+	struct control_reader args;
 	uint8_t *data; /* the request, then the reply */
 	size_t len, size, sent;
 };
@@ -45,24 +49,24 @@ struct control_server {
 	struct connection *connections[CONTROL_CONNECTIONS];
 };
 
-/* One row a verb; what changes something is logged with the user's number. */
+/* One row a verb; what changes something is logged with the user's number, what shows figures asks the fronts first. */
 static const struct {
 	enum control_verb verb;
 	const char *name;
-	bool changes;
+	bool changes, figures;
 	int (*run)(struct control_request *q);
 } verbs[] = {
-	{ CONTROL_STATUS, "status", false, control_status },
-	{ CONTROL_CHECKPOINT, "checkpoint", false, control_checkpoint },
-	{ CONTROL_KEY_INSTALL, "key install", true, control_key_install },
-	{ CONTROL_KEY_SHOW, "key show", false, control_key_show },
-	{ CONTROL_KEY_REQUEST, "key request", true, control_key_request },
-	{ CONTROL_KEY_CONFIRM, "key confirm", true, control_key_confirm },
-	{ CONTROL_POLICY_INSTALL, "policy install", true, control_policy_install },
-	{ CONTROL_POLICY_SHOW, "policy show", false, control_policy_show },
-	{ CONTROL_CLIENT_SHOW, "client show", false, control_client_show },
-	{ CONTROL_CLIENT_REVOKE, "client revoke", true, control_client_revoke },
-	{ CONTROL_CLIENT_FORGET, "client forget", true, control_client_forget },
+	{ CONTROL_STATUS, "status", false, true, control_status },
+	{ CONTROL_CHECKPOINT, "checkpoint", false, false, control_checkpoint },
+	{ CONTROL_KEY_INSTALL, "key install", true, false, control_key_install },
+	{ CONTROL_KEY_SHOW, "key show", false, false, control_key_show },
+	{ CONTROL_KEY_REQUEST, "key request", true, false, control_key_request },
+	{ CONTROL_KEY_CONFIRM, "key confirm", true, false, control_key_confirm },
+	{ CONTROL_POLICY_INSTALL, "policy install", true, false, control_policy_install },
+	{ CONTROL_POLICY_SHOW, "policy show", false, false, control_policy_show },
+	{ CONTROL_CLIENT_SHOW, "client show", false, false, control_client_show },
+	{ CONTROL_CLIENT_REVOKE, "client revoke", true, false, control_client_revoke },
+	{ CONTROL_CLIENT_FORGET, "client forget", true, false, control_client_forget },
 };
 
 static void
@@ -196,15 +200,48 @@ begin_reply(struct connection *c)
 }
 
 static void
-serve(struct connection *c, uint16_t verb, struct control_reader *args)
+serve(struct connection *c)
 {
 	struct control_buf rows = { 0 };
 	char why[CONTROL_WHY] = "";
-	int status = run_verb(c, verb, args, &rows, why);
+	int status = run_verb(c, c->verb, &c->args, &rows, why);
 	bool built = build_reply(c, status, &rows, why);
 
 	control_buf_free(&rows);
 	if (!built || begin_reply(c) != KMS_OK)
+		connection_close(c);
+}
+
+static void
+on_figures(evutil_socket_t fd, short what, void *arg)
+{
+	serve(arg);
+}
+
+static bool
+wants_figures(uint16_t verb)
+{
+	for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
+		if (verbs[i].verb == verb)
+			return verbs[i].figures;
+	}
+	return false;
+}
+
+/* A whole request is here: nothing more is read. */
+static void
+take(struct connection *c)
+{
+	static const struct timeval moment = { 0, STATS_MICROSECONDS };
+
+	if (!wants_figures(c->verb)) {
+		serve(c);
+		return;
+	}
+	peer_ask_stats(c->server->activate);
+	event_free(c->event);
+	c->event = evtimer_new(c->server->activate->base, on_figures, c);
+	if (c->event == NULL || event_add(c->event, &moment) != 0)
 		connection_close(c);
 }
 
@@ -227,8 +264,6 @@ static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct connection *c = arg;
-	struct control_reader args;
-	uint16_t verb;
 	ssize_t n;
 	int r;
 
@@ -241,11 +276,11 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 		return;
 	if (n > 0)
 		c->len += (size_t)n;
-	r = n > 0 ? control_request_parse(c->data, c->len, &verb, &args) : -1;
+	r = n > 0 ? control_request_parse(c->data, c->len, &c->verb, &c->args) : -1;
 	if (r < 0)
 		connection_close(c);
 	else if (r > 0)
-		serve(c, verb, &args);
+		take(c);
 }
 
 static void

@@ -198,7 +198,6 @@ control_status(struct control_request *q)
 
 	/* What is told here is on disk. */
 	batch_finish(a);
-	peer_ask_stats(a);
 	row_service(a, b);
 	row_sandbox(b, "kmsd-activate", a->layers, ACTIVATE_LAYERS, a->config.sandbox_required);
 	peer_each(a, front_sandbox, &walk);

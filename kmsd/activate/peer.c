@@ -182,7 +182,7 @@ peer_free(struct peer *p)
 int
 peer_add(struct activate *a, int fd, unsigned index)
 {
-	struct peer *p = calloc(1, sizeof *p);
+	struct peer *p = calloc(1, sizeof *p), **at = &a->peers;
 
 	if (p == NULL)
 		return KMS_E_NO_MEMORY;
@@ -204,8 +204,11 @@ peer_add(struct activate *a, int fd, unsigned index)
 		if (old->index == index && !old->dead)
 			give_up(old);
 	}
-	p->next = a->peers;
-	a->peers = p;
+	/* In the fronts' order, as status shows them. */
+	while (*at != NULL && (*at)->index < index)
+		at = &(*at)->next;
+	p->next = *at;
+	*at = p;
 	return KMS_OK;
 }
 
