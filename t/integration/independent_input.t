@@ -1,0 +1,77 @@
+#!/usr/bin/perl
+# BAD INPUT of kms-protocol(7), line by line, against the whole appliance: what the independent
+# reading of the page sends, and what the page says is answered.
+use v5.36;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use KMS::Test;
+use Test::More;
+
+my $publisher = publisher();
+my $appliance = start_appliance(publisher => $publisher)->enable;
+
+my $none = 'none, closed';
+my ($frame, $seal) = map { "ERROR KMS_E_BAD_$_, closed" } qw(FRAME SEAL);
+my ($bad, $idless) = map { "REPLY KMS_E_BAD_REQUEST$_, stays" } '', ' without id';
+my $good = 'REPLY KMS_E_UNKNOWN_CLIENT, stays';    # the release of a client never seen
+my @expected = (
+    'not the magic' => $none,
+    'first octet 5' => $none,
+    'version 2' => 'ERROR KMS_E_BAD_VERSION, closed',
+    'version 0' => 'ERROR KMS_E_BAD_VERSION, closed',
+    'flags' => $none,
+    'flags, and version 2' => 'ERROR KMS_E_BAD_VERSION, closed',
+    'type 0' => $frame,
+    'type REPLY' => $frame,
+    'type 9' => $frame,
+    'payload of 1025' => 'ERROR KMS_E_TOO_LARGE, closed',
+    'length of 4 GiB' => 'ERROR KMS_E_TOO_LARGE, closed',
+    'HELLO empty' => $frame,
+    'HELLO of 7 octets' => $frame,
+    'HELLO, its tail cut short' => $frame,
+    'HELLO for another publisher' => 'ERROR KMS_E_NOT_ENABLED, stays',
+    'HELLO for the only publisher' => 'HELLO_REPLY, stays',
+    'HELLO with an unknown TLV' => 'HELLO_REPLY, stays',
+    'REQUEST of 87 octets' => $frame,
+    'REQUEST of 88 octets' => $seal,
+    'another host id' => 'ERROR KMS_E_UNKNOWN_HOST, stays',
+    'C of small order' => $seal,
+    'C of another client' => $seal,
+    'tag altered' => $seal,
+    'text empty' => $idless,
+    'text of 23 octets' => $idless,
+    'text of 24 octets' => $bad,
+    'text of 119 octets' => $bad,
+    'operation 0' => $bad,
+    'operation 4' => $bad,
+    'licence state 5' => $bad,
+    'request flag 2' => $bad,
+    'sequence number 0' => $bad,
+    'name with a control character' => $bad,
+    'name that is not UTF-8' => $bad,
+    'name with a surrogate' => $bad,
+    'name not padded with zeros' => $bad,
+    'text, its tail cut short' => $bad,
+    'text with an unknown TLV' => $good,
+    'name empty' => $good,
+    'name of 64 octets' => $good,
+    'time 5 hours off' => 'REPLY KMS_E_TIME_SKEW, stays',
+    'time at its end' => 'REPLY KMS_E_TIME_SKEW, stays',
+    'unknown product' => 'REPLY KMS_E_UNKNOWN_PRODUCT, stays',
+    'others who are connected' => 'stay',
+);
+
+my $r = run([ '/usr/bin/python3', "$SRC/t/independent/bad_input.py", '127.0.0.1', $appliance->port,
+    $publisher->{key}, $publisher->{products}[0]{id} ]);
+is($r->{exit}, 0, 'every case was sent') or diag($r->{err});
+my %got = map { /^(.*?): (.*)$/ ? ($1 => $2) : () } split /\n/, $r->{out};
+while (my ($name, $want) = splice @expected, 0, 2) {
+    is(delete $got{$name}, $want, $name);
+}
+is_deeply(\%got, {}, 'no case without its line here');
+
+my ($status) = $appliance->kmsctl_json('status');
+is_deeply([ map { $_->{counted} } @{ $status->{products} } ], [ 0, 0 ],
+    'nobody was counted');
+is($appliance->stop, 0, 'the appliance ends well');
+done_testing;
