@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -401,27 +402,47 @@ test_nonsense(struct play *p)
 	    KMS_E_ARGUMENT, "a CMID too short");
 }
 
-static void
-test_stranger(struct play *p)
+/* The status that another local user is told; group 0: none beside his own. */
+static uint32_t
+status_as(struct play *p, unsigned uid, unsigned gid, gid_t group)
 {
 	int status = 0;
-	pid_t pid;
+	pid_t pid = fork();
 
+	if (pid == 0) {
+		if (setgroups(group != 0, &group) != 0 || setgid(gid) != 0 || setuid(uid) != 0)
+			_exit(99);
+		switch (
+		    appliance_control(&p->a, CONTROL_KEY_SHOW, NULL, NULL, NULL, NULL, NULL, 0)) {
+		case KMS_OK:
+			_exit(0);
+		case KMS_E_DENIED:
+			_exit(1);
+		default:
+			_exit(2);
+		}
+	}
+	waitpid(pid, &status, 0);
+	if (!WIFEXITED(status) || WEXITSTATUS(status) > 1)
+		return KMS_E_STATE;
+	return WEXITSTATUS(status) == 0 ? KMS_OK : KMS_E_DENIED;
+}
+
+/* The socket itself is open to all here: what decides is SO_PEERCRED. */
+static void
+test_strangers(struct play *p)
+{
 	if (geteuid() != 0) {
-		printf("# as a plain user: another local user cannot be tried\n");
+		printf("# NOT TESTED as a plain user: other local users at the control socket\n");
 		return;
 	}
 	chmod(p->a.dir, 0755);
 	chmod(p->a.control, 0666);
-	if ((pid = fork()) == 0) {
-		if (setgid(1) != 0 || setuid(1) != 0)
-			_exit(99);
-		_exit(appliance_control(&p->a, CONTROL_STATUS, NULL, NULL, NULL, NULL, NULL, 0) ==
-		      KMS_E_DENIED);
-	}
-	waitpid(pid, &status, 0);
-	ok(WIFEXITED(status) && WEXITSTATUS(status) == 1, "another local user is denied");
-	ok(appliance_logged(&p->a, "control-denied: uid 1") == 1, "and logged");
+	is(status_as(p, 2, 2, 0), KMS_E_DENIED, "another local user");
+	ok(appliance_logged(&p->a, "control-denied: uid 2") == 1, "and logged");
+	is(status_as(p, 2, 1, 0), KMS_OK, "one of the control group");
+	is(status_as(p, 2, 2, 1), KMS_OK, "one for whom it is a supplementary group");
+	is(status_as(p, 2, 2, 3), KMS_E_DENIED, "one of another supplementary group");
 }
 
 /* -- what stands on disk -- */
@@ -477,7 +498,7 @@ main(void)
 	static struct play p;
 	char asked[8192] = "";
 
-	appliance_make(&p.a, "");
+	appliance_make(&p.a, "[kms]\ncontrol_group = daemon\n");
 	player_uuid(p.one, PUBLISHER_ONE);
 	player_uuid(p.five, PUBLISHER_FIVE);
 	begin(&p);
@@ -489,7 +510,7 @@ main(void)
 	test_restart(&p);
 	test_reload(&p);
 	test_nonsense(&p);
-	test_stranger(&p);
+	test_strangers(&p);
 	test_idle_users(&p);
 	test_damage(&p);
 	is((uint32_t)kmsdb_check(p.a.state, NULL, say, NULL), KMS_OK,
