@@ -9,8 +9,8 @@
 #include "libkms/kms_error.h"
 #include "libkms/wire.h"
 
-/* Rows of a transaction: at worst each dirties a page of its own, 16 MiB. */
-#define SLICE 4096
+/* Rows of a transaction: at worst each dirties a page of its own, which LMDB keeps: 12 MiB. */
+#define SLICE 3072
 #define DELTAS 1024 /* power of two */
 
 /* By how much the count of (pool, day) moves. */
@@ -70,7 +70,8 @@ move(struct slice *s, const uint8_t *row, int by)
 		flush_deltas(s);
 }
 
-static void
+/* Rows written: 0 or 1. */
+static size_t
 carry_host(struct slice *s, const uint8_t *cmid)
 {
 	const uint8_t *row;
@@ -79,19 +80,23 @@ carry_host(struct slice *s, const uint8_t *cmid)
 	switch (overlay_get(s->g->hosts, cmid, &row, &len)) {
 	case OVERLAY_ROW:
 		index_put(s->index, INDEX_HOSTS, cmid, ROW_CMID, row, len);
-		break;
+		return 1;
 	case OVERLAY_GONE:
 		index_delete(s->index, INDEX_HOSTS, cmid, ROW_CMID);
-		break;
+		return 1;
 	case OVERLAY_NO:
 		break;
 	}
+	return 0;
 }
 
-static void
-carry_rows(struct slice *s, size_t to)
+/* A slice's worth, from where the last one ended; where this one ends. */
+static size_t
+carry_rows(struct slice *s, size_t count)
 {
-	for (size_t i = s->g->carried; i < to; i++) {
+	size_t i = s->g->carried;
+
+	for (size_t rows = 0; i < count && rows < SLICE; i++) {
 		const uint8_t *cmid, *row;
 		uint8_t old[ROW_CLIENT];
 		size_t len;
@@ -103,9 +108,10 @@ carry_rows(struct slice *s, size_t to)
 			move(s, old, -1);
 		if (!gone)
 			move(s, row, 1);
-		carry_host(s, cmid);
+		rows += 1 + carry_host(s, cmid);
 	}
 	flush_deltas(s);
+	return i;
 }
 
 /* Rows refer to seats, so these come first; they are so few that all are written. */
@@ -159,12 +165,11 @@ carry(struct index *index, const struct seats *seats, struct generation *g)
 		overlay_sort(g->clients, g->order);
 	}
 	do {
-		to = count - g->carried < SLICE ? count : g->carried + SLICE;
 		if ((status = index_begin(index)) != KMS_OK)
 			return status;
 		if (g->carried == 0)
 			carry_seats(&s);
-		carry_rows(&s, to);
+		to = carry_rows(&s, count);
 		if (to == count)
 			carry_batches(&s);
 		if ((status = index_commit(index)) != KMS_OK)

@@ -13,11 +13,11 @@
 #include "libkms/kms_error.h"
 #include "libkms/wire.h"
 
-/* Hosts change seldom, so a quarter of the records is many; see generation_full. */
+/* Hosts change seldom, and are larger than clients' rows; see generation_full. */
 static size_t
 host_records(size_t records)
 {
-	return records / 4 + KMSDB_BATCH_MAX;
+	return records / 8 + KMSDB_BATCH_MAX;
 }
 
 uint64_t

@@ -217,22 +217,25 @@ lookups(struct bench *b, uint32_t among)
 static void
 checkpoints(struct bench *b)
 {
-	double cost[ROUNDS];
+	double cost[ROUNDS], cpu[ROUNDS];
 
 	for (unsigned r = 0; r < b->rounds; r++) {
 		struct kmsdb_info info;
-		double start;
+		double start, used;
 		must(kmsdb_checkpoint(b->db), "checkpoint");
 		for (uint32_t at = 0; at < b->entries; at += KMSDB_BATCH_MAX)
 			batch(b, KMSDB_BATCH_MAX, 0, true);
 		kmsdb_info(b->db, &info);
+		used = clock_of(CLOCK_PROCESS_CPUTIME_ID);
 		start = clock_of(CLOCK_MONOTONIC);
 		must(kmsdb_checkpoint(b->db), "checkpoint");
+		cpu[r] = (clock_of(CLOCK_PROCESS_CPUTIME_ID) - used) / (double)info.overlay * 1e6;
 		cost[r] = info.overlay == 0
 			      ? 0
 			      : (clock_of(CLOCK_MONOTONIC) - start) / (double)info.overlay * 1e6;
 	}
 	print("checkpoint, a row", "us", cost, b->rounds);
+	print("  CPU of the writer thread", "us", cpu, b->rounds);
 }
 
 static void
