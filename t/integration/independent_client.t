@@ -168,6 +168,7 @@ subtest 'release' => sub {
     says(python('c', 'status'), 'KMS_E_NO_LEASE', 4, 'no lease is held');
     says(python('c', 'activate'), 'KMS_OK', 0, 'it may come back');
     says(python('never', 'release'), 'KMS_E_UNKNOWN_CLIENT', 1, 'a client never seen');
+    says(python('t', 'release'), 'KMS_E_UNKNOWN_CLIENT', 1, 'a client that was only ever refused');
 };
 
 is($appliance->stop, 0, 'the appliance ends well');
