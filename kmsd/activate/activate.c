@@ -294,6 +294,13 @@ next_slot(struct activate *a)
 }
 
 void
+activate_expect(const struct activate *a, const struct ipc_frame *f, const uint8_t *body)
+{
+	if (f->verb == IPC_REQUEST && f->length >= FRAME_HEADER + SEAL_REQUEST_CLEAR)
+		session_cache_expect(a->cache, body + FRAME_HEADER + SEAL_HOST);
+}
+
+void
 activate_request(struct activate *a, struct peer *p, const struct ipc_frame *f, const uint8_t *body)
 {
 	struct batch_slot *slot;

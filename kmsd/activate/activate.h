@@ -53,6 +53,8 @@ void activate_clock(struct activate *a);
 
 /* One frame of a front that has a credit for it; each leads to exactly one reply, now or with the batch. */
 void activate_hello(struct activate *a, struct peer *p, const struct ipc_frame *f, const uint8_t *body);
+/* The next frame is this one: lets slow memory come nearer meanwhile. */
+void activate_expect(const struct activate *a, const struct ipc_frame *f, const uint8_t *body);
 void activate_request(struct activate *a, struct peer *p, const struct ipc_frame *f, const uint8_t *body);
 
 /*

@@ -142,9 +142,9 @@ static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct peer *p = arg;
-	struct ipc_frame f;
-	const uint8_t *body;
-	int r, n = 0;
+	struct ipc_frame f, ahead = { 0 };
+	const uint8_t *body, *ahead_body = NULL;
+	int r, n;
 
 	activate_clock(p->activate);
 	if ((r = ipc_channel_fill(p->channel)) != KMS_OK) {
@@ -152,9 +152,16 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 		give_up(p);
 		return;
 	}
-	while (!p->dead && (n = ipc_channel_next(p->channel, &f, &body)) > 0) {
+	n = ipc_channel_next(p->channel, &f, &body);
+	while (!p->dead && n > 0) {
+		/* One ahead: both bodies stay where they are until the next fill. */
+		n = ipc_channel_next(p->channel, &ahead, &ahead_body);
+		if (n > 0)
+			activate_expect(p->activate, &ahead, ahead_body);
 		if (dispatch(p, &f, body) != KMS_OK)
 			give_up(p);
+		f = ahead;
+		body = ahead_body;
 	}
 	if (n < 0 && !p->dead) {
 		broken(p, "peer-malformed", "a frame too long or with reserved octets set");

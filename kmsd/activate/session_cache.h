@@ -32,6 +32,8 @@ size_t session_cache_octets(size_t entries);
 
 /* Borrowed until the next put; NULL: not here. */
 const struct session *session_cache_get(struct session_cache *c, const uint8_t client_pk[SEAL_PUBLIC]);
+/* This key is about to be asked for: a large cache is slow memory, and the wait can be spent on something else. */
+void session_cache_expect(const struct session_cache *c, const uint8_t client_pk[SEAL_PUBLIC]);
 /* Copies s in, over the entry that was not used for longest, roughly. s must not be there yet. */
 const struct session *session_cache_put(struct session_cache *c, const struct session *s);
 void session_cache_info(const struct session_cache *c, struct session_cache_info *out);
