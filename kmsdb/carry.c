@@ -77,6 +77,8 @@ carry_host(struct slice *s, const uint8_t *cmid)
 	const uint8_t *row;
 	size_t len;
 
+	if (overlay_count(s->g->hosts) == 0)
+		return 0;
 	switch (overlay_get(s->g->hosts, cmid, &row, &len)) {
 	case OVERLAY_ROW:
 		index_put(s->index, INDEX_HOSTS, cmid, ROW_CMID, row, len);
@@ -101,6 +103,9 @@ carry_rows(struct slice *s, size_t count)
 		uint8_t old[ROW_CLIENT];
 		size_t len;
 		bool had;
+		/* Records lie in the order they came, so each is far from the last. */
+		if (i + 8 < count)
+			overlay_prefetch(s->g->clients, s->g->order[i + 8]);
 		bool gone =
 		    overlay_at(s->g->clients, s->g->order[i], &cmid, &row, &len) == OVERLAY_GONE;
 		index_swap_client(s->index, cmid, gone ? NULL : row, old, &had);

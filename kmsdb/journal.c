@@ -3,6 +3,8 @@
  * segment gets its name only when its header is on disk, the old one its footer only
  * when the new one has its name, and the first batch comes after the footer.
  */
+#include "config.h"
+
 #include "kmsdb/journal.h"
 
 #include <errno.h>
@@ -63,7 +65,10 @@ make_next(struct journal *j, int *out)
 
 	if (fd < 0)
 		return file_status(errno);
-	status = file_zero(fd, 0, j->segment_size);
+	/* Ask for the room first: on a full disk that fails at once, not after writing it full. */
+	status = fallocate(fd, 0, 0, (off_t)j->segment_size) != 0 && errno == ENOSPC
+		     ? KMS_E_FULL
+		     : file_zero(fd, 0, j->segment_size);
 	if (status == KMS_OK && fsync(fd) != 0)
 		status = file_status(errno);
 	if (status != KMS_OK) {

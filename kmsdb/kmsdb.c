@@ -61,13 +61,14 @@ make_memory(struct kmsdb *db)
 struct use {
 	const char *index;
 	enum index_use index_use;
-	bool lock, memory, replay, journal;
+	const char *lock;
+	bool memory, replay, journal;
 };
 static const struct use uses[] = {
-	[LEDGER_WRITE] = { "index", INDEX_WRITE, true, true, true, true },
-	[LEDGER_READ] = { "index", INDEX_READ, false, false, false, false },
-	[LEDGER_REBUILD] = { LEDGER_REBUILD_NAME, INDEX_SCRATCH, true, true, true, false },
-	[LEDGER_CHECK] = { LEDGER_CHECK_NAME, INDEX_SCRATCH, false, true, false, false },
+	[LEDGER_WRITE] = { "index", INDEX_WRITE, LOCK_WRITER, true, true, true },
+	[LEDGER_READ] = { "index", INDEX_READ, NULL, false, false, false },
+	[LEDGER_REBUILD] = { LEDGER_REBUILD_NAME, INDEX_SCRATCH, LOCK_WRITER, true, true, false },
+	[LEDGER_CHECK] = { LEDGER_CHECK_NAME, INDEX_SCRATCH, LOCK_CHECK, true, false, false },
 };
 
 static int
@@ -85,7 +86,7 @@ open_directories(struct kmsdb *db, int dirfd, const struct use *use, char why[25
 		    kms_strerror((uint32_t)status));
 	if (status != KMS_OK)
 		return status;
-	return use->lock ? lock_take(db->dirfd, &db->lockfd, why) : KMS_OK;
+	return use->lock != NULL ? lock_take(db->dirfd, use->lock, &db->lockfd, why) : KMS_OK;
 }
 
 static int

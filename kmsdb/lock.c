@@ -9,31 +9,35 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "kmsdb/file.h"
 #include "libkms/kms_error.h"
 
 int
-lock_take(int dirfd, int *fd, char why[256])
+lock_take(int dirfd, const char *name, int *fd, char why[256])
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	int status;
 
-	*fd = openat(dirfd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	*fd = openat(dirfd, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (*fd < 0) {
 		status = file_status(errno);
-		snprintf(
-		    why, 256, "kmsdb/lock cannot be opened: %s", kms_strerror((uint32_t)status));
+		snprintf(why, 256, "kmsdb/%s cannot be opened: %s", name,
+		    kms_strerror((uint32_t)status));
 		return status;
 	}
 	if (fcntl(*fd, F_OFD_SETLK, &lock) == 0)
 		return KMS_OK;
 	status = errno == EAGAIN || errno == EACCES ? KMS_E_EXISTS : file_status(errno);
-	snprintf(why, 256,
-	    status == KMS_E_EXISTS
-		? "another process writes this ledger (kmsdb/lock): stop kmsd first"
-		: "kmsdb/lock cannot be locked");
+	if (status != KMS_E_EXISTS)
+		snprintf(why, 256, "kmsdb/%s cannot be locked", name);
+	else if (strcmp(name, LOCK_WRITER) == 0)
+		snprintf(
+		    why, 256, "another process writes this ledger (kmsdb/lock): stop kmsd first");
+	else
+		snprintf(why, 256, "another check of this ledger is running: wait for it");
 	close(*fd);
 	*fd = -1;
 	return status;
@@ -43,7 +47,7 @@ int
 lock_held(int dirfd)
 {
 	struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
-	int fd = openat(dirfd, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int fd = openat(dirfd, LOCK_WRITER, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	int held = fd >= 0 && fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 
 	if (fd >= 0)

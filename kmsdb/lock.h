@@ -1,12 +1,15 @@
 /*
- * lock.h - one writer: an open file description lock on kmsdb/lock, gone
- * with the process however it ends.
+ * lock.h - one writer, one check: open file description locks on files of kmsdb/,
+ * gone with the process however it ends.
  */
 #ifndef KMSDB_LOCK_H
 #define KMSDB_LOCK_H
 
-/* KMS_E_EXISTS: somebody else writes. dirfd: kmsdb/. */
-int lock_take(int dirfd, int *fd, char why[256]);
+#define LOCK_WRITER "lock"
+#define LOCK_CHECK "lock.check"
+
+/* KMS_E_EXISTS: somebody else has it. dirfd: kmsdb/. */
+int lock_take(int dirfd, const char *name, int *fd, char why[256]);
 /* 1: there is a writer. */
 int lock_held(int dirfd);
 

@@ -102,6 +102,13 @@ place(const struct overlay *o, const uint8_t *cmid)
 	return i;
 }
 
+void
+overlay_prefetch(const struct overlay *o, uint32_t n)
+{
+	__builtin_prefetch(record(o, n));
+	__builtin_prefetch(record(o, n) + o->stride - 1);
+}
+
 enum overlay_found
 overlay_at(
     const struct overlay *o, uint32_t n, const uint8_t **cmid, const uint8_t **row, size_t *len)

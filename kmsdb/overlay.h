@@ -35,6 +35,7 @@ void overlay_undo(struct overlay *o, const uint8_t cmid[16], const struct overla
 
 /* Record numbers in order of CMID: order has room for overlay_count. */
 void overlay_sort(const struct overlay *o, uint32_t *order);
+void overlay_prefetch(const struct overlay *o, uint32_t record);
 enum overlay_found overlay_at(const struct overlay *o, uint32_t record, const uint8_t **cmid,
     const uint8_t **row, size_t *len);
 
