@@ -10,6 +10,7 @@
 #include <sodium.h>
 
 #include "kmsd/activate/authenticate.h"
+#include "kmsd/activate/complain.h"
 #include "kmsd/activate/peer.h"
 #include "kmsd/common/log.h"
 #include "libkms/frame.h"
@@ -80,7 +81,7 @@ activate_hello(struct activate *a, struct peer *p, const struct ipc_frame *f, co
 	int r;
 
 	if ((r = decode_hello(&hello, body, f->length)) != KMS_OK) {
-		log_limited(LOG_INFO, "bad-frame", "HELLO: %s", kms_strerror((uint32_t)r));
+		complain(f, (uint32_t)r, "");
 		answer_error(a, p, f->token, (uint32_t)r, IPC_CLOSE);
 		return;
 	}
@@ -88,6 +89,7 @@ activate_hello(struct activate *a, struct peer *p, const struct ipc_frame *f, co
 	if (publisher == NULL || !publisher->confirmed) {
 		r = publisher != NULL && publisher->key_count > 0 ? KMS_E_NOT_CONFIRMED
 								  : KMS_E_NOT_ENABLED;
+		complain(f, (uint32_t)r, "");
 		answer_error(a, p, f->token, (uint32_t)r, 0);
 		return;
 	}
@@ -235,6 +237,7 @@ deny(
 	uint32_t status = q->decision.status;
 
 	a->counts.refused++;
+	complain(f, status, q->auth.request.name);
 	/* These may rest on entries of the batch under way, which may yet fail. */
 	slot->settled =
 	    status != KMS_E_SEQUENCE && status != KMS_E_CLONE && status != KMS_E_CAPACITY;
@@ -309,8 +312,7 @@ activate_request(struct activate *a, struct peer *p, const struct ipc_frame *f, 
 
 	a->counts.requests++;
 	if (r != KMS_OK && r != KMS_E_BAD_REQUEST) {
-		log_limited(LOG_INFO, r == KMS_E_BAD_SEAL ? "bad-seal" : "bad-frame", "REQUEST: %s",
-		    kms_strerror((uint32_t)r));
+		complain(f, (uint32_t)r, "");
 		answer_error(a, p, f->token, (uint32_t)r, r == KMS_E_UNKNOWN_HOST ? 0 : IPC_CLOSE);
 		goto done;
 	}
@@ -325,7 +327,7 @@ activate_request(struct activate *a, struct peer *p, const struct ipc_frame *f, 
 	} else {
 		slot->settled = true;
 		slot->reply.status = KMS_E_BAD_REQUEST;
-		log_limited(LOG_INFO, "bad-request", "the text of a sealed request is malformed");
+		complain(f, KMS_E_BAD_REQUEST, "");
 	}
 done:
 	sodium_memzero(&q.auth, sizeof q.auth);

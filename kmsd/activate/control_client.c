@@ -5,10 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <arpa/inet.h>
-
 #include "kmsd/activate/activate.h"
 #include "kmsd/activate/control_verbs.h"
+#include "kmsd/common/address.h"
 
 static const char *
 state_of(const struct activate *a, const struct kmsdb_client *c)
@@ -27,14 +26,9 @@ state_of(const struct activate *a, const struct kmsdb_client *c)
 static void
 address(struct control_buf *b, const uint8_t octets[16])
 {
-	static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
-	char text[INET6_ADDRSTRLEN] = "";
+	char text[ADDRESS_TEXT];
 
-	if (memcmp(octets, mapped, 12) == 0)
-		inet_ntop(AF_INET, octets + 12, text, sizeof text);
-	else
-		inet_ntop(AF_INET6, octets, text, sizeof text);
-	control_text(b, "address", text);
+	control_text(b, "address", address_text(text, octets));
 }
 
 static void

@@ -532,7 +532,7 @@ main(void)
 	serve(s);
 	tear_down(s);
 	log_event(LOG_INFO, "activate-stopped", "everything accepted is answered and on disk");
-	log_flush_limited();
+	log_close();
 	free(s);
 	return 0;
 }

@@ -370,7 +370,7 @@ main(void)
 	serve(s);
 	status = s->front.broken && !s->front.stopping;
 	tear_down(s);
-	log_flush_limited();
+	log_close();
 	free(s);
 	return status;
 }

@@ -3,9 +3,10 @@
  */
 #include "kmsd/front/peer.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "kmsd/common/address.h"
 
 void
 peer_from_sockaddr(uint8_t address[16], uint16_t *port, const struct sockaddr_storage *ss)
@@ -30,14 +31,8 @@ peer_from_sockaddr(uint8_t address[16], uint16_t *port, const struct sockaddr_st
 const char *
 peer_text(char out[PEER_TEXT], const uint8_t address[16], uint16_t port)
 {
-	char host[INET6_ADDRSTRLEN] = "?";
-	struct in6_addr v6;
+	char host[ADDRESS_TEXT];
 
-	memcpy(&v6, address, sizeof(v6));
-	if (IN6_IS_ADDR_V4MAPPED(&v6))
-		inet_ntop(AF_INET, address + 12, host, sizeof(host));
-	else
-		inet_ntop(AF_INET6, &v6, host, sizeof(host));
-	snprintf(out, PEER_TEXT, "%s port %u", host, port);
+	snprintf(out, PEER_TEXT, "%s port %u", address_text(host, address), port);
 	return out;
 }

@@ -253,10 +253,10 @@ frame_look(const uint8_t *data, size_t len, struct frame *out)
 		return status;
 	if (out->flags != 0)
 		return KMS_E_FORMAT;
-	if (status != KMS_OK)
-		return status;
 	if (out->type != FRAME_HELLO && out->type != FRAME_REQUEST)
 		return KMS_E_BAD_FRAME;
+	if (status != KMS_OK)
+		return status;
 	return len < FRAME_HEADER + out->length ? KMS_E_TIMEOUT : KMS_OK;
 }
 

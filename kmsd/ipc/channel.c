@@ -164,6 +164,8 @@ ipc_channel_put(struct ipc_channel *c, const struct ipc_frame *f, const void *bo
 uint8_t *
 ipc_channel_reserve(struct ipc_channel *c, size_t size)
 {
+	/* Whatever was reserved before is void, also when this fails. */
+	c->reserved = 0;
 	if (size > CHANNEL_QUEUE_MAX || queue_room(&c->out, IPC_HEADER + size) != KMS_OK)
 		return NULL;
 	c->reserved = IPC_HEADER + size;

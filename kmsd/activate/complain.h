@@ -1,0 +1,15 @@
+/*
+ * complain.h - the log line of a request that is refused: one event name for
+ * each reason, so that a flood of one kind does not hide another.
+ */
+#ifndef KMS_ACTIVATE_COMPLAIN_H
+#define KMS_ACTIVATE_COMPLAIN_H
+
+#include <stdint.h>
+
+struct ipc_frame;
+
+/* name: what the client calls itself, "" when that is not known. Statuses that are nobody's fault say nothing. */
+void complain(const struct ipc_frame *from, uint32_t status, const char *name);
+
+#endif
