@@ -20,11 +20,12 @@ package KMS::Test;
 # A publisher (kmsissue)
 #   publisher(dir => ..., products => [ { name, id, threshold, ... } ])  init, pack, signature:
 #       { dir, key (the "RW..." line), pack (signed file) }
-#   issue_key($publisher, customer => ..., capacity => ...)   path of a signed .kmskey
+#   issue_key($publisher, customer => ..., group => ..., capacity => ..., valid_to => ...)   path of a signed .kmskey
 #   confirm($publisher, $request_file)                        path of the signed .kmscert
 #
 # An appliance (kmsd, started as the current user on port 0)
 #   $a = start_appliance(publisher => $p, fronts => 2, ini => "extra lines")   runs; not yet activating
+#       as => 'nobody': root starts it as that plain user
 #   $a->enable                  policy install, key install, request, confirm: now it is
 #   $a->kmsctl(@args)           run() of kmsctl with the appliance's ini
 #   $a->kmsctl_json(@args)      the same with --json: (structure, exit code)
@@ -209,7 +210,8 @@ sub issue_key ($publisher, %opt) {
     my $out = $opt{output} // "$publisher->{dir}/customer";
     must([ program('kmsissue'), 'key', 'issue', '-d', $publisher->{dir},
         '--customer', $opt{customer} // 'Example Customer', '--group', $opt{group} // 'server',
-        '--capacity', $opt{capacity} // 0, '--policy', $publisher->{pack}, '-o', $out ]);
+        '--capacity', $opt{capacity} // 0, $opt{valid_to} ? ('--valid-to', $opt{valid_to}) : (),
+        '--policy', $publisher->{pack}, '-o', $out ]);
     return "$out.kmskey";
 }
 
@@ -222,14 +224,14 @@ sub confirm ($publisher, $request, %opt) {
 
 sub start_appliance (%opt) {
     my $dir = $opt{dir} // workspace();
-    my $self = bless { dir => $dir, publisher => $opt{publisher} }, 'KMS::Test::Appliance';
+    my $self = bless { dir => $dir, publisher => $opt{publisher}, as => $opt{as} }, 'KMS::Test::Appliance';
     mkdir "$dir/$_" for qw(libexec clients);    # kmsd makes its own
     for my $name (qw(kmsd-front kmsd-activate)) {
         symlink program($name), "$dir/libexec/$name" or die "symlink: $!\n";
     }
     my $fronts = $opt{fronts} // 2;
     # As root kmsd changes users: two that every Debian has.
-    my $users = $> == 0 ? "activate_user = nobody\nfront_user = daemon\n" : '';
+    my $users = $> == 0 && !$opt{as} ? "activate_user = nobody\nfront_user = daemon\n" : '';
     spew("$dir/kms.ini", <<"INI" . ($opt{ini} // ''));
 [kms]
 state_directory = $dir/state
@@ -245,6 +247,10 @@ map_size = 16M
 [publisher acme]
 key = $opt{publisher}{key}
 INI
+    if ($opt{as}) {
+        my ($uid, $gid) = (getpwnam $opt{as})[ 2, 3 ];
+        chown $uid, $gid, $dir or die "chown $dir: $!\n";
+    }
     $self->start;
     return $self;
 }
@@ -262,7 +268,8 @@ sub log ($self) { -e "$self->{dir}/log" ? KMS::Test::slurp("$self->{dir}/log") :
 
 sub start ($self) {
     unlink "$self->{dir}/run/port";
-    $self->{pid} = KMS::Test::spawn([ KMS::Test::program('kmsd'), '-f', $self->ini ],
+    my @as = $self->{as} ? ('setpriv', "--reuid=$self->{as}", '--regid=nogroup', '--clear-groups') : ();
+    $self->{pid} = KMS::Test::spawn([ @as, KMS::Test::program('kmsd'), '-f', $self->ini ],
         log => "$self->{dir}/log");
     my $ready = eval {
         KMS::Test::wait_for(30, sub {
