@@ -304,27 +304,123 @@ test_find(void **state)
 	assert_null(policy_product_find(&pack, id));
 }
 
+/* A pack of policy/packs/ into the common one. */
 static void
-test_example(void **state)
+must_parse_shipped(const char *name)
 {
 	const char *src = getenv("KMS_SRC");
 	char path[1024], *text = calloc(1, PACK_MAX + 1);
 	FILE *f;
 
 	assert_non_null(text);
-	snprintf(path, sizeof(path), "%s/policy/packs/example-1.0.ini", src != NULL ? src : ".");
+	snprintf(path, sizeof(path), "%s/policy/packs/%s.ini", src != NULL ? src : ".", name);
 	f = fopen(path, "r");
 	assert_non_null(f);
-	assert_true(fread(text, 1, PACK_MAX, f) > 1000);
+	assert_true(fread(text, 1, PACK_MAX, f) > 500);
 	fclose(f);
 	must_parse(text);
 	free(text);
+}
+
+static void
+test_example(void **state)
+{
+	must_parse_shipped("example-1.0");
 	assert_string_equal(pack.id, "example-writer");
 	assert_int_equal(pack.product_count, 2);
 	assert_int_equal(pack.products[0].threshold, 25);
 	assert_int_equal(pack.products[1].threshold, 5);
 	assert_int_equal(pack.groups[pack.products[1].group].covers, 3);
 	assert_int_equal(pack.contact_count, 2);
+}
+
+/* What a key of each group may activate: last letter and digit of the products' UUIDs. */
+static const struct {
+	const char *pack, *group, *products;
+} catalogue[] = {
+	{ "catalogue-1.0", "client", "01" },
+	{ "catalogue-1.1", "client", "01" },
+	{ "catalogue-1.1", "server-a", "01 a1" },
+	{ "catalogue-1.1", "server-b", "01 a1 b1" },
+	{ "catalogue-1.1", "server-c", "01 a1 b1 c1" },
+	{ "catalogue-1.2", "client", "01" },
+	{ "catalogue-1.2", "server-a", "01 a1" },
+	{ "catalogue-1.2", "server-b", "01 a1 b1" },
+	{ "catalogue-1.2", "server-c", "01 a1 b1 c1" },
+	{ "catalogue-1.2", "client-2", "01 02" },
+	{ "catalogue-1.2", "server-a-2", "01 02 a1 a2" },
+	{ "catalogue-1.2", "server-b-2", "01 02 a1 a2 b1 b2" },
+	{ "catalogue-1.2", "server-c-2", "01 02 a1 a2 b1 b2 c1 c2" },
+};
+
+static void
+test_catalogue(void **state)
+{
+	for (size_t i = 0; i < sizeof(catalogue) / sizeof(catalogue[0]); i++) {
+		char covered[256] = "";
+		size_t n = 0;
+		int group;
+
+		must_parse_shipped(catalogue[i].pack);
+		assert_string_equal(pack.id, "example-catalogue");
+		assert_int_equal(pack.contact_count, 3);
+		group = policy_group_find(&pack, catalogue[i].group);
+		assert_true(group >= 0);
+		for (unsigned k = 0; k < pack.product_count; k++)
+			if (pack.groups[group].covers & 1u << pack.products[k].group)
+				n += (size_t)snprintf(covered + n, sizeof(covered) - n, "%s%02x",
+				    n > 0 ? " " : "", pack.products[k].id[15]);
+		if (strcmp(covered, catalogue[i].products) != 0)
+			fail_msg(
+			    "%s: %s covers %s", catalogue[i].pack, catalogue[i].group, covered);
+	}
+}
+
+static const struct {
+	const char *next, *installed;
+	int status;
+} catalogue_order[] = {
+	{ "catalogue-1.0", NULL, KMS_OK },
+	{ "catalogue-1.1", NULL, KMS_E_PREREQUISITE },
+	{ "catalogue-1.2", NULL, KMS_E_PREREQUISITE },
+	{ "catalogue-1.1", "catalogue-1.0", KMS_OK },
+	{ "catalogue-1.2", "catalogue-1.0", KMS_OK },
+	{ "catalogue-1.2", "catalogue-1.1", KMS_OK },
+	{ "catalogue-1.2", "catalogue-1.2", KMS_E_EXISTS },
+	{ "catalogue-1.1", "catalogue-1.2", KMS_E_OLDER },
+	{ "catalogue-1.0", "catalogue-1.2", KMS_E_OLDER },
+	{ "catalogue-1.1", "example-1.0", KMS_E_PREREQUISITE },
+};
+
+/* Products and pools of an older version are in every newer one: an update takes nothing away. */
+static void
+test_catalogue_order(void **state)
+{
+	struct policy_pack *installed = malloc(sizeof(*installed));
+
+	assert_non_null(installed);
+	for (size_t i = 0; i < sizeof(catalogue_order) / sizeof(catalogue_order[0]); i++) {
+		const char *before = catalogue_order[i].installed;
+
+		if (before != NULL) {
+			must_parse_shipped(before);
+			*installed = pack;
+		}
+		must_parse_shipped(catalogue_order[i].next);
+		assert_int_equal(policy_pack_succeeds(&pack, before != NULL ? installed : NULL),
+		    catalogue_order[i].status);
+		if (catalogue_order[i].status != KMS_OK || before == NULL)
+			continue;
+		for (unsigned k = 0; k < installed->product_count; k++) {
+			const struct policy_product *old = &installed->products[k], *new;
+
+			new = policy_product_find(&pack, old->id);
+			assert_non_null(new);
+			assert_int_equal(
+			    pack.pools[new->pool].number, installed->pools[old->pool].number);
+		}
+	}
+	free(installed);
 }
 
 static const struct succession {
@@ -398,6 +494,8 @@ main(void)
 		cmocka_unit_test(test_defaults_and_order),
 		cmocka_unit_test(test_covers),
 		cmocka_unit_test(test_find),
+		cmocka_unit_test(test_catalogue),
+		cmocka_unit_test(test_catalogue_order),
 		cmocka_unit_test(test_example),
 		cmocka_unit_test(test_succeeds),
 	};
