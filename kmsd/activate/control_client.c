@@ -45,6 +45,8 @@ row_product(struct activate *a, struct control_buf *b, const struct kmsdb_client
 		control_text(b, "publisher", found.publisher->name);
 		counted =
 		    c->seen_day != 0 && (c->flags & KMSDB_RELEASED) == 0 &&
+		    c->pool == found.pool->number &&
+		    memcmp(c->publisher, found.publisher->key.id, 8) == 0 &&
 		    policy_in_window(c->seen_day, policy_day(a->now), found.pool->window_days);
 	} else {
 		control_text(b, "publisher", publisher);

@@ -33,6 +33,51 @@ service_uuid(char out[37], const uint8_t id[16])
 	snprintf(out, 37, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
 }
 
+/*
+ * The key id is what files, ledger and HELLO know a publisher by, and whoever makes a
+ * minisign key chooses it: two publishers with one id would share all three.
+ */
+static bool
+check_id(const struct service *s, const struct service_publisher *p, char why[256])
+{
+	static const uint8_t any[8];
+
+	if (memcmp(p->key.id, any, 8) == 0) {
+		snprintf(why, 256, "[publisher %s] key: its key id is zero, which names nobody",
+		    p->name);
+		return false;
+	}
+	for (const struct service_publisher *o = s->publishers; o < p; o++) {
+		if (memcmp(o->key.id, p->key.id, 8) != 0)
+			continue;
+		snprintf(why, 256,
+		    "[publisher %s] key: has the key id of [publisher %s]: ask both publishers "
+		    "which of the two keys is false",
+		    p->name, o->name);
+		return false;
+	}
+	return true;
+}
+
+/* After a change of kms.ini, packs may meet that were never checked against each other. */
+static void
+tell_disputed(const struct service *s, const struct service_publisher *p)
+{
+	char id[37];
+
+	for (unsigned i = 0; p->pack != NULL && i < p->pack->product_count; i++) {
+		const struct service_publisher *o = service_claims(s, p, p->pack->products[i].id);
+
+		if (o == NULL || o > p)
+			continue;
+		service_uuid(id, p->pack->products[i].id);
+		log_event(LOG_ERR, "product-disputed",
+		    "the packs of publishers %s and %s both name product %s: %s, who stands first "
+		    "in kms.ini, serves it",
+		    o->name, p->name, id, o->name);
+	}
+}
+
 int
 service_open(struct service *s, int dirfd, const struct signing_key *key,
     const struct config *config, char why[256])
@@ -55,7 +100,12 @@ service_open(struct service *s, int dirfd, const struct signing_key *key,
 			service_close(s);
 			return KMS_E_CONFIG;
 		}
+		if (!check_id(s, p, why)) {
+			service_close(s);
+			return KMS_E_CONFIG;
+		}
 		service_files_load(s, p);
+		tell_disputed(s, p);
 	}
 	return KMS_OK;
 }
@@ -110,20 +160,25 @@ const struct service_publisher *
 service_publisher(const struct service *s, const uint8_t id[8])
 {
 	static const uint8_t any[8];
-	const struct service_publisher *best = NULL;
 
+	for (unsigned i = 0; i < s->count; i++) {
+		if (memcmp(id, s->publishers[i].key.id, 8) == 0)
+			return &s->publishers[i];
+	}
+	return s->count == 1 && memcmp(id, any, 8) == 0 ? &s->publishers[0] : NULL;
+}
+
+const struct service_publisher *
+service_claims(
+    const struct service *s, const struct service_publisher *except, const uint8_t product[16])
+{
 	for (unsigned i = 0; i < s->count; i++) {
 		const struct service_publisher *p = &s->publishers[i];
 
-		if (memcmp(id, p->key.id, 8) == 0)
+		if (p != except && p->pack != NULL && policy_product_find(p->pack, product) != NULL)
 			return p;
-		if (memcmp(id, any, 8) != 0)
-			continue;
-		if (best == NULL || (!best->confirmed && p->confirmed) ||
-		    (!best->confirmed && best->key_count == 0 && p->key_count > 0))
-			best = p;
 	}
-	return best;
+	return NULL;
 }
 
 const struct host_key *

@@ -45,13 +45,13 @@ struct service {
 
 /*
  * Read what is installed for the ini file's publishers. KMS_E_CONFIG: a publisher's key line is
- * none (why says which). A damaged file is logged and left out: the others are served.
+ * none, or two have one key id (why says which). A damaged file is logged and left out: the others are served.
  */
 int service_open(struct service *s, int dirfd, const struct signing_key *key,
     const struct config *config, char why[256]);
 void service_close(struct service *s);
 
-/* The first publisher whose pack names the product. */
+/* The publisher whose pack names the product. */
 struct service_found {
 	const struct service_publisher *publisher;
 	const struct policy_product *product;
@@ -59,8 +59,11 @@ struct service_found {
 };
 bool service_find(const struct service *s, const uint8_t product[16], struct service_found *out);
 void service_host(const struct service_found *f, struct policy_host *out);
-/* For HELLO: id zero is the first that is confirmed, else the first with a key, else the first. */
+/* For HELLO: id zero is the only publisher there is, and nobody when there are several. */
 const struct service_publisher *service_publisher(const struct service *s, const uint8_t id[8]);
+/* Another publisher whose pack names the product: it has but one, so that nobody can take another's clients. */
+const struct service_publisher *service_claims(const struct service *s,
+    const struct service_publisher *except, const uint8_t product[16]);
 const struct host_key *service_key(const struct service_publisher *p, const uint8_t id[16]);
 
 /* Something about to be installed. */

@@ -52,8 +52,20 @@ explain(char why[256], const char *what, const struct pack_error *err)
 		snprintf(why, 256, "%s: %s", what, err->text);
 }
 
+/* Keys lie under their UUID whoever signed them: nobody may put his over another's. */
+static bool
+key_of_another(const struct service *s, const struct service_candidate *c)
+{
+	for (unsigned i = 0; i < s->count; i++) {
+		if (&s->publishers[i] != c->publisher &&
+		    service_key(&s->publishers[i], c->key.id) != NULL)
+			return true;
+	}
+	return false;
+}
+
 static int
-check_key(struct service_candidate *c, uint64_t now, char why[256])
+check_key(const struct service *s, struct service_candidate *c, uint64_t now, char why[256])
 {
 	struct pack_error err = { 0 };
 	int r = host_key_parse(&c->key, (const char *)c->file, c->file_len, &err);
@@ -74,6 +86,12 @@ check_key(struct service_candidate *c, uint64_t now, char why[256])
 	}
 	if (service_key(c->publisher, c->key.id) != NULL) {
 		snprintf(why, 256, "this host key is installed already");
+		return KMS_E_EXISTS;
+	}
+	if (key_of_another(s, c)) {
+		snprintf(why, 256,
+		    "a host key of another publisher has this id: ask publisher %s for another key",
+		    c->publisher->name);
 		return KMS_E_EXISTS;
 	}
 	if (c->publisher->key_count == SERVICE_KEYS) {
@@ -142,8 +160,67 @@ check_certificate(struct service *s, struct service_candidate *c, uint64_t now, 
 	return check_against_host(s, c, now, why);
 }
 
+/* "1.0 or 1.1" */
+static void
+list_versions(char *out, size_t size, const char list[][16], unsigned count)
+{
+	size_t n = 0;
+
+	out[0] = 0;
+	for (unsigned i = 0; i < count && n < size; i++)
+		n += (size_t)snprintf(out + n, size - n, "%s%s", i > 0 ? " or " : "", list[i]);
+}
+
+/* Why the pack may not follow old (NULL: nothing). */
+static void
+explain_order(
+    char why[256], int status, const struct policy_pack *new, const struct policy_pack *old)
+{
+	char needs[100];
+
+	list_versions(needs, sizeof needs, new->requires_any, new->requires_count);
+	if (old == NULL)
+		snprintf(why, 256, "%.64s %u.%u needs %s: install that first", new->id, new->major,
+		    new->minor, needs);
+	else if (strcmp(new->id, old->id) != 0)
+		snprintf(why, 256,
+		    "the pack is called %.64s, and %.64s %u.%u is installed: a publisher's packs "
+		    "keep "
+		    "their id",
+		    new->id, old->id, old->major, old->minor);
+	else if (status == KMS_E_PREREQUISITE)
+		snprintf(why, 256, "%.64s %u.%u needs %s, and %u.%u is installed", new->id,
+		    new->major, new->minor, needs, old->major, old->minor);
+	else if (status == KMS_E_OLDER)
+		snprintf(why, 256, "%.64s %u.%u is older than %u.%u, which is installed", new->id,
+		    new->major, new->minor, old->major, old->minor);
+	else
+		snprintf(
+		    why, 256, "%.64s %u.%u is installed already", new->id, new->major, new->minor);
+}
+
 static int
-check_policy(struct service_candidate *c, char why[256])
+check_products(const struct service *s, const struct service_candidate *c, char why[256])
+{
+	for (unsigned i = 0; i < c->pack->product_count; i++) {
+		const struct policy_product *product = &c->pack->products[i];
+		const struct service_publisher *other =
+		    service_claims(s, c->publisher, product->id);
+		char id[37];
+
+		if (other == NULL)
+			continue;
+		service_uuid(id, product->id);
+		snprintf(why, 256,
+		    "product %s (%s) is publisher %s's: its pack is installed and names it too", id,
+		    product->name, other->name);
+		return KMS_E_EXISTS;
+	}
+	return KMS_OK;
+}
+
+static int
+check_policy(const struct service *s, struct service_candidate *c, char why[256])
 {
 	const struct policy_pack *old = c->publisher->pack;
 	struct pack_error err = { 0 };
@@ -157,16 +234,11 @@ check_policy(struct service_candidate *c, char why[256])
 		explain(why, "policy pack", &err);
 		return r;
 	}
-	if ((r = policy_pack_succeeds(c->pack, old)) == KMS_OK)
-		return KMS_OK;
-	if (old == NULL)
-		snprintf(why, 256, "%s %u.%u cannot be the first pack: %s", c->pack->id,
-		    c->pack->major, c->pack->minor, kms_error_find((uint32_t)r)->remedy);
-	else
-		snprintf(why, 256, "%s %u.%u over the installed %u.%u: %s", c->pack->id,
-		    c->pack->major, c->pack->minor, old->major, old->minor,
-		    kms_strerror((uint32_t)r));
-	return r;
+	if ((r = policy_pack_succeeds(c->pack, old)) != KMS_OK) {
+		explain_order(why, r, c->pack, old);
+		return r;
+	}
+	return check_products(s, c, why);
 }
 
 int
@@ -177,10 +249,10 @@ service_check(struct service *s, struct service_candidate *c, uint64_t now, char
 	if ((r = check_signature(s, c, why)) != KMS_OK)
 		return r;
 	if (c->kind == SERVICE_KEY)
-		return check_key(c, now, why);
+		return check_key(s, c, now, why);
 	if (c->kind == SERVICE_CERTIFICATE)
 		return check_certificate(s, c, now, why);
-	return check_policy(c, why);
+	return check_policy(s, c, why);
 }
 
 /* The signature first: a file is only ever there with its signature beside it. */

@@ -20,16 +20,21 @@ package KMS::Test;
 # A publisher (kmsissue)
 #   publisher(dir => ..., products => [ { name, id, threshold, ... } ])  init, pack, signature:
 #       { dir, key (the "RW..." line), pack (signed file) }
+#       name => of the publisher; ini => text of the whole pack in place of the one made here
+#   sign_pack($publisher, $name, $text)                       path of another signed pack
 #   issue_key($publisher, customer => ..., group => ..., capacity => ..., valid_to => ...)   path of a signed .kmskey
 #   confirm($publisher, $request_file)                        path of the signed .kmscert
+#       both take policy => PACK and output => PATH without its ending
 #
 # An appliance (kmsd, started as the current user on port 0)
 #   $a = start_appliance(publisher => $p, fronts => 2, ini => "extra lines")   runs; not yet activating
 #       as => 'nobody': root starts it as that plain user
 #   $a->enable                  policy install, key install, request, confirm: now it is
+#       publisher => another one of kms.ini
+#   $a->certify($publisher, $key, policy => PACK)   request and confirm one installed key
 #   $a->kmsctl(@args)           run() of kmsctl with the appliance's ini
 #   $a->kmsctl_json(@args)      the same with --json: (structure, exit code)
-#   $a->client($name, @args)    run() of kmsclient with that client's own state file
+#   $a->client($name, @args)    run() of kmsclient with that client's own state file; publisher =>, product =>, args =>
 #   $a->children                { 'kmsd-activate' => [pids], 'kmsd-front' => [pids] } (from /proc)
 #   $a->port, $a->dir, $a->pid, $a->log, $a->ini
 #   $a->stop                    SIGTERM and wait; its exit code; 'killed' when it did not end
@@ -49,7 +54,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(program run json_of spawn end_process wait_exit wait_for slurp spew workspace publisher
-    issue_key confirm start_appliance $SRC $BUILD);
+    sign_pack issue_key confirm start_appliance $SRC $BUILD);
 
 our $SRC = abs_path($ENV{KMS_SRC} // '.');
 our $BUILD = abs_path($ENV{KMS_BUILD} // 'build');
@@ -190,20 +195,26 @@ sub publisher (%opt) {
         { name => 'Example Writer', id => '11111111-1111-4111-8111-111111111111', threshold => 25,
             group => 'client', pool => 'desktops' },
     ];
-    must([ program('kmsissue'), 'init', '--name', 'acme', '--no-passphrase', $dir ]);
+    must([ program('kmsissue'), 'init', '--name', $opt{name} // 'acme', '--no-passphrase', $dir ]);
     my ($key) = slurp("$dir/publisher.pub") =~ /^(RW\S{54})$/m or die "no key in $dir/publisher.pub\n";
     my $ini = "[policy]\nid = example\ntitle = Example policy\nversion = 1.0\nissued = 2026-01-01\n"
         . "[group client]\n[group server]\ncovers = client\n"
         . "[pool desktops]\nnumber = 1\nwindow = 30\n[pool servers]\nnumber = 2\nwindow = 30\n";
-    for my $p (@$products) {
+    for my $p ($opt{ini} ? () : @$products) {
         $ini .= "[product $p->{id}]\nname = $p->{name}\ngroup = $p->{group}\npool = $p->{pool}\n"
             . "threshold = $p->{threshold}\nactivation-interval = 2h\nrenewal-interval = 7d\n"
             . "validity = 180d\ngrace = 30d\nvirtual-machines = allow\n"
             . 'clones = ' . ($p->{clones} // 'refuse') . "\n";
     }
-    my $pack = spew("$dir/example.kmspolicy", $ini);
-    must([ program('kmsissue'), 'policy', 'sign', '-d', $dir, $pack ]);
-    return { dir => $dir, key => $key, pack => $pack, products => $products };
+    my $self = { dir => $dir, key => $key, products => $products };
+    $self->{pack} = sign_pack($self, 'example', $opt{ini} // $ini);
+    return $self;
+}
+
+sub sign_pack ($publisher, $name, $text) {
+    my $pack = spew("$publisher->{dir}/$name.kmspolicy", $text);
+    must([ program('kmsissue'), 'policy', 'sign', '-f', '-d', $publisher->{dir}, $pack ]);
+    return $pack;
 }
 
 sub issue_key ($publisher, %opt) {
@@ -211,13 +222,13 @@ sub issue_key ($publisher, %opt) {
     must([ program('kmsissue'), 'key', 'issue', '-d', $publisher->{dir},
         '--customer', $opt{customer} // 'Example Customer', '--group', $opt{group} // 'server',
         '--capacity', $opt{capacity} // 0, $opt{valid_to} ? ('--valid-to', $opt{valid_to}) : (),
-        '--policy', $publisher->{pack}, '-o', $out ]);
+        '--policy', $opt{policy} // $publisher->{pack}, '-o', $out ]);
     return "$out.kmskey";
 }
 
 sub confirm ($publisher, $request, %opt) {
     my $out = $opt{output} // "$publisher->{dir}/confirmed";
-    must([ program('kmsissue'), 'confirm', '-d', $publisher->{dir}, '--policy', $publisher->{pack},
+    must([ program('kmsissue'), 'confirm', '-d', $publisher->{dir}, '--policy', $opt{policy} // $publisher->{pack},
         '-o', $out, $request ]);
     return "$out.kmscert";
 }
@@ -302,18 +313,26 @@ sub do ($self, @args) {
 }
 
 sub enable ($self, %opt) {
-    my $p = $self->{publisher};
+    my $p = $opt{publisher} // $self->{publisher};
+    my $key = KMS::Test::issue_key($p, %opt);
     $self->do('policy', 'install', $p->{pack});
-    $self->do('key', 'install', KMS::Test::issue_key($p, %opt));
-    $self->do('key', 'request', '-o', "$self->{dir}/host.kmsreq");
-    $self->do('key', 'confirm', KMS::Test::confirm($p, "$self->{dir}/host.kmsreq"));
+    $self->do('key', 'install', $key);
+    return $self->certify($p, $key);
+}
+
+sub certify ($self, $publisher, $key, %opt) {
+    my ($id) = KMS::Test::slurp($key) =~ /^id = (\S+)$/m or die "no id in $key\n";
+    my $base = "$self->{dir}/host." . ++$self->{requests};
+    $self->do('key', 'request', '-o', "$base.kmsreq", $id);
+    $self->do('key', 'confirm', KMS::Test::confirm($publisher, "$base.kmsreq", output => $base, %opt));
     return $self;
 }
 
 sub client ($self, $name, $verb, %opt) {
-    my $product = $opt{product} // $self->{publisher}{products}[0]{id};
+    my $publisher = $opt{publisher} // $self->{publisher};
+    my $product = $opt{product} // $publisher->{products}[0]{id};
     return KMS::Test::run([ KMS::Test::program('kmsclient'),
-        '--publisher-key', $self->{publisher}{key}, '--product', $product,
+        '--publisher-key', $publisher->{key}, '--product', $product,
         '--state', "$self->{dir}/clients/$name", '--host', "127.0.0.1:$self->{port}",
         '--name', $name, $verb, @{ $opt{args} // [] } ]);
 }
