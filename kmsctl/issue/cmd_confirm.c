@@ -25,7 +25,7 @@ struct confirm {
 	struct host_key key;
 	struct policy_pack pack;
 	struct certificate cert;
-	struct register_entry entry;
+	struct register_event event;
 	uint8_t octets[CERTIFICATE_MAX];
 	size_t len;
 };
@@ -49,7 +49,7 @@ read_request(struct issue *i, struct confirm *c)
 		return issue_fail(i, KMS_E_PUBLISHER, "%s is for another publisher", i->operand);
 	/* What was asked, not how the file was laid out: a reformatted request is the same one. */
 	confirm_request_octets(octets, &c->request);
-	crypto_hash_sha256(c->entry.request, octets, sizeof(octets));
+	crypto_hash_sha256(c->event.request, octets, sizeof(octets));
 	return KMS_OK;
 }
 
@@ -139,18 +139,18 @@ encode_certificate(struct issue *i, struct confirm *c)
 	memcpy(cert->host_key_id, c->key.id, 16);
 	memcpy(cert->sign_pk, c->request.sign_pk, 32);
 	memcpy(cert->kx_pk, c->request.kx_pk, 32);
-	cert->serial = c->entry.serial;
-	cert->issued = c->entry.time;
+	cert->serial = c->event.serial;
+	cert->issued = c->event.time;
 	cert->not_before = c->key.not_before;
 	cert->not_after = c->key.not_after;
 	cert->capacity = c->key.capacity;
-	cert->confirmation = c->entry.confirmation;
+	cert->confirmation = c->event.confirmation;
 	memcpy(cert->group, c->key.group, sizeof(cert->group));
 	memcpy(cert->customer, c->key.customer, sizeof(cert->customer));
 	c->len = certificate_encode(c->octets, sizeof(c->octets) - crypto_sign_BYTES, cert);
 	if (c->len == 0)
 		return issue_fail(i, KMS_E_TOO_LARGE, "the certificate does not fit its format");
-	crypto_hash_sha256(c->entry.certificate, c->octets, c->len);
+	crypto_hash_sha256(c->event.certificate, c->octets, c->len);
 	secret_key_sign(c->secret, c->octets + c->len, c->octets, c->len);
 	c->len += crypto_sign_BYTES;
 	return KMS_OK;
@@ -158,14 +158,14 @@ encode_certificate(struct issue *i, struct confirm *c)
 
 /* The same request again: the same certificate, or none. */
 static int
-answer_again(struct issue *i, struct confirm *c, const struct register_entry *old)
+answer_again(struct issue *i, struct confirm *c, const struct register_event *old)
 {
 	int rc;
 
-	c->entry = *old;
+	c->event = *old;
 	if ((rc = encode_certificate(i, c)) != KMS_OK)
 		return rc;
-	if (memcmp(c->entry.certificate, old->certificate, 32) != 0)
+	if (memcmp(c->event.certificate, old->certificate, 32) != 0)
 		return issue_fail(i, KMS_E_EXISTS,
 		    "this request was answered by certificate %llu from another key or policy "
 		    "pack: "
@@ -174,20 +174,48 @@ answer_again(struct issue *i, struct confirm *c, const struct register_entry *ol
 	return KMS_OK;
 }
 
+/* Past a limit only with a reason, which stays in the register. */
+static int
+check_limits(struct issue *i, struct confirm *c, struct issue_register *r)
+{
+	char why[200] = "";
+	int rc = register_next(r, &c->key, &c->event, why);
+
+	if (rc == KMS_E_LIMIT && i->args.override != NULL) {
+		c->event.flags |= EVENT_OVERRIDE;
+		snprintf(c->event.reason, sizeof(c->event.reason), "%s", i->args.override);
+		return KMS_OK;
+	}
+	if (rc == KMS_E_LIMIT)
+		return issue_fail(i, rc,
+		    "%s (0xC004C008); kmsissue confirm --override REASON goes past it and is "
+		    "recorded",
+		    why);
+	if (rc != KMS_OK && why[0] != '\0')
+		return issue_fail(i, rc, "%s", why);
+	return rc == KMS_OK ? rc : issue_fail_file(i, rc, "the register");
+}
+
 static int
 answer_first(struct issue *i, struct confirm *c, struct issue_register *r)
 {
-	char why[200];
+	struct register_event *e = &c->event;
 	int rc;
 
-	c->entry.time = i->now;
-	memcpy(c->entry.host_key, c->key.id, 16);
-	certificate_host_id(c->entry.host, c->request.sign_pk, c->request.kx_pk);
-	if ((rc = register_next(r, &c->key, &c->entry, why)) != KMS_OK)
-		return issue_fail(i, rc, "%s", why);
-	if ((rc = encode_certificate(i, c)) != KMS_OK)
+	e->kind = EVENT_CONFIRM;
+	e->time = i->now;
+	memcpy(e->publisher, c->publisher.id, sizeof(e->publisher));
+	memcpy(e->host_key, c->key.id, 16);
+	certificate_host_id(e->host, c->request.sign_pk, c->request.kx_pk);
+	memcpy(e->customer, c->key.customer, sizeof(e->customer));
+	memcpy(e->group, c->key.group, sizeof(e->group));
+	memcpy(e->host_name, c->request.host_name, sizeof(e->host_name));
+	e->from = c->key.not_before;
+	e->until = c->key.not_after;
+	e->capacity = c->key.capacity;
+	if ((rc = check_limits(i, c, r)) != KMS_OK || (rc = encode_certificate(i, c)) != KMS_OK)
 		return rc;
-	if ((rc = register_append(r, &c->entry)) != KMS_OK)
+	if ((rc = register_append(r, e)) != KMS_OK || (rc = register_commit(r)) != KMS_OK)
 		return issue_fail_file(i, rc, "the register");
 	return KMS_OK;
 }
@@ -195,23 +223,21 @@ answer_first(struct issue *i, struct confirm *c, struct issue_register *r)
 static int
 record(struct issue *i, struct confirm *c)
 {
-	char path[ISSUE_PATH], issued[ISSUE_PATH], why[200];
 	struct issue_register *r;
-	const struct register_entry *old;
+	struct register_event old = { 0 };
 	int rc;
 
-	if (!issue_path(i, issued, "%s/issued", i->args.dir) ||
-	    !issue_path(i, path, "%s/register", issued))
-		return KMS_E_ARGUMENT;
-	if ((rc = file_make_dir(issued, 0700)) != KMS_OK)
-		return issue_fail_file(i, rc, issued);
-	if ((rc = register_open(&r, path, why)) != KMS_OK)
-		return why[0] != '\0' ? issue_fail(i, rc, "%s: %s", path, why)
-				      : issue_fail_file(i, rc, path);
-	old = register_find(r, c->entry.request);
-	rc = old != NULL ? answer_again(i, c, old) : answer_first(i, c, r);
+	if ((rc = issue_register(i, &r, true)) != KMS_OK)
+		return rc;
+	rc = register_answered(r, c->event.request, &old);
+	if (rc == KMS_OK)
+		rc = answer_again(i, c, &old);
+	else if (rc == KMS_E_NOT_FOUND)
+		rc = answer_first(i, c, r);
+	else
+		issue_fail_file(i, rc, "the register");
 	if (rc == KMS_OK && i->args.json)
-		output_flag(i->out, "again", old != NULL);
+		output_flag(i->out, "again", c->event.number == old.number);
 	register_close(r);
 	return rc;
 }
@@ -228,18 +254,20 @@ write_certificate(struct issue *i, const struct confirm *c, const char *path)
 		return issue_fail(i, KMS_E_FORMAT, "the certificate cannot be written as a file");
 	value_uuid_format(id, c->key.id);
 	snprintf(comment, sizeof(comment), "%s %llu host key %s for %s", kind,
-	    (unsigned long long)c->entry.serial, id, c->key.customer);
+	    (unsigned long long)c->event.serial, id, c->key.customer);
 	if ((rc = sign_write(i, c->secret, path, text, len, comment)) != KMS_OK)
 		return rc;
 	output_text(i->out, "file", path);
-	output_number(i->out, "serial", c->entry.serial);
-	output_hex(i->out, "host", c->entry.host, 16);
+	output_number(i->out, "serial", c->event.serial);
+	output_hex(i->out, "host", c->event.host, 16);
 	output_text(i->out, "host_name", c->request.host_name);
 	output_uuid(i->out, "host_key", c->key.id);
 	output_text(i->out, "customer", c->key.customer);
-	output_number(i->out, "confirmation", c->entry.confirmation);
+	output_number(i->out, "confirmation", c->event.confirmation);
 	output_number(i->out, "products", c->cert.product_count);
 	output_time(i->out, "not_after", c->key.not_after);
+	if (c->event.flags & EVENT_OVERRIDE)
+		output_text(i->out, "override", c->event.reason);
 	return KMS_OK;
 }
 
@@ -266,6 +294,9 @@ cmd_confirm(struct issue *i)
 		return KMS_E_NO_MEMORY;
 	if (!certificate_path(i, path))
 		rc = KMS_E_ARGUMENT;
+	else if (!issue_reason_ok(i->args.override))
+		rc = issue_fail(i, KMS_E_ARGUMENT, "--override: a reason, UTF-8 of 1 to %d octets",
+		    EVENT_REASON);
 	else if (file_exists(path))
 		rc = issue_fail_file(i, KMS_E_EXISTS, path);
 	else if ((rc = sign_open_key(i, &c->secret, &c->publisher)) == KMS_OK &&

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "kmsctl/issue/file.h"
+#include "kmsctl/issue/register.h"
 #include "kmsctl/issue/sign.h"
 #include "policy/pack.h"
 #include "policy/values.h"
@@ -127,11 +128,35 @@ check_group(struct issue *i, const struct minisig_key *public_key, const char *g
 	return rc;
 }
 
+/* Before any file of it: no key is sold that the register does not know. */
+static int
+record_key(struct issue *i, const struct host_key *key)
+{
+	struct register_event e = { .kind = EVENT_KEY, .time = i->now };
+	struct issue_register *r;
+	int rc;
+
+	memcpy(e.publisher, key->publisher, sizeof(e.publisher));
+	memcpy(e.host_key, key->id, sizeof(e.host_key));
+	memcpy(e.customer, key->customer, sizeof(e.customer));
+	memcpy(e.group, key->group, sizeof(e.group));
+	e.from = key->not_before;
+	e.until = key->not_after;
+	e.capacity = key->capacity;
+	e.hosts = key->hosts;
+	e.confirmations = key->confirmations;
+	if ((rc = issue_register(i, &r, true)) != KMS_OK)
+		return rc;
+	if ((rc = register_append(r, &e)) != KMS_OK || (rc = register_commit(r)) != KMS_OK)
+		issue_fail_file(i, rc, "the register");
+	register_close(r);
+	return rc;
+}
+
 static int
 write_key(struct issue *i, const struct secret_key *k, const struct host_key *key)
 {
-	char text[KEY_ROOM], comment[SIGN_COMMENT], path[ISSUE_PATH], copy[ISSUE_PATH],
-	    issued[ISSUE_PATH];
+	char text[KEY_ROOM], comment[SIGN_COMMENT], path[ISSUE_PATH], copy[ISSUE_PATH];
 	char id[VALUE_UUID + 1];
 	size_t len = host_key_format(text, sizeof(text), key);
 	int rc;
@@ -142,12 +167,12 @@ write_key(struct issue *i, const struct secret_key *k, const struct host_key *ke
 	if (len == 0)
 		return issue_fail(i, KMS_E_ARGUMENT, "the key's dates lie after the year 9999");
 	if (!issue_path(i, path, "%s.kmskey", i->args.out != NULL ? i->args.out : id) ||
-	    !issue_path(i, issued, "%s/issued", i->args.dir) ||
-	    !issue_path(i, copy, "%s/%s.kmskey", issued, id))
+	    !issue_path(i, copy, "%s/issued/%s.kmskey", i->args.dir, id))
 		return KMS_E_ARGUMENT;
-	if ((rc = file_make_dir(issued, 0700)) != KMS_OK)
-		return issue_fail_file(i, rc, issued);
-	if ((rc = sign_write(i, k, path, text, len, comment)) != KMS_OK ||
+	if (file_exists(path))
+		return issue_fail_file(i, KMS_E_EXISTS, path);
+	if ((rc = record_key(i, key)) != KMS_OK ||
+	    (rc = sign_write(i, k, path, text, len, comment)) != KMS_OK ||
 	    (rc = sign_write(i, k, copy, text, len, comment)) != KMS_OK)
 		return rc;
 	output_text(i->out, "file", path);

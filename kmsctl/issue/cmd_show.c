@@ -216,23 +216,6 @@ find_kind(const char *text)
 }
 
 static int
-read_publisher(struct issue *i, struct minisig_key *out)
-{
-	const char *given = i->args.publisher;
-	char *text;
-	size_t len;
-	int rc;
-
-	if (minisig_key_parse(out, given) == KMS_OK)
-		return KMS_OK;
-	if ((rc = file_read(given, 4096, &text, &len)) != KMS_OK)
-		return issue_fail_file(i, rc, given);
-	rc = minisig_key_parse(out, text);
-	free(text);
-	return rc == KMS_OK ? KMS_OK : issue_fail(i, rc, "%s is no minisign public key", given);
-}
-
-static int
 verify(struct issue *i, const struct minisig_key *publisher, const struct shown *s)
 {
 	char comment[256], *text;
@@ -263,7 +246,8 @@ cmd_show(struct issue *i)
 	char *text;
 	int rc;
 
-	if (i->args.publisher != NULL && (rc = read_publisher(i, &publisher)) != KMS_OK)
+	if (i->args.publisher != NULL &&
+	    (rc = issue_publisher(i, i->args.publisher, &publisher)) != KMS_OK)
 		return rc;
 	if ((rc = file_read(i->operand, PACK_MAX, &text, &s.len)) != KMS_OK)
 		return issue_fail_file(i, rc, i->operand);

@@ -22,7 +22,8 @@ struct issue_args {
 	const char *out;
 	const char *customer, *group, *capacity, *valid_from, *valid_to, *hosts, *confirmations;
 	const char *policy, *key, *publisher;
-	bool no_passphrase, force, json;
+	const char *override, *reason, *from, *to, *last, *host, *new_passphrase_file;
+	bool no_passphrase, force, json, csv, new_key, finish;
 };
 
 struct issue {
@@ -40,10 +41,22 @@ int issue_fail_file(struct issue *i, int status, const char *path);
 /* path = dir/name.suffix style joins; false and a recorded failure when too long. */
 bool issue_path(struct issue *i, char out[ISSUE_PATH], const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
+struct issue_register;
+/* The register of the publisher's directory, with every failure in words. */
+int issue_register(struct issue *i, struct issue_register **out, bool write);
+/* Is there a publisher's directory, even one that has issued nothing? */
+bool issue_is_directory(struct issue *i);
+/* Fit for the register (NULL is): text of 1 to EVENT_REASON octets that an ini file can hold. */
+bool issue_reason_ok(const char *text);
+/* The public key "RW..." or its file; given NULL: DIR/publisher.pub. */
+struct minisig_key;
+int issue_publisher(struct issue *i, const char *given, struct minisig_key *out);
+
 int cmd_init(struct issue *i);
 int cmd_policy_sign(struct issue *i);
 int cmd_key_issue(struct issue *i);
 int cmd_confirm(struct issue *i);
 int cmd_show(struct issue *i);
+int cmd_ledger(struct issue *i);
 
 #endif

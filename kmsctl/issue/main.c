@@ -58,6 +58,9 @@ static const struct option_spec options[] = {
 	    offsetof(struct issue_args, key) },
 	{ "publisher", 'P', "KEY", "public key \"RW...\" or its file, to verify with",
 	    offsetof(struct issue_args, publisher) },
+	{ "override", 0, "REASON", "confirm past the key's limits; the reason is recorded",
+	    offsetof(struct issue_args, override) },
+	{ "csv", 0, NULL, "print comma-separated values", offsetof(struct issue_args, csv) },
 	{ "json", 'j', NULL, "print JSON", offsetof(struct issue_args, json) },
 };
 
@@ -80,8 +83,10 @@ static const struct command commands[] = {
 	    KEY_OPTIONS
 	    "customer group capacity valid-from valid-to hosts confirmations policy output ",
 	    "make a KMS host key for a customer", cmd_key_issue },
-	{ "confirm", NULL, "REQUEST", KEY_OPTIONS "policy key output ",
+	{ "confirm", NULL, "REQUEST", KEY_OPTIONS "policy key override output ",
 	    "answer a host's request with its certificate", cmd_confirm },
+	{ "ledger", NULL, NULL, " dir key customer csv json ", "list all that was issued",
+	    cmd_ledger },
 	{ "show", NULL, "FILE", " publisher json ", "say what a file holds", cmd_show },
 };
 

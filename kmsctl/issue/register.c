@@ -1,146 +1,542 @@
 /*
- * register.c - see register.h. The lock is on the file itself, so that two
- * publishers at one directory cannot give the same serial number.
+ * register.c - see register.h. The only file of kmsissue that knows LMDB.
+ *
+ * Every commit syncs (no MDB_NOSYNC, no MDB_NOMETASYNC): a certificate leaves only when its event
+ * is on disk. LMDB's one writer at a time keeps two publishers at one directory from giving the
+ * same serial number, and its lock frees itself when a writer is killed.
  */
 #include "kmsctl/issue/register.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdbool.h>
+#include <lmdb.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "kmsctl/issue/file.h"
-#include "policy/values.h"
+#include "libkms/wire.h"
 
-#define REGISTER_MAX (64 * 1024 * 1024)
-#define LINE_ROOM 320
-#define FIELDS 7
+#define MAP_SIZE (UINT64_C(4) << 30) /* of addresses, not of disk */
+#define PATH_ROOM 1100
+#define HASH 32
+#define RECORD_MAX (EVENT_MAX + HASH)
 
-struct issue_register {
-	int fd;
-	struct register_entry *entries;
-	size_t count;
+enum table { EVENTS, REQUESTS, HOSTS, SERIALS, KEYS, REVOKED, META, TABLES };
+static const char *const names[TABLES] = {
+	[EVENTS] = "events", /* number: event, hash */
+	[REQUESTS] = "requests", /* SHA-256 of a request: number of the event that answered */
+	[HOSTS] = "hosts", /* host key, host: number of confirmations */
+	[SERIALS] = "serials", /* certificate serial: event number */
+	[KEYS] = "keys", /* host key: event number */
+	[REVOKED] = "revoked", /* kind, subject: event number */
+	[META] = "meta", /* "list": number of the last revocation list */
 };
 
-static bool
-parse_line(struct register_entry *e, char *line)
-{
-	char *field[FIELDS];
-	uint64_t number;
+struct issue_register {
+	MDB_env *env;
+	MDB_txn *txn;
+	MDB_dbi tables[TABLES];
+};
 
-	for (int i = 0; i < FIELDS; i++) {
-		field[i] = strsep(&line, "\t");
-		if (field[i] == NULL)
-			return false;
-	}
-	if (line != NULL || !value_number_parse(&e->serial, field[0]) ||
-	    !value_time_parse(&e->time, field[1], false) ||
-	    !value_uuid_parse(e->host_key, field[2]) || !value_hex_parse(e->host, 16, field[3]) ||
-	    !value_number_parse(&number, field[4]) || number > UINT16_MAX ||
-	    !value_hex_parse(e->request, 32, field[5]) ||
-	    !value_hex_parse(e->certificate, 32, field[6]))
-		return false;
-	e->confirmation = (uint16_t)number;
-	return true;
-}
+static const char damaged[] = "it is damaged: restore issued/ledger from a backup";
 
-static size_t
-format_line(char out[LINE_ROOM], const struct register_entry *e)
-{
-	char time[VALUE_TIME + 1], key[VALUE_UUID + 1], host[33], request[65], certificate[65];
-	int n;
-
-	if (!value_time_format(time, e->time))
-		return 0;
-	value_uuid_format(key, e->host_key);
-	value_hex_format(host, e->host, 16);
-	value_hex_format(request, e->request, 32);
-	value_hex_format(certificate, e->certificate, 32);
-	n = snprintf(out, LINE_ROOM, "%llu\t%s\t%s\t%s\t%u\t%s\t%s\n",
-	    (unsigned long long)e->serial, time, key, host, e->confirmation, request, certificate);
-	return n > 0 && n < LINE_ROOM ? (size_t)n : 0;
-}
-
-/* Whole lines of text into entries; serial numbers must be 1, 2, 3 ... */
 static int
-load(struct issue_register *r, char *text, char why[200])
+status_of(int rc)
 {
-	size_t lines = 0;
+	switch (rc) {
+	case 0:
+		return KMS_OK;
+	case MDB_NOTFOUND:
+		return KMS_E_NOT_FOUND;
+	case MDB_MAP_FULL:
+		return KMS_E_FULL;
+	case MDB_CORRUPTED:
+	case MDB_PAGE_NOTFOUND:
+	case MDB_INVALID:
+	case MDB_VERSION_MISMATCH:
+	case MDB_BAD_TXN:
+	case MDB_INCOMPATIBLE:
+		return KMS_E_ALTERED;
+	}
+	errno = rc > 0 ? rc : EIO;
+	return file_status(errno);
+}
 
-	for (const char *c = text; *c != '\0'; c++)
-		lines += *c == '\n';
-	r->entries = calloc(lines + 1, sizeof(*r->entries));
-	if (r->entries == NULL)
-		return KMS_E_NO_MEMORY;
-	for (size_t i = 0; i < lines; i++) {
-		char *line = strsep(&text, "\n");
+static MDB_val
+value(const void *octets, size_t len)
+{
+	return (MDB_val){ .mv_data = (void *)(uintptr_t)octets, .mv_size = len };
+}
 
-		if (!parse_line(&r->entries[i], line) || r->entries[i].serial != i + 1) {
-			snprintf(why, 200,
-			    "line %zu is damaged: restore the register from a backup", i + 1);
-			return KMS_E_ALTERED;
-		}
-		r->count++;
+static void
+put_u64(uint8_t out[8], uint64_t v)
+{
+	struct wire_writer w;
+
+	wire_writer_init(&w, out, 8);
+	wire_put_u64(&w, v);
+}
+
+static int
+get(struct issue_register *r, enum table t, const void *key, size_t len, MDB_val *out)
+{
+	MDB_val k = value(key, len);
+
+	return status_of(mdb_get(r->txn, r->tables[t], &k, out));
+}
+
+static int
+get_u64(struct issue_register *r, enum table t, const void *key, size_t len, uint64_t *out)
+{
+	struct wire_reader reader;
+	MDB_val v;
+	int rc = get(r, t, key, len, &v);
+
+	if (rc != KMS_OK)
+		return rc;
+	wire_reader_init(&reader, v.mv_data, v.mv_size);
+	*out = wire_get_u64(&reader);
+	return wire_finish(&reader) == KMS_OK ? KMS_OK : KMS_E_ALTERED;
+}
+
+static int
+put_number(struct issue_register *r, enum table t, const void *key, size_t len, uint64_t number)
+{
+	uint8_t octets[8];
+	MDB_val k = value(key, len), v = value(octets, sizeof(octets));
+
+	put_u64(octets, number);
+	return status_of(mdb_put(r->txn, r->tables[t], &k, &v, 0));
+}
+
+/* Number of the last row of a table whose keys are numbers; 0: none. */
+static int
+last_number(struct issue_register *r, enum table t, uint64_t *number, MDB_val *v)
+{
+	struct wire_reader reader;
+	MDB_cursor *c;
+	MDB_val k;
+	int rc = status_of(mdb_cursor_open(r->txn, r->tables[t], &c));
+
+	*number = 0;
+	if (rc != KMS_OK)
+		return rc;
+	rc = status_of(mdb_cursor_get(c, &k, v, MDB_LAST));
+	mdb_cursor_close(c);
+	if (rc == KMS_E_NOT_FOUND)
+		return KMS_OK;
+	if (rc != KMS_OK)
+		return rc;
+	wire_reader_init(&reader, k.mv_data, k.mv_size);
+	*number = wire_get_u64(&reader);
+	return wire_finish(&reader) == KMS_OK && *number > 0 ? KMS_OK : KMS_E_ALTERED;
+}
+
+/* -- reading and adding events -- */
+
+static void
+chain(uint8_t out[HASH], const uint8_t previous[HASH], const uint8_t *event, size_t len)
+{
+	crypto_hash_sha256_state st;
+
+	crypto_hash_sha256_init(&st);
+	crypto_hash_sha256_update(&st, previous, HASH);
+	crypto_hash_sha256_update(&st, event, len);
+	crypto_hash_sha256_final(&st, out);
+}
+
+static int
+read_event(struct issue_register *r, uint64_t number, struct register_event *out)
+{
+	uint8_t key[8];
+	MDB_val v;
+	int rc;
+
+	put_u64(key, number);
+	if ((rc = get(r, EVENTS, key, sizeof(key), &v)) != KMS_OK)
+		return rc == KMS_E_NOT_FOUND ? KMS_E_ALTERED : rc;
+	if (v.mv_size < HASH || register_event_decode(out, v.mv_data, v.mv_size - HASH) != KMS_OK)
+		return KMS_E_ALTERED;
+	out->number = number;
+	return KMS_OK;
+}
+
+/* Key of the table REVOKED. */
+static void
+revoked_key(uint8_t out[17], uint8_t kind, const struct register_event *e)
+{
+	memset(out, 0, 17);
+	out[0] = kind;
+	if (kind == EVENT_REVOKE_KEY)
+		memcpy(out + 1, e->host_key, 16);
+	else if (kind == EVENT_REVOKE_HOST)
+		memcpy(out + 1, e->host, 16);
+	else
+		put_u64(out + 1, e->serial);
+}
+
+/* What is looked up later, beside the event itself. */
+static int
+derive(struct issue_register *r, const struct register_event *e)
+{
+	uint8_t pair[32], serial[8], revoked[17];
+	int rc;
+
+	switch (e->kind) {
+	case EVENT_KEY:
+		return put_number(r, KEYS, e->host_key, 16, e->number);
+	case EVENT_CONFIRM:
+		memcpy(pair, e->host_key, 16);
+		memcpy(pair + 16, e->host, 16);
+		put_u64(serial, e->serial);
+		if ((rc = put_number(r, REQUESTS, e->request, 32, e->number)) != KMS_OK ||
+		    (rc = put_number(r, SERIALS, serial, 8, e->number)) != KMS_OK)
+			return rc;
+		return put_number(r, HOSTS, pair, sizeof(pair), e->confirmation);
+	case EVENT_REVOKE_KEY:
+	case EVENT_REVOKE_HOST:
+	case EVENT_REVOKE_SERIAL:
+		revoked_key(revoked, e->kind, e);
+		return put_number(r, REVOKED, revoked, sizeof(revoked), e->number);
+	case EVENT_REVOCATIONS:
+		return put_number(r, META, "list", 4, e->serial);
 	}
 	return KMS_OK;
 }
 
-/* What stands after the last line end was never acknowledged: its certificate was not written. */
-static int
-drop_torn_line(struct issue_register *r, char *text, size_t *len)
+int
+register_append(struct issue_register *r, struct register_event *e)
 {
-	size_t whole = *len;
+	uint8_t record[RECORD_MAX], previous[HASH] = { 0 }, number[8];
+	size_t len = register_event_encode(record, EVENT_MAX, e);
+	MDB_val k = value(number, sizeof(number)), v = { 0 };
+	uint64_t last;
+	int rc;
 
-	while (whole > 0 && text[whole - 1] != '\n')
-		whole--;
-	if (whole == *len)
-		return KMS_OK;
-	text[whole] = '\0';
-	*len = whole;
-	return ftruncate(r->fd, (off_t)whole) == 0 && fsync(r->fd) == 0 ? KMS_OK
-									: file_status(errno);
+	if (len == 0)
+		return KMS_E_ARGUMENT;
+	if ((rc = last_number(r, EVENTS, &last, &v)) != KMS_OK)
+		return rc;
+	if (last > 0 && v.mv_size < HASH)
+		return KMS_E_ALTERED;
+	if (last > 0)
+		memcpy(previous, (uint8_t *)v.mv_data + v.mv_size - HASH, HASH);
+	chain(record + len, previous, record, len);
+	e->number = last + 1;
+	put_u64(number, e->number);
+	v = value(record, len + HASH);
+	rc = status_of(mdb_put(r->txn, r->tables[EVENTS], &k, &v, MDB_NOOVERWRITE | MDB_APPEND));
+	return rc == KMS_OK ? derive(r, e) : rc;
 }
 
 int
-register_open(struct issue_register **out, const char *path, char why[200])
+register_each(struct issue_register *r, int (*fn)(const struct register_event *e, void *arg),
+    void *arg, char why[200])
+{
+	uint8_t hash[HASH] = { 0 };
+	struct register_event e;
+	uint64_t last, number;
+	MDB_val v;
+	int rc = last_number(r, EVENTS, &last, &v);
+
+	why[0] = '\0';
+	for (number = 1; rc == KMS_OK && number <= last; number++) {
+		uint8_t key[8];
+
+		put_u64(key, number);
+		rc = get(r, EVENTS, key, sizeof(key), &v);
+		if (rc == KMS_OK && v.mv_size >= HASH)
+			chain(hash, hash, v.mv_data, v.mv_size - HASH);
+		if (rc == KMS_E_NOT_FOUND ||
+		    (rc == KMS_OK &&
+			(v.mv_size < HASH ||
+			    memcmp(hash, (uint8_t *)v.mv_data + v.mv_size - HASH, HASH) != 0)))
+			rc = KMS_E_ALTERED;
+		if (rc != KMS_OK || (rc = read_event(r, number, &e)) != KMS_OK) {
+			snprintf(why, 200, "event %llu: %s", (unsigned long long)number, damaged);
+			return rc;
+		}
+		rc = fn(&e, arg);
+	}
+	return rc;
+}
+
+/* -- questions -- */
+
+int
+register_answered(struct issue_register *r, const uint8_t request[32], struct register_event *out)
+{
+	uint64_t number;
+	int rc = get_u64(r, REQUESTS, request, 32, &number);
+
+	return rc == KMS_OK ? read_event(r, number, out) : rc;
+}
+
+int
+register_revoked(struct issue_register *r, const struct register_event *e)
+{
+	uint8_t key[17];
+	uint64_t number;
+
+	revoked_key(key, e->kind, e);
+	return get_u64(r, REVOKED, key, sizeof(key), &number);
+}
+
+/* Pairs of the table HOSTS under a host key, at most max of them; host not NULL: that one alone. */
+static int
+count_hosts(struct issue_register *r, const uint8_t host_key[16], const uint8_t *host, uint64_t max,
+    uint64_t *count)
+{
+	uint8_t from[32] = { 0 };
+	MDB_val k = value(from, sizeof(from)), v;
+	MDB_cursor *c;
+	int rc = status_of(mdb_cursor_open(r->txn, r->tables[HOSTS], &c));
+
+	*count = 0;
+	if (rc != KMS_OK)
+		return rc;
+	memcpy(from, host_key, 16);
+	if (host != NULL)
+		memcpy(from + 16, host, 16);
+	for (rc = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE); rc == 0 && *count < max;
+	     rc = mdb_cursor_get(c, &k, &v, MDB_NEXT)) {
+		if (k.mv_size != 32 || memcmp(k.mv_data, from, host != NULL ? 32 : 16) != 0)
+			break;
+		++*count;
+	}
+	mdb_cursor_close(c);
+	return rc == 0 || rc == MDB_NOTFOUND ? KMS_OK : status_of(rc);
+}
+
+int
+register_known(struct issue_register *r, const struct register_event *e)
+{
+	uint64_t number, count;
+	MDB_cursor *c;
+	MDB_val k, v;
+	uint8_t serial[8];
+	int rc;
+
+	if (e->kind == EVENT_REVOKE_SERIAL) {
+		put_u64(serial, e->serial);
+		return get_u64(r, SERIALS, serial, sizeof(serial), &number);
+	}
+	if (e->kind == EVENT_REVOKE_KEY) {
+		rc = get_u64(r, KEYS, e->host_key, 16, &number);
+		if (rc != KMS_E_NOT_FOUND)
+			return rc;
+		/* A key that minisign signed by hand is known by its confirmations. */
+		rc = count_hosts(r, e->host_key, NULL, 1, &count);
+		return rc == KMS_OK && count == 0 ? KMS_E_NOT_FOUND : rc;
+	}
+	if ((rc = status_of(mdb_cursor_open(r->txn, r->tables[HOSTS], &c))) != KMS_OK)
+		return rc;
+	while ((rc = mdb_cursor_get(c, &k, &v, MDB_NEXT)) == 0)
+		if (k.mv_size == 32 && memcmp((uint8_t *)k.mv_data + 16, e->host, 16) == 0)
+			break;
+	mdb_cursor_close(c);
+	return status_of(rc);
+}
+
+int
+register_next_list(struct issue_register *r, uint64_t *number)
+{
+	int rc = get_u64(r, META, "list", 4, number);
+
+	if (rc == KMS_E_NOT_FOUND)
+		*number = 0;
+	else if (rc != KMS_OK)
+		return rc;
+	++*number;
+	return KMS_OK;
+}
+
+/* Neither the key nor the host was revoked. */
+static int
+check_not_revoked(struct issue_register *r, struct register_event *e, char why[200])
+{
+	static const struct {
+		uint8_t kind;
+		const char *what;
+	} subjects[] = { { EVENT_REVOKE_KEY, "host key" }, { EVENT_REVOKE_HOST, "host" } };
+	struct register_event old;
+	uint8_t key[17];
+	uint64_t number;
+	int rc;
+
+	for (size_t i = 0; i < 2; i++) {
+		revoked_key(key, subjects[i].kind, e);
+		rc = get_u64(r, REVOKED, key, sizeof(key), &number);
+		if (rc == KMS_E_NOT_FOUND)
+			continue;
+		if (rc != KMS_OK || (rc = read_event(r, number, &old)) != KMS_OK)
+			return rc;
+		snprintf(why, 200, "the %s was revoked: %s", subjects[i].what, old.reason);
+		return KMS_E_KEY_INVALID;
+	}
+	return KMS_OK;
+}
+
+int
+register_next(
+    struct issue_register *r, const struct host_key *key, struct register_event *e, char why[200])
+{
+	uint64_t hosts, confirmations = 0, last;
+	uint8_t pair[32];
+	MDB_val v;
+	int rc;
+
+	if ((rc = check_not_revoked(r, e, why)) != KMS_OK)
+		return rc;
+	memcpy(pair, e->host_key, 16);
+	memcpy(pair + 16, e->host, 16);
+	rc = get_u64(r, HOSTS, pair, sizeof(pair), &confirmations);
+	if (rc != KMS_OK && rc != KMS_E_NOT_FOUND)
+		return rc;
+	if ((rc = last_number(r, SERIALS, &last, &v)) != KMS_OK ||
+	    (rc = count_hosts(r, e->host_key, NULL, key->hosts, &hosts)) != KMS_OK)
+		return rc;
+	if (confirmations >= UINT16_MAX)
+		return KMS_E_TOO_LARGE;
+	e->serial = last + 1;
+	e->confirmation = (uint16_t)(confirmations + 1);
+	if (confirmations >= key->confirmations) {
+		snprintf(why, 200, "this host was confirmed %u times, and its key allows %u",
+		    (unsigned)confirmations, key->confirmations);
+		return KMS_E_LIMIT;
+	}
+	if (confirmations == 0 && hosts >= key->hosts) {
+		snprintf(why, 200, "%u hosts were confirmed, and the key allows %u",
+		    (unsigned)hosts, key->hosts);
+		return KMS_E_LIMIT;
+	}
+	return KMS_OK;
+}
+
+/* -- opening -- */
+
+static int
+import_event(struct register_event *e, void *arg)
+{
+	return register_append(arg, e);
+}
+
+/*
+ * In the same transaction as everything else: after a crash the text register is carried over
+ * again, or was. A text register beside a ledger that has events is what a crash before the rename left.
+ */
+static int
+import_text(struct issue_register *r, const char *issued, char why[200])
+{
+	char from[PATH_ROOM], to[PATH_ROOM];
+	uint64_t last;
+	MDB_val v;
+	int rc;
+
+	if ((size_t)snprintf(from, sizeof(from), "%s/register", issued) >= sizeof(from) ||
+	    (size_t)snprintf(to, sizeof(to), "%s/register.imported", issued) >= sizeof(to))
+		return KMS_E_TOO_LARGE;
+	if (!file_exists(from))
+		return KMS_OK;
+	if ((rc = last_number(r, EVENTS, &last, &v)) != KMS_OK)
+		return rc;
+	if (last == 0) {
+		if ((rc = register_text_each(from, import_event, r, why)) != KMS_OK ||
+		    (rc = status_of(mdb_txn_commit(r->txn))) != KMS_OK) {
+			r->txn = rc == KMS_OK ? NULL : r->txn;
+			return rc;
+		}
+		r->txn = NULL;
+		if ((rc = status_of(mdb_txn_begin(r->env, NULL, 0, &r->txn))) != KMS_OK)
+			return rc;
+	}
+	if (rename(from, to) != 0)
+		return file_status(errno);
+	return file_sync_parent(from);
+}
+
+/* LMDB maps the file: one that was cut would end this process with SIGBUS. */
+static int
+check_length(MDB_env *env, const char *path)
+{
+	char data[PATH_ROOM + 16];
+	struct stat st;
+	MDB_envinfo info;
+	MDB_stat stat_;
+
+	snprintf(data, sizeof(data), "%s/data.mdb", path);
+	if (stat(data, &st) != 0)
+		return file_status(errno);
+	if (mdb_env_info(env, &info) != 0 || mdb_env_stat(env, &stat_) != 0)
+		return KMS_E_ALTERED;
+	return (uint64_t)st.st_size < (info.me_last_pgno + 1) * stat_.ms_psize ? KMS_E_ALTERED
+									       : KMS_OK;
+}
+
+static int
+open_env(struct issue_register *r, const char *issued, bool write)
+{
+	char path[PATH_ROOM];
+	int rc;
+
+	if ((size_t)snprintf(path, sizeof(path), "%s/ledger", issued) >= sizeof(path))
+		return KMS_E_TOO_LARGE;
+	if (write && (rc = file_make_dir(path, 0700)) != KMS_OK)
+		return rc;
+	if (!write && !file_exists(path)) {
+		errno = ENOENT;
+		return KMS_E_NOT_FOUND;
+	}
+	if ((rc = mdb_env_create(&r->env)) != 0 || (rc = mdb_env_set_maxdbs(r->env, TABLES)) != 0 ||
+	    (rc = mdb_env_set_mapsize(r->env, MAP_SIZE)) != 0 ||
+	    (rc = mdb_env_open(r->env, path, write ? 0 : MDB_RDONLY, 0600)) != 0)
+		return status_of(rc);
+	if ((rc = check_length(r->env, path)) != KMS_OK)
+		return rc;
+	rc = mdb_txn_begin(r->env, NULL, write ? 0 : MDB_RDONLY, &r->txn);
+	for (int t = 0; rc == 0 && t < TABLES; t++)
+		rc = mdb_dbi_open(r->txn, names[t], write ? MDB_CREATE : 0, &r->tables[t]);
+	return status_of(rc);
+}
+
+int
+register_open(struct issue_register **out, const char *issued, bool write, char why[200])
 {
 	struct issue_register *r = calloc(1, sizeof(*r));
-	char *text = NULL;
-	size_t len;
-	int rc = KMS_OK, saved;
+	char text[PATH_ROOM];
+	int rc, saved;
 
 	*out = NULL;
 	why[0] = '\0';
 	if (r == NULL)
 		return KMS_E_NO_MEMORY;
-	r->fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-	if (r->fd < 0 || flock(r->fd, LOCK_EX) != 0)
-		rc = file_status(errno);
-	if (rc == KMS_OK)
-		rc = file_sync_parent(path);
-	if (rc == KMS_OK && (rc = file_read(path, REGISTER_MAX, &text, &len)) == KMS_OK &&
-	    (rc = drop_torn_line(r, text, &len)) == KMS_OK) {
-		if (strlen(text) != len) {
-			snprintf(
-			    why, 200, "it holds NUL octets: restore the register from a backup");
-			rc = KMS_E_ALTERED;
-		} else {
-			rc = load(r, text, why);
-		}
+	snprintf(text, sizeof(text), "%s/register", issued);
+	write = write || file_exists(text);
+	rc = open_env(r, issued, write);
+	if (rc == KMS_OK && write)
+		rc = import_text(r, issued, why);
+	if (rc == KMS_E_ALTERED && why[0] == '\0')
+		snprintf(why, 200, "%s", damaged);
+	if (rc == KMS_OK) {
+		*out = r;
+		return KMS_OK;
 	}
 	saved = errno;
-	free(text);
-	if (rc != KMS_OK) {
-		register_close(r);
-		errno = saved;
-		return rc;
-	}
-	*out = r;
-	return KMS_OK;
+	register_close(r);
+	errno = saved;
+	return rc;
+}
+
+int
+register_commit(struct issue_register *r)
+{
+	int rc = status_of(mdb_txn_commit(r->txn));
+
+	r->txn = NULL;
+	return rc;
 }
 
 void
@@ -148,73 +544,9 @@ register_close(struct issue_register *r)
 {
 	if (r == NULL)
 		return;
-	if (r->fd >= 0)
-		close(r->fd);
-	free(r->entries);
+	if (r->txn != NULL)
+		mdb_txn_abort(r->txn);
+	if (r->env != NULL)
+		mdb_env_close(r->env);
 	free(r);
-}
-
-const struct register_entry *
-register_find(const struct issue_register *r, const uint8_t request[32])
-{
-	for (size_t i = 0; i < r->count; i++)
-		if (memcmp(r->entries[i].request, request, 32) == 0)
-			return &r->entries[i];
-	return NULL;
-}
-
-/* First confirmation of its host under its key? */
-static bool
-is_first(const struct register_entry *e)
-{
-	return e->confirmation == 1;
-}
-
-int
-register_next(const struct issue_register *r, const struct host_key *key, struct register_entry *e,
-    char why[200])
-{
-	unsigned hosts = 0, confirmations = 0;
-
-	for (size_t i = 0; i < r->count; i++) {
-		const struct register_entry *old = &r->entries[i];
-
-		if (memcmp(old->host_key, e->host_key, 16) != 0)
-			continue;
-		hosts += is_first(old);
-		confirmations += memcmp(old->host, e->host, 16) == 0;
-	}
-	if (confirmations >= key->confirmations) {
-		snprintf(why, 200, "this host was confirmed %u times, and its key allows %u",
-		    confirmations, key->confirmations);
-		return KMS_E_LIMIT;
-	}
-	if (confirmations == 0 && hosts >= key->hosts) {
-		snprintf(
-		    why, 200, "%u hosts were confirmed, and the key allows %u", hosts, key->hosts);
-		return KMS_E_LIMIT;
-	}
-	e->serial = r->count + 1;
-	e->confirmation = (uint16_t)(confirmations + 1);
-	return KMS_OK;
-}
-
-int
-register_append(struct issue_register *r, const struct register_entry *e)
-{
-	char line[LINE_ROOM];
-	size_t n = format_line(line, e);
-	off_t before = lseek(r->fd, 0, SEEK_END);
-	int rc;
-
-	if (n == 0)
-		return KMS_E_ARGUMENT;
-	if (before < 0)
-		return file_status(errno);
-	if (write(r->fd, line, n) == (ssize_t)n && fsync(r->fd) == 0)
-		return KMS_OK;
-	rc = file_status(errno);
-	if (ftruncate(r->fd, before) != 0)
-		return rc; /* the part that stayed has no line end: the next open drops it */
-	return rc;
 }

@@ -1,43 +1,108 @@
 /*
- * register.h - the publisher's record of confirmations, DIR/issued/register:
- * one line each, only ever appended, synced before the certificate leaves.
- * Serial numbers and the limits of a host key come from it.
+ * register.h - the publisher's register, DIR/issued/ledger: everything that was
+ * ever issued, as numbered events that are only ever added. Serial numbers, the limits
+ * of host keys and the revocation list come from it. Kept in LMDB (register.c is the
+ * only file here that knows it), one transaction a command: after a crash an
+ * event is there whole, with all that is derived from it, or not at all.
  *
- * Fields, by one tab: serial, time, host key, host id, number of this
- * confirmation of the host, SHA-256 of the request, SHA-256 of the certificate's signed octets.
+ * Event, all integers big-endian:
+ *   0  1  version, 1                    94  8  not before, or from
+ *   1  1  kind                         102  8  not after, or until
+ *   2  2  flags (EVENT_OVERRIDE)       110  4  capacity
+ *   4  8  time                         114  2  hosts
+ *  12  8  publisher key id             116  2  confirmations
+ *  20 16  host key                     118 32  SHA-256 of the request
+ *  36 16  host id                      150 32  SHA-256 of the certificate's signed octets
+ *  52  8  serial, or list number       182  8  new publisher key id
+ *  60  2  number of this confirmation  190 32  new publisher key
+ *  62 32  group, zero padded           222     customer, host name, reason: u8 length, text, each
+ * and in the register 32 octets behind it: SHA-256 of the 32 of the event before (zeros for the
+ * first) and of this one. Fields that a kind does not have are zero.
  */
 #ifndef KMS_ISSUE_REGISTER_H
 #define KMS_ISSUE_REGISTER_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "policy/pack.h"
 
-struct register_entry {
-	uint64_t serial;
+#define EVENT_MAX 768
+#define EVENT_REASON 100
+#define EVENT_OVERRIDE 0x0001       /* confirmed past a limit; reason says why */
+
+enum event_kind {
+	EVENT_KEY = 1,              /* KMS host key issued */
+	EVENT_CONFIRM = 2,          /* host confirmed */
+	EVENT_REVOKE_KEY = 3,       /* host_key */
+	EVENT_REVOKE_HOST = 4,      /* host */
+	EVENT_REVOKE_SERIAL = 5,    /* certificate, serial */
+	EVENT_REVOCATIONS = 6,      /* list number `serial` signed */
+	EVENT_ROTATE = 7,           /* new_publisher announced */
+};
+
+struct register_event {
+	uint64_t number;            /* from 1, without gaps; not encoded: the key */
+	uint8_t kind;
+	uint16_t flags;
 	uint64_t time;
+	uint8_t publisher[8];
 	uint8_t host_key[16];
 	uint8_t host[16];
+	uint64_t serial;
 	uint16_t confirmation;
+	char group[33];
+	uint64_t from, until;
+	uint32_t capacity;
+	uint16_t hosts, confirmations;
 	uint8_t request[32];
 	uint8_t certificate[32];
+	uint8_t new_publisher[8];
+	uint8_t new_pk[32];
+	char customer[65];
+	char host_name[65];
+	char reason[EVENT_REASON + 1];
 };
+
+/* register_event.c, pure. 0: does not fit. KMS_OK, KMS_E_TRUNCATED, KMS_E_TRAILING, KMS_E_FORMAT. */
+size_t register_event_encode(uint8_t *out, size_t size, const struct register_event *e);
+int register_event_decode(struct register_event *e, const uint8_t *in, size_t len);
+const char *register_event_name(uint8_t kind);
 
 struct issue_register;
 
-/* Locks it for this process; makes it when absent; removes a last line that was written in part. KMS_E_ALTERED: why names the line. */
-int register_open(struct issue_register **out, const char *path, char why[200]);
-void register_close(struct issue_register *r);
+/*
+ * Opens and begins a transaction; write: waits for whoever writes. A register of version 0.1 (text,
+ * issued/register) is carried over first and left as register.imported. KMS_E_ALTERED: why says what to do.
+ */
+int register_open(struct issue_register **out, const char *issued, bool write, char why[200]);
+/* What was added is on disk when it returns KMS_OK; only register_close may follow. */
+int register_commit(struct issue_register *r);
+void register_close(struct issue_register *r);      /* drops what was not committed; NULL is fine */
 
-/* The entry that answered this very request; NULL: none. */
-const struct register_entry *register_find(const struct issue_register *r, const uint8_t request[32]);
+/* The confirmation that answered this very request. KMS_E_NOT_FOUND. */
+int register_answered(struct issue_register *r, const uint8_t request[32], struct register_event *out);
 /*
  * Serial and number of the next confirmation of host under key, filled into e (host_key and host
- * are set). KMS_E_LIMIT: why says which limit.
+ * are set). KMS_E_LIMIT: e is filled all the same, why says which limit; KMS_E_KEY_INVALID: revoked.
  */
-int register_next(const struct issue_register *r, const struct host_key *key, struct register_entry *e,
+int register_next(struct issue_register *r, const struct host_key *key, struct register_event *e,
     char why[200]);
-/* On disk when it returns KMS_OK. */
-int register_append(struct issue_register *r, const struct register_entry *e);
+/* Was it revoked before? (kind and subject of e) KMS_E_NOT_FOUND: no. */
+int register_revoked(struct issue_register *r, const struct register_event *e);
+/* Is there a key, a host, a serial of that name in the register at all? KMS_E_NOT_FOUND. */
+int register_known(struct issue_register *r, const struct register_event *e);
+/* Number of the next revocation list. */
+int register_next_list(struct issue_register *r, uint64_t *number);
+/* Sets e->number. KMS_E_FULL, KMS_E_IO, KMS_E_ARGUMENT (a text too long). */
+int register_append(struct issue_register *r, struct register_event *e);
+/* Every event in order, the chain of hashes checked. Callback non-zero stops and is returned. KMS_E_ALTERED. */
+int register_each(struct issue_register *r, int (*fn)(const struct register_event *e, void *arg), void *arg,
+    char why[200]);
+
+/* register_text.c: the text register of version 0.1, read whole under a lock. Its entries in order. */
+int register_text_each(const char *path, int (*fn)(struct register_event *e, void *arg), void *arg,
+    char why[200]);
 
 #endif

@@ -203,13 +203,20 @@ sub request ($file, $key, $publisher, $host, $time) {
 my ($publisher) = slurp('sold.kmskey') =~ /^publisher = (\S+)/m;
 my $now = time;
 my @confirm = qw(confirm -d pub --policy e.kmspolicy);
-sub register { slurp('pub/issued/register') }
+# Events of the register of one kind, in order.
+sub events ($kind, $dir = 'pub') {
+    my ($code, $out, $err) = issue('ledger', '-d', $dir, '--json');
+    return "exit $code: $err" if $code ne '0';
+    return grep { $_->{event} eq $kind } @{ decode_json($out)->{events} };
+}
+sub register { my @events = events('confirm'); return scalar @events }
 
 request('h1.kmsreq', $made->{host_key}, $publisher, 1, $now);
 my $first = decode_json(ok_issue('confirm', @confirm, qw(--json h1.kmsreq)));
 is_deeply([ @{$first}{qw(serial confirmation products file)} ], [ 1, 1, 2, 'h1.kmscert' ], 'the first certificate');
 minisign_verifies('a certificate', 'h1.kmscert', 'pub/publisher.pub');
-is(() = register() =~ /\n/g, 1, 'one line in the register');
+is(register(), 1, 'one confirmation in the register');
+is((events('confirm'))[0]{host_name}, 'kms1.example', 'with the name of the host');
 
 bad_issue('confirm when its file is there', 'KMS_E_EXISTS', qr/h1\.kmscert is there/, @confirm, 'h1.kmsreq');
 my $certificate = slurp('h1.kmscert');
@@ -217,15 +224,15 @@ unlink 'h1.kmscert', 'h1.kmscert.minisig';
 my $again = decode_json(ok_issue('the same request again', @confirm, qw(--json h1.kmsreq)));
 is(slurp('h1.kmscert'), $certificate, 'gives the same certificate');
 ok($again->{again}, 'and says so');
-is(() = register() =~ /\n/g, 1, 'without another line in the register');
+is(register(), 1, 'without another one in the register');
 
 # A crash between register and certificate: here the certificate cannot be written.
 request('h1b.kmsreq', $made->{host_key}, $publisher, 1, $now + 1);
 bad_issue('confirm into no directory', 'KMS_E_NOT_FOUND', qr/No such file/, @confirm, qw(-o nowhere/c h1b.kmsreq));
-is(() = register() =~ /\n/g, 2, 'the register has it');
+is(register(), 2, 'the register has it');
 my $late = decode_json(ok_issue('the same command later', @confirm, qw(--json h1b.kmsreq)));
 is_deeply([ @{$late}{qw(serial confirmation)} ], [ 2, 2 ], 'gives that serial number');
-is(() = register() =~ /\n/g, 2, 'and no other');
+is(register(), 2, 'and no other');
 spew('h2.kmscert.minisig', 'left over');
 
 request('h1c.kmsreq', $made->{host_key}, $publisher, 1, $now + 2);
@@ -284,7 +291,7 @@ for my $row (
     my ($name, $status, $words, @args) = @$row;
     bad_issue("confirm: $name", $status, $words, @args);
 }
-is(() = register() =~ /\n/g, 3, 'none of them is in the register');
+is(register(), 3, 'none of them is in the register');
 is_deeply([ glob '*.kmscert' ], [ 'h1.kmscert', 'h1b.kmscert', 'h2.kmscert' ], 'and none has a certificate');
 
 # The same request when the pack says something else now.
@@ -298,33 +305,115 @@ bad_issue('the same request, another pack', 'KMS_E_EXISTS', qr/certificate 1 fro
 
 ok_issue('a key for many', qw(key issue -d pub --customer Many --group writer --hosts 100 -o many));
 my ($many) = slurp('many.kmskey') =~ /^id = (\S+)/m;
-my $whole = register();
-spew('pub/issued/register', $whole . "4\t2026-11-23T14:00:0");
 request('m1.kmsreq', $many, $publisher, 11, $now);
-my $after = decode_json(ok_issue('confirm after a torn line', @confirm, qw(--json m1.kmsreq)));
-is($after->{serial}, 4, 'the torn line counts for nothing');
+my $after = decode_json(ok_issue('confirm', @confirm, qw(--json m1.kmsreq)));
+is($after->{serial}, 4, 'the next serial number');
 is($after->{products}, 1, 'the narrow group covers its own product alone');
-is(substr(register(), 0, length $whole), $whole, 'the lines before it stay');
-$whole = register();
 
-for my $row (
-    [ 'a serial number missing', sub ($t) { $t =~ s/^2\t.*\n//mr } ],
-    [ 'a serial number twice', sub ($t) { $t =~ s/^(2\t.*\n)/$1$1/mr } ],
-    [ 'a letter changed', sub ($t) { $t =~ s/^(3\t\S+\t)./${1}x/mr } ],
-    [ 'a field missing', sub ($t) { $t =~ s/^(3\t.*)\t[0-9a-f]+\n/$1\n/mr } ],
-    [ 'a field too many', sub ($t) { $t =~ s/^(3\t.*)\n/$1\tx\n/mr } ],
-    [ 'an empty line', sub ($t) { "\n$t" } ],
-    [ 'a NUL', sub ($t) { $t =~ s/^3/\0/mr } ],
-) {
-    my ($name, $change) = @$row;
-    my $damaged = $change->($whole);
-    isnt($damaged, $whole, "register with $name");
-    spew('pub/issued/register', $damaged);
-    request('m2.kmsreq', $many, $publisher, 12, $now);
-    bad_issue("confirm with $name", 'KMS_E_ALTERED', qr/restore the register/, @confirm, 'm2.kmsreq');
-    is(register(), $damaged, 'and the register is left as it is');
+# Past the limits, with a reason.
+for my $row ([ 'empty', '' ], [ 'of two lines', "a\nb" ], [ 'too long', 'x' x 101 ]) {
+    bad_issue("an override whose reason is $row->[0]", 'KMS_E_ARGUMENT', qr/--override: a reason/,
+        @confirm, '--override', $row->[1], 'h3.kmsreq');
 }
-spew('pub/issued/register', $whole);
+bad_issue('a third host of two, again', 'KMS_E_LIMIT', qr/0xC004C008.*--override REASON/, @confirm, 'h3.kmsreq');
+my $past = decode_json(ok_issue('confirm --override', @confirm, qw(--json --override), 'disk died, "ticket" 7, paid', 'h3.kmsreq'));
+is_deeply([ @{$past}{qw(serial confirmation override)} ], [ 5, 1, 'disk died, "ticket" 7, paid' ], 'goes past the limit');
+my $recorded = (events('confirm'))[-1];
+is_deeply([ @{$recorded}{qw(override reason host_name serial)} ], [ 1, 'disk died, "ticket" 7, paid', 'kms3.example', 5 ],
+    'and is recorded with its reason');
+request('h3b.kmsreq', $made->{host_key}, $publisher, 4, $now);
+bad_issue('the next host', 'KMS_E_LIMIT', qr/2 hosts were confirmed/, @confirm, 'h3b.kmsreq');
+ok_issue('a needless override', @confirm, qw(--override why-not -o spare), request_of('spare.kmsreq', $many, 13));
+is((events('confirm'))[-1]{override}, 0, 'is not recorded as one');
+sub request_of ($file, $key, $host) { request($file, $key, $publisher, $host, $now); return $file }
+
+# The list itself: everything, filtered, as CSV that a spreadsheet reads.
+{
+    my @keys = events('key');
+    is_deeply([ @{ $keys[0] }{qw(host_key customer group hosts confirmations capacity)} ],
+        [ $made->{host_key}, "M\xfcller & S\xf6hne AG", 'writer-server', 2, 2, 500 ], 'the ledger has the keys that were issued');
+    my $all = decode_json(ok_issue('ledger --json', qw(ledger -d pub --json)))->{events};
+    is_deeply([ map { $_->{number} } @$all ], [ 1 .. @$all ], 'events without a gap');
+    my $few = decode_json(ok_issue('ledger --key', qw(ledger -d pub --json --key), $many))->{events};
+    is_deeply([ map { $_->{event} } @$few ], [qw(key confirm confirm)], 'ledger --key shows one key and what came of it');
+    my $some = decode_json(ok_issue('ledger --customer', qw(ledger -d pub --json --customer), 'MANY'))->{events};
+    is_deeply($some, $few, 'ledger --customer does not mind capitals');
+    my $csv = ok_issue('ledger --csv', qw(ledger -d pub --csv));
+    my @lines = split /\r\n/, $csv;
+    is(scalar @lines, 1 + @$all, 'a line for each event and one of names');
+    like($lines[0], qr/^number,event,time,publisher,host_key,customer,/, 'names first');
+    is(scalar(grep { /,"disk died, ""ticket"" 7, paid",/ } @lines), 1, 'quotes and commas are quoted');
+    like(ok_issue('ledger', qw(ledger -d pub)), qr/^events\n    number\s+1\n    event\s+key\n/, 'and in words');
+    bad_issue('ledger --key with no UUID', 'KMS_E_ARGUMENT', qr/--key: the UUID/, qw(ledger -d pub --key x));
+    bad_issue('ledger --csv --json', 'KMS_E_ARGUMENT', qr/contradict/, qw(ledger -d pub --csv));
+    bad_issue('ledger of no directory', 'KMS_E_NOT_FOUND', qr/nowhere/, qw(ledger -d nowhere));
+    is(ok_issue('ledger of nothing', qw(ledger -d locked)), "events\n", 'an empty ledger is empty');
+    ok(!-e 'locked/issued/ledger', 'and looking at it makes nothing');
+}
+
+# Damage is found, said, and left as it is.
+{
+    my $data = slurp('pub/issued/ledger/data.mdb');
+    request('m2.kmsreq', $many, $publisher, 12, $now);
+    for my $row (
+        [ 'cut short', substr($data, 0, 8192) ],
+        [ 'not a database', 'x' x length $data ],
+    ) {
+        my ($name, $damaged) = @$row;
+        spew('pub/issued/ledger/data.mdb', $damaged);
+        bad_issue("confirm with a register $name", 'KMS_E_ALTERED', qr/from a backup/, @confirm, 'm2.kmsreq');
+        bad_issue("ledger with a register $name", 'KMS_E_ALTERED', qr/from a backup/, qw(ledger -d pub));
+        is(slurp('pub/issued/ledger/data.mdb'), $damaged, 'and the register is left as it is');
+    }
+    my $at = rindex $data, 'kms3.example';
+    my $changed = $data;
+    while ($changed =~ s/kms3\.example/kms9.example/) { }
+    spew('pub/issued/ledger/data.mdb', $changed);
+    bad_issue('ledger with a letter changed', 'KMS_E_ALTERED', qr/event \d+: .*from a backup/, qw(ledger -d pub));
+    spew('pub/issued/ledger/data.mdb', $data);
+    is(register(), 6, 'whole again');
+}
+
+# The text register of version 0.1 is carried over, and the serial numbers go on.
+{
+    my $old = join '', map { join("\t", $_, '2026-01-0' . $_ . 'T00:00:00Z', $made->{host_key}, sprintf('%032x', $_), 1,
+        sprintf('%064x', $_), sprintf('%064x', 100 + $_)) . "\n" } 1 .. 3;
+    for my $row (
+        [ 'a serial number missing', sub ($t) { $t =~ s/^2\t.*\n//mr } ],
+        [ 'a serial number twice', sub ($t) { $t =~ s/^(2\t.*\n)/$1$1/mr } ],
+        [ 'a letter changed', sub ($t) { $t =~ s/^(3\t\S+\t)./${1}x/mr } ],
+        [ 'a field missing', sub ($t) { $t =~ s/^(3\t.*)\t[0-9a-f]+\n/$1\n/mr } ],
+        [ 'a field too many', sub ($t) { $t =~ s/^(3\t.*)\n/$1\tx\n/mr } ],
+        [ 'an empty line', sub ($t) { "\n$t" } ],
+        [ 'a NUL', sub ($t) { $t =~ s/^3/\0/mr } ],
+    ) {
+        my ($name, $change) = @$row;
+        my $damaged = $change->($old);
+        isnt($damaged, $old, "a text register with $name");
+        mkdir 'old';
+        mkdir 'old/issued';
+        spew('old/issued/register', $damaged);
+        bad_issue("is not carried over with $name", 'KMS_E_ALTERED', qr/restore the register/, qw(ledger -d old));
+        is(slurp('old/issued/register'), $damaged, 'and is left as it is');
+        is((run('', qw(rm -r old)))[0], 0);
+    }
+    mkdir 'old';
+    mkdir 'old/issued';
+    copy("pub/$_", "old/$_") for qw(publisher.key publisher.pub);
+    copy("pub/issued/$made->{host_key}.kmskey$_", "old/issued/$made->{host_key}.kmskey$_") for '', '.minisig';
+    spew('old/issued/register', "${old}4\t2026-11-23T14:00:0");
+    my @events = events('confirm', 'old');
+    is_deeply([ map { [ @{$_}{qw(serial host confirmation time)} ] } @events ],
+        [ map { [ $_, sprintf('%032x', $_), 1, "2026-01-0${_}T00:00:00Z" ] } 1 .. 3 ],
+        'a text register is carried over, but for the line that was cut off');
+    ok(!-e 'old/issued/register' && -e 'old/issued/register.imported', 'and put aside');
+    bad_issue('its hosts count', 'KMS_E_LIMIT', qr/2 hosts were confirmed/, qw(confirm -d old -p e.kmspolicy -o oldx h2.kmsreq));
+    my $next = decode_json(ok_issue('past them', qw(confirm -d old -p e.kmspolicy --override x -o oldx --json h2.kmsreq)));
+    is($next->{serial}, 4, 'and the serial numbers go on');
+    rename 'old/issued/register.imported', 'old/issued/register';
+    is(scalar(my @once = events('confirm', 'old')), 4, 'a crash before it was put aside does not count it twice');
+    ok(!-e 'old/issued/register', 'and it is put aside');
+}
 
 # Eight at once: every one gets a serial number of its own.
 {
@@ -344,9 +433,9 @@ spew('pub/issued/register', $whole);
         $failed++ if $? != 0;
     }
     is($failed, 0, 'eight confirmations at once');
-    is_deeply([ sort { $a <=> $b } map { decode_json(slurp("p$_.json"))->{serial} } 21 .. 28 ], [ 5 .. 12 ],
+    is_deeply([ sort { $a <=> $b } map { decode_json(slurp("p$_.json"))->{serial} } 21 .. 28 ], [ 7 .. 14 ],
         'have eight serial numbers');
-    is_deeply([ map { (split /\t/)[0] } split /\n/, register() ], [ 1 .. 12 ], 'in order in the register');
+    is_deeply([ map { $_->{serial} } events('confirm') ], [ 1 .. 14 ], 'in order in the register');
 }
 
 # Killed at any moment: the register stays whole, and the same command later gives what the register says.
@@ -371,10 +460,10 @@ spew('pub/issued/register', $whole);
         is($code, 0, "after a kill, host $host is confirmed") or diag($err);
     }
     note("$finished of 30 finished before the kill");
-    my @lines = map { [ split /\t/ ] } split /\n/, register();
-    is_deeply([ map { $_->[0] } @lines ], [ 1 .. 42 ], 'serial numbers without a gap and without a double');
-    is(scalar(grep { $_->[2] eq $id && $_->[4] == 1 } @lines), 30, 'every host once');
-    my %serial = map { $_->[0] => $_->[3] } @lines;
+    my @lines = events('confirm');
+    is_deeply([ map { $_->{serial} } @lines ], [ 1 .. 44 ], 'serial numbers without a gap and without a double');
+    is(scalar(grep { $_->{host_key} eq $id && $_->{confirmation} == 1 } @lines), 30, 'every host once');
+    my %serial = map { $_->{serial} => $_->{host} } @lines;
     my @wrong = grep {
         my $json = decode_json((run('', $kmsissue, qw(show --json -P pub/publisher.pub), "killed/$_.kmscert"))[1]);
         ($serial{ $json->{serial} // 0 } // '') ne ($json->{host} // 'none');
