@@ -254,6 +254,51 @@ scan_close(struct scan *s)
 	free(s);
 }
 
+/*
+ * Beside a writer: the footer was not there when we looked, and the batch that may only come
+ * after it is. Look again.
+ */
+static bool
+footer_now_there(struct scan *s)
+{
+	uint8_t want[SEGMENT_SECTOR], octets[SEGMENT_SECTOR];
+	char name[SEGMENT_NAME];
+	size_t got = 0;
+	int fd, status;
+
+	segment_footer_encode(want, s->state->next.first, s->state->next.previous);
+	segment_name(name, s->footer_first);
+	fd = openat(s->state->journalfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return false;
+	status = file_read(fd, octets, sizeof(octets), s->footer_at, &got);
+	close(fd);
+	if (status != KMS_OK || got != sizeof(octets) || memcmp(want, octets, got) != 0)
+		return false;
+	s->state->previous_unfooted = false;
+	return true;
+}
+
+/* Beside a writer the next segment may be newer than our list of them. */
+static bool
+next_listed(struct scan_state *st)
+{
+	struct segment_list fresh;
+
+	for (int round = 0; round < 2; round++) {
+		if (!last_segment(st) && st->list.first[st->at + 1] == st->next.number)
+			return true;
+		if (round > 0 || segment_list_read(&fresh, st->journalfd) != KMS_OK)
+			break;
+		segment_list_free(&st->list);
+		st->list = fresh;
+		st->at = segment_of(&fresh, st->next.first);
+		if (st->at == fresh.count)
+			break;
+	}
+	return false;
+}
+
 static int
 take_batch(struct scan *s)
 {
@@ -264,7 +309,7 @@ take_batch(struct scan *s)
 		return fail(s, KMS_E_CHAIN, st->next.offset,
 		    "batch %" PRIu64 " does not continue batch %" PRIu64, s->record.batch.number,
 		    st->next.number - 1);
-	if (st->previous_unfooted)
+	if (st->previous_unfooted && !footer_now_there(s))
 		return fail(s, KMS_E_ALTERED, st->next.offset,
 		    "the segment before this one lost its footer");
 	batch_header_hash(s->hash, s->record.header);
@@ -306,7 +351,7 @@ take_footer(struct scan *s)
 	if (s->record.batch.number != st->next.number ||
 	    memcmp(s->record.batch.previous, st->next.previous, 32) != 0)
 		return fail(s, KMS_E_CHAIN, off, "the footer does not continue the last batch");
-	if (last_segment(st) || st->list.first[st->at + 1] != st->next.number) {
+	if (!next_listed(st)) {
 		segment_name(s->segment, st->next.number);
 		return fail(s, KMS_E_MISSING, 0,
 		    "the segment that begins with batch %" PRIu64 " is missing", st->next.number);
@@ -359,6 +404,7 @@ scan_next(struct scan *s)
 	const uint8_t *at;
 	const char *why;
 	size_t avail;
+	bool again = false;
 	int status;
 
 	if (s->empty) {
@@ -382,6 +428,18 @@ scan_next(struct scan *s)
 			status = take_torn(s, why);
 			break;
 		default:
+			/*
+			 * A read beside a writer is not of one moment: it may miss a batch that
+			 * was being written and see the next. Read once more.
+			 */
+			if (!again) {
+				again = true;
+				st->window_len = 0;
+				st->window_off = 0;
+				file_size(st->fd, &st->size);
+				status = KMS_OK;
+				break;
+			}
 			status = fail(s, KMS_E_ALTERED, st->next.offset, "%s", why);
 		}
 		if (status != KMS_OK)

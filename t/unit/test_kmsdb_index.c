@@ -284,6 +284,38 @@ test_kill(void **state)
 	fixture_remove(&f);
 }
 
+/* The check beside a writer at full speed: the same moment for index and journal, no false alarm. */
+static void
+test_check_beside_writer(void **state)
+{
+	struct fixture f;
+	uint64_t last;
+	int fds[2];
+	pid_t pid;
+
+	(void)state;
+	start_seed("check");
+	fixture_make(&f, NULL);
+	f.opt.overlay_records = 5000;
+	assert_int_equal(pipe(fds), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		close(fds[0]);
+		load(&f, fds[1]);
+	}
+	close(fds[1]);
+	for (int round = 0; round < 6; round++) {
+		for (int n = 0; n < 30; n++)
+			assert_int_equal(read(fds[0], &last, 8), 8);
+		assert_int_equal(fixture_check(&f), KMS_OK);
+	}
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	close(fds[0]);
+	fixture_remove(&f);
+}
+
 static void
 test_small_map(void **state)
 {
@@ -656,6 +688,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random),
 		cmocka_unit_test(test_kill),
+		cmocka_unit_test(test_check_beside_writer),
 		cmocka_unit_test(test_small_map),
 		cmocka_unit_test(test_small_overlay),
 		cmocka_unit_test(test_lost_index),
