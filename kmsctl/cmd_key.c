@@ -132,6 +132,35 @@ print_request(struct ctl *ctl, const struct reply_row *row)
 	return CTL_OK;
 }
 
+/* Whom to call who cannot send the request: those of the country asked for or, when it has none, all. */
+static void
+print_contacts(struct ctl *ctl, const struct reply *reply)
+{
+	const struct reply_row *row = NULL;
+	const char *country;
+	bool some = false;
+
+	while ((row = reply_next(reply, "contact", row)) != NULL)
+		if ((country = reply_text(row, "country")) != NULL)
+			some |= strcmp(country, ctl->country) == 0;
+	if (reply_next(reply, "contact", NULL) != NULL)
+		output_line(ctl->out, OUTPUT_PLAIN, "%s", "");
+	if (ctl->country[0] != '\0' && !some)
+		output_line(
+		    ctl->out, OUTPUT_WARN, "The policy pack has no contact for %s.", ctl->country);
+	output_list(ctl->out, "contacts",
+	    reply_next(reply, "contact", NULL) != NULL ? "Who confirms by telephone" : NULL);
+	while ((row = reply_next(reply, "contact", row)) != NULL) {
+		country = reply_text(row, "country");
+		if (country == NULL || (some && strcmp(country, ctl->country) != 0))
+			continue;
+		output_row(ctl->out);
+		output_text(ctl->out, "country", "Country", country);
+		output_text(ctl->out, "text", "Contact", reply_text(row, "text"));
+	}
+	output_end(ctl->out);
+}
+
 static int
 run_key_request(struct ctl *ctl)
 {
@@ -144,6 +173,8 @@ run_key_request(struct ctl *ctl)
 	code = ctl_ask(ctl, CONTROL_KEY_REQUEST, &args, &reply);
 	if (code == CTL_OK)
 		code = print_request(ctl, reply_next(&reply, "request", NULL));
+	if (code == CTL_OK)
+		print_contacts(ctl, &reply);
 	control_buf_free(&args);
 	reply_free(&reply);
 	return code;
@@ -170,7 +201,7 @@ const struct command cmd_key_request = {
 	.args = "[KEY-ID]",
 	.summary = "what the publisher needs to confirm this host",
 	.max = 1,
-	.options = CTL_OPT_OUTPUT | CTL_OPT_QR,
+	.options = CTL_OPT_OUTPUT | CTL_OPT_QR | CTL_OPT_COUNTRY,
 	.run = run_key_request,
 };
 const struct command cmd_key_confirm = {

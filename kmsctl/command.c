@@ -34,6 +34,7 @@ static const char *const option_names[] = {
 	"--active",
 	"--limit N",
 	"--full",
+	"--country CC",
 };
 
 const char *

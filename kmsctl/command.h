@@ -30,6 +30,7 @@ enum ctl_option {
 	CTL_OPT_ACTIVE = 1 << 3,    /* --active */
 	CTL_OPT_LIMIT = 1 << 4,     /* --limit N */
 	CTL_OPT_FULL = 1 << 5,      /* --full */
+	CTL_OPT_COUNTRY = 1 << 6,   /* --country CC */
 };
 
 struct ctl;
@@ -58,6 +59,7 @@ struct ctl {
 	int timeout_ms;             /* -t */
 	const char *output_file;
 	const char *product;
+	char country[3];            /* capitals; "": not given */
 	uint64_t limit;             /* 0: none */
 	bool qr, active, full;
 	struct config config;

@@ -15,7 +15,7 @@
 #define TIMEOUT_DEFAULT 30 /* seconds */
 #define TIMEOUT_MAX 3600
 
-enum { LONG_QR = 256, LONG_PRODUCT, LONG_ACTIVE, LONG_LIMIT, LONG_FULL };
+enum { LONG_QR = 256, LONG_PRODUCT, LONG_ACTIVE, LONG_LIMIT, LONG_FULL, LONG_COUNTRY };
 
 static const struct option long_options[] = {
 	{ "config", required_argument, NULL, 'c' },
@@ -30,6 +30,7 @@ static const struct option long_options[] = {
 	{ "active", no_argument, NULL, LONG_ACTIVE },
 	{ "limit", required_argument, NULL, LONG_LIMIT },
 	{ "full", no_argument, NULL, LONG_FULL },
+	{ "country", required_argument, NULL, LONG_COUNTRY },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -61,6 +62,21 @@ number(const char *text, uint64_t max, uint64_t *out)
 	}
 	*out = n;
 	return n > 0 && n <= max;
+}
+
+/* ISO 3166-1, in capitals as packs have it. */
+static bool
+country(char out[3], const char *text)
+{
+	unsigned i;
+
+	for (i = 0; i < 2; i++) {
+		out[i] = (char)(text[i] & ~0x20);
+		if (out[i] < 'A' || out[i] > 'Z')
+			return false;
+	}
+	out[2] = '\0';
+	return text[2] == '\0';
 }
 
 static void
@@ -111,6 +127,11 @@ take_option(struct ctl *ctl, struct line *line, int c)
 		if (!number(optarg, UINT64_MAX, &ctl->limit))
 			usage_error(line, "--limit takes a number from 1, not ", optarg);
 		line->options |= CTL_OPT_LIMIT;
+		break;
+	case LONG_COUNTRY:
+		if (!country(ctl->country, optarg))
+			usage_error(line, "--country takes two letters as DE, not ", optarg);
+		line->options |= CTL_OPT_COUNTRY;
 		break;
 	case LONG_FULL:
 		ctl->full = true;

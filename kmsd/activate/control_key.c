@@ -243,7 +243,9 @@ control_key_request(struct control_request *q)
 	installation_id(id, a->key, c.key);
 	control_row(q->out, "request");
 	control_uuid(q->out, "key", c.key->id);
+	control_text(q->out, "publisher", c.publisher->name);
 	control_text(q->out, "installation-id", id);
 	control_text(q->out, "text", text);
+	control_contacts(q->out, c.publisher);
 	return KMS_OK;
 }

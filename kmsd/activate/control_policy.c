@@ -70,10 +70,10 @@ rows_product(struct control_buf *b, const struct service_publisher *p)
 	}
 }
 
-static void
-rows_contact(struct control_buf *b, const struct service_publisher *p)
+void
+control_contacts(struct control_buf *b, const struct service_publisher *p)
 {
-	for (unsigned i = 0; i < p->pack->contact_count; i++) {
+	for (unsigned i = 0; p->pack != NULL && i < p->pack->contact_count; i++) {
 		control_row(b, "contact");
 		control_text(b, "publisher", p->name);
 		control_text(b, "country", p->pack->contacts[i].country);
@@ -100,7 +100,7 @@ control_policy_show(struct control_request *q)
 		rows_group(q->out, p);
 		rows_pool(q->out, p);
 		rows_product(q->out, p);
-		rows_contact(q->out, p);
+		control_contacts(q->out, p);
 	}
 	return KMS_OK;
 }

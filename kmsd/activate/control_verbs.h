@@ -12,6 +12,7 @@
 #include "kmsd/ipc/control.h"
 
 struct activate;
+struct service_publisher;
 
 #define CONTROL_WHY 256
 
@@ -39,7 +40,8 @@ bool control_argument(const struct control_request *q, char type, const char *na
     struct control_field *out);
 /* An identifier in hexadecimal, hyphens skipped (UUID, CMID). KMS_E_ARGUMENT with why. */
 int control_id(struct control_request *q, const char *name, uint8_t out[16]);
-/* Rows shared by status and policy show. */
+/* Rows and fields that several verbs share. */
+void control_contacts(struct control_buf *b, const struct service_publisher *p);
 void control_hex(struct control_buf *b, const char *name, const uint8_t *octets, size_t len);
 void control_uuid(struct control_buf *b, const char *name, const uint8_t id[16]);
 

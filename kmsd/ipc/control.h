@@ -25,7 +25,7 @@
  *              u refused-connections
  *   key        s id, s publisher, s customer, s group, u issued, u not-before, u not-after, u capacity, u hosts,
  *              u confirmations, u confirmed, u confirmation, u serial, s host-id
- *   request    s key, s text, s installation-id
+ *   request    s key, s publisher, s text, s installation-id
  *   pack       s publisher, s id, s title, s version, u issued
  *   product    s publisher, s id, s name, s group, s pool, u threshold, u activation-interval, u renewal-interval,
  *              u validity, u grace, s vm, s clones                                                (policy show)
@@ -51,7 +51,7 @@ enum control_verb {
 	CONTROL_CHECKPOINT = 2,     /* overlay into LMDB, so that a reader sees all */
 	CONTROL_KEY_INSTALL = 3,    /* b file, b signature */
 	CONTROL_KEY_SHOW = 4,       /* rows: key */
-	CONTROL_KEY_REQUEST = 5,    /* s key (UUID; optional when there is one): row request: s text, s installation-id */
+	CONTROL_KEY_REQUEST = 5,    /* s key (UUID; optional when there is one): row request: s text, s installation-id; rows: contact */
 	CONTROL_KEY_CONFIRM = 6,    /* b file, b signature */
 	CONTROL_POLICY_INSTALL = 7, /* b file, b signature */
 	CONTROL_POLICY_SHOW = 8,    /* rows: pack, product, group, pool */

@@ -91,6 +91,12 @@ rows_request(struct control_buf *b)
 	control_text(b, "key", "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee");
 	control_text(b, "installation-id", "123456-789012-345678");
 	control_text(b, "text", "[confirm-request]\nhost = kms.example\nsignature = AAAA\n");
+	control_row(b, "contact");
+	control_text(b, "country", "DE");
+	control_text(b, "text", "+49 30 5550100");
+	control_row(b, "contact");
+	control_text(b, "country", "US");
+	control_text(b, "text", "+1 202 555 0100");
 }
 
 static void

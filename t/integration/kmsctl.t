@@ -103,6 +103,17 @@ with_host('good', sub ($socket) {
     is($r->{exit}, 0, 'key confirm -: file and signature from standard input');
     $r = kmsctl('-s', $socket, qw(key request --qr));
     like($r->{out}, qr/^(?:[\x{2588}\x{2580}\x{2584} ]|\xe2\x96[\x80\x84\x88])+$/m, 'key request --qr draws a code');
+    for my $row ([ [], [qw(DE US)], '' ], [ [qw(--country DE)], ['DE'], '' ], [ [qw(--country us)], ['US'], '' ],
+        [ [qw(--country FR)], [qw(DE US)], 'The policy pack has no contact for FR.' ]) {
+        my ($args, $countries, $says) = @$row;
+        $r = kmsctl('-s', $socket, qw(key request), @$args);
+        is(join(' ', $r->{out} =~ /^  ([A-Z]{2})  +\+\d/mg), "@$countries", "key request @$args shows the contacts of @$countries");
+        like($r->{out}, qr/\Q$says\E/, "and says so: $says");
+        is_deeply([ map { $_->{country} } @{ json_of(kmsctl('--json', '-s', $socket, qw(key request), @$args))->{contacts} } ], $countries, 'also in JSON');
+    }
+    for my $cc ('D', 'DEU', '', '49', 'd-') {
+        is(kmsctl('-s', $socket, qw(key request --country), $cc)->{exit}, 1, "--country '$cc': a usage error");
+    }
     $r = kmsctl('-s', $socket, qw(key request -o), "$dir/host.kmsreq");
     is(slurp("$dir/host.kmsreq"), "[confirm-request]\nhost = kms.example\nsignature = AAAA\n",
         'key request -o writes the request alone');
