@@ -12,12 +12,14 @@
 #include "kmsd/activate/activate.h"
 #include "kmsd/activate/peer.h"
 #include "kmsd/common/log.h"
+#include "libkms/certificate.h"
 #include "libkms/frame.h"
 #include "libkms/lease.h"
 
 #define REPLY_TLVS 32
 #define REPLY_TEXT (MESSAGE_REPLY_TEXT + LEASE_CLIENT_MAX + REPLY_TLVS)
 #define REPLY_FRAME (FRAME_HEADER + SEAL_REPLY_OVERHEAD + REPLY_TEXT)
+_Static_assert(REPLY_FRAME <= FRAME_HEADER + CERTIFICATE_MAX + 64, "peer.c's queue holds it too");
 #define LEDGER_RETRY 30 /* seconds */
 
 struct batch {

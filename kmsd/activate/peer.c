@@ -12,8 +12,11 @@
 #include "kmsd/activate/activate.h"
 #include "kmsd/common/log.h"
 #include "kmsd/ipc/channel.h"
+#include "libkms/certificate.h"
 #include "libkms/wire.h"
 
+/* The longest that is reserved for an answer: a HELLO_REPLY with the largest certificate. */
+#define ANSWER_MAX (FRAME_HEADER + CERTIFICATE_MAX + 64)
 #define STATS_UNASKED 64 /* FRONT_STATS frames between two of our questions */
 
 struct peer {
@@ -201,6 +204,7 @@ peer_add(struct activate *a, int fd, unsigned index)
 		free(p);
 		return KMS_E_NO_MEMORY;
 	}
+	ipc_channel_queue_for(p->channel, p->credits + 1, ANSWER_MAX);
 	p->readable = event_new(a->base, fd, EV_READ | EV_PERSIST, on_readable, p);
 	p->writable = event_new(a->base, fd, EV_WRITE, on_writable, p);
 	if (p->readable == NULL || p->writable == NULL || event_add(p->readable, NULL) != 0) {

@@ -39,6 +39,7 @@ on_welcome(struct front *f, const struct ipc_frame *frame, const uint8_t *body)
 	w->credits = credits;
 	w->waiting_max =
 	    credits > UINT32_MAX / FORWARD_WAITING ? UINT32_MAX : credits * FORWARD_WAITING;
+	ipc_channel_queue_for(w->channel, (size_t)credits + 1, IPC_MAX_TO_ACTIVATE);
 	listeners_start(f);
 }
 

@@ -14,7 +14,7 @@
 #include "kmsd/ipc/channel.h"
 
 #define CHANNEL_READ (256 * 1024)
-#define CHANNEL_QUEUE_MAX (16u * 1024 * 1024)
+#define CHANNEL_QUEUE_MAX (16u * 1024 * 1024) /* at least; see ipc_channel_queue_for */
 #define CHANNEL_QUEUE_START (64 * 1024)
 #define CHANNEL_QUEUE_KEEP (1024 * 1024) /* a larger empty queue goes back to the system */
 
@@ -27,6 +27,7 @@ struct ipc_channel {
 	int fd;
 	uint32_t max_body;
 	struct buffer in, out;
+	size_t queue_max;
 	size_t reserved;
 	bool bad; /* malformed once: nothing after it can be trusted */
 };
@@ -41,6 +42,7 @@ ipc_channel_new(int fd, uint32_t max_body)
 		return NULL;
 	c->fd = fd;
 	c->max_body = max_body;
+	c->queue_max = CHANNEL_QUEUE_MAX;
 	c->in.size = CHANNEL_READ + IPC_HEADER + max_body;
 	c->in.bytes = malloc(c->in.size);
 	flags = fcntl(fd, F_GETFL);
@@ -120,12 +122,13 @@ ipc_channel_next(struct ipc_channel *c, struct ipc_frame *f, const uint8_t **bod
 
 /* Space for size more octets at the end of the queue. */
 static int
-queue_room(struct buffer *out, size_t size)
+queue_room(struct ipc_channel *c, size_t size)
 {
+	struct buffer *out = &c->out;
 	size_t queued = out->end - out->start, grown;
 	uint8_t *bytes;
 
-	if (size > CHANNEL_QUEUE_MAX || queued + size > CHANNEL_QUEUE_MAX)
+	if (size > c->queue_max || queued + size > c->queue_max)
 		return KMS_E_OVERLOAD;
 	if (out->size - out->end >= size)
 		return KMS_OK;
@@ -146,10 +149,19 @@ queue_room(struct buffer *out, size_t size)
 	return KMS_OK;
 }
 
+void
+ipc_channel_queue_for(struct ipc_channel *c, size_t frames, size_t body)
+{
+	size_t octets = frames * (IPC_HEADER + body);
+
+	if (octets > c->queue_max)
+		c->queue_max = octets;
+}
+
 int
 ipc_channel_put(struct ipc_channel *c, const struct ipc_frame *f, const void *body)
 {
-	int rc = queue_room(&c->out, IPC_HEADER + (size_t)f->length);
+	int rc = queue_room(c, IPC_HEADER + (size_t)f->length);
 
 	if (rc != KMS_OK)
 		return rc;
@@ -166,7 +178,7 @@ ipc_channel_reserve(struct ipc_channel *c, size_t size)
 {
 	/* Whatever was reserved before is void, also when this fails. */
 	c->reserved = 0;
-	if (size > CHANNEL_QUEUE_MAX || queue_room(&c->out, IPC_HEADER + size) != KMS_OK)
+	if (size > c->queue_max || queue_room(c, IPC_HEADER + size) != KMS_OK)
 		return NULL;
 	c->reserved = IPC_HEADER + size;
 	return c->out.bytes + c->out.end + IPC_HEADER;

@@ -22,8 +22,10 @@ int ipc_channel_fd(const struct ipc_channel *c);
 int ipc_channel_fill(struct ipc_channel *c);
 /* Next whole frame: 1 and *body borrowed until the next fill; 0 none yet; -1 malformed (KMS_E_PEER). */
 int ipc_channel_next(struct ipc_channel *c, struct ipc_frame *f, const uint8_t **body);
-/* Queue a frame. KMS_E_OVERLOAD when more than 16 MiB wait for a peer that does not read. */
+/* Queue a frame. KMS_E_OVERLOAD when more than 16 MiB, or queue_for's bound, wait for a peer that does not read. */
 int ipc_channel_put(struct ipc_channel *c, const struct ipc_frame *f, const void *body);
+/* A peer that keeps to its credits may make so many frames of at most body octets wait: raise the bound to that. */
+void ipc_channel_queue_for(struct ipc_channel *c, size_t frames, size_t body);
 /* Room for a body of at most size octets, to be filled in place; then ipc_channel_commit with its length in f. */
 uint8_t *ipc_channel_reserve(struct ipc_channel *c, size_t size);
 int ipc_channel_commit(struct ipc_channel *c, const struct ipc_frame *f);

@@ -264,6 +264,28 @@ test_overload(void **ignored)
 	ipc_channel_free(c);
 }
 
+/* All the credits that an ini file can give, and a peer that reads late: everything fits, and no more. */
+static void
+test_queue_for(void **ignored)
+{
+	struct ipc_frame f = { .verb = IPC_REPLY, .length = 4096 };
+	static uint8_t body[4096];
+	struct ipc_channel *c;
+	int peer;
+
+	c = open_channel(&peer, 16);
+	ipc_channel_queue_for(c, 1, 1); /* never less than the usual bound */
+	ipc_channel_queue_for(c, 6000, sizeof(body));
+	for (int i = 0; i < 6000; i++)
+		assert_int_equal(ipc_channel_put(c, &f, body), KMS_OK);
+	assert_int_equal(ipc_channel_put(c, &f, body), KMS_E_OVERLOAD);
+	assert_null(ipc_channel_reserve(c, sizeof(body)));
+	/* What failed reserves nothing. */
+	assert_int_equal(ipc_channel_commit(c, &f), KMS_E_ARGUMENT);
+	close(peer);
+	ipc_channel_free(c);
+}
+
 static void
 test_parent(void **ignored)
 {
@@ -375,6 +397,7 @@ main(void)
 		cmocka_unit_test(test_large),
 		cmocka_unit_test(test_reserve),
 		cmocka_unit_test(test_overload),
+		cmocka_unit_test(test_queue_for),
 		cmocka_unit_test(test_parent),
 		cmocka_unit_test(test_parent_malformed),
 	};
