@@ -115,6 +115,27 @@ signature_parse(struct signature *s, const char *text, size_t len)
 	return next_line(&text, &len, &l) && decode(&l, s->global, sizeof(s->global)) && len == 0;
 }
 
+/* Both forms of the signature over the file itself. */
+static int
+file_verifies(const uint8_t octets[SIGNATURE_OCTETS], const struct minisig_key *key,
+    const void *file, size_t len)
+{
+	uint8_t digest[crypto_generichash_BYTES_MAX];
+	bool prehashed = memcmp(octets, "ED", 2) == 0;
+
+	if (!prehashed && memcmp(octets, "Ed", 2) != 0)
+		return KMS_E_FORMAT;
+	if (memcmp(octets + 2, key->id, sizeof(key->id)) != 0)
+		return KMS_E_PUBLISHER;
+	if (prehashed) {
+		crypto_generichash(digest, sizeof(digest), file, len, NULL, 0);
+		file = digest;
+		len = sizeof(digest);
+	}
+	return crypto_sign_verify_detached(octets + 10, file, len, key->pk) == 0 ? KMS_OK
+										 : KMS_E_SIGNATURE;
+}
+
 /* The second signature binds the trusted comment to the first. */
 static bool
 comment_verifies(const struct signature *s, const uint8_t pk[32])
@@ -132,23 +153,13 @@ minisig_verify(const struct minisig_key *key, const void *file, size_t len, cons
     size_t signature_len, char *comment, size_t comment_size)
 {
 	struct signature s;
-	uint8_t digest[crypto_generichash_BYTES_MAX];
-	bool prehashed;
+	int status;
 
 	if (!signature_parse(&s, signature, signature_len))
 		return KMS_E_FORMAT;
-	prehashed = memcmp(s.octets, "ED", 2) == 0;
-	if (!prehashed && memcmp(s.octets, "Ed", 2) != 0)
-		return KMS_E_FORMAT;
-	if (memcmp(s.octets + 2, key->id, sizeof(key->id)) != 0)
-		return KMS_E_PUBLISHER;
-	if (prehashed) {
-		crypto_generichash(digest, sizeof(digest), file, len, NULL, 0);
-		file = digest;
-		len = sizeof(digest);
-	}
-	if (crypto_sign_verify_detached(s.octets + 10, file, len, key->pk) != 0 ||
-	    !comment_verifies(&s, key->pk))
+	if ((status = file_verifies(s.octets, key, file, len)) != KMS_OK)
+		return status;
+	if (!comment_verifies(&s, key->pk))
 		return KMS_E_SIGNATURE;
 	if (comment != NULL && comment_size > 0) {
 		size_t n = s.comment.len < comment_size ? s.comment.len : comment_size - 1;
@@ -157,4 +168,37 @@ minisig_verify(const struct minisig_key *key, const void *file, size_t len, cons
 		comment[n] = '\0';
 	}
 	return KMS_OK;
+}
+
+int
+minisig_verify_plain(const struct minisig_key *key, const void *file, size_t len,
+    const char *signature, size_t signature_len)
+{
+	uint8_t octets[SIGNATURE_OCTETS];
+	struct line l;
+
+	if (!next_line(&signature, &signature_len, &l) ||
+	    !has_prefix(&l, untrusted_prefix, sizeof(untrusted_prefix) - 1) ||
+	    !next_line(&signature, &signature_len, &l) || !decode(&l, octets, sizeof(octets)) ||
+	    signature_len != 0)
+		return KMS_E_FORMAT;
+	return file_verifies(octets, key, file, len);
+}
+
+size_t
+minisig_format_plain(char out[MINISIG_PLAIN], const uint8_t id[8], const uint8_t signature[64])
+{
+	static const char comment[] = "untrusted comment: from a code\n";
+	uint8_t octets[SIGNATURE_OCTETS] = { 'E', 'D' };
+	size_t len = sizeof(comment) - 1;
+
+	memcpy(octets + 2, id, 8);
+	memcpy(octets + 10, signature, 64);
+	memcpy(out, comment, len);
+	sodium_bin2base64(
+	    out + len, MINISIG_PLAIN - len, octets, sizeof(octets), sodium_base64_VARIANT_ORIGINAL);
+	len += strlen(out + len);
+	out[len++] = '\n';
+	out[len] = '\0';
+	return len;
 }

@@ -32,4 +32,14 @@ void minisig_key_format(char out[MINISIG_KEY_LINE + 1], const struct minisig_key
 int minisig_verify(const struct minisig_key *key, const void *file, size_t len,
     const char *signature, size_t signature_len, char *comment, size_t comment_size);
 
+/*
+ * The first two lines alone, without a trusted comment: what is made of a code that was typed
+ * (kms.key(5)). Statuses as above.
+ */
+int minisig_verify_plain(const struct minisig_key *key, const void *file, size_t len,
+    const char *signature, size_t signature_len);
+/* Those two lines, of a prehashed signature. Returns their length. */
+#define MINISIG_PLAIN 160
+size_t minisig_format_plain(char out[MINISIG_PLAIN], const uint8_t id[8], const uint8_t signature[64]);
+
 #endif

@@ -62,6 +62,7 @@ static const struct {
 	{ CONTROL_KEY_SHOW, "key show", false, false, control_key_show },
 	{ CONTROL_KEY_REQUEST, "key request", true, false, control_key_request },
 	{ CONTROL_KEY_CONFIRM, "key confirm", true, false, control_key_confirm },
+	{ CONTROL_KEY_REMOVE, "key remove", true, false, control_key_remove },
 	{ CONTROL_POLICY_INSTALL, "policy install", true, false, control_policy_install },
 	{ CONTROL_POLICY_SHOW, "policy show", false, false, control_policy_show },
 	{ CONTROL_CLIENT_SHOW, "client show", false, false, control_client_show },

@@ -9,9 +9,9 @@
 
 #include "kmsd/activate/activate.h"
 #include "kmsd/activate/control_verbs.h"
+#include "policy/code.h"
 
 #define REQUEST_TEXT 4096
-#define GROUPS 9 /* of an installation id: six digits and a check digit each */
 
 static void
 describe(const struct service_candidate *c, struct entry_admin *e, char *text, size_t size)
@@ -102,7 +102,17 @@ control_key_install(struct control_request *q)
 int
 control_key_confirm(struct control_request *q)
 {
-	return install_file(q, SERVICE_CERTIFICATE);
+	struct service_candidate c = { .kind = SERVICE_CERTIFICATE };
+	struct control_field code;
+	int r;
+
+	if (!control_argument(q, 'b', "code", &code))
+		return install_file(q, SERVICE_CERTIFICATE);
+	c.code = code.value;
+	c.code_len = code.value_len;
+	r = install(q, &c);
+	service_candidate_free(&c);
+	return r;
 }
 
 int
@@ -111,11 +121,27 @@ control_policy_install(struct control_request *q)
 	return install_file(q, SERVICE_POLICY);
 }
 
+/* In one word, as kms.key(5)'s dates and the confirmation have it. */
+static const char *
+license(const struct control_request *q, bool confirmed, uint64_t not_before, uint64_t not_after)
+{
+	uint64_t now = q->activate->now;
+
+	if (now > not_after)
+		return "expired";
+	if (!confirmed)
+		return "unconfirmed";
+	return now < not_before ? "not-yet-valid" : "licensed";
+}
+
 static void
 row_key(struct control_request *q, const struct service_publisher *p, const struct host_key *k)
 {
 	bool confirmed = p->confirmed && memcmp(p->certificate.host_key_id, k->id, 16) == 0;
+	uint64_t not_before = confirmed ? p->certificate.not_before : k->not_before;
+	uint64_t not_after = confirmed ? p->certificate.not_after : k->not_after;
 	struct control_buf *b = q->out;
+	char id[INSTALLATION_ID + 1];
 
 	control_row(b, "key");
 	control_uuid(b, "id", k->id);
@@ -123,8 +149,8 @@ row_key(struct control_request *q, const struct service_publisher *p, const stru
 	control_text(b, "customer", k->customer);
 	control_text(b, "group", k->group);
 	control_number(b, "issued", k->issued);
-	control_number(b, "not-before", confirmed ? p->certificate.not_before : k->not_before);
-	control_number(b, "not-after", confirmed ? p->certificate.not_after : k->not_after);
+	control_number(b, "not-before", not_before);
+	control_number(b, "not-after", not_after);
 	control_number(b, "capacity", confirmed ? p->certificate.capacity : k->capacity);
 	control_number(b, "hosts", k->hosts);
 	control_number(b, "confirmations", k->confirmations);
@@ -132,8 +158,13 @@ row_key(struct control_request *q, const struct service_publisher *p, const stru
 	if (confirmed) {
 		control_number(b, "confirmation", p->certificate.confirmation);
 		control_number(b, "serial", p->certificate.serial);
+		control_number(b, "confirmed-at", p->certificate.issued);
+		control_number(b, "products", p->certificate.product_count);
 	}
 	control_hex(b, "host-id", signing_key_host_id(q->activate->key), 16);
+	control_text(b, "license", license(q, confirmed, not_before, not_after));
+	installation_id(id, signing_key_host_id(q->activate->key), k->id);
+	control_text(b, "installation-id", id);
 }
 
 int
@@ -194,40 +225,12 @@ find_key(struct control_request *q, struct chosen *c)
 	return KMS_E_NOT_FOUND;
 }
 
-/* Nine groups of six digits with a Luhn digit each, to be read over a telephone. */
-static void
-installation_id(char out[GROUPS * 8], const struct signing_key *key, const struct host_key *k)
-{
-	crypto_hash_sha256_state st;
-	uint8_t hash[32];
-	char *at = out;
-
-	crypto_hash_sha256_init(&st);
-	crypto_hash_sha256_update(&st, (const uint8_t *)"KMS installation v1", 19);
-	crypto_hash_sha256_update(&st, signing_key_host_id(key), 16);
-	crypto_hash_sha256_update(&st, k->id, 16);
-	crypto_hash_sha256_final(&st, hash);
-	for (unsigned g = 0; g < GROUPS; g++) {
-		unsigned v =
-		    ((unsigned)hash[3 * g] << 16 | hash[3 * g + 1] << 8 | hash[3 * g + 2]) %
-		    1000000;
-		unsigned sum = 0, rest = v;
-
-		for (unsigned i = 0; i < 6; i++, rest /= 10) {
-			unsigned d = rest % 10 * (i % 2 == 0 ? 2 : 1);
-			sum += d > 9 ? d - 9 : d;
-		}
-		at +=
-		    snprintf(at, 9, "%06u%u%s", v, (10 - sum % 10) % 10, g + 1 < GROUPS ? "-" : "");
-	}
-}
-
 int
 control_key_request(struct control_request *q)
 {
 	struct activate *a = q->activate;
 	struct confirm_request request = { .time = a->now };
-	char text[REQUEST_TEXT], id[GROUPS * 8 + 1];
+	char text[REQUEST_TEXT], id[INSTALLATION_ID + 1];
 	struct chosen c = { 0 };
 	int r;
 
@@ -240,12 +243,51 @@ control_key_request(struct control_request *q)
 		return r;
 	if (confirm_request_format(text, sizeof text, &request) == 0)
 		return KMS_E_TOO_LARGE;
-	installation_id(id, a->key, c.key);
+	installation_id(id, signing_key_host_id(a->key), c.key->id);
 	control_row(q->out, "request");
 	control_uuid(q->out, "key", c.key->id);
 	control_text(q->out, "publisher", c.publisher->name);
 	control_text(q->out, "installation-id", id);
 	control_text(q->out, "text", text);
 	control_contacts(q->out, c.publisher);
+	return KMS_OK;
+}
+
+/* Files, journal, memory, in this order as when one is installed. */
+int
+control_key_remove(struct control_request *q)
+{
+	struct activate *a = q->activate;
+	struct entry_admin e = { .kind = ENTRY_KEY_REMOVE };
+	struct service_removal m = { 0 };
+	char text[300];
+	int r;
+
+	if ((r = control_id(q, "key", e.subject)) != KMS_OK)
+		return r;
+	r = service_remove(&a->service, &m, e.subject);
+	if (r == KMS_E_NOT_FOUND)
+		snprintf(q->why, CONTROL_WHY,
+		    "no such host key is installed (kmsctl key show lists them)");
+	else if (r != KMS_OK)
+		snprintf(q->why, CONTROL_WHY, "the key's files cannot be put aside: %s",
+		    kms_strerror((uint32_t)r));
+	if (r != KMS_OK)
+		return r;
+	snprintf(text, sizeof text, "%s: host key for %s, group %s", m.publisher->name,
+	    service_key(m.publisher, m.key)->customer, service_key(m.publisher, m.key)->group);
+	e.text = text;
+	e.text_len = strlen(text);
+	if ((r = activate_record(a, &e)) != KMS_OK) {
+		service_restore(&a->service, &m);
+		snprintf(q->why, CONTROL_WHY, "the ledger cannot be written, the key stays: %s",
+		    kms_strerror((uint32_t)r));
+		return r;
+	}
+	service_removed(&a->service, &m);
+	control_row(q->out, "removed");
+	control_text(q->out, "publisher", m.publisher->name);
+	control_text(q->out, "what", text);
+	control_number(q->out, "confirmed", m.confirmed);
 	return KMS_OK;
 }

@@ -29,6 +29,7 @@ int control_key_install(struct control_request *q);
 int control_key_show(struct control_request *q);
 int control_key_request(struct control_request *q);
 int control_key_confirm(struct control_request *q);
+int control_key_remove(struct control_request *q);
 int control_policy_install(struct control_request *q);
 int control_policy_show(struct control_request *q);
 int control_client_show(struct control_request *q);

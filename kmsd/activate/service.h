@@ -72,6 +72,9 @@ struct service_candidate {
 	struct service_publisher *publisher;
 	const uint8_t *file, *signature;        /* borrowed */
 	size_t file_len, signature_len;
+	const uint8_t *code;                    /* borrowed: a confirmation's (policy/code.h), in place of a file */
+	size_t code_len;
+	char *text;                             /* owned: the file that was made of the code */
 	struct host_key key;
 	struct certificate certificate;
 	uint8_t certificate_octets[CERTIFICATE_MAX];
@@ -83,6 +86,19 @@ int service_check(struct service *s, struct service_candidate *c, uint64_t now, 
 int service_store(struct service *s, const struct service_candidate *c);
 void service_adopt(struct service_candidate *c);
 void service_candidate_free(struct service_candidate *c);
+
+/*
+ * Removing a host key goes in three steps too: the files of the key and of the certificate that stems from it are
+ * put aside (KMS_E_NOT_FOUND: no such key), then, with the journal's entry, dropped; or put back.
+ */
+struct service_removal {
+	struct service_publisher *publisher;
+	uint8_t key[16];
+	bool confirmed;                         /* by this key */
+};
+int service_remove(struct service *s, struct service_removal *m, const uint8_t key[16]);
+void service_removed(struct service *s, const struct service_removal *m);
+void service_restore(struct service *s, const struct service_removal *m);
 
 /* Text forms used in file names, the log and control rows. */
 void service_hex(char *out, const uint8_t *octets, size_t len);     /* out: 2 * len + 1 */

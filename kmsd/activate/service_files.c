@@ -53,10 +53,21 @@ service_policy_current(char out[STORE_PATH], const uint8_t publisher[8])
 	snprintf(out, STORE_PATH, "policy/%s/current", hex);
 }
 
+int
+service_verify(const struct minisig_key *key, bool host_key, const uint8_t *file, size_t len,
+    const uint8_t *signature, size_t signature_len)
+{
+	int r = minisig_verify(key, file, len, (const char *)signature, signature_len, NULL, 0);
+
+	if (r == KMS_E_FORMAT && host_key)
+		r = minisig_verify_plain(key, file, len, (const char *)signature, signature_len);
+	return r;
+}
+
 /* The file, when its signature is the publisher's. KMS_E_PUBLISHER: another's, not ours to judge. */
 static int
-read_signed(const struct service *s, const struct service_publisher *p, const char *path,
-    uint8_t **file, size_t *len)
+read_signed(const struct service *s, const struct service_publisher *p, bool host_key,
+    const char *path, uint8_t **file, size_t *len)
 {
 	char sig_path[STORE_PATH + 16];
 	uint8_t *sig = NULL;
@@ -67,7 +78,7 @@ read_signed(const struct service *s, const struct service_publisher *p, const ch
 	snprintf(sig_path, sizeof sig_path, "%s.minisig", path);
 	if ((r = store_read(s->dirfd, path, PACK_MAX, file, len)) == KMS_OK &&
 	    (r = store_read(s->dirfd, sig_path, SERVICE_SIGNATURE_MAX, &sig, &sig_len)) == KMS_OK)
-		r = minisig_verify(&p->key, *file, *len, (const char *)sig, sig_len, NULL, 0);
+		r = service_verify(&p->key, host_key, *file, *len, sig, sig_len);
 	free(sig);
 	if (r != KMS_OK) {
 		free(*file);
@@ -102,7 +113,7 @@ load_key(const char *name, void *arg)
 	if (p->key_count == SERVICE_KEYS)
 		return KMS_OK;
 	snprintf(path, sizeof path, "keys/%.100s", name);
-	r = read_signed(walk->service, p, path, &file, &len);
+	r = read_signed(walk->service, p, true, path, &file, &len);
 	if (r == KMS_OK)
 		r = host_key_parse(&p->keys[p->key_count], (const char *)file, len, &err);
 	free(file);
@@ -159,13 +170,37 @@ version_ok(const char *version)
 	return true;
 }
 
+int
+service_pack_read(const struct service *s, const struct service_publisher *p, const char *version,
+    struct policy_pack **out, struct pack_error *err)
+{
+	char path[STORE_PATH];
+	uint8_t *file = NULL;
+	size_t len;
+	int r;
+
+	*out = NULL;
+	service_policy_path(path, p->key.id, version);
+	if ((r = read_signed(s, p, false, path, &file, &len)) != KMS_OK)
+		return r;
+	if ((*out = malloc(sizeof **out)) == NULL)
+		r = KMS_E_NO_MEMORY;
+	else
+		r = policy_pack_parse(*out, (const char *)file, len, err);
+	free(file);
+	if (r != KMS_OK) {
+		free(*out);
+		*out = NULL;
+	}
+	return r;
+}
+
 static void
 load_policy(struct service *s, struct service_publisher *p)
 {
-	struct policy_pack *pack = NULL;
 	struct pack_error err = { 0 };
 	char path[STORE_PATH];
-	uint8_t *version = NULL, *file = NULL;
+	uint8_t *version = NULL;
 	size_t len;
 	int r;
 
@@ -178,20 +213,11 @@ load_policy(struct service *s, struct service_publisher *p)
 	}
 	if (r == KMS_OK) {
 		service_policy_path(path, p->key.id, (char *)version);
-		r = read_signed(s, p, path, &file, &len);
+		r = service_pack_read(s, p, (char *)version, &p->pack, &err);
 	}
-	if (r == KMS_OK && (pack = malloc(sizeof *pack)) == NULL)
-		r = KMS_E_NO_MEMORY;
-	if (r == KMS_OK)
-		r = policy_pack_parse(pack, (const char *)file, len, &err);
-	free(file);
 	free(version);
-	if (r == KMS_OK) {
-		p->pack = pack;
-		return;
-	}
-	free(pack);
-	complain(path, r, err.text);
+	if (r != KMS_OK)
+		complain(path, r, err.text);
 }
 
 void

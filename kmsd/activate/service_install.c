@@ -28,8 +28,8 @@ check_signature(struct service *s, struct service_candidate *c, char why[256])
 	}
 	for (unsigned i = 0; i < s->count && r == KMS_E_PUBLISHER; i++) {
 		c->publisher = &s->publishers[i];
-		r = minisig_verify(&c->publisher->key, c->file, c->file_len,
-		    (const char *)c->signature, c->signature_len, NULL, 0);
+		r = service_verify(&c->publisher->key, c->kind == SERVICE_KEY, c->file, c->file_len,
+		    c->signature, c->signature_len);
 	}
 	if (r == KMS_E_PUBLISHER)
 		snprintf(why, 256, "signed by none of the %u publishers in kms.ini", s->count);
@@ -153,6 +153,12 @@ check_certificate(struct service *s, struct service_candidate *c, uint64_t now, 
 	}
 	r = certificate_verify(&c->certificate, c->certificate_octets, c->certificate_len,
 	    c->publisher->key.id, c->publisher->key.pk);
+	if (r == KMS_E_SIGNATURE && c->code != NULL) {
+		snprintf(why, 256,
+		    "the code is of another host, host key or policy pack than what is here: the "
+		    "publisher's signature does not fit them");
+		return r;
+	}
 	if (r != KMS_OK) {
 		snprintf(why, 256, "host certificate: %s", kms_strerror((uint32_t)r));
 		return r;
@@ -246,7 +252,8 @@ service_check(struct service *s, struct service_candidate *c, uint64_t now, char
 {
 	int r;
 
-	if ((r = check_signature(s, c, why)) != KMS_OK)
+	r = c->code != NULL ? service_from_code(s, c, why) : check_signature(s, c, why);
+	if (r != KMS_OK)
 		return r;
 	if (c->kind == SERVICE_KEY)
 		return check_key(s, c, now, why);
@@ -263,7 +270,11 @@ store_signed(struct service *s, const struct service_candidate *c, const char *p
 	int r;
 
 	snprintf(sig_path, sizeof sig_path, "%s.minisig", path);
-	if ((r = store_write(s->dirfd, sig_path, c->signature, c->signature_len)) != KMS_OK)
+	if (c->code != NULL) /* the certificate has its own signature inside, and no other */
+		r = store_remove(s->dirfd, sig_path);
+	else
+		r = store_write(s->dirfd, sig_path, c->signature, c->signature_len);
+	if (r != KMS_OK)
 		return r;
 	return store_write(s->dirfd, path, c->file, c->file_len);
 }
@@ -332,5 +343,7 @@ void
 service_candidate_free(struct service_candidate *c)
 {
 	free(c->pack);
+	free(c->text);
 	c->pack = NULL;
+	c->text = NULL;
 }

@@ -161,6 +161,22 @@ store_write(int dirfd, const char *path, const void *data, size_t len)
 	return sync_parent(dirfd, path);
 }
 
+int
+store_remove(int dirfd, const char *path)
+{
+	if (unlinkat(dirfd, path, 0) != 0)
+		return errno == ENOENT ? KMS_OK : io_status();
+	return sync_parent(dirfd, path);
+}
+
+int
+store_rename(int dirfd, const char *from, const char *to)
+{
+	if (renameat(dirfd, from, dirfd, to) != 0)
+		return errno == ENOENT ? KMS_E_NOT_FOUND : io_status();
+	return sync_parent(dirfd, to);
+}
+
 static bool
 ends_with(const char *name, const char *suffix)
 {

@@ -20,6 +20,10 @@ int store_read(int dirfd, const char *path, size_t max, uint8_t **out, size_t *l
 int store_read_into(int dirfd, const char *path, uint8_t *out, size_t size, size_t *len);
 /* 0600. KMS_E_FULL, KMS_E_IO. */
 int store_write(int dirfd, const char *path, const void *data, size_t len);
+/* Gone afterwards, or never there. KMS_E_FULL, KMS_E_IO. */
+int store_remove(int dirfd, const char *path);
+/* KMS_E_NOT_FOUND, KMS_E_FULL, KMS_E_IO. */
+int store_rename(int dirfd, const char *from, const char *to);
 /* Every name in directory path that ends with suffix; callback non-zero stops and is returned. A missing directory is empty. */
 int store_each(int dirfd, const char *path, const char *suffix,
     int (*fn)(const char *name, void *arg), void *arg);

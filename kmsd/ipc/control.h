@@ -24,7 +24,8 @@
  *   front      u number, u open, u accepted, u closed, u requests, u replies, u refused-frames, u timeouts,
  *              u refused-connections
  *   key        s id, s publisher, s customer, s group, u issued, u not-before, u not-after, u capacity, u hosts,
- *              u confirmations, u confirmed, u confirmation, u serial, s host-id
+ *              u confirmations, u confirmed, u confirmation, u serial, s host-id, s license (licensed, unconfirmed,
+ *              not-yet-valid, expired), s installation-id, u confirmed-at, u products
  *   request    s key, s publisher, s text, s installation-id
  *   pack       s publisher, s id, s title, s version, u issued
  *   product    s publisher, s id, s name, s group, s pool, u threshold, u activation-interval, u renewal-interval,
@@ -34,6 +35,7 @@
  *   client     s cmid, s product, s product-name, s publisher, u pool, s name, s address, s state, u status, u first-seen,
  *              u last-seen, u expires, u sequence, u batch, u leaf, u entries, u clones, u counted, u revoked, u vm
  *   installed  s publisher, s what    (after an installation or a confirmation, in words)
+ *   removed    s publisher, s what, u confirmed    (was this host confirmed by the key?)
  *   error      s message
  * state of a client: activated, expired, below-threshold, released, revoked, refused, not-seen.
  */
@@ -52,12 +54,13 @@ enum control_verb {
 	CONTROL_KEY_INSTALL = 3,    /* b file, b signature */
 	CONTROL_KEY_SHOW = 4,       /* rows: key */
 	CONTROL_KEY_REQUEST = 5,    /* s key (UUID; optional when there is one): row request: s text, s installation-id; rows: contact */
-	CONTROL_KEY_CONFIRM = 6,    /* b file, b signature */
+	CONTROL_KEY_CONFIRM = 6,    /* b file, b signature; or b code, the octets of policy/code.h */
 	CONTROL_POLICY_INSTALL = 7, /* b file, b signature */
 	CONTROL_POLICY_SHOW = 8,    /* rows: pack, product, group, pool */
 	CONTROL_CLIENT_SHOW = 9,    /* s cmid: row client (from the overlay: newest) */
 	CONTROL_CLIENT_REVOKE = 10, /* s cmid */
 	CONTROL_CLIENT_FORGET = 11, /* s cmid */
+	CONTROL_KEY_REMOVE = 12,    /* s key (UUID): row removed: s publisher, s what, u confirmed */
 };
 
 /* Building: fields append to a growing buffer; the first error sticks. */
