@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kmsctl/issue/code.h"
 #include "kmsctl/issue/file.h"
 #include "kmsctl/issue/register.h"
 #include "kmsctl/issue/sign.h"
@@ -247,6 +248,7 @@ write_certificate(struct issue *i, const struct confirm *c, const char *path)
 {
 	static const char kind[] = "kms host certificate";
 	char text[2 * CERTIFICATE_MAX + 1024], comment[SIGN_COMMENT], id[VALUE_UUID + 1];
+	char installation[INSTALLATION_ID + 1];
 	size_t len = certificate_file_format(text, sizeof(text), c->octets, c->len);
 	int rc;
 
@@ -259,6 +261,8 @@ write_certificate(struct issue *i, const struct confirm *c, const char *path)
 		return rc;
 	output_text(i->out, "file", path);
 	output_number(i->out, "serial", c->event.serial);
+	installation_id(installation, c->event.host, c->key.id);
+	output_text(i->out, "installation_id", installation);
 	output_hex(i->out, "host", c->event.host, 16);
 	output_text(i->out, "host_name", c->request.host_name);
 	output_uuid(i->out, "host_key", c->key.id);
@@ -268,7 +272,7 @@ write_certificate(struct issue *i, const struct confirm *c, const char *path)
 	output_time(i->out, "not_after", c->key.not_after);
 	if (c->event.flags & EVENT_OVERRIDE)
 		output_text(i->out, "override", c->event.reason);
-	return KMS_OK;
+	return issue_confirm_code(i, &c->key, &c->pack, c->octets, c->len);
 }
 
 /* request.kmsreq gives request.kmscert unless --output says otherwise. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kmsctl/issue/code.h"
 #include "kmsctl/issue/file.h"
 #include "kmsctl/issue/register.h"
 #include "kmsctl/issue/sign.h"
@@ -184,7 +185,7 @@ write_key(struct issue *i, const struct secret_key *k, const struct host_key *ke
 	output_number(i->out, "capacity", key->capacity);
 	output_number(i->out, "hosts", key->hosts);
 	output_number(i->out, "confirmations", key->confirmations);
-	return KMS_OK;
+	return issue_key_code(i, k, key, text, len);
 }
 
 int

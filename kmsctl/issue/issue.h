@@ -23,7 +23,7 @@ struct issue_args {
 	const char *customer, *group, *capacity, *valid_from, *valid_to, *hosts, *confirmations;
 	const char *policy, *key, *publisher;
 	const char *override, *reason, *from, *to, *last, *host, *new_passphrase_file;
-	bool no_passphrase, force, json, csv, new_key, finish;
+	bool no_passphrase, force, code, json, csv, new_key, finish;
 };
 
 struct issue {

@@ -61,6 +61,8 @@ static const struct option_spec options[] = {
 	{ "override", 0, "REASON", "confirm past the key's limits; the reason is recorded",
 	    offsetof(struct issue_args, override) },
 	{ "csv", 0, NULL, "print comma-separated values", offsetof(struct issue_args, csv) },
+	{ "code", 0, NULL, "print it as a code that can be typed, too",
+	    offsetof(struct issue_args, code) },
 	{ "json", 'j', NULL, "print JSON", offsetof(struct issue_args, json) },
 };
 
@@ -81,9 +83,9 @@ static const struct command commands[] = {
 	    cmd_policy_sign },
 	{ "key", "issue", NULL,
 	    KEY_OPTIONS
-	    "customer group capacity valid-from valid-to hosts confirmations policy output ",
+	    "customer group capacity valid-from valid-to hosts confirmations policy output code ",
 	    "make a KMS host key for a customer", cmd_key_issue },
-	{ "confirm", NULL, "REQUEST", KEY_OPTIONS "policy key override output ",
+	{ "confirm", NULL, "REQUEST", KEY_OPTIONS "policy key override output code ",
 	    "answer a host's request with its certificate", cmd_confirm },
 	{ "ledger", NULL, NULL, " dir key customer csv json ", "list all that was issued",
 	    cmd_ledger },

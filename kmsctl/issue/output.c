@@ -56,6 +56,22 @@ output_text(struct output *o, const char *key, const char *value)
 }
 
 void
+output_block(struct output *o, const char *key, const char *text)
+{
+	char *copy = strdup(text);
+
+	if (copy == NULL) {
+		o->bad = true;
+		return;
+	}
+	for (char *c = copy; o->json && *c != '\0'; c++)
+		if (*c == '\n')
+			*c = '-';
+	output_text(o, key, copy);
+	free(copy);
+}
+
+void
 output_number(struct output *o, const char *key, uint64_t value)
 {
 	add(o, key, json_integer((json_int_t)value));
@@ -131,8 +147,24 @@ print_label(const char *key, unsigned indent)
 }
 
 static void
+print_lines(const char *text)
+{
+	printf("\n\n    ");
+	for (; *text != '\0'; text++)
+		if (*text == '\n')
+			printf("\n    ");
+		else
+			putchar(*text);
+	printf("\n\n");
+}
+
+static void
 print_scalar(const json_t *v)
 {
+	if (json_is_string(v) && strchr(json_string_value(v), '\n') != NULL) {
+		print_lines(json_string_value(v));
+		return;
+	}
 	if (json_is_integer(v))
 		printf("%" JSON_INTEGER_FORMAT "\n", json_integer_value(v));
 	else if (json_is_boolean(v))

@@ -15,6 +15,8 @@ void output_free(struct output *o);
 
 /* key: JSON member; a person reads it with blanks for its '_'. */
 void output_text(struct output *o, const char *key, const char *value);
+/* Text of several lines; in JSON one, with '-' where a line ended. */
+void output_block(struct output *o, const char *key, const char *text);
 void output_number(struct output *o, const char *key, uint64_t value);
 void output_flag(struct output *o, const char *key, bool value);
 void output_time(struct output *o, const char *key, uint64_t time);

@@ -280,6 +280,45 @@ test_key(void **state)
 	(void)state;
 }
 
+/* The two lines that a typed code gives: the real signature's own, and nothing else. */
+static void
+test_plain(void **state)
+{
+	char plain[sizeof(scene.sig)], again[MINISIG_PLAIN], *end;
+	uint8_t octets[74];
+	size_t len, n;
+
+	strcpy(plain, scene.sig);
+	assert_non_null(end = strstr(plain, "\ntrusted comment:"));
+	len = (size_t)(end + 1 - plain);
+	assert_int_equal(
+	    minisig_verify_plain(&scene.key, content, strlen(content), plain, len), KMS_OK);
+	assert_int_equal(minisig_verify_plain(&scene.key, content, strlen(content) - 1, plain, len),
+	    KMS_E_SIGNATURE);
+	/* Neither form passes for the other. */
+	assert_int_equal(minisig_verify_plain(
+			     &scene.key, content, strlen(content), scene.sig, strlen(scene.sig)),
+	    KMS_E_FORMAT);
+	assert_int_equal(minisig_verify(&scene.key, content, strlen(content), plain, len, NULL, 0),
+	    KMS_E_FORMAT);
+	for (n = 0; n + 1 < len; n++)
+		assert_int_equal(
+		    minisig_verify_plain(&scene.key, content, strlen(content), plain, n),
+		    KMS_E_FORMAT);
+	assert_int_equal(sodium_base642bin(octets, sizeof(octets), strchr(plain, '\n') + 1, 100,
+			     "\n", NULL, NULL, sodium_base64_VARIANT_ORIGINAL),
+	    0);
+	len = minisig_format_plain(again, octets + 2, octets + 10);
+	assert_int_equal(len, strlen(again));
+	assert_int_equal(
+	    minisig_verify_plain(&scene.key, content, strlen(content), again, len), KMS_OK);
+	octets[2] ^= 1;
+	len = minisig_format_plain(again, octets + 2, octets + 10);
+	assert_int_equal(minisig_verify_plain(&scene.key, content, strlen(content), again, len),
+	    KMS_E_PUBLISHER);
+	(void)state;
+}
+
 int
 main(void)
 {
@@ -290,6 +329,7 @@ main(void)
 		cmocka_unit_test(test_every_octet),
 		cmocka_unit_test(test_comments),
 		cmocka_unit_test(test_trusted_comment_too_long),
+		cmocka_unit_test(test_plain),
 		cmocka_unit_test(test_key),
 	};
 

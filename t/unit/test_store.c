@@ -110,6 +110,26 @@ count_name(const char *name, void *arg)
 }
 
 static void
+test_remove_and_rename(void **state)
+{
+	struct place *p = *state;
+	uint8_t *data;
+	size_t len;
+
+	assert_int_equal(store_remove(p->fd, "none.x"), KMS_OK);
+	assert_int_equal(store_rename(p->fd, "none.x", "b.x"), KMS_E_NOT_FOUND);
+	assert_int_equal(store_write(p->fd, "a.x", "first", 5), KMS_OK);
+	assert_int_equal(store_rename(p->fd, "a.x", "b.x"), KMS_OK);
+	assert_int_equal(store_read(p->fd, "a.x", 9, &data, &len), KMS_E_NOT_FOUND);
+	assert_int_equal(store_read(p->fd, "b.x", 9, &data, &len), KMS_OK);
+	assert_memory_equal(data, "first", 6);
+	free(data);
+	assert_int_equal(store_remove(p->fd, "b.x"), KMS_OK);
+	assert_int_equal(store_read(p->fd, "b.x", 9, &data, &len), KMS_E_NOT_FOUND);
+	assert_int_equal(store_remove(p->fd, "none/b.x"), KMS_OK);
+}
+
+static void
 test_each(void **state)
 {
 	struct place *p = *state;
