@@ -18,6 +18,7 @@ const struct command *const commands[] = {
 	&cmd_key_confirm,
 	&cmd_policy_install,
 	&cmd_policy_show,
+	&cmd_audit_export,
 	&cmd_ledger_check,
 	&cmd_ledger_rebuild,
 	&cmd_config_check,
@@ -35,6 +36,9 @@ static const char *const option_names[] = {
 	"--limit N",
 	"--full",
 	"--country CC",
+	"--from TIME",
+	"--to TIME",
+	"--publisher NAME",
 };
 
 const char *

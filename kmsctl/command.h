@@ -31,6 +31,9 @@ enum ctl_option {
 	CTL_OPT_LIMIT = 1 << 4,     /* --limit N */
 	CTL_OPT_FULL = 1 << 5,      /* --full */
 	CTL_OPT_COUNTRY = 1 << 6,   /* --country CC */
+	CTL_OPT_FROM = 1 << 7,      /* --from TIME */
+	CTL_OPT_TO = 1 << 8,        /* --to TIME */
+	CTL_OPT_PUBLISHER = 1 << 9, /* --publisher NAME */
 };
 
 struct ctl;
@@ -59,6 +62,8 @@ struct ctl {
 	int timeout_ms;             /* -t */
 	const char *output_file;
 	const char *product;
+	const char *from, *to;
+	const char *publisher;
 	char country[3];            /* capitals; "": not given */
 	uint64_t limit;             /* 0: none */
 	bool qr, active, full;
@@ -70,7 +75,8 @@ extern const struct command *const commands[];
 
 extern const struct command cmd_status, cmd_clients, cmd_client_show, cmd_client_revoke,
     cmd_client_forget, cmd_key_install, cmd_key_show, cmd_key_request, cmd_key_confirm,
-    cmd_policy_install, cmd_policy_show, cmd_ledger_check, cmd_ledger_rebuild, cmd_config_check,
+    cmd_policy_install, cmd_policy_show, cmd_audit_export,
+    cmd_ledger_check, cmd_ledger_rebuild, cmd_config_check,
     cmd_explain, cmd_version, cmd_help;
 
 /*

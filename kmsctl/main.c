@@ -15,7 +15,17 @@
 #define TIMEOUT_DEFAULT 30 /* seconds */
 #define TIMEOUT_MAX 3600
 
-enum { LONG_QR = 256, LONG_PRODUCT, LONG_ACTIVE, LONG_LIMIT, LONG_FULL, LONG_COUNTRY };
+enum {
+	LONG_QR = 256,
+	LONG_PRODUCT,
+	LONG_ACTIVE,
+	LONG_LIMIT,
+	LONG_FULL,
+	LONG_COUNTRY,
+	LONG_FROM,
+	LONG_TO,
+	LONG_PUBLISHER
+};
 
 static const struct option long_options[] = {
 	{ "config", required_argument, NULL, 'c' },
@@ -31,6 +41,9 @@ static const struct option long_options[] = {
 	{ "limit", required_argument, NULL, LONG_LIMIT },
 	{ "full", no_argument, NULL, LONG_FULL },
 	{ "country", required_argument, NULL, LONG_COUNTRY },
+	{ "from", required_argument, NULL, LONG_FROM },
+	{ "to", required_argument, NULL, LONG_TO },
+	{ "publisher", required_argument, NULL, LONG_PUBLISHER },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -122,6 +135,18 @@ take_option(struct ctl *ctl, struct line *line, int c)
 	case LONG_ACTIVE:
 		ctl->active = true;
 		line->options |= CTL_OPT_ACTIVE;
+		break;
+	case LONG_FROM:
+		ctl->from = optarg;
+		line->options |= CTL_OPT_FROM;
+		break;
+	case LONG_TO:
+		ctl->to = optarg;
+		line->options |= CTL_OPT_TO;
+		break;
+	case LONG_PUBLISHER:
+		ctl->publisher = optarg;
+		line->options |= CTL_OPT_PUBLISHER;
 		break;
 	case LONG_LIMIT:
 		if (!number(optarg, UINT64_MAX, &ctl->limit))

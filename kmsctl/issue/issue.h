@@ -58,5 +58,6 @@ int cmd_key_issue(struct issue *i);
 int cmd_confirm(struct issue *i);
 int cmd_show(struct issue *i);
 int cmd_ledger(struct issue *i);
+int cmd_audit_verify(struct issue *i);
 
 #endif

@@ -60,6 +60,11 @@ static const struct option_spec options[] = {
 	    offsetof(struct issue_args, publisher) },
 	{ "override", 0, "REASON", "confirm past the key's limits; the reason is recorded",
 	    offsetof(struct issue_args, override) },
+	{ "from", 0, "TIME", "first moment of the period", offsetof(struct issue_args, from) },
+	{ "to", 0, "TIME", "last moment of the period", offsetof(struct issue_args, to) },
+	{ "last", 0, "BATCH:HASH", "a batch known from elsewhere, which must be there",
+	    offsetof(struct issue_args, last) },
+	{ "host", 0, "ID", "the host it must be of", offsetof(struct issue_args, host) },
 	{ "csv", 0, NULL, "print comma-separated values", offsetof(struct issue_args, csv) },
 	{ "code", 0, NULL, "print it as a code that can be typed, too",
 	    offsetof(struct issue_args, code) },
@@ -89,6 +94,8 @@ static const struct command commands[] = {
 	    "answer a host's request with its certificate", cmd_confirm },
 	{ "ledger", NULL, NULL, " dir key customer csv json ", "list all that was issued",
 	    cmd_ledger },
+	{ "audit", "verify", "FILE", " dir publisher from to last host policy json ",
+	    "prove what a host's exported journal says", cmd_audit_verify },
 	{ "show", NULL, "FILE", " publisher json ", "say what a file holds", cmd_show },
 };
 

@@ -13,7 +13,7 @@ for my $page (@pages) {
     is("@lines", '', "$page is clean");
 }
 for my $program (qw(kmsd.8 kmsctl.8 kmsissue.1 kmsclient.1 kms.3 kms.ini.5 kms.policy.5 kms.key.5
-    kms.state.5 kms.journal.5 kms-protocol.7)) {
+    kms.state.5 kms.audit.5 kms.journal.5 kms-protocol.7)) {
     ok(-f "$src/doc/$program", "$program exists");
 }
 done_testing;

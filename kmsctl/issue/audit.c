@@ -1,0 +1,360 @@
+/*
+ * audit.c - see audit.h. Trust goes one way: publisher's key, certificate, the host's signing
+ * key in it, batch header, root, entries; and from header to header by hash. Nothing
+ * in the file counts that is not reached on that way.
+ */
+#include "kmsctl/issue/audit.h"
+
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kmsctl/audit_file.h"
+#include "libkms/entry.h"
+#include "libkms/kms_error.h"
+#include "libkms/merkle.h"
+
+struct seat {
+	uint8_t product[16];
+	uint8_t cmid[16];
+};
+
+struct audit {
+	const struct audit_options *opt;
+	struct audit_report *out;
+	char *why;
+	struct audit_batch batch;
+	uint8_t hash[32]; /* of the batch before */
+	struct seat *seats;
+	size_t count, room;
+};
+
+static int __attribute__((format(printf, 3, 4)))
+fail(struct audit *a, int status, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(a->why, 256, fmt, ap);
+	va_end(ap);
+	return status;
+}
+
+/* -- documents -- */
+
+static int
+take_certificate(struct audit *a, const struct audit_document *d)
+{
+	struct audit_report *out = a->out;
+	struct certificate cert;
+	int rc = certificate_verify(
+	    &cert, d->octets, d->len, a->opt->publisher.id, a->opt->publisher.pk);
+
+	if (rc == KMS_E_PUBLISHER)
+		return fail(a, rc, "a host certificate in it is another publisher's");
+	if (rc != KMS_OK)
+		return fail(a, rc, "a host certificate in it does not verify: %s",
+		    kms_strerror((uint32_t)rc));
+	if (out->certificate_count > 0 && memcmp(cert.host_id, out->host, 16) != 0)
+		return fail(a, KMS_E_UNKNOWN_HOST, "it holds certificates of two hosts");
+	memcpy(out->host, cert.host_id, 16);
+	if (out->certificate_count == AUDIT_CERTIFICATES)
+		memmove(out->certificates, out->certificates + 1,
+		    (--out->certificate_count) * sizeof(cert));
+	out->certificates[out->certificate_count++] = cert;
+	return KMS_OK;
+}
+
+static int
+take_documents(struct audit *a, struct audit_reader *r)
+{
+	struct audit_document d;
+	int rc;
+
+	while ((rc = audit_next_document(r, &d)) == KMS_OK)
+		if ((rc = take_certificate(a, &d)) != KMS_OK)
+			return rc;
+	if (rc == KMS_E_TRUNCATED)
+		return fail(a, rc, "it ends among its documents");
+	if (rc != KMS_E_NOT_FOUND)
+		return fail(a, rc, "a document in it is of no known kind");
+	if (a->out->certificate_count == 0)
+		return fail(a, KMS_E_NOT_CONFIRMED, "it holds no host certificate");
+	if (a->opt->have_host && memcmp(a->opt->host, a->out->host, 16) != 0)
+		return fail(a, KMS_E_UNKNOWN_HOST, "it is the journal of another host");
+	return KMS_OK;
+}
+
+/* -- entries -- */
+
+static bool
+covered(const struct audit_report *out, const struct entry_client *e)
+{
+	for (unsigned i = 0; i < out->certificate_count; i++) {
+		const struct certificate *c = &out->certificates[i];
+
+		if (e->time >= c->not_before && e->time <= c->not_after &&
+		    certificate_covers(c, e->product))
+			return true;
+	}
+	return false;
+}
+
+static bool
+ours(const struct audit *a, const uint8_t publisher[8])
+{
+	return memcmp(publisher, a->opt->publisher.id, 8) == 0;
+}
+
+static int
+take_entry(struct audit *a, const uint8_t *octets, size_t len)
+{
+	struct entry_client e;
+	struct seat *grown;
+
+	if (entry_kind(octets, len) != ENTRY_LEASE)
+		return KMS_OK;
+	if (entry_client_decode(&e, octets, len) != KMS_OK)
+		return fail(a, KMS_E_FORMAT, "batch %llu: an entry is malformed",
+		    (unsigned long long)a->batch.header.number);
+	if (!ours(a, e.publisher) || e.time < a->opt->from || e.time > a->opt->to)
+		return KMS_OK;
+	if (a->count == a->room) {
+		a->room = a->room != 0 ? 2 * a->room : 1024;
+		if ((grown = realloc(a->seats, a->room * sizeof(*grown))) == NULL)
+			return fail(a, KMS_E_NO_MEMORY, "not enough memory for its clients");
+		a->seats = grown;
+	}
+	memcpy(a->seats[a->count].product, e.product, 16);
+	memcpy(a->seats[a->count++].cmid, e.cmid, 16);
+	a->out->leases++;
+	a->out->beyond += !covered(a->out, &e);
+	return KMS_OK;
+}
+
+/* -- batches -- */
+
+static int
+check_root(struct audit *a, struct merkle_tree *tree)
+{
+	const struct audit_batch *b = &a->batch;
+	uint8_t root[MERKLE_HASH];
+
+	merkle_tree_reset(tree);
+	for (uint32_t i = 0; i < b->header.size; i++) {
+		uint8_t leaf[MERKLE_HASH];
+
+		merkle_leaf(leaf, b->entries[i], b->lens[i]);
+		if (merkle_tree_add(tree, leaf) != KMS_OK)
+			return fail(a, KMS_E_TOO_LARGE, "a batch has too many entries");
+	}
+	merkle_tree_close(tree, root);
+	if (memcmp(root, b->header.root, sizeof(root)) != 0)
+		return fail(a, KMS_E_ALTERED,
+		    "batch %llu (offset %llu): its entries are not those that were signed",
+		    (unsigned long long)b->header.number, (unsigned long long)b->offset);
+	return KMS_OK;
+}
+
+static int
+check_signature(struct audit *a)
+{
+	const struct audit_batch *b = &a->batch;
+
+	if (memcmp(b->header.host_id, a->out->host, 16) != 0)
+		return fail(a, KMS_E_UNKNOWN_HOST,
+		    "batch %llu (offset %llu) is of another host than the certificate",
+		    (unsigned long long)b->header.number, (unsigned long long)b->offset);
+	/* One host id is one signing key: it is a hash of it. */
+	if (batch_verify(b->header_octets, b->signature, a->out->certificates[0].sign_pk) != KMS_OK)
+		return fail(a, KMS_E_SIGNATURE,
+		    "batch %llu (offset %llu): the host's signature does not verify",
+		    (unsigned long long)b->header.number, (unsigned long long)b->offset);
+	return KMS_OK;
+}
+
+static int
+check_chain(struct audit *a)
+{
+	const struct batch_header *h = &a->batch.header;
+	const struct audit_report *out = a->out;
+
+	if (out->batches == 0) {
+		if (h->number > 1)
+			return KMS_OK;
+		if (h->number == 1 && sodium_is_zero(h->previous, sizeof(h->previous)))
+			return KMS_OK;
+		return fail(a, KMS_E_CHAIN, "its first batch follows another");
+	}
+	if (h->number == out->last + 1 && memcmp(h->previous, a->hash, 32) == 0)
+		return KMS_OK;
+	if (h->number <= out->last)
+		return fail(a, KMS_E_CHAIN, "batch %llu follows batch %llu",
+		    (unsigned long long)h->number, (unsigned long long)out->last);
+	if (h->number > out->last + 1)
+		return fail(a, KMS_E_CHAIN, "batch %llu is missing: batch %llu follows batch %llu",
+		    (unsigned long long)out->last + 1, (unsigned long long)h->number,
+		    (unsigned long long)out->last);
+	return fail(a, KMS_E_CHAIN, "batch %llu is not what followed batch %llu",
+	    (unsigned long long)h->number, (unsigned long long)out->last);
+}
+
+/* The batch that is known from elsewhere, if this is it or the one after. */
+static int
+check_known(struct audit *a)
+{
+	const struct audit_options *opt = a->opt;
+	uint64_t number = a->batch.header.number;
+	const uint8_t *hash = number == opt->last ? a->hash : a->batch.header.previous;
+
+	if (!opt->have_last || (number != opt->last && number != opt->last + 1) ||
+	    memcmp(hash, opt->last_hash, 32) == 0)
+		return KMS_OK;
+	return fail(a, KMS_E_CHAIN,
+	    "batch %llu is another than the one known: the journal was replaced from there on or "
+	    "before",
+	    (unsigned long long)opt->last);
+}
+
+static int
+take_batch(struct audit *a, struct merkle_tree *tree)
+{
+	struct audit_report *out = a->out;
+	const struct audit_batch *b = &a->batch;
+	int rc;
+
+	if ((rc = check_signature(a)) != KMS_OK || (rc = check_chain(a)) != KMS_OK ||
+	    (rc = check_root(a, tree)) != KMS_OK)
+		return rc;
+	batch_header_hash(a->hash, b->header_octets);
+	if ((rc = check_known(a)) != KMS_OK)
+		return rc;
+	if (out->batches++ == 0) {
+		out->first = b->header.number;
+		out->first_time = b->header.time;
+	}
+	out->last = b->header.number;
+	out->last_time = b->header.time;
+	out->entries += b->header.size;
+	for (uint32_t i = 0; i < b->header.size; i++)
+		if ((rc = take_entry(a, b->entries[i], b->lens[i])) != KMS_OK)
+			return rc;
+	return KMS_OK;
+}
+
+static int
+take_batches(struct audit *a, struct audit_reader *r)
+{
+	struct merkle_tree *tree = merkle_tree_new(AUDIT_ENTRIES);
+	int rc;
+
+	if (tree == NULL)
+		return fail(a, KMS_E_NO_MEMORY, "not enough memory");
+	while ((rc = audit_next_batch(r, &a->batch)) == KMS_OK)
+		if ((rc = take_batch(a, tree)) != KMS_OK)
+			break;
+	merkle_tree_free(tree);
+	if (rc == KMS_E_NOT_FOUND)
+		return KMS_OK;
+	if (a->why[0] == '\0')
+		fail(a, rc, "%s batch %llu",
+		    rc == KMS_E_TRUNCATED ? "it is cut short after"
+					  : "what is no batch stands after",
+		    (unsigned long long)a->out->last);
+	return rc;
+}
+
+/* -- the whole -- */
+
+/* Does it reach over the period, and as far as what is known from elsewhere? */
+static int
+check_reach(struct audit *a)
+{
+	const struct audit_options *opt = a->opt;
+	struct audit_report *out = a->out;
+
+	if (out->batches == 0)
+		return fail(a, KMS_E_MISSING, "it holds no batch");
+	if (out->first > 1 && out->first_time >= opt->from)
+		return fail(a, KMS_E_MISSING,
+		    "it begins with batch %llu, after the period does: batches before it are "
+		    "missing",
+		    (unsigned long long)out->first);
+	if (opt->have_last && out->last < opt->last)
+		return fail(a, KMS_E_MISSING,
+		    "it ends with batch %llu, and batch %llu is known: the end was cut off",
+		    (unsigned long long)out->last, (unsigned long long)opt->last);
+	if (opt->have_last && out->first > opt->last + 1)
+		return fail(a, KMS_E_MISSING,
+		    "it begins with batch %llu: batches after the known batch %llu are missing",
+		    (unsigned long long)out->first, (unsigned long long)opt->last);
+	memcpy(out->last_hash, a->hash, 32);
+	out->closed = out->last_time > opt->to;
+	return KMS_OK;
+}
+
+static int
+by_product(const void *x, const void *y)
+{
+	return memcmp(x, y, sizeof(struct seat));
+}
+
+static int
+by_client(const void *x, const void *y)
+{
+	return memcmp(((const struct seat *)x)->cmid, ((const struct seat *)y)->cmid, 16);
+}
+
+static int
+count(struct audit *a)
+{
+	struct audit_report *out = a->out;
+	struct audit_product *p = NULL;
+
+	if (a->count == 0)
+		return KMS_OK;
+	qsort(a->seats, a->count, sizeof(*a->seats), by_product);
+	for (size_t i = 0; i < a->count; i++) {
+		if (p == NULL || memcmp(p->id, a->seats[i].product, 16) != 0) {
+			if (out->product_count == AUDIT_PRODUCTS)
+				return fail(a, KMS_E_TOO_LARGE, "it has more than %d products",
+				    AUDIT_PRODUCTS);
+			p = &out->products[out->product_count++];
+			memcpy(p->id, a->seats[i].product, 16);
+		}
+		p->leases++;
+		p->clients +=
+		    i == 0 || memcmp(&a->seats[i], &a->seats[i - 1], sizeof(*a->seats)) != 0;
+	}
+	qsort(a->seats, a->count, sizeof(*a->seats), by_client);
+	for (size_t i = 0; i < a->count; i++)
+		out->clients += i == 0 || by_client(&a->seats[i], &a->seats[i - 1]) != 0;
+	return KMS_OK;
+}
+
+int
+audit_verify(struct audit_report *out, const struct audit_options *opt, const void *data,
+    size_t len, char why[256])
+{
+	struct audit *a = calloc(1, sizeof(*a));
+	struct audit_reader r;
+	int rc;
+
+	memset(out, 0, sizeof(*out));
+	why[0] = '\0';
+	if (a == NULL)
+		return KMS_E_NO_MEMORY;
+	a->opt = opt;
+	a->out = out;
+	a->why = why;
+	if ((rc = audit_reader_init(&r, data, len)) != KMS_OK)
+		fail(a, rc, "it is no audit file");
+	if (rc == KMS_OK && (rc = take_documents(a, &r)) == KMS_OK &&
+	    (rc = take_batches(a, &r)) == KMS_OK && (rc = check_reach(a)) == KMS_OK)
+		rc = count(a);
+	free(a->seats);
+	free(a);
+	return rc;
+}

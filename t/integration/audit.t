@@ -1,0 +1,236 @@
+#!/usr/bin/perl
+# A customer's journal, exported by kmsctl beside a running daemon and proved by kmsissue with
+# nothing but the publisher's public key; then every way to cheat, one by one.
+use v5.36;
+use Cwd qw(abs_path);
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use Digest::SHA qw(sha256_hex);
+use KMS::Test;
+use Test::More;
+
+my $dir = workspace();
+my $publisher = publisher(
+    dir => "$dir/publisher",
+    products => [
+        { name => 'Example Server', id => '22222222-2222-4222-8222-222222222222', threshold => 1,
+            group => 'server', pool => 'servers' },
+        { name => 'Example Writer', id => '11111111-1111-4111-8111-111111111111', threshold => 1,
+            group => 'client', pool => 'desktops' },
+    ]);
+my $a = start_appliance(publisher => $publisher);
+$a->enable;
+my ($server, $writer) = map { $_->{id} } @{ $publisher->{products} };
+is($a->client("s$_", 'activate', product => $server)->{exit}, 0, "server $_ is activated") for 1 .. 3;
+is($a->client("w$_", 'activate', product => $writer)->{exit}, 0, "writer $_ is activated") for 1 .. 5;
+is($a->client('s1', 'renew', product => $server)->{exit}, 0, 'one renews');
+
+sub verify ($file, @args) { run([ program('kmsissue'), 'audit', 'verify', '-d', $publisher->{dir}, '--json', @args, $file ]) }
+sub proved ($name, $file, @args) {
+    my $r = verify($file, @args);
+    is($r->{exit}, 0, $name) or diag($r->{err});
+    return json_of($r);
+}
+sub refused ($name, $status, $words, $file, @args) {
+    my $r = verify($file, @args);
+    is($r->{exit}, 1, "$name: refused") or diag($r->{out});
+    is(json_of($r)->{status}, $status, "$name: $status") or diag($r->{err});
+    like($r->{err}, $words, "$name: says what is wrong");
+}
+
+# -- what it proves --
+
+my ($export, $code) = $a->kmsctl_json('audit', 'export', '-o', "$dir/all.kmsaudit");
+is($code, 0, 'audit export beside a running kmsd');
+is((stat "$dir/all.kmsaudit")[2] & 0777, 0600, 'names of clients are in it: its owner\'s alone');
+my $all = proved('audit verify', "$dir/all.kmsaudit", '--policy', $publisher->{pack});
+is($all->{clients}, 8, 'eight clients were activated');
+is($all->{leases}, 9, 'with nine leases');
+is($all->{leases_not_covered}, 0, 'all of them covered by the certificate');
+is_deeply([ map { [ @{$_}{qw(id name clients leases)} ] } @{ $all->{products} } ],
+    [ [ $writer, 'Example Writer', 5, 5 ], [ $server, 'Example Server', 3, 4 ] ], 'product by product');
+is($all->{first_batch}, 1, 'from the first batch');
+is($all->{last_batch}, $export->{last_batch}, 'to the last');
+is($all->{batches}, $all->{last_batch}, 'without a gap');
+is($all->{last}, $export->{last}, 'the host and the publisher see the same last hash');
+is(scalar @{ $all->{certificates} }, 1, 'one certificate signed for it');
+is_deeply([ @{ $all->{certificates}[0] }{qw(serial customer group confirmation)} ], [ 1, 'Example Customer', 'server', 1 ],
+    'and is the one that was issued');
+my ($status) = $a->kmsctl_json('status');
+is($all->{host}, $status->{service}{host_id} // $status->{service}{'host-id'}, 'of this host');
+my $r = run([ program('kmsissue'), 'audit', 'verify', '-P', $publisher->{key}, "$dir/all.kmsaudit" ]);
+is($r->{exit}, 0, 'the public key alone is enough');
+like($r->{out}, qr/^clients\s+8$/m, 'in words too');
+
+# -- periods --
+
+my $first = proved('a period long ago', "$dir/all.kmsaudit", qw(--to 2020-01-01));
+is($first->{clients}, 0, 'has no clients');
+ok($first->{goes_beyond_period}, 'and surely ended');
+ok(!proved('until now', "$dir/all.kmsaudit")->{goes_beyond_period}, 'what has not ended is not said to have');
+refused('a period of the future', 'KMS_E_MISSING', qr/begins/, "$dir/tail.kmsaudit", '--from', '2020-01-01')
+    if export_tail();
+sub export_tail () {
+    # A stretch from the middle: made by hand, as a period of seconds would depend on the clock.
+    my ($head, @batches) = parts(slurp("$dir/all.kmsaudit"));
+    spew("$dir/tail.kmsaudit", join '', $head, @batches[ 3 .. $#batches ]);
+    return 1;
+}
+my $tail = proved('a stretch without a period', "$dir/tail.kmsaudit", '--from', '2090-01-01');
+is($tail->{first_batch}, 4, 'is a stretch');
+my ($future, $future_code) = $a->kmsctl_json('audit', 'export', '--from', '2090-01-01', '-o', "$dir/future.kmsaudit");
+is($future_code, 0, 'an export of a period in which nothing happened');
+is($future->{batches}, 1, 'holds the batch before it');
+is(proved('and proves', "$dir/future.kmsaudit", '--from', '2090-01-01')->{clients}, 0, 'that nothing happened');
+my ($past) = $a->kmsctl_json('audit', 'export', '--to', '2020-01-01', '-o', "$dir/past.kmsaudit");
+is($past->{batches}, 1, 'and one of long ago the batch after it');
+
+# -- the end that is known from elsewhere --
+
+my ($known, $hash) = split /:/, $all->{last};
+proved('--last of the last batch', "$dir/all.kmsaudit", '--last', $all->{last});
+proved('--last of the batch before what is there', "$dir/tail.kmsaudit", '--from', '2090-01-01', '--last', last_of(3));
+sub last_of ($n) {
+    my ($head, @batches) = parts(slurp("$dir/all.kmsaudit"));
+    return "$n:" . sha256_hex(substr $batches[ $n - 1 ], 4, 108);
+}
+is(last_of($known), $all->{last}, 'the hash is SHA-256 of the header');
+proved('--last of a batch in the middle', "$dir/all.kmsaudit", '--last', last_of(4));
+{
+    my ($head, @batches) = parts(slurp("$dir/all.kmsaudit"));
+    spew("$dir/short.kmsaudit", join '', $head, @batches[ 0 .. $#batches - 1 ]);
+    proved('a shorter export by itself is one of an earlier moment', "$dir/short.kmsaudit");
+    refused('but not with --last', 'KMS_E_MISSING', qr/the end was cut off/, "$dir/short.kmsaudit", '--last', $all->{last});
+    refused('another hash for the last batch', 'KMS_E_CHAIN', qr/another than the one known/, "$dir/all.kmsaudit",
+        '--last', "$known:" . '0' x 64);
+    refused('another hash for the batch before the first', 'KMS_E_CHAIN', qr/another than the one known/,
+        "$dir/tail.kmsaudit", '--from', '2090-01-01', '--last', '3:' . '0' x 64);
+    refused('a known batch too far back', 'KMS_E_MISSING', qr/after the known batch 2 are missing/, "$dir/tail.kmsaudit",
+        '--from', '2090-01-01', '--last', last_of(2));
+}
+
+# -- what was done to it --
+
+{
+    my $whole = slurp("$dir/all.kmsaudit");
+    my ($head, @batches) = parts($whole);
+    my $try = sub ($name, $status, $words, $text) {
+        spew("$dir/bad.kmsaudit", $text);
+        refused($name, $status, $words, "$dir/bad.kmsaudit");
+    };
+    cmp_ok(scalar @batches, '>', 6, 'there are batches to take away');
+    for my $n (1 .. $#batches - 1) {
+        my @left = @batches;
+        splice @left, $n, 1;
+        $try->('batch ' . ($n + 1) . ' taken out', 'KMS_E_CHAIN', qr/batch @{[ $n + 1 ]} is missing/, join '', $head, @left);
+    }
+    $try->('the first batches taken out', 'KMS_E_MISSING', qr/begins with batch 3, after the period does/, join '', $head, @batches[ 2 .. $#batches ])
+        if $batches[0];
+    $try->('two batches exchanged', 'KMS_E_CHAIN', qr/batch 3 is missing/, join '', $head, @batches[ 0, 1, 3, 2, 4 .. $#batches ]);
+    $try->('a batch twice', 'KMS_E_CHAIN', qr/batch 2 follows batch 2/, join '', $head, @batches[ 0, 1, 1 .. $#batches ]);
+    $try->('no batch', 'KMS_E_MISSING', qr/no batch/, $head);
+    $try->('no certificate', 'KMS_E_NOT_CONFIRMED', qr/no host certificate/, join '', "KMSAUDI1\0\0", @batches);
+    $try->('an entry taken out', 'KMS_E_FORMAT', qr/no batch stands after/, join '', $head, @batches[ 0 .. $#batches - 1 ], less($batches[-1]));
+    $try->('nothing', 'KMS_E_FORMAT', qr/no audit file/, '');
+    $try->('something else', 'KMS_E_FORMAT', qr/no audit file/, slurp($publisher->{pack}));
+    $try->('octets after the end', 'KMS_E_TRUNCATED', qr/cut short after batch $known/, "$whole\0");
+    # Any octet: a hundred places in every part, and each of the head's.
+    my @bad;
+    my $step = int(length($whole) / 200) || 1;
+    for (my $at = 0; $at < length $whole; $at += $at < length $head ? 1 : $step) {
+        my $changed = $whole;
+        substr($changed, $at, 1) ^.= "\x01";
+        spew("$dir/bad.kmsaudit", $changed);
+        push @bad, $at if verify("$dir/bad.kmsaudit")->{exit} != 1;
+    }
+    is("@bad", '', 'an octet changed is found, wherever it is');
+    @bad = ();
+    for my $n (map { $_ * 97 } 1 .. length($whole) / 97) {
+        next if grep { $n == $_ } boundaries($head, @batches);
+        spew("$dir/bad.kmsaudit", substr $whole, 0, $n);
+        push @bad, $n if verify("$dir/bad.kmsaudit")->{exit} != 1;
+    }
+    is("@bad", '', 'and so is a cut anywhere within a batch');
+}
+
+# -- others' journals --
+
+my $other = start_appliance(publisher => $publisher, dir => do { mkdir "$dir/other"; chmod 0755, "$dir/other"; "$dir/other" });
+$other->do('policy', 'install', $publisher->{pack});
+$other->do('key', 'install', "$publisher->{dir}/customer.kmskey");
+$other->do('key', 'request', '-o', "$dir/other.kmsreq");
+refused('the journal of a host that was never confirmed', 'KMS_E_NOT_FOUND', qr/other\.kmsaudit/, "$dir/other.kmsaudit");
+my $none = $other->kmsctl('audit', 'export', '-o', "$dir/other.kmsaudit");
+isnt($none->{exit}, 0, 'an unconfirmed host has nothing to prove');
+like($none->{err}, qr/no host certificate.*KMS_E_NOT_CONFIRMED/s, 'and says so');
+ok(!-e "$dir/other.kmsaudit", 'and makes no file');
+$other->do('key', 'confirm', confirm($publisher, "$dir/other.kmsreq", output => "$dir/other"));
+$other->do('audit', 'export', '-o', "$dir/other.kmsaudit");
+proved('another host\'s journal with its own certificate', "$dir/other.kmsaudit");
+refused('when this host\'s was due', 'KMS_E_UNKNOWN_HOST', qr/journal of another host/, "$dir/other.kmsaudit", '--host', $all->{host});
+{
+    my ($mine) = parts(slurp("$dir/all.kmsaudit"));
+    my (undef, @its) = parts(slurp("$dir/other.kmsaudit"));
+    spew("$dir/bad.kmsaudit", join '', $mine, @its);
+    refused('another host\'s journal under this certificate', 'KMS_E_UNKNOWN_HOST', qr/batch 1 .*another host/, "$dir/bad.kmsaudit");
+}
+my $stranger = publisher(dir => "$dir/stranger");
+refused('another publisher\'s key', 'KMS_E_PUBLISHER', qr/another publisher/, "$dir/all.kmsaudit", '-P', $stranger->{key});
+
+# -- command lines --
+
+for my $row (
+    [ 'a date that is none', [ '--from', 'yesterday' ], qr/--from/ ],
+    [ 'an end that is none', [ '--to', '2026-13-01' ], qr/--to/ ],
+    [ 'an end before the start', [qw(--from 2026-02-01 --to 2026-01-01)], qr/before --from/ ],
+    [ 'a last without a hash', [ '--last', '7' ], qr/--last/ ],
+    [ 'a last of batch 0', [ '--last', '0:' . '0' x 64 ], qr/--last/ ],
+    [ 'a hash too short', [ '--last', '7:00' ], qr/--last/ ],
+    [ 'a host that is none', [ '--host', 'kms1' ], qr/--host/ ],
+) {
+    refused($row->[0], 'KMS_E_ARGUMENT', $row->[2], "$dir/all.kmsaudit", @{ $row->[1] });
+}
+for my $row (
+    [ 'without -o', [], qr/-o FILE is needed/ ],
+    [ 'with a date that is none', [ '-o', "$dir/x", '--from', 'x' ], qr/--from takes/ ],
+    [ 'with an end before the start', [ '-o', "$dir/x", qw(--from 2026-02-01 --to 2026-01-01) ], qr/before --from/ ],
+    [ 'for a publisher who is not', [ '-o', "$dir/x", '--publisher', 'nobody' ], qr/no \[publisher nobody\]/ ],
+    [ 'into no directory', [ '-o', "$dir/nowhere/x" ], qr/No such file/ ],
+) {
+    my $said = $a->kmsctl('audit', 'export', @{ $row->[1] });
+    isnt($said->{exit}, 0, "audit export $row->[0] is refused");
+    like($said->{err}, $row->[2], 'and says why');
+}
+ok(!-e "$dir/x", 'none of them made a file');
+is($a->stop, 0, 'the daemon ends as ever');
+is($other->stop, 0, 'and the other one');
+is($a->kmsctl('audit', 'export', '-o', "$dir/after.kmsaudit")->{exit}, 0, 'an export without the daemon');
+cmp_ok(proved('is verified', "$dir/after.kmsaudit", '--last', $all->{last})->{last_batch}, '>=', $known, 'and goes on from the one before');
+done_testing;
+
+# The head with its documents, then each batch.
+sub parts ($text) {
+    my $at = 10;
+    for (1 .. unpack 'n', substr $text, 8, 2) {
+        $at += 3 + unpack 'n', substr $text, $at + 1, 2;
+    }
+    my @parts = substr $text, 0, $at;
+    while ($at < length $text) {
+        my $n = 4 + 108 + 64 + unpack 'N', substr $text, $at, 4;
+        push @parts, substr $text, $at, $n;
+        $at += $n;
+    }
+    return @parts;
+}
+
+sub boundaries (@parts) {
+    my $at = 0;
+    return map { $at += length } @parts;
+}
+
+# A batch without its first entry, lengths and all set right.
+sub less ($batch) {
+    my $n = unpack 'N', $batch;
+    my $gone = 2 + unpack 'n', substr $batch, 176, 2;
+    return pack('N', $n - $gone) . substr($batch, 4, 172) . substr $batch, 176 + $gone;
+}
