@@ -19,6 +19,7 @@
 
 #define PUBLISHER "publisher"
 #define ROWS_MAX 64
+#define LINE_OCTETS 198 /* inih's buffer is 200 */
 
 struct parse {
 	struct config *c;
@@ -135,7 +136,8 @@ on_key(void *user, const char *ignored, const char *key, const char *value)
 {
 	struct parse *p = user;
 	const struct config_key *k;
-	bool *seen;
+	bool *seen, (*read)(const struct config_key *, const struct config_slot *, void *,
+			const char *, char[128]);
 	char wrong[128];
 	void *base;
 	size_t i;
@@ -159,12 +161,13 @@ on_key(void *user, const char *ignored, const char *key, const char *value)
 	base = p->c;
 	if (strncmp(k->section, PUBLISHER " ", sizeof(PUBLISHER)) == 0)
 		base = &p->c->publishers[p->publisher];
-	if (*seen) {
+	if (*seen && !config_list_repeats(k)) {
 		complain(p, p->line, "key \"%s\" is given twice in [%s]", key, p->section);
 		return 1;
 	}
+	read = *seen ? config_value_add : config_value_read;
 	*seen = true;
-	if (!config_value_read(k, &config_slots[i], base, value, wrong))
+	if (!read(k, &config_slots[i], base, value, wrong))
 		complain(p, p->line, "%s = \"%.48s\": it must be %s", key, value, wrong);
 	return 1;
 }
@@ -327,6 +330,9 @@ check_whole(struct parse *p)
 			    p->c->publishers[i].name);
 	if (strcmp(p->c->state_directory, p->c->runtime_directory) == 0)
 		complain(p, 0, "state_directory and runtime_directory are the same directory");
+	if (p->c->gss_tsig && p->c->tsig_key_file[0] != '\0')
+		complain(
+		    p, 0, "[dns] has both gss_tsig and tsig_key_file: an update is signed once");
 }
 
 unsigned
@@ -364,7 +370,7 @@ bool
 config_differs(const struct config_key *k, const struct config *a, const struct config *b)
 {
 	const struct config_slot *slot = &config_slots[k - config_schema()];
-	char x[1024], y[1024];
+	char x[CONFIG_VALUE], y[CONFIG_VALUE];
 
 	if (strncmp(k->section, PUBLISHER, sizeof(PUBLISHER) - 1) == 0)
 		return a->publisher_count != b->publisher_count ||
@@ -374,12 +380,31 @@ config_differs(const struct config_key *k, const struct config *a, const struct 
 	return strcmp(x, y) != 0;
 }
 
+/* A list that is too long for one line goes over several. */
+static void
+print_value(FILE *out, const char *key, const char *value)
+{
+	size_t room = LINE_OCTETS - strlen(key) - strlen(" = "), len;
+
+	while ((len = strlen(value)) > room) {
+		for (len = room; len > 0 && value[len] != ' '; len--)
+			;
+		if (len == 0)
+			break;
+		fprintf(out, "%s = %.*s\n", key, (int)len, value);
+		value += len + 1;
+	}
+	/* One value may have filled its line, written without blanks. */
+	fprintf(out, "%s%s%s%s\n", key, len > room ? "=" : " =", *value && len <= room ? " " : "",
+	    value);
+}
+
 void
 config_print(const struct config *c, FILE *out)
 {
 	const struct config_key *k;
 	const char *section = "";
-	char value[1024];
+	char value[CONFIG_VALUE];
 	unsigned i;
 
 	for (k = config_schema(); k->section != NULL; k++) {
@@ -389,7 +414,7 @@ config_print(const struct config *c, FILE *out)
 			fprintf(out, "%s[%s]\n", *section ? "\n" : "", k->section);
 		section = k->section;
 		config_value_write(k, &config_slots[k - config_schema()], c, value, sizeof(value));
-		fprintf(out, "%s =%s%s\n", k->key, *value ? " " : "", value);
+		print_value(out, k->key, value);
 	}
 	for (i = 0; i < c->publisher_count; i++)
 		fprintf(out, "\n[publisher %s]\nkey = %s\n", c->publishers[i].name,

@@ -15,6 +15,9 @@
 
 #define CONFIG_LISTEN_MAX 8
 #define CONFIG_PUBLISHERS 16
+#define CONFIG_DOMAINS 8
+#define CONFIG_NETWORKS 32
+#define CONFIG_NAME 254              /* a DNS name without its last dot */
 #define CONFIG_MAX (256 * 1024)     /* octets of ini text */
 
 struct config_publisher {
@@ -55,6 +58,24 @@ struct config {
 	/* [log] */
 	int log_level;                  /* syslog(3) level, default info */
 	bool log_syslog;                /* target = syslog | stderr, default stderr (journald reads it) */
+	/* [dns], read by kmsctl dns */
+	char dns_domain[CONFIG_DOMAINS][CONFIG_NAME];   /* none: the host's own */
+	unsigned dns_domain_count;
+	char dns_host[CONFIG_NAME];     /* empty: this machine's full name */
+	char dns_address[CONFIG_LISTEN_MAX][64];        /* none: no A and AAAA records */
+	unsigned dns_address_count;
+	unsigned dns_ttl;
+	uint16_t dns_priority;
+	uint16_t dns_weight;
+	char dns_server[256];           /* "name", "address", "address:port", "[v6]:port"; empty: the zone's primary */
+	char tsig_key_file[256];        /* as nsupdate -k takes it; empty: none */
+	bool gss_tsig;                  /* Kerberos, for Active Directory */
+	bool publish_vlmcs;
+	/* [firewall], read by kmsctl firewall */
+	char allow[CONFIG_NETWORKS][64];        /* "10.0.0.0/8", "2001:db8::1" */
+	unsigned allow_count;
+	unsigned firewall_rate;         /* new connections of a source in a minute; 0: no limit */
+	char firewall_interface[16];    /* empty: all */
 	/* [publisher NAME] */
 	struct config_publisher publishers[CONFIG_PUBLISHERS];
 	unsigned publisher_count;

@@ -7,6 +7,9 @@
 
 #include "kmsd/common/config.h"
 
+/* Room for any value as text: the longest is a list of domains. */
+#define CONFIG_VALUE (CONFIG_DOMAINS * CONFIG_NAME + 64)
+
 struct config_slot {
 	size_t offset;                  /* in struct config; in struct config_publisher for "publisher NAME" */
 	size_t size;
@@ -21,7 +24,17 @@ extern const struct config_slot config_slots[];
  */
 bool config_value_read(const struct config_key *row, const struct config_slot *slot, void *base,
     const char *value, char wrong[128]);
+/* The same for a further line of a list that may have several: what it names is added. */
+bool config_value_add(const struct config_key *row, const struct config_slot *slot, void *base,
+    const char *value, char wrong[128]);
 void config_value_write(const struct config_key *row, const struct config_slot *slot,
     const void *base, char *out, size_t size);
+
+/* config_list.c: lists (their type's name says which) and single names of machines. */
+bool config_list_repeats(const struct config_key *row);
+bool config_list_read(const struct config_key *row, void *at, const char *value, bool more, char *wrong);
+void config_list_write(const struct config_key *row, const void *at, char *out, size_t size);
+bool config_single_read(const struct config_key *row, const struct config_slot *slot, void *at,
+    const char *value, char *wrong);
 
 #endif

@@ -10,6 +10,8 @@
  * "lo..hi" for numbers, with K M G for octets, and the greatest length for text.
  */
 /* clang-format off */
+/* RFC 1918, RFC 3927, RFC 4193, link-local and the machine itself. */
+#define ALLOW "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 169.254.0.0/16 fc00::/7 fe80::/10 127.0.0.0/8 ::1"
 #define KEYS(K) \
 	K("kms", "state_directory", state_directory, "directory", "1..255", KMS_STATEDIR, true, \
 	    "where the ledger, keys and policies are kept") \
@@ -60,7 +62,33 @@
 	K("log", "level", log_level, "level", "error, warning, notice, info or debug", "info", false, \
 	    "the least important kind of line that is written") \
 	K("log", "target", log_syslog, "target", "stderr or syslog", "stderr", true, \
-	    "where log lines go; journald reads stderr")
+	    "where log lines go; journald reads stderr") \
+	K("dns", "domains", dns_domain, "domains", "0..8", "", false, \
+	    "domains in which clients look for this host; empty: the host's own") \
+	K("dns", "host", dns_host, "host name", "0..253", "", false, \
+	    "the name that the records point to; empty: this machine's full name") \
+	K("dns", "addresses", dns_address, "host addresses", "0..8", "", false, \
+	    "A and AAAA records to publish for the host; empty: none") \
+	K("dns", "ttl", dns_ttl, "seconds", "30..604800", "3600", false, \
+	    "how long others may keep the records") \
+	K("dns", "priority", dns_priority, "number", "0..65535", "0", false, \
+	    "clients try hosts of a lower number first") \
+	K("dns", "weight", dns_weight, "number", "0..65535", "0", false, \
+	    "this host's share among hosts of the same priority") \
+	K("dns", "server", dns_server, "name server", "0..255", "", false, \
+	    "where updates are sent; empty: the zone's primary, as its SOA record names it") \
+	K("dns", "tsig_key_file", tsig_key_file, "file", "0..255", "", false, \
+	    "TSIG key that signs updates, as nsupdate -k takes it; empty: none") \
+	K("dns", "gss_tsig", gss_tsig, "yes/no", "yes or no", "no", false, \
+	    "sign updates with Kerberos, as Active Directory wants it") \
+	K("dns", "publish_vlmcs", publish_vlmcs, "yes/no", "yes or no", "no", false, \
+	    "also publish _vlmcs._tcp, when this host relays") \
+	K("firewall", "allow", allow, "networks", "1..32", ALLOW, false, \
+	    "networks whose machines may connect") \
+	K("firewall", "rate", firewall_rate, "number", "0..100000", "600", false, \
+	    "new connections from one address in a minute; 0: no limit") \
+	K("firewall", "interface", firewall_interface, "interface", "0..15", "", false, \
+	    "the only network interface, beside lo, that clients may come through; empty: all")
 
 #define PUBLISHER_KEYS(K) \
 	K("publisher NAME", "key", key, "public key", "56..56", "", false, \

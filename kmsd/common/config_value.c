@@ -2,7 +2,6 @@
  * config_value.c - the types of kms.ini's values: text to memory with its range checked, and
  * memory to text. A type is a row of the table at the end.
  */
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -150,7 +149,8 @@ read_directory(const struct config_key *row, const struct config_slot *slot, voi
 {
 	const unsigned char *c;
 	size_t len = strlen(value);
-	bool plain = value[0] == '/' && strstr(value, "/../") == NULL &&
+	bool may_be_empty = *row->range == '0' && len == 0;
+	bool plain = (value[0] == '/' || may_be_empty) && strstr(value, "/../") == NULL &&
 		     !(len >= 3 && strcmp(value + len - 3, "/..") == 0);
 
 	for (c = (const unsigned char *)value; *c != '\0'; c++)
@@ -181,55 +181,18 @@ read_user(const struct config_key *row, const struct config_slot *slot, void *at
 	return false;
 }
 
-/* Addresses fill the array and leave the count beside it. */
 static bool
-read_addresses(const struct config_key *row, const struct config_slot *slot, void *at,
-    const char *value, char *wrong)
+read_list(const struct config_key *row, const struct config_slot *slot, void *at, const char *value,
+    char *wrong)
 {
-	struct config *c = (struct config *)((char *)at - offsetof(struct config, address));
-	char one[sizeof(c->address[0])];
-	unsigned char binary[16];
-	unsigned count = 0, i;
-	size_t len;
-
-	memset(c->address, 0, sizeof(c->address));
-	c->address_count = 0;
-	for (value += strspn(value, " \t,"); *value != '\0'; value += strspn(value, " \t,")) {
-		len = strcspn(value, " \t,");
-		if (len >= sizeof(one) || count == CONFIG_LISTEN_MAX)
-			goto bad;
-		memcpy(one, value, len);
-		one[len] = '\0';
-		if (inet_pton(AF_INET, one, binary) != 1 && inet_pton(AF_INET6, one, binary) != 1)
-			goto bad;
-		for (i = 0; i < count; i++)
-			if (strcmp(c->address[i], one) == 0)
-				goto bad;
-		memcpy(c->address[count++], one, len + 1);
-		value += len;
-	}
-	c->address_count = count;
-	if (count > 0)
-		return true;
-bad:
-	snprintf(
-	    wrong, WRONG, "%s different IPv4 or IPv6 addresses separated by blanks", row->range);
-	return false;
+	return config_list_read(row, at, value, false, wrong);
 }
 
 static void
-write_addresses(const struct config_key *row, const struct config_slot *slot, const void *at,
-    char *out, size_t size)
+write_list(const struct config_key *row, const struct config_slot *slot, const void *at, char *out,
+    size_t size)
 {
-	const struct config *c =
-	    (const struct config *)((const char *)at - offsetof(struct config, address));
-	size_t used = 0;
-	unsigned i;
-
-	out[0] = '\0';
-	for (i = 0; i < c->address_count && used < size; i++)
-		used +=
-		    (size_t)snprintf(out + used, size - used, "%s%s", i ? " " : "", c->address[i]);
+	config_list_write(row, at, out, size);
 }
 
 /* Words for values: the range names them, as in "yes or no". */
@@ -335,7 +298,14 @@ static const struct type {
 	{ "directory", read_directory, write_text },
 	{ "user", read_user, write_text },
 	{ "group", read_user, write_text },
-	{ "addresses", read_addresses, write_addresses },
+	{ "file", read_directory, write_text },
+	{ "addresses", read_list, write_list },
+	{ "host addresses", read_list, write_list },
+	{ "domains", read_list, write_list },
+	{ "networks", read_list, write_list },
+	{ "host name", config_single_read, write_text },
+	{ "name server", config_single_read, write_text },
+	{ "interface", config_single_read, write_text },
 	{ "yes/no", read_word, write_word },
 	{ "level", read_word, write_word },
 	{ "target", read_word, write_word },
@@ -362,6 +332,14 @@ config_value_read(const struct config_key *row, const struct config_slot *slot, 
 
 	wrong[0] = '\0';
 	return t != NULL && t->read(row, slot, (char *)base + slot->offset, value, wrong);
+}
+
+bool
+config_value_add(const struct config_key *row, const struct config_slot *slot, void *base,
+    const char *value, char wrong[WRONG])
+{
+	wrong[0] = '\0';
+	return config_list_read(row, (char *)base + slot->offset, value, true, wrong);
 }
 
 void

@@ -83,6 +83,78 @@ static const struct bad {
 	{ "[listen]\naddress = 1.1.1.1 1.1.1.2 1.1.1.3 1.1.1.4 1.1.1.5 1.1.1.6 1.1.1.7 1.1.1.8 "
 	  "1.1.1.9\n",
 	    2, "1..8 different", 1 },
+	/* Names of machines. */
+	{ "[dns]\ndomains = a.test A.TEST.\n", 2, "0..8 different DNS names", 1 },
+	{ "[dns]\ndomains = a.test\ndomains = b.test a.test\n", 3, "0..8 different DNS names", 1 },
+	{ "[dns]\ndomains = a.test\ndomains =\n", 3, "0..8 different DNS names", 1 },
+	{ "[dns]\ndomains = a b c d e f g h i\n", 2, "0..8 different DNS names", 1 },
+	{ "[dns]\ndomains = a..test\n", 2, "DNS names", 1 },
+	{ "[dns]\ndomains = .test\n", 2, "DNS names", 1 },
+	{ "[dns]\ndomains = .\n", 2, "DNS names", 1 },
+	{ "[dns]\ndomains = -a.test\n", 2, "DNS names", 1 },
+	{ "[dns]\ndomains = a-.test\n", 2, "DNS names", 1 },
+	{ "[dns]\ndomains = a.test-\n", 2, "DNS names", 1 },
+	{ "[dns]\ndomains = a$.test\n", 2, "DNS names", 1 },
+	{ "[dns]\ndomains = b\xc3\xbc.test\n", 2, "DNS names", 1 },
+	{ "[dns]\ndomains = 192.0.2.1\n", 2, "DNS names", 1 },
+	{ "[dns]\ndomains = " A50 "aaaaaaaaaaaaaa.test\n", 2, "DNS names", 1 },
+	{ "[dns]\nhost = kms\n", 2, "a DNS name with its domain", 1 },
+	{ "[dns]\nhost = kms.test other.test\n", 2, "a DNS name with its domain", 1 },
+	{ "[dns]\nhost = 192.0.2.1\n", 2, "a DNS name with its domain", 1 },
+	{ "[dns]\nhost = a.test\nhost = b.test\n", 3, "\"host\" is given twice", 1 },
+	{ "[dns]\naddresses = 0.0.0.0\n", 2, "of this host", 1 },
+	{ "[dns]\naddresses = ::\n", 2, "of this host", 1 },
+	{ "[dns]\naddresses = ff02::1\n", 2, "of this host", 1 },
+	{ "[dns]\naddresses = 224.0.0.1\n", 2, "of this host", 1 },
+	{ "[dns]\naddresses = 192.0.2.1 192.0.2.1\n", 2, "0..8 different", 1 },
+	{ "[dns]\naddresses = 2001:db8::1 2001:DB8:0::1\n", 2, "0..8 different", 1 },
+	{ "[dns]\naddresses = 192.0.2.1/24\n", 2, "of this host", 1 },
+	{ "[dns]\nttl = 29\n", 2, "a number of seconds, 30..604800", 1 },
+	{ "[dns]\nttl = 1h\n", 2, "a number of seconds, 30..604800", 1 },
+	{ "[dns]\npriority = 65536\n", 2, "a number, 0..65535", 1 },
+	{ "[dns]\nweight = -1\n", 2, "a number, 0..65535", 1 },
+	{ "[dns]\nserver = ns.test:0\n", 2, "a name or an address, with :PORT", 1 },
+	{ "[dns]\nserver = ns.test:65536\n", 2, "a name or an address", 1 },
+	{ "[dns]\nserver = ns.test:\n", 2, "a name or an address", 1 },
+	{ "[dns]\nserver = [::1\n", 2, "a name or an address", 1 },
+	{ "[dns]\nserver = [::1]53\n", 2, "a name or an address", 1 },
+	{ "[dns]\nserver = [192.0.2.1]:53\n", 2, "a name or an address", 1 },
+	{ "[dns]\nserver = ns.test update add\n", 2, "a name or an address", 1 },
+	{ "[dns]\ntsig_key_file = kms.key\n", 2, "an absolute path", 1 },
+	{ "[dns]\ntsig_key_file = /etc/../kms.key\n", 2, "an absolute path", 1 },
+	{ "[dns]\ngss_tsig = perhaps\n", 2, "yes or no", 1 },
+	{ "[dns]\ngss_tsig = yes\ntsig_key_file = /k\n", 0, "both gss_tsig and tsig_key_file", 1 },
+	{ "[dns]\npublish_vlmcs = 1\n", 2, "yes or no", 1 },
+	/* Networks. */
+	{ "[firewall]\nallow =\n", 2, "1..32 different networks", 1 },
+	{ "[firewall]\nallow = 10.0.0.1/8\n", 2, "no bit set beyond BITS", 1 },
+	{ "[firewall]\nallow = 2001:db8::1/64\n", 2, "no bit set beyond BITS", 1 },
+	{ "[firewall]\nallow = 10.0.0.0/33\n", 2, "networks as ADDRESS/BITS", 1 },
+	{ "[firewall]\nallow = fc00::/129\n", 2, "networks as ADDRESS/BITS", 1 },
+	{ "[firewall]\nallow = 10.0.0.0/\n", 2, "networks as ADDRESS/BITS", 1 },
+	{ "[firewall]\nallow = 10.0.0.0/08\n", 2, "networks as ADDRESS/BITS", 1 },
+	{ "[firewall]\nallow = 10.0.0.0/-1\n", 2, "networks as ADDRESS/BITS", 1 },
+	{ "[firewall]\nallow = 10.0.0.0/255.0.0.0\n", 2, "networks as ADDRESS/BITS", 1 },
+	{ "[firewall]\nallow = 10.0.0/8\n", 2, "networks as ADDRESS/BITS", 1 },
+	{ "[firewall]\nallow = /8\n", 2, "networks as ADDRESS/BITS", 1 },
+	{ "[firewall]\nallow = any\n", 2, "networks as ADDRESS/BITS", 1 },
+	{ "[firewall]\nallow = 10.0.0.0/8 10.0.0.0/8\n", 2, "different networks", 1 },
+	{ "[firewall]\nallow = 192.0.2.1/32 192.0.2.1\n", 2, "different networks", 1 },
+	{ "[firewall]\nallow = 10.0.0.0/8\nallow =\n", 3, "1..32 different networks", 1 },
+	{ "[firewall]\nallow = 1.1.1.1 1.1.1.2 1.1.1.3 1.1.1.4 1.1.1.5 1.1.1.6 1.1.1.7 1.1.1.8 "
+	  "1.1.1.9 "
+	  "1.1.1.10 1.1.1.11 1.1.1.12 1.1.1.13\nallow = 1.1.2.1 1.1.2.2 1.1.2.3 1.1.2.4 1.1.2.5 "
+	  "1.1.2.6 "
+	  "1.1.2.7 1.1.2.8 1.1.2.9 1.1.2.10 1.1.2.11 1.1.2.12 1.1.2.13\nallow = 1.1.3.1 1.1.3.2 "
+	  "1.1.3.3 "
+	  "1.1.3.4 1.1.3.5 1.1.3.6 1.1.3.7\n",
+	    4, "1..32 different networks", 1 },
+	{ "[firewall]\nrate = 100001\n", 2, "a number, 0..100000", 1 },
+	{ "[firewall]\nrate = 10/second\n", 2, "a number, 0..100000", 1 },
+	{ "[firewall]\ninterface = \"eth0\"\n", 2, "a network interface's name", 1 },
+	{ "[firewall]\ninterface = eth0 eth1\n", 2, "a network interface's name", 1 },
+	{ "[firewall]\ninterface = ..\n", 2, "a network interface's name", 1 },
+	{ "[firewall]\ninterface = aaaaaaaaaaaaaaaa\n", 2, "at most 15 octets", 1 },
 	/* Publishers. */
 	{ "[publisher]\nkey = " KEY "\n", 1, "needs a name: [publisher NAME]", 1 },
 	{ "[publisher a/b]\nkey = " KEY "\n", 1, "1..64 letters", 1 },
@@ -284,6 +356,25 @@ test_values(void **ignored)
 	assert_int_equal(c.log_level, 7);
 	assert_true(c.log_syslog);
 	assert_int_equal(c.publisher_count, 0);
+	assert_int_equal(c.dns_domain_count, 8);
+	assert_string_equal(c.dns_domain[0], "example.com");
+	assert_string_equal(c.dns_host, "kms-1.example.com");
+	assert_int_equal(c.dns_address_count, 2);
+	assert_string_equal(c.dns_address[1], "2001:db8::1");
+	assert_int_equal(c.dns_ttl, 604800);
+	assert_int_equal(c.dns_priority, 65535);
+	assert_int_equal(c.dns_weight, 1);
+	assert_string_equal(c.dns_server, "[2001:db8::53]:5353");
+	assert_int_equal(strlen(c.tsig_key_file), 184);
+	assert_false(c.gss_tsig);
+	assert_true(c.publish_vlmcs);
+	assert_int_equal(c.allow_count, 4);
+	assert_string_equal(c.allow[0], "0.0.0.0/0");
+	assert_string_equal(c.allow[1], "2001:db8::/32");
+	assert_string_equal(c.allow[2], "192.0.2.1");
+	assert_string_equal(c.allow[3], "2001:db8::1");
+	assert_int_equal(c.firewall_rate, 0);
+	assert_string_equal(c.firewall_interface, "eth0.100");
 
 	text = read_whole(path, "publishers.in", &len);
 	parse_good(&c, text, len, "publishers.in");
@@ -314,6 +405,16 @@ test_defaults(void **ignored)
 	assert_true(c.sandbox_required);
 	assert_false(c.log_syslog);
 	assert_int_equal(c.log_level, 6);
+	assert_int_equal(c.dns_domain_count, 0);
+	assert_string_equal(c.dns_host, "");
+	assert_int_equal(c.dns_address_count, 0);
+	assert_int_equal(c.dns_ttl, 3600);
+	assert_int_equal(c.allow_count, 8);
+	assert_string_equal(c.allow[0], "10.0.0.0/8");
+	assert_string_equal(c.allow[7], "::1");
+	assert_int_equal(c.firewall_rate, 600);
+	assert_false(c.gss_tsig);
+	assert_false(c.publish_vlmcs);
 }
 
 static void
