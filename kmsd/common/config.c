@@ -395,8 +395,10 @@ print_value(FILE *out, const char *key, const char *value)
 		value += len + 1;
 	}
 	/* One value may have filled its line, written without blanks. */
-	fprintf(out, "%s%s%s%s\n", key, len > room ? "=" : " =", *value && len <= room ? " " : "",
-	    value);
+	if (strlen(value) > room)
+		fprintf(out, "%s=%s\n", key, value);
+	else
+		fprintf(out, "%s =%s%s\n", key, *value ? " " : "", value);
 }
 
 void
