@@ -28,6 +28,7 @@ static const struct known {
 	{ "service", "ledger-failures", OUTPUT_NUMBER, "Ledger failures" },
 	{ "service", "sessions", OUTPUT_NUMBER, NULL },
 	{ "service", "sessions-most", OUTPUT_NUMBER, NULL },
+	{ "service", "session-octets", OUTPUT_NUMBER, NULL },
 	{ "service", "session-hits", OUTPUT_NUMBER, NULL },
 	{ "service", "session-misses", OUTPUT_NUMBER, NULL },
 	{ "service", "key-sealed", OUTPUT_TEXT, NULL },

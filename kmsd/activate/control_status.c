@@ -37,6 +37,7 @@ row_service(struct activate *a, struct control_buf *b)
 	control_number(b, "ledger-failures", a->counts.ledger_failures);
 	control_number(b, "sessions", cache.entries);
 	control_number(b, "sessions-most", cache.size);
+	control_number(b, "session-octets", cache.octets);
 	control_number(b, "session-hits", cache.hits);
 	control_number(b, "session-misses", cache.misses);
 }

@@ -184,6 +184,7 @@ session_cache_info(const struct session_cache *c, struct session_cache_info *out
 {
 	out->entries = c->filled;
 	out->size = c->size;
+	out->octets = session_cache_octets(c->size) + ((size_t)c->mask + 1) * sizeof *c->buckets;
 	out->hits = c->hits;
 	out->misses = c->misses;
 }

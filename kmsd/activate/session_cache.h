@@ -20,7 +20,8 @@ struct session {
 };
 
 struct session_cache_info {
-	size_t entries, size;
+	size_t entries, size;       /* held now; at most */
+	size_t octets;              /* memory the cache was given */
 	uint64_t hits, misses;
 };
 
