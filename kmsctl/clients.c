@@ -161,6 +161,24 @@ client_print(struct ctl *ctl, const struct kmsdb_client *c, const struct kmsdb_h
 	print_more(o, c, row);
 }
 
+bool
+clients_checkpoint(struct ctl *ctl)
+{
+	struct reply reply = { 0 };
+	char why[512];
+	uint32_t status = ctl_ask_quietly(ctl, CONTROL_CHECKPOINT, NULL, &reply, why);
+
+	reply_free(&reply);
+	if (status == KMS_E_NOT_RUNNING)
+		output_line(
+		    ctl->out, OUTPUT_WARN, "kmsd is not running: this is what the ledger holds");
+	else if (status != KMS_OK)
+		output_line(ctl->out, OUTPUT_WARN, "The newest minute may be missing: %s", why);
+	if (status != KMS_OK)
+		output_text(ctl->out, "note", NULL, why);
+	return status != KMS_E_NOT_RUNNING;
+}
+
 /* Looking for one client among all. A name goes before digits that look like a CMID. */
 struct search {
 	const char *text;

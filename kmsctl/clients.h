@@ -21,6 +21,9 @@ const char *products_name(const struct products *p, const uint8_t id[16]);     /
 /* By UUID or name; false: no such product. */
 bool products_find(const struct products *p, const char *text, uint8_t id[16]);
 
+/* Overlay into the index, if there is one who can, so that the ledger tells the newest. True: kmsd runs. */
+bool clients_checkpoint(struct ctl *ctl);
+
 /* "activated", "expired", ... as control.h lists them. */
 const char *client_state(const struct kmsdb_client *c, uint64_t now);
 

@@ -39,25 +39,6 @@ list_one(const struct kmsdb_client *c, const struct kmsdb_host *h, void *arg)
 	return l->ctl->limit != 0 && l->shown == l->ctl->limit ? STOP : 0;
 }
 
-/* Overlay into the index, if there is one who can. True: kmsd runs. */
-static bool
-ask_checkpoint(struct ctl *ctl)
-{
-	struct reply reply = { 0 };
-	char why[512];
-	uint32_t status = ctl_ask_quietly(ctl, CONTROL_CHECKPOINT, NULL, &reply, why);
-
-	reply_free(&reply);
-	if (status == KMS_E_NOT_RUNNING)
-		output_line(
-		    ctl->out, OUTPUT_WARN, "kmsd is not running: this is what the ledger holds");
-	else if (status != KMS_OK)
-		output_line(ctl->out, OUTPUT_WARN, "The newest minute may be missing: %s", why);
-	if (status != KMS_OK)
-		output_text(ctl->out, "note", NULL, why);
-	return status != KMS_E_NOT_RUNNING;
-}
-
 static int
 list_clients(struct ctl *ctl, struct listing *l, bool running)
 {
@@ -91,7 +72,7 @@ static int
 run_clients(struct ctl *ctl)
 {
 	struct listing l = { .ctl = ctl, .now = (uint64_t)time(NULL) };
-	bool running = ask_checkpoint(ctl);
+	bool running = clients_checkpoint(ctl);
 	int code;
 
 	output_bool(ctl->out, "running", NULL, running);

@@ -18,6 +18,8 @@ const struct command *const commands[] = {
 	&cmd_key_confirm,
 	&cmd_policy_install,
 	&cmd_policy_show,
+	&cmd_policy_history,
+	&cmd_policy_simulate,
 	&cmd_audit_export,
 	&cmd_ledger_check,
 	&cmd_ledger_rebuild,

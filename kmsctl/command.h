@@ -75,7 +75,8 @@ extern const struct command *const commands[];
 
 extern const struct command cmd_status, cmd_clients, cmd_client_show, cmd_client_revoke,
     cmd_client_forget, cmd_key_install, cmd_key_show, cmd_key_request, cmd_key_confirm,
-    cmd_policy_install, cmd_policy_show, cmd_audit_export,
+    cmd_policy_install, cmd_policy_show, cmd_policy_history, cmd_policy_simulate,
+    cmd_audit_export,
     cmd_ledger_check, cmd_ledger_rebuild, cmd_config_check,
     cmd_explain, cmd_version, cmd_help;
 

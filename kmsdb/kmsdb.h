@@ -151,6 +151,12 @@ int kmsdb_journal_each(int dirfd, uint64_t from,
     int (*fn)(const struct kmsdb_batch_view *b, void *arg), void *arg, char why[256]);
 
 /*
+ * Where to begin in order to read the newest part of the journal: the first batch of the newest segments that hold
+ * octets or more (the one being written not reckoned). *all: that is the whole journal.
+ */
+int kmsdb_journal_newest(int dirfd, uint64_t octets, uint64_t *from, bool *all, char why[256]);
+
+/*
  * Whole check: every root, chain link and signature (sign_pk, or the keys that
  * ENTRY_CERTIFICATE / ENTRY_START entries introduce), counters against a recount, index against a replay
  * into a scratch index. Problems go to report, one line each; returns the first error.

@@ -1,8 +1,10 @@
 /*
- * verify.c - reading the whole journal for others: kmsdb_journal_each.
+ * verify.c - reading the journal for others: kmsdb_journal_each, and where to begin.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "kmsdb/file.h"
@@ -63,6 +65,35 @@ kmsdb_journal_each(int dirfd, uint64_t from, int (*fn)(const struct kmsdb_batch_
 		snprintf(why, 256, "%s", s->why);
 done:
 	scan_close(s);
+	close(fd);
+	return status;
+}
+
+int
+kmsdb_journal_newest(int dirfd, uint64_t octets, uint64_t *from, bool *all, char why[256])
+{
+	struct segment_list list = { 0 };
+	char name[SEGMENT_NAME];
+	uint64_t sum = 0;
+	struct stat st;
+	size_t at;
+	int fd = -1, status = open_journal(dirfd, &fd, why);
+
+	*from = 1;
+	*all = true;
+	if (status != KMS_OK)
+		return status;
+	if ((status = segment_list_read(&list, fd)) != KMS_OK)
+		snprintf(why, 256, "journal/ cannot be read: %s", kms_strerror((uint32_t)status));
+	for (at = list.count > 0 ? list.count - 1 : 0; at > 0 && sum < octets; at--) {
+		segment_name(name, list.first[at - 1]);
+		if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			sum += (uint64_t)st.st_size;
+	}
+	if (list.count > 0)
+		*from = list.first[at];
+	*all = at == 0;
+	segment_list_free(&list);
 	close(fd);
 	return status;
 }
