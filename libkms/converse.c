@@ -27,6 +27,7 @@ static const uint32_t clear_statuses[] = {
 	KMS_E_BAD_FRAME,
 	KMS_E_BAD_SEAL,
 	KMS_E_TOO_LARGE,
+	KMS_E_LOCKED,
 };
 
 bool

@@ -58,6 +58,8 @@ static const struct kms_error errors[] = {
 	ROW(KMS_E_UNKNOWN_CLIENT, 0, "the client to release is not known or was released before",
 	    "Nothing to do: no seat is held."),
 	ROW(KMS_E_TOO_LARGE, 0, "longer than the limit", "Send or give less."),
+	ROW(KMS_E_LOCKED, 0, "the host is locked: it waits for the passphrase of its keys",
+	    "Ask again after the time given; on the host, run kmsctl unlock."),
 	ROW(KMS_E_NO_HOST, 0xC004F074, "no KMS host was found or could be reached",
 	    "Check the network, the DNS record _kms._tcp or the host name configured."),
 	ROW(KMS_E_TIMEOUT, 0, "no answer within the time allowed",

@@ -37,6 +37,7 @@ enum kms_status {
 	KMS_E_BAD_REQUEST = 20,     /* sealed text malformed */
 	KMS_E_UNKNOWN_CLIENT = 21,  /* release of a client that is not here */
 	KMS_E_TOO_LARGE = 22,       /* longer than the limit */
+	KMS_E_LOCKED = 23,          /* host waits for its passphrase: retry */
 
 	/* Local: never on the wire. */
 	KMS_E_LOCAL = 256,

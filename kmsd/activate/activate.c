@@ -2,6 +2,8 @@
  * activate.c - HELLO, and a REQUEST on its way through authentication and
  * policy into the batch. No allocation, no system call but the clock's.
  */
+#include "config.h"
+
 #include "kmsd/activate/activate.h"
 
 #include <string.h>
@@ -20,6 +22,7 @@
  * its whole batch, and whoever recorded a request can send it again for ever.
  */
 #define READS_A_SECOND 200
+#define LOCKED_RETRY 30 /* seconds */
 
 /* What decides about one request, gathered. */
 struct request {
@@ -42,7 +45,11 @@ activate_clock(struct activate *a)
 static void
 answer_error(struct activate *a, struct peer *p, uint64_t token, uint32_t status, uint8_t flags)
 {
-	struct frame_error e = { .status = status, .time = a->now };
+	struct frame_error e = {
+		.status = status,
+		.retry_after = status == KMS_E_LOCKED ? LOCKED_RETRY : 0,
+		.time = a->now,
+	};
 	uint8_t *room = peer_reserve(p, FRAME_ERROR_SIZE);
 
 	a->counts.refused++;
@@ -50,6 +57,17 @@ answer_error(struct activate *a, struct peer *p, uint64_t token, uint32_t status
 		return;
 	frame_error_encode(room, &e);
 	peer_commit(p, token, flags, FRAME_ERROR_SIZE);
+}
+
+/* Nothing can be opened or signed yet: everybody is told to come again. */
+static bool
+locked(struct activate *a, struct peer *p, const struct ipc_frame *f)
+{
+	if (!signing_key_locked(a->key))
+		return false;
+	complain(f, KMS_E_LOCKED, "");
+	answer_error(a, p, f->token, KMS_E_LOCKED, 0);
+	return true;
 }
 
 static int
@@ -80,6 +98,8 @@ activate_hello(struct activate *a, struct peer *p, const struct ipc_frame *f, co
 	size_t len;
 	int r;
 
+	if (locked(a, p, f))
+		return;
 	if ((r = decode_hello(&hello, body, f->length)) != KMS_OK) {
 		complain(f, (uint32_t)r, "");
 		answer_error(a, p, f->token, (uint32_t)r, IPC_CLOSE);
@@ -308,9 +328,12 @@ activate_request(struct activate *a, struct peer *p, const struct ipc_frame *f, 
 {
 	struct batch_slot *slot;
 	struct request q;
-	int r = authenticate(&q.auth, a->key, a->cache, body, f->length);
+	int r;
 
 	a->counts.requests++;
+	if (locked(a, p, f))
+		return;
+	r = authenticate(&q.auth, a->key, a->cache, body, f->length);
 	if (r != KMS_OK && r != KMS_E_BAD_REQUEST) {
 		complain(f, (uint32_t)r, "");
 		answer_error(a, p, f->token, (uint32_t)r, r == KMS_E_UNKNOWN_HOST ? 0 : IPC_CLOSE);
@@ -349,4 +372,28 @@ activate_record(struct activate *a, struct entry_admin *e)
 	if ((r = kmsdb_stage(a->db, entry, len, &leaf)) != KMS_OK)
 		return r;
 	return batch_commit(a);
+}
+
+int
+activate_record_start(struct activate *a)
+{
+	static const char version[] = PACKAGE_STRING;
+	uint8_t keys[64];
+	struct entry_admin e = {
+		.kind = ENTRY_START,
+		.text = version,
+		.text_len = sizeof version - 1,
+		.blob = keys,
+		.blob_len = sizeof keys,
+	};
+	int r;
+
+	memcpy(e.subject, signing_key_host_id(a->key), 16);
+	memcpy(keys, signing_key_sign_pk(a->key), 32);
+	memcpy(keys + 32, signing_key_kx_pk(a->key), 32);
+	r = activate_record(a, &e);
+	/* Serve on when it cannot be written: clients are told, and the disk may be mended. */
+	if (r == KMS_E_FULL || r == KMS_E_IO)
+		return KMS_OK;
+	return r;
 }

@@ -31,6 +31,9 @@ struct activate {
 	struct config config;
 	struct service service;
 	struct signing_key *key;
+	struct secrets secrets;         /* what kmsd handed over to open it */
+	unsigned wrong_passphrases;     /* in a row */
+	uint64_t try_again;             /* monotonic seconds: no passphrase is tried before */
 	struct session_cache *cache;
 	struct kmsdb *db;
 	struct batch *batch;
@@ -62,5 +65,7 @@ void activate_request(struct activate *a, struct peer *p, const struct ipc_frame
  * filled in. KMS_E_FULL, KMS_E_IO.
  */
 int activate_record(struct activate *a, struct entry_admin *e);
+/* The first entry of every run: with which keys it signs. A ledger that cannot be written is no failure. */
+int activate_record_start(struct activate *a);
 
 #endif

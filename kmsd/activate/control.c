@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include <event2/event.h>
+#include <sodium.h>
 
 #include "kmsd/activate/activate.h"
 #include "kmsd/activate/control_verbs.h"
@@ -63,12 +64,24 @@ static const struct {
 	{ CONTROL_KEY_REQUEST, "key request", true, false, control_key_request },
 	{ CONTROL_KEY_CONFIRM, "key confirm", true, false, control_key_confirm },
 	{ CONTROL_KEY_REMOVE, "key remove", true, false, control_key_remove },
+	{ CONTROL_KEY_SEAL, "key seal", true, false, control_key_seal },
+	{ CONTROL_UNLOCK, "unlock", true, false, control_unlock },
 	{ CONTROL_POLICY_INSTALL, "policy install", true, false, control_policy_install },
 	{ CONTROL_POLICY_SHOW, "policy show", false, false, control_policy_show },
 	{ CONTROL_CLIENT_SHOW, "client show", false, false, control_client_show },
 	{ CONTROL_CLIENT_REVOKE, "client revoke", true, false, control_client_revoke },
 	{ CONTROL_CLIENT_FORGET, "client forget", true, false, control_client_forget },
 };
+
+/* A request may hold a passphrase. */
+static void
+wipe(struct connection *c)
+{
+	if (c->data != NULL)
+		sodium_memzero(c->data, c->size);
+	free(c->data);
+	c->data = NULL;
+}
 
 static void
 connection_close(struct connection *c)
@@ -84,7 +97,7 @@ connection_close(struct connection *c)
 	if (c->deadline != NULL)
 		event_free(c->deadline);
 	close(c->fd);
-	free(c->data);
+	wipe(c);
 	free(c);
 }
 
@@ -135,7 +148,7 @@ build_reply(struct connection *c, int status, struct control_buf *rows, const ch
 		control_text(
 		    rows, "message", *why ? why : kms_error_find((uint32_t)status)->remedy);
 	}
-	free(c->data);
+	wipe(c);
 	c->size = CONTROL_REPLY_HEADER + rows->len;
 	c->len = c->size;
 	c->sent = 0;
@@ -163,6 +176,11 @@ run_verb(struct connection *c, uint16_t verb, struct control_reader *args, struc
 		if (verbs[i].verb != verb)
 			continue;
 		activate_clock(q.activate);
+		if (signing_key_locked(q.activate->key) && verb != CONTROL_STATUS &&
+		    verb != CONTROL_UNLOCK) {
+			strcpy(why, "the host is locked: kmsctl unlock first");
+			return KMS_E_LOCKED;
+		}
 		r = verbs[i].run(&q);
 		if (verbs[i].changes)
 			log_event(r == KMS_OK ? LOG_NOTICE : LOG_WARNING, "control",

@@ -28,7 +28,8 @@ row_service(struct activate *a, struct control_buf *b)
 	control_hex(b, "host-id", signing_key_host_id(a->key), 16);
 	control_number(b, "port", a->config.port);
 	control_number(b, "fronts", a->config.fronts);
-	control_text(b, "key-sealed", "no");
+	control_text(b, "key-sealed", host_key_kind_name(signing_key_kind(a->key)));
+	control_number(b, "locked", signing_key_locked(a->key));
 	control_number(b, "requests", a->counts.requests);
 	control_number(b, "refused", a->counts.refused);
 	control_number(b, "batches", a->counts.batches);

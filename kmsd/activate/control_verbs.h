@@ -32,6 +32,8 @@ int control_key_confirm(struct control_request *q);
 int control_key_remove(struct control_request *q);
 int control_policy_install(struct control_request *q);
 int control_policy_show(struct control_request *q);
+int control_key_seal(struct control_request *q);
+int control_unlock(struct control_request *q);
 int control_client_show(struct control_request *q);
 int control_client_revoke(struct control_request *q);
 int control_client_forget(struct control_request *q);

@@ -106,6 +106,9 @@ take_early(struct server *s, struct ipc_parent *m)
 	case IPC_CONTROL:
 		s->control_fd = m->fd;
 		return KMS_OK;
+	case IPC_SECRET:
+		r = secrets_read(&s->activate.secrets, m->index, m->fd);
+		break;
 	case IPC_CHANNEL:
 		if ((r = take_front(s, m)) == KMS_OK)
 			return KMS_OK;
@@ -203,31 +206,6 @@ open_ledger(struct activate *a)
 	return KMS_OK;
 }
 
-/* The first entry of every run: with which keys it signs. */
-static int
-record_start(struct activate *a)
-{
-	static const char version[] = PACKAGE_STRING;
-	uint8_t keys[64];
-	struct entry_admin e = {
-		.kind = ENTRY_START,
-		.text = version,
-		.text_len = sizeof version - 1,
-		.blob = keys,
-		.blob_len = sizeof keys,
-	};
-	int r;
-
-	memcpy(e.subject, signing_key_host_id(a->key), 16);
-	memcpy(keys, signing_key_sign_pk(a->key), 32);
-	memcpy(keys + 32, signing_key_kx_pk(a->key), 32);
-	r = activate_record(a, &e);
-	/* Serve on when it cannot be written: clients are told, and the disk may be mended. */
-	if (r == KMS_E_FULL || r == KMS_E_IO)
-		return KMS_OK;
-	return r;
-}
-
 static int
 open_keys(struct activate *a)
 {
@@ -235,15 +213,23 @@ open_keys(struct activate *a)
 	bool made = false;
 	int r;
 
-	if ((r = signing_key_open(&a->key, a->state_dir, a->now, &made)) != KMS_OK) {
-		log_event(LOG_CRIT, "host-key-refused",
-		    "keys/host.key: %s; restore it from a backup: "
-		    "without it the publisher has to confirm this host anew",
-		    kms_strerror((uint32_t)r));
+	r = signing_key_open(&a->key, a->state_dir, a->now, &a->secrets, &made, why);
+	if (r != KMS_OK) {
+		log_event(LOG_CRIT, "host-key-refused", "keys/host.key: %s; %s",
+		    kms_strerror((uint32_t)r),
+		    *why ? why
+			 : "restore it from a backup: without it the publisher has to confirm this "
+			   "host anew");
 		return r;
 	}
+	secrets_forget_passphrase(&a->secrets);
 	if (made)
 		log_event(LOG_NOTICE, "host-key-made", "keys/host.key: keep a backup of it");
+	if (signing_key_locked(a->key))
+		log_event(LOG_WARNING, "host-locked",
+		    "%s%skeys/host.key is sealed with a passphrase: until kmsctl unlock gives it, "
+		    "clients are told to come again",
+		    why, *why ? "; " : "");
 	if ((r = service_open(&a->service, a->state_dir, a->key, &a->config, why)) != KMS_OK)
 		log_event(LOG_CRIT, "config-refused", "%s", why);
 	return r;
@@ -443,7 +429,9 @@ start(struct server *s)
 	if ((r = open_keys(a)) != KMS_OK || (r = open_ledger(a)) != KMS_OK)
 		return r;
 	a->layers |= activate_confine_late(memlock);
-	if ((r = check_layers(a)) != KMS_OK || (r = record_start(a)) != KMS_OK)
+	if ((r = check_layers(a)) != KMS_OK)
+		return r;
+	if (!signing_key_locked(a->key) && (r = activate_record_start(a)) != KMS_OK)
 		return r;
 	return open_fronts(s);
 }
@@ -492,6 +480,7 @@ tear_down(struct server *s)
 	kmsdb_close(a->db);
 	service_close(&a->service);
 	signing_key_free(a->key);
+	secrets_free(&a->secrets);
 	session_cache_free(a->cache);
 	batch_free(a->batch);
 	refusals_free(a->refusals);

@@ -5,119 +5,319 @@
  */
 #include "kmsd/activate/signing_key.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <sodium.h>
 
+#include "kmsd/activate/secrets.h"
 #include "kmsd/activate/store.h"
 #include "libkms/certificate.h"
 #include "libkms/kms_error.h"
-#include "libkms/wire.h"
 
 #define KEY_FILE "keys/host.key"
-#define KEY_SIZE 120
-#define KEY_MAGIC "KMSHOSTK"
-#define KEY_VERSION 1
-#define KEY_PLAIN 0
+#define KEY_FILE_NEW "keys/host.key.new" /* store_write's */
 
 struct signing_key {
 	uint8_t *sign_sk; /* 64, no access between signatures */
 	uint8_t *kx_sk; /* 32, read-only */
+	uint8_t *file; /* HOST_KEY_SIZE, as on disk: what a passphrase is tried on */
+	size_t file_len;
+	bool locked;
+	struct host_key_file head;
 	uint8_t sign_pk[32];
 	uint8_t kx_pk[32];
 	uint8_t host_id[16];
 };
 
+/* The secret's octets out of files that are no more: an unlinked file's blocks stay on the disk. */
 static void
-encode(uint8_t file[KEY_SIZE], const uint8_t seed[32], const uint8_t kx_sk[32], uint64_t now)
+scrub(int fd)
 {
-	struct wire_writer w;
+	static const uint8_t zero[HOST_KEY_SIZE];
+	struct stat st;
 
-	wire_writer_init(&w, file, KEY_SIZE);
-	wire_put(&w, KEY_MAGIC, 8);
-	wire_put_u8(&w, KEY_VERSION);
-	wire_put_u8(&w, KEY_PLAIN);
-	wire_put_zero(&w, 6);
-	wire_put_u64(&w, now);
-	wire_put(&w, seed, 32);
-	wire_put(&w, kx_sk, 32);
-	crypto_hash_sha256(file + 88, file, 88);
+	if (fd < 0)
+		return;
+	/* One that still has a name is somebody's backup. */
+	if (fstat(fd, &st) == 0 && st.st_nlink == 0 && pwrite(fd, zero, sizeof zero, 0) > 0)
+		fsync(fd);
+	close(fd);
 }
 
 static int
-make(uint8_t *file, int dirfd, uint64_t now)
+open_to_scrub(int dirfd, const char *path)
 {
-	uint8_t *secret = sodium_malloc(64);
+	return openat(dirfd, path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+}
+
+/* What an interrupted conversion left. */
+static void
+remove_unfinished(int dirfd)
+{
+	int fd = open_to_scrub(dirfd, KEY_FILE_NEW);
+
+	if (fd < 0)
+		return;
+	unlinkat(dirfd, KEY_FILE_NEW, 0);
+	scrub(fd);
+}
+
+static void
+set_public(struct signing_key *k, const uint8_t sign_pk[32], const uint8_t kx_pk[32])
+{
+	memcpy(k->sign_pk, sign_pk, 32);
+	memcpy(k->kx_pk, kx_pk, 32);
+	certificate_host_id(k->host_id, k->sign_pk, k->kx_pk);
+}
+
+/* The opened secrets into their places. The pages are writable until they are protected here. */
+static int
+take_secret(struct signing_key *k, const uint8_t *secret)
+{
+	uint8_t sign_pk[32], kx_pk[32];
+
+	crypto_sign_seed_keypair(sign_pk, k->sign_sk, secret);
+	memcpy(k->kx_sk, secret + 32, 32);
+	if (crypto_scalarmult_base(kx_pk, k->kx_sk) != 0)
+		return KMS_E_FORMAT;
+	/* The seal covers them: this is for a file that was made wrong. */
+	if (k->head.kind != HOST_KEY_PLAIN &&
+	    (memcmp(sign_pk, k->head.sign_pk, 32) != 0 || memcmp(kx_pk, k->head.kx_pk, 32) != 0))
+		return KMS_E_FORMAT;
+	set_public(k, sign_pk, kx_pk);
+	k->locked = false;
+	if (sodium_mprotect_noaccess(k->sign_sk) != 0 || sodium_mprotect_readonly(k->kx_sk) != 0)
+		return KMS_E_NO_MEMORY;
+	return KMS_OK;
+}
+
+/* The file's secrets into guarded memory of HOST_KEY_SECRET octets. */
+static int
+unseal(uint8_t *secret, const struct signing_key *k, const uint8_t *passphrase, size_t len,
+    const struct secrets *s)
+{
+	struct host_key_secret with = { passphrase, len };
+	bool machine = k->head.kind == HOST_KEY_MACHINE;
+	int r;
+
+	if (!machine)
+		return host_key_open(secret, k->file, k->file_len, &with);
+	with = (struct host_key_secret){ s->machine, HOST_KEY_MACHINE_SECRET };
+	sodium_mprotect_readonly(s->machine);
+	r = host_key_open(secret, k->file, k->file_len, &with);
+	sodium_mprotect_noaccess(s->machine);
+	return r;
+}
+
+/* head: kind, made and public keys are filled in. */
+static int
+encode(struct host_key_file *head, const uint8_t *secret, const uint8_t *passphrase,
+    size_t passphrase_len, const struct secrets *s, uint8_t *file, size_t *len)
+{
+	struct host_key_secret with = { passphrase, passphrase_len };
+	int r;
+
+	head->passes = head->kind == HOST_KEY_PASSPHRASE ? HOST_KEY_PASSES : 0;
+	head->memory = head->kind == HOST_KEY_PASSPHRASE ? HOST_KEY_MEMORY : 0;
+	if (head->kind == HOST_KEY_MACHINE) {
+		with = (struct host_key_secret){ s->machine, HOST_KEY_MACHINE_SECRET };
+		sodium_mprotect_readonly(s->machine);
+	}
+	r = host_key_encode(file, len, head, secret, &with);
+	if (head->kind == HOST_KEY_MACHINE)
+		sodium_mprotect_noaccess(s->machine);
+	return r;
+}
+
+/* At the first start: sealed from its first octet on disk when kms.ini names something to seal it with. */
+static int
+make(struct signing_key *k, int dirfd, uint64_t now, const struct secrets *s)
+{
+	struct host_key_file head = { .made = now };
+	uint8_t *secret = sodium_malloc(HOST_KEY_SECRET), *sk = sodium_malloc(64);
+	int r = KMS_E_NO_MEMORY;
+
+	if (secret == NULL || sk == NULL)
+		goto done;
+	head.kind = s->passphrase != NULL ? HOST_KEY_PASSPHRASE
+		    : s->machine != NULL  ? HOST_KEY_MACHINE
+					  : HOST_KEY_PLAIN;
+	randombytes_buf(secret, HOST_KEY_SECRET);
+	crypto_sign_seed_keypair(head.sign_pk, sk, secret);
+	crypto_scalarmult_base(head.kx_pk, secret + 32);
+	r = encode(&head, secret, s->passphrase, s->passphrase_len, s, k->file, &k->file_len);
+	if (r == KMS_OK && (r = store_mkdir(dirfd, "keys")) == KMS_OK)
+		r = store_write(dirfd, KEY_FILE, k->file, k->file_len);
+done:
+	sodium_free(sk);
+	sodium_free(secret);
+	return r;
+}
+
+static int
+open_machine(struct signing_key *k, uint8_t *secret, const struct secrets *s, char why[256])
+{
+	int r;
+
+	if (s->machine == NULL) {
+		snprintf(why, 256,
+		    "it is bound to a machine file: name that file in kms.ini, [keys] "
+		    "machine_file");
+		return KMS_E_PASSPHRASE;
+	}
+	if ((r = unseal(secret, k, NULL, 0, s)) == KMS_E_PASSPHRASE)
+		snprintf(why, 256,
+		    "it is bound to another machine file than the one kms.ini names: restore that "
+		    "one, or a host.key that was saved before it was bound");
+	return r;
+}
+
+/* A passphrase that is missing or wrong is no failure: somebody will come and type it. */
+static int
+open_passphrase(struct signing_key *k, uint8_t *secret, const struct secrets *s, char why[256])
+{
+	int r = KMS_E_PASSPHRASE;
+
+	if (s->passphrase != NULL)
+		r = unseal(secret, k, s->passphrase, s->passphrase_len, s);
+	if (r != KMS_E_PASSPHRASE)
+		return r;
+	snprintf(why, 256, "%s",
+	    s->passphrase != NULL ? "the passphrase that kms.ini names is wrong" : "");
+	k->locked = true;
+	set_public(k, k->head.sign_pk, k->head.kx_pk);
+	return KMS_OK;
+}
+
+static int
+open_file(struct signing_key *k, const struct secrets *s, char why[256])
+{
+	uint8_t *secret = sodium_malloc(HOST_KEY_SECRET);
 	int r;
 
 	if (secret == NULL)
 		return KMS_E_NO_MEMORY;
-	randombytes_buf(secret, 64);
-	encode(file, secret, secret + 32, now);
+	r = host_key_decode(&k->head, k->file, k->file_len);
+	if (r == KMS_OK && k->head.kind == HOST_KEY_MACHINE)
+		r = open_machine(k, secret, s, why);
+	else if (r == KMS_OK && k->head.kind == HOST_KEY_PASSPHRASE)
+		r = open_passphrase(k, secret, s, why);
+	else if (r == KMS_OK)
+		r = unseal(secret, k, NULL, 0, s);
+	if (r == KMS_OK && !k->locked)
+		r = take_secret(k, secret);
 	sodium_free(secret);
-	if ((r = store_mkdir(dirfd, "keys")) != KMS_OK)
-		return r;
-	return store_write(dirfd, KEY_FILE, file, KEY_SIZE);
-}
-
-static int
-decode(struct signing_key *k, const uint8_t *file, size_t len)
-{
-	static const uint8_t zero[6];
-	uint8_t digest[32];
-
-	if (len != KEY_SIZE || memcmp(file, KEY_MAGIC, 8) != 0)
-		return KMS_E_FORMAT;
-	if (file[8] != KEY_VERSION || file[9] != KEY_PLAIN)
-		return KMS_E_SCHEMA;
-	crypto_hash_sha256(digest, file, 88);
-	if (sodium_memcmp(digest, file + 88, 32) != 0 || memcmp(file + 10, zero, 6) != 0)
-		return KMS_E_FORMAT;
-	crypto_sign_seed_keypair(k->sign_pk, k->sign_sk, file + 24);
-	memcpy(k->kx_sk, file + 56, 32);
-	if (crypto_scalarmult_base(k->kx_pk, k->kx_sk) != 0)
-		return KMS_E_FORMAT;
-	certificate_host_id(k->host_id, k->sign_pk, k->kx_pk);
-	return KMS_OK;
+	return r;
 }
 
 int
-signing_key_open(struct signing_key **out, int dirfd, uint64_t now, bool *made)
+signing_key_open(struct signing_key **out, int dirfd, uint64_t now, const struct secrets *s,
+    bool *made, char why[256])
 {
 	struct signing_key *k = calloc(1, sizeof *k);
-	uint8_t *file = sodium_malloc(KEY_SIZE);
-	size_t len = 0;
 	int r = KMS_E_NO_MEMORY;
 
-	if (k == NULL || file == NULL)
-		goto done;
+	*made = false;
+	if (k == NULL)
+		return r;
 	k->sign_sk = sodium_malloc(64);
 	k->kx_sk = sodium_malloc(32);
-	if (k->sign_sk == NULL || k->kx_sk == NULL)
+	k->file = sodium_malloc(HOST_KEY_SIZE);
+	if (k->sign_sk == NULL || k->kx_sk == NULL || k->file == NULL)
 		goto done;
-	*made = false;
-	r = store_read_into(dirfd, KEY_FILE, file, KEY_SIZE, &len);
+	remove_unfinished(dirfd);
+	r = store_read_into(dirfd, KEY_FILE, k->file, HOST_KEY_SIZE, &k->file_len);
 	if (r == KMS_E_NOT_FOUND) {
 		*made = true;
-		len = KEY_SIZE;
-		r = make(file, dirfd, now);
+		r = make(k, dirfd, now, s);
 	}
 	if (r == KMS_E_TOO_LARGE)
 		r = KMS_E_FORMAT;
 	if (r == KMS_OK)
-		r = decode(k, file, len);
-	if (r == KMS_OK &&
-	    (sodium_mprotect_noaccess(k->sign_sk) != 0 || sodium_mprotect_readonly(k->kx_sk) != 0))
+		r = open_file(k, s, why);
+	if (r == KMS_OK && sodium_mprotect_noaccess(k->file) != 0)
 		r = KMS_E_NO_MEMORY;
 done:
-	sodium_free(file);
 	if (r != KMS_OK) {
 		signing_key_free(k);
 		return r;
 	}
 	*out = k;
 	return KMS_OK;
+}
+
+bool
+signing_key_locked(const struct signing_key *k)
+{
+	return k->locked;
+}
+
+enum host_key_kind
+signing_key_kind(const struct signing_key *k)
+{
+	return k->head.kind;
+}
+
+int
+signing_key_unlock(struct signing_key *k, const uint8_t *passphrase, size_t len)
+{
+	uint8_t *secret = sodium_malloc(HOST_KEY_SECRET);
+	int r = KMS_E_NO_MEMORY;
+
+	if (secret != NULL && sodium_mprotect_readonly(k->file) == 0) {
+		r = unseal(secret, k, passphrase, len, NULL);
+		sodium_mprotect_noaccess(k->file);
+	}
+	if (r == KMS_OK && k->locked)
+		r = take_secret(k, secret);
+	sodium_free(secret);
+	return r;
+}
+
+/* Old or new is on disk whenever we are ended, and when it is the new one, nothing of the old. */
+static int
+replace_file(int dirfd, const uint8_t *file, size_t len)
+{
+	int old = open_to_scrub(dirfd, KEY_FILE);
+	int r = store_write(dirfd, KEY_FILE, file, len);
+
+	scrub(old);
+	return r;
+}
+
+int
+signing_key_seal(struct signing_key *k, int dirfd, enum host_key_kind kind,
+    const uint8_t *passphrase, size_t passphrase_len, const struct secrets *s)
+{
+	struct host_key_file head = { .kind = kind, .made = k->head.made };
+	uint8_t *secret = sodium_malloc(HOST_KEY_SECRET), *file = sodium_malloc(HOST_KEY_SIZE);
+	int r = KMS_E_NO_MEMORY;
+	size_t len = 0;
+
+	if (secret == NULL || file == NULL || sodium_mprotect_readonly(k->sign_sk) != 0)
+		goto done;
+	memcpy(secret, k->sign_sk, 32);
+	memcpy(secret + 32, k->kx_sk, 32);
+	memcpy(head.sign_pk, k->sign_pk, 32);
+	memcpy(head.kx_pk, k->kx_pk, 32);
+	sodium_mprotect_noaccess(k->sign_sk);
+	r = encode(&head, secret, passphrase, passphrase_len, s, file, &len);
+	if (r == KMS_OK && (r = replace_file(dirfd, file, len)) == KMS_OK &&
+	    (r = host_key_decode(&k->head, file, len)) == KMS_OK) {
+		sodium_mprotect_readwrite(k->file);
+		memcpy(k->file, file, len);
+		k->file_len = len;
+		sodium_mprotect_noaccess(k->file);
+	}
+done:
+	sodium_free(file);
+	sodium_free(secret);
+	return r;
 }
 
 void
@@ -127,6 +327,7 @@ signing_key_free(struct signing_key *k)
 		return;
 	sodium_free(k->sign_sk);
 	sodium_free(k->kx_sk);
+	sodium_free(k->file);
 	free(k);
 }
 
@@ -153,6 +354,8 @@ sign(struct signing_key *k, uint8_t sig[64], const uint8_t *octets, size_t len)
 {
 	int r;
 
+	if (k->locked)
+		return KMS_E_LOCKED;
 	if (sodium_mprotect_readonly(k->sign_sk) != 0)
 		return KMS_E_NO_MEMORY;
 	r = crypto_sign_detached(sig, NULL, octets, len, k->sign_sk);
@@ -187,5 +390,7 @@ int
 signing_key_session(
     struct signing_key *k, struct seal_keys *out, const uint8_t client_pk[SEAL_PUBLIC])
 {
+	if (k->locked)
+		return KMS_E_LOCKED;
 	return seal_host_keys(out, k->kx_pk, k->kx_sk, client_pk);
 }

@@ -2,15 +2,7 @@
  * signing_key.h - the host's own two secrets, made at first start and never
  * leaving this process: the Ed25519 key that signs batches and the X25519 key
  * that clients seal requests for. There is no call that signs what one likes.
- *
- * keys/host.key      0  8  "KMSHOSTK"
- *                    8  1  version, 1
- *                    9  1  kind: 0 plain (others: sealed, later)
- *                   10  6  zero
- *                   16  8  made, seconds since 1970 UTC
- *                   24 32  Ed25519 seed
- *                   56 32  X25519 secret key
- *                   88 32  SHA-256 of the octets before
+ * keys/host.key is host_key.h's.
  */
 #ifndef KMS_ACTIVATE_SIGNING_KEY_H
 #define KMS_ACTIVATE_SIGNING_KEY_H
@@ -18,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kmsd/activate/host_key.h"
+#include "kmsd/activate/secrets.h"
 #include "libkms/batch.h"
 #include "libkms/seal.h"
 #include "policy/pack.h"
@@ -25,10 +19,21 @@
 struct signing_key;
 
 /*
- * Load keys/host.key beneath dirfd, or make it when there is none. KMS_E_FORMAT: damaged,
- * KMS_E_SCHEMA: a version or kind of later kmsd, KMS_E_IO, KMS_E_FULL, KMS_E_NO_MEMORY.
+ * Load keys/host.key beneath dirfd, or make it when there is none (sealed when secrets holds something to seal it with).
+ * A file sealed with a passphrase that is not given, or given wrong (why says so), opens locked. KMS_E_FORMAT: damaged,
+ * KMS_E_SCHEMA: a version or kind of later kmsd, KMS_E_PASSPHRASE: not this machine file (why), KMS_E_IO, KMS_E_FULL,
+ * KMS_E_NO_MEMORY.
  */
-int signing_key_open(struct signing_key **out, int dirfd, uint64_t now, bool *made);
+int signing_key_open(struct signing_key **out, int dirfd, uint64_t now, const struct secrets *secrets,
+    bool *made, char why[256]);
+/* Locked: public keys and host id are there; nothing may be signed and no session begun until it is unlocked. */
+bool signing_key_locked(const struct signing_key *k);
+enum host_key_kind signing_key_kind(const struct signing_key *k);
+/* Try a passphrase on a file sealed with one; unlocks a locked key, else only tells. KMS_E_PASSPHRASE, KMS_E_NO_MEMORY. */
+int signing_key_unlock(struct signing_key *k, const uint8_t *passphrase, size_t len);
+/* Write the file anew, of that kind: old or new is there at every moment. Only when not locked. KMS_E_IO, KMS_E_FULL, KMS_E_NO_MEMORY. */
+int signing_key_seal(struct signing_key *k, int dirfd, enum host_key_kind kind,
+    const uint8_t *passphrase, size_t len, const struct secrets *secrets);
 void signing_key_free(struct signing_key *k);
 
 const uint8_t *signing_key_sign_pk(const struct signing_key *k);    /* 32 */

@@ -328,6 +328,9 @@ check_whole(struct parse *p)
 		if (p->c->publishers[i].key[0] == '\0')
 			complain(p, p->publisher_line[i], "[publisher %s] has no valid key = RW...",
 			    p->c->publishers[i].name);
+	if (p->c->passphrase_credential[0] != '\0' && p->c->passphrase_file[0] != '\0')
+		complain(p, 0,
+		    "[keys] passphrase_credential and passphrase_file: only one may be given");
 	if (strcmp(p->c->state_directory, p->c->runtime_directory) == 0)
 		complain(p, 0, "state_directory and runtime_directory are the same directory");
 	if (p->c->gss_tsig && p->c->tsig_key_file[0] != '\0')

@@ -33,6 +33,10 @@ struct config {
 	char front_user[33];            /* _kmsnet */
 	char control_group[33];         /* empty: root and the daemon's own uid only */
 	char libexec_directory[256];    /* where kmsd-front and kmsd-activate are; default from configure */
+	/* [keys]; each empty: none */
+	char passphrase_credential[65]; /* name below $CREDENTIALS_DIRECTORY */
+	char passphrase_file[256];
+	char machine_file[256];
 	/* [listen] */
 	char address[CONFIG_LISTEN_MAX][64];  /* default "0.0.0.0" and "::" */
 	unsigned address_count;

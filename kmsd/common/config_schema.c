@@ -25,6 +25,12 @@
 	    "members may use kmsctl; empty: only root and the daemon's own user") \
 	K("kms", "libexec_directory", libexec_directory, "directory", "1..255", KMS_LIBEXECDIR, true, \
 	    "where kmsd-front and kmsd-activate are installed") \
+	K("keys", "passphrase_credential", passphrase_credential, "credential", "0..64", "", true, \
+	    "systemd credential that holds the passphrase of the host's keys; empty: none") \
+	K("keys", "passphrase_file", passphrase_file, "file", "0..255", "", true, \
+	    "file whose first line is the passphrase of the host's keys; empty: none") \
+	K("keys", "machine_file", machine_file, "file", "0..255", "", true, \
+	    "file outside the state directory that the host's keys can be bound to, made when absent") \
 	K("listen", "address", address, "addresses", "1..8", "0.0.0.0 ::", true, \
 	    "IPv4 and IPv6 addresses to listen on, separated by blanks") \
 	K("listen", "port", port, "port", "0..65535", "1688", true, \

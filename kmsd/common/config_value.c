@@ -162,6 +162,33 @@ read_directory(const struct config_key *row, const struct config_slot *slot, voi
 	return false;
 }
 
+/* Empty, or as a directory. */
+static bool
+read_file(const struct config_key *row, const struct config_slot *slot, void *at, const char *value,
+    char *wrong)
+{
+	if (*value == '\0')
+		return keep_text(row, slot, at, value);
+	return read_directory(row, slot, at, value, wrong);
+}
+
+/* systemd's names of credentials: one component of a path. */
+static bool
+read_credential(const struct config_key *row, const struct config_slot *slot, void *at,
+    const char *value, char *wrong)
+{
+	static const char good[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+
+	if (strspn(value, good) == strlen(value) && *value != '.' &&
+	    keep_text(row, slot, at, value))
+		return true;
+	snprintf(wrong, WRONG,
+	    "the name of a credential: at most 64 letters, digits, '.', '_' or '-', and no '.' "
+	    "first");
+	return false;
+}
+
 /* useradd(8)'s names, and nothing that a shell or a path could take amiss. */
 static bool
 read_user(const struct config_key *row, const struct config_slot *slot, void *at, const char *value,
@@ -296,6 +323,8 @@ static const struct type {
 	{ "octets", read_integer, write_integer },
 	{ "port", read_integer, write_integer },
 	{ "directory", read_directory, write_text },
+	{ "file", read_file, write_text },
+	{ "credential", read_credential, write_text },
 	{ "user", read_user, write_text },
 	{ "group", read_user, write_text },
 	{ "file", read_directory, write_text },

@@ -34,6 +34,7 @@
  *   contact    s publisher, s country, s text
  *   client     s cmid, s product, s product-name, s publisher, u pool, s name, s address, s state, u status, u first-seen,
  *              u last-seen, u expires, u sequence, u batch, u leaf, u entries, u clones, u counted, u revoked, u vm
+ *   sealed     s kind             (after CONTROL_KEY_SEAL; in row service: key-sealed, with u locked)
  *   installed  s publisher, s what    (after an installation or a confirmation, in words)
  *   removed    s publisher, s what, u confirmed    (was this host confirmed by the key?)
  *   error      s message
@@ -61,6 +62,8 @@ enum control_verb {
 	CONTROL_CLIENT_REVOKE = 10, /* s cmid */
 	CONTROL_CLIENT_FORGET = 11, /* s cmid */
 	CONTROL_KEY_REMOVE = 12,    /* s key (UUID): row removed: s publisher, s what, u confirmed */
+	CONTROL_KEY_SEAL = 40,      /* s kind ("no", "passphrase", "machine"), b passphrase (the new one), b current (when sealed with one) */
+	CONTROL_UNLOCK = 41,        /* b passphrase; the one change that a locked host accepts */
 };
 
 /* Building: fields append to a growing buffer; the first error sticks. */

@@ -81,10 +81,16 @@ enum ipc_parent_verb {
 	IPC_START = 6,              /* all is there: confine and serve */
 	IPC_RELOAD = 7,             /* fd: new ini text */
 	IPC_STOP = 8,               /* answer what is in flight, then exit 0 */
+	IPC_SECRET = 9,             /* fd: file with what opens the host's keys; index: enum ipc_secret (activate) */
 	/* child -> kmsd */
 	IPC_CHILD_READY = 16,       /* value: confinement layers in force */
 	IPC_CHILD_FAILED = 17,      /* value: status; kmsd logs and decides */
 };
+enum ipc_secret {
+	IPC_SECRET_PASSPHRASE = 0,  /* first line */
+	IPC_SECRET_MACHINE = 1,     /* IPC_MACHINE_HEAD, 64 hexadecimal digits, end of line */
+};
+#define IPC_MACHINE_HEAD "KMS machine key 1\n"
 #define IPC_PARENT_FD 3             /* every child finds its PARENT channel here */
 
 struct ipc_parent {

@@ -146,6 +146,8 @@ prepare(struct supervisor *s)
 	if (rc == KMS_OK)
 		rc = prepare_directories(s);
 	if (rc == KMS_OK)
+		rc = open_secrets(s);
+	if (rc == KMS_OK)
 		rc = listen_bind(s);
 	if (rc != KMS_OK)
 		return rc;
@@ -216,7 +218,7 @@ main(int argc, char **argv)
 {
 	struct options o = { .ini = KMS_SYSCONFDIR "/kms/kms.ini", .start_timeout = START_TIMEOUT };
 	static struct supervisor s = {
-		.control = -1, .state_dir = -1, .pid_file = -1, .signals = -1
+		.control = -1, .state_dir = -1, .pid_file = -1, .signals = -1, .secrets = { -1, -1 }
 	};
 	int rc = parse_options(argc, argv, &o);
 

@@ -178,6 +178,24 @@ send_config(struct supervisor *s, struct child *c)
 	return rc;
 }
 
+/* Once: nobody is to ask for them again. */
+static int
+send_secrets(struct supervisor *s, struct child *c)
+{
+	int rc = KMS_OK;
+	unsigned i;
+
+	for (i = 0; i < 2; i++) {
+		if (s->secrets[i] == -1)
+			continue;
+		if (rc == KMS_OK)
+			rc = child_send(c, IPC_SECRET, (uint8_t)i, s->secrets[i]);
+		close(s->secrets[i]);
+		s->secrets[i] = -1;
+	}
+	return rc;
+}
+
 int
 spawn_activate(struct supervisor *s)
 {
@@ -185,7 +203,7 @@ spawn_activate(struct supervisor *s)
 	int rc = start(s, c);
 
 	/* A child that dies meanwhile is noticed when it is reaped, not here. */
-	if (rc == KMS_OK && send_config(s, c) == KMS_OK &&
+	if (rc == KMS_OK && send_config(s, c) == KMS_OK && send_secrets(s, c) == KMS_OK &&
 	    child_send(c, IPC_STATE_DIR, 0, s->state_dir) == KMS_OK &&
 	    child_send(c, IPC_CONTROL, 0, s->control) == KMS_OK)
 		child_send(c, IPC_START, 0, -1);

@@ -58,6 +58,7 @@ struct supervisor {
 	const char *listener_names[CONFIG_LISTEN_MAX];
 	unsigned listener_count;        /* for each front */
 	int control, state_dir, pid_file, signals;
+	int secrets[2];                 /* by enum ipc_secret, until the activation process has them; -1: none */
 	struct child activate;
 	struct child fronts[FRONTS_MAX];
 	enum phase phase;
@@ -72,6 +73,9 @@ int prepare_users(struct supervisor *s);
 int prepare_directories(struct supervisor *s);
 int write_port(const struct supervisor *s);
 void remove_runtime_files(struct supervisor *s);
+
+/* secrets.c: the files that open the host's keys, as descriptors. Logs what is wrong. */
+int open_secrets(struct supervisor *s);
 
 /* capabilities.c: after everything is open, root's rights but for those that children need. */
 void drop_capabilities(void);

@@ -59,12 +59,14 @@ set_up(void **state)
 	struct world *w = calloc(1, sizeof *w);
 	struct message_request m = request();
 	uint8_t text[MESSAGE_REQUEST_TEXT];
+	const struct secrets no_secrets = { 0 };
+	char why[256] = "";
 	bool made;
 
 	strcpy(w->path, "/tmp/test_authenticate.XXXXXX");
 	if (mkdtemp(w->path) == NULL || (w->fd = open(w->path, O_RDONLY | O_DIRECTORY)) < 0)
 		return -1;
-	assert_int_equal(signing_key_open(&w->key, w->fd, 1, &made), KMS_OK);
+	assert_int_equal(signing_key_open(&w->key, w->fd, 1, &no_secrets, &made, why), KMS_OK);
 	w->cache = session_cache_new(8);
 	crypto_kx_keypair(w->pk, w->sk);
 	assert_int_equal(

@@ -14,7 +14,7 @@ test_table(void **state)
 	uint32_t want = 0;
 
 	for (unsigned i = 0; i < count; i++, want++) {
-		if (want == KMS_E_TOO_LARGE + 1)
+		if (want == KMS_E_LOCKED + 1)
 			want = KMS_E_LOCAL + 1;
 		assert_int_equal(e[i].status, want);
 		assert_true(strncmp(e[i].symbol, i == 0 ? "KMS_OK" : "KMS_E_", 6) == 0);
@@ -31,7 +31,7 @@ test_table(void **state)
 static void
 test_unknown(void **state)
 {
-	static const uint32_t none[] = { KMS_E_TOO_LARGE + 1, KMS_E_LOCAL, KMS_E_PASSPHRASE + 1,
+	static const uint32_t none[] = { KMS_E_LOCKED + 1, KMS_E_LOCAL, KMS_E_PASSPHRASE + 1,
 		UINT32_MAX };
 
 	for (size_t i = 0; i < COUNT(none); i++) {

@@ -144,6 +144,8 @@ test_each(void **state)
 	assert_int_equal(n, 2);
 }
 
+static const struct secrets no_secrets;
+
 static void
 test_host_key(void **state)
 {
@@ -151,11 +153,12 @@ test_host_key(void **state)
 	struct signing_key *first, *second;
 	struct seal_keys host, client;
 	uint8_t pk[32], sk[32];
+	char why[256] = "";
 	bool made;
 
-	assert_int_equal(signing_key_open(&first, p->fd, 1000, &made), KMS_OK);
+	assert_int_equal(signing_key_open(&first, p->fd, 1000, &no_secrets, &made, why), KMS_OK);
 	assert_true(made);
-	assert_int_equal(signing_key_open(&second, p->fd, 2000, &made), KMS_OK);
+	assert_int_equal(signing_key_open(&second, p->fd, 2000, &no_secrets, &made, why), KMS_OK);
 	assert_false(made);
 	assert_memory_equal(signing_key_host_id(first), signing_key_host_id(second), 16);
 	assert_memory_equal(signing_key_sign_pk(first), signing_key_sign_pk(second), 32);
@@ -175,9 +178,10 @@ test_signs_batches_only(void **state)
 	struct batch_header h = { .number = 1, .size = 1 };
 	uint8_t header[BATCH_HEADER], sig[BATCH_SIGNATURE];
 	struct signing_key *k;
+	char why[256] = "";
 	bool made;
 
-	assert_int_equal(signing_key_open(&k, p->fd, 1000, &made), KMS_OK);
+	assert_int_equal(signing_key_open(&k, p->fd, 1000, &no_secrets, &made, why), KMS_OK);
 	memcpy(h.host_id, signing_key_host_id(k), 16);
 	batch_header_encode(header, &h);
 	assert_int_equal(signing_key_batch(sig, header, k), KMS_OK);
@@ -197,22 +201,24 @@ test_damaged_key(void **state)
 	struct signing_key *k;
 	uint8_t *file;
 	size_t len;
+	char why[256] = "";
 	bool made;
 
-	assert_int_equal(signing_key_open(&k, p->fd, 1000, &made), KMS_OK);
+	assert_int_equal(signing_key_open(&k, p->fd, 1000, &no_secrets, &made, why), KMS_OK);
 	signing_key_free(k);
 	assert_int_equal(store_read(p->fd, "keys/host.key", 4096, &file, &len), KMS_OK);
 	for (size_t i = 0; i < len; i++) {
 		file[i] ^= 0x10;
 		store_write(p->fd, "keys/host.key", file, len);
-		assert_int_not_equal(signing_key_open(&k, p->fd, 1000, &made), KMS_OK);
+		assert_int_not_equal(
+		    signing_key_open(&k, p->fd, 1000, &no_secrets, &made, why), KMS_OK);
 		file[i] ^= 0x10;
 	}
 	store_write(p->fd, "keys/host.key", file, len - 1);
-	assert_int_equal(signing_key_open(&k, p->fd, 1000, &made), KMS_E_FORMAT);
+	assert_int_equal(signing_key_open(&k, p->fd, 1000, &no_secrets, &made, why), KMS_E_FORMAT);
 	file = realloc(file, len + 1);
 	store_write(p->fd, "keys/host.key", file, len + 1);
-	assert_int_equal(signing_key_open(&k, p->fd, 1000, &made), KMS_E_FORMAT);
+	assert_int_equal(signing_key_open(&k, p->fd, 1000, &no_secrets, &made, why), KMS_E_FORMAT);
 	free(file);
 }
 
@@ -225,6 +231,7 @@ main(void)
 		WITH_PLACE(test_round_trip),
 		WITH_PLACE(test_no_links),
 		WITH_PLACE(test_each),
+		WITH_PLACE(test_remove_and_rename),
 		WITH_PLACE(test_host_key),
 		WITH_PLACE(test_signs_batches_only),
 		WITH_PLACE(test_damaged_key),

@@ -1,0 +1,183 @@
+/*
+ * secrets.c - opens what the host's keys are opened with, for the activation process to read.
+ * kmsd itself reads none of it; it makes the machine file when there is none, and forgets it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "libkms/kms_error.h"
+#include "kmsd/common/log.h"
+#include "kmsd/ipc/ipc.h"
+#include "kmsd/supervisor/supervisor.h"
+
+#define MACHINE_SECRET 32
+
+static int
+failed(const char *key, const char *path, const char *why)
+{
+	log_event(LOG_ERR, "start-failed", "[keys] %s: %s: %s", key, path, why);
+	return KMS_E_CONFIG;
+}
+
+/* A regular file that only its owner, we or root, can read; systemd sees to credentials itself. */
+static const char *
+objection(int fd, bool private)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == -1)
+		return strerror(errno);
+	if (!S_ISREG(st.st_mode))
+		return "not a regular file";
+	if (private && st.st_uid != 0 && st.st_uid != geteuid())
+		return "belongs to another user: chown it";
+	if (private && (st.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+		return "others may read or change it: chmod 600 it";
+	return NULL;
+}
+
+static int
+open_one(struct supervisor *s, enum ipc_secret which, const char *key, const char *path)
+{
+	bool credential = strcmp(key, "passphrase_credential") == 0;
+	const char *why;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+	if (fd == -1)
+		return failed(key, path, strerror(errno));
+	if ((why = objection(fd, !credential)) != NULL) {
+		close(fd);
+		return failed(key, path, why);
+	}
+	s->secrets[which] = fd;
+	return KMS_OK;
+}
+
+static int
+open_passphrase(struct supervisor *s)
+{
+	const char *name = s->config.passphrase_credential;
+	const char *directory = getenv("CREDENTIALS_DIRECTORY");
+	char path[PATH_MAX];
+
+	if (s->config.passphrase_file[0] != '\0')
+		return open_one(
+		    s, IPC_SECRET_PASSPHRASE, "passphrase_file", s->config.passphrase_file);
+	if (name[0] == '\0')
+		return KMS_OK;
+	if (directory == NULL)
+		return failed("passphrase_credential", name,
+		    "systemd gave no credentials: add LoadCredential= or LoadCredentialEncrypted= "
+		    "to the unit");
+	if (snprintf(path, sizeof(path), "%s/%s", directory, name) >= (int)sizeof(path))
+		return failed("passphrase_credential", name, "the path is too long");
+	return open_one(s, IPC_SECRET_PASSPHRASE, "passphrase_credential", path);
+}
+
+/* A copy of the state directory must not carry what opens it. The directories are there by now. */
+static bool
+inside_state(const struct supervisor *s, const char *directory)
+{
+	char state[PATH_MAX], real[PATH_MAX];
+	size_t len;
+
+	if (realpath(s->config.state_directory, state) == NULL || realpath(directory, real) == NULL)
+		return false;
+	len = strlen(state);
+	return strncmp(real, state, len) == 0 && (real[len] == '/' || real[len] == '\0');
+}
+
+static bool
+make_text(char *text, size_t size)
+{
+	static const char digits[] = "0123456789abcdef";
+	uint8_t secret[MACHINE_SECRET];
+	size_t at, i;
+
+	if (getrandom(secret, sizeof(secret), 0) != sizeof(secret))
+		return false;
+	at = (size_t)snprintf(text, size, "%s", IPC_MACHINE_HEAD);
+	for (i = 0; i < sizeof(secret); i++) {
+		text[at++] = digits[secret[i] >> 4];
+		text[at++] = digits[secret[i] & 15];
+	}
+	text[at++] = '\n';
+	text[at] = '\0';
+	explicit_bzero(secret, sizeof(secret));
+	return true;
+}
+
+static bool
+write_whole(int fd, const char *text)
+{
+	size_t len = strlen(text);
+
+	return write(fd, text, len) == (ssize_t)len && fsync(fd) == 0;
+}
+
+/* Whole or not at all, and never in the place of one that is there. */
+static int
+make_machine_file(const char *path, int directory)
+{
+	char made[300], text[sizeof(IPC_MACHINE_HEAD) + 2 * MACHINE_SECRET + 2];
+	bool good;
+	int fd;
+
+	snprintf(made, sizeof(made), "%s.new", path);
+	unlink(made);
+	fd = open(made, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd == -1)
+		return failed("machine_file", made, strerror(errno));
+	good = make_text(text, sizeof(text)) && write_whole(fd, text) && link(made, path) == 0 &&
+	       unlink(made) == 0 && fsync(directory) == 0;
+	explicit_bzero(text, sizeof(text));
+	close(fd);
+	if (!good) {
+		failed("machine_file", path, strerror(errno));
+		unlink(made);
+		return KMS_E_IO;
+	}
+	log_event(LOG_NOTICE, "machine-file-made",
+	    "%s: keys sealed with it (kmsctl key seal --machine) open on this machine only", path);
+	return KMS_OK;
+}
+
+static int
+open_machine(struct supervisor *s)
+{
+	const char *path = s->config.machine_file;
+	char directory[256];
+	int fd, rc = KMS_OK;
+
+	if (path[0] == '\0')
+		return KMS_OK;
+	snprintf(directory, sizeof(directory), "%.*s", (int)(strrchr(path, '/') - path), path);
+	if (directory[0] == '\0')
+		strcpy(directory, "/");
+	if (inside_state(s, directory))
+		return failed("machine_file", path,
+		    "is in the state directory, so that a copy of it would open the keys: name a "
+		    "file elsewhere");
+	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1)
+		return failed("machine_file", directory, strerror(errno));
+	if (access(path, F_OK) == -1 && errno == ENOENT)
+		rc = make_machine_file(path, fd);
+	close(fd);
+	return rc == KMS_OK ? open_one(s, IPC_SECRET_MACHINE, "machine_file", path) : rc;
+}
+
+int
+open_secrets(struct supervisor *s)
+{
+	int rc = open_passphrase(s);
+
+	return rc == KMS_OK ? open_machine(s) : rc;
+}
