@@ -230,6 +230,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_PLACE(test_round_trip),
 		WITH_PLACE(test_no_links),
+		WITH_PLACE(test_remove_and_rename),
 		WITH_PLACE(test_each),
 		WITH_PLACE(test_remove_and_rename),
 		WITH_PLACE(test_host_key),
