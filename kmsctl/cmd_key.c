@@ -1,39 +1,39 @@
 /*
- * cmd_key.c - key install, show, request, confirm: from what was bought to a host that may serve.
+ * cmd_key.c - key install, confirm, remove: from what was bought to a host that may serve, and back.
  */
-#include <sys/stat.h>
-
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "kmsctl/command.h"
 #include "kmsctl/ctl.h"
-#include "kmsctl/qr.h"
+#include "kmsctl/given.h"
 #include "libkms/kms_error.h"
 
-/* install and confirm: a signed file goes to the host, what it was comes back. */
+/* install and confirm: what was given goes to the host, what it was comes back. */
 static int
-send_signed(struct ctl *ctl, uint16_t verb, const char *done, const char *what, const char *next)
+send_signed(struct ctl *ctl, uint16_t verb, enum code_kind kind, const char *done, const char *what,
+    const char *next)
 {
 	struct control_buf args = { 0 };
 	struct reply reply = { 0 };
 	const char *told;
+	const char *file = NULL;
 	int code;
 
-	code = ctl_read_signed(ctl, ctl->args[0], &args);
+	if (ctl->arg_count == 1 && access(ctl->args[0], F_OK) == 0)
+		file = ctl->args[0];
+	code = given_read(ctl, kind, &args);
 	if (code == CTL_OK)
 		code = ctl_ask(ctl, verb, &args, &reply);
 	if (code == CTL_OK) {
 		told = reply_text(reply_next(&reply, "installed", NULL), "what");
 		output_bool(ctl->out, done, NULL, true);
-		output_text(ctl->out, "file", NULL, ctl->args[0]);
+		output_text(ctl->out, "file", NULL, file);
 		output_text(ctl->out, "what", NULL, told);
-		output_line(
-		    ctl->out, OUTPUT_GOOD, "%s: %s", what, told != NULL ? told : ctl->args[0]);
+		output_line(ctl->out, OUTPUT_GOOD, "%s: %s", what, told != NULL ? told : "done");
 		if (next != NULL)
 			output_line(ctl->out, OUTPUT_PLAIN, "%s", next);
 	}
@@ -45,137 +45,115 @@ send_signed(struct ctl *ctl, uint16_t verb, const char *done, const char *what, 
 static int
 run_key_install(struct ctl *ctl)
 {
-	return send_signed(ctl, CONTROL_KEY_INSTALL, "installed", "KMS host key installed",
-	    "Next: have this host confirmed: kmsctl key request");
+	return send_signed(ctl, CONTROL_KEY_INSTALL, CODE_HOST_KEY, "installed",
+	    "KMS host key installed", "Next: have this host confirmed: kmsctl key request");
 }
 
 static int
 run_key_confirm(struct ctl *ctl)
 {
-	return send_signed(ctl, CONTROL_KEY_CONFIRM, "confirmed", "Host confirmed", NULL);
+	return send_signed(
+	    ctl, CONTROL_KEY_CONFIRM, CODE_CONFIRMATION, "confirmed", "Host confirmed", NULL);
+}
+
+/* The key that the argument names by its number or the beginning of it, or the only one. */
+static const struct reply_row *
+choose_key(struct ctl *ctl, const struct reply *reply)
+{
+	const struct reply_row *row = NULL, *found = NULL;
+	unsigned count = 0;
+	const char *id;
+
+	while ((row = reply_next(reply, "key", row)) != NULL) {
+		id = reply_text(row, "id");
+		if (id == NULL || (ctl->arg_count > 0 &&
+				      strncasecmp(id, ctl->args[0], strlen(ctl->args[0])) != 0))
+			continue;
+		found = row;
+		count++;
+	}
+	if (count == 1 && (ctl->arg_count == 0 || strlen(ctl->args[0]) >= 4))
+		return found;
+	if (count == 1)
+		ctl_fail(ctl, KMS_E_ARGUMENT, "four characters of the key's number, or more");
+	else if (count > 1)
+		ctl_fail(ctl, KMS_E_ARGUMENT, "%u host keys %s: name one (kmsctl key show)", count,
+		    ctl->arg_count > 0 ? "begin so" : "are installed");
+	else if (ctl->arg_count > 0)
+		ctl_fail(
+		    ctl, KMS_E_NOT_FOUND, "no installed host key has the number %s", ctl->args[0]);
+	else
+		ctl_fail(ctl, KMS_E_NOT_FOUND, "no host key is installed");
+	return NULL;
+}
+
+/* CTL_OK: go on. */
+static int
+make_sure(struct ctl *ctl, const struct reply_row *key)
+{
+	const char *customer = reply_text(key, "customer"),
+		   *publisher = reply_text(key, "publisher");
+	char *answer, *shown, question[512];
+	uint64_t confirmed = 0;
+	bool yes;
+
+	if (ctl->yes)
+		return CTL_OK;
+	if (ctl->json || !isatty(STDIN_FILENO))
+		return ctl_fail(
+		    ctl, KMS_E_ARGUMENT, "nobody can be asked here: give --yes if it is meant");
+	reply_number(key, "confirmed", &confirmed);
+	snprintf(question, sizeof question, "Remove host key %s of %s (%s)?%s\n",
+	    reply_text(key, "id"), customer != NULL ? customer : "?",
+	    publisher != NULL ? publisher : "?",
+	    confirmed ? " This host then activates nothing of that publisher." : "");
+	if ((shown = output_printable(question, true)) != NULL)
+		fputs(shown, stderr);
+	free(shown);
+	answer = given_ask("Type yes to remove it: ");
+	yes = answer != NULL && strcmp(answer, "yes") == 0;
+	free(answer);
+	return yes ? CTL_OK : ctl_fail(ctl, KMS_E_ARGUMENT, "nothing was removed");
 }
 
 static int
-run_key_show(struct ctl *ctl)
+remove_key(struct ctl *ctl, const char *id)
 {
-	const struct reply_row *key = NULL;
+	struct control_buf args = { 0 };
 	struct reply reply = { 0 };
-	int code = ctl_ask(ctl, CONTROL_KEY_SHOW, NULL, &reply);
+	const char *told;
+	int code;
 
-	if (code == CTL_OK && ctl->json)
-		reply_print_list(ctl->out, &reply, "key", "keys", NULL);
-	while (code == CTL_OK && !ctl->json && (key = reply_next(&reply, "key", key)) != NULL) {
-		output_object(ctl->out, "key", "KMS host key");
-		reply_print_fields(ctl->out, key);
-		output_end(ctl->out);
+	control_text(&args, "key", id);
+	code = ctl_ask(ctl, CONTROL_KEY_REMOVE, &args, &reply);
+	if (code == CTL_OK) {
+		told = reply_text(reply_next(&reply, "removed", NULL), "what");
+		output_bool(ctl->out, "removed", NULL, true);
+		output_text(ctl->out, "key", NULL, id);
+		output_text(ctl->out, "what", NULL, told);
+		output_line(
+		    ctl->out, OUTPUT_GOOD, "KMS host key removed: %s", told != NULL ? told : id);
+		output_line(ctl->out, OUTPUT_PLAIN,
+		    "The ledger and all counts stay. To serve again: kmsctl key install, kmsctl "
+		    "key confirm");
 	}
-	if (code == CTL_OK && reply_next(&reply, "key", NULL) == NULL)
-		output_line(ctl->out, OUTPUT_WARN,
-		    "No KMS host key is installed: kmsctl key install FILE.kmskey");
+	control_buf_free(&args);
 	reply_free(&reply);
 	return code;
 }
 
-/* Written whole or not at all: beside it, then renamed. */
 static int
-write_file(struct ctl *ctl, const char *path, const char *text)
+run_key_remove(struct ctl *ctl)
 {
-	char temporary[4096];
-	size_t len = strlen(text);
-	ssize_t n = -1;
-	int fd = -1, error;
+	const struct reply_row *key;
+	struct reply reply = { 0 };
+	int code = ctl_ask(ctl, CONTROL_KEY_SHOW, NULL, &reply);
 
-	if ((size_t)snprintf(temporary, sizeof temporary, "%s.XXXXXX", path) < sizeof temporary)
-		fd = mkstemp(temporary);
-	if (fd >= 0 && fchmod(fd, 0644) == 0)
-		n = write(fd, text, len);
-	if (n == (ssize_t)len && fsync(fd) == 0 && rename(temporary, path) == 0) {
-		close(fd);
-		return CTL_OK;
-	}
-	error = n >= 0 && n < (ssize_t)len ? ENOSPC : errno;
-	if (fd >= 0) {
-		close(fd);
-		unlink(temporary);
-	}
-	return ctl_fail(ctl,
-	    error == ENOSPC   ? KMS_E_FULL
-	    : error == EACCES ? KMS_E_DENIED
-			      : KMS_E_IO,
-	    "%s: cannot be written: %s", path, strerror(error));
-}
-
-static int
-print_request(struct ctl *ctl, const struct reply_row *row)
-{
-	const char *text = reply_text(row, "text"), *id = reply_text(row, "installation-id");
-	int code = CTL_OK;
-
-	if (text == NULL || id == NULL)
-		return ctl_fail(ctl, KMS_E_FORMAT, "the host's answer holds no request");
-	if (ctl->output_file != NULL)
-		code = write_file(ctl, ctl->output_file, text);
 	if (code != CTL_OK)
 		return code;
-	output_text(ctl->out, "key", ctl->output_file ? "Key" : NULL, reply_text(row, "key"));
-	output_text(ctl->out, "installation_id", "Installation id", id);
-	output_text(ctl->out, "file", ctl->output_file ? "Request" : NULL, ctl->output_file);
-	if (ctl->output_file == NULL || ctl->json) {
-		output_line(ctl->out, OUTPUT_PLAIN, "%s", "");
-		output_block(ctl->out, "request", text);
-	}
-	output_line(ctl->out, OUTPUT_PLAIN, "%s", "");
-	if (ctl->qr && !ctl->json && !qr_print(ctl->out->file, text))
-		return ctl_fail(ctl, KMS_E_TOO_LARGE, "the request does not fit into a QR code");
-	output_line(ctl->out, OUTPUT_PLAIN,
-	    "Next: give it to the publisher, then kmsctl key confirm FILE.kmscert");
-	return CTL_OK;
-}
-
-/* Whom to call who cannot send the request: those of the country asked for or, when it has none, all. */
-static void
-print_contacts(struct ctl *ctl, const struct reply *reply)
-{
-	const struct reply_row *row = NULL;
-	const char *country;
-	bool some = false;
-
-	while ((row = reply_next(reply, "contact", row)) != NULL)
-		if ((country = reply_text(row, "country")) != NULL)
-			some |= strcmp(country, ctl->country) == 0;
-	if (reply_next(reply, "contact", NULL) != NULL)
-		output_line(ctl->out, OUTPUT_PLAIN, "%s", "");
-	if (ctl->country[0] != '\0' && !some)
-		output_line(
-		    ctl->out, OUTPUT_WARN, "The policy pack has no contact for %s.", ctl->country);
-	output_list(ctl->out, "contacts",
-	    reply_next(reply, "contact", NULL) != NULL ? "Who confirms by telephone" : NULL);
-	while ((row = reply_next(reply, "contact", row)) != NULL) {
-		country = reply_text(row, "country");
-		if (country == NULL || (some && strcmp(country, ctl->country) != 0))
-			continue;
-		output_row(ctl->out);
-		output_text(ctl->out, "country", "Country", country);
-		output_text(ctl->out, "text", "Contact", reply_text(row, "text"));
-	}
-	output_end(ctl->out);
-}
-
-static int
-run_key_request(struct ctl *ctl)
-{
-	struct control_buf args = { 0 };
-	struct reply reply = { 0 };
-	int code;
-
-	if (ctl->arg_count > 0)
-		control_text(&args, "key", ctl->args[0]);
-	code = ctl_ask(ctl, CONTROL_KEY_REQUEST, &args, &reply);
-	if (code == CTL_OK)
-		code = print_request(ctl, reply_next(&reply, "request", NULL));
-	if (code == CTL_OK)
-		print_contacts(ctl, &reply);
-	control_buf_free(&args);
+	code = CTL_FAILED;
+	if ((key = choose_key(ctl, &reply)) != NULL && (code = make_sure(ctl, key)) == CTL_OK)
+		code = remove_key(ctl, reply_text(key, "id"));
 	reply_free(&reply);
 	return code;
 }
@@ -183,33 +161,26 @@ run_key_request(struct ctl *ctl)
 const struct command cmd_key_install = {
 	.noun = "key",
 	.verb = "install",
-	.args = "FILE",
-	.summary = "install a KMS host key, FILE and FILE.minisig",
-	.min = 1,
-	.max = 1,
+	.args = "[FILE|-|CODE...]",
+	.summary = "install a KMS host key: FILE and FILE.minisig, or a code; without either, asks",
+	.max = CODE_GROUPS_MAX + 1,
 	.run = run_key_install,
-};
-const struct command cmd_key_show = {
-	.noun = "key",
-	.verb = "show",
-	.summary = "installed KMS host keys and their confirmation",
-	.run = run_key_show,
-};
-const struct command cmd_key_request = {
-	.noun = "key",
-	.verb = "request",
-	.args = "[KEY-ID]",
-	.summary = "what the publisher needs to confirm this host",
-	.max = 1,
-	.options = CTL_OPT_OUTPUT | CTL_OPT_QR | CTL_OPT_COUNTRY,
-	.run = run_key_request,
 };
 const struct command cmd_key_confirm = {
 	.noun = "key",
 	.verb = "confirm",
-	.args = "FILE|-",
-	.summary = "install the publisher's answer, the host certificate",
-	.min = 1,
-	.max = 1,
+	.args = "[FILE|-|CODE...]",
+	.summary = "install the publisher's answer: FILE and FILE.minisig, or a code; without "
+		   "either, asks",
+	.max = CODE_GROUPS_MAX + 1,
 	.run = run_key_confirm,
+};
+const struct command cmd_key_remove = {
+	.noun = "key",
+	.verb = "remove",
+	.args = "[KEY-ID]",
+	.summary = "take a KMS host key out of service; ledger and counts stay",
+	.max = 1,
+	.options = CTL_OPT_YES,
+	.run = run_key_remove,
 };

@@ -108,20 +108,6 @@ print_next(struct ctl *ctl, const struct reply *reply)
 	}
 }
 
-/* With port = 0 the system chose it: kmsd writes it down, the activation process does not know. */
-static void
-fill_port(struct ctl *ctl, struct reply *reply)
-{
-	char path[256], *text;
-	size_t len;
-
-	snprintf(path, sizeof path, "%.200s/port", ctl->config.runtime_directory);
-	if (ctl_read_file(path, 16, &text, &len) != KMS_OK)
-		return;
-	reply_replace_zero(reply, "service", "port", strtoul(text, NULL, 10));
-	free(text);
-}
-
 static int
 status_running(struct ctl *ctl, const struct reply *reply)
 {
@@ -237,7 +223,7 @@ run_status(struct ctl *ctl)
 	int code;
 
 	if (status == KMS_OK) {
-		fill_port(ctl, &reply);
+		ctl_fill_port(ctl, &reply);
 		reply_sort(&reply, "front", "number");
 		code = status_running(ctl, &reply);
 		reply_free(&reply);

@@ -16,6 +16,7 @@ const struct command *const commands[] = {
 	&cmd_key_show,
 	&cmd_key_request,
 	&cmd_key_confirm,
+	&cmd_key_remove,
 	&cmd_policy_install,
 	&cmd_policy_show,
 	&cmd_policy_history,
@@ -41,6 +42,9 @@ static const char *const option_names[] = {
 	"--from TIME",
 	"--to TIME",
 	"--publisher NAME",
+	"--png FILE",
+	"--yes",
+	"--detailed",
 };
 
 const char *

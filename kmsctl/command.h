@@ -34,6 +34,9 @@ enum ctl_option {
 	CTL_OPT_FROM = 1 << 7,      /* --from TIME */
 	CTL_OPT_TO = 1 << 8,        /* --to TIME */
 	CTL_OPT_PUBLISHER = 1 << 9, /* --publisher NAME */
+	CTL_OPT_PNG = 1 << 10,     /* --png FILE */
+	CTL_OPT_YES = 1 << 11,     /* --yes */
+	CTL_OPT_DETAILED = 1 << 12, /* --detailed */
 };
 
 struct ctl;
@@ -60,12 +63,13 @@ struct ctl {
 	bool config_given;
 	const char *socket;         /* -s, or NULL */
 	int timeout_ms;             /* -t */
-	const char *output_file;
+	const char *output_file, *png;
 	const char *product;
 	const char *from, *to;
 	const char *publisher;
 	char country[3];            /* capitals; "": not given */
 	uint64_t limit;             /* 0: none */
+	bool yes, detailed;
 	bool qr, active, full;
 	struct config config;
 };
@@ -75,7 +79,7 @@ extern const struct command *const commands[];
 
 extern const struct command cmd_status, cmd_clients, cmd_client_show, cmd_client_revoke,
     cmd_client_forget, cmd_key_install, cmd_key_show, cmd_key_request, cmd_key_confirm,
-    cmd_policy_install, cmd_policy_show, cmd_policy_history, cmd_policy_simulate,
+    cmd_key_remove, cmd_policy_install, cmd_policy_show, cmd_policy_history, cmd_policy_simulate,
     cmd_audit_export,
     cmd_ledger_check, cmd_ledger_rebuild, cmd_config_check,
     cmd_explain, cmd_version, cmd_help;

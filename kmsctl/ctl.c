@@ -176,3 +176,17 @@ ctl_ask(struct ctl *ctl, uint16_t verb, struct control_buf *args, struct reply *
 
 	return status == KMS_OK ? CTL_OK : ctl_fail(ctl, status, "%s", why);
 }
+
+/* With port = 0 the system chose it: kmsd writes it down, the activation process does not know. */
+void
+ctl_fill_port(struct ctl *ctl, struct reply *reply)
+{
+	char path[256], *text;
+	size_t len;
+
+	snprintf(path, sizeof path, "%.200s/port", ctl->config.runtime_directory);
+	if (ctl_read_file(path, 16, &text, &len) != KMS_OK)
+		return;
+	reply_replace_zero(reply, "service", "port", strtoul(text, NULL, 10));
+	free(text);
+}

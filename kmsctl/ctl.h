@@ -26,10 +26,17 @@ int ctl_ask(struct ctl *ctl, uint16_t verb, struct control_buf *args, struct rep
 uint32_t ctl_ask_quietly(struct ctl *ctl, uint16_t verb, struct control_buf *args,
     struct reply *reply, char why[512]);
 
+/* Puts the port that the system chose into the row "service" of a status. */
+void ctl_fill_port(struct ctl *ctl, struct reply *status);
+
 /* A whole file, at most max octets, malloc'd and terminated; "-" is standard input. KMS_OK or KMS_E_*. */
 int ctl_read_file(const char *path, size_t max, char **data, size_t *len);
 /* FILE and FILE.minisig as the arguments "file" and "signature". CTL_OK or the exit code of what was said. */
 int ctl_read_signed(struct ctl *ctl, const char *path, struct control_buf *args);
+/* Both from one text, as they come in a mail. */
+int ctl_split_signed(struct ctl *ctl, const char *text, size_t len, struct control_buf *args);
+/* Whole or not at all: beside it, then renamed. */
+int ctl_write_file(struct ctl *ctl, const char *path, const void *data, size_t len);
 
 /*
  * The ledger's files belong to the activation process's user. Root works on them as that user, so that

@@ -67,11 +67,11 @@ file_problem(struct ctl *ctl, int e, const char *path, const char *hint)
 }
 
 /* From standard input both come in one text: the signature begins at its untrusted comment. */
-static int
-split_signed(struct ctl *ctl, char *text, size_t len, struct control_buf *args)
+int
+ctl_split_signed(struct ctl *ctl, const char *text, size_t len, struct control_buf *args)
 {
 	static const char mark[] = "untrusted comment:";
-	char *at = text;
+	const char *at = text;
 
 	while (at != NULL && strncmp(at, mark, sizeof mark - 1) != 0) {
 		at = strchr(at, '\n');
@@ -96,7 +96,7 @@ ctl_read_signed(struct ctl *ctl, const char *path, struct control_buf *args)
 	if (e != KMS_OK)
 		return file_problem(ctl, e, path, "");
 	if (strcmp(path, "-") == 0) {
-		code = split_signed(ctl, file, len, args);
+		code = ctl_split_signed(ctl, file, len, args);
 		goto out;
 	}
 	snprintf(name, sizeof name, "%s.minisig", path);
@@ -113,6 +113,34 @@ out:
 	free(file);
 	free(signature);
 	return code;
+}
+
+/* Written whole or not at all: beside it, then renamed. */
+int
+ctl_write_file(struct ctl *ctl, const char *path, const void *data, size_t len)
+{
+	char temporary[4096];
+	ssize_t n = -1;
+	int fd = -1, error;
+
+	if ((size_t)snprintf(temporary, sizeof temporary, "%s.XXXXXX", path) < sizeof temporary)
+		fd = mkstemp(temporary);
+	if (fd >= 0 && fchmod(fd, 0644) == 0)
+		n = write(fd, data, len);
+	if (n == (ssize_t)len && fsync(fd) == 0 && rename(temporary, path) == 0) {
+		close(fd);
+		return CTL_OK;
+	}
+	error = n >= 0 && n < (ssize_t)len ? ENOSPC : errno;
+	if (fd >= 0) {
+		close(fd);
+		unlink(temporary);
+	}
+	return ctl_fail(ctl,
+	    error == ENOSPC   ? KMS_E_FULL
+	    : error == EACCES ? KMS_E_DENIED
+			      : KMS_E_IO,
+	    "%s: cannot be written: %s", path, strerror(error));
 }
 
 /* Open first: its owner need not be able to go through the folders above. */

@@ -24,7 +24,10 @@ enum {
 	LONG_COUNTRY,
 	LONG_FROM,
 	LONG_TO,
-	LONG_PUBLISHER
+	LONG_PUBLISHER,
+	LONG_PNG,
+	LONG_YES,
+	LONG_DETAILED
 };
 
 static const struct option long_options[] = {
@@ -44,6 +47,9 @@ static const struct option long_options[] = {
 	{ "from", required_argument, NULL, LONG_FROM },
 	{ "to", required_argument, NULL, LONG_TO },
 	{ "publisher", required_argument, NULL, LONG_PUBLISHER },
+	{ "png", required_argument, NULL, LONG_PNG },
+	{ "yes", no_argument, NULL, LONG_YES },
+	{ "detailed", no_argument, NULL, LONG_DETAILED },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -157,6 +163,18 @@ take_option(struct ctl *ctl, struct line *line, int c)
 		if (!country(ctl->country, optarg))
 			usage_error(line, "--country takes two letters as DE, not ", optarg);
 		line->options |= CTL_OPT_COUNTRY;
+		break;
+	case LONG_PNG:
+		ctl->png = optarg;
+		line->options |= CTL_OPT_PNG;
+		break;
+	case LONG_YES:
+		ctl->yes = true;
+		line->options |= CTL_OPT_YES;
+		break;
+	case LONG_DETAILED:
+		ctl->detailed = true;
+		line->options |= CTL_OPT_DETAILED;
 		break;
 	case LONG_FULL:
 		ctl->full = true;

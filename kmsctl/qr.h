@@ -1,5 +1,5 @@
 /*
- * qr.h - a text as a QR code in the terminal.
+ * qr.h - a text as a QR code, in the terminal or as a picture.
  */
 #ifndef KMSCTL_QR_H
 #define KMSCTL_QR_H
@@ -9,5 +9,7 @@
 
 /* False when the text does not fit into a code. */
 bool qr_print(FILE *file, const char *text);
+/* The same as a PNG picture, malloc'd; NULL: it does not fit, or memory. */
+void *qr_png(const char *text, size_t *len);
 
 #endif

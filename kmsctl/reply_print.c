@@ -80,6 +80,7 @@ static const struct known {
 	{ "key", "publisher", OUTPUT_TEXT, "Publisher" },
 	{ "key", "customer", OUTPUT_TEXT, "Customer" },
 	{ "key", "group", OUTPUT_TEXT, "Group" },
+	{ "key", "license", OUTPUT_TEXT, "License" },
 	{ "key", "issued", OUTPUT_TIME, "Issued" },
 	{ "key", "not-before", OUTPUT_TIME, "Valid from" },
 	{ "key", "not-after", OUTPUT_TIME, "Valid until" },
@@ -89,7 +90,10 @@ static const struct known {
 	{ "key", "confirmed", OUTPUT_BOOL, "Confirmed" },
 	{ "key", "confirmation", OUTPUT_NUMBER, "Confirmation number" },
 	{ "key", "serial", OUTPUT_NUMBER, "Certificate serial" },
+	{ "key", "confirmed-at", OUTPUT_TIME, "Confirmed at" },
+	{ "key", "products", OUTPUT_NUMBER, "Products covered" },
 	{ "key", "host-id", OUTPUT_TEXT, "Host id" },
+	{ "key", "installation-id", OUTPUT_TEXT, "Installation id" },
 	{ "request", "key", OUTPUT_TEXT, "Key" },
 	{ "request", "installation-id", OUTPUT_TEXT, "Installation id" },
 	{ "request", "text", OUTPUT_BLOCK, "Request" },
@@ -141,6 +145,9 @@ static const struct known {
 	{ "client", "vm", OUTPUT_BOOL, "Virtual machine" },
 	{ "installed", "publisher", OUTPUT_TEXT, "Publisher" },
 	{ "installed", "what", OUTPUT_TEXT, "What" },
+	{ "removed", "publisher", OUTPUT_TEXT, "Publisher" },
+	{ "removed", "what", OUTPUT_TEXT, "What" },
+	{ "removed", "confirmed", OUTPUT_BOOL, "Confirmed" },
 	{ "error", "message", OUTPUT_TEXT, "Message" },
 };
 #define KNOWN (sizeof known / sizeof *known)

@@ -270,7 +270,7 @@ for my $row (
     is($r->{exit}, 2, "key install: exit 2");
     like($r->{err}, $row->[1], 'key install: ' . $row->[1]);
 }
-$r = run([ @kmsctl, qw(key confirm -) ], in => "no signature in it\n");
+$r = run([ @kmsctl, qw(key confirm -) ], in => "[host-certificate]\nno signature in it\n");
 is($r->{exit}, 2, 'key confirm - without a signature: exit 2');
 like($r->{err}, qr/the file and then its signature/, 'and says what is due');
 
@@ -280,8 +280,8 @@ my @bad = (
     [ ['statsu'], qr/no command "statsu".*Did you mean "status"\?/ ],
     [ ['key'], qr/key what\? One of: install show request confirm/ ],
     [ [qw(ledger chekc)], qr/no command "ledger chekc".*Did you mean "check"\?/ ],
-    [ [qw(key install)], qr/an argument is missing\. Usage: kmsctl key install FILE/ ],
-    [ [qw(key install a b)], qr/too many arguments: "b"/ ],
+    [ [qw(policy install)], qr/an argument is missing\. Usage: kmsctl policy install FILE/ ],
+    [ [qw(policy install a b)], qr/too many arguments: "b"/ ],
     [ [qw(status x)], qr/too many arguments: "x"/ ],
     [ [qw(client show)], qr/an argument is missing/ ],
     [ [qw(status --limit 3)], qr/--limit N does not belong to this command/ ],
