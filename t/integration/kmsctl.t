@@ -337,6 +337,20 @@ for my $row (@explain) {
     my $found = json_of(run([ program('kmsctl'), '--json', 'explain', $row->[0] ]))->{errors};
     is($found->[0]{symbol}, $row->[1], "explain $row->[0] --json");
 }
+# Every row of the table is found by its number, its symbol, its short symbol and Microsoft's code.
+for my $row (@{ json_of(run([ program('kmsctl'), qw(explain --json) ]))->{errors} }) {
+    like($row->{remedy}, qr/^[A-Z].{3,}\.$/, "$row->{symbol} has a remedy");
+    for my $what ($row->{status}, $row->{symbol}, $row->{symbol} =~ s/^KMS_E_//r, $row->{microsoft} // ()) {
+        my $found = json_of(run([ program('kmsctl'), qw(explain --json), $what ]))->{errors} // [];
+        is_deeply($found, [$row], "explain $what");
+    }
+}
+# No page speaks of a code of Microsoft's that the table does not have.
+my %microsoft = map { $_->{microsoft} ? ($_->{microsoft} => 1) : () } @{ json_of(run([ program('kmsctl'), qw(explain --json) ]))->{errors} };
+for my $page (glob("$SRC/doc/*"), "$SRC/README.md") {
+    my @strange = grep { !$microsoft{$_} } slurp($page) =~ /\b(0xC004[0-9A-F]{4})\b/g;
+    is_deeply(\@strange, [], "$page: every code of Microsoft's is in the table");
+}
 is(run([ program('kmsctl'), 'explain', $_ ])->{exit}, 2, "explain $_: exit 2")
     for '0xC004FFFF', 'KMS_E_NONSENSE', '', '9x', '99999999999';
 cmp_ok(scalar @{ json_of(run([ program('kmsctl'), qw(explain --json) ]))->{errors} }, '>', 50, 'explain lists all');
