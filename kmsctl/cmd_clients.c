@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "kmsctl/clients.h"
+#include "kmsctl/clones.h"
 #include "kmsctl/command.h"
 #include "kmsctl/ctl.h"
 #include "libkms/kms_error.h"
@@ -72,13 +73,18 @@ static int
 run_clients(struct ctl *ctl)
 {
 	struct listing l = { .ctl = ctl, .now = (uint64_t)time(NULL) };
-	bool running = clients_checkpoint(ctl);
+	bool running;
 	int code;
 
+	if (ctl->clones ? ctl->active : ctl->all)
+		return ctl_fail(ctl, KMS_E_ARGUMENT,
+		    ctl->clones ? "--active does not go with --clones"
+				: "--all goes with --clones: it reads the whole journal");
+	running = clients_checkpoint(ctl);
 	output_bool(ctl->out, "running", NULL, running);
 	if (running)
 		products_ask(ctl, &l.products);
-	code = list_clients(ctl, &l, running);
+	code = ctl->clones ? clones_list(ctl, &l.products) : list_clients(ctl, &l, running);
 	products_free(&l.products);
 	return code;
 }
@@ -187,7 +193,8 @@ run_client_forget(struct ctl *ctl)
 const struct command cmd_clients = {
 	.noun = "clients",
 	.summary = "the clients in the ledger; also when kmsd is down",
-	.options = CTL_OPT_PRODUCT | CTL_OPT_ACTIVE | CTL_OPT_LIMIT | CTL_OPT_FULL,
+	.options = CTL_OPT_PRODUCT | CTL_OPT_ACTIVE | CTL_OPT_LIMIT | CTL_OPT_FULL |
+		   CTL_OPT_CLONES | CTL_OPT_ALL,
 	.run = run_clients,
 };
 const struct command cmd_client_show = {

@@ -25,6 +25,7 @@ const struct command *const commands[] = {
 	&cmd_ledger_check,
 	&cmd_ledger_rebuild,
 	&cmd_config_check,
+	&cmd_why,
 	&cmd_explain,
 	&cmd_version,
 	&cmd_help,
@@ -45,6 +46,8 @@ static const char *const option_names[] = {
 	"--png FILE",
 	"--yes",
 	"--detailed",
+	"--clones",
+	"--all",
 };
 
 const char *

@@ -37,6 +37,8 @@ enum ctl_option {
 	CTL_OPT_PNG = 1 << 10,     /* --png FILE */
 	CTL_OPT_YES = 1 << 11,     /* --yes */
 	CTL_OPT_DETAILED = 1 << 12, /* --detailed */
+	CTL_OPT_CLONES = 1 << 13,   /* --clones */
+	CTL_OPT_ALL = 1 << 14,      /* --all */
 };
 
 struct ctl;
@@ -70,7 +72,7 @@ struct ctl {
 	char country[3];            /* capitals; "": not given */
 	uint64_t limit;             /* 0: none */
 	bool yes, detailed;
-	bool qr, active, full;
+	bool qr, active, full, clones, all;
 	struct config config;
 };
 
@@ -82,7 +84,7 @@ extern const struct command cmd_status, cmd_clients, cmd_client_show, cmd_client
     cmd_key_remove, cmd_policy_install, cmd_policy_show, cmd_policy_history, cmd_policy_simulate,
     cmd_audit_export,
     cmd_ledger_check, cmd_ledger_rebuild, cmd_config_check,
-    cmd_explain, cmd_version, cmd_help;
+    cmd_why, cmd_explain, cmd_version, cmd_help;
 
 /*
  * The command that noun and verb name (verb may be NULL), and in *words how many of the two it took. NULL with

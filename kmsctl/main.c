@@ -27,7 +27,9 @@ enum {
 	LONG_PUBLISHER,
 	LONG_PNG,
 	LONG_YES,
-	LONG_DETAILED
+	LONG_DETAILED,
+	LONG_CLONES,
+	LONG_ALL
 };
 
 static const struct option long_options[] = {
@@ -50,6 +52,8 @@ static const struct option long_options[] = {
 	{ "png", required_argument, NULL, LONG_PNG },
 	{ "yes", no_argument, NULL, LONG_YES },
 	{ "detailed", no_argument, NULL, LONG_DETAILED },
+	{ "clones", no_argument, NULL, LONG_CLONES },
+	{ "all", no_argument, NULL, LONG_ALL },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -175,6 +179,14 @@ take_option(struct ctl *ctl, struct line *line, int c)
 	case LONG_DETAILED:
 		ctl->detailed = true;
 		line->options |= CTL_OPT_DETAILED;
+		break;
+	case LONG_CLONES:
+		ctl->clones = true;
+		line->options |= CTL_OPT_CLONES;
+		break;
+	case LONG_ALL:
+		ctl->all = true;
+		line->options |= CTL_OPT_ALL;
 		break;
 	case LONG_FULL:
 		ctl->full = true;

@@ -321,6 +321,52 @@ test_segments(void **state)
 	fixture_leases(&s->f, 1, 1, 1, FIXTURE_NOW);
 }
 
+static int
+count_from(const struct kmsdb_batch_view *b, void *arg)
+{
+	uint64_t *first = arg;
+
+	if (*first == 0)
+		*first = b->header.number;
+	return KMS_OK;
+}
+
+/* Where to begin for the newest part: a segment's first batch, of no more segments than are asked for. */
+static void
+test_newest(void **state)
+{
+	struct small *s = *state;
+	char names[16][32];
+	size_t n = fixture_segments(&s->f, names, 16);
+	const uint64_t size = s->f.opt.segment_size;
+	uint64_t from, first;
+	bool all;
+
+	for (size_t back = 0; back < n; back++) {
+		for (uint64_t extra = 0; extra < 2; extra++) {
+			/* The last segment is read in any case, and one octet needs one more. */
+			size_t expected = n - 1 - back;
+
+			if (extra == 1 && expected > 0)
+				expected--;
+			assert_int_equal(kmsdb_journal_newest(s->f.dirfd, back * size + extra,
+					     &from, &all, s->f.why),
+			    KMS_OK);
+			assert_int_equal(from, strtoull(names[expected], NULL, 10));
+			assert_int_equal(all, expected == 0);
+			first = 0;
+			assert_int_equal(
+			    kmsdb_journal_each(s->f.dirfd, from, count_from, &first, s->f.why),
+			    KMS_OK);
+			assert_int_equal(first, from);
+		}
+	}
+	assert_int_equal(
+	    kmsdb_journal_newest(s->f.dirfd, UINT64_MAX, &from, &all, s->f.why), KMS_OK);
+	assert_int_equal(from, 1);
+	assert_true(all);
+}
+
 /* Each segment taken away in turn: with an index and without one, it is missed by name. */
 static void
 test_missing_segment(void **state)
@@ -456,6 +502,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_zeroed_middle, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_far_padding, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_segments, segments_setup, teardown),
+		cmocka_unit_test_setup_teardown(test_newest, segments_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_missing_segment, segments_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_swapped_segments, segments_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_footer_left_out, segments_setup, teardown),
