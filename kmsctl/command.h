@@ -85,6 +85,8 @@ extern const struct command cmd_status, cmd_clients, cmd_client_show, cmd_client
     cmd_audit_export,
     cmd_ledger_check, cmd_ledger_rebuild, cmd_config_check,
     cmd_why, cmd_explain, cmd_version, cmd_help;
+extern const struct command cmd_firewall_apply, cmd_firewall_remove, cmd_firewall_check,
+    cmd_firewall_show;
 
 /*
  * The command that noun and verb name (verb may be NULL), and in *words how many of the two it took. NULL with

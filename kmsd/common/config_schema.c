@@ -10,8 +10,8 @@
  * "lo..hi" for numbers, with K M G for octets, and the greatest length for text.
  */
 /* clang-format off */
-/* RFC 1918, RFC 3927, RFC 4193, link-local and the machine itself. */
-#define ALLOW "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 169.254.0.0/16 fc00::/7 fe80::/10 127.0.0.0/8 ::1"
+/* RFC 1918, RFC 3927, RFC 4193 and link-local. */
+#define ALLOW "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 169.254.0.0/16 fc00::/7 fe80::/10"
 #define KEYS(K) \
 	K("kms", "state_directory", state_directory, "directory", "1..255", KMS_STATEDIR, true, \
 	    "where the ledger, keys and policies are kept") \

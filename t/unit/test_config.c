@@ -409,9 +409,9 @@ test_defaults(void **ignored)
 	assert_string_equal(c.dns_host, "");
 	assert_int_equal(c.dns_address_count, 0);
 	assert_int_equal(c.dns_ttl, 3600);
-	assert_int_equal(c.allow_count, 8);
+	assert_int_equal(c.allow_count, 6);
 	assert_string_equal(c.allow[0], "10.0.0.0/8");
-	assert_string_equal(c.allow[7], "::1");
+	assert_string_equal(c.allow[5], "fe80::/10");
 	assert_int_equal(c.firewall_rate, 600);
 	assert_false(c.gss_tsig);
 	assert_false(c.publish_vlmcs);

@@ -1,0 +1,20 @@
+/*
+ * ruleset.h - kms.ini's [firewall] as nftables rules: a table of our own and nothing else.
+ */
+#ifndef KMSCTL_FIREWALL_RULESET_H
+#define KMSCTL_FIREWALL_RULESET_H
+
+#include <stddef.h>
+
+#include "kmsd/common/config.h"
+
+#define RULESET_TABLE "inet kms"
+
+/* Text for nft -f, one transaction, malloc'd; NULL: memory. port is not 0. */
+char *ruleset_text(const struct config *c);
+/* The transaction that takes the table away, whether it is there or not. */
+extern const char ruleset_removal[];
+/* How many networks of a family (AF_INET, AF_INET6) the rules let in, those within others left out. */
+unsigned ruleset_networks(const struct config *c, int family);
+
+#endif
