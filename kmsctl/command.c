@@ -21,6 +21,7 @@ const struct command *const commands[] = {
 	&cmd_policy_show,
 	&cmd_policy_history,
 	&cmd_policy_simulate,
+	&cmd_revocations_install,
 	&cmd_audit_export,
 	&cmd_ledger_check,
 	&cmd_ledger_rebuild,

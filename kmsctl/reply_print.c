@@ -57,6 +57,8 @@ static const struct known {
 	{ "publisher", "not-before", OUTPUT_TIME, NULL },
 	{ "publisher", "not-after", OUTPUT_TIME, "Valid until" },
 	{ "publisher", "capacity", OUTPUT_LIMIT, NULL },
+	{ "publisher", "revocations", OUTPUT_NUMBER, "Revocation list" },
+	{ "publisher", "revoked", OUTPUT_TEXT, "Revoked" },
 	{ "pool", "publisher", OUTPUT_TEXT, "Publisher" },
 	{ "pool", "number", OUTPUT_NUMBER, "Pool" },
 	{ "pool", "name", OUTPUT_TEXT, "Name" },

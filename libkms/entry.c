@@ -15,7 +15,8 @@ static bool
 kind_known(int kind)
 {
 	return (kind >= ENTRY_LEASE && kind <= ENTRY_REFUSAL) ||
-	       (kind >= ENTRY_START && kind <= ENTRY_KEY_REMOVE);
+	       (kind >= ENTRY_START && kind <= ENTRY_KEY_REMOVE) || kind == ENTRY_ROTATION ||
+	       kind == ENTRY_REVOCATIONS;
 }
 
 int

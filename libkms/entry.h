@@ -62,6 +62,8 @@ enum entry_kind {
 	ENTRY_FORGET = 21,          /* client record dropped; subject: CMID */
 	ENTRY_KEY_REMOVE = 22,
 	/* 24: reserved for relayed requests */
+	ENTRY_ROTATION = 25,        /* new publisher key announced; blob: the statement */
+	ENTRY_REVOCATIONS = 26,     /* revocation list installed; subject: publisher */
 };
 
 /* Every field of a client kind; pointers are never inside. */

@@ -48,6 +48,8 @@ check_host(const struct question *q)
 		return KMS_E_NOT_ENABLED;
 	if (!q->host->confirmed)
 		return KMS_E_NOT_CONFIRMED;
+	if (q->host->revoked)
+		return KMS_E_KEY_INVALID;
 	if (!q->host->covered)
 		return KMS_E_NOT_COVERED;
 	if (q->now < q->host->not_before || q->now > q->host->not_after)

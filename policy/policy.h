@@ -76,6 +76,7 @@ int policy_group_find(const struct policy_pack *p, const char *name);   /* -1: n
 struct policy_host {
 	bool installed;                 /* a host key of this publisher is here */
 	bool confirmed;                 /* and has a certificate */
+	bool revoked;                   /* the publisher revoked its key, host or certificate */
 	bool covered;                   /* the certificate names the product */
 	uint64_t not_before, not_after; /* seconds; both included */
 	uint32_t capacity;              /* 0: no limit */
@@ -119,7 +120,7 @@ struct policy_decision {
 
 /*
  * Rules in order, the first that applies decides: product known (UNKNOWN_PRODUCT),
- * host key installed (NOT_ENABLED), confirmed (NOT_CONFIRMED), product covered
+ * host key installed (NOT_ENABLED), confirmed (NOT_CONFIRMED), not revoked (KEY_INVALID), product covered
  * (NOT_COVERED), certificate dates (KEY_EXPIRED), clock skew (TIME_SKEW), client
  * revoked (REVOKED), sequence (equal and same request id: REPEAT; equal and another
  * id: clone, by rule REFUSE -> CLONE, else go on marked for FLAG; lower: a clone or

@@ -159,10 +159,15 @@ encode_certificate(struct issue *i, struct confirm *c)
 
 /* The same request again: the same certificate, or none. */
 static int
-answer_again(struct issue *i, struct confirm *c, const struct register_event *old)
+answer_again(
+    struct issue *i, struct confirm *c, struct issue_register *r, const struct register_event *old)
 {
-	int rc;
+	char why[200] = "";
+	int rc = register_check(r, old, why);
 
+	if (rc != KMS_OK)
+		return why[0] != '\0' ? issue_fail(i, rc, "%s", why)
+				      : issue_fail_file(i, rc, "the register");
 	c->event = *old;
 	if ((rc = encode_certificate(i, c)) != KMS_OK)
 		return rc;
@@ -232,7 +237,7 @@ record(struct issue *i, struct confirm *c)
 		return rc;
 	rc = register_answered(r, c->event.request, &old);
 	if (rc == KMS_OK)
-		rc = answer_again(i, c, &old);
+		rc = answer_again(i, c, r, &old);
 	else if (rc == KMS_E_NOT_FOUND)
 		rc = answer_first(i, c, r);
 	else

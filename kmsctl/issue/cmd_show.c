@@ -10,6 +10,7 @@
 #include "kmsctl/issue/sign.h"
 #include "libkms/certificate.h"
 #include "policy/pack.h"
+#include "policy/revocation.h"
 #include "policy/values.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -188,6 +189,42 @@ show_certificate(struct issue *i, struct shown *s)
 	return KMS_OK;
 }
 
+static int
+show_revocations(struct issue *i, struct shown *s)
+{
+	static const char *const kinds_[] = { [REVOKED_KEY] = "host key",
+		[REVOKED_HOST] = "host",
+		[REVOKED_CERTIFICATE] = "certificate" };
+	struct revocation_list *l = malloc(sizeof(*l));
+	int rc;
+
+	if (l == NULL)
+		return KMS_E_NO_MEMORY;
+	if ((rc = revocation_list_parse(l, s->text, s->len, &s->err)) == KMS_OK) {
+		output_hex(i->out, "publisher", l->publisher, sizeof(l->publisher));
+		output_number(i->out, "number", l->number);
+		output_time(i->out, "issued", l->issued);
+		output_list(i->out, "revoked");
+		for (unsigned n = 0; n < l->count; n++) {
+			const struct revocation *e = &l->entries[n];
+
+			output_item(i->out);
+			output_text(i->out, "what", kinds_[e->kind]);
+			if (e->kind == REVOKED_KEY)
+				output_uuid(i->out, "id", e->id);
+			else if (e->kind == REVOKED_HOST)
+				output_hex(i->out, "id", e->id, sizeof(e->id));
+			else
+				output_number(i->out, "serial", e->serial);
+			output_time(i->out, "time", e->time);
+			output_text(i->out, "reason", e->reason);
+		}
+		output_list_end(i->out);
+	}
+	free(l);
+	return rc;
+}
+
 /* -- which kind, and its signature -- */
 
 static const struct kind {
@@ -199,6 +236,7 @@ static const struct kind {
 	{ "[policy]", "policy pack", true, show_pack },
 	{ "[host-key]", "KMS host key", true, show_key },
 	{ "[confirmation-request]", "confirmation request", false, show_request },
+	{ "[revocations]", "revocation list", true, show_revocations },
 	{ "[host-certificate]", "host certificate", true, show_certificate },
 };
 
@@ -255,7 +293,8 @@ cmd_show(struct issue *i)
 	s.publisher = i->args.publisher != NULL ? &publisher : NULL;
 	if ((kind = find_kind(text)) == NULL) {
 		rc = issue_fail(i, KMS_E_FORMAT,
-		    "%s is no policy pack, host key, request or host certificate", i->operand);
+		    "%s is no policy pack, host key, request, host certificate or revocation list",
+		    i->operand);
 	} else {
 		output_text(i->out, "kind", kind->name);
 		if (!kind->has_signature)

@@ -58,6 +58,10 @@ int cmd_key_issue(struct issue *i);
 int cmd_confirm(struct issue *i);
 int cmd_show(struct issue *i);
 int cmd_ledger(struct issue *i);
+int cmd_revoke_key(struct issue *i);
+int cmd_revoke_host(struct issue *i);
+int cmd_revoke_certificate(struct issue *i);
+int cmd_revocations(struct issue *i);
 int cmd_audit_verify(struct issue *i);
 
 #endif

@@ -354,20 +354,20 @@ register_next_list(struct issue_register *r, uint64_t *number)
 	return KMS_OK;
 }
 
-/* Neither the key nor the host was revoked. */
-static int
-check_not_revoked(struct issue_register *r, struct register_event *e, char why[200])
+int
+register_check(struct issue_register *r, const struct register_event *e, char why[200])
 {
 	static const struct {
 		uint8_t kind;
 		const char *what;
-	} subjects[] = { { EVENT_REVOKE_KEY, "host key" }, { EVENT_REVOKE_HOST, "host" } };
+	} subjects[] = { { EVENT_REVOKE_KEY, "host key" }, { EVENT_REVOKE_HOST, "host" },
+		{ EVENT_REVOKE_SERIAL, "certificate" } };
 	struct register_event old;
 	uint8_t key[17];
 	uint64_t number;
 	int rc;
 
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < 3; i++) {
 		revoked_key(key, subjects[i].kind, e);
 		rc = get_u64(r, REVOKED, key, sizeof(key), &number);
 		if (rc == KMS_E_NOT_FOUND)
@@ -389,7 +389,7 @@ register_next(
 	MDB_val v;
 	int rc;
 
-	if ((rc = check_not_revoked(r, e, why)) != KMS_OK)
+	if ((rc = register_check(r, e, why)) != KMS_OK)
 		return rc;
 	memcpy(pair, e->host_key, 16);
 	memcpy(pair + 16, e->host, 16);

@@ -89,6 +89,8 @@ int register_answered(struct issue_register *r, const uint8_t request[32], struc
  */
 int register_next(struct issue_register *r, const struct host_key *key, struct register_event *e,
     char why[200]);
+/* May what the event confirms be used? KMS_E_KEY_INVALID: its key, host or certificate was revoked; why says so. */
+int register_check(struct issue_register *r, const struct register_event *e, char why[200]);
 /* Was it revoked before? (kind and subject of e) KMS_E_NOT_FOUND: no. */
 int register_revoked(struct issue_register *r, const struct register_event *e);
 /* Is there a key, a host, a serial of that name in the register at all? KMS_E_NOT_FOUND. */

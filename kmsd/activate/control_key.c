@@ -33,6 +33,12 @@ describe(const struct service_candidate *c, struct entry_admin *e, char *text, s
 		snprintf(text, size, "%s: confirmation %u, serial %llu", publisher,
 		    c->certificate.confirmation, (unsigned long long)c->certificate.serial);
 		break;
+	case SERVICE_REVOCATIONS:
+		e->kind = ENTRY_REVOCATIONS;
+		memcpy(e->subject, c->publisher->key.id, 8);
+		snprintf(text, size, "%s: revocation list %llu, %u revocations", publisher,
+		    (unsigned long long)c->revocations->number, c->revocations->count);
+		break;
 	case SERVICE_POLICY:
 		e->kind = ENTRY_POLICY;
 		memcpy(e->subject, c->publisher->key.id, 8);
@@ -113,6 +119,12 @@ control_key_confirm(struct control_request *q)
 	r = install(q, &c);
 	service_candidate_free(&c);
 	return r;
+}
+
+int
+control_revocations_install(struct control_request *q)
+{
+	return install_file(q, SERVICE_REVOCATIONS);
 }
 
 int

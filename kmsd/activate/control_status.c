@@ -147,6 +147,10 @@ row_publisher(const struct service_publisher *p, struct control_buf *b)
 		control_number(b, "not-after", p->certificate.not_after);
 		control_number(b, "capacity", p->certificate.capacity);
 	}
+	if (p->revocations != NULL)
+		control_number(b, "revocations", p->revocations->number);
+	if (p->revoked != NULL)
+		control_text(b, "revoked", p->revoked->reason);
 }
 
 static uint32_t

@@ -113,8 +113,10 @@ service_open(struct service *s, int dirfd, const struct signing_key *key,
 void
 service_close(struct service *s)
 {
-	for (unsigned i = 0; i < s->count; i++)
+	for (unsigned i = 0; i < s->count; i++) {
 		free(s->publishers[i].pack);
+		free(s->publishers[i].revocations);
+	}
 	free(s->publishers);
 	s->publishers = NULL;
 	s->count = 0;
@@ -148,6 +150,7 @@ service_host(const struct service_found *f, struct policy_host *out)
 		return;
 	out->installed = p->key_count > 0 || p->confirmed;
 	out->confirmed = p->confirmed;
+	out->revoked = p->revoked != NULL;
 	if (!p->confirmed)
 		return;
 	out->covered = p->covered[f->product - p->pack->products];

@@ -19,6 +19,7 @@
 #include "libkms/minisig.h"
 #include "policy/pack.h"
 #include "policy/policy.h"
+#include "policy/revocation.h"
 
 #define SERVICE_KEYS 16             /* host keys kept for one publisher */
 #define SERVICE_SIGNATURE_MAX 4096
@@ -33,6 +34,8 @@ struct service_publisher {
 	uint8_t certificate_octets[CERTIFICATE_MAX];
 	size_t certificate_len;
 	struct policy_pack *pack;       /* NULL: none */
+	struct revocation_list *revocations;    /* NULL: none */
+	const struct revocation *revoked;       /* what in it names this host's certificate; NULL: nothing */
 	bool covered[POLICY_PRODUCTS];  /* by the certificate; same index as pack->products */
 };
 
@@ -68,7 +71,7 @@ const struct host_key *service_key(const struct service_publisher *p, const uint
 
 /* Something about to be installed. */
 struct service_candidate {
-	enum { SERVICE_KEY, SERVICE_CERTIFICATE, SERVICE_POLICY } kind;
+	enum { SERVICE_KEY, SERVICE_CERTIFICATE, SERVICE_POLICY, SERVICE_REVOCATIONS } kind;
 	struct service_publisher *publisher;
 	const uint8_t *file, *signature;        /* borrowed */
 	size_t file_len, signature_len;
@@ -80,12 +83,21 @@ struct service_candidate {
 	uint8_t certificate_octets[CERTIFICATE_MAX];
 	size_t certificate_len;
 	struct policy_pack *pack;               /* owned until adopted */
+	struct revocation_list *revocations;    /* owned until adopted */
 };
 /* Fill file, signature and kind first. why: for the administrator. Statuses as in control's reply. */
 int service_check(struct service *s, struct service_candidate *c, uint64_t now, char why[256]);
 int service_store(struct service *s, const struct service_candidate *c);
 void service_adopt(struct service_candidate *c);
 void service_candidate_free(struct service_candidate *c);
+
+/* service_revoked.c: revocation lists. */
+int service_check_revocations(struct service_candidate *c, char why[256]);
+/* Is the key, the host or the certificate about to be installed revoked? KMS_E_KEY_INVALID, why set. */
+int service_check_revoked(const struct service_publisher *p, const uint8_t host_key[16],
+    const uint8_t host[16], uint64_t serial, char why[256]);
+/* After a change of certificate or list: finds out what is revoked, and logs it. */
+void service_update_revoked(struct service_publisher *p);
 
 /*
  * Removing a host key goes in three steps too: the files of the key and of the certificate that stems from it are

@@ -45,6 +45,15 @@ service_policy_path(char out[STORE_PATH], const uint8_t publisher[8], const char
 }
 
 void
+service_revocations_path(char out[STORE_PATH], const uint8_t publisher[8], uint64_t number)
+{
+	char hex[17];
+
+	service_hex(hex, publisher, 8);
+	snprintf(out, STORE_PATH, "revoked/%s-%llu.kmsrevoked", hex, (unsigned long long)number);
+}
+
+void
 service_policy_current(char out[STORE_PATH], const uint8_t publisher[8])
 {
 	char hex[17];
@@ -220,6 +229,40 @@ load_policy(struct service *s, struct service_publisher *p)
 		complain(path, r, err.text);
 }
 
+/* The newest list that verifies; one that does not is another publisher's or damaged. */
+static int
+load_revocations(const char *name, void *arg)
+{
+	struct key_walk *walk = arg;
+	struct service_publisher *p = walk->publisher;
+	struct revocation_list *list = NULL;
+	struct pack_error err = { 0 };
+	char path[STORE_PATH], hex[17];
+	uint8_t *file = NULL;
+	size_t len;
+	int r;
+
+	service_hex(hex, p->key.id, 8);
+	if (strncmp(name, hex, 16) != 0)
+		return KMS_OK;
+	snprintf(path, sizeof path, "revoked/%.100s", name);
+	r = read_signed(walk->service, p, false, path, &file, &len);
+	if (r == KMS_OK && (list = malloc(sizeof *list)) == NULL)
+		r = KMS_E_NO_MEMORY;
+	if (r == KMS_OK)
+		r = revocation_list_parse(list, (const char *)file, len, &err);
+	free(file);
+	if (r != KMS_OK)
+		complain(path, r, err.text);
+	else if (p->revocations == NULL || list->number > p->revocations->number) {
+		free(p->revocations);
+		p->revocations = list;
+		return KMS_OK;
+	}
+	free(list);
+	return KMS_OK;
+}
+
 void
 service_files_load(struct service *s, struct service_publisher *p)
 {
@@ -229,6 +272,9 @@ service_files_load(struct service *s, struct service_publisher *p)
 		complain("keys", KMS_E_IO, "");
 	load_certificate(s, p);
 	load_policy(s, p);
+	if (store_each(s->dirfd, "revoked", ".kmsrevoked", load_revocations, &walk) != KMS_OK)
+		complain("revoked", KMS_E_IO, "");
+	service_update_revoked(p);
 	for (unsigned i = 0; p->confirmed && p->pack != NULL && i < p->pack->product_count; i++)
 		p->covered[i] = certificate_covers(&p->certificate, p->pack->products[i].id);
 }

@@ -84,6 +84,9 @@ check_key(const struct service *s, struct service_candidate *c, uint64_t now, ch
 		    c->publisher->name);
 		return KMS_E_KEY_EXPIRED;
 	}
+	if ((r = service_check_revoked(
+		 c->publisher, c->key.id, signing_key_host_id(s->key), 0, why)) != KMS_OK)
+		return r;
 	if (service_key(c->publisher, c->key.id) != NULL) {
 		snprintf(why, 256, "this host key is installed already");
 		return KMS_E_EXISTS;
@@ -108,6 +111,7 @@ check_against_host(
 {
 	const struct certificate *cert = &c->certificate;
 	const struct service_publisher *p = c->publisher;
+	int r;
 
 	if (memcmp(cert->sign_pk, signing_key_sign_pk(s->key), 32) != 0 ||
 	    memcmp(cert->kx_pk, signing_key_kx_pk(s->key), 32) != 0) {
@@ -116,6 +120,9 @@ check_against_host(
 		    "host's keys (kmsctl key request shows them)");
 		return KMS_E_UNKNOWN_HOST;
 	}
+	if ((r = service_check_revoked(p, cert->host_key_id, cert->host_id, cert->serial, why)) !=
+	    KMS_OK)
+		return r;
 	if (service_key(p, cert->host_key_id) == NULL) {
 		snprintf(why, 256,
 		    "the host key that this confirmation stems from is not installed: "
@@ -259,6 +266,8 @@ service_check(struct service *s, struct service_candidate *c, uint64_t now, char
 		return check_key(s, c, now, why);
 	if (c->kind == SERVICE_CERTIFICATE)
 		return check_certificate(s, c, now, why);
+	if (c->kind == SERVICE_REVOCATIONS)
+		return service_check_revocations(c, why);
 	return check_policy(s, c, why);
 }
 
@@ -298,6 +307,19 @@ store_policy(struct service *s, const struct service_candidate *c)
 	return store_write(s->dirfd, path, version, strlen(version));
 }
 
+/* Each list under its own name: a crash while one is written must not take away the one before. */
+static int
+store_revocations(struct service *s, const struct service_candidate *c)
+{
+	char path[STORE_PATH];
+	int r;
+
+	if ((r = store_mkdir(s->dirfd, "revoked")) != KMS_OK)
+		return r;
+	service_revocations_path(path, c->publisher->key.id, c->revocations->number);
+	return store_signed(s, c, path);
+}
+
 int
 service_store(struct service *s, const struct service_candidate *c)
 {
@@ -306,6 +328,8 @@ service_store(struct service *s, const struct service_candidate *c)
 
 	if (c->kind == SERVICE_POLICY)
 		return store_policy(s, c);
+	if (c->kind == SERVICE_REVOCATIONS)
+		return store_revocations(s, c);
 	if (c->kind == SERVICE_KEY)
 		service_key_path(path, c->key.id);
 	else
@@ -324,11 +348,19 @@ service_adopt(struct service_candidate *c)
 		p->keys[p->key_count++] = c->key;
 		return;
 	}
+	if (c->kind == SERVICE_REVOCATIONS) {
+		free(p->revocations);
+		p->revocations = c->revocations;
+		c->revocations = NULL;
+		service_update_revoked(p);
+		return;
+	}
 	if (c->kind == SERVICE_CERTIFICATE) {
 		p->certificate = c->certificate;
 		memcpy(p->certificate_octets, c->certificate_octets, c->certificate_len);
 		p->certificate_len = c->certificate_len;
 		p->confirmed = true;
+		service_update_revoked(p);
 	} else {
 		free(p->pack);
 		p->pack = c->pack;
@@ -344,6 +376,8 @@ service_candidate_free(struct service_candidate *c)
 {
 	free(c->pack);
 	free(c->text);
+	free(c->revocations);
+	c->revocations = NULL;
 	c->pack = NULL;
 	c->text = NULL;
 }

@@ -104,6 +104,7 @@ service_removed(struct service *s, const struct service_removal *m)
 	if (!m->confirmed)
 		return;
 	p->confirmed = false;
+	service_update_revoked(p);
 	memset(p->covered, 0, sizeof p->covered);
 	service_certificate_path(path, p->key.id);
 	drop(s, path);

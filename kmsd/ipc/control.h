@@ -18,7 +18,8 @@
  *   sandbox    s process, s layers, s missing, u required     (names as confine_names gives them)
  *   ledger     u clients, u last-batch, u index-batch, u overlay, u segments, u journal-octets, u index-octets,
  *              u map-octets, u checkpoints, u schema, s last-hash
- *   publisher  s name, s id, u installed, u confirmed, s key, s customer, s group, u not-before, u not-after, u capacity
+ *   publisher  s name, s id, u installed, u confirmed, s key, s customer, s group, u not-before, u not-after, u capacity,
+ *              u revocations (number of the list installed), s revoked (why this host may no longer activate)
  *   pool       s publisher, u number, s name, u counted, u capacity, u window-days
  *   product    s publisher, s id, s name, s group, s pool, u counted, u required, u covered     (status)
  *   front      u number, u open, u accepted, u closed, u requests, u replies, u refused-frames, u timeouts,
@@ -61,6 +62,8 @@ enum control_verb {
 	CONTROL_CLIENT_SHOW = 9,    /* s cmid: row client (from the overlay: newest) */
 	CONTROL_CLIENT_REVOKE = 10, /* s cmid */
 	CONTROL_CLIENT_FORGET = 11, /* s cmid */
+	CONTROL_REVOCATIONS_INSTALL = 40, /* b file, b signature */
+	CONTROL_PUBLISHER_ROTATE = 41,  /* b file, b signature */
 	CONTROL_KEY_REMOVE = 12,    /* s key (UUID): row removed: s publisher, s what, u confirmed */
 	CONTROL_KEY_SEAL = 40,      /* s kind ("no", "passphrase", "machine"), b passphrase (the new one), b current (when sealed with one) */
 	CONTROL_UNLOCK = 41,        /* b passphrase; the one change that a locked host accepts */

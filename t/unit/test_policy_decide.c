@@ -62,6 +62,7 @@ static void well(struct situation *s) { (void)s; }
 static void unknown_product(struct situation *s) { s->no_product = true; }
 static void no_key(struct situation *s) { s->host.installed = false; }
 static void not_confirmed(struct situation *s) { s->host.confirmed = false; }
+static void host_revoked(struct situation *s) { s->host.revoked = true; }
 static void not_covered(struct situation *s) { s->host.covered = false; }
 static void starts_now(struct situation *s) { s->host.not_before = NOW; }
 static void starts_next_second(struct situation *s) { s->host.not_before = NOW + 1; }
@@ -195,6 +196,8 @@ static void vm_flag_low(struct situation *s) { vm_flag(s); counted_24(s); }
 /* Order: each row breaks two neighbouring rules; the earlier one answers. */
 static void order_product(struct situation *s) { unknown_product(s); no_key(s); }
 static void order_key(struct situation *s) { no_key(s); not_confirmed(s); }
+static void order_unconfirmed(struct situation *s) { not_confirmed(s); host_revoked(s); }
+static void order_host_revoked(struct situation *s) { host_revoked(s); not_covered(s); }
 static void order_confirmed(struct situation *s) { not_confirmed(s); not_covered(s); }
 static void order_covered(struct situation *s) { not_covered(s); ended_last_second(s); }
 static void order_dates(struct situation *s) { ended_last_second(s); time_zero(s); }
@@ -214,6 +217,7 @@ static const struct row {
 	{ "renewal of a counted client", well, POLICY_GRANT, KMS_OK, 30, 0, 0 },
 	{ "product in no pack", unknown_product, POLICY_DENY, KMS_E_UNKNOWN_PRODUCT, 30, 0, 0 },
 	{ "no host key", no_key, POLICY_DENY, KMS_E_NOT_ENABLED, 30, 0, 0 },
+	{ "host revoked", host_revoked, POLICY_DENY, KMS_E_KEY_INVALID, 30, 0, 0 },
 	{ "host key not confirmed", not_confirmed, POLICY_DENY, KMS_E_NOT_CONFIRMED, 30, 0, 0 },
 	{ "product not in the certificate", not_covered, POLICY_DENY, KMS_E_NOT_COVERED, 30, 0, 0 },
 
@@ -283,6 +287,8 @@ static const struct row {
 
 	{ "product before host key", order_product, POLICY_DENY, KMS_E_UNKNOWN_PRODUCT, 30, 0, 0 },
 	{ "host key before confirmation", order_key, POLICY_DENY, KMS_E_NOT_ENABLED, 30, 0, 0 },
+	{ "confirmation before revocation", order_unconfirmed, POLICY_DENY, KMS_E_NOT_CONFIRMED, 30, 0, 0 },
+	{ "revocation before coverage", order_host_revoked, POLICY_DENY, KMS_E_KEY_INVALID, 30, 0, 0 },
 	{ "confirmation before coverage", order_confirmed, POLICY_DENY, KMS_E_NOT_CONFIRMED, 30, 0, 0 },
 	{ "coverage before dates", order_covered, POLICY_DENY, KMS_E_NOT_COVERED, 30, 0, 0 },
 	{ "dates before clock skew", order_dates, POLICY_DENY, KMS_E_KEY_EXPIRED, 30, 0, 0 },
