@@ -62,8 +62,8 @@ enum control_verb {
 	CONTROL_CLIENT_SHOW = 9,    /* s cmid: row client (from the overlay: newest) */
 	CONTROL_CLIENT_REVOKE = 10, /* s cmid */
 	CONTROL_CLIENT_FORGET = 11, /* s cmid */
-	CONTROL_REVOCATIONS_INSTALL = 40, /* b file, b signature */
-	CONTROL_PUBLISHER_ROTATE = 41,  /* b file, b signature */
+	CONTROL_REVOCATIONS_INSTALL = 50, /* b file, b signature */
+	CONTROL_PUBLISHER_ROTATE = 51,  /* b file, b signature */
 	CONTROL_KEY_REMOVE = 12,    /* s key (UUID): row removed: s publisher, s what, u confirmed */
 	CONTROL_KEY_SEAL = 40,      /* s kind ("no", "passphrase", "machine"), b passphrase (the new one), b current (when sealed with one) */
 	CONTROL_UNLOCK = 41,        /* b passphrase; the one change that a locked host accepts */
