@@ -101,8 +101,6 @@ heard(const struct entry_client *e, uint64_t batch, void *arg)
 	struct shared *s;
 	struct machine *m;
 
-	if (l->count == 0)
-		return;
 	s = bsearch(e->cmid, l->list, l->count, sizeof *l->list, by_cmid);
 	if (s == NULL)
 		return;
@@ -202,7 +200,8 @@ print_clones(struct clones *l, const struct trail *t)
 	if (l->cut)
 		output_line(
 		    ctl->out, OUTPUT_WARN, "There are more than these %u: --limit", l->count);
-	trail_print(ctl, t);
+	if (l->count > 0)
+		trail_print(ctl, t);
 }
 
 int
@@ -212,7 +211,7 @@ clones_list(struct ctl *ctl, const struct products *products)
 	struct kmsdb *db;
 	struct trail t;
 	char why[256];
-	int code, e;
+	int code = CTL_OK, e;
 
 	if (ctl->limit != 0 && ctl->limit < CLONES_MAX)
 		l.most = (unsigned)ctl->limit;
@@ -226,7 +225,7 @@ clones_list(struct ctl *ctl, const struct products *products)
 	ctl_close(db, -1);
 	if (e != 0 && e != 1)
 		code = ctl_fail(ctl, (uint32_t)e, "the ledger cannot be read");
-	else if ((code = trail_read(ctl, &t, heard, &l)) == CTL_OK)
+	else if (l.count == 0 || (code = trail_read(ctl, &t, heard, &l)) == CTL_OK)
 		print_clones(&l, &t);
 	free(l.list);
 	return code;
