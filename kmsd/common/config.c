@@ -318,11 +318,37 @@ next_line(char *buffer, int size, void *stream)
 	return buffer;
 }
 
+/*
+ * Have two minisign keys one key id, octets 2 to 9 of 42? In base64 those end with the first two bits of
+ * the 14th character.
+ */
+static bool
+same_key_id(const char *a, const char *b)
+{
+	static const char base64[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const char *x, *y;
+
+	if (a[0] == '\0' || strncmp(a, b, 13) != 0)
+		return false;
+	x = strchr(base64, a[13]);
+	y = strchr(base64, b[13]);
+	return x != NULL && y != NULL && (x - base64) >> 4 == (y - base64) >> 4;
+}
+
 /* What no single line can get wrong. */
 static void
 check_whole(struct parse *p)
 {
-	unsigned i;
+	unsigned i, k;
+
+	for (i = 0; i < p->c->publisher_count; i++)
+		for (k = 0; k < i; k++)
+			if (same_key_id(p->c->publishers[k].key, p->c->publishers[i].key))
+				complain(p, p->publisher_line[i],
+				    "[publisher %s] has the key id of [publisher %s]: by it "
+				    "publishers are told apart",
+				    p->c->publishers[i].name, p->c->publishers[k].name);
 
 	for (i = 0; i < p->c->publisher_count; i++)
 		if (p->c->publishers[i].key[0] == '\0')

@@ -60,10 +60,10 @@ sub refused ($args, $symbol, $says, $what) {
     like($r->{err}, $says, "$what: says why");
 }
 sub reload ($text) {
-    my $n = () = $a->log =~ /activate-reloaded|config-refused/g;
+    my $n = () = $a->log =~ /activate-reloaded|config-error/g;
     spew($a->ini, $text);
     kill 'HUP', $a->pid;
-    wait_for(20, sub { (() = $a->log =~ /activate-reloaded|config-refused/g) > $n }, 'the ini file is read again');
+    wait_for(20, sub { (() = $a->log =~ /activate-reloaded|config-error/g) > $n }, 'the ini file is read again');
 }
 
 subtest 'one is confirmed, the other is not yet' => sub {
@@ -139,7 +139,9 @@ my $ini = slurp($a->ini);
 subtest 'a publisher\'s key with the other\'s key id' => sub {
     my $twin = encode_base64('Ed' . key_id($p{alpha}) . join('', map { chr rand 256 } 1 .. 32), '');
     reload("$ini\[publisher twin]\nkey = $twin\n");
-    like($a->log, qr/config-refused.*\[publisher twin\] key: has the key id of \[publisher acme\]/, 'is refused on a reload');
+    like($a->log, qr/\[publisher twin\] has the key id of \[publisher acme\]/, 'is refused on a reload');
+    my $check = $a->kmsctl(qw(config check));
+    is($check->{exit}, 4, 'and by config check');
     is(told('alpha', 'a-1'), '0 3', 'and the others are served as before');
     reload($ini);
 };

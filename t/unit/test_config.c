@@ -166,6 +166,12 @@ static const struct bad {
 	{ "[publisher a]\nkey = RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GF-_\n", 2,
 	    "RW and 54 characters", 2 },
 	{ "[publisher a]\nkey = " KEY "\nkey = " KEY "\n", 3, "\"key\" is given twice", 1 },
+	/* One key id, two keys: the id ends within the 14th character. */
+	{ "[publisher a]\nkey = " KEY "\n[publisher b]\nkey = " KEY "\n", 3,
+	    "[publisher b] has the key id of [publisher a]", 1 },
+	{ "[publisher a]\nkey = " KEY
+	  "\n[publisher b]\nkey = RWQf6LRCGA9i5/mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3\n",
+	    3, "[publisher b] has the key id of [publisher a]", 1 },
 };
 
 static void
@@ -235,9 +241,19 @@ test_too_many_publishers(void **ignored)
 	size_t used = 0;
 	int i;
 
-	for (i = 0; i < CONFIG_PUBLISHERS + 1; i++)
+	/* Key ids that differ in one character: the first of the id, its last two bits, or one between. */
+	for (i = 0; i < CONFIG_PUBLISHERS + 1; i++) {
+		char key[] = KEY;
+
+		if (i == 1)
+			key[2] = 'R';
+		else if (i == 2)
+			key[13] = 'g';
+		else if (i > 2)
+			key[12] = (char)('a' + i);
 		used += (size_t)snprintf(
-		    text + used, sizeof(text) - used, "[publisher p%d]\nkey = %s\n", i, KEY);
+		    text + used, sizeof(text) - used, "[publisher p%d]\nkey = %s\n", i, key);
+	}
 	assert_int_equal(config_parse(&c, text, used, e, 2), 1);
 	assert_int_equal(e[0].line, 2 * CONFIG_PUBLISHERS + 1);
 	assert_non_null(strstr(e[0].text, "more than 16 publishers"));
