@@ -122,7 +122,6 @@ print_more(struct output *o, const struct kmsdb_client *c, bool row)
 	output_number(o, "entries", LABEL("Entries"), c->entries);
 	output_number(o, "clones", LABEL("Clones seen"), c->clones);
 	output_bool(o, "revoked", LABEL("Revoked"), (c->flags & KMSDB_REVOKED) != 0);
-	output_bool(o, "vm", LABEL("Virtual machine"), (c->flags & KMSDB_VM) != 0);
 #undef LABEL
 }
 
@@ -153,6 +152,7 @@ client_print(struct ctl *ctl, const struct kmsdb_client *c, const struct kmsdb_h
 	output_time(o, "first_seen", row ? NULL : "First seen", h != NULL ? h->first_seen : 0);
 	output_time(o, "last_seen", "Last seen", c->last_seen);
 	output_time(o, "expires", "Lease until", c->expires);
+	output_bool(o, "vm", row ? "VM" : "Virtual machine", (c->flags & KMSDB_VM) != 0);
 	output_put(o, &(struct output_field){ .key = "state",
 			  .label = "State",
 			  .type = OUTPUT_TEXT,

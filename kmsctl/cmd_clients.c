@@ -32,6 +32,8 @@ list_one(const struct kmsdb_client *c, const struct kmsdb_host *h, void *arg)
 		return 0;
 	if (l->ctl->active && strcmp(client_state(c, l->now), "activated") != 0)
 		return 0;
+	if (l->ctl->vm && (c->flags & KMSDB_VM) == 0)
+		return 0;
 	output_row(l->ctl->out);
 	client_print(l->ctl, c, h, &l->products, true);
 	l->shown++;
@@ -193,7 +195,7 @@ run_client_forget(struct ctl *ctl)
 const struct command cmd_clients = {
 	.noun = "clients",
 	.summary = "the clients in the ledger; also when kmsd is down",
-	.options = CTL_OPT_PRODUCT | CTL_OPT_ACTIVE | CTL_OPT_LIMIT | CTL_OPT_FULL |
+	.options = CTL_OPT_PRODUCT | CTL_OPT_ACTIVE | CTL_OPT_LIMIT | CTL_OPT_FULL | CTL_OPT_VM |
 		   CTL_OPT_CLONES | CTL_OPT_ALL,
 	.run = run_clients,
 };

@@ -21,11 +21,16 @@ static void
 print_service(struct ctl *ctl, const struct reply_row *row)
 {
 	const char *version = reply_text(row, "version");
-	uint64_t pid = 0;
+	uint64_t pid = 0, locked = 0;
 
 	reply_number(row, "pid", &pid);
+	reply_number(row, "locked", &locked);
 	output_line(ctl->out, OUTPUT_GOOD, "kmsd %s is running (process %" PRIu64 ")",
 	    version ? version : "", pid);
+	if (locked)
+		output_line(ctl->out, OUTPUT_BAD,
+		    "The host is locked and serves nobody: its keys wait for their passphrase: "
+		    "kmsctl unlock");
 	output_object(ctl->out, "service", NULL);
 	if (row != NULL)
 		reply_print_fields(ctl->out, row);

@@ -17,6 +17,8 @@ const struct command *const commands[] = {
 	&cmd_key_request,
 	&cmd_key_confirm,
 	&cmd_key_remove,
+	&cmd_key_seal,
+	&cmd_key_unseal,
 	&cmd_policy_install,
 	&cmd_policy_show,
 	&cmd_policy_history,
@@ -31,6 +33,7 @@ const struct command *const commands[] = {
 	&cmd_firewall_show,
 	&cmd_config_check,
 	&cmd_why,
+	&cmd_unlock,
 	&cmd_explain,
 	&cmd_version,
 	&cmd_help,
@@ -53,6 +56,10 @@ static const char *const option_names[] = {
 	"--detailed",
 	"--clones",
 	"--all",
+	"--passphrase|--machine|--none",
+	"--passphrase-file FILE",
+	"--current-file FILE",
+	"--vm",
 };
 
 const char *

@@ -39,6 +39,10 @@ enum ctl_option {
 	CTL_OPT_DETAILED = 1 << 12, /* --detailed */
 	CTL_OPT_CLONES = 1 << 13,   /* --clones */
 	CTL_OPT_ALL = 1 << 14,      /* --all */
+	CTL_OPT_SEAL = 1 << 15,     /* --passphrase, --machine or --none */
+	CTL_OPT_PASSPHRASE_FILE = 1 << 16, /* --passphrase-file FILE */
+	CTL_OPT_CURRENT_FILE = 1 << 17, /* --current-file FILE */
+	CTL_OPT_VM = 1 << 18,       /* --vm */
 };
 
 struct ctl;
@@ -72,7 +76,9 @@ struct ctl {
 	char country[3];            /* capitals; "": not given */
 	uint64_t limit;             /* 0: none */
 	bool yes, detailed;
-	bool qr, active, full, clones, all;
+	bool qr, active, full, clones, all, vm;
+	const char *seal;           /* a kind of CONTROL_KEY_SEAL; NULL: not given */
+	const char *passphrase_file, *current_file;
 	struct config config;
 };
 
@@ -85,7 +91,7 @@ extern const struct command cmd_status, cmd_clients, cmd_client_show, cmd_client
     cmd_audit_export,
     cmd_revocations_install,
     cmd_ledger_check, cmd_ledger_rebuild, cmd_config_check,
-    cmd_why, cmd_explain, cmd_version, cmd_help;
+    cmd_key_seal, cmd_key_unseal, cmd_unlock, cmd_why, cmd_explain, cmd_version, cmd_help;
 extern const struct command cmd_firewall_apply, cmd_firewall_remove, cmd_firewall_check,
     cmd_firewall_show;
 

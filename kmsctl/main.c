@@ -25,6 +25,12 @@ enum {
 	LONG_FROM,
 	LONG_TO,
 	LONG_PUBLISHER,
+	LONG_PASSPHRASE,
+	LONG_MACHINE,
+	LONG_NONE,
+	LONG_PASSPHRASE_FILE,
+	LONG_CURRENT_FILE,
+	LONG_VM,
 	LONG_PNG,
 	LONG_YES,
 	LONG_DETAILED,
@@ -54,6 +60,12 @@ static const struct option long_options[] = {
 	{ "detailed", no_argument, NULL, LONG_DETAILED },
 	{ "clones", no_argument, NULL, LONG_CLONES },
 	{ "all", no_argument, NULL, LONG_ALL },
+	{ "passphrase", no_argument, NULL, LONG_PASSPHRASE },
+	{ "machine", no_argument, NULL, LONG_MACHINE },
+	{ "none", no_argument, NULL, LONG_NONE },
+	{ "passphrase-file", required_argument, NULL, LONG_PASSPHRASE_FILE },
+	{ "current-file", required_argument, NULL, LONG_CURRENT_FILE },
+	{ "vm", no_argument, NULL, LONG_VM },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -100,6 +112,16 @@ country(char out[3], const char *text)
 	}
 	out[2] = '\0';
 	return text[2] == '\0';
+}
+
+/* One of three, given once. */
+static void
+take_seal(struct ctl *ctl, struct line *line, const char *kind)
+{
+	if (ctl->seal != NULL && strcmp(ctl->seal, kind) != 0)
+		usage_error(line, "only one of --passphrase, --machine and --none", "");
+	ctl->seal = kind;
+	line->options |= CTL_OPT_SEAL;
 }
 
 static void
@@ -157,6 +179,27 @@ take_option(struct ctl *ctl, struct line *line, int c)
 	case LONG_PUBLISHER:
 		ctl->publisher = optarg;
 		line->options |= CTL_OPT_PUBLISHER;
+		break;
+	case LONG_PASSPHRASE:
+		take_seal(ctl, line, "passphrase");
+		break;
+	case LONG_MACHINE:
+		take_seal(ctl, line, "machine");
+		break;
+	case LONG_NONE:
+		take_seal(ctl, line, "no");
+		break;
+	case LONG_PASSPHRASE_FILE:
+		ctl->passphrase_file = optarg;
+		line->options |= CTL_OPT_PASSPHRASE_FILE;
+		break;
+	case LONG_CURRENT_FILE:
+		ctl->current_file = optarg;
+		line->options |= CTL_OPT_CURRENT_FILE;
+		break;
+	case LONG_VM:
+		ctl->vm = true;
+		line->options |= CTL_OPT_VM;
 		break;
 	case LONG_LIMIT:
 		if (!number(optarg, UINT64_MAX, &ctl->limit))

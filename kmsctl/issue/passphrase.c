@@ -14,7 +14,6 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "kmsctl/issue/file.h"
 #include "libkms/kms_error.h"
 
 static void
@@ -98,7 +97,7 @@ ask(int tty, const char *prompt, char *out, size_t size)
 }
 
 static int
-from_terminal(char *out, bool twice)
+from_terminal(char *out, const char *prompt, bool twice)
 {
 	int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
 	char *again = NULL;
@@ -106,7 +105,7 @@ from_terminal(char *out, bool twice)
 
 	if (tty < 0)
 		return KMS_E_ARGUMENT;
-	rc = ask(tty, "Passphrase of the publisher's key: ", out, PASSPHRASE_MAX);
+	rc = ask(tty, prompt, out, PASSPHRASE_MAX);
 	if (rc == KMS_OK && twice) {
 		again = sodium_malloc(PASSPHRASE_MAX + 1);
 		rc = again == NULL ? KMS_E_NO_MEMORY
@@ -119,14 +118,31 @@ from_terminal(char *out, bool twice)
 	return rc;
 }
 
+/* kmsctl links no other reader into guarded memory: so it has its own. */
 static int
 from_file(char *out, const char *file)
 {
-	size_t len;
-	int rc = file_read_into(file, out, PASSPHRASE_MAX, &len);
+	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY), saved;
+	size_t len = 0;
+	ssize_t n = 1;
 
-	if (rc != KMS_OK)
-		return rc;
+	if (fd < 0)
+		return errno == ENOENT   ? KMS_E_NOT_FOUND
+		       : errno == EACCES ? KMS_E_DENIED
+					 : KMS_E_IO;
+	while (n != 0 && len <= PASSPHRASE_MAX) {
+		n = read(fd, out + len, PASSPHRASE_MAX + 1 - len);
+		if (n < 0 && errno != EINTR)
+			break;
+		len += n > 0 ? (size_t)n : 0;
+	}
+	saved = errno;
+	close(fd);
+	errno = saved;
+	if (n < 0)
+		return KMS_E_IO;
+	if (len > PASSPHRASE_MAX)
+		return KMS_E_TOO_LARGE;
 	out[len] = '\0';
 	out[strcspn(out, "\r\n")] = '\0';
 	return KMS_OK;
@@ -135,13 +151,19 @@ from_file(char *out, const char *file)
 int
 passphrase_get(char **out, const char *file, bool twice)
 {
+	return passphrase_ask(out, "Passphrase of the publisher's key: ", file, twice);
+}
+
+int
+passphrase_ask(char **out, const char *prompt, const char *file, bool twice)
+{
 	char *p = sodium_malloc(PASSPHRASE_MAX + 1);
 	int rc;
 
 	*out = NULL;
 	if (p == NULL)
 		return KMS_E_NO_MEMORY;
-	rc = file != NULL ? from_file(p, file) : from_terminal(p, twice);
+	rc = file != NULL ? from_file(p, file) : from_terminal(p, prompt, twice);
 	if (rc == KMS_OK && p[0] == '\0')
 		rc = KMS_E_PASSPHRASE;
 	if (rc != KMS_OK) {

@@ -15,5 +15,7 @@
  * file), KMS_E_ARGUMENT (no terminal), KMS_E_PASSPHRASE (empty, or the two differ), KMS_E_TOO_LARGE.
  */
 int passphrase_get(char **out, const char *file, bool twice);
+/* The same for another key; prompt: what the terminal shows. */
+int passphrase_ask(char **out, const char *prompt, const char *file, bool twice);
 
 #endif

@@ -373,7 +373,7 @@ for my $c (@$commands) {
     my $words = join ' ', grep { defined } @$c{qw(noun verb)};
     like($manual, qr/^\.It (?:Cm|Xo Cm) \Q$words\E\b/m, "kmsctl(8) describes $words");
     push @{ $verbs{ $c->{noun} } }, $c->{verb} // ();
-    for my $option ($c->{usage} =~ /(--[a-z]+)/g) {
+    for my $option ($c->{usage} =~ /(--[a-z]+(?:-[a-z]+)*)/g) {
         my $completed = run([ 'bash', '-c', ". '$SRC/etc/completion/kmsctl'; COMP_WORDS=(kmsctl $words --); COMP_CWORD=\$((\${#COMP_WORDS[@]}-1)); _kmsctl; echo \"\${COMPREPLY[*]}\"" ])->{out};
         like($completed, qr/(?<!\S)\Q$option\E(?!\S)/, "the completion of $words offers $option");
     }
