@@ -105,8 +105,8 @@ print_host(struct ctl *ctl, struct reply *status, const struct reply *policy)
 	output_object(ctl->out, "service", "Host");
 	if (service != NULL)
 		reply_print_fields(ctl->out, service);
-	/* kmsd does not write to the DNS; who does is not asked here. */
-	output_text(ctl->out, "dns_publishing", "DNS publishing", "not by this host");
+	/* kmsd neither writes nor reads it. */
+	output_text(ctl->out, "dns_publishing", "DNS publishing", "unknown: this host does not ask the DNS");
 	output_end(ctl->out);
 	reply_print_list(ctl->out, status, "product", "products", "Clients counted");
 	reply_print_list(ctl->out, status, "pool", "pools", "Counting pools");
