@@ -33,10 +33,10 @@ my $kms = "libexec_directory = $libexec\n" . ($> == 0 ? "activate_user = nobody\
 my (@blocks, $line);
 for my $text (split /\n/, slurp("$SRC/doc/publisher-guide.md")) {
     $line++;
-    if ($text =~ /^    (.*)/ || ($text eq '' && @blocks && $blocks[-1]{open})) {
+    if ($text =~ /^    / || ($text eq '' && @blocks && $blocks[-1]{open})) {
         push @blocks, { line => $line, text => '' } if !@blocks || !$blocks[-1]{open};
         $blocks[-1]{open} = 1;
-        $blocks[-1]{text} .= ($1 // '') . "\n";
+        $blocks[-1]{text} .= ($text eq '' ? '' : substr $text, 4) . "\n";
     } elsif (@blocks) {
         $blocks[-1]{open} = 0;
     }
@@ -52,7 +52,7 @@ for my $block (@blocks) {
     $script =~ s/^cc /cc -fsanitize=address,undefined /m if $sanitized;
     my $r = run([ 'bash', '-eu', '-o', 'pipefail', '-c', $script ]);
     is($r->{exit}, 0, "line $block->{line}: " . ($block->{text} =~ /^(.{1,60})/)[0])
-        or diag("$r->{out}$r->{err}"), last;
+        or diag("$r->{out}$r->{err}" . (-e 'kmsd.log' ? slurp('kmsd.log') : '')), last;
     $said{ $block->{line} } = "$r->{out}$r->{err}";
 }
 my $all = join '', map { $said{$_} } sort { $a <=> $b } keys %said;
