@@ -11,6 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -34,9 +37,38 @@ static struct {
 	int level;
 	bool to_syslog;
 	bool journal;
+	int native; /* connected to journald's own socket, or -1 */
 	struct limit limits[LOG_EVENTS];
 	unsigned limit_count;
-} state = { .process = "kmsd", .level = LOG_INFO };
+} state = { .process = "kmsd", .level = LOG_INFO, .native = -1 };
+
+/* Whether standard error is the stream that journald reads: the variable may be inherited from further up. */
+static bool
+stderr_is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat st;
+
+	return stream != NULL && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+	       fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
+}
+
+/*
+ * journald's native socket, so that a line has fields (journalctl KMS_EVENT=front-died). -1: standard error will do.
+ */
+static int
+open_native(void)
+{
+	static const struct sockaddr_un journald = { AF_UNIX, "/run/systemd/journal/socket" };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd != -1 && connect(fd, (const struct sockaddr *)&journald, sizeof(journald)) == 0)
+		return fd;
+	if (fd != -1)
+		close(fd);
+	return -1;
+}
 
 void
 log_open(const char *process, bool to_syslog, int level)
@@ -45,7 +77,10 @@ log_open(const char *process, bool to_syslog, int level)
 	state.level = level;
 	state.to_syslog = to_syslog;
 	state.journal = getenv("JOURNAL_STREAM") != NULL;
-	/* Both now: neither the time zone's file nor the socket can be opened once confined. */
+	if (state.native != -1)
+		close(state.native);
+	state.native = !to_syslog && stderr_is_journal() ? open_native() : -1;
+	/* All now: neither the time zone's file nor the socket can be opened once confined. */
 	tzset();
 	if (to_syslog)
 		openlog(state.process, LOG_PID | LOG_NDELAY, LOG_DAEMON);
@@ -104,11 +139,19 @@ escape(char *out, size_t size, const char *text)
 static void
 emit(int level, const char *event, const char *text)
 {
-	char line[LOG_TEXT * 4 + 128], safe[LOG_TEXT * 4];
+	char line[LOG_TEXT * 4 + 256], safe[LOG_TEXT * 4];
 	ssize_t ignored;
 	int n;
 
 	escape(safe, sizeof(safe), text);
+	if (state.native != -1) {
+		n = snprintf(line, sizeof(line),
+		    "PRIORITY=%d\nSYSLOG_IDENTIFIER=%s\nSYSLOG_FACILITY=3\nKMS_EVENT=%s\n"
+		    "MESSAGE=%s: %s\n",
+		    level, state.process, event, event, safe);
+		if (write(state.native, line, (size_t)n) == n)
+			return;
+	}
 	if (state.to_syslog) {
 		syslog(level, "%s: %s", event, safe);
 		return;

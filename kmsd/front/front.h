@@ -27,6 +27,7 @@ struct front {
 	struct ipc_front_stats stats;
 	uint64_t now;                   /* seconds, monotonic; moved once a second */
 	bool stopping;                  /* answer what is in flight, take nothing new */
+	bool lingering;                 /* stopping just now: who connected and has not asked yet still may */
 	bool broken;                    /* activate is gone or speaks nonsense: exit, kmsd restarts us */
 };
 

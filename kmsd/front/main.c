@@ -29,7 +29,7 @@
 struct server {
 	struct front front;
 	struct config config;
-	struct event parent, tick, late;
+	struct event parent, tick, linger, late;
 	unsigned ticks;
 	bool too_late;
 };
@@ -152,17 +152,27 @@ on_late(evutil_socket_t fd, short what, void *arg)
 	s->too_late = true;
 }
 
+static void
+on_linger(evutil_socket_t fd, short what, void *arg)
+{
+	struct server *s = arg;
+
+	s->front.lingering = false;
+	sessions_stop(&s->front);
+}
+
 /* Answer what is in flight, but not for ever. */
 static void
 begin_stop(struct server *s)
 {
-	const struct timeval patience = { .tv_sec = STOP_SECONDS };
+	const struct timeval patience = { .tv_sec = STOP_SECONDS }, moment = { .tv_sec = 1 };
 
 	if (s->front.stopping)
 		return;
-	s->front.stopping = true;
+	s->front.stopping = s->front.lingering = true;
 	listeners_close(&s->front);
 	sessions_stop(&s->front);
+	event_add(&s->linger, &moment);
 	event_add(&s->late, &patience);
 }
 
@@ -309,6 +319,7 @@ serve(struct server *s)
 
 	event_assign(&s->parent, f->base, IPC_PARENT_FD, EV_READ | EV_PERSIST, on_parent, s);
 	event_assign(&s->tick, f->base, -1, EV_PERSIST, on_tick, s);
+	event_assign(&s->linger, f->base, -1, 0, on_linger, s);
 	event_assign(&s->late, f->base, -1, 0, on_late, s);
 	event_add(&s->parent, NULL);
 	event_add(&s->tick, &second);

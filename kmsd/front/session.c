@@ -122,6 +122,17 @@ session_drain(struct session *s)
 	session_watch(s, EV_READ);
 }
 
+/*
+ * Whether a client that has connected for a request is still to send it: it has said nothing yet, or HELLO. During the
+ * stop such a one gets a moment, so that what was begun is answered.
+ */
+static bool
+expected(const struct session *s)
+{
+	return s->front->lingering &&
+	       (s->deadline == DEADLINE_FIRST || s->deadline == DEADLINE_FRAME || s->greeted);
+}
+
 /* The reply is out: on to the next request, of which a part may already be here. */
 static void
 session_answered(struct session *s)
@@ -131,7 +142,7 @@ session_answered(struct session *s)
 		return;
 	}
 	s->state = SESSION_READING;
-	if (s->front->stopping) {
+	if (s->front->stopping && !expected(s)) {
 		session_close(s);
 		return;
 	}
@@ -291,6 +302,7 @@ session_forward(struct session *s, uint8_t *data, size_t len, const struct frame
 	}
 	f->stats.requests++;
 	s->state = SESSION_ASKED;
+	s->greeted = verb == IPC_HELLO;
 	if (rest == 0)
 		drop_input(s);
 	else if (keep_input(s, data + size, rest))
@@ -410,7 +422,7 @@ session_resume(struct session *s)
 		session_parse(s, s->in, s->in_len);
 	else
 		session_read(s);
-	if (s->front->stopping && s->state == SESSION_READING)
+	if (s->front->stopping && s->state == SESSION_READING && !expected(s))
 		session_close(s);
 }
 
@@ -448,7 +460,7 @@ sessions_stop(struct front *f)
 	for (uint32_t i = 0; (s = sessions_at(&f->sessions, i)) != NULL; i++) {
 		if (s->state == SESSION_READING)
 			session_read(s);
-		if (s->state == SESSION_READING || s->state == SESSION_DRAINING)
+		if (s->state == SESSION_DRAINING || (s->state == SESSION_READING && !expected(s)))
 			session_close(s);
 	}
 }

@@ -45,6 +45,7 @@ struct session {
 	uint8_t state;
 	uint8_t deadline;
 	uint8_t watching;               /* EV_READ, EV_WRITE or 0 */
+	bool greeted;                   /* the last it sent was HELLO: its request is to come */
 	bool closing;                   /* after this reply */
 };
 

@@ -94,7 +94,7 @@ tidy_descriptors(void)
 {
 	int fd;
 
-	close_range(3, ~0U, 0);
+	close_range(3 + inherited_count(), ~0U, 0);
 	do
 		fd = open("/dev/null", O_RDWR);
 	while (fd >= 0 && fd < 3);
@@ -148,7 +148,7 @@ prepare(struct supervisor *s)
 	if (rc == KMS_OK)
 		rc = open_secrets(s);
 	if (rc == KMS_OK)
-		rc = listen_bind(s);
+		rc = inherited_count() > 0 ? listen_inherited(s) : listen_bind(s);
 	if (rc != KMS_OK)
 		return rc;
 	drop_capabilities();
@@ -156,11 +156,11 @@ prepare(struct supervisor *s)
 	return rc;
 }
 
-/* Milliseconds until the next deadline or restart, a minute at most. */
+/* Milliseconds until the next deadline, restart or sign of life, a minute at most. */
 static int
 next_wake(const struct supervisor *s)
 {
-	int64_t t = now_ms(), next = t + 60000;
+	int64_t t = now_ms(), next = s->watchdog != 0 ? s->watchdog_at : t + 60000;
 	const struct child *c;
 	int i;
 
@@ -172,6 +172,18 @@ next_wake(const struct supervisor *s)
 			next = c->restart_at;
 	}
 	return next > t ? (int)(next - t) : 0;
+}
+
+/* The loop turns and children are looked after: said by what does so, not by a timer beside it. */
+static void
+sign_of_life(struct supervisor *s)
+{
+	int64_t t = now_ms();
+
+	if (s->watchdog == 0 || t < s->watchdog_at)
+		return;
+	notify("WATCHDOG=1\n");
+	s->watchdog_at = t + s->watchdog;
 }
 
 static void
@@ -197,6 +209,7 @@ wait_once(struct supervisor *s)
 	if (p[0].revents != 0)
 		signals_read(s);
 	child_deadlines(s);
+	sign_of_life(s);
 	log_flush_limited();
 }
 
@@ -207,6 +220,7 @@ run(struct supervisor *s)
 		s->exit_code = EXIT_START;
 		return s->exit_code;
 	}
+	s->watchdog = notify_watchdog();
 	while (s->phase != PHASE_DONE)
 		wait_once(s);
 	log_event(LOG_NOTICE, "kmsd-stopped", "exit code %d", s->exit_code);

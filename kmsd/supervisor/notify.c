@@ -3,6 +3,7 @@
  */
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,4 +43,16 @@ notify(const char *fmt, ...)
 	(void)sendto(fd, text, (size_t)n, MSG_NOSIGNAL, (struct sockaddr *)&to,
 	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
 	close(fd);
+}
+
+int64_t
+notify_watchdog(void)
+{
+	const char *every = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");
+	unsigned long long usec;
+
+	if (every == NULL || (pid != NULL && strtol(pid, NULL, 10) != (long)getpid()))
+		return 0;
+	usec = strtoull(every, NULL, 10);
+	return usec > INT64_MAX ? 0 : (int64_t)(usec / 2000);
 }

@@ -56,12 +56,14 @@ struct supervisor {
 	uint16_t port;
 	int listeners[FRONTS_MAX][CONFIG_LISTEN_MAX];
 	const char *listener_names[CONFIG_LISTEN_MAX];
+	char inherited[CONFIG_LISTEN_MAX][64];  /* addresses of sockets that the service manager gave */
 	unsigned listener_count;        /* for each front */
 	int control, state_dir, pid_file, signals;
 	int secrets[2];                 /* by enum ipc_secret, until the activation process has them; -1: none */
 	struct child activate;
 	struct child fronts[FRONTS_MAX];
 	enum phase phase;
+	int64_t watchdog, watchdog_at;  /* ms: how often the service manager wants to hear of us, 0: never; and when next */
 	bool announced;                 /* told the service manager that all are ready */
 	int exit_code;
 };
@@ -83,6 +85,10 @@ void drop_capabilities(void);
 /* listen.c: bind every address for every front; begin to listen once somebody can answer. */
 int listen_bind(struct supervisor *s);
 int listen_begin(struct supervisor *s);
+
+/* inherit.c: how many sockets the service manager left open from descriptor 3 on, and taking them. */
+unsigned inherited_count(void);
+int listen_inherited(struct supervisor *s);
 
 /* spawn.c */
 int spawn_activate(struct supervisor *s);
@@ -111,5 +117,7 @@ void reload(struct supervisor *s);
 
 /* notify.c: sd_notify(3) without libsystemd. */
 void notify(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Milliseconds between signs of life, half of what WATCHDOG_USEC asks for; 0: none are wanted. */
+int64_t notify_watchdog(void);
 
 #endif

@@ -6,6 +6,9 @@
  * appended to --acks (u32 length, bundle): that is what the host has acknowledged.
  * Keys, sequence numbers and the request that was in flight are kept in --state, so
  * that the next siege begins, as a product would, by asking the same question again.
+ *
+ * --churn: a new connection for every request, until SIGTERM; a connection that is refused, or ends before it was
+ * answered, is counted as dropped.
  */
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -14,6 +17,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <poll.h>
+#include <signal.h>
 #include <sodium.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -49,7 +53,8 @@ struct siege {
 	struct conn conn[MAX_CLIENTS];
 	unsigned clients;
 	int acks;
-	uint64_t acknowledged, repeated, refused;
+	uint64_t acknowledged, repeated, refused, dropped;
+	bool churn;
 };
 
 static void
@@ -114,25 +119,34 @@ answered(struct siege *s, unsigned i, size_t len)
 	sl->pending = 0;
 }
 
-/* False when the host is gone. */
-static bool
-readable(struct siege *s, unsigned i)
+/* 1: a whole answer; 0: not yet; -1: the host is gone. */
+static int
+hear(struct siege *s, unsigned i)
 {
 	struct conn *c = &s->conn[i];
 	ssize_t n = recv(c->fd, c->reply + c->got, sizeof c->reply - c->got, 0);
 	struct frame f;
 
 	if (n <= 0)
-		return false;
+		return -1;
 	c->got += (size_t)n;
 	if (c->got < FRAME_HEADER)
-		return true;
+		return 0;
 	if (frame_decode(&f, c->reply, FRAME_MAX_REPLY) != KMS_OK)
 		player_die("reply frame");
 	if (c->got < FRAME_HEADER + f.length)
-		return true;
+		return 0;
 	answered(s, i, FRAME_HEADER + f.length);
-	return ask(s, i);
+	return 1;
+}
+
+/* False when the host is gone. */
+static bool
+readable(struct siege *s, unsigned i)
+{
+	int n = hear(s, i);
+
+	return n == 0 || (n > 0 && ask(s, i));
 }
 
 static void
@@ -154,6 +168,52 @@ attack(struct siege *s)
 			if (p[i].revents && !readable(s, i))
 				return;
 	}
+}
+
+static volatile sig_atomic_t ended;
+
+static void
+on_term(int number)
+{
+	ended = number;
+}
+
+/* Each client for itself: connect, ask, hear, close, again. Nothing asked is left unanswered at the end. */
+static void
+churn(struct siege *s)
+{
+	struct pollfd p[MAX_CLIENTS];
+	unsigned i, open_ones;
+	int n;
+
+	for (i = 0; i < s->clients; i++)
+		p[i] = (struct pollfd){ .fd = -1, .events = POLLIN };
+	do {
+		open_ones = 0;
+		for (i = 0; i < s->clients; i++) {
+			if (p[i].fd == -1 && !ended) {
+				s->conn[i].fd = p[i].fd = player_connect(&s->host);
+				if (p[i].fd == -1 || !ask(s, i))
+					s->dropped++;
+			}
+			open_ones += p[i].fd != -1;
+		}
+		n = open_ones > 0 ? poll(p, s->clients, IDLE_MS) : 0;
+		if (n == 0 && open_ones > 0)
+			player_die("the host is there but does not answer");
+		for (i = 0; n > 0 && i < s->clients; i++) {
+			if (p[i].fd == -1 || p[i].revents == 0)
+				continue;
+			n = hear(s, i);
+			if (n == 0)
+				continue;
+			if (n < 0)
+				s->dropped++;
+			close(p[i].fd);
+			p[i].fd = -1;
+			n = 1;
+		}
+	} while (!ended || open_ones > 0);
 }
 
 static void
@@ -182,7 +242,7 @@ main(int argc, char **argv)
 	static const struct option longs[] = { { "port", 1, NULL, 'p' },
 		{ "publisher", 1, NULL, 'k' }, { "product", 1, NULL, 'P' },
 		{ "clients", 1, NULL, 'c' }, { "state", 1, NULL, 's' }, { "acks", 1, NULL, 'a' },
-		{ NULL, 0, NULL, 0 } };
+		{ "churn", 0, NULL, 'C' }, { NULL, 0, NULL, 0 } };
 	const char *key = NULL, *state = NULL, *acks = NULL;
 	uint16_t port = 0;
 	int ch, rc;
@@ -208,13 +268,16 @@ main(int argc, char **argv)
 		case 'a':
 			acks = optarg;
 			break;
+		case 'C':
+			s.churn = true;
+			break;
 		default:
 			return 1;
 		}
 	if (!key || !state || !acks || port == 0 || s.clients > MAX_CLIENTS ||
 	    sodium_init() == -1) {
 		fprintf(stderr, "usage: siege --port N --publisher KEY --product UUID --state FILE "
-				"--acks FILE [--clients N]\n");
+				"--acks FILE [--clients N] [--churn]\n");
 		return 1;
 	}
 	player_host_set(&s.host, "127.0.0.1", port, key);
@@ -223,8 +286,13 @@ main(int argc, char **argv)
 	map_state(&s, state);
 	if ((s.acks = open(acks, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)) == -1)
 		player_die(acks);
-	attack(&s);
-	printf("acknowledged=%llu repeated=%llu refused=%llu\n", (unsigned long long)s.acknowledged,
-	    (unsigned long long)s.repeated, (unsigned long long)s.refused);
+	signal(SIGTERM, on_term);
+	if (s.churn)
+		churn(&s);
+	else
+		attack(&s);
+	printf("acknowledged=%llu repeated=%llu refused=%llu dropped=%llu\n",
+	    (unsigned long long)s.acknowledged, (unsigned long long)s.repeated,
+	    (unsigned long long)s.refused, (unsigned long long)s.dropped);
 	return 0;
 }

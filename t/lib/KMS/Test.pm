@@ -29,6 +29,7 @@ package KMS::Test;
 # An appliance (kmsd, started as the current user on port 0)
 #   $a = start_appliance(publisher => $p, fronts => 2, ini => "extra lines")   runs; not yet activating
 #       as => 'nobody': root starts it as that plain user
+#       setup => sub {...}: called in the new process before kmsd; through => [command ...] that executes kmsd
 #   $a->enable                  policy install, key install, request, confirm: now it is
 #       publisher => another one of kms.ini
 #   $a->certify($publisher, $key, policy => PACK)   request and confirm one installed key
@@ -126,6 +127,7 @@ sub spawn ($command, %opt) {
     if ($pid == 0) {
         open STDIN, '<', '/dev/null' if !$opt{in};
         open STDIN, '<&', $opt{in} if $opt{in};
+        $opt{setup}->() if $opt{setup};
         if ($opt{log}) {
             open STDOUT, '>>', $opt{log};
             open STDERR, '>&', \*STDOUT;
@@ -235,7 +237,8 @@ sub confirm ($publisher, $request, %opt) {
 
 sub start_appliance (%opt) {
     my $dir = $opt{dir} // workspace();
-    my $self = bless { dir => $dir, publisher => $opt{publisher}, as => $opt{as} }, 'KMS::Test::Appliance';
+    my $self = bless { dir => $dir, publisher => $opt{publisher}, as => $opt{as},
+        setup => $opt{setup}, through => $opt{through} // [] }, 'KMS::Test::Appliance';
     mkdir "$dir/$_" for qw(libexec clients);    # kmsd makes its own
     for my $name (qw(kmsd-front kmsd-activate)) {
         symlink program($name), "$dir/libexec/$name" or die "symlink: $!\n";
@@ -279,9 +282,9 @@ sub log ($self) { -e "$self->{dir}/log" ? KMS::Test::slurp("$self->{dir}/log") :
 
 sub start ($self) {
     unlink "$self->{dir}/run/port";
-    my @as = $self->{as} ? ('setpriv', "--reuid=$self->{as}", '--regid=nogroup', '--clear-groups') : ();
+    my @as = $self->{as} ? (@{ $self->{through} }, 'setpriv', "--reuid=$self->{as}", '--regid=nogroup', '--clear-groups') : @{ $self->{through} };
     $self->{pid} = KMS::Test::spawn([ @as, KMS::Test::program('kmsd'), '-f', $self->ini ],
-        log => "$self->{dir}/log");
+        log => "$self->{dir}/log", setup => $self->{setup});
     my $ready = eval {
         KMS::Test::wait_for(30, sub {
             my $alive = kill 0, $self->{pid};

@@ -1,0 +1,126 @@
+/*
+ * inherit.c - listening sockets from the service manager (sd_listen_fds(3) without libsystemd). They outlive us, so that
+ * a restart refuses nobody: who connects meanwhile waits in their backlog.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "libkms/kms_error.h"
+#include "kmsd/common/log.h"
+#include "kmsd/supervisor/supervisor.h"
+
+#define FIRST 3
+
+unsigned
+inherited_count(void)
+{
+	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
+	unsigned long n;
+
+	if (pid == NULL || fds == NULL || strtoul(pid, NULL, 10) != (unsigned long)getpid())
+		return 0;
+	n = strtoul(fds, NULL, 10);
+	return n > 1024 ? 1024 : (unsigned)n;
+}
+
+/* Address and port of a listening TCP socket. */
+static bool
+describe(int fd, char address[64], uint16_t *port)
+{
+	union {
+		struct sockaddr sa;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} a;
+	socklen_t len = sizeof(a), size = sizeof(int);
+	int type = 0, listens = 0;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == -1 || type != SOCK_STREAM ||
+	    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == -1 || !listens ||
+	    getsockname(fd, &a.sa, &len) == -1)
+		return false;
+	if (a.sa.sa_family == AF_INET) {
+		*port = ntohs(a.v4.sin_port);
+		return inet_ntop(AF_INET, &a.v4.sin_addr, address, 64) != NULL;
+	}
+	*port = ntohs(a.v6.sin6_port);
+	return a.sa.sa_family == AF_INET6 &&
+	       inet_ntop(AF_INET6, &a.v6.sin6_addr, address, 64) != NULL;
+}
+
+static bool
+wanted(const struct config *c, const char *address)
+{
+	unsigned i;
+
+	for (i = 0; i < c->address_count; i++)
+		if (strcmp(c->address[i], address) == 0)
+			return true;
+	return false;
+}
+
+/* The service manager decides; that the ini file says something else is worth a line. */
+static void
+compare(const struct supervisor *s)
+{
+	bool same = s->config.port == 0 || s->port == s->config.port;
+	unsigned i;
+
+	for (i = 0; i < s->listener_count; i++)
+		same = same && wanted(&s->config, s->listener_names[i]);
+	if (!same || s->listener_count < s->config.address_count)
+		log_event(LOG_WARNING, "listen-differs",
+		    "the service manager's sockets are not those of [listen]: \"kmsctl apply\" "
+		    "writes them into kmsd.socket, then restart kmsd.socket");
+}
+
+/* One socket for all fronts: the kernel gives a connection to whoever accepts it first. */
+static int
+take(struct supervisor *s, int fd)
+{
+	unsigned a = s->listener_count, f;
+	uint16_t port;
+
+	if (a == CONFIG_LISTEN_MAX || !describe(fd, s->inherited[a], &port) ||
+	    (a > 0 && port != s->port)) {
+		log_event(LOG_ERR, "start-failed",
+		    "descriptor %d of the service manager is not one of at most %d listening TCP "
+		    "sockets on one port: correct kmsd.socket",
+		    fd, CONFIG_LISTEN_MAX);
+		return KMS_E_ARGUMENT;
+	}
+	if (fcntl(fd, F_SETFD, FD_CLOEXEC) == -1 ||
+	    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) == -1) {
+		log_event(LOG_ERR, "start-failed", "fcntl: %s", strerror(errno));
+		return KMS_E_IO;
+	}
+	for (f = 0; f < s->config.fronts; f++)
+		s->listeners[f][a] = fd;
+	s->listener_names[a] = s->inherited[a];
+	s->listener_count++;
+	s->port = port;
+	return KMS_OK;
+}
+
+int
+listen_inherited(struct supervisor *s)
+{
+	unsigned i, n = inherited_count();
+	int rc = KMS_OK;
+
+	for (i = 0; i < n && rc == KMS_OK; i++)
+		rc = take(s, FIRST + (int)i);
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_FDS");
+	unsetenv("LISTEN_FDNAMES");
+	if (rc == KMS_OK)
+		compare(s);
+	return rc;
+}
