@@ -106,7 +106,8 @@ print_host(struct ctl *ctl, struct reply *status, const struct reply *policy)
 	if (service != NULL)
 		reply_print_fields(ctl->out, service);
 	/* kmsd neither writes nor reads it. */
-	output_text(ctl->out, "dns_publishing", "DNS publishing", "unknown: this host does not ask the DNS");
+	output_text(ctl->out, "dns_publishing", "DNS publishing",
+	    "unknown: this host does not ask the DNS");
 	output_end(ctl->out);
 	reply_print_list(ctl->out, status, "product", "products", "Clients counted");
 	reply_print_list(ctl->out, status, "pool", "pools", "Counting pools");
