@@ -106,6 +106,7 @@ service_removed(struct service *s, const struct service_removal *m)
 	p->confirmed = false;
 	service_update_revoked(p);
 	memset(p->covered, 0, sizeof p->covered);
+	service_update_revoked(p);
 	service_certificate_path(path, p->key.id);
 	drop(s, path);
 }
