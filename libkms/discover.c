@@ -186,13 +186,20 @@ addresses_answered(void *arg, int status, int timeouts, struct ares_addrinfo *in
 	ares_freeaddrinfo(info);
 }
 
+static bool
+says_none(int status)
+{
+	return status == ARES_SUCCESS || status == ARES_ENOTFOUND || status == ARES_ENODATA;
+}
+
 /* One domain: KMS_OK with a->count > 0, or KMS_E_NO_HOST. */
 static int
 ask_srv(struct discover *d, struct resolver *r, const char *domain, struct answer *a)
 {
 	char name[DISCOVER_NAME + 16];
 
-	if (snprintf(name, sizeof name, "_kms._tcp.%s", domain) >= (int)sizeof name) {
+	if (snprintf(name, sizeof name, "%s._tcp.%s", d->service != NULL ? d->service : "_kms",
+		domain) >= (int)sizeof name) {
 		snprintf(d->detail, sizeof d->detail, "domain: longer than DNS allows");
 		return KMS_E_NO_HOST;
 	}
@@ -201,6 +208,7 @@ ask_srv(struct discover *d, struct resolver *r, const char *domain, struct answe
 	run(r, a, d->deadline);
 	if (a->count > 0)
 		return KMS_OK;
+	d->absent = says_none(a->status);
 	snprintf(d->detail, sizeof d->detail, "SRV %.90s: %s", name,
 	    a->status == ARES_SUCCESS ? "no usable target" : ares_strerror(a->status));
 	return KMS_E_NO_HOST;
@@ -231,6 +239,7 @@ discover_hosts(struct discover *d, struct discover_host hosts[DISCOVER_HOSTS], s
 
 	*count = 0;
 	d->detail[0] = '\0';
+	d->absent = false;
 	if ((rc = resolver_open(&r, d)) != KMS_OK)
 		return rc;
 	rc = d->domain != NULL ? ask_srv(d, &r, d->domain, &a) : ask_search_domains(d, &r, &a);
@@ -258,6 +267,7 @@ discover_addresses(struct discover *d, const struct discover_host *host,
 
 	*count = 0;
 	d->detail[0] = '\0';
+	d->absent = false;
 	if ((rc = resolver_open(&r, d)) != KMS_OK)
 		return rc;
 	snprintf(port, sizeof port, "%u", host->port);
@@ -267,6 +277,7 @@ discover_addresses(struct discover *d, const struct discover_host *host,
 	*count = a.count;
 	if (a.count > 0)
 		return KMS_OK;
+	d->absent = says_none(a.status);
 	snprintf(d->detail, sizeof d->detail, "%.100s: %s", host->name,
 	    a.status == ARES_SUCCESS ? "no address" : ares_strerror(a.status));
 	return KMS_E_NO_HOST;

@@ -5,6 +5,7 @@
 #ifndef KMS_DISCOVER_H
 #define KMS_DISCOVER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -31,10 +32,12 @@ typedef uint32_t discover_random(void *arg, uint32_t upper);
 struct discover {
 	const char *nameserver;     /* "address[:port]"; NULL: the system's */
 	const char *domain;         /* NULL: the resolver's search list */
+	const char *service;        /* of the SRV records; NULL: "_kms" */
 	int64_t deadline;           /* transport_clock */
 	discover_random *random;    /* NULL: randombytes_uniform */
 	void *random_arg;
 	char detail[160];           /* out: what went wrong, one line */
+	bool absent;                /* out, with KMS_E_NO_HOST: a name server says that there is none */
 };
 
 /* "name", "name:port", "v4:port", "[v6]", "[v6]:port", "v6". KMS_OK or KMS_E_FORMAT. */

@@ -1,0 +1,121 @@
+/*
+ * published.c - dns.published: read line by line, written beside itself and renamed.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kmsctl/dns/published.h"
+#include "libkms/kms_error.h"
+
+#define NAME "dns.published"
+#define NEW NAME ".new"
+
+static int
+failed(struct ctl *ctl, const char *what, int error)
+{
+	return ctl_fail(ctl,
+	    error == EACCES   ? KMS_E_DENIED
+	    : error == ENOSPC ? KMS_E_FULL
+			      : KMS_E_IO,
+	    "%s/" NAME ": %s: %s", ctl->config.state_directory, what, strerror(error));
+}
+
+/* The number of the first bad line, 0: none. */
+static int
+read_lines(FILE *f, struct records *out)
+{
+	char line[RECORD_TEXT];
+	struct record r;
+	int number = 0;
+
+	while (fgets(line, sizeof line, f) != NULL) {
+		number++;
+		line[strcspn(line, "\n")] = '\0';
+		if (line[0] != ';' && (!record_parse(&r, line) || !records_add(out, &r)))
+			return number;
+	}
+	return 0;
+}
+
+int
+published_read(struct ctl *ctl, struct records *out)
+{
+	int dir = ctl_state_directory(ctl), fd, code = CTL_OK, bad;
+	FILE *f;
+
+	out->count = 0;
+	if (dir < 0)
+		return CTL_FAILED;
+	fd = openat(dir, NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	f = fd >= 0 ? fdopen(fd, "r") : NULL;
+	if (f == NULL && errno != ENOENT)
+		code = failed(ctl, "cannot be read", errno);
+	if (f != NULL) {
+		bad = read_lines(f, out);
+		if (bad != 0)
+			code = ctl_fail(ctl, KMS_E_FORMAT,
+			    "%s/" NAME ":%d: no record of ours: put it right or remove the line",
+			    ctl->config.state_directory, bad);
+		fclose(f);
+	}
+	ctl_close(NULL, dir);
+	return code;
+}
+
+static int
+write_lines(int fd, const struct records *set)
+{
+	char line[RECORD_TEXT];
+	FILE *f = fdopen(fd, "w");
+	int error = 0;
+	unsigned i;
+
+	if (f == NULL) {
+		error = errno;
+		close(fd);
+		return error;
+	}
+	fputs("; What kmsctl dns publish has put into DNS, and dns unpublish takes away.\n", f);
+	for (i = 0; i < set->count; i++) {
+		record_text(line, &set->rows[i]);
+		fprintf(f, "%s\n", line);
+	}
+	if (fflush(f) != 0 || fsync(fd) != 0)
+		error = errno;
+	if (fclose(f) != 0 && error == 0)
+		error = errno;
+	return error;
+}
+
+int
+published_write(struct ctl *ctl, const struct records *set)
+{
+	int dir = ctl_state_directory(ctl), fd, error = 0;
+
+	if (dir < 0)
+		return CTL_FAILED;
+	fd = openat(dir, NEW, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	error = fd >= 0 ? write_lines(fd, set) : errno;
+	if (error == 0 && (renameat(dir, NEW, dir, NAME) != 0 || fsync(dir) != 0))
+		error = errno;
+	ctl_close(NULL, dir);
+	return error == 0 ? CTL_OK : failed(ctl, "cannot be written", error);
+}
+
+void
+published_glance(const struct ctl *ctl, struct records *out)
+{
+	char path[300];
+	FILE *f;
+
+	out->count = 0;
+	snprintf(path, sizeof path, "%s/" NAME, ctl->config.state_directory);
+	f = fopen(path, "re");
+	if (f == NULL)
+		return;
+	read_lines(f, out);
+	fclose(f);
+}

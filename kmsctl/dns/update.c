@@ -1,0 +1,141 @@
+/*
+ * update.c - writes what nsupdate is told on its standard input, and says in words what it answers.
+ * The zone and its primary are found by nsupdate, from the SOA record.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "kmsctl/child.h"
+#include "kmsctl/dns/update.h"
+#include "libkms/discover.h"
+#include "libkms/kms_error.h"
+
+/* What nsupdate says; the first that matches. REFUSED means two things. */
+static const struct answer {
+	const char *said;
+	int status;
+	const char *meaning;
+} answers[] = {
+	{ "BADKEY", KMS_E_DENIED, "the server does not know this TSIG key" },
+	{ "BADSIG", KMS_E_DENIED, "the server has another secret under this TSIG key's name" },
+	{ "BADTIME", KMS_E_DENIED, "the clocks of this machine and of the server differ" },
+	{ "GSSAPI error", KMS_E_DENIED, "gss_tsig needs a Kerberos ticket: get one with kinit" },
+	{ "could not read key", KMS_E_FORMAT, "tsig_key_file holds no TSIG key" },
+	{ "update failed: YXRRSET", KMS_E_EXISTS,
+	    "the name is an alias (CNAME), beside which there can be no other record" },
+	{ "update failed: REFUSED", KMS_E_DENIED,
+	    "the server refuses: the zone takes no updates, or not with this key" },
+	{ "update failed: NOTAUTH", KMS_E_DENIED, "the server is not the zone's primary" },
+	{ "update failed: NOTZONE", KMS_E_FORMAT, "the name lies in another zone" },
+	{ "update failed: SERVFAIL", KMS_E_IO, "the server could not do it: see its log" },
+	{ "failed: REFUSED", KMS_E_NOT_FOUND, "the server does not serve this name's zone" },
+	{ "connection refused", KMS_E_NO_HOST, "no name server answers there" },
+	{ "timed out", KMS_E_NO_HOST, "the name server does not answer" },
+	{ "unreachable", KMS_E_NO_HOST, "the name server cannot be reached" },
+	{ "could not reach any name server", KMS_E_NO_HOST, "no name server answers" },
+	{ "couldn't get address", KMS_E_NO_HOST, "the name server's name has no address" },
+};
+
+static int
+explain(const struct child *c, const char *name, char why[512])
+{
+	size_t i;
+
+	if (c->exit == 0)
+		return KMS_OK;
+	if (c->exit == CHILD_NOT_THERE) {
+		snprintf(why, 512, "nsupdate is not installed: apt install bind9-dnsutils");
+		return KMS_E_NOT_FOUND;
+	}
+	for (i = 0; i < sizeof answers / sizeof *answers; i++)
+		if (strstr(c->err, answers[i].said) != NULL) {
+			snprintf(why, 512, "%s: %s", name, answers[i].meaning);
+			return answers[i].status;
+		}
+	snprintf(why, 512, "%s: nsupdate: %.*s", name, (int)strcspn(c->err, "\n"), c->err);
+	return KMS_E_IO;
+}
+
+static void
+write_updates(FILE *f, const char *name, const struct records *set, bool add)
+{
+	char data[RECORD_TEXT];
+	unsigned i;
+
+	for (i = 0; i < set->count; i++) {
+		if (strcasecmp(set->rows[i].name, name) != 0)
+			continue;
+		record_data(data, &set->rows[i]);
+		if (add)
+			fprintf(f, "update add %s. %u IN %s\n", name, set->rows[i].ttl, data);
+		else
+			fprintf(f, "update delete %s. IN %s\n", name, data);
+	}
+}
+
+static char *
+script(
+    const struct config *c, const char *name, const struct records *due, const struct records *gone)
+{
+	struct discover_host server;
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	if (f == NULL)
+		return NULL;
+	if (c->dns_server[0] != '\0' && discover_parse(&server, c->dns_server, 53) == KMS_OK)
+		fprintf(f, "server %s %u\n", server.name, server.port);
+	/* A server passes over records that are added to an alias, in silence (RFC 2136, 3.4.2.2). */
+	fprintf(f, "prereq nxrrset %s. IN CNAME\n", name);
+	write_updates(f, name, gone, false);
+	write_updates(f, name, due, true);
+	fputs("send\n", f);
+	if (fclose(f) != 0) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+int
+update_name(const struct config *c, const char *name, const struct records *due,
+    const struct records *gone, int timeout_ms, char why[512])
+{
+	const char *argv[12] = { "nsupdate", "-t", "8", "-u", "3", "-r", "1" };
+	struct child child;
+	unsigned n = 7;
+	char *text;
+	int e;
+
+	if (c->gss_tsig)
+		argv[n++] = "-g";
+	if (c->tsig_key_file[0] != '\0') {
+		if (access(c->tsig_key_file, R_OK) != 0) {
+			snprintf(why, 512, "tsig_key_file %.300s: %s", c->tsig_key_file,
+			    strerror(errno));
+			return errno == EACCES ? KMS_E_DENIED : KMS_E_NOT_FOUND;
+		}
+		argv[n++] = "-k";
+		argv[n++] = c->tsig_key_file;
+	}
+	text = script(c, name, due, gone);
+	if (text == NULL) {
+		snprintf(why, 512, "no memory");
+		return KMS_E_NO_MEMORY;
+	}
+	e = child_run(&child, argv, text, timeout_ms);
+	free(text);
+	if (e != KMS_OK) {
+		snprintf(why, 512, "%s: nsupdate: %s", name,
+		    e == KMS_E_IO ? strerror(errno) : kms_strerror((uint32_t)e));
+		return e;
+	}
+	e = explain(&child, name, why);
+	child_free(&child);
+	return e;
+}
