@@ -27,6 +27,10 @@ const struct command *const commands[] = {
 	&cmd_audit_export,
 	&cmd_ledger_check,
 	&cmd_ledger_rebuild,
+	&cmd_dns_publish,
+	&cmd_dns_unpublish,
+	&cmd_dns_show,
+	&cmd_dns_check,
 	&cmd_firewall_apply,
 	&cmd_firewall_remove,
 	&cmd_firewall_check,
@@ -60,6 +64,8 @@ static const char *const option_names[] = {
 	"--passphrase-file FILE",
 	"--current-file FILE",
 	"--vm",
+	"--format NAME",
+	"--nameserver ADDRESS",
 };
 
 const char *

@@ -43,6 +43,8 @@ enum ctl_option {
 	CTL_OPT_PASSPHRASE_FILE = 1 << 16, /* --passphrase-file FILE */
 	CTL_OPT_CURRENT_FILE = 1 << 17, /* --current-file FILE */
 	CTL_OPT_VM = 1 << 18,       /* --vm */
+	CTL_OPT_FORMAT = 1 << 19,    /* --format NAME */
+	CTL_OPT_NAMESERVER = 1 << 20, /* --nameserver ADDRESS */
 };
 
 struct ctl;
@@ -73,6 +75,7 @@ struct ctl {
 	const char *product;
 	const char *from, *to;
 	const char *publisher;
+	const char *format, *nameserver;
 	char country[3];            /* capitals; "": not given */
 	uint64_t limit;             /* 0: none */
 	bool yes, detailed;
@@ -93,7 +96,7 @@ extern const struct command cmd_status, cmd_clients, cmd_client_show, cmd_client
     cmd_ledger_check, cmd_ledger_rebuild, cmd_config_check,
     cmd_key_seal, cmd_key_unseal, cmd_unlock, cmd_why, cmd_explain, cmd_version, cmd_help;
 extern const struct command cmd_firewall_apply, cmd_firewall_remove, cmd_firewall_check,
-    cmd_firewall_show;
+    cmd_firewall_show, cmd_dns_publish, cmd_dns_unpublish, cmd_dns_show, cmd_dns_check;
 
 /*
  * The command that noun and verb name (verb may be NULL), and in *words how many of the two it took. NULL with

@@ -17,6 +17,8 @@
 
 enum {
 	LONG_QR = 256,
+	LONG_FORMAT,
+	LONG_NAMESERVER,
 	LONG_PRODUCT,
 	LONG_ACTIVE,
 	LONG_LIMIT,
@@ -50,6 +52,8 @@ static const struct option long_options[] = {
 	{ "product", required_argument, NULL, LONG_PRODUCT },
 	{ "active", no_argument, NULL, LONG_ACTIVE },
 	{ "limit", required_argument, NULL, LONG_LIMIT },
+	{ "format", required_argument, NULL, LONG_FORMAT },
+	{ "nameserver", required_argument, NULL, LONG_NAMESERVER },
 	{ "full", no_argument, NULL, LONG_FULL },
 	{ "country", required_argument, NULL, LONG_COUNTRY },
 	{ "from", required_argument, NULL, LONG_FROM },
@@ -230,6 +234,14 @@ take_option(struct ctl *ctl, struct line *line, int c)
 	case LONG_ALL:
 		ctl->all = true;
 		line->options |= CTL_OPT_ALL;
+		break;
+	case LONG_FORMAT:
+		ctl->format = optarg;
+		line->options |= CTL_OPT_FORMAT;
+		break;
+	case LONG_NAMESERVER:
+		ctl->nameserver = optarg;
+		line->options |= CTL_OPT_NAMESERVER;
 		break;
 	case LONG_FULL:
 		ctl->full = true;

@@ -1,0 +1,43 @@
+/*
+ * check.h - what clients find in DNS, beside what kms.ini asks for.
+ */
+#ifndef KMSCTL_DNS_CHECK_H
+#define KMSCTL_DNS_CHECK_H
+
+#include "kmsctl/dns/records.h"
+
+enum check_kind {
+	CHECK_OURS,                 /* as kms.ini asks for it */
+	CHECK_MISSING,              /* asked for and not there */
+	CHECK_STALE,                /* ours of earlier: our host with other numbers, or published once and not asked for now */
+	CHECK_FOREIGN,              /* another host's */
+	CHECK_UNKNOWN,              /* DNS gives no answer */
+};
+
+struct check_row {
+	enum check_kind kind;
+	struct record record;       /* data "": of this name nothing is known */
+	char address[96];           /* that was tried, "" none */
+	char state[192];
+	bool reachable;
+	bool problem;
+};
+
+struct check {
+	/* in */
+	const struct config *config;
+	const struct records *wanted, *published;
+	const char *nameserver;     /* NULL: the system's */
+	uint8_t publisher[8];       /* key id for the HELLO */
+	int64_t deadline;           /* transport_clock */
+	void (*row)(void *arg, const struct check_row *row);
+	void *arg;
+	/* out */
+	unsigned records, problems;
+};
+
+/* Each finding is handed to row as it is found. */
+void check_run(struct check *c);
+const char *check_word(const struct check_row *row);
+
+#endif
