@@ -98,7 +98,7 @@ my $head = "[revocations]\npublisher = $id\nnumber = 99\nissued = 2026-01-01\n";
 my $why = "time = 2026-01-01\nreason = r\n";
 for my $row (
     [ 'no list at all', '', qr/revocations/ ],
-    [ 'number 0', $head =~ s/99/0/r, qr/number/ ],
+    [ 'number 0', $head =~ s/number = 99/number = 0/r, qr/number/ ],
     [ 'no number', $head =~ s/number.*\n//r, qr/number/ ],
     [ 'an unknown section', "$head\[revoked-client x]\n$why", qr/unknown section/ ],
     [ 'an unknown key', "${head}reason = r\n", qr/unknown key/ ],
