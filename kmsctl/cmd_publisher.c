@@ -1,5 +1,5 @@
 /*
- * cmd_publisher.c - what a publisher sends to every customer: revocation lists.
+ * cmd_publisher.c - what a publisher sends to every customer: revocation lists, and a new key.
  */
 #include "kmsctl/command.h"
 #include "kmsctl/ctl.h"
@@ -42,4 +42,20 @@ const struct command cmd_revocations_install = {
 	.min = 1,
 	.max = 1,
 	.run = run_revocations_install,
+};
+
+static int
+run_publisher_rotate(struct ctl *ctl)
+{
+	return send_signed(ctl, CONTROL_PUBLISHER_ROTATE, "Publisher key");
+}
+
+const struct command cmd_publisher_rotate = {
+	.noun = "publisher",
+	.verb = "rotate",
+	.args = "FILE",
+	.summary = "accept a publisher's new key beside its old one, FILE and FILE.minisig",
+	.min = 1,
+	.max = 1,
+	.run = run_publisher_rotate,
 };

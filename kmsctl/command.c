@@ -23,6 +23,7 @@ const struct command *const commands[] = {
 	&cmd_policy_show,
 	&cmd_policy_history,
 	&cmd_policy_simulate,
+	&cmd_publisher_rotate,
 	&cmd_revocations_install,
 	&cmd_audit_export,
 	&cmd_ledger_check,

@@ -92,7 +92,7 @@ extern const struct command cmd_status, cmd_clients, cmd_client_show, cmd_client
     cmd_client_forget, cmd_key_install, cmd_key_show, cmd_key_request, cmd_key_confirm,
     cmd_key_remove, cmd_policy_install, cmd_policy_show, cmd_policy_history, cmd_policy_simulate,
     cmd_audit_export,
-    cmd_revocations_install,
+    cmd_revocations_install, cmd_publisher_rotate,
     cmd_ledger_check, cmd_ledger_rebuild, cmd_config_check,
     cmd_key_seal, cmd_key_unseal, cmd_unlock, cmd_why, cmd_explain, cmd_version, cmd_help;
 extern const struct command cmd_firewall_apply, cmd_firewall_remove, cmd_firewall_check,

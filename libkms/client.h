@@ -68,6 +68,16 @@ struct ask {
 	struct kms_result result;
 };
 
+/*
+ * trust.c: what verifies with the publisher's key, or with the other one of a rotation it is part of. fresh: it
+ * came from a host just now, so the dates of the rotation bind it; what is stored stays.
+ */
+void trust_rotation(struct kms_client *c, const uint8_t *statement);     /* remembers it, if it is ours; NULL: none */
+int trust_certificate(struct kms_client *c, struct certificate *cert, const uint8_t *octets, size_t len,
+    bool fresh);
+int trust_lease(struct kms_client *c, struct entry_client *out, const uint8_t *bundle, size_t len,
+    const struct certificate *cert);
+
 struct transport;
 /*
  * converse.c: the whole dialogue on one connection. Sets ask->result and the

@@ -113,7 +113,7 @@ static int
 use_certificate(struct dialogue *d, const uint8_t *bytes, size_t len)
 {
 	struct kms_client *c = d->a->c;
-	int rc = certificate_verify(&d->cert, bytes, len, c->publisher.id, c->publisher.pk);
+	int rc = trust_certificate(c, &d->cert, bytes, len, true);
 
 	if (rc != KMS_OK)
 		return rc;
@@ -141,6 +141,8 @@ dialogue_hello(struct dialogue *d)
 	    &reply, d->frame + FRAME_HEADER, d->frame_len - FRAME_HEADER);
 	if (rc == KMS_OK && reply.certificate_len > sizeof s->certificate)
 		rc = KMS_E_TOO_LARGE;
+	if (rc == KMS_OK)
+		trust_rotation(d->a->c, reply.rotation);
 	if (rc == KMS_OK)
 		rc = use_certificate(d, reply.certificate, reply.certificate_len);
 	if (rc != KMS_OK)

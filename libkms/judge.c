@@ -63,7 +63,7 @@ check_lease(struct dialogue *d, const struct message_reply *reply)
 		return KMS_E_NO_LEASE;
 	if (reply->bundle_len > sizeof c->state->bundle)
 		return KMS_E_TOO_LARGE;
-	rc = lease_verify(&e, reply->bundle, reply->bundle_len, &d->cert, c->cmid, c->product);
+	rc = trust_lease(c, &e, reply->bundle, reply->bundle_len, &d->cert);
 	if (rc != KMS_OK)
 		return rc;
 	if (memcmp(e.request_id, d->a->request_id, sizeof e.request_id) != 0 ||

@@ -8,6 +8,7 @@
 #include "libkms/certificate.h"
 #include "libkms/kms_error.h"
 #include "libkms/message.h"
+#include "libkms/rotation.h"
 #include "libkms/wire.h"
 
 /* Read the TLV tail when no type is known: every one is skipped. */
@@ -52,6 +53,8 @@ message_hello_reply_encode(uint8_t *out, size_t size, const struct message_hello
 	wire_put_u64(&w, m->time);
 	wire_put_u16(&w, (uint16_t)m->certificate_len);
 	wire_put(&w, m->certificate, m->certificate_len);
+	if (m->rotation != NULL)
+		wire_put_tlv(&w, MESSAGE_TLV_ROTATION, m->rotation, ROTATION_SIZE);
 	return wire_written(&w);
 }
 
@@ -59,15 +62,24 @@ int
 message_hello_reply_decode(struct message_hello_reply *m, const uint8_t *in, size_t len)
 {
 	struct wire_reader r;
+	struct wire_tlv tlv;
+	bool ok = true;
 	int status;
 
+	m->rotation = NULL;
 	wire_reader_init(&r, in, len);
 	m->time = wire_get_u64(&r);
 	m->certificate_len = wire_get_u16(&r);
 	m->certificate = wire_view(&r, m->certificate_len);
-	if ((status = skip_tlvs(&r)) != KMS_OK)
+	while (wire_next_tlv(&r, &tlv)) {
+		if (tlv.type != MESSAGE_TLV_ROTATION)
+			continue;
+		ok = ok && m->rotation == NULL && tlv.len == ROTATION_SIZE;
+		m->rotation = tlv.value;
+	}
+	if ((status = wire_finish(&r)) != KMS_OK)
 		return status;
-	return m->certificate_len > CERTIFICATE_MAX ? KMS_E_FORMAT : KMS_OK;
+	return ok && m->certificate_len <= CERTIFICATE_MAX ? KMS_OK : KMS_E_FORMAT;
 }
 
 static bool

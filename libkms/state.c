@@ -46,11 +46,14 @@ state_encode(uint8_t *out, size_t size, const struct state *s)
 	size_t total = STATE_FIXED + 6 + s->certificate_len + s->lease_certificate_len +
 		       s->bundle_len + STATE_CHECKSUM;
 
+	if (s->rotation_len > 0)
+		total += 2 + s->rotation_len;
+
 	if (size < total)
 		return 0;
 	wire_writer_init(&w, out, size);
 	wire_put(&w, magic, sizeof magic);
-	wire_put_u16(&w, STATE_VERSION);
+	wire_put_u16(&w, s->rotation_len > 0 ? STATE_ROTATION : STATE_VERSION);
 	wire_put_u16(&w, 0);
 	wire_put_u32(&w, (uint32_t)total);
 	wire_put(&w, s->pk, sizeof s->pk);
@@ -75,6 +78,8 @@ state_encode(uint8_t *out, size_t size, const struct state *s)
 	put_counted(&w, s->certificate, s->certificate_len);
 	put_counted(&w, s->lease_certificate, s->lease_certificate_len);
 	put_counted(&w, s->bundle, s->bundle_len);
+	if (s->rotation_len > 0)
+		put_counted(&w, s->rotation, s->rotation_len);
 	if (w.bad || wire_written(&w) + STATE_CHECKSUM != total)
 		return 0;
 	checksum(w.at, out, total - STATE_CHECKSUM);
@@ -122,7 +127,7 @@ state_decode(struct state *s, const uint8_t *in, size_t len)
 
 	if (rc != KMS_OK)
 		return rc;
-	if (version != STATE_VERSION)
+	if (version != STATE_VERSION && version != STATE_ROTATION)
 		return KMS_E_SCHEMA;
 	wire_reader_init(&r, in, len - STATE_CHECKSUM);
 	wire_view(&r, 16);
@@ -149,6 +154,10 @@ state_decode(struct state *s, const uint8_t *in, size_t len)
 	s->lease_certificate_len =
 	    get_counted(&r, s->lease_certificate, sizeof s->lease_certificate);
 	s->bundle_len = get_counted(&r, s->bundle, sizeof s->bundle);
+	s->rotation_len =
+	    version == STATE_ROTATION ? get_counted(&r, s->rotation, sizeof s->rotation) : 0;
+	if (version == STATE_ROTATION && s->rotation_len != sizeof s->rotation)
+		return KMS_E_STATE;
 	if (!text || wire_finish(&r) != KMS_OK || !sodium_is_zero(zero, 7))
 		return KMS_E_STATE;
 	return check_pair(s);

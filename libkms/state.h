@@ -14,12 +14,14 @@
 
 #include "libkms/certificate.h"
 #include "libkms/lease.h"
+#include "libkms/rotation.h"
 
-#define STATE_VERSION 1
+#define STATE_VERSION 1             /* 2: with a rotation statement */
+#define STATE_ROTATION 2            /* the version that holds a rotation statement */
 #define STATE_HOST 96               /* width of the host field */
 #define STATE_FIXED 288
 #define STATE_CHECKSUM 32
-#define STATE_MAX (STATE_FIXED + 2 * (2 + CERTIFICATE_MAX) + 2 + LEASE_MAX + STATE_CHECKSUM)
+#define STATE_MAX (STATE_FIXED + 2 * (2 + CERTIFICATE_MAX) + 2 + LEASE_MAX + 2 + ROTATION_SIZE + STATE_CHECKSUM)
 
 /* Holds the secret key: lives in sodium_malloc memory only. */
 struct state {
@@ -48,6 +50,8 @@ struct state {
 	uint8_t lease_certificate[CERTIFICATE_MAX];
 	size_t bundle_len;
 	uint8_t bundle[LEASE_MAX];
+	size_t rotation_len;        /* 0: none seen, else ROTATION_SIZE */
+	uint8_t rotation[ROTATION_SIZE];
 };
 
 /* Pure codec. 0: does not fit. KMS_OK, KMS_E_STATE, KMS_E_SCHEMA (whole, but of another version). */

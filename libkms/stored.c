@@ -18,11 +18,10 @@ client_lease(struct kms_client *c, struct entry_client *out)
 
 	if (s->bundle_len == 0)
 		return KMS_E_NO_LEASE;
-	rc = certificate_verify(&cert, s->lease_certificate, s->lease_certificate_len,
-	    c->publisher.id, c->publisher.pk);
+	rc = trust_certificate(c, &cert, s->lease_certificate, s->lease_certificate_len, false);
 	if (rc != KMS_OK)
 		return rc;
-	return lease_verify(out, s->bundle, s->bundle_len, &cert, c->cmid, c->product);
+	return trust_lease(c, out, s->bundle, s->bundle_len, &cert);
 }
 
 void

@@ -46,7 +46,7 @@ read_request(struct issue *i, struct confirm *c)
 	free(text);
 	if (rc != KMS_OK)
 		return issue_fail(i, rc, "%s:%d: %s", i->operand, err.line, err.text);
-	if (memcmp(c->request.publisher, c->publisher.id, 8) != 0)
+	if (!sign_is_publisher(i, &c->publisher, c->request.publisher))
 		return issue_fail(i, KMS_E_PUBLISHER, "%s is for another publisher", i->operand);
 	/* What was asked, not how the file was laid out: a reformatted request is the same one. */
 	confirm_request_octets(octets, &c->request);
@@ -73,7 +73,7 @@ read_key(struct issue *i, struct confirm *c)
 	free(text);
 	if (rc != KMS_OK)
 		return issue_fail(i, rc, "%s:%d: %s", path, err.line, err.text);
-	if (memcmp(c->key.publisher, c->publisher.id, 8) != 0)
+	if (!sign_is_publisher(i, &c->publisher, c->key.publisher))
 		return issue_fail(i, KMS_E_PUBLISHER, "%s is another publisher's key", path);
 	if (memcmp(c->key.id, c->request.host_key_id, 16) != 0)
 		return issue_fail(

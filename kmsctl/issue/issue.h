@@ -32,6 +32,8 @@ struct issue {
 	struct output *out;
 	uint64_t now;
 	char why[600];              /* of the first failure */
+	uint8_t companion[40];      /* the other public key during a rotation (struct minisig_key) */
+	bool have_companion;
 };
 
 /* Keeps the text for main to print; returns status. */
@@ -58,6 +60,7 @@ int cmd_key_issue(struct issue *i);
 int cmd_confirm(struct issue *i);
 int cmd_show(struct issue *i);
 int cmd_ledger(struct issue *i);
+int cmd_rotate(struct issue *i);
 int cmd_revoke_key(struct issue *i);
 int cmd_revoke_host(struct issue *i);
 int cmd_revoke_certificate(struct issue *i);

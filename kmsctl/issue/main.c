@@ -64,6 +64,12 @@ static const struct option_spec options[] = {
 	    offsetof(struct issue_args, override) },
 	{ "reason", 0, "TEXT", "why, for the register and the list",
 	    offsetof(struct issue_args, reason) },
+	{ "new-key", 0, NULL, "sign with the new key of a rotation (DIR/publisher.new.key)",
+	    offsetof(struct issue_args, new_key) },
+	{ "finish", 0, NULL, "end the rotation: the new key takes the old one's place",
+	    offsetof(struct issue_args, finish) },
+	{ "new-passphrase-file", 0, "FILE", "its first line is the new key's passphrase",
+	    offsetof(struct issue_args, new_passphrase_file) },
 	{ "from", 0, "TIME", "first moment of the period", offsetof(struct issue_args, from) },
 	{ "to", 0, "TIME", "last moment of the period", offsetof(struct issue_args, to) },
 	{ "last", 0, "BATCH:HASH", "a batch known from elsewhere, which must be there",
@@ -83,7 +89,7 @@ struct command {
 	int (*run)(struct issue *i);
 };
 
-#define KEY_OPTIONS " dir secret-key passphrase-file json "
+#define KEY_OPTIONS " dir secret-key passphrase-file new-key json "
 
 static const struct command commands[] = {
 	{ "init", NULL, "DIR", " name no-passphrase passphrase-file json ",
@@ -104,6 +110,10 @@ static const struct command commands[] = {
 	    cmd_revoke_certificate },
 	{ "revocations", NULL, NULL, KEY_OPTIONS "output ", "sign the list of all that was revoked",
 	    cmd_revocations },
+	{ "rotate", NULL, NULL,
+	    " dir secret-key passphrase-file json from to output no-passphrase "
+	    "new-passphrase-file finish ",
+	    "make a new publisher key, announced by the old one", cmd_rotate },
 	{ "audit", "verify", "FILE", " dir publisher from to last host policy json ",
 	    "prove what a host's exported journal says", cmd_audit_verify },
 	{ "show", NULL, "FILE", " publisher json ", "say what a file holds", cmd_show },

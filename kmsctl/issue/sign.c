@@ -61,6 +61,28 @@ fail_key(struct issue *i, int status, const char *path)
 		: path);
 }
 
+/* Which other key's files are ours as well, while one key gives way to the next. */
+static void
+take_companion(struct issue *i)
+{
+	static const char *const others[] = { "new", "old" };
+	char path[ISSUE_PATH], *text;
+	struct minisig_key key;
+	size_t len;
+
+	_Static_assert(sizeof(key) == sizeof(i->companion), "a public key");
+	for (size_t n = 0; n < 2 && !i->have_companion; n++) {
+		if (snprintf(path, sizeof(path),
+			i->args.new_key ? "%s/publisher.pub" : "%s/publisher.%s.pub", i->args.dir,
+			others[n]) >= (int)sizeof(path) ||
+		    file_read(path, SIGNATURE_FILE_MAX, &text, &len) != KMS_OK)
+			continue;
+		i->have_companion = minisig_key_parse(&key, text) == KMS_OK;
+		memcpy(i->companion, &key, sizeof(key));
+		free(text);
+	}
+}
+
 int
 sign_open_key(struct issue *i, struct secret_key **out, struct minisig_key *public_key)
 {
@@ -70,13 +92,23 @@ sign_open_key(struct issue *i, struct secret_key **out, struct minisig_key *publ
 	*out = NULL;
 	if (!issue_path(i, path, "%s%s",
 		i->args.secret_key != NULL ? i->args.secret_key : i->args.dir,
-		i->args.secret_key != NULL ? "" : "/publisher.key"))
+		i->args.secret_key != NULL ? ""
+		: i->args.new_key          ? "/publisher.new.key"
+					   : "/publisher.key"))
 		return KMS_E_ARGUMENT;
 	rc = secret_key_read(out, path, i->args.passphrase_file);
 	if (rc != KMS_OK)
 		return fail_key(i, rc, path);
 	secret_key_public(*out, public_key);
+	take_companion(i);
 	return KMS_OK;
+}
+
+bool
+sign_is_publisher(const struct issue *i, const struct minisig_key *key, const uint8_t id[8])
+{
+	return memcmp(key->id, id, 8) == 0 ||
+	       (i->have_companion && memcmp(i->companion, id, 8) == 0);
 }
 
 int
@@ -97,6 +129,13 @@ sign_read(struct issue *i, const char *path, size_t max, const struct minisig_ke
 		goto out;
 	}
 	rc = minisig_verify(key, *text, *len, signature, signature_len, comment, comment_size);
+	if (rc == KMS_E_PUBLISHER && i->have_companion) {
+		struct minisig_key other;
+
+		memcpy(&other, i->companion, sizeof(other));
+		rc = minisig_verify(
+		    &other, *text, *len, signature, signature_len, comment, comment_size);
+	}
 	if (rc == KMS_E_PUBLISHER)
 		issue_fail(i, rc, "%s is signed by another publisher", path);
 	else if (rc == KMS_E_SIGNATURE)

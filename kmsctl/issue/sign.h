@@ -19,6 +19,8 @@ size_t sign_text(char out[SIGN_MAX], const struct secret_key *k, const void *fil
 
 /* The publisher's secret key of the command line, with every failure in words. */
 int sign_open_key(struct issue *i, struct secret_key **out, struct minisig_key *public_key);
+/* Is it the id of the key in use, or of the other one during a rotation? */
+bool sign_is_publisher(const struct issue *i, const struct minisig_key *key, const uint8_t id[8]);
 /* Read path and path.minisig and verify. *text is malloc'd. comment may be NULL. */
 int sign_read(struct issue *i, const char *path, size_t max, const struct minisig_key *key,
     char **text, size_t *len, char *comment, size_t comment_size);

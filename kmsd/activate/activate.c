@@ -90,7 +90,7 @@ decode_hello(struct message_hello *out, const uint8_t *body, size_t len)
 void
 activate_hello(struct activate *a, struct peer *p, const struct ipc_frame *f, const uint8_t *body)
 {
-	const size_t size = FRAME_HEADER + CERTIFICATE_MAX + 64;
+	const size_t size = FRAME_HEADER + CERTIFICATE_MAX + ROTATION_SIZE + 64;
 	const struct service_publisher *publisher;
 	struct message_hello_reply reply = { .time = a->now };
 	struct message_hello hello;
@@ -117,6 +117,7 @@ activate_hello(struct activate *a, struct peer *p, const struct ipc_frame *f, co
 		return;
 	reply.certificate = publisher->certificate_octets;
 	reply.certificate_len = publisher->certificate_len;
+	reply.rotation = publisher->rotated ? publisher->rotation_octets : NULL;
 	len = message_hello_reply_encode(room + FRAME_HEADER, size - FRAME_HEADER, &reply);
 	frame_encode(room, FRAME_HELLO_REPLY, (uint32_t)len);
 	peer_commit(p, f->token, 0, FRAME_HEADER + len);

@@ -70,6 +70,7 @@ static const struct {
 	{ CONTROL_POLICY_SHOW, "policy show", false, false, control_policy_show },
 	{ CONTROL_CLIENT_SHOW, "client show", false, false, control_client_show },
 	{ CONTROL_CLIENT_REVOKE, "client revoke", true, false, control_client_revoke },
+	{ CONTROL_PUBLISHER_ROTATE, "publisher rotate", true, false, control_publisher_rotate },
 	{ CONTROL_REVOCATIONS_INSTALL, "revocations install", true, false,
 	    control_revocations_install },
 	{ CONTROL_CLIENT_FORGET, "client forget", true, false, control_client_forget },

@@ -33,6 +33,13 @@ describe(const struct service_candidate *c, struct entry_admin *e, char *text, s
 		snprintf(text, size, "%s: confirmation %u, serial %llu", publisher,
 		    c->certificate.confirmation, (unsigned long long)c->certificate.serial);
 		break;
+	case SERVICE_ROTATION:
+		e->kind = ENTRY_ROTATION;
+		memcpy(e->subject, c->publisher->key.id, 8);
+		e->blob = c->rotation_octets;
+		e->blob_len = ROTATION_SIZE;
+		snprintf(text, size, "%s: a new key is accepted beside the old one", publisher);
+		break;
 	case SERVICE_REVOCATIONS:
 		e->kind = ENTRY_REVOCATIONS;
 		memcpy(e->subject, c->publisher->key.id, 8);
@@ -119,6 +126,12 @@ control_key_confirm(struct control_request *q)
 	r = install(q, &c);
 	service_candidate_free(&c);
 	return r;
+}
+
+int
+control_publisher_rotate(struct control_request *q)
+{
+	return install_file(q, SERVICE_ROTATION);
 }
 
 int

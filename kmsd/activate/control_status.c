@@ -147,6 +147,11 @@ row_publisher(const struct service_publisher *p, struct control_buf *b)
 		control_number(b, "not-after", p->certificate.not_after);
 		control_number(b, "capacity", p->certificate.capacity);
 	}
+	if (p->rotated) {
+		control_hex(b, "other-key", rotation_other(&p->rotation, &p->key)->id, 8);
+		control_number(b, "both-from", p->rotation.from);
+		control_number(b, "both-until", p->rotation.until);
+	}
 	if (p->revocations != NULL)
 		control_number(b, "revocations", p->revocations->number);
 	if (p->revoked != NULL)

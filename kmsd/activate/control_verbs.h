@@ -31,6 +31,7 @@ int control_key_request(struct control_request *q);
 int control_key_confirm(struct control_request *q);
 int control_key_remove(struct control_request *q);
 int control_policy_install(struct control_request *q);
+int control_publisher_rotate(struct control_request *q);
 int control_revocations_install(struct control_request *q);
 int control_policy_show(struct control_request *q);
 int control_key_seal(struct control_request *q);

@@ -15,8 +15,8 @@
 #include "libkms/certificate.h"
 #include "libkms/wire.h"
 
-/* The longest that is reserved for an answer: a HELLO_REPLY with the largest certificate. */
-#define ANSWER_MAX (FRAME_HEADER + CERTIFICATE_MAX + 64)
+/* The longest that is reserved for an answer: a HELLO_REPLY with the largest certificate and a rotation. */
+#define ANSWER_MAX (FRAME_HEADER + CERTIFICATE_MAX + ROTATION_SIZE + 64)
 #define STATS_UNASKED 64 /* FRONT_STATS frames between two of our questions */
 
 struct peer {

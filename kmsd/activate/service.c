@@ -165,7 +165,7 @@ service_publisher(const struct service *s, const uint8_t id[8])
 	static const uint8_t any[8];
 
 	for (unsigned i = 0; i < s->count; i++) {
-		if (memcmp(id, s->publishers[i].key.id, 8) == 0)
+		if (service_signer(&s->publishers[i], id) != NULL)
 			return &s->publishers[i];
 	}
 	return s->count == 1 && memcmp(id, any, 8) == 0 ? &s->publishers[0] : NULL;

@@ -17,6 +17,7 @@
 #include "kmsd/common/config.h"
 #include "libkms/certificate.h"
 #include "libkms/minisig.h"
+#include "libkms/rotation.h"
 #include "policy/pack.h"
 #include "policy/policy.h"
 #include "policy/revocation.h"
@@ -33,6 +34,9 @@ struct service_publisher {
 	struct certificate certificate;
 	uint8_t certificate_octets[CERTIFICATE_MAX];
 	size_t certificate_len;
+	bool rotated;                   /* a second key, by rotation */
+	struct rotation rotation;
+	uint8_t rotation_octets[ROTATION_SIZE];
 	struct policy_pack *pack;       /* NULL: none */
 	struct revocation_list *revocations;    /* NULL: none */
 	const struct revocation *revoked;       /* what in it names this host's certificate; NULL: nothing */
@@ -71,7 +75,8 @@ const struct host_key *service_key(const struct service_publisher *p, const uint
 
 /* Something about to be installed. */
 struct service_candidate {
-	enum { SERVICE_KEY, SERVICE_CERTIFICATE, SERVICE_POLICY, SERVICE_REVOCATIONS } kind;
+	enum { SERVICE_KEY, SERVICE_CERTIFICATE, SERVICE_POLICY, SERVICE_REVOCATIONS,
+	    SERVICE_ROTATION } kind;
 	struct service_publisher *publisher;
 	const uint8_t *file, *signature;        /* borrowed */
 	size_t file_len, signature_len;
@@ -84,12 +89,22 @@ struct service_candidate {
 	size_t certificate_len;
 	struct policy_pack *pack;               /* owned until adopted */
 	struct revocation_list *revocations;    /* owned until adopted */
+	struct rotation rotation;
+	uint8_t rotation_octets[ROTATION_SIZE];
 };
 /* Fill file, signature and kind first. why: for the administrator. Statuses as in control's reply. */
 int service_check(struct service *s, struct service_candidate *c, uint64_t now, char why[256]);
 int service_store(struct service *s, const struct service_candidate *c);
 void service_adopt(struct service_candidate *c);
 void service_candidate_free(struct service_candidate *c);
+
+/* service_rotation.c: the publisher's key of that id, its own or the other of a rotation; NULL: neither. */
+const struct minisig_key *service_signer(const struct service_publisher *p, const uint8_t id[8]);
+/* May what it signed be installed now? KMS_E_PUBLISHER, why set. */
+int service_check_time(const struct service_publisher *p, const struct minisig_key *key, uint64_t now,
+    char why[256]);
+int service_check_rotation(struct service *s, struct service_candidate *c, char why[256]);
+int service_load_rotation(struct service *s, struct service_publisher *p);
 
 /* service_revoked.c: revocation lists. */
 int service_check_revocations(struct service_candidate *c, char why[256]);

@@ -45,6 +45,15 @@ service_policy_path(char out[STORE_PATH], const uint8_t publisher[8], const char
 }
 
 void
+service_rotation_path(char out[STORE_PATH], const uint8_t publisher[8])
+{
+	char hex[17];
+
+	service_hex(hex, publisher, 8);
+	snprintf(out, STORE_PATH, "rotations/%s.kmsrotate", hex);
+}
+
+void
 service_revocations_path(char out[STORE_PATH], const uint8_t publisher[8], uint64_t number)
 {
 	char hex[17];
@@ -88,6 +97,9 @@ read_signed(const struct service *s, const struct service_publisher *p, bool hos
 	if ((r = store_read(s->dirfd, path, PACK_MAX, file, len)) == KMS_OK &&
 	    (r = store_read(s->dirfd, sig_path, SERVICE_SIGNATURE_MAX, &sig, &sig_len)) == KMS_OK)
 		r = service_verify(&p->key, host_key, *file, *len, sig, sig_len);
+	if (r == KMS_E_PUBLISHER && p->rotated && sig != NULL)
+		r = service_verify(
+		    rotation_other(&p->rotation, &p->key), host_key, *file, *len, sig, sig_len);
 	free(sig);
 	if (r != KMS_OK) {
 		free(*file);
@@ -126,7 +138,7 @@ load_key(const char *name, void *arg)
 	if (r == KMS_OK)
 		r = host_key_parse(&p->keys[p->key_count], (const char *)file, len, &err);
 	free(file);
-	if (r == KMS_OK && memcmp(p->keys[p->key_count].publisher, p->key.id, 8) == 0)
+	if (r == KMS_OK && service_signer(p, p->keys[p->key_count].publisher) != NULL)
 		p->key_count++;
 	else if (r != KMS_OK && r != KMS_E_PUBLISHER)
 		complain(path, r, err.text);
@@ -157,6 +169,12 @@ load_certificate(struct service *s, struct service_publisher *p)
 	if (r == KMS_OK)
 		r = certificate_verify(&p->certificate, p->certificate_octets, p->certificate_len,
 		    p->key.id, p->key.pk);
+	if (r == KMS_E_PUBLISHER && p->rotated) {
+		const struct minisig_key *other = rotation_other(&p->rotation, &p->key);
+
+		r = certificate_verify(&p->certificate, p->certificate_octets, p->certificate_len,
+		    other->id, other->pk);
+	}
 	if (r == KMS_OK && memcmp(p->certificate.host_id, signing_key_host_id(s->key), 16) != 0)
 		r = KMS_E_UNKNOWN_HOST;
 	if (r == KMS_OK)
@@ -267,7 +285,10 @@ void
 service_files_load(struct service *s, struct service_publisher *p)
 {
 	struct key_walk walk = { s, p };
+	int r;
 
+	if ((r = service_load_rotation(s, p)) != KMS_OK)
+		complain("rotations", r, "");
 	if (store_each(s->dirfd, "keys", ".kmskey", load_key, &walk) != KMS_OK)
 		complain("keys", KMS_E_IO, "");
 	load_certificate(s, p);

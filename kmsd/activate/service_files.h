@@ -25,6 +25,7 @@ void service_key_path(char out[STORE_PATH], const uint8_t key_id[16]);
 void service_certificate_path(char out[STORE_PATH], const uint8_t publisher[8]);
 /* version NULL: the directory alone. */
 void service_policy_path(char out[STORE_PATH], const uint8_t publisher[8], const char *version);
+void service_rotation_path(char out[STORE_PATH], const uint8_t publisher[8]);
 void service_revocations_path(char out[STORE_PATH], const uint8_t publisher[8], uint64_t number);
 void service_policy_current(char out[STORE_PATH], const uint8_t publisher[8]);
 

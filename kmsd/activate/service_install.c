@@ -12,8 +12,9 @@
 #include "libkms/kms_error.h"
 
 static int
-check_signature(struct service *s, struct service_candidate *c, char why[256])
+check_signature(struct service *s, struct service_candidate *c, uint64_t now, char why[256])
 {
+	const struct minisig_key *key = NULL;
 	int r = KMS_E_PUBLISHER;
 
 	if (s->count == 0) {
@@ -28,8 +29,14 @@ check_signature(struct service *s, struct service_candidate *c, char why[256])
 	}
 	for (unsigned i = 0; i < s->count && r == KMS_E_PUBLISHER; i++) {
 		c->publisher = &s->publishers[i];
-		r = service_verify(&c->publisher->key, c->kind == SERVICE_KEY, c->file, c->file_len,
-		    c->signature, c->signature_len);
+		key = &c->publisher->key;
+		r = service_verify(key, c->kind == SERVICE_KEY, c->file, c->file_len, c->signature,
+		    c->signature_len);
+		if (r != KMS_E_PUBLISHER || !c->publisher->rotated)
+			continue;
+		key = rotation_other(&c->publisher->rotation, key);
+		r = service_verify(key, c->kind == SERVICE_KEY, c->file, c->file_len, c->signature,
+		    c->signature_len);
 	}
 	if (r == KMS_E_PUBLISHER)
 		snprintf(why, 256, "signed by none of the %u publishers in kms.ini", s->count);
@@ -40,7 +47,7 @@ check_signature(struct service *s, struct service_candidate *c, char why[256])
 		    c->publisher->name);
 	else if (r != KMS_OK)
 		snprintf(why, 256, "the .minisig file is not a minisign signature");
-	return r;
+	return r == KMS_OK ? service_check_time(c->publisher, key, now, why) : r;
 }
 
 static void
@@ -74,7 +81,7 @@ check_key(const struct service *s, struct service_candidate *c, uint64_t now, ch
 		explain(why, "host key", &err);
 		return r;
 	}
-	if (memcmp(c->key.publisher, c->publisher->key.id, 8) != 0) {
+	if (service_signer(c->publisher, c->key.publisher) == NULL) {
 		snprintf(
 		    why, 256, "the host key names another publisher than the one who signed it");
 		return KMS_E_KEY_INVALID;
@@ -160,6 +167,13 @@ check_certificate(struct service *s, struct service_candidate *c, uint64_t now, 
 	}
 	r = certificate_verify(&c->certificate, c->certificate_octets, c->certificate_len,
 	    c->publisher->key.id, c->publisher->key.pk);
+	if (r == KMS_E_PUBLISHER && c->publisher->rotated) {
+		const struct minisig_key *other =
+		    rotation_other(&c->publisher->rotation, &c->publisher->key);
+
+		r = certificate_verify(&c->certificate, c->certificate_octets, c->certificate_len,
+		    other->id, other->pk);
+	}
 	if (r == KMS_E_SIGNATURE && c->code != NULL) {
 		snprintf(why, 256,
 		    "the code is of another host, host key or policy pack than what is here: the "
@@ -259,7 +273,9 @@ service_check(struct service *s, struct service_candidate *c, uint64_t now, char
 {
 	int r;
 
-	r = c->code != NULL ? service_from_code(s, c, why) : check_signature(s, c, why);
+	if (c->kind == SERVICE_ROTATION)
+		return service_check_rotation(s, c, why);
+	r = c->code != NULL ? service_from_code(s, c, why) : check_signature(s, c, now, why);
 	if (r != KMS_OK)
 		return r;
 	if (c->kind == SERVICE_KEY)
@@ -330,6 +346,11 @@ service_store(struct service *s, const struct service_candidate *c)
 		return store_policy(s, c);
 	if (c->kind == SERVICE_REVOCATIONS)
 		return store_revocations(s, c);
+	if (c->kind == SERVICE_ROTATION) {
+		service_rotation_path(path, c->publisher->key.id);
+		r = store_mkdir(s->dirfd, "rotations");
+		return r == KMS_OK ? store_signed(s, c, path) : r;
+	}
 	if (c->kind == SERVICE_KEY)
 		service_key_path(path, c->key.id);
 	else
@@ -346,6 +367,12 @@ service_adopt(struct service_candidate *c)
 
 	if (c->kind == SERVICE_KEY) {
 		p->keys[p->key_count++] = c->key;
+		return;
+	}
+	if (c->kind == SERVICE_ROTATION) {
+		p->rotation = c->rotation;
+		memcpy(p->rotation_octets, c->rotation_octets, ROTATION_SIZE);
+		p->rotated = true;
 		return;
 	}
 	if (c->kind == SERVICE_REVOCATIONS) {

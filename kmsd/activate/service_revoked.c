@@ -27,7 +27,7 @@ service_check_revocations(struct service_candidate *c, char why[256])
 		snprintf(why, 256, "revocation list, line %d: %s", err.line, err.text);
 		return r;
 	}
-	if (memcmp(c->revocations->publisher, c->publisher->key.id, 8) != 0) {
+	if (service_signer(c->publisher, c->revocations->publisher) == NULL) {
 		snprintf(why, 256, "the list names another publisher than the one who signed it");
 		return KMS_E_PUBLISHER;
 	}

@@ -230,12 +230,27 @@ test_other_version(void **arg)
 	size_t len = good_file(*arg, bytes, sizeof bytes);
 	struct state *s = calloc(1, sizeof *s);
 
-	bytes[9] = 2;
+	bytes[9] = 3;
 	again(bytes, len);
 	assert_int_equal(state_decode(s, bytes, len), KMS_E_SCHEMA);
+	/* 2 is 1 with a rotation statement, which is not there. */
+	bytes[9] = 2;
+	again(bytes, len);
+	assert_int_equal(state_decode(s, bytes, len), KMS_E_STATE);
 	bytes[9] = 1;
 	again(bytes, len);
 	assert_int_equal(state_decode(s, bytes, len), KMS_OK);
+	/* With one. */
+	s->rotation_len = sizeof s->rotation;
+	memset(s->rotation, 7, sizeof s->rotation);
+	static uint8_t longer[STATE_MAX];
+	size_t more = state_encode(longer, sizeof longer, s);
+	assert_int_equal(more, len + 2 + ROTATION_SIZE);
+	assert_int_equal(longer[9], 2);
+	s->rotation_len = 0;
+	assert_int_equal(state_decode(s, longer, more), KMS_OK);
+	assert_int_equal(s->rotation_len, ROTATION_SIZE);
+	assert_int_equal(s->rotation[231], 7);
 	/* A right checksum does not save what cannot be right: another public key, lengths that lie. */
 	bytes[16] ^= 1;
 	again(bytes, len);

@@ -16,6 +16,7 @@
 #include "libkms/merkle.h"
 #include "libkms/message.h"
 #include "libkms/minisig.h"
+#include "libkms/rotation.h"
 #include "libkms/seal.h"
 #include "t/vectors/vectors.h"
 
@@ -268,7 +269,7 @@ static int
 print_hello(FILE *out, struct scene *s)
 {
 	struct message_hello hello;
-	struct message_hello_reply reply = { NOW, s->certificate.at, s->certificate.len };
+	struct message_hello_reply reply = { NOW, s->certificate.at, s->certificate.len, NULL };
 	uint8_t f[FRAME_HEADER + FRAME_MAX_REPLY];
 	size_t n;
 
@@ -280,6 +281,32 @@ print_hello(FILE *out, struct scene *s)
 	frame_encode(f, FRAME_HELLO_REPLY, (uint32_t)n);
 	hex(out, "hello_reply_frame", f, FRAME_HEADER + n);
 	return n == 0 ? -1 : 0;
+}
+
+static int
+print_rotation(FILE *out, struct scene *s)
+{
+	struct message_hello_reply reply = { NOW, s->certificate.at, s->certificate.len, NULL };
+	struct rotation r = { .old = s->publisher, .from = NOW, .until = NOW + 365 * 86400 };
+	uint8_t seed[32], sk[64], octets[ROTATION_SIZE], f[FRAME_HEADER + FRAME_MAX_REPLY];
+	size_t n;
+
+	count_up(seed, 32, 0x91);
+	count_up(r.new.id, 8, 0xf1);
+	crypto_sign_seed_keypair(r.new.pk, sk, seed);
+	rotation_encode(octets, &r);
+	crypto_sign_detached(
+	    octets + ROTATION_OLD_SIGNS, NULL, octets, ROTATION_OLD_SIGNS, s->publisher_sk);
+	crypto_sign_detached(octets + ROTATION_NEW_SIGNS, NULL, octets, ROTATION_NEW_SIGNS, sk);
+	hex(out, "new_publisher_seed", seed, 32);
+	hex(out, "new_publisher_public", r.new.pk, 32);
+	hex(out, "new_publisher_id", r.new.id, 8);
+	hex(out, "rotation_statement", octets, ROTATION_SIZE);
+	reply.rotation = octets;
+	n = message_hello_reply_encode(f + FRAME_HEADER, sizeof(f) - FRAME_HEADER, &reply);
+	frame_encode(f, FRAME_HELLO_REPLY, (uint32_t)n);
+	hex(out, "hello_reply_rotation_frame", f, FRAME_HEADER + n);
+	return rotation_verify(&r, octets, ROTATION_SIZE);
 }
 
 static int
@@ -451,6 +478,7 @@ static const struct {
 	{ "keys", "key pairs, ids and session keys", print_keys },
 	{ "certificate", "host certificate signed by publisher_seed", print_certificate },
 	{ "hello", "HELLO and HELLO_REPLY frames", print_hello },
+	{ "rotation", "Rotation statement, and a HELLO_REPLY with it", print_rotation },
 	{ "request", "request text and the REQUEST frame that seals it", print_request },
 	{ "batch", "batch 2 of the host: five entries, tree, header, signature, proofs",
 	    print_batch },
@@ -461,8 +489,8 @@ static const struct {
 	    print_minisign },
 };
 
-const char *const vectors_files[] = { "keys", "certificate", "hello", "request", "batch", "lease",
-	"reply", "error", "minisign", NULL };
+const char *const vectors_files[] = { "keys", "certificate", "hello", "rotation", "request",
+	"batch", "lease", "reply", "error", "minisign", NULL };
 
 int
 vectors_print(FILE *out, const char *file)

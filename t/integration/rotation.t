@@ -1,0 +1,149 @@
+#!/usr/bin/perl
+# A publisher's key gives way to another: kmsissue rotate, kmsctl publisher rotate. A running
+# appliance takes files of either, keeps every count, and products that carry the old key and products that
+# carry the new one activate at the same host.
+use v5.36;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use KMS::Test;
+use Test::More;
+
+my $dir = workspace();
+my $publisher = publisher(
+    dir => "$dir/publisher",
+    products => [ { name => 'Example Server', id => '22222222-2222-4222-8222-222222222222', threshold => 1,
+        group => 'server', pool => 'servers' } ]);
+my $home = $publisher->{dir};
+my $a = start_appliance(publisher => $publisher);
+$a->do('policy', 'install', $publisher->{pack});
+$a->do('key', 'install', issue_key($publisher));
+$a->do('key', 'request', '-o', "$dir/host.kmsreq");
+$a->do('key', 'confirm', confirm($publisher, "$dir/host.kmsreq"));
+
+my $old = $publisher->{key};
+my $server = $publisher->{products}[0]{id};
+sub client ($key, $name, $verb, @args) {
+    return run([ program('kmsclient'), '--publisher-key', $key, '--product', $server, '--state', "$a->{dir}/clients/$name",
+        '--host', '127.0.0.1:' . $a->port, '--name', $name, $verb, @args ]);
+}
+sub refused ($name, $status, $words, $r) {
+    isnt($r->{exit}, 0, "$name: refused");
+    like($r->{err}, qr/\Q$status\E/, "$name: $status") or diag("$r->{out}$r->{err}");
+    like($r->{err}, $words, "$name: says what is wrong");
+}
+sub counted () { return ($a->kmsctl_json('status'))[0]{pools}[1]{counted} }
+sub issue (@args) { run([ program('kmsissue'), @args ]) }
+
+is(client($old, 'first', 'activate')->{exit}, 0, 'a product with the old key is activated');
+is(counted(), 1, 'and counted');
+
+# -- kmsissue rotate --
+
+for my $row (
+    [ 'an end before the start', qr/--to is before/, qw(--from 2090-01-02 --to 2090-01-01) ],
+    [ 'an end in the past', qr/in the past/, qw(--from 2020-01-01 --to 2020-01-02) ],
+    [ 'a date that is none', qr/--from/, qw(--from soon) ],
+    [ 'no passphrase for the new key', qr/new-passphrase-file/ ],
+) {
+    my ($name, $words, @args) = @$row;
+    refused("rotate with $name", 'KMS_E_', $words, run([ 'setsid', '-w', program('kmsissue'), 'rotate', '-d', $home, @args ]));
+}
+ok(!-e "$home/publisher.new.key", 'none of them made a key');
+refused('a rotation that was never begun', 'KMS_E_NOT_FOUND', qr/no rotation is under way/, issue('rotate', '-d', $home, '--finish'));
+my $r = issue('rotate', '-d', $home, '--no-passphrase', '--json', '--from', '2020-01-01', '--to', '2090-01-01');
+is($r->{exit}, 0, 'rotate') or diag($r->{err});
+my $made = json_of($r);
+my ($new) = slurp("$home/publisher.new.pub") =~ /^(RW\S{54})$/m;
+is($made->{public_key}, $new, 'makes a new key');
+my $file = "$home/publisher.kmsrotate";
+is($made->{file}, $file, 'and a file');
+is(run([ 'minisign', '-Vm', $file, '-P', $old ])->{exit}, 0, 'that minisign verifies with the old key');
+refused('another rotation meanwhile', 'KMS_E_EXISTS', qr/a rotation is under way/, issue('rotate', '-d', $home, '--no-passphrase'));
+like(issue('ledger', '-d', $home, '--csv')->{out}, qr/,rotate,/, 'the register has it');
+
+# -- kmsctl publisher rotate --
+
+my $unknown = client($new, 'early', 'activate');
+isnt($unknown->{exit}, 0, 'a host that has not heard of the new key does not serve products with it');
+my $text = slurp($file);
+my $n = 0;
+my $by_hand = sub ($body, $key = "$home/publisher.key") {
+    my $path = spew("$dir/hand" . ++$n . '.kmsrotate', $body);
+    is(run([ 'minisign', '-Sm', $path, '-s', $key ])->{exit}, 0, 'signed by hand');
+    return $path;
+};
+for my $row (
+    [ 'an altered date', 'KMS_E_SIGNATURE', qr/do not verify/, $text =~ s/until = 2090/until = 2091/r ],
+    [ 'an altered key', 'KMS_E_SIGNATURE', qr/do not verify/, $text =~ s/^new = .*/new = $old/mr =~ s/^old = .*/old = $new/mr ],
+    [ 'one key twice', 'KMS_E_FORMAT', qr/one id/, $text =~ s/^new = .*/new = $old/mr ],
+    [ 'an end before the start', 'KMS_E_FORMAT', qr/before from/, $text =~ s/until = 2090/until = 2019/r ],
+    [ 'a key that is none', 'KMS_E_FORMAT', qr/minisign public key/, $text =~ s/^new = .*/new = RWx/mr ],
+    [ 'no signature of the new key', 'KMS_E_FORMAT', qr/new-signature/, $text =~ s/^new-signature.*\n//mr ],
+    [ 'a short signature', 'KMS_E_FORMAT', qr/old-signature/, $text =~ s/^(old-signature = )..../$1/mr ],
+    [ 'an unknown key', 'KMS_E_FORMAT', qr/unknown key/, "${text}x = y\n" ],
+    [ 'nothing', 'KMS_E_FORMAT', qr/\[rotation\] is missing/, '' ],
+) {
+    my ($name, $status, $words, $body) = @$row;
+    refused("a rotation with $name", $status, $words, $a->kmsctl('publisher', 'rotate', $by_hand->($body)));
+}
+refused('a rotation that the new key signed', 'KMS_E_PUBLISHER', qr/not the old key's/,
+    $a->kmsctl('publisher', 'rotate', $by_hand->($text, "$home/publisher.new.key")));
+my $stranger = publisher(dir => "$dir/stranger");
+is(issue('rotate', '-d', $stranger->{dir}, '--no-passphrase')->{exit}, 0, 'another publisher rotates');
+refused('another publisher\'s rotation', 'KMS_E_PUBLISHER', qr/neither the old nor the new/, $a->kmsctl('publisher', 'rotate', "$stranger->{dir}/publisher.kmsrotate"));
+is(client($new, 'early', 'activate')->{exit} == 0, '', 'none of them was installed');
+
+$r = $a->kmsctl('publisher', 'rotate', $file);
+is($r->{exit}, 0, 'publisher rotate') or diag("$r->{out}$r->{err}");
+refused('the same again', 'KMS_E_EXISTS', qr/installed already/, $a->kmsctl('publisher', 'rotate', $file));
+my $row = ($a->kmsctl_json('status'))[0]{publishers}[0];
+ok($row->{other_key} && $row->{both_until}, 'status shows the other key and the dates');
+
+# -- the certificate is still by the old key --
+
+is(client($old, 'first', 'renew')->{exit}, 0, 'a product with the old key renews');
+is(client($new, 'second', 'activate')->{exit}, 0, 'a product with the new key is activated');
+is(client($new, 'second', 'verify')->{exit}, 0, 'and verifies what it got');
+is(counted(), 2, 'both count in one pool');
+
+# -- the certificate is by the new key --
+
+wait_for(10, sub { $a->do('key', 'request', '-o', "$dir/again.kmsreq"); slurp("$dir/again.kmsreq") ne slurp("$dir/host.kmsreq") }, 'another request');
+$r = issue('confirm', '-d', $home, '--new-key', '-p', $publisher->{pack}, '-o', "$dir/again", "$dir/again.kmsreq");
+is($r->{exit}, 0, 'confirm --new-key, with a pack and a host key of the old one') or diag($r->{err});
+is(run([ 'minisign', '-Vm', "$dir/again.kmscert", '-P', $new ])->{exit}, 0, 'is signed by the new key');
+$r = $a->kmsctl('key', 'confirm', "$dir/again.kmscert");
+is($r->{exit}, 0, 'and installed') or diag($r->{err});
+is(client($old, 'third', 'activate')->{exit}, 0, 'a product with the old key takes a certificate by the new one');
+is(client($old, 'third', 'verify')->{exit}, 0, 'and verifies its lease');
+is(client($old, 'first', 'verify')->{exit}, 0, 'a lease from before stays');
+is(client($old, 'first', 'renew')->{exit}, 0, 'and is renewed');
+is(client($new, 'fourth', 'activate')->{exit}, 0, 'a product with the new key too');
+is(counted(), 4, 'all of them count in one pool');
+is(client($stranger->{key}, 'fifth', 'activate')->{exit} == 0, '', 'another publisher\'s product has no part in it');
+
+for my $who ([ $old, 'third', $old ], [ $old, 'third', $new ], [ $new, 'fourth', $old ]) {
+    my ($key, $name, $check) = @$who;
+    is(client($key, $name, 'export-lease', "$dir/$name.kmslease")->{exit}, 0, "a lease is exported");
+    is(run([ program('kmsclient'), '--publisher-key', $check, 'verify-lease', "$dir/$name.kmslease" ])->{exit}, 0, 'and anybody with either key can check it');
+    isnt(run([ program('kmsclient'), '--publisher-key', $stranger->{key}, 'verify-lease', "$dir/$name.kmslease" ])->{exit}, 0, 'and nobody with another');
+}
+
+# -- after a restart, and after the end of the rotation at the publisher --
+
+is($a->stop, 0, 'kmsd stops');
+$a->start;
+is(client($old, 'first', 'renew')->{exit}, 0, 'after a restart the old key');
+is(client($new, 'fourth', 'renew')->{exit}, 0, 'and the new one are served');
+is(counted(), 4, 'with every count kept');
+is($a->kmsctl('ledger', 'check')->{exit}, 0, 'and the ledger is sound');
+is(issue('rotate', '-d', $home, '--finish')->{exit}, 0, 'rotate --finish');
+is(slurp("$home/publisher.pub") =~ /^\Q$new\E$/m, 1, 'the new key takes the old one\'s place');
+ok(-e "$home/publisher.old.key" && !-e "$home/publisher.new.key", 'and the old one is kept aside');
+my $key = issue_key($publisher, output => "$dir/second");
+$r = $a->kmsctl('key', 'install', $key);
+is($r->{exit}, 0, 'a host key by the new key is installed') or diag($r->{err});
+is(issue('revocations', '-d', $home, '-o', "$dir/list")->{exit}, 0, 'a list by the new key');
+is($a->kmsctl('revocations', 'install', "$dir/list.kmsrevoked")->{exit}, 0, 'too');
+is($a->stop, 0, 'kmsd stops');
+done_testing;
