@@ -86,6 +86,19 @@ srv-host=_vlmcs._tcp.two.test,kms.one.test,1688,1,2
 host-record=kms.one.test,192.0.2.10,90061
 host-record=kms.one.test,2001:db8::10,90061
 DNSMASQ
+# dnsmasq itself serves what it is given.
+my $free = IO::Socket::INET->new(Proto => 'tcp', LocalAddr => '127.0.0.1', LocalPort => 0, Listen => 1)->sockport;
+spew("$dir/dnsmasq.conf", "port=$free\nlisten-address=127.0.0.1\nbind-interfaces\nno-resolv\nno-hosts\nkeep-in-foreground\nuser=\n" . kmsctl(qw(dns show --format dnsmasq))->{out});
+my ($dnsmasq) = grep { -x } map { "$_/dnsmasq" } qw(/usr/sbin /usr/bin);
+die "dnsmasq is needed: install dnsmasq-base\n" unless $dnsmasq;
+my $served = spawn([ $dnsmasq, '-C', "$dir/dnsmasq.conf", '--pid-file=' ], log => "$dir/dnsmasq.log");
+my @dig = ('dig', '+short', '+time=2', '+tries=1', '-p', $free, '@127.0.0.1');
+my $asked = '';
+eval { wait_for(20, sub { ($asked = run([ @dig, '_vlmcs._tcp.two.test', 'SRV' ])->{out}) =~ /^\d/ }, 'dnsmasq answers') };
+is($asked, "1 2 1688 kms.one.test.\n", 'dnsmasq serves the service') or diag slurp("$dir/dnsmasq.log");
+is(run([ @dig, 'kms.one.test', 'AAAA' ])->{out}, "2001:db8::10\n", 'dnsmasq serves the address');
+end_process($served);
+
 my $json = json_of(kmsctl(qw(dns show --json)));
 is(join('|', map { "$_->{type} $_->{name} $_->{data} $_->{ttl} " . ($_->{port} // '-') } @{ $json->{records} }[ 0, 5 ]),
     'SRV _kms._tcp.one.test kms.one.test 90061 1688|AAAA kms.one.test 2001:db8::10 90061 -', 'show --json');
