@@ -19,6 +19,7 @@
 #include "libkms/entry.h"
 #include "libkms/kms_error.h"
 #include "libkms/minisig.h"
+#include "libkms/rotation.h"
 #include "policy/values.h"
 
 struct document {
@@ -31,6 +32,8 @@ struct export
 {
 	struct ctl *ctl;
 	struct minisig_key publisher;
+	bool rotated;
+	struct rotation rotation;
 	uint64_t from, to;
 	/* found in the first walk */
 	uint64_t last; /* in the journal */
@@ -64,19 +67,40 @@ take_document(struct export *x, uint8_t kind, const uint8_t *octets, size_t len)
 	return KMS_OK;
 }
 
+/* By the publisher's key, or by the other one of a rotation that the journal had before. */
+static bool
+is_ours(const struct export *x, const uint8_t *octets, size_t len)
+{
+	const struct minisig_key *other =
+	    x->rotated ? rotation_other(&x->rotation, &x->publisher) : NULL;
+	struct certificate cert;
+
+	return certificate_verify(&cert, octets, len, x->publisher.id, x->publisher.pk) == KMS_OK ||
+	       (other != NULL &&
+		   certificate_verify(&cert, octets, len, other->id, other->pk) == KMS_OK);
+}
+
 /* Only what the publisher can verify goes along: other publishers' papers are not its business. */
 static int
 take_entry(struct export *x, const uint8_t *octets, size_t len)
 {
-	struct certificate cert;
+	int kind = entry_kind(octets, len);
 	struct entry_admin e;
+	struct rotation r;
 
-	if (entry_kind(octets, len) != ENTRY_CERTIFICATE ||
-	    entry_admin_decode(&e, octets, len) != KMS_OK ||
-	    certificate_verify(&cert, e.blob, e.blob_len, x->publisher.id, x->publisher.pk) !=
-		KMS_OK)
+	if ((kind != ENTRY_CERTIFICATE && kind != ENTRY_ROTATION) ||
+	    entry_admin_decode(&e, octets, len) != KMS_OK)
 		return KMS_OK;
-	return take_document(x, AUDIT_CERTIFICATE, e.blob, e.blob_len);
+	if (kind == ENTRY_CERTIFICATE)
+		return is_ours(x, e.blob, e.blob_len)
+			   ? take_document(x, AUDIT_CERTIFICATE, e.blob, e.blob_len)
+			   : KMS_OK;
+	if (rotation_verify(&r, e.blob, e.blob_len) != KMS_OK ||
+	    rotation_other(&r, &x->publisher) == NULL)
+		return KMS_OK;
+	x->rotation = r;
+	x->rotated = true;
+	return take_document(x, AUDIT_ROTATION, e.blob, e.blob_len);
 }
 
 static int

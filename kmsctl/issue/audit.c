@@ -15,6 +15,7 @@
 #include "libkms/entry.h"
 #include "libkms/kms_error.h"
 #include "libkms/merkle.h"
+#include "libkms/rotation.h"
 
 struct seat {
 	uint8_t product[16];
@@ -25,6 +26,8 @@ struct audit {
 	const struct audit_options *opt;
 	struct audit_report *out;
 	char *why;
+	bool rotated;
+	struct rotation rotation;
 	struct audit_batch batch;
 	uint8_t hash[32]; /* of the batch before */
 	struct seat *seats;
@@ -52,6 +55,11 @@ take_certificate(struct audit *a, const struct audit_document *d)
 	int rc = certificate_verify(
 	    &cert, d->octets, d->len, a->opt->publisher.id, a->opt->publisher.pk);
 
+	if (rc == KMS_E_PUBLISHER && a->rotated) {
+		const struct minisig_key *other = rotation_other(&a->rotation, &a->opt->publisher);
+
+		rc = certificate_verify(&cert, d->octets, d->len, other->id, other->pk);
+	}
 	if (rc == KMS_E_PUBLISHER)
 		return fail(a, rc, "a host certificate in it is another publisher's");
 	if (rc != KMS_OK)
@@ -67,14 +75,36 @@ take_certificate(struct audit *a, const struct audit_document *d)
 	return KMS_OK;
 }
 
+/* Rotations first: they say whose certificates count. */
+static int
+take_rotations(struct audit *a, struct audit_reader r)
+{
+	struct audit_document d;
+
+	while (audit_next_document(&r, &d) == KMS_OK) {
+		if (d.kind != AUDIT_ROTATION)
+			continue;
+		if (rotation_verify(&a->rotation, d.octets, d.len) != KMS_OK ||
+		    rotation_other(&a->rotation, &a->opt->publisher) == NULL)
+			return fail(a, KMS_E_SIGNATURE,
+			    "a key rotation in it is not this publisher's, or was altered");
+		if (a->rotated)
+			return fail(a, KMS_E_FORMAT, "it holds two key rotations");
+		a->rotated = true;
+	}
+	return KMS_OK;
+}
+
 static int
 take_documents(struct audit *a, struct audit_reader *r)
 {
 	struct audit_document d;
-	int rc;
+	int rc = take_rotations(a, *r);
 
+	if (rc != KMS_OK)
+		return rc;
 	while ((rc = audit_next_document(r, &d)) == KMS_OK)
-		if ((rc = take_certificate(a, &d)) != KMS_OK)
+		if (d.kind == AUDIT_CERTIFICATE && (rc = take_certificate(a, &d)) != KMS_OK)
 			return rc;
 	if (rc == KMS_E_TRUNCATED)
 		return fail(a, rc, "it ends among its documents");
@@ -105,7 +135,9 @@ covered(const struct audit_report *out, const struct entry_client *e)
 static bool
 ours(const struct audit *a, const uint8_t publisher[8])
 {
-	return memcmp(publisher, a->opt->publisher.id, 8) == 0;
+	return memcmp(publisher, a->opt->publisher.id, 8) == 0 ||
+	       (a->rotated && (memcmp(publisher, a->rotation.old.id, 8) == 0 ||
+				  memcmp(publisher, a->rotation.new.id, 8) == 0));
 }
 
 static int

@@ -145,5 +145,17 @@ $r = $a->kmsctl('key', 'install', $key);
 is($r->{exit}, 0, 'a host key by the new key is installed') or diag($r->{err});
 is(issue('revocations', '-d', $home, '-o', "$dir/list")->{exit}, 0, 'a list by the new key');
 is($a->kmsctl('revocations', 'install', "$dir/list.kmsrevoked")->{exit}, 0, 'too');
+$a->do('audit', 'export', '-o', "$dir/audit");
+for my $publisher_key ($old, $new) {
+    $r = issue('audit', 'verify', '-P', $publisher_key, '--json', "$dir/audit");
+    is($r->{exit}, 0, 'an audit with either key') or diag($r->{err});
+    is(json_of($r)->{clients}, 4, 'counts all clients');
+    is(scalar @{ json_of($r)->{certificates} }, 2, 'by the certificates of both');
+}
+my $audit = slurp("$dir/audit");
+my $at = index $audit, 'KMSROTA1';
+cmp_ok($at, '>', 0, 'the rotation goes along');
+substr($audit, $at + 100, 1) ^.= "\x01";
+refused('an audit with an altered rotation', 'KMS_E_SIGNATURE', qr/key rotation/, issue('audit', 'verify', '-P', $old, spew("$dir/bad", $audit)));
 is($a->stop, 0, 'kmsd stops');
 done_testing;
