@@ -121,12 +121,13 @@ take_early(struct server *s, struct ipc_parent *m)
 	return r;
 }
 
+/* What kmsd hands over, up to START. */
 static int
 receive_start(struct server *s)
 {
 	struct pollfd p = { .fd = IPC_PARENT_FD, .events = POLLIN };
 	struct ipc_parent m;
-	int r;
+	int r, refused = KMS_OK;
 
 	for (;;) {
 		if (poll(&p, 1, -1) < 0 && errno != EINTR)
@@ -138,9 +139,12 @@ receive_start(struct server *s)
 			return r;
 		if (m.verb == IPC_START)
 			break;
-		if ((r = take_early(s, &m)) != KMS_OK)
-			return r;
+		/* All is read before a refusal: to end with messages unread would lose what we say. */
+		if ((r = take_early(s, &m)) != KMS_OK && refused == KMS_OK)
+			refused = r;
 	}
+	if (refused != KMS_OK)
+		return refused;
 	if (s->activate.state_dir >= 0 && s->control_fd >= 0)
 		return KMS_OK;
 	log_event(LOG_ERR, "start-refused", "kmsd sent no state directory or no control socket");
