@@ -15,8 +15,8 @@ static bool
 kind_known(int kind)
 {
 	return (kind >= ENTRY_LEASE && kind <= ENTRY_REFUSAL) ||
-	       (kind >= ENTRY_START && kind <= ENTRY_KEY_REMOVE) || kind == ENTRY_ROTATION ||
-	       kind == ENTRY_REVOCATIONS;
+	       (kind >= ENTRY_START && kind <= ENTRY_KEY_REMOVE) ||
+	       (kind >= ENTRY_RELAYED && kind <= ENTRY_RELAYED_NAME);
 }
 
 int

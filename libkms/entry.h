@@ -61,9 +61,10 @@ enum entry_kind {
 	ENTRY_REVOKE = 20,          /* client revoked; subject: CMID */
 	ENTRY_FORGET = 21,          /* client record dropped; subject: CMID */
 	ENTRY_KEY_REMOVE = 22,
-	/* 24: reserved for relayed requests */
+	ENTRY_RELAYED = 24,         /* another host's answer passed through the relay; entry_relayed */
 	ENTRY_ROTATION = 25,        /* new publisher key announced; blob: the statement */
 	ENTRY_REVOCATIONS = 26,     /* revocation list installed; subject: publisher */
+	ENTRY_RELAYED_NAME = 27,    /* what that host's own log says of a client; entry_relayed_name */
 };
 
 /* Every field of a client kind; pointers are never inside. */
@@ -100,6 +101,41 @@ struct entry_admin {
 	const uint8_t *blob;        /* borrowed */
 	size_t blob_len;
 };
+
+/*
+ * ENTRY_RELAYED is of the other kinds: subject is the client's address (IPv4 as ::ffff:a.b.c.d), text the name of the
+ * KMS host, blob
+ *    0  1  outcome (enum ipc_relayed_outcome)   1  2  major   3  2  minor version, 0.0: not known
+ *    5  4  octets of payload sent               9  4  received
+ *   13  4  RPC status                          17  4  latency, microseconds
+ *   21 16  address of the KMS host             37  2  its port
+ * ENTRY_RELAYED_NAME: subject the client's address, text its host name, blob
+ *    0 16  CMID   16  4  count   20  8  time of the request, as the KMS host logged them
+ */
+#define ENTRY_RELAYED_BLOB 39
+#define ENTRY_RELAYED_NAME_BLOB 28
+struct entry_relayed {
+	uint64_t time;
+	uint8_t source[16];
+	uint8_t outcome;
+	uint16_t major, minor;
+	uint32_t sent, received, status, latency;
+	uint8_t address[16];
+	uint16_t port;
+	char name[65];
+};
+struct entry_relayed_name {
+	uint64_t time;
+	uint8_t source[16];
+	uint8_t cmid[16];
+	uint32_t count;
+	uint64_t told;
+	char name[MESSAGE_NAME + 1];
+};
+size_t entry_relayed_encode(uint8_t *out, size_t size, const struct entry_relayed *e);
+int entry_relayed_decode(struct entry_relayed *e, const uint8_t *in, size_t len);
+size_t entry_relayed_name_encode(uint8_t *out, size_t size, const struct entry_relayed_name *e);
+int entry_relayed_name_decode(struct entry_relayed_name *e, const uint8_t *in, size_t len);
 
 /* Kind of an encoded entry, 0 when it is none. */
 int entry_kind(const uint8_t *entry, size_t len);
