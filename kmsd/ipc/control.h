@@ -38,6 +38,10 @@
  *   sealed     s kind             (after CONTROL_KEY_SEAL; in row service: key-sealed, with u locked)
  *   installed  s publisher, s what    (after an installation or a confirmation, in words)
  *   removed    s publisher, s what, u confirmed    (was this host confirmed by the key?)
+ *   relay      u configured, s upstream, s domain, u answered, u faults, u lost, u late, u no-host, u refused, u dropped,
+ *              u unwritten
+ *   relay-host s name, s address, u port, u answered ... u refused, u latency-mean, u latency-most (microseconds), u last
+ *   relay-version  u major, u minor, u requests
  *   error      s message
  * state of a client: activated, expired, below-threshold, released, revoked, refused, not-seen.
  */
@@ -67,6 +71,7 @@ enum control_verb {
 	CONTROL_KEY_REMOVE = 12,    /* s key (UUID): row removed: s publisher, s what, u confirmed */
 	CONTROL_KEY_SEAL = 40,      /* s kind ("no", "passphrase", "machine"), b passphrase (the new one), b current (when sealed with one) */
 	CONTROL_UNLOCK = 41,        /* b passphrase; the one change that a locked host accepts */
+	CONTROL_RELAY_STATUS = 20,  /* rows: relay, relay-host, relay-version */
 };
 
 /* Building: fields append to a growing buffer; the first error sticks. */

@@ -24,6 +24,7 @@
 #ifndef KMS_IPC_H
 #define KMS_IPC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,6 +42,7 @@ enum ipc_verb {
 	IPC_HELLO = 2,              /* body: the client's whole HELLO frame */
 	IPC_REQUEST = 3,            /* body: the client's whole REQUEST frame */
 	IPC_FRONT_STATS = 4,        /* body: ipc_front_stats; no reply, no credit */
+	IPC_RELAYED = 5,            /* body: ipc_relayed, of the client that the header names; no reply, no credit */
 	/* activate -> front */
 	IPC_WELCOME = 16,           /* body: u32 IPC_VERSION, u32 credits */
 	IPC_REPLY = 17,             /* body: whole frame for the client */
@@ -70,6 +72,55 @@ struct ipc_front_stats {
 void ipc_front_stats_encode(uint8_t out[IPC_FRONT_STATS_SIZE], const struct ipc_front_stats *s);
 int ipc_front_stats_decode(struct ipc_front_stats *s, const uint8_t *in, size_t len);
 
+/*
+ * One exchange that the relay passed, or could not pass. At most IPC_RELAYED_RATE a second of each
+ * front are written down; the front counts what it kept back, activate drops what comes in spite of it.
+ */
+#define IPC_RELAYED_RATE 20000
+enum ipc_relayed_outcome {
+	IPC_RELAYED_DONE = 1,       /* the host's response reached the client */
+	IPC_RELAYED_FAULT = 2,      /* the host answered with a fault: status */
+	IPC_RELAYED_LOST = 3,       /* the host went away within the call */
+	IPC_RELAYED_LATE = 4,       /* it did not answer in time */
+	IPC_RELAYED_NO_HOST = 5,    /* none could be reached; upstream zero */
+	IPC_RELAYED_REFUSED = 6,    /* the host refused the bind: status is its reason */
+};
+#define IPC_RELAYED_OUTCOMES 6
+#define IPC_UPSTREAM_NAME 64
+struct ipc_relayed {
+	uint8_t outcome;
+	uint16_t major, minor;      /* of the KMS protocol, 0.0: not known */
+	uint32_t sent, received;    /* octets of payload, by the client and by the host */
+	uint32_t status;
+	uint32_t latency;           /* microseconds */
+	uint8_t address[16];        /* of the host */
+	uint16_t port;
+	char name[IPC_UPSTREAM_NAME + 1];       /* of the host as the ini file or DNS says it */
+};
+#define IPC_RELAYED_FIXED 42        /* octets before the name */
+#define IPC_RELAYED_MAX (IPC_RELAYED_FIXED + IPC_UPSTREAM_NAME)
+size_t ipc_relayed_encode(uint8_t out[IPC_RELAYED_MAX], const struct ipc_relayed *r);
+int ipc_relayed_decode(struct ipc_relayed *r, const uint8_t *in, size_t len);
+
+/* The KMS hosts that a relay may use, resolved: what IPC_UPSTREAMS and IPC_RESOLVED carry in a memfd. */
+#define IPC_UPSTREAMS_MAX 32
+struct ipc_upstream {
+	uint8_t address[16];        /* IPv4 as ::ffff:a.b.c.d */
+	uint16_t port, priority, weight;
+	char name[IPC_UPSTREAM_NAME + 1];
+};
+struct ipc_upstreams {
+	unsigned count;
+	bool whole;                 /* IPC_RESOLVED: every name was resolved */
+	struct ipc_upstream at[IPC_UPSTREAMS_MAX];
+};
+#define IPC_UPSTREAMS_SIZE (4 + IPC_UPSTREAMS_MAX * (23 + IPC_UPSTREAM_NAME))
+size_t ipc_upstreams_encode(uint8_t out[IPC_UPSTREAMS_SIZE], const struct ipc_upstreams *u);
+int ipc_upstreams_decode(struct ipc_upstreams *u, const uint8_t *in, size_t len);
+/* Into a sealed memory file (-1: errno), and out of any. */
+int ipc_upstreams_write(const struct ipc_upstreams *u);
+int ipc_upstreams_read(struct ipc_upstreams *u, int fd);
+
 /* PARENT datagrams: u8 verb, u8 index, u16 zero, u32 value; at most one descriptor. */
 enum ipc_parent_verb {
 	/* kmsd -> child */
@@ -82,9 +133,11 @@ enum ipc_parent_verb {
 	IPC_RELOAD = 7,             /* fd: new ini text */
 	IPC_STOP = 8,               /* answer what is in flight, then exit 0 */
 	IPC_SECRET = 9,             /* fd: file with what opens the host's keys; index: enum ipc_secret (activate) */
+	IPC_UPSTREAMS = 10,         /* fd: ipc_upstreams (front): at the start and whenever they change */
 	/* child -> kmsd */
 	IPC_CHILD_READY = 16,       /* value: confinement layers in force */
 	IPC_CHILD_FAILED = 17,      /* value: status; kmsd logs and decides */
+	IPC_RESOLVED = 18,          /* fd: ipc_upstreams (kmsd-resolve, its only word) */
 };
 enum ipc_secret {
 	IPC_SECRET_PASSPHRASE = 0,  /* first line */
