@@ -16,6 +16,7 @@
 
 #include "libkms/kms_error.h"
 #include "kmsd/common/config_internal.h"
+#include "kmsd/common/relay_config.h"
 
 #define PUBLISHER "publisher"
 #define ROWS_MAX 64
@@ -357,6 +358,10 @@ check_whole(struct parse *p)
 	if (p->c->passphrase_credential[0] != '\0' && p->c->passphrase_file[0] != '\0')
 		complain(p, 0,
 		    "[keys] passphrase_credential and passphrase_file: only one may be given");
+	if (relay_port_count(p->c) > RELAY_PORTS)
+		complain(p, 0, "[relay] upstream and ports name more than %d ports", RELAY_PORTS);
+	if (p->c->relay_connect_timeout > p->c->relay_answer_timeout)
+		complain(p, 0, "[relay] connect_timeout is longer than answer_timeout");
 	if (strcmp(p->c->state_directory, p->c->runtime_directory) == 0)
 		complain(p, 0, "state_directory and runtime_directory are the same directory");
 	if (p->c->gss_tsig && p->c->tsig_key_file[0] != '\0')

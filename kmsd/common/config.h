@@ -80,6 +80,18 @@ struct config {
 	unsigned allow_count;
 	unsigned firewall_rate;         /* new connections of a source in a minute; 0: no limit */
 	char firewall_interface[16];    /* empty: all */
+	/* [relay], relay_config.h: texts were checked, and are taken apart again where they are used */
+	char relay_upstream[192];       /* empty, and relay_domain empty: no relay */
+	char relay_domain[192];
+	char relay_nameserver[64];      /* empty: the system's */
+	char relay_ports[64];           /* to which the fronts may connect besides those of relay_upstream */
+	char relay_allow[192];          /* client networks */
+	unsigned relay_connect_timeout; /* seconds: one host, until it has answered a bind */
+	unsigned relay_answer_timeout;  /* seconds: the longest that a client waits for anything */
+	unsigned relay_idle_timeout;    /* seconds */
+	unsigned relay_per_source;      /* 0: no limit */
+	unsigned relay_backoff;         /* seconds, doubling */
+	unsigned relay_resolve_interval;/* seconds */
 	/* [publisher NAME] */
 	struct config_publisher publishers[CONFIG_PUBLISHERS];
 	unsigned publisher_count;

@@ -65,6 +65,29 @@
 	    "refuse to start when a layer of the sandbox cannot be applied") \
 	K("sandbox", "allow_missing", allow_missing, "layers", "0..127", "", true, \
 	    "layers that may be missing: no-new-privs uid chroot netns landlock seccomp rlimits no-core") \
+	K("relay", "upstream", relay_upstream, "upstreams", "0..191", "", true, \
+	    "KMS hosts for Windows clients, host[:port][/priority[/weight]], separated by blanks") \
+	K("relay", "domain", relay_domain, "relay domain", "0..191", "", true, \
+	    "where more of them are found: the SRV records _vlmcs._tcp of this domain") \
+	K("relay", "nameserver", relay_nameserver, "relay server", "0..63", "", true, \
+	    "who is asked for their names, address[:port]; empty: as the system does") \
+	K("relay", "ports", relay_ports, "relay ports", "0..63", "1688", true, \
+	    "ports of hosts found in DNS; the network processes can connect to no others") \
+	K("relay", "allow", relay_allow, "relay networks", "0..191", \
+	    "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 169.254.0.0/16 127.0.0.0/8 fc00::/7 fe80::/10 ::1/128", \
+	    false, "networks whose clients are relayed") \
+	K("relay", "connect_timeout", relay_connect_timeout, "seconds", "1..60", "3", false, \
+	    "a host that has not answered a bind for this long is set aside and the next one tried") \
+	K("relay", "answer_timeout", relay_answer_timeout, "seconds", "1..300", "10", false, \
+	    "no client waits longer than this for an answer or a refusal") \
+	K("relay", "idle_timeout", relay_idle_timeout, "seconds", "1..86400", "60", false, \
+	    "a relayed connection without a request for this long is closed") \
+	K("relay", "connections_per_source", relay_per_source, "number", "0..1000000", "64", false, \
+	    "relayed connections from one address to one network process; 0: no limit") \
+	K("relay", "backoff", relay_backoff, "seconds", "1..300", "2", false, \
+	    "how long a host that failed is set aside at first; doubling up to 5 minutes") \
+	K("relay", "resolve_interval", relay_resolve_interval, "seconds", "5..86400", "300", false, \
+	    "how often names are resolved again") \
 	K("log", "level", log_level, "level", "error, warning, notice, info or debug", "info", false, \
 	    "the least important kind of line that is written") \
 	K("log", "target", log_syslog, "target", "stderr or syslog", "stderr", true, \

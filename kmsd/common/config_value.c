@@ -13,6 +13,7 @@
 
 #include "kmsd/common/config_internal.h"
 #include "kmsd/common/confine.h"
+#include "kmsd/common/relay_config.h"
 
 #define WRONG 128
 
@@ -311,6 +312,35 @@ read_public_key(const struct config_key *row, const struct config_slot *slot, vo
 	return false;
 }
 
+/* [relay]'s texts: taken apart to see that it can be done, and kept as they are. */
+static const struct relay_text {
+	const char *type;
+	bool (*good)(const char *text);
+	const char *wrong;
+} relay_texts[] = {
+	{ "upstreams", relay_upstreams_ok,
+	    "host[:port][/priority[/weight]] and the like, 16 at most" },
+	{ "relay domain", relay_domain_ok, "a domain name" },
+	{ "relay server", relay_server_ok, "an IPv4 or IPv6 address, with or without a port" },
+	{ "relay ports", relay_ports_ok, "port numbers, 16 at most" },
+	{ "relay networks", relay_networks_ok,
+	    "networks as 192.0.2.0/24 or 2001:db8::/32, 16 at most" },
+};
+
+static bool
+read_relay(const struct config_key *row, const struct config_slot *slot, void *at,
+    const char *value, char *wrong)
+{
+	const struct relay_text *t = relay_texts;
+
+	while (strcmp(t->type, row->type) != 0)
+		t++;
+	if ((*value == '\0' || t->good(value)) && keep_text(row, slot, at, value))
+		return true;
+	snprintf(wrong, WRONG, "%s", t->wrong);
+	return false;
+}
+
 static const struct type {
 	const char *name;
 	bool (*read)(const struct config_key *, const struct config_slot *, void *, const char *,
@@ -340,6 +370,11 @@ static const struct type {
 	{ "target", read_word, write_word },
 	{ "layers", read_layers, write_text },
 	{ "public key", read_public_key, write_text },
+	{ "upstreams", read_relay, write_text },
+	{ "relay domain", read_relay, write_text },
+	{ "relay server", read_relay, write_text },
+	{ "relay ports", read_relay, write_text },
+	{ "relay networks", read_relay, write_text },
 };
 
 static const struct type *

@@ -19,12 +19,19 @@
 #endif
 
 #define RULESET_VERSION 1u /* LANDLOCK_CREATE_RULESET_VERSION */
+#define RULE_NET_PORT 2 /* LANDLOCK_RULE_NET_PORT */
+#define CONNECT_TCP 2u /* LANDLOCK_ACCESS_NET_CONNECT_TCP */
 #define RULE_PATH_BENEATH 1 /* LANDLOCK_RULE_PATH_BENEATH */
 
 struct ruleset { /* struct landlock_ruleset_attr of ABI 6 */
 	uint64_t fs;
 	uint64_t net;
 	uint64_t scoped;
+};
+
+struct net_port {
+	uint64_t allowed;
+	uint64_t port;
 };
 
 struct path_beneath {
@@ -53,6 +60,26 @@ static const struct {
 int
 confine_landlock(int dirfd)
 {
+	bool tcp;
+
+	return confine_landlock_connect(dirfd, NULL, 0, &tcp);
+}
+
+static int
+allow_ports(int ruleset, const uint16_t *ports, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		struct net_port port = { CONNECT_TCP, ports[i] };
+
+		if (syscall(SYS_landlock_add_rule, ruleset, RULE_NET_PORT, &port, 0) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+int
+confine_landlock_connect(int dirfd, const uint16_t *ports, unsigned count, bool *tcp)
+{
 	struct ruleset r;
 	struct path_beneath below = { .dirfd = dirfd };
 	int fd, saved;
@@ -68,7 +95,9 @@ confine_landlock(int dirfd)
 	if (fd == -1)
 		return KMS_E_SANDBOX;
 	below.allowed = r.fs;
-	if ((dirfd >= 0 &&
+	*tcp = (r.net & CONNECT_TCP) != 0;
+	if ((*tcp && allow_ports(fd, ports, count) == -1) ||
+	    (dirfd >= 0 &&
 		syscall(SYS_landlock_add_rule, fd, RULE_PATH_BENEATH, &below, 0) == -1) ||
 	    syscall(SYS_landlock_restrict_self, fd, 0) == -1) {
 		saved = errno;

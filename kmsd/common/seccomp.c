@@ -23,17 +23,25 @@ struct special {
 	struct scmp_arg_cmp arg; /* allowed when this holds */
 	struct scmp_arg_cmp
 	    otherwise; /* the complement, for when the call stands in deny_errno as well */
+	struct scmp_arg_cmp also; /* allowed when this holds, too; datum_a 0: always */
 };
 
 static const struct special specials[] = {
-	{ "socket@unix", "socket", { 0, SCMP_CMP_EQ, AF_UNIX, 0 }, { 0, SCMP_CMP_NE, AF_UNIX, 0 } },
+	{ "socket@unix", "socket", { 0, SCMP_CMP_EQ, AF_UNIX, 0 }, { 0, SCMP_CMP_NE, AF_UNIX, 0 },
+	    { 0 } },
+	/*
+	 * AF_INET is 2, AF_INET6 is 10. Only TCP, since Landlock can hold nothing else back; quietly
+	 * denied are local sockets, that is syslog(3).
+	 */
+	{ "socket@tcp", "socket", { 0, SCMP_CMP_MASKED_EQ, ~UINT64_C(8) & UINT32_MAX, AF_INET },
+	    { 0, SCMP_CMP_EQ, AF_UNIX, 0 }, { 1, SCMP_CMP_MASKED_EQ, 0xf, SOCK_STREAM } },
 	{ "clone@thread", "clone", { 0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD },
-	    { 0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0 } },
+	    { 0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0 }, { 0 } },
 	/* Nothing new becomes code. */
 	{ "mmap@data", "mmap", { 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0 },
-	    { 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, PROT_EXEC } },
+	    { 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, PROT_EXEC }, { 0 } },
 	{ "mprotect@data", "mprotect", { 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0 },
-	    { 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, PROT_EXEC } },
+	    { 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, PROT_EXEC }, { 0 } },
 };
 
 const char *const confine_base_calls[] = {
@@ -121,7 +129,8 @@ resolve(const char *name, int *number, bool *skip)
 }
 
 static int
-add_one(scmp_filter_ctx ctx, uint32_t action, const char *call, const struct scmp_arg_cmp *arg)
+add_one(scmp_filter_ctx ctx, uint32_t action, const char *call, const struct scmp_arg_cmp *args,
+    unsigned count)
 {
 	int number, rc;
 	bool skip;
@@ -129,8 +138,7 @@ add_one(scmp_filter_ctx ctx, uint32_t action, const char *call, const struct scm
 	rc = resolve(call, &number, &skip);
 	if (rc != KMS_OK || skip)
 		return rc;
-	rc = arg ? seccomp_rule_add_array(ctx, action, number, 1, arg)
-		 : seccomp_rule_add(ctx, action, number, 0);
+	rc = seccomp_rule_add_array(ctx, action, number, count, args);
 	if (rc == 0 || rc == -EEXIST)
 		return KMS_OK;
 	errno = -rc;
@@ -140,14 +148,20 @@ add_one(scmp_filter_ctx ctx, uint32_t action, const char *call, const struct scm
 static int
 allow_list(scmp_filter_ctx ctx, const char *const *allow)
 {
+	struct scmp_arg_cmp args[2] = { 0 };
 	const struct special *s;
 	int rc = KMS_OK;
 
 	for (; *allow != NULL && rc == KMS_OK; allow++) {
 		s = find_special(*allow);
-		rc = add_one(ctx, SCMP_ACT_ALLOW, s ? s->call : *allow, s ? &s->arg : NULL);
+		args[0] = s ? s->arg : args[0];
+		args[1] = s ? s->also : args[1];
+		rc = add_one(ctx, SCMP_ACT_ALLOW, s ? s->call : *allow, args,
+		    s == NULL              ? 0
+		    : s->also.datum_a == 0 ? 1
+					   : 2);
 		if (rc == KMS_OK && strcmp(*allow, "clone@thread") == 0) {
-			rc = add_one(ctx, SCMP_ACT_ERRNO(ENOSYS), "clone3", NULL);
+			rc = add_one(ctx, SCMP_ACT_ERRNO(ENOSYS), "clone3", NULL, 0);
 			if (rc == KMS_OK)
 				rc = allow_list(ctx, thread_calls);
 		}
@@ -172,7 +186,7 @@ deny_list(scmp_filter_ctx ctx, const char *const *allow, const char *const *deny
 			    (listed(allow, specials[i].name) ||
 				listed(confine_base_calls, specials[i].name)))
 				arg = &specials[i].otherwise;
-		rc = add_one(ctx, SCMP_ACT_ERRNO(EPERM), *deny, arg);
+		rc = add_one(ctx, SCMP_ACT_ERRNO(EPERM), *deny, arg, arg != NULL);
 	}
 	return rc;
 }
