@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #include "kmsd/common/config.h"
+#include "kmsd/common/log.h"
+#include "kmsd/common/relay_config.h"
 #include "libkms/kms_error.h"
 
 /* Beside confine_base_calls: traced with strace over clients, a reload and a stop. */
@@ -25,6 +27,10 @@ static const char *const allowed[] = {
 	/* confine_enough, when all is applied */
 	"geteuid", NULL
 };
+
+/* With a relay, also. Traced with strace over connections made, refused, failing and probed. */
+static const char *const allowed_relaying[] = { "socket@tcp", "connect", "setsockopt", "getsockopt",
+	NULL };
 
 /* Asked by libc in passing (syslog(3) reconnecting, time zones): refused, not fatal. */
 static const char *const refused[] = { "open", "openat", "socket", "connect", NULL };
@@ -63,6 +69,42 @@ layer(int status, uint32_t bit)
 	return status == KMS_OK ? bit : 0;
 }
 
+/* With a relay, connections to the ports of the ini file and to no others. */
+static int
+landlock(const struct config *c)
+{
+	uint16_t ports[RELAY_PORTS];
+	unsigned count = relay_ports(c, ports);
+	bool tcp;
+	int status;
+
+	if (!relay_configured(c))
+		return confine_landlock(-1);
+	status = confine_landlock_connect(-1, ports, count, &tcp);
+	if (status == KMS_OK && !tcp)
+		log_event(LOG_WARNING, "relay-ports-open",
+		    "this kernel cannot hold TCP connections to some ports (Landlock ABI 4, Linux "
+		    "6.7): "
+		    "hold the user %s back with a firewall",
+		    c->front_user);
+	return status;
+}
+
+static int
+seccomp(bool relaying)
+{
+	const char *all[sizeof(allowed) / sizeof(allowed[0]) +
+			sizeof(allowed_relaying) / sizeof(allowed_relaying[0])];
+	unsigned count = 0;
+
+	for (unsigned i = 0; allowed[i] != NULL; i++)
+		all[count++] = allowed[i];
+	for (unsigned i = 0; relaying && allowed_relaying[i] != NULL; i++)
+		all[count++] = allowed_relaying[i];
+	all[count] = NULL;
+	return confine_seccomp(all, refused);
+}
+
 uint32_t
 front_confine(const struct config *c, uint64_t files)
 {
@@ -82,8 +124,8 @@ front_confine(const struct config *c, uint64_t files)
 			in_force |= layer(confine_user_ids(user.uid, user.gid), CONFINE_UID);
 	}
 	in_force |= layer(confine_no_new_privs(), CONFINE_NO_NEW_PRIVS);
-	in_force |= layer(confine_landlock(-1), CONFINE_LANDLOCK);
+	in_force |= layer(landlock(c), CONFINE_LANDLOCK);
 	in_force |= layer(confine_rlimits(&limits), CONFINE_RLIMITS);
-	in_force |= layer(confine_seccomp(allowed, refused), CONFINE_SECCOMP);
+	in_force |= layer(seccomp(relay_configured(c)), CONFINE_SECCOMP);
 	return in_force;
 }

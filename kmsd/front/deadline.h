@@ -17,6 +17,7 @@ enum deadline {
 	DEADLINE_IDLE,                  /* between two frames */
 	DEADLINE_ANSWER,                /* activate does not answer it */
 	DEADLINE_SEND,                  /* does not take its reply */
+	DEADLINE_RELAY_IDLE,            /* a relayed client between two requests */
 	DEADLINES
 };
 

@@ -238,6 +238,17 @@ forward_put(
 	return forward_asked(&f->forward, ipc_channel_put(f->forward.channel, &frame, body));
 }
 
+void
+forward_tell(
+    struct front *f, const struct session *s, uint8_t verb, const uint8_t *body, uint32_t length)
+{
+	struct ipc_frame frame = request_frame(s, verb, length);
+
+	/* A channel that is full has a peer that does not read: forward_turn finds out. */
+	if (!f->broken)
+		ipc_channel_put(f->forward.channel, &frame, body);
+}
+
 bool
 forward_wait(struct front *f, struct session *s)
 {

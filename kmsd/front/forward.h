@@ -39,6 +39,8 @@ uint8_t *forward_room(struct front *f, size_t size);
 /* The first length octets of that room are s's frame. */
 int forward_commit(struct front *f, const struct session *s, uint8_t verb, uint32_t length);
 int forward_put(struct front *f, const struct session *s, uint8_t verb, const uint8_t *frame, uint32_t length);
+/* Something that is not answered and needs no credit. */
+void forward_tell(struct front *f, const struct session *s, uint8_t verb, const uint8_t *body, uint32_t length);
 /* Queue for a credit; false: the queue is full. */
 bool forward_wait(struct front *f, struct session *s);
 void forward_unwait(struct front *f, struct session *s);

@@ -13,6 +13,7 @@
 #include "kmsd/front/deadline.h"
 #include "kmsd/front/forward.h"
 #include "kmsd/front/listener.h"
+#include "kmsd/front/relay/relay.h"
 #include "kmsd/front/session.h"
 #include "kmsd/front/throttle.h"
 #include "kmsd/ipc/ipc.h"
@@ -24,6 +25,7 @@ struct front {
 	struct sessions sessions;
 	struct listeners listeners;
 	struct forward forward;
+	struct relay relay;
 	struct ipc_front_stats stats;
 	uint64_t now;                   /* seconds, monotonic; moved once a second */
 	bool stopping;                  /* answer what is in flight, take nothing new */

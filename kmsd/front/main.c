@@ -32,6 +32,7 @@ struct server {
 	struct event parent, tick, linger, late;
 	unsigned ticks;
 	bool too_late;
+	int hosts; /* IPC_UPSTREAMS before the start, -1: none */
 };
 
 static uint64_t
@@ -53,6 +54,7 @@ take_limits(struct front *f, const struct config *c)
 	f->deadlines.seconds[DEADLINE_IDLE] = c->idle_timeout;
 	f->deadlines.seconds[DEADLINE_ANSWER] = c->idle_timeout;
 	f->deadlines.seconds[DEADLINE_SEND] = c->frame_timeout;
+	relay_limits(f, c);
 }
 
 /* The ini text that kmsd handed over; it was checked there, and is checked here again. */
@@ -102,6 +104,13 @@ take_message(struct server *s, int *channel, const struct ipc_parent *m)
 
 	if (m->fd == -1)
 		return KMS_E_PEER;
+	if (m->verb == IPC_UPSTREAMS) {
+		/* before the ini text may have come: looked at when all is there */
+		if (s->hosts != -1)
+			close(s->hosts);
+		s->hosts = m->fd;
+		return KMS_OK;
+	}
 	if (m->verb == IPC_LISTEN)
 		return listeners_add(&s->front, m->fd);
 	if (m->verb == IPC_CHANNEL && *channel == -1) {
@@ -203,6 +212,8 @@ on_parent(evutil_socket_t fd, short what, void *arg)
 	}
 	if (m.verb == IPC_RELOAD && m.fd != -1)
 		reload(s, m.fd);
+	else if (m.verb == IPC_UPSTREAMS && m.fd != -1)
+		relay_hosts_changed(&s->front, m.fd);
 	else if (m.verb == IPC_STOP)
 		begin_stop(s);
 	if (m.fd != -1)
@@ -219,6 +230,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	while ((late = deadline_expired(&s->front.deadlines, s->front.now)) != NULL)
 		session_expired(late);
 	listeners_resume(&s->front);
+	relay_tick(&s->front);
 	if (++s->ticks % LOG_FLUSH_SECONDS == 0)
 		log_flush_limited();
 }
@@ -241,7 +253,9 @@ new_base(void)
 static uint64_t
 file_limit(const struct front *f, const struct config *c)
 {
-	uint64_t want = (uint64_t)c->connections + f->listeners.count + OWN_FILES;
+	/* A relayed connection has another one behind it. */
+	uint64_t want = (uint64_t)c->connections * (relay_configured(c) ? 2 : 1) +
+			f->listeners.count + OWN_FILES;
 	struct rlimit have;
 
 	if (getrlimit(RLIMIT_NOFILE, &have) == 0 && have.rlim_max < want) {
@@ -284,6 +298,19 @@ started_by_kmsd(void)
 }
 
 static int
+set_up_relay(struct server *s, uint64_t seed)
+{
+	int status = relay_init(&s->front, &s->config, seed);
+
+	if (status == KMS_OK && s->hosts != -1)
+		status = relay_hosts_changed(&s->front, s->hosts);
+	if (s->hosts != -1)
+		close(s->hosts);
+	s->hosts = -1;
+	return status;
+}
+
+static int
 set_up(struct server *s, uint32_t *layers)
 {
 	struct front *f = &s->front;
@@ -297,6 +324,8 @@ set_up(struct server *s, uint32_t *layers)
 	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
 		return KMS_E_IO;
 	if ((status = throttle_init(&f->throttle, seed)) != KMS_OK)
+		return status;
+	if ((status = set_up_relay(s, seed)) != KMS_OK)
 		return status;
 	take_limits(f, &s->config);
 	fcntl(channel, F_SETFL, fcntl(channel, F_GETFL) | O_NONBLOCK);
@@ -345,6 +374,7 @@ tear_down(struct server *s)
 	forward_close(f);
 	sessions_free(&f->sessions);
 	throttle_free(&f->throttle);
+	relay_free(f);
 	event_base_free(f->base);
 }
 
@@ -368,6 +398,7 @@ main(void)
 		log_event(LOG_ERR, "front-failed", "%s", kms_strerror(KMS_E_NO_MEMORY));
 		return 1;
 	}
+	s->hosts = -1;
 	config_defaults(&s->config);
 	deadlines_init(&s->front.deadlines);
 	sessions_init(&s->front.sessions);

@@ -15,6 +15,7 @@
 #include "kmsd/common/log.h"
 #include "kmsd/front/front.h"
 #include "kmsd/front/peer.h"
+#include "kmsd/front/relay/session.h"
 #include "libkms/frame.h"
 #include "libkms/kms_error.h"
 
@@ -28,7 +29,7 @@ static const uint8_t magic[4] = { 'K', 'M', 'S', 'D' };
 static void on_event(evutil_socket_t fd, short what, void *arg);
 static void session_parse(struct session *s, uint8_t *data, size_t len);
 
-static void
+void
 session_watch(struct session *s, short what)
 {
 	if (s->watching == what)
@@ -42,7 +43,7 @@ session_watch(struct session *s, short what)
 	event_add(&s->event, NULL);
 }
 
-static void
+void
 session_deadline(struct session *s, enum deadline kind)
 {
 	deadline_set(&s->front->deadlines, s, kind, s->front->now);
@@ -91,6 +92,7 @@ session_close(struct session *s)
 
 	if (s->state == SESSION_WAITING)
 		forward_unwait(f, s);
+	relayed_free(s);
 	session_watch(s, 0);
 	deadline_set(&f->deadlines, s, DEADLINE_NONE, f->now);
 	drop_input(s);
@@ -326,11 +328,30 @@ session_overload(struct session *s, const uint8_t *data, size_t len, const struc
 	session_error(s, KMS_E_OVERLOAD, 1 + (uint32_t)(f->stats.refused_frames % 4), false);
 }
 
+/* A Windows client: from here on the relay's, with the octets that have come. */
+static void
+session_relay(struct session *s, const uint8_t *data, size_t len)
+{
+	uint8_t *copy = s->front->relay.scratch;
+
+	_Static_assert(
+	    SESSION_ROOM <= sizeof(((struct relay *)0)->scratch), "all that was read fits");
+	memcpy(copy, data, len);
+	drop_input(s);
+	relayed_open(s, copy, len);
+}
+
 static void
 session_parse(struct session *s, uint8_t *data, size_t len)
 {
 	struct frame frame = { 0 };
-	int status = frame_look(data, len, &frame);
+	int status;
+
+	if (data[0] == RPC_FIRST_OCTET && s->front->relay.configured) {
+		session_relay(s, data, len);
+		return;
+	}
+	status = frame_look(data, len, &frame);
 
 	if (status == KMS_E_TIMEOUT) {
 		if (keep_input(s, data, len) && s->deadline != DEADLINE_FRAME)
@@ -399,6 +420,9 @@ on_event(evutil_socket_t fd, short what, void *arg)
 			session_read(s);
 		}
 		break;
+	case SESSION_RELAYED:
+		relayed_event(s, what);
+		break;
 	case SESSION_ANSWERING:
 		session_write_on(s);
 		break;
@@ -461,6 +485,8 @@ sessions_stop(struct front *f)
 		if (s->state == SESSION_READING)
 			session_read(s);
 		if (s->state == SESSION_DRAINING || (s->state == SESSION_READING && !expected(s)))
+		if (s->state == SESSION_READING || s->state == SESSION_DRAINING ||
+		    (s->state == SESSION_RELAYED && !relayed_busy(s)))
 			session_close(s);
 	}
 }

@@ -16,6 +16,7 @@
 #include "kmsd/front/deadline.h"
 
 struct front;
+struct relayed;
 
 enum session_state {
 	SESSION_FREE,
@@ -23,6 +24,7 @@ enum session_state {
 	SESSION_WAITING,                /* for a credit; what the client sends stays in the kernel */
 	SESSION_ASKED,                  /* activate has its request */
 	SESSION_ANSWERING,              /* part of the reply is still to be sent */
+	SESSION_RELAYED,                /* relay/session.h has it */
 	SESSION_DRAINING,               /* refused: the last word is out, wait for the client to close */
 };
 
@@ -35,6 +37,7 @@ struct session {
 	uint64_t since;
 	uint8_t *in;                    /* frame begun, FRAME_HEADER + FRAME_MAX_REQUEST octets */
 	uint8_t *out;                   /* rest of a reply */
+	struct relayed *relayed;        /* SESSION_RELAYED */
 	uint32_t out_at, out_len;
 	uint32_t index, generation;     /* together its token */
 	uint32_t drained;
@@ -46,6 +49,7 @@ struct session {
 	uint8_t deadline;
 	uint8_t watching;               /* EV_READ, EV_WRITE or 0 */
 	bool greeted;                   /* the last it sent was HELLO: its request is to come */
+	uint8_t watching;               /* EV_READ, EV_WRITE, both or 0 */
 	bool closing;                   /* after this reply */
 };
 
@@ -77,6 +81,10 @@ enum session_lookup session_find(struct sessions *t, uint64_t token, struct sess
 /* Takes the descriptor, also when it fails (KMS_E_NO_MEMORY). The source is already counted in the throttle. */
 int session_open(struct front *f, int fd, const uint8_t address[16], uint16_t port);
 void session_close(struct session *s);
+
+/* For the relay: what to wait for (EV_READ, EV_WRITE, both or 0), and the client's clock. */
+void session_watch(struct session *s, short what);
+void session_deadline(struct session *s, enum deadline kind);
 
 /* Its turn has come: there is a credit. */
 void session_resume(struct session *s);

@@ -86,6 +86,31 @@ for my $row (@table) {
 		is($got, $end, "$name: $end");
 	}
 }
+# With a relay, TCP to the ports of the ini file, and nothing else. Without one, none of it.
+my $allowed = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 5) or die $!;
+open my $copy, '<', "$dir/kms.ini" or die $!;
+my $plain = do { local $/; <$copy> };
+put("$dir/relay.ini", $plain . "[relay]\nupstream = 192.0.2.1:" . $allowed->sockport . "\n");
+my $tcp_ports = `uname -r` =~ /^(\d+)\.(\d+)/ && ($1 > 6 || $1 == 6 && $2 >= 7);
+diag('THIS KERNEL IS OLDER THAN 6.7: Landlock cannot hold the relay to its ports, not tried here') unless $tcp_ports;
+for my $row (
+	['connect to a port of the relay', 'connect-new', $allowed->sockport, 'refused', 'done'],
+	['connect to another port', 'connect-new', $listener->sockport, 'refused', $tcp_ports ? 'refused' : 'done'],
+	['make a UDP socket', 'socket-udp', '', 'refused', 'killed'],
+	['make a netlink socket', 'socket-netlink', '', 'refused', 'killed'],
+	['make a Unix socket', 'socket-unix', '', 'refused', 'refused'],
+	['open a file', 'open', "$dir/readable", 'refused', 'refused'],
+	['start another program', 'exec', '', 'killed', 'killed'],
+	['bind a socket that was there', 'bind', '', 'killed', 'killed'],
+) {
+	my ($name, $what, $argument, $without, $with) = @$row;
+	is(attempt('free', $what, $argument), 'done', "$name: can be done without the sandbox") ;
+	my @got = map { attempt("$dir/$_.ini", $what, $argument) } qw(kms relay);
+	s/killed/refused/ for $sanitized ? (@got, $without, $with) : ();
+	is($got[0], $without, "$name: $without without a relay");
+	is($got[1], $with, "$name: $with with a relay");
+}
+
 ok(!-e "$dir/new", 'nothing was created');
 ok(-e "$dir/gone", 'nothing was removed');
 ok(kill(0, $victim), 'and nobody was hurt');

@@ -150,6 +150,29 @@ try_root(const char *arg, const struct found *have)
 	return setuid(0);
 }
 
+/* Made within: what a relay needs, and what is next to it. */
+static int
+try_connect_new(const char *arg, const struct found *have)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(arg)) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	return fd == -1 ? -1 : connect(fd, (struct sockaddr *)&to, sizeof(to));
+}
+
+static int
+try_socket_udp(const char *arg, const struct found *have)
+{
+	return socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+}
+
+static int
+try_socket_netlink(const char *arg, const struct found *have)
+{
+	return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0);
+}
+
 static const struct {
 	const char *name;
 	int (*run)(const char *arg, const struct found *have);
@@ -162,6 +185,9 @@ static const struct {
 	{ "socket-inet", try_socket_inet },
 	{ "socket-unix", try_socket_unix },
 	{ "connect", try_connect },
+	{ "connect-new", try_connect_new },
+	{ "socket-udp", try_socket_udp },
+	{ "socket-netlink", try_socket_netlink },
 	{ "bind", try_bind },
 	{ "listen", try_listen },
 	{ "exec", try_exec },

@@ -240,7 +240,7 @@ sub start_appliance (%opt) {
     my $self = bless { dir => $dir, publisher => $opt{publisher}, as => $opt{as},
         setup => $opt{setup}, through => $opt{through} // [] }, 'KMS::Test::Appliance';
     mkdir "$dir/$_" for qw(libexec clients);    # kmsd makes its own
-    for my $name (qw(kmsd-front kmsd-activate)) {
+    for my $name (qw(kmsd-front kmsd-activate kmsd-resolve)) {
         symlink program($name), "$dir/libexec/$name" or die "symlink: $!\n";
     }
     my $fronts = $opt{fronts} // 2;

@@ -1,0 +1,73 @@
+/*
+ * relay.c - beginning and end of the relay in a front, and the list of hosts that kmsd sends.
+ */
+#include "kmsd/front/relay/relay.h"
+
+#include <time.h>
+
+#include "kmsd/common/log.h"
+#include "kmsd/front/front.h"
+#include "libkms/kms_error.h"
+
+uint64_t
+relay_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+int
+relay_init(struct front *f, const struct config *c, uint64_t seed)
+{
+	struct relay *r = &f->relay;
+
+	upstreams_init(&r->upstreams, f->base, (uint32_t)(seed >> 16));
+	r->configured = relay_configured(c);
+	if (r->configured && throttle_init(&r->throttle, ~seed) != KMS_OK)
+		return KMS_E_NO_MEMORY;
+	relay_limits(f, c);
+	return KMS_OK;
+}
+
+void
+relay_limits(struct front *f, const struct config *c)
+{
+	struct relay *r = &f->relay;
+	int count = relay_networks(c->relay_allow, r->allow);
+
+	r->allow_count = count > 0 ? (unsigned)count : 0;
+	r->connect_timeout = c->relay_connect_timeout;
+	r->answer_timeout = c->relay_answer_timeout;
+	r->throttle.per_source = c->relay_per_source;
+	r->upstreams.backoff = c->relay_backoff;
+	r->upstreams.connect_timeout = c->relay_connect_timeout;
+	f->deadlines.seconds[DEADLINE_RELAY_IDLE] = c->relay_idle_timeout;
+}
+
+void
+relay_free(struct front *f)
+{
+	upstreams_free(&f->relay.upstreams);
+	throttle_free(&f->relay.throttle);
+}
+
+int
+relay_hosts_changed(struct front *f, int fd)
+{
+	struct ipc_upstreams list;
+	int status = ipc_upstreams_read(&list, fd);
+
+	if (status != KMS_OK || !f->relay.configured)
+		return status;
+	upstreams_replace(&f->relay.upstreams, &list);
+	log_event(LOG_INFO, "relay-hosts", "%u addresses of KMS hosts to relay to", list.count);
+	return KMS_OK;
+}
+
+void
+relay_tick(struct front *f)
+{
+	upstreams_tick(&f->relay.upstreams, relay_now());
+}

@@ -1,0 +1,18 @@
+/*
+ * report.h - what became of an exchange, told to kmsd-activate for the ledger.
+ */
+#ifndef KMS_RELAY_REPORT_H
+#define KMS_RELAY_REPORT_H
+
+#include <stdint.h>
+
+#include "kmsd/front/relay/exchange.h"
+#include "kmsd/ipc/ipc.h"
+
+struct session;
+
+/* latency: microseconds. Beyond IPC_RELAYED_RATE a second nothing is sent, and it is counted. */
+void relay_report(struct session *s, const struct exchange_call *call, const struct ipc_upstream *host,
+    uint32_t latency);
+
+#endif

@@ -1,0 +1,70 @@
+/*
+ * upstream.h - the KMS hosts: which one is next, which are set aside and for how long, and
+ * the probes that bring them back.
+ *
+ * A host that cannot be connected to, or that accepts and says nothing, is set aside at once. One that
+ * closes without an answer is so only after UPSTREAM_STRIKES binds in a row, because it may be the
+ * client's bind that it does not like, and one client must not take a host from all others.
+ */
+#ifndef KMS_RELAY_UPSTREAM_H
+#define KMS_RELAY_UPSTREAM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "kmsd/ipc/ipc.h"
+
+#define UPSTREAM_STRIKES 5
+#define UPSTREAM_BACKOFF_MAX 300        /* seconds */
+
+struct upstreams;
+
+struct upstream {
+	struct ipc_upstream host;
+	struct upstreams *all;
+	bool aside;
+	unsigned strikes;
+	unsigned backoff;               /* seconds of the last setting aside */
+	uint64_t until;                 /* ms: not probed before */
+	int probe;                      /* descriptor, -1: none */
+	uint64_t probe_until;
+	struct event probing;
+};
+
+struct upstreams {
+	struct event_base *base;
+	struct upstream at[IPC_UPSTREAMS_MAX];
+	unsigned count;
+	unsigned backoff;               /* seconds, of the ini file */
+	unsigned connect_timeout;
+	uint32_t random;
+};
+
+void upstreams_init(struct upstreams *u, struct event_base *base, uint32_t seed);
+void upstreams_free(struct upstreams *u);
+/* Those that were there before keep their state. */
+void upstreams_replace(struct upstreams *u, const struct ipc_upstreams *to);
+/*
+ * Lowest priority first, by weight within one (RFC 2782); none that is aside or that tried (a
+ * bit for each place) names. NULL: nobody is left.
+ */
+struct upstream *upstreams_choose(struct upstreams *u, uint32_t tried);
+uint32_t upstream_bit(const struct upstream *h);
+/* The host of that address and port, if it is still there. */
+struct upstream *upstreams_find(struct upstreams *u, const struct ipc_upstream *host);
+
+/* A connection under way or made: *fd. KMS_OK, or KMS_E_IO with errno. */
+int upstream_connect(const struct ipc_upstream *host, int *fd);
+void upstream_good(struct upstream *h);
+/* at_once: aside now, else one strike. now: ms, monotonic. why: for the log. */
+void upstream_failed(struct upstream *h, bool at_once, uint64_t now, const char *why);
+/* Once a second: probe those whose time has come. */
+void upstreams_tick(struct upstreams *u, uint64_t now);
+/* "name [address] port 1688" */
+#define UPSTREAM_TEXT 128
+const char *upstream_text(char out[UPSTREAM_TEXT], const struct ipc_upstream *host);
+
+#endif
