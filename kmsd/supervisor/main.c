@@ -18,6 +18,7 @@
 #include "libkms/kms_error.h"
 #include "kmsd/common/confine.h"
 #include "kmsd/common/log.h"
+#include "kmsd/common/relay_config.h"
 #include "kmsd/supervisor/supervisor.h"
 
 #define SPARE_DESCRIPTORS 1024 /* besides connections */
@@ -107,6 +108,7 @@ init_children(struct supervisor *s)
 {
 	unsigned i;
 
+	s->resolver = (struct child){ .program = "kmsd-resolve", .index = -1, .sock = -1 };
 	s->activate = (struct child){ .program = "kmsd-activate", .index = -1, .sock = -1 };
 	for (i = 0; i < FRONTS_MAX; i++)
 		s->fronts[i] =
@@ -121,7 +123,8 @@ static void
 raise_descriptors(const struct supervisor *s)
 {
 	struct rlimit l;
-	rlim_t want = (rlim_t)s->config.connections + SPARE_DESCRIPTORS;
+	rlim_t want = (rlim_t)s->config.connections * (relay_configured(&s->config) ? 2 : 1) +
+		      SPARE_DESCRIPTORS;
 
 	if (getrlimit(RLIMIT_NOFILE, &l) == -1)
 		return;
@@ -152,6 +155,7 @@ prepare(struct supervisor *s)
 	if (rc != KMS_OK)
 		return rc;
 	drop_capabilities();
+	resolve_init(s);
 	rc = spawn_activate(s);
 	return rc;
 }
@@ -171,6 +175,10 @@ next_wake(const struct supervisor *s)
 		if (c->restart_at != 0 && c->pid == 0 && c->restart_at < next)
 			next = c->restart_at;
 	}
+	if (s->resolver.deadline != 0 && s->resolver.deadline < next)
+		next = s->resolver.deadline;
+	if (s->resolve_at != 0 && s->resolve_at < next)
+		next = s->resolve_at;
 	return next > t ? (int)(next - t) : 0;
 }
 
@@ -189,13 +197,14 @@ sign_of_life(struct supervisor *s)
 static void
 wait_once(struct supervisor *s)
 {
-	struct pollfd p[2 + FRONTS_MAX] = { { .fd = s->signals, .events = POLLIN } };
+	struct pollfd p[3 + FRONTS_MAX] = { { .fd = s->signals, .events = POLLIN } };
 	unsigned n = s->config.fronts, i;
 
 	p[1] = (struct pollfd){ .fd = s->activate.sock, .events = POLLIN };
 	for (i = 0; i < n; i++)
 		p[2 + i] = (struct pollfd){ .fd = s->fronts[i].sock, .events = POLLIN };
-	if (poll(p, 2 + n, next_wake(s)) == -1 && errno != EINTR) {
+	p[2 + n] = (struct pollfd){ .fd = s->resolver.sock, .events = POLLIN };
+	if (poll(p, 3 + n, next_wake(s)) == -1 && errno != EINTR) {
 		log_event(LOG_CRIT, "start-failed", "poll: %s", strerror(errno));
 		stop_begin(s, "poll failed", EXIT_START);
 		return;
@@ -206,10 +215,13 @@ wait_once(struct supervisor *s)
 	for (i = 0; i < n; i++)
 		if (p[2 + i].revents != 0)
 			child_message(s, &s->fronts[i]);
+	if (p[2 + n].revents != 0)
+		resolve_message(s);
 	if (p[0].revents != 0)
 		signals_read(s);
 	child_deadlines(s);
 	sign_of_life(s);
+	resolve_due(s);
 	log_flush_limited();
 }
 

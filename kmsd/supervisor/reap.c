@@ -253,6 +253,7 @@ reap_children(struct supervisor *s)
 	struct child *c;
 	int status, i;
 
+	resolve_reap(s);
 	for (i = -1; i < (int)s->config.fronts; i++) {
 		c = i < 0 ? &s->activate : &s->fronts[i];
 		if (c->pid > 0 && waitpid(c->pid, &status, WNOHANG) == c->pid)

@@ -109,6 +109,7 @@ reload(struct supervisor *s)
 		send_reload(s, &s->activate);
 		for (i = 0; i < s->config.fronts; i++)
 			send_reload(s, &s->fronts[i]);
+		resolve_now(s);
 		log_event(LOG_NOTICE, "config-reloaded", "%s", s->ini_path);
 	} else {
 		log_event(LOG_ERR, "config-kept", "%s has errors: going on as before", s->ini_path);

@@ -98,8 +98,8 @@ parent_channel(int pair[2])
 	return fcntl(pair[0], F_SETFL, O_NONBLOCK) == 0 ? KMS_OK : KMS_E_IO;
 }
 
-static int
-start(struct supervisor *s, struct child *c)
+int
+spawn_child(struct supervisor *s, struct child *c)
 {
 	char path[512];
 	int pair[2], e;
@@ -164,7 +164,7 @@ child_send(struct child *c, uint8_t verb, uint8_t index, int fd)
 	return KMS_E_PEER;
 }
 
-static int
+int
 send_config(struct supervisor *s, struct child *c)
 {
 	int fd = ini_descriptor(s), rc;
@@ -200,7 +200,7 @@ int
 spawn_activate(struct supervisor *s)
 {
 	struct child *c = &s->activate;
-	int rc = start(s, c);
+	int rc = spawn_child(s, c);
 
 	/* A child that dies meanwhile is noticed when it is reaped, not here. */
 	if (rc == KMS_OK && send_config(s, c) == KMS_OK && send_secrets(s, c) == KMS_OK &&
@@ -236,7 +236,7 @@ spawn_front(struct supervisor *s, unsigned index)
 {
 	struct child *c = &s->fronts[index];
 	unsigned a;
-	int rc = start(s, c);
+	int rc = spawn_child(s, c);
 
 	if (rc != KMS_OK)
 		return rc;
@@ -244,6 +244,7 @@ spawn_front(struct supervisor *s, unsigned index)
 		return KMS_OK;
 	for (a = 0; a < s->listener_count; a++)
 		child_send(c, IPC_LISTEN, (uint8_t)a, s->listeners[index][a]);
+	resolve_send(s, c);
 	rc = connect_front(s, c);
 	if (rc == KMS_OK)
 		child_send(c, IPC_START, 0, -1);

@@ -51,6 +51,7 @@ stop_begin(struct supervisor *s, const char *why, int exit_code)
 	notify("STOPPING=1\nSTATUS=stopping: %s\n", why);
 	s->exit_code = exit_code;
 	s->phase = PHASE_STOPPING_FRONTS;
+	resolve_stop(s);
 	for (i = 0; i < s->config.fronts; i++)
 		ask_to_stop(&s->fronts[i]);
 	stop_continue(s);

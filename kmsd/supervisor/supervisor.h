@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "kmsd/common/config.h"
+#include "kmsd/ipc/ipc.h"
 
 #define FRONTS_MAX 32
 
@@ -62,6 +63,9 @@ struct supervisor {
 	int secrets[2];                 /* by enum ipc_secret, until the activation process has them; -1: none */
 	struct child activate;
 	struct child fronts[FRONTS_MAX];
+	struct child resolver;          /* there while names are resolved */
+	struct ipc_upstreams hosts;     /* KMS hosts of the relay, as last known */
+	int64_t resolve_at;             /* ms, 0: never */
 	enum phase phase;
 	int64_t watchdog, watchdog_at;  /* ms: how often the service manager wants to hear of us, 0: never; and when next */
 	bool announced;                 /* told the service manager that all are ready */
@@ -96,6 +100,22 @@ int spawn_front(struct supervisor *s, unsigned index);
 /* A sealed memory file with the ini text, to hand to one child. -1: errno. */
 int ini_descriptor(const struct supervisor *s);
 int child_send(struct child *c, uint8_t verb, uint8_t index, int fd);
+
+/* Starts c's program; spawn.c's others hand it what it may have. */
+int spawn_child(struct supervisor *s, struct child *c);
+int send_config(struct supervisor *s, struct child *c);
+
+/*
+ * resolve.c: the hosts that a relay connects to. Their names are resolved by a short-lived child
+ * (kmsd-resolve), at the start, on SIGHUP and now and then; fronts get addresses.
+ */
+void resolve_init(struct supervisor *s);
+void resolve_now(struct supervisor *s);
+void resolve_due(struct supervisor *s);
+void resolve_message(struct supervisor *s);
+void resolve_reap(struct supervisor *s);
+void resolve_stop(struct supervisor *s);
+void resolve_send(struct supervisor *s, struct child *front);
 
 /* reap.c: what children say and how they end. */
 void child_message(struct supervisor *s, struct child *c);

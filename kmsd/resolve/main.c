@@ -1,0 +1,229 @@
+/*
+ * main.c - kmsd-resolve: the names of the relay's KMS hosts to addresses, for kmsd, which reads no
+ * DNS. It takes the ini text on descriptor 3, gives up root, asks, says one word, and ends.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kmsd/common/config.h"
+#include "kmsd/common/confine.h"
+#include "kmsd/common/log.h"
+#include "kmsd/common/relay_config.h"
+#include "kmsd/ipc/ipc.h"
+#include "libkms/discover.h"
+#include "libkms/kms_error.h"
+#include "libkms/transport.h"
+
+#define PATIENCE 12000 /* ms for all names together */
+#define SERVICE "_vlmcs._tcp"
+#define OWN_FILES 64
+
+struct work {
+	struct config config;
+	struct discover dns;
+	struct ipc_upstreams found;
+};
+
+static int
+take_config(struct config *c, int fd)
+{
+	char *text = malloc(CONFIG_MAX);
+	struct config_error error;
+	size_t len = 0;
+	ssize_t n = 0;
+	int status = KMS_E_NO_MEMORY;
+
+	if (text == NULL)
+		return status;
+	while (len < CONFIG_MAX && (n = pread(fd, text + len, CONFIG_MAX - len, (off_t)len)) > 0)
+		len += (size_t)n;
+	status = n == 0 && config_parse(c, text, len, &error, 1) == 0 ? KMS_OK : KMS_E_CONFIG;
+	free(text);
+	return status;
+}
+
+static int
+receive_start(struct config *c)
+{
+	int status = KMS_E_PEER;
+
+	for (;;) {
+		struct ipc_parent m;
+
+		if (ipc_parent_recv(IPC_PARENT_FD, &m) != KMS_OK)
+			return KMS_E_PEER;
+		if (m.verb == IPC_CONFIG && m.fd != -1)
+			status = take_config(c, m.fd);
+		if (m.fd != -1)
+			close(m.fd);
+		if (m.verb == IPC_START)
+			return status;
+	}
+}
+
+/*
+ * DNS is read here, so this is nobody's process but for the network: libraries of the resolver open files as
+ * they please, so neither an empty root nor a list of system calls holds it; it lives for seconds.
+ */
+static int
+give_up_rights(const struct config *c)
+{
+	const struct confine_rlimits limits = { .files = OWN_FILES, .file_size = UINT64_MAX };
+	struct passwd *pw;
+
+	if (confine_no_core() != KMS_OK)
+		return KMS_E_SANDBOX;
+	if (geteuid() == 0) {
+		pw = getpwnam(c->front_user);
+		if (pw != NULL
+			? pw->pw_uid == 0 || confine_user_ids(pw->pw_uid, pw->pw_gid) != KMS_OK
+			: c->sandbox_required)
+			return KMS_E_SANDBOX;
+	}
+	if (confine_no_new_privs() != KMS_OK || confine_rlimits(&limits) != KMS_OK)
+		return KMS_E_SANDBOX;
+	return KMS_OK;
+}
+
+static void
+keep(struct work *w, const struct discover_address *a, const struct relay_host *h)
+{
+	struct ipc_upstream *u = &w->found.at[w->found.count];
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+
+	if (w->found.count == IPC_UPSTREAMS_MAX)
+		return;
+	memset(u, 0, sizeof(*u));
+	if (a->to.ss_family == AF_INET) {
+		memcpy(&v4, &a->to, sizeof(v4));
+		memset(u->address + 10, 0xff, 2);
+		memcpy(u->address + 12, &v4.sin_addr, 4);
+	} else if (a->to.ss_family == AF_INET6) {
+		memcpy(&v6, &a->to, sizeof(v6));
+		memcpy(u->address, &v6.sin6_addr, 16);
+	} else {
+		return;
+	}
+	u->port = h->port;
+	u->priority = h->priority;
+	u->weight = h->weight;
+	memcpy(u->name, h->name, sizeof(u->name));
+	w->found.count++;
+}
+
+static void
+resolve_host(struct work *w, const struct relay_host *h)
+{
+	struct discover_address addresses[DISCOVER_ADDRESSES];
+	struct discover_host host = { .port = h->port };
+	size_t count = 0;
+
+	snprintf(host.name, sizeof(host.name), "%s", h->name);
+	if (discover_addresses(&w->dns, &host, addresses, &count) != KMS_OK) {
+		log_event(LOG_WARNING, "relay-resolve", "%s", w->dns.detail);
+		w->found.whole = false;
+	}
+	for (size_t i = 0; i < count; i++)
+		keep(w, &addresses[i], h);
+}
+
+static bool
+port_allowed(const struct config *c, uint16_t port)
+{
+	uint16_t ports[RELAY_PORTS];
+	unsigned count = relay_ports(c, ports);
+
+	for (unsigned i = 0; i < count; i++)
+		if (ports[i] == port)
+			return true;
+	return false;
+}
+
+static void
+resolve_domain(struct work *w)
+{
+	struct discover_host hosts[DISCOVER_HOSTS];
+	size_t count = 0;
+
+	w->dns.domain = w->config.relay_domain;
+	if (discover_hosts(&w->dns, hosts, &count) != KMS_OK) {
+		log_event(LOG_WARNING, "relay-resolve", "%s", w->dns.detail);
+		w->found.whole = false;
+	}
+	for (size_t i = 0; i < count; i++) {
+		struct relay_host h = { .port = hosts[i].port,
+			.priority = hosts[i].priority,
+			.weight = hosts[i].weight };
+
+		if (!port_allowed(&w->config, h.port)) {
+			log_event(LOG_WARNING, "relay-port-refused",
+			    "%.100s port %u stands in DNS and not in [relay] ports", hosts[i].name,
+			    h.port);
+			continue;
+		}
+		if (strlen(hosts[i].name) >= sizeof(h.name))
+			continue;
+		memcpy(h.name, hosts[i].name, strlen(hosts[i].name));
+		resolve_host(w, &h);
+	}
+}
+
+static void
+resolve_all(struct work *w)
+{
+	struct relay_host hosts[RELAY_HOSTS];
+	int count = relay_hosts(w->config.relay_upstream, hosts);
+
+	w->found.whole = true;
+	w->dns.nameserver =
+	    w->config.relay_nameserver[0] != '\0' ? w->config.relay_nameserver : NULL;
+	w->dns.service = SERVICE;
+	w->dns.deadline = transport_clock() + PATIENCE;
+	for (int i = 0; i < count; i++)
+		if (!hosts[i].literal)
+			resolve_host(w, &hosts[i]);
+	if (w->config.relay_domain[0] != '\0')
+		resolve_domain(w);
+}
+
+static int
+answer(const struct ipc_upstreams *found)
+{
+	struct ipc_parent m = { .verb = IPC_RESOLVED, .fd = ipc_upstreams_write(found) };
+
+	return m.fd != -1 ? ipc_parent_send(IPC_PARENT_FD, &m) : KMS_E_IO;
+}
+
+int
+main(void)
+{
+	struct work *w = calloc(1, sizeof(*w));
+	int status;
+
+	signal(SIGPIPE, SIG_IGN);
+	log_open("kmsd-resolve", false, LOG_INFO);
+	if (w == NULL)
+		return 1;
+	config_defaults(&w->config);
+	status = receive_start(&w->config);
+	if (status == KMS_OK)
+		log_open("kmsd-resolve", w->config.log_syslog, w->config.log_level);
+	if (status == KMS_OK)
+		status = give_up_rights(&w->config);
+	if (status == KMS_OK) {
+		resolve_all(w);
+		status = answer(&w->found);
+	}
+	if (status != KMS_OK)
+		log_event(LOG_ERR, "relay-resolve", "%s", kms_strerror((uint32_t)status));
+	free(w);
+	return status != KMS_OK;
+}

@@ -1,0 +1,284 @@
+/*
+ * resolve.c - which KMS hosts the relay may use. kmsd itself reads no DNS: addresses that stand
+ * in the ini file are taken from there, names go to kmsd-resolve, which says one word and ends.
+ */
+#include <config.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "libkms/kms_error.h"
+#include "kmsd/common/log.h"
+#include "kmsd/common/relay_config.h"
+#include "kmsd/supervisor/supervisor.h"
+
+#define RESOLVE_PATIENCE 20000 /* ms that the child has */
+#define RESOLVE_AGAIN 15000 /* ms after a failure */
+
+static void
+take_address(uint8_t out[16], const struct sockaddr *sa)
+{
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+
+	memset(out, 0, 16);
+	if (sa->sa_family == AF_INET) {
+		memcpy(&v4, sa, sizeof(v4));
+		memset(out + 10, 0xff, 2);
+		memcpy(out + 12, &v4.sin_addr, 4);
+	} else if (sa->sa_family == AF_INET6) {
+		memcpy(&v6, sa, sizeof(v6));
+		memcpy(out, &v6.sin6_addr, 16);
+	}
+}
+
+static bool
+listens_there(const struct supervisor *s, const uint8_t address[16])
+{
+	uint8_t own[16];
+	unsigned i;
+
+	for (i = 0; i < s->listener_count; i++) {
+		memset(own, 0, 16);
+		if (inet_pton(AF_INET6, s->listener_names[i], own) != 1) {
+			memset(own + 10, 0xff, 2);
+			inet_pton(AF_INET, s->listener_names[i], own + 12);
+		}
+		/* 0.0.0.0 and :: are every address of ours */
+		if (memcmp(own, address, 16) == 0 || strcmp(s->listener_names[i], "0.0.0.0") == 0 ||
+		    strcmp(s->listener_names[i], "::") == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Ourselves: relayed to, the first client would go round until no descriptor is left. */
+static bool
+is_self(const struct supervisor *s, const struct ipc_upstream *h)
+{
+	struct ifaddrs *all, *i;
+	uint8_t address[16];
+	bool own = false;
+
+	if (h->port != s->port || !listens_there(s, h->address) || getifaddrs(&all) == -1)
+		return false;
+	for (i = all; i != NULL && !own; i = i->ifa_next) {
+		if (i->ifa_addr == NULL)
+			continue;
+		take_address(address, i->ifa_addr);
+		own = memcmp(address, h->address, 16) == 0;
+	}
+	freeifaddrs(all);
+	return own;
+}
+
+static bool
+has(const struct ipc_upstreams *list, const struct ipc_upstream *h)
+{
+	unsigned i;
+
+	for (i = 0; i < list->count; i++)
+		if (list->at[i].port == h->port && memcmp(list->at[i].address, h->address, 16) == 0)
+			return true;
+	return false;
+}
+
+static void
+add(const struct supervisor *s, struct ipc_upstreams *list, const struct ipc_upstream *h)
+{
+	if (list->count == IPC_UPSTREAMS_MAX || has(list, h))
+		return;
+	if (is_self(s, h)) {
+		log_limited(LOG_NOTICE, "relay-loop",
+		    "%s port %u is this appliance: not a host to relay to", h->name, h->port);
+		return;
+	}
+	list->at[list->count++] = *h;
+}
+
+/* Addresses that the ini file gives as such. */
+static void
+add_literals(const struct supervisor *s, struct ipc_upstreams *list)
+{
+	struct relay_host hosts[RELAY_HOSTS];
+	int count = relay_hosts(s->config.relay_upstream, hosts), i;
+
+	for (i = 0; i < count; i++) {
+		struct ipc_upstream h = { .port = hosts[i].port,
+			.priority = hosts[i].priority,
+			.weight = hosts[i].weight };
+
+		if (!hosts[i].literal)
+			continue;
+		memcpy(h.address, hosts[i].address, 16);
+		memcpy(h.name, hosts[i].name, sizeof(h.name));
+		add(s, list, &h);
+	}
+}
+
+void
+resolve_send(struct supervisor *s, struct child *front)
+{
+	int fd;
+
+	if (!relay_configured(&s->config) || front->sock == -1)
+		return;
+	fd = ipc_upstreams_write(&s->hosts);
+	if (fd == -1) {
+		log_event(LOG_ERR, "relay-resolve", "memfd_create: %s", strerror(errno));
+		return;
+	}
+	child_send(front, IPC_UPSTREAMS, 0, fd);
+	close(fd);
+}
+
+static bool
+same_list(const struct ipc_upstreams *a, const struct ipc_upstreams *b)
+{
+	uint8_t x[IPC_UPSTREAMS_SIZE], y[IPC_UPSTREAMS_SIZE];
+	size_t len = ipc_upstreams_encode(x, a);
+
+	return len == ipc_upstreams_encode(y, b) && memcmp(x, y, len) == 0;
+}
+
+static void
+take_list(struct supervisor *s, const struct ipc_upstreams *fresh)
+{
+	unsigned i;
+
+	if (same_list(&s->hosts, fresh))
+		return;
+	s->hosts = *fresh;
+	log_event(fresh->count > 0 ? LOG_INFO : LOG_WARNING, "relay-resolved",
+	    "%u addresses of KMS hosts to relay to", fresh->count);
+	for (i = 0; i < s->config.fronts; i++)
+		resolve_send(s, &s->fronts[i]);
+}
+
+void
+resolve_init(struct supervisor *s)
+{
+	if (!relay_configured(&s->config))
+		return;
+	add_literals(s, &s->hosts);
+	resolve_now(s);
+}
+
+static void
+again_in(struct supervisor *s, int64_t ms)
+{
+	s->resolve_at = now_ms() + ms;
+}
+
+void
+resolve_now(struct supervisor *s)
+{
+	struct child *c = &s->resolver;
+
+	s->resolve_at = 0;
+	if (!relay_has_names(&s->config) || c->pid != 0)
+		return;
+	if (spawn_child(s, c) != KMS_OK) {
+		again_in(s, RESOLVE_AGAIN);
+		return;
+	}
+	c->deadline = now_ms() + RESOLVE_PATIENCE;
+	if (send_config(s, c) == KMS_OK)
+		child_send(c, IPC_START, 0, -1);
+}
+
+/* What the child found; what it could not find is kept as it was. */
+static void
+resolved(struct supervisor *s, int fd)
+{
+	struct ipc_upstreams found, fresh = { 0 };
+	unsigned i, j;
+	int rc = ipc_upstreams_read(&found, fd);
+
+	if (rc != KMS_OK) {
+		log_event(
+		    LOG_ERR, "child-protocol", "kmsd-resolve: %s", kms_strerror((uint32_t)rc));
+		return;
+	}
+	add_literals(s, &fresh);
+	for (i = 0; i < found.count; i++)
+		add(s, &fresh, &found.at[i]);
+	for (i = 0; !found.whole && i < s->hosts.count; i++) {
+		for (j = 0; j < found.count; j++)
+			if (strcmp(found.at[j].name, s->hosts.at[i].name) == 0)
+				break;
+		if (j == found.count)
+			add(s, &fresh, &s->hosts.at[i]);
+	}
+	again_in(s, found.whole ? (int64_t)s->config.relay_resolve_interval * 1000 : RESOLVE_AGAIN);
+	take_list(s, &fresh);
+}
+
+void
+resolve_message(struct supervisor *s)
+{
+	struct child *c = &s->resolver;
+	struct ipc_parent m;
+
+	if (c->sock == -1)
+		return;
+	if (ipc_parent_recv(c->sock, &m) == KMS_OK && m.verb == IPC_RESOLVED && m.fd >= 0)
+		resolved(s, m.fd);
+	else
+		m.fd = -1;
+	if (m.fd >= 0)
+		close(m.fd);
+	/* One word, and no more is heard. */
+	close(c->sock);
+	c->sock = -1;
+}
+
+void
+resolve_due(struct supervisor *s)
+{
+	struct child *c = &s->resolver;
+	int64_t t = now_ms();
+
+	if (s->phase >= PHASE_STOPPING_FRONTS)
+		return;
+	if (c->pid > 0 && c->deadline != 0 && t >= c->deadline) {
+		log_event(LOG_WARNING, "relay-resolve", "kmsd-resolve is too slow: killed");
+		c->deadline = 0;
+		kill(c->pid, SIGKILL);
+	}
+	if (c->pid == 0 && s->resolve_at != 0 && t >= s->resolve_at)
+		resolve_now(s);
+}
+
+void
+resolve_reap(struct supervisor *s)
+{
+	struct child *c = &s->resolver;
+	int status;
+
+	if (c->pid <= 0 || waitpid(c->pid, &status, WNOHANG) != c->pid)
+		return;
+	resolve_message(s);
+	c->pid = 0;
+	c->deadline = 0;
+	c->state = CHILD_ABSENT;
+	if (s->resolve_at == 0)
+		again_in(s, RESOLVE_AGAIN);
+	if (status != 0 && s->phase < PHASE_STOPPING_FRONTS)
+		log_event(LOG_WARNING, "relay-resolve",
+		    "kmsd-resolve failed; the addresses known before stay in use");
+}
+
+void
+resolve_stop(struct supervisor *s)
+{
+	s->resolve_at = 0;
+	if (s->resolver.pid > 0)
+		kill(s->resolver.pid, SIGKILL);
+}
