@@ -10,6 +10,7 @@
 
 #include "kmsd/activate/batch.h"
 #include "kmsd/activate/refusal.h"
+#include "kmsd/activate/relayed.h"
 #include "kmsd/activate/service.h"
 #include "kmsd/activate/session_cache.h"
 #include "kmsd/activate/signing_key.h"
@@ -50,6 +51,7 @@ struct activate {
 	unsigned reads;
 	uint64_t failing_since, failure_said;   /* the ledger; 0: it works */
 	struct activate_counts counts;
+	struct relayed_counts relayed;
 };
 
 void activate_clock(struct activate *a);

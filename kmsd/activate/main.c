@@ -443,7 +443,8 @@ start(struct server *s)
 static void
 turn(struct activate *a)
 {
-	batch_finish(a);
+	if (!relayed_may_wait(a))
+		batch_finish(a);
 	peer_flush_all(a);
 }
 
@@ -454,6 +455,7 @@ drain(struct activate *a)
 	time_t end = time(NULL) + STOP_SECONDS;
 
 	event_base_loop(a->base, EVLOOP_NONBLOCK);
+	batch_finish(a);
 	turn(a);
 	while (peer_pending_any(a) && time(NULL) < end) {
 		poll(NULL, 0, 10);

@@ -30,6 +30,7 @@ struct peer {
 	uint32_t credits, in_flight;
 	uint32_t layers;
 	unsigned stats_left;
+	struct relayed_bucket relayed;
 	uint64_t requests, replies;
 	bool have_stats;
 	struct ipc_front_stats stats;
@@ -109,6 +110,14 @@ on_stats(struct peer *p, const struct ipc_frame *f, const uint8_t *body)
 	return KMS_OK;
 }
 
+static int
+on_relayed(struct peer *p, const struct ipc_frame *f, const uint8_t *body)
+{
+	if (relayed_take(p->activate, &p->relayed, f, body) != KMS_OK)
+		return broken(p, "peer-relayed", "a malformed report of an exchange");
+	return KMS_OK;
+}
+
 static const struct {
 	enum ipc_verb verb;
 	bool before_ready, credit;
@@ -118,6 +127,7 @@ static const struct {
 	{ IPC_HELLO, false, true, on_hello },
 	{ IPC_FRONT_READY, true, false, on_ready },
 	{ IPC_FRONT_STATS, false, false, on_stats },
+	{ IPC_RELAYED, false, false, on_relayed },
 };
 
 static int
