@@ -12,7 +12,7 @@ my %documented = map { $_ => 1 } map { /Li ([a-z][a-z0-9-]*)/g } $manual =~ /^\.
 cmp_ok(scalar keys %documented, '>', 40, 'the manual has events');
 
 my (%written, %literal);
-for my $file (map { glob "$src/$_/*.c" } qw(kmsd/supervisor kmsd/front kmsd/activate kmsd/common kmsd/ipc kmsdb)) {
+for my $file (map { glob "$src/$_/*.c" } qw(kmsd/supervisor kmsd/front kmsd/front/relay kmsd/resolve kmsd/activate kmsd/common kmsd/ipc kmsdb)) {
 	my $text = slurp($file);
 	$literal{$1} = 1 while $text =~ /"([a-z][a-z0-9-]*)"/g;
 	# A log call: a level (or an expression with one), then one name or two of a condition.

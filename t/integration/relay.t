@@ -1,0 +1,144 @@
+#!/usr/bin/perl
+# The relay end to end: kmsd before a stand-in for a KMS host (t/relay/standin_host.py), with clients by impacket, by
+# Samba's NDR and by hand (t/relay/rpc_client.py). The payload is arbitrary.
+use v5.36;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use KMS::Test;
+use JSON::PP ();
+use Test::More;
+
+my $python = '/usr/bin/python3';
+run([ $python, '-c', 'import impacket.dcerpc.v5.rpcrt, samba.dcerpc.dcerpc' ])->{exit} == 0
+    or BAIL_OUT('needs python3-impacket and python3-samba: ./bootstrap deps');
+
+my $publisher = publisher();
+my $dir = workspace();
+
+sub standin ($name, @args) {
+    my $host = { map { $_ => "$dir/$name.$_" } qw(mode log port) };
+    $host->{pid} = spawn([ $python, "$SRC/t/relay/standin_host.py", '--mode', $host->{mode},
+        '--log', $host->{log}, '--port-file', $host->{port}, @args ], log => "$dir/$name.err");
+    wait_for(20, sub { -s $host->{port} }, 'the stand-in listens');
+    ($host->{number}) = slurp($host->{port}) =~ /(\d+)/;
+    return $host;
+}
+
+sub appliance ($relay, %opt) {
+    return start_appliance(publisher => $publisher, fronts => $opt{fronts} // 1, ini => <<"INI");
+[relay]
+connect_timeout = 1
+answer_timeout = 3
+backoff = 1
+connections_per_source = 0
+$relay
+[limits]
+frame_timeout = 1
+first_timeout = 2
+INI
+}
+
+# Runs cases, each of them a test.
+sub cases ($a, $hosts, $names, @args) {
+    my ($first, $second) = @$hosts;
+    my $r = run([ $python, "$SRC/t/relay/rpc_client.py", '--port', $a->port,
+        $first ? ('--mode', $first->{mode}, '--log', $first->{log}) : (),
+        $second ? ('--mode2', $second->{mode}, '--log2', $second->{log}) : (), @args, @$names ]);
+    my $result = eval { JSON::PP->new->decode($r->{out}) } // {};
+    diag($r->{err}) if !is_deeply([ grep { defined $result->{$_} || !exists $result->{$_} } @$names ], [],
+        "all cases were run and held: @$names");
+    ok(exists $result->{$_} && !defined $result->{$_}, $_) or diag($result->{$_} // 'not run') for @$names;
+    return $result;
+}
+
+my $host = standin('host');
+my $other = standin('other');
+my $a = appliance("upstream = 127.0.0.1:$host->{number}\nidle_timeout = 2");
+
+subtest 'what passes' => sub {
+    cases($a, [$host], [ qw(plain byte_for_byte big_endian several_contexts alter_context fragmented_request
+        fragmented_response bytes_from_client bytes_from_host pipelined half_closed shutdown host_fault
+        early_fault host_nak) ]);
+};
+subtest 'other implementations of DCE/RPC' => sub {
+    cases($a, [$host], [ qw(impacket impacket_ndr64 impacket_fragments impacket_wrong_interface samba) ]);
+};
+subtest 'what is refused and does not reach the host' => sub {
+    cases($a, [$host], [ qw(wrong_interface wrong_interface_version wrong_interface_alter wrong_opnum
+        wrong_rpc_version auth malformed mixed_fragments endless_request too_many_contexts) ]);
+    like($a->log, qr/^kmsd-front\[\d+\]: $_: /m, "log event $_")
+        for qw(relay-interface relay-operation relay-version relay-auth relay-bad-pdu);
+};
+subtest 'a host that fails' => sub {
+    cases($a, [$host], [ qw(host_closes host_silent host_dies_in_call host_dies_between host_late host_floods) ]);
+    like($a->log, qr/^kmsd-front\[\d+\]: $_: /m, "log event $_")
+        for qw(relay-no-host relay-host-down relay-host-up relay-host-lost relay-late relay-bad-host);
+};
+subtest 'slow clients' => sub { cases($a, [$host], [qw(slow_sender idle_client)]) };
+subtest 'the native protocol on the same port' => sub {
+    $a->enable;
+    like($a->client('c1', 'activate')->{out}, qr/1 of 5|count|threshold/i, 'a client of ours is answered');
+    cases($a, [$host], ['plain']);
+};
+unlike($a->log, qr/sandbox-violation|front-died|channel-lost/, 'no front has died');
+is($a->stop, 0, 'stopped cleanly');
+
+subtest 'two hosts' => sub {
+    my $b = appliance("upstream = 127.0.0.1:$host->{number} 127.0.0.1:$other->{number}/1");
+    spew($host->{mode}, "normal\n");
+    spew($other->{mode}, "normal\n");
+    cases($b, [ $host, $other ], [qw(priority failover both_down)]);
+    is($b->stop, 0, 'stopped cleanly');
+};
+
+subtest 'a host that answers in big-endian' => sub {
+    my $big = standin('big', '--big');
+    my $b = appliance("upstream = 127.0.0.1:$big->{number}");
+    cases($b, [$big], [qw(plain big_endian several_contexts fragmented_response wrong_opnum)]);
+    is($b->stop, 0, 'stopped cleanly');
+};
+
+subtest 'who may' => sub {
+    my $b = appliance("upstream = 127.0.0.1:$host->{number}\nallow = 10.0.0.0/8");
+    cases($b, [$host], ['refused_source']);
+    like($b->log, qr/relay-source-refused: 127\.0\.0\.1/, 'the log says so');
+    is($b->stop, 0, 'stopped cleanly');
+
+    $b = appliance("upstream = 127.0.0.1:$host->{number}");
+    spew($b->ini, slurp($b->ini) =~ s/connections_per_source = 0/connections_per_source = 2/r);
+    kill 'HUP', $b->pid;
+    wait_for(20, sub { $b->log =~ /front-reloaded/ }, 'reloaded');
+    cases($b, [$host], ['source_limit']);
+    is($b->stop, 0, 'stopped cleanly');
+};
+
+subtest 'no host at all' => sub {
+    my $gone = standin('gone');
+    end_process($gone->{pid});
+    my $b = appliance("upstream = 127.0.0.1:$gone->{number}");
+    cases($b, [], [qw(no_host no_host)]);
+    like($b->log, qr/relay-host-down: 127\.0\.0\.1 port $gone->{number}: Connection refused/, 'the log says why');
+    is($b->stop, 0, 'stopped cleanly');
+};
+
+subtest 'not to itself' => sub {
+    my $probe = standin('probe');
+    end_process($probe->{pid});    # a port that was free a moment ago
+    my $b = eval { start_appliance(publisher => $publisher, fronts => 1,
+        ini => "[relay]\nupstream = 127.0.0.1:$probe->{number}\n") };
+    $b->stop;
+    spew($b->ini, slurp($b->ini) =~ s/^port = 0/port = $probe->{number}/mr);
+    $b->start;
+    like($b->log, qr/relay-loop: /, 'its own address is no host');
+    cases($b, [], ['no_host']);
+    is($b->stop, 0, 'stopped cleanly');
+};
+
+subtest 'without a relay' => sub {
+    my $b = start_appliance(publisher => $publisher, fronts => 1);
+    cases($b, [], ['refused_source']);
+    like($b->log, qr/relay-not-configured/, 'closed, and the log says so');
+    is($b->stop, 0, 'stopped cleanly');
+};
+
+done_testing;
