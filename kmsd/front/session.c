@@ -484,8 +484,7 @@ sessions_stop(struct front *f)
 	for (uint32_t i = 0; (s = sessions_at(&f->sessions, i)) != NULL; i++) {
 		if (s->state == SESSION_READING)
 			session_read(s);
-		if (s->state == SESSION_DRAINING || (s->state == SESSION_READING && !expected(s)))
-		if (s->state == SESSION_READING || s->state == SESSION_DRAINING ||
+		if (s->state == SESSION_DRAINING || (s->state == SESSION_READING && !expected(s)) ||
 		    (s->state == SESSION_RELAYED && !relayed_busy(s)))
 			session_close(s);
 	}

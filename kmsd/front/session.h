@@ -47,7 +47,6 @@ struct session {
 	uint8_t address[16];
 	uint8_t state;
 	uint8_t deadline;
-	uint8_t watching;               /* EV_READ, EV_WRITE or 0 */
 	bool greeted;                   /* the last it sent was HELLO: its request is to come */
 	uint8_t watching;               /* EV_READ, EV_WRITE, both or 0 */
 	bool closing;                   /* after this reply */
