@@ -22,7 +22,7 @@
 #include "libkms/transport.h"
 
 #define PATIENCE 12000 /* ms for all names together */
-#define SERVICE "_vlmcs._tcp"
+#define SERVICE "_vlmcs"
 #define OWN_FILES 64
 
 struct work {
