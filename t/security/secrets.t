@@ -60,7 +60,8 @@ sub in_memory ($pid, $needles, $size = \my $unused) {
         while ($from < $to) {
             my $want = $to - $from < 2**20 ? $to - $from : 2**20;
             sysseek $mem, $from, SEEK_SET;
-            my $n = sysread $mem, my $piece, $want;
+            my $piece;
+            my $n = sysread($mem, $piece, $want);
             if (!$n) { $from += 4096; $overlap = ''; next }    # a guard page
             $found{$_} = 1 for found_in($needles, $overlap . $piece);
             $overlap = substr $piece, -128;
