@@ -295,9 +295,50 @@ shifted(struct pack_error *err, const struct symbols *s, unsigned first, unsigne
 	return false;
 }
 
-static int
-judge(struct pack_error *err, const struct symbols *s, unsigned due)
+/* Five bits of each character but the checks; false when the rest is not zero. */
+static bool
+unpack(uint8_t *out, size_t len, const struct symbols *s)
 {
+	size_t bits = (s->count / CODE_GROUP * (CODE_GROUP - 1) - 4) * 5;
+
+	memset(out, 0, len);
+	for (size_t bit = 0; bit < bits; bit++) {
+		size_t place = 4 + bit / 5;
+		uint8_t v = s->at[place / (CODE_GROUP - 1) * CODE_GROUP + place % (CODE_GROUP - 1)];
+
+		if (!(v & 16 >> bit % 5))
+			continue;
+		if (bit / 8 >= len)
+			return false;
+		out[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+	}
+	return true;
+}
+
+/* Each right in the other's place, which two mistakes can be by chance: so must the whole be. */
+static bool
+exchanged(const struct symbols *s, enum code_kind kind, size_t len, const unsigned bad[2])
+{
+	uint8_t all[CODE_OCTETS + CHECK_OCTETS], want[CHECK_OCTETS];
+	struct symbols other = *s;
+
+	if (!fits(s, bad[0], bad[1]) || !fits(s, bad[1], bad[0]))
+		return false;
+	memcpy(other.at + bad[0] * CODE_GROUP, s->at + bad[1] * CODE_GROUP, CODE_GROUP);
+	memcpy(other.at + bad[1] * CODE_GROUP, s->at + bad[0] * CODE_GROUP, CODE_GROUP);
+	if (len == 0) /* the first group is one of them */
+		len = (size_t)other.at[2] << 5 | other.at[3];
+	if (len == 0 || len > CODE_OCTETS || groups_due(len) != s->count / CODE_GROUP ||
+	    !unpack(all, len + CHECK_OCTETS, &other))
+		return false;
+	whole_check(want, kind, all, len);
+	return memcmp(want, all + len, CHECK_OCTETS) == 0;
+}
+
+static int
+judge(struct pack_error *err, const struct symbols *s, enum code_kind kind, size_t len)
+{
+	unsigned due = len > 0 ? groups_due(len) : s->count / CODE_GROUP;
 	unsigned given = s->count / CODE_GROUP, bad[CODE_GROUPS_MAX + 16], count = 0;
 
 	for (unsigned i = 0; i < given; i++)
@@ -307,7 +348,7 @@ judge(struct pack_error *err, const struct symbols *s, unsigned due)
 		return KMS_OK;
 	if (odd_piece(err, s) || (count > 0 && shifted(err, s, bad[0], due)))
 		return KMS_E_FORMAT;
-	if (count == 2 && fits(s, bad[0], bad[1]) && fits(s, bad[1], bad[0]))
+	if (count == 2 && exchanged(s, kind, len, bad))
 		return fail(err, "groups %u and %u have changed places", bad[0] + 1, bad[1] + 1);
 	if (count > 0)
 		return name_groups(err, s, bad, count);
@@ -345,26 +386,6 @@ read_head(const struct symbols *s, enum code_kind kind, size_t *len, struct pack
 	return KMS_OK;
 }
 
-/* Five bits of each character but the checks; false when the rest is not zero. */
-static bool
-unpack(uint8_t *out, size_t len, const struct symbols *s)
-{
-	size_t bits = (s->count / CODE_GROUP * (CODE_GROUP - 1) - 4) * 5;
-
-	memset(out, 0, len);
-	for (size_t bit = 0; bit < bits; bit++) {
-		size_t place = 4 + bit / 5;
-		uint8_t v = s->at[place / (CODE_GROUP - 1) * CODE_GROUP + place % (CODE_GROUP - 1)];
-
-		if (!(v & 16 >> bit % 5))
-			continue;
-		if (bit / 8 >= len)
-			return false;
-		out[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
-	}
-	return true;
-}
-
 int
 code_parse(uint8_t out[CODE_OCTETS], size_t *len, enum code_kind kind, const char *text,
     size_t text_len, struct pack_error *err)
@@ -377,7 +398,7 @@ code_parse(uint8_t out[CODE_OCTETS], size_t *len, enum code_kind kind, const cha
 	memset(err, 0, sizeof(*err));
 	if ((rc = read_symbols(&s, text, text_len, err)) != KMS_OK ||
 	    (rc = read_head(&s, kind, &n, err)) != KMS_OK ||
-	    (rc = judge(err, &s, n > 0 ? groups_due(n) : s.count / CODE_GROUP)) != KMS_OK)
+	    (rc = judge(err, &s, kind, n)) != KMS_OK)
 		return rc;
 	if (!unpack(all, n + CHECK_OCTETS, &s))
 		return fail(err, "this is no code of a publisher: its last group is wrong");
