@@ -10,6 +10,7 @@
 #include "kmsctl/clones.h"
 #include "kmsctl/command.h"
 #include "kmsctl/ctl.h"
+#include "kmsctl/relay.h"
 #include "libkms/kms_error.h"
 
 #define STOP 1 /* from the callback: enough rows */
@@ -78,12 +79,18 @@ run_clients(struct ctl *ctl)
 	bool running;
 	int code;
 
+	if (ctl->relayed &&
+	    (ctl->clones || ctl->active || ctl->all || ctl->vm || ctl->product != NULL))
+		return ctl_fail(ctl, KMS_E_ARGUMENT,
+		    "--relayed lists clients of another host: only --limit goes with it");
 	if (ctl->clones ? ctl->active : ctl->all)
 		return ctl_fail(ctl, KMS_E_ARGUMENT,
 		    ctl->clones ? "--active does not go with --clones"
 				: "--all goes with --clones: it reads the whole journal");
 	running = clients_checkpoint(ctl);
 	output_bool(ctl->out, "running", NULL, running);
+	if (ctl->relayed)
+		return relayed_list(ctl);
 	if (running)
 		products_ask(ctl, &l.products);
 	code = ctl->clones ? clones_list(ctl, &l.products) : list_clients(ctl, &l, running);
@@ -196,7 +203,7 @@ const struct command cmd_clients = {
 	.noun = "clients",
 	.summary = "the clients in the ledger; also when kmsd is down",
 	.options = CTL_OPT_PRODUCT | CTL_OPT_ACTIVE | CTL_OPT_LIMIT | CTL_OPT_FULL | CTL_OPT_VM |
-		   CTL_OPT_CLONES | CTL_OPT_ALL,
+		   CTL_OPT_CLONES | CTL_OPT_ALL | CTL_OPT_RELAYED,
 	.run = run_clients,
 };
 const struct command cmd_client_show = {

@@ -9,6 +9,8 @@
 const struct command *const commands[] = {
 	&cmd_status,
 	&cmd_clients,
+	&cmd_relay_status,
+	&cmd_relay_check,
 	&cmd_client_show,
 	&cmd_client_revoke,
 	&cmd_client_forget,
@@ -67,6 +69,7 @@ static const char *const option_names[] = {
 	"--vm",
 	"--format NAME",
 	"--nameserver ADDRESS",
+	"--relayed",
 };
 
 const char *

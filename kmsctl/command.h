@@ -45,6 +45,7 @@ enum ctl_option {
 	CTL_OPT_VM = 1 << 18,       /* --vm */
 	CTL_OPT_FORMAT = 1 << 19,    /* --format NAME */
 	CTL_OPT_NAMESERVER = 1 << 20, /* --nameserver ADDRESS */
+	CTL_OPT_RELAYED = 1 << 21,  /* --relayed */
 };
 
 struct ctl;
@@ -79,7 +80,7 @@ struct ctl {
 	char country[3];            /* capitals; "": not given */
 	uint64_t limit;             /* 0: none */
 	bool yes, detailed;
-	bool qr, active, full, clones, all, vm;
+	bool qr, active, full, clones, all, vm, relayed;
 	const char *seal;           /* a kind of CONTROL_KEY_SEAL; NULL: not given */
 	const char *passphrase_file, *current_file;
 	struct config config;
@@ -88,6 +89,7 @@ struct ctl {
 /* Ends with NULL. */
 extern const struct command *const commands[];
 
+extern const struct command cmd_relay_status, cmd_relay_check;
 extern const struct command cmd_status, cmd_clients, cmd_client_show, cmd_client_revoke,
     cmd_client_forget, cmd_key_install, cmd_key_show, cmd_key_request, cmd_key_confirm,
     cmd_key_remove, cmd_policy_install, cmd_policy_show, cmd_policy_history, cmd_policy_simulate,

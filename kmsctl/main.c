@@ -33,6 +33,7 @@ enum {
 	LONG_PASSPHRASE_FILE,
 	LONG_CURRENT_FILE,
 	LONG_VM,
+	LONG_RELAYED,
 	LONG_PNG,
 	LONG_YES,
 	LONG_DETAILED,
@@ -70,6 +71,7 @@ static const struct option long_options[] = {
 	{ "passphrase-file", required_argument, NULL, LONG_PASSPHRASE_FILE },
 	{ "current-file", required_argument, NULL, LONG_CURRENT_FILE },
 	{ "vm", no_argument, NULL, LONG_VM },
+	{ "relayed", no_argument, NULL, LONG_RELAYED },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -200,6 +202,10 @@ take_option(struct ctl *ctl, struct line *line, int c)
 	case LONG_CURRENT_FILE:
 		ctl->current_file = optarg;
 		line->options |= CTL_OPT_CURRENT_FILE;
+		break;
+	case LONG_RELAYED:
+		ctl->relayed = true;
+		line->options |= CTL_OPT_RELAYED;
 		break;
 	case LONG_VM:
 		ctl->vm = true;

@@ -10,6 +10,7 @@
  * REFUSAL   status, last seen, VM, clones; nothing else             as before
  * REVOKE    REVOKED, for good; made when there is none              no longer
  * FORGET    the row and its host row go, REVOKED with them          no longer
+ * RELAYED   a row of its own by source address, relayed.h          never
  * others    nothing
  *
  * Sequence, request id, batch and leaf are those of the highest sequence number that

@@ -156,6 +156,33 @@ carry_batches(struct slice *s)
 	index_put_meta(s->index, &meta);
 }
 
+/* Few, and none refers to another table: all of them in transactions of their own, before the clients. */
+static int
+carry_relayed(struct index *index, struct generation *g)
+{
+	size_t count = overlay_count(g->relayed);
+	int status = KMS_OK;
+
+	for (size_t from = 0; from < count && !g->relayed_carried && status == KMS_OK;
+	     from += SLICE) {
+		size_t to = count - from < SLICE ? count : from + SLICE;
+
+		if ((status = index_begin(index)) != KMS_OK)
+			return status;
+		for (size_t i = from; i < to; i++) {
+			const uint8_t *address, *row;
+			size_t len;
+
+			if (overlay_at(g->relayed, (uint32_t)i, &address, &row, &len) ==
+			    OVERLAY_ROW)
+				index_put(index, INDEX_RELAYED, address, 16, row, len);
+		}
+		status = index_commit(index);
+	}
+	g->relayed_carried = status == KMS_OK;
+	return status;
+}
+
 int
 carry(struct index *index, const struct seats *seats, struct generation *g)
 {
@@ -163,6 +190,8 @@ carry(struct index *index, const struct seats *seats, struct generation *g)
 	size_t count = overlay_count(g->clients), to;
 	int status;
 
+	if ((status = carry_relayed(index, g)) != KMS_OK)
+		return status;
 	if (g->order == NULL) {
 		g->order = malloc((count + 1) * sizeof(*g->order));
 		if (g->order == NULL)

@@ -212,6 +212,25 @@ scratch_batch(const uint8_t *key, size_t key_len, const uint8_t *octets, size_t 
 	return enough(c) ? KMS_E_ALTERED : 0;
 }
 
+/* Rows of the relay, from whichever side: equal on both, but for what was changed later. */
+static int
+relayed_same(const uint8_t *key, size_t key_len, const uint8_t *octets, size_t len, void *arg)
+{
+	struct check *c = arg;
+	struct relayed_row row;
+
+	if (key_len == 16 && relayed_decode(&row, key, octets, len) == KMS_OK &&
+	    (row.changed > c->upto ||
+		same_row(c->index->index, c->scratch->index, INDEX_RELAYED, key, key_len)))
+		return 0;
+	/* the scratch side may be behind: then the index's own row says so, and was passed over */
+	if (index_get(c->index->index, INDEX_RELAYED, key, key_len, &octets, &len) == KMS_OK &&
+	    relayed_decode(&row, key, octets, len) == KMS_OK && row.changed > c->upto)
+		return 0;
+	tell(c, KMS_E_ALTERED, "index: a relayed client's row is not as the journal says");
+	return enough(c) ? KMS_E_ALTERED : 0;
+}
+
 /* Every day of a against b; twice, to find what either lacks. */
 static void
 compare_days(struct check *c, const struct seats *a, const struct seats *b, const char *what)
@@ -251,6 +270,8 @@ compare(struct check *c)
 		    "index: made from another journal; run kmsctl ledger rebuild");
 	if ((status = index_each(c->index->index, INDEX_CLIENTS, index_client, c)) != KMS_OK ||
 	    (status = index_each(c->scratch->index, INDEX_CLIENTS, scratch_client, c)) != KMS_OK ||
+	    (status = index_each(c->index->index, INDEX_RELAYED, relayed_same, c)) != KMS_OK ||
+	    (status = index_each(c->scratch->index, INDEX_RELAYED, relayed_same, c)) != KMS_OK ||
 	    (status = index_each(c->scratch->index, INDEX_BATCHES, scratch_batch, c)) != KMS_OK) {
 		if (c->first == KMS_OK)
 			tell(c, status, "index: %s", kms_strerror((uint32_t)status));

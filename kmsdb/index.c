@@ -38,6 +38,7 @@ static const char *const NAMES[INDEX_TABLES] = {
 	"batches",
 	"seats",
 	"meta",
+	"relayed",
 };
 
 struct index {
@@ -49,6 +50,7 @@ struct index {
 	MDB_cursor *clients; /* of writing */
 	int error; /* of writing, LMDB's or errno */
 	bool read_only;
+	bool no_relayed;
 };
 
 static int
@@ -77,8 +79,14 @@ open_tables(struct index *ix, bool create)
 	MDB_txn *txn;
 	int rc = mdb_txn_begin(ix->env, NULL, create ? 0 : MDB_RDONLY, &txn);
 
-	for (int i = 0; rc == 0 && i < INDEX_TABLES; i++)
+	for (int i = 0; rc == 0 && i < INDEX_TABLES; i++) {
 		rc = mdb_dbi_open(txn, NAMES[i], create ? MDB_CREATE : 0, &ix->tables[i]);
+		/* Read before any writer since this table came to be has opened it: it is empty. */
+		if (rc == MDB_NOTFOUND && i == INDEX_RELAYED) {
+			ix->no_relayed = true;
+			rc = 0;
+		}
+	}
 	if (rc != 0) {
 		mdb_txn_abort(txn);
 		return rc;
@@ -258,6 +266,8 @@ index_get(struct index *ix, enum index_table table, const void *key, size_t key_
 
 	if (!ix->snapshot_live)
 		return KMS_E_IO;
+	if (table == INDEX_RELAYED && ix->no_relayed)
+		return KMS_E_NOT_FOUND;
 	rc = mdb_get(ix->snapshot, ix->tables[table], &k, &v);
 	if (rc != 0)
 		return status_of(rc);
@@ -295,6 +305,8 @@ index_each(struct index *ix, enum index_table table,
 
 	if (!ix->snapshot_live)
 		return KMS_E_IO;
+	if (table == INDEX_RELAYED && ix->no_relayed)
+		return 0;
 	if ((rc = mdb_cursor_open(ix->snapshot, ix->tables[table], &cursor)) != 0)
 		return status_of(rc);
 	while (result == 0 && (rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) == 0)

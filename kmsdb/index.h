@@ -17,8 +17,9 @@
 
 struct index;
 
-enum index_table { INDEX_CLIENTS, INDEX_HOSTS, INDEX_DAYS, INDEX_BATCHES, INDEX_SEATS, INDEX_META };
-#define INDEX_TABLES 6
+enum index_table { INDEX_CLIENTS, INDEX_HOSTS, INDEX_DAYS, INDEX_BATCHES, INDEX_SEATS, INDEX_META,
+	INDEX_RELAYED };
+#define INDEX_TABLES 7
 
 struct index_meta {
 	uint32_t schema;

@@ -344,6 +344,30 @@ kmsdb_each_client(struct kmsdb *db,
 	return index_each(db->index, INDEX_CLIENTS, each_client, &e);
 }
 
+struct each_relayed {
+	int (*fn)(const struct kmsdb_relayed *r, void *arg);
+	void *arg;
+};
+
+static int
+each_relayed(const uint8_t *key, size_t key_len, const uint8_t *octets, size_t len, void *arg)
+{
+	struct each_relayed *e = arg;
+	struct relayed_row row;
+	int status = key_len == 16 ? relayed_decode(&row, key, octets, len) : KMS_E_ALTERED;
+
+	return status != KMS_OK ? status : e->fn(&row.r, e->arg);
+}
+
+int
+kmsdb_each_relayed(struct kmsdb *db, int (*fn)(const struct kmsdb_relayed *r, void *arg), void *arg)
+{
+	struct each_relayed e = { fn, arg };
+
+	up_to_date(db);
+	return index_each(db->index, INDEX_RELAYED, each_relayed, &e);
+}
+
 static int
 each_day(const uint8_t *key, size_t key_len, const uint8_t *row, size_t len, void *arg)
 {

@@ -54,6 +54,33 @@ struct kmsdb_host {
 	uint64_t first_seen;
 };
 
+/* What the relay observed of one source: no client of this host's, counted nowhere. */
+#define KMSDB_RELAYED_OUTCOMES 6        /* IPC_RELAYED_OUTCOMES, in its order */
+#define KMSDB_RELAYED_VERSIONS 4
+#define KMSDB_RELAYED_HOSTS 3
+struct kmsdb_relayed {
+	uint8_t address[16];            /* IPv4 as ::ffff:a.b.c.d */
+	uint64_t first_seen, last_seen;
+	uint32_t outcomes[KMSDB_RELAYED_OUTCOMES];
+	uint8_t outcome;                /* of the last exchange, from 1 */
+	uint32_t status, latency;       /* the same; microseconds */
+	struct kmsdb_relayed_version {
+		uint16_t major, minor;
+		uint32_t count;         /* 0: free */
+	} versions[KMSDB_RELAYED_VERSIONS];
+	uint32_t other_versions;
+	struct kmsdb_relayed_host {
+		uint8_t address[16];
+		uint16_t port;
+		uint32_t count;
+	} hosts[KMSDB_RELAYED_HOSTS];
+	uint32_t other_hosts;
+	uint8_t cmid[16];               /* by the KMS host's own log; name "": not imported */
+	uint32_t count;
+	uint64_t told;
+	char name[MESSAGE_NAME + 1];
+};
+
 struct kmsdb_options {
 	uint64_t segment_size;          /* octets, default 64 MiB, at least 1 MiB */
 	size_t overlay_records;         /* default 150000; two generations exist at once */
@@ -130,6 +157,7 @@ void kmsdb_info(struct kmsdb *db, struct kmsdb_info *out);
 /* Rows in CMID order from LMDB as it stands (kmsctl; read_only). Callback non-zero stops and is returned. */
 int kmsdb_each_client(struct kmsdb *db,
     int (*fn)(const struct kmsdb_client *c, const struct kmsdb_host *h, void *arg), void *arg);
+int kmsdb_each_relayed(struct kmsdb *db, int (*fn)(const struct kmsdb_relayed *r, void *arg), void *arg);
 int kmsdb_each_day(struct kmsdb *db,
     int (*fn)(const uint8_t publisher[8], uint16_t pool, uint32_t day, uint32_t count, void *arg), void *arg);
 

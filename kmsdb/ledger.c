@@ -20,6 +20,13 @@ host_records(size_t records)
 	return records / 8 + KMSDB_BATCH_MAX;
 }
 
+/* Sources that a relay serves: a small table, since a generation is carried when one of its tables is full. */
+static size_t
+relayed_records(size_t records)
+{
+	return records / 16 + KMSDB_BATCH_MAX;
+}
+
 uint64_t
 ledger_seconds(void)
 {
@@ -35,7 +42,9 @@ generation_init(struct generation *g, size_t records)
 	/* One batch may be staged before generation_full is asked again. */
 	g->clients = overlay_new(records + KMSDB_BATCH_MAX, ROW_CLIENT);
 	g->hosts = overlay_new(host_records(records) + KMSDB_BATCH_MAX, ROW_HOST);
-	return g->clients != NULL && g->hosts != NULL ? KMS_OK : KMS_E_NO_MEMORY;
+	g->relayed = overlay_new(relayed_records(records) + KMSDB_BATCH_MAX, ROW_RELAYED);
+	return g->clients != NULL && g->hosts != NULL && g->relayed != NULL ? KMS_OK
+									    : KMS_E_NO_MEMORY;
 }
 
 void
@@ -43,6 +52,7 @@ generation_free(struct generation *g)
 {
 	overlay_free(g->clients);
 	overlay_free(g->hosts);
+	overlay_free(g->relayed);
 	free(g->batches);
 	free(g->order);
 	memset(g, 0, sizeof(*g));
@@ -53,6 +63,8 @@ generation_clear(struct generation *g)
 {
 	overlay_clear(g->clients);
 	overlay_clear(g->hosts);
+	overlay_clear(g->relayed);
+	g->relayed_carried = false;
 	free(g->order);
 	g->order = NULL;
 	g->batch_count = 0;
@@ -70,6 +82,7 @@ generation_full(const struct generation *g, size_t records)
 {
 	return overlay_count(g->clients) >= records ||
 	       overlay_count(g->hosts) >= host_records(records) ||
+	       overlay_count(g->relayed) >= relayed_records(records) ||
 	       g->batch_count >= GENERATION_BATCHES;
 }
 
@@ -275,6 +288,51 @@ apply_decoded(struct kmsdb *db, const struct apply_entry *e, struct undo *u)
 	return count(db, exists ? &before : NULL, remains ? &after : NULL, u);
 }
 
+/* The row of a source as it is now; *from_index: no overlay has it. */
+static int
+relayed_before(
+    struct kmsdb *db, const uint8_t address[16], struct relayed_row *row, bool *from_index)
+{
+	const struct generation *layers[] = { db->active, db->frozen };
+	const uint8_t *octets;
+	size_t len;
+	int status;
+
+	*from_index = false;
+	for (int i = 0; i < 2; i++)
+		if (layers[i] != NULL &&
+		    overlay_get(layers[i]->relayed, address, &octets, &len) == OVERLAY_ROW)
+			return relayed_decode(row, address, octets, len);
+	*from_index = true;
+	status = index_get(db->index, INDEX_RELAYED, address, 16, &octets, &len);
+	return status != KMS_OK ? status : relayed_decode(row, address, octets, len);
+}
+
+static int
+apply_relayed(
+    struct kmsdb *db, const struct apply_entry *e, const uint8_t *entry, size_t len, struct undo *u)
+{
+	struct relayed_row row;
+	uint8_t octets[ROW_RELAYED];
+	bool from_index;
+	int status = relayed_before(db, e->cmid, &row, &from_index);
+
+	if (status == KMS_E_NOT_FOUND) {
+		memset(&row, 0, sizeof(row));
+		memcpy(row.r.address, e->cmid, 16);
+	} else if (status != KMS_OK) {
+		return status;
+	} else if (from_index && row.changed >= e->batch) {
+		return KMS_OK; /* only in replay, as in apply_decoded */
+	}
+	if ((status = relayed_apply(&row, entry, len, e->batch)) != KMS_OK)
+		return status;
+	status = overlay_put(db->active->relayed, e->cmid, octets, relayed_encode(octets, &row),
+	    &u->old_relayed, u->relayed_row);
+	u->relayed = status == KMS_OK;
+	return status;
+}
+
 int
 ledger_apply(struct kmsdb *db, const uint8_t *entry, size_t len, uint64_t batch, uint32_t leaf,
     struct undo *u)
@@ -282,10 +340,14 @@ ledger_apply(struct kmsdb *db, const uint8_t *entry, size_t len, uint64_t batch,
 	struct apply_entry e;
 	int status = apply_decode(&e, entry, len, batch, leaf);
 
-	u->client = u->host = u->counted = u->uncounted = false;
-	if (status != KMS_OK || !e.about_client)
+	u->client = u->host = u->relayed = u->counted = u->uncounted = false;
+	if (status != KMS_OK)
 		return status;
 	memcpy(u->cmid, e.cmid, 16);
+	if (e.kind == ENTRY_RELAYED || e.kind == ENTRY_RELAYED_NAME)
+		return apply_relayed(db, &e, entry, len, u);
+	if (!e.about_client)
+		return KMS_OK;
 	status = apply_decoded(db, &e, u);
 	if (status != KMS_OK)
 		ledger_undo(db, u);
@@ -300,6 +362,8 @@ ledger_undo(struct kmsdb *db, const struct undo *u)
 		pool_count(&db->seats.pools[u->from_pool], u->from_day, 1);
 	if (u->counted)
 		pool_count(&db->seats.pools[u->to_pool], u->to_day, -1);
+	if (u->relayed)
+		overlay_undo(db->active->relayed, u->cmid, &u->old_relayed, u->relayed_row);
 	if (u->host)
 		overlay_undo(db->active->hosts, u->cmid, &u->old_host, u->host_row);
 	if (u->client)

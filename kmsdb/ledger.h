@@ -15,6 +15,7 @@
 #include "kmsdb/journal.h"
 #include "kmsdb/kmsdb.h"
 #include "kmsdb/overlay.h"
+#include "kmsdb/relayed.h"
 #include "kmsdb/seats.h"
 
 #define GENERATION_BATCHES 32768        /* batches a generation may hold */
@@ -28,6 +29,7 @@ struct batch_ref {
 struct generation {
 	struct overlay *clients;        /* ROW_CLIENT octets */
 	struct overlay *hosts;          /* ROW_HOST; every CMID here is in clients too */
+	struct overlay *relayed;        /* ROW_RELAYED, by source address */
 	struct batch_ref *batches;      /* numbers without a gap */
 	size_t batch_count, batch_room;
 	uint64_t last;                  /* last batch it contains */
@@ -37,13 +39,16 @@ struct generation {
 	size_t seat_count;
 	uint32_t *order;
 	size_t carried;                 /* records that are in the index */
+	bool relayed_carried;
 };
 
 struct undo {
 	uint8_t cmid[16];
-	bool client, host;              /* was put */
+	bool client, host, relayed;     /* was put; cmid is then the source address */
 	struct overlay_old old_client, old_host;
 	uint8_t client_row[ROW_CLIENT], host_row[ROW_HOST];
+	struct overlay_old old_relayed;
+	uint8_t relayed_row[ROW_RELAYED];
 	bool uncounted, counted;
 	uint16_t from_pool, to_pool;
 	uint32_t from_day, to_day;

@@ -4,6 +4,7 @@
  */
 #include "kmsd/activate/relayed.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 
 #include "kmsd/activate/activate.h"
@@ -125,6 +126,18 @@ relayed_may_wait(const struct activate *a)
 	return batch_waiting(a->batch) == 0 && kmsdb_staged(a->db) < RELAYED_COMPANY;
 }
 
+static const char *
+address_text(char out[INET6_ADDRSTRLEN], const uint8_t address[16])
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	if (memcmp(address, mapped, 12) == 0)
+		inet_ntop(AF_INET, address + 12, out, INET6_ADDRSTRLEN);
+	else
+		inet_ntop(AF_INET6, address, out, INET6_ADDRSTRLEN);
+	return out;
+}
+
 static const char *const outcome_names[IPC_RELAYED_OUTCOMES + 1] = {
 	[IPC_RELAYED_DONE] = "answered",
 	[IPC_RELAYED_FAULT] = "faults",
@@ -158,11 +171,12 @@ control_relay_status(struct control_request *q)
 	control_number(b, "unwritten", c->unwritten);
 	for (unsigned i = 0; i < c->host_count; i++) {
 		const struct relayed_host *h = &c->hosts[i];
+		char text[INET6_ADDRSTRLEN];
 		uint64_t done = h->outcomes[IPC_RELAYED_DONE];
 
 		control_row(b, "relay-host");
 		control_text(b, "name", h->name);
-		control_hex(b, "address", h->address, 16);
+		control_text(b, "address", address_text(text, h->address));
 		control_number(b, "port", h->port);
 		outcomes(b, h->outcomes);
 		control_number(b, "latency-mean", done > 0 ? h->latency / done : 0);

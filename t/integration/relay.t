@@ -5,6 +5,7 @@ use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use KMS::Test;
+use IO::Socket::INET;
 use JSON::PP ();
 use Test::More;
 
@@ -41,9 +42,9 @@ INI
 # Runs cases, each of them a test.
 sub cases ($a, $hosts, $names, @args) {
     my ($first, $second) = @$hosts;
-    my $r = run([ $python, "$SRC/t/relay/rpc_client.py", '--port', $a->port,
+    my $r = run([ $python, "$SRC/t/relay/rpc_client.py", @$names, '--port', $a->port,
         $first ? ('--mode', $first->{mode}, '--log', $first->{log}) : (),
-        $second ? ('--mode2', $second->{mode}, '--log2', $second->{log}) : (), @args, @$names ]);
+        $second ? ('--mode2', $second->{mode}, '--log2', $second->{log}) : (), @args ]);
     my $result = eval { JSON::PP->new->decode($r->{out}) } // {};
     diag($r->{err}) if !is_deeply([ grep { defined $result->{$_} || !exists $result->{$_} } @$names ], [],
         "all cases were run and held: @$names");
@@ -75,6 +76,52 @@ subtest 'a host that fails' => sub {
         for qw(relay-no-host relay-host-down relay-host-up relay-host-lost relay-late relay-bad-host);
 };
 subtest 'slow clients' => sub { cases($a, [$host], [qw(slow_sender idle_client)]) };
+subtest 'the ledger' => sub {
+    cases($a, [$host], ['serve'], '--version', '4.0', '5.0', '6.0', '6.0');
+    cases($a, [$host], ['serve'], '--ndr', '--version', '6.1');
+    my ($status, $exit) = $a->kmsctl_json('relay', 'status');
+    is($exit, 0, 'relay status');
+    my %by = map { ("$_->{major}.$_->{minor}" => $_->{requests}) } @{ $status->{versions} };
+    is($by{'4.0'}, 1, 'one of 4.0') or diag(explain $status);
+    is($by{'5.0'}, 1, 'one of 5.0');
+    is($by{'6.1'}, 1, 'one of 6.1, behind the lengths of an NDR array');
+    cmp_ok($by{'6.0'}, '>', 2, 'many of 6.0');
+    is($status->{hosts}[0]{port}, $host->{number}, 'by KMS host');
+    is($status->{hosts}[0]{address}, '127.0.0.1', 'with its address');
+    cmp_ok($status->{hosts}[0]{$_}, '>', 0, "$_ are counted") for qw(answered faults lost late refused);
+    cmp_ok($status->{no_host}, '>', 0, 'no-host is counted');
+
+    my ($seen) = $a->kmsctl_json('clients', '--relayed');
+    is(scalar @{ $seen->{relayed} }, 1, 'one source');
+    my $row = $seen->{relayed}[0];
+    is($row->{address}, '127.0.0.1', 'its address');
+    ok($row->{observed}, 'marked observed');
+    is($row->{answered}, $status->{answered}, 'the ledger has every exchange that was answered');
+    like($row->{hosts}, qr/127\.0\.0\.1 port $host->{number} x \d+/, 'and by which host');
+    is_deeply(($a->kmsctl_json('clients'))[0]{clients}, [], 'none of them is a client of ours');
+    is($a->kmsctl('ledger', 'check')->{exit}, 0, 'the ledger is whole');
+    my ($check, $code) = $a->kmsctl_json('relay', 'check');
+    is($code, 0, 'relay check finds nothing wrong') or diag(explain $check);
+    like($check->{findings}[0]{text}, qr/can be reached/, 'the host can be reached');
+
+    # the row is what the journal says, also after a kill and a replay
+    end_process($a->pid, 'KILL');
+    $a->start;
+    my ($again) = $a->kmsctl_json('clients', '--relayed');
+    is_deeply($again->{relayed}, $seen->{relayed}, 'the same after a kill');
+    is($a->kmsctl('ledger', 'check')->{exit}, 0, 'the ledger is whole');
+};
+subtest 'thousands of idle clients' => sub {
+    my $many = 5000;
+    my ($limit) = `sh -c 'ulimit -Hn'` =~ /(\d+)/;
+    if (defined $limit && $limit < 2 * $many + 200) {
+        $many = int($limit / 2) - 200;
+        diag("ONLY $limit DESCRIPTORS ARE ALLOWED HERE: $many idle clients, not 5000");
+    }
+    my $b = appliance("upstream = 127.0.0.1:$host->{number}\nidle_timeout = 600");
+    cases($b, [$host], ['idle_thousands'], '--many', $many);
+    is($b->stop, 0, 'stopped cleanly');
+};
 subtest 'the native protocol on the same port' => sub {
     $a->enable;
     like($a->client('c1', 'activate')->{out}, qr/1 of 5|count|threshold/i, 'a client of ours is answered');
@@ -119,6 +166,46 @@ subtest 'no host at all' => sub {
     cases($b, [], [qw(no_host no_host)]);
     like($b->log, qr/relay-host-down: 127\.0\.0\.1 port $gone->{number}: Connection refused/, 'the log says why');
     is($b->stop, 0, 'stopped cleanly');
+};
+
+subtest 'relay check' => sub {
+    my $gone = standin('unreachable');
+    end_process($gone->{pid});
+    my $b = appliance("upstream = 127.0.0.1:$gone->{number} 127.0.0.1:$host->{number}");
+    my ($check, $code) = $b->kmsctl_json('relay', 'check');
+    is($code, 4, 'problems have an exit status');
+    my %found = map { ($_->{what} => $_) } grep { $_->{level} eq 'problem' } @{ $check->{findings} };
+    like($found{reach}{text}, qr/0x800706BA: refused/, 'a host that refuses');
+    like($found{split}{text}, qr/same priority/, 'two hosts split one count');
+    is($b->stop, 0, 'stopped cleanly');
+};
+
+subtest 'names' => sub {
+    my $dns = workspace();
+    my $port = do { my $s = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1); $s->sockport };
+    spew("$dns/zone", "\$TTL 5\n\@ SOA ns x 1 5 5 5 5\n\@ NS ns\nns A 127.0.0.1\nkms1 A 127.0.0.1\n"
+        . "_vlmcs._tcp SRV 0 0 $host->{number} kms1\n_vlmcs._tcp SRV 5 0 1 kms1\n");
+    spew("$dns/named.conf", "options { directory \"$dns\"; listen-on port $port { 127.0.0.1; }; listen-on-v6 { none; };"
+        . " recursion no; pid-file none; session-keyfile \"$dns/session.key\"; };\ncontrols { };\n"
+        . "zone \"example.test\" { type primary; file \"$dns/zone\"; };\n");
+    my $named = spawn([ 'named', '-g', '-c', "$dns/named.conf" ], log => "$dns/log");
+    wait_for(20, sub { -e "$dns/log" && slurp("$dns/log") =~ /all zones loaded|running/ }, 'named runs');
+    for my $relay ("upstream = kms1.example.test:$host->{number}",
+        "domain = example.test\nports = $host->{number}") {
+        my $b = appliance("$relay\nnameserver = 127.0.0.1:$port");
+        wait_for(20, sub { $b->log =~ /relay-hosts: 1 addresses/ }, 'the name is resolved');
+        cases($b, [$host], ['plain']);
+        like($b->log, qr/relay-port-refused: kms1\.example\.test\S* port 1 /, 'a port that DNS invents is refused')
+            if $relay =~ /domain/;
+        is_deeply([ map { $_->{'hosts'}[0]{name} } ($b->kmsctl_json('relay', 'status'))[0] ],
+            ['kms1.example.test'], 'counted by name');
+        is($b->stop, 0, 'stopped cleanly');
+    }
+    my $b = appliance("upstream = nobody.example.test\nnameserver = 127.0.0.1:$port");
+    cases($b, [], ['no_host']);
+    wait_for(20, sub { $b->log =~ /kmsd-resolve\[\d+\]: relay-resolve: nobody\.example\.test/ }, 'the log says so');
+    is($b->stop, 0, 'stopped cleanly');
+    end_process($named);
 };
 
 subtest 'not to itself' => sub {
