@@ -259,6 +259,34 @@ test_every_group(void **state)
 	}
 }
 
+/*
+ * Two mistypings whose check characters are those of an exchange: x^2 + x^20 is x^3, which is what another
+ * last bit of the third character adds to a check. Only the check of the whole tells them apart.
+ */
+static void
+test_like_exchange(void **state)
+{
+	static const size_t mistyped[] = { 6 * 2 + 2, 6 * 20 + 2 };
+	struct fixture *f = *state;
+	char code[CODE_TEXT], want[64];
+	struct pack_error err;
+
+	strcpy(code, f->code);
+	for (size_t i = 0; i < 2; i++)
+		code[mistyped[i]] = alphabet[(strchr(alphabet, code[mistyped[i]]) - alphabet) ^ 1];
+	assert_int_equal(parse(code, &err), KMS_E_FORMAT);
+	snprintf(want, sizeof(want), "groups 3 (%.5s) and 21 (%.5s) are mistyped", code + 12,
+	    code + 120);
+	assert_string_equal(err.text, want);
+
+	/* The first group, too, which says how long the code is. */
+	memcpy(code, f->code + 6 * 5, 5);
+	memcpy(code + 5, f->code + 5, strlen(f->code + 5) + 1);
+	memcpy(code + 6 * 5, f->code, 5);
+	assert_int_equal(parse(code, &err), KMS_E_FORMAT);
+	assert_string_equal(err.text, "groups 1 and 6 have changed places");
+}
+
 static void
 test_cut(void **state)
 {
@@ -562,6 +590,7 @@ main(void)
 		cmocka_unit_test(test_every_wrong_character),
 		cmocka_unit_test(test_every_exchange),
 		cmocka_unit_test(test_every_group),
+		cmocka_unit_test(test_like_exchange),
 		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_several),
 		cmocka_unit_test(test_bad_input),
