@@ -45,6 +45,7 @@ package KMS::Test;
 use v5.36;
 use Cwd qw(abs_path);
 use Exporter qw(import);
+use File::Copy qw(copy);
 use File::Temp qw(tempdir);
 use IO::Select;
 use IPC::Open3 qw(open3);
@@ -241,7 +242,12 @@ sub start_appliance (%opt) {
         setup => $opt{setup}, through => $opt{through} // [] }, 'KMS::Test::Appliance';
     mkdir "$dir/$_" for qw(libexec clients);    # kmsd makes its own
     for my $name (qw(kmsd-front kmsd-activate kmsd-resolve)) {
-        symlink program($name), "$dir/libexec/$name" or die "symlink: $!\n";
+        # A plain user may not be able to reach the build (a clone in /root): give that user its own.
+        if ($opt{as}) {
+            copy(program($name), "$dir/libexec/$name") && chmod 0755, "$dir/libexec/$name" or die "$dir/libexec/$name: $!\n";
+        } else {
+            symlink program($name), "$dir/libexec/$name" or die "symlink: $!\n";
+        }
     }
     my $fronts = $opt{fronts} // 2;
     # As root kmsd changes users: two that every Debian has.
