@@ -8,6 +8,8 @@
 
 const struct command *const commands[] = {
 	&cmd_status,
+	&cmd_plan,
+	&cmd_apply,
 	&cmd_clients,
 	&cmd_relay_status,
 	&cmd_relay_check,
@@ -70,6 +72,8 @@ static const char *const option_names[] = {
 	"--format NAME",
 	"--nameserver ADDRESS",
 	"--relayed",
+	"--root DIR",
+	"--check",
 };
 
 const char *

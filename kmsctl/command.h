@@ -46,6 +46,8 @@ enum ctl_option {
 	CTL_OPT_FORMAT = 1 << 19,    /* --format NAME */
 	CTL_OPT_NAMESERVER = 1 << 20, /* --nameserver ADDRESS */
 	CTL_OPT_RELAYED = 1 << 21,  /* --relayed */
+	CTL_OPT_ROOT = 1 << 22,     /* --root DIR */
+	CTL_OPT_CHECK = 1 << 23,    /* --check */
 };
 
 struct ctl;
@@ -83,6 +85,8 @@ struct ctl {
 	bool qr, active, full, clones, all, vm, relayed;
 	const char *seal;           /* a kind of CONTROL_KEY_SEAL; NULL: not given */
 	const char *passphrase_file, *current_file;
+	const char *root;           /* --root, or NULL */
+	bool check;
 	struct config config;
 };
 
@@ -90,7 +94,7 @@ struct ctl {
 extern const struct command *const commands[];
 
 extern const struct command cmd_relay_status, cmd_relay_check;
-extern const struct command cmd_status, cmd_clients, cmd_client_show, cmd_client_revoke,
+extern const struct command cmd_plan, cmd_apply, cmd_status, cmd_clients, cmd_client_show, cmd_client_revoke,
     cmd_client_forget, cmd_key_install, cmd_key_show, cmd_key_request, cmd_key_confirm,
     cmd_key_remove, cmd_policy_install, cmd_policy_show, cmd_policy_history, cmd_policy_simulate,
     cmd_audit_export,

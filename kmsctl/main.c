@@ -34,6 +34,8 @@ enum {
 	LONG_CURRENT_FILE,
 	LONG_VM,
 	LONG_RELAYED,
+	LONG_ROOT,
+	LONG_CHECK,
 	LONG_PNG,
 	LONG_YES,
 	LONG_DETAILED,
@@ -72,6 +74,8 @@ static const struct option long_options[] = {
 	{ "current-file", required_argument, NULL, LONG_CURRENT_FILE },
 	{ "vm", no_argument, NULL, LONG_VM },
 	{ "relayed", no_argument, NULL, LONG_RELAYED },
+	{ "root", required_argument, NULL, LONG_ROOT },
+	{ "check", no_argument, NULL, LONG_CHECK },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -206,6 +210,14 @@ take_option(struct ctl *ctl, struct line *line, int c)
 	case LONG_RELAYED:
 		ctl->relayed = true;
 		line->options |= CTL_OPT_RELAYED;
+		break;
+	case LONG_ROOT:
+		ctl->root = optarg;
+		line->options |= CTL_OPT_ROOT;
+		break;
+	case LONG_CHECK:
+		ctl->check = true;
+		line->options |= CTL_OPT_CHECK;
 		break;
 	case LONG_VM:
 		ctl->vm = true;

@@ -1,0 +1,59 @@
+/*
+ * plan.h - how this machine differs from what kms.ini says, aspect by aspect, and putting it right.
+ *
+ * An aspect looks (inspect adds one difference for each thing that is not as it should be) and mends one difference at
+ * a time. Mending the same twice changes nothing, and each step is whole or not there, so that apply may be
+ * interrupted and repeated.
+ */
+#ifndef KMSCTL_PLAN_H
+#define KMSCTL_PLAN_H
+
+#include "kmsctl/ctl.h"
+
+#define DIFFERENCES_MAX 128
+
+struct plan;
+struct difference;
+
+struct aspect {
+	const char *name;
+	bool live;                      /* of the running machine: not looked at below --root */
+	/* KMS_OK, or what kept it from looking, why set. */
+	int (*inspect)(struct plan *p, char why[512]);
+	int (*mend)(struct plan *p, const struct difference *d, char why[512]);     /* NULL: by hand only */
+};
+
+struct difference {
+	const struct aspect *aspect;
+	int tag;                        /* the aspect's own */
+	char what[320];                 /* the thing: a user, a path, a unit */
+	char is[160], due[256];         /* how it is, what is done about it */
+	const char *why;
+	bool by_hand;                   /* needs the administrator: due says what to type */
+};
+
+struct plan {
+	struct ctl *ctl;
+	const char *root;               /* "" or a directory without the last slash */
+	const struct aspect *aspect;    /* being looked at */
+	struct difference list[DIFFERENCES_MAX];
+	unsigned count;
+};
+
+extern const struct aspect aspect_users, aspect_files, aspect_units, aspect_firewall, aspect_dns, aspect_service,
+    aspect_installed;
+
+/* Adds a difference to fill in; never NULL (the last one is used again when there are too many). */
+struct difference *plan_add(struct plan *p, int tag, const char *why, const char *what_fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+/* root + path; false: too long. */
+bool plan_path(const struct plan *p, char out[512], const char *path);
+/* Ids of a user or group of the machine, or of what is below --root. False: there is none. */
+bool plan_user(const struct plan *p, const char *name, unsigned *uid, unsigned *gid);
+bool plan_group(const struct plan *p, const char *name);
+/* Runs a program to its end. KMS_OK, KMS_E_NOT_FOUND: not installed; else why is what it said. */
+int plan_run(const struct plan *p, const char *const argv[], char why[512]);
+/* Whether systemd runs this machine, or will run what is below --root. */
+bool plan_systemd(const struct plan *p);
+
+#endif

@@ -1,0 +1,216 @@
+/*
+ * units.c - systemd: drop-ins that carry [listen] and directories of kms.ini into the units, units that are enabled.
+ */
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kmsctl/child.h"
+#include "kmsctl/plan/plan.h"
+#include "libkms/kms_error.h"
+
+#define UNITS "/etc/systemd/system"
+#define DROP_IN_MAX 8192
+
+enum { SOCKET_DROP_IN, SERVICE_DROP_IN, ENABLED };
+
+static const char *const drop_ins[] = {
+	[SOCKET_DROP_IN] = UNITS "/kmsd.socket.d/50-kms-ini.conf",
+	[SERVICE_DROP_IN] = UNITS "/kmsd.service.d/50-kms-ini.conf",
+};
+
+static bool
+default_listen(const struct config *c)
+{
+	return c->port == 1688 && c->address_count == 2 && strcmp(c->address[0], "0.0.0.0") == 0 &&
+	       strcmp(c->address[1], "::") == 0;
+}
+
+static void
+socket_text(const struct config *c, FILE *f)
+{
+	unsigned i;
+
+	if (default_listen(c) || c->port == 0)
+		return;
+	fprintf(f, "# [listen] of kms.ini, written by kmsctl apply.\n[Socket]\nListenStream=\n");
+	for (i = 0; i < c->address_count; i++)
+		fprintf(f,
+		    strchr(c->address[i], ':') ? "ListenStream=[%s]:%u\n" : "ListenStream=%s:%u\n",
+		    c->address[i], c->port);
+}
+
+/* Directories that ProtectSystem=strict would make read-only. */
+static void
+service_text(const struct config *c, FILE *f)
+{
+	const char *const paths[] = {
+		strcmp(c->state_directory, KMS_STATEDIR) != 0 ? c->state_directory : NULL,
+		strcmp(c->runtime_directory, KMS_RUNDIR) != 0 ? c->runtime_directory : NULL,
+	};
+	bool any = false;
+	size_t i;
+
+	for (i = 0; i < sizeof paths / sizeof *paths; i++) {
+		if (paths[i] == NULL)
+			continue;
+		if (!any)
+			fprintf(
+			    f, "# Directories of kms.ini, written by kmsctl apply.\n[Service]\n");
+		fprintf(f, "ReadWritePaths=%s\n", paths[i]);
+		any = true;
+	}
+}
+
+/* What the drop-in should say, malloc'd; "": there should be none. */
+static char *
+wanted(const struct plan *p, int tag)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	if (f == NULL)
+		return NULL;
+	(tag == SOCKET_DROP_IN ? socket_text : service_text)(&p->ctl->config, f);
+	return fclose(f) == 0 ? text : NULL;
+}
+
+static void
+look_at_drop_in(struct plan *p, int tag, const char *why)
+{
+	char path[512], *text = wanted(p, tag), *have = NULL;
+	struct difference *d;
+	size_t len;
+
+	if (text == NULL || !plan_path(p, path, drop_ins[tag]))
+		goto out;
+	if (ctl_read_file(path, DROP_IN_MAX, &have, &len) != KMS_OK)
+		have = NULL;
+	if (strcmp(text, have != NULL ? have : "") == 0)
+		goto out;
+	d = plan_add(p, tag, why, "%s", drop_ins[tag]);
+	snprintf(d->is, sizeof d->is, "%s",
+	    have == NULL ? "not there" : "says something else than kms.ini");
+	snprintf(d->due, sizeof d->due,
+	    text[0] == '\0' ? "removed: the unit itself says it" : "written");
+out:
+	free(text);
+	free(have);
+}
+
+/* "enabled", "disabled" ...; "" when systemctl does not say. */
+static void
+enabled(const struct plan *p, const char *unit, char out[64])
+{
+	char root[520];
+	const char *const argv[] = { "systemctl", root, "is-enabled", unit, NULL };
+	struct child c;
+
+	snprintf(root, sizeof root, "--root=%s", p->root[0] ? p->root : "/");
+	out[0] = '\0';
+	if (child_run(&c, argv, NULL, p->ctl->timeout_ms) != KMS_OK)
+		return;
+	snprintf(out, 64, "%.*s", (int)strcspn(c.out, "\n"), c.out);
+	child_free(&c);
+}
+
+static void
+look_at_unit(struct plan *p, const char *unit, const char *why)
+{
+	struct difference *d;
+	char state[64];
+
+	enabled(p, unit, state);
+	if (strncmp(state, "enabled", 7) == 0 || strcmp(state, "static") == 0)
+		return;
+	d = plan_add(p, ENABLED, why, "%s", unit);
+	if (strcmp(state, "disabled") == 0 || strcmp(state, "indirect") == 0) {
+		snprintf(d->is, sizeof d->is, "%s", state);
+		snprintf(d->due, sizeof d->due, "enabled");
+	} else {
+		d->by_hand = true;
+		snprintf(d->is, sizeof d->is, "%s", state[0] ? state : "not installed");
+		snprintf(d->due, sizeof d->due,
+		    strcmp(state, "masked") == 0 ? "systemctl unmask %s"
+						 : "install the package kmsd, or make install: %s",
+		    unit);
+	}
+}
+
+static int
+inspect(struct plan *p, char why[512])
+{
+	const struct config *c = &p->ctl->config;
+
+	if (!plan_systemd(p))
+		return KMS_OK;
+	look_at_drop_in(p, SOCKET_DROP_IN, "systemd holds the sockets of [listen]");
+	look_at_drop_in(p, SERVICE_DROP_IN, "kmsd writes there");
+	look_at_unit(p, "kmsd.socket", "clients connect to it");
+	look_at_unit(p, "kmsd.service", "kmsd starts with the machine");
+	look_at_unit(p, "kms-firewall.service", "the firewall survives a restart of the machine");
+	if (c->dns_domain_count > 0)
+		look_at_unit(p, "kms-dns.timer", "DNS records that were lost come back");
+	return KMS_OK;
+}
+
+static int
+write_drop_in(const struct plan *p, int tag, const char *text)
+{
+	char path[512], made[520], dir[512], *slash;
+	int fd, rc;
+
+	if (!plan_path(p, path, drop_ins[tag]))
+		return -1;
+	if (text[0] == '\0')
+		return unlink(path) == 0 || errno == ENOENT ? 0 : -1;
+	snprintf(dir, sizeof dir, "%s", path);
+	*strrchr(dir, '/') = '\0';
+	for (slash = dir + strlen(p->root) + 1; (slash = strchr(slash, '/')) != NULL;
+	     *slash++ = '/') {
+		*slash = '\0';
+		if (mkdir(dir, 0755) == -1 && errno != EEXIST)
+			return -1;
+	}
+	if (mkdir(dir, 0755) == -1 && errno != EEXIST)
+		return -1;
+	snprintf(made, sizeof made, "%s.new", path);
+	fd = open(made, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (fd == -1)
+		return -1;
+	rc = write(fd, text, strlen(text)) == (ssize_t)strlen(text) && fchmod(fd, 0644) == 0 &&
+		     fsync(fd) == 0
+		 ? 0
+		 : -1;
+	close(fd);
+	return rc == 0 ? rename(made, path) : rc;
+}
+
+static int
+mend(struct plan *p, const struct difference *d, char why[512])
+{
+	char root[520], *text;
+	const char *const enable[] = { "systemctl", root, "enable", d->what, NULL };
+	const char *const again[] = { "systemctl", "daemon-reload", NULL };
+	int e = KMS_OK;
+
+	snprintf(root, sizeof root, "--root=%s", p->root[0] ? p->root : "/");
+	if (d->tag == ENABLED)
+		return plan_run(p, enable, why);
+	if ((text = wanted(p, d->tag)) == NULL)
+		return KMS_E_NO_MEMORY;
+	if (write_drop_in(p, d->tag, text) == -1) {
+		snprintf(why, 512, "%s: %s", d->what, strerror(errno));
+		e = KMS_E_IO;
+	}
+	free(text);
+	return e == KMS_OK && p->root[0] == '\0' ? plan_run(p, again, why) : e;
+}
+
+const struct aspect aspect_units = { .name = "units", .inspect = inspect, .mend = mend };

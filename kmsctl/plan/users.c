@@ -1,0 +1,59 @@
+/*
+ * users.c - the users that the processes run as, and the group that may use kmsctl.
+ */
+#include <stdio.h>
+
+#include "kmsctl/plan/plan.h"
+#include "libkms/kms_error.h"
+
+enum { USER, GROUP };
+
+static void
+want_user(struct plan *p, const char *name, const char *why)
+{
+	struct difference *d;
+	unsigned uid, gid;
+
+	if (plan_user(p, name, &uid, &gid))
+		return;
+	d = plan_add(p, USER, why, "%s", name);
+	snprintf(d->is, sizeof d->is, "no such user");
+	snprintf(d->due, sizeof d->due, "made, a system user without a home or a shell");
+}
+
+static int
+inspect(struct plan *p, char why[512])
+{
+	const struct config *c = &p->ctl->config;
+	struct difference *d;
+
+	want_user(p, c->activate_user, "the activation process runs as it");
+	want_user(p, c->front_user, "the network processes run as it");
+	if (c->control_group[0] == '\0' || plan_group(p, c->control_group))
+		return KMS_OK;
+	d = plan_add(p, GROUP, "its members may use kmsctl", "%s", c->control_group);
+	snprintf(d->is, sizeof d->is, "no such group");
+	snprintf(d->due, sizeof d->due, "made, a system group");
+	return KMS_OK;
+}
+
+/* systemd-sysusers where it is, which works below a root; useradd elsewhere. */
+static int
+mend(struct plan *p, const struct difference *d, char why[512])
+{
+	const char *below = p->root[0] != '\0' ? p->root : "/";
+	const char *const useradd[] = { "useradd", "--prefix", below, "--system", "--user-group",
+		"--no-create-home", "--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin",
+		d->what, NULL };
+	const char *const groupadd[] = { "groupadd", "--prefix", below, "--system", d->what, NULL };
+	char root[520], line[400];
+	const char *const sysusers[] = { "systemd-sysusers", root, "--inline", line, NULL };
+	int e;
+
+	snprintf(root, sizeof root, "--root=%s", below);
+	snprintf(line, sizeof line, d->tag == USER ? "u %s - \"kmsd\" -" : "g %s -", d->what);
+	e = plan_run(p, sysusers, why);
+	return e == KMS_E_NOT_FOUND ? plan_run(p, d->tag == USER ? useradd : groupadd, why) : e;
+}
+
+const struct aspect aspect_users = { .name = "users", .inspect = inspect, .mend = mend };
