@@ -17,6 +17,7 @@ static const struct aspect *const aspects[] = {
 	&aspect_units,
 	&aspect_firewall,
 	&aspect_service,
+	&aspect_dns,
 	&aspect_installed,
 };
 #define ASPECTS (sizeof aspects / sizeof *aspects)
@@ -195,14 +196,14 @@ run_apply(struct ctl *ctl)
 const struct command cmd_plan = {
 	.noun = "plan",
 	.summary = "what on this machine differs from kms.ini, and what apply would do",
-	.options = CTL_OPT_ROOT | CTL_OPT_CHECK,
+	.options = CTL_OPT_ROOT | CTL_OPT_CHECK | CTL_OPT_NAMESERVER,
 	.no_config = true,
 	.run = run_plan,
 };
 const struct command cmd_apply = {
 	.noun = "apply",
 	.summary = "make the machine what kms.ini says; safe to repeat and to interrupt",
-	.options = CTL_OPT_ROOT,
+	.options = CTL_OPT_ROOT | CTL_OPT_NAMESERVER,
 	.no_config = true,
 	.run = run_apply,
 };
