@@ -45,7 +45,7 @@ socket_text(const struct config *c, FILE *f)
 		    c->address[i], c->port);
 }
 
-/* Directories that ProtectSystem=strict would make read-only. */
+/* Directories that ProtectSystem=strict would make read-only, and the relay's network. */
 static void
 service_text(const struct config *c, FILE *f)
 {
@@ -53,18 +53,19 @@ service_text(const struct config *c, FILE *f)
 		strcmp(c->state_directory, KMS_STATEDIR) != 0 ? c->state_directory : NULL,
 		strcmp(c->runtime_directory, KMS_RUNDIR) != 0 ? c->runtime_directory : NULL,
 	};
-	bool any = false;
+	bool relays = c->relay_upstream[0] != '\0' || c->relay_domain[0] != '\0';
 	size_t i;
 
-	for (i = 0; i < sizeof paths / sizeof *paths; i++) {
-		if (paths[i] == NULL)
-			continue;
-		if (!any)
-			fprintf(
-			    f, "# Directories of kms.ini, written by kmsctl apply.\n[Service]\n");
-		fprintf(f, "ReadWritePaths=%s\n", paths[i]);
-		any = true;
-	}
+	if (paths[0] == NULL && paths[1] == NULL && !relays)
+		return;
+	fprintf(f, "# What kms.ini needs beyond the unit, written by kmsctl apply.\n[Service]\n");
+	for (i = 0; i < sizeof paths / sizeof *paths; i++)
+		if (paths[i] != NULL)
+			fprintf(f, "ReadWritePaths=%s\n", paths[i]);
+	/* A relay connects to the organisation's own host, whose name it looks up. */
+	if (relays)
+		fprintf(f, "PrivateNetwork=no\nIPAddressDeny=\n"
+			   "RestrictAddressFamilies=AF_INET AF_INET6 AF_NETLINK\n");
 }
 
 /* What the drop-in should say, malloc'd; "": there should be none. */
@@ -151,7 +152,7 @@ inspect(struct plan *p, char why[512])
 	if (!plan_systemd(p))
 		return KMS_OK;
 	look_at_drop_in(p, SOCKET_DROP_IN, "systemd holds the sockets of [listen]");
-	look_at_drop_in(p, SERVICE_DROP_IN, "kmsd writes there");
+	look_at_drop_in(p, SERVICE_DROP_IN, "kms.ini needs it beyond the unit");
 	look_at_unit(p, "kmsd.socket", "clients connect to it");
 	look_at_unit(p, "kmsd.service", "kmsd starts with the machine");
 	look_at_unit(p, "kms-firewall.service", "the firewall survives a restart of the machine");

@@ -99,6 +99,8 @@ my @drifts = (
         'units /etc/systemd/system/kmsd.socket.d/50-kms-ini.conf' ],
     [ 'the default port', sub { spew("$root/kms.ini", slurp("$root/kms.ini") =~ s/\[listen\].*//sr) },
         'units /etc/systemd/system/kmsd.socket.d/50-kms-ini.conf' ],
+    [ 'a relay', sub { spew("$root/kms.ini", slurp("$root/kms.ini") . "[relay]\nupstream = 192.0.2.7\n") },
+        'units /etc/systemd/system/kmsd.service.d/50-kms-ini.conf' ],
     [ 'another state directory', sub { spew("$root/kms.ini", slurp("$root/kms.ini") =~ s{/var/lib/kms}{/srv/kms}r) },
         'files /srv/kms', 'units /etc/systemd/system/kmsd.service.d/50-kms-ini.conf' ],
 );
