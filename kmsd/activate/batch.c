@@ -21,6 +21,8 @@
 #define REPLY_FRAME (FRAME_HEADER + SEAL_REPLY_OVERHEAD + REPLY_TEXT)
 _Static_assert(REPLY_FRAME <= FRAME_HEADER + CERTIFICATE_MAX + 64, "peer.c's queue holds it too");
 #define LEDGER_RETRY 30 /* seconds */
+/* Replies sealed before they leave: the front sends these while the next are sealed. */
+#define FLUSH_EVERY 16
 
 struct batch {
 	struct batch_slot *slots; /* sodium_malloc */
@@ -203,6 +205,8 @@ batch_finish(struct activate *a)
 		if (r != KMS_OK && !slot->settled)
 			refuse(slot, KMS_E_LEDGER);
 		answer(a, slot, next_nonce(b));
+		if (i % FLUSH_EVERY == FLUSH_EVERY - 1)
+			peer_flush(slot->peer);
 	}
 	sodium_memzero(b->slots, b->taken * sizeof *b->slots);
 	b->taken = 0;

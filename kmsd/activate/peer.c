@@ -10,6 +10,7 @@
 #include <event2/event.h>
 
 #include "kmsd/activate/activate.h"
+#include "kmsd/activate/batch.h"
 #include "kmsd/common/log.h"
 #include "kmsd/ipc/channel.h"
 #include "libkms/certificate.h"
@@ -17,6 +18,7 @@
 
 /* The longest that is reserved for an answer: a HELLO_REPLY with the largest certificate and a rotation. */
 #define ANSWER_MAX (FRAME_HEADER + CERTIFICATE_MAX + ROTATION_SIZE + 64)
+#define HALF_LEAST 24 /* frames; a batch of so many is worth its fdatasync */
 #define STATS_UNASKED 64 /* FRONT_STATS frames between two of our questions */
 
 struct peer {
@@ -151,12 +153,24 @@ dispatch(struct peer *p, const struct ipc_frame *f, const uint8_t *body)
 	return broken(p, "peer-verb", "a verb that is not its to send");
 }
 
+/*
+ * After how many of the waiting frames a batch is closed within a turn; 0: not before its end. While
+ * the second half is decided and synced, the front speaks with the clients of the first, and the
+ * other way round; one batch of all would leave each idle while the other works.
+ */
+static size_t
+half_way(size_t waiting)
+{
+	return waiting / 2 >= HALF_LEAST ? waiting / 2 : 0;
+}
+
 static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct peer *p = arg;
 	struct ipc_frame f, ahead = { 0 };
 	const uint8_t *body, *ahead_body = NULL;
+	size_t left;
 	int r, n;
 
 	activate_clock(p->activate);
@@ -165,6 +179,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 		give_up(p);
 		return;
 	}
+	left = half_way(ipc_channel_waiting(p->channel));
 	n = ipc_channel_next(p->channel, &f, &body);
 	while (!p->dead && n > 0) {
 		/* One ahead: both bodies stay where they are until the next fill. */
@@ -173,6 +188,10 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 			activate_expect(p->activate, &ahead, ahead_body);
 		if (dispatch(p, &f, body) != KMS_OK)
 			give_up(p);
+		if (left > 0 && --left == 0) {
+			batch_finish(p->activate);
+			peer_flush(p);
+		}
 		f = ahead;
 		body = ahead_body;
 	}
@@ -272,6 +291,13 @@ peer_commit(struct peer *p, uint64_t token, uint8_t flags, size_t len)
 		p->in_flight--;
 	p->replies++;
 	if (ipc_channel_commit(p->channel, &f) != KMS_OK)
+		give_up(p);
+}
+
+void
+peer_flush(struct peer *p)
+{
+	if (!p->dead && ipc_channel_flush(p->channel) != KMS_OK)
 		give_up(p);
 }
 

@@ -26,6 +26,8 @@ void peer_free_all(struct activate *a);
 uint8_t *peer_reserve(struct peer *p, size_t size);
 void peer_commit(struct peer *p, uint64_t token, uint8_t flags, size_t len);
 
+/* Write what is queued for p now, within a batch: p stays, also when it is given up. */
+void peer_flush(struct peer *p);
 /* After each turn of the loop, with no batch under way: write what is queued, free who is given up. */
 void peer_flush_all(struct activate *a);
 /* Something is queued still. */

@@ -12,6 +12,7 @@
 
 #include "libkms/kms_error.h"
 #include "kmsd/ipc/channel.h"
+#include "libkms/wire.h"
 
 #define CHANNEL_READ (256 * 1024)
 #define CHANNEL_QUEUE_MAX (16u * 1024 * 1024) /* at least; see ipc_channel_queue_for */
@@ -118,6 +119,26 @@ ipc_channel_next(struct ipc_channel *c, struct ipc_frame *f, const uint8_t **bod
 	*body = in->bytes + in->start + IPC_HEADER;
 	in->start += IPC_HEADER + f->length;
 	return 1;
+}
+
+size_t
+ipc_channel_waiting(const struct ipc_channel *c)
+{
+	const uint8_t *at = c->in.bytes + c->in.start, *end = c->in.bytes + c->in.end;
+	size_t frames = 0;
+
+	while ((size_t)(end - at) >= IPC_HEADER) {
+		struct wire_reader r;
+		size_t size;
+
+		wire_reader_init(&r, at, IPC_HEADER);
+		size = IPC_HEADER + (size_t)wire_get_u32(&r);
+		if ((size_t)(end - at) < size)
+			break;
+		at += size;
+		frames++;
+	}
+	return frames;
 }
 
 /* Space for size more octets at the end of the queue. */

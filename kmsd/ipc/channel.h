@@ -22,6 +22,8 @@ int ipc_channel_fd(const struct ipc_channel *c);
 int ipc_channel_fill(struct ipc_channel *c);
 /* Next whole frame: 1 and *body borrowed until the next fill; 0 none yet; -1 malformed (KMS_E_PEER). */
 int ipc_channel_next(struct ipc_channel *c, struct ipc_frame *f, const uint8_t **body);
+/* Whole frames that ipc_channel_next would give before the next fill. */
+size_t ipc_channel_waiting(const struct ipc_channel *c);
 /* Queue a frame. KMS_E_OVERLOAD when more than 16 MiB, or queue_for's bound, wait for a peer that does not read. */
 int ipc_channel_put(struct ipc_channel *c, const struct ipc_frame *f, const void *body);
 /* A peer that keeps to its credits may make so many frames of at most body octets wait: raise the bound to that. */

@@ -117,7 +117,9 @@ test_fragments(void **ignored)
 	/* Both in one read, and half of a third. */
 	assert_int_equal(write(peer, bytes, sizeof(bytes)), sizeof(bytes));
 	assert_int_equal(write(peer, bytes, 20), 20);
+	assert_int_equal(ipc_channel_waiting(c), 0);
 	assert_int_equal(ipc_channel_fill(c), KMS_OK);
+	assert_int_equal(ipc_channel_waiting(c), 2);
 	assert_int_equal(ipc_channel_next(c, &f, &body), 1);
 	assert_memory_equal(body, "abc", 3);
 	assert_int_equal(ipc_channel_next(c, &f, &body), 1);
