@@ -19,6 +19,12 @@ sub spew ($file, $octets) {
     close $fh or die;
 }
 
+# What make installs.
+my $build = $ENV{KMS_BUILD} // 'build';
+my $built = do { local (@ARGV, $/) = "$build/etc/systemd/kmsd.service"; <> };
+unlike($built, qr/\@\w+\@/, 'the unit as built: every place is filled in');
+like($built, qr{^ExecStart=/\S*/sbin/kmsd -f /\S*/kms/kms\.ini$}m, 'and is that of this build');
+
 my %set = map { /^(\w+)=(.*)/ ? ($1 => $2) : () } split /\n/, $text;
 is($set{Type}, 'notify', 'kmsd tells when it is ready');
 cmp_ok($set{WatchdogSec}, '>', 0, 'and that it lives');
