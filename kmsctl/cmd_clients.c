@@ -68,7 +68,8 @@ list_clients(struct ctl *ctl, struct listing *l, bool running)
 	output_number(ctl->out, "shown", NULL, l->shown);
 	output_bool(ctl->out, "complete", NULL, e == 0);
 	output_line(ctl->out, OUTPUT_PLAIN, "%" PRIu64 " client%s%s", l->shown,
-	    l->shown == 1 ? "" : "s", e == STOP ? ", perhaps more: --limit" : "");
+	    l->shown == 1 ? "" : "s",
+	    e == STOP ? ", and there may be more: a higher --limit shows them" : "");
 	return CTL_OK;
 }
 

@@ -65,8 +65,6 @@ print_contacts(struct ctl *ctl, const struct reply *reply)
 	while ((row = reply_next(reply, "contact", row)) != NULL)
 		if ((country = reply_text(row, "country")) != NULL)
 			some |= strcmp(country, ctl->country) == 0;
-	if (reply_next(reply, "contact", NULL) != NULL)
-		output_line(ctl->out, OUTPUT_PLAIN, "%s", "");
 	if (ctl->country[0] != '\0' && !some)
 		output_line(
 		    ctl->out, OUTPUT_WARN, "The policy pack has no contact for %s.", ctl->country);

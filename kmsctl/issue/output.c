@@ -159,13 +159,15 @@ print_lines(const char *text)
 }
 
 static void
-print_scalar(const json_t *v)
+print_scalar(const char *key, const json_t *v)
 {
 	if (json_is_string(v) && strchr(json_string_value(v), '\n') != NULL) {
 		print_lines(json_string_value(v));
 		return;
 	}
-	if (json_is_integer(v))
+	if (json_is_integer(v) && json_integer_value(v) == 0 && strcmp(key, "capacity") == 0)
+		printf("no limit\n");
+	else if (json_is_integer(v))
 		printf("%" JSON_INTEGER_FORMAT "\n", json_integer_value(v));
 	else if (json_is_boolean(v))
 		printf("%s\n", json_is_true(v) ? "yes" : "no");
@@ -184,7 +186,7 @@ print_object(json_t *object, unsigned indent)
 	{
 		if (!json_is_array(v)) {
 			print_label(key, indent);
-			print_scalar(v);
+			print_scalar(key, v);
 			continue;
 		}
 		printf("%*s%s\n", (int)indent, "", key);
