@@ -10,6 +10,7 @@ const struct command *const commands[] = {
 	&cmd_status,
 	&cmd_plan,
 	&cmd_apply,
+	&cmd_doctor,
 	&cmd_clients,
 	&cmd_relay_status,
 	&cmd_relay_check,
