@@ -9,13 +9,16 @@
 
 #include "kmsctl/clients.h"
 #include "libkms/kms_error.h"
+#include "libkms/hex.h"
+#include "libkms/uuid.h"
 
 #define SHORT_CMID 12 /* digits shown in a table */
 #define PREFIX_MIN 4 /* digits that may stand for a CMID */
 #define MATCHES_SHOWN 8
 
+/* As a person types it: dashes wherever they are. */
 static bool
-uuid_parse(uint8_t id[16], const char *text)
+lenient_uuid(uint8_t id[16], const char *text)
 {
 	char digits[33];
 	size_t n = 0;
@@ -28,7 +31,7 @@ uuid_parse(uint8_t id[16], const char *text)
 		digits[n++] = *text;
 	}
 	digits[n] = '\0';
-	return ctl_unhex(id, 16, digits);
+	return hex_parse(id, 16, digits);
 }
 
 void
@@ -48,7 +51,7 @@ products_ask(struct ctl *ctl, struct products *p)
 		id = reply_text(row, "id");
 		name = reply_text(row, "name");
 		at = &p->list[p->count];
-		if (id == NULL || name == NULL || !uuid_parse(at->id, id))
+		if (id == NULL || name == NULL || !lenient_uuid(at->id, id))
 			continue;
 		snprintf(at->name, sizeof at->name, "%.64s", name);
 		p->count++;
@@ -79,7 +82,7 @@ products_find(const struct products *p, const char *text, uint8_t id[16])
 {
 	unsigned i;
 
-	if (uuid_parse(id, text))
+	if (lenient_uuid(id, text))
 		return true;
 	for (i = 0; i < p->count; i++)
 		if (strcasecmp(p->list[i].name, text) == 0) {
@@ -134,9 +137,9 @@ client_print(struct ctl *ctl, const struct kmsdb_client *c, const struct kmsdb_h
 	const char *product = products_name(products, c->product);
 	struct output *o = ctl->out;
 
-	ctl_hex(cmid, c->cmid, 16);
-	ctl_hex(publisher, c->publisher, 8);
-	ctl_uuid(id, c->product);
+	hex_format(cmid, c->cmid, 16);
+	hex_format(publisher, c->publisher, 8);
+	uuid_format(id, c->product);
 	if (h != NULL)
 		ctl_address(address, h->address);
 	output_text(o, "name", "Name", h != NULL ? h->name : NULL);
@@ -196,7 +199,7 @@ search_one(const struct kmsdb_client *c, const struct kmsdb_host *h, void *arg)
 	size_t at = strlen(s->list);
 	char cmid[33];
 
-	ctl_hex(cmid, c->cmid, 16);
+	hex_format(cmid, c->cmid, 16);
 	if (h != NULL && strcasecmp(h->name, s->text) == 0) {
 		memcpy(s->cmid, c->cmid, 16);
 		snprintf(s->name, sizeof s->name, "%s", h->name);
@@ -240,7 +243,7 @@ client_find(struct ctl *ctl, const char *text, uint8_t cmid[16], char name[MESSA
 	int e;
 
 	name[0] = '\0';
-	if (ctl_unhex(cmid, 16, text))
+	if (hex_parse(cmid, 16, text))
 		return CTL_OK;
 	s.digits =
 	    strlen(text) >= PREFIX_MIN && text[strspn(text, "0123456789abcdefABCDEF")] == '\0';

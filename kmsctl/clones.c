@@ -11,6 +11,8 @@
 
 #include "kmsctl/trail.h"
 #include "libkms/kms_error.h"
+#include "libkms/hex.h"
+#include "libkms/uuid.h"
 
 #define CLONES_MAX 4096 /* clients */
 #define MACHINES_MAX 8 /* of each: those heard last */
@@ -117,10 +119,10 @@ print_machine(struct clones *l, const struct shared *s, const struct machine *m)
 	char cmid[33], id[37], address[64];
 	const char *product = products_name(l->products, s->product);
 
-	ctl_hex(cmid, s->cmid, 16);
+	hex_format(cmid, s->cmid, 16);
 	if (!l->ctl->full && !l->ctl->json)
 		cmid[12] = '\0';
-	ctl_uuid(id, s->product);
+	uuid_format(id, s->product);
 	ctl_address(address, m->address);
 	output_row(o);
 	output_text(o, "cmid", "CMID", cmid);
@@ -139,7 +141,7 @@ print_client(struct clones *l, const struct shared *s)
 {
 	char cmid[33];
 
-	ctl_hex(cmid, s->cmid, 16);
+	hex_format(cmid, s->cmid, 16);
 	output_row(l->ctl->out);
 	output_text(l->ctl->out, "cmid", NULL, cmid);
 	output_number(l->ctl->out, "machines", NULL, s->count + s->more);

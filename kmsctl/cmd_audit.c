@@ -21,6 +21,7 @@
 #include "libkms/minisig.h"
 #include "libkms/rotation.h"
 #include "policy/values.h"
+#include "libkms/hex.h"
 
 struct document {
 	uint8_t kind;
@@ -281,7 +282,7 @@ run_audit_export(struct ctl *ctl)
 	if ((code = find_publisher(ctl, &x.publisher)) == CTL_OK && (code = walk(&x)) == CTL_OK &&
 	    (code = write_file(&x)) == CTL_OK) {
 		snprintf(last, sizeof last, "%" PRIu64 ":", x.end);
-		ctl_hex(last + strlen(last), x.last_hash, sizeof x.last_hash);
+		hex_format(last + strlen(last), x.last_hash, sizeof x.last_hash);
 		output_text(ctl->out, "file", "File", ctl->output_file);
 		output_number(ctl->out, "first_batch", "First batch", x.begin);
 		output_number(ctl->out, "last_batch", "Last batch", x.end);

@@ -12,6 +12,7 @@
 #include "kmsctl/ctl.h"
 #include "kmsctl/relay.h"
 #include "libkms/kms_error.h"
+#include "libkms/hex.h"
 
 #define STOP 1 /* from the callback: enough rows */
 
@@ -138,7 +139,7 @@ run_client_show(struct ctl *ctl)
 
 	if (code != CTL_OK)
 		return code;
-	ctl_hex(hex, cmid, 16);
+	hex_format(hex, cmid, 16);
 	control_text(&args, "cmid", hex);
 	status = ctl_ask_quietly(ctl, CONTROL_CLIENT_SHOW, &args, &reply, why);
 	control_buf_free(&args);
@@ -170,7 +171,7 @@ act_on_client(struct ctl *ctl, uint16_t verb, const char *done, const char *note
 
 	if (code != CTL_OK)
 		return code;
-	ctl_hex(hex, cmid, 16);
+	hex_format(hex, cmid, 16);
 	control_text(&args, "cmid", hex);
 	code = ctl_ask(ctl, verb, &args, &reply);
 	control_buf_free(&args);

@@ -10,6 +10,7 @@
 #include "kmsctl/installed.h"
 #include "kmsdb/kmsdb.h"
 #include "libkms/kms_error.h"
+#include "libkms/hex.h"
 
 struct history {
 	struct ctl *ctl;
@@ -35,8 +36,8 @@ print_pack(struct history *h, const struct entry_admin *e, uint64_t batch)
 	const char *pack;
 	bool current = p != NULL && p->pack != NULL && memcmp(p->digest, e->digest, 32) == 0;
 
-	ctl_hex(id, e->subject, 8);
-	ctl_hex(digest, e->digest, 32);
+	hex_format(id, e->subject, 8);
+	hex_format(digest, e->digest, 32);
 	/* "publisher: pack version"; the publisher may be called otherwise by now. */
 	snprintf(text, sizeof text, "%.*s", (int)(e->text_len < 299 ? e->text_len : 299), e->text);
 	pack = strstr(text, ": ");

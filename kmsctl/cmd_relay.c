@@ -17,6 +17,7 @@
 #include "libkms/discover.h"
 #include "libkms/kms_error.h"
 #include "libkms/transport.h"
+#include "libkms/hex.h"
 
 #define PATIENCE 5000 /* ms for one question of check */
 
@@ -110,7 +111,7 @@ list_one(const struct kmsdb_relayed *r, void *arg)
 	ctl_address(address, r->address);
 	output_text(o, "address", "Address", address);
 	output_text(o, "name", "Name", r->name[0] != '\0' ? r->name : NULL);
-	ctl_hex(cmid, r->cmid, 16);
+	hex_format(cmid, r->cmid, 16);
 	output_text(o, "cmid", NULL, r->name[0] != '\0' ? cmid : NULL);
 	output_number(o, "count", NULL, r->count);
 	output_time(o, "first-seen", NULL, r->first_seen);

@@ -13,6 +13,8 @@
 #include "kmsctl/simulate.h"
 #include "libkms/kms_error.h"
 #include "policy/pack.h"
+#include "libkms/hex.h"
+#include "libkms/uuid.h"
 
 #define SHORT_CMID 12 /* digits, as in the list of clients */
 
@@ -130,8 +132,8 @@ print_change(const struct simulate_change *c, void *arg)
 	if (f->ctl->limit != 0 && f->shown == f->ctl->limit)
 		return 0;
 	f->shown++;
-	ctl_hex(cmid, c->client->cmid, 16);
-	ctl_uuid(id, c->client->product);
+	hex_format(cmid, c->client->cmid, 16);
+	uuid_format(id, c->client->product);
 	if (c->host != NULL)
 		ctl_address(address, c->host->address);
 	output_row(o);
@@ -165,7 +167,7 @@ print_products(struct forecast *f)
 		const struct simulate_product *p = &f->simulation.products[i];
 		const struct policy_product *any = p->after != NULL ? p->after : p->before;
 
-		ctl_uuid(id, any->id);
+		uuid_format(id, any->id);
 		output_row(o);
 		output_text(o, "name", "Product", any->name);
 		output_text(o, "id", NULL, id);

@@ -13,6 +13,7 @@
 #include "kmsdb/kmsdb.h"
 #include "libkms/kms_error.h"
 #include "policy/policy.h"
+#include "libkms/hex.h"
 
 #define WINDOW_DAYS 30 /* of a pool, when no host tells */
 #define POOLS_MAX 64
@@ -174,7 +175,7 @@ print_ledger_pools(struct ctl *ctl, const struct pools *p)
 
 	output_list(ctl->out, "pools", p->count > 0 ? "Clients counted, last 30 days" : NULL);
 	for (i = 0; i < p->count; i++) {
-		ctl_hex(id, p->pool[i].publisher, 8);
+		hex_format(id, p->pool[i].publisher, 8);
 		output_row(ctl->out);
 		output_text(ctl->out, "publisher", "Publisher", id);
 		output_number(ctl->out, "number", "Pool", p->pool[i].number);
@@ -199,7 +200,7 @@ print_ledger(struct ctl *ctl)
 	kmsdb_info(db, &info);
 	if (kmsdb_each_day(db, add_day, &pools) == 0)
 		print_ledger_pools(ctl, &pools);
-	ctl_hex(hash, info.last_hash, sizeof info.last_hash);
+	hex_format(hash, info.last_hash, sizeof info.last_hash);
 	output_object(ctl->out, "ledger", "Ledger");
 	output_number(ctl->out, "clients", "Clients in the index", info.clients);
 	output_number(ctl->out, "last_batch", "Last batch", info.last_batch);

@@ -14,6 +14,8 @@
 #include "kmsctl/ctl.h"
 #include "kmsctl/trail.h"
 #include "libkms/kms_error.h"
+#include "libkms/hex.h"
+#include "libkms/uuid.h"
 
 #define REFUSALS_MAX 1000
 #define REFUSALS_SHOWN 10
@@ -68,8 +70,8 @@ print_refusal(struct question *q, const struct refusal *r)
 	char cmid[33], id[37], address[64], code[11];
 	const char *product = products_name(&q->products, r->entry.product);
 
-	ctl_hex(cmid, r->entry.cmid, 16);
-	ctl_uuid(id, r->entry.product);
+	hex_format(cmid, r->entry.cmid, 16);
+	uuid_format(id, r->entry.product);
 	ctl_address(address, r->entry.address);
 	snprintf(code, sizeof code, "0x%08" PRIX32, error->microsoft);
 	output_row(o);
@@ -212,7 +214,7 @@ answer(struct question *q)
 
 	if (code != CTL_OK)
 		return code;
-	ctl_hex(cmid, q->cmid, 16);
+	hex_format(cmid, q->cmid, 16);
 	ctl_address(address, q->address);
 	output_text(ctl->out, "cmid", NULL, q->by_address ? NULL : cmid);
 	output_text(ctl->out, "address", NULL, q->by_address ? address : NULL);

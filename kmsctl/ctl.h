@@ -51,9 +51,6 @@ int ctl_open_ledger(struct ctl *ctl, struct kmsdb **db, char why[256]);
 void ctl_close(struct kmsdb *db, int fd);
 
 /* Text forms. */
-void ctl_hex(char *out, const uint8_t *octets, size_t len);
-bool ctl_unhex(uint8_t *out, size_t len, const char *text);    /* exactly 2 * len digits */
-void ctl_uuid(char out[37], const uint8_t id[16]);
 void ctl_address(char out[64], const uint8_t address[16]);
 
 #endif

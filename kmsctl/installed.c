@@ -16,6 +16,7 @@
 #include "kmsctl/ctl.h"
 #include "libkms/kms_error.h"
 #include "policy/pack.h"
+#include "libkms/hex.h"
 
 #define PATH_SIZE 160
 
@@ -59,7 +60,7 @@ read_pack(struct installed *in, int dirfd, char path[PATH_SIZE])
 	size_t len, signature_len;
 	int r;
 
-	ctl_hex(hex, in->key.id, 8);
+	hex_format(hex, in->key.id, 8);
 	snprintf(path, PATH_SIZE, "policy/%s/current", hex);
 	if ((r = read_at(dirfd, path, &version, &len)) == KMS_E_NOT_FOUND)
 		return KMS_OK;
@@ -96,7 +97,7 @@ read_certificate(struct installed *in, int dirfd, char path[PATH_SIZE])
 	size_t len, n;
 	int r;
 
-	ctl_hex(hex, in->key.id, 8);
+	hex_format(hex, in->key.id, 8);
 	snprintf(path, PATH_SIZE, "certs/%s.kmscert", hex);
 	if ((r = read_at(dirfd, path, &file, &len)) == KMS_E_NOT_FOUND)
 		return KMS_OK;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "kmsctl/reply.h"
+#include "libkms/hex.h"
 #include "kmsd/ipc/control.h"
 #include "libkms/kms_error.h"
 
@@ -41,13 +42,9 @@ static char *
 hexadecimal(const uint8_t *octets, size_t len)
 {
 	char *out = malloc(2 * len + 1);
-	size_t i;
 
-	if (out == NULL)
-		return NULL;
-	for (i = 0; i < len; i++)
-		snprintf(out + 2 * i, 3, "%02x", octets[i]);
-	out[2 * len] = '\0';
+	if (out != NULL)
+		hex_format(out, octets, len);
 	return out;
 }
 

@@ -15,6 +15,7 @@
 #include "kmsdb/scan.h"
 #include "libkms/certificate.h"
 #include "libkms/wire.h"
+#include "libkms/hex.h"
 
 #define KEYS 64
 #define LATER 4096
@@ -124,13 +125,6 @@ check_signature(struct check *c, const struct scan *s)
 	c->unknown_key |= !known;
 }
 
-static void
-cmid_text(char out[33], const uint8_t cmid[ROW_CMID])
-{
-	for (int i = 0; i < ROW_CMID; i++)
-		snprintf(out + 2 * i, 3, "%02x", cmid[i]);
-}
-
 static bool
 same_row(struct index *a, struct index *b, enum index_table table, const uint8_t *key, size_t len)
 {
@@ -171,7 +165,7 @@ index_client(const uint8_t *key, size_t key_len, const uint8_t *octets, size_t l
 	if (status == KMS_OK && memcmp(&row, &want, sizeof(row)) == 0 &&
 	    same_row(c->index->index, c->scratch->index, INDEX_HOSTS, key, key_len))
 		return 0;
-	cmid_text(text, key);
+	hex_format(text, key, ROW_CMID);
 	tell(c, KMS_E_ALTERED, "index: client %s is not as the journal says", text);
 	return enough(c) ? KMS_E_ALTERED : 0;
 }
@@ -193,7 +187,7 @@ scratch_client(const uint8_t *key, size_t key_len, const uint8_t *octets, size_t
 		memcpy(c->later[c->later_count++], key, ROW_CMID);
 		return 0;
 	}
-	cmid_text(text, key);
+	hex_format(text, key, ROW_CMID);
 	tell(c, KMS_E_ALTERED, "index: client %s is missing", text);
 	return enough(c) ? KMS_E_ALTERED : 0;
 }
@@ -292,7 +286,7 @@ check_later(struct check *c)
 		if (ledger_client(c->scratch, c->later[i], &row, &from_index) != KMS_OK ||
 		    row.changed > c->upto)
 			continue;
-		cmid_text(text, c->later[i]);
+		hex_format(text, c->later[i], ROW_CMID);
 		tell(c, KMS_E_ALTERED, "index: client %s is missing", text);
 		if (enough(c))
 			return;

@@ -3,44 +3,30 @@
  */
 #include "libkms/uuid.h"
 
-#include <stdio.h>
+#include <stdbool.h>
 #include <string.h>
 
+#include "libkms/hex.h"
 #include "libkms/kms_error.h"
 
-static int
-hex(char c)
+/* Before these octets stands a dash. */
+static bool
+dash_before(size_t i)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
+	return i == 4 || i == 6 || i == 8 || i == 10;
 }
 
 int
 uuid_parse(uint8_t out[16], const char *text)
 {
-	size_t i, n = 0;
-
 	if (strlen(text) != UUID_TEXT - 1)
 		return KMS_E_FORMAT;
-	for (i = 0; i < UUID_TEXT - 1;) {
-		int high, low;
-
-		if (i == 8 || i == 13 || i == 18 || i == 23) {
-			if (text[i++] != '-')
-				return KMS_E_FORMAT;
-			continue;
-		}
-		high = hex(text[i]);
-		low = hex(text[i + 1]);
-		if (high < 0 || low < 0)
+	for (size_t i = 0; i < 16; i++) {
+		if (dash_before(i) && *text++ != '-')
 			return KMS_E_FORMAT;
-		out[n++] = (uint8_t)(high << 4 | low);
-		i += 2;
+		if (!hex_octet(&out[i], text))
+			return KMS_E_FORMAT;
+		text += 2;
 	}
 	return KMS_OK;
 }
@@ -48,12 +34,10 @@ uuid_parse(uint8_t out[16], const char *text)
 void
 uuid_format(char out[UUID_TEXT], const uint8_t id[16])
 {
-	size_t i, n = 0;
-
-	for (i = 0; i < 16; i++) {
-		if (i == 4 || i == 6 || i == 8 || i == 10)
-			out[n++] = '-';
-		snprintf(out + n, UUID_TEXT - n, "%02x", id[i]);
-		n += 2;
+	for (size_t i = 0; i < 16; i++) {
+		if (dash_before(i))
+			*out++ = '-';
+		hex_format(out, id + i, 1);
+		out += 2;
 	}
 }

@@ -8,32 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "libkms/hex.h"
+#include "libkms/uuid.h"
 #include "libkms/wire.h"
-
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
-/* Two digits at text; false also at its end, because NUL is no digit. */
-static bool
-hex_octet(uint8_t *out, const char *text)
-{
-	int high = hex_digit(text[0]);
-	int low = high < 0 ? -1 : hex_digit(text[1]);
-
-	if (low < 0)
-		return false;
-	*out = (uint8_t)(high << 4 | low);
-	return true;
-}
 
 bool
 value_uuid_parse(uint8_t out[16], const char *text)
@@ -57,33 +34,19 @@ value_uuid_parse(uint8_t out[16], const char *text)
 void
 value_uuid_format(char out[VALUE_UUID + 1], const uint8_t id[16])
 {
-	static const char digits[] = "0123456789abcdef";
-	char *at = out;
-
-	for (size_t i = 0; i < 16; i++) {
-		if (i == 4 || i == 6 || i == 8 || i == 10)
-			*at++ = '-';
-		*at++ = digits[id[i] >> 4];
-		*at++ = digits[id[i] & 15];
-	}
-	*at = '\0';
+	uuid_format(out, id);
 }
 
 bool
 value_hex_parse(uint8_t *out, size_t len, const char *text)
 {
-	if (strlen(text) != 2 * len)
-		return false;
-	for (size_t i = 0; i < len; i++)
-		if (!hex_octet(&out[i], text + 2 * i))
-			return false;
-	return true;
+	return hex_parse(out, len, text);
 }
 
 void
 value_hex_format(char *out, const uint8_t *in, size_t len)
 {
-	sodium_bin2hex(out, 2 * len + 1, in, len);
+	hex_format(out, in, len);
 }
 
 bool

@@ -23,6 +23,8 @@
 #include "kmsd/common/log.h"
 #include "kmsd/ipc/control.h"
 #include "libkms/wire.h"
+#include "libkms/hex.h"
+#include "libkms/uuid.h"
 
 #define READ_STEP 65536
 #define GROUPS_MAX 1024
@@ -475,7 +477,7 @@ control_hex(struct control_buf *b, const char *name, const uint8_t *octets, size
 {
 	char hex[2 * 64 + 1];
 
-	service_hex(hex, octets, len < 64 ? len : 64);
+	hex_format(hex, octets, len < 64 ? len : 64);
 	control_text(b, name, hex);
 }
 
@@ -484,6 +486,6 @@ control_uuid(struct control_buf *b, const char *name, const uint8_t id[16])
 {
 	char text[37];
 
-	service_uuid(text, id);
+	uuid_format(text, id);
 	control_text(b, name, text);
 }

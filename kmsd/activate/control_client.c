@@ -8,6 +8,7 @@
 #include "kmsd/activate/activate.h"
 #include "kmsd/activate/control_verbs.h"
 #include "kmsd/common/address.h"
+#include "libkms/hex.h"
 
 static const char *
 state_of(const struct activate *a, const struct kmsdb_client *c)
@@ -39,7 +40,7 @@ row_product(struct activate *a, struct control_buf *b, const struct kmsdb_client
 	char publisher[17];
 
 	control_uuid(b, "product", c->product);
-	service_hex(publisher, c->publisher, 8);
+	hex_format(publisher, c->publisher, 8);
 	if (service_find(&a->service, c->product, &found)) {
 		control_text(b, "product-name", found.product->name);
 		control_text(b, "publisher", found.publisher->name);

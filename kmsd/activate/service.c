@@ -11,27 +11,7 @@
 #include "kmsd/activate/service_files.h"
 #include "kmsd/common/log.h"
 #include "libkms/kms_error.h"
-
-void
-service_hex(char *out, const uint8_t *octets, size_t len)
-{
-	static const char digit[] = "0123456789abcdef";
-
-	for (size_t i = 0; i < len; i++) {
-		*out++ = digit[octets[i] >> 4];
-		*out++ = digit[octets[i] & 15];
-	}
-	*out = 0;
-}
-
-void
-service_uuid(char out[37], const uint8_t id[16])
-{
-	char hex[33];
-
-	service_hex(hex, id, 16);
-	snprintf(out, 37, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
-}
+#include "libkms/uuid.h"
 
 /*
  * The key id is what files, ledger and HELLO know a publisher by, and whoever makes a
@@ -70,7 +50,7 @@ tell_disputed(const struct service *s, const struct service_publisher *p)
 
 		if (o == NULL || o > p)
 			continue;
-		service_uuid(id, p->pack->products[i].id);
+		uuid_format(id, p->pack->products[i].id);
 		log_event(LOG_ERR, "product-disputed",
 		    "the packs of publishers %s and %s both name product %s: %s, who stands first "
 		    "in kms.ini, serves it",

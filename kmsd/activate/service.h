@@ -128,7 +128,5 @@ void service_removed(struct service *s, const struct service_removal *m);
 void service_restore(struct service *s, const struct service_removal *m);
 
 /* Text forms used in file names, the log and control rows. */
-void service_hex(char *out, const uint8_t *octets, size_t len);     /* out: 2 * len + 1 */
-void service_uuid(char out[37], const uint8_t id[16]);
 
 #endif

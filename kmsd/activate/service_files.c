@@ -11,6 +11,8 @@
 
 #include "kmsd/common/log.h"
 #include "libkms/kms_error.h"
+#include "libkms/hex.h"
+#include "libkms/uuid.h"
 
 #define VERSION_MAX 15
 
@@ -19,7 +21,7 @@ service_key_path(char out[STORE_PATH], const uint8_t key_id[16])
 {
 	char uuid[37];
 
-	service_uuid(uuid, key_id);
+	uuid_format(uuid, key_id);
 	snprintf(out, STORE_PATH, "keys/%s.kmskey", uuid);
 }
 
@@ -28,7 +30,7 @@ service_certificate_path(char out[STORE_PATH], const uint8_t publisher[8])
 {
 	char hex[17];
 
-	service_hex(hex, publisher, 8);
+	hex_format(hex, publisher, 8);
 	snprintf(out, STORE_PATH, "certs/%s.kmscert", hex);
 }
 
@@ -37,7 +39,7 @@ service_policy_path(char out[STORE_PATH], const uint8_t publisher[8], const char
 {
 	char hex[17];
 
-	service_hex(hex, publisher, 8);
+	hex_format(hex, publisher, 8);
 	if (version == NULL)
 		snprintf(out, STORE_PATH, "policy/%s", hex);
 	else
@@ -49,7 +51,7 @@ service_rotation_path(char out[STORE_PATH], const uint8_t publisher[8])
 {
 	char hex[17];
 
-	service_hex(hex, publisher, 8);
+	hex_format(hex, publisher, 8);
 	snprintf(out, STORE_PATH, "rotations/%s.kmsrotate", hex);
 }
 
@@ -58,7 +60,7 @@ service_revocations_path(char out[STORE_PATH], const uint8_t publisher[8], uint6
 {
 	char hex[17];
 
-	service_hex(hex, publisher, 8);
+	hex_format(hex, publisher, 8);
 	snprintf(out, STORE_PATH, "revoked/%s-%llu.kmsrevoked", hex, (unsigned long long)number);
 }
 
@@ -67,7 +69,7 @@ service_policy_current(char out[STORE_PATH], const uint8_t publisher[8])
 {
 	char hex[17];
 
-	service_hex(hex, publisher, 8);
+	hex_format(hex, publisher, 8);
 	snprintf(out, STORE_PATH, "policy/%s/current", hex);
 }
 
@@ -260,7 +262,7 @@ load_revocations(const char *name, void *arg)
 	size_t len;
 	int r;
 
-	service_hex(hex, p->key.id, 8);
+	hex_format(hex, p->key.id, 8);
 	if (strncmp(name, hex, 16) != 0)
 		return KMS_OK;
 	snprintf(path, sizeof path, "revoked/%.100s", name);

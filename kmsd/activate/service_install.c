@@ -10,6 +10,7 @@
 
 #include "kmsd/activate/service_files.h"
 #include "libkms/kms_error.h"
+#include "libkms/uuid.h"
 
 static int
 check_signature(struct service *s, struct service_candidate *c, uint64_t now, char why[256])
@@ -237,7 +238,7 @@ check_products(const struct service *s, const struct service_candidate *c, char 
 
 		if (other == NULL)
 			continue;
-		service_uuid(id, product->id);
+		uuid_format(id, product->id);
 		snprintf(why, 256,
 		    "product %s (%s) is publisher %s's: its pack is installed and names it too", id,
 		    product->name, other->name);

@@ -16,6 +16,7 @@
 #include "kmsd/common/log.h"
 #include "kmsd/ipc/ipc.h"
 #include "kmsd/supervisor/supervisor.h"
+#include "libkms/hex.h"
 
 #define MACHINE_SECRET 32
 
@@ -97,17 +98,14 @@ inside_state(const struct supervisor *s, const char *directory)
 static bool
 make_text(char *text, size_t size)
 {
-	static const char digits[] = "0123456789abcdef";
 	uint8_t secret[MACHINE_SECRET];
-	size_t at, i;
+	size_t at;
 
 	if (getrandom(secret, sizeof(secret), 0) != sizeof(secret))
 		return false;
 	at = (size_t)snprintf(text, size, "%s", IPC_MACHINE_HEAD);
-	for (i = 0; i < sizeof(secret); i++) {
-		text[at++] = digits[secret[i] >> 4];
-		text[at++] = digits[secret[i] & 15];
-	}
+	hex_format(text + at, secret, sizeof(secret));
+	at += 2 * sizeof(secret);
 	text[at++] = '\n';
 	text[at] = '\0';
 	explicit_bzero(secret, sizeof(secret));
