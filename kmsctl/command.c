@@ -14,6 +14,7 @@ const struct command *const commands[] = {
 	&cmd_clients,
 	&cmd_relay_status,
 	&cmd_relay_check,
+	&cmd_relay_import,
 	&cmd_client_show,
 	&cmd_client_revoke,
 	&cmd_client_forget,

@@ -75,6 +75,7 @@ static const struct {
 	{ CONTROL_PUBLISHER_ROTATE, "publisher rotate", true, false, control_publisher_rotate },
 	{ CONTROL_REVOCATIONS_INSTALL, "revocations install", true, false,
 	    control_revocations_install },
+	{ CONTROL_RELAY_NAME, "relay name", false, false, control_relay_name },
 	{ CONTROL_RELAY_STATUS, "relay status", false, false, control_relay_status },
 	{ CONTROL_CLIENT_FORGET, "client forget", true, false, control_client_forget },
 };

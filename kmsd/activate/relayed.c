@@ -4,11 +4,12 @@
  */
 #include "kmsd/activate/relayed.h"
 
-#include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "kmsd/activate/activate.h"
 #include "kmsd/activate/control_verbs.h"
+#include "kmsd/common/address.h"
 #include "kmsd/common/log.h"
 
 static void
@@ -126,18 +127,6 @@ relayed_may_wait(const struct activate *a)
 	return batch_waiting(a->batch) == 0 && kmsdb_staged(a->db) < RELAYED_COMPANY;
 }
 
-static const char *
-address_text(char out[INET6_ADDRSTRLEN], const uint8_t address[16])
-{
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-
-	if (memcmp(address, mapped, 12) == 0)
-		inet_ntop(AF_INET, address + 12, out, INET6_ADDRSTRLEN);
-	else
-		inet_ntop(AF_INET6, address, out, INET6_ADDRSTRLEN);
-	return out;
-}
-
 static const char *const outcome_names[IPC_RELAYED_OUTCOMES + 1] = {
 	[IPC_RELAYED_DONE] = "answered",
 	[IPC_RELAYED_FAULT] = "faults",
@@ -171,7 +160,7 @@ control_relay_status(struct control_request *q)
 	control_number(b, "unwritten", c->unwritten);
 	for (unsigned i = 0; i < c->host_count; i++) {
 		const struct relayed_host *h = &c->hosts[i];
-		char text[INET6_ADDRSTRLEN];
+		char text[ADDRESS_TEXT];
 		uint64_t done = h->outcomes[IPC_RELAYED_DONE];
 
 		control_row(b, "relay-host");
@@ -190,4 +179,38 @@ control_relay_status(struct control_request *q)
 		control_number(b, "requests", c->versions[i].count);
 	}
 	return KMS_OK;
+}
+
+/* What the KMS host's own log says of a source, brought by kmsctl relay import. */
+int
+control_relay_name(struct control_request *q)
+{
+	struct entry_relayed_name e = { .time = q->activate->now };
+	struct control_field source, cmid, name, count, told;
+	uint8_t entry[ENTRY_MAX];
+	uint32_t leaf;
+	size_t len;
+	int r = KMS_E_FORMAT;
+
+	if (!control_argument(q, 'b', "source", &source) || source.value_len != 16 ||
+	    !control_argument(q, 'b', "cmid", &cmid) || cmid.value_len != 16 ||
+	    !control_argument(q, 's', "name", &name) || name.value_len == 0 ||
+	    name.value_len > MESSAGE_NAME || !control_argument(q, 'u', "count", &count) ||
+	    count.number > UINT32_MAX || !control_argument(q, 'u', "told", &told)) {
+		snprintf(q->why, CONTROL_WHY, "source, cmid, name, count and told are due");
+		return KMS_E_ARGUMENT;
+	}
+	memcpy(e.source, source.value, 16);
+	memcpy(e.cmid, cmid.value, 16);
+	memcpy(e.name, name.value, name.value_len);
+	e.count = (uint32_t)count.number;
+	e.told = told.number;
+	if (kmsdb_staged(q->activate->db) >= KMSDB_BATCH_MAX)
+		batch_finish(q->activate);
+	if ((len = entry_relayed_name_encode(entry, sizeof entry, &e)) > 0)
+		r = kmsdb_stage(q->activate->db, entry, len, &leaf);
+	if (r != KMS_OK)
+		snprintf(q->why, CONTROL_WHY, "the entry was not written: %s",
+		    kms_strerror((uint32_t)r));
+	return r;
 }

@@ -71,6 +71,7 @@ enum control_verb {
 	CONTROL_KEY_REMOVE = 12,    /* s key (UUID): row removed: s publisher, s what, u confirmed */
 	CONTROL_KEY_SEAL = 40,      /* s kind ("no", "passphrase", "machine"), b passphrase (the new one), b current (when sealed with one) */
 	CONTROL_UNLOCK = 41,        /* b passphrase; the one change that a locked host accepts */
+	CONTROL_RELAY_NAME = 21,    /* b source (16), b cmid (16), s name, u count, u told: of one observed source */
 	CONTROL_RELAY_STATUS = 20,  /* rows: relay, relay-host, relay-version */
 };
 

@@ -104,6 +104,18 @@ subtest 'the ledger' => sub {
     is($code, 0, 'relay check finds nothing wrong') or diag(explain $check);
     like($check->{findings}[0]{text}, qr/can be reached/, 'the host can be reached');
 
+    my $log = spew("$dir/12290.csv", '"0x0,25,localhost,1ab2c3d4-0000-4000-8000-0123456789ab,2026/11/23 10:15,0,1,43200"' . "\n"
+        . '"0x0,25,nobody.invalid,2ab2c3d4-0000-4000-8000-0123456789ab,2026/11/23 10:15,0,1,43200"' . "\n"
+        . '"0xC004F042,25,localhost,3ab2c3d4-0000-4000-8000-0123456789ab,2026/11/23 10:15,0,1,43200"' . "\n");
+    my ($import, $how) = $a->kmsctl_json('relay', 'import', $log);
+    is($how, 0, 'the KMS host\'s log is imported');
+    is_deeply([ @$import{qw(events joined unknown refused)} ], [ 3, 1, 1, 1 ], 'one of its events is joined');
+    is($a->kmsctl('relay', 'import', $a->ini)->{exit}, 2, 'a file without events is refused');
+    ($seen) = $a->kmsctl_json('clients', '--relayed');
+    is($seen->{relayed}[0]{name}, 'localhost', 'the observed row has a name');
+    is($seen->{relayed}[0]{cmid}, '1ab2c3d40000400080000123456789ab', 'and a CMID');
+    is($seen->{relayed}[0]{count}, 25, 'and a count');
+
     # the row is what the journal says, also after a kill and a replay
     end_process($a->pid, 'KILL');
     $a->start;

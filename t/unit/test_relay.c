@@ -225,8 +225,11 @@ test_host_out_of_turn(void **state)
 	struct exchange x;
 	uint8_t other[sizeof ack_pdu];
 
+	static const uint8_t shutdown_pdu[16] = { 5, 0, 17, 3, 0x10, 0, 0, 0, 16 };
+
 	exchange_init(&x);
 	HOST(ack_pdu, EXCHANGE_CLOSE);
+	HOST(shutdown_pdu, EXCHANGE_CLOSE);
 	exchange_init(&x);
 	CLIENT(bind_pdu, EXCHANGE_CONNECT);
 	HOST(response_pdu, EXCHANGE_CLOSE);

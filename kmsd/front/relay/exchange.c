@@ -317,7 +317,7 @@ exchange_host(struct exchange *x, const uint8_t *data, size_t len)
 			return call_answered(x, &p);
 		return EXCHANGE_PASS;
 	default:
-		if (p.type == PDU_SHUTDOWN)
+		if (p.type == PDU_SHUTDOWN && x->state != EXCHANGE_BIND)
 			return EXCHANGE_PASS;
 		return malformed(x, "speaks unasked");
 	}
