@@ -34,6 +34,8 @@ const struct command *const commands[] = {
 	&cmd_audit_export,
 	&cmd_ledger_check,
 	&cmd_ledger_rebuild,
+	&cmd_ledger_backup,
+	&cmd_ledger_restore,
 	&cmd_dns_publish,
 	&cmd_dns_unpublish,
 	&cmd_dns_show,

@@ -94,6 +94,7 @@ struct ctl {
 extern const struct command *const commands[];
 
 extern const struct command cmd_relay_status, cmd_relay_check, cmd_relay_import;
+extern const struct command cmd_ledger_backup, cmd_ledger_restore;
 extern const struct command cmd_plan, cmd_apply, cmd_doctor, cmd_status, cmd_clients, cmd_client_show, cmd_client_revoke,
     cmd_client_forget, cmd_key_install, cmd_key_show, cmd_key_request, cmd_key_confirm,
     cmd_key_remove, cmd_policy_install, cmd_policy_show, cmd_policy_history, cmd_policy_simulate,
