@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "kmsctl/command.h"
+#include "libkms/typo.h"
 
 const struct command *const commands[] = {
 	&cmd_status,
@@ -91,34 +92,6 @@ command_option(unsigned bit)
 	return NULL;
 }
 
-/* Edits between two words: small words only. */
-static unsigned
-distance(const char *a, const char *b)
-{
-	unsigned row[33], i, j, left, up, best;
-	size_t n = strlen(b);
-
-	if (strlen(a) > 32 || n > 32)
-		return 99;
-	for (j = 0; j <= n; j++)
-		row[j] = j;
-	for (i = 1; a[i - 1] != '\0'; i++) {
-		left = row[0];
-		row[0] = i;
-		for (j = 1; j <= n; j++) {
-			up = row[j];
-			best = left + (a[i - 1] != b[j - 1]);
-			if (up + 1 < best)
-				best = up + 1;
-			if (row[j - 1] + 1 < best)
-				best = row[j - 1] + 1;
-			row[j] = best;
-			left = up;
-		}
-	}
-	return row[n];
-}
-
 /* The nouns, or the verbs of a noun, and the one that word may have meant. */
 static void
 suggest(char why[256], const char *noun, const char *word)
@@ -141,7 +114,7 @@ suggest(char why[256], const char *noun, const char *word)
 			continue;
 		last = name;
 		at += (size_t)snprintf(why + at, 256 - at, " %s", name);
-		if (word != NULL && (d = distance(word, name)) < best) {
+		if (word != NULL && (d = typo_distance(word, name)) < best) {
 			best = d;
 			nearest = name;
 		}

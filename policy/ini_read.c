@@ -4,6 +4,7 @@
  * belongs to, see section headers without keys, and stop at the first error.
  */
 #include "policy/ini_read.h"
+#include "libkms/typo.h"
 
 #include <ini.h>
 #include <stdarg.h>
@@ -33,49 +34,16 @@ ini_expected(struct ini_reader *r, const struct ini_key *key, const char *value,
 	return ini_fail(r, r->line, "%s = '%.40s': %s is expected", key->name, value, what);
 }
 
-static size_t
-least(size_t a, size_t b, size_t c)
-{
-	size_t m = a < b ? a : b;
-
-	return m < c ? m : c;
-}
-
-/* Levenshtein's distance, by one row; both are short names. */
-static size_t
-distance(const char *a, const char *b)
-{
-	size_t row[INI_SECTION_MAX + 1], n = strlen(b);
-
-	if (n > INI_SECTION_MAX || strlen(a) > INI_SECTION_MAX)
-		return SIZE_MAX;
-	for (size_t j = 0; j <= n; j++)
-		row[j] = j;
-	for (size_t i = 1; a[i - 1] != '\0'; i++) {
-		size_t corner = row[0];
-
-		row[0] = i;
-		for (size_t j = 1; j <= n; j++) {
-			size_t above = row[j];
-
-			row[j] = least(
-			    above + 1, row[j - 1] + 1, corner + (a[i - 1] == b[j - 1] ? 0 : 1));
-			corner = above;
-		}
-	}
-	return row[n];
-}
-
 struct nearest {
 	const char *wanted;
 	const char *name;
-	size_t distance;
+	unsigned distance;
 };
 
 static void
 nearest_try(struct nearest *n, const char *name)
 {
-	size_t d = distance(n->wanted, name);
+	unsigned d = typo_distance(n->wanted, name);
 
 	if (d < n->distance) {
 		n->distance = d;
@@ -115,7 +83,7 @@ static bool
 section_open(struct ini_reader *r, char *header)
 {
 	char *argument = strchr(header, ' ');
-	struct nearest near = { .wanted = header, .distance = SIZE_MAX };
+	struct nearest near = { .wanted = header, .distance = TYPO_FAR };
 
 	if (argument != NULL) {
 		*argument++ = '\0';
@@ -202,7 +170,7 @@ next_line(char *out, int size, void *stream)
 static const struct ini_key *
 key_find(struct ini_reader *r, const char *name)
 {
-	struct nearest near = { .wanted = name, .distance = SIZE_MAX };
+	struct nearest near = { .wanted = name, .distance = TYPO_FAR };
 	const struct ini_section *s = r->section;
 
 	for (unsigned i = 0; i < s->key_count; i++) {

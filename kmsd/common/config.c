@@ -17,6 +17,7 @@
 #include "libkms/kms_error.h"
 #include "kmsd/common/config_internal.h"
 #include "kmsd/common/relay_config.h"
+#include "libkms/typo.h"
 
 #define PUBLISHER "publisher"
 #define ROWS_MAX 64
@@ -51,34 +52,6 @@ complain(struct parse *p, int line, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* Edits between two names (insert, delete, replace); names longer than the table are never near. */
-static unsigned
-distance(const char *a, const char *b)
-{
-	unsigned row[48], left, above, best, i, j, la = (unsigned)strlen(a),
-						   lb = (unsigned)strlen(b);
-
-	if (la >= 47 || lb >= 47)
-		return 47;
-	for (j = 0; j <= lb; j++)
-		row[j] = j;
-	for (i = 1; i <= la; i++) {
-		left = row[0];
-		row[0] = i;
-		for (j = 1; j <= lb; j++) {
-			above = row[j];
-			best = left + (a[i - 1] != b[j - 1]);
-			if (above + 1 < best)
-				best = above + 1;
-			if (row[j - 1] + 1 < best)
-				best = row[j - 1] + 1;
-			row[j] = best;
-			left = above;
-		}
-	}
-	return row[lb];
-}
-
 /*
  * The valid key of section (NULL: any section's name) nearest to a typo, or NULL when none is
  * near.
@@ -94,7 +67,7 @@ nearest(const char *section, const char *typo)
 		if (section != NULL && strcmp(k->section, section) != 0)
 			continue;
 		candidate = section ? k->key : k->section;
-		d = distance(typo, candidate);
+		d = typo_distance(typo, candidate);
 		if (d < best_d || (d == best_d && best == NULL)) {
 			best = candidate;
 			best_d = d;
