@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "kmsctl/ctl.h"
+#include "libkms/hex.h"
 
 #define FIELDS 5
 
@@ -122,7 +123,7 @@ guid(const struct field *f, uint8_t out[16])
 		digits[n++] = (char)tolower((unsigned char)f->text[i]);
 	}
 	digits[n] = '\0';
-	return n == 32 && f->len >= 36 && ctl_unhex(out, 16, digits);
+	return n == 32 && f->len >= 36 && hex_parse(out, 16, digits);
 }
 
 /* "2026/11/23 10:15" */
