@@ -1,0 +1,130 @@
+#!/usr/bin/perl
+# The Debian packages: built from the tree, clean under lintian, installed into a fresh Debian (debootstrap), serving from there; an upgrade
+# over a kmsd with clients, on sockets that are kept as systemd keeps them, loses nobody; purging takes the configuration and
+# leaves the ledger. KMS_DEBS=DIR takes packages that are built already.
+use v5.36;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use Fcntl qw(F_SETFD);
+use IO::Socket::INET;
+use KMS::Test;
+use POSIX ();
+use Test::More;
+
+plan skip_all => 'only root can make a chroot: run as root' if $> != 0;
+for my $tool (qw(debootstrap dpkg-buildpackage dh lintian)) {
+    plan skip_all => "$tool is not installed: ./bootstrap deps" if !grep { -x "$_/$tool" } split /:/, $ENV{PATH};
+}
+
+if (!$ENV{KMS_DEB_APART}) {
+    $ENV{KMS_DEB_APART} = 1;
+    exec 'unshare', '--mount', $^X, $0 or die "unshare: $!";
+}
+
+my $dir = workspace();
+END { if ($dir) { my $status = $?; system "umount $dir/root/dev $dir/root/proc 2>/dev/null"; $? = $status } }
+my $debs = $ENV{KMS_DEBS} // "$dir/debs";
+if (!$ENV{KMS_DEBS}) {
+    my $r = run([ "$SRC/debian/build", $debs ]);
+    is($r->{exit}, 0, 'the packages are built') or BAIL_OUT("$r->{out}$r->{err}");
+}
+my %deb = map { m{/([^/_]+)_[^/]*\.deb$} ? ($1 => $_) : () } glob "$debs/*.deb";
+my @names = qw(kmsd kmsctl kmsissue libkms1 libkms-dev);
+ok($deb{$_}, "$_ is there") for @names;
+
+# lintian's tags of the kind that keeps a package out, and its warnings.
+my $lintian = run([ 'lintian', '--fail-on', 'error,warning', @deb{@names} ]);
+is($lintian->{exit}, 0, 'lintian has nothing to say') or diag("$lintian->{out}$lintian->{err}");
+
+# The machine's own mirror and its release.
+my ($mirror) = map { /^URIs:\s*(\S+)/m ? $1 : /^deb\s+(?:\[.*?\]\s*)?(\S+)/m ? $1 : () }
+    map { slurp($_) } grep { -e } '/etc/apt/sources.list.d/debian.sources', '/etc/apt/sources.list';
+my ($release) = slurp('/etc/os-release') =~ /^VERSION_CODENAME=(\w+)/m;
+my $root = "$dir/root";
+my %needs = map { s/\s.*//r => 1 } map { split /,\s*/ } map { run([ 'dpkg-deb', '-f', $_, 'Depends' ])->{out} =~ s/\n//gr } @deb{@names};
+delete @needs{@names};
+my $r = run([ 'debootstrap', '--variant=minbase', '--include=' . join(',', 'systemd', sort keys %needs), $release, $root, $mirror ]);
+is($r->{exit}, 0, 'a fresh Debian') or BAIL_OUT(substr $r->{out} . $r->{err}, -2000);
+# Seen by this process and its children alone, and gone with them.
+run([ 'mount', '--bind', $_, "$root$_" ]) for '/dev', '/proc';
+spew("$root/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n");
+chmod 0755, "$root/usr/sbin/policy-rc.d";
+
+sub in_root (@command) { return run([ 'chroot', $root, 'env', 'DEBIAN_FRONTEND=noninteractive', 'PATH=/usr/sbin:/usr/bin:/sbin:/bin', @command ]) }
+sub install (@files) {
+    run([ 'cp', @files, "$root/tmp/" ]);
+    my $said = in_root('dpkg', '-i', map { s{.*/}{/tmp/}r } @files);
+    is($said->{exit}, 0, 'dpkg -i') or diag("$said->{out}$said->{err}");
+}
+
+install(@deb{@names});
+is(in_root('id', '-u', $_)->{exit}, 0, "the user $_ is there") for qw(_kms _kmsnet);
+is(in_root('stat', '-c', '%a %U', '/var/lib/kms')->{out}, "700 _kms\n", 'the state directory too');
+ok(-l "$root/etc/systemd/system/multi-user.target.wants/kmsd.service", 'the service is enabled');
+ok(-l "$root/etc/systemd/system/sockets.target.wants/kmsd.socket", 'and its socket');
+is(in_root('kmsd', '-n')->{exit}, 0, 'the ini file is valid');
+is(in_root('kmsctl', 'apply', '--root', '/')->{exit}, 0, 'kmsctl apply');
+my $drift = json_of(in_root('kmsctl', '--json', 'plan', '--root', '/'));
+is_deeply([ grep { $_->{state} eq 'due' } @{ $drift->{differences} } ], [], 'and nothing is left to do');
+
+# Served from there, on a socket that stays.
+my $product = '11111111-1111-4111-8111-111111111111';
+my $p = publisher(products => [ { name => 'Packaged', id => $product, threshold => 1, group => 'client', pool => 'desktops' } ]);
+spew("$root/etc/kms/kms.ini", slurp("$root/etc/kms/kms.ini")
+    . "[listen]\naddress = 127.0.0.1\nport = 0\n[ledger]\nsegment_size = 1M\nmap_size = 16M\n[publisher acme]\nkey = $p->{key}\n");
+my $socket = IO::Socket::INET->new(Listen => 1024, LocalAddr => '127.0.0.1') or die "socket: $!";
+my $three;
+sub start_kmsd () {
+    my $pid = spawn([ 'chroot', $root, '/usr/sbin/kmsd' ], log => "$dir/log", setup => sub {
+        POSIX::dup2(fileno $socket, 3);
+        open $three, '+<&=', 3 or die;
+        fcntl $three, F_SETFD, 0;
+        @ENV{qw(LISTEN_PID LISTEN_FDS)} = ($$, 1);
+    });
+    eval { wait_for(30, sub { in_root('kmsctl', 'status')->{exit} == 0 }, 'kmsd serves') } or BAIL_OUT($@ . slurp("$dir/log"));
+    return $pid;
+}
+my $kmsd = start_kmsd();
+my $key = issue_key($p, group => 'client');
+run([ 'cp', $p->{pack}, "$p->{pack}.minisig", $key, "$key.minisig", "$root/tmp/" ]);
+my @names_of = map { s{.*/}{/tmp/}r } $p->{pack}, $key;
+is(in_root('kmsctl', 'policy', 'install', $names_of[0])->{exit}, 0, 'a pack');
+is(in_root('kmsctl', 'key', 'install', $names_of[1])->{exit}, 0, 'a key');
+in_root('kmsctl', 'key', 'request', '-o', '/tmp/host.kmsreq');
+my $certificate = confirm($p, "$root/tmp/host.kmsreq", output => "$root/tmp/host");
+is(in_root('kmsctl', 'key', 'confirm', '/tmp/host.kmscert')->{exit}, 0, 'and its confirmation');
+
+my $acks = "$dir/acks";
+my $siege = spawn([ "$BUILD/siege", '--churn', '--port', $socket->sockport, '--publisher', $p->{key}, '--product', $product,
+    '--clients', 16, '--state', "$dir/siege.state", '--acks', $acks ], log => "$dir/siege.log");
+my $more = sub { my $before = -s $acks // 0; wait_for(30, sub { (-s $acks // 0) > $before + 10_000 }, 'clients are served') };
+$more->();
+
+# The same files with a higher version.
+my @newer = map {
+    my $tree = "$dir/newer-$_";
+    run([ 'dpkg-deb', '-R', $deb{$_}, $tree ]);
+    spew("$tree/DEBIAN/control", slurp("$tree/DEBIAN/control") =~ s/^(Version: \S+)/$1+later/mr =~ s/\(= (\S+)\)/(= $1+later)/gr);
+    run([ 'dpkg-deb', '--root-owner-group', '-b', $tree, "$dir/$_.deb" ]);
+    "$dir/$_.deb";
+} @names;
+install(@newer);
+$more->();
+is(end_process($kmsd), 0, 'the kmsd of the old package stops');
+$kmsd = start_kmsd();
+$more->();
+kill 'TERM', $siege;
+is(wait_exit($siege, 60), 0, 'every answer was right');
+like(slurp("$dir/siege.log"), qr/refused=0 dropped=0/, 'the upgrade refused and dropped nobody') or diag(slurp("$dir/siege.log"));
+like(slurp("$root/etc/kms/kms.ini"), qr/publisher acme/, 'the administrator\'s ini file was kept');
+is(in_root('kmsctl', 'ledger', 'check')->{exit}, 0, 'the ledger is whole');
+is(end_process($kmsd), 0, 'kmsd stops');
+
+$r = in_root('dpkg', '--purge', @names);
+is($r->{exit}, 0, 'purge') or diag("$r->{out}$r->{err}");
+ok(!-e "$root/usr/sbin/kmsd" && !-e "$root/etc/kms/kms.ini", 'programs and configuration are gone');
+ok(-e "$root/var/lib/kms/keys/host.key", 'the ledger and the keys are kept');
+like($r->{err}, qr/is kept: remove it by hand/, 'and purge says so');
+is(join(' ', grep { !m{^\./var/lib/kms} } split /\n/, run([ 'sh', '-c', "cd $root && find . -xdev -name '*kms*' ! -path './tmp/*' ! -path './proc/*'" ])->{out} =~ s{\S*/(?:var/log|var/lib/(?:dpkg|systemd))\S*\n}{}gr),
+    '', 'nothing else of it is left');
+done_testing;
