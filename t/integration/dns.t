@@ -53,7 +53,8 @@ sub good (@args) {
     is($r->{exit}, 0, "@args") or diag "$r->{out}$r->{err}";
     return $r;
 }
-sub serial ($zone) { ($named->dig($zone, 'SOA') =~ /root\S* (\d+)/)[0] }
+# A busy machine may keep dig waiting beyond its patience: no answer is not a serial number.
+sub serial ($zone) { wait_for(30, sub { ($named->dig($zone, 'SOA') =~ /root\S* (\d+)/)[0] }, "the SOA record of $zone") }
 sub srv ($name) { $named->dig($name, 'SRV') =~ s/^\S+ \d+ IN SRV //mgr }
 
 # show, in each of its forms.
