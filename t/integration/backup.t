@@ -21,8 +21,14 @@ for my $round (1 .. 6) {
     my $before = -s $acks // 0;
     wait_for(60, sub { (-s $acks // 0) > $before + 500_000 }, "round $round: more was acknowledged");
     # A record that is half written is not one of these.
-    run([ 'cp', $acks, "$dir/acks.$round" ]);
-    my $known = -s "$dir/acks.$round";
+    my $known = slurp($acks);
+    my $whole = 0;
+    while ($whole + 4 <= length $known) {
+        my $size = 4 + unpack 'N', substr $known, $whole, 4;
+        last if $whole + $size > length $known;
+        $whole += $size;
+    }
+    spew("$dir/acks.$round", substr $known, 0, $whole);
     my ($json, $exit) = $a->kmsctl_json('ledger', 'backup', $copy);
     is($exit, 0, "round $round: a backup under load") or diag(explain $json);
     $kept = $json->{segments_kept};
