@@ -12,43 +12,13 @@
 #include "libkms/wire.h"
 #include "policy/ini_read.h"
 #include "policy/pack.h"
+#include "policy/text.h"
 #include "policy/values.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define AT(type, field) offsetof(struct type, field), sizeof(((struct type *)0)->field)
 #define SMALL_MAX (16 * 1024) /* octets; a certificate's base64 needs about 6 K */
 #define DATA_LINE 54 /* octets of a certificate on one line: 72 characters */
-
-/* Text that is put together; the first thing that does not fit sticks. */
-struct text {
-	char *out;
-	size_t size, len;
-	bool bad;
-};
-
-static void __attribute__((format(printf, 2, 3))) put(struct text *t, const char *fmt, ...)
-{
-	va_list ap;
-	int n;
-
-	if (t->bad)
-		return;
-	va_start(ap, fmt);
-	n = vsnprintf(t->out + t->len, t->size - t->len, fmt, ap);
-	va_end(ap);
-	if (n < 0 || (size_t)n >= t->size - t->len)
-		t->bad = true;
-	else
-		t->len += (size_t)n;
-}
-
-static size_t
-text_end(struct text *t)
-{
-	if (t->bad && t->size > 0)
-		t->out[0] = '\0';
-	return t->bad ? 0 : t->len;
-}
 
 static void
 put_time(struct text *t, const char *key, uint64_t time)
@@ -57,7 +27,7 @@ put_time(struct text *t, const char *key, uint64_t time)
 
 	if (!value_time_format(s, time))
 		t->bad = true;
-	put(t, "%s = %s\n", key, s);
+	text_put(t, "%s = %s\n", key, s);
 }
 
 static void
@@ -67,7 +37,7 @@ put_base64(struct text *t, const char *key, const uint8_t *in, size_t len)
 
 	if (!value_base64_format(s, sizeof(s), in, len))
 		t->bad = true;
-	put(t, "%s = %s\n", key, s);
+	text_put(t, "%s = %s\n", key, s);
 }
 
 static void
@@ -76,7 +46,7 @@ put_uuid(struct text *t, const char *key, const uint8_t id[16])
 	char s[VALUE_UUID + 1];
 
 	value_uuid_format(s, id);
-	put(t, "%s = %s\n", key, s);
+	text_put(t, "%s = %s\n", key, s);
 }
 
 static void
@@ -89,7 +59,7 @@ put_hex(struct text *t, const char *key, const uint8_t *in, size_t len)
 		return;
 	}
 	value_hex_format(s, in, len);
-	put(t, "%s = %s\n", key, s);
+	text_put(t, "%s = %s\n", key, s);
 }
 
 /* -- KMS host key -- */
@@ -137,15 +107,16 @@ host_key_format(char *out, size_t size, const struct host_key *k)
 
 	t.bad = !value_text_ok(k->customer, sizeof(k->customer) - 1) || k->customer[0] == '\0' ||
 		!value_name_ok(k->group, sizeof(k->group) - 1);
-	put(&t, "# KMS host key for %s. Install it with: kmsctl key install FILE\n[host-key]\n",
+	text_put(&t,
+	    "# KMS host key for %s. Install it with: kmsctl key install FILE\n[host-key]\n",
 	    k->customer);
 	put_uuid(&t, "id", k->id);
 	put_hex(&t, "publisher", k->publisher, sizeof(k->publisher));
-	put(&t, "customer = %s\ngroup = %s\n", k->customer, k->group);
+	text_put(&t, "customer = %s\ngroup = %s\n", k->customer, k->group);
 	put_time(&t, "issued", k->issued);
 	put_time(&t, "not-before", k->not_before);
 	put_time(&t, "not-after", k->not_after);
-	put(&t, "capacity = %u\nhosts = %u\nconfirmations = %u\n", k->capacity, k->hosts,
+	text_put(&t, "capacity = %u\nhosts = %u\nconfirmations = %u\n", k->capacity, k->hosts,
 	    k->confirmations);
 	return text_end(&t);
 }
@@ -186,14 +157,14 @@ confirm_request_format(char *out, size_t size, const struct confirm_request *r)
 	struct text t = { .out = out, .size = size };
 
 	t.bad = !value_text_ok(r->host_name, sizeof(r->host_name) - 1);
-	put(&t, "# Send this to the publisher; kmsissue confirm answers it.\n"
-		"[confirmation-request]\n");
+	text_put(&t, "# Send this to the publisher; kmsissue confirm answers it.\n"
+		     "[confirmation-request]\n");
 	put_uuid(&t, "host-key", r->host_key_id);
 	put_hex(&t, "publisher", r->publisher, sizeof(r->publisher));
 	put_base64(&t, "sign-key", r->sign_pk, sizeof(r->sign_pk));
 	put_base64(&t, "exchange-key", r->kx_pk, sizeof(r->kx_pk));
 	put_time(&t, "time", r->time);
-	put(&t, "host-name = %s\n", r->host_name);
+	text_put(&t, "host-name = %s\n", r->host_name);
 	put_base64(&t, "signature", r->signature, sizeof(r->signature));
 	return text_end(&t);
 }
@@ -257,12 +228,12 @@ put_comments(struct text *t, const struct certificate *c)
 		t->bad = true;
 	value_uuid_format(key, c->host_key_id);
 	value_hex_format(host, c->host_id, sizeof(c->host_id));
-	put(t, "# Host certificate %llu for %s. Install it with: kmsctl key confirm FILE\n",
+	text_put(t, "# Host certificate %llu for %s. Install it with: kmsctl key confirm FILE\n",
 	    (unsigned long long)c->serial, c->customer);
-	put(t, "# host key %s, group %s, confirmation %u\n# host %s\n", key, c->group,
+	text_put(t, "# host key %s, group %s, confirmation %u\n# host %s\n", key, c->group,
 	    c->confirmation, host);
-	put(t, "# valid from %s to %s, %u products, capacity %u%s\n", from, to, c->product_count,
-	    c->capacity, c->capacity == 0 ? " (no limit)" : "");
+	text_put(t, "# valid from %s to %s, %u products, capacity %u%s\n", from, to,
+	    c->product_count, c->capacity, c->capacity == 0 ? " (no limit)" : "");
 }
 
 size_t
@@ -274,13 +245,13 @@ certificate_file_format(char *out, size_t size, const uint8_t *cert, size_t len)
 	if (len > CERTIFICATE_MAX || certificate_decode(&c, cert, len) != KMS_OK)
 		return 0;
 	put_comments(&t, &c);
-	put(&t, "[host-certificate]\ndata =");
+	text_put(&t, "[host-certificate]\ndata =");
 	for (size_t at = 0; at < len; at += DATA_LINE) {
 		char line[DATA_LINE / 3 * 4 + 1];
 
 		value_base64_format(
 		    line, sizeof(line), cert + at, len - at < DATA_LINE ? len - at : DATA_LINE);
-		put(&t, "%s %s\n", at == 0 ? "" : " ", line);
+		text_put(&t, "%s %s\n", at == 0 ? "" : " ", line);
 	}
 	return text_end(&t);
 }

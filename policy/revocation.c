@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "policy/ini_read.h"
+#include "policy/text.h"
 #include "policy/values.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -110,28 +111,6 @@ revocation_list_parse(
 	return ini_read(sections, COUNT(sections), out, text, len, PACK_MAX, err);
 }
 
-struct text {
-	char *out;
-	size_t size, len;
-	bool bad;
-};
-
-static void __attribute__((format(printf, 2, 3))) put(struct text *t, const char *fmt, ...)
-{
-	va_list ap;
-	int n;
-
-	if (t->bad)
-		return;
-	va_start(ap, fmt);
-	n = vsnprintf(t->out + t->len, t->size - t->len, fmt, ap);
-	va_end(ap);
-	if (n < 0 || (size_t)n >= t->size - t->len)
-		t->bad = true;
-	else
-		t->len += (size_t)n;
-}
-
 static void
 put_entry(struct text *t, const struct revocation *e)
 {
@@ -139,17 +118,17 @@ put_entry(struct text *t, const struct revocation *e)
 
 	if (e->kind == REVOKED_KEY) {
 		value_uuid_format(id, e->id);
-		put(t, "[revoked-key %s]\n", id);
+		text_put(t, "[revoked-key %s]\n", id);
 	} else if (e->kind == REVOKED_HOST) {
 		value_hex_format(id, e->id, 16);
-		put(t, "[revoked-host %s]\n", id);
+		text_put(t, "[revoked-host %s]\n", id);
 	} else {
-		put(t, "[revoked-certificate %llu]\n", (unsigned long long)e->serial);
+		text_put(t, "[revoked-certificate %llu]\n", (unsigned long long)e->serial);
 	}
 	if (!value_time_format(time, e->time) || e->reason[0] == '\0' ||
 	    !value_text_ok(e->reason, REVOCATION_REASON))
 		t->bad = true;
-	put(t, "time = %s\nreason = %s\n", time, e->reason);
+	text_put(t, "time = %s\nreason = %s\n", time, e->reason);
 }
 
 size_t
@@ -161,7 +140,7 @@ revocation_list_format(char *out, size_t size, const struct revocation_list *l)
 	value_hex_format(publisher, l->publisher, 8);
 	if (!value_time_format(issued, l->issued))
 		t.bad = true;
-	put(&t,
+	text_put(&t,
 	    "# Install it with: kmsctl revocations install FILE\n[revocations]\n"
 	    "publisher = %s\nnumber = %llu\nissued = %s\n",
 	    publisher, (unsigned long long)l->number, issued);
