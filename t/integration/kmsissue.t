@@ -24,6 +24,7 @@ sub run ($input, @command) {
     spew('stdin', $input);
     my $pid = fork // die "fork: $!\n";
     if ($pid == 0) {
+        $SIG{INT} = 'DEFAULT';    # a shell that put this test into the background had it ignored
         setsid();
         open STDIN, '<', 'stdin' or die;
         open STDOUT, '>', 'stdout' or die;
@@ -577,6 +578,7 @@ sub on_terminal ($answers, @command) {
     my $name = '/dev/pts/' . unpack 'I', $number;
     my $pid = fork // die "fork: $!\n";
     if ($pid == 0) {
+        $SIG{INT} = 'DEFAULT';    # a shell that put this test into the background had it ignored
         setsid();
         open my $slave, '+<', $name or POSIX::_exit(126);
         ioctl($slave, 0x540E, 0);                                    # TIOCSCTTY
