@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# Every event name that the daemons write is in kmsd(8), and every name there is written somewhere.
+# Every event name that the daemons write is in kmsd(8), with its level, and every name there is written somewhere.
 use strict;
 use warnings;
 use Test::More;
@@ -11,7 +11,7 @@ my $manual = slurp("$src/doc/kmsd.8");
 my %documented = map { $_ => 1 } map { /Li ([a-z][a-z0-9-]*)/g } $manual =~ /^\.It (Li [a-z].*)$/mg;
 cmp_ok(scalar keys %documented, '>', 40, 'the manual has events');
 
-my (%written, %literal);
+my (%written, %literal, %level);
 for my $file (map { glob "$src/$_/*.c" } qw(kmsd/supervisor kmsd/front kmsd/front/relay kmsd/resolve kmsd/activate kmsd/common kmsd/ipc kmsdb)) {
 	my $text = slurp($file);
 	$literal{$1} = 1 while $text =~ /"([a-z][a-z0-9-]*)"/g;
@@ -20,10 +20,25 @@ for my $file (map { glob "$src/$_/*.c" } qw(kmsd/supervisor kmsd/front kmsd/fron
 		my $call = $1;
 		$written{$1} = $file while $call =~ /"([a-z][a-z0-9-]*)"/g;
 	}
+	# Its level, or the two of a condition. A client's refusal is handed on by name, or stands in a table.
+	while ($text =~ /\b(log_event|log_limited|ledger_log|say|broken|refuse|malformed|refuse_call)\s*\(((?:[^";]|"[a-z][a-z0-9-]*"\s*:)*(?:"[a-z][a-z0-9-]*"|\bFAILED\b))\s*,/g) {
+		my ($function, $call) = ($1, $2);
+		my @levels = $call =~ /\bLOG_([A-Z]+)/g;
+		@levels = $function eq 'broken' ? 'ERR' : 'NOTICE' if !@levels;
+		for my $event ($call =~ /\bFAILED$/ ? 'start-failed' : $call =~ /"([a-z][a-z0-9-]*)"/g) { $level{$_}{$event} = 1 for @levels }
+	}
+	next if $file !~ m{front/session|activate/complain};
+	$level{NOTICE}{$1} = 1 while $text =~ /\{\s*(?:KMS_E_\w+,\s*)?"([a-z]+(?:-[a-z]+)*)"(?:,\s*"| \})/g;
 }
 # const FAILED in directories.c stands for this one.
 $written{'start-failed'} //= 'kmsd/supervisor/directories.c';
 cmp_ok(scalar keys %written, '>', 40, 'the sources write events');
 for my $event (sort keys %written) { ok($documented{$event}, "$event is in kmsd(8)") or diag("written by $written{$event}") }
 for my $event (sort keys %documented) { ok($literal{$event}, "$event of kmsd(8) is in the sources") }
+my ($levels) = $manual =~ /^\.Ss Levels$(.*?)^\.Ss /ms;
+my %of = (CRIT => 'critical', ERR => 'error', WARNING => 'warning', NOTICE => 'notice', INFO => 'info', DEBUG => 'debug');
+for my $l (sort keys %of) {
+	my ($item) = $levels =~ /^\.It $of{$l}\n(.*?)(?=^\.(?:It|El)\b)/ms;
+	is(join(' ', sort map { /([a-z][a-z0-9-]+)/g } $item =~ /^\.Li (.*)$/mg), join(' ', sort keys %{ $level{$l} }), "the events of level $of{$l}");
+}
 done_testing();
