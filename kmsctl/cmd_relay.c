@@ -473,7 +473,7 @@ run_relay_import(struct ctl *ctl)
 	events = events_each(text, len, import_event, &m);
 	output_number(ctl->out, "events", "Events 12290", events);
 	output_number(ctl->out, "joined", "Joined", m.joined);
-	output_number(ctl->out, "unknown", "Not observed, or name without an address", m.unknown);
+	output_number(ctl->out, "unknown", "Not observed, or without an address", m.unknown);
 	output_number(ctl->out, "refused", "Refused by the host", m.refused);
 	if (events == 0)
 		m.code = ctl_fail(ctl, KMS_E_FORMAT, "%s: no event 12290 in it", ctl->args[0]);

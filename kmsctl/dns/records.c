@@ -27,6 +27,9 @@ records_service(const struct config *c, unsigned i)
 {
 	static const char *const services[] = { "_kms", "_vlmcs" };
 
+	/* One that only relays would refuse every client that found it by _kms. */
+	if (c->publish_vlmcs && c->publisher_count == 0)
+		i++;
 	return i < (c->publish_vlmcs ? 2u : 1u) ? services[i] : NULL;
 }
 

@@ -28,7 +28,7 @@ struct records {
 	unsigned count;
 };
 
-/* The services that are published: "_kms", and "_vlmcs" when the ini file says so; NULL after the last. */
+/* The services that are published: "_kms", and "_vlmcs" when the ini file says so, alone where it names no publisher; NULL after the last. */
 const char *records_service(const struct config *c, unsigned i);
 /* The domains: kms.ini's or, when it names none, that of host; NULL after the last. */
 const char *records_domain(const struct config *c, const char *host, unsigned i);

@@ -16,6 +16,8 @@
 #include "libkms/kms_error.h"
 
 #define L63 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define PUBLISHER                                                                                  \
+	"[publisher acme]\nkey = RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3\n"
 #define N255 L63 "." L63 "." L63 "." L63 "."
 
 static void
@@ -83,12 +85,17 @@ test_wanted(void **ignored)
 	char why[256];
 
 	parse(&c, "[dns]\nhost = kms.one.test\ndomains = one.test two.test\npublish_vlmcs = yes\n"
-		  "addresses = 192.0.2.1 2001:db8::1\n");
+		  "addresses = 192.0.2.1 2001:db8::1\n" PUBLISHER);
 	assert_int_equal(records_wanted(&set, &c, why), KMS_OK);
 	assert_int_equal(set.count, 6);
 	assert_string_equal(set.rows[1].name, "_vlmcs._tcp.one.test");
 	assert_int_equal(set.rows[1].port, 1688);
 	assert_int_equal(set.rows[5].type, RECORD_AAAA);
+	/* One that serves no publisher's clients, but relays. */
+	parse(&c, "[dns]\nhost = kms.one.test\npublish_vlmcs = yes\n");
+	assert_int_equal(records_wanted(&set, &c, why), KMS_OK);
+	assert_int_equal(set.count, 1);
+	assert_string_equal(set.rows[0].name, "_vlmcs._tcp.one.test");
 	parse(&c, "[dns]\nhost = kms.one.test\n");
 	assert_int_equal(records_wanted(&set, &c, why), KMS_OK);
 	assert_int_equal(set.count, 1);
