@@ -19,7 +19,7 @@ static const char *const allowed[] = {
 	/* fronts, kmsctl, kmsd */
 	"accept4", "recvfrom", "sendto", "recvmsg", "sendmsg", "getsockopt", "shutdown", "fcntl",
 	/* the event loop */
-	"epoll_wait", "epoll_pwait", "epoll_ctl", "poll",
+	"epoll_wait", "epoll_pwait", "epoll_ctl",
 	/* files below the state directory: Landlock says which */
 	"openat", "mkdirat", "renameat", "renameat2", "unlinkat", "getdents64", "newfstatat",
 	"statx", "fstatfs", "fsync", "fdatasync", "pread64", "pwrite64", "pwritev", "preadv",

@@ -6,6 +6,8 @@
  * the one file-scope state there is. One thread writes it at a time (writer threads report through
  * their owner).
  */
+#include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -38,6 +40,7 @@ static struct {
 	bool to_syslog;
 	bool journal;
 	int native; /* connected to journald's own socket, or -1 */
+	unsigned long lost; /* lines that nobody took */
 	struct limit limits[LOG_EVENTS];
 	unsigned limit_count;
 } state = { .process = "kmsd", .level = LOG_INFO, .native = -1 };
@@ -136,11 +139,50 @@ escape(char *out, size_t size, const char *text)
 	out[used] = '\0';
 }
 
+/*
+ * A reader that has stopped reading must not stop the service: what standard error cannot take now is lost, and
+ * counted. A pipe that is ready takes PIPE_BUF octets at once; one write, so that lines of several processes do
+ * not mix.
+ */
+static bool
+write_ready(const char *line, size_t len)
+{
+	struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	return poll(&p, 1, 0) == 1 && (p.revents & POLLOUT) != 0 &&
+	       write(STDERR_FILENO, line, len) == (ssize_t)len;
+}
+
+/* A line as standard error gets it. */
+static size_t
+form(char line[PIPE_BUF], int level, const char *event, const char *text)
+{
+	if (state.journal)
+		return (size_t)snprintf(
+		    line, PIPE_BUF, "<%d>%s: %s: %s\n", level, state.process, event, text);
+	return (size_t)snprintf(
+	    line, PIPE_BUF, "%s[%ld]: %s: %s\n", state.process, (long)getpid(), event, text);
+}
+
+static void
+write_line(int level, const char *event, const char *text)
+{
+	char line[PIPE_BUF], count[64];
+
+	if (state.lost > 0) {
+		snprintf(count, sizeof(count), "%lu lines, because nobody read them", state.lost);
+		if (write_ready(line, form(line, LOG_WARNING, "log-lost", count)))
+			state.lost = 0;
+	}
+	if (state.lost > 0 || !write_ready(line, form(line, level, event, text)))
+		state.lost++;
+}
+
 static void
 emit(int level, const char *event, const char *text)
 {
-	char line[LOG_TEXT * 4 + 256], safe[LOG_TEXT * 4];
-	ssize_t ignored;
+	/* Room for the longest line's other parts, so that one is never longer than PIPE_BUF. */
+	char line[PIPE_BUF], safe[PIPE_BUF - 256];
 	int n;
 
 	escape(safe, sizeof(safe), text);
@@ -152,22 +194,10 @@ emit(int level, const char *event, const char *text)
 		if (write(state.native, line, (size_t)n) == n)
 			return;
 	}
-	if (state.to_syslog) {
+	if (state.to_syslog)
 		syslog(level, "%s: %s", event, safe);
-		return;
-	}
-	if (state.journal)
-		n = snprintf(
-		    line, sizeof(line), "<%d>%s: %s: %s\n", level, state.process, event, safe);
 	else
-		n = snprintf(line, sizeof(line), "%s[%ld]: %s: %s\n", state.process, (long)getpid(),
-		    event, safe);
-	/*
-	 * One write, so that lines of several processes do not mix. Nobody is left to tell of a
-	 * failure.
-	 */
-	ignored = write(STDERR_FILENO, line, (size_t)n);
-	(void)ignored;
+		write_line(level, event, safe);
 }
 
 void

@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -181,11 +182,48 @@ test_many_names(void **ignored)
 	assert_true(lines(end()) <= 64 * 5);
 }
 
+/* A reader that does not read: the writer goes on, and what was lost is counted for whoever reads again. */
+static void
+test_reader_stuck(void **ignored)
+{
+	static char text[1 << 20];
+	int ends[2], saved = dup(STDERR_FILENO), i;
+	size_t have = 0;
+	ssize_t n;
+	char want[128];
+
+	assert_int_equal(pipe(ends), 0);
+	dup2(ends[1], STDERR_FILENO);
+	for (i = 0; i < 1000; i++)
+		log_event(LOG_ERR, "some-event", "%04d %0200d", i, 0);
+	while ((n = poll(&(struct pollfd){ .fd = ends[0], .events = POLLIN }, 1, 0) == 1
+			? read(ends[0], text + have, sizeof(text) - 1 - have)
+			: 0) > 0)
+		have += (size_t)n;
+	text[have] = '\0';
+	i = (int)lines(text);
+	assert_true(i > 0 && i < 1000);
+	log_event(LOG_ERR, "some-event", "read again");
+	n = read(ends[0], text, sizeof(text) - 1);
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	close(ends[0]);
+	close(ends[1]);
+	assert_true(n > 0);
+	text[n] = '\0';
+	snprintf(want, sizeof(want),
+	    "kmsd-test[%ld]: log-lost: %d lines, because nobody read them\n", (long)getpid(),
+	    1000 - i);
+	assert_memory_equal(text, want, strlen(want));
+	assert_non_null(strstr(text, "some-event: read again\n"));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_form),
+		cmocka_unit_test(test_reader_stuck),
 		cmocka_unit_test(test_journal),
 		cmocka_unit_test(test_escapes),
 		cmocka_unit_test(test_long),
