@@ -3,17 +3,23 @@
  * hands only TCP to our port to the chain guard, which drops what kms.ini does not allow: so the
  * table can neither open a port nor close another. New connections are told by their SYN, without
  * connection tracking, which would change how the whole machine handles packets.
+ *
+ * With a relay, the chain output holds the network processes to the ports that they relay to: what their Landlock
+ * does too, but only since Linux 6.7.
  */
 #include <arpa/inet.h>
+#include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "kmsctl/firewall/ruleset.h"
+#include "kmsd/common/relay_config.h"
 
 /* Sources remembered in a minute. When all are taken, further ones are let in: the rate is a brake. */
 #define SOURCES 65535
+#define SYN "tcp flags & (fin | syn | rst | ack) == syn"
 
 const char ruleset_removal[] = "table " RULESET_TABLE "\ndelete table " RULESET_TABLE "\n";
 
@@ -108,10 +114,33 @@ write_guard(FILE *f, const struct config *c)
 		fprintf(f, "        %s saddr != @allow%d counter drop\n", families[i], i ? 6 : 4);
 	for (i = 0; i < 2 && c->firewall_rate > 0; i++)
 		fprintf(f,
-		    "        tcp flags & (fin | syn | rst | ack) == syn update @rate%d { %s saddr "
+		    "        " SYN " update @rate%d { %s saddr "
 		    "limit rate over %u/minute burst %u packets } counter drop\n",
 		    i ? 6 : 4, families[i], c->firewall_rate, c->firewall_rate);
 	fputs("    }\n", f);
+}
+
+/* A user that is not there runs nothing that would have to be held. */
+static void
+write_output(FILE *f, const struct config *c)
+{
+	struct passwd *pw = relay_configured(c) ? getpwnam(c->front_user) : NULL;
+	uint16_t ports[RELAY_PORTS + 1];
+	unsigned count, i;
+
+	if (pw == NULL)
+		return;
+	count = relay_ports(c, ports);
+	/* kmsd-resolve is the same user's: DNS answers that are too long for UDP. */
+	if (relay_has_names(c))
+		ports[count++] = relay_nameserver_port(c);
+	fprintf(f,
+	    "    chain output {\n        type filter hook output priority filter; policy accept;\n"
+	    "        meta skuid %u " SYN " tcp dport != {",
+	    (unsigned)pw->pw_uid);
+	for (i = 0; i < count; i++)
+		fprintf(f, "%s %u", i > 0 ? "," : "", ports[i]);
+	fputs(" } counter drop\n    }\n", f);
 }
 
 char *
@@ -137,8 +166,10 @@ ruleset_text(const struct config *c)
 	write_guard(f, c);
 	fprintf(f,
 	    "    chain input {\n        type filter hook input priority filter; policy accept;\n"
-	    "        tcp dport %u jump guard\n    }\n}\n",
+	    "        tcp dport %u jump guard\n    }\n",
 	    c->port);
+	write_output(f, c);
+	fputs("}\n", f);
 	if (fclose(f) != 0) {
 		free(text);
 		return NULL;

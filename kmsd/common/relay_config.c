@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define WORD 96
+#define DNS_PORT 53
 
 /* The next word of *text; false at the end. One that is too long comes out as "". */
 static bool
@@ -234,6 +235,27 @@ relay_ports(const struct config *c, uint16_t out[RELAY_PORTS])
 	unsigned count = collect_ports(c, out);
 
 	return count < RELAY_PORTS ? count : RELAY_PORTS;
+}
+
+/* address:port or [address]:port, and not an IPv6 address alone. */
+static bool
+has_port(const char *text)
+{
+	const char *close = strchr(text, ']'), *colon = strchr(text, ':');
+
+	if (close != NULL)
+		return close[1] == ':';
+	return colon != NULL && strchr(colon + 1, ':') == NULL;
+}
+
+uint16_t
+relay_nameserver_port(const struct config *c)
+{
+	struct relay_host server[RELAY_HOSTS];
+
+	if (has_port(c->relay_nameserver) && relay_hosts(c->relay_nameserver, server) == 1)
+		return server[0].port;
+	return DNS_PORT;
 }
 
 bool

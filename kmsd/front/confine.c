@@ -85,7 +85,7 @@ landlock(const struct config *c)
 		log_event(LOG_WARNING, "relay-ports-open",
 		    "this kernel cannot hold TCP connections to some ports (Landlock ABI 4, Linux "
 		    "6.7): "
-		    "hold the user %s back with a firewall",
+		    "kmsctl firewall apply holds the user %s to them",
 		    c->front_user);
 	return status;
 }

@@ -249,6 +249,18 @@ let_in('the one address', '10.91.0.2', '10.91.0.1');
 dropped('its neighbour', '10.91.0.3', '10.91.0.1');
 dropped('IPv6, of which nothing is allowed', 'fd91::2', 'fd91::1');
 
+# A relay: its network processes, whose user is daemon here, connect to KMS hosts and to nothing else; others as before.
+ini("rate = 0\n", "port = 1700\n[kms]\nfront_user = daemon\n[relay]\nupstream = 10.91.0.1:1688\n");
+is(kmsctl(qw(firewall apply))->{exit}, 0, 'apply with a relay');
+is(kmsctl(qw(firewall check))->{exit}, 0, 'check with a relay');
+sub as_user ($user, $port) {
+    return run([ @in, 'setpriv', "--reuid=$user", '--regid=nogroup', '--clear-groups', $^X, '-e', $connect, '10.91.0.1', '10.91.0.1', $port, $port == 1688 ? 20 : 1.5 ])->{exit};
+}
+is(as_user('daemon', 1688), 0, 'the relay: to the port of the KMS host');
+isnt(as_user('daemon', 1689), 0, 'the relay: to no other');
+like(run([ @in, qw(nft list chain inet kms output) ])->{out}, qr/counter packets [1-9]/, 'dropped: by the rule for its user');
+is(as_user('nobody', 1689), 0, 'another user: to any port');
+
 # Adjacent networks, as many as there may be.
 ini("allow = " . join(' ', map { "10.0.$_.0/25 10.0.$_.128/25" } 0 .. 5) . "\nallow = " . join(' ', map { "2001:db8:$_\::/48" } 1 .. 9)
     . "\nallow = " . join(' ', map { "192.0.2.$_" } 1 .. 11) . "\n");

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -151,6 +152,47 @@ test_networks(void **ignored)
 	free(text);
 }
 
+/* With a relay, its network processes get no further than the KMS hosts, and names. */
+static void
+test_relay_output(void **ignored)
+{
+	static const struct {
+		const char *relay, *want;
+	} rows[] = {
+		{ "upstream = 192.0.2.1 192.0.2.2:1700\n",
+		    "tcp dport != { 1688, 1700 } counter drop" },
+		{ "upstream = kms1.example.com\n", "tcp dport != { 1688, 53 } counter drop" },
+		{ "domain = example.com\nports = 1688 1689\n",
+		    "tcp dport != { 1688, 1689, 53 } counter drop" },
+		{ "domain = example.com\nnameserver = 192.0.2.53:5353\n",
+		    "tcp dport != { 1688, 5353 } counter drop" },
+		{ "domain = example.com\nnameserver = [2001:db8::53]:5353\n",
+		    "tcp dport != { 1688, 5353 } counter drop" },
+		{ "domain = example.com\nnameserver = 2001:db8::53\n",
+		    "tcp dport != { 1688, 53 } counter drop" },
+	};
+	struct config c;
+	char ini[512], *text;
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		snprintf(ini, sizeof ini, "[kms]\nfront_user = root\n[relay]\n%s", rows[i].relay);
+		parse(&c, ini);
+		text = ruleset_text(&c);
+		assert_non_null(text);
+		if (strstr(text, "meta skuid 0 ") == NULL || strstr(text, rows[i].want) == NULL)
+			fail_msg("%s: %s", rows[i].relay, text);
+		free(text);
+	}
+	parse(&c, "[kms]\nfront_user = nobody-has-it\n[relay]\nupstream = 192.0.2.1\n");
+	text = ruleset_text(&c);
+	assert_null(strstr(text, "output"));
+	free(text);
+	parse(&c, "[kms]\nfront_user = root\n");
+	text = ruleset_text(&c);
+	assert_null(strstr(text, "output"));
+	free(text);
+}
+
 int
 main(void)
 {
@@ -159,6 +201,7 @@ main(void)
 		cmocka_unit_test(test_wanted),
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_networks),
+		cmocka_unit_test(test_relay_output),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
