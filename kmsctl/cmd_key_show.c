@@ -8,6 +8,8 @@
 
 #include "kmsctl/command.h"
 #include "kmsctl/ctl.h"
+#include "kmsctl/dns/published.h"
+#include "kmsctl/dns/records.h"
 #include "libkms/kms_error.h"
 
 #define PARTIAL 5 /* last digits of a key's number, to tell keys apart aloud */
@@ -94,6 +96,25 @@ print_key(struct ctl *ctl, const struct reply_row *key, const struct reply *stat
 		print_description(ctl->out, status, key);
 }
 
+/* What kmsctl dns publish noted: kmsd neither writes nor reads DNS. */
+static void
+print_published(struct ctl *ctl)
+{
+	static struct records published; /* large */
+	char first[RECORD_TEXT], text[RECORD_TEXT + 64];
+
+	if (!published_glance(ctl, &published)) {
+		snprintf(text, sizeof text, "unknown: only root can read what was published");
+	} else if (published.count == 0) {
+		snprintf(text, sizeof text, "nothing was published: kmsctl dns publish");
+	} else {
+		record_text(first, &published.rows[0]);
+		snprintf(text, sizeof text, "%u record%s, as %s", published.count,
+		    published.count == 1 ? "" : "s", first);
+	}
+	output_text(ctl->out, "dns_publishing", "DNS publishing", text);
+}
+
 /* What the host does with its keys. */
 static void
 print_host(struct ctl *ctl, struct reply *status, const struct reply *policy)
@@ -105,9 +126,7 @@ print_host(struct ctl *ctl, struct reply *status, const struct reply *policy)
 	output_object(ctl->out, "service", "Host");
 	if (service != NULL)
 		reply_print_fields(ctl->out, service);
-	/* kmsd neither writes nor reads it. */
-	output_text(ctl->out, "dns_publishing", "DNS publishing",
-	    "unknown: this host does not ask the DNS");
+	print_published(ctl);
 	output_end(ctl->out);
 	reply_print_list(ctl->out, status, "product", "products", "Clients counted");
 	reply_print_list(ctl->out, status, "pool", "pools", "Counting pools");

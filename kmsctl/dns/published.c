@@ -105,7 +105,7 @@ published_write(struct ctl *ctl, const struct records *set)
 	return error == 0 ? CTL_OK : failed(ctl, "cannot be written", error);
 }
 
-void
+bool
 published_glance(const struct ctl *ctl, struct records *out)
 {
 	char path[300];
@@ -115,7 +115,8 @@ published_glance(const struct ctl *ctl, struct records *out)
 	snprintf(path, sizeof path, "%s/" NAME, ctl->config.state_directory);
 	f = fopen(path, "re");
 	if (f == NULL)
-		return;
+		return errno == ENOENT;
 	read_lines(f, out);
 	fclose(f);
+	return true;
 }

@@ -13,7 +13,7 @@
 int published_read(struct ctl *ctl, struct records *out);
 /* Whole or not at all. */
 int published_write(struct ctl *ctl, const struct records *set);
-/* For those who only look: none when it cannot be read. */
-void published_glance(const struct ctl *ctl, struct records *out);
+/* For those who only look: none when it cannot be read, which false says. */
+bool published_glance(const struct ctl *ctl, struct records *out);
 
 #endif

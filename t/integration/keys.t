@@ -209,11 +209,13 @@ subtest 'shown, in short and in detail' => sub {
     unlike($short->{out}, qr/Installation id/, 'no more than that');
     my $long = kmsctl(qw(key show --detailed));
     is($long->{exit}, 0, 'key show --detailed');
-    for my $what (qr/Installation id: +\d{7}-/, qr/Port: +\d+/, qr/Activates: +.*Example Server/, qr/DNS publishing:/,
+    for my $what (qr/Installation id: +\d{7}-/, qr/Port: +\d+/, qr/Activates: +.*Example Server/, qr/DNS publishing: +nothing was published/,
         qr/Certificate serial: +\d/, qr/Host id: +[0-9a-f]{32}/, qr/Requests: +\d/, qr/Thresholds and intervals/, qr/Example Server +.*server/) {
         like($long->{out}, $what, "detail: $what");
     }
+    spew($appliance->dir . '/state/dns.published', "; by kmsctl dns publish\n_kms._tcp.one.test. 60 IN SRV 0 0 1688 kms.one.test.\n");
     my ($json) = kmsctl_json(qw(key show --detailed));
+    like($json->{service}{dns_publishing}, qr/^1 record, as _kms\._tcp\.one\.test\./, 'what was published, in JSON');
     is($json->{service}{port}, $appliance->port, 'the port, in JSON');
     my ($product) = grep { $_->{name} eq 'Example Server' } @{ $json->{products} };
     is($product->{counted}, 5, 'the count, in JSON');
