@@ -62,7 +62,7 @@ subtest 'what passes' => sub {
         early_fault host_nak) ]);
 };
 subtest 'other implementations of DCE/RPC' => sub {
-    cases($a, [$host], [ qw(impacket impacket_ndr64 impacket_fragments impacket_wrong_interface samba) ]);
+    cases($a, [$host], [ qw(impacket impacket_ndr64 impacket_fragments impacket_wrong_interface impacket_authenticates samba) ]);
 };
 subtest 'what is refused and does not reach the host' => sub {
     cases($a, [$host], [ qw(wrong_interface wrong_interface_version wrong_interface_alter wrong_opnum

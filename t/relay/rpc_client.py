@@ -203,12 +203,17 @@ def case_big_endian():
 
 
 def case_several_contexts():
-    with Client() as c:
-        ack = c.bind([(0, KMS, [NDR]), (1, KMS, [NDR64]), (2, KMS, [BTFN])])
-        want([r[0] for r in c.results(ack)] == [0, 0, 3], 'NDR, NDR64 and the negotiation')
-        want(c.call(payload(), context=1) == expected(payload()), 'a call in the NDR64 context')
-        want(c.call(payload(), context=2, call=3) == UNKNOWN_IF, 'no call in the negotiation context')
-        want(c.call(payload(), context=0, call=4) == expected(payload()), 'the connection goes on')
+    """The three contexts of a Windows client, in its order."""
+    for big in (False, True):
+        with Client(big=big) as c:
+            bind = c.bind_pdu([(0, KMS, [NDR]), (1, KMS, [NDR64]), (2, KMS, [BTFN])])
+            before = len(log())
+            c.send(bind)
+            want(c.results(c.recv()) == [(0, 0), (0, 0), (3, 3)], 'NDR, NDR64 and the negotiated features')
+            want([l.split()[-1] for l in seen(before)] == [bind.hex()], 'the bind reached the host as it was')
+            want(c.call(payload(), context=1) == expected(payload()), 'a call in the NDR64 context')
+            want(c.call(payload(), context=2, call=3) == UNKNOWN_IF, 'no call in the negotiation context')
+            want(c.call(payload(), context=0, call=4) == expected(payload()), 'the connection goes on')
 
 
 def case_alter_context():
@@ -356,7 +361,8 @@ def uuidtup(t):
 
 
 def samba_packet(kind, fields, call):
-    """A PDU as Samba's generated NDR writes it (from Python: little-endian only)."""
+    """A PDU as Samba's generated NDR writes it. ndr_pack of Python writes little-endian; Samba's whole client, which
+    speaks either byte order, is in samba_client.py."""
     import samba.dcerpc.dcerpc as dcerpc
     p = dcerpc.ncacn_packet()
     p.rpc_vers, p.rpc_vers_minor, p.ptype = 5, 0, kind
@@ -464,6 +470,23 @@ def case_auth():
         c.send(c.pdu(BIND, body, auth=40))
         r = c.recv()
         want(r['type'] == BIND_NAK and struct.unpack_from('<H', r['body'])[0] == 8, 'authentication not recognised')
+
+
+def case_impacket_authenticates():
+    from impacket.dcerpc.v5 import transport
+    from impacket.dcerpc.v5.rpcrt import RPC_C_AUTHN_LEVEL_PKT_INTEGRITY, DCERPCException
+    t = transport.DCERPCTransportFactory('ncacn_ip_tcp:127.0.0.1[%d]' % opt.port)
+    t.set_credentials('user', 'secret', 'EXAMPLE')
+    dce = t.get_dce_rpc()
+    dce.set_auth_level(RPC_C_AUTHN_LEVEL_PKT_INTEGRITY)
+    dce.connect()
+    before = len(log())
+    try:
+        dce.bind(uuidtup(KMS))
+    except DCERPCException:
+        want(seen(before) == [], 'nothing reached the host')
+    else:
+        raise AssertionError('an authenticated bind was accepted')
 
 
 def bad(octets, before=b'', big=False):

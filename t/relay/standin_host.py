@@ -14,6 +14,7 @@ import struct
 
 NDR = bytes.fromhex('045d888aeb1cc9119fe808002b104860') + struct.pack('<I', 2)
 REQUEST, RESPONSE, FAULT, BIND, BIND_ACK, BIND_NAK, ALTER, ALTER_RESP, SHUTDOWN = 0, 2, 3, 11, 12, 13, 14, 15, 17
+LARGEST = 5840      # octets of a fragment
 NAMES = {0: 'request', 11: 'bind', 14: 'alter'}
 
 
@@ -41,22 +42,22 @@ class Host:
         return struct.pack('BBBB', 5, 0, kind, flags) + drep + struct.pack(
             self.e + 'HHI', 16 + len(body), 0, call) + body
 
-    def ack(self, kind, call, body, e):
+    def ack(self, kind, call, body, e, most=LARGEST):
         count, results, at = body[8], b'', 12
         for _ in range(count):
             _, syntaxes = struct.unpack_from(e + 'HB', body, at)
             chosen = [body[at + 24 + 20 * i:at + 44 + 20 * i] for i in range(syntaxes)]
             at += 24 + 20 * syntaxes
             first = chosen[0]
-            # bind-time feature negotiation (MS-RPCE 3.3.1.5.3): 6CB71C2C-9812-4540-...
+            # bind-time feature negotiation (MS-RPCE 3.3.1.5.3): 6CB71C2C-9812-4540-..., the features as its reason
             if first[:8] in (bytes.fromhex('2c1cb76c12984045'), bytes.fromhex('6cb71c2c98124540')):
-                results += struct.pack(self.e + 'HH', 3, 0) + bytes(20)
+                results += struct.pack(self.e + 'HH', 3, first[8] & 3) + bytes(20)
             else:
                 results += struct.pack(self.e + 'HH', 0, 0) + first
         port = str(self.options.port).encode() + b'\0'
         address = struct.pack(self.e + 'H', len(port)) + port
         address += bytes(-len(address) % 4)
-        return self.pdu(kind, call, struct.pack(self.e + 'HHI', 5840, 5840, 0x1234) + address
+        return self.pdu(kind, call, struct.pack(self.e + 'HHI', most, most, 0x1234) + address
                         + struct.pack('B3x', count) + results)
 
     @staticmethod
@@ -71,13 +72,11 @@ class Host:
             return self.pdu(FAULT, call, head(0) + struct.pack(self.e + 'II', int(argument, 16), 0))
         if mode == 'unasked':
             call ^= 1
-        if mode == 'fragments':
-            size = max(1, (len(data) + 2) // 3)
-            parts = [data[i:i + size] for i in range(0, len(data), size)]
-            return b''.join(
-                self.pdu(RESPONSE, call, head(len(data)) + p, (i == 0) | (2 if i == len(parts) - 1 else 0))
-                for i, p in enumerate(parts))
-        return self.pdu(RESPONSE, call, head(len(data)) + data)
+        size = min(LARGEST - 24, max(1, (len(data) + 2) // 3) if mode == 'fragments' else LARGEST)
+        parts = [data[i:i + size] for i in range(0, len(data), size)] or [b'']
+        return b''.join(
+            self.pdu(RESPONSE, call, head(len(data)) + p, (i == 0) | (2 if i == len(parts) - 1 else 0))
+            for i, p in enumerate(parts))
 
     async def send(self, writer, octets, mode):
         if mode == 'bytes':
@@ -127,7 +126,8 @@ class Host:
                 if mode == 'nak':
                     await self.send(writer, self.pdu(BIND_NAK, call, struct.pack(self.e + 'HBBB', 2, 1, 5, 0)), mode)
                     return
-                ack = self.ack(BIND_ACK if kind == BIND else ALTER_RESP, call, body, e)
+                ack = self.ack(BIND_ACK if kind == BIND else ALTER_RESP, call, body, e,
+                               int(argument) if mode == 'largest' else LARGEST)
                 if mode == 'half-ack':
                     await self.send(writer, ack[:int(argument)], mode)
                     return
