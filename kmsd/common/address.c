@@ -4,6 +4,7 @@
 #include "kmsd/common/address.h"
 
 #include <arpa/inet.h>
+#include <ifaddrs.h>
 #include <string.h>
 
 const char *
@@ -17,4 +18,56 @@ address_text(char out[ADDRESS_TEXT], const uint8_t address[16])
 	else
 		inet_ntop(AF_INET6, address, out, ADDRESS_TEXT);
 	return out;
+}
+
+bool
+address_take(uint8_t out[16], const struct sockaddr *sa)
+{
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+
+	memset(out, 0, 16);
+	if (sa->sa_family == AF_INET) {
+		memcpy(&v4, sa, sizeof(v4));
+		memset(out + 10, 0xff, 2);
+		memcpy(out + 12, &v4.sin_addr, 4);
+	} else if (sa->sa_family == AF_INET6) {
+		memcpy(&v6, sa, sizeof(v6));
+		memcpy(out, &v6.sin6_addr, 16);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+bool
+address_is_own(const uint8_t address[16])
+{
+	struct ifaddrs *all, *i;
+	uint8_t one[16];
+	bool own = false;
+
+	if (getifaddrs(&all) == -1)
+		return false;
+	for (i = all; i != NULL && !own; i = i->ifa_next)
+		own = i->ifa_addr != NULL && address_take(one, i->ifa_addr) &&
+		      memcmp(one, address, 16) == 0;
+	freeifaddrs(all);
+	return own;
+}
+
+bool
+address_listens(const char *listening, const uint8_t address[16])
+{
+	uint8_t own[16] = { 0 };
+
+	if (strcmp(listening, "0.0.0.0") == 0 || strcmp(listening, "::") == 0)
+		return true;
+	if (inet_pton(AF_INET6, listening, own) != 1) {
+		memset(own, 0, 16);
+		memset(own + 10, 0xff, 2);
+		if (inet_pton(AF_INET, listening, own + 12) != 1)
+			return false;
+	}
+	return memcmp(own, address, 16) == 0;
 }

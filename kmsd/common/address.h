@@ -5,11 +5,19 @@
 #define KMS_COMMON_ADDRESS_H
 
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #define ADDRESS_TEXT INET6_ADDRSTRLEN
 
 /* Returns out. */
 const char *address_text(char out[ADDRESS_TEXT], const uint8_t address[16]);
+/* Of an IPv4 or IPv6 socket address; false, and zeros, for others. */
+bool address_take(uint8_t out[16], const struct sockaddr *sa);
+/* An interface of this machine has it. */
+bool address_is_own(const uint8_t address[16]);
+/* A listening address (text; 0.0.0.0 and :: are every one) takes connections to it. */
+bool address_listens(const char *listening, const uint8_t address[16]);
 
 #endif

@@ -3,7 +3,6 @@
  * DNS. It takes the ini text on descriptor 3, gives up root, asks, says one word, and ends.
  */
 #include <errno.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
@@ -12,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "kmsd/common/address.h"
 #include "kmsd/common/config.h"
 #include "kmsd/common/confine.h"
 #include "kmsd/common/log.h"
@@ -96,22 +96,12 @@ static void
 keep(struct work *w, const struct discover_address *a, const struct relay_host *h)
 {
 	struct ipc_upstream *u = &w->found.at[w->found.count];
-	struct sockaddr_in v4;
-	struct sockaddr_in6 v6;
 
 	if (w->found.count == IPC_UPSTREAMS_MAX)
 		return;
 	memset(u, 0, sizeof(*u));
-	if (a->to.ss_family == AF_INET) {
-		memcpy(&v4, &a->to, sizeof(v4));
-		memset(u->address + 10, 0xff, 2);
-		memcpy(u->address + 12, &v4.sin_addr, 4);
-	} else if (a->to.ss_family == AF_INET6) {
-		memcpy(&v6, &a->to, sizeof(v6));
-		memcpy(u->address, &v6.sin6_addr, 16);
-	} else {
+	if (!address_take(u->address, (const struct sockaddr *)&a->to))
 		return;
-	}
 	u->port = h->port;
 	u->priority = h->priority;
 	u->weight = h->weight;

@@ -4,16 +4,14 @@
  */
 #include <config.h>
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <ifaddrs.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "libkms/kms_error.h"
+#include "kmsd/common/address.h"
 #include "kmsd/common/log.h"
 #include "kmsd/common/relay_config.h"
 #include "kmsd/supervisor/supervisor.h"
@@ -21,61 +19,14 @@
 #define RESOLVE_PATIENCE 20000 /* ms that the child has */
 #define RESOLVE_AGAIN 15000 /* ms after a failure */
 
-static void
-take_address(uint8_t out[16], const struct sockaddr *sa)
-{
-	struct sockaddr_in v4;
-	struct sockaddr_in6 v6;
-
-	memset(out, 0, 16);
-	if (sa->sa_family == AF_INET) {
-		memcpy(&v4, sa, sizeof(v4));
-		memset(out + 10, 0xff, 2);
-		memcpy(out + 12, &v4.sin_addr, 4);
-	} else if (sa->sa_family == AF_INET6) {
-		memcpy(&v6, sa, sizeof(v6));
-		memcpy(out, &v6.sin6_addr, 16);
-	}
-}
-
-static bool
-listens_there(const struct supervisor *s, const uint8_t address[16])
-{
-	uint8_t own[16];
-	unsigned i;
-
-	for (i = 0; i < s->listener_count; i++) {
-		memset(own, 0, 16);
-		if (inet_pton(AF_INET6, s->listener_names[i], own) != 1) {
-			memset(own + 10, 0xff, 2);
-			inet_pton(AF_INET, s->listener_names[i], own + 12);
-		}
-		/* 0.0.0.0 and :: are every address of ours */
-		if (memcmp(own, address, 16) == 0 || strcmp(s->listener_names[i], "0.0.0.0") == 0 ||
-		    strcmp(s->listener_names[i], "::") == 0)
-			return true;
-	}
-	return false;
-}
-
 /* Ourselves: relayed to, the first client would go round until no descriptor is left. */
 static bool
 is_self(const struct supervisor *s, const struct ipc_upstream *h)
 {
-	struct ifaddrs *all, *i;
-	uint8_t address[16];
-	bool own = false;
-
-	if (h->port != s->port || !listens_there(s, h->address) || getifaddrs(&all) == -1)
-		return false;
-	for (i = all; i != NULL && !own; i = i->ifa_next) {
-		if (i->ifa_addr == NULL)
-			continue;
-		take_address(address, i->ifa_addr);
-		own = memcmp(address, h->address, 16) == 0;
-	}
-	freeifaddrs(all);
-	return own;
+	for (unsigned i = 0; h->port == s->port && i < s->listener_count; i++)
+		if (address_listens(s->listener_names[i], h->address))
+			return address_is_own(h->address);
+	return false;
 }
 
 static bool
