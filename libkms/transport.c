@@ -129,29 +129,37 @@ transport_send(struct transport *t, const uint8_t *bytes, size_t len, int64_t de
 	return KMS_OK;
 }
 
-static int
-receive_exactly(struct transport *t, uint8_t *out, size_t len, int64_t deadline)
+int
+transport_some(struct transport *t, uint8_t *out, size_t size, size_t *len, int64_t deadline)
 {
+	ssize_t n;
 	int rc;
 
-	while (len > 0) {
-		ssize_t n;
-
+	for (;;) {
 		/* Wait first: a host that drips octets must not outlive the deadline. */
 		if ((rc = wait_for(t->fd, POLLIN, deadline)) != KMS_OK)
 			return rc;
-		n = recv(t->fd, out, len, 0);
-		if (n == 0)
-			return KMS_E_TRUNCATED;
+		n = recv(t->fd, out, size, 0);
 		if (n > 0) {
-			out += n;
-			len -= (size_t)n;
-		} else if (errno == ECONNRESET) {
-			return KMS_E_TRUNCATED;
-		} else if (errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK) {
-			return KMS_E_IO;
+			*len = (size_t)n;
+			return KMS_OK;
 		}
+		if (n == 0 || errno == ECONNRESET)
+			return KMS_E_TRUNCATED;
+		if (errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK)
+			return KMS_E_IO;
 	}
+}
+
+static int
+receive_exactly(struct transport *t, uint8_t *out, size_t len, int64_t deadline)
+{
+	size_t n;
+	int rc;
+
+	for (; len > 0; out += n, len -= n)
+		if ((rc = transport_some(t, out, len, &n, deadline)) != KMS_OK)
+			return rc;
 	return KMS_OK;
 }
 

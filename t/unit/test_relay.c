@@ -59,6 +59,18 @@ test_good(void **state)
 	(void)state;
 }
 
+static void
+test_build_bind(void **state)
+{
+	uint8_t out[PDU_BIND_SIZE];
+
+	assert_int_equal(pdu_build_bind(out, 1), sizeof bind_pdu);
+	assert_memory_equal(out, bind_pdu, sizeof bind_pdu);
+	pdu_build_bind(out, 0x01020304);
+	assert_memory_equal(out + 12, "\4\3\2\1", 4);
+	(void)state;
+}
+
 /* One octet of a good PDU changed. */
 static const struct spoilt {
 	const uint8_t *pdu;
@@ -466,6 +478,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),
+		cmocka_unit_test(test_build_bind),
 		cmocka_unit_test(test_spoilt),
 		cmocka_unit_test(test_every_length),
 		cmocka_unit_test(test_kms_only),

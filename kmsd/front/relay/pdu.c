@@ -1,6 +1,6 @@
 /*
  * pdu.c - the layouts of C706 section 12.6.4, read with every length checked against the
- * fragment's, and the three answers that the relay gives by itself.
+ * fragment's, the three answers that the relay gives by itself, and the bind that kmsctl tries a host with.
  */
 #include "kmsd/front/relay/pdu.h"
 
@@ -23,6 +23,10 @@ static const uint8_t kms_little[16] = { 0x75, 0x21, 0xc8, 0x51, 0x4e, 0x84, 0x50
 	0xec, 0x25, 0x55, 0x55, 0xbc, 0x06 };
 static const uint8_t kms_big[16] = { 0x51, 0xc8, 0x21, 0x75, 0x84, 0x4e, 0x47, 0x50, 0xb0, 0xd8,
 	0xec, 0x25, 0x55, 0x55, 0xbc, 0x06 };
+/* NDR: 8a885d04-1ceb-11c9-9fe8-08002b104860, version 2. */
+static const uint8_t ndr_little[16] = { 0x04, 0x5d, 0x88, 0x8a, 0xeb, 0x1c, 0xc9, 0x11, 0x9f, 0xe8,
+	0x08, 0x00, 0x2b, 0x10, 0x48, 0x60 };
+#define NDR_VERSION 2
 #define KMS_VERSION 1 /* major 1 in the low half, minor 0 in the high */
 
 static uint16_t
@@ -309,5 +313,30 @@ pdu_build_rejection(uint8_t out[PDU_ANSWER], const struct pdu *to)
 		memset(o.octets + o.at, 0, PDU_SYNTAX);
 		o.at += PDU_SYNTAX;
 	}
+	return finish(&o);
+}
+
+static void
+put_syntax(struct out *o, const uint8_t uuid[16], uint32_t version)
+{
+	memcpy(o->octets + o->at, uuid, 16);
+	o->at += 16;
+	put_u32(o, version);
+}
+
+size_t
+pdu_build_bind(uint8_t out[PDU_BIND_SIZE], uint32_t call_id)
+{
+	const struct pdu as = { .drep = { 0x10, 0, 0, 0 }, .call_id = call_id };
+	struct out o = begin(out, &as, PDU_BIND, 0);
+
+	put_u16(&o, PDU_MAX);
+	put_u16(&o, PDU_MAX);
+	put_u32(&o, 0); /* no association group yet */
+	put_u32(&o, 1); /* one context, and padding */
+	put_u16(&o, 0); /* its id */
+	put_u16(&o, 1); /* one transfer syntax, and padding */
+	put_syntax(&o, kms_little, KMS_VERSION);
+	put_syntax(&o, ndr_little, NDR_VERSION);
 	return finish(&o);
 }

@@ -83,4 +83,10 @@ size_t pdu_build_nak(uint8_t out[PDU_ANSWER], const struct pdu *to, enum pdu_nak
 /* Every context rejected: one of another interface for that, one of ours with PDU_REASON_NONE. */
 size_t pdu_build_rejection(uint8_t out[PDU_ANSWER], const struct pdu *to);
 
+/*
+ * What a client begins with: a bind of the KMS interface in context 0, with NDR, little-endian. Returns its size.
+ */
+#define PDU_BIND_SIZE 72
+size_t pdu_build_bind(uint8_t out[PDU_BIND_SIZE], uint32_t call_id);
+
 #endif
