@@ -178,15 +178,31 @@ ctl_ask(struct ctl *ctl, uint16_t verb, struct control_buf *args, struct reply *
 }
 
 /* With port = 0 the system chose it: kmsd writes it down, the activation process does not know. */
-void
-ctl_fill_port(struct ctl *ctl, struct reply *reply)
+static unsigned long
+chosen_port(const struct ctl *ctl)
 {
 	char path[256], *text;
+	unsigned long port;
 	size_t len;
 
 	snprintf(path, sizeof path, "%.200s/port", ctl->config.runtime_directory);
 	if (ctl_read_file(path, 16, &text, &len) != KMS_OK)
-		return;
-	reply_replace_zero(reply, "service", "port", strtoul(text, NULL, 10));
+		return 0;
+	port = strtoul(text, NULL, 10);
 	free(text);
+	return port;
+}
+
+void
+ctl_fill_port(struct ctl *ctl, struct reply *reply)
+{
+	reply_replace_zero(reply, "service", "port", chosen_port(ctl));
+}
+
+uint16_t
+ctl_port(const struct ctl *ctl)
+{
+	unsigned long port = ctl->config.port != 0 ? ctl->config.port : chosen_port(ctl);
+
+	return port <= UINT16_MAX ? (uint16_t)port : 0;
 }

@@ -28,6 +28,8 @@ uint32_t ctl_ask_quietly(struct ctl *ctl, uint16_t verb, struct control_buf *arg
 
 /* Puts the port that the system chose into the row "service" of a status. */
 void ctl_fill_port(struct ctl *ctl, struct reply *status);
+/* The port that kmsd listens on; 0: not known, it is the system's choice and kmsd does not run. */
+uint16_t ctl_port(const struct ctl *ctl);
 
 /* A whole file, at most max octets, malloc'd and terminated; "-" is standard input. KMS_OK or KMS_E_*. */
 int ctl_read_file(const char *path, size_t max, char **data, size_t *len);

@@ -42,13 +42,16 @@ class Host:
         return struct.pack('BBBB', 5, 0, kind, flags) + drep + struct.pack(
             self.e + 'HHI', 16 + len(body), 0, call) + body
 
-    def ack(self, kind, call, body, e, most=LARGEST):
+    def ack(self, kind, call, body, e, most=LARGEST, rejects=False):
         count, results, at = body[8], b'', 12
         for _ in range(count):
             _, syntaxes = struct.unpack_from(e + 'HB', body, at)
             chosen = [body[at + 24 + 20 * i:at + 44 + 20 * i] for i in range(syntaxes)]
             at += 24 + 20 * syntaxes
             first = chosen[0]
+            if rejects:     # by the provider: abstract syntax not supported
+                results += struct.pack(self.e + 'HH', 2, 1) + bytes(20)
+                continue
             # bind-time feature negotiation (MS-RPCE 3.3.1.5.3): 6CB71C2C-9812-4540-..., the features as its reason
             if first[:8] in (bytes.fromhex('2c1cb76c12984045'), bytes.fromhex('6cb71c2c98124540')):
                 results += struct.pack(self.e + 'HH', 3, first[8] & 3) + bytes(20)
@@ -127,7 +130,7 @@ class Host:
                     await self.send(writer, self.pdu(BIND_NAK, call, struct.pack(self.e + 'HBBB', 2, 1, 5, 0)), mode)
                     return
                 ack = self.ack(BIND_ACK if kind == BIND else ALTER_RESP, call, body, e,
-                               int(argument) if mode == 'largest' else LARGEST)
+                               int(argument) if mode == 'largest' else LARGEST, mode == 'reject')
                 if mode == 'half-ack':
                     await self.send(writer, ack[:int(argument)], mode)
                     return
@@ -171,6 +174,7 @@ class Host:
 
 async def main():
     p = argparse.ArgumentParser()
+    p.add_argument('--address', default='127.0.0.1')
     p.add_argument('--port', type=int, default=0)
     p.add_argument('--mode', default='/nonexistent')
     p.add_argument('--log')
@@ -178,7 +182,7 @@ async def main():
     p.add_argument('--port-file')
     options = p.parse_args()
     host = Host(options)
-    server = await asyncio.start_server(host.serve, '127.0.0.1', options.port, backlog=8192)
+    server = await asyncio.start_server(host.serve, options.address, options.port, backlog=8192)
     options.port = server.sockets[0].getsockname()[1]
     if options.port_file:
         import os
