@@ -1,221 +1,22 @@
 /*
- * front_tries.c - stands where a stranger's code would stand: applies the real
- * confinement of kmsd-front to itself, then tries one thing that the sandbox is there to forbid.
- *
- *   front_tries INI WHAT [argument]
- *
- * Exit 0: it could be done. 10: refused with an errno (printed). Killed: the signal says so.
- * Exit 11: the sandbox is not in force as wanted, 12: WHAT is not known.
+ * front_tries.c - stands where a stranger's code would stand: applies the real confinement of kmsd-front to itself, then
+ * tries one thing (tries.h).
  */
-#include <config.h>
-
-#include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/ptrace.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include "kmsd/common/config.h"
 #include "kmsd/front/confine.h"
-#include "libkms/kms_error.h"
+#include "t/security/tries.h"
 
-/* Opened before confinement, as a stranger would find descriptors already there. */
-struct found {
-	int inet;
-	int file;
-};
-
+/* The real list and order, and nothing of it left out but what INI allows. */
 static int
-try_nothing(const char *arg, const struct found *have)
+confine(const struct config *c)
 {
-	return write(STDOUT_FILENO, "", 0) == 0 ? 0 : -1;
-}
+	uint32_t may_miss = 0;
+	char why[256];
 
-static int
-try_open(const char *arg, const struct found *have)
-{
-	return open(arg, O_RDONLY);
-}
-
-static int
-try_create(const char *arg, const struct found *have)
-{
-	return open(arg, O_WRONLY | O_CREAT, 0600);
-}
-
-static int
-try_write(const char *arg, const struct found *have)
-{
-	signal(SIGXFSZ, SIG_IGN);
-	return write(have->file, "x", 1) == 1 ? 0 : -1;
-}
-
-static int
-try_unlink(const char *arg, const struct found *have)
-{
-	return unlink(arg);
-}
-
-static int
-try_socket_inet(const char *arg, const struct found *have)
-{
-	return socket(AF_INET, SOCK_STREAM, 0);
-}
-
-static int
-try_socket_unix(const char *arg, const struct found *have)
-{
-	return socket(AF_UNIX, SOCK_STREAM, 0);
-}
-
-static struct sockaddr_in
-loopback(const char *port)
-{
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-
-	a.sin_port = htons((uint16_t)atoi(port));
-	return a;
-}
-
-static int
-try_connect(const char *arg, const struct found *have)
-{
-	struct sockaddr_in a = loopback(arg);
-
-	return connect(have->inet, (struct sockaddr *)&a, sizeof(a));
-}
-
-static int
-try_bind(const char *arg, const struct found *have)
-{
-	struct sockaddr_in a = loopback("0");
-
-	return bind(have->inet, (struct sockaddr *)&a, sizeof(a));
-}
-
-static int
-try_listen(const char *arg, const struct found *have)
-{
-	return listen(have->inet, 1);
-}
-
-static int
-try_exec(const char *arg, const struct found *have)
-{
-	return execl("/bin/true", "true", (char *)NULL);
-}
-
-static int
-try_fork(const char *arg, const struct found *have)
-{
-	pid_t pid = fork();
-
-	if (pid == 0)
-		_exit(0);
-	return pid;
-}
-
-static int
-try_ptrace(const char *arg, const struct found *have)
-{
-	return (int)ptrace(PTRACE_ATTACH, atoi(arg), NULL, NULL);
-}
-
-static int
-try_kill(const char *arg, const struct found *have)
-{
-	return kill(atoi(arg), 0);
-}
-
-static int
-try_code(const char *arg, const struct found *have)
-{
-	void *p = mmap(
-	    NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	return p == MAP_FAILED ? -1 : 0;
-}
-
-static int
-try_root(const char *arg, const struct found *have)
-{
-	return setuid(0);
-}
-
-/* Made within: what a relay needs, and what is next to it. */
-static int
-try_connect_new(const char *arg, const struct found *have)
-{
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(arg)) };
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	return fd == -1 ? -1 : connect(fd, (struct sockaddr *)&to, sizeof(to));
-}
-
-static int
-try_socket_udp(const char *arg, const struct found *have)
-{
-	return socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-}
-
-static int
-try_socket_netlink(const char *arg, const struct found *have)
-{
-	return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0);
-}
-
-static const struct {
-	const char *name;
-	int (*run)(const char *arg, const struct found *have);
-} tries[] = {
-	{ "nothing", try_nothing },
-	{ "open", try_open },
-	{ "create", try_create },
-	{ "write", try_write },
-	{ "unlink", try_unlink },
-	{ "socket-inet", try_socket_inet },
-	{ "socket-unix", try_socket_unix },
-	{ "connect", try_connect },
-	{ "connect-new", try_connect_new },
-	{ "socket-udp", try_socket_udp },
-	{ "socket-netlink", try_socket_netlink },
-	{ "bind", try_bind },
-	{ "listen", try_listen },
-	{ "exec", try_exec },
-	{ "fork", try_fork },
-	{ "ptrace", try_ptrace },
-	{ "kill", try_kill },
-	{ "code", try_code },
-	{ "root", try_root },
-};
-
-/* The real list and order of kmsd-front, and nothing of it left out but what INI allows. */
-static int
-confine(const char *ini)
-{
-	static struct config c;
-	struct config_error error;
-	uint32_t in_force, may_miss = 0;
-	char *text = NULL, why[256];
-	size_t len;
-
-	config_defaults(&c);
-	if (config_read_file(ini, &text, &len) != KMS_OK ||
-	    config_parse(&c, text, len, &error, 1) != 0)
-		return -1;
-	free(text);
-	confine_parse(&may_miss, c.allow_missing);
-	in_force = front_confine(&c, 64);
-	if (confine_enough(FRONT_CONFINE_WANTED, in_force, true, may_miss, why))
+	confine_parse(&may_miss, c->allow_missing);
+	if (confine_enough(FRONT_CONFINE_WANTED, front_confine(c, 64), true, may_miss, why))
 		return 0;
 	fprintf(stderr, "%s\n", why);
 	return -1;
@@ -224,27 +25,5 @@ confine(const char *ini)
 int
 main(int argc, char **argv)
 {
-	struct found have;
-	char scratch[] = "/tmp/front_tries.XXXXXX", line[64];
-	const char *arg = argc > 3 ? argv[3] : "";
-	int n;
-
-	if (argc < 3)
-		return 12;
-	have.inet = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	have.file = mkstemp(scratch);
-	if (have.inet == -1 || have.file == -1 || unlink(scratch) == -1)
-		return 12;
-	/* "free": the same attempt without confinement, which shows that the attempt is a real one */
-	if (strcmp(argv[1], "free") != 0 && confine(argv[1]) != 0)
-		return 11;
-	for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
-		if (strcmp(argv[2], tries[i].name) != 0)
-			continue;
-		if (tries[i].run(arg, &have) != -1)
-			_exit(0);
-		n = snprintf(line, sizeof(line), "errno %d\n", errno);
-		_exit(write(STDOUT_FILENO, line, (size_t)n) == n ? 10 : 1);
-	}
-	return 12;
+	return tries_main(argc, argv, confine);
 }
