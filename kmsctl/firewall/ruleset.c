@@ -133,7 +133,7 @@ write_output(FILE *f, const struct config *c)
 	count = relay_ports(c, ports);
 	/* kmsd-resolve is the same user's: DNS answers that are too long for UDP. */
 	if (relay_has_names(c))
-		ports[count++] = relay_nameserver_port(c);
+		ports[count++] = relay_server_port(c->relay_nameserver);
 	fprintf(f,
 	    "    chain output {\n        type filter hook output priority filter; policy accept;\n"
 	    "        meta skuid %u " SYN " tcp dport != {",

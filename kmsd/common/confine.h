@@ -44,6 +44,11 @@ int confine_landlock(int dirfd);
  * (ABI < 4) holds back neither those nor any others: *tcp says whether it does.
  */
 int confine_landlock_connect(int dirfd, const uint16_t *ports, unsigned count, bool *tcp);
+/*
+ * Nothing in the file system but reading these files (NULL-ended; one that is not there is passed over), and TCP
+ * connections to these ports.
+ */
+int confine_landlock_read(const char *const *files, const uint16_t *ports, unsigned count, bool *tcp);
 
 struct confine_rlimits {
 	uint64_t files;                 /* RLIMIT_NOFILE; RLIMIT_NPROC, RLIMIT_CORE are always 0 or as low as can be */
@@ -57,7 +62,7 @@ int confine_rlimits(const struct confine_rlimits *l);
  * seccomp allow-list through libseccomp. names ends with NULL; "name" allows the call. Calls in
  * deny_errno (NULL-ended) get EPERM/EACCES quietly; every other call kills the process (SIGSYS,
  * logged by the supervisor with the process's name). socket(2) is allowed for AF_UNIX only when
- * listed as "socket@unix", for TCP (IPv4 and IPv6) as "socket@tcp"; "clone@thread" allows starting threads but not processes.
+ * listed as "socket@unix", for TCP (IPv4 and IPv6) as "socket@tcp", for UDP as "socket@udp"; "clone@thread" allows starting threads but not processes.
  * confine_base_calls (memory without PROT_EXEC, locks, time, read, write, close, exit) are always
  * allowed; the list names what else the process's work needs (ipc uses recvfrom, sendto; the
  * PARENT channel recvmsg, sendmsg). All threads of the process are bound.

@@ -3,7 +3,10 @@
  * (landlock(7)). Debian 12's header knows ABI 2 at most, the running kernel often more: rights are
  * numbered here, and each ABI adds its own.
  */
+#include <config.h>
+
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -21,6 +24,7 @@
 #define RULESET_VERSION 1u /* LANDLOCK_CREATE_RULESET_VERSION */
 #define RULE_NET_PORT 2 /* LANDLOCK_RULE_NET_PORT */
 #define CONNECT_TCP 2u /* LANDLOCK_ACCESS_NET_CONNECT_TCP */
+#define READ_FILE 4u /* LANDLOCK_ACCESS_FS_READ_FILE */
 #define RULE_PATH_BENEATH 1 /* LANDLOCK_RULE_PATH_BENEATH */
 
 struct ruleset { /* struct landlock_ruleset_attr of ABI 6 */
@@ -57,12 +61,25 @@ static const struct {
 	{ 0xffff, 3, 3, 24 },
 };
 
-int
-confine_landlock(int dirfd)
+static long
+known_abi(void)
 {
-	bool tcp;
+	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, RULESET_VERSION);
+	long most = sizeof(abis) / sizeof(abis[0]) - 1;
 
-	return confine_landlock_connect(dirfd, NULL, 0, &tcp);
+	return abi < most ? abi : most;
+}
+
+/* All rights of this ABI handled, so none given yet. The ruleset, or -1. */
+static int
+begin(struct ruleset *r)
+{
+	long abi = known_abi();
+
+	if (abi < 1)
+		return -1;
+	*r = (struct ruleset){ abis[abi].fs, abis[abi].net, abis[abi].scoped };
+	return (int)syscall(SYS_landlock_create_ruleset, r, abis[abi].size, 0);
 }
 
 static int
@@ -77,34 +94,73 @@ allow_ports(int ruleset, const uint16_t *ports, unsigned count)
 	return 0;
 }
 
+static int
+allow_beneath(int ruleset, int fd, uint64_t rights)
+{
+	struct path_beneath below = { rights, fd };
+
+	return (int)syscall(SYS_landlock_add_rule, ruleset, RULE_PATH_BENEATH, &below, 0);
+}
+
+/* A link is followed: the rule is the file's. One that is not there needs none. */
+static int
+allow_file(int ruleset, const char *path)
+{
+	int fd = open(path, O_PATH | O_CLOEXEC), rc;
+
+	if (fd == -1)
+		return errno == ENOENT || errno == ENOTDIR || errno == EACCES ? 0 : -1;
+	rc = allow_beneath(ruleset, fd, READ_FILE);
+	close(fd);
+	return rc;
+}
+
+/* Puts it in force when all rules could be added. Closes the ruleset. */
+static int
+finish(int ruleset, bool added)
+{
+	int rc =
+	    added && syscall(SYS_landlock_restrict_self, ruleset, 0) == 0 ? KMS_OK : KMS_E_SANDBOX;
+	int saved = errno;
+
+	close(ruleset);
+	errno = saved;
+	return rc;
+}
+
+int
+confine_landlock(int dirfd)
+{
+	bool tcp;
+
+	return confine_landlock_connect(dirfd, NULL, 0, &tcp);
+}
+
 int
 confine_landlock_connect(int dirfd, const uint16_t *ports, unsigned count, bool *tcp)
 {
 	struct ruleset r;
-	struct path_beneath below = { .dirfd = dirfd };
-	int fd, saved;
-	long abi;
+	int ruleset = begin(&r);
 
-	abi = syscall(SYS_landlock_create_ruleset, NULL, 0, RULESET_VERSION);
-	if (abi < 1)
+	if (ruleset == -1)
 		return KMS_E_SANDBOX;
-	if (abi >= (long)(sizeof(abis) / sizeof(abis[0])))
-		abi = sizeof(abis) / sizeof(abis[0]) - 1;
-	r = (struct ruleset){ abis[abi].fs, abis[abi].net, abis[abi].scoped };
-	fd = (int)syscall(SYS_landlock_create_ruleset, &r, abis[abi].size, 0);
-	if (fd == -1)
-		return KMS_E_SANDBOX;
-	below.allowed = r.fs;
 	*tcp = (r.net & CONNECT_TCP) != 0;
-	if ((*tcp && allow_ports(fd, ports, count) == -1) ||
-	    (dirfd >= 0 &&
-		syscall(SYS_landlock_add_rule, fd, RULE_PATH_BENEATH, &below, 0) == -1) ||
-	    syscall(SYS_landlock_restrict_self, fd, 0) == -1) {
-		saved = errno;
-		close(fd);
-		errno = saved;
+	return finish(ruleset, (!*tcp || allow_ports(ruleset, ports, count) == 0) &&
+				   (dirfd < 0 || allow_beneath(ruleset, dirfd, r.fs) == 0));
+}
+
+int
+confine_landlock_read(const char *const *files, const uint16_t *ports, unsigned count, bool *tcp)
+{
+	struct ruleset r;
+	int ruleset = begin(&r);
+	bool added;
+
+	if (ruleset == -1)
 		return KMS_E_SANDBOX;
-	}
-	close(fd);
-	return KMS_OK;
+	*tcp = (r.net & CONNECT_TCP) != 0;
+	added = !*tcp || allow_ports(ruleset, ports, count) == 0;
+	for (; added && *files != NULL; files++)
+		added = allow_file(ruleset, *files) == 0;
+	return finish(ruleset, added);
 }

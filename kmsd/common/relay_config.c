@@ -237,27 +237,6 @@ relay_ports(const struct config *c, uint16_t out[RELAY_PORTS])
 	return count < RELAY_PORTS ? count : RELAY_PORTS;
 }
 
-/* address:port or [address]:port, and not an IPv6 address alone. */
-static bool
-has_port(const char *text)
-{
-	const char *close = strchr(text, ']'), *colon = strchr(text, ':');
-
-	if (close != NULL)
-		return close[1] == ':';
-	return colon != NULL && strchr(colon + 1, ':') == NULL;
-}
-
-uint16_t
-relay_nameserver_port(const struct config *c)
-{
-	struct relay_host server[RELAY_HOSTS];
-
-	if (has_port(c->relay_nameserver) && relay_hosts(c->relay_nameserver, server) == 1)
-		return server[0].port;
-	return DNS_PORT;
-}
-
 bool
 relay_has_names(const struct config *c)
 {
@@ -312,4 +291,16 @@ relay_ports_ok(const char *text)
 		count++;
 	}
 	return count > 0;
+}
+
+/* Without a port, relay_hosts takes that of KMS. */
+uint16_t
+relay_server_port(const char *text)
+{
+	struct relay_host hosts[RELAY_HOSTS];
+	const char *bracket = strchr(text, ']');
+	const char *colon = strchr(bracket != NULL ? bracket : text, ':');
+	bool named = colon != NULL && (bracket != NULL || strchr(colon + 1, ':') == NULL);
+
+	return named && relay_hosts(text, hosts) == 1 ? hosts[0].port : DNS_PORT;
 }

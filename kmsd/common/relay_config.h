@@ -40,8 +40,8 @@ int relay_networks(const char *text, struct relay_network out[RELAY_NETWORKS]);
 /* All ports that the configuration lets a front connect to. */
 unsigned relay_ports(const struct config *c, uint16_t out[RELAY_PORTS]);
 unsigned relay_port_count(const struct config *c);      /* may be more than RELAY_PORTS */
-/* Where names are asked for: nameserver's port, or DNS's own. */
-uint16_t relay_nameserver_port(const struct config *c);
+/* Port of [relay] nameserver, or of DNS. */
+uint16_t relay_server_port(const char *text);
 bool relay_in_network(const struct relay_network *n, const uint8_t address[16]);
 
 /* For the schema. */

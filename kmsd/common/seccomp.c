@@ -30,11 +30,13 @@ static const struct special specials[] = {
 	{ "socket@unix", "socket", { 0, SCMP_CMP_EQ, AF_UNIX, 0 }, { 0, SCMP_CMP_NE, AF_UNIX, 0 },
 	    { 0 } },
 	/*
-	 * AF_INET is 2, AF_INET6 is 10. Only TCP, since Landlock can hold nothing else back; quietly
-	 * denied are local sockets, that is syslog(3).
+	 * AF_INET is 2, AF_INET6 is 10. A front gets only TCP, since Landlock can hold nothing else
+	 * back; quietly denied are local sockets, that is syslog(3).
 	 */
 	{ "socket@tcp", "socket", { 0, SCMP_CMP_MASKED_EQ, ~UINT64_C(8) & UINT32_MAX, AF_INET },
 	    { 0, SCMP_CMP_EQ, AF_UNIX, 0 }, { 1, SCMP_CMP_MASKED_EQ, 0xf, SOCK_STREAM } },
+	{ "socket@udp", "socket", { 0, SCMP_CMP_MASKED_EQ, ~UINT64_C(8) & UINT32_MAX, AF_INET },
+	    { 0, SCMP_CMP_EQ, AF_UNIX, 0 }, { 1, SCMP_CMP_MASKED_EQ, 0xf, SOCK_DGRAM } },
 	{ "clone@thread", "clone", { 0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD },
 	    { 0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0 }, { 0 } },
 	/* Nothing new becomes code. */

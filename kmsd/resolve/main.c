@@ -1,10 +1,9 @@
 /*
  * main.c - kmsd-resolve: the names of the relay's KMS hosts to addresses, for kmsd, which reads no
- * DNS. It takes the ini text on descriptor 3, gives up root, asks, says one word, and ends.
+ * DNS. It takes the ini text on descriptor 3, confines itself, asks, says one word, and ends.
  */
 #include <errno.h>
 #include <poll.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,17 +12,16 @@
 
 #include "kmsd/common/address.h"
 #include "kmsd/common/config.h"
-#include "kmsd/common/confine.h"
 #include "kmsd/common/log.h"
 #include "kmsd/common/relay_config.h"
 #include "kmsd/ipc/ipc.h"
+#include "kmsd/resolve/confine.h"
 #include "libkms/discover.h"
 #include "libkms/kms_error.h"
 #include "libkms/transport.h"
 
 #define PATIENCE 12000 /* ms for all names together */
 #define SERVICE "_vlmcs"
-#define OWN_FILES 64
 
 struct work {
 	struct config config;
@@ -68,28 +66,19 @@ receive_start(struct config *c)
 	}
 }
 
-/*
- * DNS is read here, so this is nobody's process but for the network: libraries of the resolver open files as
- * they please, so neither an empty root nor a list of system calls holds it; it lives for seconds.
- */
+/* Before a word of DNS is read. */
 static int
-give_up_rights(const struct config *c)
+confine(const struct config *c)
 {
-	const struct confine_rlimits limits = { .files = OWN_FILES, .file_size = UINT64_MAX };
-	struct passwd *pw;
+	uint32_t may_miss = 0;
+	char why[256];
 
-	if (confine_no_core() != KMS_OK)
-		return KMS_E_SANDBOX;
-	if (geteuid() == 0) {
-		pw = getpwnam(c->front_user);
-		if (pw != NULL
-			? pw->pw_uid == 0 || confine_user_ids(pw->pw_uid, pw->pw_gid) != KMS_OK
-			: c->sandbox_required)
-			return KMS_E_SANDBOX;
-	}
-	if (confine_no_new_privs() != KMS_OK || confine_rlimits(&limits) != KMS_OK)
-		return KMS_E_SANDBOX;
-	return KMS_OK;
+	confine_parse(&may_miss, c->allow_missing);
+	if (confine_enough(
+		RESOLVE_CONFINE_WANTED, resolve_confine(c), c->sandbox_required, may_miss, why))
+		return KMS_OK;
+	log_event(LOG_ERR, "sandbox", "%s", why);
+	return KMS_E_SANDBOX;
 }
 
 static void
@@ -207,7 +196,7 @@ main(void)
 	if (status == KMS_OK)
 		log_open("kmsd-resolve", w->config.log_syslog, w->config.log_level);
 	if (status == KMS_OK)
-		status = give_up_rights(&w->config);
+		status = confine(&w->config);
 	if (status == KMS_OK) {
 		resolve_all(w);
 		status = answer(&w->found);

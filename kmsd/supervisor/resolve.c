@@ -221,6 +221,9 @@ resolve_reap(struct supervisor *s)
 	c->state = CHILD_ABSENT;
 	if (s->resolve_at == 0)
 		again_in(s, RESOLVE_AGAIN);
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+		log_event(LOG_ERR, "sandbox-violation",
+		    "kmsd-resolve made a system call that its sandbox forbids");
 	if (status != 0 && s->phase < PHASE_STOPPING_FRONTS)
 		log_event(LOG_WARNING, "relay-resolve",
 		    "kmsd-resolve failed; the addresses known before stay in use");

@@ -5,7 +5,6 @@ use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use KMS::Test;
-use IO::Socket::INET;
 use JSON::PP ();
 use Test::More;
 
@@ -179,34 +178,6 @@ subtest 'no host at all' => sub {
     cases($b, [], [qw(no_host no_host)]);
     like($b->log, qr/relay-host-down: 127\.0\.0\.1 port $gone->{number}: Connection refused/, 'the log says why');
     is($b->stop, 0, 'stopped cleanly');
-};
-
-subtest 'names' => sub {
-    my $dns = workspace();
-    my $port = do { my $s = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1); $s->sockport };
-    spew("$dns/zone", "\$TTL 5\n\@ SOA ns x 1 5 5 5 5\n\@ NS ns\nns A 127.0.0.1\nkms1 A 127.0.0.1\n"
-        . "_vlmcs._tcp SRV 0 0 $host->{number} kms1\n_vlmcs._tcp SRV 5 0 1 kms1\n");
-    spew("$dns/named.conf", "options { directory \"$dns\"; listen-on port $port { 127.0.0.1; }; listen-on-v6 { none; };"
-        . " recursion no; pid-file none; session-keyfile \"$dns/session.key\"; };\ncontrols { };\n"
-        . "zone \"example.test\" { type primary; file \"$dns/zone\"; };\n");
-    my $named = spawn([ 'named', '-g', '-c', "$dns/named.conf" ], log => "$dns/log");
-    wait_for(20, sub { -e "$dns/log" && slurp("$dns/log") =~ /all zones loaded|running/ }, 'named runs');
-    for my $relay ("upstream = kms1.example.test:$host->{number}",
-        "domain = example.test\nports = $host->{number}") {
-        my $b = appliance("$relay\nnameserver = 127.0.0.1:$port");
-        wait_for(20, sub { $b->log =~ /relay-hosts: 1 addresses/ }, 'the name is resolved');
-        cases($b, [$host], ['plain']);
-        like($b->log, qr/relay-port-refused: kms1\.example\.test\S* port 1 /, 'a port that DNS invents is refused')
-            if $relay =~ /domain/;
-        is_deeply([ map { $_->{'hosts'}[0]{name} } ($b->kmsctl_json('relay', 'status'))[0] ],
-            ['kms1.example.test'], 'counted by name');
-        is($b->stop, 0, 'stopped cleanly');
-    }
-    my $b = appliance("upstream = nobody.example.test\nnameserver = 127.0.0.1:$port");
-    cases($b, [], ['no_host']);
-    wait_for(20, sub { $b->log =~ /kmsd-resolve\[\d+\]: relay-resolve: nobody\.example\.test/ }, 'the log says so');
-    is($b->stop, 0, 'stopped cleanly');
-    end_process($named);
 };
 
 subtest 'not to itself' => sub {

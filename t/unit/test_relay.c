@@ -473,6 +473,30 @@ test_messages(void **state)
 	(void)state;
 }
 
+static void
+test_server_port(void **state)
+{
+	static const struct {
+		const char *text;
+		uint16_t port;
+	} rows[] = {
+		{ "", 53 },
+		{ "192.0.2.1", 53 },
+		{ "192.0.2.1:5353", 5353 },
+		{ "2001:db8::1", 53 },
+		{ "[2001:db8::1]", 53 },
+		{ "[2001:db8::1]:5353", 5353 },
+		{ "192.0.2.1:", 53 },
+		{ "192.0.2.1:0", 53 },
+		{ "192.0.2.1:70000", 53 },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		if (relay_server_port(rows[i].text) != rows[i].port)
+			fail_msg("\"%s\": %u", rows[i].text, relay_server_port(rows[i].text));
+	(void)state;
+}
+
 int
 main(void)
 {
@@ -490,6 +514,7 @@ main(void)
 		cmocka_unit_test(test_hosts),
 		cmocka_unit_test(test_networks),
 		cmocka_unit_test(test_ports),
+		cmocka_unit_test(test_server_port),
 		cmocka_unit_test(test_messages),
 	};
 

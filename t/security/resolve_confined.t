@@ -1,0 +1,101 @@
+#!/usr/bin/perl
+# From inside the sandbox of kmsd-resolve, everything that it forbids is tried, first without the sandbox (it works: the
+# attempt is a real one), then within (refused with an errno, or the process is killed); and what it allows.
+use v5.36;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use KMS::Test;
+use IO::Socket::INET;
+use POSIX ();
+use Test::More;
+
+my $dir = workspace();
+my $root = $> == 0;
+diag('NOT AS ROOT: the layer uid is not tried here') unless $root;
+mkdir $_ or die for "$dir/state", "$dir/state/keys";
+spew("$dir/state/keys/host.key", 'secret');
+spew("$dir/readable", 'anybody may read this');
+
+# a name server's port, and another's
+my ($dns, $other) = map { IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 5) // die $! } 1, 2;
+my $victim = spawn([ 'sleep', 600 ]);
+
+sub ini ($name, $relay, $more = '') {
+    return spew("$dir/$name.ini", "[kms]\nstate_directory = $dir/state\nruntime_directory = $dir\n"
+        . "front_user = nobody\n${more}[relay]\nupstream = kms.example.test\n$relay\n");
+}
+my $ini = ini('kms', 'nameserver = 127.0.0.1:' . $dns->sockport);
+
+sub attempt (@args) {
+    my $r = run([ program('resolve_tries'), @args ]);
+    return 'killed' if $r->{signal} == POSIX::SIGSYS();
+    return "signal $r->{signal}" if $r->{signal};
+    return { 0 => 'done', 10 => 'refused' }->{ $r->{exit} } // "exit $r->{exit}: $r->{err}";
+}
+
+my $sanitized = `nm $BUILD/resolve_tries $BUILD/.libs/resolve_tries 2>/dev/null` =~ /__asan_init/;
+my $tcp_ports = `uname -r` =~ /^(\d+)\.(\d+)/ && ($1 > 6 || $1 == 6 && $2 >= 7);
+diag('THIS KERNEL IS OLDER THAN 6.7: Landlock cannot hold it to ports, not tried here') unless $tcp_ports;
+
+is(attempt($ini, 'nothing'), 'done', 'the sandbox is in force');
+for my $row (
+    [ 'read /etc/hosts', 'read', '/etc/hosts', 'done' ],
+    [ 'read /etc/resolv.conf', 'read', '/etc/resolv.conf', 'done' ],
+    [ 'a TCP connection to the name server', 'connect-new', $dns->sockport, 'done' ],
+    [ 'a datagram', 'sendto', $dns->sockport, 'done' ],
+    [ 'a TCP connection to another port', 'connect-new', $other->sockport, $tcp_ports ? 'refused' : 'done' ],
+    [ 'connect a socket that was there', 'connect', $other->sockport, $tcp_ports ? 'refused' : 'done' ],
+    [ 'read the host key', 'read', "$dir/state/keys/host.key", 'refused' ],
+    [ 'read a file that anybody may read', 'read', "$dir/readable", 'refused' ],
+    [ 'read /etc/passwd', 'read', '/etc/passwd', 'refused' ],
+    [ 'read /proc', 'read', '/proc/self/environ', 'refused' ],
+    [ 'list a directory', 'open', '/etc', 'refused' ],
+    [ 'create a file', 'create', "$dir/new", 'refused' ],
+    [ 'write /etc/hosts', 'create', '/etc/hosts', 'refused' ],
+    [ 'remove a file', 'unlink', "$dir/gone", 'killed' ],
+    [ 'make a Unix socket', 'socket-unix', '', 'refused' ],
+    [ 'make a netlink socket', 'socket-netlink', '', 'killed' ],
+    [ 'bind a socket that was there', 'bind', '', 'refused' ],
+    [ 'listen on a socket that was there', 'listen', '', 'killed' ],
+    [ 'start another program', 'exec', '', 'killed' ],
+    [ 'fork', 'fork', '', 'killed' ],
+    [ 'trace another process', 'ptrace', $victim, 'killed' ],
+    [ 'signal another process', 'kill', $victim, 'killed' ],
+    [ 'make memory that is code', 'code', '', 'killed' ],
+    $root ? [ 'become root again', 'root', '', 'killed' ] : (),
+) {
+    my ($name, $what, $argument, $end) = @$row;
+    # Nobody but root may write there anyway, and root is not to.
+    if ($argument ne '/etc/hosts' || $what ne 'create') {
+        spew("$dir/gone", '') if $what eq 'unlink';
+        is(attempt('free', $what, $argument), 'done', "$name: can be done without the sandbox");
+    }
+    unlink "$dir/new";
+    spew("$dir/gone", '') if $what eq 'unlink';
+    my $got = attempt($ini, $what, $argument);
+    if ($sanitized && $end ne 'done') {
+        like($got, qr/^(?:refused|killed)$/, "$name: $got (built with a sanitizer)");
+    } else {
+        is($got, $end, "$name: $end");
+    }
+}
+ok(!-e "$dir/new", 'nothing was created');
+ok(-e "$dir/gone", 'nothing was removed');
+ok(kill(0, $victim), 'and nobody was hurt');
+
+# Without a port of its own a name server is asked on 53, and there only.
+for my $server ('', 'nameserver = 127.0.0.1', 'nameserver = ::1', 'nameserver = [::1]') {
+    is(attempt(ini('plain', $server), 'connect-new', $dns->sockport), $tcp_ports ? 'refused' : 'done',
+        "another port than 53: refused with \"$server\"");
+}
+is(attempt(ini('six', 'nameserver = [::1]:' . $dns->sockport), 'connect-new', $dns->sockport), 'done', 'the port behind [::1]');
+
+SKIP: {
+    skip 'NOT AS ROOT: a layer that cannot be had is not tried here', 2 unless $root;
+    my $nobody = ini('missing', '', "front_user = no-such-user\n") ;
+    spew($nobody, slurp($nobody) =~ s/^front_user = nobody\n//mr);
+    like(attempt($nobody, 'nothing'), qr/^exit 11: .*not in force: uid; .*allow_missing = uid/, 'a layer that is missing: refused, in words');
+    spew($nobody, slurp($nobody) . "[sandbox]\nallow_missing = uid\n");
+    is(attempt($nobody, 'nothing'), 'done', 'and allowed in writing');
+}
+done_testing;

@@ -1,0 +1,29 @@
+/*
+ * resolve_tries.c - stands where a stranger's code would stand: applies the real confinement of kmsd-resolve to itself, then
+ * tries one thing (tries.h).
+ */
+#include <stdio.h>
+
+#include "kmsd/common/config.h"
+#include "kmsd/resolve/confine.h"
+#include "t/security/tries.h"
+
+/* The real list and order, and nothing of it left out but what INI allows. */
+static int
+confine(const struct config *c)
+{
+	uint32_t may_miss = 0;
+	char why[256];
+
+	confine_parse(&may_miss, c->allow_missing);
+	if (confine_enough(RESOLVE_CONFINE_WANTED, resolve_confine(c), true, may_miss, why))
+		return 0;
+	fprintf(stderr, "%s\n", why);
+	return -1;
+}
+
+int
+main(int argc, char **argv)
+{
+	return tries_main(argc, argv, confine);
+}
