@@ -8,7 +8,6 @@ use KMS::Named;
 use KMS::Test;
 use IO::Socket::INET;
 use IO::Socket::IP;
-use Sys::Hostname;
 use Test::More;
 
 my $python = '/usr/bin/python3';
@@ -81,10 +80,10 @@ if ($six) {
     }
 }
 
-SKIP: {
-    skip 'NOT AS ROOT: /etc/hosts and /etc/resolv.conf are not tried here', 1 if $> != 0;
+if ($> != 0) {
+    diag('NOT AS ROOT: /etc/hosts is not tried here');
+} else {
     my $hosts = spew("$dir/hosts", "127.0.0.1 localhost in-hosts.example.net\n");
-    # a listener of its own network: port 53 is free there
     $a = resolves("upstream = in-hosts.example.net:$number", 1, '/etc/hosts',
         through => [ 'unshare', '-m', 'sh', '-ec', "mount --bind $hosts /etc/hosts; exec \"\$@\"", 'sh' ]);
     is($a->stop, 0, 'stopped cleanly');
