@@ -7,9 +7,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/un.h>
 
 #include <cmocka.h>
 
+#include "kmsd/common/address.h"
 #include "kmsd/common/relay_config.h"
 #include "kmsd/front/relay/exchange.h"
 #include "kmsd/front/relay/upstream.h"
@@ -497,6 +499,37 @@ test_server_port(void **state)
 	(void)state;
 }
 
+static void
+test_addresses(void **state)
+{
+	const struct sockaddr_in v4 = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	const struct sockaddr_in6 v6 = { .sin6_family = AF_INET6,
+		.sin6_addr.s6_addr = { 0xfd, 1 } };
+	const struct sockaddr_un un = { .sun_family = AF_UNIX };
+	static const uint8_t loopback[16] = { [10] = 0xff, 0xff, 127, 0, 0, 1 };
+	static const uint8_t none[16];
+	uint8_t out[16];
+
+	assert_false(address_take(out, (const struct sockaddr *)&un));
+	assert_memory_equal(out, none, 16);
+	assert_true(address_take(out, (const struct sockaddr *)&v6));
+	assert_memory_equal(out, &v6.sin6_addr, 16);
+	assert_false(address_is_own(none));
+	assert_true(address_listens("fd01::", out));
+	assert_true(address_take(out, (const struct sockaddr *)&v4));
+	assert_memory_equal(out, loopback, 16);
+	for (int i = 0; i < 4; i++) {
+		static const char *const good[] = { "127.0.0.1", "0.0.0.0",
+			"::", "::ffff:127.0.0.1" };
+		static const char *const bad[] = { "127.0.0.2", "::1", "", "localhost" };
+
+		assert_true(address_listens(good[i], loopback));
+		assert_false(address_listens(bad[i], loopback));
+	}
+	(void)state;
+}
+
 int
 main(void)
 {
@@ -515,6 +548,7 @@ main(void)
 		cmocka_unit_test(test_networks),
 		cmocka_unit_test(test_ports),
 		cmocka_unit_test(test_server_port),
+		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_messages),
 	};
 
