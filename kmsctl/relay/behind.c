@@ -90,18 +90,6 @@ behind_is_self(const struct config *c, const struct discover_address *a)
 	return false;
 }
 
-static bool
-port_allowed(const struct config *c, uint16_t port)
-{
-	uint16_t ports[RELAY_PORTS];
-	unsigned count = relay_ports(c, ports);
-
-	for (unsigned i = 0; i < count; i++)
-		if (ports[i] == port)
-			return true;
-	return false;
-}
-
 /* Addresses of this appliance are taken out, as kmsd does. */
 static enum behind_state
 leave_self_out(struct behind_host *h, const struct config *c, uint16_t own)
@@ -126,7 +114,7 @@ find_state(struct behind *b, struct behind_host *h, const struct config *c, uint
 		return BEHIND_NAMELESS;
 	}
 	state = leave_self_out(h, c, own);
-	if (state == BEHIND_USED && h->dns && !port_allowed(c, h->host.port))
+	if (state == BEHIND_USED && h->dns && !relay_port_allowed(c, h->host.port))
 		return BEHIND_PORT;
 	for (size_t i = 0; state == BEHIND_USED && i < b->count; i++)
 		if (b->at[i].state == BEHIND_USED && b->at[i].host.port == h->host.port &&

@@ -238,6 +238,18 @@ relay_ports(const struct config *c, uint16_t out[RELAY_PORTS])
 }
 
 bool
+relay_port_allowed(const struct config *c, uint16_t port)
+{
+	uint16_t ports[RELAY_PORTS];
+	unsigned count = relay_ports(c, ports);
+
+	for (unsigned i = 0; i < count; i++)
+		if (ports[i] == port)
+			return true;
+	return false;
+}
+
+bool
 relay_has_names(const struct config *c)
 {
 	struct relay_host hosts[RELAY_HOSTS];

@@ -39,6 +39,7 @@ int relay_hosts(const char *text, struct relay_host out[RELAY_HOSTS]);
 int relay_networks(const char *text, struct relay_network out[RELAY_NETWORKS]);
 /* All ports that the configuration lets a front connect to. */
 unsigned relay_ports(const struct config *c, uint16_t out[RELAY_PORTS]);
+bool relay_port_allowed(const struct config *c, uint16_t port);
 unsigned relay_port_count(const struct config *c);      /* may be more than RELAY_PORTS */
 /* Port of [relay] nameserver, or of DNS. */
 uint16_t relay_server_port(const char *text);

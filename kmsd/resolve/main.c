@@ -114,18 +114,6 @@ resolve_host(struct work *w, const struct relay_host *h)
 		keep(w, &addresses[i], h);
 }
 
-static bool
-port_allowed(const struct config *c, uint16_t port)
-{
-	uint16_t ports[RELAY_PORTS];
-	unsigned count = relay_ports(c, ports);
-
-	for (unsigned i = 0; i < count; i++)
-		if (ports[i] == port)
-			return true;
-	return false;
-}
-
 static void
 resolve_domain(struct work *w)
 {
@@ -142,7 +130,7 @@ resolve_domain(struct work *w)
 			.priority = hosts[i].priority,
 			.weight = hosts[i].weight };
 
-		if (!port_allowed(&w->config, h.port)) {
+		if (!relay_port_allowed(&w->config, h.port)) {
 			log_event(LOG_WARNING, "relay-port-refused",
 			    "%.100s port %u stands in DNS and not in [relay] ports", hosts[i].name,
 			    h.port);
