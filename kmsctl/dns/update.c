@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "kmsctl/child.h"
+#include "kmsctl/dns/kerberos.h"
 #include "kmsctl/dns/update.h"
 #include "libkms/discover.h"
 #include "libkms/kms_error.h"
@@ -23,7 +24,6 @@ static const struct answer {
 	{ "BADKEY", KMS_E_DENIED, "the server does not know this TSIG key" },
 	{ "BADSIG", KMS_E_DENIED, "the server has another secret under this TSIG key's name" },
 	{ "BADTIME", KMS_E_DENIED, "the clocks of this machine and of the server differ" },
-	{ "GSSAPI error", KMS_E_DENIED, "gss_tsig needs a Kerberos ticket: get one with kinit" },
 	{ "could not read key", KMS_E_FORMAT, "tsig_key_file holds no TSIG key" },
 	{ "update failed: YXRRSET", KMS_E_EXISTS,
 	    "the name is an alias (CNAME), beside which there can be no other record" },
@@ -41,15 +41,22 @@ static const struct answer {
 };
 
 static int
-explain(const struct child *c, const char *name, char why[512])
+explain(const struct config *config, const struct child *c, const char *name, char why[512])
 {
+	char kerberos[400];
 	size_t i;
+	int e;
 
 	if (c->exit == 0)
 		return KMS_OK;
 	if (c->exit == CHILD_NOT_THERE) {
 		snprintf(why, 512, "nsupdate is not installed: apt install bind9-dnsutils");
 		return KMS_E_NOT_FOUND;
+	}
+	e = config->gss_tsig ? kerberos_explain(config, c->err, kerberos) : KMS_OK;
+	if (e != KMS_OK) {
+		snprintf(why, 512, "%s: %s", name, kerberos);
+		return e;
 	}
 	for (i = 0; i < sizeof answers / sizeof *answers; i++)
 		if (strstr(c->err, answers[i].said) != NULL) {
@@ -90,6 +97,7 @@ script(
 		return NULL;
 	if (c->dns_server[0] != '\0' && discover_parse(&server, c->dns_server, 53) == KMS_OK)
 		fprintf(f, "server %s %u\n", server.name, server.port);
+	kerberos_script(f, c);
 	/* A server passes over records that are added to an alias, in silence (RFC 2136, 3.4.2.2). */
 	fprintf(f, "prereq nxrrset %s. IN CNAME\n", name);
 	write_updates(f, name, gone, false);
@@ -102,40 +110,60 @@ script(
 	return text;
 }
 
+/* nsupdate with what stands before it, if anything, and the way to sign. */
+static void
+command(const char *argv[16], const struct config *c, const struct kerberos *k)
+{
+	static const char *const nsupdate[] = { "nsupdate", "-t", "8", "-u", "3", "-r", "1" };
+	unsigned n = 0, i;
+
+	for (i = 0; k->words[i] != NULL; i++)
+		argv[n++] = k->words[i];
+	for (i = 0; i < sizeof nsupdate / sizeof *nsupdate; i++)
+		argv[n++] = nsupdate[i];
+	if (c->gss_tsig)
+		argv[n++] = "-g";
+	if (c->tsig_key_file[0] != '\0') {
+		argv[n++] = "-k";
+		argv[n++] = c->tsig_key_file;
+	}
+	argv[n] = NULL;
+}
+
 int
 update_name(const struct config *c, const char *name, const struct records *due,
     const struct records *gone, int timeout_ms, char why[512])
 {
-	const char *argv[12] = { "nsupdate", "-t", "8", "-u", "3", "-r", "1" };
+	const char *argv[16];
+	struct kerberos k;
 	struct child child;
-	unsigned n = 7;
-	char *text;
-	int e;
+	char *text = NULL;
+	int e = kerberos_open(&k, c, why);
 
-	if (c->gss_tsig)
-		argv[n++] = "-g";
-	if (c->tsig_key_file[0] != '\0') {
-		if (access(c->tsig_key_file, R_OK) != 0) {
-			snprintf(why, 512, "tsig_key_file %.300s: %s", c->tsig_key_file,
-			    strerror(errno));
-			return errno == EACCES ? KMS_E_DENIED : KMS_E_NOT_FOUND;
-		}
-		argv[n++] = "-k";
-		argv[n++] = c->tsig_key_file;
+	if (e != KMS_OK)
+		goto out;
+	if (c->tsig_key_file[0] != '\0' && access(c->tsig_key_file, R_OK) != 0) {
+		snprintf(why, 512, "tsig_key_file %.300s: %s", c->tsig_key_file, strerror(errno));
+		e = errno == EACCES ? KMS_E_DENIED : KMS_E_NOT_FOUND;
+		goto out;
 	}
 	text = script(c, name, due, gone);
 	if (text == NULL) {
 		snprintf(why, 512, "no memory");
-		return KMS_E_NO_MEMORY;
+		e = KMS_E_NO_MEMORY;
+		goto out;
 	}
+	command(argv, c, &k);
 	e = child_run(&child, argv, text, timeout_ms);
-	free(text);
 	if (e != KMS_OK) {
 		snprintf(why, 512, "%s: nsupdate: %s", name,
 		    e == KMS_E_IO ? strerror(errno) : kms_strerror((uint32_t)e));
-		return e;
+		goto out;
 	}
-	e = explain(&child, name, why);
+	e = explain(c, &child, name, why);
 	child_free(&child);
+out:
+	free(text);
+	kerberos_close(&k);
 	return e;
 }

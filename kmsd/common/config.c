@@ -340,6 +340,10 @@ check_whole(struct parse *p)
 	if (p->c->gss_tsig && p->c->tsig_key_file[0] != '\0')
 		complain(
 		    p, 0, "[dns] has both gss_tsig and tsig_key_file: an update is signed once");
+	if (!p->c->gss_tsig && p->c->keytab[0] != '\0')
+		complain(p, 0, "[dns] keytab is for Kerberos: it needs gss_tsig = yes");
+	if (p->c->keytab[0] == '\0' && p->c->principal[0] != '\0')
+		complain(p, 0, "[dns] principal is one of a keytab's: it needs keytab");
 }
 
 unsigned

@@ -74,6 +74,8 @@ struct config {
 	char dns_server[256];           /* "name", "address", "address:port", "[v6]:port"; empty: the zone's primary */
 	char tsig_key_file[256];        /* as nsupdate -k takes it; empty: none */
 	bool gss_tsig;                  /* Kerberos, for Active Directory */
+	char keytab[256];               /* with gss_tsig; empty: the credential cache */
+	char principal[256];            /* NAME@REALM, one of keytab's; empty: the first */
 	bool publish_vlmcs;
 	/* [firewall], read by kmsctl firewall */
 	char allow[CONFIG_NETWORKS][64];        /* "10.0.0.0/8", "2001:db8::1" */

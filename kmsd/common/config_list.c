@@ -163,6 +163,31 @@ interface_of(char *out, size_t size, const char *word)
 	return true;
 }
 
+/* NAME@REALM with its slashes, and AD's dollar: nothing that .k5identity or nsupdate takes apart. */
+static bool
+principal_of(char *out, size_t size, const char *word)
+{
+	static const char good[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+	size_t len = strlen(word), part, at = 0;
+
+	if (len >= size)
+		return false;
+	for (;; at++) {
+		part = strspn(word + at, good);
+		at += part;
+		part += strspn(word + at, "$");
+		at += strspn(word + at, "$");
+		if (part == 0 || word[at] != '/')
+			break;
+	}
+	if (part == 0 || word[at] != '@' || strspn(word + at + 1, good) != len - at - 1 ||
+	    word[at + 1] == '\0')
+		return false;
+	memcpy(out, word, len + 1);
+	return true;
+}
+
 /* Lists by the type's name; a list's count stands in a field of its own. */
 static const struct list {
 	const char *type;
@@ -192,6 +217,7 @@ static const struct single {
 } singles[] = {
 	{ "host name", host_name_of, "a DNS name with its domain, at most 253 octets" },
 	{ "name server", server_of, "a name or an address, with :PORT when it is not 53" },
+	{ "principal", principal_of, "a Kerberos principal with its realm, NAME@REALM" },
 	{ "interface", interface_of, "a network interface's name, at most 15 octets" },
 };
 

@@ -110,6 +110,10 @@
 	    "TSIG key that signs updates, as nsupdate -k takes it; empty: none") \
 	K("dns", "gss_tsig", gss_tsig, "yes/no", "yes or no", "no", false, \
 	    "sign updates with Kerberos, as Active Directory wants it") \
+	K("dns", "keytab", keytab, "file", "0..255", "", false, \
+	    "Kerberos keytab that gss_tsig takes its ticket with; empty: the credential cache") \
+	K("dns", "principal", principal, "principal", "0..255", "", false, \
+	    "whose key of the keytab is taken; empty: the first one") \
 	K("dns", "publish_vlmcs", publish_vlmcs, "yes/no", "yes or no", "no", false, \
 	    "also publish _vlmcs._tcp, when this host relays") \
 	K("firewall", "allow", allow, "networks", "1..32", ALLOW, false, \

@@ -365,6 +365,7 @@ static const struct type {
 	{ "host name", config_single_read, write_text },
 	{ "name server", config_single_read, write_text },
 	{ "interface", config_single_read, write_text },
+	{ "principal", config_single_read, write_text },
 	{ "yes/no", read_word, write_word },
 	{ "level", read_word, write_word },
 	{ "target", read_word, write_word },

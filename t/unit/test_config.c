@@ -19,6 +19,7 @@
 #include "kmsd/common/config.h"
 
 #define KEY "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3"
+#define KEYTAB "gss_tsig = yes\nkeytab = /k\n"
 #define A50 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
 /* The first error of text: its line and words that it must hold; count: how many there are. */
@@ -132,6 +133,22 @@ static const struct bad {
 	{ "[dns]\ntsig_key_file = /etc/../kms.key\n", 2, "an absolute path", 1 },
 	{ "[dns]\ngss_tsig = perhaps\n", 2, "yes or no", 1 },
 	{ "[dns]\ngss_tsig = yes\ntsig_key_file = /k\n", 0, "both gss_tsig and tsig_key_file", 1 },
+	{ "[dns]\ngss_tsig = yes\nkeytab = krb5.keytab\n", 3, "an absolute path", 1 },
+	{ "[dns]\nkeytab = /k\n", 0, "keytab is for Kerberos: it needs gss_tsig = yes", 1 },
+	{ "[dns]\nkeytab = /k\ntsig_key_file = /t\n", 0, "needs gss_tsig = yes", 1 },
+	{ "[dns]\ngss_tsig = yes\nkeytab = /k\ntsig_key_file = /t\n", 0,
+	    "both gss_tsig and tsig_key_file", 1 },
+	{ "[dns]\ngss_tsig = yes\nprincipal = A@B\n", 0, "principal is one of a keytab's", 1 },
+	{ "[dns]\n" KEYTAB "principal = KMS$\n", 4, "NAME@REALM", 1 },
+	{ "[dns]\n" KEYTAB "principal = @B\n", 4, "NAME@REALM", 1 },
+	{ "[dns]\n" KEYTAB "principal = A@\n", 4, "NAME@REALM", 1 },
+	{ "[dns]\n" KEYTAB "principal = A@B@C\n", 4, "NAME@REALM", 1 },
+	{ "[dns]\n" KEYTAB "principal = /A@B\n", 4, "NAME@REALM", 1 },
+	{ "[dns]\n" KEYTAB "principal = A//B@C\n", 4, "NAME@REALM", 1 },
+	{ "[dns]\n" KEYTAB "principal = A/@B\n", 4, "NAME@REALM", 1 },
+	{ "[dns]\n" KEYTAB "principal = A@B realm=C\n", 4, "NAME@REALM", 1 },
+	{ "[dns]\n" KEYTAB "principal = A\\@B@C\n", 4, "NAME@REALM", 1 },
+	{ "[dns]\n" KEYTAB "principal = A@B$\n", 4, "NAME@REALM", 1 },
 	{ "[dns]\npublish_vlmcs = 1\n", 2, "yes or no", 1 },
 	/* Networks. */
 	{ "[firewall]\nallow =\n", 2, "1..32 different networks", 1 },
@@ -403,6 +420,9 @@ test_values(void **ignored)
 	text = read_whole(path, "publishers.in", &len);
 	parse_good(&c, text, len, "publishers.in");
 	free(text);
+	assert_true(c.gss_tsig);
+	assert_string_equal(c.keytab, "/etc/krb5.keytab");
+	assert_string_equal(c.principal, "host/KMS-1.example.com$@EXAMPLE.COM");
 	assert_int_equal(c.publisher_count, 2);
 	assert_string_equal(c.publishers[0].name, "acme");
 	assert_string_equal(c.publishers[0].key, KEY);

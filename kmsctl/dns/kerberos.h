@@ -1,0 +1,30 @@
+/*
+ * kerberos.h - GSS-TSIG without anybody at a keyboard: nsupdate gets its ticket by a keytab.
+ */
+#ifndef KMSCTL_DNS_KERBEROS_H
+#define KMSCTL_DNS_KERBEROS_H
+
+#include <stdio.h>
+
+#include "kmsd/common/config.h"
+
+#define KERBEROS_WORDS 4
+
+struct kerberos {
+	const char *words[KERBEROS_WORDS + 1]; /* what stands before "nsupdate"; NULL ends them */
+	char keytab[300], home[256], home_word[264];
+};
+
+/*
+ * KMS_OK with words that run a program with [dns] keytab's keys and a credential cache that ends
+ * with it: none, when there is no keytab. Or why it cannot be done. Close it in either case.
+ */
+int kerberos_open(struct kerberos *k, const struct config *c, char why[512]);
+void kerberos_close(struct kerberos *k);
+/* What nsupdate reads before the update. */
+void kerberos_script(FILE *f, const struct config *c);
+
+/* What nsupdate said of Kerberos, in words: the status, or KMS_OK when it is about something else. */
+int kerberos_explain(const struct config *c, const char *said, char why[400]);
+
+#endif
