@@ -26,7 +26,7 @@ diag('NO IPv6 HERE: a name server of IPv6 is not tried') unless $six;
 # More than any datagram holds here, so that the answer is truncated.
 my $long = join '', map { sprintf "_vlmcs._tcp SRV %d 0 $number a-rather-long-name-so-that-it-fills-%02d.kms.example.test.\n", $_, $_ } 1 .. 30;
 my $names = join '', map { sprintf "a-rather-long-name-so-that-it-fills-%02d.kms A 127.0.0.1\n", $_ } 1 .. 30;
-my $named = KMS::Named->start(v6 => $six, more => 'max-udp-size 512;', zones => {
+my $named = KMS::Named->start(v6 => $six, options => 'max-udp-size 512;', zones => {
     'example.test' => { records => "kms1 A 127.0.0.1\nboth A 127.0.0.1\nboth AAAA ::1\n_vlmcs._tcp SRV 0 0 $number kms1\n"
         . "_vlmcs._tcp SRV 5 0 1 kms1\n$names" },
     'long.test' => { records => $long } });

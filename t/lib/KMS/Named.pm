@@ -2,7 +2,7 @@ package KMS::Named;
 # A real BIND on a free port, for integration tests.
 #
 #   my $n = KMS::Named->start(conf => "...", zones => { 'one.test' => { records => "...", options => "..." } });
-#       conf: more of named.conf (keys); options: of the zone; more: of named.conf's options; v6 => 1: on ::1 too
+#       conf: more of named.conf (keys); options: of the zone, or, beside zones, of the server; v6 => 1: on ::1 too
 #   $n->port, $n->server ("127.0.0.1:PORT"), $n->dig(@args) (its answer section, sorted lines), $n->log
 #   $n->stop
 use v5.36;
@@ -30,7 +30,7 @@ sub try ($self) {
     close $s;
     my $dir = $self->{dir};
     my $conf = "options { directory \"$dir\"; listen-on port $self->{port} { 127.0.0.1; }; listen-on-v6 "
-        . ($self->{v6} ? "port $self->{port} { ::1; };" : '{ none; };') . ($self->{more} // '') . "\n"
+        . ($self->{v6} ? "port $self->{port} { ::1; };" : '{ none; };') . ($self->{options} // '') . "\n"
         . "recursion no; notify no; pid-file none; session-keyfile none; managed-keys-directory \"$dir\"; };\ncontrols { };\n"
         . ($self->{conf} // '');
     for my $zone (sort keys %{ $self->{zones} }) {
