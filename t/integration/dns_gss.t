@@ -95,7 +95,7 @@ my $single = $krb->keytab('allowed');    # its password is another one from here
 round('with a keytab of one', {}, keytab => $single);
 round('with a keytab and no default realm', { KRB5_CONFIG => $krb->conf(sub { s/^default_realm.*\n//m }) }, keytab => $keytab, principal => $account);
 # As in kms-dns.service: almost no environment, and as root its capabilities only.
-my @confined = $> == 0 ? qw(setpriv --bounding-set=-all,+setuid,+setgid,+dac_override --no-new-privs) : ();
+my @confined = $> == 0 ? ('setpriv', '--bounding-set=-all,+setuid,+setgid,+dac_override', '--no-new-privs') : ();
 ini(keytab => $keytab, principal => $account);
 my $bare = run([ @confined, 'env', '-i', "KRB5_CONFIG=$ENV{KRB5_CONFIG}", program('kmsctl'), '-c', $ini, qw(dns publish) ]);
 is($bare->{exit}, 0, 'as in the unit') or diag $bare->{err};
