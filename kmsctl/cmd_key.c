@@ -10,50 +10,37 @@
 #include "kmsctl/command.h"
 #include "kmsctl/ctl.h"
 #include "kmsctl/given.h"
+#include "kmsctl/install.h"
 #include "libkms/kms_error.h"
 
-/* install and confirm: what was given goes to the host, what it was comes back. */
+/* install and confirm: a file, standard input or a code. */
 static int
-send_signed(struct ctl *ctl, uint16_t verb, enum code_kind kind, const char *done, const char *what,
-    const char *next)
+send_given(struct ctl *ctl, uint16_t verb, enum code_kind kind, const char *done, const char *label)
 {
+	bool file = ctl->arg_count == 1 && access(ctl->args[0], F_OK) == 0;
 	struct control_buf args = { 0 };
-	struct reply reply = { 0 };
-	const char *told;
-	const char *file = NULL;
-	int code;
+	int code = given_read(ctl, kind, &args);
 
-	if (ctl->arg_count == 1 && access(ctl->args[0], F_OK) == 0)
-		file = ctl->args[0];
-	code = given_read(ctl, kind, &args);
-	if (code == CTL_OK)
-		code = ctl_ask(ctl, verb, &args, &reply);
-	if (code == CTL_OK) {
-		told = reply_text(reply_next(&reply, "installed", NULL), "what");
-		output_bool(ctl->out, done, NULL, true);
-		output_text(ctl->out, "file", NULL, file);
-		output_text(ctl->out, "what", NULL, told);
-		output_line(ctl->out, OUTPUT_GOOD, "%s: %s", what, told != NULL ? told : "done");
-		if (next != NULL)
-			output_line(ctl->out, OUTPUT_PLAIN, "%s", next);
-	}
-	control_buf_free(&args);
-	reply_free(&reply);
-	return code;
+	return install_given(ctl, code, verb, &args, done, file ? ctl->args[0] : NULL, label);
 }
 
 static int
 run_key_install(struct ctl *ctl)
 {
-	return send_signed(ctl, CONTROL_KEY_INSTALL, CODE_HOST_KEY, "installed",
-	    "KMS host key installed", "Next: have this host confirmed: kmsctl key request");
+	int code = send_given(
+	    ctl, CONTROL_KEY_INSTALL, CODE_HOST_KEY, "installed", "KMS host key installed");
+
+	if (code == CTL_OK)
+		output_line(
+		    ctl->out, OUTPUT_PLAIN, "Next: have this host confirmed: kmsctl key request");
+	return code;
 }
 
 static int
 run_key_confirm(struct ctl *ctl)
 {
-	return send_signed(
-	    ctl, CONTROL_KEY_CONFIRM, CODE_CONFIRMATION, "confirmed", "Host confirmed", NULL);
+	return send_given(
+	    ctl, CONTROL_KEY_CONFIRM, CODE_CONFIRMATION, "confirmed", "Host confirmed");
 }
 
 /* The key that the argument names by its number or the beginning of it, or the only one. */

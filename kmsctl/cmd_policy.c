@@ -1,33 +1,18 @@
 /*
  * cmd_policy.c - policy install and show.
  */
-#include <string.h>
-
 #include "kmsctl/command.h"
 #include "kmsctl/ctl.h"
+#include "kmsctl/install.h"
 
 static int
 run_policy_install(struct ctl *ctl)
 {
 	struct control_buf args = { 0 };
-	struct reply reply = { 0 };
-	const char *told;
-	int code;
+	int code = ctl_read_signed(ctl, ctl->args[0], &args);
 
-	code = ctl_read_signed(ctl, ctl->args[0], &args);
-	if (code == CTL_OK)
-		code = ctl_ask(ctl, CONTROL_POLICY_INSTALL, &args, &reply);
-	if (code == CTL_OK) {
-		told = reply_text(reply_next(&reply, "installed", NULL), "what");
-		output_bool(ctl->out, "installed", NULL, true);
-		output_text(ctl->out, "file", NULL, ctl->args[0]);
-		output_text(ctl->out, "what", NULL, told);
-		output_line(ctl->out, OUTPUT_GOOD, "Policy pack installed: %s",
-		    told != NULL ? told : ctl->args[0]);
-	}
-	control_buf_free(&args);
-	reply_free(&reply);
-	return code;
+	return install_given(ctl, code, CONTROL_POLICY_INSTALL, &args, "installed", ctl->args[0],
+	    "Policy pack installed");
 }
 
 static int

@@ -3,29 +3,15 @@
  */
 #include "kmsctl/command.h"
 #include "kmsctl/ctl.h"
+#include "kmsctl/install.h"
 
 static int
 send_signed(struct ctl *ctl, uint16_t verb, const char *what)
 {
 	struct control_buf args = { 0 };
-	struct reply reply = { 0 };
-	const char *told;
-	int code;
+	int code = ctl_read_signed(ctl, ctl->args[0], &args);
 
-	code = ctl_read_signed(ctl, ctl->args[0], &args);
-	if (code == CTL_OK)
-		code = ctl_ask(ctl, verb, &args, &reply);
-	if (code == CTL_OK) {
-		told = reply_text(reply_next(&reply, "installed", NULL), "what");
-		output_bool(ctl->out, "installed", NULL, true);
-		output_text(ctl->out, "file", NULL, ctl->args[0]);
-		output_text(ctl->out, "what", NULL, told);
-		output_line(
-		    ctl->out, OUTPUT_GOOD, "%s: %s", what, told != NULL ? told : ctl->args[0]);
-	}
-	control_buf_free(&args);
-	reply_free(&reply);
-	return code;
+	return install_given(ctl, code, verb, &args, "installed", ctl->args[0], what);
 }
 
 static int

@@ -34,14 +34,15 @@ take_pack(
     struct forecast *f, const char *file, size_t len, const char *signature, size_t signature_len)
 {
 	struct ctl *ctl = f->ctl;
+	const struct minisig_key *signer;
 	struct pack_error err;
 	int r = KMS_E_PUBLISHER;
 	unsigned i;
 
 	for (i = 0; i < ctl->config.publisher_count && r == KMS_E_PUBLISHER; i++) {
 		f->publisher = &f->installed[i];
-		r = minisig_verify(
-		    &f->publisher->key, file, len, signature, signature_len, NULL, 0);
+		r = installed_verify(
+		    f->publisher, false, file, len, signature, signature_len, &signer);
 	}
 	if (r == KMS_E_PUBLISHER)
 		return ctl_fail(ctl, (uint32_t)r,
@@ -103,23 +104,18 @@ find_obstacle(struct forecast *f)
 {
 	int r = policy_pack_succeeds(f->pack, f->publisher->pack);
 	const struct installed *other;
-	unsigned i, k;
+	const char *product;
 
 	if (r != KMS_OK) {
 		snprintf(f->obstacle, sizeof f->obstacle, "%s (%s)", kms_strerror((uint32_t)r),
 		    kms_error_find((uint32_t)r)->symbol);
 		return;
 	}
-	for (i = 0; i < f->ctl->config.publisher_count; i++) {
-		other = &f->installed[i];
-		for (k = 0;
-		     other != f->publisher && other->pack != NULL && k < f->pack->product_count;
-		     k++)
-			if (policy_product_find(other->pack, f->pack->products[k].id) != NULL)
-				snprintf(f->obstacle, sizeof f->obstacle,
-				    "product %s is publisher %s's (KMS_E_EXISTS)",
-				    f->pack->products[k].name, other->name);
-	}
+	other = installed_claims(
+	    f->installed, f->ctl->config.publisher_count, f->publisher, f->pack, &product);
+	if (other != NULL)
+		snprintf(f->obstacle, sizeof f->obstacle,
+		    "product %s is publisher %s's (KMS_E_EXISTS)", product, other->name);
 }
 
 static int

@@ -35,6 +35,8 @@ uint16_t ctl_port(const struct ctl *ctl);
 int ctl_read_file(const char *path, size_t max, char **data, size_t *len);
 /* FILE and FILE.minisig as the arguments "file" and "signature". CTL_OK or the exit code of what was said. */
 int ctl_read_signed(struct ctl *ctl, const char *path, struct control_buf *args);
+/* The same of a file only, saying nothing: KMS_OK or KMS_E_*, why set. */
+int ctl_read_signed_quietly(const char *path, struct control_buf *args, char why[512]);
 /* Both from one text, as they come in a mail. */
 int ctl_split_signed(struct ctl *ctl, const char *text, size_t len, struct control_buf *args);
 /* Whole or not at all: beside it, then renamed. */

@@ -57,13 +57,14 @@ ctl_read_file(const char *path, size_t max, char **data, size_t *len)
 }
 
 static int
-file_problem(struct ctl *ctl, int e, const char *path, const char *hint)
+file_problem(int e, const char *path, const char *hint, char why[512])
 {
-	return ctl_fail(ctl, (uint32_t)e, "%s: %s%s", path,
+	snprintf(why, 512, "%.400s: %s%s", path,
 	    e == KMS_E_IO          ? strerror(errno)
 	    : e == KMS_E_NOT_FOUND ? "no such file"
 				   : kms_strerror((uint32_t)e),
 	    hint);
+	return e;
 }
 
 /* From standard input both come in one text: the signature begins at its untrusted comment. */
@@ -86,32 +87,45 @@ ctl_split_signed(struct ctl *ctl, const char *text, size_t len, struct control_b
 }
 
 int
-ctl_read_signed(struct ctl *ctl, const char *path, struct control_buf *args)
+ctl_read_signed_quietly(const char *path, struct control_buf *args, char why[512])
 {
 	char *file = NULL, *signature = NULL, name[4096];
 	size_t len, signature_len;
-	int e, code;
+	int e = ctl_read_file(path, PACK_MAX, &file, &len);
 
-	e = ctl_read_file(path, PACK_MAX, &file, &len);
 	if (e != KMS_OK)
-		return file_problem(ctl, e, path, "");
-	if (strcmp(path, "-") == 0) {
-		code = ctl_split_signed(ctl, file, len, args);
-		goto out;
-	}
+		return file_problem(e, path, "", why);
 	snprintf(name, sizeof name, "%s.minisig", path);
 	e = ctl_read_file(name, SIGNATURE_MAX, &signature, &signature_len);
-	if (e != KMS_OK) {
-		code = file_problem(
-		    ctl, e, name, ": the publisher's signature belongs beside the file");
-		goto out;
+	if (e == KMS_OK) {
+		control_octets(args, "file", file, len);
+		control_octets(args, "signature", signature, signature_len);
+	} else {
+		file_problem(e, name, ": the publisher's signature belongs beside the file", why);
 	}
-	control_octets(args, "file", file, len);
-	control_octets(args, "signature", signature, signature_len);
-	code = CTL_OK;
-out:
 	free(file);
 	free(signature);
+	return e;
+}
+
+int
+ctl_read_signed(struct ctl *ctl, const char *path, struct control_buf *args)
+{
+	char *text, why[512] = "";
+	size_t len;
+	int e, code;
+
+	if (strcmp(path, "-") != 0) {
+		e = ctl_read_signed_quietly(path, args, why);
+		return e == KMS_OK ? CTL_OK : ctl_fail(ctl, (uint32_t)e, "%s", why);
+	}
+	e = ctl_read_file(path, PACK_MAX, &text, &len);
+	if (e != KMS_OK) {
+		file_problem(e, path, "", why);
+		return ctl_fail(ctl, (uint32_t)e, "%s", why);
+	}
+	code = ctl_split_signed(ctl, text, len, args);
+	free(text);
 	return code;
 }
 

@@ -4,6 +4,7 @@
  */
 #include "kmsctl/installed.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #include "kmsctl/ctl.h"
 #include "libkms/kms_error.h"
 #include "policy/pack.h"
+#include "policy/rotation_file.h"
 #include "libkms/hex.h"
 
 #define PATH_SIZE 160
@@ -53,11 +55,138 @@ read_at(int dirfd, const char *path, char **out, size_t *len)
 }
 
 static int
+verify_with(const struct minisig_key *key, bool host_key, const void *file, size_t len,
+    const char *signature, size_t signature_len)
+{
+	int r = minisig_verify(key, file, len, signature, signature_len, NULL, 0);
+
+	/* A key that was typed as a code has no more than the signature itself. */
+	if (r == KMS_E_FORMAT && host_key)
+		r = minisig_verify_plain(key, file, len, signature, signature_len);
+	return r;
+}
+
+int
+installed_verify(const struct installed *in, bool host_key, const void *file, size_t len,
+    const char *signature, size_t signature_len, const struct minisig_key **signer)
+{
+	int r = verify_with(&in->key, host_key, file, len, signature, signature_len);
+
+	*signer = &in->key;
+	if (r == KMS_E_PUBLISHER && in->rotated) {
+		*signer = rotation_other(&in->rotation, &in->key);
+		r = verify_with(*signer, host_key, file, len, signature, signature_len);
+	}
+	return r;
+}
+
+int
+installed_verify_certificate(
+    const struct installed *in, struct certificate *out, const uint8_t *octets, size_t len)
+{
+	const struct minisig_key *other;
+	int r = certificate_verify(out, octets, len, in->key.id, in->key.pk);
+
+	if (r == KMS_E_PUBLISHER && in->rotated) {
+		other = rotation_other(&in->rotation, &in->key);
+		r = certificate_verify(out, octets, len, other->id, other->pk);
+	}
+	return r;
+}
+
+/* The file with its signature beside it. */
+static int
+read_signed(const struct installed *in, int dirfd, const char *path, bool host_key, char **file,
+    size_t *len)
+{
+	char name[PATH_SIZE + 16], *signature = NULL;
+	const struct minisig_key *signer;
+	size_t signature_len;
+	int r;
+
+	snprintf(name, sizeof name, "%s.minisig", path);
+	if ((r = read_at(dirfd, path, file, len)) == KMS_OK &&
+	    (r = read_at(dirfd, name, &signature, &signature_len)) == KMS_OK)
+		r = installed_verify(in, host_key, *file, *len, signature, signature_len, &signer);
+	free(signature);
+	if (r != KMS_OK) {
+		free(*file);
+		*file = NULL;
+	}
+	return r;
+}
+
+/* Its own signatures inside are enough. */
+static int
+read_rotation(struct installed *in, int dirfd, char path[PATH_SIZE])
+{
+	uint8_t octets[ROTATION_SIZE];
+	struct pack_error err;
+	char hex[17], *file;
+	size_t len;
+	int r;
+
+	hex_format(hex, in->key.id, 8);
+	snprintf(path, PATH_SIZE, "rotations/%s.kmsrotate", hex);
+	if ((r = read_at(dirfd, path, &file, &len)) != KMS_OK)
+		return r == KMS_E_NOT_FOUND ? KMS_OK : r;
+	r = rotation_file_parse(&in->rotation, octets, file, len, &err);
+	free(file);
+	if (r == KMS_OK && rotation_other(&in->rotation, &in->key) == NULL)
+		r = KMS_E_PUBLISHER;
+	in->rotated = r == KMS_OK;
+	return r;
+}
+
+/* kmsd leaves out what does not verify, another publisher's among it. */
+static void
+read_key(struct installed *in, int dirfd, const char *path)
+{
+	struct installed_key *k = &in->keys[in->key_count];
+	struct pack_error err;
+	char *file = NULL;
+	size_t len;
+
+	if (read_signed(in, dirfd, path, true, &file, &len) == KMS_OK &&
+	    host_key_parse(&k->key, file, len, &err) == KMS_OK) {
+		crypto_hash_sha256(k->digest, (const uint8_t *)file, len);
+		in->key_count++;
+	}
+	free(file);
+}
+
+static int
+read_keys(struct installed *in, int dirfd, char path[PATH_SIZE])
+{
+	int fd = openat(dirfd, "keys", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	struct dirent *e;
+	const char *end;
+	DIR *dir;
+
+	snprintf(path, PATH_SIZE, "keys");
+	if (fd == -1)
+		return errno == ENOENT ? KMS_OK : errno == EACCES ? KMS_E_DENIED : KMS_E_IO;
+	if ((dir = fdopendir(fd)) == NULL) {
+		close(fd);
+		return KMS_E_IO;
+	}
+	while (in->key_count < INSTALLED_KEYS && (e = readdir(dir)) != NULL) {
+		end = strrchr(e->d_name, '.');
+		if (end == NULL || strcmp(end, ".kmskey") != 0)
+			continue;
+		snprintf(path, PATH_SIZE, "keys/%.100s", e->d_name);
+		read_key(in, dirfd, path);
+	}
+	closedir(dir);
+	return KMS_OK;
+}
+
+static int
 read_pack(struct installed *in, int dirfd, char path[PATH_SIZE])
 {
-	char hex[17], name[PATH_SIZE + 16], *version = NULL, *file = NULL, *signature = NULL;
+	char hex[17], *version = NULL, *file = NULL;
 	struct pack_error err;
-	size_t len, signature_len;
+	size_t len;
 	int r;
 
 	hex_format(hex, in->key.id, 8);
@@ -72,11 +201,8 @@ read_pack(struct installed *in, int dirfd, char path[PATH_SIZE])
 		return KMS_E_FORMAT;
 	}
 	snprintf(path, PATH_SIZE, "policy/%s/%.15s.kmspolicy", hex, version);
-	snprintf(name, sizeof name, "%s.minisig", path);
 	free(version);
-	if ((r = read_at(dirfd, path, &file, &len)) == KMS_OK &&
-	    (r = read_at(dirfd, name, &signature, &signature_len)) == KMS_OK)
-		r = minisig_verify(&in->key, file, len, signature, signature_len, NULL, 0);
+	r = read_signed(in, dirfd, path, false, &file, &len);
 	if (r == KMS_OK && (in->pack = malloc(sizeof *in->pack)) == NULL)
 		r = KMS_E_NO_MEMORY;
 	if (r == KMS_OK)
@@ -84,17 +210,15 @@ read_pack(struct installed *in, int dirfd, char path[PATH_SIZE])
 	if (r == KMS_OK)
 		crypto_hash_sha256(in->digest, (const uint8_t *)file, len);
 	free(file);
-	free(signature);
 	return r;
 }
 
 static int
 read_certificate(struct installed *in, int dirfd, char path[PATH_SIZE])
 {
-	uint8_t octets[CERTIFICATE_MAX];
 	struct pack_error err;
 	char hex[17], *file;
-	size_t len, n;
+	size_t len;
 	int r;
 
 	hex_format(hex, in->key.id, 8);
@@ -103,10 +227,12 @@ read_certificate(struct installed *in, int dirfd, char path[PATH_SIZE])
 		return KMS_OK;
 	if (r != KMS_OK)
 		return r;
-	r = certificate_file_parse(octets, sizeof octets, &n, file, len, &err);
+	r = certificate_file_parse(in->certificate_octets, sizeof in->certificate_octets,
+	    &in->certificate_len, file, len, &err);
 	free(file);
 	if (r == KMS_OK)
-		r = certificate_verify(&in->certificate, octets, n, in->key.id, in->key.pk);
+		r = installed_verify_certificate(
+		    in, &in->certificate, in->certificate_octets, in->certificate_len);
 	in->confirmed = r == KMS_OK;
 	return r;
 }
@@ -132,7 +258,11 @@ installed_read(struct installed **out, int state_fd, const struct config *config
 			    why, 256, "[publisher %s] key: not a minisign public key", in->name);
 			return KMS_E_CONFIG;
 		}
-		if ((r = read_pack(in, state_fd, path)) != KMS_OK ||
+		if (state_fd == -1)
+			continue;
+		if ((r = read_rotation(in, state_fd, path)) != KMS_OK ||
+		    (r = read_keys(in, state_fd, path)) != KMS_OK ||
+		    (r = read_pack(in, state_fd, path)) != KMS_OK ||
 		    (r = read_certificate(in, state_fd, path)) != KMS_OK) {
 			snprintf(why, 256, "%.150s: %s", path, kms_strerror((uint32_t)r));
 			return r;
@@ -147,4 +277,21 @@ installed_free(struct installed *list, unsigned count)
 	for (unsigned i = 0; list != NULL && i < count; i++)
 		free(list[i].pack);
 	free(list);
+}
+
+const struct installed *
+installed_claims(const struct installed *list, unsigned count, const struct installed *except,
+    const struct policy_pack *pack, const char **product)
+{
+	for (unsigned i = 0; i < count; i++) {
+		const struct policy_pack *theirs = list[i].pack;
+
+		for (unsigned k = 0;
+		     &list[i] != except && theirs != NULL && k < pack->product_count; k++) {
+			*product = pack->products[k].name;
+			if (policy_product_find(theirs, pack->products[k].id) != NULL)
+				return &list[i];
+		}
+	}
+	return NULL;
 }
