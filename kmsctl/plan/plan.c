@@ -13,7 +13,9 @@
 
 #include "kmsctl/child.h"
 #include "kmsctl/plan/plan.h"
+#include "libkms/hex.h"
 #include "libkms/kms_error.h"
+#include "libkms/minisig.h"
 
 struct difference *
 plan_add(struct plan *p, int tag, const char *why, const char *what_fmt, ...)
@@ -96,6 +98,25 @@ plan_run(const struct plan *p, const char *const argv[], char why[512])
 		    (int)strcspn(c.err[0] ? c.err : c.out, "\n"), c.err[0] ? c.err : c.out);
 	child_free(&c);
 	return e;
+}
+
+bool
+plan_knows(const struct reply *status, const struct config_publisher *publisher)
+{
+	const struct reply_row *row = NULL;
+	struct minisig_key key;
+	char id[17] = "";
+
+	if (minisig_key_parse(&key, publisher->key) == KMS_OK)
+		hex_format(id, key.id, 8);
+	while ((row = reply_next(status, "publisher", row)) != NULL) {
+		const char *name = reply_text(row, "name"), *theirs = reply_text(row, "id");
+
+		if (name != NULL && theirs != NULL && strcmp(name, publisher->name) == 0 &&
+		    strcmp(theirs, id) == 0)
+			return true;
+	}
+	return false;
 }
 
 bool

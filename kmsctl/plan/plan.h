@@ -53,6 +53,8 @@ bool plan_user(const struct plan *p, const char *name, unsigned *uid, unsigned *
 bool plan_group(const struct plan *p, const char *name);
 /* Runs a program to its end. KMS_OK, KMS_E_NOT_FOUND: not installed; else why is what it said. */
 int plan_run(const struct plan *p, const char *const argv[], char why[512]);
+/* Has the kmsd of that status read the publisher from kms.ini? */
+bool plan_knows(const struct reply *status, const struct config_publisher *publisher);
 /* Whether systemd runs this machine, or will run what is below --root. */
 bool plan_systemd(const struct plan *p);
 

@@ -412,6 +412,22 @@ print_value(FILE *out, const char *key, const char *value)
 		fprintf(out, "%s =%s%s\n", key, *value ? " " : "", value);
 }
 
+static void
+print_publisher(const struct config_publisher *publisher, FILE *out)
+{
+	const struct config_key *k;
+	char value[CONFIG_VALUE];
+
+	fprintf(out, "\n[publisher %s]\n", publisher->name);
+	for (k = config_schema(); k->section != NULL; k++) {
+		if (strncmp(k->section, PUBLISHER, sizeof(PUBLISHER) - 1) != 0)
+			continue;
+		config_value_write(
+		    k, &config_slots[k - config_schema()], publisher, value, sizeof(value));
+		print_value(out, k->key, value);
+	}
+}
+
 void
 config_print(const struct config *c, FILE *out)
 {
@@ -430,8 +446,7 @@ config_print(const struct config *c, FILE *out)
 		print_value(out, k->key, value);
 	}
 	for (i = 0; i < c->publisher_count; i++)
-		fprintf(out, "\n[publisher %s]\nkey = %s\n", c->publishers[i].name,
-		    c->publishers[i].key);
+		print_publisher(&c->publishers[i], out);
 }
 
 int

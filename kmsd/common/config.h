@@ -23,6 +23,8 @@
 struct config_publisher {
 	char name[65];
 	char key[57];                   /* minisign public key line, "RW" + 54: shape checked here, parsed by activate */
+	/* Where its files lie, each with its .minisig; read by kmsctl plan and apply. Empty: installed by hand. */
+	char policy[256], host_key[256], confirmation[256];
 };
 
 struct config {

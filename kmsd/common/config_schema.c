@@ -125,7 +125,13 @@
 
 #define PUBLISHER_KEYS(K) \
 	K("publisher NAME", "key", key, "public key", "56..56", "", false, \
-	    "the publisher's minisign public key, the line that begins with RW")
+	    "the publisher's minisign public key, the line that begins with RW") \
+	K("publisher NAME", "policy", policy, "file", "0..255", "", false, \
+	    "policy pack that kmsctl apply installs; empty: none") \
+	K("publisher NAME", "host_key", host_key, "file", "0..255", "", false, \
+	    "KMS host key that kmsctl apply installs; empty: none") \
+	K("publisher NAME", "confirmation", confirmation, "file", "0..255", "", false, \
+	    "the publisher's confirmation of this host, which kmsctl apply installs; empty: none")
 /* clang-format on */
 
 #define ROW(section, key, field, type, range, def, restart, meaning)                               \

@@ -59,7 +59,7 @@ subtest 'plan' => sub {
     my ($exit, $found, $json) = differences($root, 'plan');
     is($exit, 0, 'plan: exit 0');
     is($found->{$_}, 'due', "$_ would be mended") for @mine;
-    is($found->{'publishers acme'}, 'by-hand', 'what the publisher has to send is left to the administrator');
+    is($found->{'publishers acme policy'}, 'by-hand', 'what the publisher has to send is left to the administrator');
     for my $d (@{ $json->{differences} }) {
         ok($d->{is} && $d->{due} && $d->{why}, "$d->{aspect} $d->{what}: how it is, what is due, and why");
     }
