@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "kmsctl/command.h"
+#include "kmsctl/completion.h"
 #include "kmsctl/ctl.h"
 #include "libkms/kms_error.h"
 
@@ -366,6 +367,8 @@ main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN); /* a reader that left is a write error */
 	ctl.config_path = KMS_SYSCONFDIR "/kms/kms.ini";
 	ctl.timeout_ms = TIMEOUT_DEFAULT * 1000;
+	if (argc > 1 && strcmp(argv[1], "--completion") == 0)
+		return completion_print(&ctl, argc - 2, argv + 2);
 	parse_options(&ctl, &line, argc, argv);
 	find_command(&ctl, &line);
 	ctl.out = output_new(ctl.json ? &output_format_json : &output_format_text, stdout,

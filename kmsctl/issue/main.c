@@ -208,6 +208,56 @@ print_usage(FILE *to)
 	return to == stdout ? 0 : EXIT_USAGE;
 }
 
+/* What an option's value or a command's operand is, in the words of kmsctl/completion.c. */
+static const char *
+completion_value(const char *what, const char *name)
+{
+	static const struct {
+		const char *what, *value;
+	} known[] = {
+		{ "policy", "file *.kmspolicy" },
+		{ "key", "file *.kmskey" },
+		{ "publisher", "file *.pub" },
+		{ "policy sign", "file *.kmspolicy" },
+	};
+
+	if (name == NULL)
+		return "";
+	for (size_t n = 0; n < COUNT(known); n++)
+		if (strcmp(known[n].what, what) == 0)
+			return known[n].value;
+	return strcmp(name, "DIR") == 0       ? "directory"
+	       : strcmp(name, "FILE") == 0    ? "file"
+	       : strcmp(name, "REQUEST") == 0 ? "file *.kmsreq"
+					      : "text";
+}
+
+/* The tables, a row a line: the format is told in kmsctl/completion.c. */
+static int
+print_completion(void)
+{
+	fputs("o\t\t--help\t\tthe command's options\no\t\t-h\t\t\no\t\t--version\t\t\n", stdout);
+	for (size_t n = 0; n < COUNT(commands); n++) {
+		const struct command *c = &commands[n];
+		char words[40];
+
+		snprintf(words, sizeof(words), "%s%s%s", c->noun, c->verb != NULL ? " " : "",
+		    c->verb != NULL ? c->verb : "");
+		printf("c\t%s\t\t%s\t%s\n", words, completion_value(words, c->operand), c->meaning);
+		for (size_t k = 0; k < COUNT(options); k++) {
+			const struct option_spec *o = &options[k];
+			const char *value = completion_value(o->name, o->argument);
+
+			if (!takes(c, o))
+				continue;
+			printf("o\t%s\t--%s\t%s\t%s\n", words, o->name, value, o->meaning);
+			if (o->letter != 0)
+				printf("o\t%s\t-%c\t%s\t%s\n", words, o->letter, value, o->meaning);
+		}
+	}
+	return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 /* The command that argv begins with; *words: how many it takes. */
 static const struct command *
 find_command(int argc, char **argv, int *words)
@@ -345,6 +395,8 @@ main(int argc, char **argv)
 
 	if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
 		return print_usage(stdout);
+	if (argc == 2 && strcmp(argv[1], "--completion") == 0)
+		return print_completion();
 	if (argc > 1 && strcmp(argv[1], "--version") == 0)
 		return puts("kmsissue " PACKAGE_VERSION) < 0;
 	if ((c = find_command(argc, argv, &words)) == NULL) {

@@ -47,6 +47,20 @@ usage(void)
 	return EXIT_USAGE;
 }
 
+/* What the shells' completions read, a row a line: the format is told in kmsctl/completion.c. */
+static int
+completion(void)
+{
+	fputs("o\t\t-f\tfile\tthe ini file\n"
+	      "o\t\t-L\tdirectory\twhere the other executables are\n"
+	      "o\t\t-n\t\tcheck the ini file\n"
+	      "o\t\t-p\t\tcheck and print the whole configuration\n"
+	      "o\t\t-t\ttext\tseconds that a start may take\n"
+	      "o\t\t-V\t\tthe version\n",
+	    stdout);
+	return fflush(stdout) == 0 ? EXIT_OK : EXIT_START;
+}
+
 /* -1: go on; else the exit code. */
 static int
 parse_options(int argc, char **argv, struct options *o)
@@ -54,6 +68,9 @@ parse_options(int argc, char **argv, struct options *o)
 	char *end;
 	long n;
 	int c;
+
+	if (argc == 2 && strcmp(argv[1], "--completion") == 0)
+		return completion();
 
 	while ((c = getopt(argc, argv, "f:L:npt:V")) != -1)
 		switch (c) {

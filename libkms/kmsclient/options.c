@@ -71,6 +71,36 @@ help(void)
 	     "  -h, --help  -V, --version");
 }
 
+/* What the shells' completions read, a row a line: the format is told in kmsctl/completion.c. */
+static void
+completion(void)
+{
+	static const struct {
+		const char *option, *value;
+	} values[] = {
+		{ "publisher-key", "file *.pub" },
+		{ "state", "file" },
+		{ "vm", "words yes no auto" },
+		{ "grace", "words none" },
+	};
+	const struct tool_command *c;
+	const struct option *o;
+	const char *value;
+	size_t i;
+
+	for (c = tool_commands; c->name != NULL; c++)
+		printf("c\t%s\t\t%s\t%s\n", c->name, c->argument ? "file" : "", c->purpose);
+	for (o = longopts; o->name != NULL; o++) {
+		value = o->has_arg == required_argument ? "text" : "";
+		for (i = 0; i < sizeof values / sizeof *values; i++)
+			if (strcmp(values[i].option, o->name) == 0)
+				value = values[i].value;
+		printf("o\t\t--%s\t%s\t\n", o->name, value);
+		if (o->val < 256)
+			printf("o\t\t-%c\t%s\t\n", o->val, value);
+	}
+}
+
 const struct tool_command *
 tool_find(const char *name)
 {
@@ -229,6 +259,11 @@ tool_options(struct tool *t, int argc, char **argv, bool *done)
 {
 	int opt, rc;
 
+	if (argc == 2 && strcmp(argv[1], "--completion") == 0) {
+		*done = true;
+		completion();
+		return TOOL_OK;
+	}
 	while ((opt = getopt_long(argc, argv, "k:p:s:H:d:n:N:jhV", longopts, NULL)) != -1) {
 		if (opt == 'h' || opt == 'V') {
 			*done = true;
