@@ -14,6 +14,8 @@
 #include "kmsd/common/relay_config.h"
 #include "libkms/kms_error.h"
 
+#define PATIENCE 5000 /* ms for the connection to an address, and as long for its answer */
+
 struct checking {
 	struct ctl *ctl;
 	struct behind behind;
@@ -48,15 +50,9 @@ found(struct checking *c, bool problem, const char *what, const char *subject, c
 static void
 check_reach(struct checking *c, const struct behind_host *h, const char *subject)
 {
-	struct reach best = { 0 }, r;
-	unsigned failed = 0;
+	struct reach best;
+	size_t failed = reach_best(&best, h->addresses, h->count, PATIENCE);
 
-	for (size_t i = 0; i < h->count; i++) {
-		reach_try(&r, &h->addresses[i]);
-		failed += !r.serves;
-		if (i == 0 || (!best.serves && (r.serves || (r.connected && !best.connected))))
-			best = r;
-	}
 	if (best.serves && failed > 0)
 		found(c, false, "reach", subject, "%s, at %zu of its %zu addresses", best.text,
 		    h->count - failed, h->count);

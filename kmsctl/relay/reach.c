@@ -97,7 +97,7 @@ hear(struct reach *r, struct transport *t, int64_t until)
 }
 
 void
-reach_try(struct reach *r, const struct discover_address *a)
+reach_try(struct reach *r, const struct discover_address *a, int patience_ms)
 {
 	uint8_t bind[PDU_BIND_SIZE];
 	struct transport t = { .fd = -1 };
@@ -106,15 +106,31 @@ reach_try(struct reach *r, const struct discover_address *a)
 
 	memset(r, 0, sizeof *r);
 	rc = transport_connect(
-	    &t, (const struct sockaddr *)&a->to, a->len, transport_clock() + REACH_PATIENCE);
+	    &t, (const struct sockaddr *)&a->to, a->len, transport_clock() + patience_ms);
 	if (rc != KMS_OK) {
 		not_connected(r, rc == KMS_E_TIMEOUT ? ETIMEDOUT : errno);
 		return;
 	}
 	r->connected = true;
-	until = transport_clock() + REACH_PATIENCE;
+	until = transport_clock() + patience_ms;
 	/* Who closes at once may still have said something: it is heard in any case. */
 	(void)transport_send(&t, bind, pdu_build_bind(bind, CALL_ID), until);
 	hear(r, &t, until);
 	transport_close(&t);
+}
+
+size_t
+reach_best(struct reach *best, const struct discover_address *a, size_t count, int patience_ms)
+{
+	size_t failed = 0;
+	struct reach r;
+
+	memset(best, 0, sizeof *best);
+	for (size_t i = 0; i < count; i++) {
+		reach_try(&r, &a[i], patience_ms);
+		failed += !r.serves;
+		if (i == 0 || (!best->serves && (r.serves || (r.connected && !best->connected))))
+			*best = r;
+	}
+	return failed;
 }

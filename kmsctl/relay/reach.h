@@ -5,10 +5,9 @@
 #define KMSCTL_RELAY_REACH_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "libkms/discover.h"
-
-#define REACH_PATIENCE 5000             /* ms for the connection, and as long for the answer */
 
 struct reach {
 	bool connected;                 /* TCP */
@@ -16,6 +15,9 @@ struct reach {
 	char text[224];                 /* in words */
 };
 
-void reach_try(struct reach *r, const struct discover_address *a);
+/* patience_ms: for the connection, and as long for the answer. */
+void reach_try(struct reach *r, const struct discover_address *a, int patience_ms);
+/* The best of several addresses of one host; returns how many of them do not serve. */
+size_t reach_best(struct reach *best, const struct discover_address *a, size_t count, int patience_ms);
 
 #endif

@@ -136,6 +136,24 @@ rows_none(struct control_buf *b)
 {
 }
 
+/* A host that cannot write its ledger. */
+static void
+rows_failing(struct control_buf *b)
+{
+	control_row(b, "ledger");
+	control_number(b, "failing-since", 1700000000);
+	rows_status(b);
+}
+
+static void
+rows_relay(struct control_buf *b)
+{
+	control_row(b, "relay");
+	control_number(b, "configured", 1);
+	control_number(b, "answered", 0);
+	control_number(b, "no-host", 7);
+}
+
 static void (*const rows[])(struct control_buf *) = {
 	[CONTROL_STATUS] = rows_status,
 	[CONTROL_CHECKPOINT] = rows_none,
@@ -148,6 +166,7 @@ static void (*const rows[])(struct control_buf *) = {
 	[CONTROL_CLIENT_SHOW] = rows_client,
 	[CONTROL_CLIENT_REVOKE] = rows_client,
 	[CONTROL_CLIENT_FORGET] = rows_client,
+	[CONTROL_RELAY_STATUS] = rows_relay,
 };
 
 /* What a dishonest host sends, header and all. NULL octets: nothing. */
@@ -204,7 +223,7 @@ read_request(int fd, uint8_t *data, uint16_t *verb, struct control_reader *args)
 }
 
 static void
-answer(int fd, uint32_t status, const char *message, uint16_t verb)
+answer(int fd, const char *scenario, uint32_t status, const char *message, uint16_t verb)
 {
 	uint8_t head[CONTROL_REPLY_HEADER];
 	struct control_buf b = { 0 };
@@ -212,6 +231,8 @@ answer(int fd, uint32_t status, const char *message, uint16_t verb)
 	if (message != NULL) {
 		control_row(&b, "error");
 		control_text(&b, "message", message);
+	} else if (verb == CONTROL_STATUS && strcmp(scenario, "failing") == 0) {
+		rows_failing(&b);
 	} else if (verb < sizeof rows / sizeof *rows && rows[verb] != NULL) {
 		rows[verb](&b);
 	}
@@ -264,14 +285,14 @@ serve(int fd, const char *scenario, uint32_t status)
 		print_argument(&f);
 	printf("%s\n", args.bad ? " BAD" : "");
 	fflush(stdout);
-	if (strcmp(scenario, "good") == 0)
-		answer(fd, KMS_OK, NULL, verb);
+	if (strcmp(scenario, "good") == 0 || strcmp(scenario, "failing") == 0)
+		answer(fd, scenario, KMS_OK, NULL, verb);
 	else if (strcmp(scenario, "refuse") == 0)
-		answer(fd, status, "because the stand-in says so", verb);
+		answer(fd, scenario, status, "because the stand-in says so", verb);
 	else if (strcmp(scenario, "silent") == 0)
 		wait_for_end(fd);
 	else if (strcmp(scenario, "empty") == 0)
-		answer(fd, KMS_OK, NULL, 0);
+		answer(fd, scenario, KMS_OK, NULL, 0);
 	else
 		lie(fd, scenario);
 }

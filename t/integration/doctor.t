@@ -1,8 +1,11 @@
 #!/usr/bin/perl
-# kmsctl doctor: what it says of an appliance at every step of its life, and that each ill is found by the check that is named for it.
+# kmsctl doctor: what it says of an appliance at every step of its life, and that each ill is found by the check that is named for it,
+# with what is wrong and what to type next.
 use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
+use IO::Socket::INET;
+use KMS::Named;
 use KMS::Test;
 use POSIX ();
 use Test::More;
@@ -13,52 +16,226 @@ if ($> == 0 && !$ENV{KMS_DOCTOR_APART}) {
     exec 'unshare', '--net', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh', $^X, $0 or die "unshare: $!";
 }
 
+my $dir = workspace();
 my $p = publisher();
 my $a = start_appliance(publisher => $p);
 
-# (findings of one check as "level: text", the exit code)
-sub doctor ($check) {
-    my ($json, $exit) = $a->kmsctl_json('doctor');
-    return (join("\n", map { "$_->{level}: $_->{text} -> " . ($_->{next} // '') } grep { $_->{check} eq $check } @{ $json->{findings} }), $exit);
+# Every finding that is not good says what to type next; the exit code is that of the worst.
+sub examine ($r) {
+    my $json = json_of($r);
+    my %level = (good => 0, warning => 0, bad => 0);
+    for my $f (@{ $json->{findings} }) {
+        $level{ $f->{level} }++;
+        ok($f->{level} eq 'good' || length($f->{next} // ''), "$f->{check} $f->{level}: what to type next") or diag(explain $f);
+    }
+    is($r->{exit}, $level{bad} ? 4 : 0, 'exit code: 4 when something is bad, 0 otherwise') or diag(explain $json);
+    is_deeply([ @$json{qw(bad warnings)} ], [ @level{qw(bad warning)} ], 'and the sums');
+    return $json->{findings};
 }
 
-my ($said, $exit) = doctor('key');
-like($said, qr/^bad: no host key -> kmsctl key install/, 'no key');
-is($exit, 4, 'exit 4');
-like((doctor('count'))[0], qr/^bad: no policy pack.* -> kmsctl policy install/, 'no pack');
-$a->do('policy', 'install', $p->{pack});
-my $key = issue_key($p, valid_to => POSIX::strftime('%Y-%m-%d', gmtime(time + 10 * 86400)));
-$a->do('key', 'install', $key);
-like((doctor('key'))[0], qr/^bad: acme: this host is not confirmed -> kmsctl key request/, 'not confirmed');
-$a->certify($p, $key);
-like((doctor('key'))[0], qr/^warning: acme: the key expires in (?:9|10) days -> ask the publisher/, 'near its end');
-like((doctor('count'))[0], qr/^warning: Example Server: 0 of 5 clients, 5 short/m, 'below the threshold');
-$a->client("pc-$_", 'activate') for 1 .. 5;
-like((doctor('count'))[0], qr/^good: Example Server: 5 of 5 clients/m, 'at the threshold');
-like((doctor($_))[0], qr/^good: /, "$_ is well") for qw(service version ledger disk sandbox dns);
-like((doctor('clock'))[0], qr/^(?:good|warning): /, 'the clock is looked at');
+# Of one check, as lines "level: text -> next".
+sub of ($findings, $check) {
+    return join "\n", map { "$_->{level}: $_->{text} -> " . ($_->{next} // '') } grep { $_->{check} eq $check } @$findings;
+}
+sub doctor_of ($appliance, $check, @args) { return of(examine($appliance->kmsctl('--json', 'doctor', @args)), $check) }
+sub doctor ($check, @args) { return doctor_of($a, $check, @args) }
+sub soon ($seconds) { return POSIX::strftime('%Y-%m-%dT%H:%M:%SZ', gmtime(time + $seconds)) }
+
+subtest 'keys and counts' => sub {
+    like(doctor('key'), qr/^bad: no host key -> kmsctl key install/, 'no key');
+    like(doctor('count'), qr/^bad: no policy pack.* -> kmsctl policy install/, 'no pack');
+    $a->do('policy', 'install', $p->{pack});
+    my $key = issue_key($p, valid_to => soon(10 * 86400));
+    $a->do('key', 'install', $key);
+    like(doctor('key'), qr/^bad: acme: this host is not confirmed -> kmsctl key request/, 'not confirmed');
+    $a->certify($p, $key);
+    like(doctor('key'), qr/^warning: acme: the key expires in (?:9|10) days -> ask the publisher/, 'near its end');
+    like(doctor('count'), qr/^warning: Example Server: 0 of 5 clients, 5 short -> start more clients/m, 'below the threshold');
+    $a->client("pc-$_", 'activate') for 1 .. 5;
+    like(doctor('count'), qr/^good: Example Server: 5 of 5 clients/m, 'at the threshold');
+    like(doctor($_), qr/^good: /, "$_ is well") for qw(service version ledger disk dns);
+    like(doctor('clock'), qr/^(?:good: kept right by a time server.* s off|warning: .* -> timedatectl)/, 'the clock is looked at');
+    is(doctor($_), '', "nothing is said of $_, which nobody asked for") for qw(relay publishers);
+
+    my $second = issue_key($p, output => "$dir/second");
+    my ($id) = slurp($second) =~ /^id = (\S+)$/m;
+    $a->do('key', 'install', $second);
+    like(doctor('key'), qr/^warning: acme: this host is confirmed for another key.* -> kmsctl key request $id, or kmsctl key remove $id$/m,
+        'a second key that is not used is no more than a warning');
+    $a->do('key', 'remove', '--yes', $id);
+};
+
+subtest 'a key at its end' => sub {
+    my $b = start_appliance(publisher => $p, fronts => 1);
+    my $until = time + 8;
+    my $key = issue_key($p, output => "$dir/short", valid_to => POSIX::strftime('%Y-%m-%dT%H:%M:%SZ', gmtime $until));
+    $b->do('policy', 'install', $p->{pack});
+    $b->do('key', 'install', $key);
+    $b->certify($p, $key);
+    like(doctor_of($b, 'key'), qr/^warning: acme: the key expires in 0 days/, 'on its last day');
+    wait_for(30, sub { time > $until + 1 }, 'the key runs out');
+    like(doctor_of($b, 'key'), qr/^bad: acme: the key has expired -> ask the publisher for a new key, then kmsctl key install/, 'expired');
+};
+
+subtest 'a key that is not valid yet, a key that is revoked' => sub {
+    my $q = publisher();
+    my $b = start_appliance(publisher => $q, fronts => 1);
+    $b->do('policy', 'install', $q->{pack});
+    is(run([ program('kmsissue'), qw(key issue -d), $q->{dir}, qw(--customer Later --group server --policy), $q->{pack},
+        '--valid-from', soon(3 * 3600 - 60), '-o', "$dir/later" ])->{exit}, 0, 'a key for later');
+    $b->do('key', 'install', "$dir/later.kmskey");
+    $b->certify($q, "$dir/later.kmskey");
+    like(doctor_of($b, 'key'), qr/^bad: acme: the key is not valid before 3 hours from now -> wait/, 'not valid yet');
+    my ($id) = slurp("$dir/later.kmskey") =~ /^id = (\S+)$/m;
+    is(run([ program('kmsissue'), qw(revoke key -d), $q->{dir}, '--reason', 'not paid', $id ])->{exit}, 0, 'the publisher revokes it');
+    is(run([ program('kmsissue'), qw(revocations -d), $q->{dir}, '-o', "$dir/list" ])->{exit}, 0, 'in a list');
+    $b->do('revocations', 'install', "$dir/list.kmsrevoked");
+    like(doctor_of($b, 'key'), qr/^bad: acme: revoked by the publisher: not paid -> ask the publisher/, 'revoked');
+};
+
+subtest 'locked keys' => sub {
+    my $b = start_appliance(publisher => $p, fronts => 1);
+    my $secret = spew("$dir/secret", "correct horse\n");
+    $b->do('key', 'seal', '--passphrase', '--passphrase-file', $secret);
+    $b->stop;
+    $b->start;
+    my $findings = examine($b->kmsctl('--json', 'doctor'));
+    like(of($findings, 'service'), qr/^bad: the host's keys are locked -> kmsctl unlock$/, 'locked');
+    is(of($findings, $_), '', "and of $_ nothing is claimed") for qw(key count);
+    $b->do('unlock', '--passphrase-file', $secret);
+    like(doctor_of($b, 'service'), qr/^good/, 'unlocked');
+};
+
+subtest 'the publishers\' files' => sub {
+    my $ini = slurp($a->ini);
+    spew($a->ini, "$ini\npolicy = $p->{pack}\n");
+    like(doctor('publishers'), qr/^good: /, 'as installed');
+    my $text = slurp($p->{pack}) =~ s/^version = .*$/version = 1.7/mr;
+    spew($a->ini, "$ini\npolicy = " . sign_pack($p, 'newer', $text) . "\n");
+    like(doctor('publishers'), qr/^warning: 1 difference.*acme policy: example 1\.0 is installed, the file is 1\.7 -> kmsctl apply/, 'a newer pack lies there');
+    spew($a->ini, "$ini\npolicy = $dir/none.kmspolicy\n");
+    like(doctor('publishers'), qr/^warning: .*none\.kmspolicy: no such file -> kmsctl plan/, 'a file that is not there');
+    spew($a->ini, $ini);
+};
+
+subtest 'the relay' => sub {
+    my $ini = slurp($a->ini);
+    my @host = map { spawn([ '/usr/bin/python3', "$SRC/t/relay/standin_host.py", '--port-file', "$dir/host-$_" ]) } 1 .. 2;
+    wait_for(20, sub { -s "$dir/host-1" && -s "$dir/host-2" }, 'the stand-ins for KMS hosts listen');
+    my @port = map { slurp("$dir/host-$_") =~ /(\d+)/ } 1 .. 2;
+    spew($a->ini, "$ini\[relay]\nupstream = 127.0.0.1:$port[0] 127.0.0.1:$port[1]/1\n");
+    like(doctor('relay'), qr/^good: 2 KMS hosts can be reached/, 'both are up');
+    my $standin = standin('good');
+    my $said = of(examine(run([ program('kmsctl'), '-c', $a->ini, '-s', $standin->{socket}, '--json', 'doctor' ])), 'relay');
+    like($said, qr/^bad: KMS hosts can be reached from here, but kmsd found none for 7 clients -> kmsctl plan/, 'but not by kmsd');
+    end_process($host[1]);
+    like(doctor('relay'), qr/^warning: 1 of 2 KMS hosts cannot be used, as 127\.0\.0\.1 port $port[1]: 0x800706BA: refused.* -> kmsctl relay check/, 'one is down');
+    my $other = IO::Socket::INET->new(Listen => 4, LocalAddr => '127.0.0.1', LocalPort => $port[1]) or die "port $port[1]: $!";
+    like(doctor('relay'), qr/^warning: 1 of 2 .*port $port[1]: accepts, but does not serve the KMS interface/, 'another service in its place');
+    close $other;
+    end_process($host[0]);
+    like(doctor('relay'), qr/^bad: 2 of 2 KMS hosts cannot be used/, 'both are down');
+    my $named = KMS::Named->start(zones => { 'relay.test' => { records => '' } });
+    spew($a->ini, "$ini\[relay]\ndomain = relay.test\nnameserver = " . $named->server . "\n");
+    like(doctor('relay'), qr/^bad: no KMS host is known in relay\.test -> kmsctl relay check/, 'none in DNS');
+    spew($a->ini, $ini);
+};
+
+sub standin ($scenario) {
+    my $s = { socket => "$dir/$scenario.sock", log => "$dir/$scenario.log" };
+    pipe my $in, $s->{hold} or die;
+    $s->{pid} = spawn([ program('control_standin'), $s->{socket}, $scenario ], log => $s->{log}, in => $in);
+    wait_for(10, sub { -s $s->{log} }, 'the stand-in listens');
+    return $s;
+}
+
+subtest 'a host of another version, and one that cannot write' => sub {
+    my $s = standin('failing');
+    my $findings = examine(run([ program('kmsctl'), '-c', $a->ini, '-s', $s->{socket}, '--json', 'doctor' ]));
+    like(of($findings, 'version'), qr/^bad: kmsd is 9\.9\.9, kmsctl is \S+ -> systemctl restart kmsd/, 'versions differ');
+    like(of($findings, 'ledger'), qr/^bad: it cannot be written -> df, then journalctl -u kmsd/, 'the ledger cannot be written');
+    like(of($findings, 'sandbox'), qr/^warning: kmsd-activate runs without uid -> journalctl -u kmsd KMS_EVENT=sandbox-missing/, 'a layer is missing');
+    my $deaf = standin('close');
+    $findings = examine(run([ program('kmsctl'), '-c', $a->ini, '-s', $deaf->{socket}, '--json', 'doctor' ]));
+    like(of($findings, 'service'), qr/^bad: .*closed the connection without an answer -> journalctl -u kmsd/, 'one that does not answer');
+};
 
 SKIP: {
-    skip 'not root: the firewall and owners', 5 if $> != 0;
-    like((doctor('firewall'))[0], qr/^bad: .*port.* -> kmsctl plan/, 'a port that changes at each start');
-    spew($a->ini, slurp($a->ini) =~ s/port = 0/port = 1688/r);
-    like((doctor('firewall'))[0], qr/^bad: .*difference.* -> kmsctl apply/, 'no firewall') or diag($a->kmsctl('doctor')->{out});
-    $a->do('firewall', 'apply');
-    like((doctor('firewall'))[0], qr/^good: /, 'with it');
-    chmod 0755, $a->dir . '/state';
-    like((doctor('files'))[0], qr/^bad: .*state.* -> kmsctl apply/, 'a state directory that all may read');
-    chmod 0700, $a->dir . '/state';
-    # A disk that is full: a small one over the state directory, which only this process and its children see.
-    my $r = run([ 'unshare', '--mount', 'sh', '-c', 'mount -t tmpfs -o size=64k none "$0" && exec "$@"', $a->dir . '/state',
-        program('kmsctl'), '-c', $a->ini, '--json', 'doctor' ]);
-    my %level = map { ($_->{check} => $_->{level}) } @{ json_of($r)->{findings} };
-    is($level{disk}, 'bad', 'a full disk');
+    skip 'not root: sandbox, firewall, owners, disks, users', 1 if $> != 0;
+
+    like(doctor('sandbox'), qr/^good: every layer/, 'the sandbox is whole');
+    subtest 'a sandbox with a layer missing' => sub {
+        my $b = start_appliance(publisher => $p, fronts => 1, as => 'nobody');
+        like(doctor_of($b, 'sandbox'), qr/^warning: kmsd-activate runs without [a-z ]*uid.* -> journalctl -u kmsd KMS_EVENT=sandbox-missing/m, 'a plain user\'s kmsd');
+    };
+
+    subtest 'firewall' => sub {
+        like(doctor('firewall'), qr/^bad: .*port.* -> kmsctl plan/, 'a port that changes at each start');
+        is($a->stop, 0, 'kmsd stops');
+        spew($a->ini, slurp($a->ini) =~ s/port = 0/port = 1688/r);
+        $a->start;
+        like(doctor('firewall'), qr/^bad: .*difference.* -> kmsctl apply/, 'no firewall') or diag($a->kmsctl('doctor')->{out});
+        $a->do('firewall', 'apply');
+        like(doctor('firewall'), qr/^good: /, 'with it');
+        is(run([ 'nft', 'add', 'rule', 'inet', 'kms', 'input', 'counter' ])->{exit}, 0, 'somebody adds a rule');
+        like(doctor('firewall'), qr/^bad: .*table inet kms: 1 line of it differs.* -> kmsctl apply/, 'altered');
+        $a->do('firewall', 'apply');
+    };
+
+    subtest 'DNS' => sub {
+        my $key = run([ 'tsig-keygen', 'doctor' ])->{out};
+        my $named = KMS::Named->start(conf => $key, zones => { 'doctor.test' => { records => '', options => 'allow-update { key doctor; };' } });
+        my $ini = slurp($a->ini);
+        my @server = ('--nameserver', $named->server);
+        spew($a->ini, "$ini\[dns]\ndomains = doctor.test\nhost = kms.doctor.test\naddresses = 127.0.0.1\nserver = " . $named->server
+            . "\ntsig_key_file = " . spew("$dir/tsig", $key) . "\n");
+        like(doctor('dns', @server), qr/^bad: 1 difference.*records: 2 missing, 0 stale, as \S+.* -> kmsctl apply/, 'missing');
+        $a->do('dns', 'publish');
+        like(doctor('dns', @server), qr/^good: /, 'published');
+        spew($a->ini, slurp($a->ini) =~ s/^host = kms\.doctor/host = new.doctor/mr);
+        like(doctor('dns', @server), qr/^bad: .*stale.* -> kmsctl apply/, 'the old name is still there');
+        spew($a->ini, slurp($a->ini) =~ s/^host = new\.doctor/host = kms.doctor/mr);
+        $named->stop;
+        like(doctor('dns', @server, '-t', 2), qr/^(?:bad|warning): .* -> kmsctl plan/, 'a name server that is down');
+        spew($a->ini, $ini);
+    };
+
+    subtest 'owners, modes, users' => sub {
+        my $state = $a->dir . '/state';
+        chmod 0755, $state;
+        like(doctor('files'), qr/^bad: .*\Q$state\E: mode 0755.* -> kmsctl apply/, 'a state directory that all may read');
+        chmod 0700, $state;
+        spew("$state/stray", 'x');
+        like(doctor('files'), qr/^bad: .*1 belong to another user -> kmsctl apply/, 'a file of another user\'s in it');
+        unlink "$state/stray";
+        chmod 0666, $a->ini;
+        my $ini = slurp($a->ini);
+        spew($a->ini, $ini =~ s/^front_user = .*$/front_user = nosuchuser/mr =~ s/^(\[kms\])$/$1\ncontrol_group = nosuchgroup/mr);
+        like(doctor('users'), qr/^bad: 2 differences.*nosuchuser: no such user -> kmsctl apply/, 'users that are not there');
+        spew($a->ini, $ini);
+        like(doctor('users'), qr/^good/, 'and that are');
+    };
+
+    # A small disk over the state directory, which only this process and its children see.
+    subtest 'disk' => sub {
+        for my $row (
+            [ 'full', 'size=64k', 0, qr/^bad: .* MiB free, \d+ % -> make room/ ],
+            [ 'nearly full', 'size=64m', 60, qr/^warning: .* 4 MiB free, 6 % -> make room/ ],
+            [ 'roomy', 'size=64m', 1, qr/^good: .* 63 MiB free/ ],
+        ) {
+            my ($name, $size, $fill, $words) = @$row;
+            my $r = run([ 'unshare', '--mount', 'sh', '-c', "mount -t tmpfs -o $size none \"\$0\" && head -c ${fill}M /dev/zero >\"\$0/fill\" && exec \"\$\@\"",
+                $a->dir . '/state', program('kmsctl'), '-c', $a->ini, '--json', 'doctor' ]);
+            like(of(examine($r), 'disk'), $words, "a disk that is $name");
+        }
+    };
 }
-like($a->kmsctl('doctor')->{out}, qr/^ *good +service +kmsd is running\n.*^ *warning +key +acme: .*: ask the publisher/ms, 'as text');
+
+like($a->kmsctl('doctor')->{out}, qr/^ *good +service +kmsd is running\n.*^ *warning +key +acme: .*: ask the publisher.*^\d+ bad, \d+ warnings?$/ms, 'as text');
 is($a->stop, 0, 'kmsd stops');
-like((doctor('service'))[0], qr/^bad: kmsd is not running.* -> systemctl start kmsd/, 'not running');
-like((doctor('ledger'))[0], qr/^good/, 'the ledger is looked at all the same');
+like(doctor('service'), qr/^bad: kmsd is not running.* -> systemctl start kmsd/, 'not running');
+like(doctor('ledger'), qr/^good/, 'the ledger is looked at all the same');
 my ($segment) = sort glob $a->dir . '/state/kmsdb/journal/*';
 spew($segment, 'x' x 4096);
-like((doctor('ledger'))[0], qr/^bad: .* -> kmsctl ledger check/, 'a damaged ledger');
+like(doctor('ledger'), qr/^bad: .* -> kmsctl ledger check/, 'a damaged ledger');
 done_testing;

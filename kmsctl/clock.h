@@ -1,0 +1,14 @@
+/*
+ * clock.h - is this machine's clock kept right, and how far off may it be?
+ */
+#ifndef KMSCTL_CLOCK_H
+#define KMSCTL_CLOCK_H
+
+#include <sys/timex.h>
+
+#include <stdbool.h>
+
+/* What the kernel says (adjtimex(2)), in words. True: all is well; else what to type next is in *next. */
+bool clock_judge(const struct timex *t, char text[200], const char **next);
+
+#endif

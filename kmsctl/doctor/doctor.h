@@ -1,0 +1,39 @@
+/*
+ * doctor.h - what the checks of kmsctl doctor share: a finding is a line, with what to type next.
+ *
+ * "bad" is what keeps clients from being activated, now or soon; "warning" is what will. Monitoring reads the exit code.
+ */
+#ifndef KMSCTL_DOCTOR_H
+#define KMSCTL_DOCTOR_H
+
+#include "kmsctl/ctl.h"
+#include "kmsctl/plan/plan.h"
+
+enum level { GOOD, WARNING, BAD };
+
+struct doctor {
+	struct ctl *ctl;
+	struct reply status;            /* of a running kmsd */
+	bool running;
+	bool locked;                    /* running, and no more than its status can be had */
+	unsigned bad, warnings;
+	struct plan plan;
+};
+
+/* next: what to type, NULL: nothing. */
+void doctor_find(struct doctor *d, const char *check, enum level level, const char *next,
+    const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+
+/* host.c: what the running kmsd says of itself. doctor_service is the first. */
+void doctor_service(struct doctor *d);
+void doctor_keys(struct doctor *d);
+void doctor_counts(struct doctor *d);
+void doctor_sandbox(struct doctor *d);
+/* machine.c: what it runs on. */
+void doctor_ledger(struct doctor *d);
+void doctor_disk(struct doctor *d);
+void doctor_clock(struct doctor *d);
+/* relay.c: the KMS hosts of [relay]; nothing without any. */
+void doctor_relay(struct doctor *d);
+
+#endif

@@ -1,0 +1,183 @@
+/*
+ * host.c - doctor's checks of the running kmsd: is it there, of which version, its keys, its counts, its sandbox.
+ */
+#include <config.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "kmsctl/doctor/doctor.h"
+#include "libkms/kms_error.h"
+
+#define DAY 86400
+#define EXPIRY_SOON (30 * DAY)
+
+void
+doctor_service(struct doctor *d)
+{
+	const struct reply_row *row;
+	const char *version;
+	uint64_t locked = 0;
+	char why[512];
+	uint32_t status = ctl_ask_quietly(d->ctl, CONTROL_STATUS, NULL, &d->status, why);
+
+	d->running = status == KMS_OK;
+	if (!d->running) {
+		doctor_find(d, "service", BAD,
+		    status == KMS_E_NOT_RUNNING ? "systemctl start kmsd, then journalctl -u kmsd"
+		    : status == KMS_E_DENIED    ? "sudo kmsctl doctor"
+						: "journalctl -u kmsd",
+		    "%s", why);
+		return;
+	}
+	row = reply_next(&d->status, "service", NULL);
+	reply_number(row, "locked", &locked);
+	d->locked = locked != 0;
+	if (d->locked)
+		doctor_find(d, "service", BAD, "kmsctl unlock", "the host's keys are locked");
+	else
+		doctor_find(d, "service", GOOD, NULL, "kmsd is running");
+	version = reply_text(row, "version");
+	if (version == NULL || strcmp(version, PACKAGE_VERSION) != 0)
+		doctor_find(d, "version", BAD, "systemctl restart kmsd", "kmsd is %s, kmsctl is %s",
+		    version != NULL ? version : "unknown", PACKAGE_VERSION);
+	else
+		doctor_find(d, "version", GOOD, NULL, "kmsd and kmsctl are %s", PACKAGE_VERSION);
+}
+
+/* The publisher's row of the status. */
+static const struct reply_row *
+publisher_row(const struct doctor *d, const char *publisher)
+{
+	const struct reply_row *row = NULL;
+	const char *name;
+
+	while ((row = reply_next(&d->status, "publisher", row)) != NULL)
+		if ((name = reply_text(row, "name")) != NULL && strcmp(name, publisher) == 0)
+			break;
+	return row;
+}
+
+/* One that does not serve: which matters only when no other one of the publisher does. */
+static void
+look_at_idle_key(struct doctor *d, const struct reply_row *row, const char *publisher)
+{
+	uint64_t confirmed = 0;
+	char next[128];
+
+	reply_number(publisher_row(d, publisher), "confirmed", &confirmed);
+	if (!confirmed) {
+		doctor_find(d, "key", BAD, "kmsctl key request, then kmsctl key confirm",
+		    "%s: this host is not confirmed", publisher);
+		return;
+	}
+	snprintf(next, sizeof next, "kmsctl key request %.36s, or kmsctl key remove %.36s",
+	    reply_text(row, "id") ? reply_text(row, "id") : "",
+	    reply_text(row, "id") ? reply_text(row, "id") : "");
+	doctor_find(d, "key", WARNING, next,
+	    "%s: this host is confirmed for another key than this one", publisher);
+}
+
+static void
+look_at_key(struct doctor *d, const struct reply_row *row)
+{
+	static const char ask[] = "ask the publisher for a new key, then kmsctl key install";
+	const char *publisher = reply_text(row, "publisher"), *revoked;
+	uint64_t confirmed = 0, not_before = 0, not_after = 0, now = (uint64_t)time(NULL);
+
+	publisher = publisher != NULL ? publisher : "?";
+	reply_number(row, "confirmed", &confirmed);
+	reply_number(row, "not-before", &not_before);
+	reply_number(row, "not-after", &not_after);
+	if (!confirmed) {
+		look_at_idle_key(d, row, publisher);
+		return;
+	}
+	revoked = reply_text(publisher_row(d, publisher), "revoked");
+	if (revoked != NULL)
+		doctor_find(
+		    d, "key", BAD, ask, "%s: revoked by the publisher: %s", publisher, revoked);
+	else if (not_after != 0 && not_after <= now)
+		doctor_find(d, "key", BAD, ask, "%s: the key has expired", publisher);
+	else if (not_before > now)
+		doctor_find(d, "key", BAD, "wait, or set the clock right",
+		    "%s: the key is not valid before %" PRIu64 " hours from now", publisher,
+		    (not_before - now) / 3600 + 1);
+	else if (not_after != 0 && not_after - now < EXPIRY_SOON)
+		doctor_find(d, "key", WARNING, ask, "%s: the key expires in %" PRIu64 " days",
+		    publisher, (not_after - now) / DAY);
+	else
+		doctor_find(d, "key", GOOD, NULL, "%s: confirmed", publisher);
+}
+
+void
+doctor_keys(struct doctor *d)
+{
+	const struct reply_row *row = NULL;
+	struct reply reply;
+	unsigned keys = 0;
+	char why[512];
+
+	if (!d->running || d->locked)
+		return;
+	if (ctl_ask_quietly(d->ctl, CONTROL_KEY_SHOW, NULL, &reply, why) != KMS_OK) {
+		doctor_find(d, "key", BAD, "journalctl -u kmsd", "%s", why);
+	} else {
+		while ((row = reply_next(&reply, "key", row)) != NULL && ++keys)
+			look_at_key(d, row);
+		if (keys == 0)
+			doctor_find(d, "key", BAD, "kmsctl key install FILE.kmskey", "no host key");
+	}
+	reply_free(&reply);
+}
+
+void
+doctor_counts(struct doctor *d)
+{
+	const struct reply_row *row = NULL;
+	unsigned products = 0;
+
+	if (!d->running || d->locked)
+		return;
+	while ((row = reply_next(&d->status, "product", row)) != NULL) {
+		uint64_t counted = 0, required = 0, covered = 1;
+		const char *name = reply_text(row, "name");
+
+		reply_number(row, "counted", &counted);
+		reply_number(row, "required", &required);
+		reply_number(row, "covered", &covered);
+		products++;
+		if (covered && counted < required)
+			doctor_find(d, "count", WARNING, "start more clients",
+			    "%s: %" PRIu64 " of %" PRIu64 " clients, %" PRIu64 " short",
+			    name ? name : "?", counted, required, required - counted);
+		else if (covered)
+			doctor_find(d, "count", GOOD, NULL,
+			    "%s: %" PRIu64 " of %" PRIu64 " clients", name ? name : "?", counted,
+			    required);
+	}
+	if (products == 0)
+		doctor_find(d, "count", BAD, "kmsctl policy install FILE.kmspolicy",
+		    "no policy pack, so no product");
+}
+
+void
+doctor_sandbox(struct doctor *d)
+{
+	const struct reply_row *row = NULL;
+	const char *missing;
+	unsigned any = 0;
+
+	while (d->running && (row = reply_next(&d->status, "sandbox", row)) != NULL) {
+		missing = reply_text(row, "missing");
+		if (missing == NULL || missing[0] == '\0')
+			continue;
+		any++;
+		doctor_find(d, "sandbox", WARNING, "journalctl -u kmsd KMS_EVENT=sandbox-missing",
+		    "%s runs without %s", reply_text(row, "process"), missing);
+	}
+	if (d->running && any == 0)
+		doctor_find(d, "sandbox", GOOD, NULL, "every layer is in force in every process");
+}

@@ -1,0 +1,110 @@
+/*
+ * machine.c - doctor's checks of what the appliance runs on: the ledger, the disk below it, the clock.
+ */
+#include <sys/statvfs.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "kmsctl/clock.h"
+#include "kmsctl/doctor/doctor.h"
+#include "kmsdb/kmsdb.h"
+#include "libkms/kms_error.h"
+
+#define DISK_LOW 10 /* percent */
+
+static void
+count_problem(int status, const char *line, void *arg)
+{
+	++*(unsigned *)arg;
+}
+
+/* A running kmsd has checked it at its start; without one the whole of it is read. */
+static void
+read_ledger(struct doctor *d)
+{
+	unsigned problems = 0;
+	int fd = ctl_state_directory(d->ctl),
+	    e; /* as its owner: the check makes files of its own */
+
+	e = fd == -1 ? KMS_E_NOT_FOUND : kmsdb_check(fd, NULL, count_problem, &problems);
+	ctl_close(NULL, fd);
+	if (e == KMS_OK && problems == 0)
+		doctor_find(d, "ledger", GOOD, NULL, "all of it has been checked");
+	else if (problems > 0)
+		doctor_find(d, "ledger", BAD, "kmsctl ledger check", "the check found %u problems",
+		    problems);
+	else
+		doctor_find(
+		    d, "ledger", BAD, "kmsctl ledger check", "%s", kms_strerror((uint32_t)e));
+}
+
+void
+doctor_ledger(struct doctor *d)
+{
+	const struct reply_row *row = d->running ? reply_next(&d->status, "ledger", NULL) : NULL;
+	uint64_t since = 0;
+	char why[256];
+	struct kmsdb *db;
+	int e;
+
+	if (row != NULL && reply_number(row, "failing-since", &since) && since != 0) {
+		doctor_find(
+		    d, "ledger", BAD, "df, then journalctl -u kmsd", "it cannot be written");
+		return;
+	}
+	e = ctl_open_ledger(d->ctl, &db, why);
+	if (e == KMS_OK)
+		ctl_close(db, -1);
+	if (e == KMS_OK && !d->running) {
+		read_ledger(d);
+		return;
+	}
+	if (e == KMS_OK)
+		doctor_find(
+		    d, "ledger", GOOD, NULL, "it opens (kmsctl ledger check reads all of it)");
+	else if (e == KMS_E_DENIED && d->running)
+		doctor_find(d, "ledger", GOOD, NULL, "kmsd writes it; only root can look closer");
+	else
+		doctor_find(d, "ledger", BAD, "kmsctl ledger check", "%s", why);
+}
+
+void
+doctor_disk(struct doctor *d)
+{
+	const struct config *c = &d->ctl->config;
+	struct statvfs v;
+	uint64_t room;
+	unsigned percent;
+
+	if (statvfs(c->state_directory, &v) == -1 || v.f_blocks == 0) {
+		doctor_find(
+		    d, "disk", BAD, "kmsctl plan", "%s: %s", c->state_directory, strerror(errno));
+		return;
+	}
+	room = (uint64_t)v.f_bavail * v.f_frsize;
+	percent = (unsigned)(v.f_bavail * 100 / v.f_blocks);
+	doctor_find(d, "disk",
+	    room < 2 * c->segment_size ? BAD
+	    : percent < DISK_LOW       ? WARNING
+				       : GOOD,
+	    room < 2 * c->segment_size || percent < DISK_LOW ? "make room" : NULL,
+	    "%s: %" PRIu64 " MiB free, %u %%", c->state_directory, room >> 20, percent);
+}
+
+void
+doctor_clock(struct doctor *d)
+{
+	struct timex t = { 0 };
+	const char *next;
+	char text[200];
+	bool right;
+
+	if (adjtimex(&t) == -1) {
+		doctor_find(d, "clock", WARNING, "timedatectl", "adjtimex: %s", strerror(errno));
+		return;
+	}
+	right = clock_judge(&t, text, &next);
+	doctor_find(d, "clock", right ? GOOD : WARNING, next, "%s", text);
+}

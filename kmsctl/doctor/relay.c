@@ -1,0 +1,90 @@
+/*
+ * relay.c - doctor's line about the KMS hosts that Windows clients are relayed to: do they serve from here, and has kmsd
+ * itself reached any? Its network processes are confined, so the two may differ.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "kmsctl/doctor/doctor.h"
+#include "kmsctl/relay/behind.h"
+#include "kmsctl/relay/reach.h"
+#include "kmsd/common/relay_config.h"
+#include "libkms/kms_error.h"
+
+#define PATIENCE 2000 /* ms for each address */
+
+/* Clients that kmsd could lead to no host, while it led nobody to any. */
+static uint64_t
+led_nowhere(struct doctor *d)
+{
+	uint64_t answered = 0, nowhere = 0;
+	const struct reply_row *row;
+	struct reply reply;
+	char why[512];
+
+	if (!d->running ||
+	    ctl_ask_quietly(d->ctl, CONTROL_RELAY_STATUS, NULL, &reply, why) != KMS_OK)
+		return 0;
+	row = reply_next(&reply, "relay", NULL);
+	reply_number(row, "answered", &answered);
+	reply_number(row, "no-host", &nowhere);
+	reply_free(&reply);
+	return answered == 0 ? nowhere : 0;
+}
+
+/* How many of them do not serve, and the first one's reason. */
+static size_t
+look_at_hosts(const struct behind *b, size_t *count, char first[400])
+{
+	size_t down = 0;
+	struct reach r;
+
+	*count = 0;
+	for (size_t i = 0; i < b->count; i++) {
+		const struct behind_host *h = &b->at[i];
+		const char *why = r.text;
+
+		if (h->state != BEHIND_USED && h->state != BEHIND_NAMELESS)
+			continue;
+		++*count;
+		if (h->state == BEHIND_NAMELESS)
+			why = h->why;
+		else if (reach_best(&r, h->addresses, h->count, PATIENCE) < h->count)
+			continue;
+		if (down++ == 0)
+			snprintf(
+			    first, 400, "%.80s port %u: %.250s", h->host.name, h->host.port, why);
+	}
+	return down;
+}
+
+void
+doctor_relay(struct doctor *d)
+{
+	const struct config *c = &d->ctl->config;
+	char first[400] = "";
+	size_t count, down;
+	uint64_t nowhere;
+	struct behind b;
+
+	if (!relay_configured(c) || behind_collect(&b, c, ctl_port(d->ctl)) != KMS_OK)
+		return;
+	down = look_at_hosts(&b, &count, first);
+	nowhere = led_nowhere(d);
+	if (count == 0)
+		doctor_find(d, "relay", BAD, "kmsctl relay check", "no KMS host is known%s%s",
+		    b.why[0] != '\0' ? ": " : "", b.why);
+	else if (down > 0)
+		doctor_find(d, "relay", down == count ? BAD : WARNING, "kmsctl relay check",
+		    "%zu of %zu KMS hosts cannot be used, as %s", down, count, first);
+	else if (nowhere > 0)
+		doctor_find(d, "relay", BAD, "kmsctl plan, then journalctl -u kmsd",
+		    "KMS hosts can be reached from here, but kmsd found none for %" PRIu64
+		    " clients",
+		    nowhere);
+	else
+		doctor_find(d, "relay", GOOD, NULL, "%zu KMS host%s can be reached", count,
+		    count == 1 ? "" : "s");
+	behind_free(&b);
+}

@@ -1,0 +1,60 @@
+/*
+ * test_clock.c - what doctor says of a clock, by what the kernel says of it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+
+#include "kmsctl/clock.h"
+
+static const struct row {
+	int status;
+	long maxerror, esterror; /* microseconds */
+	const char *text, *next; /* words of it; next NULL: all is well */
+} rows[] = {
+	{ STA_UNSYNC, 16000000, 16000000, "no time server keeps it right",
+	    "timedatectl set-ntp true" },
+	{ STA_UNSYNC | STA_PLL, 0, 0, "no time server keeps it right", "timedatectl set-ntp true" },
+	/* systemd-timesyncd gives no estimate. */
+	{ STA_PLL, 250000, 0, "kept right by a time server: at most 0.250 s off", NULL },
+	/* chrony gives both. */
+	{ 0, 31000, 1500, "about 0.002 s off, at most 0.031 s", NULL },
+	{ STA_PLL | STA_NANO, 5000000, 100, "about 0.000 s off, at most 5.000 s", NULL },
+	/* The kernel lets the error grow when nobody sets the clock any more. */
+	{ STA_PLL, 5000001, 100, "it may be 5.0 s off by now", "timedatectl timesync-status" },
+	{ STA_PLL, 15900000, 0, "it may be 15.9 s off by now", "timedatectl timesync-status" },
+	/* An estimate above the bound is none. */
+	{ 0, 1000, 16000000, "at most 0.001 s off", NULL },
+};
+
+static void
+test_rows(void **ignored)
+{
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct timex t = { .status = rows[i].status,
+			.maxerror = rows[i].maxerror,
+			.esterror = rows[i].esterror };
+		const char *next = "";
+		char text[200];
+		int right = clock_judge(&t, text, &next);
+
+		if (strstr(text, rows[i].text) == NULL || right != (rows[i].next == NULL) ||
+		    (next == NULL) != (rows[i].next == NULL) ||
+		    (next != NULL && strstr(next, rows[i].next) == NULL))
+			fail_msg("row %zu: %s -> %s", i, text, next != NULL ? next : "nothing");
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rows),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
