@@ -105,6 +105,9 @@ reload(struct supervisor *s)
 		s->ini_text = text;
 		s->ini_len = len;
 		name_restart_keys(s, &fresh);
+		/* What takes effect now; the other keys stay as they were, to be told at the next reload too. */
+		s->config.log_level = fresh.log_level;
+		s->config.relay_resolve_interval = fresh.relay_resolve_interval;
 		log_level(fresh.log_level);
 		send_reload(s, &s->activate);
 		for (i = 0; i < s->config.fronts; i++)
