@@ -14,6 +14,7 @@
 #include "kmsd/common/config_internal.h"
 #include "kmsd/common/confine.h"
 #include "kmsd/common/relay_config.h"
+#include "libkms/typo.h"
 
 #define WRONG 128
 
@@ -242,10 +243,41 @@ static const struct word words[] = {
 	{ "level", "debug", LOG_DEBUG },
 };
 
+/* Is the word nearer to value than *best, at *distance? */
+static void
+consider(const char *value, const char *word, const char **best, unsigned *distance)
+{
+	unsigned d = typo_distance(value, word);
+
+	if (d < *distance) {
+		*best = word;
+		*distance = d;
+	}
+}
+
+/* near: what was meant, or NULL. */
+static void
+say_words(char *wrong, const char *lead, const char *all, const char *near)
+{
+	size_t len = (size_t)snprintf(wrong, WRONG, "%s%s", lead, all);
+
+	if (near != NULL && len < WRONG)
+		snprintf(wrong + len, WRONG - len, ": did you mean \"%s\"?", near);
+}
+
+/* From here on nothing near was meant: the measure that keys have, too. */
+static unsigned
+far_from(const char *value)
+{
+	return 2 + (unsigned)strlen(value) / 3;
+}
+
 static bool
 read_word(const struct config_key *row, const struct config_slot *slot, void *at, const char *value,
     char *wrong)
 {
+	unsigned distance = far_from(value);
+	const char *near = NULL;
 	size_t i;
 
 	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
@@ -257,7 +289,10 @@ read_word(const struct config_key *row, const struct config_slot *slot, void *at
 			memcpy(at, &words[i].value, sizeof(int));
 		return true;
 	}
-	snprintf(wrong, WRONG, "%s", row->range);
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(words[i].type, row->type) == 0)
+			consider(value, words[i].word, &near, &distance);
+	say_words(wrong, "", row->range, near);
 	return false;
 }
 
@@ -280,6 +315,30 @@ write_word(const struct config_key *row, const struct config_slot *slot, const v
 			snprintf(out, size, "%s", words[i].word);
 }
 
+/* The layer that the first wrong name of the list is nearest to, or NULL. */
+static const char *
+meant_layer(const char *value)
+{
+	const char *near = NULL;
+	unsigned distance, i;
+	uint32_t layers;
+	char one[32];
+	size_t len;
+
+	for (value += strspn(value, " \t"); *value != '\0';
+	     value += len, value += strspn(value, " \t")) {
+		len = strcspn(value, " \t");
+		snprintf(one, sizeof(one), "%.*s", len < sizeof(one) ? (int)len : 0, value);
+		if (confine_parse(&layers, one))
+			continue;
+		distance = far_from(one);
+		for (i = 0; i < CONFINE_LAYERS; i++)
+			consider(one, confine_layer_name(i), &near, &distance);
+		break;
+	}
+	return near;
+}
+
 static bool
 read_layers(const struct config_key *row, const struct config_slot *slot, void *at,
     const char *value, char *wrong)
@@ -290,7 +349,7 @@ read_layers(const struct config_key *row, const struct config_slot *slot, void *
 	if (confine_parse(&layers, value) && keep_text(row, slot, at, value))
 		return true;
 	confine_names(all, sizeof(all), UINT32_MAX);
-	snprintf(wrong, WRONG, "some of: %s", all);
+	say_words(wrong, "some of: ", all, meant_layer(value));
 	return false;
 }
 

@@ -319,6 +319,25 @@ like($r->{out}, qr{^\Q$dir\E/bad\.ini:3: .*^\Q$dir\E/bad\.ini:5: }ms, 'config ch
 my $data = json_of(kmsctl('--json', qw(config check), "$dir/bad.ini"));
 is_deeply([ map { $_->{line} } @{ $data->{errors} } ], [ 3, 5 ], 'config check --json: the lines');
 ok(!$data->{valid}, 'config check --json: not valid');
+# Section, key and value: the line, the name, and what was meant.
+my $typos = spew("$dir/typos.ini", "; typos\n[lisen]\n[limits]\nidle_timout = 5\nconections = 7\nport = 1688\n"
+    . "[log]\nlevel = warnign\n[sandbox]\nallow_missing = secomp\n[ledger]\nbatch = none\nbatch = 8\nsegment_size = 5T\n"
+    . "[publisher acme]\npolcy = /a\nhost_key = a.kmskey\n[listen]\nport = 1688\n");
+is(kmsctl(qw(config check), $typos)->{out} =~ s/^\Q$typos\E//mgr, <<'END', 'config check: every typo');
+:2: unknown section [lisen]: did you mean [listen]?
+:4: unknown key "idle_timout" in [limits]: did you mean "idle_timeout"?
+:5: unknown key "conections" in [limits]: did you mean "connections"?
+:6: unknown key "port" in [limits]: it belongs in [listen]
+:8: level = "warnign": it must be error, warning, notice, info or debug: did you mean "warning"?
+:10: allow_missing = "secomp": it must be some of: no-new-privs uid chroot netns landlock seccomp rlimits no-core: did you mean "seccomp"?
+:12: batch = "none": it must be a number, 1..65536
+:13: key "batch" is given twice in [ledger]
+:14: segment_size = "5T": it must be a number of octets, 1M..4G (suffixes K, M, G)
+:16: unknown key "polcy" in [publisher NAME]: did you mean "policy"?
+:17: host_key = "a.kmskey": it must be an absolute path without "..", 0..255 octets long
+:15: [publisher acme] has no valid key = RW...
+12 errors
+END
 is(kmsctl(qw(config check), "$dir/none.ini")->{exit}, 2, 'config check: no such file, exit 2');
 $r = run([ program('kmsctl'), '-c', "$dir/bad.ini", 'status' ]);
 is($r->{exit}, 2, 'another command with a bad file: exit 2');

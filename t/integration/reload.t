@@ -90,6 +90,8 @@ subtest 'reload' => sub {
         more_answers($s, "answers after reload $round");
     }
     siege_end($s, 'twenty-five reloads');
+    is(() = $a->log =~ /config-error: \S+kms\.ini:\d+: unknown key "idle_timout" in \[limits\]: did you mean "idle_timeout"\?/g, 5,
+        'the log says what was wrong with each erroneous file');
     is_deeply($a->children, $before, 'by the same processes: an erroneous file took nothing down');
     is(() = $a->log =~ /front-reloaded/g, 40, 'both fronts took each of the twenty good files');
     is($a->stop, 0, 'kmsd stops');

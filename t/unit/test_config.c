@@ -75,6 +75,11 @@ static const struct bad {
 	{ "[sandbox]\nrequired = maybe\n", 2, "required = \"maybe\": it must be yes or no", 1 },
 	{ "[log]\nlevel = loud\n", 2, "error, warning, notice, info or debug", 1 },
 	{ "[log]\ntarget = file\n", 2, "stderr or syslog", 1 },
+	{ "[log]\nlevel = inof\n", 2, "did you mean \"info\"?", 1 },
+	{ "[log]\ntarget = sylog\n", 2, "did you mean \"syslog\"?", 1 },
+	{ "[sandbox]\nrequired = yess\n", 2, "yes or no: did you mean \"yes\"?", 1 },
+	{ "[sandbox]\nallow_missing = uid lanlock\n", 2, "did you mean \"landlock\"?", 1 },
+	{ "[sandbox]\nallow_missing = no-new-priv\n", 2, "did you mean \"no-new-privs\"?", 1 },
 	{ "[sandbox]\nallow_missing = landlock apparmor\n", 2, "some of: no-new-privs uid", 1 },
 	{ "[kms]\nactivate_user = Root\n", 2, "a user name of a-z", 1 },
 	{ "[kms]\nactivate_user =\n", 2, "a user name of a-z", 1 },
@@ -191,6 +196,9 @@ static const struct bad {
 	{ "[publisher a]\nkey = RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GF-_\n", 2,
 	    "RW and 54 characters", 2 },
 	{ "[publisher a]\nkey = " KEY "\nkey = " KEY "\n", 3, "\"key\" is given twice", 1 },
+	{ "[publisher a]\nkey = " KEY "\npolicy = a.kmspolicy\n", 3, "an absolute path", 1 },
+	{ "[publisher a]\nkey = " KEY "\nhostkey = /a\n", 3, "did you mean \"host_key\"?", 1 },
+	{ "[publisher a]\nkey = " KEY "\nconfirmation = /a/../b\n", 3, "an absolute path", 1 },
 	/* One key id, two keys: the id ends within the 14th character. */
 	{ "[publisher a]\nkey = " KEY "\n[publisher b]\nkey = " KEY "\n", 3,
 	    "[publisher b] has the key id of [publisher a]", 1 },
@@ -215,6 +223,58 @@ test_bad(void **ignored)
 			fail_msg("%s\ngave %u errors, the first: %d: %s\nbut not %u, %d: ...%s...",
 			    bad[i].text, n, e[0].line, e[0].text, bad[i].count, bad[i].line,
 			    bad[i].words);
+	}
+}
+
+/* Every section and every key, each mistyped in some ways, is recognised with its line. */
+static void
+test_typos(void **ignored)
+{
+	static const char *const ways[] = { "a letter doubled", "a letter left out",
+		"two exchanged" };
+	struct config_error e[4];
+	const struct config_key *k;
+	char typo[64], text[256], want[128];
+	struct config c;
+
+	for (k = config_schema(); k->section != NULL; k++) {
+		for (size_t way = 0; way < 3; way++) {
+			bool publisher = strcmp(k->section, "publisher NAME") == 0;
+			size_t len = strlen(k->key), at = len / 2;
+
+			/* In three letters, one is a third. */
+			if (len < 4 && way > 0)
+				continue;
+			snprintf(typo, sizeof(typo), "%s", k->key);
+			if (way == 0)
+				memmove(typo + at + 1, typo + at, len - at + 1);
+			else if (way == 1)
+				memmove(typo + at, typo + at + 1, len - at);
+			else if (typo[at] == typo[at - 1])
+				continue;
+			else {
+				typo[at] = k->key[at - 1];
+				typo[at - 1] = k->key[at];
+			}
+			snprintf(text, sizeof(text), "; line 1\n[%s]\n%s%s = 1\n",
+			    publisher ? "publisher a" : k->section,
+			    publisher ? "key = " KEY "\n" : "", typo);
+			snprintf(want, sizeof(want),
+			    "unknown key \"%s\" in [%s]: did you mean \"%s\"?", typo, k->section,
+			    k->key);
+			if (config_parse(&c, text, strlen(text), e, 4) != 1 ||
+			    e[0].line != 3 + publisher || strcmp(e[0].text, want) != 0)
+				fail_msg("%s: %s\ngave %d: %s\nbut not: %s", ways[way], text,
+				    e[0].line, e[0].text, want);
+		}
+		if (strcmp(k->section, "publisher NAME") == 0)
+			continue;
+		snprintf(text, sizeof(text), "\n[%sx]\n", k->section);
+		snprintf(want, sizeof(want), "unknown section [%sx]: did you mean [%s]?",
+		    k->section, k->section);
+		if (config_parse(&c, text, strlen(text), e, 4) != 1 || e[0].line != 2 ||
+		    strcmp(e[0].text, want) != 0)
+			fail_msg("%s\ngave %d: %s", text, e[0].line, e[0].text);
 	}
 }
 
@@ -561,6 +621,36 @@ test_manual(void **ignored)
 	free(text);
 }
 
+/* And it names no key that is not one. */
+static void
+test_manual_names_keys_only(void **ignored)
+{
+	const struct config_key *k;
+	char *text, *line, *rest, section[64] = "", key[64];
+	unsigned found = 0, rows = 0;
+	size_t len;
+
+	text = read_whole(source(), "doc/kms.ini.5", &len);
+	text = realloc(text, len + 1);
+	assert_non_null(text);
+	text[len] = '\0';
+	for (line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+		if (sscanf(line, ".Ss [%63[^]]]", section) == 1 ||
+		    sscanf(line, ".It Cm %63s Li =", key) != 1 || strstr(line, " Li = ") == NULL)
+			continue;
+		found++;
+		for (k = config_schema(); k->section != NULL; k++)
+			if (strcmp(k->section, section) == 0 && strcmp(k->key, key) == 0)
+				break;
+		if (k->section == NULL)
+			fail_msg("kms.ini.5 names [%s] %s, which is no key", section, key);
+	}
+	for (k = config_schema(); k->section != NULL; k++)
+		rows++;
+	assert_int_equal(found, rows);
+	free(text);
+}
+
 static void
 test_read_file(void **ignored)
 {
@@ -579,6 +669,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_typos),
 		cmocka_unit_test(test_bad_octets),
 		cmocka_unit_test(test_many_errors),
 		cmocka_unit_test(test_too_many_publishers),
@@ -588,6 +679,7 @@ main(void)
 		cmocka_unit_test(test_differs),
 		cmocka_unit_test(test_example),
 		cmocka_unit_test(test_manual),
+		cmocka_unit_test(test_manual_names_keys_only),
 		cmocka_unit_test(test_read_file),
 	};
 
