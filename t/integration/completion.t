@@ -169,4 +169,5 @@ subtest 'typed into bash' => sub {
     is($r->{exit}, 0, 'and --option=value') or diag($r->{err});
     like(slurp($out), qr/Add-DnsServerResourceRecord/, 'does too');
 };
+chdir '/';    # the workspace is removed
 done_testing;

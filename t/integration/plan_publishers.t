@@ -266,9 +266,11 @@ subtest 'during a rotation' => sub {
 };
 is($a->stop, 0, 'kmsd stops');
 
+my $m = "$dir/m";
+END { if ($m && -e "$m/pid") { my $status = $?; kill 'TERM', slurp("$m/pid") =~ /(\d+)/; $? = $status } }
+
 # systemctl is a script that starts, reloads and stops the real kmsd.
 subtest 'one ini file and three files' => sub {
-    my $m = "$dir/m";
     make_path("$m/bin", "$m/clients");
     my $ini = "$m/kms.ini";
     my $q = publisher();
@@ -335,6 +337,7 @@ SH
     my ($pid) = slurp("$m/pid") =~ /(\d+)/;
     kill 'TERM', $pid;
     wait_for(20, sub { !kill 0, $pid }, 'kmsd ends');
+    unlink "$m/pid";
 };
 
 # An image: nothing runs there.
