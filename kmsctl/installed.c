@@ -237,12 +237,43 @@ read_certificate(struct installed *in, int dirfd, char path[PATH_SIZE])
 	return r;
 }
 
+/* r: what reading it came to. The first that is bad gives *first and why. */
+static void
+judge(char bad[200], int r, const char *path, int *first, char why[256])
+{
+	if (r == KMS_OK)
+		return;
+	snprintf(bad, 200, "%.120s: %.70s", path, kms_strerror((uint32_t)r));
+	if (*first != KMS_OK)
+		return;
+	*first = r;
+	snprintf(why, 256, "%s", bad);
+}
+
+static int
+read_publisher(struct installed *in, int state_fd, char why[256])
+{
+	char path[PATH_SIZE] = "", bad[200];
+	int first = KMS_OK, r;
+
+	judge(bad, read_rotation(in, state_fd, path), path, &first, why);
+	judge(bad, read_keys(in, state_fd, path), path, &first, why);
+	r = read_pack(in, state_fd, path);
+	judge(in->bad_pack, r, path, &first, why);
+	if (r != KMS_OK) {
+		free(in->pack);
+		in->pack = NULL;
+	}
+	judge(in->bad_certificate, read_certificate(in, state_fd, path), path, &first, why);
+	return first;
+}
+
 int
 installed_read(struct installed **out, int state_fd, const struct config *config, char why[256])
 {
 	struct installed *list = calloc(config->publisher_count + 1, sizeof *list);
-	char path[PATH_SIZE] = "";
-	int r;
+	int first = KMS_OK, r;
+	char text[256];
 
 	*out = list;
 	if (list == NULL) {
@@ -260,15 +291,15 @@ installed_read(struct installed **out, int state_fd, const struct config *config
 		}
 		if (state_fd == -1)
 			continue;
-		if ((r = read_rotation(in, state_fd, path)) != KMS_OK ||
-		    (r = read_keys(in, state_fd, path)) != KMS_OK ||
-		    (r = read_pack(in, state_fd, path)) != KMS_OK ||
-		    (r = read_certificate(in, state_fd, path)) != KMS_OK) {
-			snprintf(why, 256, "%.150s: %s", path, kms_strerror((uint32_t)r));
-			return r;
+		r = read_publisher(in, state_fd, text);
+		if (r == KMS_E_NO_MEMORY || (r != KMS_OK && first == KMS_OK)) {
+			first = r;
+			memcpy(why, text, sizeof text);
 		}
+		if (r == KMS_E_NO_MEMORY)
+			break;
 	}
-	return KMS_OK;
+	return first;
 }
 
 void

@@ -34,11 +34,13 @@ struct installed {
 	struct certificate certificate;
 	uint8_t certificate_octets[CERTIFICATE_MAX];
 	size_t certificate_len;
+	char bad_pack[200], bad_certificate[200];       /* what is wrong with a file that kmsd leaves out; "": nothing */
 };
 
 /*
  * One row for each publisher of kms.ini, malloc'd; installed_free in every case. state_fd -1: there is no state
- * directory, so nothing. KMS_OK, KMS_E_CONFIG, KMS_E_NO_MEMORY, or what is wrong with a file, why set.
+ * directory, so nothing. KMS_OK; KMS_E_CONFIG, KMS_E_NO_MEMORY; or what is wrong with the first bad file, the list being
+ * whole but for those. why is set.
  */
 int installed_read(struct installed **out, int state_fd, const struct config *config, char why[256]);
 void installed_free(struct installed *list, unsigned count);

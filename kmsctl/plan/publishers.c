@@ -172,12 +172,19 @@ tell_malformed(const struct look *l, enum kind kind, const struct pack_error *er
 	    path_of(l->publisher, kind), err->line, err->text);
 }
 
+/* A damaged one is as none: kmsd leaves it out from its next start on. */
+static const char *
+without_pack(const struct look *l)
+{
+	return l->in->bad_pack[0] != '\0' ? l->in->bad_pack : "none is installed";
+}
+
 static void
 compare_pack(const struct look *l, const struct policy_pack *pack, const struct given *g)
 {
 	const struct policy_pack *old = l->in->pack;
 	const struct installed *other;
-	char is[100] = "none is installed";
+	char is[100];
 	const char *product = "";
 	uint8_t digest[32];
 	int e = policy_pack_succeeds(pack, old);
@@ -185,6 +192,8 @@ compare_pack(const struct look *l, const struct policy_pack *pack, const struct 
 	if (old != NULL)
 		snprintf(
 		    is, sizeof is, "%.64s %u.%u is installed", old->id, old->major, old->minor);
+	else
+		snprintf(is, sizeof is, "%.99s", without_pack(l));
 	crypto_hash_sha256(digest, (const uint8_t *)g->file, g->len);
 	other = installed_claims(l->list, l->p->ctl->config.publisher_count, l->in, pack, &product);
 	if (old != NULL && memcmp(digest, l->in->digest, sizeof digest) == 0)
@@ -215,7 +224,7 @@ look_at_pack(const struct look *l)
 
 	if (path_of(l->publisher, PACK)[0] == '\0' && l->in->pack == NULL) {
 		tell(l, PACK, "kmsctl policy install FILE, or name the file as policy in kms.ini",
-		    "none is installed");
+		    "%.150s", without_pack(l));
 	} else if (path_of(l->publisher, PACK)[0] != '\0' && pack != NULL && take(l, PACK, &g)) {
 		if (policy_pack_parse(pack, g.file, g.len, &err) == KMS_OK)
 			compare_pack(l, pack, &g);
@@ -293,6 +302,13 @@ look_at_key(struct look *l)
 	control_buf_free(&g.args);
 }
 
+static const char *
+unconfirmed(const struct look *l)
+{
+	return l->in->bad_certificate[0] != '\0' ? l->in->bad_certificate
+						 : "this host is not confirmed";
+}
+
 static void
 compare_confirmation(
     const struct look *l, const struct certificate *cert, const uint8_t *octets, size_t len)
@@ -323,7 +339,7 @@ compare_confirmation(
 		offer(l, CONFIRMATION, "serial %" PRIu64 " is installed, the file is %" PRIu64,
 		    in->certificate.serial, cert->serial);
 	else
-		offer(l, CONFIRMATION, "this host is not confirmed, the file is serial %" PRIu64,
+		offer(l, CONFIRMATION, "%.120s, the file is serial %" PRIu64, unconfirmed(l),
 		    cert->serial);
 }
 
@@ -344,7 +360,7 @@ look_without_confirmation(const struct look *l)
 	if (other)
 		tell(l, CONFIRMATION, due, "this host is confirmed for another host key");
 	else if (l->have_key || l->in->key_count > 0)
-		tell(l, CONFIRMATION, due, "this host is not confirmed");
+		tell(l, CONFIRMATION, due, "%.150s", unconfirmed(l));
 }
 
 static void
@@ -454,6 +470,8 @@ inspect(struct plan *p, char why[512])
 	if (fd != -1)
 		close(fd);
 	l.list = list;
+	if (e != KMS_E_NO_MEMORY && e != KMS_E_CONFIG)
+		e = KMS_OK; /* bad files are told one by one */
 	if (e == KMS_OK)
 		ask_host(&l, &status);
 	for (l.index = 0; e == KMS_OK && l.index < c->publisher_count; l.index++)

@@ -118,6 +118,13 @@ subtest 'the publishers\' files' => sub {
     spew($a->ini, $ini);
 };
 
+subtest 'a publisher that kmsd has not read' => sub {
+    my $ini = slurp($a->ini);
+    spew($a->ini, "$ini\[publisher other]\nkey = " . publisher(name => 'other')->{key} . "\n");
+    like(doctor('service'), qr/^bad: kmsd is running, but has not read \[publisher other\] -> systemctl reload kmsd/, 'not read');
+    spew($a->ini, $ini);
+};
+
 subtest 'the relay' => sub {
     my $ini = slurp($a->ini);
     my @host = map { spawn([ '/usr/bin/python3', "$SRC/t/relay/standin_host.py", '--port-file', "$dir/host-$_" ]) } 1 .. 2;

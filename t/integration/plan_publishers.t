@@ -264,6 +264,23 @@ subtest 'during a rotation' => sub {
     is_deeply(states((rows($a->ini, 'apply'))[0]), { 'acme policy' => 'done' }, 'which is installed');
     is_deeply((rows($a->ini, 'plan'))[0], {}, 'and recognised afterwards');
 };
+
+subtest 'damaged files in the state directory' => sub {
+    is($a->stop, 0, 'kmsd stops');
+    my ($pack) = glob $a->dir . '/state/policy/*/1.9.kmspolicy';
+    my ($certificate) = glob $a->dir . '/state/certs/*.kmscert';
+    spew($pack, slurp($pack) . "; more\n");
+    spew($certificate, "nothing\n");
+    unlink glob $a->dir . '/state/keys/*.kmskey';
+    $a->start;
+    my ($rows) = rows($a->ini, 'plan');
+    like($rows->{'acme policy'}{is}, qr{^policy/\S+/1\.9\.kmspolicy: .*signature.*, the file is 1\.9$}i, 'a pack that was changed');
+    like($rows->{'acme confirmation'}{is}, qr{^certs/\S+: .*, the file is serial \d+$}, 'a confirmation that is none');
+    is_deeply(states($rows), { map { ("acme $_" => 'due') } 'policy', 'host key', 'confirmation' }, 'all of it is due, the keys that are gone too');
+    ($rows) = rows($a->ini, 'apply');
+    is_deeply(states($rows), { map { ("acme $_" => 'done') } 'policy', 'host key', 'confirmation' }, 'and installed again') or diag(explain $rows);
+    is_deeply((rows($a->ini, 'plan'))[0], {}, 'then all is well');
+};
 is($a->stop, 0, 'kmsd stops');
 
 my $m = "$dir/m";
@@ -349,5 +366,11 @@ subtest 'below a root' => sub {
     my $json = json_of(run([ $kmsctl, '-c', $ini, '--json', 'plan', '--root', $root ]));
     my %rows = map { ($_->{what} => $_) } grep { $_->{aspect} eq 'publishers' } @{ $json->{differences} };
     told(\%rows, 'acme policy', qr/none is installed, the file is 1\.0/, qr/^start the machine, then kmsctl apply$/, 'a pack in the image');
+    make_path("$root/var/lib");
+    spew("$root/var/lib/kms", 'no directory');
+    $json = json_of(run([ $kmsctl, '-c', $ini, '--json', 'plan', '--root', $root ]));
+    %rows = map { ($_->{what} => $_) } grep { $_->{aspect} eq 'publishers' } @{ $json->{differences} };
+    told(\%rows, 'publishers', qr/cannot be looked at: .*: Not a directory/, qr/put that right/, 'a state directory that cannot be read');
+    is(scalar keys %rows, 1, 'is not taken for an empty one');
 };
 done_testing;
