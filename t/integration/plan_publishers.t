@@ -283,6 +283,34 @@ subtest 'damaged files in the state directory' => sub {
 };
 is($a->stop, 0, 'kmsd stops');
 
+subtest 'what kmsd refuses, and when it is locked' => sub {
+    my $q = publisher();
+    my $c = start_appliance(publisher => $q, fronts => 1);
+    my $bought = issue_key($q, output => "$dir/revoked");
+    my ($id) = slurp($bought) =~ /^id = (\S+)$/m;
+    is(run([ program('kmsissue'), @$_ ])->{exit}, 0, "kmsissue $_->[0]")
+        for [ qw(revoke key -d), $q->{dir}, '--reason', 'not paid', $id ], [ qw(revocations -d), $q->{dir}, '-o', "$dir/list" ];
+    $c->do('revocations', 'install', "$dir/list.kmsrevoked");
+    my $ini = slurp($c->ini);
+    spew($c->ini, "${ini}policy = $q->{pack}\nhost_key = $bought\n");
+    my ($rows, $json) = rows($c->ini, 'apply');
+    is($rows->{'acme policy'}{state}, 'done', 'the pack is installed');
+    is($rows->{'acme host key'}{state}, 'failed', 'a key that is revoked is not') or diag(explain $json);
+    like($rows->{'acme host key'}{problem}, qr/^kmsd: .*revoked.*not paid/, 'and kmsd says why');
+    is($json->{failed}, 1, 'which is counted');
+    is(run([ apart('true', $kmsctl, '-c', $c->ini, 'apply') ])->{exit}, 2, 'exit 2');
+
+    my $secret = spew("$dir/secret", "correct horse\n");
+    $c->do('key', 'seal', '--passphrase', '--passphrase-file', $secret);
+    $c->stop;
+    spew($c->ini, "${ini}policy = " . sign_pack($q, 'later', version(slurp($q->{pack}), '1.1')) . "\n");
+    $c->start;
+    told((rows($c->ini, 'apply'))[0], 'acme policy', qr/1\.0 is installed, the file is 1\.1/, qr/^kmsctl unlock, then kmsctl apply$/, 'locked');
+    $c->do('unlock', '--passphrase-file', $secret);
+    is((rows($c->ini, 'apply'))[0]{'acme policy'}{state}, 'done', 'unlocked');
+    is($c->stop, 0, 'kmsd stops');
+};
+
 my $m = "$dir/m";
 END { if ($m && -e "$m/pid") { my $status = $?; kill 'TERM', slurp("$m/pid") =~ /(\d+)/; $? = $status } }
 
