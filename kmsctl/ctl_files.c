@@ -21,7 +21,8 @@ int
 ctl_read_file(const char *path, size_t max, char **data, size_t *len)
 {
 	bool standard = strcmp(path, "-") == 0;
-	int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+	/* A FIFO that nobody writes to is an empty file, not a wait. */
+	int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	int e = KMS_OK;
 	ssize_t n = 1;
 
@@ -31,6 +32,8 @@ ctl_read_file(const char *path, size_t max, char **data, size_t *len)
 		return errno == ENOENT   ? KMS_E_NOT_FOUND
 		       : errno == EACCES ? KMS_E_DENIED
 					 : KMS_E_IO;
+	if (!standard)
+		fcntl(fd, F_SETFL, 0);
 	*data = malloc(max + 2);
 	if (*data == NULL)
 		e = KMS_E_NO_MEMORY;

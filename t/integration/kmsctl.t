@@ -260,10 +260,12 @@ for my $args ([qw(clients)], [qw(ledger check)], [qw(ledger rebuild)], [qw(clien
 # Files that are not as they should be.
 spew("$dir/alone.kmskey", 'x');
 spew("$dir/large.kmskey", 'x' x (256 * 1024 + 1));
+POSIX::mkfifo("$dir/fifo.kmskey", 0600) or die;
 for my $row (
     [ "$dir/none.kmskey", qr{none\.kmskey: no such file} ],
     [ "$dir/alone.kmskey", qr{alone\.kmskey\.minisig: no such file: the publisher's signature belongs beside} ],
     [ "$dir/large.kmskey", qr{large\.kmskey: } ],
+    [ "$dir/fifo.kmskey", qr{fifo\.kmskey\.minisig: no such file} ],    # and no wait for who would write into it
     [ $dir, qr{: Is a directory} ],
 ) {
     my $r = kmsctl(qw(key install), $row->[0]);
