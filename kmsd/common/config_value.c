@@ -164,16 +164,6 @@ read_directory(const struct config_key *row, const struct config_slot *slot, voi
 	return false;
 }
 
-/* Empty, or as a directory. */
-static bool
-read_file(const struct config_key *row, const struct config_slot *slot, void *at, const char *value,
-    char *wrong)
-{
-	if (*value == '\0')
-		return keep_text(row, slot, at, value);
-	return read_directory(row, slot, at, value, wrong);
-}
-
 /* systemd's names of credentials: one component of a path. */
 static bool
 read_credential(const struct config_key *row, const struct config_slot *slot, void *at,
@@ -412,11 +402,10 @@ static const struct type {
 	{ "octets", read_integer, write_integer },
 	{ "port", read_integer, write_integer },
 	{ "directory", read_directory, write_text },
-	{ "file", read_file, write_text },
+	{ "file", read_directory, write_text },
 	{ "credential", read_credential, write_text },
 	{ "user", read_user, write_text },
 	{ "group", read_user, write_text },
-	{ "file", read_directory, write_text },
 	{ "addresses", read_list, write_list },
 	{ "host addresses", read_list, write_list },
 	{ "domains", read_list, write_list },
