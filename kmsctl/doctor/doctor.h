@@ -8,6 +8,7 @@
 
 #include "kmsctl/ctl.h"
 #include "kmsctl/plan/plan.h"
+#include "kmsd/common/relay_config.h"
 
 enum level { GOOD, WARNING, BAD };
 
@@ -23,6 +24,13 @@ struct doctor {
 /* next: what to type, NULL: nothing. */
 void doctor_find(struct doctor *d, const char *check, enum level level, const char *next,
     const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+
+/* Nobody's products are activated here, and nobody is missing a key for that. */
+static inline bool
+doctor_only_relays(const struct doctor *d)
+{
+	return d->ctl->config.publisher_count == 0 && relay_configured(&d->ctl->config);
+}
 
 /* host.c: what the running kmsd says of itself. doctor_service is the first. */
 void doctor_service(struct doctor *d);

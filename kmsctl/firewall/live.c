@@ -183,6 +183,13 @@ live_compare(struct live_difference *d, const char *text, int timeout_ms, char w
 	return e;
 }
 
+bool
+live_absent(const struct live_difference *d)
+{
+	return d->count == 1 && !d->lines[0].live &&
+	       strcmp(d->lines[0].text, "table " RULESET_TABLE) == 0;
+}
+
 void
 live_difference_free(struct live_difference *d)
 {

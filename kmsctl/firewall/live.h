@@ -25,6 +25,8 @@ int live_there(bool *there, int timeout_ms, char why[512]);
  * both are in nft's own words, whatever its version.
  */
 int live_compare(struct live_difference *d, const char *text, int timeout_ms, char why[512]);
+/* There is no table of ours at all. */
+bool live_absent(const struct live_difference *d);
 void live_difference_free(struct live_difference *d);
 
 #endif

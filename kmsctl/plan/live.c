@@ -45,8 +45,11 @@ inspect_firewall(struct plan *p, char why[512])
 	if (e == KMS_OK && l.count > 0) {
 		d = plan_add(
 		    p, 0, "only allowed networks may reach the port", "table %s", RULESET_TABLE);
-		snprintf(d->is, sizeof d->is, "%u line%s of it differ%s from [firewall]", l.count,
-		    l.count == 1 ? "" : "s", l.count == 1 ? "s" : "");
+		if (live_absent(&l))
+			snprintf(d->is, sizeof d->is, "not in force");
+		else
+			snprintf(d->is, sizeof d->is, "%u line%s of it differ%s from [firewall]",
+			    l.count, l.count == 1 ? "" : "s", l.count == 1 ? "s" : "");
 		snprintf(d->due, sizeof d->due, "put in force: port %u open to %u networks",
 		    p->ctl->config.port, p->ctl->config.allow_count);
 	}
