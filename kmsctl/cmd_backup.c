@@ -11,7 +11,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <fts.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +19,7 @@
 
 #include "kmsctl/command.h"
 #include "kmsctl/ctl.h"
+#include "kmsctl/tree.h"
 #include "kmsdb/kmsdb.h"
 #include "libkms/kms_error.h"
 
@@ -80,12 +80,29 @@ see_batch(const struct kmsdb_batch_view *b, void *arg)
 	return 0;
 }
 
+/*
+ * The directory is another's (the activation user's, or whoever kept the copy): a link in it would be read with root's
+ * rights, and a FIFO waited for.
+ */
+static int
+open_segment(int dir, const char *path, struct stat *st)
+{
+	int fd = openat(dir, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+	if (fd == -1 || (fstat(fd, st) == 0 && S_ISREG(st->st_mode)))
+		return fd;
+	close(fd);
+	errno = EINVAL;
+	return -1;
+}
+
 /* Where the last whole batch of the journal from batch `from` on ends. */
 static int
 find_end(struct copy *c, uint64_t from, char why[256])
 {
 	char path[64];
 	uint8_t octets[4];
+	struct stat st;
 	int e, fd;
 
 	c->last[0] = '\0';
@@ -93,7 +110,7 @@ find_end(struct copy *c, uint64_t from, char why[256])
 	if (e != KMS_OK || c->last[0] == '\0')
 		return e;
 	snprintf(path, sizeof path, JOURNAL "/%.31s", c->last);
-	fd = openat(c->from, path, O_RDONLY | O_CLOEXEC);
+	fd = open_segment(c->from, path, &st);
 	if (fd == -1 || pread(fd, octets, 4, (off_t)(c->end + RECORD_LENGTH)) != 4)
 		e = KMS_E_IO;
 	else
@@ -132,8 +149,8 @@ copy_segment(struct copy *c, const char *name, uint64_t final)
 
 	snprintf(path, sizeof path, JOURNAL "/%.31s", name);
 	snprintf(made, sizeof made, JOURNAL "/%.31s.new", name);
-	in = openat(c->from, path, O_RDONLY | O_CLOEXEC);
-	if (in == -1 || fstat(in, &st) == -1)
+	in = open_segment(c->from, path, &st);
+	if (in == -1)
 		goto out;
 	if (final == UINT64_MAX && fstatat(c->to, path, &have, 0) == 0 &&
 	    have.st_size == st.st_size && have.st_mtim.tv_sec == st.st_mtim.tv_sec &&
@@ -244,24 +261,18 @@ run_backup(struct ctl *ctl)
 	return code;
 }
 
-/* What is below path becomes the owner's of the state directory, or goes away. */
+/* What root made below dir becomes the owner's of the state directory. 0, or -1 with errno. */
 static int
-each_file(const char *path, const struct stat *owner)
+give_to_owner(int dir, int state)
 {
-	char *const paths[] = { (char *)(uintptr_t)path, NULL };
-	FTS *fts = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
-	FTSENT *f;
-	int rc = 0;
+	struct tree_owner owner = { .give = true };
+	struct stat st;
 
-	while (fts != NULL && rc == 0 && (f = fts_read(fts)) != NULL) {
-		if (owner == NULL && f->fts_info != FTS_D && f->fts_info != FTS_NS)
-			rc = remove(f->fts_accpath);
-		else if (owner != NULL && f->fts_info != FTS_DP)
-			rc = lchown(f->fts_accpath, owner->st_uid, owner->st_gid);
-	}
-	if (fts != NULL)
-		fts_close(fts);
-	return rc;
+	if (fstat(state, &st) == -1)
+		return -1;
+	owner.uid = st.st_uid;
+	owner.gid = st.st_gid;
+	return geteuid() == 0 ? tree_own(dir, &owner) : 0;
 }
 
 static void
@@ -277,7 +288,6 @@ restore(struct ctl *ctl, struct copy *c, int state, const char *place, char why[
 		.overlay_records = ctl->config.overlay_records,
 		.map_size = ctl->config.map_size,
 		.checkpoint_seconds = ctl->config.checkpoint_interval };
-	struct stat owner;
 	int e;
 
 	if (faccessat(state, "kmsdb", F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
@@ -285,9 +295,10 @@ restore(struct ctl *ctl, struct copy *c, int state, const char *place, char why[
 		    ctl->config.state_directory);
 		return KMS_E_EXISTS;
 	}
-	each_file(place, NULL); /* of one that was interrupted */
+	tree_remove(state, RESTORING); /* of one that was interrupted */
 	if (mkdirat(state, RESTORING, 0700) == -1 ||
-	    (c->to = openat(state, RESTORING, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1) {
+	    (c->to = openat(state, RESTORING, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) ==
+		-1) {
 		snprintf(why, 256, "%.200s: %s", place, strerror(errno));
 		return KMS_E_IO;
 	}
@@ -297,12 +308,12 @@ restore(struct ctl *ctl, struct copy *c, int state, const char *place, char why[
 	if (e == KMS_OK)
 		e = kmsdb_check(c->to, NULL, no_report, NULL);
 	if (e == KMS_OK &&
-	    (fstat(state, &owner) == -1 || (geteuid() == 0 && each_file(place, &owner) == -1) ||
-		renameat(c->to, "kmsdb", state, "kmsdb") == -1 || fsync(state) == -1)) {
+	    (give_to_owner(c->to, state) == -1 || renameat(c->to, "kmsdb", state, "kmsdb") == -1 ||
+		fsync(state) == -1)) {
 		snprintf(why, 256, "%.200s: %s", place, strerror(errno));
 		e = KMS_E_IO;
 	}
-	each_file(place, NULL);
+	tree_remove(state, RESTORING);
 	return e;
 }
 

@@ -5,8 +5,12 @@
 #ifndef KMSDB_FILE_H
 #define KMSDB_FILE_H
 
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* In a directory that may be somebody else's copy: a link is not followed, a FIFO not waited for. */
+#define FILE_READ (O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
 
 int file_status(int err);       /* errno: KMS_E_FULL, KMS_E_NOT_FOUND, KMS_E_DENIED, ... KMS_E_IO */
 /* *got < len at the end of the file. */

@@ -146,7 +146,7 @@ segment_enter(struct scan *s, bool chain_known)
 		close(st->fd);
 	st->window_off = st->window_len = 0;
 	segment_name(s->segment, first);
-	st->fd = openat(st->journalfd, s->segment, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	st->fd = openat(st->journalfd, s->segment, FILE_READ);
 	if (st->fd < 0)
 		return fail(s, file_status(errno), 0, "cannot be opened: %s", strerror(errno));
 	if ((status = file_size(st->fd, &st->size)) != KMS_OK ||
@@ -268,7 +268,7 @@ footer_now_there(struct scan *s)
 
 	segment_footer_encode(want, s->state->next.first, s->state->next.previous);
 	segment_name(name, s->footer_first);
-	fd = openat(s->state->journalfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	fd = openat(s->state->journalfd, name, FILE_READ);
 	if (fd < 0)
 		return false;
 	status = file_read(fd, octets, sizeof(octets), s->footer_at, &got);

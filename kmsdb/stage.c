@@ -195,7 +195,7 @@ read_record(struct kmsdb *db, const struct batch_ref *ref, struct readback *r)
 	int fd, status;
 
 	segment_name(name, ref->first);
-	fd = openat(db->journalfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	fd = openat(db->journalfd, name, FILE_READ);
 	if (fd < 0)
 		return KMS_E_NOT_FOUND;
 	r->number = 0;

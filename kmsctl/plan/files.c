@@ -5,12 +5,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <fts.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "kmsctl/plan/plan.h"
+#include "kmsctl/tree.h"
 #include "libkms/kms_error.h"
 
 enum { CONFIG_DIRECTORY, STATE_DIRECTORY, INI_FILE, STATE_FILES };
@@ -81,57 +81,60 @@ look(struct plan *p, int tag, const char *why)
 	}
 }
 
-/* Files of the state directory that are not the activation user's: calls fn for each. KMS_OK or KMS_E_IO. */
+/* Files of the state directory that are not the activation user's: counted, or given. 0, or -1 with errno. */
 static int
-each_foreign(
-    const struct plan *p, int (*fn)(const char *path, unsigned uid, unsigned gid), unsigned *count)
+foreign_files(const struct plan *p, struct tree_owner *o)
 {
-	const struct config *c = &p->ctl->config;
-	char path[512], *const paths[] = { path, NULL };
+	char path[512];
 	unsigned uid, gid;
-	int e = KMS_OK;
-	FTSENT *f;
-	FTS *fts;
+	int dir, rc, saved;
 
-	*count = 0;
-	if (!plan_user(p, c->activate_user, &uid, &gid) ||
-	    !plan_path(p, path, c->state_directory) ||
-	    (fts = fts_open(paths, FTS_PHYSICAL | FTS_XDEV | FTS_NOCHDIR, NULL)) == NULL)
-		return KMS_OK;
-	while (e == KMS_OK && (f = fts_read(fts)) != NULL) {
-		if (f->fts_level == 0 || f->fts_info == FTS_DP || f->fts_statp == NULL ||
-		    f->fts_info == FTS_NS || f->fts_statp->st_uid == uid)
-			continue;
-		++*count;
-		if (fn != NULL)
-			e = fn(f->fts_path, uid, gid);
-	}
-	fts_close(fts);
-	return e;
+	if (!plan_user(p, p->ctl->config.activate_user, &uid, &gid) ||
+	    !plan_path(p, path, p->ctl->config.state_directory))
+		return 0;
+	o->uid = uid;
+	o->gid = gid;
+	dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir == -1)
+		return errno == ENOENT ? 0 : -1;
+	rc = tree_own(dir, o);
+	saved = errno;
+	close(dir);
+	errno = saved;
+	return rc;
 }
 
-static int
-give(const char *path, unsigned uid, unsigned gid)
+static void
+look_inside(struct plan *p)
 {
-	return lchown(path, uid, gid) == 0 || errno == ENOENT ? KMS_OK : KMS_E_IO;
+	const char *state = p->ctl->config.state_directory;
+	struct tree_owner o = { .give = false };
+	struct difference *d;
+
+	foreign_files(p, &o);
+	if (o.foreign > o.linked) {
+		d = plan_add(p, STATE_FILES, "the activation process could not open them",
+		    "%s: files in it", state);
+		snprintf(d->is, sizeof d->is, "%u belong to another user", o.foreign - o.linked);
+		snprintf(d->due, sizeof d->due, "given to %s", p->ctl->config.activate_user);
+	}
+	if (o.linked > 0) {
+		d = plan_add(p, STATE_FILES, "who owns one name of a file owns all of them",
+		    "%s: links in it", state);
+		d->by_hand = true;
+		snprintf(d->is, sizeof d->is, "%u belong to another user, under other names too",
+		    o.linked);
+		snprintf(d->due, sizeof d->due, "see find %.180s -type f -links +1", state);
+	}
 }
 
 static int
 inspect(struct plan *p, char why[512])
 {
-	struct difference *d;
-	unsigned count;
-
 	look(p, CONFIG_DIRECTORY, "kms.ini lies there");
 	look(p, INI_FILE, "who can write it commands the appliance");
 	look(p, STATE_DIRECTORY, "the ledger and the host's keys are kept there");
-	each_foreign(p, NULL, &count);
-	if (count > 0) {
-		d = plan_add(p, STATE_FILES, "the activation process could not open them",
-		    "%s: files in it", p->ctl->config.state_directory);
-		snprintf(d->is, sizeof d->is, "%u belong to another user", count);
-		snprintf(d->due, sizeof d->due, "given to %s", p->ctl->config.activate_user);
-	}
+	look_inside(p);
 	return KMS_OK;
 }
 
@@ -156,13 +159,14 @@ static int
 mend(struct plan *p, const struct difference *d, char why[512])
 {
 	struct wanted w = wanted(p, d->tag);
-	unsigned uid, gid, count;
+	struct tree_owner o = { .give = true };
+	unsigned uid, gid;
 	char path[512];
 	struct stat st;
 	int fd = -1, rc = -1;
 
 	if (d->tag == STATE_FILES)
-		rc = each_foreign(p, give, &count) == KMS_OK ? 0 : -1;
+		rc = foreign_files(p, &o);
 	else if (!owner(p, w.owner, &uid, &gid) || !plan_path(p, path, w.path))
 		errno = ENOENT;
 	else if ((make(path, w.mode) == 0 || errno == EEXIST) &&

@@ -61,4 +61,23 @@ is($a->kmsctl('ledger', 'restore', "$dir/copy.6")->{exit}, 2, 'not over a ledger
 rename "$dir/state/kmsdb", "$dir/kmsdb.good" or die;
 is($a->kmsctl('ledger', 'restore', "$dir/copy.6")->{exit}, 2, 'a damaged copy is not restored');
 ok(!-e "$dir/state/kmsdb" && !-e "$dir/state/kmsdb.restoring", 'and leaves nothing behind');
+
+# A copy that somebody else kept, and a journal that is the activation user's: what root reads there is files.
+for my $what ('a link', 'a FIFO') {
+    my $made = "$dir/made";
+    run([ 'cp', '-a', "$dir/copy.5", $made ]);
+    my @segments = sort glob "$made/kmsdb/journal/*.seg";
+    for my $segment ($segments[0], $segments[-1]) {
+        rename $segment, "$segment.was" or die;
+        if ($what eq 'a link') { symlink "$segment.was", $segment or die }
+        else { run([ 'mkfifo', $segment ])->{exit} == 0 or die }
+        is($a->kmsctl('ledger', 'restore', $made)->{exit}, 2, "$what is not restored");
+        ok(!-e "$dir/state/kmsdb" && !-e "$dir/state/kmsdb.restoring", 'and leaves nothing behind');
+        rename "$made/kmsdb", "$dir/state/kmsdb" or die;
+        is($a->kmsctl('ledger', 'backup', "$dir/of.state")->{exit}, 2, "$what is not backed up");
+        rename "$dir/state/kmsdb", "$made/kmsdb" or die;
+        rename "$segment.was", $segment or die;
+    }
+    remove_tree($made, "$dir/of.state");
+}
 done_testing;

@@ -121,6 +121,40 @@ for my $row (@drifts) {
     };
 }
 
+# The state directory is the activation user's, who may have prepared it for root's next apply.
+subtest 'what does not belong there is not given away' => sub {
+    my $r = fresh_root('linked');
+    kmsctl($r, 'apply');
+    my $state = "$r/var/lib/kms";
+    make_path("$r/elsewhere", "$state/d");
+    my @others = map { spew("$r/elsewhere/$_", "root's\n") } qw(name target below);
+    link $others[0], "$state/d/link" or die "link: $!";
+    symlink $others[1], "$state/symbolic";
+    symlink "$r/elsewhere", "$state/directory";
+    my (undef, $found) = differences($r, 'apply');
+    is($found->{'files /var/lib/kms: links in it'}, 'by-hand', 'a second name of a file is shown');
+    is($found->{'files /var/lib/kms: files in it'}, 'done', 'the rest is given');
+    is((stat $_)[4], 0, "$_ is still root's") for @others;
+    isnt((lstat "$state/symbolic")[4], 0, 'the links themselves are given');
+
+    # A directory that turns into a link and back while apply goes through it.
+    my ($uid) = slurp("$r/etc/passwd") =~ /^_kms:[^:]*:(\d+):/m;
+    unlink "$state/d/link";
+    spew("$state/d/below", 'x');
+    chown $uid, $uid, "$state/d/below";
+    chmod 0755, $dir;
+    my $swap = spawn([ '/usr/bin/python3', '-c', <<'PYTHON', "$state/d", "$state/directory", $uid ]);
+import ctypes, os, sys
+libc, (a, b) = ctypes.CDLL(None), [x.encode() for x in sys.argv[1:3]]
+os.setgid(int(sys.argv[3])); os.setuid(int(sys.argv[3]))
+while True:
+    libc.renameat2(-100, a, -100, b, 2)
+PYTHON
+    kmsctl($r, 'apply') for 1 .. 40;
+    end_process($swap);
+    is((stat $_)[4], 0, "$_ is still root's") for @others;
+};
+
 subtest 'killed at any moment' => sub {
     my $r = fresh_root('killed');
     for my $round (1 .. 12) {
