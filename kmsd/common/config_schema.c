@@ -77,7 +77,7 @@
 	    "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 169.254.0.0/16 127.0.0.0/8 fc00::/7 fe80::/10 ::1/128", \
 	    false, "networks whose clients are relayed") \
 	K("relay", "connect_timeout", relay_connect_timeout, "seconds", "1..60", "3", false, \
-	    "a host that has not answered a bind for this long is set aside and the next one tried") \
+	    "a host that has not answered a bind for this long is passed over and the next one tried") \
 	K("relay", "answer_timeout", relay_answer_timeout, "seconds", "1..300", "10", false, \
 	    "no client waits longer than this for an answer or a refusal") \
 	K("relay", "idle_timeout", relay_idle_timeout, "seconds", "1..86400", "60", false, \

@@ -70,9 +70,10 @@ subtest 'what is refused and does not reach the host' => sub {
         for qw(relay-interface relay-operation relay-version relay-auth relay-bad-pdu);
 };
 subtest 'a host that fails' => sub {
-    cases($a, [$host], [ qw(host_closes host_silent host_dies_in_call host_dies_between host_late host_floods) ]);
+    cases($a, [$host], [ qw(host_closes host_silent host_dies_in_call host_dies_between host_late host_floods odd_bind) ]);
     like($a->log, qr/^kmsd-front\[\d+\]: $_: /m, "log event $_")
-        for qw(relay-no-host relay-host-down relay-host-up relay-host-lost relay-late relay-bad-host);
+        for qw(relay-no-host relay-host-lost relay-late relay-bad-host);
+    unlike($a->log, qr/relay-host-down/, 'the only host is not taken from anybody');
 };
 subtest 'slow clients' => sub { cases($a, [$host], [qw(slow_sender idle_client)]) };
 subtest 'the ledger' => sub {
@@ -146,7 +147,8 @@ subtest 'two hosts' => sub {
     my $b = appliance("upstream = 127.0.0.1:$host->{number} 127.0.0.1:$other->{number}/1");
     spew($host->{mode}, "normal\n");
     spew($other->{mode}, "normal\n");
-    cases($b, [ $host, $other ], [qw(priority failover both_down)]);
+    cases($b, [ $host, $other ], [qw(priority failover strikes both_down)]);
+    like($b->log, qr/^kmsd-front\[\d+\]: $_: /m, "log event $_") for qw(relay-host-down relay-host-up);
     is($b->stop, 0, 'stopped cleanly');
 };
 

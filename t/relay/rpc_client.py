@@ -706,6 +706,28 @@ def case_failover():
         time.sleep(0.1)
 
 
+def case_odd_bind():
+    """What one client sends takes the host from nobody."""
+    for m, times in (('close-call 77', 12), ('silent-call 77', 2)):
+        mode(m)
+        for _ in range(times):
+            refused_at_once()
+            served_by(1)
+
+
+def case_strikes():
+    """A host that answers nobody what the other one answers."""
+    mode('normal', 2)
+    for m, times in (('close-bind', 5), ('silent', 1)):
+        until_up()
+        mode(m)
+        for _ in range(times):
+            served_by(2)
+        before = len(log())
+        served_by(2)
+        want(not [l for l in log()[before:] if l.startswith('bind')], 'set aside: ' + m)
+
+
 def case_both_down():
     mode('close-bind', 1)
     mode('close-bind', 2)

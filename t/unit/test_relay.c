@@ -313,17 +313,17 @@ test_choice(void **state)
 	assert_in_range(count[1], 700, 1300);
 	assert_ptr_equal(upstreams_choose(&u, 3), &u.at[2]);
 	assert_null(upstreams_choose(&u, 7));
-	upstream_failed(&u.at[0], true, 1000, "test");
-	upstream_failed(&u.at[1], true, 1000, "test");
+	upstream_failed(&u.at[0], 1000, "test");
+	upstream_failed(&u.at[1], 1000, "test");
 	assert_ptr_equal(upstreams_choose(&u, 0), &u.at[2]);
 	/* closing without an answer counts only when it goes on */
 	for (int i = 0; i < UPSTREAM_STRIKES - 1; i++)
-		upstream_failed(&u.at[2], false, 1000, "test");
+		upstreams_outdone(&u, 4, 0, 1000);
 	assert_non_null(upstreams_choose(&u, 0));
 	upstream_good(&u.at[2]);
 	for (int i = 0; i < UPSTREAM_STRIKES; i++) {
 		assert_non_null(upstreams_choose(&u, 0));
-		upstream_failed(&u.at[2], false, 1000, "test");
+		upstreams_outdone(&u, 4, 0, 1000);
 	}
 	assert_null(upstreams_choose(&u, 0));
 	/* a new list keeps what is known of those that stay */

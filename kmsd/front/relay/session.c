@@ -19,6 +19,7 @@
 #include "libkms/kms_error.h"
 
 #define HALF_ROOM (2 * PDU_MAX)
+#define CLOCK_GRAIN 50 /* ms: connect_timeout may be as long as answer_timeout */
 
 /* One direction's two ends: what has come and is not whole or not due, and what is not yet sent. */
 struct half {
@@ -38,7 +39,8 @@ struct relayed {
 	bool connecting;
 	bool counted; /* in the relay's throttle */
 	bool over_limit;
-	uint32_t tried;
+	uint32_t tried, closed, silent; /* bits of hosts, in the list of that generation */
+	uint32_t generation;
 	uint64_t answer_by, connect_by; /* ms; 0: none */
 	uint64_t asked_at; /* microseconds */
 	struct ipc_upstream at; /* the host, or the last one tried */
@@ -378,6 +380,9 @@ connect_next(struct relayed *r)
 	struct relay *relay = &r->s->front->relay;
 	struct upstream *h = NULL;
 
+	if (r->generation != relay->upstreams.generation)
+		r->tried = r->closed = r->silent = 0;
+	r->generation = relay->upstreams.generation;
 	while (!r->over_limit && (h = upstreams_choose(&relay->upstreams, r->tried)) != NULL) {
 		r->tried |= upstream_bit(h);
 		r->at = h->host;
@@ -389,7 +394,7 @@ connect_next(struct relayed *r)
 			h = NULL;
 			break;
 		}
-		upstream_failed(h, true, relay_now(), strerror(errno));
+		upstream_failed(h, relay_now(), strerror(errno));
 	}
 	if (h == NULL)
 		return nobody_left(r);
@@ -399,22 +404,35 @@ connect_next(struct relayed *r)
 	return send_bind(r);
 }
 
-/*
- * The host is gone. While it was binding, another one is asked; later the client is told. errno says how, or is 0.
- */
+/* A bind came to nothing with this host. errno says how, or is 0. */
+static void
+blame(struct relayed *r, bool late)
+{
+	struct upstreams *u = &r->s->front->relay.upstreams;
+	struct upstream *h = upstreams_find(u, &r->at);
+
+	/* The client's time is over, and not the host's, which had less than is due to it. */
+	if (h == NULL || (late && r->connect_by > r->answer_by + CLOCK_GRAIN))
+		return;
+	if (r->connecting)
+		upstream_failed(h, relay_now(), late ? "does not answer" : strerror(errno));
+	else if (r->generation != u->generation)
+		return;
+	else if (late)
+		r->silent |= upstream_bit(h);
+	else
+		r->closed |= upstream_bit(h);
+}
+
+/* The host is gone. While it was binding, another one is asked; later the client is told. errno as above. */
 static bool
 host_lost(struct relayed *r, bool late)
 {
 	char why[UPSTREAM_TEXT + 64], text[UPSTREAM_TEXT];
-	struct upstream *h = upstreams_find(&r->s->front->relay.upstreams, &r->at);
-	bool at_once = r->connecting || late;
 	enum exchange_do what;
 
-	if (r->x.state == EXCHANGE_BINDING && h != NULL)
-		upstream_failed(h, at_once, relay_now(),
-		    late         ? "does not answer"
-		    : errno != 0 ? strerror(errno)
-				 : "closes without an answer");
+	if (r->x.state == EXCHANGE_BINDING)
+		blame(r, late);
 	close_host(r);
 	if (r->x.state == EXCHANGE_BINDING && (r->answer_by == 0 || relay_now() < r->answer_by))
 		return connect_next(r);
@@ -551,6 +569,7 @@ host_pdu(struct relayed *r, const uint8_t *data, size_t len)
 {
 	uint8_t state = r->x.state;
 	enum exchange_do what = exchange_host(&r->x, data, len);
+	struct upstreams *u = &r->s->front->relay.upstreams;
 	struct upstream *h;
 
 	if (what == EXCHANGE_PASS_CLOSE)
@@ -566,8 +585,10 @@ host_pdu(struct relayed *r, const uint8_t *data, size_t len)
 	if (state == EXCHANGE_BINDING) {
 		free(r->bind);
 		r->bind = NULL;
-		if ((h = upstreams_find(&r->s->front->relay.upstreams, &r->at)) != NULL)
+		if ((h = upstreams_find(u, &r->at)) != NULL)
 			upstream_good(h);
+		if (r->generation == u->generation)
+			upstreams_outdone(u, r->closed, r->silent, relay_now());
 	}
 	r->connect_by = 0;
 	set_timer(r);

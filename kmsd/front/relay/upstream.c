@@ -66,6 +66,7 @@ upstreams_replace(struct upstreams *u, const struct ipc_upstreams *to)
 
 	/* Events lie inside: no probe may be under way when their places change. */
 	upstreams_free(u);
+	u->generation++;
 	memcpy(old, u->at, sizeof(old));
 	for (unsigned i = 0; i < to->count; i++) {
 		struct upstream *h;
@@ -208,13 +209,24 @@ set_aside(struct upstream *h, uint64_t now, const char *why)
 }
 
 void
-upstream_failed(struct upstream *h, bool at_once, uint64_t now, const char *why)
+upstream_failed(struct upstream *h, uint64_t now, const char *why)
 {
 	/* Many connections may fail together: that is one failure. */
-	if (h->aside)
-		return;
-	if (at_once || ++h->strikes >= UPSTREAM_STRIKES)
+	if (!h->aside)
 		set_aside(h, now, why);
+}
+
+void
+upstreams_outdone(struct upstreams *u, uint32_t closed, uint32_t silent, uint64_t now)
+{
+	for (unsigned i = 0; i < u->count; i++) {
+		struct upstream *h = &u->at[i];
+
+		if (silent & upstream_bit(h))
+			upstream_failed(h, now, "does not answer");
+		else if ((closed & upstream_bit(h)) && ++h->strikes >= UPSTREAM_STRIKES)
+			upstream_failed(h, now, "closes without an answer");
+	}
 }
 
 static void

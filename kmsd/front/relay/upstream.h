@@ -2,9 +2,10 @@
  * upstream.h - the KMS hosts: which one is next, which are set aside and for how long, and
  * the probes that bring them back.
  *
- * A host that cannot be connected to, or that accepts and says nothing, is set aside at once. One that
- * closes without an answer is so only after UPSTREAM_STRIKES binds in a row, because it may be the
- * client's bind that it does not like, and one client must not take a host from all others.
+ * A host that cannot be connected to is set aside at once. One that closes without an answer, or accepts and says
+ * nothing, may do so because of the client's bind, and one client must not take a host from all others: that counts only
+ * when another host has answered the same bind, so that somebody is always left. Silence counts at once, since it
+ * costs each client its time; a close after UPSTREAM_STRIKES binds in a row.
  */
 #ifndef KMS_RELAY_UPSTREAM_H
 #define KMS_RELAY_UPSTREAM_H
@@ -41,6 +42,7 @@ struct upstreams {
 	unsigned backoff;               /* seconds, of the ini file */
 	unsigned connect_timeout;
 	uint32_t random;
+	uint32_t generation;            /* of the list: a bit names a place in this one */
 };
 
 void upstreams_init(struct upstreams *u, struct event_base *base, uint32_t seed);
@@ -59,8 +61,10 @@ struct upstream *upstreams_find(struct upstreams *u, const struct ipc_upstream *
 /* A connection under way or made: *fd. KMS_OK, or KMS_E_IO with errno. */
 int upstream_connect(const struct ipc_upstream *host, int *fd);
 void upstream_good(struct upstream *h);
-/* at_once: aside now, else one strike. now: ms, monotonic. why: for the log. */
-void upstream_failed(struct upstream *h, bool at_once, uint64_t now, const char *why);
+/* Aside now. now: ms, monotonic. why: for the log. */
+void upstream_failed(struct upstream *h, uint64_t now, const char *why);
+/* Another host has answered a bind that these (a bit for each place) closed, or were silent to. */
+void upstreams_outdone(struct upstreams *u, uint32_t closed, uint32_t silent, uint64_t now);
 /* Once a second: probe those whose time has come. */
 void upstreams_tick(struct upstreams *u, uint64_t now);
 /* "name [address] port 1688" */
