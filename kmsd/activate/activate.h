@@ -11,6 +11,7 @@
 #include "kmsd/activate/batch.h"
 #include "kmsd/activate/refusal.h"
 #include "kmsd/activate/relayed.h"
+#include "kmsd/activate/relayed_limit.h"
 #include "kmsd/activate/service.h"
 #include "kmsd/activate/session_cache.h"
 #include "kmsd/activate/signing_key.h"
@@ -52,6 +53,7 @@ struct activate {
 	uint64_t failing_since, failure_said;   /* the ledger; 0: it works */
 	struct activate_counts counts;
 	struct relayed_counts relayed;
+	struct relayed_limit relayed_limit;
 };
 
 void activate_clock(struct activate *a);

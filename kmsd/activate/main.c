@@ -417,7 +417,7 @@ static int
 start(struct server *s)
 {
 	struct activate *a = &s->activate;
-	uint64_t memlock;
+	uint64_t memlock, seed;
 	int r;
 
 	if ((r = receive_start(s)) != KMS_OK)
@@ -426,6 +426,8 @@ start(struct server *s)
 	look_around(s);
 	activate_clock(a);
 	a->started = a->now;
+	randombytes_buf(&seed, sizeof seed);
+	relayed_limit_init(&a->relayed_limit, seed);
 	memlock = memlock_needed(a);
 	a->layers = activate_confine_early(&a->config, a->state_dir, memlock);
 	if ((r = open_memory(a)) != KMS_OK || (r = add_events(s)) != KMS_OK)

@@ -98,6 +98,7 @@ int
 relayed_take(
     struct activate *a, struct relayed_bucket *b, const struct ipc_frame *f, const uint8_t *body)
 {
+	char source[ADDRESS_TEXT];
 	struct ipc_relayed r;
 
 	if (ipc_relayed_decode(&r, body, f->length) != KMS_OK)
@@ -117,7 +118,14 @@ relayed_take(
 	if (r.sent > 0)
 		count_version(&a->relayed, &r);
 	count_host(&a->relayed, &r, a->now);
-	write_entry(a, f, &r);
+	if (relayed_limit_take(&a->relayed_limit, f->address, a->now)) {
+		write_entry(a, f, &r);
+		return KMS_OK;
+	}
+	a->relayed.dropped++;
+	log_limited(LOG_WARNING, "relay-flood",
+	    "%s: more relayed exchanges than are written to the ledger",
+	    address_text(source, f->address));
 	return KMS_OK;
 }
 
