@@ -22,6 +22,7 @@
 #define CREDITS 8
 #define SEED 42
 #define STATS_FLOOD 200
+#define RELAYED_FLOOD 30000
 
 struct stage {
 	struct appliance a;
@@ -219,6 +220,43 @@ never_reads(struct stage *s, int fd)
 		continue;
 }
 
+static size_t
+relayed_body(uint8_t body[IPC_RELAYED_MAX])
+{
+	struct ipc_relayed r = { .outcome = IPC_RELAYED_DONE, .port = 1688, .name = "kms.example" };
+
+	return ipc_relayed_encode(body, &r);
+}
+
+/* What is shown by kmsctl clients --relayed ends where a name ends. */
+static void
+relayed_escape(struct stage *s, int fd)
+{
+	uint8_t body[IPC_RELAYED_MAX];
+	size_t len = relayed_body(body);
+
+	body[len - 1] = 0x1b;
+	send_body(fd, IPC_RELAYED, body, len);
+}
+
+static void
+relayed_outcome(struct stage *s, int fd)
+{
+	uint8_t body[IPC_RELAYED_MAX];
+	size_t len = relayed_body(body);
+
+	body[0] = IPC_RELAYED_OUTCOMES + 1;
+	send_body(fd, IPC_RELAYED, body, len);
+}
+
+static void
+relayed_short(struct stage *s, int fd)
+{
+	uint8_t body[IPC_RELAYED_MAX];
+
+	send_body(fd, IPC_RELAYED, body, relayed_body(body) - 1);
+}
+
 static const struct {
 	const char *name, *event;
 	bool welcome;
@@ -238,6 +276,9 @@ static const struct {
 	{ "figures too short", "peer-stats", true, stats_short },
 	{ "a flood of figures", NULL, true, stats_flood },
 	{ "replies not read", "peer-stuck", true, never_reads },
+	{ "a name that is none", "peer-relayed", true, relayed_escape },
+	{ "an outcome that is none", NULL, true, relayed_outcome },
+	{ "half an exchange", NULL, true, relayed_short },
 };
 
 static void
@@ -395,6 +436,37 @@ seats(struct stage *s)
 	return (unsigned)strtoul(text, NULL, 10);
 }
 
+/* Entries that were written so far. */
+static unsigned
+entries(struct stage *s)
+{
+	char text[32] = "";
+
+	appliance_control(&s->a, CONTROL_STATUS, NULL, NULL, NULL, "entries", text, sizeof text);
+	return (unsigned)strtoul(text, NULL, 10);
+}
+
+/* It makes up exchanges, as fast as it can, of one source: few of them reach the disk. */
+static void
+test_relayed_flood(struct stage *s)
+{
+	uint8_t body[IPC_RELAYED_MAX];
+	size_t len = relayed_body(body);
+	unsigned before = entries(s), written;
+	int fd = welcomed(s);
+
+	for (int i = 0; i < RELAYED_FLOOD; i++)
+		send_body(fd, IPC_RELAYED, body, len);
+	check_honest(s, "a flood of exchanges");
+	/* answered behind all of them */
+	expect(s, fd, IPC_HELLO, NULL, 0, KMS_E_BAD_FRAME, true, "what follows a flood");
+	close(fd);
+	written = entries(s) - before;
+	ok(written > 0 && written < RELAYED_FLOOD / 2, "%u of %d exchanges are written", written,
+	    RELAYED_FLOOD);
+	ok(appliance_logged(&s->a, "relay-flood:") > 0, "logged: relay-flood");
+}
+
 static void
 test_replay(struct stage *s)
 {
@@ -498,6 +570,7 @@ main(void)
 	test_breaches(&s);
 	test_every_verb(&s);
 	test_truncated(&s);
+	test_relayed_flood(&s);
 	test_wrong_frames(&s);
 	test_replay(&s);
 	test_replay_in_batch(&s);
