@@ -77,6 +77,15 @@ behind_has(const struct behind *b, const struct discover_host *h,
 	return false;
 }
 
+static bool
+is_nowhere(const struct discover_address *a)
+{
+	uint8_t address[16];
+
+	return address_take(address, (const struct sockaddr *)&a->to) &&
+	       address_is_nowhere(address);
+}
+
 bool
 behind_is_self(const struct config *c, const struct discover_address *a)
 {
@@ -97,7 +106,8 @@ leave_self_out(struct behind_host *h, const struct config *c, uint16_t own)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < h->count; i++)
-		if (h->host.port != own || !behind_is_self(c, &h->addresses[i]))
+		if (!is_nowhere(&h->addresses[i]) &&
+		    (h->host.port != own || !behind_is_self(c, &h->addresses[i])))
 			h->addresses[kept++] = h->addresses[i];
 	h->count = kept;
 	return kept > 0 ? BEHIND_USED : BEHIND_SELF;

@@ -41,12 +41,31 @@ address_take(uint8_t out[16], const struct sockaddr *sa)
 }
 
 bool
+address_is_nowhere(const uint8_t address[16])
+{
+	static const uint8_t nowhere[16], mapped[16] = { [10] = 0xff, [11] = 0xff };
+
+	return memcmp(address, nowhere, 16) == 0 || memcmp(address, mapped, 16) == 0;
+}
+
+/* 127.0.0.0/8 is all ours, and only one of it is an interface's address. */
+static bool
+is_loopback(const uint8_t address[16])
+{
+	static const uint8_t mapped[13] = { [10] = 0xff, [11] = 0xff, [12] = 127 };
+
+	return memcmp(address, mapped, sizeof(mapped)) == 0;
+}
+
+bool
 address_is_own(const uint8_t address[16])
 {
 	struct ifaddrs *all, *i;
 	uint8_t one[16];
 	bool own = false;
 
+	if (is_loopback(address))
+		return true;
 	if (getifaddrs(&all) == -1)
 		return false;
 	for (i = all; i != NULL && !own; i = i->ifa_next)

@@ -23,6 +23,8 @@
 static bool
 is_self(const struct supervisor *s, const struct ipc_upstream *h)
 {
+	if (address_is_nowhere(h->address))
+		return true;
 	for (unsigned i = 0; h->port == s->port && i < s->listener_count; i++)
 		if (address_listens(s->listener_names[i], h->address))
 			return address_is_own(h->address);

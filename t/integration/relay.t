@@ -183,16 +183,22 @@ subtest 'no host at all' => sub {
 };
 
 subtest 'not to itself' => sub {
-    my $probe = standin('probe');
-    end_process($probe->{pid});    # a port that was free a moment ago
-    my $b = eval { start_appliance(publisher => $publisher, fronts => 1,
-        ini => "[relay]\nupstream = 127.0.0.1:$probe->{number}\n") };
-    $b->stop;
-    spew($b->ini, slurp($b->ini) =~ s/^port = 0/port = $probe->{number}/mr);
-    $b->start;
-    like($b->log, qr/relay-loop: /, 'its own address is no host');
-    cases($b, [], ['no_host']);
-    is($b->stop, 0, 'stopped cleanly');
+    # what it listens on, and a name of that: its own, any of the loopback's, and nobody's, which connect(2) takes for it
+    for my $row ([qw(127.0.0.1 127.0.0.1)], [qw(0.0.0.0 127.0.0.9)], [qw(127.0.0.1 0.0.0.0)], ['0.0.0.0 ::', '[::]']) {
+        my ($address, $upstream) = @$row;
+        my $probe = standin('probe');
+        end_process($probe->{pid});    # a port that was free a moment ago
+        unlink $probe->{port};
+        my $b = start_appliance(publisher => $publisher, fronts => 1,
+            ini => "[relay]\nupstream = $upstream:$probe->{number}\n");
+        $b->stop;
+        spew($b->ini, slurp($b->ini) =~ s/^port = 0/port = $probe->{number}/mr =~ s/^address = .*/address = $address/mr);
+        $b->start;
+        like($b->log, qr/relay-loop: /, "$upstream is no host");
+        cases($b, [], ['no_host']);
+        is(($b->kmsctl_json('relay', 'status'))[0]{no_host}, 1, 'asked once');
+        is($b->stop, 0, 'stopped cleanly');
+    }
 };
 
 subtest 'without a relay' => sub {
