@@ -75,6 +75,17 @@ subtest 'a host that fails' => sub {
         for qw(relay-no-host relay-host-lost relay-late relay-bad-host);
     unlike($a->log, qr/relay-host-down/, 'the only host is not taken from anybody');
 };
+subtest 'ports towards the host' => sub {
+    # one that waits after its end (TIME_WAIT, 06) is lost for a minute, and there are only so many towards one host
+    my $waiting = sub {
+        scalar grep { /^\s*\d+: \S+ 0100007F:(\S+) 06 / && hex($1) == $host->{number} } split /^/, slurp('/proc/net/tcp')
+    };
+    my $before = $waiting->();
+    my $closed = () = slurp($host->{log}) =~ /^closed$/mg;
+    cases($a, [$host], ['serve'], '--version', ('6.0') x 20);
+    wait_for(20, sub { (() = slurp($host->{log}) =~ /^closed$/mg) >= $closed + 20 }, 'the host has seen the end of each');
+    cmp_ok($waiting->(), '<=', $before, 'none is kept');
+};
 subtest 'slow clients' => sub { cases($a, [$host], [qw(slow_sender idle_client)]) };
 subtest 'the ledger' => sub {
     cases($a, [$host], ['serve'], '--version', '4.0', '5.0', '6.0', '6.0');

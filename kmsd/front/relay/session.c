@@ -246,14 +246,21 @@ settle(struct relayed *r)
 	return true;
 }
 
+/*
+ * By a reset: nothing is under way that somebody waits for, and whoever closes first otherwise keeps the port for a minute, of
+ * which there are 28,000 towards one host. One client could use them all up.
+ */
 static void
 close_host(struct relayed *r)
 {
+	const struct linger reset = { .l_onoff = 1 };
+
 	if (r->host.fd == -1)
 		return;
 	if (r->host_watching != 0)
 		event_del(&r->host_event);
 	r->host_watching = 0;
+	setsockopt(r->host.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 	close(r->host.fd);
 	r->host.fd = -1;
 	r->connecting = false;
@@ -394,7 +401,12 @@ connect_next(struct relayed *r)
 			h = NULL;
 			break;
 		}
-		upstream_failed(h, relay_now(), strerror(errno));
+		if (errno == EADDRNOTAVAIL || errno == ENOBUFS || errno == ENOMEM ||
+		    errno == EAGAIN)
+			say(r, LOG_WARNING, "relay-no-host",
+			    "this machine has no port or memory left for a connection to it");
+		else
+			upstream_failed(h, relay_now(), strerror(errno));
 	}
 	if (h == NULL)
 		return nobody_left(r);
