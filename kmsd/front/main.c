@@ -22,7 +22,7 @@
 
 #define STOP_SECONDS 5
 #define LOG_FLUSH_SECONDS 60
-/* Beside the connections: standard ones, PARENT, channel, epoll, log, reserve, a memfd. */
+/* Beside the connections: standard ones, PARENT, channel, epoll, log, reserve, room for a memfd. */
 #define OWN_FILES 16
 
 /* What main alone needs beside the front. */
@@ -33,6 +33,7 @@ struct server {
 	unsigned ticks;
 	bool too_late;
 	int hosts; /* IPC_UPSTREAMS before the start, -1: none */
+	int room; /* kept free for what kmsd sends: clients may have all other descriptors */
 };
 
 static uint64_t
@@ -196,28 +197,41 @@ reload(struct server *s, int fd)
 }
 
 static void
+on_message(struct server *s, const struct ipc_parent *m)
+{
+	if (m->verb == IPC_RELOAD && m->fd != -1)
+		reload(s, m->fd);
+	else if (m->verb == IPC_UPSTREAMS && m->fd != -1)
+		relay_hosts_changed(&s->front, m->fd);
+	else if (m->verb == IPC_STOP)
+		begin_stop(s);
+	if (m->fd != -1)
+		close(m->fd);
+}
+
+static void
 on_parent(evutil_socket_t fd, short what, void *arg)
 {
 	struct server *s = arg;
 	struct ipc_parent m;
-	int status = ipc_parent_recv(fd, &m);
+	int status;
 
-	if (status == KMS_E_IO && (errno == EAGAIN || errno == EINTR))
+	if (s->room != -1)
+		close(s->room);
+	status = ipc_parent_recv(fd, &m);
+	if (status == KMS_OK)
+		on_message(s, &m);
+	s->room = fcntl(IPC_PARENT_FD, F_DUPFD_CLOEXEC, 0);
+	if (status == KMS_OK || (status == KMS_E_IO && (errno == EAGAIN || errno == EINTR)))
 		return;
-	if (status != KMS_OK) {
-		/* kmsd has gone: so do we, as politely as if it had asked */
-		event_del(&s->parent);
-		begin_stop(s);
+	if (status == KMS_E_LIMIT) {
+		log_event(LOG_ERR, "descriptor-limit",
+		    "no descriptor for what kmsd sends: raise LimitNOFILE and reload");
 		return;
 	}
-	if (m.verb == IPC_RELOAD && m.fd != -1)
-		reload(s, m.fd);
-	else if (m.verb == IPC_UPSTREAMS && m.fd != -1)
-		relay_hosts_changed(&s->front, m.fd);
-	else if (m.verb == IPC_STOP)
-		begin_stop(s);
-	if (m.fd != -1)
-		close(m.fd);
+	/* kmsd has gone: so do we, as politely as if it had asked */
+	event_del(&s->parent);
+	begin_stop(s);
 }
 
 static void
@@ -335,6 +349,7 @@ set_up(struct server *s, uint32_t *layers)
 		return status;
 	if ((status = listeners_prepare(f, IPC_PARENT_FD)) != KMS_OK)
 		return status;
+	s->room = fcntl(IPC_PARENT_FD, F_DUPFD_CLOEXEC, 0);
 	if ((status = confine(s, layers)) != KMS_OK)
 		return status;
 	return forward_ready(f, *layers);
@@ -398,7 +413,7 @@ main(void)
 		log_event(LOG_ERR, "front-failed", "%s", kms_strerror(KMS_E_NO_MEMORY));
 		return 1;
 	}
-	s->hosts = -1;
+	s->hosts = s->room = -1;
 	config_defaults(&s->config);
 	deadlines_init(&s->front.deadlines);
 	sessions_init(&s->front.sessions);

@@ -153,6 +153,7 @@ struct ipc_parent {
 	int fd;                         /* -1: none; the receiver owns it */
 };
 int ipc_parent_send(int sock, const struct ipc_parent *m);   /* does not close m->fd. KMS_E_IO */
-int ipc_parent_recv(int sock, struct ipc_parent *m);         /* KMS_E_IO (errno EAGAIN too), KMS_E_PEER (closed or malformed) */
+/* KMS_E_IO (errno EAGAIN too), KMS_E_PEER (closed or malformed), KMS_E_LIMIT (no descriptor was left for the one that came) */
+int ipc_parent_recv(int sock, struct ipc_parent *m);
 
 #endif

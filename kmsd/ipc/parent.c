@@ -98,6 +98,10 @@ ipc_parent_recv(int sock, struct ipc_parent *m)
 		if (m->fd >= 0)
 			close(m->fd);
 		m->fd = -1;
+		/* The descriptor found no place here: that is no fault of the message. */
+		if (n == PARENT_SIZE && fds == 0 && (msg.msg_flags & MSG_TRUNC) == 0 &&
+		    bytes[2] == 0 && bytes[3] == 0)
+			return KMS_E_LIMIT;
 		return KMS_E_PEER;
 	}
 	m->verb = bytes[0];

@@ -5,6 +5,7 @@
 use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
+use IO::Socket::INET;
 use JSON::PP ();
 use KMS::Test;
 use Test::More;
@@ -71,6 +72,21 @@ subtest 'a storm' => sub { storm() };
 subtest 'hardly a descriptor left' => sub {
     my $a = storm(through => [ 'prlimit', '--nofile=64:64' ]);
     like($a->log, qr/^kmsd-front\[\d+\]: descriptor-limit: .*no descriptor/m, 'there were too few');
+};
+subtest 'told something without a descriptor left' => sub {
+    my $a = start_appliance(publisher => $publisher, fronts => 1, through => [ 'prlimit', '--nofile=64:64' ],
+        ini => "[relay]\nupstream = 127.0.0.1:9\n[limits]\nfirst_timeout = 60\n");
+    my ($front) = @{ $a->children->{'kmsd-front'} };
+    my @idle = map { IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $a->port) } 1 .. 80;
+    wait_for(20, sub { $a->log =~ /descriptor-limit: no descriptor/ }, 'the descriptors are used up');
+    for my $n (1 .. 3) {
+        kill 'HUP', $a->pid;
+        wait_for(20, sub { (() = $a->log =~ /front-reloaded/g) >= $n || !kill 0, $front }, 'it is told');
+    }
+    is_deeply($a->children->{'kmsd-front'}, [$front], 'the front lives on');
+    is(() = $a->log =~ /front-reloaded/g, 3, 'and has heard it');
+    close $_ for grep { $_ } @idle;
+    is($a->stop, 0, 'stopped cleanly');
 };
 subtest 'stopped in the middle' => sub { storm(stop => $_) for 0.3, 0.8 };
 done_testing;
