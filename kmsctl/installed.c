@@ -26,7 +26,8 @@
 static int
 read_at(int dirfd, const char *path, char **out, size_t *len)
 {
-	int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	/* A FIFO would be waited for. */
+	int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	char *data;
 	ssize_t n = 1;
 

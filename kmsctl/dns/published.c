@@ -13,6 +13,15 @@
 #define NAME "dns.published"
 #define NEW NAME ".new"
 
+/* The directory is the activation user's: no link is followed, no FIFO waited for. NULL with errno. */
+static FILE *
+open_published(int dir)
+{
+	int fd = openat(dir, NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+	return fd >= 0 ? fdopen(fd, "r") : NULL;
+}
+
 static int
 failed(struct ctl *ctl, const char *what, int error)
 {
@@ -43,14 +52,13 @@ read_lines(FILE *f, struct records *out)
 int
 published_read(struct ctl *ctl, struct records *out)
 {
-	int dir = ctl_state_directory(ctl), fd, code = CTL_OK, bad;
+	int dir = ctl_state_directory(ctl), code = CTL_OK, bad;
 	FILE *f;
 
 	out->count = 0;
 	if (dir < 0)
 		return CTL_FAILED;
-	fd = openat(dir, NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	f = fd >= 0 ? fdopen(fd, "r") : NULL;
+	f = open_published(dir);
 	if (f == NULL && errno != ENOENT)
 		code = failed(ctl, "cannot be read", errno);
 	if (f != NULL) {
@@ -108,14 +116,18 @@ published_write(struct ctl *ctl, const struct records *set)
 bool
 published_glance(const struct ctl *ctl, struct records *out)
 {
-	char path[300];
-	FILE *f;
+	int dir = open(ctl->config.state_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	FILE *f = NULL;
+	bool absent;
 
 	out->count = 0;
-	snprintf(path, sizeof path, "%s/" NAME, ctl->config.state_directory);
-	f = fopen(path, "re");
+	if (dir >= 0)
+		f = open_published(dir);
+	absent = f == NULL && errno == ENOENT;
+	if (dir >= 0)
+		close(dir);
 	if (f == NULL)
-		return errno == ENOENT;
+		return absent;
 	read_lines(f, out);
 	fclose(f);
 	return true;

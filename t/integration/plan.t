@@ -8,6 +8,7 @@ use File::Copy qw(copy);
 use File::Path qw(make_path remove_tree);
 use KMS::Named;
 use KMS::Test;
+use MIME::Base64 qw(decode_base64);
 use Test::More;
 use Time::HiRes qw(sleep);
 
@@ -153,6 +154,15 @@ PYTHON
     kmsctl($r, 'apply') for 1 .. 40;
     end_process($swap);
     is((stat $_)[4], 0, "$_ is still root's") for @others;
+
+    # and what root would wait for
+    my $pack = "$state/policy/" . unpack 'H16', substr decode_base64($pub->{key}), 2, 8;
+    make_path($pack);
+    run([ 'mkfifo', "$pack/current", "$state/dns.published" ]);
+    isnt(run([ 'timeout', 10, $kmsctl, '-c', "$r/kms.ini", 'plan', '--root', $r ])->{exit}, 124, 'no FIFO is waited for');
+    spew("$r/live.ini", "[kms]\nstate_directory = $state\nactivate_user = root\n[dns]\ndomains = example.test\nhost = a.example.test\n");
+    isnt(run([ 'timeout', 10, $kmsctl, '-c', "$r/live.ini", @$_ ])->{exit}, 124, "nor by @$_")
+        for [qw(plan --nameserver 127.0.0.1:9)], [qw(dns check --nameserver 127.0.0.1:9)];
 };
 
 subtest 'killed at any moment' => sub {
