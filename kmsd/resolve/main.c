@@ -117,6 +117,8 @@ resolve_host(struct work *w, const struct relay_host *h)
 static void
 resolve_domain(struct work *w)
 {
+	static const char good[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.";
 	struct discover_host hosts[DISCOVER_HOSTS];
 	size_t count = 0;
 
@@ -138,6 +140,12 @@ resolve_domain(struct work *w)
 		}
 		if (strlen(hosts[i].name) >= sizeof(h.name))
 			continue;
+		/* Passed over alone: kmsd takes a list with a name that is none for no list at all. */
+		if (strspn(hosts[i].name, good) != strlen(hosts[i].name)) {
+			log_event(LOG_WARNING, "relay-resolve", "%.100s: no name of a host",
+			    hosts[i].name);
+			continue;
+		}
 		memcpy(h.name, hosts[i].name, strlen(hosts[i].name));
 		resolve_host(w, &h);
 	}

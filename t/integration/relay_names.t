@@ -29,6 +29,8 @@ my $names = join '', map { sprintf "a-rather-long-name-so-that-it-fills-%02d.kms
 my $named = KMS::Named->start(v6 => $six, options => 'max-udp-size 512;', zones => {
     'example.test' => { records => "kms1 A 127.0.0.1\nboth A 127.0.0.1\nboth AAAA ::1\n_vlmcs._tcp SRV 0 0 $number kms1\n"
         . "_vlmcs._tcp SRV 5 0 1 kms1\n$names" },
+    'odd.test' => { options => 'check-names ignore;', records => "kms1 A 127.0.0.1\na\\032b A 127.0.0.1\n_vlmcs._tcp SRV 1 0 $number a\\032b\n"
+        . "_vlmcs._tcp SRV 2 0 $number kms1\n" },
     'long.test' => { records => $long } });
 
 sub appliance ($relay, %opt) {
@@ -65,6 +67,10 @@ for my $relay ("upstream = kms1.example.test:$number", "domain = example.test\np
     is($a->stop, 0, 'stopped cleanly');
 }
 my $a = resolves("upstream = both.example.test:$number\n$ns", 2, 'IPv4 and IPv6 addresses');
+is($a->stop, 0, 'stopped cleanly');
+
+$a = resolves("domain = odd.test\nports = $number\n$ns", 1, 'beside a record that names no host');
+like($a->log, qr/kmsd-resolve\[\d+\]: relay-resolve: a b\.odd\.test/, 'which the log tells');
 is($a->stop, 0, 'stopped cleanly');
 
 my $udp = run([ 'dig', '+ignore', '+notcp', '-p', $named->port, '@127.0.0.1', '_vlmcs._tcp.long.test', 'SRV' ]);
