@@ -1,10 +1,9 @@
 /*
- * live.c - aspects of the running machine: the firewall in force, the service running, DNS.
+ * live.c - aspects of the running machine: the firewall in force, and DNS.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "kmsctl/dns/check.h"
 #include "kmsctl/dns/published.h"
@@ -72,100 +71,6 @@ const struct aspect aspect_firewall = {
 	.live = true,
 	.inspect = inspect_firewall,
 	.mend = mend_firewall,
-};
-
-enum { START, RELOAD };
-
-/* The first publisher of kms.ini that the running kmsd has not read; NULL: it knows all. */
-static const struct config_publisher *
-not_read(const struct plan *p, const struct reply *status)
-{
-	const struct config *c = &p->ctl->config;
-	uint64_t locked = 0;
-
-	reply_number(reply_next(status, "service", NULL), "locked", &locked);
-	for (unsigned i = 0; !locked && i < c->publisher_count; i++)
-		if (!plan_knows(status, &c->publishers[i]))
-			return &c->publishers[i];
-	return NULL;
-}
-
-static void
-look_at_reload(struct plan *p, const struct reply *status)
-{
-	const struct config_publisher *publisher = not_read(p, status);
-	struct difference *d;
-
-	if (publisher == NULL)
-		return;
-	d = plan_add(p, RELOAD, "kmsd serves the publishers that it has read", "kmsd.service");
-	d->by_hand = !plan_systemd(p);
-	snprintf(d->is, sizeof d->is, "[publisher %s] is not what it has read", publisher->name);
-	if (d->by_hand)
-		snprintf(d->due, sizeof d->due, "kill -HUP $(cat %s/kmsd.pid)",
-		    p->ctl->config.runtime_directory);
-	else
-		snprintf(d->due, sizeof d->due, "reloaded");
-}
-
-static int
-inspect_service(struct plan *p, char why[512])
-{
-	struct difference *d;
-	struct reply reply;
-	uint32_t status = ctl_ask_quietly(p->ctl, CONTROL_STATUS, NULL, &reply, why);
-
-	if (status == KMS_OK)
-		look_at_reload(p, &reply);
-	reply_free(&reply);
-	if (status == KMS_OK)
-		return KMS_OK;
-	d = plan_add(p, START, "clients are served by it", "kmsd.service");
-	d->by_hand = !plan_systemd(p) || status != KMS_E_NOT_RUNNING;
-	snprintf(d->is, sizeof d->is, "%.150s", status == KMS_E_NOT_RUNNING ? "not running" : why);
-	snprintf(d->due, sizeof d->due, d->by_hand ? "start kmsd" : "started");
-	return KMS_OK;
-}
-
-/* A reload is over when kmsd says what it has read; that it was asked for is not enough. */
-static int
-await_reload(struct plan *p, char why[512])
-{
-	const struct timespec moment = { .tv_nsec = 20000000 };
-	int64_t until = transport_clock() + p->ctl->timeout_ms;
-	struct reply reply;
-	bool read = false;
-
-	do {
-		nanosleep(&moment, NULL);
-		if (ctl_ask_quietly(p->ctl, CONTROL_STATUS, NULL, &reply, why) == KMS_OK)
-			read = not_read(p, &reply) == NULL;
-		reply_free(&reply);
-	} while (!read && transport_clock() < until);
-	if (!read)
-		snprintf(why, 512, "kmsd has not taken the file: journalctl -u kmsd says why");
-	return read ? KMS_OK : KMS_E_TIMEOUT;
-}
-
-static int
-mend_service(struct plan *p, const struct difference *d, char why[512])
-{
-	static const char *const start[] = { "systemctl", "start", "kmsd.socket", "kmsd.service",
-		NULL };
-	static const char *const reload[] = { "systemctl", "reload", "kmsd.service", NULL };
-	int e;
-
-	if (d->tag == START)
-		return plan_run(p, start, why);
-	e = plan_run(p, reload, why);
-	return e == KMS_OK ? await_reload(p, why) : e;
-}
-
-const struct aspect aspect_service = {
-	.name = "service",
-	.live = true,
-	.inspect = inspect_service,
-	.mend = mend_service,
 };
 
 /* What publishing puts right, and what it does not. */

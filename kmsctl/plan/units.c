@@ -17,7 +17,7 @@
 #define UNITS "/etc/systemd/system"
 #define DROP_IN_MAX 8192
 
-enum { SOCKET_DROP_IN, SERVICE_DROP_IN, ENABLED };
+enum { SOCKET_DROP_IN, SERVICE_DROP_IN, ENABLED, STARTED };
 
 static const char *const drop_ins[] = {
 	[SOCKET_DROP_IN] = UNITS "/kmsd.socket.d/50-kms-ini.conf",
@@ -45,9 +45,9 @@ socket_text(const struct config *c, FILE *f)
 		    c->address[i], c->port);
 }
 
-/* Directories that ProtectSystem=strict would make read-only, and the relay's network. */
+/* Directories that ProtectSystem=strict would make read-only; the network of a relay, or of a kmsd that binds by itself. */
 static void
-service_text(const struct config *c, FILE *f)
+service_text(const struct config *c, bool binds, FILE *f)
 {
 	const char *const paths[] = {
 		strcmp(c->state_directory, KMS_STATEDIR) != 0 ? c->state_directory : NULL,
@@ -56,16 +56,46 @@ service_text(const struct config *c, FILE *f)
 	bool relays = c->relay_upstream[0] != '\0' || c->relay_domain[0] != '\0';
 	size_t i;
 
-	if (paths[0] == NULL && paths[1] == NULL && !relays)
+	if (paths[0] == NULL && paths[1] == NULL && !relays && !binds)
 		return;
 	fprintf(f, "# What kms.ini needs beyond the unit, written by kmsctl apply.\n[Service]\n");
 	for (i = 0; i < sizeof paths / sizeof *paths; i++)
 		if (paths[i] != NULL)
 			fprintf(f, "ReadWritePaths=%s\n", paths[i]);
-	/* A relay connects to the organisation's own host, whose name it looks up. */
-	if (relays)
-		fprintf(f, "PrivateNetwork=no\nIPAddressDeny=\n"
-			   "RestrictAddressFamilies=AF_INET AF_INET6 AF_NETLINK\n");
+	if (!relays && !binds)
+		return;
+	/* The activation process leaves the network by itself then, into a namespace of its own. */
+	fprintf(f,
+	    "PrivateNetwork=no\nIPAddressDeny=\nRestrictAddressFamilies=AF_INET AF_INET6%s\n"
+	    "CapabilityBoundingSet=CAP_SYS_ADMIN%s\nRestrictNamespaces=net\n",
+	    relays ? " AF_NETLINK" : "",
+	    binds && c->port > 0 && c->port < 1024 ? " CAP_NET_BIND_SERVICE" : "");
+}
+
+/* "enabled", "disabled" ...; "" when systemctl does not say. */
+static void
+enabled(const struct plan *p, const char *unit, char out[64])
+{
+	char root[520];
+	const char *const argv[] = { "systemctl", root, "is-enabled", unit, NULL };
+	struct child c;
+
+	snprintf(root, sizeof root, "--root=%s", p->root[0] ? p->root : "/");
+	out[0] = '\0';
+	if (child_run(&c, argv, NULL, p->ctl->timeout_ms) != KMS_OK)
+		return;
+	snprintf(out, 64, "%.*s", (int)strcspn(c.out, "\n"), c.out);
+	child_free(&c);
+}
+
+/* An administrator's word that kmsd binds by itself. */
+static bool
+socket_masked(const struct plan *p)
+{
+	char state[64];
+
+	enabled(p, "kmsd.socket", state);
+	return strcmp(state, "masked") == 0;
 }
 
 /* What the drop-in should say, malloc'd; "": there should be none. */
@@ -78,7 +108,10 @@ wanted(const struct plan *p, int tag)
 
 	if (f == NULL)
 		return NULL;
-	(tag == SOCKET_DROP_IN ? socket_text : service_text)(&p->ctl->config, f);
+	if (tag == SOCKET_DROP_IN)
+		socket_text(&p->ctl->config, f);
+	else
+		service_text(&p->ctl->config, socket_masked(p), f);
 	return fclose(f) == 0 ? text : NULL;
 }
 
@@ -105,22 +138,6 @@ out:
 	free(have);
 }
 
-/* "enabled", "disabled" ...; "" when systemctl does not say. */
-static void
-enabled(const struct plan *p, const char *unit, char out[64])
-{
-	char root[520];
-	const char *const argv[] = { "systemctl", root, "is-enabled", unit, NULL };
-	struct child c;
-
-	snprintf(root, sizeof root, "--root=%s", p->root[0] ? p->root : "/");
-	out[0] = '\0';
-	if (child_run(&c, argv, NULL, p->ctl->timeout_ms) != KMS_OK)
-		return;
-	snprintf(out, 64, "%.*s", (int)strcspn(c.out, "\n"), c.out);
-	child_free(&c);
-}
-
 static void
 look_at_unit(struct plan *p, const char *unit, const char *why)
 {
@@ -144,6 +161,35 @@ look_at_unit(struct plan *p, const char *unit, const char *why)
 	}
 }
 
+static bool
+running(const struct plan *p, const char *unit)
+{
+	const char *const argv[] = { "systemctl", "is-active", "--quiet", unit, NULL };
+	struct child c;
+	bool yes;
+
+	if (child_run(&c, argv, NULL, p->ctl->timeout_ms) != KMS_OK)
+		return true; /* nobody to ask, nobody to start it */
+	yes = c.exit == 0 || c.exit == CHILD_NOT_THERE;
+	child_free(&c);
+	return yes;
+}
+
+/* Of those that are more than enabled: running from now on. */
+static void
+look_at_running(struct plan *p, const char *unit, const char *why)
+{
+	struct difference *d;
+	unsigned before = p->count;
+
+	look_at_unit(p, unit, why);
+	if (p->count > before || p->root[0] != '\0' || running(p, unit))
+		return;
+	d = plan_add(p, STARTED, why, "%s", unit);
+	snprintf(d->is, sizeof d->is, "enabled, but not active");
+	snprintf(d->due, sizeof d->due, "started");
+}
+
 static int
 inspect(struct plan *p, char why[512])
 {
@@ -153,11 +199,13 @@ inspect(struct plan *p, char why[512])
 		return KMS_OK;
 	look_at_drop_in(p, SOCKET_DROP_IN, "systemd holds the sockets of [listen]");
 	look_at_drop_in(p, SERVICE_DROP_IN, "kms.ini needs it beyond the unit");
-	look_at_unit(p, "kmsd.socket", "clients connect to it");
+	if (!socket_masked(p))
+		look_at_unit(p, "kmsd.socket", "clients connect to it");
 	look_at_unit(p, "kmsd.service", "kmsd starts with the machine");
-	look_at_unit(p, "kms-firewall.service", "the firewall survives a restart of the machine");
+	look_at_running(
+	    p, "kms-firewall.service", "the firewall survives a restart of the machine");
 	if (c->dns_domain_count > 0)
-		look_at_unit(p, "kms-dns.timer", "DNS records that were lost come back");
+		look_at_running(p, "kms-dns.timer", "DNS records that were lost come back");
 	return KMS_OK;
 }
 
@@ -198,12 +246,19 @@ mend(struct plan *p, const struct difference *d, char why[512])
 {
 	char root[520], *text;
 	const char *const enable[] = { "systemctl", root, "enable", d->what, NULL };
+	const char *const start[] = { "systemctl", "start", d->what, NULL };
 	const char *const again[] = { "systemctl", "daemon-reload", NULL };
 	int e = KMS_OK;
 
 	snprintf(root, sizeof root, "--root=%s", p->root[0] ? p->root : "/");
-	if (d->tag == ENABLED)
-		return plan_run(p, enable, why);
+	if (d->tag == STARTED)
+		return plan_run(p, start, why);
+	if (d->tag == ENABLED) {
+		e = plan_run(p, enable, why);
+		if (e == KMS_OK && p->root[0] == '\0' && strncmp(d->what, "kmsd.", 5) != 0)
+			e = plan_run(p, start, why);
+		return e;
+	}
 	if ((text = wanted(p, d->tag)) == NULL)
 		return KMS_E_NO_MEMORY;
 	if (write_drop_in(p, d->tag, text) == -1) {

@@ -1,0 +1,154 @@
+/*
+ * service.c - kmsd runs, with the units' settings and the publishers of kms.ini.
+ */
+#include <sys/stat.h>
+
+#include <stdio.h>
+#include <time.h>
+
+#include "kmsctl/child.h"
+#include "kmsctl/plan/plan.h"
+#include "libkms/kms_error.h"
+#include "libkms/transport.h"
+
+enum { STOPPED, OLD_SERVICE, OLD_SOCKET, UNREAD };
+
+/*
+ * Whether an active unit was started before something changed in its directory of drop-ins (a file
+ * that was taken away leaves its mark on the directory alone). What cannot be asked is not old.
+ */
+static bool
+older_than_drop_ins(const struct plan *p, const char *directory, const char *object)
+{
+	const char *const argv[] = { "busctl", "get-property", "org.freedesktop.systemd1", object,
+		"org.freedesktop.systemd1.Unit", "ActiveState", "ActiveEnterTimestamp", NULL };
+	unsigned long long since;
+	struct child c;
+	struct stat st;
+	bool old;
+
+	if (!plan_systemd(p) || stat(directory, &st) == -1 ||
+	    child_run(&c, argv, NULL, p->ctl->timeout_ms) != KMS_OK)
+		return false;
+	old = c.exit == 0 && sscanf(c.out, "s \"active\" t %llu", &since) == 1 &&
+	      since < (unsigned long long)st.st_mtim.tv_sec * 1000000 +
+			  (unsigned long long)st.st_mtim.tv_nsec / 1000;
+	child_free(&c);
+	return old;
+}
+
+static void
+outdated(struct plan *p, int tag, const char *unit, const char *due)
+{
+	struct difference *d =
+	    plan_add(p, tag, "a unit takes its settings when it starts", "%s", unit);
+
+	snprintf(d->is, sizeof d->is, "started before its drop-ins were changed");
+	snprintf(d->due, sizeof d->due, "%s", due);
+}
+
+/* The first publisher of kms.ini that the running kmsd has not read; NULL: it knows all. */
+static const struct config_publisher *
+not_read(const struct plan *p, const struct reply *status)
+{
+	const struct config *c = &p->ctl->config;
+	uint64_t locked = 0;
+
+	reply_number(reply_next(status, "service", NULL), "locked", &locked);
+	for (unsigned i = 0; !locked && i < c->publisher_count; i++)
+		if (!plan_knows(status, &c->publishers[i]))
+			return &c->publishers[i];
+	return NULL;
+}
+
+static void
+look_at_running(struct plan *p, const struct reply *status)
+{
+	const struct config_publisher *publisher = not_read(p, status);
+	struct difference *d;
+
+	if (older_than_drop_ins(p, "/etc/systemd/system/kmsd.service.d",
+		"/org/freedesktop/systemd1/unit/kmsd_2eservice")) {
+		outdated(p, OLD_SERVICE, "kmsd.service", "restarted: who connects meanwhile waits");
+		return;
+	}
+	if (publisher == NULL)
+		return;
+	d = plan_add(p, UNREAD, "kmsd serves the publishers that it has read", "kmsd.service");
+	d->by_hand = !plan_systemd(p);
+	snprintf(d->is, sizeof d->is, "[publisher %s] is not what it has read", publisher->name);
+	if (d->by_hand)
+		snprintf(d->due, sizeof d->due, "kill -HUP $(cat %s/kmsd.pid)",
+		    p->ctl->config.runtime_directory);
+	else
+		snprintf(d->due, sizeof d->due, "reloaded");
+}
+
+static int
+inspect(struct plan *p, char why[512])
+{
+	struct difference *d;
+	struct reply reply;
+	uint32_t status = ctl_ask_quietly(p->ctl, CONTROL_STATUS, NULL, &reply, why);
+
+	if (older_than_drop_ins(p, "/etc/systemd/system/kmsd.socket.d",
+		"/org/freedesktop/systemd1/unit/kmsd_2esocket")) {
+		outdated(p, OLD_SOCKET, "kmsd.socket",
+		    "restarted, and kmsd with it: connections are refused for a moment");
+	} else if (status == KMS_OK) {
+		look_at_running(p, &reply);
+	} else {
+		d = plan_add(p, STOPPED, "clients are served by it", "kmsd.service");
+		d->by_hand = !plan_systemd(p) || status != KMS_E_NOT_RUNNING;
+		snprintf(d->is, sizeof d->is, "%.150s",
+		    status == KMS_E_NOT_RUNNING ? "not running" : why);
+		snprintf(d->due, sizeof d->due, d->by_hand ? "start kmsd" : "started");
+	}
+	reply_free(&reply);
+	return KMS_OK;
+}
+
+/* A reload is over when kmsd says what it has read; that it was asked for is not enough. */
+static int
+await_reload(struct plan *p, char why[512])
+{
+	const struct timespec moment = { .tv_nsec = 20000000 };
+	int64_t until = transport_clock() + p->ctl->timeout_ms;
+	struct reply reply;
+	bool read = false;
+
+	do {
+		nanosleep(&moment, NULL);
+		if (ctl_ask_quietly(p->ctl, CONTROL_STATUS, NULL, &reply, why) == KMS_OK)
+			read = not_read(p, &reply) == NULL;
+		reply_free(&reply);
+	} while (!read && transport_clock() < until);
+	if (!read)
+		snprintf(why, 512, "kmsd has not taken the file: journalctl -u kmsd says why");
+	return read ? KMS_OK : KMS_E_TIMEOUT;
+}
+
+static int
+mend(struct plan *p, const struct difference *d, char why[512])
+{
+	/* kmsd.service wants kmsd.socket, unless that is masked. */
+	static const char *const argv[][5] = {
+		[STOPPED] = { "systemctl", "start", "kmsd.service", NULL },
+		[OLD_SERVICE] = { "systemctl", "restart", "kmsd.service", NULL },
+		[OLD_SOCKET] = { "systemctl", "restart", "kmsd.socket", "kmsd.service", NULL },
+		[UNREAD] = { "systemctl", "reload", "kmsd.service", NULL },
+	};
+	static const char *const reload[] = { "systemctl", "daemon-reload", NULL };
+	int e = plan_run(p, reload, why);
+
+	if (e == KMS_OK)
+		e = plan_run(p, argv[d->tag], why);
+	return e == KMS_OK && d->tag == UNREAD ? await_reload(p, why) : e;
+}
+
+const struct aspect aspect_service = {
+	.name = "service",
+	.live = true,
+	.inspect = inspect,
+	.mend = mend,
+};
