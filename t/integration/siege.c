@@ -239,17 +239,20 @@ int
 main(int argc, char **argv)
 {
 	static struct siege s;
-	static const struct option longs[] = { { "port", 1, NULL, 'p' },
+	static const struct option longs[] = { { "host", 1, NULL, 'h' }, { "port", 1, NULL, 'p' },
 		{ "publisher", 1, NULL, 'k' }, { "product", 1, NULL, 'P' },
 		{ "clients", 1, NULL, 'c' }, { "state", 1, NULL, 's' }, { "acks", 1, NULL, 'a' },
 		{ "churn", 0, NULL, 'C' }, { NULL, 0, NULL, 0 } };
-	const char *key = NULL, *state = NULL, *acks = NULL;
+	const char *host = "127.0.0.1", *key = NULL, *state = NULL, *acks = NULL;
 	uint16_t port = 0;
 	int ch, rc;
 
 	s.clients = 32;
 	while ((ch = getopt_long(argc, argv, "", longs, NULL)) != -1)
 		switch (ch) {
+		case 'h':
+			host = optarg;
+			break;
 		case 'p':
 			port = (uint16_t)atoi(optarg);
 			break;
@@ -277,10 +280,10 @@ main(int argc, char **argv)
 	if (!key || !state || !acks || port == 0 || s.clients > MAX_CLIENTS ||
 	    sodium_init() == -1) {
 		fprintf(stderr, "usage: siege --port N --publisher KEY --product UUID --state FILE "
-				"--acks FILE [--clients N] [--churn]\n");
+				"--acks FILE [--host ADDRESS] [--clients N] [--churn]\n");
 		return 1;
 	}
-	player_host_set(&s.host, "127.0.0.1", port, key);
+	player_host_set(&s.host, host, port, key);
 	if ((rc = player_hello(&s.host)) != KMS_OK)
 		player_die(kms_strerror((uint32_t)rc));
 	map_state(&s, state);

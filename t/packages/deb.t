@@ -7,45 +7,22 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 use Fcntl qw(F_SETFD);
 use IO::Socket::INET;
+use KMS::Debian;
 use KMS::Test;
 use POSIX ();
 use Test::More;
 
-plan skip_all => 'only root can make a chroot: run as root' if $> != 0;
-for my $tool (qw(debootstrap dpkg-buildpackage dh lintian)) {
-    plan skip_all => "$tool is not installed: ./bootstrap deps" if !grep { -x "$_/$tool" } split /:/, $ENV{PATH};
-}
-
-if (!$ENV{KMS_DEB_APART}) {
-    $ENV{KMS_DEB_APART} = 1;
-    exec 'unshare', '--mount', $^X, $0 or die "unshare: $!";
-}
-
-my $dir = workspace();
-END { if ($dir) { my $status = $?; system "umount $dir/root/dev $dir/root/proc 2>/dev/null"; $? = $status } }
-my $debs = $ENV{KMS_DEBS} // "$dir/debs";
-if (!$ENV{KMS_DEBS}) {
-    my $r = run([ "$SRC/debian/build", $debs ]);
-    is($r->{exit}, 0, 'the packages are built') or BAIL_OUT("$r->{out}$r->{err}");
-}
-my %deb = map { m{/([^/_]+)_[^/]*\.deb$} ? ($1 => $_) : () } glob "$debs/*.deb";
-my @names = qw(kmsd kmsctl kmsissue libkms1 libkms-dev);
-ok($deb{$_}, "$_ is there") for @names;
+skip_unless_possible(qw(debootstrap dpkg-buildpackage dh lintian setpriv));
+my $packages = prepare();
+my $dir = apart($packages);
+my %deb = %{ $packages->{debs} };
+ok($deb{$_}, "$_ is there") for @PACKAGES;
 
 # lintian's tags of the kind that keeps a package out, and its warnings.
-my $lintian = run([ 'lintian', '--fail-on', 'error,warning', @deb{@names} ]);
+my $lintian = run([ 'lintian', '--allow-root', '--fail-on', 'error,warning', @deb{@PACKAGES} ]);
 is($lintian->{exit}, 0, 'lintian has nothing to say') or diag("$lintian->{out}$lintian->{err}");
 
-# The machine's own mirror and its release.
-my ($mirror) = map { /^URIs:\s*(\S+)/m ? $1 : /^deb\s+(?:\[.*?\]\s*)?(\S+)/m ? $1 : () }
-    map { slurp($_) } grep { -e } '/etc/apt/sources.list.d/debian.sources', '/etc/apt/sources.list';
-my ($release) = slurp('/etc/os-release') =~ /^VERSION_CODENAME=(\w+)/m;
-my $root = "$dir/root";
-my %needs = map { s/\s.*//r => 1 } map { split /,\s*/ } map { run([ 'dpkg-deb', '-f', $_, 'Depends' ])->{out} =~ s/\n//gr } @deb{@names};
-delete @needs{@names};
-my $r = run([ 'debootstrap', '--variant=minbase', '--include=' . join(',', 'systemd', sort keys %needs), $release, $root, $mirror ]);
-is($r->{exit}, 0, 'a fresh Debian') or BAIL_OUT(substr $r->{out} . $r->{err}, -2000);
-# Seen by this process and its children alone, and gone with them.
+my $root = make_root($packages, "$dir/root");
 run([ 'mount', '--bind', $_, "$root$_" ]) for '/dev', '/proc';
 spew("$root/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n");
 chmod 0755, "$root/usr/sbin/policy-rc.d";
@@ -57,7 +34,7 @@ sub install (@files) {
     is($said->{exit}, 0, 'dpkg -i') or diag("$said->{out}$said->{err}");
 }
 
-install(@deb{@names});
+install(@deb{@PACKAGES});
 is(in_root('id', '-u', $_)->{exit}, 0, "the user $_ is there") for qw(_kms _kmsnet);
 is(in_root('stat', '-c', '%a %U', '/var/lib/kms')->{out}, "700 _kms\n", 'the state directory too');
 ok(-l "$root/etc/systemd/system/multi-user.target.wants/kmsd.service", 'the service is enabled');
@@ -69,7 +46,7 @@ is_deeply([ grep { $_->{state} eq 'due' } @{ $drift->{differences} } ], [], 'and
 
 # Served from there, on a socket that stays.
 my $product = '11111111-1111-4111-8111-111111111111';
-my $p = publisher(products => [ { name => 'Packaged', id => $product, threshold => 1, group => 'client', pool => 'desktops' } ]);
+my $p = publisher(dir => "$dir/publisher", products => [ { name => 'Packaged', id => $product, threshold => 1, group => 'client', pool => 'desktops' } ]);
 spew("$root/etc/kms/kms.ini", slurp("$root/etc/kms/kms.ini")
     . "[listen]\naddress = 127.0.0.1\nport = 0\n[ledger]\nsegment_size = 1M\nmap_size = 16M\n[publisher acme]\nkey = $p->{key}\n");
 my $socket = IO::Socket::INET->new(Listen => 1024, LocalAddr => '127.0.0.1') or die "socket: $!";
@@ -100,15 +77,7 @@ my $siege = spawn([ "$BUILD/siege", '--churn', '--port', $socket->sockport, '--p
 my $more = sub { my $before = -s $acks // 0; wait_for(30, sub { (-s $acks // 0) > $before + 10_000 }, 'clients are served') };
 $more->();
 
-# The same files with a higher version.
-my @newer = map {
-    my $tree = "$dir/newer-$_";
-    run([ 'dpkg-deb', '-R', $deb{$_}, $tree ]);
-    spew("$tree/DEBIAN/control", slurp("$tree/DEBIAN/control") =~ s/^(Version: \S+)/$1+later/mr =~ s/\(= (\S+)\)/(= $1+later)/gr);
-    run([ 'dpkg-deb', '--root-owner-group', '-b', $tree, "$dir/$_.deb" ]);
-    "$dir/$_.deb";
-} @names;
-install(@newer);
+install(newer($packages, $dir));
 $more->();
 is(end_process($kmsd), 0, 'the kmsd of the old package stops');
 $kmsd = start_kmsd();
@@ -120,7 +89,7 @@ like(slurp("$root/etc/kms/kms.ini"), qr/publisher acme/, 'the administrator\'s i
 is(in_root('kmsctl', 'ledger', 'check')->{exit}, 0, 'the ledger is whole');
 is(end_process($kmsd), 0, 'kmsd stops');
 
-$r = in_root('dpkg', '--purge', @names);
+my $r = in_root('dpkg', '--purge', @PACKAGES);
 is($r->{exit}, 0, 'purge') or diag("$r->{out}$r->{err}");
 ok(!-e "$root/usr/sbin/kmsd" && !-e "$root/etc/kms/kms.ini", 'programs and configuration are gone');
 ok(-e "$root/var/lib/kms/keys/host.key", 'the ledger and the keys are kept');

@@ -68,7 +68,7 @@ class Client:
     def __init__(self, big=False, source=None):
         self.e = '>' if big else '<'
         self.big = big
-        self.s = socket.create_connection(('127.0.0.1', opt.port), PATIENCE)
+        self.s = socket.create_connection((opt.address, opt.port), PATIENCE)
 
     def __enter__(self):
         return self
@@ -312,7 +312,7 @@ def case_host_nak():
 def case_impacket():
     from impacket.dcerpc.v5 import transport
     for _ in range(3):
-        dce = transport.DCERPCTransportFactory('ncacn_ip_tcp:127.0.0.1[%d]' % opt.port).get_dce_rpc()
+        dce = transport.DCERPCTransportFactory('ncacn_ip_tcp:%s[%d]' % (opt.address, opt.port)).get_dce_rpc()
         dce.connect()
         dce.bind(uuidtup(KMS))
         dce.call(0, payload(200))
@@ -323,7 +323,7 @@ def case_impacket():
 
 def case_impacket_ndr64():
     from impacket.dcerpc.v5 import transport
-    dce = transport.DCERPCTransportFactory('ncacn_ip_tcp:127.0.0.1[%d]' % opt.port).get_dce_rpc()
+    dce = transport.DCERPCTransportFactory('ncacn_ip_tcp:%s[%d]' % (opt.address, opt.port)).get_dce_rpc()
     dce.connect()
     dce.bind(uuidtup(KMS), transfer_syntax=NDR64)
     dce.call(0, payload(48))
@@ -333,7 +333,7 @@ def case_impacket_ndr64():
 
 def case_impacket_fragments():
     from impacket.dcerpc.v5 import transport
-    dce = transport.DCERPCTransportFactory('ncacn_ip_tcp:127.0.0.1[%d]' % opt.port).get_dce_rpc()
+    dce = transport.DCERPCTransportFactory('ncacn_ip_tcp:%s[%d]' % (opt.address, opt.port)).get_dce_rpc()
     dce.connect()
     dce.bind(uuidtup(KMS))
     dce.set_max_fragment_size(64)
@@ -345,7 +345,7 @@ def case_impacket_fragments():
 def case_impacket_wrong_interface():
     from impacket.dcerpc.v5 import transport
     from impacket.dcerpc.v5.rpcrt import DCERPCException
-    dce = transport.DCERPCTransportFactory('ncacn_ip_tcp:127.0.0.1[%d]' % opt.port).get_dce_rpc()
+    dce = transport.DCERPCTransportFactory('ncacn_ip_tcp:%s[%d]' % (opt.address, opt.port)).get_dce_rpc()
     dce.connect()
     try:
         dce.bind(uuidtup(EPM))
@@ -795,6 +795,7 @@ def case_serve():
 def main():
     global opt
     p = argparse.ArgumentParser()
+    p.add_argument('--address', default='127.0.0.1')
     p.add_argument('--port', type=int, required=True)
     p.add_argument('--mode', default='/dev/null')
     p.add_argument('--log', default='/dev/null')

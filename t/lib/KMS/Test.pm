@@ -15,7 +15,7 @@ package KMS::Test;
 #   wait_exit($pid, $seconds)    waits for one that spawn started to end by itself; its wait status, dies when it does not
 #   wait_for($seconds, sub, $what)   polls until sub is true; dies with $what when it never is
 #   slurp($file), spew($file, $text)
-#   workspace()                  a fresh directory, removed at the end (short, for sockets)
+#   workspace()                  a fresh directory, removed at the end (short, for sockets); in /tmp, or in KMS_WORKSPACES
 #
 # A publisher (kmsissue)
 #   publisher(dir => ..., products => [ { name, id, threshold, ... } ])  init, pack, signature:
@@ -88,7 +88,7 @@ sub spew ($file, $text) {
 }
 
 sub workspace () {
-    my $dir = tempdir('kmsXXXXXX', DIR => '/tmp', CLEANUP => 1);
+    my $dir = tempdir('kmsXXXXXX', DIR => $ENV{KMS_WORKSPACES} // '/tmp', CLEANUP => 1);
     chmod 0755, $dir;    # kmsd's users go through it
     return $dir;
 }
