@@ -244,17 +244,21 @@ part 'a relay' => sub {
         '--port-file', $host->{port} ], log => "$dir/standin.err");
     wait_for(20, sub { -s $host->{port} }, 'the stand-in listens');
     my ($number) = slurp($host->{port}) =~ /(\d+)/;
-    ini("[relay]\nupstream = $test_at:$number\nallow = 10.77.0.0/24\n");
+    # By its name: kmsd-resolve has to get out of the unit too.
+    my $named = KMS::Named->start(address => $test_at, zones => { 'example.test' => { records => "windows A $test_at\n" } });
+    ini("[relay]\nupstream = windows.example.test:$number\nnameserver = @{[ $named->server ]}\nallow = 10.77.0.0/24\n");
     like(good('kmsctl apply', qw(kmsctl apply)), qr{kmsd\.service\.d/50-kms-ini\.conf: not there.*kmsd\.service: started before}s,
         'the drop-in is written and kmsd restarted');
     my $r = run([ 'python3', "$SRC/t/relay/rpc_client.py", '--address', $machine_at, '--port', 1688, '--log', $host->{log}, '--mode', $host->{mode},
         qw(plain byte_for_byte wrong_interface) ]);
+    diag($m->sh('journalctl --no-pager -b -t kmsd-resolve; journalctl -b --no-pager -n 50 | grep -i resolv; sysctl kernel.unprivileged_userns_clone')->{out}) if $ENV{KMS_DEBUG};
     is_deeply(JSON::PP->new->decode($r->{out} || '{}'), { plain => undef, byte_for_byte => undef, wrong_interface => undef }, 'what passes and what is refused')
-        or diag($r->{err} . $m->run(qw(journalctl --no-pager -u kmsd -n 20))->{out});
+        or diag($r->{err} . $m->run(qw(journalctl --no-pager -u kmsd -n 60))->{out});
     like(slurp($host->{log}), qr/^bind/m, 'the KMS host got a bind');
     confined('with a relay');
     is(client(1, 'renew'), 0, 'native clients are served beside it');
     end_process($pid);
+    $named->stop;
     ini();
     like(good('kmsctl apply', qw(kmsctl apply)), qr/removed: the unit itself says it.*Done: restarted/s, 'without one the drop-in goes');
     is($m->show('kmsd', 'PrivateNetwork'), 'yes', 'and with it the network');

@@ -13,6 +13,7 @@ package KMS::Machine;
 #   $m->leader                      pid of its systemd, as the test sees it
 #   $m->reboot, $m->poweroff        from within; waits; what reboot returns is what boot returns
 use v5.36;
+use POSIX qw(WNOHANG);
 use KMS::Test qw(slurp spew spawn wait_for wait_exit);
 use Test::More;
 
@@ -47,7 +48,8 @@ sub boot ($self) {
     $self->{pid} = spawn([ 'systemd-nspawn', '--quiet', '-D', $self->{root}, '--boot', '--register=no', '--keep-unit', '--machine=kms',
         '--network-veth', 
         '--system-call-filter=landlock_create_ruleset landlock_add_rule landlock_restrict_self', '--link-journal=no', '--resolv-conf=off', '--timezone=off' ], log => "$self->{root}.console");
-    eval { wait_for(30, sub { KMS::Test::run([qw(ip link show ve-kms)])->{exit} == 0 }, 'a cable'); 1 } or die $@ . $self->log;
+    my $alive = sub { waitpid($self->{pid}, WNOHANG) == 0 or die "nspawn ended\n" };
+    eval { wait_for(30, sub { $alive->() && KMS::Test::run([qw(ip link show ve-kms)])->{exit} == 0 }, 'a cable'); 1 } or die $@ . $self->log;
     for my $command ((map { [ 'addr', 'add', $_, 'dev', 've-kms' ] } @{ $self->{here} }), [qw(link set ve-kms up)], [qw(link set lo up)]) {
         my $r = KMS::Test::run([ 'ip', @$command ]);
         $r->{exit} == 0 or die "ip @$command: $r->{err}";
@@ -55,7 +57,7 @@ sub boot ($self) {
     my $state = '';
     eval {
         wait_for(120, sub {
-            kill 0, $self->{pid} or die "nspawn ended\n";
+            $alive->();
             $self->{leader} = $self->find_leader // return 0;
             $state = $self->systemctl('is-system-running');
             return $state =~ /^(?:running|degraded|maintenance)$/;
