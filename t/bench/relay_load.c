@@ -3,7 +3,7 @@
  *
  *   relay_load PORT CONNECTIONS EXCHANGES
  *
- * Prints exchanges=N seconds=S rate=R. Every answer has to be a bind_ack, then a response.
+ * They come from SOURCES addresses of the loopback's, because what one source may write to the ledger is limited. Prints exchanges=N seconds=S rate=R. Every answer has to be a bind_ack, then a response.
  */
 #include <config.h>
 
@@ -20,6 +20,7 @@
 
 #define REQUEST 284
 #define CONNECTIONS_MAX 4096
+#define SOURCES 1000
 
 struct client {
 	int fd;
@@ -43,12 +44,15 @@ die(const char *what)
 }
 
 static void
-begin(int ep, struct client *c, uint16_t port)
+begin(int ep, struct client *c, uint16_t port, uint64_t number)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(port) };
+	struct sockaddr_in from = { .sin_family = AF_INET };
 	struct epoll_event e = { .events = EPOLLOUT, .data.ptr = c };
 	struct linger now = { 1, 0 };
+	int on = 1;
 
+	from.sin_addr.s_addr = htonl(0x7f010001 + (uint32_t)(number % SOURCES));
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	c->step = 0;
@@ -57,6 +61,10 @@ begin(int ep, struct client *c, uint16_t port)
 		die("socket");
 	/* No TIME_WAIT: a benchmark must not run out of ports. */
 	setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+	/* The port is chosen when it is known where to. */
+	setsockopt(c->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+	if (bind(c->fd, (struct sockaddr *)&from, sizeof from) == -1)
+		die("bind");
 	if (connect(c->fd, (struct sockaddr *)&to, sizeof to) == -1 && errno != EINPROGRESS)
 		die("connect");
 	if (epoll_ctl(ep, EPOLL_CTL_ADD, c->fd, &e) == -1)
@@ -124,7 +132,7 @@ main(int argc, char **argv)
 		return 2;
 	clock_gettime(CLOCK_MONOTONIC, &from);
 	for (unsigned i = 0; i < connections && begun < wanted; i++, begun++)
-		begin(ep, &clients[i], port);
+		begin(ep, &clients[i], port, begun);
 	while (done < wanted) {
 		int n = epoll_wait(ep, events, 256, 30000);
 
@@ -138,7 +146,7 @@ main(int argc, char **argv)
 			close(c->fd);
 			done++;
 			if (begun++ < wanted)
-				begin(ep, c, port);
+				begin(ep, c, port, begun);
 		}
 	}
 	clock_gettime(CLOCK_MONOTONIC, &to);
