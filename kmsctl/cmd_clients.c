@@ -57,6 +57,7 @@ list_clients(struct ctl *ctl, struct listing *l, bool running)
 			    : "\"%s\" is no UUID, and without kmsd names are not known",
 		    ctl->product);
 	l->by_product = ctl->product != NULL;
+	ctl->leave_root = true;
 	e = ctl_open_ledger(ctl, &db, why);
 	if (e != KMS_OK)
 		return ctl_fail(ctl, (uint32_t)e, "the ledger cannot be read: %s", why);
@@ -110,6 +111,7 @@ show_from_ledger(struct ctl *ctl, const uint8_t cmid[16])
 	char why[256];
 	int e, host_e;
 
+	ctl->leave_root = true;
 	e = ctl_open_ledger(ctl, &db, why);
 	if (e != KMS_OK)
 		return ctl_fail(ctl, (uint32_t)e, "the ledger cannot be read: %s", why);

@@ -33,8 +33,10 @@ static int
 run_ledger_check(struct ctl *ctl)
 {
 	struct findings f = { .ctl = ctl };
-	int fd = ctl_state_directory(ctl), e;
+	int fd, e;
 
+	ctl->leave_root = true;
+	fd = ctl_state_directory(ctl);
 	if (fd < 0)
 		return CTL_FAILED;
 	output_list(ctl->out, "problems", NULL);

@@ -125,8 +125,10 @@ relayed_list(struct ctl *ctl)
 	struct listing l = { .ctl = ctl };
 	struct kmsdb *db = NULL;
 	char why[256] = "";
-	int status = ctl_open_ledger(ctl, &db, why);
+	int status;
 
+	ctl->leave_root = true;
+	status = ctl_open_ledger(ctl, &db, why);
 	if (status == KMS_OK) {
 		output_list(
 		    ctl->out, "relayed", "Clients of another KMS host, as the relay saw them");

@@ -87,6 +87,7 @@ struct ctl {
 	const char *passphrase_file, *current_file;
 	const char *root;           /* --root, or NULL */
 	bool check;
+	bool leave_root;            /* the ledger's owner is taken for good: nothing that root must do comes after */
 	struct config config;
 };
 

@@ -1,10 +1,13 @@
 /*
  * ctl_files.c - files with their signatures, the state directory, the ledger.
  */
+#include <config.h>
+
 #include <sys/stat.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,6 +163,20 @@ ctl_write_file(struct ctl *ctl, const char *path, const void *data, size_t len)
 	    "%s: cannot be written: %s", path, strerror(error));
 }
 
+/*
+ * What the ledger's owner wrote is read with that owner's rights: an index that was made to break its reader breaks
+ * into nothing else. Who goes on as root afterwards can take them back, and so could whoever breaks in.
+ */
+static bool
+become(const struct ctl *ctl, const struct stat *owner)
+{
+	if (ctl->leave_root)
+		return setgroups(0, NULL) == 0 &&
+		       setresgid(owner->st_gid, owner->st_gid, owner->st_gid) == 0 &&
+		       setresuid(owner->st_uid, owner->st_uid, owner->st_uid) == 0;
+	return setegid(owner->st_gid) == 0 && seteuid(owner->st_uid) == 0;
+}
+
 /* Open first: its owner need not be able to go through the folders above. */
 static int
 open_state(struct ctl *ctl)
@@ -170,7 +187,7 @@ open_state(struct ctl *ctl)
 	if (fd < 0 || geteuid() != 0)
 		return fd;
 	if ((fstatat(fd, "kmsdb", &st, AT_SYMLINK_NOFOLLOW) == 0 || fstat(fd, &st) == 0) &&
-	    setegid(st.st_gid) == 0 && seteuid(st.st_uid) == 0)
+	    become(ctl, &st))
 		return fd;
 	ctl_close(NULL, fd);
 	errno = EPERM;
