@@ -149,9 +149,15 @@ is($a->stop, 0, 'kmsd stops');
 my %host = map { ($_ => "$dir/host.$_") } qw(mode log port);
 sub mode ($text) { spew("$host{mode}.new", "$text\n"); rename "$host{mode}.new", $host{mode} }
 mode('normal');
-spawn([ '/usr/bin/python3', "$SRC/t/relay/standin_host.py", '--mode', $host{mode}, '--log', $host{log}, '--port-file', $host{port} ], log => "$dir/host.err");
-wait_for(20, sub { -s $host{port} }, 'the stand-in listens');
-my ($port) = slurp($host{port}) =~ /(\d+)/;
+my $port = 0;
+sub host_begins () {
+    unlink $host{port};
+    $host{pid} = spawn([ '/usr/bin/python3', "$SRC/t/relay/standin_host.py", '--mode', $host{mode}, '--log', $host{log}, '--port', $port,
+        '--port-file', $host{port} ], log => "$dir/host.err");
+    wait_for(20, sub { -s $host{port} }, 'the stand-in listens');
+    ($port) = slurp($host{port}) =~ /(\d+)/;
+}
+host_begins();
 
 sub pdu ($kind, $body, $call) { return pack('C4 V v v V', 5, 0, $kind, 3, 0x10, 16 + length $body, 0, $call) . $body }
 my $bind = pdu(11, pack('v v V C x3 v C x', 5840, 5840, 0, 1, 0, 1)
@@ -206,10 +212,10 @@ subtest '[relay]' => sub {
     # A host that has failed already waits as it was told then.
     $b->start;
     $change->('backoff', 1);
-    mode('close-bind');
+    end_process($host{pid});
     my $at = length $b->log;
     wait_for($PATIENCE, sub { $bound->(); substr($b->log, $at) =~ /relay-host-down/ }, 'the host fails');
-    mode('normal');
+    host_begins();
     wait_for($PATIENCE, sub { substr($b->log, $at) =~ /relay-host-up/ }, 'and is used again');
     pass('backoff: a host that failed is used again, minutes before it was');
     is($b->stop, 0, 'kmsd stops');
