@@ -1,9 +1,10 @@
 /*
- * service.c - kmsd runs, with the units' settings and the publishers of kms.ini.
+ * service.c - kmsd runs, with the units' settings, on the socket of systemd and with this kms.ini.
  */
 #include <sys/stat.h>
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "kmsctl/child.h"
@@ -11,7 +12,7 @@
 #include "libkms/kms_error.h"
 #include "libkms/transport.h"
 
-enum { STOPPED, OLD_SERVICE, OLD_SOCKET, UNREAD };
+enum { STOPPED, OLD_SERVICE, OLD_SOCKET, UNREAD, OLD_CONFIG, NO_SOCKET };
 
 /*
  * Whether an active unit was started before something changed in its directory of drop-ins (a file
@@ -61,27 +62,83 @@ not_read(const struct plan *p, const struct reply *status)
 	return NULL;
 }
 
+/* What the running kmsd has taken is another kms.ini. One that does not tell is taken at its word. */
+static bool
+differs(const struct plan *p, const struct reply *status, const char *mark, bool restart)
+{
+	const struct reply_row *service = reply_next(status, "service", NULL);
+	uint64_t theirs;
+
+	return reply_number(service, mark, &theirs) &&
+	       theirs != config_mark(&p->ctl->config, restart);
+}
+
+static void
+stale(
+    struct plan *p, int tag, const char *why, const char *is, const char *due, const char *by_hand)
+{
+	struct difference *d = plan_add(p, tag, why, "kmsd.service");
+
+	d->by_hand = !plan_systemd(p);
+	snprintf(d->is, sizeof d->is, "%s", is);
+	if (d->by_hand)
+		snprintf(d->due, sizeof d->due, "%s%s/kmsd.pid)", by_hand,
+		    p->ctl->config.runtime_directory);
+	else
+		snprintf(d->due, sizeof d->due, "%s", due);
+}
+
+static void
+look_at_config(struct plan *p, const struct reply *status)
+{
+	const struct config_publisher *publisher = not_read(p, status);
+	char is[160] = "it has read an older kms.ini";
+
+	if (publisher != NULL)
+		snprintf(is, sizeof is, "[publisher %s] is not what it has read", publisher->name);
+	if (differs(p, status, "config-started", true))
+		stale(p, OLD_CONFIG, "some keys take effect at a start",
+		    "it was started with another kms.ini",
+		    "restarted: who connects meanwhile waits",
+		    "start kmsd again, after kill $(cat ");
+	else if (publisher != NULL || differs(p, status, "config-read", false))
+		stale(
+		    p, UNREAD, "kmsd serves what it has read", is, "reloaded", "kill -HUP $(cat ");
+}
+
+/* kmsd.socket is there, and kmsd was started without it: it was masked then. */
+static bool
+socket_unused(const struct plan *p)
+{
+	static const char *const argv[] = { "busctl", "get-property", "org.freedesktop.systemd1",
+		"/org/freedesktop/systemd1/unit/kmsd_2esocket", "org.freedesktop.systemd1.Unit",
+		"LoadState", "ActiveState", "UnitFileState", NULL };
+	struct child c;
+	bool unused;
+
+	if (!plan_systemd(p) || child_run(&c, argv, NULL, p->ctl->timeout_ms) != KMS_OK)
+		return false;
+	unused = c.exit == 0 && strcmp(c.out, "s \"loaded\"\ns \"inactive\"\ns \"enabled\"\n") == 0;
+	child_free(&c);
+	return unused;
+}
+
 static void
 look_at_running(struct plan *p, const struct reply *status)
 {
-	const struct config_publisher *publisher = not_read(p, status);
 	struct difference *d;
 
 	if (older_than_drop_ins(p, "/etc/systemd/system/kmsd.service.d",
 		"/org/freedesktop/systemd1/unit/kmsd_2eservice")) {
 		outdated(p, OLD_SERVICE, "kmsd.service", "restarted: who connects meanwhile waits");
-		return;
+	} else if (socket_unused(p)) {
+		d = plan_add(p, NO_SOCKET, "systemd keeps it while kmsd restarts", "kmsd.socket");
+		snprintf(d->is, sizeof d->is, "enabled, and not used by the kmsd that runs");
+		snprintf(d->due, sizeof d->due,
+		    "started, and kmsd again: connections are refused for a moment");
+	} else {
+		look_at_config(p, status);
 	}
-	if (publisher == NULL)
-		return;
-	d = plan_add(p, UNREAD, "kmsd serves the publishers that it has read", "kmsd.service");
-	d->by_hand = !plan_systemd(p);
-	snprintf(d->is, sizeof d->is, "[publisher %s] is not what it has read", publisher->name);
-	if (d->by_hand)
-		snprintf(d->due, sizeof d->due, "kill -HUP $(cat %s/kmsd.pid)",
-		    p->ctl->config.runtime_directory);
-	else
-		snprintf(d->due, sizeof d->due, "reloaded");
 }
 
 static int
@@ -120,7 +177,8 @@ await_reload(struct plan *p, char why[512])
 	do {
 		nanosleep(&moment, NULL);
 		if (ctl_ask_quietly(p->ctl, CONTROL_STATUS, NULL, &reply, why) == KMS_OK)
-			read = not_read(p, &reply) == NULL;
+			read = not_read(p, &reply) == NULL &&
+			       !differs(p, &reply, "config-read", false);
 		reply_free(&reply);
 	} while (!read && transport_clock() < until);
 	if (!read)
@@ -137,10 +195,16 @@ mend(struct plan *p, const struct difference *d, char why[512])
 		[OLD_SERVICE] = { "systemctl", "restart", "kmsd.service", NULL },
 		[OLD_SOCKET] = { "systemctl", "restart", "kmsd.socket", "kmsd.service", NULL },
 		[UNREAD] = { "systemctl", "reload", "kmsd.service", NULL },
+		[OLD_CONFIG] = { "systemctl", "restart", "kmsd.service", NULL },
+		[NO_SOCKET] = { "systemctl", "restart", "kmsd.service", NULL },
 	};
 	static const char *const reload[] = { "systemctl", "daemon-reload", NULL };
+	static const char *const stop[] = { "systemctl", "stop", "kmsd.service", NULL };
 	int e = plan_run(p, reload, why);
 
+	/* The port is kmsd's own until it has stopped. */
+	if (e == KMS_OK && d->tag == NO_SOCKET)
+		e = plan_run(p, stop, why);
 	if (e == KMS_OK)
 		e = plan_run(p, argv[d->tag], why);
 	return e == KMS_OK && d->tag == UNREAD ? await_reload(p, why) : e;

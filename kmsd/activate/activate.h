@@ -44,6 +44,7 @@ struct activate {
 	struct peer *peers;             /* list, peer.h */
 	int state_dir;
 	char host_name[MESSAGE_NAME + 1];
+	uint64_t config_started, config_read;   /* config_mark of what was taken at the start, and last */
 	uint32_t layers;                /* of the sandbox, in force */
 	uint64_t now;                   /* seconds; read once an event */
 	uint64_t started;

@@ -347,6 +347,7 @@ reload(struct server *s, int fd)
 	a->config.publisher_count = fresh.publisher_count;
 	memcpy(a->config.publishers, fresh.publishers, sizeof fresh.publishers);
 	a->config.log_level = fresh.log_level;
+	a->config_read = config_mark(&fresh, false);
 	log_level(fresh.log_level);
 	log_event(LOG_INFO, "activate-reloaded", "%u publishers", a->service.count);
 }
@@ -426,6 +427,8 @@ start(struct server *s)
 	look_around(s);
 	activate_clock(a);
 	a->started = a->now;
+	a->config_started = config_mark(&a->config, true);
+	a->config_read = config_mark(&a->config, false);
 	randombytes_buf(&seed, sizeof seed);
 	relayed_limit_init(&a->relayed_limit, seed);
 	memlock = memlock_needed(a);

@@ -391,6 +391,36 @@ config_differs(const struct config_key *k, const struct config *a, const struct 
 	return strcmp(x, y) != 0;
 }
 
+static uint64_t
+mark(uint64_t hash, const char *text)
+{
+	/* The end counts too, so that no two texts run together. */
+	do
+		hash = (hash ^ (uint8_t)*text) * UINT64_C(1099511628211);
+	while (*text++ != '\0');
+	return hash;
+}
+
+uint64_t
+config_mark(const struct config *c, bool restart)
+{
+	uint64_t hash = UINT64_C(14695981039346656037);
+	char value[CONFIG_VALUE];
+
+	for (const struct config_key *k = config_schema(); k->section != NULL; k++) {
+		if (k->restart != restart || strcmp(k->section, "dns") == 0 ||
+		    strcmp(k->section, "firewall") == 0 ||
+		    strncmp(k->section, PUBLISHER, sizeof(PUBLISHER) - 1) == 0)
+			continue;
+		config_value_write(k, &config_slots[k - config_schema()], c, value, sizeof(value));
+		hash = mark(mark(mark(hash, k->section), k->key), value);
+	}
+	for (unsigned i = 0; !restart && i < c->publisher_count; i++)
+		hash = mark(mark(hash, c->publishers[i].name), c->publishers[i].key);
+	/* 48 bits: a number that JSON's readers keep whole. */
+	return hash >> 16;
+}
+
 /* A list that is too long for one line goes over several. */
 static void
 print_value(FILE *out, const char *key, const char *value)

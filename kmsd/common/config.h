@@ -130,6 +130,11 @@ const struct config_key *config_schema(void);
 
 /* Whether a key of the schema has another value in b than in a: what a reload changed. */
 bool config_differs(const struct config_key *k, const struct config *a, const struct config *b);
+/*
+ * A number that tells configurations apart: of all that kmsd reads and takes only at a start (restart), or also at a
+ * reload. [dns], [firewall] and a publisher's files are kmsctl's. FNV-1a: nobody gains by a collision.
+ */
+uint64_t config_mark(const struct config *c, bool restart);
 /* The whole configuration as ini text, defaults included: it parses to the same. */
 void config_print(const struct config *c, FILE *out);
 

@@ -243,4 +243,29 @@ subtest '[relay] resolve_interval' => sub {
 
 my @left = grep { !$tried{$_} && !/^\[(?:dns|firewall)\] |^\[publisher NAME\] (?:policy|host_key|confirmation)$/ } sort keys %effect;
 is_deeply(\@left, [], 'every key that kmsd reads was tried');
+# What plan says of a kmsd that was not told: comments and what it does not read are nothing, a reload or a restart takes the rest.
+subtest 'plan compares kms.ini with what kmsd has taken' => sub {
+    my $b = start_appliance(publisher => $publisher, fronts => 1);
+    my $as_started = slurp($b->ini);
+    my $service = sub {
+        my ($json) = $b->kmsctl_json('plan');
+        return join '|', map { "$_->{is}: $_->{due}" } grep { $_->{aspect} eq 'service' } @{ $json->{differences} };
+    };
+    is($service->(), '', 'nothing at first');
+    spew($b->ini, "; a comment\n$as_started\n[firewall]\nrate = 7\n");
+    is($service->(), '', 'nothing of what kmsd does not read');
+    spew($b->ini, "$as_started\n[limits]\nidle_timeout = 301\n");
+    like($service->(), qr/^it has read an older kms\.ini: kill -HUP \$\(cat \S+\/kmsd\.pid\)$/, 'a key for a reload');
+    reload($b, slurp($b->ini));
+    is($service->(), '', 'which it is then');
+    spew($b->ini, $as_started =~ s/^fronts = 1/fronts = 2/mr);
+    like($service->(), qr/^it was started with another kms\.ini: start kmsd again, after kill \$\(cat /, 'a key for a start');
+    reload($b, slurp($b->ini));
+    like($service->(), qr/^it was started with another kms\.ini/, 'which a reload is not');
+    is($b->stop, 0, 'kmsd stops');
+    $b->start;
+    is($service->(), '', 'which it is then');
+    is($b->stop, 0, 'kmsd stops');
+};
+
 done_testing;

@@ -251,7 +251,6 @@ part 'a relay' => sub {
         'the drop-in is written and kmsd restarted');
     my $r = run([ 'python3', "$SRC/t/relay/rpc_client.py", '--address', $machine_at, '--port', 1688, '--log', $host->{log}, '--mode', $host->{mode},
         qw(plain byte_for_byte wrong_interface) ]);
-    diag($m->sh('journalctl --no-pager -b -t kmsd-resolve; journalctl -b --no-pager -n 50 | grep -i resolv; sysctl kernel.unprivileged_userns_clone')->{out}) if $ENV{KMS_DEBUG};
     is_deeply(JSON::PP->new->decode($r->{out} || '{}'), { plain => undef, byte_for_byte => undef, wrong_interface => undef }, 'what passes and what is refused')
         or diag($r->{err} . $m->run(qw(journalctl --no-pager -u kmsd -n 60))->{out});
     like(slurp($host->{log}), qr/^bind/m, 'the KMS host got a bind');
@@ -334,6 +333,31 @@ part 'without kmsd.socket' => sub {
     ini();
     good('kmsctl apply', qw(kmsctl apply));
     is(client(1, 'renew'), 0, 'and the old one again');
+};
+
+part 'kms.ini is changed' => sub {
+    my $pid = main_pid();
+    ini("[limits]\nidle_timeout = 301\n");
+    like(good('kmsctl apply', qw(kmsctl apply)), qr/it has read an older kms\.ini.*Done: reloaded/, 'a key for a reload');
+    good('nothing is left to do', qw(kmsctl plan --check));
+    is(main_pid(), $pid, 'by a reload');
+    ini("[listen]\nfronts = 3\n");
+    like(good('kmsctl apply', qw(kmsctl apply)), qr/it was started with another kms\.ini.*Done: restarted/, 'a key for a start');
+    good('nothing is left to do', qw(kmsctl plan --check));
+    isnt(main_pid(), $pid, 'by a restart');
+    # A socket that was masked, while a drop-in gives kmsd the network anyway.
+    ini("[relay]\nupstream = $test_at\n");
+    good('a relay', qw(kmsctl apply));
+    good('mask', qw(systemctl mask --now kmsd.socket));
+    $m->run(qw(kmsctl apply));
+    wait_for(60, \&serves, 'kmsd serves by itself');
+    good('unmask', qw(systemctl unmask kmsd.socket));
+    like(good('kmsctl apply', qw(kmsctl apply)), qr/kmsd\.socket: .*Done: /, 'a socket that is there again is used');
+    is($m->systemctl('is-active', 'kmsd.socket'), 'active', 'systemd has it');
+    good('nothing is left to do', qw(kmsctl plan --check));
+    ini();
+    good('kmsctl apply', qw(kmsctl apply));
+    is(client(1, 'renew'), 0, 'clients are served');
 };
 
 for my $other (

@@ -664,6 +664,38 @@ test_read_file(void **ignored)
 	assert_null(text);
 }
 
+/* What kmsd takes at a start and what it takes at a reload are told apart; what it does not read changes neither. */
+static void
+test_mark(void **ignored)
+{
+	static const struct {
+		const char *text;
+		bool start, reload;
+	} rows[] = {
+		{ "", false, false },
+		{ "; a comment\n[limits]\n\nidle_timeout =   300\n", false, false },
+		{ "[limits]\nidle_timeout = 301\n", false, true },
+		{ "[listen]\nfronts = 3\n", true, false },
+		{ "[relay]\nupstream = 192.0.2.1\n", true, false },
+		{ "[relay]\nallow = 192.0.2.0/24\n", false, true },
+		{ "[listen]\nport = 1689\n[log]\nlevel = debug\n", true, true },
+		{ "[dns]\ndomains = example.com\n[firewall]\nrate = 1\n", false, false },
+		{ "[publisher acme]\nkey = "
+		  "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3\n",
+		    false, true },
+	};
+	struct config plain, c;
+	struct config_error e;
+
+	config_defaults(&plain);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		assert_int_equal(config_parse(&c, rows[i].text, strlen(rows[i].text), &e, 1), 0);
+		if ((config_mark(&c, true) != config_mark(&plain, true)) != rows[i].start ||
+		    (config_mark(&c, false) != config_mark(&plain, false)) != rows[i].reload)
+			fail_msg("%s", rows[i].text);
+	}
+}
+
 int
 main(void)
 {
@@ -681,6 +713,7 @@ main(void)
 		cmocka_unit_test(test_manual),
 		cmocka_unit_test(test_manual_names_keys_only),
 		cmocka_unit_test(test_read_file),
+		cmocka_unit_test(test_mark),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
