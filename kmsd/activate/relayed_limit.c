@@ -6,21 +6,9 @@
 
 #include <string.h>
 
+#include "kmsd/common/address.h"
+
 #define CLOCK_WRONG 3600 /* seconds */
-
-static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
-
-/* As the fronts' throttle has it. */
-static uint64_t
-source_key(const uint8_t source[16])
-{
-	size_t from = memcmp(source, mapped, sizeof(mapped)) == 0 ? 8 : 0;
-	uint64_t key = 0;
-
-	for (size_t i = 0; i < 8; i++)
-		key = key << 8 | source[from + i];
-	return key;
-}
 
 static uint32_t
 set_of(const struct relayed_limit *l, uint64_t key)
@@ -70,7 +58,7 @@ relayed_limit_init(struct relayed_limit *l, uint64_t seed)
 bool
 relayed_limit_take(struct relayed_limit *l, const uint8_t source[16], uint64_t now)
 {
-	struct relayed_left *b = bucket(l, source_key(source), now);
+	struct relayed_left *b = bucket(l, address_source(source), now);
 
 	refill(&l->all, RELAYED_ALL_BURST, RELAYED_ALL_RATE, now);
 	if (b->left == 0 || l->all.left == 0)

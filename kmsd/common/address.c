@@ -7,17 +7,35 @@
 #include <ifaddrs.h>
 #include <string.h>
 
+static bool
+is_v4(const uint8_t address[16])
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	return memcmp(address, mapped, sizeof(mapped)) == 0;
+}
+
 const char *
 address_text(char out[ADDRESS_TEXT], const uint8_t address[16])
 {
-	static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
-
 	out[0] = '\0';
-	if (memcmp(address, mapped, sizeof(mapped)) == 0)
+	if (is_v4(address))
 		inet_ntop(AF_INET, address + 12, out, ADDRESS_TEXT);
 	else
 		inet_ntop(AF_INET6, address, out, ADDRESS_TEXT);
 	return out;
+}
+
+uint64_t
+address_source(const uint8_t address[16])
+{
+	/* ::ffff:a.b.c.d gives 0000:ffff:a.b.c.d, a prefix that no IPv6 host has. */
+	size_t from = is_v4(address) ? 8 : 0;
+	uint64_t key = 0;
+
+	for (size_t i = 0; i < 8; i++)
+		key = key << 8 | address[from + i];
+	return key;
 }
 
 bool
@@ -52,9 +70,7 @@ address_is_nowhere(const uint8_t address[16])
 static bool
 is_loopback(const uint8_t address[16])
 {
-	static const uint8_t mapped[13] = { [10] = 0xff, [11] = 0xff, [12] = 127 };
-
-	return memcmp(address, mapped, sizeof(mapped)) == 0;
+	return is_v4(address) && address[12] == 127;
 }
 
 bool

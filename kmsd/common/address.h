@@ -13,6 +13,8 @@
 
 /* Returns out. */
 const char *address_text(char out[ADDRESS_TEXT], const uint8_t address[16]);
+/* What limits hold to account: an IPv4 address, or the /64 of an IPv6 one. */
+uint64_t address_source(const uint8_t address[16]);
 /* Of an IPv4 or IPv6 socket address; false, and zeros, for others. */
 bool address_take(uint8_t out[16], const struct sockaddr *sa);
 /* 0.0.0.0 or ::, no address at all, which connect(2) takes for this machine's. */

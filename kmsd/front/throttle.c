@@ -8,23 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kmsd/common/address.h"
 #include "libkms/kms_error.h"
 
 #define THROTTLE_FIRST_SIZE 256
-
-static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
-
-static uint64_t
-source_key(const uint8_t address[16])
-{
-	uint64_t key = 0;
-	/* ::ffff:a.b.c.d gives 0000:ffff:a.b.c.d, a prefix that no IPv6 host has. */
-	size_t from = memcmp(address, mapped, sizeof(mapped)) == 0 ? 8 : 0;
-
-	for (size_t i = 0; i < 8; i++)
-		key = key << 8 | address[from + i];
-	return key;
-}
 
 static uint32_t
 home(const struct throttle *t, uint64_t key)
@@ -84,7 +71,7 @@ throttle_free(struct throttle *t)
 int
 throttle_enter(struct throttle *t, const uint8_t address[16])
 {
-	uint64_t key = source_key(address);
+	uint64_t key = address_source(address);
 	uint32_t i = find(t, key);
 
 	if (t->per_source != 0 && t->slots[i].count >= t->per_source)
@@ -105,7 +92,7 @@ throttle_enter(struct throttle *t, const uint8_t address[16])
 void
 throttle_leave(struct throttle *t, const uint8_t address[16])
 {
-	uint32_t mask = t->size - 1, hole = find(t, source_key(address));
+	uint32_t mask = t->size - 1, hole = find(t, address_source(address));
 
 	if (t->slots[hole].count == 0 || --t->slots[hole].count != 0)
 		return;
