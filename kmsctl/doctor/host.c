@@ -14,23 +14,11 @@
 #define DAY 86400
 #define EXPIRY_SOON (30 * DAY)
 
-/* A publisher of kms.ini that the running kmsd does not know; NULL: it knows all. */
-static const char *
-not_read(const struct doctor *d)
-{
-	const struct config *c = &d->ctl->config;
-
-	for (unsigned i = 0; i < c->publisher_count; i++)
-		if (!plan_knows(&d->status, &c->publishers[i]))
-			return c->publishers[i].name;
-	return NULL;
-}
-
 void
 doctor_service(struct doctor *d)
 {
 	const struct reply_row *row;
-	const char *publisher;
+	const struct config_publisher *publisher;
 	const char *version;
 	uint64_t locked = 0;
 	char why[512];
@@ -50,9 +38,9 @@ doctor_service(struct doctor *d)
 	d->locked = locked != 0;
 	if (d->locked)
 		doctor_find(d, "service", BAD, "kmsctl unlock", "the host's keys are locked");
-	else if ((publisher = not_read(d)) != NULL)
+	else if ((publisher = plan_unread(&d->status, &d->ctl->config)) != NULL)
 		doctor_find(d, "service", BAD, "systemctl reload kmsd",
-		    "kmsd is running, but has not read [publisher %s]", publisher);
+		    "kmsd is running, but has not read [publisher %s]", publisher->name);
 	else
 		doctor_find(d, "service", GOOD, NULL, "kmsd is running");
 	version = reply_text(row, "version");

@@ -119,6 +119,18 @@ plan_knows(const struct reply *status, const struct config_publisher *publisher)
 	return false;
 }
 
+const struct config_publisher *
+plan_unread(const struct reply *status, const struct config *c)
+{
+	uint64_t locked = 0;
+
+	reply_number(reply_next(status, "service", NULL), "locked", &locked);
+	for (unsigned i = 0; !locked && i < c->publisher_count; i++)
+		if (!plan_knows(status, &c->publishers[i]))
+			return &c->publishers[i];
+	return NULL;
+}
+
 bool
 plan_systemd(const struct plan *p)
 {

@@ -55,6 +55,8 @@ bool plan_group(const struct plan *p, const char *name);
 int plan_run(const struct plan *p, const char *const argv[], char why[512]);
 /* Has the kmsd of that status read the publisher from kms.ini? */
 bool plan_knows(const struct reply *status, const struct config_publisher *publisher);
+/* The first publisher of kms.ini that it has not read; NULL: it knows all, or is locked and does not tell. */
+const struct config_publisher *plan_unread(const struct reply *status, const struct config *c);
 /* Whether systemd runs this machine, or will run what is below --root. */
 bool plan_systemd(const struct plan *p);
 

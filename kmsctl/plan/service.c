@@ -48,20 +48,6 @@ outdated(struct plan *p, int tag, const char *unit, const char *due)
 	snprintf(d->due, sizeof d->due, "%s", due);
 }
 
-/* The first publisher of kms.ini that the running kmsd has not read; NULL: it knows all. */
-static const struct config_publisher *
-not_read(const struct plan *p, const struct reply *status)
-{
-	const struct config *c = &p->ctl->config;
-	uint64_t locked = 0;
-
-	reply_number(reply_next(status, "service", NULL), "locked", &locked);
-	for (unsigned i = 0; !locked && i < c->publisher_count; i++)
-		if (!plan_knows(status, &c->publishers[i]))
-			return &c->publishers[i];
-	return NULL;
-}
-
 /* What the running kmsd has taken is another kms.ini. One that does not tell is taken at its word. */
 static bool
 differs(const struct plan *p, const struct reply *status, const char *mark, bool restart)
@@ -91,7 +77,7 @@ stale(
 static void
 look_at_config(struct plan *p, const struct reply *status)
 {
-	const struct config_publisher *publisher = not_read(p, status);
+	const struct config_publisher *publisher = plan_unread(status, &p->ctl->config);
 	char is[160] = "it has read an older kms.ini";
 
 	if (publisher != NULL)
@@ -177,7 +163,7 @@ await_reload(struct plan *p, char why[512])
 	do {
 		nanosleep(&moment, NULL);
 		if (ctl_ask_quietly(p->ctl, CONTROL_STATUS, NULL, &reply, why) == KMS_OK)
-			read = not_read(p, &reply) == NULL &&
+			read = plan_unread(&reply, &p->ctl->config) == NULL &&
 			       !differs(p, &reply, "config-read", false);
 		reply_free(&reply);
 	} while (!read && transport_clock() < until);
