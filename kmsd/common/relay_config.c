@@ -54,14 +54,21 @@ literal(const char *text, uint8_t out[16])
 	return inet_pton(AF_INET, text, out + 12) == 1;
 }
 
-static bool
-host_name_ok(const char *text, size_t max)
+bool
+relay_name_octets(const char *text)
 {
 	static const char good[] =
 	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.";
+
+	return text[strspn(text, good)] == '\0';
+}
+
+static bool
+host_name_ok(const char *text, size_t max)
+{
 	size_t len = strlen(text);
 
-	return len > 0 && len <= max && strspn(text, good) == len && text[0] != '.' &&
+	return len > 0 && len <= max && relay_name_octets(text) && text[0] != '.' &&
 	       text[0] != '-' && strstr(text, "..") == NULL;
 }
 

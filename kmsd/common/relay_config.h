@@ -43,6 +43,8 @@ bool relay_port_allowed(const struct config *c, uint16_t port);
 unsigned relay_port_count(const struct config *c);      /* may be more than RELAY_PORTS */
 /* Port of [relay] nameserver, or of DNS. */
 uint16_t relay_server_port(const char *text);
+/* No octet that a host's name in DNS has not. */
+bool relay_name_octets(const char *text);
 bool relay_in_network(const struct relay_network *n, const uint8_t address[16]);
 
 /* For the schema. */

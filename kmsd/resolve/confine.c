@@ -23,7 +23,7 @@
 static const char *const allowed[] = {
 	/* name servers; UDP too, to see which of a name's addresses has a route (RFC 6724) */
 	"socket@tcp", "socket@udp", "connect", "setsockopt", "getsockopt", "getsockname", "fcntl",
-	"sendto", "recvfrom", "poll", "ppoll",
+	"sendto", "recvfrom",
 	/* the resolver's settings: Landlock says which files */
 	"openat", "newfstatat", "statx", "lseek", "uname",
 	/* the answer, in a memfd, to kmsd */

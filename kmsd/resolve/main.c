@@ -117,8 +117,6 @@ resolve_host(struct work *w, const struct relay_host *h)
 static void
 resolve_domain(struct work *w)
 {
-	static const char good[] =
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.";
 	struct discover_host hosts[DISCOVER_HOSTS];
 	size_t count = 0;
 
@@ -141,7 +139,7 @@ resolve_domain(struct work *w)
 		if (strlen(hosts[i].name) >= sizeof(h.name))
 			continue;
 		/* Passed over alone: kmsd takes a list with a name that is none for no list at all. */
-		if (strspn(hosts[i].name, good) != strlen(hosts[i].name)) {
+		if (!relay_name_octets(hosts[i].name)) {
 			log_event(LOG_WARNING, "relay-resolve", "%.100s: no name of a host",
 			    hosts[i].name);
 			continue;
