@@ -14,11 +14,11 @@
 
 #include <sodium.h>
 
-#include "kmsctl/ctl.h"
+#include "kmsctl/host/ctl.h"
 #include "libkms/kms_error.h"
 #include "policy/pack.h"
 #include "policy/rotation_file.h"
-#include "libkms/hex.h"
+#include "libkms/base/hex.h"
 
 #define PATH_SIZE 160
 

@@ -9,9 +9,9 @@
 #include <stdint.h>
 
 #include "kmsd/common/config.h"
-#include "libkms/certificate.h"
-#include "libkms/minisig.h"
-#include "libkms/rotation.h"
+#include "libkms/core/certificate.h"
+#include "libkms/core/minisig.h"
+#include "libkms/core/rotation.h"
 #include "policy/pack.h"
 #include "policy/policy.h"
 

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kmsctl/command.h"
-#include "kmsctl/completion.h"
-#include "kmsctl/ctl.h"
+#include "kmsctl/cli/command.h"
+#include "kmsctl/cli/completion.h"
+#include "kmsctl/host/ctl.h"
 #include "libkms/kms_error.h"
 
 #define TIMEOUT_DEFAULT 30 /* seconds */

@@ -26,7 +26,7 @@
 #include <stdint.h>
 
 #include "kmsdb/row.h"
-#include "libkms/entry.h"
+#include "libkms/core/entry.h"
 
 /* An entry, decoded as far as the index cares. */
 struct apply_entry {

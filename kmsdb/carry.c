@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "libkms/kms_error.h"
-#include "libkms/wire.h"
+#include "libkms/base/wire.h"
 
 /* Rows of a transaction: at worst each dirties a page of its own, which LMDB keeps: 12 MiB. */
 #define SLICE 3072

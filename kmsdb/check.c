@@ -13,9 +13,9 @@
 #include "kmsdb/ledger.h"
 #include "kmsdb/lock.h"
 #include "kmsdb/scan.h"
-#include "libkms/certificate.h"
-#include "libkms/wire.h"
-#include "libkms/hex.h"
+#include "libkms/core/certificate.h"
+#include "libkms/base/wire.h"
+#include "libkms/base/hex.h"
 
 #define KEYS 64
 #define LATER 4096

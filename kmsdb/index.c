@@ -27,7 +27,7 @@
 #include "kmsdb/file.h"
 #include "kmsdb/seats.h"
 #include "libkms/kms_error.h"
-#include "libkms/wire.h"
+#include "libkms/base/wire.h"
 
 #define META_SIZE 44
 static const char META_KEY[] = "kmsdb";

@@ -17,7 +17,7 @@
 #include "kmsdb/migrate.h"
 #include "kmsdb/segment.h"
 #include "kmsdb/stage.h"
-#include "libkms/wire.h"
+#include "libkms/base/wire.h"
 
 #define MIB (UINT64_C(1) << 20)
 

@@ -9,17 +9,17 @@
  * visible to the next lookup at once) ... kmsdb_commit (tree, header, sign,
  * append, fdatasync) or, when commit fails, everything staged is undone.
  */
-#ifndef KMS_KMSDB_H
-#define KMS_KMSDB_H
+#ifndef KMSDB_KMSDB_H
+#define KMSDB_KMSDB_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "libkms/batch.h"
-#include "libkms/entry.h"
+#include "libkms/core/batch.h"
+#include "libkms/core/entry.h"
 #include "libkms/kms_error.h"
-#include "libkms/merkle.h"
+#include "libkms/core/merkle.h"
 
 #define KMSDB_BATCH_MAX 1024        /* entries in a batch */
 

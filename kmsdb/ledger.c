@@ -11,7 +11,7 @@
 #include <time.h>
 
 #include "libkms/kms_error.h"
-#include "libkms/wire.h"
+#include "libkms/base/wire.h"
 
 /* Hosts change seldom, and are larger than clients' rows; see generation_full. */
 static size_t

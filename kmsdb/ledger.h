@@ -15,7 +15,7 @@
 #include "kmsdb/journal.h"
 #include "kmsdb/kmsdb.h"
 #include "kmsdb/overlay.h"
-#include "kmsdb/relayed.h"
+#include "kmsdb/observed.h"
 #include "kmsdb/seats.h"
 
 #define GENERATION_BATCHES 32768        /* batches a generation may hold */

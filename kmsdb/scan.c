@@ -16,7 +16,7 @@
 
 #include "kmsdb/file.h"
 #include "libkms/kms_error.h"
-#include "libkms/merkle.h"
+#include "libkms/core/merkle.h"
 
 #define WINDOW (4 * RECORD_MAX)
 

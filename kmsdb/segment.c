@@ -15,8 +15,8 @@
 #include <string.h>
 
 #include "libkms/kms_error.h"
-#include "libkms/merkle.h"
-#include "libkms/wire.h"
+#include "libkms/core/merkle.h"
+#include "libkms/base/wire.h"
 
 #define CHECK 16
 static const uint8_t SEGMENT_MAGIC[8] = "KMSJSEG1";

@@ -33,7 +33,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "libkms/batch.h"
+#include "libkms/core/batch.h"
 
 #define SEGMENT_SCHEMA 1
 #define SEGMENT_SECTOR 512

@@ -12,7 +12,7 @@
 
 #include "kmsdb/file.h"
 #include "kmsdb/segment.h"
-#include "libkms/lease.h"
+#include "libkms/core/lease.h"
 
 /* A batch read back from its segment: the last one stays, as retries come in flocks. */
 struct readback {

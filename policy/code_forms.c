@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "libkms/certificate.h"
-#include "libkms/wire.h"
+#include "libkms/core/certificate.h"
+#include "libkms/base/wire.h"
 #include "policy/values.h"
 
 #define ID_GROUPS 9

@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "libkms/certificate.h"
-#include "libkms/wire.h"
+#include "libkms/core/certificate.h"
+#include "libkms/base/wire.h"
 #include "policy/ini_read.h"
 #include "policy/pack.h"
 #include "policy/text.h"

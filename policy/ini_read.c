@@ -4,7 +4,7 @@
  * belongs to, see section headers without keys, and stop at the first error.
  */
 #include "policy/ini_read.h"
-#include "libkms/typo.h"
+#include "libkms/base/typo.h"
 
 #include <ini.h>
 #include <stdarg.h>

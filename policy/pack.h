@@ -1,6 +1,6 @@
 /*
  * pack.h - policy packs (kms.policy(5)) and KMS host keys (kms.key(5)) as ini
- * text. Signatures are checked by the caller (libkms/minisig.h) before parsing.
+ * text. Signatures are checked by the caller (libkms/core/minisig.h) before parsing.
  */
 #ifndef KMS_POLICY_PACK_H
 #define KMS_POLICY_PACK_H

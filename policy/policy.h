@@ -4,15 +4,15 @@
  * Pure: no file, clock, global or allocation in policy_decide. pack.h reads
  * packs from ini text.
  */
-#ifndef KMS_POLICY_H
-#define KMS_POLICY_H
+#ifndef KMS_POLICY_POLICY_H
+#define KMS_POLICY_POLICY_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "libkms/kms_error.h"
-#include "libkms/message.h"
+#include "libkms/core/message.h"
 
 #define POLICY_NAME 64
 #define POLICY_PRODUCTS 256

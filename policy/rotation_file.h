@@ -4,7 +4,7 @@
 #ifndef KMS_POLICY_ROTATION_FILE_H
 #define KMS_POLICY_ROTATION_FILE_H
 
-#include "libkms/rotation.h"
+#include "libkms/core/rotation.h"
 #include "policy/pack.h"
 
 /* Also verifies both signatures: KMS_E_SIGNATURE. octets receives the statement. */

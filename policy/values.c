@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "libkms/hex.h"
-#include "libkms/uuid.h"
-#include "libkms/wire.h"
+#include "libkms/base/hex.h"
+#include "libkms/base/uuid.h"
+#include "libkms/base/wire.h"
 
 bool
 value_uuid_parse(uint8_t out[16], const char *text)

@@ -13,9 +13,9 @@
 
 #include "kmsctl/dns/check.h"
 #include "kmsctl/dns/probe.h"
-#include "libkms/discover.h"
+#include "libkms/client/discover.h"
 #include "libkms/kms_error.h"
-#include "libkms/transport.h"
+#include "libkms/client/transport.h"
 
 const char *
 check_word(const struct check_row *row)

@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "kmsctl/dns/probe.h"
-#include "libkms/frame.h"
+#include "libkms/core/frame.h"
 #include "libkms/kms_error.h"
-#include "libkms/message.h"
-#include "libkms/transport.h"
+#include "libkms/core/message.h"
+#include "libkms/client/transport.h"
 
 #define CONNECT_MS 3000
 #define ANSWER_MS 5000

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "libkms/discover.h"
+#include "libkms/client/discover.h"
 
 struct probe {
 	bool reached;               /* TCP */

@@ -6,7 +6,7 @@
 #ifndef KMSCTL_DNS_PUBLISHED_H
 #define KMSCTL_DNS_PUBLISHED_H
 
-#include "kmsctl/ctl.h"
+#include "kmsctl/host/ctl.h"
 #include "kmsctl/dns/records.h"
 
 /* CTL_OK (no file: no record), or the exit code of what was said. */

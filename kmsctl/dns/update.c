@@ -9,10 +9,10 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include "kmsctl/child.h"
+#include "kmsctl/cli/program.h"
 #include "kmsctl/dns/kerberos.h"
 #include "kmsctl/dns/update.h"
-#include "libkms/discover.h"
+#include "libkms/client/discover.h"
 #include "libkms/kms_error.h"
 
 /* What nsupdate says; the first that matches. REFUSED means two things. */

@@ -3,10 +3,10 @@
  *
  * "bad" is what keeps clients from being activated, now or soon; "warning" is what will. Monitoring reads the exit code.
  */
-#ifndef KMSCTL_DOCTOR_H
-#define KMSCTL_DOCTOR_H
+#ifndef KMSCTL_DOCTOR_DOCTOR_H
+#define KMSCTL_DOCTOR_DOCTOR_H
 
-#include "kmsctl/ctl.h"
+#include "kmsctl/host/ctl.h"
 #include "kmsctl/plan/plan.h"
 #include "kmsd/common/relay_config.h"
 

@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "kmsctl/clock.h"
+#include "kmsctl/doctor/time_sync.h"
 #include "kmsctl/doctor/doctor.h"
 #include "kmsdb/kmsdb.h"
 #include "libkms/kms_error.h"

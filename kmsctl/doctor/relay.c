@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "kmsctl/doctor/doctor.h"
-#include "kmsctl/relay/behind.h"
-#include "kmsctl/relay/reach.h"
+#include "kmsctl/relay/kms_hosts.h"
+#include "kmsctl/relay/bind_probe.h"
 #include "kmsd/common/relay_config.h"
 #include "libkms/kms_error.h"
 

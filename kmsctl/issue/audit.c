@@ -11,11 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kmsctl/audit_file.h"
-#include "libkms/entry.h"
+#include "kmsctl/ledger/audit_file.h"
+#include "libkms/core/entry.h"
 #include "libkms/kms_error.h"
-#include "libkms/merkle.h"
-#include "libkms/rotation.h"
+#include "libkms/core/merkle.h"
+#include "libkms/core/rotation.h"
 
 struct seat {
 	uint8_t product[16];

@@ -3,15 +3,15 @@
  * with this publisher's certificate signed these batches, that none between the first and the
  * last is missing or changed, and how many clients they activated.
  */
-#ifndef KMS_ISSUE_AUDIT_H
-#define KMS_ISSUE_AUDIT_H
+#ifndef KMSCTL_ISSUE_AUDIT_H
+#define KMSCTL_ISSUE_AUDIT_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "libkms/certificate.h"
-#include "libkms/minisig.h"
+#include "libkms/core/certificate.h"
+#include "libkms/core/minisig.h"
 
 #define AUDIT_CERTIFICATES 64       /* the newest; more are checked, not kept */
 #define AUDIT_PRODUCTS 1024

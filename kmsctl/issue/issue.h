@@ -2,14 +2,14 @@
  * issue.h - what kmsissue's commands share: the parsed command line, the way
  * to say what went wrong, and the commands themselves.
  */
-#ifndef KMS_ISSUE_H
-#define KMS_ISSUE_H
+#ifndef KMSCTL_ISSUE_ISSUE_H
+#define KMSCTL_ISSUE_ISSUE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kmsctl/issue/output.h"
+#include "kmsctl/issue/issue_output.h"
 #include "libkms/kms_error.h"
 
 #define ISSUE_PATH 1024

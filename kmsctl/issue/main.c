@@ -14,7 +14,7 @@
 
 #include "config.h"
 #include "kmsctl/issue/issue.h"
-#include "libkms/wire.h"
+#include "libkms/base/wire.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define EXIT_USAGE 2
@@ -208,7 +208,7 @@ print_usage(FILE *to)
 	return to == stdout ? 0 : EXIT_USAGE;
 }
 
-/* What an option's value or a command's operand is, in the words of kmsctl/completion.c. */
+/* What an option's value or a command's operand is, in the words of kmsctl/cli/completion.c. */
 static const char *
 completion_value(const char *what, const char *name)
 {
@@ -232,7 +232,7 @@ completion_value(const char *what, const char *name)
 					      : "text";
 }
 
-/* The tables, a row a line: the format is told in kmsctl/completion.c. */
+/* The tables, a row a line: the format is told in kmsctl/cli/completion.c. */
 static int
 print_completion(void)
 {

@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "kmsctl/issue/file.h"
+#include "kmsctl/issue/issue_file.h"
 #include "kmsctl/issue/issue.h"
 #include "kmsctl/issue/register.h"
-#include "libkms/minisig.h"
+#include "libkms/core/minisig.h"
 #include "policy/values.h"
 
 int

@@ -16,8 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "kmsctl/issue/file.h"
-#include "libkms/wire.h"
+#include "kmsctl/issue/issue_file.h"
+#include "libkms/base/wire.h"
 
 #define MAP_SIZE (UINT64_C(4) << 30) /* of addresses, not of disk */
 #define PATH_ROOM 1100

@@ -19,8 +19,8 @@
  * and in the register 32 octets behind it: SHA-256 of the 32 of the event before (zeros for the
  * first) and of this one. Fields that a kind does not have are zero.
  */
-#ifndef KMS_ISSUE_REGISTER_H
-#define KMS_ISSUE_REGISTER_H
+#ifndef KMSCTL_ISSUE_REGISTER_H
+#define KMSCTL_ISSUE_REGISTER_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "kmsctl/issue/register.h"
-#include "libkms/wire.h"
+#include "libkms/base/wire.h"
 
 #define VERSION 1
 

@@ -11,7 +11,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "kmsctl/issue/file.h"
+#include "kmsctl/issue/issue_file.h"
 #include "kmsctl/issue/register.h"
 #include "policy/values.h"
 

@@ -18,8 +18,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "kmsctl/issue/file.h"
-#include "kmsctl/issue/passphrase.h"
+#include "kmsctl/issue/issue_file.h"
+#include "kmsctl/cli/passphrase.h"
 #include "libkms/kms_error.h"
 
 #define OCTETS 158

@@ -3,13 +3,13 @@
  * encrypted by scrypt or plain as minisign -W writes it. In memory it lives
  * in sodium_malloc pages and is wiped when freed; nobody outside sees its octets.
  */
-#ifndef KMS_ISSUE_SECRET_KEY_H
-#define KMS_ISSUE_SECRET_KEY_H
+#ifndef KMSCTL_ISSUE_SECRET_KEY_H
+#define KMSCTL_ISSUE_SECRET_KEY_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#include "libkms/minisig.h"
+#include "libkms/core/minisig.h"
 
 struct secret_key;
 

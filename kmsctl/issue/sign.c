@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "kmsctl/issue/file.h"
+#include "kmsctl/issue/issue_file.h"
 #include "policy/values.h"
 
 #define SIGNATURE_FILE_MAX 16384 /* minisign's comments may be long */

@@ -2,8 +2,8 @@
  * sign.h - minisign signatures made with the publisher's key, and signed
  * files: FILE with FILE.minisig beside it.
  */
-#ifndef KMS_ISSUE_SIGN_H
-#define KMS_ISSUE_SIGN_H
+#ifndef KMSCTL_ISSUE_SIGN_H
+#define KMSCTL_ISSUE_SIGN_H
 
 #include <stddef.h>
 

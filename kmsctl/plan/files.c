@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "kmsctl/plan/plan.h"
-#include "kmsctl/tree.h"
+#include "kmsctl/plan/owned_tree.h"
 #include "libkms/kms_error.h"
 
 enum { CONFIG_DIRECTORY, STATE_DIRECTORY, INI_FILE, STATE_FILES };

@@ -11,11 +11,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "kmsctl/child.h"
+#include "kmsctl/cli/program.h"
 #include "kmsctl/plan/plan.h"
-#include "libkms/hex.h"
+#include "libkms/base/hex.h"
 #include "libkms/kms_error.h"
-#include "libkms/minisig.h"
+#include "libkms/core/minisig.h"
 
 struct difference *
 plan_add(struct plan *p, int tag, const char *why, const char *what_fmt, ...)

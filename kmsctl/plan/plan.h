@@ -5,10 +5,10 @@
  * a time. Mending the same twice changes nothing, and each step is whole or not there, so that apply may be
  * interrupted and repeated.
  */
-#ifndef KMSCTL_PLAN_H
-#define KMSCTL_PLAN_H
+#ifndef KMSCTL_PLAN_PLAN_H
+#define KMSCTL_PLAN_PLAN_H
 
-#include "kmsctl/ctl.h"
+#include "kmsctl/host/ctl.h"
 
 #define DIFFERENCES_MAX 128
 

@@ -15,13 +15,13 @@
 
 #include <sodium.h>
 
-#include "kmsctl/install.h"
+#include "kmsctl/host/install.h"
 #include "kmsctl/installed.h"
 #include "kmsctl/plan/plan.h"
 #include "kmsd/common/relay_config.h"
-#include "libkms/hex.h"
+#include "libkms/base/hex.h"
 #include "libkms/kms_error.h"
-#include "libkms/uuid.h"
+#include "libkms/base/uuid.h"
 #include "policy/pack.h"
 
 enum kind { PACK, KEY, CONFIRMATION, KINDS };

@@ -7,10 +7,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "kmsctl/child.h"
+#include "kmsctl/cli/program.h"
 #include "kmsctl/plan/plan.h"
 #include "libkms/kms_error.h"
-#include "libkms/transport.h"
+#include "libkms/client/transport.h"
 
 enum { STOPPED, OLD_SERVICE, OLD_SOCKET, UNREAD, OLD_CONFIG, NO_SOCKET };
 

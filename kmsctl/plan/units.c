@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "kmsctl/child.h"
+#include "kmsctl/cli/program.h"
 #include "kmsctl/plan/plan.h"
 #include "libkms/kms_error.h"
 

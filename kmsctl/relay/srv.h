@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "kmsctl/relay/behind.h"
+#include "kmsctl/relay/kms_hosts.h"
 
 /* Who is published in a domain. */
 struct srv_seen {

@@ -12,10 +12,10 @@
 #include <sodium.h>
 
 #include "kmsd/activate/authenticate.h"
-#include "kmsd/activate/complain.h"
-#include "kmsd/activate/peer.h"
+#include "kmsd/activate/refusal_log.h"
+#include "kmsd/activate/front_peer.h"
 #include "kmsd/common/log.h"
-#include "libkms/frame.h"
+#include "libkms/core/frame.h"
 
 /*
  * Leases read back for repeated requests: each costs a read and the hashing of

@@ -2,23 +2,23 @@
  * activate.h - the activation process as a whole, and the way of one request:
  * authenticated, decided, staged for the batch under way.
  */
-#ifndef KMS_ACTIVATE_ACTIVATE_H
-#define KMS_ACTIVATE_ACTIVATE_H
+#ifndef KMSD_ACTIVATE_ACTIVATE_H
+#define KMSD_ACTIVATE_ACTIVATE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "kmsd/activate/batch.h"
+#include "kmsd/activate/pending.h"
 #include "kmsd/activate/refusal.h"
 #include "kmsd/activate/relayed.h"
 #include "kmsd/activate/relayed_limit.h"
 #include "kmsd/activate/service.h"
-#include "kmsd/activate/session_cache.h"
-#include "kmsd/activate/signing_key.h"
+#include "kmsd/activate/session_keys.h"
+#include "kmsd/activate/host_identity.h"
 #include "kmsd/common/config.h"
 #include "kmsd/ipc/ipc.h"
 #include "kmsdb/kmsdb.h"
-#include "libkms/entry.h"
+#include "libkms/core/entry.h"
 
 struct event_base;
 struct peer;

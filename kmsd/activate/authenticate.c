@@ -9,7 +9,7 @@
 
 #include <sodium.h>
 
-#include "libkms/frame.h"
+#include "libkms/core/frame.h"
 #include "libkms/kms_error.h"
 
 #define REQUEST_ID_AT 8

@@ -3,15 +3,15 @@
  * identity is proven and what it asks. The front's opinion of the frame does not count
  * here: everything is decoded again.
  */
-#ifndef KMS_ACTIVATE_AUTHENTICATE_H
-#define KMS_ACTIVATE_AUTHENTICATE_H
+#ifndef KMSD_ACTIVATE_AUTHENTICATE_H
+#define KMSD_ACTIVATE_AUTHENTICATE_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kmsd/activate/session_cache.h"
-#include "kmsd/activate/signing_key.h"
-#include "libkms/message.h"
+#include "kmsd/activate/session_keys.h"
+#include "kmsd/activate/host_identity.h"
+#include "libkms/core/message.h"
 
 struct authenticated {
 	struct session session;         /* secret: the caller wipes it */

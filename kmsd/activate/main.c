@@ -21,9 +21,9 @@
 #include <sodium.h>
 
 #include "kmsd/activate/activate.h"
-#include "kmsd/activate/confine.h"
-#include "kmsd/activate/control.h"
-#include "kmsd/activate/peer.h"
+#include "kmsd/activate/activate_confine.h"
+#include "kmsd/activate/control/control_server.h"
+#include "kmsd/activate/front_peer.h"
 #include "kmsd/common/log.h"
 
 #define FRONTS 32

@@ -3,8 +3,8 @@
  * minute, and of all clients so many a minute, so that nobody who is refused can
  * fill the disk.
  */
-#ifndef KMS_ACTIVATE_REFUSAL_H
-#define KMS_ACTIVATE_REFUSAL_H
+#ifndef KMSD_ACTIVATE_REFUSAL_H
+#define KMSD_ACTIVATE_REFUSAL_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "kmsd/activate/activate.h"
-#include "kmsd/activate/control_verbs.h"
-#include "kmsd/common/address.h"
+#include "kmsd/activate/control/control_verbs.h"
+#include "libkms/base/address.h"
 #include "kmsd/common/log.h"
 
 static void

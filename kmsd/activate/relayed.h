@@ -2,8 +2,8 @@
  * relayed.h - exchanges that a front relayed to another KMS host: counted, and written to the ledger as
  * observed. Nobody waits for them, so they fill a batch that has others, or wait for company.
  */
-#ifndef KMS_ACTIVATE_RELAYED_H
-#define KMS_ACTIVATE_RELAYED_H
+#ifndef KMSD_ACTIVATE_RELAYED_H
+#define KMSD_ACTIVATE_RELAYED_H
 
 #include <stdbool.h>
 #include <stdint.h>

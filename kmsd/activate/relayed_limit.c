@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "kmsd/common/address.h"
+#include "libkms/base/address.h"
 
 #define CLOCK_WRONG 3600 /* seconds */
 

@@ -5,8 +5,8 @@
  * A source is an IPv4 address or an IPv6 /64. KMS clients ask twelve times a day at the most: behind one address there
  * may be seven thousand of them that do.
  */
-#ifndef KMS_ACTIVATE_RELAYED_LIMIT_H
-#define KMS_ACTIVATE_RELAYED_LIMIT_H
+#ifndef KMSD_ACTIVATE_RELAYED_LIMIT_H
+#define KMSD_ACTIVATE_RELAYED_LIMIT_H
 
 #include <stdbool.h>
 #include <stdint.h>

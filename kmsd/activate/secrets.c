@@ -9,7 +9,7 @@
 
 #include <sodium.h>
 
-#include "kmsd/activate/host_key.h"
+#include "kmsd/activate/identity_file.h"
 #include "kmsd/common/log.h"
 #include "kmsd/ipc/ipc.h"
 #include "libkms/kms_error.h"

@@ -2,8 +2,8 @@
  * secrets.h - what kmsd hands over to open the host's keys with: a passphrase, or the machine
  * file's secret. Each came by descriptor and is kept in guarded memory.
  */
-#ifndef KMS_ACTIVATE_SECRETS_H
-#define KMS_ACTIVATE_SECRETS_H
+#ifndef KMSD_ACTIVATE_SECRETS_H
+#define KMSD_ACTIVATE_SECRETS_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -11,7 +11,7 @@
 #include "kmsd/activate/service_files.h"
 #include "kmsd/common/log.h"
 #include "libkms/kms_error.h"
-#include "libkms/uuid.h"
+#include "libkms/base/uuid.h"
 
 /*
  * The key id is what files, ledger and HELLO know a publisher by, and whoever makes a

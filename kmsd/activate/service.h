@@ -6,18 +6,18 @@
  * service_check_* (signature, contents), service_store (files), then, once the
  * journal has its entry, service_adopt.
  */
-#ifndef KMS_ACTIVATE_SERVICE_H
-#define KMS_ACTIVATE_SERVICE_H
+#ifndef KMSD_ACTIVATE_SERVICE_H
+#define KMSD_ACTIVATE_SERVICE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kmsd/activate/signing_key.h"
+#include "kmsd/activate/host_identity.h"
 #include "kmsd/common/config.h"
-#include "libkms/certificate.h"
-#include "libkms/minisig.h"
-#include "libkms/rotation.h"
+#include "libkms/core/certificate.h"
+#include "libkms/core/minisig.h"
+#include "libkms/core/rotation.h"
 #include "policy/pack.h"
 #include "policy/policy.h"
 #include "policy/revocation.h"

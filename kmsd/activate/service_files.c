@@ -11,8 +11,8 @@
 
 #include "kmsd/common/log.h"
 #include "libkms/kms_error.h"
-#include "libkms/hex.h"
-#include "libkms/uuid.h"
+#include "libkms/base/hex.h"
+#include "libkms/base/uuid.h"
 
 #define VERSION_MAX 15
 

@@ -2,8 +2,8 @@
  * service_files.h - the files of a publisher under the state directory: where
  * they are and how they are read at start.
  */
-#ifndef KMS_ACTIVATE_SERVICE_FILES_H
-#define KMS_ACTIVATE_SERVICE_FILES_H
+#ifndef KMSD_ACTIVATE_SERVICE_FILES_H
+#define KMSD_ACTIVATE_SERVICE_FILES_H
 
 #include "kmsd/activate/service.h"
 #include "kmsd/activate/store.h"

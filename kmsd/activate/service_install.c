@@ -10,7 +10,7 @@
 
 #include "kmsd/activate/service_files.h"
 #include "libkms/kms_error.h"
-#include "libkms/uuid.h"
+#include "libkms/base/uuid.h"
 
 static int
 check_signature(struct service *s, struct service_candidate *c, uint64_t now, char why[256])

@@ -4,8 +4,8 @@
  * rename, fsync of the directory). Paths are relative to dirfd and made by us
  * from numbers, never from text that came from outside.
  */
-#ifndef KMS_ACTIVATE_STORE_H
-#define KMS_ACTIVATE_STORE_H
+#ifndef KMSD_ACTIVATE_STORE_H
+#define KMSD_ACTIVATE_STORE_H
 
 #include <stddef.h>
 #include <stdint.h>

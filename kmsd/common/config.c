@@ -17,7 +17,7 @@
 #include "libkms/kms_error.h"
 #include "kmsd/common/config_internal.h"
 #include "kmsd/common/relay_config.h"
-#include "libkms/typo.h"
+#include "libkms/base/typo.h"
 
 #define PUBLISHER "publisher"
 #define ROWS_MAX 64

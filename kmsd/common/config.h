@@ -5,8 +5,8 @@
  * config_schema.c is the one table of sections, keys, types, ranges, defaults and
  * one-line meanings; the parser, `kmsctl config check` and the man page's table come from it.
  */
-#ifndef KMS_CONFIG_H
-#define KMS_CONFIG_H
+#ifndef KMSD_COMMON_CONFIG_H
+#define KMSD_COMMON_CONFIG_H
 
 #include <stdbool.h>
 #include <stddef.h>

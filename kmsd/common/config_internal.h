@@ -2,8 +2,8 @@
  * config_internal.h - between the schema's table and the parser: where a key's value is kept, and
  * how each type of value is read from text and written back.
  */
-#ifndef KMS_CONFIG_INTERNAL_H
-#define KMS_CONFIG_INTERNAL_H
+#ifndef KMSD_COMMON_CONFIG_INTERNAL_H
+#define KMSD_COMMON_CONFIG_INTERNAL_H
 
 #include "kmsd/common/config.h"
 

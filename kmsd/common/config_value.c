@@ -14,7 +14,7 @@
 #include "kmsd/common/config_internal.h"
 #include "kmsd/common/confine.h"
 #include "kmsd/common/relay_config.h"
-#include "libkms/typo.h"
+#include "libkms/base/typo.h"
 
 #define WRONG 128
 

@@ -2,8 +2,8 @@
  * confine.h - the layers of the sandbox, and applying them. Each process's
  * own list (system calls, paths, limits) is in its folder's confine.c.
  */
-#ifndef KMS_CONFINE_H
-#define KMS_CONFINE_H
+#ifndef KMSD_COMMON_CONFINE_H
+#define KMSD_COMMON_CONFINE_H
 
 #include <stdbool.h>
 #include <stddef.h>

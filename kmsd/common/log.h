@@ -6,8 +6,8 @@
  * says how many it kept back, so that a hostile network cannot fill the disk.
  * Text from outside is escaped: control characters never reach the log.
  */
-#ifndef KMS_LOG_H
-#define KMS_LOG_H
+#ifndef KMSD_COMMON_LOG_H
+#define KMSD_COMMON_LOG_H
 
 #include <stdbool.h>
 #include <syslog.h>

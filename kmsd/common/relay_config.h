@@ -1,8 +1,8 @@
 /*
  * relay_config.h - the texts of kms.ini's [relay] section, taken apart: hosts, ports, networks.
  */
-#ifndef KMS_RELAY_CONFIG_H
-#define KMS_RELAY_CONFIG_H
+#ifndef KMSD_COMMON_RELAY_CONFIG_H
+#define KMSD_COMMON_RELAY_CONFIG_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-#include "kmsd/front/session.h"
+#include "kmsd/front/connection.h"
 
 void
 deadlines_init(struct deadlines *d)

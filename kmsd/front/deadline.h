@@ -2,8 +2,8 @@
  * deadline.h - which connection has waited too long. One queue for each kind
  * of time-out, in order of begin, looked at once a second: no timer heap on the way of a request.
  */
-#ifndef KMS_FRONT_DEADLINE_H
-#define KMS_FRONT_DEADLINE_H
+#ifndef KMSD_FRONT_DEADLINE_H
+#define KMSD_FRONT_DEADLINE_H
 
 #include <stdint.h>
 #include <sys/queue.h>

@@ -8,9 +8,9 @@
 
 #include "kmsd/common/log.h"
 #include "kmsd/front/front.h"
-#include "libkms/frame.h"
+#include "libkms/core/frame.h"
 #include "libkms/kms_error.h"
-#include "libkms/wire.h"
+#include "libkms/base/wire.h"
 
 static void
 forward_broken(struct front *f, const char *what)

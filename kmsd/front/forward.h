@@ -2,8 +2,8 @@
  * forward.h - to and from kmsd-activate: requests under their token and the
  * credits of WELCOME, replies back to the session they name and to no other.
  */
-#ifndef KMS_FRONT_FORWARD_H
-#define KMS_FRONT_FORWARD_H
+#ifndef KMSD_FRONT_FORWARD_H
+#define KMSD_FRONT_FORWARD_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,7 +11,7 @@
 
 #include <event2/event_struct.h>
 
-#include "kmsd/front/session.h"
+#include "kmsd/front/connection.h"
 #include "kmsd/ipc/channel.h"
 
 /* Connections that may wait for a credit, for each credit; beyond: OVERLOAD. */

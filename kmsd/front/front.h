@@ -2,8 +2,8 @@
  * front.h - the one context of kmsd-front, owned by main.c and handed to its
  * rooms: listeners accept, sessions frame, the throttle limits, forward speaks with activate.
  */
-#ifndef KMS_FRONT_H
-#define KMS_FRONT_H
+#ifndef KMSD_FRONT_FRONT_H
+#define KMSD_FRONT_FRONT_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,7 +14,7 @@
 #include "kmsd/front/forward.h"
 #include "kmsd/front/listener.h"
 #include "kmsd/front/relay/relay.h"
-#include "kmsd/front/session.h"
+#include "kmsd/front/connection.h"
 #include "kmsd/front/throttle.h"
 #include "kmsd/ipc/ipc.h"
 

@@ -15,8 +15,8 @@
 
 #include "kmsd/common/log.h"
 #include "kmsd/front/front.h"
-#include "kmsd/front/peer.h"
-#include "libkms/frame.h"
+#include "kmsd/front/client_address.h"
+#include "libkms/core/frame.h"
 #include "libkms/kms_error.h"
 
 #define ACCEPT_BURST 64

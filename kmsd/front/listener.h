@@ -2,8 +2,8 @@
  * listener.h - the listening sockets that kmsd bound: accept within the
  * limits, and stay calm when descriptors run out.
  */
-#ifndef KMS_FRONT_LISTENER_H
-#define KMS_FRONT_LISTENER_H
+#ifndef KMSD_FRONT_LISTENER_H
+#define KMSD_FRONT_LISTENER_H
 
 #include <stdbool.h>
 

@@ -16,7 +16,7 @@
 
 #include "kmsd/common/config.h"
 #include "kmsd/common/log.h"
-#include "kmsd/front/confine.h"
+#include "kmsd/front/front_confine.h"
 #include "kmsd/front/front.h"
 #include "libkms/kms_error.h"
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kmsd/common/address.h"
+#include "libkms/base/address.h"
 #include "libkms/kms_error.h"
 
 #define THROTTLE_FIRST_SIZE 256

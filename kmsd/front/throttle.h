@@ -2,8 +2,8 @@
  * throttle.h - the limits of one front: how many connections in all, and how
  * many from one source (an IPv4 address, or an IPv6 /64, which one host can fill at will).
  */
-#ifndef KMS_FRONT_THROTTLE_H
-#define KMS_FRONT_THROTTLE_H
+#ifndef KMSD_FRONT_THROTTLE_H
+#define KMSD_FRONT_THROTTLE_H
 
 #include <stdint.h>
 

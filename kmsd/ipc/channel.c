@@ -12,7 +12,7 @@
 
 #include "libkms/kms_error.h"
 #include "kmsd/ipc/channel.h"
-#include "libkms/wire.h"
+#include "libkms/base/wire.h"
 
 #define CHANNEL_READ (256 * 1024)
 #define CHANNEL_QUEUE_MAX (16u * 1024 * 1024) /* at least; see ipc_channel_queue_for */

@@ -2,8 +2,8 @@
  * channel.h - one end of a FRONT channel: buffered frames over a non-blocking
  * stream socket. Reads as much as is there in one call, writes a batch in one call.
  */
-#ifndef KMS_IPC_CHANNEL_H
-#define KMS_IPC_CHANNEL_H
+#ifndef KMSD_IPC_CHANNEL_H
+#define KMSD_IPC_CHANNEL_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -17,7 +17,7 @@
 
 #include "kmsd/ipc/control.h"
 #include "libkms/kms_error.h"
-#include "libkms/wire.h"
+#include "libkms/base/wire.h"
 
 #define FIELD_HEADER 6 /* type, name length, value length */
 /* So that the larger of the two headers and the fields fit in one message. */

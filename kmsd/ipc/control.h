@@ -45,8 +45,8 @@
  *   error      s message
  * state of a client: activated, expired, below-threshold, released, revoked, refused, not-seen.
  */
-#ifndef KMS_IPC_CONTROL_H
-#define KMS_IPC_CONTROL_H
+#ifndef KMSD_IPC_CONTROL_H
+#define KMSD_IPC_CONTROL_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -21,14 +21,14 @@
  * not its to send, a length past the limit or non-zero reserved octets is a
  * compromised process: activate logs it and closes that channel; kmsd starts another front.
  */
-#ifndef KMS_IPC_H
-#define KMS_IPC_H
+#ifndef KMSD_IPC_IPC_H
+#define KMSD_IPC_IPC_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "libkms/frame.h"
+#include "libkms/core/frame.h"
 
 #define IPC_VERSION 1
 #define IPC_HEADER 40

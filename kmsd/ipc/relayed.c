@@ -11,7 +11,7 @@
 
 #include "kmsd/ipc/ipc.h"
 #include "libkms/kms_error.h"
-#include "libkms/wire.h"
+#include "libkms/base/wire.h"
 
 /* Length and name; false when it does not end, or holds what no name does. */
 static bool

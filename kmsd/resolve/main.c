@@ -10,15 +10,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "kmsd/common/address.h"
+#include "libkms/base/address.h"
 #include "kmsd/common/config.h"
 #include "kmsd/common/log.h"
 #include "kmsd/common/relay_config.h"
 #include "kmsd/ipc/ipc.h"
-#include "kmsd/resolve/confine.h"
-#include "libkms/discover.h"
+#include "kmsd/resolve/resolve_confine.h"
+#include "libkms/client/discover.h"
 #include "libkms/kms_error.h"
-#include "libkms/transport.h"
+#include "libkms/client/transport.h"
 
 #define PATIENCE 12000 /* ms for all names together */
 #define SERVICE "_vlmcs"

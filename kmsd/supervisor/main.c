@@ -47,7 +47,7 @@ usage(void)
 	return EXIT_USAGE;
 }
 
-/* What the shells' completions read, a row a line: the format is told in kmsctl/completion.c. */
+/* What the shells' completions read, a row a line: the format is told in kmsctl/cli/completion.c. */
 static int
 completion(void)
 {

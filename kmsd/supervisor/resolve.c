@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "libkms/kms_error.h"
-#include "kmsd/common/address.h"
+#include "libkms/base/address.h"
 #include "kmsd/common/log.h"
 #include "kmsd/common/relay_config.h"
 #include "kmsd/supervisor/supervisor.h"

@@ -16,7 +16,7 @@
 #include "kmsd/common/log.h"
 #include "kmsd/ipc/ipc.h"
 #include "kmsd/supervisor/supervisor.h"
-#include "libkms/hex.h"
+#include "libkms/base/hex.h"
 
 #define MACHINE_SECRET 32
 

@@ -3,8 +3,8 @@
  * file, opens what the children need, starts, restarts and ends them. It reads nothing from the
  * network.
  */
-#ifndef KMS_SUPERVISOR_H
-#define KMS_SUPERVISOR_H
+#ifndef KMSD_SUPERVISOR_SUPERVISOR_H
+#define KMSD_SUPERVISOR_SUPERVISOR_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,8 +1,8 @@
 /*
  * tool.h - the parts of kmsclient: options, commands, output.
  */
-#ifndef KMSCLIENT_TOOL_H
-#define KMSCLIENT_TOOL_H
+#ifndef KMS_LIBKMS_KMSCLIENT_TOOL_H
+#define KMS_LIBKMS_KMSCLIENT_TOOL_H
 
 #include <stdbool.h>
 #include <stdint.h>

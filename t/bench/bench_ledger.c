@@ -22,7 +22,7 @@
 #include <sodium.h>
 
 #include "kmsdb/kmsdb.h"
-#include "libkms/lease.h"
+#include "libkms/core/lease.h"
 
 #define ROUNDS 64
 #define NOW (UINT64_C(20000) * 86400)

@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 #include "libkms/kms_error.h"
-#include "libkms/lease.h"
+#include "libkms/core/lease.h"
 #include "t/lib/player.h"
 
 #define MAX_PIDS 64

@@ -24,7 +24,7 @@ my $tsig = run([ 'tsig-keygen', 'appliance' ])->{out};
 spew("$dir/etc/kms/dns.key", $tsig);
 my $named = KMS::Named->start(port => 53, conf => $tsig, zones => { 'example.com' => { options => 'allow-update { key appliance; };',
     records => "kms1 A 127.0.0.1\nappliance A 192.0.2.10\n_vlmcs._tcp SRV 0 0 1688 kms1\n" } });
-my $standin = spawn([ $python, "$SRC/t/relay/standin_host.py", '--port', 1688, '--port-file', "$dir/port", '--log', "$dir/host.log" ], log => "$dir/host.err");
+my $standin = spawn([ $python, "$SRC/t/lib/relay/standin_host.py", '--port', 1688, '--port-file', "$dir/port", '--log', "$dir/host.log" ], log => "$dir/host.err");
 wait_for(20, sub { -s "$dir/port" }, 'the stand-in for the KMS host listens');
 
 # A Windows client, as far as DCE/RPC goes; the payload is arbitrary.

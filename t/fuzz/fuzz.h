@@ -2,8 +2,8 @@
  * fuzz.h - what every fuzz target has: libFuzzer's entry, and a check that
  * stays when NDEBUG is set.
  */
-#ifndef KMS_T_FUZZ_H
-#define KMS_T_FUZZ_H
+#ifndef KMS_T_FUZZ_FUZZ_H
+#define KMS_T_FUZZ_FUZZ_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "kmsctl/audit_file.h"
+#include "kmsctl/ledger/audit_file.h"
 #include "kmsctl/issue/audit.h"
 #include "libkms/kms_error.h"
 #include "t/fuzz/fuzz.h"

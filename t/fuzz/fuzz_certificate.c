@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "libkms/certificate.h"
+#include "libkms/core/certificate.h"
 #include "libkms/kms_error.h"
 #include "t/fuzz/fuzz.h"
 

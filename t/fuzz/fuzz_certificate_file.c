@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "libkms/certificate.h"
+#include "libkms/core/certificate.h"
 #include "policy/pack.h"
 #include "policy/values.h"
 #include "t/fuzz/fuzz.h"

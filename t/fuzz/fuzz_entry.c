@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "libkms/entry.h"
+#include "libkms/core/entry.h"
 #include "libkms/kms_error.h"
 #include "t/fuzz/fuzz.h"
 

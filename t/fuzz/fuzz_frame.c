@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "libkms/frame.h"
+#include "libkms/core/frame.h"
 #include "libkms/kms_error.h"
 #include "t/fuzz/fuzz.h"
 

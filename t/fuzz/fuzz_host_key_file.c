@@ -6,7 +6,7 @@
 
 #include <sodium.h>
 
-#include "kmsd/activate/host_key.h"
+#include "kmsd/activate/identity_file.h"
 #include "libkms/kms_error.h"
 #include "t/fuzz/fuzz.h"
 

@@ -6,7 +6,7 @@
 
 #include "kmsdb/segment.h"
 #include "libkms/kms_error.h"
-#include "libkms/merkle.h"
+#include "libkms/core/merkle.h"
 #include "t/fuzz/fuzz.h"
 
 static void

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "libkms/kms_error.h"
-#include "libkms/lease.h"
+#include "libkms/core/lease.h"
 #include "t/fuzz/fuzz.h"
 
 int

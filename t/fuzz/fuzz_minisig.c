@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "libkms/kms_error.h"
-#include "libkms/minisig.h"
+#include "libkms/core/minisig.h"
 #include "t/fuzz/fuzz.h"
 
 int

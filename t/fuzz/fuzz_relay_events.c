@@ -3,7 +3,7 @@
  */
 #include <string.h>
 
-#include "kmsctl/events.h"
+#include "kmsctl/relay/event_log.h"
 #include "t/fuzz/fuzz.h"
 
 static int

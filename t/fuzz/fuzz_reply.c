@@ -3,10 +3,10 @@
  */
 #include <string.h>
 
-#include "libkms/certificate.h"
-#include "libkms/frame.h"
+#include "libkms/core/certificate.h"
+#include "libkms/core/frame.h"
 #include "libkms/kms_error.h"
-#include "libkms/message.h"
+#include "libkms/core/message.h"
 #include "t/fuzz/fuzz.h"
 
 int

@@ -4,10 +4,10 @@
  */
 #include <string.h>
 
-#include "libkms/frame.h"
+#include "libkms/core/frame.h"
 #include "libkms/kms_error.h"
-#include "libkms/message.h"
-#include "libkms/seal.h"
+#include "libkms/core/message.h"
+#include "libkms/core/seal.h"
 #include "t/fuzz/fuzz.h"
 
 static void

@@ -7,7 +7,7 @@
 #include <sodium.h>
 
 #include "libkms/kms_error.h"
-#include "libkms/state.h"
+#include "libkms/client/state.h"
 #include "t/fuzz/fuzz.h"
 
 int

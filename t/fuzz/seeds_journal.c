@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "kmsdb/segment.h"
-#include "libkms/entry.h"
-#include "libkms/merkle.h"
+#include "libkms/core/entry.h"
+#include "libkms/core/merkle.h"
 
 static size_t
 add_batch(uint8_t *out, struct batch_header *h, unsigned entries)

@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include "kmsdb/kmsdb.h"
-#include "libkms/lease.h"
-#include "libkms/wire.h"
+#include "libkms/core/lease.h"
+#include "libkms/base/wire.h"
 #include "t/lib/player.h"
 
 struct ack {

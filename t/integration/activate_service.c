@@ -19,7 +19,7 @@
 
 #include <sodium.h>
 
-#include "kmsd/activate/control.h"
+#include "kmsd/activate/control/control_server.h"
 #include "kmsdb/kmsdb.h"
 #include "libkms/kms_error.h"
 #include "policy/pack.h"

@@ -3,8 +3,8 @@
 # and IPv6 addresses, a dead target first, and domains where there is nothing.
 use v5.36;
 use FindBin;
-use lib "$FindBin::Bin/../client";
-use Client;
+use lib "$FindBin::Bin/../lib";
+use KMS::Client;
 use IO::Socket::INET;
 use Test::More;
 

@@ -3,8 +3,8 @@
 # do, a lease that was valid stays valid.
 use v5.36;
 use FindBin;
-use lib "$FindBin::Bin/../client";
-use Client;
+use lib "$FindBin::Bin/../lib";
+use KMS::Client;
 use Test::More;
 
 my $host = standin('good');

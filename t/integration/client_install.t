@@ -37,7 +37,7 @@ my %compilers = (
     'C++' => ($clang ? 'clang++' : 'g++') . " -std=c++11 -x c++",
 );
 for my $name (sort keys %compilers) {
-    my $said = `$compilers{$name} -pedantic -Wall -Wextra -Werror $san -o '$dir/product' '$src/t/client/product.c' -x none $flags 2>&1`;
+    my $said = `$compilers{$name} -pedantic -Wall -Wextra -Werror $san -o '$dir/product' '$src/t/lib/product.c' -x none $flags 2>&1`;
     is($?, 0, "a product in $name") or diag $said;
     my $told = `LD_LIBRARY_PATH='$libdir' '$dir/product' '$dir/state-$name' 2>&1`;
     is($told, "libkms $version licence 1 grace 43200 rows 1\n", 'runs, in its grace');

@@ -127,7 +127,7 @@ subtest 'a publisher that kmsd has not read' => sub {
 
 subtest 'the relay' => sub {
     my $ini = slurp($a->ini);
-    my @host = map { spawn([ '/usr/bin/python3', "$SRC/t/relay/standin_host.py", '--port-file', "$dir/host-$_" ]) } 1 .. 2;
+    my @host = map { spawn([ '/usr/bin/python3', "$SRC/t/lib/relay/standin_host.py", '--port-file', "$dir/host-$_" ]) } 1 .. 2;
     wait_for(20, sub { -s "$dir/host-1" && -s "$dir/host-2" }, 'the stand-ins for KMS hosts listen');
     my @port = map { slurp("$dir/host-$_") =~ /(\d+)/ } 1 .. 2;
     spew($a->ini, "$ini\[relay]\nupstream = 127.0.0.1:$port[0] 127.0.0.1:$port[1]/1\n");

@@ -17,7 +17,7 @@
 #include <sodium.h>
 
 #include "kmsdb/kmsdb.h"
-#include "libkms/certificate.h"
+#include "libkms/core/certificate.h"
 
 struct maker {
 	struct kmsdb *db;

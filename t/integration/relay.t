@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# The relay end to end: kmsd before a stand-in for a KMS host (t/relay/standin_host.py), with clients by impacket, by
-# Samba's NDR and by hand (t/relay/rpc_client.py). The payload is arbitrary.
+# The relay end to end: kmsd before a stand-in for a KMS host (t/lib/relay/standin_host.py), with clients by impacket, by
+# Samba's NDR and by hand (t/lib/relay/rpc_client.py). The payload is arbitrary.
 use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
@@ -17,7 +17,7 @@ my $dir = workspace();
 
 sub standin ($name, @args) {
     my $host = { map { $_ => "$dir/$name.$_" } qw(mode log port) };
-    $host->{pid} = spawn([ $python, "$SRC/t/relay/standin_host.py", '--mode', $host->{mode},
+    $host->{pid} = spawn([ $python, "$SRC/t/lib/relay/standin_host.py", '--mode', $host->{mode},
         '--log', $host->{log}, '--port-file', $host->{port}, @args ], log => "$dir/$name.err");
     wait_for(20, sub { -s $host->{port} }, 'the stand-in listens');
     ($host->{number}) = slurp($host->{port}) =~ /(\d+)/;
@@ -41,7 +41,7 @@ INI
 # Runs cases, each of them a test.
 sub cases ($a, $hosts, $names, @args) {
     my ($first, $second) = @$hosts;
-    my $r = run([ $python, "$SRC/t/relay/rpc_client.py", @$names, '--port', $a->port,
+    my $r = run([ $python, "$SRC/t/lib/relay/rpc_client.py", @$names, '--port', $a->port,
         $first ? ('--mode', $first->{mode}, '--log', $first->{log}) : (),
         $second ? ('--mode2', $second->{mode}, '--log2', $second->{log}) : (), @args ]);
     my $result = eval { JSON::PP->new->decode($r->{out}) } // {};

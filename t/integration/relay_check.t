@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# kmsctl relay check: each of its findings, with stand-ins for KMS hosts (t/relay/standin_host.py) on addresses of their own
+# kmsctl relay check: each of its findings, with stand-ins for KMS hosts (t/lib/relay/standin_host.py) on addresses of their own
 # and the appliance's port, a real BIND, and what a firewall, a route or another service makes of a host.
 use v5.36;
 use FindBin;
@@ -17,7 +17,7 @@ my ($named, $port);
 # A stand-in on an address of its own, and the port that the first one was given.
 sub standin ($last, @args) {
     my $host = { map { $_ => "$dir/$last.$_" } qw(mode log port) };
-    $host->{pid} = spawn([ $python, "$SRC/t/relay/standin_host.py", '--address', "127.0.0.$last", '--port', $port // 0,
+    $host->{pid} = spawn([ $python, "$SRC/t/lib/relay/standin_host.py", '--address', "127.0.0.$last", '--port', $port // 0,
         '--mode', $host->{mode}, '--log', $host->{log}, '--port-file', $host->{port}, @args ], log => "$dir/$last.err");
     wait_for(20, sub { -s $host->{port} }, 'the stand-in listens');
     ($host->{number}) = slurp($host->{port}) =~ /(\d+)/;

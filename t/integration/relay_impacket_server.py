@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """A DCE/RPC server for a relay to stand before: impacket's own (DCERPCServer), which shares no code with the relay or
-with the stand-in of t/relay. It serves the KMS interface's number; what it answers is arbitrary.
+with the stand-in of t/lib/relay. It serves the KMS interface's number; what it answers is arbitrary.
 
     relay_impacket_server.py --port-file FILE --log FILE
 

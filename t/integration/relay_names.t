@@ -16,7 +16,7 @@ run([ $python, '-c', 'import impacket.dcerpc.v5.rpcrt' ])->{exit} == 0 or BAIL_O
 my $publisher = publisher();
 my $dir = workspace();
 my %host = map { $_ => "$dir/host.$_" } qw(mode log port);
-spawn([ $python, "$SRC/t/relay/standin_host.py", '--mode', $host{mode}, '--log', $host{log}, '--port-file', $host{port} ],
+spawn([ $python, "$SRC/t/lib/relay/standin_host.py", '--mode', $host{mode}, '--log', $host{log}, '--port-file', $host{port} ],
     log => "$dir/host.err");
 wait_for(20, sub { -s $host{port} }, 'the stand-in listens');
 my ($number) = slurp($host{port}) =~ /(\d+)/;
@@ -45,7 +45,7 @@ INI
 }
 
 sub served ($a, $what) {
-    my $r = run([ $python, "$SRC/t/relay/rpc_client.py", '--port', $a->port, '--mode', $host{mode}, '--log', $host{log}, 'plain' ]);
+    my $r = run([ $python, "$SRC/t/lib/relay/rpc_client.py", '--port', $a->port, '--mode', $host{mode}, '--log', $host{log}, 'plain' ]);
     is($r->{out}, qq({"plain": null}\n), $what) or diag($r->{err});
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# The relay between Samba's DCE/RPC client and a stand-in for a KMS host (t/relay/standin_host.py): what Samba says reaches
+# The relay between Samba's DCE/RPC client and a stand-in for a KMS host (t/lib/relay/standin_host.py): what Samba says reaches
 # the host as it does without the relay, octet by octet, in both byte orders.
 use v5.36;
 use FindBin;
@@ -20,7 +20,7 @@ for my $order ([ 'a host that answers in little-endian' ], [ 'a host that answer
     my ($name, @args) = @$order;
     subtest $name => sub {
         my $dir = workspace();
-        my $host = spawn([ $python, "$SRC/t/relay/standin_host.py", '--mode', "$dir/mode", '--log', "$dir/log",
+        my $host = spawn([ $python, "$SRC/t/lib/relay/standin_host.py", '--mode', "$dir/mode", '--log', "$dir/log",
             '--port-file', "$dir/port", @args ], log => "$dir/err");
         wait_for(20, sub { -s "$dir/port" }, 'the stand-in listens');
         my ($port) = slurp("$dir/port") =~ /(\d+)/;
@@ -31,7 +31,7 @@ connect_timeout = 2
 answer_timeout = 5
 connections_per_source = 0
 INI
-        my $r = run([ $python, "$SRC/t/relay/samba_client.py", '--relay', $a->port, '--server', $port,
+        my $r = run([ $python, "$SRC/t/lib/relay/samba_client.py", '--relay', $a->port, '--server', $port,
             '--mode', "$dir/mode", '--log', "$dir/log", @cases ]);
         my $result = eval { JSON::PP->new->decode($r->{out}) } // {};
         ok(exists $result->{$_} && !defined $result->{$_}, $_) or diag($result->{$_} // "not run: $r->{err}") for @cases;

@@ -152,7 +152,7 @@ mode('normal');
 my $port = 0;
 sub host_begins () {
     unlink $host{port};
-    $host{pid} = spawn([ '/usr/bin/python3', "$SRC/t/relay/standin_host.py", '--mode', $host{mode}, '--log', $host{log}, '--port', $port,
+    $host{pid} = spawn([ '/usr/bin/python3', "$SRC/t/lib/relay/standin_host.py", '--mode', $host{mode}, '--log', $host{log}, '--port', $port,
         '--port-file', $host{port} ], log => "$dir/host.err");
     wait_for(20, sub { -s $host{port} }, 'the stand-in listens');
     ($port) = slurp($host{port}) =~ /(\d+)/;

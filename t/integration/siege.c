@@ -26,7 +26,7 @@
 #include <unistd.h>
 
 #include "libkms/kms_error.h"
-#include "libkms/wire.h"
+#include "libkms/base/wire.h"
 #include "t/lib/player.h"
 
 #define MAX_CLIENTS 256

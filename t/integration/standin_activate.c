@@ -28,9 +28,9 @@
 
 #include "kmsd/ipc/channel.h"
 #include "kmsd/ipc/ipc.h"
-#include "libkms/frame.h"
+#include "libkms/core/frame.h"
 #include "libkms/kms_error.h"
-#include "libkms/wire.h"
+#include "libkms/base/wire.h"
 
 #define HELD_MAX 65536
 

@@ -25,7 +25,7 @@
 #include <sodium.h>
 
 #include "libkms/kms_error.h"
-#include "libkms/wire.h"
+#include "libkms/base/wire.h"
 #include "policy/pack.h"
 
 #define PATIENCE_MS 20000

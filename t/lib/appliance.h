@@ -1,8 +1,8 @@
 /*
  * appliance.h - kmsd-activate alone, with the test in the place of kmsd and of its fronts.
  */
-#ifndef KMS_T_APPLIANCE_H
-#define KMS_T_APPLIANCE_H
+#ifndef KMS_T_LIB_APPLIANCE_H
+#define KMS_T_LIB_APPLIANCE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "libkms/kms_error.h"
-#include "libkms/lease.h"
+#include "libkms/core/lease.h"
 
 void
 player_die(const char *what)

@@ -2,17 +2,17 @@
  * player.h - pretend clients for load and kill tests: keys from a seed, requests
  * sealed and replies verified with libkms's own codecs, no state file.
  */
-#ifndef KMS_T_PLAYER_H
-#define KMS_T_PLAYER_H
+#ifndef KMS_T_LIB_PLAYER_H
+#define KMS_T_LIB_PLAYER_H
 
 #include <netinet/in.h>
 #include <stdint.h>
 
-#include "libkms/certificate.h"
-#include "libkms/frame.h"
-#include "libkms/message.h"
-#include "libkms/minisig.h"
-#include "libkms/seal.h"
+#include "libkms/core/certificate.h"
+#include "libkms/core/frame.h"
+#include "libkms/core/message.h"
+#include "libkms/core/minisig.h"
+#include "libkms/core/seal.h"
 
 #define PLAYER_REQUEST (FRAME_HEADER + SEAL_REQUEST_OVERHEAD + MESSAGE_REQUEST_TEXT)
 #define PLAYER_REPLY (FRAME_HEADER + FRAME_MAX_REPLY)

@@ -10,7 +10,7 @@
 
 #include <sodium.h>
 
-#include "libkms/certificate.h"
+#include "libkms/core/certificate.h"
 #include "libkms/kms_error.h"
 #include "policy/pack.h"
 #include "t/lib/player.h"

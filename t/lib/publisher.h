@@ -2,13 +2,13 @@
  * publisher.h - a publisher for one test: a throw-away key, and the files it would
  * sign, without kmsissue and without a file on disk.
  */
-#ifndef KMS_T_PUBLISHER_H
-#define KMS_T_PUBLISHER_H
+#ifndef KMS_T_LIB_PUBLISHER_H
+#define KMS_T_LIB_PUBLISHER_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#include "libkms/minisig.h"
+#include "libkms/core/minisig.h"
 
 #define PUBLISHER_FILE 16384
 /* Products of its pack: activated at once, and from the fifth client on. */

@@ -1,8 +1,8 @@
 /*
  * tap.h - results of a test program that is a whole play rather than unit tests.
  */
-#ifndef KMS_T_TAP_H
-#define KMS_T_TAP_H
+#ifndef KMS_T_LIB_TAP_H
+#define KMS_T_LIB_TAP_H
 
 #include <stdbool.h>
 

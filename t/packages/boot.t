@@ -240,7 +240,7 @@ part 'DNS from within its unit' => sub {
 
 part 'a relay' => sub {
     my $host = { map { $_ => "$dir/standin.$_" } qw(log mode port) };
-    my $pid = spawn([ 'python3', "$SRC/t/relay/standin_host.py", '--address', $test_at, '--log', $host->{log}, '--mode', $host->{mode},
+    my $pid = spawn([ 'python3', "$SRC/t/lib/relay/standin_host.py", '--address', $test_at, '--log', $host->{log}, '--mode', $host->{mode},
         '--port-file', $host->{port} ], log => "$dir/standin.err");
     wait_for(20, sub { -s $host->{port} }, 'the stand-in listens');
     my ($number) = slurp($host->{port}) =~ /(\d+)/;
@@ -249,7 +249,7 @@ part 'a relay' => sub {
     ini("[relay]\nupstream = windows.example.test:$number\nnameserver = @{[ $named->server ]}\nallow = 10.77.0.0/24\n");
     like(good('kmsctl apply', qw(kmsctl apply)), qr{kmsd\.service\.d/50-kms-ini\.conf: not there.*kmsd\.service: started before}s,
         'the drop-in is written and kmsd restarted');
-    my $r = run([ 'python3', "$SRC/t/relay/rpc_client.py", '--address', $machine_at, '--port', 1688, '--log', $host->{log}, '--mode', $host->{mode},
+    my $r = run([ 'python3', "$SRC/t/lib/relay/rpc_client.py", '--address', $machine_at, '--port', 1688, '--log', $host->{log}, '--mode', $host->{mode},
         qw(plain byte_for_byte wrong_interface) ]);
     is_deeply(JSON::PP->new->decode($r->{out} || '{}'), { plain => undef, byte_for_byte => undef, wrong_interface => undef }, 'what passes and what is refused')
         or diag($r->{err} . $m->run(qw(journalctl --no-pager -u kmsd -n 60))->{out});

@@ -23,7 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "kmsd/activate/confine.h"
+#include "kmsd/activate/activate_confine.h"
 #include "libkms/kms_error.h"
 #include "t/lib/appliance.h"
 #include "t/lib/tap.h"

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "kmsd/common/config.h"
-#include "kmsd/front/confine.h"
+#include "kmsd/front/front_confine.h"
 #include "t/security/tries.h"
 
 /* The real list and order, and nothing of it left out but what INI allows. */

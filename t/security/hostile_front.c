@@ -15,7 +15,7 @@
 #include <sodium.h>
 
 #include "libkms/kms_error.h"
-#include "libkms/wire.h"
+#include "libkms/base/wire.h"
 #include "t/lib/appliance.h"
 #include "t/lib/tap.h"
 

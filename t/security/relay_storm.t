@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 # Clients and KMS hosts that misbehave at random, all at once, while the list of hosts changes and kmsd is told to read its
-# ini file again (t/relay/storm.py); the same with hardly a descriptor left, and stopped in the middle. KMS_STORM_SEED repeats
+# ini file again (t/lib/relay/storm.py); the same with hardly a descriptor left, and stopped in the middle. KMS_STORM_SEED repeats
 # one, KMS_STORM_CLIENTS makes it longer.
 use v5.36;
 use FindBin;
@@ -23,7 +23,7 @@ sub memory ($pid) { slurp("/proc/$pid/status") =~ /^VmRSS:\s+(\d+)/m ? $1 : 0 }
 # through => [command] that executes kmsd; stop => seconds after which it is stopped
 sub storm (%opt) {
     my $dir = workspace();
-    my $pid = spawn([ '/usr/bin/python3', "$SRC/t/relay/storm.py", '--seed', $seed, '--clients', $clients,
+    my $pid = spawn([ '/usr/bin/python3', "$SRC/t/lib/relay/storm.py", '--seed', $seed, '--clients', $clients,
         '--limit', $limit, '--port', "$dir/appliance", '--ports', "$dir/ports", $opt{stop} ? '--stopped' : () ], log => "$dir/out");
     wait_for(20, sub { -s "$dir/ports" }, 'the stand-ins listen');
     my ($first, $second, $dns) = split ' ', slurp("$dir/ports");

@@ -1,8 +1,8 @@
 /*
  * tries.h - what a stranger's code would try from inside a sandbox, one thing a run.
  */
-#ifndef KMS_TRIES_H
-#define KMS_TRIES_H
+#ifndef KMS_T_SECURITY_TRIES_H
+#define KMS_T_SECURITY_TRIES_H
 
 struct config;
 

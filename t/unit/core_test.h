@@ -2,8 +2,8 @@
  * core_test.h - what the tests of libkms' codecs share: cmocka with its
  * prerequisites, and bad input made from good by rows of a table.
  */
-#ifndef KMS_T_CORE_TEST_H
-#define KMS_T_CORE_TEST_H
+#ifndef KMS_T_UNIT_CORE_TEST_H
+#define KMS_T_UNIT_CORE_TEST_H
 
 #include <setjmp.h>
 #include <stdarg.h>

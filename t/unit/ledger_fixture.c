@@ -17,7 +17,7 @@
 #include <cmocka.h>
 #include <sodium.h>
 
-#include "libkms/certificate.h"
+#include "libkms/core/certificate.h"
 
 static void
 count_log(int level, const char *event, const char *text, void *arg)

@@ -2,8 +2,8 @@
  * ledger_fixture.h - for tests of kmsdb: a state directory of one's own, a host key,
  * entries made from a few numbers.
  */
-#ifndef LEDGER_FIXTURE_H
-#define LEDGER_FIXTURE_H
+#ifndef KMS_T_UNIT_LEDGER_FIXTURE_H
+#define KMS_T_UNIT_LEDGER_FIXTURE_H
 
 #include <stdbool.h>
 #include <stddef.h>

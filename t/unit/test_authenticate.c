@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "kmsd/activate/authenticate.h"
-#include "libkms/frame.h"
+#include "libkms/core/frame.h"
 #include "libkms/kms_error.h"
 
 #define FRAME_SIZE (FRAME_HEADER + SEAL_REQUEST_OVERHEAD + MESSAGE_REQUEST_TEXT)

@@ -5,7 +5,7 @@
 
 #include <sodium.h>
 
-#include "libkms/batch.h"
+#include "libkms/core/batch.h"
 
 static const struct batch_header header = {
 	.host_id = { 1, 2, 3 },

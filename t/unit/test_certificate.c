@@ -6,7 +6,7 @@
 
 #include <sodium.h>
 
-#include "libkms/certificate.h"
+#include "libkms/core/certificate.h"
 
 static uint8_t publisher_pk[32], publisher_sk[64];
 static const uint8_t publisher_id[8] = { 1, 2, 3, 4, 5, 6, 7, 8 };

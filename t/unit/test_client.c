@@ -18,11 +18,11 @@
 
 #include <sodium.h>
 
-#include "libkms/client.h"
+#include "libkms/client/client.h"
 #include "libkms/kms.h"
 #include "libkms/kms_error.h"
-#include "libkms/state.h"
-#include "t/client/testhost.h"
+#include "libkms/client/state.h"
+#include "t/lib/testhost.h"
 
 #define T 1700000000u
 #define DAY 86400u

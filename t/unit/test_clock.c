@@ -8,7 +8,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "kmsctl/clock.h"
+#include "kmsctl/doctor/time_sync.h"
 
 static const struct row {
 	int status;

@@ -13,8 +13,8 @@
 #include <cmocka.h>
 #include <sodium.h>
 
-#include "libkms/certificate.h"
-#include "libkms/minisig.h"
+#include "libkms/core/certificate.h"
+#include "libkms/core/minisig.h"
 #include "policy/code.h"
 #include "policy/values.h"
 

@@ -2,7 +2,7 @@
  * test_config.c - kms.ini: a table of bad input with the line and words of each error, valid files
  * that print and parse back to the same, and the manual and the example held against the schema.
  *
- * KMS_UPDATE=1 rewrites t/config/NAME.ok from what is printed now; read the difference before it
+ * KMS_UPDATE=1 rewrites t/unit/config/NAME.ok from what is printed now; read the difference before it
  * is committed.
  */
 #include <stdarg.h>
@@ -422,7 +422,7 @@ test_good(void **ignored)
 	glob_t g;
 	size_t i;
 
-	snprintf(pattern, sizeof(pattern), "%s/t/config/*.in", source());
+	snprintf(pattern, sizeof(pattern), "%s/t/unit/config/*.in", source());
 	assert_int_equal(glob(pattern, 0, NULL, &g), 0);
 	assert_true(g.gl_pathc >= 5);
 	for (i = 0; i < g.gl_pathc; i++)
@@ -438,7 +438,7 @@ test_values(void **ignored)
 	size_t len;
 	char path[512], *text;
 
-	snprintf(path, sizeof(path), "%s/t/config", source());
+	snprintf(path, sizeof(path), "%s/t/unit/config", source());
 	text = read_whole(path, "all.in", &len);
 	parse_good(&c, text, len, "all.in");
 	free(text);

@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "libkms/entry.h"
+#include "libkms/core/entry.h"
 
 static const struct entry_client client = {
 	.kind = ENTRY_LEASE,

@@ -3,7 +3,7 @@
  */
 #include "t/unit/core_test.h"
 
-#include "libkms/frame.h"
+#include "libkms/core/frame.h"
 
 static const uint8_t good[FRAME_HEADER] = { 'K', 'M', 'S', 'D', 1, FRAME_REQUEST, 0, 0, 0, 0, 4,
 	0 };

@@ -18,9 +18,9 @@
 #include <sodium.h>
 
 #include "kmsd/activate/activate.h"
-#include "kmsd/activate/control_verbs.h"
-#include "kmsd/activate/host_key.h"
-#include "kmsd/activate/signing_key.h"
+#include "kmsd/activate/control/control_verbs.h"
+#include "kmsd/activate/identity_file.h"
+#include "kmsd/activate/host_identity.h"
 #include "kmsd/activate/store.h"
 
 #define NAME "keys/host.key"

@@ -15,7 +15,7 @@
 #include <cmocka.h>
 #include <sodium.h>
 
-#include "libkms/lease.h"
+#include "libkms/core/lease.h"
 #include "t/unit/ledger_fixture.h"
 
 static int

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "kmsdb/segment.h"
-#include "libkms/merkle.h"
+#include "libkms/core/merkle.h"
 #include "t/unit/ledger_fixture.h"
 
 #define BATCHES 3

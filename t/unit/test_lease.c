@@ -6,7 +6,7 @@
 
 #include <sodium.h>
 
-#include "libkms/lease.h"
+#include "libkms/core/lease.h"
 
 #define LEAVES 5
 

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "libkms/licence.h"
+#include "libkms/client/licence.h"
 
 #define T 1000000u /* first use, lease given */
 #define DAY 86400u

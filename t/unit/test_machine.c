@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "libkms/machine.h"
+#include "libkms/client/machine.h"
 
 #define CPU_PLAIN "processor\t: 0\nflags\t\t: fpu vme hypervisor_not de\nbugs\t\t: hypervisor\n"
 #define CPU_VIRTUAL "processor\t: 0\nflags\t\t: fpu vme hypervisor de\n"

@@ -7,7 +7,7 @@
 
 #include <sodium.h>
 
-#include "libkms/merkle.h"
+#include "libkms/core/merkle.h"
 
 #define MOST 70
 

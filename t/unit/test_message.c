@@ -4,9 +4,9 @@
  */
 #include "t/unit/core_test.h"
 
-#include "libkms/certificate.h"
-#include "libkms/message.h"
-#include "libkms/wire.h"
+#include "libkms/core/certificate.h"
+#include "libkms/core/message.h"
+#include "libkms/base/wire.h"
 
 static const uint8_t unknown_tlv[] = { 0x7f, 0xff, 0, 2, 'h', 'i' };
 

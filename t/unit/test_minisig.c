@@ -11,7 +11,7 @@
 
 #include <sodium.h>
 
-#include "libkms/minisig.h"
+#include "libkms/core/minisig.h"
 
 static const char content[] = "[pack]\nid = example\n";
 

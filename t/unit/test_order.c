@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "libkms/discover.h"
+#include "libkms/client/discover.h"
 #include "libkms/kms_error.h"
 
 static const struct {

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 #include <sodium.h>
 
-#include "libkms/certificate.h"
+#include "libkms/core/certificate.h"
 #include "policy/pack.h"
 #include "policy/values.h"
 

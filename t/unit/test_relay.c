@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "kmsd/common/address.h"
+#include "libkms/base/address.h"
 #include "kmsd/common/relay_config.h"
 #include "kmsd/front/relay/exchange.h"
 #include "kmsd/front/relay/upstream.h"

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "kmsctl/events.h"
+#include "kmsctl/relay/event_log.h"
 
 #define G "1ab2c3d4-0000-4000-8000-0123456789ab"
 

@@ -13,8 +13,8 @@
 #include <sodium.h>
 
 #include "libkms/kms_error.h"
-#include "libkms/message.h"
-#include "libkms/rotation.h"
+#include "libkms/core/message.h"
+#include "libkms/core/rotation.h"
 #include "policy/rotation_file.h"
 
 #define ROOM 4096

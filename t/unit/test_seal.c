@@ -6,8 +6,8 @@
 
 #include <sodium.h>
 
-#include "libkms/frame.h"
-#include "libkms/seal.h"
+#include "libkms/core/frame.h"
+#include "libkms/core/seal.h"
 
 struct ends {
 	uint8_t client_pk[32], client_sk[32], host_pk[32], host_sk[32], host_id[16];

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 #include <sodium.h>
 
-#include "kmsd/activate/session_cache.h"
+#include "kmsd/activate/session_keys.h"
 
 static struct session
 session_of(uint32_t number)

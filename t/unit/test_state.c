@@ -19,7 +19,7 @@
 #include <sodium.h>
 
 #include "libkms/kms_error.h"
-#include "libkms/state.h"
+#include "libkms/client/state.h"
 
 struct place {
 	char directory[64];

@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "kmsd/activate/signing_key.h"
+#include "kmsd/activate/host_identity.h"
 #include "kmsd/activate/store.h"
 #include "libkms/kms_error.h"
 

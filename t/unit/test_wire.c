@@ -3,7 +3,7 @@
  */
 #include "t/unit/core_test.h"
 
-#include "libkms/wire.h"
+#include "libkms/base/wire.h"
 
 static void
 test_integers(void **state)

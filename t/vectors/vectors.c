@@ -7,17 +7,17 @@
 
 #include <sodium.h>
 
-#include "libkms/batch.h"
-#include "libkms/certificate.h"
-#include "libkms/entry.h"
-#include "libkms/frame.h"
+#include "libkms/core/batch.h"
+#include "libkms/core/certificate.h"
+#include "libkms/core/entry.h"
+#include "libkms/core/frame.h"
 #include "libkms/kms_error.h"
-#include "libkms/lease.h"
-#include "libkms/merkle.h"
-#include "libkms/message.h"
-#include "libkms/minisig.h"
-#include "libkms/rotation.h"
-#include "libkms/seal.h"
+#include "libkms/core/lease.h"
+#include "libkms/core/merkle.h"
+#include "libkms/core/message.h"
+#include "libkms/core/minisig.h"
+#include "libkms/core/rotation.h"
+#include "libkms/core/seal.h"
 #include "t/vectors/vectors.h"
 
 #define NOW 1800000000u /* 2027-01-15 08:00:00 UTC */

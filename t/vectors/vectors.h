@@ -2,8 +2,8 @@
  * vectors.h - the golden vectors of kms-protocol(7): every byte made anew from
  * fixed keys, nonces and times. make_vectors prints them, test_vectors compares.
  */
-#ifndef KMS_T_VECTORS_H
-#define KMS_T_VECTORS_H
+#ifndef KMS_T_VECTORS_VECTORS_H
+#define KMS_T_VECTORS_VECTORS_H
 
 #include <stdio.h>
 

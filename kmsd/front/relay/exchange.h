@@ -6,8 +6,8 @@
  *                                BOUND <-> ALTER
  *                                BOUND <-> SWALLOW (rest of a request that was refused)
  */
-#ifndef KMS_RELAY_EXCHANGE_H
-#define KMS_RELAY_EXCHANGE_H
+#ifndef KMSD_FRONT_RELAY_EXCHANGE_H
+#define KMSD_FRONT_RELAY_EXCHANGE_H
 
 #include <stdbool.h>
 #include <stddef.h>

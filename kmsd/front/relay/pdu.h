@@ -3,8 +3,8 @@
  * MS-RPCE): headers and presentation contexts, in either byte order. What a PDU carries
  * is never looked at, but for the two numbers of the protocol's version that stand in clear.
  */
-#ifndef KMS_RELAY_PDU_H
-#define KMS_RELAY_PDU_H
+#ifndef KMSD_FRONT_RELAY_PDU_H
+#define KMSD_FRONT_RELAY_PDU_H
 
 #include <stdbool.h>
 #include <stddef.h>

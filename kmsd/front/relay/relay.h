@@ -3,8 +3,8 @@
  * conversations share. Windows clients speak DCE/RPC on the port of the native protocol (the first
  * octet tells them apart); they are connected to the organisation's own KMS host, which answers.
  */
-#ifndef KMS_RELAY_H
-#define KMS_RELAY_H
+#ifndef KMSD_FRONT_RELAY_RELAY_H
+#define KMSD_FRONT_RELAY_RELAY_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,8 +1,8 @@
 /*
  * report.h - what became of an exchange, told to kmsd-activate for the ledger.
  */
-#ifndef KMS_RELAY_REPORT_H
-#define KMS_RELAY_REPORT_H
+#ifndef KMSD_FRONT_RELAY_REPORT_H
+#define KMSD_FRONT_RELAY_REPORT_H
 
 #include <stdint.h>
 

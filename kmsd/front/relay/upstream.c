@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "kmsd/common/log.h"
-#include "kmsd/front/peer.h"
+#include "kmsd/front/client_address.h"
 #include "libkms/kms_error.h"
 
 void

@@ -7,8 +7,8 @@
  * when another host has answered the same bind, so that somebody is always left. Silence counts at once, since it
  * costs each client its time; a close after UPSTREAM_STRIKES binds in a row.
  */
-#ifndef KMS_RELAY_UPSTREAM_H
-#define KMS_RELAY_UPSTREAM_H
+#ifndef KMSD_FRONT_RELAY_UPSTREAM_H
+#define KMSD_FRONT_RELAY_UPSTREAM_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,0 +1,201 @@
+/*
+ * key_input.c - see given.h. A code that was mistyped is not just refused: the group is named, and at
+ * the prompt only the line with it is asked for again.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kmsctl/cli/key_input.h"
+#include "libkms/kms_error.h"
+#include "libkms/core/minisig.h"
+
+#define KEY_ROOM 2048
+
+/* The file that the code stands for, as kmsissue wrote it, and its signature. */
+static int
+put_host_key(const char *text, size_t len, struct control_buf *args, struct pack_error *err)
+{
+	char file[KEY_ROOM], signature[MINISIG_PLAIN];
+	uint8_t octets[64];
+	struct host_key key;
+	size_t n;
+	int e;
+
+	if ((e = host_key_code_parse(&key, octets, text, len, err)) != KMS_OK)
+		return e;
+	if (args == NULL)
+		return KMS_OK;
+	n = host_key_format(file, sizeof file, &key);
+	control_octets(args, "file", file, n);
+	n = minisig_format_plain(signature, key.publisher, octets);
+	control_octets(args, "signature", signature, n);
+	return KMS_OK;
+}
+
+/* args NULL: only look whether it is right. */
+static int
+put_code(enum code_kind kind, const char *text, size_t len, struct control_buf *args,
+    struct pack_error *err)
+{
+	uint8_t octets[CODE_OCTETS];
+	size_t n;
+	int e;
+
+	if (kind == CODE_HOST_KEY)
+		return put_host_key(text, len, args, err);
+	e = code_parse(octets, &n, kind, text, len, err);
+	if (e == KMS_OK && args != NULL)
+		control_octets(args, "code", octets, n);
+	return e;
+}
+
+static int
+take_code(
+    struct ctl *ctl, enum code_kind kind, const char *text, size_t len, struct control_buf *args)
+{
+	struct pack_error err;
+	int e = put_code(kind, text, len, args, &err);
+
+	return e == KMS_OK ? CTL_OK : ctl_fail(ctl, (uint32_t)e, "the code: %s", err.text);
+}
+
+/* -- typed at a prompt -- */
+
+char *
+given_ask(const char *question)
+{
+	char *line = NULL;
+	size_t size = 0;
+	ssize_t n;
+
+	fprintf(stderr, "%s", question);
+	fflush(stderr);
+	n = getline(&line, &size, stdin);
+	if (n < 0) {
+		free(line);
+		fputc('\n', stderr);
+		return NULL;
+	}
+	line[strcspn(line, "\r\n")] = '\0';
+	return line;
+}
+
+/* Add the line; wrong, it is taken back and asked for again. */
+static int
+add_line(enum code_kind kind, char text[CODE_INPUT], size_t *have, const char *line)
+{
+	size_t n = strlen(line);
+	struct pack_error err;
+	int e;
+
+	if (*have + n + 1 >= CODE_INPUT) {
+		fprintf(stderr, "  this is longer than any code; the line is not taken\n");
+		return KMS_E_TRUNCATED;
+	}
+	memcpy(text + *have, line, n);
+	text[*have + n] = ' ';
+	e = put_code(kind, text, *have + n + 1, NULL, &err);
+	if (e == KMS_OK || e == KMS_E_TRUNCATED) {
+		*have += n + 1;
+		if (e != KMS_OK)
+			fprintf(stderr, "  %s; go on\n", err.text);
+		return e;
+	}
+	fprintf(stderr, "  %s: type this line again\n", err.text);
+	return KMS_E_TRUNCATED;
+}
+
+static int
+prompt(struct ctl *ctl, enum code_kind kind, struct control_buf *args)
+{
+	char text[CODE_INPUT], *line;
+	size_t have = 0;
+	int e = KMS_E_TRUNCATED;
+
+	fprintf(
+	    stderr, kind == CODE_HOST_KEY
+			? "The code of the KMS host key, line by line; an empty line gives up.\n"
+			: "The code of the confirmation, line by line; an empty line gives up.\n");
+	while (e == KMS_E_TRUNCATED && (line = given_ask("> ")) != NULL) {
+		if (line[strspn(line, " \t")] == '\0') {
+			free(line);
+			break;
+		}
+		e = add_line(kind, text, &have, line);
+		free(line);
+	}
+	if (e != KMS_OK)
+		return ctl_fail(ctl, KMS_E_ARGUMENT, "the code was not typed to its end");
+	return take_code(ctl, kind, text, have, args);
+}
+
+/* -- files, standard input, arguments -- */
+
+/* A publisher's file has sections and keys; a code has neither. What else is in a file is not our guess. */
+static bool
+is_code(const char *text, bool pasted)
+{
+	if (!pasted)
+		return code_looks_like(text);
+	return text[strcspn(text, "[=")] == '\0' && strstr(text, "comment:") == NULL;
+}
+
+static int
+take_text(struct ctl *ctl, enum code_kind kind, const char *path, struct control_buf *args)
+{
+	char *text = NULL;
+	size_t len;
+	int code;
+
+	if (ctl_read_file(path, PACK_MAX, &text, &len) != KMS_OK)
+		return ctl_read_signed(ctl, path, args); /* says what is wrong */
+	if (is_code(text, strcmp(path, "-") == 0))
+		code = take_code(ctl, kind, text, len, args);
+	else if (strcmp(path, "-") == 0)
+		code = ctl_split_signed(ctl, text, len, args);
+	else
+		code = ctl_read_signed(ctl, path, args);
+	free(text);
+	return code;
+}
+
+static int
+take_arguments(struct ctl *ctl, enum code_kind kind, struct control_buf *args)
+{
+	char text[CODE_INPUT];
+	size_t at = 0;
+
+	for (unsigned i = 0; i < ctl->arg_count; i++) {
+		size_t n = strlen(ctl->args[i]);
+
+		if (at + n + 1 >= sizeof text)
+			return ctl_fail(ctl, KMS_E_TOO_LARGE, "this is longer than any code");
+		memcpy(text + at, ctl->args[i], n);
+		at += n;
+		text[at++] = ' ';
+	}
+	return take_code(ctl, kind, text, at, args);
+}
+
+/* One argument: a code, or a file's name? What is there as a file is one. */
+static bool
+names_code(const char *argument)
+{
+	if (access(argument, F_OK) == 0)
+		return false;
+	return code_looks_like(argument) ||
+	       (strlen(argument) > 60 && strpbrk(argument, "/.") == NULL);
+}
+
+int
+given_read(struct ctl *ctl, enum code_kind kind, struct control_buf *args)
+{
+	if (ctl->arg_count == 0)
+		return isatty(STDIN_FILENO) ? prompt(ctl, kind, args)
+					    : take_text(ctl, kind, "-", args);
+	if (ctl->arg_count > 1 || names_code(ctl->args[0]))
+		return take_arguments(ctl, kind, args);
+	return take_text(ctl, kind, ctl->args[0], args);
+}

@@ -1,0 +1,304 @@
+/*
+ * audit.c - audit export: a stretch of the journal, as it is, for the publisher to check
+ * with kmsissue audit verify. Read from the disk, beside a running daemon or without.
+ */
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kmsctl/ledger/audit_file.h"
+#include "kmsctl/cli/command.h"
+#include "kmsctl/host/ctl.h"
+#include "kmsdb/kmsdb.h"
+#include "libkms/core/certificate.h"
+#include "libkms/core/entry.h"
+#include "libkms/kms_error.h"
+#include "libkms/core/minisig.h"
+#include "libkms/core/rotation.h"
+#include "policy/values.h"
+#include "libkms/base/hex.h"
+
+struct document {
+	uint8_t kind;
+	uint16_t len;
+	uint8_t octets[CERTIFICATE_MAX];
+};
+
+struct export
+{
+	struct ctl *ctl;
+	struct minisig_key publisher;
+	bool rotated;
+	struct rotation rotation;
+	uint64_t from, to;
+	/* found in the first walk */
+	uint64_t last; /* in the journal */
+	uint64_t first_in, last_in; /* batches in the period, 0: none */
+	struct document *documents;
+	size_t count;
+	/* written in the second */
+	FILE *file;
+	uint64_t begin, end, batches;
+	uint8_t last_hash[32];
+};
+
+static int
+take_document(struct export *x, uint8_t kind, const uint8_t *octets, size_t len)
+{
+	struct document *grown;
+
+	for (size_t i = 0; i < x->count; i++)
+		if (x->documents[i].kind == kind && x->documents[i].len == len &&
+		    memcmp(x->documents[i].octets, octets, len) == 0)
+			return KMS_OK;
+	if (x->count == AUDIT_DOCUMENTS || len > sizeof grown->octets)
+		return KMS_E_TOO_LARGE;
+	if ((grown = realloc(x->documents, (x->count + 1) * sizeof *grown)) == NULL)
+		return KMS_E_NO_MEMORY;
+	x->documents = grown;
+	grown += x->count++;
+	grown->kind = kind;
+	grown->len = (uint16_t)len;
+	memcpy(grown->octets, octets, len);
+	return KMS_OK;
+}
+
+/* By the publisher's key, or by the other one of a rotation that the journal had before. */
+static bool
+is_ours(const struct export *x, const uint8_t *octets, size_t len)
+{
+	const struct minisig_key *other =
+	    x->rotated ? rotation_other(&x->rotation, &x->publisher) : NULL;
+	struct certificate cert;
+
+	return certificate_verify(&cert, octets, len, x->publisher.id, x->publisher.pk) == KMS_OK ||
+	       (other != NULL &&
+		   certificate_verify(&cert, octets, len, other->id, other->pk) == KMS_OK);
+}
+
+/* Only what the publisher can verify goes along: other publishers' papers are not its business. */
+static int
+take_entry(struct export *x, const uint8_t *octets, size_t len)
+{
+	int kind = entry_kind(octets, len);
+	struct entry_admin e;
+	struct rotation r;
+
+	if ((kind != ENTRY_CERTIFICATE && kind != ENTRY_ROTATION) ||
+	    entry_admin_decode(&e, octets, len) != KMS_OK)
+		return KMS_OK;
+	if (kind == ENTRY_CERTIFICATE)
+		return is_ours(x, e.blob, e.blob_len)
+			   ? take_document(x, AUDIT_CERTIFICATE, e.blob, e.blob_len)
+			   : KMS_OK;
+	if (rotation_verify(&r, e.blob, e.blob_len) != KMS_OK ||
+	    rotation_other(&r, &x->publisher) == NULL)
+		return KMS_OK;
+	x->rotation = r;
+	x->rotated = true;
+	return take_document(x, AUDIT_ROTATION, e.blob, e.blob_len);
+}
+
+static int
+look(const struct kmsdb_batch_view *b, void *arg)
+{
+	struct export *x = arg;
+	int e = KMS_OK;
+
+	x->last = b->header.number;
+	if (b->header.time >= x->from && x->first_in == 0)
+		x->first_in = b->header.number;
+	if (b->header.time <= x->to)
+		x->last_in = b->header.number;
+	for (uint32_t i = 0; i < b->header.size && e == KMS_OK; i++)
+		e = take_entry(x, b->entries[i], b->entry_lens[i]);
+	return e;
+}
+
+/* One batch more at either end: they show that none is missing there. */
+static void
+choose(struct export *x)
+{
+	x->begin = x->first_in == 0 ? x->last : x->first_in > 1 ? x->first_in - 1 : 1;
+	x->end = x->last_in < x->last ? x->last_in + 1 : x->last;
+	if (x->end < x->begin)
+		x->end = x->begin;
+}
+
+static int
+write_batch(const struct kmsdb_batch_view *b, void *arg)
+{
+	struct export *x = arg;
+	struct wire_writer w;
+	uint8_t size[4];
+	uint32_t n = 0;
+
+	if (b->header.number < x->begin || b->header.number > x->end)
+		return KMS_OK;
+	for (uint32_t i = 0; i < b->header.size; i++)
+		n += 2 + (uint32_t)b->entry_lens[i];
+	wire_writer_init(&w, size, sizeof size);
+	wire_put_u32(&w, n);
+	fwrite(size, 1, sizeof size, x->file);
+	fwrite(b->header_octets, 1, BATCH_HEADER, x->file);
+	fwrite(b->signature, 1, BATCH_SIGNATURE, x->file);
+	for (uint32_t i = 0; i < b->header.size; i++) {
+		wire_writer_init(&w, size, sizeof size);
+		wire_put_u16(&w, (uint16_t)b->entry_lens[i]);
+		fwrite(size, 1, 2, x->file);
+		fwrite(b->entries[i], 1, b->entry_lens[i], x->file);
+	}
+	x->batches++;
+	batch_header_hash(x->last_hash, b->header_octets);
+	return ferror(x->file) ? KMS_E_IO : KMS_OK;
+}
+
+static void
+write_documents(struct export *x)
+{
+	uint8_t head[AUDIT_HEAD];
+
+	audit_head_encode(head, (uint16_t)x->count);
+	fwrite(head, 1, sizeof head, x->file);
+	for (size_t i = 0; i < x->count; i++) {
+		audit_document_head_encode(head, x->documents[i].kind, x->documents[i].len);
+		fwrite(head, 1, AUDIT_DOCUMENT_HEAD, x->file);
+		fwrite(x->documents[i].octets, 1, x->documents[i].len, x->file);
+	}
+}
+
+static int
+write_failed(struct ctl *ctl, int error)
+{
+	return ctl_fail(ctl,
+	    error == ENOSPC || error == EDQUOT ? KMS_E_FULL
+	    : error == EACCES                  ? KMS_E_DENIED
+					       : KMS_E_IO,
+	    "%s: cannot be written: %s", ctl->output_file, strerror(error));
+}
+
+/* Beside its name, synced, then renamed: never half a file. */
+static int
+write_file(struct export *x)
+{
+	struct ctl *ctl = x->ctl;
+	char temporary[4096], why[256] = "";
+	int fd = -1, state, e = KMS_OK, error, code = CTL_OK;
+
+	if ((size_t)snprintf(temporary, sizeof temporary, "%s.XXXXXX", ctl->output_file) <
+	    sizeof temporary)
+		fd = mkstemp(temporary);
+	if (fd < 0 || (x->file = fdopen(fd, "w")) == NULL)
+		return write_failed(ctl, errno);
+	if ((state = ctl_state_directory(ctl)) < 0) {
+		code = CTL_FAILED;
+	} else {
+		write_documents(x);
+		e = kmsdb_journal_each(state, x->begin, write_batch, x, why);
+		ctl_close(NULL, state);
+		if (e != KMS_OK && e != KMS_E_IO)
+			code = ctl_fail(ctl, (uint32_t)e, "%s", why);
+	}
+	errno = 0;
+	if (code == CTL_OK && (e != KMS_OK || fflush(x->file) != 0 || ferror(x->file) ||
+				  fsync(fd) != 0 || rename(temporary, ctl->output_file) != 0)) {
+		error = errno != 0 ? errno : ENOSPC;
+		code = write_failed(ctl, error);
+	}
+	fclose(x->file);
+	if (code != CTL_OK)
+		unlink(temporary);
+	return code;
+}
+
+static int
+walk(struct export *x)
+{
+	struct ctl *ctl = x->ctl;
+	char why[256] = "";
+	int state = ctl_state_directory(ctl), e;
+
+	if (state < 0)
+		return CTL_FAILED;
+	e = kmsdb_journal_each(state, 0, look, x, why);
+	ctl_close(NULL, state);
+	if (e != KMS_OK)
+		return ctl_fail(
+		    ctl, (uint32_t)e, "%s", why[0] != '\0' ? why : kms_strerror((uint32_t)e));
+	if (x->last == 0)
+		return ctl_fail(ctl, KMS_E_NOT_FOUND, "the journal is empty");
+	if (x->count == 0)
+		return ctl_fail(ctl, KMS_E_NOT_CONFIRMED,
+		    "the journal holds no host certificate of this publisher: there is nothing to "
+		    "prove");
+	choose(x);
+	return CTL_OK;
+}
+
+static int
+find_publisher(struct ctl *ctl, struct minisig_key *out)
+{
+	const struct config *c = &ctl->config;
+	const struct config_publisher *p = NULL;
+
+	for (unsigned i = 0; i < c->publisher_count; i++)
+		if (ctl->publisher == NULL || strcmp(ctl->publisher, c->publishers[i].name) == 0)
+			p = &c->publishers[i];
+	if (p == NULL)
+		return ctl_fail(ctl, KMS_E_NOT_FOUND, "no [publisher %s] in %s",
+		    ctl->publisher != NULL ? ctl->publisher : "NAME", ctl->config_path);
+	if (ctl->publisher == NULL && c->publisher_count > 1)
+		return ctl_fail(ctl, KMS_E_ARGUMENT,
+		    "there are %u publishers: say for which with --publisher NAME",
+		    c->publisher_count);
+	if (minisig_key_parse(out, p->key) != KMS_OK)
+		return ctl_fail(
+		    ctl, KMS_E_CONFIG, "[publisher %s] key: not a minisign public key", p->name);
+	return CTL_OK;
+}
+
+static int
+run_audit_export(struct ctl *ctl)
+{
+	struct export x = { .ctl = ctl, .to = UINT64_MAX };
+	char last[24 + 64];
+	int code;
+
+	if (ctl->output_file == NULL)
+		return ctl_fail(ctl, KMS_E_ARGUMENT, "-o FILE is needed");
+	if (ctl->from != NULL && !value_time_parse(&x.from, ctl->from, false))
+		return ctl_fail(
+		    ctl, KMS_E_ARGUMENT, "--from takes a date or a time as 2026-11-23T14:00:00Z");
+	if (ctl->to != NULL && !value_time_parse(&x.to, ctl->to, true))
+		return ctl_fail(
+		    ctl, KMS_E_ARGUMENT, "--to takes a date or a time as 2026-11-23T14:00:00Z");
+	if (x.to < x.from)
+		return ctl_fail(ctl, KMS_E_ARGUMENT, "--to is before --from");
+	if ((code = find_publisher(ctl, &x.publisher)) == CTL_OK && (code = walk(&x)) == CTL_OK &&
+	    (code = write_file(&x)) == CTL_OK) {
+		snprintf(last, sizeof last, "%" PRIu64 ":", x.end);
+		hex_format(last + strlen(last), x.last_hash, sizeof x.last_hash);
+		output_text(ctl->out, "file", "File", ctl->output_file);
+		output_number(ctl->out, "first_batch", "First batch", x.begin);
+		output_number(ctl->out, "last_batch", "Last batch", x.end);
+		output_number(ctl->out, "batches", "Batches", x.batches);
+		output_text(ctl->out, "last", "Last batch and its hash", last);
+		output_line(ctl->out, OUTPUT_PLAIN,
+		    "Next: give it to the publisher, who runs kmsissue audit verify");
+	}
+	free(x.documents);
+	return code;
+}
+
+const struct command cmd_audit_export = {
+	.noun = "audit",
+	.verb = "export",
+	.summary = "a stretch of the journal for the publisher to verify, to -o FILE",
+	.options = CTL_OPT_OUTPUT | CTL_OPT_FROM | CTL_OPT_TO | CTL_OPT_PUBLISHER,
+	.run = run_audit_export,
+};

@@ -1,0 +1,239 @@
+/*
+ * clients.c - clients, client show, revoke, forget.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "kmsctl/ledger/clients.h"
+#include "kmsctl/ledger/clones.h"
+#include "kmsctl/cli/command.h"
+#include "kmsctl/host/ctl.h"
+#include "kmsctl/relay/observed_list.h"
+#include "libkms/kms_error.h"
+#include "libkms/base/hex.h"
+
+#define STOP 1 /* from the callback: enough rows */
+
+struct listing {
+	struct ctl *ctl;
+	struct products products;
+	bool by_product;
+	uint8_t product[16];
+	uint64_t shown, total, now;
+};
+
+static int
+list_one(const struct kmsdb_client *c, const struct kmsdb_host *h, void *arg)
+{
+	struct listing *l = arg;
+
+	l->total++;
+	if (l->by_product && memcmp(c->product, l->product, 16) != 0)
+		return 0;
+	if (l->ctl->active && strcmp(client_state(c, l->now), "activated") != 0)
+		return 0;
+	if (l->ctl->vm && (c->flags & KMSDB_VM) == 0)
+		return 0;
+	output_row(l->ctl->out);
+	client_print(l->ctl, c, h, &l->products, true);
+	l->shown++;
+	if (ferror(l->ctl->out->file))
+		return STOP; /* nobody reads any more */
+	return l->ctl->limit != 0 && l->shown == l->ctl->limit ? STOP : 0;
+}
+
+static int
+list_clients(struct ctl *ctl, struct listing *l, bool running)
+{
+	struct kmsdb *db;
+	char why[256];
+	int e;
+
+	if (ctl->product != NULL && !products_find(&l->products, ctl->product, l->product))
+		return ctl_fail(ctl, KMS_E_NOT_FOUND,
+		    running ? "no installed policy pack names the product \"%s\""
+			    : "\"%s\" is no UUID, and without kmsd names are not known",
+		    ctl->product);
+	l->by_product = ctl->product != NULL;
+	ctl->leave_root = true;
+	e = ctl_open_ledger(ctl, &db, why);
+	if (e != KMS_OK)
+		return ctl_fail(ctl, (uint32_t)e, "the ledger cannot be read: %s", why);
+	output_list(ctl->out, "clients", NULL);
+	e = kmsdb_each_client(db, list_one, l);
+	output_end(ctl->out);
+	ctl_close(db, -1);
+	if (e != 0 && e != STOP)
+		return ctl_fail(ctl, (uint32_t)e, "the ledger cannot be read");
+	output_number(ctl->out, "shown", NULL, l->shown);
+	output_bool(ctl->out, "complete", NULL, e == 0);
+	output_line(ctl->out, OUTPUT_PLAIN, "%" PRIu64 " client%s%s", l->shown,
+	    l->shown == 1 ? "" : "s",
+	    e == STOP ? ", and there may be more: a higher --limit shows them" : "");
+	return CTL_OK;
+}
+
+static int
+run_clients(struct ctl *ctl)
+{
+	struct listing l = { .ctl = ctl, .now = (uint64_t)time(NULL) };
+	bool running;
+	int code;
+
+	if (ctl->relayed &&
+	    (ctl->clones || ctl->active || ctl->all || ctl->vm || ctl->product != NULL))
+		return ctl_fail(ctl, KMS_E_ARGUMENT,
+		    "--relayed lists clients of another host: only --limit goes with it");
+	if (ctl->clones ? ctl->active : ctl->all)
+		return ctl_fail(ctl, KMS_E_ARGUMENT,
+		    ctl->clones ? "--active does not go with --clones"
+				: "--all goes with --clones: it reads the whole journal");
+	running = clients_checkpoint(ctl);
+	output_bool(ctl->out, "running", NULL, running);
+	if (ctl->relayed)
+		return relayed_list(ctl);
+	if (running)
+		products_ask(ctl, &l.products);
+	code = ctl->clones ? clones_list(ctl, &l.products) : list_clients(ctl, &l, running);
+	products_free(&l.products);
+	return code;
+}
+
+static int
+show_from_ledger(struct ctl *ctl, const uint8_t cmid[16])
+{
+	struct products none = { 0 };
+	struct kmsdb_client client;
+	struct kmsdb_host host;
+	struct kmsdb *db;
+	char why[256];
+	int e, host_e;
+
+	ctl->leave_root = true;
+	e = ctl_open_ledger(ctl, &db, why);
+	if (e != KMS_OK)
+		return ctl_fail(ctl, (uint32_t)e, "the ledger cannot be read: %s", why);
+	e = kmsdb_client_get(db, cmid, &client);
+	host_e = kmsdb_host_get(db, cmid, &host);
+	ctl_close(db, -1);
+	if (e != KMS_OK)
+		return ctl_fail(ctl, (uint32_t)e, "no client has the CMID \"%s\"", ctl->args[0]);
+	output_bool(ctl->out, "running", NULL, false);
+	output_line(ctl->out, OUTPUT_WARN, "kmsd is not running: this is what the ledger holds");
+	output_object(ctl->out, "client", "Client");
+	client_print(ctl, &client, host_e == KMS_OK ? &host : NULL, &none, false);
+	output_end(ctl->out);
+	return CTL_OK;
+}
+
+static int
+run_client_show(struct ctl *ctl)
+{
+	struct control_buf args = { 0 };
+	struct reply reply = { 0 };
+	const struct reply_row *row;
+	char name[MESSAGE_NAME + 1], hex[33], why[512] = "";
+	uint8_t cmid[16];
+	uint32_t status;
+	int code = client_find(ctl, ctl->args[0], cmid, name);
+
+	if (code != CTL_OK)
+		return code;
+	hex_format(hex, cmid, 16);
+	control_text(&args, "cmid", hex);
+	status = ctl_ask_quietly(ctl, CONTROL_CLIENT_SHOW, &args, &reply, why);
+	control_buf_free(&args);
+	if (status == KMS_E_NOT_RUNNING)
+		return show_from_ledger(ctl, cmid);
+	if (status != KMS_OK)
+		return ctl_fail(ctl, status, "%s", why);
+	row = reply_next(&reply, "client", NULL);
+	if (row == NULL) {
+		reply_free(&reply);
+		return ctl_fail(ctl, KMS_E_FORMAT, "the host's answer holds no client");
+	}
+	output_bool(ctl->out, "running", NULL, true);
+	output_object(ctl->out, "client", "Client");
+	reply_print_fields(ctl->out, row);
+	output_end(ctl->out);
+	reply_free(&reply);
+	return CTL_OK;
+}
+
+static int
+act_on_client(struct ctl *ctl, uint16_t verb, const char *done, const char *note)
+{
+	struct control_buf args = { 0 };
+	struct reply reply = { 0 };
+	char name[MESSAGE_NAME + 1], hex[33];
+	uint8_t cmid[16];
+	int code = client_find(ctl, ctl->args[0], cmid, name);
+
+	if (code != CTL_OK)
+		return code;
+	hex_format(hex, cmid, 16);
+	control_text(&args, "cmid", hex);
+	code = ctl_ask(ctl, verb, &args, &reply);
+	control_buf_free(&args);
+	reply_free(&reply);
+	if (code != CTL_OK)
+		return code;
+	output_text(ctl->out, "cmid", NULL, hex);
+	output_text(ctl->out, "name", NULL, name[0] ? name : NULL);
+	output_bool(ctl->out, done, NULL, true);
+	output_line(ctl->out, OUTPUT_GOOD, "Client %s%s%s%s %s", hex, name[0] ? " (" : "", name,
+	    name[0] ? ")" : "", done);
+	output_line(ctl->out, OUTPUT_PLAIN, "%s", note);
+	return CTL_OK;
+}
+
+static int
+run_client_revoke(struct ctl *ctl)
+{
+	return act_on_client(ctl, CONTROL_CLIENT_REVOKE, "revoked",
+	    "It gets no new lease. The one that it has stays good until it runs out.");
+}
+
+static int
+run_client_forget(struct ctl *ctl)
+{
+	return act_on_client(ctl, CONTROL_CLIENT_FORGET, "forgotten",
+	    "It is not counted any more; if it comes back it is a new client.");
+}
+
+const struct command cmd_clients = {
+	.noun = "clients",
+	.summary = "the clients in the ledger; also when kmsd is down",
+	.options = CTL_OPT_PRODUCT | CTL_OPT_ACTIVE | CTL_OPT_LIMIT | CTL_OPT_FULL | CTL_OPT_VM |
+		   CTL_OPT_CLONES | CTL_OPT_ALL | CTL_OPT_RELAYED,
+	.run = run_clients,
+};
+const struct command cmd_client_show = {
+	.noun = "client",
+	.verb = "show",
+	.args = "CMID|NAME",
+	.summary = "all that is known of one client",
+	.min = 1,
+	.max = 1,
+	.run = run_client_show,
+};
+const struct command cmd_client_revoke = {
+	.noun = "client",
+	.verb = "revoke",
+	.args = "CMID|NAME",
+	.summary = "give a client no lease any more",
+	.min = 1,
+	.max = 1,
+	.run = run_client_revoke,
+};
+const struct command cmd_client_forget = {
+	.noun = "client",
+	.verb = "forget",
+	.args = "CMID|NAME",
+	.summary = "drop a client's record; it no longer counts",
+	.min = 1,
+	.max = 1,
+	.run = run_client_forget,
+};

@@ -1,0 +1,330 @@
+/*
+ * dns.c - dns publish, unpublish, show, check: the records by which clients find this host.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "kmsctl/cli/command.h"
+#include "kmsctl/host/ctl.h"
+#include "kmsctl/dns/check.h"
+#include "kmsctl/dns/published.h"
+#include "kmsctl/dns/records.h"
+#include "kmsctl/dns/update.h"
+#include "libkms/client/discover.h"
+#include "libkms/kms_error.h"
+#include "libkms/core/minisig.h"
+#include "libkms/client/transport.h"
+
+/* What is done about records, name by name. Large: kept by its command as a static. */
+struct work {
+	struct records old, due, gone, all, left;
+	struct work_row {
+		const struct record *record;
+		bool add, done;
+	} rows[2 * RECORDS_MAX];
+	unsigned row_count;
+	unsigned names, failures;
+	int first_status;
+	char first_why[512];
+};
+
+static int
+wanted(struct ctl *ctl, struct records *out)
+{
+	char why[256];
+	int e = records_wanted(out, &ctl->config, why);
+
+	return e == KMS_OK ? CTL_OK : ctl_fail(ctl, (uint32_t)e, "%s: %s", ctl->config_path, why);
+}
+
+static void
+print_record(struct ctl *ctl, const struct record *r)
+{
+	char text[RECORD_TEXT];
+
+	record_text(text, r);
+	output_text(ctl->out, "record", NULL, text);
+	output_text(ctl->out, "name", NULL, r->name);
+	output_text(ctl->out, "type", NULL, record_type(r));
+	output_text(ctl->out, "data", NULL, r->data);
+	output_put(ctl->out, &(struct output_field){ .key = "priority",
+				 .type = OUTPUT_NUMBER,
+				 .number = r->priority,
+				 .none = r->type != RECORD_SRV });
+	output_put(ctl->out, &(struct output_field){ .key = "weight",
+				 .type = OUTPUT_NUMBER,
+				 .number = r->weight,
+				 .none = r->type != RECORD_SRV });
+	output_put(ctl->out, &(struct output_field){ .key = "port",
+				 .type = OUTPUT_NUMBER,
+				 .number = r->port,
+				 .none = r->type != RECORD_SRV });
+}
+
+static int
+run_show(struct ctl *ctl)
+{
+	static struct records due;
+	const struct records_format *format =
+	    records_format(ctl->format != NULL ? ctl->format : "zone");
+	char line[2 * RECORD_TEXT];
+	unsigned i;
+	int code;
+
+	if (format == NULL) {
+		ctl_fail(ctl, KMS_E_ARGUMENT, "no format \"%.40s\": zone, powershell or dnsmasq",
+		    ctl->format);
+		return CTL_USAGE;
+	}
+	if ((code = wanted(ctl, &due)) != CTL_OK)
+		return code;
+	output_text(ctl->out, "format", NULL, format->name);
+	output_list(ctl->out, "records", NULL);
+	for (i = 0; i < due.count && ctl->json; i++) {
+		format->line(line, &due.rows[i], &ctl->config);
+		output_row(ctl->out);
+		output_text(ctl->out, "line", NULL, line);
+		print_record(ctl, &due.rows[i]);
+		output_number(ctl->out, "ttl", NULL, due.rows[i].ttl);
+	}
+	output_end(ctl->out);
+	for (i = 0; i < due.count && !ctl->json; i++) {
+		format->line(line, &due.rows[i], &ctl->config);
+		output_line(ctl->out, OUTPUT_PLAIN, "%s", line);
+	}
+	return CTL_OK;
+}
+
+static bool
+name_done(const struct records *set, unsigned i)
+{
+	unsigned j;
+
+	for (j = 0; j < i; j++)
+		if (strcasecmp(set->rows[j].name, set->rows[i].name) == 0)
+			return true;
+	return false;
+}
+
+/* Rows for the records of set that name has; what is not known to be gone stays in w->left. */
+static void
+note(struct work *w, const struct records *set, const char *name, bool add, bool done)
+{
+	unsigned i;
+
+	for (i = 0; i < set->count; i++) {
+		if (strcasecmp(set->rows[i].name, name) != 0)
+			continue;
+		w->rows[w->row_count++] =
+		    (struct work_row){ .record = &set->rows[i], .add = add, .done = done };
+		if (add || !done)
+			records_add(&w->left, &set->rows[i]);
+	}
+}
+
+/* Every name of w->all, each in a transaction of its own: one that fails does not keep others back. */
+static void
+update_all(struct ctl *ctl, struct work *w)
+{
+	char why[512];
+	unsigned i;
+	int e;
+
+	for (i = 0; i < w->all.count; i++) {
+		const char *name = w->all.rows[i].name;
+
+		if (name_done(&w->all, i))
+			continue;
+		w->names++;
+		e = update_name(&ctl->config, name, &w->due, &w->gone, ctl->timeout_ms, why);
+		if (e != KMS_OK) {
+			output_line(ctl->out, OUTPUT_BAD, "%s", why);
+			if (w->failures++ == 0) {
+				w->first_status = e;
+				memcpy(w->first_why, why, sizeof why);
+			}
+		}
+		note(w, &w->gone, name, false, e == KMS_OK);
+		note(w, &w->due, name, true, e == KMS_OK);
+	}
+}
+
+static int
+report(struct ctl *ctl, const struct work *w)
+{
+	char text[RECORD_TEXT];
+	unsigned i;
+
+	for (i = 0; i < w->row_count && !ctl->json; i++) {
+		record_text(text, w->rows[i].record);
+		if (w->rows[i].done)
+			output_line(ctl->out, OUTPUT_GOOD, "%s: %s",
+			    w->rows[i].add ? "published" : "removed", text);
+	}
+	output_list(ctl->out, "records", NULL);
+	for (i = 0; i < w->row_count && ctl->json; i++) {
+		output_row(ctl->out);
+		output_text(ctl->out, "action", NULL, w->rows[i].add ? "publish" : "remove");
+		output_bool(ctl->out, "done", NULL, w->rows[i].done);
+		print_record(ctl, w->rows[i].record);
+	}
+	output_end(ctl->out);
+	if (w->failures == 0)
+		return CTL_OK;
+	return ctl_fail(ctl, (uint32_t)w->first_status, "%s%s", w->first_why,
+	    w->failures > 1 ? " (and other names, see above)" : "");
+}
+
+/*
+ * What may be in DNS is written down before anything is sent, and once more when it is known what
+ * is there: an interruption leaves a record too many in the file, never one too few.
+ */
+static int
+carry_out(struct ctl *ctl, struct work *w)
+{
+	unsigned i;
+	int code;
+
+	w->all = w->old;
+	for (i = 0; i < w->due.count; i++)
+		if (!records_add(&w->all, &w->due.rows[i]))
+			return ctl_fail(ctl, KMS_E_FULL,
+			    "more than %d records were published: kmsctl dns unpublish first",
+			    RECORDS_MAX);
+	for (i = 0; i < w->gone.count; i++)
+		records_add(&w->all, &w->gone.rows[i]);
+	if ((code = published_write(ctl, &w->all)) != CTL_OK)
+		return code;
+	update_all(ctl, w);
+	code = published_write(ctl, &w->left);
+	return code != CTL_OK ? code : report(ctl, w);
+}
+
+static int
+run_publish(struct ctl *ctl)
+{
+	static struct work w;
+	unsigned i;
+	int code;
+
+	if ((code = wanted(ctl, &w.due)) != CTL_OK ||
+	    (code = published_read(ctl, &w.old)) != CTL_OK)
+		return code;
+	for (i = 0; i < w.old.count; i++)
+		if (!records_have(&w.due, &w.old.rows[i]))
+			records_add(&w.gone, &w.old.rows[i]);
+	return carry_out(ctl, &w);
+}
+
+/* Without a file of what was published: services that lead here are ours, addresses may be others'. */
+static int
+run_unpublish(struct ctl *ctl)
+{
+	static struct work w;
+	static struct records due;
+	unsigned i;
+	int code = published_read(ctl, &w.old);
+
+	if (code != CTL_OK)
+		return code;
+	w.gone = w.old;
+	if (w.old.count == 0) {
+		if ((code = wanted(ctl, &due)) != CTL_OK)
+			return code;
+		for (i = 0; i < due.count; i++)
+			if (due.rows[i].type == RECORD_SRV)
+				records_add(&w.gone, &due.rows[i]);
+	}
+	return carry_out(ctl, &w);
+}
+
+static void
+print_row(void *arg, const struct check_row *row)
+{
+	struct ctl *ctl = arg;
+	char data[RECORD_TEXT] = "-";
+
+	if (row->record.data[0] != '\0')
+		record_data(data, &row->record);
+	output_row(ctl->out);
+	output_put(ctl->out, &(struct output_field){ .key = "kind",
+				 .label = "Kind",
+				 .type = OUTPUT_TEXT,
+				 .style = row->problem                 ? OUTPUT_BAD
+					  : row->kind == CHECK_FOREIGN ? OUTPUT_WARN
+								       : OUTPUT_GOOD,
+				 .text = check_word(row) });
+	output_text(ctl->out, "name", "Name", row->record.name);
+	output_text(ctl->out, "data", "Record", data);
+	output_text(ctl->out, "address", "Address", row->address[0] != '\0' ? row->address : NULL);
+	output_text(ctl->out, "state", "State", row->state[0] != '\0' ? row->state : NULL);
+	output_bool(ctl->out, "problem", NULL, row->problem);
+}
+
+static int
+run_check(struct ctl *ctl)
+{
+	static struct records due, published;
+	struct minisig_key key;
+	struct check c = { .config = &ctl->config,
+		.wanted = &due,
+		.published = &published,
+		.nameserver = ctl->nameserver,
+		.deadline = transport_clock() + ctl->timeout_ms,
+		.row = print_row,
+		.arg = ctl };
+	struct discover_host server;
+	int code;
+
+	if (ctl->nameserver != NULL && discover_parse(&server, ctl->nameserver, 53) != KMS_OK) {
+		ctl_fail(ctl, KMS_E_ARGUMENT, "name server \"%.80s\": an address or address:port",
+		    ctl->nameserver);
+		return CTL_USAGE;
+	}
+	if ((code = wanted(ctl, &due)) != CTL_OK)
+		return code;
+	published_glance(ctl, &published);
+	if (ctl->config.publisher_count > 0 &&
+	    minisig_key_parse(&key, ctl->config.publishers[0].key) == KMS_OK)
+		memcpy(c.publisher, key.id, sizeof c.publisher);
+	output_list(ctl->out, "records", NULL);
+	check_run(&c);
+	output_end(ctl->out);
+	output_number(ctl->out, "problem_count", NULL, c.problems);
+	if (c.problems == 0)
+		output_line(ctl->out, OUTPUT_GOOD, "Clients find this host");
+	else
+		output_line(ctl->out, OUTPUT_BAD,
+		    "%u problem%s; missing and stale records: kmsctl "
+		    "dns publish",
+		    c.problems, c.problems == 1 ? "" : "s");
+	return c.problems == 0 ? CTL_OK : CTL_PROBLEM;
+}
+
+const struct command cmd_dns_publish = {
+	.noun = "dns",
+	.verb = "publish",
+	.summary = "put this host's records into DNS",
+	.run = run_publish,
+};
+const struct command cmd_dns_unpublish = {
+	.noun = "dns",
+	.verb = "unpublish",
+	.summary = "take this host's records out of DNS",
+	.run = run_unpublish,
+};
+const struct command cmd_dns_show = {
+	.noun = "dns",
+	.verb = "show",
+	.summary = "this host's records, as a name server takes them",
+	.options = CTL_OPT_FORMAT,
+	.run = run_show,
+};
+const struct command cmd_dns_check = {
+	.noun = "dns",
+	.verb = "check",
+	.summary = "what clients find in DNS, and whether it answers",
+	.options = CTL_OPT_NAMESERVER,
+	.run = run_check,
+};

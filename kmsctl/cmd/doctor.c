@@ -1,0 +1,116 @@
+/*
+ * doctor.c - doctor: one line for each thing that an appliance can suffer from, with what to type next.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "kmsctl/cli/command.h"
+#include "kmsctl/doctor/doctor.h"
+#include "libkms/kms_error.h"
+
+static const struct {
+	const char *name;
+	enum output_style style;
+} levels[] = {
+	[GOOD] = { "good", OUTPUT_GOOD },
+	[WARNING] = { "warning", OUTPUT_WARN },
+	[BAD] = { "bad", OUTPUT_BAD },
+};
+
+void
+doctor_find(
+    struct doctor *d, const char *check, enum level level, const char *next, const char *fmt, ...)
+{
+	char text[400];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	d->bad += level == BAD;
+	d->warnings += level == WARNING;
+	if (d->ctl->json) {
+		output_row(d->ctl->out);
+		output_text(d->ctl->out, "check", NULL, check);
+		output_text(d->ctl->out, "level", NULL, levels[level].name);
+		output_text(d->ctl->out, "text", NULL, text);
+		output_text(d->ctl->out, "next", NULL, next);
+		return;
+	}
+	output_line(d->ctl->out, levels[level].style, "%-8s %-9s %s%s%s", levels[level].name, check,
+	    text, next != NULL ? ": " : "", next != NULL ? next : "");
+}
+
+/* What plan finds, an aspect a line. */
+static void
+look_at_aspect(struct doctor *d, const struct aspect *a, enum level level, const char *name)
+{
+	struct plan *p = &d->plan;
+	char why[512] = "";
+	int e;
+
+	p->ctl = d->ctl;
+	p->root = "";
+	p->aspect = a;
+	p->count = 0;
+	e = a->inspect(p, why);
+	if (e != KMS_OK)
+		doctor_find(d, name, WARNING, "kmsctl plan", "cannot be looked at: %.300s",
+		    why[0] ? why : kms_strerror((uint32_t)e));
+	else if (p->count > 0)
+		doctor_find(d, name, level, p->list[0].by_hand ? "kmsctl plan" : "kmsctl apply",
+		    "%u difference%s from kms.ini, as %.150s: %.100s", p->count,
+		    p->count == 1 ? "" : "s", p->list[0].what, p->list[0].is);
+	else
+		doctor_find(d, name, GOOD, NULL, "as kms.ini says");
+}
+
+/* Without any, keys and counts say all that there is to say. */
+static bool
+names_files(const struct config *c)
+{
+	const struct config_publisher *p = c->publishers;
+
+	for (; p < c->publishers + c->publisher_count; p++)
+		if (p->policy[0] != '\0' || p->host_key[0] != '\0' || p->confirmation[0] != '\0')
+			return true;
+	return false;
+}
+
+static int
+run_doctor(struct ctl *ctl)
+{
+	static struct doctor d; /* large */
+
+	d.ctl = ctl;
+	output_list(ctl->out, "findings", NULL);
+	doctor_service(&d);
+	doctor_keys(&d);
+	doctor_counts(&d);
+	if (names_files(&ctl->config))
+		look_at_aspect(&d, &aspect_installed, WARNING, "publishers");
+	doctor_relay(&d);
+	look_at_aspect(&d, &aspect_dns, BAD, "dns");
+	look_at_aspect(&d, &aspect_firewall, BAD, "firewall");
+	doctor_clock(&d);
+	doctor_disk(&d);
+	doctor_ledger(&d);
+	doctor_sandbox(&d);
+	look_at_aspect(&d, &aspect_users, BAD, "users");
+	look_at_aspect(&d, &aspect_files, BAD, "files");
+	look_at_aspect(&d, &aspect_units, BAD, "units");
+	reply_free(&d.status);
+	output_end(ctl->out);
+	output_number(ctl->out, "bad", NULL, d.bad);
+	output_number(ctl->out, "warnings", NULL, d.warnings);
+	output_line(ctl->out, d.bad > 0 ? OUTPUT_BAD : OUTPUT_PLAIN, "%u bad, %u warning%s", d.bad,
+	    d.warnings, d.warnings == 1 ? "" : "s");
+	return d.bad > 0 ? CTL_PROBLEM : CTL_OK;
+}
+
+const struct command cmd_doctor = {
+	.noun = "doctor",
+	.summary = "what is wrong with this appliance, and what to type next",
+	.options = CTL_OPT_NAMESERVER,
+	.run = run_doctor,
+};

@@ -1,0 +1,147 @@
+/*
+ * explain.c - explain, version, help: what needs neither host nor ledger.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <jansson.h>
+
+#include "config.h"
+#include "kmsctl/cli/command.h"
+#include "kmsctl/host/ctl.h"
+#include "libkms/kms_error.h"
+
+static bool
+matches(const struct kms_error *e, const char *what)
+{
+	unsigned long n;
+	char *end;
+
+	if (strcasecmp(what, e->symbol) == 0)
+		return true;
+	if (strncmp(e->symbol, "KMS_E_", 6) == 0 && strcasecmp(what, e->symbol + 6) == 0)
+		return true;
+	if (!isdigit((unsigned char)what[0]))
+		return false;
+	errno = 0;
+	n = strtoul(what, &end, 0);
+	if (*end != '\0' || errno != 0 || n > UINT32_MAX)
+		return false;
+	return n == (unsigned long)e->status || (n != 0 && n == e->microsoft);
+}
+
+static void
+print_error(struct output *o, const struct kms_error *e)
+{
+	char code[11];
+
+	snprintf(code, sizeof code, "0x%08" PRIX32, e->microsoft);
+	output_row(o);
+	output_number(o, "status", "Status", (uint64_t)e->status);
+	output_text(o, "symbol", "Symbol", e->symbol);
+	output_text(o, "microsoft", "Microsoft", e->microsoft ? code : NULL);
+	output_text(o, "meaning", "Meaning", e->meaning);
+	output_text(o, "remedy", NULL, e->remedy);
+	output_bool(o, "on_wire", NULL, e->status < KMS_E_LOCAL);
+}
+
+static int
+run_explain(struct ctl *ctl)
+{
+	const struct kms_error *table, *found = NULL;
+	unsigned count, i, n = 0;
+
+	table = kms_error_table(&count);
+	for (i = 0; i < count; i++) {
+		if (ctl->arg_count > 0 && !matches(&table[i], ctl->args[0]))
+			continue;
+		found = &table[i];
+		n++;
+	}
+	if (n == 0)
+		return ctl_fail(ctl, KMS_E_NOT_FOUND,
+		    "\"%s\" is neither a status nor a symbol nor one of Microsoft's codes used "
+		    "here",
+		    ctl->args[0]);
+	output_list(ctl->out, "errors", NULL);
+	for (i = 0; i < count; i++)
+		if (ctl->arg_count == 0 || matches(&table[i], ctl->args[0]))
+			print_error(ctl->out, &table[i]);
+	output_end(ctl->out);
+	if (n == 1) {
+		output_line(ctl->out, OUTPUT_PLAIN, "%s", "");
+		output_line(ctl->out, OUTPUT_PLAIN, "%s", found->remedy);
+	}
+	return CTL_OK;
+}
+
+static int
+run_version(struct ctl *ctl)
+{
+	output_line(ctl->out, OUTPUT_PLAIN, "kmsctl %s", PACKAGE_VERSION);
+	output_text(ctl->out, "version", NULL, PACKAGE_VERSION);
+	output_text(ctl->out, "config", "Configuration", ctl->config_path);
+	output_text(ctl->out, "state_directory", "State directory", KMS_STATEDIR);
+	output_text(ctl->out, "runtime_directory", "Runtime directory", KMS_RUNDIR);
+	output_text(ctl->out, "jansson", NULL, JANSSON_VERSION);
+	return CTL_OK;
+}
+
+static int
+run_help(struct ctl *ctl)
+{
+	const struct command *c;
+	char usage[256];
+	unsigned i, shown = 0;
+
+	output_line(ctl->out, OUTPUT_PLAIN,
+	    "kmsctl [-c FILE] [-s SOCKET] [-t SECONDS] [--json] COMMAND ...");
+	output_list(ctl->out, "commands", "Commands");
+	for (i = 0; (c = commands[i]) != NULL; i++) {
+		if (ctl->arg_count > 0 && strcmp(ctl->args[0], c->noun) != 0)
+			continue;
+		command_usage(c, usage, sizeof usage);
+		output_row(ctl->out);
+		output_text(ctl->out, "usage", "Usage", usage + sizeof "kmsctl");
+		output_text(ctl->out, "summary", "What it does", c->summary);
+		output_text(ctl->out, "noun", NULL, c->noun);
+		output_text(ctl->out, "verb", NULL, c->verb);
+		shown++;
+	}
+	output_end(ctl->out);
+	if (shown == 0)
+		return ctl_fail(ctl, KMS_E_NOT_FOUND, "no command \"%s\"", ctl->args[0]);
+	output_line(ctl->out, OUTPUT_PLAIN, "%s", "");
+	output_line(ctl->out, OUTPUT_PLAIN,
+	    "Exit: 0 done, 1 usage, 2 refused or failed, 3 kmsd not running, 4 a check found a "
+	    "problem.");
+	return CTL_OK;
+}
+
+const struct command cmd_explain = {
+	.noun = "explain",
+	.args = "[CODE|SYMBOL]",
+	.summary = "what an error means and what to do; Microsoft's codes too",
+	.max = 1,
+	.no_config = true,
+	.run = run_explain,
+};
+const struct command cmd_version = {
+	.noun = "version",
+	.summary = "version and built-in paths",
+	.no_config = true,
+	.run = run_version,
+};
+const struct command cmd_help = {
+	.noun = "help",
+	.args = "[COMMAND]",
+	.summary = "the commands",
+	.max = 2,
+	.no_config = true,
+	.run = run_help,
+};

@@ -1,0 +1,167 @@
+/*
+ * firewall.c - firewall apply, remove, check, show: the table inet kms, by nft.
+ */
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kmsctl/cli/command.h"
+#include "kmsctl/host/ctl.h"
+#include "kmsctl/firewall/loaded.h"
+#include "kmsctl/firewall/ruleset.h"
+#include "libkms/kms_error.h"
+
+/* The rules that kms.ini asks for. CTL_OK, or the exit code of what was said. */
+static int
+wanted(struct ctl *ctl, char **text)
+{
+	*text = NULL;
+	if (ctl->config.port == 0)
+		return ctl_fail(ctl, KMS_E_CONFIG,
+		    "%s: [listen] port is 0, another one at each start: a firewall needs a fixed "
+		    "one",
+		    ctl->config_path);
+	*text = ruleset_text(&ctl->config);
+	return *text != NULL ? CTL_OK : ctl_fail(ctl, KMS_E_NO_MEMORY, "no memory");
+}
+
+static void
+describe(struct ctl *ctl)
+{
+	const struct config *c = &ctl->config;
+	unsigned i;
+
+	output_text(ctl->out, "table", NULL, RULESET_TABLE);
+	output_number(ctl->out, "port", NULL, c->port);
+	output_text(ctl->out, "interface", NULL,
+	    c->firewall_interface[0] != '\0' ? c->firewall_interface : NULL);
+	output_number(ctl->out, "rate", NULL, c->firewall_rate);
+	if (!ctl->json)
+		return;
+	output_list(ctl->out, "allow", NULL);
+	for (i = 0; i < c->allow_count; i++) {
+		output_row(ctl->out);
+		output_text(ctl->out, "network", NULL, c->allow[i]);
+	}
+	output_end(ctl->out);
+}
+
+static int
+run_show(struct ctl *ctl)
+{
+	char *text;
+	int code = wanted(ctl, &text);
+
+	if (code == CTL_OK) {
+		describe(ctl);
+		output_block(ctl->out, "ruleset", text);
+	}
+	free(text);
+	return code;
+}
+
+/* Rules that are in force already stay as they are, with their counters and the sources they count. */
+static int
+run_apply(struct ctl *ctl)
+{
+	struct live_difference d = { 0 };
+	char *text, why[512];
+	int code = wanted(ctl, &text), e = KMS_OK;
+	bool same;
+
+	if (code != CTL_OK)
+		return code;
+	same = live_compare(&d, text, ctl->timeout_ms, why) == KMS_OK && d.count == 0;
+	live_difference_free(&d);
+	if (!same)
+		e = live_load(text, ctl->timeout_ms, why);
+	free(text);
+	if (e != KMS_OK)
+		return ctl_fail(ctl, (uint32_t)e, "%s", why);
+	output_bool(ctl->out, "applied", NULL, true);
+	output_bool(ctl->out, "changed", NULL, !same);
+	describe(ctl);
+	output_line(ctl->out, OUTPUT_GOOD,
+	    "Port %u: open to %u IPv4 and %u IPv6 networks, closed to others%s", ctl->config.port,
+	    ruleset_networks(&ctl->config, AF_INET), ruleset_networks(&ctl->config, AF_INET6),
+	    same ? " (as it was)" : "");
+	return CTL_OK;
+}
+
+static int
+run_remove(struct ctl *ctl)
+{
+	char why[512];
+	bool there = false;
+	int e = live_there(&there, ctl->timeout_ms, why);
+
+	if (e == KMS_OK && there)
+		e = live_load(ruleset_removal, ctl->timeout_ms, why);
+	if (e != KMS_OK)
+		return ctl_fail(ctl, (uint32_t)e, "%s", why);
+	output_bool(ctl->out, "removed", NULL, there);
+	output_text(ctl->out, "table", NULL, RULESET_TABLE);
+	output_line(ctl->out, OUTPUT_GOOD,
+	    there ? "Table " RULESET_TABLE " removed" : "There is no table " RULESET_TABLE);
+	return CTL_OK;
+}
+
+static int
+run_check(struct ctl *ctl)
+{
+	struct live_difference d = { 0 };
+	char *text, why[512];
+	unsigned i;
+	int code = wanted(ctl, &text), e;
+
+	if (code != CTL_OK)
+		return code;
+	e = live_compare(&d, text, ctl->timeout_ms, why);
+	free(text);
+	if (e != KMS_OK)
+		return ctl_fail(ctl, (uint32_t)e, "%s", why);
+	output_bool(ctl->out, "in_force", NULL, d.count == 0);
+	describe(ctl);
+	for (i = 0; i < d.count; i++)
+		output_line(ctl->out, OUTPUT_BAD, "%s: %s",
+		    d.lines[i].live ? "not in kms.ini" : "not in force", d.lines[i].text);
+	output_list(ctl->out, "differences", NULL);
+	for (i = 0; i < d.count && ctl->json; i++) {
+		output_row(ctl->out);
+		output_text(ctl->out, "kind", NULL, d.lines[i].live ? "unexpected" : "missing");
+		output_text(ctl->out, "rule", NULL, d.lines[i].text);
+	}
+	output_end(ctl->out);
+	output_line(ctl->out, d.count == 0 ? OUTPUT_GOOD : OUTPUT_PLAIN, "%s",
+	    d.count == 0 ? "Table " RULESET_TABLE " is as kms.ini says"
+			 : "Put it right: kmsctl firewall apply");
+	code = d.count == 0 ? CTL_OK : CTL_PROBLEM;
+	live_difference_free(&d);
+	return code;
+}
+
+const struct command cmd_firewall_apply = {
+	.noun = "firewall",
+	.verb = "apply",
+	.summary = "let only allowed networks reach the port",
+	.run = run_apply,
+};
+const struct command cmd_firewall_remove = {
+	.noun = "firewall",
+	.verb = "remove",
+	.summary = "take the rules away",
+	.no_config = true,
+	.run = run_remove,
+};
+const struct command cmd_firewall_check = {
+	.noun = "firewall",
+	.verb = "check",
+	.summary = "are the rules in force those of the ini file",
+	.run = run_check,
+};
+const struct command cmd_firewall_show = {
+	.noun = "firewall",
+	.verb = "show",
+	.summary = "the rules of the ini file, as nft takes them",
+	.run = run_show,
+};

@@ -1,0 +1,104 @@
+/*
+ * history.c - policy history: the packs in the order in which they were installed, as the
+ * journal has them. The journal is read whole: it is signed and chained, a list of files is not.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "kmsctl/cli/command.h"
+#include "kmsctl/host/ctl.h"
+#include "kmsctl/installed.h"
+#include "kmsdb/kmsdb.h"
+#include "libkms/kms_error.h"
+#include "libkms/base/hex.h"
+
+struct history {
+	struct ctl *ctl;
+	const struct installed *installed;
+	uint64_t count;
+};
+
+static const struct installed *
+publisher_of(const struct history *h, const uint8_t id[8])
+{
+	for (unsigned i = 0; i < h->ctl->config.publisher_count; i++)
+		if (memcmp(h->installed[i].key.id, id, 8) == 0)
+			return &h->installed[i];
+	return NULL;
+}
+
+static void
+print_pack(struct history *h, const struct entry_admin *e, uint64_t batch)
+{
+	const struct installed *p = publisher_of(h, e->subject);
+	struct output *o = h->ctl->out;
+	char id[17], digest[65], text[300];
+	const char *pack;
+	bool current = p != NULL && p->pack != NULL && memcmp(p->digest, e->digest, 32) == 0;
+
+	hex_format(id, e->subject, 8);
+	hex_format(digest, e->digest, 32);
+	/* "publisher: pack version"; the publisher may be called otherwise by now. */
+	snprintf(text, sizeof text, "%.*s", (int)(e->text_len < 299 ? e->text_len : 299), e->text);
+	pack = strstr(text, ": ");
+	pack = pack != NULL ? pack + 2 : text;
+	output_row(o);
+	output_time(o, "time", "Installed", e->time);
+	output_text(o, "publisher", "Publisher", p != NULL ? p->name : NULL);
+	output_text(o, "publisher_id", NULL, id);
+	output_text(o, "pack", "Pack", pack);
+	output_bool(o, "in_force", "In force", current);
+	output_text(o, "digest", h->ctl->full ? "SHA-256" : NULL, digest);
+	output_number(o, "batch", "In batch", batch);
+	h->count++;
+}
+
+static int
+look(const struct kmsdb_batch_view *b, void *arg)
+{
+	struct history *h = arg;
+	struct entry_admin e;
+
+	for (uint32_t i = 0; i < b->header.size; i++)
+		if (entry_kind(b->entries[i], b->entry_lens[i]) == ENTRY_POLICY &&
+		    entry_admin_decode(&e, b->entries[i], b->entry_lens[i]) == KMS_OK)
+			print_pack(h, &e, b->header.number);
+	return ferror(h->ctl->out->file) ? KMS_E_IO : KMS_OK;
+}
+
+static int
+run_policy_history(struct ctl *ctl)
+{
+	struct history h = { .ctl = ctl };
+	struct installed *installed = NULL;
+	char why[256] = "";
+	uint64_t from;
+	bool all;
+	int fd = ctl_state_directory(ctl), r;
+
+	if (fd < 0)
+		return CTL_FAILED;
+	output_list(ctl->out, "packs", NULL);
+	if ((r = installed_read(&installed, fd, &ctl->config, why)) == KMS_OK) {
+		h.installed = installed;
+		if ((r = kmsdb_journal_newest(fd, UINT64_MAX, &from, &all, why)) == KMS_OK)
+			r = kmsdb_journal_each(fd, from, look, &h, why);
+	}
+	output_end(ctl->out);
+	ctl_close(NULL, fd);
+	installed_free(installed, ctl->config.publisher_count);
+	if (r != KMS_OK)
+		return ctl_fail(ctl, (uint32_t)r, "%s: %s", ctl->config.state_directory,
+		    why[0] ? why : kms_strerror((uint32_t)r));
+	if (h.count == 0)
+		output_line(ctl->out, OUTPUT_PLAIN, "No policy pack was ever installed.");
+	return CTL_OK;
+}
+
+const struct command cmd_policy_history = {
+	.noun = "policy",
+	.verb = "history",
+	.summary = "the packs that were installed, in order, from the journal",
+	.options = CTL_OPT_FULL,
+	.run = run_policy_history,
+};

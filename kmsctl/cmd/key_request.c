@@ -1,0 +1,111 @@
+/*
+ * key_request.c - key request: what the publisher needs to confirm this host, as a file, as text, as
+ * a QR code in the terminal or in a picture, and whom to call.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "kmsctl/cli/command.h"
+#include "kmsctl/host/ctl.h"
+#include "kmsctl/cli/qr.h"
+#include "libkms/kms_error.h"
+
+static int
+write_png(struct ctl *ctl, const char *text)
+{
+	size_t len;
+	void *png = qr_png(text, &len);
+	int code;
+
+	if (png == NULL)
+		return ctl_fail(ctl, KMS_E_TOO_LARGE, "the request does not fit into a QR code");
+	code = ctl_write_file(ctl, ctl->png, png, len);
+	free(png);
+	return code;
+}
+
+static int
+print_request(struct ctl *ctl, const struct reply_row *row)
+{
+	const char *text = reply_text(row, "text"), *id = reply_text(row, "installation-id");
+	int code = CTL_OK;
+
+	if (text == NULL || id == NULL)
+		return ctl_fail(ctl, KMS_E_FORMAT, "the host's answer holds no request");
+	if (ctl->output_file != NULL)
+		code = ctl_write_file(ctl, ctl->output_file, text, strlen(text));
+	if (code == CTL_OK && ctl->png != NULL)
+		code = write_png(ctl, text);
+	if (code != CTL_OK)
+		return code;
+	output_text(ctl->out, "key", ctl->output_file ? "Key" : NULL, reply_text(row, "key"));
+	output_text(ctl->out, "installation_id", "Installation id", id);
+	output_text(ctl->out, "file", ctl->output_file ? "Request" : NULL, ctl->output_file);
+	output_text(ctl->out, "png", ctl->png ? "QR code" : NULL, ctl->png);
+	if ((ctl->output_file == NULL && ctl->png == NULL) || ctl->json) {
+		output_line(ctl->out, OUTPUT_PLAIN, "%s", "");
+		output_block(ctl->out, "request", text);
+	}
+	output_line(ctl->out, OUTPUT_PLAIN, "%s", "");
+	if (ctl->qr && !ctl->json && !qr_print(ctl->out->file, text))
+		return ctl_fail(ctl, KMS_E_TOO_LARGE, "the request does not fit into a QR code");
+	output_line(ctl->out, OUTPUT_PLAIN,
+	    "Next: give it to the publisher, then kmsctl key confirm FILE.kmscert");
+	return CTL_OK;
+}
+
+/* Whom to call who cannot send the request: those of the country asked for or, when it has none, all. */
+static void
+print_contacts(struct ctl *ctl, const struct reply *reply)
+{
+	const struct reply_row *row = NULL;
+	const char *country;
+	bool some = false;
+
+	while ((row = reply_next(reply, "contact", row)) != NULL)
+		if ((country = reply_text(row, "country")) != NULL)
+			some |= strcmp(country, ctl->country) == 0;
+	if (ctl->country[0] != '\0' && !some)
+		output_line(
+		    ctl->out, OUTPUT_WARN, "The policy pack has no contact for %s.", ctl->country);
+	output_list(ctl->out, "contacts",
+	    reply_next(reply, "contact", NULL) != NULL ? "Who confirms by telephone" : NULL);
+	while ((row = reply_next(reply, "contact", row)) != NULL) {
+		country = reply_text(row, "country");
+		if (country == NULL || (some && strcmp(country, ctl->country) != 0))
+			continue;
+		output_row(ctl->out);
+		output_text(ctl->out, "country", "Country", country);
+		output_text(ctl->out, "text", "Contact", reply_text(row, "text"));
+	}
+	output_end(ctl->out);
+}
+
+static int
+run_key_request(struct ctl *ctl)
+{
+	struct control_buf args = { 0 };
+	struct reply reply = { 0 };
+	int code;
+
+	if (ctl->arg_count > 0)
+		control_text(&args, "key", ctl->args[0]);
+	code = ctl_ask(ctl, CONTROL_KEY_REQUEST, &args, &reply);
+	if (code == CTL_OK)
+		code = print_request(ctl, reply_next(&reply, "request", NULL));
+	if (code == CTL_OK)
+		print_contacts(ctl, &reply);
+	control_buf_free(&args);
+	reply_free(&reply);
+	return code;
+}
+
+const struct command cmd_key_request = {
+	.noun = "key",
+	.verb = "request",
+	.args = "[KEY-ID]",
+	.summary = "what the publisher needs to confirm this host",
+	.max = 1,
+	.options = CTL_OPT_OUTPUT | CTL_OPT_QR | CTL_OPT_PNG | CTL_OPT_COUNTRY,
+	.run = run_key_request,
+};

@@ -1,0 +1,117 @@
+/*
+ * ledger.c - ledger check and rebuild.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "kmsctl/cli/command.h"
+#include "kmsctl/host/ctl.h"
+#include "kmsdb/kmsdb.h"
+#include "libkms/kms_error.h"
+
+#define PROBLEMS_MAX 10000 /* lines shown; all are counted */
+
+struct findings {
+	struct ctl *ctl;
+	uint64_t count;
+};
+
+static void
+report(int status, const char *line, void *arg)
+{
+	struct findings *f = arg;
+
+	if (f->count++ >= PROBLEMS_MAX)
+		return;
+	output_row(f->ctl->out);
+	output_text(f->ctl->out, "symbol", "Problem", kms_error_find((uint32_t)status)->symbol);
+	output_text(f->ctl->out, "message", "Where", line);
+}
+
+static int
+run_ledger_check(struct ctl *ctl)
+{
+	struct findings f = { .ctl = ctl };
+	int fd, e;
+
+	ctl->leave_root = true;
+	fd = ctl_state_directory(ctl);
+	if (fd < 0)
+		return CTL_FAILED;
+	output_list(ctl->out, "problems", NULL);
+	e = kmsdb_check(fd, NULL, report, &f);
+	output_end(ctl->out);
+	ctl_close(NULL, fd);
+	output_bool(ctl->out, "sound", NULL, e == KMS_OK && f.count == 0);
+	output_number(ctl->out, "problem_count", NULL, f.count);
+	if (e == KMS_OK && f.count == 0) {
+		output_line(ctl->out, OUTPUT_GOOD,
+		    "The ledger is sound: chain, signatures, counters and index agree.");
+		return CTL_OK;
+	}
+	if (f.count == 0)
+		return ctl_fail(ctl, (uint32_t)e, "%s/kmsdb: %s", ctl->config.state_directory,
+		    kms_strerror((uint32_t)e));
+	if (e == KMS_OK)
+		e = KMS_E_ALTERED;
+	ctl_fail(
+	    ctl, (uint32_t)e, "%s/kmsdb: the check found a problem", ctl->config.state_directory);
+	return CTL_PROBLEM;
+}
+
+/* Repairs that kmsdb makes on its way are worth a line. */
+static void
+log_line(int level, const char *event, const char *text, void *arg)
+{
+	if (level <= LOG_WARNING)
+		fprintf(stderr, "kmsctl: %s: %s\n", event, text);
+}
+
+static int
+run_ledger_rebuild(struct ctl *ctl)
+{
+	struct kmsdb_options opt = {
+		.segment_size = ctl->config.segment_size,
+		.overlay_records = ctl->config.overlay_records,
+		.map_size = ctl->config.map_size,
+		.checkpoint_seconds = ctl->config.checkpoint_interval,
+		.log = log_line,
+	};
+	struct kmsdb_info info = { 0 };
+	char why[256] = "";
+	struct kmsdb *db;
+	int fd = ctl_state_directory(ctl), e;
+
+	if (fd < 0)
+		return CTL_FAILED;
+	e = kmsdb_rebuild(fd, &opt, why);
+	ctl_close(NULL, fd);
+	if (e == KMS_E_EXISTS)
+		return ctl_fail(ctl, (uint32_t)e,
+		    "kmsd is running and holds the ledger: stop it first, rebuild, start it again");
+	if (e != KMS_OK)
+		return ctl_fail(ctl, (uint32_t)e, "%s", why[0] ? why : kms_strerror((uint32_t)e));
+	if (ctl_open_ledger(ctl, &db, why) == KMS_OK) {
+		kmsdb_info(db, &info);
+		ctl_close(db, -1);
+	}
+	output_bool(ctl->out, "rebuilt", NULL, true);
+	output_line(ctl->out, OUTPUT_GOOD, "The index has been rebuilt from the journal.");
+	output_number(ctl->out, "clients", "Clients", info.clients);
+	output_number(ctl->out, "index_batch", "Indexed up to batch", info.index_batch);
+	return CTL_OK;
+}
+
+const struct command cmd_ledger_check = {
+	.noun = "ledger",
+	.verb = "check",
+	.summary = "verify the journal, its signatures, counters and the index",
+	.run = run_ledger_check,
+};
+const struct command cmd_ledger_rebuild = {
+	.noun = "ledger",
+	.verb = "rebuild",
+	.summary = "make the index anew from the journal; kmsd must be stopped",
+	.run = run_ledger_rebuild,
+};

@@ -1,0 +1,209 @@
+/*
+ * plan.c - plan: what differs from kms.ini and what would be done about it; apply: doing it.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kmsctl/cli/command.h"
+#include "kmsctl/host/ctl.h"
+#include "kmsctl/plan/plan.h"
+#include "libkms/kms_error.h"
+
+/* In the order in which they build on each other. */
+static const struct aspect *const aspects[] = {
+	&aspect_users,
+	&aspect_files,
+	&aspect_units,
+	&aspect_firewall,
+	&aspect_service,
+	&aspect_dns,
+	&aspect_installed,
+};
+#define ASPECTS (sizeof aspects / sizeof *aspects)
+
+static char *
+below(const char *root, const char *path)
+{
+	size_t len = strlen(root) + strlen(path) + 1;
+	char *out = malloc(len);
+
+	if (out != NULL)
+		snprintf(out, len, "%s%s", root, path);
+	return out;
+}
+
+/* The ini file below the root, unless -c names one. CTL_OK or the exit code of what was said. */
+static int
+open_plan(struct ctl *ctl, struct plan *p)
+{
+	char *root = NULL;
+	size_t len;
+
+	memset(p, 0, sizeof *p);
+	p->ctl = ctl;
+	p->root = "";
+	if (ctl->root != NULL) {
+		if ((root = realpath(ctl->root, NULL)) == NULL)
+			return ctl_fail(ctl, KMS_E_NOT_FOUND, "%s: no such directory", ctl->root);
+		len = strlen(root);
+		if (root[len - 1] == '/')
+			root[len - 1] = '\0';
+		p->root = root;
+		if (!ctl->config_given &&
+		    (ctl->config_path = below(root, ctl->config_path)) == NULL)
+			return ctl_fail(ctl, KMS_E_NO_MEMORY, "no memory");
+	}
+	return ctl_load_config(ctl);
+}
+
+enum state { DUE, BY_HAND, DONE, FAILED };
+
+/* How each is said to a program and to a person. */
+static const struct {
+	const char *name, *lead;
+	enum output_style style;
+} states[] = {
+	[DUE] = { "due", "Would be ", OUTPUT_PLAIN },
+	[BY_HAND] = { "by-hand", "You: ", OUTPUT_WARN },
+	[DONE] = { "done", "Done: ", OUTPUT_GOOD },
+	[FAILED] = { "failed", "Failed: ", OUTPUT_BAD },
+};
+
+static void
+row(struct ctl *ctl, const struct difference *d, enum state state, const char *problem)
+{
+	if (!ctl->json) {
+		output_line(ctl->out, states[state].style, "%s: %s: %s. %s%s (%s)%s%s",
+		    d->aspect->name, d->what, d->is, states[state].lead, d->due, d->why,
+		    problem != NULL ? ": " : "", problem != NULL ? problem : "");
+		return;
+	}
+	output_row(ctl->out);
+	output_text(ctl->out, "aspect", NULL, d->aspect->name);
+	output_text(ctl->out, "what", NULL, d->what);
+	output_text(ctl->out, "is", NULL, d->is);
+	output_text(ctl->out, "due", NULL, d->due);
+	output_text(ctl->out, "why", NULL, d->why);
+	output_text(ctl->out, "state", NULL, states[state].name);
+	output_text(ctl->out, "problem", NULL, problem);
+}
+
+static void
+unseen(struct plan *p, const struct aspect *a, const char *why)
+{
+	struct difference *d;
+
+	p->aspect = a;
+	d = plan_add(p, 0, "it is part of kms.ini", "%s", a->name);
+	d->by_hand = true;
+	snprintf(d->is, sizeof d->is, "cannot be looked at: %.120s", why);
+	snprintf(d->due, sizeof d->due, "put that right, then kmsctl plan");
+}
+
+/* Adds the differences of one aspect. */
+static void
+inspect(struct plan *p, const struct aspect *a)
+{
+	char why[512] = "";
+	int e;
+
+	if (a->live && p->root[0] != '\0')
+		return;
+	p->aspect = a;
+	e = a->inspect(p, why);
+	if (e != KMS_OK)
+		unseen(p, a, why[0] ? why : kms_strerror((uint32_t)e));
+}
+
+static unsigned
+left_to_you(const struct plan *p)
+{
+	unsigned i, n = 0;
+
+	for (i = 0; i < p->count; i++)
+		n += p->list[i].by_hand;
+	return n;
+}
+
+static int
+run_plan(struct ctl *ctl)
+{
+	static struct plan p; /* large */
+	int code = open_plan(ctl, &p);
+	size_t i;
+
+	if (code != CTL_OK)
+		return code;
+	for (i = 0; i < ASPECTS; i++)
+		inspect(&p, aspects[i]);
+	output_bool(ctl->out, "as_it_should_be", NULL, p.count == 0);
+	output_list(ctl->out, "differences", NULL);
+	for (i = 0; i < p.count; i++)
+		row(ctl, &p.list[i], p.list[i].by_hand ? BY_HAND : DUE, NULL);
+	output_end(ctl->out);
+	if (p.count == 0)
+		output_line(ctl->out, OUTPUT_GOOD, "Everything is as kms.ini says");
+	else
+		output_line(ctl->out, OUTPUT_PLAIN,
+		    "%u difference%s: kmsctl apply puts %u right, %u need%s you", p.count,
+		    p.count == 1 ? "" : "s", p.count - left_to_you(&p), left_to_you(&p),
+		    left_to_you(&p) == 1 ? "s" : "");
+	return p.count > 0 && ctl->check ? CTL_PROBLEM : CTL_OK;
+}
+
+static int
+run_apply(struct ctl *ctl)
+{
+	static struct plan p;
+	unsigned done = 0, failed = 0, from;
+	int code = open_plan(ctl, &p), e;
+	char why[512];
+	size_t i;
+
+	if (code != CTL_OK)
+		return code;
+	output_list(ctl->out, "differences", NULL);
+	/* Looked at one after the other: what is mended first is what the next one finds. */
+	for (i = 0; i < ASPECTS; i++) {
+		from = p.count;
+		inspect(&p, aspects[i]);
+		for (; from < p.count; from++) {
+			const struct difference *d = &p.list[from];
+
+			why[0] = '\0';
+			e = d->by_hand ? KMS_OK : d->aspect->mend(&p, d, why);
+			done += !d->by_hand && e == KMS_OK;
+			failed += e != KMS_OK;
+			row(ctl, d,
+			    d->by_hand    ? BY_HAND
+			    : e == KMS_OK ? DONE
+					  : FAILED,
+			    e == KMS_OK ? NULL
+			    : why[0]    ? why
+					: kms_strerror((uint32_t)e));
+		}
+	}
+	output_end(ctl->out);
+	output_number(ctl->out, "changed", NULL, done);
+	output_number(ctl->out, "failed", NULL, failed);
+	output_number(ctl->out, "by_hand", NULL, left_to_you(&p));
+	output_line(ctl->out, failed > 0 ? OUTPUT_BAD : OUTPUT_GOOD,
+	    "%u changed, %u failed, %u left to you", done, failed, left_to_you(&p));
+	return failed > 0 ? CTL_FAILED : CTL_OK;
+}
+
+const struct command cmd_plan = {
+	.noun = "plan",
+	.summary = "what on this machine differs from kms.ini, and what apply would do",
+	.options = CTL_OPT_ROOT | CTL_OPT_CHECK | CTL_OPT_NAMESERVER,
+	.no_config = true,
+	.run = run_plan,
+};
+const struct command cmd_apply = {
+	.noun = "apply",
+	.summary = "make the machine what kms.ini says; safe to repeat and to interrupt",
+	.options = CTL_OPT_ROOT | CTL_OPT_NAMESERVER,
+	.no_config = true,
+	.run = run_apply,
+};

@@ -1,0 +1,52 @@
+/*
+ * policy.c - policy install and show.
+ */
+#include "kmsctl/cli/command.h"
+#include "kmsctl/host/ctl.h"
+#include "kmsctl/host/install.h"
+
+static int
+run_policy_install(struct ctl *ctl)
+{
+	struct control_buf args = { 0 };
+	int code = ctl_read_signed(ctl, ctl->args[0], &args);
+
+	return install_given(ctl, code, CONTROL_POLICY_INSTALL, &args, "installed", ctl->args[0],
+	    "Policy pack installed");
+}
+
+static int
+run_policy_show(struct ctl *ctl)
+{
+	struct reply reply = { 0 };
+	int code = ctl_ask(ctl, CONTROL_POLICY_SHOW, NULL, &reply);
+
+	if (code == CTL_OK) {
+		reply_print_list(ctl->out, &reply, "pack", "packs", "Policy packs");
+		reply_print_list(ctl->out, &reply, "product", "products", "Products");
+		reply_print_list(ctl->out, &reply, "group", "groups", "Product groups");
+		reply_print_list(ctl->out, &reply, "pool", "pools", "Counting pools");
+		reply_print_list(ctl->out, &reply, "contact", "contacts", "Confirmation contacts");
+		if (reply_next(&reply, "pack", NULL) == NULL)
+			output_line(ctl->out, OUTPUT_WARN,
+			    "No policy pack is installed: kmsctl policy install FILE.kmspolicy");
+	}
+	reply_free(&reply);
+	return code;
+}
+
+const struct command cmd_policy_install = {
+	.noun = "policy",
+	.verb = "install",
+	.args = "FILE",
+	.summary = "install a publisher's policy pack, in place",
+	.min = 1,
+	.max = 1,
+	.run = run_policy_install,
+};
+const struct command cmd_policy_show = {
+	.noun = "policy",
+	.verb = "show",
+	.summary = "installed packs, their products, groups and pools",
+	.run = run_policy_show,
+};

@@ -1,0 +1,154 @@
+/*
+ * relay.c - relay status, and the clients that the relay observed.
+ */
+#include <stdio.h>
+
+#include "kmsctl/cli/command.h"
+#include "kmsctl/host/ctl.h"
+#include "kmsctl/relay/observed_list.h"
+#include "kmsdb/kmsdb.h"
+#include "libkms/base/hex.h"
+#include "libkms/kms_error.h"
+
+static int
+run_relay_status(struct ctl *ctl)
+{
+	struct reply reply = { 0 };
+	const struct reply_row *relay;
+	uint64_t configured = 0;
+	int code = ctl_ask(ctl, CONTROL_RELAY_STATUS, NULL, &reply);
+
+	if (code == CTL_OK) {
+		relay = reply_next(&reply, "relay", NULL);
+		if (relay != NULL) {
+			reply_number(relay, "configured", &configured);
+			reply_print_fields(ctl->out, relay);
+		}
+		reply_print_list(ctl->out, &reply, "relay-host", "hosts", "KMS hosts");
+		reply_print_list(
+		    ctl->out, &reply, "relay-version", "versions", "Protocol versions");
+		if (!configured)
+			output_line(ctl->out, OUTPUT_WARN,
+			    "No relay is set up: see [relay] in kms.ini(5) and kms-relay(7)");
+	}
+	reply_free(&reply);
+	return code;
+}
+
+/* "6.0 x 12, 5.0 x 1" */
+static void
+versions(char *out, size_t size, const struct kmsdb_relayed *r)
+{
+	size_t used = 0;
+
+	out[0] = '\0';
+	for (unsigned i = 0; i < KMSDB_RELAYED_VERSIONS && used < size; i++)
+		if (r->versions[i].count > 0)
+			used += (size_t)snprintf(out + used, size - used, "%s%u.%u x %u",
+			    used ? ", " : "", r->versions[i].major, r->versions[i].minor,
+			    r->versions[i].count);
+	if (r->other_versions > 0 && used < size)
+		snprintf(
+		    out + used, size - used, "%sothers x %u", used ? ", " : "", r->other_versions);
+}
+
+static void
+hosts(char *out, size_t size, const struct kmsdb_relayed *r)
+{
+	char address[64];
+	size_t used = 0;
+
+	out[0] = '\0';
+	for (unsigned i = 0; i < KMSDB_RELAYED_HOSTS && used < size; i++) {
+		if (r->hosts[i].count == 0)
+			continue;
+		ctl_address(address, r->hosts[i].address);
+		used += (size_t)snprintf(out + used, size - used, "%s%s port %u x %u",
+		    used ? ", " : "", address, r->hosts[i].port, r->hosts[i].count);
+	}
+	if (r->other_hosts > 0 && used < size)
+		snprintf(
+		    out + used, size - used, "%sothers x %u", used ? ", " : "", r->other_hosts);
+}
+
+static const char *const outcomes[KMSDB_RELAYED_OUTCOMES + 1][2] = {
+	{ "", "" },
+	{ "answered", "Answered" },
+	{ "faults", "Faults" },
+	{ "lost", "Lost" },
+	{ "late", "Late" },
+	{ "no-host", "No host" },
+	{ "refused", "Refused" },
+};
+
+struct listing {
+	struct ctl *ctl;
+	uint64_t shown;
+};
+
+static int
+list_one(const struct kmsdb_relayed *r, void *arg)
+{
+	struct listing *l = arg;
+	struct output *o = l->ctl->out;
+	char address[64], cmid[33], text[256];
+
+	if (l->ctl->limit != 0 && l->shown == l->ctl->limit)
+		return 1;
+	l->shown++;
+	output_row(o);
+	ctl_address(address, r->address);
+	output_text(o, "address", "Address", address);
+	output_text(o, "name", "Name", r->name[0] != '\0' ? r->name : NULL);
+	hex_format(cmid, r->cmid, 16);
+	output_text(o, "cmid", NULL, r->name[0] != '\0' ? cmid : NULL);
+	output_number(o, "count", NULL, r->count);
+	output_time(o, "first-seen", NULL, r->first_seen);
+	output_time(o, "last-seen", "Last seen", r->last_seen);
+	output_text(o, "last-outcome", "Last",
+	    r->outcome >= 1 && r->outcome <= KMSDB_RELAYED_OUTCOMES ? outcomes[r->outcome][0]
+								    : NULL);
+	for (unsigned i = 1; i <= KMSDB_RELAYED_OUTCOMES; i++)
+		output_number(
+		    o, outcomes[i][0], i == 1 ? outcomes[i][1] : NULL, r->outcomes[i - 1]);
+	versions(text, sizeof text, r);
+	output_text(o, "versions", "Versions", text[0] != '\0' ? text : NULL);
+	hosts(text, sizeof text, r);
+	output_text(o, "hosts", "KMS hosts", text[0] != '\0' ? text : NULL);
+	output_bool(o, "observed", NULL, true);
+	return 0;
+}
+
+int
+relayed_list(struct ctl *ctl)
+{
+	struct listing l = { .ctl = ctl };
+	struct kmsdb *db = NULL;
+	char why[256] = "";
+	int status;
+
+	ctl->leave_root = true;
+	status = ctl_open_ledger(ctl, &db, why);
+	if (status == KMS_OK) {
+		output_list(
+		    ctl->out, "relayed", "Clients of another KMS host, as the relay saw them");
+		status = kmsdb_each_relayed(db, list_one, &l);
+		output_end(ctl->out);
+		if (status == 1)
+			status = KMS_OK;
+	}
+	ctl_close(db, -1);
+	if (status != KMS_OK)
+		return ctl_fail(
+		    ctl, (uint32_t)status, "%s", why[0] ? why : "the index cannot be read");
+	if (l.shown == 0)
+		output_line(ctl->out, OUTPUT_PLAIN, "The relay has seen no client yet.");
+	return CTL_OK;
+}
+
+const struct command cmd_relay_status = {
+	.noun = "relay",
+	.verb = "status",
+	.summary = "Windows clients relayed to a KMS host, by host and by protocol version",
+	.run = run_relay_status,
+};

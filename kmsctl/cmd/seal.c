@@ -1,0 +1,218 @@
+/*
+ * seal.c - key seal, key unseal, unlock: how the host's own keys lie on its disk. A passphrase
+ * comes from the terminal or a file, goes to the host, and is wiped.
+ */
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "kmsctl/cli/command.h"
+#include "kmsctl/host/ctl.h"
+#include "kmsctl/cli/passphrase.h"
+#include "libkms/kms_error.h"
+
+#define PROMPT_CURRENT "Passphrase of this host's keys: "
+#define PROMPT_NEW "New passphrase of this host's keys: "
+
+/* Before the first octet of a passphrase is in memory. */
+static void
+no_core(void)
+{
+	const struct rlimit none = { 0, 0 };
+
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	setrlimit(RLIMIT_CORE, &none);
+}
+
+static int
+passphrase_problem(struct ctl *ctl, int e, const char *file, bool twice)
+{
+	if (file != NULL && e == KMS_E_PASSPHRASE)
+		return ctl_fail(ctl, KMS_E_PASSPHRASE, "%s: its first line is empty", file);
+	if (file != NULL)
+		return ctl_fail(ctl, (uint32_t)e, "%s: cannot be read: %s", file,
+		    e == KMS_E_IO ? strerror(errno) : kms_strerror((uint32_t)e));
+	if (e == KMS_E_ARGUMENT)
+		return ctl_fail(ctl, KMS_E_ARGUMENT,
+		    "there is no terminal to ask for a passphrase: give it with --passphrase-file "
+		    "(and the current one with --current-file)");
+	if (e == KMS_E_PASSPHRASE && twice)
+		return ctl_fail(
+		    ctl, KMS_E_PASSPHRASE, "no passphrase, or the two are not the same");
+	return ctl_fail(ctl, (uint32_t)e, "no passphrase was given");
+}
+
+/* From file, or the terminal when that is NULL, into args as name. */
+static int
+add_passphrase(struct ctl *ctl, struct control_buf *args, const char *name, const char *prompt,
+    const char *file, bool twice)
+{
+	char *text;
+	int e;
+
+	no_core();
+	if (sodium_init() < 0)
+		return ctl_fail(ctl, KMS_E_NO_MEMORY, "libsodium cannot be used");
+	if ((e = passphrase_ask(&text, prompt, file, twice)) != KMS_OK)
+		return passphrase_problem(ctl, e, file, twice);
+	control_octets(args, name, text, strlen(text));
+	sodium_free(text);
+	return CTL_OK;
+}
+
+static void
+forget(struct control_buf *args)
+{
+	if (args->data != NULL)
+		sodium_memzero(args->data, args->cap);
+	control_buf_free(args);
+}
+
+/* How the keys are sealed now: "no", "passphrase", "machine". */
+static int
+ask_kind(struct ctl *ctl, char kind[32], bool *locked)
+{
+	struct reply reply = { 0 };
+	const struct reply_row *row;
+	const char *text;
+	uint64_t n = 0;
+	int code = ctl_ask(ctl, CONTROL_STATUS, NULL, &reply);
+
+	if (code != CTL_OK)
+		return code;
+	row = reply_next(&reply, "service", NULL);
+	text = reply_text(row, "key-sealed");
+	snprintf(kind, 32, "%s", text != NULL ? text : "no");
+	reply_number(row, "locked", &n);
+	*locked = n != 0;
+	reply_free(&reply);
+	return CTL_OK;
+}
+
+static int
+tell(struct ctl *ctl, const struct reply *reply)
+{
+	const char *kind = reply_text(reply_next(reply, "sealed", NULL), "kind");
+
+	if (kind == NULL)
+		return ctl_fail(ctl, KMS_E_FORMAT, "the host's answer says nothing");
+	output_text(ctl->out, "sealed", NULL, kind);
+	if (strcmp(kind, "passphrase") == 0)
+		output_line(ctl->out, OUTPUT_GOOD,
+		    "The host's keys are sealed with a passphrase. After a restart: kmsctl unlock, "
+		    "or name it in kms.ini, [keys].");
+	else if (strcmp(kind, "machine") == 0)
+		output_line(ctl->out, OUTPUT_GOOD,
+		    "The host's keys are bound to this machine's %s.",
+		    ctl->config.machine_file[0] ? ctl->config.machine_file : "machine file");
+	else
+		output_line(ctl->out, OUTPUT_WARN,
+		    "The host's keys are not sealed: whoever can read keys/host.key has them.");
+	return CTL_OK;
+}
+
+static int
+seal(struct ctl *ctl, const char *kind, const char *current_file)
+{
+	struct control_buf args = { 0 };
+	struct reply reply = { 0 };
+	char now[32];
+	bool locked = false;
+	int code = ask_kind(ctl, now, &locked);
+
+	if (code != CTL_OK)
+		return code;
+	if (locked)
+		return ctl_fail(ctl, KMS_E_LOCKED, "the host is locked: kmsctl unlock first");
+	control_text(&args, "kind", kind);
+	if (strcmp(now, "passphrase") == 0)
+		code = add_passphrase(ctl, &args, "current", PROMPT_CURRENT, current_file, false);
+	if (code == CTL_OK && strcmp(kind, "passphrase") == 0)
+		code = add_passphrase(
+		    ctl, &args, "passphrase", PROMPT_NEW, ctl->passphrase_file, true);
+	if (code == CTL_OK)
+		code = ctl_ask(ctl, CONTROL_KEY_SEAL, &args, &reply);
+	if (code == CTL_OK)
+		code = tell(ctl, &reply);
+	forget(&args);
+	reply_free(&reply);
+	return code;
+}
+
+static int
+run_key_seal(struct ctl *ctl)
+{
+	if (ctl->seal == NULL) {
+		ctl_fail(ctl, KMS_E_ARGUMENT,
+		    "say how: kmsctl key seal --passphrase, --machine or --none");
+		return CTL_USAGE;
+	}
+	if (ctl->passphrase_file != NULL && strcmp(ctl->seal, "passphrase") != 0) {
+		ctl_fail(ctl, KMS_E_ARGUMENT,
+		    "--passphrase-file is the new passphrase's; the current one's is "
+		    "--current-file");
+		return CTL_USAGE;
+	}
+	return seal(ctl, ctl->seal, ctl->current_file);
+}
+
+static int
+run_key_unseal(struct ctl *ctl)
+{
+	return seal(ctl, "no", ctl->passphrase_file);
+}
+
+static int
+run_unlock(struct ctl *ctl)
+{
+	struct control_buf args = { 0 };
+	struct reply reply = { 0 };
+	char kind[32];
+	bool locked = false;
+	int code = ask_kind(ctl, kind, &locked);
+
+	if (code == CTL_OK && !locked) {
+		output_bool(ctl->out, "unlocked", NULL, true);
+		output_line(ctl->out, OUTPUT_PLAIN, "The host is not locked.");
+		return CTL_OK;
+	}
+	if (code == CTL_OK)
+		code = add_passphrase(
+		    ctl, &args, "passphrase", PROMPT_CURRENT, ctl->passphrase_file, false);
+	if (code == CTL_OK)
+		code = ctl_ask(ctl, CONTROL_UNLOCK, &args, &reply);
+	if (code == CTL_OK) {
+		output_bool(ctl->out, "unlocked", NULL, true);
+		output_line(ctl->out, OUTPUT_GOOD, "The host is unlocked and serves its clients.");
+	}
+	forget(&args);
+	reply_free(&reply);
+	return code;
+}
+
+const struct command cmd_key_seal = {
+	.noun = "key",
+	.verb = "seal",
+	.summary = "how the host's own keys lie on its disk: with a passphrase, bound to the "
+		   "machine, plain",
+	.options = CTL_OPT_SEAL | CTL_OPT_PASSPHRASE_FILE | CTL_OPT_CURRENT_FILE,
+	.run = run_key_seal,
+};
+const struct command cmd_key_unseal = {
+	.noun = "key",
+	.verb = "unseal",
+	.summary = "the same as key seal --none; --passphrase-file has the current one",
+	.options = CTL_OPT_PASSPHRASE_FILE,
+	.run = run_key_unseal,
+};
+const struct command cmd_unlock = {
+	.noun = "unlock",
+	.summary = "give a host that has started locked the passphrase of its keys",
+	.options = CTL_OPT_PASSPHRASE_FILE,
+	.run = run_unlock,
+};

@@ -1,0 +1,347 @@
+/*
+ * simulate.c - policy simulate: what a pack would change, before it is installed.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "kmsctl/ledger/clients.h"
+#include "kmsctl/cli/command.h"
+#include "kmsctl/host/ctl.h"
+#include "kmsctl/ledger/simulate.h"
+#include "libkms/kms_error.h"
+#include "policy/pack.h"
+#include "libkms/base/hex.h"
+#include "libkms/base/uuid.h"
+
+#define SHORT_CMID 12 /* digits, as in the list of clients */
+
+struct forecast {
+	struct ctl *ctl;
+	struct installed *installed;
+	const struct installed *publisher; /* who signed the pack */
+	struct policy_pack *pack;
+	struct simulation simulation;
+	char obstacle[256]; /* why it could not be installed, or "" */
+	uint64_t shown;
+};
+
+/* The pack, when a publisher of kms.ini signed it. */
+static int
+take_pack(
+    struct forecast *f, const char *file, size_t len, const char *signature, size_t signature_len)
+{
+	struct ctl *ctl = f->ctl;
+	const struct minisig_key *signer;
+	struct pack_error err;
+	int r = KMS_E_PUBLISHER;
+	unsigned i;
+
+	for (i = 0; i < ctl->config.publisher_count && r == KMS_E_PUBLISHER; i++) {
+		f->publisher = &f->installed[i];
+		r = installed_verify(
+		    f->publisher, false, file, len, signature, signature_len, &signer);
+	}
+	if (r == KMS_E_PUBLISHER)
+		return ctl_fail(ctl, (uint32_t)r,
+		    "%s: signed by none of the %u publishers in kms.ini", ctl->args[0],
+		    ctl->config.publisher_count);
+	if (r != KMS_OK)
+		return ctl_fail(ctl, (uint32_t)r, "%s: %s", ctl->args[0],
+		    r == KMS_E_SIGNATURE ? "the signature is not of this file"
+					 : "the .minisig file is not a minisign signature");
+	r = policy_pack_parse(f->pack, file, len, &err);
+	if (r != KMS_OK)
+		return ctl_fail(ctl, (uint32_t)r, "%s:%d: %s", ctl->args[0], err.line, err.text);
+	return CTL_OK;
+}
+
+static int
+read_pack(struct forecast *f)
+{
+	struct control_field field, file = { 0 }, signature = { 0 };
+	struct control_buf args = { 0 };
+	struct control_reader reader;
+	int code = ctl_read_signed(f->ctl, f->ctl->args[0], &args);
+
+	if (code == CTL_OK && args.bad)
+		code = ctl_fail(f->ctl, KMS_E_TOO_LARGE, "%s: too large", f->ctl->args[0]);
+	if (code == CTL_OK) {
+		control_reader_init(&reader, args.data, args.len);
+		while (control_next(&reader, &field)) {
+			if (control_field_is(&field, 'b', "file"))
+				file = field;
+			else if (control_field_is(&field, 'b', "signature"))
+				signature = field;
+		}
+		code = take_pack(f, (const char *)file.value, file.value_len,
+		    (const char *)signature.value, signature.value_len);
+	}
+	control_buf_free(&args);
+	return code;
+}
+
+static int
+read_installed(struct forecast *f)
+{
+	char why[256] = "";
+	int fd = ctl_state_directory(f->ctl), r;
+
+	if (fd < 0)
+		return CTL_FAILED;
+	r = installed_read(&f->installed, fd, &f->ctl->config, why);
+	ctl_close(NULL, fd);
+	return r == KMS_OK
+		   ? CTL_OK
+		   : ctl_fail(f->ctl, (uint32_t)r, "what is installed cannot be read: %s", why);
+}
+
+/* What kmsd would say to an installation now. */
+static void
+find_obstacle(struct forecast *f)
+{
+	int r = policy_pack_succeeds(f->pack, f->publisher->pack);
+	const struct installed *other;
+	const char *product;
+
+	if (r != KMS_OK) {
+		snprintf(f->obstacle, sizeof f->obstacle, "%s (%s)", kms_strerror((uint32_t)r),
+		    kms_error_find((uint32_t)r)->symbol);
+		return;
+	}
+	other = installed_claims(
+	    f->installed, f->ctl->config.publisher_count, f->publisher, f->pack, &product);
+	if (other != NULL)
+		snprintf(f->obstacle, sizeof f->obstacle,
+		    "product %s is publisher %s's (KMS_E_EXISTS)", product, other->name);
+}
+
+static int
+print_change(const struct simulate_change *c, void *arg)
+{
+	struct forecast *f = arg;
+	struct output *o = f->ctl->out;
+	char cmid[33], id[37], address[64] = "-";
+
+	if (f->ctl->limit != 0 && f->shown == f->ctl->limit)
+		return 0;
+	f->shown++;
+	hex_format(cmid, c->client->cmid, 16);
+	uuid_format(id, c->client->product);
+	if (c->host != NULL)
+		ctl_address(address, c->host->address);
+	output_row(o);
+	output_put(o, &(struct output_field){ .key = "change",
+			  .label = "Change",
+			  .type = OUTPUT_TEXT,
+			  .text = c->gain ? "gains" : "loses",
+			  .style = c->gain ? OUTPUT_GOOD : OUTPUT_BAD });
+	output_text(o, "name", "Name", c->host != NULL ? c->host->name : NULL);
+	if (!f->ctl->full && !f->ctl->json)
+		cmid[SHORT_CMID] = '\0';
+	output_text(o, "cmid", "CMID", cmid);
+	output_text(o, "product_name", "Product", c->product->name);
+	output_text(o, "product", NULL, id);
+	output_text(o, "address", NULL, strcmp(address, "-") == 0 ? NULL : address);
+	output_time(o, "from", "From", c->from);
+	output_text(o, "from_event", "When", c->lease ? "lease-end" : "next-request");
+	output_text(o, "status", "Status", kms_error_find(c->status)->symbol);
+	/* A reader that left needs no more. */
+	return ferror(o->file) ? KMS_E_IO : 0;
+}
+
+static void
+print_products(struct forecast *f)
+{
+	struct output *o = f->ctl->out;
+	char id[37];
+
+	output_list(o, "products", "Products");
+	for (unsigned i = 0; i < f->simulation.product_count; i++) {
+		const struct simulate_product *p = &f->simulation.products[i];
+		const struct policy_product *any = p->after != NULL ? p->after : p->before;
+
+		uuid_format(id, any->id);
+		output_row(o);
+		output_text(o, "name", "Product", any->name);
+		output_text(o, "id", NULL, id);
+		output_text(o, "change", "Pack",
+		    p->before == NULL  ? "new"
+		    : p->after == NULL ? "dropped"
+				       : "kept");
+		output_bool(o, "covered", "Covered", p->covered);
+		output_number(o, "clients", "Clients", p->clients);
+		output_number(o, "activated_before", "Activated", p->activated_before);
+		output_number(o, "activated_after", "After it", p->activated_after);
+		output_number(o, "gain", "Gain", p->gain);
+		output_number(o, "lose", "Lose", p->lose);
+		output_number(
+		    o, "required_before", "Required", p->before != NULL ? p->before->threshold : 0);
+		output_number(
+		    o, "required_after", "After it", p->after != NULL ? p->after->threshold : 0);
+	}
+	output_end(o);
+}
+
+static void
+print_pools(struct forecast *f)
+{
+	struct output *o = f->ctl->out;
+
+	output_list(o, "pools", "Counting pools");
+	for (unsigned i = 0; i < f->simulation.pool_count; i++) {
+		const struct simulate_pool *p = &f->simulation.pools[i];
+		const struct policy_pool *any = p->after != NULL ? p->after : p->before;
+
+		output_row(o);
+		output_number(o, "number", "Pool", any->number);
+		output_text(o, "name", "Name", any->name);
+		output_number(o, "counted_before", "Counted", p->counted_before);
+		output_number(o, "counted_after", "After it", p->counted_after);
+		output_put(o, &(struct output_field){ .key = "capacity",
+				  .label = "Capacity",
+				  .type = OUTPUT_LIMIT,
+				  .number = p->after != NULL ? p->after->capacity : 0 });
+	}
+	output_end(o);
+}
+
+static void
+warn(struct forecast *f, const char *text)
+{
+	if (f->ctl->json)
+		output_row(f->ctl->out);
+	output_text(f->ctl->out, "warning", NULL, text);
+	output_line(f->ctl->out, OUTPUT_WARN, "%s", text);
+}
+
+static void
+print_warnings(struct forecast *f)
+{
+	char text[256];
+
+	output_list(f->ctl->out, "warnings", NULL);
+	if (!f->publisher->confirmed)
+		warn(f, "No host certificate of this publisher is installed: nobody is activated, "
+			"before or after.");
+	for (unsigned i = 0; i < f->simulation.product_count; i++) {
+		const struct simulate_product *p = &f->simulation.products[i];
+
+		if (p->before == NULL || p->after == NULL || p->before->vm != POLICY_ALLOW ||
+		    p->after->vm != POLICY_REFUSE || p->clients == 0)
+			continue;
+		snprintf(text, sizeof text,
+		    "%s: the pack refuses virtual machines, and which ones are is not in the "
+		    "ledger: the pack in force does not mark them.",
+		    p->after->name);
+		warn(f, text);
+	}
+	if (f->simulation.nameless > 0) {
+		snprintf(text, sizeof text,
+		    "%" PRIu64 " clients were refused for products that no pack names; some may be "
+		    "this pack's.",
+		    f->simulation.nameless);
+		warn(f, text);
+	}
+	output_end(f->ctl->out);
+}
+
+static void
+print_subject(struct forecast *f)
+{
+	const struct policy_pack *old = f->publisher->pack;
+	struct output *o = f->ctl->out;
+	char version[16], before[16] = "";
+
+	snprintf(version, sizeof version, "%u.%u", f->pack->major, f->pack->minor);
+	if (old != NULL)
+		snprintf(before, sizeof before, "%u.%u", old->major, old->minor);
+	output_text(o, "publisher", NULL, f->publisher->name);
+	output_text(o, "pack", NULL, f->pack->id);
+	output_text(o, "version", NULL, version);
+	output_text(o, "installed_version", NULL, old != NULL ? before : NULL);
+	output_bool(o, "installable", NULL, f->obstacle[0] == '\0');
+	output_text(o, "obstacle", NULL, f->obstacle[0] ? f->obstacle : NULL);
+	output_line(o, OUTPUT_PLAIN, "%s %s of publisher %s, over %s", f->pack->id, version,
+	    f->publisher->name, old != NULL ? before : "nothing");
+	if (f->obstacle[0] != '\0')
+		output_line(o, OUTPUT_BAD, "It cannot be installed now: %s", f->obstacle);
+}
+
+static int
+run_passes(struct forecast *f)
+{
+	struct ctl *ctl = f->ctl;
+	struct kmsdb *db;
+	char why[256];
+	int e = ctl_open_ledger(ctl, &db, why);
+
+	if (e != KMS_OK)
+		return ctl_fail(ctl, (uint32_t)e, "the ledger cannot be read: %s", why);
+	output_list(ctl->out, "changes", NULL);
+	e = simulate_run(&f->simulation, db, print_change, f);
+	output_end(ctl->out);
+	ctl_close(db, -1);
+	if (e != KMS_OK)
+		return ctl_fail(ctl, (uint32_t)e, "the ledger cannot be read");
+	return CTL_OK;
+}
+
+static int
+print_outcome(struct forecast *f)
+{
+	const struct simulation *s = &f->simulation;
+	struct output *o = f->ctl->out;
+
+	print_products(f);
+	print_pools(f);
+	print_warnings(f);
+	output_number(o, "clients", NULL, s->clients);
+	output_number(o, "away", NULL, s->away);
+	output_number(o, "gain", NULL, s->gain);
+	output_number(o, "lose", NULL, s->lose);
+	output_bool(o, "complete", NULL, f->shown == s->gain + s->lose);
+	output_line(o, s->lose > 0 ? OUTPUT_BAD : OUTPUT_GOOD,
+	    "Of %" PRIu64 " clients %" PRIu64 " would gain and %" PRIu64
+	    " would lose activation. Nothing was changed.",
+	    s->clients, s->gain, s->lose);
+	return s->lose > 0 || f->obstacle[0] != '\0' ? CTL_PROBLEM : CTL_OK;
+}
+
+static int
+run_policy_simulate(struct ctl *ctl)
+{
+	struct forecast *f = calloc(1, sizeof *f);
+	int code;
+
+	if (f == NULL || (f->pack = malloc(sizeof *f->pack)) == NULL) {
+		free(f);
+		return ctl_fail(ctl, KMS_E_NO_MEMORY, "a policy pack needs more memory");
+	}
+	f->ctl = ctl;
+	if ((code = read_installed(f)) == CTL_OK && (code = read_pack(f)) == CTL_OK) {
+		output_bool(ctl->out, "running", NULL, clients_checkpoint(ctl));
+		find_obstacle(f);
+		print_subject(f);
+		simulate_init(&f->simulation, f->publisher, f->pack, (uint64_t)time(NULL));
+		if ((code = run_passes(f)) == CTL_OK)
+			code = print_outcome(f);
+	}
+	installed_free(f->installed, ctl->config.publisher_count);
+	free(f->pack);
+	free(f);
+	return code;
+}
+
+const struct command cmd_policy_simulate = {
+	.noun = "policy",
+	.verb = "simulate",
+	.args = "FILE",
+	.summary = "who would gain or lose activation by a pack; changes nothing",
+	.min = 1,
+	.max = 1,
+	.options = CTL_OPT_LIMIT | CTL_OPT_FULL,
+	.run = run_policy_simulate,
+};

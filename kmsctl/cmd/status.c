@@ -1,0 +1,250 @@
+/*
+ * status.c - status: is the host serving, how far is each product from its threshold, and
+ * what holds the process in. When kmsd is down, what the ledger says.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "kmsctl/cli/command.h"
+#include "kmsctl/host/ctl.h"
+#include "kmsdb/kmsdb.h"
+#include "libkms/kms_error.h"
+#include "policy/policy.h"
+#include "libkms/base/hex.h"
+
+#define WINDOW_DAYS 30 /* of a pool, when no host tells */
+#define POOLS_MAX 64
+
+static void
+print_service(struct ctl *ctl, const struct reply_row *row)
+{
+	const char *version = reply_text(row, "version");
+	uint64_t pid = 0, locked = 0;
+
+	reply_number(row, "pid", &pid);
+	reply_number(row, "locked", &locked);
+	output_line(ctl->out, OUTPUT_GOOD, "kmsd %s is running (process %" PRIu64 ")",
+	    version ? version : "", pid);
+	if (locked)
+		output_line(ctl->out, OUTPUT_BAD,
+		    "The host is locked and serves nobody: its keys wait for their passphrase: "
+		    "kmsctl unlock");
+	output_object(ctl->out, "service", NULL);
+	if (row != NULL)
+		reply_print_fields(ctl->out, row);
+	output_end(ctl->out);
+}
+
+/* "Example Writer: 24 of 25, 1 more client needed" */
+static void
+print_product_line(struct output *o, const struct reply_row *row)
+{
+	const char *name = reply_text(row, "name"), *id = reply_text(row, "id");
+	uint64_t counted = 0, required = 0, covered = 1;
+
+	reply_number(row, "counted", &counted);
+	reply_number(row, "required", &required);
+	reply_number(row, "covered", &covered);
+	name = name != NULL && *name ? name : id != NULL ? id : "?";
+	if (!covered)
+		output_line(o, OUTPUT_WARN, "%s: not covered by an installed KMS host key", name);
+	else if (counted < required)
+		output_line(o, OUTPUT_WARN,
+		    "%s: %" PRIu64 " of %" PRIu64 ", %" PRIu64 " more client%s needed", name,
+		    counted, required, required - counted, required - counted == 1 ? "" : "s");
+	else
+		output_line(o, OUTPUT_GOOD, "%s: %" PRIu64 " of %" PRIu64 ", activating", name,
+		    counted, required);
+}
+
+static void
+print_product_row(struct output *o, const struct reply_row *row)
+{
+	uint64_t counted = 0, required = 0;
+
+	reply_number(row, "counted", &counted);
+	reply_number(row, "required", &required);
+	output_row(o);
+	reply_print_fields(o, row);
+	output_number(o, "needed", NULL, counted < required ? required - counted : 0);
+}
+
+static void
+print_products(struct ctl *ctl, const struct reply *reply)
+{
+	const struct reply_row *row = reply_next(reply, "product", NULL);
+
+	if (ctl->json)
+		output_list(ctl->out, "products", NULL);
+	else
+		output_object(ctl->out, "products", "Clients counted");
+	for (; row != NULL; row = reply_next(reply, "product", row)) {
+		if (ctl->json)
+			print_product_row(ctl->out, row);
+		else
+			print_product_line(ctl->out, row);
+	}
+	if (reply_next(reply, "product", NULL) == NULL)
+		output_line(ctl->out, OUTPUT_WARN,
+		    "no product: install a policy pack: kmsctl policy install FILE.kmspolicy");
+	output_end(ctl->out);
+}
+
+/* What the administrator has yet to do, publisher by publisher. */
+static void
+print_next(struct ctl *ctl, const struct reply *reply)
+{
+	const struct reply_row *row = NULL;
+	uint64_t installed, confirmed;
+	const char *name;
+
+	while ((row = reply_next(reply, "publisher", row)) != NULL) {
+		name = reply_text(row, "name");
+		if (reply_number(row, "installed", &installed) && !installed)
+			output_line(ctl->out, OUTPUT_WARN,
+			    "  %s: no KMS host key yet: kmsctl key install FILE.kmskey",
+			    name ? name : "?");
+		else if (reply_number(row, "confirmed", &confirmed) && !confirmed)
+			output_line(ctl->out, OUTPUT_WARN,
+			    "  %s: the host is not confirmed yet: kmsctl key request",
+			    name ? name : "?");
+	}
+}
+
+static int
+status_running(struct ctl *ctl, const struct reply *reply)
+{
+	const struct reply_row *ledger = reply_next(reply, "ledger", NULL);
+
+	output_bool(ctl->out, "running", NULL, true);
+	print_service(ctl, reply_next(reply, "service", NULL));
+	print_products(ctl, reply);
+	reply_print_list(ctl->out, reply, "publisher", "publishers", "Publishers");
+	print_next(ctl, reply);
+	reply_print_list(ctl->out, reply, "pool", "pools", "Counting pools");
+	reply_print_list(ctl->out, reply, "sandbox", "sandbox", "Sandbox");
+	reply_print_list(ctl->out, reply, "front", "fronts", "Fronts");
+	output_object(ctl->out, "ledger", "Ledger");
+	if (ledger != NULL)
+		reply_print_fields(ctl->out, ledger);
+	output_end(ctl->out);
+	return CTL_OK;
+}
+
+/* Sums of the day counters, pool by pool. */
+struct pools {
+	struct {
+		uint8_t publisher[8];
+		uint16_t number;
+		uint64_t counted;
+	} pool[POOLS_MAX];
+	unsigned count;
+	uint32_t today;
+};
+
+static int
+add_day(const uint8_t publisher[8], uint16_t number, uint32_t day, uint32_t count, void *arg)
+{
+	struct pools *p = arg;
+	unsigned i;
+
+	if (!policy_in_window(day, p->today, WINDOW_DAYS))
+		return 0;
+	for (i = 0; i < p->count; i++)
+		if (p->pool[i].number == number && memcmp(p->pool[i].publisher, publisher, 8) == 0)
+			break;
+	if (i == POOLS_MAX)
+		return 0;
+	if (i == p->count) {
+		memcpy(p->pool[i].publisher, publisher, 8);
+		p->pool[i].number = number;
+		p->count++;
+	}
+	p->pool[i].counted += count;
+	return 0;
+}
+
+static void
+print_ledger_pools(struct ctl *ctl, const struct pools *p)
+{
+	char id[17];
+	unsigned i;
+
+	output_list(ctl->out, "pools", p->count > 0 ? "Clients counted, last 30 days" : NULL);
+	for (i = 0; i < p->count; i++) {
+		hex_format(id, p->pool[i].publisher, 8);
+		output_row(ctl->out);
+		output_text(ctl->out, "publisher", "Publisher", id);
+		output_number(ctl->out, "number", "Pool", p->pool[i].number);
+		output_number(ctl->out, "counted", "Counted", p->pool[i].counted);
+	}
+	output_end(ctl->out);
+}
+
+static void
+print_ledger(struct ctl *ctl)
+{
+	struct pools pools = { .today = policy_day((uint64_t)time(NULL)) };
+	struct kmsdb_info info;
+	char why[256], hash[65];
+	struct kmsdb *db;
+
+	if (ctl_open_ledger(ctl, &db, why) != KMS_OK) {
+		output_text(ctl->out, "ledger_problem", NULL, why);
+		output_line(ctl->out, OUTPUT_WARN, "The ledger cannot be read: %s", why);
+		return;
+	}
+	kmsdb_info(db, &info);
+	if (kmsdb_each_day(db, add_day, &pools) == 0)
+		print_ledger_pools(ctl, &pools);
+	hex_format(hash, info.last_hash, sizeof info.last_hash);
+	output_object(ctl->out, "ledger", "Ledger");
+	output_number(ctl->out, "clients", "Clients in the index", info.clients);
+	output_number(ctl->out, "last_batch", "Last batch", info.last_batch);
+	output_number(ctl->out, "index_batch", "Indexed up to batch", info.index_batch);
+	output_number(ctl->out, "segments", "Segments", info.segments);
+	output_put(ctl->out, &(struct output_field){ .key = "journal_octets",
+				 .label = "Journal",
+				 .type = OUTPUT_OCTETS,
+				 .number = info.journal_bytes });
+	output_put(ctl->out, &(struct output_field){ .key = "index_octets",
+				 .label = "Index",
+				 .type = OUTPUT_OCTETS,
+				 .number = info.index_bytes });
+	output_number(ctl->out, "schema", "Schema", info.schema);
+	output_text(ctl->out, "last_hash", NULL, hash);
+	output_end(ctl->out);
+	ctl_close(db, -1);
+}
+
+static int
+run_status(struct ctl *ctl)
+{
+	struct reply reply;
+	char why[512] = "";
+	uint32_t status = ctl_ask_quietly(ctl, CONTROL_STATUS, NULL, &reply, why);
+	int code;
+
+	if (status == KMS_OK) {
+		ctl_fill_port(ctl, &reply);
+		reply_sort(&reply, "front", "number");
+		code = status_running(ctl, &reply);
+		reply_free(&reply);
+		return code;
+	}
+	if (status == KMS_E_NOT_RUNNING) {
+		output_bool(ctl->out, "running", NULL, false);
+		output_line(ctl->out, OUTPUT_BAD, "kmsd is not running");
+		print_ledger(ctl);
+	}
+	return ctl_fail(ctl, status, "%s", why);
+}
+
+const struct command cmd_status = {
+	.noun = "status",
+	.summary = "is the host serving, counts and thresholds, sandbox, ledger",
+	.run = run_status,
+};

@@ -1,0 +1,262 @@
+/*
+ * why.c - why a client was refused: its last refusals from the journal, what each means and
+ * what to do, and what would refuse it now.
+ */
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "kmsctl/ledger/clients.h"
+#include "kmsctl/cli/command.h"
+#include "kmsctl/host/ctl.h"
+#include "kmsctl/ledger/recent.h"
+#include "libkms/kms_error.h"
+#include "libkms/base/hex.h"
+#include "libkms/base/uuid.h"
+
+#define REFUSALS_MAX 1000
+#define REFUSALS_SHOWN 10
+
+struct refusal {
+	struct entry_client entry;
+	uint64_t batch;
+};
+struct question {
+	struct ctl *ctl;
+	struct products products;
+	bool by_address;
+	uint8_t address[16], cmid[16];
+	/* the last ones, in a ring */
+	struct refusal *ring;
+	unsigned size;
+	uint64_t count; /* all that were found */
+	uint64_t entries; /* of whom was asked for */
+	struct entry_client last;
+};
+
+/* IPv4 as entries have it. */
+static bool
+parse_address(uint8_t out[16], const char *text)
+{
+	memset(out, 0, 16);
+	out[10] = out[11] = 0xff;
+	return inet_pton(AF_INET, text, out + 12) == 1 || inet_pton(AF_INET6, text, out) == 1;
+}
+
+static void
+look(const struct entry_client *e, uint64_t batch, void *arg)
+{
+	struct question *q = arg;
+
+	if (q->by_address ? memcmp(e->address, q->address, 16) != 0
+			  : memcmp(e->cmid, q->cmid, 16) != 0)
+		return;
+	q->entries++;
+	q->last = *e;
+	if (e->status == KMS_OK)
+		return;
+	q->ring[q->count % q->size] = (struct refusal){ *e, batch };
+	q->count++;
+}
+
+static void
+print_refusal(struct question *q, const struct refusal *r)
+{
+	const struct kms_error *error = kms_error_find(r->entry.status);
+	struct output *o = q->ctl->out;
+	char cmid[33], id[37], address[64], code[11];
+	const char *product = products_name(&q->products, r->entry.product);
+
+	hex_format(cmid, r->entry.cmid, 16);
+	uuid_format(id, r->entry.product);
+	ctl_address(address, r->entry.address);
+	snprintf(code, sizeof code, "0x%08" PRIX32, error->microsoft);
+	output_row(o);
+	output_time(o, "time", "Time", r->entry.time);
+	output_text(o, "name", "Name", r->entry.name[0] ? r->entry.name : NULL);
+	output_text(o, "address", "Address", strcmp(address, "-") == 0 ? NULL : address);
+	if (!q->ctl->json)
+		cmid[12] = '\0';
+	output_text(o, "cmid", "CMID", cmid);
+	output_text(o, "product_name", "Product", product != NULL || q->ctl->json ? product : id);
+	output_text(o, "product", NULL, id);
+	output_number(o, "status", NULL, r->entry.status);
+	output_text(o, "symbol", "Refused with", error->symbol);
+	output_text(o, "microsoft", "Microsoft", error->microsoft != 0 ? code : NULL);
+	output_number(o, "count", NULL, r->entry.count);
+	output_number(o, "required", NULL, r->entry.required);
+	output_text(o, "meaning", NULL, error->meaning);
+	output_text(o, "remedy", NULL, error->remedy);
+	output_number(o, "batch", NULL, r->batch);
+}
+
+/* Each cause once, newest first. */
+static void
+print_causes(struct question *q, unsigned shown)
+{
+	uint32_t seen[32];
+	unsigned count = 0, k;
+
+	for (unsigned i = 0; i < shown; i++) {
+		const struct entry_client *e = &q->ring[(q->count - 1 - i) % q->size].entry;
+		const struct kms_error *error = kms_error_find(e->status);
+
+		for (k = 0; k < count && seen[k] != e->status; k++)
+			;
+		if (k < count || count == sizeof seen / sizeof *seen)
+			continue;
+		seen[count++] = e->status;
+		if (e->status == KMS_E_COUNT_TOO_LOW)
+			output_line(q->ctl->out, OUTPUT_PLAIN,
+			    "%s: %s: %" PRIu32 " of %" PRIu32 " were counted. %s", error->symbol,
+			    error->meaning, e->count, e->required, error->remedy);
+		else
+			output_line(q->ctl->out, OUTPUT_PLAIN, "%s: %s. %s", error->symbol,
+			    error->meaning, error->remedy);
+	}
+}
+
+static void
+print_refusals(struct question *q)
+{
+	unsigned shown = q->count < q->size ? (unsigned)q->count : q->size;
+	struct output *o = q->ctl->out;
+
+	output_list(o, "refusals", NULL);
+	for (unsigned i = 0; i < shown; i++)
+		print_refusal(q, &q->ring[(q->count - 1 - i) % q->size]);
+	output_end(o);
+	output_number(o, "found", NULL, q->count);
+	if (!q->ctl->json)
+		print_causes(q, shown);
+	if (q->count > shown)
+		output_line(o, OUTPUT_PLAIN, "%" PRIu64 " older refusals are not shown: --limit",
+		    q->count - shown);
+	if (q->count > 0)
+		return;
+	output_line(o, OUTPUT_PLAIN,
+	    q->entries > 0 ? "No refusal of it is recorded there: it was served."
+			   : "It is not in that part of the journal at all.");
+	output_line(o, OUTPUT_PLAIN,
+	    "Not recorded, but logged by kmsd: requests whose sender could not be authenticated, "
+	    "those of a "
+	    "publisher without a");
+	output_line(
+	    o, OUTPUT_PLAIN, "confirmed key, and of one client more than one refusal a minute.");
+}
+
+/* How it stands since. */
+static void
+print_since(struct question *q)
+{
+	const struct entry_client *e = &q->last;
+	struct output *o = q->ctl->out;
+	bool served = q->entries > 0 && e->status == KMS_OK && q->count > 0;
+
+	output_bool(o, "served_since", NULL, served);
+	if (served)
+		output_line(o, OUTPUT_GOOD, "%s last request %swas served%s.",
+		    q->by_address ? "The" : "Its", q->by_address ? "from there " : "",
+		    e->kind == ENTRY_LEASE ? ": it has a lease" : "");
+}
+
+static void
+obstacle(struct ctl *ctl, uint32_t status, const char *publisher)
+{
+	const struct kms_error *e = kms_error_find(status);
+
+	if (ctl->json)
+		output_row(ctl->out);
+	output_text(ctl->out, "publisher", NULL, publisher);
+	output_text(ctl->out, "symbol", NULL, e->symbol);
+	output_text(ctl->out, "remedy", NULL, e->remedy);
+	output_line(ctl->out, OUTPUT_BAD, "Now all clients of publisher %s get %s: %s. %s",
+	    publisher, e->symbol, e->meaning, e->remedy);
+}
+
+/* What refuses everybody of a publisher, and leaves no entry. */
+static void
+print_now(struct ctl *ctl)
+{
+	const struct reply_row *row = NULL;
+	uint64_t installed, confirmed, end, now = (uint64_t)time(NULL);
+	struct reply reply;
+	char why[512];
+	const char *name;
+
+	if (ctl_ask_quietly(ctl, CONTROL_STATUS, NULL, &reply, why) != KMS_OK)
+		return;
+	output_list(ctl->out, "now", NULL);
+	while ((row = reply_next(&reply, "publisher", row)) != NULL) {
+		name = reply_text(row, "name");
+		if (name == NULL || !reply_number(row, "installed", &installed) ||
+		    !reply_number(row, "confirmed", &confirmed))
+			continue;
+		if (!confirmed)
+			obstacle(ctl, installed ? KMS_E_NOT_CONFIRMED : KMS_E_NOT_ENABLED, name);
+		else if (reply_number(row, "not-after", &end) && end < now)
+			obstacle(ctl, KMS_E_KEY_EXPIRED, name);
+	}
+	output_end(ctl->out);
+	reply_free(&reply);
+}
+
+static int
+answer(struct question *q)
+{
+	struct ctl *ctl = q->ctl;
+	struct trail t;
+	int code = trail_read(ctl, &t, look, q);
+	char cmid[33], address[64];
+
+	if (code != CTL_OK)
+		return code;
+	hex_format(cmid, q->cmid, 16);
+	ctl_address(address, q->address);
+	output_text(ctl->out, "cmid", NULL, q->by_address ? NULL : cmid);
+	output_text(ctl->out, "address", NULL, q->by_address ? address : NULL);
+	print_refusals(q);
+	print_since(q);
+	print_now(ctl);
+	trail_print(ctl, &t);
+	return CTL_OK;
+}
+
+static int
+run_why(struct ctl *ctl)
+{
+	struct question q = { .ctl = ctl, .size = REFUSALS_SHOWN };
+	char name[MESSAGE_NAME + 1];
+	int code = CTL_OK;
+	bool running = clients_checkpoint(ctl);
+
+	output_bool(ctl->out, "running", NULL, running);
+	q.by_address = parse_address(q.address, ctl->args[0]);
+	if (!q.by_address)
+		code = client_find(ctl, ctl->args[0], q.cmid, name);
+	if (code != CTL_OK)
+		return code;
+	if (ctl->limit != 0)
+		q.size = ctl->limit < REFUSALS_MAX ? (unsigned)ctl->limit : REFUSALS_MAX;
+	if ((q.ring = calloc(q.size, sizeof *q.ring)) == NULL)
+		return ctl_fail(ctl, KMS_E_NO_MEMORY, "no memory for %u refusals", q.size);
+	if (running)
+		products_ask(ctl, &q.products);
+	code = answer(&q);
+	products_free(&q.products);
+	free(q.ring);
+	return code;
+}
+
+const struct command cmd_why = {
+	.noun = "why",
+	.args = "CMID|NAME|ADDRESS",
+	.summary = "why a client was refused, and what to do",
+	.min = 1,
+	.max = 1,
+	.options = CTL_OPT_LIMIT | CTL_OPT_ALL,
+	.run = run_why,
+};

@@ -1,0 +1,34 @@
+/*
+ * time_sync.c - the kernel knows whether somebody keeps its clock right, and by how much it may be wrong: whoever sets it,
+ * chrony, ntpd or systemd-timesyncd, tells it both.
+ */
+#include <stdio.h>
+
+#include "kmsctl/doctor/time_sync.h"
+
+#define DOUBTFUL                                                                                   \
+	5000000 /* microseconds; at 16 seconds the kernel itself calls its clock unsynchronised */
+
+bool
+clock_judge(const struct timex *t, char text[200], const char **next)
+{
+	double most = (double)t->maxerror / 1e6, estimate = (double)t->esterror / 1e6;
+
+	*next = NULL;
+	if ((t->status & STA_UNSYNC) != 0) {
+		snprintf(text, 200,
+		    "no time server keeps it right, and clients more than four hours off are "
+		    "refused");
+		*next = "timedatectl set-ntp true";
+	} else if (t->maxerror > DOUBTFUL) {
+		snprintf(
+		    text, 200, "a time server was heard, but it may be %.1f s off by now", most);
+		*next = "timedatectl timesync-status, or chronyc tracking";
+	} else if (t->esterror > 0 && t->esterror <= t->maxerror) {
+		snprintf(text, 200, "kept right by a time server: about %.3f s off, at most %.3f s",
+		    estimate, most);
+	} else {
+		snprintf(text, 200, "kept right by a time server: at most %.3f s off", most);
+	}
+	return *next == NULL;
+}

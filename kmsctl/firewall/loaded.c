@@ -1,0 +1,202 @@
+/*
+ * loaded.c - asks nft: load a transaction, list our table, compare two listings.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kmsctl/cli/program.h"
+#include "kmsctl/firewall/loaded.h"
+#include "kmsctl/firewall/ruleset.h"
+#include "libkms/kms_error.h"
+
+/*
+ * Everything but counters and elements, then the elements of the sets that hold no passing state;
+ * each by itself: nft 1.0.6 knows only one set of several that it is asked for at once.
+ */
+static const char *const lists[][9] = {
+	{ "nft", "-s", "-t", "list", "table", "inet", "kms", NULL },
+	{ "nft", "-s", "list", "set", "inet", "kms", "allow4", NULL },
+	{ "nft", "-s", "list", "set", "inet", "kms", "allow6", NULL },
+};
+static const char *const load[] = { "nft", "-f", "-", NULL };
+
+static int
+explain(const struct child *c, int e, char why[512])
+{
+	if (e != KMS_OK) {
+		snprintf(why, 512, "nft: %s",
+		    e == KMS_E_IO ? strerror(errno) : kms_strerror((uint32_t)e));
+		return e;
+	}
+	if (c->exit == 0)
+		return KMS_OK;
+	if (c->exit == CHILD_NOT_THERE) {
+		snprintf(why, 512, "nft is not installed: apt install nftables");
+		return KMS_E_NOT_FOUND;
+	}
+	if (strstr(c->err, "Operation not permitted") != NULL) {
+		snprintf(why, 512, "nft: the firewall's rules are root's alone (CAP_NET_ADMIN)");
+		return KMS_E_DENIED;
+	}
+	snprintf(why, 512, "nft: %.*s", (int)strcspn(c->err, "\n"), c->err);
+	return KMS_E_IO;
+}
+
+int
+live_load(const char *text, int timeout_ms, char why[512])
+{
+	struct child c;
+	int e = child_run(&c, load, text, timeout_ms);
+
+	e = explain(&c, e, why);
+	child_free(&c);
+	return e;
+}
+
+/* The listing of our table; what is not there (the table, a set) is left out of it. */
+static int
+list(char **text, int timeout_ms, char why[512])
+{
+	struct child c;
+	char *more;
+	size_t i;
+	int e = KMS_OK;
+
+	*text = strdup("");
+	for (i = 0; i < sizeof lists / sizeof *lists && e == KMS_OK && *text != NULL; i++) {
+		e = child_run(&c, lists[i], NULL, timeout_ms);
+		if (e == KMS_OK && c.exit != 0 && strstr(c.err, "No such file") != NULL) {
+			child_free(&c);
+			continue;
+		}
+		e = explain(&c, e, why);
+		if (e == KMS_OK && asprintf(&more, "%s%s", *text, c.out) < 0)
+			more = NULL;
+		if (e == KMS_OK) {
+			free(*text);
+			*text = more;
+		}
+		child_free(&c);
+	}
+	return e == KMS_OK && *text == NULL ? KMS_E_NO_MEMORY : e;
+}
+
+int
+live_there(bool *there, int timeout_ms, char why[512])
+{
+	char *text;
+	int e = list(&text, timeout_ms, why);
+
+	*there = e == KMS_OK && *text != '\0';
+	free(text);
+	return e;
+}
+
+/* In a namespace of its own, and back. */
+static int
+list_wanted(char **listing, const char *text, int timeout_ms, char why[512])
+{
+	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), e;
+
+	*listing = NULL;
+	if (home < 0 || unshare(CLONE_NEWNET) != 0) {
+		snprintf(why, 512, "a network namespace to compare in: %s", strerror(errno));
+		e = errno == EPERM ? KMS_E_DENIED : KMS_E_IO;
+		if (home >= 0)
+			close(home);
+		return e;
+	}
+	e = live_load(text, timeout_ms, why);
+	if (e == KMS_OK)
+		e = list(listing, timeout_ms, why);
+	if (setns(home, CLONE_NEWNET) != 0)
+		abort(); /* whatever came next would be about another network */
+	close(home);
+	return e;
+}
+
+static bool
+has_line(const char *text, const char *line, size_t len)
+{
+	const char *end;
+
+	for (; *text != '\0'; text = *end != '\0' ? end + 1 : end) {
+		end = text + strcspn(text, "\n");
+		if ((size_t)(end - text) == len && memcmp(text, line, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Lines of a that b has not. */
+static int
+only_in(struct live_difference *d, const char *a, const char *b, bool live)
+{
+	struct live_line *more;
+	size_t len, blank;
+
+	for (; *a != '\0'; a += len + (a[len] == '\n')) {
+		len = strcspn(a, "\n");
+		blank = strspn(a, "\t }");
+		if (blank >= len || has_line(b, a, len))
+			continue;
+		more = realloc(d->lines, (d->count + 1) * sizeof *more);
+		if (more == NULL)
+			return KMS_E_NO_MEMORY;
+		d->lines = more;
+		more[d->count].live = live;
+		if ((more[d->count].text = strndup(a + blank, len - blank)) == NULL)
+			return KMS_E_NO_MEMORY;
+		d->count++;
+	}
+	return KMS_OK;
+}
+
+int
+live_compare(struct live_difference *d, const char *text, int timeout_ms, char why[512])
+{
+	char *there = NULL, *due = NULL;
+	int e;
+
+	memset(d, 0, sizeof *d);
+	why[0] = '\0';
+	e = list(&there, timeout_ms, why);
+	if (e == KMS_OK)
+		e = list_wanted(&due, text, timeout_ms, why);
+	if (e == KMS_OK)
+		e = only_in(d, *there != '\0' ? due : "table " RULESET_TABLE, there, false);
+	if (e == KMS_OK)
+		e = only_in(d, there, due, true);
+	/* The same lines in another order are other rules. */
+	if (e == KMS_OK && d->count == 0 && strcmp(there, due) != 0)
+		e = only_in(d, "rules are in another order\n", "", true);
+	free(there);
+	free(due);
+	if (e == KMS_E_NO_MEMORY)
+		snprintf(why, 512, "no memory");
+	return e;
+}
+
+bool
+live_absent(const struct live_difference *d)
+{
+	return d->count == 1 && !d->lines[0].live &&
+	       strcmp(d->lines[0].text, "table " RULESET_TABLE) == 0;
+}
+
+void
+live_difference_free(struct live_difference *d)
+{
+	unsigned i;
+
+	for (i = 0; i < d->count; i++)
+		free(d->lines[i].text);
+	free(d->lines);
+	memset(d, 0, sizeof *d);
+}

@@ -1,0 +1,197 @@
+/*
+ * audit.c - kmsissue audit verify: the audit file of a customer's host, and what it proves.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "kmsctl/issue/audit.h"
+#include "kmsctl/issue/issue_file.h"
+#include "kmsctl/issue/sign.h"
+#include "policy/pack.h"
+#include "policy/values.h"
+
+struct audit_job {
+	struct audit_options opt;
+	struct audit_report report;
+	struct policy_pack *pack; /* NULL: products have no names */
+};
+
+/* "17:0123..." */
+static bool
+take_last(struct audit_options *opt, const char *text)
+{
+	const char *colon = strchr(text, ':');
+	char number[24];
+
+	if (colon == NULL || (size_t)(colon - text) >= sizeof(number))
+		return false;
+	snprintf(number, sizeof(number), "%.*s", (int)(colon - text), text);
+	opt->have_last = true;
+	return value_number_parse(&opt->last, number) && opt->last > 0 && opt->last < UINT64_MAX &&
+	       value_hex_parse(opt->last_hash, sizeof(opt->last_hash), colon + 1);
+}
+
+static int
+take_options(struct issue *i, struct audit_options *opt)
+{
+	opt->to = UINT64_MAX;
+	if (i->args.from != NULL && !value_time_parse(&opt->from, i->args.from, false))
+		return issue_fail(i, KMS_E_ARGUMENT, "--from: a date or a time");
+	if (i->args.to != NULL && !value_time_parse(&opt->to, i->args.to, true))
+		return issue_fail(i, KMS_E_ARGUMENT, "--to: a date or a time");
+	if (opt->to < opt->from)
+		return issue_fail(i, KMS_E_ARGUMENT, "--to is before --from");
+	if (i->args.last != NULL && !take_last(opt, i->args.last))
+		return issue_fail(
+		    i, KMS_E_ARGUMENT, "--last: number of a batch, a colon, 64 hexadecimal digits");
+	opt->have_host = i->args.host != NULL;
+	if (opt->have_host && !value_hex_parse(opt->host, sizeof(opt->host), i->args.host))
+		return issue_fail(i, KMS_E_ARGUMENT, "--host: 32 hexadecimal digits");
+	return issue_publisher(i, i->args.publisher, &opt->publisher);
+}
+
+static int
+take_pack(struct issue *i, struct audit_job *job)
+{
+	struct pack_error err;
+	char *text;
+	size_t len;
+	int rc;
+
+	if (i->args.policy == NULL)
+		return KMS_OK;
+	rc = sign_read(i, i->args.policy, PACK_MAX, &job->opt.publisher, &text, &len, NULL, 0);
+	if (rc != KMS_OK)
+		return rc;
+	if ((job->pack = malloc(sizeof(*job->pack))) == NULL)
+		rc = KMS_E_NO_MEMORY;
+	else if ((rc = policy_pack_parse(job->pack, text, len, &err)) != KMS_OK)
+		issue_fail(i, rc, "%s:%d: %s", i->args.policy, err.line, err.text);
+	free(text);
+	return rc;
+}
+
+static void
+show_certificates(struct issue *i, const struct audit_report *r)
+{
+	output_list(i->out, "certificates");
+	for (unsigned n = 0; n < r->certificate_count; n++) {
+		const struct certificate *c = &r->certificates[n];
+
+		output_item(i->out);
+		output_number(i->out, "serial", c->serial);
+		output_uuid(i->out, "host_key", c->host_key_id);
+		output_hex(i->out, "publisher", c->publisher, 8);
+		output_text(i->out, "customer", c->customer);
+		output_text(i->out, "group", c->group);
+		output_number(i->out, "confirmation", c->confirmation);
+		output_time(i->out, "not_before", c->not_before);
+		output_time(i->out, "not_after", c->not_after);
+	}
+	output_list_end(i->out);
+}
+
+static void
+show_products(struct issue *i, const struct audit_job *job)
+{
+	const struct audit_report *r = &job->report;
+
+	output_list(i->out, "products");
+	for (unsigned n = 0; n < r->product_count; n++) {
+		const struct audit_product *p = &r->products[n];
+		const struct policy_product *named =
+		    job->pack != NULL ? policy_product_find(job->pack, p->id) : NULL;
+
+		output_item(i->out);
+		output_uuid(i->out, "id", p->id);
+		if (named != NULL)
+			output_text(i->out, "name", named->name);
+		output_number(i->out, "clients", p->clients);
+		output_number(i->out, "leases", p->leases);
+	}
+	output_list_end(i->out);
+}
+
+static void
+show_report(struct issue *i, const struct audit_job *job)
+{
+	const struct audit_report *r = &job->report;
+	char last[24 + 64];
+
+	snprintf(last, sizeof(last), "%llu:", (unsigned long long)r->last);
+	value_hex_format(last + strlen(last), r->last_hash, sizeof(r->last_hash));
+	output_hex(i->out, "host", r->host, sizeof(r->host));
+	output_number(i->out, "clients", r->clients);
+	output_number(i->out, "leases", r->leases);
+	output_number(i->out, "leases_not_covered", r->beyond);
+	output_number(i->out, "first_batch", r->first);
+	output_time(i->out, "first_time", r->first_time);
+	output_number(i->out, "last_batch", r->last);
+	output_time(i->out, "last_time", r->last_time);
+	output_text(i->out, "last", last);
+	output_number(i->out, "batches", r->batches);
+	output_number(i->out, "entries", r->entries);
+	output_flag(i->out, "goes_beyond_period", r->closed);
+	show_products(i, job);
+	show_certificates(i, r);
+}
+
+/* A journal may be larger than memory: the file is mapped, and must not be cut meanwhile. */
+static int
+map_file(struct issue *i, const void **data, size_t *len)
+{
+	int fd = open(i->operand, O_RDONLY | O_CLOEXEC), rc = KMS_OK;
+	struct stat st;
+	void *at;
+
+	*data = NULL;
+	*len = 0;
+	if (fd < 0 || fstat(fd, &st) != 0)
+		rc = issue_fail_file(i, file_status(errno), i->operand);
+	else if (!S_ISREG(st.st_mode))
+		rc = issue_fail(i, KMS_E_FORMAT, "%s is no file", i->operand);
+	if (rc == KMS_OK && st.st_size > 0) {
+		at = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+		if (at == MAP_FAILED)
+			rc = issue_fail_file(i, file_status(errno), i->operand);
+		else
+			*data = at;
+		*len = (size_t)st.st_size;
+	}
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
+int
+cmd_audit_verify(struct issue *i)
+{
+	struct audit_job *job = calloc(1, sizeof(*job));
+	const void *data = NULL;
+	size_t len = 0;
+	char why[256];
+	int rc;
+
+	if (job == NULL)
+		return KMS_E_NO_MEMORY;
+	if ((rc = take_options(i, &job->opt)) == KMS_OK && (rc = take_pack(i, job)) == KMS_OK &&
+	    (rc = map_file(i, &data, &len)) == KMS_OK) {
+		rc = audit_verify(&job->report, &job->opt, data != NULL ? data : "", len, why);
+		if (rc == KMS_OK)
+			show_report(i, job);
+		else
+			issue_fail(i, rc, "%s: %s", i->operand,
+			    why[0] != '\0' ? why : kms_strerror((uint32_t)rc));
+	}
+	if (data != NULL)
+		munmap((void *)(uintptr_t)data, len);
+	free(job->pack);
+	free(job);
+	return rc;
+}

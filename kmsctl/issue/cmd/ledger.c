@@ -1,0 +1,306 @@
+/*
+ * ledger.c - kmsissue ledger: the register, event by event, for a person, a
+ * spreadsheet or a program. Its chain of hashes is checked on the way.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "kmsctl/issue/issue.h"
+#include "kmsctl/issue/register.h"
+#include "policy/values.h"
+
+/* One of the values of an event, as text; empty: the event has none. */
+struct column {
+	const char *name;
+	bool number;
+	void (*text)(char *out, size_t size, const struct register_event *e);
+};
+
+#define TEXT_ROOM 160
+
+static bool
+is_confirmation(const struct register_event *e)
+{
+	return e->kind == EVENT_CONFIRM;
+}
+
+static bool
+any(const uint8_t *octets, size_t len)
+{
+	while (len > 0 && octets[len - 1] == 0)
+		len--;
+	return len > 0;
+}
+
+static void
+hex_unless_zero(char *out, const uint8_t *octets, size_t len)
+{
+	if (any(octets, len))
+		value_hex_format(out, octets, len);
+}
+
+static void
+time_unless_zero(char *out, uint64_t time)
+{
+	char s[VALUE_TIME + 1];
+
+	if (time != 0 && value_time_format(s, time))
+		strcpy(out, s);
+}
+
+static void
+column_number(char *out, size_t size, const struct register_event *e)
+{
+	snprintf(out, size, "%llu", (unsigned long long)e->number);
+}
+
+static void
+column_kind(char *out, size_t size, const struct register_event *e)
+{
+	snprintf(out, size, "%s", register_event_name(e->kind));
+}
+
+static void
+column_time(char *out, size_t size, const struct register_event *e)
+{
+	time_unless_zero(out, e->time);
+}
+
+static void
+column_publisher(char *out, size_t size, const struct register_event *e)
+{
+	hex_unless_zero(out, e->publisher, 8);
+}
+
+static void
+column_key(char *out, size_t size, const struct register_event *e)
+{
+	if (any(e->host_key, 16))
+		value_uuid_format(out, e->host_key);
+}
+
+static void
+column_customer(char *out, size_t size, const struct register_event *e)
+{
+	snprintf(out, size, "%s", e->customer);
+}
+
+static void
+column_group(char *out, size_t size, const struct register_event *e)
+{
+	snprintf(out, size, "%s", e->group);
+}
+
+static void
+column_from(char *out, size_t size, const struct register_event *e)
+{
+	time_unless_zero(out, e->from);
+}
+
+static void
+column_until(char *out, size_t size, const struct register_event *e)
+{
+	time_unless_zero(out, e->until);
+}
+
+static void
+column_capacity(char *out, size_t size, const struct register_event *e)
+{
+	if (e->kind == EVENT_KEY || is_confirmation(e))
+		snprintf(out, size, "%u", e->capacity);
+}
+
+static void
+column_hosts(char *out, size_t size, const struct register_event *e)
+{
+	if (e->kind == EVENT_KEY)
+		snprintf(out, size, "%u", e->hosts);
+}
+
+static void
+column_confirmations(char *out, size_t size, const struct register_event *e)
+{
+	if (e->kind == EVENT_KEY)
+		snprintf(out, size, "%u", e->confirmations);
+}
+
+static void
+column_host(char *out, size_t size, const struct register_event *e)
+{
+	hex_unless_zero(out, e->host, 16);
+}
+
+static void
+column_host_name(char *out, size_t size, const struct register_event *e)
+{
+	snprintf(out, size, "%s", e->host_name);
+}
+
+static void
+column_serial(char *out, size_t size, const struct register_event *e)
+{
+	if (e->serial != 0)
+		snprintf(out, size, "%llu", (unsigned long long)e->serial);
+}
+
+static void
+column_confirmation(char *out, size_t size, const struct register_event *e)
+{
+	if (is_confirmation(e))
+		snprintf(out, size, "%u", e->confirmation);
+}
+
+static void
+column_override(char *out, size_t size, const struct register_event *e)
+{
+	if (is_confirmation(e))
+		snprintf(out, size, "%d", (e->flags & EVENT_OVERRIDE) != 0);
+}
+
+static void
+column_reason(char *out, size_t size, const struct register_event *e)
+{
+	snprintf(out, size, "%s", e->reason);
+}
+
+static void
+column_request(char *out, size_t size, const struct register_event *e)
+{
+	hex_unless_zero(out, e->request, 32);
+}
+
+static void
+column_certificate(char *out, size_t size, const struct register_event *e)
+{
+	hex_unless_zero(out, e->certificate, 32);
+}
+
+static void
+column_new_publisher(char *out, size_t size, const struct register_event *e)
+{
+	hex_unless_zero(out, e->new_publisher, 8);
+}
+
+static const struct column columns[] = {
+	{ "number", true, column_number },
+	{ "event", false, column_kind },
+	{ "time", false, column_time },
+	{ "publisher", false, column_publisher },
+	{ "host_key", false, column_key },
+	{ "customer", false, column_customer },
+	{ "group", false, column_group },
+	{ "not_before", false, column_from },
+	{ "not_after", false, column_until },
+	{ "capacity", true, column_capacity },
+	{ "hosts", true, column_hosts },
+	{ "confirmations", true, column_confirmations },
+	{ "host", false, column_host },
+	{ "host_name", false, column_host_name },
+	{ "serial", true, column_serial },
+	{ "confirmation", true, column_confirmation },
+	{ "override", true, column_override },
+	{ "reason", false, column_reason },
+	{ "request", false, column_request },
+	{ "certificate", false, column_certificate },
+	{ "new_publisher", false, column_new_publisher },
+};
+#define COLUMNS (sizeof(columns) / sizeof(columns[0]))
+
+struct listing {
+	struct issue *i;
+	uint8_t key[16];
+	bool by_key;
+	uint64_t shown;
+};
+
+/* RFC 4180: in quotes where it must be. */
+static void
+print_csv(const char *text, bool last)
+{
+	bool quote = strpbrk(text, ",\"\r\n") != NULL;
+
+	if (quote)
+		putchar('"');
+	for (; *text != '\0'; text++) {
+		if (*text == '"')
+			putchar('"');
+		putchar(*text);
+	}
+	if (quote)
+		putchar('"');
+	fputs(last ? "\r\n" : ",", stdout);
+}
+
+static bool
+wanted(const struct listing *l, const struct register_event *e)
+{
+	const char *customer = l->i->args.customer;
+
+	if (l->by_key && memcmp(e->host_key, l->key, 16) != 0)
+		return false;
+	return customer == NULL || strcasecmp(customer, e->customer) == 0;
+}
+
+static int
+show(const struct register_event *e, void *arg)
+{
+	struct listing *l = arg;
+	struct output *o = l->i->out;
+
+	if (!wanted(l, e))
+		return KMS_OK;
+	l->shown++;
+	if (!l->i->args.csv)
+		output_item(o);
+	for (size_t n = 0; n < COLUMNS; n++) {
+		char text[TEXT_ROOM] = "";
+		uint64_t number;
+
+		columns[n].text(text, sizeof(text), e);
+		if (l->i->args.csv)
+			print_csv(text, n + 1 == COLUMNS);
+		else if (text[0] == '\0')
+			continue;
+		else if (columns[n].number && value_number_parse(&number, text))
+			output_number(o, columns[n].name, number);
+		else
+			output_text(o, columns[n].name, text);
+	}
+	return KMS_OK;
+}
+
+int
+cmd_ledger(struct issue *i)
+{
+	struct listing l = { .i = i };
+	struct issue_register *r;
+	char why[200];
+	int rc;
+
+	if (i->args.csv && i->args.json)
+		return issue_fail(i, KMS_E_ARGUMENT, "--csv and --json contradict each other");
+	l.by_key = i->args.key != NULL;
+	if (l.by_key && !value_uuid_parse(l.key, i->args.key))
+		return issue_fail(i, KMS_E_ARGUMENT, "--key: the UUID of a host key");
+	rc = issue_register(i, &r, false);
+	/* A publisher who has issued nothing yet has an empty ledger. */
+	if (rc == KMS_E_NOT_FOUND && issue_is_directory(i)) {
+		i->why[0] = '\0';
+		r = NULL;
+	} else if (rc != KMS_OK) {
+		return rc;
+	}
+	if (!i->args.csv)
+		output_list(i->out, "events");
+	for (size_t n = 0; i->args.csv && n < COLUMNS; n++)
+		print_csv(columns[n].name, n + 1 == COLUMNS);
+	rc = r != NULL ? register_each(r, show, &l, why) : KMS_OK;
+	register_close(r);
+	if (rc != KMS_OK)
+		return why[0] != '\0' ? issue_fail(i, rc, "the register: %s", why)
+				      : issue_fail_file(i, rc, "the register");
+	if (!i->args.csv)
+		output_list_end(i->out);
+	return KMS_OK;
+}

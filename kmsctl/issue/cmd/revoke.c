@@ -1,0 +1,186 @@
+/*
+ * revoke.c - kmsissue revoke and kmsissue revocations: what may no longer activate, into the
+ * register, and from there the whole of it into a signed list.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kmsctl/issue/issue_file.h"
+#include "kmsctl/issue/register.h"
+#include "kmsctl/issue/sign.h"
+#include "policy/revocation.h"
+#include "policy/values.h"
+
+_Static_assert(REVOCATION_REASON == EVENT_REASON, "a reason goes from the register into the list");
+
+static int
+add(struct issue *i, struct register_event *e)
+{
+	struct issue_register *r;
+	int rc;
+
+	if ((rc = issue_register(i, &r, true)) != KMS_OK)
+		return rc;
+	if ((rc = register_known(r, e)) == KMS_E_NOT_FOUND && !i->args.force)
+		issue_fail(i, rc, "%s is not in the register; --force revokes it nevertheless",
+		    i->operand);
+	else if (rc == KMS_OK || rc == KMS_E_NOT_FOUND) {
+		rc = register_revoked(r, e);
+		if (rc == KMS_OK)
+			rc = issue_fail(i, KMS_E_EXISTS, "%s was revoked already", i->operand);
+		else if (rc == KMS_E_NOT_FOUND && (rc = register_append(r, e)) == KMS_OK)
+			rc = register_commit(r);
+	}
+	if (rc != KMS_OK)
+		issue_fail_file(i, rc, "the register");
+	register_close(r);
+	return rc;
+}
+
+static int
+revoke(struct issue *i, struct register_event *e, bool understood, const char *expected)
+{
+	struct minisig_key publisher;
+	int rc;
+
+	if (!understood)
+		return issue_fail(i, KMS_E_ARGUMENT, "'%s': %s", i->operand, expected);
+	if (i->args.reason == NULL || !issue_reason_ok(i->args.reason))
+		return issue_fail(
+		    i, KMS_E_ARGUMENT, "--reason: UTF-8 of 1 to %d octets", EVENT_REASON);
+	if ((rc = issue_publisher(i, NULL, &publisher)) != KMS_OK)
+		return rc;
+	e->time = i->now;
+	memcpy(e->publisher, publisher.id, sizeof(e->publisher));
+	snprintf(e->reason, sizeof(e->reason), "%s", i->args.reason);
+	if ((rc = add(i, e)) != KMS_OK)
+		return rc;
+	output_text(i->out, "revoked", i->operand);
+	output_text(i->out, "reason", e->reason);
+	output_text(i->out, "next", "kmsissue revocations makes the list that customers install");
+	return KMS_OK;
+}
+
+int
+cmd_revoke_key(struct issue *i)
+{
+	struct register_event e = { .kind = EVENT_REVOKE_KEY };
+
+	return revoke(i, &e, value_uuid_parse(e.host_key, i->operand), "the UUID of a host key");
+}
+
+int
+cmd_revoke_host(struct issue *i)
+{
+	struct register_event e = { .kind = EVENT_REVOKE_HOST };
+
+	return revoke(
+	    i, &e, value_hex_parse(e.host, 16, i->operand), "a host id, 32 hexadecimal digits");
+}
+
+int
+cmd_revoke_certificate(struct issue *i)
+{
+	struct register_event e = { .kind = EVENT_REVOKE_SERIAL };
+
+	return revoke(i, &e, value_number_parse(&e.serial, i->operand) && e.serial > 0,
+	    "the serial number of a certificate");
+}
+
+/* -- the list -- */
+
+static int
+collect(const struct register_event *e, void *arg)
+{
+	struct revocation_list *l = arg;
+	struct revocation *out = &l->entries[l->count];
+
+	if (e->kind < EVENT_REVOKE_KEY || e->kind > EVENT_REVOKE_SERIAL)
+		return KMS_OK;
+	if (l->count == REVOCATIONS)
+		return KMS_E_TOO_LARGE;
+	out->kind = e->kind == EVENT_REVOKE_KEY    ? REVOKED_KEY
+		    : e->kind == EVENT_REVOKE_HOST ? REVOKED_HOST
+						   : REVOKED_CERTIFICATE;
+	memcpy(out->id, out->kind == REVOKED_KEY ? e->host_key : e->host, 16);
+	out->serial = out->kind == REVOKED_CERTIFICATE ? e->serial : 0;
+	out->time = e->time;
+	memcpy(out->reason, e->reason, sizeof(out->reason));
+	l->count++;
+	return KMS_OK;
+}
+
+/* The number is taken before the file is written: no two lists ever have the same. */
+static int
+number(struct issue *i, struct revocation_list *l)
+{
+	struct register_event e = { .kind = EVENT_REVOCATIONS, .time = i->now };
+	struct issue_register *r;
+	char why[200] = "";
+	int rc;
+
+	if ((rc = issue_register(i, &r, true)) != KMS_OK)
+		return rc;
+	memcpy(e.publisher, l->publisher, sizeof(e.publisher));
+	if ((rc = register_each(r, collect, l, why)) == KMS_E_TOO_LARGE)
+		issue_fail(i, rc, "more than %d revocations do not fit a list", REVOCATIONS);
+	else if (rc == KMS_OK && (rc = register_next_list(r, &e.serial)) == KMS_OK &&
+		 (rc = register_append(r, &e)) == KMS_OK)
+		rc = register_commit(r);
+	if (rc != KMS_OK)
+		why[0] != '\0' ? issue_fail(i, rc, "the register: %s", why)
+			       : issue_fail_file(i, rc, "the register");
+	register_close(r);
+	l->number = (uint32_t)e.serial;
+	l->issued = i->now;
+	return rc;
+}
+
+static int
+write_list(
+    struct issue *i, const struct secret_key *k, const struct revocation_list *l, const char *path)
+{
+	char comment[SIGN_COMMENT], *text = malloc(PACK_MAX);
+	size_t len = text != NULL ? revocation_list_format(text, PACK_MAX, l) : 0;
+	int rc = text == NULL ? KMS_E_NO_MEMORY : KMS_OK;
+
+	snprintf(comment, sizeof(comment), "kms revocation list %llu of %u revocations",
+	    (unsigned long long)l->number, l->count);
+	if (rc == KMS_OK && len == 0)
+		rc = issue_fail(i, KMS_E_TOO_LARGE, "the list does not fit its format");
+	if (rc == KMS_OK && (rc = sign_write(i, k, path, text, len, comment)) == KMS_OK) {
+		output_text(i->out, "file", path);
+		output_number(i->out, "number", l->number);
+		output_number(i->out, "revocations", l->count);
+	}
+	free(text);
+	return rc;
+}
+
+int
+cmd_revocations(struct issue *i)
+{
+	struct revocation_list *l = calloc(1, sizeof(*l));
+	struct minisig_key publisher;
+	struct secret_key *k = NULL;
+	char path[ISSUE_PATH];
+	int rc;
+
+	if (l == NULL)
+		return KMS_E_NO_MEMORY;
+	if (i->args.out == NULL)
+		rc = issue_fail(i, KMS_E_ARGUMENT, "--output is needed: the name of the list");
+	else if (!issue_path(i, path, "%s.kmsrevoked", i->args.out))
+		rc = KMS_E_ARGUMENT;
+	else if (file_exists(path))
+		rc = issue_fail_file(i, KMS_E_EXISTS, path);
+	else if ((rc = sign_open_key(i, &k, &publisher)) == KMS_OK) {
+		memcpy(l->publisher, publisher.id, sizeof(l->publisher));
+		if ((rc = number(i, l)) == KMS_OK)
+			rc = write_list(i, k, l, path);
+	}
+	secret_key_free(k);
+	free(l);
+	return rc;
+}

@@ -1,0 +1,181 @@
+/*
+ * rotate.c - kmsissue rotate: a new publisher key, announced by the old one; and, once the
+ * old one is no longer accepted, the new one in its place.
+ */
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "kmsctl/issue/issue_file.h"
+#include "kmsctl/cli/passphrase.h"
+#include "kmsctl/issue/register.h"
+#include "kmsctl/issue/sign.h"
+#include "policy/rotation_file.h"
+#include "policy/values.h"
+
+#define DEFAULT_OVERLAP (UINT64_C(365) * 86400)
+#define FILE_ROOM 2048
+
+struct rotate {
+	struct secret_key *old, *new;
+	struct rotation r;
+	uint8_t octets[ROTATION_SIZE];
+	char secret[ISSUE_PATH], public[ISSUE_PATH], file[ISSUE_PATH];
+};
+
+static int
+take_dates(struct issue *i, struct rotation *r)
+{
+	r->from = i->now;
+	if (i->args.from != NULL && !value_time_parse(&r->from, i->args.from, false))
+		return issue_fail(i, KMS_E_ARGUMENT, "--from: a date or a time");
+	r->until = r->from + DEFAULT_OVERLAP;
+	if (i->args.to != NULL && !value_time_parse(&r->until, i->args.to, true))
+		return issue_fail(i, KMS_E_ARGUMENT, "--to: a date or a time");
+	if (r->until < r->from || r->until < i->now)
+		return issue_fail(
+		    i, KMS_E_ARGUMENT, "--to is before --from, or in the past already");
+	return KMS_OK;
+}
+
+static int
+take_paths(struct issue *i, struct rotate *t)
+{
+	if (!issue_path(i, t->secret, "%s/publisher.new.key", i->args.dir) ||
+	    !issue_path(i, t->public, "%s/publisher.new.pub", i->args.dir) ||
+	    !issue_path(i, t->file, "%s%s.kmsrotate",
+		i->args.out != NULL ? i->args.out : i->args.dir,
+		i->args.out != NULL ? "" : "/publisher"))
+		return KMS_E_ARGUMENT;
+	if (file_exists(t->secret))
+		return issue_fail(i, KMS_E_EXISTS,
+		    "%s is there: a rotation is under way; end it with kmsissue rotate --finish",
+		    t->secret);
+	return file_exists(t->file) ? issue_fail_file(i, KMS_E_EXISTS, t->file) : KMS_OK;
+}
+
+static int
+make_key(struct issue *i, struct rotate *t)
+{
+	char line[MINISIG_KEY_LINE + 1], text[256], *passphrase = NULL;
+	int rc = KMS_OK, n;
+
+	if (!i->args.no_passphrase)
+		rc = passphrase_get(&passphrase, i->args.new_passphrase_file, true);
+	if (rc != KMS_OK)
+		return issue_fail(i, rc,
+		    "no passphrase for the new key: use --new-passphrase-file or "
+		    "--no-passphrase");
+	if ((rc = secret_key_new(&t->new)) == KMS_OK) {
+		secret_key_public(t->new, &t->r.new);
+		minisig_key_format(line, &t->r.new);
+		n = snprintf(
+		    text, sizeof(text), "untrusted comment: new publisher key\n%s\n", line);
+		if ((rc = secret_key_write(t->new, t->secret, passphrase)) != KMS_OK)
+			issue_fail_file(i, rc, t->secret);
+		else if ((rc = file_write(t->public, text, (size_t)n, 0644, true)) != KMS_OK)
+			issue_fail_file(i, rc, t->public);
+	}
+	sodium_free(passphrase);
+	return rc;
+}
+
+static int
+record(struct issue *i, const struct rotate *t)
+{
+	struct register_event e = { .kind = EVENT_ROTATE, .time = i->now };
+	struct issue_register *r;
+	int rc;
+
+	memcpy(e.publisher, t->r.old.id, 8);
+	memcpy(e.new_publisher, t->r.new.id, 8);
+	memcpy(e.new_pk, t->r.new.pk, 32);
+	e.from = t->r.from;
+	e.until = t->r.until;
+	if ((rc = issue_register(i, &r, true)) != KMS_OK)
+		return rc;
+	if ((rc = register_append(r, &e)) != KMS_OK || (rc = register_commit(r)) != KMS_OK)
+		issue_fail_file(i, rc, "the register");
+	register_close(r);
+	return rc;
+}
+
+static int
+write_statement(struct issue *i, struct rotate *t)
+{
+	char text[FILE_ROOM], line[MINISIG_KEY_LINE + 1];
+	size_t len;
+	int rc;
+
+	rotation_encode(t->octets, &t->r);
+	secret_key_sign(t->old, t->octets + ROTATION_OLD_SIGNS, t->octets, ROTATION_OLD_SIGNS);
+	secret_key_sign(t->new, t->octets + ROTATION_NEW_SIGNS, t->octets, ROTATION_NEW_SIGNS);
+	if ((len = rotation_file_format(text, sizeof(text), t->octets)) == 0)
+		return issue_fail(i, KMS_E_FORMAT, "the statement does not fit its format");
+	rc = sign_write(i, t->old, t->file, text, len, "kms publisher key rotation");
+	if (rc != KMS_OK)
+		return rc;
+	minisig_key_format(line, &t->r.new);
+	output_text(i->out, "file", t->file);
+	output_text(i->out, "public_key", line);
+	output_text(i->out, "public_key_file", t->public);
+	output_text(i->out, "secret_key_file", t->secret);
+	output_time(i->out, "from", t->r.from);
+	output_time(i->out, "until", t->r.until);
+	return KMS_OK;
+}
+
+/* New in place of old, each by one rename; what a crash left out, the same command does. */
+static int
+finish(struct issue *i)
+{
+	static const char *const moves[][2] = {
+		{ "publisher.key", "publisher.old.key" },
+		{ "publisher.pub", "publisher.old.pub" },
+		{ "publisher.new.pub", "publisher.pub" },
+		{ "publisher.new.key", "publisher.key" },
+	};
+	char from[ISSUE_PATH], to[ISSUE_PATH];
+
+	if (!issue_path(i, from, "%s/publisher.new.key", i->args.dir))
+		return KMS_E_ARGUMENT;
+	if (!file_exists(from))
+		return issue_fail(i, KMS_E_NOT_FOUND, "%s: no rotation is under way", from);
+	for (size_t m = 0; m < sizeof(moves) / sizeof(moves[0]); m++) {
+		if (!issue_path(i, from, "%s/%s", i->args.dir, moves[m][0]) ||
+		    !issue_path(i, to, "%s/%s", i->args.dir, moves[m][1]))
+			return KMS_E_ARGUMENT;
+		/* publisher.pub is the old one only as long as the new one waits. */
+		if (m == 1) {
+			char waiting[ISSUE_PATH];
+
+			if (!issue_path(i, waiting, "%s/publisher.new.pub", i->args.dir))
+				return KMS_E_ARGUMENT;
+			if (!file_exists(waiting))
+				continue;
+		}
+		if (rename(from, to) != 0 && errno != ENOENT)
+			return issue_fail_file(i, file_status(errno), to);
+	}
+	output_text(
+	    i->out, "finished", "the new key is publisher.key, the old one publisher.old.key");
+	return file_sync_parent(to);
+}
+
+int
+cmd_rotate(struct issue *i)
+{
+	struct rotate t = { 0 };
+	int rc;
+
+	if (i->args.finish)
+		return finish(i);
+	if ((rc = take_dates(i, &t.r)) == KMS_OK && (rc = take_paths(i, &t)) == KMS_OK &&
+	    (rc = sign_open_key(i, &t.old, &t.r.old)) == KMS_OK &&
+	    (rc = make_key(i, &t)) == KMS_OK && (rc = record(i, &t)) == KMS_OK)
+		rc = write_statement(i, &t);
+	secret_key_free(t.old);
+	secret_key_free(t.new);
+	return rc;
+}

@@ -1,0 +1,98 @@
+/*
+ * audit_file.c - see audit_file.h.
+ */
+#include "kmsctl/ledger/audit_file.h"
+
+#include <string.h>
+
+#include "libkms/core/entry.h"
+#include "libkms/kms_error.h"
+
+int
+audit_reader_init(struct audit_reader *a, const void *data, size_t len)
+{
+	const uint8_t *magic;
+
+	a->start = data;
+	wire_reader_init(&a->r, data, len);
+	magic = wire_view(&a->r, 8);
+	if (magic == NULL || memcmp(magic, AUDIT_MAGIC, 8) != 0)
+		return KMS_E_FORMAT;
+	a->documents = wire_get_u16(&a->r);
+	if (a->r.bad)
+		return KMS_E_TRUNCATED;
+	return a->documents <= AUDIT_DOCUMENTS ? KMS_OK : KMS_E_FORMAT;
+}
+
+int
+audit_next_document(struct audit_reader *a, struct audit_document *out)
+{
+	if (a->documents == 0)
+		return KMS_E_NOT_FOUND;
+	out->kind = wire_get_u8(&a->r);
+	out->len = wire_get_u16(&a->r);
+	out->octets = wire_view(&a->r, out->len);
+	if (a->r.bad)
+		return KMS_E_TRUNCATED;
+	a->documents--;
+	return out->kind == AUDIT_CERTIFICATE || out->kind == AUDIT_ROTATION ? KMS_OK
+									     : KMS_E_FORMAT;
+}
+
+static int
+split_entries(struct audit_batch *out, const uint8_t *octets, size_t len)
+{
+	struct wire_reader r;
+
+	if (out->header.size == 0 || out->header.size > AUDIT_ENTRIES)
+		return KMS_E_FORMAT;
+	wire_reader_init(&r, octets, len);
+	for (uint32_t i = 0; i < out->header.size; i++) {
+		out->lens[i] = wire_get_u16(&r);
+		out->entries[i] = wire_view(&r, out->lens[i]);
+	}
+	return wire_finish(&r) == KMS_OK ? KMS_OK : KMS_E_FORMAT;
+}
+
+int
+audit_next_batch(struct audit_reader *a, struct audit_batch *out)
+{
+	const uint8_t *entries;
+	uint32_t len;
+	int rc;
+
+	if (a->documents > 0)
+		return KMS_E_ARGUMENT;
+	if (wire_left(&a->r) == 0)
+		return KMS_E_NOT_FOUND;
+	out->offset = (uint64_t)(a->r.at - a->start);
+	len = wire_get_u32(&a->r);
+	out->header_octets = wire_view(&a->r, BATCH_HEADER);
+	out->signature = wire_view(&a->r, BATCH_SIGNATURE);
+	entries = wire_view(&a->r, len);
+	if (a->r.bad)
+		return KMS_E_TRUNCATED;
+	if ((rc = batch_header_decode(&out->header, out->header_octets)) != KMS_OK)
+		return rc;
+	return split_entries(out, entries, len);
+}
+
+void
+audit_head_encode(uint8_t out[AUDIT_HEAD], uint16_t documents)
+{
+	struct wire_writer w;
+
+	wire_writer_init(&w, out, AUDIT_HEAD);
+	wire_put(&w, AUDIT_MAGIC, 8);
+	wire_put_u16(&w, documents);
+}
+
+void
+audit_document_head_encode(uint8_t out[AUDIT_DOCUMENT_HEAD], uint8_t kind, uint16_t len)
+{
+	struct wire_writer w;
+
+	wire_writer_init(&w, out, AUDIT_DOCUMENT_HEAD);
+	wire_put_u8(&w, kind);
+	wire_put_u16(&w, len);
+}

@@ -1,0 +1,260 @@
+/*
+ * clients.c - clients as the ledger holds them: state, names of products, finding one.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "kmsctl/ledger/clients.h"
+#include "libkms/kms_error.h"
+#include "libkms/base/hex.h"
+#include "libkms/base/uuid.h"
+
+#define SHORT_CMID 12 /* digits shown in a table */
+#define PREFIX_MIN 4 /* digits that may stand for a CMID */
+#define MATCHES_SHOWN 8
+
+/* As a person types it: dashes wherever they are. */
+static bool
+lenient_uuid(uint8_t id[16], const char *text)
+{
+	char digits[33];
+	size_t n = 0;
+
+	for (; *text != '\0'; text++) {
+		if (*text == '-')
+			continue;
+		if (n == 32)
+			return false;
+		digits[n++] = *text;
+	}
+	digits[n] = '\0';
+	return hex_parse(id, 16, digits);
+}
+
+void
+products_ask(struct ctl *ctl, struct products *p)
+{
+	const struct reply_row *row = NULL;
+	struct product_name *at;
+	const char *id, *name;
+	struct reply reply;
+	char why[512];
+
+	memset(p, 0, sizeof *p);
+	if (ctl_ask_quietly(ctl, CONTROL_POLICY_SHOW, NULL, &reply, why) != KMS_OK)
+		return;
+	p->list = calloc(reply.count + 1, sizeof *p->list);
+	while (p->list != NULL && (row = reply_next(&reply, "product", row)) != NULL) {
+		id = reply_text(row, "id");
+		name = reply_text(row, "name");
+		at = &p->list[p->count];
+		if (id == NULL || name == NULL || !lenient_uuid(at->id, id))
+			continue;
+		snprintf(at->name, sizeof at->name, "%.64s", name);
+		p->count++;
+	}
+	reply_free(&reply);
+}
+
+void
+products_free(struct products *p)
+{
+	free(p->list);
+	memset(p, 0, sizeof *p);
+}
+
+const char *
+products_name(const struct products *p, const uint8_t id[16])
+{
+	unsigned i;
+
+	for (i = 0; i < p->count; i++)
+		if (memcmp(p->list[i].id, id, 16) == 0)
+			return p->list[i].name;
+	return NULL;
+}
+
+bool
+products_find(const struct products *p, const char *text, uint8_t id[16])
+{
+	unsigned i;
+
+	if (lenient_uuid(id, text))
+		return true;
+	for (i = 0; i < p->count; i++)
+		if (strcasecmp(p->list[i].name, text) == 0) {
+			memcpy(id, p->list[i].id, 16);
+			return true;
+		}
+	return false;
+}
+
+const char *
+client_state(const struct kmsdb_client *c, uint64_t now)
+{
+	if (c->flags & KMSDB_REVOKED)
+		return "revoked";
+	if ((c->flags & KMSDB_RELEASED) || c->kind == ENTRY_RELEASE)
+		return "released";
+	if (c->kind == ENTRY_LEASE)
+		return c->expires > now ? "activated" : "expired";
+	if (c->kind == ENTRY_SEEN)
+		return "below-threshold";
+	return c->kind == ENTRY_REFUSAL ? "refused" : "not-seen";
+}
+
+static enum output_style
+state_style(const char *state)
+{
+	if (strcmp(state, "activated") == 0)
+		return OUTPUT_GOOD;
+	return strcmp(state, "released") == 0 ? OUTPUT_PLAIN : OUTPUT_WARN;
+}
+
+static void
+print_more(struct output *o, const struct kmsdb_client *c, bool row)
+{
+#define LABEL(text) (row ? NULL : (text))
+	output_number(o, "status", NULL, c->status);
+	output_number(o, "sequence", LABEL("Sequence number"), c->sequence);
+	output_number(o, "batch", LABEL("In batch"), c->batch);
+	output_number(o, "leaf", LABEL("Leaf"), c->leaf);
+	output_number(o, "entries", LABEL("Entries"), c->entries);
+	output_number(o, "clones", LABEL("Clones seen"), c->clones);
+	output_bool(o, "revoked", LABEL("Revoked"), (c->flags & KMSDB_REVOKED) != 0);
+#undef LABEL
+}
+
+void
+client_print(struct ctl *ctl, const struct kmsdb_client *c, const struct kmsdb_host *h,
+    const struct products *products, bool row)
+{
+	const char *state = client_state(c, (uint64_t)time(NULL));
+	char cmid[33], id[37], publisher[17], address[64] = "-";
+	const char *product = products_name(products, c->product);
+	struct output *o = ctl->out;
+
+	hex_format(cmid, c->cmid, 16);
+	hex_format(publisher, c->publisher, 8);
+	uuid_format(id, c->product);
+	if (h != NULL)
+		ctl_address(address, h->address);
+	output_text(o, "name", "Name", h != NULL ? h->name : NULL);
+	if (row && !ctl->full && !ctl->json)
+		cmid[SHORT_CMID] = '\0';
+	output_text(o, "cmid", "CMID", cmid);
+	output_text(
+	    o, "product_name", "Product", product != NULL || ctl->json || !row ? product : id);
+	output_text(o, "product", row ? NULL : "Product id", id);
+	output_text(o, "publisher", row ? NULL : "Publisher", publisher);
+	output_number(o, "pool", row ? NULL : "Pool", c->pool);
+	output_text(o, "address", "Address", strcmp(address, "-") == 0 ? NULL : address);
+	output_time(o, "first_seen", row ? NULL : "First seen", h != NULL ? h->first_seen : 0);
+	output_time(o, "last_seen", "Last seen", c->last_seen);
+	output_time(o, "expires", "Lease until", c->expires);
+	output_bool(o, "vm", row ? "VM" : "Virtual machine", (c->flags & KMSDB_VM) != 0);
+	output_put(o, &(struct output_field){ .key = "state",
+			  .label = "State",
+			  .type = OUTPUT_TEXT,
+			  .text = state,
+			  .style = state_style(state) });
+	print_more(o, c, row);
+}
+
+bool
+clients_checkpoint(struct ctl *ctl)
+{
+	struct reply reply = { 0 };
+	char why[512];
+	uint32_t status = ctl_ask_quietly(ctl, CONTROL_CHECKPOINT, NULL, &reply, why);
+
+	reply_free(&reply);
+	if (status == KMS_E_NOT_RUNNING)
+		output_line(
+		    ctl->out, OUTPUT_WARN, "kmsd is not running: this is what the ledger holds");
+	else if (status != KMS_OK)
+		output_line(ctl->out, OUTPUT_WARN, "The newest minute may be missing: %s", why);
+	if (status != KMS_OK)
+		output_text(ctl->out, "note", NULL, why);
+	return status != KMS_E_NOT_RUNNING;
+}
+
+/* Looking for one client among all. A name goes before digits that look like a CMID. */
+struct search {
+	const char *text;
+	bool digits; /* text may begin a CMID */
+	uint8_t cmid[16], by_prefix[16];
+	char name[MESSAGE_NAME + 1], prefix_name[MESSAGE_NAME + 1];
+	unsigned names, prefixes;
+	char list[512]; /* those with the name */
+};
+
+static int
+search_one(const struct kmsdb_client *c, const struct kmsdb_host *h, void *arg)
+{
+	struct search *s = arg;
+	size_t at = strlen(s->list);
+	char cmid[33];
+
+	hex_format(cmid, c->cmid, 16);
+	if (h != NULL && strcasecmp(h->name, s->text) == 0) {
+		memcpy(s->cmid, c->cmid, 16);
+		snprintf(s->name, sizeof s->name, "%s", h->name);
+		if (s->names++ < MATCHES_SHOWN)
+			snprintf(s->list + at, sizeof s->list - at, " %s", cmid);
+	}
+	if (s->digits && strncasecmp(cmid, s->text, strlen(s->text)) == 0) {
+		memcpy(s->by_prefix, c->cmid, 16);
+		snprintf(s->prefix_name, sizeof s->prefix_name, "%s", h != NULL ? h->name : "");
+		s->prefixes++;
+	}
+	return 0;
+}
+
+static int
+search_result(
+    struct ctl *ctl, const struct search *s, uint8_t cmid[16], char name[MESSAGE_NAME + 1])
+{
+	if (s->names > 1)
+		return ctl_fail(ctl, KMS_E_ARGUMENT,
+		    "%u clients are called \"%s\"; use the CMID:%s%s", s->names, s->text, s->list,
+		    s->names > MATCHES_SHOWN ? " ..." : "");
+	if (s->names == 0 && s->prefixes > 1)
+		return ctl_fail(ctl, KMS_E_ARGUMENT, "%u clients begin with %s: give more digits",
+		    s->prefixes, s->text);
+	if (s->names == 0 && s->prefixes == 0)
+		return ctl_fail(ctl, KMS_E_NOT_FOUND,
+		    "no client has the name or CMID \"%s\": kmsctl clients lists them", s->text);
+	memcpy(cmid, s->names ? s->cmid : s->by_prefix, 16);
+	snprintf(name, MESSAGE_NAME + 1, "%s", s->names ? s->name : s->prefix_name);
+	return CTL_OK;
+}
+
+int
+client_find(struct ctl *ctl, const char *text, uint8_t cmid[16], char name[MESSAGE_NAME + 1])
+{
+	struct search s = { .text = text };
+	struct reply reply = { 0 };
+	struct kmsdb *db;
+	char why[512];
+	int e;
+
+	name[0] = '\0';
+	if (hex_parse(cmid, 16, text))
+		return CTL_OK;
+	s.digits =
+	    strlen(text) >= PREFIX_MIN && text[strspn(text, "0123456789abcdefABCDEF")] == '\0';
+	if (ctl_ask_quietly(ctl, CONTROL_CHECKPOINT, NULL, &reply, why) == KMS_OK)
+		reply_free(&reply);
+	e = ctl_open_ledger(ctl, &db, why);
+	if (e != KMS_OK)
+		return ctl_fail(ctl, (uint32_t)e, "the ledger cannot be read: %s", why);
+	e = kmsdb_each_client(db, search_one, &s);
+	ctl_close(db, -1);
+	if (e != 0)
+		return ctl_fail(ctl, (uint32_t)e, "the ledger cannot be read");
+	return search_result(ctl, &s, cmid, name);
+}

@@ -1,0 +1,234 @@
+/*
+ * clones.c - the index knows which clients collided, the journal which machines they were. Two
+ * machines are told apart by name and address: a copied image has its name copied too.
+ */
+#include "kmsctl/ledger/clones.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kmsctl/ledger/recent.h"
+#include "libkms/kms_error.h"
+#include "libkms/base/hex.h"
+#include "libkms/base/uuid.h"
+
+#define CLONES_MAX 4096 /* clients */
+#define MACHINES_MAX 8 /* of each: those heard last */
+
+struct machine {
+	char name[MESSAGE_NAME + 1];
+	uint8_t address[16];
+	uint64_t first, last; /* seconds; last 0: none */
+	uint64_t requests, collisions;
+};
+struct shared {
+	uint8_t cmid[16], product[16];
+	uint64_t collisions; /* all that the index knows of */
+	struct machine machines[MACHINES_MAX];
+	unsigned count;
+	uint64_t more; /* machines that gave way */
+};
+struct clones {
+	struct ctl *ctl;
+	const struct products *products;
+	struct shared *list; /* ascending by CMID */
+	unsigned count, most;
+	bool cut; /* there are more than most */
+	bool by_product;
+	uint8_t product[16];
+};
+
+static int
+find_shared(const struct kmsdb_client *c, const struct kmsdb_host *h, void *arg)
+{
+	struct clones *l = arg;
+	struct shared *s;
+
+	if (c->clones == 0 || (l->by_product && memcmp(c->product, l->product, 16) != 0))
+		return 0;
+	if (l->count == l->most) {
+		l->cut = true;
+		return 1;
+	}
+	if ((l->count & (l->count - 1)) == 0) { /* 0, 1, 2, 4, ...: full */
+		s = realloc(l->list, (l->count == 0 ? 1 : 2 * (size_t)l->count) * sizeof *s);
+		if (s == NULL)
+			return KMS_E_NO_MEMORY;
+		l->list = s;
+	}
+	s = &l->list[l->count++];
+	memset(s, 0, sizeof *s);
+	memcpy(s->cmid, c->cmid, 16);
+	memcpy(s->product, c->product, 16);
+	s->collisions = c->clones;
+	return 0;
+}
+
+static int
+by_cmid(const void *key, const void *row)
+{
+	return memcmp(key, ((const struct shared *)row)->cmid, 16);
+}
+
+/* The machine that spoke, or a row for it: a free one, or that of the machine silent longest. */
+static struct machine *
+machine_of(struct shared *s, const struct entry_client *e)
+{
+	struct machine *m, *oldest = &s->machines[0];
+
+	for (unsigned i = 0; i < s->count; i++) {
+		m = &s->machines[i];
+		if (memcmp(m->address, e->address, 16) == 0 && strcmp(m->name, e->name) == 0)
+			return m;
+		if (m->last < oldest->last)
+			oldest = m;
+	}
+	if (s->count < MACHINES_MAX)
+		oldest = &s->machines[s->count++];
+	else
+		s->more++;
+	memset(oldest, 0, sizeof *oldest);
+	memcpy(oldest->name, e->name, sizeof oldest->name);
+	memcpy(oldest->address, e->address, 16);
+	oldest->first = e->time;
+	return oldest;
+}
+
+static void
+heard(const struct entry_client *e, uint64_t batch, void *arg)
+{
+	struct clones *l = arg;
+	struct shared *s;
+	struct machine *m;
+
+	s = bsearch(e->cmid, l->list, l->count, sizeof *l->list, by_cmid);
+	if (s == NULL)
+		return;
+	m = machine_of(s, e);
+	m->last = e->time;
+	m->requests++;
+	m->collisions += (e->flags & ENTRY_CLONE) != 0;
+}
+
+static void
+print_machine(struct clones *l, const struct shared *s, const struct machine *m)
+{
+	struct output *o = l->ctl->out;
+	char cmid[33], id[37], address[64];
+	const char *product = products_name(l->products, s->product);
+
+	hex_format(cmid, s->cmid, 16);
+	if (!l->ctl->full && !l->ctl->json)
+		cmid[12] = '\0';
+	uuid_format(id, s->product);
+	ctl_address(address, m->address);
+	output_row(o);
+	output_text(o, "cmid", "CMID", cmid);
+	output_text(o, "product_name", "Product", product != NULL || l->ctl->json ? product : id);
+	output_text(o, "product", NULL, id);
+	output_text(o, "name", "Machine", m->name[0] ? m->name : NULL);
+	output_text(o, "address", "Address", strcmp(address, "-") == 0 ? NULL : address);
+	output_time(o, "first", "First heard", m->first);
+	output_time(o, "last", "Last heard", m->last);
+	output_number(o, "requests", "Requests", m->requests);
+	output_number(o, "collisions", "Collisions", m->collisions);
+}
+
+static void
+print_client(struct clones *l, const struct shared *s)
+{
+	char cmid[33];
+
+	hex_format(cmid, s->cmid, 16);
+	output_row(l->ctl->out);
+	output_text(l->ctl->out, "cmid", NULL, cmid);
+	output_number(l->ctl->out, "machines", NULL, s->count + s->more);
+	output_number(l->ctl->out, "collisions", NULL, s->collisions);
+}
+
+static void
+print_remedy(struct ctl *ctl)
+{
+	static const char *const lines[] = {
+		"Machines with one CMID speak with one client key: one is a copy of the other, or "
+		"of a "
+		"disk image with a key in it.",
+		"On each of them but one, stop the product, remove its client state file "
+		"(kms.state(5)) "
+		"and start it again:",
+		"it makes a key of its own and counts as the machine that it is. Leave that file "
+		"out of "
+		"images.",
+		"Then kmsctl client forget CMID clears the record; the machine that keeps the key "
+		"comes "
+		"back by itself.",
+	};
+
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+		output_line(ctl->out, OUTPUT_PLAIN, "%s", lines[i]);
+}
+
+static void
+print_clones(struct clones *l, const struct trail *t)
+{
+	struct ctl *ctl = l->ctl;
+	unsigned silent = 0;
+
+	output_list(ctl->out, "machines", NULL);
+	for (unsigned i = 0; i < l->count; i++) {
+		silent += l->list[i].count == 0;
+		for (unsigned k = 0; k < l->list[i].count; k++)
+			print_machine(l, &l->list[i], &l->list[i].machines[k]);
+	}
+	output_end(ctl->out);
+	if (ctl->json) {
+		output_list(ctl->out, "clients", NULL);
+		for (unsigned i = 0; i < l->count; i++)
+			print_client(l, &l->list[i]);
+		output_end(ctl->out);
+	}
+	output_number(ctl->out, "shown", NULL, l->count);
+	output_bool(ctl->out, "complete", NULL, !l->cut);
+	if (l->count == 0)
+		output_line(ctl->out, OUTPUT_GOOD, "No two machines share a client key.");
+	else
+		print_remedy(ctl);
+	if (silent > 0)
+		output_line(ctl->out, OUTPUT_WARN,
+		    "%u more client%s collided before the part of the journal that was read.",
+		    silent, silent == 1 ? "" : "s");
+	if (l->cut)
+		output_line(
+		    ctl->out, OUTPUT_WARN, "There are more than these %u: --limit", l->count);
+	if (l->count > 0)
+		trail_print(ctl, t);
+}
+
+int
+clones_list(struct ctl *ctl, const struct products *products)
+{
+	struct clones l = { .ctl = ctl, .products = products, .most = CLONES_MAX };
+	struct kmsdb *db;
+	struct trail t;
+	char why[256];
+	int code = CTL_OK, e;
+
+	if (ctl->limit != 0 && ctl->limit < CLONES_MAX)
+		l.most = (unsigned)ctl->limit;
+	if (ctl->product != NULL && !products_find(products, ctl->product, l.product))
+		return ctl_fail(ctl, KMS_E_NOT_FOUND,
+		    "no installed policy pack names the product \"%s\"", ctl->product);
+	l.by_product = ctl->product != NULL;
+	if ((e = ctl_open_ledger(ctl, &db, why)) != KMS_OK)
+		return ctl_fail(ctl, (uint32_t)e, "the ledger cannot be read: %s", why);
+	e = kmsdb_each_client(db, find_shared, &l);
+	ctl_close(db, -1);
+	if (e != 0 && e != 1)
+		code = ctl_fail(ctl, (uint32_t)e, "the ledger cannot be read");
+	else if (l.count == 0 || (code = trail_read(ctl, &t, heard, &l)) == CTL_OK)
+		print_clones(&l, &t);
+	free(l.list);
+	return code;
+}

@@ -1,0 +1,88 @@
+/*
+ * recent.c - one pass over the newest segments. The journal can be larger than anybody's patience, so
+ * the pass is bounded, and what was not looked at is said.
+ */
+#include "kmsctl/ledger/recent.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "kmsdb/kmsdb.h"
+#include "libkms/kms_error.h"
+
+struct walk {
+	struct trail *trail;
+	trail_fn fn;
+	void *arg;
+};
+
+static int
+look(const struct kmsdb_batch_view *b, void *arg)
+{
+	struct walk *w = arg;
+	struct trail *t = w->trail;
+	struct entry_client e;
+
+	if (t->from_batch == 0) {
+		t->from_batch = b->header.number;
+		t->from_time = b->header.time;
+	}
+	t->to_batch = b->header.number;
+	for (uint32_t i = 0; i < b->header.size; i++) {
+		if (!entry_kind_is_client(entry_kind(b->entries[i], b->entry_lens[i])) ||
+		    entry_client_decode(&e, b->entries[i], b->entry_lens[i]) != KMS_OK)
+			continue;
+		t->entries++;
+		w->fn(&e, b->header.number, w->arg);
+	}
+	return KMS_OK;
+}
+
+int
+trail_read(struct ctl *ctl, struct trail *t, trail_fn fn, void *arg)
+{
+	struct walk w = { t, fn, arg };
+	char why[256] = "";
+	uint64_t from;
+	int fd = ctl_state_directory(ctl), r;
+
+	memset(t, 0, sizeof *t);
+	if (fd < 0)
+		return CTL_FAILED;
+	r = kmsdb_journal_newest(fd, ctl->all ? UINT64_MAX : TRAIL_OCTETS, &from, &t->whole, why);
+	if (r == KMS_OK)
+		r = kmsdb_journal_each(fd, from, look, &w, why);
+	ctl_close(NULL, fd);
+	if (r == KMS_OK)
+		return CTL_OK;
+	return ctl_fail(ctl, (uint32_t)r, "%s: %s", ctl->config.state_directory,
+	    why[0] ? why : kms_strerror((uint32_t)r));
+}
+
+void
+trail_print(struct ctl *ctl, const struct trail *t)
+{
+	char when[32] = "";
+	time_t time = (time_t)t->from_time;
+	struct tm tm;
+
+	if (localtime_r(&time, &tm) != NULL)
+		strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", &tm);
+	if (t->from_batch == 0)
+		output_line(ctl->out, OUTPUT_PLAIN, "The journal is empty.");
+	else
+		output_line(ctl->out, OUTPUT_PLAIN,
+		    "Looked at batches %" PRIu64 " to %" PRIu64 ", from %s on: %s", t->from_batch,
+		    t->to_batch, when,
+		    t->whole ? "the whole journal."
+			     : "the newest part of the journal; --all reads all of it.");
+	output_object(ctl->out, "searched", NULL);
+	output_number(ctl->out, "from_batch", NULL, t->from_batch);
+	output_number(ctl->out, "to_batch", NULL, t->to_batch);
+	output_time(ctl->out, "from_time", NULL, t->from_time);
+	output_number(ctl->out, "entries", NULL, t->entries);
+	output_bool(ctl->out, "whole", NULL, t->whole);
+	output_end(ctl->out);
+}

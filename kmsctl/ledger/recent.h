@@ -1,0 +1,26 @@
+/*
+ * recent.h - what clients did lately, entry by entry, from the newest part of the journal: for
+ * questions that the index, which keeps a client's last word only, cannot answer.
+ */
+#ifndef KMSCTL_LEDGER_RECENT_H
+#define KMSCTL_LEDGER_RECENT_H
+
+#include "kmsctl/host/ctl.h"
+#include "libkms/core/entry.h"
+
+#define TRAIL_OCTETS (UINT64_C(256) << 20)      /* of journal, unless --all */
+
+struct trail {
+	uint64_t from_batch, to_batch;  /* 0: no batch */
+	uint64_t from_time;             /* of from_batch */
+	uint64_t entries;               /* of clients */
+	bool whole;                     /* the whole journal */
+};
+typedef void (*trail_fn)(const struct entry_client *e, uint64_t batch, void *arg);
+
+/* fn is told of every client's entry, oldest first. CTL_OK or the exit code of what was said. */
+int trail_read(struct ctl *ctl, struct trail *t, trail_fn fn, void *arg);
+/* How far it looked: "searched" for a program, a line for a person. */
+void trail_print(struct ctl *ctl, const struct trail *t);
+
+#endif

@@ -1,0 +1,294 @@
+/*
+ * simulate.c - the two passes over the ledger.
+ */
+#include "kmsctl/ledger/simulate.h"
+
+#include <string.h>
+
+#include "libkms/kms_error.h"
+
+static struct simulate_product *
+product_of(struct simulation *s, const uint8_t id[16])
+{
+	for (unsigned i = 0; i < s->product_count; i++) {
+		const struct policy_product *p =
+		    s->products[i].after != NULL ? s->products[i].after : s->products[i].before;
+
+		if (memcmp(p->id, id, 16) == 0)
+			return &s->products[i];
+	}
+	return NULL;
+}
+
+static struct simulate_pool *
+pool_of(struct simulation *s, uint16_t number)
+{
+	for (unsigned i = 0; i < s->pool_count; i++) {
+		const struct policy_pool *p =
+		    s->pools[i].after != NULL ? s->pools[i].after : s->pools[i].before;
+
+		if (p->number == number)
+			return &s->pools[i];
+	}
+	return NULL;
+}
+
+void
+simulate_init(
+    struct simulation *s, const struct installed *in, const struct policy_pack *next, uint64_t now)
+{
+	struct simulate_product *product;
+	struct simulate_pool *pool;
+
+	memset(s, 0, sizeof *s);
+	s->in = in;
+	s->next = next;
+	s->now = now;
+	for (unsigned i = 0; i < next->product_count; i++)
+		s->products[s->product_count++].after = &next->products[i];
+	for (unsigned i = 0; i < next->pool_count; i++)
+		s->pools[s->pool_count++].after = &next->pools[i];
+	for (unsigned i = 0; in->pack != NULL && i < in->pack->product_count; i++) {
+		if ((product = product_of(s, in->pack->products[i].id)) == NULL)
+			product = &s->products[s->product_count++];
+		product->before = &in->pack->products[i];
+	}
+	for (unsigned i = 0; in->pack != NULL && i < in->pack->pool_count; i++) {
+		if ((pool = pool_of(s, in->pack->pools[i].number)) == NULL)
+			pool = &s->pools[s->pool_count++];
+		pool->before = &in->pack->pools[i];
+	}
+	for (unsigned i = 0; i < s->product_count; i++) {
+		product = &s->products[i];
+		product->covered =
+		    in->confirmed &&
+		    certificate_covers(&in->certificate,
+			(product->after != NULL ? product->after : product->before)->id);
+	}
+}
+
+/* One client with everything that is asked about it. */
+struct candidate {
+	const struct kmsdb_client *client;
+	struct simulate_product *product;
+	struct simulate_pool *before, *after; /* its product's; NULL: the pack does not name it */
+	bool counted_before; /* in the pool of the pack in force */
+	bool comes; /* was seen within the new window: expected again */
+	bool seated; /* has its seat in the new pool already */
+};
+
+static bool
+counted(const struct simulation *s, const struct kmsdb_client *c, const struct policy_pool *pool)
+{
+	return c->seen_day != 0 && (c->flags & KMSDB_RELEASED) == 0 && c->pool == pool->number &&
+	       policy_in_window(c->seen_day, policy_day(s->now), pool->window_days);
+}
+
+static bool
+has_lease(const struct simulation *s, const struct kmsdb_client *c)
+{
+	return c->kind == ENTRY_LEASE && c->expires > s->now;
+}
+
+/* False: nobody to judge. */
+static bool
+consider(struct simulation *s, const struct kmsdb_client *c, struct candidate *out)
+{
+	uint32_t day = policy_day(c->last_seen), today = policy_day(s->now);
+	bool lately;
+
+	memset(out, 0, sizeof *out);
+	if (memcmp(c->publisher, s->in->key.id, 8) != 0 || (c->flags & KMSDB_REVOKED) != 0 ||
+	    (c->flags & KMSDB_RELEASED) != 0 || c->kind == ENTRY_RELEASE ||
+	    (out->product = product_of(s, c->product)) == NULL)
+		return false;
+	out->client = c;
+	if (out->product->before != NULL)
+		out->before = pool_of(s, s->in->pack->pools[out->product->before->pool].number);
+	if (out->product->after != NULL)
+		out->after = pool_of(s, s->next->pools[out->product->after->pool].number);
+	out->counted_before = out->before != NULL && counted(s, c, out->before->before);
+	out->seated = out->after != NULL && counted(s, c, out->after->after);
+	out->comes =
+	    out->after != NULL && policy_in_window(day, today, out->after->after->window_days);
+	lately = out->comes || (out->before != NULL &&
+				   policy_in_window(day, today, out->before->before->window_days));
+	return lately || has_lease(s, c);
+}
+
+static bool
+refused_as_machine(const struct candidate *c)
+{
+	return (c->client->flags & KMSDB_VM) != 0 && c->product->after->vm == POLICY_REFUSE;
+}
+
+static int
+count_one(const struct kmsdb_client *client, const struct kmsdb_host *host, void *arg)
+{
+	struct simulation *s = arg;
+	struct candidate c;
+	struct simulate_pool *pool;
+	static const uint8_t nobody[8];
+
+	if (memcmp(client->publisher, nobody, 8) == 0 && client->status == KMS_E_UNKNOWN_PRODUCT)
+		s->nameless++;
+	/* A seat in the ledger counts where the ledger has it, whatever its product is called now. */
+	if (memcmp(client->publisher, s->in->key.id, 8) == 0 &&
+	    (pool = pool_of(s, client->pool)) != NULL && pool->before != NULL &&
+	    counted(s, client, pool->before))
+		pool->counted_before++;
+	if (!consider(s, client, &c)) {
+		s->away += memcmp(client->publisher, s->in->key.id, 8) == 0;
+		return 0;
+	}
+	s->clients++;
+	c.product->clients++;
+	if (c.after == NULL || !c.comes || !c.product->covered || refused_as_machine(&c))
+		return 0;
+	if (c.seated)
+		c.after->seated++;
+	else
+		c.after->coming++;
+	return 0;
+}
+
+static uint32_t
+limit_of(const struct simulation *s, const struct simulate_pool *p)
+{
+	uint32_t pool = p->after->capacity;
+	uint32_t host = s->in->confirmed ? s->in->certificate.capacity : 0;
+
+	return pool != 0 && (host == 0 || pool < host) ? pool : host;
+}
+
+/* Where each count comes to rest: those who have a seat, and as many of the others as there is room for. */
+static void
+settle_pools(struct simulation *s)
+{
+	for (unsigned i = 0; i < s->pool_count; i++) {
+		struct simulate_pool *p = &s->pools[i];
+		uint32_t limit, all = p->seated + p->coming;
+
+		if (p->after == NULL)
+			continue;
+		limit = limit_of(s, p);
+		p->running = p->seated;
+		p->counted_after = limit == 0 || all <= limit ? all
+				   : p->seated > limit        ? p->seated
+							      : limit;
+	}
+}
+
+static void
+ask(const struct simulation *s, const struct candidate *c, const struct policy_pack *pack,
+    const struct policy_product *product, bool counted_now, uint32_t count,
+    struct policy_decision *out)
+{
+	const struct installed *in = s->in;
+	struct policy_host host = {
+		.installed = in->confirmed,
+		.confirmed = in->confirmed,
+		.covered = c->product->covered,
+	};
+	struct policy_client client = {
+		.known = c->client->kind != 0,
+		.counted = counted_now,
+		.sequence = c->client->sequence,
+	};
+	struct message_request request = {
+		.operation = c->client->kind == ENTRY_LEASE ? MESSAGE_RENEW : MESSAGE_ACTIVATE,
+		.flags = c->client->flags & KMSDB_VM ? MESSAGE_VM : 0,
+		.time = s->now,
+		.sequence = c->client->sequence + 1,
+	};
+	struct policy_counters counters = { .counted = count };
+
+	if (in->confirmed) {
+		host.not_before = in->certificate.not_before;
+		host.not_after = in->certificate.not_after;
+		host.capacity = in->certificate.capacity;
+	}
+	memcpy(request.product, c->client->product, 16);
+	policy_decide(out, pack, product, &host, &counters, &client, &request, s->now);
+}
+
+static void
+ask_after(struct simulation *s, const struct candidate *c, struct policy_decision *out)
+{
+	struct simulate_pool *p = c->after;
+	uint32_t count = 0;
+	bool seat = c->seated;
+
+	if (p != NULL) {
+		/* The newcomer that finds a place is told the count at rest, itself included. */
+		count = p->counted_after;
+		if (!seat && c->comes && p->running < p->counted_after) {
+			count--;
+			p->running++;
+		}
+	}
+	ask(s, c, s->next, c->product->after, seat, count, out);
+}
+
+/* When the client will notice: a lease is good to its end, whoever has none learns when it asks next. */
+static uint64_t
+when(const struct simulation *s, const struct candidate *c, bool gain, bool *lease)
+{
+	const struct kmsdb_client *k = c->client;
+	uint64_t next;
+
+	*lease = has_lease(s, k);
+	if (*lease && !gain)
+		return k->expires;
+	*lease = false;
+	next = c->product->before == NULL
+		   ? k->last_seen
+		   : k->last_seen + 60 * (uint64_t)(k->kind == ENTRY_LEASE
+							? c->product->before->renewal_interval
+							: c->product->before->activation_interval);
+	return next > s->now ? next : s->now;
+}
+
+static int
+judge_one(const struct kmsdb_client *client, const struct kmsdb_host *host, void *arg)
+{
+	struct simulation *s = arg;
+	struct policy_decision before, after;
+	struct simulate_change change;
+	struct candidate c;
+	bool was, is;
+
+	if (!consider(s, client, &c))
+		return 0;
+	ask(s, &c, s->in->pack, c.product->before, c.counted_before,
+	    c.before != NULL ? c.before->counted_before : 0, &before);
+	ask_after(s, &c, &after);
+	was = before.outcome == POLICY_GRANT;
+	is = after.outcome == POLICY_GRANT;
+	c.product->activated_before += was;
+	c.product->activated_after += is;
+	if (was == is)
+		return 0;
+	change = (struct simulate_change){ .gain = is,
+		.client = client,
+		.host = host,
+		.product = c.product->after != NULL ? c.product->after : c.product->before,
+		.status = is ? before.status : after.status };
+	change.from = when(s, &c, is, &change.lease);
+	*(is ? &c.product->gain : &c.product->lose) += 1;
+	*(is ? &s->gain : &s->lose) += 1;
+	return s->change(&change, s->arg);
+}
+
+int
+simulate_run(struct simulation *s, struct kmsdb *db, simulate_change_fn change, void *arg)
+{
+	int r;
+
+	s->change = change;
+	s->arg = arg;
+	if ((r = kmsdb_each_client(db, count_one, s)) != KMS_OK)
+		return r;
+	settle_pools(s);
+	return kmsdb_each_client(db, judge_one, s);
+}

@@ -1,0 +1,151 @@
+/*
+ * network.c - aspects of the running machine: the firewall in force, and DNS.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kmsctl/dns/check.h"
+#include "kmsctl/dns/published.h"
+#include "kmsctl/dns/records.h"
+#include "kmsctl/firewall/loaded.h"
+#include "kmsctl/firewall/ruleset.h"
+#include "kmsctl/plan/plan.h"
+#include "libkms/kms_error.h"
+#include "libkms/core/minisig.h"
+#include "libkms/client/transport.h"
+
+static void
+fixed_port(struct plan *p)
+{
+	struct difference *d = plan_add(p, 0, "a firewall needs a fixed port", "[listen] port");
+
+	d->by_hand = true;
+	snprintf(d->is, sizeof d->is, "0, another one at each start");
+	snprintf(d->due, sizeof d->due, "write a port into kms.ini");
+}
+
+static int
+inspect_firewall(struct plan *p, char why[512])
+{
+	struct live_difference l = { 0 };
+	struct difference *d;
+	char *text;
+	int e;
+
+	if (p->ctl->config.port == 0) {
+		fixed_port(p);
+		return KMS_OK;
+	}
+	if ((text = ruleset_text(&p->ctl->config)) == NULL)
+		return KMS_E_NO_MEMORY;
+	e = live_compare(&l, text, p->ctl->timeout_ms, why);
+	free(text);
+	if (e == KMS_OK && l.count > 0) {
+		d = plan_add(
+		    p, 0, "only allowed networks may reach the port", "table %s", RULESET_TABLE);
+		if (live_absent(&l))
+			snprintf(d->is, sizeof d->is, "not in force");
+		else
+			snprintf(d->is, sizeof d->is, "%u line%s of it differ%s from [firewall]",
+			    l.count, l.count == 1 ? "" : "s", l.count == 1 ? "s" : "");
+		snprintf(d->due, sizeof d->due, "put in force: port %u open to %u networks",
+		    p->ctl->config.port, p->ctl->config.allow_count);
+	}
+	live_difference_free(&l);
+	return e;
+}
+
+static int
+mend_firewall(struct plan *p, const struct difference *d, char why[512])
+{
+	char *text = ruleset_text(&p->ctl->config);
+	int e = text != NULL ? live_load(text, p->ctl->timeout_ms, why) : KMS_E_NO_MEMORY;
+
+	free(text);
+	return e;
+}
+
+const struct aspect aspect_firewall = {
+	.name = "firewall",
+	.live = true,
+	.inspect = inspect_firewall,
+	.mend = mend_firewall,
+};
+
+/* What publishing puts right, and what it does not. */
+struct dns_view {
+	struct plan *p;
+	unsigned due, stale;
+	char first[RECORD_TEXT];
+};
+
+static void
+dns_row(void *arg, const struct check_row *row)
+{
+	struct dns_view *v = arg;
+	struct difference *d;
+
+	if (row->kind == CHECK_MISSING || row->kind == CHECK_STALE) {
+		if (v->due + v->stale == 0)
+			record_text(v->first, &row->record);
+		v->due += row->kind == CHECK_MISSING;
+		v->stale += row->kind == CHECK_STALE;
+	} else if (row->problem) {
+		d = plan_add(v->p, 0, "clients find the host by it", "%s", row->record.name);
+		d->by_hand = true;
+		snprintf(d->is, sizeof d->is, "%s: %.120s", check_word(row), row->state);
+		snprintf(d->due, sizeof d->due, "kmsctl dns check says more");
+	}
+}
+
+static int
+inspect_dns(struct plan *p, char why[512])
+{
+	static struct records wanted, published; /* large */
+	const struct config *c = &p->ctl->config;
+	struct dns_view v = { .p = p };
+	struct check check = { .config = c,
+		.wanted = &wanted,
+		.published = &published,
+		.nameserver = p->ctl->nameserver,
+		.deadline = transport_clock() + p->ctl->timeout_ms,
+		.row = dns_row,
+		.arg = &v };
+	struct minisig_key key;
+	struct difference *d;
+	int e;
+
+	if (c->dns_domain_count == 0)
+		return KMS_OK; /* who wants no records names no domain */
+	e = records_wanted(&wanted, c, why);
+	if (e != KMS_OK)
+		return e;
+	published_glance(p->ctl, &published);
+	if (c->publisher_count > 0 && minisig_key_parse(&key, c->publishers[0].key) == KMS_OK)
+		memcpy(check.publisher, key.id, sizeof check.publisher);
+	check_run(&check);
+	if (v.due + v.stale == 0)
+		return KMS_OK;
+	d = plan_add(p, 0, "clients find the host by them", "records");
+	snprintf(d->is, sizeof d->is, "%u missing, %u stale, as %.90s", v.due, v.stale, v.first);
+	snprintf(d->due, sizeof d->due, "published, as kmsctl dns publish does");
+	return KMS_OK;
+}
+
+/* Ourselves in another process: what it says is its, and its failures are kept apart name by name. */
+static int
+mend_dns(struct plan *p, const struct difference *d, char why[512])
+{
+	const char *const argv[] = { "/proc/self/exe", "-c", p->ctl->config_path, "dns", "publish",
+		NULL };
+
+	return plan_run(p, argv, why);
+}
+
+const struct aspect aspect_dns = {
+	.name = "dns",
+	.live = true,
+	.inspect = inspect_dns,
+	.mend = mend_dns,
+};

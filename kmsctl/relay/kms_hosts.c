@@ -1,0 +1,196 @@
+/*
+ * kms_hosts.c - collects the hosts as kmsd and kmsd-resolve do: the same names, ports, and appliance left out.
+ */
+#include "kmsctl/relay/kms_hosts.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "libkms/base/address.h"
+#include "kmsd/common/relay_config.h"
+#include "libkms/kms_error.h"
+#include "libkms/client/transport.h"
+
+#define PATIENCE 5000 /* ms for one question to DNS */
+#define SERVICE "_vlmcs"
+
+/* Equal weights are not drawn: who checks twice is to see the same. */
+static uint32_t
+no_draw(void *arg, uint32_t upper)
+{
+	(void)arg;
+	(void)upper;
+	return 0;
+}
+
+struct discover
+behind_resolver(const struct config *c)
+{
+	return (struct discover){
+		.nameserver = c->relay_nameserver[0] != '\0' ? c->relay_nameserver : NULL,
+		.service = SERVICE,
+		.deadline = transport_clock() + PATIENCE,
+		.random = no_draw,
+	};
+}
+
+static bool
+same_address(const struct discover_address *a, const struct discover_address *b)
+{
+	uint8_t x[16], y[16];
+
+	return address_take(x, (const struct sockaddr *)&a->to) &&
+	       address_take(y, (const struct sockaddr *)&b->to) && memcmp(x, y, 16) == 0;
+}
+
+static bool
+share_address(const struct behind_host *h, const struct discover_address *addresses, size_t count)
+{
+	for (size_t i = 0; i < h->count; i++)
+		for (size_t j = 0; j < count; j++)
+			if (same_address(&h->addresses[i], &addresses[j]))
+				return true;
+	return false;
+}
+
+static bool
+same_name(const char *a, const char *b)
+{
+	size_t n = strlen(a), m = strlen(b);
+
+	n -= n > 0 && a[n - 1] == '.';
+	m -= m > 0 && b[m - 1] == '.';
+	return n == m && strncasecmp(a, b, n) == 0;
+}
+
+bool
+behind_has(const struct behind *b, const struct discover_host *h,
+    const struct discover_address *addresses, size_t count)
+{
+	for (size_t i = 0; i < b->count; i++)
+		if (b->at[i].state != BEHIND_SELF &&
+		    (same_name(b->at[i].host.name, h->name) ||
+			share_address(&b->at[i], addresses, count)))
+			return true;
+	return false;
+}
+
+static bool
+is_nowhere(const struct discover_address *a)
+{
+	uint8_t address[16];
+
+	return address_take(address, (const struct sockaddr *)&a->to) &&
+	       address_is_nowhere(address);
+}
+
+bool
+behind_is_self(const struct config *c, const struct discover_address *a)
+{
+	uint8_t address[16];
+
+	if (!address_take(address, (const struct sockaddr *)&a->to))
+		return false;
+	for (unsigned i = 0; i < c->address_count; i++)
+		if (address_listens(c->address[i], address))
+			return address_is_own(address);
+	return false;
+}
+
+/* Addresses of this appliance are taken out, as kmsd does. */
+static enum behind_state
+leave_self_out(struct behind_host *h, const struct config *c, uint16_t own)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < h->count; i++)
+		if (!is_nowhere(&h->addresses[i]) &&
+		    (h->host.port != own || !behind_is_self(c, &h->addresses[i])))
+			h->addresses[kept++] = h->addresses[i];
+	h->count = kept;
+	return kept > 0 ? BEHIND_USED : BEHIND_SELF;
+}
+
+static enum behind_state
+find_state(struct behind *b, struct behind_host *h, const struct config *c, uint16_t own)
+{
+	struct discover dns = behind_resolver(c);
+	enum behind_state state;
+
+	if (discover_addresses(&dns, &h->host, h->addresses, &h->count) != KMS_OK) {
+		snprintf(h->why, sizeof h->why, "%s", dns.detail);
+		return BEHIND_NAMELESS;
+	}
+	state = leave_self_out(h, c, own);
+	if (state == BEHIND_USED && h->dns && !relay_port_allowed(c, h->host.port))
+		return BEHIND_PORT;
+	for (size_t i = 0; state == BEHIND_USED && i < b->count; i++)
+		if (b->at[i].state == BEHIND_USED && b->at[i].host.port == h->host.port &&
+		    share_address(&b->at[i], h->addresses, h->count))
+			state = BEHIND_TWICE;
+	return state;
+}
+
+static void
+take(struct behind *b, const struct config *c, uint16_t own, const struct discover_host *host,
+    bool dns)
+{
+	struct behind_host *h = &b->at[b->count];
+
+	h->host = *host;
+	h->dns = dns;
+	h->state = find_state(b, h, c, own);
+	b->count++;
+}
+
+static void
+take_configured(struct behind *b, const struct config *c, uint16_t own)
+{
+	struct relay_host listed[RELAY_HOSTS];
+	int count = relay_hosts(c->relay_upstream, listed);
+
+	for (int i = 0; i < count; i++) {
+		struct discover_host h = { .port = listed[i].port,
+			.priority = listed[i].priority,
+			.weight = listed[i].weight };
+
+		memcpy(h.name, listed[i].name, sizeof listed[i].name);
+		take(b, c, own, &h, false);
+	}
+}
+
+static void
+take_found(struct behind *b, const struct config *c, uint16_t own)
+{
+	struct discover_host hosts[DISCOVER_HOSTS];
+	struct discover dns = behind_resolver(c);
+	size_t count = 0;
+
+	dns.domain = c->relay_domain;
+	if (discover_hosts(&dns, hosts, &count) != KMS_OK)
+		snprintf(b->why, sizeof b->why, "%s", dns.detail);
+	for (size_t i = 0; i < count; i++)
+		take(b, c, own, &hosts[i], true);
+}
+
+int
+behind_collect(struct behind *b, const struct config *c, uint16_t own)
+{
+	memset(b, 0, sizeof *b);
+	b->at = calloc(RELAY_HOSTS + DISCOVER_HOSTS, sizeof *b->at);
+	if (b->at == NULL)
+		return KMS_E_NO_MEMORY;
+	take_configured(b, c, own);
+	if (c->relay_domain[0] != '\0')
+		take_found(b, c, own);
+	return KMS_OK;
+}
+
+void
+behind_free(struct behind *b)
+{
+	free(b->at);
+	memset(b, 0, sizeof *b);
+}

@@ -1,0 +1,174 @@
+/*
+ * seal.c - how the host's keys lie on disk: unlocking them after a start, and sealing
+ * them otherwise. Whoever guesses passphrases here is made to wait, and then to restart kmsd.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "kmsd/activate/activate.h"
+#include "kmsd/activate/control/control_verbs.h"
+#include "kmsd/common/log.h"
+
+#define WRONG_MAX 10 /* in a row */
+#define WAIT_MAX 60 /* seconds */
+
+static uint64_t
+monotonic(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec;
+}
+
+static int
+may_try(struct control_request *q)
+{
+	const struct activate *a = q->activate;
+	uint64_t now = monotonic();
+
+	if (a->wrong_passphrases >= WRONG_MAX) {
+		snprintf(q->why, CONTROL_WHY,
+		    "%u wrong passphrases in a row: no more are tried until kmsd is restarted",
+		    a->wrong_passphrases);
+		return KMS_E_PASSPHRASE;
+	}
+	if (now >= a->try_again)
+		return KMS_OK;
+	snprintf(q->why, CONTROL_WHY,
+	    "not tried, because the passphrase before was wrong: try again in %u seconds",
+	    (unsigned)(a->try_again - now));
+	return KMS_E_OVERLOAD;
+}
+
+/* 1, 2, 4 ... seconds. */
+static void
+note_wrong(struct control_request *q)
+{
+	struct activate *a = q->activate;
+	unsigned wait = a->wrong_passphrases < 6 ? 1u << a->wrong_passphrases : WAIT_MAX;
+
+	a->wrong_passphrases++;
+	/* Whole seconds: one more, or the first wait might be none. */
+	a->try_again = monotonic() + wait + 1;
+	snprintf(q->why, CONTROL_WHY,
+	    "wrong passphrase; the next one is tried in %u seconds, and %u more before kmsd must "
+	    "be restarted",
+	    wait + 1, WRONG_MAX - a->wrong_passphrases);
+}
+
+/* The passphrase in that argument, on the key as it is sealed now. */
+static int
+try_passphrase(struct control_request *q, const char *argument)
+{
+	struct control_field f;
+	int r;
+
+	if (!control_argument(q, 'b', argument, &f)) {
+		snprintf(q->why, CONTROL_WHY,
+		    "keys/host.key is sealed with a passphrase, which must be given");
+		return KMS_E_PASSPHRASE;
+	}
+	if ((r = may_try(q)) != KMS_OK)
+		return r;
+	r = signing_key_unlock(q->activate->key, f.value, f.value_len);
+	if (r == KMS_OK) {
+		q->activate->wrong_passphrases = 0;
+		q->activate->try_again = 0;
+	} else if (r == KMS_E_PASSPHRASE) {
+		note_wrong(q);
+	} else if (r == KMS_E_NO_MEMORY) {
+		snprintf(q->why, CONTROL_WHY, "not enough memory to try a passphrase");
+	}
+	return r;
+}
+
+static void
+row_sealed(struct control_request *q)
+{
+	control_row(q->out, "sealed");
+	control_text(q->out, "kind", host_key_kind_name(signing_key_kind(q->activate->key)));
+}
+
+int
+control_unlock(struct control_request *q)
+{
+	struct activate *a = q->activate;
+	int r;
+
+	if (!signing_key_locked(a->key)) {
+		snprintf(q->why, CONTROL_WHY, "the host is not locked");
+		return KMS_E_EXISTS;
+	}
+	if ((r = try_passphrase(q, "passphrase")) != KMS_OK)
+		return r;
+	log_event(LOG_NOTICE, "host-unlocked", "clients are served");
+	row_sealed(q);
+	return activate_record_start(a);
+}
+
+static bool
+find_kind(const struct control_field *f, enum host_key_kind *kind)
+{
+	for (*kind = HOST_KEY_PLAIN; *kind <= HOST_KEY_MACHINE; (*kind)++) {
+		const char *name = host_key_kind_name(*kind);
+
+		if (strlen(name) == f->value_len && memcmp(name, f->value, f->value_len) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What the new kind needs. */
+static int
+check_new(struct control_request *q, enum host_key_kind kind, struct control_field *passphrase)
+{
+	memset(passphrase, 0, sizeof *passphrase);
+	if (kind == HOST_KEY_MACHINE && q->activate->secrets.machine == NULL) {
+		snprintf(q->why, CONTROL_WHY,
+		    "kms.ini names no machine file: set [keys] machine_file and restart kmsd");
+		return KMS_E_CONFIG;
+	}
+	if (kind != HOST_KEY_PASSPHRASE)
+		return KMS_OK;
+	if (!control_argument(q, 'b', "passphrase", passphrase) || passphrase->value_len == 0 ||
+	    passphrase->value_len > HOST_KEY_PASSPHRASE_MAX) {
+		snprintf(q->why, CONTROL_WHY, "a passphrase of 1 to %d octets is needed",
+		    HOST_KEY_PASSPHRASE_MAX);
+		return KMS_E_ARGUMENT;
+	}
+	return KMS_OK;
+}
+
+int
+control_key_seal(struct control_request *q)
+{
+	struct activate *a = q->activate;
+	struct control_field f, passphrase;
+	enum host_key_kind kind;
+	int r;
+
+	if (!control_argument(q, 's', "kind", &f) || !find_kind(&f, &kind)) {
+		snprintf(q->why, CONTROL_WHY, "kind is to be no, passphrase or machine");
+		return KMS_E_ARGUMENT;
+	}
+	if ((r = check_new(q, kind, &passphrase)) != KMS_OK)
+		return r;
+	/* Who may use the control socket may not therefore take the passphrase away. */
+	if (signing_key_kind(a->key) == HOST_KEY_PASSPHRASE &&
+	    (r = try_passphrase(q, "current")) != KMS_OK)
+		return r;
+	r = signing_key_seal(
+	    a->key, a->state_dir, kind, passphrase.value, passphrase.value_len, &a->secrets);
+	if (r != KMS_OK) {
+		snprintf(q->why, CONTROL_WHY,
+		    "keys/host.key cannot be written: %s; it is as it was",
+		    kms_strerror((uint32_t)r));
+		return r;
+	}
+	log_event(LOG_NOTICE, "host-key-sealed", "keys/host.key is now sealed with: %s",
+	    kind == HOST_KEY_PLAIN ? "nothing" : host_key_kind_name(kind));
+	row_sealed(q);
+	return KMS_OK;
+}

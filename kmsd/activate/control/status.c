@@ -1,0 +1,238 @@
+/*
+ * status.c - everything an administrator asks first: is it up, is it
+ * confined, does the ledger move, whom does it serve and how far are the counts.
+ */
+#include <unistd.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "config.h"
+#include "kmsd/activate/activate.h"
+#include "kmsd/activate/activate_confine.h"
+#include "kmsd/activate/control/control_verbs.h"
+#include "kmsd/activate/front_peer.h"
+#include "kmsd/common/confine.h"
+
+static void
+row_service(struct activate *a, struct control_buf *b)
+{
+	struct session_cache_info cache;
+
+	session_cache_info(a->cache, &cache);
+	control_row(b, "service");
+	control_text(b, "version", PACKAGE_VERSION);
+	control_number(b, "pid", (uint64_t)getpid());
+	control_number(b, "started", a->started);
+	control_text(b, "host-name", a->host_name);
+	control_hex(b, "host-id", signing_key_host_id(a->key), 16);
+	control_number(b, "config-started", a->config_started);
+	control_number(b, "config-read", a->config_read);
+	control_number(b, "port", a->config.port);
+	control_number(b, "fronts", a->config.fronts);
+	control_text(b, "key-sealed", host_key_kind_name(signing_key_kind(a->key)));
+	control_number(b, "locked", signing_key_locked(a->key));
+	control_number(b, "requests", a->counts.requests);
+	control_number(b, "refused", a->counts.refused);
+	control_number(b, "batches", a->counts.batches);
+	control_number(b, "entries", a->counts.entries);
+	control_number(b, "largest-batch", a->counts.largest);
+	control_number(b, "ledger-failures", a->counts.ledger_failures);
+	control_number(b, "sessions", cache.entries);
+	control_number(b, "sessions-most", cache.size);
+	control_number(b, "session-octets", cache.octets);
+	control_number(b, "session-hits", cache.hits);
+	control_number(b, "session-misses", cache.misses);
+}
+
+static void
+row_sandbox(
+    struct control_buf *b, const char *process, uint32_t in_force, uint32_t wanted, bool required)
+{
+	char names[128];
+
+	control_row(b, "sandbox");
+	control_text(b, "process", process);
+	confine_names(names, sizeof names, in_force);
+	control_text(b, "layers", names);
+	confine_names(names, sizeof names, wanted & ~in_force);
+	control_text(b, "missing", names);
+	control_number(b, "required", required);
+}
+
+/* A front's own list is its own business: shown missing is what every process wants. */
+#define FRONT_WANTED                                                                               \
+	(CONFINE_NO_NEW_PRIVS | CONFINE_UID | CONFINE_CHROOT | CONFINE_LANDLOCK |                  \
+	    CONFINE_SECCOMP | CONFINE_RLIMITS | CONFINE_NO_CORE)
+
+struct walk {
+	struct activate *a;
+	struct control_buf *b;
+};
+
+static void
+front_sandbox(const struct peer_info *i, void *arg)
+{
+	struct walk *w = arg;
+	char name[32];
+
+	if (!i->ready)
+		return;
+	snprintf(name, sizeof name, "kmsd-front %u", i->index);
+	row_sandbox(w->b, name, i->layers, FRONT_WANTED, w->a->config.sandbox_required);
+}
+
+static void
+row_front(const struct peer_info *i, void *arg)
+{
+	struct control_buf *b = ((struct walk *)arg)->b;
+
+	control_row(b, "front");
+	control_number(b, "number", i->index);
+	control_number(b, "ready", i->ready);
+	control_number(b, "in-flight", i->in_flight);
+	control_number(b, "credits", i->credits);
+	control_number(b, "answered", i->replies);
+	if (!i->have_stats)
+		return;
+	control_number(b, "open", i->stats.open);
+	control_number(b, "accepted", i->stats.accepted);
+	control_number(b, "closed", i->stats.closed);
+	control_number(b, "requests", i->stats.requests);
+	control_number(b, "replies", i->stats.replies);
+	control_number(b, "refused-frames", i->stats.refused_frames);
+	control_number(b, "timeouts", i->stats.timeouts);
+	control_number(b, "refused-connections", i->stats.refused_connections);
+}
+
+static void
+row_ledger(struct activate *a, struct control_buf *b)
+{
+	struct kmsdb_info i;
+
+	kmsdb_info(a->db, &i);
+	control_row(b, "ledger");
+	control_number(b, "clients", i.clients);
+	control_number(b, "last-batch", i.last_batch);
+	control_number(b, "index-batch", i.index_batch);
+	control_number(b, "overlay", i.overlay);
+	control_number(b, "segments", i.segments);
+	control_number(b, "journal-octets", i.journal_bytes);
+	control_number(b, "index-octets", i.index_bytes);
+	control_number(b, "map-octets", i.map_size);
+	control_number(b, "checkpoints", i.checkpoints);
+	control_number(b, "schema", i.schema);
+	control_hex(b, "last-hash", i.last_hash, 32);
+	if (a->failing_since != 0)
+		control_number(b, "failing-since", a->failing_since);
+}
+
+static void
+row_publisher(const struct service_publisher *p, struct control_buf *b)
+{
+	const struct host_key *key = p->key_count > 0 ? &p->keys[p->key_count - 1] : NULL;
+
+	if (p->confirmed && service_key(p, p->certificate.host_key_id) != NULL)
+		key = service_key(p, p->certificate.host_key_id);
+	control_row(b, "publisher");
+	control_text(b, "name", p->name);
+	control_hex(b, "id", p->key.id, 8);
+	control_number(b, "installed", p->key_count > 0);
+	control_number(b, "confirmed", p->confirmed);
+	if (key != NULL) {
+		control_uuid(b, "key", key->id);
+		control_text(b, "customer", key->customer);
+		control_text(b, "group", key->group);
+	}
+	if (p->confirmed) {
+		control_number(b, "not-before", p->certificate.not_before);
+		control_number(b, "not-after", p->certificate.not_after);
+		control_number(b, "capacity", p->certificate.capacity);
+	}
+	if (p->rotated) {
+		control_hex(b, "other-key", rotation_other(&p->rotation, &p->key)->id, 8);
+		control_number(b, "both-from", p->rotation.from);
+		control_number(b, "both-until", p->rotation.until);
+	}
+	if (p->revocations != NULL)
+		control_number(b, "revocations", p->revocations->number);
+	if (p->revoked != NULL)
+		control_text(b, "revoked", p->revoked->reason);
+}
+
+static uint32_t
+pool_count(struct activate *a, const struct service_publisher *p, const struct policy_pool *pool)
+{
+	return kmsdb_pool_count(
+	    a->db, p->key.id, pool->number, policy_day(a->now), pool->window_days);
+}
+
+static void
+rows_pool(struct activate *a, const struct service_publisher *p, struct control_buf *b)
+{
+	for (unsigned i = 0; p->pack != NULL && i < p->pack->pool_count; i++) {
+		const struct policy_pool *pool = &p->pack->pools[i];
+
+		control_row(b, "pool");
+		control_text(b, "publisher", p->name);
+		control_number(b, "number", pool->number);
+		control_text(b, "name", pool->name);
+		control_number(b, "counted", pool_count(a, p, pool));
+		control_number(b, "capacity", pool->capacity);
+		control_number(b, "window-days", pool->window_days);
+	}
+}
+
+static void
+rows_product(struct activate *a, const struct service_publisher *p, struct control_buf *b)
+{
+	for (unsigned i = 0; p->pack != NULL && i < p->pack->product_count; i++) {
+		const struct policy_product *product = &p->pack->products[i];
+		const struct policy_pool *pool = &p->pack->pools[product->pool];
+
+		control_row(b, "product");
+		control_text(b, "publisher", p->name);
+		control_uuid(b, "id", product->id);
+		control_text(b, "name", product->name);
+		control_text(b, "group", p->pack->groups[product->group].name);
+		control_text(b, "pool", pool->name);
+		control_number(b, "counted", pool_count(a, p, pool));
+		control_number(b, "required", product->threshold);
+		control_number(b, "covered", p->confirmed && p->covered[i]);
+	}
+}
+
+int
+control_status(struct control_request *q)
+{
+	struct activate *a = q->activate;
+	struct control_buf *b = q->out;
+	struct walk walk = { a, b };
+
+	/* What is told here is on disk. */
+	batch_finish(a);
+	row_service(a, b);
+	row_sandbox(b, "kmsd-activate", a->layers, ACTIVATE_LAYERS, a->config.sandbox_required);
+	peer_each(a, front_sandbox, &walk);
+	row_ledger(a, b);
+	for (unsigned i = 0; i < a->service.count; i++)
+		row_publisher(&a->service.publishers[i], b);
+	for (unsigned i = 0; i < a->service.count; i++)
+		rows_pool(a, &a->service.publishers[i], b);
+	for (unsigned i = 0; i < a->service.count; i++)
+		rows_product(a, &a->service.publishers[i], b);
+	peer_each(a, row_front, &walk);
+	return KMS_OK;
+}
+
+int
+control_checkpoint(struct control_request *q)
+{
+	int r;
+
+	batch_finish(q->activate);
+	if ((r = kmsdb_checkpoint(q->activate->db)) != KMS_OK)
+		snprintf(q->why, CONTROL_WHY, "the index was not brought up to date: %s",
+		    kms_strerror((uint32_t)r));
+	return r;
+}

@@ -1,0 +1,396 @@
+/*
+ * host_identity.c - guarded memory for the host's secrets. The signing key's
+ * page is without access but for the moment of a signature; the exchange key's
+ * is read-only, since a flood of new clients would pay two system calls each.
+ */
+#include "kmsd/activate/host_identity.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "kmsd/activate/secrets.h"
+#include "kmsd/activate/store.h"
+#include "libkms/core/certificate.h"
+#include "libkms/kms_error.h"
+
+#define KEY_FILE "keys/host.key"
+#define KEY_FILE_NEW "keys/host.key.new" /* store_write's */
+
+struct signing_key {
+	uint8_t *sign_sk; /* 64, no access between signatures */
+	uint8_t *kx_sk; /* 32, read-only */
+	uint8_t *file; /* HOST_KEY_SIZE, as on disk: what a passphrase is tried on */
+	size_t file_len;
+	bool locked;
+	struct host_key_file head;
+	uint8_t sign_pk[32];
+	uint8_t kx_pk[32];
+	uint8_t host_id[16];
+};
+
+/* The secret's octets out of files that are no more: an unlinked file's blocks stay on the disk. */
+static void
+scrub(int fd)
+{
+	static const uint8_t zero[HOST_KEY_SIZE];
+	struct stat st;
+
+	if (fd < 0)
+		return;
+	/* One that still has a name is somebody's backup. */
+	if (fstat(fd, &st) == 0 && st.st_nlink == 0 && pwrite(fd, zero, sizeof zero, 0) > 0)
+		fsync(fd);
+	close(fd);
+}
+
+static int
+open_to_scrub(int dirfd, const char *path)
+{
+	return openat(dirfd, path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+}
+
+/* What an interrupted conversion left. */
+static void
+remove_unfinished(int dirfd)
+{
+	int fd = open_to_scrub(dirfd, KEY_FILE_NEW);
+
+	if (fd < 0)
+		return;
+	unlinkat(dirfd, KEY_FILE_NEW, 0);
+	scrub(fd);
+}
+
+static void
+set_public(struct signing_key *k, const uint8_t sign_pk[32], const uint8_t kx_pk[32])
+{
+	memcpy(k->sign_pk, sign_pk, 32);
+	memcpy(k->kx_pk, kx_pk, 32);
+	certificate_host_id(k->host_id, k->sign_pk, k->kx_pk);
+}
+
+/* The opened secrets into their places. The pages are writable until they are protected here. */
+static int
+take_secret(struct signing_key *k, const uint8_t *secret)
+{
+	uint8_t sign_pk[32], kx_pk[32];
+
+	crypto_sign_seed_keypair(sign_pk, k->sign_sk, secret);
+	memcpy(k->kx_sk, secret + 32, 32);
+	if (crypto_scalarmult_base(kx_pk, k->kx_sk) != 0)
+		return KMS_E_FORMAT;
+	/* The seal covers them: this is for a file that was made wrong. */
+	if (k->head.kind != HOST_KEY_PLAIN &&
+	    (memcmp(sign_pk, k->head.sign_pk, 32) != 0 || memcmp(kx_pk, k->head.kx_pk, 32) != 0))
+		return KMS_E_FORMAT;
+	set_public(k, sign_pk, kx_pk);
+	k->locked = false;
+	if (sodium_mprotect_noaccess(k->sign_sk) != 0 || sodium_mprotect_readonly(k->kx_sk) != 0)
+		return KMS_E_NO_MEMORY;
+	return KMS_OK;
+}
+
+/* The file's secrets into guarded memory of HOST_KEY_SECRET octets. */
+static int
+unseal(uint8_t *secret, const struct signing_key *k, const uint8_t *passphrase, size_t len,
+    const struct secrets *s)
+{
+	struct host_key_secret with = { passphrase, len };
+	bool machine = k->head.kind == HOST_KEY_MACHINE;
+	int r;
+
+	if (!machine)
+		return host_key_open(secret, k->file, k->file_len, &with);
+	with = (struct host_key_secret){ s->machine, HOST_KEY_MACHINE_SECRET };
+	sodium_mprotect_readonly(s->machine);
+	r = host_key_open(secret, k->file, k->file_len, &with);
+	sodium_mprotect_noaccess(s->machine);
+	return r;
+}
+
+/* head: kind, made and public keys are filled in. */
+static int
+encode(struct host_key_file *head, const uint8_t *secret, const uint8_t *passphrase,
+    size_t passphrase_len, const struct secrets *s, uint8_t *file, size_t *len)
+{
+	struct host_key_secret with = { passphrase, passphrase_len };
+	int r;
+
+	head->passes = head->kind == HOST_KEY_PASSPHRASE ? HOST_KEY_PASSES : 0;
+	head->memory = head->kind == HOST_KEY_PASSPHRASE ? HOST_KEY_MEMORY : 0;
+	if (head->kind == HOST_KEY_MACHINE) {
+		with = (struct host_key_secret){ s->machine, HOST_KEY_MACHINE_SECRET };
+		sodium_mprotect_readonly(s->machine);
+	}
+	r = host_key_encode(file, len, head, secret, &with);
+	if (head->kind == HOST_KEY_MACHINE)
+		sodium_mprotect_noaccess(s->machine);
+	return r;
+}
+
+/* At the first start: sealed from its first octet on disk when kms.ini names something to seal it with. */
+static int
+make(struct signing_key *k, int dirfd, uint64_t now, const struct secrets *s)
+{
+	struct host_key_file head = { .made = now };
+	uint8_t *secret = sodium_malloc(HOST_KEY_SECRET), *sk = sodium_malloc(64);
+	int r = KMS_E_NO_MEMORY;
+
+	if (secret == NULL || sk == NULL)
+		goto done;
+	head.kind = s->passphrase != NULL ? HOST_KEY_PASSPHRASE
+		    : s->machine != NULL  ? HOST_KEY_MACHINE
+					  : HOST_KEY_PLAIN;
+	randombytes_buf(secret, HOST_KEY_SECRET);
+	crypto_sign_seed_keypair(head.sign_pk, sk, secret);
+	crypto_scalarmult_base(head.kx_pk, secret + 32);
+	r = encode(&head, secret, s->passphrase, s->passphrase_len, s, k->file, &k->file_len);
+	if (r == KMS_OK && (r = store_mkdir(dirfd, "keys")) == KMS_OK)
+		r = store_write(dirfd, KEY_FILE, k->file, k->file_len);
+done:
+	sodium_free(sk);
+	sodium_free(secret);
+	return r;
+}
+
+static int
+open_machine(struct signing_key *k, uint8_t *secret, const struct secrets *s, char why[256])
+{
+	int r;
+
+	if (s->machine == NULL) {
+		snprintf(why, 256,
+		    "it is bound to a machine file: name that file in kms.ini, [keys] "
+		    "machine_file");
+		return KMS_E_PASSPHRASE;
+	}
+	if ((r = unseal(secret, k, NULL, 0, s)) == KMS_E_PASSPHRASE)
+		snprintf(why, 256,
+		    "it is bound to another machine file than the one kms.ini names: restore that "
+		    "one, or a host.key that was saved before it was bound");
+	return r;
+}
+
+/* A passphrase that is missing or wrong is no failure: somebody will come and type it. */
+static int
+open_passphrase(struct signing_key *k, uint8_t *secret, const struct secrets *s, char why[256])
+{
+	int r = KMS_E_PASSPHRASE;
+
+	if (s->passphrase != NULL)
+		r = unseal(secret, k, s->passphrase, s->passphrase_len, s);
+	if (r != KMS_E_PASSPHRASE)
+		return r;
+	snprintf(why, 256, "%s",
+	    s->passphrase != NULL ? "the passphrase that kms.ini names is wrong" : "");
+	k->locked = true;
+	set_public(k, k->head.sign_pk, k->head.kx_pk);
+	return KMS_OK;
+}
+
+static int
+open_file(struct signing_key *k, const struct secrets *s, char why[256])
+{
+	uint8_t *secret = sodium_malloc(HOST_KEY_SECRET);
+	int r;
+
+	if (secret == NULL)
+		return KMS_E_NO_MEMORY;
+	r = host_key_decode(&k->head, k->file, k->file_len);
+	if (r == KMS_OK && k->head.kind == HOST_KEY_MACHINE)
+		r = open_machine(k, secret, s, why);
+	else if (r == KMS_OK && k->head.kind == HOST_KEY_PASSPHRASE)
+		r = open_passphrase(k, secret, s, why);
+	else if (r == KMS_OK)
+		r = unseal(secret, k, NULL, 0, s);
+	if (r == KMS_OK && !k->locked)
+		r = take_secret(k, secret);
+	sodium_free(secret);
+	return r;
+}
+
+int
+signing_key_open(struct signing_key **out, int dirfd, uint64_t now, const struct secrets *s,
+    bool *made, char why[256])
+{
+	struct signing_key *k = calloc(1, sizeof *k);
+	int r = KMS_E_NO_MEMORY;
+
+	*made = false;
+	if (k == NULL)
+		return r;
+	k->sign_sk = sodium_malloc(64);
+	k->kx_sk = sodium_malloc(32);
+	k->file = sodium_malloc(HOST_KEY_SIZE);
+	if (k->sign_sk == NULL || k->kx_sk == NULL || k->file == NULL)
+		goto done;
+	remove_unfinished(dirfd);
+	r = store_read_into(dirfd, KEY_FILE, k->file, HOST_KEY_SIZE, &k->file_len);
+	if (r == KMS_E_NOT_FOUND) {
+		*made = true;
+		r = make(k, dirfd, now, s);
+	}
+	if (r == KMS_E_TOO_LARGE)
+		r = KMS_E_FORMAT;
+	if (r == KMS_OK)
+		r = open_file(k, s, why);
+	if (r == KMS_OK && sodium_mprotect_noaccess(k->file) != 0)
+		r = KMS_E_NO_MEMORY;
+done:
+	if (r != KMS_OK) {
+		signing_key_free(k);
+		return r;
+	}
+	*out = k;
+	return KMS_OK;
+}
+
+bool
+signing_key_locked(const struct signing_key *k)
+{
+	return k->locked;
+}
+
+enum host_key_kind
+signing_key_kind(const struct signing_key *k)
+{
+	return k->head.kind;
+}
+
+int
+signing_key_unlock(struct signing_key *k, const uint8_t *passphrase, size_t len)
+{
+	uint8_t *secret = sodium_malloc(HOST_KEY_SECRET);
+	int r = KMS_E_NO_MEMORY;
+
+	if (secret != NULL && sodium_mprotect_readonly(k->file) == 0) {
+		r = unseal(secret, k, passphrase, len, NULL);
+		sodium_mprotect_noaccess(k->file);
+	}
+	if (r == KMS_OK && k->locked)
+		r = take_secret(k, secret);
+	sodium_free(secret);
+	return r;
+}
+
+/* Old or new is on disk whenever we are ended, and when it is the new one, nothing of the old. */
+static int
+replace_file(int dirfd, const uint8_t *file, size_t len)
+{
+	int old = open_to_scrub(dirfd, KEY_FILE);
+	int r = store_write(dirfd, KEY_FILE, file, len);
+
+	scrub(old);
+	return r;
+}
+
+int
+signing_key_seal(struct signing_key *k, int dirfd, enum host_key_kind kind,
+    const uint8_t *passphrase, size_t passphrase_len, const struct secrets *s)
+{
+	struct host_key_file head = { .kind = kind, .made = k->head.made };
+	uint8_t *secret = sodium_malloc(HOST_KEY_SECRET), *file = sodium_malloc(HOST_KEY_SIZE);
+	int r = KMS_E_NO_MEMORY;
+	size_t len = 0;
+
+	if (secret == NULL || file == NULL || sodium_mprotect_readonly(k->sign_sk) != 0)
+		goto done;
+	memcpy(secret, k->sign_sk, 32);
+	memcpy(secret + 32, k->kx_sk, 32);
+	memcpy(head.sign_pk, k->sign_pk, 32);
+	memcpy(head.kx_pk, k->kx_pk, 32);
+	sodium_mprotect_noaccess(k->sign_sk);
+	r = encode(&head, secret, passphrase, passphrase_len, s, file, &len);
+	if (r == KMS_OK && (r = replace_file(dirfd, file, len)) == KMS_OK &&
+	    (r = host_key_decode(&k->head, file, len)) == KMS_OK) {
+		sodium_mprotect_readwrite(k->file);
+		memcpy(k->file, file, len);
+		k->file_len = len;
+		sodium_mprotect_noaccess(k->file);
+	}
+done:
+	sodium_free(file);
+	sodium_free(secret);
+	return r;
+}
+
+void
+signing_key_free(struct signing_key *k)
+{
+	if (k == NULL)
+		return;
+	sodium_free(k->sign_sk);
+	sodium_free(k->kx_sk);
+	sodium_free(k->file);
+	free(k);
+}
+
+const uint8_t *
+signing_key_sign_pk(const struct signing_key *k)
+{
+	return k->sign_pk;
+}
+
+const uint8_t *
+signing_key_kx_pk(const struct signing_key *k)
+{
+	return k->kx_pk;
+}
+
+const uint8_t *
+signing_key_host_id(const struct signing_key *k)
+{
+	return k->host_id;
+}
+
+static int
+sign(struct signing_key *k, uint8_t sig[64], const uint8_t *octets, size_t len)
+{
+	int r;
+
+	if (k->locked)
+		return KMS_E_LOCKED;
+	if (sodium_mprotect_readonly(k->sign_sk) != 0)
+		return KMS_E_NO_MEMORY;
+	r = crypto_sign_detached(sig, NULL, octets, len, k->sign_sk);
+	if (sodium_mprotect_noaccess(k->sign_sk) != 0)
+		return KMS_E_NO_MEMORY;
+	return r == 0 ? KMS_OK : KMS_E_SIGNATURE;
+}
+
+int
+signing_key_batch(uint8_t sig[BATCH_SIGNATURE], const uint8_t header[BATCH_HEADER], void *arg)
+{
+	struct signing_key *k = arg;
+	struct batch_header h;
+
+	if (batch_header_decode(&h, header) != KMS_OK || memcmp(h.host_id, k->host_id, 16) != 0)
+		return KMS_E_FORMAT;
+	return sign(k, sig, header, BATCH_HEADER);
+}
+
+int
+signing_key_confirm(struct signing_key *k, struct confirm_request *r)
+{
+	uint8_t octets[CONFIRM_REQUEST_SIGNED];
+
+	memcpy(r->sign_pk, k->sign_pk, 32);
+	memcpy(r->kx_pk, k->kx_pk, 32);
+	confirm_request_octets(octets, r);
+	return sign(k, r->signature, octets, sizeof octets);
+}
+
+int
+signing_key_session(
+    struct signing_key *k, struct seal_keys *out, const uint8_t client_pk[SEAL_PUBLIC])
+{
+	if (k->locked)
+		return KMS_E_LOCKED;
+	return seal_host_keys(out, k->kx_pk, k->kx_sk, client_pk);
+}

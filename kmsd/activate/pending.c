@@ -1,0 +1,220 @@
+/*
+ * pending.c - the end of a batch: one commit, then every reply sealed straight
+ * into its front's buffer.
+ */
+#include "kmsd/activate/pending.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "kmsd/activate/activate.h"
+#include "kmsd/activate/front_peer.h"
+#include "kmsd/common/log.h"
+#include "libkms/core/certificate.h"
+#include "libkms/core/frame.h"
+#include "libkms/core/lease.h"
+
+#define REPLY_TLVS 32
+#define REPLY_TEXT (MESSAGE_REPLY_TEXT + LEASE_CLIENT_MAX + REPLY_TLVS)
+#define REPLY_FRAME (FRAME_HEADER + SEAL_REPLY_OVERHEAD + REPLY_TEXT)
+_Static_assert(REPLY_FRAME <= FRAME_HEADER + CERTIFICATE_MAX + 64, "peer.c's queue holds it too");
+#define LEDGER_RETRY 30 /* seconds */
+/* Replies sealed before they leave: the front sends these while the next are sealed. */
+#define FLUSH_EVERY 16
+
+struct batch {
+	struct batch_slot *slots; /* sodium_malloc */
+	uint8_t *nonces; /* SEAL_NONCE each, each used once */
+	size_t nonces_used;
+	size_t size, taken;
+};
+
+size_t
+batch_octets(size_t slots)
+{
+	return slots * sizeof(struct batch_slot);
+}
+
+struct batch *
+batch_new(size_t slots)
+{
+	struct batch *b = calloc(1, sizeof *b);
+
+	if (b == NULL)
+		return NULL;
+	b->size = b->nonces_used = slots;
+	b->slots = sodium_malloc(batch_octets(slots));
+	b->nonces = malloc(slots * SEAL_NONCE);
+	if (b->slots == NULL || b->nonces == NULL) {
+		batch_free(b);
+		return NULL;
+	}
+	return b;
+}
+
+void
+batch_free(struct batch *b)
+{
+	if (b == NULL)
+		return;
+	sodium_free(b->slots);
+	free(b->nonces);
+	free(b);
+}
+
+struct batch_slot *
+batch_take(struct batch *b)
+{
+	struct batch_slot *slot;
+
+	if (b->taken == b->size)
+		return NULL;
+	slot = &b->slots[b->taken++];
+	memset(slot, 0, sizeof *slot);
+	return slot;
+}
+
+size_t
+batch_waiting(const struct batch *b)
+{
+	return b->taken;
+}
+
+/* The status that takes the place of a lease which cannot be given. */
+static void
+refuse(struct batch_slot *slot, enum kms_status status)
+{
+	slot->answer = BATCH_PLAIN;
+	slot->reply.status = status;
+	slot->reply.bundle_len = 0;
+	if (status == KMS_E_LEDGER)
+		slot->reply.retry_after = LEDGER_RETRY;
+	else
+		slot->reply.highest_sequence = slot->sequence;
+}
+
+static void
+find_bundle(struct activate *a, struct batch_slot *slot, uint8_t bundle[LEASE_CLIENT_MAX])
+{
+	size_t len = 0;
+	int r = KMS_OK;
+
+	if (slot->answer == BATCH_LEAF)
+		len = kmsdb_bundle(a->db, slot->leaf, bundle, LEASE_CLIENT_MAX);
+	else if (slot->answer == BATCH_JOURNAL)
+		r = kmsdb_bundle_read(
+		    a->db, slot->number, slot->leaf, bundle, LEASE_CLIENT_MAX, &len);
+	if (slot->answer == BATCH_PLAIN)
+		return;
+	if (len > 0 && r == KMS_OK) {
+		slot->reply.bundle = bundle;
+		slot->reply.bundle_len = len;
+	} else if (r == KMS_E_NOT_FOUND) {
+		/* Dropped by retention: with its next number the client gets a new lease. */
+		refuse(slot, KMS_E_SEQUENCE);
+	} else {
+		log_limited(LOG_ERR, "lease-unreadable", "batch %llu, entry %u: %s",
+		    (unsigned long long)slot->number, slot->leaf, kms_strerror((uint32_t)r));
+		refuse(slot, KMS_E_LEDGER);
+	}
+}
+
+static void
+answer(struct activate *a, struct batch_slot *slot, const uint8_t nonce[SEAL_NONCE])
+{
+	uint8_t bundle[LEASE_CLIENT_MAX], text[REPLY_TEXT], *room;
+	size_t len;
+
+	if ((room = peer_reserve(slot->peer, REPLY_FRAME)) == NULL)
+		return;
+	find_bundle(a, slot, bundle);
+	len = message_reply_encode(text, sizeof text, &slot->reply);
+	if (len > 0)
+		len = seal_reply(room, REPLY_FRAME, &slot->keys, nonce, text, len);
+	if (len == 0)
+		log_limited(LOG_ERR, "reply-lost", "a reply does not fit into its frame");
+	peer_commit(slot->peer, slot->token, 0, len);
+}
+
+/* Once a minute: every batch fails while the disk is full. */
+static void
+say_failure(struct activate *a, size_t entries, int status)
+{
+	a->counts.ledger_failures++;
+	if (a->failing_since == 0)
+		a->failing_since = a->now;
+	if (a->failure_said != 0 && a->now - a->failure_said < 60)
+		return;
+	a->failure_said = a->now;
+	log_event(LOG_CRIT, status == KMS_E_FULL ? "ledger-full" : "ledger-error",
+	    "%zu entries not written: %s; clients are told to come back, nobody is activated until "
+	    "this is mended",
+	    entries, kms_strerror((uint32_t)status));
+}
+
+int
+batch_commit(struct activate *a)
+{
+	size_t entries = kmsdb_staged(a->db);
+	int r;
+
+	if (entries == 0)
+		return KMS_OK;
+	r = kmsdb_commit(a->db, signing_key_host_id(a->key), a->now, signing_key_batch, a->key);
+	if (r != KMS_OK) {
+		say_failure(a, entries, r);
+		return r;
+	}
+	if (a->failing_since != 0) {
+		log_event(LOG_NOTICE, "ledger-mended", "the ledger is written again, after %llu s",
+		    (unsigned long long)(a->now - a->failing_since));
+		a->failing_since = a->failure_said = 0;
+	}
+	a->last_batch++;
+	a->counts.batches++;
+	a->counts.entries += entries;
+	if (entries > a->counts.largest)
+		a->counts.largest = entries;
+	return KMS_OK;
+}
+
+/* Random nonces, drawn for a thousand replies in one system call. */
+static const uint8_t *
+next_nonce(struct batch *b)
+{
+	if (b->nonces_used == b->size) {
+		randombytes_buf(b->nonces, b->size * SEAL_NONCE);
+		b->nonces_used = 0;
+	}
+	return b->nonces + b->nonces_used++ * SEAL_NONCE;
+}
+
+void
+batch_finish(struct activate *a)
+{
+	struct batch *b = a->batch;
+	int r = batch_commit(a);
+
+	if (b->taken == 0)
+		return;
+	for (size_t i = 0; i < b->taken; i++) {
+		struct batch_slot *slot = &b->slots[i];
+
+		if (r != KMS_OK && !slot->settled)
+			refuse(slot, KMS_E_LEDGER);
+		answer(a, slot, next_nonce(b));
+		if (i % FLUSH_EVERY == FLUSH_EVERY - 1)
+			peer_flush(slot->peer);
+	}
+	sodium_memzero(b->slots, b->taken * sizeof *b->slots);
+	b->taken = 0;
+}
+
+void
+batch_idle(struct activate *a)
+{
+	batch_finish(a);
+	kmsdb_commit(a->db, signing_key_host_id(a->key), a->now, signing_key_batch, a->key);
+}

@@ -1,0 +1,15 @@
+/*
+ * refusal_log.h - the log line of a request that is refused: one event name for
+ * each reason, so that a flood of one kind does not hide another.
+ */
+#ifndef KMSD_ACTIVATE_REFUSAL_LOG_H
+#define KMSD_ACTIVATE_REFUSAL_LOG_H
+
+#include <stdint.h>
+
+struct ipc_frame;
+
+/* name: what the client calls itself, "" when that is not known. Statuses that are nobody's fault say nothing. */
+void complain(const struct ipc_frame *from, uint32_t status, const char *name);
+
+#endif

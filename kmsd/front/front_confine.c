@@ -1,0 +1,131 @@
+/*
+ * front_confine.c - everything that kmsd-front gives up before it takes its first
+ * connection. What stays: the descriptors it was handed, memory, and the clock.
+ */
+#include "kmsd/front/front_confine.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "kmsd/common/config.h"
+#include "kmsd/common/log.h"
+#include "kmsd/common/relay_config.h"
+#include "libkms/kms_error.h"
+
+/* Beside confine_base_calls: traced with strace over clients, a reload and a stop. */
+static const char *const allowed[] = {
+	/* clients, activate, kmsd */
+	"accept4", "recvfrom", "sendto", "recvmsg", "sendmsg", "shutdown", "fcntl",
+	/* the event loop */
+	"epoll_wait", "epoll_pwait", "epoll_ctl",
+	/* a new ini text, in a memfd that kmsd sealed */
+	"pread64",
+	/* confine_enough, when all is applied */
+	"geteuid", NULL
+};
+
+/* With a relay, also. Traced with strace over connections made, refused, failing and probed. */
+static const char *const allowed_relaying[] = { "socket@tcp", "connect", "setsockopt", "getsockopt",
+	NULL };
+
+/* Asked by libc in passing (syslog(3) reconnecting, time zones): refused, not fatal. */
+static const char *const refused[] = { "open", "openat", "socket", "connect", NULL };
+
+struct user {
+	bool known;
+	unsigned uid, gid;
+};
+
+static struct user
+find_user(const char *name)
+{
+	struct passwd *pw = getpwnam(name);
+
+	if (pw == NULL)
+		return (struct user){ 0 };
+	return (struct user){ true, pw->pw_uid, pw->pw_gid };
+}
+
+/* An empty directory of root's own beneath the runtime directory. */
+static int
+enter_empty_root(const char *runtime_directory)
+{
+	char path[256];
+
+	if ((size_t)snprintf(path, sizeof(path), "%s/empty", runtime_directory) >= sizeof(path))
+		return KMS_E_SANDBOX;
+	if (mkdir(path, 0555) == -1 && errno != EEXIST)
+		return KMS_E_SANDBOX;
+	return confine_chroot(path);
+}
+
+static uint32_t
+layer(int status, uint32_t bit)
+{
+	return status == KMS_OK ? bit : 0;
+}
+
+/* With a relay, connections to the ports of the ini file and to no others. */
+static int
+landlock(const struct config *c)
+{
+	uint16_t ports[RELAY_PORTS];
+	unsigned count = relay_ports(c, ports);
+	bool tcp;
+	int status;
+
+	if (!relay_configured(c))
+		return confine_landlock(-1);
+	status = confine_landlock_connect(-1, ports, count, &tcp);
+	if (status == KMS_OK && !tcp)
+		log_event(LOG_WARNING, "relay-ports-open",
+		    "this kernel cannot hold TCP connections to some ports (Landlock ABI 4, Linux "
+		    "6.7): "
+		    "kmsctl firewall apply holds the user %s to them",
+		    c->front_user);
+	return status;
+}
+
+static int
+seccomp(bool relaying)
+{
+	const char *all[sizeof(allowed) / sizeof(allowed[0]) +
+			sizeof(allowed_relaying) / sizeof(allowed_relaying[0])];
+	unsigned count = 0;
+
+	for (unsigned i = 0; allowed[i] != NULL; i++)
+		all[count++] = allowed[i];
+	for (unsigned i = 0; relaying && allowed_relaying[i] != NULL; i++)
+		all[count++] = allowed_relaying[i];
+	all[count] = NULL;
+	return confine_seccomp(all, refused);
+}
+
+uint32_t
+front_confine(const struct config *c, uint64_t files)
+{
+	const struct confine_rlimits limits = {
+		.files = files,
+		.file_size = UINT64_MAX,
+		.processes = 0,
+	};
+	uint32_t in_force = layer(confine_no_core(), CONFINE_NO_CORE);
+
+	if (geteuid() == 0) {
+		/* before chroot: the name is looked up in files */
+		struct user user = find_user(c->front_user);
+
+		in_force |= layer(enter_empty_root(c->runtime_directory), CONFINE_CHROOT);
+		if (user.known && user.uid != 0)
+			in_force |= layer(confine_user_ids(user.uid, user.gid), CONFINE_UID);
+	}
+	in_force |= layer(confine_no_new_privs(), CONFINE_NO_NEW_PRIVS);
+	in_force |= layer(landlock(c), CONFINE_LANDLOCK);
+	in_force |= layer(confine_rlimits(&limits), CONFINE_RLIMITS);
+	in_force |= layer(seccomp(relay_configured(c)), CONFINE_SECCOMP);
+	return in_force;
+}

@@ -1,0 +1,86 @@
+/*
+ * resolve_confine.c - everything that kmsd-resolve gives up before it reads a word of DNS. What stays: its channel to kmsd,
+ * sockets to name servers, and a handful of files that anybody may read.
+ */
+#include "kmsd/resolve/resolve_confine.h"
+
+#include <pwd.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <unistd.h>
+
+#include "kmsd/common/config.h"
+#include "kmsd/common/relay_config.h"
+#include "kmsd/ipc/ipc.h"
+#include "libkms/kms_error.h"
+
+#define OWN_FILES 64
+
+/*
+ * Beside confine_base_calls: traced with strace over UDP, TCP after a truncated answer, IPv4, IPv6, /etc/hosts, and name
+ * servers that are silent or refuse.
+ */
+static const char *const allowed[] = {
+	/* name servers; UDP too, to see which of a name's addresses has a route (RFC 6724) */
+	"socket@tcp", "socket@udp", "connect", "setsockopt", "getsockopt", "getsockname", "fcntl",
+	"sendto", "recvfrom",
+	/* the resolver's settings: Landlock says which files */
+	"openat", "newfstatat", "statx", "lseek", "uname",
+	/* the answer, in a memfd, to kmsd */
+	"memfd_create", "sendmsg",
+	/* confine_enough, when all is applied */
+	"geteuid", NULL
+};
+
+/* Asked by libraries in passing (syslog(3) reconnecting, which interface a name server is on): refused, not fatal. */
+static const char *const refused[] = { "socket", "open", "access", "faccessat", "faccessat2",
+	"stat", "readlink", "readlinkat", "ioctl", "bind", "sysinfo", NULL };
+
+/* What c-ares reads each time it is asked, and where its numbers come from. */
+static const char *const settings[] = { "/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf",
+	"/etc/host.conf", "/etc/svc.conf", "/etc/gai.conf", "/dev/urandom", NULL };
+
+static uint32_t
+layer(int status, uint32_t bit)
+{
+	return status == KMS_OK ? bit : 0;
+}
+
+static int
+front_user(const struct config *c)
+{
+	struct passwd *pw = getpwnam(c->front_user);
+
+	if (pw == NULL || pw->pw_uid == 0)
+		return KMS_E_SANDBOX;
+	return confine_user_ids(pw->pw_uid, pw->pw_gid);
+}
+
+/* UDP goes where it likes: Landlock holds TCP only. The fronts say so when not even that. */
+static int
+landlock(const struct config *c)
+{
+	uint16_t port = relay_server_port(c->relay_nameserver);
+	bool tcp;
+
+	return confine_landlock_read(settings, &port, 1, &tcp);
+}
+
+uint32_t
+resolve_confine(const struct config *c)
+{
+	const struct confine_rlimits limits = {
+		.files = OWN_FILES,
+		.file_size = IPC_UPSTREAMS_SIZE, /* the memfd is a file to this limit */
+		.processes = 0,
+	};
+	uint32_t in_force = layer(confine_no_core(), CONFINE_NO_CORE);
+
+	if (geteuid() == 0)
+		in_force |= layer(front_user(c), CONFINE_UID);
+	in_force |= layer(confine_no_new_privs(), CONFINE_NO_NEW_PRIVS);
+	in_force |= layer(landlock(c), CONFINE_LANDLOCK);
+	in_force |= layer(confine_rlimits(&limits), CONFINE_RLIMITS);
+	in_force |= layer(confine_seccomp(allowed, refused), CONFINE_SECCOMP);
+	return in_force;
+}

@@ -1,0 +1,108 @@
+/*
+ * address.c - an address in words, the same in the log of every process and in kmsctl.
+ */
+#include "libkms/base/address.h"
+
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <string.h>
+
+static bool
+is_v4(const uint8_t address[16])
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	return memcmp(address, mapped, sizeof(mapped)) == 0;
+}
+
+const char *
+address_text(char out[ADDRESS_TEXT], const uint8_t address[16])
+{
+	out[0] = '\0';
+	if (is_v4(address))
+		inet_ntop(AF_INET, address + 12, out, ADDRESS_TEXT);
+	else
+		inet_ntop(AF_INET6, address, out, ADDRESS_TEXT);
+	return out;
+}
+
+uint64_t
+address_source(const uint8_t address[16])
+{
+	/* ::ffff:a.b.c.d gives 0000:ffff:a.b.c.d, a prefix that no IPv6 host has. */
+	size_t from = is_v4(address) ? 8 : 0;
+	uint64_t key = 0;
+
+	for (size_t i = 0; i < 8; i++)
+		key = key << 8 | address[from + i];
+	return key;
+}
+
+bool
+address_take(uint8_t out[16], const struct sockaddr *sa)
+{
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+
+	memset(out, 0, 16);
+	if (sa->sa_family == AF_INET) {
+		memcpy(&v4, sa, sizeof(v4));
+		memset(out + 10, 0xff, 2);
+		memcpy(out + 12, &v4.sin_addr, 4);
+	} else if (sa->sa_family == AF_INET6) {
+		memcpy(&v6, sa, sizeof(v6));
+		memcpy(out, &v6.sin6_addr, 16);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+bool
+address_is_nowhere(const uint8_t address[16])
+{
+	static const uint8_t nowhere[16], mapped[16] = { [10] = 0xff, [11] = 0xff };
+
+	return memcmp(address, nowhere, 16) == 0 || memcmp(address, mapped, 16) == 0;
+}
+
+/* 127.0.0.0/8 is all ours, and only one of it is an interface's address. */
+static bool
+is_loopback(const uint8_t address[16])
+{
+	return is_v4(address) && address[12] == 127;
+}
+
+bool
+address_is_own(const uint8_t address[16])
+{
+	struct ifaddrs *all, *i;
+	uint8_t one[16];
+	bool own = false;
+
+	if (is_loopback(address))
+		return true;
+	if (getifaddrs(&all) == -1)
+		return false;
+	for (i = all; i != NULL && !own; i = i->ifa_next)
+		own = i->ifa_addr != NULL && address_take(one, i->ifa_addr) &&
+		      memcmp(one, address, 16) == 0;
+	freeifaddrs(all);
+	return own;
+}
+
+bool
+address_listens(const char *listening, const uint8_t address[16])
+{
+	uint8_t own[16] = { 0 };
+
+	if (strcmp(listening, "0.0.0.0") == 0 || strcmp(listening, "::") == 0)
+		return true;
+	if (inet_pton(AF_INET6, listening, own) != 1) {
+		memset(own, 0, 16);
+		memset(own + 10, 0xff, 2);
+		if (inet_pton(AF_INET, listening, own + 12) != 1)
+			return false;
+	}
+	return memcmp(own, address, 16) == 0;
+}

@@ -1,0 +1,27 @@
+/*
+ * address.h - the 16 octets of a client's address (IPv4 as ::ffff:a.b.c.d) as people write it.
+ */
+#ifndef KMS_LIBKMS_BASE_ADDRESS_H
+#define KMS_LIBKMS_BASE_ADDRESS_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#define ADDRESS_TEXT INET6_ADDRSTRLEN
+
+/* Returns out. */
+const char *address_text(char out[ADDRESS_TEXT], const uint8_t address[16]);
+/* What limits hold to account: an IPv4 address, or the /64 of an IPv6 one. */
+uint64_t address_source(const uint8_t address[16]);
+/* Of an IPv4 or IPv6 socket address; false, and zeros, for others. */
+bool address_take(uint8_t out[16], const struct sockaddr *sa);
+/* 0.0.0.0 or ::, no address at all, which connect(2) takes for this machine's. */
+bool address_is_nowhere(const uint8_t address[16]);
+/* An interface of this machine has it, or it is of 127.0.0.0/8. */
+bool address_is_own(const uint8_t address[16]);
+/* A listening address (text; 0.0.0.0 and :: are every one) takes connections to it. */
+bool address_listens(const char *listening, const uint8_t address[16]);
+
+#endif

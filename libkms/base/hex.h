@@ -1,0 +1,18 @@
+/*
+ * hex.h - octets as hexadecimal digits, lower case when written, either when read.
+ */
+#ifndef KMS_LIBKMS_BASE_HEX_H
+#define KMS_LIBKMS_BASE_HEX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* out holds 2 * len digits and the zero. */
+void hex_format(char *out, const uint8_t *octets, size_t len);
+/* Exactly 2 * len digits and nothing else. */
+bool hex_parse(uint8_t *out, size_t len, const char *text);
+/* Two digits at text, which may go on; false too at its end. */
+bool hex_octet(uint8_t *out, const char *text);
+
+#endif

@@ -1,0 +1,149 @@
+/*
+ * client.c - kms_open and kms_close: the product's options, checked and copied,
+ * and the state file behind them.
+ */
+#include "libkms/client/client.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "libkms/kms_error.h"
+#include "libkms/client/machine.h"
+#include "libkms/base/uuid.h"
+#include "libkms/base/wire.h"
+
+/* Seconds the clock may run ahead of the disk: not every kms_status needs a write. */
+#define SEE_EVERY 60
+
+uint64_t
+client_now(struct kms_client *c)
+{
+	return c->now != NULL ? c->now(c->now_arg) : (uint64_t)time(NULL);
+}
+
+int
+client_see_time(struct kms_client *c)
+{
+	uint64_t now = client_now(c);
+
+	if (now < c->state->highest_seen + SEE_EVERY)
+		return KMS_OK;
+	c->state->highest_seen = now;
+	return state_save(c->file);
+}
+
+/* The caller's struct may be older (shorter) or newer (longer) than ours. */
+static int
+take_options(struct kms_options *o, const struct kms_options *from)
+{
+	if (from == NULL || from->size < offsetof(struct kms_options, host))
+		return KMS_E_ARGUMENT;
+	memset(o, 0, sizeof *o);
+	memcpy(o, from, from->size < sizeof *o ? from->size : sizeof *o);
+	if (o->publisher_key == NULL || o->product == NULL || o->state_file == NULL ||
+	    o->state_file[0] == '\0' || o->virtual_machine < -1 || o->virtual_machine > 1)
+		return KMS_E_ARGUMENT;
+	return KMS_OK;
+}
+
+static int
+copy_text(char **out, const char *from)
+{
+	if (from == NULL || from[0] == '\0')
+		return KMS_OK;
+	if (strlen(from) >= DISCOVER_NAME)
+		return KMS_E_ARGUMENT;
+	*out = strdup(from);
+	return *out != NULL ? KMS_OK : KMS_E_NO_MEMORY;
+}
+
+/* The record's name: what fits of it, cut between characters and free of controls. */
+static int
+copy_name(struct kms_client *c, const char *from)
+{
+	char own[256] = "";
+	size_t len;
+
+	if (from == NULL) {
+		if (gethostname(own, sizeof own - 1) != 0 || own[0] == '\0')
+			return KMS_OK; /* the name is a courtesy, its absence no failure */
+		from = own;
+	}
+	len = strlen(from);
+	if (len > MESSAGE_NAME)
+		for (len = MESSAGE_NAME; len > 0 && ((unsigned char)from[len] & 0xc0) == 0x80;
+		     len--)
+			;
+	if (!wire_text_ok(from, len))
+		return from == own ? KMS_OK : KMS_E_ARGUMENT;
+	memcpy(c->name, from, len);
+	return KMS_OK;
+}
+
+static int
+fill(struct kms_client *c, const struct kms_options *o)
+{
+	struct discover_host fixed;
+	int rc;
+
+	if ((rc = minisig_key_parse(&c->publisher, o->publisher_key)) != KMS_OK ||
+	    (rc = uuid_parse(c->product, o->product)) != KMS_OK ||
+	    (rc = copy_text(&c->host, o->host)) != KMS_OK ||
+	    (rc = copy_text(&c->domain, o->domain)) != KMS_OK ||
+	    (rc = copy_text(&c->nameserver, o->nameserver)) != KMS_OK ||
+	    (rc = copy_name(c, o->name)) != KMS_OK)
+		return rc;
+	if (c->host != NULL && discover_parse(&fixed, c->host, KMS_PORT) != KMS_OK)
+		return KMS_E_ARGUMENT;
+	c->virtual_machine =
+	    o->virtual_machine < 0 ? machine_is_virtual("") : o->virtual_machine != 0;
+	c->grace_minutes = o->grace_minutes;
+	c->connect_timeout = o->connect_timeout ? o->connect_timeout : CLIENT_CONNECT_TIMEOUT;
+	c->reply_timeout = o->reply_timeout ? o->reply_timeout : CLIENT_REPLY_TIMEOUT;
+	c->total_timeout = o->total_timeout ? o->total_timeout : CLIENT_TOTAL_TIMEOUT;
+	c->now = o->now;
+	c->now_arg = o->now_arg;
+	return KMS_OK;
+}
+
+int
+kms_open(struct kms_client **out, const struct kms_options *options)
+{
+	struct kms_options o;
+	struct kms_client *c;
+	int rc;
+
+	if (out == NULL)
+		return KMS_E_ARGUMENT;
+	*out = NULL;
+	if ((rc = take_options(&o, options)) != KMS_OK)
+		return rc;
+	if (sodium_init() < 0) /* safe to repeat, and from several threads */
+		return KMS_E_NO_MEMORY;
+	if ((c = calloc(1, sizeof *c)) == NULL)
+		return KMS_E_NO_MEMORY;
+	if ((rc = fill(c, &o)) != KMS_OK ||
+	    (rc = state_open(&c->file, &c->state, o.state_file, client_now(c))) != KMS_OK) {
+		kms_close(c);
+		return rc;
+	}
+	seal_cmid(c->cmid, c->state->pk);
+	*out = c;
+	return KMS_OK;
+}
+
+void
+kms_close(struct kms_client *c)
+{
+	if (c == NULL)
+		return;
+	state_close(c->file);
+	free(c->host);
+	free(c->domain);
+	free(c->nameserver);
+	free(c);
+}

@@ -1,0 +1,246 @@
+/*
+ * converse.c - the dialogue with one host on one connection: HELLO when its
+ * certificate is not known yet, then the sealed request, once more when the
+ * sequence number was behind. Nothing a host says counts before it is verified.
+ */
+#include "libkms/client/dialogue.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "libkms/core/frame.h"
+#include "libkms/kms_error.h"
+#include "libkms/client/transport.h"
+
+/* What a host may say in the clear, where anybody on the way could say it too. */
+static const uint32_t clear_statuses[] = {
+	KMS_E_NOT_ENABLED,
+	KMS_E_NOT_CONFIRMED,
+	KMS_E_KEY_INVALID,
+	KMS_E_KEY_EXPIRED,
+	KMS_E_OVERLOAD,
+	KMS_E_LEDGER,
+	KMS_E_UNKNOWN_HOST,
+	KMS_E_BAD_VERSION,
+	KMS_E_BAD_FRAME,
+	KMS_E_BAD_SEAL,
+	KMS_E_TOO_LARGE,
+	KMS_E_LOCKED,
+};
+
+bool
+dialogue_among(const uint32_t *list, size_t count, uint32_t status)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (list[i] == status)
+			return true;
+	return false;
+}
+
+enum step
+dialogue_broken(struct dialogue *d, int rc, const char *what)
+{
+	ask_note(
+	    d->a, (uint32_t)rc, false, "%s: %s: %s", d->t->peer, what, kms_strerror((uint32_t)rc));
+	return STEP_NEXT_HOST;
+}
+
+/* To a product a host that hangs up is one that cannot be reached; the detail says what happened. */
+static enum step
+broken_wire(struct dialogue *d, int rc, const char *what)
+{
+	if (rc != KMS_E_TRUNCATED && rc != KMS_E_IO)
+		return dialogue_broken(d, rc, what);
+	ask_note(d->a, KMS_E_NO_HOST, false, "%s: %s: %s", d->t->peer, what,
+	    rc == KMS_E_IO ? strerror(errno) : "the host closed the connection");
+	return STEP_NEXT_HOST;
+}
+
+/* Anybody could have said it: it may hasten the next attempt, never put it off. */
+static void
+keep_retry(struct state *s, uint32_t seconds)
+{
+	uint32_t minutes =
+	    s->activation_interval ? s->activation_interval : LICENCE_ACTIVATION_INTERVAL;
+
+	s->retry_after = seconds / 60 < minutes ? seconds : 0;
+}
+
+/* An ERROR frame. STEP_AGAIN only for a host that is another than the cached certificate's. */
+static enum step
+clear_error(struct dialogue *d)
+{
+	struct frame_error e;
+	int rc = frame_error_decode(&e, d->frame + FRAME_HEADER, d->frame_len - FRAME_HEADER);
+
+	if (rc != KMS_OK || !DIALOGUE_AMONG(clear_statuses, e.status))
+		return dialogue_broken(d, KMS_E_BAD_FRAME, "error frame");
+	if (e.status == KMS_E_UNKNOWN_HOST && !d->a->refreshed)
+		return STEP_AGAIN;
+	d->a->result.retry_after = e.retry_after;
+	keep_retry(d->a->c->state, e.retry_after);
+	ask_note(d->a, e.status, true, "%s: %s", d->t->peer, kms_strerror(e.status));
+	return STEP_NEXT_HOST;
+}
+
+/* Send d->frame, receive the answer into it. STEP_FINAL: it is of type want. */
+static enum step
+roundtrip(struct dialogue *d, enum frame_type want, const char *what)
+{
+	int64_t until =
+	    transport_sooner(d->a->deadline, transport_clock() + d->a->c->reply_timeout);
+	int rc = transport_send(d->t, d->frame, d->frame_len, until);
+	struct frame f;
+
+	/* A host that refuses and closes may have answered before our send failed. */
+	if (rc == KMS_OK || rc == KMS_E_IO)
+		rc = transport_receive(d->t, d->frame, sizeof d->frame, &d->frame_len, until);
+	if (rc != KMS_OK)
+		return broken_wire(d, rc, what);
+	rc = frame_decode(&f, d->frame, FRAME_MAX_REPLY);
+	if (rc == KMS_OK && f.type == FRAME_ERROR)
+		return clear_error(d);
+	if (rc != KMS_OK || f.type != want)
+		return dialogue_broken(d, KMS_E_BAD_FRAME, what);
+	return STEP_FINAL;
+}
+
+static int
+use_certificate(struct dialogue *d, const uint8_t *bytes, size_t len)
+{
+	struct kms_client *c = d->a->c;
+	int rc = trust_certificate(c, &d->cert, bytes, len, true);
+
+	if (rc != KMS_OK)
+		return rc;
+	return seal_client_keys(&d->keys, c->state->pk, c->state->sk, d->cert.kx_pk);
+}
+
+enum step
+dialogue_hello(struct dialogue *d)
+{
+	struct state *s = d->a->c->state;
+	struct message_hello m;
+	struct message_hello_reply reply;
+	enum step step;
+	size_t n;
+	int rc;
+
+	d->a->refreshed = true;
+	memcpy(m.publisher, d->a->c->publisher.id, sizeof m.publisher);
+	n = message_hello_encode(d->frame + FRAME_HEADER, FRAME_MAX_REQUEST, &m);
+	frame_encode(d->frame, FRAME_HELLO, (uint32_t)n);
+	d->frame_len = FRAME_HEADER + n;
+	if ((step = roundtrip(d, FRAME_HELLO_REPLY, "HELLO")) != STEP_FINAL)
+		return step;
+	rc = message_hello_reply_decode(
+	    &reply, d->frame + FRAME_HEADER, d->frame_len - FRAME_HEADER);
+	if (rc == KMS_OK && reply.certificate_len > sizeof s->certificate)
+		rc = KMS_E_TOO_LARGE;
+	if (rc == KMS_OK)
+		trust_rotation(d->a->c, reply.rotation);
+	if (rc == KMS_OK)
+		rc = use_certificate(d, reply.certificate, reply.certificate_len);
+	if (rc != KMS_OK)
+		return dialogue_broken(d, rc, "host certificate");
+	memcpy(s->certificate, reply.certificate, reply.certificate_len);
+	s->certificate_len = reply.certificate_len;
+	return STEP_FINAL;
+}
+
+static size_t
+request_text(struct dialogue *d, uint8_t *out, size_t size)
+{
+	struct kms_client *c = d->a->c;
+	struct message_request m = { .operation = d->a->operation };
+	struct licence_facts f;
+
+	client_facts(c, &f, client_now(c));
+	m.grace_minutes = licence_grace_left(&f);
+	/* The protocol has no word for a clock moved back; the host judges the time itself. */
+	f.now = licence_time(f.now, f.highest_seen);
+	m.state = (uint8_t)licence_state(&f);
+	m.flags = c->virtual_machine ? MESSAGE_VM : 0;
+	memcpy(m.request_id, d->a->request_id, sizeof m.request_id);
+	m.time = client_now(c);
+	m.sequence = c->state->sequence;
+	memcpy(m.product, c->product, sizeof m.product);
+	memcpy(m.name, c->name, sizeof m.name);
+	return message_request_encode(out, size, &m);
+}
+
+/* Sealed for us, but to what? Another request id is a replay; none at all is a text that the host could not read. */
+static bool
+answers(const struct dialogue *d, const struct message_reply *reply)
+{
+	if (reply->status == KMS_E_BAD_REQUEST &&
+	    sodium_is_zero(reply->request_id, sizeof reply->request_id))
+		return true;
+	return memcmp(reply->request_id, d->a->request_id, sizeof reply->request_id) == 0;
+}
+
+/* One sealed request and its answer. */
+static enum step
+request(struct dialogue *d)
+{
+	struct message_reply reply;
+	enum step step;
+	int rc;
+
+	d->text_len = request_text(d, d->text, sizeof d->text);
+	d->frame_len = seal_request(d->frame, sizeof d->frame, &d->keys, d->cert.host_id,
+	    d->a->c->state->pk, NULL, d->text, d->text_len);
+	if (d->text_len == 0 || d->frame_len == 0)
+		return dialogue_broken(d, KMS_E_TOO_LARGE, "request");
+	step = roundtrip(d, FRAME_REPLY, "request");
+	if (step == STEP_AGAIN) /* UNKNOWN_HOST */
+		return (step = dialogue_hello(d)) == STEP_FINAL ? STEP_AGAIN : step;
+	if (step != STEP_FINAL)
+		return step;
+	rc = seal_open_reply(
+	    d->text, sizeof d->text, &d->text_len, &d->keys, d->frame, d->frame_len);
+	if (rc == KMS_OK)
+		rc = message_reply_decode(&reply, d->text, d->text_len);
+	if (rc == KMS_OK && !answers(d, &reply))
+		rc = KMS_E_BAD_SEAL;
+	return rc == KMS_OK ? dialogue_judge(d, &reply) : dialogue_broken(d, rc, "reply");
+}
+
+/* Good enough to seal for: the publisher's, and not past its dates, when the host may have a newer one. */
+static bool
+have_certificate(struct dialogue *d)
+{
+	const struct state *s = d->a->c->state;
+	uint64_t now = client_now(d->a->c);
+
+	return s->certificate_len > 0 &&
+	       use_certificate(d, s->certificate, s->certificate_len) == KMS_OK &&
+	       now >= d->cert.not_before && now <= d->cert.not_after;
+}
+
+bool
+converse(struct ask *a, struct transport *t)
+{
+	struct dialogue *d = sodium_malloc(sizeof *d);
+	enum step step = STEP_FINAL;
+
+	if (d == NULL) {
+		ask_note(a, KMS_E_NO_MEMORY, false, "no guarded memory: see ulimit -l");
+		return true;
+	}
+	d->a = a;
+	d->t = t;
+	if (!have_certificate(d))
+		step = dialogue_hello(d);
+	/* Bounded: each of hello and catch_up says AGAIN once at most. */
+	if (step == STEP_FINAL)
+		do
+			step = request(d);
+		while (step == STEP_AGAIN);
+	sodium_free(d);
+	return step == STEP_FINAL;
+}

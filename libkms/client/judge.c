@@ -1,0 +1,152 @@
+/*
+ * judge.c - what a host's authenticated answer means: catch up with a sequence
+ * number, take a lease that passes every check, keep what it told, and say
+ * whether another host may do better.
+ */
+#include "libkms/client/dialogue.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "libkms/kms_error.h"
+#include "libkms/client/transport.h"
+
+/* Sealed refusals that say something of that host only: another may do better. */
+static const uint32_t elsewhere[] = {
+	KMS_E_NOT_ENABLED,
+	KMS_E_NOT_CONFIRMED,
+	KMS_E_NOT_COVERED,
+	KMS_E_UNKNOWN_PRODUCT,
+	KMS_E_KEY_INVALID,
+	KMS_E_KEY_EXPIRED,
+	KMS_E_CAPACITY,
+	KMS_E_OVERLOAD,
+	KMS_E_LEDGER,
+	KMS_E_UNKNOWN_CLIENT,
+	KMS_E_SEQUENCE,
+};
+
+/* The host has a higher sequence number than we remember (a restored state file): go past it, once. */
+static enum step
+catch_up(struct dialogue *d, const struct message_reply *reply)
+{
+	struct state *s = d->a->c->state;
+	int rc;
+
+	if (d->a->caught_up || reply->highest_sequence < s->sequence ||
+	    reply->highest_sequence == UINT64_MAX) {
+		ask_note(
+		    d->a, KMS_E_SEQUENCE, true, "%s: %s", d->t->peer, kms_strerror(KMS_E_SEQUENCE));
+		return STEP_NEXT_HOST;
+	}
+	d->a->caught_up = true;
+	s->sequence = reply->highest_sequence + 1;
+	randombytes_buf(s->pending_id, sizeof s->pending_id);
+	s->pending_operation = d->a->operation;
+	memcpy(d->a->request_id, s->pending_id, sizeof d->a->request_id);
+	rc = state_save(d->a->c->file);
+	return rc == KMS_OK ? STEP_AGAIN : dialogue_broken(d, rc, "client state file");
+}
+
+/* Complete, ours, for this request and this product, and not over: only then it replaces what we have. */
+static int
+check_lease(struct dialogue *d, const struct message_reply *reply)
+{
+	struct kms_client *c = d->a->c;
+	struct entry_client e;
+	int rc;
+
+	if (reply->bundle == NULL)
+		return KMS_E_NO_LEASE;
+	if (reply->bundle_len > sizeof c->state->bundle)
+		return KMS_E_TOO_LARGE;
+	rc = trust_lease(c, &e, reply->bundle, reply->bundle_len, &d->cert);
+	if (rc != KMS_OK)
+		return rc;
+	if (memcmp(e.request_id, d->a->request_id, sizeof e.request_id) != 0 ||
+	    e.sequence != c->state->sequence)
+		return KMS_E_LEASE_OTHER;
+	if (e.renew_after > e.expires)
+		return KMS_E_FORMAT;
+	return client_now(c) >= e.expires ? KMS_E_LEASE_EXPIRED : KMS_OK;
+}
+
+static int
+take_lease(struct dialogue *d, const struct message_reply *reply)
+{
+	struct state *s = d->a->c->state;
+	int rc = check_lease(d, reply);
+
+	/* The host may have been confirmed anew since the certificate was cached. The reply is in d->text, so the frame is free. */
+	if ((rc == KMS_E_KEY_EXPIRED || rc == KMS_E_NOT_COVERED) && !d->a->refreshed &&
+	    dialogue_hello(d) == STEP_FINAL)
+		rc = check_lease(d, reply);
+	if (rc != KMS_OK)
+		return rc;
+	memcpy(s->bundle, reply->bundle, reply->bundle_len);
+	s->bundle_len = reply->bundle_len;
+	memcpy(s->lease_certificate, s->certificate, s->certificate_len);
+	s->lease_certificate_len = s->certificate_len;
+	return KMS_OK;
+}
+
+static void
+remember(struct dialogue *d, const struct message_reply *reply)
+{
+	struct state *s = d->a->c->state;
+	uint64_t now = client_now(d->a->c);
+
+	/* These two ask for the same request again. */
+	if (reply->status != KMS_E_LEDGER && reply->status != KMS_E_OVERLOAD)
+		s->pending_operation = 0;
+	s->last_exchange = now;
+	s->count = d->a->result.count = reply->count;
+	s->required = d->a->result.required = reply->required;
+	s->retry_after = d->a->result.retry_after = reply->retry_after;
+	if (reply->activation_interval > 0)
+		s->activation_interval = reply->activation_interval;
+	if (reply->renewal_interval > 0)
+		s->renewal_interval = reply->renewal_interval;
+	snprintf(s->host, sizeof s->host, "%s", d->t->peer);
+	/* A host that accepts our time also settles a highest time seen that was wrong. */
+	if ((reply->status == KMS_OK || reply->status == KMS_E_COUNT_TOO_LOW) &&
+	    !licence_clock_back(now, reply->time) && !licence_clock_back(reply->time, now))
+		s->highest_seen = now;
+}
+
+static void
+note_skew(struct dialogue *d, const struct message_reply *reply)
+{
+	uint64_t now = client_now(d->a->c);
+	bool behind = now < reply->time;
+	uint64_t off = behind ? reply->time - now : now - reply->time;
+
+	ask_note(d->a, reply->status, true,
+	    "%s: this clock is %" PRIu64 " h %" PRIu64 " min %s the host's", d->t->peer, off / 3600,
+	    off % 3600 / 60, behind ? "behind" : "ahead of");
+}
+
+enum step
+dialogue_judge(struct dialogue *d, const struct message_reply *reply)
+{
+	struct state *s = d->a->c->state;
+	int rc = (int)reply->status;
+
+	if (reply->status == KMS_E_SEQUENCE)
+		return catch_up(d, reply);
+	remember(d, reply);
+	if (reply->status == KMS_OK && d->a->operation == MESSAGE_RELEASE) {
+		s->bundle_len = s->lease_certificate_len = 0;
+	} else if (reply->status == KMS_OK && (rc = take_lease(d, reply)) != KMS_OK) {
+		ask_note(d->a, (uint32_t)rc, true, "%s: its lease does not hold: %s", d->t->peer,
+		    kms_strerror((uint32_t)rc));
+		return STEP_NEXT_HOST;
+	}
+	ask_note(d->a, (uint32_t)rc, true, "%s: %s", d->t->peer, kms_strerror((uint32_t)rc));
+	if (reply->status == KMS_E_TIME_SKEW)
+		note_skew(d, reply);
+	return DIALOGUE_AMONG(elsewhere, reply->status) ? STEP_NEXT_HOST : STEP_FINAL;
+}

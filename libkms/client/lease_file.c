@@ -1,0 +1,144 @@
+/*
+ * lease_file.c - a lease for others to look at: "KMSLEASE", the host's
+ * certificate and the bundle, which the publisher's public key alone verifies.
+ */
+#include "libkms/client/client.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "libkms/kms_error.h"
+#include "libkms/core/rotation.h"
+#include "libkms/base/wire.h"
+
+static const uint8_t magic[8] = { 'K', 'M', 'S', 'L', 'E', 'A', 'S', 'E' };
+/* With a rotation statement behind it: the certificate may be by the publisher's other key. */
+static const uint8_t magic_rotated[8] = { 'K', 'M', 'S', 'L', 'E', 'A', 'S', '2' };
+
+int
+kms_lease_export(struct kms_client *c, void *out, size_t *size)
+{
+	struct entry_client lease;
+	struct wire_writer w;
+	size_t need;
+	bool rotated;
+	int rc;
+
+	if (c == NULL || size == NULL || (out == NULL && *size != 0))
+		return KMS_E_ARGUMENT;
+	if ((rc = client_lease(c, &lease)) != KMS_OK)
+		return rc;
+	rotated = c->state->rotation_len > 0;
+	need = (rotated ? sizeof magic_rotated + ROTATION_SIZE : sizeof magic) + 2 +
+	       c->state->lease_certificate_len + c->state->bundle_len;
+	if (*size < need) {
+		*size = need;
+		return KMS_E_TOO_LARGE;
+	}
+	wire_writer_init(&w, out, need);
+	wire_put(&w, rotated ? magic_rotated : magic, sizeof magic);
+	if (rotated)
+		wire_put(&w, c->state->rotation, ROTATION_SIZE);
+	wire_put_u16(&w, (uint16_t)c->state->lease_certificate_len);
+	wire_put(&w, c->state->lease_certificate, c->state->lease_certificate_len);
+	wire_put(&w, c->state->bundle, c->state->bundle_len);
+	*size = need;
+	return KMS_OK;
+}
+
+static void
+tell(struct kms_lease_info *info, const struct entry_client *e, const struct certificate *cert,
+    const struct lease *l)
+{
+	struct kms_lease_info full;
+	struct batch_header batch;
+	size_t size = info->size;
+
+	memset(&full, 0, sizeof full);
+	memcpy(full.cmid, e->cmid, sizeof full.cmid);
+	memcpy(full.product, e->product, sizeof full.product);
+	memcpy(full.host_id, cert->host_id, sizeof full.host_id);
+	full.issued = e->time;
+	full.expires = e->expires;
+	full.renew_after = e->renew_after;
+	full.index = l->index;
+	if (batch_header_decode(&batch, l->header) == KMS_OK)
+		full.batch = batch.number;
+	snprintf(full.name, sizeof full.name, "%s", e->name);
+	snprintf(full.customer, sizeof full.customer, "%s", cert->customer);
+	snprintf(full.group, sizeof full.group, "%s", cert->group);
+	full.size = size;
+	memcpy(info, &full, size < sizeof full ? size : sizeof full);
+}
+
+/* By the publisher's key or, with a statement, by the other one; the lease may name either. */
+static int
+verify_certificate(struct certificate *cert, const uint8_t *octets, size_t len,
+    const struct minisig_key *publisher, const uint8_t *statement, const uint8_t *bundle,
+    size_t bundle_len)
+{
+	int rc = certificate_verify(cert, octets, len, publisher->id, publisher->pk), linked;
+	const struct minisig_key *other;
+	struct entry_client e;
+	struct rotation r;
+	struct lease l;
+
+	if (statement == NULL)
+		return rc;
+	if ((linked = rotation_verify(&r, statement, ROTATION_SIZE)) != KMS_OK)
+		return linked;
+	if ((other = rotation_other(&r, publisher)) == NULL)
+		return KMS_E_PUBLISHER;
+	if (rc == KMS_E_PUBLISHER)
+		rc = certificate_verify(cert, octets, len, other->id, other->pk);
+	if (rc == KMS_OK && lease_decode(&l, bundle, bundle_len) == KMS_OK &&
+	    entry_client_decode(&e, l.entry, l.entry_len) == KMS_OK &&
+	    (memcmp(e.publisher, r.old.id, 8) == 0 || memcmp(e.publisher, r.new.id, 8) == 0))
+		memcpy(cert->publisher, e.publisher, 8);
+	return rc;
+}
+
+int
+kms_lease_verify(const void *file, size_t size, const char *publisher_key, uint64_t now,
+    struct kms_lease_info *info)
+{
+	struct minisig_key publisher;
+	struct certificate cert;
+	struct entry_client e;
+	struct wire_reader r;
+	struct lease l;
+	uint8_t found[sizeof magic];
+	const uint8_t *certificate, *bundle, *statement = NULL;
+	size_t certificate_len, bundle_len;
+	int rc;
+
+	if (file == NULL || publisher_key == NULL ||
+	    (info != NULL && info->size < sizeof info->size))
+		return KMS_E_ARGUMENT;
+	if (sodium_init() < 0)
+		return KMS_E_NO_MEMORY;
+	if ((rc = minisig_key_parse(&publisher, publisher_key)) != KMS_OK)
+		return rc;
+	wire_reader_init(&r, file, size);
+	wire_get(&r, found, sizeof found);
+	if (memcmp(found, magic_rotated, sizeof found) == 0)
+		statement = wire_view(&r, ROTATION_SIZE);
+	else if (memcmp(found, magic, sizeof magic) != 0)
+		return KMS_E_FORMAT;
+	certificate_len = wire_get_u16(&r);
+	certificate = wire_view(&r, certificate_len);
+	bundle_len = wire_left(&r);
+	bundle = wire_view(&r, bundle_len);
+	if ((rc = wire_finish(&r)) != KMS_OK)
+		return rc;
+	rc = verify_certificate(
+	    &cert, certificate, certificate_len, &publisher, statement, bundle, bundle_len);
+	if (rc != KMS_OK || (rc = lease_decode(&l, bundle, bundle_len)) != KMS_OK ||
+	    (rc = lease_verify(&e, bundle, bundle_len, &cert, NULL, NULL)) != KMS_OK)
+		return rc;
+	if (info != NULL)
+		tell(info, &e, &cert, &l);
+	return now != 0 && now >= e.expires ? KMS_E_LEASE_EXPIRED : KMS_OK;
+}

@@ -1,0 +1,14 @@
+/*
+ * machine.h - does this run on a virtual machine or in a container? A hint for
+ * the host's counting rule, never a security boundary: who owns the machine can
+ * make it say anything.
+ */
+#ifndef KMS_LIBKMS_CLIENT_MACHINE_H
+#define KMS_LIBKMS_CLIENT_MACHINE_H
+
+#include <stdbool.h>
+
+/* Looks below root ("" for the real one), so that tests can show it any machine. */
+bool machine_is_virtual(const char *root);
+
+#endif

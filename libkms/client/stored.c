@@ -1,0 +1,96 @@
+/*
+ * stored.c - what a product asks offline: the licence, and whether the stored
+ * lease holds. No network, and nothing believed but the publisher's signature.
+ */
+#include "libkms/client/client.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "libkms/kms_error.h"
+
+int
+client_lease(struct kms_client *c, struct entry_client *out)
+{
+	const struct state *s = c->state;
+	struct certificate cert;
+	int rc;
+
+	if (s->bundle_len == 0)
+		return KMS_E_NO_LEASE;
+	rc = trust_certificate(c, &cert, s->lease_certificate, s->lease_certificate_len, false);
+	if (rc != KMS_OK)
+		return rc;
+	return trust_lease(c, out, s->bundle, s->bundle_len, &cert);
+}
+
+void
+client_facts(struct kms_client *c, struct licence_facts *out, uint64_t now)
+{
+	const struct state *s = c->state;
+	struct entry_client lease;
+
+	*out = (struct licence_facts){
+		.now = now,
+		.highest_seen = s->highest_seen,
+		.first_use = s->first_use,
+		.last_attempt = s->last_attempt,
+		.grace_minutes = c->grace_minutes,
+		.activation_interval = s->activation_interval,
+		.retry_after = s->retry_after,
+		.lease = client_lease(c, &lease) == KMS_OK,
+	};
+	memcpy(out->cmid, c->cmid, sizeof out->cmid);
+	if (out->lease) {
+		out->expires = lease.expires;
+		out->renew_after = lease.renew_after;
+	}
+}
+
+int
+kms_verify(struct kms_client *c)
+{
+	struct entry_client lease;
+	uint64_t now;
+	int rc;
+
+	if (c == NULL)
+		return KMS_E_ARGUMENT;
+	now = client_now(c);
+	if ((rc = client_lease(c, &lease)) != KMS_OK)
+		return rc;
+	if (licence_clock_back(now, c->state->highest_seen))
+		return KMS_E_CLOCK_BACK;
+	if (licence_time(now, c->state->highest_seen) >= lease.expires)
+		return KMS_E_LEASE_EXPIRED;
+	return KMS_OK;
+}
+
+int
+kms_status(struct kms_client *c, struct kms_status_info *info)
+{
+	struct kms_status_info full;
+	struct licence_facts f;
+	size_t size;
+	int rc;
+
+	if (c == NULL || info == NULL || info->size < sizeof info->size)
+		return KMS_E_ARGUMENT;
+	rc = client_see_time(c);
+	client_facts(c, &f, client_now(c));
+	memset(&full, 0, sizeof full);
+	full.licence = licence_state(&f);
+	full.expires = f.expires;
+	full.renew_after = f.renew_after;
+	full.next_attempt = licence_next_attempt(&f);
+	full.grace_left = licence_grace_left(&f);
+	full.count = c->state->count;
+	full.required = c->state->required;
+	full.last_status = c->state->last_status;
+	full.last_exchange = c->state->last_exchange;
+	memcpy(full.cmid, c->cmid, sizeof full.cmid);
+	snprintf(full.host, sizeof full.host, "%s", c->state->host);
+	size = full.size = info->size;
+	memcpy(info, &full, size < sizeof full ? size : sizeof full);
+	return rc;
+}

@@ -1,0 +1,106 @@
+/*
+ * lease.c - the lease bundle and its verification (lease.h): the order of the
+ * checks is that of kms-protocol(7), "Verifying a lease".
+ */
+#include <string.h>
+
+#include "libkms/kms_error.h"
+#include "libkms/core/lease.h"
+#include "libkms/base/wire.h"
+
+size_t
+lease_encode(uint8_t *out, size_t size, const struct lease *l)
+{
+	struct wire_writer w;
+
+	if (l->entry_len > ENTRY_MAX || l->proof_count > MERKLE_MAX_PROOF)
+		return 0;
+	wire_writer_init(&w, out, size);
+	wire_put_u16(&w, (uint16_t)l->entry_len);
+	wire_put(&w, l->entry, l->entry_len);
+	wire_put(&w, l->header, BATCH_HEADER);
+	wire_put(&w, l->signature, BATCH_SIGNATURE);
+	wire_put_u32(&w, l->index);
+	wire_put_u8(&w, l->proof_count);
+	wire_put(&w, l->proof, (size_t)l->proof_count * MERKLE_HASH);
+	return wire_written(&w);
+}
+
+int
+lease_decode(struct lease *l, const uint8_t *in, size_t len)
+{
+	struct wire_reader r;
+	int status;
+
+	wire_reader_init(&r, in, len);
+	l->entry_len = wire_get_u16(&r);
+	l->entry = wire_view(&r, l->entry_len);
+	l->header = wire_view(&r, BATCH_HEADER);
+	l->signature = wire_view(&r, BATCH_SIGNATURE);
+	l->index = wire_get_u32(&r);
+	l->proof_count = wire_get_u8(&r);
+	l->proof = wire_view(&r, (size_t)l->proof_count * MERKLE_HASH);
+	if ((status = wire_finish(&r)) != KMS_OK)
+		return status;
+	return l->entry_len > ENTRY_MAX || l->proof_count > MERKLE_MAX_PROOF ? KMS_E_FORMAT
+									     : KMS_OK;
+}
+
+/* The entry stands in a tree whose root this certificate's host signed. */
+static int
+verify_signed(const struct lease *l, const struct certificate *cert)
+{
+	struct batch_header header;
+	uint8_t leaf[MERKLE_HASH];
+	int status;
+
+	if ((status = batch_header_decode(&header, l->header)) != KMS_OK)
+		return status;
+	merkle_leaf(leaf, l->entry, l->entry_len);
+	status = merkle_verify(leaf, l->index, header.size, l->proof, l->proof_count, header.root);
+	if (status != KMS_OK)
+		return status;
+	if ((status = batch_verify(l->header, l->signature, cert->sign_pk)) != KMS_OK)
+		return status;
+	return memcmp(header.host_id, cert->host_id, sizeof(header.host_id)) == 0
+		   ? KMS_OK
+		   : KMS_E_LEASE_OTHER;
+}
+
+/* The entry says what this certificate allows its host to say. */
+static int
+verify_entitled(const struct entry_client *e, const struct certificate *cert)
+{
+	if (e->kind != ENTRY_LEASE || e->status != KMS_OK)
+		return KMS_E_FORMAT;
+	if (memcmp(e->publisher, cert->publisher, sizeof(e->publisher)) != 0)
+		return KMS_E_PUBLISHER;
+	if (!certificate_covers(cert, e->product))
+		return KMS_E_NOT_COVERED;
+	/* The end counts too: else a host could give leases that outlive what was bought. */
+	if (e->time < cert->not_before || e->time > cert->not_after || e->expires > cert->not_after)
+		return KMS_E_KEY_EXPIRED;
+	return KMS_OK;
+}
+
+int
+lease_verify(struct entry_client *out, const uint8_t *bundle, size_t len,
+    const struct certificate *cert, const uint8_t cmid[16], const uint8_t product[16])
+{
+	struct lease l;
+	int status;
+
+	if ((status = lease_decode(&l, bundle, len)) != KMS_OK)
+		return KMS_E_FORMAT;
+	if ((status = verify_signed(&l, cert)) != KMS_OK)
+		return status;
+	if (entry_client_decode(out, l.entry, l.entry_len) != KMS_OK)
+		return KMS_E_FORMAT;
+	if ((status = verify_entitled(out, cert)) != KMS_OK)
+		return status;
+	if (cmid != NULL && memcmp(out->cmid, cmid, sizeof(out->cmid)) != 0)
+		return KMS_E_LEASE_OTHER;
+	if (product != NULL && memcmp(out->product, product, sizeof(out->product)) != 0)
+		return KMS_E_LEASE_OTHER;
+	return KMS_OK;
+}

@@ -1,0 +1,58 @@
+/*
+ * lease.h - what an activated client keeps: its entry, the signed batch header
+ * and the proof that the one is in the other.
+ *
+ *   0   2  length e of the entry
+ *   2   e  entry (entry.h, ENTRY_LEASE)
+ *     108  batch header (batch.h)
+ *      64  signature of the batch header
+ *       4  index of the entry in the tree, from 0
+ *       1  number p of proof hashes
+ *     32p  inclusion proof, leaf to root
+ *
+ * A lease FILE, for verification by others, is "KMSLEASE" (8), u16 length of
+ * the host certificate, the certificate, then the bundle up to the end.
+ */
+#ifndef KMS_LIBKMS_CORE_LEASE_H
+#define KMS_LIBKMS_CORE_LEASE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libkms/core/batch.h"
+#include "libkms/core/certificate.h"
+#include "libkms/core/entry.h"
+#include "libkms/core/merkle.h"
+
+#define LEASE_MAX (2 + ENTRY_MAX + BATCH_HEADER + BATCH_SIGNATURE + 5 + MERKLE_MAX_PROOF * MERKLE_HASH)
+/* Largest bundle of a client entry without TLVs: what a reply must hold. */
+#define LEASE_CLIENT_MAX (2 + ENTRY_CLIENT_MAX + BATCH_HEADER + BATCH_SIGNATURE + 5 + MERKLE_MAX_PROOF * MERKLE_HASH)
+
+struct lease {
+	const uint8_t *entry;       /* all pointers borrow from the bundle */
+	size_t entry_len;
+	const uint8_t *header;      /* BATCH_HEADER */
+	const uint8_t *signature;   /* BATCH_SIGNATURE */
+	uint32_t index;
+	uint8_t proof_count;
+	const uint8_t *proof;       /* proof_count * 32 */
+};
+
+size_t lease_encode(uint8_t *out, size_t size, const struct lease *l);   /* 0: does not fit */
+int lease_decode(struct lease *l, const uint8_t *in, size_t len);
+
+/*
+ * Every check of kms-protocol(7), "Verifying a lease", but the clock's:
+ * inclusion, batch signature, host id, kind, publisher, product among the
+ * certificate's, entry time and expiry within the certificate's dates, CMID and
+ * product asked for. cert must already have passed certificate_verify. cmid and
+ * product may be NULL: any. KMS_OK, KMS_E_FORMAT (shape, kind, status),
+ * KMS_E_PROOF, KMS_E_SIGNATURE, KMS_E_LEASE_OTHER (host id, CMID, product),
+ * KMS_E_PUBLISHER, KMS_E_NOT_COVERED, KMS_E_KEY_EXPIRED. *out receives the entry.
+ * With a cached certificate KMS_E_KEY_EXPIRED may only mean that the host has
+ * a newer one: send HELLO and verify again.
+ */
+int lease_verify(struct entry_client *out, const uint8_t *bundle, size_t len,
+    const struct certificate *cert, const uint8_t cmid[16], const uint8_t product[16]);
+
+#endif

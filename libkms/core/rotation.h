@@ -1,0 +1,44 @@
+/*
+ * rotation.h - a publisher's word that its key is followed by another: signed by the old key,
+ * so that who trusts the old one trusts the new one, and by the new key, so that who
+ * has only the new one knows the old one for the same publisher.
+ *
+ *   0   8  "KMSROTA1"
+ *   8   8  old publisher key id
+ *  16  32  old publisher key (Ed25519)
+ *  48   8  new publisher key id
+ *  56  32  new publisher key
+ *  88   8  from, seconds since 1970 UTC: both are accepted from then on
+ *  96   8  until: last second of the old key
+ * 104  64  Ed25519 signature by the old key over octets 0..103
+ * 168  64  Ed25519 signature by the new key over octets 0..167
+ */
+#ifndef KMS_LIBKMS_CORE_ROTATION_H
+#define KMS_LIBKMS_CORE_ROTATION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libkms/core/minisig.h"
+
+#define ROTATION_OLD_SIGNS 104
+#define ROTATION_NEW_SIGNS 168
+#define ROTATION_SIZE 232
+
+struct rotation {
+	struct minisig_key old, new;
+	uint64_t from, until;
+};
+
+/* The octets that the old key signs; its signature goes behind them, then the new key's. */
+void rotation_encode(uint8_t out[ROTATION_SIZE], const struct rotation *r);
+/* Shape and both signatures. KMS_E_TRUNCATED, KMS_E_TRAILING, KMS_E_FORMAT, KMS_E_SIGNATURE. */
+int rotation_verify(struct rotation *out, const uint8_t *in, size_t len);
+
+/* The other key of the two; NULL: this one is neither. */
+const struct minisig_key *rotation_other(const struct rotation *r, const struct minisig_key *key);
+/* May what this key signed be taken at this time? True for a key that is neither. */
+bool rotation_accepts(const struct rotation *r, const struct minisig_key *key, uint64_t now);
+
+#endif

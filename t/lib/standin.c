@@ -1,0 +1,415 @@
+/*
+ * standin.c - a small host for tests of the client's transport and checks:
+ * answers well, or wrongly in one named way. Not kmsd and no model for one.
+ *
+ *	standin [-6] [-s SEED] [-n HIGHEST] [-e SECONDS] MODE[,MODE...]
+ *
+ * Listens on a free port of 127.0.0.1 (-6: ::1), prints "PORT KEY", serves one
+ * connection after the other until standard input ends. The n-th connection is
+ * served in the n-th mode, all later ones in the last. SEED makes the host's
+ * keys, HIGHEST is the sequence number it has seen, SECONDS from now its
+ * certificate ends.
+ */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "libkms/core/frame.h"
+#include "libkms/kms_error.h"
+#include "libkms/core/message.h"
+#include "libkms/core/seal.h"
+#include "libkms/base/uuid.h"
+#include "t/lib/testhost.h"
+
+#define YEAR (365 * 24 * 3600ull)
+
+struct standin {
+	struct testhost host;
+	struct testhost liar; /* other keys, same certificate fields */
+	const char *mode;
+	uint64_t highest;
+	uint8_t last_id[16];
+	uint8_t request[FRAME_HEADER + FRAME_MAX_REQUEST];
+	size_t request_len;
+	uint8_t answer[FRAME_HEADER + FRAME_MAX_REPLY + 64];
+	size_t answer_len;
+	uint8_t bundle[LEASE_MAX];
+};
+
+static bool
+is(const struct standin *s, const char *mode)
+{
+	return strcmp(s->mode, mode) == 0;
+}
+
+static bool
+read_exactly(int fd, uint8_t *out, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = read(fd, out, len);
+
+		if (n <= 0)
+			return false;
+		out += n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
+static bool
+read_request(struct standin *s, int fd, struct frame *f)
+{
+	if (!read_exactly(fd, s->request, FRAME_HEADER) ||
+	    frame_decode(f, s->request, FRAME_MAX_REQUEST) != KMS_OK ||
+	    !read_exactly(fd, s->request + FRAME_HEADER, f->length))
+		return false;
+	s->request_len = FRAME_HEADER + f->length;
+	return true;
+}
+
+static void
+clear_error(struct standin *s, uint32_t status, uint32_t retry_after)
+{
+	struct frame_error e = { status, retry_after, (uint64_t)time(NULL) };
+
+	frame_error_encode(s->answer, &e);
+	s->answer_len = FRAME_ERROR_SIZE;
+}
+
+static void
+hello(struct standin *s)
+{
+	struct message_hello_reply m = { .time = (uint64_t)time(NULL) };
+	struct testhost *h = is(s, "wrong-certificate") ? &s->liar : &s->host;
+	size_t n;
+
+	m.certificate = h->certificate;
+	m.certificate_len = h->certificate_len;
+	n = message_hello_reply_encode(s->answer + FRAME_HEADER, FRAME_MAX_REPLY, &m);
+	frame_encode(s->answer, FRAME_HELLO_REPLY, (uint32_t)n);
+	s->answer_len = FRAME_HEADER + n;
+}
+
+static void
+spoil_entry(const struct standin *s, struct entry_client *e)
+{
+	if (is(s, "other-client"))
+		e->cmid[0] ^= 1;
+	if (is(s, "other-product"))
+		uuid_parse(e->product, TESTHOST_OTHER);
+	if (is(s, "other-request"))
+		e->request_id[0] ^= 1;
+	if (is(s, "other-sequence"))
+		e->sequence++;
+	if (is(s, "not-a-lease"))
+		e->kind = ENTRY_SEEN;
+	if (is(s, "expired")) {
+		e->time -= 7200;
+		e->expires = e->time + 60;
+		e->renew_after = e->time + 30;
+	}
+	if (is(s, "outlives-certificate"))
+		e->expires = s->host.cert.not_after + 1;
+}
+
+static void
+give_lease(struct standin *s, const struct message_request *m, const uint8_t *pk,
+    struct message_reply *reply)
+{
+	struct testhost *h = is(s, "wrong-signature") ? &s->liar : &s->host;
+	struct entry_client e;
+
+	testhost_entry(h, &e, pk, (uint64_t)time(NULL), is(s, "long") ? 14400 : 1440);
+	memcpy(e.request_id, m->request_id, sizeof e.request_id);
+	e.sequence = m->sequence;
+	spoil_entry(s, &e);
+	reply->bundle = s->bundle;
+	reply->bundle_len = testhost_bundle(h, s->bundle, sizeof s->bundle, &e);
+	if (is(s, "wrong-proof"))
+		s->bundle[reply->bundle_len - 1] ^= 1;
+	if (is(s, "cut-lease"))
+		reply->bundle_len--;
+}
+
+static uint32_t
+status_of(struct standin *s, const struct message_request *m)
+{
+	static const struct {
+		const char *mode;
+		uint32_t status;
+	} table[] = {
+		{ "count", KMS_E_COUNT_TOO_LOW },
+		{ "skew", KMS_E_TIME_SKEW },
+		{ "vm", KMS_E_VM_REFUSED },
+		{ "ledger", KMS_E_LEDGER },
+		{ "capacity", KMS_E_CAPACITY },
+		{ "revoked", KMS_E_REVOKED },
+		{ "bad-request", KMS_E_BAD_REQUEST },
+	};
+	size_t i;
+
+	if (is(s, "sequence"))
+		return KMS_E_SEQUENCE;
+	if (m->sequence < s->highest ||
+	    (m->sequence == s->highest && memcmp(m->request_id, s->last_id, 16) != 0))
+		return KMS_E_SEQUENCE;
+	s->highest = m->sequence;
+	memcpy(s->last_id, m->request_id, sizeof s->last_id);
+	for (i = 0; i < sizeof table / sizeof *table; i++)
+		if (is(s, table[i].mode))
+			return table[i].status;
+	return KMS_OK;
+}
+
+static void
+answer_text(struct standin *s, const struct message_request *m, const uint8_t *pk,
+    struct message_reply *reply)
+{
+	memset(reply, 0, sizeof *reply);
+	memcpy(reply->request_id, m->request_id, sizeof reply->request_id);
+	reply->status = status_of(s, m);
+	reply->time = (uint64_t)time(NULL) + (is(s, "skew") ? 5 * 3600 + 180 : 0);
+	reply->count = is(s, "count") ? 7 : 25;
+	reply->required = 25;
+	reply->activation_interval = 120;
+	reply->renewal_interval = 10080;
+	if (reply->status == KMS_E_SEQUENCE)
+		reply->highest_sequence = is(s, "sequence") ? m->sequence + 5 : s->highest;
+	if (is(s, "ledger"))
+		reply->retry_after = 60;
+	if (is(s, "bad-request"))
+		memset(reply->request_id, 0, sizeof reply->request_id);
+	if (is(s, "replayed"))
+		reply->request_id[3] ^= 1;
+	if (reply->status == KMS_OK && m->operation != MESSAGE_RELEASE && !is(s, "no-lease"))
+		give_lease(s, m, pk, reply);
+}
+
+/* Prints what it was asked: the test sees requests repeated or made anew. */
+static void
+note(const struct message_request *m)
+{
+	char id[UUID_TEXT];
+
+	uuid_format(id, m->request_id);
+	printf("request %d sequence %llu id %s name %s flags %u state %u\n", m->operation,
+	    (unsigned long long)m->sequence, id, m->name, m->flags, m->state);
+	fflush(stdout);
+}
+
+static bool
+request(struct standin *s)
+{
+	struct seal_request_view v;
+	struct seal_keys keys;
+	struct message_request m;
+	struct message_reply reply;
+	uint8_t text[FRAME_MAX_REPLY];
+	size_t len;
+
+	if (seal_request_parse(&v, s->request, s->request_len) != KMS_OK)
+		return false;
+	if (is(s, "wrong-certificate") || is(s, "unknown-host") ||
+	    memcmp(v.host_id, s->host.cert.host_id, 16) != 0) {
+		clear_error(s, KMS_E_UNKNOWN_HOST, 0);
+		return true;
+	}
+	if (seal_host_keys(&keys, s->host.cert.kx_pk, s->host.kx_sk, v.client_pk) != KMS_OK ||
+	    seal_open_request(text, sizeof text, &len, &keys, s->request, s->request_len) !=
+		KMS_OK ||
+	    message_request_decode(&m, text, len) != KMS_OK)
+		return false;
+	note(&m);
+	answer_text(s, &m, v.client_pk, &reply);
+	len = message_reply_encode(text, sizeof text, &reply);
+	s->answer_len = seal_reply(s->answer, sizeof s->answer, &keys, NULL, text, len);
+	if (is(s, "bad-seal"))
+		s->answer[s->answer_len - 1] ^= 1;
+	return s->answer_len > 0;
+}
+
+/* Modes that answer a request with something that is no sealed reply. */
+static bool
+break_answer(struct standin *s)
+{
+	static const char http[] = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
+	static const struct {
+		const char *mode;
+		uint32_t status, retry;
+	} errors[] = {
+		{ "overload", KMS_E_OVERLOAD, 7 },
+		{ "not-confirmed", KMS_E_NOT_CONFIRMED, 0 },
+		{ "clear-ok", KMS_OK, 0 },
+		{ "clear-count", KMS_E_COUNT_TOO_LOW, 0 },
+		{ "clear-revoked", KMS_E_REVOKED, 0 },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof errors / sizeof *errors; i++) {
+		if (is(s, errors[i].mode)) {
+			clear_error(s, errors[i].status, errors[i].retry);
+			return true;
+		}
+	}
+	if (is(s, "garbage")) {
+		memcpy(s->answer, http, sizeof http);
+		s->answer_len = sizeof http - 1;
+		return true;
+	}
+	if (is(s, "oversize") || is(s, "wrong-type") || is(s, "wrong-version")) {
+		frame_encode(s->answer, is(s, "wrong-type") ? FRAME_REQUEST : FRAME_REPLY,
+		    is(s, "oversize") ? FRAME_MAX_REPLY + 1 : 40);
+		memset(s->answer + FRAME_HEADER, 'x', 40);
+		if (is(s, "wrong-version"))
+			s->answer[4] = 9;
+		s->answer_len = FRAME_HEADER + 40;
+		return true;
+	}
+	return false;
+}
+
+static bool
+wait_closed(int fd)
+{
+	uint8_t sink[256];
+
+	while (read(fd, sink, sizeof sink) > 0)
+		;
+	return false;
+}
+
+static bool
+deliver(struct standin *s, int fd)
+{
+	size_t i, len = is(s, "half") ? s->answer_len / 2 : s->answer_len;
+	bool drip = is(s, "drip") || is(s, "drip-slow");
+
+	if (!drip)
+		return send(fd, s->answer, len, MSG_NOSIGNAL) == (ssize_t)len && !is(s, "half");
+	for (i = 0; i < len; i++) {
+		struct pollfd p = { .fd = fd, .events = POLLIN };
+
+		if (send(fd, s->answer + i, 1, MSG_NOSIGNAL) != 1)
+			return false;
+		/* The pace is the mode itself, and a client that hangs up ends it. */
+		if (is(s, "drip-slow") && poll(&p, 1, 100) != 0)
+			return false;
+	}
+	return true;
+}
+
+static void
+serve(struct standin *s, int fd)
+{
+	struct frame f;
+
+	if (is(s, "close"))
+		return;
+	if (is(s, "silent") && !wait_closed(fd))
+		return;
+	while (read_request(s, fd, &f)) {
+		if (is(s, "close-after-request"))
+			return;
+		if (!break_answer(s)) {
+			if (f.type == FRAME_HELLO)
+				hello(s);
+			else if (f.type != FRAME_REQUEST || !request(s))
+				return;
+		}
+		if (!deliver(s, fd))
+			return;
+	}
+}
+
+static int
+listen_on(bool six, uint16_t *port)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET };
+	struct sockaddr_in6 b = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	struct sockaddr *at = six ? (struct sockaddr *)&b : (struct sockaddr *)&a;
+	socklen_t len = six ? sizeof b : sizeof a;
+	int fd = socket(at->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (fd < 0 || bind(fd, at, len) != 0 || listen(fd, 16) != 0 ||
+	    getsockname(fd, at, &len) != 0) {
+		perror("standin: listen");
+		exit(1);
+	}
+	*port = ntohs(six ? b.sin6_port : a.sin_port);
+	return fd;
+}
+
+static void
+loop(struct standin *s, int listener, char *modes)
+{
+	struct pollfd p[2] = { { .fd = listener, .events = POLLIN },
+		{ .fd = 0, .events = POLLIN } };
+	char *next = NULL;
+
+	s->mode = strtok_r(modes, ",", &next);
+	for (;;) {
+		char *following;
+		int fd, one = 1;
+
+		if (poll(p, 2, -1) < 0 || p[1].revents != 0)
+			return;
+		if ((fd = accept(listener, NULL, NULL)) < 0)
+			return;
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+		serve(s, fd);
+		close(fd);
+		if ((following = strtok_r(NULL, ",", &next)) != NULL)
+			s->mode = following;
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct standin s;
+	uint64_t now = (uint64_t)time(NULL);
+	uint64_t ends = now + YEAR;
+	uint8_t seed = 1;
+	bool six = false;
+	uint16_t port;
+	int opt, listener;
+
+	while ((opt = getopt(argc, argv, "6s:n:e:")) != -1) {
+		if (opt == '6')
+			six = true;
+		else if (opt == 's')
+			seed = (uint8_t)atoi(optarg);
+		else if (opt == 'n')
+			s.highest = strtoull(optarg, NULL, 10);
+		else if (opt == 'e')
+			ends = now + (uint64_t)strtoll(optarg, NULL, 10);
+		else
+			return 2;
+	}
+	if (optind + 1 != argc || sodium_init() < 0)
+		return 2;
+	signal(SIGPIPE, SIG_IGN);
+	testhost_init(&s.host, 0x50, seed, now - YEAR, ends);
+	/* Another signing key, but the same host id and publisher id in every field. */
+	testhost_init(&s.liar, 0x51, 0xee, now - YEAR, now + YEAR);
+	s.liar.publisher = s.host.publisher;
+	s.liar.cert = s.host.cert;
+	testhost_certify(&s.liar);
+	listener = listen_on(six, &port);
+	printf("%u %s\n", port, s.host.publisher_text);
+	fflush(stdout);
+	loop(&s, listener, argv[optind]);
+	return 0;
+}
