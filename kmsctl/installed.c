@@ -7,22 +7,22 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <sodium.h>
-
 #include "kmsctl/host/ctl.h"
+#include "libkms/base/hex.h"
 #include "libkms/kms_error.h"
 #include "policy/pack.h"
 #include "policy/rotation_file.h"
-#include "libkms/base/hex.h"
 
 #define PATH_SIZE 160
 
-/* Whole file, malloc'd and terminated. KMS_E_NOT_FOUND, KMS_E_DENIED, KMS_E_TOO_LARGE, KMS_E_IO, KMS_E_NO_MEMORY. */
+/* Whole file, malloc'd and terminated. KMS_E_NOT_FOUND, KMS_E_DENIED, KMS_E_TOO_LARGE, KMS_E_IO,
+ * KMS_E_NO_MEMORY. */
 static int
 read_at(int dirfd, const char *path, char **out, size_t *len)
 {
@@ -59,26 +59,26 @@ static int
 verify_with(const struct minisig_key *key, bool host_key, const void *file, size_t len,
     const char *signature, size_t signature_len)
 {
-	int r = minisig_verify(key, file, len, signature, signature_len, NULL, 0);
+	int rc = minisig_verify(key, file, len, signature, signature_len, NULL, 0);
 
 	/* A key that was typed as a code has no more than the signature itself. */
-	if (r == KMS_E_FORMAT && host_key)
-		r = minisig_verify_plain(key, file, len, signature, signature_len);
-	return r;
+	if (rc == KMS_E_FORMAT && host_key)
+		rc = minisig_verify_plain(key, file, len, signature, signature_len);
+	return rc;
 }
 
 int
 installed_verify(const struct installed *in, bool host_key, const void *file, size_t len,
     const char *signature, size_t signature_len, const struct minisig_key **signer)
 {
-	int r = verify_with(&in->key, host_key, file, len, signature, signature_len);
+	int rc = verify_with(&in->key, host_key, file, len, signature, signature_len);
 
 	*signer = &in->key;
-	if (r == KMS_E_PUBLISHER && in->rotated) {
+	if (rc == KMS_E_PUBLISHER && in->rotated) {
 		*signer = rotation_other(&in->rotation, &in->key);
-		r = verify_with(*signer, host_key, file, len, signature, signature_len);
+		rc = verify_with(*signer, host_key, file, len, signature, signature_len);
 	}
-	return r;
+	return rc;
 }
 
 int
@@ -86,13 +86,13 @@ installed_verify_certificate(
     const struct installed *in, struct certificate *out, const uint8_t *octets, size_t len)
 {
 	const struct minisig_key *other;
-	int r = certificate_verify(out, octets, len, in->key.id, in->key.pk);
+	int rc = certificate_verify(out, octets, len, in->key.id, in->key.pk);
 
-	if (r == KMS_E_PUBLISHER && in->rotated) {
+	if (rc == KMS_E_PUBLISHER && in->rotated) {
 		other = rotation_other(&in->rotation, &in->key);
-		r = certificate_verify(out, octets, len, other->id, other->pk);
+		rc = certificate_verify(out, octets, len, other->id, other->pk);
 	}
-	return r;
+	return rc;
 }
 
 /* The file with its signature beside it. */
@@ -103,18 +103,18 @@ read_signed(const struct installed *in, int dirfd, const char *path, bool host_k
 	char name[PATH_SIZE + 16], *signature = NULL;
 	const struct minisig_key *signer;
 	size_t signature_len;
-	int r;
+	int rc;
 
-	snprintf(name, sizeof name, "%s.minisig", path);
-	if ((r = read_at(dirfd, path, file, len)) == KMS_OK &&
-	    (r = read_at(dirfd, name, &signature, &signature_len)) == KMS_OK)
-		r = installed_verify(in, host_key, *file, *len, signature, signature_len, &signer);
+	snprintf(name, sizeof(name), "%s.minisig", path);
+	if ((rc = read_at(dirfd, path, file, len)) == KMS_OK &&
+	    (rc = read_at(dirfd, name, &signature, &signature_len)) == KMS_OK)
+		rc = installed_verify(in, host_key, *file, *len, signature, signature_len, &signer);
 	free(signature);
-	if (r != KMS_OK) {
+	if (rc != KMS_OK) {
 		free(*file);
 		*file = NULL;
 	}
-	return r;
+	return rc;
 }
 
 /* Its own signatures inside are enough. */
@@ -125,18 +125,18 @@ read_rotation(struct installed *in, int dirfd, char path[PATH_SIZE])
 	struct pack_error err;
 	char hex[17], *file;
 	size_t len;
-	int r;
+	int rc;
 
 	hex_format(hex, in->key.id, 8);
 	snprintf(path, PATH_SIZE, "rotations/%s.kmsrotate", hex);
-	if ((r = read_at(dirfd, path, &file, &len)) != KMS_OK)
-		return r == KMS_E_NOT_FOUND ? KMS_OK : r;
-	r = rotation_file_parse(&in->rotation, octets, file, len, &err);
+	if ((rc = read_at(dirfd, path, &file, &len)) != KMS_OK)
+		return rc == KMS_E_NOT_FOUND ? KMS_OK : rc;
+	rc = rotation_file_parse(&in->rotation, octets, file, len, &err);
 	free(file);
-	if (r == KMS_OK && rotation_other(&in->rotation, &in->key) == NULL)
-		r = KMS_E_PUBLISHER;
-	in->rotated = r == KMS_OK;
-	return r;
+	if (rc == KMS_OK && rotation_other(&in->rotation, &in->key) == NULL)
+		rc = KMS_E_PUBLISHER;
+	in->rotated = rc == KMS_OK;
+	return rc;
 }
 
 /* kmsd leaves out what does not verify, another publisher's among it. */
@@ -188,14 +188,14 @@ read_pack(struct installed *in, int dirfd, char path[PATH_SIZE])
 	char hex[17], *version = NULL, *file = NULL;
 	struct pack_error err;
 	size_t len;
-	int r;
+	int rc;
 
 	hex_format(hex, in->key.id, 8);
 	snprintf(path, PATH_SIZE, "policy/%s/current", hex);
-	if ((r = read_at(dirfd, path, &version, &len)) == KMS_E_NOT_FOUND)
+	if ((rc = read_at(dirfd, path, &version, &len)) == KMS_E_NOT_FOUND)
 		return KMS_OK;
-	if (r != KMS_OK)
-		return r;
+	if (rc != KMS_OK)
+		return rc;
 	version[strcspn(version, "\n")] = '\0';
 	if (version[strspn(version, "0123456789.")] != '\0' || strlen(version) > 15) {
 		free(version);
@@ -203,15 +203,15 @@ read_pack(struct installed *in, int dirfd, char path[PATH_SIZE])
 	}
 	snprintf(path, PATH_SIZE, "policy/%s/%.15s.kmspolicy", hex, version);
 	free(version);
-	r = read_signed(in, dirfd, path, false, &file, &len);
-	if (r == KMS_OK && (in->pack = malloc(sizeof *in->pack)) == NULL)
-		r = KMS_E_NO_MEMORY;
-	if (r == KMS_OK)
-		r = policy_pack_parse(in->pack, file, len, &err);
-	if (r == KMS_OK)
+	rc = read_signed(in, dirfd, path, false, &file, &len);
+	if (rc == KMS_OK && (in->pack = malloc(sizeof(*in->pack))) == NULL)
+		rc = KMS_E_NO_MEMORY;
+	if (rc == KMS_OK)
+		rc = policy_pack_parse(in->pack, file, len, &err);
+	if (rc == KMS_OK)
 		crypto_hash_sha256(in->digest, (const uint8_t *)file, len);
 	free(file);
-	return r;
+	return rc;
 }
 
 static int
@@ -220,34 +220,34 @@ read_certificate(struct installed *in, int dirfd, char path[PATH_SIZE])
 	struct pack_error err;
 	char hex[17], *file;
 	size_t len;
-	int r;
+	int rc;
 
 	hex_format(hex, in->key.id, 8);
 	snprintf(path, PATH_SIZE, "certs/%s.kmscert", hex);
-	if ((r = read_at(dirfd, path, &file, &len)) == KMS_E_NOT_FOUND)
+	if ((rc = read_at(dirfd, path, &file, &len)) == KMS_E_NOT_FOUND)
 		return KMS_OK;
-	if (r != KMS_OK)
-		return r;
-	r = certificate_file_parse(in->certificate_octets, sizeof in->certificate_octets,
+	if (rc != KMS_OK)
+		return rc;
+	rc = certificate_file_parse(in->certificate_octets, sizeof(in->certificate_octets),
 	    &in->certificate_len, file, len, &err);
 	free(file);
-	if (r == KMS_OK)
-		r = installed_verify_certificate(
+	if (rc == KMS_OK)
+		rc = installed_verify_certificate(
 		    in, &in->certificate, in->certificate_octets, in->certificate_len);
-	in->confirmed = r == KMS_OK;
-	return r;
+	in->confirmed = rc == KMS_OK;
+	return rc;
 }
 
 /* r: what reading it came to. The first that is bad gives *first and why. */
 static void
-judge(char bad[200], int r, const char *path, int *first, char why[256])
+judge(char bad[200], int rc, const char *path, int *first, char why[256])
 {
-	if (r == KMS_OK)
+	if (rc == KMS_OK)
 		return;
-	snprintf(bad, 200, "%.120s: %.70s", path, kms_strerror((uint32_t)r));
+	snprintf(bad, 200, "%.120s: %.70s", path, kms_strerror((uint32_t)rc));
 	if (*first != KMS_OK)
 		return;
-	*first = r;
+	*first = rc;
 	snprintf(why, 256, "%s", bad);
 }
 
@@ -255,13 +255,13 @@ static int
 read_publisher(struct installed *in, int state_fd, char why[256])
 {
 	char path[PATH_SIZE] = "", bad[200];
-	int first = KMS_OK, r;
+	int first = KMS_OK, rc;
 
 	judge(bad, read_rotation(in, state_fd, path), path, &first, why);
 	judge(bad, read_keys(in, state_fd, path), path, &first, why);
-	r = read_pack(in, state_fd, path);
-	judge(in->bad_pack, r, path, &first, why);
-	if (r != KMS_OK) {
+	rc = read_pack(in, state_fd, path);
+	judge(in->bad_pack, rc, path, &first, why);
+	if (rc != KMS_OK) {
 		free(in->pack);
 		in->pack = NULL;
 	}
@@ -272,8 +272,8 @@ read_publisher(struct installed *in, int state_fd, char why[256])
 int
 installed_read(struct installed **out, int state_fd, const struct config *config, char why[256])
 {
-	struct installed *list = calloc(config->publisher_count + 1, sizeof *list);
-	int first = KMS_OK, r;
+	struct installed *list = calloc(config->publisher_count + 1, sizeof(*list));
+	int first = KMS_OK, rc;
 	char text[256];
 
 	*out = list;
@@ -284,7 +284,7 @@ installed_read(struct installed **out, int state_fd, const struct config *config
 	for (unsigned i = 0; i < config->publisher_count; i++) {
 		struct installed *in = &list[i];
 
-		snprintf(in->name, sizeof in->name, "%s", config->publishers[i].name);
+		snprintf(in->name, sizeof(in->name), "%s", config->publishers[i].name);
 		if (minisig_key_parse(&in->key, config->publishers[i].key) != KMS_OK) {
 			snprintf(
 			    why, 256, "[publisher %s] key: not a minisign public key", in->name);
@@ -292,12 +292,12 @@ installed_read(struct installed **out, int state_fd, const struct config *config
 		}
 		if (state_fd == -1)
 			continue;
-		r = read_publisher(in, state_fd, text);
-		if (r == KMS_E_NO_MEMORY || (r != KMS_OK && first == KMS_OK)) {
-			first = r;
-			memcpy(why, text, sizeof text);
+		rc = read_publisher(in, state_fd, text);
+		if (rc == KMS_E_NO_MEMORY || (rc != KMS_OK && first == KMS_OK)) {
+			first = rc;
+			memcpy(why, text, sizeof(text));
 		}
-		if (r == KMS_E_NO_MEMORY)
+		if (rc == KMS_E_NO_MEMORY)
 			break;
 	}
 	return first;

@@ -90,7 +90,7 @@ static void
 usage_error(struct line *line, const char *what, const char *value)
 {
 	if (line->why[0] == '\0')
-		snprintf(line->why, sizeof line->why, "%s%.100s", what, value);
+		snprintf(line->why, sizeof(line->why), "%s%.100s", what, value);
 }
 
 static bool
@@ -297,19 +297,19 @@ check_arguments(struct ctl *ctl, struct line *line)
 	unsigned extra = line->options & ~c->options;
 	char usage[256], why[300];
 
-	command_usage(c, usage, sizeof usage);
+	command_usage(c, usage, sizeof(usage));
 	if (extra != 0)
-		snprintf(why, sizeof why, "%s does not belong to this command. Usage: %.200s",
+		snprintf(why, sizeof(why), "%s does not belong to this command. Usage: %.200s",
 		    command_option(extra & -extra), usage);
 	else if (ctl->arg_count < c->min)
-		snprintf(why, sizeof why, "an argument is missing. Usage: %.200s", usage);
+		snprintf(why, sizeof(why), "an argument is missing. Usage: %.200s", usage);
 	else if (ctl->arg_count > c->max)
-		snprintf(why, sizeof why, "too many arguments: \"%.60s\". Usage: %.180s",
+		snprintf(why, sizeof(why), "too many arguments: \"%.60s\". Usage: %.180s",
 		    ctl->args[c->max], usage);
 	else
 		return;
 	if (line->why[0] == '\0')
-		snprintf(line->why, sizeof line->why, "%.255s", why);
+		snprintf(line->why, sizeof(line->why), "%.255s", why);
 }
 
 static void

@@ -31,16 +31,17 @@
 /* An entry, decoded as far as the index cares. */
 struct apply_entry {
 	uint8_t kind;
-	bool about_client;              /* else: no effect */
+	bool about_client; /* else: no effect */
 	uint8_t cmid[16];
-	struct entry_client client;     /* client kinds */
+	struct entry_client client; /* client kinds */
 	uint64_t time;
-	uint64_t batch;                 /* where it stands */
+	uint64_t batch; /* where it stands */
 	uint32_t leaf;
-	uint32_t host_hash;             /* client kinds */
+	uint32_t host_hash; /* client kinds */
 };
 /* KMS_OK or the decoder's error. */
-int apply_decode(struct apply_entry *out, const uint8_t *entry, size_t len, uint64_t batch, uint32_t leaf);
+int apply_decode(
+    struct apply_entry *out, const uint8_t *entry, size_t len, uint64_t batch, uint32_t leaf);
 
 /*
  * *row before (exists: is there one?) becomes *row after; true when there is one after.

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "libkms/kms_error.h"
 #include "libkms/base/wire.h"
+#include "libkms/kms_error.h"
 
 /* Rows of a transaction: at worst each dirties a page of its own, which LMDB keeps: 12 MiB. */
 #define SLICE 3072
@@ -156,7 +156,8 @@ carry_batches(struct slice *s)
 	index_put_meta(s->index, &meta);
 }
 
-/* Few, and none refers to another table: all of them in transactions of their own, before the clients. */
+/* Few, and none refers to another table: all of them in transactions of their own, before the
+ * clients. */
 static int
 carry_relayed(struct index *index, struct generation *g)
 {

@@ -15,8 +15,8 @@
 
 /*
  * From where g->carried stands. KMS_OK: all is in the index. INDEX_MAP_FULL: grow and call
- * again. KMS_E_FULL, KMS_E_IO, KMS_E_NO_MEMORY: call again later. Touches nothing of db that the main
- * thread changes.
+ * again. KMS_E_FULL, KMS_E_IO, KMS_E_NO_MEMORY: call again later. Touches nothing of db that
+ * the main thread changes.
  */
 int carry(struct index *index, const struct seats *seats, struct generation *g);
 

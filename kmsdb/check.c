@@ -13,9 +13,9 @@
 #include "kmsdb/ledger.h"
 #include "kmsdb/lock.h"
 #include "kmsdb/scan.h"
-#include "libkms/core/certificate.h"
-#include "libkms/base/wire.h"
 #include "libkms/base/hex.h"
+#include "libkms/base/wire.h"
+#include "libkms/core/certificate.h"
 
 #define KEYS 64
 #define LATER 4096
@@ -27,9 +27,9 @@ struct signer {
 };
 
 struct check {
-	struct kmsdb *index; /* as it is; NULL when it cannot be opened */
+	struct kmsdb *index;   /* as it is; NULL when it cannot be opened */
 	struct kmsdb *scratch; /* as it should be */
-	uint64_t upto; /* last batch that index contains whole */
+	uint64_t upto;         /* last batch that index contains whole */
 	struct signer keys[KEYS];
 	unsigned key_count;
 	const uint8_t *sign_pk;

@@ -25,10 +25,10 @@
 
 enum state {
 	IDLE,
-	CARRY, /* wanted or under way */
-	GROW, /* waits for the main thread to grow the map */
+	CARRY,  /* wanted or under way */
+	GROW,   /* waits for the main thread to grow the map */
 	FAILED, /* tried again every RETRY_SECONDS */
-	DONE, /* waits for the main thread to take over */
+	DONE,   /* waits for the main thread to take over */
 };
 
 struct checkpoint {
@@ -37,7 +37,7 @@ struct checkpoint {
 	pthread_mutex_t lock;
 	pthread_cond_t work, finished;
 	_Atomic enum state state; /* written under lock */
-	int status; /* of FAILED */
+	int status;               /* of FAILED */
 	bool stop, prepare;
 	bool said; /* the failure is in the log; main thread, which alone logs */
 };
@@ -68,8 +68,7 @@ say_failure(struct kmsdb *db, struct checkpoint *c)
 		return;
 	c->said = true;
 	ledger_log(db, LOG_ERR, "checkpoint-failed",
-	    "the index cannot be written: %s; activation goes on until memory for changes is "
-	    "full%s",
+	    "the index cannot be written: %s; activation goes on until memory for changes is full%s",
 	    kms_strerror((uint32_t)c->status),
 	    c->status == KMS_E_FULL ? ": free space on the disk of the state directory" : "");
 }

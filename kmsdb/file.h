@@ -9,10 +9,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* In a directory that may be somebody else's copy: a link is not followed, a FIFO not waited for. */
+/*
+ * In a directory that may be somebody else's copy: a link is not followed, a FIFO not waited
+ * for.
+ */
 #define FILE_READ (O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
 
-int file_status(int err);       /* errno: KMS_E_FULL, KMS_E_NOT_FOUND, KMS_E_DENIED, ... KMS_E_IO */
+/* errno: KMS_E_FULL, KMS_E_NOT_FOUND, KMS_E_DENIED, ... KMS_E_IO */
+int file_status(int err);
 /* *got < len at the end of the file. */
 int file_read(int fd, void *buf, size_t len, uint64_t off, size_t *got);
 int file_write(int fd, const void *buf, size_t len, uint64_t off);

@@ -26,8 +26,8 @@
 
 #include "kmsdb/file.h"
 #include "kmsdb/seats.h"
-#include "libkms/kms_error.h"
 #include "libkms/base/wire.h"
+#include "libkms/kms_error.h"
 
 #define META_SIZE 44
 static const char META_KEY[] = "kmsdb";
@@ -48,7 +48,7 @@ struct index {
 	bool snapshot_live;
 	MDB_txn *writing;
 	MDB_cursor *clients; /* of writing */
-	int error; /* of writing, LMDB's or errno */
+	int error;           /* of writing, LMDB's or errno */
 	bool read_only;
 	bool no_relayed;
 };

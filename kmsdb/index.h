@@ -17,20 +17,27 @@
 
 struct index;
 
-enum index_table { INDEX_CLIENTS, INDEX_HOSTS, INDEX_DAYS, INDEX_BATCHES, INDEX_SEATS, INDEX_META,
-	INDEX_RELAYED };
+enum index_table {
+	INDEX_CLIENTS,
+	INDEX_HOSTS,
+	INDEX_DAYS,
+	INDEX_BATCHES,
+	INDEX_SEATS,
+	INDEX_META,
+	INDEX_RELAYED
+};
 #define INDEX_TABLES 7
 
 struct index_meta {
 	uint32_t schema;
-	uint64_t last;                  /* last batch whose every effect is in the index */
+	uint64_t last; /* last batch whose every effect is in the index */
 	uint8_t hash[32];
 };
 
 enum index_use {
-	INDEX_READ,                     /* beside a writer or without one; nothing is made */
+	INDEX_READ, /* beside a writer or without one; nothing is made */
 	INDEX_WRITE,
-	INDEX_SCRATCH,                  /* write, but a crash may spoil it */
+	INDEX_SCRATCH, /* write, but a crash may spoil it */
 };
 
 /* name: a directory beneath dirfd. why: for the operator. */
@@ -66,7 +73,7 @@ void index_swap_client(struct index *ix, const uint8_t cmid[16], const uint8_t *
 /* One client more or less on a day, as the row says. */
 void index_count_day(struct index *ix, const uint8_t key[ROW_DAY_KEY], int64_t by);
 void index_put_meta(struct index *ix, const struct index_meta *meta);
-int index_commit(struct index *ix);     /* INDEX_MAP_FULL, KMS_E_FULL, KMS_E_IO */
+int index_commit(struct index *ix); /* INDEX_MAP_FULL, KMS_E_FULL, KMS_E_IO */
 
 /*
  * Twice the map. From the main thread, while no transaction writes; views into the

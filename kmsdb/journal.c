@@ -3,8 +3,6 @@
  * segment gets its name only when its header is on disk, the old one its footer only
  * when the new one has its name, and the first batch comes after the footer.
  */
-#include "config.h"
-
 #include "kmsdb/journal.h"
 
 #include <errno.h>
@@ -28,10 +26,10 @@ struct journal {
 	int journalfd;
 	uint64_t segment_size;
 	int fd;
-	uint64_t size; /* of the current segment's file */
+	uint64_t size;          /* of the current segment's file */
 	struct scan_place tail; /* where the next batch goes */
-	uint64_t dirty; /* octets behind tail that a failed append may have left */
-	int closing_fd; /* segment that still lacks its footer, -1 none */
+	uint64_t dirty;         /* octets behind tail that a failed append may have left */
+	int closing_fd;         /* segment that still lacks its footer, -1 none */
 	uint64_t closing_at;
 	pthread_mutex_t lock; /* of those below */
 	pthread_cond_t prepared;
@@ -169,7 +167,8 @@ install_next(struct journal *j)
 	if (renameat(j->journalfd, NEXT_NAME, j->journalfd, name) != 0 ||
 	    fsync(j->journalfd) != 0) {
 		status = file_status(errno);
-		/* Without its footer the old segment is still the last: take the name away again. */
+		/* Without its footer the old segment is still the last: take the name away again.
+		 */
 		unlinkat(j->journalfd, name, 0);
 		goto fail;
 	}
@@ -347,8 +346,7 @@ journal_open(struct journal **out, int journalfd, uint64_t segment_size, const s
 	status = scan->empty ? first_segment(j) : resume(j, scan);
 	if (status != KMS_OK) {
 		snprintf(why, 256,
-		    "the journal cannot be written: %s; free space on its disk and "
-		    "see that the daemon's user owns it",
+		    "the journal cannot be written: %s; free space on its disk and see that the daemon's user owns it",
 		    kms_strerror((uint32_t)status));
 		journal_close(j);
 		return status;

@@ -33,7 +33,7 @@ void journal_close(struct journal *j);
 int journal_append(struct journal *j, const uint8_t *record, size_t len, const uint8_t hash[32],
     uint64_t *first, uint64_t *offset);
 
-uint64_t journal_last(const struct journal *j);         /* number of the last batch */
+uint64_t journal_last(const struct journal *j); /* number of the last batch */
 const uint8_t *journal_last_hash(const struct journal *j);
 /* The current segment is half full and nobody has prepared the next one. */
 bool journal_wants_segment(struct journal *j);

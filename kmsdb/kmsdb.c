@@ -105,8 +105,7 @@ open_index(struct kmsdb *db, const struct use *use, char why[256])
 	if ((status = index_get_meta(db->index, &db->meta)) != KMS_OK ||
 	    (status = index_load(db->index, &db->seats)) != KMS_OK)
 		snprintf(why, 256,
-		    "the index (kmsdb/index) is damaged: stop kmsd and run "
-		    "kmsctl ledger rebuild");
+		    "the index (kmsdb/index) is damaged: stop kmsd and run kmsctl ledger rebuild");
 	return status;
 }
 

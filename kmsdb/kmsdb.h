@@ -18,10 +18,10 @@
 
 #include "libkms/core/batch.h"
 #include "libkms/core/entry.h"
-#include "libkms/kms_error.h"
 #include "libkms/core/merkle.h"
+#include "libkms/kms_error.h"
 
-#define KMSDB_BATCH_MAX 1024        /* entries in a batch */
+#define KMSDB_BATCH_MAX 1024 /* entries in a batch */
 
 /* Index row of a client: what a decision needs. Derived from entries alone. */
 struct kmsdb_client {
@@ -29,17 +29,17 @@ struct kmsdb_client {
 	uint8_t product[16];
 	uint8_t publisher[8];
 	uint16_t pool;
-	uint8_t kind;                   /* enum entry_kind of its last entry that counted */
-	uint8_t flags;                  /* KMSDB_REVOKED ... */
-	uint16_t clones;                /* entries marked ENTRY_CLONE, saturating */
-	uint32_t status;                /* of its last entry */
-	uint32_t entries;               /* how many client entries, saturating */
-	uint32_t seen_day;              /* day (time / 86400) it counts on; 0: not counted */
-	uint64_t last_seen;             /* seconds */
-	uint64_t expires;               /* of its last lease, 0 none */
-	uint64_t sequence;              /* highest */
-	uint8_t request_id[16];         /* of that sequence number */
-	uint64_t batch;                 /* where the entry of that sequence number stands */
+	uint8_t kind;           /* enum entry_kind of its last entry that counted */
+	uint8_t flags;          /* KMSDB_REVOKED ... */
+	uint16_t clones;        /* entries marked ENTRY_CLONE, saturating */
+	uint32_t status;        /* of its last entry */
+	uint32_t entries;       /* how many client entries, saturating */
+	uint32_t seen_day;      /* day (time / 86400) it counts on; 0: not counted */
+	uint64_t last_seen;     /* seconds */
+	uint64_t expires;       /* of its last lease, 0 none */
+	uint64_t sequence;      /* highest */
+	uint8_t request_id[16]; /* of that sequence number */
+	uint64_t batch;         /* where the entry of that sequence number stands */
 	uint32_t leaf;
 };
 #define KMSDB_REVOKED 0x01
@@ -55,18 +55,18 @@ struct kmsdb_host {
 };
 
 /* What the relay observed of one source: no client of this host's, counted nowhere. */
-#define KMSDB_RELAYED_OUTCOMES 6        /* IPC_RELAYED_OUTCOMES, in its order */
+#define KMSDB_RELAYED_OUTCOMES 6 /* IPC_RELAYED_OUTCOMES, in its order */
 #define KMSDB_RELAYED_VERSIONS 4
 #define KMSDB_RELAYED_HOSTS 3
 struct kmsdb_relayed {
-	uint8_t address[16];            /* IPv4 as ::ffff:a.b.c.d */
+	uint8_t address[16]; /* IPv4 as ::ffff:a.b.c.d */
 	uint64_t first_seen, last_seen;
 	uint32_t outcomes[KMSDB_RELAYED_OUTCOMES];
-	uint8_t outcome;                /* of the last exchange, from 1 */
-	uint32_t status, latency;       /* the same; microseconds */
+	uint8_t outcome;          /* of the last exchange, from 1 */
+	uint32_t status, latency; /* the same; microseconds */
 	struct kmsdb_relayed_version {
 		uint16_t major, minor;
-		uint32_t count;         /* 0: free */
+		uint32_t count; /* 0: free */
 	} versions[KMSDB_RELAYED_VERSIONS];
 	uint32_t other_versions;
 	struct kmsdb_relayed_host {
@@ -75,21 +75,22 @@ struct kmsdb_relayed {
 		uint32_t count;
 	} hosts[KMSDB_RELAYED_HOSTS];
 	uint32_t other_hosts;
-	uint8_t cmid[16];               /* by the KMS host's own log; name "": not imported */
+	uint8_t cmid[16]; /* by the KMS host's own log; name "": not imported */
 	uint32_t count;
 	uint64_t told;
 	char name[MESSAGE_NAME + 1];
 };
 
 struct kmsdb_options {
-	uint64_t segment_size;          /* octets, default 64 MiB, at least 1 MiB */
-	size_t overlay_records;         /* default 150000; two generations exist at once */
-	uint64_t map_size;              /* LMDB map at start; grows by itself; default 1 GiB */
-	unsigned checkpoint_seconds;    /* longest age of an overlay, default 60 */
-	bool read_only;                 /* kmsctl: no journal lock, no replay, no thread */
-	uint8_t sign_pk[32];            /* to verify the last batch at start */
+	uint64_t segment_size;       /* octets, default 64 MiB, at least 1 MiB */
+	size_t overlay_records;      /* default 150000; two generations exist at once */
+	uint64_t map_size;           /* LMDB map at start; grows by itself; default 1 GiB */
+	unsigned checkpoint_seconds; /* longest age of an overlay, default 60 */
+	bool read_only;              /* kmsctl: no journal lock, no replay, no thread */
+	uint8_t sign_pk[32];         /* to verify the last batch at start */
 	bool have_sign_pk;
-	void (*log)(int level, const char *event, const char *text, void *arg);  /* syslog levels */
+	/* syslog levels */
+	void (*log)(int level, const char *event, const char *text, void *arg);
 	void *log_arg;
 };
 
@@ -102,12 +103,12 @@ struct kmsdb;
  * KMS_E_EXISTS (another writer). why: where and what to do, for the operator.
  */
 int kmsdb_open(struct kmsdb **out, int dirfd, const struct kmsdb_options *opt, char why[256]);
-void kmsdb_close(struct kmsdb *db);        /* last checkpoint, then frees; NULL is fine */
+void kmsdb_close(struct kmsdb *db); /* last checkpoint, then frees; NULL is fine */
 /*
  * Start the writer thread; else the first commit does. A process that confines itself calls this
- * after uid, chroot and Landlock, which a thread inherits when it begins, and before RLIMIT_NPROC and
- * seccomp (whose filter must then cover all threads: TSYNC). KMS_E_LIMIT: no thread to be had;
- * checkpoints then interrupt the caller, nothing else changes.
+ * after uid, chroot and Landlock, which a thread inherits when it begins, and before
+ * RLIMIT_NPROC and seccomp (whose filter must then cover all threads: TSYNC). KMS_E_LIMIT: no
+ * thread to be had; checkpoints then interrupt the caller, nothing else changes.
  */
 int kmsdb_start(struct kmsdb *db);
 
@@ -115,51 +116,64 @@ int kmsdb_start(struct kmsdb *db);
 int kmsdb_client_get(struct kmsdb *db, const uint8_t cmid[16], struct kmsdb_client *out);
 int kmsdb_host_get(struct kmsdb *db, const uint8_t cmid[16], struct kmsdb_host *out);
 /* Clients of the pool seen on day today - window .. today (and later). */
-uint32_t kmsdb_pool_count(struct kmsdb *db, const uint8_t publisher[8], uint16_t pool,
-    uint32_t today, uint16_t window);
+uint32_t kmsdb_pool_count(
+    struct kmsdb *db, const uint8_t publisher[8], uint16_t pool, uint32_t today, uint16_t window);
 
 /* Adds an encoded entry (copied). *leaf: its index. KMS_E_TOO_LARGE when the batch is full. */
 int kmsdb_stage(struct kmsdb *db, const uint8_t *entry, size_t len, uint32_t *leaf);
 size_t kmsdb_staged(const struct kmsdb *db);
 
-typedef int (*kmsdb_sign_fn)(uint8_t sig[BATCH_SIGNATURE], const uint8_t header[BATCH_HEADER], void *arg);
+typedef int (*kmsdb_sign_fn)(
+    uint8_t sig[BATCH_SIGNATURE], const uint8_t header[BATCH_HEADER], void *arg);
 /*
- * Sign and make durable what is staged (nothing staged: KMS_OK; a call now and then while idle lets
- * an old overlay be carried). On failure the staged
- * entries are undone, the journal is as before, and the next commit may succeed: KMS_E_FULL,
- * KMS_E_IO. After KMS_OK, kmsdb_bundle gives leases until the next kmsdb_stage.
+ * Sign and make durable what is staged (nothing staged: KMS_OK; a call now and then while idle
+ * lets an old overlay be carried). On failure the staged entries are undone, the journal is as
+ * before, and the next commit may succeed: KMS_E_FULL, KMS_E_IO. After KMS_OK, kmsdb_bundle
+ * gives leases until the next kmsdb_stage.
  */
-int kmsdb_commit(struct kmsdb *db, const uint8_t host_id[16], uint64_t now,
-    kmsdb_sign_fn sign, void *arg);
-/* Lease bundle (lease.h) of a leaf of the batch just committed; returns its size, 0 no such leaf or no room. */
+int kmsdb_commit(
+    struct kmsdb *db, const uint8_t host_id[16], uint64_t now, kmsdb_sign_fn sign, void *arg);
+/*
+ * Lease bundle (lease.h) of a leaf of the batch just committed; returns its size, 0 no such
+ * leaf or no room.
+ */
 size_t kmsdb_bundle(struct kmsdb *db, uint32_t leaf, uint8_t *out, size_t size);
-/* The same for an older batch, read back from its segment. KMS_E_NOT_FOUND: dropped by retention. */
-int kmsdb_bundle_read(struct kmsdb *db, uint64_t batch, uint32_t leaf, uint8_t *out, size_t size, size_t *len);
+/*
+ * The same for an older batch, read back from its segment. KMS_E_NOT_FOUND: dropped by
+ * retention.
+ */
+int kmsdb_bundle_read(
+    struct kmsdb *db, uint64_t batch, uint32_t leaf, uint8_t *out, size_t size, size_t *len);
 
 /* Carry the whole overlay into LMDB now and wait for it. */
 int kmsdb_checkpoint(struct kmsdb *db);
 
 struct kmsdb_info {
-	uint64_t last_batch;            /* in the journal */
-	uint64_t index_batch;           /* in the index */
-	uint64_t clients;               /* rows in the index */
+	uint64_t last_batch;  /* in the journal */
+	uint64_t index_batch; /* in the index */
+	uint64_t clients;     /* rows in the index */
 	uint64_t segments;
 	uint64_t journal_bytes;
 	uint64_t index_bytes;
 	uint64_t map_size;
 	uint64_t checkpoints;
-	size_t overlay;                 /* records waiting */
+	size_t overlay; /* records waiting */
 	unsigned schema;
 	uint8_t last_hash[32];
 };
 void kmsdb_info(struct kmsdb *db, struct kmsdb_info *out);
 
-/* Rows in CMID order from LMDB as it stands (kmsctl; read_only). Callback non-zero stops and is returned. */
+/*
+ * Rows in CMID order from LMDB as it stands (kmsctl; read_only). Callback non-zero stops and is
+ * returned.
+ */
 int kmsdb_each_client(struct kmsdb *db,
     int (*fn)(const struct kmsdb_client *c, const struct kmsdb_host *h, void *arg), void *arg);
-int kmsdb_each_relayed(struct kmsdb *db, int (*fn)(const struct kmsdb_relayed *r, void *arg), void *arg);
+int kmsdb_each_relayed(
+    struct kmsdb *db, int (*fn)(const struct kmsdb_relayed *r, void *arg), void *arg);
 int kmsdb_each_day(struct kmsdb *db,
-    int (*fn)(const uint8_t publisher[8], uint16_t pool, uint32_t day, uint32_t count, void *arg), void *arg);
+    int (*fn)(const uint8_t publisher[8], uint16_t pool, uint32_t day, uint32_t count, void *arg),
+    void *arg);
 
 /*
  * Read the journal from batch `from` on without opening the index: for each batch its
@@ -172,22 +186,23 @@ struct kmsdb_batch_view {
 	const uint8_t *signature;
 	const uint8_t *const *entries;
 	const size_t *entry_lens;
-	const char *segment;            /* file name */
+	const char *segment; /* file name */
 	uint64_t offset;
 };
 int kmsdb_journal_each(int dirfd, uint64_t from,
     int (*fn)(const struct kmsdb_batch_view *b, void *arg), void *arg, char why[256]);
 
 /*
- * Where to begin in order to read the newest part of the journal: the first batch of the newest segments that hold
- * octets or more (the one being written not reckoned). *all: that is the whole journal.
+ * Where to begin in order to read the newest part of the journal: the first batch of the newest
+ * segments that hold octets or more (the one being written not reckoned). *all: that is the
+ * whole journal.
  */
 int kmsdb_journal_newest(int dirfd, uint64_t octets, uint64_t *from, bool *all, char why[256]);
 
 /*
  * Whole check: every root, chain link and signature (sign_pk, or the keys that
- * ENTRY_CERTIFICATE / ENTRY_START entries introduce), counters against a recount, index against a replay
- * into a scratch index. Problems go to report, one line each; returns the first error.
+ * ENTRY_CERTIFICATE / ENTRY_START entries introduce), counters against a recount, index against
+ * a replay into a scratch index. Problems go to report, one line each; returns the first error.
  */
 int kmsdb_check(int dirfd, const uint8_t *sign_pk,
     void (*report)(int status, const char *line, void *arg), void *arg);

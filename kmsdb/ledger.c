@@ -10,8 +10,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "libkms/kms_error.h"
 #include "libkms/base/wire.h"
+#include "libkms/kms_error.h"
 
 /* Hosts change seldom, and are larger than clients' rows; see generation_full. */
 static size_t
@@ -20,7 +20,8 @@ host_records(size_t records)
 	return records / 8 + KMSDB_BATCH_MAX;
 }
 
-/* Sources that a relay serves: a small table, since a generation is carried when one of its tables is full. */
+/* Sources that a relay serves: a small table, since a generation is carried when one of its tables
+ * is full. */
 static size_t
 relayed_records(size_t records)
 {

@@ -14,11 +14,11 @@
 #include "kmsdb/index.h"
 #include "kmsdb/journal.h"
 #include "kmsdb/kmsdb.h"
-#include "kmsdb/overlay.h"
 #include "kmsdb/observed.h"
+#include "kmsdb/overlay.h"
 #include "kmsdb/seats.h"
 
-#define GENERATION_BATCHES 32768        /* batches a generation may hold */
+#define GENERATION_BATCHES 32768 /* batches a generation may hold */
 
 struct batch_ref {
 	uint64_t number, first, offset;
@@ -27,24 +27,24 @@ struct batch_ref {
 
 /* What changed since some batch, on its way to the index as a whole. */
 struct generation {
-	struct overlay *clients;        /* ROW_CLIENT octets */
-	struct overlay *hosts;          /* ROW_HOST; every CMID here is in clients too */
-	struct overlay *relayed;        /* ROW_RELAYED, by source address */
-	struct batch_ref *batches;      /* numbers without a gap */
+	struct overlay *clients;   /* ROW_CLIENT octets */
+	struct overlay *hosts;     /* ROW_HOST; every CMID here is in clients too */
+	struct overlay *relayed;   /* ROW_RELAYED, by source address */
+	struct batch_ref *batches; /* numbers without a gap */
 	size_t batch_count, batch_room;
-	uint64_t last;                  /* last batch it contains */
+	uint64_t last; /* last batch it contains */
 	uint8_t hash[32];
-	uint64_t since;                 /* monotonic seconds of its first batch */
+	uint64_t since; /* monotonic seconds of its first batch */
 	/* Carrying: */
 	size_t seat_count;
 	uint32_t *order;
-	size_t carried;                 /* records that are in the index */
+	size_t carried; /* records that are in the index */
 	bool relayed_carried;
 };
 
 struct undo {
 	uint8_t cmid[16];
-	bool client, host, relayed;     /* was put; cmid is then the source address */
+	bool client, host, relayed; /* was put; cmid is then the source address */
 	struct overlay_old old_client, old_host;
 	uint8_t client_row[ROW_CLIENT], host_row[ROW_HOST];
 	struct overlay_old old_relayed;
@@ -60,38 +60,38 @@ struct kmsdb {
 	struct kmsdb_options opt;
 	int dirfd, journalfd, lockfd;
 	struct index *index;
-	struct index_meta meta;         /* as the index was at open or after the last checkpoint */
+	struct index_meta meta; /* as the index was at open or after the last checkpoint */
 	struct seats seats;
-	struct journal *journal;        /* NULL: read only */
+	struct journal *journal; /* NULL: read only */
 	struct generation generations[2];
 	struct generation *active;
-	struct generation *frozen;      /* being carried; NULL: none */
+	struct generation *frozen; /* being carried; NULL: none */
 	struct checkpoint *checkpoint;
 	uint64_t checkpoints;
 
 	/* The batch under way, or just committed. */
-	uint8_t *record;                /* RECORD_MAX; entries from RECORD_HEAD on */
+	uint8_t *record; /* RECORD_MAX; entries from RECORD_HEAD on */
 	size_t octets;
 	uint32_t staged;
-	uint32_t at[KMSDB_BATCH_MAX];   /* offset of each entry in record */
+	uint32_t at[KMSDB_BATCH_MAX]; /* offset of each entry in record */
 	struct merkle_tree *tree;
-	struct undo *undo;              /* one for each entry staged */
-	uint32_t bundles;               /* leaves kmsdb_bundle can give, 0 none */
+	struct undo *undo; /* one for each entry staged */
+	uint32_t bundles;  /* leaves kmsdb_bundle can give, 0 none */
 
 	/* The row looked up last, because a decision is followed by its entry. */
 	bool memo;
 	bool memo_found;
 	struct client_row memo_row;
 
-	struct readback *readback;      /* the batch read back last; stage.c */
+	struct readback *readback; /* the batch read back last; stage.c */
 };
 
 /* kmsdb.c */
 enum ledger_use {
 	LEDGER_WRITE,
 	LEDGER_READ,
-	LEDGER_REBUILD,                 /* new index beside the old one, from the whole journal */
-	LEDGER_CHECK,                   /* the same, beside a daemon, and the caller replays */
+	LEDGER_REBUILD, /* new index beside the old one, from the whole journal */
+	LEDGER_CHECK,   /* the same, beside a daemon, and the caller replays */
 };
 #define LEDGER_REBUILD_NAME "index.new"
 #define LEDGER_CHECK_NAME "index.check"
@@ -104,10 +104,11 @@ void generation_free(struct generation *g);
 void generation_clear(struct generation *g);
 bool generation_full(const struct generation *g, size_t records);
 bool generation_empty(const struct generation *g);
-int generation_reserve(struct generation *g);           /* room for one more batch */
+int generation_reserve(struct generation *g); /* room for one more batch */
 void generation_add_batch(struct generation *g, const struct batch_ref *b);
 /* The row as it is now; *from_index: no overlay has it. KMS_OK, KMS_E_NOT_FOUND, ... */
-int ledger_client(struct kmsdb *db, const uint8_t cmid[16], struct client_row *row, bool *from_index);
+int ledger_client(
+    struct kmsdb *db, const uint8_t cmid[16], struct client_row *row, bool *from_index);
 int ledger_host(struct kmsdb *db, const uint8_t cmid[16], struct kmsdb_host *host);
 /* Effect of one entry; u is filled for ledger_undo. KMS_E_FULL: no room in the overlay. */
 int ledger_apply(struct kmsdb *db, const uint8_t *entry, size_t len, uint64_t batch, uint32_t leaf,
@@ -115,7 +116,7 @@ int ledger_apply(struct kmsdb *db, const uint8_t *entry, size_t len, uint64_t ba
 void ledger_undo(struct kmsdb *db, const struct undo *u);
 int ledger_batch(struct kmsdb *db, uint64_t number, struct batch_ref *out);
 
-uint64_t ledger_seconds(void);          /* monotonic */
+uint64_t ledger_seconds(void); /* monotonic */
 /* Callers are on the main thread: the log need not be safe for others. */
 void ledger_log(struct kmsdb *db, int level, const char *event, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
@@ -123,7 +124,7 @@ void ledger_log(struct kmsdb *db, int level, const char *event, const char *fmt,
 /* checkpoint.c */
 int checkpoint_open(struct kmsdb *db);
 void checkpoint_close(struct kmsdb *db);
-int checkpoint_start(struct kmsdb *db);         /* the writer thread; once */
+int checkpoint_start(struct kmsdb *db); /* the writer thread; once */
 /* Cheap; at the head of each call: takes over what the writer thread has finished. */
 void checkpoint_poll(struct kmsdb *db);
 /*

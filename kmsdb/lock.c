@@ -2,8 +2,6 @@
  * lock.c - the lock of lock.h. Not fcntl's older kind: that one a process loses
  * when it closes any descriptor of the file.
  */
-#include "config.h"
-
 #include "kmsdb/lock.h"
 
 #include <errno.h>

@@ -54,8 +54,7 @@ migrate(struct index *ix, bool read_only, char why[256])
 
 	if (status != KMS_OK) {
 		snprintf(why, 256,
-		    "the index (kmsdb/index) is damaged: stop kmsd and run "
-		    "kmsctl ledger rebuild");
+		    "the index (kmsdb/index) is damaged: stop kmsd and run kmsctl ledger rebuild");
 		return status;
 	}
 	while (meta.schema < INDEX_SCHEMA && !read_only) {

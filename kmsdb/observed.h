@@ -5,11 +5,11 @@
  * Row, key address 16 (IPv4 as ::ffff:a.b.c.d)
  *    0  6  last batch that changed it    6  5  first seen    11  5  last seen
  *   16 24  exchanges of each outcome, u32, in the order of enum ipc_relayed_outcome
- *   40  1  outcome of the last           41  4  its RPC status         45  4  its latency, microseconds
- *   49 32  four versions: major 2, minor 2, u32 exchanges              81  4  exchanges of others
- *   85 66  three hosts: address 16, port 2, u32 exchanges             151  4  exchanges with others
- *  155 16  CMID    171  4  count    175  5  when, as the KMS host's log gives them; zero: not imported
- *  180  1  n  181  n  name
+ *   40  1  outcome of the last           41  4  its RPC status         45  4  its latency,
+ * microseconds 49 32  four versions: major 2, minor 2, u32 exchanges              81  4  exchanges
+ * of others 85 66  three hosts: address 16, port 2, u32 exchanges             151  4  exchanges
+ * with others 155 16  CMID    171  4  count    175  5  when, as the KMS host's log gives them;
+ * zero: not imported 180  1  n  181  n  name
  */
 #ifndef KMSDB_OBSERVED_H
 #define KMSDB_OBSERVED_H
@@ -28,7 +28,8 @@ struct relayed_row {
 };
 
 size_t relayed_encode(uint8_t out[ROW_RELAYED], const struct relayed_row *row);
-int relayed_decode(struct relayed_row *row, const uint8_t address[16], const uint8_t *in, size_t len);
+int relayed_decode(
+    struct relayed_row *row, const uint8_t address[16], const uint8_t *in, size_t len);
 /* Effect of an entry of either kind; KMS_OK or the decoder's error. */
 int relayed_apply(struct relayed_row *row, const uint8_t *entry, size_t len, uint64_t batch);
 

@@ -3,8 +3,6 @@
  * addressing over 32-bit record numbers finds them. So memory is what the records need and
  * little more, clearing is one memset, and the newest record can be taken back.
  */
-#include "config.h"
-
 #include "kmsdb/overlay.h"
 
 #include <sodium.h>
@@ -19,7 +17,7 @@ struct overlay {
 	size_t max, row_size, stride;
 	size_t count;
 	size_t mask;
-	uint32_t *slots; /* record number + 1, 0 empty */
+	uint32_t *slots;  /* record number + 1, 0 empty */
 	uint8_t *records; /* CMID, found, length, row */
 	uint64_t seed[2];
 };
@@ -180,7 +178,8 @@ overlay_undo(struct overlay *o, const uint8_t cmid[16], const struct overlay_old
 		fill(record(o, o->slots[i] - 1), old->found, old_row, old->len);
 		return;
 	}
-	/* The newest record: no other was placed behind its slot since, so the slot just empties. */
+	/* The newest record: no other was placed behind its slot since, so the slot just empties.
+	 */
 	o->slots[i] = 0;
 	o->count--;
 }

@@ -13,12 +13,12 @@ struct overlay;
 
 enum overlay_found { OVERLAY_NO, OVERLAY_ROW, OVERLAY_GONE };
 
-struct overlay *overlay_new(size_t records, size_t row_size);   /* NULL: memory */
+struct overlay *overlay_new(size_t records, size_t row_size); /* NULL: memory */
 void overlay_free(struct overlay *o);
 void overlay_clear(struct overlay *o);
 size_t overlay_count(const struct overlay *o);
-enum overlay_found overlay_get(const struct overlay *o, const uint8_t cmid[16],
-    const uint8_t **row, size_t *len);
+enum overlay_found overlay_get(
+    const struct overlay *o, const uint8_t cmid[16], const uint8_t **row, size_t *len);
 /*
  * Set a row, or that it is gone (row NULL). old gets what stood there before, in a
  * buffer of row_size, for overlay_undo. KMS_E_FULL.

@@ -2,8 +2,6 @@
  * rebuild.c - a new index from the journal, beside the old one, and in its
  * place in one step.
  */
-#include "config.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -32,9 +32,9 @@
 
 /* A client as entries change it. */
 struct client_row {
-	struct kmsdb_client c;          /* c.product, c.publisher, c.pool: of the seat */
+	struct kmsdb_client c; /* c.product, c.publisher, c.pool: of the seat */
 	uint16_t seat;
-	uint64_t changed;               /* last batch that changed the row */
+	uint64_t changed; /* last batch that changed the row */
 	uint32_t host_hash;
 };
 
@@ -45,7 +45,8 @@ int row_client_decode(struct client_row *r, const uint8_t cmid[ROW_CMID], const 
     size_t len, const struct seats *seats);
 /* Returns the size. */
 size_t row_host_encode(uint8_t out[ROW_HOST], const struct kmsdb_host *h);
-int row_host_decode(struct kmsdb_host *h, const uint8_t cmid[ROW_CMID], const uint8_t *in, size_t len);
+int row_host_decode(
+    struct kmsdb_host *h, const uint8_t cmid[ROW_CMID], const uint8_t *in, size_t len);
 uint32_t row_host_hash(const char *name, const uint8_t address[16]);
 
 #endif

@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include "kmsdb/file.h"
-#include "libkms/kms_error.h"
 #include "libkms/core/merkle.h"
+#include "libkms/kms_error.h"
 
 #define WINDOW (4 * RECORD_MAX)
 
@@ -100,7 +100,8 @@ fail(struct scan *s, int status, uint64_t offset, const char *fmt, ...)
 	return status;
 }
 
-/* Show all that can be asked of at offset off: 2 * RECORD_MAX octets, or up to the end of the file. */
+/* Show all that can be asked of at offset off: 2 * RECORD_MAX octets, or up to the end of the file.
+ */
 static int
 look(struct scan_state *st, uint64_t off, const uint8_t **at, size_t *avail)
 {

@@ -25,21 +25,22 @@ struct scan_place {
 	uint64_t first;
 	uint64_t offset;
 	uint64_t number;
-	uint8_t previous[32];           /* hash of the batch before */
+	uint8_t previous[32]; /* hash of the batch before */
 };
 
 struct scan {
-	struct record record;           /* the batch just read */
-	uint8_t hash[32];               /* its hash */
-	char segment[SEGMENT_NAME];     /* and where it stands */
+	struct record record;       /* the batch just read */
+	uint8_t hash[32];           /* its hash */
+	char segment[SEGMENT_NAME]; /* and where it stands */
 	uint64_t offset;
 	/* After the end (KMS_E_NOT_FOUND): */
-	struct scan_place end;          /* where the next batch goes */
-	bool empty;                     /* no segment at all */
-	bool torn;                      /* there are remains of a batch at end */
-	bool unfooted;                  /* the last but one segment lacks its footer: write it at footer_at */
+	struct scan_place end; /* where the next batch goes */
+	bool empty;            /* no segment at all */
+	bool torn;             /* there are remains of a batch at end */
+	/* the last but one segment lacks its footer: write it at footer_at */
+	bool unfooted;
 	uint64_t footer_first, footer_at;
-	char why[200];                  /* of torn, or of an error: file, offset, what */
+	char why[200]; /* of torn, or of an error: file, offset, what */
 	struct scan_state *state;
 };
 
@@ -47,8 +48,8 @@ struct scan {
  * From a place, or (place NULL) from the first batch of the segment that holds batch
  * `from` (0 or 1: from the first there is, which must be batch 1).
  */
-int scan_open(struct scan **out, int journalfd, const struct scan_place *place, uint64_t from,
-    char why[256]);
+int scan_open(
+    struct scan **out, int journalfd, const struct scan_place *place, uint64_t from, char why[256]);
 /*
  * KMS_OK: the next batch. KMS_E_NOT_FOUND: the end. KMS_E_ALTERED, KMS_E_CHAIN,
  * KMS_E_MISSING, KMS_E_SCHEMA, KMS_E_IO: see why.

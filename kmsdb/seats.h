@@ -19,7 +19,7 @@
 
 struct seat {
 	uint8_t product[16];
-	uint16_t pool;                  /* index into pools */
+	uint16_t pool; /* index into pools */
 };
 struct pool_day {
 	uint32_t day;
@@ -28,22 +28,23 @@ struct pool_day {
 struct pool {
 	uint8_t publisher[8];
 	uint16_t number;
-	struct pool_day *days;          /* ascending; main thread only */
+	struct pool_day *days; /* ascending; main thread only */
 	size_t day_count, day_room;
 };
 struct seats {
-	struct seat *seats;             /* SEATS_MAX; untouched pages cost nothing */
+	struct seat *seats; /* SEATS_MAX; untouched pages cost nothing */
 	size_t count;
-	struct pool *pools;             /* POOLS_MAX */
+	struct pool *pools; /* POOLS_MAX */
 	size_t pool_count;
-	size_t last;                    /* seat found last */
+	size_t last; /* seat found last */
 };
 
 int seats_init(struct seats *s);
 void seats_free(struct seats *s);
 /* Index of the pool, made when absent; KMS_E_LIMIT, KMS_E_NO_MEMORY. */
 int seats_pool(struct seats *s, const uint8_t publisher[8], uint16_t number, uint16_t *index);
-const struct pool *seats_pool_find(const struct seats *s, const uint8_t publisher[8], uint16_t number);
+const struct pool *seats_pool_find(
+    const struct seats *s, const uint8_t publisher[8], uint16_t number);
 /* The seat's number, made when absent; KMS_E_LIMIT. */
 int seats_find(struct seats *s, const uint8_t product[16], const uint8_t publisher[8],
     uint16_t pool, uint16_t *seat);

@@ -14,9 +14,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "libkms/kms_error.h"
-#include "libkms/core/merkle.h"
 #include "libkms/base/wire.h"
+#include "libkms/core/merkle.h"
+#include "libkms/kms_error.h"
 
 #define CHECK 16
 static const uint8_t SEGMENT_MAGIC[8] = "KMSJSEG1";

@@ -37,11 +37,11 @@
 
 #define SEGMENT_SCHEMA 1
 #define SEGMENT_SECTOR 512
-#define SEGMENT_NAME 25                 /* 20 digits, ".seg", NUL */
+#define SEGMENT_NAME 25 /* 20 digits, ".seg", NUL */
 #define RECORD_HEAD 204
 #define RECORD_TRAILER 12
-#define RECORD_ENTRIES 1024             /* KMSDB_BATCH_MAX */
-#define RECORD_OCTETS (512 * 1024)      /* most octets of entries, lengths included */
+#define RECORD_ENTRIES 1024        /* KMSDB_BATCH_MAX */
+#define RECORD_OCTETS (512 * 1024) /* most octets of entries, lengths included */
 #define RECORD_MAX ((RECORD_HEAD + RECORD_OCTETS + RECORD_TRAILER + 511) / 512 * 512)
 
 struct segment_header {
@@ -63,8 +63,8 @@ size_t record_seal(uint8_t *record, size_t n, const uint8_t header[BATCH_HEADER]
     const uint8_t signature[BATCH_SIGNATURE]);
 
 struct record {
-	uint32_t length;                /* of the whole record */
-	const uint8_t *octets;          /* views into what was read */
+	uint32_t length;       /* of the whole record */
+	const uint8_t *octets; /* views into what was read */
 	const uint8_t *header;
 	const uint8_t *signature;
 	struct batch_header batch;
@@ -73,10 +73,10 @@ struct record {
 };
 
 enum segment_item {
-	SEGMENT_BATCH,                  /* *r is a record, and its entries give its root */
-	SEGMENT_FOOTER,                 /* r->batch.number, .previous: of the footer */
-	SEGMENT_END,                    /* nothing but zeros */
-	SEGMENT_TORN,                   /* what is left of a write that never ended */
+	SEGMENT_BATCH,  /* *r is a record, and its entries give its root */
+	SEGMENT_FOOTER, /* r->batch.number, .previous: of the footer */
+	SEGMENT_END,    /* nothing but zeros */
+	SEGMENT_TORN,   /* what is left of a write that never ended */
 	SEGMENT_ALTERED,
 };
 /*

@@ -6,7 +6,7 @@
 
 #include "kmsdb/ledger.h"
 
-void stage_undo(struct kmsdb *db);              /* everything staged, newest first */
+void stage_undo(struct kmsdb *db); /* everything staged, newest first */
 void readback_free(struct readback *r);
 
 #endif

@@ -6,14 +6,14 @@
  * lease is good because the publisher's signature says so, not because a server
  * answered. An outage never turns a valid lease into an invalid one.
  *
- *	struct kms_options o = { .size = sizeof o };
+ *	struct kms_options o = { .size = sizeof(o) };
  *	o.publisher_key = "RWQ...";                    // minisign public key
  *	o.product = "9f3c...-....";                    // UUID
  *	o.state_file = "/var/lib/product/kms.state";
  *	struct kms_client *c;
  *	if (kms_open(&c, &o) == KMS_OK) {
  *		kms_activate(c, NULL);
- *		struct kms_status_info s = { .size = sizeof s };
+ *		struct kms_status_info s = { .size = sizeof(s) };
  *		kms_status(c, &s);
  *		kms_close(c);
  *	}
@@ -27,10 +27,9 @@
 #ifndef KMS_H
 #define KMS_H
 
+#include <kms_error.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include <kms_error.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -42,14 +41,15 @@ extern "C" {
 struct kms_client;
 
 struct kms_options {
-	size_t size;                /* sizeof(struct kms_options) */
-	const char *publisher_key;  /* "RW...", required */
-	const char *product;        /* UUID text, required */
-	const char *state_file;     /* created with mode 0600, required */
-	const char *host;           /* "name", "name:port", "[v6]:port"; NULL: DNS SRV */
-	const char *domain;         /* for SRV; NULL: the resolver's search domain */
-	const char *nameserver;     /* "address[:port]"; NULL: the system's */
-	const char *name;           /* this machine's name as the host records it; NULL: gethostname */
+	size_t size;               /* sizeof(struct kms_options) */
+	const char *publisher_key; /* "RW...", required */
+	const char *product;       /* UUID text, required */
+	const char *state_file;    /* created with mode 0600, required */
+	const char *host;          /* "name", "name:port", "[v6]:port"; NULL: DNS SRV */
+	const char *domain;        /* for SRV; NULL: the resolver's search domain */
+	const char *nameserver;    /* "address[:port]"; NULL: the system's */
+	/* this machine's name as the host records it; NULL: gethostname */
+	const char *name;
 	int virtual_machine;        /* 1 yes, 0 no, -1 find out */
 	uint32_t grace_minutes;     /* grace from first use; KMS_NO_GRACE: none; 0: 30 days */
 	uint32_t connect_timeout;   /* for each host; 0: 5000 */
@@ -61,46 +61,51 @@ struct kms_options {
 
 /* What a product asks: may I run, and what should I tell my user? */
 enum kms_licence {
-	KMS_UNLICENSED = 0,         /* never activated and grace is over */
-	KMS_GRACE = 1,              /* never activated, grace left */
+	KMS_UNLICENSED = 0, /* never activated and grace is over */
+	KMS_GRACE = 1,      /* never activated, grace left */
 	KMS_ACTIVATED = 2,
-	KMS_RENEWAL_DUE = 3,        /* activated; time to call kms_renew */
-	KMS_EXPIRED = 4,            /* the lease has run out */
-	KMS_CLOCK_BACK = 5,         /* the clock is behind the latest time seen */
+	KMS_RENEWAL_DUE = 3, /* activated; time to call kms_renew */
+	KMS_EXPIRED = 4,     /* the lease has run out */
+	KMS_CLOCK_BACK = 5,  /* the clock is behind the latest time seen */
 };
 
 struct kms_status_info {
 	size_t size;
 	enum kms_licence licence;
-	uint64_t expires;           /* 0 without a lease */
-	uint64_t renew_after;       /* 0 without a lease */
-	uint64_t next_attempt;      /* when a scheduler should call kms_activate or kms_renew next */
-	uint32_t grace_left;        /* minutes */
-	uint32_t count, required;   /* as the host last told */
-	uint32_t last_status;       /* of the last exchange */
-	uint64_t last_exchange;     /* 0: never */
+	uint64_t expires;     /* 0 without a lease */
+	uint64_t renew_after; /* 0 without a lease */
+	/* when a scheduler should call kms_activate or kms_renew next */
+	uint64_t next_attempt;
+	uint32_t grace_left;      /* minutes */
+	uint32_t count, required; /* as the host last told */
+	uint32_t last_status;     /* of the last exchange */
+	uint64_t last_exchange;   /* 0: never */
 	uint8_t cmid[16];
-	char host[256];             /* that answered last, "" without */
+	char host[256]; /* that answered last, "" without */
 };
 
 /* What a call met on the way. */
 struct kms_result {
 	size_t size;
-	uint32_t status;            /* the host's, or why there is none */
+	uint32_t status; /* the host's, or why there is none */
 	uint32_t count, required;
-	uint32_t retry_after;       /* seconds, 0: not told */
-	char host[256];             /* "address port N" that answered or was tried last */
-	char detail[256];           /* one line for a log */
+	uint32_t retry_after; /* seconds, 0: not told */
+	char host[256];       /* "address port N" that answered or was tried last */
+	char detail[256];     /* one line for a log */
 };
 
-/* KMS_OK, KMS_E_ARGUMENT, KMS_E_FORMAT (key or UUID), KMS_E_STATE, KMS_E_IO, KMS_E_EXISTS (in use by another process), KMS_E_NO_MEMORY. */
+/*
+ * KMS_OK, KMS_E_ARGUMENT, KMS_E_FORMAT (key or UUID), KMS_E_STATE, KMS_E_IO, KMS_E_EXISTS (in
+ * use by another process), KMS_E_NO_MEMORY.
+ */
 int kms_open(struct kms_client **out, const struct kms_options *options);
 void kms_close(struct kms_client *c);
 
 /*
- * Ask the host. The state is on disk before anything is sent and after every answer. result may be NULL.
- * KMS_OK: activated (released). KMS_E_COUNT_TOO_LOW: counted, ask again after the activation
- * interval. Any other host status, or KMS_E_NO_HOST, KMS_E_TIMEOUT, ... A lease that was valid before stays valid after any failure.
+ * Ask the host. The state is on disk before anything is sent and after every answer. result may
+ * be NULL. KMS_OK: activated (released). KMS_E_COUNT_TOO_LOW: counted, ask again after the
+ * activation interval. Any other host status, or KMS_E_NO_HOST, KMS_E_TIMEOUT, ... A lease that
+ * was valid before stays valid after any failure.
  */
 int kms_activate(struct kms_client *c, struct kms_result *result);
 int kms_renew(struct kms_client *c, struct kms_result *result);
@@ -108,10 +113,16 @@ int kms_release(struct kms_client *c, struct kms_result *result);
 
 /* Offline: no network. Updates the highest time seen. */
 int kms_status(struct kms_client *c, struct kms_status_info *info);
-/* Offline: KMS_OK, or why the stored lease does not hold: KMS_E_NO_LEASE, KMS_E_LEASE_EXPIRED, KMS_E_SIGNATURE, ... */
+/*
+ * Offline: KMS_OK, or why the stored lease does not hold: KMS_E_NO_LEASE, KMS_E_LEASE_EXPIRED,
+ * KMS_E_SIGNATURE, ...
+ */
 int kms_verify(struct kms_client *c);
 
-/* The stored lease as a lease file for others to verify. *size in: room, out: octets. KMS_E_TOO_LARGE with the size needed. */
+/*
+ * The stored lease as a lease file for others to verify. *size in: room, out: octets.
+ * KMS_E_TOO_LARGE with the size needed.
+ */
 int kms_lease_export(struct kms_client *c, void *out, size_t *size);
 
 struct kms_lease_info {
@@ -121,11 +132,17 @@ struct kms_lease_info {
 	uint32_t index;
 	char name[65], customer[65], group[33];
 };
-/* Anybody with the publisher's public key: verify a lease file at time now (0: do not look at expiry). info may be NULL. */
-int kms_lease_verify(const void *file, size_t size, const char *publisher_key,
-    uint64_t now, struct kms_lease_info *info);
+/*
+ * Anybody with the publisher's public key: verify a lease file at time now (0: do not look at
+ * expiry). info may be NULL.
+ */
+int kms_lease_verify(const void *file, size_t size, const char *publisher_key, uint64_t now,
+    struct kms_lease_info *info);
 
-/* Hosts in the order they would be tried, one "name port" a line. Without a network: KMS_E_NO_HOST. */
+/*
+ * Hosts in the order they would be tried, one "name port" a line. Without a network:
+ * KMS_E_NO_HOST.
+ */
 int kms_discover(struct kms_client *c, char *out, size_t size);
 
 const char *kms_version(void);

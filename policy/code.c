@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define VERSION 1
+#define LAYOUT_VERSION 1
 #define CHECK_OCTETS 3 /* of a hash over the whole, at its end */
 #define SYMBOLS_MAX (CODE_GROUPS_MAX * CODE_GROUP + 64)
 #define PIECES_MAX 256
@@ -194,7 +194,7 @@ code_format(char *out, size_t size, enum code_kind kind, const uint8_t *octets, 
 	memcpy(all, octets, len);
 	whole_check(all + len, kind, octets, len);
 	data[0] = (uint8_t)symbol((char)kind);
-	data[1] = VERSION;
+	data[1] = LAYOUT_VERSION;
 	data[2] = (uint8_t)(len >> 5);
 	data[3] = len & 31;
 	for (size_t bit = 0; bit < (len + CHECK_OCTETS) * 8; bit++) {
@@ -378,7 +378,7 @@ read_head(const struct symbols *s, enum code_kind kind, size_t *len, struct pack
 			 : s->at[0] == symbol(CODE_CONFIRMATION)
 			     ? "this is the code of a confirmation: kmsctl key confirm takes it"
 			     : "this is no code of a publisher: it begins with another letter");
-	if (s->at[1] != VERSION)
+	if (s->at[1] != LAYOUT_VERSION)
 		return fail(err, "a newer kmsctl is needed for this code (version %u)", s->at[1]);
 	*len = (size_t)s->at[2] << 5 | s->at[3];
 	if (*len == 0 || *len > CODE_OCTETS)

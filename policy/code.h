@@ -2,9 +2,9 @@
  * code.h - what can be typed: a KMS host key or a confirmation as a code of
  * groups of five characters, and the installation id. kms.key(5) defines them.
  *
- * The fifth character of each group is a check over the four before it and over the group's place, so
- * that a mistake is found in its group. A code carries the publisher's whole signature: typing it
- * gives away nothing that a file would have kept.
+ * The fifth character of each group is a check over the four before it and over the group's
+ * place, so that a mistake is found in its group. A code carries the publisher's whole
+ * signature: typing it gives away nothing that a file would have kept.
  */
 #ifndef KMS_POLICY_CODE_H
 #define KMS_POLICY_CODE_H
@@ -16,11 +16,11 @@
 #include "libkms/kms_error.h"
 #include "policy/pack.h"
 
-#define CODE_GROUP 5                /* characters, the check among them */
-#define CODE_OCTETS 240             /* most that a code carries */
-#define CODE_GROUPS_MAX 99          /* groups of so much */
+#define CODE_GROUP 5       /* characters, the check among them */
+#define CODE_OCTETS 240    /* most that a code carries */
+#define CODE_GROUPS_MAX 99 /* groups of so much */
 #define CODE_TEXT (CODE_GROUPS_MAX * (CODE_GROUP + 1) + 1)
-#define CODE_INPUT 4096             /* octets of text that are looked at */
+#define CODE_INPUT 4096 /* octets of text that are looked at */
 
 /* The first character of a code. */
 enum code_kind { CODE_HOST_KEY = 'K', CODE_CONFIRMATION = 'C' };
@@ -28,8 +28,8 @@ enum code_kind { CODE_HOST_KEY = 'K', CODE_CONFIRMATION = 'C' };
 /* Groups with '-' between them, five a line; the length, 0 when it does not fit. */
 size_t code_format(char *out, size_t size, enum code_kind kind, const uint8_t *octets, size_t len);
 /*
- * KMS_E_FORMAT: err names the group that is wrong, and how. KMS_E_TRUNCATED: what is there is right,
- * whole groups are missing at the end (err->line: how many are there). KMS_E_TOO_LARGE.
+ * KMS_E_FORMAT: err names the group that is wrong, and how. KMS_E_TRUNCATED: what is there is
+ * right, whole groups are missing at the end (err->line: how many are there). KMS_E_TOO_LARGE.
  */
 int code_parse(uint8_t out[CODE_OCTETS], size_t *len, enum code_kind kind, const char *text,
     size_t text_len, struct pack_error *err);
@@ -37,8 +37,8 @@ int code_parse(uint8_t out[CODE_OCTETS], size_t *len, enum code_kind kind, const
 bool code_looks_like(const char *text);
 
 /*
- * The host key, and the signature of its file as host_key_format writes it (minisign's, prehashed, without algorithm
- * and key id). KMS_E_ARGUMENT when the key does not fit.
+ * The host key, and the signature of its file as host_key_format writes it (minisign's,
+ * prehashed, without algorithm and key id). KMS_E_ARGUMENT when the key does not fit.
  */
 int host_key_code(char out[CODE_TEXT], const struct host_key *key, const uint8_t signature[64]);
 int host_key_code_parse(struct host_key *out, uint8_t signature[64], const char *text, size_t len,
@@ -49,25 +49,28 @@ int host_key_code_parse(struct host_key *out, uint8_t signature[64], const char 
  * host key, the policy pack of that version and its own keys.
  */
 struct confirm_code {
-	uint8_t key[8];             /* host key's UUID: its first octets */
+	uint8_t key[8]; /* host key's UUID: its first octets */
 	uint64_t serial, issued;
 	uint16_t confirmation;
-	uint16_t major, minor;      /* of the pack whose products are covered */
-	uint8_t signature[64];      /* the certificate's */
+	uint16_t major, minor; /* of the pack whose products are covered */
+	uint8_t signature[64]; /* the certificate's */
 };
 size_t confirm_code_octets(uint8_t out[CODE_OCTETS], const struct confirm_code *c);
 int confirm_code_decode(struct confirm_code *out, const uint8_t *octets, size_t len);
 /*
- * The certificate's octets, its signature at their end: not verified here. KMS_E_NOT_COVERED: the pack does not know the
- * key's group, or the group covers nothing; KMS_E_TOO_LARGE.
+ * The certificate's octets, its signature at their end: not verified here. KMS_E_NOT_COVERED:
+ * the pack does not know the key's group, or the group covers nothing; KMS_E_TOO_LARGE.
  */
 int confirm_code_certificate(uint8_t *out, size_t size, size_t *len, const struct confirm_code *c,
     const struct host_key *key, const struct policy_pack *pack, const uint8_t sign_pk[32],
     const uint8_t kx_pk[32]);
 
-/* Nine groups of six digits with a check digit each, to be read over a telephone: one host under one host key. */
+/*
+ * Nine groups of six digits with a check digit each, to be read over a telephone: one host
+ * under one host key.
+ */
 #define INSTALLATION_ID 71
-void installation_id(char out[INSTALLATION_ID + 1], const uint8_t host_id[16],
-    const uint8_t host_key_id[16]);
+void installation_id(
+    char out[INSTALLATION_ID + 1], const uint8_t host_id[16], const uint8_t host_key_id[16]);
 
 #endif

@@ -2,17 +2,16 @@
  * code_forms.c - what the codes of code.h carry: a host key and its signature, what a
  * host needs to make its certificate, and the installation id. kms.key(5) defines them.
  *
- * Both sides build the same signed octets again from the fields, so the code needs to hold only what
- * the other side does not know, and the signature it carries is the one of the file.
+ * Both sides build the same signed octets again from the fields, so the code needs to hold only
+ * what the other side does not know, and the signature it carries is the one of the file.
  */
-#include "policy/code.h"
-
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "libkms/core/certificate.h"
 #include "libkms/base/wire.h"
+#include "libkms/core/certificate.h"
+#include "policy/code.h"
 #include "policy/values.h"
 
 #define ID_GROUPS 9

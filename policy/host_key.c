@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "libkms/core/certificate.h"
 #include "libkms/base/wire.h"
+#include "libkms/core/certificate.h"
 #include "policy/ini_read.h"
 #include "policy/pack.h"
 #include "policy/text.h"
@@ -18,7 +18,7 @@
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define AT(type, field) offsetof(struct type, field), sizeof(((struct type *)0)->field)
 #define SMALL_MAX (16 * 1024) /* octets; a certificate's base64 needs about 6 K */
-#define DATA_LINE 54 /* octets of a certificate on one line: 72 characters */
+#define DATA_LINE 54          /* octets of a certificate on one line: 72 characters */
 
 static void
 put_time(struct text *t, const char *key, uint64_t time)

@@ -4,12 +4,13 @@
  * belongs to, see section headers without keys, and stop at the first error.
  */
 #include "policy/ini_read.h"
-#include "libkms/base/typo.h"
 
 #include <ini.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "libkms/base/typo.h"
 
 #define NEAR_ENOUGH 3 /* edits between a typo and the name that was meant */
 
@@ -203,8 +204,7 @@ take_value(void *user, const char *section, const char *name, const char *value)
 	if (r->blank && r->last != NULL) {
 		if (!r->last->continues)
 			return ini_fail(r, r->line,
-			    "line begins with a blank, but '%s' cannot be continued: remove the "
-			    "blank",
+			    "line begins with a blank, but '%s' cannot be continued: remove the blank",
 			    r->last->name);
 		key = r->last;
 	} else {

@@ -14,26 +14,29 @@
 
 #include "policy/pack.h"
 
-#define INI_LINE_MAX 197            /* octets; Debian's inih takes 200 with line end and NUL */
-#define INI_SECTION_MAX 48          /* inih cuts at 49 */
-#define INI_KEYS_MAX 32             /* of one section: bits of a mask */
+#define INI_LINE_MAX 197   /* octets; Debian's inih takes 200 with line end and NUL */
+#define INI_SECTION_MAX 48 /* inih cuts at 49 */
+#define INI_KEYS_MAX 32    /* of one section: bits of a mask */
 
 struct ini_reader;
 
 struct ini_key {
 	const char *name;
 	/* Converts value into record + offset; false: it called ini_fail or ini_expected. */
-	bool (*read)(struct ini_reader *r, const struct ini_key *key, void *record, const char *value);
+	bool (*read)(
+	    struct ini_reader *r, const struct ini_key *key, void *record, const char *value);
 	size_t offset, size;
 	uint64_t min, max;
-	const char *fallback;       /* value when the key is absent; NULL: the key is required */
-	bool continues;             /* may go on in lines that begin with a blank; read is called for each */
+	const char *fallback; /* value when the key is absent; NULL: the key is required */
+	/* may go on in lines that begin with a blank; read is called for each */
+	bool continues;
 };
 
 struct ini_section {
-	const char *name;           /* "product" */
-	const char *argument;       /* what follows it, for messages: "UUID"; NULL: nothing does */
-	bool required;              /* at least once */
+	const char *name; /* "product" */
+	/* what follows it, for messages: "UUID"; NULL: nothing does */
+	const char *argument;
+	bool required; /* at least once */
 	/* The record that the keys fill; NULL: it called ini_fail. */
 	void *(*open)(struct ini_reader *r, const char *argument);
 	const struct ini_key *keys;
@@ -41,8 +44,8 @@ struct ini_section {
 };
 
 struct ini_reader {
-	void *arg;                  /* the caller's */
-	int line;                   /* under way */
+	void *arg; /* the caller's */
+	int line;  /* under way */
 	int section_line;
 	struct pack_error *err;
 	bool failed;
@@ -63,8 +66,10 @@ int ini_read(const struct ini_section *sections, unsigned count, void *arg, cons
     size_t len, size_t max, struct pack_error *err);
 
 /* Both keep the first error only and return false. line 0: the file as a whole. */
-bool ini_fail(struct ini_reader *r, int line, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-bool ini_expected(struct ini_reader *r, const struct ini_key *key, const char *value, const char *what);
+bool ini_fail(struct ini_reader *r, int line, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+bool ini_expected(
+    struct ini_reader *r, const struct ini_key *key, const char *value, const char *what);
 
 /* The usual conversions, for ini_key.read. size: of the field. */
 bool ini_text(struct ini_reader *r, const struct ini_key *key, void *record, const char *value);

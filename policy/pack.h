@@ -10,29 +10,33 @@
 
 #include "policy/policy.h"
 
-#define PACK_MAX (256 * 1024)       /* octets of ini text */
+#define PACK_MAX (256 * 1024) /* octets of ini text */
 
 struct pack_error {
-	int line;                       /* 0: the file as a whole */
-	char text[200];                 /* "unknown key 'treshold': did you mean 'threshold'?" */
+	int line;       /* 0: the file as a whole */
+	char text[200]; /* "unknown key 'treshold': did you mean 'threshold'?" */
 };
 
 /* KMS_OK, KMS_E_FORMAT, KMS_E_TOO_LARGE. *out is large: let the caller allocate it. */
-int policy_pack_parse(struct policy_pack *out, const char *text, size_t len, struct pack_error *err);
+int policy_pack_parse(
+    struct policy_pack *out, const char *text, size_t len, struct pack_error *err);
 
-/* May next be installed over installed (NULL: nothing)? KMS_OK, KMS_E_PREREQUISITE, KMS_E_OLDER, KMS_E_EXISTS (the same version). */
+/*
+ * May next be installed over installed (NULL: nothing)? KMS_OK, KMS_E_PREREQUISITE,
+ * KMS_E_OLDER, KMS_E_EXISTS (the same version).
+ */
 int policy_pack_succeeds(const struct policy_pack *next, const struct policy_pack *installed);
 
 /* KMS host key: what a customer bought. */
 struct host_key {
-	uint8_t id[16];                 /* UUID */
+	uint8_t id[16]; /* UUID */
 	uint8_t publisher[8];
 	char customer[65];
 	char group[33];
 	uint64_t issued, not_before, not_after;
-	uint32_t capacity;              /* 0: no limit */
-	uint16_t hosts;                 /* hosts that may be confirmed (default 6) */
-	uint16_t confirmations;         /* for each of them (default 10) */
+	uint32_t capacity;      /* 0: no limit */
+	uint16_t hosts;         /* hosts that may be confirmed (default 6) */
+	uint16_t confirmations; /* for each of them (default 10) */
 };
 int host_key_parse(struct host_key *out, const char *text, size_t len, struct pack_error *err);
 /* ini text into out; returns the length, 0 when it does not fit. */
@@ -46,16 +50,25 @@ struct confirm_request {
 	uint8_t kx_pk[32];
 	uint64_t time;
 	char host_name[65];
-	uint8_t signature[64];          /* Ed25519 by sign_pk over "KMSREQ01", host_key_id, publisher, sign_pk, kx_pk, time (u64), host_name (64, zero padded): proves possession */
+	/*
+	 * Ed25519 by sign_pk over "KMSREQ01", host_key_id, publisher, sign_pk, kx_pk, time
+	 * (u64), host_name (64, zero padded): proves possession
+	 */
+	uint8_t signature[64];
 };
 #define CONFIRM_REQUEST_SIGNED (8 + 16 + 8 + 32 + 32 + 8 + 64)
 void confirm_request_octets(uint8_t out[CONFIRM_REQUEST_SIGNED], const struct confirm_request *r);
 size_t confirm_request_format(char *out, size_t size, const struct confirm_request *r);
 /* Also verifies the signature: KMS_E_SIGNATURE. */
-int confirm_request_parse(struct confirm_request *out, const char *text, size_t len, struct pack_error *err);
+int confirm_request_parse(
+    struct confirm_request *out, const char *text, size_t len, struct pack_error *err);
 
-/* Host certificate FILE (.kmscert): ini, [host-certificate] data = base64 of certificate.h octets; comments tell a person what is inside. */
+/*
+ * Host certificate FILE (.kmscert): ini, [host-certificate] data = base64 of certificate.h
+ * octets; comments tell a person what is inside.
+ */
 size_t certificate_file_format(char *out, size_t size, const uint8_t *cert, size_t len);
-int certificate_file_parse(uint8_t *cert, size_t size, size_t *len, const char *text, size_t text_len, struct pack_error *err);
+int certificate_file_parse(uint8_t *cert, size_t size, size_t *len, const char *text,
+    size_t text_len, struct pack_error *err);
 
 #endif

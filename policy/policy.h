@@ -11,8 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "libkms/kms_error.h"
 #include "libkms/core/message.h"
+#include "libkms/kms_error.h"
 
 #define POLICY_NAME 64
 #define POLICY_PRODUCTS 256
@@ -20,57 +20,60 @@
 #define POLICY_POOLS 32
 #define POLICY_CONTACTS 64
 #define POLICY_REQUIRES 8
-#define POLICY_SKEW (4 * 3600)      /* seconds either way, both ends included */
+#define POLICY_SKEW (4 * 3600) /* seconds either way, both ends included */
 
 enum policy_rule { POLICY_ALLOW = 0, POLICY_FLAG = 1, POLICY_REFUSE = 2 };
 
 struct policy_group {
 	char name[33];
-	uint32_t covers;                /* bit i: covers group i; its own bit and all reached through others are set */
+	/* bit i: covers group i; its own bit and all reached through others are set */
+	uint32_t covers;
 };
 struct policy_pool {
-	uint16_t number;                /* 1.., unique in the pack, kept across versions */
+	uint16_t number; /* 1.., unique in the pack, kept across versions */
 	char name[33];
-	uint32_t capacity;              /* most clients counted; 0: the certificate's alone */
-	uint16_t window_days;           /* a client counts up to and including this many days after it was seen */
+	uint32_t capacity; /* most clients counted; 0: the certificate's alone */
+	/* a client counts up to and including this many days after it was seen */
+	uint16_t window_days;
 };
 struct policy_product {
 	uint8_t id[16];
 	char name[POLICY_NAME + 1];
-	uint8_t group;                  /* index into groups: the narrowest group that covers it */
-	uint8_t pool;                   /* index into pools */
-	uint32_t threshold;             /* required count */
-	uint32_t activation_interval;   /* minutes between attempts while not activated */
-	uint32_t renewal_interval;      /* minutes */
-	uint32_t validity;              /* minutes a lease lives */
-	uint32_t grace;                 /* minutes a product may run before its first activation */
-	enum policy_rule vm;            /* FLAG: count and mark */
-	enum policy_rule clones;        /* FLAG: activate, mark; ALLOW: activate silently */
+	uint8_t group;                /* index into groups: the narrowest group that covers it */
+	uint8_t pool;                 /* index into pools */
+	uint32_t threshold;           /* required count */
+	uint32_t activation_interval; /* minutes between attempts while not activated */
+	uint32_t renewal_interval;    /* minutes */
+	uint32_t validity;            /* minutes a lease lives */
+	uint32_t grace;               /* minutes a product may run before its first activation */
+	enum policy_rule vm;          /* FLAG: count and mark */
+	enum policy_rule clones;      /* FLAG: activate, mark; ALLOW: activate silently */
 };
 struct policy_contact {
-	char country[3];                /* ISO 3166-1 alpha-2 */
-	char text[129];                 /* telephone, address, hours */
+	char country[3]; /* ISO 3166-1 alpha-2 */
+	char text[129];  /* telephone, address, hours */
 };
 struct policy_pack {
-	char id[POLICY_NAME + 1];       /* name that stays the same across versions */
+	char id[POLICY_NAME + 1]; /* name that stays the same across versions */
 	char title[POLICY_NAME + 1];
-	uint16_t major, minor;          /* "1.2" */
-	uint64_t issued;                /* seconds */
-	char requires_any[POLICY_REQUIRES][16];  /* versions, one of which must be installed first */
+	uint16_t major, minor; /* "1.2" */
+	uint64_t issued;       /* seconds */
+	/* versions, one of which must be installed first */
+	char requires_any[POLICY_REQUIRES][16];
 	char replaces[POLICY_REQUIRES][16];
 	unsigned requires_count, replaces_count;
 	struct policy_group groups[POLICY_GROUPS];
 	unsigned group_count;
 	struct policy_pool pools[POLICY_POOLS];
 	unsigned pool_count;
-	struct policy_product products[POLICY_PRODUCTS];  /* ascending by id */
+	struct policy_product products[POLICY_PRODUCTS]; /* ascending by id */
 	unsigned product_count;
 	struct policy_contact contacts[POLICY_CONTACTS];
 	unsigned contact_count;
 };
 
 const struct policy_product *policy_product_find(const struct policy_pack *p, const uint8_t id[16]);
-int policy_group_find(const struct policy_pack *p, const char *name);   /* -1: none */
+int policy_group_find(const struct policy_pack *p, const char *name); /* -1: none */
 
 /* What the host may do, from its certificate. */
 struct policy_host {
@@ -85,50 +88,51 @@ struct policy_host {
 /* What the ledger knows of the client. known false: nothing, rest ignored. */
 struct policy_client {
 	bool known;
-	bool released;                  /* gave its seat back: not counted now */
+	bool released; /* gave its seat back: not counted now */
 	bool revoked;
-	bool counted;                   /* counted in THIS product's pool within its window at now */
-	uint64_t sequence;              /* highest seen */
-	uint8_t request_id[16];         /* of that sequence number */
+	bool counted;           /* counted in THIS product's pool within its window at now */
+	uint64_t sequence;      /* highest seen */
+	uint8_t request_id[16]; /* of that sequence number */
 };
 
-/* Clients counted in the product's pool at now, the asking client included when client.counted. */
+/*
+ * Clients counted in the product's pool at now, the asking client included when client.counted.
+ */
 struct policy_counters {
 	uint32_t counted;
 };
 
 enum policy_outcome {
-	POLICY_GRANT,                   /* write ENTRY_LEASE, answer with the lease */
-	POLICY_RECORD,                  /* write ENTRY_SEEN: counted, no lease (count too low) */
-	POLICY_RELEASE_SEAT,            /* write ENTRY_RELEASE */
-	POLICY_REPEAT,                  /* same request again: answer what was answered */
-	POLICY_DENY,                    /* write ENTRY_REFUSAL where worth keeping */
+	POLICY_GRANT,        /* write ENTRY_LEASE, answer with the lease */
+	POLICY_RECORD,       /* write ENTRY_SEEN: counted, no lease (count too low) */
+	POLICY_RELEASE_SEAT, /* write ENTRY_RELEASE */
+	POLICY_REPEAT,       /* same request again: answer what was answered */
+	POLICY_DENY,         /* write ENTRY_REFUSAL where worth keeping */
 };
 
 struct policy_decision {
 	enum policy_outcome outcome;
-	enum kms_status status;         /* KMS_OK for GRANT, RELEASE_SEAT and REPEAT */
-	bool clone;                     /* mark the entry ENTRY_CLONE */
-	bool vm;                        /* mark the entry ENTRY_VM */
-	uint32_t count;                 /* after this decision, as the client is told */
+	enum kms_status status; /* KMS_OK for GRANT, RELEASE_SEAT and REPEAT */
+	bool clone;             /* mark the entry ENTRY_CLONE */
+	bool vm;                /* mark the entry ENTRY_VM */
+	uint32_t count;         /* after this decision, as the client is told */
 	uint32_t required;
-	uint32_t activation_interval;   /* minutes */
-	uint32_t renewal_interval;      /* minutes */
-	uint64_t expires;               /* seconds, GRANT only; never after host.not_after */
-	uint64_t renew_after;           /* seconds, GRANT only */
+	uint32_t activation_interval; /* minutes */
+	uint32_t renewal_interval;    /* minutes */
+	uint64_t expires;             /* seconds, GRANT only; never after host.not_after */
+	uint64_t renew_after;         /* seconds, GRANT only */
 };
 
 /*
  * Rules in order, the first that applies decides: product known (UNKNOWN_PRODUCT),
- * host key installed (NOT_ENABLED), confirmed (NOT_CONFIRMED), not revoked (KEY_INVALID), product covered
- * (NOT_COVERED), certificate dates (KEY_EXPIRED), clock skew (TIME_SKEW), client
- * revoked (REVOKED), sequence (equal and same request id: REPEAT; equal and another
- * id: clone, by rule REFUSE -> CLONE, else go on marked for FLAG; lower: a clone or
- * an old message, by rule REFUSE -> CLONE, else SEQUENCE), release (unknown or released
- * client: UNKNOWN_CLIENT), virtual machine (VM_REFUSED), capacity (a client not yet counted,
- * counted >= smaller non-zero of pool and host capacity: CAPACITY), threshold
- * (count with this client < threshold: RECORD with COUNT_TOO_LOW, else GRANT).
- * product NULL: no pack names it.
+ * host key installed (NOT_ENABLED), confirmed (NOT_CONFIRMED), not revoked (KEY_INVALID),
+ * product covered (NOT_COVERED), certificate dates (KEY_EXPIRED), clock skew (TIME_SKEW),
+ * client revoked (REVOKED), sequence (equal and same request id: REPEAT; equal and another id:
+ * clone, by rule REFUSE -> CLONE, else go on marked for FLAG; lower: a clone or an old message,
+ * by rule REFUSE -> CLONE, else SEQUENCE), release (unknown or released client:
+ * UNKNOWN_CLIENT), virtual machine (VM_REFUSED), capacity (a client not yet counted, counted >=
+ * smaller non-zero of pool and host capacity: CAPACITY), threshold (count with this client <
+ * threshold: RECORD with COUNT_TOO_LOW, else GRANT). product NULL: no pack names it.
  */
 void policy_decide(struct policy_decision *out, const struct policy_pack *pack,
     const struct policy_product *product, const struct policy_host *host,
@@ -136,9 +140,14 @@ void policy_decide(struct policy_decision *out, const struct policy_pack *pack,
     const struct message_request *request, uint64_t now);
 
 /* The window on per-day counters. Days are time / 86400 (UTC). */
-static inline uint32_t policy_day(uint64_t time) { return (uint32_t)(time / 86400); }
+static inline uint32_t
+policy_day(uint64_t time)
+{
+	return (uint32_t)(time / 86400);
+}
 /* Seen on day seen, is a client counted on day today? True up to and including seen + window. */
-static inline bool policy_in_window(uint32_t seen, uint32_t today, uint16_t window)
+static inline bool
+policy_in_window(uint32_t seen, uint32_t today, uint16_t window)
 {
 	return seen > today || today - seen <= window;
 }

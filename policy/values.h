@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 #define VALUE_UUID 36
-#define VALUE_TIME 20               /* 2026-11-23T14:00:00Z */
-#define VALUE_TIME_MAX UINT64_C(253402300799)   /* the last second of the year 9999 */
+#define VALUE_TIME 20                         /* 2026-11-23T14:00:00Z */
+#define VALUE_TIME_MAX UINT64_C(253402300799) /* the last second of the year 9999 */
 
 /* 8-4-4-4-12 hexadecimal digits; not the nil UUID. */
 bool value_uuid_parse(uint8_t out[16], const char *text);
@@ -20,7 +20,7 @@ void value_uuid_format(char out[VALUE_UUID + 1], const uint8_t id[16]);
 
 /* Exactly len octets. */
 bool value_hex_parse(uint8_t *out, size_t len, const char *text);
-void value_hex_format(char *out, const uint8_t *in, size_t len);   /* 2 len + 1 */
+void value_hex_format(char *out, const uint8_t *in, size_t len); /* 2 len + 1 */
 bool value_base64_parse(uint8_t *out, size_t len, const char *text);
 bool value_base64_format(char *out, size_t size, const uint8_t *in, size_t len);
 
@@ -28,13 +28,16 @@ bool value_base64_format(char *out, size_t size, const uint8_t *in, size_t len);
 bool value_time_parse(uint64_t *out, const char *text, bool end_of_day);
 bool value_time_format(char out[VALUE_TIME + 1], uint64_t time);
 
-bool value_number_parse(uint64_t *out, const char *text);          /* decimal digits */
-bool value_minutes_parse(uint64_t *out, const char *text);         /* 90, 90m, 2h, 30d */
+bool value_number_parse(uint64_t *out, const char *text);  /* decimal digits */
+bool value_minutes_parse(uint64_t *out, const char *text); /* 90, 90m, 2h, 30d */
 bool value_version_parse(uint16_t *major, uint16_t *minor, const char *text);
 
 /* A name that other files refer to: letters, digits, '.', '_', '-', at most max. */
 bool value_name_ok(const char *text, size_t max);
-/* Would text survive as an ini value? No blanks at its ends, no " ;", UTF-8, no control characters. */
+/*
+ * Would text survive as an ini value? No blanks at its ends, no " ;", UTF-8, no control
+ * characters.
+ */
 bool value_text_ok(const char *text, size_t max);
 
 #endif

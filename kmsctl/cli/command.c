@@ -1,10 +1,11 @@
 /*
  * command.c - the table of commands, finding one, and its usage.
  */
+#include "kmsctl/cli/command.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "kmsctl/cli/command.h"
 #include "libkms/base/typo.h"
 
 const struct command *const commands[] = {
@@ -86,7 +87,7 @@ command_option(unsigned bit)
 {
 	unsigned i;
 
-	for (i = 0; i < sizeof option_names / sizeof *option_names; i++)
+	for (i = 0; i < sizeof(option_names) / sizeof(*option_names); i++)
 		if (bit == 1u << i)
 			return option_names[i];
 	return NULL;
@@ -153,7 +154,7 @@ command_usage(const struct command *c, char *out, size_t size)
 
 	at = (size_t)snprintf(
 	    out, size, "kmsctl %s%s%s", c->noun, c->verb ? " " : "", c->verb ? c->verb : "");
-	for (i = 0; i < sizeof option_names / sizeof *option_names; i++)
+	for (i = 0; i < sizeof(option_names) / sizeof(*option_names); i++)
 		if (c->options & 1u << i && at < size)
 			at += (size_t)snprintf(out + at, size - at, " [%s]", option_names[i]);
 	if (c->args != NULL && at < size)

@@ -1,16 +1,18 @@
 /*
- * completion.c - the tables of commands and options for the shells, so that neither has a list of its own, and words that
- * only this machine knows.
+ * completion.c - the tables of commands and options for the shells, so that neither has a list of
+ * its own, and words that only this machine knows.
  *
- * A row a line, between tabs: c (a command) or o (an option), the command's words (of an option that all take: none),
- * the option, what its value or the command's arguments are, what it is for. A value is nothing; "text", which nobody can guess;
- * "directory"; "file" and maybe a pattern; "words" and the words; "ask" and what to ask kmsctl --completion for.
+ * A row a line, between tabs: c (a command) or o (an option), the command's words (of an option
+ * that all take: none), the option, what its value or the command's arguments are, what it is for.
+ * A value is nothing; "text", which nobody can guess; "directory"; "file" and maybe a pattern;
+ * "words" and the words; "ask" and what to ask kmsctl --completion for.
  */
+#include "kmsctl/cli/completion.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "kmsctl/cli/completion.h"
 #include "kmsctl/host/ctl.h"
 #include "libkms/kms_error.h"
 
@@ -53,7 +55,7 @@ static const char *const common[][2] = {
 static const char *
 value_of(const char *what, const char *name)
 {
-	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
 		if (strcmp(known[i].what, what) == 0)
 			return known[i].value;
 	if (name == NULL || *name == '\0')
@@ -75,7 +77,7 @@ print_option(const char *words, const char *usage)
 
 	do {
 		len = strcspn(usage, " |");
-		snprintf(option, sizeof option, "%.*s", (int)len, usage);
+		snprintf(option, sizeof(option), "%.*s", (int)len, usage);
 		printf("o\t%s\t%s\t%s\t\n", words, option, value_of(option, name));
 		if (strcmp(option, "-o") == 0)
 			printf("o\t%s\t--output\t%s\t\n", words, value_of("--output", name));
@@ -89,10 +91,10 @@ print_tables(void)
 	const struct command *c;
 	char words[64];
 
-	for (size_t i = 0; i < sizeof common / sizeof *common; i++)
+	for (size_t i = 0; i < sizeof(common) / sizeof(*common); i++)
 		printf("o\t\t%s\t%s\t\n", common[i][0], common[i][1]);
 	for (unsigned i = 0; (c = commands[i]) != NULL; i++) {
-		snprintf(words, sizeof words, "%s%s%s", c->noun, c->verb != NULL ? " " : "",
+		snprintf(words, sizeof(words), "%s%s%s", c->noun, c->verb != NULL ? " " : "",
 		    c->verb != NULL ? c->verb : "");
 		printf("c\t%s\t\t%s\t%s\n", words, value_of(words, c->args), c->summary);
 		for (unsigned bit = 0; command_option(1u << bit) != NULL; bit++)
@@ -194,7 +196,7 @@ completion_print(struct ctl *ctl, int argc, char **argv)
 		ctl->config_path = argv[1];
 	if (argc == 0)
 		print_tables();
-	for (size_t i = 0; argc > 0 && i < sizeof words / sizeof *words; i++)
+	for (size_t i = 0; argc > 0 && i < sizeof(words) / sizeof(*words); i++)
 		if (strcmp(words[i].what, argv[0]) == 0)
 			words[i].print(ctl);
 	return fflush(stdout) == 0 ? CTL_OK : CTL_FAILED;

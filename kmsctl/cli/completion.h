@@ -6,7 +6,10 @@
 
 #include "kmsctl/cli/command.h"
 
-/* kmsctl --completion: the tables; kmsctl --completion WHAT [INI]: words, one a line. An enum ctl_exit. */
+/*
+ * kmsctl --completion: the tables; kmsctl --completion WHAT [INI]: words, one a line. An enum
+ * ctl_exit.
+ */
 int completion_print(struct ctl *ctl, int argc, char **argv);
 
 #endif

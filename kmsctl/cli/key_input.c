@@ -1,15 +1,16 @@
 /*
- * key_input.c - see given.h. A code that was mistyped is not just refused: the group is named, and at
- * the prompt only the line with it is asked for again.
+ * key_input.c - see given.h. A code that was mistyped is not just refused: the group is named, and
+ * at the prompt only the line with it is asked for again.
  */
+#include "kmsctl/cli/key_input.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "kmsctl/cli/key_input.h"
-#include "libkms/kms_error.h"
 #include "libkms/core/minisig.h"
+#include "libkms/kms_error.h"
 
 #define KEY_ROOM 2048
 
@@ -21,13 +22,13 @@ put_host_key(const char *text, size_t len, struct control_buf *args, struct pack
 	uint8_t octets[64];
 	struct host_key key;
 	size_t n;
-	int e;
+	int rc;
 
-	if ((e = host_key_code_parse(&key, octets, text, len, err)) != KMS_OK)
-		return e;
+	if ((rc = host_key_code_parse(&key, octets, text, len, err)) != KMS_OK)
+		return rc;
 	if (args == NULL)
 		return KMS_OK;
-	n = host_key_format(file, sizeof file, &key);
+	n = host_key_format(file, sizeof(file), &key);
 	control_octets(args, "file", file, n);
 	n = minisig_format_plain(signature, key.publisher, octets);
 	control_octets(args, "signature", signature, n);
@@ -41,14 +42,14 @@ put_code(enum code_kind kind, const char *text, size_t len, struct control_buf *
 {
 	uint8_t octets[CODE_OCTETS];
 	size_t n;
-	int e;
+	int rc;
 
 	if (kind == CODE_HOST_KEY)
 		return put_host_key(text, len, args, err);
-	e = code_parse(octets, &n, kind, text, len, err);
-	if (e == KMS_OK && args != NULL)
+	rc = code_parse(octets, &n, kind, text, len, err);
+	if (rc == KMS_OK && args != NULL)
 		control_octets(args, "code", octets, n);
-	return e;
+	return rc;
 }
 
 static int
@@ -56,9 +57,9 @@ take_code(
     struct ctl *ctl, enum code_kind kind, const char *text, size_t len, struct control_buf *args)
 {
 	struct pack_error err;
-	int e = put_code(kind, text, len, args, &err);
+	int rc = put_code(kind, text, len, args, &err);
 
-	return e == KMS_OK ? CTL_OK : ctl_fail(ctl, (uint32_t)e, "the code: %s", err.text);
+	return rc == KMS_OK ? CTL_OK : ctl_fail(ctl, (uint32_t)rc, "the code: %s", err.text);
 }
 
 /* -- typed at a prompt -- */
@@ -88,7 +89,7 @@ add_line(enum code_kind kind, char text[CODE_INPUT], size_t *have, const char *l
 {
 	size_t n = strlen(line);
 	struct pack_error err;
-	int e;
+	int rc;
 
 	if (*have + n + 1 >= CODE_INPUT) {
 		fprintf(stderr, "  this is longer than any code; the line is not taken\n");
@@ -96,12 +97,12 @@ add_line(enum code_kind kind, char text[CODE_INPUT], size_t *have, const char *l
 	}
 	memcpy(text + *have, line, n);
 	text[*have + n] = ' ';
-	e = put_code(kind, text, *have + n + 1, NULL, &err);
-	if (e == KMS_OK || e == KMS_E_TRUNCATED) {
+	rc = put_code(kind, text, *have + n + 1, NULL, &err);
+	if (rc == KMS_OK || rc == KMS_E_TRUNCATED) {
 		*have += n + 1;
-		if (e != KMS_OK)
+		if (rc != KMS_OK)
 			fprintf(stderr, "  %s; go on\n", err.text);
-		return e;
+		return rc;
 	}
 	fprintf(stderr, "  %s: type this line again\n", err.text);
 	return KMS_E_TRUNCATED;
@@ -112,28 +113,29 @@ prompt(struct ctl *ctl, enum code_kind kind, struct control_buf *args)
 {
 	char text[CODE_INPUT], *line;
 	size_t have = 0;
-	int e = KMS_E_TRUNCATED;
+	int rc = KMS_E_TRUNCATED;
 
 	fprintf(
 	    stderr, kind == CODE_HOST_KEY
 			? "The code of the KMS host key, line by line; an empty line gives up.\n"
 			: "The code of the confirmation, line by line; an empty line gives up.\n");
-	while (e == KMS_E_TRUNCATED && (line = given_ask("> ")) != NULL) {
+	while (rc == KMS_E_TRUNCATED && (line = given_ask("> ")) != NULL) {
 		if (line[strspn(line, " \t")] == '\0') {
 			free(line);
 			break;
 		}
-		e = add_line(kind, text, &have, line);
+		rc = add_line(kind, text, &have, line);
 		free(line);
 	}
-	if (e != KMS_OK)
+	if (rc != KMS_OK)
 		return ctl_fail(ctl, KMS_E_ARGUMENT, "the code was not typed to its end");
 	return take_code(ctl, kind, text, have, args);
 }
 
 /* -- files, standard input, arguments -- */
 
-/* A publisher's file has sections and keys; a code has neither. What else is in a file is not our guess. */
+/* A publisher's file has sections and keys; a code has neither. What else is in a file is not our
+ * guess. */
 static bool
 is_code(const char *text, bool pasted)
 {
@@ -170,7 +172,7 @@ take_arguments(struct ctl *ctl, enum code_kind kind, struct control_buf *args)
 	for (unsigned i = 0; i < ctl->arg_count; i++) {
 		size_t n = strlen(ctl->args[i]);
 
-		if (at + n + 1 >= sizeof text)
+		if (at + n + 1 >= sizeof(text))
 			return ctl_fail(ctl, KMS_E_TOO_LARGE, "this is longer than any code");
 		memcpy(text + at, ctl->args[i], n);
 		at += n;

@@ -1,6 +1,8 @@
 /*
  * output.c - the verbs of output.h, and how a person reads a time, a size or a span.
  */
+#include "kmsctl/cli/output.h"
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,7 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "kmsctl/cli/output.h"
 #include "libkms/base/wire.h"
 
 struct output *
@@ -124,7 +125,7 @@ output_line(struct output *o, enum output_style style, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	o->format->line(o, style, text);
 }
@@ -150,7 +151,7 @@ format_octets(char *out, size_t size, uint64_t n)
 	double v = (double)n;
 	unsigned i = 0;
 
-	while (v >= 1024 && i < sizeof units / sizeof *units - 1) {
+	while (v >= 1024 && i < sizeof(units) / sizeof(*units) - 1) {
 		v /= 1024;
 		i++;
 	}
@@ -180,25 +181,25 @@ output_value(const struct output_field *f)
 	case OUTPUT_BLOCK:
 		return output_printable(*f->text ? f->text : "-", f->type == OUTPUT_BLOCK);
 	case OUTPUT_NUMBER:
-		snprintf(text, sizeof text, "%" PRIu64, f->number);
+		snprintf(text, sizeof(text), "%" PRIu64, f->number);
 		break;
 	case OUTPUT_LIMIT:
 		if (f->number == 0)
-			snprintf(text, sizeof text, "no limit");
+			snprintf(text, sizeof(text), "no limit");
 		else
-			snprintf(text, sizeof text, "%" PRIu64, f->number);
+			snprintf(text, sizeof(text), "%" PRIu64, f->number);
 		break;
 	case OUTPUT_BOOL:
-		snprintf(text, sizeof text, "%s", f->number ? "yes" : "no");
+		snprintf(text, sizeof(text), "%s", f->number ? "yes" : "no");
 		break;
 	case OUTPUT_TIME:
-		format_time(text, sizeof text, f->number);
+		format_time(text, sizeof(text), f->number);
 		break;
 	case OUTPUT_OCTETS:
-		format_octets(text, sizeof text, f->number);
+		format_octets(text, sizeof(text), f->number);
 		break;
 	case OUTPUT_MINUTES:
-		format_minutes(text, sizeof text, f->number);
+		format_minutes(text, sizeof(text), f->number);
 		break;
 	}
 	return strdup(text);

@@ -3,7 +3,8 @@
  *
  * A command's answer is one object: fields, named objects of fields, and named lists of
  * rows. Rows leave as they come, so that a list may have a million of them. All rows of a list
- * have the same fields in the same order. A field without a label is for programs only, a line is for people only.
+ * have the same fields in the same order. A field without a label is for programs only, a line
+ * is for people only.
  */
 #ifndef KMSCTL_CLI_OUTPUT_H
 #define KMSCTL_CLI_OUTPUT_H
@@ -15,31 +16,31 @@
 
 enum output_type {
 	OUTPUT_TEXT,
-	OUTPUT_BLOCK,               /* text of several lines */
+	OUTPUT_BLOCK, /* text of several lines */
 	OUTPUT_NUMBER,
-	OUTPUT_LIMIT,               /* a number, 0: no limit */
+	OUTPUT_LIMIT, /* a number, 0: no limit */
 	OUTPUT_BOOL,
-	OUTPUT_TIME,                /* seconds since 1970, 0: none */
+	OUTPUT_TIME, /* seconds since 1970, 0: none */
 	OUTPUT_OCTETS,
 	OUTPUT_MINUTES,
 };
 enum output_style { OUTPUT_PLAIN, OUTPUT_GOOD, OUTPUT_WARN, OUTPUT_BAD, OUTPUT_HEADING };
 
 struct output_field {
-	const char *key;            /* program's name for it */
-	const char *label;          /* person's name for it; NULL: not shown */
+	const char *key;   /* program's name for it */
+	const char *label; /* person's name for it; NULL: not shown */
 	enum output_type type;
 	enum output_style style;
-	const char *text;           /* NULL: none */
+	const char *text; /* NULL: none */
 	uint64_t number;
-	bool none;                  /* no value */
+	bool none; /* no value */
 };
 
 struct output;
 
 /* What a format has to do. */
 struct output_format {
-	size_t size;                /* of its own struct, which begins with struct output */
+	size_t size; /* of its own struct, which begins with struct output */
 	void (*open)(struct output *o);
 	void (*begin)(struct output *o, const char *key, const char *heading, bool list);
 	void (*row)(struct output *o);
@@ -53,7 +54,7 @@ struct output {
 	const struct output_format *format;
 	FILE *file;
 	bool colour;
-	bool failed;                /* memory; write errors are the FILE's */
+	bool failed; /* memory; write errors are the FILE's */
 };
 
 extern const struct output_format output_format_text, output_format_json;
@@ -62,7 +63,7 @@ extern const struct output_format output_format_text, output_format_json;
 struct output *output_new(const struct output_format *format, FILE *file, bool colour);
 /* Ends the object, flushes, frees. False when something could not be written. */
 bool output_close(struct output *o);
-bool output_colour_wanted(FILE *file);     /* a terminal, and no NO_COLOR */
+bool output_colour_wanted(FILE *file); /* a terminal, and no NO_COLOR */
 
 void output_object(struct output *o, const char *key, const char *heading);
 void output_list(struct output *o, const char *key, const char *heading);
@@ -77,7 +78,10 @@ void output_time(struct output *o, const char *key, const char *label, uint64_t 
 void output_line(struct output *o, enum output_style style, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* For the formats: the value as a person reads it, and text that cannot move the cursor (malloc'd, NULL: memory). */
+/*
+ * For the formats: the value as a person reads it, and text that cannot move the cursor
+ * (malloc'd, NULL: memory).
+ */
 char *output_value(const struct output_field *f);
 char *output_printable(const char *text, bool lines);
 

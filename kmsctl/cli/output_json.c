@@ -3,10 +3,9 @@
  * a list's rows one a line and written as they come.
  */
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <jansson.h>
 
 #include "kmsctl/cli/output.h"
 

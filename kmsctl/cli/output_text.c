@@ -179,7 +179,7 @@ finish_row(struct text *t)
 		return;
 	}
 	t->rows[t->row_count++] = t->current;
-	memset(&t->current, 0, sizeof t->current);
+	memset(&t->current, 0, sizeof(t->current));
 	if (t->row_count == HELD_ROWS)
 		start_table(t);
 }
@@ -202,7 +202,7 @@ text_begin(struct output *o, const char *key, const char *heading, bool list)
 		return;
 	t->columns = t->column = t->row_count = 0;
 	t->streaming = t->row_open = false;
-	t->rows = calloc(HELD_ROWS, sizeof *t->rows);
+	t->rows = calloc(HELD_ROWS, sizeof(*t->rows));
 	if (t->rows == NULL)
 		o->failed = true;
 }
@@ -227,7 +227,7 @@ put_cell(struct text *t, const struct output_field *f, const struct cell *c)
 		return;
 	}
 	if (t->row_count == 0)
-		snprintf(t->titles[t->column], sizeof *t->titles, "%s", f->label);
+		snprintf(t->titles[t->column], sizeof(*t->titles), "%s", f->label);
 	t->current.cells[t->column++] = *c;
 }
 
@@ -236,7 +236,7 @@ put_field(struct text *t, const struct output_field *f, const struct cell *c)
 {
 	if (t->fields == HELD_FIELDS)
 		flush_fields(t);
-	snprintf(t->labels[t->fields], sizeof *t->labels, "%s", f->label);
+	snprintf(t->labels[t->fields], sizeof(*t->labels), "%s", f->label);
 	t->values[t->fields++] = *c;
 }
 

@@ -7,12 +7,13 @@
 
 #include <stdbool.h>
 
-#define PASSPHRASE_MAX 1024         /* as minisign */
+#define PASSPHRASE_MAX 1024 /* as minisign */
 
 /*
  * *out from sodium_malloc, NUL-terminated; free with sodium_free. file: its
  * first line; NULL: the terminal is asked, twice when twice is set. KMS_E_NOT_FOUND (no
- * file), KMS_E_ARGUMENT (no terminal), KMS_E_PASSPHRASE (empty, or the two differ), KMS_E_TOO_LARGE.
+ * file), KMS_E_ARGUMENT (no terminal), KMS_E_PASSPHRASE (empty, or the two differ),
+ * KMS_E_TOO_LARGE.
  */
 int passphrase_get(char **out, const char *file, bool twice);
 /* The same for another key; prompt: what the terminal shows. */

@@ -2,8 +2,7 @@
  * program.c - runs another program with its three streams on pipes, bounded in time and in what it
  * may say. Its standard input is fed while its output is read, so that neither waits for the other.
  */
-#define _GNU_SOURCE
-#include <sys/wait.h>
+#include "kmsctl/cli/program.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,10 +12,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "kmsctl/cli/program.h"
 #include "libkms/kms_error.h"
 
 struct stream {
@@ -43,8 +42,8 @@ become(const char *const argv[], int in, int out, int err)
 	signal(SIGPIPE, SIG_DFL);
 	if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0)
 		_exit(126);
-	if ((size_t)snprintf(with_sbin, sizeof with_sbin, "%s:/usr/sbin:/sbin",
-		path != NULL ? path : "/usr/bin:/bin") < sizeof with_sbin)
+	if ((size_t)snprintf(with_sbin, sizeof(with_sbin), "%s:/usr/sbin:/sbin",
+		path != NULL ? path : "/usr/bin:/bin") < sizeof(with_sbin))
 		setenv("PATH", with_sbin, 1);
 	setenv("LC_ALL", "C", 1);
 	execvp(argv[0], (char *const *)argv);
@@ -56,7 +55,7 @@ static bool
 take(int fd, struct stream *s)
 {
 	char piece[4096];
-	ssize_t n = read(fd, piece, sizeof piece);
+	ssize_t n = read(fd, piece, sizeof(piece));
 	size_t keep;
 
 	if (n <= 0)
@@ -114,40 +113,40 @@ converse(struct pollfd fds[3], const char *input, struct stream says[2], long lo
 
 /* It has closed its streams; it may still be a while before it ends. */
 static int
-reap(pid_t pid, int e, long long until, int *status)
+reap(pid_t pid, int rc, long long until, int *status)
 {
 	struct timespec moment = { .tv_nsec = 2000000 };
 	pid_t got;
 
-	if (e != KMS_OK)
+	if (rc != KMS_OK)
 		kill(pid, SIGKILL);
-	while ((got = waitpid(pid, status, e == KMS_OK ? WNOHANG : 0)) == 0 ||
+	while ((got = waitpid(pid, status, rc == KMS_OK ? WNOHANG : 0)) == 0 ||
 	       (got < 0 && errno == EINTR)) {
 		if (got == 0 && clock_ms() > until) {
 			kill(pid, SIGKILL);
-			e = KMS_E_TIMEOUT;
+			rc = KMS_E_TIMEOUT;
 		}
 		nanosleep(&moment, NULL);
 	}
-	return got == pid ? e : KMS_E_IO;
+	return got == pid ? rc : KMS_E_IO;
 }
 
 int
 child_run(struct child *c, const char *const argv[], const char *input, int timeout_ms)
 {
-	int pipes[3][2] = { { -1, -1 }, { -1, -1 }, { -1, -1 } }, i, e = KMS_E_IO, status = 0;
+	int pipes[3][2] = { { -1, -1 }, { -1, -1 }, { -1, -1 } }, i, rc = KMS_E_IO, status = 0;
 	long long until = clock_ms() + timeout_ms;
 	struct stream says[2] = { { 0 }, { 0 } };
 	struct pollfd fds[3];
 	pid_t pid;
 
-	memset(c, 0, sizeof *c);
+	memset(c, 0, sizeof(*c));
 	for (i = 0; i < 3; i++)
 		if (pipe2(pipes[i], O_CLOEXEC) != 0)
 			goto out;
 	for (i = 0; i < 2; i++)
 		if ((says[i].text = calloc(1, CHILD_SAYS + 1)) == NULL) {
-			e = KMS_E_NO_MEMORY;
+			rc = KMS_E_NO_MEMORY;
 			goto out;
 		}
 	pid = fork();
@@ -162,7 +161,7 @@ child_run(struct child *c, const char *const argv[], const char *input, int time
 		fcntl(fds[i].fd, F_SETFL, O_NONBLOCK);
 		pipes[i][0] = pipes[i][1] = -1;
 	}
-	e = reap(pid, converse(fds, input, says, until), until, &status);
+	rc = reap(pid, converse(fds, input, says, until), until, &status);
 	for (i = 0; i < 3; i++)
 		if (fds[i].fd >= 0)
 			close(fds[i].fd);
@@ -176,9 +175,9 @@ out:
 			close(pipes[i / 2][i % 2]);
 	for (i = 0; i < 2; i++)
 		free(says[i].text);
-	if (e != KMS_OK)
+	if (rc != KMS_OK)
 		child_free(c);
-	return e;
+	return rc;
 }
 
 void

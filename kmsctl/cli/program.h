@@ -6,17 +6,19 @@
 
 #include <stddef.h>
 
-#define CHILD_SAYS (1024 * 1024)    /* octets kept of each stream; the rest is read and dropped */
-#define CHILD_NOT_THERE 127         /* exit: the program is not installed */
+/* octets kept of each stream; the rest is read and dropped */
+#define CHILD_SAYS (1024 * 1024)
+#define CHILD_NOT_THERE 127 /* exit: the program is not installed */
 
 struct child {
-	int exit;                   /* exit code, 128 + signal */
-	char *out, *err;            /* terminated; never NULL after KMS_OK */
+	int exit;        /* exit code, 128 + signal */
+	char *out, *err; /* terminated; never NULL after KMS_OK */
 };
 
 /*
- * Run argv[0], sought in PATH and then in the sbin directories, in the C locale. input may be NULL.
- * KMS_OK (however it ended), KMS_E_TIMEOUT (it was killed), KMS_E_IO (errno), KMS_E_NO_MEMORY.
+ * Run argv[0], sought in PATH and then in the sbin directories, in the C locale. input may be
+ * NULL. KMS_OK (however it ended), KMS_E_TIMEOUT (it was killed), KMS_E_IO (errno),
+ * KMS_E_NO_MEMORY.
  */
 int child_run(struct child *c, const char *const argv[], const char *input, int timeout_ms);
 void child_free(struct child *c);

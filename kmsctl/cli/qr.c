@@ -2,12 +2,12 @@
  * qr.c - a QR code of half blocks, two modules a character, light on dark as
  * well as dark on light (readers accept both); with the quiet zone that ISO/IEC 18004 asks for.
  */
+#include "kmsctl/cli/qr.h"
+
 #include <png.h>
 #include <qrencode.h>
 #include <stdint.h>
 #include <stdlib.h>
-
-#include "kmsctl/cli/qr.h"
 
 #define QUIET 4 /* modules around the code */
 #define SCALE 6 /* points of a picture a module */
@@ -23,7 +23,8 @@ dark(const QRcode *code, int x, int y)
 bool
 qr_print(FILE *file, const char *text)
 {
-	/* A light module is drawn, a dark one is the terminal's ground: right on the usual dark terminal. */
+	/* A light module is drawn, a dark one is the terminal's ground: right on the usual dark
+	 * terminal. */
 	static const char *const blocks[4] = { "\u2588", "\u2580", "\u2584", " " };
 	QRcode *code = QRcode_encodeString8bit(text, 0, QR_ECLEVEL_L);
 	int x, y;

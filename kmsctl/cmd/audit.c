@@ -2,26 +2,25 @@
  * audit.c - audit export: a stretch of the journal, as it is, for the publisher to check
  * with kmsissue audit verify. Read from the disk, beside a running daemon or without.
  */
-#include <sys/stat.h>
-
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include "kmsctl/ledger/audit_file.h"
 #include "kmsctl/cli/command.h"
 #include "kmsctl/host/ctl.h"
+#include "kmsctl/ledger/audit_file.h"
 #include "kmsdb/kmsdb.h"
+#include "libkms/base/hex.h"
 #include "libkms/core/certificate.h"
 #include "libkms/core/entry.h"
-#include "libkms/kms_error.h"
 #include "libkms/core/minisig.h"
 #include "libkms/core/rotation.h"
+#include "libkms/kms_error.h"
 #include "policy/values.h"
-#include "libkms/base/hex.h"
 
 struct document {
 	uint8_t kind;
@@ -37,7 +36,7 @@ struct export
 	struct rotation rotation;
 	uint64_t from, to;
 	/* found in the first walk */
-	uint64_t last; /* in the journal */
+	uint64_t last;              /* in the journal */
 	uint64_t first_in, last_in; /* batches in the period, 0: none */
 	struct document *documents;
 	size_t count;
@@ -56,9 +55,9 @@ take_document(struct export *x, uint8_t kind, const uint8_t *octets, size_t len)
 		if (x->documents[i].kind == kind && x->documents[i].len == len &&
 		    memcmp(x->documents[i].octets, octets, len) == 0)
 			return KMS_OK;
-	if (x->count == AUDIT_DOCUMENTS || len > sizeof grown->octets)
+	if (x->count == AUDIT_DOCUMENTS || len > sizeof(grown->octets))
 		return KMS_E_TOO_LARGE;
-	if ((grown = realloc(x->documents, (x->count + 1) * sizeof *grown)) == NULL)
+	if ((grown = realloc(x->documents, (x->count + 1) * sizeof(*grown))) == NULL)
 		return KMS_E_NO_MEMORY;
 	x->documents = grown;
 	grown += x->count++;
@@ -142,13 +141,13 @@ write_batch(const struct kmsdb_batch_view *b, void *arg)
 		return KMS_OK;
 	for (uint32_t i = 0; i < b->header.size; i++)
 		n += 2 + (uint32_t)b->entry_lens[i];
-	wire_writer_init(&w, size, sizeof size);
+	wire_writer_init(&w, size, sizeof(size));
 	wire_put_u32(&w, n);
-	fwrite(size, 1, sizeof size, x->file);
+	fwrite(size, 1, sizeof(size), x->file);
 	fwrite(b->header_octets, 1, BATCH_HEADER, x->file);
 	fwrite(b->signature, 1, BATCH_SIGNATURE, x->file);
 	for (uint32_t i = 0; i < b->header.size; i++) {
-		wire_writer_init(&w, size, sizeof size);
+		wire_writer_init(&w, size, sizeof(size));
 		wire_put_u16(&w, (uint16_t)b->entry_lens[i]);
 		fwrite(size, 1, 2, x->file);
 		fwrite(b->entries[i], 1, b->entry_lens[i], x->file);
@@ -164,7 +163,7 @@ write_documents(struct export *x)
 	uint8_t head[AUDIT_HEAD];
 
 	audit_head_encode(head, (uint16_t)x->count);
-	fwrite(head, 1, sizeof head, x->file);
+	fwrite(head, 1, sizeof(head), x->file);
 	for (size_t i = 0; i < x->count; i++) {
 		audit_document_head_encode(head, x->documents[i].kind, x->documents[i].len);
 		fwrite(head, 1, AUDIT_DOCUMENT_HEAD, x->file);
@@ -190,8 +189,8 @@ write_file(struct export *x)
 	char temporary[4096], why[256] = "";
 	int fd = -1, state, e = KMS_OK, error, code = CTL_OK;
 
-	if ((size_t)snprintf(temporary, sizeof temporary, "%s.XXXXXX", ctl->output_file) <
-	    sizeof temporary)
+	if ((size_t)snprintf(temporary, sizeof(temporary), "%s.XXXXXX", ctl->output_file) <
+	    sizeof(temporary))
 		fd = mkstemp(temporary);
 	if (fd < 0 || (x->file = fdopen(fd, "w")) == NULL)
 		return write_failed(ctl, errno);
@@ -234,8 +233,7 @@ walk(struct export *x)
 		return ctl_fail(ctl, KMS_E_NOT_FOUND, "the journal is empty");
 	if (x->count == 0)
 		return ctl_fail(ctl, KMS_E_NOT_CONFIRMED,
-		    "the journal holds no host certificate of this publisher: there is nothing to "
-		    "prove");
+		    "the journal holds no host certificate of this publisher: there is nothing to prove");
 	choose(x);
 	return CTL_OK;
 }
@@ -281,8 +279,8 @@ run_audit_export(struct ctl *ctl)
 		return ctl_fail(ctl, KMS_E_ARGUMENT, "--to is before --from");
 	if ((code = find_publisher(ctl, &x.publisher)) == CTL_OK && (code = walk(&x)) == CTL_OK &&
 	    (code = write_file(&x)) == CTL_OK) {
-		snprintf(last, sizeof last, "%" PRIu64 ":", x.end);
-		hex_format(last + strlen(last), x.last_hash, sizeof x.last_hash);
+		snprintf(last, sizeof(last), "%" PRIu64 ":", x.end);
+		hex_format(last + strlen(last), x.last_hash, sizeof(x.last_hash));
 		output_text(ctl->out, "file", "File", ctl->output_file);
 		output_number(ctl->out, "first_batch", "First batch", x.begin);
 		output_number(ctl->out, "last_batch", "Last batch", x.end);

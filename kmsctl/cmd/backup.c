@@ -1,13 +1,11 @@
 /*
  * backup.c - ledger backup and restore: the journal's segments, beside a running kmsd too.
  *
- * A closed segment never changes, so it is copied once. Of the open one, what is copied ends with the last batch that
- * was found whole: all before it is final. The index is not kept; restore makes it anew.
+ * A closed segment never changes, so it is copied once. Of the open one, what is copied ends with
+ * the last batch that was found whole: all before it is final. The index is not kept; restore makes
+ * it anew.
  */
 #include <config.h>
-
-#include <sys/stat.h>
-
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "kmsctl/cli/command.h"
@@ -28,9 +27,9 @@
 #define RECORD_LENGTH 8 /* kms.journal(5): where a record tells its length */
 
 struct copy {
-	int from, to; /* directories that hold kmsdb/ */
+	int from, to;  /* directories that hold kmsdb/ */
 	char last[32]; /* segment of the last whole batch */
-	uint64_t end; /* octets of it that are final */
+	uint64_t end;  /* octets of it that are final */
 	uint64_t batch;
 	unsigned copied, kept;
 	uint64_t octets;
@@ -74,15 +73,15 @@ see_batch(const struct kmsdb_batch_view *b, void *arg)
 {
 	struct copy *c = arg;
 
-	snprintf(c->last, sizeof c->last, "%s", b->segment);
+	snprintf(c->last, sizeof(c->last), "%s", b->segment);
 	c->end = b->offset;
 	c->batch = b->header.number;
 	return 0;
 }
 
 /*
- * The directory is another's (the activation user's, or whoever kept the copy): a link in it would be read with root's
- * rights, and a FIFO waited for.
+ * The directory is another's (the activation user's, or whoever kept the copy): a link in it would
+ * be read with root's rights, and a FIFO waited for.
  */
 static int
 open_segment(int dir, const char *path, struct stat *st)
@@ -103,22 +102,22 @@ find_end(struct copy *c, uint64_t from, char why[256])
 	char path[64];
 	uint8_t octets[4];
 	struct stat st;
-	int e, fd;
+	int rc, fd;
 
 	c->last[0] = '\0';
-	e = kmsdb_journal_each(c->from, from, see_batch, c, why);
-	if (e != KMS_OK || c->last[0] == '\0')
-		return e;
-	snprintf(path, sizeof path, JOURNAL "/%.31s", c->last);
+	rc = kmsdb_journal_each(c->from, from, see_batch, c, why);
+	if (rc != KMS_OK || c->last[0] == '\0')
+		return rc;
+	snprintf(path, sizeof(path), JOURNAL "/%.31s", c->last);
 	fd = open_segment(c->from, path, &st);
 	if (fd == -1 || pread(fd, octets, 4, (off_t)(c->end + RECORD_LENGTH)) != 4)
-		e = KMS_E_IO;
+		rc = KMS_E_IO;
 	else
 		c->end += (uint32_t)octets[0] << 24 | (uint32_t)octets[1] << 16 |
 			  (uint32_t)octets[2] << 8 | octets[3];
 	if (fd != -1)
 		close(fd);
-	return e;
+	return rc;
 }
 
 static int
@@ -130,7 +129,7 @@ copy_octets(int in, int out, uint64_t len)
 
 	while (at < len) {
 		n = pread(
-		    in, buffer, len - at < sizeof buffer ? len - at : sizeof buffer, (off_t)at);
+		    in, buffer, len - at < sizeof(buffer) ? len - at : sizeof(buffer), (off_t)at);
 		if (n <= 0 || pwrite(out, buffer, (size_t)n, (off_t)at) != n)
 			return -1;
 		at += (uint64_t)n;
@@ -147,8 +146,8 @@ copy_segment(struct copy *c, const char *name, uint64_t final)
 	struct stat st, have;
 	int in, out = -1, rc = -1;
 
-	snprintf(path, sizeof path, JOURNAL "/%.31s", name);
-	snprintf(made, sizeof made, JOURNAL "/%.31s.new", name);
+	snprintf(path, sizeof(path), JOURNAL "/%.31s", name);
+	snprintf(made, sizeof(made), JOURNAL "/%.31s.new", name);
 	in = open_segment(c->from, path, &st);
 	if (in == -1)
 		goto out;
@@ -184,7 +183,7 @@ static int
 copy_journal(struct copy *c, char why[256])
 {
 	struct dirent **names = NULL;
-	int n, i, e;
+	int n, i, rc;
 
 	if ((mkdirat(c->to, "kmsdb", 0700) == -1 && errno != EEXIST) ||
 	    (mkdirat(c->to, JOURNAL, 0700) == -1 && errno != EEXIST) ||
@@ -197,21 +196,21 @@ copy_journal(struct copy *c, char why[256])
 		snprintf(why, 256, "there is no journal");
 		return KMS_E_NOT_FOUND;
 	}
-	e = find_end(c, strtoull(names[n - 1]->d_name, NULL, 10), why);
+	rc = find_end(c, strtoull(names[n - 1]->d_name, NULL, 10), why);
 	/* A segment that was begun and has no batch yet says nothing: it is left out. */
-	if (e == KMS_OK && c->last[0] == '\0' && --n > 0)
-		e = find_end(c, strtoull(names[n - 1]->d_name, NULL, 10), why);
-	for (i = 0; i < n && e == KMS_OK; i++) {
+	if (rc == KMS_OK && c->last[0] == '\0' && --n > 0)
+		rc = find_end(c, strtoull(names[n - 1]->d_name, NULL, 10), why);
+	for (i = 0; i < n && rc == KMS_OK; i++) {
 		int order = strcmp(names[i]->d_name, c->last);
 
 		if (order <= 0 &&
 		    copy_segment(c, names[i]->d_name, order < 0 ? UINT64_MAX : c->end) == -1) {
 			snprintf(why, 256, "%.31s: %.200s", names[i]->d_name, strerror(errno));
-			e = errno == ENOSPC ? KMS_E_FULL : KMS_E_IO;
+			rc = errno == ENOSPC ? KMS_E_FULL : KMS_E_IO;
 		}
 	}
 	free_segments(names, n);
-	return e;
+	return rc;
 }
 
 static int
@@ -227,7 +226,7 @@ run_backup(struct ctl *ctl)
 	struct copy c = { .from = -1, .to = -1 };
 	char why[256] = "";
 	uint64_t found = 0;
-	int e = KMS_E_IO, code;
+	int rc = KMS_E_IO, code;
 
 	c.from = open(ctl->config.state_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (c.from == -1)
@@ -235,14 +234,14 @@ run_backup(struct ctl *ctl)
 		    ctl, KMS_E_IO, "%s: %s", ctl->config.state_directory, strerror(errno));
 	if ((mkdir(ctl->args[0], 0700) == -1 && errno != EEXIST) ||
 	    (c.to = open(ctl->args[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1)
-		snprintf(why, sizeof why, "%.200s: %s", ctl->args[0], strerror(errno));
+		snprintf(why, sizeof(why), "%.200s: %s", ctl->args[0], strerror(errno));
 	else
-		e = copy_journal(&c, why);
-	if (e == KMS_OK)
-		e = kmsdb_journal_each(c.to, 1, any_batch, &found, why);
-	if (e == KMS_OK && found != c.batch)
-		e = KMS_E_ALTERED;
-	if (e == KMS_OK) {
+		rc = copy_journal(&c, why);
+	if (rc == KMS_OK)
+		rc = kmsdb_journal_each(c.to, 1, any_batch, &found, why);
+	if (rc == KMS_OK && found != c.batch)
+		rc = KMS_E_ALTERED;
+	if (rc == KMS_OK) {
 		output_bool(ctl->out, "checked", NULL, true);
 		output_number(ctl->out, "last_batch", NULL, c.batch);
 		output_number(ctl->out, "segments_copied", NULL, c.copied);
@@ -252,9 +251,9 @@ run_backup(struct ctl *ctl)
 		    ": %u segment%s copied, %u there already; chain and trees hold",
 		    c.batch, c.copied, c.copied == 1 ? "" : "s", c.kept);
 	}
-	code = e == KMS_OK ? CTL_OK
-			   : ctl_fail(ctl, (uint32_t)e, "backup to %.200s: %s", ctl->args[0],
-				 why[0] ? why : kms_strerror((uint32_t)e));
+	code = rc == KMS_OK ? CTL_OK
+			    : ctl_fail(ctl, (uint32_t)rc, "backup to %.200s: %s", ctl->args[0],
+				  why[0] ? why : kms_strerror((uint32_t)rc));
 	close(c.from);
 	if (c.to != -1)
 		close(c.to);
@@ -288,7 +287,7 @@ restore(struct ctl *ctl, struct copy *c, int state, const char *place, char why[
 		.overlay_records = ctl->config.overlay_records,
 		.map_size = ctl->config.map_size,
 		.checkpoint_seconds = ctl->config.checkpoint_interval };
-	int e;
+	int rc;
 
 	if (faccessat(state, "kmsdb", F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
 		snprintf(why, 256, "%.150s/kmsdb is there: stop kmsd and move it away first",
@@ -302,19 +301,19 @@ restore(struct ctl *ctl, struct copy *c, int state, const char *place, char why[
 		snprintf(why, 256, "%.200s: %s", place, strerror(errno));
 		return KMS_E_IO;
 	}
-	e = copy_journal(c, why);
-	if (e == KMS_OK)
-		e = kmsdb_rebuild(c->to, &opt, why);
-	if (e == KMS_OK)
-		e = kmsdb_check(c->to, NULL, no_report, NULL);
-	if (e == KMS_OK &&
+	rc = copy_journal(c, why);
+	if (rc == KMS_OK)
+		rc = kmsdb_rebuild(c->to, &opt, why);
+	if (rc == KMS_OK)
+		rc = kmsdb_check(c->to, NULL, no_report, NULL);
+	if (rc == KMS_OK &&
 	    (give_to_owner(c->to, state) == -1 || renameat(c->to, "kmsdb", state, "kmsdb") == -1 ||
 		fsync(state) == -1)) {
 		snprintf(why, 256, "%.200s: %s", place, strerror(errno));
-		e = KMS_E_IO;
+		rc = KMS_E_IO;
 	}
 	tree_remove(state, RESTORING);
-	return e;
+	return rc;
 }
 
 static int
@@ -327,10 +326,10 @@ run_restore(struct ctl *ctl)
 	if (state == -1)
 		return ctl_fail(ctl, KMS_E_IO, "%s: %s: make it with kmsctl apply",
 		    ctl->config.state_directory, strerror(errno));
-	snprintf(place, sizeof place, "%s/" RESTORING, ctl->config.state_directory);
+	snprintf(place, sizeof(place), "%s/" RESTORING, ctl->config.state_directory);
 	c.from = open(ctl->args[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (c.from == -1) {
-		snprintf(why, sizeof why, "%.200s: %s", ctl->args[0], strerror(errno));
+		snprintf(why, sizeof(why), "%.200s: %s", ctl->args[0], strerror(errno));
 		e = KMS_E_NOT_FOUND;
 	} else {
 		e = restore(ctl, &c, state, place, why);

@@ -1,18 +1,19 @@
 /*
  * clients.c - clients, client show, revoke, forget.
  */
+#include "kmsctl/ledger/clients.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-#include "kmsctl/ledger/clients.h"
-#include "kmsctl/ledger/clones.h"
 #include "kmsctl/cli/command.h"
 #include "kmsctl/host/ctl.h"
+#include "kmsctl/ledger/clones.h"
 #include "kmsctl/relay/observed_list.h"
-#include "libkms/kms_error.h"
 #include "libkms/base/hex.h"
+#include "libkms/kms_error.h"
 
 #define STOP 1 /* from the callback: enough rows */
 
@@ -49,7 +50,7 @@ list_clients(struct ctl *ctl, struct listing *l, bool running)
 {
 	struct kmsdb *db;
 	char why[256];
-	int e;
+	int rc;
 
 	if (ctl->product != NULL && !products_find(&l->products, ctl->product, l->product))
 		return ctl_fail(ctl, KMS_E_NOT_FOUND,
@@ -58,20 +59,20 @@ list_clients(struct ctl *ctl, struct listing *l, bool running)
 		    ctl->product);
 	l->by_product = ctl->product != NULL;
 	ctl->leave_root = true;
-	e = ctl_open_ledger(ctl, &db, why);
-	if (e != KMS_OK)
-		return ctl_fail(ctl, (uint32_t)e, "the ledger cannot be read: %s", why);
+	rc = ctl_open_ledger(ctl, &db, why);
+	if (rc != KMS_OK)
+		return ctl_fail(ctl, (uint32_t)rc, "the ledger cannot be read: %s", why);
 	output_list(ctl->out, "clients", NULL);
-	e = kmsdb_each_client(db, list_one, l);
+	rc = kmsdb_each_client(db, list_one, l);
 	output_end(ctl->out);
 	ctl_close(db, -1);
-	if (e != 0 && e != STOP)
-		return ctl_fail(ctl, (uint32_t)e, "the ledger cannot be read");
+	if (rc != 0 && rc != STOP)
+		return ctl_fail(ctl, (uint32_t)rc, "the ledger cannot be read");
 	output_number(ctl->out, "shown", NULL, l->shown);
-	output_bool(ctl->out, "complete", NULL, e == 0);
+	output_bool(ctl->out, "complete", NULL, rc == 0);
 	output_line(ctl->out, OUTPUT_PLAIN, "%" PRIu64 " client%s%s", l->shown,
 	    l->shown == 1 ? "" : "s",
-	    e == STOP ? ", and there may be more: a higher --limit shows them" : "");
+	    rc == STOP ? ", and there may be more: a higher --limit shows them" : "");
 	return CTL_OK;
 }
 
@@ -109,17 +110,17 @@ show_from_ledger(struct ctl *ctl, const uint8_t cmid[16])
 	struct kmsdb_host host;
 	struct kmsdb *db;
 	char why[256];
-	int e, host_e;
+	int rc, host_e;
 
 	ctl->leave_root = true;
-	e = ctl_open_ledger(ctl, &db, why);
-	if (e != KMS_OK)
-		return ctl_fail(ctl, (uint32_t)e, "the ledger cannot be read: %s", why);
-	e = kmsdb_client_get(db, cmid, &client);
+	rc = ctl_open_ledger(ctl, &db, why);
+	if (rc != KMS_OK)
+		return ctl_fail(ctl, (uint32_t)rc, "the ledger cannot be read: %s", why);
+	rc = kmsdb_client_get(db, cmid, &client);
 	host_e = kmsdb_host_get(db, cmid, &host);
 	ctl_close(db, -1);
-	if (e != KMS_OK)
-		return ctl_fail(ctl, (uint32_t)e, "no client has the CMID \"%s\"", ctl->args[0]);
+	if (rc != KMS_OK)
+		return ctl_fail(ctl, (uint32_t)rc, "no client has the CMID \"%s\"", ctl->args[0]);
 	output_bool(ctl->out, "running", NULL, false);
 	output_line(ctl->out, OUTPUT_WARN, "kmsd is not running: this is what the ledger holds");
 	output_object(ctl->out, "client", "Client");

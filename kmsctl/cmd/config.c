@@ -36,12 +36,12 @@ run_config_check(struct ctl *ctl)
 	unsigned count;
 	char *text;
 	size_t len;
-	int e;
+	int rc;
 
-	e = config_read_file(path, &text, &len);
-	if (e != KMS_OK)
-		return ctl_fail(ctl, (uint32_t)e, "%s: %s", path,
-		    e == KMS_E_IO ? strerror(errno) : kms_strerror((uint32_t)e));
+	rc = config_read_file(path, &text, &len);
+	if (rc != KMS_OK)
+		return ctl_fail(ctl, (uint32_t)rc, "%s: %s", path,
+		    rc == KMS_E_IO ? strerror(errno) : kms_strerror((uint32_t)rc));
 	config_defaults(&ctl->config);
 	count = config_parse(&ctl->config, text, len, errors, ERRORS_MAX);
 	free(text);

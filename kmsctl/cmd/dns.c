@@ -6,15 +6,15 @@
 #include <strings.h>
 
 #include "kmsctl/cli/command.h"
-#include "kmsctl/host/ctl.h"
 #include "kmsctl/dns/check.h"
 #include "kmsctl/dns/published.h"
 #include "kmsctl/dns/records.h"
 #include "kmsctl/dns/update.h"
+#include "kmsctl/host/ctl.h"
 #include "libkms/client/discover.h"
-#include "libkms/kms_error.h"
-#include "libkms/core/minisig.h"
 #include "libkms/client/transport.h"
+#include "libkms/core/minisig.h"
+#include "libkms/kms_error.h"
 
 /* What is done about records, name by name. Large: kept by its command as a static. */
 struct work {
@@ -33,9 +33,9 @@ static int
 wanted(struct ctl *ctl, struct records *out)
 {
 	char why[256];
-	int e = records_wanted(out, &ctl->config, why);
+	int rc = records_wanted(out, &ctl->config, why);
 
-	return e == KMS_OK ? CTL_OK : ctl_fail(ctl, (uint32_t)e, "%s: %s", ctl->config_path, why);
+	return rc == KMS_OK ? CTL_OK : ctl_fail(ctl, (uint32_t)rc, "%s: %s", ctl->config_path, why);
 }
 
 static void
@@ -123,13 +123,14 @@ note(struct work *w, const struct records *set, const char *name, bool add, bool
 	}
 }
 
-/* Every name of w->all, each in a transaction of its own: one that fails does not keep others back. */
+/* Every name of w->all, each in a transaction of its own: one that fails does not keep others back.
+ */
 static void
 update_all(struct ctl *ctl, struct work *w)
 {
 	char why[512];
 	unsigned i;
-	int e;
+	int rc;
 
 	for (i = 0; i < w->all.count; i++) {
 		const char *name = w->all.rows[i].name;
@@ -137,16 +138,16 @@ update_all(struct ctl *ctl, struct work *w)
 		if (name_done(&w->all, i))
 			continue;
 		w->names++;
-		e = update_name(&ctl->config, name, &w->due, &w->gone, ctl->timeout_ms, why);
-		if (e != KMS_OK) {
+		rc = update_name(&ctl->config, name, &w->due, &w->gone, ctl->timeout_ms, why);
+		if (rc != KMS_OK) {
 			output_line(ctl->out, OUTPUT_BAD, "%s", why);
 			if (w->failures++ == 0) {
-				w->first_status = e;
-				memcpy(w->first_why, why, sizeof why);
+				w->first_status = rc;
+				memcpy(w->first_why, why, sizeof(why));
 			}
 		}
-		note(w, &w->gone, name, false, e == KMS_OK);
-		note(w, &w->due, name, true, e == KMS_OK);
+		note(w, &w->gone, name, false, rc == KMS_OK);
+		note(w, &w->due, name, true, rc == KMS_OK);
 	}
 }
 
@@ -217,7 +218,8 @@ run_publish(struct ctl *ctl)
 	return carry_out(ctl, &w);
 }
 
-/* Without a file of what was published: services that lead here are ours, addresses may be others'. */
+/* Without a file of what was published: services that lead here are ours, addresses may be others'.
+ */
 static int
 run_unpublish(struct ctl *ctl)
 {
@@ -287,7 +289,7 @@ run_check(struct ctl *ctl)
 	published_glance(ctl, &published);
 	if (ctl->config.publisher_count > 0 &&
 	    minisig_key_parse(&key, ctl->config.publishers[0].key) == KMS_OK)
-		memcpy(c.publisher, key.id, sizeof c.publisher);
+		memcpy(c.publisher, key.id, sizeof(c.publisher));
 	output_list(ctl->out, "records", NULL);
 	check_run(&c);
 	output_end(ctl->out);
@@ -296,9 +298,8 @@ run_check(struct ctl *ctl)
 		output_line(ctl->out, OUTPUT_GOOD, "Clients find this host");
 	else
 		output_line(ctl->out, OUTPUT_BAD,
-		    "%u problem%s; missing and stale records: kmsctl "
-		    "dns publish",
-		    c.problems, c.problems == 1 ? "" : "s");
+		    "%u problem%s; missing and stale records: kmsctl dns publish", c.problems,
+		    c.problems == 1 ? "" : "s");
 	return c.problems == 0 ? CTL_OK : CTL_PROBLEM;
 }
 

@@ -1,11 +1,13 @@
 /*
- * doctor.c - doctor: one line for each thing that an appliance can suffer from, with what to type next.
+ * doctor.c - doctor: one line for each thing that an appliance can suffer from, with what to type
+ * next.
  */
+#include "kmsctl/doctor/doctor.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "kmsctl/cli/command.h"
-#include "kmsctl/doctor/doctor.h"
 #include "libkms/kms_error.h"
 
 static const struct {
@@ -25,7 +27,7 @@ doctor_find(
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	d->bad += level == BAD;
 	d->warnings += level == WARNING;
@@ -47,16 +49,16 @@ look_at_aspect(struct doctor *d, const struct aspect *a, enum level level, const
 {
 	struct plan *p = &d->plan;
 	char why[512] = "";
-	int e;
+	int rc;
 
 	p->ctl = d->ctl;
 	p->root = "";
 	p->aspect = a;
 	p->count = 0;
-	e = a->inspect(p, why);
-	if (e != KMS_OK)
+	rc = a->inspect(p, why);
+	if (rc != KMS_OK)
 		doctor_find(d, name, WARNING, "kmsctl plan", "cannot be looked at: %.300s",
-		    why[0] ? why : kms_strerror((uint32_t)e));
+		    why[0] ? why : kms_strerror((uint32_t)rc));
 	else if (p->count > 0)
 		doctor_find(d, name, level, p->list[0].by_hand ? "kmsctl plan" : "kmsctl apply",
 		    "%u difference%s from kms.ini, as %.150s: %.100s", p->count,

@@ -4,14 +4,12 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include <jansson.h>
-
-#include "config.h"
 #include "kmsctl/cli/command.h"
 #include "kmsctl/host/ctl.h"
 #include "libkms/kms_error.h"
@@ -40,7 +38,7 @@ print_error(struct output *o, const struct kms_error *e)
 {
 	char code[11];
 
-	snprintf(code, sizeof code, "0x%08" PRIX32, e->microsoft);
+	snprintf(code, sizeof(code), "0x%08" PRIX32, e->microsoft);
 	output_row(o);
 	output_number(o, "status", "Status", (uint64_t)e->status);
 	output_text(o, "symbol", "Symbol", e->symbol);
@@ -65,8 +63,7 @@ run_explain(struct ctl *ctl)
 	}
 	if (n == 0)
 		return ctl_fail(ctl, KMS_E_NOT_FOUND,
-		    "\"%s\" is neither a status nor a symbol nor one of Microsoft's codes used "
-		    "here",
+		    "\"%s\" is neither a status nor a symbol nor one of Microsoft's codes used here",
 		    ctl->args[0]);
 	output_list(ctl->out, "errors", NULL);
 	for (i = 0; i < count; i++)
@@ -105,7 +102,7 @@ run_help(struct ctl *ctl)
 	for (i = 0; (c = commands[i]) != NULL; i++) {
 		if (ctl->arg_count > 0 && strcmp(ctl->args[0], c->noun) != 0)
 			continue;
-		command_usage(c, usage, sizeof usage);
+		command_usage(c, usage, sizeof(usage));
 		output_row(ctl->out);
 		output_text(ctl->out, "usage", "Usage", usage + sizeof "kmsctl");
 		output_text(ctl->out, "summary", "What it does", c->summary);
@@ -118,8 +115,7 @@ run_help(struct ctl *ctl)
 		return ctl_fail(ctl, KMS_E_NOT_FOUND, "no command \"%s\"", ctl->args[0]);
 	output_line(ctl->out, OUTPUT_PLAIN, "%s", "");
 	output_line(ctl->out, OUTPUT_PLAIN,
-	    "Exit: 0 done, 1 usage, 2 refused or failed, 3 kmsd not running, 4 a check found a "
-	    "problem.");
+	    "Exit: 0 done, 1 usage, 2 refused or failed, 3 kmsd not running, 4 a check found a problem.");
 	return CTL_OK;
 }
 

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "kmsctl/cli/command.h"
-#include "kmsctl/host/ctl.h"
 #include "kmsctl/firewall/loaded.h"
 #include "kmsctl/firewall/ruleset.h"
+#include "kmsctl/host/ctl.h"
 #include "libkms/kms_error.h"
 
 /* The rules that kms.ini asks for. CTL_OK, or the exit code of what was said. */
@@ -18,8 +18,7 @@ wanted(struct ctl *ctl, char **text)
 	*text = NULL;
 	if (ctl->config.port == 0)
 		return ctl_fail(ctl, KMS_E_CONFIG,
-		    "%s: [listen] port is 0, another one at each start: a firewall needs a fixed "
-		    "one",
+		    "%s: [listen] port is 0, another one at each start: a firewall needs a fixed one",
 		    ctl->config_path);
 	*text = ruleset_text(&ctl->config);
 	return *text != NULL ? CTL_OK : ctl_fail(ctl, KMS_E_NO_MEMORY, "no memory");
@@ -60,7 +59,8 @@ run_show(struct ctl *ctl)
 	return code;
 }
 
-/* Rules that are in force already stay as they are, with their counters and the sources they count. */
+/* Rules that are in force already stay as they are, with their counters and the sources they count.
+ */
 static int
 run_apply(struct ctl *ctl)
 {
@@ -93,12 +93,12 @@ run_remove(struct ctl *ctl)
 {
 	char why[512];
 	bool there = false;
-	int e = live_there(&there, ctl->timeout_ms, why);
+	int rc = live_there(&there, ctl->timeout_ms, why);
 
-	if (e == KMS_OK && there)
-		e = live_load(ruleset_removal, ctl->timeout_ms, why);
-	if (e != KMS_OK)
-		return ctl_fail(ctl, (uint32_t)e, "%s", why);
+	if (rc == KMS_OK && there)
+		rc = live_load(ruleset_removal, ctl->timeout_ms, why);
+	if (rc != KMS_OK)
+		return ctl_fail(ctl, (uint32_t)rc, "%s", why);
 	output_bool(ctl->out, "removed", NULL, there);
 	output_text(ctl->out, "table", NULL, RULESET_TABLE);
 	output_line(ctl->out, OUTPUT_GOOD,

@@ -9,8 +9,8 @@
 #include "kmsctl/host/ctl.h"
 #include "kmsctl/installed.h"
 #include "kmsdb/kmsdb.h"
-#include "libkms/kms_error.h"
 #include "libkms/base/hex.h"
+#include "libkms/kms_error.h"
 
 struct history {
 	struct ctl *ctl;
@@ -39,7 +39,7 @@ print_pack(struct history *h, const struct entry_admin *e, uint64_t batch)
 	hex_format(id, e->subject, 8);
 	hex_format(digest, e->digest, 32);
 	/* "publisher: pack version"; the publisher may be called otherwise by now. */
-	snprintf(text, sizeof text, "%.*s", (int)(e->text_len < 299 ? e->text_len : 299), e->text);
+	snprintf(text, sizeof(text), "%.*s", (int)(e->text_len < 299 ? e->text_len : 299), e->text);
 	pack = strstr(text, ": ");
 	pack = pack != NULL ? pack + 2 : text;
 	output_row(o);

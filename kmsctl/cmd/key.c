@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "kmsctl/cli/command.h"
-#include "kmsctl/host/ctl.h"
 #include "kmsctl/cli/key_input.h"
+#include "kmsctl/host/ctl.h"
 #include "kmsctl/host/install.h"
 #include "libkms/kms_error.h"
 
@@ -90,7 +90,7 @@ make_sure(struct ctl *ctl, const struct reply_row *key)
 		return ctl_fail(
 		    ctl, KMS_E_ARGUMENT, "nobody can be asked here: give --yes if it is meant");
 	reply_number(key, "confirmed", &confirmed);
-	snprintf(question, sizeof question, "Remove host key %s of %s (%s)?%s\n",
+	snprintf(question, sizeof(question), "Remove host key %s of %s (%s)?%s\n",
 	    reply_text(key, "id"), customer != NULL ? customer : "?",
 	    publisher != NULL ? publisher : "?",
 	    confirmed ? " This host then activates nothing of that publisher." : "");
@@ -121,8 +121,7 @@ remove_key(struct ctl *ctl, const char *id)
 		output_line(
 		    ctl->out, OUTPUT_GOOD, "KMS host key removed: %s", told != NULL ? told : id);
 		output_line(ctl->out, OUTPUT_PLAIN,
-		    "The ledger and all counts stay. To serve again: kmsctl key install, kmsctl "
-		    "key confirm");
+		    "The ledger and all counts stay. To serve again: kmsctl key install, kmsctl key confirm");
 	}
 	control_buf_free(&args);
 	reply_free(&reply);
@@ -157,8 +156,8 @@ const struct command cmd_key_confirm = {
 	.noun = "key",
 	.verb = "confirm",
 	.args = "[FILE|-|CODE...]",
-	.summary = "install the publisher's answer: FILE and FILE.minisig, or a code; without "
-		   "either, asks",
+	.summary =
+	    "install the publisher's answer: FILE and FILE.minisig, or a code; without either, asks",
 	.max = CODE_GROUPS_MAX + 1,
 	.run = run_key_confirm,
 };

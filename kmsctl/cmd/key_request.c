@@ -1,13 +1,13 @@
 /*
- * key_request.c - key request: what the publisher needs to confirm this host, as a file, as text, as
- * a QR code in the terminal or in a picture, and whom to call.
+ * key_request.c - key request: what the publisher needs to confirm this host, as a file, as text,
+ * as a QR code in the terminal or in a picture, and whom to call.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "kmsctl/cli/command.h"
-#include "kmsctl/host/ctl.h"
 #include "kmsctl/cli/qr.h"
+#include "kmsctl/host/ctl.h"
 #include "libkms/kms_error.h"
 
 static int
@@ -54,7 +54,8 @@ print_request(struct ctl *ctl, const struct reply_row *row)
 	return CTL_OK;
 }
 
-/* Whom to call who cannot send the request: those of the country asked for or, when it has none, all. */
+/* Whom to call who cannot send the request: those of the country asked for or, when it has none,
+ * all. */
 static void
 print_contacts(struct ctl *ctl, const struct reply *reply)
 {

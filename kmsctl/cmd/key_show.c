@@ -1,5 +1,6 @@
 /*
- * key_show.c - key show: in short what slmgr's /dli tells of a KMS host, with --detailed what its /dlv does.
+ * key_show.c - key show: in short what slmgr's /dli tells of a KMS host, with --detailed what its
+ * /dlv does.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -7,9 +8,9 @@
 #include <time.h>
 
 #include "kmsctl/cli/command.h"
-#include "kmsctl/host/ctl.h"
 #include "kmsctl/dns/published.h"
 #include "kmsctl/dns/records.h"
+#include "kmsctl/host/ctl.h"
 #include "libkms/kms_error.h"
 
 #define PARTIAL 5 /* last digits of a key's number, to tell keys apart aloud */
@@ -23,7 +24,7 @@ is_brief(const char *name)
 {
 	unsigned i;
 
-	for (i = 0; i < sizeof brief / sizeof *brief; i++)
+	for (i = 0; i < sizeof(brief) / sizeof(*brief); i++)
 		if (strcmp(brief[i], name) == 0)
 			return true;
 	return false;
@@ -43,10 +44,10 @@ print_description(struct output *o, const struct reply *status, const struct rep
 		of = reply_text(row, "publisher");
 		name = reply_text(row, "name");
 		if (of == NULL || name == NULL || publisher == NULL || strcmp(of, publisher) != 0 ||
-		    !reply_number(row, "covered", &covered) || !covered || at >= sizeof text)
+		    !reply_number(row, "covered", &covered) || !covered || at >= sizeof(text))
 			continue;
-		at +=
-		    (size_t)snprintf(text + at, sizeof text - at, "%s%s", at > 0 ? ", " : "", name);
+		at += (size_t)snprintf(
+		    text + at, sizeof(text) - at, "%s%s", at > 0 ? ", " : "", name);
 	}
 	output_text(o, "description", "Activates", at > 0 ? text : "nothing yet");
 }
@@ -104,12 +105,12 @@ print_published(struct ctl *ctl)
 	char first[RECORD_TEXT], text[RECORD_TEXT + 64];
 
 	if (!published_glance(ctl, &published)) {
-		snprintf(text, sizeof text, "unknown: only root can read what was published");
+		snprintf(text, sizeof(text), "unknown: only root can read what was published");
 	} else if (published.count == 0) {
-		snprintf(text, sizeof text, "nothing was published: kmsctl dns publish");
+		snprintf(text, sizeof(text), "nothing was published: kmsctl dns publish");
 	} else {
 		record_text(first, &published.rows[0]);
-		snprintf(text, sizeof text, "%u record%s, as %s", published.count,
+		snprintf(text, sizeof(text), "%u record%s, as %s", published.count,
 		    published.count == 1 ? "" : "s", first);
 	}
 	output_text(ctl->out, "dns_publishing", "DNS publishing", text);

@@ -33,30 +33,30 @@ static int
 run_ledger_check(struct ctl *ctl)
 {
 	struct findings f = { .ctl = ctl };
-	int fd, e;
+	int fd, rc;
 
 	ctl->leave_root = true;
 	fd = ctl_state_directory(ctl);
 	if (fd < 0)
 		return CTL_FAILED;
 	output_list(ctl->out, "problems", NULL);
-	e = kmsdb_check(fd, NULL, report, &f);
+	rc = kmsdb_check(fd, NULL, report, &f);
 	output_end(ctl->out);
 	ctl_close(NULL, fd);
-	output_bool(ctl->out, "sound", NULL, e == KMS_OK && f.count == 0);
+	output_bool(ctl->out, "sound", NULL, rc == KMS_OK && f.count == 0);
 	output_number(ctl->out, "problem_count", NULL, f.count);
-	if (e == KMS_OK && f.count == 0) {
+	if (rc == KMS_OK && f.count == 0) {
 		output_line(ctl->out, OUTPUT_GOOD,
 		    "The ledger is sound: chain, signatures, counters and index agree.");
 		return CTL_OK;
 	}
 	if (f.count == 0)
-		return ctl_fail(ctl, (uint32_t)e, "%s/kmsdb: %s", ctl->config.state_directory,
-		    kms_strerror((uint32_t)e));
-	if (e == KMS_OK)
-		e = KMS_E_ALTERED;
+		return ctl_fail(ctl, (uint32_t)rc, "%s/kmsdb: %s", ctl->config.state_directory,
+		    kms_strerror((uint32_t)rc));
+	if (rc == KMS_OK)
+		rc = KMS_E_ALTERED;
 	ctl_fail(
-	    ctl, (uint32_t)e, "%s/kmsdb: the check found a problem", ctl->config.state_directory);
+	    ctl, (uint32_t)rc, "%s/kmsdb: the check found a problem", ctl->config.state_directory);
 	return CTL_PROBLEM;
 }
 

@@ -1,13 +1,14 @@
 /*
  * plan.c - plan: what differs from kms.ini and what would be done about it; apply: doing it.
  */
+#include "kmsctl/plan/plan.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "kmsctl/cli/command.h"
 #include "kmsctl/host/ctl.h"
-#include "kmsctl/plan/plan.h"
 #include "libkms/kms_error.h"
 
 /* In the order in which they build on each other. */
@@ -20,7 +21,7 @@ static const struct aspect *const aspects[] = {
 	&aspect_dns,
 	&aspect_installed,
 };
-#define ASPECTS (sizeof aspects / sizeof *aspects)
+#define ASPECTS (sizeof(aspects) / sizeof(*aspects))
 
 static char *
 below(const char *root, const char *path)
@@ -40,7 +41,7 @@ open_plan(struct ctl *ctl, struct plan *p)
 	char *root = NULL;
 	size_t len;
 
-	memset(p, 0, sizeof *p);
+	memset(p, 0, sizeof(*p));
 	p->ctl = ctl;
 	p->root = "";
 	if (ctl->root != NULL) {
@@ -97,8 +98,8 @@ unseen(struct plan *p, const struct aspect *a, const char *why)
 	p->aspect = a;
 	d = plan_add(p, 0, "it is part of kms.ini", "%s", a->name);
 	d->by_hand = true;
-	snprintf(d->is, sizeof d->is, "cannot be looked at: %.120s", why);
-	snprintf(d->due, sizeof d->due, "put that right, then kmsctl plan");
+	snprintf(d->is, sizeof(d->is), "cannot be looked at: %.120s", why);
+	snprintf(d->due, sizeof(d->due), "put that right, then kmsctl plan");
 }
 
 /* Adds the differences of one aspect. */
@@ -106,14 +107,14 @@ static void
 inspect(struct plan *p, const struct aspect *a)
 {
 	char why[512] = "";
-	int e;
+	int rc;
 
 	if (a->live && p->root[0] != '\0')
 		return;
 	p->aspect = a;
-	e = a->inspect(p, why);
-	if (e != KMS_OK)
-		unseen(p, a, why[0] ? why : kms_strerror((uint32_t)e));
+	rc = a->inspect(p, why);
+	if (rc != KMS_OK)
+		unseen(p, a, why[0] ? why : kms_strerror((uint32_t)rc));
 }
 
 static unsigned

@@ -111,9 +111,9 @@ list_one(const struct kmsdb_relayed *r, void *arg)
 	for (unsigned i = 1; i <= KMSDB_RELAYED_OUTCOMES; i++)
 		output_number(
 		    o, outcomes[i][0], i == 1 ? outcomes[i][1] : NULL, r->outcomes[i - 1]);
-	versions(text, sizeof text, r);
+	versions(text, sizeof(text), r);
 	output_text(o, "versions", "Versions", text[0] != '\0' ? text : NULL);
-	hosts(text, sizeof text, r);
+	hosts(text, sizeof(text), r);
 	output_text(o, "hosts", "KMS hosts", text[0] != '\0' ? text : NULL);
 	output_bool(o, "observed", NULL, true);
 	return 0;

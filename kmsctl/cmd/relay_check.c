@@ -8,8 +8,8 @@
 
 #include "kmsctl/cli/command.h"
 #include "kmsctl/host/ctl.h"
-#include "kmsctl/relay/kms_hosts.h"
 #include "kmsctl/relay/bind_probe.h"
+#include "kmsctl/relay/kms_hosts.h"
 #include "kmsctl/relay/srv.h"
 #include "kmsd/common/relay_config.h"
 #include "libkms/kms_error.h"
@@ -36,7 +36,7 @@ found(struct checking *c, bool problem, const char *what, const char *subject, c
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	output_row(c->ctl->out);
 	output_put(c->ctl->out, &level);
@@ -68,9 +68,7 @@ check_port(struct checking *c, const struct behind_host *h, const char *subject)
 	if (c->port == 0 || h->host.port == c->port)
 		return;
 	found(c, true, "port", subject,
-	    "a KMS host tells its clients its own port: they come to this appliance on %u, and it "
-	    "listens on %u. Set port = %u under [listen] here, or have the host listen on %u "
-	    "(slmgr.vbs /sprt %u)",
+	    "a KMS host tells its clients its own port: they come to this appliance on %u, and it listens on %u. Set port = %u under [listen] here, or have the host listen on %u (slmgr.vbs /sprt %u)",
 	    h->host.port, c->port, h->host.port, c->port, c->port);
 }
 
@@ -79,7 +77,7 @@ check_host(struct checking *c, const struct behind_host *h)
 {
 	char subject[300];
 
-	snprintf(subject, sizeof subject, "%.255s port %u", h->host.name, h->host.port);
+	snprintf(subject, sizeof(subject), "%.255s port %u", h->host.name, h->host.port);
 	switch (h->state) {
 	case BEHIND_NAMELESS:
 		found(c, true, "name", subject, "0x800706BA: the name cannot be resolved: %s",
@@ -91,8 +89,7 @@ check_host(struct checking *c, const struct behind_host *h)
 		break;
 	case BEHIND_PORT:
 		found(c, true, "port", subject,
-		    "found by DNS, and left out: the network processes may connect to no port that "
-		    "kms.ini does not name. Add %u to ports of [relay]",
+		    "found by DNS, and left out: the network processes may connect to no port that kms.ini does not name. Add %u to ports of [relay]",
 		    h->host.port);
 		break;
 	case BEHIND_TWICE:
@@ -130,11 +127,7 @@ check_split(struct checking *c)
 		}
 	if (first > 1)
 		found(c, true, "split", "[relay]",
-		    "%u hosts have the same priority: each counts for itself, so that none may "
-		    "reach "
-		    "25 clients or 5 servers. Give one the lowest priority number, the others a "
-		    "higher "
-		    "one%s",
+		    "%u hosts have the same priority: each counts for itself, so that none may reach 25 clients or 5 servers. Give one the lowest priority number, the others a higher one%s",
 		    first, dns ? " (of hosts found by DNS: in their SRV records)" : "");
 }
 

@@ -9,8 +9,8 @@
 #include "kmsctl/cli/command.h"
 #include "kmsctl/host/ctl.h"
 #include "kmsctl/relay/event_log.h"
-#include "libkms/base/address.h"
 #include "kmsdb/kmsdb.h"
+#include "libkms/base/address.h"
 #include "libkms/kms_error.h"
 
 /* Sources that the relay observed, to be matched with names. */

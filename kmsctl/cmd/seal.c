@@ -2,18 +2,16 @@
  * seal.c - key seal, key unseal, unlock: how the host's own keys lie on its disk. A passphrase
  * comes from the terminal or a file, goes to the host, and is wiped.
  */
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <sodium.h>
-
 #include "kmsctl/cli/command.h"
-#include "kmsctl/host/ctl.h"
 #include "kmsctl/cli/passphrase.h"
+#include "kmsctl/host/ctl.h"
 #include "libkms/kms_error.h"
 
 #define PROMPT_CURRENT "Passphrase of this host's keys: "
@@ -30,21 +28,20 @@ no_core(void)
 }
 
 static int
-passphrase_problem(struct ctl *ctl, int e, const char *file, bool twice)
+passphrase_problem(struct ctl *ctl, int rc, const char *file, bool twice)
 {
-	if (file != NULL && e == KMS_E_PASSPHRASE)
+	if (file != NULL && rc == KMS_E_PASSPHRASE)
 		return ctl_fail(ctl, KMS_E_PASSPHRASE, "%s: its first line is empty", file);
 	if (file != NULL)
-		return ctl_fail(ctl, (uint32_t)e, "%s: cannot be read: %s", file,
-		    e == KMS_E_IO ? strerror(errno) : kms_strerror((uint32_t)e));
-	if (e == KMS_E_ARGUMENT)
+		return ctl_fail(ctl, (uint32_t)rc, "%s: cannot be read: %s", file,
+		    rc == KMS_E_IO ? strerror(errno) : kms_strerror((uint32_t)rc));
+	if (rc == KMS_E_ARGUMENT)
 		return ctl_fail(ctl, KMS_E_ARGUMENT,
-		    "there is no terminal to ask for a passphrase: give it with --passphrase-file "
-		    "(and the current one with --current-file)");
-	if (e == KMS_E_PASSPHRASE && twice)
+		    "there is no terminal to ask for a passphrase: give it with --passphrase-file (and the current one with --current-file)");
+	if (rc == KMS_E_PASSPHRASE && twice)
 		return ctl_fail(
 		    ctl, KMS_E_PASSPHRASE, "no passphrase, or the two are not the same");
-	return ctl_fail(ctl, (uint32_t)e, "no passphrase was given");
+	return ctl_fail(ctl, (uint32_t)rc, "no passphrase was given");
 }
 
 /* From file, or the terminal when that is NULL, into args as name. */
@@ -53,13 +50,13 @@ add_passphrase(struct ctl *ctl, struct control_buf *args, const char *name, cons
     const char *file, bool twice)
 {
 	char *text;
-	int e;
+	int rc;
 
 	no_core();
 	if (sodium_init() < 0)
 		return ctl_fail(ctl, KMS_E_NO_MEMORY, "libsodium cannot be used");
-	if ((e = passphrase_ask(&text, prompt, file, twice)) != KMS_OK)
-		return passphrase_problem(ctl, e, file, twice);
+	if ((rc = passphrase_ask(&text, prompt, file, twice)) != KMS_OK)
+		return passphrase_problem(ctl, rc, file, twice);
 	control_octets(args, name, text, strlen(text));
 	sodium_free(text);
 	return CTL_OK;
@@ -104,8 +101,7 @@ tell(struct ctl *ctl, const struct reply *reply)
 	output_text(ctl->out, "sealed", NULL, kind);
 	if (strcmp(kind, "passphrase") == 0)
 		output_line(ctl->out, OUTPUT_GOOD,
-		    "The host's keys are sealed with a passphrase. After a restart: kmsctl unlock, "
-		    "or name it in kms.ini, [keys].");
+		    "The host's keys are sealed with a passphrase. After a restart: kmsctl unlock, or name it in kms.ini, [keys].");
 	else if (strcmp(kind, "machine") == 0)
 		output_line(ctl->out, OUTPUT_GOOD,
 		    "The host's keys are bound to this machine's %s.",
@@ -154,8 +150,7 @@ run_key_seal(struct ctl *ctl)
 	}
 	if (ctl->passphrase_file != NULL && strcmp(ctl->seal, "passphrase") != 0) {
 		ctl_fail(ctl, KMS_E_ARGUMENT,
-		    "--passphrase-file is the new passphrase's; the current one's is "
-		    "--current-file");
+		    "--passphrase-file is the new passphrase's; the current one's is --current-file");
 		return CTL_USAGE;
 	}
 	return seal(ctl, ctl->seal, ctl->current_file);
@@ -198,8 +193,8 @@ run_unlock(struct ctl *ctl)
 const struct command cmd_key_seal = {
 	.noun = "key",
 	.verb = "seal",
-	.summary = "how the host's own keys lie on its disk: with a passphrase, bound to the "
-		   "machine, plain",
+	.summary =
+	    "how the host's own keys lie on its disk: with a passphrase, bound to the machine, plain",
 	.options = CTL_OPT_SEAL | CTL_OPT_PASSPHRASE_FILE | CTL_OPT_CURRENT_FILE,
 	.run = run_key_seal,
 };

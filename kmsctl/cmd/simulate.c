@@ -1,20 +1,21 @@
 /*
  * simulate.c - policy simulate: what a pack would change, before it is installed.
  */
+#include "kmsctl/ledger/simulate.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "kmsctl/ledger/clients.h"
 #include "kmsctl/cli/command.h"
 #include "kmsctl/host/ctl.h"
-#include "kmsctl/ledger/simulate.h"
-#include "libkms/kms_error.h"
-#include "policy/pack.h"
+#include "kmsctl/ledger/clients.h"
 #include "libkms/base/hex.h"
 #include "libkms/base/uuid.h"
+#include "libkms/kms_error.h"
+#include "policy/pack.h"
 
 #define SHORT_CMID 12 /* digits, as in the list of clients */
 
@@ -36,25 +37,25 @@ take_pack(
 	struct ctl *ctl = f->ctl;
 	const struct minisig_key *signer;
 	struct pack_error err;
-	int r = KMS_E_PUBLISHER;
+	int rc = KMS_E_PUBLISHER;
 	unsigned i;
 
-	for (i = 0; i < ctl->config.publisher_count && r == KMS_E_PUBLISHER; i++) {
+	for (i = 0; i < ctl->config.publisher_count && rc == KMS_E_PUBLISHER; i++) {
 		f->publisher = &f->installed[i];
-		r = installed_verify(
+		rc = installed_verify(
 		    f->publisher, false, file, len, signature, signature_len, &signer);
 	}
-	if (r == KMS_E_PUBLISHER)
-		return ctl_fail(ctl, (uint32_t)r,
+	if (rc == KMS_E_PUBLISHER)
+		return ctl_fail(ctl, (uint32_t)rc,
 		    "%s: signed by none of the %u publishers in kms.ini", ctl->args[0],
 		    ctl->config.publisher_count);
-	if (r != KMS_OK)
-		return ctl_fail(ctl, (uint32_t)r, "%s: %s", ctl->args[0],
-		    r == KMS_E_SIGNATURE ? "the signature is not of this file"
-					 : "the .minisig file is not a minisign signature");
-	r = policy_pack_parse(f->pack, file, len, &err);
-	if (r != KMS_OK)
-		return ctl_fail(ctl, (uint32_t)r, "%s:%d: %s", ctl->args[0], err.line, err.text);
+	if (rc != KMS_OK)
+		return ctl_fail(ctl, (uint32_t)rc, "%s: %s", ctl->args[0],
+		    rc == KMS_E_SIGNATURE ? "the signature is not of this file"
+					  : "the .minisig file is not a minisign signature");
+	rc = policy_pack_parse(f->pack, file, len, &err);
+	if (rc != KMS_OK)
+		return ctl_fail(ctl, (uint32_t)rc, "%s:%d: %s", ctl->args[0], err.line, err.text);
 	return CTL_OK;
 }
 
@@ -102,19 +103,19 @@ read_installed(struct forecast *f)
 static void
 find_obstacle(struct forecast *f)
 {
-	int r = policy_pack_succeeds(f->pack, f->publisher->pack);
+	int rc = policy_pack_succeeds(f->pack, f->publisher->pack);
 	const struct installed *other;
 	const char *product;
 
-	if (r != KMS_OK) {
-		snprintf(f->obstacle, sizeof f->obstacle, "%s (%s)", kms_strerror((uint32_t)r),
-		    kms_error_find((uint32_t)r)->symbol);
+	if (rc != KMS_OK) {
+		snprintf(f->obstacle, sizeof(f->obstacle), "%s (%s)", kms_strerror((uint32_t)rc),
+		    kms_error_find((uint32_t)rc)->symbol);
 		return;
 	}
 	other = installed_claims(
 	    f->installed, f->ctl->config.publisher_count, f->publisher, f->pack, &product);
 	if (other != NULL)
-		snprintf(f->obstacle, sizeof f->obstacle,
+		snprintf(f->obstacle, sizeof(f->obstacle),
 		    "product %s is publisher %s's (KMS_E_EXISTS)", product, other->name);
 }
 
@@ -224,24 +225,23 @@ print_warnings(struct forecast *f)
 
 	output_list(f->ctl->out, "warnings", NULL);
 	if (!f->publisher->confirmed)
-		warn(f, "No host certificate of this publisher is installed: nobody is activated, "
-			"before or after.");
+		warn(f,
+		    "No host certificate of this publisher is installed: nobody is activated, before or after.");
 	for (unsigned i = 0; i < f->simulation.product_count; i++) {
 		const struct simulate_product *p = &f->simulation.products[i];
 
 		if (p->before == NULL || p->after == NULL || p->before->vm != POLICY_ALLOW ||
 		    p->after->vm != POLICY_REFUSE || p->clients == 0)
 			continue;
-		snprintf(text, sizeof text,
-		    "%s: the pack refuses virtual machines, and which ones are is not in the "
-		    "ledger: the pack in force does not mark them.",
+		snprintf(text, sizeof(text),
+		    "%s: the pack refuses virtual machines, and which ones are is not in the ledger: the pack in force does not mark them.",
 		    p->after->name);
 		warn(f, text);
 	}
 	if (f->simulation.nameless > 0) {
-		snprintf(text, sizeof text,
-		    "%" PRIu64 " clients were refused for products that no pack names; some may be "
-		    "this pack's.",
+		snprintf(text, sizeof(text),
+		    "%" PRIu64
+		    " clients were refused for products that no pack names; some may be this pack's.",
 		    f->simulation.nameless);
 		warn(f, text);
 	}
@@ -255,9 +255,9 @@ print_subject(struct forecast *f)
 	struct output *o = f->ctl->out;
 	char version[16], before[16] = "";
 
-	snprintf(version, sizeof version, "%u.%u", f->pack->major, f->pack->minor);
+	snprintf(version, sizeof(version), "%u.%u", f->pack->major, f->pack->minor);
 	if (old != NULL)
-		snprintf(before, sizeof before, "%u.%u", old->major, old->minor);
+		snprintf(before, sizeof(before), "%u.%u", old->major, old->minor);
 	output_text(o, "publisher", NULL, f->publisher->name);
 	output_text(o, "pack", NULL, f->pack->id);
 	output_text(o, "version", NULL, version);
@@ -276,16 +276,16 @@ run_passes(struct forecast *f)
 	struct ctl *ctl = f->ctl;
 	struct kmsdb *db;
 	char why[256];
-	int e = ctl_open_ledger(ctl, &db, why);
+	int rc = ctl_open_ledger(ctl, &db, why);
 
-	if (e != KMS_OK)
-		return ctl_fail(ctl, (uint32_t)e, "the ledger cannot be read: %s", why);
+	if (rc != KMS_OK)
+		return ctl_fail(ctl, (uint32_t)rc, "the ledger cannot be read: %s", why);
 	output_list(ctl->out, "changes", NULL);
-	e = simulate_run(&f->simulation, db, print_change, f);
+	rc = simulate_run(&f->simulation, db, print_change, f);
 	output_end(ctl->out);
 	ctl_close(db, -1);
-	if (e != KMS_OK)
-		return ctl_fail(ctl, (uint32_t)e, "the ledger cannot be read");
+	if (rc != KMS_OK)
+		return ctl_fail(ctl, (uint32_t)rc, "the ledger cannot be read");
 	return CTL_OK;
 }
 
@@ -313,10 +313,10 @@ print_outcome(struct forecast *f)
 static int
 run_policy_simulate(struct ctl *ctl)
 {
-	struct forecast *f = calloc(1, sizeof *f);
+	struct forecast *f = calloc(1, sizeof(*f));
 	int code;
 
-	if (f == NULL || (f->pack = malloc(sizeof *f->pack)) == NULL) {
+	if (f == NULL || (f->pack = malloc(sizeof(*f->pack))) == NULL) {
 		free(f);
 		return ctl_fail(ctl, KMS_E_NO_MEMORY, "a policy pack needs more memory");
 	}

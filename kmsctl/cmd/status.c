@@ -11,9 +11,9 @@
 #include "kmsctl/cli/command.h"
 #include "kmsctl/host/ctl.h"
 #include "kmsdb/kmsdb.h"
+#include "libkms/base/hex.h"
 #include "libkms/kms_error.h"
 #include "policy/policy.h"
-#include "libkms/base/hex.h"
 
 #define WINDOW_DAYS 30 /* of a pool, when no host tells */
 #define POOLS_MAX 64
@@ -30,8 +30,7 @@ print_service(struct ctl *ctl, const struct reply_row *row)
 	    version ? version : "", pid);
 	if (locked)
 		output_line(ctl->out, OUTPUT_BAD,
-		    "The host is locked and serves nobody: its keys wait for their passphrase: "
-		    "kmsctl unlock");
+		    "The host is locked and serves nobody: its keys wait for their passphrase: kmsctl unlock");
 	output_object(ctl->out, "service", NULL);
 	if (row != NULL)
 		reply_print_fields(ctl->out, row);
@@ -200,7 +199,7 @@ print_ledger(struct ctl *ctl)
 	kmsdb_info(db, &info);
 	if (kmsdb_each_day(db, add_day, &pools) == 0)
 		print_ledger_pools(ctl, &pools);
-	hex_format(hash, info.last_hash, sizeof info.last_hash);
+	hex_format(hash, info.last_hash, sizeof(info.last_hash));
 	output_object(ctl->out, "ledger", "Ledger");
 	output_number(ctl->out, "clients", "Clients in the index", info.clients);
 	output_number(ctl->out, "last_batch", "Last batch", info.last_batch);

@@ -9,13 +9,13 @@
 #include <string.h>
 #include <time.h>
 
-#include "kmsctl/ledger/clients.h"
 #include "kmsctl/cli/command.h"
 #include "kmsctl/host/ctl.h"
+#include "kmsctl/ledger/clients.h"
 #include "kmsctl/ledger/recent.h"
-#include "libkms/kms_error.h"
 #include "libkms/base/hex.h"
 #include "libkms/base/uuid.h"
+#include "libkms/kms_error.h"
 
 #define REFUSALS_MAX 1000
 #define REFUSALS_SHOWN 10
@@ -32,7 +32,7 @@ struct question {
 	/* the last ones, in a ring */
 	struct refusal *ring;
 	unsigned size;
-	uint64_t count; /* all that were found */
+	uint64_t count;   /* all that were found */
 	uint64_t entries; /* of whom was asked for */
 	struct entry_client last;
 };
@@ -73,7 +73,7 @@ print_refusal(struct question *q, const struct refusal *r)
 	hex_format(cmid, r->entry.cmid, 16);
 	uuid_format(id, r->entry.product);
 	ctl_address(address, r->entry.address);
-	snprintf(code, sizeof code, "0x%08" PRIX32, error->microsoft);
+	snprintf(code, sizeof(code), "0x%08" PRIX32, error->microsoft);
 	output_row(o);
 	output_time(o, "time", "Time", r->entry.time);
 	output_text(o, "name", "Name", r->entry.name[0] ? r->entry.name : NULL);
@@ -106,7 +106,7 @@ print_causes(struct question *q, unsigned shown)
 
 		for (k = 0; k < count && seen[k] != e->status; k++)
 			;
-		if (k < count || count == sizeof seen / sizeof *seen)
+		if (k < count || count == sizeof(seen) / sizeof(*seen))
 			continue;
 		seen[count++] = e->status;
 		if (e->status == KMS_E_COUNT_TOO_LOW)
@@ -141,9 +141,7 @@ print_refusals(struct question *q)
 	    q->entries > 0 ? "No refusal of it is recorded there: it was served."
 			   : "It is not in that part of the journal at all.");
 	output_line(o, OUTPUT_PLAIN,
-	    "Not recorded, but logged by kmsd: requests whose sender could not be authenticated, "
-	    "those of a "
-	    "publisher without a");
+	    "Not recorded, but logged by kmsd: requests whose sender could not be authenticated, those of a publisher without a");
 	output_line(
 	    o, OUTPUT_PLAIN, "confirmed key, and of one client more than one refusal a minute.");
 }
@@ -241,7 +239,7 @@ run_why(struct ctl *ctl)
 		return code;
 	if (ctl->limit != 0)
 		q.size = ctl->limit < REFUSALS_MAX ? (unsigned)ctl->limit : REFUSALS_MAX;
-	if ((q.ring = calloc(q.size, sizeof *q.ring)) == NULL)
+	if ((q.ring = calloc(q.size, sizeof(*q.ring))) == NULL)
 		return ctl_fail(ctl, KMS_E_NO_MEMORY, "no memory for %u refusals", q.size);
 	if (running)
 		products_ask(ctl, &q.products);

@@ -6,16 +6,17 @@
  * nowhere is, because clients try it. A foreign host need not be a kmsd of our publishers, and what
  * answers for _vlmcs speaks another protocol: there an accepted connection is enough.
  */
+#include "kmsctl/dns/check.h"
+
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-#include "kmsctl/dns/check.h"
 #include "kmsctl/dns/probe.h"
 #include "libkms/client/discover.h"
-#include "libkms/kms_error.h"
 #include "libkms/client/transport.h"
+#include "libkms/kms_error.h"
 
 const char *
 check_word(const struct check_row *row)
@@ -68,12 +69,12 @@ knock(struct check *c, struct check_row *row, const struct discover_address *a)
 	struct probe p;
 
 	if (transport_clock() >= c->deadline) {
-		snprintf(row->state, sizeof row->state, "not tried: out of time");
+		snprintf(row->state, sizeof(row->state), "not tried: out of time");
 		row->problem = true;
 	} else {
 		probe_address(&p, a, kmsd, c->publisher, c->deadline);
-		snprintf(row->address, sizeof row->address, "%s", p.address);
-		snprintf(row->state, sizeof row->state, "%s", p.state);
+		snprintf(row->address, sizeof(row->address), "%s", p.address);
+		snprintf(row->state, sizeof(row->state), "%s", p.state);
 		row->reachable = p.reached;
 		row->problem = !p.reached || row->kind == CHECK_STALE ||
 			       (row->kind == CHECK_OURS && kmsd && !p.serves);
@@ -91,9 +92,9 @@ look_at_target(struct check *c, const struct record *r)
 	size_t count, i;
 
 	c->records++;
-	snprintf(host.name, sizeof host.name, "%s", r->data);
+	snprintf(host.name, sizeof(host.name), "%s", r->data);
 	if (discover_addresses(&d, &host, addresses, &count) != KMS_OK) {
-		snprintf(row.state, sizeof row.state, "%s",
+		snprintf(row.state, sizeof(row.state), "%s",
 		    d.absent ? "the target has no address" : d.detail);
 		row.problem = true;
 		tell(c, &row);
@@ -111,10 +112,10 @@ fill_record(struct record *r, const char *name, const struct discover_host *h)
 {
 	size_t len = strlen(h->name);
 
-	memset(r, 0, sizeof *r);
+	memset(r, 0, sizeof(*r));
 	r->type = RECORD_SRV;
-	snprintf(r->name, sizeof r->name, "%s", name);
-	snprintf(r->data, sizeof r->data, "%.*s",
+	snprintf(r->name, sizeof(r->name), "%s", name);
+	snprintf(r->data, sizeof(r->data), "%.*s",
 	    (int)(len > 0 && h->name[len - 1] == '.' ? len - 1 : len), h->name);
 	r->priority = h->priority;
 	r->weight = h->weight;
@@ -131,7 +132,7 @@ tell_missing(struct check *c, const char *name, const struct records *found, con
 		row.record = c->wanted->rows[i];
 		if (strcasecmp(row.record.name, name) != 0 || records_have(found, &row.record))
 			continue;
-		snprintf(row.state, sizeof row.state, "%s", state);
+		snprintf(row.state, sizeof(row.state), "%s", state);
 		tell(c, &row);
 	}
 }
@@ -152,12 +153,12 @@ look_at_service(struct check *c, const char *name)
 	found.count = 0;
 	if (at == NULL)
 		return;
-	snprintf(service, sizeof service, "%.*s", (int)(at - name), name);
+	snprintf(service, sizeof(service), "%.*s", (int)(at - name), name);
 	d.service = service;
 	d.domain = at + strlen("._tcp.");
 	if (discover_hosts(&d, hosts, &count) != KMS_OK && !d.absent) {
-		snprintf(unknown.record.name, sizeof unknown.record.name, "%s", name);
-		snprintf(unknown.state, sizeof unknown.state, "%s", d.detail);
+		snprintf(unknown.record.name, sizeof(unknown.record.name), "%s", name);
+		snprintf(unknown.state, sizeof(unknown.state), "%s", d.detail);
 		tell(c, &unknown);
 		return;
 	}
@@ -183,8 +184,8 @@ look_at_host(struct check *c, const char *name)
 	size_t count, i;
 
 	found.count = 0;
-	snprintf(host.name, sizeof host.name, "%s", name);
-	snprintf(r.name, sizeof r.name, "%s", name);
+	snprintf(host.name, sizeof(host.name), "%s", name);
+	snprintf(r.name, sizeof(r.name), "%s", name);
 	if (discover_addresses(&d, &host, addresses, &count) != KMS_OK && !d.absent) {
 		tell_missing(c, name, &found, d.detail);
 		return;
@@ -195,7 +196,7 @@ look_at_host(struct check *c, const char *name)
 		octets = six ? (const void *)&((struct sockaddr_in6 *)&addresses[i].to)->sin6_addr
 			     : (const void *)&((struct sockaddr_in *)&addresses[i].to)->sin_addr;
 		r.type = six ? RECORD_AAAA : RECORD_A;
-		inet_ntop(six ? AF_INET6 : AF_INET, octets, r.data, sizeof r.data);
+		inet_ntop(six ? AF_INET6 : AF_INET, octets, r.data, sizeof(r.data));
 		records_add(&found, &r);
 		row.record = r;
 		row.kind = records_have(c->wanted, &r)      ? CHECK_OURS

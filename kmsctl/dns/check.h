@@ -7,17 +7,20 @@
 #include "kmsctl/dns/records.h"
 
 enum check_kind {
-	CHECK_OURS,                 /* as kms.ini asks for it */
-	CHECK_MISSING,              /* asked for and not there */
-	CHECK_STALE,                /* ours of earlier: our host with other numbers, or published once and not asked for now */
-	CHECK_FOREIGN,              /* another host's */
-	CHECK_UNKNOWN,              /* DNS gives no answer */
+	CHECK_OURS,    /* as kms.ini asks for it */
+	CHECK_MISSING, /* asked for and not there */
+	/*
+	 * ours of earlier: our host with other numbers, or published once and not asked for now
+	 */
+	CHECK_STALE,
+	CHECK_FOREIGN, /* another host's */
+	CHECK_UNKNOWN, /* DNS gives no answer */
 };
 
 struct check_row {
 	enum check_kind kind;
-	struct record record;       /* data "": of this name nothing is known */
-	char address[96];           /* that was tried, "" none */
+	struct record record; /* data "": of this name nothing is known */
+	char address[96];     /* that was tried, "" none */
 	char state[192];
 	bool reachable;
 	bool problem;
@@ -27,9 +30,9 @@ struct check {
 	/* in */
 	const struct config *config;
 	const struct records *wanted, *published;
-	const char *nameserver;     /* NULL: the system's */
-	uint8_t publisher[8];       /* key id for the HELLO */
-	int64_t deadline;           /* transport_clock */
+	const char *nameserver; /* NULL: the system's */
+	uint8_t publisher[8];   /* key id for the HELLO */
+	int64_t deadline;       /* transport_clock */
 	void (*row)(void *arg, const struct check_row *row);
 	void *arg;
 	/* out */

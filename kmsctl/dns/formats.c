@@ -41,19 +41,16 @@ powershell_line(char out[2 * RECORD_TEXT], const struct record *r, const struct 
 	const char *zone = zone_of(r, c);
 	char ttl[32];
 
-	snprintf(ttl, sizeof ttl, "%u.%02u:%02u:%02u", r->ttl / 86400, r->ttl / 3600 % 24,
+	snprintf(ttl, sizeof(ttl), "%u.%02u:%02u:%02u", r->ttl / 86400, r->ttl / 3600 % 24,
 	    r->ttl / 60 % 60, r->ttl % 60);
 	if (r->type == RECORD_SRV)
 		snprintf(out, 2 * RECORD_TEXT,
-		    "Add-DnsServerResourceRecord -Srv -ZoneName '%s' -Name '%.*s' -DomainName "
-		    "'%s.' "
-		    "-Priority %u -Weight %u -Port %u -TimeToLive '%s'",
+		    "Add-DnsServerResourceRecord -Srv -ZoneName '%s' -Name '%.*s' -DomainName '%s.' -Priority %u -Weight %u -Port %u -TimeToLive '%s'",
 		    zone, (int)(zone - r->name - 1), r->name, r->data, r->priority, r->weight,
 		    r->port, ttl);
 	else
 		snprintf(out, 2 * RECORD_TEXT,
-		    "Add-DnsServerResourceRecord%s -ZoneName '%s' -Name '%.*s' -IPv%cAddress '%s' "
-		    "-TimeToLive '%s'",
+		    "Add-DnsServerResourceRecord%s -ZoneName '%s' -Name '%.*s' -IPv%cAddress '%s' -TimeToLive '%s'",
 		    record_type(r), zone, (int)(zone - r->name - 1), r->name,
 		    r->type == RECORD_A ? '4' : '6', r->data, ttl);
 }
@@ -80,7 +77,7 @@ records_format(const char *name)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof formats / sizeof *formats; i++)
+	for (i = 0; i < sizeof(formats) / sizeof(*formats); i++)
 		if (strcmp(formats[i].name, name) == 0)
 			return &formats[i];
 	return NULL;

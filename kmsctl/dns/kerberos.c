@@ -5,35 +5,36 @@
  * No variable says whose key of a keytab is meant; the first principal is taken, unless the file
  * .k5identity in HOME chooses: so that file is made, in a directory that lives as long as nsupdate.
  */
+#include "kmsctl/dns/kerberos.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "kmsctl/dns/kerberos.h"
 #include "libkms/kms_error.h"
 
 static int
 choose(struct kerberos *k, const char *principal)
 {
 	const char *tmp = getenv("TMPDIR");
-	char path[sizeof k->home + 16];
+	char path[sizeof(k->home) + 16];
 	FILE *f;
-	int e;
+	int rc;
 
-	if (snprintf(k->home, sizeof k->home, "%s/kmsctl.XXXXXX", tmp != NULL ? tmp : "/tmp") >=
-		(int)sizeof k->home ||
+	if (snprintf(k->home, sizeof(k->home), "%s/kmsctl.XXXXXX", tmp != NULL ? tmp : "/tmp") >=
+		(int)sizeof(k->home) ||
 	    mkdtemp(k->home) == NULL) {
 		k->home[0] = '\0';
 		return -1;
 	}
-	snprintf(path, sizeof path, "%s/.k5identity", k->home);
+	snprintf(path, sizeof(path), "%s/.k5identity", k->home);
 	f = fopen(path, "wxe");
 	if (f == NULL)
 		return -1;
 	fprintf(f, "%s\n", principal);
-	e = ferror(f);
-	return fclose(f) == 0 && e == 0 ? 0 : -1;
+	rc = ferror(f);
+	return fclose(f) == 0 && rc == 0 ? 0 : -1;
 }
 
 int
@@ -41,14 +42,14 @@ kerberos_open(struct kerberos *k, const struct config *c, char why[512])
 {
 	unsigned n = 0;
 
-	memset(k, 0, sizeof *k);
+	memset(k, 0, sizeof(*k));
 	if (c->keytab[0] == '\0')
 		return KMS_OK;
 	if (access(c->keytab, R_OK) != 0) {
 		snprintf(why, 512, "keytab %.300s: %s", c->keytab, strerror(errno));
 		return errno == EACCES ? KMS_E_DENIED : KMS_E_NOT_FOUND;
 	}
-	snprintf(k->keytab, sizeof k->keytab, "KRB5_CLIENT_KTNAME=FILE:%s", c->keytab);
+	snprintf(k->keytab, sizeof(k->keytab), "KRB5_CLIENT_KTNAME=FILE:%s", c->keytab);
 	if (c->principal[0] != '\0' && choose(k, c->principal) != 0) {
 		snprintf(why, 512, "a temporary directory for nsupdate: %s", strerror(errno));
 		return KMS_E_IO;
@@ -57,7 +58,7 @@ kerberos_open(struct kerberos *k, const struct config *c, char why[512])
 	k->words[n++] = k->keytab;
 	k->words[n++] = "KRB5CCNAME=MEMORY:";
 	if (k->home[0] != '\0') {
-		snprintf(k->home_word, sizeof k->home_word, "HOME=%s", k->home);
+		snprintf(k->home_word, sizeof(k->home_word), "HOME=%s", k->home);
 		k->words[n++] = k->home_word;
 	}
 	return KMS_OK;
@@ -66,17 +67,18 @@ kerberos_open(struct kerberos *k, const struct config *c, char why[512])
 void
 kerberos_close(struct kerberos *k)
 {
-	char path[sizeof k->home + 16];
+	char path[sizeof(k->home) + 16];
 
 	if (k->home[0] == '\0')
 		return;
-	snprintf(path, sizeof path, "%s/.k5identity", k->home);
+	snprintf(path, sizeof(path), "%s/.k5identity", k->home);
 	unlink(path);
 	rmdir(k->home);
 	k->home[0] = '\0';
 }
 
-/* With a ticket nsupdate takes the realm of that; with a keytab it would take krb5.conf's default. */
+/* With a ticket nsupdate takes the realm of that; with a keytab it would take krb5.conf's default.
+ */
 void
 kerberos_script(FILE *f, const struct config *c)
 {
@@ -84,22 +86,20 @@ kerberos_script(FILE *f, const struct config *c)
 		fprintf(f, "realm %s\n", strchr(c->principal, '@') + 1);
 }
 
-/* The first that matches. What a keytab makes of an answer is another thing than what a ticket does. */
+/* The first that matches. What a keytab makes of an answer is another thing than what a ticket
+ * does. */
 static const struct answer {
 	const char *said;
 	int status;
 	const char *with_ticket, *with_keytab; /* NULL: the same */
 } answers[] = {
 	{ "Minor = Server ", KMS_E_NOT_FOUND,
-	    "Kerberos knows no DNS service of the zone's primary, which the SOA record names: "
-	    "register it there (setspn)",
+	    "Kerberos knows no DNS service of the zone's primary, which the SOA record names: register it there (setspn)",
 	    NULL },
 	{ "Minor = Client", KMS_E_NOT_FOUND, "Kerberos does not know the ticket's account any more",
-	    "Kerberos does not take the keytab's account: name another one in [dns] principal, or "
-	    "enable it" },
+	    "Kerberos does not take the keytab's account: name another one in [dns] principal, or enable it" },
 	{ "Can't find client principal", KMS_E_NOT_FOUND,
-	    "the credential cache has no ticket of the principal in .k5identity: get one with "
-	    "kinit",
+	    "the credential cache has no ticket of the principal in .k5identity: get one with kinit",
 	    "the keytab has no key of [dns] principal: see klist -k" },
 	{ "Ticket expired", KMS_E_DENIED,
 	    "the Kerberos ticket has expired: get one with kinit, or give [dns] keytab", NULL },
@@ -117,29 +117,22 @@ static const struct answer {
 	    "the Kerberos ticket is not valid any more: kinit",
 	    "the keytab's key is not the account's any more: export the keytab anew" },
 	{ "encryption type", KMS_E_DENIED, "Kerberos wants another type of encryption",
-	    "Kerberos wants another type of encryption than the keytab has: export the keytab "
-	    "anew, "
-	    "with AES" },
+	    "Kerberos wants another type of encryption than the keytab has: export the keytab anew, with AES" },
 	{ "TKEY is unacceptable", KMS_E_DENIED,
-	    "the server does not take the Kerberos ticket: the clocks differ, or its keytab has "
-	    "another key of its DNS service",
+	    "the server does not take the Kerberos ticket: the clocks differ, or its keytab has another key of its DNS service",
 	    NULL },
 	{ "GSSAPI error", KMS_E_DENIED,
 	    "gss_tsig needs a Kerberos ticket: get one with kinit, or give [dns] keytab",
 	    "the keytab gives no Kerberos ticket: see klist -k" },
 	{ "update failed: REFUSED", KMS_E_DENIED,
-	    "the server refuses: the zone takes no updates, or not from the ticket's principal: "
-	    "have "
-	    "it allowed there (klist names it)",
-	    "the server refuses: the zone takes no updates, or not from the keytab's principal: "
-	    "have "
-	    "it allowed there (klist -k names it), or name another one in [dns] principal" },
+	    "the server refuses: the zone takes no updates, or not from the ticket's principal: have it allowed there (klist names it)",
+	    "the server refuses: the zone takes no updates, or not from the keytab's principal: have it allowed there (klist -k names it), or name another one in [dns] principal" },
 };
 
 int
 kerberos_explain(const struct config *c, const char *said, char why[400])
 {
-	const struct answer *a = answers, *end = answers + sizeof answers / sizeof *answers;
+	const struct answer *a = answers, *end = answers + sizeof(answers) / sizeof(*answers);
 	const char *meaning, *minor;
 
 	while (a < end && strstr(said, a->said) == NULL)

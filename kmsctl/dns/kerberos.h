@@ -11,7 +11,8 @@
 #define KERBEROS_WORDS 4
 
 struct kerberos {
-	const char *words[KERBEROS_WORDS + 1]; /* what stands before "nsupdate"; NULL ends them */
+	/* what stands before "nsupdate"; NULL ends them */
+	const char *words[KERBEROS_WORDS + 1];
 	char keytab[300], home[256], home_word[264];
 };
 
@@ -24,7 +25,10 @@ void kerberos_close(struct kerberos *k);
 /* What nsupdate reads before the update. */
 void kerberos_script(FILE *f, const struct config *c);
 
-/* What nsupdate said of Kerberos, in words: the status, or KMS_OK when it is about something else. */
+/*
+ * What nsupdate said of Kerberos, in words: the status, or KMS_OK when it is about something
+ * else.
+ */
 int kerberos_explain(const struct config *c, const char *said, char why[400]);
 
 #endif

@@ -10,15 +10,15 @@
 #include "libkms/client/discover.h"
 
 struct probe {
-	bool reached;               /* TCP */
-	bool serves;                /* a kmsd that has a certificate for the publisher */
-	char address[96];           /* "ADDRESS port N" */
-	char state[192];            /* in words */
+	bool reached;     /* TCP */
+	bool serves;      /* a kmsd that has a certificate for the publisher */
+	char address[96]; /* "ADDRESS port N" */
+	char state[192];  /* in words */
 };
 
 /*
- * hello: ask as a client of publisher (its key id; zeros: the only one) does. deadline is of transport_clock;
- * one connection gets no more than a few seconds of it.
+ * hello: ask as a client of publisher (its key id; zeros: the only one) does. deadline is of
+ * transport_clock; one connection gets no more than a few seconds of it.
  */
 void probe_address(struct probe *p, const struct discover_address *a, bool hello,
     const uint8_t publisher[8], int64_t deadline);

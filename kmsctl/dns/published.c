@@ -1,19 +1,21 @@
 /*
  * published.c - dns.published: read line by line, written beside itself and renamed.
  */
+#include "kmsctl/dns/published.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "kmsctl/dns/published.h"
 #include "libkms/kms_error.h"
 
 #define NAME "dns.published"
 #define NEW NAME ".new"
 
-/* The directory is the activation user's: no link is followed, no FIFO waited for. NULL with errno. */
+/* The directory is the activation user's: no link is followed, no FIFO waited for. NULL with errno.
+ */
 static FILE *
 open_published(int dir)
 {
@@ -40,7 +42,7 @@ read_lines(FILE *f, struct records *out)
 	struct record r;
 	int number = 0;
 
-	while (fgets(line, sizeof line, f) != NULL) {
+	while (fgets(line, sizeof(line), f) != NULL) {
 		number++;
 		line[strcspn(line, "\n")] = '\0';
 		if (line[0] != ';' && (!record_parse(&r, line) || !records_add(out, &r)))

@@ -2,6 +2,8 @@
  * records.c - the records that kms.ini asks for, and their text in a zone file. Names and addresses
  * were checked when kms.ini was read: no octet of them means anything to a zone file or a shell.
  */
+#include "kmsctl/dns/records.h"
+
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <stdio.h>
@@ -10,7 +12,6 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include "kmsctl/dns/records.h"
 #include "libkms/kms_error.h"
 
 static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
@@ -49,7 +50,7 @@ full_name(char out[CONFIG_NAME])
 	char own[256] = "";
 	bool ok = false;
 
-	if (gethostname(own, sizeof own - 1) != 0 || getaddrinfo(own, NULL, &hints, &info) != 0)
+	if (gethostname(own, sizeof(own) - 1) != 0 || getaddrinfo(own, NULL, &hints, &info) != 0)
 		return false;
 	if (info->ai_canonname != NULL && strlen(info->ai_canonname) < CONFIG_NAME &&
 	    strchr(info->ai_canonname, '.') != NULL &&
@@ -72,8 +73,7 @@ records_host(const struct config *c, char host[CONFIG_NAME], char why[256])
 	if (full_name(host))
 		return KMS_OK;
 	snprintf(why, 256,
-	    "this machine has no full name (hostname --fqdn): name the host in kms.ini, [dns] "
-	    "host");
+	    "this machine has no full name (hostname --fqdn): name the host in kms.ini, [dns] host");
 	return KMS_E_CONFIG;
 }
 
@@ -88,9 +88,10 @@ add_services(struct records *out, const struct config *c, const char *host, cons
 	const char *service;
 	unsigned i;
 
-	snprintf(r.data, sizeof r.data, "%s", host);
+	snprintf(r.data, sizeof(r.data), "%s", host);
 	for (i = 0; (service = records_service(c, i)) != NULL; i++) {
-		if (snprintf(r.name, sizeof r.name, "%s._tcp.%s", service, domain) >= CONFIG_NAME ||
+		if (snprintf(r.name, sizeof(r.name), "%s._tcp.%s", service, domain) >=
+			CONFIG_NAME ||
 		    !records_add(out, &r))
 			return false;
 	}
@@ -104,7 +105,7 @@ records_wanted(struct records *out, const struct config *c, char why[256])
 	char host[CONFIG_NAME];
 	const char *domain;
 	unsigned i;
-	int e;
+	int rc;
 
 	out->count = 0;
 	if (c->port == 0) {
@@ -112,17 +113,17 @@ records_wanted(struct records *out, const struct config *c, char why[256])
 		    "[listen] port is 0, another one at each start: records need a fixed one");
 		return KMS_E_CONFIG;
 	}
-	if ((e = records_host(c, host, why)) != KMS_OK)
-		return e;
+	if ((rc = records_host(c, host, why)) != KMS_OK)
+		return rc;
 	for (i = 0; (domain = records_domain(c, host, i)) != NULL; i++)
 		if (!add_services(out, c, host, domain)) {
 			snprintf(why, 256, "_kms._tcp.%.200s: longer than DNS allows", domain);
 			return KMS_E_CONFIG;
 		}
-	snprintf(r.name, sizeof r.name, "%s", host);
+	snprintf(r.name, sizeof(r.name), "%s", host);
 	for (i = 0; i < c->dns_address_count; i++) {
 		r.type = strchr(c->dns_address[i], ':') != NULL ? RECORD_AAAA : RECORD_A;
-		snprintf(r.data, sizeof r.data, "%s", c->dns_address[i]);
+		snprintf(r.data, sizeof(r.data), "%s", c->dns_address[i]);
 		records_add(out, &r);
 	}
 	return KMS_OK;
@@ -224,13 +225,13 @@ record_parse(struct record *out, const char *line)
 	unsigned char binary[16];
 	unsigned count, i;
 
-	memset(out, 0, sizeof *out);
-	if ((size_t)snprintf(copy, sizeof copy, "%s", line) >= sizeof copy)
+	memset(out, 0, sizeof(*out));
+	if ((size_t)snprintf(copy, sizeof(copy), "%s", line) >= sizeof(copy))
 		return false;
 	count = split(copy, f);
-	if (count < 5 || strlen(f[0]) >= sizeof out->name || !undot(f[0]) || f[0][0] == '.' ||
+	if (count < 5 || strlen(f[0]) >= sizeof(out->name) || !undot(f[0]) || f[0][0] == '.' ||
 	    strchr(f[0], '.') == NULL || !number(f[1], UINT32_MAX, &ttl) ||
-	    strcmp(f[2], "IN") != 0 || strlen(f[count - 1]) > sizeof out->data)
+	    strcmp(f[2], "IN") != 0 || strlen(f[count - 1]) > sizeof(out->data))
 		return false;
 	for (i = 0; i < 3 && strcmp(f[3], types[i]) != 0; i++)
 		;
@@ -244,8 +245,8 @@ record_parse(struct record *out, const char *line)
 		? !undot(f[7])
 		: inet_pton(out->type == RECORD_A ? AF_INET : AF_INET6, f[4], binary) != 1)
 		return false;
-	snprintf(out->name, sizeof out->name, "%s", f[0]);
-	snprintf(out->data, sizeof out->data, "%s", f[count - 1]);
+	snprintf(out->name, sizeof(out->name), "%s", f[0]);
+	snprintf(out->data, sizeof(out->data), "%s", f[count - 1]);
 	out->ttl = (uint32_t)ttl;
 	out->priority = (uint16_t)n[0];
 	out->weight = (uint16_t)n[1];

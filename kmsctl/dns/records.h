@@ -1,6 +1,6 @@
 /*
- * records.h - DNS records as this host publishes them: what kms.ini asks for, their text in a zone
- * file, and their forms for other servers' tools.
+ * records.h - DNS records as this host publishes them: what kms.ini asks for, their text in a
+ * zone file, and their forms for other servers' tools.
  */
 #ifndef KMSCTL_DNS_RECORDS_H
 #define KMSCTL_DNS_RECORDS_H
@@ -11,16 +11,16 @@
 #include "kmsd/common/config.h"
 
 #define RECORDS_MAX 128
-#define RECORD_TEXT 640             /* two names of 253, a type, numbers */
+#define RECORD_TEXT 640 /* two names of 253, a type, numbers */
 
 enum record_type { RECORD_SRV, RECORD_A, RECORD_AAAA };
 
 struct record {
 	enum record_type type;
-	char name[CONFIG_NAME + 16];    /* without the last dot */
+	char name[CONFIG_NAME + 16]; /* without the last dot */
 	uint32_t ttl;
 	uint16_t priority, weight, port;
-	char data[CONFIG_NAME];         /* target or address */
+	char data[CONFIG_NAME]; /* target or address */
 };
 
 struct records {
@@ -28,7 +28,10 @@ struct records {
 	unsigned count;
 };
 
-/* The services that are published: "_kms", and "_vlmcs" when the ini file says so, alone where it names no publisher; NULL after the last. */
+/*
+ * The services that are published: "_kms", and "_vlmcs" when the ini file says so, alone where
+ * it names no publisher; NULL after the last.
+ */
 const char *records_service(const struct config *c, unsigned i);
 /* The domains: kms.ini's or, when it names none, that of host; NULL after the last. */
 const char *records_domain(const struct config *c, const char *host, unsigned i);

@@ -2,6 +2,8 @@
  * update.c - writes what nsupdate is told on its standard input, and says in words what it answers.
  * The zone and its primary are found by nsupdate, from the SOA record.
  */
+#include "kmsctl/dns/update.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +13,6 @@
 
 #include "kmsctl/cli/program.h"
 #include "kmsctl/dns/kerberos.h"
-#include "kmsctl/dns/update.h"
 #include "libkms/client/discover.h"
 #include "libkms/kms_error.h"
 
@@ -45,7 +46,7 @@ explain(const struct config *config, const struct child *c, const char *name, ch
 {
 	char kerberos[400];
 	size_t i;
-	int e;
+	int rc;
 
 	if (c->exit == 0)
 		return KMS_OK;
@@ -53,12 +54,12 @@ explain(const struct config *config, const struct child *c, const char *name, ch
 		snprintf(why, 512, "nsupdate is not installed: apt install bind9-dnsutils");
 		return KMS_E_NOT_FOUND;
 	}
-	e = config->gss_tsig ? kerberos_explain(config, c->err, kerberos) : KMS_OK;
-	if (e != KMS_OK) {
+	rc = config->gss_tsig ? kerberos_explain(config, c->err, kerberos) : KMS_OK;
+	if (rc != KMS_OK) {
 		snprintf(why, 512, "%s: %s", name, kerberos);
-		return e;
+		return rc;
 	}
-	for (i = 0; i < sizeof answers / sizeof *answers; i++)
+	for (i = 0; i < sizeof(answers) / sizeof(*answers); i++)
 		if (strstr(c->err, answers[i].said) != NULL) {
 			snprintf(why, 512, "%s: %s", name, answers[i].meaning);
 			return answers[i].status;
@@ -98,7 +99,8 @@ script(
 	if (c->dns_server[0] != '\0' && discover_parse(&server, c->dns_server, 53) == KMS_OK)
 		fprintf(f, "server %s %u\n", server.name, server.port);
 	kerberos_script(f, c);
-	/* A server passes over records that are added to an alias, in silence (RFC 2136, 3.4.2.2). */
+	/* A server passes over records that are added to an alias, in silence (RFC 2136, 3.4.2.2).
+	 */
 	fprintf(f, "prereq nxrrset %s. IN CNAME\n", name);
 	write_updates(f, name, gone, false);
 	write_updates(f, name, due, true);
@@ -119,7 +121,7 @@ command(const char *argv[16], const struct config *c, const struct kerberos *k)
 
 	for (i = 0; k->words[i] != NULL; i++)
 		argv[n++] = k->words[i];
-	for (i = 0; i < sizeof nsupdate / sizeof *nsupdate; i++)
+	for (i = 0; i < sizeof(nsupdate) / sizeof(*nsupdate); i++)
 		argv[n++] = nsupdate[i];
 	if (c->gss_tsig)
 		argv[n++] = "-g";
@@ -138,32 +140,32 @@ update_name(const struct config *c, const char *name, const struct records *due,
 	struct kerberos k;
 	struct child child;
 	char *text = NULL;
-	int e = kerberos_open(&k, c, why);
+	int rc = kerberos_open(&k, c, why);
 
-	if (e != KMS_OK)
+	if (rc != KMS_OK)
 		goto out;
 	if (c->tsig_key_file[0] != '\0' && access(c->tsig_key_file, R_OK) != 0) {
 		snprintf(why, 512, "tsig_key_file %.300s: %s", c->tsig_key_file, strerror(errno));
-		e = errno == EACCES ? KMS_E_DENIED : KMS_E_NOT_FOUND;
+		rc = errno == EACCES ? KMS_E_DENIED : KMS_E_NOT_FOUND;
 		goto out;
 	}
 	text = script(c, name, due, gone);
 	if (text == NULL) {
 		snprintf(why, 512, "no memory");
-		e = KMS_E_NO_MEMORY;
+		rc = KMS_E_NO_MEMORY;
 		goto out;
 	}
 	command(argv, c, &k);
-	e = child_run(&child, argv, text, timeout_ms);
-	if (e != KMS_OK) {
+	rc = child_run(&child, argv, text, timeout_ms);
+	if (rc != KMS_OK) {
 		snprintf(why, 512, "%s: nsupdate: %s", name,
-		    e == KMS_E_IO ? strerror(errno) : kms_strerror((uint32_t)e));
+		    rc == KMS_E_IO ? strerror(errno) : kms_strerror((uint32_t)rc));
 		goto out;
 	}
-	e = explain(c, &child, name, why);
+	rc = explain(c, &child, name, why);
 	child_free(&child);
 out:
 	free(text);
 	kerberos_close(&k);
-	return e;
+	return rc;
 }

@@ -7,8 +7,8 @@
 #include "kmsctl/dns/records.h"
 
 /*
- * One transaction for one name: what of gone it has goes, what of due it has comes; no other record
- * of the name is touched. KMS_OK, or why it was not done.
+ * One transaction for one name: what of gone it has goes, what of due it has comes; no other
+ * record of the name is touched. KMS_OK, or why it was not done.
  */
 int update_name(const struct config *c, const char *name, const struct records *due,
     const struct records *gone, int timeout_ms, char why[512]);

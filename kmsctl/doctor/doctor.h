@@ -1,7 +1,8 @@
 /*
  * doctor.h - what the checks of kmsctl doctor share: a finding is a line, with what to type next.
  *
- * "bad" is what keeps clients from being activated, now or soon; "warning" is what will. Monitoring reads the exit code.
+ * "bad" is what keeps clients from being activated, now or soon; "warning" is what will.
+ * Monitoring reads the exit code.
  */
 #ifndef KMSCTL_DOCTOR_DOCTOR_H
 #define KMSCTL_DOCTOR_DOCTOR_H
@@ -14,9 +15,9 @@ enum level { GOOD, WARNING, BAD };
 
 struct doctor {
 	struct ctl *ctl;
-	struct reply status;            /* of a running kmsd */
+	struct reply status; /* of a running kmsd */
 	bool running;
-	bool locked;                    /* running, and no more than its status can be had */
+	bool locked; /* running, and no more than its status can be had */
 	unsigned bad, warnings;
 	struct plan plan;
 };

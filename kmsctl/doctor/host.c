@@ -1,8 +1,8 @@
 /*
- * host.c - doctor's checks of the running kmsd: is it there, of which version, its keys, its counts, its sandbox.
+ * host.c - doctor's checks of the running kmsd: is it there, of which version, its keys, its
+ * counts, its sandbox.
  */
 #include <config.h>
-
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -77,7 +77,7 @@ look_at_idle_key(struct doctor *d, const struct reply_row *row, const char *publ
 		    "%s: this host is not confirmed", publisher);
 		return;
 	}
-	snprintf(next, sizeof next, "kmsctl key request %.36s, or kmsctl key remove %.36s",
+	snprintf(next, sizeof(next), "kmsctl key request %.36s, or kmsctl key remove %.36s",
 	    reply_text(row, "id") ? reply_text(row, "id") : "",
 	    reply_text(row, "id") ? reply_text(row, "id") : "");
 	doctor_find(d, "key", WARNING, next,

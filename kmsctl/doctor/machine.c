@@ -1,14 +1,14 @@
 /*
- * machine.c - doctor's checks of what the appliance runs on: the ledger, the disk below it, the clock.
+ * machine.c - doctor's checks of what the appliance runs on: the ledger, the disk below it, the
+ * clock.
  */
-#include <sys/statvfs.h>
-
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
-#include "kmsctl/doctor/time_sync.h"
 #include "kmsctl/doctor/doctor.h"
+#include "kmsctl/doctor/time_sync.h"
 #include "kmsdb/kmsdb.h"
 #include "libkms/kms_error.h"
 
@@ -47,24 +47,24 @@ doctor_ledger(struct doctor *d)
 	uint64_t since = 0;
 	char why[256];
 	struct kmsdb *db;
-	int e;
+	int rc;
 
 	if (row != NULL && reply_number(row, "failing-since", &since) && since != 0) {
 		doctor_find(
 		    d, "ledger", BAD, "df, then journalctl -u kmsd", "it cannot be written");
 		return;
 	}
-	e = ctl_open_ledger(d->ctl, &db, why);
-	if (e == KMS_OK)
+	rc = ctl_open_ledger(d->ctl, &db, why);
+	if (rc == KMS_OK)
 		ctl_close(db, -1);
-	if (e == KMS_OK && !d->running) {
+	if (rc == KMS_OK && !d->running) {
 		read_ledger(d);
 		return;
 	}
-	if (e == KMS_OK)
+	if (rc == KMS_OK)
 		doctor_find(
 		    d, "ledger", GOOD, NULL, "it opens (kmsctl ledger check reads all of it)");
-	else if (e == KMS_E_DENIED && d->running)
+	else if (rc == KMS_E_DENIED && d->running)
 		doctor_find(d, "ledger", GOOD, NULL, "kmsd writes it; only root can look closer");
 	else
 		doctor_find(d, "ledger", BAD, "kmsctl ledger check", "%s", why);

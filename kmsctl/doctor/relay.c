@@ -1,14 +1,15 @@
 /*
- * relay.c - doctor's line about the KMS hosts that Windows clients are relayed to: do they serve from here, and has kmsd
- * itself reached any? Its network processes are confined, so the two may differ.
+ * relay.c - doctor's line about the KMS hosts that Windows clients are relayed to: do they serve
+ * from here, and has kmsd itself reached any? Its network processes are confined, so the two may
+ * differ.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "kmsctl/doctor/doctor.h"
-#include "kmsctl/relay/kms_hosts.h"
 #include "kmsctl/relay/bind_probe.h"
+#include "kmsctl/relay/kms_hosts.h"
 #include "kmsd/common/relay_config.h"
 #include "libkms/kms_error.h"
 

@@ -1,10 +1,10 @@
 /*
- * time_sync.c - the kernel knows whether somebody keeps its clock right, and by how much it may be wrong: whoever sets it,
- * chrony, ntpd or systemd-timesyncd, tells it both.
+ * time_sync.c - the kernel knows whether somebody keeps its clock right, and by how much it may be
+ * wrong: whoever sets it, chrony, ntpd or systemd-timesyncd, tells it both.
  */
-#include <stdio.h>
-
 #include "kmsctl/doctor/time_sync.h"
+
+#include <stdio.h>
 
 #define DOUBTFUL                                                                                   \
 	5000000 /* microseconds; at 16 seconds the kernel itself calls its clock unsynchronised */
@@ -17,8 +17,7 @@ clock_judge(const struct timex *t, char text[200], const char **next)
 	*next = NULL;
 	if ((t->status & STA_UNSYNC) != 0) {
 		snprintf(text, 200,
-		    "no time server keeps it right, and clients more than four hours off are "
-		    "refused");
+		    "no time server keeps it right, and clients more than four hours off are refused");
 		*next = "timedatectl set-ntp true";
 	} else if (t->maxerror > DOUBTFUL) {
 		snprintf(

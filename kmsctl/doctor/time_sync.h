@@ -4,11 +4,13 @@
 #ifndef KMSCTL_DOCTOR_TIME_SYNC_H
 #define KMSCTL_DOCTOR_TIME_SYNC_H
 
+#include <stdbool.h>
 #include <sys/timex.h>
 
-#include <stdbool.h>
-
-/* What the kernel says (adjtimex(2)), in words. True: all is well; else what to type next is in *next. */
+/*
+ * What the kernel says (adjtimex(2)), in words. True: all is well; else what to type next is in
+ * *next.
+ */
 bool clock_judge(const struct timex *t, char text[200], const char **next);
 
 #endif

@@ -1,7 +1,8 @@
 /*
  * loaded.c - asks nft: load a transaction, list our table, compare two listings.
  */
-#define _GNU_SOURCE
+#include "kmsctl/firewall/loaded.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -11,7 +12,6 @@
 #include <unistd.h>
 
 #include "kmsctl/cli/program.h"
-#include "kmsctl/firewall/loaded.h"
 #include "kmsctl/firewall/ruleset.h"
 #include "libkms/kms_error.h"
 
@@ -27,12 +27,12 @@ static const char *const lists[][9] = {
 static const char *const load[] = { "nft", "-f", "-", NULL };
 
 static int
-explain(const struct child *c, int e, char why[512])
+explain(const struct child *c, int rc, char why[512])
 {
-	if (e != KMS_OK) {
+	if (rc != KMS_OK) {
 		snprintf(why, 512, "nft: %s",
-		    e == KMS_E_IO ? strerror(errno) : kms_strerror((uint32_t)e));
-		return e;
+		    rc == KMS_E_IO ? strerror(errno) : kms_strerror((uint32_t)rc));
+		return rc;
 	}
 	if (c->exit == 0)
 		return KMS_OK;
@@ -52,11 +52,11 @@ int
 live_load(const char *text, int timeout_ms, char why[512])
 {
 	struct child c;
-	int e = child_run(&c, load, text, timeout_ms);
+	int rc = child_run(&c, load, text, timeout_ms);
 
-	e = explain(&c, e, why);
+	rc = explain(&c, rc, why);
 	child_free(&c);
-	return e;
+	return rc;
 }
 
 /* The listing of our table; what is not there (the table, a set) is left out of it. */
@@ -66,36 +66,36 @@ list(char **text, int timeout_ms, char why[512])
 	struct child c;
 	char *more;
 	size_t i;
-	int e = KMS_OK;
+	int rc = KMS_OK;
 
 	*text = strdup("");
-	for (i = 0; i < sizeof lists / sizeof *lists && e == KMS_OK && *text != NULL; i++) {
-		e = child_run(&c, lists[i], NULL, timeout_ms);
-		if (e == KMS_OK && c.exit != 0 && strstr(c.err, "No such file") != NULL) {
+	for (i = 0; i < sizeof(lists) / sizeof(*lists) && rc == KMS_OK && *text != NULL; i++) {
+		rc = child_run(&c, lists[i], NULL, timeout_ms);
+		if (rc == KMS_OK && c.exit != 0 && strstr(c.err, "No such file") != NULL) {
 			child_free(&c);
 			continue;
 		}
-		e = explain(&c, e, why);
-		if (e == KMS_OK && asprintf(&more, "%s%s", *text, c.out) < 0)
+		rc = explain(&c, rc, why);
+		if (rc == KMS_OK && asprintf(&more, "%s%s", *text, c.out) < 0)
 			more = NULL;
-		if (e == KMS_OK) {
+		if (rc == KMS_OK) {
 			free(*text);
 			*text = more;
 		}
 		child_free(&c);
 	}
-	return e == KMS_OK && *text == NULL ? KMS_E_NO_MEMORY : e;
+	return rc == KMS_OK && *text == NULL ? KMS_E_NO_MEMORY : rc;
 }
 
 int
 live_there(bool *there, int timeout_ms, char why[512])
 {
 	char *text;
-	int e = list(&text, timeout_ms, why);
+	int rc = list(&text, timeout_ms, why);
 
-	*there = e == KMS_OK && *text != '\0';
+	*there = rc == KMS_OK && *text != '\0';
 	free(text);
-	return e;
+	return rc;
 }
 
 /* In a namespace of its own, and back. */
@@ -146,7 +146,7 @@ only_in(struct live_difference *d, const char *a, const char *b, bool live)
 		blank = strspn(a, "\t }");
 		if (blank >= len || has_line(b, a, len))
 			continue;
-		more = realloc(d->lines, (d->count + 1) * sizeof *more);
+		more = realloc(d->lines, (d->count + 1) * sizeof(*more));
 		if (more == NULL)
 			return KMS_E_NO_MEMORY;
 		d->lines = more;
@@ -162,25 +162,25 @@ int
 live_compare(struct live_difference *d, const char *text, int timeout_ms, char why[512])
 {
 	char *there = NULL, *due = NULL;
-	int e;
+	int rc;
 
-	memset(d, 0, sizeof *d);
+	memset(d, 0, sizeof(*d));
 	why[0] = '\0';
-	e = list(&there, timeout_ms, why);
-	if (e == KMS_OK)
-		e = list_wanted(&due, text, timeout_ms, why);
-	if (e == KMS_OK)
-		e = only_in(d, *there != '\0' ? due : "table " RULESET_TABLE, there, false);
-	if (e == KMS_OK)
-		e = only_in(d, there, due, true);
+	rc = list(&there, timeout_ms, why);
+	if (rc == KMS_OK)
+		rc = list_wanted(&due, text, timeout_ms, why);
+	if (rc == KMS_OK)
+		rc = only_in(d, *there != '\0' ? due : "table " RULESET_TABLE, there, false);
+	if (rc == KMS_OK)
+		rc = only_in(d, there, due, true);
 	/* The same lines in another order are other rules. */
-	if (e == KMS_OK && d->count == 0 && strcmp(there, due) != 0)
-		e = only_in(d, "rules are in another order\n", "", true);
+	if (rc == KMS_OK && d->count == 0 && strcmp(there, due) != 0)
+		rc = only_in(d, "rules are in another order\n", "", true);
 	free(there);
 	free(due);
-	if (e == KMS_E_NO_MEMORY)
+	if (rc == KMS_E_NO_MEMORY)
 		snprintf(why, 512, "no memory");
-	return e;
+	return rc;
 }
 
 bool
@@ -198,5 +198,5 @@ live_difference_free(struct live_difference *d)
 	for (i = 0; i < d->count; i++)
 		free(d->lines[i].text);
 	free(d->lines);
-	memset(d, 0, sizeof *d);
+	memset(d, 0, sizeof(*d));
 }

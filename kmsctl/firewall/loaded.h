@@ -8,9 +8,9 @@
 
 struct live_difference {
 	struct live_line {
-		bool live;          /* in force and not wanted; else wanted and not in force */
+		bool live; /* in force and not wanted; else wanted and not in force */
 		char *text;
-	} *lines;
+	} * lines;
 	unsigned count;
 };
 
@@ -21,8 +21,8 @@ int live_load(const char *text, int timeout_ms, char why[512]);
 int live_there(bool *there, int timeout_ms, char why[512]);
 /*
  * What the table in force and the one that text would make differ in, line by line as nft lists
- * them. The wanted one is loaded into a network namespace made for it and gone afterwards, so that
- * both are in nft's own words, whatever its version.
+ * them. The wanted one is loaded into a network namespace made for it and gone afterwards, so
+ * that both are in nft's own words, whatever its version.
  */
 int live_compare(struct live_difference *d, const char *text, int timeout_ms, char why[512]);
 /* There is no table of ours at all. */

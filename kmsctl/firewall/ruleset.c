@@ -4,9 +4,11 @@
  * table can neither open a port nor close another. New connections are told by their SYN, without
  * connection tracking, which would change how the whole machine handles packets.
  *
- * With a relay, the chain output holds the network processes to the ports that they relay to: what their Landlock
- * does too, but only since Linux 6.7.
+ * With a relay, the chain output holds the network processes to the ports that they relay to: what
+ * their Landlock does too, but only since Linux 6.7.
  */
+#include "kmsctl/firewall/ruleset.h"
+
 #include <arpa/inet.h>
 #include <pwd.h>
 #include <stdbool.h>
@@ -14,10 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kmsctl/firewall/ruleset.h"
 #include "kmsd/common/relay_config.h"
 
-/* Sources remembered in a minute. When all are taken, further ones are let in: the rate is a brake. */
+/* Sources remembered in a minute. When all are taken, further ones are let in: the rate is a brake.
+ */
 #define SOURCES 65535
 #define SYN "tcp flags & (fin | syn | rst | ack) == syn"
 
@@ -37,7 +39,7 @@ network_of(const char *text)
 	char address[INET6_ADDRSTRLEN];
 	size_t len = strcspn(text, "/");
 
-	snprintf(address, sizeof address, "%.*s", (int)len, text);
+	snprintf(address, sizeof(address), "%.*s", (int)len, text);
 	inet_pton(n.family, address, n.address);
 	n.bits = text[len] == '/'      ? (unsigned)strtoul(text + len + 1, NULL, 10)
 		 : n.family == AF_INET ? 32
@@ -114,8 +116,8 @@ write_guard(FILE *f, const struct config *c)
 		fprintf(f, "        %s saddr != @allow%d counter drop\n", families[i], i ? 6 : 4);
 	for (i = 0; i < 2 && c->firewall_rate > 0; i++)
 		fprintf(f,
-		    "        " SYN " update @rate%d { %s saddr "
-		    "limit rate over %u/minute burst %u packets } counter drop\n",
+		    "        " SYN
+		    " update @rate%d { %s saddr limit rate over %u/minute burst %u packets } counter drop\n",
 		    i ? 6 : 4, families[i], c->firewall_rate, c->firewall_rate);
 	fputs("    }\n", f);
 }
@@ -159,8 +161,7 @@ ruleset_text(const struct config *c)
 	write_allowed(f, c, AF_INET6);
 	for (i = 4; i <= 6 && c->firewall_rate > 0; i += 2)
 		fprintf(f,
-		    "    set rate%d {\n        type ipv%d_addr\n        size %d\n        flags "
-		    "dynamic,timeout\n"
+		    "    set rate%d {\n        type ipv%d_addr\n        size %d\n        flags dynamic,timeout\n"
 		    "        timeout 1m\n    }\n",
 		    i, i, SOURCES);
 	write_guard(f, c);

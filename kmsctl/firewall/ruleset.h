@@ -14,7 +14,10 @@
 char *ruleset_text(const struct config *c);
 /* The transaction that takes the table away, whether it is there or not. */
 extern const char ruleset_removal[];
-/* How many networks of a family (AF_INET, AF_INET6) the rules let in, those within others left out. */
+/*
+ * How many networks of a family (AF_INET, AF_INET6) the rules let in, those within others left
+ * out.
+ */
 unsigned ruleset_networks(const struct config *c, int family);
 
 #endif

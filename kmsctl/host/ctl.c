@@ -1,6 +1,8 @@
 /*
  * ctl.c - what commands share: saying that something failed, the ini file, asking the host.
  */
+#include "kmsctl/host/ctl.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -8,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kmsctl/host/ctl.h"
 #include "libkms/kms_error.h"
 
 static void
@@ -20,7 +21,7 @@ fail_json(struct ctl *ctl, const struct kms_error *e, uint32_t status, const cha
 	output_object(ctl->out, "error", NULL);
 	output_number(ctl->out, "status", NULL, status);
 	output_text(ctl->out, "symbol", NULL, e->symbol);
-	snprintf(code, sizeof code, "0x%08" PRIX32, e->microsoft);
+	snprintf(code, sizeof(code), "0x%08" PRIX32, e->microsoft);
 	output_text(ctl->out, "microsoft", NULL, e->microsoft ? code : NULL);
 	output_text(ctl->out, "meaning", NULL, e->meaning);
 	output_text(ctl->out, "remedy", NULL, e->remedy);
@@ -51,7 +52,7 @@ ctl_fail(struct ctl *ctl, uint32_t status, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(message, sizeof message, fmt, ap);
+	vsnprintf(message, sizeof(message), fmt, ap);
 	va_end(ap);
 	if (ctl->json)
 		fail_json(ctl, e, status, message);
@@ -67,15 +68,15 @@ ctl_load_config(struct ctl *ctl)
 	char *text = NULL;
 	unsigned errors;
 	size_t len;
-	int e;
+	int rc;
 
 	config_defaults(&ctl->config);
-	e = config_read_file(ctl->config_path, &text, &len);
-	if (e == KMS_E_NOT_FOUND && !ctl->config_given)
+	rc = config_read_file(ctl->config_path, &text, &len);
+	if (rc == KMS_E_NOT_FOUND && !ctl->config_given)
 		return CTL_OK; /* defaults are a configuration */
-	if (e != KMS_OK)
-		return ctl_fail(ctl, e, "%s: cannot be read: %s", ctl->config_path,
-		    e == KMS_E_IO ? strerror(errno) : kms_strerror((uint32_t)e));
+	if (rc != KMS_OK)
+		return ctl_fail(ctl, rc, "%s: cannot be read: %s", ctl->config_path,
+		    rc == KMS_E_IO ? strerror(errno) : kms_strerror((uint32_t)rc));
 	errors = config_parse(&ctl->config, text, len, &error, 1);
 	free(text);
 	if (errors == 0)
@@ -95,9 +96,9 @@ ctl_socket(const struct ctl *ctl, char out[256])
 
 /* What a failed exchange means, for a person. */
 static void
-explain_call(int e, const char *socket, int timeout_ms, char why[512])
+explain_call(int rc, const char *socket, int timeout_ms, char why[512])
 {
-	switch (e) {
+	switch (rc) {
 	case KMS_E_NOT_RUNNING:
 		snprintf(why, 512, "kmsd is not running: nobody answers on %s", socket);
 		break;
@@ -130,7 +131,7 @@ explain_call(int e, const char *socket, int timeout_ms, char why[512])
 		break;
 	default:
 		snprintf(why, 512, "%s: %s", socket,
-		    e == KMS_E_IO ? strerror(errno) : kms_strerror((uint32_t)e));
+		    rc == KMS_E_IO ? strerror(errno) : kms_strerror((uint32_t)rc));
 	}
 }
 
@@ -143,21 +144,21 @@ ctl_ask_quietly(
 	uint8_t *data;
 	uint32_t status;
 	size_t len;
-	int e;
+	int rc;
 
-	memset(reply, 0, sizeof *reply);
+	memset(reply, 0, sizeof(*reply));
 	ctl_socket(ctl, socket);
-	e = control_call(socket, verb, args, ctl->timeout_ms, &status, &data, &len);
-	if (e != KMS_OK) {
-		explain_call(e, socket, ctl->timeout_ms, why);
-		return (uint32_t)e;
+	rc = control_call(socket, verb, args, ctl->timeout_ms, &status, &data, &len);
+	if (rc != KMS_OK) {
+		explain_call(rc, socket, ctl->timeout_ms, why);
+		return (uint32_t)rc;
 	}
-	e = reply_read(reply, data, len, where);
+	rc = reply_read(reply, data, len, where);
 	free(data);
-	if (e != KMS_OK) {
+	if (rc != KMS_OK) {
 		snprintf(why, 512, "%.200s: the answer is malformed: %s", socket, where);
 		reply_free(reply);
-		return (uint32_t)e;
+		return (uint32_t)rc;
 	}
 	if (status == KMS_OK)
 		return KMS_OK;
@@ -185,7 +186,7 @@ chosen_port(const struct ctl *ctl)
 	unsigned long port;
 	size_t len;
 
-	snprintf(path, sizeof path, "%.200s/port", ctl->config.runtime_directory);
+	snprintf(path, sizeof(path), "%.200s/port", ctl->config.runtime_directory);
 	if (ctl_read_file(path, 16, &text, &len) != KMS_OK)
 		return 0;
 	port = strtoul(text, NULL, 10);

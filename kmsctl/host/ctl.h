@@ -9,7 +9,9 @@
 
 struct kmsdb;
 
-/* Says what failed, with the status's symbol, meaning and remedy; returns the exit code for it. */
+/*
+ * Says what failed, with the status's symbol, meaning and remedy; returns the exit code for it.
+ */
 int ctl_fail(struct ctl *ctl, uint32_t status, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -20,20 +22,29 @@ void ctl_socket(const struct ctl *ctl, char out[256]);
 
 /*
  * Ask the host. CTL_OK: reply is read (reply_free). Else it has been said what is wrong, and
- * the exit code is returned. ctl_ask_quietly says nothing and returns the status (KMS_E_NOT_RUNNING ...), why set.
+ * the exit code is returned. ctl_ask_quietly says nothing and returns the status
+ * (KMS_E_NOT_RUNNING ...), why set.
  */
 int ctl_ask(struct ctl *ctl, uint16_t verb, struct control_buf *args, struct reply *reply);
-uint32_t ctl_ask_quietly(struct ctl *ctl, uint16_t verb, struct control_buf *args,
-    struct reply *reply, char why[512]);
+uint32_t ctl_ask_quietly(
+    struct ctl *ctl, uint16_t verb, struct control_buf *args, struct reply *reply, char why[512]);
 
 /* Puts the port that the system chose into the row "service" of a status. */
 void ctl_fill_port(struct ctl *ctl, struct reply *status);
-/* The port that kmsd listens on; 0: not known, it is the system's choice and kmsd does not run. */
+/*
+ * The port that kmsd listens on; 0: not known, it is the system's choice and kmsd does not run.
+ */
 uint16_t ctl_port(const struct ctl *ctl);
 
-/* A whole file, at most max octets, malloc'd and terminated; "-" is standard input. KMS_OK or KMS_E_*. */
+/*
+ * A whole file, at most max octets, malloc'd and terminated; "-" is standard input. KMS_OK or
+ * KMS_E_*.
+ */
 int ctl_read_file(const char *path, size_t max, char **data, size_t *len);
-/* FILE and FILE.minisig as the arguments "file" and "signature". CTL_OK or the exit code of what was said. */
+/*
+ * FILE and FILE.minisig as the arguments "file" and "signature". CTL_OK or the exit code of
+ * what was said.
+ */
 int ctl_read_signed(struct ctl *ctl, const char *path, struct control_buf *args);
 /* The same of a file only, saying nothing: KMS_OK or KMS_E_*, why set. */
 int ctl_read_signed_quietly(const char *path, struct control_buf *args, char why[512]);
@@ -43,8 +54,8 @@ int ctl_split_signed(struct ctl *ctl, const char *text, size_t len, struct contr
 int ctl_write_file(struct ctl *ctl, const char *path, const void *data, size_t len);
 
 /*
- * The ledger's files belong to the activation process's user. Root works on them as that user, so that
- * no file comes to be that kmsd cannot open afterwards: from ctl_state_directory or
+ * The ledger's files belong to the activation process's user. Root works on them as that user,
+ * so that no file comes to be that kmsd cannot open afterwards: from ctl_state_directory or
  * ctl_open_ledger to ctl_close.
  */
 /* State directory as a descriptor; -1 with it said. */

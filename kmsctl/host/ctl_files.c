@@ -2,15 +2,13 @@
  * ctl_files.c - files with their signatures, the state directory, the ledger.
  */
 #include <config.h>
-
-#include <sys/stat.h>
-
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "kmsctl/host/ctl.h"
@@ -26,7 +24,7 @@ ctl_read_file(const char *path, size_t max, char **data, size_t *len)
 	bool standard = strcmp(path, "-") == 0;
 	/* A FIFO that nobody writes to is an empty file, not a wait. */
 	int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	int e = KMS_OK;
+	int rc = KMS_OK;
 	ssize_t n = 1;
 
 	*len = 0;
@@ -39,38 +37,38 @@ ctl_read_file(const char *path, size_t max, char **data, size_t *len)
 		fcntl(fd, F_SETFL, 0);
 	*data = malloc(max + 2);
 	if (*data == NULL)
-		e = KMS_E_NO_MEMORY;
-	while (e == KMS_OK && n > 0 && *len <= max) {
+		rc = KMS_E_NO_MEMORY;
+	while (rc == KMS_OK && n > 0 && *len <= max) {
 		n = read(fd, *data + *len, max + 1 - *len);
 		if (n > 0)
 			*len += (size_t)n;
 		else if (n < 0 && errno == EINTR)
 			n = 1;
 		else if (n < 0)
-			e = KMS_E_IO;
+			rc = KMS_E_IO;
 	}
-	if (e == KMS_OK && *len > max)
-		e = KMS_E_TOO_LARGE;
+	if (rc == KMS_OK && *len > max)
+		rc = KMS_E_TOO_LARGE;
 	if (!standard)
 		close(fd);
-	if (e != KMS_OK) {
+	if (rc != KMS_OK) {
 		free(*data);
 		*data = NULL;
-		return e;
+		return rc;
 	}
 	(*data)[*len] = '\0';
 	return KMS_OK;
 }
 
 static int
-file_problem(int e, const char *path, const char *hint, char why[512])
+file_problem(int rc, const char *path, const char *hint, char why[512])
 {
 	snprintf(why, 512, "%.400s: %s%s", path,
-	    e == KMS_E_IO          ? strerror(errno)
-	    : e == KMS_E_NOT_FOUND ? "no such file"
-				   : kms_strerror((uint32_t)e),
+	    rc == KMS_E_IO          ? strerror(errno)
+	    : rc == KMS_E_NOT_FOUND ? "no such file"
+				    : kms_strerror((uint32_t)rc),
 	    hint);
-	return e;
+	return rc;
 }
 
 /* From standard input both come in one text: the signature begins at its untrusted comment. */
@@ -80,7 +78,7 @@ ctl_split_signed(struct ctl *ctl, const char *text, size_t len, struct control_b
 	static const char mark[] = "untrusted comment:";
 	const char *at = text;
 
-	while (at != NULL && strncmp(at, mark, sizeof mark - 1) != 0) {
+	while (at != NULL && strncmp(at, mark, sizeof(mark) - 1) != 0) {
 		at = strchr(at, '\n');
 		at = at != NULL ? at + 1 : NULL;
 	}
@@ -97,21 +95,21 @@ ctl_read_signed_quietly(const char *path, struct control_buf *args, char why[512
 {
 	char *file = NULL, *signature = NULL, name[4096];
 	size_t len, signature_len;
-	int e = ctl_read_file(path, PACK_MAX, &file, &len);
+	int rc = ctl_read_file(path, PACK_MAX, &file, &len);
 
-	if (e != KMS_OK)
-		return file_problem(e, path, "", why);
-	snprintf(name, sizeof name, "%s.minisig", path);
-	e = ctl_read_file(name, SIGNATURE_MAX, &signature, &signature_len);
-	if (e == KMS_OK) {
+	if (rc != KMS_OK)
+		return file_problem(rc, path, "", why);
+	snprintf(name, sizeof(name), "%s.minisig", path);
+	rc = ctl_read_file(name, SIGNATURE_MAX, &signature, &signature_len);
+	if (rc == KMS_OK) {
 		control_octets(args, "file", file, len);
 		control_octets(args, "signature", signature, signature_len);
 	} else {
-		file_problem(e, name, ": the publisher's signature belongs beside the file", why);
+		file_problem(rc, name, ": the publisher's signature belongs beside the file", why);
 	}
 	free(file);
 	free(signature);
-	return e;
+	return rc;
 }
 
 int
@@ -119,16 +117,16 @@ ctl_read_signed(struct ctl *ctl, const char *path, struct control_buf *args)
 {
 	char *text, why[512] = "";
 	size_t len;
-	int e, code;
+	int rc, code;
 
 	if (strcmp(path, "-") != 0) {
-		e = ctl_read_signed_quietly(path, args, why);
-		return e == KMS_OK ? CTL_OK : ctl_fail(ctl, (uint32_t)e, "%s", why);
+		rc = ctl_read_signed_quietly(path, args, why);
+		return rc == KMS_OK ? CTL_OK : ctl_fail(ctl, (uint32_t)rc, "%s", why);
 	}
-	e = ctl_read_file(path, PACK_MAX, &text, &len);
-	if (e != KMS_OK) {
-		file_problem(e, path, "", why);
-		return ctl_fail(ctl, (uint32_t)e, "%s", why);
+	rc = ctl_read_file(path, PACK_MAX, &text, &len);
+	if (rc != KMS_OK) {
+		file_problem(rc, path, "", why);
+		return ctl_fail(ctl, (uint32_t)rc, "%s", why);
 	}
 	code = ctl_split_signed(ctl, text, len, args);
 	free(text);
@@ -143,7 +141,7 @@ ctl_write_file(struct ctl *ctl, const char *path, const void *data, size_t len)
 	ssize_t n = -1;
 	int fd = -1, error;
 
-	if ((size_t)snprintf(temporary, sizeof temporary, "%s.XXXXXX", path) < sizeof temporary)
+	if ((size_t)snprintf(temporary, sizeof(temporary), "%s.XXXXXX", path) < sizeof(temporary))
 		fd = mkstemp(temporary);
 	if (fd >= 0 && fchmod(fd, 0644) == 0)
 		n = write(fd, data, len);
@@ -164,8 +162,9 @@ ctl_write_file(struct ctl *ctl, const char *path, const void *data, size_t len)
 }
 
 /*
- * What the ledger's owner wrote is read with that owner's rights: an index that was made to break its reader breaks
- * into nothing else. Who goes on as root afterwards can take them back, and so could whoever breaks in.
+ * What the ledger's owner wrote is read with that owner's rights: an index that was made to break
+ * its reader breaks into nothing else. Who goes on as root afterwards can take them back, and so
+ * could whoever breaks in.
  */
 static bool
 become(const struct ctl *ctl, const struct stat *owner)

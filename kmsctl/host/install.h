@@ -1,5 +1,6 @@
 /*
- * install.h - what a publisher sent goes to the host: for the commands that install it, and for apply.
+ * install.h - what a publisher sent goes to the host: for the commands that install it, and for
+ * apply.
  */
 #ifndef KMSCTL_HOST_INSTALL_H
 #define KMSCTL_HOST_INSTALL_H
@@ -7,11 +8,11 @@
 #include "kmsctl/host/ctl.h"
 
 /*
- * A command that was given args (which it frees): asks the host, prints done, file (NULL: none), and what the host took
- * it for, after label. code: what reading them came to.
+ * A command that was given args (which it frees): asks the host, prints done, file (NULL:
+ * none), and what the host took it for, after label. code: what reading them came to.
  */
-int install_given(struct ctl *ctl, int code, uint16_t verb, struct control_buf *args, const char *done,
-    const char *file, const char *label);
+int install_given(struct ctl *ctl, int code, uint16_t verb, struct control_buf *args,
+    const char *done, const char *file, const char *label);
 /* The file at path with its .minisig, quietly. KMS_OK or the status, why set. */
 uint32_t install_file(struct ctl *ctl, uint16_t verb, const char *path, char why[512]);
 

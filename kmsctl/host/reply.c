@@ -1,13 +1,14 @@
 /*
  * reply.c - reading a reply's rows, with the types of the fields that are known.
  */
+#include "kmsctl/host/reply.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "kmsctl/host/reply.h"
-#include "libkms/base/hex.h"
 #include "kmsd/ipc/control.h"
+#include "libkms/base/hex.h"
 #include "libkms/kms_error.h"
 
 /* Room for one more at *array, grown by doubling; NULL: memory. */
@@ -29,7 +30,7 @@ grow(void **array, unsigned count, size_t size)
 static int
 add_row(struct reply *r, const struct control_field *f)
 {
-	struct reply_row *row = grow((void **)&r->rows, r->count, sizeof *row);
+	struct reply_row *row = grow((void **)&r->rows, r->count, sizeof(*row));
 
 	if (row == NULL)
 		return KMS_E_NO_MEMORY;
@@ -52,7 +53,7 @@ static int
 add_field(struct reply *r, const struct control_field *f, char why[256])
 {
 	struct reply_row *row = &r->rows[r->count - 1];
-	struct reply_field *out = grow((void **)&row->fields, row->count, sizeof *out);
+	struct reply_field *out = grow((void **)&row->fields, row->count, sizeof(*out));
 	char due;
 
 	if (out == NULL)
@@ -80,26 +81,26 @@ reply_read(struct reply *out, const uint8_t *data, size_t len, char why[256])
 {
 	struct control_reader reader;
 	struct control_field f;
-	int e = KMS_OK;
+	int rc = KMS_OK;
 
-	memset(out, 0, sizeof *out);
+	memset(out, 0, sizeof(*out));
 	control_reader_init(&reader, data, len);
-	while (e == KMS_OK && control_next(&reader, &f)) {
+	while (rc == KMS_OK && control_next(&reader, &f)) {
 		if (f.type == 'r') {
-			e = add_row(out, &f);
+			rc = add_row(out, &f);
 		} else if (out->count == 0) {
 			snprintf(why, 256, "a field stands before the first row");
-			e = KMS_E_FORMAT;
+			rc = KMS_E_FORMAT;
 		} else {
-			e = add_field(out, &f, why);
+			rc = add_field(out, &f, why);
 		}
 	}
-	if (e == KMS_OK && reader.bad) {
+	if (rc == KMS_OK && reader.bad) {
 		snprintf(why, 256, "the field at octet %zu of %zu is malformed",
 		    (size_t)(reader.at - data), len);
-		e = KMS_E_FORMAT;
+		rc = KMS_E_FORMAT;
 	}
-	return e;
+	return rc;
 }
 
 void
@@ -116,7 +117,7 @@ reply_free(struct reply *r)
 		free(r->rows[i].kind);
 	}
 	free(r->rows);
-	memset(r, 0, sizeof *r);
+	memset(r, 0, sizeof(*r));
 }
 
 const struct reply_row *

@@ -12,9 +12,9 @@
 #include "kmsctl/cli/output.h"
 
 struct reply_field {
-	char type;                  /* 's', 'u' or 'b' */
+	char type; /* 's', 'u' or 'b' */
 	char *name;
-	char *text;                 /* 's': the text, 'b': in hexadecimal */
+	char *text; /* 's': the text, 'b': in hexadecimal */
 	uint64_t number;
 };
 struct reply_row {
@@ -32,7 +32,8 @@ int reply_read(struct reply *out, const uint8_t *data, size_t len, char why[256]
 void reply_free(struct reply *r);
 
 /* The next row of that kind after row (NULL: the first). */
-const struct reply_row *reply_next(const struct reply *r, const char *kind, const struct reply_row *row);
+const struct reply_row *reply_next(
+    const struct reply *r, const char *kind, const struct reply_row *row);
 const struct reply_field *reply_field(const struct reply_row *row, const char *name);
 /* NULL, or false, when the row has no such field. */
 const char *reply_text(const struct reply_row *row, const char *name);

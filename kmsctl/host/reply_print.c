@@ -182,7 +182,7 @@ static const struct known {
 	{ "removed", "confirmed", OUTPUT_BOOL, "Confirmed" },
 	{ "error", "message", OUTPUT_TEXT, "Message" },
 };
-#define KNOWN (sizeof known / sizeof *known)
+#define KNOWN (sizeof(known) / sizeof(*known))
 
 static const struct known *
 known_find(const char *kind, const char *name)
@@ -213,7 +213,7 @@ print_field(struct output *o, const char *name, const struct known *k, const str
 	char key[256];
 	size_t i;
 
-	for (i = 0; name[i] != '\0' && i < sizeof key - 1; i++)
+	for (i = 0; name[i] != '\0' && i < sizeof(key) - 1; i++)
 		key[i] = name[i] == '-' ? '_' : name[i];
 	key[i] = '\0';
 	out.key = key;
@@ -271,7 +271,7 @@ columns_add(struct columns *c, const char *name, const struct known *k)
 	for (i = 0; i < c->count; i++)
 		if (strcmp(c->names[i], name) == 0)
 			return;
-	if (c->count == sizeof c->names / sizeof *c->names)
+	if (c->count == sizeof(c->names) / sizeof(*c->names))
 		return;
 	c->names[c->count] = name;
 	c->known[c->count++] = k;

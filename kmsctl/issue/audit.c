@@ -13,9 +13,9 @@
 
 #include "kmsctl/ledger/audit_file.h"
 #include "libkms/core/entry.h"
-#include "libkms/kms_error.h"
 #include "libkms/core/merkle.h"
 #include "libkms/core/rotation.h"
+#include "libkms/kms_error.h"
 
 struct seat {
 	uint8_t product[16];
@@ -245,8 +245,7 @@ check_known(struct audit *a)
 	    memcmp(hash, opt->last_hash, 32) == 0)
 		return KMS_OK;
 	return fail(a, KMS_E_CHAIN,
-	    "batch %llu is another than the one known: the journal was replaced from there on or "
-	    "before",
+	    "batch %llu is another than the one known: the journal was replaced from there on or before",
 	    (unsigned long long)opt->last);
 }
 
@@ -311,8 +310,7 @@ check_reach(struct audit *a)
 		return fail(a, KMS_E_MISSING, "it holds no batch");
 	if (out->first > 1 && out->first_time >= opt->from)
 		return fail(a, KMS_E_MISSING,
-		    "it begins with batch %llu, after the period does: batches before it are "
-		    "missing",
+		    "it begins with batch %llu, after the period does: batches before it are missing",
 		    (unsigned long long)out->first);
 	if (opt->have_last && out->last < opt->last)
 		return fail(a, KMS_E_MISSING,

@@ -13,13 +13,13 @@
 #include "libkms/core/certificate.h"
 #include "libkms/core/minisig.h"
 
-#define AUDIT_CERTIFICATES 64       /* the newest; more are checked, not kept */
+#define AUDIT_CERTIFICATES 64 /* the newest; more are checked, not kept */
 #define AUDIT_PRODUCTS 1024
 
 struct audit_options {
 	struct minisig_key publisher;
-	uint64_t from, to;          /* count what happened then, both included; 0, UINT64_MAX: all */
-	bool have_last;             /* a batch that is known from elsewhere */
+	uint64_t from, to; /* count what happened then, both included; 0, UINT64_MAX: all */
+	bool have_last;    /* a batch that is known from elsewhere */
 	uint64_t last;
 	uint8_t last_hash[32];
 	bool have_host;
@@ -27,19 +27,21 @@ struct audit_options {
 };
 struct audit_product {
 	uint8_t id[16];
-	uint64_t clients;           /* distinct */
+	uint64_t clients; /* distinct */
 	uint64_t leases;
 };
 struct audit_report {
 	uint8_t host[16];
-	uint64_t first, last;       /* batches */
+	uint64_t first, last; /* batches */
 	uint64_t first_time, last_time;
 	uint8_t last_hash[32];
 	uint64_t batches, entries;
-	uint64_t clients;           /* distinct, that got a lease of this publisher in the period */
+	uint64_t clients; /* distinct, that got a lease of this publisher in the period */
 	uint64_t leases;
-	uint64_t beyond;            /* leases of a product or at a time that no certificate here covers */
-	bool closed;                /* a batch after the period is there: nothing can be missing at its end */
+	/* leases of a product or at a time that no certificate here covers */
+	uint64_t beyond;
+	/* a batch after the period is there: nothing can be missing at its end */
+	bool closed;
 	unsigned certificate_count;
 	struct certificate certificates[AUDIT_CERTIFICATES];
 	unsigned product_count;
@@ -47,9 +49,10 @@ struct audit_report {
 };
 
 /*
- * KMS_OK; KMS_E_FORMAT, KMS_E_TRUNCATED (no audit file, or cut), KMS_E_PUBLISHER, KMS_E_SIGNATURE,
- * KMS_E_CHAIN (a batch is missing), KMS_E_ALTERED, KMS_E_MISSING (does not reach as far as it must),
- * KMS_E_UNKNOWN_HOST (another host's), KMS_E_TOO_LARGE, KMS_E_NO_MEMORY. why says which batch and what.
+ * KMS_OK; KMS_E_FORMAT, KMS_E_TRUNCATED (no audit file, or cut), KMS_E_PUBLISHER,
+ * KMS_E_SIGNATURE, KMS_E_CHAIN (a batch is missing), KMS_E_ALTERED, KMS_E_MISSING (does not
+ * reach as far as it must), KMS_E_UNKNOWN_HOST (another host's), KMS_E_TOO_LARGE,
+ * KMS_E_NO_MEMORY. why says which batch and what.
  */
 int audit_verify(struct audit_report *out, const struct audit_options *opt, const void *data,
     size_t len, char why[256]);

@@ -15,8 +15,8 @@
 #define ISSUE_PATH 1024
 
 struct issue_args {
-	const char *dir;            /* publisher's directory, "." */
-	const char *secret_key;     /* file; NULL: DIR/publisher.key */
+	const char *dir;        /* publisher's directory, "." */
+	const char *secret_key; /* file; NULL: DIR/publisher.key */
 	const char *passphrase_file;
 	const char *name;
 	const char *out;
@@ -28,20 +28,23 @@ struct issue_args {
 
 struct issue {
 	struct issue_args args;
-	const char *operand;        /* the one file or directory every command takes; NULL: none */
+	const char *operand; /* the one file or directory every command takes; NULL: none */
 	struct output *out;
 	uint64_t now;
-	char why[600];              /* of the first failure */
-	uint8_t companion[40];      /* the other public key during a rotation (struct minisig_key) */
+	char why[600]; /* of the first failure */
+	/* the other public key during a rotation (struct minisig_key) */
+	uint8_t companion[40];
 	bool have_companion;
 };
 
 /* Keeps the text for main to print; returns status. */
-int issue_fail(struct issue *i, int status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+int issue_fail(struct issue *i, int status, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 /* "FILE: meaning of status (reason of the system)". */
 int issue_fail_file(struct issue *i, int status, const char *path);
 /* path = dir/name.suffix style joins; false and a recorded failure when too long. */
-bool issue_path(struct issue *i, char out[ISSUE_PATH], const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+bool issue_path(struct issue *i, char out[ISSUE_PATH], const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 struct issue_register;
 /* The register of the publisher's directory, with every failure in words. */

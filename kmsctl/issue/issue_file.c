@@ -2,7 +2,6 @@
  * issue_file.c - see file.h. A new file is written beside its name, synced, and
  * then linked (or renamed) into place; the directory is synced last.
  */
-#include "config.h" /* mkostemp */
 #include "kmsctl/issue/issue_file.h"
 
 #include <errno.h>

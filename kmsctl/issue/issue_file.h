@@ -9,7 +9,10 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* malloc'd and NUL-terminated. KMS_E_NOT_FOUND, KMS_E_DENIED, KMS_E_TOO_LARGE, KMS_E_IO (errno), KMS_E_NO_MEMORY. */
+/*
+ * malloc'd and NUL-terminated. KMS_E_NOT_FOUND, KMS_E_DENIED, KMS_E_TOO_LARGE, KMS_E_IO
+ * (errno), KMS_E_NO_MEMORY.
+ */
 int file_read(const char *path, size_t max, char **out, size_t *len);
 /* Into a caller's buffer (a secret's), not terminated. */
 int file_read_into(const char *path, void *buffer, size_t size, size_t *len);

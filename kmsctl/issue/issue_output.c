@@ -16,7 +16,7 @@ struct output {
 	bool bad;
 	json_t *root;
 	json_t *list; /* borrowed; NULL outside a list */
-	json_t *at; /* borrowed: object that values go to */
+	json_t *at;   /* borrowed: object that values go to */
 };
 
 struct output *

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 struct output;
-struct output *output_new(bool json);       /* NULL: memory */
+struct output *output_new(bool json); /* NULL: memory */
 void output_free(struct output *o);
 
 /* key: JSON member; a person reads it with blanks for its '_'. */
@@ -23,7 +23,10 @@ void output_time(struct output *o, const char *key, uint64_t time);
 void output_uuid(struct output *o, const char *key, const uint8_t id[16]);
 void output_hex(struct output *o, const char *key, const uint8_t *value, size_t len);
 
-/* A list of objects: output_list, then output_item before each one's values, then output_list_end. */
+/*
+ * A list of objects: output_list, then output_item before each one's values, then
+ * output_list_end.
+ */
 void output_list(struct output *o, const char *key);
 void output_item(struct output *o);
 void output_list_end(struct output *o);

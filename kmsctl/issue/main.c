@@ -12,7 +12,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "config.h"
 #include "kmsctl/issue/issue.h"
 #include "libkms/base/wire.h"
 
@@ -21,7 +20,7 @@
 
 struct option_spec {
 	const char *name;
-	char letter; /* 0: none */
+	char letter;          /* 0: none */
 	const char *argument; /* NULL: a flag */
 	const char *meaning;
 	size_t offset; /* in issue_args */
@@ -83,8 +82,8 @@ static const struct option_spec options[] = {
 
 struct command {
 	const char *noun, *verb; /* verb NULL: one word */
-	const char *operand; /* NULL: takes none */
-	const char *options; /* names of the options it takes, each between blanks */
+	const char *operand;     /* NULL: takes none */
+	const char *options;     /* names of the options it takes, each between blanks */
 	const char *meaning;
 	int (*run)(struct issue *i);
 };
@@ -111,8 +110,7 @@ static const struct command commands[] = {
 	{ "revocations", NULL, NULL, KEY_OPTIONS "output ", "sign the list of all that was revoked",
 	    cmd_revocations },
 	{ "rotate", NULL, NULL,
-	    " dir secret-key passphrase-file json from to output no-passphrase "
-	    "new-passphrase-file finish ",
+	    " dir secret-key passphrase-file json from to output no-passphrase new-passphrase-file finish ",
 	    "make a new publisher key, announced by the old one", cmd_rotate },
 	{ "audit", "verify", "FILE", " dir publisher from to last host policy json ",
 	    "prove what a host's exported journal says", cmd_audit_verify },

@@ -1,6 +1,6 @@
 /*
- * print_code.c - see code.h. What goes out as a code is first read back as the other side will, so that
- * nobody types fifty groups for nothing.
+ * print_code.c - see code.h. What goes out as a code is first read back as the other side will, so
+ * that nobody types fifty groups for nothing.
  */
 #include "kmsctl/issue/print_code.h"
 

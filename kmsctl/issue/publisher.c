@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "kmsctl/issue/issue_file.h"
 #include "kmsctl/issue/issue.h"
+#include "kmsctl/issue/issue_file.h"
 #include "kmsctl/issue/register.h"
 #include "libkms/core/minisig.h"
 #include "policy/values.h"

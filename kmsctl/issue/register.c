@@ -26,13 +26,13 @@
 
 enum table { EVENTS, REQUESTS, HOSTS, SERIALS, KEYS, REVOKED, META, TABLES };
 static const char *const names[TABLES] = {
-	[EVENTS] = "events", /* number: event, hash */
+	[EVENTS] = "events",     /* number: event, hash */
 	[REQUESTS] = "requests", /* SHA-256 of a request: number of the event that answered */
-	[HOSTS] = "hosts", /* host key, host: number of confirmations */
-	[SERIALS] = "serials", /* certificate serial: event number */
-	[KEYS] = "keys", /* host key: event number */
-	[REVOKED] = "revoked", /* kind, subject: event number */
-	[META] = "meta", /* "list": number of the last revocation list */
+	[HOSTS] = "hosts",       /* host key, host: number of confirmations */
+	[SERIALS] = "serials",   /* certificate serial: event number */
+	[KEYS] = "keys",         /* host key: event number */
+	[REVOKED] = "revoked",   /* kind, subject: event number */
+	[META] = "meta",         /* "list": number of the last revocation list */
 };
 
 struct issue_register {
@@ -426,7 +426,8 @@ import_event(struct register_event *e, void *arg)
 
 /*
  * In the same transaction as everything else: after a crash the text register is carried over
- * again, or was. A text register beside a ledger that has events is what a crash before the rename left.
+ * again, or was. A text register beside a ledger that has events is what a crash before the rename
+ * left.
  */
 static int
 import_text(struct issue_register *r, const char *issued, char why[200])

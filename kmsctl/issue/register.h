@@ -30,20 +30,20 @@
 
 #define EVENT_MAX 768
 #define EVENT_REASON 100
-#define EVENT_OVERRIDE 0x0001       /* confirmed past a limit; reason says why */
+#define EVENT_OVERRIDE 0x0001 /* confirmed past a limit; reason says why */
 
 enum event_kind {
-	EVENT_KEY = 1,              /* KMS host key issued */
-	EVENT_CONFIRM = 2,          /* host confirmed */
-	EVENT_REVOKE_KEY = 3,       /* host_key */
-	EVENT_REVOKE_HOST = 4,      /* host */
-	EVENT_REVOKE_SERIAL = 5,    /* certificate, serial */
-	EVENT_REVOCATIONS = 6,      /* list number `serial` signed */
-	EVENT_ROTATE = 7,           /* new_publisher announced */
+	EVENT_KEY = 1,           /* KMS host key issued */
+	EVENT_CONFIRM = 2,       /* host confirmed */
+	EVENT_REVOKE_KEY = 3,    /* host_key */
+	EVENT_REVOKE_HOST = 4,   /* host */
+	EVENT_REVOKE_SERIAL = 5, /* certificate, serial */
+	EVENT_REVOCATIONS = 6,   /* list number `serial` signed */
+	EVENT_ROTATE = 7,        /* new_publisher announced */
 };
 
 struct register_event {
-	uint64_t number;            /* from 1, without gaps; not encoded: the key */
+	uint64_t number; /* from 1, without gaps; not encoded: the key */
 	uint8_t kind;
 	uint16_t flags;
 	uint64_t time;
@@ -65,7 +65,10 @@ struct register_event {
 	char reason[EVENT_REASON + 1];
 };
 
-/* register_event.c, pure. 0: does not fit. KMS_OK, KMS_E_TRUNCATED, KMS_E_TRAILING, KMS_E_FORMAT. */
+/*
+ * register_event.c, pure. 0: does not fit. KMS_OK, KMS_E_TRUNCATED, KMS_E_TRAILING,
+ * KMS_E_FORMAT.
+ */
 size_t register_event_encode(uint8_t *out, size_t size, const struct register_event *e);
 int register_event_decode(struct register_event *e, const uint8_t *in, size_t len);
 const char *register_event_name(uint8_t kind);
@@ -73,23 +76,30 @@ const char *register_event_name(uint8_t kind);
 struct issue_register;
 
 /*
- * Opens and begins a transaction; write: waits for whoever writes. A register of version 0.1 (text,
- * issued/register) is carried over first and left as register.imported. KMS_E_ALTERED: why says what to do.
+ * Opens and begins a transaction; write: waits for whoever writes. A register of version 0.1
+ * (text, issued/register) is carried over first and left as register.imported. KMS_E_ALTERED:
+ * why says what to do.
  */
 int register_open(struct issue_register **out, const char *issued, bool write, char why[200]);
 /* What was added is on disk when it returns KMS_OK; only register_close may follow. */
 int register_commit(struct issue_register *r);
-void register_close(struct issue_register *r);      /* drops what was not committed; NULL is fine */
+/* drops what was not committed; NULL is fine */
+void register_close(struct issue_register *r);
 
 /* The confirmation that answered this very request. KMS_E_NOT_FOUND. */
-int register_answered(struct issue_register *r, const uint8_t request[32], struct register_event *out);
+int register_answered(
+    struct issue_register *r, const uint8_t request[32], struct register_event *out);
 /*
  * Serial and number of the next confirmation of host under key, filled into e (host_key and host
- * are set). KMS_E_LIMIT: e is filled all the same, why says which limit; KMS_E_KEY_INVALID: revoked.
+ * are set). KMS_E_LIMIT: e is filled all the same, why says which limit; KMS_E_KEY_INVALID:
+ * revoked.
  */
-int register_next(struct issue_register *r, const struct host_key *key, struct register_event *e,
-    char why[200]);
-/* May what the event confirms be used? KMS_E_KEY_INVALID: its key, host or certificate was revoked; why says so. */
+int register_next(
+    struct issue_register *r, const struct host_key *key, struct register_event *e, char why[200]);
+/*
+ * May what the event confirms be used? KMS_E_KEY_INVALID: its key, host or certificate was
+ * revoked; why says so.
+ */
 int register_check(struct issue_register *r, const struct register_event *e, char why[200]);
 /* Was it revoked before? (kind and subject of e) KMS_E_NOT_FOUND: no. */
 int register_revoked(struct issue_register *r, const struct register_event *e);
@@ -99,12 +109,18 @@ int register_known(struct issue_register *r, const struct register_event *e);
 int register_next_list(struct issue_register *r, uint64_t *number);
 /* Sets e->number. KMS_E_FULL, KMS_E_IO, KMS_E_ARGUMENT (a text too long). */
 int register_append(struct issue_register *r, struct register_event *e);
-/* Every event in order, the chain of hashes checked. Callback non-zero stops and is returned. KMS_E_ALTERED. */
-int register_each(struct issue_register *r, int (*fn)(const struct register_event *e, void *arg), void *arg,
-    char why[200]);
+/*
+ * Every event in order, the chain of hashes checked. Callback non-zero stops and is returned.
+ * KMS_E_ALTERED.
+ */
+int register_each(struct issue_register *r, int (*fn)(const struct register_event *e, void *arg),
+    void *arg, char why[200]);
 
-/* register_text.c: the text register of version 0.1, read whole under a lock. Its entries in order. */
-int register_text_each(const char *path, int (*fn)(struct register_event *e, void *arg), void *arg,
-    char why[200]);
+/*
+ * register_text.c: the text register of version 0.1, read whole under a lock. Its entries in
+ * order.
+ */
+int register_text_each(
+    const char *path, int (*fn)(struct register_event *e, void *arg), void *arg, char why[200]);
 
 #endif

@@ -6,7 +6,7 @@
 #include "kmsctl/issue/register.h"
 #include "libkms/base/wire.h"
 
-#define VERSION 1
+#define LAYOUT_VERSION 1
 
 static const char *const names[] = {
 	[EVENT_KEY] = "key",
@@ -57,7 +57,7 @@ register_event_encode(uint8_t *out, size_t size, const struct register_event *e)
 	if (register_event_name(e->kind) == NULL || e->flags & ~EVENT_OVERRIDE)
 		return 0;
 	wire_writer_init(&w, out, size);
-	wire_put_u8(&w, VERSION);
+	wire_put_u8(&w, LAYOUT_VERSION);
 	wire_put_u8(&w, e->kind);
 	wire_put_u16(&w, e->flags);
 	wire_put_u64(&w, e->time);
@@ -116,7 +116,7 @@ register_event_decode(struct register_event *e, const uint8_t *in, size_t len)
 	ok = get_short_text(&r, e->reason, sizeof(e->reason) - 1) && ok;
 	if ((rc = wire_finish(&r)) != KMS_OK)
 		return rc;
-	if (!ok || version != VERSION || register_event_name(e->kind) == NULL ||
+	if (!ok || version != LAYOUT_VERSION || register_event_name(e->kind) == NULL ||
 	    e->flags & ~EVENT_OVERRIDE)
 		return KMS_E_FORMAT;
 	return KMS_OK;

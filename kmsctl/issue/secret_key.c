@@ -18,8 +18,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "kmsctl/issue/issue_file.h"
 #include "kmsctl/cli/passphrase.h"
+#include "kmsctl/issue/issue_file.h"
 #include "libkms/kms_error.h"
 
 #define OCTETS 158
@@ -31,7 +31,7 @@
 #define SECRET_LEN 104 /* id, key, checksum */
 #define SUM_AT 126
 #define ID_LEN 8
-#define FILE_ROOM 2048 /* comment and base64 */
+#define FILE_ROOM 2048                /* comment and base64 */
 #define OPS_LIMIT (UINT64_C(1) << 32) /* a damaged file must not keep us busy for hours */
 #define MEM_LIMIT (UINT64_C(4) << 30)
 

@@ -10,10 +10,12 @@
 #include "kmsctl/issue/issue.h"
 #include "kmsctl/issue/secret_key.h"
 
-#define SIGN_MAX 1024               /* octets of a signature file that we make */
-#define SIGN_COMMENT 300            /* of a trusted comment that we make */
+#define SIGN_MAX 1024    /* octets of a signature file that we make */
+#define SIGN_COMMENT 300 /* of a trusted comment that we make */
 
-/* Prehashed ("ED"), minisign's default. Text into out; its length. comment: no line end inside. */
+/*
+ * Prehashed ("ED"), minisign's default. Text into out; its length. comment: no line end inside.
+ */
 size_t sign_text(char out[SIGN_MAX], const struct secret_key *k, const void *file, size_t len,
     const char *trusted_comment);
 
@@ -24,7 +26,10 @@ bool sign_is_publisher(const struct issue *i, const struct minisig_key *key, con
 /* Read path and path.minisig and verify. *text is malloc'd. comment may be NULL. */
 int sign_read(struct issue *i, const char *path, size_t max, const struct minisig_key *key,
     char **text, size_t *len, char *comment, size_t comment_size);
-/* Write path.minisig, then path, so that no file stands there unsigned. Refuses to replace path. */
+/*
+ * Write path.minisig, then path, so that no file stands there unsigned. Refuses to replace
+ * path.
+ */
 int sign_write(struct issue *i, const struct secret_key *k, const char *path, const char *text,
     size_t len, const char *trusted_comment);
 

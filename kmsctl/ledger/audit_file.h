@@ -18,40 +18,43 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "libkms/core/batch.h"
 #include "libkms/base/wire.h"
+#include "libkms/core/batch.h"
 
 #define AUDIT_MAGIC "KMSAUDI1"
 #define AUDIT_DOCUMENTS 1000
 #define AUDIT_HEAD 10
 #define AUDIT_DOCUMENT_HEAD 3
 #define AUDIT_BATCH_HEAD (4 + BATCH_HEADER + BATCH_SIGNATURE)
-#define AUDIT_ENTRIES 1024          /* of one batch, as in the journal */
+#define AUDIT_ENTRIES 1024 /* of one batch, as in the journal */
 
 enum audit_document_kind { AUDIT_CERTIFICATE = 1, AUDIT_ROTATION = 2 };
 
 struct audit_document {
 	uint8_t kind;
-	const uint8_t *octets;      /* borrowed */
+	const uint8_t *octets; /* borrowed */
 	uint16_t len;
 };
 struct audit_batch {
 	struct batch_header header;
-	const uint8_t *header_octets, *signature;       /* borrowed */
+	const uint8_t *header_octets, *signature; /* borrowed */
 	const uint8_t *entries[AUDIT_ENTRIES];
 	size_t lens[AUDIT_ENTRIES];
-	uint64_t offset;            /* in the file */
+	uint64_t offset; /* in the file */
 };
 
 struct audit_reader {
 	const uint8_t *start;
 	struct wire_reader r;
-	unsigned documents;         /* left */
+	unsigned documents; /* left */
 };
 
 /* KMS_OK, KMS_E_FORMAT (another kind of file), KMS_E_TRUNCATED. */
 int audit_reader_init(struct audit_reader *a, const void *data, size_t len);
-/* KMS_OK, KMS_E_NOT_FOUND (that was the last), KMS_E_TRUNCATED, KMS_E_FORMAT. All documents come before the first batch. */
+/*
+ * KMS_OK, KMS_E_NOT_FOUND (that was the last), KMS_E_TRUNCATED, KMS_E_FORMAT. All documents
+ * come before the first batch.
+ */
 int audit_next_document(struct audit_reader *a, struct audit_document *out);
 int audit_next_batch(struct audit_reader *a, struct audit_batch *out);
 

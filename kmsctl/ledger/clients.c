@@ -1,19 +1,20 @@
 /*
  * clients.c - clients as the ledger holds them: state, names of products, finding one.
  */
+#include "kmsctl/ledger/clients.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
 
-#include "kmsctl/ledger/clients.h"
-#include "libkms/kms_error.h"
 #include "libkms/base/hex.h"
 #include "libkms/base/uuid.h"
+#include "libkms/kms_error.h"
 
 #define SHORT_CMID 12 /* digits shown in a table */
-#define PREFIX_MIN 4 /* digits that may stand for a CMID */
+#define PREFIX_MIN 4  /* digits that may stand for a CMID */
 #define MATCHES_SHOWN 8
 
 /* As a person types it: dashes wherever they are. */
@@ -43,17 +44,17 @@ products_ask(struct ctl *ctl, struct products *p)
 	struct reply reply;
 	char why[512];
 
-	memset(p, 0, sizeof *p);
+	memset(p, 0, sizeof(*p));
 	if (ctl_ask_quietly(ctl, CONTROL_POLICY_SHOW, NULL, &reply, why) != KMS_OK)
 		return;
-	p->list = calloc(reply.count + 1, sizeof *p->list);
+	p->list = calloc(reply.count + 1, sizeof(*p->list));
 	while (p->list != NULL && (row = reply_next(&reply, "product", row)) != NULL) {
 		id = reply_text(row, "id");
 		name = reply_text(row, "name");
 		at = &p->list[p->count];
 		if (id == NULL || name == NULL || !lenient_uuid(at->id, id))
 			continue;
-		snprintf(at->name, sizeof at->name, "%.64s", name);
+		snprintf(at->name, sizeof(at->name), "%.64s", name);
 		p->count++;
 	}
 	reply_free(&reply);
@@ -63,7 +64,7 @@ void
 products_free(struct products *p)
 {
 	free(p->list);
-	memset(p, 0, sizeof *p);
+	memset(p, 0, sizeof(*p));
 }
 
 const char *
@@ -202,13 +203,13 @@ search_one(const struct kmsdb_client *c, const struct kmsdb_host *h, void *arg)
 	hex_format(cmid, c->cmid, 16);
 	if (h != NULL && strcasecmp(h->name, s->text) == 0) {
 		memcpy(s->cmid, c->cmid, 16);
-		snprintf(s->name, sizeof s->name, "%s", h->name);
+		snprintf(s->name, sizeof(s->name), "%s", h->name);
 		if (s->names++ < MATCHES_SHOWN)
-			snprintf(s->list + at, sizeof s->list - at, " %s", cmid);
+			snprintf(s->list + at, sizeof(s->list) - at, " %s", cmid);
 	}
 	if (s->digits && strncasecmp(cmid, s->text, strlen(s->text)) == 0) {
 		memcpy(s->by_prefix, c->cmid, 16);
-		snprintf(s->prefix_name, sizeof s->prefix_name, "%s", h != NULL ? h->name : "");
+		snprintf(s->prefix_name, sizeof(s->prefix_name), "%s", h != NULL ? h->name : "");
 		s->prefixes++;
 	}
 	return 0;
@@ -240,7 +241,7 @@ client_find(struct ctl *ctl, const char *text, uint8_t cmid[16], char name[MESSA
 	struct reply reply = { 0 };
 	struct kmsdb *db;
 	char why[512];
-	int e;
+	int rc;
 
 	name[0] = '\0';
 	if (hex_parse(cmid, 16, text))
@@ -249,12 +250,12 @@ client_find(struct ctl *ctl, const char *text, uint8_t cmid[16], char name[MESSA
 	    strlen(text) >= PREFIX_MIN && text[strspn(text, "0123456789abcdefABCDEF")] == '\0';
 	if (ctl_ask_quietly(ctl, CONTROL_CHECKPOINT, NULL, &reply, why) == KMS_OK)
 		reply_free(&reply);
-	e = ctl_open_ledger(ctl, &db, why);
-	if (e != KMS_OK)
-		return ctl_fail(ctl, (uint32_t)e, "the ledger cannot be read: %s", why);
-	e = kmsdb_each_client(db, search_one, &s);
+	rc = ctl_open_ledger(ctl, &db, why);
+	if (rc != KMS_OK)
+		return ctl_fail(ctl, (uint32_t)rc, "the ledger cannot be read: %s", why);
+	rc = kmsdb_each_client(db, search_one, &s);
 	ctl_close(db, -1);
-	if (e != 0)
-		return ctl_fail(ctl, (uint32_t)e, "the ledger cannot be read");
+	if (rc != 0)
+		return ctl_fail(ctl, (uint32_t)rc, "the ledger cannot be read");
 	return search_result(ctl, &s, cmid, name);
 }

@@ -12,16 +12,20 @@ struct products {
 	struct product_name {
 		uint8_t id[16];
 		char name[65];
-	} *list;
+	} * list;
 	unsigned count;
 };
 void products_ask(struct ctl *ctl, struct products *p);
 void products_free(struct products *p);
-const char *products_name(const struct products *p, const uint8_t id[16]);     /* NULL: unknown */
+/* NULL: unknown */
+const char *products_name(const struct products *p, const uint8_t id[16]);
 /* By UUID or name; false: no such product. */
 bool products_find(const struct products *p, const char *text, uint8_t id[16]);
 
-/* Overlay into the index, if there is one who can, so that the ledger tells the newest. True: kmsd runs. */
+/*
+ * Overlay into the index, if there is one who can, so that the ledger tells the newest. True:
+ * kmsd runs.
+ */
 bool clients_checkpoint(struct ctl *ctl);
 
 /* "activated", "expired", ... as control.h lists them. */
@@ -32,8 +36,9 @@ void client_print(struct ctl *ctl, const struct kmsdb_client *c, const struct km
     const struct products *products, bool row);
 
 /*
- * The client that text names: a CMID (32 digits), the beginning of one (4 digits or more) or a host name. CTL_OK, or
- * the exit code of what was said. name is "" when the ledger was not asked.
+ * The client that text names: a CMID (32 digits), the beginning of one (4 digits or more) or a
+ * host name. CTL_OK, or the exit code of what was said. name is "" when the ledger was not
+ * asked.
  */
 int client_find(struct ctl *ctl, const char *text, uint8_t cmid[16], char name[MESSAGE_NAME + 1]);
 

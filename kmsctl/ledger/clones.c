@@ -10,12 +10,12 @@
 #include <string.h>
 
 #include "kmsctl/ledger/recent.h"
-#include "libkms/kms_error.h"
 #include "libkms/base/hex.h"
 #include "libkms/base/uuid.h"
+#include "libkms/kms_error.h"
 
 #define CLONES_MAX 4096 /* clients */
-#define MACHINES_MAX 8 /* of each: those heard last */
+#define MACHINES_MAX 8  /* of each: those heard last */
 
 struct machine {
 	char name[MESSAGE_NAME + 1];
@@ -53,13 +53,13 @@ find_shared(const struct kmsdb_client *c, const struct kmsdb_host *h, void *arg)
 		return 1;
 	}
 	if ((l->count & (l->count - 1)) == 0) { /* 0, 1, 2, 4, ...: full */
-		s = realloc(l->list, (l->count == 0 ? 1 : 2 * (size_t)l->count) * sizeof *s);
+		s = realloc(l->list, (l->count == 0 ? 1 : 2 * (size_t)l->count) * sizeof(*s));
 		if (s == NULL)
 			return KMS_E_NO_MEMORY;
 		l->list = s;
 	}
 	s = &l->list[l->count++];
-	memset(s, 0, sizeof *s);
+	memset(s, 0, sizeof(*s));
 	memcpy(s->cmid, c->cmid, 16);
 	memcpy(s->product, c->product, 16);
 	s->collisions = c->clones;
@@ -89,8 +89,8 @@ machine_of(struct shared *s, const struct entry_client *e)
 		oldest = &s->machines[s->count++];
 	else
 		s->more++;
-	memset(oldest, 0, sizeof *oldest);
-	memcpy(oldest->name, e->name, sizeof oldest->name);
+	memset(oldest, 0, sizeof(*oldest));
+	memcpy(oldest->name, e->name, sizeof(oldest->name));
 	memcpy(oldest->address, e->address, 16);
 	oldest->first = e->time;
 	return oldest;
@@ -103,7 +103,7 @@ heard(const struct entry_client *e, uint64_t batch, void *arg)
 	struct shared *s;
 	struct machine *m;
 
-	s = bsearch(e->cmid, l->list, l->count, sizeof *l->list, by_cmid);
+	s = bsearch(e->cmid, l->list, l->count, sizeof(*l->list), by_cmid);
 	if (s == NULL)
 		return;
 	m = machine_of(s, e);
@@ -152,21 +152,13 @@ static void
 print_remedy(struct ctl *ctl)
 {
 	static const char *const lines[] = {
-		"Machines with one CMID speak with one client key: one is a copy of the other, or "
-		"of a "
-		"disk image with a key in it.",
-		"On each of them but one, stop the product, remove its client state file "
-		"(kms.state(5)) "
-		"and start it again:",
-		"it makes a key of its own and counts as the machine that it is. Leave that file "
-		"out of "
-		"images.",
-		"Then kmsctl client forget CMID clears the record; the machine that keeps the key "
-		"comes "
-		"back by itself.",
+		"Machines with one CMID speak with one client key: one is a copy of the other, or of a disk image with a key in it.",
+		"On each of them but one, stop the product, remove its client state file (kms.state(5)) and start it again:",
+		"it makes a key of its own and counts as the machine that it is. Leave that file out of images.",
+		"Then kmsctl client forget CMID clears the record; the machine that keeps the key comes back by itself.",
 	};
 
-	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++)
 		output_line(ctl->out, OUTPUT_PLAIN, "%s", lines[i]);
 }
 
@@ -213,7 +205,7 @@ clones_list(struct ctl *ctl, const struct products *products)
 	struct kmsdb *db;
 	struct trail t;
 	char why[256];
-	int code = CTL_OK, e;
+	int code = CTL_OK, rc;
 
 	if (ctl->limit != 0 && ctl->limit < CLONES_MAX)
 		l.most = (unsigned)ctl->limit;
@@ -221,12 +213,12 @@ clones_list(struct ctl *ctl, const struct products *products)
 		return ctl_fail(ctl, KMS_E_NOT_FOUND,
 		    "no installed policy pack names the product \"%s\"", ctl->product);
 	l.by_product = ctl->product != NULL;
-	if ((e = ctl_open_ledger(ctl, &db, why)) != KMS_OK)
-		return ctl_fail(ctl, (uint32_t)e, "the ledger cannot be read: %s", why);
-	e = kmsdb_each_client(db, find_shared, &l);
+	if ((rc = ctl_open_ledger(ctl, &db, why)) != KMS_OK)
+		return ctl_fail(ctl, (uint32_t)rc, "the ledger cannot be read: %s", why);
+	rc = kmsdb_each_client(db, find_shared, &l);
 	ctl_close(db, -1);
-	if (e != 0 && e != 1)
-		code = ctl_fail(ctl, (uint32_t)e, "the ledger cannot be read");
+	if (rc != 0 && rc != 1)
+		code = ctl_fail(ctl, (uint32_t)rc, "the ledger cannot be read");
 	else if (l.count == 0 || (code = trail_read(ctl, &t, heard, &l)) == CTL_OK)
 		print_clones(&l, &t);
 	free(l.list);

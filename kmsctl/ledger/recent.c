@@ -1,6 +1,6 @@
 /*
- * recent.c - one pass over the newest segments. The journal can be larger than anybody's patience, so
- * the pass is bounded, and what was not looked at is said.
+ * recent.c - one pass over the newest segments. The journal can be larger than anybody's patience,
+ * so the pass is bounded, and what was not looked at is said.
  */
 #include "kmsctl/ledger/recent.h"
 
@@ -48,7 +48,7 @@ trail_read(struct ctl *ctl, struct trail *t, trail_fn fn, void *arg)
 	uint64_t from;
 	int fd = ctl_state_directory(ctl), r;
 
-	memset(t, 0, sizeof *t);
+	memset(t, 0, sizeof(*t));
 	if (fd < 0)
 		return CTL_FAILED;
 	r = kmsdb_journal_newest(fd, ctl->all ? UINT64_MAX : TRAIL_OCTETS, &from, &t->whole, why);
@@ -69,7 +69,7 @@ trail_print(struct ctl *ctl, const struct trail *t)
 	struct tm tm;
 
 	if (localtime_r(&time, &tm) != NULL)
-		strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", &tm);
+		strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
 	if (t->from_batch == 0)
 		output_line(ctl->out, OUTPUT_PLAIN, "The journal is empty.");
 	else

@@ -8,13 +8,13 @@
 #include "kmsctl/host/ctl.h"
 #include "libkms/core/entry.h"
 
-#define TRAIL_OCTETS (UINT64_C(256) << 20)      /* of journal, unless --all */
+#define TRAIL_OCTETS (UINT64_C(256) << 20) /* of journal, unless --all */
 
 struct trail {
-	uint64_t from_batch, to_batch;  /* 0: no batch */
-	uint64_t from_time;             /* of from_batch */
-	uint64_t entries;               /* of clients */
-	bool whole;                     /* the whole journal */
+	uint64_t from_batch, to_batch; /* 0: no batch */
+	uint64_t from_time;            /* of from_batch */
+	uint64_t entries;              /* of clients */
+	bool whole;                    /* the whole journal */
 };
 typedef void (*trail_fn)(const struct entry_client *e, uint64_t batch, void *arg);
 

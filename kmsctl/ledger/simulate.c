@@ -40,7 +40,7 @@ simulate_init(
 	struct simulate_product *product;
 	struct simulate_pool *pool;
 
-	memset(s, 0, sizeof *s);
+	memset(s, 0, sizeof(*s));
 	s->in = in;
 	s->next = next;
 	s->now = now;
@@ -72,9 +72,9 @@ struct candidate {
 	const struct kmsdb_client *client;
 	struct simulate_product *product;
 	struct simulate_pool *before, *after; /* its product's; NULL: the pack does not name it */
-	bool counted_before; /* in the pool of the pack in force */
-	bool comes; /* was seen within the new window: expected again */
-	bool seated; /* has its seat in the new pool already */
+	bool counted_before;                  /* in the pool of the pack in force */
+	bool comes;                           /* was seen within the new window: expected again */
+	bool seated;                          /* has its seat in the new pool already */
 };
 
 static bool
@@ -97,7 +97,7 @@ consider(struct simulation *s, const struct kmsdb_client *c, struct candidate *o
 	uint32_t day = policy_day(c->last_seen), today = policy_day(s->now);
 	bool lately;
 
-	memset(out, 0, sizeof *out);
+	memset(out, 0, sizeof(*out));
 	if (memcmp(c->publisher, s->in->key.id, 8) != 0 || (c->flags & KMSDB_REVOKED) != 0 ||
 	    (c->flags & KMSDB_RELEASED) != 0 || c->kind == ENTRY_RELEASE ||
 	    (out->product = product_of(s, c->product)) == NULL)
@@ -132,7 +132,8 @@ count_one(const struct kmsdb_client *client, const struct kmsdb_host *host, void
 
 	if (memcmp(client->publisher, nobody, 8) == 0 && client->status == KMS_E_UNKNOWN_PRODUCT)
 		s->nameless++;
-	/* A seat in the ledger counts where the ledger has it, whatever its product is called now. */
+	/* A seat in the ledger counts where the ledger has it, whatever its product is called now.
+	 */
 	if (memcmp(client->publisher, s->in->key.id, 8) == 0 &&
 	    (pool = pool_of(s, client->pool)) != NULL && pool->before != NULL &&
 	    counted(s, client, pool->before))
@@ -161,7 +162,8 @@ limit_of(const struct simulation *s, const struct simulate_pool *p)
 	return pool != 0 && (host == 0 || pool < host) ? pool : host;
 }
 
-/* Where each count comes to rest: those who have a seat, and as many of the others as there is room for. */
+/* Where each count comes to rest: those who have a seat, and as many of the others as there is room
+ * for. */
 static void
 settle_pools(struct simulation *s)
 {
@@ -230,7 +232,8 @@ ask_after(struct simulation *s, const struct candidate *c, struct policy_decisio
 	ask(s, c, s->next, c->product->after, seat, count, out);
 }
 
-/* When the client will notice: a lease is good to its end, whoever has none learns when it asks next. */
+/* When the client will notice: a lease is good to its end, whoever has none learns when it asks
+ * next. */
 static uint64_t
 when(const struct simulation *s, const struct candidate *c, bool gain, bool *lease)
 {
@@ -283,12 +286,12 @@ judge_one(const struct kmsdb_client *client, const struct kmsdb_host *host, void
 int
 simulate_run(struct simulation *s, struct kmsdb *db, simulate_change_fn change, void *arg)
 {
-	int r;
+	int rc;
 
 	s->change = change;
 	s->arg = arg;
-	if ((r = kmsdb_each_client(db, count_one, s)) != KMS_OK)
-		return r;
+	if ((rc = kmsdb_each_client(db, count_one, s)) != KMS_OK)
+		return rc;
 	settle_pools(s);
 	return kmsdb_each_client(db, judge_one, s);
 }

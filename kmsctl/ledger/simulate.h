@@ -1,7 +1,8 @@
 /*
  * simulate.h - what a policy pack would change: every client of the ledger asks once more, under
- * the pack in force and under the new one, and policy_decide answers. Nothing is written and memory does not
- * grow with the clients: they pass by twice, first to be counted, then to be judged.
+ * the pack in force and under the new one, and policy_decide answers. Nothing is written and
+ * memory does not grow with the clients: they pass by twice, first to be counted, then to be
+ * judged.
  *
  * Under the pack in force the counts are those of the ledger. Under the new one they
  * are those after everybody who counts today has come back once: that is where the counts
@@ -15,28 +16,29 @@
 
 /* One product, of either pack. */
 struct simulate_product {
-	const struct policy_product *before, *after;    /* NULL: not in that pack */
+	const struct policy_product *before, *after; /* NULL: not in that pack */
 	bool covered;
-	uint64_t clients;               /* seen lately, or with a lease */
-	uint64_t activated_before, activated_after;     /* would be, asking now */
+	uint64_t clients;                           /* seen lately, or with a lease */
+	uint64_t activated_before, activated_after; /* would be, asking now */
 	uint64_t gain, lose;
 };
 /* One pool number. */
 struct simulate_pool {
 	const struct policy_pool *before, *after;
-	uint32_t counted_before;        /* in the ledger now */
-	uint32_t counted_after;         /* once everybody came back */
+	uint32_t counted_before; /* in the ledger now */
+	uint32_t counted_after;  /* once everybody came back */
 	/* for the second pass */
 	uint32_t seated, coming, running;
 };
 struct simulate_change {
 	bool gain;
 	const struct kmsdb_client *client;
-	const struct kmsdb_host *host;  /* NULL: unknown */
+	const struct kmsdb_host *host; /* NULL: unknown */
 	const struct policy_product *product;
-	enum kms_status status;         /* of the decision that refuses: before a gain, after a loss */
-	uint64_t from;                  /* seconds: the lease's end, or when it is expected to ask next */
-	bool lease;                     /* from is a lease's end */
+	/* of the decision that refuses: before a gain, after a loss */
+	enum kms_status status;
+	uint64_t from; /* seconds: the lease's end, or when it is expected to ask next */
+	bool lease;    /* from is a lease's end */
 };
 typedef int (*simulate_change_fn)(const struct simulate_change *c, void *arg);
 
@@ -47,18 +49,23 @@ struct simulation {
 	struct simulate_product products[2 * POLICY_PRODUCTS];
 	struct simulate_pool pools[2 * POLICY_POOLS];
 	unsigned product_count, pool_count;
-	uint64_t clients;               /* judged */
-	uint64_t away;                  /* not judged: neither seen lately nor with a lease, released, revoked */
-	uint64_t nameless;              /* refused for products that nobody names; the ledger does not say which */
+	uint64_t clients; /* judged */
+	/* not judged: neither seen lately nor with a lease, released, revoked */
+	uint64_t away;
+	/* refused for products that nobody names; the ledger does not say which */
+	uint64_t nameless;
 	uint64_t gain, lose;
 	simulate_change_fn change;
 	void *arg;
 };
 
 /* Both packs side by side; everything else zero. in->pack may be NULL. */
-void simulate_init(struct simulation *s, const struct installed *in, const struct policy_pack *next,
-    uint64_t now);
-/* change is told of each client that gains or loses; non-zero stops and is returned. Else KMS_OK or the ledger's error. */
+void simulate_init(
+    struct simulation *s, const struct installed *in, const struct policy_pack *next, uint64_t now);
+/*
+ * change is told of each client that gains or loses; non-zero stops and is returned. Else
+ * KMS_OK or the ledger's error.
+ */
 int simulate_run(struct simulation *s, struct kmsdb *db, simulate_change_fn change, void *arg);
 
 #endif

@@ -1,16 +1,15 @@
 /*
  * files.c - the directories, with their modes and owners, and what lies in the state directory.
  */
-#include <sys/stat.h>
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include "kmsctl/plan/plan.h"
 #include "kmsctl/plan/owned_tree.h"
+#include "kmsctl/plan/plan.h"
 #include "libkms/kms_error.h"
 
 enum { CONFIG_DIRECTORY, STATE_DIRECTORY, INI_FILE, STATE_FILES };
@@ -19,7 +18,7 @@ enum { CONFIG_DIRECTORY, STATE_DIRECTORY, INI_FILE, STATE_FILES };
 struct wanted {
 	const char *path;
 	const char *owner;
-	mode_t mode; /* of one that is made */
+	mode_t mode;      /* of one that is made */
 	mode_t forbidden; /* bits that one that is there may not have */
 };
 
@@ -62,26 +61,27 @@ look(struct plan *p, int tag, const char *why)
 		if (errno == ENOENT && tag == INI_FILE)
 			return; /* defaults are a configuration */
 		d = plan_add(p, tag, why, "%s", w.path);
-		snprintf(d->is, sizeof d->is, "%s", strerror(errno));
-		snprintf(d->due, sizeof d->due, "made, mode %04o, owner %s", (unsigned)w.mode,
+		snprintf(d->is, sizeof(d->is), "%s", strerror(errno));
+		snprintf(d->due, sizeof(d->due), "made, mode %04o, owner %s", (unsigned)w.mode,
 		    w.owner ? w.owner : "root");
 	} else if ((tag == INI_FILE) != S_ISREG(st.st_mode) ||
 		   (tag != INI_FILE && !S_ISDIR(st.st_mode))) {
 		d = plan_add(p, tag, why, "%s", w.path);
 		d->by_hand = true;
-		snprintf(
-		    d->is, sizeof d->is, "neither a link nor another kind of file is allowed here");
-		snprintf(d->due, sizeof d->due, "rm or mv %.200s", w.path);
+		snprintf(d->is, sizeof(d->is),
+		    "neither a link nor another kind of file is allowed here");
+		snprintf(d->due, sizeof(d->due), "rm or mv %.200s", w.path);
 	} else if (!known || st.st_uid != uid || (st.st_mode & w.forbidden) != 0) {
 		d = plan_add(p, tag, why, "%s", w.path);
-		snprintf(d->is, sizeof d->is, "mode %04o, uid %u", (unsigned)st.st_mode & 07777,
+		snprintf(d->is, sizeof(d->is), "mode %04o, uid %u", (unsigned)st.st_mode & 07777,
 		    st.st_uid);
-		snprintf(d->due, sizeof d->due, "mode %04o, owner %s",
+		snprintf(d->due, sizeof(d->due), "mode %04o, owner %s",
 		    (unsigned)(st.st_mode & 07777 & ~w.forbidden), w.owner ? w.owner : "root");
 	}
 }
 
-/* Files of the state directory that are not the activation user's: counted, or given. 0, or -1 with errno. */
+/* Files of the state directory that are not the activation user's: counted, or given. 0, or -1 with
+ * errno. */
 static int
 foreign_files(const struct plan *p, struct tree_owner *o)
 {
@@ -115,16 +115,16 @@ look_inside(struct plan *p)
 	if (o.foreign > o.linked) {
 		d = plan_add(p, STATE_FILES, "the activation process could not open them",
 		    "%s: files in it", state);
-		snprintf(d->is, sizeof d->is, "%u belong to another user", o.foreign - o.linked);
-		snprintf(d->due, sizeof d->due, "given to %s", p->ctl->config.activate_user);
+		snprintf(d->is, sizeof(d->is), "%u belong to another user", o.foreign - o.linked);
+		snprintf(d->due, sizeof(d->due), "given to %s", p->ctl->config.activate_user);
 	}
 	if (o.linked > 0) {
 		d = plan_add(p, STATE_FILES, "who owns one name of a file owns all of them",
 		    "%s: links in it", state);
 		d->by_hand = true;
-		snprintf(d->is, sizeof d->is, "%u belong to another user, under other names too",
+		snprintf(d->is, sizeof(d->is), "%u belong to another user, under other names too",
 		    o.linked);
-		snprintf(d->due, sizeof d->due, "see find %.180s -type f -links +1", state);
+		snprintf(d->due, sizeof(d->due), "see find %.180s -type f -links +1", state);
 	}
 }
 
@@ -145,10 +145,10 @@ make(const char *path, mode_t mode)
 	char part[512];
 	size_t i;
 
-	for (i = 1; path[i] != '\0' && i < sizeof part; i++) {
+	for (i = 1; path[i] != '\0' && i < sizeof(part); i++) {
 		if (path[i] != '/')
 			continue;
-		snprintf(part, sizeof part, "%.*s", (int)i, path);
+		snprintf(part, sizeof(part), "%.*s", (int)i, path);
 		if (mkdir(part, 0755) == 0 ? chmod(part, 0755) == -1 : errno != EEXIST)
 			return -1;
 	}

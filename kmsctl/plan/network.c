@@ -11,9 +11,9 @@
 #include "kmsctl/firewall/loaded.h"
 #include "kmsctl/firewall/ruleset.h"
 #include "kmsctl/plan/plan.h"
-#include "libkms/kms_error.h"
-#include "libkms/core/minisig.h"
 #include "libkms/client/transport.h"
+#include "libkms/core/minisig.h"
+#include "libkms/kms_error.h"
 
 static void
 fixed_port(struct plan *p)
@@ -21,8 +21,8 @@ fixed_port(struct plan *p)
 	struct difference *d = plan_add(p, 0, "a firewall needs a fixed port", "[listen] port");
 
 	d->by_hand = true;
-	snprintf(d->is, sizeof d->is, "0, another one at each start");
-	snprintf(d->due, sizeof d->due, "write a port into kms.ini");
+	snprintf(d->is, sizeof(d->is), "0, another one at each start");
+	snprintf(d->due, sizeof(d->due), "write a port into kms.ini");
 }
 
 static int
@@ -31,7 +31,7 @@ inspect_firewall(struct plan *p, char why[512])
 	struct live_difference l = { 0 };
 	struct difference *d;
 	char *text;
-	int e;
+	int rc;
 
 	if (p->ctl->config.port == 0) {
 		fixed_port(p);
@@ -39,31 +39,31 @@ inspect_firewall(struct plan *p, char why[512])
 	}
 	if ((text = ruleset_text(&p->ctl->config)) == NULL)
 		return KMS_E_NO_MEMORY;
-	e = live_compare(&l, text, p->ctl->timeout_ms, why);
+	rc = live_compare(&l, text, p->ctl->timeout_ms, why);
 	free(text);
-	if (e == KMS_OK && l.count > 0) {
+	if (rc == KMS_OK && l.count > 0) {
 		d = plan_add(
 		    p, 0, "only allowed networks may reach the port", "table %s", RULESET_TABLE);
 		if (live_absent(&l))
-			snprintf(d->is, sizeof d->is, "not in force");
+			snprintf(d->is, sizeof(d->is), "not in force");
 		else
-			snprintf(d->is, sizeof d->is, "%u line%s of it differ%s from [firewall]",
+			snprintf(d->is, sizeof(d->is), "%u line%s of it differ%s from [firewall]",
 			    l.count, l.count == 1 ? "" : "s", l.count == 1 ? "s" : "");
-		snprintf(d->due, sizeof d->due, "put in force: port %u open to %u networks",
+		snprintf(d->due, sizeof(d->due), "put in force: port %u open to %u networks",
 		    p->ctl->config.port, p->ctl->config.allow_count);
 	}
 	live_difference_free(&l);
-	return e;
+	return rc;
 }
 
 static int
 mend_firewall(struct plan *p, const struct difference *d, char why[512])
 {
 	char *text = ruleset_text(&p->ctl->config);
-	int e = text != NULL ? live_load(text, p->ctl->timeout_ms, why) : KMS_E_NO_MEMORY;
+	int rc = text != NULL ? live_load(text, p->ctl->timeout_ms, why) : KMS_E_NO_MEMORY;
 
 	free(text);
-	return e;
+	return rc;
 }
 
 const struct aspect aspect_firewall = {
@@ -94,8 +94,8 @@ dns_row(void *arg, const struct check_row *row)
 	} else if (row->problem) {
 		d = plan_add(v->p, 0, "clients find the host by it", "%s", row->record.name);
 		d->by_hand = true;
-		snprintf(d->is, sizeof d->is, "%s: %.120s", check_word(row), row->state);
-		snprintf(d->due, sizeof d->due, "kmsctl dns check says more");
+		snprintf(d->is, sizeof(d->is), "%s: %.120s", check_word(row), row->state);
+		snprintf(d->due, sizeof(d->due), "kmsctl dns check says more");
 	}
 }
 
@@ -114,26 +114,27 @@ inspect_dns(struct plan *p, char why[512])
 		.arg = &v };
 	struct minisig_key key;
 	struct difference *d;
-	int e;
+	int rc;
 
 	if (c->dns_domain_count == 0)
 		return KMS_OK; /* who wants no records names no domain */
-	e = records_wanted(&wanted, c, why);
-	if (e != KMS_OK)
-		return e;
+	rc = records_wanted(&wanted, c, why);
+	if (rc != KMS_OK)
+		return rc;
 	published_glance(p->ctl, &published);
 	if (c->publisher_count > 0 && minisig_key_parse(&key, c->publishers[0].key) == KMS_OK)
-		memcpy(check.publisher, key.id, sizeof check.publisher);
+		memcpy(check.publisher, key.id, sizeof(check.publisher));
 	check_run(&check);
 	if (v.due + v.stale == 0)
 		return KMS_OK;
 	d = plan_add(p, 0, "clients find the host by them", "records");
-	snprintf(d->is, sizeof d->is, "%u missing, %u stale, as %.90s", v.due, v.stale, v.first);
-	snprintf(d->due, sizeof d->due, "published, as kmsctl dns publish does");
+	snprintf(d->is, sizeof(d->is), "%u missing, %u stale, as %.90s", v.due, v.stale, v.first);
+	snprintf(d->due, sizeof(d->due), "published, as kmsctl dns publish does");
 	return KMS_OK;
 }
 
-/* Ourselves in another process: what it says is its, and its failures are kept apart name by name. */
+/* Ourselves in another process: what it says is its, and its failures are kept apart name by name.
+ */
 static int
 mend_dns(struct plan *p, const struct difference *d, char why[512])
 {

@@ -1,15 +1,14 @@
 /*
- * owned_tree.c - fts(3) and lchown(2) go by path: between the look and the change a directory of the path can become a link.
+ * owned_tree.c - fts(3) and lchown(2) go by path: between the look and the change a directory of
+ * the path can become a link.
  */
-#define _GNU_SOURCE
 #include "kmsctl/plan/owned_tree.h"
-
-#include <sys/stat.h>
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define DEPTH 16 /* ours has three */

@@ -1,7 +1,7 @@
 /*
  * plan.c - what the aspects share: differences, paths and users below a root, running a program.
  */
-#include <sys/stat.h>
+#include "kmsctl/plan/plan.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -9,13 +9,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "kmsctl/cli/program.h"
-#include "kmsctl/plan/plan.h"
 #include "libkms/base/hex.h"
-#include "libkms/kms_error.h"
 #include "libkms/core/minisig.h"
+#include "libkms/kms_error.h"
 
 struct difference *
 plan_add(struct plan *p, int tag, const char *why, const char *what_fmt, ...)
@@ -24,12 +24,12 @@ plan_add(struct plan *p, int tag, const char *why, const char *what_fmt, ...)
 	    &p->list[p->count < DIFFERENCES_MAX ? p->count++ : DIFFERENCES_MAX - 1];
 	va_list ap;
 
-	memset(d, 0, sizeof *d);
+	memset(d, 0, sizeof(*d));
 	d->aspect = p->aspect;
 	d->tag = tag;
 	d->why = why;
 	va_start(ap, what_fmt);
-	vsnprintf(d->what, sizeof d->what, what_fmt, ap);
+	vsnprintf(d->what, sizeof(d->what), what_fmt, ap);
 	va_end(ap);
 	return d;
 }
@@ -82,22 +82,22 @@ int
 plan_run(const struct plan *p, const char *const argv[], char why[512])
 {
 	struct child c;
-	int e = child_run(&c, argv, NULL, p->ctl->timeout_ms);
+	int rc = child_run(&c, argv, NULL, p->ctl->timeout_ms);
 
-	if (e != KMS_OK) {
+	if (rc != KMS_OK) {
 		snprintf(why, 512, "%s: %s", argv[0],
-		    e == KMS_E_IO ? strerror(errno) : kms_strerror((uint32_t)e));
-		return e;
+		    rc == KMS_E_IO ? strerror(errno) : kms_strerror((uint32_t)rc));
+		return rc;
 	}
 	if (c.exit == CHILD_NOT_THERE)
-		e = KMS_E_NOT_FOUND;
+		rc = KMS_E_NOT_FOUND;
 	else if (c.exit != 0)
-		e = KMS_E_IO;
-	if (e != KMS_OK)
+		rc = KMS_E_IO;
+	if (rc != KMS_OK)
 		snprintf(why, 512, "%s %s: %.*s", argv[0], argv[1],
 		    (int)strcspn(c.err[0] ? c.err : c.out, "\n"), c.err[0] ? c.err : c.out);
 	child_free(&c);
-	return e;
+	return rc;
 }
 
 bool

@@ -1,9 +1,10 @@
 /*
- * plan.h - how this machine differs from what kms.ini says, aspect by aspect, and putting it right.
+ * plan.h - how this machine differs from what kms.ini says, aspect by aspect, and putting it
+ * right.
  *
- * An aspect looks (inspect adds one difference for each thing that is not as it should be) and mends one difference at
- * a time. Mending the same twice changes nothing, and each step is whole or not there, so that apply may be
- * interrupted and repeated.
+ * An aspect looks (inspect adds one difference for each thing that is not as it should be) and
+ * mends one difference at a time. Mending the same twice changes nothing, and each step is
+ * whole or not there, so that apply may be interrupted and repeated.
  */
 #ifndef KMSCTL_PLAN_PLAN_H
 #define KMSCTL_PLAN_PLAN_H
@@ -17,33 +18,37 @@ struct difference;
 
 struct aspect {
 	const char *name;
-	bool live;                      /* of the running machine: not looked at below --root */
+	bool live; /* of the running machine: not looked at below --root */
 	/* KMS_OK, or what kept it from looking, why set. */
 	int (*inspect)(struct plan *p, char why[512]);
-	int (*mend)(struct plan *p, const struct difference *d, char why[512]);     /* NULL: by hand only */
+	/* NULL: by hand only */
+	int (*mend)(struct plan *p, const struct difference *d, char why[512]);
 };
 
 struct difference {
 	const struct aspect *aspect;
-	int tag;                        /* the aspect's own */
-	char what[320];                 /* the thing: a user, a path, a unit */
-	char is[160], due[256];         /* how it is, what is done about it */
+	int tag;                /* the aspect's own */
+	char what[320];         /* the thing: a user, a path, a unit */
+	char is[160], due[256]; /* how it is, what is done about it */
 	const char *why;
-	bool by_hand;                   /* needs the administrator: due says what to type */
+	bool by_hand; /* needs the administrator: due says what to type */
 };
 
 struct plan {
 	struct ctl *ctl;
-	const char *root;               /* "" or a directory without the last slash */
-	const struct aspect *aspect;    /* being looked at */
+	const char *root;            /* "" or a directory without the last slash */
+	const struct aspect *aspect; /* being looked at */
 	struct difference list[DIFFERENCES_MAX];
 	unsigned count;
 };
 
-extern const struct aspect aspect_users, aspect_files, aspect_units, aspect_firewall, aspect_dns, aspect_service,
-    aspect_installed;
+extern const struct aspect aspect_users, aspect_files, aspect_units, aspect_firewall, aspect_dns,
+    aspect_service, aspect_installed;
 
-/* Adds a difference to fill in; never NULL (the last one is used again when there are too many). */
+/*
+ * Adds a difference to fill in; never NULL (the last one is used again when there are too
+ * many).
+ */
 struct difference *plan_add(struct plan *p, int tag, const char *why, const char *what_fmt, ...)
     __attribute__((format(printf, 4, 5)));
 /* root + path; false: too long. */
@@ -55,7 +60,10 @@ bool plan_group(const struct plan *p, const char *name);
 int plan_run(const struct plan *p, const char *const argv[], char why[512]);
 /* Has the kmsd of that status read the publisher from kms.ini? */
 bool plan_knows(const struct reply *status, const struct config_publisher *publisher);
-/* The first publisher of kms.ini that it has not read; NULL: it knows all, or is locked and does not tell. */
+/*
+ * The first publisher of kms.ini that it has not read; NULL: it knows all, or is locked and
+ * does not tell.
+ */
 const struct config_publisher *plan_unread(const struct reply *status, const struct config *c);
 /* Whether systemd runs this machine, or will run what is below --root. */
 bool plan_systemd(const struct plan *p);

@@ -1,11 +1,12 @@
 /*
- * publishers.c - what publishers send: policy pack, host key and confirmation. A file that [publisher NAME] names is compared
- * with what is installed, and installed when it is due, through the running kmsd as the commands do; what no
- * file is named for is the administrator's.
+ * publishers.c - what publishers send: policy pack, host key and confirmation. A file that
+ * [publisher NAME] names is compared with what is installed, and installed when it is due, through
+ * the running kmsd as the commands do; what no file is named for is the administrator's.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,15 +14,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <sodium.h>
-
 #include "kmsctl/host/install.h"
 #include "kmsctl/installed.h"
 #include "kmsctl/plan/plan.h"
 #include "kmsd/common/relay_config.h"
 #include "libkms/base/hex.h"
-#include "libkms/kms_error.h"
 #include "libkms/base/uuid.h"
+#include "libkms/kms_error.h"
 #include "policy/pack.h"
 
 enum kind { PACK, KEY, CONFIRMATION, KINDS };
@@ -43,12 +42,12 @@ struct look {
 	const struct config_publisher *publisher;
 	unsigned index;
 	const struct installed *list, *in;
-	const char *cannot; /* install anything: what is to be done first; NULL: can */
-	const char *first; /* the same for this publisher */
+	const char *cannot;         /* install anything: what is to be done first; NULL: can */
+	const char *first;          /* the same for this publisher */
 	const struct reply *status; /* of a running kmsd, or empty */
-	const char *host_id; /* in hexadecimal; NULL: not known */
+	const char *host_id;        /* in hexadecimal; NULL: not known */
 	uint64_t now;
-	bool confirmed; /* this host, by what is installed */
+	bool confirmed;  /* this host, by what is installed */
 	uint8_t key[16]; /* that the file host_key holds, when it is or can be installed */
 	bool have_key;
 };
@@ -94,9 +93,9 @@ tell(const struct look *l, enum kind kind, const char *due, const char *fmt, ...
 	va_list ap;
 
 	d->by_hand = true;
-	snprintf(d->due, sizeof d->due, "%s", due);
+	snprintf(d->due, sizeof(d->due), "%s", due);
 	va_start(ap, fmt);
-	vsnprintf(d->is, sizeof d->is, fmt, ap);
+	vsnprintf(d->is, sizeof(d->is), fmt, ap);
 	va_end(ap);
 }
 
@@ -108,14 +107,14 @@ offer(const struct look *l, enum kind kind, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(d->is, sizeof d->is, fmt, ap);
+	vsnprintf(d->is, sizeof(d->is), fmt, ap);
 	va_end(ap);
 	d->by_hand = l->first != NULL;
 	if (l->first != NULL)
-		snprintf(d->due, sizeof d->due, "%s, then kmsctl apply", l->first);
+		snprintf(d->due, sizeof(d->due), "%s, then kmsctl apply", l->first);
 	else
 		snprintf(
-		    d->due, sizeof d->due, "installed from %.200s", path_of(l->publisher, kind));
+		    d->due, sizeof(d->due), "installed from %.200s", path_of(l->publisher, kind));
 }
 
 /* The publisher's file, his by its signature. False: it has been told. */
@@ -126,19 +125,19 @@ take(const struct look *l, enum kind kind, struct given *g)
 	char path[512], why[512] = "";
 	struct control_field field;
 	struct control_reader r;
-	int e = KMS_E_ARGUMENT;
+	int rc = KMS_E_ARGUMENT;
 
-	memset(g, 0, sizeof *g);
+	memset(g, 0, sizeof(*g));
 	if (plan_path(l->p, path, path_of(l->publisher, kind)))
-		e = ctl_read_signed_quietly(path, &g->args, why);
-	if (e == KMS_OK && g->args.bad)
-		e = KMS_E_TOO_LARGE;
-	if (e != KMS_OK) {
+		rc = ctl_read_signed_quietly(path, &g->args, why);
+	if (rc == KMS_OK && g->args.bad)
+		rc = KMS_E_TOO_LARGE;
+	if (rc != KMS_OK) {
 		tell(l, kind,
-		    kind == CONFIRMATION && e == KMS_E_NOT_FOUND
+		    kind == CONFIRMATION && rc == KMS_E_NOT_FOUND
 			? "kmsctl key request, and put the publisher's answer there"
 			: "put the publisher's file there, with its .minisig beside it",
-		    "%.150s", why[0] ? why : kms_strerror((uint32_t)e));
+		    "%.150s", why[0] ? why : kms_strerror((uint32_t)rc));
 		return false;
 	}
 	control_reader_init(&r, g->args.data, g->args.len);
@@ -151,18 +150,18 @@ take(const struct look *l, enum kind kind, struct given *g)
 			g->signature_len = field.value_len;
 		}
 	}
-	e = installed_verify(
+	rc = installed_verify(
 	    l->in, kind == KEY, g->file, g->len, g->signature, g->signature_len, &signer);
-	if (e == KMS_OK && l->in->rotated && !rotation_accepts(&l->in->rotation, signer, l->now))
+	if (rc == KMS_OK && l->in->rotated && !rotation_accepts(&l->in->rotation, signer, l->now))
 		tell(l, kind, "ask the publisher for a file signed with the other key",
 		    "signed with a key of the publisher that is not accepted now");
-	else if (e == KMS_OK)
+	else if (rc == KMS_OK)
 		return true;
 	else
 		tell(l, kind, "ask the publisher for the file again", "%.90s: %s", path,
-		    e == KMS_E_PUBLISHER   ? "signed by another publisher"
-		    : e == KMS_E_SIGNATURE ? "changed after it was signed"
-					   : "its .minisig is no signature");
+		    rc == KMS_E_PUBLISHER   ? "signed by another publisher"
+		    : rc == KMS_E_SIGNATURE ? "changed after it was signed"
+					    : "its .minisig is no signature");
 	return false;
 }
 
@@ -188,24 +187,24 @@ compare_pack(const struct look *l, const struct policy_pack *pack, const struct 
 	char is[100];
 	const char *product = "";
 	uint8_t digest[32];
-	int e = policy_pack_succeeds(pack, old);
+	int rc = policy_pack_succeeds(pack, old);
 
 	if (old != NULL)
 		snprintf(
-		    is, sizeof is, "%.64s %u.%u is installed", old->id, old->major, old->minor);
+		    is, sizeof(is), "%.64s %u.%u is installed", old->id, old->major, old->minor);
 	else
-		snprintf(is, sizeof is, "%.99s", without_pack(l));
+		snprintf(is, sizeof(is), "%.99s", without_pack(l));
 	crypto_hash_sha256(digest, (const uint8_t *)g->file, g->len);
 	other = installed_claims(l->list, l->p->ctl->config.publisher_count, l->in, pack, &product);
-	if (old != NULL && memcmp(digest, l->in->digest, sizeof digest) == 0)
+	if (old != NULL && memcmp(digest, l->in->digest, sizeof(digest)) == 0)
 		return;
-	if (e == KMS_E_OLDER)
+	if (rc == KMS_E_OLDER)
 		tell(l, PACK, "name a newer one as policy, or leave the key out",
 		    "%s, the file is %u.%u, which is older", is, pack->major, pack->minor);
-	else if (e == KMS_E_EXISTS)
+	else if (rc == KMS_E_EXISTS)
 		tell(l, PACK, "ask the publisher: a changed pack has another version",
 		    "%s, the file is another one of that version", is);
-	else if (e == KMS_E_PREREQUISITE)
+	else if (rc == KMS_E_PREREQUISITE)
 		tell(l, PACK, "kmsctl policy install what it needs first, then kmsctl apply",
 		    "%s, the file is %.30s %u.%u, which needs %s first", is, pack->id, pack->major,
 		    pack->minor, pack->requires_count > 0 ? pack->requires_any[0] : "another");
@@ -219,7 +218,7 @@ compare_pack(const struct look *l, const struct policy_pack *pack, const struct 
 static void
 look_at_pack(const struct look *l)
 {
-	struct policy_pack *pack = malloc(sizeof *pack);
+	struct policy_pack *pack = malloc(sizeof(*pack));
 	struct pack_error err = { 0 };
 	struct given g = { 0 };
 
@@ -262,9 +261,9 @@ compare_key(struct look *l, const struct host_key *key, const struct given *g)
 
 	crypto_hash_sha256(digest, (const uint8_t *)g->file, g->len);
 	date(day, key->not_after);
-	memcpy(l->key, key->id, sizeof l->key);
+	memcpy(l->key, key->id, sizeof(l->key));
 	l->have_key = have != NULL;
-	if (have != NULL && memcmp(have->digest, digest, sizeof digest) == 0)
+	if (have != NULL && memcmp(have->digest, digest, sizeof(digest)) == 0)
 		return;
 	if (have != NULL) {
 		tell(l, KEY, "kmsctl key remove, then kmsctl apply, if the file is the right one",
@@ -356,7 +355,7 @@ look_without_confirmation(const struct look *l)
 		return;
 	if (l->have_key && l->in->key_count > 0)
 		uuid_format(id, l->key);
-	snprintf(due, sizeof due, "kmsctl key request%s%s, then kmsctl key confirm FILE.kmscert",
+	snprintf(due, sizeof(due), "kmsctl key request%s%s, then kmsctl key confirm FILE.kmscert",
 	    id[0] ? " " : "", id);
 	if (other)
 		tell(l, CONFIRMATION, due, "this host is confirmed for another host key");
@@ -376,7 +375,7 @@ look_at_confirmation(const struct look *l)
 	if (path_of(l->publisher, CONFIRMATION)[0] == '\0') {
 		look_without_confirmation(l);
 	} else if (take(l, CONFIRMATION, &g)) {
-		if (certificate_file_parse(octets, sizeof octets, &len, g.file, g.len, &err) !=
+		if (certificate_file_parse(octets, sizeof(octets), &len, g.file, g.len, &err) !=
 		    KMS_OK)
 			tell_malformed(l, CONFIRMATION, &err);
 		else if (installed_verify_certificate(l->in, &cert, octets, len) != KMS_OK)
@@ -395,20 +394,20 @@ ask_host(struct look *l, struct reply *status)
 	const struct reply_row *row;
 	uint64_t locked = 0;
 	char why[512];
-	uint32_t e = KMS_E_NOT_RUNNING;
+	uint32_t rc = KMS_E_NOT_RUNNING;
 
 	if (l->p->root[0] == '\0')
-		e = ctl_ask_quietly(l->p->ctl, CONTROL_STATUS, NULL, status, why);
-	row = e == KMS_OK ? reply_next(status, "service", NULL) : NULL;
+		rc = ctl_ask_quietly(l->p->ctl, CONTROL_STATUS, NULL, status, why);
+	row = rc == KMS_OK ? reply_next(status, "service", NULL) : NULL;
 	l->host_id = reply_text(row, "host-id");
 	reply_number(row, "locked", &locked);
 	if (l->p->root[0] != '\0')
 		l->cannot = "start the machine";
-	else if (e == KMS_E_NOT_RUNNING)
+	else if (rc == KMS_E_NOT_RUNNING)
 		l->cannot = plan_systemd(l->p) ? NULL : "start kmsd";
-	else if (e == KMS_E_DENIED)
+	else if (rc == KMS_E_DENIED)
 		l->cannot = "be root or in control_group";
-	else if (e != KMS_OK)
+	else if (rc != KMS_OK)
 		l->cannot = "see what ails kmsd (kmsctl status)";
 	else
 		l->cannot = locked ? "kmsctl unlock" : NULL;
@@ -455,7 +454,7 @@ inspect(struct plan *p, char why[512])
 	struct reply status = { 0 };
 	struct look l = { .p = p, .status = &status, .now = (uint64_t)time(NULL) };
 	struct difference *d;
-	int fd, e;
+	int fd, rc;
 
 	/* One that only relays needs none. */
 	if (c->publisher_count == 0 && relay_configured(c))
@@ -463,26 +462,26 @@ inspect(struct plan *p, char why[512])
 	if (c->publisher_count == 0) {
 		d = plan_add(p, 0, "nobody's products are activated", "[publisher]");
 		d->by_hand = true;
-		snprintf(d->is, sizeof d->is, "kms.ini names none");
-		snprintf(d->due, sizeof d->due, "add [publisher NAME] and its key to kms.ini");
+		snprintf(d->is, sizeof(d->is), "kms.ini names none");
+		snprintf(d->due, sizeof(d->due), "add [publisher NAME] and its key to kms.ini");
 		return KMS_OK;
 	}
 	fd = open_state(p, why);
 	if (fd == -1 && why[0] != '\0')
 		return KMS_E_IO;
-	e = installed_read(&list, fd, c, why); /* with -1 nothing is there */
+	rc = installed_read(&list, fd, c, why); /* with -1 nothing is there */
 	if (fd != -1)
 		close(fd);
 	l.list = list;
-	if (e != KMS_E_NO_MEMORY && e != KMS_E_CONFIG)
-		e = KMS_OK; /* bad files are told one by one */
-	if (e == KMS_OK)
+	if (rc != KMS_E_NO_MEMORY && rc != KMS_E_CONFIG)
+		rc = KMS_OK; /* bad files are told one by one */
+	if (rc == KMS_OK)
 		ask_host(&l, &status);
-	for (l.index = 0; e == KMS_OK && l.index < c->publisher_count; l.index++)
+	for (l.index = 0; rc == KMS_OK && l.index < c->publisher_count; l.index++)
 		look_at_publisher(&l);
 	reply_free(&status);
 	installed_free(list, list != NULL ? c->publisher_count : 0);
-	return e;
+	return rc;
 }
 
 static int

@@ -1,16 +1,15 @@
 /*
  * service.c - kmsd runs, with the units' settings, on the socket of systemd and with this kms.ini.
  */
-#include <sys/stat.h>
-
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "kmsctl/cli/program.h"
 #include "kmsctl/plan/plan.h"
-#include "libkms/kms_error.h"
 #include "libkms/client/transport.h"
+#include "libkms/kms_error.h"
 
 enum { STOPPED, OLD_SERVICE, OLD_SOCKET, UNREAD, OLD_CONFIG, NO_SOCKET };
 
@@ -44,11 +43,12 @@ outdated(struct plan *p, int tag, const char *unit, const char *due)
 	struct difference *d =
 	    plan_add(p, tag, "a unit takes its settings when it starts", "%s", unit);
 
-	snprintf(d->is, sizeof d->is, "started before its drop-ins were changed");
-	snprintf(d->due, sizeof d->due, "%s", due);
+	snprintf(d->is, sizeof(d->is), "started before its drop-ins were changed");
+	snprintf(d->due, sizeof(d->due), "%s", due);
 }
 
-/* What the running kmsd has taken is another kms.ini. One that does not tell is taken at its word. */
+/* What the running kmsd has taken is another kms.ini. One that does not tell is taken at its word.
+ */
 static bool
 differs(const struct plan *p, const struct reply *status, const char *mark, bool restart)
 {
@@ -66,12 +66,12 @@ stale(
 	struct difference *d = plan_add(p, tag, why, "kmsd.service");
 
 	d->by_hand = !plan_systemd(p);
-	snprintf(d->is, sizeof d->is, "%s", is);
+	snprintf(d->is, sizeof(d->is), "%s", is);
 	if (d->by_hand)
-		snprintf(d->due, sizeof d->due, "%s%s/kmsd.pid)", by_hand,
+		snprintf(d->due, sizeof(d->due), "%s%s/kmsd.pid)", by_hand,
 		    p->ctl->config.runtime_directory);
 	else
-		snprintf(d->due, sizeof d->due, "%s", due);
+		snprintf(d->due, sizeof(d->due), "%s", due);
 }
 
 static void
@@ -81,7 +81,7 @@ look_at_config(struct plan *p, const struct reply *status)
 	char is[160] = "it has read an older kms.ini";
 
 	if (publisher != NULL)
-		snprintf(is, sizeof is, "[publisher %s] is not what it has read", publisher->name);
+		snprintf(is, sizeof(is), "[publisher %s] is not what it has read", publisher->name);
 	if (differs(p, status, "config-started", true))
 		stale(p, OLD_CONFIG, "some keys take effect at a start",
 		    "it was started with another kms.ini",
@@ -119,8 +119,8 @@ look_at_running(struct plan *p, const struct reply *status)
 		outdated(p, OLD_SERVICE, "kmsd.service", "restarted: who connects meanwhile waits");
 	} else if (socket_unused(p)) {
 		d = plan_add(p, NO_SOCKET, "systemd keeps it while kmsd restarts", "kmsd.socket");
-		snprintf(d->is, sizeof d->is, "enabled, and not used by the kmsd that runs");
-		snprintf(d->due, sizeof d->due,
+		snprintf(d->is, sizeof(d->is), "enabled, and not used by the kmsd that runs");
+		snprintf(d->due, sizeof(d->due),
 		    "started, and kmsd again: connections are refused for a moment");
 	} else {
 		look_at_config(p, status);
@@ -143,9 +143,9 @@ inspect(struct plan *p, char why[512])
 	} else {
 		d = plan_add(p, STOPPED, "clients are served by it", "kmsd.service");
 		d->by_hand = !plan_systemd(p) || status != KMS_E_NOT_RUNNING;
-		snprintf(d->is, sizeof d->is, "%.150s",
+		snprintf(d->is, sizeof(d->is), "%.150s",
 		    status == KMS_E_NOT_RUNNING ? "not running" : why);
-		snprintf(d->due, sizeof d->due, d->by_hand ? "start kmsd" : "started");
+		snprintf(d->due, sizeof(d->due), d->by_hand ? "start kmsd" : "started");
 	}
 	reply_free(&reply);
 	return KMS_OK;
@@ -186,14 +186,14 @@ mend(struct plan *p, const struct difference *d, char why[512])
 	};
 	static const char *const reload[] = { "systemctl", "daemon-reload", NULL };
 	static const char *const stop[] = { "systemctl", "stop", "kmsd.service", NULL };
-	int e = plan_run(p, reload, why);
+	int rc = plan_run(p, reload, why);
 
 	/* The port is kmsd's own until it has stopped. */
-	if (e == KMS_OK && d->tag == NO_SOCKET)
-		e = plan_run(p, stop, why);
-	if (e == KMS_OK)
-		e = plan_run(p, argv[d->tag], why);
-	return e == KMS_OK && d->tag == UNREAD ? await_reload(p, why) : e;
+	if (rc == KMS_OK && d->tag == NO_SOCKET)
+		rc = plan_run(p, stop, why);
+	if (rc == KMS_OK)
+		rc = plan_run(p, argv[d->tag], why);
+	return rc == KMS_OK && d->tag == UNREAD ? await_reload(p, why) : rc;
 }
 
 const struct aspect aspect_service = {

@@ -1,13 +1,13 @@
 /*
- * units.c - systemd: drop-ins that carry [listen] and directories of kms.ini into the units, units that are enabled.
+ * units.c - systemd: drop-ins that carry [listen] and directories of kms.ini into the units, units
+ * that are enabled.
  */
-#include <sys/stat.h>
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "kmsctl/cli/program.h"
@@ -45,7 +45,8 @@ socket_text(const struct config *c, FILE *f)
 		    c->address[i], c->port);
 }
 
-/* Directories that ProtectSystem=strict would make read-only; the network of a relay, or of a kmsd that binds by itself. */
+/* Directories that ProtectSystem=strict would make read-only; the network of a relay, or of a kmsd
+ * that binds by itself. */
 static void
 service_text(const struct config *c, bool binds, FILE *f)
 {
@@ -59,7 +60,7 @@ service_text(const struct config *c, bool binds, FILE *f)
 	if (paths[0] == NULL && paths[1] == NULL && !relays && !binds)
 		return;
 	fprintf(f, "# What kms.ini needs beyond the unit, written by kmsctl apply.\n[Service]\n");
-	for (i = 0; i < sizeof paths / sizeof *paths; i++)
+	for (i = 0; i < sizeof(paths) / sizeof(*paths); i++)
 		if (paths[i] != NULL)
 			fprintf(f, "ReadWritePaths=%s\n", paths[i]);
 	if (!relays && !binds)
@@ -80,7 +81,7 @@ enabled(const struct plan *p, const char *unit, char out[64])
 	const char *const argv[] = { "systemctl", root, "is-enabled", unit, NULL };
 	struct child c;
 
-	snprintf(root, sizeof root, "--root=%s", p->root[0] ? p->root : "/");
+	snprintf(root, sizeof(root), "--root=%s", p->root[0] ? p->root : "/");
 	out[0] = '\0';
 	if (child_run(&c, argv, NULL, p->ctl->timeout_ms) != KMS_OK)
 		return;
@@ -129,9 +130,9 @@ look_at_drop_in(struct plan *p, int tag, const char *why)
 	if (strcmp(text, have != NULL ? have : "") == 0)
 		goto out;
 	d = plan_add(p, tag, why, "%s", drop_ins[tag]);
-	snprintf(d->is, sizeof d->is, "%s",
+	snprintf(d->is, sizeof(d->is), "%s",
 	    have == NULL ? "not there" : "says something else than kms.ini");
-	snprintf(d->due, sizeof d->due,
+	snprintf(d->due, sizeof(d->due),
 	    text[0] == '\0' ? "removed: the unit itself says it" : "written");
 out:
 	free(text);
@@ -149,12 +150,12 @@ look_at_unit(struct plan *p, const char *unit, const char *why)
 		return;
 	d = plan_add(p, ENABLED, why, "%s", unit);
 	if (strcmp(state, "disabled") == 0 || strcmp(state, "indirect") == 0) {
-		snprintf(d->is, sizeof d->is, "%s", state);
-		snprintf(d->due, sizeof d->due, "enabled");
+		snprintf(d->is, sizeof(d->is), "%s", state);
+		snprintf(d->due, sizeof(d->due), "enabled");
 	} else {
 		d->by_hand = true;
-		snprintf(d->is, sizeof d->is, "%s", state[0] ? state : "not installed");
-		snprintf(d->due, sizeof d->due,
+		snprintf(d->is, sizeof(d->is), "%s", state[0] ? state : "not installed");
+		snprintf(d->due, sizeof(d->due),
 		    strcmp(state, "masked") == 0 ? "systemctl unmask %s"
 						 : "install the package kmsd, or make install: %s",
 		    unit);
@@ -186,8 +187,8 @@ look_at_running(struct plan *p, const char *unit, const char *why)
 	if (p->count > before || p->root[0] != '\0' || running(p, unit))
 		return;
 	d = plan_add(p, STARTED, why, "%s", unit);
-	snprintf(d->is, sizeof d->is, "enabled, but not active");
-	snprintf(d->due, sizeof d->due, "started");
+	snprintf(d->is, sizeof(d->is), "enabled, but not active");
+	snprintf(d->due, sizeof(d->due), "started");
 }
 
 static int
@@ -219,7 +220,7 @@ write_drop_in(const struct plan *p, int tag, const char *text)
 		return -1;
 	if (text[0] == '\0')
 		return unlink(path) == 0 || errno == ENOENT ? 0 : -1;
-	snprintf(dir, sizeof dir, "%s", path);
+	snprintf(dir, sizeof(dir), "%s", path);
 	*strrchr(dir, '/') = '\0';
 	for (slash = dir + strlen(p->root) + 1; (slash = strchr(slash, '/')) != NULL;
 	     *slash++ = '/') {
@@ -229,7 +230,7 @@ write_drop_in(const struct plan *p, int tag, const char *text)
 	}
 	if (mkdir(dir, 0755) == -1 && errno != EEXIST)
 		return -1;
-	snprintf(made, sizeof made, "%s.new", path);
+	snprintf(made, sizeof(made), "%s.new", path);
 	fd = open(made, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (fd == -1)
 		return -1;
@@ -248,25 +249,25 @@ mend(struct plan *p, const struct difference *d, char why[512])
 	const char *const enable[] = { "systemctl", root, "enable", d->what, NULL };
 	const char *const start[] = { "systemctl", "start", d->what, NULL };
 	const char *const again[] = { "systemctl", "daemon-reload", NULL };
-	int e = KMS_OK;
+	int rc = KMS_OK;
 
-	snprintf(root, sizeof root, "--root=%s", p->root[0] ? p->root : "/");
+	snprintf(root, sizeof(root), "--root=%s", p->root[0] ? p->root : "/");
 	if (d->tag == STARTED)
 		return plan_run(p, start, why);
 	if (d->tag == ENABLED) {
-		e = plan_run(p, enable, why);
-		if (e == KMS_OK && p->root[0] == '\0' && strncmp(d->what, "kmsd.", 5) != 0)
-			e = plan_run(p, start, why);
-		return e;
+		rc = plan_run(p, enable, why);
+		if (rc == KMS_OK && p->root[0] == '\0' && strncmp(d->what, "kmsd.", 5) != 0)
+			rc = plan_run(p, start, why);
+		return rc;
 	}
 	if ((text = wanted(p, d->tag)) == NULL)
 		return KMS_E_NO_MEMORY;
 	if (write_drop_in(p, d->tag, text) == -1) {
 		snprintf(why, 512, "%s: %s", d->what, strerror(errno));
-		e = KMS_E_IO;
+		rc = KMS_E_IO;
 	}
 	free(text);
-	return e == KMS_OK && p->root[0] == '\0' ? plan_run(p, again, why) : e;
+	return rc == KMS_OK && p->root[0] == '\0' ? plan_run(p, again, why) : rc;
 }
 
 const struct aspect aspect_units = { .name = "units", .inspect = inspect, .mend = mend };

@@ -17,8 +17,8 @@ want_user(struct plan *p, const char *name, const char *why)
 	if (plan_user(p, name, &uid, &gid))
 		return;
 	d = plan_add(p, USER, why, "%s", name);
-	snprintf(d->is, sizeof d->is, "no such user");
-	snprintf(d->due, sizeof d->due, "made, a system user without a home or a shell");
+	snprintf(d->is, sizeof(d->is), "no such user");
+	snprintf(d->due, sizeof(d->due), "made, a system user without a home or a shell");
 }
 
 static int
@@ -32,8 +32,8 @@ inspect(struct plan *p, char why[512])
 	if (c->control_group[0] == '\0' || plan_group(p, c->control_group))
 		return KMS_OK;
 	d = plan_add(p, GROUP, "its members may use kmsctl", "%s", c->control_group);
-	snprintf(d->is, sizeof d->is, "no such group");
-	snprintf(d->due, sizeof d->due, "made, a system group");
+	snprintf(d->is, sizeof(d->is), "no such group");
+	snprintf(d->due, sizeof(d->due), "made, a system group");
 	return KMS_OK;
 }
 
@@ -48,12 +48,12 @@ mend(struct plan *p, const struct difference *d, char why[512])
 	const char *const groupadd[] = { "groupadd", "--prefix", below, "--system", d->what, NULL };
 	char root[520], line[400];
 	const char *const sysusers[] = { "systemd-sysusers", root, "--inline", line, NULL };
-	int e;
+	int rc;
 
-	snprintf(root, sizeof root, "--root=%s", below);
-	snprintf(line, sizeof line, d->tag == USER ? "u %s - \"kmsd\" -" : "g %s -", d->what);
-	e = plan_run(p, sysusers, why);
-	return e == KMS_E_NOT_FOUND ? plan_run(p, d->tag == USER ? useradd : groupadd, why) : e;
+	snprintf(root, sizeof(root), "--root=%s", below);
+	snprintf(line, sizeof(line), d->tag == USER ? "u %s - \"kmsd\" -" : "g %s -", d->what);
+	rc = plan_run(p, sysusers, why);
+	return rc == KMS_E_NOT_FOUND ? plan_run(p, d->tag == USER ? useradd : groupadd, why) : rc;
 }
 
 const struct aspect aspect_users = { .name = "users", .inspect = inspect, .mend = mend };

@@ -1,5 +1,6 @@
 /*
- * bind_probe.c - a connection and a bind, and what each way of failing looks like to those who have to mend it.
+ * bind_probe.c - a connection and a bind, and what each way of failing looks like to those who have
+ * to mend it.
  */
 #include "kmsctl/relay/bind_probe.h"
 
@@ -8,8 +9,8 @@
 #include <string.h>
 
 #include "kmsd/front/relay/pdu.h"
-#include "libkms/kms_error.h"
 #include "libkms/client/transport.h"
+#include "libkms/kms_error.h"
 
 #define CALL_ID 1
 
@@ -19,11 +20,9 @@ static const struct {
 	const char *text;
 } causes[] = {
 	{ ECONNREFUSED,
-	    "0x800706BA: refused. The KMS service does not run there, listens on another port "
-	    "(slmgr.vbs /dli), or a firewall rejects" },
-	{ ETIMEDOUT, "0x800706BA: no answer. A firewall between drops TCP to that port (on "
-		     "Windows: the rule "
-		     "\"Key Management Service (TCP-In)\"), or the machine is off" },
+	    "0x800706BA: refused. The KMS service does not run there, listens on another port (slmgr.vbs /dli), or a firewall rejects" },
+	{ ETIMEDOUT,
+	    "0x800706BA: no answer. A firewall between drops TCP to that port (on Windows: the rule \"Key Management Service (TCP-In)\"), or the machine is off" },
 	{ EHOSTUNREACH, "0x800706BA: no route to it from here, or the machine is off" },
 	{ ENETUNREACH, "0x800706BA: no route to it from here" },
 };
@@ -31,19 +30,20 @@ static const struct {
 static void
 not_connected(struct reach *r, int error)
 {
-	for (size_t i = 0; i < sizeof causes / sizeof causes[0]; i++)
+	for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
 		if (causes[i].error == error) {
-			snprintf(r->text, sizeof r->text, "%s", causes[i].text);
+			snprintf(r->text, sizeof(r->text), "%s", causes[i].text);
 			return;
 		}
 	snprintf(
-	    r->text, sizeof r->text, "0x800706BA: cannot be connected to: %s", strerror(error));
+	    r->text, sizeof(r->text), "0x800706BA: cannot be connected to: %s", strerror(error));
 }
 
 static void
 does_not_serve(struct reach *r, const char *how)
 {
-	snprintf(r->text, sizeof r->text, "accepts, but does not serve the KMS interface: %s", how);
+	snprintf(
+	    r->text, sizeof(r->text), "accepts, but does not serve the KMS interface: %s", how);
 }
 
 /* A whole fragment: what did it say to the bind? */
@@ -55,19 +55,19 @@ judge(struct reach *r, struct pdu *p, const uint8_t *octets)
 	if (pdu_parse(p, octets) != KMS_OK || p->call_id != CALL_ID) {
 		does_not_serve(r, "what answers is not DCE/RPC");
 	} else if (p->type == PDU_BIND_NAK) {
-		snprintf(how, sizeof how, "bind_nak, reason %u%s", p->nak,
+		snprintf(how, sizeof(how), "bind_nak, reason %u%s", p->nak,
 		    p->nak == PDU_NAK_CONGESTION ? " (congestion: it is busy, or relays to nobody)"
 						 : "");
 		does_not_serve(r, how);
 	} else if (p->type != PDU_BIND_ACK || p->context_count != 1) {
 		does_not_serve(r, "it answers a bind with something else");
 	} else if (p->contexts[0].result != PDU_ACCEPTED) {
-		snprintf(how, sizeof how, "rejected (result %u, reason %u): another RPC service",
+		snprintf(how, sizeof(how), "rejected (result %u, reason %u): another RPC service",
 		    p->contexts[0].result, p->contexts[0].reason);
 		does_not_serve(r, how);
 	} else {
 		r->serves = true;
-		snprintf(r->text, sizeof r->text, "can be reached, and serves the KMS interface");
+		snprintf(r->text, sizeof(r->text), "can be reached, and serves the KMS interface");
 	}
 }
 
@@ -80,7 +80,7 @@ hear(struct reach *r, struct transport *t, int64_t until)
 	size_t have = 0, more;
 
 	while (whole == PDU_MORE) {
-		int rc = transport_some(t, in + have, sizeof in - have, &more, until);
+		int rc = transport_some(t, in + have, sizeof(in) - have, &more, until);
 
 		if (rc != KMS_OK) {
 			does_not_serve(r, rc == KMS_E_TIMEOUT ? "silent" : "closed at the bind");
@@ -104,7 +104,7 @@ reach_try(struct reach *r, const struct discover_address *a, int patience_ms)
 	int64_t until;
 	int rc;
 
-	memset(r, 0, sizeof *r);
+	memset(r, 0, sizeof(*r));
 	rc = transport_connect(
 	    &t, (const struct sockaddr *)&a->to, a->len, transport_clock() + patience_ms);
 	if (rc != KMS_OK) {
@@ -125,7 +125,7 @@ reach_best(struct reach *best, const struct discover_address *a, size_t count, i
 	size_t failed = 0;
 	struct reach r;
 
-	memset(best, 0, sizeof *best);
+	memset(best, 0, sizeof(*best));
 	for (size_t i = 0; i < count; i++) {
 		reach_try(&r, &a[i], patience_ms);
 		failed += !r.serves;

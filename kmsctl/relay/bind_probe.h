@@ -1,5 +1,6 @@
 /*
- * bind_probe.h - one KMS host as a Windows client finds it: TCP, and a bind of the KMS interface. Nothing is requested.
+ * bind_probe.h - one KMS host as a Windows client finds it: TCP, and a bind of the KMS
+ * interface. Nothing is requested.
  */
 #ifndef KMSCTL_RELAY_BIND_PROBE_H
 #define KMSCTL_RELAY_BIND_PROBE_H
@@ -10,14 +11,15 @@
 #include "libkms/client/discover.h"
 
 struct reach {
-	bool connected;                 /* TCP */
-	bool serves;                    /* the bind was accepted */
-	char text[224];                 /* in words */
+	bool connected; /* TCP */
+	bool serves;    /* the bind was accepted */
+	char text[224]; /* in words */
 };
 
 /* patience_ms: for the connection, and as long for the answer. */
 void reach_try(struct reach *r, const struct discover_address *a, int patience_ms);
 /* The best of several addresses of one host; returns how many of them do not serve. */
-size_t reach_best(struct reach *best, const struct discover_address *a, size_t count, int patience_ms);
+size_t reach_best(
+    struct reach *best, const struct discover_address *a, size_t count, int patience_ms);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * event_log.c - an event's fields are looked for by their own shapes, whatever stands between them: commas and quotes in CSV, tags
- * in XML. In their order: 0x status, count, name, GUID, date and time.
+ * event_log.c - an event's fields are looked for by their own shapes, whatever stands between them:
+ * commas and quotes in CSV, tags in XML. In their order: 0x status, count, name, GUID, date and
+ * time.
  */
 #include "kmsctl/relay/event_log.h"
 
@@ -135,7 +136,7 @@ date(const struct field *f, uint64_t *out)
 	time_t when;
 	int end = 0;
 
-	if (f->len < 14 || f->len >= sizeof text)
+	if (f->len < 14 || f->len >= sizeof(text))
 		return false;
 	memcpy(text, f->text, f->len);
 	text[f->len] = '\0';
@@ -169,7 +170,7 @@ events_each(char *text, size_t len, int (*fn)(const struct event_12290 *e, void 
 	size_t found = 0;
 
 	for (;;) {
-		memmove(f, f + 1, (FIELDS - 1) * sizeof f[0]);
+		memmove(f, f + 1, (FIELDS - 1) * sizeof(f[0]));
 		f[FIELDS - 1].text = next_field(&at, end, &f[FIELDS - 1].len);
 		if (f[FIELDS - 1].text == NULL)
 			return found;

@@ -1,5 +1,6 @@
 /*
- * kms_hosts.c - collects the hosts as kmsd and kmsd-resolve do: the same names, ports, and appliance left out.
+ * kms_hosts.c - collects the hosts as kmsd and kmsd-resolve do: the same names, ports, and
+ * appliance left out.
  */
 #include "kmsctl/relay/kms_hosts.h"
 
@@ -8,10 +9,10 @@
 #include <string.h>
 #include <strings.h>
 
-#include "libkms/base/address.h"
 #include "kmsd/common/relay_config.h"
-#include "libkms/kms_error.h"
+#include "libkms/base/address.h"
 #include "libkms/client/transport.h"
+#include "libkms/kms_error.h"
 
 #define PATIENCE 5000 /* ms for one question to DNS */
 #define SERVICE "_vlmcs"
@@ -120,7 +121,7 @@ find_state(struct behind *b, struct behind_host *h, const struct config *c, uint
 	enum behind_state state;
 
 	if (discover_addresses(&dns, &h->host, h->addresses, &h->count) != KMS_OK) {
-		snprintf(h->why, sizeof h->why, "%s", dns.detail);
+		snprintf(h->why, sizeof(h->why), "%s", dns.detail);
 		return BEHIND_NAMELESS;
 	}
 	state = leave_self_out(h, c, own);
@@ -156,7 +157,7 @@ take_configured(struct behind *b, const struct config *c, uint16_t own)
 			.priority = listed[i].priority,
 			.weight = listed[i].weight };
 
-		memcpy(h.name, listed[i].name, sizeof listed[i].name);
+		memcpy(h.name, listed[i].name, sizeof(listed[i].name));
 		take(b, c, own, &h, false);
 	}
 }
@@ -170,7 +171,7 @@ take_found(struct behind *b, const struct config *c, uint16_t own)
 
 	dns.domain = c->relay_domain;
 	if (discover_hosts(&dns, hosts, &count) != KMS_OK)
-		snprintf(b->why, sizeof b->why, "%s", dns.detail);
+		snprintf(b->why, sizeof(b->why), "%s", dns.detail);
 	for (size_t i = 0; i < count; i++)
 		take(b, c, own, &hosts[i], true);
 }
@@ -178,8 +179,8 @@ take_found(struct behind *b, const struct config *c, uint16_t own)
 int
 behind_collect(struct behind *b, const struct config *c, uint16_t own)
 {
-	memset(b, 0, sizeof *b);
-	b->at = calloc(RELAY_HOSTS + DISCOVER_HOSTS, sizeof *b->at);
+	memset(b, 0, sizeof(*b));
+	b->at = calloc(RELAY_HOSTS + DISCOVER_HOSTS, sizeof(*b->at));
 	if (b->at == NULL)
 		return KMS_E_NO_MEMORY;
 	take_configured(b, c, own);
@@ -192,5 +193,5 @@ void
 behind_free(struct behind *b)
 {
 	free(b->at);
-	memset(b, 0, sizeof *b);
+	memset(b, 0, sizeof(*b));
 }

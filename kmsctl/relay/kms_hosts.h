@@ -1,6 +1,6 @@
 /*
- * kms_hosts.h - the KMS hosts that kmsd would relay to: those of [relay] upstream, and those that the SRV records of
- * [relay] domain name, with the same ones passed over.
+ * kms_hosts.h - the KMS hosts that kmsd would relay to: those of [relay] upstream, and those
+ * that the SRV records of [relay] domain name, with the same ones passed over.
  */
 #ifndef KMSCTL_RELAY_KMS_HOSTS_H
 #define KMSCTL_RELAY_KMS_HOSTS_H
@@ -14,15 +14,15 @@
 
 enum behind_state {
 	BEHIND_USED,
-	BEHIND_NAMELESS,                /* its name has no address: why says what DNS said */
-	BEHIND_SELF,                    /* this appliance */
-	BEHIND_PORT,                    /* of DNS, on a port that the fronts may not connect to */
-	BEHIND_TWICE,                   /* another one before it has its address and port */
+	BEHIND_NAMELESS, /* its name has no address: why says what DNS said */
+	BEHIND_SELF,     /* this appliance */
+	BEHIND_PORT,     /* of DNS, on a port that the fronts may not connect to */
+	BEHIND_TWICE,    /* another one before it has its address and port */
 };
 
 struct behind_host {
 	struct discover_host host;
-	bool dns;                       /* found by domain */
+	bool dns; /* found by domain */
 	enum behind_state state;
 	size_t count;
 	struct discover_address addresses[DISCOVER_ADDRESSES];
@@ -30,12 +30,16 @@ struct behind_host {
 };
 
 struct behind {
-	struct behind_host *at;         /* upstream's in their order, then those of DNS by priority */
+	/* upstream's in their order, then those of DNS by priority */
+	struct behind_host *at;
 	size_t count;
-	char why[160];                  /* domain gives no host, and the reason; "" else */
+	char why[160]; /* domain gives no host, and the reason; "" else */
 };
 
-/* own: the port of this appliance, 0 not known. KMS_OK or KMS_E_NO_MEMORY. behind_free in any case. */
+/*
+ * own: the port of this appliance, 0 not known. KMS_OK or KMS_E_NO_MEMORY. behind_free in any
+ * case.
+ */
 int behind_collect(struct behind *b, const struct config *c, uint16_t own);
 void behind_free(struct behind *b);
 

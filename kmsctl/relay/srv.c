@@ -18,8 +18,8 @@ is_us(const struct config *c, uint16_t own, const struct discover_host *h,
 	char name[DISCOVER_NAME] = "";
 	size_t len = strlen(h->name);
 
-	snprintf(name, sizeof name, "%s", c->dns_host);
-	if (name[0] == '\0' && gethostname(name, sizeof name - 1) != 0)
+	snprintf(name, sizeof(name), "%s", c->dns_host);
+	if (name[0] == '\0' && gethostname(name, sizeof(name) - 1) != 0)
 		name[0] = '\0';
 	len -= len > 0 && h->name[len - 1] == '.';
 	if (strlen(name) == len && strncasecmp(name, h->name, len) == 0)
@@ -38,11 +38,11 @@ srv_look(struct srv_seen *seen, const struct config *c, const struct behind *b, 
 	struct discover dns = behind_resolver(c);
 	size_t count = 0;
 
-	memset(seen, 0, sizeof *seen);
+	memset(seen, 0, sizeof(*seen));
 	dns.domain = domain;
 	if (discover_hosts(&dns, hosts, &count) != KMS_OK) {
 		seen->silent = !dns.absent;
-		snprintf(seen->why, sizeof seen->why, "%s", dns.detail);
+		snprintf(seen->why, sizeof(seen->why), "%s", dns.detail);
 	}
 	for (size_t i = 0; i < count; i++) {
 		struct discover_address addresses[DISCOVER_ADDRESSES];
@@ -67,18 +67,12 @@ static const struct row {
 	const char *text;
 } rows[] = {
 	{ true, true, false, true, false,
-	    "both this appliance and a KMS host behind it publish _vlmcs._tcp: clients go to "
-	    "either. "
-	    "Delete the host's record and set DisableDnsPublishing there" },
+	    "both this appliance and a KMS host behind it publish _vlmcs._tcp: clients go to either. Delete the host's record and set DisableDnsPublishing there" },
 	{ true, false, true, true, false,
-	    "this appliance and another KMS host, which is not behind it, publish _vlmcs._tcp: "
-	    "clients "
-	    "go to either. Delete that record, or add the host to [relay] upstream" },
+	    "this appliance and another KMS host, which is not behind it, publish _vlmcs._tcp: clients go to either. Delete that record, or add the host to [relay] upstream" },
 	{ true, false, false, false, false, "clients find this appliance" },
 	{ false, false, true, true, false,
-	    "clients find a KMS host that is neither this appliance nor behind it: delete that "
-	    "record, "
-	    "or add the host to [relay] upstream" },
+	    "clients find a KMS host that is neither this appliance nor behind it: delete that record, or add the host to [relay] upstream" },
 	{ false, true, false, false, true, "clients find the KMS host itself, not this appliance" },
 	{ false, false, false, false, true, "clients find no KMS host by DNS" },
 };

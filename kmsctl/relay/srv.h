@@ -10,16 +10,19 @@
 
 /* Who is published in a domain. */
 struct srv_seen {
-	bool us;                        /* this appliance */
-	bool behind;                    /* a KMS host that it relays to */
-	bool foreign;                   /* neither */
-	bool silent;                    /* DNS does not answer: nothing is known */
-	char why[160];                  /* nobody is, or silent: what DNS says */
+	bool us;       /* this appliance */
+	bool behind;   /* a KMS host that it relays to */
+	bool foreign;  /* neither */
+	bool silent;   /* DNS does not answer: nothing is known */
+	char why[160]; /* nobody is, or silent: what DNS says */
 };
 
 void srv_look(struct srv_seen *seen, const struct config *c, const struct behind *b, uint16_t own,
     const char *domain);
-/* In words, and whether it is a problem; wanted: kms.ini says that this appliance publishes itself there. */
+/*
+ * In words, and whether it is a problem; wanted: kms.ini says that this appliance publishes
+ * itself there.
+ */
 const char *srv_judge(const struct srv_seen *seen, bool wanted, bool *problem);
 
 #endif

@@ -2,18 +2,15 @@
  * activate.c - HELLO, and a REQUEST on its way through authentication and
  * policy into the batch. No allocation, no system call but the clock's.
  */
-#include "config.h"
-
 #include "kmsd/activate/activate.h"
 
+#include <sodium.h>
 #include <string.h>
 #include <time.h>
 
-#include <sodium.h>
-
 #include "kmsd/activate/authenticate.h"
-#include "kmsd/activate/refusal_log.h"
 #include "kmsd/activate/front_peer.h"
+#include "kmsd/activate/refusal_log.h"
 #include "kmsd/common/log.h"
 #include "libkms/core/frame.h"
 
@@ -74,12 +71,12 @@ static int
 decode_hello(struct message_hello *out, const uint8_t *body, size_t len)
 {
 	struct frame header;
-	int r;
+	int rc;
 
 	if (len < FRAME_HEADER)
 		return KMS_E_BAD_FRAME;
-	if ((r = frame_decode(&header, body, FRAME_MAX_REQUEST)) != KMS_OK)
-		return r;
+	if ((rc = frame_decode(&header, body, FRAME_MAX_REQUEST)) != KMS_OK)
+		return rc;
 	if (header.type != FRAME_HELLO || header.length != len - FRAME_HEADER)
 		return KMS_E_BAD_FRAME;
 	if (message_hello_decode(out, body + FRAME_HEADER, header.length) != KMS_OK)
@@ -96,21 +93,21 @@ activate_hello(struct activate *a, struct peer *p, const struct ipc_frame *f, co
 	struct message_hello hello;
 	uint8_t *room;
 	size_t len;
-	int r;
+	int rc;
 
 	if (locked(a, p, f))
 		return;
-	if ((r = decode_hello(&hello, body, f->length)) != KMS_OK) {
-		complain(f, (uint32_t)r, "");
-		answer_error(a, p, f->token, (uint32_t)r, IPC_CLOSE);
+	if ((rc = decode_hello(&hello, body, f->length)) != KMS_OK) {
+		complain(f, (uint32_t)rc, "");
+		answer_error(a, p, f->token, (uint32_t)rc, IPC_CLOSE);
 		return;
 	}
 	publisher = service_publisher(&a->service, hello.publisher);
 	if (publisher == NULL || !publisher->confirmed) {
-		r = publisher != NULL && publisher->key_count > 0 ? KMS_E_NOT_CONFIRMED
-								  : KMS_E_NOT_ENABLED;
-		complain(f, (uint32_t)r, "");
-		answer_error(a, p, f->token, (uint32_t)r, 0);
+		rc = publisher != NULL && publisher->key_count > 0 ? KMS_E_NOT_CONFIRMED
+								   : KMS_E_NOT_ENABLED;
+		complain(f, (uint32_t)rc, "");
+		answer_error(a, p, f->token, (uint32_t)rc, 0);
 		return;
 	}
 	if ((room = peer_reserve(p, size)) == NULL)
@@ -140,12 +137,12 @@ decide(struct activate *a, struct request *q)
 	struct policy_counters counters = { 0 };
 	struct policy_host host;
 	bool known = service_find(&a->service, q->auth.request.product, &q->found);
-	int r = kmsdb_client_get(a->db, q->auth.session.cmid, &q->row);
+	int rc = kmsdb_client_get(a->db, q->auth.session.cmid, &q->row);
 
-	if (r != KMS_OK && r != KMS_E_NOT_FOUND)
-		return r;
-	memset(&q->client, 0, sizeof q->client);
-	if (r == KMS_OK) {
+	if (rc != KMS_OK && rc != KMS_E_NOT_FOUND)
+		return rc;
+	memset(&q->client, 0, sizeof(q->client));
+	if (rc == KMS_OK) {
 		/* A row that only refusals made is not yet a client. */
 		q->client.known = q->row.kind != 0 || (q->row.flags & KMSDB_REVOKED) != 0;
 		q->client.released = (q->row.flags & KMSDB_RELEASED) != 0;
@@ -154,7 +151,7 @@ decide(struct activate *a, struct request *q)
 		q->client.sequence = q->row.sequence;
 		memcpy(q->client.request_id, q->row.request_id, 16);
 	} else {
-		memset(&q->row, 0, sizeof q->row);
+		memset(&q->row, 0, sizeof(q->row));
 	}
 	if (known)
 		counters.counted = kmsdb_pool_count(a->db, q->found.publisher->key.id,
@@ -190,7 +187,7 @@ build_entry(const struct activate *a, const struct request *q, const struct ipc_
 	memcpy(e.product, m->product, 16);
 	memcpy(e.request_id, m->request_id, 16);
 	memcpy(e.address, f->address, 16);
-	memcpy(e.name, m->name, sizeof e.name);
+	memcpy(e.name, m->name, sizeof(e.name));
 	if (q->found.publisher != NULL) {
 		memcpy(e.publisher, q->found.publisher->key.id, 8);
 		e.pool = q->found.pool->number;
@@ -203,16 +200,16 @@ stage(struct activate *a, const struct request *q, const struct ipc_frame *f,
     struct batch_slot *slot, enum entry_kind kind)
 {
 	uint8_t entry[ENTRY_CLIENT_MAX];
-	size_t len = build_entry(a, q, f, kind, entry, sizeof entry);
-	int r = len > 0 ? kmsdb_stage(a->db, entry, len, &slot->leaf) : KMS_E_FORMAT;
+	size_t len = build_entry(a, q, f, kind, entry, sizeof(entry));
+	int rc = len > 0 ? kmsdb_stage(a->db, entry, len, &slot->leaf) : KMS_E_FORMAT;
 
-	if (r == KMS_OK) {
+	if (rc == KMS_OK) {
 		if (kind == ENTRY_LEASE)
 			slot->answer = BATCH_LEAF;
 		return;
 	}
 	log_limited(
-	    LOG_ERR, "entry-lost", "an entry of kind %d: %s", kind, kms_strerror((uint32_t)r));
+	    LOG_ERR, "entry-lost", "an entry of kind %d: %s", kind, kms_strerror((uint32_t)rc));
 	if (kind == ENTRY_REFUSAL)
 		return;
 	slot->reply.status = KMS_E_LEDGER;
@@ -329,15 +326,16 @@ activate_request(struct activate *a, struct peer *p, const struct ipc_frame *f, 
 {
 	struct batch_slot *slot;
 	struct request q;
-	int r;
+	int rc;
 
 	a->counts.requests++;
 	if (locked(a, p, f))
 		return;
-	r = authenticate(&q.auth, a->key, a->cache, body, f->length);
-	if (r != KMS_OK && r != KMS_E_BAD_REQUEST) {
-		complain(f, (uint32_t)r, "");
-		answer_error(a, p, f->token, (uint32_t)r, r == KMS_E_UNKNOWN_HOST ? 0 : IPC_CLOSE);
+	rc = authenticate(&q.auth, a->key, a->cache, body, f->length);
+	if (rc != KMS_OK && rc != KMS_E_BAD_REQUEST) {
+		complain(f, (uint32_t)rc, "");
+		answer_error(
+		    a, p, f->token, (uint32_t)rc, rc == KMS_E_UNKNOWN_HOST ? 0 : IPC_CLOSE);
 		goto done;
 	}
 	slot = next_slot(a);
@@ -346,7 +344,7 @@ activate_request(struct activate *a, struct peer *p, const struct ipc_frame *f, 
 	slot->keys = q.auth.session.keys;
 	slot->reply.time = a->now;
 	memcpy(slot->reply.request_id, q.auth.request.request_id, 16);
-	if (r == KMS_OK) {
+	if (rc == KMS_OK) {
 		settle(a, &q, f, slot);
 	} else {
 		slot->settled = true;
@@ -354,7 +352,7 @@ activate_request(struct activate *a, struct peer *p, const struct ipc_frame *f, 
 		complain(f, KMS_E_BAD_REQUEST, "");
 	}
 done:
-	sodium_memzero(&q.auth, sizeof q.auth);
+	sodium_memzero(&q.auth, sizeof(q.auth));
 }
 
 int
@@ -363,15 +361,15 @@ activate_record(struct activate *a, struct entry_admin *e)
 	uint8_t entry[ENTRY_MAX];
 	uint32_t leaf;
 	size_t len;
-	int r;
+	int rc;
 
 	batch_finish(a);
 	activate_clock(a);
 	e->time = a->now;
-	if ((len = entry_admin_encode(entry, sizeof entry, e)) == 0)
+	if ((len = entry_admin_encode(entry, sizeof(entry), e)) == 0)
 		return KMS_E_TOO_LARGE;
-	if ((r = kmsdb_stage(a->db, entry, len, &leaf)) != KMS_OK)
-		return r;
+	if ((rc = kmsdb_stage(a->db, entry, len, &leaf)) != KMS_OK)
+		return rc;
 	return batch_commit(a);
 }
 
@@ -383,18 +381,18 @@ activate_record_start(struct activate *a)
 	struct entry_admin e = {
 		.kind = ENTRY_START,
 		.text = version,
-		.text_len = sizeof version - 1,
+		.text_len = sizeof(version) - 1,
 		.blob = keys,
-		.blob_len = sizeof keys,
+		.blob_len = sizeof(keys),
 	};
-	int r;
+	int rc;
 
 	memcpy(e.subject, signing_key_host_id(a->key), 16);
 	memcpy(keys, signing_key_sign_pk(a->key), 32);
 	memcpy(keys + 32, signing_key_kx_pk(a->key), 32);
-	r = activate_record(a, &e);
+	rc = activate_record(a, &e);
 	/* Serve on when it cannot be written: clients are told, and the disk may be mended. */
-	if (r == KMS_E_FULL || r == KMS_E_IO)
+	if (rc == KMS_E_FULL || rc == KMS_E_IO)
 		return KMS_OK;
-	return r;
+	return rc;
 }

@@ -8,13 +8,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kmsd/activate/host_identity.h"
 #include "kmsd/activate/pending.h"
 #include "kmsd/activate/refusal.h"
 #include "kmsd/activate/relayed.h"
 #include "kmsd/activate/relayed_limit.h"
 #include "kmsd/activate/service.h"
 #include "kmsd/activate/session_keys.h"
-#include "kmsd/activate/host_identity.h"
 #include "kmsd/common/config.h"
 #include "kmsd/ipc/ipc.h"
 #include "kmsdb/kmsdb.h"
@@ -33,25 +33,26 @@ struct activate {
 	struct config config;
 	struct service service;
 	struct signing_key *key;
-	struct secrets secrets;         /* what kmsd handed over to open it */
-	unsigned wrong_passphrases;     /* in a row */
-	uint64_t try_again;             /* monotonic seconds: no passphrase is tried before */
+	struct secrets secrets;     /* what kmsd handed over to open it */
+	unsigned wrong_passphrases; /* in a row */
+	uint64_t try_again;         /* monotonic seconds: no passphrase is tried before */
 	struct session_cache *cache;
 	struct kmsdb *db;
 	struct batch *batch;
 	struct refusals *refusals;
 	struct event_base *base;
-	struct peer *peers;             /* list, peer.h */
+	struct peer *peers; /* list, peer.h */
 	int state_dir;
 	char host_name[MESSAGE_NAME + 1];
-	uint64_t config_started, config_read;   /* config_mark of what was taken at the start, and last */
-	uint32_t layers;                /* of the sandbox, in force */
-	uint64_t now;                   /* seconds; read once an event */
+	/* config_mark of what was taken at the start, and last */
+	uint64_t config_started, config_read;
+	uint32_t layers; /* of the sandbox, in force */
+	uint64_t now;    /* seconds; read once an event */
 	uint64_t started;
-	uint64_t last_batch;            /* number of the newest batch on disk */
-	uint64_t read_second;           /* answers read back from the journal: how many this second */
+	uint64_t last_batch;  /* number of the newest batch on disk */
+	uint64_t read_second; /* answers read back from the journal: how many this second */
 	unsigned reads;
-	uint64_t failing_since, failure_said;   /* the ledger; 0: it works */
+	uint64_t failing_since, failure_said; /* the ledger; 0: it works */
 	struct activate_counts counts;
 	struct relayed_counts relayed;
 	struct relayed_limit relayed_limit;
@@ -59,18 +60,26 @@ struct activate {
 
 void activate_clock(struct activate *a);
 
-/* One frame of a front that has a credit for it; each leads to exactly one reply, now or with the batch. */
-void activate_hello(struct activate *a, struct peer *p, const struct ipc_frame *f, const uint8_t *body);
+/*
+ * One frame of a front that has a credit for it; each leads to exactly one reply, now or with
+ * the batch.
+ */
+void activate_hello(
+    struct activate *a, struct peer *p, const struct ipc_frame *f, const uint8_t *body);
 /* The next frame is this one: lets slow memory come nearer meanwhile. */
 void activate_expect(const struct activate *a, const struct ipc_frame *f, const uint8_t *body);
-void activate_request(struct activate *a, struct peer *p, const struct ipc_frame *f, const uint8_t *body);
+void activate_request(
+    struct activate *a, struct peer *p, const struct ipc_frame *f, const uint8_t *body);
 
 /*
  * An administrative entry: finishes the batch under way, then commits the entry alone. Time is
  * filled in. KMS_E_FULL, KMS_E_IO.
  */
 int activate_record(struct activate *a, struct entry_admin *e);
-/* The first entry of every run: with which keys it signs. A ledger that cannot be written is no failure. */
+/*
+ * The first entry of every run: with which keys it signs. A ledger that cannot be written is no
+ * failure.
+ */
 int activate_record_start(struct activate *a);
 
 #endif

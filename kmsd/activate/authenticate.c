@@ -5,9 +5,8 @@
  */
 #include "kmsd/activate/authenticate.h"
 
-#include <string.h>
-
 #include <sodium.h>
+#include <string.h>
 
 #include "libkms/core/frame.h"
 #include "libkms/kms_error.h"
@@ -20,12 +19,12 @@ check_frame(
     struct seal_request_view *view, struct signing_key *key, const uint8_t *frame, size_t len)
 {
 	struct frame header;
-	int r;
+	int rc;
 
 	if (len < FRAME_HEADER)
 		return KMS_E_BAD_FRAME;
-	if ((r = frame_decode(&header, frame, FRAME_MAX_REQUEST)) != KMS_OK)
-		return r;
+	if ((rc = frame_decode(&header, frame, FRAME_MAX_REQUEST)) != KMS_OK)
+		return rc;
 	if (header.type != FRAME_REQUEST || header.length != len - FRAME_HEADER)
 		return KMS_E_BAD_FRAME;
 	if (seal_request_parse(view, frame, len) != KMS_OK)
@@ -41,13 +40,13 @@ open_text(
 {
 	uint8_t text[FRAME_MAX_REQUEST];
 	size_t len = 0;
-	int r;
+	int rc;
 
-	if (seal_open_request(text, sizeof text, &len, &s->keys, frame, frame_len) != KMS_OK)
+	if (seal_open_request(text, sizeof(text), &len, &s->keys, frame, frame_len) != KMS_OK)
 		return KMS_E_BAD_SEAL;
-	if ((r = message_request_decode(&out->request, text, len)) == KMS_OK)
+	if ((rc = message_request_decode(&out->request, text, len)) == KMS_OK)
 		return KMS_OK;
-	memset(&out->request, 0, sizeof out->request);
+	memset(&out->request, 0, sizeof(out->request));
 	/* So that the client can tell which of its requests this answers. */
 	if (len >= REQUEST_ID_END)
 		memcpy(
@@ -61,21 +60,21 @@ authenticate(struct authenticated *out, struct signing_key *key, struct session_
 {
 	struct seal_request_view view;
 	const struct session *known;
-	int r;
+	int rc;
 
-	if ((r = check_frame(&view, key, frame, len)) != KMS_OK)
-		return r;
+	if ((rc = check_frame(&view, key, frame, len)) != KMS_OK)
+		return rc;
 	if ((known = session_cache_get(cache, view.client_pk)) != NULL) {
-		if ((r = open_text(out, known, frame, len)) != KMS_E_BAD_SEAL)
+		if ((rc = open_text(out, known, frame, len)) != KMS_E_BAD_SEAL)
 			out->session = *known;
-		return r;
+		return rc;
 	}
 	memcpy(out->session.client_pk, view.client_pk, SEAL_PUBLIC);
 	if (signing_key_session(key, &out->session.keys, view.client_pk) != KMS_OK)
 		return KMS_E_BAD_SEAL;
-	if ((r = open_text(out, &out->session, frame, len)) != KMS_E_BAD_SEAL) {
+	if ((rc = open_text(out, &out->session, frame, len)) != KMS_E_BAD_SEAL) {
 		seal_cmid(out->session.cmid, view.client_pk);
 		session_cache_put(cache, &out->session);
 	}
-	return r;
+	return rc;
 }

@@ -9,13 +9,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kmsd/activate/session_keys.h"
 #include "kmsd/activate/host_identity.h"
+#include "kmsd/activate/session_keys.h"
 #include "libkms/core/message.h"
 
 struct authenticated {
-	struct session session;         /* secret: the caller wipes it */
-	struct message_request request; /* only when KMS_OK; request_id also with KMS_E_BAD_REQUEST */
+	struct session session; /* secret: the caller wipes it */
+	/* only when KMS_OK; request_id also with KMS_E_BAD_REQUEST */
+	struct message_request request;
 };
 
 /*

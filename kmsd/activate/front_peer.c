@@ -4,21 +4,21 @@
  */
 #include "kmsd/activate/front_peer.h"
 
+#include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <event2/event.h>
 
 #include "kmsd/activate/activate.h"
 #include "kmsd/activate/pending.h"
 #include "kmsd/common/log.h"
 #include "kmsd/ipc/channel.h"
-#include "libkms/core/certificate.h"
 #include "libkms/base/wire.h"
+#include "libkms/core/certificate.h"
 
-/* The longest that is reserved for an answer: a HELLO_REPLY with the largest certificate and a rotation. */
+/* The longest that is reserved for an answer: a HELLO_REPLY with the largest certificate and a
+ * rotation. */
 #define ANSWER_MAX (FRAME_HEADER + CERTIFICATE_MAX + ROTATION_SIZE + 64)
-#define HALF_LEAST 24 /* frames; a batch of so many is worth its fdatasync */
+#define HALF_LEAST 24    /* frames; a batch of so many is worth its fdatasync */
 #define STATS_UNASKED 64 /* FRONT_STATS frames between two of our questions */
 
 struct peer {
@@ -79,10 +79,10 @@ on_ready(struct peer *p, const struct ipc_frame *f, const uint8_t *body)
 		return broken(
 		    p, "peer-version", "speaks another version: reinstall, all of one build");
 	p->ready = true;
-	wire_writer_init(&w, welcome, sizeof welcome);
+	wire_writer_init(&w, welcome, sizeof(welcome));
 	wire_put_u32(&w, IPC_VERSION);
 	wire_put_u32(&w, p->credits);
-	send_small(p, IPC_WELCOME, welcome, sizeof welcome);
+	send_small(p, IPC_WELCOME, welcome, sizeof(welcome));
 	return KMS_OK;
 }
 
@@ -135,7 +135,7 @@ static const struct {
 static int
 dispatch(struct peer *p, const struct ipc_frame *f, const uint8_t *body)
 {
-	for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
 		if (verbs[i].verb != f->verb)
 			continue;
 		if (!p->ready && !verbs[i].before_ready)
@@ -154,9 +154,9 @@ dispatch(struct peer *p, const struct ipc_frame *f, const uint8_t *body)
 }
 
 /*
- * After how many of the waiting frames a batch is closed within a turn; 0: not before its end. While
- * the second half is decided and synced, the front speaks with the clients of the first, and the
- * other way round; one batch of all would leave each idle while the other works.
+ * After how many of the waiting frames a batch is closed within a turn; 0: not before its end.
+ * While the second half is decided and synced, the front speaks with the clients of the first, and
+ * the other way round; one batch of all would leave each idle while the other works.
  */
 static size_t
 half_way(size_t waiting)
@@ -171,10 +171,10 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	struct ipc_frame f, ahead = { 0 };
 	const uint8_t *body, *ahead_body = NULL;
 	size_t left;
-	int r, n;
+	int rc, n;
 
 	activate_clock(p->activate);
-	if ((r = ipc_channel_fill(p->channel)) != KMS_OK) {
+	if ((rc = ipc_channel_fill(p->channel)) != KMS_OK) {
 		log_event(LOG_NOTICE, "peer-closed", "front %u: channel closed", p->index);
 		give_up(p);
 		return;
@@ -221,7 +221,7 @@ peer_free(struct peer *p)
 int
 peer_add(struct activate *a, int fd, unsigned index)
 {
-	struct peer *p = calloc(1, sizeof *p), **at = &a->peers;
+	struct peer *p = calloc(1, sizeof(*p)), **at = &a->peers;
 
 	if (p == NULL)
 		return KMS_E_NO_MEMORY;

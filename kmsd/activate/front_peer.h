@@ -28,7 +28,10 @@ void peer_commit(struct peer *p, uint64_t token, uint8_t flags, size_t len);
 
 /* Write what is queued for p now, within a batch: p stays, also when it is given up. */
 void peer_flush(struct peer *p);
-/* After each turn of the loop, with no batch under way: write what is queued, free who is given up. */
+/*
+ * After each turn of the loop, with no batch under way: write what is queued, free who is given
+ * up.
+ */
 void peer_flush_all(struct activate *a);
 /* Something is queued still. */
 bool peer_pending_any(const struct activate *a);
@@ -39,10 +42,11 @@ struct peer_info {
 	unsigned index;
 	bool ready;
 	uint32_t layers, credits, in_flight;
-	uint64_t requests, replies;     /* on this channel */
+	uint64_t requests, replies; /* on this channel */
 	bool have_stats;
 	struct ipc_front_stats stats;
 };
-void peer_each(const struct activate *a, void (*fn)(const struct peer_info *i, void *arg), void *arg);
+void peer_each(
+    const struct activate *a, void (*fn)(const struct peer_info *i, void *arg), void *arg);
 
 #endif

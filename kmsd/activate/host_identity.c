@@ -6,13 +6,12 @@
 #include "kmsd/activate/host_identity.h"
 
 #include <fcntl.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <sodium.h>
 
 #include "kmsd/activate/secrets.h"
 #include "kmsd/activate/store.h"
@@ -24,8 +23,8 @@
 
 struct signing_key {
 	uint8_t *sign_sk; /* 64, no access between signatures */
-	uint8_t *kx_sk; /* 32, read-only */
-	uint8_t *file; /* HOST_KEY_SIZE, as on disk: what a passphrase is tried on */
+	uint8_t *kx_sk;   /* 32, read-only */
+	uint8_t *file;    /* HOST_KEY_SIZE, as on disk: what a passphrase is tried on */
 	size_t file_len;
 	bool locked;
 	struct host_key_file head;
@@ -44,7 +43,7 @@ scrub(int fd)
 	if (fd < 0)
 		return;
 	/* One that still has a name is somebody's backup. */
-	if (fstat(fd, &st) == 0 && st.st_nlink == 0 && pwrite(fd, zero, sizeof zero, 0) > 0)
+	if (fstat(fd, &st) == 0 && st.st_nlink == 0 && pwrite(fd, zero, sizeof(zero), 0) > 0)
 		fsync(fd);
 	close(fd);
 }
@@ -103,15 +102,15 @@ unseal(uint8_t *secret, const struct signing_key *k, const uint8_t *passphrase, 
 {
 	struct host_key_secret with = { passphrase, len };
 	bool machine = k->head.kind == HOST_KEY_MACHINE;
-	int r;
+	int rc;
 
 	if (!machine)
 		return host_key_open(secret, k->file, k->file_len, &with);
 	with = (struct host_key_secret){ s->machine, HOST_KEY_MACHINE_SECRET };
 	sodium_mprotect_readonly(s->machine);
-	r = host_key_open(secret, k->file, k->file_len, &with);
+	rc = host_key_open(secret, k->file, k->file_len, &with);
 	sodium_mprotect_noaccess(s->machine);
-	return r;
+	return rc;
 }
 
 /* head: kind, made and public keys are filled in. */
@@ -120,7 +119,7 @@ encode(struct host_key_file *head, const uint8_t *secret, const uint8_t *passphr
     size_t passphrase_len, const struct secrets *s, uint8_t *file, size_t *len)
 {
 	struct host_key_secret with = { passphrase, passphrase_len };
-	int r;
+	int rc;
 
 	head->passes = head->kind == HOST_KEY_PASSPHRASE ? HOST_KEY_PASSES : 0;
 	head->memory = head->kind == HOST_KEY_PASSPHRASE ? HOST_KEY_MEMORY : 0;
@@ -128,19 +127,20 @@ encode(struct host_key_file *head, const uint8_t *secret, const uint8_t *passphr
 		with = (struct host_key_secret){ s->machine, HOST_KEY_MACHINE_SECRET };
 		sodium_mprotect_readonly(s->machine);
 	}
-	r = host_key_encode(file, len, head, secret, &with);
+	rc = host_key_encode(file, len, head, secret, &with);
 	if (head->kind == HOST_KEY_MACHINE)
 		sodium_mprotect_noaccess(s->machine);
-	return r;
+	return rc;
 }
 
-/* At the first start: sealed from its first octet on disk when kms.ini names something to seal it with. */
+/* At the first start: sealed from its first octet on disk when kms.ini names something to seal it
+ * with. */
 static int
 make(struct signing_key *k, int dirfd, uint64_t now, const struct secrets *s)
 {
 	struct host_key_file head = { .made = now };
 	uint8_t *secret = sodium_malloc(HOST_KEY_SECRET), *sk = sodium_malloc(64);
-	int r = KMS_E_NO_MEMORY;
+	int rc = KMS_E_NO_MEMORY;
 
 	if (secret == NULL || sk == NULL)
 		goto done;
@@ -150,43 +150,41 @@ make(struct signing_key *k, int dirfd, uint64_t now, const struct secrets *s)
 	randombytes_buf(secret, HOST_KEY_SECRET);
 	crypto_sign_seed_keypair(head.sign_pk, sk, secret);
 	crypto_scalarmult_base(head.kx_pk, secret + 32);
-	r = encode(&head, secret, s->passphrase, s->passphrase_len, s, k->file, &k->file_len);
-	if (r == KMS_OK && (r = store_mkdir(dirfd, "keys")) == KMS_OK)
-		r = store_write(dirfd, KEY_FILE, k->file, k->file_len);
+	rc = encode(&head, secret, s->passphrase, s->passphrase_len, s, k->file, &k->file_len);
+	if (rc == KMS_OK && (rc = store_mkdir(dirfd, "keys")) == KMS_OK)
+		rc = store_write(dirfd, KEY_FILE, k->file, k->file_len);
 done:
 	sodium_free(sk);
 	sodium_free(secret);
-	return r;
+	return rc;
 }
 
 static int
 open_machine(struct signing_key *k, uint8_t *secret, const struct secrets *s, char why[256])
 {
-	int r;
+	int rc;
 
 	if (s->machine == NULL) {
 		snprintf(why, 256,
-		    "it is bound to a machine file: name that file in kms.ini, [keys] "
-		    "machine_file");
+		    "it is bound to a machine file: name that file in kms.ini, [keys] machine_file");
 		return KMS_E_PASSPHRASE;
 	}
-	if ((r = unseal(secret, k, NULL, 0, s)) == KMS_E_PASSPHRASE)
+	if ((rc = unseal(secret, k, NULL, 0, s)) == KMS_E_PASSPHRASE)
 		snprintf(why, 256,
-		    "it is bound to another machine file than the one kms.ini names: restore that "
-		    "one, or a host.key that was saved before it was bound");
-	return r;
+		    "it is bound to another machine file than the one kms.ini names: restore that one, or a host.key that was saved before it was bound");
+	return rc;
 }
 
 /* A passphrase that is missing or wrong is no failure: somebody will come and type it. */
 static int
 open_passphrase(struct signing_key *k, uint8_t *secret, const struct secrets *s, char why[256])
 {
-	int r = KMS_E_PASSPHRASE;
+	int rc = KMS_E_PASSPHRASE;
 
 	if (s->passphrase != NULL)
-		r = unseal(secret, k, s->passphrase, s->passphrase_len, s);
-	if (r != KMS_E_PASSPHRASE)
-		return r;
+		rc = unseal(secret, k, s->passphrase, s->passphrase_len, s);
+	if (rc != KMS_E_PASSPHRASE)
+		return rc;
 	snprintf(why, 256, "%s",
 	    s->passphrase != NULL ? "the passphrase that kms.ini names is wrong" : "");
 	k->locked = true;
@@ -198,54 +196,54 @@ static int
 open_file(struct signing_key *k, const struct secrets *s, char why[256])
 {
 	uint8_t *secret = sodium_malloc(HOST_KEY_SECRET);
-	int r;
+	int rc;
 
 	if (secret == NULL)
 		return KMS_E_NO_MEMORY;
-	r = host_key_decode(&k->head, k->file, k->file_len);
-	if (r == KMS_OK && k->head.kind == HOST_KEY_MACHINE)
-		r = open_machine(k, secret, s, why);
-	else if (r == KMS_OK && k->head.kind == HOST_KEY_PASSPHRASE)
-		r = open_passphrase(k, secret, s, why);
-	else if (r == KMS_OK)
-		r = unseal(secret, k, NULL, 0, s);
-	if (r == KMS_OK && !k->locked)
-		r = take_secret(k, secret);
+	rc = host_key_decode(&k->head, k->file, k->file_len);
+	if (rc == KMS_OK && k->head.kind == HOST_KEY_MACHINE)
+		rc = open_machine(k, secret, s, why);
+	else if (rc == KMS_OK && k->head.kind == HOST_KEY_PASSPHRASE)
+		rc = open_passphrase(k, secret, s, why);
+	else if (rc == KMS_OK)
+		rc = unseal(secret, k, NULL, 0, s);
+	if (rc == KMS_OK && !k->locked)
+		rc = take_secret(k, secret);
 	sodium_free(secret);
-	return r;
+	return rc;
 }
 
 int
 signing_key_open(struct signing_key **out, int dirfd, uint64_t now, const struct secrets *s,
     bool *made, char why[256])
 {
-	struct signing_key *k = calloc(1, sizeof *k);
-	int r = KMS_E_NO_MEMORY;
+	struct signing_key *k = calloc(1, sizeof(*k));
+	int rc = KMS_E_NO_MEMORY;
 
 	*made = false;
 	if (k == NULL)
-		return r;
+		return rc;
 	k->sign_sk = sodium_malloc(64);
 	k->kx_sk = sodium_malloc(32);
 	k->file = sodium_malloc(HOST_KEY_SIZE);
 	if (k->sign_sk == NULL || k->kx_sk == NULL || k->file == NULL)
 		goto done;
 	remove_unfinished(dirfd);
-	r = store_read_into(dirfd, KEY_FILE, k->file, HOST_KEY_SIZE, &k->file_len);
-	if (r == KMS_E_NOT_FOUND) {
+	rc = store_read_into(dirfd, KEY_FILE, k->file, HOST_KEY_SIZE, &k->file_len);
+	if (rc == KMS_E_NOT_FOUND) {
 		*made = true;
-		r = make(k, dirfd, now, s);
+		rc = make(k, dirfd, now, s);
 	}
-	if (r == KMS_E_TOO_LARGE)
-		r = KMS_E_FORMAT;
-	if (r == KMS_OK)
-		r = open_file(k, s, why);
-	if (r == KMS_OK && sodium_mprotect_noaccess(k->file) != 0)
-		r = KMS_E_NO_MEMORY;
+	if (rc == KMS_E_TOO_LARGE)
+		rc = KMS_E_FORMAT;
+	if (rc == KMS_OK)
+		rc = open_file(k, s, why);
+	if (rc == KMS_OK && sodium_mprotect_noaccess(k->file) != 0)
+		rc = KMS_E_NO_MEMORY;
 done:
-	if (r != KMS_OK) {
+	if (rc != KMS_OK) {
 		signing_key_free(k);
-		return r;
+		return rc;
 	}
 	*out = k;
 	return KMS_OK;
@@ -267,16 +265,16 @@ int
 signing_key_unlock(struct signing_key *k, const uint8_t *passphrase, size_t len)
 {
 	uint8_t *secret = sodium_malloc(HOST_KEY_SECRET);
-	int r = KMS_E_NO_MEMORY;
+	int rc = KMS_E_NO_MEMORY;
 
 	if (secret != NULL && sodium_mprotect_readonly(k->file) == 0) {
-		r = unseal(secret, k, passphrase, len, NULL);
+		rc = unseal(secret, k, passphrase, len, NULL);
 		sodium_mprotect_noaccess(k->file);
 	}
-	if (r == KMS_OK && k->locked)
-		r = take_secret(k, secret);
+	if (rc == KMS_OK && k->locked)
+		rc = take_secret(k, secret);
 	sodium_free(secret);
-	return r;
+	return rc;
 }
 
 /* Old or new is on disk whenever we are ended, and when it is the new one, nothing of the old. */
@@ -284,10 +282,10 @@ static int
 replace_file(int dirfd, const uint8_t *file, size_t len)
 {
 	int old = open_to_scrub(dirfd, KEY_FILE);
-	int r = store_write(dirfd, KEY_FILE, file, len);
+	int rc = store_write(dirfd, KEY_FILE, file, len);
 
 	scrub(old);
-	return r;
+	return rc;
 }
 
 int
@@ -296,7 +294,7 @@ signing_key_seal(struct signing_key *k, int dirfd, enum host_key_kind kind,
 {
 	struct host_key_file head = { .kind = kind, .made = k->head.made };
 	uint8_t *secret = sodium_malloc(HOST_KEY_SECRET), *file = sodium_malloc(HOST_KEY_SIZE);
-	int r = KMS_E_NO_MEMORY;
+	int rc = KMS_E_NO_MEMORY;
 	size_t len = 0;
 
 	if (secret == NULL || file == NULL || sodium_mprotect_readonly(k->sign_sk) != 0)
@@ -306,9 +304,9 @@ signing_key_seal(struct signing_key *k, int dirfd, enum host_key_kind kind,
 	memcpy(head.sign_pk, k->sign_pk, 32);
 	memcpy(head.kx_pk, k->kx_pk, 32);
 	sodium_mprotect_noaccess(k->sign_sk);
-	r = encode(&head, secret, passphrase, passphrase_len, s, file, &len);
-	if (r == KMS_OK && (r = replace_file(dirfd, file, len)) == KMS_OK &&
-	    (r = host_key_decode(&k->head, file, len)) == KMS_OK) {
+	rc = encode(&head, secret, passphrase, passphrase_len, s, file, &len);
+	if (rc == KMS_OK && (rc = replace_file(dirfd, file, len)) == KMS_OK &&
+	    (rc = host_key_decode(&k->head, file, len)) == KMS_OK) {
 		sodium_mprotect_readwrite(k->file);
 		memcpy(k->file, file, len);
 		k->file_len = len;
@@ -317,7 +315,7 @@ signing_key_seal(struct signing_key *k, int dirfd, enum host_key_kind kind,
 done:
 	sodium_free(file);
 	sodium_free(secret);
-	return r;
+	return rc;
 }
 
 void
@@ -352,16 +350,16 @@ signing_key_host_id(const struct signing_key *k)
 static int
 sign(struct signing_key *k, uint8_t sig[64], const uint8_t *octets, size_t len)
 {
-	int r;
+	int rc;
 
 	if (k->locked)
 		return KMS_E_LOCKED;
 	if (sodium_mprotect_readonly(k->sign_sk) != 0)
 		return KMS_E_NO_MEMORY;
-	r = crypto_sign_detached(sig, NULL, octets, len, k->sign_sk);
+	rc = crypto_sign_detached(sig, NULL, octets, len, k->sign_sk);
 	if (sodium_mprotect_noaccess(k->sign_sk) != 0)
 		return KMS_E_NO_MEMORY;
-	return r == 0 ? KMS_OK : KMS_E_SIGNATURE;
+	return rc == 0 ? KMS_OK : KMS_E_SIGNATURE;
 }
 
 int
@@ -383,7 +381,7 @@ signing_key_confirm(struct signing_key *k, struct confirm_request *r)
 	memcpy(r->sign_pk, k->sign_pk, 32);
 	memcpy(r->kx_pk, k->kx_pk, 32);
 	confirm_request_octets(octets, r);
-	return sign(k, r->signature, octets, sizeof octets);
+	return sign(k, r->signature, octets, sizeof(octets));
 }
 
 int

@@ -19,32 +19,42 @@
 struct signing_key;
 
 /*
- * Load keys/host.key beneath dirfd, or make it when there is none (sealed when secrets holds something to seal it with).
- * A file sealed with a passphrase that is not given, or given wrong (why says so), opens locked. KMS_E_FORMAT: damaged,
- * KMS_E_SCHEMA: a version or kind of later kmsd, KMS_E_PASSPHRASE: not this machine file (why), KMS_E_IO, KMS_E_FULL,
- * KMS_E_NO_MEMORY.
+ * Load keys/host.key beneath dirfd, or make it when there is none (sealed when secrets holds
+ * something to seal it with). A file sealed with a passphrase that is not given, or given wrong
+ * (why says so), opens locked. KMS_E_FORMAT: damaged, KMS_E_SCHEMA: a version or kind of later
+ * kmsd, KMS_E_PASSPHRASE: not this machine file (why), KMS_E_IO, KMS_E_FULL, KMS_E_NO_MEMORY.
  */
-int signing_key_open(struct signing_key **out, int dirfd, uint64_t now, const struct secrets *secrets,
-    bool *made, char why[256]);
-/* Locked: public keys and host id are there; nothing may be signed and no session begun until it is unlocked. */
+int signing_key_open(struct signing_key **out, int dirfd, uint64_t now,
+    const struct secrets *secrets, bool *made, char why[256]);
+/*
+ * Locked: public keys and host id are there; nothing may be signed and no session begun until
+ * it is unlocked.
+ */
 bool signing_key_locked(const struct signing_key *k);
 enum host_key_kind signing_key_kind(const struct signing_key *k);
-/* Try a passphrase on a file sealed with one; unlocks a locked key, else only tells. KMS_E_PASSPHRASE, KMS_E_NO_MEMORY. */
+/*
+ * Try a passphrase on a file sealed with one; unlocks a locked key, else only tells.
+ * KMS_E_PASSPHRASE, KMS_E_NO_MEMORY.
+ */
 int signing_key_unlock(struct signing_key *k, const uint8_t *passphrase, size_t len);
-/* Write the file anew, of that kind: old or new is there at every moment. Only when not locked. KMS_E_IO, KMS_E_FULL, KMS_E_NO_MEMORY. */
+/*
+ * Write the file anew, of that kind: old or new is there at every moment. Only when not locked.
+ * KMS_E_IO, KMS_E_FULL, KMS_E_NO_MEMORY.
+ */
 int signing_key_seal(struct signing_key *k, int dirfd, enum host_key_kind kind,
     const uint8_t *passphrase, size_t len, const struct secrets *secrets);
 void signing_key_free(struct signing_key *k);
 
-const uint8_t *signing_key_sign_pk(const struct signing_key *k);    /* 32 */
-const uint8_t *signing_key_kx_pk(const struct signing_key *k);      /* 32 */
-const uint8_t *signing_key_host_id(const struct signing_key *k);    /* 16 */
+const uint8_t *signing_key_sign_pk(const struct signing_key *k); /* 32 */
+const uint8_t *signing_key_kx_pk(const struct signing_key *k);   /* 32 */
+const uint8_t *signing_key_host_id(const struct signing_key *k); /* 16 */
 
 /* kmsdb_sign_fn; arg: the key. Refuses (KMS_E_FORMAT) what is no batch header of this host. */
 int signing_key_batch(uint8_t sig[BATCH_SIGNATURE], const uint8_t header[BATCH_HEADER], void *arg);
 /* Fills in the public keys and signs: proof of possession. */
 int signing_key_confirm(struct signing_key *k, struct confirm_request *r);
 /* Session keys with a client. KMS_E_FORMAT: a public key of small order. */
-int signing_key_session(struct signing_key *k, struct seal_keys *out, const uint8_t client_pk[SEAL_PUBLIC]);
+int signing_key_session(
+    struct signing_key *k, struct seal_keys *out, const uint8_t client_pk[SEAL_PUBLIC]);
 
 #endif

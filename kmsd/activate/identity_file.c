@@ -4,15 +4,14 @@
  */
 #include "kmsd/activate/identity_file.h"
 
+#include <sodium.h>
 #include <string.h>
 
-#include <sodium.h>
-
-#include "libkms/kms_error.h"
 #include "libkms/base/wire.h"
+#include "libkms/kms_error.h"
 
 #define MAGIC "KMSHOSTK"
-#define VERSION 1
+#define LAYOUT_VERSION 1
 #define SEALED_AT 136
 #define SEALED (HOST_KEY_SECRET + crypto_aead_xchacha20poly1305_ietf_ABYTES)
 #define DIGEST 32
@@ -35,7 +34,7 @@ size_of(uint8_t kind)
 {
 	static const size_t sizes[] = { HOST_KEY_PLAIN_SIZE, HOST_KEY_SIZE, HOST_KEY_SIZE };
 
-	return kind < sizeof sizes / sizeof sizes[0] ? sizes[kind] : 0;
+	return kind < sizeof(sizes) / sizeof(sizes[0]) ? sizes[kind] : 0;
 }
 
 static int
@@ -56,16 +55,16 @@ host_key_decode(struct host_key_file *out, const uint8_t *file, size_t len)
 	uint8_t digest[DIGEST];
 	struct wire_reader r;
 
-	memset(out, 0, sizeof *out);
+	memset(out, 0, sizeof(*out));
 	if (len < 10 || memcmp(file, MAGIC, 8) != 0)
 		return KMS_E_FORMAT;
-	if (file[8] != VERSION || size_of(file[9]) == 0)
+	if (file[8] != LAYOUT_VERSION || size_of(file[9]) == 0)
 		return KMS_E_SCHEMA;
 	if (len != size_of(file[9]))
 		return KMS_E_FORMAT;
 	crypto_hash_sha256(digest, file, len - DIGEST);
 	if (sodium_memcmp(digest, file + len - DIGEST, DIGEST) != 0 ||
-	    memcmp(file + 10, zero, sizeof zero) != 0)
+	    memcmp(file + 10, zero, sizeof(zero)) != 0)
 		return KMS_E_FORMAT;
 	out->kind = (enum host_key_kind)file[9];
 	wire_reader_init(&r, file + 16, len - 16);
@@ -74,10 +73,10 @@ host_key_decode(struct host_key_file *out, const uint8_t *file, size_t len)
 		return KMS_OK;
 	wire_get(&r, out->sign_pk, 32);
 	wire_get(&r, out->kx_pk, 32);
-	wire_get(&r, out->salt, sizeof out->salt);
+	wire_get(&r, out->salt, sizeof(out->salt));
 	out->passes = wire_get_u32(&r);
 	out->memory = wire_get_u32(&r);
-	wire_get(&r, out->nonce, sizeof out->nonce);
+	wire_get(&r, out->nonce, sizeof(out->nonce));
 	return check_parameters(out);
 }
 
@@ -88,7 +87,7 @@ derive(uint8_t *key, const struct host_key_file *f, const struct host_key_secret
 	if (f->kind == HOST_KEY_MACHINE) {
 		if (s->len != HOST_KEY_MACHINE_SECRET)
 			return KMS_E_PASSPHRASE;
-		crypto_generichash(key, 32, f->salt, sizeof f->salt, s->octets, s->len);
+		crypto_generichash(key, 32, f->salt, sizeof(f->salt), s->octets, s->len);
 		return KMS_OK;
 	}
 	if (s->len == 0 || s->len > HOST_KEY_PASSPHRASE_MAX)
@@ -104,29 +103,29 @@ host_key_open(uint8_t *secret, const uint8_t *file, size_t len, const struct hos
 {
 	struct host_key_file f;
 	uint8_t *key = NULL;
-	int r = host_key_decode(&f, file, len);
+	int rc = host_key_decode(&f, file, len);
 
-	if (r != KMS_OK)
-		return r;
+	if (rc != KMS_OK)
+		return rc;
 	if (f.kind == HOST_KEY_PLAIN) {
 		memcpy(secret, file + 24, HOST_KEY_SECRET);
 		return KMS_OK;
 	}
 	if ((key = sodium_malloc(32)) == NULL)
 		return KMS_E_NO_MEMORY;
-	if ((r = derive(key, &f, s)) == KMS_OK &&
+	if ((rc = derive(key, &f, s)) == KMS_OK &&
 	    crypto_aead_xchacha20poly1305_ietf_decrypt(
 		secret, NULL, NULL, file + SEALED_AT, SEALED, file, SEALED_AT, f.nonce, key) != 0)
-		r = KMS_E_PASSPHRASE;
+		rc = KMS_E_PASSPHRASE;
 	sodium_free(key);
-	return r;
+	return rc;
 }
 
 static void
 head(struct wire_writer *w, const struct host_key_file *f)
 {
 	wire_put(w, MAGIC, 8);
-	wire_put_u8(w, VERSION);
+	wire_put_u8(w, LAYOUT_VERSION);
 	wire_put_u8(w, (uint8_t)f->kind);
 	wire_put_zero(w, 6);
 	wire_put_u64(w, f->made);
@@ -137,23 +136,23 @@ seal(uint8_t file[HOST_KEY_SIZE], struct wire_writer *w, struct host_key_file *f
     const uint8_t *secret, const struct host_key_secret *s)
 {
 	uint8_t *key = sodium_malloc(32);
-	int r;
+	int rc;
 
 	if (key == NULL)
 		return KMS_E_NO_MEMORY;
-	randombytes_buf(f->salt, sizeof f->salt);
-	randombytes_buf(f->nonce, sizeof f->nonce);
+	randombytes_buf(f->salt, sizeof(f->salt));
+	randombytes_buf(f->nonce, sizeof(f->nonce));
 	wire_put(w, f->sign_pk, 32);
 	wire_put(w, f->kx_pk, 32);
-	wire_put(w, f->salt, sizeof f->salt);
+	wire_put(w, f->salt, sizeof(f->salt));
 	wire_put_u32(w, f->passes);
 	wire_put_u32(w, f->memory);
-	wire_put(w, f->nonce, sizeof f->nonce);
-	if ((r = derive(key, f, s)) == KMS_OK)
+	wire_put(w, f->nonce, sizeof(f->nonce));
+	if ((rc = derive(key, f, s)) == KMS_OK)
 		crypto_aead_xchacha20poly1305_ietf_encrypt(file + SEALED_AT, NULL, secret,
 		    HOST_KEY_SECRET, file, SEALED_AT, NULL, f->nonce, key);
 	sodium_free(key);
-	return r;
+	return rc;
 }
 
 int
@@ -161,16 +160,16 @@ host_key_encode(uint8_t file[HOST_KEY_SIZE], size_t *len, struct host_key_file *
     const uint8_t *secret, const struct host_key_secret *s)
 {
 	struct wire_writer w;
-	int r = KMS_OK;
+	int rc = KMS_OK;
 
 	*len = size_of((uint8_t)f->kind);
 	wire_writer_init(&w, file, HOST_KEY_SIZE);
 	head(&w, f);
 	if (f->kind == HOST_KEY_PLAIN)
 		wire_put(&w, secret, HOST_KEY_SECRET);
-	else if ((r = check_parameters(f)) == KMS_OK)
-		r = seal(file, &w, f, secret, s);
-	if (r == KMS_OK)
+	else if ((rc = check_parameters(f)) == KMS_OK)
+		rc = seal(file, &w, f, secret, s);
+	if (rc == KMS_OK)
 		crypto_hash_sha256(file + *len - DIGEST, file, *len - DIGEST);
-	return r;
+	return rc;
 }

@@ -14,11 +14,12 @@
  *                               104  4  Argon2id: passes, zero for kind 2
  *                               108  4  Argon2id: memory in KiB, zero for kind 2
  *                               112 24  nonce
- *                               136 80  seed and secret key, XChaCha20-Poly1305 with tag, additional data: 0..135
- *                               216 32  SHA-256 of 0..215
+ *                               136 80  seed and secret key, XChaCha20-Poly1305 with tag,
+ * additional data: 0..135 216 32  SHA-256 of 0..215
  *
- * The key of the seal is Argon2id 1.3 of passphrase and salt, one lane; for kind 2 it is BLAKE2b-256 of the salt,
- * keyed with the 32 octets of the machine file. The digest tells a damaged file from a wrong passphrase.
+ * The key of the seal is Argon2id 1.3 of passphrase and salt, one lane; for kind 2 it is
+ * BLAKE2b-256 of the salt, keyed with the 32 octets of the machine file. The digest tells a
+ * damaged file from a wrong passphrase.
  */
 #ifndef KMSD_ACTIVATE_IDENTITY_FILE_H
 #define KMSD_ACTIVATE_IDENTITY_FILE_H
@@ -27,21 +28,27 @@
 #include <stdint.h>
 
 #define HOST_KEY_PLAIN_SIZE 120
-#define HOST_KEY_SIZE 248           /* the larger */
-#define HOST_KEY_SECRET 64          /* seed, X25519 secret key */
+#define HOST_KEY_SIZE 248  /* the larger */
+#define HOST_KEY_SECRET 64 /* seed, X25519 secret key */
 #define HOST_KEY_MACHINE_SECRET 32
 #define HOST_KEY_PASSPHRASE_MAX 1024
 
-/* What a file may ask of us: 256 MiB is what we write, a damaged or hostile one gets no more than this. */
+/*
+ * What a file may ask of us: 256 MiB is what we write, a damaged or hostile one gets no more
+ * than this.
+ */
 #define HOST_KEY_PASSES 3
 #define HOST_KEY_PASSES_MAX 8
-#define HOST_KEY_MEMORY (256 * 1024)        /* KiB */
+#define HOST_KEY_MEMORY (256 * 1024) /* KiB */
 #define HOST_KEY_MEMORY_MIN 1024
 #define HOST_KEY_MEMORY_MAX (1024 * 1024)
 
 enum host_key_kind { HOST_KEY_PLAIN = 0, HOST_KEY_PASSPHRASE = 1, HOST_KEY_MACHINE = 2 };
 
-/* What anybody may know. Public keys are zero for a plain file: there they follow from the secrets. */
+/*
+ * What anybody may know. Public keys are zero for a plain file: there they follow from the
+ * secrets.
+ */
 struct host_key_file {
 	enum host_key_kind kind;
 	uint64_t made;
@@ -57,11 +64,21 @@ struct host_key_secret {
 	size_t len;
 };
 
-/* KMS_E_FORMAT: damaged, or it asks for more than the bounds; KMS_E_SCHEMA: version or kind of later kmsd. */
+/*
+ * KMS_E_FORMAT: damaged, or it asks for more than the bounds; KMS_E_SCHEMA: version or kind of
+ * later kmsd.
+ */
 int host_key_decode(struct host_key_file *out, const uint8_t *file, size_t len);
-/* secret: HOST_KEY_SECRET octets of guarded memory. Also KMS_E_PASSPHRASE (wrong secret), KMS_E_NO_MEMORY. */
-int host_key_open(uint8_t *secret, const uint8_t *file, size_t len, const struct host_key_secret *s);
-/* f: kind, made, public keys, passes and memory are filled in; salt and nonce are made. KMS_E_NO_MEMORY. */
+/*
+ * secret: HOST_KEY_SECRET octets of guarded memory. Also KMS_E_PASSPHRASE (wrong secret),
+ * KMS_E_NO_MEMORY.
+ */
+int host_key_open(
+    uint8_t *secret, const uint8_t *file, size_t len, const struct host_key_secret *s);
+/*
+ * f: kind, made, public keys, passes and memory are filled in; salt and nonce are made.
+ * KMS_E_NO_MEMORY.
+ */
 int host_key_encode(uint8_t file[HOST_KEY_SIZE], size_t *len, struct host_key_file *f,
     const uint8_t *secret, const struct host_key_secret *s);
 /* "no", "passphrase", "machine": as kmsctl status shows it. */

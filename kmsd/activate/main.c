@@ -3,22 +3,19 @@
  * state directory, the control socket and one channel a front; confines itself,
  * opens keys and ledger, and serves: a turn of the event loop, then the batch it made.
  */
-#include "config.h"
-
 #include <errno.h>
+#include <event2/event.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
 #include <signal.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
-
-#include <event2/event.h>
-#include <sodium.h>
 
 #include "kmsd/activate/activate.h"
 #include "kmsd/activate/activate_confine.h"
@@ -28,7 +25,7 @@
 
 #define FRONTS 32
 #define STATS_SECONDS 5
-#define LOG_TICKS 12 /* of STATS_SECONDS: limited log lines come once a minute */
+#define LOG_TICKS 12   /* of STATS_SECONDS: limited log lines come once a minute */
 #define STOP_SECONDS 3 /* for fronts to take their last replies */
 #define MEMLOCK_SLACK (1024 * 1024)
 
@@ -59,7 +56,7 @@ read_config(struct config *out, int fd)
 	char *text = malloc(CONFIG_MAX + 1);
 	size_t len = 0;
 	ssize_t n = 1;
-	int r = KMS_OK;
+	int rc = KMS_OK;
 
 	if (text == NULL)
 		return KMS_E_NO_MEMORY;
@@ -67,16 +64,16 @@ read_config(struct config *out, int fd)
 	    len <= CONFIG_MAX && (n = pread(fd, text + len, CONFIG_MAX + 1 - len, (off_t)len)) > 0)
 		len += (size_t)n;
 	if (n < 0)
-		r = KMS_E_IO;
+		rc = KMS_E_IO;
 	else if (len > CONFIG_MAX)
-		r = KMS_E_TOO_LARGE;
+		rc = KMS_E_TOO_LARGE;
 	config_defaults(out);
-	if (r == KMS_OK && config_parse(out, text, len, &error, 1) != 0) {
+	if (rc == KMS_OK && config_parse(out, text, len, &error, 1) != 0) {
 		log_event(LOG_ERR, "config-refused", "line %d: %s", error.line, error.text);
-		r = KMS_E_CONFIG;
+		rc = KMS_E_CONFIG;
 	}
 	free(text);
-	return r;
+	return rc;
 }
 
 static int
@@ -94,11 +91,11 @@ take_front(struct server *s, const struct ipc_parent *m)
 static int
 take_early(struct server *s, struct ipc_parent *m)
 {
-	int r = KMS_OK;
+	int rc = KMS_OK;
 
 	switch (m->verb) {
 	case IPC_CONFIG:
-		r = m->fd < 0 ? KMS_E_PEER : read_config(&s->activate.config, m->fd);
+		rc = m->fd < 0 ? KMS_E_PEER : read_config(&s->activate.config, m->fd);
 		break;
 	case IPC_STATE_DIR:
 		s->activate.state_dir = m->fd;
@@ -107,18 +104,18 @@ take_early(struct server *s, struct ipc_parent *m)
 		s->control_fd = m->fd;
 		return KMS_OK;
 	case IPC_SECRET:
-		r = secrets_read(&s->activate.secrets, m->index, m->fd);
+		rc = secrets_read(&s->activate.secrets, m->index, m->fd);
 		break;
 	case IPC_CHANNEL:
-		if ((r = take_front(s, m)) == KMS_OK)
+		if ((rc = take_front(s, m)) == KMS_OK)
 			return KMS_OK;
 		break;
 	default:
-		r = KMS_E_PEER;
+		rc = KMS_E_PEER;
 	}
 	if (m->fd >= 0)
 		close(m->fd);
-	return r;
+	return rc;
 }
 
 /* What kmsd hands over, up to START. */
@@ -127,21 +124,22 @@ receive_start(struct server *s)
 {
 	struct pollfd p = { .fd = IPC_PARENT_FD, .events = POLLIN };
 	struct ipc_parent m;
-	int r, refused = KMS_OK;
+	int rc, refused = KMS_OK;
 
 	for (;;) {
 		if (poll(&p, 1, -1) < 0 && errno != EINTR)
 			return KMS_E_IO;
-		r = ipc_parent_recv(IPC_PARENT_FD, &m);
-		if (r == KMS_E_IO && (errno == EAGAIN || errno == EINTR))
+		rc = ipc_parent_recv(IPC_PARENT_FD, &m);
+		if (rc == KMS_E_IO && (errno == EAGAIN || errno == EINTR))
 			continue;
-		if (r != KMS_OK)
-			return r;
+		if (rc != KMS_OK)
+			return rc;
 		if (m.verb == IPC_START)
 			break;
-		/* All is read before a refusal: to end with messages unread would lose what we say. */
-		if ((r = take_early(s, &m)) != KMS_OK && refused == KMS_OK)
-			refused = r;
+		/* All is read before a refusal: to end with messages unread would lose what we say.
+		 */
+		if ((rc = take_early(s, &m)) != KMS_OK && refused == KMS_OK)
+			refused = rc;
 	}
 	if (refused != KMS_OK)
 		return refused;
@@ -157,7 +155,7 @@ look_around(struct server *s)
 {
 	const struct config *c = &s->activate.config;
 	struct ucred parent;
-	socklen_t len = sizeof parent;
+	socklen_t len = sizeof(parent);
 	struct group *g;
 
 	tzset();
@@ -173,7 +171,7 @@ look_around(struct server *s)
 			    c->control_group);
 		}
 	}
-	if (gethostname(s->activate.host_name, sizeof s->activate.host_name - 1) != 0)
+	if (gethostname(s->activate.host_name, sizeof(s->activate.host_name) - 1) != 0)
 		strcpy(s->activate.host_name, "localhost");
 }
 
@@ -196,12 +194,12 @@ open_ledger(struct activate *a)
 	};
 	struct kmsdb_info info;
 	char why[256] = "";
-	int r;
+	int rc;
 
 	memcpy(o.sign_pk, signing_key_sign_pk(a->key), 32);
-	if ((r = kmsdb_open(&a->db, a->state_dir, &o, why)) != KMS_OK) {
-		log_event(LOG_CRIT, "ledger-refused", "%s: %s", kms_strerror((uint32_t)r), why);
-		return r;
+	if ((rc = kmsdb_open(&a->db, a->state_dir, &o, why)) != KMS_OK) {
+		log_event(LOG_CRIT, "ledger-refused", "%s: %s", kms_strerror((uint32_t)rc), why);
+		return rc;
 	}
 	/* Now, between Landlock, which it inherits, and seccomp, which forbids new threads. */
 	kmsdb_start(a->db);
@@ -215,28 +213,27 @@ open_keys(struct activate *a)
 {
 	char why[256] = "";
 	bool made = false;
-	int r;
+	int rc;
 
-	r = signing_key_open(&a->key, a->state_dir, a->now, &a->secrets, &made, why);
-	if (r != KMS_OK) {
+	rc = signing_key_open(&a->key, a->state_dir, a->now, &a->secrets, &made, why);
+	if (rc != KMS_OK) {
 		log_event(LOG_CRIT, "host-key-refused", "keys/host.key: %s; %s",
-		    kms_strerror((uint32_t)r),
-		    *why ? why
-			 : "restore it from a backup: without it the publisher has to confirm this "
-			   "host anew");
-		return r;
+		    kms_strerror((uint32_t)rc),
+		    *why
+			? why
+			: "restore it from a backup: without it the publisher has to confirm this host anew");
+		return rc;
 	}
 	secrets_forget_passphrase(&a->secrets);
 	if (made)
 		log_event(LOG_NOTICE, "host-key-made", "keys/host.key: keep a backup of it");
 	if (signing_key_locked(a->key))
 		log_event(LOG_WARNING, "host-locked",
-		    "%s%skeys/host.key is sealed with a passphrase: until kmsctl unlock gives it, "
-		    "clients are told to come again",
+		    "%s%skeys/host.key is sealed with a passphrase: until kmsctl unlock gives it, clients are told to come again",
 		    why, *why ? "; " : "");
-	if ((r = service_open(&a->service, a->state_dir, a->key, &a->config, why)) != KMS_OK)
+	if ((rc = service_open(&a->service, a->state_dir, a->key, &a->config, why)) != KMS_OK)
 		log_event(LOG_CRIT, "config-refused", "%s", why);
-	return r;
+	return rc;
 }
 
 static struct event_base *
@@ -298,7 +295,7 @@ check_layers(const struct activate *a)
 	}
 	if (*why)
 		log_event(LOG_WARNING, "sandbox", "%s", why);
-	confine_names(names, sizeof names, a->layers);
+	confine_names(names, sizeof(names), a->layers);
 	log_event(LOG_INFO, "activate-ready", "confined: %s", names);
 	return KMS_OK;
 }
@@ -306,13 +303,13 @@ check_layers(const struct activate *a)
 static int
 open_fronts(struct server *s)
 {
-	int r;
+	int rc;
 
 	for (unsigned i = 0; i < FRONTS; i++) {
 		if (s->fronts[i] < 0)
 			continue;
-		if ((r = peer_add(&s->activate, s->fronts[i], i)) != KMS_OK)
-			return r;
+		if ((rc = peer_add(&s->activate, s->fronts[i], i)) != KMS_OK)
+			return rc;
 		s->fronts[i] = -1;
 	}
 	s->control = control_server_new(&s->activate, s->control_fd, &s->access);
@@ -345,7 +342,7 @@ reload(struct server *s, int fd)
 		log_event(LOG_NOTICE, "restart-needed",
 		    "[ledger], credits and control_group take effect at the next start");
 	a->config.publisher_count = fresh.publisher_count;
-	memcpy(a->config.publishers, fresh.publishers, sizeof fresh.publishers);
+	memcpy(a->config.publishers, fresh.publishers, sizeof(fresh.publishers));
 	a->config.log_level = fresh.log_level;
 	a->config_read = config_mark(&fresh, false);
 	log_level(fresh.log_level);
@@ -364,11 +361,11 @@ on_parent(evutil_socket_t fd, short what, void *arg)
 {
 	struct server *s = arg;
 	struct ipc_parent m;
-	int r = ipc_parent_recv(fd, &m);
+	int rc = ipc_parent_recv(fd, &m);
 
-	if (r == KMS_E_IO && (errno == EAGAIN || errno == EINTR))
+	if (rc == KMS_E_IO && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (r != KMS_OK) {
+	if (rc != KMS_OK) {
 		log_event(LOG_NOTICE, "parent-gone", "kmsd has ended: stopping");
 		event_del(s->parent);
 		stop(s);
@@ -419,29 +416,29 @@ start(struct server *s)
 {
 	struct activate *a = &s->activate;
 	uint64_t memlock, seed;
-	int r;
+	int rc;
 
-	if ((r = receive_start(s)) != KMS_OK)
-		return r;
+	if ((rc = receive_start(s)) != KMS_OK)
+		return rc;
 	log_open("kmsd-activate", a->config.log_syslog, a->config.log_level);
 	look_around(s);
 	activate_clock(a);
 	a->started = a->now;
 	a->config_started = config_mark(&a->config, true);
 	a->config_read = config_mark(&a->config, false);
-	randombytes_buf(&seed, sizeof seed);
+	randombytes_buf(&seed, sizeof(seed));
 	relayed_limit_init(&a->relayed_limit, seed);
 	memlock = memlock_needed(a);
 	a->layers = activate_confine_early(&a->config, a->state_dir, memlock);
-	if ((r = open_memory(a)) != KMS_OK || (r = add_events(s)) != KMS_OK)
-		return r;
-	if ((r = open_keys(a)) != KMS_OK || (r = open_ledger(a)) != KMS_OK)
-		return r;
+	if ((rc = open_memory(a)) != KMS_OK || (rc = add_events(s)) != KMS_OK)
+		return rc;
+	if ((rc = open_keys(a)) != KMS_OK || (rc = open_ledger(a)) != KMS_OK)
+		return rc;
 	a->layers |= activate_confine_late(memlock);
-	if ((r = check_layers(a)) != KMS_OK)
-		return r;
-	if (!signing_key_locked(a->key) && (r = activate_record_start(a)) != KMS_OK)
-		return r;
+	if ((rc = check_layers(a)) != KMS_OK)
+		return rc;
+	if (!signing_key_locked(a->key) && (rc = activate_record_start(a)) != KMS_OK)
+		return rc;
 	return open_fronts(s);
 }
 
@@ -507,11 +504,12 @@ int
 main(void)
 {
 	static const int ignored[] = { SIGPIPE, SIGINT, SIGTERM, SIGHUP };
-	struct server *s = calloc(1, sizeof *s);
-	int r;
+	struct server *s = calloc(1, sizeof(*s));
+	int rc;
 
-	/* kmsd speaks for the terminal and the service manager: IPC_STOP, IPC_RELOAD, or it is gone. */
-	for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
+	/* kmsd speaks for the terminal and the service manager: IPC_STOP, IPC_RELOAD, or it is
+	 * gone. */
+	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
 		signal(ignored[i], SIG_IGN);
 	log_open("kmsd-activate", false, LOG_INFO);
 	if (s == NULL || sodium_init() < 0) {
@@ -522,9 +520,9 @@ main(void)
 	s->activate.state_dir = s->control_fd = -1;
 	for (unsigned i = 0; i < FRONTS; i++)
 		s->fronts[i] = -1;
-	if ((r = start(s)) != KMS_OK) {
-		log_event(LOG_CRIT, "start-failed", "%s", kms_strerror((uint32_t)r));
-		tell_parent(IPC_CHILD_FAILED, (uint32_t)r);
+	if ((rc = start(s)) != KMS_OK) {
+		log_event(LOG_CRIT, "start-failed", "%s", kms_strerror((uint32_t)rc));
+		tell_parent(IPC_CHILD_FAILED, (uint32_t)rc);
 		tear_down(s);
 		return 1;
 	}

@@ -4,10 +4,9 @@
  */
 #include "kmsd/activate/pending.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <sodium.h>
 
 #include "kmsd/activate/activate.h"
 #include "kmsd/activate/front_peer.h"
@@ -26,7 +25,7 @@ _Static_assert(REPLY_FRAME <= FRAME_HEADER + CERTIFICATE_MAX + 64, "peer.c's que
 
 struct batch {
 	struct batch_slot *slots; /* sodium_malloc */
-	uint8_t *nonces; /* SEAL_NONCE each, each used once */
+	uint8_t *nonces;          /* SEAL_NONCE each, each used once */
 	size_t nonces_used;
 	size_t size, taken;
 };
@@ -40,7 +39,7 @@ batch_octets(size_t slots)
 struct batch *
 batch_new(size_t slots)
 {
-	struct batch *b = calloc(1, sizeof *b);
+	struct batch *b = calloc(1, sizeof(*b));
 
 	if (b == NULL)
 		return NULL;
@@ -72,7 +71,7 @@ batch_take(struct batch *b)
 	if (b->taken == b->size)
 		return NULL;
 	slot = &b->slots[b->taken++];
-	memset(slot, 0, sizeof *slot);
+	memset(slot, 0, sizeof(*slot));
 	return slot;
 }
 
@@ -99,24 +98,24 @@ static void
 find_bundle(struct activate *a, struct batch_slot *slot, uint8_t bundle[LEASE_CLIENT_MAX])
 {
 	size_t len = 0;
-	int r = KMS_OK;
+	int rc = KMS_OK;
 
 	if (slot->answer == BATCH_LEAF)
 		len = kmsdb_bundle(a->db, slot->leaf, bundle, LEASE_CLIENT_MAX);
 	else if (slot->answer == BATCH_JOURNAL)
-		r = kmsdb_bundle_read(
+		rc = kmsdb_bundle_read(
 		    a->db, slot->number, slot->leaf, bundle, LEASE_CLIENT_MAX, &len);
 	if (slot->answer == BATCH_PLAIN)
 		return;
-	if (len > 0 && r == KMS_OK) {
+	if (len > 0 && rc == KMS_OK) {
 		slot->reply.bundle = bundle;
 		slot->reply.bundle_len = len;
-	} else if (r == KMS_E_NOT_FOUND) {
+	} else if (rc == KMS_E_NOT_FOUND) {
 		/* Dropped by retention: with its next number the client gets a new lease. */
 		refuse(slot, KMS_E_SEQUENCE);
 	} else {
 		log_limited(LOG_ERR, "lease-unreadable", "batch %llu, entry %u: %s",
-		    (unsigned long long)slot->number, slot->leaf, kms_strerror((uint32_t)r));
+		    (unsigned long long)slot->number, slot->leaf, kms_strerror((uint32_t)rc));
 		refuse(slot, KMS_E_LEDGER);
 	}
 }
@@ -130,7 +129,7 @@ answer(struct activate *a, struct batch_slot *slot, const uint8_t nonce[SEAL_NON
 	if ((room = peer_reserve(slot->peer, REPLY_FRAME)) == NULL)
 		return;
 	find_bundle(a, slot, bundle);
-	len = message_reply_encode(text, sizeof text, &slot->reply);
+	len = message_reply_encode(text, sizeof(text), &slot->reply);
 	if (len > 0)
 		len = seal_reply(room, REPLY_FRAME, &slot->keys, nonce, text, len);
 	if (len == 0)
@@ -149,8 +148,7 @@ say_failure(struct activate *a, size_t entries, int status)
 		return;
 	a->failure_said = a->now;
 	log_event(LOG_CRIT, status == KMS_E_FULL ? "ledger-full" : "ledger-error",
-	    "%zu entries not written: %s; clients are told to come back, nobody is activated until "
-	    "this is mended",
+	    "%zu entries not written: %s; clients are told to come back, nobody is activated until this is mended",
 	    entries, kms_strerror((uint32_t)status));
 }
 
@@ -158,14 +156,14 @@ int
 batch_commit(struct activate *a)
 {
 	size_t entries = kmsdb_staged(a->db);
-	int r;
+	int rc;
 
 	if (entries == 0)
 		return KMS_OK;
-	r = kmsdb_commit(a->db, signing_key_host_id(a->key), a->now, signing_key_batch, a->key);
-	if (r != KMS_OK) {
-		say_failure(a, entries, r);
-		return r;
+	rc = kmsdb_commit(a->db, signing_key_host_id(a->key), a->now, signing_key_batch, a->key);
+	if (rc != KMS_OK) {
+		say_failure(a, entries, rc);
+		return rc;
 	}
 	if (a->failing_since != 0) {
 		log_event(LOG_NOTICE, "ledger-mended", "the ledger is written again, after %llu s",
@@ -195,20 +193,20 @@ void
 batch_finish(struct activate *a)
 {
 	struct batch *b = a->batch;
-	int r = batch_commit(a);
+	int rc = batch_commit(a);
 
 	if (b->taken == 0)
 		return;
 	for (size_t i = 0; i < b->taken; i++) {
 		struct batch_slot *slot = &b->slots[i];
 
-		if (r != KMS_OK && !slot->settled)
+		if (rc != KMS_OK && !slot->settled)
 			refuse(slot, KMS_E_LEDGER);
 		answer(a, slot, next_nonce(b));
 		if (i % FLUSH_EVERY == FLUSH_EVERY - 1)
 			peer_flush(slot->peer);
 	}
-	sodium_memzero(b->slots, b->taken * sizeof *b->slots);
+	sodium_memzero(b->slots, b->taken * sizeof(*b->slots));
 	b->taken = 0;
 }
 

@@ -17,9 +17,9 @@ struct activate;
 struct peer;
 
 enum batch_answer {
-	BATCH_PLAIN,                    /* status alone */
-	BATCH_LEAF,                     /* lease of the batch under way */
-	BATCH_JOURNAL,                  /* lease of a batch on disk */
+	BATCH_PLAIN,   /* status alone */
+	BATCH_LEAF,    /* lease of the batch under way */
+	BATCH_JOURNAL, /* lease of a batch on disk */
 };
 
 struct batch_slot {
@@ -28,26 +28,32 @@ struct batch_slot {
 	struct seal_keys keys;
 	struct message_reply reply;
 	enum batch_answer answer;
-	bool settled;                   /* true whatever becomes of the batch */
+	bool settled; /* true whatever becomes of the batch */
 	uint32_t leaf;
-	uint64_t number;                /* BATCH_JOURNAL: of the batch */
-	uint64_t sequence;              /* BATCH_JOURNAL: highest of the client */
+	uint64_t number;   /* BATCH_JOURNAL: of the batch */
+	uint64_t sequence; /* BATCH_JOURNAL: highest of the client */
 };
 
 struct batch;
-struct batch *batch_new(size_t slots);      /* NULL: memory */
+struct batch *batch_new(size_t slots); /* NULL: memory */
 void batch_free(struct batch *b);
-size_t batch_octets(size_t slots);          /* of locked memory */
+size_t batch_octets(size_t slots); /* of locked memory */
 
 /* A zeroed slot, or NULL when all are taken: batch_finish, then ask again. */
 struct batch_slot *batch_take(struct batch *b);
 size_t batch_waiting(const struct batch *b);
 
-/* Commit what is staged, counting and logging as batch_finish does, but answer nobody. KMS_E_FULL, KMS_E_IO. */
+/*
+ * Commit what is staged, counting and logging as batch_finish does, but answer nobody.
+ * KMS_E_FULL, KMS_E_IO.
+ */
 int batch_commit(struct activate *a);
 /* Commit what is staged and answer all who wait: their leases, or KMS_E_LEDGER. */
 void batch_finish(struct activate *a);
-/* Now and then: lets the ledger carry an old overlay into its index though nobody asks anything. */
+/*
+ * Now and then: lets the ledger carry an old overlay into its index though nobody asks
+ * anything.
+ */
 void batch_idle(struct activate *a);
 
 #endif

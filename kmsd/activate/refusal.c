@@ -40,7 +40,7 @@ refusals_free(struct refusals *r)
 static bool
 kept(uint32_t status)
 {
-	for (size_t i = 0; i < sizeof worth_keeping / sizeof worth_keeping[0]; i++) {
+	for (size_t i = 0; i < sizeof(worth_keeping) / sizeof(worth_keeping[0]); i++) {
 		if (worth_keeping[i] == status)
 			return true;
 	}
@@ -61,7 +61,7 @@ refusal_due(struct refusals *r, const uint8_t cmid[16], uint32_t status, uint64_
 	if (r->recorded >= REFUSAL_MINUTE_MAX)
 		return false;
 	/* A CMID is a hash already. */
-	memcpy(&at, cmid, sizeof at);
+	memcpy(&at, cmid, sizeof(at));
 	at %= ROWS;
 	if (memcmp(r->rows[at].cmid, cmid, 16) == 0 && now >= r->rows[at].time &&
 	    now - r->rows[at].time < REFUSAL_SECONDS)

@@ -1,13 +1,13 @@
 /*
- * refusal_log.c - see complain.h. Rate-limited by name: a client decides how often this happens.
+ * refusal_log.c - see refusal_log.h. Rate-limited by name: a client decides how often this happens.
  */
 #include "kmsd/activate/refusal_log.h"
 
 #include <stddef.h>
 
-#include "libkms/base/address.h"
 #include "kmsd/common/log.h"
 #include "kmsd/ipc/ipc.h"
+#include "libkms/base/address.h"
 #include "libkms/kms_error.h"
 
 static const struct {
@@ -39,7 +39,7 @@ complain(const struct ipc_frame *from, uint32_t status, const char *name)
 {
 	char address[ADDRESS_TEXT];
 
-	for (size_t i = 0; i < sizeof events / sizeof events[0]; i++) {
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
 		if (events[i].status != status)
 			continue;
 		log_limited(LOG_NOTICE, events[i].event, "%s port %u%s%s%s: %s",

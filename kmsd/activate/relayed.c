@@ -1,6 +1,6 @@
 /*
- * relayed.c - from a front's report to counters and an entry. The report is the front's word alone: it changes
- * nothing but what is shown.
+ * relayed.c - from a front's report to counters and an entry. The report is the front's word alone:
+ * it changes nothing but what is shown.
  */
 #include "kmsd/activate/relayed.h"
 
@@ -9,8 +9,8 @@
 
 #include "kmsd/activate/activate.h"
 #include "kmsd/activate/control/control_verbs.h"
-#include "libkms/base/address.h"
 #include "kmsd/common/log.h"
+#include "libkms/base/address.h"
 
 static void
 count_version(struct relayed_counts *c, const struct ipc_relayed *r)
@@ -51,7 +51,7 @@ count_host(struct relayed_counts *c, const struct ipc_relayed *r, uint64_t now)
 		h->port = r->port;
 		c->host_count++;
 	}
-	memcpy(h->name, r->name, sizeof h->name);
+	memcpy(h->name, r->name, sizeof(h->name));
 	h->outcomes[r->outcome]++;
 	h->last = now;
 	if (r->outcome != IPC_RELAYED_DONE)
@@ -82,10 +82,10 @@ write_entry(struct activate *a, const struct ipc_frame *f, const struct ipc_rela
 
 	memcpy(e.source, f->address, 16);
 	memcpy(e.address, r->address, 16);
-	memcpy(e.name, r->name, sizeof e.name);
+	memcpy(e.name, r->name, sizeof(e.name));
 	if (kmsdb_staged(a->db) >= KMSDB_BATCH_MAX)
 		batch_finish(a);
-	if ((len = entry_relayed_encode(entry, sizeof entry, &e)) > 0)
+	if ((len = entry_relayed_encode(entry, sizeof(entry), &e)) > 0)
 		status = kmsdb_stage(a->db, entry, len, &leaf);
 	if (status == KMS_OK)
 		return;
@@ -198,7 +198,7 @@ control_relay_name(struct control_request *q)
 	uint8_t entry[ENTRY_MAX];
 	uint32_t leaf;
 	size_t len;
-	int r = KMS_E_FORMAT;
+	int rc = KMS_E_FORMAT;
 
 	if (!control_argument(q, 'b', "source", &source) || source.value_len != 16 ||
 	    !control_argument(q, 'b', "cmid", &cmid) || cmid.value_len != 16 ||
@@ -215,10 +215,10 @@ control_relay_name(struct control_request *q)
 	e.told = told.number;
 	if (kmsdb_staged(q->activate->db) >= KMSDB_BATCH_MAX)
 		batch_finish(q->activate);
-	if ((len = entry_relayed_name_encode(entry, sizeof entry, &e)) > 0)
-		r = kmsdb_stage(q->activate->db, entry, len, &leaf);
-	if (r != KMS_OK)
+	if ((len = entry_relayed_name_encode(entry, sizeof(entry), &e)) > 0)
+		rc = kmsdb_stage(q->activate->db, entry, len, &leaf);
+	if (rc != KMS_OK)
 		snprintf(q->why, CONTROL_WHY, "the entry was not written: %s",
-		    kms_strerror((uint32_t)r));
-	return r;
+		    kms_strerror((uint32_t)rc));
+	return rc;
 }

@@ -1,6 +1,7 @@
 /*
- * relayed.h - exchanges that a front relayed to another KMS host: counted, and written to the ledger as
- * observed. Nobody waits for them, so they fill a batch that has others, or wait for company.
+ * relayed.h - exchanges that a front relayed to another KMS host: counted, and written to the
+ * ledger as observed. Nobody waits for them, so they fill a batch that has others, or wait for
+ * company.
  */
 #ifndef KMSD_ACTIVATE_RELAYED_H
 #define KMSD_ACTIVATE_RELAYED_H
@@ -15,10 +16,10 @@ struct control_request;
 
 #define RELAYED_VERSIONS 16
 #define RELAYED_HOSTS 64
-#define RELAYED_COMPANY 512             /* observed entries that are not kept waiting any longer */
+#define RELAYED_COMPANY 512 /* observed entries that are not kept waiting any longer */
 
 struct relayed_counts {
-	uint64_t outcomes[IPC_RELAYED_OUTCOMES + 1];    /* by enum ipc_relayed_outcome */
+	uint64_t outcomes[IPC_RELAYED_OUTCOMES + 1]; /* by enum ipc_relayed_outcome */
 	uint64_t dropped, unwritten;
 	struct relayed_version {
 		uint16_t major, minor;
@@ -31,7 +32,7 @@ struct relayed_counts {
 		uint16_t port;
 		char name[IPC_UPSTREAM_NAME + 1];
 		uint64_t outcomes[IPC_RELAYED_OUTCOMES + 1];
-		uint64_t latency, latency_most;         /* microseconds; the sum, and the longest */
+		uint64_t latency, latency_most; /* microseconds; the sum, and the longest */
 		uint64_t last;
 	} hosts[RELAYED_HOSTS];
 	unsigned host_count;
@@ -44,7 +45,8 @@ struct relayed_bucket {
 };
 
 /* KMS_OK, or KMS_E_FORMAT: nothing that a front sends. */
-int relayed_take(struct activate *a, struct relayed_bucket *b, const struct ipc_frame *f, const uint8_t *body);
+int relayed_take(
+    struct activate *a, struct relayed_bucket *b, const struct ipc_frame *f, const uint8_t *body);
 /* Observed entries alone are staged, and few: the commit may wait for the next tick. */
 bool relayed_may_wait(const struct activate *a);
 

@@ -1,9 +1,10 @@
 /*
- * relayed_limit.h - how many observed exchanges of a source, and of all together, are written to the ledger. Whoever
- * reaches the port can make thousands of them a second, and a full disk would stop activation for everybody. Pure.
+ * relayed_limit.h - how many observed exchanges of a source, and of all together, are written
+ * to the ledger. Whoever reaches the port can make thousands of them a second, and a full disk
+ * would stop activation for everybody. Pure.
  *
- * A source is an IPv4 address or an IPv6 /64. KMS clients ask twelve times a day at the most: behind one address there
- * may be seven thousand of them that do.
+ * A source is an IPv4 address or an IPv6 /64. KMS clients ask twelve times a day at the most:
+ * behind one address there may be seven thousand of them that do.
  */
 #ifndef KMSD_ACTIVATE_RELAYED_LIMIT_H
 #define KMSD_ACTIVATE_RELAYED_LIMIT_H
@@ -11,21 +12,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define RELAYED_SOURCE_BURST 10000      /* entries at once, */
-#define RELAYED_SOURCE_RATE 1           /* and a second from then on */
-#define RELAYED_ALL_BURST 500000        /* the same for all sources: about 100 MB, */
-#define RELAYED_ALL_RATE 20             /* and 350 MB a day */
+#define RELAYED_SOURCE_BURST 10000 /* entries at once, */
+#define RELAYED_SOURCE_RATE 1      /* and a second from then on */
+#define RELAYED_ALL_BURST 500000   /* the same for all sources: about 100 MB, */
+#define RELAYED_ALL_RATE 20        /* and 350 MB a day */
 #define RELAYED_SETS 512
 #define RELAYED_WAYS 8
 
 struct relayed_left {
 	uint64_t key;
-	uint64_t since;                 /* second of the last look; 0: never used */
+	uint64_t since; /* second of the last look; 0: never used */
 	uint32_t left;
 };
 
 struct relayed_limit {
-	uint64_t seed;                  /* so that nobody can choose addresses that share a set */
+	uint64_t seed; /* so that nobody can choose addresses that share a set */
 	struct relayed_left all;
 	struct relayed_left sources[RELAYED_SETS][RELAYED_WAYS];
 };

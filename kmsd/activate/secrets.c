@@ -4,10 +4,9 @@
 #include "kmsd/activate/secrets.h"
 
 #include <errno.h>
+#include <sodium.h>
 #include <string.h>
 #include <unistd.h>
-
-#include <sodium.h>
 
 #include "kmsd/activate/identity_file.h"
 #include "kmsd/common/log.h"
@@ -43,8 +42,7 @@ take_passphrase(struct secrets *s, const uint8_t *text, size_t len)
 		n++;
 	if (n == 0 || n > HOST_KEY_PASSPHRASE_MAX) {
 		log_event(LOG_ERR, "passphrase-refused",
-		    "the passphrase that kms.ini names is %s: its file's first line is to hold 1 "
-		    "to %d octets",
+		    "the passphrase that kms.ini names is %s: its file's first line is to hold 1 to %d octets",
 		    n == 0 ? "empty" : "too long", HOST_KEY_PASSPHRASE_MAX);
 		return KMS_E_CONFIG;
 	}
@@ -84,17 +82,17 @@ secrets_read(struct secrets *s, unsigned which, int fd)
 {
 	uint8_t *text;
 	size_t len;
-	int r;
+	int rc;
 
 	if (fd < 0 || (which != IPC_SECRET_PASSPHRASE && which != IPC_SECRET_MACHINE))
 		return KMS_E_PEER;
 	if ((text = sodium_malloc(FILE_MAX)) == NULL)
 		return KMS_E_NO_MEMORY;
-	if ((r = read_file(text, &len, fd)) == KMS_OK)
-		r = which == IPC_SECRET_MACHINE ? take_machine(s, text, len)
-						: take_passphrase(s, text, len);
+	if ((rc = read_file(text, &len, fd)) == KMS_OK)
+		rc = which == IPC_SECRET_MACHINE ? take_machine(s, text, len)
+						 : take_passphrase(s, text, len);
 	sodium_free(text);
-	return r;
+	return rc;
 }
 
 void

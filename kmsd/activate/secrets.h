@@ -9,12 +9,15 @@
 #include <stdint.h>
 
 struct secrets {
-	uint8_t *passphrase;            /* NULL: none; from sodium_malloc, as is machine */
+	uint8_t *passphrase; /* NULL: none; from sodium_malloc, as is machine */
 	size_t passphrase_len;
-	uint8_t *machine;               /* HOST_KEY_MACHINE_SECRET octets; NULL: none */
+	uint8_t *machine; /* HOST_KEY_MACHINE_SECRET octets; NULL: none */
 };
 
-/* which: enum ipc_secret. KMS_E_CONFIG (logged: empty, too long, no machine file), KMS_E_IO, KMS_E_NO_MEMORY, KMS_E_PEER. */
+/*
+ * which: enum ipc_secret. KMS_E_CONFIG (logged: empty, too long, no machine file), KMS_E_IO,
+ * KMS_E_NO_MEMORY, KMS_E_PEER.
+ */
 int secrets_read(struct secrets *s, unsigned which, int fd);
 /* When it has done its work. */
 void secrets_forget_passphrase(struct secrets *s);

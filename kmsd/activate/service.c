@@ -10,8 +10,8 @@
 
 #include "kmsd/activate/service_files.h"
 #include "kmsd/common/log.h"
-#include "libkms/kms_error.h"
 #include "libkms/base/uuid.h"
+#include "libkms/kms_error.h"
 
 /*
  * The key id is what files, ledger and HELLO know a publisher by, and whoever makes a
@@ -31,8 +31,7 @@ check_id(const struct service *s, const struct service_publisher *p, char why[25
 		if (memcmp(o->key.id, p->key.id, 8) != 0)
 			continue;
 		snprintf(why, 256,
-		    "[publisher %s] key: has the key id of [publisher %s]: ask both publishers "
-		    "which of the two keys is false",
+		    "[publisher %s] key: has the key id of [publisher %s]: ask both publishers which of the two keys is false",
 		    p->name, o->name);
 		return false;
 	}
@@ -52,8 +51,7 @@ tell_disputed(const struct service *s, const struct service_publisher *p)
 			continue;
 		uuid_format(id, p->pack->products[i].id);
 		log_event(LOG_ERR, "product-disputed",
-		    "the packs of publishers %s and %s both name product %s: %s, who stands first "
-		    "in kms.ini, serves it",
+		    "the packs of publishers %s and %s both name product %s: %s, who stands first in kms.ini, serves it",
 		    o->name, p->name, id, o->name);
 	}
 }
@@ -62,10 +60,10 @@ int
 service_open(struct service *s, int dirfd, const struct signing_key *key,
     const struct config *config, char why[256])
 {
-	memset(s, 0, sizeof *s);
+	memset(s, 0, sizeof(*s));
 	s->dirfd = dirfd;
 	s->key = key;
-	s->publishers = calloc(CONFIG_PUBLISHERS, sizeof *s->publishers);
+	s->publishers = calloc(CONFIG_PUBLISHERS, sizeof(*s->publishers));
 	if (s->publishers == NULL) {
 		snprintf(why, 256, "out of memory");
 		return KMS_E_NO_MEMORY;
@@ -73,7 +71,7 @@ service_open(struct service *s, int dirfd, const struct signing_key *key,
 	for (unsigned i = 0; i < config->publisher_count; i++) {
 		struct service_publisher *p = &s->publishers[s->count++];
 
-		snprintf(p->name, sizeof p->name, "%s", config->publishers[i].name);
+		snprintf(p->name, sizeof(p->name), "%s", config->publishers[i].name);
 		if (minisig_key_parse(&p->key, config->publishers[i].key) != KMS_OK) {
 			snprintf(
 			    why, 256, "[publisher %s] key: not a minisign public key", p->name);
@@ -116,7 +114,7 @@ service_find(const struct service *s, const uint8_t product[16], struct service_
 		out->pool = &p->pack->pools[out->product->pool];
 		return true;
 	}
-	memset(out, 0, sizeof *out);
+	memset(out, 0, sizeof(*out));
 	return false;
 }
 
@@ -125,7 +123,7 @@ service_host(const struct service_found *f, struct policy_host *out)
 {
 	const struct service_publisher *p = f->publisher;
 
-	memset(out, 0, sizeof *out);
+	memset(out, 0, sizeof(*out));
 	if (p == NULL)
 		return;
 	out->installed = p->key_count > 0 || p->confirmed;

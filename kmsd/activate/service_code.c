@@ -1,6 +1,6 @@
 /*
- * service_code.c - a confirmation that was typed: the host certificate is made of the code and of what this
- * host knows, octet by octet what the publisher signed, or its signature does not fit.
+ * service_code.c - a confirmation that was typed: the host certificate is made of the code and of
+ * what this host knows, octet by octet what the publisher signed, or its signature does not fit.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,15 +40,13 @@ find_pack(const struct service *s, const struct service_publisher *p, const stru
 	*pack = p->pack;
 	if (p->pack != NULL && p->pack->major == c->major && p->pack->minor == c->minor)
 		return KMS_OK;
-	snprintf(version, sizeof version, "%u.%u", c->major, c->minor);
+	snprintf(version, sizeof(version), "%u.%u", c->major, c->minor);
 	if (service_pack_read(s, p, version, owned, &err) == KMS_OK) {
 		*pack = *owned;
 		return KMS_OK;
 	}
 	snprintf(why, 256,
-	    "the confirmation was made with policy pack %s of publisher %s, which is not "
-	    "installed: "
-	    "kmsctl policy install it first",
+	    "the confirmation was made with policy pack %s of publisher %s, which is not installed: kmsctl policy install it first",
 	    version, p->name);
 	return KMS_E_PREREQUISITE;
 }
@@ -73,7 +71,7 @@ service_from_code(struct service *s, struct service_candidate *c, char why[256])
 	const struct host_key *key;
 	struct confirm_code code;
 	size_t len;
-	int r;
+	int rc;
 
 	if (confirm_code_decode(&code, c->code, c->code_len) != KMS_OK) {
 		snprintf(why, 256, "the code holds no confirmation");
@@ -81,19 +79,18 @@ service_from_code(struct service *s, struct service_candidate *c, char why[256])
 	}
 	if ((key = find_key(s, c, code.key)) == NULL) {
 		snprintf(why, 256,
-		    "the host key that this confirmation stems from is not installed: run kmsctl "
-		    "key install first");
+		    "the host key that this confirmation stems from is not installed: run kmsctl key install first");
 		return KMS_E_NOT_ENABLED;
 	}
-	if ((r = find_pack(s, c->publisher, &code, &pack, &owned, why)) != KMS_OK)
-		return r;
-	r = confirm_code_certificate(cert, sizeof cert, &len, &code, key, pack,
+	if ((rc = find_pack(s, c->publisher, &code, &pack, &owned, why)) != KMS_OK)
+		return rc;
+	rc = confirm_code_certificate(cert, sizeof(cert), &len, &code, key, pack,
 	    signing_key_sign_pk(s->key), signing_key_kx_pk(s->key));
 	free(owned);
-	if (r == KMS_OK)
-		r = make_file(c, cert, len);
-	if (r != KMS_OK)
+	if (rc == KMS_OK)
+		rc = make_file(c, cert, len);
+	if (rc != KMS_OK)
 		snprintf(why, 256, "no certificate can be made of the code: %s",
-		    kms_strerror((uint32_t)r));
-	return r;
+		    kms_strerror((uint32_t)rc));
+	return rc;
 }

@@ -10,9 +10,9 @@
 #include <string.h>
 
 #include "kmsd/common/log.h"
-#include "libkms/kms_error.h"
 #include "libkms/base/hex.h"
 #include "libkms/base/uuid.h"
+#include "libkms/kms_error.h"
 
 #define VERSION_MAX 15
 
@@ -77,14 +77,15 @@ int
 service_verify(const struct minisig_key *key, bool host_key, const uint8_t *file, size_t len,
     const uint8_t *signature, size_t signature_len)
 {
-	int r = minisig_verify(key, file, len, (const char *)signature, signature_len, NULL, 0);
+	int rc = minisig_verify(key, file, len, (const char *)signature, signature_len, NULL, 0);
 
-	if (r == KMS_E_FORMAT && host_key)
-		r = minisig_verify_plain(key, file, len, (const char *)signature, signature_len);
-	return r;
+	if (rc == KMS_E_FORMAT && host_key)
+		rc = minisig_verify_plain(key, file, len, (const char *)signature, signature_len);
+	return rc;
 }
 
-/* The file, when its signature is the publisher's. KMS_E_PUBLISHER: another's, not ours to judge. */
+/* The file, when its signature is the publisher's. KMS_E_PUBLISHER: another's, not ours to judge.
+ */
 static int
 read_signed(const struct service *s, const struct service_publisher *p, bool host_key,
     const char *path, uint8_t **file, size_t *len)
@@ -92,22 +93,22 @@ read_signed(const struct service *s, const struct service_publisher *p, bool hos
 	char sig_path[STORE_PATH + 16];
 	uint8_t *sig = NULL;
 	size_t sig_len;
-	int r;
+	int rc;
 
 	*file = NULL;
-	snprintf(sig_path, sizeof sig_path, "%s.minisig", path);
-	if ((r = store_read(s->dirfd, path, PACK_MAX, file, len)) == KMS_OK &&
-	    (r = store_read(s->dirfd, sig_path, SERVICE_SIGNATURE_MAX, &sig, &sig_len)) == KMS_OK)
-		r = service_verify(&p->key, host_key, *file, *len, sig, sig_len);
-	if (r == KMS_E_PUBLISHER && p->rotated && sig != NULL)
-		r = service_verify(
+	snprintf(sig_path, sizeof(sig_path), "%s.minisig", path);
+	if ((rc = store_read(s->dirfd, path, PACK_MAX, file, len)) == KMS_OK &&
+	    (rc = store_read(s->dirfd, sig_path, SERVICE_SIGNATURE_MAX, &sig, &sig_len)) == KMS_OK)
+		rc = service_verify(&p->key, host_key, *file, *len, sig, sig_len);
+	if (rc == KMS_E_PUBLISHER && p->rotated && sig != NULL)
+		rc = service_verify(
 		    rotation_other(&p->rotation, &p->key), host_key, *file, *len, sig, sig_len);
 	free(sig);
-	if (r != KMS_OK) {
+	if (rc != KMS_OK) {
 		free(*file);
 		*file = NULL;
 	}
-	return r;
+	return rc;
 }
 
 static void
@@ -131,19 +132,19 @@ load_key(const char *name, void *arg)
 	char path[STORE_PATH];
 	uint8_t *file;
 	size_t len;
-	int r;
+	int rc;
 
 	if (p->key_count == SERVICE_KEYS)
 		return KMS_OK;
-	snprintf(path, sizeof path, "keys/%.100s", name);
-	r = read_signed(walk->service, p, true, path, &file, &len);
-	if (r == KMS_OK)
-		r = host_key_parse(&p->keys[p->key_count], (const char *)file, len, &err);
+	snprintf(path, sizeof(path), "keys/%.100s", name);
+	rc = read_signed(walk->service, p, true, path, &file, &len);
+	if (rc == KMS_OK)
+		rc = host_key_parse(&p->keys[p->key_count], (const char *)file, len, &err);
 	free(file);
-	if (r == KMS_OK && service_signer(p, p->keys[p->key_count].publisher) != NULL)
+	if (rc == KMS_OK && service_signer(p, p->keys[p->key_count].publisher) != NULL)
 		p->key_count++;
-	else if (r != KMS_OK && r != KMS_E_PUBLISHER)
-		complain(path, r, err.text);
+	else if (rc != KMS_OK && rc != KMS_E_PUBLISHER)
+		complain(path, rc, err.text);
 	return KMS_OK;
 }
 
@@ -158,31 +159,31 @@ load_certificate(struct service *s, struct service_publisher *p)
 	char path[STORE_PATH];
 	uint8_t *file;
 	size_t len;
-	int r;
+	int rc;
 
 	service_certificate_path(path, p->key.id);
-	if ((r = store_read(s->dirfd, path, PACK_MAX, &file, &len)) == KMS_E_NOT_FOUND)
+	if ((rc = store_read(s->dirfd, path, PACK_MAX, &file, &len)) == KMS_E_NOT_FOUND)
 		return;
-	if (r == KMS_OK) {
-		r = certificate_file_parse(p->certificate_octets, sizeof p->certificate_octets,
+	if (rc == KMS_OK) {
+		rc = certificate_file_parse(p->certificate_octets, sizeof(p->certificate_octets),
 		    &p->certificate_len, (const char *)file, len, &err);
 		free(file);
 	}
-	if (r == KMS_OK)
-		r = certificate_verify(&p->certificate, p->certificate_octets, p->certificate_len,
+	if (rc == KMS_OK)
+		rc = certificate_verify(&p->certificate, p->certificate_octets, p->certificate_len,
 		    p->key.id, p->key.pk);
-	if (r == KMS_E_PUBLISHER && p->rotated) {
+	if (rc == KMS_E_PUBLISHER && p->rotated) {
 		const struct minisig_key *other = rotation_other(&p->rotation, &p->key);
 
-		r = certificate_verify(&p->certificate, p->certificate_octets, p->certificate_len,
+		rc = certificate_verify(&p->certificate, p->certificate_octets, p->certificate_len,
 		    other->id, other->pk);
 	}
-	if (r == KMS_OK && memcmp(p->certificate.host_id, signing_key_host_id(s->key), 16) != 0)
-		r = KMS_E_UNKNOWN_HOST;
-	if (r == KMS_OK)
+	if (rc == KMS_OK && memcmp(p->certificate.host_id, signing_key_host_id(s->key), 16) != 0)
+		rc = KMS_E_UNKNOWN_HOST;
+	if (rc == KMS_OK)
 		p->confirmed = true;
 	else
-		complain(path, r, err.text);
+		complain(path, rc, err.text);
 }
 
 static bool
@@ -206,22 +207,22 @@ service_pack_read(const struct service *s, const struct service_publisher *p, co
 	char path[STORE_PATH];
 	uint8_t *file = NULL;
 	size_t len;
-	int r;
+	int rc;
 
 	*out = NULL;
 	service_policy_path(path, p->key.id, version);
-	if ((r = read_signed(s, p, false, path, &file, &len)) != KMS_OK)
-		return r;
+	if ((rc = read_signed(s, p, false, path, &file, &len)) != KMS_OK)
+		return rc;
 	if ((*out = malloc(sizeof **out)) == NULL)
-		r = KMS_E_NO_MEMORY;
+		rc = KMS_E_NO_MEMORY;
 	else
-		r = policy_pack_parse(*out, (const char *)file, len, err);
+		rc = policy_pack_parse(*out, (const char *)file, len, err);
 	free(file);
-	if (r != KMS_OK) {
+	if (rc != KMS_OK) {
 		free(*out);
 		*out = NULL;
 	}
-	return r;
+	return rc;
 }
 
 static void
@@ -231,22 +232,22 @@ load_policy(struct service *s, struct service_publisher *p)
 	char path[STORE_PATH];
 	uint8_t *version = NULL;
 	size_t len;
-	int r;
+	int rc;
 
 	service_policy_current(path, p->key.id);
-	if ((r = store_read(s->dirfd, path, VERSION_MAX + 1, &version, &len)) == KMS_E_NOT_FOUND)
+	if ((rc = store_read(s->dirfd, path, VERSION_MAX + 1, &version, &len)) == KMS_E_NOT_FOUND)
 		return;
-	if (r == KMS_OK) {
+	if (rc == KMS_OK) {
 		version[strcspn((char *)version, "\n")] = 0;
-		r = version_ok((char *)version) ? KMS_OK : KMS_E_FORMAT;
+		rc = version_ok((char *)version) ? KMS_OK : KMS_E_FORMAT;
 	}
-	if (r == KMS_OK) {
+	if (rc == KMS_OK) {
 		service_policy_path(path, p->key.id, (char *)version);
-		r = service_pack_read(s, p, (char *)version, &p->pack, &err);
+		rc = service_pack_read(s, p, (char *)version, &p->pack, &err);
 	}
 	free(version);
-	if (r != KMS_OK)
-		complain(path, r, err.text);
+	if (rc != KMS_OK)
+		complain(path, rc, err.text);
 }
 
 /* The newest list that verifies; one that does not is another publisher's or damaged. */
@@ -260,20 +261,20 @@ load_revocations(const char *name, void *arg)
 	char path[STORE_PATH], hex[17];
 	uint8_t *file = NULL;
 	size_t len;
-	int r;
+	int rc;
 
 	hex_format(hex, p->key.id, 8);
 	if (strncmp(name, hex, 16) != 0)
 		return KMS_OK;
-	snprintf(path, sizeof path, "revoked/%.100s", name);
-	r = read_signed(walk->service, p, false, path, &file, &len);
-	if (r == KMS_OK && (list = malloc(sizeof *list)) == NULL)
-		r = KMS_E_NO_MEMORY;
-	if (r == KMS_OK)
-		r = revocation_list_parse(list, (const char *)file, len, &err);
+	snprintf(path, sizeof(path), "revoked/%.100s", name);
+	rc = read_signed(walk->service, p, false, path, &file, &len);
+	if (rc == KMS_OK && (list = malloc(sizeof(*list))) == NULL)
+		rc = KMS_E_NO_MEMORY;
+	if (rc == KMS_OK)
+		rc = revocation_list_parse(list, (const char *)file, len, &err);
 	free(file);
-	if (r != KMS_OK)
-		complain(path, r, err.text);
+	if (rc != KMS_OK)
+		complain(path, rc, err.text);
 	else if (p->revocations == NULL || list->number > p->revocations->number) {
 		free(p->revocations);
 		p->revocations = list;
@@ -287,10 +288,10 @@ void
 service_files_load(struct service *s, struct service_publisher *p)
 {
 	struct key_walk walk = { s, p };
-	int r;
+	int rc;
 
-	if ((r = service_load_rotation(s, p)) != KMS_OK)
-		complain("rotations", r, "");
+	if ((rc = service_load_rotation(s, p)) != KMS_OK)
+		complain("rotations", rc, "");
 	if (store_each(s->dirfd, "keys", ".kmskey", load_key, &walk) != KMS_OK)
 		complain("keys", KMS_E_IO, "");
 	load_certificate(s, p);

@@ -14,10 +14,16 @@ void service_files_load(struct service *s, struct service_publisher *p);
 /* A pack of the publisher's, of that version; malloc'd. KMS_E_NOT_FOUND: never installed. */
 int service_pack_read(const struct service *s, const struct service_publisher *p,
     const char *version, struct policy_pack **out, struct pack_error *err);
-/* Is the file the publisher's? A host key's signature may be the plain one that a typed code gives. */
+/*
+ * Is the file the publisher's? A host key's signature may be the plain one that a typed code
+ * gives.
+ */
 int service_verify(const struct minisig_key *key, bool host_key, const uint8_t *file, size_t len,
     const uint8_t *signature, size_t signature_len);
-/* c->code into a certificate file, c->publisher its publisher. Signature and host are not checked here. */
+/*
+ * c->code into a certificate file, c->publisher its publisher. Signature and host are not
+ * checked here.
+ */
 int service_from_code(struct service *s, struct service_candidate *c, char why[256]);
 
 /* Paths; a signature stands beside each file, with ".minisig" after its name. */

@@ -2,53 +2,50 @@
  * service_install.c - a key, certificate or policy pack on its way in: checked
  * against the publishers of the ini file, stored, adopted.
  */
-#include "kmsd/activate/service.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "kmsd/activate/service.h"
 #include "kmsd/activate/service_files.h"
-#include "libkms/kms_error.h"
 #include "libkms/base/uuid.h"
+#include "libkms/kms_error.h"
 
 static int
 check_signature(struct service *s, struct service_candidate *c, uint64_t now, char why[256])
 {
 	const struct minisig_key *key = NULL;
-	int r = KMS_E_PUBLISHER;
+	int rc = KMS_E_PUBLISHER;
 
 	if (s->count == 0) {
 		snprintf(why, 256,
-		    "no publisher is configured: add a [publisher NAME] section with "
-		    "its key to kms.ini and reload");
-		return r;
+		    "no publisher is configured: add a [publisher NAME] section with its key to kms.ini and reload");
+		return rc;
 	}
 	if (c->file_len > PACK_MAX || c->signature_len > SERVICE_SIGNATURE_MAX) {
 		snprintf(why, 256, "the file is too large");
 		return KMS_E_TOO_LARGE;
 	}
-	for (unsigned i = 0; i < s->count && r == KMS_E_PUBLISHER; i++) {
+	for (unsigned i = 0; i < s->count && rc == KMS_E_PUBLISHER; i++) {
 		c->publisher = &s->publishers[i];
 		key = &c->publisher->key;
-		r = service_verify(key, c->kind == SERVICE_KEY, c->file, c->file_len, c->signature,
+		rc = service_verify(key, c->kind == SERVICE_KEY, c->file, c->file_len, c->signature,
 		    c->signature_len);
-		if (r != KMS_E_PUBLISHER || !c->publisher->rotated)
+		if (rc != KMS_E_PUBLISHER || !c->publisher->rotated)
 			continue;
 		key = rotation_other(&c->publisher->rotation, key);
-		r = service_verify(key, c->kind == SERVICE_KEY, c->file, c->file_len, c->signature,
+		rc = service_verify(key, c->kind == SERVICE_KEY, c->file, c->file_len, c->signature,
 		    c->signature_len);
 	}
-	if (r == KMS_E_PUBLISHER)
+	if (rc == KMS_E_PUBLISHER)
 		snprintf(why, 256, "signed by none of the %u publishers in kms.ini", s->count);
-	else if (r == KMS_E_SIGNATURE)
+	else if (rc == KMS_E_SIGNATURE)
 		snprintf(why, 256,
-		    "the signature is not of this file: it was changed after publisher "
-		    "%s signed it",
+		    "the signature is not of this file: it was changed after publisher %s signed it",
 		    c->publisher->name);
-	else if (r != KMS_OK)
+	else if (rc != KMS_OK)
 		snprintf(why, 256, "the .minisig file is not a minisign signature");
-	return r == KMS_OK ? service_check_time(c->publisher, key, now, why) : r;
+	return rc == KMS_OK ? service_check_time(c->publisher, key, now, why) : rc;
 }
 
 static void
@@ -76,11 +73,11 @@ static int
 check_key(const struct service *s, struct service_candidate *c, uint64_t now, char why[256])
 {
 	struct pack_error err = { 0 };
-	int r = host_key_parse(&c->key, (const char *)c->file, c->file_len, &err);
+	int rc = host_key_parse(&c->key, (const char *)c->file, c->file_len, &err);
 
-	if (r != KMS_OK) {
+	if (rc != KMS_OK) {
 		explain(why, "host key", &err);
-		return r;
+		return rc;
 	}
 	if (service_signer(c->publisher, c->key.publisher) == NULL) {
 		snprintf(
@@ -92,9 +89,9 @@ check_key(const struct service *s, struct service_candidate *c, uint64_t now, ch
 		    c->publisher->name);
 		return KMS_E_KEY_EXPIRED;
 	}
-	if ((r = service_check_revoked(
+	if ((rc = service_check_revoked(
 		 c->publisher, c->key.id, signing_key_host_id(s->key), 0, why)) != KMS_OK)
-		return r;
+		return rc;
 	if (service_key(c->publisher, c->key.id) != NULL) {
 		snprintf(why, 256, "this host key is installed already");
 		return KMS_E_EXISTS;
@@ -119,22 +116,20 @@ check_against_host(
 {
 	const struct certificate *cert = &c->certificate;
 	const struct service_publisher *p = c->publisher;
-	int r;
+	int rc;
 
 	if (memcmp(cert->sign_pk, signing_key_sign_pk(s->key), 32) != 0 ||
 	    memcmp(cert->kx_pk, signing_key_kx_pk(s->key), 32) != 0) {
 		snprintf(why, 256,
-		    "this confirmation is for another host: it does not name this "
-		    "host's keys (kmsctl key request shows them)");
+		    "this confirmation is for another host: it does not name this host's keys (kmsctl key request shows them)");
 		return KMS_E_UNKNOWN_HOST;
 	}
-	if ((r = service_check_revoked(p, cert->host_key_id, cert->host_id, cert->serial, why)) !=
+	if ((rc = service_check_revoked(p, cert->host_key_id, cert->host_id, cert->serial, why)) !=
 	    KMS_OK)
-		return r;
+		return rc;
 	if (service_key(p, cert->host_key_id) == NULL) {
 		snprintf(why, 256,
-		    "the host key that this confirmation stems from is not installed: "
-		    "run kmsctl key install first");
+		    "the host key that this confirmation stems from is not installed: run kmsctl key install first");
 		return KMS_E_NOT_ENABLED;
 	}
 	if (cert->not_after < now) {
@@ -159,31 +154,30 @@ static int
 check_certificate(struct service *s, struct service_candidate *c, uint64_t now, char why[256])
 {
 	struct pack_error err = { 0 };
-	int r = certificate_file_parse(c->certificate_octets, sizeof c->certificate_octets,
+	int rc = certificate_file_parse(c->certificate_octets, sizeof(c->certificate_octets),
 	    &c->certificate_len, (const char *)c->file, c->file_len, &err);
 
-	if (r != KMS_OK) {
+	if (rc != KMS_OK) {
 		explain(why, "host certificate", &err);
-		return r;
+		return rc;
 	}
-	r = certificate_verify(&c->certificate, c->certificate_octets, c->certificate_len,
+	rc = certificate_verify(&c->certificate, c->certificate_octets, c->certificate_len,
 	    c->publisher->key.id, c->publisher->key.pk);
-	if (r == KMS_E_PUBLISHER && c->publisher->rotated) {
+	if (rc == KMS_E_PUBLISHER && c->publisher->rotated) {
 		const struct minisig_key *other =
 		    rotation_other(&c->publisher->rotation, &c->publisher->key);
 
-		r = certificate_verify(&c->certificate, c->certificate_octets, c->certificate_len,
+		rc = certificate_verify(&c->certificate, c->certificate_octets, c->certificate_len,
 		    other->id, other->pk);
 	}
-	if (r == KMS_E_SIGNATURE && c->code != NULL) {
+	if (rc == KMS_E_SIGNATURE && c->code != NULL) {
 		snprintf(why, 256,
-		    "the code is of another host, host key or policy pack than what is here: the "
-		    "publisher's signature does not fit them");
-		return r;
+		    "the code is of another host, host key or policy pack than what is here: the publisher's signature does not fit them");
+		return rc;
 	}
-	if (r != KMS_OK) {
-		snprintf(why, 256, "host certificate: %s", kms_strerror((uint32_t)r));
-		return r;
+	if (rc != KMS_OK) {
+		snprintf(why, 256, "host certificate: %s", kms_strerror((uint32_t)rc));
+		return rc;
 	}
 	return check_against_host(s, c, now, why);
 }
@@ -206,15 +200,13 @@ explain_order(
 {
 	char needs[100];
 
-	list_versions(needs, sizeof needs, new->requires_any, new->requires_count);
+	list_versions(needs, sizeof(needs), new->requires_any, new->requires_count);
 	if (old == NULL)
 		snprintf(why, 256, "%.64s %u.%u needs %s: install that first", new->id, new->major,
 		    new->minor, needs);
 	else if (strcmp(new->id, old->id) != 0)
 		snprintf(why, 256,
-		    "the pack is called %.64s, and %.64s %u.%u is installed: a publisher's packs "
-		    "keep "
-		    "their id",
+		    "the pack is called %.64s, and %.64s %u.%u is installed: a publisher's packs keep their id",
 		    new->id, old->id, old->major, old->minor);
 	else if (status == KMS_E_PREREQUISITE)
 		snprintf(why, 256, "%.64s %u.%u needs %s, and %u.%u is installed", new->id,
@@ -252,19 +244,19 @@ check_policy(const struct service *s, struct service_candidate *c, char why[256]
 {
 	const struct policy_pack *old = c->publisher->pack;
 	struct pack_error err = { 0 };
-	int r;
+	int rc;
 
-	if ((c->pack = malloc(sizeof *c->pack)) == NULL) {
+	if ((c->pack = malloc(sizeof(*c->pack))) == NULL) {
 		snprintf(why, 256, "out of memory");
 		return KMS_E_NO_MEMORY;
 	}
-	if ((r = policy_pack_parse(c->pack, (const char *)c->file, c->file_len, &err)) != KMS_OK) {
+	if ((rc = policy_pack_parse(c->pack, (const char *)c->file, c->file_len, &err)) != KMS_OK) {
 		explain(why, "policy pack", &err);
-		return r;
+		return rc;
 	}
-	if ((r = policy_pack_succeeds(c->pack, old)) != KMS_OK) {
-		explain_order(why, r, c->pack, old);
-		return r;
+	if ((rc = policy_pack_succeeds(c->pack, old)) != KMS_OK) {
+		explain_order(why, rc, c->pack, old);
+		return rc;
 	}
 	return check_products(s, c, why);
 }
@@ -272,13 +264,13 @@ check_policy(const struct service *s, struct service_candidate *c, char why[256]
 int
 service_check(struct service *s, struct service_candidate *c, uint64_t now, char why[256])
 {
-	int r;
+	int rc;
 
 	if (c->kind == SERVICE_ROTATION)
 		return service_check_rotation(s, c, why);
-	r = c->code != NULL ? service_from_code(s, c, why) : check_signature(s, c, now, why);
-	if (r != KMS_OK)
-		return r;
+	rc = c->code != NULL ? service_from_code(s, c, why) : check_signature(s, c, now, why);
+	if (rc != KMS_OK)
+		return rc;
 	if (c->kind == SERVICE_KEY)
 		return check_key(s, c, now, why);
 	if (c->kind == SERVICE_CERTIFICATE)
@@ -293,15 +285,15 @@ static int
 store_signed(struct service *s, const struct service_candidate *c, const char *path)
 {
 	char sig_path[STORE_PATH + 16];
-	int r;
+	int rc;
 
-	snprintf(sig_path, sizeof sig_path, "%s.minisig", path);
+	snprintf(sig_path, sizeof(sig_path), "%s.minisig", path);
 	if (c->code != NULL) /* the certificate has its own signature inside, and no other */
-		r = store_remove(s->dirfd, sig_path);
+		rc = store_remove(s->dirfd, sig_path);
 	else
-		r = store_write(s->dirfd, sig_path, c->signature, c->signature_len);
-	if (r != KMS_OK)
-		return r;
+		rc = store_write(s->dirfd, sig_path, c->signature, c->signature_len);
+	if (rc != KMS_OK)
+		return rc;
 	return store_write(s->dirfd, path, c->file, c->file_len);
 }
 
@@ -310,16 +302,16 @@ store_policy(struct service *s, const struct service_candidate *c)
 {
 	const uint8_t *id = c->publisher->key.id;
 	char path[STORE_PATH], version[16];
-	int r;
+	int rc;
 
-	snprintf(version, sizeof version, "%u.%u", c->pack->major, c->pack->minor);
+	snprintf(version, sizeof(version), "%u.%u", c->pack->major, c->pack->minor);
 	service_policy_path(path, id, NULL);
-	if ((r = store_mkdir(s->dirfd, "policy")) != KMS_OK ||
-	    (r = store_mkdir(s->dirfd, path)) != KMS_OK)
-		return r;
+	if ((rc = store_mkdir(s->dirfd, "policy")) != KMS_OK ||
+	    (rc = store_mkdir(s->dirfd, path)) != KMS_OK)
+		return rc;
 	service_policy_path(path, id, version);
-	if ((r = store_signed(s, c, path)) != KMS_OK)
-		return r;
+	if ((rc = store_signed(s, c, path)) != KMS_OK)
+		return rc;
 	service_policy_current(path, id);
 	return store_write(s->dirfd, path, version, strlen(version));
 }
@@ -329,10 +321,10 @@ static int
 store_revocations(struct service *s, const struct service_candidate *c)
 {
 	char path[STORE_PATH];
-	int r;
+	int rc;
 
-	if ((r = store_mkdir(s->dirfd, "revoked")) != KMS_OK)
-		return r;
+	if ((rc = store_mkdir(s->dirfd, "revoked")) != KMS_OK)
+		return rc;
 	service_revocations_path(path, c->publisher->key.id, c->revocations->number);
 	return store_signed(s, c, path);
 }
@@ -341,7 +333,7 @@ int
 service_store(struct service *s, const struct service_candidate *c)
 {
 	char path[STORE_PATH];
-	int r;
+	int rc;
 
 	if (c->kind == SERVICE_POLICY)
 		return store_policy(s, c);
@@ -349,15 +341,15 @@ service_store(struct service *s, const struct service_candidate *c)
 		return store_revocations(s, c);
 	if (c->kind == SERVICE_ROTATION) {
 		service_rotation_path(path, c->publisher->key.id);
-		r = store_mkdir(s->dirfd, "rotations");
-		return r == KMS_OK ? store_signed(s, c, path) : r;
+		rc = store_mkdir(s->dirfd, "rotations");
+		return rc == KMS_OK ? store_signed(s, c, path) : rc;
 	}
 	if (c->kind == SERVICE_KEY)
 		service_key_path(path, c->key.id);
 	else
 		service_certificate_path(path, c->publisher->key.id);
-	if ((r = store_mkdir(s->dirfd, c->kind == SERVICE_KEY ? "keys" : "certs")) != KMS_OK)
-		return r;
+	if ((rc = store_mkdir(s->dirfd, c->kind == SERVICE_KEY ? "keys" : "certs")) != KMS_OK)
+		return rc;
 	return store_signed(s, c, path);
 }
 
@@ -394,7 +386,7 @@ service_adopt(struct service_candidate *c)
 		p->pack = c->pack;
 		c->pack = NULL;
 	}
-	memset(p->covered, 0, sizeof p->covered);
+	memset(p->covered, 0, sizeof(p->covered));
 	for (unsigned i = 0; p->confirmed && p->pack != NULL && i < p->pack->product_count; i++)
 		p->covered[i] = certificate_covers(&p->certificate, p->pack->products[i].id);
 }

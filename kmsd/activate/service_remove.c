@@ -1,6 +1,7 @@
 /*
  * service_remove.c - taking a host key out of service. Its files are put aside under a name that no
- * start reads, so that a failure of the ledger can put them back and a crash leaves the key removed, as was asked.
+ * start reads, so that a failure of the ledger can put them back and a crash leaves the key
+ * removed, as was asked.
  */
 #include <stdio.h>
 #include <string.h>
@@ -17,17 +18,17 @@ move(struct service *s, const char *path, bool aside)
 {
 	static const char *const endings[] = { "", ".minisig" };
 	char here[STORE_PATH + 16], there[STORE_PATH + 32];
-	int r = KMS_OK;
+	int rc = KMS_OK;
 
-	for (unsigned i = 0; i < 2 && r == KMS_OK; i++) {
-		snprintf(here, sizeof here, "%s%s", path, endings[i]);
-		snprintf(there, sizeof there, "%s" ASIDE, here);
-		r = aside ? store_rename(s->dirfd, here, there)
-			  : store_rename(s->dirfd, there, here);
-		if (r == KMS_E_NOT_FOUND)
-			r = KMS_OK;
+	for (unsigned i = 0; i < 2 && rc == KMS_OK; i++) {
+		snprintf(here, sizeof(here), "%s%s", path, endings[i]);
+		snprintf(there, sizeof(there), "%s" ASIDE, here);
+		rc = aside ? store_rename(s->dirfd, here, there)
+			   : store_rename(s->dirfd, there, here);
+		if (rc == KMS_E_NOT_FOUND)
+			rc = KMS_OK;
 	}
-	return r;
+	return rc;
 }
 
 static void
@@ -35,10 +36,10 @@ drop(struct service *s, const char *path)
 {
 	char name[STORE_PATH + 32];
 
-	snprintf(name, sizeof name, "%s" ASIDE, path);
+	snprintf(name, sizeof(name), "%s" ASIDE, path);
 	if (store_remove(s->dirfd, name) != KMS_OK)
 		log_event(LOG_WARNING, "file-left", "%s: cannot be removed", name);
-	snprintf(name, sizeof name, "%s.minisig" ASIDE, path);
+	snprintf(name, sizeof(name), "%s.minisig" ASIDE, path);
 	if (store_remove(s->dirfd, name) != KMS_OK)
 		log_event(LOG_WARNING, "file-left", "%s: cannot be removed", name);
 }
@@ -47,7 +48,7 @@ int
 service_remove(struct service *s, struct service_removal *m, const uint8_t key[16])
 {
 	char path[STORE_PATH];
-	int r;
+	int rc;
 
 	m->publisher = NULL;
 	for (unsigned i = 0; i < s->count && m->publisher == NULL; i++)
@@ -59,30 +60,30 @@ service_remove(struct service *s, struct service_removal *m, const uint8_t key[1
 	m->confirmed =
 	    m->publisher->confirmed && memcmp(m->publisher->certificate.host_key_id, key, 16) == 0;
 	service_key_path(path, key);
-	r = move(s, path, true);
-	if (r == KMS_OK && m->confirmed) {
+	rc = move(s, path, true);
+	if (rc == KMS_OK && m->confirmed) {
 		service_certificate_path(path, m->publisher->key.id);
-		r = move(s, path, true);
+		rc = move(s, path, true);
 	}
-	if (r != KMS_OK)
+	if (rc != KMS_OK)
 		service_restore(s, m);
-	return r;
+	return rc;
 }
 
 void
 service_restore(struct service *s, const struct service_removal *m)
 {
 	char path[STORE_PATH];
-	int r;
+	int rc;
 
 	service_key_path(path, m->key);
-	r = move(s, path, false);
+	rc = move(s, path, false);
 	if (m->confirmed) {
 		service_certificate_path(path, m->publisher->key.id);
 		if (move(s, path, false) != KMS_OK)
-			r = KMS_E_IO;
+			rc = KMS_E_IO;
 	}
-	if (r != KMS_OK)
+	if (rc != KMS_OK)
 		log_event(LOG_ERR, "file-aside", "%s: cannot be put back from " ASIDE, path);
 }
 
@@ -96,7 +97,7 @@ service_removed(struct service *s, const struct service_removal *m)
 		if (memcmp(p->keys[i].id, m->key, 16) != 0)
 			continue;
 		p->key_count--;
-		memmove(&p->keys[i], &p->keys[i + 1], (p->key_count - i) * sizeof p->keys[0]);
+		memmove(&p->keys[i], &p->keys[i + 1], (p->key_count - i) * sizeof(p->keys[0]));
 		break;
 	}
 	service_key_path(path, m->key);
@@ -105,7 +106,7 @@ service_removed(struct service *s, const struct service_removal *m)
 		return;
 	p->confirmed = false;
 	service_update_revoked(p);
-	memset(p->covered, 0, sizeof p->covered);
+	memset(p->covered, 0, sizeof(p->covered));
 	service_update_revoked(p);
 	service_certificate_path(path, p->key.id);
 	drop(s, path);

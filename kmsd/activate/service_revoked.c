@@ -2,12 +2,11 @@
  * service_revoked.c - revocation lists: whether one may be installed over another, and whether
  * it names what this host has. Leases that were given stay: they end by themselves.
  */
-#include "kmsd/activate/service.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "kmsd/activate/service.h"
 #include "kmsd/common/log.h"
 #include "libkms/kms_error.h"
 
@@ -16,16 +15,16 @@ service_check_revocations(struct service_candidate *c, char why[256])
 {
 	const struct revocation_list *old = c->publisher->revocations;
 	struct pack_error err = { 0 };
-	int r;
+	int rc;
 
-	if ((c->revocations = malloc(sizeof *c->revocations)) == NULL) {
+	if ((c->revocations = malloc(sizeof(*c->revocations))) == NULL) {
 		snprintf(why, 256, "out of memory");
 		return KMS_E_NO_MEMORY;
 	}
-	r = revocation_list_parse(c->revocations, (const char *)c->file, c->file_len, &err);
-	if (r != KMS_OK) {
+	rc = revocation_list_parse(c->revocations, (const char *)c->file, c->file_len, &err);
+	if (rc != KMS_OK) {
 		snprintf(why, 256, "revocation list, line %d: %s", err.line, err.text);
-		return r;
+		return rc;
 	}
 	if (service_signer(c->publisher, c->revocations->publisher) == NULL) {
 		snprintf(why, 256, "the list names another publisher than the one who signed it");
@@ -73,8 +72,6 @@ service_update_revoked(struct service_publisher *p)
 			 : NULL;
 	if (p->revoked != NULL)
 		log_event(LOG_WARNING, "host-revoked",
-		    "publisher %s revoked this host's %s: %s; no lease is given for its products "
-		    "until "
-		    "another host key is installed and confirmed",
+		    "publisher %s revoked this host's %s: %s; no lease is given for its products until another host key is installed and confirmed",
 		    p->name, what(p->revoked), p->revoked->reason);
 }

@@ -31,7 +31,7 @@ service_check_time(
 	if (!p->rotated || rotation_accepts(&p->rotation, key, now))
 		return KMS_OK;
 	snprintf(why, 256, "publisher %s signed this with its %s", p->name,
-	    memcmp(key, &p->rotation.old, sizeof *key) == 0
+	    memcmp(key, &p->rotation.old, sizeof(*key)) == 0
 		? "old key, which is not accepted any more"
 		: "new key, which is not accepted yet");
 	return KMS_E_PUBLISHER;
@@ -92,8 +92,7 @@ service_check_rotation(struct service *s, struct service_candidate *c, char why[
 		snprintf(why, 256, "this key rotation is installed already");
 	else
 		snprintf(why, 256,
-		    "publisher %s has a key rotation already: write the newer key into kms.ini "
-		    "first",
+		    "publisher %s has a key rotation already: write the newer key into kms.ini first",
 		    c->publisher->name);
 	return KMS_E_EXISTS;
 }
@@ -105,16 +104,16 @@ service_load_rotation(struct service *s, struct service_publisher *p)
 	char path[STORE_PATH];
 	uint8_t *file;
 	size_t len;
-	int r;
+	int rc;
 
 	service_rotation_path(path, p->key.id);
-	if ((r = store_read(s->dirfd, path, PACK_MAX, &file, &len)) != KMS_OK)
-		return r == KMS_E_NOT_FOUND ? KMS_OK : r;
+	if ((rc = store_read(s->dirfd, path, PACK_MAX, &file, &len)) != KMS_OK)
+		return rc == KMS_E_NOT_FOUND ? KMS_OK : rc;
 	/* Its own signatures inside are enough: they are over all that counts. */
-	r = rotation_file_parse(&p->rotation, p->rotation_octets, (const char *)file, len, &err);
+	rc = rotation_file_parse(&p->rotation, p->rotation_octets, (const char *)file, len, &err);
 	free(file);
-	if (r == KMS_OK && rotation_other(&p->rotation, &p->key) == NULL)
-		r = KMS_E_PUBLISHER;
-	p->rotated = r == KMS_OK;
-	return r;
+	if (rc == KMS_OK && rotation_other(&p->rotation, &p->key) == NULL)
+		rc = KMS_E_PUBLISHER;
+	p->rotated = rc == KMS_OK;
+	return rc;
 }

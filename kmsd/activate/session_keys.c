@@ -3,16 +3,13 @@
  * memory. The table is keyed with a secret (SipHash), since clients choose
  * their own public keys and must not be able to choose their bucket.
  */
-#include "config.h"
-
 #include "kmsd/activate/session_keys.h"
 
+#include <sodium.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-
-#include <sodium.h>
 
 #define NONE UINT32_MAX
 #define LARGE_PAGE (2u << 20)
@@ -45,7 +42,7 @@ bucket_of(const struct session_cache *c, const uint8_t *pk)
 	uint32_t v;
 
 	crypto_shorthash(hash, pk, SEAL_PUBLIC, c->key);
-	memcpy(&v, hash, sizeof v);
+	memcpy(&v, hash, sizeof(v));
 	return v & c->mask;
 }
 
@@ -80,21 +77,21 @@ session_cache_new(size_t entries)
 
 	if (entries == 0 || entries > 1u << 28)
 		return NULL;
-	if ((c = calloc(1, sizeof *c)) == NULL)
+	if ((c = calloc(1, sizeof(*c))) == NULL)
 		return NULL;
 	while (buckets < entries)
 		buckets <<= 1;
 	c->size = (uint32_t)entries;
 	c->mask = buckets - 1;
 	c->slots = sodium_malloc(session_cache_octets(entries));
-	c->buckets = malloc(buckets * sizeof *c->buckets);
+	c->buckets = malloc(buckets * sizeof(*c->buckets));
 	if (c->slots == NULL || c->buckets == NULL) {
 		session_cache_free(c);
 		return NULL;
 	}
 	large_pages(c->slots, session_cache_octets(entries));
 	memset(c->slots, 0, session_cache_octets(entries));
-	memset(c->buckets, 0xff, buckets * sizeof *c->buckets);
+	memset(c->buckets, 0xff, buckets * sizeof(*c->buckets));
 	crypto_shorthash_keygen(c->key);
 	return c;
 }
@@ -142,7 +139,7 @@ unlink_slot(struct session_cache *c, uint32_t index)
 	while (*at != index)
 		at = &c->slots[*at].next;
 	*at = c->slots[index].next;
-	sodium_memzero(&c->slots[index].session, sizeof c->slots[index].session);
+	sodium_memzero(&c->slots[index].session, sizeof(c->slots[index].session));
 }
 
 static uint32_t
@@ -173,7 +170,8 @@ session_cache_put(struct session_cache *c, const struct session *s)
 	slot->bucket = bucket_of(c, s->client_pk);
 	slot->next = c->buckets[slot->bucket];
 	slot->used = 1;
-	/* Not yet recent: a flood of keys seen once pushes out its own before those that come back. */
+	/* Not yet recent: a flood of keys seen once pushes out its own before those that come back.
+	 */
 	slot->recent = 0;
 	c->buckets[slot->bucket] = index;
 	return &slot->session;
@@ -184,7 +182,7 @@ session_cache_info(const struct session_cache *c, struct session_cache_info *out
 {
 	out->entries = c->filled;
 	out->size = c->size;
-	out->octets = session_cache_octets(c->size) + ((size_t)c->mask + 1) * sizeof *c->buckets;
+	out->octets = session_cache_octets(c->size) + ((size_t)c->mask + 1) * sizeof(*c->buckets);
 	out->hits = c->hits;
 	out->misses = c->misses;
 }

@@ -69,13 +69,13 @@ int
 store_read_into(int dirfd, const char *path, uint8_t *out, size_t size, size_t *len)
 {
 	off_t file_size;
-	int fd = -1, r;
+	int fd = -1, rc;
 
-	if ((r = open_regular(dirfd, path, &fd, &file_size)) != KMS_OK)
-		return r;
-	r = (uint64_t)file_size > size ? KMS_E_TOO_LARGE : read_all(fd, out, size, len);
+	if ((rc = open_regular(dirfd, path, &fd, &file_size)) != KMS_OK)
+		return rc;
+	rc = (uint64_t)file_size > size ? KMS_E_TOO_LARGE : read_all(fd, out, size, len);
 	close(fd);
-	return r;
+	return rc;
 }
 
 int
@@ -83,20 +83,20 @@ store_read(int dirfd, const char *path, size_t max, uint8_t **out, size_t *len)
 {
 	uint8_t *data = NULL;
 	off_t size;
-	int fd = -1, r;
+	int fd = -1, rc;
 
-	if ((r = open_regular(dirfd, path, &fd, &size)) != KMS_OK)
-		return r;
+	if ((rc = open_regular(dirfd, path, &fd, &size)) != KMS_OK)
+		return rc;
 	if ((uint64_t)size > max)
-		r = KMS_E_TOO_LARGE;
+		rc = KMS_E_TOO_LARGE;
 	else if ((data = malloc((size_t)size + 1)) == NULL)
-		r = KMS_E_NO_MEMORY;
+		rc = KMS_E_NO_MEMORY;
 	else
-		r = read_all(fd, data, (size_t)size, len);
+		rc = read_all(fd, data, (size_t)size, len);
 	close(fd);
-	if (r != KMS_OK) {
+	if (rc != KMS_OK) {
 		free(data);
-		return r;
+		return rc;
 	}
 	data[*len] = 0;
 	*out = data;
@@ -125,38 +125,38 @@ sync_parent(int dirfd, const char *path)
 {
 	char dir[STORE_PATH] = ".";
 	const char *slash = strrchr(path, '/');
-	int fd, r = KMS_OK;
+	int fd, rc = KMS_OK;
 
 	if (slash != NULL)
-		snprintf(dir, sizeof dir, "%.*s", (int)(slash - path), path);
+		snprintf(dir, sizeof(dir), "%.*s", (int)(slash - path), path);
 	if ((fd = openat(dirfd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
 		return KMS_E_IO;
 	if (fsync(fd) != 0)
-		r = io_status();
+		rc = io_status();
 	close(fd);
-	return r;
+	return rc;
 }
 
 int
 store_write(int dirfd, const char *path, const void *data, size_t len)
 {
 	char temporary[STORE_PATH + 8];
-	int fd, r;
+	int fd, rc;
 
 	if (strlen(path) >= STORE_PATH)
 		return KMS_E_ARGUMENT;
-	snprintf(temporary, sizeof temporary, "%s.new", path);
+	snprintf(temporary, sizeof(temporary), "%s.new", path);
 	fd = openat(dirfd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return io_status();
-	r = write_all(fd, data, len);
-	if (close(fd) != 0 && r == KMS_OK)
-		r = io_status();
-	if (r == KMS_OK && renameat(dirfd, temporary, dirfd, path) != 0)
-		r = io_status();
-	if (r != KMS_OK) {
+	rc = write_all(fd, data, len);
+	if (close(fd) != 0 && rc == KMS_OK)
+		rc = io_status();
+	if (rc == KMS_OK && renameat(dirfd, temporary, dirfd, path) != 0)
+		rc = io_status();
+	if (rc != KMS_OK) {
 		unlinkat(dirfd, temporary, 0);
-		return r;
+		return rc;
 	}
 	return sync_parent(dirfd, path);
 }
@@ -191,7 +191,7 @@ store_each(int dirfd, const char *path, const char *suffix, int (*fn)(const char
 {
 	struct dirent *entry;
 	DIR *dir;
-	int fd, r = KMS_OK;
+	int fd, rc = KMS_OK;
 
 	if ((fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
 		return errno == ENOENT ? KMS_OK : KMS_E_IO;
@@ -199,10 +199,10 @@ store_each(int dirfd, const char *path, const char *suffix, int (*fn)(const char
 		close(fd);
 		return KMS_E_IO;
 	}
-	while (r == KMS_OK && (entry = readdir(dir)) != NULL) {
+	while (rc == KMS_OK && (entry = readdir(dir)) != NULL) {
 		if (ends_with(entry->d_name, suffix))
-			r = fn(entry->d_name, arg);
+			rc = fn(entry->d_name, arg);
 	}
 	closedir(dir);
-	return r;
+	return rc;
 }

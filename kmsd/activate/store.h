@@ -14,7 +14,10 @@
 
 /* Directory, 0700; fine when it is there. KMS_E_IO. */
 int store_mkdir(int dirfd, const char *path);
-/* Whole file, malloc'd, a zero octet behind it. KMS_E_NOT_FOUND, KMS_E_TOO_LARGE, KMS_E_IO, KMS_E_NO_MEMORY. */
+/*
+ * Whole file, malloc'd, a zero octet behind it. KMS_E_NOT_FOUND, KMS_E_TOO_LARGE, KMS_E_IO,
+ * KMS_E_NO_MEMORY.
+ */
 int store_read(int dirfd, const char *path, size_t max, uint8_t **out, size_t *len);
 /* The same into a buffer that the caller guards. */
 int store_read_into(int dirfd, const char *path, uint8_t *out, size_t size, size_t *len);
@@ -24,7 +27,10 @@ int store_write(int dirfd, const char *path, const void *data, size_t len);
 int store_remove(int dirfd, const char *path);
 /* KMS_E_NOT_FOUND, KMS_E_FULL, KMS_E_IO. */
 int store_rename(int dirfd, const char *from, const char *to);
-/* Every name in directory path that ends with suffix; callback non-zero stops and is returned. A missing directory is empty. */
+/*
+ * Every name in directory path that ends with suffix; callback non-zero stops and is returned.
+ * A missing directory is empty.
+ */
 int store_each(int dirfd, const char *path, const char *suffix,
     int (*fn)(const char *name, void *arg), void *arg);
 

@@ -14,10 +14,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "libkms/kms_error.h"
 #include "kmsd/common/config_internal.h"
 #include "kmsd/common/relay_config.h"
 #include "libkms/base/typo.h"
+#include "libkms/kms_error.h"
 
 #define PUBLISHER "publisher"
 #define ROWS_MAX 64
@@ -29,9 +29,9 @@ struct parse {
 	unsigned max, count;
 	const char *at, *end; /* text not read yet */
 	int line;
-	char section[32]; /* "": none yet; "publisher NAME" for every publisher */
-	bool skip; /* in a section that was refused */
-	bool expect; /* a key line was handed to inih: its handler must run */
+	char section[32];   /* "": none yet; "publisher NAME" for every publisher */
+	bool skip;          /* in a section that was refused */
+	bool expect;        /* a key line was handed to inih: its handler must run */
 	unsigned publisher; /* index, in a publisher's section */
 	bool seen[ROWS_MAX];
 	int publisher_line[CONFIG_PUBLISHERS];
@@ -243,8 +243,7 @@ look_at(struct parse *p, const char *line, size_t len)
 		return false;
 	if (text != line) {
 		complain(p, p->line,
-		    "the line begins with a blank, which would continue the line before: remove "
-		    "it");
+		    "the line begins with a blank, which would continue the line before: remove it");
 		return false;
 	}
 	if (*text == '[') {
@@ -293,8 +292,8 @@ next_line(char *buffer, int size, void *stream)
 }
 
 /*
- * Have two minisign keys one key id, octets 2 to 9 of 42? In base64 those end with the first two bits of
- * the 14th character.
+ * Have two minisign keys one key id, octets 2 to 9 of 42? In base64 those end with the first two
+ * bits of the 14th character.
  */
 static bool
 same_key_id(const char *a, const char *b)
@@ -320,8 +319,7 @@ check_whole(struct parse *p)
 		for (k = 0; k < i; k++)
 			if (same_key_id(p->c->publishers[k].key, p->c->publishers[i].key))
 				complain(p, p->publisher_line[i],
-				    "[publisher %s] has the key id of [publisher %s]: by it "
-				    "publishers are told apart",
+				    "[publisher %s] has the key id of [publisher %s]: by it publishers are told apart",
 				    p->c->publishers[i].name, p->c->publishers[k].name);
 
 	for (i = 0; i < p->c->publisher_count; i++)

@@ -11,7 +11,8 @@
 #define CONFIG_VALUE (CONFIG_DOMAINS * CONFIG_NAME + 64)
 
 struct config_slot {
-	size_t offset;                  /* in struct config; in struct config_publisher for "publisher NAME" */
+	/* in struct config; in struct config_publisher for "publisher NAME" */
+	size_t offset;
 	size_t size;
 };
 
@@ -32,7 +33,8 @@ void config_value_write(const struct config_key *row, const struct config_slot *
 
 /* config_list.c: lists (their type's name says which) and single names of machines. */
 bool config_list_repeats(const struct config_key *row);
-bool config_list_read(const struct config_key *row, void *at, const char *value, bool more, char *wrong);
+bool config_list_read(
+    const struct config_key *row, void *at, const char *value, bool more, char *wrong);
 void config_list_write(const struct config_key *row, const void *at, char *out, size_t size);
 bool config_single_read(const struct config_key *row, const struct config_slot *slot, void *at,
     const char *value, char *wrong);

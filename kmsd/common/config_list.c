@@ -76,7 +76,8 @@ network_of(char *out, size_t size, const char *word)
 	return (size_t)snprintf(out, size, "%s/%lu", text, bits) < size;
 }
 
-/* RFC 1123's names, and the underscore that Windows allows; the last label tells it from an address. */
+/* RFC 1123's names, and the underscore that Windows allows; the last label tells it from an
+ * address. */
 static bool
 name_of(char *out, size_t size, const char *word)
 {
@@ -163,7 +164,8 @@ interface_of(char *out, size_t size, const char *word)
 	return true;
 }
 
-/* NAME@REALM with its slashes, and AD's dollar: nothing that .k5identity or nsupdate takes apart. */
+/* NAME@REALM with its slashes, and AD's dollar: nothing that .k5identity or nsupdate takes apart.
+ */
 static bool
 principal_of(char *out, size_t size, const char *word)
 {

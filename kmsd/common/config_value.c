@@ -176,8 +176,7 @@ read_credential(const struct config_key *row, const struct config_slot *slot, vo
 	    keep_text(row, slot, at, value))
 		return true;
 	snprintf(wrong, WRONG,
-	    "the name of a credential: at most 64 letters, digits, '.', '_' or '-', and no '.' "
-	    "first");
+	    "the name of a credential: at most 64 letters, digits, '.', '_' or '-', and no '.' first");
 	return false;
 }
 

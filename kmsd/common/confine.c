@@ -1,11 +1,11 @@
 /*
  * confine.c - the layers' names, lists of them, and whether those in force are enough.
  */
+#include "kmsd/common/confine.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "kmsd/common/confine.h"
 
 static const char *const layer_names[CONFINE_LAYERS] = { "no-new-privs", "uid", "chroot", "netns",
 	"landlock", "seccomp", "rlimits", "no-core" };
@@ -74,8 +74,7 @@ confine_enough(
 		return true;
 	confine_names(names, sizeof(names), missing);
 	snprintf(why, 256,
-	    "sandbox layers not in force: %s; to start without them write "
-	    "\"allow_missing = %s\" under [sandbox] in the ini file",
+	    "sandbox layers not in force: %s; to start without them write \"allow_missing = %s\" under [sandbox] in the ini file",
 	    names, names);
 	return !required;
 }

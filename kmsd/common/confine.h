@@ -11,16 +11,17 @@
 
 enum confine_layer {
 	CONFINE_NO_NEW_PRIVS = 1 << 0,
-	CONFINE_UID = 1 << 1,           /* own user, no groups */
-	CONFINE_CHROOT = 1 << 2,        /* empty root */
-	CONFINE_NETNS = 1 << 3,         /* network namespace without interfaces */
-	CONFINE_LANDLOCK = 1 << 4,      /* file system (and TCP where the kernel can) */
+	CONFINE_UID = 1 << 1,      /* own user, no groups */
+	CONFINE_CHROOT = 1 << 2,   /* empty root */
+	CONFINE_NETNS = 1 << 3,    /* network namespace without interfaces */
+	CONFINE_LANDLOCK = 1 << 4, /* file system (and TCP where the kernel can) */
 	CONFINE_SECCOMP = 1 << 5,
 	CONFINE_RLIMITS = 1 << 6,
-	CONFINE_NO_CORE = 1 << 7,       /* not dumpable, RLIMIT_CORE 0 */
+	CONFINE_NO_CORE = 1 << 7, /* not dumpable, RLIMIT_CORE 0 */
 };
 #define CONFINE_LAYERS 8
-const char *confine_layer_name(unsigned bit);   /* "no-new-privs", "uid", "chroot", "netns", "landlock", "seccomp", "rlimits", "no-core" */
+/* "no-new-privs", "uid", "chroot", "netns", "landlock", "seccomp", "rlimits", "no-core" */
+const char *confine_layer_name(unsigned bit);
 /* "uid landlock seccomp" into out. */
 void confine_names(char *out, size_t size, uint32_t layers);
 /* Layers from a blank-separated list; false on an unknown name. */
@@ -29,9 +30,10 @@ bool confine_parse(uint32_t *layers, const char *names);
 /* Each applies one layer: KMS_OK or KMS_E_SANDBOX (errno says more). */
 int confine_no_core(void);
 int confine_no_new_privs(void);
-int confine_user(const char *user);             /* by name; looked up before chroot: see confine_user_ids */
+/* by name; looked up before chroot: see confine_user_ids */
+int confine_user(const char *user);
 int confine_user_ids(unsigned uid, unsigned gid);
-int confine_chroot(const char *dir);            /* kmsd makes runtime_directory/empty for this */
+int confine_chroot(const char *dir); /* kmsd makes runtime_directory/empty for this */
 int confine_network_namespace(void);
 /*
  * Nothing in the file system but what is beneath dirfd (-1: nothing at all), no TCP bind and no
@@ -45,16 +47,20 @@ int confine_landlock(int dirfd);
  */
 int confine_landlock_connect(int dirfd, const uint16_t *ports, unsigned count, bool *tcp);
 /*
- * Nothing in the file system but reading these files (NULL-ended; one that is not there is passed over), and TCP
- * connections to these ports.
+ * Nothing in the file system but reading these files (NULL-ended; one that is not there is
+ * passed over), and TCP connections to these ports.
  */
-int confine_landlock_read(const char *const *files, const uint16_t *ports, unsigned count, bool *tcp);
+int confine_landlock_read(
+    const char *const *files, const uint16_t *ports, unsigned count, bool *tcp);
 
 struct confine_rlimits {
-	uint64_t files;                 /* RLIMIT_NOFILE; RLIMIT_NPROC, RLIMIT_CORE are always 0 or as low as can be */
-	uint64_t memlock;               /* octets, 0: leave */
-	uint64_t file_size;             /* octets, 0: leave; UINT64_MAX: none may be written (left when the log is a file) */
-	uint64_t processes;             /* RLIMIT_NPROC: 0 none, nor threads; UINT64_MAX: leave (a process that starts threads) */
+	/* RLIMIT_NOFILE; RLIMIT_NPROC, RLIMIT_CORE are always 0 or as low as can be */
+	uint64_t files;
+	uint64_t memlock; /* octets, 0: leave */
+	/* octets, 0: leave; UINT64_MAX: none may be written (left when the log is a file) */
+	uint64_t file_size;
+	/* RLIMIT_NPROC: 0 none, nor threads; UINT64_MAX: leave (a process that starts threads) */
+	uint64_t processes;
 };
 int confine_rlimits(const struct confine_rlimits *l);
 
@@ -62,10 +68,11 @@ int confine_rlimits(const struct confine_rlimits *l);
  * seccomp allow-list through libseccomp. names ends with NULL; "name" allows the call. Calls in
  * deny_errno (NULL-ended) get EPERM/EACCES quietly; every other call kills the process (SIGSYS,
  * logged by the supervisor with the process's name). socket(2) is allowed for AF_UNIX only when
- * listed as "socket@unix", for TCP (IPv4 and IPv6) as "socket@tcp", for UDP as "socket@udp"; "clone@thread" allows starting threads but not processes.
- * confine_base_calls (memory without PROT_EXEC, locks, time, read, write, close, exit) are always
- * allowed; the list names what else the process's work needs (ipc uses recvfrom, sendto; the
- * PARENT channel recvmsg, sendmsg). All threads of the process are bound.
+ * listed as "socket@unix", for TCP (IPv4 and IPv6) as "socket@tcp", for UDP as "socket@udp";
+ * "clone@thread" allows starting threads but not processes. confine_base_calls (memory without
+ * PROT_EXEC, locks, time, read, write, close, exit) are always allowed; the list names what
+ * else the process's work needs (ipc uses recvfrom, sendto; the PARENT channel recvmsg,
+ * sendmsg). All threads of the process are bound.
  */
 extern const char *const confine_base_calls[];
 int confine_seccomp(const char *const *allow, const char *const *deny_errno);
@@ -75,6 +82,7 @@ int confine_seccomp(const char *const *allow, const char *const *deny_errno);
  * when the ini file's [sandbox] says so. True when layers in force are enough; else why names the
  * missing ones and what to write in the ini file.
  */
-bool confine_enough(uint32_t wanted, uint32_t in_force, bool required, uint32_t allow_missing, char why[256]);
+bool confine_enough(
+    uint32_t wanted, uint32_t in_force, bool required, uint32_t allow_missing, char why[256]);
 
 #endif

@@ -4,15 +4,14 @@
  * numbered here, and each ABI adds its own.
  */
 #include <config.h>
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "libkms/kms_error.h"
 #include "kmsd/common/confine.h"
+#include "libkms/kms_error.h"
 
 /* The same numbers on every architecture. */
 #ifndef SYS_landlock_create_ruleset
@@ -21,10 +20,10 @@
 #define SYS_landlock_restrict_self 446
 #endif
 
-#define RULESET_VERSION 1u /* LANDLOCK_CREATE_RULESET_VERSION */
-#define RULE_NET_PORT 2 /* LANDLOCK_RULE_NET_PORT */
-#define CONNECT_TCP 2u /* LANDLOCK_ACCESS_NET_CONNECT_TCP */
-#define READ_FILE 4u /* LANDLOCK_ACCESS_FS_READ_FILE */
+#define RULESET_VERSION 1u  /* LANDLOCK_CREATE_RULESET_VERSION */
+#define RULE_NET_PORT 2     /* LANDLOCK_RULE_NET_PORT */
+#define CONNECT_TCP 2u      /* LANDLOCK_ACCESS_NET_CONNECT_TCP */
+#define READ_FILE 4u        /* LANDLOCK_ACCESS_FS_READ_FILE */
 #define RULE_PATH_BENEATH 1 /* LANDLOCK_RULE_PATH_BENEATH */
 
 struct ruleset { /* struct landlock_ruleset_attr of ABI 6 */

@@ -6,6 +6,8 @@
  * the one file-scope state there is. One thread writes it at a time (writer threads report through
  * their owner).
  */
+#include "kmsd/common/log.h"
+
 #include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -19,11 +21,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "kmsd/common/log.h"
-
 #define LOG_TEXT 1024
 #define LOG_EVENTS 64 /* names that log_limited can tell apart */
-#define LOG_BURST 5 /* lines of one name within LOG_WINDOW seconds */
+#define LOG_BURST 5   /* lines of one name within LOG_WINDOW seconds */
 #define LOG_WINDOW 60
 
 struct limit {
@@ -39,13 +39,14 @@ static struct {
 	int level;
 	bool to_syslog;
 	bool journal;
-	int native; /* connected to journald's own socket, or -1 */
+	int native;         /* connected to journald's own socket, or -1 */
 	unsigned long lost; /* lines that nobody took */
 	struct limit limits[LOG_EVENTS];
 	unsigned limit_count;
 } state = { .process = "kmsd", .level = LOG_INFO, .native = -1 };
 
-/* Whether standard error is the stream that journald reads: the variable may be inherited from further up. */
+/* Whether standard error is the stream that journald reads: the variable may be inherited from
+ * further up. */
 static bool
 stderr_is_journal(void)
 {
@@ -58,7 +59,8 @@ stderr_is_journal(void)
 }
 
 /*
- * journald's native socket, so that a line has fields (journalctl KMS_EVENT=front-died). -1: standard error will do.
+ * journald's native socket, so that a line has fields (journalctl KMS_EVENT=front-died). -1:
+ * standard error will do.
  */
 static int
 open_native(void)
@@ -140,9 +142,9 @@ escape(char *out, size_t size, const char *text)
 }
 
 /*
- * A reader that has stopped reading must not stop the service: what standard error cannot take now is lost, and
- * counted. A pipe that is ready takes PIPE_BUF octets at once; one write, so that lines of several processes do
- * not mix.
+ * A reader that has stopped reading must not stop the service: what standard error cannot take now
+ * is lost, and counted. A pipe that is ready takes PIPE_BUF octets at once; one write, so that
+ * lines of several processes do not mix.
  */
 static bool
 write_ready(const char *line, size_t len)

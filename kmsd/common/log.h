@@ -15,8 +15,10 @@
 struct config;
 void log_open(const char *process, bool to_syslog, int level);
 void log_level(int level);
-void log_event(int level, const char *event, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-void log_limited(int level, const char *event, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void log_event(int level, const char *event, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+void log_limited(int level, const char *event, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 /* Write the "kept back" lines whose minute is over; call about once a minute. */
 void log_flush_limited(void);
 /* Write all that was kept back; call at exit. */

@@ -3,11 +3,10 @@
  * its uid, its root directory, the network, its core dumps and the resources it may use.
  */
 #include <config.h>
-
-#include <sched.h>
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -15,8 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "libkms/kms_error.h"
 #include "kmsd/common/confine.h"
+#include "libkms/kms_error.h"
 
 static int
 limit(int resource, uint64_t value)
@@ -98,7 +97,7 @@ no_interfaces(void)
 
 	if (f == NULL)
 		return false;
-	while (fgets(line, sizeof line, f) != NULL)
+	while (fgets(line, sizeof(line), f) != NULL)
 		if (strchr(line, ':') != NULL && sscanf(line, " %31[^:]", name) == 1)
 			*(strcmp(name, "lo") == 0 ? &lo : &others) += 1;
 	fclose(f);

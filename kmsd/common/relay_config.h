@@ -16,14 +16,14 @@
 #define RELAY_PORT 1688
 
 struct relay_host {
-	char name[65];                  /* of a host, or an address without brackets */
+	char name[65]; /* of a host, or an address without brackets */
 	bool literal;
-	uint8_t address[16];            /* of a literal, IPv4 as ::ffff:a.b.c.d */
+	uint8_t address[16]; /* of a literal, IPv4 as ::ffff:a.b.c.d */
 	uint16_t port, priority, weight;
 };
 struct relay_network {
 	uint8_t address[16];
-	uint8_t bits;                   /* of the 128 */
+	uint8_t bits; /* of the 128 */
 };
 
 static inline bool
@@ -40,7 +40,7 @@ int relay_networks(const char *text, struct relay_network out[RELAY_NETWORKS]);
 /* All ports that the configuration lets a front connect to. */
 unsigned relay_ports(const struct config *c, uint16_t out[RELAY_PORTS]);
 bool relay_port_allowed(const struct config *c, uint16_t port);
-unsigned relay_port_count(const struct config *c);      /* may be more than RELAY_PORTS */
+unsigned relay_port_count(const struct config *c); /* may be more than RELAY_PORTS */
 /* Port of [relay] nameserver, or of DNS. */
 uint16_t relay_server_port(const char *text);
 /* No octet that a host's name in DNS has not. */

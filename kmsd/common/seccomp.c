@@ -5,7 +5,6 @@
  * process's own list stands above its code and holds only what its work needs.
  */
 #include <config.h>
-
 #include <errno.h>
 #include <linux/sched.h>
 #include <seccomp.h>
@@ -13,8 +12,8 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
-#include "libkms/kms_error.h"
 #include "kmsd/common/confine.h"
+#include "libkms/kms_error.h"
 
 /* A call and the one argument that decides; found under a name of its own. */
 struct special {

@@ -1,5 +1,6 @@
 /*
- * client_address.c - a client's address, in the one form that travels and in the form that people read.
+ * client_address.c - a client's address, in the one form that travels and in the form that people
+ * read.
  */
 #include "kmsd/front/client_address.h"
 

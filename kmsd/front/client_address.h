@@ -1,5 +1,6 @@
 /*
- * client_address.h - a client's address as 16 octets (IPv4 as ::ffff:a.b.c.d), and as text for the log.
+ * client_address.h - a client's address as 16 octets (IPv4 as ::ffff:a.b.c.d), and as text for
+ * the log.
  */
 #ifndef KMSD_FRONT_CLIENT_ADDRESS_H
 #define KMSD_FRONT_CLIENT_ADDRESS_H

@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "kmsd/common/log.h"
-#include "kmsd/front/front.h"
 #include "kmsd/front/client_address.h"
+#include "kmsd/front/front.h"
 #include "kmsd/front/relay/conversation.h"
 #include "libkms/core/frame.h"
 #include "libkms/kms_error.h"
@@ -125,8 +125,8 @@ session_drain(struct session *s)
 }
 
 /*
- * Whether a client that has connected for a request is still to send it: it has said nothing yet, or HELLO. During the
- * stop such a one gets a moment, so that what was begun is answered.
+ * Whether a client that has connected for a request is still to send it: it has said nothing yet,
+ * or HELLO. During the stop such a one gets a moment, so that what was begun is answered.
  */
 static bool
 expected(const struct session *s)
@@ -249,7 +249,8 @@ session_refuse(struct session *s, int status)
 		session_close(s);
 }
 
-/* How the frame that begins at data stands: KMS_OK and its size, KMS_E_TIMEOUT: more must come, or a refusal. */
+/* How the frame that begins at data stands: KMS_OK and its size, KMS_E_TIMEOUT: more must come, or
+ * a refusal. */
 static int
 frame_look(const uint8_t *data, size_t len, struct frame *out)
 {

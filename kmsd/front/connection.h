@@ -5,13 +5,12 @@
 #ifndef KMSD_FRONT_CONNECTION_H
 #define KMSD_FRONT_CONNECTION_H
 
+#include <event2/event.h>
+#include <event2/event_struct.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
-
-#include <event2/event.h>
-#include <event2/event_struct.h>
 
 #include "kmsd/front/deadline.h"
 
@@ -20,26 +19,26 @@ struct relayed;
 
 enum session_state {
 	SESSION_FREE,
-	SESSION_READING,                /* nothing, or part of a frame, has come */
-	SESSION_WAITING,                /* for a credit; what the client sends stays in the kernel */
-	SESSION_ASKED,                  /* activate has its request */
-	SESSION_ANSWERING,              /* part of the reply is still to be sent */
-	SESSION_RELAYED,                /* relay/session.h has it */
-	SESSION_DRAINING,               /* refused: the last word is out, wait for the client to close */
+	SESSION_READING,   /* nothing, or part of a frame, has come */
+	SESSION_WAITING,   /* for a credit; what the client sends stays in the kernel */
+	SESSION_ASKED,     /* activate has its request */
+	SESSION_ANSWERING, /* part of the reply is still to be sent */
+	SESSION_RELAYED,   /* relay/session.h has it */
+	SESSION_DRAINING,  /* refused: the last word is out, wait for the client to close */
 };
 
 /* Small: ten thousand of these are idle at once. */
 struct session {
 	struct event event;
 	struct front *front;
-	TAILQ_ENTRY(session) timed;     /* deadline.h */
-	TAILQ_ENTRY(session) queued;    /* waiting for a credit, or free */
+	TAILQ_ENTRY(session) timed;  /* deadline.h */
+	TAILQ_ENTRY(session) queued; /* waiting for a credit, or free */
 	uint64_t since;
-	uint8_t *in;                    /* frame begun, FRAME_HEADER + FRAME_MAX_REQUEST octets */
-	uint8_t *out;                   /* rest of a reply */
-	struct relayed *relayed;        /* SESSION_RELAYED */
+	uint8_t *in;             /* frame begun, FRAME_HEADER + FRAME_MAX_REQUEST octets */
+	uint8_t *out;            /* rest of a reply */
+	struct relayed *relayed; /* SESSION_RELAYED */
 	uint32_t out_at, out_len;
-	uint32_t index, generation;     /* together its token */
+	uint32_t index, generation; /* together its token */
 	uint32_t drained;
 	int fd;
 	uint16_t in_len;
@@ -47,9 +46,9 @@ struct session {
 	uint8_t address[16];
 	uint8_t state;
 	uint8_t deadline;
-	bool greeted;                   /* the last it sent was HELLO: its request is to come */
-	uint8_t watching;               /* EV_READ, EV_WRITE, both or 0 */
-	bool closing;                   /* after this reply */
+	bool greeted;     /* the last it sent was HELLO: its request is to come */
+	uint8_t watching; /* EV_READ, EV_WRITE, both or 0 */
+	bool closing;     /* after this reply */
 };
 
 TAILQ_HEAD(session_queue, session);
@@ -64,20 +63,25 @@ struct sessions {
 
 void sessions_init(struct sessions *t);
 void sessions_free(struct sessions *t);
-struct session *sessions_take(struct sessions *t);              /* zeroed but for its name; NULL: memory */
+/* zeroed but for its name; NULL: memory */
+struct session *sessions_take(struct sessions *t);
 void sessions_give(struct sessions *t, struct session *s);
-struct session *sessions_at(struct sessions *t, uint32_t index); /* also a free one; NULL: past the end */
+/* also a free one; NULL: past the end */
+struct session *sessions_at(struct sessions *t, uint32_t index);
 
 uint64_t session_token(const struct session *s);
 enum session_lookup {
-	SESSION_FOUND,                  /* and waits for a reply */
-	SESSION_LEFT,                   /* closed since: not a fault of activate */
-	SESSION_NEVER,                  /* nobody of that name asked */
+	SESSION_FOUND, /* and waits for a reply */
+	SESSION_LEFT,  /* closed since: not a fault of activate */
+	SESSION_NEVER, /* nobody of that name asked */
 };
 /* *out is set when found. */
 enum session_lookup session_find(struct sessions *t, uint64_t token, struct session **out);
 
-/* Takes the descriptor, also when it fails (KMS_E_NO_MEMORY). The source is already counted in the throttle. */
+/*
+ * Takes the descriptor, also when it fails (KMS_E_NO_MEMORY). The source is already counted in
+ * the throttle.
+ */
 int session_open(struct front *f, int fd, const uint8_t address[16], uint16_t port);
 void session_close(struct session *s);
 

@@ -12,12 +12,12 @@ struct session;
 
 enum deadline {
 	DEADLINE_NONE,
-	DEADLINE_FIRST,                 /* connected, has said nothing */
-	DEADLINE_FRAME,                 /* a frame begun must be whole; a refused client must go */
-	DEADLINE_IDLE,                  /* between two frames */
-	DEADLINE_ANSWER,                /* activate does not answer it */
-	DEADLINE_SEND,                  /* does not take its reply */
-	DEADLINE_RELAY_IDLE,            /* a relayed client between two requests */
+	DEADLINE_FIRST,      /* connected, has said nothing */
+	DEADLINE_FRAME,      /* a frame begun must be whole; a refused client must go */
+	DEADLINE_IDLE,       /* between two frames */
+	DEADLINE_ANSWER,     /* activate does not answer it */
+	DEADLINE_SEND,       /* does not take its reply */
+	DEADLINE_RELAY_IDLE, /* a relayed client between two requests */
 	DEADLINES
 };
 

@@ -1,6 +1,7 @@
 /*
  * forward.c - one channel to kmsd-activate. Requests of a whole turn of the
- * event loop leave in one write; replies are sent to their clients straight from the channel's buffer.
+ * event loop leave in one write; replies are sent to their clients straight from the channel's
+ * buffer.
  */
 #include "kmsd/front/forward.h"
 
@@ -8,9 +9,9 @@
 
 #include "kmsd/common/log.h"
 #include "kmsd/front/front.h"
+#include "libkms/base/wire.h"
 #include "libkms/core/frame.h"
 #include "libkms/kms_error.h"
-#include "libkms/base/wire.h"
 
 static void
 forward_broken(struct front *f, const char *what)

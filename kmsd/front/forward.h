@@ -5,11 +5,10 @@
 #ifndef KMSD_FRONT_FORWARD_H
 #define KMSD_FRONT_FORWARD_H
 
+#include <event2/event_struct.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include <event2/event_struct.h>
 
 #include "kmsd/front/connection.h"
 #include "kmsd/ipc/channel.h"
@@ -21,9 +20,9 @@ struct forward {
 	struct ipc_channel *channel;
 	struct event readable, writable;
 	bool welcome;
-	bool writing;                   /* writable is added */
-	unsigned credits;               /* left */
-	unsigned asked;                 /* frames unanswered */
+	bool writing;     /* writable is added */
+	unsigned credits; /* left */
+	unsigned asked;   /* frames unanswered */
 	struct session_queue waiting;
 	unsigned waiting_count, waiting_max;
 };
@@ -38,9 +37,11 @@ int forward_ready(struct front *f, uint32_t layers);
 uint8_t *forward_room(struct front *f, size_t size);
 /* The first length octets of that room are s's frame. */
 int forward_commit(struct front *f, const struct session *s, uint8_t verb, uint32_t length);
-int forward_put(struct front *f, const struct session *s, uint8_t verb, const uint8_t *frame, uint32_t length);
+int forward_put(
+    struct front *f, const struct session *s, uint8_t verb, const uint8_t *frame, uint32_t length);
 /* Something that is not answered and needs no credit. */
-void forward_tell(struct front *f, const struct session *s, uint8_t verb, const uint8_t *body, uint32_t length);
+void forward_tell(
+    struct front *f, const struct session *s, uint8_t verb, const uint8_t *body, uint32_t length);
 /* Queue for a credit; false: the queue is full. */
 bool forward_wait(struct front *f, struct session *s);
 void forward_unwait(struct front *f, struct session *s);

@@ -5,16 +5,15 @@
 #ifndef KMSD_FRONT_FRONT_H
 #define KMSD_FRONT_FRONT_H
 
+#include <event2/event.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <event2/event.h>
-
+#include "kmsd/front/connection.h"
 #include "kmsd/front/deadline.h"
 #include "kmsd/front/forward.h"
 #include "kmsd/front/listener.h"
 #include "kmsd/front/relay/relay.h"
-#include "kmsd/front/connection.h"
 #include "kmsd/front/throttle.h"
 #include "kmsd/ipc/ipc.h"
 
@@ -27,10 +26,11 @@ struct front {
 	struct forward forward;
 	struct relay relay;
 	struct ipc_front_stats stats;
-	uint64_t now;                   /* seconds, monotonic; moved once a second */
-	bool stopping;                  /* answer what is in flight, take nothing new */
-	bool lingering;                 /* stopping just now: who connected and has not asked yet still may */
-	bool broken;                    /* activate is gone or speaks nonsense: exit, kmsd restarts us */
+	uint64_t now;  /* seconds, monotonic; moved once a second */
+	bool stopping; /* answer what is in flight, take nothing new */
+	/* stopping just now: who connected and has not asked yet still may */
+	bool lingering;
+	bool broken; /* activate is gone or speaks nonsense: exit, kmsd restarts us */
 };
 
 #endif

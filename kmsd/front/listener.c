@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include "kmsd/common/log.h"
-#include "kmsd/front/front.h"
 #include "kmsd/front/client_address.h"
+#include "kmsd/front/front.h"
 #include "libkms/core/frame.h"
 #include "libkms/kms_error.h"
 
@@ -97,8 +97,7 @@ out_of_descriptors(struct front *f, int listener)
 	/* accept(2) says EMFILE before it looks whether anybody is there */
 	if (fd != -1) {
 		log_limited(LOG_ERR, "descriptor-limit",
-		    "no descriptor for another connection (%u open): raise LimitNOFILE or lower "
-		    "[limits] connections",
+		    "no descriptor for another connection (%u open): raise LimitNOFILE or lower [limits] connections",
 		    f->sessions.open);
 		refuse_connection(f, fd);
 	}

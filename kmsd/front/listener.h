@@ -5,9 +5,8 @@
 #ifndef KMSD_FRONT_LISTENER_H
 #define KMSD_FRONT_LISTENER_H
 
-#include <stdbool.h>
-
 #include <event2/event_struct.h>
+#include <stdbool.h>
 
 struct front;
 
@@ -23,9 +22,9 @@ struct listeners {
 	struct listener at[LISTENERS_MAX];
 	unsigned count;
 	bool accepting;
-	bool paused;                    /* no descriptors: try again at the next second or close */
-	int reserve;                    /* given up for a moment to tell a client that we are full */
-	int reserve_of;                 /* descriptor that the reserve duplicates */
+	bool paused;    /* no descriptors: try again at the next second or close */
+	int reserve;    /* given up for a moment to tell a client that we are full */
+	int reserve_of; /* descriptor that the reserve duplicates */
 };
 
 /* Owns fd. KMS_OK or KMS_E_LIMIT. */

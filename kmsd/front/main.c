@@ -16,8 +16,8 @@
 
 #include "kmsd/common/config.h"
 #include "kmsd/common/log.h"
-#include "kmsd/front/front_confine.h"
 #include "kmsd/front/front.h"
+#include "kmsd/front/front_confine.h"
 #include "libkms/kms_error.h"
 
 #define STOP_SECONDS 5
@@ -33,7 +33,7 @@ struct server {
 	unsigned ticks;
 	bool too_late;
 	int hosts; /* IPC_UPSTREAMS before the start, -1: none */
-	int room; /* kept free for what kmsd sends: clients may have all other descriptors */
+	int room;  /* kept free for what kmsd sends: clients may have all other descriptors */
 };
 
 static uint64_t
@@ -125,7 +125,8 @@ take_message(struct server *s, int *channel, const struct ipc_parent *m)
 
 /*
  * Before confinement: one message after the other until START, also when one
- * of them was wrong. To end with messages unread would reset the channel, and kmsd would not hear why.
+ * of them was wrong. To end with messages unread would reset the channel, and kmsd would not hear
+ * why.
  */
 static int
 receive_start(struct server *s, int *channel)
@@ -274,8 +275,7 @@ file_limit(const struct front *f, const struct config *c)
 
 	if (getrlimit(RLIMIT_NOFILE, &have) == 0 && have.rlim_max < want) {
 		log_event(LOG_NOTICE, "descriptor-limit",
-		    "[limits] connections = %u needs %llu descriptors, and %llu are allowed: raise "
-		    "LimitNOFILE or lower connections",
+		    "[limits] connections = %u needs %llu descriptors, and %llu are allowed: raise LimitNOFILE or lower connections",
 		    c->connections, (unsigned long long)want, (unsigned long long)have.rlim_max);
 		want = have.rlim_max;
 	}
@@ -401,7 +401,8 @@ main(void)
 	uint32_t layers = 0;
 	int status;
 
-	/* kmsd speaks for the terminal and the service manager: IPC_STOP, IPC_RELOAD, or it is gone. */
+	/* kmsd speaks for the terminal and the service manager: IPC_STOP, IPC_RELOAD, or it is
+	 * gone. */
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
 		signal(ignored[i], SIG_IGN);
 	log_open("kmsd-front", false, LOG_INFO);

@@ -9,15 +9,15 @@
 
 struct throttle_slot {
 	uint64_t key;
-	uint32_t count;                 /* 0: free */
+	uint32_t count; /* 0: free */
 };
 
 struct throttle {
-	unsigned connections;           /* 0: no limit, for both */
+	unsigned connections; /* 0: no limit, for both */
 	unsigned per_source;
-	struct throttle_slot *slots;    /* open addressing, a power of two */
+	struct throttle_slot *slots; /* open addressing, a power of two */
 	uint32_t size, used;
-	uint64_t seed;                  /* so that nobody can choose addresses that collide */
+	uint64_t seed; /* so that nobody can choose addresses that collide */
 };
 
 /* KMS_OK or KMS_E_NO_MEMORY. */

@@ -3,6 +3,8 @@
  * rest moves to the front before the next read; output is one that grows up to a bound, so that
  * a batch of replies leaves in one system call and a peer that does not read cannot eat memory.
  */
+#include "kmsd/ipc/channel.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -10,9 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "libkms/kms_error.h"
-#include "kmsd/ipc/channel.h"
 #include "libkms/base/wire.h"
+#include "libkms/kms_error.h"
 
 #define CHANNEL_READ (256 * 1024)
 #define CHANNEL_QUEUE_MAX (16u * 1024 * 1024) /* at least; see ipc_channel_queue_for */

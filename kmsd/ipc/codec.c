@@ -5,8 +5,8 @@
 #include <endian.h>
 #include <string.h>
 
-#include "libkms/kms_error.h"
 #include "kmsd/ipc/ipc.h"
+#include "libkms/kms_error.h"
 
 static void
 put_u16(uint8_t *at, uint16_t v)

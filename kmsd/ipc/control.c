@@ -2,8 +2,7 @@
  * control.c - the control protocol's codec, for both ends, and kmsctl's one
  * exchange with kmsd-activate. Neither end trusts the other's lengths.
  */
-#include <sys/socket.h>
-#include <sys/un.h>
+#include "kmsd/ipc/control.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,12 +11,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "kmsd/ipc/control.h"
-#include "libkms/kms_error.h"
 #include "libkms/base/wire.h"
+#include "libkms/kms_error.h"
 
 #define FIELD_HEADER 6 /* type, name length, value length */
 /* So that the larger of the two headers and the fields fit in one message. */
@@ -27,7 +27,7 @@ void
 control_buf_free(struct control_buf *b)
 {
 	free(b->data);
-	memset(b, 0, sizeof *b);
+	memset(b, 0, sizeof(*b));
 }
 
 /* Room for more octets, or false and bad for good. */
@@ -119,9 +119,9 @@ control_number(struct control_buf *b, const char *name, uint64_t value)
 	uint8_t octets[8];
 	struct wire_writer w;
 
-	wire_writer_init(&w, octets, sizeof octets);
+	wire_writer_init(&w, octets, sizeof(octets));
 	wire_put_u64(&w, value);
-	put_field(b, 'u', name, octets, sizeof octets);
+	put_field(b, 'u', name, octets, sizeof(octets));
 }
 
 void
@@ -163,7 +163,7 @@ control_next(struct control_reader *r, struct control_field *f)
 {
 	struct wire_reader w, n;
 
-	memset(f, 0, sizeof *f);
+	memset(f, 0, sizeof(*f));
 	if (r->bad || r->at == r->end)
 		return false;
 	wire_reader_init(&w, r->at, (size_t)(r->end - r->at));
@@ -277,13 +277,13 @@ call_open(struct call *c, const char *path)
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	size_t len = strlen(path);
 
-	if (len >= sizeof sun.sun_path)
+	if (len >= sizeof(sun.sun_path))
 		return KMS_E_ARGUMENT;
 	memcpy(sun.sun_path, path, len + 1);
 	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (c->fd < 0)
 		return KMS_E_IO;
-	while (connect(c->fd, (struct sockaddr *)&sun, sizeof sun) < 0) {
+	while (connect(c->fd, (struct sockaddr *)&sun, sizeof(sun)) < 0) {
 		if (errno == EINTR)
 			continue;
 		if (errno != EAGAIN) /* EAGAIN: the host's backlog is full */
@@ -299,7 +299,7 @@ static int
 call_send(const struct call *c, const uint8_t *data, size_t len)
 {
 	ssize_t n;
-	int e;
+	int rc;
 
 	while (len > 0) {
 		n = send(c->fd, data, len, MSG_NOSIGNAL);
@@ -309,8 +309,8 @@ call_send(const struct call *c, const uint8_t *data, size_t len)
 		} else if (errno == EPIPE || errno == ECONNRESET) {
 			return KMS_OK; /* it may have answered before it closed: DENIED does */
 		} else if (errno == EAGAIN) {
-			if ((e = wait_for(c, POLLOUT)) != KMS_OK)
-				return e;
+			if ((rc = wait_for(c, POLLOUT)) != KMS_OK)
+				return rc;
 		} else if (errno != EINTR) {
 			return KMS_E_IO;
 		}
@@ -324,7 +324,7 @@ call_read(const struct call *c, uint8_t *out, size_t len)
 {
 	size_t have = 0;
 	ssize_t n;
-	int e;
+	int rc;
 
 	while (have < len) {
 		n = recv(c->fd, out + have, len - have, 0);
@@ -333,8 +333,8 @@ call_read(const struct call *c, uint8_t *out, size_t len)
 		else if (n == 0 || errno == ECONNRESET)
 			return have == 0 ? KMS_E_PEER : KMS_E_TRUNCATED;
 		else if (errno == EAGAIN) {
-			if ((e = wait_for(c, POLLIN)) != KMS_OK)
-				return e;
+			if ((rc = wait_for(c, POLLIN)) != KMS_OK)
+				return rc;
 		} else if (errno != EINTR)
 			return KMS_E_IO;
 	}
@@ -348,31 +348,31 @@ call_receive(const struct call *c, uint32_t *status, uint8_t **reply, size_t *re
 	uint8_t *body = NULL;
 	struct wire_reader r;
 	uint32_t length;
-	int e;
+	int rc;
 
-	if ((e = call_read(c, head, 4)) != KMS_OK)
-		return e;
-	wire_reader_init(&r, head, sizeof head);
+	if ((rc = call_read(c, head, 4)) != KMS_OK)
+		return rc;
+	wire_reader_init(&r, head, sizeof(head));
 	length = wire_get_u32(&r);
 	if (length > CONTROL_MAX)
 		return KMS_E_TOO_LARGE;
 	if (length < 4)
 		return KMS_E_FORMAT;
-	if ((e = call_read(c, head + 4, 4)) != KMS_OK)
-		return e == KMS_E_PEER ? KMS_E_TRUNCATED : e;
+	if ((rc = call_read(c, head + 4, 4)) != KMS_OK)
+		return rc == KMS_E_PEER ? KMS_E_TRUNCATED : rc;
 	*status = wire_get_u32(&r);
 	length -= 4;
 	body = malloc(length + 1);
 	if (body == NULL)
 		return KMS_E_NO_MEMORY;
-	e = call_read(c, body, length);
-	if (e == KMS_E_PEER)
-		e = KMS_E_TRUNCATED;
-	if (e == KMS_OK && recv(c->fd, &extra, 1, 0) > 0)
-		e = KMS_E_TRAILING;
-	if (e != KMS_OK) {
+	rc = call_read(c, body, length);
+	if (rc == KMS_E_PEER)
+		rc = KMS_E_TRUNCATED;
+	if (rc == KMS_OK && recv(c->fd, &extra, 1, 0) > 0)
+		rc = KMS_E_TRAILING;
+	if (rc != KMS_OK) {
 		free(body);
-		return e;
+		return rc;
 	}
 	*reply = body;
 	*reply_len = length;
@@ -387,26 +387,26 @@ control_call(const char *path, uint16_t verb, const struct control_buf *args, in
 	uint8_t head[CONTROL_REQUEST_HEADER];
 	size_t len = args != NULL ? args->len : 0;
 	struct wire_writer w;
-	int e, saved;
+	int rc, saved;
 
 	*reply = NULL;
 	*reply_len = 0;
 	*status = KMS_OK;
 	if (args != NULL && args->bad)
 		return KMS_E_TOO_LARGE;
-	wire_writer_init(&w, head, sizeof head);
+	wire_writer_init(&w, head, sizeof(head));
 	wire_put_u32(&w, (uint32_t)(len + 2));
 	wire_put_u16(&w, verb);
-	e = call_open(&c, path);
-	if (e == KMS_OK)
-		e = call_send(&c, head, sizeof head);
-	if (e == KMS_OK && len > 0)
-		e = call_send(&c, args->data, len);
-	if (e == KMS_OK)
-		e = call_receive(&c, status, reply, reply_len);
+	rc = call_open(&c, path);
+	if (rc == KMS_OK)
+		rc = call_send(&c, head, sizeof(head));
+	if (rc == KMS_OK && len > 0)
+		rc = call_send(&c, args->data, len);
+	if (rc == KMS_OK)
+		rc = call_receive(&c, status, reply, reply_len);
 	saved = errno;
 	if (c.fd >= 0)
 		close(c.fd);
 	errno = saved;
-	return e;
+	return rc;
 }

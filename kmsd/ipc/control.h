@@ -6,41 +6,40 @@
  * Request:  u32 length of what follows, u16 verb, then arguments.
  * Reply:    u32 length of what follows, u32 status, then rows.
  * Arguments and rows are fields: u8 type, u8 name length, u32 value length, name,
- * value. Type: 's' text, 'u' u64 (8 octets), 'b' octets, 'r' a new row begins (its value names the
- * row's kind, name length 0). On failure the rows hold one row "error" with a field "message".
- * One request a connection; the host closes after its reply. At most CONTROL_MAX octets each way.
+ * value. Type: 's' text, 'u' u64 (8 octets), 'b' octets, 'r' a new row begins (its value names
+ * the row's kind, name length 0). On failure the rows hold one row "error" with a field
+ * "message". One request a connection; the host closes after its reply. At most CONTROL_MAX
+ * octets each way.
  *
- * Names of the fields. s text, u number (times: seconds since 1970, intervals: minutes, sizes: octets, booleans 0/1);
- * UUIDs are s in the usual form, other identifiers (CMID, host id, publisher id, hashes) s in lower-case hexadecimal.
- * kmsctl shows what it is given: a field may be left out, and one that it does not know is shown under its name.
+ * Names of the fields. s text, u number (times: seconds since 1970, intervals: minutes, sizes:
+ * octets, booleans 0/1); UUIDs are s in the usual form, other identifiers (CMID, host id,
+ * publisher id, hashes) s in lower-case hexadecimal. kmsctl shows what it is given: a field may
+ * be left out, and one that it does not know is shown under its name.
  *
  *   service    s version, u pid, u started, s host-name, s host-id, u port, u fronts
  *   sandbox    s process, s layers, s missing, u required     (names as confine_names gives them)
- *   ledger     u clients, u last-batch, u index-batch, u overlay, u segments, u journal-octets, u index-octets,
- *              u map-octets, u checkpoints, u schema, s last-hash
- *   publisher  s name, s id, u installed, u confirmed, s key, s customer, s group, u not-before, u not-after, u capacity,
- *              u revocations (number of the list installed), s revoked (why this host may no longer activate)
- *   pool       s publisher, u number, s name, u counted, u capacity, u window-days
- *   product    s publisher, s id, s name, s group, s pool, u counted, u required, u covered     (status)
- *   front      u number, u open, u accepted, u closed, u requests, u replies, u refused-frames, u timeouts,
- *              u refused-connections
- *   key        s id, s publisher, s customer, s group, u issued, u not-before, u not-after, u capacity, u hosts,
- *              u confirmations, u confirmed, u confirmation, u serial, s host-id, s license (licensed, unconfirmed,
- *              not-yet-valid, expired), s installation-id, u confirmed-at, u products
- *   request    s key, s publisher, s text, s installation-id
- *   pack       s publisher, s id, s title, s version, u issued
- *   product    s publisher, s id, s name, s group, s pool, u threshold, u activation-interval, u renewal-interval,
- *              u validity, u grace, s vm, s clones                                                (policy show)
- *   group      s publisher, s name, s covers (blank-separated names)
- *   contact    s publisher, s country, s text
- *   client     s cmid, s product, s product-name, s publisher, u pool, s name, s address, s state, u status, u first-seen,
- *              u last-seen, u expires, u sequence, u batch, u leaf, u entries, u clones, u counted, u revoked, u vm
- *   sealed     s kind             (after CONTROL_KEY_SEAL; in row service: key-sealed, with u locked)
- *   installed  s publisher, s what    (after an installation or a confirmation, in words)
- *   removed    s publisher, s what, u confirmed    (was this host confirmed by the key?)
- *   relay      u configured, s upstream, s domain, u answered, u faults, u lost, u late, u no-host, u refused, u dropped,
- *              u unwritten
- *   relay-host s name, s address, u port, u answered ... u refused, u latency-mean, u latency-most (microseconds), u last
+ *   ledger     u clients, u last-batch, u index-batch, u overlay, u segments, u journal-octets, u
+ * index-octets, u map-octets, u checkpoints, u schema, s last-hash publisher  s name, s id, u
+ * installed, u confirmed, s key, s customer, s group, u not-before, u not-after, u capacity, u
+ * revocations (number of the list installed), s revoked (why this host may no longer activate) pool
+ * s publisher, u number, s name, u counted, u capacity, u window-days product    s publisher, s id,
+ * s name, s group, s pool, u counted, u required, u covered     (status) front      u number, u
+ * open, u accepted, u closed, u requests, u replies, u refused-frames, u timeouts, u
+ * refused-connections key        s id, s publisher, s customer, s group, u issued, u not-before, u
+ * not-after, u capacity, u hosts, u confirmations, u confirmed, u confirmation, u serial, s
+ * host-id, s license (licensed, unconfirmed, not-yet-valid, expired), s installation-id, u
+ * confirmed-at, u products request    s key, s publisher, s text, s installation-id pack       s
+ * publisher, s id, s title, s version, u issued product    s publisher, s id, s name, s group, s
+ * pool, u threshold, u activation-interval, u renewal-interval, u validity, u grace, s vm, s clones
+ * (policy show) group      s publisher, s name, s covers (blank-separated names) contact    s
+ * publisher, s country, s text client     s cmid, s product, s product-name, s publisher, u pool, s
+ * name, s address, s state, u status, u first-seen, u last-seen, u expires, u sequence, u batch, u
+ * leaf, u entries, u clones, u counted, u revoked, u vm sealed     s kind             (after
+ * CONTROL_KEY_SEAL; in row service: key-sealed, with u locked) installed  s publisher, s what
+ * (after an installation or a confirmation, in words) removed    s publisher, s what, u confirmed
+ * (was this host confirmed by the key?) relay      u configured, s upstream, s domain, u answered,
+ * u faults, u lost, u late, u no-host, u refused, u dropped, u unwritten relay-host s name, s
+ * address, u port, u answered ... u refused, u latency-mean, u latency-most (microseconds), u last
  *   relay-version  u major, u minor, u requests
  *   error      s message
  * state of a client: activated, expired, below-threshold, released, revoked, refused, not-seen.
@@ -55,67 +54,89 @@
 #define CONTROL_MAX (1024 * 1024)
 
 enum control_verb {
-	CONTROL_STATUS = 1,         /* rows: service, sandbox (one each process), ledger, publisher, pool, product, front */
-	CONTROL_CHECKPOINT = 2,     /* overlay into LMDB, so that a reader sees all */
-	CONTROL_KEY_INSTALL = 3,    /* b file, b signature */
-	CONTROL_KEY_SHOW = 4,       /* rows: key */
-	CONTROL_KEY_REQUEST = 5,    /* s key (UUID; optional when there is one): row request: s text, s installation-id; rows: contact */
-	CONTROL_KEY_CONFIRM = 6,    /* b file, b signature; or b code, the octets of policy/code.h */
-	CONTROL_POLICY_INSTALL = 7, /* b file, b signature */
-	CONTROL_POLICY_SHOW = 8,    /* rows: pack, product, group, pool */
-	CONTROL_CLIENT_SHOW = 9,    /* s cmid: row client (from the overlay: newest) */
-	CONTROL_CLIENT_REVOKE = 10, /* s cmid */
-	CONTROL_CLIENT_FORGET = 11, /* s cmid */
+	/* rows: service, sandbox (one each process), ledger, publisher, pool, product, front */
+	CONTROL_STATUS = 1,
+	CONTROL_CHECKPOINT = 2,  /* overlay into LMDB, so that a reader sees all */
+	CONTROL_KEY_INSTALL = 3, /* b file, b signature */
+	CONTROL_KEY_SHOW = 4,    /* rows: key */
+	/*
+	 * s key (UUID; optional when there is one): row request: s text, s installation-id;
+	 * rows: contact
+	 */
+	CONTROL_KEY_REQUEST = 5,
+	/* b file, b signature; or b code, the octets of policy/code.h */
+	CONTROL_KEY_CONFIRM = 6,
+	CONTROL_POLICY_INSTALL = 7,       /* b file, b signature */
+	CONTROL_POLICY_SHOW = 8,          /* rows: pack, product, group, pool */
+	CONTROL_CLIENT_SHOW = 9,          /* s cmid: row client (from the overlay: newest) */
+	CONTROL_CLIENT_REVOKE = 10,       /* s cmid */
+	CONTROL_CLIENT_FORGET = 11,       /* s cmid */
 	CONTROL_REVOCATIONS_INSTALL = 50, /* b file, b signature */
-	CONTROL_PUBLISHER_ROTATE = 51,  /* b file, b signature */
-	CONTROL_KEY_REMOVE = 12,    /* s key (UUID): row removed: s publisher, s what, u confirmed */
-	CONTROL_KEY_SEAL = 40,      /* s kind ("no", "passphrase", "machine"), b passphrase (the new one), b current (when sealed with one) */
-	CONTROL_UNLOCK = 41,        /* b passphrase; the one change that a locked host accepts */
-	CONTROL_RELAY_NAME = 21,    /* b source (16), b cmid (16), s name, u count, u told: of one observed source */
-	CONTROL_RELAY_STATUS = 20,  /* rows: relay, relay-host, relay-version */
+	CONTROL_PUBLISHER_ROTATE = 51,    /* b file, b signature */
+	/* s key (UUID): row removed: s publisher, s what, u confirmed */
+	CONTROL_KEY_REMOVE = 12,
+	/*
+	 * s kind ("no", "passphrase", "machine"), b passphrase (the new one), b current (when
+	 * sealed with one)
+	 */
+	CONTROL_KEY_SEAL = 40,
+	CONTROL_UNLOCK = 41, /* b passphrase; the one change that a locked host accepts */
+	/* b source (16), b cmid (16), s name, u count, u told: of one observed source */
+	CONTROL_RELAY_NAME = 21,
+	CONTROL_RELAY_STATUS = 20, /* rows: relay, relay-host, relay-version */
 };
 
 /* Building: fields append to a growing buffer; the first error sticks. */
 struct control_buf {
-	uint8_t *data;              /* malloc'd; control_buf_free */
+	uint8_t *data; /* malloc'd; control_buf_free */
 	size_t len, cap;
-	bool bad;                   /* memory or CONTROL_MAX */
+	bool bad; /* memory or CONTROL_MAX */
 };
 void control_buf_free(struct control_buf *b);
 void control_row(struct control_buf *b, const char *kind);
 void control_text(struct control_buf *b, const char *name, const char *value);
-void control_textf(struct control_buf *b, const char *name, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void control_textf(struct control_buf *b, const char *name, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 void control_number(struct control_buf *b, const char *name, uint64_t value);
 void control_octets(struct control_buf *b, const char *name, const void *value, size_t len);
 
 /* Reading: a cursor over fields. */
 struct control_field {
 	char type;
-	const char *name;           /* borrowed, not terminated */
+	const char *name; /* borrowed, not terminated */
 	uint8_t name_len;
-	const uint8_t *value;       /* borrowed */
+	const uint8_t *value; /* borrowed */
 	uint32_t value_len;
-	uint64_t number;            /* for 'u' */
+	uint64_t number; /* for 'u' */
 };
-struct control_reader { const uint8_t *at, *end; bool bad; };
+struct control_reader {
+	const uint8_t *at, *end;
+	bool bad;
+};
 void control_reader_init(struct control_reader *r, const void *data, size_t len);
-bool control_next(struct control_reader *r, struct control_field *f);   /* false: end, or r->bad */
+/* false: end, or r->bad */
+bool control_next(struct control_reader *r, struct control_field *f);
 bool control_field_is(const struct control_field *f, char type, const char *name);
 
-/* The host's side. Is a whole request in data? 1: verb and args are set; 0: not yet; -1: malformed (too long, octets after it). */
+/*
+ * The host's side. Is a whole request in data? 1: verb and args are set; 0: not yet; -1:
+ * malformed (too long, octets after it).
+ */
 #define CONTROL_REQUEST_HEADER 6
 #define CONTROL_REPLY_HEADER 8
-int control_request_parse(const void *data, size_t len, uint16_t *verb, struct control_reader *args);
+int control_request_parse(
+    const void *data, size_t len, uint16_t *verb, struct control_reader *args);
 /* What goes before len octets of rows; false when they are too many for one reply. */
 bool control_reply_header(uint8_t out[CONTROL_REPLY_HEADER], uint32_t status, size_t len);
 
 /*
  * kmsctl's side: connect, send, wait at most timeout_ms. *reply is malloc'd, the fields only;
- * *status the host's. KMS_OK, KMS_E_NOT_RUNNING, KMS_E_DENIED, KMS_E_TIMEOUT, KMS_E_IO (errno says more), KMS_E_PEER
- * (closed without a reply), KMS_E_TRUNCATED, KMS_E_TRAILING, KMS_E_TOO_LARGE, KMS_E_FORMAT, KMS_E_ARGUMENT (path too long),
- * KMS_E_NO_MEMORY. The fields are the caller's to read and check.
+ * *status the host's. KMS_OK, KMS_E_NOT_RUNNING, KMS_E_DENIED, KMS_E_TIMEOUT, KMS_E_IO (errno
+ * says more), KMS_E_PEER (closed without a reply), KMS_E_TRUNCATED, KMS_E_TRAILING,
+ * KMS_E_TOO_LARGE, KMS_E_FORMAT, KMS_E_ARGUMENT (path too long), KMS_E_NO_MEMORY. The fields
+ * are the caller's to read and check.
  */
-int control_call(const char *path, uint16_t verb, const struct control_buf *args,
-    int timeout_ms, uint32_t *status, uint8_t **reply, size_t *reply_len);
+int control_call(const char *path, uint16_t verb, const struct control_buf *args, int timeout_ms,
+    uint32_t *status, uint8_t **reply, size_t *reply_len);
 
 #endif

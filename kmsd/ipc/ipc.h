@@ -34,19 +34,21 @@
 #define IPC_HEADER 40
 #define IPC_MAX_BODY (FRAME_HEADER + FRAME_MAX_REPLY)
 #define IPC_MAX_TO_ACTIVATE (FRAME_HEADER + FRAME_MAX_REQUEST)
-#define IPC_CLOSE 0x01              /* send this, then close the client's connection */
+#define IPC_CLOSE 0x01 /* send this, then close the client's connection */
 
 enum ipc_verb {
 	/* front -> activate */
-	IPC_FRONT_READY = 1,        /* body: u32 IPC_VERSION, u32 confinement layers in force (confine.h) */
-	IPC_HELLO = 2,              /* body: the client's whole HELLO frame */
-	IPC_REQUEST = 3,            /* body: the client's whole REQUEST frame */
-	IPC_FRONT_STATS = 4,        /* body: ipc_front_stats; no reply, no credit */
-	IPC_RELAYED = 5,            /* body: ipc_relayed, of the client that the header names; no reply, no credit */
+	/* body: u32 IPC_VERSION, u32 confinement layers in force (confine.h) */
+	IPC_FRONT_READY = 1,
+	IPC_HELLO = 2,       /* body: the client's whole HELLO frame */
+	IPC_REQUEST = 3,     /* body: the client's whole REQUEST frame */
+	IPC_FRONT_STATS = 4, /* body: ipc_front_stats; no reply, no credit */
+	/* body: ipc_relayed, of the client that the header names; no reply, no credit */
+	IPC_RELAYED = 5,
 	/* activate -> front */
-	IPC_WELCOME = 16,           /* body: u32 IPC_VERSION, u32 credits */
-	IPC_REPLY = 17,             /* body: whole frame for the client */
-	IPC_STATS_ASK = 18,         /* front answers with IPC_FRONT_STATS */
+	IPC_WELCOME = 16,   /* body: u32 IPC_VERSION, u32 credits */
+	IPC_REPLY = 17,     /* body: whole frame for the client */
+	IPC_STATS_ASK = 18, /* front answers with IPC_FRONT_STATS */
 };
 
 struct ipc_frame {
@@ -58,60 +60,67 @@ struct ipc_frame {
 	uint8_t address[16];
 };
 void ipc_encode(uint8_t out[IPC_HEADER], const struct ipc_frame *f);
-/* KMS_OK or KMS_E_FORMAT (reserved octets or unknown flags); limits and verbs are the caller's to check. */
+/*
+ * KMS_OK or KMS_E_FORMAT (reserved octets or unknown flags); limits and verbs are the caller's
+ * to check.
+ */
 int ipc_decode(struct ipc_frame *f, const uint8_t in[IPC_HEADER]);
 
 struct ipc_front_stats {
-	uint64_t accepted, closed, open;    /* connections */
+	uint64_t accepted, closed, open; /* connections */
 	uint64_t requests, replies;
-	uint64_t refused_frames;            /* malformed, oversized ... */
+	uint64_t refused_frames; /* malformed, oversized ... */
 	uint64_t timeouts;
-	uint64_t refused_connections;       /* limits */
+	uint64_t refused_connections; /* limits */
 };
 #define IPC_FRONT_STATS_SIZE 64
 void ipc_front_stats_encode(uint8_t out[IPC_FRONT_STATS_SIZE], const struct ipc_front_stats *s);
 int ipc_front_stats_decode(struct ipc_front_stats *s, const uint8_t *in, size_t len);
 
 /*
- * One exchange that the relay passed, or could not pass. At most IPC_RELAYED_RATE a second of each
- * front are written down; the front counts what it kept back, activate drops what comes in spite of it.
+ * One exchange that the relay passed, or could not pass. At most IPC_RELAYED_RATE a second of
+ * each front are written down; the front counts what it kept back, activate drops what comes in
+ * spite of it.
  */
 #define IPC_RELAYED_RATE 20000
 enum ipc_relayed_outcome {
-	IPC_RELAYED_DONE = 1,       /* the host's response reached the client */
-	IPC_RELAYED_FAULT = 2,      /* the host answered with a fault: status */
-	IPC_RELAYED_LOST = 3,       /* the host went away within the call */
-	IPC_RELAYED_LATE = 4,       /* it did not answer in time */
-	IPC_RELAYED_NO_HOST = 5,    /* none could be reached; upstream zero */
-	IPC_RELAYED_REFUSED = 6,    /* the host refused the bind: status is its reason */
+	IPC_RELAYED_DONE = 1,    /* the host's response reached the client */
+	IPC_RELAYED_FAULT = 2,   /* the host answered with a fault: status */
+	IPC_RELAYED_LOST = 3,    /* the host went away within the call */
+	IPC_RELAYED_LATE = 4,    /* it did not answer in time */
+	IPC_RELAYED_NO_HOST = 5, /* none could be reached; upstream zero */
+	IPC_RELAYED_REFUSED = 6, /* the host refused the bind: status is its reason */
 };
 #define IPC_RELAYED_OUTCOMES 6
 #define IPC_UPSTREAM_NAME 64
 struct ipc_relayed {
 	uint8_t outcome;
-	uint16_t major, minor;      /* of the KMS protocol, 0.0: not known */
-	uint32_t sent, received;    /* octets of payload, by the client and by the host */
+	uint16_t major, minor;   /* of the KMS protocol, 0.0: not known */
+	uint32_t sent, received; /* octets of payload, by the client and by the host */
 	uint32_t status;
-	uint32_t latency;           /* microseconds */
-	uint8_t address[16];        /* of the host */
+	uint32_t latency;    /* microseconds */
+	uint8_t address[16]; /* of the host */
 	uint16_t port;
-	char name[IPC_UPSTREAM_NAME + 1];       /* of the host as the ini file or DNS says it */
+	char name[IPC_UPSTREAM_NAME + 1]; /* of the host as the ini file or DNS says it */
 };
-#define IPC_RELAYED_FIXED 42        /* octets before the name */
+#define IPC_RELAYED_FIXED 42 /* octets before the name */
 #define IPC_RELAYED_MAX (IPC_RELAYED_FIXED + IPC_UPSTREAM_NAME)
 size_t ipc_relayed_encode(uint8_t out[IPC_RELAYED_MAX], const struct ipc_relayed *r);
 int ipc_relayed_decode(struct ipc_relayed *r, const uint8_t *in, size_t len);
 
-/* The KMS hosts that a relay may use, resolved: what IPC_UPSTREAMS and IPC_RESOLVED carry in a memfd. */
+/*
+ * The KMS hosts that a relay may use, resolved: what IPC_UPSTREAMS and IPC_RESOLVED carry in a
+ * memfd.
+ */
 #define IPC_UPSTREAMS_MAX 32
 struct ipc_upstream {
-	uint8_t address[16];        /* IPv4 as ::ffff:a.b.c.d */
+	uint8_t address[16]; /* IPv4 as ::ffff:a.b.c.d */
 	uint16_t port, priority, weight;
 	char name[IPC_UPSTREAM_NAME + 1];
 };
 struct ipc_upstreams {
 	unsigned count;
-	bool whole;                 /* IPC_RESOLVED: every name was resolved */
+	bool whole; /* IPC_RESOLVED: every name was resolved */
 	struct ipc_upstream at[IPC_UPSTREAMS_MAX];
 };
 #define IPC_UPSTREAMS_SIZE (4 + IPC_UPSTREAMS_MAX * (23 + IPC_UPSTREAM_NAME))
@@ -124,36 +133,42 @@ int ipc_upstreams_read(struct ipc_upstreams *u, int fd);
 /* PARENT datagrams: u8 verb, u8 index, u16 zero, u32 value; at most one descriptor. */
 enum ipc_parent_verb {
 	/* kmsd -> child */
-	IPC_CONFIG = 1,             /* fd: sealed memfd with the ini text */
-	IPC_LISTEN = 2,             /* fd: listening TCP socket (front) */
-	IPC_STATE_DIR = 3,          /* fd: state directory, O_DIRECTORY (activate) */
-	IPC_CONTROL = 4,            /* fd: listening control socket (activate) */
-	IPC_CHANNEL = 5,            /* fd: FRONT channel; index: which front */
-	IPC_START = 6,              /* all is there: confine and serve */
-	IPC_RELOAD = 7,             /* fd: new ini text */
-	IPC_STOP = 8,               /* answer what is in flight, then exit 0 */
-	IPC_SECRET = 9,             /* fd: file with what opens the host's keys; index: enum ipc_secret (activate) */
-	IPC_UPSTREAMS = 10,         /* fd: ipc_upstreams (front): at the start and whenever they change */
+	IPC_CONFIG = 1,    /* fd: sealed memfd with the ini text */
+	IPC_LISTEN = 2,    /* fd: listening TCP socket (front) */
+	IPC_STATE_DIR = 3, /* fd: state directory, O_DIRECTORY (activate) */
+	IPC_CONTROL = 4,   /* fd: listening control socket (activate) */
+	IPC_CHANNEL = 5,   /* fd: FRONT channel; index: which front */
+	IPC_START = 6,     /* all is there: confine and serve */
+	IPC_RELOAD = 7,    /* fd: new ini text */
+	IPC_STOP = 8,      /* answer what is in flight, then exit 0 */
+	/* fd: file with what opens the host's keys; index: enum ipc_secret (activate) */
+	IPC_SECRET = 9,
+	/* fd: ipc_upstreams (front): at the start and whenever they change */
+	IPC_UPSTREAMS = 10,
 	/* child -> kmsd */
-	IPC_CHILD_READY = 16,       /* value: confinement layers in force */
-	IPC_CHILD_FAILED = 17,      /* value: status; kmsd logs and decides */
-	IPC_RESOLVED = 18,          /* fd: ipc_upstreams (kmsd-resolve, its only word) */
+	IPC_CHILD_READY = 16,  /* value: confinement layers in force */
+	IPC_CHILD_FAILED = 17, /* value: status; kmsd logs and decides */
+	IPC_RESOLVED = 18,     /* fd: ipc_upstreams (kmsd-resolve, its only word) */
 };
 enum ipc_secret {
-	IPC_SECRET_PASSPHRASE = 0,  /* first line */
-	IPC_SECRET_MACHINE = 1,     /* IPC_MACHINE_HEAD, 64 hexadecimal digits, end of line */
+	IPC_SECRET_PASSPHRASE = 0, /* first line */
+	IPC_SECRET_MACHINE = 1,    /* IPC_MACHINE_HEAD, 64 hexadecimal digits, end of line */
 };
 #define IPC_MACHINE_HEAD "KMS machine key 1\n"
-#define IPC_PARENT_FD 3             /* every child finds its PARENT channel here */
+#define IPC_PARENT_FD 3 /* every child finds its PARENT channel here */
 
 struct ipc_parent {
 	uint8_t verb;
 	uint8_t index;
 	uint32_t value;
-	int fd;                         /* -1: none; the receiver owns it */
+	int fd; /* -1: none; the receiver owns it */
 };
-int ipc_parent_send(int sock, const struct ipc_parent *m);   /* does not close m->fd. KMS_E_IO */
-/* KMS_E_IO (errno EAGAIN too), KMS_E_PEER (closed or malformed), KMS_E_LIMIT (no descriptor was left for the one that came) */
+/* does not close m->fd. KMS_E_IO */
+int ipc_parent_send(int sock, const struct ipc_parent *m);
+/*
+ * KMS_E_IO (errno EAGAIN too), KMS_E_PEER (closed or malformed), KMS_E_LIMIT (no descriptor was
+ * left for the one that came)
+ */
 int ipc_parent_recv(int sock, struct ipc_parent *m);
 
 #endif

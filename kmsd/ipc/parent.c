@@ -8,8 +8,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "libkms/kms_error.h"
 #include "kmsd/ipc/ipc.h"
+#include "libkms/kms_error.h"
 
 #define PARENT_SIZE 8
 

@@ -2,7 +2,6 @@
  * relayed.c - what the relay's messages carry, to bytes and back: one exchange for the ledger, and
  * the list of hosts. Names are of the ini file or of DNS: nothing but printable ASCII passes.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -10,8 +9,8 @@
 #include <unistd.h>
 
 #include "kmsd/ipc/ipc.h"
-#include "libkms/kms_error.h"
 #include "libkms/base/wire.h"
+#include "libkms/kms_error.h"
 
 /* Length and name; false when it does not end, or holds what no name does. */
 static bool

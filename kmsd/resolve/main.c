@@ -10,15 +10,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "libkms/base/address.h"
 #include "kmsd/common/config.h"
 #include "kmsd/common/log.h"
 #include "kmsd/common/relay_config.h"
 #include "kmsd/ipc/ipc.h"
 #include "kmsd/resolve/resolve_confine.h"
+#include "libkms/base/address.h"
 #include "libkms/client/discover.h"
-#include "libkms/kms_error.h"
 #include "libkms/client/transport.h"
+#include "libkms/kms_error.h"
 
 #define PATIENCE 12000 /* ms for all names together */
 #define SERVICE "_vlmcs"
@@ -138,7 +138,8 @@ resolve_domain(struct work *w)
 		}
 		if (strlen(hosts[i].name) >= sizeof(h.name))
 			continue;
-		/* Passed over alone: kmsd takes a list with a name that is none for no list at all. */
+		/* Passed over alone: kmsd takes a list with a name that is none for no list at all.
+		 */
 		if (!relay_name_octets(hosts[i].name)) {
 			log_event(LOG_WARNING, "relay-resolve", "%.100s: no name of a host",
 			    hosts[i].name);

@@ -1,6 +1,7 @@
 /*
- * resolve_confine.c - everything that kmsd-resolve gives up before it reads a word of DNS. What stays: its channel to kmsd,
- * sockets to name servers, and a handful of files that anybody may read.
+ * resolve_confine.c - everything that kmsd-resolve gives up before it reads a word of DNS. What
+ * stays: its channel to kmsd, sockets to name servers, and a handful of files that anybody may
+ * read.
  */
 #include "kmsd/resolve/resolve_confine.h"
 
@@ -17,8 +18,8 @@
 #define OWN_FILES 64
 
 /*
- * Beside confine_base_calls: traced with strace over UDP, TCP after a truncated answer, IPv4, IPv6, /etc/hosts, and name
- * servers that are silent or refuse.
+ * Beside confine_base_calls: traced with strace over UDP, TCP after a truncated answer, IPv4, IPv6,
+ * /etc/hosts, and name servers that are silent or refuse.
  */
 static const char *const allowed[] = {
 	/* name servers; UDP too, to see which of a name's addresses has a route (RFC 6724) */
@@ -32,7 +33,8 @@ static const char *const allowed[] = {
 	"geteuid", NULL
 };
 
-/* Asked by libraries in passing (syslog(3) reconnecting, which interface a name server is on): refused, not fatal. */
+/* Asked by libraries in passing (syslog(3) reconnecting, which interface a name server is on):
+ * refused, not fatal. */
 static const char *const refused[] = { "socket", "open", "access", "faccessat", "faccessat2",
 	"stat", "readlink", "readlinkat", "ioctl", "bind", "sysinfo", NULL };
 

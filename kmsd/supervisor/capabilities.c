@@ -3,7 +3,6 @@
  * child again, and no more. Children cannot get back what is taken from the bounding set here.
  */
 #include <config.h>
-
 #include <errno.h>
 #include <linux/capability.h>
 #include <string.h>

@@ -15,10 +15,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "libkms/kms_error.h"
 #include "kmsd/common/confine.h"
 #include "kmsd/common/log.h"
 #include "kmsd/supervisor/supervisor.h"
+#include "libkms/kms_error.h"
 
 #define FAILED "start-failed"
 
@@ -47,9 +47,7 @@ find_user(const struct supervisor *s, const char *name, unsigned *uid, unsigned 
 		return KMS_OK;
 	}
 	log_event(LOG_ERR, FAILED,
-	    "there is no user %s: make it with \"systemd-sysusers kms.conf\" (kms.conf is in "
-	    "kmsd's etc/ "
-	    "folder) or \"useradd --system --shell /usr/sbin/nologin %s\"",
+	    "there is no user %s: make it with \"systemd-sysusers kms.conf\" (kms.conf is in kmsd's etc/ folder) or \"useradd --system --shell /usr/sbin/nologin %s\"",
 	    name, name);
 	return KMS_E_NOT_FOUND;
 }
@@ -96,8 +94,7 @@ make_directory(const char *path, mode_t mode, unsigned uid, unsigned gid)
 	}
 	if (st.st_uid != uid) {
 		log_event(LOG_ERR, FAILED,
-		    "%s belongs to uid %u and not to uid %u: chown -R it, or name another "
-		    "directory",
+		    "%s belongs to uid %u and not to uid %u: chown -R it, or name another directory",
 		    path, st.st_uid, uid);
 		return KMS_E_DENIED;
 	}

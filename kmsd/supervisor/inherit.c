@@ -1,6 +1,6 @@
 /*
- * inherit.c - listening sockets from the service manager (sd_listen_fds(3) without libsystemd). They outlive us, so that
- * a restart refuses nobody: who connects meanwhile waits in their backlog.
+ * inherit.c - listening sockets from the service manager (sd_listen_fds(3) without libsystemd).
+ * They outlive us, so that a restart refuses nobody: who connects meanwhile waits in their backlog.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -12,9 +12,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "libkms/kms_error.h"
 #include "kmsd/common/log.h"
 #include "kmsd/supervisor/supervisor.h"
+#include "libkms/kms_error.h"
 
 #define FIRST 3
 
@@ -77,8 +77,7 @@ compare(const struct supervisor *s)
 		same = same && wanted(&s->config, s->listener_names[i]);
 	if (!same || s->listener_count < s->config.address_count)
 		log_event(LOG_WARNING, "listen-differs",
-		    "the service manager's sockets are not those of [listen]: \"kmsctl apply\" "
-		    "writes them into kmsd.socket, then restart kmsd.socket");
+		    "the service manager's sockets are not those of [listen]: \"kmsctl apply\" writes them into kmsd.socket, then restart kmsd.socket");
 }
 
 /* One socket for all fronts: the kernel gives a connection to whoever accepts it first. */
@@ -91,8 +90,7 @@ take(struct supervisor *s, int fd)
 	if (a == CONFIG_LISTEN_MAX || !describe(fd, s->inherited[a], &port) ||
 	    (a > 0 && port != s->port)) {
 		log_event(LOG_ERR, "start-failed",
-		    "descriptor %d of the service manager is not one of at most %d listening TCP "
-		    "sockets on one port: correct kmsd.socket",
+		    "descriptor %d of the service manager is not one of at most %d listening TCP sockets on one port: correct kmsd.socket",
 		    fd, CONFIG_LISTEN_MAX);
 		return KMS_E_ARGUMENT;
 	}

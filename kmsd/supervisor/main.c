@@ -3,7 +3,6 @@
  * for what children say. It owns the state that the other files are handed.
  */
 #include <config.h>
-
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -15,14 +14,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "libkms/kms_error.h"
 #include "kmsd/common/confine.h"
 #include "kmsd/common/log.h"
 #include "kmsd/common/relay_config.h"
 #include "kmsd/supervisor/supervisor.h"
+#include "libkms/kms_error.h"
 
 #define SPARE_DESCRIPTORS 1024 /* besides connections */
-#define START_TIMEOUT 30 /* seconds a child has to become ready */
+#define START_TIMEOUT 30       /* seconds a child has to become ready */
 
 struct options {
 	const char *ini;
@@ -47,7 +46,8 @@ usage(void)
 	return EXIT_USAGE;
 }
 
-/* What the shells' completions read, a row a line: the format is told in kmsctl/cli/completion.c. */
+/* What the shells' completions read, a row a line: the format is told in kmsctl/cli/completion.c.
+ */
 static int
 completion(void)
 {

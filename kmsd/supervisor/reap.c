@@ -3,7 +3,6 @@
  * back-off, or the end of everything when the activation process is gone.
  */
 #include <config.h>
-
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,16 +10,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "libkms/kms_error.h"
 #include "kmsd/common/confine.h"
 #include "kmsd/common/log.h"
 #include "kmsd/ipc/ipc.h"
 #include "kmsd/supervisor/supervisor.h"
+#include "libkms/kms_error.h"
 
 #define BACKOFF_FIRST 100 /* ms, after the restart that is immediate */
 #define BACKOFF_MAX 5000
 #define CLOSE_WAIT 1000 /* ms for a child that closed its channel to end */
-#define STEADY 60000 /* ms: who served this long begins a new count of failures */
+#define STEADY 60000    /* ms: who served this long begins a new count of failures */
 
 /* "kmsd-front 2" or "kmsd-activate". */
 static void
@@ -209,8 +208,7 @@ activate_ended(struct supervisor *s, int status)
 	log_event(LOG_CRIT,
 	    WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS ? "sandbox-violation"
 							      : "activate-died",
-	    "%s: %s; everything stops. Read its lines above, then kmsctl ledger check, then start "
-	    "kmsd again",
+	    "%s: %s; everything stops. Read its lines above, then kmsctl ledger check, then start kmsd again",
 	    s->activate.program, how);
 	stop_begin(s, "the activation process ended", EXIT_ACTIVATE);
 }

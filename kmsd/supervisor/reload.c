@@ -9,10 +9,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "libkms/kms_error.h"
 #include "kmsd/common/log.h"
 #include "kmsd/ipc/ipc.h"
 #include "kmsd/supervisor/supervisor.h"
+#include "libkms/kms_error.h"
 
 #define ERRORS 20
 
@@ -65,8 +65,7 @@ name_restart_keys(const struct supervisor *s, const struct config *fresh)
 	for (k = config_schema(); k->section != NULL; k++)
 		if (k->restart && config_differs(k, &s->config, fresh))
 			log_event(LOG_WARNING, "config-restart-needed",
-			    "[%s] %s is changed in the file: it takes effect when kmsd is "
-			    "restarted",
+			    "[%s] %s is changed in the file: it takes effect when kmsd is restarted",
 			    k->section, k->key);
 }
 
@@ -105,7 +104,8 @@ reload(struct supervisor *s)
 		s->ini_text = text;
 		s->ini_len = len;
 		name_restart_keys(s, &fresh);
-		/* What takes effect now; the other keys stay as they were, to be told at the next reload too. */
+		/* What takes effect now; the other keys stay as they were, to be told at the next
+		 * reload too. */
 		s->config.log_level = fresh.log_level;
 		s->config.relay_resolve_interval = fresh.relay_resolve_interval;
 		log_level(fresh.log_level);

@@ -3,21 +3,20 @@
  * in the ini file are taken from there, names go to kmsd-resolve, which says one word and ends.
  */
 #include <config.h>
-
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "libkms/kms_error.h"
-#include "libkms/base/address.h"
 #include "kmsd/common/log.h"
 #include "kmsd/common/relay_config.h"
 #include "kmsd/supervisor/supervisor.h"
+#include "libkms/base/address.h"
+#include "libkms/kms_error.h"
 
 #define RESOLVE_PATIENCE 20000 /* ms that the child has */
-#define RESOLVE_AGAIN 15000 /* ms after a failure */
+#define RESOLVE_AGAIN 15000    /* ms after a failure */
 
 /* Ourselves: relayed to, the first client would go round until no descriptor is left. */
 static bool

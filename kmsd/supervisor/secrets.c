@@ -12,11 +12,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "libkms/kms_error.h"
 #include "kmsd/common/log.h"
 #include "kmsd/ipc/ipc.h"
 #include "kmsd/supervisor/supervisor.h"
 #include "libkms/base/hex.h"
+#include "libkms/kms_error.h"
 
 #define MACHINE_SECRET 32
 
@@ -75,8 +75,7 @@ open_passphrase(struct supervisor *s)
 		return KMS_OK;
 	if (directory == NULL)
 		return failed("passphrase_credential", name,
-		    "systemd gave no credentials: add LoadCredential= or LoadCredentialEncrypted= "
-		    "to the unit");
+		    "systemd gave no credentials: add LoadCredential= or LoadCredentialEncrypted= to the unit");
 	if (snprintf(path, sizeof(path), "%s/%s", directory, name) >= (int)sizeof(path))
 		return failed("passphrase_credential", name, "the path is too long");
 	return open_one(s, IPC_SECRET_PASSPHRASE, "passphrase_credential", path);
@@ -161,8 +160,7 @@ open_machine(struct supervisor *s)
 		strcpy(directory, "/");
 	if (inside_state(s, directory))
 		return failed("machine_file", path,
-		    "is in the state directory, so that a copy of it would open the keys: name a "
-		    "file elsewhere");
+		    "is in the state directory, so that a copy of it would open the keys: name a file elsewhere");
 	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd == -1)
 		return failed("machine_file", directory, strerror(errno));

@@ -7,9 +7,9 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "libkms/kms_error.h"
 #include "kmsd/common/log.h"
 #include "kmsd/supervisor/supervisor.h"
+#include "libkms/kms_error.h"
 
 int
 signals_open(struct supervisor *s)

@@ -5,7 +5,6 @@
  * ours is close-on-exec.
  */
 #include <config.h>
-
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -17,10 +16,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "libkms/kms_error.h"
 #include "kmsd/common/log.h"
 #include "kmsd/ipc/ipc.h"
 #include "kmsd/supervisor/supervisor.h"
+#include "libkms/kms_error.h"
 
 #define CHANNEL_BUFFER (1024 * 1024)
 
@@ -67,7 +66,7 @@ spawn(const char *path, const char *program, int sock, pid_t *pid)
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
 	sigset_t none, all;
-	int e;
+	int rc;
 
 	make_environment(buffer, sizeof(buffer), envp);
 	sigemptyset(&none);
@@ -79,14 +78,14 @@ spawn(const char *path, const char *program, int sock, pid_t *pid)
 	posix_spawnattr_setsigmask(&attr, &none);
 	posix_spawnattr_setsigdefault(&attr, &all);
 	posix_spawnattr_setpgroup(&attr, 0);
-	e = posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	if (e == 0)
-		e = posix_spawn_file_actions_adddup2(&files, sock, IPC_PARENT_FD);
-	if (e == 0)
-		e = posix_spawn(pid, path, &files, &attr, argv, envp);
+	rc = posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+	if (rc == 0)
+		rc = posix_spawn_file_actions_adddup2(&files, sock, IPC_PARENT_FD);
+	if (rc == 0)
+		rc = posix_spawn(pid, path, &files, &attr, argv, envp);
 	posix_spawn_file_actions_destroy(&files);
 	posix_spawnattr_destroy(&attr);
-	return e;
+	return rc;
 }
 
 /* Never waits: a child that does not read what it is sent is treated as hung, see child_send. */
@@ -102,20 +101,20 @@ int
 spawn_child(struct supervisor *s, struct child *c)
 {
 	char path[512];
-	int pair[2], e;
+	int pair[2], rc;
 
 	snprintf(path, sizeof(path), "%s/%s", s->libexec, c->program);
 	if (parent_channel(pair) != KMS_OK) {
 		log_event(LOG_ERR, "start-failed", "socketpair: %s", strerror(errno));
 		return KMS_E_IO;
 	}
-	e = spawn(path, c->program, pair[1], &c->pid);
+	rc = spawn(path, c->program, pair[1], &c->pid);
 	close(pair[1]);
-	if (e != 0) {
+	if (rc != 0) {
 		close(pair[0]);
 		c->pid = 0;
-		log_event(LOG_ERR, "start-failed", "cannot run %s: %s%s", path, strerror(e),
-		    e == ENOENT ? " (see libexec_directory, or option -L)" : "");
+		log_event(LOG_ERR, "start-failed", "cannot run %s: %s%s", path, strerror(rc),
+		    rc == ENOENT ? " (see libexec_directory, or option -L)" : "");
 		return KMS_E_IO;
 	}
 	c->sock = pair[0];

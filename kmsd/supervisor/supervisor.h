@@ -18,28 +18,28 @@
 /* Exit codes, kmsd(8). */
 enum {
 	EXIT_OK = 0,
-	EXIT_CONFIG = 1,                /* ini file invalid or unreadable */
+	EXIT_CONFIG = 1, /* ini file invalid or unreadable */
 	EXIT_USAGE = 2,
-	EXIT_START = 3,                 /* address, directory, user or child could not be had */
-	EXIT_ACTIVATE = 4,              /* the activation process ended */
+	EXIT_START = 3,    /* address, directory, user or child could not be had */
+	EXIT_ACTIVATE = 4, /* the activation process ended */
 };
 
 enum child_state { CHILD_ABSENT, CHILD_STARTING, CHILD_READY };
 
 struct child {
-	const char *program;            /* "kmsd-front" */
-	int index;                      /* which front; -1: activate */
-	pid_t pid;                      /* 0: none */
-	int sock;                       /* our end of the PARENT channel, -1: none */
+	const char *program; /* "kmsd-front" */
+	int index;           /* which front; -1: activate */
+	pid_t pid;           /* 0: none */
+	int sock;            /* our end of the PARENT channel, -1: none */
 	enum child_state state;
-	int64_t deadline;               /* ms: ready or gone by then, 0: no limit */
-	int64_t restart_at;             /* ms, 0: no restart due */
-	int64_t ready_at;               /* ms */
-	unsigned failures;              /* deaths in a row, for the back-off */
+	int64_t deadline;   /* ms: ready or gone by then, 0: no limit */
+	int64_t restart_at; /* ms, 0: no restart due */
+	int64_t ready_at;   /* ms */
+	unsigned failures;  /* deaths in a row, for the back-off */
 };
 
 enum phase {
-	PHASE_STARTING,                 /* activate is not ready yet */
+	PHASE_STARTING, /* activate is not ready yet */
 	PHASE_SERVING,
 	PHASE_STOPPING_FRONTS,
 	PHASE_STOPPING_ACTIVATE,
@@ -49,26 +49,29 @@ enum phase {
 struct supervisor {
 	const char *ini_path;
 	const char *libexec;
-	unsigned start_timeout;         /* seconds */
-	struct config config;           /* as started */
-	char *ini_text;                 /* as last read and found valid: what children get */
+	unsigned start_timeout; /* seconds */
+	struct config config;   /* as started */
+	char *ini_text;         /* as last read and found valid: what children get */
 	size_t ini_len;
 	unsigned activate_uid, activate_gid;
 	uint16_t port;
 	int listeners[FRONTS_MAX][CONFIG_LISTEN_MAX];
 	const char *listener_names[CONFIG_LISTEN_MAX];
-	char inherited[CONFIG_LISTEN_MAX][64];  /* addresses of sockets that the service manager gave */
-	unsigned listener_count;        /* for each front */
+	/* addresses of sockets that the service manager gave */
+	char inherited[CONFIG_LISTEN_MAX][64];
+	unsigned listener_count; /* for each front */
 	int control, state_dir, pid_file, signals;
-	int secrets[2];                 /* by enum ipc_secret, until the activation process has them; -1: none */
+	/* by enum ipc_secret, until the activation process has them; -1: none */
+	int secrets[2];
 	struct child activate;
 	struct child fronts[FRONTS_MAX];
-	struct child resolver;          /* there while names are resolved */
-	struct ipc_upstreams hosts;     /* KMS hosts of the relay, as last known */
-	int64_t resolve_at;             /* ms, 0: never */
+	struct child resolver;      /* there while names are resolved */
+	struct ipc_upstreams hosts; /* KMS hosts of the relay, as last known */
+	int64_t resolve_at;         /* ms, 0: never */
 	enum phase phase;
-	int64_t watchdog, watchdog_at;  /* ms: how often the service manager wants to hear of us, 0: never; and when next */
-	bool announced;                 /* told the service manager that all are ready */
+	/* ms: how often the service manager wants to hear of us, 0: never; and when next */
+	int64_t watchdog, watchdog_at;
+	bool announced; /* told the service manager that all are ready */
 	int exit_code;
 };
 
@@ -90,7 +93,10 @@ void drop_capabilities(void);
 int listen_bind(struct supervisor *s);
 int listen_begin(struct supervisor *s);
 
-/* inherit.c: how many sockets the service manager left open from descriptor 3 on, and taking them. */
+/*
+ * inherit.c: how many sockets the service manager left open from descriptor 3 on, and taking
+ * them.
+ */
 unsigned inherited_count(void);
 int listen_inherited(struct supervisor *s);
 
@@ -131,8 +137,7 @@ int signals_open(struct supervisor *s);
 void signals_read(struct supervisor *s);
 
 /* reload.c */
-bool read_config(
-    const char *path, struct config *c, char **text, size_t *len, bool to_stderr);
+bool read_config(const char *path, struct config *c, char **text, size_t *len, bool to_stderr);
 void reload(struct supervisor *s);
 
 /* notify.c: sd_notify(3) without libsystemd. */

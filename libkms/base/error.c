@@ -110,8 +110,7 @@ static const struct kms_error errors[] = {
 	ROW(KMS_E_OLDER, 0, "the policy pack is older than the one installed",
 	    "Get the newest pack from the publisher."),
 	ROW(KMS_E_DENIED, 0, "permission denied",
-	    "Be root or a member of the control group; what another server refuses is allowed "
-	    "there."),
+	    "Be root or a member of the control group; what another server refuses is allowed there."),
 	ROW(KMS_E_PEER, 0, "a peer process broke the internal protocol",
 	    "See the log; the process is replaced."),
 	ROW(KMS_E_SANDBOX, 0, "a confinement layer cannot be applied",

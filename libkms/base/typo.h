@@ -4,7 +4,7 @@
 #ifndef KMS_LIBKMS_BASE_TYPO_H
 #define KMS_LIBKMS_BASE_TYPO_H
 
-#define TYPO_LONGEST 64             /* characters of a name; longer ones are far from everything */
+#define TYPO_LONGEST 64 /* characters of a name; longer ones are far from everything */
 #define TYPO_FAR 1000u
 
 /* Levenshtein's distance: characters to insert, delete or replace; TYPO_FAR for long names. */

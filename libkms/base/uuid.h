@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#define UUID_TEXT 37                /* characters and the zero */
+#define UUID_TEXT 37 /* characters and the zero */
 
 /* Exactly 36 characters, either case. KMS_OK or KMS_E_FORMAT. */
 int uuid_parse(uint8_t out[16], const char *text);

@@ -2,10 +2,11 @@
  * wire.c - cursors over bytes (wire.h). Big-endian; the first error sticks, so
  * that callers write the happy path straight and ask once at the end.
  */
+#include "libkms/base/wire.h"
+
 #include <string.h>
 
 #include "libkms/kms_error.h"
-#include "libkms/base/wire.h"
 
 void
 wire_reader_init(struct wire_reader *r, const void *bytes, size_t len)

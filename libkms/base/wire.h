@@ -15,14 +15,14 @@
 struct wire_reader {
 	const uint8_t *at;
 	const uint8_t *end;
-	bool bad;                   /* ran past the end */
+	bool bad; /* ran past the end */
 };
 
 struct wire_writer {
 	uint8_t *start;
 	uint8_t *at;
 	uint8_t *end;
-	bool bad;                   /* did not fit */
+	bool bad; /* did not fit */
 };
 
 void wire_reader_init(struct wire_reader *r, const void *bytes, size_t len);
@@ -30,8 +30,8 @@ uint8_t wire_get_u8(struct wire_reader *r);
 uint16_t wire_get_u16(struct wire_reader *r);
 uint32_t wire_get_u32(struct wire_reader *r);
 uint64_t wire_get_u64(struct wire_reader *r);
-void wire_get(struct wire_reader *r, void *out, size_t len);   /* zeros when bad */
-const uint8_t *wire_view(struct wire_reader *r, size_t len);   /* NULL when bad */
+void wire_get(struct wire_reader *r, void *out, size_t len); /* zeros when bad */
+const uint8_t *wire_view(struct wire_reader *r, size_t len); /* NULL when bad */
 size_t wire_left(const struct wire_reader *r);
 /* KMS_OK, KMS_E_TRUNCATED (ran past the end) or KMS_E_TRAILING (bytes left). */
 int wire_finish(const struct wire_reader *r);
@@ -59,7 +59,7 @@ bool wire_text_ok(const char *text, size_t len);
 struct wire_tlv {
 	uint16_t type;
 	uint16_t len;
-	const uint8_t *value;       /* borrowed */
+	const uint8_t *value; /* borrowed */
 };
 /* Next TLV; false at the end or when r->bad. */
 bool wire_next_tlv(struct wire_reader *r, struct wire_tlv *out);

@@ -2,17 +2,15 @@
  * ask.c - kms_activate, kms_renew and kms_release: the request put on disk, the
  * hosts tried one after the other, and the outcome put on disk again.
  */
-#include "libkms/client/client.h"
-
 #include <errno.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <sodium.h>
-
-#include "libkms/kms_error.h"
+#include "libkms/client/client.h"
 #include "libkms/client/transport.h"
+#include "libkms/kms_error.h"
 
 void
 ask_note(struct ask *a, uint32_t status, bool from_host, const char *format, ...)
@@ -24,7 +22,7 @@ ask_note(struct ask *a, uint32_t status, bool from_host, const char *format, ...
 	a->from_host = from_host;
 	a->result.status = status;
 	va_start(ap, format);
-	vsnprintf(a->result.detail, sizeof a->result.detail, format, ap);
+	vsnprintf(a->result.detail, sizeof(a->result.detail), format, ap);
 	va_end(ap);
 }
 
@@ -50,16 +48,16 @@ prepare(struct ask *a)
 	uint64_t now = client_now(c);
 	bool repeat = s->pending_operation == a->operation && now >= s->pending_time &&
 		      now - s->pending_time <= CLIENT_PENDING &&
-		      memcmp(s->pending_product, c->product, sizeof s->pending_product) == 0;
+		      memcmp(s->pending_product, c->product, sizeof(s->pending_product)) == 0;
 
 	if (!repeat) {
 		s->sequence++;
 		s->pending_operation = a->operation;
 		s->pending_time = now;
-		memcpy(s->pending_product, c->product, sizeof s->pending_product);
-		randombytes_buf(s->pending_id, sizeof s->pending_id);
+		memcpy(s->pending_product, c->product, sizeof(s->pending_product));
+		randombytes_buf(s->pending_id, sizeof(s->pending_id));
 	}
-	memcpy(a->request_id, s->pending_id, sizeof a->request_id);
+	memcpy(a->request_id, s->pending_id, sizeof(a->request_id));
 	s->last_attempt = now;
 	s->highest_seen = licence_time(now, s->highest_seen);
 	return state_save(c->file);
@@ -79,7 +77,7 @@ try_addresses(struct ask *a, const struct discover_address *at, size_t count)
 		int rc = transport_connect(
 		    &t, (const struct sockaddr *)&at[i].to, at[i].len, now + share);
 
-		snprintf(a->result.host, sizeof a->result.host, "%s", t.peer);
+		snprintf(a->result.host, sizeof(a->result.host), "%s", t.peer);
 		if (rc != KMS_OK) {
 			ask_note(a, KMS_E_NO_HOST, false, "%s: %s", t.peer,
 			    rc == KMS_E_TIMEOUT ? "no connection in time" : strerror(errno));
@@ -118,7 +116,7 @@ try_hosts(struct ask *a)
 		}
 		rc = discover_addresses(&d, &hosts[i], at, &addresses);
 		if (rc != KMS_OK) {
-			snprintf(a->result.host, sizeof a->result.host, "%.240s port %u",
+			snprintf(a->result.host, sizeof(a->result.host), "%.240s port %u",
 			    hosts[i].name, hosts[i].port);
 			ask_note(a, (uint32_t)rc, false, "%s", d.detail);
 		} else if (try_addresses(a, at, addresses)) {
@@ -132,7 +130,7 @@ give(struct kms_result *out, const struct kms_result *from)
 {
 	size_t size = out->size;
 
-	memcpy(out, from, size < sizeof *from ? size : sizeof *from);
+	memcpy(out, from, size < sizeof(*from) ? size : sizeof(*from));
 	out->size = size;
 }
 
@@ -142,7 +140,7 @@ ask(struct kms_client *c, uint8_t operation, struct kms_result *result)
 	struct ask a = { .c = c, .operation = operation };
 	int rc;
 
-	if (c == NULL || (result != NULL && result->size < sizeof result->size))
+	if (c == NULL || (result != NULL && result->size < sizeof(result->size)))
 		return KMS_E_ARGUMENT;
 	a.deadline = transport_clock() + c->total_timeout;
 	ask_note(&a, KMS_E_NO_HOST, false, "no host tried");

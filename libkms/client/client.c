@@ -4,17 +4,16 @@
  */
 #include "libkms/client/client.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <sodium.h>
-
-#include "libkms/kms_error.h"
-#include "libkms/client/machine.h"
 #include "libkms/base/uuid.h"
 #include "libkms/base/wire.h"
+#include "libkms/client/machine.h"
+#include "libkms/kms_error.h"
 
 /* Seconds the clock may run ahead of the disk: not every kms_status needs a write. */
 #define SEE_EVERY 60
@@ -42,8 +41,8 @@ take_options(struct kms_options *o, const struct kms_options *from)
 {
 	if (from == NULL || from->size < offsetof(struct kms_options, host))
 		return KMS_E_ARGUMENT;
-	memset(o, 0, sizeof *o);
-	memcpy(o, from, from->size < sizeof *o ? from->size : sizeof *o);
+	memset(o, 0, sizeof(*o));
+	memcpy(o, from, from->size < sizeof(*o) ? from->size : sizeof(*o));
 	if (o->publisher_key == NULL || o->product == NULL || o->state_file == NULL ||
 	    o->state_file[0] == '\0' || o->virtual_machine < -1 || o->virtual_machine > 1)
 		return KMS_E_ARGUMENT;
@@ -69,7 +68,7 @@ copy_name(struct kms_client *c, const char *from)
 	size_t len;
 
 	if (from == NULL) {
-		if (gethostname(own, sizeof own - 1) != 0 || own[0] == '\0')
+		if (gethostname(own, sizeof(own) - 1) != 0 || own[0] == '\0')
 			return KMS_OK; /* the name is a courtesy, its absence no failure */
 		from = own;
 	}
@@ -124,7 +123,7 @@ kms_open(struct kms_client **out, const struct kms_options *options)
 		return rc;
 	if (sodium_init() < 0) /* safe to repeat, and from several threads */
 		return KMS_E_NO_MEMORY;
-	if ((c = calloc(1, sizeof *c)) == NULL)
+	if ((c = calloc(1, sizeof(*c))) == NULL)
 		return KMS_E_NO_MEMORY;
 	if ((rc = fill(c, &o)) != KMS_OK ||
 	    (rc = state_open(&c->file, &c->state, o.state_file, client_now(c))) != KMS_OK) {

@@ -8,15 +8,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "libkms/core/certificate.h"
 #include "libkms/client/discover.h"
-#include "libkms/core/entry.h"
-#include "libkms/kms.h"
 #include "libkms/client/licence.h"
+#include "libkms/client/state.h"
+#include "libkms/core/certificate.h"
+#include "libkms/core/entry.h"
 #include "libkms/core/message.h"
 #include "libkms/core/minisig.h"
 #include "libkms/core/seal.h"
-#include "libkms/client/state.h"
+#include "libkms/kms.h"
 
 /* Times, milliseconds, when the product names none. */
 #define CLIENT_CONNECT_TIMEOUT 5000
@@ -27,11 +27,11 @@
 
 struct kms_client {
 	struct state_file *file;
-	struct state *state;                /* in guarded memory, owned by file */
+	struct state *state; /* in guarded memory, owned by file */
 	struct minisig_key publisher;
 	uint8_t product[16];
 	uint8_t cmid[16];
-	char *host;                         /* the options', copied; NULL: not given */
+	char *host; /* the options', copied; NULL: not given */
 	char *domain;
 	char *nameserver;
 	char name[MESSAGE_NAME + 1];
@@ -48,7 +48,10 @@ uint64_t client_now(struct kms_client *c);
 /* Remember the local time; on disk when it moved enough to matter. */
 int client_see_time(struct kms_client *c);
 
-/* stored.c: the lease on disk. Everything but its dates: KMS_OK, KMS_E_NO_LEASE, KMS_E_LEASE_OTHER, ... */
+/*
+ * stored.c: the lease on disk. Everything but its dates: KMS_OK, KMS_E_NO_LEASE,
+ * KMS_E_LEASE_OTHER, ...
+ */
 int client_lease(struct kms_client *c, struct entry_client *out);
 void client_facts(struct kms_client *c, struct licence_facts *out, uint64_t now);
 
@@ -59,22 +62,24 @@ int client_hosts(struct kms_client *c, struct discover *d,
 /* One request of a kms_activate, kms_renew or kms_release, over however many hosts it takes. */
 struct ask {
 	struct kms_client *c;
-	uint8_t operation;                  /* enum message_operation */
+	uint8_t operation; /* enum message_operation */
 	uint8_t request_id[16];
-	int64_t deadline;                   /* transport_clock, of the whole call */
-	bool refreshed;                     /* certificate fetched in this call from this host */
-	bool caught_up;                     /* sequence corrected once in this call */
-	bool from_host;                     /* result->status is what a host said */
+	int64_t deadline; /* transport_clock, of the whole call */
+	bool refreshed;   /* certificate fetched in this call from this host */
+	bool caught_up;   /* sequence corrected once in this call */
+	bool from_host;   /* result->status is what a host said */
 	struct kms_result result;
 };
 
 /*
- * trust.c: what verifies with the publisher's key, or with the other one of a rotation it is part of. fresh: it
- * came from a host just now, so the dates of the rotation bind it; what is stored stays.
+ * trust.c: what verifies with the publisher's key, or with the other one of a rotation it is
+ * part of. fresh: it came from a host just now, so the dates of the rotation bind it; what is
+ * stored stays.
  */
-void trust_rotation(struct kms_client *c, const uint8_t *statement);     /* remembers it, if it is ours; NULL: none */
-int trust_certificate(struct kms_client *c, struct certificate *cert, const uint8_t *octets, size_t len,
-    bool fresh);
+/* remembers it, if it is ours; NULL: none */
+void trust_rotation(struct kms_client *c, const uint8_t *statement);
+int trust_certificate(
+    struct kms_client *c, struct certificate *cert, const uint8_t *octets, size_t len, bool fresh);
 int trust_lease(struct kms_client *c, struct entry_client *out, const uint8_t *bundle, size_t len,
     const struct certificate *cert);
 

@@ -3,16 +3,14 @@
  * certificate is not known yet, then the sealed request, once more when the
  * sequence number was behind. Nothing a host says counts before it is verified.
  */
-#include "libkms/client/dialogue.h"
-
 #include <errno.h>
+#include <sodium.h>
 #include <string.h>
 
-#include <sodium.h>
-
+#include "libkms/client/dialogue.h"
+#include "libkms/client/transport.h"
 #include "libkms/core/frame.h"
 #include "libkms/kms_error.h"
-#include "libkms/client/transport.h"
 
 /* What a host may say in the clear, where anybody on the way could say it too. */
 static const uint32_t clear_statuses[] = {
@@ -49,7 +47,8 @@ dialogue_broken(struct dialogue *d, int rc, const char *what)
 	return STEP_NEXT_HOST;
 }
 
-/* To a product a host that hangs up is one that cannot be reached; the detail says what happened. */
+/* To a product a host that hangs up is one that cannot be reached; the detail says what happened.
+ */
 static enum step
 broken_wire(struct dialogue *d, int rc, const char *what)
 {
@@ -98,7 +97,7 @@ roundtrip(struct dialogue *d, enum frame_type want, const char *what)
 
 	/* A host that refuses and closes may have answered before our send failed. */
 	if (rc == KMS_OK || rc == KMS_E_IO)
-		rc = transport_receive(d->t, d->frame, sizeof d->frame, &d->frame_len, until);
+		rc = transport_receive(d->t, d->frame, sizeof(d->frame), &d->frame_len, until);
 	if (rc != KMS_OK)
 		return broken_wire(d, rc, what);
 	rc = frame_decode(&f, d->frame, FRAME_MAX_REPLY);
@@ -131,7 +130,7 @@ dialogue_hello(struct dialogue *d)
 	int rc;
 
 	d->a->refreshed = true;
-	memcpy(m.publisher, d->a->c->publisher.id, sizeof m.publisher);
+	memcpy(m.publisher, d->a->c->publisher.id, sizeof(m.publisher));
 	n = message_hello_encode(d->frame + FRAME_HEADER, FRAME_MAX_REQUEST, &m);
 	frame_encode(d->frame, FRAME_HELLO, (uint32_t)n);
 	d->frame_len = FRAME_HEADER + n;
@@ -139,7 +138,7 @@ dialogue_hello(struct dialogue *d)
 		return step;
 	rc = message_hello_reply_decode(
 	    &reply, d->frame + FRAME_HEADER, d->frame_len - FRAME_HEADER);
-	if (rc == KMS_OK && reply.certificate_len > sizeof s->certificate)
+	if (rc == KMS_OK && reply.certificate_len > sizeof(s->certificate))
 		rc = KMS_E_TOO_LARGE;
 	if (rc == KMS_OK)
 		trust_rotation(d->a->c, reply.rotation);
@@ -165,22 +164,23 @@ request_text(struct dialogue *d, uint8_t *out, size_t size)
 	f.now = licence_time(f.now, f.highest_seen);
 	m.state = (uint8_t)licence_state(&f);
 	m.flags = c->virtual_machine ? MESSAGE_VM : 0;
-	memcpy(m.request_id, d->a->request_id, sizeof m.request_id);
+	memcpy(m.request_id, d->a->request_id, sizeof(m.request_id));
 	m.time = client_now(c);
 	m.sequence = c->state->sequence;
-	memcpy(m.product, c->product, sizeof m.product);
-	memcpy(m.name, c->name, sizeof m.name);
+	memcpy(m.product, c->product, sizeof(m.product));
+	memcpy(m.name, c->name, sizeof(m.name));
 	return message_request_encode(out, size, &m);
 }
 
-/* Sealed for us, but to what? Another request id is a replay; none at all is a text that the host could not read. */
+/* Sealed for us, but to what? Another request id is a replay; none at all is a text that the host
+ * could not read. */
 static bool
 answers(const struct dialogue *d, const struct message_reply *reply)
 {
 	if (reply->status == KMS_E_BAD_REQUEST &&
-	    sodium_is_zero(reply->request_id, sizeof reply->request_id))
+	    sodium_is_zero(reply->request_id, sizeof(reply->request_id)))
 		return true;
-	return memcmp(reply->request_id, d->a->request_id, sizeof reply->request_id) == 0;
+	return memcmp(reply->request_id, d->a->request_id, sizeof(reply->request_id)) == 0;
 }
 
 /* One sealed request and its answer. */
@@ -191,8 +191,8 @@ request(struct dialogue *d)
 	enum step step;
 	int rc;
 
-	d->text_len = request_text(d, d->text, sizeof d->text);
-	d->frame_len = seal_request(d->frame, sizeof d->frame, &d->keys, d->cert.host_id,
+	d->text_len = request_text(d, d->text, sizeof(d->text));
+	d->frame_len = seal_request(d->frame, sizeof(d->frame), &d->keys, d->cert.host_id,
 	    d->a->c->state->pk, NULL, d->text, d->text_len);
 	if (d->text_len == 0 || d->frame_len == 0)
 		return dialogue_broken(d, KMS_E_TOO_LARGE, "request");
@@ -202,7 +202,7 @@ request(struct dialogue *d)
 	if (step != STEP_FINAL)
 		return step;
 	rc = seal_open_reply(
-	    d->text, sizeof d->text, &d->text_len, &d->keys, d->frame, d->frame_len);
+	    d->text, sizeof(d->text), &d->text_len, &d->keys, d->frame, d->frame_len);
 	if (rc == KMS_OK)
 		rc = message_reply_decode(&reply, d->text, d->text_len);
 	if (rc == KMS_OK && !answers(d, &reply))
@@ -210,7 +210,8 @@ request(struct dialogue *d)
 	return rc == KMS_OK ? dialogue_judge(d, &reply) : dialogue_broken(d, rc, "reply");
 }
 
-/* Good enough to seal for: the publisher's, and not past its dates, when the host may have a newer one. */
+/* Good enough to seal for: the publisher's, and not past its dates, when the host may have a newer
+ * one. */
 static bool
 have_certificate(struct dialogue *d)
 {
@@ -225,7 +226,7 @@ have_certificate(struct dialogue *d)
 bool
 converse(struct ask *a, struct transport *t)
 {
-	struct dialogue *d = sodium_malloc(sizeof *d);
+	struct dialogue *d = sodium_malloc(sizeof(*d));
 	enum step step = STEP_FINAL;
 
 	if (d == NULL) {

@@ -33,7 +33,7 @@ struct dialogue {
 };
 
 bool dialogue_among(const uint32_t *list, size_t count, uint32_t status);
-#define DIALOGUE_AMONG(list, status) dialogue_among(list, sizeof list / sizeof *list, status)
+#define DIALOGUE_AMONG(list, status) dialogue_among(list, sizeof(list) / sizeof(*list), status)
 
 /* Note what went wrong with this host; always STEP_NEXT_HOST. */
 enum step dialogue_broken(struct dialogue *d, int rc, const char *what);

@@ -8,14 +8,13 @@
 #include <arpa/nameser.h>
 #include <netdb.h>
 #include <poll.h>
+#include <sodium.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <sodium.h>
-
-#include "libkms/kms_error.h"
 #include "libkms/client/transport.h"
+#include "libkms/kms_error.h"
 
 #define SOCKETS 32
 #define QUERY_TIMEOUT 1500 /* one try; c-ares doubles it */
@@ -76,18 +75,18 @@ resolver_open(struct resolver *r, struct discover *d)
 	};
 	int rc;
 
-	memset(r, 0, sizeof *r);
+	memset(r, 0, sizeof(*r));
 	rc = ares_init_options(
 	    &r->channel, &o, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB);
 	if (rc != ARES_SUCCESS) {
-		snprintf(d->detail, sizeof d->detail, "resolver: %s", ares_strerror(rc));
+		snprintf(d->detail, sizeof(d->detail), "resolver: %s", ares_strerror(rc));
 		return rc == ARES_ENOMEM ? KMS_E_NO_MEMORY : KMS_E_NO_HOST;
 	}
 	if (d->nameserver == NULL)
 		return KMS_OK;
 	rc = ares_set_servers_ports_csv(r->channel, d->nameserver);
 	if (rc != ARES_SUCCESS) {
-		snprintf(d->detail, sizeof d->detail,
+		snprintf(d->detail, sizeof(d->detail),
 		    "name server \"%.80s\": want address or address:port", d->nameserver);
 		ares_destroy(r->channel);
 		return KMS_E_FORMAT;
@@ -104,7 +103,7 @@ turn(struct resolver *r, int wait)
 	int got;
 
 	/* Callbacks change r->sockets while this walks: walk a copy. */
-	memcpy(ready, r->sockets, sizeof ready);
+	memcpy(ready, r->sockets, sizeof(ready));
 	t = ares_timeout(r->channel, &limit, &room);
 	got = poll(ready, n, (int)(t->tv_sec * 1000 + t->tv_usec / 1000 + 1));
 	for (i = 0; got > 0 && i < n; i++) {
@@ -141,7 +140,7 @@ keep_srv(struct answer *a, const struct ares_srv_reply *srv)
 		size_t len = strlen(srv->host);
 
 		/* A root target says: the service is decidedly not here. */
-		if (len == 0 || strcmp(srv->host, ".") == 0 || len >= sizeof h->name ||
+		if (len == 0 || strcmp(srv->host, ".") == 0 || len >= sizeof(h->name) ||
 		    srv->port == 0)
 			continue;
 		memcpy(h->name, srv->host, len + 1);
@@ -178,7 +177,7 @@ addresses_answered(void *arg, int status, int timeouts, struct ares_addrinfo *in
 	a->status = status;
 	for (n = info == NULL ? NULL : info->nodes; n != NULL && a->count < DISCOVER_ADDRESSES;
 	     n = n->ai_next) {
-		if (n->ai_addrlen > sizeof a->addresses[0].to)
+		if (n->ai_addrlen > sizeof(a->addresses[0].to))
 			continue;
 		memcpy(&a->addresses[a->count].to, n->ai_addr, n->ai_addrlen);
 		a->addresses[a->count++].len = n->ai_addrlen;
@@ -198,9 +197,9 @@ ask_srv(struct discover *d, struct resolver *r, const char *domain, struct answe
 {
 	char name[DISCOVER_NAME + 16];
 
-	if (snprintf(name, sizeof name, "%s._tcp.%s", d->service != NULL ? d->service : "_kms",
-		domain) >= (int)sizeof name) {
-		snprintf(d->detail, sizeof d->detail, "domain: longer than DNS allows");
+	if (snprintf(name, sizeof(name), "%s._tcp.%s", d->service != NULL ? d->service : "_kms",
+		domain) >= (int)sizeof(name)) {
+		snprintf(d->detail, sizeof(d->detail), "domain: longer than DNS allows");
 		return KMS_E_NO_HOST;
 	}
 	a->done = false;
@@ -209,7 +208,7 @@ ask_srv(struct discover *d, struct resolver *r, const char *domain, struct answe
 	if (a->count > 0)
 		return KMS_OK;
 	d->absent = says_none(a->status);
-	snprintf(d->detail, sizeof d->detail, "SRV %.90s: %s", name,
+	snprintf(d->detail, sizeof(d->detail), "SRV %.90s: %s", name,
 	    a->status == ARES_SUCCESS ? "no usable target" : ares_strerror(a->status));
 	return KMS_E_NO_HOST;
 }
@@ -220,10 +219,10 @@ ask_search_domains(struct discover *d, struct resolver *r, struct answer *a)
 	struct ares_options o;
 	int i, mask = 0, rc = KMS_E_NO_HOST;
 
-	memset(&o, 0, sizeof o);
+	memset(&o, 0, sizeof(o));
 	if (ares_save_options(r->channel, &o, &mask) != ARES_SUCCESS)
 		return KMS_E_NO_MEMORY;
-	snprintf(d->detail, sizeof d->detail, "no search domain in the resolver's settings");
+	snprintf(d->detail, sizeof(d->detail), "no search domain in the resolver's settings");
 	for (i = 0; i < o.ndomains && i < SEARCH_DOMAINS && rc == KMS_E_NO_HOST; i++)
 		rc = ask_srv(d, r, o.domains[i], a);
 	ares_destroy_options(&o);
@@ -270,7 +269,7 @@ discover_addresses(struct discover *d, const struct discover_host *host,
 	d->absent = false;
 	if ((rc = resolver_open(&r, d)) != KMS_OK)
 		return rc;
-	snprintf(port, sizeof port, "%u", host->port);
+	snprintf(port, sizeof(port), "%u", host->port);
 	ares_getaddrinfo(r.channel, host->name, port, &hints, addresses_answered, &a);
 	run(&r, &a, d->deadline);
 	ares_destroy(r.channel);
@@ -278,7 +277,7 @@ discover_addresses(struct discover *d, const struct discover_host *host,
 	if (a.count > 0)
 		return KMS_OK;
 	d->absent = says_none(a.status);
-	snprintf(d->detail, sizeof d->detail, "%.100s: %s", host->name,
+	snprintf(d->detail, sizeof(d->detail), "%.100s: %s", host->name,
 	    a.status == ARES_SUCCESS ? "no address" : ares_strerror(a.status));
 	return KMS_E_NO_HOST;
 }

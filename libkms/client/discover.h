@@ -10,12 +10,12 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#define DISCOVER_HOSTS 32           /* targets kept of one answer */
-#define DISCOVER_ADDRESSES 16       /* addresses kept of one target */
+#define DISCOVER_HOSTS 32     /* targets kept of one answer */
+#define DISCOVER_ADDRESSES 16 /* addresses kept of one target */
 #define DISCOVER_NAME 256
 
 struct discover_host {
-	char name[DISCOVER_NAME];   /* name or numeric address */
+	char name[DISCOVER_NAME]; /* name or numeric address */
 	uint16_t port;
 	uint16_t priority;
 	uint16_t weight;
@@ -30,14 +30,14 @@ struct discover_address {
 typedef uint32_t discover_random(void *arg, uint32_t upper);
 
 struct discover {
-	const char *nameserver;     /* "address[:port]"; NULL: the system's */
-	const char *domain;         /* NULL: the resolver's search list */
-	const char *service;        /* of the SRV records; NULL: "_kms" */
-	int64_t deadline;           /* transport_clock */
-	discover_random *random;    /* NULL: randombytes_uniform */
+	const char *nameserver;  /* "address[:port]"; NULL: the system's */
+	const char *domain;      /* NULL: the resolver's search list */
+	const char *service;     /* of the SRV records; NULL: "_kms" */
+	int64_t deadline;        /* transport_clock */
+	discover_random *random; /* NULL: randombytes_uniform */
 	void *random_arg;
-	char detail[160];           /* out: what went wrong, one line */
-	bool absent;                /* out, with KMS_E_NO_HOST: a name server says that there is none */
+	char detail[160]; /* out: what went wrong, one line */
+	bool absent;      /* out, with KMS_E_NO_HOST: a name server says that there is none */
 };
 
 /* "name", "name:port", "v4:port", "[v6]", "[v6]:port", "v6". KMS_OK or KMS_E_FORMAT. */
@@ -46,7 +46,10 @@ int discover_parse(struct discover_host *out, const char *text, uint16_t port);
 /* Lower priority first; within one, RFC 2782's draw by weight. */
 void discover_order(struct discover_host *hosts, size_t count, discover_random *random, void *arg);
 
-/* In the order to try. KMS_OK (count > 0), KMS_E_NO_HOST, KMS_E_NO_MEMORY, KMS_E_FORMAT (nameserver). */
+/*
+ * In the order to try. KMS_OK (count > 0), KMS_E_NO_HOST, KMS_E_NO_MEMORY, KMS_E_FORMAT
+ * (nameserver).
+ */
 int discover_hosts(struct discover *d, struct discover_host hosts[DISCOVER_HOSTS], size_t *count);
 int discover_addresses(struct discover *d, const struct discover_host *host,
     struct discover_address out[DISCOVER_ADDRESSES], size_t *count);

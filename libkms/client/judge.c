@@ -3,16 +3,14 @@
  * number, take a lease that passes every check, keep what it told, and say
  * whether another host may do better.
  */
-#include "libkms/client/dialogue.h"
-
 #include <inttypes.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <sodium.h>
-
-#include "libkms/kms_error.h"
+#include "libkms/client/dialogue.h"
 #include "libkms/client/transport.h"
+#include "libkms/kms_error.h"
 
 /* Sealed refusals that say something of that host only: another may do better. */
 static const uint32_t elsewhere[] = {
@@ -29,7 +27,8 @@ static const uint32_t elsewhere[] = {
 	KMS_E_SEQUENCE,
 };
 
-/* The host has a higher sequence number than we remember (a restored state file): go past it, once. */
+/* The host has a higher sequence number than we remember (a restored state file): go past it, once.
+ */
 static enum step
 catch_up(struct dialogue *d, const struct message_reply *reply)
 {
@@ -44,14 +43,15 @@ catch_up(struct dialogue *d, const struct message_reply *reply)
 	}
 	d->a->caught_up = true;
 	s->sequence = reply->highest_sequence + 1;
-	randombytes_buf(s->pending_id, sizeof s->pending_id);
+	randombytes_buf(s->pending_id, sizeof(s->pending_id));
 	s->pending_operation = d->a->operation;
-	memcpy(d->a->request_id, s->pending_id, sizeof d->a->request_id);
+	memcpy(d->a->request_id, s->pending_id, sizeof(d->a->request_id));
 	rc = state_save(d->a->c->file);
 	return rc == KMS_OK ? STEP_AGAIN : dialogue_broken(d, rc, "client state file");
 }
 
-/* Complete, ours, for this request and this product, and not over: only then it replaces what we have. */
+/* Complete, ours, for this request and this product, and not over: only then it replaces what we
+ * have. */
 static int
 check_lease(struct dialogue *d, const struct message_reply *reply)
 {
@@ -61,12 +61,12 @@ check_lease(struct dialogue *d, const struct message_reply *reply)
 
 	if (reply->bundle == NULL)
 		return KMS_E_NO_LEASE;
-	if (reply->bundle_len > sizeof c->state->bundle)
+	if (reply->bundle_len > sizeof(c->state->bundle))
 		return KMS_E_TOO_LARGE;
 	rc = trust_lease(c, &e, reply->bundle, reply->bundle_len, &d->cert);
 	if (rc != KMS_OK)
 		return rc;
-	if (memcmp(e.request_id, d->a->request_id, sizeof e.request_id) != 0 ||
+	if (memcmp(e.request_id, d->a->request_id, sizeof(e.request_id)) != 0 ||
 	    e.sequence != c->state->sequence)
 		return KMS_E_LEASE_OTHER;
 	if (e.renew_after > e.expires)
@@ -80,7 +80,8 @@ take_lease(struct dialogue *d, const struct message_reply *reply)
 	struct state *s = d->a->c->state;
 	int rc = check_lease(d, reply);
 
-	/* The host may have been confirmed anew since the certificate was cached. The reply is in d->text, so the frame is free. */
+	/* The host may have been confirmed anew since the certificate was cached. The reply is in
+	 * d->text, so the frame is free. */
 	if ((rc == KMS_E_KEY_EXPIRED || rc == KMS_E_NOT_COVERED) && !d->a->refreshed &&
 	    dialogue_hello(d) == STEP_FINAL)
 		rc = check_lease(d, reply);
@@ -110,7 +111,7 @@ remember(struct dialogue *d, const struct message_reply *reply)
 		s->activation_interval = reply->activation_interval;
 	if (reply->renewal_interval > 0)
 		s->renewal_interval = reply->renewal_interval;
-	snprintf(s->host, sizeof s->host, "%s", d->t->peer);
+	snprintf(s->host, sizeof(s->host), "%s", d->t->peer);
 	/* A host that accepts our time also settles a highest time seen that was wrong. */
 	if ((reply->status == KMS_OK || reply->status == KMS_E_COUNT_TOO_LOW) &&
 	    !licence_clock_back(now, reply->time) && !licence_clock_back(reply->time, now))

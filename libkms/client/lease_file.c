@@ -2,16 +2,14 @@
  * lease_file.c - a lease for others to look at: "KMSLEASE", the host's
  * certificate and the bundle, which the publisher's public key alone verifies.
  */
-#include "libkms/client/client.h"
-
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <sodium.h>
-
-#include "libkms/kms_error.h"
-#include "libkms/core/rotation.h"
 #include "libkms/base/wire.h"
+#include "libkms/client/client.h"
+#include "libkms/core/rotation.h"
+#include "libkms/kms_error.h"
 
 static const uint8_t magic[8] = { 'K', 'M', 'S', 'L', 'E', 'A', 'S', 'E' };
 /* With a rotation statement behind it: the certificate may be by the publisher's other key. */
@@ -31,14 +29,14 @@ kms_lease_export(struct kms_client *c, void *out, size_t *size)
 	if ((rc = client_lease(c, &lease)) != KMS_OK)
 		return rc;
 	rotated = c->state->rotation_len > 0;
-	need = (rotated ? sizeof magic_rotated + ROTATION_SIZE : sizeof magic) + 2 +
+	need = (rotated ? sizeof(magic_rotated) + ROTATION_SIZE : sizeof(magic)) + 2 +
 	       c->state->lease_certificate_len + c->state->bundle_len;
 	if (*size < need) {
 		*size = need;
 		return KMS_E_TOO_LARGE;
 	}
 	wire_writer_init(&w, out, need);
-	wire_put(&w, rotated ? magic_rotated : magic, sizeof magic);
+	wire_put(&w, rotated ? magic_rotated : magic, sizeof(magic));
 	if (rotated)
 		wire_put(&w, c->state->rotation, ROTATION_SIZE);
 	wire_put_u16(&w, (uint16_t)c->state->lease_certificate_len);
@@ -56,21 +54,21 @@ tell(struct kms_lease_info *info, const struct entry_client *e, const struct cer
 	struct batch_header batch;
 	size_t size = info->size;
 
-	memset(&full, 0, sizeof full);
-	memcpy(full.cmid, e->cmid, sizeof full.cmid);
-	memcpy(full.product, e->product, sizeof full.product);
-	memcpy(full.host_id, cert->host_id, sizeof full.host_id);
+	memset(&full, 0, sizeof(full));
+	memcpy(full.cmid, e->cmid, sizeof(full.cmid));
+	memcpy(full.product, e->product, sizeof(full.product));
+	memcpy(full.host_id, cert->host_id, sizeof(full.host_id));
 	full.issued = e->time;
 	full.expires = e->expires;
 	full.renew_after = e->renew_after;
 	full.index = l->index;
 	if (batch_header_decode(&batch, l->header) == KMS_OK)
 		full.batch = batch.number;
-	snprintf(full.name, sizeof full.name, "%s", e->name);
-	snprintf(full.customer, sizeof full.customer, "%s", cert->customer);
-	snprintf(full.group, sizeof full.group, "%s", cert->group);
+	snprintf(full.name, sizeof(full.name), "%s", e->name);
+	snprintf(full.customer, sizeof(full.customer), "%s", cert->customer);
+	snprintf(full.group, sizeof(full.group), "%s", cert->group);
 	full.size = size;
-	memcpy(info, &full, size < sizeof full ? size : sizeof full);
+	memcpy(info, &full, size < sizeof(full) ? size : sizeof(full));
 }
 
 /* By the publisher's key or, with a statement, by the other one; the lease may name either. */
@@ -109,23 +107,23 @@ kms_lease_verify(const void *file, size_t size, const char *publisher_key, uint6
 	struct entry_client e;
 	struct wire_reader r;
 	struct lease l;
-	uint8_t found[sizeof magic];
+	uint8_t found[sizeof(magic)];
 	const uint8_t *certificate, *bundle, *statement = NULL;
 	size_t certificate_len, bundle_len;
 	int rc;
 
 	if (file == NULL || publisher_key == NULL ||
-	    (info != NULL && info->size < sizeof info->size))
+	    (info != NULL && info->size < sizeof(info->size)))
 		return KMS_E_ARGUMENT;
 	if (sodium_init() < 0)
 		return KMS_E_NO_MEMORY;
 	if ((rc = minisig_key_parse(&publisher, publisher_key)) != KMS_OK)
 		return rc;
 	wire_reader_init(&r, file, size);
-	wire_get(&r, found, sizeof found);
-	if (memcmp(found, magic_rotated, sizeof found) == 0)
+	wire_get(&r, found, sizeof(found));
+	if (memcmp(found, magic_rotated, sizeof(found)) == 0)
 		statement = wire_view(&r, ROTATION_SIZE);
-	else if (memcmp(found, magic, sizeof magic) != 0)
+	else if (memcmp(found, magic, sizeof(magic)) != 0)
 		return KMS_E_FORMAT;
 	certificate_len = wire_get_u16(&r);
 	certificate = wire_view(&r, certificate_len);

@@ -53,7 +53,8 @@ jitter(const uint8_t cmid[16], uint64_t span)
 	return v * span >> 32;
 }
 
-/* After an attempt that did not end in a fresh lease: the interval told, or what the host asked for. */
+/* After an attempt that did not end in a fresh lease: the interval told, or what the host asked
+ * for. */
 static uint64_t
 after_attempt(const struct licence_facts *f, uint64_t interval)
 {

@@ -15,28 +15,28 @@
  * moved back. Four hours, both ends included: what a host accepts as skew.
  */
 #define LICENCE_TOLERANCE (4 * 3600)
-#define LICENCE_GRACE (30 * 24 * 60)        /* minutes, when the product names none */
-#define LICENCE_ACTIVATION_INTERVAL 120     /* minutes, until a host tells */
+#define LICENCE_GRACE (30 * 24 * 60)    /* minutes, when the product names none */
+#define LICENCE_ACTIVATION_INTERVAL 120 /* minutes, until a host tells */
 
 struct licence_facts {
 	uint64_t now;
 	uint64_t highest_seen;
 	uint64_t first_use;
-	uint64_t last_attempt;              /* 0: never */
-	uint32_t grace_minutes;             /* as kms_options */
-	uint32_t activation_interval;       /* minutes, 0: not told */
-	uint32_t retry_after;               /* seconds, 0: not told */
-	bool lease;                         /* one is here and everything but its dates is verified */
+	uint64_t last_attempt;        /* 0: never */
+	uint32_t grace_minutes;       /* as kms_options */
+	uint32_t activation_interval; /* minutes, 0: not told */
+	uint32_t retry_after;         /* seconds, 0: not told */
+	bool lease;                   /* one is here and everything but its dates is verified */
 	uint64_t expires;
 	uint64_t renew_after;
-	uint8_t cmid[16];                   /* spreads machines over time */
+	uint8_t cmid[16]; /* spreads machines over time */
 };
 
 /* now, but never behind what was already seen: a clock set back a little wins no time. */
 uint64_t licence_time(uint64_t now, uint64_t highest_seen);
 bool licence_clock_back(uint64_t now, uint64_t highest_seen);
 enum kms_licence licence_state(const struct licence_facts *f);
-uint32_t licence_grace_left(const struct licence_facts *f);     /* minutes, rounded up */
+uint32_t licence_grace_left(const struct licence_facts *f); /* minutes, rounded up */
 uint64_t licence_next_attempt(const struct licence_facts *f);
 
 #endif

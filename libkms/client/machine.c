@@ -3,10 +3,9 @@
  * firmware calls itself, the processor's hypervisor flag and the marks that
  * container managers leave.
  */
-#include <config.h> /* strcasestr */
-
 #include "libkms/client/machine.h"
 
+#include <config.h> /* strcasestr */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -62,7 +61,7 @@ slurp(char *out, size_t size, const char *root, const char *path)
 	int fd;
 
 	out[0] = '\0';
-	if (snprintf(name, sizeof name, "%s%s", root, path) >= (int)sizeof name)
+	if (snprintf(name, sizeof(name), "%s%s", root, path) >= (int)sizeof(name))
 		return;
 	if ((fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) < 0)
 		return;
@@ -78,9 +77,9 @@ dmi_says_so(const char *root)
 	char text[256];
 	size_t i, j;
 
-	for (i = 0; i < sizeof dmi_files / sizeof *dmi_files; i++) {
-		slurp(text, sizeof text, root, dmi_files[i]);
-		for (j = 0; j < sizeof dmi_marks / sizeof *dmi_marks; j++)
+	for (i = 0; i < sizeof(dmi_files) / sizeof(*dmi_files); i++) {
+		slurp(text, sizeof(text), root, dmi_files[i]);
+		for (j = 0; j < sizeof(dmi_marks) / sizeof(*dmi_marks); j++)
 			if (strcasestr(text, dmi_marks[j]) != NULL)
 				return true;
 	}
@@ -93,7 +92,7 @@ processor_says_so(const char *root)
 {
 	char text[8192], *line, *word, *lines, *words;
 
-	slurp(text, sizeof text, root, "/proc/cpuinfo");
+	slurp(text, sizeof(text), root, "/proc/cpuinfo");
 	for (line = strtok_r(text, "\n", &lines); line != NULL;
 	     line = strtok_r(NULL, "\n", &lines)) {
 		if (strncmp(line, "flags", 5) != 0)
@@ -112,9 +111,9 @@ container_says_so(const char *root)
 	char name[512];
 	size_t i;
 
-	for (i = 0; i < sizeof container_files / sizeof *container_files; i++)
-		if (snprintf(name, sizeof name, "%s%s", root, container_files[i]) <
-			(int)sizeof name &&
+	for (i = 0; i < sizeof(container_files) / sizeof(*container_files); i++)
+		if (snprintf(name, sizeof(name), "%s%s", root, container_files[i]) <
+			(int)sizeof(name) &&
 		    access(name, F_OK) == 0)
 			return true;
 	return false;
@@ -126,7 +125,7 @@ is_control_domain(const char *root)
 {
 	char text[128];
 
-	slurp(text, sizeof text, root, "/proc/xen/capabilities");
+	slurp(text, sizeof(text), root, "/proc/xen/capabilities");
 	return strstr(text, "control_d") != NULL;
 }
 

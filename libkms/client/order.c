@@ -2,10 +2,9 @@
  * order.c - host names as people write them, and the order of SRV targets
  * (RFC 2782, "Usage rules" and "Weight"). No network here.
  */
-#include "libkms/client/discover.h"
-
 #include <string.h>
 
+#include "libkms/client/discover.h"
 #include "libkms/kms_error.h"
 
 static int
@@ -28,7 +27,7 @@ discover_parse(struct discover_host *out, const char *text, uint16_t port)
 	const char *end, *rest, *first = strchr(text, ':');
 	size_t len;
 
-	memset(out, 0, sizeof *out);
+	memset(out, 0, sizeof(*out));
 	out->port = port;
 	if (*text == '[') {
 		end = strchr(++text, ']');
@@ -41,7 +40,7 @@ discover_parse(struct discover_host *out, const char *text, uint16_t port)
 		rest = end = text + strlen(text); /* a name, or IPv6 without a port */
 	}
 	len = (size_t)(end - text);
-	if (len == 0 || len >= sizeof out->name)
+	if (len == 0 || len >= sizeof(out->name))
 		return KMS_E_FORMAT;
 	memcpy(out->name, text, len);
 	if (*rest == '\0')
@@ -110,7 +109,7 @@ discover_order(struct discover_host *hosts, size_t count, discover_random *rando
 		pick = start + draw(hosts + start, end - start, random, arg);
 		/* Move it to the front and keep the rest as it was: zero weights stay first. */
 		chosen = hosts[pick];
-		memmove(hosts + start + 1, hosts + start, (pick - start) * sizeof *hosts);
+		memmove(hosts + start + 1, hosts + start, (pick - start) * sizeof(*hosts));
 		hosts[start] = chosen;
 	}
 }

@@ -4,12 +4,11 @@
  */
 #include "libkms/client/state.h"
 
+#include <sodium.h>
 #include <string.h>
 
-#include <sodium.h>
-
-#include "libkms/kms_error.h"
 #include "libkms/base/wire.h"
+#include "libkms/kms_error.h"
 
 static const uint8_t magic[8] = { 'K', 'M', 'S', 'S', 'T', 'A', 'T', 'E' };
 
@@ -52,17 +51,17 @@ state_encode(uint8_t *out, size_t size, const struct state *s)
 	if (size < total)
 		return 0;
 	wire_writer_init(&w, out, size);
-	wire_put(&w, magic, sizeof magic);
+	wire_put(&w, magic, sizeof(magic));
 	wire_put_u16(&w, s->rotation_len > 0 ? STATE_ROTATION : STATE_VERSION);
 	wire_put_u16(&w, 0);
 	wire_put_u32(&w, (uint32_t)total);
-	wire_put(&w, s->pk, sizeof s->pk);
-	wire_put(&w, s->sk, sizeof s->sk);
+	wire_put(&w, s->pk, sizeof(s->pk));
+	wire_put(&w, s->sk, sizeof(s->sk));
 	wire_put_u64(&w, s->sequence);
 	wire_put_u8(&w, s->pending_operation);
 	wire_put_zero(&w, 7);
-	wire_put(&w, s->pending_id, sizeof s->pending_id);
-	wire_put(&w, s->pending_product, sizeof s->pending_product);
+	wire_put(&w, s->pending_id, sizeof(s->pending_id));
+	wire_put(&w, s->pending_product, sizeof(s->pending_product));
 	wire_put_u64(&w, s->pending_time);
 	wire_put_u64(&w, s->highest_seen);
 	wire_put_u64(&w, s->first_use);
@@ -93,12 +92,12 @@ check_whole(const uint8_t *in, size_t len, uint16_t *version)
 	struct wire_reader r;
 	uint8_t sum[STATE_CHECKSUM];
 
-	if (len < STATE_FIXED + 6 + STATE_CHECKSUM || memcmp(in, magic, sizeof magic) != 0)
+	if (len < STATE_FIXED + 6 + STATE_CHECKSUM || memcmp(in, magic, sizeof(magic)) != 0)
 		return KMS_E_STATE;
 	checksum(sum, in, len - STATE_CHECKSUM);
 	if (memcmp(sum, in + len - STATE_CHECKSUM, STATE_CHECKSUM) != 0)
 		return KMS_E_STATE;
-	wire_reader_init(&r, in + sizeof magic, 8);
+	wire_reader_init(&r, in + sizeof(magic), 8);
 	*version = wire_get_u16(&r);
 	if (wire_get_u16(&r) != 0 || wire_get_u32(&r) != len)
 		return KMS_E_STATE;
@@ -111,7 +110,7 @@ check_pair(const struct state *s)
 {
 	uint8_t pk[32];
 
-	if (crypto_scalarmult_base(pk, s->sk) != 0 || memcmp(pk, s->pk, sizeof pk) != 0)
+	if (crypto_scalarmult_base(pk, s->sk) != 0 || memcmp(pk, s->pk, sizeof(pk)) != 0)
 		return KMS_E_STATE;
 	return KMS_OK;
 }
@@ -131,13 +130,13 @@ state_decode(struct state *s, const uint8_t *in, size_t len)
 		return KMS_E_SCHEMA;
 	wire_reader_init(&r, in, len - STATE_CHECKSUM);
 	wire_view(&r, 16);
-	wire_get(&r, s->pk, sizeof s->pk);
-	wire_get(&r, s->sk, sizeof s->sk);
+	wire_get(&r, s->pk, sizeof(s->pk));
+	wire_get(&r, s->sk, sizeof(s->sk));
 	s->sequence = wire_get_u64(&r);
 	s->pending_operation = wire_get_u8(&r);
 	zero = wire_view(&r, 7);
-	wire_get(&r, s->pending_id, sizeof s->pending_id);
-	wire_get(&r, s->pending_product, sizeof s->pending_product);
+	wire_get(&r, s->pending_id, sizeof(s->pending_id));
+	wire_get(&r, s->pending_product, sizeof(s->pending_product));
 	s->pending_time = wire_get_u64(&r);
 	s->highest_seen = wire_get_u64(&r);
 	s->first_use = wire_get_u64(&r);
@@ -150,13 +149,13 @@ state_decode(struct state *s, const uint8_t *in, size_t len)
 	s->renewal_interval = wire_get_u32(&r);
 	s->retry_after = wire_get_u32(&r);
 	text = wire_get_text(&r, s->host, STATE_HOST);
-	s->certificate_len = get_counted(&r, s->certificate, sizeof s->certificate);
+	s->certificate_len = get_counted(&r, s->certificate, sizeof(s->certificate));
 	s->lease_certificate_len =
-	    get_counted(&r, s->lease_certificate, sizeof s->lease_certificate);
-	s->bundle_len = get_counted(&r, s->bundle, sizeof s->bundle);
+	    get_counted(&r, s->lease_certificate, sizeof(s->lease_certificate));
+	s->bundle_len = get_counted(&r, s->bundle, sizeof(s->bundle));
 	s->rotation_len =
-	    version == STATE_ROTATION ? get_counted(&r, s->rotation, sizeof s->rotation) : 0;
-	if (version == STATE_ROTATION && s->rotation_len != sizeof s->rotation)
+	    version == STATE_ROTATION ? get_counted(&r, s->rotation, sizeof(s->rotation)) : 0;
+	if (version == STATE_ROTATION && s->rotation_len != sizeof(s->rotation))
 		return KMS_E_STATE;
 	if (!text || wire_finish(&r) != KMS_OK || !sodium_is_zero(zero, 7))
 		return KMS_E_STATE;

@@ -5,10 +5,9 @@
  * The lock is a file of its own beside the state, because a rename would leave
  * the lock on the file that was replaced.
  */
-#include "libkms/client/state.h"
-
 #include <errno.h>
 #include <fcntl.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <sodium.h>
-
+#include "libkms/client/state.h"
 #include "libkms/kms_error.h"
 
 /* In one block of guarded memory: both halves hold the secret key. */
@@ -141,7 +139,7 @@ sync_directory(const char *path)
 int
 state_save(struct state_file *f)
 {
-	size_t len = state_encode(f->guarded->bytes, sizeof f->guarded->bytes, &f->guarded->state);
+	size_t len = state_encode(f->guarded->bytes, sizeof(f->guarded->bytes), &f->guarded->state);
 	int rc;
 
 	if (len == 0)
@@ -212,7 +210,7 @@ state_close(struct state_file *f)
 int
 state_open(struct state_file **out, struct state **state, const char *path, uint64_t now)
 {
-	struct state_file *f = calloc(1, sizeof *f);
+	struct state_file *f = calloc(1, sizeof(*f));
 	int rc = KMS_E_NO_MEMORY;
 
 	*out = NULL;
@@ -222,16 +220,16 @@ state_open(struct state_file **out, struct state **state, const char *path, uint
 	f->path = strdup(path);
 	f->temporary = suffixed(path, ".new");
 	f->directory = directory_of(path);
-	f->guarded = sodium_malloc(sizeof *f->guarded);
+	f->guarded = sodium_malloc(sizeof(*f->guarded));
 	if (f->path == NULL || f->temporary == NULL || f->directory == NULL || f->guarded == NULL)
 		goto fail;
-	sodium_memzero(f->guarded, sizeof *f->guarded);
+	sodium_memzero(f->guarded, sizeof(*f->guarded));
 	rc = take_lock(f);
 	if (rc == KMS_OK)
 		rc = read_file(f);
 	if (rc == KMS_E_NOT_FOUND)
 		rc = make_new(f, now);
-	sodium_memzero(f->guarded->bytes, sizeof f->guarded->bytes);
+	sodium_memzero(f->guarded->bytes, sizeof(f->guarded->bytes));
 	if (rc != KMS_OK)
 		goto fail;
 	*out = f;

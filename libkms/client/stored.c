@@ -2,11 +2,10 @@
  * stored.c - what a product asks offline: the licence, and whether the stored
  * lease holds. No network, and nothing believed but the publisher's signature.
  */
-#include "libkms/client/client.h"
-
 #include <stdio.h>
 #include <string.h>
 
+#include "libkms/client/client.h"
 #include "libkms/kms_error.h"
 
 int
@@ -40,7 +39,7 @@ client_facts(struct kms_client *c, struct licence_facts *out, uint64_t now)
 		.retry_after = s->retry_after,
 		.lease = client_lease(c, &lease) == KMS_OK,
 	};
-	memcpy(out->cmid, c->cmid, sizeof out->cmid);
+	memcpy(out->cmid, c->cmid, sizeof(out->cmid));
 	if (out->lease) {
 		out->expires = lease.expires;
 		out->renew_after = lease.renew_after;
@@ -74,11 +73,11 @@ kms_status(struct kms_client *c, struct kms_status_info *info)
 	size_t size;
 	int rc;
 
-	if (c == NULL || info == NULL || info->size < sizeof info->size)
+	if (c == NULL || info == NULL || info->size < sizeof(info->size))
 		return KMS_E_ARGUMENT;
 	rc = client_see_time(c);
 	client_facts(c, &f, client_now(c));
-	memset(&full, 0, sizeof full);
+	memset(&full, 0, sizeof(full));
 	full.licence = licence_state(&f);
 	full.expires = f.expires;
 	full.renew_after = f.renew_after;
@@ -88,9 +87,9 @@ kms_status(struct kms_client *c, struct kms_status_info *info)
 	full.required = c->state->required;
 	full.last_status = c->state->last_status;
 	full.last_exchange = c->state->last_exchange;
-	memcpy(full.cmid, c->cmid, sizeof full.cmid);
-	snprintf(full.host, sizeof full.host, "%s", c->state->host);
+	memcpy(full.cmid, c->cmid, sizeof(full.cmid));
+	snprintf(full.host, sizeof(full.host), "%s", c->state->host);
 	size = full.size = info->size;
-	memcpy(info, &full, size < sizeof full ? size : sizeof full);
+	memcpy(info, &full, size < sizeof(full) ? size : sizeof(full));
 	return rc;
 }

@@ -57,18 +57,18 @@ name_peer(struct transport *t, const struct sockaddr *to, socklen_t len)
 {
 	char address[NI_MAXHOST], port[NI_MAXSERV];
 
-	if (getnameinfo(to, len, address, sizeof address, port, sizeof port,
+	if (getnameinfo(to, len, address, sizeof(address), port, sizeof(port),
 		NI_NUMERICHOST | NI_NUMERICSERV) != 0)
-		snprintf(t->peer, sizeof t->peer, "unknown");
+		snprintf(t->peer, sizeof(t->peer), "unknown");
 	else
-		snprintf(t->peer, sizeof t->peer, "%.70s port %.5s", address, port);
+		snprintf(t->peer, sizeof(t->peer), "%.70s port %.5s", address, port);
 }
 
 static int
 finish_connect(int fd, int64_t deadline)
 {
 	int error = 0, rc = wait_for(fd, POLLOUT, deadline);
-	socklen_t len = sizeof error;
+	socklen_t len = sizeof(error);
 
 	if (rc != KMS_OK)
 		return rc;
@@ -87,7 +87,7 @@ transport_connect(struct transport *t, const struct sockaddr *to, socklen_t len,
 	t->fd = socket(to->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (t->fd < 0)
 		return KMS_E_IO;
-	(void)setsockopt(t->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	(void)setsockopt(t->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	if (connect(t->fd, to, len) != 0)
 		/* Interrupted or in progress: the connection goes on by itself. */
 		rc = errno == EINPROGRESS || errno == EINTR ? finish_connect(t->fd, deadline)

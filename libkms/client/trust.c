@@ -3,12 +3,11 @@
  * a rotation that this key is part of. The first rotation that is seen stays: whoever
  * steals the old key later cannot announce another one.
  */
-#include "libkms/client/client.h"
-
 #include <string.h>
 
-#include "libkms/kms_error.h"
+#include "libkms/client/client.h"
 #include "libkms/core/rotation.h"
+#include "libkms/kms_error.h"
 
 /* The remembered rotation, verified anew: the state file is not to be trusted. */
 static const struct minisig_key *
@@ -63,7 +62,8 @@ trust_lease(struct kms_client *c, struct entry_client *out, const uint8_t *bundl
 	struct rotation r;
 	struct lease l;
 
-	/* A host goes on naming the publisher as it did before, whichever key signed its certificate. */
+	/* A host goes on naming the publisher as it did before, whichever key signed its
+	 * certificate. */
 	if ((other = other_key(c, &r)) != NULL && lease_decode(&l, bundle, len) == KMS_OK &&
 	    entry_client_decode(out, l.entry, l.entry_len) == KMS_OK &&
 	    (memcmp(out->publisher, r.old.id, 8) == 0 || memcmp(out->publisher, r.new.id, 8) == 0))

@@ -1,14 +1,14 @@
 /*
  * batch.c - the signed header of a batch and its place in the chain (batch.h).
  */
-#include <string.h>
+#include "libkms/core/batch.h"
 
 #include <sodium.h>
+#include <string.h>
 
-#include "libkms/core/batch.h"
-#include "libkms/kms_error.h"
-#include "libkms/core/merkle.h"
 #include "libkms/base/wire.h"
+#include "libkms/core/merkle.h"
+#include "libkms/kms_error.h"
 
 static const uint8_t magic[8] = { 'K', 'M', 'S', 'B', 'A', 'T', 'C', 'H' };
 

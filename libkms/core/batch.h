@@ -29,7 +29,8 @@ struct batch_header {
 };
 
 void batch_header_encode(uint8_t out[BATCH_HEADER], const struct batch_header *h);
-int batch_header_decode(struct batch_header *h, const uint8_t in[BATCH_HEADER]);  /* KMS_E_FORMAT */
+/* KMS_E_FORMAT */
+int batch_header_decode(struct batch_header *h, const uint8_t in[BATCH_HEADER]);
 void batch_header_hash(uint8_t out[32], const uint8_t header[BATCH_HEADER]);
 /* KMS_OK or KMS_E_SIGNATURE. */
 int batch_verify(const uint8_t header[BATCH_HEADER], const uint8_t sig[BATCH_SIGNATURE],

@@ -2,15 +2,15 @@
  * certificate.c - the host certificate: its octets, its signature, and whether
  * it covers a product (certificate.h).
  */
-#include <stdlib.h>
-#include <stdbool.h>
-#include <string.h>
+#include "libkms/core/certificate.h"
 
 #include <sodium.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
 
-#include "libkms/core/certificate.h"
-#include "libkms/kms_error.h"
 #include "libkms/base/wire.h"
+#include "libkms/kms_error.h"
 
 static const uint8_t magic[8] = { 'K', 'M', 'S', 'C', 'E', 'R', 'T', '1' };
 

@@ -32,7 +32,7 @@
 
 #define CERTIFICATE_PRODUCTS 128
 #define CERTIFICATE_FIXED 232
-#define CERTIFICATE_MAX 4096        /* octets, whole */
+#define CERTIFICATE_MAX 4096 /* octets, whole */
 #define CERTIFICATE_GROUP 32
 #define CERTIFICATE_CUSTOMER 64
 

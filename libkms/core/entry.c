@@ -2,12 +2,13 @@
  * entry.c - codecs of the journal's entries (entry.h): the layout of client
  * kinds and that of the others, each with a TLV tail that readers skip.
  */
+#include "libkms/core/entry.h"
+
 #include <stdbool.h>
 #include <string.h>
 
-#include "libkms/core/entry.h"
-#include "libkms/kms_error.h"
 #include "libkms/base/wire.h"
+#include "libkms/kms_error.h"
 
 #define ENTRY_FLAGS (ENTRY_VM | ENTRY_CLONE)
 

@@ -42,29 +42,31 @@
 #include "libkms/core/message.h"
 
 #define ENTRY_VERSION 1
-#define ENTRY_MAX 8192              /* octets, any kind */
+#define ENTRY_MAX 8192 /* octets, any kind */
 #define ENTRY_CLIENT_FIXED 129
 #define ENTRY_CLIENT_MAX (ENTRY_CLIENT_FIXED + MESSAGE_NAME)
 
-#define ENTRY_VM 0x0001             /* client says: virtual machine */
-#define ENTRY_CLONE 0x0002          /* sequence collision seen */
+#define ENTRY_VM 0x0001    /* client says: virtual machine */
+#define ENTRY_CLONE 0x0002 /* sequence collision seen */
 
 enum entry_kind {
-	ENTRY_LEASE = 1,            /* activated: this entry is the lease */
-	ENTRY_SEEN = 2,             /* counted, below the threshold */
-	ENTRY_RELEASE = 3,          /* seat given back */
-	ENTRY_REFUSAL = 4,          /* refused: status says why; not counted */
-	ENTRY_START = 16,           /* activation process started; text: version */
-	ENTRY_KEY = 17,             /* host key installed; subject: host key id */
-	ENTRY_CERTIFICATE = 18,     /* host confirmed; blob: the certificate */
-	ENTRY_POLICY = 19,          /* pack installed; text: name and version */
-	ENTRY_REVOKE = 20,          /* client revoked; subject: CMID */
-	ENTRY_FORGET = 21,          /* client record dropped; subject: CMID */
+	ENTRY_LEASE = 1,        /* activated: this entry is the lease */
+	ENTRY_SEEN = 2,         /* counted, below the threshold */
+	ENTRY_RELEASE = 3,      /* seat given back */
+	ENTRY_REFUSAL = 4,      /* refused: status says why; not counted */
+	ENTRY_START = 16,       /* activation process started; text: version */
+	ENTRY_KEY = 17,         /* host key installed; subject: host key id */
+	ENTRY_CERTIFICATE = 18, /* host confirmed; blob: the certificate */
+	ENTRY_POLICY = 19,      /* pack installed; text: name and version */
+	ENTRY_REVOKE = 20,      /* client revoked; subject: CMID */
+	ENTRY_FORGET = 21,      /* client record dropped; subject: CMID */
 	ENTRY_KEY_REMOVE = 22,
-	ENTRY_RELAYED = 24,         /* another host's answer passed through the relay; entry_relayed */
-	ENTRY_ROTATION = 25,        /* new publisher key announced; blob: the statement */
-	ENTRY_REVOCATIONS = 26,     /* revocation list installed; subject: publisher */
-	ENTRY_RELAYED_NAME = 27,    /* what that host's own log says of a client; entry_relayed_name */
+	/* another host's answer passed through the relay; entry_relayed */
+	ENTRY_RELAYED = 24,
+	ENTRY_ROTATION = 25,    /* new publisher key announced; blob: the statement */
+	ENTRY_REVOCATIONS = 26, /* revocation list installed; subject: publisher */
+	/* what that host's own log says of a client; entry_relayed_name */
+	ENTRY_RELAYED_NAME = 27,
 };
 
 /* Every field of a client kind; pointers are never inside. */
@@ -96,15 +98,15 @@ struct entry_admin {
 	uint64_t time;
 	uint8_t subject[16];
 	uint8_t digest[32];
-	const char *text;           /* borrowed, not terminated */
+	const char *text; /* borrowed, not terminated */
 	size_t text_len;
-	const uint8_t *blob;        /* borrowed */
+	const uint8_t *blob; /* borrowed */
 	size_t blob_len;
 };
 
 /*
- * ENTRY_RELAYED is of the other kinds: subject is the client's address (IPv4 as ::ffff:a.b.c.d), text the name of the
- * KMS host, blob
+ * ENTRY_RELAYED is of the other kinds: subject is the client's address (IPv4 as
+ * ::ffff:a.b.c.d), text the name of the KMS host, blob
  *    0  1  outcome (enum ipc_relayed_outcome)   1  2  major   3  2  minor version, 0.0: not known
  *    5  4  octets of payload sent               9  4  received
  *   13  4  RPC status                          17  4  latency, microseconds
@@ -139,9 +141,16 @@ int entry_relayed_name_decode(struct entry_relayed_name *e, const uint8_t *in, s
 
 /* Kind of an encoded entry, 0 when it is none. */
 int entry_kind(const uint8_t *entry, size_t len);
-static inline int entry_kind_is_client(int kind) { return kind > 0 && kind < 16; }
+static inline int
+entry_kind_is_client(int kind)
+{
+	return kind > 0 && kind < 16;
+}
 
-/* Encoders return the size, 0 when it does not fit; decoders KMS_OK, KMS_E_TRUNCATED, KMS_E_TRAILING, KMS_E_FORMAT. */
+/*
+ * Encoders return the size, 0 when it does not fit; decoders KMS_OK, KMS_E_TRUNCATED,
+ * KMS_E_TRAILING, KMS_E_FORMAT.
+ */
 size_t entry_client_encode(uint8_t *out, size_t size, const struct entry_client *e);
 int entry_client_decode(struct entry_client *e, const uint8_t *in, size_t len);
 size_t entry_admin_encode(uint8_t *out, size_t size, const struct entry_admin *e);

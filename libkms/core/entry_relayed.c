@@ -3,9 +3,9 @@
  */
 #include <string.h>
 
+#include "libkms/base/wire.h"
 #include "libkms/core/entry.h"
 #include "libkms/kms_error.h"
-#include "libkms/base/wire.h"
 
 static size_t
 encode(uint8_t *out, size_t size, uint8_t kind, uint64_t time, const uint8_t source[16],

@@ -2,11 +2,12 @@
  * frame.c - the clear outer frame (frame.h, kms-protocol(7) "Frames") and the
  * ERROR payload, which is all that travels in the clear besides HELLO.
  */
+#include "libkms/core/frame.h"
+
 #include <string.h>
 
-#include "libkms/core/frame.h"
-#include "libkms/kms_error.h"
 #include "libkms/base/wire.h"
+#include "libkms/kms_error.h"
 
 static const uint8_t magic[4] = { 'K', 'M', 'S', 'D' };
 

@@ -17,26 +17,26 @@
 
 #define FRAME_HEADER 12
 #define FRAME_VERSION 1
-#define FRAME_MAX_REQUEST 1024      /* payload a client may send */
-#define FRAME_MAX_REPLY 16384       /* payload a host may send */
+#define FRAME_MAX_REQUEST 1024 /* payload a client may send */
+#define FRAME_MAX_REPLY 16384  /* payload a host may send */
 
 /* ERROR payload: status u32, retry-after u32 (seconds), host time u64. */
 #define FRAME_ERROR_PAYLOAD 16
 #define FRAME_ERROR_SIZE (FRAME_HEADER + FRAME_ERROR_PAYLOAD)
 
 enum frame_type {
-	FRAME_HELLO = 1,            /* client: which publisher */
-	FRAME_HELLO_REPLY = 2,      /* host: time and host certificate */
-	FRAME_REQUEST = 3,          /* client: sealed */
-	FRAME_REPLY = 4,            /* host: sealed */
-	FRAME_ERROR = 5,            /* host: what cannot be sealed */
+	FRAME_HELLO = 1,       /* client: which publisher */
+	FRAME_HELLO_REPLY = 2, /* host: time and host certificate */
+	FRAME_REQUEST = 3,     /* client: sealed */
+	FRAME_REPLY = 4,       /* host: sealed */
+	FRAME_ERROR = 5,       /* host: what cannot be sealed */
 };
 
 struct frame {
 	uint8_t version;
 	uint8_t type;
 	uint16_t flags;
-	uint32_t length;            /* of the payload */
+	uint32_t length; /* of the payload */
 };
 
 /*
@@ -48,9 +48,9 @@ int frame_decode(struct frame *out, const uint8_t header[FRAME_HEADER], uint32_t
 void frame_encode(uint8_t out[FRAME_HEADER], enum frame_type type, uint32_t length);
 
 struct frame_error {
-	uint32_t status;            /* enum kms_status */
-	uint32_t retry_after;       /* seconds, 0: do not retry as it was */
-	uint64_t time;              /* host time, seconds since 1970 UTC */
+	uint32_t status;      /* enum kms_status */
+	uint32_t retry_after; /* seconds, 0: do not retry as it was */
+	uint64_t time;        /* host time, seconds since 1970 UTC */
 };
 void frame_error_encode(uint8_t out[FRAME_ERROR_SIZE], const struct frame_error *e);
 int frame_error_decode(struct frame_error *out, const uint8_t *payload, size_t len);

@@ -2,11 +2,12 @@
  * lease.c - the lease bundle and its verification (lease.h): the order of the
  * checks is that of kms-protocol(7), "Verifying a lease".
  */
+#include "libkms/core/lease.h"
+
 #include <string.h>
 
-#include "libkms/kms_error.h"
-#include "libkms/core/lease.h"
 #include "libkms/base/wire.h"
+#include "libkms/kms_error.h"
 
 size_t
 lease_encode(uint8_t *out, size_t size, const struct lease *l)

@@ -24,21 +24,23 @@
 #include "libkms/core/entry.h"
 #include "libkms/core/merkle.h"
 
-#define LEASE_MAX (2 + ENTRY_MAX + BATCH_HEADER + BATCH_SIGNATURE + 5 + MERKLE_MAX_PROOF * MERKLE_HASH)
+#define LEASE_MAX                                                                                  \
+	(2 + ENTRY_MAX + BATCH_HEADER + BATCH_SIGNATURE + 5 + MERKLE_MAX_PROOF * MERKLE_HASH)
 /* Largest bundle of a client entry without TLVs: what a reply must hold. */
-#define LEASE_CLIENT_MAX (2 + ENTRY_CLIENT_MAX + BATCH_HEADER + BATCH_SIGNATURE + 5 + MERKLE_MAX_PROOF * MERKLE_HASH)
+#define LEASE_CLIENT_MAX                                                                           \
+	(2 + ENTRY_CLIENT_MAX + BATCH_HEADER + BATCH_SIGNATURE + 5 + MERKLE_MAX_PROOF * MERKLE_HASH)
 
 struct lease {
-	const uint8_t *entry;       /* all pointers borrow from the bundle */
+	const uint8_t *entry; /* all pointers borrow from the bundle */
 	size_t entry_len;
-	const uint8_t *header;      /* BATCH_HEADER */
-	const uint8_t *signature;   /* BATCH_SIGNATURE */
+	const uint8_t *header;    /* BATCH_HEADER */
+	const uint8_t *signature; /* BATCH_SIGNATURE */
 	uint32_t index;
 	uint8_t proof_count;
-	const uint8_t *proof;       /* proof_count * 32 */
+	const uint8_t *proof; /* proof_count * 32 */
 };
 
-size_t lease_encode(uint8_t *out, size_t size, const struct lease *l);   /* 0: does not fit */
+size_t lease_encode(uint8_t *out, size_t size, const struct lease *l); /* 0: does not fit */
 int lease_decode(struct lease *l, const uint8_t *in, size_t len);
 
 /*

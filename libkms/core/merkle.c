@@ -5,19 +5,19 @@
  * level from the leaves, that is: pair neighbours, and carry an odd last node
  * up unchanged. So a proof is the sibling at each level, where there is one.
  */
+#include "libkms/core/merkle.h"
+
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <sodium.h>
-
 #include "libkms/kms_error.h"
-#include "libkms/core/merkle.h"
 
 _Static_assert(MERKLE_HASH == crypto_hash_sha256_BYTES, "SHA-256");
 
 struct merkle_tree {
 	size_t max;
-	size_t count; /* leaves */
+	size_t count;                         /* leaves */
 	uint8_t *level[MERKLE_MAX_PROOF + 1]; /* into nodes */
 	uint8_t nodes[];
 };

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #define MERKLE_HASH 32
-#define MERKLE_MAX_PROOF 20         /* trees of up to 2^20 entries */
+#define MERKLE_MAX_PROOF 20 /* trees of up to 2^20 entries */
 
 void merkle_leaf(uint8_t out[MERKLE_HASH], const void *entry, size_t len);
 
@@ -19,16 +19,17 @@ void merkle_leaf(uint8_t out[MERKLE_HASH], const void *entry, size_t len);
  * each batch: reset, add leaves, merkle_tree_close (gives the root), read proofs.
  */
 struct merkle_tree;
-struct merkle_tree *merkle_tree_new(size_t max_leaves);      /* NULL: memory */
+struct merkle_tree *merkle_tree_new(size_t max_leaves); /* NULL: memory */
 void merkle_tree_free(struct merkle_tree *t);
 void merkle_tree_reset(struct merkle_tree *t);
-int merkle_tree_add(struct merkle_tree *t, const uint8_t leaf[MERKLE_HASH]); /* KMS_E_TOO_LARGE */
+/* KMS_E_TOO_LARGE */
+int merkle_tree_add(struct merkle_tree *t, const uint8_t leaf[MERKLE_HASH]);
 /* Root of an empty tree: SHA-256 of nothing. */
 void merkle_tree_close(struct merkle_tree *t, uint8_t root[MERKLE_HASH]);
 size_t merkle_tree_size(const struct merkle_tree *t);
 /* Inclusion proof PATH(index) of section 2.1.1; returns the number of hashes. */
-size_t merkle_tree_proof(const struct merkle_tree *t, size_t index,
-    uint8_t proof[MERKLE_MAX_PROOF][MERKLE_HASH]);
+size_t merkle_tree_proof(
+    const struct merkle_tree *t, size_t index, uint8_t proof[MERKLE_MAX_PROOF][MERKLE_HASH]);
 
 /* KMS_OK or KMS_E_PROOF. proof is count hashes, one after the other. */
 int merkle_verify(const uint8_t leaf[MERKLE_HASH], uint64_t index, uint64_t size,

@@ -2,14 +2,15 @@
  * message.c - codecs of what frames carry: HELLO, HELLO_REPLY, and the text
  * sealed inside REQUEST and REPLY (message.h). No key, no clock, no allocation.
  */
+#include "libkms/core/message.h"
+
 #include <stdbool.h>
 #include <string.h>
 
-#include "libkms/core/certificate.h"
-#include "libkms/kms_error.h"
-#include "libkms/core/message.h"
-#include "libkms/core/rotation.h"
 #include "libkms/base/wire.h"
+#include "libkms/core/certificate.h"
+#include "libkms/core/rotation.h"
+#include "libkms/kms_error.h"
 
 /* Read the TLV tail when no type is known: every one is skipped. */
 static int

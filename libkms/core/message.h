@@ -45,21 +45,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MESSAGE_NAME 64             /* field width of the host name */
-#define MESSAGE_REQUEST_TEXT 120    /* fixed part */
-#define MESSAGE_REPLY_TEXT 52       /* fixed part */
-#define MESSAGE_VM 0x0001           /* runs on a virtual machine */
+#define MESSAGE_NAME 64          /* field width of the host name */
+#define MESSAGE_REQUEST_TEXT 120 /* fixed part */
+#define MESSAGE_REPLY_TEXT 52    /* fixed part */
+#define MESSAGE_VM 0x0001        /* runs on a virtual machine */
 
 /* TLV of a HELLO_REPLY. */
 #define MESSAGE_TLV_ROTATION 1
 /* TLVs of a reply text. */
-#define MESSAGE_TLV_HIGHEST_SEQUENCE 1  /* u64, with KMS_E_SEQUENCE */
-#define MESSAGE_TLV_RETRY_AFTER 2       /* u32 seconds */
+#define MESSAGE_TLV_HIGHEST_SEQUENCE 1 /* u64, with KMS_E_SEQUENCE */
+#define MESSAGE_TLV_RETRY_AFTER 2      /* u32 seconds */
 
 enum message_operation { MESSAGE_ACTIVATE = 1, MESSAGE_RENEW = 2, MESSAGE_RELEASE = 3 };
 enum message_state {
-	MESSAGE_UNLICENSED = 0, MESSAGE_GRACE = 1, MESSAGE_ACTIVATED = 2,
-	MESSAGE_RENEWAL_DUE = 3, MESSAGE_EXPIRED = 4,
+	MESSAGE_UNLICENSED = 0,
+	MESSAGE_GRACE = 1,
+	MESSAGE_ACTIVATED = 2,
+	MESSAGE_RENEWAL_DUE = 3,
+	MESSAGE_EXPIRED = 4,
 };
 
 struct message_hello {
@@ -67,9 +70,9 @@ struct message_hello {
 };
 struct message_hello_reply {
 	uint64_t time;
-	const uint8_t *certificate;     /* borrowed */
+	const uint8_t *certificate; /* borrowed */
 	size_t certificate_len;
-	const uint8_t *rotation;        /* ROTATION_SIZE octets, borrowed; NULL: TLV absent */
+	const uint8_t *rotation; /* ROTATION_SIZE octets, borrowed; NULL: TLV absent */
 };
 struct message_request {
 	uint8_t operation;
@@ -88,12 +91,12 @@ struct message_reply {
 	uint64_t time;
 	uint32_t count;
 	uint32_t required;
-	uint32_t activation_interval;   /* minutes */
-	uint32_t renewal_interval;      /* minutes */
-	const uint8_t *bundle;          /* borrowed; NULL without */
+	uint32_t activation_interval; /* minutes */
+	uint32_t renewal_interval;    /* minutes */
+	const uint8_t *bundle;        /* borrowed; NULL without */
 	size_t bundle_len;
-	uint64_t highest_sequence;      /* 0: TLV absent */
-	uint32_t retry_after;           /* seconds, 0: TLV absent */
+	uint64_t highest_sequence; /* 0: TLV absent */
+	uint32_t retry_after;      /* seconds, 0: TLV absent */
 };
 
 /*

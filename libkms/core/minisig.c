@@ -2,17 +2,17 @@
  * minisig.c - minisign's public keys and detached signatures, read strictly:
  * what minisign itself writes is accepted, with LF or CRLF, and nothing more.
  */
+#include "libkms/core/minisig.h"
+
+#include <sodium.h>
 #include <stdbool.h>
 #include <string.h>
 
-#include <sodium.h>
-
 #include "libkms/kms_error.h"
-#include "libkms/core/minisig.h"
 
-#define KEY_OCTETS 42 /* "Ed", key id, key */
+#define KEY_OCTETS 42       /* "Ed", key id, key */
 #define SIGNATURE_OCTETS 74 /* algorithm, key id, signature */
-#define TRUSTED_MAX 8192 /* minisign's own limit */
+#define TRUSTED_MAX 8192    /* minisign's own limit */
 
 static const char untrusted_prefix[] = "untrusted comment: ";
 static const char trusted_prefix[] = "trusted comment: ";

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MINISIG_KEY_LINE 56         /* base64 characters of a public key */
+#define MINISIG_KEY_LINE 56 /* base64 characters of a public key */
 
 struct minisig_key {
 	uint8_t id[8];
@@ -40,6 +40,7 @@ int minisig_verify_plain(const struct minisig_key *key, const void *file, size_t
     const char *signature, size_t signature_len);
 /* Those two lines, of a prehashed signature. Returns their length. */
 #define MINISIG_PLAIN 160
-size_t minisig_format_plain(char out[MINISIG_PLAIN], const uint8_t id[8], const uint8_t signature[64]);
+size_t minisig_format_plain(
+    char out[MINISIG_PLAIN], const uint8_t id[8], const uint8_t signature[64]);
 
 #endif

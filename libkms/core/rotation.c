@@ -3,12 +3,11 @@
  */
 #include "libkms/core/rotation.h"
 
+#include <sodium.h>
 #include <string.h>
 
-#include <sodium.h>
-
-#include "libkms/kms_error.h"
 #include "libkms/base/wire.h"
+#include "libkms/kms_error.h"
 
 static const char magic[8] = { 'K', 'M', 'S', 'R', 'O', 'T', 'A', '1' };
 

@@ -2,14 +2,14 @@
  * seal.c - session keys (crypto_kx) and sealed frames
  * (XChaCha20-Poly1305-IETF), as seal.h and kms-protocol(7) "Sealing" say.
  */
+#include "libkms/core/seal.h"
+
+#include <sodium.h>
 #include <stdbool.h>
 #include <string.h>
 
-#include <sodium.h>
-
 #include "libkms/core/frame.h"
 #include "libkms/kms_error.h"
-#include "libkms/core/seal.h"
 
 _Static_assert(SEAL_PUBLIC == crypto_kx_PUBLICKEYBYTES, "X25519");
 _Static_assert(sizeof(((struct seal_keys *)0)->to_host) == crypto_kx_SESSIONKEYBYTES, "kx");

@@ -18,13 +18,13 @@
 #define SEAL_TAG 16
 #define SEAL_CMID 16
 #define SEAL_HOST 16
-#define SEAL_REQUEST_CLEAR 48       /* host id + client public key */
+#define SEAL_REQUEST_CLEAR 48 /* host id + client public key */
 #define SEAL_REQUEST_OVERHEAD (SEAL_REQUEST_CLEAR + SEAL_NONCE + SEAL_TAG)
 #define SEAL_REPLY_OVERHEAD (SEAL_NONCE + SEAL_TAG)
 
 struct seal_keys {
-	uint8_t to_host[32];        /* client encrypts, host decrypts */
-	uint8_t to_client[32];      /* host encrypts, client decrypts */
+	uint8_t to_host[32];   /* client encrypts, host decrypts */
+	uint8_t to_client[32]; /* host encrypts, client decrypts */
 };
 
 /* CMID: first 16 octets of SHA-256("KMS client v1" || client public key). */
@@ -33,8 +33,8 @@ void seal_cmid(uint8_t out[SEAL_CMID], const uint8_t client_pk[SEAL_PUBLIC]);
 /* Both ends get the same struct. KMS_E_FORMAT when the peer's key is of small order. */
 int seal_client_keys(struct seal_keys *out, const uint8_t client_pk[32],
     const uint8_t client_sk[32], const uint8_t host_pk[32]);
-int seal_host_keys(struct seal_keys *out, const uint8_t host_pk[32],
-    const uint8_t host_sk[32], const uint8_t client_pk[32]);
+int seal_host_keys(struct seal_keys *out, const uint8_t host_pk[32], const uint8_t host_sk[32],
+    const uint8_t client_pk[32]);
 
 /*
  * Seal text into a whole frame (header included) at out. nonce NULL: random.
@@ -51,18 +51,21 @@ size_t seal_reply(uint8_t *out, size_t size, const struct seal_keys *keys,
  * KMS_E_TRAILING (longer than its header says), or what frame_decode returns.
  */
 struct seal_request_view {
-	const uint8_t *host_id;     /* 16 */
-	const uint8_t *client_pk;   /* 32 */
-	const uint8_t *nonce;       /* 24 */
-	const uint8_t *sealed;      /* ciphertext and tag */
+	const uint8_t *host_id;   /* 16 */
+	const uint8_t *client_pk; /* 32 */
+	const uint8_t *nonce;     /* 24 */
+	const uint8_t *sealed;    /* ciphertext and tag */
 	size_t sealed_len;
 };
 int seal_request_parse(struct seal_request_view *out, const uint8_t *frame, size_t len);
 
-/* Open a whole frame; text gets at most size octets, *len how many. As above, and KMS_E_BAD_SEAL, KMS_E_TOO_LARGE (text does not fit). */
-int seal_open_request(uint8_t *text, size_t size, size_t *len,
-    const struct seal_keys *keys, const uint8_t *frame, size_t frame_len);
-int seal_open_reply(uint8_t *text, size_t size, size_t *len,
-    const struct seal_keys *keys, const uint8_t *frame, size_t frame_len);
+/*
+ * Open a whole frame; text gets at most size octets, *len how many. As above, and
+ * KMS_E_BAD_SEAL, KMS_E_TOO_LARGE (text does not fit).
+ */
+int seal_open_request(uint8_t *text, size_t size, size_t *len, const struct seal_keys *keys,
+    const uint8_t *frame, size_t frame_len);
+int seal_open_reply(uint8_t *text, size_t size, size_t *len, const struct seal_keys *keys,
+    const uint8_t *frame, size_t frame_len);
 
 #endif

@@ -27,18 +27,17 @@ tool_open(struct tool *t, struct kms_client **c)
 	if (rc == KMS_OK)
 		return TOOL_OK;
 	if (rc == KMS_E_STATE || rc == KMS_E_SCHEMA)
-		snprintf(detail, sizeof detail,
-		    "%s: left as it is; restore it from a backup, or move it aside and activate "
-		    "again as a new client",
+		snprintf(detail, sizeof(detail),
+		    "%s: left as it is; restore it from a backup, or move it aside and activate again as a new client",
 		    t->options.state_file);
 	else if (rc == KMS_E_EXISTS)
-		snprintf(detail, sizeof detail, "%s: another process is using it",
+		snprintf(detail, sizeof(detail), "%s: another process is using it",
 		    t->options.state_file);
 	else if (rc == KMS_E_FORMAT)
-		snprintf(detail, sizeof detail,
+		snprintf(detail, sizeof(detail),
 		    "--publisher-key wants \"RW...\" of 56 characters, --product a UUID");
 	else if (rc == KMS_E_IO || rc == KMS_E_DENIED || rc == KMS_E_FULL)
-		snprintf(detail, sizeof detail, "%s: %s", t->options.state_file, strerror(errno));
+		snprintf(detail, sizeof(detail), "%s: %s", t->options.state_file, strerror(errno));
 	rc = tool_status(t, (uint32_t)rc, detail);
 	return rc == TOOL_REFUSED ? TOOL_LOCAL : rc;
 }
@@ -46,7 +45,7 @@ tool_open(struct tool *t, struct kms_client **c)
 static void
 tell_licence(struct tool *t, struct kms_client *c)
 {
-	struct kms_status_info s = { .size = sizeof s };
+	struct kms_status_info s = { .size = sizeof(s) };
 
 	(void)kms_status(c, &s); /* fills s also when the time seen could not be written */
 	tool_text(t, "licence", licence_words[s.licence]);
@@ -61,7 +60,7 @@ tell_licence(struct tool *t, struct kms_client *c)
 static int
 talk(struct tool *t, int (*call)(struct kms_client *, struct kms_result *))
 {
-	struct kms_result r = { .size = sizeof r };
+	struct kms_result r = { .size = sizeof(r) };
 	struct kms_client *c;
 	int rc;
 
@@ -109,7 +108,7 @@ may_run(enum kms_licence licence)
 static int
 command_status(struct tool *t)
 {
-	struct kms_status_info s = { .size = sizeof s };
+	struct kms_status_info s = { .size = sizeof(s) };
 	struct kms_client *c;
 	int rc;
 
@@ -174,8 +173,8 @@ command_discover(struct tool *t)
 
 	if (mkdtemp(directory) == NULL)
 		return tool_status(t, KMS_E_IO, directory);
-	snprintf(state, sizeof state, "%s/state", directory);
-	snprintf(lock, sizeof lock, "%s.lock", state);
+	snprintf(state, sizeof(state), "%s/state", directory);
+	snprintf(lock, sizeof(lock), "%s.lock", state);
 	t->options.state_file = state;
 	t->options.publisher_key = "RWQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 	t->options.product = "00000000-0000-0000-0000-000000000000";

@@ -16,7 +16,7 @@ file_failed(struct tool *t, const char *path)
 {
 	char detail[512];
 
-	snprintf(detail, sizeof detail, "%s: %s", path, strerror(errno));
+	snprintf(detail, sizeof(detail), "%s: %s", path, strerror(errno));
 	tool_status(t, KMS_E_IO, detail);
 	return TOOL_LOCAL;
 }
@@ -38,7 +38,7 @@ int
 command_export_lease(struct tool *t)
 {
 	uint8_t bytes[LEASE_FILE_MAX];
-	size_t size = sizeof bytes;
+	size_t size = sizeof(bytes);
 	struct kms_client *c;
 	int rc;
 
@@ -76,7 +76,7 @@ tell_lease(struct tool *t, const struct kms_lease_info *i)
 int
 command_verify_lease(struct tool *t)
 {
-	struct kms_lease_info info = { .size = sizeof info };
+	struct kms_lease_info info = { .size = sizeof(info) };
 	uint8_t bytes[LEASE_FILE_MAX];
 	size_t size;
 	FILE *f;
@@ -86,7 +86,7 @@ command_verify_lease(struct tool *t)
 		return tool_usage("verify-lease: needs --publisher-key");
 	if ((f = fopen(t->file, "re")) == NULL)
 		return file_failed(t, t->file);
-	size = fread(bytes, 1, sizeof bytes, f);
+	size = fread(bytes, 1, sizeof(bytes), f);
 	rc = ferror(f) ? KMS_E_IO : KMS_OK;
 	fclose(f);
 	if (rc != KMS_OK)

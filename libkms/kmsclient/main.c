@@ -9,7 +9,7 @@
 int
 main(int argc, char **argv)
 {
-	struct tool t = { .options = { .size = sizeof t.options, .virtual_machine = -1 } };
+	struct tool t = { .options = { .size = sizeof(t.options), .virtual_machine = -1 } };
 	bool done = false;
 	int written, rc = tool_options(&t, argc, argv, &done);
 

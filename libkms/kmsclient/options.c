@@ -71,7 +71,8 @@ help(void)
 	     "  -h, --help  -V, --version");
 }
 
-/* What the shells' completions read, a row a line: the format is told in kmsctl/cli/completion.c. */
+/* What the shells' completions read, a row a line: the format is told in kmsctl/cli/completion.c.
+ */
 static void
 completion(void)
 {
@@ -92,7 +93,7 @@ completion(void)
 		printf("c\t%s\t\t%s\t%s\n", c->name, c->argument ? "file" : "", c->purpose);
 	for (o = longopts; o->name != NULL; o++) {
 		value = o->has_arg == required_argument ? "text" : "";
-		for (i = 0; i < sizeof values / sizeof *values; i++)
+		for (i = 0; i < sizeof(values) / sizeof(*values); i++)
 			if (strcmp(values[i].option, o->name) == 0)
 				value = values[i].value;
 		printf("o\t\t--%s\t%s\t\n", o->name, value);
@@ -175,7 +176,7 @@ take_vm(int *out, const char *value)
 	} words[] = { { "yes", 1 }, { "no", 0 }, { "auto", -1 } };
 	size_t i;
 
-	for (i = 0; i < sizeof words / sizeof *words; i++) {
+	for (i = 0; i < sizeof(words) / sizeof(*words); i++) {
 		if (strcmp(value, words[i].word) == 0) {
 			*out = words[i].value;
 			return TOOL_OK;

@@ -40,8 +40,8 @@ tool_time(struct tool *t, const char *key, uint64_t when)
 	if (when == 0)
 		return;
 	if (gmtime_r(&seconds, &tm) == NULL ||
-	    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
-		snprintf(text, sizeof text, "%llu", (unsigned long long)when);
+	    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		snprintf(text, sizeof(text), "%llu", (unsigned long long)when);
 	tool_text(t, key, text);
 }
 
@@ -54,7 +54,7 @@ tool_id(struct tool *t, const char *key, const uint8_t id[16], bool dashes)
 	for (i = 0; i < 16; i++) {
 		if (dashes && (i == 4 || i == 6 || i == 8 || i == 10))
 			text[n++] = '-';
-		snprintf(text + n, sizeof text - n, "%02x", id[i]);
+		snprintf(text + n, sizeof(text) - n, "%02x", id[i]);
 		n += 2;
 	}
 	tool_text(t, key, text);
@@ -85,7 +85,7 @@ tool_status(struct tool *t, uint32_t status, const char *detail)
 	char code[16] = "";
 
 	if (e->microsoft != 0)
-		snprintf(code, sizeof code, "0x%08X", e->microsoft);
+		snprintf(code, sizeof(code), "0x%08X", e->microsoft);
 	if (detail != NULL && detail[0] == '\0')
 		detail = NULL;
 	tool_text(t, "status", e->symbol);

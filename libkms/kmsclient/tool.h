@@ -4,36 +4,35 @@
 #ifndef KMS_LIBKMS_KMSCLIENT_TOOL_H
 #define KMS_LIBKMS_KMSCLIENT_TOOL_H
 
+#include <jansson.h>
+#include <kms.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
-#include <jansson.h>
-#include <kms.h>
-
 enum tool_exit {
 	TOOL_OK = 0,
 	TOOL_USAGE = 1,
-	TOOL_REFUSED = 2,           /* by the host */
-	TOOL_NO_HOST = 3,           /* none found, or no answer in time */
-	TOOL_LOCAL = 4,             /* state file or verification */
-	TOOL_COUNTED = 5,           /* recorded, too few clients yet */
+	TOOL_REFUSED = 2, /* by the host */
+	TOOL_NO_HOST = 3, /* none found, or no answer in time */
+	TOOL_LOCAL = 4,   /* state file or verification */
+	TOOL_COUNTED = 5, /* recorded, too few clients yet */
 };
 
 struct tool {
 	struct kms_options options;
-	char *key_text;             /* owned: read from a .pub file */
+	char *key_text; /* owned: read from a .pub file */
 	bool json;
 	bool ignore_expiry;
 	const char *command;
-	const char *file;           /* the command's argument, or NULL */
-	json_t *object;             /* owned: with --json */
+	const char *file; /* the command's argument, or NULL */
+	json_t *object;   /* owned: with --json */
 };
 
 struct tool_command {
 	const char *name;
-	const char *argument;       /* NULL: takes none */
-	bool client;                /* needs key, product and state */
+	const char *argument; /* NULL: takes none */
+	bool client;          /* needs key, product and state */
 	const char *purpose;
 	int (*run)(struct tool *t);
 };

@@ -5,13 +5,14 @@
  *   echo_server [-p port] [-n processes] [-q request octets] [-r reply octets] [-f file]
  *
  * Reads one message of so many octets and answers with so many; with -f, a record of
- * the request's size is appended to file and fdatasync'd before each answer. Processes share the port
- * (SO_REUSEPORT), as the fronts do. Prints "port N" once it listens, then "pids N ...".
+ * the request's size is appended to file and fdatasync'd before each answer. Processes share the
+ * port (SO_REUSEPORT), as the fronts do. Prints "port N" once it listens, then "pids N ...".
  */
-#include <config.h>
-
 #include <arpa/inet.h>
+#include <config.h>
 #include <errno.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -23,9 +24,6 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <event2/event.h>
-#include <event2/event_struct.h>
 
 #define MESSAGE_MAX 65536
 #define ACCEPT_BURST 64
@@ -247,8 +245,8 @@ main(int argc, char **argv)
 		}
 	}
 	if (optind != argc || processes < 1 || processes > PROCESSES_MAX) {
-		fprintf(stderr, "usage: echo_server [-p port] [-n processes] [-q request octets] "
-				"[-r reply octets] [-f file]\n");
+		fprintf(stderr,
+		    "usage: echo_server [-p port] [-n processes] [-q request octets] [-r reply octets] [-f file]\n");
 		return 2;
 	}
 	memset(s.out, 0x4b, sizeof(s.out));

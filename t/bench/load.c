@@ -7,11 +7,6 @@
  * publisher's signature. With --pid it also says what CPU time those processes
  * used. The options stand in usage() below, the output is one line of key=value.
  */
-#include <sys/epoll.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -21,11 +16,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "libkms/kms_error.h"
 #include "libkms/core/lease.h"
+#include "libkms/kms_error.h"
 #include "t/lib/player.h"
 
 #define MAX_PIDS 64
@@ -40,12 +39,12 @@ struct options {
 	unsigned connections;
 	bool reconnect; /* a new connection for every request */
 	uint64_t requests;
-	uint64_t first; /* index of the first client */
+	uint64_t first;   /* index of the first client */
 	uint64_t clients; /* how many clients there are */
 	const char *clients_file;
 	const char *publisher_key;
 	uint8_t product[16];
-	unsigned sample; /* open one reply in this many */
+	unsigned sample;   /* open one reply in this many */
 	size_t echo_reply; /* octets an echo server answers with */
 	int pids[MAX_PIDS];
 	unsigned pid_count;
@@ -55,8 +54,8 @@ struct options {
 
 struct connection {
 	int fd;
-	uint64_t request; /* index into the sealed requests, or UINT64_MAX */
-	uint64_t started; /* nanoseconds */
+	uint64_t request;       /* index into the sealed requests, or UINT64_MAX */
+	uint64_t started;       /* nanoseconds */
 	size_t sent, got, want; /* want: whole reply, 0 until its header is there */
 	bool connecting;
 	uint8_t reply[PLAYER_REPLY];
@@ -66,9 +65,9 @@ struct run {
 	struct options opt;
 	struct player_host to;
 	struct player *client; /* mapped */
-	uint8_t *sealed; /* requests * PLAYER_REQUEST */
-	uint32_t *who; /* client of each request */
-	uint32_t *latency; /* microseconds of each request */
+	uint8_t *sealed;       /* requests * PLAYER_REQUEST */
+	uint32_t *who;         /* client of each request */
+	uint32_t *latency;     /* microseconds of each request */
 	struct connection *conn;
 	int epoll;
 	uint64_t next, done, leases, refused, verified, bytes;
@@ -96,10 +95,10 @@ cpu_seconds(const struct options *o)
 		FILE *f;
 		char *p;
 
-		snprintf(path, sizeof path, "/proc/%d/stat", o->pids[i]);
+		snprintf(path, sizeof(path), "/proc/%d/stat", o->pids[i]);
 		if ((f = fopen(path, "r")) == NULL)
 			player_die(path);
-		if (fgets(line, sizeof line, f) && (p = strrchr(line, ')')) != NULL)
+		if (fgets(line, sizeof(line), f) && (p = strrchr(line, ')')) != NULL)
 			sscanf(p + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
 			    &sys);
 		fclose(f);
@@ -125,7 +124,7 @@ cpu_precise(const struct options *o)
 			sum += (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 			continue;
 		}
-		snprintf(path, sizeof path, "/proc/%d/schedstat", o->pids[i]);
+		snprintf(path, sizeof(path), "/proc/%d/schedstat", o->pids[i]);
 		if ((f = fopen(path, "r")) == NULL)
 			return cpu_seconds(o);
 		if (fscanf(f, "%llu", &ns) != 1)
@@ -221,8 +220,9 @@ begin(struct run *r, struct connection *c)
 		c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 		if (c->fd == -1)
 			player_die("socket");
-		setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-		if (connect(c->fd, (struct sockaddr *)&r->to.address, sizeof r->to.address) == -1 &&
+		setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+		if (connect(c->fd, (struct sockaddr *)&r->to.address, sizeof(r->to.address)) ==
+			-1 &&
 		    errno != EINPROGRESS)
 			player_die("connect");
 		c->connecting = true;
@@ -278,7 +278,7 @@ finish(struct run *r, struct connection *c)
 		/* RST at close: a run would otherwise end for want of local ports. */
 		struct linger hard = { 1, 0 };
 
-		setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+		setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
 		close(c->fd);
 		c->fd = -1;
 	}
@@ -289,7 +289,7 @@ finish(struct run *r, struct connection *c)
 static void
 readable(struct run *r, struct connection *c)
 {
-	size_t room = r->opt.mode == MODE_ECHO ? r->opt.echo_reply : sizeof c->reply;
+	size_t room = r->opt.mode == MODE_ECHO ? r->opt.echo_reply : sizeof(c->reply);
 	ssize_t n = recv(c->fd, c->reply + c->got, room - c->got, 0);
 
 	if (n == -1 && errno == EAGAIN)
@@ -352,9 +352,9 @@ report(struct run *r, double seconds, double cpu)
 {
 	uint64_t n = r->opt.requests;
 
-	qsort(r->latency, n, sizeof *r->latency, by_value);
-	printf("requests=%llu seconds=%.4f rate=%.1f cpu_us=%.3f median_us=%u p99_us=%u "
-	       "leases=%llu refused=%llu verified=%llu last_status=%u reply_octets=%llu\n",
+	qsort(r->latency, n, sizeof(*r->latency), by_value);
+	printf(
+	    "requests=%llu seconds=%.4f rate=%.1f cpu_us=%.3f median_us=%u p99_us=%u leases=%llu refused=%llu verified=%llu last_status=%u reply_octets=%llu\n",
 	    (unsigned long long)n, seconds, (double)n / seconds, cpu * 1e6 / (double)n,
 	    r->latency[n / 2], r->latency[n * 99 / 100], (unsigned long long)r->leases,
 	    (unsigned long long)r->refused, (unsigned long long)r->verified, r->last_status,
@@ -514,10 +514,10 @@ main(int argc, char **argv)
 		player_die("libsodium");
 	parse_options(&r, argc, argv);
 	player_host_set(&r.to, r.opt.host, r.opt.port, r.opt.publisher_key);
-	r.conn = calloc(r.opt.connections, sizeof *r.conn);
+	r.conn = calloc(r.opt.connections, sizeof(*r.conn));
 	r.sealed = calloc(r.opt.requests, PLAYER_REQUEST);
-	r.who = calloc(r.opt.requests, sizeof *r.who);
-	r.latency = calloc(r.opt.requests, sizeof *r.latency);
+	r.who = calloc(r.opt.requests, sizeof(*r.who));
+	r.latency = calloc(r.opt.requests, sizeof(*r.latency));
 	if (!r.conn || !r.sealed || !r.who || !r.latency)
 		player_die("memory");
 	for (unsigned i = 0; i < r.opt.connections; i++)

@@ -1,9 +1,8 @@
 /*
- * relay_host - a stand-in for a KMS host in `make bench-relay`: any bind is accepted, any request answered with
- * as many arbitrary octets as a KMS answer has. Prints its port.
+ * relay_host - a stand-in for a KMS host in `make bench-relay`: any bind is accepted, any request
+ * answered with as many arbitrary octets as a KMS answer has. Prints its port.
  */
 #include <config.h>
-
 #include <errno.h>
 #include <event2/event.h>
 #include <netinet/in.h>
@@ -37,10 +36,10 @@ answer(int fd, const uint8_t *pdu)
 	ssize_t n;
 
 	if (pdu[2] == 11) {
-		n = send(fd, ack, sizeof ack, MSG_NOSIGNAL);
+		n = send(fd, ack, sizeof(ack), MSG_NOSIGNAL);
 	} else {
 		memcpy(out + 12, pdu + 12, 4);
-		n = send(fd, out, sizeof out, MSG_NOSIGNAL);
+		n = send(fd, out, sizeof(out), MSG_NOSIGNAL);
 	}
 	(void)n; /* a client that has gone is seen when it is read */
 }
@@ -74,11 +73,11 @@ on_accept(evutil_socket_t listener, short what, void *arg)
 	int fd, on = 1;
 
 	while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) != -1) {
-		struct client *c = calloc(1, sizeof *c);
+		struct client *c = calloc(1, sizeof(*c));
 
 		if (c == NULL)
 			abort();
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 		c->event = event_new(arg, fd, EV_READ | EV_PERSIST, on_client, c);
 		event_add(c->event, NULL);
 	}
@@ -89,7 +88,7 @@ main(void)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET };
 	struct event_base *base = event_base_new();
-	socklen_t len = sizeof a;
+	socklen_t len = sizeof(a);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);

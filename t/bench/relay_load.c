@@ -3,10 +3,11 @@
  *
  *   relay_load PORT CONNECTIONS EXCHANGES
  *
- * They come from SOURCES addresses of the loopback's, because what one source may write to the ledger is limited. Prints exchanges=N seconds=S rate=R. Every answer has to be a bind_ack, then a response.
+ * They come from SOURCES addresses of the loopback's, because what one source may write to the
+ * ledger is limited. Prints exchanges=N seconds=S rate=R. Every answer has to be a bind_ack, then a
+ * response.
  */
 #include <config.h>
-
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdint.h>
@@ -60,12 +61,12 @@ begin(int ep, struct client *c, uint16_t port, uint64_t number)
 	if (c->fd == -1)
 		die("socket");
 	/* No TIME_WAIT: a benchmark must not run out of ports. */
-	setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+	setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 	/* The port is chosen when it is known where to. */
-	setsockopt(c->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
-	if (bind(c->fd, (struct sockaddr *)&from, sizeof from) == -1)
+	setsockopt(c->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+	if (bind(c->fd, (struct sockaddr *)&from, sizeof(from)) == -1)
 		die("bind");
-	if (connect(c->fd, (struct sockaddr *)&to, sizeof to) == -1 && errno != EINPROGRESS)
+	if (connect(c->fd, (struct sockaddr *)&to, sizeof(to)) == -1 && errno != EINPROGRESS)
 		die("connect");
 	if (epoll_ctl(ep, EPOLL_CTL_ADD, c->fd, &e) == -1)
 		die("epoll_ctl");
@@ -90,10 +91,10 @@ go_on(int ep, struct client *c)
 	ssize_t n;
 
 	if (c->step == 0) {
-		say(ep, c, bind_pdu, sizeof bind_pdu);
+		say(ep, c, bind_pdu, sizeof(bind_pdu));
 		return 0;
 	}
-	n = recv(c->fd, c->in + c->len, sizeof c->in - c->len, 0);
+	n = recv(c->fd, c->in + c->len, sizeof(c->in) - c->len, 0);
 	if (n < 0 && errno == EAGAIN)
 		return 0;
 	if (n <= 0)
@@ -107,7 +108,7 @@ go_on(int ep, struct client *c)
 	}
 	if (c->step == 2)
 		return 1;
-	say(ep, c, request, sizeof request);
+	say(ep, c, request, sizeof(request));
 	return 0;
 }
 

@@ -4,8 +4,8 @@
  */
 #include <string.h>
 
-#include "kmsctl/ledger/audit_file.h"
 #include "kmsctl/issue/audit.h"
+#include "kmsctl/ledger/audit_file.h"
 #include "libkms/kms_error.h"
 #include "t/fuzz/fuzz.h"
 

@@ -1,10 +1,9 @@
 /*
- * fuzz_host_key_file.c - keys/host.key. What no digest fits is refused; with the digest made to fit,
- * what is accepted keeps to the bounds, and is opened when that costs nothing.
+ * fuzz_host_key_file.c - keys/host.key. What no digest fits is refused; with the digest made to
+ * fit, what is accepted keeps to the bounds, and is opened when that costs nothing.
  */
-#include <string.h>
-
 #include <sodium.h>
+#include <string.h>
 
 #include "kmsd/activate/identity_file.h"
 #include "libkms/kms_error.h"
@@ -14,7 +13,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const uint8_t machine[HOST_KEY_MACHINE_SECRET] = { 1, 2, 3 };
-	const struct host_key_secret with = { machine, sizeof machine };
+	const struct host_key_secret with = { machine, sizeof(machine) };
 	uint8_t file[HOST_KEY_SIZE], again[HOST_KEY_SIZE], secret[HOST_KEY_SECRET];
 	struct host_key_file f, g;
 	size_t len;
@@ -23,7 +22,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	MUST(sodium_init() >= 0);
 	r = host_key_decode(&f, data, size);
 	MUST(r == KMS_OK || r == KMS_E_FORMAT || r == KMS_E_SCHEMA);
-	if (size < 48 || size > sizeof file)
+	if (size < 48 || size > sizeof(file))
 		return 0;
 	memcpy(file, data, size);
 	crypto_hash_sha256(file + size - 32, file, size - 32);

@@ -7,8 +7,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "libkms/kms_error.h"
 #include "kmsd/ipc/channel.h"
+#include "libkms/kms_error.h"
 #include "t/fuzz/fuzz.h"
 
 #define LIMIT 512

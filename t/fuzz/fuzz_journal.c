@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "kmsdb/segment.h"
-#include "libkms/kms_error.h"
 #include "libkms/core/merkle.h"
+#include "libkms/kms_error.h"
 #include "t/fuzz/fuzz.h"
 
 static void

@@ -5,8 +5,8 @@
  */
 #include <string.h>
 
-#include "libkms/kms_error.h"
 #include "libkms/core/lease.h"
+#include "libkms/kms_error.h"
 #include "t/fuzz/fuzz.h"
 
 int

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "libkms/kms_error.h"
 #include "libkms/core/minisig.h"
+#include "libkms/kms_error.h"
 #include "t/fuzz/fuzz.h"
 
 int

@@ -1,5 +1,6 @@
 /*
- * fuzz_relay_events.c - any file as an export of a KMS host's log: what is found has a name and lies in range.
+ * fuzz_relay_events.c - any file as an export of a KMS host's log: what is found has a name and
+ * lies in range.
  */
 #include <string.h>
 

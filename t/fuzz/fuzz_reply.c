@@ -5,8 +5,8 @@
 
 #include "libkms/core/certificate.h"
 #include "libkms/core/frame.h"
-#include "libkms/kms_error.h"
 #include "libkms/core/message.h"
+#include "libkms/kms_error.h"
 #include "t/fuzz/fuzz.h"
 
 int

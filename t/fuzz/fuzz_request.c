@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "libkms/core/frame.h"
-#include "libkms/kms_error.h"
 #include "libkms/core/message.h"
 #include "libkms/core/seal.h"
+#include "libkms/kms_error.h"
 #include "t/fuzz/fuzz.h"
 
 static void

@@ -2,12 +2,11 @@
  * fuzz_state.c - the client state file. The checksum and the public key are
  * put right first, as nobody would get past them by chance.
  */
+#include <sodium.h>
 #include <string.h>
 
-#include <sodium.h>
-
-#include "libkms/kms_error.h"
 #include "libkms/client/state.h"
+#include "libkms/kms_error.h"
 #include "t/fuzz/fuzz.h"
 
 int

@@ -4,18 +4,17 @@
  * Compares each acknowledged bundle's entry, batch header and signature, octet for octet,
  * with the journal, and prints how many there were. Exit 0 when all are there.
  */
-#include <sys/stat.h>
-
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "kmsdb/kmsdb.h"
-#include "libkms/core/lease.h"
 #include "libkms/base/wire.h"
+#include "libkms/core/lease.h"
 #include "t/lib/player.h"
 
 struct ack {
@@ -49,7 +48,7 @@ read_acks(struct acks *acks, const char *path)
 	    read(fd, data, (size_t)st.st_size) != st.st_size)
 		player_die(path);
 	close(fd);
-	acks->list = calloc((size_t)st.st_size / 64 + 1, sizeof *acks->list);
+	acks->list = calloc((size_t)st.st_size / 64 + 1, sizeof(*acks->list));
 	wire_reader_init(&r, data, (size_t)st.st_size);
 	while (acks->list != NULL && wire_left(&r) > 0) {
 		struct ack *a = &acks->list[acks->count++];
@@ -62,7 +61,7 @@ read_acks(struct acks *acks, const char *path)
 			player_die("acks: damaged");
 		a->batch = h.number;
 	}
-	qsort(acks->list, acks->count, sizeof *acks->list, by_batch);
+	qsort(acks->list, acks->count, sizeof(*acks->list), by_batch);
 }
 
 static bool

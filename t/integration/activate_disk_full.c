@@ -2,11 +2,10 @@
  * activate_disk_full.c - the state directory on a small tmpfs that fills up: what clients are told,
  * that nothing acknowledged is lost, and that service goes on by itself once there is room.
  */
-#include "config.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +13,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <sodium.h>
 
 #include "kmsdb/kmsdb.h"
 #include "libkms/kms_error.h"
@@ -56,8 +53,8 @@ own_mounts(void)
 {
 	char uid[64], gid[64];
 
-	snprintf(uid, sizeof uid, "%u %u 1", geteuid(), geteuid());
-	snprintf(gid, sizeof gid, "%u %u 1", getegid(), getegid());
+	snprintf(uid, sizeof(uid), "%u %u 1", geteuid(), geteuid());
+	snprintf(gid, sizeof(gid), "%u %u 1", getegid(), getegid());
 	if (unshare(geteuid() == 0 ? CLONE_NEWNS : CLONE_NEWNS | CLONE_NEWUSER) != 0)
 		player_die("a mount namespace");
 	if (strncmp(uid, "0 ", 2) == 0)
@@ -73,7 +70,7 @@ mount_small(struct play *p)
 	char path[96];
 	int fd;
 
-	snprintf(path, sizeof path, "%s/state", p->a.dir);
+	snprintf(path, sizeof(path), "%s/state", p->a.dir);
 	own_mounts();
 	if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
 	    mount("tmpfs", path, "tmpfs", 0, TMPFS) != 0)
@@ -89,7 +86,7 @@ unmount_small(struct play *p)
 {
 	char path[96];
 
-	snprintf(path, sizeof path, "%s/state", p->a.dir);
+	snprintf(path, sizeof(path), "%s/state", p->a.dir);
 	umount2(path, MNT_DETACH);
 }
 
@@ -102,7 +99,7 @@ fill(struct play *p)
 
 	if (fd < 0)
 		player_die(STATE_FILE);
-	while (write(fd, block, sizeof block) == (ssize_t)sizeof block)
+	while (write(fd, block, sizeof(block)) == (ssize_t)sizeof(block))
 		continue;
 	if (errno != ENOSPC)
 		player_die(STATE_FILE);
@@ -117,19 +114,19 @@ send_frame(struct play *p, const uint8_t *frame, const uint8_t **lease, size_t *
 	uint8_t reply[PLAYER_REPLY];
 	struct message_reply m;
 	size_t n;
-	int r;
+	int rc;
 
 	*len = 0;
 	p->retry_after = 0;
 	if (!appliance_send(p->front, &f, frame) ||
-	    appliance_recv(p->front, &f, reply, sizeof reply) != 1)
+	    appliance_recv(p->front, &f, reply, sizeof(reply)) != 1)
 		return KMS_E_PEER;
-	r = player_open(&p->player, &p->a.host, p->product, reply, f.length, text, lease, len);
-	if (r != KMS_OK &&
-	    seal_open_reply(text, sizeof text, &n, &p->player.keys, reply, f.length) == KMS_OK &&
+	rc = player_open(&p->player, &p->a.host, p->product, reply, f.length, text, lease, len);
+	if (rc != KMS_OK &&
+	    seal_open_reply(text, sizeof(text), &n, &p->player.keys, reply, f.length) == KMS_OK &&
 	    message_reply_decode(&m, text, n) == KMS_OK)
 		p->retry_after = m.retry_after;
-	return (uint32_t)r;
+	return (uint32_t)rc;
 }
 
 /* The newest request again, or a new one. What is acknowledged is kept. */
@@ -139,27 +136,27 @@ renew(struct play *p, bool again)
 	struct message_request m = { .operation = MESSAGE_RENEW, .state = MESSAGE_ACTIVATED };
 	const uint8_t *lease;
 	size_t len;
-	uint32_t r;
+	uint32_t rc;
 
 	if (!again)
 		player_seal(p->frame, &p->player, &p->a.host, &m, p->product, 1);
-	if ((r = send_frame(p, p->frame, &lease, &len)) == KMS_OK) {
-		memcpy(p->good, p->frame, sizeof p->good);
+	if ((rc = send_frame(p, p->frame, &lease, &len)) == KMS_OK) {
+		memcpy(p->good, p->frame, sizeof(p->good));
 		memcpy(p->lease, lease, len);
 		p->lease_len = len;
 		p->acknowledged++;
 	}
-	return r;
+	return rc;
 }
 
 static uint32_t
 renew_many(struct play *p, int most)
 {
-	uint32_t r = KMS_OK;
+	uint32_t rc = KMS_OK;
 
-	for (int i = 0; i < most && r == KMS_OK; i++)
-		r = renew(p, false);
-	return r;
+	for (int i = 0; i < most && rc == KMS_OK; i++)
+		rc = renew(p, false);
+	return rc;
 }
 
 static void
@@ -167,51 +164,51 @@ test_full(struct play *p)
 {
 	const uint8_t *lease;
 	size_t len;
-	uint32_t r;
+	uint32_t rc;
 
 	ok(renew(p, false) == KMS_OK, "a renewal while there is room");
 	fill(p);
-	r = renew_many(p, MANY);
-	ok(r == KMS_E_LEDGER, "when the disk is full the client is told: %s", kms_strerror(r));
+	rc = renew_many(p, MANY);
+	ok(rc == KMS_E_LEDGER, "when the disk is full the client is told: %s", kms_strerror(rc));
 	ok(p->retry_after > 0, "and when to come back: in %u s", p->retry_after);
 	ok(renew(p, true) == KMS_E_LEDGER, "the same for the same request again");
 	ok(appliance_logged(&p->a, "ledger-full:") == 1, "logged once");
-	r = send_frame(p, p->good, &lease, &len);
-	ok(r == KMS_OK && len == p->lease_len && memcmp(lease, p->lease, len) == 0,
-	    "what was acknowledged is still answered, with the same lease: %s", kms_strerror(r));
+	rc = send_frame(p, p->good, &lease, &len);
+	ok(rc == KMS_OK && len == p->lease_len && memcmp(lease, p->lease, len) == 0,
+	    "what was acknowledged is still answered, with the same lease: %s", kms_strerror(rc));
 	ok(appliance_alive(&p->a), "the process stays up");
 }
 
 static void
 test_room_again(struct play *p)
 {
-	uint32_t r = KMS_E_LEDGER;
+	uint32_t rc = KMS_E_LEDGER;
 
 	if (unlinkat(p->a.state, STATE_FILE, 0) != 0)
 		player_die(STATE_FILE);
-	for (int i = 0; i < 100 && r == KMS_E_LEDGER; i++) {
-		r = renew(p, true);
-		if (r == KMS_E_LEDGER)
+	for (int i = 0; i < 100 && rc == KMS_E_LEDGER; i++) {
+		rc = renew(p, true);
+		if (rc == KMS_E_LEDGER)
 			usleep(100000);
 	}
-	ok(r == KMS_OK, "with room again the very request is granted: %s", kms_strerror(r));
+	ok(rc == KMS_OK, "with room again the very request is granted: %s", kms_strerror(rc));
 	ok(appliance_logged(&p->a, "ledger-mended:") == 1, "and the log says so");
-	r = renew_many(p, MANY / 10);
-	ok(r == KMS_OK, "and thousands more");
+	rc = renew_many(p, MANY / 10);
+	ok(rc == KMS_OK, "and thousands more");
 }
 
 static void
 test_start_full(struct play *p)
 {
-	uint32_t r;
+	uint32_t rc;
 
 	ok(appliance_stop(&p->a) == 0, "stops with status 0");
 	close(p->front);
 	fill(p);
-	r = appliance_start(&p->a);
-	ok(r == KMS_OK || r == KMS_E_FULL, "a start on a full disk: %s", kms_strerror(r));
+	rc = appliance_start(&p->a);
+	ok(rc == KMS_OK || rc == KMS_E_FULL, "a start on a full disk: %s", kms_strerror(rc));
 	appliance_stop(&p->a);
-	ok(r == KMS_OK || appliance_logged(&p->a, "ledger-refused:") == 1,
+	ok(rc == KMS_OK || appliance_logged(&p->a, "ledger-refused:") == 1,
 	    "said clearly when refused");
 	unlinkat(p->a.state, STATE_FILE, 0);
 	ok(appliance_start(&p->a) == KMS_OK, "and with room again it starts");

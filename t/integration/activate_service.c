@@ -3,10 +3,9 @@
  * installed, one thing after the other installed, what must be refused, what clients are told
  * at each step, a restart, a reload, damaged files, and local users who waste its time.
  */
-#include "config.h"
-
 #include <fcntl.h>
 #include <grp.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +15,6 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <sodium.h>
 
 #include "kmsd/activate/control/control_server.h"
 #include "kmsdb/kmsdb.h"
@@ -34,9 +31,9 @@ struct play {
 	struct appliance a;
 	int front;
 	uint8_t one[16], five[16];
-	struct player player; /* of product one */
+	struct player player;          /* of product one */
 	uint8_t frame[PLAYER_REQUEST]; /* its newest */
-	uint8_t bundle[4096]; /* the lease it got */
+	uint8_t bundle[4096];          /* the lease it got */
 	size_t bundle_len;
 	bool releasing;
 };
@@ -59,13 +56,13 @@ static uint32_t
 hello(struct play *p)
 {
 	uint8_t frame[FRAME_HEADER + 8] = { 0 }, reply[PLAYER_REPLY];
-	struct ipc_frame f = { .verb = IPC_HELLO, .length = sizeof frame };
+	struct ipc_frame f = { .verb = IPC_HELLO, .length = sizeof(frame) };
 	struct message_hello_reply m;
 	struct frame_error e;
 
 	frame_encode(frame, FRAME_HELLO, 8);
 	if (!appliance_send(p->front, &f, frame) ||
-	    appliance_recv(p->front, &f, reply, sizeof reply) != 1)
+	    appliance_recv(p->front, &f, reply, sizeof(reply)) != 1)
 		return KMS_E_PEER;
 	if (reply[5] == FRAME_ERROR)
 		return frame_error_decode(&e, reply + FRAME_HEADER, f.length - FRAME_HEADER) ==
@@ -87,21 +84,21 @@ ask(struct play *p, struct player *player, const uint8_t *frame, const uint8_t p
 	const uint8_t *bundle = NULL;
 	struct message_reply m;
 	size_t len = 0;
-	int r;
+	int rc;
 
 	if (!appliance_send(p->front, &f, frame) ||
-	    appliance_recv(p->front, &f, reply, sizeof reply) != 1)
+	    appliance_recv(p->front, &f, reply, sizeof(reply)) != 1)
 		return KMS_E_PEER;
 	/* The answer to a release is all there is: no lease to verify. */
-	if (seal_open_reply(text, sizeof text, &len, &player->keys, reply, f.length) == KMS_OK &&
+	if (seal_open_reply(text, sizeof(text), &len, &player->keys, reply, f.length) == KMS_OK &&
 	    message_reply_decode(&m, text, len) == KMS_OK && m.status == KMS_OK && p->releasing)
 		return m.bundle_len == 0 ? KMS_OK : KMS_E_FORMAT;
-	r = player_open(player, &p->a.host, product, reply, f.length, text, &bundle, &len);
-	if (r == KMS_OK) {
+	rc = player_open(player, &p->a.host, product, reply, f.length, text, &bundle, &len);
+	if (rc == KMS_OK) {
 		memcpy(p->bundle, bundle, len);
 		p->bundle_len = len;
 	}
-	return (uint32_t)r;
+	return (uint32_t)rc;
 }
 
 static uint32_t
@@ -201,9 +198,9 @@ foreign(struct play *p, struct publisher_file *f)
 	crypto_sign_keypair(r.sign_pk, sk);
 	randombytes_buf(r.kx_pk, 32);
 	confirm_request_octets(octets, &r);
-	crypto_sign_detached(r.signature, NULL, octets, sizeof octets, sk);
+	crypto_sign_detached(r.signature, NULL, octets, sizeof(octets), sk);
 	if (publisher_confirm(
-		&p->a.publisher, f, text, confirm_request_format(text, sizeof text, &r)) != KMS_OK)
+		&p->a.publisher, f, text, confirm_request_format(text, sizeof(text), &r)) != KMS_OK)
 		player_die("foreign confirmation");
 }
 
@@ -259,7 +256,7 @@ cmid_of(const struct player *player, char out[33])
 	uint8_t cmid[16];
 
 	seal_cmid(cmid, player->pk);
-	sodium_bin2hex(out, 33, cmid, sizeof cmid);
+	sodium_bin2hex(out, 33, cmid, sizeof(cmid));
 }
 
 static void
@@ -274,14 +271,14 @@ test_revoke(struct play *p)
 	    KMS_E_NOT_FOUND, "revoking a client that never was");
 	is(request(p, &player, p->one, MESSAGE_ACTIVATE), KMS_OK, "a client");
 	is(appliance_control(
-	       &p->a, CONTROL_CLIENT_SHOW, NULL, "cmid", cmid, "state", state, sizeof state),
+	       &p->a, CONTROL_CLIENT_SHOW, NULL, "cmid", cmid, "state", state, sizeof(state)),
 	    KMS_OK, "shown");
 	ok(strcmp(state, "activated") == 0, "as %s", state);
 	is(appliance_control(&p->a, CONTROL_CLIENT_REVOKE, NULL, "cmid", cmid, NULL, NULL, 0),
 	    KMS_OK, "revoked");
 	is(request(p, &player, p->one, MESSAGE_RENEW), KMS_E_REVOKED, "its renewal");
 	appliance_control(
-	    &p->a, CONTROL_CLIENT_SHOW, NULL, "cmid", cmid, "state", state, sizeof state);
+	    &p->a, CONTROL_CLIENT_SHOW, NULL, "cmid", cmid, "state", state, sizeof(state));
 	ok(strcmp(state, "revoked") == 0, "shown as %s", state);
 	is(appliance_control(&p->a, CONTROL_CLIENT_FORGET, NULL, "cmid", cmid, NULL, NULL, 0),
 	    KMS_OK, "forgotten");
@@ -337,7 +334,7 @@ test_reload(struct play *p)
 	char ini[512];
 
 	publisher_make(&other);
-	snprintf(ini, sizeof ini, "[publisher other]\nkey = %s\n", other.line);
+	snprintf(ini, sizeof(ini), "[publisher other]\nkey = %s\n", other.line);
 	reload(p, ini);
 	is(hello_becomes(p, KMS_E_NOT_ENABLED), KMS_E_NOT_ENABLED,
 	    "a reload without our publisher");
@@ -358,8 +355,8 @@ connect_control(struct play *p)
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	snprintf(sun.sun_path, sizeof sun.sun_path, "%s", p->a.control);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&sun, sizeof sun) != 0)
+	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", p->a.control);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&sun, sizeof(sun)) != 0)
 		player_die("control socket");
 	return fd;
 }
@@ -389,10 +386,10 @@ test_nonsense(struct play *p)
 	uint8_t noise[4096], got[16];
 	int fd;
 
-	memset(noise, 0xff, sizeof noise);
+	memset(noise, 0xff, sizeof(noise));
 	fd = connect_control(p);
-	send(fd, noise, sizeof noise, MSG_NOSIGNAL);
-	ok(recv(fd, got, sizeof got, 0) <= 0, "a request of 4 GiB: closed");
+	send(fd, noise, sizeof(noise), MSG_NOSIGNAL);
+	ok(recv(fd, got, sizeof(got), 0) <= 0, "a request of 4 GiB: closed");
 	close(fd);
 	is(appliance_control(&p->a, 999, NULL, NULL, NULL, NULL, NULL, 0), KMS_E_ARGUMENT,
 	    "a verb that is none");
@@ -467,8 +464,8 @@ test_damage(struct play *p)
 	char pack[96], hex[17];
 
 	end(p);
-	sodium_bin2hex(hex, sizeof hex, p->a.publisher.key.id, 8);
-	snprintf(pack, sizeof pack, "policy/%s/1.1.kmspolicy", hex);
+	sodium_bin2hex(hex, sizeof(hex), p->a.publisher.key.id, 8);
+	snprintf(pack, sizeof(pack), "policy/%s/1.1.kmspolicy", hex);
 	damage(p, pack);
 	begin(p);
 	ok(appliance_logged(&p->a, "file-refused: policy/") == 1,
@@ -503,7 +500,7 @@ main(void)
 	player_uuid(p.five, PUBLISHER_FIVE);
 	begin(&p);
 	test_policy(&p);
-	test_key(&p, asked, sizeof asked);
+	test_key(&p, asked, sizeof(asked));
 	test_confirm(&p, asked);
 	test_clients(&p);
 	test_revoke(&p);

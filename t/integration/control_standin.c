@@ -4,12 +4,9 @@
  *
  *	control_standin SOCKET SCENARIO [STATUS]
  *
- * Writes "ready" when it listens, then a line for each request: verb, and name=length:value of each argument.
- * Ends when its standard input does.
+ * Writes "ready" when it listens, then a line for each request: verb, and name=length:value of each
+ *argument. Ends when its standard input does.
  */
-#include <sys/socket.h>
-#include <sys/un.h>
-
 #include <ctype.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -17,6 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "kmsd/ipc/control.h"
@@ -177,7 +176,7 @@ static const struct {
 } lies[] = {
 #define LIE(scenario, octets)                                                                      \
 	{                                                                                          \
-		scenario, octets, sizeof octets - 1                                                \
+		scenario, octets, sizeof(octets) - 1                                               \
 	}
 	{ "close", NULL, 0 },
 	LIE("half-header", "\0\0\0"),
@@ -233,11 +232,11 @@ answer(int fd, const char *scenario, uint32_t status, const char *message, uint1
 		control_text(&b, "message", message);
 	} else if (verb == CONTROL_STATUS && strcmp(scenario, "failing") == 0) {
 		rows_failing(&b);
-	} else if (verb < sizeof rows / sizeof *rows && rows[verb] != NULL) {
+	} else if (verb < sizeof(rows) / sizeof(*rows) && rows[verb] != NULL) {
 		rows[verb](&b);
 	}
 	if (b.bad || !control_reply_header(head, status, b.len) ||
-	    write(fd, head, sizeof head) != (ssize_t)sizeof head ||
+	    write(fd, head, sizeof(head)) != (ssize_t)sizeof(head) ||
 	    (b.len > 0 && write(fd, b.data, b.len) != (ssize_t)b.len))
 		fprintf(stderr, "control_standin: reply not sent\n");
 	control_buf_free(&b);
@@ -248,7 +247,7 @@ lie(int fd, const char *scenario)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof lies / sizeof *lies; i++)
+	for (i = 0; i < sizeof(lies) / sizeof(*lies); i++)
 		if (strcmp(lies[i].scenario, scenario) == 0) {
 			if (lies[i].len > 0 &&
 			    write(fd, lies[i].octets, lies[i].len) != (ssize_t)lies[i].len)
@@ -304,13 +303,13 @@ main(int argc, char **argv)
 	struct pollfd p[2] = { { .fd = 0, .events = POLLIN }, { .events = POLLIN } };
 	int fd;
 
-	if (argc < 3 || strlen(argv[1]) >= sizeof sun.sun_path) {
+	if (argc < 3 || strlen(argv[1]) >= sizeof(sun.sun_path)) {
 		fprintf(stderr, "usage: control_standin SOCKET SCENARIO [STATUS]\n");
 		return 2;
 	}
 	strcpy(sun.sun_path, argv[1]);
 	p[1].fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	if (p[1].fd < 0 || bind(p[1].fd, (struct sockaddr *)&sun, sizeof sun) < 0 ||
+	if (p[1].fd < 0 || bind(p[1].fd, (struct sockaddr *)&sun, sizeof(sun)) < 0 ||
 	    listen(p[1].fd, 8) < 0) {
 		perror("control_standin");
 		return 2;

@@ -12,7 +12,7 @@ my %documented = map { $_ => 1 } map { /Li ([a-z][a-z0-9-]*)/g } $manual =~ /^\.
 cmp_ok(scalar keys %documented, '>', 40, 'the manual has events');
 
 my (%written, %literal, %level);
-for my $file (map { glob "$src/$_/*.c" } qw(kmsd/supervisor kmsd/front kmsd/front/relay kmsd/resolve kmsd/activate kmsd/common kmsd/ipc kmsdb)) {
+for my $file (split /\n/, `find $src/kmsd $src/kmsdb -name "*.c"`) {
 	my $text = slurp($file);
 	$literal{$1} = 1 while $text =~ /"([a-z][a-z0-9-]*)"/g;
 	# A log call: a level (or an expression with one), then one name or two of a condition.
@@ -27,7 +27,7 @@ for my $file (map { glob "$src/$_/*.c" } qw(kmsd/supervisor kmsd/front kmsd/fron
 		@levels = $function eq 'broken' ? 'ERR' : 'NOTICE' if !@levels;
 		for my $event ($call =~ /\bFAILED$/ ? 'start-failed' : $call =~ /"([a-z][a-z0-9-]*)"/g) { $level{$_}{$event} = 1 for @levels }
 	}
-	next if $file !~ m{front/session|activate/complain};
+	next if $file !~ m{front/connection|activate/refusal_log};
 	$level{NOTICE}{$1} = 1 while $text =~ /\{\s*(?:KMS_E_\w+,\s*)?"([a-z]+(?:-[a-z]+)*)"(?:,\s*"| \})/g;
 }
 # The log's own word on itself.

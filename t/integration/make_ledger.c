@@ -4,17 +4,17 @@
  *
  *	make_ledger STATE-DIRECTORY N
  *
- * Client i (from 0) has the CMID of i in its first 4 octets (big-endian), the name pc-I, and the address 10.x.y.z of
- * i. Every tenth is below the threshold. The last three are "twin", "twin" and one whose name holds a C1 escape.
+ * Client i (from 0) has the CMID of i in its first 4 octets (big-endian), the name pc-I, and the
+ *address 10.x.y.z of i. Every tenth is below the threshold. The last three are "twin", "twin" and
+ *one whose name holds a C1 escape.
  */
 #include <fcntl.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-#include <sodium.h>
 
 #include "kmsdb/kmsdb.h"
 #include "libkms/core/certificate.h"
@@ -66,8 +66,8 @@ start(struct maker *m)
 	memcpy(blob + 32, kx_pk, 32);
 	memcpy(e.subject, m->host_id, 16);
 	e.blob = blob;
-	e.blob_len = sizeof blob;
-	len = entry_admin_encode(entry, sizeof entry, &e);
+	e.blob_len = sizeof(blob);
+	len = entry_admin_encode(entry, sizeof(entry), &e);
 	must(kmsdb_stage(m->db, entry, len, &leaf), "start");
 	commit(m);
 }
@@ -101,10 +101,11 @@ client(struct maker *m, unsigned i, unsigned count)
 		e.cmid[b] = (uint8_t)(i >> (24 - 8 * b));
 	memcpy(e.address + 13, e.cmid + 1, 3);
 	if (i + 3 < count)
-		snprintf(e.name, sizeof e.name, "pc-%u", i);
+		snprintf(e.name, sizeof(e.name), "pc-%u", i);
 	else
-		snprintf(e.name, sizeof e.name, "%s", i + 1 < count ? "twin" : "evil\302\2331mred");
-	len = entry_client_encode(entry, sizeof entry, &e);
+		snprintf(
+		    e.name, sizeof(e.name), "%s", i + 1 < count ? "twin" : "evil\302\2331mred");
+	len = entry_client_encode(entry, sizeof(entry), &e);
 	if (len == 0)
 		must(KMS_E_FORMAT, e.name);
 	must(kmsdb_stage(m->db, entry, len, &leaf), "client");

@@ -53,13 +53,13 @@ take_field(struct wanted *w, const char *name, const char *value)
 	else if (strcmp(name, "flags") == 0)
 		m->flags = (uint16_t)strtoul(value, NULL, 10);
 	else if (strcmp(name, "name") == 0)
-		snprintf(m->name, sizeof m->name, "%s", value);
+		snprintf(m->name, sizeof(m->name), "%s", value);
 	else if (strcmp(name, "id") == 0)
-		hex(m->request_id, sizeof m->request_id, value);
+		hex(m->request_id, sizeof(m->request_id), value);
 	else if (strcmp(name, "host") == 0)
-		hex(w->host_id, sizeof w->host_id, value);
+		hex(w->host_id, sizeof(w->host_id), value);
 	else if (strcmp(name, "text") == 0)
-		w->text_len = hex(w->text, sizeof w->text, value);
+		w->text_len = hex(w->text, sizeof(w->text), value);
 	else
 		player_die(name);
 }
@@ -81,8 +81,8 @@ do_seal(const struct player_host *h, struct player *p)
 	size_t n;
 
 	w.m.time = (uint64_t)time(NULL);
-	memcpy(w.host_id, h->certificate.host_id, sizeof w.host_id);
-	randombytes_buf(w.m.request_id, sizeof w.m.request_id);
+	memcpy(w.host_id, h->certificate.host_id, sizeof(w.host_id));
+	randombytes_buf(w.m.request_id, sizeof(w.m.request_id));
 	while ((field = strtok(NULL, " \n")) != NULL) {
 		if ((value = strchr(field, '=')) == NULL)
 			player_die(field);
@@ -90,8 +90,9 @@ do_seal(const struct player_host *h, struct player *p)
 		take_field(&w, field, value);
 	}
 	if (w.text_len == 0)
-		w.text_len = message_request_encode(w.text, sizeof w.text, &w.m);
-	n = seal_request(frame, sizeof frame, &p->keys, w.host_id, p->pk, NULL, w.text, w.text_len);
+		w.text_len = message_request_encode(w.text, sizeof(w.text), &w.m);
+	n = seal_request(
+	    frame, sizeof(frame), &p->keys, w.host_id, p->pk, NULL, w.text, w.text_len);
 	if (n == 0)
 		player_die("seal");
 	printf("frame ");
@@ -104,14 +105,14 @@ do_open(const struct player *p, const char *octets)
 	uint8_t frame[PLAYER_REPLY], text[FRAME_MAX_REPLY];
 	struct message_reply m;
 	size_t len, n = 0;
-	int r;
+	int rc;
 
 	if (octets == NULL)
 		player_die("open");
-	len = hex(frame, sizeof frame, octets);
-	if ((r = seal_open_reply(text, sizeof text, &n, &p->keys, frame, len)) != KMS_OK ||
-	    (r = message_reply_decode(&m, text, n)) != KMS_OK)
-		printf("bad %d\n", r);
+	len = hex(frame, sizeof(frame), octets);
+	if ((rc = seal_open_reply(text, sizeof(text), &n, &p->keys, frame, len)) != KMS_OK ||
+	    (rc = message_reply_decode(&m, text, n)) != KMS_OK)
+		printf("bad %d\n", rc);
 	else
 		printf("status %u lease %zu\n", m.status, m.bundle_len);
 }
@@ -127,7 +128,7 @@ main(void)
 	if (sodium_init() < 0)
 		return 1;
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	while (fgets(line, sizeof line, stdin) != NULL) {
+	while (fgets(line, sizeof(line), stdin) != NULL) {
 		char *command = strtok(line, " \n");
 
 		if (command == NULL || (word = strtok(NULL, " \n")) == NULL)

@@ -7,12 +7,9 @@
  * Keys, sequence numbers and the request that was in flight are kept in --state, so
  * that the next siege begins, as a product would, by asking the same question again.
  *
- * --churn: a new connection for every request, until SIGTERM; a connection that is refused, or ends before it was
- * answered, is counted as dropped.
+ * --churn: a new connection for every request, until SIGTERM; a connection that is refused, or ends
+ * before it was answered, is counted as dropped.
  */
-#include <sys/mman.h>
-#include <sys/socket.h>
-
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -23,10 +20,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-#include "libkms/kms_error.h"
 #include "libkms/base/wire.h"
+#include "libkms/kms_error.h"
 #include "t/lib/player.h"
 
 #define MAX_CLIENTS 256
@@ -63,7 +62,7 @@ append_ack(struct siege *s, const uint8_t *bundle, size_t len)
 	uint8_t record[4 + FRAME_MAX_REPLY];
 	struct wire_writer w;
 
-	wire_writer_init(&w, record, sizeof record);
+	wire_writer_init(&w, record, sizeof(record));
 	wire_put_u32(&w, (uint32_t)len);
 	wire_put(&w, bundle, len);
 	if (w.bad || write(s->acks, record, wire_written(&w)) != (ssize_t)wire_written(&w))
@@ -124,7 +123,7 @@ static int
 hear(struct siege *s, unsigned i)
 {
 	struct conn *c = &s->conn[i];
-	ssize_t n = recv(c->fd, c->reply + c->got, sizeof c->reply - c->got, 0);
+	ssize_t n = recv(c->fd, c->reply + c->got, sizeof(c->reply) - c->got, 0);
 	struct frame f;
 
 	if (n <= 0)
@@ -178,7 +177,8 @@ on_term(int number)
 	ended = number;
 }
 
-/* Each client for itself: connect, ask, hear, close, again. Nothing asked is left unanswered at the end. */
+/* Each client for itself: connect, ask, hear, close, again. Nothing asked is left unanswered at the
+ * end. */
 static void
 churn(struct siege *s)
 {
@@ -279,8 +279,8 @@ main(int argc, char **argv)
 		}
 	if (!key || !state || !acks || port == 0 || s.clients > MAX_CLIENTS ||
 	    sodium_init() == -1) {
-		fprintf(stderr, "usage: siege --port N --publisher KEY --product UUID --state FILE "
-				"--acks FILE [--host ADDRESS] [--clients N] [--churn]\n");
+		fprintf(stderr,
+		    "usage: siege --port N --publisher KEY --product UUID --state FILE --acks FILE [--host ADDRESS] [--clients N] [--churn]\n");
 		return 1;
 	}
 	player_host_set(&s.host, host, port, key);

@@ -1,16 +1,16 @@
 /*
  * standin_activate.c - stands in for kmsd and kmsd-activate, so that kmsd-front
- * can be tested alone: starts it over a real PARENT channel with real sockets, answers its requests with
- * an echo, and does on command (one a line on standard input) what a real activate should never do.
+ * can be tested alone: starts it over a real PARENT channel with real sockets, answers its requests
+ * with an echo, and does on command (one a line on standard input) what a real activate should
+ * never do.
  *
  *   standin_activate [-c credits] [-n files] [-s reply payload] FRONT INI
  *
- * Prints one line an event: "port N", "ready LAYERS", "failed STATUS", "request COUNT", "exit STATUS",
- * "signal N", and one line for each command.
+ * Prints one line an event: "port N", "ready LAYERS", "failed STATUS", "request COUNT", "exit
+ * STATUS", "signal N", and one line for each command.
  */
-#include <config.h>
-
 #include <arpa/inet.h>
+#include <config.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -28,9 +28,9 @@
 
 #include "kmsd/ipc/channel.h"
 #include "kmsd/ipc/ipc.h"
+#include "libkms/base/wire.h"
 #include "libkms/core/frame.h"
 #include "libkms/kms_error.h"
-#include "libkms/base/wire.h"
 
 #define HELD_MAX 65536
 
@@ -214,8 +214,8 @@ on_frame(struct standin *s, const struct ipc_frame *f, const uint8_t *body)
 			say("request", s->seen);
 	} else if (f->verb == IPC_FRONT_STATS &&
 		   ipc_front_stats_decode(&t, body, f->length) == KMS_OK) {
-		printf("stats accepted=%llu closed=%llu open=%llu requests=%llu replies=%llu "
-		       "refused_frames=%llu timeouts=%llu refused_connections=%llu\n",
+		printf(
+		    "stats accepted=%llu closed=%llu open=%llu requests=%llu replies=%llu refused_frames=%llu timeouts=%llu refused_connections=%llu\n",
 		    (unsigned long long)t.accepted, (unsigned long long)t.closed,
 		    (unsigned long long)t.open, (unsigned long long)t.requests,
 		    (unsigned long long)t.replies, (unsigned long long)t.refused_frames,
@@ -254,8 +254,8 @@ wrong_tokens(struct standin *s)
 	frame_encode(lie.body, FRAME_REQUEST, 4);
 	memcpy(lie.body + FRAME_HEADER, "LIE!", 4);
 	echo(s, &lie, right + (UINT64_C(1) << 32)); /* a later client in this slot */
-	echo(s, &lie, right | 0xffffff00u); /* no such slot */
-	echo(s, &lie, (uint32_t)right); /* generation 0 */
+	echo(s, &lie, right | 0xffffff00u);         /* no such slot */
+	echo(s, &lie, (uint32_t)right);             /* generation 0 */
 }
 
 static void

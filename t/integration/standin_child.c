@@ -7,7 +7,6 @@
  * A front answers every connection with its index and process id and closes it.
  */
 #include <config.h>
-
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -22,8 +21,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "libkms/kms_error.h"
 #include "kmsd/ipc/ipc.h"
+#include "libkms/kms_error.h"
 
 #define LISTENERS 8
 

@@ -2,8 +2,6 @@
  * appliance.c - spawns the real kmsd-activate over the real PARENT protocol. As root it is
  * given to user nobody, so that dropping privileges is part of the test.
  */
-#include "config.h"
-
 #include "t/lib/appliance.h"
 
 #include <errno.h>
@@ -12,6 +10,7 @@
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,10 +21,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <sodium.h>
-
-#include "libkms/kms_error.h"
 #include "libkms/base/wire.h"
+#include "libkms/kms_error.h"
 #include "policy/pack.h"
 
 #define PATIENCE_MS 20000
@@ -46,13 +43,13 @@ appliance_make(struct appliance *a, const char *extra)
 	char path[96];
 	struct passwd *nobody = getpwnam("nobody");
 
-	memset(a, 0, sizeof *a);
+	memset(a, 0, sizeof(*a));
 	a->parent = -1;
 	strcpy(a->dir, "/tmp/kms-activate.XXXXXX");
 	if (sodium_init() < 0 || mkdtemp(a->dir) == NULL)
 		player_die("temporary directory");
-	snprintf(path, sizeof path, "%s/state", a->dir);
-	snprintf(a->control, sizeof a->control, "%s/control.sock", a->dir);
+	snprintf(path, sizeof(path), "%s/state", a->dir);
+	snprintf(a->control, sizeof(a->control), "%s/control.sock", a->dir);
 	if (mkdir(path, 0700) != 0)
 		player_die(path);
 	if (geteuid() == 0 && (nobody == NULL || chown(path, nobody->pw_uid, nobody->pw_gid) != 0))
@@ -63,7 +60,7 @@ appliance_make(struct appliance *a, const char *extra)
 	atexit(clean_up);
 	publisher_make(&a->publisher);
 	a->host.publisher = a->publisher.key;
-	snprintf(a->ini, sizeof a->ini,
+	snprintf(a->ini, sizeof(a->ini),
 	    "[kms]\nactivate_user = nobody\n[publisher test]\nkey = %s\n%s", a->publisher.line,
 	    extra);
 }
@@ -84,9 +81,9 @@ control_listener(const char *path)
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	snprintf(sun.sun_path, sizeof sun.sun_path, "%s", path);
+	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", path);
 	unlink(path);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&sun, sizeof sun) != 0 || listen(fd, 16) != 0)
+	if (fd < 0 || bind(fd, (struct sockaddr *)&sun, sizeof(sun)) != 0 || listen(fd, 16) != 0)
 		player_die("control socket");
 	return fd;
 }
@@ -107,8 +104,8 @@ child(struct appliance *a, int parent)
 	char path[512], log[96];
 	int fd;
 
-	snprintf(path, sizeof path, "%s/kmsd-activate", build != NULL ? build : ".");
-	snprintf(log, sizeof log, "%s/log", a->dir);
+	snprintf(path, sizeof(path), "%s/kmsd-activate", build != NULL ? build : ".");
+	snprintf(log, sizeof(log), "%s/log", a->dir);
 	fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
 	dup2(fd, STDERR_FILENO);
 	if (dup2(parent, IPC_PARENT_FD) != IPC_PARENT_FD)
@@ -163,7 +160,7 @@ appliance_stop(struct appliance *a)
 {
 	struct pollfd p = { .fd = a->parent, .events = POLLIN };
 	struct ipc_parent m;
-	int r;
+	int rc;
 
 	if (a->pid == 0)
 		return -1;
@@ -172,10 +169,10 @@ appliance_stop(struct appliance *a)
 	/* Its end of the channel closes when it exits. */
 	if (poll(&p, 1, PATIENCE_MS) != 1)
 		kill(a->pid, SIGKILL);
-	r = reap(a, 0);
+	rc = reap(a, 0);
 	close(a->parent);
 	a->parent = -1;
-	return r;
+	return rc;
 }
 
 bool
@@ -208,8 +205,8 @@ appliance_front(struct appliance *a, unsigned index)
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
 		player_die("socketpair");
-	setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-	setsockopt(pair[0], SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+	setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	setsockopt(pair[0], SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	give(a, IPC_CHANNEL, (uint8_t)index, pair[1]);
 	close(pair[1]);
 	return pair[0];
@@ -246,15 +243,15 @@ int
 appliance_recv(int fd, struct ipc_frame *f, uint8_t *body, size_t size)
 {
 	uint8_t header[IPC_HEADER];
-	int r;
+	int rc;
 
 	do {
-		if ((r = recv_all(fd, header, sizeof header)) != 1)
-			return r;
+		if ((rc = recv_all(fd, header, sizeof(header))) != 1)
+			return rc;
 		if (ipc_decode(f, header) != KMS_OK || f->length > size)
 			player_die("kmsd-activate sent a malformed frame");
-		if (f->length > 0 && (r = recv_all(fd, body, f->length)) != 1)
-			return r;
+		if (f->length > 0 && (rc = recv_all(fd, body, f->length)) != 1)
+			return rc;
 	} while (f->verb == IPC_STATS_ASK);
 	return 1;
 }
@@ -266,10 +263,10 @@ appliance_welcome(int fd)
 	uint8_t body[8] = { 0, 0, 0, IPC_VERSION };
 	struct wire_reader r;
 
-	if (!appliance_send(fd, &f, body) || appliance_recv(fd, &f, body, sizeof body) != 1 ||
+	if (!appliance_send(fd, &f, body) || appliance_recv(fd, &f, body, sizeof(body)) != 1 ||
 	    f.verb != IPC_WELCOME || f.length != 8)
 		return 0;
-	wire_reader_init(&r, body, sizeof body);
+	wire_reader_init(&r, body, sizeof(body));
 	return wire_get_u32(&r) == IPC_VERSION ? wire_get_u32(&r) : 0;
 }
 
@@ -318,28 +315,28 @@ appliance_confirm(struct appliance *a)
 	struct pack_error err;
 	char request[8192] = "";
 	uint8_t octets[CERTIFICATE_MAX];
-	uint32_t r;
+	uint32_t rc;
 	size_t len;
 
 	publisher_pack(&a->publisher, &f, "1.0");
-	if ((r = appliance_control(a, CONTROL_POLICY_INSTALL, &f, NULL, NULL, NULL, NULL, 0)) !=
+	if ((rc = appliance_control(a, CONTROL_POLICY_INSTALL, &f, NULL, NULL, NULL, NULL, 0)) !=
 	    KMS_OK)
-		return r;
+		return rc;
 	publisher_host_key(&a->publisher, &f, id);
-	if ((r = appliance_control(a, CONTROL_KEY_INSTALL, &f, NULL, NULL, NULL, NULL, 0)) !=
+	if ((rc = appliance_control(a, CONTROL_KEY_INSTALL, &f, NULL, NULL, NULL, NULL, 0)) !=
 	    KMS_OK)
-		return r;
-	r = appliance_control(
-	    a, CONTROL_KEY_REQUEST, NULL, NULL, NULL, "text", request, sizeof request);
-	if (r != KMS_OK)
-		return r;
-	if ((r = (uint32_t)publisher_confirm(&a->publisher, &f, request, strlen(request))) !=
+		return rc;
+	rc = appliance_control(
+	    a, CONTROL_KEY_REQUEST, NULL, NULL, NULL, "text", request, sizeof(request));
+	if (rc != KMS_OK)
+		return rc;
+	if ((rc = (uint32_t)publisher_confirm(&a->publisher, &f, request, strlen(request))) !=
 	    KMS_OK)
-		return r;
-	if ((r = appliance_control(a, CONTROL_KEY_CONFIRM, &f, NULL, NULL, NULL, NULL, 0)) !=
+		return rc;
+	if ((rc = appliance_control(a, CONTROL_KEY_CONFIRM, &f, NULL, NULL, NULL, NULL, 0)) !=
 	    KMS_OK)
-		return r;
-	if (certificate_file_parse(octets, sizeof octets, &len, f.text, f.len, &err) != KMS_OK)
+		return rc;
+	if (certificate_file_parse(octets, sizeof(octets), &len, f.text, f.len, &err) != KMS_OK)
 		return KMS_E_FORMAT;
 	return (uint32_t)certificate_verify(
 	    &a->host.certificate, octets, len, a->publisher.key.id, a->publisher.key.pk);
@@ -350,7 +347,7 @@ open_log(const struct appliance *a)
 {
 	char path[96];
 
-	snprintf(path, sizeof path, "%s/log", a->dir);
+	snprintf(path, sizeof(path), "%s/log", a->dir);
 	return fopen(path, "r");
 }
 
@@ -361,7 +358,7 @@ appliance_logged(const struct appliance *a, const char *text)
 	unsigned n = 0;
 	FILE *f = open_log(a);
 
-	while (f != NULL && fgets(line, sizeof line, f) != NULL)
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
 		n += strstr(line, text) != NULL;
 	if (f != NULL)
 		fclose(f);
@@ -374,7 +371,7 @@ appliance_log_show(const struct appliance *a)
 	char line[1024];
 	FILE *f = open_log(a);
 
-	while (f != NULL && fgets(line, sizeof line, f) != NULL)
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
 		printf("# %s", line);
 	if (f != NULL)
 		fclose(f);

@@ -16,14 +16,14 @@
 #include "t/lib/publisher.h"
 
 struct appliance {
-	char dir[64];                   /* temporary: state/, control.sock, log */
+	char dir[64]; /* temporary: state/, control.sock, log */
 	char control[96];
 	char ini[2048];
 	int state, parent;
 	pid_t pid;
-	uint32_t layers;                /* as CHILD_READY told */
+	uint32_t layers; /* as CHILD_READY told */
 	struct publisher publisher;
-	struct player_host host;        /* certificate: after appliance_confirm */
+	struct player_host host; /* certificate: after appliance_confirm */
 };
 
 /* Temporary directory, publisher, ini text. extra: more of the ini text, or "". */
@@ -43,10 +43,16 @@ uint32_t appliance_welcome(int fd);
 bool appliance_send(int fd, const struct ipc_frame *f, const void *body);
 int appliance_recv(int fd, struct ipc_frame *f, uint8_t *body, size_t size);
 
-/* kmsctl's verbs; text receives the first field `name` of the reply, when not NULL. Returns the status. */
+/*
+ * kmsctl's verbs; text receives the first field `name` of the reply, when not NULL. Returns the
+ * status.
+ */
 uint32_t appliance_control(struct appliance *a, uint16_t verb, const struct publisher_file *file,
     const char *arg_name, const char *arg, const char *name, char *text, size_t size);
-/* Pack, host key, confirmation: all through the control socket; fills host.certificate. 0 or status. */
+/*
+ * Pack, host key, confirmation: all through the control socket; fills host.certificate. 0 or
+ * status.
+ */
 uint32_t appliance_confirm(struct appliance *a);
 
 /* Lines of the log that contain text. */

@@ -3,8 +3,6 @@
  */
 #include "t/lib/player.h"
 
-#include <sys/socket.h>
-
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -12,11 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "libkms/kms_error.h"
 #include "libkms/core/lease.h"
+#include "libkms/kms_error.h"
 
 void
 player_die(const char *what)
@@ -42,14 +41,14 @@ player_connect(const struct player_host *h)
 
 	if (fd == -1)
 		return -1;
-	if (connect(fd, (const struct sockaddr *)&h->address, sizeof h->address) == -1) {
+	if (connect(fd, (const struct sockaddr *)&h->address, sizeof(h->address)) == -1) {
 		int saved = errno;
 
 		close(fd);
 		errno = saved;
 		return -1;
 	}
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	return fd;
 }
 
@@ -80,7 +79,7 @@ player_hello(struct player_host *h)
 	if (fd == -1)
 		return KMS_E_IO;
 	memcpy(hello.publisher, h->publisher.id, 8);
-	n = message_hello_encode(buf + FRAME_HEADER, sizeof buf - FRAME_HEADER, &hello);
+	n = message_hello_encode(buf + FRAME_HEADER, sizeof(buf) - FRAME_HEADER, &hello);
 	frame_encode(buf, FRAME_HELLO, (uint32_t)n);
 	if (send(fd, buf, FRAME_HEADER + n, MSG_NOSIGNAL) != (ssize_t)(FRAME_HEADER + n) ||
 	    !read_all(fd, buf, FRAME_HEADER))
@@ -106,7 +105,7 @@ player_make(struct player *p, const struct player_host *h, uint64_t seed, uint64
 	uint8_t from[crypto_kx_SEEDBYTES], sk[SEAL_SECRET];
 	uint64_t key[2] = { seed, number };
 
-	crypto_generichash(from, sizeof from, (const uint8_t *)key, sizeof key, NULL, 0);
+	crypto_generichash(from, sizeof(from), (const uint8_t *)key, sizeof(key), NULL, 0);
 	crypto_kx_seed_keypair(p->pk, sk, from);
 	if (seal_client_keys(&p->keys, p->pk, sk, h->certificate.kx_pk) != KMS_OK)
 		player_die("session keys");
@@ -122,10 +121,10 @@ player_seal(uint8_t frame[PLAYER_REQUEST], struct player *p, const struct player
 
 	m->time = (uint64_t)time(NULL);
 	m->sequence = ++p->sequence;
-	randombytes_buf(m->request_id, sizeof m->request_id);
+	randombytes_buf(m->request_id, sizeof(m->request_id));
 	memcpy(m->product, product, 16);
-	snprintf(m->name, sizeof m->name, "pc-%llu.example", (unsigned long long)number);
-	n = message_request_encode(text, sizeof text, m);
+	snprintf(m->name, sizeof(m->name), "pc-%llu.example", (unsigned long long)number);
+	n = message_request_encode(text, sizeof(text), m);
 	if (seal_request(frame, PLAYER_REQUEST, &p->keys, h->certificate.host_id, p->pk, NULL, text,
 		n) != PLAYER_REQUEST)
 		player_die("seal");

@@ -20,14 +20,14 @@
 struct player_host {
 	struct sockaddr_in address;
 	struct minisig_key publisher;
-	struct certificate certificate;     /* filled by player_hello */
+	struct certificate certificate; /* filled by player_hello */
 };
 
 /* Plain memory: it is mapped to a file so that a million of them cost no start-up. */
 struct player {
 	uint8_t pk[SEAL_PUBLIC];
 	struct seal_keys keys;
-	uint64_t sequence;                  /* last used */
+	uint64_t sequence; /* last used */
 };
 
 /* Print what went wrong with errno and exit 1. */
@@ -37,12 +37,18 @@ void player_die(const char *what) __attribute__((noreturn));
 void player_host_set(struct player_host *h, const char *address, uint16_t port, const char *key);
 /* A connected socket, TCP_NODELAY; -1 and errno. */
 int player_connect(const struct player_host *h);
-/* HELLO on a fresh connection; the certificate must verify. KMS_OK, KMS_E_IO or the check's error. */
+/*
+ * HELLO on a fresh connection; the certificate must verify. KMS_OK, KMS_E_IO or the check's
+ * error.
+ */
 int player_hello(struct player_host *h);
 
 /* The same client for the same seed and number. */
 void player_make(struct player *p, const struct player_host *h, uint64_t seed, uint64_t number);
-/* Seal the next request of p into frame; m's sequence, request id, name, product and time are set here. */
+/*
+ * Seal the next request of p into frame; m's sequence, request id, name, product and time are
+ * set here.
+ */
 void player_seal(uint8_t frame[PLAYER_REQUEST], struct player *p, const struct player_host *h,
     struct message_request *m, const uint8_t product[16], uint64_t number);
 /*

@@ -3,7 +3,6 @@
  * client_install.t, as C11 and as C++, with nothing but what pkg-config says.
  */
 #include <kms.h>
-
 #include <stdio.h>
 #include <string.h>
 
@@ -16,10 +15,10 @@ main(int argc, char **argv)
 	unsigned rows;
 	int rc;
 
-	memset(&o, 0, sizeof o);
-	memset(&s, 0, sizeof s);
-	o.size = sizeof o;
-	s.size = sizeof s;
+	memset(&o, 0, sizeof(o));
+	memset(&s, 0, sizeof(s));
+	o.size = sizeof(o);
+	s.size = sizeof(s);
 	if (argc != 2)
 		return 2;
 	o.publisher_key = "RWQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";

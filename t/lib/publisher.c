@@ -3,12 +3,11 @@
  */
 #include "t/lib/publisher.h"
 
+#include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-
-#include <sodium.h>
 
 #include "libkms/core/certificate.h"
 #include "libkms/kms_error.h"
@@ -21,7 +20,7 @@ void
 publisher_make(struct publisher *p)
 {
 	crypto_sign_keypair(p->key.pk, p->sk);
-	randombytes_buf(p->key.id, sizeof p->key.id);
+	randombytes_buf(p->key.id, sizeof(p->key.id));
 	minisig_key_format(p->line, &p->key);
 }
 
@@ -35,25 +34,25 @@ void
 publisher_sign(const struct publisher *p, struct publisher_file *f)
 {
 	static const char comment[] = "test";
-	uint8_t hash[64], raw[74] = "ED", whole[64 + sizeof comment], global[64];
+	uint8_t hash[64], raw[74] = "ED", whole[64 + sizeof(comment)], global[64];
 	char first[128], second[128];
 
-	crypto_generichash(hash, sizeof hash, (const uint8_t *)f->text, f->len, NULL, 0);
+	crypto_generichash(hash, sizeof(hash), (const uint8_t *)f->text, f->len, NULL, 0);
 	memcpy(raw + 2, p->key.id, 8);
-	crypto_sign_detached(raw + 10, NULL, hash, sizeof hash, p->sk);
+	crypto_sign_detached(raw + 10, NULL, hash, sizeof(hash), p->sk);
 	memcpy(whole, raw + 10, 64);
-	memcpy(whole + 64, comment, sizeof comment - 1);
-	crypto_sign_detached(global, NULL, whole, 64 + sizeof comment - 1, p->sk);
-	base64(first, sizeof first, raw, sizeof raw);
-	base64(second, sizeof second, global, sizeof global);
-	f->signature_len = (size_t)snprintf(f->signature, sizeof f->signature,
+	memcpy(whole + 64, comment, sizeof(comment) - 1);
+	crypto_sign_detached(global, NULL, whole, 64 + sizeof(comment) - 1, p->sk);
+	base64(first, sizeof(first), raw, sizeof(raw));
+	base64(second, sizeof(second), global, sizeof(global));
+	f->signature_len = (size_t)snprintf(f->signature, sizeof(f->signature),
 	    "untrusted comment: a test\n%s\ntrusted comment: %s\n%s\n", first, comment, second);
 }
 
 void
 publisher_pack(const struct publisher *p, struct publisher_file *f, const char *version)
 {
-	f->len = (size_t)snprintf(f->text, sizeof f->text,
+	f->len = (size_t)snprintf(f->text, sizeof(f->text),
 	    "[policy]\nid = test\ntitle = Test\nversion = %s\nissued = 2026-01-01\n"
 	    "[group all]\n"
 	    "[pool one]\nnumber = 1\nwindow = 30\n"
@@ -80,7 +79,7 @@ publisher_host_key(const struct publisher *p, struct publisher_file *f, const ui
 
 	memcpy(k.id, id, 16);
 	memcpy(k.publisher, p->key.id, 8);
-	f->len = host_key_format(f->text, sizeof f->text, &k);
+	f->len = host_key_format(f->text, sizeof(f->text), &k);
 	publisher_sign(p, f);
 }
 
@@ -113,9 +112,9 @@ publisher_confirm(
 	memcpy(c.kx_pk, r.kx_pk, 32);
 	player_uuid(c.products[0], PUBLISHER_ONE);
 	player_uuid(c.products[1], PUBLISHER_FIVE);
-	n = certificate_encode(octets, sizeof octets - 64, &c);
+	n = certificate_encode(octets, sizeof(octets) - 64, &c);
 	crypto_sign_detached(octets + n, NULL, octets, n, p->sk);
-	f->len = certificate_file_format(f->text, sizeof f->text, octets, n + 64);
+	f->len = certificate_file_format(f->text, sizeof(f->text), octets, n + 64);
 	publisher_sign(p, f);
 	return f->len > 0 ? KMS_OK : KMS_E_TOO_LARGE;
 }

@@ -18,7 +18,7 @@
 struct publisher {
 	struct minisig_key key;
 	uint8_t sk[64];
-	char line[MINISIG_KEY_LINE + 1];    /* for the ini file */
+	char line[MINISIG_KEY_LINE + 1]; /* for the ini file */
 };
 
 /* A file and the text of its .minisig. */
@@ -35,7 +35,7 @@ void publisher_sign(const struct publisher *p, struct publisher_file *f);
 void publisher_pack(const struct publisher *p, struct publisher_file *f, const char *version);
 void publisher_host_key(const struct publisher *p, struct publisher_file *f, const uint8_t id[16]);
 /* The certificate for a confirmation request's text. KMS_OK or why not. */
-int publisher_confirm(const struct publisher *p, struct publisher_file *f, const char *request,
-    size_t len);
+int publisher_confirm(
+    const struct publisher *p, struct publisher_file *f, const char *request, size_t len);
 
 #endif

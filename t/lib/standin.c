@@ -15,6 +15,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
+#include <sodium.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,13 +24,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <sodium.h>
-
+#include "libkms/base/uuid.h"
 #include "libkms/core/frame.h"
-#include "libkms/kms_error.h"
 #include "libkms/core/message.h"
 #include "libkms/core/seal.h"
-#include "libkms/base/uuid.h"
+#include "libkms/kms_error.h"
 #include "t/lib/testhost.h"
 
 #define YEAR (365 * 24 * 3600ull)
@@ -131,11 +130,11 @@ give_lease(struct standin *s, const struct message_request *m, const uint8_t *pk
 	struct entry_client e;
 
 	testhost_entry(h, &e, pk, (uint64_t)time(NULL), is(s, "long") ? 14400 : 1440);
-	memcpy(e.request_id, m->request_id, sizeof e.request_id);
+	memcpy(e.request_id, m->request_id, sizeof(e.request_id));
 	e.sequence = m->sequence;
 	spoil_entry(s, &e);
 	reply->bundle = s->bundle;
-	reply->bundle_len = testhost_bundle(h, s->bundle, sizeof s->bundle, &e);
+	reply->bundle_len = testhost_bundle(h, s->bundle, sizeof(s->bundle), &e);
 	if (is(s, "wrong-proof"))
 		s->bundle[reply->bundle_len - 1] ^= 1;
 	if (is(s, "cut-lease"))
@@ -165,8 +164,8 @@ status_of(struct standin *s, const struct message_request *m)
 	    (m->sequence == s->highest && memcmp(m->request_id, s->last_id, 16) != 0))
 		return KMS_E_SEQUENCE;
 	s->highest = m->sequence;
-	memcpy(s->last_id, m->request_id, sizeof s->last_id);
-	for (i = 0; i < sizeof table / sizeof *table; i++)
+	memcpy(s->last_id, m->request_id, sizeof(s->last_id));
+	for (i = 0; i < sizeof(table) / sizeof(*table); i++)
 		if (is(s, table[i].mode))
 			return table[i].status;
 	return KMS_OK;
@@ -176,8 +175,8 @@ static void
 answer_text(struct standin *s, const struct message_request *m, const uint8_t *pk,
     struct message_reply *reply)
 {
-	memset(reply, 0, sizeof *reply);
-	memcpy(reply->request_id, m->request_id, sizeof reply->request_id);
+	memset(reply, 0, sizeof(*reply));
+	memcpy(reply->request_id, m->request_id, sizeof(reply->request_id));
 	reply->status = status_of(s, m);
 	reply->time = (uint64_t)time(NULL) + (is(s, "skew") ? 5 * 3600 + 180 : 0);
 	reply->count = is(s, "count") ? 7 : 25;
@@ -189,7 +188,7 @@ answer_text(struct standin *s, const struct message_request *m, const uint8_t *p
 	if (is(s, "ledger"))
 		reply->retry_after = 60;
 	if (is(s, "bad-request"))
-		memset(reply->request_id, 0, sizeof reply->request_id);
+		memset(reply->request_id, 0, sizeof(reply->request_id));
 	if (is(s, "replayed"))
 		reply->request_id[3] ^= 1;
 	if (reply->status == KMS_OK && m->operation != MESSAGE_RELEASE && !is(s, "no-lease"))
@@ -226,14 +225,14 @@ request(struct standin *s)
 		return true;
 	}
 	if (seal_host_keys(&keys, s->host.cert.kx_pk, s->host.kx_sk, v.client_pk) != KMS_OK ||
-	    seal_open_request(text, sizeof text, &len, &keys, s->request, s->request_len) !=
+	    seal_open_request(text, sizeof(text), &len, &keys, s->request, s->request_len) !=
 		KMS_OK ||
 	    message_request_decode(&m, text, len) != KMS_OK)
 		return false;
 	note(&m);
 	answer_text(s, &m, v.client_pk, &reply);
-	len = message_reply_encode(text, sizeof text, &reply);
-	s->answer_len = seal_reply(s->answer, sizeof s->answer, &keys, NULL, text, len);
+	len = message_reply_encode(text, sizeof(text), &reply);
+	s->answer_len = seal_reply(s->answer, sizeof(s->answer), &keys, NULL, text, len);
 	if (is(s, "bad-seal"))
 		s->answer[s->answer_len - 1] ^= 1;
 	return s->answer_len > 0;
@@ -256,15 +255,15 @@ break_answer(struct standin *s)
 	};
 	size_t i;
 
-	for (i = 0; i < sizeof errors / sizeof *errors; i++) {
+	for (i = 0; i < sizeof(errors) / sizeof(*errors); i++) {
 		if (is(s, errors[i].mode)) {
 			clear_error(s, errors[i].status, errors[i].retry);
 			return true;
 		}
 	}
 	if (is(s, "garbage")) {
-		memcpy(s->answer, http, sizeof http);
-		s->answer_len = sizeof http - 1;
+		memcpy(s->answer, http, sizeof(http));
+		s->answer_len = sizeof(http) - 1;
 		return true;
 	}
 	if (is(s, "oversize") || is(s, "wrong-type") || is(s, "wrong-version")) {
@@ -284,7 +283,7 @@ wait_closed(int fd)
 {
 	uint8_t sink[256];
 
-	while (read(fd, sink, sizeof sink) > 0)
+	while (read(fd, sink, sizeof(sink)) > 0)
 		;
 	return false;
 }
@@ -338,7 +337,7 @@ listen_on(bool six, uint16_t *port)
 	struct sockaddr_in a = { .sin_family = AF_INET };
 	struct sockaddr_in6 b = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
 	struct sockaddr *at = six ? (struct sockaddr *)&b : (struct sockaddr *)&a;
-	socklen_t len = six ? sizeof b : sizeof a;
+	socklen_t len = six ? sizeof(b) : sizeof(a);
 	int fd = socket(at->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -367,7 +366,7 @@ loop(struct standin *s, int listener, char *modes)
 			return;
 		if ((fd = accept(listener, NULL, NULL)) < 0)
 			return;
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 		serve(s, fd);
 		close(fd);
 		if ((following = strtok_r(NULL, ",", &next)) != NULL)

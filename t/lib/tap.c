@@ -1,5 +1,6 @@
 /*
- * tap.c - counts, and prints each result at once, so that a play that is cut short shows how far it came.
+ * tap.c - counts, and prints each result at once, so that a play that is cut short shows how far it
+ * came.
  */
 #include "t/lib/tap.h"
 

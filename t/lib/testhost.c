@@ -4,22 +4,21 @@
 #include "t/lib/testhost.h"
 
 #include <assert.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <sodium.h>
-
+#include "libkms/base/uuid.h"
 #include "libkms/core/batch.h"
 #include "libkms/core/merkle.h"
 #include "libkms/core/seal.h"
-#include "libkms/base/uuid.h"
 
 void
 testhost_certify(struct testhost *h)
 {
-	size_t n = certificate_encode(h->certificate, sizeof h->certificate, &h->cert);
+	size_t n = certificate_encode(h->certificate, sizeof(h->certificate), &h->cert);
 
-	assert(n > 0 && n + 64 <= sizeof h->certificate);
+	assert(n > 0 && n + 64 <= sizeof(h->certificate));
 	crypto_sign_detached(h->certificate + n, NULL, h->certificate, n, h->publisher_sk);
 	h->certificate_len = n + 64;
 }
@@ -30,22 +29,22 @@ testhost_init(
 {
 	uint8_t seed[32];
 
-	memset(h, 0, sizeof *h);
-	memset(seed, publisher, sizeof seed);
+	memset(h, 0, sizeof(*h));
+	memset(seed, publisher, sizeof(seed));
 	crypto_sign_seed_keypair(h->publisher.pk, h->publisher_sk, seed);
-	memset(h->publisher.id, publisher, sizeof h->publisher.id);
+	memset(h->publisher.id, publisher, sizeof(h->publisher.id));
 	minisig_key_format(h->publisher_text, &h->publisher);
-	memset(seed, host, sizeof seed);
+	memset(seed, host, sizeof(seed));
 	crypto_sign_seed_keypair(h->cert.sign_pk, h->sign_sk, seed);
 	crypto_kx_seed_keypair(h->cert.kx_pk, h->kx_sk, seed);
-	memcpy(h->cert.publisher, h->publisher.id, sizeof h->cert.publisher);
-	memset(h->cert.host_key_id, 0x77, sizeof h->cert.host_key_id);
+	memcpy(h->cert.publisher, h->publisher.id, sizeof(h->cert.publisher));
+	memset(h->cert.host_key_id, 0x77, sizeof(h->cert.host_key_id));
 	h->cert.serial = 1;
 	h->cert.issued = h->cert.not_before = not_before;
 	h->cert.not_after = not_after;
 	h->cert.confirmation = 1;
-	snprintf(h->cert.group, sizeof h->cert.group, "clients");
-	snprintf(h->cert.customer, sizeof h->cert.customer, "Test Customer");
+	snprintf(h->cert.group, sizeof(h->cert.group), "clients");
+	snprintf(h->cert.customer, sizeof(h->cert.customer), "Test Customer");
 	h->cert.product_count = 1;
 	assert(uuid_parse(h->cert.products[0], TESTHOST_PRODUCT) == 0);
 	certificate_host_id(h->cert.host_id, h->cert.sign_pk, h->cert.kx_pk);
@@ -56,23 +55,23 @@ void
 testhost_entry(const struct testhost *h, struct entry_client *e, const uint8_t client_pk[32],
     uint64_t now, uint32_t minutes)
 {
-	memset(e, 0, sizeof *e);
+	memset(e, 0, sizeof(*e));
 	e->kind = ENTRY_LEASE;
 	e->time = now;
 	seal_cmid(e->cmid, client_pk);
-	memcpy(e->product, h->cert.products[0], sizeof e->product);
+	memcpy(e->product, h->cert.products[0], sizeof(e->product));
 	e->sequence = 1;
 	e->expires = now + minutes * 60ull;
 	e->renew_after = now + minutes * 30ull;
 	e->count = 25;
 	e->required = 25;
-	memcpy(e->publisher, h->publisher.id, sizeof e->publisher);
+	memcpy(e->publisher, h->publisher.id, sizeof(e->publisher));
 	e->pool = 1;
 	e->operation = MESSAGE_ACTIVATE;
 	e->address[10] = e->address[11] = 0xff;
 	e->address[12] = 127;
 	e->address[15] = 1;
-	snprintf(e->name, sizeof e->name, "tester");
+	snprintf(e->name, sizeof(e->name), "tester");
 }
 
 size_t
@@ -85,19 +84,19 @@ testhost_bundle(const struct testhost *h, uint8_t *out, size_t size, const struc
 	struct lease l = { .entry = bytes, .header = header, .signature = signature, .index = 1 };
 
 	assert(tree != NULL);
-	l.entry_len = entry_client_encode(bytes, sizeof bytes, e);
+	l.entry_len = entry_client_encode(bytes, sizeof(bytes), e);
 	assert(l.entry_len > 0);
 	merkle_tree_reset(tree);
-	memset(leaf, 1, sizeof leaf);
+	memset(leaf, 1, sizeof(leaf));
 	merkle_tree_add(tree, leaf);
 	merkle_leaf(leaf, bytes, l.entry_len);
 	merkle_tree_add(tree, leaf);
-	memset(leaf, 3, sizeof leaf);
+	memset(leaf, 3, sizeof(leaf));
 	merkle_tree_add(tree, leaf);
 	merkle_tree_close(tree, b.root);
-	memcpy(b.host_id, h->cert.host_id, sizeof b.host_id);
+	memcpy(b.host_id, h->cert.host_id, sizeof(b.host_id));
 	batch_header_encode(header, &b);
-	crypto_sign_detached(signature, NULL, header, sizeof header, h->sign_sk);
+	crypto_sign_detached(signature, NULL, header, sizeof(header), h->sign_sk);
 	l.proof_count = (uint8_t)merkle_tree_proof(tree, 1, proof);
 	l.proof = proof[0];
 	merkle_tree_free(tree);

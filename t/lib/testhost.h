@@ -22,21 +22,21 @@ struct testhost {
 	uint8_t publisher_sk[64];
 	uint8_t sign_sk[64];
 	uint8_t kx_sk[32];
-	struct certificate cert;            /* kx_pk, sign_pk, host_id in it */
+	struct certificate cert; /* kx_pk, sign_pk, host_id in it */
 	uint8_t certificate[CERTIFICATE_MAX];
 	size_t certificate_len;
 };
 
 /* publisher and host: seeds. The certificate covers TESTHOST_PRODUCT between the two times. */
-void testhost_init(struct testhost *h, uint8_t publisher, uint8_t host, uint64_t not_before,
-    uint64_t not_after);
+void testhost_init(
+    struct testhost *h, uint8_t publisher, uint8_t host, uint64_t not_before, uint64_t not_after);
 /* Sign h->cert as it now stands. */
 void testhost_certify(struct testhost *h);
 /* A lease for this client, valid from now, renewed after half of minutes. */
 void testhost_entry(const struct testhost *h, struct entry_client *e, const uint8_t client_pk[32],
     uint64_t now, uint32_t minutes);
 /* The bundle of a batch of three, e the second. */
-size_t testhost_bundle(const struct testhost *h, uint8_t *out, size_t size,
-    const struct entry_client *e);
+size_t testhost_bundle(
+    const struct testhost *h, uint8_t *out, size_t size, const struct entry_client *e);
 
 #endif

@@ -2,11 +2,8 @@
  * activate_confined.c - tries what kmsd-activate may never do, from inside a process that the
  * real confine.c has confined; then looks at the running process, thread by thread.
  */
-#include "config.h"
-
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <pwd.h>
@@ -72,7 +69,7 @@ inet_bind(struct place *p)
 {
 	struct sockaddr sa = { .sa_family = AF_INET };
 
-	return result(bind(p->outside, &sa, sizeof sa));
+	return result(bind(p->outside, &sa, sizeof(sa)));
 }
 
 static int
@@ -170,9 +167,9 @@ static int
 new_thread(struct place *p)
 {
 	pthread_t t;
-	int r = pthread_create(&t, NULL, nothing, NULL);
+	int rc = pthread_create(&t, NULL, nothing, NULL);
 
-	return r != 0 ? r : pthread_join(t, NULL);
+	return rc != 0 ? rc : pthread_join(t, NULL);
 }
 
 static int
@@ -267,7 +264,7 @@ field(const char *path, const char *name)
 	unsigned v = 9999;
 	FILE *f = fopen(path, "r");
 
-	while (f != NULL && fgets(line, sizeof line, f) != NULL) {
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
 		if (strncmp(line, name, strlen(name)) == 0)
 			v = (unsigned)strtoul(line + strlen(name), NULL, 10);
 	}
@@ -284,13 +281,13 @@ every_thread(struct appliance *a)
 	struct dirent *e;
 	DIR *d;
 
-	snprintf(path, sizeof path, "/proc/%d/task", (int)a->pid);
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)a->pid);
 	if ((d = opendir(path)) == NULL)
 		player_die(path);
 	while ((e = readdir(d)) != NULL) {
 		if (e->d_name[0] == '.')
 			continue;
-		snprintf(path, sizeof path, "/proc/%d/task/%s/status", (int)a->pid, e->d_name);
+		snprintf(path, sizeof(path), "/proc/%d/task/%s/status", (int)a->pid, e->d_name);
 		threads++;
 		bound += field(path, "Seccomp:") == 2 && field(path, "NoNewPrivs:") == 1 &&
 			 (geteuid() != 0 || field(path, "Uid:") != 0);
@@ -306,20 +303,20 @@ running(void)
 	uint32_t wanted = ACTIVATE_LAYERS;
 	struct appliance a;
 	char names[128];
-	uint32_t r;
+	uint32_t rc;
 
 	if (geteuid() != 0)
 		wanted &= ~(uint32_t)(CONFINE_UID | CONFINE_NETNS);
 	appliance_make(&a, "");
-	r = appliance_start(&a);
-	ok(r == KMS_OK, "kmsd-activate starts: %s", kms_strerror(r));
-	confine_names(names, sizeof names, a.layers);
+	rc = appliance_start(&a);
+	ok(rc == KMS_OK, "kmsd-activate starts: %s", kms_strerror(rc));
+	confine_names(names, sizeof(names), a.layers);
 	ok((a.layers & wanted) == wanted, "it tells kmsd: %s", names);
 	every_thread(&a);
 	/* The writer thread too must be able to do its work. */
-	r = appliance_control(&a, CONTROL_CHECKPOINT, NULL, NULL, NULL, NULL, NULL, 0);
-	ok(r == KMS_OK && appliance_alive(&a), "a checkpoint under confinement: %s",
-	    kms_strerror(r));
+	rc = appliance_control(&a, CONTROL_CHECKPOINT, NULL, NULL, NULL, NULL, NULL, 0);
+	ok(rc == KMS_OK && appliance_alive(&a), "a checkpoint under confinement: %s",
+	    kms_strerror(rc));
 	ok(appliance_stop(&a) == 0, "stops with status 0");
 	if (tap_failed() > 0)
 		appliance_log_show(&a);
@@ -335,8 +332,8 @@ main(void)
 	struct config c;
 
 	config_defaults(&c);
-	snprintf(c.activate_user, sizeof c.activate_user, "nobody");
-	snprintf(path, sizeof path, "%s", mkdtemp(top) != NULL ? top : "/nonexistent");
+	snprintf(c.activate_user, sizeof(c.activate_user), "nobody");
+	snprintf(path, sizeof(path), "%s", mkdtemp(top) != NULL ? top : "/nonexistent");
 	/* Permissions are not what refuses here: the directory above is anybody's. */
 	chmod(top, 0777);
 	p.outside = open(top, O_RDONLY | O_DIRECTORY);
@@ -350,7 +347,7 @@ main(void)
 	if (geteuid() != 0)
 		printf(
 		    "# as a plain user: the change of user and the empty network are not tried\n");
-	for (size_t i = 0; i < sizeof probes / sizeof probes[0]; i++)
+	for (size_t i = 0; i < sizeof(probes) / sizeof(probes[0]); i++)
 		try_one(&probes[i], &p, &c);
 	unlinkat(p.outside, "state", AT_REMOVEDIR);
 	unlinkat(p.outside, "secret", 0);

@@ -1,6 +1,6 @@
 /*
- * front_tries.c - stands where a stranger's code would stand: applies the real confinement of kmsd-front to itself, then
- * tries one thing (tries.h).
+ * front_tries.c - stands where a stranger's code would stand: applies the real confinement of
+ * kmsd-front to itself, then tries one thing (tries.h).
  */
 #include <stdio.h>
 

@@ -4,18 +4,15 @@
  * hostile one sends, the honest one's client renews and verifies its lease; the process
  * stays up, the hostile channel is closed where it must be, and the log says why.
  */
-#include "config.h"
-
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <sodium.h>
-
-#include "libkms/kms_error.h"
 #include "libkms/base/wire.h"
+#include "libkms/kms_error.h"
 #include "t/lib/appliance.h"
 #include "t/lib/tap.h"
 
@@ -28,10 +25,10 @@ struct stage {
 	struct appliance a;
 	int honest;
 	struct player client; /* of the honest front */
-	struct player other; /* speaks through the hostile one */
+	struct player other;  /* speaks through the hostile one */
 	uint8_t product[16];
 	uint8_t first[PLAYER_REQUEST]; /* the first frame of other */
-	uint8_t last[PLAYER_REQUEST]; /* and its newest */
+	uint8_t last[PLAYER_REQUEST];  /* and its newest */
 };
 
 static void
@@ -59,8 +56,8 @@ renew(struct stage *s)
 	struct ipc_frame f;
 
 	seal(s, &s->client, frame);
-	if (!send_body(s->honest, IPC_REQUEST, frame, sizeof frame) ||
-	    appliance_recv(s->honest, &f, reply, sizeof reply) != 1 || f.verb != IPC_REPLY ||
+	if (!send_body(s->honest, IPC_REQUEST, frame, sizeof(frame)) ||
+	    appliance_recv(s->honest, &f, reply, sizeof(reply)) != 1 || f.verb != IPC_REPLY ||
 	    f.token != 77)
 		return KMS_E_PEER;
 	return player_open(&s->client, &s->a.host, s->product, reply, f.length, text, NULL, NULL);
@@ -83,20 +80,20 @@ closed(int fd)
 {
 	uint8_t body[IPC_MAX_BODY];
 	struct ipc_frame f;
-	int r;
+	int rc;
 
-	while ((r = appliance_recv(fd, &f, body, sizeof body)) == 1)
+	while ((rc = appliance_recv(fd, &f, body, sizeof(body))) == 1)
 		continue;
-	return r == 0;
+	return rc == 0;
 }
 
 static void
 check_honest(struct stage *s, const char *after)
 {
-	int r = renew(s);
+	int rc = renew(s);
 
-	ok(r == KMS_OK && appliance_alive(&s->a), "the honest front is served after: %s%s%s", after,
-	    r == KMS_OK ? "" : ": ", r == KMS_OK ? "" : kms_strerror((uint32_t)r));
+	ok(rc == KMS_OK && appliance_alive(&s->a), "the honest front is served after: %s%s%s",
+	    after, rc == KMS_OK ? "" : ": ", rc == KMS_OK ? "" : kms_strerror((uint32_t)rc));
 }
 
 /* -- what ends a channel -- */
@@ -108,13 +105,13 @@ raw_header(int fd, uint32_t length, uint8_t verb, uint8_t flags, uint8_t reserve
 		(uint8_t)(length >> 8), (uint8_t)length, verb, flags };
 
 	h[39] = reserved;
-	send(fd, h, sizeof h, MSG_NOSIGNAL);
+	send(fd, h, sizeof(h), MSG_NOSIGNAL);
 }
 
 static void
 early(struct stage *s, int fd)
 {
-	send_body(fd, IPC_REQUEST, s->last, sizeof s->last);
+	send_body(fd, IPC_REQUEST, s->last, sizeof(s->last));
 }
 
 static void
@@ -165,7 +162,7 @@ out_of_credit(struct stage *s, int fd)
 		seal(s, &s->other, s->last);
 		memcpy(at + IPC_HEADER, s->last, PLAYER_REQUEST);
 	}
-	send(fd, burst, sizeof burst, MSG_NOSIGNAL);
+	send(fd, burst, sizeof(burst), MSG_NOSIGNAL);
 }
 
 static void
@@ -173,7 +170,7 @@ ready_twice(struct stage *s, int fd)
 {
 	const uint8_t body[8] = { 0, 0, 0, IPC_VERSION };
 
-	send_body(fd, IPC_FRONT_READY, body, sizeof body);
+	send_body(fd, IPC_FRONT_READY, body, sizeof(body));
 }
 
 static void
@@ -181,7 +178,7 @@ ready_short(struct stage *s, int fd)
 {
 	const uint8_t body[7] = { 0, 0, 0, IPC_VERSION };
 
-	send_body(fd, IPC_FRONT_READY, body, sizeof body);
+	send_body(fd, IPC_FRONT_READY, body, sizeof(body));
 }
 
 static void
@@ -189,7 +186,7 @@ ready_version(struct stage *s, int fd)
 {
 	const uint8_t body[8] = { 0, 0, 0, IPC_VERSION + 1 };
 
-	send_body(fd, IPC_FRONT_READY, body, sizeof body);
+	send_body(fd, IPC_FRONT_READY, body, sizeof(body));
 }
 
 static void
@@ -197,7 +194,7 @@ stats_short(struct stage *s, int fd)
 {
 	uint8_t body[IPC_FRONT_STATS_SIZE - 1] = { 0 };
 
-	send_body(fd, IPC_FRONT_STATS, body, sizeof body);
+	send_body(fd, IPC_FRONT_STATS, body, sizeof(body));
 }
 
 static void
@@ -206,7 +203,7 @@ stats_flood(struct stage *s, int fd)
 	uint8_t body[IPC_FRONT_STATS_SIZE] = { 0 };
 
 	for (int i = 0; i < STATS_FLOOD; i++)
-		send_body(fd, IPC_FRONT_STATS, body, sizeof body);
+		send_body(fd, IPC_FRONT_STATS, body, sizeof(body));
 }
 
 /* Replies cost us memory for as long as nobody reads them: only so much. */
@@ -216,7 +213,7 @@ never_reads(struct stage *s, int fd)
 	uint8_t frame[FRAME_HEADER + 8] = { 0 };
 
 	frame_encode(frame, FRAME_HELLO, 8);
-	while (send_body(fd, IPC_HELLO, frame, sizeof frame))
+	while (send_body(fd, IPC_HELLO, frame, sizeof(frame)))
 		continue;
 }
 
@@ -286,7 +283,7 @@ test_breaches(struct stage *s)
 {
 	char event[64];
 
-	for (size_t i = 0; i < sizeof breaches / sizeof breaches[0]; i++) {
+	for (size_t i = 0; i < sizeof(breaches) / sizeof(breaches[0]); i++) {
 		int fd = breaches[i].welcome ? welcomed(s) : appliance_front(&s->a, 1);
 
 		breaches[i].send(s, fd);
@@ -295,7 +292,7 @@ test_breaches(struct stage *s)
 		check_honest(s, breaches[i].name);
 		if (breaches[i].event == NULL)
 			continue;
-		snprintf(event, sizeof event, "%s:", breaches[i].event);
+		snprintf(event, sizeof(event), "%s:", breaches[i].event);
 		ok(appliance_logged(&s->a, event) == 1, "logged once: %s", breaches[i].event);
 	}
 }
@@ -329,7 +326,7 @@ test_truncated(struct stage *s)
 
 	ipc_encode(bytes, &f);
 	memcpy(bytes + IPC_HEADER, s->last, PLAYER_REQUEST);
-	for (size_t len = 0; len < sizeof bytes; len++) {
+	for (size_t len = 0; len < sizeof(bytes); len++) {
 		int fd = welcomed(s);
 
 		if (len > 0)
@@ -349,7 +346,7 @@ error_for(int fd, uint8_t verb, const uint8_t *body, size_t len, uint8_t *flags)
 	struct frame_error e;
 	struct ipc_frame f;
 
-	if (!send_body(fd, verb, body, len) || appliance_recv(fd, &f, reply, sizeof reply) != 1 ||
+	if (!send_body(fd, verb, body, len) || appliance_recv(fd, &f, reply, sizeof(reply)) != 1 ||
 	    f.verb != IPC_REPLY || f.length != FRAME_ERROR_SIZE || reply[5] != FRAME_ERROR ||
 	    frame_error_decode(&e, reply + FRAME_HEADER, FRAME_ERROR_PAYLOAD) != KMS_OK)
 		return 0;
@@ -376,32 +373,33 @@ test_wrong_frames(struct stage *s)
 
 	expect(s, fd, IPC_REQUEST, NULL, 0, KMS_E_BAD_FRAME, true, "an empty request");
 	expect(s, fd, IPC_HELLO, NULL, 0, KMS_E_BAD_FRAME, true, "an empty HELLO");
-	expect(s, fd, IPC_REQUEST, s->last, sizeof s->last - 1, KMS_E_BAD_FRAME, true,
+	expect(s, fd, IPC_REQUEST, s->last, sizeof(s->last) - 1, KMS_E_BAD_FRAME, true,
 	    "a request cut short");
-	expect(
-	    s, fd, IPC_HELLO, s->last, sizeof s->last, KMS_E_BAD_FRAME, true, "a request as HELLO");
+	expect(s, fd, IPC_HELLO, s->last, sizeof(s->last), KMS_E_BAD_FRAME, true,
+	    "a request as HELLO");
 	frame_encode(hello, FRAME_HELLO, 8);
 	expect(
-	    s, fd, IPC_REQUEST, hello, sizeof hello, KMS_E_BAD_FRAME, true, "HELLO as a request");
-	randombytes_buf(frame, sizeof frame);
+	    s, fd, IPC_REQUEST, hello, sizeof(hello), KMS_E_BAD_FRAME, true, "HELLO as a request");
+	randombytes_buf(frame, sizeof(frame));
 	frame[0] = 0;
-	expect(s, fd, IPC_REQUEST, frame, sizeof frame, KMS_E_BAD_FRAME, true, "noise");
+	expect(s, fd, IPC_REQUEST, frame, sizeof(frame), KMS_E_BAD_FRAME, true, "noise");
 	seal(s, &s->other, frame);
 	frame[4] = FRAME_VERSION + 1;
-	expect(s, fd, IPC_REQUEST, frame, sizeof frame, KMS_E_BAD_VERSION, true, "another version");
+	expect(
+	    s, fd, IPC_REQUEST, frame, sizeof(frame), KMS_E_BAD_VERSION, true, "another version");
 	frame[4] = FRAME_VERSION;
 	frame[FRAME_HEADER] ^= 1;
-	expect(s, fd, IPC_REQUEST, frame, sizeof frame, KMS_E_UNKNOWN_HOST, false,
+	expect(s, fd, IPC_REQUEST, frame, sizeof(frame), KMS_E_UNKNOWN_HOST, false,
 	    "another host's id");
 	frame[FRAME_HEADER] ^= 1;
-	frame[sizeof frame - 1] ^= 1;
-	expect(s, fd, IPC_REQUEST, frame, sizeof frame, KMS_E_BAD_SEAL, true, "a bad tag");
-	frame[sizeof frame - 1] ^= 1;
+	frame[sizeof(frame) - 1] ^= 1;
+	expect(s, fd, IPC_REQUEST, frame, sizeof(frame), KMS_E_BAD_SEAL, true, "a bad tag");
+	frame[sizeof(frame) - 1] ^= 1;
 	memset(frame + FRAME_HEADER + 16, 0, 32);
 	expect(
-	    s, fd, IPC_REQUEST, frame, sizeof frame, KMS_E_BAD_SEAL, true, "a key of small order");
+	    s, fd, IPC_REQUEST, frame, sizeof(frame), KMS_E_BAD_SEAL, true, "a key of small order");
 	memset(hello + FRAME_HEADER, 0xee, 8);
-	expect(s, fd, IPC_HELLO, hello, sizeof hello, KMS_E_NOT_ENABLED, false,
+	expect(s, fd, IPC_HELLO, hello, sizeof(hello), KMS_E_NOT_ENABLED, false,
 	    "a publisher not served");
 	close(fd);
 }
@@ -414,17 +412,17 @@ sealed_for(
 	uint8_t reply[PLAYER_REPLY], text[FRAME_MAX_REPLY];
 	const uint8_t *view = NULL;
 	struct ipc_frame f;
-	int r;
+	int rc;
 
 	*bundle_len = 0;
 	if (!send_body(fd, IPC_REQUEST, frame, len) ||
-	    appliance_recv(fd, &f, reply, sizeof reply) != 1)
+	    appliance_recv(fd, &f, reply, sizeof(reply)) != 1)
 		return KMS_E_PEER;
-	r = player_open(
+	rc = player_open(
 	    &s->other, &s->a.host, s->product, reply, f.length, text, &view, bundle_len);
-	if (r == KMS_OK)
+	if (rc == KMS_OK)
 		memcpy(bundle, view, *bundle_len);
-	return r;
+	return rc;
 }
 
 static unsigned
@@ -432,7 +430,7 @@ seats(struct stage *s)
 {
 	char text[32] = "";
 
-	appliance_control(&s->a, CONTROL_STATUS, NULL, NULL, NULL, "counted", text, sizeof text);
+	appliance_control(&s->a, CONTROL_STATUS, NULL, NULL, NULL, "counted", text, sizeof(text));
 	return (unsigned)strtoul(text, NULL, 10);
 }
 
@@ -442,7 +440,7 @@ entries(struct stage *s)
 {
 	char text[32] = "";
 
-	appliance_control(&s->a, CONTROL_STATUS, NULL, NULL, NULL, "entries", text, sizeof text);
+	appliance_control(&s->a, CONTROL_STATUS, NULL, NULL, NULL, "entries", text, sizeof(text));
 	return (unsigned)strtoul(text, NULL, 10);
 }
 
@@ -476,16 +474,16 @@ test_replay(struct stage *s)
 	unsigned before = seats(s);
 
 	seal(s, &s->other, s->last);
-	ok(sealed_for(s, fd, s->last, sizeof s->last, one, &len_one) == KMS_OK, "a good request");
-	ok(sealed_for(s, fd, s->last, sizeof s->last, two, &len_two) == KMS_OK, "sent again");
+	ok(sealed_for(s, fd, s->last, sizeof(s->last), one, &len_one) == KMS_OK, "a good request");
+	ok(sealed_for(s, fd, s->last, sizeof(s->last), two, &len_two) == KMS_OK, "sent again");
 	ok(len_one > 0 && len_one == len_two && memcmp(one, two, len_one) == 0,
 	    "the same lease again");
 	ok(seats(s) == before, "no second seat");
-	ok(sealed_for(s, fd, s->first, sizeof s->first, two, &len_two) == KMS_E_CLONE,
+	ok(sealed_for(s, fd, s->first, sizeof(s->first), two, &len_two) == KMS_E_CLONE,
 	    "an older request sent again: refused");
 	check_honest(s, "replays");
-	len_two = seal_request(frame, sizeof frame, &s->other.keys, s->a.host.certificate.host_id,
-	    s->other.pk, NULL, text, sizeof text);
+	len_two = seal_request(frame, sizeof(frame), &s->other.keys, s->a.host.certificate.host_id,
+	    s->other.pk, NULL, text, sizeof(text));
 	ok(sealed_for(s, fd, frame, len_two, two, &len_two) == KMS_E_BAD_REQUEST,
 	    "a sealed text without sense");
 	check_honest(s, "a sealed text without sense");
@@ -509,9 +507,9 @@ test_replay_in_batch(struct stage *s)
 		ipc_encode(at, &f);
 		memcpy(at + IPC_HEADER, s->last, PLAYER_REQUEST);
 	}
-	send(fd, burst, sizeof burst, MSG_NOSIGNAL);
+	send(fd, burst, sizeof(burst), MSG_NOSIGNAL);
 	for (int i = 0; i < 3; i++) {
-		if (appliance_recv(fd, &f, reply, sizeof reply) != 1)
+		if (appliance_recv(fd, &f, reply, sizeof(reply)) != 1)
 			player_die("no reply");
 		r[i] = player_open(&s->other, &s->a.host, s->product, reply, f.length, text[i > 0],
 		    &bundle[i], &len[i]);
@@ -527,14 +525,14 @@ static void
 set_stage(struct stage *s)
 {
 	char extra[64];
-	uint32_t r;
+	uint32_t rc;
 
-	memset(s, 0, sizeof *s);
-	snprintf(extra, sizeof extra, "[limits]\ncredits = %d\n", CREDITS);
+	memset(s, 0, sizeof(*s));
+	snprintf(extra, sizeof(extra), "[limits]\ncredits = %d\n", CREDITS);
 	appliance_make(&s->a, extra);
-	if ((r = appliance_start(&s->a)) != KMS_OK || (r = appliance_confirm(&s->a)) != KMS_OK) {
+	if ((rc = appliance_start(&s->a)) != KMS_OK || (rc = appliance_confirm(&s->a)) != KMS_OK) {
 		appliance_log_show(&s->a);
-		printf("Bail out! %s\n", kms_strerror(r));
+		printf("Bail out! %s\n", kms_strerror(rc));
 		appliance_remove(&s->a);
 		exit(1);
 	}
@@ -554,8 +552,8 @@ first_requests(struct stage *s)
 	int fd = welcomed(s);
 
 	seal(s, &s->other, s->first);
-	memcpy(s->last, s->first, sizeof s->last);
-	ok(sealed_for(s, fd, s->first, sizeof s->first, bundle, &len) == KMS_OK,
+	memcpy(s->last, s->first, sizeof(s->last));
+	ok(sealed_for(s, fd, s->first, sizeof(s->first), bundle, &len) == KMS_OK,
 	    "what is right is answered through the other front too");
 	close(fd);
 }

@@ -1,6 +1,6 @@
 /*
- * resolve_tries.c - stands where a stranger's code would stand: applies the real confinement of kmsd-resolve to itself, then
- * tries one thing (tries.h).
+ * resolve_tries.c - stands where a stranger's code would stand: applies the real confinement of
+ * kmsd-resolve to itself, then tries one thing (tries.h).
  */
 #include <stdio.h>
 

@@ -1,9 +1,10 @@
 /*
  * tries.c - the attempts, and running one of them behind a process's own confinement.
  */
-#include <config.h>
+#include "t/security/tries.h"
 
 #include <arpa/inet.h>
+#include <config.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -19,7 +20,6 @@
 
 #include "kmsd/common/config.h"
 #include "libkms/kms_error.h"
-#include "t/security/tries.h"
 
 /* Opened before confinement, as a stranger would find descriptors already there. */
 struct found {
@@ -244,7 +244,8 @@ tries_main(int argc, char **argv, int (*confine)(const struct config *c))
 	have.file = mkstemp(scratch);
 	if (have.inet == -1 || have.file == -1 || unlink(scratch) == -1)
 		return 12;
-	/* "free": the same attempt without confinement, which shows that the attempt is a real one */
+	/* "free": the same attempt without confinement, which shows that the attempt is a real one
+	 */
 	if (strcmp(argv[1], "free") != 0 && confine_by(argv[1], confine) != 0)
 		return 11;
 	for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {

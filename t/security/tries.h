@@ -12,7 +12,8 @@ struct config;
  *   PROGRAM INI WHAT [argument]
  *
  * Exit 0: it could be done. 10: refused with an errno (printed). Killed: the signal says so.
- * Exit 11: the sandbox is not in force as wanted, 12: WHAT is not known. INI "free": without a sandbox.
+ * Exit 11: the sandbox is not in force as wanted, 12: WHAT is not known. INI "free": without a
+ * sandbox.
  */
 int tries_main(int argc, char **argv, int (*confine)(const struct config *c));
 

@@ -21,7 +21,7 @@ struct bad_field {
 	const char *what;
 	size_t at;
 	uint64_t value;
-	unsigned octets;            /* of value, big-endian */
+	unsigned octets; /* of value, big-endian */
 	int status;
 };
 
@@ -59,8 +59,8 @@ check_truncations(decode_fn decode, const uint8_t *in, size_t len)
 }
 
 static inline void
-check_bad_fields(decode_fn decode, const uint8_t *in, size_t len, const struct bad_field *rows,
-    size_t count)
+check_bad_fields(
+    decode_fn decode, const uint8_t *in, size_t len, const struct bad_field *rows, size_t count)
 {
 	uint8_t *copy = malloc(len);
 

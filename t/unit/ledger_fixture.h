@@ -11,7 +11,7 @@
 
 #include "kmsdb/kmsdb.h"
 
-#define FIXTURE_DAY 20000u              /* 2024-10-04 */
+#define FIXTURE_DAY 20000u /* 2024-10-04 */
 #define FIXTURE_NOW (FIXTURE_DAY * UINT64_C(86400) + 3600)
 
 struct fixture {
@@ -23,8 +23,8 @@ struct fixture {
 	struct kmsdb_options opt;
 	struct kmsdb *db;
 	char why[256];
-	int sign_fails;                 /* status that the signer returns, once */
-	unsigned torn, failed, maps;    /* log events seen */
+	int sign_fails;              /* status that the signer returns, once */
+	unsigned torn, failed, maps; /* log events seen */
 };
 
 /* Under /dev/shm, $TMPDIR or /tmp; or under base. */
@@ -39,16 +39,17 @@ void fixture_cmid(uint8_t cmid[16], uint32_t client);
 struct fixture_entry {
 	int kind;
 	uint32_t client;
-	uint32_t product;               /* 1.. */
+	uint32_t product; /* 1.. */
 	uint16_t pool;
 	uint64_t sequence;
 	uint64_t time;
 	uint32_t status;
 	uint16_t flags;
-	uint32_t request;               /* first octets of the request id; 0: the sequence */
-	const char *name;               /* NULL: made from the client */
+	uint32_t request; /* first octets of the request id; 0: the sequence */
+	const char *name; /* NULL: made from the client */
 };
-size_t fixture_encode(const struct fixture *f, uint8_t *out, size_t size, const struct fixture_entry *e);
+size_t fixture_encode(
+    const struct fixture *f, uint8_t *out, size_t size, const struct fixture_entry *e);
 /* Stage; asserts KMS_OK; returns the leaf. */
 uint32_t fixture_stage(struct fixture *f, const struct fixture_entry *e);
 int fixture_try_stage(struct fixture *f, const struct fixture_entry *e);
@@ -56,7 +57,8 @@ int fixture_sign(uint8_t sig[BATCH_SIGNATURE], const uint8_t header[BATCH_HEADER
 int fixture_try_commit(struct fixture *f);
 void fixture_commit(struct fixture *f);
 /* A batch of n leases of clients first.., sequence and time given. */
-void fixture_leases(struct fixture *f, uint32_t first, uint32_t n, uint64_t sequence, uint64_t time);
+void fixture_leases(
+    struct fixture *f, uint32_t first, uint32_t n, uint64_t sequence, uint64_t time);
 
 /* Names of segments, ascending; files as octets. */
 size_t fixture_segments(struct fixture *f, char names[][32], size_t max);

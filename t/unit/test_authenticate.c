@@ -2,17 +2,17 @@
  * test_authenticate.c - a REQUEST frame is believed only when every octet of it
  * is what its client sealed for this host; only then does the client enter the cache.
  */
+#include <fcntl.h>
 #include <setjmp.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
-#include <fcntl.h>
-#include <sodium.h>
-#include <unistd.h>
 
 #include "kmsd/activate/authenticate.h"
 #include "libkms/core/frame.h"
@@ -41,14 +41,14 @@ request(void)
 		.name = "client",
 	};
 
-	memset(m.request_id, 0xab, sizeof m.request_id);
+	memset(m.request_id, 0xab, sizeof(m.request_id));
 	return m;
 }
 
 static void
 seal_text(struct world *w, const uint8_t *text, size_t len)
 {
-	w->len = seal_request(w->frame, sizeof w->frame, &w->keys, signing_key_host_id(w->key),
+	w->len = seal_request(w->frame, sizeof(w->frame), &w->keys, signing_key_host_id(w->key),
 	    w->pk, NULL, text, len);
 	assert_true(w->len > 0);
 }
@@ -56,7 +56,7 @@ seal_text(struct world *w, const uint8_t *text, size_t len)
 static int
 set_up(void **state)
 {
-	struct world *w = calloc(1, sizeof *w);
+	struct world *w = calloc(1, sizeof(*w));
 	struct message_request m = request();
 	uint8_t text[MESSAGE_REQUEST_TEXT];
 	const struct secrets no_secrets = { 0 };
@@ -71,8 +71,8 @@ set_up(void **state)
 	crypto_kx_keypair(w->pk, w->sk);
 	assert_int_equal(
 	    seal_client_keys(&w->keys, w->pk, w->sk, signing_key_kx_pk(w->key)), KMS_OK);
-	assert_int_equal(message_request_encode(text, sizeof text, &m), sizeof text);
-	seal_text(w, text, sizeof text);
+	assert_int_equal(message_request_encode(text, sizeof(text), &m), sizeof(text));
+	seal_text(w, text, sizeof(text));
 	*state = w;
 	return 0;
 }
@@ -95,7 +95,7 @@ tear_down(void **state)
 static int
 ask(struct world *w, struct authenticated *out, size_t len)
 {
-	memset(out, 0, sizeof *out);
+	memset(out, 0, sizeof(*out));
 	return authenticate(out, w->key, w->cache, w->frame, len);
 }
 
@@ -122,7 +122,7 @@ test_twice(void **state)
 		assert_int_equal(a.request.sequence, 9);
 		assert_string_equal(a.request.name, "client");
 		assert_memory_equal(a.session.cmid, cmid, 16);
-		assert_memory_equal(&a.session.keys, &w->keys, sizeof w->keys);
+		assert_memory_equal(&a.session.keys, &w->keys, sizeof(w->keys));
 	}
 	session_cache_info(w->cache, &info);
 	assert_int_equal(info.entries, 1);
@@ -208,20 +208,20 @@ test_senseless_text(void **state)
 	uint8_t text[MESSAGE_REQUEST_TEXT + 1];
 	struct authenticated a;
 
-	message_request_encode(text, sizeof text, &m);
+	message_request_encode(text, sizeof(text), &m);
 	text[0] = 99;
 	seal_text(w, text, MESSAGE_REQUEST_TEXT);
 	assert_int_equal(ask(w, &a, w->len), KMS_E_BAD_REQUEST);
 	/* Sealed with good keys, so it can be answered: keys and request id are there. */
 	assert_memory_equal(a.request.request_id, m.request_id, 16);
-	assert_memory_equal(&a.session.keys, &w->keys, sizeof w->keys);
+	assert_memory_equal(&a.session.keys, &w->keys, sizeof(w->keys));
 	for (size_t len = 0; len < MESSAGE_REQUEST_TEXT; len++) {
 		seal_text(w, text, len);
 		assert_int_equal(ask(w, &a, w->len), KMS_E_BAD_REQUEST);
 	}
 	text[0] = MESSAGE_ACTIVATE;
 	text[MESSAGE_REQUEST_TEXT] = 0;
-	seal_text(w, text, sizeof text);
+	seal_text(w, text, sizeof(text));
 	assert_int_equal(ask(w, &a, w->len), KMS_E_BAD_REQUEST);
 }
 

@@ -1,11 +1,10 @@
 /*
  * test_batch.c - the batch header: layout, ranges, hash and signature.
  */
-#include "t/unit/core_test.h"
-
 #include <sodium.h>
 
 #include "libkms/core/batch.h"
+#include "t/unit/core_test.h"
 
 static const struct batch_header header = {
 	.host_id = { 1, 2, 3 },

@@ -2,11 +2,10 @@
  * test_certificate.c - the host certificate: every cut, each field out of
  * range, and a signature that covers every octet.
  */
-#include "t/unit/core_test.h"
-
 #include <sodium.h>
 
 #include "libkms/core/certificate.h"
+#include "t/unit/core_test.h"
 
 static uint8_t publisher_pk[32], publisher_sk[64];
 static const uint8_t publisher_id[8] = { 1, 2, 3, 4, 5, 6, 7, 8 };

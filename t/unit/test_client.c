@@ -3,25 +3,24 @@
  * over time, a lease that is checked and exported, and an outage that takes
  * nothing away.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <setjmp.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <sodium.h>
+#include <cmocka.h>
 
 #include "libkms/client/client.h"
+#include "libkms/client/state.h"
 #include "libkms/kms.h"
 #include "libkms/kms_error.h"
-#include "libkms/client/state.h"
 #include "t/lib/testhost.h"
 
 #define T 1700000000u
@@ -45,15 +44,15 @@ world_now(void *arg)
 static int
 setup(void **arg)
 {
-	struct world *w = calloc(1, sizeof *w);
+	struct world *w = calloc(1, sizeof(*w));
 
-	snprintf(w->directory, sizeof w->directory, "/tmp/test_client.XXXXXX");
+	snprintf(w->directory, sizeof(w->directory), "/tmp/test_client.XXXXXX");
 	if (mkdtemp(w->directory) == NULL)
 		return -1;
-	snprintf(w->path, sizeof w->path, "%s/s", w->directory);
+	snprintf(w->path, sizeof(w->path), "%s/s", w->directory);
 	w->now = T;
 	testhost_init(&w->host, 0x50, 1, T - YEAR, T + YEAR);
-	w->o = (struct kms_options){ .size = sizeof w->o,
+	w->o = (struct kms_options){ .size = sizeof(w->o),
 		.publisher_key = w->host.publisher_text,
 		.product = TESTHOST_PRODUCT,
 		.state_file = w->path,
@@ -72,7 +71,7 @@ teardown(void **arg)
 	char lock[96];
 	int left;
 
-	snprintf(lock, sizeof lock, "%s.lock", w->path);
+	snprintf(lock, sizeof(lock), "%s.lock", w->path);
 	unlink(lock);
 	unlink(w->path);
 	left = rmdir(w->directory);
@@ -99,7 +98,7 @@ give_lease(struct world *w)
 
 	assert_int_equal(state_open(&f, &s, w->path, w->now), KMS_OK);
 	testhost_entry(&w->host, &e, s->pk, w->now, 14400);
-	s->bundle_len = testhost_bundle(&w->host, s->bundle, sizeof s->bundle, &e);
+	s->bundle_len = testhost_bundle(&w->host, s->bundle, sizeof(s->bundle), &e);
 	assert_true(s->bundle_len > 0);
 	memcpy(s->lease_certificate, w->host.certificate, w->host.certificate_len);
 	s->lease_certificate_len = w->host.certificate_len;
@@ -110,7 +109,7 @@ give_lease(struct world *w)
 static enum kms_licence
 licence(struct world *w, struct kms_client *c)
 {
-	struct kms_status_info s = { .size = sizeof s };
+	struct kms_status_info s = { .size = sizeof(s) };
 
 	assert_int_equal(kms_status(c, &s), KMS_OK);
 	return s.licence;
@@ -124,8 +123,8 @@ test_options(void **arg)
 	char text[300];
 	struct kms_options o;
 
-	memset(text, 'a', sizeof text - 1);
-	text[sizeof text - 1] = '\0';
+	memset(text, 'a', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
 #define REFUSED(change, want)                                                                      \
 	do {                                                                                       \
 		o = w->o;                                                                          \
@@ -215,7 +214,7 @@ static void
 test_grace(void **arg)
 {
 	struct world *w = *arg;
-	struct kms_status_info s = { .size = sizeof s };
+	struct kms_status_info s = { .size = sizeof(s) };
 	struct kms_client *c;
 
 	w->o.grace_minutes = 60;
@@ -269,10 +268,10 @@ static void
 test_export(void **arg)
 {
 	struct world *w = *arg;
-	struct kms_lease_info info = { .size = sizeof info };
+	struct kms_lease_info info = { .size = sizeof(info) };
 	struct kms_client *c = open_client(w);
 	uint8_t file[8192];
-	size_t i, need = 0, size = sizeof file;
+	size_t i, need = 0, size = sizeof(file);
 
 	assert_int_equal(kms_lease_export(c, file, &size), KMS_E_NO_LEASE);
 	kms_close(c);
@@ -320,7 +319,7 @@ test_short_structs(void **arg)
 	struct kms_status_info s;
 	struct kms_client *c = open_client(w);
 
-	memset(&s, 0x5a, sizeof s);
+	memset(&s, 0x5a, sizeof(s));
 	s.size = offsetof(struct kms_status_info, expires);
 	assert_int_equal(kms_status(c, &s), KMS_OK);
 	assert_int_equal(s.size, offsetof(struct kms_status_info, expires));
@@ -336,7 +335,7 @@ static int
 dead_port(char host[32])
 {
 	struct sockaddr_in a = { .sin_family = AF_INET };
-	socklen_t len = sizeof a;
+	socklen_t len = sizeof(a);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -361,7 +360,7 @@ peek(struct world *w, uint64_t *sequence, uint8_t id[16])
 static void
 ask(struct world *w, int (*call)(struct kms_client *, struct kms_result *))
 {
-	struct kms_result r = { .size = sizeof r };
+	struct kms_result r = { .size = sizeof(r) };
 	struct kms_client *c = open_client(w);
 
 	assert_int_equal(call(c, &r), KMS_E_NO_HOST);
@@ -393,7 +392,8 @@ test_outage(void **arg)
 	close(fd);
 }
 
-/* The same request again while it is unanswered, a new one when it is old, of another kind or for another product. */
+/* The same request again while it is unanswered, a new one when it is old, of another kind or for
+ * another product. */
 static void
 test_repeat(void **arg)
 {

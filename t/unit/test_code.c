@@ -3,6 +3,7 @@
  * mistake found in its group, and what must be refused.
  */
 #include <setjmp.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -11,7 +12,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <sodium.h>
 
 #include "libkms/core/certificate.h"
 #include "libkms/core/minisig.h"
@@ -260,8 +260,9 @@ test_every_group(void **state)
 }
 
 /*
- * Two mistypings whose check characters are those of an exchange: x^2 + x^20 is x^3, which is what another
- * last bit of the third character adds to a check. Only the check of the whole tells them apart.
+ * Two mistypings whose check characters are those of an exchange: x^2 + x^20 is x^3, which is what
+ * another last bit of the third character adds to a check. Only the check of the whole tells them
+ * apart.
  */
 static void
 test_like_exchange(void **state)

@@ -2,21 +2,22 @@
  * test_config.c - kms.ini: a table of bad input with the line and words of each error, valid files
  * that print and parse back to the same, and the manual and the example held against the schema.
  *
- * KMS_UPDATE=1 rewrites t/unit/config/NAME.ok from what is printed now; read the difference before it
- * is committed.
+ * KMS_UPDATE=1 rewrites t/unit/config/NAME.ok from what is printed now; read the difference before
+ * it is committed.
  */
+#include <glob.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
-#include <cmocka.h>
-#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "libkms/kms_error.h"
+#include <cmocka.h>
+
 #include "kmsd/common/config.h"
+#include "libkms/kms_error.h"
 
 #define KEY "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3"
 #define KEYTAB "gss_tsig = yes\nkeytab = /k\n"
@@ -94,8 +95,7 @@ static const struct bad {
 	{ "[listen]\naddress = localhost\n", 2, "1..8 different IPv4 or IPv6 addresses", 1 },
 	{ "[listen]\naddress =\n", 2, "1..8 different", 1 },
 	{ "[listen]\naddress = ::1 ::1\n", 2, "1..8 different", 1 },
-	{ "[listen]\naddress = 1.1.1.1 1.1.1.2 1.1.1.3 1.1.1.4 1.1.1.5 1.1.1.6 1.1.1.7 1.1.1.8 "
-	  "1.1.1.9\n",
+	{ "[listen]\naddress = 1.1.1.1 1.1.1.2 1.1.1.3 1.1.1.4 1.1.1.5 1.1.1.6 1.1.1.7 1.1.1.8 1.1.1.9\n",
 	    2, "1..8 different", 1 },
 	/* Names of machines. */
 	{ "[dns]\ndomains = a.test A.TEST.\n", 2, "0..8 different DNS names", 1 },
@@ -171,13 +171,7 @@ static const struct bad {
 	{ "[firewall]\nallow = 10.0.0.0/8 10.0.0.0/8\n", 2, "different networks", 1 },
 	{ "[firewall]\nallow = 192.0.2.1/32 192.0.2.1\n", 2, "different networks", 1 },
 	{ "[firewall]\nallow = 10.0.0.0/8\nallow =\n", 3, "1..32 different networks", 1 },
-	{ "[firewall]\nallow = 1.1.1.1 1.1.1.2 1.1.1.3 1.1.1.4 1.1.1.5 1.1.1.6 1.1.1.7 1.1.1.8 "
-	  "1.1.1.9 "
-	  "1.1.1.10 1.1.1.11 1.1.1.12 1.1.1.13\nallow = 1.1.2.1 1.1.2.2 1.1.2.3 1.1.2.4 1.1.2.5 "
-	  "1.1.2.6 "
-	  "1.1.2.7 1.1.2.8 1.1.2.9 1.1.2.10 1.1.2.11 1.1.2.12 1.1.2.13\nallow = 1.1.3.1 1.1.3.2 "
-	  "1.1.3.3 "
-	  "1.1.3.4 1.1.3.5 1.1.3.6 1.1.3.7\n",
+	{ "[firewall]\nallow = 1.1.1.1 1.1.1.2 1.1.1.3 1.1.1.4 1.1.1.5 1.1.1.6 1.1.1.7 1.1.1.8 1.1.1.9 1.1.1.10 1.1.1.11 1.1.1.12 1.1.1.13\nallow = 1.1.2.1 1.1.2.2 1.1.2.3 1.1.2.4 1.1.2.5 1.1.2.6 1.1.2.7 1.1.2.8 1.1.2.9 1.1.2.10 1.1.2.11 1.1.2.12 1.1.2.13\nallow = 1.1.3.1 1.1.3.2 1.1.3.3 1.1.3.4 1.1.3.5 1.1.3.6 1.1.3.7\n",
 	    4, "1..32 different networks", 1 },
 	{ "[firewall]\nrate = 100001\n", 2, "a number, 0..100000", 1 },
 	{ "[firewall]\nrate = 10/second\n", 2, "a number, 0..100000", 1 },
@@ -326,7 +320,8 @@ test_too_many_publishers(void **ignored)
 	size_t used = 0;
 	int i;
 
-	/* Key ids that differ in one character: the first of the id, its last two bits, or one between. */
+	/* Key ids that differ in one character: the first of the id, its last two bits, or one
+	 * between. */
 	for (i = 0; i < CONFIG_PUBLISHERS + 1; i++) {
 		char key[] = KEY;
 
@@ -664,7 +659,8 @@ test_read_file(void **ignored)
 	assert_null(text);
 }
 
-/* What kmsd takes at a start and what it takes at a reload are told apart; what it does not read changes neither. */
+/* What kmsd takes at a start and what it takes at a reload are told apart; what it does not read
+ * changes neither. */
 static void
 test_mark(void **ignored)
 {
@@ -680,15 +676,14 @@ test_mark(void **ignored)
 		{ "[relay]\nallow = 192.0.2.0/24\n", false, true },
 		{ "[listen]\nport = 1689\n[log]\nlevel = debug\n", true, true },
 		{ "[dns]\ndomains = example.com\n[firewall]\nrate = 1\n", false, false },
-		{ "[publisher acme]\nkey = "
-		  "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3\n",
+		{ "[publisher acme]\nkey = RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3\n",
 		    false, true },
 	};
 	struct config plain, c;
 	struct config_error e;
 
 	config_defaults(&plain);
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		assert_int_equal(config_parse(&c, rows[i].text, strlen(rows[i].text), &e, 1), 0);
 		if ((config_mark(&c, true) != config_mark(&plain, true)) != rows[i].start ||
 		    (config_mark(&c, false) != config_mark(&plain, false)) != rows[i].reload)

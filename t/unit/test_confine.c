@@ -3,19 +3,17 @@
  * forbids, and is refused or killed by SIGSYS. A layer that this kernel or user cannot have is
  * a failed test, not a skipped one, except those that only root can apply, which say so loudly.
  */
-#include <config.h>
-
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
 #include <arpa/inet.h>
+#include <config.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,12 +27,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "libkms/kms_error.h"
-#include "kmsd/common/confine.h"
+#include <cmocka.h>
 
-#define DONE 0 /* the attempt succeeded */
+#include "kmsd/common/confine.h"
+#include "libkms/kms_error.h"
+
+#define DONE 0     /* the attempt succeeded */
 #define REFUSED 10 /* plus errno would not fit: which one is looked at inside */
-#define SETUP 90 /* the layer could not be applied */
+#define SETUP 90   /* the layer could not be applied */
 
 /* Run try in a child: its exit status, or 1000 + the signal that killed it. */
 static int
@@ -658,8 +658,7 @@ test_enough(void **ignored)
 	assert_true(confine_enough(all, all, true, 0, why));
 	assert_false(confine_enough(all, all & ~CONFINE_LANDLOCK, true, 0, why));
 	assert_string_equal(why,
-	    "sandbox layers not in force: landlock; to start without them write "
-	    "\"allow_missing = landlock\" under [sandbox] in the ini file");
+	    "sandbox layers not in force: landlock; to start without them write \"allow_missing = landlock\" under [sandbox] in the ini file");
 	assert_true(confine_enough(all, all & ~CONFINE_LANDLOCK, true, CONFINE_LANDLOCK, why));
 	assert_string_equal(why, "");
 	assert_true(confine_enough(all, all & ~CONFINE_LANDLOCK, false, 0, why));

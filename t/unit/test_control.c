@@ -65,15 +65,14 @@ round_trip(void **state)
 static void
 octets(void **state)
 {
-	static const uint8_t expected[] = "r\0\0\0\0\4pool"
-					  "u\2\0\0\0\10id\0\0\0\0\0\0\1\0"
-					  "s\4\0\0\0\1nameX";
+	static const uint8_t expected[] =
+	    "r\0\0\0\0\4poolu\2\0\0\0\10id\0\0\0\0\0\0\1\0s\4\0\0\0\1nameX";
 	struct control_buf b = { 0 };
 
 	control_row(&b, "pool");
 	control_number(&b, "id", 256);
 	control_text(&b, "name", "X");
-	assert_int_equal(b.len, sizeof expected - 1);
+	assert_int_equal(b.len, sizeof(expected) - 1);
 	assert_memory_equal(b.data, expected, b.len);
 	control_buf_free(&b);
 }
@@ -118,7 +117,7 @@ malformed(void **state)
 		const char *octets;
 		size_t len;
 	} rows[] = {
-#define ROW(what, octets) { what, octets, sizeof octets - 1 }
+#define ROW(what, octets) { what, octets, sizeof(octets) - 1 }
 		ROW("unknown type", "x\1\0\0\0\0a"),
 		ROW("type zero", "\0\1\0\0\0\0a"),
 		ROW("row with a name", "r\1\0\0\0\1ab"),
@@ -136,7 +135,7 @@ malformed(void **state)
 	struct control_field f;
 	size_t i;
 
-	for (i = 0; i < sizeof rows / sizeof *rows; i++) {
+	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		control_reader_init(&r, rows[i].octets, rows[i].len);
 		if (control_next(&r, &f) || !r.bad)
 			fail_msg("accepted: %s", rows[i].what);
@@ -190,7 +189,7 @@ static void
 request_framing(void **state)
 {
 	static const uint8_t request[] = "\0\0\0\13\0\5s\1\0\0\0\2kab";
-	size_t len = sizeof request - 1, cut;
+	size_t len = sizeof(request) - 1, cut;
 	struct control_reader args;
 	struct control_field f;
 	uint16_t verb = 0;

@@ -1,16 +1,17 @@
 /*
- * test_dns_records.c - records from kms.ini, lines of dns.published good and bad, and the firewall's
- * rules that come from the same file.
+ * test_dns_records.c - records from kms.ini, lines of dns.published good and bad, and the
+ * firewall's rules that come from the same file.
  */
+#include <netinet/in.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
-#include <cmocka.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "kmsctl/dns/records.h"
 #include "kmsctl/firewall/ruleset.h"
@@ -67,13 +68,13 @@ test_lines(void **ignored)
 	struct record r;
 	size_t i;
 
-	for (i = 0; i < sizeof good / sizeof *good; i++) {
+	for (i = 0; i < sizeof(good) / sizeof(*good); i++) {
 		if (!record_parse(&r, good[i]))
 			fail_msg("refused: %s", good[i]);
 		record_text(text, &r);
 		assert_string_equal(text, good[i]);
 	}
-	for (i = 0; i < sizeof bad / sizeof *bad; i++)
+	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++)
 		if (record_parse(&r, bad[i]))
 			fail_msg("accepted: %s", bad[i]);
 }
@@ -104,8 +105,8 @@ test_wanted(void **ignored)
 	c.port = 0;
 	assert_int_equal(records_wanted(&set, &c, why), KMS_E_CONFIG);
 	c.port = 1;
-	strcpy(c.dns_domain[0], L63 "." L63 "." L63 "."
-				    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
+	strcpy(c.dns_domain[0],
+	    L63 "." L63 "." L63 ".aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
 	c.dns_domain_count = 1;
 	assert_int_equal(records_wanted(&set, &c, why), KMS_E_CONFIG);
 	assert_non_null(strstr(why, "longer than DNS allows"));
@@ -174,8 +175,8 @@ test_relay_output(void **ignored)
 	struct config c;
 	char ini[512], *text;
 
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		snprintf(ini, sizeof ini, "[kms]\nfront_user = root\n[relay]\n%s", rows[i].relay);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		snprintf(ini, sizeof(ini), "[kms]\nfront_user = root\n[relay]\n%s", rows[i].relay);
 		parse(&c, ini);
 		text = ruleset_text(&c);
 		assert_non_null(text);

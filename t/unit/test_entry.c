@@ -2,11 +2,10 @@
  * test_entry.c - journal entries: round trips, every cut, each field out of
  * range, for the layout of clients and for that of the others.
  */
-#include "t/unit/core_test.h"
-
 #include <stdbool.h>
 
 #include "libkms/core/entry.h"
+#include "t/unit/core_test.h"
 
 static const struct entry_client client = {
 	.kind = ENTRY_LEASE,

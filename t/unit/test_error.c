@@ -2,10 +2,10 @@
  * test_error.c - the table of statuses is complete and in order, and
  * kms-protocol(7) says of each what the table says; Microsoft's codes have one meaning.
  */
-#include "t/unit/core_test.h"
-
 #include <stdbool.h>
 #include <stdio.h>
+
+#include "t/unit/core_test.h"
 
 static void
 test_table(void **state)
@@ -93,7 +93,8 @@ test_page(void **state)
 	(void)state;
 }
 
-/* An administrator who looks a code of Microsoft's up finds one meaning. None is shared; one that has to be goes here. */
+/* An administrator who looks a code of Microsoft's up finds one meaning. None is shared; one that
+ * has to be goes here. */
 static const uint32_t shared[] = { 0 };
 
 static void

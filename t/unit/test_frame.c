@@ -1,9 +1,8 @@
 /*
  * test_frame.c - the outer frame and the ERROR payload.
  */
-#include "t/unit/core_test.h"
-
 #include "libkms/core/frame.h"
+#include "t/unit/core_test.h"
 
 static const uint8_t good[FRAME_HEADER] = { 'K', 'M', 'S', 'D', 1, FRAME_REQUEST, 0, 0, 0, 0, 4,
 	0 };

@@ -4,24 +4,22 @@
  * are tried a bounded number of times, and a conversion that is ended at any system call leaves the
  * old file or the new one.
  */
-#include "t/unit/core_test.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <sodium.h>
-
 #include "kmsd/activate/activate.h"
 #include "kmsd/activate/control/control_verbs.h"
-#include "kmsd/activate/identity_file.h"
 #include "kmsd/activate/host_identity.h"
+#include "kmsd/activate/identity_file.h"
 #include "kmsd/activate/store.h"
+#include "t/unit/core_test.h"
 
 #define NAME "keys/host.key"
 
@@ -72,7 +70,7 @@ test_kinds(void **state)
 		assert_int_equal(host_key_decode(&f, file, len), KMS_OK);
 		assert_int_equal(f.kind, kind);
 		assert_int_equal(f.made, 1750000000);
-		memset(secret, 0xff, sizeof secret);
+		memset(secret, 0xff, sizeof(secret));
 		assert_int_equal(host_key_open(secret, file, len, s), KMS_OK);
 		for (unsigned i = 0; i < 64; i++)
 			assert_int_equal(secret[i], i);
@@ -178,17 +176,11 @@ static void
 test_golden(void **state)
 {
 	static const char hex[] =
-	    "4b4d53484f53544b010100000000000000000000684ee18003a107bff3ce10be1d70dd18e74b"
-	    "c09967e4d6309ba50d5f1ddc8664125531b8358072d6365880d1aeea329adf9121383851ed21"
-	    "a28e3b75e965d0d2cd1662546465666768696a6b6c6d6e6f707172730000000100000400c8c9"
-	    "cacbcccdcecfd0d1d2d3d4d5d6d7d8d9dadbdcdddedf94770fc43a05ef5fc066bcb0270f1dcc"
-	    "dae5088c8e3f69653b2efafc3e86e1a414c1a7de217d4630db50db12c699d460e0f77ad5c87c"
-	    "7b43d43e9f3691bfe28cb0111e414c679ff94b6c27d80f9b70085b0c0d582457450d0830234c"
-	    "e38856f31a73c2e764b0174f7101e7e24f83c584";
+	    "4b4d53484f53544b010100000000000000000000684ee18003a107bff3ce10be1d70dd18e74bc09967e4d6309ba50d5f1ddc8664125531b8358072d6365880d1aeea329adf9121383851ed21a28e3b75e965d0d2cd1662546465666768696a6b6c6d6e6f707172730000000100000400c8c9cacbcccdcecfd0d1d2d3d4d5d6d7d8d9dadbdcdddedf94770fc43a05ef5fc066bcb0270f1dccdae5088c8e3f69653b2efafc3e86e1a414c1a7de217d4630db50db12c699d460e0f77ad5c87c7b43d43e9f3691bfe28cb0111e414c679ff94b6c27d80f9b70085b0c0d582457450d0830234ce38856f31a73c2e764b0174f7101e7e24f83c584";
 	uint8_t file[HOST_KEY_SIZE], secret[64];
 	size_t len;
 
-	assert_int_equal(sodium_hex2bin(file, sizeof file, hex, strlen(hex), NULL, &len, NULL), 0);
+	assert_int_equal(sodium_hex2bin(file, sizeof(file), hex, strlen(hex), NULL, &len, NULL), 0);
 	assert_int_equal(len, HOST_KEY_SIZE);
 	assert_int_equal(host_key_open(secret, file, len, &right), KMS_OK);
 	for (unsigned i = 0; i < 64; i++)
@@ -207,7 +199,7 @@ struct place {
 static int
 set_up(void **state)
 {
-	struct place *p = calloc(1, sizeof *p);
+	struct place *p = calloc(1, sizeof(*p));
 
 	strcpy(p->path, "/tmp/test_host_key.XXXXXX");
 	if (mkdtemp(p->path) == NULL || (p->fd = open(p->path, O_RDONLY | O_DIRECTORY)) < 0)
@@ -359,19 +351,19 @@ test_scrub(void **state)
 	int fd;
 
 	write_key(p, HOST_KEY_PLAIN);
-	store_read_into(p->fd, NAME, before, sizeof before, &len);
+	store_read_into(p->fd, NAME, before, sizeof(before), &len);
 	fd = openat(p->fd, NAME, O_RDONLY);
 	k = open_key(p, &none);
 	assert_int_equal(
 	    signing_key_seal(k, p->fd, HOST_KEY_MACHINE, NULL, 0, &p->secrets), KMS_OK);
-	assert_true(pread(fd, after, sizeof after, 0) >= HOST_KEY_PLAIN_SIZE);
+	assert_true(pread(fd, after, sizeof(after), 0) >= HOST_KEY_PLAIN_SIZE);
 	assert_memory_equal(after, zero, HOST_KEY_PLAIN_SIZE);
 	close(fd);
 	assert_int_equal(signing_key_seal(k, p->fd, HOST_KEY_PLAIN, NULL, 0, &p->secrets), KMS_OK);
 	assert_int_equal(linkat(p->fd, NAME, p->fd, "backup", 0), 0);
 	assert_int_equal(
 	    signing_key_seal(k, p->fd, HOST_KEY_MACHINE, NULL, 0, &p->secrets), KMS_OK);
-	assert_int_equal(store_read_into(p->fd, "backup", after, sizeof after, &len), KMS_OK);
+	assert_int_equal(store_read_into(p->fd, "backup", after, sizeof(after), &len), KMS_OK);
 	assert_memory_equal(after, before, HOST_KEY_PLAIN_SIZE);
 	unlinkat(p->fd, "backup", 0);
 	signing_key_free(k);

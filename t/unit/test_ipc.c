@@ -2,19 +2,20 @@
  * test_ipc.c - the FRONT codec and channel with everything a hostile end may send, and the
  * PARENT datagrams with their descriptors.
  */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "libkms/kms_error.h"
+#include <cmocka.h>
+
 #include "kmsd/ipc/channel.h"
+#include "libkms/kms_error.h"
 
 static const struct ipc_frame sample = { .length = 3,
 	.verb = IPC_REQUEST,
@@ -266,7 +267,8 @@ test_overload(void **ignored)
 	ipc_channel_free(c);
 }
 
-/* All the credits that an ini file can give, and a peer that reads late: everything fits, and no more. */
+/* All the credits that an ini file can give, and a peer that reads late: everything fits, and no
+ * more. */
 static void
 test_queue_for(void **ignored)
 {

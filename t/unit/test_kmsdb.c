@@ -3,6 +3,7 @@
  * counters, batches and their bundles, undo, close and open.
  */
 #include <setjmp.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,7 +14,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-#include <sodium.h>
 
 #include "libkms/core/lease.h"
 #include "t/unit/ledger_fixture.h"

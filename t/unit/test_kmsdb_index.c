@@ -4,13 +4,12 @@
  *
  * KMS_SEED=n repeats a run; the seed is printed.
  */
-#include "config.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,7 +21,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-#include <sodium.h>
 
 #include "kmsdb/index.h"
 #include "kmsdb/migrate.h"
@@ -284,7 +282,8 @@ test_kill(void **state)
 	fixture_remove(&f);
 }
 
-/* The check beside a writer at full speed: the same moment for index and journal, no false alarm. */
+/* The check beside a writer at full speed: the same moment for index and journal, no false alarm.
+ */
 static void
 test_check_beside_writer(void **state)
 {
@@ -563,7 +562,8 @@ free_disk(struct fixture *f)
 	assert_int_equal(unlink(path), 0);
 }
 
-/* No room for another segment: refused, undone, nothing written; then there is room, and it goes on. */
+/* No room for another segment: refused, undone, nothing written; then there is room, and it goes
+ * on. */
 static void
 test_full_journal(void **state)
 {

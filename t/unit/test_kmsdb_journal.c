@@ -183,8 +183,9 @@ test_cut_below_the_index(void **state)
 }
 
 /*
- * One octet changed, at every place: in a header or a batch it is found and said where; in the zeros behind,
- * where an unfinished write may have left its remains, all batches are still read, and the check tells.
+ * One octet changed, at every place: in a header or a batch it is found and said where; in the
+ * zeros behind, where an unfinished write may have left its remains, all batches are still read,
+ * and the check tells.
  */
 static void
 test_flip(void **state)
@@ -331,7 +332,8 @@ count_from(const struct kmsdb_batch_view *b, void *arg)
 	return KMS_OK;
 }
 
-/* Where to begin for the newest part: a segment's first batch, of no more segments than are asked for. */
+/* Where to begin for the newest part: a segment's first batch, of no more segments than are asked
+ * for. */
 static void
 test_newest(void **state)
 {

@@ -2,11 +2,10 @@
  * test_lease.c - the lease bundle, and for each check of "Verifying a lease" a
  * lease in which just that one fails, with its own error.
  */
-#include "t/unit/core_test.h"
-
 #include <sodium.h>
 
 #include "libkms/core/lease.h"
+#include "t/unit/core_test.h"
 
 #define LEAVES 5
 

@@ -4,9 +4,9 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <cmocka.h>
-
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "libkms/client/licence.h"
 
@@ -66,7 +66,7 @@ test_table(void **arg)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof rows / sizeof *rows; i++) {
+	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		struct licence_facts f = facts(&rows[i]);
 
 		if (licence_state(&f) != rows[i].want ||
@@ -131,7 +131,7 @@ test_jitter(void **arg)
 		assert_true(i == 0 || (next - previous >= 27 && next - previous <= 29));
 		previous = next;
 	}
-	memset(f.cmid, 0xff, sizeof f.cmid);
+	memset(f.cmid, 0xff, sizeof(f.cmid));
 	assert_int_equal(licence_next_attempt(&f), f.renew_after + 7199);
 	/* Never so late that the lease runs out: a quarter of what is left at most. */
 	f.expires = f.renew_after + 400;

@@ -2,16 +2,17 @@
  * test_log.c - what reaches the log: the line's form, its escapes, the level, and how many lines
  * of one event a hostile network can cause.
  */
+#include <poll.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
-#include <cmocka.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 #include "kmsd/common/log.h"
 
@@ -96,9 +97,7 @@ static const struct {
 	{ "del\177", "del\\x7f" },
 	{ "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x94\x91",
 	    "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x94\x91" },
-	{ "c1\xc2\x9b"
-	  "2J",
-	    "c1\\xc2\\x9b2J" },
+	{ "c1\302\2332J", "c1\\xc2\\x9b2J" },
 	{ "latin1 \xfc", "latin1 \\xfc" },
 	{ "cut \xe2\x82", "cut \\xe2\\x82" },
 	{ "overlong \xc0\x8a", "overlong \\xc0\\x8a" },
@@ -182,7 +181,8 @@ test_many_names(void **ignored)
 	assert_true(lines(end()) <= 64 * 5);
 }
 
-/* A reader that does not read: the writer goes on, and what was lost is counted for whoever reads again. */
+/* A reader that does not read: the writer goes on, and what was lost is counted for whoever reads
+ * again. */
 static void
 test_reader_stuck(void **ignored)
 {

@@ -4,13 +4,13 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <cmocka.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 #include "libkms/client/machine.h"
 
@@ -46,7 +46,7 @@ put(const char *root, const char *path, const char *text)
 	char name[256], *slash;
 	FILE *f;
 
-	snprintf(name, sizeof name, "%s%s", root, path);
+	snprintf(name, sizeof(name), "%s%s", root, path);
 	for (slash = strchr(name + strlen(root) + 1, '/'); slash != NULL;
 	     slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
@@ -64,7 +64,7 @@ take_away(const char *root, const char *path)
 {
 	char name[256], *slash;
 
-	snprintf(name, sizeof name, "%s%s", root, path);
+	snprintf(name, sizeof(name), "%s%s", root, path);
 	unlink(name);
 	while ((slash = strrchr(name, '/')) != NULL && slash > name + strlen(root)) {
 		*slash = '\0';
@@ -79,7 +79,7 @@ test_machines(void **arg)
 	size_t i, j;
 
 	assert_non_null(mkdtemp(root));
-	for (i = 0; i < sizeof machines / sizeof *machines; i++) {
+	for (i = 0; i < sizeof(machines) / sizeof(*machines); i++) {
 		bool is;
 
 		for (j = 0; j < 4 && machines[i].files[j] != NULL; j += 2)

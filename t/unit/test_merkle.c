@@ -3,11 +3,10 @@
  * every index of trees of 1 to 70 leaves against the RFC's own recursion, and
  * proofs that must fail.
  */
-#include "t/unit/core_test.h"
-
 #include <sodium.h>
 
 #include "libkms/core/merkle.h"
+#include "t/unit/core_test.h"
 
 #define MOST 70
 

@@ -2,11 +2,10 @@
  * test_message.c - HELLO, HELLO_REPLY, request and reply text: round trips,
  * every cut, every field out of range, TLVs known and unknown.
  */
-#include "t/unit/core_test.h"
-
+#include "libkms/base/wire.h"
 #include "libkms/core/certificate.h"
 #include "libkms/core/message.h"
-#include "libkms/base/wire.h"
+#include "t/unit/core_test.h"
 
 static const uint8_t unknown_tlv[] = { 0x7f, 0xff, 0, 2, 'h', 'i' };
 

@@ -2,16 +2,14 @@
  * test_minisig.c - keys and signatures made by the real minisign at test time,
  * prehashed and legacy, and everything wrong with such files.
  */
-#include "t/unit/core_test.h"
-
 #include <fcntl.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <sodium.h>
-
 #include "libkms/core/minisig.h"
+#include "t/unit/core_test.h"
 
 static const char content[] = "[pack]\nid = example\n";
 

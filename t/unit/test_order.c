@@ -5,10 +5,10 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <cmocka.h>
-
 #include <stdio.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "libkms/client/discover.h"
 #include "libkms/kms_error.h"
@@ -46,7 +46,7 @@ test_names(void **arg)
 	char longest[300];
 	size_t i;
 
-	for (i = 0; i < sizeof names / sizeof *names; i++) {
+	for (i = 0; i < sizeof(names) / sizeof(*names); i++) {
 		int rc = discover_parse(&h, names[i].text, 1688);
 
 		if (names[i].name == NULL) {
@@ -58,7 +58,7 @@ test_names(void **arg)
 		assert_string_equal(h.name, names[i].name);
 		assert_int_equal(h.port, names[i].port);
 	}
-	memset(longest, 'a', sizeof longest);
+	memset(longest, 'a', sizeof(longest));
 	longest[DISCOVER_NAME] = '\0';
 	assert_int_equal(discover_parse(&h, longest, 1688), KMS_E_FORMAT);
 	longest[DISCOVER_NAME - 1] = '\0';
@@ -87,7 +87,7 @@ make(struct discover_host *out, const char *names_text, const unsigned (*pw)[2],
 {
 	size_t i;
 
-	memset(out, 0, count * sizeof *out);
+	memset(out, 0, count * sizeof(*out));
 	for (i = 0; i < count; i++) {
 		out[i].name[0] = names_text[i];
 		out[i].priority = (uint16_t)pw[i][0];
@@ -162,7 +162,7 @@ test_largest(void **arg)
 	struct numbers n = { list, NULL, 0 };
 	size_t i;
 
-	memset(h, 0, sizeof h);
+	memset(h, 0, sizeof(h));
 	for (i = 0; i < DISCOVER_HOSTS; i++)
 		h[i].weight = 65535;
 	list[0] = 65535u * DISCOVER_HOSTS;

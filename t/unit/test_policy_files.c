@@ -4,6 +4,7 @@
  * and what each must refuse.
  */
 #include <setjmp.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -11,7 +12,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <sodium.h>
 
 #include "libkms/core/certificate.h"
 #include "policy/pack.h"

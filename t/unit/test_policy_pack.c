@@ -16,13 +16,13 @@
 #include "policy/values.h"
 
 #define POLICY "[policy]\nid = p\ntitle = P\nversion = 1.0\nissued = 2026-01-01\n" /* 5 lines */
-#define GROUP "[group g]\n" /* 6 */
-#define POOL "[pool p]\nnumber = 1\n" /* 7, 8 */
+#define GROUP "[group g]\n"                                                        /* 6 */
+#define POOL "[pool p]\nnumber = 1\n"                                              /* 7, 8 */
 #define UUID_1 "00000000-0000-4000-8000-000000000001"
 #define UUID_2 "00000000-0000-4000-8000-000000000002"
-#define PRODUCT_HEAD "[product " UUID_1 "]\n" /* 9 */
+#define PRODUCT_HEAD "[product " UUID_1 "]\n"                                  /* 9 */
 #define PRODUCT PRODUCT_HEAD "name = N\ngroup = g\npool = p\nthreshold = 25\n" /* 10-13 */
-#define GOOD POLICY GROUP POOL PRODUCT /* 13 lines */
+#define GOOD POLICY GROUP POOL PRODUCT                                         /* 13 lines */
 #define FIFTY "12345678901234567890123456789012345678901234567890"
 #define LINE_197 "# " FIFTY FIFTY FIFTY "123456789012345678901234567890123456789012345"
 

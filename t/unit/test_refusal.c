@@ -19,7 +19,7 @@ static void
 cmid_of(uint8_t cmid[16], uint32_t n)
 {
 	memset(cmid, 0, 16);
-	memcpy(cmid, &n, sizeof n);
+	memcpy(cmid, &n, sizeof(n));
 	cmid[15] = 1;
 }
 
@@ -46,7 +46,7 @@ test_statuses(void **state)
 	struct refusals *r = refusals_new();
 	uint8_t cmid[16];
 
-	for (uint32_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+	for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		cmid_of(cmid, i);
 		assert_int_equal(refusal_due(r, cmid, rows[i].status, NOW), rows[i].kept);
 	}

@@ -1,6 +1,6 @@
 /*
- * test_relay.c - the relay's parser of PDUs with tables of bad ones, its rules of who may say what, the choice
- * among hosts, and [relay]'s texts.
+ * test_relay.c - the relay's parser of PDUs with tables of bad ones, its rules of who may say what,
+ * the choice among hosts, and [relay]'s texts.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,11 +11,11 @@
 
 #include <cmocka.h>
 
-#include "libkms/base/address.h"
 #include "kmsd/common/relay_config.h"
 #include "kmsd/front/relay/exchange.h"
 #include "kmsd/front/relay/upstream.h"
 #include "kmsd/ipc/ipc.h"
+#include "libkms/base/address.h"
 #include "libkms/kms_error.h"
 
 /* A bind of the KMS interface with NDR, as octets of C706 12.6.4.3. */
@@ -47,16 +47,16 @@ test_good(void **state)
 {
 	struct pdu p;
 
-	assert_int_equal(parse(&p, bind_pdu, sizeof bind_pdu), KMS_OK);
+	assert_int_equal(parse(&p, bind_pdu, sizeof(bind_pdu)), KMS_OK);
 	assert_int_equal(p.context_count, 1);
 	assert_true(p.contexts[0].kms);
 	assert_int_equal(p.max_xmit, 5840);
-	assert_int_equal(parse(&p, ack_pdu, sizeof ack_pdu), KMS_OK);
+	assert_int_equal(parse(&p, ack_pdu, sizeof(ack_pdu)), KMS_OK);
 	assert_int_equal(p.contexts[0].result, PDU_ACCEPTED);
-	assert_int_equal(parse(&p, request_pdu, sizeof request_pdu), KMS_OK);
+	assert_int_equal(parse(&p, request_pdu, sizeof(request_pdu)), KMS_OK);
 	assert_int_equal(p.stub, 24);
 	assert_int_equal(p.stub_length, 8);
-	assert_int_equal(parse(&p, fault_pdu, sizeof fault_pdu), KMS_OK);
+	assert_int_equal(parse(&p, fault_pdu, sizeof(fault_pdu)), KMS_OK);
 	assert_int_equal(p.status, 0x1c00001b);
 	(void)state;
 }
@@ -66,8 +66,8 @@ test_build_bind(void **state)
 {
 	uint8_t out[PDU_BIND_SIZE];
 
-	assert_int_equal(pdu_build_bind(out, 1), sizeof bind_pdu);
-	assert_memory_equal(out, bind_pdu, sizeof bind_pdu);
+	assert_int_equal(pdu_build_bind(out, 1), sizeof(bind_pdu));
+	assert_memory_equal(out, bind_pdu, sizeof(bind_pdu));
 	pdu_build_bind(out, 0x01020304);
 	assert_memory_equal(out + 12, "\4\3\2\1", 4);
 	(void)state;
@@ -118,7 +118,7 @@ static const struct spoilt {
 static void
 test_spoilt(void **state)
 {
-	for (size_t i = 0; i < sizeof spoilt / sizeof spoilt[0]; i++) {
+	for (size_t i = 0; i < sizeof(spoilt) / sizeof(spoilt[0]); i++) {
 		uint8_t octets[72];
 		struct pdu p;
 		int status;
@@ -137,7 +137,7 @@ test_every_length(void **state)
 {
 	struct pdu p;
 
-	for (size_t len = 0; len < sizeof bind_pdu; len++)
+	for (size_t len = 0; len < sizeof(bind_pdu); len++)
 		assert_int_equal(pdu_look(&p, bind_pdu, len), PDU_MORE);
 	(void)state;
 }
@@ -166,8 +166,8 @@ expect(struct exchange *x, bool client, const uint8_t *pdu, size_t len, enum exc
 
 	assert_int_equal(got, what);
 }
-#define CLIENT(pdu, what) expect(&x, true, pdu, sizeof pdu, what)
-#define HOST(pdu, what) expect(&x, false, pdu, sizeof pdu, what)
+#define CLIENT(pdu, what) expect(&x, true, pdu, sizeof(pdu), what)
+#define HOST(pdu, what) expect(&x, false, pdu, sizeof(pdu), what)
 
 static struct exchange
 bound(void)
@@ -201,7 +201,8 @@ test_call(void **state)
 	(void)state;
 }
 
-/* The version's four octets, behind an NDR or NDR64 array's lengths or none; and what only looks like it. */
+/* The version's four octets, behind an NDR or NDR64 array's lengths or none; and what only looks
+ * like it. */
 static void
 test_version(void **state)
 {
@@ -219,7 +220,7 @@ test_version(void **state)
 		{ { 0, 0, 6, 0, 0, 0, 6, 0, 1, 0, 5, 0 }, 12, 6, 0 },
 	};
 
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct exchange x = bound();
 		uint8_t pdu[48];
 
@@ -237,7 +238,7 @@ static void
 test_host_out_of_turn(void **state)
 {
 	struct exchange x;
-	uint8_t other[sizeof ack_pdu];
+	uint8_t other[sizeof(ack_pdu)];
 
 	static const uint8_t shutdown_pdu[16] = { 5, 0, 17, 3, 0x10, 0, 0, 0, 16 };
 
@@ -247,7 +248,7 @@ test_host_out_of_turn(void **state)
 	exchange_init(&x);
 	CLIENT(bind_pdu, EXCHANGE_CONNECT);
 	HOST(response_pdu, EXCHANGE_CLOSE);
-	memcpy(other, ack_pdu, sizeof other);
+	memcpy(other, ack_pdu, sizeof(other));
 	other[12] = 9; /* another call */
 	HOST(other, EXCHANGE_CLOSE);
 	x = bound();
@@ -369,7 +370,7 @@ test_hosts(void **state)
 {
 	struct relay_host out[RELAY_HOSTS];
 
-	for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++)
+	for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++)
 		if (relay_hosts(hosts[i].text, out) != hosts[i].count)
 			fail_msg("\"%s\": %d", hosts[i].text, relay_hosts(hosts[i].text, out));
 	assert_int_equal(relay_hosts(hosts[1].text, out), 5);
@@ -406,7 +407,7 @@ static const struct {
 static void
 test_networks(void **state)
 {
-	for (size_t i = 0; i < sizeof networks / sizeof networks[0]; i++) {
+	for (size_t i = 0; i < sizeof(networks) / sizeof(networks[0]); i++) {
 		struct relay_network out[RELAY_NETWORKS];
 		struct relay_host address[RELAY_HOSTS];
 		int count = relay_networks(networks[i].networks, out), in = count < 0 ? -1 : 0;
@@ -439,7 +440,8 @@ test_ports(void **state)
 	(void)state;
 }
 
-/* Between the processes: whole, cut anywhere, with an octet too many, and with what no sender writes. */
+/* Between the processes: whole, cut anywhere, with an octet too many, and with what no sender
+ * writes. */
 static void
 test_messages(void **state)
 {
@@ -493,7 +495,7 @@ test_server_port(void **state)
 		{ "192.0.2.1:70000", 53 },
 	};
 
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (relay_server_port(rows[i].text) != rows[i].port)
 			fail_msg("\"%s\": %u", rows[i].text, relay_server_port(rows[i].text));
 	(void)state;

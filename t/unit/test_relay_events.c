@@ -18,14 +18,10 @@ static const struct {
 	size_t events;
 } rows[] = {
 	{ "0x0,25,PC1.example.com," G ",2026/11/23 10:15,0,1,43200,SKU", 1 },
-	{ "Information,23/11/2026,Microsoft-Windows-Security-SPP,12290,None,\"An activation "
-	  "request "
-	  "has been processed.\r\nInfo:\r\n0x0,25,pc1.example.com," G
+	{ "Information,23/11/2026,Microsoft-Windows-Security-SPP,12290,None,\"An activation request has been processed.\r\nInfo:\r\n0x0,25,pc1.example.com," G
 	  ",2026/11/23 10:15,0,1,43200\"\r\n",
 	    1 },
-	{ "<Event><System><EventID>12290</EventID></System><EventData><Data>0x0</Data><Data>25</"
-	  "Data>"
-	  "<Data>pc1.example.com</Data><Data>{" G
+	{ "<Event><System><EventID>12290</EventID></System><EventData><Data>0x0</Data><Data>25</Data><Data>pc1.example.com</Data><Data>{" G
 	  "}</Data><Data>2026/11/23 10:15</Data></EventData></Event>",
 	    1 },
 	{ "<Data>0x0,25,pc1.example.com," G
@@ -49,8 +45,7 @@ static const struct {
 	{ "0x0,25,pc1.example.com," G ",2026/11/23 24:15", 0 },
 	{ "0x0,25,pc1.example.com," G ",1999/11/23 10:15", 0 },
 	{ "0x0,25,pc1.example.com," G ",2026/11/23", 0 },
-	{ "0x0,25,"
-	  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa," G
+	{ "0x0,25,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa," G
 	  ",2026/11/23 10:15",
 	    0 },
 };
@@ -65,7 +60,7 @@ keep(const struct event_12290 *e, void *arg)
 static void
 test_rows(void **state)
 {
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct event_12290 e;
 		char text[512];
 		size_t n;

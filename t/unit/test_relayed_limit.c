@@ -1,6 +1,6 @@
 /*
- * test_relayed_limit.c - what observed clients may write to the ledger is bounded, for each and for all, and nobody who is
- * within it loses by others.
+ * test_relayed_limit.c - what observed clients may write to the ledger is bounded, for each and for
+ * all, and nobody who is within it loses by others.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,6 +3,7 @@
  * binary, as a file, and as a TLV of HELLO_REPLY.
  */
 #include <setjmp.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -10,11 +11,10 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <sodium.h>
 
-#include "libkms/kms_error.h"
 #include "libkms/core/message.h"
 #include "libkms/core/rotation.h"
+#include "libkms/kms_error.h"
 #include "policy/rotation_file.h"
 
 #define ROOM 4096

@@ -2,12 +2,11 @@
  * test_seal.c - both ends agree on keys, and nothing of a sealed frame can be
  * changed, cut, lengthened or turned round.
  */
-#include "t/unit/core_test.h"
-
 #include <sodium.h>
 
 #include "libkms/core/frame.h"
 #include "libkms/core/seal.h"
+#include "t/unit/core_test.h"
 
 struct ends {
 	uint8_t client_pk[32], client_sk[32], host_pk[32], host_sk[32], host_id[16];

@@ -11,9 +11,9 @@
 
 #include <cmocka.h>
 
-#include "kmsd/front/deadline.h"
 #include "kmsd/front/client_address.h"
 #include "kmsd/front/connection.h"
+#include "kmsd/front/deadline.h"
 #include "kmsd/front/throttle.h"
 #include "libkms/kms_error.h"
 

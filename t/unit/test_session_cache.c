@@ -3,13 +3,13 @@
  * bound holds; those that come back outlive those seen once.
  */
 #include <setjmp.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
 #include <cmocka.h>
-#include <sodium.h>
 
 #include "kmsd/activate/session_keys.h"
 
@@ -18,10 +18,10 @@ session_of(uint32_t number)
 {
 	struct session s;
 
-	memset(&s, 0, sizeof s);
+	memset(&s, 0, sizeof(s));
 	crypto_generichash(
-	    s.client_pk, sizeof s.client_pk, (const uint8_t *)&number, sizeof number, NULL, 0);
-	memcpy(s.keys.to_host, &number, sizeof number);
+	    s.client_pk, sizeof(s.client_pk), (const uint8_t *)&number, sizeof(number), NULL, 0);
+	memcpy(s.keys.to_host, &number, sizeof(number));
 	return s;
 }
 
@@ -53,7 +53,7 @@ test_found(void **state)
 	for (uint32_t i = 0; i < 100; i++) {
 		s = find(c, i);
 		assert_non_null(s);
-		assert_memory_equal(s->keys.to_host, &i, sizeof i);
+		assert_memory_equal(s->keys.to_host, &i, sizeof(i));
 	}
 	session_cache_free(c);
 }
@@ -66,8 +66,8 @@ test_same_cmid(void **state)
 	struct session a = session_of(1), b = session_of(2);
 	const struct session *s;
 
-	memset(a.cmid, 7, sizeof a.cmid);
-	memset(b.cmid, 7, sizeof b.cmid);
+	memset(a.cmid, 7, sizeof(a.cmid));
+	memset(b.cmid, 7, sizeof(b.cmid));
 	b.client_pk[31] = a.client_pk[31];
 	memcpy(b.client_pk, a.client_pk, 31);
 	b.client_pk[31] ^= 1;
@@ -76,9 +76,9 @@ test_same_cmid(void **state)
 	session_cache_put(c, &b);
 	s = session_cache_get(c, b.client_pk);
 	assert_non_null(s);
-	assert_memory_equal(&s->keys, &b.keys, sizeof b.keys);
+	assert_memory_equal(&s->keys, &b.keys, sizeof(b.keys));
 	s = session_cache_get(c, a.client_pk);
-	assert_memory_equal(&s->keys, &a.keys, sizeof a.keys);
+	assert_memory_equal(&s->keys, &a.keys, sizeof(a.keys));
 	session_cache_free(c);
 }
 

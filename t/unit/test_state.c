@@ -2,13 +2,12 @@
  * test_state.c - the client state file: whole or refused, never half, never
  * replaced behind the owner's back, and one process at a time.
  */
+#include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <cmocka.h>
-
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,10 +15,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <sodium.h>
+#include <cmocka.h>
 
-#include "libkms/kms_error.h"
 #include "libkms/client/state.h"
+#include "libkms/kms_error.h"
 
 struct place {
 	char directory[64];
@@ -30,12 +29,12 @@ struct place {
 static int
 setup(void **arg)
 {
-	struct place *p = calloc(1, sizeof *p);
+	struct place *p = calloc(1, sizeof(*p));
 
-	snprintf(p->directory, sizeof p->directory, "/tmp/test_state.XXXXXX");
+	snprintf(p->directory, sizeof(p->directory), "/tmp/test_state.XXXXXX");
 	if (mkdtemp(p->directory) == NULL)
 		return -1;
-	snprintf(p->path, sizeof p->path, "%s/s", p->directory);
+	snprintf(p->path, sizeof(p->path), "%s/s", p->directory);
 	*arg = p;
 	return 0;
 }
@@ -47,8 +46,8 @@ teardown(void **arg)
 	struct place *p = *arg;
 	size_t i;
 
-	for (i = 0; i < sizeof names / sizeof *names; i++) {
-		snprintf(p->other, sizeof p->other, "%s%s", p->path, names[i]);
+	for (i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		snprintf(p->other, sizeof(p->other), "%s%s", p->path, names[i]);
 		unlink(p->other);
 	}
 	i = (size_t)rmdir(p->directory); /* fails when something was left behind */
@@ -62,8 +61,8 @@ fill(struct state *s)
 {
 	s->sequence = 0x0102030405060708;
 	s->pending_operation = 2;
-	memset(s->pending_id, 0xa1, sizeof s->pending_id);
-	memset(s->pending_product, 0xa2, sizeof s->pending_product);
+	memset(s->pending_id, 0xa1, sizeof(s->pending_id));
+	memset(s->pending_product, 0xa2, sizeof(s->pending_product));
 	s->pending_time = 11;
 	s->highest_seen = 12;
 	s->first_use = 13;
@@ -108,7 +107,7 @@ test_round_trip(void **arg)
 {
 	struct place *p = *arg;
 	struct state_file *f;
-	struct state *s, *kept = calloc(1, sizeof *kept);
+	struct state *s, *kept = calloc(1, sizeof(*kept));
 	struct stat st;
 
 	assert_int_equal(state_open(&f, &s, p->path, 1000), KMS_OK);
@@ -116,13 +115,13 @@ test_round_trip(void **arg)
 	assert_int_equal(s->highest_seen, 1000);
 	fill(s);
 	assert_int_equal(state_save(f), KMS_OK);
-	memcpy(kept, s, sizeof *kept);
+	memcpy(kept, s, sizeof(*kept));
 	state_close(f);
 	assert_int_equal(stat(p->path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
 	assert_int_equal(st.st_size, STATE_FIXED + 6 + 903 + STATE_CHECKSUM);
 	assert_int_equal(state_open(&f, &s, p->path, 2000), KMS_OK);
-	assert_memory_equal(s, kept, sizeof *kept);
+	assert_memory_equal(s, kept, sizeof(*kept));
 	state_close(f);
 	free(kept);
 }
@@ -135,13 +134,13 @@ test_largest(void **arg)
 	struct state *s;
 
 	assert_int_equal(state_open(&f, &s, p->path, 1), KMS_OK);
-	s->certificate_len = sizeof s->certificate;
-	s->lease_certificate_len = sizeof s->lease_certificate;
-	s->bundle_len = sizeof s->bundle;
+	s->certificate_len = sizeof(s->certificate);
+	s->lease_certificate_len = sizeof(s->lease_certificate);
+	s->bundle_len = sizeof(s->bundle);
 	assert_int_equal(state_save(f), KMS_OK);
 	state_close(f);
 	assert_int_equal(state_open(&f, &s, p->path, 1), KMS_OK);
-	assert_int_equal(s->bundle_len, sizeof s->bundle);
+	assert_int_equal(s->bundle_len, sizeof(s->bundle));
 	state_close(f);
 }
 
@@ -168,7 +167,7 @@ refused(struct place *p, const uint8_t *bytes, size_t len)
 	spill(p->path, bytes, len);
 	assert_int_equal(state_open(&f, &s, p->path, 1), KMS_E_STATE);
 	assert_null(f);
-	assert_int_equal(slurp(p->path, after, sizeof after), len);
+	assert_int_equal(slurp(p->path, after, sizeof(after)), len);
 	assert_memory_equal(after, bytes, len);
 }
 
@@ -176,8 +175,8 @@ static void
 test_truncated_everywhere(void **arg)
 {
 	static uint8_t bytes[STATE_MAX];
-	size_t i, len = good_file(*arg, bytes, sizeof bytes);
-	struct state *s = calloc(1, sizeof *s);
+	size_t i, len = good_file(*arg, bytes, sizeof(bytes));
+	struct state *s = calloc(1, sizeof(*s));
 
 	for (i = 0; i < len; i++)
 		assert_int_equal(state_decode(s, bytes, i), KMS_E_STATE);
@@ -193,8 +192,8 @@ static void
 test_flipped_everywhere(void **arg)
 {
 	static uint8_t bytes[STATE_MAX];
-	size_t i, len = good_file(*arg, bytes, sizeof bytes);
-	struct state *s = calloc(1, sizeof *s);
+	size_t i, len = good_file(*arg, bytes, sizeof(bytes));
+	struct state *s = calloc(1, sizeof(*s));
 
 	for (i = 0; i < len; i++) {
 		bytes[i] ^= (uint8_t)(1 << i % 8);
@@ -210,11 +209,11 @@ static void
 test_trailing(void **arg)
 {
 	static uint8_t bytes[STATE_MAX + 1];
-	size_t len = good_file(*arg, bytes, sizeof bytes);
+	size_t len = good_file(*arg, bytes, sizeof(bytes));
 
 	refused(*arg, bytes, len + 1);
-	memset(bytes + len, 'x', sizeof bytes - len);
-	refused(*arg, bytes, sizeof bytes);
+	memset(bytes + len, 'x', sizeof(bytes) - len);
+	refused(*arg, bytes, sizeof(bytes));
 }
 
 static void
@@ -227,8 +226,8 @@ static void
 test_other_version(void **arg)
 {
 	static uint8_t bytes[STATE_MAX];
-	size_t len = good_file(*arg, bytes, sizeof bytes);
-	struct state *s = calloc(1, sizeof *s);
+	size_t len = good_file(*arg, bytes, sizeof(bytes));
+	struct state *s = calloc(1, sizeof(*s));
 
 	bytes[9] = 3;
 	again(bytes, len);
@@ -241,17 +240,18 @@ test_other_version(void **arg)
 	again(bytes, len);
 	assert_int_equal(state_decode(s, bytes, len), KMS_OK);
 	/* With one. */
-	s->rotation_len = sizeof s->rotation;
-	memset(s->rotation, 7, sizeof s->rotation);
+	s->rotation_len = sizeof(s->rotation);
+	memset(s->rotation, 7, sizeof(s->rotation));
 	static uint8_t longer[STATE_MAX];
-	size_t more = state_encode(longer, sizeof longer, s);
+	size_t more = state_encode(longer, sizeof(longer), s);
 	assert_int_equal(more, len + 2 + ROTATION_SIZE);
 	assert_int_equal(longer[9], 2);
 	s->rotation_len = 0;
 	assert_int_equal(state_decode(s, longer, more), KMS_OK);
 	assert_int_equal(s->rotation_len, ROTATION_SIZE);
 	assert_int_equal(s->rotation[231], 7);
-	/* A right checksum does not save what cannot be right: another public key, lengths that lie. */
+	/* A right checksum does not save what cannot be right: another public key, lengths that
+	 * lie. */
 	bytes[16] ^= 1;
 	again(bytes, len);
 	assert_int_equal(state_decode(s, bytes, len), KMS_E_STATE);
@@ -287,12 +287,12 @@ test_crash_before_rename(void **arg)
 {
 	static uint8_t bytes[STATE_MAX];
 	struct place *p = *arg;
-	size_t len = good_file(p, bytes, sizeof bytes);
+	size_t len = good_file(p, bytes, sizeof(bytes));
 	struct state_file *f;
 	struct state *s;
 
 	/* What a crash between temporary file and rename leaves: a half one, of any mode. */
-	snprintf(p->other, sizeof p->other, "%s.new", p->path);
+	snprintf(p->other, sizeof(p->other), "%s.new", p->path);
 	spill(p->other, bytes, len / 2);
 	chmod(p->other, 0644);
 	assert_int_equal(state_open(&f, &s, p->path, 1), KMS_OK);
@@ -313,13 +313,13 @@ test_nowhere(void **arg)
 	struct state_file *f;
 	struct state *s;
 
-	snprintf(p->other, sizeof p->other, "%s/none/s", p->directory);
+	snprintf(p->other, sizeof(p->other), "%s/none/s", p->directory);
 	assert_int_equal(state_open(&f, &s, p->other, 1), KMS_E_IO);
 	assert_int_equal(mkdir(p->path, 0700), 0);
 	assert_int_equal(state_open(&f, &s, p->path, 1), KMS_E_STATE);
 	assert_int_equal(rmdir(p->path), 0);
 	/* The temporary file cannot be made: nothing is, and nothing is left. */
-	snprintf(p->other, sizeof p->other, "%s.new", p->path);
+	snprintf(p->other, sizeof(p->other), "%s.new", p->path);
 	assert_int_equal(mkdir(p->other, 0700), 0);
 	assert_int_not_equal(state_open(&f, &s, p->path, 1), KMS_OK);
 	assert_int_equal(access(p->path, F_OK), -1);
@@ -332,7 +332,7 @@ test_write_fails(void **arg)
 {
 	static uint8_t before[STATE_MAX], after[STATE_MAX];
 	struct place *p = *arg;
-	size_t len = good_file(p, before, sizeof before);
+	size_t len = good_file(p, before, sizeof(before));
 	struct rlimit old, low;
 	struct state_file *f;
 	struct state *s;
@@ -347,9 +347,9 @@ test_write_fails(void **arg)
 	assert_int_equal(state_save(f), KMS_E_IO);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
 	signal(SIGXFSZ, SIG_DFL);
-	assert_int_equal(slurp(p->path, after, sizeof after), len);
+	assert_int_equal(slurp(p->path, after, sizeof(after)), len);
 	assert_memory_equal(after, before, len);
-	snprintf(p->other, sizeof p->other, "%s.new", p->path);
+	snprintf(p->other, sizeof(p->other), "%s.new", p->path);
 	assert_int_equal(access(p->other, F_OK), -1);
 	assert_int_equal(state_save(f), KMS_OK);
 	state_close(f);
@@ -360,17 +360,17 @@ static void
 test_golden(void **arg)
 {
 	static uint8_t bytes[STATE_MAX];
-	struct state *s = calloc(1, sizeof *s);
+	struct state *s = calloc(1, sizeof(*s));
 	uint8_t digest[32];
 	char hex[65];
 	size_t len;
 
-	memset(s->sk, 0x42, sizeof s->sk);
+	memset(s->sk, 0x42, sizeof(s->sk));
 	crypto_scalarmult_base(s->pk, s->sk);
 	fill(s);
-	len = state_encode(bytes, sizeof bytes, s);
+	len = state_encode(bytes, sizeof(bytes), s);
 	crypto_hash_sha256(digest, bytes, len);
-	sodium_bin2hex(hex, sizeof hex, digest, sizeof digest);
+	sodium_bin2hex(hex, sizeof(hex), digest, sizeof(digest));
 	assert_string_equal(
 	    hex, "75d4a8f4de05577812f51a28a69874320038b1d2a00abbdf1f4b59230f5852be");
 	free(s);

@@ -2,19 +2,19 @@
  * test_store.c - files under the state directory: whole, replaced at once, never
  * through a symbolic link; and the host's own key, made once and the same ever after.
  */
+#include <fcntl.h>
 #include <setjmp.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
-#include <fcntl.h>
-#include <sodium.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 #include "kmsd/activate/host_identity.h"
 #include "kmsd/activate/store.h"
@@ -28,7 +28,7 @@ struct place {
 static int
 set_up(void **state)
 {
-	struct place *p = calloc(1, sizeof *p);
+	struct place *p = calloc(1, sizeof(*p));
 
 	strcpy(p->path, "/tmp/test_store.XXXXXX");
 	if (mkdtemp(p->path) == NULL)
@@ -165,7 +165,7 @@ test_host_key(void **state)
 	crypto_kx_keypair(pk, sk);
 	assert_int_equal(signing_key_session(second, &host, pk), KMS_OK);
 	assert_int_equal(seal_client_keys(&client, pk, sk, signing_key_kx_pk(first)), KMS_OK);
-	assert_memory_equal(&host, &client, sizeof host);
+	assert_memory_equal(&host, &client, sizeof(host));
 	signing_key_free(first);
 	signing_key_free(second);
 }

@@ -3,7 +3,9 @@
  * every committed file is one that is made; the manual's worked example shows
  * the same octets.
  */
+#include <glob.h>
 #include <setjmp.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -12,8 +14,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <glob.h>
-#include <sodium.h>
 
 #include "t/vectors/vectors.h"
 

@@ -1,9 +1,8 @@
 /*
  * test_wire.c - cursors: bounds, the error that sticks, text and TLVs.
  */
-#include "t/unit/core_test.h"
-
 #include "libkms/base/wire.h"
+#include "t/unit/core_test.h"
 
 static void
 test_integers(void **state)
@@ -93,12 +92,12 @@ static const struct {
 	{ "", 0, true },
 	{ "plain ~", 7, true },
 	{ "M\xc3\xbcller", 7, true },
-	{ "\xe2\x82\xac", 3, true }, /* U+20AC */
+	{ "\xe2\x82\xac", 3, true },     /* U+20AC */
 	{ "\xf0\x9f\x98\x80", 4, true }, /* U+1F600 */
 	{ "\xf4\x8f\xbf\xbf", 4, true }, /* U+10FFFF */
-	{ "\xee\x80\x80", 3, true }, /* U+E000, after the surrogates */
-	{ "\xed\x9f\xbf", 3, true }, /* U+D7FF, before them */
-	{ "\x1f", 1, false }, /* C0 */
+	{ "\xee\x80\x80", 3, true },     /* U+E000, after the surrogates */
+	{ "\xed\x9f\xbf", 3, true },     /* U+D7FF, before them */
+	{ "\x1f", 1, false },            /* C0 */
 	{ "a\nb", 3, false },
 	{ "\x7f", 1, false }, /* DEL */
 	{ "a\0b", 3, false },
@@ -111,7 +110,7 @@ static const struct {
 	{ "\xc1\xbf", 2, false },
 	{ "\xe0\x9f\xbf", 3, false },
 	{ "\xf0\x8f\xbf\xbf", 4, false },
-	{ "\xed\xa0\x80", 3, false }, /* surrogate */
+	{ "\xed\xa0\x80", 3, false },     /* surrogate */
 	{ "\xf4\x90\x80\x80", 4, false }, /* past U+10FFFF */
 	{ "\xf5\x80\x80\x80", 4, false },
 	{ "\xff", 1, false },

@@ -3,22 +3,22 @@
  * one host, one client. The host's second batch holds five entries; entry 3 is
  * the client's lease.
  */
-#include <string.h>
+#include "t/vectors/vectors.h"
 
 #include <sodium.h>
+#include <string.h>
 
 #include "libkms/core/batch.h"
 #include "libkms/core/certificate.h"
 #include "libkms/core/entry.h"
 #include "libkms/core/frame.h"
-#include "libkms/kms_error.h"
 #include "libkms/core/lease.h"
 #include "libkms/core/merkle.h"
 #include "libkms/core/message.h"
 #include "libkms/core/minisig.h"
 #include "libkms/core/rotation.h"
 #include "libkms/core/seal.h"
-#include "t/vectors/vectors.h"
+#include "libkms/kms_error.h"
 
 #define NOW 1800000000u /* 2027-01-15 08:00:00 UTC */
 #define ENTRIES 5
@@ -448,8 +448,7 @@ minisign(char *out, size_t size, const struct scene *s, const char *file, const 
 	sodium_bin2base64(sig64, sizeof(sig64), sig, 74, sodium_base64_VARIANT_ORIGINAL);
 	sodium_bin2base64(global64, sizeof(global64), global, 64, sodium_base64_VARIANT_ORIGINAL);
 	return (size_t)snprintf(out, size,
-	    "untrusted comment: signature from the example publisher\n%s\ntrusted comment: "
-	    "%s\n%s\n",
+	    "untrusted comment: signature from the example publisher\n%s\ntrusted comment: %s\n%s\n",
 	    sig64, comment, global64);
 }
 

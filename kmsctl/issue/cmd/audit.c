@@ -1,6 +1,8 @@
 /*
  * audit.c - kmsissue audit verify: the audit file of a customer's host, and what it proves.
  */
+#include "kmsctl/issue/audit.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,7 +12,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "kmsctl/issue/audit.h"
 #include "kmsctl/issue/issue_file.h"
 #include "kmsctl/issue/sign.h"
 #include "policy/pack.h"

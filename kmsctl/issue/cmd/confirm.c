@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kmsctl/issue/print_code.h"
 #include "kmsctl/issue/issue_file.h"
+#include "kmsctl/issue/print_code.h"
 #include "kmsctl/issue/register.h"
 #include "kmsctl/issue/sign.h"
 #include "libkms/core/certificate.h"
@@ -173,9 +173,7 @@ answer_again(
 		return rc;
 	if (memcmp(c->event.certificate, old->certificate, 32) != 0)
 		return issue_fail(i, KMS_E_EXISTS,
-		    "this request was answered by certificate %llu from another key or policy "
-		    "pack: "
-		    "have the host make a new request",
+		    "this request was answered by certificate %llu from another key or policy pack: have the host make a new request",
 		    (unsigned long long)old->serial);
 	return KMS_OK;
 }
@@ -194,8 +192,7 @@ check_limits(struct issue *i, struct confirm *c, struct issue_register *r)
 	}
 	if (rc == KMS_E_LIMIT)
 		return issue_fail(i, rc,
-		    "%s (0xC004C008); kmsissue confirm --override REASON goes past it and is "
-		    "recorded",
+		    "%s (0xC004C008); kmsissue confirm --override REASON goes past it and is recorded",
 		    why);
 	if (rc != KMS_OK && why[0] != '\0')
 		return issue_fail(i, rc, "%s", why);

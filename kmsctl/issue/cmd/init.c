@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "kmsctl/issue/issue_file.h"
-#include "kmsctl/issue/issue.h"
 #include "kmsctl/cli/passphrase.h"
+#include "kmsctl/issue/issue.h"
+#include "kmsctl/issue/issue_file.h"
 #include "kmsctl/issue/secret_key.h"
 #include "policy/values.h"
 
@@ -48,8 +48,7 @@ get_passphrase(struct issue *i, char **out)
 	rc = passphrase_get(out, i->args.passphrase_file, true);
 	if (rc == KMS_E_ARGUMENT)
 		return issue_fail(i, rc,
-		    "no terminal to ask for a passphrase: use --passphrase-file or "
-		    "--no-passphrase");
+		    "no terminal to ask for a passphrase: use --passphrase-file or --no-passphrase");
 	if (rc == KMS_E_PASSPHRASE)
 		return issue_fail(i, rc, "the passphrase is empty, or the two were not the same");
 	if (rc != KMS_OK)

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kmsctl/issue/print_code.h"
 #include "kmsctl/issue/issue_file.h"
+#include "kmsctl/issue/print_code.h"
 #include "kmsctl/issue/register.h"
 #include "kmsctl/issue/sign.h"
 #include "policy/pack.h"
@@ -64,13 +64,11 @@ take_dates(struct issue *i, struct host_key *key)
 	if (i->args.valid_from != NULL &&
 	    !value_time_parse(&key->not_before, i->args.valid_from, false))
 		return issue_fail(i, KMS_E_ARGUMENT,
-		    "--valid-from: a date such as 2026-11-23, or a time such as "
-		    "2026-11-23T14:00:00Z");
+		    "--valid-from: a date such as 2026-11-23, or a time such as 2026-11-23T14:00:00Z");
 	key->not_after = key->not_before + DEFAULT_LIFE;
 	if (i->args.valid_to != NULL && !value_time_parse(&key->not_after, i->args.valid_to, true))
 		return issue_fail(i, KMS_E_ARGUMENT,
-		    "--valid-to: a date such as 2026-11-23, or a time such as "
-		    "2026-11-23T14:00:00Z");
+		    "--valid-to: a date such as 2026-11-23, or a time such as 2026-11-23T14:00:00Z");
 	if (key->not_after < key->not_before)
 		return issue_fail(i, KMS_E_ARGUMENT, "--valid-to is before --valid-from");
 	if (key->not_after < i->now)

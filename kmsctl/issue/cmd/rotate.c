@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "kmsctl/issue/issue_file.h"
 #include "kmsctl/cli/passphrase.h"
+#include "kmsctl/issue/issue_file.h"
 #include "kmsctl/issue/register.h"
 #include "kmsctl/issue/sign.h"
 #include "policy/rotation_file.h"
@@ -65,8 +65,7 @@ make_key(struct issue *i, struct rotate *t)
 		rc = passphrase_get(&passphrase, i->args.new_passphrase_file, true);
 	if (rc != KMS_OK)
 		return issue_fail(i, rc,
-		    "no passphrase for the new key: use --new-passphrase-file or "
-		    "--no-passphrase");
+		    "no passphrase for the new key: use --new-passphrase-file or --no-passphrase");
 	if ((rc = secret_key_new(&t->new)) == KMS_OK) {
 		secret_key_public(t->new, &t->r.new);
 		minisig_key_format(line, &t->r.new);

@@ -60,14 +60,14 @@ static int
 find_client(struct control_request *q, struct kmsdb_client *c)
 {
 	uint8_t cmid[16];
-	int r;
+	int rc;
 
-	if ((r = control_id(q, "cmid", cmid)) != KMS_OK)
-		return r;
+	if ((rc = control_id(q, "cmid", cmid)) != KMS_OK)
+		return rc;
 	batch_finish(q->activate);
-	if ((r = kmsdb_client_get(q->activate->db, cmid, c)) == KMS_E_NOT_FOUND)
+	if ((rc = kmsdb_client_get(q->activate->db, cmid, c)) == KMS_E_NOT_FOUND)
 		snprintf(q->why, CONTROL_WHY, "no such client: kmsctl clients lists those known");
-	return r;
+	return rc;
 }
 
 int
@@ -76,10 +76,10 @@ control_client_show(struct control_request *q)
 	struct control_buf *b = q->out;
 	struct kmsdb_client c;
 	struct kmsdb_host h;
-	int r;
+	int rc;
 
-	if ((r = find_client(q, &c)) != KMS_OK)
-		return r;
+	if ((rc = find_client(q, &c)) != KMS_OK)
+		return rc;
 	control_row(b, "client");
 	control_hex(b, "cmid", c.cmid, 16);
 	row_product(q->activate, b, &c);
@@ -108,15 +108,15 @@ record(struct control_request *q, enum entry_kind kind)
 {
 	struct entry_admin e = { .kind = (uint8_t)kind };
 	struct kmsdb_client c;
-	int r;
+	int rc;
 
-	if ((r = find_client(q, &c)) != KMS_OK)
-		return r;
+	if ((rc = find_client(q, &c)) != KMS_OK)
+		return rc;
 	memcpy(e.subject, c.cmid, 16);
-	if ((r = activate_record(q->activate, &e)) != KMS_OK) {
+	if ((rc = activate_record(q->activate, &e)) != KMS_OK) {
 		snprintf(q->why, CONTROL_WHY, "the ledger cannot be written: %s",
-		    kms_strerror((uint32_t)r));
-		return r;
+		    kms_strerror((uint32_t)rc));
+		return rc;
 	}
 	control_row(q->out, "client");
 	control_hex(q->out, "cmid", c.cmid, 16);

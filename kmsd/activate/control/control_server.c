@@ -3,28 +3,25 @@
  * not speak is told so and holds no place; whoever may and is slow loses his
  * after CONTROL_SECONDS, or when all places are taken and another comes.
  */
-#include "config.h"
-
 #include "kmsd/activate/control/control_server.h"
 
 #include <errno.h>
+#include <event2/event.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <event2/event.h>
-#include <sodium.h>
-
 #include "kmsd/activate/activate.h"
 #include "kmsd/activate/control/control_verbs.h"
 #include "kmsd/activate/front_peer.h"
 #include "kmsd/common/log.h"
 #include "kmsd/ipc/control.h"
-#include "libkms/base/wire.h"
 #include "libkms/base/hex.h"
 #include "libkms/base/uuid.h"
+#include "libkms/base/wire.h"
 
 #define READ_STEP 65536
 #define GROUPS_MAX 1024
@@ -52,7 +49,8 @@ struct control_server {
 	struct connection *connections[CONTROL_CONNECTIONS];
 };
 
-/* One row a verb; what changes something is logged with the user's number, what shows figures asks the fronts first. */
+/* One row a verb; what changes something is logged with the user's number, what shows figures asks
+ * the fronts first. */
 static const struct {
 	enum control_verb verb;
 	const char *name;
@@ -113,11 +111,11 @@ in_group(int fd, gid_t group)
 {
 #ifdef SO_PEERGROUPS
 	gid_t groups[GROUPS_MAX];
-	socklen_t len = sizeof groups;
+	socklen_t len = sizeof(groups);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len) != 0)
 		return false;
-	for (size_t i = 0; i < len / sizeof groups[0]; i++) {
+	for (size_t i = 0; i < len / sizeof(groups[0]); i++) {
 		if (groups[i] == group)
 			return true;
 	}
@@ -129,10 +127,10 @@ static bool
 authorised(const struct control_server *s, int fd, uid_t *uid)
 {
 	struct ucred peer;
-	socklen_t len = sizeof peer;
+	socklen_t len = sizeof(peer);
 
 	*uid = (uid_t)-1;
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0 || len != sizeof peer)
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0 || len != sizeof(peer))
 		return false;
 	*uid = peer.uid;
 	if (peer.uid == 0 || peer.uid == getuid() || peer.uid == s->access.starter)
@@ -177,9 +175,9 @@ run_verb(struct connection *c, uint16_t verb, struct control_reader *args, struc
 	struct control_request q = {
 		.activate = c->server->activate, .args = *args, .out = rows, .why = why
 	};
-	int r;
+	int rc;
 
-	for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
 		if (verbs[i].verb != verb)
 			continue;
 		activate_clock(q.activate);
@@ -188,13 +186,13 @@ run_verb(struct connection *c, uint16_t verb, struct control_reader *args, struc
 			strcpy(why, "the host is locked: kmsctl unlock first");
 			return KMS_E_LOCKED;
 		}
-		r = verbs[i].run(&q);
+		rc = verbs[i].run(&q);
 		if (verbs[i].changes)
-			log_event(r == KMS_OK ? LOG_NOTICE : LOG_WARNING, "control",
+			log_event(rc == KMS_OK ? LOG_NOTICE : LOG_WARNING, "control",
 			    "%s by uid %ld: %s%s%s", verbs[i].name, (long)c->uid,
-			    r == KMS_OK ? "done" : kms_strerror((uint32_t)r), *why ? ": " : "",
+			    rc == KMS_OK ? "done" : kms_strerror((uint32_t)rc), *why ? ": " : "",
 			    why);
-		return r;
+		return rc;
 	}
 	strcpy(why, "this kmsd does not know the command: kmsctl is of another version");
 	return KMS_E_ARGUMENT;
@@ -247,7 +245,7 @@ on_figures(evutil_socket_t fd, short what, void *arg)
 static bool
 wants_figures(uint16_t verb)
 {
-	for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
 		if (verbs[i].verb == verb)
 			return verbs[i].figures;
 	}
@@ -291,7 +289,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct connection *c = arg;
 	ssize_t n;
-	int r;
+	int rc;
 
 	if (!make_room(c)) {
 		connection_close(c);
@@ -302,10 +300,10 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 		return;
 	if (n > 0)
 		c->len += (size_t)n;
-	r = n > 0 ? control_request_parse(c->data, c->len, &c->verb, &c->args) : -1;
-	if (r < 0)
+	rc = n > 0 ? control_request_parse(c->data, c->len, &c->verb, &c->args) : -1;
+	if (rc < 0)
 		connection_close(c);
-	else if (r > 0)
+	else if (rc > 0)
 		take(c);
 }
 
@@ -355,7 +353,7 @@ static void
 connection_new(struct control_server *s, int fd, uid_t uid)
 {
 	static const struct timeval patience = { CONTROL_SECONDS, 0 };
-	struct connection *c = calloc(1, sizeof *c);
+	struct connection *c = calloc(1, sizeof(*c));
 
 	if (c == NULL) {
 		close(fd);
@@ -391,7 +389,7 @@ on_connection(evutil_socket_t listener, short what, void *arg)
 struct control_server *
 control_server_new(struct activate *a, int fd, const struct control_access *access)
 {
-	struct control_server *s = calloc(1, sizeof *s);
+	struct control_server *s = calloc(1, sizeof(*s));
 
 	if (s == NULL)
 		return NULL;

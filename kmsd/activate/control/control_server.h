@@ -12,17 +12,18 @@ struct activate;
 struct control_server;
 
 #define CONTROL_CONNECTIONS 16
-#define CONTROL_SECONDS 10          /* a connection's whole life */
+#define CONTROL_SECONDS 10 /* a connection's whole life */
 
 /* Who may speak, beside root and our own user. */
 struct control_access {
-	uid_t starter;                  /* who started kmsd */
+	uid_t starter; /* who started kmsd */
 	bool have_group;
 	gid_t group;
 };
 
 /* Takes the listening descriptor over. NULL: memory. */
-struct control_server *control_server_new(struct activate *a, int fd, const struct control_access *access);
+struct control_server *control_server_new(
+    struct activate *a, int fd, const struct control_access *access);
 void control_server_free(struct control_server *s);
 
 #endif

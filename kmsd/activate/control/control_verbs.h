@@ -20,7 +20,7 @@ struct control_request {
 	struct activate *activate;
 	struct control_reader args;
 	struct control_buf *out;
-	char *why;                      /* CONTROL_WHY */
+	char *why; /* CONTROL_WHY */
 };
 
 int control_status(struct control_request *q);
@@ -40,11 +40,11 @@ int control_client_show(struct control_request *q);
 int control_client_revoke(struct control_request *q);
 int control_client_forget(struct control_request *q);
 int control_relay_name(struct control_request *q);
-int control_relay_status(struct control_request *q);     /* relayed.c */
+int control_relay_status(struct control_request *q); /* relayed.c */
 
 /* The argument of that type and name; false when absent. */
-bool control_argument(const struct control_request *q, char type, const char *name,
-    struct control_field *out);
+bool control_argument(
+    const struct control_request *q, char type, const char *name, struct control_field *out);
 /* An identifier in hexadecimal, hyphens skipped (UUID, CMID). KMS_E_ARGUMENT with why. */
 int control_id(struct control_request *q, const char *name, uint8_t out[16]);
 /* Rows and fields that several verbs share. */

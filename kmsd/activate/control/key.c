@@ -2,10 +2,9 @@
  * key.c - host keys: installing one, asking for its confirmation,
  * installing that. Policy packs come in by the same door.
  */
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <sodium.h>
 
 #include "kmsd/activate/activate.h"
 #include "kmsd/activate/control/control_verbs.h"
@@ -62,22 +61,22 @@ install(struct control_request *q, struct service_candidate *c)
 	struct activate *a = q->activate;
 	struct entry_admin e = { 0 };
 	char text[300];
-	int r;
+	int rc;
 
-	if ((r = service_check(&a->service, c, a->now, q->why)) != KMS_OK)
-		return r;
-	describe(c, &e, text, sizeof text);
+	if ((rc = service_check(&a->service, c, a->now, q->why)) != KMS_OK)
+		return rc;
+	describe(c, &e, text, sizeof(text));
 	e.text = text;
 	e.text_len = strlen(text);
 	crypto_hash_sha256(e.digest, c->file, c->file_len);
-	if ((r = service_store(&a->service, c)) != KMS_OK)
+	if ((rc = service_store(&a->service, c)) != KMS_OK)
 		snprintf(q->why, CONTROL_WHY, "the file cannot be stored: %s",
-		    kms_strerror((uint32_t)r));
-	else if ((r = activate_record(a, &e)) != KMS_OK)
+		    kms_strerror((uint32_t)rc));
+	else if ((rc = activate_record(a, &e)) != KMS_OK)
 		snprintf(q->why, CONTROL_WHY, "the ledger cannot be written: %s",
-		    kms_strerror((uint32_t)r));
-	if (r != KMS_OK)
-		return r;
+		    kms_strerror((uint32_t)rc));
+	if (rc != KMS_OK)
+		return rc;
 	service_adopt(c);
 	control_row(q->out, "installed");
 	control_text(q->out, "publisher", c->publisher->name);
@@ -90,7 +89,7 @@ install_file(struct control_request *q, int kind)
 {
 	struct service_candidate c = { .kind = kind };
 	struct control_field file, signature;
-	int r;
+	int rc;
 
 	if (!control_argument(q, 'b', "file", &file) ||
 	    !control_argument(q, 'b', "signature", &signature)) {
@@ -101,9 +100,9 @@ install_file(struct control_request *q, int kind)
 	c.file_len = file.value_len;
 	c.signature = signature.value;
 	c.signature_len = signature.value_len;
-	r = install(q, &c);
+	rc = install(q, &c);
 	service_candidate_free(&c);
-	return r;
+	return rc;
 }
 
 int
@@ -117,15 +116,15 @@ control_key_confirm(struct control_request *q)
 {
 	struct service_candidate c = { .kind = SERVICE_CERTIFICATE };
 	struct control_field code;
-	int r;
+	int rc;
 
 	if (!control_argument(q, 'b', "code", &code))
 		return install_file(q, SERVICE_CERTIFICATE);
 	c.code = code.value;
 	c.code_len = code.value_len;
-	r = install(q, &c);
+	rc = install(q, &c);
 	service_candidate_free(&c);
-	return r;
+	return rc;
 }
 
 int
@@ -232,10 +231,10 @@ find_key(struct control_request *q, struct chosen *c)
 	struct control_field f;
 	uint8_t id[16];
 	bool named = control_argument(q, 's', "key", &f);
-	int r;
+	int rc;
 
-	if (named && (r = control_id(q, "key", id)) != KMS_OK)
-		return r;
+	if (named && (rc = control_id(q, "key", id)) != KMS_OK)
+		return rc;
 	choose(c, &q->activate->service, named ? id : NULL);
 	if (c->count == 1)
 		return KMS_OK;
@@ -257,16 +256,16 @@ control_key_request(struct control_request *q)
 	struct confirm_request request = { .time = a->now };
 	char text[REQUEST_TEXT], id[INSTALLATION_ID + 1];
 	struct chosen c = { 0 };
-	int r;
+	int rc;
 
-	if ((r = find_key(q, &c)) != KMS_OK)
-		return r;
+	if ((rc = find_key(q, &c)) != KMS_OK)
+		return rc;
 	memcpy(request.host_key_id, c.key->id, 16);
 	memcpy(request.publisher, c.publisher->key.id, 8);
-	snprintf(request.host_name, sizeof request.host_name, "%s", a->host_name);
-	if ((r = signing_key_confirm(a->key, &request)) != KMS_OK)
-		return r;
-	if (confirm_request_format(text, sizeof text, &request) == 0)
+	snprintf(request.host_name, sizeof(request.host_name), "%s", a->host_name);
+	if ((rc = signing_key_confirm(a->key, &request)) != KMS_OK)
+		return rc;
+	if (confirm_request_format(text, sizeof(text), &request) == 0)
 		return KMS_E_TOO_LARGE;
 	installation_id(id, signing_key_host_id(a->key), c.key->id);
 	control_row(q->out, "request");
@@ -286,28 +285,28 @@ control_key_remove(struct control_request *q)
 	struct entry_admin e = { .kind = ENTRY_KEY_REMOVE };
 	struct service_removal m = { 0 };
 	char text[300];
-	int r;
+	int rc;
 
-	if ((r = control_id(q, "key", e.subject)) != KMS_OK)
-		return r;
-	r = service_remove(&a->service, &m, e.subject);
-	if (r == KMS_E_NOT_FOUND)
+	if ((rc = control_id(q, "key", e.subject)) != KMS_OK)
+		return rc;
+	rc = service_remove(&a->service, &m, e.subject);
+	if (rc == KMS_E_NOT_FOUND)
 		snprintf(q->why, CONTROL_WHY,
 		    "no such host key is installed (kmsctl key show lists them)");
-	else if (r != KMS_OK)
+	else if (rc != KMS_OK)
 		snprintf(q->why, CONTROL_WHY, "the key's files cannot be put aside: %s",
-		    kms_strerror((uint32_t)r));
-	if (r != KMS_OK)
-		return r;
-	snprintf(text, sizeof text, "%s: host key for %s, group %s", m.publisher->name,
+		    kms_strerror((uint32_t)rc));
+	if (rc != KMS_OK)
+		return rc;
+	snprintf(text, sizeof(text), "%s: host key for %s, group %s", m.publisher->name,
 	    service_key(m.publisher, m.key)->customer, service_key(m.publisher, m.key)->group);
 	e.text = text;
 	e.text_len = strlen(text);
-	if ((r = activate_record(a, &e)) != KMS_OK) {
+	if ((rc = activate_record(a, &e)) != KMS_OK) {
 		service_restore(&a->service, &m);
 		snprintf(q->why, CONTROL_WHY, "the ledger cannot be written, the key stays: %s",
-		    kms_strerror((uint32_t)r));
-		return r;
+		    kms_strerror((uint32_t)rc));
+		return rc;
 	}
 	service_removed(&a->service, &m);
 	control_row(q->out, "removed");

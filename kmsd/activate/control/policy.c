@@ -22,7 +22,7 @@ rows_group(struct control_buf *b, const struct service_publisher *p)
 
 		for (unsigned k = 0; k < pack->group_count; k++) {
 			if (k != i && (pack->groups[i].covers & 1u << k) != 0)
-				used += (size_t)snprintf(covers + used, sizeof covers - used,
+				used += (size_t)snprintf(covers + used, sizeof(covers) - used,
 				    "%s%s", used > 0 ? " " : "", pack->groups[k].name);
 		}
 		control_row(b, "group");

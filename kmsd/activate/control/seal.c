@@ -11,7 +11,7 @@
 #include "kmsd/common/log.h"
 
 #define WRONG_MAX 10 /* in a row */
-#define WAIT_MAX 60 /* seconds */
+#define WAIT_MAX 60  /* seconds */
 
 static uint64_t
 monotonic(void)
@@ -53,8 +53,7 @@ note_wrong(struct control_request *q)
 	/* Whole seconds: one more, or the first wait might be none. */
 	a->try_again = monotonic() + wait + 1;
 	snprintf(q->why, CONTROL_WHY,
-	    "wrong passphrase; the next one is tried in %u seconds, and %u more before kmsd must "
-	    "be restarted",
+	    "wrong passphrase; the next one is tried in %u seconds, and %u more before kmsd must be restarted",
 	    wait + 1, WRONG_MAX - a->wrong_passphrases);
 }
 
@@ -63,25 +62,25 @@ static int
 try_passphrase(struct control_request *q, const char *argument)
 {
 	struct control_field f;
-	int r;
+	int rc;
 
 	if (!control_argument(q, 'b', argument, &f)) {
 		snprintf(q->why, CONTROL_WHY,
 		    "keys/host.key is sealed with a passphrase, which must be given");
 		return KMS_E_PASSPHRASE;
 	}
-	if ((r = may_try(q)) != KMS_OK)
-		return r;
-	r = signing_key_unlock(q->activate->key, f.value, f.value_len);
-	if (r == KMS_OK) {
+	if ((rc = may_try(q)) != KMS_OK)
+		return rc;
+	rc = signing_key_unlock(q->activate->key, f.value, f.value_len);
+	if (rc == KMS_OK) {
 		q->activate->wrong_passphrases = 0;
 		q->activate->try_again = 0;
-	} else if (r == KMS_E_PASSPHRASE) {
+	} else if (rc == KMS_E_PASSPHRASE) {
 		note_wrong(q);
-	} else if (r == KMS_E_NO_MEMORY) {
+	} else if (rc == KMS_E_NO_MEMORY) {
 		snprintf(q->why, CONTROL_WHY, "not enough memory to try a passphrase");
 	}
-	return r;
+	return rc;
 }
 
 static void
@@ -95,14 +94,14 @@ int
 control_unlock(struct control_request *q)
 {
 	struct activate *a = q->activate;
-	int r;
+	int rc;
 
 	if (!signing_key_locked(a->key)) {
 		snprintf(q->why, CONTROL_WHY, "the host is not locked");
 		return KMS_E_EXISTS;
 	}
-	if ((r = try_passphrase(q, "passphrase")) != KMS_OK)
-		return r;
+	if ((rc = try_passphrase(q, "passphrase")) != KMS_OK)
+		return rc;
 	log_event(LOG_NOTICE, "host-unlocked", "clients are served");
 	row_sealed(q);
 	return activate_record_start(a);
@@ -124,7 +123,7 @@ find_kind(const struct control_field *f, enum host_key_kind *kind)
 static int
 check_new(struct control_request *q, enum host_key_kind kind, struct control_field *passphrase)
 {
-	memset(passphrase, 0, sizeof *passphrase);
+	memset(passphrase, 0, sizeof(*passphrase));
 	if (kind == HOST_KEY_MACHINE && q->activate->secrets.machine == NULL) {
 		snprintf(q->why, CONTROL_WHY,
 		    "kms.ini names no machine file: set [keys] machine_file and restart kmsd");
@@ -147,25 +146,25 @@ control_key_seal(struct control_request *q)
 	struct activate *a = q->activate;
 	struct control_field f, passphrase;
 	enum host_key_kind kind;
-	int r;
+	int rc;
 
 	if (!control_argument(q, 's', "kind", &f) || !find_kind(&f, &kind)) {
 		snprintf(q->why, CONTROL_WHY, "kind is to be no, passphrase or machine");
 		return KMS_E_ARGUMENT;
 	}
-	if ((r = check_new(q, kind, &passphrase)) != KMS_OK)
-		return r;
+	if ((rc = check_new(q, kind, &passphrase)) != KMS_OK)
+		return rc;
 	/* Who may use the control socket may not therefore take the passphrase away. */
 	if (signing_key_kind(a->key) == HOST_KEY_PASSPHRASE &&
-	    (r = try_passphrase(q, "current")) != KMS_OK)
-		return r;
-	r = signing_key_seal(
+	    (rc = try_passphrase(q, "current")) != KMS_OK)
+		return rc;
+	rc = signing_key_seal(
 	    a->key, a->state_dir, kind, passphrase.value, passphrase.value_len, &a->secrets);
-	if (r != KMS_OK) {
+	if (rc != KMS_OK) {
 		snprintf(q->why, CONTROL_WHY,
 		    "keys/host.key cannot be written: %s; it is as it was",
-		    kms_strerror((uint32_t)r));
-		return r;
+		    kms_strerror((uint32_t)rc));
+		return rc;
 	}
 	log_event(LOG_NOTICE, "host-key-sealed", "keys/host.key is now sealed with: %s",
 	    kind == HOST_KEY_PLAIN ? "nothing" : host_key_kind_name(kind));

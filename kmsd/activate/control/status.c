@@ -2,12 +2,10 @@
  * status.c - everything an administrator asks first: is it up, is it
  * confined, does the ledger move, whom does it serve and how far are the counts.
  */
-#include <unistd.h>
-
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "config.h"
 #include "kmsd/activate/activate.h"
 #include "kmsd/activate/activate_confine.h"
 #include "kmsd/activate/control/control_verbs.h"
@@ -53,9 +51,9 @@ row_sandbox(
 
 	control_row(b, "sandbox");
 	control_text(b, "process", process);
-	confine_names(names, sizeof names, in_force);
+	confine_names(names, sizeof(names), in_force);
 	control_text(b, "layers", names);
-	confine_names(names, sizeof names, wanted & ~in_force);
+	confine_names(names, sizeof(names), wanted & ~in_force);
 	control_text(b, "missing", names);
 	control_number(b, "required", required);
 }
@@ -78,7 +76,7 @@ front_sandbox(const struct peer_info *i, void *arg)
 
 	if (!i->ready)
 		return;
-	snprintf(name, sizeof name, "kmsd-front %u", i->index);
+	snprintf(name, sizeof(name), "kmsd-front %u", i->index);
 	row_sandbox(w->b, name, i->layers, FRONT_WANTED, w->a->config.sandbox_required);
 }
 
@@ -228,11 +226,11 @@ control_status(struct control_request *q)
 int
 control_checkpoint(struct control_request *q)
 {
-	int r;
+	int rc;
 
 	batch_finish(q->activate);
-	if ((r = kmsdb_checkpoint(q->activate->db)) != KMS_OK)
+	if ((rc = kmsdb_checkpoint(q->activate->db)) != KMS_OK)
 		snprintf(q->why, CONTROL_WHY, "the index was not brought up to date: %s",
-		    kms_strerror((uint32_t)r));
-	return r;
+		    kms_strerror((uint32_t)rc));
+	return rc;
 }

@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "kmsd/common/log.h"
-#include "kmsd/front/front.h"
 #include "kmsd/front/client_address.h"
+#include "kmsd/front/front.h"
 #include "kmsd/front/relay/exchange.h"
 #include "kmsd/front/relay/report.h"
 #include "libkms/kms_error.h"
@@ -42,9 +42,9 @@ struct relayed {
 	uint32_t tried, closed, silent; /* bits of hosts, in the list of that generation */
 	uint32_t generation;
 	uint64_t answer_by, connect_by; /* ms; 0: none */
-	uint64_t asked_at; /* microseconds */
-	struct ipc_upstream at; /* the host, or the last one tried */
-	uint8_t *bind; /* until it is answered */
+	uint64_t asked_at;              /* microseconds */
+	struct ipc_upstream at;         /* the host, or the last one tried */
+	uint8_t *bind;                  /* until it is answered */
 	uint32_t bind_len;
 };
 
@@ -247,8 +247,9 @@ settle(struct relayed *r)
 }
 
 /*
- * By a reset: nothing is under way that somebody waits for, and whoever closes first otherwise keeps the port for a minute, of
- * which there are 28,000 towards one host. One client could use them all up.
+ * By a reset: nothing is under way that somebody waits for, and whoever closes first otherwise
+ * keeps the port for a minute, of which there are 28,000 towards one host. One client could use
+ * them all up.
  */
 static void
 close_host(struct relayed *r)
@@ -314,7 +315,8 @@ report(struct relayed *r)
 	relay_report(r->s, c, &r->at, (uint32_t)(microseconds() - r->asked_at));
 }
 
-/* The last word: the session sends it behind what the client still has to take, and waits for the client to close. */
+/* The last word: the session sends it behind what the client still has to take, and waits for the
+ * client to close. */
 static bool
 finish(struct relayed *r, const uint8_t *data, size_t len)
 {
@@ -376,7 +378,8 @@ nobody_left(struct relayed *r)
 	if (exchange_lost(&r->x, false, r->over_limit ? PDU_NAK_LIMIT : PDU_NAK_CONGESTION) !=
 	    EXCHANGE_ANSWER_CLOSE)
 		return close_conversation(r);
-	/* A limit is no outcome of a host's: the log says it, and a flood must not fill the ledger. */
+	/* A limit is no outcome of a host's: the log says it, and a flood must not fill the ledger.
+	 */
 	r->x.call.ended = !r->over_limit;
 	return finish(r, r->x.answer, r->x.answer_len);
 }
@@ -436,7 +439,8 @@ blame(struct relayed *r, bool late)
 		r->closed |= upstream_bit(h);
 }
 
-/* The host is gone. While it was binding, another one is asked; later the client is told. errno as above. */
+/* The host is gone. While it was binding, another one is asked; later the client is told. errno as
+ * above. */
 static bool
 host_lost(struct relayed *r, bool late)
 {
@@ -634,7 +638,8 @@ host_octets(struct relayed *r, const uint8_t *data, size_t len)
 	return half_keep_in(&r->host, data + at, len - at) || close_conversation(r);
 }
 
-/* Receive behind what is kept, or into the front's scratch. n as recv(2); *from where it stands, *len how much in all. */
+/* Receive behind what is kept, or into the front's scratch. n as recv(2); *from where it stands,
+ * *len how much in all. */
 static ssize_t
 half_receive(struct half *h, uint8_t *scratch, uint8_t **from, size_t *len)
 {

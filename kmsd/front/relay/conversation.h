@@ -13,7 +13,9 @@
 struct session;
 struct relayed;
 
-/* The first octets, of which the first is 5: from now on the session is the relay's, or closed. */
+/*
+ * The first octets, of which the first is 5: from now on the session is the relay's, or closed.
+ */
 void relayed_open(struct session *s, const uint8_t *data, size_t len);
 /* The client's socket is ready. */
 void relayed_event(struct session *s, short what);

@@ -330,7 +330,8 @@ exchange_version(struct exchange *x, const uint8_t *data, size_t len)
 
 	if (x->state != EXCHANGE_BIND || len < PDU_HEADER || data[2] != PDU_BIND)
 		return malformed(x, "another version of RPC");
-	/* The header is the same in all versions of connection-oriented RPC, as far as this goes. */
+	/* The header is the same in all versions of connection-oriented RPC, as far as this goes.
+	 */
 	p.big = (data[4] & 0xf0) == 0;
 	memcpy(p.drep, data + 4, 4);
 	for (int i = 0; i < 4; i++)

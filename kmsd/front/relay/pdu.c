@@ -1,6 +1,7 @@
 /*
  * pdu.c - the layouts of C706 section 12.6.4, read with every length checked against the
- * fragment's, the three answers that the relay gives by itself, and the bind that kmsctl tries a host with.
+ * fragment's, the three answers that the relay gives by itself, and the bind that kmsctl tries a
+ * host with.
  */
 #include "kmsd/front/relay/pdu.h"
 
@@ -87,7 +88,8 @@ pdu_look(struct pdu *p, const uint8_t *data, size_t len)
 	p->length = get_u16(p, data + 8);
 	p->auth_length = get_u16(p, data + 10);
 	p->call_id = get_u32(p, data + 12);
-	/* Integers big or little; characters and floats are the payload's, which is nobody's here. */
+	/* Integers big or little; characters and floats are the payload's, which is nobody's here.
+	 */
 	if ((data[4] & 0xe0) != 0 || data[6] != 0 || data[7] != 0)
 		return PDU_BAD;
 	if (p->minor > 1)
@@ -166,7 +168,8 @@ parse_bind(struct pdu *p, const uint8_t *data)
 	p->max_xmit = get_u16(p, data + 16);
 	p->max_recv = get_u16(p, data + 18);
 	p->group = get_u32(p, data + 20);
-	/* What an auth verifier holds is not ours to relay: the caller refuses it, contexts unread. */
+	/* What an auth verifier holds is not ours to relay: the caller refuses it, contexts unread.
+	 */
 	if (p->auth_length != 0)
 		return KMS_OK;
 	if (p->type == PDU_BIND || p->type == PDU_ALTER)

@@ -1,7 +1,8 @@
 /*
  * relay.h - the relay's part of a front: what the ini file and kmsd say, and what its
- * conversations share. Windows clients speak DCE/RPC on the port of the native protocol (the first
- * octet tells them apart); they are connected to the organisation's own KMS host, which answers.
+ * conversations share. Windows clients speak DCE/RPC on the port of the native protocol (the
+ * first octet tells them apart); they are connected to the organisation's own KMS host, which
+ * answers.
  */
 #ifndef KMSD_FRONT_RELAY_RELAY_H
 #define KMSD_FRONT_RELAY_RELAY_H
@@ -19,25 +20,26 @@ struct front;
 struct session;
 
 struct relay {
-	bool configured;                /* as started: a reload does not change it */
+	bool configured; /* as started: a reload does not change it */
 	struct upstreams upstreams;
-	struct throttle throttle;       /* per_source of [relay] */
+	struct throttle throttle; /* per_source of [relay] */
 	struct relay_network allow[RELAY_NETWORKS];
 	unsigned allow_count;
 	unsigned connect_timeout, answer_timeout;
-	uint64_t reported_at;           /* second, and how many were reported in it */
+	uint64_t reported_at; /* second, and how many were reported in it */
 	unsigned reported;
 	uint64_t kept_back;
-	uint8_t scratch[2 * PDU_MAX];   /* where octets are received when none are left over */
+	/* where octets are received when none are left over */
+	uint8_t scratch[2 * PDU_MAX];
 };
 
 /* KMS_OK or KMS_E_NO_MEMORY. */
 int relay_init(struct front *f, const struct config *c, uint64_t seed);
-void relay_limits(struct front *f, const struct config *c);    /* also after a reload */
+void relay_limits(struct front *f, const struct config *c); /* also after a reload */
 void relay_free(struct front *f);
 /* The list of hosts from kmsd. */
 int relay_hosts_changed(struct front *f, int fd);
 void relay_tick(struct front *f);
-uint64_t relay_now(void);               /* ms, monotonic */
+uint64_t relay_now(void); /* ms, monotonic */
 
 #endif

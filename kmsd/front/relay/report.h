@@ -12,7 +12,7 @@
 struct session;
 
 /* latency: microseconds. Beyond IPC_RELAYED_RATE a second nothing is sent, and it is counted. */
-void relay_report(struct session *s, const struct exchange_call *call, const struct ipc_upstream *host,
-    uint32_t latency);
+void relay_report(struct session *s, const struct exchange_call *call,
+    const struct ipc_upstream *host, uint32_t latency);
 
 #endif

@@ -2,24 +2,24 @@
  * upstream.h - the KMS hosts: which one is next, which are set aside and for how long, and
  * the probes that bring them back.
  *
- * A host that cannot be connected to is set aside at once. One that closes without an answer, or accepts and says
- * nothing, may do so because of the client's bind, and one client must not take a host from all others: that counts only
- * when another host has answered the same bind, so that somebody is always left. Silence counts at once, since it
- * costs each client its time; a close after UPSTREAM_STRIKES binds in a row.
+ * A host that cannot be connected to is set aside at once. One that closes without an answer,
+ * or accepts and says nothing, may do so because of the client's bind, and one client must not
+ * take a host from all others: that counts only when another host has answered the same bind,
+ * so that somebody is always left. Silence counts at once, since it costs each client its time;
+ * a close after UPSTREAM_STRIKES binds in a row.
  */
 #ifndef KMSD_FRONT_RELAY_UPSTREAM_H
 #define KMSD_FRONT_RELAY_UPSTREAM_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include <event2/event.h>
 #include <event2/event_struct.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "kmsd/ipc/ipc.h"
 
 #define UPSTREAM_STRIKES 5
-#define UPSTREAM_BACKOFF_MAX 300        /* seconds */
+#define UPSTREAM_BACKOFF_MAX 300 /* seconds */
 
 struct upstreams;
 
@@ -28,9 +28,9 @@ struct upstream {
 	struct upstreams *all;
 	bool aside;
 	unsigned strikes;
-	unsigned backoff;               /* seconds of the last setting aside */
-	uint64_t until;                 /* ms: not probed before */
-	int probe;                      /* descriptor, -1: none */
+	unsigned backoff; /* seconds of the last setting aside */
+	uint64_t until;   /* ms: not probed before */
+	int probe;        /* descriptor, -1: none */
 	uint64_t probe_until;
 	struct event probing;
 };
@@ -39,10 +39,10 @@ struct upstreams {
 	struct event_base *base;
 	struct upstream at[IPC_UPSTREAMS_MAX];
 	unsigned count;
-	unsigned backoff;               /* seconds, of the ini file */
+	unsigned backoff; /* seconds, of the ini file */
 	unsigned connect_timeout;
 	uint32_t random;
-	uint32_t generation;            /* of the list: a bit names a place in this one */
+	uint32_t generation; /* of the list: a bit names a place in this one */
 };
 
 void upstreams_init(struct upstreams *u, struct event_base *base, uint32_t seed);
@@ -63,7 +63,9 @@ int upstream_connect(const struct ipc_upstream *host, int *fd);
 void upstream_good(struct upstream *h);
 /* Aside now. now: ms, monotonic. why: for the log. */
 void upstream_failed(struct upstream *h, uint64_t now, const char *why);
-/* Another host has answered a bind that these (a bit for each place) closed, or were silent to. */
+/*
+ * Another host has answered a bind that these (a bit for each place) closed, or were silent to.
+ */
 void upstreams_outdone(struct upstreams *u, uint32_t closed, uint32_t silent, uint64_t now);
 /* Once a second: probe those whose time has come. */
 void upstreams_tick(struct upstreams *u, uint64_t now);
