@@ -24,8 +24,9 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "kmsdb/file.h"
+#include "kmsdb/position.h"
 #include "kmsdb/seats.h"
+#include "libkms/base/file.h"
 #include "libkms/base/wire.h"
 #include "libkms/kms_error.h"
 
@@ -173,7 +174,7 @@ index_open(struct index **out, int dirfd, const char *name, enum index_use use, 
 	if (ix == NULL)
 		goto fail;
 	ix->read_only = use == INDEX_READ;
-	if ((status = file_directory(dirfd, name, use != INDEX_READ, &fd)) != KMS_OK)
+	if ((status = position_directory(dirfd, name, use != INDEX_READ, &fd)) != KMS_OK)
 		goto fail;
 	/* So small a map that not even the tables fit is no reason to give up. */
 	while ((status = try_open(ix, fd, use, map_size, &rc)) == INDEX_MAP_FULL &&
@@ -215,7 +216,7 @@ index_remove(int dirfd, const char *name)
 {
 	int fd;
 
-	if (file_directory(dirfd, name, 0, &fd) != KMS_OK)
+	if (position_directory(dirfd, name, 0, &fd) != KMS_OK)
 		return;
 	unlinkat(fd, "data.mdb", 0);
 	unlinkat(fd, "lock.mdb", 0);

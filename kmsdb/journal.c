@@ -15,7 +15,8 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include "kmsdb/file.h"
+#include "kmsdb/position.h"
+#include "libkms/base/file.h"
 #include "libkms/kms_error.h"
 
 #define NEXT_NAME "next.tmp"
@@ -66,7 +67,7 @@ make_next(struct journal *j, int *out)
 	/* Ask for the room first: on a full disk that fails at once, not after writing it full. */
 	status = fallocate(fd, 0, 0, (off_t)j->segment_size) != 0 && errno == ENOSPC
 		     ? KMS_E_FULL
-		     : file_zero(fd, 0, j->segment_size);
+		     : position_zero(fd, 0, j->segment_size);
 	if (status == KMS_OK && fsync(fd) != 0)
 		status = file_status(errno);
 	if (status != KMS_OK) {
@@ -161,7 +162,7 @@ install_next(struct journal *j)
 	memcpy(h.previous, j->tail.previous, 32);
 	segment_header_encode(octets, &h);
 	segment_name(name, h.first);
-	if ((status = file_write(fd, octets, sizeof(octets), 0)) != KMS_OK ||
+	if ((status = position_write(fd, octets, sizeof(octets), 0)) != KMS_OK ||
 	    (status = sync_fd(fd)) != KMS_OK)
 		goto fail;
 	if (renameat(j->journalfd, NEXT_NAME, j->journalfd, name) != 0 ||
@@ -197,7 +198,8 @@ finish_closing(struct journal *j)
 	if (j->closing_fd < 0)
 		return KMS_OK;
 	segment_footer_encode(footer, j->tail.number, j->tail.previous);
-	if ((status = file_write(j->closing_fd, footer, sizeof(footer), j->closing_at)) != KMS_OK ||
+	if ((status = position_write(j->closing_fd, footer, sizeof(footer), j->closing_at)) !=
+		KMS_OK ||
 	    (status = sync_fd(j->closing_fd)) != KMS_OK)
 		return status;
 	close(j->closing_fd);
@@ -216,7 +218,7 @@ scrub(struct journal *j)
 		return KMS_OK;
 	if (j->tail.offset + len > j->size)
 		len = j->size - j->tail.offset;
-	if ((status = file_zero(j->fd, j->tail.offset, len)) != KMS_OK ||
+	if ((status = position_zero(j->fd, j->tail.offset, len)) != KMS_OK ||
 	    (status = sync_fd(j->fd)) != KMS_OK)
 		return status;
 	j->dirty = 0;
@@ -237,7 +239,7 @@ journal_append(struct journal *j, const uint8_t *record, size_t len, const uint8
 	if (status != KMS_OK)
 		return status;
 	j->dirty = len;
-	if ((status = file_write(j->fd, record, len, j->tail.offset)) != KMS_OK ||
+	if ((status = position_write(j->fd, record, len, j->tail.offset)) != KMS_OK ||
 	    (status = sync_fd(j->fd)) != KMS_OK) {
 		scrub(j);
 		return status;
@@ -294,11 +296,11 @@ resume(struct journal *j, const struct scan *scan)
 	int status;
 
 	if ((status = open_segment(j, scan->end.first, &j->fd)) != KMS_OK ||
-	    (status = file_size(j->fd, &j->size)) != KMS_OK)
+	    (status = position_size(j->fd, &j->size)) != KMS_OK)
 		return status;
 	/* Cut short: no batch fits, but the zeros come back when there is room. */
 	if (j->size < j->segment_size &&
-	    file_zero(j->fd, j->size, j->segment_size - j->size) == KMS_OK && fsync(j->fd) == 0)
+	    position_zero(j->fd, j->size, j->segment_size - j->size) == KMS_OK && fsync(j->fd) == 0)
 		j->size = j->segment_size;
 	if (j->size < j->tail.offset)
 		j->size = j->tail.offset;

@@ -11,10 +11,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "kmsdb/file.h"
 #include "kmsdb/ledger.h"
 #include "kmsdb/lock.h"
 #include "kmsdb/migrate.h"
+#include "kmsdb/position.h"
 #include "kmsdb/segment.h"
 #include "kmsdb/stage.h"
 #include "libkms/base/wire.h"
@@ -74,10 +74,10 @@ static const struct use uses[] = {
 static int
 open_directories(struct kmsdb *db, int dirfd, const struct use *use, char why[256])
 {
-	int status = file_directory(dirfd, "kmsdb", use->journal, &db->dirfd);
+	int status = position_directory(dirfd, "kmsdb", use->journal, &db->dirfd);
 
 	if (status == KMS_OK)
-		status = file_directory(db->dirfd, "journal", use->journal, &db->journalfd);
+		status = position_directory(db->dirfd, "journal", use->journal, &db->journalfd);
 	if (status == KMS_E_NOT_FOUND)
 		snprintf(why, 256,
 		    "there is no ledger here (kmsdb/journal): kmsd makes it when it first starts");

@@ -10,7 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "kmsdb/file.h"
+#include "kmsdb/position.h"
+#include "libkms/base/file.h"
 #include "libkms/kms_error.h"
 
 int

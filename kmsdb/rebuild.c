@@ -7,8 +7,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "kmsdb/file.h"
 #include "kmsdb/ledger.h"
+#include "kmsdb/position.h"
+#include "libkms/base/file.h"
 
 static int
 swap(int dirfd)

@@ -14,7 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "kmsdb/file.h"
+#include "kmsdb/position.h"
+#include "libkms/base/file.h"
 #include "libkms/core/merkle.h"
 #include "libkms/kms_error.h"
 
@@ -113,7 +114,7 @@ look(struct scan_state *st, uint64_t off, const uint8_t **at, size_t *avail)
 		st->window_off = off;
 		st->window_len = 0;
 		if (off < st->size) {
-			status = file_read(st->fd, st->window, WINDOW, off, &st->window_len);
+			status = position_read(st->fd, st->window, WINDOW, off, &st->window_len);
 			if (status != KMS_OK)
 				return status;
 		}
@@ -147,10 +148,10 @@ segment_enter(struct scan *s, bool chain_known)
 		close(st->fd);
 	st->window_off = st->window_len = 0;
 	segment_name(s->segment, first);
-	st->fd = openat(st->journalfd, s->segment, FILE_READ);
+	st->fd = openat(st->journalfd, s->segment, POSITION_READ);
 	if (st->fd < 0)
 		return fail(s, file_status(errno), 0, "cannot be opened: %s", strerror(errno));
-	if ((status = file_size(st->fd, &st->size)) != KMS_OK ||
+	if ((status = position_size(st->fd, &st->size)) != KMS_OK ||
 	    (status = look(st, 0, &at, &avail)) != KMS_OK)
 		return fail(s, status, 0, "cannot be read: %s", strerror(errno));
 	status = segment_header_decode(&h, at, avail);
@@ -269,10 +270,10 @@ footer_now_there(struct scan *s)
 
 	segment_footer_encode(want, s->state->next.first, s->state->next.previous);
 	segment_name(name, s->footer_first);
-	fd = openat(s->state->journalfd, name, FILE_READ);
+	fd = openat(s->state->journalfd, name, POSITION_READ);
 	if (fd < 0)
 		return false;
-	status = file_read(fd, octets, sizeof(octets), s->footer_at, &got);
+	status = position_read(fd, octets, sizeof(octets), s->footer_at, &got);
 	close(fd);
 	if (status != KMS_OK || got != sizeof(octets) || memcmp(want, octets, got) != 0)
 		return false;
@@ -437,7 +438,7 @@ scan_next(struct scan *s)
 				again = true;
 				st->window_len = 0;
 				st->window_off = 0;
-				file_size(st->fd, &st->size);
+				position_size(st->fd, &st->size);
 				status = KMS_OK;
 				break;
 			}

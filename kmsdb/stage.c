@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "kmsdb/file.h"
+#include "kmsdb/position.h"
 #include "kmsdb/segment.h"
 #include "libkms/core/lease.h"
 
@@ -195,11 +195,11 @@ read_record(struct kmsdb *db, const struct batch_ref *ref, struct readback *r)
 	int fd, status;
 
 	segment_name(name, ref->first);
-	fd = openat(db->journalfd, name, FILE_READ);
+	fd = openat(db->journalfd, name, POSITION_READ);
 	if (fd < 0)
 		return KMS_E_NOT_FOUND;
 	r->number = 0;
-	status = file_read(fd, r->octets, RECORD_MAX, ref->offset, &got);
+	status = position_read(fd, r->octets, RECORD_MAX, ref->offset, &got);
 	close(fd);
 	if (status != KMS_OK)
 		return status;

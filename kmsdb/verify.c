@@ -7,17 +7,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "kmsdb/file.h"
 #include "kmsdb/kmsdb.h"
+#include "kmsdb/position.h"
 #include "kmsdb/scan.h"
 
 static int
 open_journal(int dirfd, int *journalfd, char why[256])
 {
-	int fd = -1, status = file_directory(dirfd, "kmsdb", 0, &fd);
+	int fd = -1, status = position_directory(dirfd, "kmsdb", 0, &fd);
 
 	if (status == KMS_OK) {
-		status = file_directory(fd, "journal", 0, journalfd);
+		status = position_directory(fd, "journal", 0, journalfd);
 		close(fd);
 	}
 	if (status != KMS_OK)

@@ -1,12 +1,13 @@
 /*
  * publisher.c - the publisher's directory as commands see it: the register and the public key.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "kmsctl/issue/issue.h"
-#include "kmsctl/issue/issue_file.h"
 #include "kmsctl/issue/register.h"
+#include "libkms/base/file.h"
 #include "libkms/core/minisig.h"
 #include "policy/values.h"
 
@@ -19,7 +20,7 @@ issue_register(struct issue *i, struct issue_register **out, bool write)
 	*out = NULL;
 	if (!issue_path(i, issued, "%s/issued", i->args.dir))
 		return KMS_E_ARGUMENT;
-	if (write && (rc = file_make_dir(issued, 0700)) != KMS_OK)
+	if (write && (rc = file_make_dir(AT_FDCWD, issued, 0700)) != KMS_OK)
 		return issue_fail_file(i, rc, issued);
 	if ((rc = register_open(out, issued, write, why)) == KMS_OK)
 		return rc;
@@ -32,7 +33,7 @@ issue_is_directory(struct issue *i)
 {
 	char issued[ISSUE_PATH];
 
-	return issue_path(i, issued, "%s/issued", i->args.dir) && file_exists(issued);
+	return issue_path(i, issued, "%s/issued", i->args.dir) && file_exists(AT_FDCWD, issued);
 }
 
 bool
@@ -53,7 +54,7 @@ issue_publisher(struct issue *i, const char *given, struct minisig_key *out)
 	if (!issue_path(i, path, "%s%s", given != NULL ? given : i->args.dir,
 		given != NULL ? "" : "/publisher.pub"))
 		return KMS_E_ARGUMENT;
-	if ((rc = file_read(path, 4096, &text, &len)) != KMS_OK)
+	if ((rc = file_read(AT_FDCWD, path, FILE_GIVEN, 4096, &text, &len)) != KMS_OK)
 		return issue_fail_file(i, rc, path);
 	rc = minisig_key_parse(out, text);
 	free(text);

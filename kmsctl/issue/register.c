@@ -8,6 +8,7 @@
 #include "kmsctl/issue/register.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <lmdb.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -16,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "kmsctl/issue/issue_file.h"
+#include "libkms/base/file.h"
 #include "libkms/base/wire.h"
 
 #define MAP_SIZE (UINT64_C(4) << 30) /* of addresses, not of disk */
@@ -440,7 +441,7 @@ import_text(struct issue_register *r, const char *issued, char why[200])
 	if ((size_t)snprintf(from, sizeof(from), "%s/register", issued) >= sizeof(from) ||
 	    (size_t)snprintf(to, sizeof(to), "%s/register.imported", issued) >= sizeof(to))
 		return KMS_E_TOO_LARGE;
-	if (!file_exists(from))
+	if (!file_exists(AT_FDCWD, from))
 		return KMS_OK;
 	if ((rc = last_number(r, EVENTS, &last, &v)) != KMS_OK)
 		return rc;
@@ -456,7 +457,7 @@ import_text(struct issue_register *r, const char *issued, char why[200])
 	}
 	if (rename(from, to) != 0)
 		return file_status(errno);
-	return file_sync_parent(from);
+	return file_sync_parent(AT_FDCWD, from);
 }
 
 /* LMDB maps the file: one that was cut would end this process with SIGBUS. */
@@ -485,9 +486,9 @@ open_env(struct issue_register *r, const char *issued, bool write)
 
 	if ((size_t)snprintf(path, sizeof(path), "%s/ledger", issued) >= sizeof(path))
 		return KMS_E_TOO_LARGE;
-	if (write && (rc = file_make_dir(path, 0700)) != KMS_OK)
+	if (write && (rc = file_make_dir(AT_FDCWD, path, 0700)) != KMS_OK)
 		return rc;
-	if (!write && !file_exists(path)) {
+	if (!write && !file_exists(AT_FDCWD, path)) {
 		errno = ENOENT;
 		return KMS_E_NOT_FOUND;
 	}
@@ -515,7 +516,7 @@ register_open(struct issue_register **out, const char *issued, bool write, char 
 	if (r == NULL)
 		return KMS_E_NO_MEMORY;
 	snprintf(text, sizeof(text), "%s/register", issued);
-	write = write || file_exists(text);
+	write = write || file_exists(AT_FDCWD, text);
 	rc = open_env(r, issued, write);
 	if (rc == KMS_OK && write)
 		rc = import_text(r, issued, why);

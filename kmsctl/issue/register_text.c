@@ -11,8 +11,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "kmsctl/issue/issue_file.h"
 #include "kmsctl/issue/register.h"
+#include "libkms/base/file.h"
 #include "policy/values.h"
 
 #define TEXT_MAX (64 * 1024 * 1024)
@@ -84,7 +84,7 @@ register_text_each(
 		return file_status(errno);
 	if (flock(fd, LOCK_EX) != 0)
 		rc = file_status(errno);
-	else if ((rc = file_read(path, TEXT_MAX, &text, &len)) == KMS_OK) {
+	else if ((rc = file_read(AT_FDCWD, path, FILE_GIVEN, TEXT_MAX, &text, &len)) == KMS_OK) {
 		rc = each_line(text, len, fn, arg, why);
 		free(text);
 	}

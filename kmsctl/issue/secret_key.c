@@ -14,12 +14,13 @@
  */
 #include "kmsctl/issue/secret_key.h"
 
+#include <fcntl.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "kmsctl/cli/passphrase.h"
-#include "kmsctl/issue/issue_file.h"
+#include "libkms/base/file.h"
 #include "libkms/kms_error.h"
 
 #define OCTETS 158
@@ -185,7 +186,8 @@ secret_key_read(struct secret_key **out, const char *path, const char *passphras
 	int rc = k == NULL || text == NULL || octets == NULL ? KMS_E_NO_MEMORY : KMS_OK;
 
 	*out = NULL;
-	if (rc == KMS_OK && (rc = file_read_into(path, text, FILE_ROOM, &len)) == KMS_OK)
+	if (rc == KMS_OK &&
+	    (rc = file_read_into(AT_FDCWD, path, FILE_GIVEN, text, FILE_ROOM, &len)) == KMS_OK)
 		rc = decode(octets, text, len);
 	if (rc == KMS_OK && memcmp(octets + KDF_AT, "Sc", 2) == 0)
 		rc = decrypt(octets, passphrase_file);
@@ -245,7 +247,7 @@ secret_key_write(const struct secret_key *k, const char *path, const char *passp
 		    text + len, FILE_ROOM - len, octets, OCTETS, sodium_base64_VARIANT_ORIGINAL);
 		len += strlen(text + len);
 		text[len++] = '\n';
-		rc = file_write(path, text, len, 0600, false);
+		rc = file_write(AT_FDCWD, path, text, len, 0600, false);
 	}
 	sodium_free(octets);
 	sodium_free(text);

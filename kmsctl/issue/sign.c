@@ -5,13 +5,14 @@
 #include "kmsctl/issue/sign.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "kmsctl/issue/issue_file.h"
+#include "libkms/base/file.h"
 #include "policy/values.h"
 
 #define SIGNATURE_FILE_MAX 16384 /* minisign's comments may be long */
@@ -56,7 +57,7 @@ fail_key(struct issue *i, int status, const char *path)
 		return issue_fail(i, status, "%s: not enough memory to derive its key", path);
 	}
 	return issue_fail_file(i, status,
-	    i->args.passphrase_file != NULL && !file_exists(i->args.passphrase_file)
+	    i->args.passphrase_file != NULL && !file_exists(AT_FDCWD, i->args.passphrase_file)
 		? i->args.passphrase_file
 		: path);
 }
@@ -75,7 +76,8 @@ take_companion(struct issue *i)
 		if (snprintf(path, sizeof(path),
 			i->args.new_key ? "%s/publisher.pub" : "%s/publisher.%s.pub", i->args.dir,
 			others[n]) >= (int)sizeof(path) ||
-		    file_read(path, SIGNATURE_FILE_MAX, &text, &len) != KMS_OK)
+		    file_read(AT_FDCWD, path, FILE_GIVEN, SIGNATURE_FILE_MAX, &text, &len) !=
+			KMS_OK)
 			continue;
 		i->have_companion = minisig_key_parse(&key, text) == KMS_OK;
 		memcpy(i->companion, &key, sizeof(key));
@@ -122,9 +124,10 @@ sign_read(struct issue *i, const char *path, size_t max, const struct minisig_ke
 	*text = NULL;
 	if (!issue_path(i, beside, "%s.minisig", path))
 		return KMS_E_ARGUMENT;
-	if ((rc = file_read(path, max, text, len)) != KMS_OK)
+	if ((rc = file_read(AT_FDCWD, path, FILE_GIVEN, max, text, len)) != KMS_OK)
 		return issue_fail_file(i, rc, path);
-	if ((rc = file_read(beside, SIGNATURE_FILE_MAX, &signature, &signature_len)) != KMS_OK) {
+	if ((rc = file_read(AT_FDCWD, beside, FILE_GIVEN, SIGNATURE_FILE_MAX, &signature,
+		 &signature_len)) != KMS_OK) {
 		issue_fail_file(i, rc, beside);
 		goto out;
 	}
@@ -161,14 +164,14 @@ sign_write(struct issue *i, const struct secret_key *k, const char *path, const 
 
 	if (!issue_path(i, beside, "%s.minisig", path))
 		return KMS_E_ARGUMENT;
-	if (file_exists(path)) {
+	if (file_exists(AT_FDCWD, path)) {
 		errno = EEXIST;
 		return issue_fail_file(i, KMS_E_EXISTS, path);
 	}
 	/* A signature without its file is what a crash between the two leaves: replace it. */
-	if ((rc = file_write(beside, signature, signature_len, 0644, true)) != KMS_OK)
+	if ((rc = file_write(AT_FDCWD, beside, signature, signature_len, 0644, true)) != KMS_OK)
 		return issue_fail_file(i, rc, beside);
-	if ((rc = file_write(path, text, len, 0644, false)) != KMS_OK) {
+	if ((rc = file_write(AT_FDCWD, path, text, len, 0644, false)) != KMS_OK) {
 		issue_fail_file(i, rc, path);
 		unlink(beside);
 	}

@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "kmsctl/issue/issue_file.h"
 #include "kmsctl/issue/sign.h"
+#include "libkms/base/file.h"
 #include "policy/pack.h"
 #include "policy/values.h"
 

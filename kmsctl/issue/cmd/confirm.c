@@ -4,15 +4,16 @@
  * The register is written before the certificate: after a crash between the
  * two, the same command gives the same certificate again and counts nothing.
  */
+#include <fcntl.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "kmsctl/issue/issue_file.h"
 #include "kmsctl/issue/print_code.h"
 #include "kmsctl/issue/register.h"
 #include "kmsctl/issue/sign.h"
+#include "libkms/base/file.h"
 #include "libkms/core/certificate.h"
 #include "policy/pack.h"
 #include "policy/values.h"
@@ -40,7 +41,7 @@ read_request(struct issue *i, struct confirm *c)
 	size_t len;
 	int rc;
 
-	if ((rc = file_read(i->operand, SMALL_FILE, &text, &len)) != KMS_OK)
+	if ((rc = file_read(AT_FDCWD, i->operand, FILE_GIVEN, SMALL_FILE, &text, &len)) != KMS_OK)
 		return issue_fail_file(i, rc, i->operand);
 	rc = confirm_request_parse(&c->request, text, len, &err);
 	free(text);
@@ -303,7 +304,7 @@ cmd_confirm(struct issue *i)
 	else if (!issue_reason_ok(i->args.override))
 		rc = issue_fail(i, KMS_E_ARGUMENT, "--override: a reason, UTF-8 of 1 to %d octets",
 		    EVENT_REASON);
-	else if (file_exists(path))
+	else if (file_exists(AT_FDCWD, path))
 		rc = issue_fail_file(i, KMS_E_EXISTS, path);
 	else if ((rc = sign_open_key(i, &c->secret, &c->publisher)) == KMS_OK &&
 		 (rc = read_request(i, c)) == KMS_OK && (rc = read_key(i, c)) == KMS_OK &&

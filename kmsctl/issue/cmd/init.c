@@ -2,14 +2,15 @@
  * init.c - kmsissue init: a publisher's directory with a fresh key pair.
  * publisher.key is written first: a public key without its secret one is worth nothing.
  */
+#include <fcntl.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "kmsctl/cli/passphrase.h"
 #include "kmsctl/issue/issue.h"
-#include "kmsctl/issue/issue_file.h"
 #include "kmsctl/issue/secret_key.h"
+#include "libkms/base/file.h"
 #include "policy/values.h"
 
 #define NAME_MAX_OCTETS 64
@@ -29,7 +30,7 @@ write_public(struct issue *i, const struct secret_key *k, const char *path)
 	for (int b = 7; b >= 0; b--)
 		n += snprintf(text + n, sizeof(text) - (size_t)n, "%02X", public_key.id[b]);
 	n += snprintf(text + n, sizeof(text) - (size_t)n, "\n%s\n", line);
-	if ((rc = file_write(path, text, (size_t)n, 0644, false)) != KMS_OK)
+	if ((rc = file_write(AT_FDCWD, path, text, (size_t)n, 0644, false)) != KMS_OK)
 		return issue_fail_file(i, rc, path);
 	output_text(i->out, "public_key", line);
 	output_hex(i->out, "publisher", public_key.id, sizeof(public_key.id));
@@ -65,9 +66,9 @@ make_directories(struct issue *i)
 
 	if (!issue_path(i, issued, "%s/issued", i->operand))
 		return KMS_E_ARGUMENT;
-	if ((rc = file_make_dir(i->operand, 0700)) != KMS_OK)
+	if ((rc = file_make_dir(AT_FDCWD, i->operand, 0700)) != KMS_OK)
 		return issue_fail_file(i, rc, i->operand);
-	if ((rc = file_make_dir(issued, 0700)) != KMS_OK)
+	if ((rc = file_make_dir(AT_FDCWD, issued, 0700)) != KMS_OK)
 		return issue_fail_file(i, rc, issued);
 	return KMS_OK;
 }
@@ -88,8 +89,9 @@ cmd_init(struct issue *i)
 	if (!issue_path(i, secret, "%s/publisher.key", i->operand) ||
 	    !issue_path(i, public, "%s/publisher.pub", i->operand))
 		return KMS_E_ARGUMENT;
-	if (file_exists(secret) || file_exists(public))
-		return issue_fail_file(i, KMS_E_EXISTS, file_exists(secret) ? secret : public);
+	if (file_exists(AT_FDCWD, secret) || file_exists(AT_FDCWD, public))
+		return issue_fail_file(
+		    i, KMS_E_EXISTS, file_exists(AT_FDCWD, secret) ? secret : public);
 	if ((rc = make_directories(i)) != KMS_OK || (rc = get_passphrase(i, &passphrase)) != KMS_OK)
 		return rc;
 	rc = secret_key_new(&k);

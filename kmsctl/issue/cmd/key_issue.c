@@ -2,15 +2,16 @@
  * key_issue.c - kmsissue key issue: a KMS host key, what a customer buys.
  * A copy stays in DIR/issued, where kmsissue confirm finds it again.
  */
+#include <fcntl.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "kmsctl/issue/issue_file.h"
 #include "kmsctl/issue/print_code.h"
 #include "kmsctl/issue/register.h"
 #include "kmsctl/issue/sign.h"
+#include "libkms/base/file.h"
 #include "policy/pack.h"
 #include "policy/values.h"
 
@@ -168,7 +169,7 @@ write_key(struct issue *i, const struct secret_key *k, const struct host_key *ke
 	if (!issue_path(i, path, "%s.kmskey", i->args.out != NULL ? i->args.out : id) ||
 	    !issue_path(i, copy, "%s/issued/%s.kmskey", i->args.dir, id))
 		return KMS_E_ARGUMENT;
-	if (file_exists(path))
+	if (file_exists(AT_FDCWD, path))
 		return issue_fail_file(i, KMS_E_EXISTS, path);
 	if ((rc = record_key(i, key)) != KMS_OK ||
 	    (rc = sign_write(i, k, path, text, len, comment)) != KMS_OK ||

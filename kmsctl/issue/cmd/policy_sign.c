@@ -2,11 +2,12 @@
  * policy_sign.c - kmsissue policy sign: a pack with a mistake in it is not
  * signed, because an appliance would refuse it at the customer's.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "kmsctl/issue/issue_file.h"
 #include "kmsctl/issue/sign.h"
+#include "libkms/base/file.h"
 #include "policy/pack.h"
 #include "policy/values.h"
 
@@ -28,7 +29,7 @@ sign_pack(struct issue *i, const struct policy_pack *pack, const char *text, siz
 	    pack->major, pack->minor, when);
 	n = sign_text(signature, k, text, len, comment);
 	secret_key_free(k);
-	if ((rc = file_write(beside, signature, n, 0644, i->args.force)) != KMS_OK)
+	if ((rc = file_write(AT_FDCWD, beside, signature, n, 0644, i->args.force)) != KMS_OK)
 		return issue_fail_file(i, rc, beside);
 	output_text(i->out, "file", i->operand);
 	output_text(i->out, "signature", beside);
@@ -48,7 +49,7 @@ cmd_policy_sign(struct issue *i)
 
 	if (pack == NULL)
 		return KMS_E_NO_MEMORY;
-	if ((rc = file_read(i->operand, PACK_MAX, &text, &len)) != KMS_OK)
+	if ((rc = file_read(AT_FDCWD, i->operand, FILE_GIVEN, PACK_MAX, &text, &len)) != KMS_OK)
 		issue_fail_file(i, rc, i->operand);
 	else if ((rc = policy_pack_parse(pack, text, len, &err)) != KMS_OK)
 		issue_fail(i, rc, "%s:%d: %s", i->operand, err.line, err.text);

@@ -2,13 +2,14 @@
  * revoke.c - kmsissue revoke and kmsissue revocations: what may no longer activate, into the
  * register, and from there the whole of it into a signed list.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "kmsctl/issue/issue_file.h"
 #include "kmsctl/issue/register.h"
 #include "kmsctl/issue/sign.h"
+#include "libkms/base/file.h"
 #include "policy/revocation.h"
 #include "policy/values.h"
 
@@ -173,7 +174,7 @@ cmd_revocations(struct issue *i)
 		rc = issue_fail(i, KMS_E_ARGUMENT, "--output is needed: the name of the list");
 	else if (!issue_path(i, path, "%s.kmsrevoked", i->args.out))
 		rc = KMS_E_ARGUMENT;
-	else if (file_exists(path))
+	else if (file_exists(AT_FDCWD, path))
 		rc = issue_fail_file(i, KMS_E_EXISTS, path);
 	else if ((rc = sign_open_key(i, &k, &publisher)) == KMS_OK) {
 		memcpy(l->publisher, publisher.id, sizeof(l->publisher));

@@ -3,14 +3,15 @@
  * old one is no longer accepted, the new one in its place.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "kmsctl/cli/passphrase.h"
-#include "kmsctl/issue/issue_file.h"
 #include "kmsctl/issue/register.h"
 #include "kmsctl/issue/sign.h"
+#include "libkms/base/file.h"
 #include "policy/rotation_file.h"
 #include "policy/values.h"
 
@@ -48,11 +49,11 @@ take_paths(struct issue *i, struct rotate *t)
 		i->args.out != NULL ? i->args.out : i->args.dir,
 		i->args.out != NULL ? "" : "/publisher"))
 		return KMS_E_ARGUMENT;
-	if (file_exists(t->secret))
+	if (file_exists(AT_FDCWD, t->secret))
 		return issue_fail(i, KMS_E_EXISTS,
 		    "%s is there: a rotation is under way; end it with kmsissue rotate --finish",
 		    t->secret);
-	return file_exists(t->file) ? issue_fail_file(i, KMS_E_EXISTS, t->file) : KMS_OK;
+	return file_exists(AT_FDCWD, t->file) ? issue_fail_file(i, KMS_E_EXISTS, t->file) : KMS_OK;
 }
 
 static int
@@ -73,7 +74,8 @@ make_key(struct issue *i, struct rotate *t)
 		    text, sizeof(text), "untrusted comment: new publisher key\n%s\n", line);
 		if ((rc = secret_key_write(t->new, t->secret, passphrase)) != KMS_OK)
 			issue_fail_file(i, rc, t->secret);
-		else if ((rc = file_write(t->public, text, (size_t)n, 0644, true)) != KMS_OK)
+		else if ((rc = file_write(AT_FDCWD, t->public, text, (size_t)n, 0644, true)) !=
+			 KMS_OK)
 			issue_fail_file(i, rc, t->public);
 	}
 	sodium_free(passphrase);
@@ -139,7 +141,7 @@ finish(struct issue *i)
 
 	if (!issue_path(i, from, "%s/publisher.new.key", i->args.dir))
 		return KMS_E_ARGUMENT;
-	if (!file_exists(from))
+	if (!file_exists(AT_FDCWD, from))
 		return issue_fail(i, KMS_E_NOT_FOUND, "%s: no rotation is under way", from);
 	for (size_t m = 0; m < sizeof(moves) / sizeof(moves[0]); m++) {
 		if (!issue_path(i, from, "%s/%s", i->args.dir, moves[m][0]) ||
@@ -151,7 +153,7 @@ finish(struct issue *i)
 
 			if (!issue_path(i, waiting, "%s/publisher.new.pub", i->args.dir))
 				return KMS_E_ARGUMENT;
-			if (!file_exists(waiting))
+			if (!file_exists(AT_FDCWD, waiting))
 				continue;
 		}
 		if (rename(from, to) != 0 && errno != ENOENT)
@@ -159,7 +161,7 @@ finish(struct issue *i)
 	}
 	output_text(
 	    i->out, "finished", "the new key is publisher.key, the old one publisher.old.key");
-	return file_sync_parent(to);
+	return file_sync_parent(AT_FDCWD, to);
 }
 
 int

@@ -2,12 +2,13 @@
  * show.c - kmsissue show: what a publisher's file holds, in words. Which
  * kind it is says its first section; its name does not matter.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "kmsctl/issue/issue_file.h"
 #include "kmsctl/issue/sign.h"
+#include "libkms/base/file.h"
 #include "libkms/core/certificate.h"
 #include "policy/pack.h"
 #include "policy/revocation.h"
@@ -287,7 +288,7 @@ cmd_show(struct issue *i)
 	if (i->args.publisher != NULL &&
 	    (rc = issue_publisher(i, i->args.publisher, &publisher)) != KMS_OK)
 		return rc;
-	if ((rc = file_read(i->operand, PACK_MAX, &text, &s.len)) != KMS_OK)
+	if ((rc = file_read(AT_FDCWD, i->operand, FILE_GIVEN, PACK_MAX, &text, &s.len)) != KMS_OK)
 		return issue_fail_file(i, rc, i->operand);
 	s.text = text;
 	s.publisher = i->args.publisher != NULL ? &publisher : NULL;

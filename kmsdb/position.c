@@ -1,38 +1,19 @@
 /*
- * file.c - pread and pwrite in loops, so that nobody else has to think of
+ * position.c - pread and pwrite in loops, so that nobody else has to think of
  * short counts and EINTR.
  */
-#include "kmsdb/file.h"
+#include "kmsdb/position.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "libkms/base/file.h"
 #include "libkms/kms_error.h"
 
 int
-file_status(int err)
-{
-	switch (err) {
-	case ENOSPC:
-	case EDQUOT:
-	case EFBIG:
-		return KMS_E_FULL;
-	case ENOENT:
-		return KMS_E_NOT_FOUND;
-	case EACCES:
-	case EPERM:
-		return KMS_E_DENIED;
-	case ENOMEM:
-		return KMS_E_NO_MEMORY;
-	default:
-		return KMS_E_IO;
-	}
-}
-
-int
-file_read(int fd, void *buf, size_t len, uint64_t off, size_t *got)
+position_read(int fd, void *buf, size_t len, uint64_t off, size_t *got)
 {
 	*got = 0;
 	while (*got < len) {
@@ -50,7 +31,7 @@ file_read(int fd, void *buf, size_t len, uint64_t off, size_t *got)
 }
 
 int
-file_write(int fd, const void *buf, size_t len, uint64_t off)
+position_write(int fd, const void *buf, size_t len, uint64_t off)
 {
 	for (size_t done = 0; done < len;) {
 		ssize_t n =
@@ -66,13 +47,13 @@ file_write(int fd, const void *buf, size_t len, uint64_t off)
 }
 
 int
-file_zero(int fd, uint64_t off, uint64_t len)
+position_zero(int fd, uint64_t off, uint64_t len)
 {
 	static const uint8_t zeros[65536];
 
 	while (len > 0) {
 		size_t n = len < sizeof(zeros) ? (size_t)len : sizeof(zeros);
-		int status = file_write(fd, zeros, n, off);
+		int status = position_write(fd, zeros, n, off);
 		if (status != KMS_OK)
 			return status;
 		off += n;
@@ -82,7 +63,7 @@ file_zero(int fd, uint64_t off, uint64_t len)
 }
 
 int
-file_size(int fd, uint64_t *size)
+position_size(int fd, uint64_t *size)
 {
 	struct stat st;
 
@@ -93,7 +74,7 @@ file_size(int fd, uint64_t *size)
 }
 
 int
-file_directory(int dirfd, const char *name, int create, int *fd)
+position_directory(int dirfd, const char *name, int create, int *fd)
 {
 	if (create && mkdirat(dirfd, name, 0700) == 0) {
 		/* The name must survive a crash before anything inside it counts. */

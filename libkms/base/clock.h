@@ -1,0 +1,16 @@
+/*
+ * clock.h - time that only goes forward (CLOCK_MONOTONIC, clock_gettime(2)): for deadlines,
+ * intervals and rates. It has no date: wall-clock time is time(2), and is told to rather than
+ * asked by everything pure.
+ */
+#ifndef KMS_LIBKMS_BASE_CLOCK_H
+#define KMS_LIBKMS_BASE_CLOCK_H
+
+#include <stdint.h>
+
+uint64_t clock_seconds(void);
+uint64_t clock_ms(void);
+uint64_t clock_us(void);
+uint64_t clock_ns(void);
+
+#endif

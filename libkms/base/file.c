@@ -1,0 +1,278 @@
+/*
+ * file.c - see file.h.
+ */
+#include "libkms/base/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "libkms/kms_error.h"
+
+int
+file_status(int error)
+{
+	static const struct {
+		int error;
+		int status;
+	} table[] = {
+		{ ENOENT, KMS_E_NOT_FOUND },
+		{ EACCES, KMS_E_DENIED },
+		{ EPERM, KMS_E_DENIED },
+		{ EROFS, KMS_E_DENIED },
+		{ ENOSPC, KMS_E_FULL },
+		{ EDQUOT, KMS_E_FULL },
+		{ EFBIG, KMS_E_FULL },
+		{ EEXIST, KMS_E_EXISTS },
+		{ ENOMEM, KMS_E_NO_MEMORY },
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if (table[i].error == error)
+			return table[i].status;
+	return KMS_E_IO;
+}
+
+/* What is done on the way out does not hide why. */
+static void
+close_quietly(int fd)
+{
+	int error = errno;
+
+	close(fd);
+	errno = error;
+}
+
+int
+file_read_fd(int fd, void *buffer, size_t size, size_t *len)
+{
+	char more;
+	ssize_t n;
+
+	*len = 0;
+	for (;;) {
+		n = *len < size ? read(fd, (char *)buffer + *len, size - *len) : read(fd, &more, 1);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return file_status(errno);
+		if (n == 0)
+			return KMS_OK;
+		if (*len == size)
+			return KMS_E_TOO_LARGE;
+		*len += (size_t)n;
+	}
+}
+
+static int
+open_to_read(int dirfd, const char *path, enum file_origin origin, int *fd)
+{
+	int flags = O_RDONLY | O_CLOEXEC | O_NOCTTY;
+	struct stat st;
+	int rc = KMS_OK;
+
+	if (origin == FILE_OURS)
+		flags |= O_NOFOLLOW | O_NONBLOCK;
+	if ((*fd = openat(dirfd, path, flags)) < 0)
+		return file_status(errno);
+	if (fstat(*fd, &st) != 0)
+		rc = file_status(errno);
+	else if (S_ISDIR(st.st_mode) || (origin == FILE_OURS && !S_ISREG(st.st_mode))) {
+		errno = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
+		rc = KMS_E_IO;
+	}
+	if (rc != KMS_OK)
+		close_quietly(*fd);
+	return rc;
+}
+
+int
+file_read_into(
+    int dirfd, const char *path, enum file_origin origin, void *buffer, size_t size, size_t *len)
+{
+	int fd, rc;
+
+	*len = 0;
+	if ((rc = open_to_read(dirfd, path, origin, &fd)) != KMS_OK)
+		return rc;
+	rc = file_read_fd(fd, buffer, size, len);
+	close_quietly(fd);
+	return rc;
+}
+
+int
+file_read(int dirfd, const char *path, enum file_origin origin, size_t max, char **out, size_t *len)
+{
+	char *text = malloc(max + 1), *fitted;
+	int rc, error;
+
+	*out = NULL;
+	if (text == NULL)
+		return KMS_E_NO_MEMORY;
+	if ((rc = file_read_into(dirfd, path, origin, text, max, len)) != KMS_OK) {
+		error = errno;
+		free(text);
+		errno = error;
+		return rc;
+	}
+	text[*len] = '\0';
+	fitted = realloc(text, *len + 1);
+	*out = fitted != NULL ? fitted : text;
+	return KMS_OK;
+}
+
+int
+file_write_fd(int fd, const void *data, size_t len)
+{
+	const char *at = data;
+	ssize_t n;
+
+	while (len > 0) {
+		n = write(fd, at, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return file_status(errno);
+		at += n;
+		len -= (size_t)n;
+	}
+	return KMS_OK;
+}
+
+int
+file_sync_parent(int dirfd, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char dir[FILE_PATH_MAX] = ".";
+	int fd, rc = KMS_OK;
+
+	if (strlen(path) >= sizeof(dir))
+		return KMS_E_ARGUMENT;
+	/* "/file" is in "/". */
+	if (slash != NULL)
+		snprintf(dir, sizeof(dir), "%.*s", slash == path ? 1 : (int)(slash - path), path);
+	if ((fd = openat(dirfd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+		return file_status(errno);
+	if (fsync(fd) != 0)
+		rc = file_status(errno);
+	close_quietly(fd);
+	return rc;
+}
+
+/* Beside its place, on disk. */
+static int
+write_beside(int dirfd, const char *beside, const void *data, size_t len, mode_t mode)
+{
+	int fd, rc;
+
+	/* What a crash left there is not ours to keep, and may have another mode. */
+	if (unlinkat(dirfd, beside, 0) != 0 && errno != ENOENT)
+		return file_status(errno);
+	fd = openat(dirfd, beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return file_status(errno);
+	rc = file_write_fd(fd, data, len);
+	if (rc == KMS_OK && mode != 0600 && fchmod(fd, mode) != 0)
+		rc = file_status(errno);
+	if (rc == KMS_OK && fsync(fd) != 0)
+		rc = file_status(errno);
+	if (rc != KMS_OK)
+		close_quietly(fd);
+	else if (close(fd) != 0)
+		rc = file_status(errno);
+	return rc;
+}
+
+int
+file_write(int dirfd, const char *path, const void *data, size_t len, mode_t mode, bool replace)
+{
+	char beside[FILE_PATH_MAX];
+	int rc, error;
+
+	if (snprintf(beside, sizeof(beside), "%s.new", path) >= (int)sizeof(beside))
+		return KMS_E_ARGUMENT;
+	rc = write_beside(dirfd, beside, data, len, mode);
+	/* link and not rename: rename would replace what is there without asking. */
+	if (rc == KMS_OK && (replace ? renameat(dirfd, beside, dirfd, path)
+				     : linkat(dirfd, beside, dirfd, path, 0)) != 0)
+		rc = file_status(errno);
+	error = errno;
+	if (!replace || rc != KMS_OK)
+		unlinkat(dirfd, beside, 0);
+	errno = error;
+	return rc == KMS_OK ? file_sync_parent(dirfd, path) : rc;
+}
+
+int
+file_remove(int dirfd, const char *path)
+{
+	if (unlinkat(dirfd, path, 0) != 0)
+		return errno == ENOENT ? KMS_OK : file_status(errno);
+	return file_sync_parent(dirfd, path);
+}
+
+int
+file_rename(int dirfd, const char *from, const char *to)
+{
+	if (renameat(dirfd, from, dirfd, to) != 0)
+		return file_status(errno);
+	return file_sync_parent(dirfd, to);
+}
+
+bool
+file_exists(int dirfd, const char *path)
+{
+	struct stat st;
+
+	return fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+int
+file_make_dir(int dirfd, const char *path, mode_t mode)
+{
+	struct stat st;
+
+	if (mkdirat(dirfd, path, mode) == 0)
+		return KMS_OK;
+	if (errno != EEXIST)
+		return file_status(errno);
+	if (fstatat(dirfd, path, &st, 0) == 0 && S_ISDIR(st.st_mode))
+		return KMS_OK;
+	errno = ENOTDIR;
+	return KMS_E_IO;
+}
+
+static bool
+ends_with(const char *name, const char *suffix)
+{
+	size_t n = strlen(name), s = strlen(suffix);
+
+	return n > s && strcmp(name + n - s, suffix) == 0;
+}
+
+int
+file_each(int dirfd, const char *path, const char *suffix, int (*fn)(const char *name, void *arg),
+    void *arg)
+{
+	struct dirent *entry;
+	int fd, rc = 0;
+	DIR *dir;
+
+	if ((fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)) < 0)
+		return errno == ENOENT ? KMS_OK : file_status(errno);
+	if ((dir = fdopendir(fd)) == NULL) {
+		rc = file_status(errno);
+		close_quietly(fd);
+		return rc;
+	}
+	while (rc == 0 && (entry = readdir(dir)) != NULL)
+		if (ends_with(entry->d_name, suffix))
+			rc = fn(entry->d_name, arg);
+	closedir(dir);
+	return rc;
+}

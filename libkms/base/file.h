@@ -1,0 +1,65 @@
+/*
+ * file.h - whole small files: read with a bound, and written so that a crash leaves the old file
+ * or the new one and never a part. Paths are relative to dirfd (AT_FDCWD: to the working
+ * directory).
+ *
+ * Statuses are those of file_status; errno is still that of the call that failed.
+ */
+#ifndef KMS_LIBKMS_BASE_FILE_H
+#define KMS_LIBKMS_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define FILE_PATH_MAX 1100 /* bytes of a path with its end */
+
+/* Whose name is it? */
+enum file_origin {
+	/* Ours, in a directory of ours: a regular file. A link is refused, a FIFO not waited for.
+	 */
+	FILE_OURS,
+	/* A person's: whatever can be read, a pipe or a link among it. */
+	FILE_GIVEN,
+};
+
+/*
+ * KMS_E_NOT_FOUND, KMS_E_DENIED (also a read-only file system), KMS_E_FULL, KMS_E_EXISTS,
+ * KMS_E_NO_MEMORY, else KMS_E_IO.
+ */
+int file_status(int error);
+
+/* Up to size bytes of fd to its end. KMS_E_TOO_LARGE: it has more. */
+int file_read_fd(int fd, void *buffer, size_t size, size_t *len);
+/* Into the caller's buffer (a secret's), not terminated. */
+int file_read_into(
+    int dirfd, const char *path, enum file_origin origin, void *buffer, size_t size, size_t *len);
+/* malloc'd, with a zero byte behind it; *out is NULL on failure. KMS_E_TOO_LARGE: over max. */
+int file_read(
+    int dirfd, const char *path, enum file_origin origin, size_t max, char **out, size_t *len);
+
+/* All of it, or an error. */
+int file_write_fd(int fd, const void *data, size_t len);
+/*
+ * Written beside (path.new), synced, moved into place; the directory is synced last. The caller
+ * sees to it that nobody else writes the same path. replace false: KMS_E_EXISTS when it is there.
+ */
+int file_write(
+    int dirfd, const char *path, const void *data, size_t len, mode_t mode, bool replace);
+/* Gone afterwards, or never there. */
+int file_remove(int dirfd, const char *path);
+int file_rename(int dirfd, const char *from, const char *to);
+/* The directory that path is in, to disk. */
+int file_sync_parent(int dirfd, const char *path);
+bool file_exists(int dirfd, const char *path);
+/* One that is there is fine. */
+int file_make_dir(int dirfd, const char *path, mode_t mode);
+/*
+ * Each name in the directory that ends with suffix; what fn returns other than 0 ends it and is
+ * returned. A directory that is missing is empty.
+ */
+int file_each(int dirfd, const char *path, const char *suffix,
+    int (*fn)(const char *name, void *arg), void *arg);
+
+#endif
