@@ -297,7 +297,7 @@ static void
 walk(struct check *c, struct scan *s)
 {
 	uint64_t last = 0;
-	char why[256];
+	struct fault fault = { 0 };
 	int status;
 
 	if (c->index != NULL && c->upto == 0)
@@ -305,15 +305,15 @@ walk(struct check *c, struct scan *s)
 	while ((status = scan_next(s)) == KMS_OK) {
 		check_signature(c, s);
 		last = s->record.batch.number;
-		if ((status = replay_batch(c->scratch, s, why)) != KMS_OK) {
-			tell(c, status, "%s", why);
+		if ((status = replay_batch(c->scratch, s, &fault)) != KMS_OK) {
+			tell(c, status, "%s", fault.text);
 			return;
 		}
 		if (c->index != NULL && last == c->upto)
 			compare(c);
 	}
 	if (status != KMS_E_NOT_FOUND)
-		tell(c, status, "%s", s->why);
+		tell(c, status, "%s", s->fault.text);
 	else if (last < c->upto)
 		tell(c, KMS_E_ALTERED,
 		    "the journal ends with batch %" PRIu64
@@ -324,9 +324,9 @@ walk(struct check *c, struct scan *s)
 	if (status != KMS_E_NOT_FOUND || lock_held(c->scratch->dirfd))
 		return; /* what stands at the end is being written */
 	if (s->torn)
-		tell(c, KMS_E_TORN, "%s; kmsd clears it when it starts", s->why);
+		tell(c, KMS_E_TORN, "%s; kmsd clears it when it starts", s->fault.text);
 	else if ((status = scan_rest(s)) != KMS_OK)
-		tell(c, status, "%s", s->why);
+		tell(c, status, "%s", s->fault.text);
 }
 
 int
@@ -336,7 +336,7 @@ kmsdb_check(int dirfd, const uint8_t *sign_pk,
 	struct kmsdb_options opt = { .overlay_records = 100000 };
 	struct check *c = calloc(1, sizeof(*c));
 	struct scan *s = NULL;
-	char why[256];
+	struct fault fault = { 0 };
 	int status;
 
 	if (c == NULL || seats_init(&c->counted) != KMS_OK) {
@@ -347,13 +347,14 @@ kmsdb_check(int dirfd, const uint8_t *sign_pk,
 	c->arg = arg;
 	c->sign_pk = sign_pk;
 	/* The index before the journal: what it contains is then surely in what we read. */
-	if ((status = ledger_open(&c->index, dirfd, &opt, LEDGER_READ, why)) != KMS_OK)
-		tell(c, status, "%s", why);
+	if ((status = ledger_open(&c->index, dirfd, &opt, LEDGER_READ, &fault)) != KMS_OK)
+		tell(c, status, "%s", fault.text);
 	else
 		c->upto = c->index->meta.last;
-	if ((status = ledger_open(&c->scratch, dirfd, &opt, LEDGER_CHECK, why)) != KMS_OK ||
-	    (status = scan_open(&s, c->scratch->journalfd, NULL, 0, why)) != KMS_OK)
-		tell(c, status, "%s", why);
+	fault = (struct fault){ 0 };
+	if ((status = ledger_open(&c->scratch, dirfd, &opt, LEDGER_CHECK, &fault)) != KMS_OK ||
+	    (status = scan_open(&s, c->scratch->journalfd, NULL, 0, &fault)) != KMS_OK)
+		tell(c, status, "%s", fault.text);
 	else
 		walk(c, s);
 	scan_close(s);

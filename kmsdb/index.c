@@ -165,7 +165,7 @@ try_open(struct index *ix, int fd, enum index_use use, uint64_t map_size, int *r
 
 int
 index_open(struct index **out, int dirfd, const char *name, enum index_use use, uint64_t map_size,
-    char why[256])
+    struct fault *fault)
 {
 	struct index *ix = calloc(1, sizeof(*ix));
 	int fd = -1, rc = 0, status = KMS_E_NO_MEMORY;
@@ -188,7 +188,7 @@ index_open(struct index **out, int dirfd, const char *name, enum index_use use, 
 	*out = ix;
 	return KMS_OK;
 fail:
-	snprintf(why, 256, "the index (kmsdb/%s) cannot be opened: %s", name,
+	fault_set(fault, status, "the index (kmsdb/%s) cannot be opened: %s", name,
 	    rc != 0 ? mdb_strerror(rc) : kms_strerror((uint32_t)status));
 	if (fd >= 0)
 		close(fd);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "kmsdb/row.h"
+#include "libkms/base/fault.h"
 
 #define INDEX_SCHEMA 1
 /* Not an error of the caller's: the map must grow, then the transaction can be done again. */
@@ -40,9 +41,9 @@ enum index_use {
 	INDEX_SCRATCH, /* write, but a crash may spoil it */
 };
 
-/* name: a directory beneath dirfd. why: for the operator. */
+/* name: a directory beneath dirfd. */
 int index_open(struct index **out, int dirfd, const char *name, enum index_use use,
-    uint64_t map_size, char why[256]);
+    uint64_t map_size, struct fault *fault);
 void index_close(struct index *ix);
 /* Everything to the disk, for INDEX_SCRATCH. */
 int index_sync(struct index *ix);

@@ -279,13 +279,14 @@ open_segment(struct journal *j, uint64_t first, int *fd)
 static int
 clear_torn(struct journal *j, const struct scan *scan)
 {
-	char text[256];
+	char text[FAULT_TEXT + 64];
 	int status;
 
 	j->dirty = RECORD_MAX;
 	if ((status = scrub(j)) != KMS_OK)
 		return status;
-	snprintf(text, sizeof(text), "%s: cleared; it had never been acknowledged", scan->why);
+	snprintf(
+	    text, sizeof(text), "%s: cleared; it had never been acknowledged", scan->fault.text);
 	say(j, LOG_WARNING, "journal-torn", text);
 	return KMS_OK;
 }
@@ -328,7 +329,7 @@ first_segment(struct journal *j)
 
 int
 journal_open(struct journal **out, int journalfd, uint64_t segment_size, const struct scan *scan,
-    journal_log_fn log, void *log_arg, char why[256])
+    journal_log_fn log, void *log_arg, struct fault *fault)
 {
 	struct journal *j = calloc(1, sizeof(*j));
 	int status;
@@ -347,7 +348,7 @@ journal_open(struct journal **out, int journalfd, uint64_t segment_size, const s
 	unlinkat(journalfd, NEXT_NAME, 0);
 	status = scan->empty ? first_segment(j) : resume(j, scan);
 	if (status != KMS_OK) {
-		snprintf(why, 256,
+		fault_set(fault, status,
 		    "the journal cannot be written: %s; free space on its disk and see that the daemon's user owns it",
 		    kms_strerror((uint32_t)status));
 		journal_close(j);

@@ -23,7 +23,7 @@ typedef void (*journal_log_fn)(int level, const char *event, const char *text, v
  * makes the first segment when there is none. journalfd is borrowed.
  */
 int journal_open(struct journal **out, int journalfd, uint64_t segment_size,
-    const struct scan *scan, journal_log_fn log, void *log_arg, char why[256]);
+    const struct scan *scan, journal_log_fn log, void *log_arg, struct fault *fault);
 void journal_close(struct journal *j);
 
 /*

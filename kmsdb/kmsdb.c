@@ -72,80 +72,78 @@ static const struct use uses[] = {
 };
 
 static int
-open_directories(struct kmsdb *db, int dirfd, const struct use *use, char why[256])
+open_directories(struct kmsdb *db, int dirfd, const struct use *use, struct fault *fault)
 {
 	int status = position_directory(dirfd, "kmsdb", use->journal, &db->dirfd);
 
 	if (status == KMS_OK)
 		status = position_directory(db->dirfd, "journal", use->journal, &db->journalfd);
 	if (status == KMS_E_NOT_FOUND)
-		snprintf(why, 256,
+		fault_set(fault, status,
 		    "there is no ledger here (kmsdb/journal): kmsd makes it when it first starts");
 	else if (status != KMS_OK)
-		snprintf(why, 256, "the directory kmsdb cannot be opened: %s",
+		fault_set(fault, status, "the directory kmsdb cannot be opened: %s",
 		    kms_strerror((uint32_t)status));
 	if (status != KMS_OK)
 		return status;
-	return use->lock != NULL ? lock_take(db->dirfd, use->lock, &db->lockfd, why) : KMS_OK;
+	return use->lock != NULL ? lock_take(db->dirfd, use->lock, &db->lockfd, fault) : KMS_OK;
 }
 
 static int
-open_index(struct kmsdb *db, const struct use *use, char why[256])
+open_index(struct kmsdb *db, const struct use *use, struct fault *fault)
 {
 	int status;
 
 	if (use->index_use == INDEX_SCRATCH)
 		index_remove(db->dirfd, use->index);
 	status =
-	    index_open(&db->index, db->dirfd, use->index, use->index_use, db->opt.map_size, why);
+	    index_open(&db->index, db->dirfd, use->index, use->index_use, db->opt.map_size, fault);
 	if (status != KMS_OK)
 		return status;
-	if ((status = migrate(db->index, use->index_use == INDEX_READ, why)) != KMS_OK)
+	if ((status = migrate(db->index, use->index_use == INDEX_READ, fault)) != KMS_OK)
 		return status;
 	if ((status = index_get_meta(db->index, &db->meta)) != KMS_OK ||
 	    (status = index_load(db->index, &db->seats)) != KMS_OK)
-		snprintf(why, 256,
+		return fault_set(fault, status,
 		    "the index (kmsdb/index) is damaged: stop kmsd and run kmsctl ledger rebuild");
-	return status;
+	return KMS_OK;
 }
 
 int
 ledger_open(struct kmsdb **out, int dirfd, const struct kmsdb_options *opt, enum ledger_use what,
-    char why[256])
+    struct fault *fault)
 {
 	const struct use *use = &uses[what];
 	struct kmsdb *db = calloc(1, sizeof(*db));
 	int status;
 
 	*out = NULL;
-	snprintf(why, 256, "no memory");
 	if (db == NULL)
-		return KMS_E_NO_MEMORY;
+		return fault_set(fault, KMS_E_NO_MEMORY, NULL);
 	db->dirfd = db->journalfd = db->lockfd = -1;
 	take_options(db, opt);
 	status = seats_init(&db->seats);
 	if (status == KMS_OK && use->memory)
 		status = make_memory(db);
 	if (status == KMS_OK)
-		status = open_directories(db, dirfd, use, why);
+		status = open_directories(db, dirfd, use, fault);
 	if (status == KMS_OK)
-		status = open_index(db, use, why);
+		status = open_index(db, use, fault);
 	if (status == KMS_OK && use->replay)
-		status = replay(db, use->journal, why);
+		status = replay(db, use->journal, fault);
 	if (status != KMS_OK) {
 		kmsdb_close(db);
-		return status;
+		return fault_set(fault, status, NULL);
 	}
-	why[0] = '\0';
 	*out = db;
 	return KMS_OK;
 }
 
 int
-kmsdb_open(struct kmsdb **out, int dirfd, const struct kmsdb_options *opt, char why[256])
+kmsdb_open(struct kmsdb **out, int dirfd, const struct kmsdb_options *opt, struct fault *fault)
 {
 	return ledger_open(
-	    out, dirfd, opt, opt != NULL && opt->read_only ? LEDGER_READ : LEDGER_WRITE, why);
+	    out, dirfd, opt, opt != NULL && opt->read_only ? LEDGER_READ : LEDGER_WRITE, fault);
 }
 
 int

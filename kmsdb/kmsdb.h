@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "libkms/base/fault.h"
 #include "libkms/core/batch.h"
 #include "libkms/core/entry.h"
 #include "libkms/core/merkle.h"
@@ -100,9 +101,9 @@ struct kmsdb;
  * Open kmsdb/ under dirfd (made when absent: journal/NNNN.seg, index/). Repairs a torn
  * tail (says so through log), replays from the index's last batch. KMS_OK, KMS_E_ALTERED,
  * KMS_E_MISSING, KMS_E_CHAIN, KMS_E_SCHEMA, KMS_E_FULL, KMS_E_IO, KMS_E_NO_MEMORY,
- * KMS_E_EXISTS (another writer). why: where and what to do, for the operator.
+ * KMS_E_EXISTS (another writer). fault: where, and what to do.
  */
-int kmsdb_open(struct kmsdb **out, int dirfd, const struct kmsdb_options *opt, char why[256]);
+int kmsdb_open(struct kmsdb **out, int dirfd, const struct kmsdb_options *opt, struct fault *fault);
 void kmsdb_close(struct kmsdb *db); /* last checkpoint, then frees; NULL is fine */
 /*
  * Start the writer thread; else the first commit does. A process that confines itself calls this
@@ -190,14 +191,15 @@ struct kmsdb_batch_view {
 	uint64_t offset;
 };
 int kmsdb_journal_each(int dirfd, uint64_t from,
-    int (*fn)(const struct kmsdb_batch_view *b, void *arg), void *arg, char why[256]);
+    int (*fn)(const struct kmsdb_batch_view *b, void *arg), void *arg, struct fault *fault);
 
 /*
  * Where to begin in order to read the newest part of the journal: the first batch of the newest
  * segments that hold octets or more (the one being written not reckoned). *all: that is the
  * whole journal.
  */
-int kmsdb_journal_newest(int dirfd, uint64_t octets, uint64_t *from, bool *all, char why[256]);
+int kmsdb_journal_newest(
+    int dirfd, uint64_t octets, uint64_t *from, bool *all, struct fault *fault);
 
 /*
  * Whole check: every root, chain link and signature (sign_pk, or the keys that
@@ -207,6 +209,6 @@ int kmsdb_journal_newest(int dirfd, uint64_t octets, uint64_t *from, bool *all, 
 int kmsdb_check(int dirfd, const uint8_t *sign_pk,
     void (*report)(int status, const char *line, void *arg), void *arg);
 /* New index from the journal, swapped in by rename; needs the daemon stopped (KMS_E_EXISTS). */
-int kmsdb_rebuild(int dirfd, const struct kmsdb_options *opt, char why[256]);
+int kmsdb_rebuild(int dirfd, const struct kmsdb_options *opt, struct fault *fault);
 
 #endif

@@ -96,7 +96,7 @@ enum ledger_use {
 #define LEDGER_REBUILD_NAME "index.new"
 #define LEDGER_CHECK_NAME "index.check"
 int ledger_open(struct kmsdb **out, int dirfd, const struct kmsdb_options *opt, enum ledger_use use,
-    char why[256]);
+    struct fault *fault);
 
 /* ledger.c */
 int generation_init(struct generation *g, size_t records);
@@ -139,7 +139,7 @@ int checkpoint_all(struct kmsdb *db);
 
 /* replay.c */
 /* What the index lacks; then, when journal, the journal is opened for writing. */
-int replay(struct kmsdb *db, bool journal, char why[256]);
-int replay_batch(struct kmsdb *db, const struct scan *s, char why[256]);
+int replay(struct kmsdb *db, bool journal, struct fault *fault);
+int replay_batch(struct kmsdb *db, const struct scan *s, struct fault *fault);
 
 #endif

@@ -15,7 +15,7 @@
 #include "libkms/kms_error.h"
 
 int
-lock_take(int dirfd, const char *name, int *fd, char why[256])
+lock_take(int dirfd, const char *name, int *fd, struct fault *fault)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	int status;
@@ -23,20 +23,19 @@ lock_take(int dirfd, const char *name, int *fd, char why[256])
 	*fd = openat(dirfd, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (*fd < 0) {
 		status = file_status(errno);
-		snprintf(why, 256, "kmsdb/%s cannot be opened: %s", name,
+		return fault_set(fault, status, "kmsdb/%s cannot be opened: %s", name,
 		    kms_strerror((uint32_t)status));
-		return status;
 	}
 	if (fcntl(*fd, F_OFD_SETLK, &lock) == 0)
 		return KMS_OK;
 	status = errno == EAGAIN || errno == EACCES ? KMS_E_EXISTS : file_status(errno);
 	if (status != KMS_E_EXISTS)
-		snprintf(why, 256, "kmsdb/%s cannot be locked", name);
+		fault_set(fault, status, "kmsdb/%s cannot be locked", name);
 	else if (strcmp(name, LOCK_WRITER) == 0)
-		snprintf(
-		    why, 256, "another process writes this ledger (kmsdb/lock): stop kmsd first");
+		fault_set(fault, status,
+		    "another process writes this ledger (kmsdb/lock): stop kmsd first");
 	else
-		snprintf(why, 256, "another check of this ledger is running: wait for it");
+		fault_set(fault, status, "another check of this ledger is running: wait for it");
 	close(*fd);
 	*fd = -1;
 	return status;

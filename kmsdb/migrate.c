@@ -47,15 +47,14 @@ run_step(struct index *ix, const struct step *s, struct index_meta *meta)
 }
 
 int
-migrate(struct index *ix, bool read_only, char why[256])
+migrate(struct index *ix, bool read_only, struct fault *fault)
 {
 	struct index_meta meta;
 	int status = index_get_meta(ix, &meta);
 
 	if (status != KMS_OK) {
-		snprintf(why, 256,
+		return fault_set(fault, status,
 		    "the index (kmsdb/index) is damaged: stop kmsd and run kmsctl ledger rebuild");
-		return status;
 	}
 	while (meta.schema < INDEX_SCHEMA && !read_only) {
 		const struct step *s = step_from(meta.schema);
@@ -66,10 +65,10 @@ migrate(struct index *ix, bool read_only, char why[256])
 	}
 	if (meta.schema == INDEX_SCHEMA)
 		return KMS_OK;
-	snprintf(why, 256, "the index has schema %u and this program knows %u: %s",
-	    (unsigned)meta.schema, INDEX_SCHEMA,
+	return fault_set(fault, KMS_E_SCHEMA,
+	    "the index has schema %u and this program knows %u: %s", (unsigned)meta.schema,
+	    INDEX_SCHEMA,
 	    meta.schema > INDEX_SCHEMA
 		? "install the newer kmsd again, or stop it and run kmsctl ledger rebuild"
 		: "start kmsd once, or stop it and run kmsctl ledger rebuild");
-	return KMS_E_SCHEMA;
 }

@@ -7,8 +7,9 @@
 #include <stdbool.h>
 
 #include "kmsdb/index.h"
+#include "libkms/base/fault.h"
 
 /* KMS_OK, KMS_E_SCHEMA. */
-int migrate(struct index *ix, bool read_only, char why[256]);
+int migrate(struct index *ix, bool read_only, struct fault *fault);
 
 #endif

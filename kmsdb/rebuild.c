@@ -22,10 +22,10 @@ swap(int dirfd)
 }
 
 int
-kmsdb_rebuild(int dirfd, const struct kmsdb_options *opt, char why[256])
+kmsdb_rebuild(int dirfd, const struct kmsdb_options *opt, struct fault *fault)
 {
 	struct kmsdb *db;
-	int status = ledger_open(&db, dirfd, opt, LEDGER_REBUILD, why);
+	int status = ledger_open(&db, dirfd, opt, LEDGER_REBUILD, fault);
 
 	if (status != KMS_OK)
 		return status;
@@ -35,7 +35,8 @@ kmsdb_rebuild(int dirfd, const struct kmsdb_options *opt, char why[256])
 	if (status == KMS_OK)
 		status = swap(db->dirfd);
 	if (status != KMS_OK)
-		snprintf(why, 256, "the new index cannot be written: %s; the old one is untouched",
+		fault_set(fault, status,
+		    "the new index cannot be written: %s; the old one is untouched",
 		    kms_strerror((uint32_t)status));
 	index_remove(db->dirfd, LEDGER_REBUILD_NAME);
 	kmsdb_close(db);

@@ -15,7 +15,7 @@
 
 /* The index's last batch must be in the journal, as the index knows it. */
 static int
-find_last(struct kmsdb *db, struct scan **scan, char why[256])
+find_last(struct kmsdb *db, struct scan **scan, struct fault *fault)
 {
 	struct scan_place place = { .number = db->meta.last };
 	struct batch_ref last, before = { .number = 0 };
@@ -23,34 +23,32 @@ find_last(struct kmsdb *db, struct scan **scan, char why[256])
 
 	if (ledger_batch(db, db->meta.last, &last) != KMS_OK ||
 	    (db->meta.last > 1 && ledger_batch(db, db->meta.last - 1, &before) != KMS_OK)) {
-		snprintf(why, 256,
+		return fault_set(fault, KMS_E_ALTERED,
 		    "the index lacks its own last batch, %" PRIu64 ": run kmsctl ledger rebuild",
 		    db->meta.last);
-		return KMS_E_ALTERED;
 	}
 	place.first = last.first;
 	place.offset = last.offset;
 	memcpy(place.previous, before.hash, 32);
-	if ((status = scan_open(scan, db->journalfd, &place, 0, why)) != KMS_OK)
+	if ((status = scan_open(scan, db->journalfd, &place, 0, fault)) != KMS_OK)
 		return status;
 	status = scan_next(*scan);
 	if (status == KMS_E_NOT_FOUND ||
 	    (status == KMS_OK && memcmp((*scan)->hash, db->meta.hash, 32) != 0)) {
-		snprintf(why, 256,
+		return fault_set(fault, KMS_E_ALTERED,
 		    "journal/%s, offset %" PRIu64 ": batch %" PRIu64
 		    ", which the index contains, %s" SEE,
 		    (*scan)->segment, last.offset, db->meta.last,
 		    status == KMS_OK ? "is another one" : "is gone");
-		return KMS_E_ALTERED;
 	}
 	if (status != KMS_OK)
-		snprintf(why, 256, "%s" SEE, (*scan)->why);
-	return status;
+		return fault_set(fault, status, "%s" SEE, (*scan)->fault.text);
+	return KMS_OK;
 }
 
 /* Every segment that the index knows of is there, without reading them all. */
 static int
-check_segments(struct kmsdb *db, char why[256])
+check_segments(struct kmsdb *db, struct fault *fault)
 {
 	struct segment_list list;
 	struct batch_ref ref;
@@ -72,12 +70,12 @@ check_segments(struct kmsdb *db, char why[256])
 	segment_list_free(&list);
 	if (missing == 0)
 		return KMS_OK;
-	snprintf(why, 256, "journal/%020" PRIu64 ".seg is missing" SEE, missing);
-	return KMS_E_MISSING;
+	return fault_set(
+	    fault, KMS_E_MISSING, "journal/%020" PRIu64 ".seg is missing" SEE, missing);
 }
 
 int
-replay_batch(struct kmsdb *db, const struct scan *s, char why[256])
+replay_batch(struct kmsdb *db, const struct scan *s, struct fault *fault)
 {
 	const struct record *r = &s->record;
 	struct batch_ref ref = { .number = r->batch.number, .offset = s->offset };
@@ -94,26 +92,25 @@ replay_batch(struct kmsdb *db, const struct scan *s, char why[256])
 	if (status == KMS_OK && generation_full(db->active, db->opt.overlay_records))
 		status = checkpoint_all(db);
 	if (status != KMS_OK)
-		snprintf(why, 256,
+		return fault_set(fault, status,
 		    "journal/%s, offset %" PRIu64 ": batch %" PRIu64 " cannot be replayed: %s",
 		    s->segment, s->offset, ref.number, kms_strerror((uint32_t)status));
-	return status;
+	return KMS_OK;
 }
 
 static int
 check_signature(struct kmsdb *db, const uint8_t header[BATCH_HEADER],
-    const uint8_t signature[BATCH_SIGNATURE], const struct scan *s, char why[256])
+    const uint8_t signature[BATCH_SIGNATURE], const struct scan *s, struct fault *fault)
 {
 	if (!db->opt.have_sign_pk || batch_verify(header, signature, db->opt.sign_pk) == KMS_OK)
 		return KMS_OK;
-	snprintf(why, 256,
+	return fault_set(fault, KMS_E_ALTERED,
 	    "journal/%s, offset %" PRIu64 ": the last batch is not signed by this host's key" SEE,
 	    s->segment, s->offset);
-	return KMS_E_ALTERED;
 }
 
 static int
-replay_from(struct kmsdb *db, struct scan *s, bool at_last, bool journal, char why[256])
+replay_from(struct kmsdb *db, struct scan *s, bool at_last, bool journal, struct fault *fault)
 {
 	uint8_t header[BATCH_HEADER], signature[BATCH_SIGNATURE];
 	uint64_t from = db->meta.last;
@@ -128,15 +125,14 @@ replay_from(struct kmsdb *db, struct scan *s, bool at_last, bool journal, char w
 		status = scan_next(s);
 		if (status == KMS_OK) {
 			any = true;
-			if ((status = replay_batch(db, s, why)) != KMS_OK)
+			if ((status = replay_batch(db, s, fault)) != KMS_OK)
 				return status;
 		}
 	}
 	if (status != KMS_E_NOT_FOUND) {
-		snprintf(why, 256, "%s" SEE, s->why);
-		return status;
+		return fault_set(fault, status, "%s" SEE, s->fault.text);
 	}
-	if (any && (status = check_signature(db, header, signature, s, why)) != KMS_OK)
+	if (any && (status = check_signature(db, header, signature, s, fault)) != KMS_OK)
 		return status;
 	if (s->end.number - 1 > from)
 		ledger_log(db, LOG_INFO, "ledger-replay",
@@ -144,21 +140,21 @@ replay_from(struct kmsdb *db, struct scan *s, bool at_last, bool journal, char w
 		    from + 1, s->end.number - 1);
 	return !journal ? KMS_OK
 			: journal_open(&db->journal, db->journalfd, db->opt.segment_size, s,
-			      db->opt.log, db->opt.log_arg, why);
+			      db->opt.log, db->opt.log_arg, fault);
 }
 
 int
-replay(struct kmsdb *db, bool journal, char why[256])
+replay(struct kmsdb *db, bool journal, struct fault *fault)
 {
 	struct scan *s = NULL;
 	int status;
 
 	if (db->meta.last == 0)
-		status = scan_open(&s, db->journalfd, NULL, 0, why);
-	else if ((status = check_segments(db, why)) == KMS_OK)
-		status = find_last(db, &s, why);
+		status = scan_open(&s, db->journalfd, NULL, 0, fault);
+	else if ((status = check_segments(db, fault)) == KMS_OK)
+		status = find_last(db, &s, fault);
 	if (status == KMS_OK)
-		status = replay_from(db, s, db->meta.last > 0, journal, why);
+		status = replay_from(db, s, db->meta.last > 0, journal, fault);
 	scan_close(s);
 	return status;
 }

@@ -96,9 +96,9 @@ fail(struct scan *s, int status, uint64_t offset, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	snprintf(s->why, sizeof(s->why), "journal/%.24s, offset %" PRIu64 ": %s", s->segment,
-	    offset, text);
-	return status;
+	s->fault = (struct fault){ 0 };
+	return fault_set(
+	    &s->fault, status, "journal/%.24s, offset %" PRIu64 ": %s", s->segment, offset, text);
 }
 
 /* Show all that can be asked of at offset off: 2 * RECORD_MAX octets, or up to the end of the file.
@@ -210,8 +210,8 @@ start(struct scan *s, const struct scan_place *place, uint64_t from)
 }
 
 int
-scan_open(
-    struct scan **out, int journalfd, const struct scan_place *place, uint64_t from, char why[256])
+scan_open(struct scan **out, int journalfd, const struct scan_place *place, uint64_t from,
+    struct fault *fault)
 {
 	struct scan *s = calloc(1, sizeof(*s));
 	struct scan_state *st = calloc(1, sizeof(*st));
@@ -221,8 +221,7 @@ scan_open(
 	if (s == NULL || st == NULL) {
 		free(s);
 		free(st);
-		snprintf(why, 256, "no memory to read the journal");
-		return status;
+		return fault_set(fault, status, "no memory to read the journal");
 	}
 	s->state = st;
 	st->journalfd = journalfd;
@@ -234,7 +233,8 @@ scan_open(
 	    (status = segment_list_read(&st->list, journalfd)) == KMS_OK)
 		status = start(s, place, from);
 	if (status != KMS_OK) {
-		snprintf(why, 256, "%s", s->why[0] != '\0' ? s->why : "the journal cannot be read");
+		fault_set(fault, status, "%s",
+		    s->fault.text[0] != '\0' ? s->fault.text : "the journal cannot be read");
 		scan_close(s);
 		return status;
 	}

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "kmsdb/segment.h"
+#include "libkms/base/fault.h"
 
 /* First batch numbers of the segments there are, ascending. */
 struct segment_list {
@@ -40,7 +41,7 @@ struct scan {
 	/* the last but one segment lacks its footer: write it at footer_at */
 	bool unfooted;
 	uint64_t footer_first, footer_at;
-	char why[200]; /* of torn, or of an error: file, offset, what */
+	struct fault fault; /* of torn, or of an error: file, offset, what */
 	struct scan_state *state;
 };
 
@@ -48,11 +49,11 @@ struct scan {
  * From a place, or (place NULL) from the first batch of the segment that holds batch
  * `from` (0 or 1: from the first there is, which must be batch 1).
  */
-int scan_open(
-    struct scan **out, int journalfd, const struct scan_place *place, uint64_t from, char why[256]);
+int scan_open(struct scan **out, int journalfd, const struct scan_place *place, uint64_t from,
+    struct fault *fault);
 /*
  * KMS_OK: the next batch. KMS_E_NOT_FOUND: the end. KMS_E_ALTERED, KMS_E_CHAIN,
- * KMS_E_MISSING, KMS_E_SCHEMA, KMS_E_IO: see why.
+ * KMS_E_MISSING, KMS_E_SCHEMA, KMS_E_IO: see fault.
  */
 int scan_next(struct scan *s);
 /* After the end: is there nothing but zeros behind it? KMS_OK, KMS_E_ALTERED. */

@@ -12,7 +12,7 @@
 #include "kmsdb/scan.h"
 
 static int
-open_journal(int dirfd, int *journalfd, char why[256])
+open_journal(int dirfd, int *journalfd, struct fault *fault)
 {
 	int fd = -1, status = position_directory(dirfd, "kmsdb", 0, &fd);
 
@@ -21,9 +21,9 @@ open_journal(int dirfd, int *journalfd, char why[256])
 		close(fd);
 	}
 	if (status != KMS_OK)
-		snprintf(why, 256, "the directory kmsdb/journal cannot be opened: %s",
+		return fault_set(fault, status, "the directory kmsdb/journal cannot be opened: %s",
 		    kms_strerror((uint32_t)status));
-	return status;
+	return KMS_OK;
 }
 
 static void
@@ -40,15 +40,15 @@ view_of(struct kmsdb_batch_view *view, const struct scan *s)
 
 int
 kmsdb_journal_each(int dirfd, uint64_t from, int (*fn)(const struct kmsdb_batch_view *b, void *arg),
-    void *arg, char why[256])
+    void *arg, struct fault *fault)
 {
 	struct kmsdb_batch_view view;
 	struct scan *s = NULL;
-	int fd = -1, result = 0, status = open_journal(dirfd, &fd, why);
+	int fd = -1, result = 0, status = open_journal(dirfd, &fd, fault);
 
 	if (status != KMS_OK)
 		return status;
-	if ((status = scan_open(&s, fd, NULL, from, why)) != KMS_OK)
+	if ((status = scan_open(&s, fd, NULL, from, fault)) != KMS_OK)
 		goto done;
 	while (result == 0 && (status = scan_next(s)) == KMS_OK) {
 		if (s->record.batch.number < from)
@@ -62,7 +62,7 @@ kmsdb_journal_each(int dirfd, uint64_t from, int (*fn)(const struct kmsdb_batch_
 	else if (status == KMS_E_NOT_FOUND)
 		status = KMS_OK;
 	else
-		snprintf(why, 256, "%s", s->why);
+		fault_set(fault, status, "%s", s->fault.text);
 done:
 	scan_close(s);
 	close(fd);
@@ -70,21 +70,22 @@ done:
 }
 
 int
-kmsdb_journal_newest(int dirfd, uint64_t octets, uint64_t *from, bool *all, char why[256])
+kmsdb_journal_newest(int dirfd, uint64_t octets, uint64_t *from, bool *all, struct fault *fault)
 {
 	struct segment_list list = { 0 };
 	char name[SEGMENT_NAME];
 	uint64_t sum = 0;
 	struct stat st;
 	size_t at;
-	int fd = -1, status = open_journal(dirfd, &fd, why);
+	int fd = -1, status = open_journal(dirfd, &fd, fault);
 
 	*from = 1;
 	*all = true;
 	if (status != KMS_OK)
 		return status;
 	if ((status = segment_list_read(&list, fd)) != KMS_OK)
-		snprintf(why, 256, "journal/ cannot be read: %s", kms_strerror((uint32_t)status));
+		fault_set(
+		    fault, status, "journal/ cannot be read: %s", kms_strerror((uint32_t)status));
 	for (at = list.count > 0 ? list.count - 1 : 0; at > 0 && sum < octets; at--) {
 		segment_name(name, list.first[at - 1]);
 		if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)

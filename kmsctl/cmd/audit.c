@@ -14,6 +14,7 @@
 #include "kmsctl/host/ctl.h"
 #include "kmsctl/ledger/audit_file.h"
 #include "kmsdb/kmsdb.h"
+#include "libkms/base/fault.h"
 #include "libkms/base/hex.h"
 #include "libkms/core/certificate.h"
 #include "libkms/core/entry.h"
@@ -186,7 +187,8 @@ static int
 write_file(struct export *x)
 {
 	struct ctl *ctl = x->ctl;
-	char temporary[4096], why[256] = "";
+	char temporary[4096];
+	struct fault fault = { 0 };
 	int fd = -1, state, e = KMS_OK, error, code = CTL_OK;
 
 	if ((size_t)snprintf(temporary, sizeof(temporary), "%s.XXXXXX", ctl->output_file) <
@@ -198,10 +200,10 @@ write_file(struct export *x)
 		code = CTL_FAILED;
 	} else {
 		write_documents(x);
-		e = kmsdb_journal_each(state, x->begin, write_batch, x, why);
+		e = kmsdb_journal_each(state, x->begin, write_batch, x, &fault);
 		ctl_close(NULL, state);
 		if (e != KMS_OK && e != KMS_E_IO)
-			code = ctl_fail(ctl, (uint32_t)e, "%s", why);
+			code = ctl_fail(ctl, (uint32_t)e, "%s", fault.text);
 	}
 	errno = 0;
 	if (code == CTL_OK && (e != KMS_OK || fflush(x->file) != 0 || ferror(x->file) ||
@@ -219,16 +221,15 @@ static int
 walk(struct export *x)
 {
 	struct ctl *ctl = x->ctl;
-	char why[256] = "";
+	struct fault fault = { 0 };
 	int state = ctl_state_directory(ctl), e;
 
 	if (state < 0)
 		return CTL_FAILED;
-	e = kmsdb_journal_each(state, 0, look, x, why);
+	e = kmsdb_journal_each(state, 0, look, x, &fault);
 	ctl_close(NULL, state);
 	if (e != KMS_OK)
-		return ctl_fail(
-		    ctl, (uint32_t)e, "%s", why[0] != '\0' ? why : kms_strerror((uint32_t)e));
+		return ctl_fail(ctl, (uint32_t)e, "%s", fault_text(&fault, e));
 	if (x->last == 0)
 		return ctl_fail(ctl, KMS_E_NOT_FOUND, "the journal is empty");
 	if (x->count == 0)

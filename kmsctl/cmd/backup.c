@@ -20,6 +20,7 @@
 #include "kmsctl/host/ctl.h"
 #include "kmsctl/plan/owned_tree.h"
 #include "kmsdb/kmsdb.h"
+#include "libkms/base/fault.h"
 #include "libkms/kms_error.h"
 
 #define JOURNAL "kmsdb/journal"
@@ -97,7 +98,7 @@ open_segment(int dir, const char *path, struct stat *st)
 
 /* Where the last whole batch of the journal from batch `from` on ends. */
 static int
-find_end(struct copy *c, uint64_t from, char why[256])
+find_end(struct copy *c, uint64_t from, struct fault *fault)
 {
 	char path[64];
 	uint8_t octets[4];
@@ -105,7 +106,7 @@ find_end(struct copy *c, uint64_t from, char why[256])
 	int rc, fd;
 
 	c->last[0] = '\0';
-	rc = kmsdb_journal_each(c->from, from, see_batch, c, why);
+	rc = kmsdb_journal_each(c->from, from, see_batch, c, fault);
 	if (rc != KMS_OK || c->last[0] == '\0')
 		return rc;
 	snprintf(path, sizeof(path), JOURNAL "/%.31s", c->last);
@@ -180,7 +181,7 @@ out:
 
 /* Every segment up to the last whole batch. KMS_OK or why. */
 static int
-copy_journal(struct copy *c, char why[256])
+copy_journal(struct copy *c, struct fault *fault)
 {
 	struct dirent **names = NULL;
 	int n, i, rc;
@@ -188,26 +189,22 @@ copy_journal(struct copy *c, char why[256])
 	if ((mkdirat(c->to, "kmsdb", 0700) == -1 && errno != EEXIST) ||
 	    (mkdirat(c->to, JOURNAL, 0700) == -1 && errno != EEXIST) ||
 	    (n = list_segments(c->from, &names)) == -1) {
-		snprintf(why, 256, "%s", strerror(errno));
-		return KMS_E_IO;
+		return fault_set(fault, KMS_E_IO, "%s", strerror(errno));
 	}
 	if (n == 0) {
 		free(names);
-		snprintf(why, 256, "there is no journal");
-		return KMS_E_NOT_FOUND;
+		return fault_set(fault, KMS_E_NOT_FOUND, "there is no journal");
 	}
-	rc = find_end(c, strtoull(names[n - 1]->d_name, NULL, 10), why);
+	rc = find_end(c, strtoull(names[n - 1]->d_name, NULL, 10), fault);
 	/* A segment that was begun and has no batch yet says nothing: it is left out. */
 	if (rc == KMS_OK && c->last[0] == '\0' && --n > 0)
-		rc = find_end(c, strtoull(names[n - 1]->d_name, NULL, 10), why);
+		rc = find_end(c, strtoull(names[n - 1]->d_name, NULL, 10), fault);
 	for (i = 0; i < n && rc == KMS_OK; i++) {
 		int order = strcmp(names[i]->d_name, c->last);
 
 		if (order <= 0 &&
-		    copy_segment(c, names[i]->d_name, order < 0 ? UINT64_MAX : c->end) == -1) {
-			snprintf(why, 256, "%.31s: %.200s", names[i]->d_name, strerror(errno));
-			rc = errno == ENOSPC ? KMS_E_FULL : KMS_E_IO;
-		}
+		    copy_segment(c, names[i]->d_name, order < 0 ? UINT64_MAX : c->end) == -1)
+			rc = fault_errno(fault, errno, "%s", names[i]->d_name);
 	}
 	free_segments(names, n);
 	return rc;
@@ -224,7 +221,7 @@ static int
 run_backup(struct ctl *ctl)
 {
 	struct copy c = { .from = -1, .to = -1 };
-	char why[256] = "";
+	struct fault fault = { 0 };
 	uint64_t found = 0;
 	int rc = KMS_E_IO, code;
 
@@ -234,11 +231,11 @@ run_backup(struct ctl *ctl)
 		    ctl, KMS_E_IO, "%s: %s", ctl->config.state_directory, strerror(errno));
 	if ((mkdir(ctl->args[0], 0700) == -1 && errno != EEXIST) ||
 	    (c.to = open(ctl->args[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1)
-		snprintf(why, sizeof(why), "%.200s: %s", ctl->args[0], strerror(errno));
+		rc = fault_set(&fault, KMS_E_IO, "%s: %s", ctl->args[0], strerror(errno));
 	else
-		rc = copy_journal(&c, why);
+		rc = copy_journal(&c, &fault);
 	if (rc == KMS_OK)
-		rc = kmsdb_journal_each(c.to, 1, any_batch, &found, why);
+		rc = kmsdb_journal_each(c.to, 1, any_batch, &found, &fault);
 	if (rc == KMS_OK && found != c.batch)
 		rc = KMS_E_ALTERED;
 	if (rc == KMS_OK) {
@@ -253,7 +250,7 @@ run_backup(struct ctl *ctl)
 	}
 	code = rc == KMS_OK ? CTL_OK
 			    : ctl_fail(ctl, (uint32_t)rc, "backup to %.200s: %s", ctl->args[0],
-				  why[0] ? why : kms_strerror((uint32_t)rc));
+				  fault_text(&fault, rc));
 	close(c.from);
 	if (c.to != -1)
 		close(c.to);
@@ -281,7 +278,7 @@ no_report(int status, const char *line, void *arg)
 
 /* A whole ledger in a directory of its own, which then takes its place by rename. */
 static int
-restore(struct ctl *ctl, struct copy *c, int state, const char *place, char why[256])
+restore(struct ctl *ctl, struct copy *c, int state, const char *place, struct fault *fault)
 {
 	struct kmsdb_options opt = { .segment_size = ctl->config.segment_size,
 		.overlay_records = ctl->config.overlay_records,
@@ -290,27 +287,25 @@ restore(struct ctl *ctl, struct copy *c, int state, const char *place, char why[
 	int rc;
 
 	if (faccessat(state, "kmsdb", F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
-		snprintf(why, 256, "%.150s/kmsdb is there: stop kmsd and move it away first",
+		return fault_set(fault, KMS_E_EXISTS,
+		    "%s/kmsdb is there: stop kmsd and move it away first",
 		    ctl->config.state_directory);
-		return KMS_E_EXISTS;
 	}
 	tree_remove(state, RESTORING); /* of one that was interrupted */
 	if (mkdirat(state, RESTORING, 0700) == -1 ||
 	    (c->to = openat(state, RESTORING, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) ==
 		-1) {
-		snprintf(why, 256, "%.200s: %s", place, strerror(errno));
-		return KMS_E_IO;
+		return fault_set(fault, KMS_E_IO, "%s: %s", place, strerror(errno));
 	}
-	rc = copy_journal(c, why);
+	rc = copy_journal(c, fault);
 	if (rc == KMS_OK)
-		rc = kmsdb_rebuild(c->to, &opt, why);
+		rc = kmsdb_rebuild(c->to, &opt, fault);
 	if (rc == KMS_OK)
 		rc = kmsdb_check(c->to, NULL, no_report, NULL);
 	if (rc == KMS_OK &&
 	    (give_to_owner(c->to, state) == -1 || renameat(c->to, "kmsdb", state, "kmsdb") == -1 ||
 		fsync(state) == -1)) {
-		snprintf(why, 256, "%.200s: %s", place, strerror(errno));
-		rc = KMS_E_IO;
+		rc = fault_set(fault, KMS_E_IO, "%s: %s", place, strerror(errno));
 	}
 	tree_remove(state, RESTORING);
 	return rc;
@@ -320,7 +315,8 @@ static int
 run_restore(struct ctl *ctl)
 {
 	struct copy c = { .to = -1 };
-	char why[256] = "", place[300];
+	char place[300];
+	struct fault fault = { 0 };
 	int state = open(ctl->config.state_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC), e, code;
 
 	if (state == -1)
@@ -329,10 +325,9 @@ run_restore(struct ctl *ctl)
 	snprintf(place, sizeof(place), "%s/" RESTORING, ctl->config.state_directory);
 	c.from = open(ctl->args[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (c.from == -1) {
-		snprintf(why, sizeof(why), "%.200s: %s", ctl->args[0], strerror(errno));
-		e = KMS_E_NOT_FOUND;
+		e = fault_set(&fault, KMS_E_NOT_FOUND, "%s: %s", ctl->args[0], strerror(errno));
 	} else {
-		e = restore(ctl, &c, state, place, why);
+		e = restore(ctl, &c, state, place, &fault);
 	}
 	if (e == KMS_OK) {
 		output_bool(ctl->out, "restored", NULL, true);
@@ -341,9 +336,7 @@ run_restore(struct ctl *ctl)
 		    "Restored to batch %" PRIu64 "; the index is new, and the check finds nothing",
 		    c.batch);
 	}
-	code = e == KMS_OK
-		   ? CTL_OK
-		   : ctl_fail(ctl, (uint32_t)e, "%s", why[0] ? why : kms_strerror((uint32_t)e));
+	code = e == KMS_OK ? CTL_OK : ctl_fail(ctl, (uint32_t)e, "%s", fault_text(&fault, e));
 	close(state);
 	if (c.from != -1)
 		close(c.from);

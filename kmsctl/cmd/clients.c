@@ -12,6 +12,7 @@
 #include "kmsctl/host/ctl.h"
 #include "kmsctl/ledger/clones.h"
 #include "kmsctl/relay/observed_list.h"
+#include "libkms/base/fault.h"
 #include "libkms/base/hex.h"
 #include "libkms/kms_error.h"
 
@@ -49,7 +50,7 @@ static int
 list_clients(struct ctl *ctl, struct listing *l, bool running)
 {
 	struct kmsdb *db;
-	char why[256];
+	struct fault fault = { 0 };
 	int rc;
 
 	if (ctl->product != NULL && !products_find(&l->products, ctl->product, l->product))
@@ -59,9 +60,9 @@ list_clients(struct ctl *ctl, struct listing *l, bool running)
 		    ctl->product);
 	l->by_product = ctl->product != NULL;
 	ctl->leave_root = true;
-	rc = ctl_open_ledger(ctl, &db, why);
+	rc = ctl_open_ledger(ctl, &db, &fault);
 	if (rc != KMS_OK)
-		return ctl_fail(ctl, (uint32_t)rc, "the ledger cannot be read: %s", why);
+		return ctl_fail(ctl, (uint32_t)rc, "the ledger cannot be read: %s", fault.text);
 	output_list(ctl->out, "clients", NULL);
 	rc = kmsdb_each_client(db, list_one, l);
 	output_end(ctl->out);
@@ -109,13 +110,13 @@ show_from_ledger(struct ctl *ctl, const uint8_t cmid[16])
 	struct kmsdb_client client;
 	struct kmsdb_host host;
 	struct kmsdb *db;
-	char why[256];
+	struct fault fault = { 0 };
 	int rc, host_e;
 
 	ctl->leave_root = true;
-	rc = ctl_open_ledger(ctl, &db, why);
+	rc = ctl_open_ledger(ctl, &db, &fault);
 	if (rc != KMS_OK)
-		return ctl_fail(ctl, (uint32_t)rc, "the ledger cannot be read: %s", why);
+		return ctl_fail(ctl, (uint32_t)rc, "the ledger cannot be read: %s", fault.text);
 	rc = kmsdb_client_get(db, cmid, &client);
 	host_e = kmsdb_host_get(db, cmid, &host);
 	ctl_close(db, -1);

@@ -9,6 +9,7 @@
 #include "kmsctl/host/ctl.h"
 #include "kmsctl/installed.h"
 #include "kmsdb/kmsdb.h"
+#include "libkms/base/fault.h"
 #include "libkms/base/hex.h"
 #include "libkms/kms_error.h"
 
@@ -71,7 +72,7 @@ run_policy_history(struct ctl *ctl)
 {
 	struct history h = { .ctl = ctl };
 	struct installed *installed = NULL;
-	char why[256] = "";
+	struct fault fault = { 0 };
 	uint64_t from;
 	bool all;
 	int fd = ctl_state_directory(ctl), r;
@@ -79,17 +80,17 @@ run_policy_history(struct ctl *ctl)
 	if (fd < 0)
 		return CTL_FAILED;
 	output_list(ctl->out, "packs", NULL);
-	if ((r = installed_read(&installed, fd, &ctl->config, why)) == KMS_OK) {
+	if ((r = installed_read(&installed, fd, &ctl->config, fault.text)) == KMS_OK) {
 		h.installed = installed;
-		if ((r = kmsdb_journal_newest(fd, UINT64_MAX, &from, &all, why)) == KMS_OK)
-			r = kmsdb_journal_each(fd, from, look, &h, why);
+		if ((r = kmsdb_journal_newest(fd, UINT64_MAX, &from, &all, &fault)) == KMS_OK)
+			r = kmsdb_journal_each(fd, from, look, &h, &fault);
 	}
 	output_end(ctl->out);
 	ctl_close(NULL, fd);
 	installed_free(installed, ctl->config.publisher_count);
 	if (r != KMS_OK)
-		return ctl_fail(ctl, (uint32_t)r, "%s: %s", ctl->config.state_directory,
-		    why[0] ? why : kms_strerror((uint32_t)r));
+		return ctl_fail(
+		    ctl, (uint32_t)r, "%s: %s", ctl->config.state_directory, fault_text(&fault, r));
 	if (h.count == 0)
 		output_line(ctl->out, OUTPUT_PLAIN, "No policy pack was ever installed.");
 	return CTL_OK;

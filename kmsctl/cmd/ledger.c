@@ -8,6 +8,7 @@
 #include "kmsctl/cli/command.h"
 #include "kmsctl/host/ctl.h"
 #include "kmsdb/kmsdb.h"
+#include "libkms/base/fault.h"
 #include "libkms/kms_error.h"
 
 #define PROBLEMS_MAX 10000 /* lines shown; all are counted */
@@ -79,20 +80,20 @@ run_ledger_rebuild(struct ctl *ctl)
 		.log = log_line,
 	};
 	struct kmsdb_info info = { 0 };
-	char why[256] = "";
+	struct fault fault = { 0 };
 	struct kmsdb *db;
 	int fd = ctl_state_directory(ctl), e;
 
 	if (fd < 0)
 		return CTL_FAILED;
-	e = kmsdb_rebuild(fd, &opt, why);
+	e = kmsdb_rebuild(fd, &opt, &fault);
 	ctl_close(NULL, fd);
 	if (e == KMS_E_EXISTS)
 		return ctl_fail(ctl, (uint32_t)e,
 		    "kmsd is running and holds the ledger: stop it first, rebuild, start it again");
 	if (e != KMS_OK)
-		return ctl_fail(ctl, (uint32_t)e, "%s", why[0] ? why : kms_strerror((uint32_t)e));
-	if (ctl_open_ledger(ctl, &db, why) == KMS_OK) {
+		return ctl_fail(ctl, (uint32_t)e, "%s", fault_text(&fault, e));
+	if (ctl_open_ledger(ctl, &db, &fault) == KMS_OK) {
 		kmsdb_info(db, &info);
 		ctl_close(db, -1);
 	}

@@ -7,6 +7,7 @@
 #include "kmsctl/host/ctl.h"
 #include "kmsctl/relay/observed_list.h"
 #include "kmsdb/kmsdb.h"
+#include "libkms/base/fault.h"
 #include "libkms/base/hex.h"
 #include "libkms/kms_error.h"
 
@@ -124,11 +125,11 @@ relayed_list(struct ctl *ctl)
 {
 	struct listing l = { .ctl = ctl };
 	struct kmsdb *db = NULL;
-	char why[256] = "";
+	struct fault fault = { 0 };
 	int status;
 
 	ctl->leave_root = true;
-	status = ctl_open_ledger(ctl, &db, why);
+	status = ctl_open_ledger(ctl, &db, &fault);
 	if (status == KMS_OK) {
 		output_list(
 		    ctl->out, "relayed", "Clients of another KMS host, as the relay saw them");
@@ -139,8 +140,8 @@ relayed_list(struct ctl *ctl)
 	}
 	ctl_close(db, -1);
 	if (status != KMS_OK)
-		return ctl_fail(
-		    ctl, (uint32_t)status, "%s", why[0] ? why : "the index cannot be read");
+		return ctl_fail(ctl, (uint32_t)status, "%s",
+		    fault.text[0] != '\0' ? fault.text : "the index cannot be read");
 	if (l.shown == 0)
 		output_line(ctl->out, OUTPUT_PLAIN, "The relay has seen no client yet.");
 	return CTL_OK;

@@ -11,6 +11,7 @@
 #include "kmsctl/relay/event_log.h"
 #include "kmsdb/kmsdb.h"
 #include "libkms/base/address.h"
+#include "libkms/base/fault.h"
 #include "libkms/kms_error.h"
 
 /* Sources that the relay observed, to be matched with names. */
@@ -98,7 +99,8 @@ run_relay_import(struct ctl *ctl)
 {
 	struct import m = { .ctl = ctl, .code = CTL_OK };
 	struct kmsdb *db = NULL;
-	char *text = NULL, why[256] = "";
+	struct fault fault = { 0 };
+	char *text = NULL;
 	size_t len = 0, events;
 	int status = ctl_read_file(ctl->args[0], EVENTS_MAX, &text, &len);
 
@@ -107,12 +109,13 @@ run_relay_import(struct ctl *ctl)
 	/* What is still on its way to the index is to be found, too. */
 	if ((m.code = ctl_ask(ctl, CONTROL_CHECKPOINT, NULL, &(struct reply){ 0 })) != CTL_OK)
 		goto done;
-	status = ctl_open_ledger(ctl, &db, why);
+	status = ctl_open_ledger(ctl, &db, &fault);
 	if (status == KMS_OK)
 		status = kmsdb_each_relayed(db, keep_source, &m.sources);
 	ctl_close(db, -1);
 	if (status != KMS_OK) {
-		m.code = ctl_fail(ctl, (uint32_t)status, "the ledger cannot be read: %s", why);
+		m.code = ctl_fail(ctl, (uint32_t)status, "the ledger cannot be read: %s",
+		    fault_text(&fault, status));
 		goto done;
 	}
 	events = events_each(text, len, import_event, &m);

@@ -12,6 +12,7 @@
 #include "kmsctl/cli/command.h"
 #include "kmsctl/host/ctl.h"
 #include "kmsctl/ledger/clients.h"
+#include "libkms/base/fault.h"
 #include "libkms/base/hex.h"
 #include "libkms/base/uuid.h"
 #include "libkms/kms_error.h"
@@ -275,11 +276,11 @@ run_passes(struct forecast *f)
 {
 	struct ctl *ctl = f->ctl;
 	struct kmsdb *db;
-	char why[256];
-	int rc = ctl_open_ledger(ctl, &db, why);
+	struct fault fault = { 0 };
+	int rc = ctl_open_ledger(ctl, &db, &fault);
 
 	if (rc != KMS_OK)
-		return ctl_fail(ctl, (uint32_t)rc, "the ledger cannot be read: %s", why);
+		return ctl_fail(ctl, (uint32_t)rc, "the ledger cannot be read: %s", fault.text);
 	output_list(ctl->out, "changes", NULL);
 	rc = simulate_run(&f->simulation, db, print_change, f);
 	output_end(ctl->out);

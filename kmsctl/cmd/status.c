@@ -11,6 +11,7 @@
 #include "kmsctl/cli/command.h"
 #include "kmsctl/host/ctl.h"
 #include "kmsdb/kmsdb.h"
+#include "libkms/base/fault.h"
 #include "libkms/base/hex.h"
 #include "libkms/kms_error.h"
 #include "policy/policy.h"
@@ -188,12 +189,13 @@ print_ledger(struct ctl *ctl)
 {
 	struct pools pools = { .today = policy_day((uint64_t)time(NULL)) };
 	struct kmsdb_info info;
-	char why[256], hash[65];
+	struct fault fault = { 0 };
+	char hash[65];
 	struct kmsdb *db;
 
-	if (ctl_open_ledger(ctl, &db, why) != KMS_OK) {
-		output_text(ctl->out, "ledger_problem", NULL, why);
-		output_line(ctl->out, OUTPUT_WARN, "The ledger cannot be read: %s", why);
+	if (ctl_open_ledger(ctl, &db, &fault) != KMS_OK) {
+		output_text(ctl->out, "ledger_problem", NULL, fault.text);
+		output_line(ctl->out, OUTPUT_WARN, "The ledger cannot be read: %s", fault.text);
 		return;
 	}
 	kmsdb_info(db, &info);

@@ -10,6 +10,7 @@
 #include "kmsctl/doctor/doctor.h"
 #include "kmsctl/doctor/time_sync.h"
 #include "kmsdb/kmsdb.h"
+#include "libkms/base/fault.h"
 #include "libkms/kms_error.h"
 
 #define DISK_LOW 10 /* percent */
@@ -45,7 +46,7 @@ doctor_ledger(struct doctor *d)
 {
 	const struct reply_row *row = d->running ? reply_next(&d->status, "ledger", NULL) : NULL;
 	uint64_t since = 0;
-	char why[256];
+	struct fault fault = { 0 };
 	struct kmsdb *db;
 	int rc;
 
@@ -54,7 +55,7 @@ doctor_ledger(struct doctor *d)
 		    d, "ledger", BAD, "df, then journalctl -u kmsd", "it cannot be written");
 		return;
 	}
-	rc = ctl_open_ledger(d->ctl, &db, why);
+	rc = ctl_open_ledger(d->ctl, &db, &fault);
 	if (rc == KMS_OK)
 		ctl_close(db, -1);
 	if (rc == KMS_OK && !d->running) {
@@ -67,7 +68,7 @@ doctor_ledger(struct doctor *d)
 	else if (rc == KMS_E_DENIED && d->running)
 		doctor_find(d, "ledger", GOOD, NULL, "kmsd writes it; only root can look closer");
 	else
-		doctor_find(d, "ledger", BAD, "kmsctl ledger check", "%s", why);
+		doctor_find(d, "ledger", BAD, "kmsctl ledger check", "%s", fault.text);
 }
 
 void

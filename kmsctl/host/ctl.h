@@ -6,6 +6,7 @@
 #define KMSCTL_HOST_CTL_H
 
 #include "kmsctl/cli/command.h"
+#include "libkms/base/fault.h"
 
 struct kmsdb;
 
@@ -60,8 +61,8 @@ int ctl_write_file(struct ctl *ctl, const char *path, const void *data, size_t l
  */
 /* State directory as a descriptor; -1 with it said. */
 int ctl_state_directory(struct ctl *ctl);
-/* The ledger, read-only. KMS_OK or status, why set. */
-int ctl_open_ledger(struct ctl *ctl, struct kmsdb **db, char why[256]);
+/* The ledger, read-only. KMS_OK or status, fault set. */
+int ctl_open_ledger(struct ctl *ctl, struct kmsdb **db, struct fault *fault);
 /* Closes what was opened (db NULL, fd -1: nothing) and takes the user's own rights back. */
 void ctl_close(struct kmsdb *db, int fd);
 

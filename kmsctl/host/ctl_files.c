@@ -13,6 +13,7 @@
 
 #include "kmsctl/host/ctl.h"
 #include "kmsdb/kmsdb.h"
+#include "libkms/base/fault.h"
 #include "libkms/kms_error.h"
 #include "policy/pack.h"
 
@@ -219,23 +220,15 @@ ctl_state_directory(struct ctl *ctl)
 }
 
 int
-ctl_open_ledger(struct ctl *ctl, struct kmsdb **db, char why[256])
+ctl_open_ledger(struct ctl *ctl, struct kmsdb **db, struct fault *fault)
 {
 	struct kmsdb_options opt = { .read_only = true, .map_size = ctl->config.map_size };
 	int fd = open_state(ctl), e;
 
 	*db = NULL;
-	if (fd < 0) {
-		snprintf(why, 256, "%.180s: %s", ctl->config.state_directory, strerror(errno));
-		return errno == ENOENT   ? KMS_E_NOT_FOUND
-		       : errno == EACCES ? KMS_E_DENIED
-					 : KMS_E_IO;
-	}
-	why[0] = '\0';
-	e = kmsdb_open(db, fd, &opt, why);
-	if (e != KMS_OK && why[0] == '\0')
-		snprintf(why, 256, "%.180s/kmsdb: %s", ctl->config.state_directory,
-		    kms_strerror((uint32_t)e));
+	if (fd < 0)
+		return fault_errno(fault, errno, "%s", ctl->config.state_directory);
+	e = kmsdb_open(db, fd, &opt, fault);
 	close(fd);
 	if (e != KMS_OK)
 		ctl_close(NULL, -1);

@@ -9,6 +9,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "libkms/base/fault.h"
 #include "libkms/base/hex.h"
 #include "libkms/base/uuid.h"
 #include "libkms/kms_error.h"
@@ -240,6 +241,7 @@ client_find(struct ctl *ctl, const char *text, uint8_t cmid[16], char name[MESSA
 	struct search s = { .text = text };
 	struct reply reply = { 0 };
 	struct kmsdb *db;
+	struct fault fault = { 0 };
 	char why[512];
 	int rc;
 
@@ -250,9 +252,9 @@ client_find(struct ctl *ctl, const char *text, uint8_t cmid[16], char name[MESSA
 	    strlen(text) >= PREFIX_MIN && text[strspn(text, "0123456789abcdefABCDEF")] == '\0';
 	if (ctl_ask_quietly(ctl, CONTROL_CHECKPOINT, NULL, &reply, why) == KMS_OK)
 		reply_free(&reply);
-	rc = ctl_open_ledger(ctl, &db, why);
+	rc = ctl_open_ledger(ctl, &db, &fault);
 	if (rc != KMS_OK)
-		return ctl_fail(ctl, (uint32_t)rc, "the ledger cannot be read: %s", why);
+		return ctl_fail(ctl, (uint32_t)rc, "the ledger cannot be read: %s", fault.text);
 	rc = kmsdb_each_client(db, search_one, &s);
 	ctl_close(db, -1);
 	if (rc != 0)

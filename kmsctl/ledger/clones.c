@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "kmsctl/ledger/recent.h"
+#include "libkms/base/fault.h"
 #include "libkms/base/hex.h"
 #include "libkms/base/uuid.h"
 #include "libkms/kms_error.h"
@@ -204,7 +205,7 @@ clones_list(struct ctl *ctl, const struct products *products)
 	struct clones l = { .ctl = ctl, .products = products, .most = CLONES_MAX };
 	struct kmsdb *db;
 	struct trail t;
-	char why[256];
+	struct fault fault = { 0 };
 	int code = CTL_OK, rc;
 
 	if (ctl->limit != 0 && ctl->limit < CLONES_MAX)
@@ -213,8 +214,8 @@ clones_list(struct ctl *ctl, const struct products *products)
 		return ctl_fail(ctl, KMS_E_NOT_FOUND,
 		    "no installed policy pack names the product \"%s\"", ctl->product);
 	l.by_product = ctl->product != NULL;
-	if ((rc = ctl_open_ledger(ctl, &db, why)) != KMS_OK)
-		return ctl_fail(ctl, (uint32_t)rc, "the ledger cannot be read: %s", why);
+	if ((rc = ctl_open_ledger(ctl, &db, &fault)) != KMS_OK)
+		return ctl_fail(ctl, (uint32_t)rc, "the ledger cannot be read: %s", fault.text);
 	rc = kmsdb_each_client(db, find_shared, &l);
 	ctl_close(db, -1);
 	if (rc != 0 && rc != 1)

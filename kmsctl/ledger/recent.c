@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "kmsdb/kmsdb.h"
+#include "libkms/base/fault.h"
 #include "libkms/kms_error.h"
 
 struct walk {
@@ -44,21 +45,22 @@ int
 trail_read(struct ctl *ctl, struct trail *t, trail_fn fn, void *arg)
 {
 	struct walk w = { t, fn, arg };
-	char why[256] = "";
+	struct fault fault = { 0 };
 	uint64_t from;
 	int fd = ctl_state_directory(ctl), r;
 
 	memset(t, 0, sizeof(*t));
 	if (fd < 0)
 		return CTL_FAILED;
-	r = kmsdb_journal_newest(fd, ctl->all ? UINT64_MAX : TRAIL_OCTETS, &from, &t->whole, why);
+	r = kmsdb_journal_newest(
+	    fd, ctl->all ? UINT64_MAX : TRAIL_OCTETS, &from, &t->whole, &fault);
 	if (r == KMS_OK)
-		r = kmsdb_journal_each(fd, from, look, &w, why);
+		r = kmsdb_journal_each(fd, from, look, &w, &fault);
 	ctl_close(NULL, fd);
 	if (r == KMS_OK)
 		return CTL_OK;
-	return ctl_fail(ctl, (uint32_t)r, "%s: %s", ctl->config.state_directory,
-	    why[0] ? why : kms_strerror((uint32_t)r));
+	return ctl_fail(
+	    ctl, (uint32_t)r, "%s: %s", ctl->config.state_directory, fault_text(&fault, r));
 }
 
 void

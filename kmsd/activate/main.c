@@ -22,6 +22,7 @@
 #include "kmsd/activate/control/control_server.h"
 #include "kmsd/activate/front_peer.h"
 #include "kmsd/common/log.h"
+#include "libkms/base/fault.h"
 
 #define FRONTS 32
 #define STATS_SECONDS 5
@@ -193,12 +194,13 @@ open_ledger(struct activate *a)
 		.log = ledger_log,
 	};
 	struct kmsdb_info info;
-	char why[256] = "";
+	struct fault fault = { 0 };
 	int rc;
 
 	memcpy(o.sign_pk, signing_key_sign_pk(a->key), 32);
-	if ((rc = kmsdb_open(&a->db, a->state_dir, &o, why)) != KMS_OK) {
-		log_event(LOG_CRIT, "ledger-refused", "%s: %s", kms_strerror((uint32_t)rc), why);
+	if ((rc = kmsdb_open(&a->db, a->state_dir, &o, &fault)) != KMS_OK) {
+		log_event(
+		    LOG_CRIT, "ledger-refused", "%s: %s", kms_strerror((uint32_t)rc), fault.text);
 		return rc;
 	}
 	/* Now, between Landlock, which it inherits, and seccomp, which forbids new threads. */

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "kmsdb/kmsdb.h"
+#include "libkms/base/fault.h"
 #include "libkms/core/lease.h"
 
 #define ROUNDS 64
@@ -243,12 +244,12 @@ starts(struct bench *b)
 	double clean[ROUNDS];
 
 	for (unsigned r = 0; r < b->rounds; r++) {
-		char why[256];
+		struct fault fault = { 0 };
 		double start;
 		kmsdb_close(b->db);
 		start = clock_of(CLOCK_MONOTONIC);
-		if (kmsdb_open(&b->db, b->dirfd, &b->opt, why) != KMS_OK) {
-			fprintf(stderr, "bench_ledger: %s\n", why);
+		if (kmsdb_open(&b->db, b->dirfd, &b->opt, &fault) != KMS_OK) {
+			fprintf(stderr, "bench_ledger: %s\n", fault.text);
 			exit(1);
 		}
 		clean[r] = (clock_of(CLOCK_MONOTONIC) - start) * 1e3;
@@ -260,7 +261,7 @@ starts(struct bench *b)
 static void
 start_after_kill(struct bench *b)
 {
-	char why[256];
+	struct fault fault = { 0 };
 	double cost[1];
 	pid_t pid;
 
@@ -268,14 +269,14 @@ start_after_kill(struct bench *b)
 	b->db = NULL;
 	pid = fork();
 	if (pid == 0) {
-		must(kmsdb_open(&b->db, b->dirfd, &b->opt, why), "open");
+		must(kmsdb_open(&b->db, b->dirfd, &b->opt, &fault), "open");
 		for (uint32_t at = 0; at < 140000; at += KMSDB_BATCH_MAX)
 			batch(b, KMSDB_BATCH_MAX, 0, true);
 		_exit(0);
 	}
 	waitpid(pid, NULL, 0);
 	cost[0] = clock_of(CLOCK_MONOTONIC);
-	must(kmsdb_open(&b->db, b->dirfd, &b->opt, why), "open");
+	must(kmsdb_open(&b->db, b->dirfd, &b->opt, &fault), "open");
 	cost[0] = (clock_of(CLOCK_MONOTONIC) - cost[0]) * 1e3;
 	print("start after a kill, 140000 entries to replay", "ms", cost, 1);
 }
@@ -318,7 +319,8 @@ int
 main(int argc, char **argv)
 {
 	struct bench b = { .clients = 1000000, .entries = 100000, .rounds = 5, .seed = 1 };
-	char path[512], command[600], why[256];
+	char path[512], command[600];
+	struct fault fault = { 0 };
 	uint8_t pk[32];
 	int option;
 
@@ -344,8 +346,8 @@ main(int argc, char **argv)
 	memcpy(b.opt.sign_pk, pk, 32);
 	b.opt.have_sign_pk = true;
 	b.dirfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (kmsdb_open(&b.db, b.dirfd, &b.opt, why) != KMS_OK) {
-		fprintf(stderr, "bench_ledger: %s\n", why);
+	if (kmsdb_open(&b.db, b.dirfd, &b.opt, &fault) != KMS_OK) {
+		fprintf(stderr, "bench_ledger: %s\n", fault.text);
 		return 1;
 	}
 	b.time = NOW;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "kmsdb/kmsdb.h"
+#include "libkms/base/fault.h"
 #include "libkms/base/wire.h"
 #include "libkms/core/lease.h"
 #include "t/lib/player.h"
@@ -95,14 +96,15 @@ int
 main(int argc, char **argv)
 {
 	struct acks acks = { 0 };
-	char why[256] = "";
+	struct fault fault = { 0 };
 	int dir, rc;
 
 	if (argc != 3 || (dir = open(argv[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1)
 		player_die("usage: acks_in_journal STATE-DIR ACKS");
 	read_acks(&acks, argv[2]);
-	if ((rc = kmsdb_journal_each(dir, 1, meet_batch, &acks, why)) != KMS_OK) {
-		fprintf(stderr, "acks_in_journal: %s: %s\n", kms_strerror((uint32_t)rc), why);
+	if ((rc = kmsdb_journal_each(dir, 1, meet_batch, &acks, &fault)) != KMS_OK) {
+		fprintf(
+		    stderr, "acks_in_journal: %s: %s\n", kms_strerror((uint32_t)rc), fault.text);
 		return 1;
 	}
 	acks.missing += acks.count - acks.next;

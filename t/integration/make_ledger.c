@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "kmsdb/kmsdb.h"
+#include "libkms/base/fault.h"
 #include "libkms/core/certificate.h"
 
 struct maker {
@@ -123,14 +124,14 @@ main(int argc, char **argv)
 		.checkpoint_seconds = 60 };
 	unsigned i, count = argc == 3 ? (unsigned)strtoul(argv[2], NULL, 10) : 0;
 	int fd = argc == 3 ? open(argv[1], O_RDONLY | O_DIRECTORY) : -1;
-	char why[256] = "";
+	struct fault fault = { 0 };
 
 	if (fd < 0 || count < 3 || sodium_init() < 0) {
 		fprintf(stderr, "usage: make_ledger STATE-DIRECTORY N (3 or more)\n");
 		return 2;
 	}
-	if (kmsdb_open(&m.db, fd, &opt, why) != KMS_OK) {
-		fprintf(stderr, "make_ledger: %s\n", why);
+	if (kmsdb_open(&m.db, fd, &opt, &fault) != KMS_OK) {
+		fprintf(stderr, "make_ledger: %s\n", fault.text);
 		return 1;
 	}
 	start(&m);

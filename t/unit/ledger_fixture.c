@@ -17,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "libkms/base/fault.h"
 #include "libkms/core/certificate.h"
 
 static void
@@ -86,11 +87,18 @@ fixture_remove(struct fixture *f)
 	remove_tree(AT_FDCWD, f->path);
 }
 
+struct fault *
+fixture_fault(struct fixture *f)
+{
+	f->fault = (struct fault){ 0 };
+	return &f->fault;
+}
+
 int
 fixture_try_open(struct fixture *f)
 {
 	assert_null(f->db);
-	return kmsdb_open(&f->db, f->dirfd, &f->opt, f->why);
+	return kmsdb_open(&f->db, f->dirfd, &f->opt, fixture_fault(f));
 }
 
 void
@@ -99,7 +107,7 @@ fixture_open(struct fixture *f)
 	int status = fixture_try_open(f);
 
 	if (status != KMS_OK)
-		print_message("# open: %d %s\n", status, f->why);
+		print_message("# open: %d %s\n", status, f->fault.text);
 	assert_int_equal(status, KMS_OK);
 }
 

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "kmsdb/kmsdb.h"
+#include "libkms/base/fault.h"
 
 #define FIXTURE_DAY 20000u /* 2024-10-04 */
 #define FIXTURE_NOW (FIXTURE_DAY * UINT64_C(86400) + 3600)
@@ -22,7 +23,7 @@ struct fixture {
 	uint8_t publisher[8];
 	struct kmsdb_options opt;
 	struct kmsdb *db;
-	char why[256];
+	struct fault fault;          /* of the last call that took it */
 	int sign_fails;              /* status that the signer returns, once */
 	unsigned torn, failed, maps; /* log events seen */
 };
@@ -33,6 +34,8 @@ void fixture_remove(struct fixture *f);
 /* kmsdb_open with f->opt; asserts KMS_OK. */
 void fixture_open(struct fixture *f);
 void fixture_close(struct fixture *f);
+/* f->fault, emptied: for a call that fills it. */
+struct fault *fixture_fault(struct fixture *f);
 int fixture_try_open(struct fixture *f);
 
 void fixture_cmid(uint8_t cmid[16], uint32_t client);

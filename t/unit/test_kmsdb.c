@@ -446,8 +446,8 @@ reader_sees(struct fixture *f, uint32_t number, uint32_t count)
 	assert_true(pid >= 0);
 	if (pid == 0) {
 		fixture_cmid(cmid, number);
-		if (kmsdb_open(&reader, f->dirfd, &ro, f->why) != KMS_OK) {
-			fprintf(stderr, "# %s\n", f->why);
+		if (kmsdb_open(&reader, f->dirfd, &ro, fixture_fault(f)) != KMS_OK) {
+			fprintf(stderr, "# %s\n", f->fault.text);
 			_exit(100);
 		}
 		if (kmsdb_stage(reader, cmid, 16, &c.leaf) == KMS_OK)
@@ -468,9 +468,9 @@ test_one_writer_many_readers(void **state)
 {
 	struct fixture *f = *state;
 	struct kmsdb *second;
-	char why[256];
+	struct fault fault = { 0 };
 
-	assert_int_equal(kmsdb_open(&second, f->dirfd, &f->opt, why), KMS_E_EXISTS);
+	assert_int_equal(kmsdb_open(&second, f->dirfd, &f->opt, &fault), KMS_E_EXISTS);
 	fixture_leases(f, 1, 10, 1, FIXTURE_NOW);
 	assert_int_equal(reader_sees(f, 1, 0), 0);
 	assert_int_equal(kmsdb_checkpoint(f->db), KMS_OK);
@@ -491,7 +491,7 @@ test_nothing_there(void **state)
 	fixture_make(&f, NULL);
 	f.opt = ro;
 	assert_int_equal(fixture_try_open(&f), KMS_E_NOT_FOUND);
-	assert_non_null(strstr(f.why, "no ledger"));
+	assert_non_null(strstr(f.fault.text, "no ledger"));
 	fixture_remove(&f);
 }
 

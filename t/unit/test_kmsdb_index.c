@@ -205,13 +205,13 @@ test_random(void **state)
 	index_hash(&f, before);
 	fixture_close(&f);
 	assert_int_equal(fixture_check(&f), KMS_OK);
-	assert_int_equal(kmsdb_rebuild(f.dirfd, &f.opt, f.why), KMS_OK);
+	assert_int_equal(kmsdb_rebuild(f.dirfd, &f.opt, fixture_fault(&f)), KMS_OK);
 	assert_int_equal(fixture_check(&f), KMS_OK);
 	fixture_open(&f);
 	matches_model(&f);
 	index_hash(&f, after);
 	assert_memory_equal(before, after, 32);
-	assert_int_equal(kmsdb_rebuild(f.dirfd, &f.opt, f.why), KMS_E_EXISTS);
+	assert_int_equal(kmsdb_rebuild(f.dirfd, &f.opt, fixture_fault(&f)), KMS_E_EXISTS);
 	fixture_remove(&f);
 }
 
@@ -390,9 +390,9 @@ test_lost_index(void **state)
 	assert_int_equal(pwrite(fd, path, 300, 4096), 300);
 	close(fd);
 	assert_int_not_equal(fixture_try_open(&f), KMS_OK);
-	assert_non_null(strstr(f.why, "index"));
+	assert_non_null(strstr(f.fault.text, "index"));
 	assert_int_not_equal(fixture_check(&f), KMS_OK);
-	assert_int_equal(kmsdb_rebuild(f.dirfd, &f.opt, f.why), KMS_OK);
+	assert_int_equal(kmsdb_rebuild(f.dirfd, &f.opt, fixture_fault(&f)), KMS_OK);
 	fixture_open(&f);
 	index_hash(&f, after);
 	assert_memory_equal(before, after, 32);
@@ -405,7 +405,8 @@ edit_index(struct fixture *f, void (*edit)(struct index *ix))
 	struct index *ix;
 	int fd = openat(f->dirfd, "kmsdb", O_RDONLY | O_DIRECTORY);
 
-	assert_int_equal(index_open(&ix, fd, "index", INDEX_WRITE, 64 << 20, f->why), KMS_OK);
+	assert_int_equal(
+	    index_open(&ix, fd, "index", INDEX_WRITE, 64 << 20, fixture_fault(f)), KMS_OK);
 	assert_int_equal(index_begin(ix), KMS_OK);
 	edit(ix);
 	assert_int_equal(index_commit(ix), KMS_OK);
@@ -471,12 +472,12 @@ test_wrong_index(void **state)
 		assert_int_equal(fixture_check(&f), KMS_OK);
 		edit_index(&f, edits[i]);
 		assert_int_equal(fixture_check(&f), KMS_E_ALTERED);
-		assert_int_equal(kmsdb_rebuild(f.dirfd, &f.opt, f.why), KMS_OK);
+		assert_int_equal(kmsdb_rebuild(f.dirfd, &f.opt, fixture_fault(&f)), KMS_OK);
 	}
 	edit_index(&f, other_schema);
 	assert_int_equal(fixture_try_open(&f), KMS_E_SCHEMA);
-	assert_non_null(strstr(f.why, "rebuild"));
-	assert_int_equal(kmsdb_rebuild(f.dirfd, &f.opt, f.why), KMS_OK);
+	assert_non_null(strstr(f.fault.text, "rebuild"));
+	assert_int_equal(kmsdb_rebuild(f.dirfd, &f.opt, fixture_fault(&f)), KMS_OK);
 	fixture_open(&f);
 	fixture_remove(&f);
 }
@@ -675,7 +676,7 @@ test_full_open(void **state)
 		return; /* skip() of cmocka 1.1 is "not ok" to prove */
 	fill_disk(&f, 600000);
 	assert_int_equal(fixture_try_open(&f), KMS_E_FULL);
-	assert_non_null(strstr(f.why, "space"));
+	assert_non_null(strstr(f.fault.text, "space"));
 	free_disk(&f);
 	fixture_open(&f);
 	fixture_leases(&f, 1, 10, 1, FIXTURE_NOW);

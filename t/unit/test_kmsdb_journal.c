@@ -54,7 +54,8 @@ setup(void **state)
 	snprintf(s->name, sizeof(s->name), "%s", names[0]);
 	s->octets = fixture_read(&s->f, s->name, &s->len);
 	assert_int_equal(s->len, s->f.opt.segment_size);
-	assert_int_equal(kmsdb_journal_each(s->f.dirfd, 1, find_last, s, s->f.why), KMS_OK);
+	assert_int_equal(
+	    kmsdb_journal_each(s->f.dirfd, 1, find_last, s, fixture_fault(&s->f)), KMS_OK);
 	s->end = s->last + record_length(5 * 2 + 5 * (ENTRY_CLIENT_FIXED + 16));
 	assert_int_equal(s->octets[s->end - 1], 0xa5);
 	s->len = s->end + TAIL;
@@ -87,7 +88,7 @@ static int
 read_all(struct small *s, uint64_t *count)
 {
 	*count = 0;
-	return kmsdb_journal_each(s->f.dirfd, 1, count_batch, count, s->f.why);
+	return kmsdb_journal_each(s->f.dirfd, 1, count_batch, count, fixture_fault(&s->f));
 }
 
 static uint64_t
@@ -171,7 +172,7 @@ test_cut_below_the_index(void **state)
 		fixture_copy(&s->f, "full-index", "kmsdb/index");
 		fixture_write(&s->f, s->name, s->octets, cut);
 		assert_int_equal(fixture_try_open(&s->f), KMS_E_ALTERED);
-		assert_non_null(strstr(s->f.why, s->name));
+		assert_non_null(strstr(s->f.fault.text, s->name));
 		assert_int_equal(fixture_check(&s->f), KMS_E_ALTERED);
 	}
 	fixture_write(&s->f, s->name, s->octets, 512);
@@ -205,8 +206,8 @@ test_flip(void **state)
 			assert_int_equal(count, BATCHES);
 		} else {
 			assert_int_equal(status, KMS_E_ALTERED);
-			assert_non_null(strstr(s->f.why, s->name));
-			assert_non_null(strstr(s->f.why, "offset"));
+			assert_non_null(strstr(s->f.fault.text, s->name));
+			assert_non_null(strstr(s->f.fault.text, "offset"));
 		}
 		if (at % 101 == 0) {
 			fixture_copy(&s->f, "full-index", "kmsdb/index");
@@ -352,19 +353,20 @@ test_newest(void **state)
 			if (extra == 1 && expected > 0)
 				expected--;
 			assert_int_equal(kmsdb_journal_newest(s->f.dirfd, back * size + extra,
-					     &from, &all, s->f.why),
+					     &from, &all, fixture_fault(&s->f)),
 			    KMS_OK);
 			assert_int_equal(from, strtoull(names[expected], NULL, 10));
 			assert_int_equal(all, expected == 0);
 			first = 0;
-			assert_int_equal(
-			    kmsdb_journal_each(s->f.dirfd, from, count_from, &first, s->f.why),
+			assert_int_equal(kmsdb_journal_each(s->f.dirfd, from, count_from, &first,
+					     fixture_fault(&s->f)),
 			    KMS_OK);
 			assert_int_equal(first, from);
 		}
 	}
 	assert_int_equal(
-	    kmsdb_journal_newest(s->f.dirfd, UINT64_MAX, &from, &all, s->f.why), KMS_OK);
+	    kmsdb_journal_newest(s->f.dirfd, UINT64_MAX, &from, &all, fixture_fault(&s->f)),
+	    KMS_OK);
 	assert_int_equal(from, 1);
 	assert_true(all);
 }
@@ -383,14 +385,14 @@ test_missing_segment(void **state)
 		uint8_t *octets = fixture_read(&s->f, names[i], &len);
 		fixture_unlink(&s->f, names[i]);
 		assert_int_equal(read_all(s, &count), KMS_E_MISSING);
-		assert_non_null(strstr(s->f.why, names[i]));
+		assert_non_null(strstr(s->f.fault.text, names[i]));
 		fixture_copy(&s->f, "full-index", "kmsdb/index");
 		assert_int_equal(fixture_try_open(&s->f), KMS_E_MISSING);
-		assert_non_null(strstr(s->f.why, names[i]));
+		assert_non_null(strstr(s->f.fault.text, names[i]));
 		assert_int_equal(fixture_check(&s->f), KMS_E_MISSING);
 		fixture_drop_index(&s->f);
 		assert_int_equal(fixture_try_open(&s->f), KMS_E_MISSING);
-		assert_non_null(strstr(s->f.why, names[i]));
+		assert_non_null(strstr(s->f.fault.text, names[i]));
 		fixture_write(&s->f, names[i], octets, len);
 		free(octets);
 	}
@@ -409,7 +411,7 @@ test_swapped_segments(void **state)
 	fixture_write(&s->f, names[1], b, lb);
 	fixture_write(&s->f, names[2], a, la);
 	assert_int_equal(read_all(s, &count), KMS_E_ALTERED);
-	assert_non_null(strstr(s->f.why, names[1]));
+	assert_non_null(strstr(s->f.fault.text, names[1]));
 	fixture_write(&s->f, names[1], a, la);
 	fixture_write(&s->f, names[2], b, lb);
 	assert_int_equal(read_all(s, &count), KMS_OK);
@@ -469,7 +471,7 @@ test_other_key(void **state)
 	fixture_drop_index(&s->f);
 	s->f.opt.sign_pk[3] ^= 1;
 	assert_int_equal(fixture_try_open(&s->f), KMS_E_ALTERED);
-	assert_non_null(strstr(s->f.why, "signed"));
+	assert_non_null(strstr(s->f.fault.text, "signed"));
 	s->f.opt.sign_pk[3] ^= 1;
 	s->f.sign_pk[3] ^= 1;
 	assert_int_equal(fixture_check(&s->f), KMS_E_SIGNATURE);
