@@ -1,0 +1,23 @@
+#!/usr/bin/perl
+# HACKING.md's table of rooms and the tree are the same: each folder with C files has a row, and each row is a folder.
+use v5.36;
+use Test::More;
+
+my $src = $ENV{KMS_SRC} // '.';
+chdir $src or die "$src: $!\n";
+my $hacking = do { local (@ARGV, $/) = 'HACKING.md'; <> };
+my ($table) = $hacking =~ /^\| room \|.*?\n\|[-|]+\n((?:\|.*\n)+)/m or die "HACKING.md has no table of rooms\n";
+my @rows = $table =~ /^\| `([^`]+)\/` \|/mg;
+is(scalar @rows, scalar(() = $table =~ /^\|/mg), 'each row begins with one folder');
+
+my %folder;
+$folder{s{^\./(.*)/[^/]+$}{$1}r}++
+    for split /\n/, `find . -mindepth 2  \\( -path './build*' -o -path './.git' -o -path './kmsd-[0-9]*' \\) -prune -o -name '*.[ch]' -print`;
+cmp_ok(scalar keys %folder, '>', 25, 'the folders are there');
+
+my %row;
+$row{$_}++ for @rows;
+is_deeply([ grep { $row{$_} > 1 } sort keys %row ], [], 'no room has two rows');
+is_deeply([ grep { !$row{$_} } sort keys %folder ], [], 'each folder with C files has its row in HACKING.md');
+is_deeply([ grep { !-d } @rows ], [], 'each row of HACKING.md is a folder');
+done_testing;
