@@ -1,9 +1,9 @@
 /*
  * kms_error.h - every number that kmsd, libkms and kmsctl return.
  *
- * One list, one table (error.c). A function returns KMS_OK or one of these;
- * the numbers below KMS_E_LOCAL travel on the wire as the 32-bit status of a
- * reply or an error frame, the others never leave the process that met them.
+ * One list, one table (error.c). A function returns KMS_OK or one of these.
+ * Numbers below KMS_E_LOCAL are sent on the wire, as the 32-bit status of a
+ * reply or an error frame; the others never leave their process.
  * Numbers are never reused: a retired one stays here as a comment.
  */
 #ifndef KMS_ERROR_H
@@ -15,64 +15,64 @@ enum kms_status {
 	KMS_OK = 0,
 
 	/* On the wire: what a host answers. */
-	KMS_E_COUNT_TOO_LOW = 1,   /* recorded; too few clients counted yet */
-	KMS_E_NOT_ENABLED = 2,     /* no KMS host key of this publisher here */
+	KMS_E_COUNT_TOO_LOW = 1,   /* recorded; too few clients counted so far */
+	KMS_E_NOT_ENABLED = 2,     /* no host key of this publisher installed */
 	KMS_E_NOT_CONFIRMED = 3,   /* host key installed, not yet confirmed */
-	KMS_E_NOT_COVERED = 4,     /* product outside the host key's group */
+	KMS_E_NOT_COVERED = 4,     /* host key's group does not cover it */
 	KMS_E_UNKNOWN_PRODUCT = 5, /* no installed pack names the product */
 	KMS_E_KEY_INVALID = 6,     /* host key damaged or not the publisher's */
-	KMS_E_KEY_EXPIRED = 7,     /* host certificate outside its dates */
+	KMS_E_KEY_EXPIRED = 7,     /* host certificate expired or not yet valid */
 	KMS_E_VM_REFUSED = 8,      /* policy refuses virtual machines */
-	KMS_E_TIME_SKEW = 9,       /* client clock more than 4 h off */
-	KMS_E_CAPACITY = 10,       /* as many clients as were bought */
-	KMS_E_CLONE = 11,          /* two machines speak with one client key */
+	KMS_E_TIME_SKEW = 9,       /* clocks differ by more than 4 h */
+	KMS_E_CAPACITY = 10,       /* as many clients counted as were bought */
+	KMS_E_CLONE = 11,          /* two machines share one client key */
 	KMS_E_SEQUENCE = 12,       /* sequence number already used: catch up */
 	KMS_E_REVOKED = 13,        /* the administrator revoked this client */
 	KMS_E_OVERLOAD = 14,       /* too busy: retry after the time given */
 	KMS_E_LEDGER = 15,         /* ledger cannot be written: retry later */
-	KMS_E_UNKNOWN_HOST = 16,   /* request sealed for another host key */
-	KMS_E_BAD_VERSION = 17,    /* protocol version not spoken here */
+	KMS_E_UNKNOWN_HOST = 16,   /* sealed or confirmed for another host */
+	KMS_E_BAD_VERSION = 17,    /* protocol version not supported */
 	KMS_E_BAD_FRAME = 18,      /* magic, type, flags or length wrong */
 	KMS_E_BAD_SEAL = 19,       /* authentication tag does not verify */
-	KMS_E_BAD_REQUEST = 20,    /* sealed text malformed */
-	KMS_E_UNKNOWN_CLIENT = 21, /* release of a client that is not here */
+	KMS_E_BAD_REQUEST = 20,    /* decrypted request malformed */
+	KMS_E_UNKNOWN_CLIENT = 21, /* release of an unknown client */
 	KMS_E_TOO_LARGE = 22,      /* longer than the limit */
 	KMS_E_LOCKED = 23,         /* host waits for its passphrase: retry */
 
 	/* Local: never on the wire. */
 	KMS_E_LOCAL = 256,
 	KMS_E_NO_HOST = 257, /* no KMS host found or reachable */
-	KMS_E_TIMEOUT = 258,
-	KMS_E_IO = 259, /* errno says more */
+	KMS_E_TIMEOUT = 258, /* no answer */
+	KMS_E_IO = 259,      /* errno says more */
 	KMS_E_NO_MEMORY = 260,
 	KMS_E_TRUNCATED = 261, /* input ends too early */
 	KMS_E_TRAILING = 262,  /* bytes left over after the last field */
-	KMS_E_FORMAT = 263,    /* a field holds what it must not */
+	KMS_E_FORMAT = 263,    /* a field has an invalid value */
 	KMS_E_ARGUMENT = 264,  /* caller's mistake */
 	KMS_E_STATE = 265,     /* client state file damaged */
 	KMS_E_SIGNATURE = 266, /* signature does not verify */
-	KMS_E_PUBLISHER = 267, /* signed by a publisher not trusted here */
-	KMS_E_PROOF = 268,     /* inclusion proof does not reach the root */
+	KMS_E_PUBLISHER = 267, /* signer is no publisher trusted here */
+	KMS_E_PROOF = 268,     /* inclusion proof does not lead to the root */
 	KMS_E_LEASE_EXPIRED = 269,
 	KMS_E_LEASE_OTHER = 270, /* lease of another client or product */
-	KMS_E_CLOCK_BACK = 271,  /* local clock behind the last time seen */
+	KMS_E_CLOCK_BACK = 271,  /* clock behind the latest time seen */
 	KMS_E_NO_LEASE = 272,    /* nothing to verify: never activated */
 	KMS_E_CHAIN = 273,       /* journal: batch chain broken */
-	KMS_E_TORN = 274,        /* journal: last batch written in part */
+	KMS_E_TORN = 274,        /* journal: last batch only partly written */
 	KMS_E_ALTERED = 275,     /* journal: bytes changed after writing */
-	KMS_E_MISSING = 276,     /* journal: a segment is not there */
+	KMS_E_MISSING = 276,     /* journal: a segment is missing */
 	KMS_E_FULL = 277,        /* no space left on the device */
-	KMS_E_SCHEMA = 278,      /* written by another schema version */
+	KMS_E_SCHEMA = 278,      /* written by a version with another schema */
 	KMS_E_NOT_FOUND = 279,
-	KMS_E_EXISTS = 280,
+	KMS_E_EXISTS = 280,       /* or in use */
 	KMS_E_CONFIG = 281,       /* ini file: see the message */
 	KMS_E_PREREQUISITE = 282, /* pack needs another pack first */
-	KMS_E_OLDER = 283,        /* pack older than the one installed */
+	KMS_E_OLDER = 283,        /* file older than the installed one */
 	KMS_E_DENIED = 284,       /* peer or file permission */
 	KMS_E_PEER = 285,         /* peer process broke the IPC protocol */
-	KMS_E_SANDBOX = 286,      /* a confinement layer cannot be applied */
+	KMS_E_SANDBOX = 286,      /* a layer of the sandbox cannot be applied */
 	KMS_E_NOT_RUNNING = 287,  /* kmsd does not answer on its socket */
-	KMS_E_LIMIT = 288,        /* confirmations or hosts used up */
+	KMS_E_LIMIT = 288,        /* no confirmations or hosts left */
 	KMS_E_PASSPHRASE = 289,   /* wrong passphrase for a secret key */
 };
 

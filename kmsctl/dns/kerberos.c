@@ -107,7 +107,7 @@ static const struct answer {
 	    "the clocks of this machine and of the Kerberos server (KDC) differ: set them", NULL },
 	{ "not yet valid", KMS_E_DENIED,
 	    "the clocks of this machine and of the Kerberos server (KDC) differ: set them", NULL },
-	{ "KDC for realm", KMS_E_NO_HOST,
+	{ "KDC for realm", KMS_E_TIMEOUT,
 	    "no Kerberos server (KDC) answers: see krb5.conf, or whether DNS names one", NULL },
 	{ "default realm", KMS_E_CONFIG, "krb5.conf names no default_realm: set it",
 	    "krb5.conf names no default_realm: set it, or give [dns] principal" },

@@ -34,11 +34,11 @@ static const struct answer {
 	{ "update failed: NOTZONE", KMS_E_FORMAT, "the name lies in another zone" },
 	{ "update failed: SERVFAIL", KMS_E_IO, "the server could not do it: see its log" },
 	{ "failed: REFUSED", KMS_E_NOT_FOUND, "the server does not serve this name's zone" },
-	{ "connection refused", KMS_E_NO_HOST, "no name server answers there" },
-	{ "timed out", KMS_E_NO_HOST, "the name server does not answer" },
-	{ "unreachable", KMS_E_NO_HOST, "the name server cannot be reached" },
-	{ "could not reach any name server", KMS_E_NO_HOST, "no name server answers" },
-	{ "couldn't get address", KMS_E_NO_HOST, "the name server's name has no address" },
+	{ "connection refused", KMS_E_TIMEOUT, "no name server answers there" },
+	{ "timed out", KMS_E_TIMEOUT, "the name server does not answer" },
+	{ "unreachable", KMS_E_TIMEOUT, "the name server cannot be reached" },
+	{ "could not reach any name server", KMS_E_TIMEOUT, "no name server answers" },
+	{ "couldn't get address", KMS_E_TIMEOUT, "the name server's name has no address" },
 };
 
 static int
