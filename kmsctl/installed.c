@@ -122,7 +122,7 @@ static int
 read_rotation(struct installed *in, int dirfd, char path[PATH_SIZE])
 {
 	uint8_t octets[ROTATION_SIZE];
-	struct pack_error err;
+	struct fault err;
 	char hex[17], *file;
 	size_t len;
 	int rc;
@@ -144,7 +144,7 @@ static void
 read_key(struct installed *in, int dirfd, const char *path)
 {
 	struct installed_key *k = &in->keys[in->key_count];
-	struct pack_error err;
+	struct fault err;
 	char *file = NULL;
 	size_t len;
 
@@ -186,7 +186,7 @@ static int
 read_pack(struct installed *in, int dirfd, char path[PATH_SIZE])
 {
 	char hex[17], *version = NULL, *file = NULL;
-	struct pack_error err;
+	struct fault err;
 	size_t len;
 	int rc;
 
@@ -217,7 +217,7 @@ read_pack(struct installed *in, int dirfd, char path[PATH_SIZE])
 static int
 read_certificate(struct installed *in, int dirfd, char path[PATH_SIZE])
 {
-	struct pack_error err;
+	struct fault err;
 	char hex[17], *file;
 	size_t len;
 	int rc;

@@ -9,7 +9,6 @@
 #include "policy/code.h"
 
 #include <sodium.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,16 +27,6 @@ struct symbols {
 	uint16_t piece[PIECES_MAX]; /* lengths of what stands between separators */
 	unsigned pieces;
 };
-
-static int __attribute__((format(printf, 2, 3))) fail(struct pack_error *err, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(err->text, sizeof(err->text), fmt, ap);
-	va_end(ap);
-	return KMS_E_FORMAT;
-}
 
 /* -- characters -- */
 
@@ -83,17 +72,15 @@ end_piece(struct symbols *s, unsigned *begun)
 }
 
 static int
-read_symbols(struct symbols *s, const char *text, size_t len, struct pack_error *err)
+read_symbols(struct symbols *s, const char *text, size_t len, struct fault *err)
 {
 	unsigned begun = 0;
 	size_t skip;
 	int v;
 
 	s->count = s->pieces = 0;
-	if (len > CODE_INPUT) {
-		fail(err, "this is longer than any code");
-		return KMS_E_TOO_LARGE;
-	}
+	if (len > CODE_INPUT)
+		return fault_set(err, KMS_E_TOO_LARGE, "this is longer than any code");
 	for (size_t i = 0; i < len;) {
 		if ((skip = separator(text + i, len - i)) > 0) {
 			end_piece(s, &begun);
@@ -101,15 +88,13 @@ read_symbols(struct symbols *s, const char *text, size_t len, struct pack_error 
 			continue;
 		}
 		if ((v = symbol(text[i])) < 0)
-			return fail(err,
+			return fault_set(err, KMS_E_FORMAT,
 			    text[i] > ' ' && text[i] < 127
 				? "group %u holds '%c', which is in no code"
 				: "group %u holds a character that is in no code",
 			    s->count / CODE_GROUP + 1, text[i]);
-		if (s->count == SYMBOLS_MAX) {
-			fail(err, "this is longer than any code");
-			return KMS_E_TOO_LARGE;
-		}
+		if (s->count == SYMBOLS_MAX)
+			return fault_set(err, KMS_E_TOO_LARGE, "this is longer than any code");
 		s->at[s->count++] = (uint8_t)v;
 		i++;
 	}
@@ -239,29 +224,28 @@ all_fit(const struct symbols *s, unsigned from, int shift)
 }
 
 static int
-name_groups(struct pack_error *err, const struct symbols *s, const unsigned *bad, unsigned count)
+name_groups(struct fault *err, const struct symbols *s, const unsigned *bad, unsigned count)
 {
-	char group[CODE_GROUP + 1];
+	char group[CODE_GROUP + 1], text[FAULT_TEXT];
 	size_t at = 0;
 
 	for (unsigned i = 0; i < count && i < NAMED; i++) {
 		spell(group, s, bad[i]);
-		at += (size_t)snprintf(err->text + at, sizeof(err->text) - at, "%s%u (%s)",
+		at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%u (%s)",
 		    i == 0           ? count > 1 ? "groups " : "group "
 		    : i + 1 == count ? " and "
 				     : ", ",
 		    bad[i] + 1, group);
 	}
 	if (count > NAMED)
-		at += (size_t)snprintf(
-		    err->text + at, sizeof(err->text) - at, " and %u more", count - NAMED);
-	snprintf(err->text + at, sizeof(err->text) - at, " %s mistyped", count > 1 ? "are" : "is");
-	return KMS_E_FORMAT;
+		at += (size_t)snprintf(text + at, sizeof(text) - at, " and %u more", count - NAMED);
+	snprintf(text + at, sizeof(text) - at, " %s mistyped", count > 1 ? "are" : "is");
+	return fault_set(err, KMS_E_FORMAT, "%s", text);
 }
 
 /* A piece between separators that is no group, where the others are. */
 static bool
-odd_piece(struct pack_error *err, const struct symbols *s)
+odd_piece(struct fault *err, const struct symbols *s)
 {
 	unsigned whole = 0, odd = 0, n = 0;
 
@@ -273,23 +257,23 @@ odd_piece(struct pack_error *err, const struct symbols *s)
 	}
 	if (n == 0 || n > 2 || whole < 2 * n)
 		return false;
-	fail(err, "group %u has %u character%s where %d are due", odd + 1, s->piece[odd],
-	    s->piece[odd] == 1 ? "" : "s", CODE_GROUP);
+	fault_set(err, KMS_E_FORMAT, "group %u has %u character%s where %d are expected", odd + 1,
+	    s->piece[odd], s->piece[odd] == 1 ? "" : "s", CODE_GROUP);
 	return true;
 }
 
 /* Whole groups left out or entered twice. */
 static bool
-shifted(struct pack_error *err, const struct symbols *s, unsigned first, unsigned due)
+shifted(struct fault *err, const struct symbols *s, unsigned first, unsigned due)
 {
 	unsigned given = s->count / CODE_GROUP;
 
 	if (given + 1 == due && all_fit(s, first, 1)) {
-		fail(err, "group %u is missing", first + 1);
+		fault_set(err, KMS_E_FORMAT, "group %u is missing", first + 1);
 		return true;
 	}
 	if (given == due + 1 && all_fit(s, first + 1, -1)) {
-		fail(err, "group %u is there once too often", first + 1);
+		fault_set(err, KMS_E_FORMAT, "group %u is there once too often", first + 1);
 		return true;
 	}
 	return false;
@@ -336,7 +320,7 @@ exchanged(const struct symbols *s, enum code_kind kind, size_t len, const unsign
 }
 
 static int
-judge(struct pack_error *err, const struct symbols *s, enum code_kind kind, size_t len)
+judge(struct fault *err, const struct symbols *s, enum code_kind kind, size_t len)
 {
 	unsigned due = len > 0 ? groups_due(len) : s->count / CODE_GROUP;
 	unsigned given = s->count / CODE_GROUP, bad[CODE_GROUPS_MAX + 16], count = 0;
@@ -349,62 +333,68 @@ judge(struct pack_error *err, const struct symbols *s, enum code_kind kind, size
 	if (odd_piece(err, s) || (count > 0 && shifted(err, s, bad[0], due)))
 		return KMS_E_FORMAT;
 	if (count == 2 && exchanged(s, kind, len, bad))
-		return fail(err, "groups %u and %u have changed places", bad[0] + 1, bad[1] + 1);
+		return fault_set(err, KMS_E_FORMAT, "groups %u and %u have changed places",
+		    bad[0] + 1, bad[1] + 1);
 	if (count > 0)
 		return name_groups(err, s, bad, count);
 	if (s->count % CODE_GROUP != 0 && given < due)
-		return fail(err, "group %u has %u character%s where %d are due", given + 1,
+		return fault_set(err, KMS_E_FORMAT,
+		    "group %u has %u character%s where %d are expected", given + 1,
 		    s->count % CODE_GROUP, s->count % CODE_GROUP == 1 ? "" : "s", CODE_GROUP);
 	if (given >= due)
-		return fail(err, "the code has %u groups, and something follows it", due);
-	fail(err, "%u groups are here, %u are due: the end is missing", given, due);
-	err->line = (int)given;
-	return KMS_E_TRUNCATED;
+		return fault_set(
+		    err, KMS_E_FORMAT, "the code has %u groups, and something follows it", due);
+	return fault_at(err, (int)given, KMS_E_TRUNCATED,
+	    "%u groups are here, %u are expected: the end is missing", given, due);
 }
 
 /* -- reading -- */
 
 static int
-read_head(const struct symbols *s, enum code_kind kind, size_t *len, struct pack_error *err)
+read_head(const struct symbols *s, enum code_kind kind, size_t *len, struct fault *err)
 {
 	if (s->count < CODE_GROUP)
-		return fail(err, s->count == 0 ? "there is no code" : "a group has 5 characters");
+		return fault_set(err, KMS_E_FORMAT,
+		    s->count == 0 ? "there is no code" : "a group has 5 characters");
 	if (!fits(s, 0, 0))
 		return KMS_OK; /* named with all the others that are wrong */
 	if (s->at[0] != symbol((char)kind))
-		return fail(
-		    err, s->at[0] == symbol(CODE_HOST_KEY)
-			     ? "this is the code of a KMS host key: kmsctl key install takes it"
-			 : s->at[0] == symbol(CODE_CONFIRMATION)
-			     ? "this is the code of a confirmation: kmsctl key confirm takes it"
-			     : "this is no code of a publisher: it begins with another letter");
+		return fault_set(err, KMS_E_FORMAT,
+		    s->at[0] == symbol(CODE_HOST_KEY)
+			? "this is the code of a KMS host key: kmsctl key install takes it"
+		    : s->at[0] == symbol(CODE_CONFIRMATION)
+			? "this is the code of a confirmation: kmsctl key confirm takes it"
+			: "this is no code of a publisher: it begins with another letter");
 	if (s->at[1] != LAYOUT_VERSION)
-		return fail(err, "a newer kmsctl is needed for this code (version %u)", s->at[1]);
+		return fault_set(err, KMS_E_FORMAT,
+		    "a newer kmsctl is needed for this code (version %u)", s->at[1]);
 	*len = (size_t)s->at[2] << 5 | s->at[3];
 	if (*len == 0 || *len > CODE_OCTETS)
-		return fail(err, "this is no code of a publisher: its length is wrong");
+		return fault_set(
+		    err, KMS_E_FORMAT, "this is no code of a publisher: its length is wrong");
 	return KMS_OK;
 }
 
 int
 code_parse(uint8_t out[CODE_OCTETS], size_t *len, enum code_kind kind, const char *text,
-    size_t text_len, struct pack_error *err)
+    size_t text_len, struct fault *err)
 {
 	uint8_t all[CODE_OCTETS + CHECK_OCTETS], want[CHECK_OCTETS];
 	struct symbols s;
 	size_t n = 0;
 	int rc;
 
-	memset(err, 0, sizeof(*err));
+	*err = (struct fault){ 0 };
 	if ((rc = read_symbols(&s, text, text_len, err)) != KMS_OK ||
 	    (rc = read_head(&s, kind, &n, err)) != KMS_OK ||
 	    (rc = judge(err, &s, kind, n)) != KMS_OK)
 		return rc;
 	if (!unpack(all, n + CHECK_OCTETS, &s))
-		return fail(err, "this is no code of a publisher: its last group is wrong");
+		return fault_set(
+		    err, KMS_E_FORMAT, "this is no code of a publisher: its last group is wrong");
 	whole_check(want, kind, all, n);
 	if (memcmp(want, all + n, CHECK_OCTETS) != 0)
-		return fail(err,
+		return fault_set(err, KMS_E_FORMAT,
 		    "each group is right by itself, the whole is not: one group has two mistakes");
 	memcpy(out, all, n);
 	*len = n;

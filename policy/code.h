@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "libkms/base/fault.h"
 #include "libkms/kms_error.h"
 #include "policy/pack.h"
 
@@ -32,7 +33,7 @@ size_t code_format(char *out, size_t size, enum code_kind kind, const uint8_t *o
  * right, whole groups are missing at the end (err->line: how many are there). KMS_E_TOO_LARGE.
  */
 int code_parse(uint8_t out[CODE_OCTETS], size_t *len, enum code_kind kind, const char *text,
-    size_t text_len, struct pack_error *err);
+    size_t text_len, struct fault *err);
 /* Could text be a code, and nothing else? For telling one from a file's name. */
 bool code_looks_like(const char *text);
 
@@ -41,8 +42,8 @@ bool code_looks_like(const char *text);
  * prehashed, without algorithm and key id). KMS_E_ARGUMENT when the key does not fit.
  */
 int host_key_code(char out[CODE_TEXT], const struct host_key *key, const uint8_t signature[64]);
-int host_key_code_parse(struct host_key *out, uint8_t signature[64], const char *text, size_t len,
-    struct pack_error *err);
+int host_key_code_parse(
+    struct host_key *out, uint8_t signature[64], const char *text, size_t len, struct fault *err);
 
 /*
  * A confirmation: what the host does not know of its certificate. The rest it takes from the

@@ -109,8 +109,8 @@ host_key_ok(const struct host_key *k)
 }
 
 int
-host_key_code_parse(struct host_key *out, uint8_t signature[64], const char *text, size_t len,
-    struct pack_error *err)
+host_key_code_parse(
+    struct host_key *out, uint8_t signature[64], const char *text, size_t len, struct fault *err)
 {
 	uint8_t octets[CODE_OCTETS];
 	struct wire_reader r;
@@ -135,8 +135,7 @@ host_key_code_parse(struct host_key *out, uint8_t signature[64], const char *tex
 	if (wire_finish(&r) == KMS_OK && host_key_ok(out))
 		return KMS_OK;
 	memset(out, 0, sizeof(*out));
-	snprintf(err->text, sizeof(err->text), "the code holds no KMS host key");
-	return KMS_E_FORMAT;
+	return fault_set(err, KMS_E_FORMAT, "the code holds no KMS host key");
 }
 
 /* -- confirmation -- */

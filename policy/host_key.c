@@ -87,16 +87,14 @@ static const struct ini_section host_key_sections[] = {
 };
 
 int
-host_key_parse(struct host_key *out, const char *text, size_t len, struct pack_error *err)
+host_key_parse(struct host_key *out, const char *text, size_t len, struct fault *err)
 {
 	int rc;
 
 	memset(out, 0, sizeof(*out));
 	rc = ini_read(host_key_sections, COUNT(host_key_sections), out, text, len, SMALL_MAX, err);
-	if (rc == KMS_OK && out->not_after < out->not_before) {
-		snprintf(err->text, sizeof(err->text), "not-after is before not-before");
-		rc = KMS_E_FORMAT;
-	}
+	if (rc == KMS_OK && out->not_after < out->not_before)
+		return fault_set(err, KMS_E_FORMAT, "not-after is before not-before");
 	return rc;
 }
 
@@ -170,8 +168,7 @@ confirm_request_format(char *out, size_t size, const struct confirm_request *r)
 }
 
 int
-confirm_request_parse(
-    struct confirm_request *out, const char *text, size_t len, struct pack_error *err)
+confirm_request_parse(struct confirm_request *out, const char *text, size_t len, struct fault *err)
 {
 	uint8_t octets[CONFIRM_REQUEST_SIGNED];
 	int rc;
@@ -181,12 +178,9 @@ confirm_request_parse(
 	if (rc != KMS_OK)
 		return rc;
 	confirm_request_octets(octets, out);
-	if (crypto_sign_verify_detached(out->signature, octets, sizeof(octets), out->sign_pk) !=
-	    0) {
-		snprintf(err->text, sizeof(err->text),
+	if (crypto_sign_verify_detached(out->signature, octets, sizeof(octets), out->sign_pk) != 0)
+		return fault_set(err, KMS_E_SIGNATURE,
 		    "the request's own signature does not verify: it was altered on its way");
-		return KMS_E_SIGNATURE;
-	}
 	return KMS_OK;
 }
 
@@ -257,8 +251,8 @@ certificate_file_format(char *out, size_t size, const uint8_t *cert, size_t len)
 }
 
 int
-certificate_file_parse(uint8_t *cert, size_t size, size_t *len, const char *text, size_t text_len,
-    struct pack_error *err)
+certificate_file_parse(
+    uint8_t *cert, size_t size, size_t *len, const char *text, size_t text_len, struct fault *err)
 {
 	struct certificate_data d = { .cert = cert, .size = size };
 	struct certificate c;
@@ -268,7 +262,7 @@ certificate_file_parse(uint8_t *cert, size_t size, size_t *len, const char *text
 	rc = ini_read(
 	    certificate_sections, COUNT(certificate_sections), &d, text, text_len, SMALL_MAX, err);
 	if (rc == KMS_OK && (rc = certificate_decode(&c, cert, d.len)) != KMS_OK)
-		snprintf(err->text, sizeof(err->text), "data is no host certificate: it %s",
+		fault_set(err, rc, "data is no host certificate: it %s",
 		    rc == KMS_E_TRUNCATED  ? "ends too early"
 		    : rc == KMS_E_TRAILING ? "goes on after its end"
 					   : "holds what it must not");

@@ -17,15 +17,16 @@
 bool
 ini_fail(struct ini_reader *r, int line, const char *fmt, ...)
 {
+	char text[FAULT_TEXT];
 	va_list ap;
 
 	if (r->failed)
 		return false;
 	r->failed = true;
-	r->err->line = line;
 	va_start(ap, fmt);
-	vsnprintf(r->err->text, sizeof(r->err->text), fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	fault_at(r->err, line, KMS_E_FORMAT, "%s", text);
 	return false;
 }
 
@@ -229,7 +230,7 @@ sections_complete(struct ini_reader *r)
 
 int
 ini_read(const struct ini_section *sections, unsigned count, void *arg, const char *text,
-    size_t len, size_t max, struct pack_error *err)
+    size_t len, size_t max, struct fault *err)
 {
 	struct ini_reader r = { .arg = arg,
 		.err = err,
@@ -239,11 +240,9 @@ ini_read(const struct ini_section *sections, unsigned count, void *arg, const ch
 		.end = text + len };
 	int bad;
 
-	memset(err, 0, sizeof(*err));
-	if (len > max) {
-		ini_fail(&r, 0, "%zu octets: at most %zu are read", len, max);
-		return KMS_E_TOO_LARGE;
-	}
+	*err = (struct fault){ 0 };
+	if (len > max)
+		return fault_set(err, KMS_E_TOO_LARGE, "%zu bytes: at most %zu are read", len, max);
 	if (memchr(text, '\0', len) != NULL) {
 		ini_fail(&r, 0, "a NUL octet: this is not a text file");
 		return KMS_E_FORMAT;

@@ -47,7 +47,7 @@ struct ini_reader {
 	void *arg; /* the caller's */
 	int line;  /* under way */
 	int section_line;
-	struct pack_error *err;
+	struct fault *err;
 	bool failed;
 
 	const struct ini_section *sections;
@@ -61,9 +61,9 @@ struct ini_reader {
 	const char *at, *end;       /* text left */
 };
 
-/* KMS_OK, KMS_E_FORMAT or KMS_E_TOO_LARGE; err says where and what. */
+/* KMS_OK, KMS_E_FORMAT or KMS_E_TOO_LARGE; err, set anew, says where and what. */
 int ini_read(const struct ini_section *sections, unsigned count, void *arg, const char *text,
-    size_t len, size_t max, struct pack_error *err);
+    size_t len, size_t max, struct fault *err);
 
 /* Both keep the first error only and return false. line 0: the file as a whole. */
 bool ini_fail(struct ini_reader *r, int line, const char *fmt, ...)

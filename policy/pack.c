@@ -263,16 +263,15 @@ static const struct ini_section sections[] = {
 /* -- once all is read -- */
 
 static bool
-fail_at(struct pack_error *err, int line, const char *what, const char *name)
+fail_at(struct fault *err, int line, const char *what, const char *name)
 {
-	err->line = line;
-	snprintf(err->text, sizeof(err->text), "%s '%.40s'", what, name);
+	fault_at(err, line, KMS_E_FORMAT, "%s '%.40s'", what, name);
 	return false;
 }
 
 /* covers of every group as bits, then closed: what a covered group covers is covered too. */
 static bool
-close_groups(struct parse *p, struct pack_error *err)
+close_groups(struct parse *p, struct fault *err)
 {
 	struct policy_pack *out = p->out;
 
@@ -306,7 +305,7 @@ close_groups(struct parse *p, struct pack_error *err)
 }
 
 static bool
-check_pools(const struct parse *p, struct pack_error *err)
+check_pools(const struct parse *p, struct fault *err)
 {
 	const struct policy_pack *out = p->out;
 
@@ -319,7 +318,7 @@ check_pools(const struct parse *p, struct pack_error *err)
 }
 
 static bool
-resolve_products(struct parse *p, struct pack_error *err)
+resolve_products(struct parse *p, struct fault *err)
 {
 	for (unsigned i = 0; i < p->out->product_count; i++) {
 		struct policy_product *product = &p->out->products[i];
@@ -354,16 +353,15 @@ by_id(const void *a, const void *b)
 }
 
 int
-policy_pack_parse(struct policy_pack *out, const char *text, size_t len, struct pack_error *err)
+policy_pack_parse(struct policy_pack *out, const char *text, size_t len, struct fault *err)
 {
 	struct parse *p = calloc(1, sizeof(*p));
 	int rc;
 
 	memset(out, 0, sizeof(*out));
-	if (p == NULL) {
-		*err = (struct pack_error){ .text = "out of memory" };
-		return KMS_E_NO_MEMORY;
-	}
+	*err = (struct fault){ 0 };
+	if (p == NULL)
+		return fault_set(err, KMS_E_NO_MEMORY, NULL);
 	p->out = out;
 	rc = ini_read(sections, COUNT(sections), p, text, len, PACK_MAX, err);
 	if (rc == KMS_OK &&

@@ -8,18 +8,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "libkms/base/fault.h"
 #include "policy/policy.h"
 
 #define PACK_MAX (256 * 1024) /* octets of ini text */
 
-struct pack_error {
-	int line;       /* 0: the file as a whole */
-	char text[200]; /* "unknown key 'treshold': did you mean 'threshold'?" */
-};
-
 /* KMS_OK, KMS_E_FORMAT, KMS_E_TOO_LARGE. *out is large: let the caller allocate it. */
-int policy_pack_parse(
-    struct policy_pack *out, const char *text, size_t len, struct pack_error *err);
+int policy_pack_parse(struct policy_pack *out, const char *text, size_t len, struct fault *err);
 
 /*
  * May next be installed over installed (NULL: nothing)? KMS_OK, KMS_E_PREREQUISITE,
@@ -38,7 +33,7 @@ struct host_key {
 	uint16_t hosts;         /* hosts that may be confirmed (default 6) */
 	uint16_t confirmations; /* for each of them (default 10) */
 };
-int host_key_parse(struct host_key *out, const char *text, size_t len, struct pack_error *err);
+int host_key_parse(struct host_key *out, const char *text, size_t len, struct fault *err);
 /* ini text into out; returns the length, 0 when it does not fit. */
 size_t host_key_format(char *out, size_t size, const struct host_key *k);
 
@@ -61,14 +56,14 @@ void confirm_request_octets(uint8_t out[CONFIRM_REQUEST_SIGNED], const struct co
 size_t confirm_request_format(char *out, size_t size, const struct confirm_request *r);
 /* Also verifies the signature: KMS_E_SIGNATURE. */
 int confirm_request_parse(
-    struct confirm_request *out, const char *text, size_t len, struct pack_error *err);
+    struct confirm_request *out, const char *text, size_t len, struct fault *err);
 
 /*
  * Host certificate FILE (.kmscert): ini, [host-certificate] data = base64 of certificate.h
  * octets; comments tell a person what is inside.
  */
 size_t certificate_file_format(char *out, size_t size, const uint8_t *cert, size_t len);
-int certificate_file_parse(uint8_t *cert, size_t size, size_t *len, const char *text,
-    size_t text_len, struct pack_error *err);
+int certificate_file_parse(
+    uint8_t *cert, size_t size, size_t *len, const char *text, size_t text_len, struct fault *err);
 
 #endif

@@ -104,8 +104,7 @@ static const struct ini_section sections[] = {
 };
 
 int
-revocation_list_parse(
-    struct revocation_list *out, const char *text, size_t len, struct pack_error *err)
+revocation_list_parse(struct revocation_list *out, const char *text, size_t len, struct fault *err)
 {
 	memset(out, 0, sizeof(*out));
 	return ini_read(sections, COUNT(sections), out, text, len, PACK_MAX, err);

@@ -33,7 +33,7 @@ struct revocation_list {
 
 /* KMS_OK, KMS_E_FORMAT, KMS_E_TOO_LARGE. *out is large: let the caller allocate it. */
 int revocation_list_parse(
-    struct revocation_list *out, const char *text, size_t len, struct pack_error *err);
+    struct revocation_list *out, const char *text, size_t len, struct fault *err);
 /* ini text into out; returns the length, 0 when it does not fit. */
 size_t revocation_list_format(char *out, size_t size, const struct revocation_list *l);
 /*

@@ -49,7 +49,7 @@ static const struct ini_section sections[] = {
 
 int
 rotation_file_parse(struct rotation *out, uint8_t octets[ROTATION_SIZE], const char *text,
-    size_t len, struct pack_error *err)
+    size_t len, struct fault *err)
 {
 	struct fields f;
 	int rc;
@@ -63,11 +63,9 @@ rotation_file_parse(struct rotation *out, uint8_t octets[ROTATION_SIZE], const c
 	memcpy(octets + ROTATION_NEW_SIGNS, f.new_signature, 64);
 	rc = rotation_verify(out, octets, ROTATION_SIZE);
 	if (rc == KMS_E_SIGNATURE)
-		snprintf(err->text, sizeof(err->text),
-		    "the signatures inside do not verify: the file was altered");
+		fault_set(err, rc, "the signatures inside do not verify: the file was altered");
 	else if (rc != KMS_OK)
-		snprintf(
-		    err->text, sizeof(err->text), "until is before from, or both keys have one id");
+		fault_set(err, rc, "until is before from, or both keys have one id");
 	return rc;
 }
 

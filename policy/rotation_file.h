@@ -9,7 +9,7 @@
 
 /* Also verifies both signatures: KMS_E_SIGNATURE. octets receives the statement. */
 int rotation_file_parse(struct rotation *out, uint8_t octets[ROTATION_SIZE], const char *text,
-    size_t len, struct pack_error *err);
+    size_t len, struct fault *err);
 /* ini text into out; returns the length, 0 when it does not fit. octets: a whole statement. */
 size_t rotation_file_format(char *out, size_t size, const uint8_t octets[ROTATION_SIZE]);
 

@@ -16,7 +16,7 @@
 
 /* The file that the code stands for, as kmsissue wrote it, and its signature. */
 static int
-put_host_key(const char *text, size_t len, struct control_buf *args, struct pack_error *err)
+put_host_key(const char *text, size_t len, struct control_buf *args, struct fault *err)
 {
 	char file[KEY_ROOM], signature[MINISIG_PLAIN];
 	uint8_t octets[64];
@@ -37,8 +37,8 @@ put_host_key(const char *text, size_t len, struct control_buf *args, struct pack
 
 /* args NULL: only look whether it is right. */
 static int
-put_code(enum code_kind kind, const char *text, size_t len, struct control_buf *args,
-    struct pack_error *err)
+put_code(
+    enum code_kind kind, const char *text, size_t len, struct control_buf *args, struct fault *err)
 {
 	uint8_t octets[CODE_OCTETS];
 	size_t n;
@@ -56,7 +56,7 @@ static int
 take_code(
     struct ctl *ctl, enum code_kind kind, const char *text, size_t len, struct control_buf *args)
 {
-	struct pack_error err;
+	struct fault err;
 	int rc = put_code(kind, text, len, args, &err);
 
 	return rc == KMS_OK ? CTL_OK : ctl_fail(ctl, (uint32_t)rc, "the code: %s", err.text);
@@ -88,7 +88,7 @@ static int
 add_line(enum code_kind kind, char text[CODE_INPUT], size_t *have, const char *line)
 {
 	size_t n = strlen(line);
-	struct pack_error err;
+	struct fault err;
 	int rc;
 
 	if (*have + n + 1 >= CODE_INPUT) {

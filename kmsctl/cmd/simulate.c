@@ -37,7 +37,7 @@ take_pack(
 {
 	struct ctl *ctl = f->ctl;
 	const struct minisig_key *signer;
-	struct pack_error err;
+	struct fault err;
 	int rc = KMS_E_PUBLISHER;
 	unsigned i;
 

@@ -16,7 +16,7 @@ issue_key_code(struct issue *i, const struct secret_key *k, const struct host_ke
 	uint8_t digest[crypto_generichash_BYTES_MAX], signature[64], again_signature[64];
 	char code[CODE_TEXT], again_text[2048];
 	struct host_key again;
-	struct pack_error err;
+	struct fault err;
 
 	if (!i->args.code)
 		return KMS_OK;

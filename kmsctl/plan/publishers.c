@@ -166,7 +166,7 @@ take(const struct look *l, enum kind kind, struct given *g)
 }
 
 static void
-tell_malformed(const struct look *l, enum kind kind, const struct pack_error *err)
+tell_malformed(const struct look *l, enum kind kind, const struct fault *err)
 {
 	tell(l, kind, "ask the publisher for the file again", "%.60s:%d: %.80s",
 	    path_of(l->publisher, kind), err->line, err->text);
@@ -219,7 +219,7 @@ static void
 look_at_pack(const struct look *l)
 {
 	struct policy_pack *pack = malloc(sizeof(*pack));
-	struct pack_error err = { 0 };
+	struct fault err = { 0 };
 	struct given g = { 0 };
 
 	if (path_of(l->publisher, PACK)[0] == '\0' && l->in->pack == NULL) {
@@ -284,7 +284,7 @@ compare_key(struct look *l, const struct host_key *key, const struct given *g)
 static void
 look_at_key(struct look *l)
 {
-	struct pack_error err = { 0 };
+	struct fault err = { 0 };
 	struct given g = { 0 };
 	struct host_key key;
 
@@ -367,7 +367,7 @@ static void
 look_at_confirmation(const struct look *l)
 {
 	uint8_t octets[CERTIFICATE_MAX];
-	struct pack_error err = { 0 };
+	struct fault err = { 0 };
 	struct certificate cert;
 	struct given g = { 0 };
 	size_t len;

@@ -33,7 +33,7 @@ static int
 find_pack(const struct service *s, const struct service_publisher *p, const struct confirm_code *c,
     const struct policy_pack **pack, struct policy_pack **owned, char why[256])
 {
-	struct pack_error err = { 0 };
+	struct fault err = { 0 };
 	char version[16];
 
 	*owned = NULL;

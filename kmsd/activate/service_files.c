@@ -128,7 +128,7 @@ load_key(const char *name, void *arg)
 {
 	struct key_walk *walk = arg;
 	struct service_publisher *p = walk->publisher;
-	struct pack_error err = { 0 };
+	struct fault err = { 0 };
 	char path[STORE_PATH];
 	uint8_t *file;
 	size_t len;
@@ -155,7 +155,7 @@ load_key(const char *name, void *arg)
 static void
 load_certificate(struct service *s, struct service_publisher *p)
 {
-	struct pack_error err = { 0 };
+	struct fault err = { 0 };
 	char path[STORE_PATH];
 	uint8_t *file;
 	size_t len;
@@ -202,7 +202,7 @@ version_ok(const char *version)
 
 int
 service_pack_read(const struct service *s, const struct service_publisher *p, const char *version,
-    struct policy_pack **out, struct pack_error *err)
+    struct policy_pack **out, struct fault *err)
 {
 	char path[STORE_PATH];
 	uint8_t *file = NULL;
@@ -228,7 +228,7 @@ service_pack_read(const struct service *s, const struct service_publisher *p, co
 static void
 load_policy(struct service *s, struct service_publisher *p)
 {
-	struct pack_error err = { 0 };
+	struct fault err = { 0 };
 	char path[STORE_PATH];
 	uint8_t *version = NULL;
 	size_t len;
@@ -257,7 +257,7 @@ load_revocations(const char *name, void *arg)
 	struct key_walk *walk = arg;
 	struct service_publisher *p = walk->publisher;
 	struct revocation_list *list = NULL;
-	struct pack_error err = { 0 };
+	struct fault err = { 0 };
 	char path[STORE_PATH], hex[17];
 	uint8_t *file = NULL;
 	size_t len;

@@ -13,7 +13,7 @@ void service_files_load(struct service *s, struct service_publisher *p);
 
 /* A pack of the publisher's, of that version; malloc'd. KMS_E_NOT_FOUND: never installed. */
 int service_pack_read(const struct service *s, const struct service_publisher *p,
-    const char *version, struct policy_pack **out, struct pack_error *err);
+    const char *version, struct policy_pack **out, struct fault *err);
 /*
  * Is the file the publisher's? A host key's signature may be the plain one that a typed code
  * gives.

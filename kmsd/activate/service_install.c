@@ -49,12 +49,12 @@ check_signature(struct service *s, struct service_candidate *c, uint64_t now, ch
 }
 
 static void
-explain(char why[256], const char *what, const struct pack_error *err)
+explain(char why[256], const char *what, const struct fault *err)
 {
 	if (err->line > 0)
-		snprintf(why, 256, "%s, line %d: %s", what, err->line, err->text);
+		snprintf(why, 256, "%s, line %d: %.200s", what, err->line, err->text);
 	else
-		snprintf(why, 256, "%s: %s", what, err->text);
+		snprintf(why, 256, "%s: %.200s", what, err->text);
 }
 
 /* Keys lie under their UUID whoever signed them: nobody may put his over another's. */
@@ -72,7 +72,7 @@ key_of_another(const struct service *s, const struct service_candidate *c)
 static int
 check_key(const struct service *s, struct service_candidate *c, uint64_t now, char why[256])
 {
-	struct pack_error err = { 0 };
+	struct fault err = { 0 };
 	int rc = host_key_parse(&c->key, (const char *)c->file, c->file_len, &err);
 
 	if (rc != KMS_OK) {
@@ -153,7 +153,7 @@ check_against_host(
 static int
 check_certificate(struct service *s, struct service_candidate *c, uint64_t now, char why[256])
 {
-	struct pack_error err = { 0 };
+	struct fault err = { 0 };
 	int rc = certificate_file_parse(c->certificate_octets, sizeof(c->certificate_octets),
 	    &c->certificate_len, (const char *)c->file, c->file_len, &err);
 
@@ -243,7 +243,7 @@ static int
 check_policy(const struct service *s, struct service_candidate *c, char why[256])
 {
 	const struct policy_pack *old = c->publisher->pack;
-	struct pack_error err = { 0 };
+	struct fault err = { 0 };
 	int rc;
 
 	if ((c->pack = malloc(sizeof(*c->pack))) == NULL) {

@@ -14,7 +14,7 @@ int
 service_check_revocations(struct service_candidate *c, char why[256])
 {
 	const struct revocation_list *old = c->publisher->revocations;
-	struct pack_error err = { 0 };
+	struct fault err = { 0 };
 	int rc;
 
 	if ((c->revocations = malloc(sizeof(*c->revocations))) == NULL) {
@@ -23,7 +23,7 @@ service_check_revocations(struct service_candidate *c, char why[256])
 	}
 	rc = revocation_list_parse(c->revocations, (const char *)c->file, c->file_len, &err);
 	if (rc != KMS_OK) {
-		snprintf(why, 256, "revocation list, line %d: %s", err.line, err.text);
+		snprintf(why, 256, "revocation list, line %d: %.200s", err.line, err.text);
 		return rc;
 	}
 	if (service_signer(c->publisher, c->revocations->publisher) == NULL) {

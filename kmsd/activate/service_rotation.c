@@ -60,7 +60,7 @@ int
 service_check_rotation(struct service *s, struct service_candidate *c, char why[256])
 {
 	struct rotation *r = &c->rotation;
-	struct pack_error err = { 0 };
+	struct fault err = { 0 };
 	int rc;
 
 	if (c->file_len > PACK_MAX || c->signature_len > SERVICE_SIGNATURE_MAX) {
@@ -69,7 +69,7 @@ service_check_rotation(struct service *s, struct service_candidate *c, char why[
 	}
 	rc = rotation_file_parse(r, c->rotation_octets, (const char *)c->file, c->file_len, &err);
 	if (rc != KMS_OK) {
-		snprintf(why, 256, "key rotation, line %d: %s", err.line, err.text);
+		snprintf(why, 256, "key rotation, line %d: %.200s", err.line, err.text);
 		return rc;
 	}
 	if ((c->publisher = find(s, r)) == NULL) {
@@ -100,7 +100,7 @@ service_check_rotation(struct service *s, struct service_candidate *c, char why[
 int
 service_load_rotation(struct service *s, struct service_publisher *p)
 {
-	struct pack_error err = { 0 };
+	struct fault err = { 0 };
 	char path[STORE_PATH];
 	uint8_t *file;
 	size_t len;

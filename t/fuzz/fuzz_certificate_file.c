@@ -15,7 +15,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint8_t cert[CERTIFICATE_MAX], again[CERTIFICATE_MAX];
 	char text[2 * CERTIFICATE_MAX];
 	struct certificate c;
-	struct pack_error err;
+	struct fault err;
 	size_t len, n, again_len;
 
 	if (certificate_file_parse(cert, sizeof(cert), &len, (const char *)data, size, &err) !=

@@ -12,7 +12,7 @@ host_key(const char *text, size_t size)
 {
 	uint8_t signature[64], again_signature[64];
 	struct host_key key, again;
-	struct pack_error err;
+	struct fault err;
 	char code[CODE_TEXT];
 
 	if (host_key_code_parse(&key, signature, text, size, &err) != KMS_OK) {
@@ -30,7 +30,7 @@ confirmation(const char *text, size_t size)
 {
 	uint8_t octets[CODE_OCTETS], again[CODE_OCTETS];
 	struct confirm_code c;
-	struct pack_error err;
+	struct fault err;
 	size_t len;
 
 	if (code_parse(octets, &len, CODE_CONFIRMATION, text, size, &err) != KMS_OK) {
@@ -49,7 +49,7 @@ inside(const uint8_t *data, size_t size)
 {
 	uint8_t octets[CODE_OCTETS];
 	char code[CODE_TEXT];
-	struct pack_error err;
+	struct fault err;
 	size_t len;
 
 	if (size == 0 || size > CODE_OCTETS)

@@ -11,7 +11,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct confirm_request r, again;
-	struct pack_error err;
+	struct fault err;
 	char text[4096];
 	size_t len;
 	int rc = confirm_request_parse(&r, (const char *)data, size, &err);

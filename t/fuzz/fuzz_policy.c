@@ -41,7 +41,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct policy_pack *p = malloc(sizeof(*p));
-	struct pack_error err;
+	struct fault err;
 
 	if (p == NULL)
 		return 0;

@@ -11,7 +11,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct revocation_list list, again;
 	static char text[PACK_MAX];
-	struct pack_error err;
+	struct fault err;
 	size_t len;
 
 	if (revocation_list_parse(&list, (const char *)data, size, &err) != KMS_OK) {

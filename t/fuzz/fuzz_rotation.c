@@ -13,7 +13,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	uint8_t octets[ROTATION_SIZE], again[ROTATION_SIZE];
 	struct rotation r;
-	struct pack_error err;
+	struct fault err;
 	char text[4096];
 	size_t len;
 

@@ -73,8 +73,8 @@ subtest 'mistakes are named' => sub {
         [ join('-', @groups[ 0 .. 4, 6 .. $#groups ]), qr/group 6 is missing/, 'a group left out' ],
         [ join('-', @groups[ 0 .. 4, 4 .. $#groups ]), qr/group 6 is there once too often/, 'a group twice' ],
         [ join('-', @groups[ 0, 2, 1, 3 .. $#groups ]), qr/groups 2 and 3 have changed places/, 'two groups exchanged' ],
-        [ join('-', @groups[ 0 .. 9 ]), qr/10 groups are here, \d+ are due/, 'the end left out' ],
-        [ $code =~ s/^(.{12})./$1/r, qr/group 3 has 4 characters where 5 are due/, 'a character left out' ],
+        [ join('-', @groups[ 0 .. 9 ]), qr/10 groups are here, \d+ are expected/, 'the end left out' ],
+        [ $code =~ s/^(.{12})./$1/r, qr/group 3 has 4 characters where 5 are expected/, 'a character left out' ],
         [ $code =~ s/^(.{12})./$1*/r, qr/group 3 holds '\*', which is in no code/, 'a character that is none' ],
     );
     for my $row (@bad) {

@@ -312,7 +312,7 @@ appliance_confirm(struct appliance *a)
 	static const uint8_t id[16] = { 0xaa, 1, 2, 3, 4, 5, 0x46, 7, 0x88, 9, 10, 11, 12, 13, 14,
 		15 };
 	struct publisher_file f;
-	struct pack_error err;
+	struct fault err;
 	char request[8192] = "";
 	uint8_t octets[CERTIFICATE_MAX];
 	uint32_t rc;

@@ -100,7 +100,7 @@ publisher_confirm(
 		.product_count = 2,
 	};
 	struct confirm_request r;
-	struct pack_error err;
+	struct fault err;
 	size_t n;
 	int rc;
 

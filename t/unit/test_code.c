@@ -50,7 +50,7 @@ setup(void **state)
 {
 	static struct fixture f;
 	uint8_t seed[32], digest[64];
-	struct pack_error err;
+	struct fault err;
 
 	memset(seed, 7, sizeof(seed));
 	crypto_sign_seed_keypair(f.publisher.pk, f.secret, seed);
@@ -65,7 +65,7 @@ setup(void **state)
 }
 
 static int
-parse(const char *code, struct pack_error *err)
+parse(const char *code, struct fault *err)
 {
 	uint8_t signature[64];
 	struct host_key key;
@@ -79,7 +79,7 @@ test_round_trip(void **state)
 	struct fixture *f = *state;
 	uint8_t signature[64];
 	struct host_key key;
-	struct pack_error err;
+	struct fault err;
 	char text[2048];
 
 	assert_int_equal(
@@ -98,7 +98,7 @@ test_extremes(void **state)
 	struct host_key k = f->key, again;
 	uint8_t signature[64];
 	char code[CODE_TEXT];
-	struct pack_error err;
+	struct fault err;
 
 	memset(k.customer, 'c', 64);
 	memset(k.group, 'g', 32);
@@ -127,7 +127,7 @@ test_tolerance(void **state)
 {
 	struct fixture *f = *state;
 	char text[CODE_INPUT], *to = text;
-	struct pack_error err;
+	struct fault err;
 
 	for (const char *c = f->code; *c != '\0'; c++)
 		if (strchr("-\n", *c) == NULL)
@@ -174,7 +174,7 @@ test_every_wrong_character(void **state)
 {
 	struct fixture *f = *state;
 	char code[CODE_TEXT], want[64];
-	struct pack_error err;
+	struct fault err;
 
 	for (size_t i = 0; f->code[i] != '\0'; i++) {
 		if (strchr("-\n", f->code[i]) != NULL)
@@ -197,7 +197,7 @@ test_every_exchange(void **state)
 {
 	struct fixture *f = *state;
 	char code[CODE_TEXT], want[32];
-	struct pack_error err;
+	struct fault err;
 
 	for (size_t i = 0; f->code[i + 1] != '\0'; i++) {
 		if (i % 6 >= 4 || f->code[i] == f->code[i + 1])
@@ -219,7 +219,7 @@ test_every_group(void **state)
 	size_t len = strlen(f->code);
 	unsigned groups = (unsigned)(len + 1) / 6;
 	char code[2 * CODE_TEXT], want[64];
-	struct pack_error err;
+	struct fault err;
 
 	for (unsigned g = 0; g < groups; g++) {
 		int rc;
@@ -231,8 +231,8 @@ test_every_group(void **state)
 		if (g == 0)
 			snprintf(want, sizeof(want), "group");
 		else if (g + 1 == groups)
-			snprintf(want, sizeof(want), "%u groups are here, %u are due", groups - 1,
-			    groups);
+			snprintf(want, sizeof(want), "%u groups are here, %u are expected",
+			    groups - 1, groups);
 		assert_int_equal(rc, g + 1 == groups ? KMS_E_TRUNCATED : KMS_E_FORMAT);
 		assert_memory_equal(err.text, want, strlen(want));
 
@@ -246,7 +246,8 @@ test_every_group(void **state)
 
 		snprintf(code, sizeof(code), "%.*s%s", (int)(6 * g), f->code, f->code + 6 * g + 1);
 		assert_int_equal(parse(code, &err), KMS_E_FORMAT);
-		snprintf(want, sizeof(want), "group %u has 4 characters where 5 are due", g + 1);
+		snprintf(
+		    want, sizeof(want), "group %u has 4 characters where 5 are expected", g + 1);
 		assert_string_equal(err.text, want);
 		if (g == 0)
 			continue;
@@ -270,7 +271,7 @@ test_like_exchange(void **state)
 	static const size_t mistyped[] = { 6 * 2 + 2, 6 * 20 + 2 };
 	struct fixture *f = *state;
 	char code[CODE_TEXT], want[64];
-	struct pack_error err;
+	struct fault err;
 
 	strcpy(code, f->code);
 	for (size_t i = 0; i < 2; i++)
@@ -293,7 +294,7 @@ test_cut(void **state)
 {
 	struct fixture *f = *state;
 	char code[CODE_TEXT];
-	struct pack_error err;
+	struct fault err;
 
 	for (size_t n = 0; n < strlen(f->code); n++) {
 		bool whole = n >= 5 && n % 6 >= 5;
@@ -315,7 +316,7 @@ test_several(void **state)
 {
 	struct fixture *f = *state;
 	char code[CODE_TEXT];
-	struct pack_error err;
+	struct fault err;
 
 	strcpy(code, f->code);
 	code[6] = code[6] == '0' ? '2' : '0';
@@ -346,7 +347,7 @@ test_bad_input(void **state)
 	};
 	uint8_t octets[CODE_OCTETS] = { 0 }, out[CODE_OCTETS];
 	char code[CODE_TEXT], *large;
-	struct pack_error err;
+	struct fault err;
 	size_t len;
 
 	for (size_t i = 0; i < COUNT(bad); i++) {
@@ -381,7 +382,7 @@ test_any_octets(void **state)
 {
 	uint8_t in[CODE_OCTETS], out[CODE_OCTETS];
 	char code[CODE_TEXT];
-	struct pack_error err;
+	struct fault err;
 	size_t n;
 
 	for (size_t len = 1; len <= CODE_OCTETS; len++) {

@@ -102,7 +102,7 @@ static void
 test_key_round_trip(void **state)
 {
 	struct host_key k = { .capacity = 4294967295u, .hosts = 65535, .confirmations = 1 }, again;
-	struct pack_error err;
+	struct fault err;
 	char text[ROOM];
 	size_t len;
 
@@ -137,7 +137,7 @@ test_key_not_written(void **state)
 		"a\x7f", "\xff" };
 	static const char *const groups[] = { "", "a b", "a]", "-a", ".a" };
 	struct host_key k;
-	struct pack_error err;
+	struct fault err;
 	char text[ROOM];
 
 	for (size_t i = 0; i < COUNT(customers) + COUNT(groups); i++) {
@@ -186,7 +186,7 @@ test_key_bad(void **state)
 		{ "2026-12-31\n", "2026-12-31\n[host-key]\n", 9, "second [host-key]" },
 	};
 	struct host_key k;
-	struct pack_error err;
+	struct fault err;
 
 	for (size_t i = 0; i < COUNT(table); i++) {
 		const char *text = replaced(good_key, table[i].from, table[i].to);
@@ -224,7 +224,7 @@ static void
 test_request(void **state)
 {
 	struct confirm_request r, again;
-	struct pack_error err;
+	struct fault err;
 	uint8_t octets[CONFIRM_REQUEST_SIGNED];
 	char text[ROOM];
 	size_t len;
@@ -257,7 +257,7 @@ test_request_altered(void **state)
 		{ "kms.example", "" },
 	};
 	struct confirm_request r, again;
-	struct pack_error err;
+	struct fault err;
 	char text[ROOM];
 
 	make_request(&r);
@@ -293,7 +293,7 @@ test_request_bad(void **state)
 		{ "signature = ", "signatur = ", 9, "unknown key 'signatur'" },
 	};
 	struct confirm_request r;
-	struct pack_error err;
+	struct fault err;
 	char text[ROOM];
 
 	make_request(&r);
@@ -332,7 +332,7 @@ static void
 test_certificate(void **state)
 {
 	uint8_t octets[CERTIFICATE_MAX], again[CERTIFICATE_MAX];
-	struct pack_error err;
+	struct fault err;
 	char text[ROOM];
 
 	/* Lengths that leave one, two and no octets over at the end of a line. */
@@ -371,7 +371,7 @@ test_certificate_bad(void **state)
 	};
 	uint8_t octets[CERTIFICATE_MAX], again[CERTIFICATE_MAX];
 	size_t len = make_certificate(octets, 3), got;
-	struct pack_error err;
+	struct fault err;
 	char text[ROOM];
 
 	certificate_file_format(text, sizeof(text), octets, len);

@@ -29,7 +29,7 @@
 static struct policy_pack pack; /* large */
 
 static int
-parse(const char *text, struct pack_error *err)
+parse(const char *text, struct fault *err)
 {
 	return policy_pack_parse(&pack, text, strlen(text), err);
 }
@@ -37,7 +37,7 @@ parse(const char *text, struct pack_error *err)
 static void
 must_parse(const char *text)
 {
-	struct pack_error err;
+	struct fault err;
 	int rc = parse(text, &err);
 
 	if (rc != KMS_OK)
@@ -165,7 +165,7 @@ static void
 test_bad(void **state)
 {
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		struct pack_error err;
+		struct fault err;
 		int rc = parse(bad[i].text, &err);
 
 		if (rc != KMS_E_FORMAT || err.line != bad[i].line ||
@@ -178,14 +178,14 @@ test_bad(void **state)
 static void
 test_sizes(void **state)
 {
-	struct pack_error err;
+	struct fault err;
 	char *large = malloc(PACK_MAX + 1);
 	const char nul[] = GOOD "# \0 hidden\n";
 
 	assert_non_null(large);
 	memset(large, '\n', PACK_MAX + 1);
 	assert_int_equal(policy_pack_parse(&pack, large, PACK_MAX + 1, &err), KMS_E_TOO_LARGE);
-	assert_string_equal(err.text, "262145 octets: at most 262144 are read");
+	assert_string_equal(err.text, "262145 bytes: at most 262144 are read");
 	assert_int_equal(policy_pack_parse(&pack, large, PACK_MAX, &err), KMS_E_FORMAT);
 	assert_string_equal(err.text, "[policy] is missing");
 	free(large);
@@ -216,7 +216,7 @@ test_many(void **state)
 	assert_non_null(text);
 	for (size_t row = 0; row < 4; row++) {
 		for (int extra = 0; extra < 2; extra++) {
-			struct pack_error err;
+			struct fault err;
 			size_t n = (size_t)snprintf(text, room, "%s",
 			    row == 0   ? POLICY GROUP
 			    : row == 1 ? POLICY GROUP POOL
@@ -451,7 +451,7 @@ static void
 make(struct policy_pack *out, const char *id, const char *version, const char *requires,
     const char *replaces)
 {
-	struct pack_error err;
+	struct fault err;
 	char text[2048];
 
 	snprintf(text, sizeof(text),

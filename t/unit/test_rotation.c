@@ -103,7 +103,7 @@ static void
 test_file(void **state)
 {
 	uint8_t octets[ROTATION_SIZE], again[ROTATION_SIZE];
-	struct pack_error err;
+	struct fault err;
 	struct rotation r, got;
 	char text[ROOM];
 	size_t len;

@@ -60,7 +60,7 @@ take_options(struct issue *i, struct audit_options *opt)
 static int
 take_pack(struct issue *i, struct audit_job *job)
 {
-	struct pack_error err;
+	struct fault err;
 	char *text;
 	size_t len;
 	int rc;

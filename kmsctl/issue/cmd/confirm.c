@@ -35,7 +35,7 @@ struct confirm {
 static int
 read_request(struct issue *i, struct confirm *c)
 {
-	struct pack_error err;
+	struct fault err;
 	uint8_t octets[CONFIRM_REQUEST_SIGNED];
 	char *text;
 	size_t len;
@@ -59,7 +59,7 @@ static int
 read_key(struct issue *i, struct confirm *c)
 {
 	char path[ISSUE_PATH], id[VALUE_UUID + 1], *text;
-	struct pack_error err;
+	struct fault err;
 	size_t len;
 	int rc;
 
@@ -87,7 +87,7 @@ read_key(struct issue *i, struct confirm *c)
 static int
 read_pack(struct issue *i, struct confirm *c)
 {
-	struct pack_error err;
+	struct fault err;
 	char *text;
 	size_t len;
 	int rc;

@@ -106,7 +106,7 @@ static int
 check_group(struct issue *i, const struct minisig_key *public_key, const char *group)
 {
 	struct policy_pack *pack;
-	struct pack_error err;
+	struct fault err;
 	char *text;
 	size_t len;
 	int rc;

@@ -42,7 +42,7 @@ int
 cmd_policy_sign(struct issue *i)
 {
 	struct policy_pack *pack = malloc(sizeof(*pack));
-	struct pack_error err;
+	struct fault err;
 	char *text = NULL;
 	size_t len;
 	int rc;

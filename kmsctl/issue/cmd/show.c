@@ -20,7 +20,7 @@ struct shown {
 	const char *text;
 	size_t len;
 	const struct minisig_key *publisher; /* NULL: nothing to verify with */
-	struct pack_error err;
+	struct fault err;
 };
 
 static const char *const rules[] = { "allow", "flag", "refuse" };
