@@ -419,47 +419,6 @@ register_next(
 
 /* -- opening -- */
 
-static int
-import_event(struct register_event *e, void *arg)
-{
-	return register_append(arg, e);
-}
-
-/*
- * In the same transaction as everything else: after a crash the text register is carried over
- * again, or was. A text register beside a ledger that has events is what a crash before the rename
- * left.
- */
-static int
-import_text(struct issue_register *r, const char *issued, char why[200])
-{
-	char from[PATH_ROOM], to[PATH_ROOM];
-	uint64_t last;
-	MDB_val v;
-	int rc;
-
-	if ((size_t)snprintf(from, sizeof(from), "%s/register", issued) >= sizeof(from) ||
-	    (size_t)snprintf(to, sizeof(to), "%s/register.imported", issued) >= sizeof(to))
-		return KMS_E_TOO_LARGE;
-	if (!file_exists(AT_FDCWD, from))
-		return KMS_OK;
-	if ((rc = last_number(r, EVENTS, &last, &v)) != KMS_OK)
-		return rc;
-	if (last == 0) {
-		if ((rc = register_text_each(from, import_event, r, why)) != KMS_OK ||
-		    (rc = status_of(mdb_txn_commit(r->txn))) != KMS_OK) {
-			r->txn = rc == KMS_OK ? NULL : r->txn;
-			return rc;
-		}
-		r->txn = NULL;
-		if ((rc = status_of(mdb_txn_begin(r->env, NULL, 0, &r->txn))) != KMS_OK)
-			return rc;
-	}
-	if (rename(from, to) != 0)
-		return file_status(errno);
-	return file_sync_parent(AT_FDCWD, from);
-}
-
 /* LMDB maps the file: one that was cut would end this process with SIGBUS. */
 static int
 check_length(MDB_env *env, const char *path)
@@ -508,18 +467,13 @@ int
 register_open(struct issue_register **out, const char *issued, bool write, char why[200])
 {
 	struct issue_register *r = calloc(1, sizeof(*r));
-	char text[PATH_ROOM];
 	int rc, saved;
 
 	*out = NULL;
 	why[0] = '\0';
 	if (r == NULL)
 		return KMS_E_NO_MEMORY;
-	snprintf(text, sizeof(text), "%s/register", issued);
-	write = write || file_exists(AT_FDCWD, text);
 	rc = open_env(r, issued, write);
-	if (rc == KMS_OK && write)
-		rc = import_text(r, issued, why);
 	if (rc == KMS_E_ALTERED && why[0] == '\0')
 		snprintf(why, 200, "%s", damaged);
 	if (rc == KMS_OK) {

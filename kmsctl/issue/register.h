@@ -75,10 +75,7 @@ const char *register_event_name(uint8_t kind);
 
 struct issue_register;
 
-/*
- * Opens and begins a transaction; write: waits for whoever writes. A register of version 0.1
- * (text, issued/register) is carried over first and left as register.imported. KMS_E_ALTERED:
- * why says what to do.
+/* Opens and begins a transaction; write: waits for the writer. KMS_E_ALTERED: why says what to do.
  */
 int register_open(struct issue_register **out, const char *issued, bool write, char why[200]);
 /* What was added is on disk when it returns KMS_OK; only register_close may follow. */
@@ -115,12 +112,5 @@ int register_append(struct issue_register *r, struct register_event *e);
  */
 int register_each(struct issue_register *r, int (*fn)(const struct register_event *e, void *arg),
     void *arg, char why[200]);
-
-/*
- * register_text.c: the text register of version 0.1, read whole under a lock. Its entries in
- * order.
- */
-int register_text_each(
-    const char *path, int (*fn)(struct register_event *e, void *arg), void *arg, char why[200]);
 
 #endif

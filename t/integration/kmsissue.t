@@ -375,47 +375,6 @@ sub request_of ($file, $key, $host) { request($file, $key, $publisher, $host, $n
     is(register(), 6, 'whole again');
 }
 
-# The text register of version 0.1 is carried over, and the serial numbers go on.
-{
-    my $old = join '', map { join("\t", $_, '2026-01-0' . $_ . 'T00:00:00Z', $made->{host_key}, sprintf('%032x', $_), 1,
-        sprintf('%064x', $_), sprintf('%064x', 100 + $_)) . "\n" } 1 .. 3;
-    for my $row (
-        [ 'a serial number missing', sub ($t) { $t =~ s/^2\t.*\n//mr } ],
-        [ 'a serial number twice', sub ($t) { $t =~ s/^(2\t.*\n)/$1$1/mr } ],
-        [ 'a letter changed', sub ($t) { $t =~ s/^(3\t\S+\t)./${1}x/mr } ],
-        [ 'a field missing', sub ($t) { $t =~ s/^(3\t.*)\t[0-9a-f]+\n/$1\n/mr } ],
-        [ 'a field too many', sub ($t) { $t =~ s/^(3\t.*)\n/$1\tx\n/mr } ],
-        [ 'an empty line', sub ($t) { "\n$t" } ],
-        [ 'a NUL', sub ($t) { $t =~ s/^3/\0/mr } ],
-    ) {
-        my ($name, $change) = @$row;
-        my $damaged = $change->($old);
-        isnt($damaged, $old, "a text register with $name");
-        mkdir 'old';
-        mkdir 'old/issued';
-        spew('old/issued/register', $damaged);
-        bad_issue("is not carried over with $name", 'KMS_E_ALTERED', qr/restore the register/, qw(ledger -d old));
-        is(slurp('old/issued/register'), $damaged, 'and is left as it is');
-        is((run('', qw(rm -r old)))[0], 0);
-    }
-    mkdir 'old';
-    mkdir 'old/issued';
-    copy("pub/$_", "old/$_") for qw(publisher.key publisher.pub);
-    copy("pub/issued/$made->{host_key}.kmskey$_", "old/issued/$made->{host_key}.kmskey$_") for '', '.minisig';
-    spew('old/issued/register', "${old}4\t2026-11-23T14:00:0");
-    my @events = events('confirm', 'old');
-    is_deeply([ map { [ @{$_}{qw(serial host confirmation time)} ] } @events ],
-        [ map { [ $_, sprintf('%032x', $_), 1, "2026-01-0${_}T00:00:00Z" ] } 1 .. 3 ],
-        'a text register is carried over, but for the line that was cut off');
-    ok(!-e 'old/issued/register' && -e 'old/issued/register.imported', 'and put aside');
-    bad_issue('its hosts count', 'KMS_E_LIMIT', qr/2 hosts were confirmed/, qw(confirm -d old -p e.kmspolicy -o oldx h2.kmsreq));
-    my $next = decode_json(ok_issue('past them', qw(confirm -d old -p e.kmspolicy --override x -o oldx --json h2.kmsreq)));
-    is($next->{serial}, 4, 'and the serial numbers go on');
-    rename 'old/issued/register.imported', 'old/issued/register';
-    is(scalar(my @once = events('confirm', 'old')), 4, 'a crash before it was put aside does not count it twice');
-    ok(!-e 'old/issued/register', 'and it is put aside');
-}
-
 # Eight at once: every one gets a serial number of its own.
 {
     my %running;
