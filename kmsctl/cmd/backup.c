@@ -5,7 +5,6 @@
  * the last batch that was found whole: all before it is final. The index is not kept; restore makes
  * it anew.
  */
-#include <config.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -2,7 +2,6 @@
  * host.c - doctor's checks of the running kmsd: is it there, of which version, its keys, its
  * counts, its sandbox.
  */
-#include <config.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

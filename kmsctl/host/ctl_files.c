@@ -1,7 +1,6 @@
 /*
  * ctl_files.c - files with their signatures, the state directory, the ledger.
  */
-#include <config.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>

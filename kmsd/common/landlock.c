@@ -3,7 +3,6 @@
  * (landlock(7)). Debian 12's header knows ABI 2 at most, the running kernel often more: rights are
  * numbered here, and each ABI adds its own.
  */
-#include <config.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>

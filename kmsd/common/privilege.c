@@ -2,7 +2,6 @@
  * privilege.c - what a process gives away about itself before it reads a stranger's byte:
  * its uid, its root directory, the network, its core dumps and the resources it may use.
  */
-#include <config.h>
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>

@@ -4,7 +4,6 @@
  * What every confined process needs anyway (memory, locks, the clock, ending) stands here; a
  * process's own list stands above its code and holds only what its work needs.
  */
-#include <config.h>
 #include <errno.h>
 #include <linux/sched.h>
 #include <seccomp.h>

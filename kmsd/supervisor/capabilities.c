@@ -2,7 +2,6 @@
  * capabilities.c - what root keeps once everything is open: enough to start, confine and end a
  * child again, and no more. Children cannot get back what is taken from the bounding set here.
  */
-#include <config.h>
 #include <errno.h>
 #include <linux/capability.h>
 #include <string.h>

@@ -2,7 +2,6 @@
  * main.c - kmsd: options, the order of starting, and the loop that waits for signals and
  * for what children say. It owns the state that the other files are handed.
  */
-#include <config.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>

@@ -2,7 +2,6 @@
  * reap.c - what children say, how they end, and what follows from it: another front with a
  * back-off, or the end of everything when the activation process is gone.
  */
-#include <config.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>

@@ -2,7 +2,6 @@
  * resolve.c - which KMS hosts the relay may use. kmsd itself reads no DNS: addresses that stand
  * in the ini file are taken from there, names go to kmsd-resolve, which says one word and ends.
  */
-#include <config.h>
 #include <errno.h>
 #include <signal.h>
 #include <string.h>

@@ -4,7 +4,6 @@
  * A child inherits descriptors 0 to 3 and an environment of two or three names. Everything else of
  * ours is close-on-exec.
  */
-#include <config.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

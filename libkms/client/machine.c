@@ -5,7 +5,6 @@
  */
 #include "libkms/client/machine.h"
 
-#include <config.h> /* strcasestr */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>

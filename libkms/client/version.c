@@ -1,7 +1,6 @@
 /*
  * version.c - the version of the library as built.
  */
-#include <config.h>
 
 #include "libkms/kms.h"
 

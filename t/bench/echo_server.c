@@ -9,7 +9,6 @@
  * port (SO_REUSEPORT), as the fronts do. Prints "port N" once it listens, then "pids N ...".
  */
 #include <arpa/inet.h>
-#include <config.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>

@@ -7,7 +7,6 @@
  * ledger is limited. Prints exchanges=N seconds=S rate=R. Every answer has to be a bind_ack, then a
  * response.
  */
-#include <config.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdint.h>

@@ -10,7 +10,6 @@
  * STATUS", "signal N", and one line for each command.
  */
 #include <arpa/inet.h>
-#include <config.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>

@@ -6,7 +6,6 @@
  *
  * A front answers every connection with its index and process id and closes it.
  */
-#include <config.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -4,7 +4,6 @@
 #include "t/security/tries.h"
 
 #include <arpa/inet.h>
-#include <config.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>

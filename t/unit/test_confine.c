@@ -4,7 +4,6 @@
  * a failed test, not a skipped one, except those that only root can apply, which say so loudly.
  */
 #include <arpa/inet.h>
-#include <config.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
