@@ -10,7 +10,8 @@
 
 #include "kmsctl/cli/command.h"
 #include "kmsctl/cli/completion.h"
-#include "kmsctl/host/ctl.h"
+#include "kmsctl/cli/fail.h"
+#include "kmsctl/host/ini_file.h"
 #include "libkms/kms_error.h"
 
 #define TIMEOUT_DEFAULT 30 /* seconds */
@@ -347,12 +348,12 @@ run(struct ctl *ctl, struct line *line)
 		output_text(ctl->out, "verb", NULL, ctl->command->verb);
 	if (line->why[0] != '\0') {
 		if (ctl->json)
-			ctl_fail(ctl, KMS_E_ARGUMENT, "%s", line->why);
+			fail(ctl, KMS_E_ARGUMENT, "%s", line->why);
 		else
 			fprintf(stderr, "kmsctl: %s\n", line->why);
 		return CTL_USAGE;
 	}
-	code = ctl->command->no_config ? CTL_OK : ctl_load_config(ctl);
+	code = ctl->command->no_config ? CTL_OK : ini_load(ctl);
 	return code != CTL_OK ? code : ctl->command->run(ctl);
 }
 

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kmsctl/host/ctl.h"
+#include "kmsctl/host/ask.h"
 #include "libkms/kms_error.h"
 
 #define PATIENCE 2000 /* ms: somebody waits at a prompt */
@@ -151,11 +151,11 @@ print_rows(struct ctl *ctl, uint16_t verb, const char *kind, const char *field)
 {
 	const struct reply_row *row = NULL;
 	struct reply reply;
-	char why[512], *safe;
+	char *safe;
 
 	read_config(ctl);
 	ctl->timeout_ms = PATIENCE;
-	if (ctl_ask_quietly(ctl, verb, NULL, &reply, why) == KMS_OK)
+	if (ask_quietly(ctl, verb, NULL, &reply, NULL) == KMS_OK)
 		while ((row = reply_next(&reply, kind, row)) != NULL) {
 			safe = output_printable(
 			    reply_text(row, field) != NULL ? reply_text(row, field) : "", false);

@@ -9,6 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "kmsctl/cli/fail.h"
+#include "kmsctl/cli/input.h"
+#include "kmsctl/host/signed_file.h"
 #include "libkms/core/minisig.h"
 #include "libkms/kms_error.h"
 
@@ -59,7 +62,7 @@ take_code(
 	struct fault err;
 	int rc = put_code(kind, text, len, args, &err);
 
-	return rc == KMS_OK ? CTL_OK : ctl_fail(ctl, (uint32_t)rc, "the code: %s", err.text);
+	return rc == KMS_OK ? CTL_OK : fail(ctl, (uint32_t)rc, "the code: %s", err.text);
 }
 
 /* -- typed at a prompt -- */
@@ -128,7 +131,7 @@ prompt(struct ctl *ctl, enum code_kind kind, struct control_buf *args)
 		free(line);
 	}
 	if (rc != KMS_OK)
-		return ctl_fail(ctl, KMS_E_ARGUMENT, "the code was not typed to its end");
+		return fail(ctl, KMS_E_ARGUMENT, "the code was not typed to its end");
 	return take_code(ctl, kind, text, have, args);
 }
 
@@ -151,14 +154,14 @@ take_text(struct ctl *ctl, enum code_kind kind, const char *path, struct control
 	size_t len;
 	int code;
 
-	if (ctl_read_file(path, PACK_MAX, &text, &len) != KMS_OK)
-		return ctl_read_signed(ctl, path, args); /* says what is wrong */
+	if (input_read(path, PACK_MAX, &text, &len) != KMS_OK)
+		return signed_read(ctl, path, args); /* says what is wrong */
 	if (is_code(text, strcmp(path, "-") == 0))
 		code = take_code(ctl, kind, text, len, args);
 	else if (strcmp(path, "-") == 0)
-		code = ctl_split_signed(ctl, text, len, args);
+		code = signed_split(ctl, text, len, args);
 	else
-		code = ctl_read_signed(ctl, path, args);
+		code = signed_read(ctl, path, args);
 	free(text);
 	return code;
 }
@@ -173,7 +176,7 @@ take_arguments(struct ctl *ctl, enum code_kind kind, struct control_buf *args)
 		size_t n = strlen(ctl->args[i]);
 
 		if (at + n + 1 >= sizeof(text))
-			return ctl_fail(ctl, KMS_E_TOO_LARGE, "this is longer than any code");
+			return fail(ctl, KMS_E_TOO_LARGE, "this is longer than any code");
 		memcpy(text + at, ctl->args[i], n);
 		at += n;
 		text[at++] = ' ';

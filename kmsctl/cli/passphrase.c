@@ -60,7 +60,7 @@ read_line(int tty, int signal_fd, char *out, size_t size, size_t *len)
 }
 
 static int
-ask_quietly(int tty, int signal_fd, const char *prompt, char *out, size_t size)
+ask_unseen(int tty, int signal_fd, const char *prompt, char *out, size_t size)
 {
 	struct termios before, quiet;
 	size_t len;
@@ -89,7 +89,7 @@ ask(int tty, const char *prompt, char *out, size_t size)
 	fill_signals(&held);
 	sigprocmask(SIG_BLOCK, &held, &before);
 	signal_fd = signalfd(-1, &held, SFD_CLOEXEC);
-	rc = signal_fd < 0 ? KMS_E_IO : ask_quietly(tty, signal_fd, prompt, out, size);
+	rc = signal_fd < 0 ? KMS_E_IO : ask_unseen(tty, signal_fd, prompt, out, size);
 	if (signal_fd >= 0)
 		close(signal_fd);
 	sigprocmask(SIG_SETMASK, &before, NULL);

@@ -11,8 +11,9 @@
 #include <unistd.h>
 
 #include "kmsctl/cli/command.h"
-#include "kmsctl/host/ctl.h"
+#include "kmsctl/cli/fail.h"
 #include "kmsctl/ledger/audit_file.h"
+#include "kmsctl/ledger/ledger_access.h"
 #include "kmsdb/kmsdb.h"
 #include "libkms/base/fault.h"
 #include "libkms/base/hex.h"
@@ -175,7 +176,7 @@ write_documents(struct export *x)
 static int
 write_failed(struct ctl *ctl, int error)
 {
-	return ctl_fail(ctl,
+	return fail(ctl,
 	    error == ENOSPC || error == EDQUOT ? KMS_E_FULL
 	    : error == EACCES                  ? KMS_E_DENIED
 					       : KMS_E_IO,
@@ -196,14 +197,14 @@ write_file(struct export *x)
 		fd = mkstemp(temporary);
 	if (fd < 0 || (x->file = fdopen(fd, "w")) == NULL)
 		return write_failed(ctl, errno);
-	if ((state = ctl_state_directory(ctl)) < 0) {
+	if ((state = ledger_access_directory(ctl)) < 0) {
 		code = CTL_FAILED;
 	} else {
 		write_documents(x);
 		e = kmsdb_journal_each(state, x->begin, write_batch, x, &fault);
-		ctl_close(NULL, state);
+		ledger_access_close(NULL, state);
 		if (e != KMS_OK && e != KMS_E_IO)
-			code = ctl_fail(ctl, (uint32_t)e, "%s", fault.text);
+			code = fail(ctl, (uint32_t)e, "%s", fault.text);
 	}
 	errno = 0;
 	if (code == CTL_OK && (e != KMS_OK || fflush(x->file) != 0 || ferror(x->file) ||
@@ -222,18 +223,18 @@ walk(struct export *x)
 {
 	struct ctl *ctl = x->ctl;
 	struct fault fault = { 0 };
-	int state = ctl_state_directory(ctl), e;
+	int state = ledger_access_directory(ctl), e;
 
 	if (state < 0)
 		return CTL_FAILED;
 	e = kmsdb_journal_each(state, 0, look, x, &fault);
-	ctl_close(NULL, state);
+	ledger_access_close(NULL, state);
 	if (e != KMS_OK)
-		return ctl_fail(ctl, (uint32_t)e, "%s", fault_text(&fault, e));
+		return fail(ctl, (uint32_t)e, "%s", fault_text(&fault, e));
 	if (x->last == 0)
-		return ctl_fail(ctl, KMS_E_NOT_FOUND, "the journal is empty");
+		return fail(ctl, KMS_E_NOT_FOUND, "the journal is empty");
 	if (x->count == 0)
-		return ctl_fail(ctl, KMS_E_NOT_CONFIRMED,
+		return fail(ctl, KMS_E_NOT_CONFIRMED,
 		    "the journal holds no host certificate of this publisher: there is nothing to prove");
 	choose(x);
 	return CTL_OK;
@@ -249,14 +250,14 @@ find_publisher(struct ctl *ctl, struct minisig_key *out)
 		if (ctl->publisher == NULL || strcmp(ctl->publisher, c->publishers[i].name) == 0)
 			p = &c->publishers[i];
 	if (p == NULL)
-		return ctl_fail(ctl, KMS_E_NOT_FOUND, "no [publisher %s] in %s",
+		return fail(ctl, KMS_E_NOT_FOUND, "no [publisher %s] in %s",
 		    ctl->publisher != NULL ? ctl->publisher : "NAME", ctl->config_path);
 	if (ctl->publisher == NULL && c->publisher_count > 1)
-		return ctl_fail(ctl, KMS_E_ARGUMENT,
+		return fail(ctl, KMS_E_ARGUMENT,
 		    "there are %u publishers: say for which with --publisher NAME",
 		    c->publisher_count);
 	if (minisig_key_parse(out, p->key) != KMS_OK)
-		return ctl_fail(
+		return fail(
 		    ctl, KMS_E_CONFIG, "[publisher %s] key: not a minisign public key", p->name);
 	return CTL_OK;
 }
@@ -269,15 +270,15 @@ run_audit_export(struct ctl *ctl)
 	int code;
 
 	if (ctl->output_file == NULL)
-		return ctl_fail(ctl, KMS_E_ARGUMENT, "-o FILE is needed");
+		return fail(ctl, KMS_E_ARGUMENT, "-o FILE is needed");
 	if (ctl->from != NULL && !value_time_parse(&x.from, ctl->from, false))
-		return ctl_fail(
+		return fail(
 		    ctl, KMS_E_ARGUMENT, "--from takes a date or a time as 2026-11-23T14:00:00Z");
 	if (ctl->to != NULL && !value_time_parse(&x.to, ctl->to, true))
-		return ctl_fail(
+		return fail(
 		    ctl, KMS_E_ARGUMENT, "--to takes a date or a time as 2026-11-23T14:00:00Z");
 	if (x.to < x.from)
-		return ctl_fail(ctl, KMS_E_ARGUMENT, "--to is before --from");
+		return fail(ctl, KMS_E_ARGUMENT, "--to is before --from");
 	if ((code = find_publisher(ctl, &x.publisher)) == CTL_OK && (code = walk(&x)) == CTL_OK &&
 	    (code = write_file(&x)) == CTL_OK) {
 		snprintf(last, sizeof(last), "%" PRIu64 ":", x.end);

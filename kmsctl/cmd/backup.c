@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "kmsctl/cli/command.h"
-#include "kmsctl/host/ctl.h"
+#include "kmsctl/cli/fail.h"
 #include "kmsctl/plan/owned_tree.h"
 #include "kmsdb/kmsdb.h"
 #include "libkms/base/fault.h"
@@ -226,8 +226,7 @@ run_backup(struct ctl *ctl)
 
 	c.from = open(ctl->config.state_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (c.from == -1)
-		return ctl_fail(
-		    ctl, KMS_E_IO, "%s: %s", ctl->config.state_directory, strerror(errno));
+		return fail(ctl, KMS_E_IO, "%s: %s", ctl->config.state_directory, strerror(errno));
 	if ((mkdir(ctl->args[0], 0700) == -1 && errno != EEXIST) ||
 	    (c.to = open(ctl->args[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1)
 		rc = fault_set(&fault, KMS_E_IO, "%s: %s", ctl->args[0], strerror(errno));
@@ -248,7 +247,7 @@ run_backup(struct ctl *ctl)
 		    c.batch, c.copied, c.copied == 1 ? "" : "s", c.kept);
 	}
 	code = rc == KMS_OK ? CTL_OK
-			    : ctl_fail(ctl, (uint32_t)rc, "backup to %.200s: %s", ctl->args[0],
+			    : fail(ctl, (uint32_t)rc, "backup to %.200s: %s", ctl->args[0],
 				  fault_text(&fault, rc));
 	close(c.from);
 	if (c.to != -1)
@@ -260,14 +259,14 @@ run_backup(struct ctl *ctl)
 static int
 give_to_owner(int dir, int state)
 {
-	struct tree_owner owner = { .give = true };
+	struct owned_tree owner = { .give = true };
 	struct stat st;
 
 	if (fstat(state, &st) == -1)
 		return -1;
 	owner.uid = st.st_uid;
 	owner.gid = st.st_gid;
-	return geteuid() == 0 ? tree_own(dir, &owner) : 0;
+	return geteuid() == 0 ? owned_tree_own(dir, &owner) : 0;
 }
 
 static void
@@ -290,7 +289,7 @@ restore(struct ctl *ctl, struct copy *c, int state, const char *place, struct fa
 		    "%s/kmsdb is there: stop kmsd and move it away first",
 		    ctl->config.state_directory);
 	}
-	tree_remove(state, RESTORING); /* of one that was interrupted */
+	owned_tree_remove(state, RESTORING); /* of one that was interrupted */
 	if (mkdirat(state, RESTORING, 0700) == -1 ||
 	    (c->to = openat(state, RESTORING, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) ==
 		-1) {
@@ -306,7 +305,7 @@ restore(struct ctl *ctl, struct copy *c, int state, const char *place, struct fa
 		fsync(state) == -1)) {
 		rc = fault_set(fault, KMS_E_IO, "%s: %s", place, strerror(errno));
 	}
-	tree_remove(state, RESTORING);
+	owned_tree_remove(state, RESTORING);
 	return rc;
 }
 
@@ -319,7 +318,7 @@ run_restore(struct ctl *ctl)
 	int state = open(ctl->config.state_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC), e, code;
 
 	if (state == -1)
-		return ctl_fail(ctl, KMS_E_IO, "%s: %s: make it with kmsctl apply",
+		return fail(ctl, KMS_E_IO, "%s: %s: make it with kmsctl apply",
 		    ctl->config.state_directory, strerror(errno));
 	snprintf(place, sizeof(place), "%s/" RESTORING, ctl->config.state_directory);
 	c.from = open(ctl->args[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -335,7 +334,7 @@ run_restore(struct ctl *ctl)
 		    "Restored to batch %" PRIu64 "; the index is new, and the check finds nothing",
 		    c.batch);
 	}
-	code = e == KMS_OK ? CTL_OK : ctl_fail(ctl, (uint32_t)e, "%s", fault_text(&fault, e));
+	code = e == KMS_OK ? CTL_OK : fail(ctl, (uint32_t)e, "%s", fault_text(&fault, e));
 	close(state);
 	if (c.from != -1)
 		close(c.from);

@@ -9,8 +9,10 @@
 #include <time.h>
 
 #include "kmsctl/cli/command.h"
-#include "kmsctl/host/ctl.h"
+#include "kmsctl/cli/fail.h"
+#include "kmsctl/host/ask.h"
 #include "kmsctl/ledger/clones.h"
+#include "kmsctl/ledger/ledger_access.h"
 #include "kmsctl/relay/observed_list.h"
 #include "libkms/base/fault.h"
 #include "libkms/base/hex.h"
@@ -54,21 +56,21 @@ list_clients(struct ctl *ctl, struct listing *l, bool running)
 	int rc;
 
 	if (ctl->product != NULL && !products_find(&l->products, ctl->product, l->product))
-		return ctl_fail(ctl, KMS_E_NOT_FOUND,
+		return fail(ctl, KMS_E_NOT_FOUND,
 		    running ? "no installed policy pack names the product \"%s\""
 			    : "\"%s\" is no UUID, and without kmsd names are not known",
 		    ctl->product);
 	l->by_product = ctl->product != NULL;
 	ctl->leave_root = true;
-	rc = ctl_open_ledger(ctl, &db, &fault);
+	rc = ledger_access_open(ctl, &db, &fault);
 	if (rc != KMS_OK)
-		return ctl_fail(ctl, (uint32_t)rc, "the ledger cannot be read: %s", fault.text);
+		return fail(ctl, (uint32_t)rc, "the ledger cannot be read: %s", fault.text);
 	output_list(ctl->out, "clients", NULL);
 	rc = kmsdb_each_client(db, list_one, l);
 	output_end(ctl->out);
-	ctl_close(db, -1);
+	ledger_access_close(db, -1);
 	if (rc != 0 && rc != STOP)
-		return ctl_fail(ctl, (uint32_t)rc, "the ledger cannot be read");
+		return fail(ctl, (uint32_t)rc, "the ledger cannot be read");
 	output_number(ctl->out, "shown", NULL, l->shown);
 	output_bool(ctl->out, "complete", NULL, rc == 0);
 	output_line(ctl->out, OUTPUT_PLAIN, "%" PRIu64 " client%s%s", l->shown,
@@ -86,10 +88,10 @@ run_clients(struct ctl *ctl)
 
 	if (ctl->relayed &&
 	    (ctl->clones || ctl->active || ctl->all || ctl->vm || ctl->product != NULL))
-		return ctl_fail(ctl, KMS_E_ARGUMENT,
+		return fail(ctl, KMS_E_ARGUMENT,
 		    "--relayed lists clients of another host: only --limit goes with it");
 	if (ctl->clones ? ctl->active : ctl->all)
-		return ctl_fail(ctl, KMS_E_ARGUMENT,
+		return fail(ctl, KMS_E_ARGUMENT,
 		    ctl->clones ? "--active does not go with --clones"
 				: "--all goes with --clones: it reads the whole journal");
 	running = clients_checkpoint(ctl);
@@ -114,14 +116,14 @@ show_from_ledger(struct ctl *ctl, const uint8_t cmid[16])
 	int rc, host_e;
 
 	ctl->leave_root = true;
-	rc = ctl_open_ledger(ctl, &db, &fault);
+	rc = ledger_access_open(ctl, &db, &fault);
 	if (rc != KMS_OK)
-		return ctl_fail(ctl, (uint32_t)rc, "the ledger cannot be read: %s", fault.text);
+		return fail(ctl, (uint32_t)rc, "the ledger cannot be read: %s", fault.text);
 	rc = kmsdb_client_get(db, cmid, &client);
 	host_e = kmsdb_host_get(db, cmid, &host);
-	ctl_close(db, -1);
+	ledger_access_close(db, -1);
 	if (rc != KMS_OK)
-		return ctl_fail(ctl, (uint32_t)rc, "no client has the CMID \"%s\"", ctl->args[0]);
+		return fail(ctl, (uint32_t)rc, "no client has the CMID \"%s\"", ctl->args[0]);
 	output_bool(ctl->out, "running", NULL, false);
 	output_line(ctl->out, OUTPUT_WARN, "kmsd is not running: this is what the ledger holds");
 	output_object(ctl->out, "client", "Client");
@@ -136,25 +138,25 @@ run_client_show(struct ctl *ctl)
 	struct control_buf args = { 0 };
 	struct reply reply = { 0 };
 	const struct reply_row *row;
-	char name[MESSAGE_NAME + 1], hex[33], why[512] = "";
+	char name[MESSAGE_NAME + 1], hex[33];
+	struct fault f = { 0 };
 	uint8_t cmid[16];
-	uint32_t status;
-	int code = client_find(ctl, ctl->args[0], cmid, name);
+	int status, code = client_find(ctl, ctl->args[0], cmid, name);
 
 	if (code != CTL_OK)
 		return code;
 	hex_format(hex, cmid, 16);
 	control_text(&args, "cmid", hex);
-	status = ctl_ask_quietly(ctl, CONTROL_CLIENT_SHOW, &args, &reply, why);
+	status = ask_quietly(ctl, CONTROL_CLIENT_SHOW, &args, &reply, &f);
 	control_buf_free(&args);
 	if (status == KMS_E_NOT_RUNNING)
 		return show_from_ledger(ctl, cmid);
 	if (status != KMS_OK)
-		return ctl_fail(ctl, status, "%s", why);
+		return fail_fault(ctl, &f);
 	row = reply_next(&reply, "client", NULL);
 	if (row == NULL) {
 		reply_free(&reply);
-		return ctl_fail(ctl, KMS_E_FORMAT, "the host's answer holds no client");
+		return fail(ctl, KMS_E_FORMAT, "the host's answer holds no client");
 	}
 	output_bool(ctl->out, "running", NULL, true);
 	output_object(ctl->out, "client", "Client");
@@ -177,7 +179,7 @@ act_on_client(struct ctl *ctl, uint16_t verb, const char *done, const char *note
 		return code;
 	hex_format(hex, cmid, 16);
 	control_text(&args, "cmid", hex);
-	code = ctl_ask(ctl, verb, &args, &reply);
+	code = ask_host(ctl, verb, &args, &reply);
 	control_buf_free(&args);
 	reply_free(&reply);
 	if (code != CTL_OK)

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "kmsctl/cli/command.h"
-#include "kmsctl/host/ctl.h"
+#include "kmsctl/cli/fail.h"
 #include "libkms/kms_error.h"
 
 #define ERRORS_MAX 64
@@ -40,7 +40,7 @@ run_config_check(struct ctl *ctl)
 
 	rc = config_read_file(path, &text, &len);
 	if (rc != KMS_OK)
-		return ctl_fail(ctl, (uint32_t)rc, "%s: %s", path,
+		return fail(ctl, (uint32_t)rc, "%s: %s", path,
 		    rc == KMS_E_IO ? strerror(errno) : kms_strerror((uint32_t)rc));
 	config_defaults(&ctl->config);
 	count = config_parse(&ctl->config, text, len, errors, ERRORS_MAX);

@@ -6,11 +6,11 @@
 #include <strings.h>
 
 #include "kmsctl/cli/command.h"
+#include "kmsctl/cli/fail.h"
 #include "kmsctl/dns/check.h"
 #include "kmsctl/dns/published.h"
 #include "kmsctl/dns/records.h"
 #include "kmsctl/dns/update.h"
-#include "kmsctl/host/ctl.h"
 #include "libkms/client/discover.h"
 #include "libkms/client/transport.h"
 #include "libkms/core/minisig.h"
@@ -25,17 +25,16 @@ struct work {
 	} rows[2 * RECORDS_MAX];
 	unsigned row_count;
 	unsigned names, failures;
-	int first_status;
-	char first_why[512];
+	struct fault first;
 };
 
 static int
 wanted(struct ctl *ctl, struct records *out)
 {
-	char why[256];
-	int rc = records_wanted(out, &ctl->config, why);
+	struct fault f = { 0 };
+	int rc = records_wanted(out, &ctl->config, &f);
 
-	return rc == KMS_OK ? CTL_OK : ctl_fail(ctl, (uint32_t)rc, "%s: %s", ctl->config_path, why);
+	return rc == KMS_OK ? CTL_OK : fail(ctl, (uint32_t)rc, "%s: %s", ctl->config_path, f.text);
 }
 
 static void
@@ -73,7 +72,7 @@ run_show(struct ctl *ctl)
 	int code;
 
 	if (format == NULL) {
-		ctl_fail(ctl, KMS_E_ARGUMENT, "no format \"%.40s\": zone, powershell or dnsmasq",
+		fail(ctl, KMS_E_ARGUMENT, "no format \"%.40s\": zone, powershell or dnsmasq",
 		    ctl->format);
 		return CTL_USAGE;
 	}
@@ -128,23 +127,21 @@ note(struct work *w, const struct records *set, const char *name, bool add, bool
 static void
 update_all(struct ctl *ctl, struct work *w)
 {
-	char why[512];
 	unsigned i;
-	int rc;
 
 	for (i = 0; i < w->all.count; i++) {
 		const char *name = w->all.rows[i].name;
+		struct fault f = { 0 };
+		int rc;
 
 		if (name_done(&w->all, i))
 			continue;
 		w->names++;
-		rc = update_name(&ctl->config, name, &w->due, &w->gone, ctl->timeout_ms, why);
+		rc = update_name(&ctl->config, name, &w->due, &w->gone, ctl->timeout_ms, &f);
 		if (rc != KMS_OK) {
-			output_line(ctl->out, OUTPUT_BAD, "%s", why);
-			if (w->failures++ == 0) {
-				w->first_status = rc;
-				memcpy(w->first_why, why, sizeof(why));
-			}
+			output_line(ctl->out, OUTPUT_BAD, "%s", f.text);
+			if (w->failures++ == 0)
+				w->first = f;
 		}
 		note(w, &w->gone, name, false, rc == KMS_OK);
 		note(w, &w->due, name, true, rc == KMS_OK);
@@ -173,7 +170,7 @@ report(struct ctl *ctl, const struct work *w)
 	output_end(ctl->out);
 	if (w->failures == 0)
 		return CTL_OK;
-	return ctl_fail(ctl, (uint32_t)w->first_status, "%s%s", w->first_why,
+	return fail(ctl, (uint32_t)w->first.status, "%s%s", w->first.text,
 	    w->failures > 1 ? " (and other names, see above)" : "");
 }
 
@@ -190,7 +187,7 @@ carry_out(struct ctl *ctl, struct work *w)
 	w->all = w->old;
 	for (i = 0; i < w->due.count; i++)
 		if (!records_add(&w->all, &w->due.rows[i]))
-			return ctl_fail(ctl, KMS_E_FULL,
+			return fail(ctl, KMS_E_FULL,
 			    "more than %d records were published: kmsctl dns unpublish first",
 			    RECORDS_MAX);
 	for (i = 0; i < w->gone.count; i++)
@@ -280,7 +277,7 @@ run_check(struct ctl *ctl)
 	int code;
 
 	if (ctl->nameserver != NULL && discover_parse(&server, ctl->nameserver, 53) != KMS_OK) {
-		ctl_fail(ctl, KMS_E_ARGUMENT, "name server \"%.80s\": an address or address:port",
+		fail(ctl, KMS_E_ARGUMENT, "name server \"%.80s\": an address or address:port",
 		    ctl->nameserver);
 		return CTL_USAGE;
 	}

@@ -4,61 +4,27 @@
  */
 #include "kmsctl/doctor/doctor.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "kmsctl/cli/command.h"
 #include "libkms/kms_error.h"
-
-static const struct {
-	const char *name;
-	enum output_style style;
-} levels[] = {
-	[GOOD] = { "good", OUTPUT_GOOD },
-	[WARNING] = { "warning", OUTPUT_WARN },
-	[BAD] = { "bad", OUTPUT_BAD },
-};
-
-void
-doctor_find(
-    struct doctor *d, const char *check, enum level level, const char *next, const char *fmt, ...)
-{
-	char text[400];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	d->bad += level == BAD;
-	d->warnings += level == WARNING;
-	if (d->ctl->json) {
-		output_row(d->ctl->out);
-		output_text(d->ctl->out, "check", NULL, check);
-		output_text(d->ctl->out, "level", NULL, levels[level].name);
-		output_text(d->ctl->out, "text", NULL, text);
-		output_text(d->ctl->out, "next", NULL, next);
-		return;
-	}
-	output_line(d->ctl->out, levels[level].style, "%-8s %-9s %s%s%s", levels[level].name, check,
-	    text, next != NULL ? ": " : "", next != NULL ? next : "");
-}
 
 /* What plan finds, an aspect a line. */
 static void
 look_at_aspect(struct doctor *d, const struct aspect *a, enum level level, const char *name)
 {
 	struct plan *p = &d->plan;
-	char why[512] = "";
+	struct fault f = { 0 };
 	int rc;
 
 	p->ctl = d->ctl;
 	p->root = "";
 	p->aspect = a;
 	p->count = 0;
-	rc = a->inspect(p, why);
+	rc = a->inspect(p, &f);
 	if (rc != KMS_OK)
 		doctor_find(d, name, WARNING, "kmsctl plan", "cannot be looked at: %.300s",
-		    why[0] ? why : kms_strerror((uint32_t)rc));
+		    fault_text(&f, rc));
 	else if (p->count > 0)
 		doctor_find(d, name, level, p->list[0].by_hand ? "kmsctl plan" : "kmsctl apply",
 		    "%u difference%s from kms.ini, as %.150s: %.100s", p->count,

@@ -11,7 +11,7 @@
 #include <strings.h>
 
 #include "kmsctl/cli/command.h"
-#include "kmsctl/host/ctl.h"
+#include "kmsctl/cli/fail.h"
 #include "libkms/kms_error.h"
 
 static bool
@@ -62,7 +62,7 @@ run_explain(struct ctl *ctl)
 		n++;
 	}
 	if (n == 0)
-		return ctl_fail(ctl, KMS_E_NOT_FOUND,
+		return fail(ctl, KMS_E_NOT_FOUND,
 		    "\"%s\" is neither a status nor a symbol nor one of Microsoft's codes used here",
 		    ctl->args[0]);
 	output_list(ctl->out, "errors", NULL);
@@ -112,7 +112,7 @@ run_help(struct ctl *ctl)
 	}
 	output_end(ctl->out);
 	if (shown == 0)
-		return ctl_fail(ctl, KMS_E_NOT_FOUND, "no command \"%s\"", ctl->args[0]);
+		return fail(ctl, KMS_E_NOT_FOUND, "no command \"%s\"", ctl->args[0]);
 	output_line(ctl->out, OUTPUT_PLAIN, "%s", "");
 	output_line(ctl->out, OUTPUT_PLAIN,
 	    "Exit: 0 done, 1 usage, 2 refused or failed, 3 kmsd not running, 4 a check found a problem.");

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "kmsctl/cli/command.h"
+#include "kmsctl/cli/fail.h"
 #include "kmsctl/firewall/loaded.h"
 #include "kmsctl/firewall/ruleset.h"
-#include "kmsctl/host/ctl.h"
 #include "libkms/kms_error.h"
 
 /* The rules that kms.ini asks for. CTL_OK, or the exit code of what was said. */
@@ -17,11 +17,11 @@ wanted(struct ctl *ctl, char **text)
 {
 	*text = NULL;
 	if (ctl->config.port == 0)
-		return ctl_fail(ctl, KMS_E_CONFIG,
+		return fail(ctl, KMS_E_CONFIG,
 		    "%s: [listen] port is 0, another one at each start: a firewall needs a fixed one",
 		    ctl->config_path);
 	*text = ruleset_text(&ctl->config);
-	return *text != NULL ? CTL_OK : ctl_fail(ctl, KMS_E_NO_MEMORY, "no memory");
+	return *text != NULL ? CTL_OK : fail(ctl, KMS_E_NO_MEMORY, "no memory");
 }
 
 static void
@@ -64,20 +64,22 @@ run_show(struct ctl *ctl)
 static int
 run_apply(struct ctl *ctl)
 {
-	struct live_difference d = { 0 };
-	char *text, why[512];
+	struct loaded_difference d = { 0 };
+	struct fault f = { 0 };
+	char *text;
 	int code = wanted(ctl, &text), e = KMS_OK;
 	bool same;
 
 	if (code != CTL_OK)
 		return code;
-	same = live_compare(&d, text, ctl->timeout_ms, why) == KMS_OK && d.count == 0;
-	live_difference_free(&d);
+	same = loaded_compare(&d, text, ctl->timeout_ms, &f) == KMS_OK && d.count == 0;
+	loaded_difference_free(&d);
+	f = (struct fault){ 0 };
 	if (!same)
-		e = live_load(text, ctl->timeout_ms, why);
+		e = loaded_load(text, ctl->timeout_ms, &f);
 	free(text);
 	if (e != KMS_OK)
-		return ctl_fail(ctl, (uint32_t)e, "%s", why);
+		return fail_fault(ctl, &f);
 	output_bool(ctl->out, "applied", NULL, true);
 	output_bool(ctl->out, "changed", NULL, !same);
 	describe(ctl);
@@ -91,14 +93,14 @@ run_apply(struct ctl *ctl)
 static int
 run_remove(struct ctl *ctl)
 {
-	char why[512];
+	struct fault f = { 0 };
 	bool there = false;
-	int rc = live_there(&there, ctl->timeout_ms, why);
+	int rc = loaded_there(&there, ctl->timeout_ms, &f);
 
 	if (rc == KMS_OK && there)
-		rc = live_load(ruleset_removal, ctl->timeout_ms, why);
+		rc = loaded_load(ruleset_removal, ctl->timeout_ms, &f);
 	if (rc != KMS_OK)
-		return ctl_fail(ctl, (uint32_t)rc, "%s", why);
+		return fail_fault(ctl, &f);
 	output_bool(ctl->out, "removed", NULL, there);
 	output_text(ctl->out, "table", NULL, RULESET_TABLE);
 	output_line(ctl->out, OUTPUT_GOOD,
@@ -109,26 +111,27 @@ run_remove(struct ctl *ctl)
 static int
 run_check(struct ctl *ctl)
 {
-	struct live_difference d = { 0 };
-	char *text, why[512];
+	struct loaded_difference d = { 0 };
+	struct fault f = { 0 };
+	char *text;
 	unsigned i;
 	int code = wanted(ctl, &text), e;
 
 	if (code != CTL_OK)
 		return code;
-	e = live_compare(&d, text, ctl->timeout_ms, why);
+	e = loaded_compare(&d, text, ctl->timeout_ms, &f);
 	free(text);
 	if (e != KMS_OK)
-		return ctl_fail(ctl, (uint32_t)e, "%s", why);
+		return fail_fault(ctl, &f);
 	output_bool(ctl->out, "in_force", NULL, d.count == 0);
 	describe(ctl);
 	for (i = 0; i < d.count; i++)
 		output_line(ctl->out, OUTPUT_BAD, "%s: %s",
-		    d.lines[i].live ? "not in kms.ini" : "not in force", d.lines[i].text);
+		    d.lines[i].loaded ? "not in kms.ini" : "not in force", d.lines[i].text);
 	output_list(ctl->out, "differences", NULL);
 	for (i = 0; i < d.count && ctl->json; i++) {
 		output_row(ctl->out);
-		output_text(ctl->out, "kind", NULL, d.lines[i].live ? "unexpected" : "missing");
+		output_text(ctl->out, "kind", NULL, d.lines[i].loaded ? "unexpected" : "missing");
 		output_text(ctl->out, "rule", NULL, d.lines[i].text);
 	}
 	output_end(ctl->out);
@@ -136,7 +139,7 @@ run_check(struct ctl *ctl)
 	    d.count == 0 ? "Table " RULESET_TABLE " is as kms.ini says"
 			 : "Put it right: kmsctl firewall apply");
 	code = d.count == 0 ? CTL_OK : CTL_PROBLEM;
-	live_difference_free(&d);
+	loaded_difference_free(&d);
 	return code;
 }
 

@@ -6,8 +6,9 @@
 #include <string.h>
 
 #include "kmsctl/cli/command.h"
-#include "kmsctl/host/ctl.h"
+#include "kmsctl/cli/fail.h"
 #include "kmsctl/installed.h"
+#include "kmsctl/ledger/ledger_access.h"
 #include "kmsdb/kmsdb.h"
 #include "libkms/base/fault.h"
 #include "libkms/base/hex.h"
@@ -75,7 +76,7 @@ run_policy_history(struct ctl *ctl)
 	struct fault fault = { 0 };
 	uint64_t from;
 	bool all;
-	int fd = ctl_state_directory(ctl), r;
+	int fd = ledger_access_directory(ctl), r;
 
 	if (fd < 0)
 		return CTL_FAILED;
@@ -86,10 +87,10 @@ run_policy_history(struct ctl *ctl)
 			r = kmsdb_journal_each(fd, from, look, &h, &fault);
 	}
 	output_end(ctl->out);
-	ctl_close(NULL, fd);
+	ledger_access_close(NULL, fd);
 	installed_free(installed, ctl->config.publisher_count);
 	if (r != KMS_OK)
-		return ctl_fail(
+		return fail(
 		    ctl, (uint32_t)r, "%s: %s", ctl->config.state_directory, fault_text(&fault, r));
 	if (h.count == 0)
 		output_line(ctl->out, OUTPUT_PLAIN, "No policy pack was ever installed.");

@@ -8,8 +8,9 @@
 #include <unistd.h>
 
 #include "kmsctl/cli/command.h"
+#include "kmsctl/cli/fail.h"
 #include "kmsctl/cli/key_input.h"
-#include "kmsctl/host/ctl.h"
+#include "kmsctl/host/ask.h"
 #include "kmsctl/host/install.h"
 #include "libkms/kms_error.h"
 
@@ -62,15 +63,14 @@ choose_key(struct ctl *ctl, const struct reply *reply)
 	if (count == 1 && (ctl->arg_count == 0 || strlen(ctl->args[0]) >= 4))
 		return found;
 	if (count == 1)
-		ctl_fail(ctl, KMS_E_ARGUMENT, "four characters of the key's number, or more");
+		fail(ctl, KMS_E_ARGUMENT, "four characters of the key's number, or more");
 	else if (count > 1)
-		ctl_fail(ctl, KMS_E_ARGUMENT, "%u host keys %s: name one (kmsctl key show)", count,
+		fail(ctl, KMS_E_ARGUMENT, "%u host keys %s: name one (kmsctl key show)", count,
 		    ctl->arg_count > 0 ? "begin so" : "are installed");
 	else if (ctl->arg_count > 0)
-		ctl_fail(
-		    ctl, KMS_E_NOT_FOUND, "no installed host key has the number %s", ctl->args[0]);
+		fail(ctl, KMS_E_NOT_FOUND, "no installed host key has the number %s", ctl->args[0]);
 	else
-		ctl_fail(ctl, KMS_E_NOT_FOUND, "no host key is installed");
+		fail(ctl, KMS_E_NOT_FOUND, "no host key is installed");
 	return NULL;
 }
 
@@ -87,7 +87,7 @@ make_sure(struct ctl *ctl, const struct reply_row *key)
 	if (ctl->yes)
 		return CTL_OK;
 	if (ctl->json || !isatty(STDIN_FILENO))
-		return ctl_fail(
+		return fail(
 		    ctl, KMS_E_ARGUMENT, "nobody can be asked here: give --yes if it is meant");
 	reply_number(key, "confirmed", &confirmed);
 	snprintf(question, sizeof(question), "Remove host key %s of %s (%s)?%s\n",
@@ -100,7 +100,7 @@ make_sure(struct ctl *ctl, const struct reply_row *key)
 	answer = given_ask("Type yes to remove it: ");
 	yes = answer != NULL && strcmp(answer, "yes") == 0;
 	free(answer);
-	return yes ? CTL_OK : ctl_fail(ctl, KMS_E_ARGUMENT, "nothing was removed");
+	return yes ? CTL_OK : fail(ctl, KMS_E_ARGUMENT, "nothing was removed");
 }
 
 static int
@@ -112,7 +112,7 @@ remove_key(struct ctl *ctl, const char *id)
 	int code;
 
 	control_text(&args, "key", id);
-	code = ctl_ask(ctl, CONTROL_KEY_REMOVE, &args, &reply);
+	code = ask_host(ctl, CONTROL_KEY_REMOVE, &args, &reply);
 	if (code == CTL_OK) {
 		told = reply_text(reply_next(&reply, "removed", NULL), "what");
 		output_bool(ctl->out, "removed", NULL, true);
@@ -133,7 +133,7 @@ run_key_remove(struct ctl *ctl)
 {
 	const struct reply_row *key;
 	struct reply reply = { 0 };
-	int code = ctl_ask(ctl, CONTROL_KEY_SHOW, NULL, &reply);
+	int code = ask_host(ctl, CONTROL_KEY_SHOW, NULL, &reply);
 
 	if (code != CTL_OK)
 		return code;

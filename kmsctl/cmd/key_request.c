@@ -2,13 +2,27 @@
  * key_request.c - key request: what the publisher needs to confirm this host, as a file, as text,
  * as a QR code in the terminal or in a picture, and whom to call.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "kmsctl/cli/command.h"
+#include "kmsctl/cli/fail.h"
 #include "kmsctl/cli/qr.h"
-#include "kmsctl/host/ctl.h"
+#include "kmsctl/host/ask.h"
+#include "libkms/base/file.h"
 #include "libkms/kms_error.h"
+
+static int
+write_file(struct ctl *ctl, const char *path, const void *data, size_t len)
+{
+	int rc = file_write(AT_FDCWD, path, data, len, 0644, true);
+
+	return rc == KMS_OK
+		   ? CTL_OK
+		   : fail(ctl, (uint32_t)rc, "%s: cannot be written: %s", path, strerror(errno));
+}
 
 static int
 write_png(struct ctl *ctl, const char *text)
@@ -18,8 +32,8 @@ write_png(struct ctl *ctl, const char *text)
 	int code;
 
 	if (png == NULL)
-		return ctl_fail(ctl, KMS_E_TOO_LARGE, "the request does not fit into a QR code");
-	code = ctl_write_file(ctl, ctl->png, png, len);
+		return fail(ctl, KMS_E_TOO_LARGE, "the request does not fit into a QR code");
+	code = write_file(ctl, ctl->png, png, len);
 	free(png);
 	return code;
 }
@@ -31,9 +45,9 @@ print_request(struct ctl *ctl, const struct reply_row *row)
 	int code = CTL_OK;
 
 	if (text == NULL || id == NULL)
-		return ctl_fail(ctl, KMS_E_FORMAT, "the host's answer holds no request");
+		return fail(ctl, KMS_E_FORMAT, "the host's answer holds no request");
 	if (ctl->output_file != NULL)
-		code = ctl_write_file(ctl, ctl->output_file, text, strlen(text));
+		code = write_file(ctl, ctl->output_file, text, strlen(text));
 	if (code == CTL_OK && ctl->png != NULL)
 		code = write_png(ctl, text);
 	if (code != CTL_OK)
@@ -48,7 +62,7 @@ print_request(struct ctl *ctl, const struct reply_row *row)
 	}
 	output_line(ctl->out, OUTPUT_PLAIN, "%s", "");
 	if (ctl->qr && !ctl->json && !qr_print(ctl->out->file, text))
-		return ctl_fail(ctl, KMS_E_TOO_LARGE, "the request does not fit into a QR code");
+		return fail(ctl, KMS_E_TOO_LARGE, "the request does not fit into a QR code");
 	output_line(ctl->out, OUTPUT_PLAIN,
 	    "Next: give it to the publisher, then kmsctl key confirm FILE.kmscert");
 	return CTL_OK;
@@ -91,7 +105,7 @@ run_key_request(struct ctl *ctl)
 
 	if (ctl->arg_count > 0)
 		control_text(&args, "key", ctl->args[0]);
-	code = ctl_ask(ctl, CONTROL_KEY_REQUEST, &args, &reply);
+	code = ask_host(ctl, CONTROL_KEY_REQUEST, &args, &reply);
 	if (code == CTL_OK)
 		code = print_request(ctl, reply_next(&reply, "request", NULL));
 	if (code == CTL_OK)

@@ -10,7 +10,8 @@
 #include "kmsctl/cli/command.h"
 #include "kmsctl/dns/published.h"
 #include "kmsctl/dns/records.h"
-#include "kmsctl/host/ctl.h"
+#include "kmsctl/host/ask.h"
+#include "kmsctl/host/port.h"
 #include "libkms/kms_error.h"
 
 #define PARTIAL 5 /* last digits of a key's number, to tell keys apart aloud */
@@ -122,7 +123,7 @@ print_host(struct ctl *ctl, struct reply *status, const struct reply *policy)
 {
 	const struct reply_row *service;
 
-	ctl_fill_port(ctl, status);
+	port_fill(ctl, status);
 	service = reply_next(status, "service", NULL);
 	output_object(ctl->out, "service", "Host");
 	if (service != NULL)
@@ -138,9 +139,9 @@ print_host(struct ctl *ctl, struct reply *status, const struct reply *policy)
 static int
 ask_more(struct ctl *ctl, struct reply *status, struct reply *policy)
 {
-	int code = ctl_ask(ctl, CONTROL_STATUS, NULL, status);
+	int code = ask_host(ctl, CONTROL_STATUS, NULL, status);
 
-	return code == CTL_OK ? ctl_ask(ctl, CONTROL_POLICY_SHOW, NULL, policy) : code;
+	return code == CTL_OK ? ask_host(ctl, CONTROL_POLICY_SHOW, NULL, policy) : code;
 }
 
 static int
@@ -148,7 +149,7 @@ run_key_show(struct ctl *ctl)
 {
 	struct reply reply = { 0 }, status = { 0 }, policy = { 0 };
 	const struct reply_row *key = NULL;
-	int code = ctl_ask(ctl, CONTROL_KEY_SHOW, NULL, &reply);
+	int code = ask_host(ctl, CONTROL_KEY_SHOW, NULL, &reply);
 
 	if (code == CTL_OK && ctl->detailed)
 		code = ask_more(ctl, &status, &policy);

@@ -6,7 +6,8 @@
 #include <syslog.h>
 
 #include "kmsctl/cli/command.h"
-#include "kmsctl/host/ctl.h"
+#include "kmsctl/cli/fail.h"
+#include "kmsctl/ledger/ledger_access.h"
 #include "kmsdb/kmsdb.h"
 #include "libkms/base/fault.h"
 #include "libkms/kms_error.h"
@@ -37,13 +38,13 @@ run_ledger_check(struct ctl *ctl)
 	int fd, rc;
 
 	ctl->leave_root = true;
-	fd = ctl_state_directory(ctl);
+	fd = ledger_access_directory(ctl);
 	if (fd < 0)
 		return CTL_FAILED;
 	output_list(ctl->out, "problems", NULL);
 	rc = kmsdb_check(fd, NULL, report, &f);
 	output_end(ctl->out);
-	ctl_close(NULL, fd);
+	ledger_access_close(NULL, fd);
 	output_bool(ctl->out, "sound", NULL, rc == KMS_OK && f.count == 0);
 	output_number(ctl->out, "problem_count", NULL, f.count);
 	if (rc == KMS_OK && f.count == 0) {
@@ -52,12 +53,11 @@ run_ledger_check(struct ctl *ctl)
 		return CTL_OK;
 	}
 	if (f.count == 0)
-		return ctl_fail(ctl, (uint32_t)rc, "%s/kmsdb: %s", ctl->config.state_directory,
+		return fail(ctl, (uint32_t)rc, "%s/kmsdb: %s", ctl->config.state_directory,
 		    kms_strerror((uint32_t)rc));
 	if (rc == KMS_OK)
 		rc = KMS_E_ALTERED;
-	ctl_fail(
-	    ctl, (uint32_t)rc, "%s/kmsdb: the check found a problem", ctl->config.state_directory);
+	fail(ctl, (uint32_t)rc, "%s/kmsdb: the check found a problem", ctl->config.state_directory);
 	return CTL_PROBLEM;
 }
 
@@ -82,20 +82,20 @@ run_ledger_rebuild(struct ctl *ctl)
 	struct kmsdb_info info = { 0 };
 	struct fault fault = { 0 };
 	struct kmsdb *db;
-	int fd = ctl_state_directory(ctl), e;
+	int fd = ledger_access_directory(ctl), e;
 
 	if (fd < 0)
 		return CTL_FAILED;
 	e = kmsdb_rebuild(fd, &opt, &fault);
-	ctl_close(NULL, fd);
+	ledger_access_close(NULL, fd);
 	if (e == KMS_E_EXISTS)
-		return ctl_fail(ctl, (uint32_t)e,
+		return fail(ctl, (uint32_t)e,
 		    "kmsd is running and holds the ledger: stop it first, rebuild, start it again");
 	if (e != KMS_OK)
-		return ctl_fail(ctl, (uint32_t)e, "%s", fault_text(&fault, e));
-	if (ctl_open_ledger(ctl, &db, &fault) == KMS_OK) {
+		return fail(ctl, (uint32_t)e, "%s", fault_text(&fault, e));
+	if (ledger_access_open(ctl, &db, &fault) == KMS_OK) {
 		kmsdb_info(db, &info);
-		ctl_close(db, -1);
+		ledger_access_close(db, -1);
 	}
 	output_bool(ctl->out, "rebuilt", NULL, true);
 	output_line(ctl->out, OUTPUT_GOOD, "The index has been rebuilt from the journal.");

@@ -8,7 +8,8 @@
 #include <string.h>
 
 #include "kmsctl/cli/command.h"
-#include "kmsctl/host/ctl.h"
+#include "kmsctl/cli/fail.h"
+#include "kmsctl/host/ini_file.h"
 #include "libkms/kms_error.h"
 
 /* In the order in which they build on each other. */
@@ -46,16 +47,16 @@ open_plan(struct ctl *ctl, struct plan *p)
 	p->root = "";
 	if (ctl->root != NULL) {
 		if ((root = realpath(ctl->root, NULL)) == NULL)
-			return ctl_fail(ctl, KMS_E_NOT_FOUND, "%s: no such directory", ctl->root);
+			return fail(ctl, KMS_E_NOT_FOUND, "%s: no such directory", ctl->root);
 		len = strlen(root);
 		if (root[len - 1] == '/')
 			root[len - 1] = '\0';
 		p->root = root;
 		if (!ctl->config_given &&
 		    (ctl->config_path = below(root, ctl->config_path)) == NULL)
-			return ctl_fail(ctl, KMS_E_NO_MEMORY, "no memory");
+			return fail(ctl, KMS_E_NO_MEMORY, "no memory");
 	}
-	return ctl_load_config(ctl);
+	return ini_load(ctl);
 }
 
 enum state { DUE, BY_HAND, DONE, FAILED };
@@ -106,15 +107,15 @@ unseen(struct plan *p, const struct aspect *a, const char *why)
 static void
 inspect(struct plan *p, const struct aspect *a)
 {
-	char why[512] = "";
+	struct fault f = { 0 };
 	int rc;
 
 	if (a->live && p->root[0] != '\0')
 		return;
 	p->aspect = a;
-	rc = a->inspect(p, why);
+	rc = a->inspect(p, &f);
 	if (rc != KMS_OK)
-		unseen(p, a, why[0] ? why : kms_strerror((uint32_t)rc));
+		unseen(p, a, fault_text(&f, rc));
 }
 
 static unsigned
@@ -159,7 +160,6 @@ run_apply(struct ctl *ctl)
 	static struct plan p;
 	unsigned done = 0, failed = 0, from;
 	int code = open_plan(ctl, &p), e;
-	char why[512];
 	size_t i;
 
 	if (code != CTL_OK)
@@ -171,18 +171,16 @@ run_apply(struct ctl *ctl)
 		inspect(&p, aspects[i]);
 		for (; from < p.count; from++) {
 			const struct difference *d = &p.list[from];
+			struct fault f = { 0 };
 
-			why[0] = '\0';
-			e = d->by_hand ? KMS_OK : d->aspect->mend(&p, d, why);
+			e = d->by_hand ? KMS_OK : d->aspect->mend(&p, d, &f);
 			done += !d->by_hand && e == KMS_OK;
 			failed += e != KMS_OK;
 			row(ctl, d,
 			    d->by_hand    ? BY_HAND
 			    : e == KMS_OK ? DONE
 					  : FAILED,
-			    e == KMS_OK ? NULL
-			    : why[0]    ? why
-					: kms_strerror((uint32_t)e));
+			    e == KMS_OK ? NULL : fault_text(&f, e));
 		}
 	}
 	output_end(ctl->out);

@@ -2,14 +2,15 @@
  * policy.c - policy install and show.
  */
 #include "kmsctl/cli/command.h"
-#include "kmsctl/host/ctl.h"
+#include "kmsctl/host/ask.h"
 #include "kmsctl/host/install.h"
+#include "kmsctl/host/signed_file.h"
 
 static int
 run_policy_install(struct ctl *ctl)
 {
 	struct control_buf args = { 0 };
-	int code = ctl_read_signed(ctl, ctl->args[0], &args);
+	int code = signed_read(ctl, ctl->args[0], &args);
 
 	return install_given(ctl, code, CONTROL_POLICY_INSTALL, &args, "installed", ctl->args[0],
 	    "Policy pack installed");
@@ -19,7 +20,7 @@ static int
 run_policy_show(struct ctl *ctl)
 {
 	struct reply reply = { 0 };
-	int code = ctl_ask(ctl, CONTROL_POLICY_SHOW, NULL, &reply);
+	int code = ask_host(ctl, CONTROL_POLICY_SHOW, NULL, &reply);
 
 	if (code == CTL_OK) {
 		reply_print_list(ctl->out, &reply, "pack", "packs", "Policy packs");

@@ -2,14 +2,14 @@
  * publisher.c - what a publisher sends to every customer: revocation lists, and a new key.
  */
 #include "kmsctl/cli/command.h"
-#include "kmsctl/host/ctl.h"
 #include "kmsctl/host/install.h"
+#include "kmsctl/host/signed_file.h"
 
 static int
 send_signed(struct ctl *ctl, uint16_t verb, const char *what)
 {
 	struct control_buf args = { 0 };
-	int code = ctl_read_signed(ctl, ctl->args[0], &args);
+	int code = signed_read(ctl, ctl->args[0], &args);
 
 	return install_given(ctl, code, verb, &args, "installed", ctl->args[0], what);
 }

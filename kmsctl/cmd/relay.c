@@ -4,9 +4,13 @@
 #include <stdio.h>
 
 #include "kmsctl/cli/command.h"
-#include "kmsctl/host/ctl.h"
+#include "kmsctl/cli/fail.h"
+#include "kmsctl/host/ask.h"
+#include "kmsctl/ledger/clients.h"
+#include "kmsctl/ledger/ledger_access.h"
 #include "kmsctl/relay/observed_list.h"
 #include "kmsdb/kmsdb.h"
+#include "libkms/base/address.h"
 #include "libkms/base/fault.h"
 #include "libkms/base/hex.h"
 #include "libkms/kms_error.h"
@@ -17,7 +21,7 @@ run_relay_status(struct ctl *ctl)
 	struct reply reply = { 0 };
 	const struct reply_row *relay;
 	uint64_t configured = 0;
-	int code = ctl_ask(ctl, CONTROL_RELAY_STATUS, NULL, &reply);
+	int code = ask_host(ctl, CONTROL_RELAY_STATUS, NULL, &reply);
 
 	if (code == CTL_OK) {
 		relay = reply_next(&reply, "relay", NULL);
@@ -56,14 +60,14 @@ versions(char *out, size_t size, const struct kmsdb_relayed *r)
 static void
 hosts(char *out, size_t size, const struct kmsdb_relayed *r)
 {
-	char address[64];
+	char address[ADDRESS_TEXT];
 	size_t used = 0;
 
 	out[0] = '\0';
 	for (unsigned i = 0; i < KMSDB_RELAYED_HOSTS && used < size; i++) {
 		if (r->hosts[i].count == 0)
 			continue;
-		ctl_address(address, r->hosts[i].address);
+		address_text(address, r->hosts[i].address);
 		used += (size_t)snprintf(out + used, size - used, "%s%s port %u x %u",
 		    used ? ", " : "", address, r->hosts[i].port, r->hosts[i].count);
 	}
@@ -92,14 +96,13 @@ list_one(const struct kmsdb_relayed *r, void *arg)
 {
 	struct listing *l = arg;
 	struct output *o = l->ctl->out;
-	char address[64], cmid[33], text[256];
+	char cmid[33], text[256];
 
 	if (l->ctl->limit != 0 && l->shown == l->ctl->limit)
 		return 1;
 	l->shown++;
 	output_row(o);
-	ctl_address(address, r->address);
-	output_text(o, "address", "Address", address);
+	client_print_address(o, "Address", r->address);
 	output_text(o, "name", "Name", r->name[0] != '\0' ? r->name : NULL);
 	hex_format(cmid, r->cmid, 16);
 	output_text(o, "cmid", NULL, r->name[0] != '\0' ? cmid : NULL);
@@ -129,7 +132,7 @@ relayed_list(struct ctl *ctl)
 	int status;
 
 	ctl->leave_root = true;
-	status = ctl_open_ledger(ctl, &db, &fault);
+	status = ledger_access_open(ctl, &db, &fault);
 	if (status == KMS_OK) {
 		output_list(
 		    ctl->out, "relayed", "Clients of another KMS host, as the relay saw them");
@@ -138,9 +141,9 @@ relayed_list(struct ctl *ctl)
 		if (status == 1)
 			status = KMS_OK;
 	}
-	ctl_close(db, -1);
+	ledger_access_close(db, -1);
 	if (status != KMS_OK)
-		return ctl_fail(ctl, (uint32_t)status, "%s",
+		return fail(ctl, (uint32_t)status, "%s",
 		    fault.text[0] != '\0' ? fault.text : "the index cannot be read");
 	if (l.shown == 0)
 		output_line(ctl->out, OUTPUT_PLAIN, "The relay has seen no client yet.");

@@ -7,7 +7,9 @@
 #include <strings.h>
 
 #include "kmsctl/cli/command.h"
-#include "kmsctl/host/ctl.h"
+#include "kmsctl/cli/fail.h"
+#include "kmsctl/host/ini_file.h"
+#include "kmsctl/host/port.h"
 #include "kmsctl/relay/bind_probe.h"
 #include "kmsctl/relay/kms_hosts.h"
 #include "kmsctl/relay/srv.h"
@@ -18,7 +20,7 @@
 
 struct checking {
 	struct ctl *ctl;
-	struct behind behind;
+	struct kms_hosts behind;
 	uint16_t port; /* this appliance's; 0: not known */
 	unsigned problems;
 };
@@ -48,10 +50,10 @@ found(struct checking *c, bool problem, const char *what, const char *subject, c
 
 /* A client that is bound by any of its addresses is served: the fronts go from one to the next. */
 static void
-check_reach(struct checking *c, const struct behind_host *h, const char *subject)
+check_reach(struct checking *c, const struct kms_host *h, const char *subject)
 {
-	struct reach best;
-	size_t failed = reach_best(&best, h->addresses, h->count, PATIENCE);
+	struct bind_probe best;
+	size_t failed = bind_probe_best(&best, h->addresses, h->count, PATIENCE);
 
 	if (best.serves && failed > 0)
 		found(c, false, "reach", subject, "%s, at %zu of its %zu addresses", best.text,
@@ -63,7 +65,7 @@ check_reach(struct checking *c, const struct behind_host *h, const char *subject
 
 /* A KMS host tells its clients the port that it listens on itself, and they come back with that. */
 static void
-check_port(struct checking *c, const struct behind_host *h, const char *subject)
+check_port(struct checking *c, const struct kms_host *h, const char *subject)
 {
 	if (c->port == 0 || h->host.port == c->port)
 		return;
@@ -73,29 +75,29 @@ check_port(struct checking *c, const struct behind_host *h, const char *subject)
 }
 
 static void
-check_host(struct checking *c, const struct behind_host *h)
+check_host(struct checking *c, const struct kms_host *h)
 {
 	char subject[300];
 
 	snprintf(subject, sizeof(subject), "%.255s port %u", h->host.name, h->host.port);
 	switch (h->state) {
-	case BEHIND_NAMELESS:
+	case KMS_HOST_NAMELESS:
 		found(c, true, "name", subject, "0x800706BA: the name cannot be resolved: %s",
 		    h->why);
 		break;
-	case BEHIND_SELF:
+	case KMS_HOST_SELF:
 		found(c, !h->dns, "self", subject, "this appliance itself: passed over%s",
 		    h->dns ? "" : ". Take it out of upstream");
 		break;
-	case BEHIND_PORT:
+	case KMS_HOST_PORT:
 		found(c, true, "port", subject,
 		    "found by DNS, and left out: the network processes may connect to no port that kms.ini does not name. Add %u to ports of [relay]",
 		    h->host.port);
 		break;
-	case BEHIND_TWICE:
+	case KMS_HOST_TWICE:
 		found(c, false, "twice", subject, "named twice: used once");
 		break;
-	case BEHIND_USED:
+	case KMS_HOST_USED:
 		check_reach(c, h, subject);
 		check_port(c, h, subject);
 		break;
@@ -103,16 +105,16 @@ check_host(struct checking *c, const struct behind_host *h)
 }
 
 static bool
-counts(const struct behind_host *h)
+counts(const struct kms_host *h)
 {
-	return h->state == BEHIND_USED || h->state == BEHIND_NAMELESS;
+	return h->state == KMS_HOST_USED || h->state == KMS_HOST_NAMELESS;
 }
 
 /* Hosts of the lowest priority all get clients, and each of them counts for itself. */
 static void
 check_split(struct checking *c)
 {
-	const struct behind *b = &c->behind;
+	const struct kms_hosts *b = &c->behind;
 	uint16_t lowest = UINT16_MAX;
 	unsigned first = 0;
 	bool dns = false;
@@ -134,7 +136,7 @@ check_split(struct checking *c)
 static void
 check_hosts(struct checking *c)
 {
-	const struct behind *b = &c->behind;
+	const struct kms_hosts *b = &c->behind;
 	bool any = false;
 
 	if (b->why[0] != '\0')
@@ -180,21 +182,21 @@ static int
 run_relay_check(struct ctl *ctl)
 {
 	struct checking c = { .ctl = ctl };
-	int code = ctl_load_config(ctl);
+	int code = ini_load(ctl);
 
 	if (code != CTL_OK)
 		return code;
 	if (!relay_configured(&ctl->config))
-		return ctl_fail(ctl, KMS_E_CONFIG, "no relay is set up: see [relay] in kms.ini(5)");
-	c.port = ctl_port(ctl);
-	if (behind_collect(&c.behind, &ctl->config, c.port) != KMS_OK)
-		return ctl_fail(ctl, KMS_E_NO_MEMORY, "the KMS hosts");
+		return fail(ctl, KMS_E_CONFIG, "no relay is set up: see [relay] in kms.ini(5)");
+	c.port = port_of_host(ctl);
+	if (kms_hosts_collect(&c.behind, &ctl->config, c.port) != KMS_OK)
+		return fail(ctl, KMS_E_NO_MEMORY, "the KMS hosts");
 	output_list(ctl->out, "findings", "Relay");
 	check_hosts(&c);
 	check_domains(&c);
 	output_end(ctl->out);
 	output_number(ctl->out, "problems", NULL, c.problems);
-	behind_free(&c.behind);
+	kms_hosts_free(&c.behind);
 	return c.problems > 0 ? CTL_PROBLEM : CTL_OK;
 }
 

@@ -7,7 +7,10 @@
 #include <sys/socket.h>
 
 #include "kmsctl/cli/command.h"
-#include "kmsctl/host/ctl.h"
+#include "kmsctl/cli/fail.h"
+#include "kmsctl/cli/input.h"
+#include "kmsctl/host/ask.h"
+#include "kmsctl/ledger/ledger_access.h"
 #include "kmsctl/relay/event_log.h"
 #include "kmsdb/kmsdb.h"
 #include "libkms/base/address.h"
@@ -87,7 +90,7 @@ import_event(const struct event_12290 *e, void *arg)
 	control_text(&args, "name", e->name);
 	control_number(&args, "count", e->count);
 	control_number(&args, "told", e->time);
-	m->code = ctl_ask(m->ctl, CONTROL_RELAY_NAME, &args, &reply);
+	m->code = ask_host(m->ctl, CONTROL_RELAY_NAME, &args, &reply);
 	m->joined += m->code == CTL_OK;
 	control_buf_free(&args);
 	reply_free(&reply);
@@ -102,29 +105,29 @@ run_relay_import(struct ctl *ctl)
 	struct fault fault = { 0 };
 	char *text = NULL;
 	size_t len = 0, events;
-	int status = ctl_read_file(ctl->args[0], EVENTS_MAX, &text, &len);
+	int status = input_read(ctl->args[0], EVENT_LOG_MAX, &text, &len);
 
 	if (status != KMS_OK)
-		return ctl_fail(ctl, (uint32_t)status, "%s", ctl->args[0]);
+		return fail(ctl, (uint32_t)status, "%s", ctl->args[0]);
 	/* What is still on its way to the index is to be found, too. */
-	if ((m.code = ctl_ask(ctl, CONTROL_CHECKPOINT, NULL, &(struct reply){ 0 })) != CTL_OK)
+	if ((m.code = ask_host(ctl, CONTROL_CHECKPOINT, NULL, &(struct reply){ 0 })) != CTL_OK)
 		goto done;
-	status = ctl_open_ledger(ctl, &db, &fault);
+	status = ledger_access_open(ctl, &db, &fault);
 	if (status == KMS_OK)
 		status = kmsdb_each_relayed(db, keep_source, &m.sources);
-	ctl_close(db, -1);
+	ledger_access_close(db, -1);
 	if (status != KMS_OK) {
-		m.code = ctl_fail(ctl, (uint32_t)status, "the ledger cannot be read: %s",
+		m.code = fail(ctl, (uint32_t)status, "the ledger cannot be read: %s",
 		    fault_text(&fault, status));
 		goto done;
 	}
-	events = events_each(text, len, import_event, &m);
+	events = event_log_each(text, len, import_event, &m);
 	output_number(ctl->out, "events", "Events 12290", events);
 	output_number(ctl->out, "joined", "Joined", m.joined);
 	output_number(ctl->out, "unknown", "Not observed, or without an address", m.unknown);
 	output_number(ctl->out, "refused", "Refused by the host", m.refused);
 	if (events == 0)
-		m.code = ctl_fail(ctl, KMS_E_FORMAT, "%s: no event 12290 in it", ctl->args[0]);
+		m.code = fail(ctl, KMS_E_FORMAT, "%s: no event 12290 in it", ctl->args[0]);
 done:
 	free(m.sources.addresses);
 	free(text);

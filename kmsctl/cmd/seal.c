@@ -10,8 +10,9 @@
 #include <sys/resource.h>
 
 #include "kmsctl/cli/command.h"
+#include "kmsctl/cli/fail.h"
 #include "kmsctl/cli/passphrase.h"
-#include "kmsctl/host/ctl.h"
+#include "kmsctl/host/ask.h"
 #include "libkms/kms_error.h"
 
 #define PROMPT_CURRENT "Passphrase of this host's keys: "
@@ -31,17 +32,16 @@ static int
 passphrase_problem(struct ctl *ctl, int rc, const char *file, bool twice)
 {
 	if (file != NULL && rc == KMS_E_PASSPHRASE)
-		return ctl_fail(ctl, KMS_E_PASSPHRASE, "%s: its first line is empty", file);
+		return fail(ctl, KMS_E_PASSPHRASE, "%s: its first line is empty", file);
 	if (file != NULL)
-		return ctl_fail(ctl, (uint32_t)rc, "%s: cannot be read: %s", file,
+		return fail(ctl, (uint32_t)rc, "%s: cannot be read: %s", file,
 		    rc == KMS_E_IO ? strerror(errno) : kms_strerror((uint32_t)rc));
 	if (rc == KMS_E_ARGUMENT)
-		return ctl_fail(ctl, KMS_E_ARGUMENT,
+		return fail(ctl, KMS_E_ARGUMENT,
 		    "there is no terminal to ask for a passphrase: give it with --passphrase-file (and the current one with --current-file)");
 	if (rc == KMS_E_PASSPHRASE && twice)
-		return ctl_fail(
-		    ctl, KMS_E_PASSPHRASE, "no passphrase, or the two are not the same");
-	return ctl_fail(ctl, (uint32_t)rc, "no passphrase was given");
+		return fail(ctl, KMS_E_PASSPHRASE, "no passphrase, or the two are not the same");
+	return fail(ctl, (uint32_t)rc, "no passphrase was given");
 }
 
 /* From file, or the terminal when that is NULL, into args as name. */
@@ -54,7 +54,7 @@ add_passphrase(struct ctl *ctl, struct control_buf *args, const char *name, cons
 
 	no_core();
 	if (sodium_init() < 0)
-		return ctl_fail(ctl, KMS_E_NO_MEMORY, "libsodium cannot be used");
+		return fail(ctl, KMS_E_NO_MEMORY, "libsodium cannot be used");
 	if ((rc = passphrase_ask(&text, prompt, file, twice)) != KMS_OK)
 		return passphrase_problem(ctl, rc, file, twice);
 	control_octets(args, name, text, strlen(text));
@@ -78,7 +78,7 @@ ask_kind(struct ctl *ctl, char kind[32], bool *locked)
 	const struct reply_row *row;
 	const char *text;
 	uint64_t n = 0;
-	int code = ctl_ask(ctl, CONTROL_STATUS, NULL, &reply);
+	int code = ask_host(ctl, CONTROL_STATUS, NULL, &reply);
 
 	if (code != CTL_OK)
 		return code;
@@ -97,7 +97,7 @@ tell(struct ctl *ctl, const struct reply *reply)
 	const char *kind = reply_text(reply_next(reply, "sealed", NULL), "kind");
 
 	if (kind == NULL)
-		return ctl_fail(ctl, KMS_E_FORMAT, "the host's answer says nothing");
+		return fail(ctl, KMS_E_FORMAT, "the host's answer says nothing");
 	output_text(ctl->out, "sealed", NULL, kind);
 	if (strcmp(kind, "passphrase") == 0)
 		output_line(ctl->out, OUTPUT_GOOD,
@@ -124,7 +124,7 @@ seal(struct ctl *ctl, const char *kind, const char *current_file)
 	if (code != CTL_OK)
 		return code;
 	if (locked)
-		return ctl_fail(ctl, KMS_E_LOCKED, "the host is locked: kmsctl unlock first");
+		return fail(ctl, KMS_E_LOCKED, "the host is locked: kmsctl unlock first");
 	control_text(&args, "kind", kind);
 	if (strcmp(now, "passphrase") == 0)
 		code = add_passphrase(ctl, &args, "current", PROMPT_CURRENT, current_file, false);
@@ -132,7 +132,7 @@ seal(struct ctl *ctl, const char *kind, const char *current_file)
 		code = add_passphrase(
 		    ctl, &args, "passphrase", PROMPT_NEW, ctl->passphrase_file, true);
 	if (code == CTL_OK)
-		code = ctl_ask(ctl, CONTROL_KEY_SEAL, &args, &reply);
+		code = ask_host(ctl, CONTROL_KEY_SEAL, &args, &reply);
 	if (code == CTL_OK)
 		code = tell(ctl, &reply);
 	forget(&args);
@@ -144,12 +144,12 @@ static int
 run_key_seal(struct ctl *ctl)
 {
 	if (ctl->seal == NULL) {
-		ctl_fail(ctl, KMS_E_ARGUMENT,
+		fail(ctl, KMS_E_ARGUMENT,
 		    "say how: kmsctl key seal --passphrase, --machine or --none");
 		return CTL_USAGE;
 	}
 	if (ctl->passphrase_file != NULL && strcmp(ctl->seal, "passphrase") != 0) {
-		ctl_fail(ctl, KMS_E_ARGUMENT,
+		fail(ctl, KMS_E_ARGUMENT,
 		    "--passphrase-file is the new passphrase's; the current one's is --current-file");
 		return CTL_USAGE;
 	}
@@ -180,7 +180,7 @@ run_unlock(struct ctl *ctl)
 		code = add_passphrase(
 		    ctl, &args, "passphrase", PROMPT_CURRENT, ctl->passphrase_file, false);
 	if (code == CTL_OK)
-		code = ctl_ask(ctl, CONTROL_UNLOCK, &args, &reply);
+		code = ask_host(ctl, CONTROL_UNLOCK, &args, &reply);
 	if (code == CTL_OK) {
 		output_bool(ctl->out, "unlocked", NULL, true);
 		output_line(ctl->out, OUTPUT_GOOD, "The host is unlocked and serves its clients.");

@@ -10,8 +10,10 @@
 #include <time.h>
 
 #include "kmsctl/cli/command.h"
-#include "kmsctl/host/ctl.h"
+#include "kmsctl/cli/fail.h"
+#include "kmsctl/host/signed_file.h"
 #include "kmsctl/ledger/clients.h"
+#include "kmsctl/ledger/ledger_access.h"
 #include "libkms/base/fault.h"
 #include "libkms/base/hex.h"
 #include "libkms/base/uuid.h"
@@ -47,16 +49,15 @@ take_pack(
 		    f->publisher, false, file, len, signature, signature_len, &signer);
 	}
 	if (rc == KMS_E_PUBLISHER)
-		return ctl_fail(ctl, (uint32_t)rc,
-		    "%s: signed by none of the %u publishers in kms.ini", ctl->args[0],
-		    ctl->config.publisher_count);
+		return fail(ctl, (uint32_t)rc, "%s: signed by none of the %u publishers in kms.ini",
+		    ctl->args[0], ctl->config.publisher_count);
 	if (rc != KMS_OK)
-		return ctl_fail(ctl, (uint32_t)rc, "%s: %s", ctl->args[0],
+		return fail(ctl, (uint32_t)rc, "%s: %s", ctl->args[0],
 		    rc == KMS_E_SIGNATURE ? "the signature is not of this file"
 					  : "the .minisig file is not a minisign signature");
 	rc = policy_pack_parse(f->pack, file, len, &err);
 	if (rc != KMS_OK)
-		return ctl_fail(ctl, (uint32_t)rc, "%s:%d: %s", ctl->args[0], err.line, err.text);
+		return fail(ctl, (uint32_t)rc, "%s:%d: %s", ctl->args[0], err.line, err.text);
 	return CTL_OK;
 }
 
@@ -66,10 +67,10 @@ read_pack(struct forecast *f)
 	struct control_field field, file = { 0 }, signature = { 0 };
 	struct control_buf args = { 0 };
 	struct control_reader reader;
-	int code = ctl_read_signed(f->ctl, f->ctl->args[0], &args);
+	int code = signed_read(f->ctl, f->ctl->args[0], &args);
 
 	if (code == CTL_OK && args.bad)
-		code = ctl_fail(f->ctl, KMS_E_TOO_LARGE, "%s: too large", f->ctl->args[0]);
+		code = fail(f->ctl, KMS_E_TOO_LARGE, "%s: too large", f->ctl->args[0]);
 	if (code == CTL_OK) {
 		control_reader_init(&reader, args.data, args.len);
 		while (control_next(&reader, &field)) {
@@ -89,15 +90,14 @@ static int
 read_installed(struct forecast *f)
 {
 	char why[256] = "";
-	int fd = ctl_state_directory(f->ctl), r;
+	int fd = ledger_access_directory(f->ctl), r;
 
 	if (fd < 0)
 		return CTL_FAILED;
 	r = installed_read(&f->installed, fd, &f->ctl->config, why);
-	ctl_close(NULL, fd);
-	return r == KMS_OK
-		   ? CTL_OK
-		   : ctl_fail(f->ctl, (uint32_t)r, "what is installed cannot be read: %s", why);
+	ledger_access_close(NULL, fd);
+	return r == KMS_OK ? CTL_OK
+			   : fail(f->ctl, (uint32_t)r, "what is installed cannot be read: %s", why);
 }
 
 /* What kmsd would say to an installation now. */
@@ -125,15 +125,14 @@ print_change(const struct simulate_change *c, void *arg)
 {
 	struct forecast *f = arg;
 	struct output *o = f->ctl->out;
-	char cmid[33], id[37], address[64] = "-";
+	char cmid[33], id[37];
+	static const uint8_t none[16];
 
 	if (f->ctl->limit != 0 && f->shown == f->ctl->limit)
 		return 0;
 	f->shown++;
 	hex_format(cmid, c->client->cmid, 16);
 	uuid_format(id, c->client->product);
-	if (c->host != NULL)
-		ctl_address(address, c->host->address);
 	output_row(o);
 	output_put(o, &(struct output_field){ .key = "change",
 			  .label = "Change",
@@ -146,7 +145,7 @@ print_change(const struct simulate_change *c, void *arg)
 	output_text(o, "cmid", "CMID", cmid);
 	output_text(o, "product_name", "Product", c->product->name);
 	output_text(o, "product", NULL, id);
-	output_text(o, "address", NULL, strcmp(address, "-") == 0 ? NULL : address);
+	client_print_address(o, NULL, c->host != NULL ? c->host->address : none);
 	output_time(o, "from", "From", c->from);
 	output_text(o, "from_event", "When", c->lease ? "lease-end" : "next-request");
 	output_text(o, "status", "Status", kms_error_find(c->status)->symbol);
@@ -277,16 +276,16 @@ run_passes(struct forecast *f)
 	struct ctl *ctl = f->ctl;
 	struct kmsdb *db;
 	struct fault fault = { 0 };
-	int rc = ctl_open_ledger(ctl, &db, &fault);
+	int rc = ledger_access_open(ctl, &db, &fault);
 
 	if (rc != KMS_OK)
-		return ctl_fail(ctl, (uint32_t)rc, "the ledger cannot be read: %s", fault.text);
+		return fail(ctl, (uint32_t)rc, "the ledger cannot be read: %s", fault.text);
 	output_list(ctl->out, "changes", NULL);
 	rc = simulate_run(&f->simulation, db, print_change, f);
 	output_end(ctl->out);
-	ctl_close(db, -1);
+	ledger_access_close(db, -1);
 	if (rc != KMS_OK)
-		return ctl_fail(ctl, (uint32_t)rc, "the ledger cannot be read");
+		return fail(ctl, (uint32_t)rc, "the ledger cannot be read");
 	return CTL_OK;
 }
 
@@ -319,7 +318,7 @@ run_policy_simulate(struct ctl *ctl)
 
 	if (f == NULL || (f->pack = malloc(sizeof(*f->pack))) == NULL) {
 		free(f);
-		return ctl_fail(ctl, KMS_E_NO_MEMORY, "a policy pack needs more memory");
+		return fail(ctl, KMS_E_NO_MEMORY, "a policy pack needs more memory");
 	}
 	f->ctl = ctl;
 	if ((code = read_installed(f)) == CTL_OK && (code = read_pack(f)) == CTL_OK) {

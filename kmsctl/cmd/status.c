@@ -9,7 +9,10 @@
 #include <time.h>
 
 #include "kmsctl/cli/command.h"
-#include "kmsctl/host/ctl.h"
+#include "kmsctl/cli/fail.h"
+#include "kmsctl/host/ask.h"
+#include "kmsctl/host/port.h"
+#include "kmsctl/ledger/ledger_access.h"
 #include "kmsdb/kmsdb.h"
 #include "libkms/base/fault.h"
 #include "libkms/base/hex.h"
@@ -193,7 +196,7 @@ print_ledger(struct ctl *ctl)
 	char hash[65];
 	struct kmsdb *db;
 
-	if (ctl_open_ledger(ctl, &db, &fault) != KMS_OK) {
+	if (ledger_access_open(ctl, &db, &fault) != KMS_OK) {
 		output_text(ctl->out, "ledger_problem", NULL, fault.text);
 		output_line(ctl->out, OUTPUT_WARN, "The ledger cannot be read: %s", fault.text);
 		return;
@@ -218,19 +221,19 @@ print_ledger(struct ctl *ctl)
 	output_number(ctl->out, "schema", "Schema", info.schema);
 	output_text(ctl->out, "last_hash", NULL, hash);
 	output_end(ctl->out);
-	ctl_close(db, -1);
+	ledger_access_close(db, -1);
 }
 
 static int
 run_status(struct ctl *ctl)
 {
 	struct reply reply;
-	char why[512] = "";
-	uint32_t status = ctl_ask_quietly(ctl, CONTROL_STATUS, NULL, &reply, why);
+	struct fault f = { 0 };
+	int status = ask_quietly(ctl, CONTROL_STATUS, NULL, &reply, &f);
 	int code;
 
 	if (status == KMS_OK) {
-		ctl_fill_port(ctl, &reply);
+		port_fill(ctl, &reply);
 		reply_sort(&reply, "front", "number");
 		code = status_running(ctl, &reply);
 		reply_free(&reply);
@@ -241,7 +244,7 @@ run_status(struct ctl *ctl)
 		output_line(ctl->out, OUTPUT_BAD, "kmsd is not running");
 		print_ledger(ctl);
 	}
-	return ctl_fail(ctl, status, "%s", why);
+	return fail_fault(ctl, &f);
 }
 
 const struct command cmd_status = {

@@ -10,9 +10,11 @@
 #include <time.h>
 
 #include "kmsctl/cli/command.h"
-#include "kmsctl/host/ctl.h"
+#include "kmsctl/cli/fail.h"
+#include "kmsctl/host/ask.h"
 #include "kmsctl/ledger/clients.h"
 #include "kmsctl/ledger/recent.h"
+#include "libkms/base/address.h"
 #include "libkms/base/hex.h"
 #include "libkms/base/uuid.h"
 #include "libkms/kms_error.h"
@@ -67,17 +69,16 @@ print_refusal(struct question *q, const struct refusal *r)
 {
 	const struct kms_error *error = kms_error_find(r->entry.status);
 	struct output *o = q->ctl->out;
-	char cmid[33], id[37], address[64], code[11];
+	char cmid[33], id[37], code[11];
 	const char *product = products_name(&q->products, r->entry.product);
 
 	hex_format(cmid, r->entry.cmid, 16);
 	uuid_format(id, r->entry.product);
-	ctl_address(address, r->entry.address);
 	snprintf(code, sizeof(code), "0x%08" PRIX32, error->microsoft);
 	output_row(o);
 	output_time(o, "time", "Time", r->entry.time);
 	output_text(o, "name", "Name", r->entry.name[0] ? r->entry.name : NULL);
-	output_text(o, "address", "Address", strcmp(address, "-") == 0 ? NULL : address);
+	client_print_address(o, "Address", r->entry.address);
 	if (!q->ctl->json)
 		cmid[12] = '\0';
 	output_text(o, "cmid", "CMID", cmid);
@@ -182,10 +183,9 @@ print_now(struct ctl *ctl)
 	const struct reply_row *row = NULL;
 	uint64_t installed, confirmed, end, now = (uint64_t)time(NULL);
 	struct reply reply;
-	char why[512];
 	const char *name;
 
-	if (ctl_ask_quietly(ctl, CONTROL_STATUS, NULL, &reply, why) != KMS_OK)
+	if (ask_quietly(ctl, CONTROL_STATUS, NULL, &reply, NULL) != KMS_OK)
 		return;
 	output_list(ctl->out, "now", NULL);
 	while ((row = reply_next(&reply, "publisher", row)) != NULL) {
@@ -206,20 +206,20 @@ static int
 answer(struct question *q)
 {
 	struct ctl *ctl = q->ctl;
-	struct trail t;
-	int code = trail_read(ctl, &t, look, q);
-	char cmid[33], address[64];
+	struct recent t;
+	int code = recent_read(ctl, &t, look, q);
+	char cmid[33], address[ADDRESS_TEXT];
 
 	if (code != CTL_OK)
 		return code;
 	hex_format(cmid, q->cmid, 16);
-	ctl_address(address, q->address);
 	output_text(ctl->out, "cmid", NULL, q->by_address ? NULL : cmid);
-	output_text(ctl->out, "address", NULL, q->by_address ? address : NULL);
+	output_text(
+	    ctl->out, "address", NULL, q->by_address ? address_text(address, q->address) : NULL);
 	print_refusals(q);
 	print_since(q);
 	print_now(ctl);
-	trail_print(ctl, &t);
+	recent_print(ctl, &t);
 	return CTL_OK;
 }
 
@@ -240,7 +240,7 @@ run_why(struct ctl *ctl)
 	if (ctl->limit != 0)
 		q.size = ctl->limit < REFUSALS_MAX ? (unsigned)ctl->limit : REFUSALS_MAX;
 	if ((q.ring = calloc(q.size, sizeof(*q.ring))) == NULL)
-		return ctl_fail(ctl, KMS_E_NO_MEMORY, "no memory for %u refusals", q.size);
+		return fail(ctl, KMS_E_NO_MEMORY, "no memory for %u refusals", q.size);
 	if (running)
 		products_ask(ctl, &q.products);
 	code = answer(&q);

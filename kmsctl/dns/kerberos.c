@@ -38,22 +38,18 @@ choose(struct kerberos *k, const char *principal)
 }
 
 int
-kerberos_open(struct kerberos *k, const struct config *c, char why[512])
+kerberos_open(struct kerberos *k, const struct config *c, struct fault *f)
 {
 	unsigned n = 0;
 
 	memset(k, 0, sizeof(*k));
 	if (c->keytab[0] == '\0')
 		return KMS_OK;
-	if (access(c->keytab, R_OK) != 0) {
-		snprintf(why, 512, "keytab %.300s: %s", c->keytab, strerror(errno));
-		return errno == EACCES ? KMS_E_DENIED : KMS_E_NOT_FOUND;
-	}
+	if (access(c->keytab, R_OK) != 0)
+		return fault_errno(f, errno, "keytab %s", c->keytab);
 	snprintf(k->keytab, sizeof(k->keytab), "KRB5_CLIENT_KTNAME=FILE:%s", c->keytab);
-	if (c->principal[0] != '\0' && choose(k, c->principal) != 0) {
-		snprintf(why, 512, "a temporary directory for nsupdate: %s", strerror(errno));
-		return KMS_E_IO;
-	}
+	if (c->principal[0] != '\0' && choose(k, c->principal) != 0)
+		return fault_errno(f, errno, "a temporary directory for nsupdate");
 	k->words[n++] = "env";
 	k->words[n++] = k->keytab;
 	k->words[n++] = "KRB5CCNAME=MEMORY:";
@@ -130,7 +126,7 @@ static const struct answer {
 };
 
 int
-kerberos_explain(const struct config *c, const char *said, char why[400])
+kerberos_explain(const struct config *c, const char *said, struct fault *f)
 {
 	const struct answer *a = answers, *end = answers + sizeof(answers) / sizeof(*answers);
 	const char *meaning, *minor;
@@ -142,8 +138,7 @@ kerberos_explain(const struct config *c, const char *said, char why[400])
 	meaning = c->keytab[0] != '\0' && a->with_keytab != NULL ? a->with_keytab : a->with_ticket;
 	minor = strstr(said, "Minor = ");
 	if (minor == NULL)
-		snprintf(why, 400, "%s", meaning);
-	else
-		snprintf(why, 400, "%s (%.*s)", meaning, (int)strcspn(minor + 8, "\n"), minor + 8);
-	return a->status;
+		return fault_set(f, a->status, "%s", meaning);
+	return fault_set(
+	    f, a->status, "%s (%.*s)", meaning, (int)strcspn(minor + 8, "\n"), minor + 8);
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "kmsd/common/config.h"
+#include "libkms/base/fault.h"
 
 #define KERBEROS_WORDS 4
 
@@ -20,7 +21,7 @@ struct kerberos {
  * KMS_OK with words that run a program with [dns] keytab's keys and a credential cache that ends
  * with it: none, when there is no keytab. Or why it cannot be done. Close it in either case.
  */
-int kerberos_open(struct kerberos *k, const struct config *c, char why[512]);
+int kerberos_open(struct kerberos *k, const struct config *c, struct fault *f);
 void kerberos_close(struct kerberos *k);
 /* What nsupdate reads before the update. */
 void kerberos_script(FILE *f, const struct config *c);
@@ -29,6 +30,6 @@ void kerberos_script(FILE *f, const struct config *c);
  * What nsupdate said of Kerberos, in words: the status, or KMS_OK when it is about something
  * else.
  */
-int kerberos_explain(const struct config *c, const char *said, char why[400]);
+int kerberos_explain(const struct config *c, const char *said, struct fault *f);
 
 #endif

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "kmsctl/cli/fail.h"
+#include "kmsctl/ledger/ledger_access.h"
 #include "libkms/kms_error.h"
 
 #define NAME "dns.published"
@@ -27,7 +29,7 @@ open_published(int dir)
 static int
 failed(struct ctl *ctl, const char *what, int error)
 {
-	return ctl_fail(ctl,
+	return fail(ctl,
 	    error == EACCES   ? KMS_E_DENIED
 	    : error == ENOSPC ? KMS_E_FULL
 			      : KMS_E_IO,
@@ -54,7 +56,7 @@ read_lines(FILE *f, struct records *out)
 int
 published_read(struct ctl *ctl, struct records *out)
 {
-	int dir = ctl_state_directory(ctl), code = CTL_OK, bad;
+	int dir = ledger_access_directory(ctl), code = CTL_OK, bad;
 	FILE *f;
 
 	out->count = 0;
@@ -66,12 +68,12 @@ published_read(struct ctl *ctl, struct records *out)
 	if (f != NULL) {
 		bad = read_lines(f, out);
 		if (bad != 0)
-			code = ctl_fail(ctl, KMS_E_FORMAT,
+			code = fail(ctl, KMS_E_FORMAT,
 			    "%s/" NAME ":%d: no record of ours: put it right or remove the line",
 			    ctl->config.state_directory, bad);
 		fclose(f);
 	}
-	ctl_close(NULL, dir);
+	ledger_access_close(NULL, dir);
 	return code;
 }
 
@@ -103,7 +105,7 @@ write_lines(int fd, const struct records *set)
 int
 published_write(struct ctl *ctl, const struct records *set)
 {
-	int dir = ctl_state_directory(ctl), fd, error = 0;
+	int dir = ledger_access_directory(ctl), fd, error = 0;
 
 	if (dir < 0)
 		return CTL_FAILED;
@@ -111,7 +113,7 @@ published_write(struct ctl *ctl, const struct records *set)
 	error = fd >= 0 ? write_lines(fd, set) : errno;
 	if (error == 0 && (renameat(dir, NEW, dir, NAME) != 0 || fsync(dir) != 0))
 		error = errno;
-	ctl_close(NULL, dir);
+	ledger_access_close(NULL, dir);
 	return error == 0 ? CTL_OK : failed(ctl, "cannot be written", error);
 }
 

@@ -64,7 +64,7 @@ full_name(char out[CONFIG_NAME])
 }
 
 int
-records_host(const struct config *c, char host[CONFIG_NAME], char why[256])
+records_host(const struct config *c, char host[CONFIG_NAME], struct fault *f)
 {
 	if (c->dns_host[0] != '\0') {
 		snprintf(host, CONFIG_NAME, "%s", c->dns_host);
@@ -72,9 +72,8 @@ records_host(const struct config *c, char host[CONFIG_NAME], char why[256])
 	}
 	if (full_name(host))
 		return KMS_OK;
-	snprintf(why, 256,
+	return fault_set(f, KMS_E_CONFIG,
 	    "this machine has no full name (hostname --fqdn): name the host in kms.ini, [dns] host");
-	return KMS_E_CONFIG;
 }
 
 static bool
@@ -99,7 +98,7 @@ add_services(struct records *out, const struct config *c, const char *host, cons
 }
 
 int
-records_wanted(struct records *out, const struct config *c, char why[256])
+records_wanted(struct records *out, const struct config *c, struct fault *f)
 {
 	struct record r = { .ttl = c->dns_ttl };
 	char host[CONFIG_NAME];
@@ -108,18 +107,15 @@ records_wanted(struct records *out, const struct config *c, char why[256])
 	int rc;
 
 	out->count = 0;
-	if (c->port == 0) {
-		snprintf(why, 256,
+	if (c->port == 0)
+		return fault_set(f, KMS_E_CONFIG,
 		    "[listen] port is 0, another one at each start: records need a fixed one");
-		return KMS_E_CONFIG;
-	}
-	if ((rc = records_host(c, host, why)) != KMS_OK)
+	if ((rc = records_host(c, host, f)) != KMS_OK)
 		return rc;
 	for (i = 0; (domain = records_domain(c, host, i)) != NULL; i++)
-		if (!add_services(out, c, host, domain)) {
-			snprintf(why, 256, "_kms._tcp.%.200s: longer than DNS allows", domain);
-			return KMS_E_CONFIG;
-		}
+		if (!add_services(out, c, host, domain))
+			return fault_set(
+			    f, KMS_E_CONFIG, "_kms._tcp.%.200s: longer than DNS allows", domain);
 	snprintf(r.name, sizeof(r.name), "%s", host);
 	for (i = 0; i < c->dns_address_count; i++) {
 		r.type = strchr(c->dns_address[i], ':') != NULL ? RECORD_AAAA : RECORD_A;

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "kmsd/common/config.h"
+#include "libkms/base/fault.h"
 
 #define RECORDS_MAX 128
 #define RECORD_TEXT 640 /* two names of 253, a type, numbers */
@@ -35,11 +36,11 @@ struct records {
 const char *records_service(const struct config *c, unsigned i);
 /* The domains: kms.ini's or, when it names none, that of host; NULL after the last. */
 const char *records_domain(const struct config *c, const char *host, unsigned i);
-/* The name that records point to. KMS_OK, or KMS_E_CONFIG with why. */
-int records_host(const struct config *c, char host[CONFIG_NAME], char why[256]);
+/* The name that records point to. KMS_OK, or KMS_E_CONFIG with f. */
+int records_host(const struct config *c, char host[CONFIG_NAME], struct fault *f);
 
-/* All that kms.ini asks for. KMS_OK, or KMS_E_CONFIG with why. */
-int records_wanted(struct records *out, const struct config *c, char why[256]);
+/* All that kms.ini asks for. KMS_OK, or KMS_E_CONFIG with f. */
+int records_wanted(struct records *out, const struct config *c, struct fault *f);
 
 /* Name, type and data; the TTL is no part of what a record is. */
 bool record_same(const struct record *a, const struct record *b);

@@ -42,30 +42,26 @@ static const struct answer {
 };
 
 static int
-explain(const struct config *config, const struct child *c, const char *name, char why[512])
+explain(const struct config *config, const struct child *c, const char *name, struct fault *f)
 {
-	char kerberos[400];
 	size_t i;
 	int rc;
 
 	if (c->exit == 0)
 		return KMS_OK;
-	if (c->exit == CHILD_NOT_THERE) {
-		snprintf(why, 512, "nsupdate is not installed: apt install bind9-dnsutils");
-		return KMS_E_NOT_FOUND;
-	}
-	rc = config->gss_tsig ? kerberos_explain(config, c->err, kerberos) : KMS_OK;
+	if (c->exit == CHILD_NOT_THERE)
+		return fault_set(
+		    f, KMS_E_NOT_FOUND, "nsupdate is not installed: apt install bind9-dnsutils");
+	rc = config->gss_tsig ? kerberos_explain(config, c->err, f) : KMS_OK;
 	if (rc != KMS_OK) {
-		snprintf(why, 512, "%s: %s", name, kerberos);
+		fault_prefix(f, "%s: ", name);
 		return rc;
 	}
 	for (i = 0; i < sizeof(answers) / sizeof(*answers); i++)
-		if (strstr(c->err, answers[i].said) != NULL) {
-			snprintf(why, 512, "%s: %s", name, answers[i].meaning);
-			return answers[i].status;
-		}
-	snprintf(why, 512, "%s: nsupdate: %.*s", name, (int)strcspn(c->err, "\n"), c->err);
-	return KMS_E_IO;
+		if (strstr(c->err, answers[i].said) != NULL)
+			return fault_set(f, answers[i].status, "%s: %s", name, answers[i].meaning);
+	return fault_set(
+	    f, KMS_E_IO, "%s: nsupdate: %.*s", name, (int)strcspn(c->err, "\n"), c->err);
 }
 
 static void
@@ -134,35 +130,33 @@ command(const char *argv[16], const struct config *c, const struct kerberos *k)
 
 int
 update_name(const struct config *c, const char *name, const struct records *due,
-    const struct records *gone, int timeout_ms, char why[512])
+    const struct records *gone, int timeout_ms, struct fault *f)
 {
 	const char *argv[16];
 	struct kerberos k;
 	struct child child;
 	char *text = NULL;
-	int rc = kerberos_open(&k, c, why);
+	int rc = kerberos_open(&k, c, f);
 
 	if (rc != KMS_OK)
 		goto out;
 	if (c->tsig_key_file[0] != '\0' && access(c->tsig_key_file, R_OK) != 0) {
-		snprintf(why, 512, "tsig_key_file %.300s: %s", c->tsig_key_file, strerror(errno));
-		rc = errno == EACCES ? KMS_E_DENIED : KMS_E_NOT_FOUND;
+		rc = fault_errno(f, errno, "tsig_key_file %s", c->tsig_key_file);
 		goto out;
 	}
 	text = script(c, name, due, gone);
 	if (text == NULL) {
-		snprintf(why, 512, "no memory");
-		rc = KMS_E_NO_MEMORY;
+		rc = fault_set(f, KMS_E_NO_MEMORY, "no memory");
 		goto out;
 	}
 	command(argv, c, &k);
 	rc = child_run(&child, argv, text, timeout_ms);
 	if (rc != KMS_OK) {
-		snprintf(why, 512, "%s: nsupdate: %s", name,
+		fault_set(f, rc, "%s: nsupdate: %s", name,
 		    rc == KMS_E_IO ? strerror(errno) : kms_strerror((uint32_t)rc));
 		goto out;
 	}
-	rc = explain(c, &child, name, why);
+	rc = explain(c, &child, name, f);
 	child_free(&child);
 out:
 	free(text);

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "kmsctl/doctor/doctor.h"
+#include "kmsctl/host/ask.h"
 #include "libkms/kms_error.h"
 
 #define DAY 86400
@@ -20,8 +21,8 @@ doctor_service(struct doctor *d)
 	const struct config_publisher *publisher;
 	const char *version;
 	uint64_t locked = 0;
-	char why[512];
-	uint32_t status = ctl_ask_quietly(d->ctl, CONTROL_STATUS, NULL, &d->status, why);
+	struct fault f = { 0 };
+	int status = ask_quietly(d->ctl, CONTROL_STATUS, NULL, &d->status, &f);
 
 	d->running = status == KMS_OK;
 	if (!d->running) {
@@ -29,7 +30,7 @@ doctor_service(struct doctor *d)
 		    status == KMS_E_NOT_RUNNING ? "systemctl start kmsd, then journalctl -u kmsd"
 		    : status == KMS_E_DENIED    ? "sudo kmsctl doctor"
 						: "journalctl -u kmsd",
-		    "%s", why);
+		    "%s", f.text);
 		return;
 	}
 	row = reply_next(&d->status, "service", NULL);
@@ -120,13 +121,13 @@ doctor_keys(struct doctor *d)
 {
 	const struct reply_row *row = NULL;
 	struct reply reply;
+	struct fault f = { 0 };
 	unsigned keys = 0;
-	char why[512];
 
 	if (!d->running || d->locked)
 		return;
-	if (ctl_ask_quietly(d->ctl, CONTROL_KEY_SHOW, NULL, &reply, why) != KMS_OK) {
-		doctor_find(d, "key", BAD, "journalctl -u kmsd", "%s", why);
+	if (ask_quietly(d->ctl, CONTROL_KEY_SHOW, NULL, &reply, &f) != KMS_OK) {
+		doctor_find(d, "key", BAD, "journalctl -u kmsd", "%s", f.text);
 	} else {
 		while ((row = reply_next(&reply, "key", row)) != NULL && ++keys)
 			look_at_key(d, row);

@@ -9,6 +9,7 @@
 
 #include "kmsctl/doctor/doctor.h"
 #include "kmsctl/doctor/time_sync.h"
+#include "kmsctl/ledger/ledger_access.h"
 #include "kmsdb/kmsdb.h"
 #include "libkms/base/fault.h"
 #include "libkms/kms_error.h"
@@ -26,11 +27,11 @@ static void
 read_ledger(struct doctor *d)
 {
 	unsigned problems = 0;
-	int fd = ctl_state_directory(d->ctl),
+	int fd = ledger_access_directory(d->ctl),
 	    e; /* as its owner: the check makes files of its own */
 
 	e = fd == -1 ? KMS_E_NOT_FOUND : kmsdb_check(fd, NULL, count_problem, &problems);
-	ctl_close(NULL, fd);
+	ledger_access_close(NULL, fd);
 	if (e == KMS_OK && problems == 0)
 		doctor_find(d, "ledger", GOOD, NULL, "all of it has been checked");
 	else if (problems > 0)
@@ -55,9 +56,9 @@ doctor_ledger(struct doctor *d)
 		    d, "ledger", BAD, "df, then journalctl -u kmsd", "it cannot be written");
 		return;
 	}
-	rc = ctl_open_ledger(d->ctl, &db, &fault);
+	rc = ledger_access_open(d->ctl, &db, &fault);
 	if (rc == KMS_OK)
-		ctl_close(db, -1);
+		ledger_access_close(db, -1);
 	if (rc == KMS_OK && !d->running) {
 		read_ledger(d);
 		return;

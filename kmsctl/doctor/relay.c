@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "kmsctl/doctor/doctor.h"
+#include "kmsctl/host/ask.h"
+#include "kmsctl/host/port.h"
 #include "kmsctl/relay/bind_probe.h"
 #include "kmsctl/relay/kms_hosts.h"
 #include "kmsd/common/relay_config.h"
@@ -22,10 +24,8 @@ led_nowhere(struct doctor *d)
 	uint64_t answered = 0, nowhere = 0;
 	const struct reply_row *row;
 	struct reply reply;
-	char why[512];
 
-	if (!d->running ||
-	    ctl_ask_quietly(d->ctl, CONTROL_RELAY_STATUS, NULL, &reply, why) != KMS_OK)
+	if (!d->running || ask_quietly(d->ctl, CONTROL_RELAY_STATUS, NULL, &reply, NULL) != KMS_OK)
 		return 0;
 	row = reply_next(&reply, "relay", NULL);
 	reply_number(row, "answered", &answered);
@@ -36,22 +36,22 @@ led_nowhere(struct doctor *d)
 
 /* How many of them do not serve, and the first one's reason. */
 static size_t
-look_at_hosts(const struct behind *b, size_t *count, char first[400])
+look_at_hosts(const struct kms_hosts *b, size_t *count, char first[400])
 {
 	size_t down = 0;
-	struct reach r;
+	struct bind_probe r;
 
 	*count = 0;
 	for (size_t i = 0; i < b->count; i++) {
-		const struct behind_host *h = &b->at[i];
+		const struct kms_host *h = &b->at[i];
 		const char *why = r.text;
 
-		if (h->state != BEHIND_USED && h->state != BEHIND_NAMELESS)
+		if (h->state != KMS_HOST_USED && h->state != KMS_HOST_NAMELESS)
 			continue;
 		++*count;
-		if (h->state == BEHIND_NAMELESS)
+		if (h->state == KMS_HOST_NAMELESS)
 			why = h->why;
-		else if (reach_best(&r, h->addresses, h->count, PATIENCE) < h->count)
+		else if (bind_probe_best(&r, h->addresses, h->count, PATIENCE) < h->count)
 			continue;
 		if (down++ == 0)
 			snprintf(
@@ -67,9 +67,9 @@ doctor_relay(struct doctor *d)
 	char first[400] = "";
 	size_t count, down;
 	uint64_t nowhere;
-	struct behind b;
+	struct kms_hosts b;
 
-	if (!relay_configured(c) || behind_collect(&b, c, ctl_port(d->ctl)) != KMS_OK)
+	if (!relay_configured(c) || kms_hosts_collect(&b, c, port_of_host(d->ctl)) != KMS_OK)
 		return;
 	down = look_at_hosts(&b, &count, first);
 	nowhere = led_nowhere(d);
@@ -87,5 +87,5 @@ doctor_relay(struct doctor *d)
 	else
 		doctor_find(d, "relay", GOOD, NULL, "%zu KMS host%s can be reached", count,
 		    count == 1 ? "" : "s");
-	behind_free(&b);
+	kms_hosts_free(&b);
 }

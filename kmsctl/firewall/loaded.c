@@ -27,41 +27,35 @@ static const char *const lists[][9] = {
 static const char *const load[] = { "nft", "-f", "-", NULL };
 
 static int
-explain(const struct child *c, int rc, char why[512])
+explain(const struct child *c, int rc, struct fault *f)
 {
-	if (rc != KMS_OK) {
-		snprintf(why, 512, "nft: %s",
+	if (rc != KMS_OK)
+		return fault_set(f, rc, "nft: %s",
 		    rc == KMS_E_IO ? strerror(errno) : kms_strerror((uint32_t)rc));
-		return rc;
-	}
 	if (c->exit == 0)
 		return KMS_OK;
-	if (c->exit == CHILD_NOT_THERE) {
-		snprintf(why, 512, "nft is not installed: apt install nftables");
-		return KMS_E_NOT_FOUND;
-	}
-	if (strstr(c->err, "Operation not permitted") != NULL) {
-		snprintf(why, 512, "nft: the firewall's rules are root's alone (CAP_NET_ADMIN)");
-		return KMS_E_DENIED;
-	}
-	snprintf(why, 512, "nft: %.*s", (int)strcspn(c->err, "\n"), c->err);
-	return KMS_E_IO;
+	if (c->exit == CHILD_NOT_THERE)
+		return fault_set(f, KMS_E_NOT_FOUND, "nft is not installed: apt install nftables");
+	if (strstr(c->err, "Operation not permitted") != NULL)
+		return fault_set(
+		    f, KMS_E_DENIED, "nft: the firewall's rules are root's alone (CAP_NET_ADMIN)");
+	return fault_set(f, KMS_E_IO, "nft: %.*s", (int)strcspn(c->err, "\n"), c->err);
 }
 
 int
-live_load(const char *text, int timeout_ms, char why[512])
+loaded_load(const char *text, int timeout_ms, struct fault *f)
 {
 	struct child c;
 	int rc = child_run(&c, load, text, timeout_ms);
 
-	rc = explain(&c, rc, why);
+	rc = explain(&c, rc, f);
 	child_free(&c);
 	return rc;
 }
 
 /* The listing of our table; what is not there (the table, a set) is left out of it. */
 static int
-list(char **text, int timeout_ms, char why[512])
+list(char **text, int timeout_ms, struct fault *f)
 {
 	struct child c;
 	char *more;
@@ -75,7 +69,7 @@ list(char **text, int timeout_ms, char why[512])
 			child_free(&c);
 			continue;
 		}
-		rc = explain(&c, rc, why);
+		rc = explain(&c, rc, f);
 		if (rc == KMS_OK && asprintf(&more, "%s%s", *text, c.out) < 0)
 			more = NULL;
 		if (rc == KMS_OK) {
@@ -88,10 +82,10 @@ list(char **text, int timeout_ms, char why[512])
 }
 
 int
-live_there(bool *there, int timeout_ms, char why[512])
+loaded_there(bool *there, int timeout_ms, struct fault *f)
 {
 	char *text;
-	int rc = list(&text, timeout_ms, why);
+	int rc = list(&text, timeout_ms, f);
 
 	*there = rc == KMS_OK && *text != '\0';
 	free(text);
@@ -100,21 +94,20 @@ live_there(bool *there, int timeout_ms, char why[512])
 
 /* In a namespace of its own, and back. */
 static int
-list_wanted(char **listing, const char *text, int timeout_ms, char why[512])
+list_wanted(char **listing, const char *text, int timeout_ms, struct fault *f)
 {
 	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), e;
 
 	*listing = NULL;
 	if (home < 0 || unshare(CLONE_NEWNET) != 0) {
-		snprintf(why, 512, "a network namespace to compare in: %s", strerror(errno));
-		e = errno == EPERM ? KMS_E_DENIED : KMS_E_IO;
+		e = fault_errno(f, errno, "a network namespace to compare in");
 		if (home >= 0)
 			close(home);
 		return e;
 	}
-	e = live_load(text, timeout_ms, why);
+	e = loaded_load(text, timeout_ms, f);
 	if (e == KMS_OK)
-		e = list(listing, timeout_ms, why);
+		e = list(listing, timeout_ms, f);
 	if (setns(home, CLONE_NEWNET) != 0)
 		abort(); /* whatever came next would be about another network */
 	close(home);
@@ -136,9 +129,9 @@ has_line(const char *text, const char *line, size_t len)
 
 /* Lines of a that b has not. */
 static int
-only_in(struct live_difference *d, const char *a, const char *b, bool live)
+only_in(struct loaded_difference *d, const char *a, const char *b, bool loaded)
 {
-	struct live_line *more;
+	struct loaded_line *more;
 	size_t len, blank;
 
 	for (; *a != '\0'; a += len + (a[len] == '\n')) {
@@ -150,7 +143,7 @@ only_in(struct live_difference *d, const char *a, const char *b, bool live)
 		if (more == NULL)
 			return KMS_E_NO_MEMORY;
 		d->lines = more;
-		more[d->count].live = live;
+		more[d->count].loaded = loaded;
 		if ((more[d->count].text = strndup(a + blank, len - blank)) == NULL)
 			return KMS_E_NO_MEMORY;
 		d->count++;
@@ -159,16 +152,15 @@ only_in(struct live_difference *d, const char *a, const char *b, bool live)
 }
 
 int
-live_compare(struct live_difference *d, const char *text, int timeout_ms, char why[512])
+loaded_compare(struct loaded_difference *d, const char *text, int timeout_ms, struct fault *f)
 {
 	char *there = NULL, *due = NULL;
 	int rc;
 
 	memset(d, 0, sizeof(*d));
-	why[0] = '\0';
-	rc = list(&there, timeout_ms, why);
+	rc = list(&there, timeout_ms, f);
 	if (rc == KMS_OK)
-		rc = list_wanted(&due, text, timeout_ms, why);
+		rc = list_wanted(&due, text, timeout_ms, f);
 	if (rc == KMS_OK)
 		rc = only_in(d, *there != '\0' ? due : "table " RULESET_TABLE, there, false);
 	if (rc == KMS_OK)
@@ -178,20 +170,18 @@ live_compare(struct live_difference *d, const char *text, int timeout_ms, char w
 		rc = only_in(d, "rules are in another order\n", "", true);
 	free(there);
 	free(due);
-	if (rc == KMS_E_NO_MEMORY)
-		snprintf(why, 512, "no memory");
-	return rc;
+	return rc == KMS_E_NO_MEMORY ? fault_set(f, rc, "no memory") : rc;
 }
 
 bool
-live_absent(const struct live_difference *d)
+loaded_absent(const struct loaded_difference *d)
 {
-	return d->count == 1 && !d->lines[0].live &&
+	return d->count == 1 && !d->lines[0].loaded &&
 	       strcmp(d->lines[0].text, "table " RULESET_TABLE) == 0;
 }
 
 void
-live_difference_free(struct live_difference *d)
+loaded_difference_free(struct loaded_difference *d)
 {
 	unsigned i;
 

@@ -6,27 +6,29 @@
 
 #include <stdbool.h>
 
-struct live_difference {
-	struct live_line {
-		bool live; /* in force and not wanted; else wanted and not in force */
+#include "libkms/base/fault.h"
+
+struct loaded_difference {
+	struct loaded_line {
+		bool loaded; /* in force and not wanted; else wanted and not in force */
 		char *text;
 	} * lines;
 	unsigned count;
 };
 
-/* All: KMS_OK; KMS_E_NOT_FOUND (no nft), KMS_E_DENIED, KMS_E_TIMEOUT, KMS_E_IO ... with why. */
+/* All: KMS_OK; KMS_E_NOT_FOUND (no nft), KMS_E_DENIED, KMS_E_TIMEOUT, KMS_E_IO ... with f. */
 
 /* nft -f: the whole text or nothing of it. */
-int live_load(const char *text, int timeout_ms, char why[512]);
-int live_there(bool *there, int timeout_ms, char why[512]);
+int loaded_load(const char *text, int timeout_ms, struct fault *f);
+int loaded_there(bool *there, int timeout_ms, struct fault *f);
 /*
  * What the table in force and the one that text would make differ in, line by line as nft lists
  * them. The wanted one is loaded into a network namespace made for it and gone afterwards, so
  * that both are in nft's own words, whatever its version.
  */
-int live_compare(struct live_difference *d, const char *text, int timeout_ms, char why[512]);
+int loaded_compare(struct loaded_difference *d, const char *text, int timeout_ms, struct fault *f);
 /* There is no table of ours at all. */
-bool live_absent(const struct live_difference *d);
-void live_difference_free(struct live_difference *d);
+bool loaded_absent(const struct loaded_difference *d);
+void loaded_difference_free(struct loaded_difference *d);
 
 #endif

@@ -3,6 +3,8 @@
  */
 #include "kmsctl/host/install.h"
 
+#include "kmsctl/host/ask.h"
+#include "kmsctl/host/signed_file.h"
 #include "libkms/kms_error.h"
 
 int
@@ -13,7 +15,7 @@ install_given(struct ctl *ctl, int code, uint16_t verb, struct control_buf *args
 	const char *told;
 
 	if (code == CTL_OK)
-		code = ctl_ask(ctl, verb, args, &reply);
+		code = ask_host(ctl, verb, args, &reply);
 	if (code == CTL_OK) {
 		told = reply_text(reply_next(&reply, "installed", NULL), "what");
 		output_bool(ctl->out, done, NULL, true);
@@ -29,15 +31,15 @@ install_given(struct ctl *ctl, int code, uint16_t verb, struct control_buf *args
 	return code;
 }
 
-uint32_t
-install_file(struct ctl *ctl, uint16_t verb, const char *path, char why[512])
+int
+install_file(struct ctl *ctl, uint16_t verb, const char *path, struct fault *f)
 {
 	struct control_buf args = { 0 };
 	struct reply reply = { 0 };
-	uint32_t status = (uint32_t)ctl_read_signed_quietly(path, &args, why);
+	int status = signed_read_quietly(path, &args, f);
 
 	if (status == KMS_OK)
-		status = ctl_ask_quietly(ctl, verb, &args, &reply, why);
+		status = ask_quietly(ctl, verb, &args, &reply, f);
 	control_buf_free(&args);
 	reply_free(&reply);
 	return status;

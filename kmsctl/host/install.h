@@ -5,7 +5,7 @@
 #ifndef KMSCTL_HOST_INSTALL_H
 #define KMSCTL_HOST_INSTALL_H
 
-#include "kmsctl/host/ctl.h"
+#include "kmsctl/cli/command.h"
 
 /*
  * A command that was given args (which it frees): asks the host, prints done, file (NULL:
@@ -13,7 +13,7 @@
  */
 int install_given(struct ctl *ctl, int code, uint16_t verb, struct control_buf *args,
     const char *done, const char *file, const char *label);
-/* The file at path with its .minisig, quietly. KMS_OK or the status, why set. */
-uint32_t install_file(struct ctl *ctl, uint16_t verb, const char *path, char why[512]);
+/* The file at path with its .minisig, quietly. KMS_OK or the status, f set. */
+int install_file(struct ctl *ctl, uint16_t verb, const char *path, struct fault *f);
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kmsctl/host/reply_fields.h"
 #include "kmsd/ipc/control.h"
 #include "libkms/base/hex.h"
 #include "libkms/kms_error.h"
@@ -50,11 +51,11 @@ hexadecimal(const uint8_t *octets, size_t len)
 }
 
 static int
-add_field(struct reply *r, const struct control_field *f, char why[256])
+add_field(struct reply *r, const struct control_field *f, struct fault *fault)
 {
 	struct reply_row *row = &r->rows[r->count - 1];
 	struct reply_field *out = grow((void **)&row->fields, row->count, sizeof(*out));
-	char due;
+	char expected;
 
 	if (out == NULL)
 		return KMS_E_NO_MEMORY;
@@ -68,16 +69,16 @@ add_field(struct reply *r, const struct control_field *f, char why[256])
 		out->text = hexadecimal(f->value, f->value_len);
 	if (out->name == NULL || (f->type != 'u' && out->text == NULL))
 		return KMS_E_NO_MEMORY;
-	due = reply_known_type(row->kind, out->name);
-	if (due == 0 || due == f->type)
+	expected = reply_known_type(row->kind, out->name);
+	if (expected == 0 || expected == f->type)
 		return KMS_OK;
-	snprintf(why, 256, "field \"%s\" of row \"%s\" has type '%c' where '%c' is due", out->name,
-	    row->kind, f->type, due);
-	return KMS_E_FORMAT;
+	return fault_set(fault, KMS_E_FORMAT,
+	    "field \"%s\" of row \"%s\" has type '%c' where '%c' is expected", out->name, row->kind,
+	    f->type, expected);
 }
 
 int
-reply_read(struct reply *out, const uint8_t *data, size_t len, char why[256])
+reply_read(struct reply *out, const uint8_t *data, size_t len, struct fault *fault)
 {
 	struct control_reader reader;
 	struct control_field f;
@@ -89,17 +90,15 @@ reply_read(struct reply *out, const uint8_t *data, size_t len, char why[256])
 		if (f.type == 'r') {
 			rc = add_row(out, &f);
 		} else if (out->count == 0) {
-			snprintf(why, 256, "a field stands before the first row");
-			rc = KMS_E_FORMAT;
+			rc =
+			    fault_set(fault, KMS_E_FORMAT, "there is a field before the first row");
 		} else {
-			rc = add_field(out, &f, why);
+			rc = add_field(out, &f, fault);
 		}
 	}
-	if (rc == KMS_OK && reader.bad) {
-		snprintf(why, 256, "the field at octet %zu of %zu is malformed",
+	if (rc == KMS_OK && reader.bad)
+		rc = fault_set(fault, KMS_E_FORMAT, "the field at octet %zu of %zu is malformed",
 		    (size_t)(reader.at - data), len);
-		rc = KMS_E_FORMAT;
-	}
 	return rc;
 }
 

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "kmsctl/cli/output.h"
+#include "libkms/base/fault.h"
 
 struct reply_field {
 	char type; /* 's', 'u' or 'b' */
@@ -27,8 +28,8 @@ struct reply {
 	unsigned count;
 };
 
-/* KMS_OK, KMS_E_FORMAT (why says where), KMS_E_NO_MEMORY. reply_free in every case. */
-int reply_read(struct reply *out, const uint8_t *data, size_t len, char why[256]);
+/* KMS_OK, KMS_E_FORMAT (f says where), KMS_E_NO_MEMORY. reply_free in every case. */
+int reply_read(struct reply *out, const uint8_t *data, size_t len, struct fault *f);
 void reply_free(struct reply *r);
 
 /* The next row of that kind after row (NULL: the first). */
@@ -38,9 +39,6 @@ const struct reply_field *reply_field(const struct reply_row *row, const char *n
 /* NULL, or false, when the row has no such field. */
 const char *reply_text(const struct reply_row *row, const char *name);
 bool reply_number(const struct reply_row *row, const char *name, uint64_t *out);
-
-/* The type that control.h gives the field: 's', 'u', or 0 when it does not name it. */
-char reply_known_type(const char *kind, const char *name);
 
 /* Rows of a kind in ascending order of a number. */
 void reply_sort(struct reply *r, const char *kind, const char *name);

@@ -9,6 +9,10 @@
 #include <strings.h>
 #include <time.h>
 
+#include "kmsctl/cli/fail.h"
+#include "kmsctl/host/ask.h"
+#include "kmsctl/ledger/ledger_access.h"
+#include "libkms/base/address.h"
 #include "libkms/base/fault.h"
 #include "libkms/base/hex.h"
 #include "libkms/base/uuid.h"
@@ -43,10 +47,9 @@ products_ask(struct ctl *ctl, struct products *p)
 	struct product_name *at;
 	const char *id, *name;
 	struct reply reply;
-	char why[512];
 
 	memset(p, 0, sizeof(*p));
-	if (ctl_ask_quietly(ctl, CONTROL_POLICY_SHOW, NULL, &reply, why) != KMS_OK)
+	if (ask_quietly(ctl, CONTROL_POLICY_SHOW, NULL, &reply, NULL) != KMS_OK)
 		return;
 	p->list = calloc(reply.count + 1, sizeof(*p->list));
 	while (p->list != NULL && (row = reply_next(&reply, "product", row)) != NULL) {
@@ -131,19 +134,28 @@ print_more(struct output *o, const struct kmsdb_client *c, bool row)
 }
 
 void
+client_print_address(struct output *o, const char *label, const uint8_t address[16])
+{
+	static const uint8_t none[16];
+	char text[ADDRESS_TEXT];
+
+	output_text(o, "address", label,
+	    memcmp(address, none, 16) != 0 ? address_text(text, address) : NULL);
+}
+
+void
 client_print(struct ctl *ctl, const struct kmsdb_client *c, const struct kmsdb_host *h,
     const struct products *products, bool row)
 {
 	const char *state = client_state(c, (uint64_t)time(NULL));
-	char cmid[33], id[37], publisher[17], address[64] = "-";
+	char cmid[33], id[37], publisher[17];
+	static const uint8_t none[16];
 	const char *product = products_name(products, c->product);
 	struct output *o = ctl->out;
 
 	hex_format(cmid, c->cmid, 16);
 	hex_format(publisher, c->publisher, 8);
 	uuid_format(id, c->product);
-	if (h != NULL)
-		ctl_address(address, h->address);
 	output_text(o, "name", "Name", h != NULL ? h->name : NULL);
 	if (row && !ctl->full && !ctl->json)
 		cmid[SHORT_CMID] = '\0';
@@ -153,7 +165,7 @@ client_print(struct ctl *ctl, const struct kmsdb_client *c, const struct kmsdb_h
 	output_text(o, "product", row ? NULL : "Product id", id);
 	output_text(o, "publisher", row ? NULL : "Publisher", publisher);
 	output_number(o, "pool", row ? NULL : "Pool", c->pool);
-	output_text(o, "address", "Address", strcmp(address, "-") == 0 ? NULL : address);
+	client_print_address(o, "Address", h != NULL ? h->address : none);
 	output_time(o, "first_seen", row ? NULL : "First seen", h != NULL ? h->first_seen : 0);
 	output_time(o, "last_seen", "Last seen", c->last_seen);
 	output_time(o, "expires", "Lease until", c->expires);
@@ -170,17 +182,17 @@ bool
 clients_checkpoint(struct ctl *ctl)
 {
 	struct reply reply = { 0 };
-	char why[512];
-	uint32_t status = ctl_ask_quietly(ctl, CONTROL_CHECKPOINT, NULL, &reply, why);
+	struct fault f = { 0 };
+	int status = ask_quietly(ctl, CONTROL_CHECKPOINT, NULL, &reply, &f);
 
 	reply_free(&reply);
 	if (status == KMS_E_NOT_RUNNING)
 		output_line(
 		    ctl->out, OUTPUT_WARN, "kmsd is not running: this is what the ledger holds");
 	else if (status != KMS_OK)
-		output_line(ctl->out, OUTPUT_WARN, "The newest minute may be missing: %s", why);
+		output_line(ctl->out, OUTPUT_WARN, "The newest minute may be missing: %s", f.text);
 	if (status != KMS_OK)
-		output_text(ctl->out, "note", NULL, why);
+		output_text(ctl->out, "note", NULL, f.text);
 	return status != KMS_E_NOT_RUNNING;
 }
 
@@ -221,14 +233,13 @@ search_result(
     struct ctl *ctl, const struct search *s, uint8_t cmid[16], char name[MESSAGE_NAME + 1])
 {
 	if (s->names > 1)
-		return ctl_fail(ctl, KMS_E_ARGUMENT,
-		    "%u clients are called \"%s\"; use the CMID:%s%s", s->names, s->text, s->list,
-		    s->names > MATCHES_SHOWN ? " ..." : "");
+		return fail(ctl, KMS_E_ARGUMENT, "%u clients are called \"%s\"; use the CMID:%s%s",
+		    s->names, s->text, s->list, s->names > MATCHES_SHOWN ? " ..." : "");
 	if (s->names == 0 && s->prefixes > 1)
-		return ctl_fail(ctl, KMS_E_ARGUMENT, "%u clients begin with %s: give more digits",
+		return fail(ctl, KMS_E_ARGUMENT, "%u clients begin with %s: give more digits",
 		    s->prefixes, s->text);
 	if (s->names == 0 && s->prefixes == 0)
-		return ctl_fail(ctl, KMS_E_NOT_FOUND,
+		return fail(ctl, KMS_E_NOT_FOUND,
 		    "no client has the name or CMID \"%s\": kmsctl clients lists them", s->text);
 	memcpy(cmid, s->names ? s->cmid : s->by_prefix, 16);
 	snprintf(name, MESSAGE_NAME + 1, "%s", s->names ? s->name : s->prefix_name);
@@ -242,7 +253,6 @@ client_find(struct ctl *ctl, const char *text, uint8_t cmid[16], char name[MESSA
 	struct reply reply = { 0 };
 	struct kmsdb *db;
 	struct fault fault = { 0 };
-	char why[512];
 	int rc;
 
 	name[0] = '\0';
@@ -250,14 +260,14 @@ client_find(struct ctl *ctl, const char *text, uint8_t cmid[16], char name[MESSA
 		return CTL_OK;
 	s.digits =
 	    strlen(text) >= PREFIX_MIN && text[strspn(text, "0123456789abcdefABCDEF")] == '\0';
-	if (ctl_ask_quietly(ctl, CONTROL_CHECKPOINT, NULL, &reply, why) == KMS_OK)
+	if (ask_quietly(ctl, CONTROL_CHECKPOINT, NULL, &reply, NULL) == KMS_OK)
 		reply_free(&reply);
-	rc = ctl_open_ledger(ctl, &db, &fault);
+	rc = ledger_access_open(ctl, &db, &fault);
 	if (rc != KMS_OK)
-		return ctl_fail(ctl, (uint32_t)rc, "the ledger cannot be read: %s", fault.text);
+		return fail(ctl, (uint32_t)rc, "the ledger cannot be read: %s", fault.text);
 	rc = kmsdb_each_client(db, search_one, &s);
-	ctl_close(db, -1);
+	ledger_access_close(db, -1);
 	if (rc != 0)
-		return ctl_fail(ctl, (uint32_t)rc, "the ledger cannot be read");
+		return fail(ctl, (uint32_t)rc, "the ledger cannot be read");
 	return search_result(ctl, &s, cmid, name);
 }

@@ -4,7 +4,7 @@
 #ifndef KMSCTL_LEDGER_CLIENTS_H
 #define KMSCTL_LEDGER_CLIENTS_H
 
-#include "kmsctl/host/ctl.h"
+#include "kmsctl/cli/command.h"
 #include "kmsdb/kmsdb.h"
 
 /* Products that the host's packs name; empty when the host does not answer. */
@@ -31,6 +31,8 @@ bool clients_checkpoint(struct ctl *ctl);
 /* "activated", "expired", ... as control.h lists them. */
 const char *client_state(const struct kmsdb_client *c, uint64_t now);
 
+/* The field "address"; none when it is all zeros. label as in output_text. */
+void client_print_address(struct output *o, const char *label, const uint8_t address[16]);
 /* Fields of one client; row: those of a table, else all. */
 void client_print(struct ctl *ctl, const struct kmsdb_client *c, const struct kmsdb_host *h,
     const struct products *products, bool row);

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kmsctl/cli/fail.h"
+#include "kmsctl/ledger/ledger_access.h"
 #include "kmsctl/ledger/recent.h"
 #include "libkms/base/fault.h"
 #include "libkms/base/hex.h"
@@ -117,20 +119,19 @@ static void
 print_machine(struct clones *l, const struct shared *s, const struct machine *m)
 {
 	struct output *o = l->ctl->out;
-	char cmid[33], id[37], address[64];
+	char cmid[33], id[37];
 	const char *product = products_name(l->products, s->product);
 
 	hex_format(cmid, s->cmid, 16);
 	if (!l->ctl->full && !l->ctl->json)
 		cmid[12] = '\0';
 	uuid_format(id, s->product);
-	ctl_address(address, m->address);
 	output_row(o);
 	output_text(o, "cmid", "CMID", cmid);
 	output_text(o, "product_name", "Product", product != NULL || l->ctl->json ? product : id);
 	output_text(o, "product", NULL, id);
 	output_text(o, "name", "Machine", m->name[0] ? m->name : NULL);
-	output_text(o, "address", "Address", strcmp(address, "-") == 0 ? NULL : address);
+	client_print_address(o, "Address", m->address);
 	output_time(o, "first", "First heard", m->first);
 	output_time(o, "last", "Last heard", m->last);
 	output_number(o, "requests", "Requests", m->requests);
@@ -164,7 +165,7 @@ print_remedy(struct ctl *ctl)
 }
 
 static void
-print_clones(struct clones *l, const struct trail *t)
+print_clones(struct clones *l, const struct recent *t)
 {
 	struct ctl *ctl = l->ctl;
 	unsigned silent = 0;
@@ -196,7 +197,7 @@ print_clones(struct clones *l, const struct trail *t)
 		output_line(
 		    ctl->out, OUTPUT_WARN, "There are more than these %u: --limit", l->count);
 	if (l->count > 0)
-		trail_print(ctl, t);
+		recent_print(ctl, t);
 }
 
 int
@@ -204,23 +205,23 @@ clones_list(struct ctl *ctl, const struct products *products)
 {
 	struct clones l = { .ctl = ctl, .products = products, .most = CLONES_MAX };
 	struct kmsdb *db;
-	struct trail t;
+	struct recent t;
 	struct fault fault = { 0 };
 	int code = CTL_OK, rc;
 
 	if (ctl->limit != 0 && ctl->limit < CLONES_MAX)
 		l.most = (unsigned)ctl->limit;
 	if (ctl->product != NULL && !products_find(products, ctl->product, l.product))
-		return ctl_fail(ctl, KMS_E_NOT_FOUND,
+		return fail(ctl, KMS_E_NOT_FOUND,
 		    "no installed policy pack names the product \"%s\"", ctl->product);
 	l.by_product = ctl->product != NULL;
-	if ((rc = ctl_open_ledger(ctl, &db, &fault)) != KMS_OK)
-		return ctl_fail(ctl, (uint32_t)rc, "the ledger cannot be read: %s", fault.text);
+	if ((rc = ledger_access_open(ctl, &db, &fault)) != KMS_OK)
+		return fail(ctl, (uint32_t)rc, "the ledger cannot be read: %s", fault.text);
 	rc = kmsdb_each_client(db, find_shared, &l);
-	ctl_close(db, -1);
+	ledger_access_close(db, -1);
 	if (rc != 0 && rc != 1)
-		code = ctl_fail(ctl, (uint32_t)rc, "the ledger cannot be read");
-	else if (l.count == 0 || (code = trail_read(ctl, &t, heard, &l)) == CTL_OK)
+		code = fail(ctl, (uint32_t)rc, "the ledger cannot be read");
+	else if (l.count == 0 || (code = recent_read(ctl, &t, heard, &l)) == CTL_OK)
 		print_clones(&l, &t);
 	free(l.list);
 	return code;

@@ -9,13 +9,15 @@
 #include <string.h>
 #include <time.h>
 
+#include "kmsctl/cli/fail.h"
+#include "kmsctl/ledger/ledger_access.h"
 #include "kmsdb/kmsdb.h"
 #include "libkms/base/fault.h"
 #include "libkms/kms_error.h"
 
 struct walk {
-	struct trail *trail;
-	trail_fn fn;
+	struct recent *recent;
+	recent_fn fn;
 	void *arg;
 };
 
@@ -23,7 +25,7 @@ static int
 look(const struct kmsdb_batch_view *b, void *arg)
 {
 	struct walk *w = arg;
-	struct trail *t = w->trail;
+	struct recent *t = w->recent;
 	struct entry_client e;
 
 	if (t->from_batch == 0) {
@@ -42,29 +44,28 @@ look(const struct kmsdb_batch_view *b, void *arg)
 }
 
 int
-trail_read(struct ctl *ctl, struct trail *t, trail_fn fn, void *arg)
+recent_read(struct ctl *ctl, struct recent *t, recent_fn fn, void *arg)
 {
 	struct walk w = { t, fn, arg };
 	struct fault fault = { 0 };
 	uint64_t from;
-	int fd = ctl_state_directory(ctl), r;
+	int fd = ledger_access_directory(ctl), r;
 
 	memset(t, 0, sizeof(*t));
 	if (fd < 0)
 		return CTL_FAILED;
 	r = kmsdb_journal_newest(
-	    fd, ctl->all ? UINT64_MAX : TRAIL_OCTETS, &from, &t->whole, &fault);
+	    fd, ctl->all ? UINT64_MAX : RECENT_BYTES, &from, &t->whole, &fault);
 	if (r == KMS_OK)
 		r = kmsdb_journal_each(fd, from, look, &w, &fault);
-	ctl_close(NULL, fd);
+	ledger_access_close(NULL, fd);
 	if (r == KMS_OK)
 		return CTL_OK;
-	return ctl_fail(
-	    ctl, (uint32_t)r, "%s: %s", ctl->config.state_directory, fault_text(&fault, r));
+	return fail(ctl, (uint32_t)r, "%s: %s", ctl->config.state_directory, fault_text(&fault, r));
 }
 
 void
-trail_print(struct ctl *ctl, const struct trail *t)
+recent_print(struct ctl *ctl, const struct recent *t)
 {
 	char when[32] = "";
 	time_t time = (time_t)t->from_time;

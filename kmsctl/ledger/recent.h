@@ -5,22 +5,22 @@
 #ifndef KMSCTL_LEDGER_RECENT_H
 #define KMSCTL_LEDGER_RECENT_H
 
-#include "kmsctl/host/ctl.h"
+#include "kmsctl/cli/command.h"
 #include "libkms/core/entry.h"
 
-#define TRAIL_OCTETS (UINT64_C(256) << 20) /* of journal, unless --all */
+#define RECENT_BYTES (UINT64_C(256) << 20) /* of journal, unless --all */
 
-struct trail {
+struct recent {
 	uint64_t from_batch, to_batch; /* 0: no batch */
 	uint64_t from_time;            /* of from_batch */
 	uint64_t entries;              /* of clients */
 	bool whole;                    /* the whole journal */
 };
-typedef void (*trail_fn)(const struct entry_client *e, uint64_t batch, void *arg);
+typedef void (*recent_fn)(const struct entry_client *e, uint64_t batch, void *arg);
 
 /* fn is told of every client's entry, oldest first. CTL_OK or the exit code of what was said. */
-int trail_read(struct ctl *ctl, struct trail *t, trail_fn fn, void *arg);
+int recent_read(struct ctl *ctl, struct recent *t, recent_fn fn, void *arg);
 /* How far it looked: "searched" for a program, a line for a person. */
-void trail_print(struct ctl *ctl, const struct trail *t);
+void recent_print(struct ctl *ctl, const struct recent *t);
 
 #endif

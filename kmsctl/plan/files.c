@@ -83,7 +83,7 @@ look(struct plan *p, int tag, const char *why)
 /* Files of the state directory that are not the activation user's: counted, or given. 0, or -1 with
  * errno. */
 static int
-foreign_files(const struct plan *p, struct tree_owner *o)
+foreign_files(const struct plan *p, struct owned_tree *o)
 {
 	char path[512];
 	unsigned uid, gid;
@@ -97,7 +97,7 @@ foreign_files(const struct plan *p, struct tree_owner *o)
 	dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (dir == -1)
 		return errno == ENOENT ? 0 : -1;
-	rc = tree_own(dir, o);
+	rc = owned_tree_own(dir, o);
 	saved = errno;
 	close(dir);
 	errno = saved;
@@ -108,7 +108,7 @@ static void
 look_inside(struct plan *p)
 {
 	const char *state = p->ctl->config.state_directory;
-	struct tree_owner o = { .give = false };
+	struct owned_tree o = { .give = false };
 	struct difference *d;
 
 	foreign_files(p, &o);
@@ -129,7 +129,7 @@ look_inside(struct plan *p)
 }
 
 static int
-inspect(struct plan *p, char why[512])
+inspect(struct plan *p, struct fault *f)
 {
 	look(p, CONFIG_DIRECTORY, "kms.ini lies there");
 	look(p, INI_FILE, "who can write it commands the appliance");
@@ -156,10 +156,10 @@ make(const char *path, mode_t mode)
 }
 
 static int
-mend(struct plan *p, const struct difference *d, char why[512])
+mend(struct plan *p, const struct difference *d, struct fault *f)
 {
 	struct wanted w = wanted(p, d->tag);
-	struct tree_owner o = { .give = true };
+	struct owned_tree o = { .give = true };
 	unsigned uid, gid;
 	char path[512];
 	struct stat st;
@@ -174,7 +174,7 @@ mend(struct plan *p, const struct difference *d, char why[512])
 		 fstat(fd, &st) == 0 && fchown(fd, uid, gid) == 0)
 		rc = fchmod(fd, st.st_mode & 07777 & ~w.forbidden);
 	if (rc == -1)
-		snprintf(why, 512, "%s: %s", d->what, strerror(errno));
+		fault_set(f, KMS_E_IO, "%s: %s", d->what, strerror(errno));
 	if (fd != -1)
 		close(fd);
 	return rc == 0 ? KMS_OK : KMS_E_IO;

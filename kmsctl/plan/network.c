@@ -26,9 +26,9 @@ fixed_port(struct plan *p)
 }
 
 static int
-inspect_firewall(struct plan *p, char why[512])
+inspect_firewall(struct plan *p, struct fault *f)
 {
-	struct live_difference l = { 0 };
+	struct loaded_difference l = { 0 };
 	struct difference *d;
 	char *text;
 	int rc;
@@ -39,12 +39,12 @@ inspect_firewall(struct plan *p, char why[512])
 	}
 	if ((text = ruleset_text(&p->ctl->config)) == NULL)
 		return KMS_E_NO_MEMORY;
-	rc = live_compare(&l, text, p->ctl->timeout_ms, why);
+	rc = loaded_compare(&l, text, p->ctl->timeout_ms, f);
 	free(text);
 	if (rc == KMS_OK && l.count > 0) {
 		d = plan_add(
 		    p, 0, "only allowed networks may reach the port", "table %s", RULESET_TABLE);
-		if (live_absent(&l))
+		if (loaded_absent(&l))
 			snprintf(d->is, sizeof(d->is), "not in force");
 		else
 			snprintf(d->is, sizeof(d->is), "%u line%s of it differ%s from [firewall]",
@@ -52,15 +52,15 @@ inspect_firewall(struct plan *p, char why[512])
 		snprintf(d->due, sizeof(d->due), "put in force: port %u open to %u networks",
 		    p->ctl->config.port, p->ctl->config.allow_count);
 	}
-	live_difference_free(&l);
+	loaded_difference_free(&l);
 	return rc;
 }
 
 static int
-mend_firewall(struct plan *p, const struct difference *d, char why[512])
+mend_firewall(struct plan *p, const struct difference *d, struct fault *f)
 {
 	char *text = ruleset_text(&p->ctl->config);
-	int rc = text != NULL ? live_load(text, p->ctl->timeout_ms, why) : KMS_E_NO_MEMORY;
+	int rc = text != NULL ? loaded_load(text, p->ctl->timeout_ms, f) : KMS_E_NO_MEMORY;
 
 	free(text);
 	return rc;
@@ -100,7 +100,7 @@ dns_row(void *arg, const struct check_row *row)
 }
 
 static int
-inspect_dns(struct plan *p, char why[512])
+inspect_dns(struct plan *p, struct fault *f)
 {
 	static struct records wanted, published; /* large */
 	const struct config *c = &p->ctl->config;
@@ -118,7 +118,7 @@ inspect_dns(struct plan *p, char why[512])
 
 	if (c->dns_domain_count == 0)
 		return KMS_OK; /* who wants no records names no domain */
-	rc = records_wanted(&wanted, c, why);
+	rc = records_wanted(&wanted, c, f);
 	if (rc != KMS_OK)
 		return rc;
 	published_glance(p->ctl, &published);
@@ -136,12 +136,12 @@ inspect_dns(struct plan *p, char why[512])
 /* Ourselves in another process: what it says is its, and its failures are kept apart name by name.
  */
 static int
-mend_dns(struct plan *p, const struct difference *d, char why[512])
+mend_dns(struct plan *p, const struct difference *d, struct fault *f)
 {
 	const char *const argv[] = { "/proc/self/exe", "-c", p->ctl->config_path, "dns", "publish",
 		NULL };
 
-	return plan_run(p, argv, why);
+	return plan_run(p, argv, f);
 }
 
 const struct aspect aspect_dns = {

@@ -36,7 +36,7 @@ is_dot(const char *name)
 
 /* fd is the thing itself, whatever its name has become meanwhile. */
 static int
-own_one(int fd, const struct stat *st, struct tree_owner *o)
+own_one(int fd, const struct stat *st, struct owned_tree *o)
 {
 	if (st->st_uid == o->uid)
 		return 0;
@@ -50,7 +50,7 @@ own_one(int fd, const struct stat *st, struct tree_owner *o)
 }
 
 static int
-own_below(int dir, dev_t device, struct tree_owner *o, int depth)
+own_below(int dir, dev_t device, struct owned_tree *o, int depth)
 {
 	DIR *d = list(dir);
 	struct dirent *e;
@@ -85,7 +85,7 @@ own_below(int dir, dev_t device, struct tree_owner *o, int depth)
 }
 
 int
-tree_own(int dir, struct tree_owner *o)
+owned_tree_own(int dir, struct owned_tree *o)
 {
 	struct stat st;
 
@@ -119,7 +119,7 @@ remove_at(int dir, const char *name, int depth)
 }
 
 int
-tree_remove(int dir, const char *name)
+owned_tree_remove(int dir, const char *name)
 {
 	return remove_at(dir, name, DEPTH);
 }

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-struct tree_owner {
+struct owned_tree {
 	uid_t uid;
 	gid_t gid;
 	bool give;        /* else they are counted only */
@@ -19,8 +19,8 @@ struct tree_owner {
 };
 
 /* Everything below dir (not dir itself) of the same file system. 0, or -1 with errno. */
-int tree_own(int dir, struct tree_owner *o);
+int owned_tree_own(int dir, struct owned_tree *o);
 /* name and everything below it is removed. 0 (also when it is not there), or -1 with errno. */
-int tree_remove(int dir, const char *name);
+int owned_tree_remove(int dir, const char *name);
 
 #endif

@@ -79,22 +79,20 @@ plan_group(const struct plan *p, const char *name)
 }
 
 int
-plan_run(const struct plan *p, const char *const argv[], char why[512])
+plan_run(const struct plan *p, const char *const argv[], struct fault *f)
 {
 	struct child c;
 	int rc = child_run(&c, argv, NULL, p->ctl->timeout_ms);
 
-	if (rc != KMS_OK) {
-		snprintf(why, 512, "%s: %s", argv[0],
+	if (rc != KMS_OK)
+		return fault_set(f, rc, "%s: %s", argv[0],
 		    rc == KMS_E_IO ? strerror(errno) : kms_strerror((uint32_t)rc));
-		return rc;
-	}
 	if (c.exit == CHILD_NOT_THERE)
 		rc = KMS_E_NOT_FOUND;
 	else if (c.exit != 0)
 		rc = KMS_E_IO;
 	if (rc != KMS_OK)
-		snprintf(why, 512, "%s %s: %.*s", argv[0], argv[1],
+		fault_set(f, rc, "%s %s: %.*s", argv[0], argv[1],
 		    (int)strcspn(c.err[0] ? c.err : c.out, "\n"), c.err[0] ? c.err : c.out);
 	child_free(&c);
 	return rc;

@@ -9,7 +9,7 @@
 #ifndef KMSCTL_PLAN_PLAN_H
 #define KMSCTL_PLAN_PLAN_H
 
-#include "kmsctl/host/ctl.h"
+#include "kmsctl/cli/command.h"
 
 #define DIFFERENCES_MAX 128
 
@@ -19,10 +19,10 @@ struct difference;
 struct aspect {
 	const char *name;
 	bool live; /* of the running machine: not looked at below --root */
-	/* KMS_OK, or what kept it from looking, why set. */
-	int (*inspect)(struct plan *p, char why[512]);
+	/* KMS_OK, or what kept it from looking, f set. */
+	int (*inspect)(struct plan *p, struct fault *f);
 	/* NULL: by hand only */
-	int (*mend)(struct plan *p, const struct difference *d, char why[512]);
+	int (*mend)(struct plan *p, const struct difference *d, struct fault *f);
 };
 
 struct difference {
@@ -56,8 +56,8 @@ bool plan_path(const struct plan *p, char out[512], const char *path);
 /* Ids of a user or group of the machine, or of what is below --root. False: there is none. */
 bool plan_user(const struct plan *p, const char *name, unsigned *uid, unsigned *gid);
 bool plan_group(const struct plan *p, const char *name);
-/* Runs a program to its end. KMS_OK, KMS_E_NOT_FOUND: not installed; else why is what it said. */
-int plan_run(const struct plan *p, const char *const argv[], char why[512]);
+/* Runs a program to its end. KMS_OK, KMS_E_NOT_FOUND: not installed; else f is what it said. */
+int plan_run(const struct plan *p, const char *const argv[], struct fault *f);
 /* Has the kmsd of that status read the publisher from kms.ini? */
 bool plan_knows(const struct reply *status, const struct config_publisher *publisher);
 /*

@@ -14,7 +14,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "kmsctl/host/ask.h"
 #include "kmsctl/host/install.h"
+#include "kmsctl/host/signed_file.h"
 #include "kmsctl/installed.h"
 #include "kmsctl/plan/plan.h"
 #include "kmsd/common/relay_config.h"
@@ -122,14 +124,15 @@ static bool
 take(const struct look *l, enum kind kind, struct given *g)
 {
 	const struct minisig_key *signer;
-	char path[512], why[512] = "";
+	struct fault f = { 0 };
+	char path[512];
 	struct control_field field;
 	struct control_reader r;
 	int rc = KMS_E_ARGUMENT;
 
 	memset(g, 0, sizeof(*g));
 	if (plan_path(l->p, path, path_of(l->publisher, kind)))
-		rc = ctl_read_signed_quietly(path, &g->args, why);
+		rc = signed_read_quietly(path, &g->args, &f);
 	if (rc == KMS_OK && g->args.bad)
 		rc = KMS_E_TOO_LARGE;
 	if (rc != KMS_OK) {
@@ -137,7 +140,7 @@ take(const struct look *l, enum kind kind, struct given *g)
 		    kind == CONFIRMATION && rc == KMS_E_NOT_FOUND
 			? "kmsctl key request, and put the publisher's answer there"
 			: "put the publisher's file there, with its .minisig beside it",
-		    "%.150s", why[0] ? why : kms_strerror((uint32_t)rc));
+		    "%.150s", fault_text(&f, rc));
 		return false;
 	}
 	control_reader_init(&r, g->args.data, g->args.len);
@@ -389,15 +392,14 @@ look_at_confirmation(const struct look *l)
 
 /* Who would take a file, and who it is: from a kmsd that runs. */
 static void
-ask_host(struct look *l, struct reply *status)
+look_at_host(struct look *l, struct reply *status)
 {
 	const struct reply_row *row;
 	uint64_t locked = 0;
-	char why[512];
-	uint32_t rc = KMS_E_NOT_RUNNING;
+	int rc = KMS_E_NOT_RUNNING;
 
 	if (l->p->root[0] == '\0')
-		rc = ctl_ask_quietly(l->p->ctl, CONTROL_STATUS, NULL, status, why);
+		rc = ask_quietly(l->p->ctl, CONTROL_STATUS, NULL, status, NULL);
 	row = rc == KMS_OK ? reply_next(status, "service", NULL) : NULL;
 	l->host_id = reply_text(row, "host-id");
 	reply_number(row, "locked", &locked);
@@ -414,7 +416,7 @@ ask_host(struct look *l, struct reply *status)
 }
 
 static int
-open_state(const struct plan *p, char why[512])
+open_state(const struct plan *p, struct fault *f)
 {
 	char path[512];
 	int fd;
@@ -423,7 +425,7 @@ open_state(const struct plan *p, char why[512])
 		return -1;
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd == -1 && errno != ENOENT)
-		snprintf(why, 512, "%.400s: %s", path, strerror(errno));
+		fault_errno(f, errno, "%s", path);
 	return fd;
 }
 
@@ -447,13 +449,14 @@ look_at_publisher(struct look *l)
 }
 
 static int
-inspect(struct plan *p, char why[512])
+inspect(struct plan *p, struct fault *f)
 {
 	const struct config *c = &p->ctl->config;
 	struct installed *list = NULL;
 	struct reply status = { 0 };
 	struct look l = { .p = p, .status = &status, .now = (uint64_t)time(NULL) };
 	struct difference *d;
+	char why[256] = "";
 	int fd, rc;
 
 	/* One that only relays needs none. */
@@ -466,17 +469,19 @@ inspect(struct plan *p, char why[512])
 		snprintf(d->due, sizeof(d->due), "add [publisher NAME] and its key to kms.ini");
 		return KMS_OK;
 	}
-	fd = open_state(p, why);
-	if (fd == -1 && why[0] != '\0')
-		return KMS_E_IO;
+	fd = open_state(p, f);
+	if (fd == -1 && f->status != KMS_OK)
+		return f->status;
 	rc = installed_read(&list, fd, c, why); /* with -1 nothing is there */
 	if (fd != -1)
 		close(fd);
 	l.list = list;
 	if (rc != KMS_E_NO_MEMORY && rc != KMS_E_CONFIG)
 		rc = KMS_OK; /* bad files are told one by one */
+	if (rc != KMS_OK)
+		fault_set(f, rc, "%s", why);
 	if (rc == KMS_OK)
-		ask_host(&l, &status);
+		look_at_host(&l, &status);
 	for (l.index = 0; rc == KMS_OK && l.index < c->publisher_count; l.index++)
 		look_at_publisher(&l);
 	reply_free(&status);
@@ -485,12 +490,12 @@ inspect(struct plan *p, char why[512])
 }
 
 static int
-mend(struct plan *p, const struct difference *d, char why[512])
+mend(struct plan *p, const struct difference *d, struct fault *f)
 {
 	enum kind kind = (enum kind)(d->tag % KINDS);
 	const struct config_publisher *publisher = &p->ctl->config.publishers[d->tag / KINDS];
 
-	return (int)install_file(p->ctl, kinds[kind].verb, path_of(publisher, kind), why);
+	return (int)install_file(p->ctl, kinds[kind].verb, path_of(publisher, kind), f);
 }
 
 const struct aspect aspect_installed = { .name = "publishers", .inspect = inspect, .mend = mend };

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "kmsctl/cli/program.h"
+#include "kmsctl/host/ask.h"
 #include "kmsctl/plan/plan.h"
 #include "libkms/client/transport.h"
 #include "libkms/kms_error.h"
@@ -128,11 +129,12 @@ look_at_running(struct plan *p, const struct reply *status)
 }
 
 static int
-inspect(struct plan *p, char why[512])
+inspect(struct plan *p, struct fault *f)
 {
 	struct difference *d;
 	struct reply reply;
-	uint32_t status = ctl_ask_quietly(p->ctl, CONTROL_STATUS, NULL, &reply, why);
+	struct fault said = { 0 };
+	int status = ask_quietly(p->ctl, CONTROL_STATUS, NULL, &reply, &said);
 
 	if (older_than_drop_ins(p, "/etc/systemd/system/kmsd.socket.d",
 		"/org/freedesktop/systemd1/unit/kmsd_2esocket")) {
@@ -144,7 +146,7 @@ inspect(struct plan *p, char why[512])
 		d = plan_add(p, STOPPED, "clients are served by it", "kmsd.service");
 		d->by_hand = !plan_systemd(p) || status != KMS_E_NOT_RUNNING;
 		snprintf(d->is, sizeof(d->is), "%.150s",
-		    status == KMS_E_NOT_RUNNING ? "not running" : why);
+		    status == KMS_E_NOT_RUNNING ? "not running" : said.text);
 		snprintf(d->due, sizeof(d->due), d->by_hand ? "start kmsd" : "started");
 	}
 	reply_free(&reply);
@@ -153,7 +155,7 @@ inspect(struct plan *p, char why[512])
 
 /* A reload is over when kmsd says what it has read; that it was asked for is not enough. */
 static int
-await_reload(struct plan *p, char why[512])
+await_reload(struct plan *p, struct fault *f)
 {
 	const struct timespec moment = { .tv_nsec = 20000000 };
 	int64_t until = transport_clock() + p->ctl->timeout_ms;
@@ -162,18 +164,18 @@ await_reload(struct plan *p, char why[512])
 
 	do {
 		nanosleep(&moment, NULL);
-		if (ctl_ask_quietly(p->ctl, CONTROL_STATUS, NULL, &reply, why) == KMS_OK)
+		if (ask_quietly(p->ctl, CONTROL_STATUS, NULL, &reply, NULL) == KMS_OK)
 			read = plan_unread(&reply, &p->ctl->config) == NULL &&
 			       !differs(p, &reply, "config-read", false);
 		reply_free(&reply);
 	} while (!read && transport_clock() < until);
-	if (!read)
-		snprintf(why, 512, "kmsd has not taken the file: journalctl -u kmsd says why");
-	return read ? KMS_OK : KMS_E_TIMEOUT;
+	return read ? KMS_OK
+		    : fault_set(f, KMS_E_TIMEOUT,
+			  "kmsd has not taken the file: journalctl -u kmsd says why");
 }
 
 static int
-mend(struct plan *p, const struct difference *d, char why[512])
+mend(struct plan *p, const struct difference *d, struct fault *f)
 {
 	/* kmsd.service wants kmsd.socket, unless that is masked. */
 	static const char *const argv[][5] = {
@@ -186,14 +188,14 @@ mend(struct plan *p, const struct difference *d, char why[512])
 	};
 	static const char *const reload[] = { "systemctl", "daemon-reload", NULL };
 	static const char *const stop[] = { "systemctl", "stop", "kmsd.service", NULL };
-	int rc = plan_run(p, reload, why);
+	int rc = plan_run(p, reload, f);
 
 	/* The port is kmsd's own until it has stopped. */
 	if (rc == KMS_OK && d->tag == NO_SOCKET)
-		rc = plan_run(p, stop, why);
+		rc = plan_run(p, stop, f);
 	if (rc == KMS_OK)
-		rc = plan_run(p, argv[d->tag], why);
-	return rc == KMS_OK && d->tag == UNREAD ? await_reload(p, why) : rc;
+		rc = plan_run(p, argv[d->tag], f);
+	return rc == KMS_OK && d->tag == UNREAD ? await_reload(p, f) : rc;
 }
 
 const struct aspect aspect_service = {

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "kmsctl/cli/input.h"
 #include "kmsctl/cli/program.h"
 #include "kmsctl/plan/plan.h"
 #include "libkms/kms_error.h"
@@ -125,7 +126,7 @@ look_at_drop_in(struct plan *p, int tag, const char *why)
 
 	if (text == NULL || !plan_path(p, path, drop_ins[tag]))
 		goto out;
-	if (ctl_read_file(path, DROP_IN_MAX, &have, &len) != KMS_OK)
+	if (input_read(path, DROP_IN_MAX, &have, &len) != KMS_OK)
 		have = NULL;
 	if (strcmp(text, have != NULL ? have : "") == 0)
 		goto out;
@@ -192,7 +193,7 @@ look_at_running(struct plan *p, const char *unit, const char *why)
 }
 
 static int
-inspect(struct plan *p, char why[512])
+inspect(struct plan *p, struct fault *f)
 {
 	const struct config *c = &p->ctl->config;
 
@@ -243,7 +244,7 @@ write_drop_in(const struct plan *p, int tag, const char *text)
 }
 
 static int
-mend(struct plan *p, const struct difference *d, char why[512])
+mend(struct plan *p, const struct difference *d, struct fault *f)
 {
 	char root[520], *text;
 	const char *const enable[] = { "systemctl", root, "enable", d->what, NULL };
@@ -253,21 +254,19 @@ mend(struct plan *p, const struct difference *d, char why[512])
 
 	snprintf(root, sizeof(root), "--root=%s", p->root[0] ? p->root : "/");
 	if (d->tag == STARTED)
-		return plan_run(p, start, why);
+		return plan_run(p, start, f);
 	if (d->tag == ENABLED) {
-		rc = plan_run(p, enable, why);
+		rc = plan_run(p, enable, f);
 		if (rc == KMS_OK && p->root[0] == '\0' && strncmp(d->what, "kmsd.", 5) != 0)
-			rc = plan_run(p, start, why);
+			rc = plan_run(p, start, f);
 		return rc;
 	}
 	if ((text = wanted(p, d->tag)) == NULL)
 		return KMS_E_NO_MEMORY;
-	if (write_drop_in(p, d->tag, text) == -1) {
-		snprintf(why, 512, "%s: %s", d->what, strerror(errno));
-		rc = KMS_E_IO;
-	}
+	if (write_drop_in(p, d->tag, text) == -1)
+		rc = fault_set(f, KMS_E_IO, "%s: %s", d->what, strerror(errno));
 	free(text);
-	return rc == KMS_OK && p->root[0] == '\0' ? plan_run(p, again, why) : rc;
+	return rc == KMS_OK && p->root[0] == '\0' ? plan_run(p, again, f) : rc;
 }
 
 const struct aspect aspect_units = { .name = "units", .inspect = inspect, .mend = mend };

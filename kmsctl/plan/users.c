@@ -22,7 +22,7 @@ want_user(struct plan *p, const char *name, const char *why)
 }
 
 static int
-inspect(struct plan *p, char why[512])
+inspect(struct plan *p, struct fault *f)
 {
 	const struct config *c = &p->ctl->config;
 	struct difference *d;
@@ -39,7 +39,7 @@ inspect(struct plan *p, char why[512])
 
 /* systemd-sysusers where it is, which works below a root; useradd elsewhere. */
 static int
-mend(struct plan *p, const struct difference *d, char why[512])
+mend(struct plan *p, const struct difference *d, struct fault *f)
 {
 	const char *below = p->root[0] != '\0' ? p->root : "/";
 	const char *const useradd[] = { "useradd", "--prefix", below, "--system", "--user-group",
@@ -52,8 +52,11 @@ mend(struct plan *p, const struct difference *d, char why[512])
 
 	snprintf(root, sizeof(root), "--root=%s", below);
 	snprintf(line, sizeof(line), d->tag == USER ? "u %s - \"kmsd\" -" : "g %s -", d->what);
-	rc = plan_run(p, sysusers, why);
-	return rc == KMS_E_NOT_FOUND ? plan_run(p, d->tag == USER ? useradd : groupadd, why) : rc;
+	rc = plan_run(p, sysusers, f);
+	if (rc != KMS_E_NOT_FOUND)
+		return rc;
+	*f = (struct fault){ 0 };
+	return plan_run(p, d->tag == USER ? useradd : groupadd, f);
 }
 
 const struct aspect aspect_users = { .name = "users", .inspect = inspect, .mend = mend };

@@ -28,7 +28,7 @@ static const struct {
 };
 
 static void
-not_connected(struct reach *r, int error)
+not_connected(struct bind_probe *r, int error)
 {
 	for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
 		if (causes[i].error == error) {
@@ -40,7 +40,7 @@ not_connected(struct reach *r, int error)
 }
 
 static void
-does_not_serve(struct reach *r, const char *how)
+does_not_serve(struct bind_probe *r, const char *how)
 {
 	snprintf(
 	    r->text, sizeof(r->text), "accepts, but does not serve the KMS interface: %s", how);
@@ -48,7 +48,7 @@ does_not_serve(struct reach *r, const char *how)
 
 /* A whole fragment: what did it say to the bind? */
 static void
-judge(struct reach *r, struct pdu *p, const uint8_t *octets)
+judge(struct bind_probe *r, struct pdu *p, const uint8_t *octets)
 {
 	char how[120];
 
@@ -72,7 +72,7 @@ judge(struct reach *r, struct pdu *p, const uint8_t *octets)
 }
 
 static void
-hear(struct reach *r, struct transport *t, int64_t until)
+hear(struct bind_probe *r, struct transport *t, int64_t until)
 {
 	uint8_t in[PDU_MAX];
 	enum pdu_whole whole = PDU_MORE;
@@ -97,7 +97,7 @@ hear(struct reach *r, struct transport *t, int64_t until)
 }
 
 void
-reach_try(struct reach *r, const struct discover_address *a, int patience_ms)
+bind_probe(struct bind_probe *r, const struct discover_address *a, int patience_ms)
 {
 	uint8_t bind[PDU_BIND_SIZE];
 	struct transport t = { .fd = -1 };
@@ -120,14 +120,15 @@ reach_try(struct reach *r, const struct discover_address *a, int patience_ms)
 }
 
 size_t
-reach_best(struct reach *best, const struct discover_address *a, size_t count, int patience_ms)
+bind_probe_best(
+    struct bind_probe *best, const struct discover_address *a, size_t count, int patience_ms)
 {
 	size_t failed = 0;
-	struct reach r;
+	struct bind_probe r;
 
 	memset(best, 0, sizeof(*best));
 	for (size_t i = 0; i < count; i++) {
-		reach_try(&r, &a[i], patience_ms);
+		bind_probe(&r, &a[i], patience_ms);
 		failed += !r.serves;
 		if (i == 0 || (!best->serves && (r.serves || (r.connected && !best->connected))))
 			*best = r;

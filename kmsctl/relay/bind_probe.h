@@ -10,16 +10,16 @@
 
 #include "libkms/client/discover.h"
 
-struct reach {
+struct bind_probe {
 	bool connected; /* TCP */
 	bool serves;    /* the bind was accepted */
 	char text[224]; /* in words */
 };
 
 /* patience_ms: for the connection, and as long for the answer. */
-void reach_try(struct reach *r, const struct discover_address *a, int patience_ms);
+void bind_probe(struct bind_probe *r, const struct discover_address *a, int patience_ms);
 /* The best of several addresses of one host; returns how many of them do not serve. */
-size_t reach_best(
-    struct reach *best, const struct discover_address *a, size_t count, int patience_ms);
+size_t bind_probe_best(
+    struct bind_probe *best, const struct discover_address *a, size_t count, int patience_ms);
 
 #endif

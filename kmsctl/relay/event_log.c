@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "kmsctl/host/ctl.h"
+#include "kmsctl/cli/command.h"
 #include "libkms/base/hex.h"
 
 #define FIELDS 5
@@ -162,7 +162,7 @@ is_event(const struct field f[FIELDS], struct event_12290 *e)
 }
 
 size_t
-events_each(char *text, size_t len, int (*fn)(const struct event_12290 *e, void *arg), void *arg)
+event_log_each(char *text, size_t len, int (*fn)(const struct event_12290 *e, void *arg), void *arg)
 {
 	struct field f[FIELDS] = { { "", 0 }, { "", 0 }, { "", 0 }, { "", 0 }, { "", 0 } };
 	const char *at = text, *end = text + narrow(text, len);

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define EVENTS_MAX (64 * 1024 * 1024) /* octets of a file */
+#define EVENT_LOG_MAX (64 * 1024 * 1024) /* octets of a file */
 
 struct event_12290 {
 	uint32_t status; /* what the host answered */
@@ -23,7 +23,7 @@ struct event_12290 {
  * non-zero stops. Returns how many there were. What is no event is passed over: a log holds
  * many others.
  */
-size_t events_each(
+size_t event_log_each(
     char *text, size_t len, int (*fn)(const struct event_12290 *e, void *arg), void *arg);
 
 #endif

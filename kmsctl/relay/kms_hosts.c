@@ -27,7 +27,7 @@ no_draw(void *arg, uint32_t upper)
 }
 
 struct discover
-behind_resolver(const struct config *c)
+kms_hosts_resolver(const struct config *c)
 {
 	return (struct discover){
 		.nameserver = c->relay_nameserver[0] != '\0' ? c->relay_nameserver : NULL,
@@ -47,7 +47,7 @@ same_address(const struct discover_address *a, const struct discover_address *b)
 }
 
 static bool
-share_address(const struct behind_host *h, const struct discover_address *addresses, size_t count)
+share_address(const struct kms_host *h, const struct discover_address *addresses, size_t count)
 {
 	for (size_t i = 0; i < h->count; i++)
 		for (size_t j = 0; j < count; j++)
@@ -67,11 +67,11 @@ same_name(const char *a, const char *b)
 }
 
 bool
-behind_has(const struct behind *b, const struct discover_host *h,
+kms_hosts_has(const struct kms_hosts *b, const struct discover_host *h,
     const struct discover_address *addresses, size_t count)
 {
 	for (size_t i = 0; i < b->count; i++)
-		if (b->at[i].state != BEHIND_SELF &&
+		if (b->at[i].state != KMS_HOST_SELF &&
 		    (same_name(b->at[i].host.name, h->name) ||
 			share_address(&b->at[i], addresses, count)))
 			return true;
@@ -88,7 +88,7 @@ is_nowhere(const struct discover_address *a)
 }
 
 bool
-behind_is_self(const struct config *c, const struct discover_address *a)
+kms_host_is_self(const struct config *c, const struct discover_address *a)
 {
 	uint8_t address[16];
 
@@ -101,44 +101,44 @@ behind_is_self(const struct config *c, const struct discover_address *a)
 }
 
 /* Addresses of this appliance are taken out, as kmsd does. */
-static enum behind_state
-leave_self_out(struct behind_host *h, const struct config *c, uint16_t own)
+static enum kms_host_state
+leave_self_out(struct kms_host *h, const struct config *c, uint16_t own)
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; i < h->count; i++)
 		if (!is_nowhere(&h->addresses[i]) &&
-		    (h->host.port != own || !behind_is_self(c, &h->addresses[i])))
+		    (h->host.port != own || !kms_host_is_self(c, &h->addresses[i])))
 			h->addresses[kept++] = h->addresses[i];
 	h->count = kept;
-	return kept > 0 ? BEHIND_USED : BEHIND_SELF;
+	return kept > 0 ? KMS_HOST_USED : KMS_HOST_SELF;
 }
 
-static enum behind_state
-find_state(struct behind *b, struct behind_host *h, const struct config *c, uint16_t own)
+static enum kms_host_state
+find_state(struct kms_hosts *b, struct kms_host *h, const struct config *c, uint16_t own)
 {
-	struct discover dns = behind_resolver(c);
-	enum behind_state state;
+	struct discover dns = kms_hosts_resolver(c);
+	enum kms_host_state state;
 
 	if (discover_addresses(&dns, &h->host, h->addresses, &h->count) != KMS_OK) {
 		snprintf(h->why, sizeof(h->why), "%s", dns.detail);
-		return BEHIND_NAMELESS;
+		return KMS_HOST_NAMELESS;
 	}
 	state = leave_self_out(h, c, own);
-	if (state == BEHIND_USED && h->dns && !relay_port_allowed(c, h->host.port))
-		return BEHIND_PORT;
-	for (size_t i = 0; state == BEHIND_USED && i < b->count; i++)
-		if (b->at[i].state == BEHIND_USED && b->at[i].host.port == h->host.port &&
+	if (state == KMS_HOST_USED && h->dns && !relay_port_allowed(c, h->host.port))
+		return KMS_HOST_PORT;
+	for (size_t i = 0; state == KMS_HOST_USED && i < b->count; i++)
+		if (b->at[i].state == KMS_HOST_USED && b->at[i].host.port == h->host.port &&
 		    share_address(&b->at[i], h->addresses, h->count))
-			state = BEHIND_TWICE;
+			state = KMS_HOST_TWICE;
 	return state;
 }
 
 static void
-take(struct behind *b, const struct config *c, uint16_t own, const struct discover_host *host,
+take(struct kms_hosts *b, const struct config *c, uint16_t own, const struct discover_host *host,
     bool dns)
 {
-	struct behind_host *h = &b->at[b->count];
+	struct kms_host *h = &b->at[b->count];
 
 	h->host = *host;
 	h->dns = dns;
@@ -147,7 +147,7 @@ take(struct behind *b, const struct config *c, uint16_t own, const struct discov
 }
 
 static void
-take_configured(struct behind *b, const struct config *c, uint16_t own)
+take_configured(struct kms_hosts *b, const struct config *c, uint16_t own)
 {
 	struct relay_host listed[RELAY_HOSTS];
 	int count = relay_hosts(c->relay_upstream, listed);
@@ -163,10 +163,10 @@ take_configured(struct behind *b, const struct config *c, uint16_t own)
 }
 
 static void
-take_found(struct behind *b, const struct config *c, uint16_t own)
+take_found(struct kms_hosts *b, const struct config *c, uint16_t own)
 {
 	struct discover_host hosts[DISCOVER_HOSTS];
-	struct discover dns = behind_resolver(c);
+	struct discover dns = kms_hosts_resolver(c);
 	size_t count = 0;
 
 	dns.domain = c->relay_domain;
@@ -177,7 +177,7 @@ take_found(struct behind *b, const struct config *c, uint16_t own)
 }
 
 int
-behind_collect(struct behind *b, const struct config *c, uint16_t own)
+kms_hosts_collect(struct kms_hosts *b, const struct config *c, uint16_t own)
 {
 	memset(b, 0, sizeof(*b));
 	b->at = calloc(RELAY_HOSTS + DISCOVER_HOSTS, sizeof(*b->at));
@@ -190,7 +190,7 @@ behind_collect(struct behind *b, const struct config *c, uint16_t own)
 }
 
 void
-behind_free(struct behind *b)
+kms_hosts_free(struct kms_hosts *b)
 {
 	free(b->at);
 	memset(b, 0, sizeof(*b));

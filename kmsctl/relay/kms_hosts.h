@@ -12,43 +12,43 @@
 #include "kmsd/common/config.h"
 #include "libkms/client/discover.h"
 
-enum behind_state {
-	BEHIND_USED,
-	BEHIND_NAMELESS, /* its name has no address: why says what DNS said */
-	BEHIND_SELF,     /* this appliance */
-	BEHIND_PORT,     /* of DNS, on a port that the fronts may not connect to */
-	BEHIND_TWICE,    /* another one before it has its address and port */
+enum kms_host_state {
+	KMS_HOST_USED,
+	KMS_HOST_NAMELESS, /* its name has no address: why says what DNS said */
+	KMS_HOST_SELF,     /* this appliance */
+	KMS_HOST_PORT,     /* of DNS, on a port that the fronts may not connect to */
+	KMS_HOST_TWICE,    /* another one before it has its address and port */
 };
 
-struct behind_host {
+struct kms_host {
 	struct discover_host host;
 	bool dns; /* found by domain */
-	enum behind_state state;
+	enum kms_host_state state;
 	size_t count;
 	struct discover_address addresses[DISCOVER_ADDRESSES];
 	char why[160];
 };
 
-struct behind {
+struct kms_hosts {
 	/* upstream's in their order, then those of DNS by priority */
-	struct behind_host *at;
+	struct kms_host *at;
 	size_t count;
 	char why[160]; /* domain gives no host, and the reason; "" else */
 };
 
 /*
- * own: the port of this appliance, 0 not known. KMS_OK or KMS_E_NO_MEMORY. behind_free in any
+ * own: the port of this appliance, 0 not known. KMS_OK or KMS_E_NO_MEMORY. kms_hosts_free in any
  * case.
  */
-int behind_collect(struct behind *b, const struct config *c, uint16_t own);
-void behind_free(struct behind *b);
+int kms_hosts_collect(struct kms_hosts *b, const struct config *c, uint16_t own);
+void kms_hosts_free(struct kms_hosts *b);
 
 /* The resolver that kmsd's would be. */
-struct discover behind_resolver(const struct config *c);
+struct discover kms_hosts_resolver(const struct config *c);
 /* h is one of those, by its name or by one of its addresses. */
-bool behind_has(const struct behind *b, const struct discover_host *h,
+bool kms_hosts_has(const struct kms_hosts *b, const struct discover_host *h,
     const struct discover_address *addresses, size_t count);
 /* An address of this appliance, where it listens. */
-bool behind_is_self(const struct config *c, const struct discover_address *a);
+bool kms_host_is_self(const struct config *c, const struct discover_address *a);
 
 #endif

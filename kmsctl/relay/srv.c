@@ -25,17 +25,17 @@ is_us(const struct config *c, uint16_t own, const struct discover_host *h,
 	if (strlen(name) == len && strncasecmp(name, h->name, len) == 0)
 		return true;
 	for (size_t i = 0; h->port == own && i < count; i++)
-		if (behind_is_self(c, &addresses[i]))
+		if (kms_host_is_self(c, &addresses[i]))
 			return true;
 	return false;
 }
 
 void
-srv_look(struct srv_seen *seen, const struct config *c, const struct behind *b, uint16_t own,
+srv_look(struct srv_seen *seen, const struct config *c, const struct kms_hosts *b, uint16_t own,
     const char *domain)
 {
 	struct discover_host hosts[DISCOVER_HOSTS];
-	struct discover dns = behind_resolver(c);
+	struct discover dns = kms_hosts_resolver(c);
 	size_t count = 0;
 
 	memset(seen, 0, sizeof(*seen));
@@ -46,13 +46,13 @@ srv_look(struct srv_seen *seen, const struct config *c, const struct behind *b, 
 	}
 	for (size_t i = 0; i < count; i++) {
 		struct discover_address addresses[DISCOVER_ADDRESSES];
-		struct discover names = behind_resolver(c);
+		struct discover names = kms_hosts_resolver(c);
 		size_t n = 0;
 
 		(void)discover_addresses(&names, &hosts[i], addresses, &n);
 		if (is_us(c, own, &hosts[i], addresses, n))
 			seen->us = true;
-		else if (behind_has(b, &hosts[i], addresses, n))
+		else if (kms_hosts_has(b, &hosts[i], addresses, n))
 			seen->behind = true;
 		else
 			seen->foreign = true;

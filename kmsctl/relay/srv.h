@@ -17,8 +17,8 @@ struct srv_seen {
 	char why[160]; /* nobody is, or silent: what DNS says */
 };
 
-void srv_look(struct srv_seen *seen, const struct config *c, const struct behind *b, uint16_t own,
-    const char *domain);
+void srv_look(struct srv_seen *seen, const struct config *c, const struct kms_hosts *b,
+    uint16_t own, const char *domain);
 /*
  * In words, and whether it is a problem; wanted: kms.ini says that this appliance publishes
  * itself there.

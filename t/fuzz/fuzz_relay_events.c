@@ -27,7 +27,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (text == NULL)
 		return 0;
 	memcpy(text, data, size);
-	MUST(events_each(text, size, look, &count) == count);
+	MUST(event_log_each(text, size, look, &count) == count);
 	free(text);
 	return 0;
 }

@@ -158,7 +158,7 @@ my @lies = (
     [ 'huge', 'KMS_E_TOO_LARGE', qr/longer than 1048576 octets/ ],
     [ 'short-length', 'KMS_E_FORMAT', qr/malformed/ ],
     [ 'trailing', 'KMS_E_TRAILING', qr/octets follow/ ],
-    [ 'wrong-type', 'KMS_E_FORMAT', qr/field "counted" of row "product" has type 's' where 'u' is due/ ],
+    [ 'wrong-type', 'KMS_E_FORMAT', qr/field "counted" of row "product" has type 's' where 'u' is expected/ ],
     [ 'unknown-type', 'KMS_E_FORMAT', qr/field at octet 0 of/ ],
     [ 'bad-number', 'KMS_E_FORMAT', qr/field at octet 10 of/ ],
     [ 'field-before-row', 'KMS_E_FORMAT', qr/before the first row/ ],

@@ -84,32 +84,32 @@ test_wanted(void **ignored)
 {
 	static struct records set;
 	struct config c;
-	char why[256];
+	struct fault fault = { 0 };
 
 	parse(&c, "[dns]\nhost = kms.one.test\ndomains = one.test two.test\npublish_vlmcs = yes\n"
 		  "addresses = 192.0.2.1 2001:db8::1\n" PUBLISHER);
-	assert_int_equal(records_wanted(&set, &c, why), KMS_OK);
+	assert_int_equal(records_wanted(&set, &c, &fault), KMS_OK);
 	assert_int_equal(set.count, 6);
 	assert_string_equal(set.rows[1].name, "_vlmcs._tcp.one.test");
 	assert_int_equal(set.rows[1].port, 1688);
 	assert_int_equal(set.rows[5].type, RECORD_AAAA);
 	/* One that serves no publisher's clients, but relays. */
 	parse(&c, "[dns]\nhost = kms.one.test\npublish_vlmcs = yes\n");
-	assert_int_equal(records_wanted(&set, &c, why), KMS_OK);
+	assert_int_equal(records_wanted(&set, &c, &fault), KMS_OK);
 	assert_int_equal(set.count, 1);
 	assert_string_equal(set.rows[0].name, "_vlmcs._tcp.one.test");
 	parse(&c, "[dns]\nhost = kms.one.test\n");
-	assert_int_equal(records_wanted(&set, &c, why), KMS_OK);
+	assert_int_equal(records_wanted(&set, &c, &fault), KMS_OK);
 	assert_int_equal(set.count, 1);
 	assert_string_equal(set.rows[0].name, "_kms._tcp.one.test");
 	c.port = 0;
-	assert_int_equal(records_wanted(&set, &c, why), KMS_E_CONFIG);
+	assert_int_equal(records_wanted(&set, &c, NULL), KMS_E_CONFIG);
 	c.port = 1;
 	strcpy(c.dns_domain[0],
 	    L63 "." L63 "." L63 ".aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
 	c.dns_domain_count = 1;
-	assert_int_equal(records_wanted(&set, &c, why), KMS_E_CONFIG);
-	assert_non_null(strstr(why, "longer than DNS allows"));
+	assert_int_equal(records_wanted(&set, &c, &fault), KMS_E_CONFIG);
+	assert_non_null(strstr(fault.text, "longer than DNS allows"));
 }
 
 static void

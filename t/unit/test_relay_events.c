@@ -66,7 +66,7 @@ test_rows(void **state)
 		size_t n;
 
 		strcpy(text, rows[i].text);
-		n = events_each(text, strlen(text), keep, &e);
+		n = event_log_each(text, strlen(text), keep, &e);
 		if (n != rows[i].events)
 			fail_msg("%s: %zu", rows[i].text, n);
 		if (n == 0)
@@ -92,7 +92,7 @@ test_utf16(void **state)
 		text[big] = (char)0xff;
 		for (size_t i = 0; i < n; i++)
 			text[2 + 2 * i + (size_t)big] = rows[0].text[i];
-		assert_int_equal(events_each(text, 2 + 2 * n, keep, &e), 1);
+		assert_int_equal(event_log_each(text, 2 + 2 * n, keep, &e), 1);
 		assert_string_equal(e.name, "pc1.example.com");
 	}
 	(void)state;

@@ -1,0 +1,66 @@
+/*
+ * fail.c - see fail.h.
+ */
+#include "kmsctl/cli/fail.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "libkms/kms_error.h"
+
+static void
+fail_json(struct ctl *ctl, const struct kms_error *e, uint32_t status, const char *message)
+{
+	char code[11];
+
+	output_end(ctl->out);
+	output_object(ctl->out, "error", NULL);
+	output_number(ctl->out, "status", NULL, status);
+	output_text(ctl->out, "symbol", NULL, e->symbol);
+	snprintf(code, sizeof(code), "0x%08" PRIX32, e->microsoft);
+	output_text(ctl->out, "microsoft", NULL, e->microsoft ? code : NULL);
+	output_text(ctl->out, "meaning", NULL, e->meaning);
+	output_text(ctl->out, "remedy", NULL, e->remedy);
+	output_text(ctl->out, "message", NULL, message);
+	output_end(ctl->out);
+}
+
+static void
+fail_text(struct ctl *ctl, const struct kms_error *e, uint32_t status, const char *message)
+{
+	char *safe = output_printable(message, false);
+
+	output_end(ctl->out);
+	fflush(ctl->out->file);
+	fprintf(stderr, "kmsctl: %s\n", safe != NULL ? safe : e->meaning);
+	fprintf(stderr, "  %s (%" PRIu32, e->symbol, status);
+	if (e->microsoft != 0)
+		fprintf(stderr, ", Microsoft 0x%08" PRIX32, e->microsoft);
+	fprintf(stderr, "): %s\n  %s\n", e->meaning, e->remedy);
+	free(safe);
+}
+
+int
+fail(struct ctl *ctl, uint32_t status, const char *fmt, ...)
+{
+	const struct kms_error *e = kms_error_find(status);
+	char message[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(message, sizeof(message), fmt, ap);
+	va_end(ap);
+	if (ctl->json)
+		fail_json(ctl, e, status, message);
+	else
+		fail_text(ctl, e, status, message);
+	return status == KMS_E_NOT_RUNNING ? CTL_DOWN : CTL_FAILED;
+}
+
+int
+fail_fault(struct ctl *ctl, const struct fault *f)
+{
+	return fail(ctl, (uint32_t)f->status, "%s", f->text);
+}

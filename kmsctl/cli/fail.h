@@ -1,0 +1,16 @@
+/*
+ * fail.h - a command says what failed, to a person or to a program.
+ */
+#ifndef KMSCTL_CLI_FAIL_H
+#define KMSCTL_CLI_FAIL_H
+
+#include "kmsctl/cli/command.h"
+#include "libkms/base/fault.h"
+
+/* With the symbol, meaning and remedy of the status. Returns the exit code for it. */
+int fail(struct ctl *ctl, uint32_t status, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The same of what a function reported. */
+int fail_fault(struct ctl *ctl, const struct fault *f);
+
+#endif

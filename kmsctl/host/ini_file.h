@@ -1,0 +1,14 @@
+/*
+ * ini_file.h - kms.ini, as the commands read it.
+ */
+#ifndef KMSCTL_HOST_INI_FILE_H
+#define KMSCTL_HOST_INI_FILE_H
+
+#include "kmsctl/cli/command.h"
+
+/* Into ctl->config. CTL_OK, or the exit code of what was said. */
+int ini_load(struct ctl *ctl);
+/* What can be read of it, saying nothing. */
+void ini_load_quietly(struct ctl *ctl);
+
+#endif

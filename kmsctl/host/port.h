@@ -1,0 +1,14 @@
+/*
+ * port.h - the port that kmsd listens on, also where the system chose it.
+ */
+#ifndef KMSCTL_HOST_PORT_H
+#define KMSCTL_HOST_PORT_H
+
+#include "kmsctl/cli/command.h"
+
+/* 0: not known, it is the system's choice and kmsd does not run. */
+uint16_t port_of_host(const struct ctl *ctl);
+/* Puts the port that the system chose into the row "service" of a status. */
+void port_fill(struct ctl *ctl, struct reply *status);
+
+#endif

@@ -1,0 +1,89 @@
+/*
+ * ledger_access.c - see ledger_access.h.
+ */
+#include "kmsctl/ledger/ledger_access.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "kmsctl/cli/fail.h"
+#include "libkms/base/file.h"
+#include "libkms/kms_error.h"
+
+/*
+ * What the ledger's owner wrote is read with that owner's rights: an index that was made to break
+ * its reader breaks into nothing else. Who goes on as root afterwards can take them back, and so
+ * could whoever breaks in.
+ */
+static bool
+become(const struct ctl *ctl, const struct stat *owner)
+{
+	if (ctl->leave_root)
+		return setgroups(0, NULL) == 0 &&
+		       setresgid(owner->st_gid, owner->st_gid, owner->st_gid) == 0 &&
+		       setresuid(owner->st_uid, owner->st_uid, owner->st_uid) == 0;
+	return setegid(owner->st_gid) == 0 && seteuid(owner->st_uid) == 0;
+}
+
+/* Open first: its owner need not be able to go through the folders above. */
+static int
+open_state(struct ctl *ctl)
+{
+	int fd = open(ctl->config.state_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || geteuid() != 0)
+		return fd;
+	if ((fstatat(fd, "kmsdb", &st, AT_SYMLINK_NOFOLLOW) == 0 || fstat(fd, &st) == 0) &&
+	    become(ctl, &st))
+		return fd;
+	ledger_access_close(NULL, fd);
+	errno = EPERM;
+	return -1;
+}
+
+void
+ledger_access_close(struct kmsdb *db, int fd)
+{
+	kmsdb_close(db);
+	if (fd >= 0)
+		close(fd);
+	/* Both fail for those who never were root, and there is nothing to take back. */
+	if (getuid() == 0 && (seteuid(0) != 0 || setegid(getgid()) != 0))
+		abort();
+}
+
+int
+ledger_access_directory(struct ctl *ctl)
+{
+	int fd = open_state(ctl), error = errno;
+
+	if (fd < 0)
+		fail(ctl,
+		    error == ENOENT   ? KMS_E_NOT_FOUND
+		    : error == EACCES ? KMS_E_DENIED
+				      : KMS_E_IO,
+		    "%s: %s", ctl->config.state_directory, strerror(error));
+	return fd;
+}
+
+int
+ledger_access_open(struct ctl *ctl, struct kmsdb **db, struct fault *fault)
+{
+	struct kmsdb_options opt = { .read_only = true, .map_size = ctl->config.map_size };
+	int fd = open_state(ctl), e;
+
+	*db = NULL;
+	if (fd < 0)
+		return fault_errno(fault, errno, "%s", ctl->config.state_directory);
+	e = kmsdb_open(db, fd, &opt, fault);
+	close(fd);
+	if (e != KMS_OK)
+		ledger_access_close(NULL, -1);
+	return e;
+}
