@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "kmsctl/cli/command.h"
+#include "kmsctl/kmsctl.h"
 #include "libkms/base/hex.h"
 #include "libkms/kms_error.h"
 #include "policy/pack.h"

@@ -1,15 +1,18 @@
 /*
- * completion.h - what the shells' completions ask kmsctl for.
+ * completion.h - the tables of a program for the completions of the shells, so that none has a list
+ * of its own.
+ *
+ * A row a line, between tabs: c (a command) or o (an option), the command's words (none for an
+ * option that all take), the option, what its value or the command's arguments are, what it is for.
+ * A value is nothing; "text", which nobody can guess; "directory"; "file" and maybe a pattern;
+ * "words" and the words; "ask" and what to ask PROGRAM --completion for.
  */
 #ifndef KMSCTL_CLI_COMPLETION_H
 #define KMSCTL_CLI_COMPLETION_H
 
 #include "kmsctl/cli/command.h"
 
-/*
- * kmsctl --completion: the tables; kmsctl --completion WHAT [INI]: words, one a line. An enum
- * ctl_exit.
- */
-int completion_print(struct ctl *ctl, int argc, char **argv);
+/* False: standard output does not take it. */
+bool completion_print(const struct program *p);
 
 #endif

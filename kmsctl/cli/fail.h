@@ -4,7 +4,7 @@
 #ifndef KMSCTL_CLI_FAIL_H
 #define KMSCTL_CLI_FAIL_H
 
-#include "kmsctl/cli/command.h"
+#include "kmsctl/kmsctl.h"
 #include "libkms/base/fault.h"
 
 /* With the symbol, meaning and remedy of the status. Returns the exit code for it. */

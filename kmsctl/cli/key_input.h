@@ -6,7 +6,7 @@
 #ifndef KMSCTL_CLI_KEY_INPUT_H
 #define KMSCTL_CLI_KEY_INPUT_H
 
-#include "kmsctl/cli/command.h"
+#include "kmsctl/kmsctl.h"
 #include "policy/code.h"
 
 /*

@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "kmsctl/cli/command.h"
 #include "kmsctl/cli/fail.h"
+#include "kmsctl/kmsctl.h"
 #include "kmsctl/ledger/audit_file.h"
 #include "kmsctl/ledger/ledger_access.h"
 #include "kmsdb/kmsdb.h"
@@ -24,6 +24,10 @@
 #include "libkms/kms_error.h"
 #include "policy/values.h"
 
+struct export_options {
+	const char *output, *from, *to, *publisher;
+};
+
 struct document {
 	uint8_t kind;
 	uint16_t len;
@@ -33,6 +37,7 @@ struct document {
 struct export
 {
 	struct ctl *ctl;
+	const struct export_options *options;
 	struct minisig_key publisher;
 	bool rotated;
 	struct rotation rotation;
@@ -174,13 +179,13 @@ write_documents(struct export *x)
 }
 
 static int
-write_failed(struct ctl *ctl, int error)
+write_failed(const struct export *x, int error)
 {
-	return fail(ctl,
+	return fail(x->ctl,
 	    error == ENOSPC || error == EDQUOT ? KMS_E_FULL
 	    : error == EACCES                  ? KMS_E_DENIED
 					       : KMS_E_IO,
-	    "%s: cannot be written: %s", ctl->output_file, strerror(error));
+	    "%s: cannot be written: %s", x->options->output, strerror(error));
 }
 
 /* Beside its name, synced, then renamed: never half a file. */
@@ -192,11 +197,11 @@ write_file(struct export *x)
 	struct fault fault = { 0 };
 	int fd = -1, state, e = KMS_OK, error, code = CTL_OK;
 
-	if ((size_t)snprintf(temporary, sizeof(temporary), "%s.XXXXXX", ctl->output_file) <
+	if ((size_t)snprintf(temporary, sizeof(temporary), "%s.XXXXXX", x->options->output) <
 	    sizeof(temporary))
 		fd = mkstemp(temporary);
 	if (fd < 0 || (x->file = fdopen(fd, "w")) == NULL)
-		return write_failed(ctl, errno);
+		return write_failed(x, errno);
 	if ((state = ledger_access_directory(ctl)) < 0) {
 		code = CTL_FAILED;
 	} else {
@@ -208,9 +213,9 @@ write_file(struct export *x)
 	}
 	errno = 0;
 	if (code == CTL_OK && (e != KMS_OK || fflush(x->file) != 0 || ferror(x->file) ||
-				  fsync(fd) != 0 || rename(temporary, ctl->output_file) != 0)) {
+				  fsync(fd) != 0 || rename(temporary, x->options->output) != 0)) {
 		error = errno != 0 ? errno : ENOSPC;
-		code = write_failed(ctl, error);
+		code = write_failed(x, error);
 	}
 	fclose(x->file);
 	if (code != CTL_OK)
@@ -241,18 +246,18 @@ walk(struct export *x)
 }
 
 static int
-find_publisher(struct ctl *ctl, struct minisig_key *out)
+find_publisher(struct ctl *ctl, const char *name, struct minisig_key *out)
 {
 	const struct config *c = &ctl->config;
 	const struct config_publisher *p = NULL;
 
 	for (unsigned i = 0; i < c->publisher_count; i++)
-		if (ctl->publisher == NULL || strcmp(ctl->publisher, c->publishers[i].name) == 0)
+		if (name == NULL || strcmp(name, c->publishers[i].name) == 0)
 			p = &c->publishers[i];
 	if (p == NULL)
 		return fail(ctl, KMS_E_NOT_FOUND, "no [publisher %s] in %s",
-		    ctl->publisher != NULL ? ctl->publisher : "NAME", ctl->config_path);
-	if (ctl->publisher == NULL && c->publisher_count > 1)
+		    name != NULL ? name : "NAME", ctl->config_path);
+	if (name == NULL && c->publisher_count > 1)
 		return fail(ctl, KMS_E_ARGUMENT,
 		    "there are %u publishers: say for which with --publisher NAME",
 		    c->publisher_count);
@@ -265,25 +270,26 @@ find_publisher(struct ctl *ctl, struct minisig_key *out)
 static int
 run_audit_export(struct ctl *ctl)
 {
-	struct export x = { .ctl = ctl, .to = UINT64_MAX };
+	const struct export_options *o = ctl->options;
+	struct export x = { .ctl = ctl, .options = o, .to = UINT64_MAX };
 	char last[24 + 64];
 	int code;
 
-	if (ctl->output_file == NULL)
+	if (o->output == NULL)
 		return fail(ctl, KMS_E_ARGUMENT, "-o FILE is needed");
-	if (ctl->from != NULL && !value_time_parse(&x.from, ctl->from, false))
+	if (o->from != NULL && !value_time_parse(&x.from, o->from, false))
 		return fail(
 		    ctl, KMS_E_ARGUMENT, "--from takes a date or a time as 2026-11-23T14:00:00Z");
-	if (ctl->to != NULL && !value_time_parse(&x.to, ctl->to, true))
+	if (o->to != NULL && !value_time_parse(&x.to, o->to, true))
 		return fail(
 		    ctl, KMS_E_ARGUMENT, "--to takes a date or a time as 2026-11-23T14:00:00Z");
 	if (x.to < x.from)
 		return fail(ctl, KMS_E_ARGUMENT, "--to is before --from");
-	if ((code = find_publisher(ctl, &x.publisher)) == CTL_OK && (code = walk(&x)) == CTL_OK &&
-	    (code = write_file(&x)) == CTL_OK) {
+	if ((code = find_publisher(ctl, o->publisher, &x.publisher)) == CTL_OK &&
+	    (code = walk(&x)) == CTL_OK && (code = write_file(&x)) == CTL_OK) {
 		snprintf(last, sizeof(last), "%" PRIu64 ":", x.end);
 		hex_format(last + strlen(last), x.last_hash, sizeof(x.last_hash));
-		output_text(ctl->out, "file", "File", ctl->output_file);
+		output_text(ctl->out, "file", "File", o->output);
 		output_number(ctl->out, "first_batch", "First batch", x.begin);
 		output_number(ctl->out, "last_batch", "Last batch", x.end);
 		output_number(ctl->out, "batches", "Batches", x.batches);
@@ -295,10 +301,23 @@ run_audit_export(struct ctl *ctl)
 	return code;
 }
 
-const struct command cmd_audit_export = {
-	.noun = "audit",
-	.verb = "export",
-	.summary = "a stretch of the journal for the publisher to verify, to -o FILE",
-	.options = CTL_OPT_OUTPUT | CTL_OPT_FROM | CTL_OPT_TO | CTL_OPT_PUBLISHER,
+static const struct option_row audit_export_rows[] = {
+	{ "output", 'o', "FILE", "the file to write",
+	    .offset = offsetof(struct export_options, output) },
+	{ "from", 0, "TIME", "first moment of the period",
+	    .offset = offsetof(struct export_options, from) },
+	{ "to", 0, "TIME", "last moment of the period",
+	    .offset = offsetof(struct export_options, to) },
+	{ "publisher", 0, "NAME", "whose host certificates to prove",
+	    .offset = offsetof(struct export_options, publisher), .complete = "ask publishers" },
+	{ 0 },
+};
+
+const struct ctl_command cmd_audit_export = {
+	.line.noun = "audit",
+	.line.verb = "export",
+	.line.summary = "a stretch of the journal for the publisher to verify, to -o FILE",
+	.line.options = audit_export_rows,
+	.line.values = sizeof(struct export_options),
 	.run = run_audit_export,
 };

@@ -15,8 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "kmsctl/cli/command.h"
 #include "kmsctl/cli/fail.h"
+#include "kmsctl/kmsctl.h"
 #include "kmsctl/plan/owned_tree.h"
 #include "kmsdb/kmsdb.h"
 #include "libkms/base/fault.h"
@@ -343,21 +343,21 @@ run_restore(struct ctl *ctl)
 	return code;
 }
 
-const struct command cmd_ledger_backup = {
-	.noun = "ledger",
-	.verb = "backup",
-	.args = "DIR",
-	.summary = "copy the journal to DIR, only what is new; kmsd may run",
-	.min = 1,
-	.max = 1,
+const struct ctl_command cmd_ledger_backup = {
+	.line.noun = "ledger",
+	.line.verb = "backup",
+	.line.args = "DIR",
+	.line.summary = "copy the journal to DIR, only what is new; kmsd may run",
+	.line.min = 1,
+	.line.max = 1,
 	.run = run_backup,
 };
-const struct command cmd_ledger_restore = {
-	.noun = "ledger",
-	.verb = "restore",
-	.args = "DIR",
-	.summary = "the ledger from a backup, with a new index, checked; kmsd must be stopped",
-	.min = 1,
-	.max = 1,
+const struct ctl_command cmd_ledger_restore = {
+	.line.noun = "ledger",
+	.line.verb = "restore",
+	.line.args = "DIR",
+	.line.summary = "the ledger from a backup, with a new index, checked; kmsd must be stopped",
+	.line.min = 1,
+	.line.max = 1,
 	.run = run_restore,
 };

@@ -8,9 +8,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "kmsctl/cli/command.h"
 #include "kmsctl/cli/fail.h"
 #include "kmsctl/host/ask.h"
+#include "kmsctl/kmsctl.h"
 #include "kmsctl/ledger/clones.h"
 #include "kmsctl/ledger/ledger_access.h"
 #include "kmsctl/relay/observed_list.h"
@@ -20,8 +20,15 @@
 
 #define STOP 1 /* from the callback: enough rows */
 
+struct clients_options {
+	const char *product;
+	uint64_t limit; /* 0: none */
+	bool active, full, clones, all, vm, relayed;
+};
+
 struct listing {
 	struct ctl *ctl;
+	const struct clients_options *options;
 	struct products products;
 	bool by_product;
 	uint8_t product[16];
@@ -36,16 +43,16 @@ list_one(const struct kmsdb_client *c, const struct kmsdb_host *h, void *arg)
 	l->total++;
 	if (l->by_product && memcmp(c->product, l->product, 16) != 0)
 		return 0;
-	if (l->ctl->active && strcmp(client_state(c, l->now), "activated") != 0)
+	if (l->options->active && strcmp(client_state(c, l->now), "activated") != 0)
 		return 0;
-	if (l->ctl->vm && (c->flags & KMSDB_VM) == 0)
+	if (l->options->vm && (c->flags & KMSDB_VM) == 0)
 		return 0;
 	output_row(l->ctl->out);
-	client_print(l->ctl, c, h, &l->products, true);
+	client_print(l->ctl, c, h, &l->products, l->options->full ? CLIENT_ROW_FULL : CLIENT_ROW);
 	l->shown++;
 	if (ferror(l->ctl->out->file))
 		return STOP; /* nobody reads any more */
-	return l->ctl->limit != 0 && l->shown == l->ctl->limit ? STOP : 0;
+	return l->options->limit != 0 && l->shown == l->options->limit ? STOP : 0;
 }
 
 static int
@@ -55,12 +62,13 @@ list_clients(struct ctl *ctl, struct listing *l, bool running)
 	struct fault fault = { 0 };
 	int rc;
 
-	if (ctl->product != NULL && !products_find(&l->products, ctl->product, l->product))
+	if (l->options->product != NULL &&
+	    !products_find(&l->products, l->options->product, l->product))
 		return fail(ctl, KMS_E_NOT_FOUND,
 		    running ? "no installed policy pack names the product \"%s\""
 			    : "\"%s\" is no UUID, and without kmsd names are not known",
-		    ctl->product);
-	l->by_product = ctl->product != NULL;
+		    l->options->product);
+	l->by_product = l->options->product != NULL;
 	ctl->leave_root = true;
 	rc = ledger_access_open(ctl, &db, &fault);
 	if (rc != KMS_OK)
@@ -82,25 +90,26 @@ list_clients(struct ctl *ctl, struct listing *l, bool running)
 static int
 run_clients(struct ctl *ctl)
 {
-	struct listing l = { .ctl = ctl, .now = (uint64_t)time(NULL) };
+	const struct clients_options *o = ctl->options;
+	const struct clones_wanted clones = { o->product, o->limit, o->full, o->all };
+	struct listing l = { .ctl = ctl, .options = o, .now = (uint64_t)time(NULL) };
 	bool running;
 	int code;
 
-	if (ctl->relayed &&
-	    (ctl->clones || ctl->active || ctl->all || ctl->vm || ctl->product != NULL))
+	if (o->relayed && (o->clones || o->active || o->all || o->vm || o->product != NULL))
 		return fail(ctl, KMS_E_ARGUMENT,
 		    "--relayed lists clients of another host: only --limit goes with it");
-	if (ctl->clones ? ctl->active : ctl->all)
+	if (o->clones ? o->active : o->all)
 		return fail(ctl, KMS_E_ARGUMENT,
-		    ctl->clones ? "--active does not go with --clones"
-				: "--all goes with --clones: it reads the whole journal");
+		    o->clones ? "--active does not go with --clones"
+			      : "--all goes with --clones: it reads the whole journal");
 	running = clients_checkpoint(ctl);
 	output_bool(ctl->out, "running", NULL, running);
-	if (ctl->relayed)
-		return relayed_list(ctl);
+	if (o->relayed)
+		return relayed_list(ctl, o->limit);
 	if (running)
 		products_ask(ctl, &l.products);
-	code = ctl->clones ? clones_list(ctl, &l.products) : list_clients(ctl, &l, running);
+	code = o->clones ? clones_list(ctl, &clones, &l.products) : list_clients(ctl, &l, running);
 	products_free(&l.products);
 	return code;
 }
@@ -127,7 +136,7 @@ show_from_ledger(struct ctl *ctl, const uint8_t cmid[16])
 	output_bool(ctl->out, "running", NULL, false);
 	output_line(ctl->out, OUTPUT_WARN, "kmsd is not running: this is what the ledger holds");
 	output_object(ctl->out, "client", "Client");
-	client_print(ctl, &client, host_e == KMS_OK ? &host : NULL, &none, false);
+	client_print(ctl, &client, host_e == KMS_OK ? &host : NULL, &none, CLIENT_ALL);
 	output_end(ctl->out);
 	return CTL_OK;
 }
@@ -207,37 +216,54 @@ run_client_forget(struct ctl *ctl)
 	    "It is not counted any more; if it comes back it is a new client.");
 }
 
-const struct command cmd_clients = {
-	.noun = "clients",
-	.summary = "the clients in the ledger; also when kmsd is down",
-	.options = CTL_OPT_PRODUCT | CTL_OPT_ACTIVE | CTL_OPT_LIMIT | CTL_OPT_FULL | CTL_OPT_VM |
-		   CTL_OPT_CLONES | CTL_OPT_ALL | CTL_OPT_RELAYED,
+static const struct option_row clients_rows[] = {
+	{ "product", 0, "NAME|UUID", "of one product",
+	    .offset = offsetof(struct clients_options, product), .complete = "ask products" },
+	{ "active", 0, NULL, "with a lease", .offset = offsetof(struct clients_options, active) },
+	{ "limit", 0, "N", "rows at most", .offset = offsetof(struct clients_options, limit),
+	    .read = option_count, .takes = "a number from 1" },
+	{ "full", 0, NULL, "whole CMIDs", .offset = offsetof(struct clients_options, full) },
+	{ "clones", 0, NULL, "machines that share a client key",
+	    .offset = offsetof(struct clients_options, clones) },
+	{ "all", 0, NULL, "with --clones: read the whole journal",
+	    .offset = offsetof(struct clients_options, all) },
+	{ "vm", 0, NULL, "virtual machines", .offset = offsetof(struct clients_options, vm) },
+	{ "relayed", 0, NULL, "clients that the relay observed",
+	    .offset = offsetof(struct clients_options, relayed) },
+	{ 0 },
+};
+
+const struct ctl_command cmd_clients = {
+	.line.noun = "clients",
+	.line.summary = "the clients in the ledger; also when kmsd is down",
+	.line.options = clients_rows,
+	.line.values = sizeof(struct clients_options),
 	.run = run_clients,
 };
-const struct command cmd_client_show = {
-	.noun = "client",
-	.verb = "show",
-	.args = "CMID|NAME",
-	.summary = "all that is known of one client",
-	.min = 1,
-	.max = 1,
+const struct ctl_command cmd_client_show = {
+	.line.noun = "client",
+	.line.verb = "show",
+	.line.args = "CMID|NAME",
+	.line.summary = "all that is known of one client",
+	.line.min = 1,
+	.line.max = 1,
 	.run = run_client_show,
 };
-const struct command cmd_client_revoke = {
-	.noun = "client",
-	.verb = "revoke",
-	.args = "CMID|NAME",
-	.summary = "give a client no lease any more",
-	.min = 1,
-	.max = 1,
+const struct ctl_command cmd_client_revoke = {
+	.line.noun = "client",
+	.line.verb = "revoke",
+	.line.args = "CMID|NAME",
+	.line.summary = "give a client no lease any more",
+	.line.min = 1,
+	.line.max = 1,
 	.run = run_client_revoke,
 };
-const struct command cmd_client_forget = {
-	.noun = "client",
-	.verb = "forget",
-	.args = "CMID|NAME",
-	.summary = "drop a client's record; it no longer counts",
-	.min = 1,
-	.max = 1,
+const struct ctl_command cmd_client_forget = {
+	.line.noun = "client",
+	.line.verb = "forget",
+	.line.args = "CMID|NAME",
+	.line.summary = "drop a client's record; it no longer counts",
+	.line.min = 1,
+	.line.max = 1,
 	.run = run_client_forget,
 };

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kmsctl/cli/command.h"
 #include "kmsctl/cli/fail.h"
+#include "kmsctl/kmsctl.h"
 #include "libkms/kms_error.h"
 
 #define ERRORS_MAX 64
@@ -56,12 +56,12 @@ run_config_check(struct ctl *ctl)
 	return count == 0 ? CTL_OK : CTL_PROBLEM;
 }
 
-const struct command cmd_config_check = {
-	.noun = "config",
-	.verb = "check",
-	.args = "[FILE]",
-	.summary = "every error of the ini file, with its line",
-	.max = 1,
+const struct ctl_command cmd_config_check = {
+	.line.noun = "config",
+	.line.verb = "check",
+	.line.args = "[FILE]",
+	.line.summary = "every error of the ini file, with its line",
+	.line.max = 1,
 	.no_config = true,
 	.run = run_config_check,
 };

@@ -5,16 +5,24 @@
 #include <string.h>
 #include <strings.h>
 
-#include "kmsctl/cli/command.h"
 #include "kmsctl/cli/fail.h"
 #include "kmsctl/dns/check.h"
 #include "kmsctl/dns/published.h"
 #include "kmsctl/dns/records.h"
 #include "kmsctl/dns/update.h"
+#include "kmsctl/kmsctl.h"
 #include "libkms/client/discover.h"
 #include "libkms/client/transport.h"
 #include "libkms/core/minisig.h"
 #include "libkms/kms_error.h"
+
+struct show_options {
+	const char *format;
+};
+
+struct check_options {
+	const char *nameserver;
+};
 
 /* What is done about records, name by name. Large: kept by its command as a static. */
 struct work {
@@ -65,15 +73,16 @@ static int
 run_show(struct ctl *ctl)
 {
 	static struct records due;
+	const struct show_options *o = ctl->options;
 	const struct records_format *format =
-	    records_format(ctl->format != NULL ? ctl->format : "zone");
+	    records_format(o->format != NULL ? o->format : "zone");
 	char line[2 * RECORD_TEXT];
 	unsigned i;
 	int code;
 
 	if (format == NULL) {
 		fail(ctl, KMS_E_ARGUMENT, "no format \"%.40s\": zone, powershell or dnsmasq",
-		    ctl->format);
+		    o->format);
 		return CTL_USAGE;
 	}
 	if ((code = wanted(ctl, &due)) != CTL_OK)
@@ -264,21 +273,22 @@ print_row(void *arg, const struct check_row *row)
 static int
 run_check(struct ctl *ctl)
 {
+	const struct check_options *o = ctl->options;
 	static struct records due, published;
 	struct minisig_key key;
 	struct check c = { .config = &ctl->config,
 		.wanted = &due,
 		.published = &published,
-		.nameserver = ctl->nameserver,
+		.nameserver = o->nameserver,
 		.deadline = transport_clock() + ctl->timeout_ms,
 		.row = print_row,
 		.arg = ctl };
 	struct discover_host server;
 	int code;
 
-	if (ctl->nameserver != NULL && discover_parse(&server, ctl->nameserver, 53) != KMS_OK) {
+	if (o->nameserver != NULL && discover_parse(&server, o->nameserver, 53) != KMS_OK) {
 		fail(ctl, KMS_E_ARGUMENT, "name server \"%.80s\": an address or address:port",
-		    ctl->nameserver);
+		    o->nameserver);
 		return CTL_USAGE;
 	}
 	if ((code = wanted(ctl, &due)) != CTL_OK)
@@ -300,29 +310,44 @@ run_check(struct ctl *ctl)
 	return c.problems == 0 ? CTL_OK : CTL_PROBLEM;
 }
 
-const struct command cmd_dns_publish = {
-	.noun = "dns",
-	.verb = "publish",
-	.summary = "put this host's records into DNS",
+const struct ctl_command cmd_dns_publish = {
+	.line.noun = "dns",
+	.line.verb = "publish",
+	.line.summary = "put this host's records into DNS",
 	.run = run_publish,
 };
-const struct command cmd_dns_unpublish = {
-	.noun = "dns",
-	.verb = "unpublish",
-	.summary = "take this host's records out of DNS",
+const struct ctl_command cmd_dns_unpublish = {
+	.line.noun = "dns",
+	.line.verb = "unpublish",
+	.line.summary = "take this host's records out of DNS",
 	.run = run_unpublish,
 };
-const struct command cmd_dns_show = {
-	.noun = "dns",
-	.verb = "show",
-	.summary = "this host's records, as a name server takes them",
-	.options = CTL_OPT_FORMAT,
+static const struct option_row dns_show_rows[] = {
+	{ "format", 0, "NAME", "zone, powershell or dnsmasq",
+	    .offset = offsetof(struct show_options, format),
+	    .complete = "words zone powershell dnsmasq" },
+	{ 0 },
+};
+
+const struct ctl_command cmd_dns_show = {
+	.line.noun = "dns",
+	.line.verb = "show",
+	.line.summary = "this host's records, as a name server takes them",
+	.line.options = dns_show_rows,
+	.line.values = sizeof(struct show_options),
 	.run = run_show,
 };
-const struct command cmd_dns_check = {
-	.noun = "dns",
-	.verb = "check",
-	.summary = "what clients find in DNS, and whether it answers",
-	.options = CTL_OPT_NAMESERVER,
+static const struct option_row dns_check_rows[] = {
+	{ "nameserver", 0, "ADDRESS", "the name server to ask",
+	    .offset = offsetof(struct check_options, nameserver) },
+	{ 0 },
+};
+
+const struct ctl_command cmd_dns_check = {
+	.line.noun = "dns",
+	.line.verb = "check",
+	.line.summary = "what clients find in DNS, and whether it answers",
+	.line.options = dns_check_rows,
+	.line.values = sizeof(struct check_options),
 	.run = run_check,
 };

@@ -6,8 +6,12 @@
 
 #include <stdio.h>
 
-#include "kmsctl/cli/command.h"
+#include "kmsctl/kmsctl.h"
 #include "libkms/kms_error.h"
+
+struct doctor_options {
+	const char *nameserver;
+};
 
 /* What plan finds, an aspect a line. */
 static void
@@ -48,9 +52,11 @@ names_files(const struct config *c)
 static int
 run_doctor(struct ctl *ctl)
 {
+	const struct doctor_options *o = ctl->options;
 	static struct doctor d; /* large */
 
 	d.ctl = ctl;
+	d.plan.nameserver = o->nameserver;
 	output_list(ctl->out, "findings", NULL);
 	doctor_service(&d);
 	doctor_keys(&d);
@@ -76,9 +82,16 @@ run_doctor(struct ctl *ctl)
 	return d.bad > 0 ? CTL_PROBLEM : CTL_OK;
 }
 
-const struct command cmd_doctor = {
-	.noun = "doctor",
-	.summary = "what is wrong with this appliance, and what to type next",
-	.options = CTL_OPT_NAMESERVER,
+static const struct option_row doctor_rows[] = {
+	{ "nameserver", 0, "ADDRESS", "the name server to ask",
+	    .offset = offsetof(struct doctor_options, nameserver) },
+	{ 0 },
+};
+
+const struct ctl_command cmd_doctor = {
+	.line.noun = "doctor",
+	.line.summary = "what is wrong with this appliance, and what to type next",
+	.line.options = doctor_rows,
+	.line.values = sizeof(struct doctor_options),
 	.run = run_doctor,
 };

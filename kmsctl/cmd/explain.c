@@ -10,8 +10,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "kmsctl/cli/command.h"
 #include "kmsctl/cli/fail.h"
+#include "kmsctl/kmsctl.h"
 #include "libkms/kms_error.h"
 
 static bool
@@ -92,8 +92,8 @@ run_version(struct ctl *ctl)
 static int
 run_help(struct ctl *ctl)
 {
-	const struct command *c;
-	char usage[256];
+	const struct command *const *commands = ctl->program->commands, *c;
+	char usage[400];
 	unsigned i, shown = 0;
 
 	output_line(ctl->out, OUTPUT_PLAIN,
@@ -102,7 +102,7 @@ run_help(struct ctl *ctl)
 	for (i = 0; (c = commands[i]) != NULL; i++) {
 		if (ctl->arg_count > 0 && strcmp(ctl->args[0], c->noun) != 0)
 			continue;
-		command_usage(c, usage, sizeof(usage));
+		command_usage(ctl->program, c, false, usage, sizeof(usage));
 		output_row(ctl->out);
 		output_text(ctl->out, "usage", "Usage", usage + sizeof "kmsctl");
 		output_text(ctl->out, "summary", "What it does", c->summary);
@@ -119,25 +119,27 @@ run_help(struct ctl *ctl)
 	return CTL_OK;
 }
 
-const struct command cmd_explain = {
-	.noun = "explain",
-	.args = "[CODE|SYMBOL]",
-	.summary = "what an error means and what to do; Microsoft's codes too",
-	.max = 1,
+const struct ctl_command cmd_explain = {
+	.line.noun = "explain",
+	.line.args = "[CODE|SYMBOL]",
+	.line.summary = "what an error means and what to do; Microsoft's codes too",
+	.line.max = 1,
+	.line.complete = "ask symbols",
 	.no_config = true,
 	.run = run_explain,
 };
-const struct command cmd_version = {
-	.noun = "version",
-	.summary = "version and built-in paths",
+const struct ctl_command cmd_version = {
+	.line.noun = "version",
+	.line.summary = "version and built-in paths",
 	.no_config = true,
 	.run = run_version,
 };
-const struct command cmd_help = {
-	.noun = "help",
-	.args = "[COMMAND]",
-	.summary = "the commands",
-	.max = 2,
+const struct ctl_command cmd_help = {
+	.line.noun = "help",
+	.line.args = "[COMMAND]",
+	.line.summary = "the commands",
+	.line.max = 2,
+	.line.complete = "ask nouns",
 	.no_config = true,
 	.run = run_help,
 };

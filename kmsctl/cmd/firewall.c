@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kmsctl/cli/command.h"
 #include "kmsctl/cli/fail.h"
 #include "kmsctl/firewall/loaded.h"
 #include "kmsctl/firewall/ruleset.h"
+#include "kmsctl/kmsctl.h"
 #include "libkms/kms_error.h"
 
 /* The rules that kms.ini asks for. CTL_OK, or the exit code of what was said. */
@@ -143,28 +143,28 @@ run_check(struct ctl *ctl)
 	return code;
 }
 
-const struct command cmd_firewall_apply = {
-	.noun = "firewall",
-	.verb = "apply",
-	.summary = "let only allowed networks reach the port",
+const struct ctl_command cmd_firewall_apply = {
+	.line.noun = "firewall",
+	.line.verb = "apply",
+	.line.summary = "let only allowed networks reach the port",
 	.run = run_apply,
 };
-const struct command cmd_firewall_remove = {
-	.noun = "firewall",
-	.verb = "remove",
-	.summary = "take the rules away",
+const struct ctl_command cmd_firewall_remove = {
+	.line.noun = "firewall",
+	.line.verb = "remove",
+	.line.summary = "take the rules away",
 	.no_config = true,
 	.run = run_remove,
 };
-const struct command cmd_firewall_check = {
-	.noun = "firewall",
-	.verb = "check",
-	.summary = "are the rules in force those of the ini file",
+const struct ctl_command cmd_firewall_check = {
+	.line.noun = "firewall",
+	.line.verb = "check",
+	.line.summary = "are the rules in force those of the ini file",
 	.run = run_check,
 };
-const struct command cmd_firewall_show = {
-	.noun = "firewall",
-	.verb = "show",
-	.summary = "the rules of the ini file, as nft takes them",
+const struct ctl_command cmd_firewall_show = {
+	.line.noun = "firewall",
+	.line.verb = "show",
+	.line.summary = "the rules of the ini file, as nft takes them",
 	.run = run_show,
 };

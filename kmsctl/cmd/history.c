@@ -5,17 +5,22 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "kmsctl/cli/command.h"
 #include "kmsctl/cli/fail.h"
 #include "kmsctl/installed.h"
+#include "kmsctl/kmsctl.h"
 #include "kmsctl/ledger/ledger_access.h"
 #include "kmsdb/kmsdb.h"
 #include "libkms/base/fault.h"
 #include "libkms/base/hex.h"
 #include "libkms/kms_error.h"
 
+struct history_options {
+	bool full;
+};
+
 struct history {
 	struct ctl *ctl;
+	bool full;
 	const struct installed *installed;
 	uint64_t count;
 };
@@ -50,7 +55,7 @@ print_pack(struct history *h, const struct entry_admin *e, uint64_t batch)
 	output_text(o, "publisher_id", NULL, id);
 	output_text(o, "pack", "Pack", pack);
 	output_bool(o, "in_force", "In force", current);
-	output_text(o, "digest", h->ctl->full ? "SHA-256" : NULL, digest);
+	output_text(o, "digest", h->full ? "SHA-256" : NULL, digest);
 	output_number(o, "batch", "In batch", batch);
 	h->count++;
 }
@@ -71,7 +76,8 @@ look(const struct kmsdb_batch_view *b, void *arg)
 static int
 run_policy_history(struct ctl *ctl)
 {
-	struct history h = { .ctl = ctl };
+	const struct history_options *o = ctl->options;
+	struct history h = { .ctl = ctl, .full = o->full };
 	struct installed *installed = NULL;
 	struct fault fault = { 0 };
 	uint64_t from;
@@ -97,10 +103,17 @@ run_policy_history(struct ctl *ctl)
 	return CTL_OK;
 }
 
-const struct command cmd_policy_history = {
-	.noun = "policy",
-	.verb = "history",
-	.summary = "the packs that were installed, in order, from the journal",
-	.options = CTL_OPT_FULL,
+static const struct option_row policy_history_rows[] = {
+	{ "full", 0, NULL, "with the hashes of the packs",
+	    .offset = offsetof(struct history_options, full) },
+	{ 0 },
+};
+
+const struct ctl_command cmd_policy_history = {
+	.line.noun = "policy",
+	.line.verb = "history",
+	.line.summary = "the packs that were installed, in order, from the journal",
+	.line.options = policy_history_rows,
+	.line.values = sizeof(struct history_options),
 	.run = run_policy_history,
 };

@@ -7,12 +7,16 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include "kmsctl/cli/command.h"
 #include "kmsctl/cli/fail.h"
 #include "kmsctl/cli/key_input.h"
 #include "kmsctl/host/ask.h"
 #include "kmsctl/host/install.h"
+#include "kmsctl/kmsctl.h"
 #include "libkms/kms_error.h"
+
+struct remove_options {
+	bool yes;
+};
 
 /* install and confirm: a file, standard input or a code. */
 static int
@@ -78,13 +82,14 @@ choose_key(struct ctl *ctl, const struct reply *reply)
 static int
 make_sure(struct ctl *ctl, const struct reply_row *key)
 {
+	const struct remove_options *o = ctl->options;
 	const char *customer = reply_text(key, "customer"),
 		   *publisher = reply_text(key, "publisher");
 	char *answer, *shown, question[512];
 	uint64_t confirmed = 0;
 	bool yes;
 
-	if (ctl->yes)
+	if (o->yes)
 		return CTL_OK;
 	if (ctl->json || !isatty(STDIN_FILENO))
 		return fail(
@@ -144,29 +149,38 @@ run_key_remove(struct ctl *ctl)
 	return code;
 }
 
-const struct command cmd_key_install = {
-	.noun = "key",
-	.verb = "install",
-	.args = "[FILE|-|CODE...]",
-	.summary = "install a KMS host key: FILE and FILE.minisig, or a code; without either, asks",
-	.max = CODE_GROUPS_MAX + 1,
+const struct ctl_command cmd_key_install = {
+	.line.noun = "key",
+	.line.verb = "install",
+	.line.args = "[FILE|-|CODE...]",
+	.line.summary =
+	    "install a KMS host key: FILE and FILE.minisig, or a code; without either, asks",
+	.line.max = CODE_GROUPS_MAX + 1,
+	.line.complete = "file *.kmskey",
 	.run = run_key_install,
 };
-const struct command cmd_key_confirm = {
-	.noun = "key",
-	.verb = "confirm",
-	.args = "[FILE|-|CODE...]",
-	.summary =
+const struct ctl_command cmd_key_confirm = {
+	.line.noun = "key",
+	.line.verb = "confirm",
+	.line.args = "[FILE|-|CODE...]",
+	.line.summary =
 	    "install the publisher's answer: FILE and FILE.minisig, or a code; without either, asks",
-	.max = CODE_GROUPS_MAX + 1,
+	.line.max = CODE_GROUPS_MAX + 1,
+	.line.complete = "file *.kmscert",
 	.run = run_key_confirm,
 };
-const struct command cmd_key_remove = {
-	.noun = "key",
-	.verb = "remove",
-	.args = "[KEY-ID]",
-	.summary = "take a KMS host key out of service; ledger and counts stay",
-	.max = 1,
-	.options = CTL_OPT_YES,
+static const struct option_row key_remove_rows[] = {
+	{ "yes", 0, NULL, "do not ask", .offset = offsetof(struct remove_options, yes) },
+	{ 0 },
+};
+
+const struct ctl_command cmd_key_remove = {
+	.line.noun = "key",
+	.line.verb = "remove",
+	.line.args = "[KEY-ID]",
+	.line.summary = "take a KMS host key out of service; ledger and counts stay",
+	.line.max = 1,
+	.line.options = key_remove_rows,
+	.line.values = sizeof(struct remove_options),
 	.run = run_key_remove,
 };

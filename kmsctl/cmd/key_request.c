@@ -7,12 +7,33 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kmsctl/cli/command.h"
 #include "kmsctl/cli/fail.h"
 #include "kmsctl/cli/qr.h"
 #include "kmsctl/host/ask.h"
+#include "kmsctl/kmsctl.h"
 #include "libkms/base/file.h"
 #include "libkms/kms_error.h"
+
+struct request_options {
+	const char *output, *png;
+	char country[3]; /* capitals; "": not given */
+	bool qr;
+};
+
+/* ISO 3166-1, in capitals as packs have it. */
+static bool
+read_country(void *field, const char *text)
+{
+	char *out = field;
+
+	for (unsigned i = 0; i < 2; i++) {
+		out[i] = (char)(text[i] & ~0x20);
+		if (out[i] < 'A' || out[i] > 'Z')
+			return false;
+	}
+	out[2] = '\0';
+	return text[2] == '\0';
+}
 
 static int
 write_file(struct ctl *ctl, const char *path, const void *data, size_t len)
@@ -25,7 +46,7 @@ write_file(struct ctl *ctl, const char *path, const void *data, size_t len)
 }
 
 static int
-write_png(struct ctl *ctl, const char *text)
+write_png(struct ctl *ctl, const char *path, const char *text)
 {
 	size_t len;
 	void *png = qr_png(text, &len);
@@ -33,7 +54,7 @@ write_png(struct ctl *ctl, const char *text)
 
 	if (png == NULL)
 		return fail(ctl, KMS_E_TOO_LARGE, "the request does not fit into a QR code");
-	code = write_file(ctl, ctl->png, png, len);
+	code = write_file(ctl, path, png, len);
 	free(png);
 	return code;
 }
@@ -42,26 +63,27 @@ static int
 print_request(struct ctl *ctl, const struct reply_row *row)
 {
 	const char *text = reply_text(row, "text"), *id = reply_text(row, "installation-id");
+	const struct request_options *o = ctl->options;
 	int code = CTL_OK;
 
 	if (text == NULL || id == NULL)
 		return fail(ctl, KMS_E_FORMAT, "the host's answer holds no request");
-	if (ctl->output_file != NULL)
-		code = write_file(ctl, ctl->output_file, text, strlen(text));
-	if (code == CTL_OK && ctl->png != NULL)
-		code = write_png(ctl, text);
+	if (o->output != NULL)
+		code = write_file(ctl, o->output, text, strlen(text));
+	if (code == CTL_OK && o->png != NULL)
+		code = write_png(ctl, o->png, text);
 	if (code != CTL_OK)
 		return code;
-	output_text(ctl->out, "key", ctl->output_file ? "Key" : NULL, reply_text(row, "key"));
+	output_text(ctl->out, "key", o->output ? "Key" : NULL, reply_text(row, "key"));
 	output_text(ctl->out, "installation_id", "Installation id", id);
-	output_text(ctl->out, "file", ctl->output_file ? "Request" : NULL, ctl->output_file);
-	output_text(ctl->out, "png", ctl->png ? "QR code" : NULL, ctl->png);
-	if ((ctl->output_file == NULL && ctl->png == NULL) || ctl->json) {
+	output_text(ctl->out, "file", o->output ? "Request" : NULL, o->output);
+	output_text(ctl->out, "png", o->png ? "QR code" : NULL, o->png);
+	if ((o->output == NULL && o->png == NULL) || ctl->json) {
 		output_line(ctl->out, OUTPUT_PLAIN, "%s", "");
 		output_block(ctl->out, "request", text);
 	}
 	output_line(ctl->out, OUTPUT_PLAIN, "%s", "");
-	if (ctl->qr && !ctl->json && !qr_print(ctl->out->file, text))
+	if (o->qr && !ctl->json && !qr_print(ctl->out->file, text))
 		return fail(ctl, KMS_E_TOO_LARGE, "the request does not fit into a QR code");
 	output_line(ctl->out, OUTPUT_PLAIN,
 	    "Next: give it to the publisher, then kmsctl key confirm FILE.kmscert");
@@ -71,7 +93,7 @@ print_request(struct ctl *ctl, const struct reply_row *row)
 /* Whom to call who cannot send the request: those of the country asked for or, when it has none,
  * all. */
 static void
-print_contacts(struct ctl *ctl, const struct reply *reply)
+print_contacts(struct ctl *ctl, const struct reply *reply, const char *wanted)
 {
 	const struct reply_row *row = NULL;
 	const char *country;
@@ -79,15 +101,15 @@ print_contacts(struct ctl *ctl, const struct reply *reply)
 
 	while ((row = reply_next(reply, "contact", row)) != NULL)
 		if ((country = reply_text(row, "country")) != NULL)
-			some |= strcmp(country, ctl->country) == 0;
-	if (ctl->country[0] != '\0' && !some)
+			some |= strcmp(country, wanted) == 0;
+	if (wanted[0] != '\0' && !some)
 		output_line(
-		    ctl->out, OUTPUT_WARN, "The policy pack has no contact for %s.", ctl->country);
+		    ctl->out, OUTPUT_WARN, "The policy pack has no contact for %s.", wanted);
 	output_list(ctl->out, "contacts",
 	    reply_next(reply, "contact", NULL) != NULL ? "Who confirms by telephone" : NULL);
 	while ((row = reply_next(reply, "contact", row)) != NULL) {
 		country = reply_text(row, "country");
-		if (country == NULL || (some && strcmp(country, ctl->country) != 0))
+		if (country == NULL || (some && strcmp(country, wanted) != 0))
 			continue;
 		output_row(ctl->out);
 		output_text(ctl->out, "country", "Country", country);
@@ -99,6 +121,7 @@ print_contacts(struct ctl *ctl, const struct reply *reply)
 static int
 run_key_request(struct ctl *ctl)
 {
+	const struct request_options *o = ctl->options;
 	struct control_buf args = { 0 };
 	struct reply reply = { 0 };
 	int code;
@@ -109,18 +132,31 @@ run_key_request(struct ctl *ctl)
 	if (code == CTL_OK)
 		code = print_request(ctl, reply_next(&reply, "request", NULL));
 	if (code == CTL_OK)
-		print_contacts(ctl, &reply);
+		print_contacts(ctl, &reply, o->country);
 	control_buf_free(&args);
 	reply_free(&reply);
 	return code;
 }
 
-const struct command cmd_key_request = {
-	.noun = "key",
-	.verb = "request",
-	.args = "[KEY-ID]",
-	.summary = "what the publisher needs to confirm this host",
-	.max = 1,
-	.options = CTL_OPT_OUTPUT | CTL_OPT_QR | CTL_OPT_PNG | CTL_OPT_COUNTRY,
+static const struct option_row key_request_rows[] = {
+	{ "output", 'o', "FILE", "write the request to it",
+	    .offset = offsetof(struct request_options, output) },
+	{ "qr", 0, NULL, "show it as a QR code", .offset = offsetof(struct request_options, qr) },
+	{ "country", 0, "CC", "contacts of this country",
+	    .offset = offsetof(struct request_options, country), .read = read_country,
+	    .takes = "two letters as DE" },
+	{ "png", 0, "FILE", "write a picture of the QR code",
+	    .offset = offsetof(struct request_options, png) },
+	{ 0 },
+};
+
+const struct ctl_command cmd_key_request = {
+	.line.noun = "key",
+	.line.verb = "request",
+	.line.args = "[KEY-ID]",
+	.line.summary = "what the publisher needs to confirm this host",
+	.line.max = 1,
+	.line.options = key_request_rows,
+	.line.values = sizeof(struct request_options),
 	.run = run_key_request,
 };

@@ -7,14 +7,18 @@
 #include <string.h>
 #include <time.h>
 
-#include "kmsctl/cli/command.h"
 #include "kmsctl/dns/published.h"
 #include "kmsctl/dns/records.h"
 #include "kmsctl/host/ask.h"
 #include "kmsctl/host/port.h"
+#include "kmsctl/kmsctl.h"
 #include "libkms/kms_error.h"
 
 #define PARTIAL 5 /* last digits of a key's number, to tell keys apart aloud */
+
+struct show_options {
+	bool detailed;
+};
 
 /* What a person needs first. */
 static const char *const brief[] = { "publisher", "customer", "group", "license", "not-after",
@@ -83,7 +87,7 @@ print_key(struct ctl *ctl, const struct reply_row *key, const struct reply *stat
 	struct reply_field fields[16];
 	unsigned i;
 
-	if (ctl->json || ctl->detailed) {
+	if (ctl->json || status != NULL) {
 		reply_print_fields(ctl->out, key);
 	} else {
 		some.fields = fields;
@@ -147,11 +151,12 @@ ask_more(struct ctl *ctl, struct reply *status, struct reply *policy)
 static int
 run_key_show(struct ctl *ctl)
 {
+	const struct show_options *o = ctl->options;
 	struct reply reply = { 0 }, status = { 0 }, policy = { 0 };
 	const struct reply_row *key = NULL;
 	int code = ask_host(ctl, CONTROL_KEY_SHOW, NULL, &reply);
 
-	if (code == CTL_OK && ctl->detailed)
+	if (code == CTL_OK && o->detailed)
 		code = ask_more(ctl, &status, &policy);
 	if (code == CTL_OK && ctl->json)
 		output_list(ctl->out, "keys", NULL);
@@ -160,7 +165,7 @@ run_key_show(struct ctl *ctl)
 			output_row(ctl->out);
 		else
 			output_object(ctl->out, "key", "KMS host key");
-		print_key(ctl, key, ctl->detailed ? &status : NULL);
+		print_key(ctl, key, o->detailed ? &status : NULL);
 		if (!ctl->json)
 			output_end(ctl->out);
 	}
@@ -169,7 +174,7 @@ run_key_show(struct ctl *ctl)
 	if (code == CTL_OK && reply_next(&reply, "key", NULL) == NULL)
 		output_line(ctl->out, OUTPUT_WARN,
 		    "No KMS host key is installed: kmsctl key install FILE.kmskey");
-	if (code == CTL_OK && ctl->detailed)
+	if (code == CTL_OK && o->detailed)
 		print_host(ctl, &status, &policy);
 	reply_free(&reply);
 	reply_free(&status);
@@ -177,10 +182,18 @@ run_key_show(struct ctl *ctl)
 	return code;
 }
 
-const struct command cmd_key_show = {
-	.noun = "key",
-	.verb = "show",
-	.summary = "installed KMS host keys and their confirmation; --detailed: all that is known",
-	.options = CTL_OPT_DETAILED,
+static const struct option_row key_show_rows[] = {
+	{ "detailed", 0, NULL, "all that is known",
+	    .offset = offsetof(struct show_options, detailed) },
+	{ 0 },
+};
+
+const struct ctl_command cmd_key_show = {
+	.line.noun = "key",
+	.line.verb = "show",
+	.line.summary =
+	    "installed KMS host keys and their confirmation; --detailed: all that is known",
+	.line.options = key_show_rows,
+	.line.values = sizeof(struct show_options),
 	.run = run_key_show,
 };

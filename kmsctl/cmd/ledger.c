@@ -5,8 +5,8 @@
 #include <string.h>
 #include <syslog.h>
 
-#include "kmsctl/cli/command.h"
 #include "kmsctl/cli/fail.h"
+#include "kmsctl/kmsctl.h"
 #include "kmsctl/ledger/ledger_access.h"
 #include "kmsdb/kmsdb.h"
 #include "libkms/base/fault.h"
@@ -104,15 +104,15 @@ run_ledger_rebuild(struct ctl *ctl)
 	return CTL_OK;
 }
 
-const struct command cmd_ledger_check = {
-	.noun = "ledger",
-	.verb = "check",
-	.summary = "verify the journal, its signatures, counters and the index",
+const struct ctl_command cmd_ledger_check = {
+	.line.noun = "ledger",
+	.line.verb = "check",
+	.line.summary = "verify the journal, its signatures, counters and the index",
 	.run = run_ledger_check,
 };
-const struct command cmd_ledger_rebuild = {
-	.noun = "ledger",
-	.verb = "rebuild",
-	.summary = "make the index anew from the journal; kmsd must be stopped",
+const struct ctl_command cmd_ledger_rebuild = {
+	.line.noun = "ledger",
+	.line.verb = "rebuild",
+	.line.summary = "make the index anew from the journal; kmsd must be stopped",
 	.run = run_ledger_rebuild,
 };

@@ -7,10 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kmsctl/cli/command.h"
 #include "kmsctl/cli/fail.h"
 #include "kmsctl/host/ini_file.h"
+#include "kmsctl/kmsctl.h"
 #include "libkms/kms_error.h"
+
+struct plan_options {
+	const char *nameserver, *root;
+	bool check; /* plan's */
+};
 
 /* In the order in which they build on each other. */
 static const struct aspect *const aspects[] = {
@@ -39,15 +44,17 @@ below(const char *root, const char *path)
 static int
 open_plan(struct ctl *ctl, struct plan *p)
 {
+	const struct plan_options *o = ctl->options;
 	char *root = NULL;
 	size_t len;
 
 	memset(p, 0, sizeof(*p));
 	p->ctl = ctl;
 	p->root = "";
-	if (ctl->root != NULL) {
-		if ((root = realpath(ctl->root, NULL)) == NULL)
-			return fail(ctl, KMS_E_NOT_FOUND, "%s: no such directory", ctl->root);
+	p->nameserver = o->nameserver;
+	if (o->root != NULL) {
+		if ((root = realpath(o->root, NULL)) == NULL)
+			return fail(ctl, KMS_E_NOT_FOUND, "%s: no such directory", o->root);
 		len = strlen(root);
 		if (root[len - 1] == '/')
 			root[len - 1] = '\0';
@@ -131,6 +138,7 @@ left_to_you(const struct plan *p)
 static int
 run_plan(struct ctl *ctl)
 {
+	const struct plan_options *o = ctl->options;
 	static struct plan p; /* large */
 	int code = open_plan(ctl, &p);
 	size_t i;
@@ -151,7 +159,7 @@ run_plan(struct ctl *ctl)
 		    "%u difference%s: kmsctl apply puts %u right, %u need%s you", p.count,
 		    p.count == 1 ? "" : "s", p.count - left_to_you(&p), left_to_you(&p),
 		    left_to_you(&p) == 1 ? "s" : "");
-	return p.count > 0 && ctl->check ? CTL_PROBLEM : CTL_OK;
+	return p.count > 0 && o->check ? CTL_PROBLEM : CTL_OK;
 }
 
 static int
@@ -192,17 +200,30 @@ run_apply(struct ctl *ctl)
 	return failed > 0 ? CTL_FAILED : CTL_OK;
 }
 
-const struct command cmd_plan = {
-	.noun = "plan",
-	.summary = "what on this machine differs from kms.ini, and what apply would do",
-	.options = CTL_OPT_ROOT | CTL_OPT_CHECK | CTL_OPT_NAMESERVER,
+/* apply takes those from the second on. */
+static const struct option_row rows[] = {
+	{ "check", 0, NULL, "exit 4 when there are differences",
+	    .offset = offsetof(struct plan_options, check) },
+	{ "nameserver", 0, "ADDRESS", "the name server to ask",
+	    .offset = offsetof(struct plan_options, nameserver) },
+	{ "root", 0, "DIR", "the file system of a machine that does not run",
+	    .offset = offsetof(struct plan_options, root) },
+	{ 0 },
+};
+
+const struct ctl_command cmd_plan = {
+	.line.noun = "plan",
+	.line.summary = "what on this machine differs from kms.ini, and what apply would do",
+	.line.options = rows,
+	.line.values = sizeof(struct plan_options),
 	.no_config = true,
 	.run = run_plan,
 };
-const struct command cmd_apply = {
-	.noun = "apply",
-	.summary = "make the machine what kms.ini says; safe to repeat and to interrupt",
-	.options = CTL_OPT_ROOT | CTL_OPT_NAMESERVER,
+const struct ctl_command cmd_apply = {
+	.line.noun = "apply",
+	.line.summary = "make the machine what kms.ini says; safe to repeat and to interrupt",
+	.line.options = rows + 1,
+	.line.values = sizeof(struct plan_options),
 	.no_config = true,
 	.run = run_apply,
 };

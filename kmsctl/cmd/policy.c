@@ -1,10 +1,10 @@
 /*
  * policy.c - policy install and show.
  */
-#include "kmsctl/cli/command.h"
 #include "kmsctl/host/ask.h"
 #include "kmsctl/host/install.h"
 #include "kmsctl/host/signed_file.h"
+#include "kmsctl/kmsctl.h"
 
 static int
 run_policy_install(struct ctl *ctl)
@@ -36,18 +36,19 @@ run_policy_show(struct ctl *ctl)
 	return code;
 }
 
-const struct command cmd_policy_install = {
-	.noun = "policy",
-	.verb = "install",
-	.args = "FILE",
-	.summary = "install a publisher's policy pack, in place",
-	.min = 1,
-	.max = 1,
+const struct ctl_command cmd_policy_install = {
+	.line.noun = "policy",
+	.line.verb = "install",
+	.line.args = "FILE",
+	.line.summary = "install a publisher's policy pack, in place",
+	.line.min = 1,
+	.line.max = 1,
+	.line.complete = "file *.kmspolicy",
 	.run = run_policy_install,
 };
-const struct command cmd_policy_show = {
-	.noun = "policy",
-	.verb = "show",
-	.summary = "installed packs, their products, groups and pools",
+const struct ctl_command cmd_policy_show = {
+	.line.noun = "policy",
+	.line.verb = "show",
+	.line.summary = "installed packs, their products, groups and pools",
 	.run = run_policy_show,
 };

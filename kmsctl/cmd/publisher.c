@@ -1,9 +1,9 @@
 /*
  * publisher.c - what a publisher sends to every customer: revocation lists, and a new key.
  */
-#include "kmsctl/cli/command.h"
 #include "kmsctl/host/install.h"
 #include "kmsctl/host/signed_file.h"
+#include "kmsctl/kmsctl.h"
 
 static int
 send_signed(struct ctl *ctl, uint16_t verb, const char *what)
@@ -20,13 +20,14 @@ run_revocations_install(struct ctl *ctl)
 	return send_signed(ctl, CONTROL_REVOCATIONS_INSTALL, "Revocation list installed");
 }
 
-const struct command cmd_revocations_install = {
-	.noun = "revocations",
-	.verb = "install",
-	.args = "FILE",
-	.summary = "install a publisher's revocation list, FILE and FILE.minisig",
-	.min = 1,
-	.max = 1,
+const struct ctl_command cmd_revocations_install = {
+	.line.noun = "revocations",
+	.line.verb = "install",
+	.line.args = "FILE",
+	.line.summary = "install a publisher's revocation list, FILE and FILE.minisig",
+	.line.min = 1,
+	.line.max = 1,
+	.line.complete = "file *.kmsrevoked",
 	.run = run_revocations_install,
 };
 
@@ -36,12 +37,13 @@ run_publisher_rotate(struct ctl *ctl)
 	return send_signed(ctl, CONTROL_PUBLISHER_ROTATE, "Publisher key");
 }
 
-const struct command cmd_publisher_rotate = {
-	.noun = "publisher",
-	.verb = "rotate",
-	.args = "FILE",
-	.summary = "accept a publisher's new key beside its old one, FILE and FILE.minisig",
-	.min = 1,
-	.max = 1,
+const struct ctl_command cmd_publisher_rotate = {
+	.line.noun = "publisher",
+	.line.verb = "rotate",
+	.line.args = "FILE",
+	.line.summary = "accept a publisher's new key beside its old one, FILE and FILE.minisig",
+	.line.min = 1,
+	.line.max = 1,
+	.line.complete = "file *.kmsrotate",
 	.run = run_publisher_rotate,
 };

@@ -3,9 +3,9 @@
  */
 #include <stdio.h>
 
-#include "kmsctl/cli/command.h"
 #include "kmsctl/cli/fail.h"
 #include "kmsctl/host/ask.h"
+#include "kmsctl/kmsctl.h"
 #include "kmsctl/ledger/clients.h"
 #include "kmsctl/ledger/ledger_access.h"
 #include "kmsctl/relay/observed_list.h"
@@ -88,7 +88,7 @@ static const char *const outcomes[KMSDB_RELAYED_OUTCOMES + 1][2] = {
 
 struct listing {
 	struct ctl *ctl;
-	uint64_t shown;
+	uint64_t limit, shown;
 };
 
 static int
@@ -98,7 +98,7 @@ list_one(const struct kmsdb_relayed *r, void *arg)
 	struct output *o = l->ctl->out;
 	char cmid[33], text[256];
 
-	if (l->ctl->limit != 0 && l->shown == l->ctl->limit)
+	if (l->limit != 0 && l->shown == l->limit)
 		return 1;
 	l->shown++;
 	output_row(o);
@@ -124,9 +124,9 @@ list_one(const struct kmsdb_relayed *r, void *arg)
 }
 
 int
-relayed_list(struct ctl *ctl)
+relayed_list(struct ctl *ctl, uint64_t limit)
 {
-	struct listing l = { .ctl = ctl };
+	struct listing l = { .ctl = ctl, .limit = limit };
 	struct kmsdb *db = NULL;
 	struct fault fault = { 0 };
 	int status;
@@ -150,9 +150,9 @@ relayed_list(struct ctl *ctl)
 	return CTL_OK;
 }
 
-const struct command cmd_relay_status = {
-	.noun = "relay",
-	.verb = "status",
-	.summary = "Windows clients relayed to a KMS host, by host and by protocol version",
+const struct ctl_command cmd_relay_status = {
+	.line.noun = "relay",
+	.line.verb = "status",
+	.line.summary = "Windows clients relayed to a KMS host, by host and by protocol version",
 	.run = run_relay_status,
 };

@@ -6,10 +6,10 @@
 #include <string.h>
 #include <strings.h>
 
-#include "kmsctl/cli/command.h"
 #include "kmsctl/cli/fail.h"
 #include "kmsctl/host/ini_file.h"
 #include "kmsctl/host/port.h"
+#include "kmsctl/kmsctl.h"
 #include "kmsctl/relay/bind_probe.h"
 #include "kmsctl/relay/kms_hosts.h"
 #include "kmsctl/relay/srv.h"
@@ -200,9 +200,9 @@ run_relay_check(struct ctl *ctl)
 	return c.problems > 0 ? CTL_PROBLEM : CTL_OK;
 }
 
-const struct command cmd_relay_check = {
-	.noun = "relay",
-	.verb = "check",
-	.summary = "can the KMS hosts be reached, and do clients find the right one",
+const struct ctl_command cmd_relay_check = {
+	.line.noun = "relay",
+	.line.verb = "check",
+	.line.summary = "can the KMS hosts be reached, and do clients find the right one",
 	.run = run_relay_check,
 };

@@ -6,10 +6,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "kmsctl/cli/command.h"
 #include "kmsctl/cli/fail.h"
 #include "kmsctl/cli/input.h"
 #include "kmsctl/host/ask.h"
+#include "kmsctl/kmsctl.h"
 #include "kmsctl/ledger/ledger_access.h"
 #include "kmsctl/relay/event_log.h"
 #include "kmsdb/kmsdb.h"
@@ -134,12 +134,12 @@ done:
 	return m.code;
 }
 
-const struct command cmd_relay_import = {
-	.noun = "relay",
-	.verb = "import",
-	.args = "FILE",
-	.summary = "names and CMIDs of observed clients, from the KMS host's own event log",
-	.min = 1,
-	.max = 1,
+const struct ctl_command cmd_relay_import = {
+	.line.noun = "relay",
+	.line.verb = "import",
+	.line.args = "FILE",
+	.line.summary = "names and CMIDs of observed clients, from the KMS host's own event log",
+	.line.min = 1,
+	.line.max = 1,
 	.run = run_relay_import,
 };

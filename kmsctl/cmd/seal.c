@@ -9,11 +9,16 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
-#include "kmsctl/cli/command.h"
 #include "kmsctl/cli/fail.h"
 #include "kmsctl/cli/passphrase.h"
 #include "kmsctl/host/ask.h"
+#include "kmsctl/kmsctl.h"
 #include "libkms/kms_error.h"
+
+struct seal_options {
+	const char *kind; /* of CONTROL_KEY_SEAL; NULL: not given */
+	const char *passphrase_file, *current_file;
+};
 
 #define PROMPT_CURRENT "Passphrase of this host's keys: "
 #define PROMPT_NEW "New passphrase of this host's keys: "
@@ -113,7 +118,7 @@ tell(struct ctl *ctl, const struct reply *reply)
 }
 
 static int
-seal(struct ctl *ctl, const char *kind, const char *current_file)
+seal(struct ctl *ctl, const char *kind, const char *current_file, const char *new_file)
 {
 	struct control_buf args = { 0 };
 	struct reply reply = { 0 };
@@ -129,8 +134,7 @@ seal(struct ctl *ctl, const char *kind, const char *current_file)
 	if (strcmp(now, "passphrase") == 0)
 		code = add_passphrase(ctl, &args, "current", PROMPT_CURRENT, current_file, false);
 	if (code == CTL_OK && strcmp(kind, "passphrase") == 0)
-		code = add_passphrase(
-		    ctl, &args, "passphrase", PROMPT_NEW, ctl->passphrase_file, true);
+		code = add_passphrase(ctl, &args, "passphrase", PROMPT_NEW, new_file, true);
 	if (code == CTL_OK)
 		code = ask_host(ctl, CONTROL_KEY_SEAL, &args, &reply);
 	if (code == CTL_OK)
@@ -143,28 +147,33 @@ seal(struct ctl *ctl, const char *kind, const char *current_file)
 static int
 run_key_seal(struct ctl *ctl)
 {
-	if (ctl->seal == NULL) {
+	const struct seal_options *o = ctl->options;
+
+	if (o->kind == NULL) {
 		fail(ctl, KMS_E_ARGUMENT,
 		    "say how: kmsctl key seal --passphrase, --machine or --none");
 		return CTL_USAGE;
 	}
-	if (ctl->passphrase_file != NULL && strcmp(ctl->seal, "passphrase") != 0) {
+	if (o->passphrase_file != NULL && strcmp(o->kind, "passphrase") != 0) {
 		fail(ctl, KMS_E_ARGUMENT,
 		    "--passphrase-file is the new passphrase's; the current one's is --current-file");
 		return CTL_USAGE;
 	}
-	return seal(ctl, ctl->seal, ctl->current_file);
+	return seal(ctl, o->kind, o->current_file, o->passphrase_file);
 }
 
 static int
 run_key_unseal(struct ctl *ctl)
 {
-	return seal(ctl, "no", ctl->passphrase_file);
+	const struct seal_options *o = ctl->options;
+
+	return seal(ctl, "no", o->passphrase_file, NULL);
 }
 
 static int
 run_unlock(struct ctl *ctl)
 {
+	const struct seal_options *o = ctl->options;
 	struct control_buf args = { 0 };
 	struct reply reply = { 0 };
 	char kind[32];
@@ -178,7 +187,7 @@ run_unlock(struct ctl *ctl)
 	}
 	if (code == CTL_OK)
 		code = add_passphrase(
-		    ctl, &args, "passphrase", PROMPT_CURRENT, ctl->passphrase_file, false);
+		    ctl, &args, "passphrase", PROMPT_CURRENT, o->passphrase_file, false);
 	if (code == CTL_OK)
 		code = ask_host(ctl, CONTROL_UNLOCK, &args, &reply);
 	if (code == CTL_OK) {
@@ -190,24 +199,46 @@ run_unlock(struct ctl *ctl)
 	return code;
 }
 
-const struct command cmd_key_seal = {
-	.noun = "key",
-	.verb = "seal",
-	.summary =
+static const struct option_row seal_rows[] = {
+	{ "passphrase", 0, NULL, "seal with a passphrase",
+	    .offset = offsetof(struct seal_options, kind), .choice = "passphrase" },
+	{ "machine", 0, NULL, "bind to this machine", .offset = offsetof(struct seal_options, kind),
+	    .choice = "machine" },
+	{ "none", 0, NULL, "do not seal", .offset = offsetof(struct seal_options, kind),
+	    .choice = "no" },
+	{ "passphrase-file", 0, "FILE", "its first line is the new passphrase",
+	    .offset = offsetof(struct seal_options, passphrase_file) },
+	{ "current-file", 0, "FILE", "its first line is the current passphrase",
+	    .offset = offsetof(struct seal_options, current_file) },
+	{ 0 },
+};
+static const struct option_row unlock_rows[] = {
+	{ "passphrase-file", 0, "FILE", "its first line is the passphrase",
+	    .offset = offsetof(struct seal_options, passphrase_file) },
+	{ 0 },
+};
+
+const struct ctl_command cmd_key_seal = {
+	.line.noun = "key",
+	.line.verb = "seal",
+	.line.summary =
 	    "how the host's own keys lie on its disk: with a passphrase, bound to the machine, plain",
-	.options = CTL_OPT_SEAL | CTL_OPT_PASSPHRASE_FILE | CTL_OPT_CURRENT_FILE,
+	.line.options = seal_rows,
+	.line.values = sizeof(struct seal_options),
 	.run = run_key_seal,
 };
-const struct command cmd_key_unseal = {
-	.noun = "key",
-	.verb = "unseal",
-	.summary = "the same as key seal --none; --passphrase-file has the current one",
-	.options = CTL_OPT_PASSPHRASE_FILE,
+const struct ctl_command cmd_key_unseal = {
+	.line.noun = "key",
+	.line.verb = "unseal",
+	.line.summary = "the same as key seal --none; --passphrase-file has the current one",
+	.line.options = unlock_rows,
+	.line.values = sizeof(struct seal_options),
 	.run = run_key_unseal,
 };
-const struct command cmd_unlock = {
-	.noun = "unlock",
-	.summary = "give a host that has started locked the passphrase of its keys",
-	.options = CTL_OPT_PASSPHRASE_FILE,
+const struct ctl_command cmd_unlock = {
+	.line.noun = "unlock",
+	.line.summary = "give a host that has started locked the passphrase of its keys",
+	.line.options = unlock_rows,
+	.line.values = sizeof(struct seal_options),
 	.run = run_unlock,
 };

@@ -9,9 +9,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "kmsctl/cli/command.h"
 #include "kmsctl/cli/fail.h"
 #include "kmsctl/host/signed_file.h"
+#include "kmsctl/kmsctl.h"
 #include "kmsctl/ledger/clients.h"
 #include "kmsctl/ledger/ledger_access.h"
 #include "libkms/base/fault.h"
@@ -22,8 +22,14 @@
 
 #define SHORT_CMID 12 /* digits, as in the list of clients */
 
+struct simulate_options {
+	uint64_t limit; /* 0: none */
+	bool full;
+};
+
 struct forecast {
 	struct ctl *ctl;
+	const struct simulate_options *options;
 	struct installed *installed;
 	const struct installed *publisher; /* who signed the pack */
 	struct policy_pack *pack;
@@ -128,7 +134,7 @@ print_change(const struct simulate_change *c, void *arg)
 	char cmid[33], id[37];
 	static const uint8_t none[16];
 
-	if (f->ctl->limit != 0 && f->shown == f->ctl->limit)
+	if (f->options->limit != 0 && f->shown == f->options->limit)
 		return 0;
 	f->shown++;
 	hex_format(cmid, c->client->cmid, 16);
@@ -140,7 +146,7 @@ print_change(const struct simulate_change *c, void *arg)
 			  .text = c->gain ? "gains" : "loses",
 			  .style = c->gain ? OUTPUT_GOOD : OUTPUT_BAD });
 	output_text(o, "name", "Name", c->host != NULL ? c->host->name : NULL);
-	if (!f->ctl->full && !f->ctl->json)
+	if (!f->options->full && !f->ctl->json)
 		cmid[SHORT_CMID] = '\0';
 	output_text(o, "cmid", "CMID", cmid);
 	output_text(o, "product_name", "Product", c->product->name);
@@ -321,6 +327,7 @@ run_policy_simulate(struct ctl *ctl)
 		return fail(ctl, KMS_E_NO_MEMORY, "a policy pack needs more memory");
 	}
 	f->ctl = ctl;
+	f->options = ctl->options;
 	if ((code = read_installed(f)) == CTL_OK && (code = read_pack(f)) == CTL_OK) {
 		output_bool(ctl->out, "running", NULL, clients_checkpoint(ctl));
 		find_obstacle(f);
@@ -335,13 +342,22 @@ run_policy_simulate(struct ctl *ctl)
 	return code;
 }
 
-const struct command cmd_policy_simulate = {
-	.noun = "policy",
-	.verb = "simulate",
-	.args = "FILE",
-	.summary = "who would gain or lose activation by a pack; changes nothing",
-	.min = 1,
-	.max = 1,
-	.options = CTL_OPT_LIMIT | CTL_OPT_FULL,
+static const struct option_row policy_simulate_rows[] = {
+	{ "limit", 0, "N", "rows at most", .offset = offsetof(struct simulate_options, limit),
+	    .read = option_count, .takes = "a number from 1" },
+	{ "full", 0, NULL, "whole CMIDs", .offset = offsetof(struct simulate_options, full) },
+	{ 0 },
+};
+
+const struct ctl_command cmd_policy_simulate = {
+	.line.noun = "policy",
+	.line.verb = "simulate",
+	.line.args = "FILE",
+	.line.summary = "who would gain or lose activation by a pack; changes nothing",
+	.line.min = 1,
+	.line.max = 1,
+	.line.options = policy_simulate_rows,
+	.line.values = sizeof(struct simulate_options),
+	.line.complete = "file *.kmspolicy",
 	.run = run_policy_simulate,
 };

@@ -8,10 +8,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "kmsctl/cli/command.h"
 #include "kmsctl/cli/fail.h"
 #include "kmsctl/host/ask.h"
 #include "kmsctl/host/port.h"
+#include "kmsctl/kmsctl.h"
 #include "kmsctl/ledger/ledger_access.h"
 #include "kmsdb/kmsdb.h"
 #include "libkms/base/fault.h"
@@ -247,8 +247,8 @@ run_status(struct ctl *ctl)
 	return fail_fault(ctl, &f);
 }
 
-const struct command cmd_status = {
-	.noun = "status",
-	.summary = "is the host serving, counts and thresholds, sandbox, ledger",
+const struct ctl_command cmd_status = {
+	.line.noun = "status",
+	.line.summary = "is the host serving, counts and thresholds, sandbox, ledger",
 	.run = run_status,
 };

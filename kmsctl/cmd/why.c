@@ -9,9 +9,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "kmsctl/cli/command.h"
 #include "kmsctl/cli/fail.h"
 #include "kmsctl/host/ask.h"
+#include "kmsctl/kmsctl.h"
 #include "kmsctl/ledger/clients.h"
 #include "kmsctl/ledger/recent.h"
 #include "libkms/base/address.h"
@@ -21,6 +21,11 @@
 
 #define REFUSALS_MAX 1000
 #define REFUSALS_SHOWN 10
+
+struct why_options {
+	uint64_t limit; /* 0: not given */
+	bool all;
+};
 
 struct refusal {
 	struct entry_client entry;
@@ -206,8 +211,9 @@ static int
 answer(struct question *q)
 {
 	struct ctl *ctl = q->ctl;
+	const struct why_options *o = ctl->options;
 	struct recent t;
-	int code = recent_read(ctl, &t, look, q);
+	int code = recent_read(ctl, &t, o->all, look, q);
 	char cmid[33], address[ADDRESS_TEXT];
 
 	if (code != CTL_OK)
@@ -226,6 +232,7 @@ answer(struct question *q)
 static int
 run_why(struct ctl *ctl)
 {
+	const struct why_options *o = ctl->options;
 	struct question q = { .ctl = ctl, .size = REFUSALS_SHOWN };
 	char name[MESSAGE_NAME + 1];
 	int code = CTL_OK;
@@ -237,8 +244,8 @@ run_why(struct ctl *ctl)
 		code = client_find(ctl, ctl->args[0], q.cmid, name);
 	if (code != CTL_OK)
 		return code;
-	if (ctl->limit != 0)
-		q.size = ctl->limit < REFUSALS_MAX ? (unsigned)ctl->limit : REFUSALS_MAX;
+	if (o->limit != 0)
+		q.size = o->limit < REFUSALS_MAX ? (unsigned)o->limit : REFUSALS_MAX;
 	if ((q.ring = calloc(q.size, sizeof(*q.ring))) == NULL)
 		return fail(ctl, KMS_E_NO_MEMORY, "no memory for %u refusals", q.size);
 	if (running)
@@ -249,12 +256,20 @@ run_why(struct ctl *ctl)
 	return code;
 }
 
-const struct command cmd_why = {
-	.noun = "why",
-	.args = "CMID|NAME|ADDRESS",
-	.summary = "why a client was refused, and what to do",
-	.min = 1,
-	.max = 1,
-	.options = CTL_OPT_LIMIT | CTL_OPT_ALL,
+static const struct option_row why_rows[] = {
+	{ "limit", 0, "N", "rows at most", .offset = offsetof(struct why_options, limit),
+	    .read = option_count, .takes = "a number from 1" },
+	{ "all", 0, NULL, "read the whole journal", .offset = offsetof(struct why_options, all) },
+	{ 0 },
+};
+
+const struct ctl_command cmd_why = {
+	.line.noun = "why",
+	.line.args = "CMID|NAME|ADDRESS",
+	.line.summary = "why a client was refused, and what to do",
+	.line.min = 1,
+	.line.max = 1,
+	.line.options = why_rows,
+	.line.values = sizeof(struct why_options),
 	.run = run_why,
 };

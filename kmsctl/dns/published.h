@@ -6,8 +6,8 @@
 #ifndef KMSCTL_DNS_PUBLISHED_H
 #define KMSCTL_DNS_PUBLISHED_H
 
-#include "kmsctl/cli/command.h"
 #include "kmsctl/dns/records.h"
+#include "kmsctl/kmsctl.h"
 
 /* CTL_OK (no file: no record), or the exit code of what was said. */
 int published_read(struct ctl *ctl, struct records *out);

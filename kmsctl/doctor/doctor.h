@@ -7,7 +7,7 @@
 #ifndef KMSCTL_DOCTOR_DOCTOR_H
 #define KMSCTL_DOCTOR_DOCTOR_H
 
-#include "kmsctl/cli/command.h"
+#include "kmsctl/kmsctl.h"
 #include "kmsctl/plan/plan.h"
 #include "kmsd/common/relay_config.h"
 

@@ -4,7 +4,7 @@
 #ifndef KMSCTL_HOST_ASK_H
 #define KMSCTL_HOST_ASK_H
 
-#include "kmsctl/cli/command.h"
+#include "kmsctl/kmsctl.h"
 #include "libkms/base/fault.h"
 
 /*
@@ -13,7 +13,7 @@
  */
 int ask_host(struct ctl *ctl, uint16_t verb, struct control_buf *args, struct reply *reply);
 /* The same, saying nothing: KMS_OK, KMS_E_NOT_RUNNING ... f may be NULL. */
-int ask_quietly(struct ctl *ctl, uint16_t verb, struct control_buf *args, struct reply *reply,
-    struct fault *f);
+int ask_quietly(
+    struct ctl *ctl, uint16_t verb, struct control_buf *args, struct reply *reply, struct fault *f);
 
 #endif

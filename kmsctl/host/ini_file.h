@@ -4,7 +4,7 @@
 #ifndef KMSCTL_HOST_INI_FILE_H
 #define KMSCTL_HOST_INI_FILE_H
 
-#include "kmsctl/cli/command.h"
+#include "kmsctl/kmsctl.h"
 
 /* Into ctl->config. CTL_OK, or the exit code of what was said. */
 int ini_load(struct ctl *ctl);

@@ -5,7 +5,7 @@
 #ifndef KMSCTL_HOST_INSTALL_H
 #define KMSCTL_HOST_INSTALL_H
 
-#include "kmsctl/cli/command.h"
+#include "kmsctl/kmsctl.h"
 
 /*
  * A command that was given args (which it frees): asks the host, prints done, file (NULL:

@@ -4,7 +4,7 @@
 #ifndef KMSCTL_HOST_PORT_H
 #define KMSCTL_HOST_PORT_H
 
-#include "kmsctl/cli/command.h"
+#include "kmsctl/kmsctl.h"
 
 /* 0: not known, it is the system's choice and kmsd does not run. */
 uint16_t port_of_host(const struct ctl *ctl);

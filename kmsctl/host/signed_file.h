@@ -5,7 +5,7 @@
 #ifndef KMSCTL_HOST_SIGNED_FILE_H
 #define KMSCTL_HOST_SIGNED_FILE_H
 
-#include "kmsctl/cli/command.h"
+#include "kmsctl/kmsctl.h"
 #include "libkms/base/fault.h"
 
 /* FILE and FILE.minisig; "-": both in one text. CTL_OK or the exit code of what was said. */

@@ -206,7 +206,7 @@ print_usage(FILE *to)
 	return to == stdout ? 0 : EXIT_USAGE;
 }
 
-/* What an option's value or a command's operand is, in the words of kmsctl/cli/completion.c. */
+/* What an option's value or a command's operand is, in the words of kmsctl/cli/completion.h. */
 static const char *
 completion_value(const char *what, const char *name)
 {
@@ -230,7 +230,7 @@ completion_value(const char *what, const char *name)
 					      : "text";
 }
 
-/* The tables, a row a line: the format is told in kmsctl/cli/completion.c. */
+/* The tables, a row a line: the format is told in kmsctl/cli/completion.h. */
 static int
 print_completion(void)
 {

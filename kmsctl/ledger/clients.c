@@ -145,8 +145,9 @@ client_print_address(struct output *o, const char *label, const uint8_t address[
 
 void
 client_print(struct ctl *ctl, const struct kmsdb_client *c, const struct kmsdb_host *h,
-    const struct products *products, bool row)
+    const struct products *products, enum client_form form)
 {
+	bool row = form != CLIENT_ALL;
 	const char *state = client_state(c, (uint64_t)time(NULL));
 	char cmid[33], id[37], publisher[17];
 	static const uint8_t none[16];
@@ -157,7 +158,7 @@ client_print(struct ctl *ctl, const struct kmsdb_client *c, const struct kmsdb_h
 	hex_format(publisher, c->publisher, 8);
 	uuid_format(id, c->product);
 	output_text(o, "name", "Name", h != NULL ? h->name : NULL);
-	if (row && !ctl->full && !ctl->json)
+	if (form == CLIENT_ROW && !ctl->json)
 		cmid[SHORT_CMID] = '\0';
 	output_text(o, "cmid", "CMID", cmid);
 	output_text(

@@ -4,7 +4,7 @@
 #ifndef KMSCTL_LEDGER_CLIENTS_H
 #define KMSCTL_LEDGER_CLIENTS_H
 
-#include "kmsctl/cli/command.h"
+#include "kmsctl/kmsctl.h"
 #include "kmsdb/kmsdb.h"
 
 /* Products that the host's packs name; empty when the host does not answer. */
@@ -33,9 +33,14 @@ const char *client_state(const struct kmsdb_client *c, uint64_t now);
 
 /* The field "address"; none when it is all zeros. label as in output_text. */
 void client_print_address(struct output *o, const char *label, const uint8_t address[16]);
-/* Fields of one client; row: those of a table, else all. */
+enum client_form {
+	CLIENT_ROW,      /* a row, the CMID short for a person */
+	CLIENT_ROW_FULL, /* a row */
+	CLIENT_ALL,      /* all that is known */
+};
+/* Fields of one client. */
 void client_print(struct ctl *ctl, const struct kmsdb_client *c, const struct kmsdb_host *h,
-    const struct products *products, bool row);
+    const struct products *products, enum client_form form);
 
 /*
  * The client that text names: a CMID (32 digits), the beginning of one (4 digits or more) or a

@@ -35,6 +35,7 @@ struct shared {
 };
 struct clones {
 	struct ctl *ctl;
+	const struct clones_wanted *wanted;
 	const struct products *products;
 	struct shared *list; /* ascending by CMID */
 	unsigned count, most;
@@ -123,7 +124,7 @@ print_machine(struct clones *l, const struct shared *s, const struct machine *m)
 	const char *product = products_name(l->products, s->product);
 
 	hex_format(cmid, s->cmid, 16);
-	if (!l->ctl->full && !l->ctl->json)
+	if (!l->wanted->full && !l->ctl->json)
 		cmid[12] = '\0';
 	uuid_format(id, s->product);
 	output_row(o);
@@ -201,27 +202,27 @@ print_clones(struct clones *l, const struct recent *t)
 }
 
 int
-clones_list(struct ctl *ctl, const struct products *products)
+clones_list(struct ctl *ctl, const struct clones_wanted *w, const struct products *products)
 {
-	struct clones l = { .ctl = ctl, .products = products, .most = CLONES_MAX };
+	struct clones l = { .ctl = ctl, .wanted = w, .products = products, .most = CLONES_MAX };
 	struct kmsdb *db;
 	struct recent t;
 	struct fault fault = { 0 };
 	int code = CTL_OK, rc;
 
-	if (ctl->limit != 0 && ctl->limit < CLONES_MAX)
-		l.most = (unsigned)ctl->limit;
-	if (ctl->product != NULL && !products_find(products, ctl->product, l.product))
+	if (w->limit != 0 && w->limit < CLONES_MAX)
+		l.most = (unsigned)w->limit;
+	if (w->product != NULL && !products_find(products, w->product, l.product))
 		return fail(ctl, KMS_E_NOT_FOUND,
-		    "no installed policy pack names the product \"%s\"", ctl->product);
-	l.by_product = ctl->product != NULL;
+		    "no installed policy pack names the product \"%s\"", w->product);
+	l.by_product = w->product != NULL;
 	if ((rc = ledger_access_open(ctl, &db, &fault)) != KMS_OK)
 		return fail(ctl, (uint32_t)rc, "the ledger cannot be read: %s", fault.text);
 	rc = kmsdb_each_client(db, find_shared, &l);
 	ledger_access_close(db, -1);
 	if (rc != 0 && rc != 1)
 		code = fail(ctl, (uint32_t)rc, "the ledger cannot be read");
-	else if (l.count == 0 || (code = recent_read(ctl, &t, heard, &l)) == CTL_OK)
+	else if (l.count == 0 || (code = recent_read(ctl, &t, w->all, heard, &l)) == CTL_OK)
 		print_clones(&l, &t);
 	free(l.list);
 	return code;

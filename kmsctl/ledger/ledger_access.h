@@ -7,7 +7,7 @@
 #ifndef KMSCTL_LEDGER_LEDGER_ACCESS_H
 #define KMSCTL_LEDGER_LEDGER_ACCESS_H
 
-#include "kmsctl/cli/command.h"
+#include "kmsctl/kmsctl.h"
 #include "kmsdb/kmsdb.h"
 #include "libkms/base/fault.h"
 

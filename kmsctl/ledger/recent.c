@@ -44,7 +44,7 @@ look(const struct kmsdb_batch_view *b, void *arg)
 }
 
 int
-recent_read(struct ctl *ctl, struct recent *t, recent_fn fn, void *arg)
+recent_read(struct ctl *ctl, struct recent *t, bool all, recent_fn fn, void *arg)
 {
 	struct walk w = { t, fn, arg };
 	struct fault fault = { 0 };
@@ -54,8 +54,7 @@ recent_read(struct ctl *ctl, struct recent *t, recent_fn fn, void *arg)
 	memset(t, 0, sizeof(*t));
 	if (fd < 0)
 		return CTL_FAILED;
-	r = kmsdb_journal_newest(
-	    fd, ctl->all ? UINT64_MAX : RECENT_BYTES, &from, &t->whole, &fault);
+	r = kmsdb_journal_newest(fd, all ? UINT64_MAX : RECENT_BYTES, &from, &t->whole, &fault);
 	if (r == KMS_OK)
 		r = kmsdb_journal_each(fd, from, look, &w, &fault);
 	ledger_access_close(NULL, fd);

@@ -5,10 +5,10 @@
 #ifndef KMSCTL_LEDGER_RECENT_H
 #define KMSCTL_LEDGER_RECENT_H
 
-#include "kmsctl/cli/command.h"
+#include "kmsctl/kmsctl.h"
 #include "libkms/core/entry.h"
 
-#define RECENT_BYTES (UINT64_C(256) << 20) /* of journal, unless --all */
+#define RECENT_BYTES (UINT64_C(256) << 20) /* of journal, unless all of it is wanted */
 
 struct recent {
 	uint64_t from_batch, to_batch; /* 0: no batch */
@@ -19,7 +19,7 @@ struct recent {
 typedef void (*recent_fn)(const struct entry_client *e, uint64_t batch, void *arg);
 
 /* fn is told of every client's entry, oldest first. CTL_OK or the exit code of what was said. */
-int recent_read(struct ctl *ctl, struct recent *t, recent_fn fn, void *arg);
+int recent_read(struct ctl *ctl, struct recent *t, bool all, recent_fn fn, void *arg);
 /* How far it looked: "searched" for a program, a line for a person. */
 void recent_print(struct ctl *ctl, const struct recent *t);
 

@@ -108,7 +108,7 @@ inspect_dns(struct plan *p, struct fault *f)
 	struct check check = { .config = c,
 		.wanted = &wanted,
 		.published = &published,
-		.nameserver = p->ctl->nameserver,
+		.nameserver = p->nameserver,
 		.deadline = transport_clock() + p->ctl->timeout_ms,
 		.row = dns_row,
 		.arg = &v };

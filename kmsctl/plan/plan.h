@@ -9,7 +9,7 @@
 #ifndef KMSCTL_PLAN_PLAN_H
 #define KMSCTL_PLAN_PLAN_H
 
-#include "kmsctl/cli/command.h"
+#include "kmsctl/kmsctl.h"
 
 #define DIFFERENCES_MAX 128
 
@@ -37,6 +37,7 @@ struct difference {
 struct plan {
 	struct ctl *ctl;
 	const char *root;            /* "" or a directory without the last slash */
+	const char *nameserver;      /* NULL: the system's */
 	const struct aspect *aspect; /* being looked at */
 	struct difference list[DIFFERENCES_MAX];
 	unsigned count;

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "kmsctl/cli/command.h"
+#include "kmsctl/kmsctl.h"
 #include "libkms/base/hex.h"
 
 #define FIELDS 5

@@ -45,7 +45,7 @@ usage(void)
 	return EXIT_USAGE;
 }
 
-/* What the shells' completions read, a row a line: the format is told in kmsctl/cli/completion.c.
+/* What the shells' completions read, a row a line: the format is told in kmsctl/cli/completion.h.
  */
 static int
 completion(void)

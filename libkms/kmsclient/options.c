@@ -71,7 +71,7 @@ help(void)
 	     "  -h, --help  -V, --version");
 }
 
-/* What the shells' completions read, a row a line: the format is told in kmsctl/cli/completion.c.
+/* What the shells' completions read, a row a line: the format is told in kmsctl/cli/completion.h.
  */
 static void
 completion(void)

@@ -1,0 +1,77 @@
+/*
+ * commands.c - the table of kmsctl's commands, in the order of kmsctl help, and the options that
+ * all of them take.
+ */
+#include "kmsctl/kmsctl.h"
+
+#define TIMEOUT_MAX 3600 /* seconds */
+
+static bool
+read_timeout(void *field, const char *text)
+{
+	uint64_t seconds;
+
+	if (!option_count(&seconds, text) || seconds > TIMEOUT_MAX)
+		return false;
+	*(int *)field = (int)seconds * 1000;
+	return true;
+}
+
+static const struct option_row common[] = {
+	{ "config", 'c', "FILE", "the ini file", .offset = offsetof(struct ctl, config_path) },
+	{ "socket", 's', "FILE", "the control socket", .offset = offsetof(struct ctl, socket) },
+	{ "timeout", 't', "SECONDS", "how long to wait for the host",
+	    .offset = offsetof(struct ctl, timeout_ms), .read = read_timeout,
+	    .takes = "seconds, 1 to 3600" },
+	{ "json", 'j', NULL, "one JSON object", .offset = offsetof(struct ctl, json) },
+	{ 0 },
+};
+
+static const struct command *const commands[] = {
+	&cmd_status.line,
+	&cmd_plan.line,
+	&cmd_apply.line,
+	&cmd_doctor.line,
+	&cmd_clients.line,
+	&cmd_relay_status.line,
+	&cmd_relay_check.line,
+	&cmd_relay_import.line,
+	&cmd_client_show.line,
+	&cmd_client_revoke.line,
+	&cmd_client_forget.line,
+	&cmd_key_install.line,
+	&cmd_key_show.line,
+	&cmd_key_request.line,
+	&cmd_key_confirm.line,
+	&cmd_key_remove.line,
+	&cmd_key_seal.line,
+	&cmd_key_unseal.line,
+	&cmd_policy_install.line,
+	&cmd_policy_show.line,
+	&cmd_policy_history.line,
+	&cmd_policy_simulate.line,
+	&cmd_publisher_rotate.line,
+	&cmd_revocations_install.line,
+	&cmd_audit_export.line,
+	&cmd_ledger_check.line,
+	&cmd_ledger_rebuild.line,
+	&cmd_ledger_backup.line,
+	&cmd_ledger_restore.line,
+	&cmd_dns_publish.line,
+	&cmd_dns_unpublish.line,
+	&cmd_dns_show.line,
+	&cmd_dns_check.line,
+	&cmd_firewall_apply.line,
+	&cmd_firewall_remove.line,
+	&cmd_firewall_check.line,
+	&cmd_firewall_show.line,
+	&cmd_config_check.line,
+	&cmd_why.line,
+	&cmd_unlock.line,
+	&cmd_explain.line,
+	&cmd_version.line,
+	&cmd_help.line,
+	NULL,
+};
+
+const struct program kmsctl_program = { "kmsctl", commands, common };

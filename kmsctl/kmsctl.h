@@ -1,0 +1,62 @@
+/*
+ * kmsctl.h - what every command of kmsctl is given, and the table of commands.
+ */
+#ifndef KMSCTL_KMSCTL_H
+#define KMSCTL_KMSCTL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kmsctl/cli/command.h"
+#include "kmsctl/cli/output.h"
+#include "kmsctl/host/reply.h"
+#include "kmsd/common/config.h"
+#include "kmsd/ipc/control.h"
+
+/* Exit codes, documented in kmsctl(8). */
+enum ctl_exit {
+	CTL_OK = 0,
+	CTL_USAGE = 1,
+	CTL_FAILED = 2,  /* refused by the host, or failed */
+	CTL_DOWN = 3,    /* kmsd is not running */
+	CTL_PROBLEM = 4, /* a check found something */
+};
+
+struct ctl;
+
+struct ctl_command {
+	struct command line;         /* the first member: commands[] points to it */
+	bool no_config;              /* does not need the ini file to be valid */
+	int (*run)(struct ctl *ctl); /* returns an enum ctl_exit */
+};
+
+struct ctl {
+	struct output *out;
+	char **args;
+	unsigned arg_count;
+	const void *options; /* the command's own struct, as its rows fill it */
+	/* options of all commands */
+	bool json;
+	const char *config_path; /* -c */
+	bool config_given;
+	const char *socket; /* -s, or NULL */
+	int timeout_ms;     /* -t */
+	/* the ledger's owner is taken for good: nothing that root must do comes after */
+	bool leave_root;
+	const struct program *program;
+	struct config config;
+};
+
+extern const struct program kmsctl_program;
+
+extern const struct ctl_command cmd_apply, cmd_audit_export, cmd_client_forget, cmd_client_revoke,
+    cmd_client_show, cmd_clients, cmd_config_check, cmd_dns_check, cmd_dns_publish, cmd_dns_show,
+    cmd_dns_unpublish, cmd_doctor, cmd_explain, cmd_firewall_apply, cmd_firewall_check,
+    cmd_firewall_remove, cmd_firewall_show, cmd_help, cmd_key_confirm, cmd_key_install,
+    cmd_key_remove, cmd_key_request, cmd_key_seal, cmd_key_show, cmd_key_unseal, cmd_ledger_backup,
+    cmd_ledger_check, cmd_ledger_rebuild, cmd_ledger_restore, cmd_plan, cmd_policy_history,
+    cmd_policy_install, cmd_policy_show, cmd_policy_simulate, cmd_publisher_rotate, cmd_relay_check,
+    cmd_relay_import, cmd_relay_status, cmd_revocations_install, cmd_status, cmd_unlock,
+    cmd_version, cmd_why;
+
+#endif
