@@ -10,7 +10,7 @@
 
 #include "libkms/base/wire.h"
 #include "libkms/core/certificate.h"
-#include "policy/ini_read.h"
+#include "policy/ini_values.h"
 #include "policy/pack.h"
 #include "policy/text.h"
 #include "policy/values.h"

@@ -1,12 +1,11 @@
 /*
- * ini_values.c - the usual conversions of ini_read.h: value text into a field
- * of the record, or a message that says what the key takes.
+ * ini_values.c - see ini_values.h.
  */
-#include <assert.h>
+#include "policy/ini_values.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "policy/ini_read.h"
 #include "policy/values.h"
 
 static void *
@@ -15,7 +14,7 @@ field(const struct ini_key *key, void *record)
 	return (char *)record + key->offset;
 }
 
-/* UTF-8 of min octets up to what the field holds. */
+/* UTF-8 of min bytes up to what the field holds. */
 bool
 ini_text(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
 {
@@ -23,7 +22,7 @@ ini_text(struct ini_reader *r, const struct ini_key *key, void *record, const ch
 	char what[80];
 
 	if (n < key->min || n >= key->size || !value_text_ok(value, n)) {
-		snprintf(what, sizeof(what), "UTF-8 text of %u to %zu octets", (unsigned)key->min,
+		snprintf(what, sizeof(what), "UTF-8 text of %u to %zu bytes", (unsigned)key->min,
 		    key->size - 1);
 		return ini_expected(r, key, value, what);
 	}
@@ -45,44 +44,13 @@ ini_name(struct ini_reader *r, const struct ini_key *key, void *record, const ch
 	return ini_text(r, key, record, value);
 }
 
-static bool
-store(struct ini_reader *r, const struct ini_key *key, void *record, const char *value, bool ok,
-    uint64_t v, const char *unit)
-{
-	char what[120];
-
-	if (!ok || v < key->min || v > key->max) {
-		snprintf(what, sizeof(what), "a number from %llu to %llu%s",
-		    (unsigned long long)key->min, (unsigned long long)key->max, unit);
-		return ini_expected(r, key, value, what);
-	}
-	if (key->size == sizeof(uint16_t)) {
-		uint16_t narrow = (uint16_t)v;
-		memcpy(field(key, record), &narrow, sizeof(narrow));
-	} else {
-		uint32_t wide = (uint32_t)v;
-		assert(key->size == sizeof(wide));
-		memcpy(field(key, record), &wide, sizeof(wide));
-	}
-	return true;
-}
-
-bool
-ini_number(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
-{
-	uint64_t v = 0;
-	bool ok = value_number_parse(&v, value);
-
-	return store(r, key, record, value, ok, v, "");
-}
-
 bool
 ini_minutes(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
 {
 	uint64_t v = 0;
 	bool ok = value_minutes_parse(&v, value);
 
-	return store(r, key, record, value, ok, v, " minutes (90, 90m, 2h, 30d)");
+	return ini_store(r, key, record, value, ok, v, " minutes (90, 90m, 2h, 30d)");
 }
 
 static bool
@@ -135,6 +103,6 @@ ini_base64(struct ini_reader *r, const struct ini_key *key, void *record, const 
 
 	if (value_base64_parse(field(key, record), key->size, value))
 		return true;
-	snprintf(what, sizeof(what), "base64 of %zu octets", key->size);
+	snprintf(what, sizeof(what), "base64 of %zu bytes", key->size);
 	return ini_expected(r, key, value, what);
 }

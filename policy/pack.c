@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/ini_read.h"
+#include "policy/ini_values.h"
 #include "policy/values.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -142,11 +142,12 @@ open_group(struct ini_reader *r, const char *argument)
 		    "'%.40s' is no name for a group: letters, digits, '.', '_', '-'", argument);
 	else if (policy_group_find(p, argument) >= 0)
 		ini_fail(r, r->line, "second [group %s]", argument);
-	if (r->failed)
-		return NULL;
-	snprintf(g->name, sizeof(g->name), "%s", argument);
-	p->group_count++;
-	return g;
+	else {
+		snprintf(g->name, sizeof(g->name), "%s", argument);
+		p->group_count++;
+		return g;
+	}
+	return NULL;
 }
 
 static void *
@@ -162,11 +163,12 @@ open_pool(struct ini_reader *r, const char *argument)
 		    "'%.40s' is no name for a pool: letters, digits, '.', '_', '-'", argument);
 	else if (pool_find(p, argument) >= 0)
 		ini_fail(r, r->line, "second [pool %s]", argument);
-	if (r->failed)
-		return NULL;
-	snprintf(pool->name, sizeof(pool->name), "%s", argument);
-	p->pool_count++;
-	return pool;
+	else {
+		snprintf(pool->name, sizeof(pool->name), "%s", argument);
+		p->pool_count++;
+		return pool;
+	}
+	return NULL;
 }
 
 static void *

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "policy/ini_read.h"
+#include "policy/ini_values.h"
 #include "policy/text.h"
 #include "policy/values.h"
 

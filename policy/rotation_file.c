@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "policy/ini_read.h"
+#include "policy/ini_values.h"
 #include "policy/values.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))

@@ -97,7 +97,7 @@ bad_issue('policy sign again', 'KMS_E_EXISTS', qr/e\.kmspolicy\.minisig is there
 ok_issue('policy sign --force', qw(policy sign -d pub -f e.kmspolicy));
 
 spew('bad.kmspolicy', slurp('e.kmspolicy') =~ s/threshold = 5/treshold = 5/r);
-bad_issue('a pack with a typo', 'KMS_E_FORMAT', qr/bad\.kmspolicy:\d+: unknown key 'treshold': did you mean 'threshold'\?/,
+bad_issue('a pack with a typo', 'KMS_E_FORMAT', qr/bad\.kmspolicy:\d+: unknown key "treshold" in \[product UUID\]: did you mean "threshold"\?/,
     qw(policy sign -d pub bad.kmspolicy));
 ok(!-e 'bad.kmspolicy.minisig', 'is not signed');
 bad_issue('no pack', 'KMS_E_NOT_FOUND', qr/nowhere/, qw(policy sign -d pub nowhere));

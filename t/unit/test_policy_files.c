@@ -162,27 +162,29 @@ test_key_bad(void **state)
 		const char *message;
 	} table[] = {
 		{ "[host-key]", "[hostkey]", 1,
-		    "unknown section 'hostkey': did you mean 'host-key'?" },
-		{ "[host-key]", "# nothing", 2, "'id' stands before any [section]" },
-		{ "id = 0", "id = x", 2, "id = 'x" },
+		    "unknown section [hostkey]: did you mean [host-key]?" },
+		{ "[host-key]", "# nothing", 2, "key \"id\" stands before any [section]" },
+		{ "id = 0", "id = x", 2, "id = \"x" },
 		{ "0123456789abcdef", "0123456789abcde", 3,
-		    "publisher = '0123456789abcde': 16 hexadecimal digits is expected" },
+		    "publisher = \"0123456789abcde\": it must be 16 hexadecimal digits" },
 		{ "0123456789abcdef", "0123456789abcdeg", 3, "publisher = " },
-		{ "customer = Customer", "customer =", 4, "customer = ''" },
+		{ "customer = Customer", "customer =", 4, "customer = \"\"" },
 		{ "customer = Customer",
 		    "customer = 12345678901234567890123456789012345678901234567890123456789012345",
-		    4, "customer = '" },
-		{ "group = g", "group = g h", 5, "group = 'g h'" },
-		{ "group = g", "grup = g", 5, "unknown key 'grup': did you mean 'group'?" },
-		{ "group = g\n", "", 1, "[host-key] needs the key 'group'" },
+		    4, "customer = \"" },
+		{ "group = g", "group = g h", 5, "group = \"g h\"" },
+		{ "group = g", "grup = g", 5,
+		    "unknown key \"grup\" in [host-key]: did you mean \"group\"?" },
+		{ "group = g\n", "", 1, "[host-key] needs the key \"group\"" },
 		{ "2026-12-31", "2025-12-31", 0, "not-after is before not-before" },
-		{ "2026-12-31", "never", 8, "not-after = 'never'" },
-		{ "group = g", "group = g\nhosts = 0", 6, "hosts = '0': a number from 1 to 65535" },
-		{ "group = g", "group = g\nhosts = 65536", 6, "hosts = '65536'" },
-		{ "group = g", "group = g\nconfirmations = 0", 6, "confirmations = '0'" },
-		{ "group = g", "group = g\ncapacity = -1", 6, "capacity = '-1'" },
+		{ "2026-12-31", "never", 8, "not-after = \"never\"" },
+		{ "group = g", "group = g\nhosts = 0", 6,
+		    "hosts = \"0\": it must be a number from 1 to 65535" },
+		{ "group = g", "group = g\nhosts = 65536", 6, "hosts = \"65536\"" },
+		{ "group = g", "group = g\nconfirmations = 0", 6, "confirmations = \"0\"" },
+		{ "group = g", "group = g\ncapacity = -1", 6, "capacity = \"-1\"" },
 		{ "group = g", "group = g\ngroup = h", 6,
-		    "second 'group' in [host-key] of line 1" },
+		    "key \"group\" is given twice in [host-key]" },
 		{ "2026-12-31\n", "2026-12-31\n[host-key]\n", 9, "second [host-key]" },
 	};
 	struct host_key k;
@@ -286,11 +288,13 @@ test_request_bad(void **state)
 		int line;
 		const char *message;
 	} table[] = {
-		{ "exchange-key = A", "exchange-key = AAAAA", 6, "exchange-key = '" },
-		{ "exchange-key = A", "exchange-key = ", 6, "exchange-key = '" },
-		{ "exchange-key = A", "exchange-key = *", 6, "exchange-key = '" },
-		{ "host-name", "hostname", 8, "unknown key 'hostname': did you mean 'host-name'?" },
-		{ "signature = ", "signatur = ", 9, "unknown key 'signatur'" },
+		{ "exchange-key = A", "exchange-key = AAAAA", 6, "exchange-key = \"" },
+		{ "exchange-key = A", "exchange-key = ", 6, "exchange-key = \"" },
+		{ "exchange-key = A", "exchange-key = *", 6, "exchange-key = \"" },
+		{ "host-name", "hostname", 8,
+		    "unknown key \"hostname\" in [confirmation-request]: did you mean \"host-name\"?" },
+		{ "signature = ", "signatur = ", 9,
+		    "unknown key \"signatur\" in [confirmation-request]" },
 	};
 	struct confirm_request r;
 	struct fault err;
@@ -364,9 +368,10 @@ test_certificate_bad(void **state)
 		{ "data = S01T", "data = S01*", KMS_E_FORMAT, 6, "data: this is not base64" },
 		{ "data = S01T", "data = T01T", KMS_E_FORMAT, 0,
 		    "data is no host certificate: it holds" },
-		{ "data =", "date =", KMS_E_FORMAT, 6, "unknown key 'date': did you mean 'data'?" },
-		{ "\n  ", "\n", KMS_E_FORMAT, 7, "neither a [section]" },
-		{ "\n  ", "\ndata = ", KMS_E_FORMAT, 7, "second 'data'" },
+		{ "data =", "date =", KMS_E_FORMAT, 6,
+		    "unknown key \"date\" in [host-certificate]: did you mean \"data\"?" },
+		{ "\n  ", "\n", KMS_E_FORMAT, 7, "not a \"key = value\" line" },
+		{ "\n  ", "\ndata = ", KMS_E_FORMAT, 7, "key \"data\" is given twice" },
 		{ "\n  ", "\n  # ", KMS_E_FORMAT, 0, "data is no host certificate: it holds" },
 	};
 	uint8_t octets[CERTIFICATE_MAX], again[CERTIFICATE_MAX];

@@ -24,7 +24,7 @@
 #define PRODUCT PRODUCT_HEAD "name = N\ngroup = g\npool = p\nthreshold = 25\n" /* 10-13 */
 #define GOOD POLICY GROUP POOL PRODUCT                                         /* 13 lines */
 #define FIFTY "12345678901234567890123456789012345678901234567890"
-#define LINE_197 "# " FIFTY FIFTY FIFTY "123456789012345678901234567890123456789012345"
+#define LINE_198 "# " FIFTY FIFTY FIFTY "1234567890123456789012345678901234567890123456"
 
 static struct policy_pack pack; /* large */
 
@@ -54,52 +54,57 @@ static const struct bad {
 	{ POLICY GROUP, 0, "[pool NAME] is missing" },
 	{ POLICY GROUP POOL, 0, "[product UUID] is missing" },
 	{ GROUP POOL PRODUCT, 0, "[policy] is missing" },
-	{ "title = P\n" GOOD, 1, "'title' stands before any [section]" },
-	{ "[polcy]\n", 1, "unknown section 'polcy': did you mean 'policy'?" },
-	{ "[something]\n", 1, "unknown section 'something'" },
-	{ GOOD "[prodcut " UUID_2 "]\n", 14, "unknown section 'prodcut': did you mean 'product'?" },
-	{ "[policy\n", 1, "']' is missing" },
-	{ "[policy] id = p\n", 1, "text after ']'" },
+	{ "title = P\n" GOOD, 1, "key \"title\" stands before any [section]" },
+	{ "[polcy]\n", 1, "unknown section [polcy]: did you mean [policy]?" },
+	{ "[something]\n", 1, "unknown section [something]" },
+	{ GOOD "[prodcut " UUID_2 "]\n", 14, "unknown section [prodcut]: did you mean [product]?" },
+	{ "[policy\n", 1, "\"[policy\" is not a section: write [name]" },
+	{ "[policy] id = p\n", 1, "\"[policy] id = p\" is not a section: write [name]" },
 	{ "[policy 1]\n", 1, "[policy] takes no name" },
-	{ POLICY "[group]\n", 6, "write [group NAME]" },
-	{ POLICY "[group ]\n", 6, "write [group NAME]" },
-	{ POLICY "[" FIFTY "]\n", 6, "section name longer than 48 characters" },
+	{ POLICY "[group]\n", 6, "section [group] needs a name: [group NAME]" },
+	{ POLICY "[group ]\n", 6, "section [group] needs a name: [group NAME]" },
+	{ POLICY "[" FIFTY "]\n", 6, "unknown section [" },
 	{ GOOD POLICY, 14, "second [policy]: there may be only one" },
-	{ "[policy]\n [group g]\n", 2, "blanks before '['" },
-	{ POLICY "nonsense\n", 6, "neither a [section], nor key = value, nor a comment" },
-	{ POLICY "= 3\n", 6, "unknown key ''" },
+	{ "[policy]\n [group g]\n", 2, "the line begins with a blank" },
+	{ POLICY "nonsense\n", 6, "not a \"key = value\" line, a [section] or a ; comment" },
+	{ POLICY "= 3\n", 6, "unknown key \"\" in [policy]" },
 
-	{ POLICY "treshold = 3\n", 6, "unknown key 'treshold'" },
-	{ GOOD "treshold = 3\n", 14, "unknown key 'treshold': did you mean 'threshold'?" },
+	{ POLICY "treshold = 3\n", 6, "unknown key \"treshold\" in [policy]" },
+	{ GOOD "treshold = 3\n", 14,
+	    "unknown key \"treshold\" in [product UUID]: did you mean \"threshold\"?" },
 	{ GOOD "renewal-intervall = 7d\n", 14,
-	    "unknown key 'renewal-intervall': did you mean 'renewal-interval'?" },
-	{ GOOD "Threshold = 3\n", 14, "unknown key 'Threshold': did you mean 'threshold'?" },
-	{ GOOD "threshold = 3\n", 14, "second 'threshold' in [product] of line 9" },
-	{ POLICY "title = Q\n", 6, "second 'title' in [policy] of line 1" },
-	{ "[policy]\nid = p\n  q\n", 3, "line begins with a blank, but 'id' cannot be continued" },
+	    "unknown key \"renewal-intervall\" in [product UUID]: did you mean \"renewal-interval\"?" },
+	{ GOOD "Threshold = 3\n", 14,
+	    "unknown key \"Threshold\" in [product UUID]: did you mean \"threshold\"?" },
+	{ GOOD "threshold = 3\n", 14,
+	    "key \"threshold\" is given twice in [product UUID] of line 9" },
+	{ POLICY "title = Q\n", 6, "key \"title\" is given twice in [policy]" },
+	{ "[policy]\nid = p\n  q\n", 3,
+	    "the line begins with a blank, which would continue the line before: remove it" },
 
 	{ "[policy]\nid = p\ntitle = P\nissued = 2026-01-01\n" GROUP, 1,
-	    "[policy] needs the key 'version'" },
-	{ POLICY GROUP "[pool p]\n" PRODUCT, 7, "[pool] needs the key 'number'" },
+	    "[policy] needs the key \"version\"" },
+	{ POLICY GROUP "[pool p]\n" PRODUCT, 7, "[pool NAME] needs the key \"number\"" },
 	{ POLICY GROUP POOL PRODUCT_HEAD "name = N\ngroup = g\npool = p\n", 9,
-	    "[product] needs the key 'threshold'" },
+	    "[product UUID] needs the key \"threshold\"" },
 
-	{ "[policy]\nid = a b\n", 2, "id = 'a b': a name of at most 64" },
-	{ "[policy]\nid = \n", 2, "id = '': a name of at most 64" },
-	{ "[policy]\nid = ../etc\n", 2, "id = '../etc': a name of at most 64" },
-	{ "[policy]\ntitle = \n", 2, "title = '': UTF-8 text of 1 to 64 octets is expected" },
-	{ "[policy]\ntitle = " FIFTY "123456789012345\n", 2, "title = '" },
-	{ "[policy]\ntitle = a\xff\n", 2, "title = 'a\xff': UTF-8 text" },
-	{ "[policy]\nversion = 1\n", 2, "version = '1': a version such as 1.2 is expected" },
-	{ "[policy]\nversion = 1.2.3\n", 2, "version = '1.2.3'" },
-	{ "[policy]\nversion = 1.65536\n", 2, "version = '1.65536'" },
-	{ "[policy]\nversion = -1.0\n", 2, "version = '-1.0'" },
-	{ "[policy]\nissued = yesterday\n", 2, "issued = 'yesterday': a time in UTC" },
-	{ "[policy]\nissued = 2026-02-29\n", 2, "issued = '2026-02-29'" },
-	{ "[policy]\nissued = 2026-01-01T24:00:00Z\n", 2, "issued = '2026-01-01T24:00:00Z'" },
-	{ "[policy]\nissued = 2026-01-01 00:00:00\n", 2, "issued = '2026-01-01 00:00:00'" },
-	{ "[policy]\nrequires = 1.0 one\n", 2, "requires = '1.0 one': up to 8 versions" },
-	{ "[policy]\nreplaces = 1.0 1.1 1.2 1.3 1.4 1.5 1.6 1.7 1.8\n", 2, "replaces = '1.0 1.1" },
+	{ "[policy]\nid = a b\n", 2, "id = \"a b\": it must be a name of at most 64" },
+	{ "[policy]\nid = \n", 2, "id = \"\": it must be a name of at most 64" },
+	{ "[policy]\nid = ../etc\n", 2, "id = \"../etc\": it must be a name of at most 64" },
+	{ "[policy]\ntitle = \n", 2, "title = \"\": it must be UTF-8 text of 1 to 64 bytes" },
+	{ "[policy]\ntitle = " FIFTY "123456789012345\n", 2, "title = \"" },
+	{ "[policy]\ntitle = a\xff\n", 2, "title = \"a\xff\": it must be UTF-8 text" },
+	{ "[policy]\nversion = 1\n", 2, "version = \"1\": it must be a version such as 1.2" },
+	{ "[policy]\nversion = 1.2.3\n", 2, "version = \"1.2.3\"" },
+	{ "[policy]\nversion = 1.65536\n", 2, "version = \"1.65536\"" },
+	{ "[policy]\nversion = -1.0\n", 2, "version = \"-1.0\"" },
+	{ "[policy]\nissued = yesterday\n", 2, "issued = \"yesterday\": it must be a time in UTC" },
+	{ "[policy]\nissued = 2026-02-29\n", 2, "issued = \"2026-02-29\"" },
+	{ "[policy]\nissued = 2026-01-01T24:00:00Z\n", 2, "issued = \"2026-01-01T24:00:00Z\"" },
+	{ "[policy]\nissued = 2026-01-01 00:00:00\n", 2, "issued = \"2026-01-01 00:00:00\"" },
+	{ "[policy]\nrequires = 1.0 one\n", 2,
+	    "requires = \"1.0 one\": it must be up to 8 versions" },
+	{ "[policy]\nreplaces = 1.0 1.1 1.2 1.3 1.4 1.5 1.6 1.7 1.8\n", 2, "replaces = \"1.0 1.1" },
 
 	{ POLICY "[group a b]\n", 6, "'a b' is no name for a group" },
 	{ POLICY "[group -x]\n", 6, "'-x' is no name for a group" },
@@ -115,14 +120,16 @@ static const struct bad {
 	    "[group a]\ncovers = g\n[group g]\ncovers = h\n[group h]\ncovers = g\n" POOL PRODUCT,
 	    9, "covers goes round in a circle back to group 'g'" },
 
-	{ POLICY GROUP "[pool p]\nnumber = 0\n", 8, "number = '0': a number from 1 to 65535" },
-	{ POLICY GROUP "[pool p]\nnumber = 65536\n", 8, "number = '65536'" },
-	{ POLICY GROUP "[pool p]\nnumber = one\n", 8, "number = 'one'" },
-	{ POLICY GROUP "[pool p]\nnumber = 0x1\n", 8, "number = '0x1'" },
-	{ POLICY GROUP POOL "window = 0\n", 9, "window = '0': a number from 1 to 366" },
-	{ POLICY GROUP POOL "window = 367\n", 9, "window = '367'" },
-	{ POLICY GROUP POOL "capacity = 4294967296\n", 9, "capacity = '4294967296'" },
-	{ POLICY GROUP POOL "capacity = 99999999999999999999999\n", 9, "capacity = '" },
+	{ POLICY GROUP "[pool p]\nnumber = 0\n", 8,
+	    "number = \"0\": it must be a number from 1 to 65535" },
+	{ POLICY GROUP "[pool p]\nnumber = 65536\n", 8, "number = \"65536\"" },
+	{ POLICY GROUP "[pool p]\nnumber = one\n", 8, "number = \"one\"" },
+	{ POLICY GROUP "[pool p]\nnumber = 0x1\n", 8, "number = \"0x1\"" },
+	{ POLICY GROUP POOL "window = 0\n", 9,
+	    "window = \"0\": it must be a number from 1 to 366" },
+	{ POLICY GROUP POOL "window = 367\n", 9, "window = \"367\"" },
+	{ POLICY GROUP POOL "capacity = 4294967296\n", 9, "capacity = \"4294967296\"" },
+	{ POLICY GROUP POOL "capacity = 99999999999999999999999\n", 9, "capacity = \"" },
 	{ POLICY GROUP POOL POOL PRODUCT, 9, "second [pool p]" },
 	{ GOOD "[pool q]\nnumber = 1\n", 0, "two pools have the same number; one is 'q'" },
 
@@ -138,27 +145,29 @@ static const struct bad {
 	{ POLICY GROUP POOL PRODUCT_HEAD "name = N\ngroup = g\npool = q\nthreshold = 1\n", 12,
 	    "there is no pool 'q'" },
 	{ POLICY GROUP POOL PRODUCT_HEAD "threshold = 0\n", 10,
-	    "threshold = '0': a number from 1" },
-	{ POLICY GROUP POOL PRODUCT_HEAD "threshold = 1000001\n", 10, "threshold = '1000001'" },
-	{ POLICY GROUP POOL PRODUCT_HEAD "threshold = -1\n", 10, "threshold = '-1'" },
-	{ GOOD "activation-interval = 0\n", 14, "activation-interval = '0': a number from 1 to" },
-	{ GOOD "activation-interval = 31d\n", 14, "activation-interval = '31d'" },
-	{ GOOD "renewal-interval = 2w\n", 14, "renewal-interval = '2w'" },
-	{ GOOD "renewal-interval = 99999999999d\n", 14, "renewal-interval = '99999999999d'" },
-	{ GOOD "grace = 367d\n", 14, "grace = '367d'" },
+	    "threshold = \"0\": it must be a number from 1" },
+	{ POLICY GROUP POOL PRODUCT_HEAD "threshold = 1000001\n", 10, "threshold = \"1000001\"" },
+	{ POLICY GROUP POOL PRODUCT_HEAD "threshold = -1\n", 10, "threshold = \"-1\"" },
+	{ GOOD "activation-interval = 0\n", 14,
+	    "activation-interval = \"0\": it must be a number from 1 to" },
+	{ GOOD "activation-interval = 31d\n", 14, "activation-interval = \"31d\"" },
+	{ GOOD "renewal-interval = 2w\n", 14, "renewal-interval = \"2w\"" },
+	{ GOOD "renewal-interval = 99999999999d\n", 14, "renewal-interval = \"99999999999d\"" },
+	{ GOOD "grace = 367d\n", 14, "grace = \"367d\"" },
 	{ GOOD "validity = 7d\n", 9,
 	    "renewal-interval must be shorter than validity: product 'N'" },
 	{ POLICY GROUP POOL "capacity = 24\n" PRODUCT, 10,
 	    "threshold is above the capacity of its pool: product 'N'" },
 	{ GOOD "virtual-machines = maybe\n", 14,
-	    "virtual-machines = 'maybe': allow, flag or refuse is expected" },
-	{ GOOD "clones = no\n", 14, "clones = 'no': allow, flag or refuse is expected" },
+	    "virtual-machines = \"maybe\": it must be allow, flag or refuse" },
+	{ GOOD "clones = no\n", 14, "clones = \"no\": it must be allow, flag or refuse" },
 
 	{ GOOD "[contact Germany]\n", 14, "'Germany' is no country" },
 	{ GOOD "[contact de]\n", 14, "'de' is no country" },
-	{ GOOD "[contact DE]\n", 14, "[contact] needs the key 'text'" },
-	{ GOOD LINE_197 "8\n", 14, "line longer than 197 characters" },
-	{ GOOD "[contact DE]\ntext = " FIFTY FIFTY FIFTY FIFTY "\n", 15, "line longer than 197" },
+	{ GOOD "[contact DE]\n", 14, "[contact COUNTRY] needs the key \"text\"" },
+	{ GOOD LINE_198 "9\n", 14, "the line is longer than 198 bytes" },
+	{ GOOD "[contact DE]\ntext = " FIFTY FIFTY FIFTY FIFTY "\n", 15,
+	    "the line is longer than 198" },
 };
 
 static void
@@ -185,12 +194,12 @@ test_sizes(void **state)
 	assert_non_null(large);
 	memset(large, '\n', PACK_MAX + 1);
 	assert_int_equal(policy_pack_parse(&pack, large, PACK_MAX + 1, &err), KMS_E_TOO_LARGE);
-	assert_string_equal(err.text, "262145 bytes: at most 262144 are read");
+	assert_string_equal(err.text, "the file is larger than 262144 bytes");
 	assert_int_equal(policy_pack_parse(&pack, large, PACK_MAX, &err), KMS_E_FORMAT);
 	assert_string_equal(err.text, "[policy] is missing");
 	free(large);
 	assert_int_equal(policy_pack_parse(&pack, nul, sizeof(nul) - 1, &err), KMS_E_FORMAT);
-	assert_string_equal(err.text, "a NUL octet: this is not a text file");
+	assert_string_equal(err.text, "the line holds a NUL byte: this is not a text file");
 }
 
 /* One more than the arrays hold must be refused, all that they hold must be read. */
@@ -256,7 +265,7 @@ test_defaults_and_order(void **state)
 	assert_int_equal(p->clones, POLICY_REFUSE);
 	must_parse(POLICY GROUP POOL "capacity = 25\n" PRODUCT);
 	/* Sections in any order, line ends of other systems, comments, values of every unit. */
-	must_parse(LINE_197
+	must_parse(LINE_198
 	    "\r\n[product " UUID_2 "]\r\nname = Zwei ; comment\r\ngroup = g\r\npool = p\r\n"
 	    "threshold = 5\r\nactivation-interval = 90\r\nrenewal-interval = 3h\r\n"
 	    "validity = 2d\r\ngrace = 0m\r\nvirtual-machines = flag\r\nclones = allow\r\n" PRODUCT
