@@ -15,94 +15,92 @@
 #include "kmsd/common/log.h"
 #include "kmsd/front/client_address.h"
 #include "kmsd/front/front.h"
-#include "kmsd/front/relay/conversation.h"
 #include "libkms/core/frame.h"
 #include "libkms/kms_error.h"
 
-#define SESSION_ROOM (FRAME_HEADER + FRAME_MAX_REQUEST)
+#define CONNECTION_ROOM (FRAME_HEADER + FRAME_MAX_REQUEST)
 /* What a refused client may still send before we stop being polite. */
-#define SESSION_DRAIN (256 * 1024)
+#define CONNECTION_DRAIN (256 * 1024)
 #define RPC_FIRST_OCTET 5
 
 static const uint8_t magic[4] = { 'K', 'M', 'S', 'D' };
 
 static void on_event(evutil_socket_t fd, short what, void *arg);
-static void session_parse(struct session *s, uint8_t *data, size_t len);
+static void connection_parse(struct connection *c, uint8_t *data, size_t len);
 
 void
-session_watch(struct session *s, short what)
+connection_watch(struct connection *c, short what)
 {
-	if (s->watching == what)
+	if (c->watching == what)
 		return;
-	if (s->watching != 0)
-		event_del(&s->event);
-	s->watching = (uint8_t)what;
+	if (c->watching != 0)
+		event_del(&c->event);
+	c->watching = (uint8_t)what;
 	if (what == 0)
 		return;
-	event_assign(&s->event, s->front->base, s->fd, (short)(what | EV_PERSIST), on_event, s);
-	event_add(&s->event, NULL);
+	event_assign(&c->event, c->front->base, c->fd, (short)(what | EV_PERSIST), on_event, c);
+	event_add(&c->event, NULL);
 }
 
 void
-session_deadline(struct session *s, enum deadline kind)
+connection_deadline(struct connection *c, enum deadline kind)
 {
-	deadline_set(&s->front->deadlines, s, kind, s->front->now);
+	deadline_set(&c->front->deadlines, c, kind, c->front->now);
 }
 
 int
-session_open(struct front *f, int fd, const uint8_t address[16], uint16_t port)
+connection_open(struct front *f, int fd, const uint8_t address[16], uint16_t port)
 {
-	struct session *s = sessions_take(&f->sessions);
+	struct connection *c = connections_take(&f->connections);
 
-	if (s == NULL) {
+	if (c == NULL) {
 		close(fd);
 		return KMS_E_NO_MEMORY;
 	}
-	s->front = f;
-	s->fd = fd;
-	memcpy(s->address, address, sizeof(s->address));
-	s->port = port;
-	s->state = SESSION_READING;
-	session_deadline(s, DEADLINE_FIRST);
-	session_watch(s, EV_READ);
+	c->front = f;
+	c->fd = fd;
+	memcpy(c->address, address, sizeof(c->address));
+	c->port = port;
+	c->state = CONNECTION_READING;
+	connection_deadline(c, DEADLINE_FIRST);
+	connection_watch(c, EV_READ);
 	f->stats.accepted++;
 	return KMS_OK;
 }
 
 static void
-drop_input(struct session *s)
+drop_input(struct connection *c)
 {
-	free(s->in);
-	s->in = NULL;
-	s->in_len = 0;
+	free(c->in);
+	c->in = NULL;
+	c->in_len = 0;
 }
 
 static void
-drop_output(struct session *s)
+drop_output(struct connection *c)
 {
-	free(s->out);
-	s->out = NULL;
-	s->out_at = s->out_len = 0;
+	free(c->out);
+	c->out = NULL;
+	c->out_at = c->out_len = 0;
 }
 
 void
-session_close(struct session *s)
+connection_close(struct connection *c)
 {
-	struct front *f = s->front;
+	struct front *f = c->front;
 
-	if (s->state == SESSION_WAITING)
-		forward_unwait(f, s);
-	relayed_free(s);
-	session_watch(s, 0);
-	deadline_set(&f->deadlines, s, DEADLINE_NONE, f->now);
-	drop_input(s);
-	drop_output(s);
-	close(s->fd);
-	throttle_leave(&f->throttle, s->address);
+	if (c->state == CONNECTION_WAITING)
+		forward_unwait(f, c);
+	if (c->conversation != NULL)
+		f->relay.calls->free(c);
+	connection_watch(c, 0);
+	deadline_set(&f->deadlines, c, DEADLINE_NONE, f->now);
+	drop_input(c);
+	drop_output(c);
+	close(c->fd);
+	throttle_leave(&f->throttle, c->address);
 	f->stats.closed++;
-	sessions_give(&f->sessions, s);
-	if (f->listeners.paused)
-		listeners_resume(f);
+	connections_give(&f->connections, c);
 }
 
 /*
@@ -110,18 +108,18 @@ session_close(struct session *s)
  * a reset, which can overtake that word: so half-close, and read on until the client closes.
  */
 static void
-session_drain(struct session *s)
+connection_drain(struct connection *c)
 {
-	if (s->front->stopping) {
-		session_close(s);
+	if (c->front->stopping) {
+		connection_close(c);
 		return;
 	}
-	shutdown(s->fd, SHUT_WR);
-	drop_input(s);
-	s->state = SESSION_DRAINING;
-	s->drained = 0;
-	session_deadline(s, DEADLINE_FRAME);
-	session_watch(s, EV_READ);
+	shutdown(c->fd, SHUT_WR);
+	drop_input(c);
+	c->state = CONNECTION_DRAINING;
+	c->drained = 0;
+	connection_deadline(c, DEADLINE_FRAME);
+	connection_watch(c, EV_READ);
 }
 
 /*
@@ -129,81 +127,81 @@ session_drain(struct session *s)
  * or HELLO. During the stop such a one gets a moment, so that what was begun is answered.
  */
 static bool
-expected(const struct session *s)
+expected(const struct connection *c)
 {
-	return s->front->lingering &&
-	       (s->deadline == DEADLINE_FIRST || s->deadline == DEADLINE_FRAME || s->greeted);
+	return c->front->lingering &&
+	       (c->deadline == DEADLINE_FIRST || c->deadline == DEADLINE_FRAME || c->greeted);
 }
 
 /* The reply is out: on to the next request, of which a part may already be here. */
 static void
-session_answered(struct session *s)
+connection_answered(struct connection *c)
 {
-	if (s->closing) {
-		session_drain(s);
+	if (c->closing) {
+		connection_drain(c);
 		return;
 	}
-	s->state = SESSION_READING;
-	if (s->front->stopping && !expected(s)) {
-		session_close(s);
+	c->state = CONNECTION_READING;
+	if (c->front->stopping && !expected(c)) {
+		connection_close(c);
 		return;
 	}
-	session_deadline(s, s->in == NULL ? DEADLINE_IDLE : DEADLINE_FRAME);
-	session_watch(s, EV_READ);
-	if (s->in != NULL)
-		session_parse(s, s->in, s->in_len);
+	connection_deadline(c, c->in == NULL ? DEADLINE_IDLE : DEADLINE_FRAME);
+	connection_watch(c, EV_READ);
+	if (c->in != NULL)
+		connection_parse(c, c->in, c->in_len);
 }
 
 void
-session_reply(struct session *s, const uint8_t *frame, size_t len, bool close_after)
+connection_reply(struct connection *c, const uint8_t *frame, size_t len, bool close_after)
 {
-	ssize_t n = send(s->fd, frame, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	ssize_t n = send(c->fd, frame, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 
-	s->closing = close_after;
+	c->closing = close_after;
 	if (n == (ssize_t)len) {
-		session_answered(s);
+		connection_answered(c);
 		return;
 	}
 	if (n < 0) {
 		if (errno != EAGAIN && errno != EINTR) {
-			session_close(s);
+			connection_close(c);
 			return;
 		}
 		n = 0;
 	}
-	s->out = malloc(len - (size_t)n);
-	if (s->out == NULL) {
-		session_close(s);
+	c->out = malloc(len - (size_t)n);
+	if (c->out == NULL) {
+		connection_close(c);
 		return;
 	}
-	memcpy(s->out, frame + n, len - (size_t)n);
-	s->out_at = 0;
-	s->out_len = (uint32_t)(len - (size_t)n);
-	s->state = SESSION_ANSWERING;
-	session_deadline(s, DEADLINE_SEND);
-	session_watch(s, EV_WRITE);
+	memcpy(c->out, frame + n, len - (size_t)n);
+	c->out_at = 0;
+	c->out_len = (uint32_t)(len - (size_t)n);
+	c->state = CONNECTION_ANSWERING;
+	connection_deadline(c, DEADLINE_SEND);
+	connection_watch(c, EV_WRITE);
 }
 
 static void
-session_write_on(struct session *s)
+connection_write_on(struct connection *c)
 {
 	ssize_t n =
-	    send(s->fd, s->out + s->out_at, s->out_len - s->out_at, MSG_DONTWAIT | MSG_NOSIGNAL);
+	    send(c->fd, c->out + c->out_at, c->out_len - c->out_at, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 	if (n < 0) {
 		if (errno != EAGAIN && errno != EINTR)
-			session_close(s);
+			connection_close(c);
 		return;
 	}
-	s->out_at += (uint32_t)n;
-	if (s->out_at < s->out_len)
+	c->out_at += (uint32_t)n;
+	if (c->out_at < c->out_len)
 		return;
-	drop_output(s);
-	session_answered(s);
+	drop_output(c);
+	connection_answered(c);
 }
 
 static void
-session_error(struct session *s, uint32_t status, uint32_t retry_after, bool close_after)
+connection_error(struct connection *c, uint32_t status, uint32_t retry_after, bool close_after)
 {
 	uint8_t frame[FRAME_ERROR_SIZE];
 	struct frame_error e = {
@@ -213,7 +211,7 @@ session_error(struct session *s, uint32_t status, uint32_t retry_after, bool clo
 	};
 
 	frame_error_encode(frame, &e);
-	session_reply(s, frame, sizeof(frame), close_after);
+	connection_reply(c, frame, sizeof(frame), close_after);
 }
 
 /* What is wrong with a frame, its name in the log, and whether the client is told. */
@@ -234,19 +232,19 @@ static const struct refusal {
 };
 
 static void
-session_refuse(struct session *s, int status)
+connection_refuse(struct connection *c, int status)
 {
 	const struct refusal *r = refusals;
 	char peer[PEER_TEXT];
 
 	while (r->status != status && r->status != KMS_E_FORMAT)
 		r++;
-	s->front->stats.refused_frames++;
-	log_limited(LOG_NOTICE, r->event, "%s: %s", peer_text(peer, s->address, s->port), r->text);
+	c->front->stats.refused_frames++;
+	log_limited(LOG_NOTICE, r->event, "%s: %s", peer_text(peer, c->address, c->port), r->text);
 	if (r->answer)
-		session_error(s, (uint32_t)status, 0, true);
+		connection_error(c, (uint32_t)status, 0, true);
 	else
-		session_close(s);
+		connection_close(c);
 }
 
 /* How the frame that begins at data stands: KMS_OK and its size, KMS_E_TIMEOUT: more must come, or
@@ -276,183 +274,184 @@ frame_look(const uint8_t *data, size_t len, struct frame *out)
 
 /* Keep len octets for later; they may lie in the same buffer. */
 static bool
-keep_input(struct session *s, const uint8_t *data, size_t len)
+keep_input(struct connection *c, const uint8_t *data, size_t len)
 {
-	if (s->in == NULL && (s->in = malloc(SESSION_ROOM)) == NULL) {
-		session_close(s);
+	if (c->in == NULL && (c->in = malloc(CONNECTION_ROOM)) == NULL) {
+		connection_close(c);
 		return false;
 	}
-	memmove(s->in, data, len);
-	s->in_len = (uint16_t)len;
+	memmove(c->in, data, len);
+	c->in_len = (uint16_t)len;
 	return true;
 }
 
 static void
-session_forward(struct session *s, uint8_t *data, size_t len, const struct frame *frame)
+connection_forward(struct connection *c, uint8_t *data, size_t len, const struct frame *frame)
 {
-	struct front *f = s->front;
+	struct front *f = c->front;
 	size_t size = FRAME_HEADER + frame->length, rest = len - size;
 	uint8_t verb = frame->type == FRAME_HELLO ? IPC_HELLO : IPC_REQUEST;
 	int status;
 
-	if (data == s->in)
-		status = forward_put(f, s, verb, data, (uint32_t)size);
+	if (data == c->in)
+		status = forward_put(f, c, verb, data, (uint32_t)size);
 	else
-		status = forward_commit(f, s, verb, (uint32_t)size);
+		status = forward_commit(f, c, verb, (uint32_t)size);
 	if (status != KMS_OK) {
-		session_error(s, KMS_E_OVERLOAD, 1, true);
+		connection_error(c, KMS_E_OVERLOAD, 1, true);
 		return;
 	}
 	f->stats.requests++;
-	s->state = SESSION_ASKED;
-	s->greeted = verb == IPC_HELLO;
+	c->state = CONNECTION_ASKED;
+	c->greeted = verb == IPC_HELLO;
 	if (rest == 0)
-		drop_input(s);
-	else if (keep_input(s, data + size, rest))
-		session_watch(s, 0);
+		drop_input(c);
+	else if (keep_input(c, data + size, rest))
+		connection_watch(c, 0);
 }
 
 /* Too many wait already: say so, and keep the connection; a client that retries spreads out. */
 static void
-session_overload(struct session *s, const uint8_t *data, size_t len, const struct frame *frame)
+connection_overload(
+    struct connection *c, const uint8_t *data, size_t len, const struct frame *frame)
 {
-	struct front *f = s->front;
+	struct front *f = c->front;
 	size_t size = FRAME_HEADER + frame->length;
 
 	f->stats.refused_frames++;
 	log_limited(LOG_WARNING, "overload",
 	    "%u requests wait for kmsd-activate: clients told to retry", f->forward.waiting_count);
 	if (len == size)
-		drop_input(s);
-	else if (!keep_input(s, data + size, len - size))
+		drop_input(c);
+	else if (!keep_input(c, data + size, len - size))
 		return;
-	session_error(s, KMS_E_OVERLOAD, 1 + (uint32_t)(f->stats.refused_frames % 4), false);
+	connection_error(c, KMS_E_OVERLOAD, 1 + (uint32_t)(f->stats.refused_frames % 4), false);
 }
 
 /* A Windows client: from here on the relay's, with the octets that have come. */
 static void
-session_relay(struct session *s, const uint8_t *data, size_t len)
+connection_relay(struct connection *c, const uint8_t *data, size_t len)
 {
-	uint8_t *copy = s->front->relay.scratch;
+	uint8_t *copy = c->front->relay.scratch;
 
 	_Static_assert(
-	    SESSION_ROOM <= sizeof(((struct relay *)0)->scratch), "all that was read fits");
+	    CONNECTION_ROOM <= sizeof(((struct relay *)0)->scratch), "all that was read fits");
 	memcpy(copy, data, len);
-	drop_input(s);
-	relayed_open(s, copy, len);
+	drop_input(c);
+	c->front->relay.calls->open(c, copy, len);
 }
 
 static void
-session_parse(struct session *s, uint8_t *data, size_t len)
+connection_parse(struct connection *c, uint8_t *data, size_t len)
 {
 	struct frame frame = { 0 };
 	int status;
 
-	if (data[0] == RPC_FIRST_OCTET && s->front->relay.configured) {
-		session_relay(s, data, len);
+	if (data[0] == RPC_FIRST_OCTET && c->front->relay.calls != NULL) {
+		connection_relay(c, data, len);
 		return;
 	}
 	status = frame_look(data, len, &frame);
 
 	if (status == KMS_E_TIMEOUT) {
-		if (keep_input(s, data, len) && s->deadline != DEADLINE_FRAME)
-			session_deadline(s, DEADLINE_FRAME);
+		if (keep_input(c, data, len) && c->deadline != DEADLINE_FRAME)
+			connection_deadline(c, DEADLINE_FRAME);
 	} else if (status != KMS_OK) {
-		session_refuse(s, status);
-	} else if (s->front->forward.credits > 0) {
-		session_forward(s, data, len, &frame);
-	} else if (data == s->in && forward_wait(s->front, s)) {
+		connection_refuse(c, status);
+	} else if (c->front->forward.credits > 0) {
+		connection_forward(c, data, len, &frame);
+	} else if (data == c->in && forward_wait(c->front, c)) {
 		/* a whole frame is kept: it goes when its turn comes */
-		s->state = SESSION_WAITING;
-		session_watch(s, 0);
+		c->state = CONNECTION_WAITING;
+		connection_watch(c, 0);
 	} else {
-		session_overload(s, data, len, &frame);
+		connection_overload(c, data, len, &frame);
 	}
 }
 
 static void
-session_read(struct session *s)
+connection_read(struct connection *c)
 {
-	struct front *f = s->front;
-	uint8_t overflow[SESSION_ROOM], *room;
+	struct front *f = c->front;
+	uint8_t overflow[CONNECTION_ROOM], *room;
 	ssize_t n;
 
-	if (s->in != NULL)
-		room = s->in;
-	else if (f->forward.credits == 0 || (room = forward_room(f, SESSION_ROOM)) == NULL)
+	if (c->in != NULL)
+		room = c->in;
+	else if (f->forward.credits == 0 || (room = forward_room(f, CONNECTION_ROOM)) == NULL)
 		room = overflow;
-	n = recv(s->fd, room + s->in_len, SESSION_ROOM - s->in_len, MSG_DONTWAIT);
+	n = recv(c->fd, room + c->in_len, CONNECTION_ROOM - c->in_len, MSG_DONTWAIT);
 	if (n > 0) {
-		session_parse(s, room, s->in_len + (size_t)n);
+		connection_parse(c, room, c->in_len + (size_t)n);
 		return;
 	}
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (s->in_len > 0)
-		session_refuse(s, KMS_E_TRUNCATED);
+	if (c->in_len > 0)
+		connection_refuse(c, KMS_E_TRUNCATED);
 	else
-		session_close(s);
+		connection_close(c);
 }
 
 static void
-session_discard(struct session *s)
+connection_discard(struct connection *c)
 {
 	uint8_t waste[16384];
-	ssize_t n = recv(s->fd, waste, sizeof(waste), MSG_DONTWAIT);
+	ssize_t n = recv(c->fd, waste, sizeof(waste), MSG_DONTWAIT);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n <= 0 || (s->drained += (uint32_t)n) > SESSION_DRAIN)
-		session_close(s);
+	if (n <= 0 || (c->drained += (uint32_t)n) > CONNECTION_DRAIN)
+		connection_close(c);
 }
 
 static void
 on_event(evutil_socket_t fd, short what, void *arg)
 {
-	struct session *s = arg;
+	struct connection *c = arg;
 
-	switch (s->state) {
-	case SESSION_READING:
+	switch (c->state) {
+	case CONNECTION_READING:
 		/* Without a credit nothing is read: the octets are safe in the kernel. */
-		if (s->front->forward.credits == 0 && forward_wait(s->front, s)) {
-			s->state = SESSION_WAITING;
-			session_watch(s, 0);
+		if (c->front->forward.credits == 0 && forward_wait(c->front, c)) {
+			c->state = CONNECTION_WAITING;
+			connection_watch(c, 0);
 		} else {
-			session_read(s);
+			connection_read(c);
 		}
 		break;
-	case SESSION_RELAYED:
-		relayed_event(s, what);
+	case CONNECTION_RELAYED:
+		c->front->relay.calls->event(c, what);
 		break;
-	case SESSION_ANSWERING:
-		session_write_on(s);
+	case CONNECTION_ANSWERING:
+		connection_write_on(c);
 		break;
-	case SESSION_DRAINING:
-		session_discard(s);
+	case CONNECTION_DRAINING:
+		connection_discard(c);
 		break;
 	default:
 		/* It speaks (or has gone) before it has its reply: look again after that. */
-		session_watch(s, 0);
+		connection_watch(c, 0);
 	}
 }
 
-void
-session_resume(struct session *s)
+static void
+connection_resume(struct connection *c)
 {
 	struct frame frame;
 
-	s->state = SESSION_READING;
-	session_watch(s, EV_READ);
-	if (s->in != NULL && frame_look(s->in, s->in_len, &frame) == KMS_OK)
-		session_parse(s, s->in, s->in_len);
+	c->state = CONNECTION_READING;
+	connection_watch(c, EV_READ);
+	if (c->in != NULL && frame_look(c->in, c->in_len, &frame) == KMS_OK)
+		connection_parse(c, c->in, c->in_len);
 	else
-		session_read(s);
-	if (s->front->stopping && s->state == SESSION_READING && !expected(s))
-		session_close(s);
+		connection_read(c);
+	if (c->front->stopping && c->state == CONNECTION_READING && !expected(c))
+		connection_close(c);
 }
 
 void
-session_expired(struct session *s)
+connection_expired(struct connection *c)
 {
 	static const struct {
 		const char *event, *text;
@@ -464,29 +463,36 @@ session_expired(struct session *s)
 	};
 	char peer[PEER_TEXT];
 
-	if ((s->state == SESSION_ASKED || s->state == SESSION_WAITING) &&
-	    s->deadline != DEADLINE_ANSWER) {
+	if ((c->state == CONNECTION_ASKED || c->state == CONNECTION_WAITING) &&
+	    c->deadline != DEADLINE_ANSWER) {
 		/* it waits for us, not we for it: that clock begins only now, off the hot path */
-		session_deadline(s, DEADLINE_ANSWER);
+		connection_deadline(c, DEADLINE_ANSWER);
 		return;
 	}
-	s->front->stats.timeouts++;
-	if (lines[s->deadline].event != NULL && s->state != SESSION_DRAINING)
-		log_limited(LOG_NOTICE, lines[s->deadline].event, "%s: %s",
-		    peer_text(peer, s->address, s->port), lines[s->deadline].text);
-	session_close(s);
+	c->front->stats.timeouts++;
+	if (lines[c->deadline].event != NULL && c->state != CONNECTION_DRAINING)
+		log_limited(LOG_NOTICE, lines[c->deadline].event, "%s: %s",
+		    peer_text(peer, c->address, c->port), lines[c->deadline].text);
+	connection_close(c);
 }
 
 void
-sessions_stop(struct front *f)
+connections_stop(struct front *f)
 {
-	struct session *s;
+	struct connection *c;
 
-	for (uint32_t i = 0; (s = sessions_at(&f->sessions, i)) != NULL; i++) {
-		if (s->state == SESSION_READING)
-			session_read(s);
-		if (s->state == SESSION_DRAINING || (s->state == SESSION_READING && !expected(s)) ||
-		    (s->state == SESSION_RELAYED && !relayed_busy(s)))
-			session_close(s);
+	for (uint32_t i = 0; (c = connections_at(&f->connections, i)) != NULL; i++) {
+		if (c->state == CONNECTION_READING)
+			connection_read(c);
+		if (c->state == CONNECTION_DRAINING ||
+		    (c->state == CONNECTION_READING && !expected(c)) ||
+		    (c->state == CONNECTION_RELAYED && !f->relay.calls->busy(c)))
+			connection_close(c);
 	}
 }
+
+const struct forward_calls connection_calls = {
+	.reply = connection_reply,
+	.resume = connection_resume,
+	.close = connection_close,
+};

@@ -1,45 +1,45 @@
 /*
- * connection_table.c - sessions by number. Blocks of them are allocated as
+ * connection_table.c - connections by number. Blocks of them are allocated as
  * connections come and reused for ever; a slot's generation moves at every close, so that a late
  * reply never reaches the next client in the same slot.
  */
+#include "kmsd/front/connection_table.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "kmsd/front/connection.h"
-
-#define SESSION_BLOCK 64
+#define CONNECTION_BLOCK 64
 
 void
-sessions_init(struct sessions *t)
+connections_init(struct connections *t)
 {
 	memset(t, 0, sizeof(*t));
 	TAILQ_INIT(&t->free);
 }
 
 void
-sessions_free(struct sessions *t)
+connections_free(struct connections *t)
 {
 	for (uint32_t i = 0; i < t->block_count; i++)
 		free(t->blocks[i]);
 	free(t->blocks);
-	sessions_init(t);
+	connections_init(t);
 }
 
 static bool
-add_block(struct sessions *t)
+add_block(struct connections *t)
 {
-	struct session **blocks = realloc(t->blocks, (t->block_count + 1) * sizeof(*blocks));
-	struct session *block;
+	struct connection **blocks = realloc(t->blocks, (t->block_count + 1) * sizeof(*blocks));
+	struct connection *block;
 
 	if (blocks == NULL)
 		return false;
 	t->blocks = blocks;
-	block = calloc(SESSION_BLOCK, sizeof(*block));
+	block = calloc(CONNECTION_BLOCK, sizeof(*block));
 	if (block == NULL)
 		return false;
-	for (uint32_t i = 0; i < SESSION_BLOCK; i++) {
-		block[i].index = t->block_count * SESSION_BLOCK + i;
+	for (uint32_t i = 0; i < CONNECTION_BLOCK; i++) {
+		block[i].index = t->block_count * CONNECTION_BLOCK + i;
 		block[i].generation = 1;
 		TAILQ_INSERT_TAIL(&t->free, &block[i], queued);
 	}
@@ -47,61 +47,61 @@ add_block(struct sessions *t)
 	return true;
 }
 
-struct session *
-sessions_take(struct sessions *t)
+struct connection *
+connections_take(struct connections *t)
 {
-	struct session *s;
+	struct connection *c;
 	uint32_t index, generation;
 
 	if (TAILQ_EMPTY(&t->free) && !add_block(t))
 		return NULL;
-	s = TAILQ_FIRST(&t->free);
-	TAILQ_REMOVE(&t->free, s, queued);
-	index = s->index;
-	generation = s->generation;
-	memset(s, 0, sizeof(*s));
-	s->index = index;
-	s->generation = generation;
+	c = TAILQ_FIRST(&t->free);
+	TAILQ_REMOVE(&t->free, c, queued);
+	index = c->index;
+	generation = c->generation;
+	memset(c, 0, sizeof(*c));
+	c->index = index;
+	c->generation = generation;
 	t->open++;
-	return s;
+	return c;
 }
 
 void
-sessions_give(struct sessions *t, struct session *s)
+connections_give(struct connections *t, struct connection *c)
 {
-	s->state = SESSION_FREE;
-	s->generation++;
+	c->state = CONNECTION_FREE;
+	c->generation++;
 	t->open--;
 	/* first out again: its memory is warm */
-	TAILQ_INSERT_HEAD(&t->free, s, queued);
+	TAILQ_INSERT_HEAD(&t->free, c, queued);
 }
 
-struct session *
-sessions_at(struct sessions *t, uint32_t index)
+struct connection *
+connections_at(struct connections *t, uint32_t index)
 {
-	if (index / SESSION_BLOCK >= t->block_count)
+	if (index / CONNECTION_BLOCK >= t->block_count)
 		return NULL;
-	return &t->blocks[index / SESSION_BLOCK][index % SESSION_BLOCK];
+	return &t->blocks[index / CONNECTION_BLOCK][index % CONNECTION_BLOCK];
 }
 
 uint64_t
-session_token(const struct session *s)
+connection_token(const struct connection *c)
 {
-	return (uint64_t)s->generation << 32 | s->index;
+	return (uint64_t)c->generation << 32 | c->index;
 }
 
-enum session_lookup
-session_find(struct sessions *t, uint64_t token, struct session **out)
+enum connection_lookup
+connection_find(struct connections *t, uint64_t token, struct connection **out)
 {
-	struct session *s = sessions_at(t, (uint32_t)token);
+	struct connection *c = connections_at(t, (uint32_t)token);
 	uint32_t generation = (uint32_t)(token >> 32);
 
-	if (s == NULL || generation == 0 || generation > s->generation)
-		return SESSION_NEVER;
-	if (generation < s->generation)
-		return SESSION_LEFT;
-	if (s->state != SESSION_ASKED)
-		return SESSION_NEVER;
-	*out = s;
-	return SESSION_FOUND;
+	if (c == NULL || generation == 0 || generation > c->generation)
+		return CONNECTION_NEVER;
+	if (generation < c->generation)
+		return CONNECTION_LEFT;
+	if (c->state != CONNECTION_ASKED)
+		return CONNECTION_NEVER;
+	*out = c;
+	return CONNECTION_FOUND;
 }

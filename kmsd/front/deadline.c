@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-#include "kmsd/front/connection.h"
+#include "kmsd/front/connection_table.h"
 
 void
 deadlines_init(struct deadlines *d)
@@ -18,28 +18,28 @@ deadlines_init(struct deadlines *d)
 }
 
 void
-deadline_set(struct deadlines *d, struct session *s, enum deadline kind, uint64_t now)
+deadline_set(struct deadlines *d, struct connection *c, enum deadline kind, uint64_t now)
 {
 	/* A busy client comes back many times within one second: nothing to move. */
-	if (s->deadline == kind && s->since == now)
+	if (c->deadline == kind && c->since == now)
 		return;
-	if (s->deadline != DEADLINE_NONE)
-		TAILQ_REMOVE(&d->queue[s->deadline], s, timed);
-	s->deadline = kind;
-	s->since = now;
+	if (c->deadline != DEADLINE_NONE)
+		TAILQ_REMOVE(&d->queue[c->deadline], c, timed);
+	c->deadline = kind;
+	c->since = now;
 	if (kind != DEADLINE_NONE)
-		TAILQ_INSERT_TAIL(&d->queue[kind], s, timed);
+		TAILQ_INSERT_TAIL(&d->queue[kind], c, timed);
 }
 
-struct session *
+struct connection *
 deadline_expired(struct deadlines *d, uint64_t now)
 {
 	for (unsigned i = DEADLINE_NONE + 1; i < DEADLINES; i++) {
-		struct session *s = TAILQ_FIRST(&d->queue[i]);
+		struct connection *c = TAILQ_FIRST(&d->queue[i]);
 
 		/* `now` moves in whole seconds and may be almost one behind: hence > and not >=. */
-		if (s != NULL && now - s->since > d->seconds[i])
-			return s;
+		if (c != NULL && now - c->since > d->seconds[i])
+			return c;
 	}
 	return NULL;
 }

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-struct session;
+struct connection;
 
 enum deadline {
 	DEADLINE_NONE,
@@ -21,7 +21,7 @@ enum deadline {
 	DEADLINES
 };
 
-TAILQ_HEAD(deadline_queue, session);
+TAILQ_HEAD(deadline_queue, connection);
 
 struct deadlines {
 	struct deadline_queue queue[DEADLINES];
@@ -30,8 +30,8 @@ struct deadlines {
 
 void deadlines_init(struct deadlines *d);
 /* Put s at the end of a queue, beginning now. DEADLINE_NONE: out of all. */
-void deadline_set(struct deadlines *d, struct session *s, enum deadline kind, uint64_t now);
-/* A session whose time is over (never early, at most a second late), or NULL. */
-struct session *deadline_expired(struct deadlines *d, uint64_t now);
+void deadline_set(struct deadlines *d, struct connection *c, enum deadline kind, uint64_t now);
+/* A connection whose time is over (never early, at most a second late), or NULL. */
+struct connection *deadline_expired(struct deadlines *d, uint64_t now);
 
 #endif

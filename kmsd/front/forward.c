@@ -33,7 +33,7 @@ on_welcome(struct front *f, const struct ipc_frame *frame, const uint8_t *body)
 	version = wire_get_u32(&r);
 	credits = wire_get_u32(&r);
 	if (wire_finish(&r) != KMS_OK || version != IPC_VERSION || credits == 0 || w->welcome) {
-		forward_broken(f, "a welcome that is none");
+		forward_broken(f, "a malformed or second WELCOME");
 		return;
 	}
 	w->welcome = true;
@@ -41,7 +41,6 @@ on_welcome(struct front *f, const struct ipc_frame *frame, const uint8_t *body)
 	w->waiting_max =
 	    credits > UINT32_MAX / FORWARD_WAITING ? UINT32_MAX : credits * FORWARD_WAITING;
 	ipc_channel_queue_for(w->channel, (size_t)credits + 1, IPC_MAX_TO_ACTIVATE);
-	listeners_start(f);
 }
 
 /* Only whole frames that a host may send leave this process. */
@@ -62,14 +61,14 @@ static void
 on_reply(struct front *f, const struct ipc_frame *frame, const uint8_t *body)
 {
 	struct forward *w = &f->forward;
-	struct session *s = NULL;
-	enum session_lookup found = session_find(&f->sessions, frame->token, &s);
+	struct connection *c = NULL;
+	enum connection_lookup found = connection_find(&f->connections, frame->token, &c);
 
 	if (w->asked == 0) {
 		forward_broken(f, "a reply that nobody asked for");
 		return;
 	}
-	if (found == SESSION_NEVER) {
+	if (found == CONNECTION_NEVER) {
 		/* The credit is not given back: the real reply to that request is still to come. */
 		log_limited(
 		    LOG_ERR, "bad-reply", "kmsd-activate named a connection that did not ask");
@@ -77,16 +76,16 @@ on_reply(struct front *f, const struct ipc_frame *frame, const uint8_t *body)
 	}
 	w->asked--;
 	w->credits++;
-	if (found == SESSION_LEFT)
+	if (found == CONNECTION_LEFT)
 		return;
 	if (!reply_ok(body, frame->length)) {
 		log_limited(
 		    LOG_ERR, "bad-reply", "kmsd-activate sent something that is not a frame");
-		session_close(s);
+		w->calls->close(c);
 		return;
 	}
 	f->stats.replies++;
-	session_reply(s, body, frame->length, (frame->flags & IPC_CLOSE) != 0);
+	w->calls->reply(c, body, frame->length, (frame->flags & IPC_CLOSE) != 0);
 }
 
 static void
@@ -95,7 +94,7 @@ on_stats_ask(struct front *f, const struct ipc_frame *frame, const uint8_t *body
 	struct ipc_frame answer = { .verb = IPC_FRONT_STATS, .length = IPC_FRONT_STATS_SIZE };
 	uint8_t stats[IPC_FRONT_STATS_SIZE];
 
-	f->stats.open = f->sessions.open;
+	f->stats.open = f->connections.open;
 	ipc_front_stats_encode(stats, &f->stats);
 	if (ipc_channel_put(f->forward.channel, &answer, stats) != KMS_OK)
 		forward_broken(f, "does not read");
@@ -151,11 +150,12 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 }
 
 int
-forward_open(struct front *f, int fd)
+forward_open(struct front *f, int fd, const struct forward_calls *calls)
 {
 	struct forward *w = &f->forward;
 
 	memset(w, 0, sizeof(*w));
+	w->calls = calls;
 	TAILQ_INIT(&w->waiting);
 	w->channel = ipc_channel_new(fd, IPC_MAX_BODY);
 	if (w->channel == NULL)
@@ -199,16 +199,16 @@ forward_room(struct front *f, size_t size)
 }
 
 static struct ipc_frame
-request_frame(const struct session *s, uint8_t verb, uint32_t length)
+request_frame(const struct connection *c, uint8_t verb, uint32_t length)
 {
 	struct ipc_frame frame = {
 		.length = length,
 		.verb = verb,
-		.port = s->port,
-		.token = session_token(s),
+		.port = c->port,
+		.token = connection_token(c),
 	};
 
-	memcpy(frame.address, s->address, sizeof(frame.address));
+	memcpy(frame.address, c->address, sizeof(frame.address));
 	return frame;
 }
 
@@ -223,27 +223,27 @@ forward_asked(struct forward *w, int status)
 }
 
 int
-forward_commit(struct front *f, const struct session *s, uint8_t verb, uint32_t length)
+forward_commit(struct front *f, const struct connection *c, uint8_t verb, uint32_t length)
 {
-	struct ipc_frame frame = request_frame(s, verb, length);
+	struct ipc_frame frame = request_frame(c, verb, length);
 
 	return forward_asked(&f->forward, ipc_channel_commit(f->forward.channel, &frame));
 }
 
 int
 forward_put(
-    struct front *f, const struct session *s, uint8_t verb, const uint8_t *body, uint32_t length)
+    struct front *f, const struct connection *c, uint8_t verb, const uint8_t *body, uint32_t length)
 {
-	struct ipc_frame frame = request_frame(s, verb, length);
+	struct ipc_frame frame = request_frame(c, verb, length);
 
 	return forward_asked(&f->forward, ipc_channel_put(f->forward.channel, &frame, body));
 }
 
 void
 forward_tell(
-    struct front *f, const struct session *s, uint8_t verb, const uint8_t *body, uint32_t length)
+    struct front *f, const struct connection *c, uint8_t verb, const uint8_t *body, uint32_t length)
 {
-	struct ipc_frame frame = request_frame(s, verb, length);
+	struct ipc_frame frame = request_frame(c, verb, length);
 
 	/* A channel that is full has a peer that does not read: forward_turn finds out. */
 	if (!f->broken)
@@ -251,21 +251,21 @@ forward_tell(
 }
 
 bool
-forward_wait(struct front *f, struct session *s)
+forward_wait(struct front *f, struct connection *c)
 {
 	struct forward *w = &f->forward;
 
 	if (w->waiting_count >= w->waiting_max)
 		return false;
-	TAILQ_INSERT_TAIL(&w->waiting, s, queued);
+	TAILQ_INSERT_TAIL(&w->waiting, c, queued);
 	w->waiting_count++;
 	return true;
 }
 
 void
-forward_unwait(struct front *f, struct session *s)
+forward_unwait(struct front *f, struct connection *c)
 {
-	TAILQ_REMOVE(&f->forward.waiting, s, queued);
+	TAILQ_REMOVE(&f->forward.waiting, c, queued);
 	f->forward.waiting_count--;
 }
 
@@ -273,12 +273,12 @@ void
 forward_turn(struct front *f)
 {
 	struct forward *w = &f->forward;
-	struct session *s;
+	struct connection *c;
 	bool pending;
 
-	while (w->credits > 0 && (s = TAILQ_FIRST(&w->waiting)) != NULL) {
-		forward_unwait(f, s);
-		session_resume(s);
+	while (w->credits > 0 && (c = TAILQ_FIRST(&w->waiting)) != NULL) {
+		forward_unwait(f, c);
+		w->calls->resume(c);
 	}
 	if (f->broken)
 		return;

@@ -1,6 +1,6 @@
 /*
  * front.h - the one context of kmsd-front, owned by main.c and handed to its
- * rooms: listeners accept, sessions frame, the throttle limits, forward speaks with activate.
+ * rooms: listeners accept, connections frame, the throttle limits, forward speaks with activate.
  */
 #ifndef KMSD_FRONT_FRONT_H
 #define KMSD_FRONT_FRONT_H
@@ -21,7 +21,7 @@ struct front {
 	struct event_base *base;
 	struct throttle throttle;
 	struct deadlines deadlines;
-	struct sessions sessions;
+	struct connections connections;
 	struct listeners listeners;
 	struct forward forward;
 	struct relay relay;

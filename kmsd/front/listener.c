@@ -47,10 +47,10 @@ take_connection(struct front *f, int fd, const struct sockaddr_storage *from)
 	int status;
 
 	peer_from_sockaddr(address, &port, from);
-	if (f->throttle.connections != 0 && f->sessions.open >= f->throttle.connections) {
+	if (f->throttle.connections != 0 && f->connections.open >= f->throttle.connections) {
 		log_limited(LOG_WARNING, "connection-limit",
 		    "%u connections are open: [limits] connections allows no more",
-		    f->sessions.open);
+		    f->connections.open);
 		refuse_connection(f, fd);
 		return;
 	}
@@ -66,7 +66,7 @@ take_connection(struct front *f, int fd, const struct sockaddr_storage *from)
 		refuse_connection(f, fd);
 		return;
 	}
-	if (session_open(f, fd, address, port) != KMS_OK)
+	if (connection_open(f, fd, address, port) != KMS_OK)
 		throttle_leave(&f->throttle, address);
 }
 
@@ -76,6 +76,7 @@ listeners_pause(struct front *f)
 	for (unsigned i = 0; i < f->listeners.count; i++)
 		event_del(&f->listeners.at[i].event);
 	f->listeners.paused = true;
+	f->listeners.closed = f->stats.closed;
 }
 
 /*
@@ -98,7 +99,7 @@ out_of_descriptors(struct front *f, int listener)
 	if (fd != -1) {
 		log_limited(LOG_ERR, "descriptor-limit",
 		    "no descriptor for another connection (%u open): raise LimitNOFILE or lower [limits] connections",
-		    f->sessions.open);
+		    f->connections.open);
 		refuse_connection(f, fd);
 	}
 	l->reserve = fcntl(l->reserve_of, F_DUPFD_CLOEXEC, 0);
@@ -165,7 +166,7 @@ listeners_prepare(struct front *f, int of)
 	return f->listeners.reserve != -1 ? KMS_OK : KMS_E_IO;
 }
 
-void
+static void
 listeners_start(struct front *f)
 {
 	for (unsigned i = 0; i < f->listeners.count; i++)
@@ -184,6 +185,17 @@ listeners_resume(struct front *f)
 	if (l->reserve == -1)
 		l->reserve = fcntl(l->reserve_of, F_DUPFD_CLOEXEC, 0);
 	listeners_start(f);
+}
+
+void
+listeners_turn(struct front *f)
+{
+	struct listeners *l = &f->listeners;
+
+	if (f->forward.welcome && !l->accepting && !f->stopping)
+		listeners_start(f);
+	else if (l->paused && l->closed != f->stats.closed)
+		listeners_resume(f);
 }
 
 void

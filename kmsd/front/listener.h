@@ -7,6 +7,7 @@
 
 #include <event2/event_struct.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 struct front;
 
@@ -22,16 +23,18 @@ struct listeners {
 	struct listener at[LISTENERS_MAX];
 	unsigned count;
 	bool accepting;
-	bool paused;    /* no descriptors: try again at the next second or close */
-	int reserve;    /* given up for a moment to tell a client that we are full */
-	int reserve_of; /* descriptor that the reserve duplicates */
+	bool paused;     /* no descriptors: try again at the next second or close */
+	uint64_t closed; /* connections closed when it paused */
+	int reserve;     /* given up for a moment to tell a client that we are full */
+	int reserve_of;  /* descriptor that the reserve duplicates */
 };
 
 /* Owns fd. KMS_OK or KMS_E_LIMIT. */
 int listeners_add(struct front *f, int fd);
 /* The reserve is a duplicate of descriptor of: nothing can be opened once confined. */
 int listeners_prepare(struct front *f, int of);
-void listeners_start(struct front *f);
+/* Once for each turn of the event loop: accept once activate welcomes, or when a place is free. */
+void listeners_turn(struct front *f);
 void listeners_resume(struct front *f);
 void listeners_close(struct front *f);
 

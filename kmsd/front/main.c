@@ -169,7 +169,7 @@ on_linger(evutil_socket_t fd, short what, void *arg)
 	struct server *s = arg;
 
 	s->front.lingering = false;
-	sessions_stop(&s->front);
+	connections_stop(&s->front);
 }
 
 /* Answer what is in flight, but not for ever. */
@@ -182,7 +182,7 @@ begin_stop(struct server *s)
 		return;
 	s->front.stopping = s->front.lingering = true;
 	listeners_close(&s->front);
-	sessions_stop(&s->front);
+	connections_stop(&s->front);
 	event_add(&s->linger, &moment);
 	event_add(&s->late, &patience);
 }
@@ -239,11 +239,11 @@ static void
 on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct server *s = arg;
-	struct session *late;
+	struct connection *late;
 
 	s->front.now = seconds_now();
 	while ((late = deadline_expired(&s->front.deadlines, s->front.now)) != NULL)
-		session_expired(late);
+		connection_expired(late);
 	listeners_resume(&s->front);
 	relay_tick(&s->front);
 	if (++s->ticks % LOG_FLUSH_SECONDS == 0)
@@ -345,7 +345,7 @@ set_up(struct server *s, uint32_t *layers)
 	fcntl(channel, F_SETFL, fcntl(channel, F_GETFL) | O_NONBLOCK);
 	fcntl(IPC_PARENT_FD, F_SETFL, fcntl(IPC_PARENT_FD, F_GETFL) | O_NONBLOCK);
 	fcntl(IPC_PARENT_FD, F_SETFD, FD_CLOEXEC);
-	if ((status = forward_open(f, channel)) != KMS_OK)
+	if ((status = forward_open(f, channel, &connection_calls)) != KMS_OK)
 		return status;
 	if ((status = listeners_prepare(f, IPC_PARENT_FD)) != KMS_OK)
 		return status;
@@ -369,10 +369,11 @@ serve(struct server *s)
 	event_add(&s->tick, &second);
 	f->now = seconds_now();
 	forward_turn(f);
-	while (!f->broken && !s->too_late && !(f->stopping && f->sessions.open == 0)) {
+	while (!f->broken && !s->too_late && !(f->stopping && f->connections.open == 0)) {
 		if (event_base_loop(f->base, EVLOOP_ONCE) == -1)
 			break;
 		forward_turn(f);
+		listeners_turn(f);
 	}
 }
 
@@ -380,14 +381,14 @@ static void
 tear_down(struct server *s)
 {
 	struct front *f = &s->front;
-	struct session *c;
+	struct connection *c;
 
-	for (uint32_t i = 0; (c = sessions_at(&f->sessions, i)) != NULL; i++)
-		if (c->state != SESSION_FREE)
-			session_close(c);
+	for (uint32_t i = 0; (c = connections_at(&f->connections, i)) != NULL; i++)
+		if (c->state != CONNECTION_FREE)
+			connection_close(c);
 	listeners_close(f);
 	forward_close(f);
-	sessions_free(&f->sessions);
+	connections_free(&f->connections);
 	throttle_free(&f->throttle);
 	relay_free(f);
 	event_base_free(f->base);
@@ -417,7 +418,7 @@ main(void)
 	s->hosts = s->room = -1;
 	config_defaults(&s->config);
 	deadlines_init(&s->front.deadlines);
-	sessions_init(&s->front.sessions);
+	connections_init(&s->front.connections);
 	status = set_up(s, &layers);
 	if (status != KMS_OK) {
 		log_event(LOG_ERR, "front-failed", "%s", kms_strerror((uint32_t)status));

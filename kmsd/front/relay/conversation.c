@@ -1,6 +1,6 @@
 /*
- * conversation.c - the sockets, buffers and clocks around exchange.c. A function that may end
- * the session returns false when it did; nothing of it may be touched then.
+ * conversation.c - the sockets and clocks around exchange.c. A function that may end the
+ * conversation returns false when it did; nothing of it may be touched then.
  */
 #include "kmsd/front/relay/conversation.h"
 
@@ -8,30 +8,21 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "kmsd/common/log.h"
 #include "kmsd/front/client_address.h"
 #include "kmsd/front/front.h"
 #include "kmsd/front/relay/exchange.h"
+#include "kmsd/front/relay/half.h"
 #include "kmsd/front/relay/report.h"
+#include "libkms/base/clock.h"
 #include "libkms/kms_error.h"
 
-#define HALF_ROOM (2 * PDU_MAX)
 #define CLOCK_GRAIN 50 /* ms: connect_timeout may be as long as answer_timeout */
 
-/* One direction's two ends: what has come and is not whole or not due, and what is not yet sent. */
-struct half {
-	int fd;
-	uint8_t *in; /* HALF_ROOM */
-	uint8_t *out;
-	uint32_t in_len, out_at, out_len;
-	bool ended; /* will send no more */
-};
-
-struct relayed {
-	struct session *s;
+struct conversation {
+	struct connection *connection;
 	struct exchange x;
 	struct half client, host;
 	struct event host_event, timer;
@@ -49,200 +40,110 @@ struct relayed {
 };
 
 static void on_host(evutil_socket_t fd, short what, void *arg);
-static bool host_lost(struct relayed *r, bool late);
-static bool client_octets(struct relayed *r, const uint8_t *data, size_t len);
-
-static uint64_t
-microseconds(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
+static bool host_lost(struct conversation *c, bool late);
+static bool client_octets(struct conversation *c, const uint8_t *data, size_t len);
 
 static void
-half_drop_in(struct half *h)
-{
-	free(h->in);
-	h->in = NULL;
-	h->in_len = 0;
-}
-
-static void
-half_drop_out(struct half *h)
-{
-	free(h->out);
-	h->out = NULL;
-	h->out_at = h->out_len = 0;
-}
-
-static bool
-half_pending(const struct half *h)
-{
-	return h->out != NULL;
-}
-
-/* Keep len octets that could not be sent behind those that wait already. */
-static int
-half_keep_out(struct half *h, const uint8_t *data, size_t len)
-{
-	size_t left = h->out_len - h->out_at;
-	uint8_t *out = malloc(left + len);
-
-	if (out == NULL)
-		return KMS_E_NO_MEMORY;
-	if (left > 0)
-		memcpy(out, h->out + h->out_at, left);
-	memcpy(out + left, data, len);
-	free(h->out);
-	h->out = out;
-	h->out_at = 0;
-	h->out_len = (uint32_t)(left + len);
-	return KMS_OK;
-}
-
-/* Send, keep what does not go at once. KMS_OK, KMS_E_IO (errno), KMS_E_NO_MEMORY. */
-static int
-half_send(struct half *h, const uint8_t *data, size_t len)
-{
-	ssize_t n = 0;
-
-	if (h->out == NULL) {
-		n = send(h->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-		if (n == (ssize_t)len)
-			return KMS_OK;
-		if (n < 0 && errno != EAGAIN && errno != EINTR)
-			return KMS_E_IO;
-		if (n < 0)
-			n = 0;
-	}
-	return half_keep_out(h, data + n, len - (size_t)n);
-}
-
-static int
-half_flush(struct half *h)
-{
-	ssize_t n;
-
-	if (h->out == NULL)
-		return KMS_OK;
-	n = send(h->fd, h->out + h->out_at, h->out_len - h->out_at, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (n < 0)
-		return errno == EAGAIN || errno == EINTR ? KMS_OK : KMS_E_IO;
-	h->out_at += (uint32_t)n;
-	if (h->out_at == h->out_len)
-		half_drop_out(h);
-	return KMS_OK;
-}
-
-/* Octets that came and are not used yet; they may lie in the same buffer. */
-static bool
-half_keep_in(struct half *h, const uint8_t *data, size_t len)
-{
-	if (len == 0) {
-		half_drop_in(h);
-		return true;
-	}
-	if (h->in == NULL && (h->in = malloc(HALF_ROOM)) == NULL)
-		return false;
-	memmove(h->in, data, len);
-	h->in_len = (uint32_t)len;
-	return true;
-}
-
-static void
-watch_host(struct relayed *r)
+watch_host(struct conversation *c)
 {
 	short what = 0;
 
-	if (r->host.fd == -1)
+	if (c->host.fd == -1)
 		return;
-	if (r->connecting || half_pending(&r->host))
+	if (c->connecting || half_pending(&c->host))
 		what |= EV_WRITE;
 	/* Back-pressure: nothing more for a client that does not take what it is sent. */
-	if (!r->connecting && !half_pending(&r->client))
+	if (!c->connecting && !half_pending(&c->client))
 		what |= EV_READ;
-	if (r->host_watching == what)
+	if (c->host_watching == what)
 		return;
-	if (r->host_watching != 0)
-		event_del(&r->host_event);
-	r->host_watching = (uint8_t)what;
+	if (c->host_watching != 0)
+		event_del(&c->host_event);
+	c->host_watching = (uint8_t)what;
 	if (what == 0)
 		return;
-	event_assign(
-	    &r->host_event, r->s->front->base, r->host.fd, (short)(what | EV_PERSIST), on_host, r);
-	event_add(&r->host_event, NULL);
+	event_assign(&c->host_event, c->connection->front->base, c->host.fd,
+	    (short)(what | EV_PERSIST), on_host, c);
+	event_add(&c->host_event, NULL);
 }
 
 static void
-watch_client(struct relayed *r)
+watch_client(struct conversation *c)
 {
 	short what = 0;
 
-	if (half_pending(&r->client))
+	if (half_pending(&c->client))
 		what |= EV_WRITE;
-	if (!r->client.ended && r->client.in_len < HALF_ROOM)
+	if (!c->client.ended && c->client.in_len < HALF_ROOM)
 		what |= EV_READ;
-	session_watch(r->s, what);
+	connection_watch(c->connection, what);
 }
 
 /* The client's clock: it is only held to a time while it is its turn. */
 static void
-set_deadline(struct relayed *r)
+set_deadline(struct conversation *c)
 {
 	enum deadline kind = DEADLINE_RELAY_IDLE;
 
-	if (half_pending(&r->client))
+	if (half_pending(&c->client))
 		kind = DEADLINE_SEND;
-	else if (exchange_waits(&r->x))
+	else if (exchange_waits(&c->x))
 		kind = DEADLINE_NONE;
-	else if (r->client.in_len > 0 || r->x.state == EXCHANGE_REQUEST ||
-		 r->x.state == EXCHANGE_SWALLOW)
+	else if (c->client.in_len > 0 || c->x.state == EXCHANGE_REQUEST ||
+		 c->x.state == EXCHANGE_SWALLOW)
 		kind = DEADLINE_FRAME;
-	else if (r->x.state == EXCHANGE_BIND)
+	else if (c->x.state == EXCHANGE_BIND)
 		kind = DEADLINE_FIRST;
-	if (r->s->deadline != kind)
-		session_deadline(r->s, kind);
+	if (c->connection->deadline != kind)
+		connection_deadline(c->connection, kind);
 }
 
 /* The host's clock, precise, since it is what the client is promised. */
 static void
-set_timer(struct relayed *r)
+set_timer(struct conversation *c)
 {
-	uint64_t now, at = r->answer_by;
+	uint64_t now, at = c->answer_by;
 	struct timeval wait;
 
-	if (!exchange_waits(&r->x)) {
-		if (r->answer_by != 0)
-			event_del(&r->timer);
-		r->answer_by = r->connect_by = 0;
+	if (!exchange_waits(&c->x)) {
+		if (c->answer_by != 0)
+			event_del(&c->timer);
+		c->answer_by = c->connect_by = 0;
 		return;
 	}
-	now = relay_now();
+	now = clock_ms();
 	if (at == 0)
-		at = r->answer_by = now + r->s->front->relay.answer_timeout * UINT64_C(1000);
-	if (r->connect_by != 0 && r->connect_by < at)
-		at = r->connect_by;
+		at = c->answer_by =
+		    now + c->connection->front->relay.answer_timeout * UINT64_C(1000);
+	if (c->connect_by != 0 && c->connect_by < at)
+		at = c->connect_by;
 	at = at > now ? at - now : 0;
 	wait.tv_sec = (time_t)(at / 1000);
 	wait.tv_usec = (suseconds_t)(at % 1000 * 1000);
-	event_add(&r->timer, &wait);
+	event_add(&c->timer, &wait);
+}
+
+static bool
+conversation_busy(const struct connection *connection)
+{
+	const struct conversation *c = connection->conversation;
+
+	return exchange_waits(&c->x) || half_pending(&c->client) || half_pending(&c->host);
 }
 
 /* After every turn. False when it was the last one. */
 static bool
-settle(struct relayed *r)
+settle(struct conversation *c)
 {
-	struct front *f = r->s->front;
+	struct front *f = c->connection->front;
 
-	if ((f->stopping || r->client.ended) && !relayed_busy(r->s)) {
-		session_close(r->s);
+	if ((f->stopping || c->client.ended) && !conversation_busy(c->connection)) {
+		connection_close(c->connection);
 		return false;
 	}
-	watch_client(r);
-	watch_host(r);
-	set_deadline(r);
+	watch_client(c);
+	watch_host(c);
+	set_deadline(c);
 	return true;
 }
 
@@ -252,306 +153,297 @@ settle(struct relayed *r)
  * them all up.
  */
 static void
-close_host(struct relayed *r)
+close_host(struct conversation *c)
 {
 	const struct linger reset = { .l_onoff = 1 };
 
-	if (r->host.fd == -1)
+	if (c->host.fd == -1)
 		return;
-	if (r->host_watching != 0)
-		event_del(&r->host_event);
-	r->host_watching = 0;
-	setsockopt(r->host.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-	close(r->host.fd);
-	r->host.fd = -1;
-	r->connecting = false;
-	half_drop_in(&r->host);
-	half_drop_out(&r->host);
-}
-
-void
-relayed_free(struct session *s)
-{
-	struct relayed *r = s->relayed;
-
-	if (r == NULL)
-		return;
-	close_host(r);
-	if (r->answer_by != 0)
-		event_del(&r->timer);
-	if (r->counted)
-		throttle_leave(&s->front->relay.throttle, s->address);
-	half_drop_in(&r->client);
-	half_drop_out(&r->client);
-	free(r->bind);
-	free(r);
-	s->relayed = NULL;
-}
-
-bool
-relayed_busy(const struct session *s)
-{
-	const struct relayed *r = s->relayed;
-
-	return exchange_waits(&r->x) || half_pending(&r->client) || half_pending(&r->host);
+	if (c->host_watching != 0)
+		event_del(&c->host_event);
+	c->host_watching = 0;
+	setsockopt(c->host.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	close(c->host.fd);
+	c->host.fd = -1;
+	c->connecting = false;
+	half_drop(&c->host);
 }
 
 static void
-say(const struct relayed *r, int level, const char *event, const char *why)
+conversation_free(struct connection *connection)
+{
+	struct conversation *c = connection->conversation;
+
+	if (c == NULL)
+		return;
+	close_host(c);
+	if (c->answer_by != 0)
+		event_del(&c->timer);
+	if (c->counted)
+		throttle_leave(&connection->front->relay.throttle, connection->address);
+	half_drop(&c->client);
+	free(c->bind);
+	free(c);
+	connection->conversation = NULL;
+}
+
+static void
+say(const struct conversation *c, int level, const char *event, const char *why)
 {
 	char peer[PEER_TEXT];
 
-	log_limited(level, event, "%s: %s", peer_text(peer, r->s->address, r->s->port), why);
+	log_limited(level, event, "%s: %s",
+	    peer_text(peer, c->connection->address, c->connection->port), why);
 }
 
 static void
-report(struct relayed *r)
+report(struct conversation *c)
 {
-	struct exchange_call *c = &r->x.call;
+	struct exchange_call *call = &c->x.call;
 
-	if (!c->ended)
+	if (!call->ended)
 		return;
-	c->ended = false;
-	relay_report(r->s, c, &r->at, (uint32_t)(microseconds() - r->asked_at));
+	call->ended = false;
+	relay_report(c->connection, call, &c->at, (uint32_t)(clock_us() - c->asked_at));
 }
 
-/* The last word: the session sends it behind what the client still has to take, and waits for the
- * client to close. */
 static bool
-finish(struct relayed *r, const uint8_t *data, size_t len)
+close_conversation(struct conversation *c)
 {
-	struct session *s = r->s;
-	size_t left = r->client.out_len - r->client.out_at;
-	uint8_t *last = malloc(left + len);
+	report(c);
+	connection_close(c->connection);
+	return false;
+}
 
-	report(r);
-	if (last == NULL) {
-		session_close(s);
-		return false;
-	}
-	if (left > 0)
-		memcpy(last, r->client.out + r->client.out_at, left);
-	memcpy(last + left, data, len);
-	relayed_free(s);
-	session_reply(s, last, left + len, true);
+/*
+ * The last word: the connection sends it behind what the client still has to take, and waits for
+ * the client to close.
+ */
+static bool
+finish(struct conversation *c, const uint8_t *data, size_t len)
+{
+	struct connection *connection = c->connection;
+	struct half *client = &c->client;
+	uint8_t *last;
+
+	if (half_keep_out(client, data, len) != KMS_OK)
+		return close_conversation(c);
+	report(c);
+	last = client->out;
+	len = client->out_len;
+	client->out = NULL;
+	conversation_free(connection);
+	connection_reply(connection, last, len, true);
 	free(last);
 	return false;
 }
 
+/* The bind goes out, as far as it can. False: the conversation ended. */
 static bool
-close_conversation(struct relayed *r)
+send_bind(struct conversation *c)
 {
-	report(r);
-	session_close(r->s);
-	return false;
-}
-
-/* The bind goes out, as far as it can. False: the session ended. */
-static bool
-send_bind(struct relayed *r)
-{
-	ssize_t n = send(r->host.fd, r->bind, r->bind_len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	ssize_t n = send(c->host.fd, c->bind, c->bind_len, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR || errno == ENOTCONN)) {
-		r->connecting = true;
+		c->connecting = true;
 		return true;
 	}
 	if (n < 0)
-		return host_lost(r, false);
-	r->connecting = false;
-	if (n < (ssize_t)r->bind_len &&
-	    half_keep_out(&r->host, r->bind + n, r->bind_len - (size_t)n) != KMS_OK)
-		return close_conversation(r);
+		return host_lost(c, false);
+	c->connecting = false;
+	if (n < (ssize_t)c->bind_len &&
+	    half_keep_out(&c->host, c->bind + n, c->bind_len - (size_t)n) != KMS_OK)
+		return close_conversation(c);
 	return true;
 }
 
 static bool
-nobody_left(struct relayed *r)
+nobody_left(struct conversation *c)
 {
-	const char *why = r->over_limit ? "[relay] connections_per_source allows no more"
-			  : r->s->front->relay.upstreams.count == 0
+	const char *why = c->over_limit ? "[relay] connections_per_source allows no more"
+			  : c->connection->front->relay.upstreams.count == 0
 			      ? "no KMS host is known: see [relay] upstream and domain"
 			      : "no KMS host can be reached";
 
-	say(r, LOG_WARNING, r->over_limit ? "relay-source-limit" : "relay-no-host", why);
-	memset(&r->at, 0, sizeof(r->at));
-	if (exchange_lost(&r->x, false, r->over_limit ? PDU_NAK_LIMIT : PDU_NAK_CONGESTION) !=
+	say(c, LOG_WARNING, c->over_limit ? "relay-source-limit" : "relay-no-host", why);
+	memset(&c->at, 0, sizeof(c->at));
+	if (exchange_lost(&c->x, false, c->over_limit ? PDU_NAK_LIMIT : PDU_NAK_CONGESTION) !=
 	    EXCHANGE_ANSWER_CLOSE)
-		return close_conversation(r);
+		return close_conversation(c);
 	/* A limit is no outcome of a host's: the log says it, and a flood must not fill the ledger.
 	 */
-	r->x.call.ended = !r->over_limit;
-	return finish(r, r->x.answer, r->x.answer_len);
+	c->x.call.ended = !c->over_limit;
+	return finish(c, c->x.answer, c->x.answer_len);
 }
 
 static bool
-connect_next(struct relayed *r)
+connect_next(struct conversation *c)
 {
-	struct relay *relay = &r->s->front->relay;
+	struct relay *relay = &c->connection->front->relay;
 	struct upstream *h = NULL;
 
-	if (r->generation != relay->upstreams.generation)
-		r->tried = r->closed = r->silent = 0;
-	r->generation = relay->upstreams.generation;
-	while (!r->over_limit && (h = upstreams_choose(&relay->upstreams, r->tried)) != NULL) {
-		r->tried |= upstream_bit(h);
-		r->at = h->host;
-		if (upstream_connect(&h->host, &r->host.fd) == KMS_OK)
+	if (c->generation != relay->upstreams.generation)
+		c->tried = c->closed = c->silent = 0;
+	c->generation = relay->upstreams.generation;
+	while (!c->over_limit && (h = upstreams_choose(&relay->upstreams, c->tried)) != NULL) {
+		c->tried |= upstream_bit(h);
+		c->at = h->host;
+		if (upstream_connect(&h->host, &c->host.fd) == KMS_OK)
 			break;
 		if (errno == EMFILE || errno == ENFILE) {
-			say(r, LOG_ERR, "descriptor-limit",
+			say(c, LOG_ERR, "descriptor-limit",
 			    "no descriptor for a connection to the KMS host: raise LimitNOFILE");
 			h = NULL;
 			break;
 		}
 		if (errno == EADDRNOTAVAIL || errno == ENOBUFS || errno == ENOMEM ||
 		    errno == EAGAIN)
-			say(r, LOG_WARNING, "relay-no-host",
+			say(c, LOG_WARNING, "relay-no-host",
 			    "this machine has no port or memory left for a connection to it");
 		else
-			upstream_failed(h, relay_now(), strerror(errno));
+			upstream_failed(h, clock_ms(), strerror(errno));
 	}
 	if (h == NULL)
-		return nobody_left(r);
-	r->connect_by = relay_now() + relay->connect_timeout * UINT64_C(1000);
-	r->connecting = true;
-	set_timer(r);
-	return send_bind(r);
+		return nobody_left(c);
+	c->connect_by = clock_ms() + relay->connect_timeout * UINT64_C(1000);
+	c->connecting = true;
+	set_timer(c);
+	return send_bind(c);
 }
 
 /* A bind came to nothing with this host. errno says how, or is 0. */
 static void
-blame(struct relayed *r, bool late)
+blame(struct conversation *c, bool late)
 {
-	struct upstreams *u = &r->s->front->relay.upstreams;
-	struct upstream *h = upstreams_find(u, &r->at);
+	struct upstreams *u = &c->connection->front->relay.upstreams;
+	struct upstream *h = upstreams_find(u, &c->at);
 
 	/* The client's time is over, and not the host's, which had less than is due to it. */
-	if (h == NULL || (late && r->connect_by > r->answer_by + CLOCK_GRAIN))
+	if (h == NULL || (late && c->connect_by > c->answer_by + CLOCK_GRAIN))
 		return;
-	if (r->connecting)
-		upstream_failed(h, relay_now(), late ? "does not answer" : strerror(errno));
-	else if (r->generation != u->generation)
+	if (c->connecting)
+		upstream_failed(h, clock_ms(), late ? "does not answer" : strerror(errno));
+	else if (c->generation != u->generation)
 		return;
 	else if (late)
-		r->silent |= upstream_bit(h);
+		c->silent |= upstream_bit(h);
 	else
-		r->closed |= upstream_bit(h);
+		c->closed |= upstream_bit(h);
 }
 
 /* The host is gone. While it was binding, another one is asked; later the client is told. errno as
  * above. */
 static bool
-host_lost(struct relayed *r, bool late)
+host_lost(struct conversation *c, bool late)
 {
 	char why[UPSTREAM_TEXT + 64], text[UPSTREAM_TEXT];
 	enum exchange_do what;
 
-	if (r->x.state == EXCHANGE_BINDING)
-		blame(r, late);
-	close_host(r);
-	if (r->x.state == EXCHANGE_BINDING && (r->answer_by == 0 || relay_now() < r->answer_by))
-		return connect_next(r);
-	what = exchange_lost(&r->x, late, PDU_NAK_CONGESTION);
+	if (c->x.state == EXCHANGE_BINDING)
+		blame(c, late);
+	close_host(c);
+	if (c->x.state == EXCHANGE_BINDING && (c->answer_by == 0 || clock_ms() < c->answer_by))
+		return connect_next(c);
+	what = exchange_lost(&c->x, late, PDU_NAK_CONGESTION);
 	if (what != EXCHANGE_ANSWER_CLOSE)
-		return close_conversation(r);
-	snprintf(why, sizeof(why), "%s %s", upstream_text(text, &r->at),
+		return close_conversation(c);
+	snprintf(why, sizeof(why), "%s %s", upstream_text(text, &c->at),
 	    late ? "did not answer in time" : "went away within a call");
-	say(r, LOG_WARNING, late ? "relay-late" : "relay-host-lost", why);
-	return finish(r, r->x.answer, r->x.answer_len);
+	say(c, LOG_WARNING, late ? "relay-late" : "relay-host-lost", why);
+	return finish(c, c->x.answer, c->x.answer_len);
 }
 
 static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
-	struct relayed *r = arg;
+	struct conversation *c = arg;
 
 	errno = 0;
-	if (host_lost(r, true))
-		settle(r);
+	if (host_lost(c, true))
+		settle(c);
 }
 
 static bool
-to_host(struct relayed *r, const uint8_t *data, size_t len)
+to_host(struct conversation *c, const uint8_t *data, size_t len)
 {
-	int status = half_send(&r->host, data, len);
+	int status = half_send(&c->host, data, len);
 
 	if (status == KMS_E_IO)
-		return host_lost(r, false);
-	return status == KMS_OK || close_conversation(r);
+		return host_lost(c, false);
+	return status == KMS_OK || close_conversation(c);
 }
 
 static bool
-to_client(struct relayed *r, const uint8_t *data, size_t len)
+to_client(struct conversation *c, const uint8_t *data, size_t len)
 {
-	return half_send(&r->client, data, len) == KMS_OK || close_conversation(r);
+	return half_send(&c->client, data, len) == KMS_OK || close_conversation(c);
 }
 
 static bool
-begin_bind(struct relayed *r, const uint8_t *data, size_t len)
+begin_bind(struct conversation *c, const uint8_t *data, size_t len)
 {
-	r->bind = malloc(len);
-	if (r->bind == NULL)
-		return close_conversation(r);
-	memcpy(r->bind, data, len);
-	r->bind_len = (uint32_t)len;
-	r->asked_at = microseconds();
-	set_timer(r);
-	return connect_next(r);
+	c->bind = malloc(len);
+	if (c->bind == NULL)
+		return close_conversation(c);
+	memcpy(c->bind, data, len);
+	c->bind_len = (uint32_t)len;
+	c->asked_at = clock_us();
+	set_timer(c);
+	return connect_next(c);
 }
 
 /* One whole fragment of the client's. *stop: it is not its turn. */
 static bool
-client_pdu(struct relayed *r, const uint8_t *data, size_t len, bool *stop)
+client_pdu(struct conversation *c, const uint8_t *data, size_t len, bool *stop)
 {
-	uint8_t state = r->x.state;
-	enum exchange_do what = exchange_client(&r->x, data, len);
+	uint8_t state = c->x.state;
+	enum exchange_do what = exchange_client(&c->x, data, len);
 
 	switch (what) {
 	case EXCHANGE_WAIT:
 		*stop = true;
 		return true;
 	case EXCHANGE_CONNECT:
-		return begin_bind(r, data, len);
+		return begin_bind(c, data, len);
 	case EXCHANGE_PASS:
 		if (state == EXCHANGE_BOUND)
-			r->asked_at = microseconds();
-		set_timer(r);
-		return to_host(r, data, len);
+			c->asked_at = clock_us();
+		set_timer(c);
+		return to_host(c, data, len);
 	case EXCHANGE_DROP:
 		return true;
 	case EXCHANGE_ANSWER:
-		say(r, LOG_NOTICE, r->x.event, r->x.why);
-		r->s->front->stats.refused_frames++;
-		return to_client(r, r->x.answer, r->x.answer_len);
+		say(c, LOG_NOTICE, c->x.event, c->x.why);
+		c->connection->front->stats.refused_frames++;
+		return to_client(c, c->x.answer, c->x.answer_len);
 	case EXCHANGE_ANSWER_CLOSE:
-		say(r, LOG_NOTICE, r->x.event, r->x.why);
-		r->s->front->stats.refused_frames++;
-		return finish(r, r->x.answer, r->x.answer_len);
+		say(c, LOG_NOTICE, c->x.event, c->x.why);
+		c->connection->front->stats.refused_frames++;
+		return finish(c, c->x.answer, c->x.answer_len);
 	default:
-		say(r, LOG_NOTICE, r->x.event, r->x.why);
-		r->s->front->stats.refused_frames++;
-		return close_conversation(r);
+		say(c, LOG_NOTICE, c->x.event, c->x.why);
+		c->connection->front->stats.refused_frames++;
+		return close_conversation(c);
 	}
 }
 
 static bool
-bad_octets(struct relayed *r, enum pdu_whole how, const uint8_t *data, size_t len)
+bad_octets(struct conversation *c, enum pdu_whole how, const uint8_t *data, size_t len)
 {
 	enum exchange_do what = EXCHANGE_CLOSE;
 
 	if (how == PDU_OTHER_VERSION)
-		what = exchange_version(&r->x, data, len);
-	r->s->front->stats.refused_frames++;
-	say(r, LOG_NOTICE, how == PDU_OTHER_VERSION ? r->x.event : "relay-bad-pdu",
-	    how == PDU_OTHER_VERSION ? r->x.why : "not a PDU that a KMS client sends");
+		what = exchange_version(&c->x, data, len);
+	c->connection->front->stats.refused_frames++;
+	say(c, LOG_NOTICE, how == PDU_OTHER_VERSION ? c->x.event : "relay-bad-pdu",
+	    how == PDU_OTHER_VERSION ? c->x.why : "not a PDU that a KMS client sends");
 	if (what == EXCHANGE_ANSWER_CLOSE)
-		return finish(r, r->x.answer, r->x.answer_len);
-	return close_conversation(r);
+		return finish(c, c->x.answer, c->x.answer_len);
+	return close_conversation(c);
 }
 
 static bool
-client_octets(struct relayed *r, const uint8_t *data, size_t len)
+client_octets(struct conversation *c, const uint8_t *data, size_t len)
 {
 	size_t at = 0;
 	bool stop = false;
@@ -561,61 +453,61 @@ client_octets(struct relayed *r, const uint8_t *data, size_t len)
 		enum pdu_whole how = pdu_look(&p, data + at, len - at);
 
 		/* Nothing goes on before what is queued has been taken. */
-		if (half_pending(&r->host) || half_pending(&r->client) || how == PDU_MORE)
+		if (half_pending(&c->host) || half_pending(&c->client) || how == PDU_MORE)
 			break;
 		if (how != PDU_WHOLE)
-			return bad_octets(r, how, data + at, len - at);
-		if (!client_pdu(r, data + at, p.length, &stop))
+			return bad_octets(c, how, data + at, len - at);
+		if (!client_pdu(c, data + at, p.length, &stop))
 			return false;
 		if (!stop)
 			at += p.length;
 	}
-	return half_keep_in(&r->client, data + at, len - at) || close_conversation(r);
+	return half_keep_in(&c->client, data + at, len - at) || close_conversation(c);
 }
 
 /* Its turn again: what it sent meanwhile is here. */
 static bool
-client_resume(struct relayed *r)
+client_resume(struct conversation *c)
 {
-	return r->client.in == NULL || client_octets(r, r->client.in, r->client.in_len);
+	return c->client.in == NULL || client_octets(c, c->client.in, c->client.in_len);
 }
 
 static bool
-host_pdu(struct relayed *r, const uint8_t *data, size_t len)
+host_pdu(struct conversation *c, const uint8_t *data, size_t len)
 {
-	uint8_t state = r->x.state;
-	enum exchange_do what = exchange_host(&r->x, data, len);
-	struct upstreams *u = &r->s->front->relay.upstreams;
+	uint8_t state = c->x.state;
+	enum exchange_do what = exchange_host(&c->x, data, len);
+	struct upstreams *u = &c->connection->front->relay.upstreams;
 	struct upstream *h;
 
 	if (what == EXCHANGE_PASS_CLOSE)
-		return finish(r, data, len);
+		return finish(c, data, len);
 	if (what != EXCHANGE_PASS) {
 		char text[UPSTREAM_TEXT];
 
 		log_limited(
-		    LOG_WARNING, "relay-bad-host", "%s: %s", upstream_text(text, &r->at), r->x.why);
+		    LOG_WARNING, "relay-bad-host", "%s: %s", upstream_text(text, &c->at), c->x.why);
 		errno = EPROTO;
-		return host_lost(r, false);
+		return host_lost(c, false);
 	}
 	if (state == EXCHANGE_BINDING) {
-		free(r->bind);
-		r->bind = NULL;
-		if ((h = upstreams_find(u, &r->at)) != NULL)
+		free(c->bind);
+		c->bind = NULL;
+		if ((h = upstreams_find(u, &c->at)) != NULL)
 			upstream_good(h);
-		if (r->generation == u->generation)
-			upstreams_outdone(u, r->closed, r->silent, relay_now());
+		if (c->generation == u->generation)
+			upstreams_outdone(u, c->closed, c->silent, clock_ms());
 	}
-	r->connect_by = 0;
-	set_timer(r);
-	if (!to_client(r, data, len))
+	c->connect_by = 0;
+	set_timer(c);
+	if (!to_client(c, data, len))
 		return false;
-	report(r);
+	report(c);
 	return true;
 }
 
 static bool
-host_octets(struct relayed *r, const uint8_t *data, size_t len)
+host_octets(struct conversation *c, const uint8_t *data, size_t len)
 {
 	size_t at = 0;
 	struct pdu p;
@@ -623,126 +515,113 @@ host_octets(struct relayed *r, const uint8_t *data, size_t len)
 	while (at < len) {
 		enum pdu_whole how = pdu_look(&p, data + at, len - at);
 		size_t size = how == PDU_WHOLE ? p.length : len - at;
-		int fd = r->host.fd;
+		int fd = c->host.fd;
 
-		if (how == PDU_MORE || half_pending(&r->client))
+		if (how == PDU_MORE || half_pending(&c->client))
 			break;
 		/* What is no PDU is for exchange_host to refuse, too. */
-		if (!host_pdu(r, data + at, size))
+		if (!host_pdu(c, data + at, size))
 			return false;
 		/* That host is given up and another one asked: what it said besides is nothing. */
-		if (r->host.fd != fd || r->connecting || r->x.state == EXCHANGE_BINDING)
+		if (c->host.fd != fd || c->connecting || c->x.state == EXCHANGE_BINDING)
 			return true;
 		at += size;
 	}
-	return half_keep_in(&r->host, data + at, len - at) || close_conversation(r);
-}
-
-/* Receive behind what is kept, or into the front's scratch. n as recv(2); *from where it stands,
- * *len how much in all. */
-static ssize_t
-half_receive(struct half *h, uint8_t *scratch, uint8_t **from, size_t *len)
-{
-	ssize_t n;
-
-	*from = h->in != NULL ? h->in : scratch;
-	n = recv(h->fd, *from + h->in_len, HALF_ROOM - h->in_len, MSG_DONTWAIT);
-	*len = h->in_len + (n > 0 ? (size_t)n : 0);
-	return n;
+	return half_keep_in(&c->host, data + at, len - at) || close_conversation(c);
 }
 
 static bool
-host_read(struct relayed *r)
+host_read(struct conversation *c)
 {
 	uint8_t *from;
 	size_t len;
-	ssize_t n = half_receive(&r->host, r->s->front->relay.scratch, &from, &len);
+	ssize_t n = half_receive(&c->host, c->connection->front->relay.scratch, &from, &len);
 
 	if (n > 0)
-		return host_octets(r, from, len) && client_resume(r);
+		return host_octets(c, from, len) && client_resume(c);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return true;
 	if (n == 0)
 		errno = 0;
-	return host_lost(r, false);
+	return host_lost(c, false);
 }
 
 static bool
-host_connected(struct relayed *r)
+host_connected(struct conversation *c)
 {
 	socklen_t len = sizeof(int);
 	int error = 0;
 
-	if (getsockopt(r->host.fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error == 0)
-		return send_bind(r);
+	if (getsockopt(c->host.fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error == 0)
+		return send_bind(c);
 	errno = error;
-	return host_lost(r, false);
+	return host_lost(c, false);
 }
 
 static void
 on_host(evutil_socket_t fd, short what, void *arg)
 {
-	struct relayed *r = arg;
+	struct conversation *c = arg;
 	bool alive = true;
 
-	if (r->connecting) {
-		alive = host_connected(r);
+	if (c->connecting) {
+		alive = host_connected(c);
 	} else {
 		if (what & EV_WRITE)
-			alive = half_flush(&r->host) == KMS_OK
-				    ? half_pending(&r->host) || client_resume(r)
-				    : host_lost(r, false);
+			alive = half_flush(&c->host) == KMS_OK
+				    ? half_pending(&c->host) || client_resume(c)
+				    : host_lost(c, false);
 		/* The host may have been given up and another one asked meanwhile. */
-		if (alive && (what & EV_READ) && r->host.fd == fd && !r->connecting)
-			alive = host_read(r);
+		if (alive && (what & EV_READ) && c->host.fd == fd && !c->connecting)
+			alive = host_read(c);
 	}
 	if (alive)
-		settle(r);
+		settle(c);
 }
 
 static bool
-client_read(struct relayed *r)
+client_read(struct conversation *c)
 {
 	uint8_t *from;
 	size_t len;
-	ssize_t n = half_receive(&r->client, r->s->front->relay.scratch, &from, &len);
+	ssize_t n = half_receive(&c->client, c->connection->front->relay.scratch, &from, &len);
 
 	if (n > 0)
-		return client_octets(r, from, len);
+		return client_octets(c, from, len);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return true;
 	if (n < 0)
-		return close_conversation(r);
+		return close_conversation(c);
 	/* It may have closed one direction only, and wait for its answer. */
-	r->client.ended = true;
+	c->client.ended = true;
 	return true;
 }
 
 static bool
-client_flushed(struct relayed *r)
+client_flushed(struct conversation *c)
 {
-	if (half_flush(&r->client) != KMS_OK)
-		return close_conversation(r);
-	if (half_pending(&r->client))
+	if (half_flush(&c->client) != KMS_OK)
+		return close_conversation(c);
+	if (half_pending(&c->client))
 		return true;
 	/* The way is free again: first what the host said meanwhile, then the client. */
-	if (r->host.in != NULL && !host_octets(r, r->host.in, r->host.in_len))
+	if (c->host.in != NULL && !host_octets(c, c->host.in, c->host.in_len))
 		return false;
-	return client_resume(r);
+	return client_resume(c);
 }
 
-void
-relayed_event(struct session *s, short what)
+static void
+conversation_event(struct connection *connection, short what)
 {
-	struct relayed *r = s->relayed;
+	struct conversation *c = connection->conversation;
 	bool alive = true;
 
 	if (what & EV_WRITE)
-		alive = client_flushed(r);
+		alive = client_flushed(c);
 	if (alive && (what & EV_READ))
-		alive = client_read(r);
+		alive = client_read(c);
 	if (alive)
-		settle(r);
+		settle(c);
 }
 
 static bool
@@ -754,35 +633,43 @@ allowed(const struct relay *relay, const uint8_t address[16])
 	return false;
 }
 
-void
-relayed_open(struct session *s, const uint8_t *data, size_t len)
+static void
+conversation_open(struct connection *connection, const uint8_t *data, size_t len)
 {
-	struct relay *relay = &s->front->relay;
+	struct relay *relay = &connection->front->relay;
 	char peer[PEER_TEXT];
-	struct relayed *r;
+	struct conversation *c;
 	int status;
 
-	if (!allowed(relay, s->address)) {
+	if (!allowed(relay, connection->address)) {
 		log_limited(LOG_NOTICE, "relay-source-refused",
-		    "%s: in no network of [relay] allow", peer_text(peer, s->address, s->port));
-		s->front->stats.refused_connections++;
-		session_close(s);
+		    "%s: in no network of [relay] allow",
+		    peer_text(peer, connection->address, connection->port));
+		connection->front->stats.refused_connections++;
+		connection_close(connection);
 		return;
 	}
-	if ((r = calloc(1, sizeof(*r))) == NULL) {
-		session_close(s);
+	if ((c = calloc(1, sizeof(*c))) == NULL) {
+		connection_close(connection);
 		return;
 	}
-	r->s = s;
-	r->client.fd = s->fd;
-	r->host.fd = -1;
-	exchange_init(&r->x);
-	event_assign(&r->timer, s->front->base, -1, 0, on_timer, r);
-	status = throttle_enter(&relay->throttle, s->address);
-	r->counted = status == KMS_OK;
-	r->over_limit = status != KMS_OK;
-	s->relayed = r;
-	s->state = SESSION_RELAYED;
-	if (client_octets(r, data, len))
-		settle(r);
+	c->connection = connection;
+	c->client.fd = connection->fd;
+	c->host.fd = -1;
+	exchange_init(&c->x);
+	event_assign(&c->timer, connection->front->base, -1, 0, on_timer, c);
+	status = throttle_enter(&relay->throttle, connection->address);
+	c->counted = status == KMS_OK;
+	c->over_limit = status != KMS_OK;
+	connection->conversation = c;
+	connection->state = CONNECTION_RELAYED;
+	if (client_octets(c, data, len))
+		settle(c);
 }
+
+const struct relay_calls conversation_calls = {
+	.open = conversation_open,
+	.event = conversation_event,
+	.free = conversation_free,
+	.busy = conversation_busy,
+};

@@ -6,22 +6,8 @@
 #ifndef KMSD_FRONT_RELAY_CONVERSATION_H
 #define KMSD_FRONT_RELAY_CONVERSATION_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "kmsd/front/relay/relay.h"
 
-struct session;
-struct relayed;
-
-/*
- * The first octets, of which the first is 5: from now on the session is the relay's, or closed.
- */
-void relayed_open(struct session *s, const uint8_t *data, size_t len);
-/* The client's socket is ready. */
-void relayed_event(struct session *s, short what);
-/* Its session closes. */
-void relayed_free(struct session *s);
-/* Somebody waits for an answer: it is not closed at a stop. */
-bool relayed_busy(const struct session *s);
+extern const struct relay_calls conversation_calls;
 
 #endif

@@ -3,20 +3,11 @@
  */
 #include "kmsd/front/relay/relay.h"
 
-#include <time.h>
-
 #include "kmsd/common/log.h"
 #include "kmsd/front/front.h"
+#include "kmsd/front/relay/conversation.h"
+#include "libkms/base/clock.h"
 #include "libkms/kms_error.h"
-
-uint64_t
-relay_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 int
 relay_init(struct front *f, const struct config *c, uint64_t seed)
@@ -24,8 +15,8 @@ relay_init(struct front *f, const struct config *c, uint64_t seed)
 	struct relay *r = &f->relay;
 
 	upstreams_init(&r->upstreams, f->base, (uint32_t)(seed >> 16));
-	r->configured = relay_configured(c);
-	if (r->configured && throttle_init(&r->throttle, ~seed) != KMS_OK)
+	r->calls = relay_configured(c) ? &conversation_calls : NULL;
+	if (r->calls != NULL && throttle_init(&r->throttle, ~seed) != KMS_OK)
 		return KMS_E_NO_MEMORY;
 	relay_limits(f, c);
 	return KMS_OK;
@@ -59,7 +50,7 @@ relay_hosts_changed(struct front *f, int fd)
 	struct ipc_upstreams list;
 	int status = ipc_upstreams_read(&list, fd);
 
-	if (status != KMS_OK || !f->relay.configured)
+	if (status != KMS_OK || f->relay.calls == NULL)
 		return status;
 	upstreams_replace(&f->relay.upstreams, &list);
 	log_event(LOG_INFO, "relay-hosts", "%u addresses of KMS hosts to relay to", list.count);
@@ -69,5 +60,5 @@ relay_hosts_changed(struct front *f, int fd)
 void
 relay_tick(struct front *f)
 {
-	upstreams_tick(&f->relay.upstreams, relay_now());
+	upstreams_tick(&f->relay.upstreams, clock_ms());
 }

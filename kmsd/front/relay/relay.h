@@ -16,11 +16,22 @@
 #include "kmsd/front/relay/upstream.h"
 #include "kmsd/front/throttle.h"
 
+struct connection;
 struct front;
-struct session;
+
+/* What the relay does for a connection that is relayed. */
+struct relay_calls {
+	/* The first bytes, of which the first is 5: the connection is now the relay's, or closed.
+	 */
+	void (*open)(struct connection *c, const uint8_t *data, size_t len);
+	void (*event)(struct connection *c, short what); /* the client's socket is ready */
+	void (*free)(struct connection *c);              /* the connection closes */
+	/* Somebody waits for an answer: it is not closed at a stop. */
+	bool (*busy)(const struct connection *c);
+};
 
 struct relay {
-	bool configured; /* as started: a reload does not change it */
+	const struct relay_calls *calls; /* NULL: not configured; a reload does not change it */
 	struct upstreams upstreams;
 	struct throttle throttle; /* per_source of [relay] */
 	struct relay_network allow[RELAY_NETWORKS];
@@ -40,6 +51,5 @@ void relay_free(struct front *f);
 /* The list of hosts from kmsd. */
 int relay_hosts_changed(struct front *f, int fd);
 void relay_tick(struct front *f);
-uint64_t relay_now(void); /* ms, monotonic */
 
 #endif

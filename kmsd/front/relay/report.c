@@ -27,8 +27,8 @@ may_report(struct front *f)
 }
 
 void
-relay_report(struct session *s, const struct exchange_call *call, const struct ipc_upstream *host,
-    uint32_t latency)
+relay_report(struct connection *s, const struct exchange_call *call,
+    const struct ipc_upstream *host, uint32_t latency)
 {
 	struct ipc_relayed out = {
 		.outcome = call->outcome,

@@ -9,10 +9,10 @@
 #include "kmsd/front/relay/exchange.h"
 #include "kmsd/ipc/ipc.h"
 
-struct session;
+struct connection;
 
 /* latency: microseconds. Beyond IPC_RELAYED_RATE a second nothing is sent, and it is counted. */
-void relay_report(struct session *s, const struct exchange_call *call,
+void relay_report(struct connection *s, const struct exchange_call *call,
     const struct ipc_upstream *host, uint32_t latency);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * test_session.c - the parts of kmsd-front that can be wrong without a socket:
+ * test_connection.c - the parts of kmsd-front that can be wrong without a socket:
  * who a token names, who has waited too long, and how many connections a source has.
  */
 #include <setjmp.h>
@@ -23,86 +23,87 @@ static void
 test_size(void **state)
 {
 	/* ten thousand idle connections in 16 MiB, with everything else */
-	assert_true(sizeof(struct session) < 400);
+	assert_true(sizeof(struct connection) < 400);
 }
 
 static void
 test_token(void **state)
 {
-	struct sessions t;
-	struct session *s, *found = NULL;
+	struct connections t;
+	struct connection *s, *found = NULL;
 	uint64_t token;
 
-	sessions_init(&t);
-	s = sessions_take(&t);
+	connections_init(&t);
+	s = connections_take(&t);
 	assert_non_null(s);
-	token = session_token(s);
-	assert_int_equal(session_find(&t, token, &found), SESSION_NEVER); /* has not asked */
-	s->state = SESSION_ASKED;
-	assert_int_equal(session_find(&t, token, &found), SESSION_FOUND);
+	token = connection_token(s);
+	assert_int_equal(connection_find(&t, token, &found), CONNECTION_NEVER); /* has not asked */
+	s->state = CONNECTION_ASKED;
+	assert_int_equal(connection_find(&t, token, &found), CONNECTION_FOUND);
 	assert_ptr_equal(found, s);
 
 	found = NULL;
 	assert_int_equal(
-	    session_find(&t, token + 1, &found), SESSION_NEVER); /* a slot not in use */
-	assert_int_equal(session_find(&t, token | 0xffffffff, &found), SESSION_NEVER);
-	assert_int_equal(session_find(&t, (uint32_t)token, &found), SESSION_NEVER);
-	assert_int_equal(session_find(&t, token + ((uint64_t)1 << 32), &found), SESSION_NEVER);
-	assert_int_equal(session_find(&t, UINT64_MAX, &found), SESSION_NEVER);
+	    connection_find(&t, token + 1, &found), CONNECTION_NEVER); /* a slot not in use */
+	assert_int_equal(connection_find(&t, token | 0xffffffff, &found), CONNECTION_NEVER);
+	assert_int_equal(connection_find(&t, (uint32_t)token, &found), CONNECTION_NEVER);
+	assert_int_equal(
+	    connection_find(&t, token + ((uint64_t)1 << 32), &found), CONNECTION_NEVER);
+	assert_int_equal(connection_find(&t, UINT64_MAX, &found), CONNECTION_NEVER);
 	assert_null(found);
-	sessions_free(&t);
+	connections_free(&t);
 }
 
 static void
 test_stale_token(void **state)
 {
-	struct sessions t;
-	struct session *first, *second, *found = NULL;
+	struct connections t;
+	struct connection *first, *second, *found = NULL;
 	uint64_t token;
 
-	sessions_init(&t);
-	first = sessions_take(&t);
-	first->state = SESSION_ASKED;
-	token = session_token(first);
-	sessions_give(&t, first);
-	assert_int_equal(session_find(&t, token, &found), SESSION_LEFT);
-	second = sessions_take(&t);
+	connections_init(&t);
+	first = connections_take(&t);
+	first->state = CONNECTION_ASKED;
+	token = connection_token(first);
+	connections_give(&t, first);
+	assert_int_equal(connection_find(&t, token, &found), CONNECTION_LEFT);
+	second = connections_take(&t);
 	assert_ptr_equal(second, first); /* the very same slot */
-	second->state = SESSION_ASKED;
-	assert_int_equal(session_find(&t, token, &found), SESSION_LEFT);
+	second->state = CONNECTION_ASKED;
+	assert_int_equal(connection_find(&t, token, &found), CONNECTION_LEFT);
 	assert_null(found);
-	assert_int_equal(session_find(&t, session_token(second), &found), SESSION_FOUND);
-	sessions_free(&t);
+	assert_int_equal(connection_find(&t, connection_token(second), &found), CONNECTION_FOUND);
+	connections_free(&t);
 }
 
 static void
 test_table(void **state)
 {
-	struct session *all[MANY];
-	struct sessions t;
+	struct connection *all[MANY];
+	struct connections t;
 
-	sessions_init(&t);
+	connections_init(&t);
 	for (uint32_t i = 0; i < MANY; i++) {
-		all[i] = sessions_take(&t);
+		all[i] = connections_take(&t);
 		assert_non_null(all[i]);
 	}
 	assert_int_equal(t.open, MANY);
 	for (uint32_t i = 0; i < MANY; i++) {
 		/* no block moved while others were added, and each is found where its name says */
-		assert_ptr_equal(sessions_at(&t, all[i]->index), all[i]);
-		sessions_give(&t, all[i]);
+		assert_ptr_equal(connections_at(&t, all[i]->index), all[i]);
+		connections_give(&t, all[i]);
 	}
 	assert_int_equal(t.open, 0);
 	for (uint32_t i = 0; i < MANY; i++)
-		assert_non_null(sessions_take(&t));
-	assert_null(sessions_at(&t, MANY + 1000)); /* nothing more was allocated */
-	sessions_free(&t);
+		assert_non_null(connections_take(&t));
+	assert_null(connections_at(&t, MANY + 1000)); /* nothing more was allocated */
+	connections_free(&t);
 }
 
 static void
 test_deadline(void **state)
 {
-	struct session a = { 0 }, b = { 0 };
+	struct connection a = { 0 }, b = { 0 };
 	struct deadlines d;
 
 	deadlines_init(&d);

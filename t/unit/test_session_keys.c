@@ -1,5 +1,5 @@
 /*
- * test_session_cache.c - what was put in is found, by the whole key alone; the
+ * test_session_keys.c - what was put in is found, by the whole key alone; the
  * bound holds; those that come back outlive those seen once.
  */
 #include <setjmp.h>
