@@ -1,6 +1,5 @@
 /*
- * activate.h - the activation process as a whole, and the way of one request:
- * authenticated, decided, staged for the batch under way.
+ * activate.h - the activation process as a whole, and what it records of itself.
  */
 #ifndef KMSD_ACTIVATE_ACTIVATE_H
 #define KMSD_ACTIVATE_ACTIVATE_H
@@ -21,7 +20,7 @@
 #include "libkms/core/entry.h"
 
 struct event_base;
-struct peer;
+struct front_peer;
 
 struct activate_counts {
 	uint64_t requests, refused, batches, entries, largest;
@@ -36,12 +35,12 @@ struct activate {
 	struct secrets secrets;     /* what kmsd handed over to open it */
 	unsigned wrong_passphrases; /* in a row */
 	uint64_t try_again;         /* monotonic seconds: no passphrase is tried before */
-	struct session_cache *cache;
+	struct session_keys *cache;
 	struct kmsdb *db;
-	struct batch *batch;
+	struct pending *pending;
 	struct refusals *refusals;
 	struct event_base *base;
-	struct peer *peers; /* list, peer.h */
+	struct front_peer *peers; /* list, front_peer.h */
 	int state_dir;
 	char host_name[MESSAGE_NAME + 1];
 	/* config_mark of what was taken at the start, and last */
@@ -59,17 +58,6 @@ struct activate {
 };
 
 void activate_clock(struct activate *a);
-
-/*
- * One frame of a front that has a credit for it; each leads to exactly one reply, now or with
- * the batch.
- */
-void activate_hello(
-    struct activate *a, struct peer *p, const struct ipc_frame *f, const uint8_t *body);
-/* The next frame is this one: lets slow memory come nearer meanwhile. */
-void activate_expect(const struct activate *a, const struct ipc_frame *f, const uint8_t *body);
-void activate_request(
-    struct activate *a, struct peer *p, const struct ipc_frame *f, const uint8_t *body);
 
 /*
  * An administrative entry: finishes the batch under way, then commits the entry alone. Time is

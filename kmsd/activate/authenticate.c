@@ -14,35 +14,22 @@
 #define REQUEST_ID_AT 8
 #define REQUEST_ID_END 24
 
-static int
-check_frame(
-    struct seal_request_view *view, struct signing_key *key, const uint8_t *frame, size_t len)
+int
+authenticate_parse(struct seal_request_view *out, const uint8_t *frame, size_t len)
 {
-	struct frame header;
-	int rc;
+	int rc = seal_request_parse(out, frame, len);
 
-	if (len < FRAME_HEADER)
-		return KMS_E_BAD_FRAME;
-	if ((rc = frame_decode(&header, frame, FRAME_MAX_REQUEST)) != KMS_OK)
-		return rc;
-	if (header.type != FRAME_REQUEST || header.length != len - FRAME_HEADER)
-		return KMS_E_BAD_FRAME;
-	if (seal_request_parse(view, frame, len) != KMS_OK)
-		return KMS_E_BAD_FRAME;
-	if (memcmp(view->host_id, signing_key_host_id(key), SEAL_HOST) != 0)
-		return KMS_E_UNKNOWN_HOST;
-	return KMS_OK;
+	return rc == KMS_E_TRUNCATED || rc == KMS_E_TRAILING ? KMS_E_BAD_FRAME : rc;
 }
 
 static int
-open_text(
-    struct authenticated *out, const struct session *s, const uint8_t *frame, size_t frame_len)
+open_text(struct authenticated *out, const struct session *s, const struct seal_request_view *view)
 {
 	uint8_t text[FRAME_MAX_REQUEST];
 	size_t len = 0;
 	int rc;
 
-	if (seal_open_request(text, sizeof(text), &len, &s->keys, frame, frame_len) != KMS_OK)
+	if (seal_open_view(text, sizeof(text), &len, &s->keys, view) != KMS_OK)
 		return KMS_E_BAD_SEAL;
 	if ((rc = message_request_decode(&out->request, text, len)) == KMS_OK)
 		return KMS_OK;
@@ -55,26 +42,25 @@ open_text(
 }
 
 int
-authenticate(struct authenticated *out, struct signing_key *key, struct session_cache *cache,
-    const uint8_t *frame, size_t len)
+authenticate(struct authenticated *out, struct signing_key *key, struct session_keys *cache,
+    const struct seal_request_view *view)
 {
-	struct seal_request_view view;
 	const struct session *known;
 	int rc;
 
-	if ((rc = check_frame(&view, key, frame, len)) != KMS_OK)
-		return rc;
-	if ((known = session_cache_get(cache, view.client_pk)) != NULL) {
-		if ((rc = open_text(out, known, frame, len)) != KMS_E_BAD_SEAL)
+	if (memcmp(view->host_id, signing_key_host_id(key), SEAL_HOST) != 0)
+		return KMS_E_UNKNOWN_HOST;
+	if ((known = session_keys_get(cache, view->client_pk)) != NULL) {
+		if ((rc = open_text(out, known, view)) != KMS_E_BAD_SEAL)
 			out->session = *known;
 		return rc;
 	}
-	memcpy(out->session.client_pk, view.client_pk, SEAL_PUBLIC);
-	if (signing_key_session(key, &out->session.keys, view.client_pk) != KMS_OK)
+	memcpy(out->session.client_pk, view->client_pk, SEAL_PUBLIC);
+	if (signing_key_session(key, &out->session.keys, view->client_pk) != KMS_OK)
 		return KMS_E_BAD_SEAL;
-	if ((rc = open_text(out, &out->session, frame, len)) != KMS_E_BAD_SEAL) {
-		seal_cmid(out->session.cmid, view.client_pk);
-		session_cache_put(cache, &out->session);
+	if ((rc = open_text(out, &out->session, view)) != KMS_E_BAD_SEAL) {
+		seal_cmid(out->session.cmid, view->client_pk);
+		session_keys_put(cache, &out->session);
 	}
 	return rc;
 }

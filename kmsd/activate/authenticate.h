@@ -1,7 +1,7 @@
 /*
- * authenticate.h - from the octets of a REQUEST frame to a client whose
- * identity is proven and what it asks. The front's opinion of the frame does not count
- * here: everything is decoded again.
+ * authenticate.h - from the bytes of a REQUEST frame to a client whose identity is proven and
+ * what it asks. The front's opinion of the frame does not count here: the activation process
+ * decodes the client's bytes itself.
  */
 #ifndef KMSD_ACTIVATE_AUTHENTICATE_H
 #define KMSD_ACTIVATE_AUTHENTICATE_H
@@ -20,11 +20,15 @@ struct authenticated {
 };
 
 /*
- * KMS_OK. Not authenticated, answer in the clear: KMS_E_BAD_FRAME, KMS_E_BAD_VERSION,
- * KMS_E_TOO_LARGE, KMS_E_UNKNOWN_HOST, KMS_E_BAD_SEAL. Authenticated but senseless, answer
- * sealed: KMS_E_BAD_REQUEST.
+ * The clear part of a REQUEST frame, decoded here once; the view borrows from frame.
+ * KMS_E_BAD_FRAME, KMS_E_BAD_VERSION, KMS_E_TOO_LARGE.
  */
-int authenticate(struct authenticated *out, struct signing_key *key, struct session_cache *cache,
-    const uint8_t *frame, size_t len);
+int authenticate_parse(struct seal_request_view *out, const uint8_t *frame, size_t len);
+/*
+ * KMS_OK. Not authenticated, answer in the clear: KMS_E_UNKNOWN_HOST, KMS_E_BAD_SEAL.
+ * Authenticated but senseless, answer sealed: KMS_E_BAD_REQUEST.
+ */
+int authenticate(struct authenticated *out, struct signing_key *key, struct session_keys *cache,
+    const struct seal_request_view *view);
 
 #endif

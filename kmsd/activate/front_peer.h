@@ -6,47 +6,64 @@
 #ifndef KMSD_ACTIVATE_FRONT_PEER_H
 #define KMSD_ACTIVATE_FRONT_PEER_H
 
+#include <event2/event.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kmsd/activate/relayed.h"
 #include "kmsd/ipc/ipc.h"
 
 struct activate;
-struct peer;
+struct ipc_channel;
 
-/* Takes fd over. An older channel of the same front is given up. KMS_E_NO_MEMORY. */
-int peer_add(struct activate *a, int fd, unsigned index);
-void peer_free_all(struct activate *a);
+struct front_peer {
+	struct front_peer *next;
+	struct activate *activate;
+	struct ipc_channel *channel;
+	struct event *readable, *writable;
+	unsigned index;
+	bool ready;
+	bool dead; /* freed at the end of the turn: slots may still point here */
+	uint32_t credits, in_flight;
+	uint32_t layers;
+	unsigned stats_left;
+	struct relayed_bucket relayed;
+	uint64_t requests, replies;
+	bool have_stats;
+	struct ipc_front_stats stats;
+};
+
+/* readable: called with the struct when frames have come. Otherwise as front_verbs_open. */
+int front_peer_add(struct activate *a, int fd, unsigned index, event_callback_fn readable);
+void front_peer_free_all(struct activate *a);
+/* Its channel is used no longer, and is freed at the end of the turn. */
+void front_peer_give_up(struct front_peer *p);
+/* Logs what it did; returns KMS_E_PEER. */
+int front_peer_broken(struct front_peer *p, const char *event, const char *what);
+void front_peer_send(struct front_peer *p, uint8_t verb, const void *body, uint32_t len);
 
 /*
  * A reply in place: room for a frame of at most size octets, then its length (0: give the
  * credit back with nothing to send). NULL: this peer is given up.
  */
-uint8_t *peer_reserve(struct peer *p, size_t size);
-void peer_commit(struct peer *p, uint64_t token, uint8_t flags, size_t len);
+uint8_t *front_peer_reserve(struct front_peer *p, size_t size);
+void front_peer_commit(struct front_peer *p, uint64_t token, uint8_t flags, size_t len);
 
 /* Write what is queued for p now, within a batch: p stays, also when it is given up. */
-void peer_flush(struct peer *p);
+void front_peer_flush(struct front_peer *p);
 /*
  * After each turn of the loop, with no batch under way: write what is queued, free who is given
  * up.
  */
-void peer_flush_all(struct activate *a);
+void front_peer_flush_all(struct activate *a);
 /* Something is queued still. */
-bool peer_pending_any(const struct activate *a);
+bool front_peer_pending_any(const struct activate *a);
 /* Ask every front for its figures; also renews what each may send unasked. */
-void peer_ask_stats(struct activate *a);
+void front_peer_ask_stats(struct activate *a);
 
-struct peer_info {
-	unsigned index;
-	bool ready;
-	uint32_t layers, credits, in_flight;
-	uint64_t requests, replies; /* on this channel */
-	bool have_stats;
-	struct ipc_front_stats stats;
-};
-void peer_each(
-    const struct activate *a, void (*fn)(const struct peer_info *i, void *arg), void *arg);
+/* Those that are not given up. */
+void front_peer_each(
+    const struct activate *a, void (*fn)(const struct front_peer *i, void *arg), void *arg);
 
 #endif

@@ -21,6 +21,7 @@
 #include "kmsd/activate/activate_confine.h"
 #include "kmsd/activate/control/control_server.h"
 #include "kmsd/activate/front_peer.h"
+#include "kmsd/activate/front_verbs.h"
 #include "kmsd/common/log.h"
 #include "libkms/base/fault.h"
 
@@ -268,17 +269,17 @@ sessions(const struct activate *a)
 static uint64_t
 memlock_needed(const struct activate *a)
 {
-	return session_cache_octets(sessions(a)) + batch_octets(slots(a)) + MEMLOCK_SLACK;
+	return session_keys_octets(sessions(a)) + pending_octets(slots(a)) + MEMLOCK_SLACK;
 }
 
 static int
 open_memory(struct activate *a)
 {
-	a->cache = session_cache_new(sessions(a));
-	a->batch = batch_new(slots(a));
+	a->cache = session_keys_new(sessions(a));
+	a->pending = pending_new(slots(a));
 	a->refusals = refusals_new();
 	a->base = new_base();
-	if (a->cache == NULL || a->batch == NULL || a->refusals == NULL || a->base == NULL)
+	if (a->cache == NULL || a->pending == NULL || a->refusals == NULL || a->base == NULL)
 		return KMS_E_NO_MEMORY;
 	return KMS_OK;
 }
@@ -310,7 +311,7 @@ open_fronts(struct server *s)
 	for (unsigned i = 0; i < FRONTS; i++) {
 		if (s->fronts[i] < 0)
 			continue;
-		if ((rc = peer_add(&s->activate, s->fronts[i], i)) != KMS_OK)
+		if ((rc = front_verbs_open(&s->activate, s->fronts[i], i)) != KMS_OK)
 			return rc;
 		s->fronts[i] = -1;
 	}
@@ -374,7 +375,7 @@ on_parent(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	if (m.verb == IPC_CHANNEL && m.fd >= 0 && m.index < FRONTS) {
-		if (peer_add(&s->activate, m.fd, m.index) != KMS_OK)
+		if (front_verbs_open(&s->activate, m.fd, m.index) != KMS_OK)
 			close(m.fd);
 		return;
 	}
@@ -391,8 +392,8 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct server *s = arg;
 
-	peer_ask_stats(&s->activate);
-	batch_idle(&s->activate);
+	front_peer_ask_stats(&s->activate);
+	pending_idle(&s->activate);
 	if (++s->ticks % LOG_TICKS == 0)
 		log_flush_limited();
 }
@@ -448,8 +449,8 @@ static void
 turn(struct activate *a)
 {
 	if (!relayed_may_wait(a))
-		batch_finish(a);
-	peer_flush_all(a);
+		pending_finish(a);
+	front_peer_flush_all(a);
 }
 
 /* What the fronts have sent already is answered; replies get a moment to leave. */
@@ -459,11 +460,11 @@ drain(struct activate *a)
 	time_t end = time(NULL) + STOP_SECONDS;
 
 	event_base_loop(a->base, EVLOOP_NONBLOCK);
-	batch_finish(a);
+	pending_finish(a);
 	turn(a);
-	while (peer_pending_any(a) && time(NULL) < end) {
+	while (front_peer_pending_any(a) && time(NULL) < end) {
 		poll(NULL, 0, 10);
-		peer_flush_all(a);
+		front_peer_flush_all(a);
 	}
 }
 
@@ -486,13 +487,13 @@ tear_down(struct server *s)
 	struct activate *a = &s->activate;
 
 	control_server_free(s->control);
-	peer_free_all(a);
+	front_peer_free_all(a);
 	kmsdb_close(a->db);
 	service_close(&a->service);
 	signing_key_free(a->key);
 	secrets_free(&a->secrets);
-	session_cache_free(a->cache);
-	batch_free(a->batch);
+	session_keys_free(a->cache);
+	pending_free(a->pending);
 	refusals_free(a->refusals);
 	if (s->parent != NULL)
 		event_free(s->parent);

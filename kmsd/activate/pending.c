@@ -18,74 +18,75 @@
 #define REPLY_TLVS 32
 #define REPLY_TEXT (MESSAGE_REPLY_TEXT + LEASE_CLIENT_MAX + REPLY_TLVS)
 #define REPLY_FRAME (FRAME_HEADER + SEAL_REPLY_OVERHEAD + REPLY_TEXT)
-_Static_assert(REPLY_FRAME <= FRAME_HEADER + CERTIFICATE_MAX + 64, "peer.c's queue holds it too");
+_Static_assert(
+    REPLY_FRAME <= FRAME_HEADER + CERTIFICATE_MAX + 64, "front_peer.c's queue holds it too");
 #define LEDGER_RETRY 30 /* seconds */
 /* Replies sealed before they leave: the front sends these while the next are sealed. */
 #define FLUSH_EVERY 16
 
-struct batch {
-	struct batch_slot *slots; /* sodium_malloc */
-	uint8_t *nonces;          /* SEAL_NONCE each, each used once */
+struct pending {
+	struct pending_slot *slots; /* sodium_malloc */
+	uint8_t *nonces;            /* SEAL_NONCE each, each used once */
 	size_t nonces_used;
 	size_t size, taken;
 };
 
 size_t
-batch_octets(size_t slots)
+pending_octets(size_t slots)
 {
-	return slots * sizeof(struct batch_slot);
+	return slots * sizeof(struct pending_slot);
 }
 
-struct batch *
-batch_new(size_t slots)
+struct pending *
+pending_new(size_t slots)
 {
-	struct batch *b = calloc(1, sizeof(*b));
+	struct pending *p = calloc(1, sizeof(*p));
 
-	if (b == NULL)
+	if (p == NULL)
 		return NULL;
-	b->size = b->nonces_used = slots;
-	b->slots = sodium_malloc(batch_octets(slots));
-	b->nonces = malloc(slots * SEAL_NONCE);
-	if (b->slots == NULL || b->nonces == NULL) {
-		batch_free(b);
+	p->size = p->nonces_used = slots;
+	p->slots = sodium_malloc(pending_octets(slots));
+	p->nonces = malloc(slots * SEAL_NONCE);
+	if (p->slots == NULL || p->nonces == NULL) {
+		pending_free(p);
 		return NULL;
 	}
-	return b;
+	return p;
 }
 
 void
-batch_free(struct batch *b)
+pending_free(struct pending *p)
 {
-	if (b == NULL)
+	if (p == NULL)
 		return;
-	sodium_free(b->slots);
-	free(b->nonces);
-	free(b);
+	sodium_free(p->slots);
+	free(p->nonces);
+	free(p);
 }
 
-struct batch_slot *
-batch_take(struct batch *b)
+struct pending_slot *
+pending_take(struct pending *p)
 {
-	struct batch_slot *slot;
+	struct pending_slot *slot;
 
-	if (b->taken == b->size)
+	if (p->taken == p->size)
 		return NULL;
-	slot = &b->slots[b->taken++];
+	slot = &p->slots[p->taken++];
 	memset(slot, 0, sizeof(*slot));
 	return slot;
 }
 
 size_t
-batch_waiting(const struct batch *b)
+pending_waiting(const struct pending *p)
 {
-	return b->taken;
+	return p->taken;
 }
 
 /* The status that takes the place of a lease which cannot be given. */
 static void
-refuse(struct batch_slot *slot, enum kms_status status)
+refuse(struct pending_slot *slot, enum kms_status status)
 {
-	slot->answer = BATCH_PLAIN;
+	slot->answer = PENDING_PLAIN;
 	slot->reply.status = status;
 	slot->reply.bundle_len = 0;
 	if (status == KMS_E_LEDGER)
@@ -95,17 +96,17 @@ refuse(struct batch_slot *slot, enum kms_status status)
 }
 
 static void
-find_bundle(struct activate *a, struct batch_slot *slot, uint8_t bundle[LEASE_CLIENT_MAX])
+find_bundle(struct activate *a, struct pending_slot *slot, uint8_t bundle[LEASE_CLIENT_MAX])
 {
 	size_t len = 0;
 	int rc = KMS_OK;
 
-	if (slot->answer == BATCH_LEAF)
+	if (slot->answer == PENDING_LEAF)
 		len = kmsdb_bundle(a->db, slot->leaf, bundle, LEASE_CLIENT_MAX);
-	else if (slot->answer == BATCH_JOURNAL)
+	else if (slot->answer == PENDING_JOURNAL)
 		rc = kmsdb_bundle_read(
 		    a->db, slot->number, slot->leaf, bundle, LEASE_CLIENT_MAX, &len);
-	if (slot->answer == BATCH_PLAIN)
+	if (slot->answer == PENDING_PLAIN)
 		return;
 	if (len > 0 && rc == KMS_OK) {
 		slot->reply.bundle = bundle;
@@ -121,12 +122,12 @@ find_bundle(struct activate *a, struct batch_slot *slot, uint8_t bundle[LEASE_CL
 }
 
 static void
-answer(struct activate *a, struct batch_slot *slot, const uint8_t nonce[SEAL_NONCE])
+answer(struct activate *a, struct pending_slot *slot, const uint8_t nonce[SEAL_NONCE])
 {
 	uint8_t bundle[LEASE_CLIENT_MAX], text[REPLY_TEXT], *room;
 	size_t len;
 
-	if ((room = peer_reserve(slot->peer, REPLY_FRAME)) == NULL)
+	if ((room = front_peer_reserve(slot->peer, REPLY_FRAME)) == NULL)
 		return;
 	find_bundle(a, slot, bundle);
 	len = message_reply_encode(text, sizeof(text), &slot->reply);
@@ -134,7 +135,7 @@ answer(struct activate *a, struct batch_slot *slot, const uint8_t nonce[SEAL_NON
 		len = seal_reply(room, REPLY_FRAME, &slot->keys, nonce, text, len);
 	if (len == 0)
 		log_limited(LOG_ERR, "reply-lost", "a reply does not fit into its frame");
-	peer_commit(slot->peer, slot->token, 0, len);
+	front_peer_commit(slot->peer, slot->token, 0, len);
 }
 
 /* Once a minute: every batch fails while the disk is full. */
@@ -153,7 +154,7 @@ say_failure(struct activate *a, size_t entries, int status)
 }
 
 int
-batch_commit(struct activate *a)
+pending_commit(struct activate *a)
 {
 	size_t entries = kmsdb_staged(a->db);
 	int rc;
@@ -180,39 +181,49 @@ batch_commit(struct activate *a)
 
 /* Random nonces, drawn for a thousand replies in one system call. */
 static const uint8_t *
-next_nonce(struct batch *b)
+next_nonce(struct pending *p)
 {
-	if (b->nonces_used == b->size) {
-		randombytes_buf(b->nonces, b->size * SEAL_NONCE);
-		b->nonces_used = 0;
+	if (p->nonces_used == p->size) {
+		randombytes_buf(p->nonces, p->size * SEAL_NONCE);
+		p->nonces_used = 0;
 	}
-	return b->nonces + b->nonces_used++ * SEAL_NONCE;
+	return p->nonces + p->nonces_used++ * SEAL_NONCE;
 }
 
 void
-batch_finish(struct activate *a)
+pending_finish(struct activate *a)
 {
-	struct batch *b = a->batch;
-	int rc = batch_commit(a);
+	struct pending *p = a->pending;
+	int rc = pending_commit(a);
 
-	if (b->taken == 0)
+	if (p->taken == 0)
 		return;
-	for (size_t i = 0; i < b->taken; i++) {
-		struct batch_slot *slot = &b->slots[i];
+	for (size_t i = 0; i < p->taken; i++) {
+		struct pending_slot *slot = &p->slots[i];
 
 		if (rc != KMS_OK && !slot->settled)
 			refuse(slot, KMS_E_LEDGER);
-		answer(a, slot, next_nonce(b));
+		answer(a, slot, next_nonce(p));
 		if (i % FLUSH_EVERY == FLUSH_EVERY - 1)
-			peer_flush(slot->peer);
+			front_peer_flush(slot->peer);
 	}
-	sodium_memzero(b->slots, b->taken * sizeof(*b->slots));
-	b->taken = 0;
+	sodium_memzero(p->slots, p->taken * sizeof(*p->slots));
+	p->taken = 0;
+}
+
+int
+pending_stage(struct activate *a, const uint8_t *entry, size_t len)
+{
+	uint32_t leaf;
+
+	if (kmsdb_staged(a->db) >= KMSDB_BATCH_MAX)
+		pending_finish(a);
+	return len > 0 ? kmsdb_stage(a->db, entry, len, &leaf) : KMS_E_FORMAT;
 }
 
 void
-batch_idle(struct activate *a)
+pending_idle(struct activate *a)
 {
-	batch_finish(a);
+	pending_finish(a);
 	kmsdb_commit(a->db, signing_key_host_id(a->key), a->now, signing_key_batch, a->key);
 }

@@ -14,46 +14,51 @@
 #include "libkms/core/seal.h"
 
 struct activate;
-struct peer;
+struct front_peer;
 
-enum batch_answer {
-	BATCH_PLAIN,   /* status alone */
-	BATCH_LEAF,    /* lease of the batch under way */
-	BATCH_JOURNAL, /* lease of a batch on disk */
+enum pending_answer {
+	PENDING_PLAIN,   /* status alone */
+	PENDING_LEAF,    /* lease of the batch under way */
+	PENDING_JOURNAL, /* lease of a batch on disk */
 };
 
-struct batch_slot {
-	struct peer *peer;
+struct pending_slot {
+	struct front_peer *peer;
 	uint64_t token;
 	struct seal_keys keys;
 	struct message_reply reply;
-	enum batch_answer answer;
+	enum pending_answer answer;
 	bool settled; /* true whatever becomes of the batch */
 	uint32_t leaf;
-	uint64_t number;   /* BATCH_JOURNAL: of the batch */
-	uint64_t sequence; /* BATCH_JOURNAL: highest of the client */
+	uint64_t number;   /* PENDING_JOURNAL: of the batch */
+	uint64_t sequence; /* PENDING_JOURNAL: highest of the client */
 };
 
-struct batch;
-struct batch *batch_new(size_t slots); /* NULL: memory */
-void batch_free(struct batch *b);
-size_t batch_octets(size_t slots); /* of locked memory */
-
-/* A zeroed slot, or NULL when all are taken: batch_finish, then ask again. */
-struct batch_slot *batch_take(struct batch *b);
-size_t batch_waiting(const struct batch *b);
+struct pending;
+struct pending *pending_new(size_t slots); /* NULL: memory */
+void pending_free(struct pending *p);
+size_t pending_octets(size_t slots); /* of locked memory */
 
 /*
- * Commit what is staged, counting and logging as batch_finish does, but answer nobody.
+ * Stage an entry that nobody waits for (len 0: it could not be encoded). What kmsdb_stage returns,
+ * KMS_E_FORMAT.
+ */
+int pending_stage(struct activate *a, const uint8_t *entry, size_t len);
+/* A zeroed slot, or NULL when all are taken: pending_finish, then ask again. */
+struct pending_slot *pending_take(struct pending *p);
+size_t pending_waiting(const struct pending *p);
+
+/*
+ * Commit what is staged, counting and logging as pending_finish does, but answer nobody.
  * KMS_E_FULL, KMS_E_IO.
  */
-int batch_commit(struct activate *a);
+int pending_commit(struct activate *a);
 /* Commit what is staged and answer all who wait: their leases, or KMS_E_LEDGER. */
-void batch_finish(struct activate *a);
+void pending_finish(struct activate *a);
 /*
  * Now and then: lets the ledger carry an old overlay into its index though nobody asks
  * anything.
  */
-void batch_idle(struct activate *a);
+void pending_idle(struct activate *a);
 
 #endif

@@ -35,7 +35,7 @@ static const struct {
 };
 
 void
-complain(const struct ipc_frame *from, uint32_t status, const char *name)
+refusal_log(const struct ipc_frame *from, uint32_t status, const char *name)
 {
 	char address[ADDRESS_TEXT];
 

@@ -13,6 +13,6 @@ struct ipc_frame;
  * name: what the client calls itself, "" when that is not known. Statuses that are nobody's
  * fault say nothing.
  */
-void complain(const struct ipc_frame *from, uint32_t status, const char *name);
+void refusal_log(const struct ipc_frame *from, uint32_t status, const char *name);
 
 #endif

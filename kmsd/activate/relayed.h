@@ -12,7 +12,6 @@
 #include "kmsd/ipc/ipc.h"
 
 struct activate;
-struct control_request;
 
 #define RELAYED_VERSIONS 16
 #define RELAYED_HOSTS 64

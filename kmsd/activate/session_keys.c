@@ -27,7 +27,7 @@ struct slot {
 	uint8_t pad[6];
 };
 
-struct session_cache {
+struct session_keys {
 	struct slot *slots; /* sodium_malloc: session keys */
 	uint32_t *buckets;
 	uint32_t size, mask, filled, hand;
@@ -36,7 +36,7 @@ struct session_cache {
 };
 
 static uint32_t
-bucket_of(const struct session_cache *c, const uint8_t *pk)
+bucket_of(const struct session_keys *c, const uint8_t *pk)
 {
 	uint8_t hash[crypto_shorthash_BYTES];
 	uint32_t v;
@@ -47,7 +47,7 @@ bucket_of(const struct session_cache *c, const uint8_t *pk)
 }
 
 size_t
-session_cache_octets(size_t entries)
+session_keys_octets(size_t entries)
 {
 	return entries * sizeof(struct slot);
 }
@@ -69,10 +69,10 @@ large_pages(void *start, size_t octets)
 #endif
 }
 
-struct session_cache *
-session_cache_new(size_t entries)
+struct session_keys *
+session_keys_new(size_t entries)
 {
-	struct session_cache *c;
+	struct session_keys *c;
 	uint32_t buckets = 1;
 
 	if (entries == 0 || entries > 1u << 28)
@@ -83,21 +83,21 @@ session_cache_new(size_t entries)
 		buckets <<= 1;
 	c->size = (uint32_t)entries;
 	c->mask = buckets - 1;
-	c->slots = sodium_malloc(session_cache_octets(entries));
+	c->slots = sodium_malloc(session_keys_octets(entries));
 	c->buckets = malloc(buckets * sizeof(*c->buckets));
 	if (c->slots == NULL || c->buckets == NULL) {
-		session_cache_free(c);
+		session_keys_free(c);
 		return NULL;
 	}
-	large_pages(c->slots, session_cache_octets(entries));
-	memset(c->slots, 0, session_cache_octets(entries));
+	large_pages(c->slots, session_keys_octets(entries));
+	memset(c->slots, 0, session_keys_octets(entries));
 	memset(c->buckets, 0xff, buckets * sizeof(*c->buckets));
 	crypto_shorthash_keygen(c->key);
 	return c;
 }
 
 void
-session_cache_free(struct session_cache *c)
+session_keys_free(struct session_keys *c)
 {
 	if (c == NULL)
 		return;
@@ -107,7 +107,7 @@ session_cache_free(struct session_cache *c)
 }
 
 const struct session *
-session_cache_get(struct session_cache *c, const uint8_t client_pk[SEAL_PUBLIC])
+session_keys_get(struct session_keys *c, const uint8_t client_pk[SEAL_PUBLIC])
 {
 	for (uint32_t i = c->buckets[bucket_of(c, client_pk)]; i != NONE; i = c->slots[i].next) {
 		if (memcmp(c->slots[i].session.client_pk, client_pk, SEAL_PUBLIC) == 0) {
@@ -121,7 +121,7 @@ session_cache_get(struct session_cache *c, const uint8_t client_pk[SEAL_PUBLIC])
 }
 
 void
-session_cache_expect(const struct session_cache *c, const uint8_t client_pk[SEAL_PUBLIC])
+session_keys_expect(const struct session_keys *c, const uint8_t client_pk[SEAL_PUBLIC])
 {
 	uint32_t i = c->buckets[bucket_of(c, client_pk)];
 
@@ -132,7 +132,7 @@ session_cache_expect(const struct session_cache *c, const uint8_t client_pk[SEAL
 }
 
 static void
-unlink_slot(struct session_cache *c, uint32_t index)
+unlink_slot(struct session_keys *c, uint32_t index)
 {
 	uint32_t *at = &c->buckets[c->slots[index].bucket];
 
@@ -143,7 +143,7 @@ unlink_slot(struct session_cache *c, uint32_t index)
 }
 
 static uint32_t
-choose(struct session_cache *c)
+choose(struct session_keys *c)
 {
 	uint32_t index;
 
@@ -159,7 +159,7 @@ choose(struct session_cache *c)
 }
 
 const struct session *
-session_cache_put(struct session_cache *c, const struct session *s)
+session_keys_put(struct session_keys *c, const struct session *s)
 {
 	uint32_t index = choose(c);
 	struct slot *slot = &c->slots[index];
@@ -178,11 +178,11 @@ session_cache_put(struct session_cache *c, const struct session *s)
 }
 
 void
-session_cache_info(const struct session_cache *c, struct session_cache_info *out)
+session_keys_info(const struct session_keys *c, struct session_keys_info *out)
 {
 	out->entries = c->filled;
 	out->size = c->size;
-	out->octets = session_cache_octets(c->size) + ((size_t)c->mask + 1) * sizeof(*c->buckets);
+	out->octets = session_keys_octets(c->size) + ((size_t)c->mask + 1) * sizeof(*c->buckets);
 	out->hits = c->hits;
 	out->misses = c->misses;
 }

@@ -19,28 +19,28 @@ struct session {
 	uint8_t cmid[SEAL_CMID];
 };
 
-struct session_cache_info {
+struct session_keys_info {
 	size_t entries, size; /* held now; at most */
 	size_t octets;        /* memory the cache was given */
 	uint64_t hits, misses;
 };
 
-struct session_cache;
-struct session_cache *session_cache_new(size_t entries); /* NULL: memory */
-void session_cache_free(struct session_cache *c);        /* wipes */
+struct session_keys;
+struct session_keys *session_keys_new(size_t entries); /* NULL: memory */
+void session_keys_free(struct session_keys *c);        /* wipes */
 /* Octets of locked memory that a cache of so many entries takes. */
-size_t session_cache_octets(size_t entries);
+size_t session_keys_octets(size_t entries);
 
 /* Borrowed until the next put; NULL: not here. */
-const struct session *session_cache_get(
-    struct session_cache *c, const uint8_t client_pk[SEAL_PUBLIC]);
+const struct session *session_keys_get(
+    struct session_keys *c, const uint8_t client_pk[SEAL_PUBLIC]);
 /*
  * This key is about to be asked for: a large cache is slow memory, and the wait can be spent on
  * something else.
  */
-void session_cache_expect(const struct session_cache *c, const uint8_t client_pk[SEAL_PUBLIC]);
+void session_keys_expect(const struct session_keys *c, const uint8_t client_pk[SEAL_PUBLIC]);
 /* Copies s in, over the entry that was not used for longest, roughly. s must not be there yet. */
-const struct session *session_cache_put(struct session_cache *c, const struct session *s);
-void session_cache_info(const struct session_cache *c, struct session_cache_info *out);
+const struct session *session_keys_put(struct session_keys *c, const struct session *s);
+void session_keys_info(const struct session_keys *c, struct session_keys_info *out);
 
 #endif

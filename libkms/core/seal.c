@@ -124,52 +124,69 @@ check_frame(const struct shape *s, const uint8_t *frame, size_t len)
 	return f.length < s->clear + SEAL_NONCE + SEAL_TAG ? KMS_E_TRUNCATED : KMS_OK;
 }
 
+/* The parts of a whole frame of this shape. */
 static int
-seal_open(uint8_t *text, size_t size, size_t *len, const struct shape *s, const uint8_t key[32],
-    const uint8_t *frame, size_t frame_len)
+seal_parse(struct seal_request_view *out, const struct shape *s, const uint8_t *frame, size_t len)
 {
-	size_t ad = FRAME_HEADER + s->clear;
-	size_t sealed = ad + SEAL_NONCE;
-	int status;
+	const uint8_t *payload = frame + FRAME_HEADER;
+	int status = check_frame(s, frame, len);
 
-	*len = 0;
-	if ((status = check_frame(s, frame, frame_len)) != KMS_OK)
+	if (status != KMS_OK)
 		return status;
-	if (frame_len - sealed - SEAL_TAG > size)
+	out->frame = frame;
+	out->host_id = payload;
+	out->client_pk = payload + SEAL_HOST;
+	out->nonce = payload + s->clear;
+	out->sealed = out->nonce + SEAL_NONCE;
+	out->sealed_len = (size_t)(frame + len - out->sealed);
+	return KMS_OK;
+}
+
+static int
+seal_open(uint8_t *text, size_t size, size_t *len, const uint8_t key[32],
+    const struct seal_request_view *v)
+{
+	*len = 0;
+	if (v->sealed_len - SEAL_TAG > size)
 		return KMS_E_TOO_LARGE;
-	if (crypto_aead_xchacha20poly1305_ietf_decrypt(text, NULL, NULL, frame + sealed,
-		frame_len - sealed, frame, ad, frame + ad, key) != 0)
+	if (crypto_aead_xchacha20poly1305_ietf_decrypt(text, NULL, NULL, v->sealed, v->sealed_len,
+		v->frame, (size_t)(v->nonce - v->frame), v->nonce, key) != 0)
 		return KMS_E_BAD_SEAL;
-	*len = frame_len - sealed - SEAL_TAG;
+	*len = v->sealed_len - SEAL_TAG;
 	return KMS_OK;
 }
 
 int
 seal_request_parse(struct seal_request_view *out, const uint8_t *frame, size_t len)
 {
-	const uint8_t *payload = frame + FRAME_HEADER;
-	int status;
+	return seal_parse(out, &request_shape, frame, len);
+}
 
-	if ((status = check_frame(&request_shape, frame, len)) != KMS_OK)
-		return status;
-	out->host_id = payload;
-	out->client_pk = payload + SEAL_HOST;
-	out->nonce = payload + SEAL_REQUEST_CLEAR;
-	out->sealed = payload + SEAL_REQUEST_CLEAR + SEAL_NONCE;
-	out->sealed_len = len - FRAME_HEADER - SEAL_REQUEST_CLEAR - SEAL_NONCE;
-	return KMS_OK;
+int
+seal_open_view(uint8_t *text, size_t size, size_t *len, const struct seal_keys *keys,
+    const struct seal_request_view *view)
+{
+	return seal_open(text, size, len, keys->to_host, view);
 }
 
 int
 seal_open_request(uint8_t *text, size_t size, size_t *len, const struct seal_keys *keys,
     const uint8_t *frame, size_t frame_len)
 {
-	return seal_open(text, size, len, &request_shape, keys->to_host, frame, frame_len);
+	struct seal_request_view v;
+	int status = seal_parse(&v, &request_shape, frame, frame_len);
+
+	*len = 0;
+	return status != KMS_OK ? status : seal_open(text, size, len, keys->to_host, &v);
 }
 
 int
 seal_open_reply(uint8_t *text, size_t size, size_t *len, const struct seal_keys *keys,
     const uint8_t *frame, size_t frame_len)
 {
-	return seal_open(text, size, len, &reply_shape, keys->to_client, frame, frame_len);
+	struct seal_request_view v;
+	int status = seal_parse(&v, &reply_shape, frame, frame_len);
+
+	*len = 0;
+	return status != KMS_OK ? status : seal_open(text, size, len, keys->to_client, &v);
 }

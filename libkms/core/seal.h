@@ -51,6 +51,7 @@ size_t seal_reply(uint8_t *out, size_t size, const struct seal_keys *keys,
  * KMS_E_TRAILING (longer than its header says), or what frame_decode returns.
  */
 struct seal_request_view {
+	const uint8_t *frame;     /* from its first byte */
 	const uint8_t *host_id;   /* 16 */
 	const uint8_t *client_pk; /* 32 */
 	const uint8_t *nonce;     /* 24 */
@@ -60,9 +61,11 @@ struct seal_request_view {
 int seal_request_parse(struct seal_request_view *out, const uint8_t *frame, size_t len);
 
 /*
- * Open a whole frame; text gets at most size octets, *len how many. As above, and
- * KMS_E_BAD_SEAL, KMS_E_TOO_LARGE (text does not fit).
+ * Open a request that was parsed, or a whole frame; text gets at most size bytes, *len how many.
+ * As above, and KMS_E_BAD_SEAL, KMS_E_TOO_LARGE (text does not fit).
  */
+int seal_open_view(uint8_t *text, size_t size, size_t *len, const struct seal_keys *keys,
+    const struct seal_request_view *view);
 int seal_open_request(uint8_t *text, size_t size, size_t *len, const struct seal_keys *keys,
     const uint8_t *frame, size_t frame_len);
 int seal_open_reply(uint8_t *text, size_t size, size_t *len, const struct seal_keys *keys,

@@ -24,7 +24,7 @@ struct world {
 	char path[64];
 	int fd;
 	struct signing_key *key;
-	struct session_cache *cache;
+	struct session_keys *cache;
 	uint8_t pk[32], sk[32];
 	struct seal_keys keys;
 	uint8_t frame[FRAME_MAX_REQUEST + FRAME_HEADER];
@@ -67,7 +67,7 @@ set_up(void **state)
 	if (mkdtemp(w->path) == NULL || (w->fd = open(w->path, O_RDONLY | O_DIRECTORY)) < 0)
 		return -1;
 	assert_int_equal(signing_key_open(&w->key, w->fd, 1, &no_secrets, &made, why), KMS_OK);
-	w->cache = session_cache_new(8);
+	w->cache = session_keys_new(8);
 	crypto_kx_keypair(w->pk, w->sk);
 	assert_int_equal(
 	    seal_client_keys(&w->keys, w->pk, w->sk, signing_key_kx_pk(w->key)), KMS_OK);
@@ -82,7 +82,7 @@ tear_down(void **state)
 {
 	struct world *w = *state;
 
-	session_cache_free(w->cache);
+	session_keys_free(w->cache);
 	signing_key_free(w->key);
 	unlinkat(w->fd, "keys/host.key", 0);
 	unlinkat(w->fd, "keys", AT_REMOVEDIR);
@@ -95,16 +95,19 @@ tear_down(void **state)
 static int
 ask(struct world *w, struct authenticated *out, size_t len)
 {
+	struct seal_request_view view;
+	int rc = authenticate_parse(&view, w->frame, len);
+
 	memset(out, 0, sizeof(*out));
-	return authenticate(out, w->key, w->cache, w->frame, len);
+	return rc == KMS_OK ? authenticate(out, w->key, w->cache, &view) : rc;
 }
 
 static size_t
 cached(struct world *w)
 {
-	struct session_cache_info info;
+	struct session_keys_info info;
 
-	session_cache_info(w->cache, &info);
+	session_keys_info(w->cache, &info);
 	return info.entries;
 }
 
@@ -113,7 +116,7 @@ test_twice(void **state)
 {
 	struct world *w = *state;
 	struct authenticated a;
-	struct session_cache_info info;
+	struct session_keys_info info;
 	uint8_t cmid[16];
 
 	seal_cmid(cmid, w->pk);
@@ -124,7 +127,7 @@ test_twice(void **state)
 		assert_memory_equal(a.session.cmid, cmid, 16);
 		assert_memory_equal(&a.session.keys, &w->keys, sizeof(w->keys));
 	}
-	session_cache_info(w->cache, &info);
+	session_keys_info(w->cache, &info);
 	assert_int_equal(info.entries, 1);
 	assert_int_equal(info.hits, 1);
 }

@@ -26,25 +26,25 @@ session_of(uint32_t number)
 }
 
 static const struct session *
-find(struct session_cache *c, uint32_t number)
+find(struct session_keys *c, uint32_t number)
 {
 	struct session s = session_of(number);
 
-	return session_cache_get(c, s.client_pk);
+	return session_keys_get(c, s.client_pk);
 }
 
 static void
-put(struct session_cache *c, uint32_t number)
+put(struct session_keys *c, uint32_t number)
 {
 	struct session s = session_of(number);
 
-	assert_non_null(session_cache_put(c, &s));
+	assert_non_null(session_keys_put(c, &s));
 }
 
 static void
 test_found(void **state)
 {
-	struct session_cache *c = session_cache_new(100);
+	struct session_keys *c = session_keys_new(100);
 	const struct session *s;
 
 	assert_null(find(c, 1));
@@ -55,14 +55,14 @@ test_found(void **state)
 		assert_non_null(s);
 		assert_memory_equal(s->keys.to_host, &i, sizeof(i));
 	}
-	session_cache_free(c);
+	session_keys_free(c);
 }
 
 /* A CMID is 16 octets of a hash and could collide; public keys do not. */
 static void
 test_same_cmid(void **state)
 {
-	struct session_cache *c = session_cache_new(4);
+	struct session_keys *c = session_keys_new(4);
 	struct session a = session_of(1), b = session_of(2);
 	const struct session *s;
 
@@ -71,41 +71,41 @@ test_same_cmid(void **state)
 	b.client_pk[31] = a.client_pk[31];
 	memcpy(b.client_pk, a.client_pk, 31);
 	b.client_pk[31] ^= 1;
-	session_cache_put(c, &a);
-	assert_null(session_cache_get(c, b.client_pk));
-	session_cache_put(c, &b);
-	s = session_cache_get(c, b.client_pk);
+	session_keys_put(c, &a);
+	assert_null(session_keys_get(c, b.client_pk));
+	session_keys_put(c, &b);
+	s = session_keys_get(c, b.client_pk);
 	assert_non_null(s);
 	assert_memory_equal(&s->keys, &b.keys, sizeof(b.keys));
-	s = session_cache_get(c, a.client_pk);
+	s = session_keys_get(c, a.client_pk);
 	assert_memory_equal(&s->keys, &a.keys, sizeof(a.keys));
-	session_cache_free(c);
+	session_keys_free(c);
 }
 
 static void
 test_bound(void **state)
 {
-	struct session_cache *c = session_cache_new(10);
-	struct session_cache_info info;
+	struct session_keys *c = session_keys_new(10);
+	struct session_keys_info info;
 	unsigned found = 0;
 
 	for (uint32_t i = 0; i < 1000; i++)
 		put(c, i);
 	for (uint32_t i = 0; i < 1000; i++)
 		found += find(c, i) != NULL;
-	session_cache_info(c, &info);
+	session_keys_info(c, &info);
 	assert_int_equal(found, 10);
 	assert_int_equal(info.entries, 10);
 	assert_int_equal(info.size, 10);
 	assert_int_equal(info.hits, 10);
 	assert_int_equal(info.misses, 990);
-	session_cache_free(c);
+	session_keys_free(c);
 }
 
 static void
 test_regulars_stay(void **state)
 {
-	struct session_cache *c = session_cache_new(16);
+	struct session_keys *c = session_keys_new(16);
 
 	for (uint32_t i = 0; i < 8; i++)
 		put(c, i);
@@ -114,22 +114,22 @@ test_regulars_stay(void **state)
 			assert_non_null(find(c, r));
 		put(c, i);
 	}
-	session_cache_free(c);
+	session_keys_free(c);
 }
 
 static void
 test_one(void **state)
 {
-	struct session_cache *c = session_cache_new(1);
+	struct session_keys *c = session_keys_new(1);
 
 	put(c, 1);
 	assert_non_null(find(c, 1));
 	put(c, 2);
 	assert_null(find(c, 1));
 	assert_non_null(find(c, 2));
-	session_cache_free(c);
-	assert_null(session_cache_new(0));
-	session_cache_free(NULL);
+	session_keys_free(c);
+	assert_null(session_keys_new(0));
+	session_keys_free(NULL);
 }
 
 int

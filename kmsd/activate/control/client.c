@@ -64,7 +64,7 @@ find_client(struct control_request *q, struct kmsdb_client *c)
 
 	if ((rc = control_id(q, "cmid", cmid)) != KMS_OK)
 		return rc;
-	batch_finish(q->activate);
+	pending_finish(q->activate);
 	if ((rc = kmsdb_client_get(q->activate->db, cmid, c)) == KMS_E_NOT_FOUND)
 		snprintf(q->why, CONTROL_WHY, "no such client: kmsctl clients lists those known");
 	return rc;

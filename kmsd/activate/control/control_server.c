@@ -19,8 +19,6 @@
 #include "kmsd/activate/front_peer.h"
 #include "kmsd/common/log.h"
 #include "kmsd/ipc/control.h"
-#include "libkms/base/hex.h"
-#include "libkms/base/uuid.h"
 #include "libkms/base/wire.h"
 
 #define READ_STEP 65536
@@ -262,7 +260,7 @@ take(struct connection *c)
 		serve(c);
 		return;
 	}
-	peer_ask_stats(c->server->activate);
+	front_peer_ask_stats(c->server->activate);
 	event_free(c->event);
 	c->event = evtimer_new(c->server->activate->base, on_figures, c);
 	if (c->event == NULL || event_add(c->event, &moment) != 0)
@@ -418,73 +416,4 @@ control_server_free(struct control_server *s)
 		event_free(s->event);
 	close(s->fd);
 	free(s);
-}
-
-bool
-control_argument(
-    const struct control_request *q, char type, const char *name, struct control_field *out)
-{
-	struct control_reader r = q->args;
-
-	while (control_next(&r, out)) {
-		if (control_field_is(out, type, name))
-			return true;
-	}
-	return false;
-}
-
-static int
-nibble(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-int
-control_id(struct control_request *q, const char *name, uint8_t out[16])
-{
-	struct control_field f;
-	size_t digits = 0;
-
-	if (!control_argument(q, 's', name, &f)) {
-		snprintf(q->why, CONTROL_WHY, "the argument \"%s\" is missing", name);
-		return KMS_E_ARGUMENT;
-	}
-	memset(out, 0, 16);
-	for (uint32_t i = 0; i < f.value_len; i++) {
-		int v = nibble(f.value[i]);
-
-		if (f.value[i] == '-')
-			continue;
-		if (v < 0 || digits == 32) {
-			digits = 33;
-			break;
-		}
-		out[digits / 2] |= (uint8_t)(digits % 2 ? v : v << 4);
-		digits++;
-	}
-	if (digits == 32)
-		return KMS_OK;
-	snprintf(q->why, CONTROL_WHY, "\"%s\" is to be 32 hexadecimal digits", name);
-	return KMS_E_ARGUMENT;
-}
-
-void
-control_hex(struct control_buf *b, const char *name, const uint8_t *octets, size_t len)
-{
-	char hex[2 * 64 + 1];
-
-	hex_format(hex, octets, len < 64 ? len : 64);
-	control_text(b, name, hex);
-}
-
-void
-control_uuid(struct control_buf *b, const char *name, const uint8_t id[16])
-{
-	char text[37];
-
-	uuid_format(text, id);
-	control_text(b, name, text);
 }

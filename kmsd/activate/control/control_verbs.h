@@ -40,7 +40,7 @@ int control_client_show(struct control_request *q);
 int control_client_revoke(struct control_request *q);
 int control_client_forget(struct control_request *q);
 int control_relay_name(struct control_request *q);
-int control_relay_status(struct control_request *q); /* relayed.c */
+int control_relay_status(struct control_request *q);
 
 /* The argument of that type and name; false when absent. */
 bool control_argument(

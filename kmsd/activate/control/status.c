@@ -15,9 +15,9 @@
 static void
 row_service(struct activate *a, struct control_buf *b)
 {
-	struct session_cache_info cache;
+	struct session_keys_info cache;
 
-	session_cache_info(a->cache, &cache);
+	session_keys_info(a->cache, &cache);
 	control_row(b, "service");
 	control_text(b, "version", PACKAGE_VERSION);
 	control_number(b, "pid", (uint64_t)getpid());
@@ -69,38 +69,38 @@ struct walk {
 };
 
 static void
-front_sandbox(const struct peer_info *i, void *arg)
+front_sandbox(const struct front_peer *p, void *arg)
 {
 	struct walk *w = arg;
 	char name[32];
 
-	if (!i->ready)
+	if (!p->ready)
 		return;
-	snprintf(name, sizeof(name), "kmsd-front %u", i->index);
-	row_sandbox(w->b, name, i->layers, FRONT_WANTED, w->a->config.sandbox_required);
+	snprintf(name, sizeof(name), "kmsd-front %u", p->index);
+	row_sandbox(w->b, name, p->layers, FRONT_WANTED, w->a->config.sandbox_required);
 }
 
 static void
-row_front(const struct peer_info *i, void *arg)
+row_front(const struct front_peer *p, void *arg)
 {
 	struct control_buf *b = ((struct walk *)arg)->b;
 
 	control_row(b, "front");
-	control_number(b, "number", i->index);
-	control_number(b, "ready", i->ready);
-	control_number(b, "in-flight", i->in_flight);
-	control_number(b, "credits", i->credits);
-	control_number(b, "answered", i->replies);
-	if (!i->have_stats)
+	control_number(b, "number", p->index);
+	control_number(b, "ready", p->ready);
+	control_number(b, "in-flight", p->in_flight);
+	control_number(b, "credits", p->credits);
+	control_number(b, "answered", p->replies);
+	if (!p->have_stats)
 		return;
-	control_number(b, "open", i->stats.open);
-	control_number(b, "accepted", i->stats.accepted);
-	control_number(b, "closed", i->stats.closed);
-	control_number(b, "requests", i->stats.requests);
-	control_number(b, "replies", i->stats.replies);
-	control_number(b, "refused-frames", i->stats.refused_frames);
-	control_number(b, "timeouts", i->stats.timeouts);
-	control_number(b, "refused-connections", i->stats.refused_connections);
+	control_number(b, "open", p->stats.open);
+	control_number(b, "accepted", p->stats.accepted);
+	control_number(b, "closed", p->stats.closed);
+	control_number(b, "requests", p->stats.requests);
+	control_number(b, "replies", p->stats.replies);
+	control_number(b, "refused-frames", p->stats.refused_frames);
+	control_number(b, "timeouts", p->stats.timeouts);
+	control_number(b, "refused-connections", p->stats.refused_connections);
 }
 
 static void
@@ -208,10 +208,10 @@ control_status(struct control_request *q)
 	struct walk walk = { a, b };
 
 	/* What is told here is on disk. */
-	batch_finish(a);
+	pending_finish(a);
 	row_service(a, b);
 	row_sandbox(b, "kmsd-activate", a->layers, ACTIVATE_LAYERS, a->config.sandbox_required);
-	peer_each(a, front_sandbox, &walk);
+	front_peer_each(a, front_sandbox, &walk);
 	row_ledger(a, b);
 	for (unsigned i = 0; i < a->service.count; i++)
 		row_publisher(&a->service.publishers[i], b);
@@ -219,7 +219,7 @@ control_status(struct control_request *q)
 		rows_pool(a, &a->service.publishers[i], b);
 	for (unsigned i = 0; i < a->service.count; i++)
 		rows_product(a, &a->service.publishers[i], b);
-	peer_each(a, row_front, &walk);
+	front_peer_each(a, row_front, &walk);
 	return KMS_OK;
 }
 
@@ -228,7 +228,7 @@ control_checkpoint(struct control_request *q)
 {
 	int rc;
 
-	batch_finish(q->activate);
+	pending_finish(q->activate);
 	if ((rc = kmsdb_checkpoint(q->activate->db)) != KMS_OK)
 		snprintf(q->why, CONTROL_WHY, "the index was not brought up to date: %s",
 		    kms_strerror((uint32_t)rc));

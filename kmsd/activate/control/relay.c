@@ -1,0 +1,92 @@
+/*
+ * relay.c - what the relay did, and what the KMS host's own log says of its clients.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "kmsd/activate/activate.h"
+#include "kmsd/activate/control/control_verbs.h"
+#include "libkms/base/address.h"
+
+static const char *const outcome_names[IPC_RELAYED_OUTCOMES + 1] = {
+	[IPC_RELAYED_DONE] = "answered",
+	[IPC_RELAYED_FAULT] = "faults",
+	[IPC_RELAYED_LOST] = "lost",
+	[IPC_RELAYED_LATE] = "late",
+	[IPC_RELAYED_NO_HOST] = "no-host",
+	[IPC_RELAYED_REFUSED] = "refused",
+};
+
+static void
+outcomes(struct control_buf *b, const uint64_t counts[IPC_RELAYED_OUTCOMES + 1])
+{
+	for (unsigned i = 1; i <= IPC_RELAYED_OUTCOMES; i++)
+		control_number(b, outcome_names[i], counts[i]);
+}
+
+int
+control_relay_status(struct control_request *q)
+{
+	const struct relayed_counts *c = &q->activate->relayed;
+	struct control_buf *b = q->out;
+
+	control_row(b, "relay");
+	control_number(b, "configured",
+	    q->activate->config.relay_upstream[0] != '\0' ||
+		q->activate->config.relay_domain[0] != '\0');
+	control_text(b, "upstream", q->activate->config.relay_upstream);
+	control_text(b, "domain", q->activate->config.relay_domain);
+	outcomes(b, c->outcomes);
+	control_number(b, "dropped", c->dropped);
+	control_number(b, "unwritten", c->unwritten);
+	for (unsigned i = 0; i < c->host_count; i++) {
+		const struct relayed_host *h = &c->hosts[i];
+		char text[ADDRESS_TEXT];
+		uint64_t done = h->outcomes[IPC_RELAYED_DONE];
+
+		control_row(b, "relay-host");
+		control_text(b, "name", h->name);
+		control_text(b, "address", address_text(text, h->address));
+		control_number(b, "port", h->port);
+		outcomes(b, h->outcomes);
+		control_number(b, "latency-mean", done > 0 ? h->latency / done : 0);
+		control_number(b, "latency-most", h->latency_most);
+		control_number(b, "last", h->last);
+	}
+	for (unsigned i = 0; i < c->version_count; i++) {
+		control_row(b, "relay-version");
+		control_number(b, "major", c->versions[i].major);
+		control_number(b, "minor", c->versions[i].minor);
+		control_number(b, "requests", c->versions[i].count);
+	}
+	return KMS_OK;
+}
+
+/* What the KMS host's own log says of a source, brought by kmsctl relay import. */
+int
+control_relay_name(struct control_request *q)
+{
+	struct entry_relayed_name e = { .time = q->activate->now };
+	struct control_field source, cmid, name, count, told;
+	uint8_t entry[ENTRY_MAX];
+	int rc;
+
+	if (!control_argument(q, 'b', "source", &source) || source.value_len != 16 ||
+	    !control_argument(q, 'b', "cmid", &cmid) || cmid.value_len != 16 ||
+	    !control_argument(q, 's', "name", &name) || name.value_len == 0 ||
+	    name.value_len > MESSAGE_NAME || !control_argument(q, 'u', "count", &count) ||
+	    count.number > UINT32_MAX || !control_argument(q, 'u', "told", &told)) {
+		snprintf(q->why, CONTROL_WHY, "source, cmid, name, count and told are expected");
+		return KMS_E_ARGUMENT;
+	}
+	memcpy(e.source, source.value, 16);
+	memcpy(e.cmid, cmid.value, 16);
+	memcpy(e.name, name.value, name.value_len);
+	e.count = (uint32_t)count.number;
+	e.told = told.number;
+	rc = pending_stage(q->activate, entry, entry_relayed_name_encode(entry, sizeof(entry), &e));
+	if (rc != KMS_OK)
+		snprintf(q->why, CONTROL_WHY, "the entry was not written: %s",
+		    kms_strerror((uint32_t)rc));
+	return rc;
+}

@@ -1,0 +1,354 @@
+/*
+ * request.c - HELLO, and a REQUEST on its way through authentication and policy into the batch. No
+ * allocation, no system call but the clock's.
+ */
+#include "kmsd/activate/request.h"
+
+#include <sodium.h>
+#include <string.h>
+
+#include "kmsd/activate/activate.h"
+#include "kmsd/activate/front_peer.h"
+#include "kmsd/activate/refusal_log.h"
+#include "kmsd/common/log.h"
+#include "libkms/core/frame.h"
+
+/*
+ * Leases read back for repeated requests: each costs a read and the hashing of
+ * its whole batch, and whoever recorded a request can send it again for ever.
+ */
+#define READS_A_SECOND 200
+#define LOCKED_RETRY 30 /* seconds */
+
+/* What decides about one request, gathered. */
+struct request {
+	struct authenticated auth;
+	struct service_found found;
+	struct kmsdb_client row;
+	struct policy_client client;
+	struct policy_decision decision;
+};
+
+static void
+answer_error(
+    struct activate *a, struct front_peer *p, uint64_t token, uint32_t status, uint8_t flags)
+{
+	struct frame_error e = {
+		.status = status,
+		.retry_after = status == KMS_E_LOCKED ? LOCKED_RETRY : 0,
+		.time = a->now,
+	};
+	uint8_t *room = front_peer_reserve(p, FRAME_ERROR_SIZE);
+
+	a->counts.refused++;
+	if (room == NULL)
+		return;
+	frame_error_encode(room, &e);
+	front_peer_commit(p, token, flags, FRAME_ERROR_SIZE);
+}
+
+/* Nothing can be opened or signed yet: everybody is told to come again. */
+static bool
+locked(struct activate *a, struct front_peer *p, const struct ipc_frame *f)
+{
+	if (!signing_key_locked(a->key))
+		return false;
+	refusal_log(f, KMS_E_LOCKED, "");
+	answer_error(a, p, f->token, KMS_E_LOCKED, 0);
+	return true;
+}
+
+static int
+decode_hello(struct message_hello *out, const uint8_t *body, size_t len)
+{
+	struct frame header;
+	int rc;
+
+	if (len < FRAME_HEADER)
+		return KMS_E_BAD_FRAME;
+	if ((rc = frame_decode(&header, body, FRAME_MAX_REQUEST)) != KMS_OK)
+		return rc;
+	if (header.type != FRAME_HELLO || header.length != len - FRAME_HEADER)
+		return KMS_E_BAD_FRAME;
+	if (message_hello_decode(out, body + FRAME_HEADER, header.length) != KMS_OK)
+		return KMS_E_BAD_FRAME;
+	return KMS_OK;
+}
+
+void
+request_hello(struct activate *a, struct front_peer *p, const struct request_frame *in)
+{
+	const size_t size = FRAME_HEADER + CERTIFICATE_MAX + ROTATION_SIZE + 64;
+	const struct service_publisher *publisher;
+	const struct ipc_frame *f = &in->from;
+	struct message_hello_reply reply = { .time = a->now };
+	struct message_hello hello;
+	uint8_t *room;
+	size_t len;
+	int rc;
+
+	if (locked(a, p, f))
+		return;
+	if ((rc = decode_hello(&hello, in->bytes, f->length)) != KMS_OK) {
+		refusal_log(f, (uint32_t)rc, "");
+		answer_error(a, p, f->token, (uint32_t)rc, IPC_CLOSE);
+		return;
+	}
+	publisher = service_publisher(&a->service, hello.publisher);
+	if (publisher == NULL || !publisher->confirmed) {
+		rc = publisher != NULL && publisher->key_count > 0 ? KMS_E_NOT_CONFIRMED
+								   : KMS_E_NOT_ENABLED;
+		refusal_log(f, (uint32_t)rc, "");
+		answer_error(a, p, f->token, (uint32_t)rc, 0);
+		return;
+	}
+	if ((room = front_peer_reserve(p, size)) == NULL)
+		return;
+	reply.certificate = publisher->certificate_octets;
+	reply.certificate_len = publisher->certificate_len;
+	reply.rotation = publisher->rotated ? publisher->rotation_octets : NULL;
+	len = message_hello_reply_encode(room + FRAME_HEADER, size - FRAME_HEADER, &reply);
+	frame_encode(room, FRAME_HELLO_REPLY, (uint32_t)len);
+	front_peer_commit(p, f->token, 0, FRAME_HEADER + len);
+}
+
+static bool
+counted(const struct activate *a, const struct request *q)
+{
+	const struct kmsdb_client *c = &q->row;
+
+	return c->pool == q->found.pool->number && c->seen_day != 0 &&
+	       (c->flags & KMSDB_RELEASED) == 0 &&
+	       memcmp(c->publisher, q->found.publisher->key.id, 8) == 0 &&
+	       policy_in_window(c->seen_day, policy_day(a->now), q->found.pool->window_days);
+}
+
+static int
+decide(struct activate *a, struct request *q)
+{
+	struct policy_counters counters = { 0 };
+	struct policy_host host;
+	bool known = service_find(&a->service, q->auth.request.product, &q->found);
+	int rc = kmsdb_client_get(a->db, q->auth.session.cmid, &q->row);
+
+	if (rc != KMS_OK && rc != KMS_E_NOT_FOUND)
+		return rc;
+	memset(&q->client, 0, sizeof(q->client));
+	if (rc == KMS_OK) {
+		/* A row that only refusals made is not yet a client. */
+		q->client.known = q->row.kind != 0 || (q->row.flags & KMSDB_REVOKED) != 0;
+		q->client.released = (q->row.flags & KMSDB_RELEASED) != 0;
+		q->client.revoked = (q->row.flags & KMSDB_REVOKED) != 0;
+		q->client.counted = known && counted(a, q);
+		q->client.sequence = q->row.sequence;
+		memcpy(q->client.request_id, q->row.request_id, 16);
+	} else {
+		memset(&q->row, 0, sizeof(q->row));
+	}
+	if (known)
+		counters.counted = kmsdb_pool_count(a->db, q->found.publisher->key.id,
+		    q->found.pool->number, policy_day(a->now), q->found.pool->window_days);
+	service_host(&q->found, &host);
+	policy_decide(&q->decision, known ? q->found.publisher->pack : NULL, q->found.product,
+	    &host, &counters, &q->client, &q->auth.request, a->now);
+	return KMS_OK;
+}
+
+static size_t
+build_entry(const struct activate *a, const struct request *q, const struct ipc_frame *f,
+    enum entry_kind kind, uint8_t *out, size_t size)
+{
+	const struct policy_decision *d = &q->decision;
+	const struct message_request *m = &q->auth.request;
+	struct entry_client e = {
+		.kind = (uint8_t)kind,
+		.flags = (uint16_t)((d->vm ? ENTRY_VM : 0) | (d->clone ? ENTRY_CLONE : 0)),
+		.status = d->status,
+		.time = a->now,
+		.sequence = m->sequence,
+		.expires = kind == ENTRY_LEASE ? d->expires : 0,
+		.renew_after = kind == ENTRY_LEASE ? d->renew_after : 0,
+		.count = d->count,
+		.required = d->required,
+		.operation = m->operation,
+		.state = m->state,
+		.grace_minutes = m->grace_minutes,
+	};
+
+	memcpy(e.cmid, q->auth.session.cmid, 16);
+	memcpy(e.product, m->product, 16);
+	memcpy(e.request_id, m->request_id, 16);
+	memcpy(e.address, f->address, 16);
+	memcpy(e.name, m->name, sizeof(e.name));
+	if (q->found.publisher != NULL) {
+		memcpy(e.publisher, q->found.publisher->key.id, 8);
+		e.pool = q->found.pool->number;
+	}
+	return entry_client_encode(out, size, &e);
+}
+
+static void
+stage(struct activate *a, const struct request *q, const struct ipc_frame *f,
+    struct pending_slot *slot, enum entry_kind kind)
+{
+	uint8_t entry[ENTRY_CLIENT_MAX];
+	size_t len = build_entry(a, q, f, kind, entry, sizeof(entry));
+	int rc = len > 0 ? kmsdb_stage(a->db, entry, len, &slot->leaf) : KMS_E_FORMAT;
+
+	if (rc == KMS_OK) {
+		if (kind == ENTRY_LEASE)
+			slot->answer = PENDING_LEAF;
+		return;
+	}
+	log_limited(
+	    LOG_ERR, "entry-lost", "an entry of kind %d: %s", kind, kms_strerror((uint32_t)rc));
+	if (kind == ENTRY_REFUSAL)
+		return;
+	slot->reply.status = KMS_E_LEDGER;
+	slot->reply.retry_after = 1;
+}
+
+/*
+ * The reply was lost. The kind of the client's last entry that counted, which is that of its
+ * highest sequence number, says what it was told; the row's status may be that of a later refusal.
+ */
+static void
+repeat(struct activate *a, const struct request *q, struct pending_slot *slot)
+{
+	slot->reply.status = q->row.kind == ENTRY_SEEN ? KMS_E_COUNT_TOO_LOW : KMS_OK;
+	slot->settled = q->row.batch <= a->last_batch;
+	if (q->row.kind != ENTRY_LEASE)
+		return;
+	slot->leaf = q->row.leaf;
+	slot->number = q->row.batch;
+	slot->sequence = q->row.sequence;
+	if (!slot->settled) {
+		slot->answer = PENDING_LEAF;
+		return;
+	}
+	if (a->read_second != a->now) {
+		a->read_second = a->now;
+		a->reads = 0;
+	}
+	if (a->reads++ < READS_A_SECOND) {
+		slot->answer = PENDING_JOURNAL;
+		return;
+	}
+	slot->reply.status = KMS_E_OVERLOAD;
+	slot->reply.retry_after = 1;
+	log_limited(LOG_NOTICE, "repeats-limited", "more than %d repeated requests a second",
+	    READS_A_SECOND);
+}
+
+static void
+deny(struct activate *a, const struct request *q, const struct ipc_frame *f,
+    struct pending_slot *slot)
+{
+	uint32_t status = q->decision.status;
+
+	a->counts.refused++;
+	refusal_log(f, status, q->auth.request.name);
+	/* These may rest on entries of the batch under way, which may yet fail. */
+	slot->settled =
+	    status != KMS_E_SEQUENCE && status != KMS_E_CLONE && status != KMS_E_CAPACITY;
+	if (status == KMS_E_SEQUENCE)
+		slot->reply.highest_sequence = q->row.sequence;
+	if (refusal_due(a->refusals, q->auth.session.cmid, status, a->now))
+		stage(a, q, f, slot, ENTRY_REFUSAL);
+}
+
+static void
+settle(struct activate *a, struct request *q, const struct ipc_frame *f, struct pending_slot *slot)
+{
+	const struct policy_decision *d = &q->decision;
+
+	if (decide(a, q) != KMS_OK) {
+		log_limited(LOG_CRIT, "ledger-error", "a client's record cannot be read");
+		slot->settled = true;
+		slot->reply.status = KMS_E_LEDGER;
+		slot->reply.retry_after = 1;
+		return;
+	}
+	slot->reply.status = d->status;
+	slot->reply.count = d->count;
+	slot->reply.required = d->required;
+	slot->reply.activation_interval = d->activation_interval;
+	slot->reply.renewal_interval = d->renewal_interval;
+	switch (d->outcome) {
+	case POLICY_GRANT:
+		stage(a, q, f, slot, ENTRY_LEASE);
+		break;
+	case POLICY_RECORD:
+		stage(a, q, f, slot, ENTRY_SEEN);
+		break;
+	case POLICY_RELEASE_SEAT:
+		stage(a, q, f, slot, ENTRY_RELEASE);
+		break;
+	case POLICY_REPEAT:
+		repeat(a, q, slot);
+		break;
+	case POLICY_DENY:
+		deny(a, q, f, slot);
+		break;
+	}
+}
+
+static struct pending_slot *
+next_slot(struct activate *a)
+{
+	struct pending_slot *slot;
+
+	if (kmsdb_staged(a->db) >= KMSDB_BATCH_MAX)
+		pending_finish(a);
+	if ((slot = pending_take(a->pending)) != NULL)
+		return slot;
+	pending_finish(a);
+	return pending_take(a->pending);
+}
+
+void
+request_take(struct activate *a, struct front_peer *p, const struct request_frame *in)
+{
+	const struct ipc_frame *f = &in->from;
+	struct pending_slot *slot;
+	struct request q;
+	int rc = in->status;
+
+	a->counts.requests++;
+	if (locked(a, p, f))
+		return;
+	if (rc == KMS_OK)
+		rc = authenticate(&q.auth, a->key, a->cache, &in->view);
+	if (rc != KMS_OK && rc != KMS_E_BAD_REQUEST) {
+		refusal_log(f, (uint32_t)rc, "");
+		answer_error(
+		    a, p, f->token, (uint32_t)rc, rc == KMS_E_UNKNOWN_HOST ? 0 : IPC_CLOSE);
+		goto done;
+	}
+	slot = next_slot(a);
+	slot->peer = p;
+	slot->token = f->token;
+	slot->keys = q.auth.session.keys;
+	slot->reply.time = a->now;
+	memcpy(slot->reply.request_id, q.auth.request.request_id, 16);
+	if (rc == KMS_OK) {
+		settle(a, &q, f, slot);
+	} else {
+		slot->settled = true;
+		slot->reply.status = KMS_E_BAD_REQUEST;
+		refusal_log(f, KMS_E_BAD_REQUEST, "");
+	}
+done:
+	sodium_memzero(&q.auth, sizeof(q.auth));
+}
+
+void
+request_decode(const struct activate *a, struct request_frame *in)
+{
+	in->status = KMS_OK;
+	if (in->from.verb != IPC_REQUEST)
+		return;
+	in->status = authenticate_parse(&in->view, in->bytes, in->from.length);
+	if (in->status == KMS_OK)
+		session_keys_expect(a->cache, in->view.client_pk);
+}

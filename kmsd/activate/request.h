@@ -1,0 +1,32 @@
+/*
+ * request.h - the way of one request: authenticated, decided, staged for the batch under way.
+ */
+#ifndef KMSD_ACTIVATE_REQUEST_H
+#define KMSD_ACTIVATE_REQUEST_H
+
+#include <stdint.h>
+
+#include "kmsd/activate/authenticate.h"
+#include "kmsd/ipc/ipc.h"
+
+struct activate;
+struct front_peer;
+
+/* What a front sent; the bytes stay in its channel until the next fill. */
+struct request_frame {
+	struct ipc_frame from;
+	const uint8_t *bytes;          /* from.length */
+	int status;                    /* IPC_REQUEST: of authenticate_parse */
+	struct seal_request_view view; /* KMS_OK */
+};
+
+/* Decodes the clear part, and lets the client's session keys come nearer meanwhile. */
+void request_decode(const struct activate *a, struct request_frame *in);
+/*
+ * A client's frame, of a front that has a credit for it; each leads to exactly one reply, now or
+ * with the batch.
+ */
+void request_hello(struct activate *a, struct front_peer *p, const struct request_frame *in);
+void request_take(struct activate *a, struct front_peer *p, const struct request_frame *in);
+
+#endif
