@@ -114,9 +114,13 @@ json_field(struct output *o, const struct output_field *f)
 {
 	struct json *j = (struct json *)o;
 
-	if (f->key == NULL)
+	if (f->key == NULL && j->in_list && j->object == NULL) { /* a value of the list itself */
+		fputs(j->row_written ? ",\n    " : "\n    ", o->file);
+		dump(j, field_value(f));
+		j->row_written = true;
+	} else if (f->key == NULL) {
 		return;
-	if (j->object == NULL) {
+	} else if (j->object == NULL) {
 		put_key(j, f->key);
 		dump(j, field_value(f));
 	} else if (json_object_set_new(j->object, f->key, field_value(f)) != 0) {

@@ -1,6 +1,6 @@
 /*
- * issue.h - what kmsissue's commands share: the parsed command line, the way
- * to say what went wrong, and the commands themselves.
+ * issue.h - what kmsissue's commands share: the options that several of them take, the way to say
+ * what went wrong, and the commands themselves.
  */
 #ifndef KMSCTL_ISSUE_ISSUE_H
 #define KMSCTL_ISSUE_ISSUE_H
@@ -9,42 +9,67 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kmsctl/issue/issue_output.h"
+#include "kmsctl/cli/command.h"
+#include "kmsctl/cli/tell.h"
+#include "libkms/base/fault.h"
 #include "libkms/kms_error.h"
 
 #define ISSUE_PATH 1024
 
-struct issue_args {
-	const char *dir;        /* publisher's directory, "." */
-	const char *secret_key; /* file; NULL: DIR/publisher.key */
-	const char *passphrase_file;
-	const char *name;
-	const char *out;
-	const char *customer, *group, *capacity, *valid_from, *valid_to, *hosts, *confirmations;
-	const char *policy, *key, *publisher;
-	const char *override, *reason, *from, *to, *last, *host, *new_passphrase_file;
-	bool no_passphrase, force, code, json, csv, new_key, finish;
+struct issue;
+
+struct issue_command {
+	struct command line; /* the first member: the table points to it */
+	int (*run)(struct issue *i);
 };
 
 struct issue {
-	struct issue_args args;
-	const char *operand; /* the one file or directory every command takes; NULL: none */
+	const char *operand; /* the one file or directory of the command; NULL: none */
+	const void *options; /* the command's own struct, as its rows fill it */
+	/* options of several commands */
+	const char *dir;        /* publisher's directory, "." */
+	const char *secret_key; /* file; NULL: DIR/publisher.key */
+	const char *passphrase_file;
+	bool new_key, json;
 	struct output *out;
 	uint64_t now;
-	char why[600]; /* of the first failure */
+	struct fault fault; /* the first failure */
 	/* the other public key during a rotation (struct minisig_key) */
 	uint8_t companion[40];
 	bool have_companion;
 };
 
-/* Keeps the text for main to print; returns status. */
-int issue_fail(struct issue *i, int status, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-/* "FILE: meaning of status (reason of the system)". */
+/* Rows of those options. */
+#define ISSUE_DIR                                                                                  \
+	{                                                                                          \
+		"dir", 'd', "DIR", "the publisher's directory (default: .)",                       \
+		    .offset = offsetof(struct issue, dir), .shared = true                          \
+	}
+#define ISSUE_SECRET_KEY                                                                           \
+	{                                                                                          \
+		"secret-key", 's', "FILE", "secret key (default: DIR/publisher.key)",              \
+		    .offset = offsetof(struct issue, secret_key), .shared = true                   \
+	}
+#define ISSUE_PASSPHRASE                                                                           \
+	{                                                                                          \
+		"passphrase-file", 0, "FILE", "its first line is the passphrase (default: ask)",   \
+		    .offset = offsetof(struct issue, passphrase_file), .shared = true              \
+	}
+#define ISSUE_NEW_KEY                                                                              \
+	{                                                                                          \
+		"new-key", 0, NULL, "sign with the new key of a rotation (DIR/publisher.new.key)", \
+		    .offset = offsetof(struct issue, new_key), .shared = true                      \
+	}
+/* Whatever signs takes these. */
+#define ISSUE_SIGNING ISSUE_DIR, ISSUE_SECRET_KEY, ISSUE_PASSPHRASE, ISSUE_NEW_KEY
+
+/* "FILE: meaning of status (reason of the system)", kept in i->fault. */
 int issue_fail_file(struct issue *i, int status, const char *path);
 /* path = dir/name.suffix style joins; false and a recorded failure when too long. */
 bool issue_path(struct issue *i, char out[ISSUE_PATH], const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* A moment as text, to a program too. */
+void issue_time(struct issue *i, const char *key, uint64_t time);
 
 struct issue_register;
 /* The register of the publisher's directory, with every failure in words. */
@@ -57,17 +82,10 @@ bool issue_reason_ok(const char *text);
 struct minisig_key;
 int issue_publisher(struct issue *i, const char *given, struct minisig_key *out);
 
-int cmd_init(struct issue *i);
-int cmd_policy_sign(struct issue *i);
-int cmd_key_issue(struct issue *i);
-int cmd_confirm(struct issue *i);
-int cmd_show(struct issue *i);
-int cmd_ledger(struct issue *i);
-int cmd_rotate(struct issue *i);
-int cmd_revoke_key(struct issue *i);
-int cmd_revoke_host(struct issue *i);
-int cmd_revoke_certificate(struct issue *i);
-int cmd_revocations(struct issue *i);
-int cmd_audit_verify(struct issue *i);
+extern const struct program kmsissue_program;
+
+extern const struct issue_command cmd_audit_verify, cmd_confirm, cmd_init, cmd_key_issue,
+    cmd_ledger, cmd_policy_sign, cmd_revocations, cmd_revoke_certificate, cmd_revoke_host,
+    cmd_revoke_key, cmd_rotate, cmd_show;
 
 #endif

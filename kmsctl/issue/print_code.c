@@ -1,6 +1,6 @@
 /*
- * print_code.c - see code.h. What goes out as a code is first read back as the other side will, so
- * that nobody types fifty groups for nothing.
+ * print_code.c - see print_code.h. What goes out as a code is first read back as the other side
+ * will, so that nobody types fifty groups for nothing.
  */
 #include "kmsctl/issue/print_code.h"
 
@@ -8,6 +8,16 @@
 #include <string.h>
 
 #include "libkms/core/certificate.h"
+
+/* To a program in one line, '-' where a line ended. */
+static void
+tell_code(struct issue *i, char *code)
+{
+	for (char *c = code; i->json && *c != '\0'; c++)
+		if (*c == '\n')
+			*c = '-';
+	output_block(i->out, "code", code);
+}
 
 int
 issue_key_code(struct issue *i, const struct secret_key *k, const struct host_key *key,
@@ -18,8 +28,6 @@ issue_key_code(struct issue *i, const struct secret_key *k, const struct host_ke
 	struct host_key again;
 	struct fault err;
 
-	if (!i->args.code)
-		return KMS_OK;
 	/* Ed25519 is deterministic: this is the signature in the file's .minisig. */
 	crypto_generichash(digest, sizeof(digest), (const uint8_t *)text, len, NULL, 0);
 	secret_key_sign(k, signature, digest, sizeof(digest));
@@ -27,8 +35,8 @@ issue_key_code(struct issue *i, const struct secret_key *k, const struct host_ke
 	    host_key_code_parse(&again, again_signature, code, strlen(code), &err) != KMS_OK ||
 	    host_key_format(again_text, sizeof(again_text), &again) != len ||
 	    memcmp(again_text, text, len) != 0)
-		return issue_fail(i, KMS_E_FORMAT, "this key cannot be given as a code");
-	output_block(i->out, "code", code);
+		return fault_set(&i->fault, KMS_E_FORMAT, "this key cannot be given as a code");
+	tell_code(i, code);
 	return KMS_OK;
 }
 
@@ -42,8 +50,6 @@ issue_confirm_code(struct issue *i, const struct host_key *key, const struct pol
 	char text[CODE_TEXT];
 	size_t n, again_len;
 
-	if (!i->args.code)
-		return KMS_OK;
 	if (certificate_decode(&c, cert, len) != KMS_OK)
 		return KMS_E_FORMAT;
 	code = (struct confirm_code){ .serial = c.serial,
@@ -59,8 +65,8 @@ issue_confirm_code(struct issue *i, const struct host_key *key, const struct pol
 		again, sizeof(again), &again_len, &code, key, pack, c.sign_pk, c.kx_pk) != KMS_OK ||
 	    again_len != len || memcmp(again, cert, len) != 0 ||
 	    code_format(text, sizeof(text), CODE_CONFIRMATION, octets, n) == 0)
-		return issue_fail(i, KMS_E_FORMAT,
+		return fault_set(&i->fault, KMS_E_FORMAT,
 		    "this certificate holds more than a code can tell: send the file");
-	output_block(i->out, "code", text);
+	tell_code(i, text);
 	return KMS_OK;
 }

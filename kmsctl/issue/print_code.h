@@ -8,11 +8,11 @@
 #include "kmsctl/issue/secret_key.h"
 #include "policy/code.h"
 
-/* With --code: the host key whose file is text. */
+/* The host key whose file is text. */
 int issue_key_code(struct issue *i, const struct secret_key *k, const struct host_key *key,
     const char *text, size_t len);
 /*
- * With --code: the certificate of len octets. KMS_E_FORMAT: the host could not make this one of
+ * The certificate of len octets. KMS_E_FORMAT: the host could not make this one of
  * a code.
  */
 int issue_confirm_code(struct issue *i, const struct host_key *key, const struct policy_pack *pack,

@@ -46,19 +46,20 @@ fail_key(struct issue *i, int status, const char *path)
 {
 	switch (status) {
 	case KMS_E_PASSPHRASE:
-		return issue_fail(i, status, "%s: wrong passphrase", path);
+		return fault_set(&i->fault, status, "%s: wrong passphrase", path);
 	case KMS_E_FORMAT:
-		return issue_fail(
-		    i, status, "%s: this is no minisign secret key, or it is damaged", path);
+		return fault_set(&i->fault, status,
+		    "%s: this is no minisign secret key, or it is damaged", path);
 	case KMS_E_ARGUMENT:
-		return issue_fail(i, status,
+		return fault_set(&i->fault, status,
 		    "%s is encrypted and there is no terminal to ask: use --passphrase-file", path);
 	case KMS_E_NO_MEMORY:
-		return issue_fail(i, status, "%s: not enough memory to derive its key", path);
+		return fault_set(
+		    &i->fault, status, "%s: not enough memory to derive its key", path);
 	}
 	return issue_fail_file(i, status,
-	    i->args.passphrase_file != NULL && !file_exists(AT_FDCWD, i->args.passphrase_file)
-		? i->args.passphrase_file
+	    i->passphrase_file != NULL && !file_exists(AT_FDCWD, i->passphrase_file)
+		? i->passphrase_file
 		: path);
 }
 
@@ -74,7 +75,7 @@ take_companion(struct issue *i)
 	_Static_assert(sizeof(key) == sizeof(i->companion), "a public key");
 	for (size_t n = 0; n < 2 && !i->have_companion; n++) {
 		if (snprintf(path, sizeof(path),
-			i->args.new_key ? "%s/publisher.pub" : "%s/publisher.%s.pub", i->args.dir,
+			i->new_key ? "%s/publisher.pub" : "%s/publisher.%s.pub", i->dir,
 			others[n]) >= (int)sizeof(path) ||
 		    file_read(AT_FDCWD, path, FILE_GIVEN, SIGNATURE_FILE_MAX, &text, &len) !=
 			KMS_OK)
@@ -92,13 +93,12 @@ sign_open_key(struct issue *i, struct secret_key **out, struct minisig_key *publ
 	int rc;
 
 	*out = NULL;
-	if (!issue_path(i, path, "%s%s",
-		i->args.secret_key != NULL ? i->args.secret_key : i->args.dir,
-		i->args.secret_key != NULL ? ""
-		: i->args.new_key          ? "/publisher.new.key"
-					   : "/publisher.key"))
+	if (!issue_path(i, path, "%s%s", i->secret_key != NULL ? i->secret_key : i->dir,
+		i->secret_key != NULL ? ""
+		: i->new_key          ? "/publisher.new.key"
+				      : "/publisher.key"))
 		return KMS_E_ARGUMENT;
-	rc = secret_key_read(out, path, i->args.passphrase_file);
+	rc = secret_key_read(out, path, i->passphrase_file);
 	if (rc != KMS_OK)
 		return fail_key(i, rc, path);
 	secret_key_public(*out, public_key);
@@ -140,11 +140,11 @@ sign_read(struct issue *i, const char *path, size_t max, const struct minisig_ke
 		    &other, *text, *len, signature, signature_len, comment, comment_size);
 	}
 	if (rc == KMS_E_PUBLISHER)
-		issue_fail(i, rc, "%s is signed by another publisher", path);
+		fault_set(&i->fault, rc, "%s is signed by another publisher", path);
 	else if (rc == KMS_E_SIGNATURE)
-		issue_fail(i, rc, "%s was altered after it was signed", path);
+		fault_set(&i->fault, rc, "%s was altered after it was signed", path);
 	else if (rc != KMS_OK)
-		issue_fail(i, rc, "%s is no minisign signature", beside);
+		fault_set(&i->fault, rc, "%s is no minisign signature", beside);
 out:
 	free(signature);
 	if (rc != KMS_OK) {

@@ -2,6 +2,7 @@
  * commands.c - the commands of kmsclient, one function each.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -48,13 +49,13 @@ tell_licence(struct tool *t, struct kms_client *c)
 	struct kms_status_info s = { .size = sizeof(s) };
 
 	(void)kms_status(c, &s); /* fills s also when the time seen could not be written */
-	tool_text(t, "licence", licence_words[s.licence]);
-	tool_id(t, "client", s.cmid, false);
+	tell_text(t->out, "licence", licence_words[s.licence]);
+	tell_hex(t->out, "client", s.cmid, 16);
 	tool_time(t, "expires", s.expires);
 	tool_time(t, "renew-after", s.renew_after);
 	tool_time(t, "next-attempt", s.next_attempt);
 	if (t->json || s.expires == 0)
-		tool_number(t, "grace-minutes-left", s.grace_left);
+		tell_number(t->out, "grace-minutes-left", s.grace_left);
 }
 
 static int
@@ -69,13 +70,13 @@ talk(struct tool *t, int (*call)(struct kms_client *, struct kms_result *))
 	call(c, &r);
 	rc = tool_status(t, r.status, r.detail);
 	if (r.host[0] != '\0')
-		tool_text(t, "host", r.host);
+		tell_text(t->out, "host", r.host);
 	if (t->json || r.required > 0) {
-		tool_number(t, "count", r.count);
-		tool_number(t, "required", r.required);
+		tell_number(t->out, "count", r.count);
+		tell_number(t->out, "required", r.required);
 	}
 	if (t->json || r.retry_after > 0)
-		tool_number(t, "retry-after", r.retry_after);
+		tell_number(t->out, "retry-after", r.retry_after);
 	tell_licence(t, c);
 	kms_close(c);
 	return rc;
@@ -117,10 +118,10 @@ command_status(struct tool *t)
 	rc = kms_status(c, &s);
 	tell_licence(t, c);
 	if (s.host[0] != '\0')
-		tool_text(t, "host", s.host);
-	tool_number(t, "count", s.count);
-	tool_number(t, "required", s.required);
-	tool_text(t, "last-status", kms_error_find(s.last_status)->symbol);
+		tell_text(t->out, "host", s.host);
+	tell_number(t->out, "count", s.count);
+	tell_number(t->out, "required", s.required);
+	tell_text(t->out, "last-status", kms_error_find(s.last_status)->symbol);
 	tool_time(t, "last-exchange", s.last_exchange);
 	kms_close(c);
 	if (rc != KMS_OK)
@@ -146,18 +147,12 @@ command_verify(struct tool *t)
 static void
 tell_hosts(struct tool *t, char *lines)
 {
-	json_t *list = t->json ? json_array() : NULL;
 	char *line, *rest;
 
-	for (line = strtok_r(lines, "\n", &rest); line != NULL;
-	     line = strtok_r(NULL, "\n", &rest)) {
-		if (t->json)
-			json_array_append_new(list, json_string(line));
-		else
-			printf("%s\n", line);
-	}
-	if (t->json)
-		json_object_set_new(t->object, "hosts", list);
+	output_list(t->out, "hosts", NULL);
+	for (line = strtok_r(lines, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest))
+		output_text(t->out, NULL, NULL, line);
+	output_end(t->out);
 }
 
 /*
@@ -194,16 +189,41 @@ command_discover(struct tool *t)
 	return rc;
 }
 
-const struct tool_command tool_commands[] = {
-	{ "activate", NULL, true, "ask a host for a lease", command_activate },
-	{ "renew", NULL, true, "ask for a new lease before the old one runs out", command_renew },
-	{ "release", NULL, true, "give the seat back", command_release },
-	{ "status", NULL, true, "what the product may do now (no network)", command_status },
-	{ "verify", NULL, true, "check the stored lease (no network)", command_verify },
-	{ "export-lease", "FILE", true, "write the lease for others to verify",
-	    command_export_lease },
-	{ "verify-lease", "FILE", false, "check such a file; needs only the key",
-	    command_verify_lease },
-	{ "discover", NULL, false, "hosts in the order they would be tried", command_discover },
-	{ NULL, NULL, false, NULL, NULL },
+static const struct tool_command commands[] = {
+	{ { .noun = "activate", .summary = "ask a host for a lease" }, true, command_activate },
+	{ { .noun = "renew", .summary = "ask for a new lease before the old one runs out" }, true,
+	    command_renew },
+	{ { .noun = "release", .summary = "give the seat back" }, true, command_release },
+	{ { .noun = "status", .summary = "what the product may do now (no network)" }, true,
+	    command_status },
+	{ { .noun = "verify", .summary = "check the stored lease (no network)" }, true,
+	    command_verify },
+	{ { .noun = "export-lease",
+	      .args = "FILE",
+	      .min = 1,
+	      .max = 1,
+	      .summary = "write the lease for others to verify" },
+	    true, command_export_lease },
+	{ { .noun = "verify-lease",
+	      .args = "FILE",
+	      .min = 1,
+	      .max = 1,
+	      .summary = "check such a file; needs only the key" },
+	    false, command_verify_lease },
+	{ { .noun = "discover", .summary = "hosts in the order they would be tried" }, false,
+	    command_discover },
 };
+
+static const struct command *const table[] = {
+	&commands[0].line,
+	&commands[1].line,
+	&commands[2].line,
+	&commands[3].line,
+	&commands[4].line,
+	&commands[5].line,
+	&commands[6].line,
+	&commands[7].line,
+	NULL,
+};
+
+const struct program kmsclient_program = { "kmsclient", table, tool_options };

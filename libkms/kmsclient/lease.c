@@ -2,6 +2,7 @@
  * lease.c - kmsclient export-lease and verify-lease.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -52,25 +53,25 @@ command_export_lease(struct tool *t)
 	}
 	if ((rc = write_file(t, bytes, size)) != TOOL_OK)
 		return rc;
-	tool_text(t, "file", t->file);
-	tool_number(t, "octets", size);
+	tell_text(t->out, "file", t->file);
+	tell_number(t->out, "octets", size);
 	return TOOL_OK;
 }
 
 static void
 tell_lease(struct tool *t, const struct kms_lease_info *i)
 {
-	tool_id(t, "client", i->cmid, false);
-	tool_id(t, "product", i->product, true);
-	tool_text(t, "name", i->name);
-	tool_text(t, "customer", i->customer);
-	tool_text(t, "key-group", i->group);
-	tool_id(t, "host", i->host_id, false);
+	tell_hex(t->out, "client", i->cmid, 16);
+	tell_uuid(t->out, "product", i->product);
+	tell_text(t->out, "name", i->name);
+	tell_text(t->out, "customer", i->customer);
+	tell_text(t->out, "key-group", i->group);
+	tell_hex(t->out, "host", i->host_id, 16);
 	tool_time(t, "issued", i->issued);
 	tool_time(t, "renew-after", i->renew_after);
 	tool_time(t, "expires", i->expires);
-	tool_number(t, "batch", i->batch);
-	tool_number(t, "index", i->index);
+	tell_number(t->out, "batch", i->batch);
+	tell_number(t->out, "index", i->index);
 }
 
 int

@@ -4,11 +4,12 @@
 #ifndef KMS_LIBKMS_KMSCLIENT_TOOL_H
 #define KMS_LIBKMS_KMSCLIENT_TOOL_H
 
-#include <jansson.h>
 #include <kms.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
+
+#include "kmsctl/cli/command.h"
+#include "kmsctl/cli/tell.h"
 
 enum tool_exit {
 	TOOL_OK = 0,
@@ -24,34 +25,26 @@ struct tool {
 	char *key_text; /* owned: read from a .pub file */
 	bool json;
 	bool ignore_expiry;
-	const char *command;
 	const char *file; /* the command's argument, or NULL */
-	json_t *object;   /* owned: with --json */
+	struct output *out;
 };
 
 struct tool_command {
-	const char *name;
-	const char *argument; /* NULL: takes none */
-	bool client;          /* needs key, product and state */
-	const char *purpose;
+	struct command line; /* the first member: the table points to it */
+	bool client;         /* needs key, product and state */
 	int (*run)(struct tool *t);
 };
-extern const struct tool_command tool_commands[];
+extern const struct program kmsclient_program;
 
-/* options.c. TOOL_OK or TOOL_USAGE, said on stderr; *done: nothing more to do. */
-int tool_options(struct tool *t, int argc, char **argv, bool *done);
-const struct tool_command *tool_find(const char *name);
+/* options.c: what all commands take, and what is wrong with it. TOOL_OK or TOOL_USAGE, said. */
+extern const struct option_row tool_options[];
+int tool_check(struct tool *t, const struct tool_command *c);
 int tool_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* print.c: one key and its value, "key: value" or a member of the JSON object. */
-void tool_text(struct tool *t, const char *key, const char *value);
-void tool_number(struct tool *t, const char *key, uint64_t value);
+/* print.c. Seconds for programs, RFC 3339 for people, to whom zero is no time. */
 void tool_time(struct tool *t, const char *key, uint64_t when);
-void tool_id(struct tool *t, const char *key, const uint8_t id[16], bool dashes);
 /* Symbol, meaning, Microsoft's code and the remedy; detail may be NULL. Returns the exit code. */
 int tool_status(struct tool *t, uint32_t status, const char *detail);
-/* Write what was gathered. TOOL_LOCAL when stdout does not take it. */
-int tool_flush(struct tool *t);
 
 /* commands.c and lease.c */
 int tool_open(struct tool *t, struct kms_client **c);

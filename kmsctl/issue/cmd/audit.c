@@ -17,6 +17,10 @@
 #include "policy/pack.h"
 #include "policy/values.h"
 
+struct verify_options {
+	const char *publisher, *from, *to, *last, *host, *policy;
+};
+
 struct audit_job {
 	struct audit_options opt;
 	struct audit_report report;
@@ -41,39 +45,42 @@ take_last(struct audit_options *opt, const char *text)
 static int
 take_options(struct issue *i, struct audit_options *opt)
 {
+	const struct verify_options *o = i->options;
+
 	opt->to = UINT64_MAX;
-	if (i->args.from != NULL && !value_time_parse(&opt->from, i->args.from, false))
-		return issue_fail(i, KMS_E_ARGUMENT, "--from: a date or a time");
-	if (i->args.to != NULL && !value_time_parse(&opt->to, i->args.to, true))
-		return issue_fail(i, KMS_E_ARGUMENT, "--to: a date or a time");
+	if (o->from != NULL && !value_time_parse(&opt->from, o->from, false))
+		return fault_set(&i->fault, KMS_E_ARGUMENT, "--from: a date or a time");
+	if (o->to != NULL && !value_time_parse(&opt->to, o->to, true))
+		return fault_set(&i->fault, KMS_E_ARGUMENT, "--to: a date or a time");
 	if (opt->to < opt->from)
-		return issue_fail(i, KMS_E_ARGUMENT, "--to is before --from");
-	if (i->args.last != NULL && !take_last(opt, i->args.last))
-		return issue_fail(
-		    i, KMS_E_ARGUMENT, "--last: number of a batch, a colon, 64 hexadecimal digits");
-	opt->have_host = i->args.host != NULL;
-	if (opt->have_host && !value_hex_parse(opt->host, sizeof(opt->host), i->args.host))
-		return issue_fail(i, KMS_E_ARGUMENT, "--host: 32 hexadecimal digits");
-	return issue_publisher(i, i->args.publisher, &opt->publisher);
+		return fault_set(&i->fault, KMS_E_ARGUMENT, "--to is before --from");
+	if (o->last != NULL && !take_last(opt, o->last))
+		return fault_set(&i->fault, KMS_E_ARGUMENT,
+		    "--last: number of a batch, a colon, 64 hexadecimal digits");
+	opt->have_host = o->host != NULL;
+	if (opt->have_host && !value_hex_parse(opt->host, sizeof(opt->host), o->host))
+		return fault_set(&i->fault, KMS_E_ARGUMENT, "--host: 32 hexadecimal digits");
+	return issue_publisher(i, o->publisher, &opt->publisher);
 }
 
 static int
 take_pack(struct issue *i, struct audit_job *job)
 {
+	const struct verify_options *o = i->options;
 	struct fault err;
 	char *text;
 	size_t len;
 	int rc;
 
-	if (i->args.policy == NULL)
+	if (o->policy == NULL)
 		return KMS_OK;
-	rc = sign_read(i, i->args.policy, PACK_MAX, &job->opt.publisher, &text, &len, NULL, 0);
+	rc = sign_read(i, o->policy, PACK_MAX, &job->opt.publisher, &text, &len, NULL, 0);
 	if (rc != KMS_OK)
 		return rc;
 	if ((job->pack = malloc(sizeof(*job->pack))) == NULL)
 		rc = KMS_E_NO_MEMORY;
 	else if ((rc = policy_pack_parse(job->pack, text, len, &err)) != KMS_OK)
-		issue_fail(i, rc, "%s:%d: %s", i->args.policy, err.line, err.text);
+		fault_set(&i->fault, rc, "%s:%d: %s", o->policy, err.line, err.text);
 	free(text);
 	return rc;
 }
@@ -81,21 +88,21 @@ take_pack(struct issue *i, struct audit_job *job)
 static void
 show_certificates(struct issue *i, const struct audit_report *r)
 {
-	output_list(i->out, "certificates");
+	output_list(i->out, "certificates", NULL);
 	for (unsigned n = 0; n < r->certificate_count; n++) {
 		const struct certificate *c = &r->certificates[n];
 
-		output_item(i->out);
-		output_number(i->out, "serial", c->serial);
-		output_uuid(i->out, "host_key", c->host_key_id);
-		output_hex(i->out, "publisher", c->publisher, 8);
-		output_text(i->out, "customer", c->customer);
-		output_text(i->out, "group", c->group);
-		output_number(i->out, "confirmation", c->confirmation);
-		output_time(i->out, "not_before", c->not_before);
-		output_time(i->out, "not_after", c->not_after);
+		output_row(i->out);
+		tell_number(i->out, "serial", c->serial);
+		tell_uuid(i->out, "host_key", c->host_key_id);
+		tell_hex(i->out, "publisher", c->publisher, 8);
+		tell_text(i->out, "customer", c->customer);
+		tell_text(i->out, "group", c->group);
+		tell_number(i->out, "confirmation", c->confirmation);
+		issue_time(i, "not_before", c->not_before);
+		issue_time(i, "not_after", c->not_after);
 	}
-	output_list_end(i->out);
+	output_end(i->out);
 }
 
 static void
@@ -103,20 +110,20 @@ show_products(struct issue *i, const struct audit_job *job)
 {
 	const struct audit_report *r = &job->report;
 
-	output_list(i->out, "products");
+	output_list(i->out, "products", NULL);
 	for (unsigned n = 0; n < r->product_count; n++) {
 		const struct audit_product *p = &r->products[n];
 		const struct policy_product *named =
 		    job->pack != NULL ? policy_product_find(job->pack, p->id) : NULL;
 
-		output_item(i->out);
-		output_uuid(i->out, "id", p->id);
+		output_row(i->out);
+		tell_uuid(i->out, "id", p->id);
 		if (named != NULL)
-			output_text(i->out, "name", named->name);
-		output_number(i->out, "clients", p->clients);
-		output_number(i->out, "leases", p->leases);
+			tell_text(i->out, "name", named->name);
+		tell_number(i->out, "clients", p->clients);
+		tell_number(i->out, "leases", p->leases);
 	}
-	output_list_end(i->out);
+	output_end(i->out);
 }
 
 static void
@@ -127,18 +134,18 @@ show_report(struct issue *i, const struct audit_job *job)
 
 	snprintf(last, sizeof(last), "%llu:", (unsigned long long)r->last);
 	value_hex_format(last + strlen(last), r->last_hash, sizeof(r->last_hash));
-	output_hex(i->out, "host", r->host, sizeof(r->host));
-	output_number(i->out, "clients", r->clients);
-	output_number(i->out, "leases", r->leases);
-	output_number(i->out, "leases_not_covered", r->beyond);
-	output_number(i->out, "first_batch", r->first);
-	output_time(i->out, "first_time", r->first_time);
-	output_number(i->out, "last_batch", r->last);
-	output_time(i->out, "last_time", r->last_time);
-	output_text(i->out, "last", last);
-	output_number(i->out, "batches", r->batches);
-	output_number(i->out, "entries", r->entries);
-	output_flag(i->out, "goes_beyond_period", r->closed);
+	tell_hex(i->out, "host", r->host, sizeof(r->host));
+	tell_number(i->out, "clients", r->clients);
+	tell_number(i->out, "leases", r->leases);
+	tell_number(i->out, "leases_not_covered", r->beyond);
+	tell_number(i->out, "first_batch", r->first);
+	issue_time(i, "first_time", r->first_time);
+	tell_number(i->out, "last_batch", r->last);
+	issue_time(i, "last_time", r->last_time);
+	tell_text(i->out, "last", last);
+	tell_number(i->out, "batches", r->batches);
+	tell_number(i->out, "entries", r->entries);
+	tell_flag(i->out, "goes_beyond_period", r->closed);
 	show_products(i, job);
 	show_certificates(i, r);
 }
@@ -156,7 +163,7 @@ map_file(struct issue *i, const void **data, size_t *len)
 	if (fd < 0 || fstat(fd, &st) != 0)
 		rc = issue_fail_file(i, file_status(errno), i->operand);
 	else if (!S_ISREG(st.st_mode))
-		rc = issue_fail(i, KMS_E_FORMAT, "%s is no file", i->operand);
+		rc = fault_set(&i->fault, KMS_E_FORMAT, "%s is no file", i->operand);
 	if (rc == KMS_OK && st.st_size > 0) {
 		at = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 		if (at == MAP_FAILED)
@@ -170,8 +177,8 @@ map_file(struct issue *i, const void **data, size_t *len)
 	return rc;
 }
 
-int
-cmd_audit_verify(struct issue *i)
+static int
+run_audit_verify(struct issue *i)
 {
 	struct audit_job *job = calloc(1, sizeof(*job));
 	const void *data = NULL;
@@ -187,7 +194,7 @@ cmd_audit_verify(struct issue *i)
 		if (rc == KMS_OK)
 			show_report(i, job);
 		else
-			issue_fail(i, rc, "%s: %s", i->operand,
+			fault_set(&i->fault, rc, "%s: %s", i->operand,
 			    why[0] != '\0' ? why : kms_strerror((uint32_t)rc));
 	}
 	if (data != NULL)
@@ -196,3 +203,32 @@ cmd_audit_verify(struct issue *i)
 	free(job);
 	return rc;
 }
+
+static const struct option_row rows[] = {
+	ISSUE_DIR,
+	{ "publisher", 'P', "KEY", "public key \"RW...\" or its file, to verify with",
+	    .offset = offsetof(struct verify_options, publisher), .complete = "file *.pub" },
+	{ "from", 0, "TIME", "first moment of the period",
+	    .offset = offsetof(struct verify_options, from) },
+	{ "to", 0, "TIME", "last moment of the period",
+	    .offset = offsetof(struct verify_options, to) },
+	{ "last", 0, "BATCH:HASH", "a batch known from elsewhere, which must be there",
+	    .offset = offsetof(struct verify_options, last) },
+	{ "host", 0, "ID", "the host it must be of",
+	    .offset = offsetof(struct verify_options, host) },
+	{ "policy", 'p', "FILE", "signed policy pack",
+	    .offset = offsetof(struct verify_options, policy), .complete = "file *.kmspolicy" },
+	{ 0 },
+};
+
+const struct issue_command cmd_audit_verify = {
+	.line.noun = "audit",
+	.line.verb = "verify",
+	.line.args = "FILE",
+	.line.summary = "prove what a host's exported journal says",
+	.line.min = 1,
+	.line.max = 1,
+	.line.options = rows,
+	.line.values = sizeof(struct verify_options),
+	.run = run_audit_verify,
+};

@@ -20,6 +20,11 @@
 
 #define SMALL_FILE 16384
 
+struct confirm_options {
+	const char *policy, *key, *override, *out;
+	bool code;
+};
+
 struct confirm {
 	struct secret_key *secret;
 	struct minisig_key publisher;
@@ -46,9 +51,10 @@ read_request(struct issue *i, struct confirm *c)
 	rc = confirm_request_parse(&c->request, text, len, &err);
 	free(text);
 	if (rc != KMS_OK)
-		return issue_fail(i, rc, "%s:%d: %s", i->operand, err.line, err.text);
+		return fault_set(&i->fault, rc, "%s:%d: %s", i->operand, err.line, err.text);
 	if (!sign_is_publisher(i, &c->publisher, c->request.publisher))
-		return issue_fail(i, KMS_E_PUBLISHER, "%s is for another publisher", i->operand);
+		return fault_set(
+		    &i->fault, KMS_E_PUBLISHER, "%s is for another publisher", i->operand);
 	/* What was asked, not how the file was laid out: a reformatted request is the same one. */
 	confirm_request_octets(octets, &c->request);
 	crypto_hash_sha256(c->event.request, octets, sizeof(octets));
@@ -58,14 +64,15 @@ read_request(struct issue *i, struct confirm *c)
 static int
 read_key(struct issue *i, struct confirm *c)
 {
+	const struct confirm_options *o = i->options;
 	char path[ISSUE_PATH], id[VALUE_UUID + 1], *text;
 	struct fault err;
 	size_t len;
 	int rc;
 
 	value_uuid_format(id, c->request.host_key_id);
-	if (!(i->args.key != NULL ? issue_path(i, path, "%s", i->args.key)
-				  : issue_path(i, path, "%s/issued/%s.kmskey", i->args.dir, id)))
+	if (!(o->key != NULL ? issue_path(i, path, "%s", o->key)
+			     : issue_path(i, path, "%s/issued/%s.kmskey", i->dir, id)))
 		return KMS_E_ARGUMENT;
 	rc = sign_read(i, path, SMALL_FILE, &c->publisher, &text, &len, NULL, 0);
 	if (rc != KMS_OK)
@@ -73,35 +80,36 @@ read_key(struct issue *i, struct confirm *c)
 	rc = host_key_parse(&c->key, text, len, &err);
 	free(text);
 	if (rc != KMS_OK)
-		return issue_fail(i, rc, "%s:%d: %s", path, err.line, err.text);
+		return fault_set(&i->fault, rc, "%s:%d: %s", path, err.line, err.text);
 	if (!sign_is_publisher(i, &c->publisher, c->key.publisher))
-		return issue_fail(i, KMS_E_PUBLISHER, "%s is another publisher's key", path);
+		return fault_set(&i->fault, KMS_E_PUBLISHER, "%s is another publisher's key", path);
 	if (memcmp(c->key.id, c->request.host_key_id, 16) != 0)
-		return issue_fail(
-		    i, KMS_E_KEY_INVALID, "the request is for host key %s, not for %s", id, path);
+		return fault_set(&i->fault, KMS_E_KEY_INVALID,
+		    "the request is for host key %s, not for %s", id, path);
 	if (c->key.not_after < i->now)
-		return issue_fail(i, KMS_E_KEY_EXPIRED, "host key %s has expired", id);
+		return fault_set(&i->fault, KMS_E_KEY_EXPIRED, "host key %s has expired", id);
 	return KMS_OK;
 }
 
 static int
 read_pack(struct issue *i, struct confirm *c)
 {
+	const struct confirm_options *o = i->options;
 	struct fault err;
 	char *text;
 	size_t len;
 	int rc;
 
-	if (i->args.policy == NULL)
-		return issue_fail(
-		    i, KMS_E_ARGUMENT, "--policy is needed: it says what the group covers");
-	rc = sign_read(i, i->args.policy, PACK_MAX, &c->publisher, &text, &len, NULL, 0);
+	if (o->policy == NULL)
+		return fault_set(
+		    &i->fault, KMS_E_ARGUMENT, "--policy is needed: it says what the group covers");
+	rc = sign_read(i, o->policy, PACK_MAX, &c->publisher, &text, &len, NULL, 0);
 	if (rc != KMS_OK)
 		return rc;
 	rc = policy_pack_parse(&c->pack, text, len, &err);
 	free(text);
 	if (rc != KMS_OK)
-		return issue_fail(i, rc, "%s:%d: %s", i->args.policy, err.line, err.text);
+		return fault_set(&i->fault, rc, "%s:%d: %s", o->policy, err.line, err.text);
 	return KMS_OK;
 }
 
@@ -109,26 +117,26 @@ read_pack(struct issue *i, struct confirm *c)
 static int
 take_products(struct issue *i, struct confirm *c)
 {
+	const struct confirm_options *o = i->options;
 	int group = policy_group_find(&c->pack, c->key.group);
 
 	if (group < 0)
-		return issue_fail(i, KMS_E_NOT_COVERED,
-		    "%s has no group '%s', which the key was made for", i->args.policy,
-		    c->key.group);
+		return fault_set(&i->fault, KMS_E_NOT_COVERED,
+		    "%s has no group '%s', which the key was made for", o->policy, c->key.group);
 	for (unsigned n = 0; n < c->pack.product_count; n++) {
 		const struct policy_product *p = &c->pack.products[n];
 
 		if (!(c->pack.groups[group].covers & UINT32_C(1) << p->group))
 			continue;
 		if (c->cert.product_count == CERTIFICATE_PRODUCTS)
-			return issue_fail(i, KMS_E_TOO_LARGE,
+			return fault_set(&i->fault, KMS_E_TOO_LARGE,
 			    "group '%s' covers more than %d products", c->key.group,
 			    CERTIFICATE_PRODUCTS);
 		memcpy(c->cert.products[c->cert.product_count++], p->id, 16);
 	}
 	if (c->cert.product_count == 0)
-		return issue_fail(i, KMS_E_NOT_COVERED, "group '%s' covers no product of %s",
-		    c->key.group, i->args.policy);
+		return fault_set(&i->fault, KMS_E_NOT_COVERED, "group '%s' covers no product of %s",
+		    c->key.group, o->policy);
 	return KMS_OK;
 }
 
@@ -151,7 +159,8 @@ encode_certificate(struct issue *i, struct confirm *c)
 	memcpy(cert->customer, c->key.customer, sizeof(cert->customer));
 	c->len = certificate_encode(c->octets, sizeof(c->octets) - crypto_sign_BYTES, cert);
 	if (c->len == 0)
-		return issue_fail(i, KMS_E_TOO_LARGE, "the certificate does not fit its format");
+		return fault_set(
+		    &i->fault, KMS_E_TOO_LARGE, "the certificate does not fit its format");
 	crypto_hash_sha256(c->event.certificate, c->octets, c->len);
 	secret_key_sign(c->secret, c->octets + c->len, c->octets, c->len);
 	c->len += crypto_sign_BYTES;
@@ -167,13 +176,13 @@ answer_again(
 	int rc = register_check(r, old, why);
 
 	if (rc != KMS_OK)
-		return why[0] != '\0' ? issue_fail(i, rc, "%s", why)
+		return why[0] != '\0' ? fault_set(&i->fault, rc, "%s", why)
 				      : issue_fail_file(i, rc, "the register");
 	c->event = *old;
 	if ((rc = encode_certificate(i, c)) != KMS_OK)
 		return rc;
 	if (memcmp(c->event.certificate, old->certificate, 32) != 0)
-		return issue_fail(i, KMS_E_EXISTS,
+		return fault_set(&i->fault, KMS_E_EXISTS,
 		    "this request was answered by certificate %llu from another key or policy pack: have the host make a new request",
 		    (unsigned long long)old->serial);
 	return KMS_OK;
@@ -183,20 +192,21 @@ answer_again(
 static int
 check_limits(struct issue *i, struct confirm *c, struct issue_register *r)
 {
+	const struct confirm_options *o = i->options;
 	char why[200] = "";
 	int rc = register_next(r, &c->key, &c->event, why);
 
-	if (rc == KMS_E_LIMIT && i->args.override != NULL) {
+	if (rc == KMS_E_LIMIT && o->override != NULL) {
 		c->event.flags |= EVENT_OVERRIDE;
-		snprintf(c->event.reason, sizeof(c->event.reason), "%s", i->args.override);
+		snprintf(c->event.reason, sizeof(c->event.reason), "%s", o->override);
 		return KMS_OK;
 	}
 	if (rc == KMS_E_LIMIT)
-		return issue_fail(i, rc,
+		return fault_set(&i->fault, rc,
 		    "%s (0xC004C008); kmsissue confirm --override REASON goes past it and is recorded",
 		    why);
 	if (rc != KMS_OK && why[0] != '\0')
-		return issue_fail(i, rc, "%s", why);
+		return fault_set(&i->fault, rc, "%s", why);
 	return rc == KMS_OK ? rc : issue_fail_file(i, rc, "the register");
 }
 
@@ -240,8 +250,8 @@ record(struct issue *i, struct confirm *c)
 		rc = answer_first(i, c, r);
 	else
 		issue_fail_file(i, rc, "the register");
-	if (rc == KMS_OK && i->args.json)
-		output_flag(i->out, "again", c->event.number == old.number);
+	if (rc == KMS_OK && i->json)
+		tell_flag(i->out, "again", c->event.number == old.number);
 	register_close(r);
 	return rc;
 }
@@ -249,6 +259,7 @@ record(struct issue *i, struct confirm *c)
 static int
 write_certificate(struct issue *i, const struct confirm *c, const char *path)
 {
+	const struct confirm_options *o = i->options;
 	static const char kind[] = "kms host certificate";
 	char text[2 * CERTIFICATE_MAX + 1024], comment[SIGN_COMMENT], id[VALUE_UUID + 1];
 	char installation[INSTALLATION_ID + 1];
@@ -256,43 +267,46 @@ write_certificate(struct issue *i, const struct confirm *c, const char *path)
 	int rc;
 
 	if (len == 0)
-		return issue_fail(i, KMS_E_FORMAT, "the certificate cannot be written as a file");
+		return fault_set(
+		    &i->fault, KMS_E_FORMAT, "the certificate cannot be written as a file");
 	value_uuid_format(id, c->key.id);
 	snprintf(comment, sizeof(comment), "%s %llu host key %s for %s", kind,
 	    (unsigned long long)c->event.serial, id, c->key.customer);
 	if ((rc = sign_write(i, c->secret, path, text, len, comment)) != KMS_OK)
 		return rc;
-	output_text(i->out, "file", path);
-	output_number(i->out, "serial", c->event.serial);
+	tell_text(i->out, "file", path);
+	tell_number(i->out, "serial", c->event.serial);
 	installation_id(installation, c->event.host, c->key.id);
-	output_text(i->out, "installation_id", installation);
-	output_hex(i->out, "host", c->event.host, 16);
-	output_text(i->out, "host_name", c->request.host_name);
-	output_uuid(i->out, "host_key", c->key.id);
-	output_text(i->out, "customer", c->key.customer);
-	output_number(i->out, "confirmation", c->event.confirmation);
-	output_number(i->out, "products", c->cert.product_count);
-	output_time(i->out, "not_after", c->key.not_after);
+	tell_text(i->out, "installation_id", installation);
+	tell_hex(i->out, "host", c->event.host, 16);
+	tell_text(i->out, "host_name", c->request.host_name);
+	tell_uuid(i->out, "host_key", c->key.id);
+	tell_text(i->out, "customer", c->key.customer);
+	tell_number(i->out, "confirmation", c->event.confirmation);
+	tell_number(i->out, "products", c->cert.product_count);
+	issue_time(i, "not_after", c->key.not_after);
 	if (c->event.flags & EVENT_OVERRIDE)
-		output_text(i->out, "override", c->event.reason);
-	return issue_confirm_code(i, &c->key, &c->pack, c->octets, c->len);
+		tell_text(i->out, "override", c->event.reason);
+	return !o->code ? KMS_OK : issue_confirm_code(i, &c->key, &c->pack, c->octets, c->len);
 }
 
 /* request.kmsreq gives request.kmscert unless --output says otherwise. */
 static bool
 certificate_path(struct issue *i, char out[ISSUE_PATH])
 {
-	const char *base = i->args.out != NULL ? i->args.out : i->operand;
+	const struct confirm_options *o = i->options;
+	const char *base = o->out != NULL ? o->out : i->operand;
 	size_t n = strlen(base);
 
-	if (i->args.out == NULL && n > 7 && strcmp(base + n - 7, ".kmsreq") == 0)
+	if (o->out == NULL && n > 7 && strcmp(base + n - 7, ".kmsreq") == 0)
 		n -= 7;
 	return issue_path(i, out, "%.*s.kmscert", (int)(n < ISSUE_PATH ? n : ISSUE_PATH), base);
 }
 
-int
-cmd_confirm(struct issue *i)
+static int
+run_confirm(struct issue *i)
 {
+	const struct confirm_options *o = i->options;
 	struct confirm *c = calloc(1, sizeof(*c));
 	char path[ISSUE_PATH];
 	int rc;
@@ -301,9 +315,9 @@ cmd_confirm(struct issue *i)
 		return KMS_E_NO_MEMORY;
 	if (!certificate_path(i, path))
 		rc = KMS_E_ARGUMENT;
-	else if (!issue_reason_ok(i->args.override))
-		rc = issue_fail(i, KMS_E_ARGUMENT, "--override: a reason, UTF-8 of 1 to %d octets",
-		    EVENT_REASON);
+	else if (!issue_reason_ok(o->override))
+		rc = fault_set(&i->fault, KMS_E_ARGUMENT,
+		    "--override: a reason, UTF-8 of 1 to %d octets", EVENT_REASON);
 	else if (file_exists(AT_FDCWD, path))
 		rc = issue_fail_file(i, KMS_E_EXISTS, path);
 	else if ((rc = sign_open_key(i, &c->secret, &c->publisher)) == KMS_OK &&
@@ -315,3 +329,30 @@ cmd_confirm(struct issue *i)
 	free(c);
 	return rc;
 }
+
+static const struct option_row rows[] = {
+	ISSUE_SIGNING,
+	{ "policy", 'p', "FILE", "signed policy pack",
+	    .offset = offsetof(struct confirm_options, policy), .complete = "file *.kmspolicy" },
+	{ "key", 'k', "FILE", "KMS host key (default: the copy in DIR/issued)",
+	    .offset = offsetof(struct confirm_options, key), .complete = "file *.kmskey" },
+	{ "override", 0, "REASON", "confirm past the key's limits; the reason is recorded",
+	    .offset = offsetof(struct confirm_options, override) },
+	{ "output", 'o', "NAME", "write NAME with its ending and NAME's signature",
+	    .offset = offsetof(struct confirm_options, out) },
+	{ "code", 0, NULL, "print it as a code that can be typed, too",
+	    .offset = offsetof(struct confirm_options, code) },
+	{ 0 },
+};
+
+const struct issue_command cmd_confirm = {
+	.line.noun = "confirm",
+	.line.args = "REQUEST",
+	.line.summary = "answer a host's request with its certificate",
+	.line.min = 1,
+	.line.max = 1,
+	.line.options = rows,
+	.line.values = sizeof(struct confirm_options),
+	.line.complete = "file *.kmsreq",
+	.run = run_confirm,
+};

@@ -15,9 +15,15 @@
 
 #define NAME_MAX_OCTETS 64
 
+struct init_options {
+	const char *name;
+	bool no_passphrase;
+};
+
 static int
 write_public(struct issue *i, const struct secret_key *k, const char *path)
 {
+	const struct init_options *o = i->options;
 	struct minisig_key public_key;
 	char line[MINISIG_KEY_LINE + 1], text[256];
 	int n, rc;
@@ -26,35 +32,37 @@ write_public(struct issue *i, const struct secret_key *k, const char *path)
 	minisig_key_format(line, &public_key);
 	/* minisign shows a key id as a little-endian number. */
 	n = snprintf(text, sizeof(text), "untrusted comment: %s%sminisign public key ",
-	    i->args.name != NULL ? i->args.name : "", i->args.name != NULL ? ": " : "");
+	    o->name != NULL ? o->name : "", o->name != NULL ? ": " : "");
 	for (int b = 7; b >= 0; b--)
 		n += snprintf(text + n, sizeof(text) - (size_t)n, "%02X", public_key.id[b]);
 	n += snprintf(text + n, sizeof(text) - (size_t)n, "\n%s\n", line);
 	if ((rc = file_write(AT_FDCWD, path, text, (size_t)n, 0644, false)) != KMS_OK)
 		return issue_fail_file(i, rc, path);
-	output_text(i->out, "public_key", line);
-	output_hex(i->out, "publisher", public_key.id, sizeof(public_key.id));
-	output_text(i->out, "public_key_file", path);
+	tell_text(i->out, "public_key", line);
+	tell_hex(i->out, "publisher", public_key.id, sizeof(public_key.id));
+	tell_text(i->out, "public_key_file", path);
 	return KMS_OK;
 }
 
 static int
 get_passphrase(struct issue *i, char **out)
 {
+	const struct init_options *o = i->options;
 	int rc;
 
 	*out = NULL;
-	if (i->args.no_passphrase)
+	if (o->no_passphrase)
 		return KMS_OK;
-	rc = passphrase_get(out, i->args.passphrase_file, true);
+	rc = passphrase_get(out, i->passphrase_file, true);
 	if (rc == KMS_E_ARGUMENT)
-		return issue_fail(i, rc,
+		return fault_set(&i->fault, rc,
 		    "no terminal to ask for a passphrase: use --passphrase-file or --no-passphrase");
 	if (rc == KMS_E_PASSPHRASE)
-		return issue_fail(i, rc, "the passphrase is empty, or the two were not the same");
+		return fault_set(
+		    &i->fault, rc, "the passphrase is empty, or the two were not the same");
 	if (rc != KMS_OK)
 		return issue_fail_file(
-		    i, rc, i->args.passphrase_file != NULL ? i->args.passphrase_file : "/dev/tty");
+		    i, rc, i->passphrase_file != NULL ? i->passphrase_file : "/dev/tty");
 	return KMS_OK;
 }
 
@@ -73,18 +81,19 @@ make_directories(struct issue *i)
 	return KMS_OK;
 }
 
-int
-cmd_init(struct issue *i)
+static int
+run_init(struct issue *i)
 {
+	const struct init_options *o = i->options;
 	char secret[ISSUE_PATH], public[ISSUE_PATH], *passphrase = NULL;
 	struct secret_key *k = NULL;
 	int rc;
 
-	if (i->args.name != NULL && !value_text_ok(i->args.name, NAME_MAX_OCTETS))
-		return issue_fail(
-		    i, KMS_E_ARGUMENT, "--name: UTF-8 of at most %d octets", NAME_MAX_OCTETS);
-	if (i->args.no_passphrase && i->args.passphrase_file != NULL)
-		return issue_fail(i, KMS_E_ARGUMENT,
+	if (o->name != NULL && !value_text_ok(o->name, NAME_MAX_OCTETS))
+		return fault_set(&i->fault, KMS_E_ARGUMENT, "--name: UTF-8 of at most %d octets",
+		    NAME_MAX_OCTETS);
+	if (o->no_passphrase && i->passphrase_file != NULL)
+		return fault_set(&i->fault, KMS_E_ARGUMENT,
 		    "--no-passphrase and --passphrase-file contradict each other");
 	if (!issue_path(i, secret, "%s/publisher.key", i->operand) ||
 	    !issue_path(i, public, "%s/publisher.pub", i->operand))
@@ -98,10 +107,30 @@ cmd_init(struct issue *i)
 	if (rc == KMS_OK && (rc = secret_key_write(k, secret, passphrase)) != KMS_OK)
 		issue_fail_file(i, rc, secret);
 	if (rc == KMS_OK && (rc = write_public(i, k, public)) == KMS_OK) {
-		output_text(i->out, "secret_key_file", secret);
-		output_flag(i->out, "encrypted", passphrase != NULL);
+		tell_text(i->out, "secret_key_file", secret);
+		tell_flag(i->out, "encrypted", passphrase != NULL);
 	}
 	secret_key_free(k);
 	sodium_free(passphrase);
 	return rc;
 }
+
+static const struct option_row rows[] = {
+	{ "name", 0, "NAME", "the publisher's name, for the public key's comment",
+	    .offset = offsetof(struct init_options, name) },
+	{ "no-passphrase", 0, NULL, "do not encrypt the secret key",
+	    .offset = offsetof(struct init_options, no_passphrase) },
+	ISSUE_PASSPHRASE,
+	{ 0 },
+};
+
+const struct issue_command cmd_init = {
+	.line.noun = "init",
+	.line.args = "DIR",
+	.line.summary = "make the publisher's key pair",
+	.line.min = 1,
+	.line.max = 1,
+	.line.options = rows,
+	.line.values = sizeof(struct init_options),
+	.run = run_init,
+};

@@ -18,6 +18,12 @@
 #define DEFAULT_LIFE (UINT64_C(3) * 365 * 86400)
 #define KEY_ROOM 2048
 
+struct key_options {
+	const char *customer, *group, *capacity, *valid_from, *valid_to, *hosts, *confirmations;
+	const char *policy, *out;
+	bool code;
+};
+
 /* RFC 9562 version 4. */
 static void
 new_uuid(uint8_t out[16])
@@ -35,21 +41,21 @@ take_number(struct issue *i, const char *option, const char *text, uint64_t min,
 	if (text == NULL)
 		return KMS_OK;
 	if (!value_number_parse(out, text) || *out < min || *out > max)
-		return issue_fail(i, KMS_E_ARGUMENT, "--%s: a number from %llu to %llu", option,
-		    (unsigned long long)min, (unsigned long long)max);
+		return fault_set(&i->fault, KMS_E_ARGUMENT, "--%s: a number from %llu to %llu",
+		    option, (unsigned long long)min, (unsigned long long)max);
 	return KMS_OK;
 }
 
 static int
 take_numbers(struct issue *i, struct host_key *key)
 {
+	const struct key_options *o = i->options;
 	uint64_t capacity, hosts, confirmations;
 	int rc;
 
-	if ((rc = take_number(i, "capacity", i->args.capacity, 0, UINT32_MAX, 0, &capacity)) !=
-		KMS_OK ||
-	    (rc = take_number(i, "hosts", i->args.hosts, 1, UINT16_MAX, 6, &hosts)) != KMS_OK ||
-	    (rc = take_number(i, "confirmations", i->args.confirmations, 1, UINT16_MAX, 10,
+	if ((rc = take_number(i, "capacity", o->capacity, 0, UINT32_MAX, 0, &capacity)) != KMS_OK ||
+	    (rc = take_number(i, "hosts", o->hosts, 1, UINT16_MAX, 6, &hosts)) != KMS_OK ||
+	    (rc = take_number(i, "confirmations", o->confirmations, 1, UINT16_MAX, 10,
 		 &confirmations)) != KMS_OK)
 		return rc;
 	key->capacity = (uint32_t)capacity;
@@ -61,40 +67,41 @@ take_numbers(struct issue *i, struct host_key *key)
 static int
 take_dates(struct issue *i, struct host_key *key)
 {
+	const struct key_options *o = i->options;
+
 	key->issued = key->not_before = i->now;
-	if (i->args.valid_from != NULL &&
-	    !value_time_parse(&key->not_before, i->args.valid_from, false))
-		return issue_fail(i, KMS_E_ARGUMENT,
+	if (o->valid_from != NULL && !value_time_parse(&key->not_before, o->valid_from, false))
+		return fault_set(&i->fault, KMS_E_ARGUMENT,
 		    "--valid-from: a date such as 2026-11-23, or a time such as 2026-11-23T14:00:00Z");
 	key->not_after = key->not_before + DEFAULT_LIFE;
-	if (i->args.valid_to != NULL && !value_time_parse(&key->not_after, i->args.valid_to, true))
-		return issue_fail(i, KMS_E_ARGUMENT,
+	if (o->valid_to != NULL && !value_time_parse(&key->not_after, o->valid_to, true))
+		return fault_set(&i->fault, KMS_E_ARGUMENT,
 		    "--valid-to: a date such as 2026-11-23, or a time such as 2026-11-23T14:00:00Z");
 	if (key->not_after < key->not_before)
-		return issue_fail(i, KMS_E_ARGUMENT, "--valid-to is before --valid-from");
+		return fault_set(&i->fault, KMS_E_ARGUMENT, "--valid-to is before --valid-from");
 	if (key->not_after < i->now)
-		return issue_fail(i, KMS_E_ARGUMENT, "--valid-to is in the past");
+		return fault_set(&i->fault, KMS_E_ARGUMENT, "--valid-to is in the past");
 	return KMS_OK;
 }
 
 static int
 take_args(struct issue *i, struct host_key *key)
 {
+	const struct key_options *o = i->options;
 	int rc;
 
-	if (i->args.customer == NULL || i->args.group == NULL)
-		return issue_fail(i, KMS_E_ARGUMENT, "--customer and --group are needed");
-	if (i->args.customer[0] == '\0' ||
-	    !value_text_ok(i->args.customer, sizeof(key->customer) - 1))
-		return issue_fail(i, KMS_E_ARGUMENT,
+	if (o->customer == NULL || o->group == NULL)
+		return fault_set(&i->fault, KMS_E_ARGUMENT, "--customer and --group are needed");
+	if (o->customer[0] == '\0' || !value_text_ok(o->customer, sizeof(key->customer) - 1))
+		return fault_set(&i->fault, KMS_E_ARGUMENT,
 		    "--customer: UTF-8 of 1 to %zu octets, no blanks at its ends, no \" ;\"",
 		    sizeof(key->customer) - 1);
-	if (!value_name_ok(i->args.group, sizeof(key->group) - 1))
-		return issue_fail(i, KMS_E_ARGUMENT,
+	if (!value_name_ok(o->group, sizeof(key->group) - 1))
+		return fault_set(&i->fault, KMS_E_ARGUMENT,
 		    "--group: at most %zu letters, digits, '.', '_', '-'", sizeof(key->group) - 1);
 	memset(key, 0, sizeof(*key));
-	snprintf(key->customer, sizeof(key->customer), "%s", i->args.customer);
-	snprintf(key->group, sizeof(key->group), "%s", i->args.group);
+	snprintf(key->customer, sizeof(key->customer), "%s", o->customer);
+	snprintf(key->group, sizeof(key->group), "%s", o->group);
 	new_uuid(key->id);
 	if ((rc = take_numbers(i, key)) != KMS_OK)
 		return rc;
@@ -105,24 +112,25 @@ take_args(struct issue *i, struct host_key *key)
 static int
 check_group(struct issue *i, const struct minisig_key *public_key, const char *group)
 {
+	const struct key_options *o = i->options;
 	struct policy_pack *pack;
 	struct fault err;
 	char *text;
 	size_t len;
 	int rc;
 
-	if (i->args.policy == NULL)
+	if (o->policy == NULL)
 		return KMS_OK;
-	if ((rc = sign_read(i, i->args.policy, PACK_MAX, public_key, &text, &len, NULL, 0)) !=
-	    KMS_OK)
+	if ((rc = sign_read(i, o->policy, PACK_MAX, public_key, &text, &len, NULL, 0)) != KMS_OK)
 		return rc;
 	pack = malloc(sizeof(*pack));
 	if (pack == NULL)
 		rc = KMS_E_NO_MEMORY;
 	else if ((rc = policy_pack_parse(pack, text, len, &err)) != KMS_OK)
-		issue_fail(i, rc, "%s:%d: %s", i->args.policy, err.line, err.text);
+		fault_set(&i->fault, rc, "%s:%d: %s", o->policy, err.line, err.text);
 	else if (policy_group_find(pack, group) < 0)
-		rc = issue_fail(i, KMS_E_NOT_FOUND, "%s has no group '%s'", i->args.policy, group);
+		rc =
+		    fault_set(&i->fault, KMS_E_NOT_FOUND, "%s has no group '%s'", o->policy, group);
 	free(pack);
 	free(text);
 	return rc;
@@ -156,6 +164,7 @@ record_key(struct issue *i, const struct host_key *key)
 static int
 write_key(struct issue *i, const struct secret_key *k, const struct host_key *key)
 {
+	const struct key_options *o = i->options;
 	char text[KEY_ROOM], comment[SIGN_COMMENT], path[ISSUE_PATH], copy[ISSUE_PATH];
 	char id[VALUE_UUID + 1];
 	size_t len = host_key_format(text, sizeof(text), key);
@@ -165,9 +174,10 @@ write_key(struct issue *i, const struct secret_key *k, const struct host_key *ke
 	snprintf(comment, sizeof(comment), "kms host key %s group %s for %s", id, key->group,
 	    key->customer);
 	if (len == 0)
-		return issue_fail(i, KMS_E_ARGUMENT, "the key's dates lie after the year 9999");
-	if (!issue_path(i, path, "%s.kmskey", i->args.out != NULL ? i->args.out : id) ||
-	    !issue_path(i, copy, "%s/issued/%s.kmskey", i->args.dir, id))
+		return fault_set(
+		    &i->fault, KMS_E_ARGUMENT, "the key's dates lie after the year 9999");
+	if (!issue_path(i, path, "%s.kmskey", o->out != NULL ? o->out : id) ||
+	    !issue_path(i, copy, "%s/issued/%s.kmskey", i->dir, id))
 		return KMS_E_ARGUMENT;
 	if (file_exists(AT_FDCWD, path))
 		return issue_fail_file(i, KMS_E_EXISTS, path);
@@ -175,20 +185,20 @@ write_key(struct issue *i, const struct secret_key *k, const struct host_key *ke
 	    (rc = sign_write(i, k, path, text, len, comment)) != KMS_OK ||
 	    (rc = sign_write(i, k, copy, text, len, comment)) != KMS_OK)
 		return rc;
-	output_text(i->out, "file", path);
-	output_uuid(i->out, "host_key", key->id);
-	output_text(i->out, "customer", key->customer);
-	output_text(i->out, "group", key->group);
-	output_time(i->out, "not_before", key->not_before);
-	output_time(i->out, "not_after", key->not_after);
-	output_number(i->out, "capacity", key->capacity);
-	output_number(i->out, "hosts", key->hosts);
-	output_number(i->out, "confirmations", key->confirmations);
-	return issue_key_code(i, k, key, text, len);
+	tell_text(i->out, "file", path);
+	tell_uuid(i->out, "host_key", key->id);
+	tell_text(i->out, "customer", key->customer);
+	tell_text(i->out, "group", key->group);
+	issue_time(i, "not_before", key->not_before);
+	issue_time(i, "not_after", key->not_after);
+	tell_limit(i->out, "capacity", key->capacity);
+	tell_number(i->out, "hosts", key->hosts);
+	tell_number(i->out, "confirmations", key->confirmations);
+	return !o->code ? KMS_OK : issue_key_code(i, k, key, text, len);
 }
 
-int
-cmd_key_issue(struct issue *i)
+static int
+run_key_issue(struct issue *i)
 {
 	struct minisig_key public_key;
 	struct host_key key;
@@ -204,3 +214,37 @@ cmd_key_issue(struct issue *i)
 	secret_key_free(k);
 	return rc;
 }
+
+static const struct option_row rows[] = {
+	ISSUE_SIGNING,
+	{ "customer", 0, "TEXT", "who bought the key",
+	    .offset = offsetof(struct key_options, customer) },
+	{ "group", 0, "NAME", "key group of the policy pack",
+	    .offset = offsetof(struct key_options, group) },
+	{ "capacity", 0, "N", "most clients counted in a pool (default 0: no limit)",
+	    .offset = offsetof(struct key_options, capacity) },
+	{ "valid-from", 0, "TIME", "first moment (default: now)",
+	    .offset = offsetof(struct key_options, valid_from) },
+	{ "valid-to", 0, "TIME", "last moment (default: three years after the first)",
+	    .offset = offsetof(struct key_options, valid_to) },
+	{ "hosts", 0, "N", "hosts that may be confirmed (default 6)",
+	    .offset = offsetof(struct key_options, hosts) },
+	{ "confirmations", 0, "N", "confirmations of each host (default 10)",
+	    .offset = offsetof(struct key_options, confirmations) },
+	{ "policy", 'p', "FILE", "signed policy pack",
+	    .offset = offsetof(struct key_options, policy), .complete = "file *.kmspolicy" },
+	{ "output", 'o', "NAME", "write NAME with its ending and NAME's signature",
+	    .offset = offsetof(struct key_options, out) },
+	{ "code", 0, NULL, "print it as a code that can be typed, too",
+	    .offset = offsetof(struct key_options, code) },
+	{ 0 },
+};
+
+const struct issue_command cmd_key_issue = {
+	.line.noun = "key",
+	.line.verb = "issue",
+	.line.summary = "make a KMS host key for a customer",
+	.line.options = rows,
+	.line.values = sizeof(struct key_options),
+	.run = run_key_issue,
+};

@@ -10,10 +10,15 @@
 #include "kmsctl/issue/register.h"
 #include "policy/values.h"
 
+struct ledger_options {
+	const char *key, *customer;
+	bool csv;
+};
+
 /* One of the values of an event, as text; empty: the event has none. */
 struct column {
 	const char *name;
-	bool number;
+	enum output_type type;
 	void (*text)(char *out, size_t size, const struct register_event *e);
 };
 
@@ -183,27 +188,27 @@ column_new_publisher(char *out, size_t size, const struct register_event *e)
 }
 
 static const struct column columns[] = {
-	{ "number", true, column_number },
-	{ "event", false, column_kind },
-	{ "time", false, column_time },
-	{ "publisher", false, column_publisher },
-	{ "host_key", false, column_key },
-	{ "customer", false, column_customer },
-	{ "group", false, column_group },
-	{ "not_before", false, column_from },
-	{ "not_after", false, column_until },
-	{ "capacity", true, column_capacity },
-	{ "hosts", true, column_hosts },
-	{ "confirmations", true, column_confirmations },
-	{ "host", false, column_host },
-	{ "host_name", false, column_host_name },
-	{ "serial", true, column_serial },
-	{ "confirmation", true, column_confirmation },
-	{ "override", true, column_override },
-	{ "reason", false, column_reason },
-	{ "request", false, column_request },
-	{ "certificate", false, column_certificate },
-	{ "new_publisher", false, column_new_publisher },
+	{ "number", OUTPUT_NUMBER, column_number },
+	{ "event", OUTPUT_TEXT, column_kind },
+	{ "time", OUTPUT_TEXT, column_time },
+	{ "publisher", OUTPUT_TEXT, column_publisher },
+	{ "host_key", OUTPUT_TEXT, column_key },
+	{ "customer", OUTPUT_TEXT, column_customer },
+	{ "group", OUTPUT_TEXT, column_group },
+	{ "not_before", OUTPUT_TEXT, column_from },
+	{ "not_after", OUTPUT_TEXT, column_until },
+	{ "capacity", OUTPUT_LIMIT, column_capacity },
+	{ "hosts", OUTPUT_NUMBER, column_hosts },
+	{ "confirmations", OUTPUT_NUMBER, column_confirmations },
+	{ "host", OUTPUT_TEXT, column_host },
+	{ "host_name", OUTPUT_TEXT, column_host_name },
+	{ "serial", OUTPUT_NUMBER, column_serial },
+	{ "confirmation", OUTPUT_NUMBER, column_confirmation },
+	{ "override", OUTPUT_NUMBER, column_override },
+	{ "reason", OUTPUT_TEXT, column_reason },
+	{ "request", OUTPUT_TEXT, column_request },
+	{ "certificate", OUTPUT_TEXT, column_certificate },
+	{ "new_publisher", OUTPUT_TEXT, column_new_publisher },
 };
 #define COLUMNS (sizeof(columns) / sizeof(columns[0]))
 
@@ -235,7 +240,8 @@ print_csv(const char *text, bool last)
 static bool
 wanted(const struct listing *l, const struct register_event *e)
 {
-	const char *customer = l->i->args.customer;
+	const struct ledger_options *o = l->i->options;
+	const char *customer = o->customer;
 
 	if (l->by_key && memcmp(e->host_key, l->key, 16) != 0)
 		return false;
@@ -246,61 +252,85 @@ static int
 show(const struct register_event *e, void *arg)
 {
 	struct listing *l = arg;
+	const struct ledger_options *options = l->i->options;
 	struct output *o = l->i->out;
 
 	if (!wanted(l, e))
 		return KMS_OK;
 	l->shown++;
-	if (!l->i->args.csv)
-		output_item(o);
+	if (!options->csv)
+		output_row(o);
 	for (size_t n = 0; n < COLUMNS; n++) {
 		char text[TEXT_ROOM] = "";
 		uint64_t number;
 
 		columns[n].text(text, sizeof(text), e);
-		if (l->i->args.csv)
+		if (options->csv)
 			print_csv(text, n + 1 == COLUMNS);
 		else if (text[0] == '\0')
 			continue;
-		else if (columns[n].number && value_number_parse(&number, text))
-			output_number(o, columns[n].name, number);
-		else
-			output_text(o, columns[n].name, text);
+		else if (columns[n].type == OUTPUT_TEXT)
+			tell_text(o, columns[n].name, text);
+		else if (value_number_parse(&number, text))
+			output_put(o, &(struct output_field){ .key = columns[n].name,
+					  .label = columns[n].name,
+					  .type = columns[n].type,
+					  .number = number });
 	}
 	return KMS_OK;
 }
 
-int
-cmd_ledger(struct issue *i)
+static int
+run_ledger(struct issue *i)
 {
+	const struct ledger_options *o = i->options;
 	struct listing l = { .i = i };
 	struct issue_register *r;
 	char why[200];
 	int rc;
 
-	if (i->args.csv && i->args.json)
-		return issue_fail(i, KMS_E_ARGUMENT, "--csv and --json contradict each other");
-	l.by_key = i->args.key != NULL;
-	if (l.by_key && !value_uuid_parse(l.key, i->args.key))
-		return issue_fail(i, KMS_E_ARGUMENT, "--key: the UUID of a host key");
+	if (o->csv && i->json)
+		return fault_set(
+		    &i->fault, KMS_E_ARGUMENT, "--csv and --json contradict each other");
+	l.by_key = o->key != NULL;
+	if (l.by_key && !value_uuid_parse(l.key, o->key))
+		return fault_set(&i->fault, KMS_E_ARGUMENT, "--key: the UUID of a host key");
 	rc = issue_register(i, &r, false);
 	/* A publisher who has issued nothing yet has an empty ledger. */
 	if (rc == KMS_E_NOT_FOUND && issue_is_directory(i)) {
-		i->why[0] = '\0';
+		i->fault = (struct fault){ 0 };
 		r = NULL;
 	} else if (rc != KMS_OK) {
 		return rc;
 	}
-	if (!i->args.csv)
-		output_list(i->out, "events");
-	for (size_t n = 0; i->args.csv && n < COLUMNS; n++)
+	if (!o->csv)
+		output_list(i->out, "events", NULL);
+	for (size_t n = 0; o->csv && n < COLUMNS; n++)
 		print_csv(columns[n].name, n + 1 == COLUMNS);
 	rc = r != NULL ? register_each(r, show, &l, why) : KMS_OK;
 	register_close(r);
 	if (rc != KMS_OK)
-		return why[0] != '\0' ? issue_fail(i, rc, "the register: %s", why)
+		return why[0] != '\0' ? fault_set(&i->fault, rc, "the register: %s", why)
 				      : issue_fail_file(i, rc, "the register");
-	if (!i->args.csv)
-		output_list_end(i->out);
+	if (!o->csv)
+		output_end(i->out);
 	return KMS_OK;
 }
+
+static const struct option_row rows[] = {
+	ISSUE_DIR,
+	{ "key", 'k', "UUID", "of this host key", .offset = offsetof(struct ledger_options, key) },
+	{ "customer", 0, "TEXT", "who bought the key",
+	    .offset = offsetof(struct ledger_options, customer) },
+	{ "csv", 0, NULL, "print comma-separated values",
+	    .offset = offsetof(struct ledger_options, csv) },
+	{ 0 },
+};
+
+const struct issue_command cmd_ledger = {
+	.line.noun = "ledger",
+	.line.summary = "list all that was issued",
+	.line.options = rows,
+	.line.values = sizeof(struct ledger_options),
+	.run = run_ledger,
+};

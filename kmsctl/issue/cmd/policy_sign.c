@@ -11,9 +11,14 @@
 #include "policy/pack.h"
 #include "policy/values.h"
 
+struct sign_options {
+	bool force;
+};
+
 static int
 sign_pack(struct issue *i, const struct policy_pack *pack, const char *text, size_t len)
 {
+	const struct sign_options *o = i->options;
 	char comment[SIGN_COMMENT], when[VALUE_TIME + 1], signature[SIGN_MAX], beside[ISSUE_PATH];
 	struct minisig_key public_key;
 	struct secret_key *k;
@@ -29,17 +34,17 @@ sign_pack(struct issue *i, const struct policy_pack *pack, const char *text, siz
 	    pack->major, pack->minor, when);
 	n = sign_text(signature, k, text, len, comment);
 	secret_key_free(k);
-	if ((rc = file_write(AT_FDCWD, beside, signature, n, 0644, i->args.force)) != KMS_OK)
+	if ((rc = file_write(AT_FDCWD, beside, signature, n, 0644, o->force)) != KMS_OK)
 		return issue_fail_file(i, rc, beside);
-	output_text(i->out, "file", i->operand);
-	output_text(i->out, "signature", beside);
-	output_text(i->out, "comment", comment);
-	output_number(i->out, "products", pack->product_count);
+	tell_text(i->out, "file", i->operand);
+	tell_text(i->out, "signature", beside);
+	tell_text(i->out, "comment", comment);
+	tell_number(i->out, "products", pack->product_count);
 	return KMS_OK;
 }
 
-int
-cmd_policy_sign(struct issue *i)
+static int
+run_policy_sign(struct issue *i)
 {
 	struct policy_pack *pack = malloc(sizeof(*pack));
 	struct fault err;
@@ -52,10 +57,30 @@ cmd_policy_sign(struct issue *i)
 	if ((rc = file_read(AT_FDCWD, i->operand, FILE_GIVEN, PACK_MAX, &text, &len)) != KMS_OK)
 		issue_fail_file(i, rc, i->operand);
 	else if ((rc = policy_pack_parse(pack, text, len, &err)) != KMS_OK)
-		issue_fail(i, rc, "%s:%d: %s", i->operand, err.line, err.text);
+		fault_set(&i->fault, rc, "%s:%d: %s", i->operand, err.line, err.text);
 	else
 		rc = sign_pack(i, pack, text, len);
 	free(text);
 	free(pack);
 	return rc;
 }
+
+static const struct option_row rows[] = {
+	ISSUE_SIGNING,
+	{ "force", 'f', NULL, "replace an existing signature",
+	    .offset = offsetof(struct sign_options, force) },
+	{ 0 },
+};
+
+const struct issue_command cmd_policy_sign = {
+	.line.noun = "policy",
+	.line.verb = "sign",
+	.line.args = "FILE",
+	.line.summary = "check a policy pack and sign it",
+	.line.min = 1,
+	.line.max = 1,
+	.line.options = rows,
+	.line.values = sizeof(struct sign_options),
+	.line.complete = "file *.kmspolicy",
+	.run = run_policy_sign,
+};

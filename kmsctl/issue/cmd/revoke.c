@@ -13,23 +13,34 @@
 #include "policy/revocation.h"
 #include "policy/values.h"
 
+struct list_options {
+	const char *out;
+};
+
+struct revoke_options {
+	const char *reason;
+	bool force;
+};
+
 _Static_assert(REVOCATION_REASON == EVENT_REASON, "a reason goes from the register into the list");
 
 static int
 add(struct issue *i, struct register_event *e)
 {
+	const struct revoke_options *o = i->options;
 	struct issue_register *r;
 	int rc;
 
 	if ((rc = issue_register(i, &r, true)) != KMS_OK)
 		return rc;
-	if ((rc = register_known(r, e)) == KMS_E_NOT_FOUND && !i->args.force)
-		issue_fail(i, rc, "%s is not in the register; --force revokes it nevertheless",
-		    i->operand);
+	if ((rc = register_known(r, e)) == KMS_E_NOT_FOUND && !o->force)
+		fault_set(&i->fault, rc,
+		    "%s is not in the register; --force revokes it nevertheless", i->operand);
 	else if (rc == KMS_OK || rc == KMS_E_NOT_FOUND) {
 		rc = register_revoked(r, e);
 		if (rc == KMS_OK)
-			rc = issue_fail(i, KMS_E_EXISTS, "%s was revoked already", i->operand);
+			rc = fault_set(
+			    &i->fault, KMS_E_EXISTS, "%s was revoked already", i->operand);
 		else if (rc == KMS_E_NOT_FOUND && (rc = register_append(r, e)) == KMS_OK)
 			rc = register_commit(r);
 	}
@@ -42,37 +53,38 @@ add(struct issue *i, struct register_event *e)
 static int
 revoke(struct issue *i, struct register_event *e, bool understood, const char *expected)
 {
+	const struct revoke_options *o = i->options;
 	struct minisig_key publisher;
 	int rc;
 
 	if (!understood)
-		return issue_fail(i, KMS_E_ARGUMENT, "'%s': %s", i->operand, expected);
-	if (i->args.reason == NULL || !issue_reason_ok(i->args.reason))
-		return issue_fail(
-		    i, KMS_E_ARGUMENT, "--reason: UTF-8 of 1 to %d octets", EVENT_REASON);
+		return fault_set(&i->fault, KMS_E_ARGUMENT, "'%s': %s", i->operand, expected);
+	if (o->reason == NULL || !issue_reason_ok(o->reason))
+		return fault_set(
+		    &i->fault, KMS_E_ARGUMENT, "--reason: UTF-8 of 1 to %d octets", EVENT_REASON);
 	if ((rc = issue_publisher(i, NULL, &publisher)) != KMS_OK)
 		return rc;
 	e->time = i->now;
 	memcpy(e->publisher, publisher.id, sizeof(e->publisher));
-	snprintf(e->reason, sizeof(e->reason), "%s", i->args.reason);
+	snprintf(e->reason, sizeof(e->reason), "%s", o->reason);
 	if ((rc = add(i, e)) != KMS_OK)
 		return rc;
-	output_text(i->out, "revoked", i->operand);
-	output_text(i->out, "reason", e->reason);
-	output_text(i->out, "next", "kmsissue revocations makes the list that customers install");
+	tell_text(i->out, "revoked", i->operand);
+	tell_text(i->out, "reason", e->reason);
+	tell_text(i->out, "next", "kmsissue revocations makes the list that customers install");
 	return KMS_OK;
 }
 
-int
-cmd_revoke_key(struct issue *i)
+static int
+run_revoke_key(struct issue *i)
 {
 	struct register_event e = { .kind = EVENT_REVOKE_KEY };
 
 	return revoke(i, &e, value_uuid_parse(e.host_key, i->operand), "the UUID of a host key");
 }
 
-int
-cmd_revoke_host(struct issue *i)
+static int
+run_revoke_host(struct issue *i)
 {
 	struct register_event e = { .kind = EVENT_REVOKE_HOST };
 
@@ -80,8 +92,8 @@ cmd_revoke_host(struct issue *i)
 	    i, &e, value_hex_parse(e.host, 16, i->operand), "a host id, 32 hexadecimal digits");
 }
 
-int
-cmd_revoke_certificate(struct issue *i)
+static int
+run_revoke_certificate(struct issue *i)
 {
 	struct register_event e = { .kind = EVENT_REVOKE_SERIAL };
 
@@ -125,12 +137,12 @@ number(struct issue *i, struct revocation_list *l)
 		return rc;
 	memcpy(e.publisher, l->publisher, sizeof(e.publisher));
 	if ((rc = register_each(r, collect, l, why)) == KMS_E_TOO_LARGE)
-		issue_fail(i, rc, "more than %d revocations do not fit a list", REVOCATIONS);
+		fault_set(&i->fault, rc, "more than %d revocations do not fit a list", REVOCATIONS);
 	else if (rc == KMS_OK && (rc = register_next_list(r, &e.serial)) == KMS_OK &&
 		 (rc = register_append(r, &e)) == KMS_OK)
 		rc = register_commit(r);
 	if (rc != KMS_OK)
-		why[0] != '\0' ? issue_fail(i, rc, "the register: %s", why)
+		why[0] != '\0' ? fault_set(&i->fault, rc, "the register: %s", why)
 			       : issue_fail_file(i, rc, "the register");
 	register_close(r);
 	l->number = (uint32_t)e.serial;
@@ -149,19 +161,20 @@ write_list(
 	snprintf(comment, sizeof(comment), "kms revocation list %llu of %u revocations",
 	    (unsigned long long)l->number, l->count);
 	if (rc == KMS_OK && len == 0)
-		rc = issue_fail(i, KMS_E_TOO_LARGE, "the list does not fit its format");
+		rc = fault_set(&i->fault, KMS_E_TOO_LARGE, "the list does not fit its format");
 	if (rc == KMS_OK && (rc = sign_write(i, k, path, text, len, comment)) == KMS_OK) {
-		output_text(i->out, "file", path);
-		output_number(i->out, "number", l->number);
-		output_number(i->out, "revocations", l->count);
+		tell_text(i->out, "file", path);
+		tell_number(i->out, "number", l->number);
+		tell_number(i->out, "revocations", l->count);
 	}
 	free(text);
 	return rc;
 }
 
-int
-cmd_revocations(struct issue *i)
+static int
+run_revocations(struct issue *i)
 {
+	const struct list_options *o = i->options;
 	struct revocation_list *l = calloc(1, sizeof(*l));
 	struct minisig_key publisher;
 	struct secret_key *k = NULL;
@@ -170,9 +183,10 @@ cmd_revocations(struct issue *i)
 
 	if (l == NULL)
 		return KMS_E_NO_MEMORY;
-	if (i->args.out == NULL)
-		rc = issue_fail(i, KMS_E_ARGUMENT, "--output is needed: the name of the list");
-	else if (!issue_path(i, path, "%s.kmsrevoked", i->args.out))
+	if (o->out == NULL)
+		rc = fault_set(
+		    &i->fault, KMS_E_ARGUMENT, "--output is needed: the name of the list");
+	else if (!issue_path(i, path, "%s.kmsrevoked", o->out))
 		rc = KMS_E_ARGUMENT;
 	else if (file_exists(AT_FDCWD, path))
 		rc = issue_fail_file(i, KMS_E_EXISTS, path);
@@ -185,3 +199,63 @@ cmd_revocations(struct issue *i)
 	free(l);
 	return rc;
 }
+
+static const struct option_row revoke_rows[] = {
+	ISSUE_DIR,
+	{ "reason", 0, "TEXT", "why, for the register and the list",
+	    .offset = offsetof(struct revoke_options, reason) },
+	{ "force", 'f', NULL, "revoke what the register does not know",
+	    .offset = offsetof(struct revoke_options, force) },
+	{ 0 },
+};
+
+const struct issue_command cmd_revoke_key = {
+	.line.noun = "revoke",
+	.line.verb = "key",
+	.line.args = "UUID",
+	.line.summary = "revoke a host key",
+	.line.min = 1,
+	.line.max = 1,
+	.line.options = revoke_rows,
+	.line.values = sizeof(struct revoke_options),
+	.run = run_revoke_key,
+};
+
+const struct issue_command cmd_revoke_host = {
+	.line.noun = "revoke",
+	.line.verb = "host",
+	.line.args = "ID",
+	.line.summary = "revoke a host",
+	.line.min = 1,
+	.line.max = 1,
+	.line.options = revoke_rows,
+	.line.values = sizeof(struct revoke_options),
+	.run = run_revoke_host,
+};
+
+const struct issue_command cmd_revoke_certificate = {
+	.line.noun = "revoke",
+	.line.verb = "certificate",
+	.line.args = "SERIAL",
+	.line.summary = "revoke a host certificate",
+	.line.min = 1,
+	.line.max = 1,
+	.line.options = revoke_rows,
+	.line.values = sizeof(struct revoke_options),
+	.run = run_revoke_certificate,
+};
+
+static const struct option_row list_rows[] = {
+	ISSUE_SIGNING,
+	{ "output", 'o', "NAME", "write NAME with its ending and NAME's signature",
+	    .offset = offsetof(struct list_options, out) },
+	{ 0 },
+};
+
+const struct issue_command cmd_revocations = {
+	.line.noun = "revocations",
+	.line.summary = "sign the list of all that was revoked",
+	.line.options = list_rows,
+	.line.values = sizeof(struct list_options),
+	.run = run_revocations,
+};

@@ -18,6 +18,11 @@
 #define DEFAULT_OVERLAP (UINT64_C(365) * 86400)
 #define FILE_ROOM 2048
 
+struct rotate_options {
+	const char *from, *to, *out, *new_passphrase_file;
+	bool no_passphrase, finish;
+};
+
 struct rotate {
 	struct secret_key *old, *new;
 	struct rotation r;
@@ -28,29 +33,32 @@ struct rotate {
 static int
 take_dates(struct issue *i, struct rotation *r)
 {
+	const struct rotate_options *o = i->options;
+
 	r->from = i->now;
-	if (i->args.from != NULL && !value_time_parse(&r->from, i->args.from, false))
-		return issue_fail(i, KMS_E_ARGUMENT, "--from: a date or a time");
+	if (o->from != NULL && !value_time_parse(&r->from, o->from, false))
+		return fault_set(&i->fault, KMS_E_ARGUMENT, "--from: a date or a time");
 	r->until = r->from + DEFAULT_OVERLAP;
-	if (i->args.to != NULL && !value_time_parse(&r->until, i->args.to, true))
-		return issue_fail(i, KMS_E_ARGUMENT, "--to: a date or a time");
+	if (o->to != NULL && !value_time_parse(&r->until, o->to, true))
+		return fault_set(&i->fault, KMS_E_ARGUMENT, "--to: a date or a time");
 	if (r->until < r->from || r->until < i->now)
-		return issue_fail(
-		    i, KMS_E_ARGUMENT, "--to is before --from, or in the past already");
+		return fault_set(
+		    &i->fault, KMS_E_ARGUMENT, "--to is before --from, or in the past already");
 	return KMS_OK;
 }
 
 static int
 take_paths(struct issue *i, struct rotate *t)
 {
-	if (!issue_path(i, t->secret, "%s/publisher.new.key", i->args.dir) ||
-	    !issue_path(i, t->public, "%s/publisher.new.pub", i->args.dir) ||
-	    !issue_path(i, t->file, "%s%s.kmsrotate",
-		i->args.out != NULL ? i->args.out : i->args.dir,
-		i->args.out != NULL ? "" : "/publisher"))
+	const struct rotate_options *o = i->options;
+
+	if (!issue_path(i, t->secret, "%s/publisher.new.key", i->dir) ||
+	    !issue_path(i, t->public, "%s/publisher.new.pub", i->dir) ||
+	    !issue_path(i, t->file, "%s%s.kmsrotate", o->out != NULL ? o->out : i->dir,
+		o->out != NULL ? "" : "/publisher"))
 		return KMS_E_ARGUMENT;
 	if (file_exists(AT_FDCWD, t->secret))
-		return issue_fail(i, KMS_E_EXISTS,
+		return fault_set(&i->fault, KMS_E_EXISTS,
 		    "%s is there: a rotation is under way; end it with kmsissue rotate --finish",
 		    t->secret);
 	return file_exists(AT_FDCWD, t->file) ? issue_fail_file(i, KMS_E_EXISTS, t->file) : KMS_OK;
@@ -59,13 +67,14 @@ take_paths(struct issue *i, struct rotate *t)
 static int
 make_key(struct issue *i, struct rotate *t)
 {
+	const struct rotate_options *o = i->options;
 	char line[MINISIG_KEY_LINE + 1], text[256], *passphrase = NULL;
 	int rc = KMS_OK, n;
 
-	if (!i->args.no_passphrase)
-		rc = passphrase_get(&passphrase, i->args.new_passphrase_file, true);
+	if (!o->no_passphrase)
+		rc = passphrase_get(&passphrase, o->new_passphrase_file, true);
 	if (rc != KMS_OK)
-		return issue_fail(i, rc,
+		return fault_set(&i->fault, rc,
 		    "no passphrase for the new key: use --new-passphrase-file or --no-passphrase");
 	if ((rc = secret_key_new(&t->new)) == KMS_OK) {
 		secret_key_public(t->new, &t->r.new);
@@ -113,17 +122,17 @@ write_statement(struct issue *i, struct rotate *t)
 	secret_key_sign(t->old, t->octets + ROTATION_OLD_SIGNS, t->octets, ROTATION_OLD_SIGNS);
 	secret_key_sign(t->new, t->octets + ROTATION_NEW_SIGNS, t->octets, ROTATION_NEW_SIGNS);
 	if ((len = rotation_file_format(text, sizeof(text), t->octets)) == 0)
-		return issue_fail(i, KMS_E_FORMAT, "the statement does not fit its format");
+		return fault_set(&i->fault, KMS_E_FORMAT, "the statement does not fit its format");
 	rc = sign_write(i, t->old, t->file, text, len, "kms publisher key rotation");
 	if (rc != KMS_OK)
 		return rc;
 	minisig_key_format(line, &t->r.new);
-	output_text(i->out, "file", t->file);
-	output_text(i->out, "public_key", line);
-	output_text(i->out, "public_key_file", t->public);
-	output_text(i->out, "secret_key_file", t->secret);
-	output_time(i->out, "from", t->r.from);
-	output_time(i->out, "until", t->r.until);
+	tell_text(i->out, "file", t->file);
+	tell_text(i->out, "public_key", line);
+	tell_text(i->out, "public_key_file", t->public);
+	tell_text(i->out, "secret_key_file", t->secret);
+	issue_time(i, "from", t->r.from);
+	issue_time(i, "until", t->r.until);
 	return KMS_OK;
 }
 
@@ -139,19 +148,19 @@ finish(struct issue *i)
 	};
 	char from[ISSUE_PATH], to[ISSUE_PATH];
 
-	if (!issue_path(i, from, "%s/publisher.new.key", i->args.dir))
+	if (!issue_path(i, from, "%s/publisher.new.key", i->dir))
 		return KMS_E_ARGUMENT;
 	if (!file_exists(AT_FDCWD, from))
-		return issue_fail(i, KMS_E_NOT_FOUND, "%s: no rotation is under way", from);
+		return fault_set(&i->fault, KMS_E_NOT_FOUND, "%s: no rotation is under way", from);
 	for (size_t m = 0; m < sizeof(moves) / sizeof(moves[0]); m++) {
-		if (!issue_path(i, from, "%s/%s", i->args.dir, moves[m][0]) ||
-		    !issue_path(i, to, "%s/%s", i->args.dir, moves[m][1]))
+		if (!issue_path(i, from, "%s/%s", i->dir, moves[m][0]) ||
+		    !issue_path(i, to, "%s/%s", i->dir, moves[m][1]))
 			return KMS_E_ARGUMENT;
 		/* publisher.pub is the old one only as long as the new one waits. */
 		if (m == 1) {
 			char waiting[ISSUE_PATH];
 
-			if (!issue_path(i, waiting, "%s/publisher.new.pub", i->args.dir))
+			if (!issue_path(i, waiting, "%s/publisher.new.pub", i->dir))
 				return KMS_E_ARGUMENT;
 			if (!file_exists(AT_FDCWD, waiting))
 				continue;
@@ -159,18 +168,19 @@ finish(struct issue *i)
 		if (rename(from, to) != 0 && errno != ENOENT)
 			return issue_fail_file(i, file_status(errno), to);
 	}
-	output_text(
+	tell_text(
 	    i->out, "finished", "the new key is publisher.key, the old one publisher.old.key");
 	return file_sync_parent(AT_FDCWD, to);
 }
 
-int
-cmd_rotate(struct issue *i)
+static int
+run_rotate(struct issue *i)
 {
+	const struct rotate_options *o = i->options;
 	struct rotate t = { 0 };
 	int rc;
 
-	if (i->args.finish)
+	if (o->finish)
 		return finish(i);
 	if ((rc = take_dates(i, &t.r)) == KMS_OK && (rc = take_paths(i, &t)) == KMS_OK &&
 	    (rc = sign_open_key(i, &t.old, &t.r.old)) == KMS_OK &&
@@ -180,3 +190,30 @@ cmd_rotate(struct issue *i)
 	secret_key_free(t.new);
 	return rc;
 }
+
+static const struct option_row rows[] = {
+	ISSUE_DIR,
+	ISSUE_SECRET_KEY,
+	ISSUE_PASSPHRASE,
+	{ "from", 0, "TIME", "first moment of the period",
+	    .offset = offsetof(struct rotate_options, from) },
+	{ "to", 0, "TIME", "last moment of the period",
+	    .offset = offsetof(struct rotate_options, to) },
+	{ "output", 'o', "NAME", "write NAME with its ending and NAME's signature",
+	    .offset = offsetof(struct rotate_options, out) },
+	{ "no-passphrase", 0, NULL, "do not encrypt the secret key",
+	    .offset = offsetof(struct rotate_options, no_passphrase) },
+	{ "new-passphrase-file", 0, "FILE", "its first line is the new key's passphrase",
+	    .offset = offsetof(struct rotate_options, new_passphrase_file) },
+	{ "finish", 0, NULL, "end the rotation: the new key takes the old one's place",
+	    .offset = offsetof(struct rotate_options, finish) },
+	{ 0 },
+};
+
+const struct issue_command cmd_rotate = {
+	.line.noun = "rotate",
+	.line.summary = "make a new publisher key, announced by the old one",
+	.line.options = rows,
+	.line.values = sizeof(struct rotate_options),
+	.run = run_rotate,
+};

@@ -16,6 +16,10 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
+struct show_options {
+	const char *publisher;
+};
+
 struct shown {
 	const char *text;
 	size_t len;
@@ -28,7 +32,7 @@ static const char *const rules[] = { "allow", "flag", "refuse" };
 static void
 show_groups(struct issue *i, const struct policy_pack *p)
 {
-	output_list(i->out, "groups");
+	output_list(i->out, "groups", NULL);
 	for (unsigned g = 0; g < p->group_count; g++) {
 		char covers[POLICY_GROUPS * 34] = "";
 		size_t n = 0;
@@ -37,60 +41,60 @@ show_groups(struct issue *i, const struct policy_pack *p)
 			if (other != g && p->groups[g].covers & UINT32_C(1) << other)
 				n += (size_t)snprintf(covers + n, sizeof(covers) - n, "%s%s",
 				    n > 0 ? " " : "", p->groups[other].name);
-		output_item(i->out);
-		output_text(i->out, "name", p->groups[g].name);
-		output_text(i->out, "covers", covers);
+		output_row(i->out);
+		tell_text(i->out, "name", p->groups[g].name);
+		tell_text(i->out, "covers", covers);
 	}
-	output_list_end(i->out);
+	output_end(i->out);
 }
 
 static void
 show_pools(struct issue *i, const struct policy_pack *p)
 {
-	output_list(i->out, "pools");
+	output_list(i->out, "pools", NULL);
 	for (unsigned n = 0; n < p->pool_count; n++) {
-		output_item(i->out);
-		output_text(i->out, "name", p->pools[n].name);
-		output_number(i->out, "number", p->pools[n].number);
-		output_number(i->out, "capacity", p->pools[n].capacity);
-		output_number(i->out, "window_days", p->pools[n].window_days);
+		output_row(i->out);
+		tell_text(i->out, "name", p->pools[n].name);
+		tell_number(i->out, "number", p->pools[n].number);
+		tell_limit(i->out, "capacity", p->pools[n].capacity);
+		tell_number(i->out, "window_days", p->pools[n].window_days);
 	}
-	output_list_end(i->out);
+	output_end(i->out);
 }
 
 static void
 show_products(struct issue *i, const struct policy_pack *p)
 {
-	output_list(i->out, "products");
+	output_list(i->out, "products", NULL);
 	for (unsigned n = 0; n < p->product_count; n++) {
 		const struct policy_product *product = &p->products[n];
 
-		output_item(i->out);
-		output_uuid(i->out, "id", product->id);
-		output_text(i->out, "name", product->name);
-		output_text(i->out, "group", p->groups[product->group].name);
-		output_text(i->out, "pool", p->pools[product->pool].name);
-		output_number(i->out, "threshold", product->threshold);
-		output_number(i->out, "activation_minutes", product->activation_interval);
-		output_number(i->out, "renewal_minutes", product->renewal_interval);
-		output_number(i->out, "validity_minutes", product->validity);
-		output_number(i->out, "grace_minutes", product->grace);
-		output_text(i->out, "virtual_machines", rules[product->vm]);
-		output_text(i->out, "clones", rules[product->clones]);
+		output_row(i->out);
+		tell_uuid(i->out, "id", product->id);
+		tell_text(i->out, "name", product->name);
+		tell_text(i->out, "group", p->groups[product->group].name);
+		tell_text(i->out, "pool", p->pools[product->pool].name);
+		tell_number(i->out, "threshold", product->threshold);
+		tell_number(i->out, "activation_minutes", product->activation_interval);
+		tell_number(i->out, "renewal_minutes", product->renewal_interval);
+		tell_number(i->out, "validity_minutes", product->validity);
+		tell_number(i->out, "grace_minutes", product->grace);
+		tell_text(i->out, "virtual_machines", rules[product->vm]);
+		tell_text(i->out, "clones", rules[product->clones]);
 	}
-	output_list_end(i->out);
+	output_end(i->out);
 }
 
 static void
 show_contacts(struct issue *i, const struct policy_pack *p)
 {
-	output_list(i->out, "contacts");
+	output_list(i->out, "contacts", NULL);
 	for (unsigned n = 0; n < p->contact_count; n++) {
-		output_item(i->out);
-		output_text(i->out, "country", p->contacts[n].country);
-		output_text(i->out, "text", p->contacts[n].text);
+		output_row(i->out);
+		tell_text(i->out, "country", p->contacts[n].country);
+		tell_text(i->out, "text", p->contacts[n].text);
 	}
-	output_list_end(i->out);
+	output_end(i->out);
 }
 
 static int
@@ -104,10 +108,10 @@ show_pack(struct issue *i, struct shown *s)
 		return KMS_E_NO_MEMORY;
 	if ((rc = policy_pack_parse(p, s->text, s->len, &s->err)) == KMS_OK) {
 		snprintf(version, sizeof(version), "%u.%u", p->major, p->minor);
-		output_text(i->out, "id", p->id);
-		output_text(i->out, "title", p->title);
-		output_text(i->out, "version", version);
-		output_time(i->out, "issued", p->issued);
+		tell_text(i->out, "id", p->id);
+		tell_text(i->out, "title", p->title);
+		tell_text(i->out, "version", version);
+		issue_time(i, "issued", p->issued);
 		show_groups(i, p);
 		show_pools(i, p);
 		show_products(i, p);
@@ -125,16 +129,16 @@ show_key(struct issue *i, struct shown *s)
 
 	if (rc != KMS_OK)
 		return rc;
-	output_uuid(i->out, "id", k.id);
-	output_hex(i->out, "publisher", k.publisher, sizeof(k.publisher));
-	output_text(i->out, "customer", k.customer);
-	output_text(i->out, "group", k.group);
-	output_time(i->out, "issued", k.issued);
-	output_time(i->out, "not_before", k.not_before);
-	output_time(i->out, "not_after", k.not_after);
-	output_number(i->out, "capacity", k.capacity);
-	output_number(i->out, "hosts", k.hosts);
-	output_number(i->out, "confirmations", k.confirmations);
+	tell_uuid(i->out, "id", k.id);
+	tell_hex(i->out, "publisher", k.publisher, sizeof(k.publisher));
+	tell_text(i->out, "customer", k.customer);
+	tell_text(i->out, "group", k.group);
+	issue_time(i, "issued", k.issued);
+	issue_time(i, "not_before", k.not_before);
+	issue_time(i, "not_after", k.not_after);
+	tell_limit(i->out, "capacity", k.capacity);
+	tell_number(i->out, "hosts", k.hosts);
+	tell_number(i->out, "confirmations", k.confirmations);
 	return KMS_OK;
 }
 
@@ -148,11 +152,11 @@ show_request(struct issue *i, struct shown *s)
 	if (rc != KMS_OK)
 		return rc;
 	certificate_host_id(host, r.sign_pk, r.kx_pk);
-	output_uuid(i->out, "host_key", r.host_key_id);
-	output_hex(i->out, "publisher", r.publisher, sizeof(r.publisher));
-	output_hex(i->out, "host", host, sizeof(host));
-	output_text(i->out, "host_name", r.host_name);
-	output_time(i->out, "time", r.time);
+	tell_uuid(i->out, "host_key", r.host_key_id);
+	tell_hex(i->out, "publisher", r.publisher, sizeof(r.publisher));
+	tell_hex(i->out, "host", host, sizeof(host));
+	tell_text(i->out, "host_name", r.host_name);
+	issue_time(i, "time", r.time);
 	return KMS_OK;
 }
 
@@ -168,25 +172,25 @@ show_certificate(struct issue *i, struct shown *s)
 		return rc;
 	if (s->publisher != NULL && (rc = certificate_verify(&c, octets, len, s->publisher->id,
 					 s->publisher->pk)) != KMS_OK)
-		return issue_fail(
-		    i, rc, "%s: the certificate inside is not this publisher's", i->operand);
-	output_number(i->out, "serial", c.serial);
-	output_hex(i->out, "publisher", c.publisher, sizeof(c.publisher));
-	output_uuid(i->out, "host_key", c.host_key_id);
-	output_hex(i->out, "host", c.host_id, sizeof(c.host_id));
-	output_text(i->out, "customer", c.customer);
-	output_text(i->out, "group", c.group);
-	output_time(i->out, "issued", c.issued);
-	output_time(i->out, "not_before", c.not_before);
-	output_time(i->out, "not_after", c.not_after);
-	output_number(i->out, "capacity", c.capacity);
-	output_number(i->out, "confirmation", c.confirmation);
-	output_list(i->out, "products");
+		return fault_set(&i->fault, rc,
+		    "%s: the certificate inside is not this publisher's", i->operand);
+	tell_number(i->out, "serial", c.serial);
+	tell_hex(i->out, "publisher", c.publisher, sizeof(c.publisher));
+	tell_uuid(i->out, "host_key", c.host_key_id);
+	tell_hex(i->out, "host", c.host_id, sizeof(c.host_id));
+	tell_text(i->out, "customer", c.customer);
+	tell_text(i->out, "group", c.group);
+	issue_time(i, "issued", c.issued);
+	issue_time(i, "not_before", c.not_before);
+	issue_time(i, "not_after", c.not_after);
+	tell_limit(i->out, "capacity", c.capacity);
+	tell_number(i->out, "confirmation", c.confirmation);
+	output_list(i->out, "products", NULL);
 	for (unsigned n = 0; n < c.product_count; n++) {
-		output_item(i->out);
-		output_uuid(i->out, "id", c.products[n]);
+		output_row(i->out);
+		tell_uuid(i->out, "id", c.products[n]);
 	}
-	output_list_end(i->out);
+	output_end(i->out);
 	return KMS_OK;
 }
 
@@ -202,25 +206,25 @@ show_revocations(struct issue *i, struct shown *s)
 	if (l == NULL)
 		return KMS_E_NO_MEMORY;
 	if ((rc = revocation_list_parse(l, s->text, s->len, &s->err)) == KMS_OK) {
-		output_hex(i->out, "publisher", l->publisher, sizeof(l->publisher));
-		output_number(i->out, "number", l->number);
-		output_time(i->out, "issued", l->issued);
-		output_list(i->out, "revoked");
+		tell_hex(i->out, "publisher", l->publisher, sizeof(l->publisher));
+		tell_number(i->out, "number", l->number);
+		issue_time(i, "issued", l->issued);
+		output_list(i->out, "revoked", NULL);
 		for (unsigned n = 0; n < l->count; n++) {
 			const struct revocation *e = &l->entries[n];
 
-			output_item(i->out);
-			output_text(i->out, "what", kinds_[e->kind]);
+			output_row(i->out);
+			tell_text(i->out, "what", kinds_[e->kind]);
 			if (e->kind == REVOKED_KEY)
-				output_uuid(i->out, "id", e->id);
+				tell_uuid(i->out, "id", e->id);
 			else if (e->kind == REVOKED_HOST)
-				output_hex(i->out, "id", e->id, sizeof(e->id));
+				tell_hex(i->out, "id", e->id, sizeof(e->id));
 			else
-				output_number(i->out, "serial", e->serial);
-			output_time(i->out, "time", e->time);
-			output_text(i->out, "reason", e->reason);
+				tell_number(i->out, "serial", e->serial);
+			issue_time(i, "time", e->time);
+			tell_text(i->out, "reason", e->reason);
 		}
-		output_list_end(i->out);
+		output_end(i->out);
 	}
 	free(l);
 	return rc;
@@ -266,47 +270,65 @@ verify(struct issue *i, const struct minisig_key *publisher, const struct shown 
 		return rc;
 	/* Read a second time: what was verified must be what is shown. */
 	if (len != s->len || memcmp(text, s->text, len) != 0)
-		rc = issue_fail(i, KMS_E_ALTERED, "%s changed while it was read", i->operand);
+		rc =
+		    fault_set(&i->fault, KMS_E_ALTERED, "%s changed while it was read", i->operand);
 	free(text);
 	for (char *c = comment; *c != '\0'; c++)
 		if ((unsigned char)*c < 32 || *c == 127)
 			*c = '?';
-	output_text(i->out, "signature", "verified");
-	output_text(i->out, "comment", comment);
+	tell_text(i->out, "signature", "verified");
+	tell_text(i->out, "comment", comment);
 	return rc;
 }
 
-int
-cmd_show(struct issue *i)
+static int
+run_show(struct issue *i)
 {
+	const struct show_options *o = i->options;
 	struct minisig_key publisher;
 	struct shown s = { 0 };
 	const struct kind *kind;
 	char *text;
 	int rc;
 
-	if (i->args.publisher != NULL &&
-	    (rc = issue_publisher(i, i->args.publisher, &publisher)) != KMS_OK)
+	if (o->publisher != NULL && (rc = issue_publisher(i, o->publisher, &publisher)) != KMS_OK)
 		return rc;
 	if ((rc = file_read(AT_FDCWD, i->operand, FILE_GIVEN, PACK_MAX, &text, &s.len)) != KMS_OK)
 		return issue_fail_file(i, rc, i->operand);
 	s.text = text;
-	s.publisher = i->args.publisher != NULL ? &publisher : NULL;
+	s.publisher = o->publisher != NULL ? &publisher : NULL;
 	if ((kind = find_kind(text)) == NULL) {
-		rc = issue_fail(i, KMS_E_FORMAT,
+		rc = fault_set(&i->fault, KMS_E_FORMAT,
 		    "%s is no policy pack, host key, request, host certificate or revocation list",
 		    i->operand);
 	} else {
-		output_text(i->out, "kind", kind->name);
+		tell_text(i->out, "kind", kind->name);
 		if (!kind->has_signature)
-			output_text(i->out, "signature", "verified by the host's own key inside");
+			tell_text(i->out, "signature", "verified by the host's own key inside");
 		else if (s.publisher == NULL)
-			output_text(i->out, "signature", "not checked: give --publisher");
+			tell_text(i->out, "signature", "not checked: give --publisher");
 		else
 			rc = verify(i, &publisher, &s);
 		if (rc == KMS_OK && (rc = kind->show(i, &s)) != KMS_OK)
-			issue_fail(i, rc, "%s:%d: %s", i->operand, s.err.line, s.err.text);
+			fault_set(&i->fault, rc, "%s:%d: %s", i->operand, s.err.line, s.err.text);
 	}
 	free(text);
 	return rc;
 }
+
+static const struct option_row rows[] = {
+	{ "publisher", 'P', "KEY", "public key \"RW...\" or its file, to verify with",
+	    .offset = offsetof(struct show_options, publisher), .complete = "file *.pub" },
+	{ 0 },
+};
+
+const struct issue_command cmd_show = {
+	.line.noun = "show",
+	.line.args = "FILE",
+	.line.summary = "say what a file holds",
+	.line.min = 1,
+	.line.max = 1,
+	.line.options = rows,
+	.line.values = sizeof(struct show_options),
+	.run = run_show,
+};
