@@ -134,7 +134,7 @@ show_from_ledger(struct ctl *ctl, const uint8_t cmid[16])
 	if (rc != KMS_OK)
 		return fail(ctl, (uint32_t)rc, "no client has the CMID \"%s\"", ctl->args[0]);
 	output_bool(ctl->out, "running", NULL, false);
-	output_line(ctl->out, OUTPUT_WARN, "kmsd is not running: this is what the ledger holds");
+	output_line(ctl->out, OUTPUT_WARN, "kmsd is not running: this is the state of the ledger");
 	output_object(ctl->out, "client", "Client");
 	client_print(ctl, &client, host_e == KMS_OK ? &host : NULL, &none, CLIENT_ALL);
 	output_end(ctl->out);

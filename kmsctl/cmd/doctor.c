@@ -31,10 +31,10 @@ look_at_aspect(struct doctor *d, const struct aspect *a, enum level level, const
 		    fault_text(&f, rc));
 	else if (p->count > 0)
 		doctor_find(d, name, level, p->list[0].by_hand ? "kmsctl plan" : "kmsctl apply",
-		    "%u difference%s from kms.ini, as %.150s: %.100s", p->count,
+		    "%u difference%s from kms.ini, for example %.150s: %.100s", p->count,
 		    p->count == 1 ? "" : "s", p->list[0].what, p->list[0].is);
 	else
-		doctor_find(d, name, GOOD, NULL, "as kms.ini says");
+		doctor_find(d, name, GOOD, NULL, "matches kms.ini");
 }
 
 /* Without any, keys and counts say all that there is to say. */

@@ -136,8 +136,8 @@ run_check(struct ctl *ctl)
 	}
 	output_end(ctl->out);
 	output_line(ctl->out, d.count == 0 ? OUTPUT_GOOD : OUTPUT_PLAIN, "%s",
-	    d.count == 0 ? "Table " RULESET_TABLE " is as kms.ini says"
-			 : "Put it right: kmsctl firewall apply");
+	    d.count == 0 ? "Table " RULESET_TABLE " matches kms.ini"
+			 : "To correct this: kmsctl firewall apply");
 	code = d.count == 0 ? CTL_OK : CTL_PROBLEM;
 	loaded_difference_free(&d);
 	return code;

@@ -104,10 +104,10 @@ unseen(struct plan *p, const struct aspect *a, const char *why)
 	struct difference *d;
 
 	p->aspect = a;
-	d = plan_add(p, 0, "it is part of kms.ini", "%s", a->name);
+	d = plan_add(p, 0, "kms.ini asks for it", "%s", a->name);
 	d->by_hand = true;
-	snprintf(d->is, sizeof(d->is), "cannot be looked at: %.120s", why);
-	snprintf(d->due, sizeof(d->due), "put that right, then kmsctl plan");
+	snprintf(d->is, sizeof(d->is), "cannot be checked: %.120s", why);
+	snprintf(d->due, sizeof(d->due), "fix this, then run kmsctl plan");
 }
 
 /* Adds the differences of one aspect. */
@@ -153,7 +153,7 @@ run_plan(struct ctl *ctl)
 		row(ctl, &p.list[i], p.list[i].by_hand ? BY_HAND : DUE, NULL);
 	output_end(ctl->out);
 	if (p.count == 0)
-		output_line(ctl->out, OUTPUT_GOOD, "Everything is as kms.ini says");
+		output_line(ctl->out, OUTPUT_GOOD, "Everything matches kms.ini");
 	else
 		output_line(ctl->out, OUTPUT_PLAIN,
 		    "%u difference%s: kmsctl apply puts %u right, %u need%s you", p.count,

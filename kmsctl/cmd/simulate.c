@@ -123,7 +123,7 @@ find_obstacle(struct forecast *f)
 	    f->installed, f->ctl->config.publisher_count, f->publisher, f->pack, &product);
 	if (other != NULL)
 		snprintf(f->obstacle, sizeof(f->obstacle),
-		    "product %s is publisher %s's (KMS_E_EXISTS)", product, other->name);
+		    "product %s belongs to publisher %s (KMS_E_EXISTS)", product, other->name);
 }
 
 static int
@@ -181,13 +181,13 @@ print_products(struct forecast *f)
 		output_bool(o, "covered", "Covered", p->covered);
 		output_number(o, "clients", "Clients", p->clients);
 		output_number(o, "activated_before", "Activated", p->activated_before);
-		output_number(o, "activated_after", "After it", p->activated_after);
+		output_number(o, "activated_after", "Activated after", p->activated_after);
 		output_number(o, "gain", "Gain", p->gain);
 		output_number(o, "lose", "Lose", p->lose);
 		output_number(
 		    o, "required_before", "Required", p->before != NULL ? p->before->threshold : 0);
-		output_number(
-		    o, "required_after", "After it", p->after != NULL ? p->after->threshold : 0);
+		output_number(o, "required_after", "Required after",
+		    p->after != NULL ? p->after->threshold : 0);
 	}
 	output_end(o);
 }
@@ -206,7 +206,7 @@ print_pools(struct forecast *f)
 		output_number(o, "number", "Pool", any->number);
 		output_text(o, "name", "Name", any->name);
 		output_number(o, "counted_before", "Counted", p->counted_before);
-		output_number(o, "counted_after", "After it", p->counted_after);
+		output_number(o, "counted_after", "Counted after", p->counted_after);
 		output_put(o, &(struct output_field){ .key = "capacity",
 				  .label = "Capacity",
 				  .type = OUTPUT_LIMIT,
@@ -232,7 +232,7 @@ print_warnings(struct forecast *f)
 	output_list(f->ctl->out, "warnings", NULL);
 	if (!f->publisher->confirmed)
 		warn(f,
-		    "No host certificate of this publisher is installed: nobody is activated, before or after.");
+		    "No host certificate of this publisher is installed: no client is activated, with the old pack or the new one.");
 	for (unsigned i = 0; i < f->simulation.product_count; i++) {
 		const struct simulate_product *p = &f->simulation.products[i];
 
@@ -240,14 +240,14 @@ print_warnings(struct forecast *f)
 		    p->after->vm != POLICY_REFUSE || p->clients == 0)
 			continue;
 		snprintf(text, sizeof(text),
-		    "%s: the pack refuses virtual machines, and which ones are is not in the ledger: the pack in force does not mark them.",
+		    "%s: the pack refuses virtual machines, but the ledger does not say which clients are virtual: the pack in force does not mark them.",
 		    p->after->name);
 		warn(f, text);
 	}
 	if (f->simulation.nameless > 0) {
 		snprintf(text, sizeof(text),
 		    "%" PRIu64
-		    " clients were refused for products that no pack names; some may be this pack's.",
+		    " clients were refused for a product in no installed pack; this pack may cover it.",
 		    f->simulation.nameless);
 		warn(f, text);
 	}

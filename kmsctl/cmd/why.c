@@ -144,12 +144,13 @@ print_refusals(struct question *q)
 	if (q->count > 0)
 		return;
 	output_line(o, OUTPUT_PLAIN,
-	    q->entries > 0 ? "No refusal of it is recorded there: it was served."
-			   : "It is not in that part of the journal at all.");
+	    q->entries > 0
+		? "No refusal was found in the searched part of the journal: the client was served."
+		: "No entry was found in the searched part of the journal.");
 	output_line(o, OUTPUT_PLAIN,
-	    "Not recorded, but logged by kmsd: requests whose sender could not be authenticated, those of a publisher without a");
-	output_line(
-	    o, OUTPUT_PLAIN, "confirmed key, and of one client more than one refusal a minute.");
+	    "The journal does not record these refusals (kmsd logs them): unauthenticated requests, requests for a publisher without");
+	output_line(o, OUTPUT_PLAIN,
+	    "a confirmed key, and more than one refusal a minute of the same client.");
 }
 
 /* How it stands since. */

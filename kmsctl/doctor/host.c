@@ -80,8 +80,8 @@ look_at_idle_key(struct doctor *d, const struct reply_row *row, const char *publ
 	snprintf(next, sizeof(next), "kmsctl key request %.36s, or kmsctl key remove %.36s",
 	    reply_text(row, "id") ? reply_text(row, "id") : "",
 	    reply_text(row, "id") ? reply_text(row, "id") : "");
-	doctor_find(d, "key", WARNING, next,
-	    "%s: this host is confirmed for another key than this one", publisher);
+	doctor_find(
+	    d, "key", WARNING, next, "%s: this host is confirmed for another key", publisher);
 }
 
 static void
@@ -106,8 +106,8 @@ look_at_key(struct doctor *d, const struct reply_row *row)
 	else if (not_after != 0 && not_after <= now)
 		doctor_find(d, "key", BAD, ask, "%s: the key has expired", publisher);
 	else if (not_before > now)
-		doctor_find(d, "key", BAD, "wait, or set the clock right",
-		    "%s: the key is not valid before %" PRIu64 " hours from now", publisher,
+		doctor_find(d, "key", BAD, "wait, or set the clock",
+		    "%s: the key becomes valid in %" PRIu64 " hours", publisher,
 		    (not_before - now) / 3600 + 1);
 	else if (not_after != 0 && not_after - now < EXPIRY_SOON)
 		doctor_find(d, "key", WARNING, ask, "%s: the key expires in %" PRIu64 " days",
@@ -132,7 +132,8 @@ doctor_keys(struct doctor *d)
 		while ((row = reply_next(&reply, "key", row)) != NULL && ++keys)
 			look_at_key(d, row);
 		if (keys == 0 && !doctor_only_relays(d))
-			doctor_find(d, "key", BAD, "kmsctl key install FILE.kmskey", "no host key");
+			doctor_find(d, "key", BAD, "kmsctl key install FILE.kmskey",
+			    "no host key is installed");
 	}
 	reply_free(&reply);
 }
@@ -154,8 +155,8 @@ doctor_counts(struct doctor *d)
 		reply_number(row, "covered", &covered);
 		products++;
 		if (covered && counted < required)
-			doctor_find(d, "count", WARNING, "start more clients",
-			    "%s: %" PRIu64 " of %" PRIu64 " clients, %" PRIu64 " short",
+			doctor_find(d, "count", WARNING, "more clients must contact this host",
+			    "%s: %" PRIu64 " of %" PRIu64 " clients, %" PRIu64 " more needed",
 			    name ? name : "?", counted, required, required - counted);
 		else if (covered)
 			doctor_find(d, "count", GOOD, NULL,
@@ -164,7 +165,7 @@ doctor_counts(struct doctor *d)
 	}
 	if (products == 0 && !doctor_only_relays(d))
 		doctor_find(d, "count", BAD, "kmsctl policy install FILE.kmspolicy",
-		    "no policy pack, so no product");
+		    "no policy pack is installed, so no product is known");
 }
 
 void

@@ -33,7 +33,7 @@ read_ledger(struct doctor *d)
 	e = fd == -1 ? KMS_E_NOT_FOUND : kmsdb_check(fd, NULL, count_problem, &problems);
 	ledger_access_close(NULL, fd);
 	if (e == KMS_OK && problems == 0)
-		doctor_find(d, "ledger", GOOD, NULL, "all of it has been checked");
+		doctor_find(d, "ledger", GOOD, NULL, "the whole ledger was checked");
 	else if (problems > 0)
 		doctor_find(d, "ledger", BAD, "kmsctl ledger check", "the check found %u problems",
 		    problems);
@@ -52,8 +52,8 @@ doctor_ledger(struct doctor *d)
 	int rc;
 
 	if (row != NULL && reply_number(row, "failing-since", &since) && since != 0) {
-		doctor_find(
-		    d, "ledger", BAD, "df, then journalctl -u kmsd", "it cannot be written");
+		doctor_find(d, "ledger", BAD, "df, then journalctl -u kmsd",
+		    "the ledger cannot be written");
 		return;
 	}
 	rc = ledger_access_open(d->ctl, &db, &fault);
@@ -64,10 +64,10 @@ doctor_ledger(struct doctor *d)
 		return;
 	}
 	if (rc == KMS_OK)
-		doctor_find(
-		    d, "ledger", GOOD, NULL, "it opens (kmsctl ledger check reads all of it)");
+		doctor_find(d, "ledger", GOOD, NULL,
+		    "the ledger can be opened (kmsctl ledger check reads all of it)");
 	else if (rc == KMS_E_DENIED && d->running)
-		doctor_find(d, "ledger", GOOD, NULL, "kmsd writes it; only root can look closer");
+		doctor_find(d, "ledger", GOOD, NULL, "kmsd writes it; only root can check more");
 	else
 		doctor_find(d, "ledger", BAD, "kmsctl ledger check", "%s", fault.text);
 }
@@ -91,7 +91,7 @@ doctor_disk(struct doctor *d)
 	    room < 2 * c->segment_size ? BAD
 	    : percent < DISK_LOW       ? WARNING
 				       : GOOD,
-	    room < 2 * c->segment_size || percent < DISK_LOW ? "make room" : NULL,
+	    room < 2 * c->segment_size || percent < DISK_LOW ? "free disk space" : NULL,
 	    "%s: %" PRIu64 " MiB free, %u %%", c->state_directory, room >> 20, percent);
 }
 

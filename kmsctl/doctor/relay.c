@@ -78,7 +78,7 @@ doctor_relay(struct doctor *d)
 		    b.why[0] != '\0' ? ": " : "", b.why);
 	else if (down > 0)
 		doctor_find(d, "relay", down == count ? BAD : WARNING, "kmsctl relay check",
-		    "%zu of %zu KMS hosts cannot be used, as %s", down, count, first);
+		    "%zu of %zu KMS hosts cannot be used: %s", down, count, first);
 	else if (nowhere > 0)
 		doctor_find(d, "relay", BAD, "kmsctl plan, then journalctl -u kmsd",
 		    "KMS hosts can be reached from here, but kmsd found none for %" PRIu64

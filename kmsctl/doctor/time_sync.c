@@ -17,17 +17,17 @@ clock_judge(const struct timex *t, char text[200], const char **next)
 	*next = NULL;
 	if ((t->status & STA_UNSYNC) != 0) {
 		snprintf(text, 200,
-		    "no time server keeps it right, and clients more than four hours off are refused");
+		    "the clock is not synchronised, and clients whose clocks differ by more than four hours are refused");
 		*next = "timedatectl set-ntp true";
 	} else if (t->maxerror > DOUBTFUL) {
-		snprintf(
-		    text, 200, "a time server was heard, but it may be %.1f s off by now", most);
+		snprintf(text, 200,
+		    "a time server was heard, but the clock may be %.1f s off by now", most);
 		*next = "timedatectl timesync-status, or chronyc tracking";
 	} else if (t->esterror > 0 && t->esterror <= t->maxerror) {
-		snprintf(text, 200, "kept right by a time server: about %.3f s off, at most %.3f s",
-		    estimate, most);
+		snprintf(
+		    text, 200, "synchronised: about %.3f s off, at most %.3f s", estimate, most);
 	} else {
-		snprintf(text, 200, "kept right by a time server: at most %.3f s off", most);
+		snprintf(text, 200, "synchronised: at most %.3f s off", most);
 	}
 	return *next == NULL;
 }

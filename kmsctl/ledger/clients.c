@@ -189,7 +189,7 @@ clients_checkpoint(struct ctl *ctl)
 	reply_free(&reply);
 	if (status == KMS_E_NOT_RUNNING)
 		output_line(
-		    ctl->out, OUTPUT_WARN, "kmsd is not running: this is what the ledger holds");
+		    ctl->out, OUTPUT_WARN, "kmsd is not running: this is the state of the ledger");
 	else if (status != KMS_OK)
 		output_line(ctl->out, OUTPUT_WARN, "The newest minute may be missing: %s", f.text);
 	if (status != KMS_OK)

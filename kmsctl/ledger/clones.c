@@ -155,10 +155,10 @@ static void
 print_remedy(struct ctl *ctl)
 {
 	static const char *const lines[] = {
-		"Machines with one CMID speak with one client key: one is a copy of the other, or of a disk image with a key in it.",
-		"On each of them but one, stop the product, remove its client state file (kms.state(5)) and start it again:",
-		"it makes a key of its own and counts as the machine that it is. Leave that file out of images.",
-		"Then kmsctl client forget CMID clears the record; the machine that keeps the key comes back by itself.",
+		"Machines with the same CMID share one client key: one is a copy of the other, or both are copies of a disk image with a key in it.",
+		"On all of them but one, stop the product, remove its client state file (kms.state(5)) and start it again.",
+		"The product then creates its own key, and the machine is counted separately. Leave that file out of images.",
+		"Then kmsctl client forget CMID clears the record; the machine that keeps the key is recorded again when it next asks.",
 	};
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++)

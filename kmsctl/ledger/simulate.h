@@ -1,8 +1,8 @@
 /*
- * simulate.h - what a policy pack would change: every client of the ledger asks once more, under
- * the pack in force and under the new one, and policy_decide answers. Nothing is written and
- * memory does not grow with the clients: they pass by twice, first to be counted, then to be
- * judged.
+ * simulate.h - what a policy pack would change: a request of every client in the ledger is decided
+ * twice, under the pack in force and under the new one, and policy_decide answers. Nothing is
+ * written and memory does not grow with the clients: they pass by twice, first to be counted, then
+ * to be judged.
  *
  * Under the pack in force the counts are those of the ledger. Under the new one they
  * are those after everybody who counts today has come back once: that is where the counts

@@ -408,9 +408,9 @@ look_at_host(struct look *l, struct reply *status)
 	else if (rc == KMS_E_NOT_RUNNING)
 		l->cannot = plan_systemd(l->p) ? NULL : "start kmsd";
 	else if (rc == KMS_E_DENIED)
-		l->cannot = "be root or in control_group";
+		l->cannot = "run this as root or as a member of control_group";
 	else if (rc != KMS_OK)
-		l->cannot = "see what ails kmsd (kmsctl status)";
+		l->cannot = "find out what is wrong with kmsd (kmsctl status)";
 	else
 		l->cannot = locked ? "kmsctl unlock" : NULL;
 }

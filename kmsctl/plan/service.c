@@ -79,18 +79,19 @@ static void
 look_at_config(struct plan *p, const struct reply *status)
 {
 	const struct config_publisher *publisher = plan_unread(status, &p->ctl->config);
-	char is[160] = "it has read an older kms.ini";
+	char is[160] = "kms.ini has changed since it was read";
 
 	if (publisher != NULL)
-		snprintf(is, sizeof(is), "[publisher %s] is not what it has read", publisher->name);
+		snprintf(is, sizeof(is), "[publisher %s] has changed since it was read",
+		    publisher->name);
 	if (differs(p, status, "config-started", true))
-		stale(p, OLD_CONFIG, "some keys take effect at a start",
-		    "it was started with another kms.ini",
-		    "restarted: who connects meanwhile waits",
-		    "start kmsd again, after kill $(cat ");
+		stale(p, OLD_CONFIG, "some keys take effect only at a start",
+		    "kms.ini has changed since it started",
+		    "restarted: clients that connect meanwhile wait",
+		    "stop it and start kmsd again: kill $(cat ");
 	else if (publisher != NULL || differs(p, status, "config-read", false))
-		stale(
-		    p, UNREAD, "kmsd serves what it has read", is, "reloaded", "kill -HUP $(cat ");
+		stale(p, UNREAD, "kmsd uses the kms.ini that it last read", is, "reloaded",
+		    "kill -HUP $(cat ");
 }
 
 /* kmsd.socket is there, and kmsd was started without it: it was masked then. */
@@ -117,12 +118,14 @@ look_at_running(struct plan *p, const struct reply *status)
 
 	if (older_than_drop_ins(p, "/etc/systemd/system/kmsd.service.d",
 		"/org/freedesktop/systemd1/unit/kmsd_2eservice")) {
-		outdated(p, OLD_SERVICE, "kmsd.service", "restarted: who connects meanwhile waits");
+		outdated(p, OLD_SERVICE, "kmsd.service",
+		    "restarted: clients that connect meanwhile wait");
 	} else if (socket_unused(p)) {
-		d = plan_add(p, NO_SOCKET, "systemd keeps it while kmsd restarts", "kmsd.socket");
-		snprintf(d->is, sizeof(d->is), "enabled, and not used by the kmsd that runs");
+		d = plan_add(p, NO_SOCKET, "systemd keeps the socket open while kmsd restarts",
+		    "kmsd.socket");
+		snprintf(d->is, sizeof(d->is), "enabled, but the running kmsd does not use it");
 		snprintf(d->due, sizeof(d->due),
-		    "started, and kmsd again: connections are refused for a moment");
+		    "started, and kmsd restarted: connections are refused for a moment");
 	} else {
 		look_at_config(p, status);
 	}
@@ -139,7 +142,7 @@ inspect(struct plan *p, struct fault *f)
 	if (older_than_drop_ins(p, "/etc/systemd/system/kmsd.socket.d",
 		"/org/freedesktop/systemd1/unit/kmsd_2esocket")) {
 		outdated(p, OLD_SOCKET, "kmsd.socket",
-		    "restarted, and kmsd with it: connections are refused for a moment");
+		    "restarted together with kmsd: connections are refused for a moment");
 	} else if (status == KMS_OK) {
 		look_at_running(p, &reply);
 	} else {

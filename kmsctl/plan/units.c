@@ -131,10 +131,9 @@ look_at_drop_in(struct plan *p, int tag, const char *why)
 	if (strcmp(text, have != NULL ? have : "") == 0)
 		goto out;
 	d = plan_add(p, tag, why, "%s", drop_ins[tag]);
-	snprintf(d->is, sizeof(d->is), "%s",
-	    have == NULL ? "not there" : "says something else than kms.ini");
+	snprintf(d->is, sizeof(d->is), "%s", have == NULL ? "not there" : "does not match kms.ini");
 	snprintf(d->due, sizeof(d->due),
-	    text[0] == '\0' ? "removed: the unit itself says it" : "written");
+	    text[0] == '\0' ? "removed: the unit already has these settings" : "written");
 out:
 	free(text);
 	free(have);
@@ -200,14 +199,14 @@ inspect(struct plan *p, struct fault *f)
 	if (!plan_systemd(p))
 		return KMS_OK;
 	look_at_drop_in(p, SOCKET_DROP_IN, "systemd holds the sockets of [listen]");
-	look_at_drop_in(p, SERVICE_DROP_IN, "kms.ini needs it beyond the unit");
+	look_at_drop_in(p, SERVICE_DROP_IN, "kms.ini needs settings that the unit does not have");
 	if (!socket_masked(p))
 		look_at_unit(p, "kmsd.socket", "clients connect to it");
 	look_at_unit(p, "kmsd.service", "kmsd starts with the machine");
 	look_at_running(
 	    p, "kms-firewall.service", "the firewall survives a restart of the machine");
 	if (c->dns_domain_count > 0)
-		look_at_running(p, "kms-dns.timer", "DNS records that were lost come back");
+		look_at_running(p, "kms-dns.timer", "republishes the DNS records daily");
 	return KMS_OK;
 }
 

@@ -38,7 +38,8 @@ check_signature(struct service *s, struct service_candidate *c, uint64_t now, ch
 		    c->signature_len);
 	}
 	if (rc == KMS_E_PUBLISHER)
-		snprintf(why, 256, "signed by none of the %u publishers in kms.ini", s->count);
+		snprintf(
+		    why, 256, "not signed by any configured publisher (%u in kms.ini)", s->count);
 	else if (rc == KMS_E_SIGNATURE)
 		snprintf(why, 256,
 		    "the signature is not of this file: it was changed after publisher %s signed it",
@@ -57,7 +58,10 @@ explain(char why[256], const char *what, const struct fault *err)
 		snprintf(why, 256, "%s: %.200s", what, err->text);
 }
 
-/* Keys lie under their UUID whoever signed them: nobody may put his over another's. */
+/*
+ * Keys are stored under their UUID, whichever publisher signed them: one publisher cannot replace
+ * another's.
+ */
 static bool
 key_of_another(const struct service *s, const struct service_candidate *c)
 {

@@ -18,9 +18,9 @@
 	K("kms", "runtime_directory", runtime_directory, "directory", "1..90", KMS_RUNDIR, true, \
 	    "where the control socket, the process id and the port are written") \
 	K("kms", "activate_user", activate_user, "user", "1..32", "_kms", true, \
-	    "whom the activation process runs as when kmsd is started by root") \
+	    "user that runs the activation process when kmsd is started by root") \
 	K("kms", "front_user", front_user, "user", "1..32", "_kmsnet", true, \
-	    "whom the network processes run as when kmsd is started by root") \
+	    "user that runs the network processes when kmsd is started by root") \
 	K("kms", "control_group", control_group, "group", "0..32", "", true, \
 	    "members may use kmsctl; empty: only root and the daemon's own user") \
 	K("kms", "libexec_directory", libexec_directory, "directory", "1..255", KMS_LIBEXECDIR, true, \

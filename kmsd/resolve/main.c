@@ -132,16 +132,15 @@ resolve_domain(struct work *w)
 
 		if (!relay_port_allowed(&w->config, h.port)) {
 			log_event(LOG_WARNING, "relay-port-refused",
-			    "%.100s port %u stands in DNS and not in [relay] ports", hosts[i].name,
+			    "%.100s port %u is in DNS, but not in [relay] ports", hosts[i].name,
 			    h.port);
 			continue;
 		}
 		if (strlen(hosts[i].name) >= sizeof(h.name))
 			continue;
-		/* Passed over alone: kmsd takes a list with a name that is none for no list at all.
-		 */
+		/* Skip this name only: kmsd rejects the whole list when one name is invalid. */
 		if (!relay_name_octets(hosts[i].name)) {
-			log_event(LOG_WARNING, "relay-resolve", "%.100s: no name of a host",
+			log_event(LOG_WARNING, "relay-resolve", "%.100s: not a valid host name",
 			    hosts[i].name);
 			continue;
 		}

@@ -94,7 +94,7 @@ make_directory(const char *path, mode_t mode, unsigned uid, unsigned gid)
 	}
 	if (st.st_uid != uid) {
 		log_event(LOG_ERR, FAILED,
-		    "%s belongs to uid %u and not to uid %u: chown -R it, or name another directory",
+		    "%s belongs to uid %u, not to uid %u: run kmsctl apply and start kmsd as root, or set another directory in kms.ini",
 		    path, st.st_uid, uid);
 		return KMS_E_DENIED;
 	}

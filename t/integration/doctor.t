@@ -42,7 +42,7 @@ sub doctor ($check, @args) { return doctor_of($a, $check, @args) }
 sub soon ($seconds) { return POSIX::strftime('%Y-%m-%dT%H:%M:%SZ', gmtime(time + $seconds)) }
 
 subtest 'keys and counts' => sub {
-    like(doctor('key'), qr/^bad: no host key -> kmsctl key install/, 'no key');
+    like(doctor('key'), qr/^bad: no host key is installed -> kmsctl key install/, 'no key');
     like(doctor('count'), qr/^bad: no policy pack.* -> kmsctl policy install/, 'no pack');
     $a->do('policy', 'install', $p->{pack});
     my $key = issue_key($p, valid_to => soon(10 * 86400));
@@ -50,11 +50,11 @@ subtest 'keys and counts' => sub {
     like(doctor('key'), qr/^bad: acme: this host is not confirmed -> kmsctl key request/, 'not confirmed');
     $a->certify($p, $key);
     like(doctor('key'), qr/^warning: acme: the key expires in (?:9|10) days -> ask the publisher/, 'near its end');
-    like(doctor('count'), qr/^warning: Example Server: 0 of 5 clients, 5 short -> start more clients/m, 'below the threshold');
+    like(doctor('count'), qr/^warning: Example Server: 0 of 5 clients, 5 more needed -> more clients must contact this host/m, 'below the threshold');
     $a->client("pc-$_", 'activate') for 1 .. 5;
     like(doctor('count'), qr/^good: Example Server: 5 of 5 clients/m, 'at the threshold');
     like(doctor($_), qr/^good: /, "$_ is well") for qw(service version ledger disk dns);
-    like(doctor('clock'), qr/^(?:good: kept right by a time server.* s off|warning: .* -> timedatectl)/, 'the clock is looked at');
+    like(doctor('clock'), qr/^(?:good: synchronised.* s off|warning: .* -> timedatectl)/, 'the clock is looked at');
     is(doctor($_), '', "nothing is said of $_, which nobody asked for") for qw(relay publishers);
 
     my $second = issue_key($p, output => "$dir/second");
@@ -85,7 +85,7 @@ subtest 'a key that is not valid yet, a key that is revoked' => sub {
         '--valid-from', soon(3 * 3600 - 60), '-o', "$dir/later" ])->{exit}, 0, 'a key for later');
     $b->do('key', 'install', "$dir/later.kmskey");
     $b->certify($q, "$dir/later.kmskey");
-    like(doctor_of($b, 'key'), qr/^bad: acme: the key is not valid before 3 hours from now -> wait/, 'not valid yet');
+    like(doctor_of($b, 'key'), qr/^bad: acme: the key becomes valid in 3 hours -> wait/, 'not valid yet');
     my ($id) = slurp("$dir/later.kmskey") =~ /^id = (\S+)$/m;
     is(run([ program('kmsissue'), qw(revoke key -d), $q->{dir}, '--reason', 'not paid', $id ])->{exit}, 0, 'the publisher revokes it');
     is(run([ program('kmsissue'), qw(revocations -d), $q->{dir}, '-o', "$dir/list" ])->{exit}, 0, 'in a list');
@@ -136,7 +136,7 @@ subtest 'the relay' => sub {
     my $said = of(examine(run([ program('kmsctl'), '-c', $a->ini, '-s', $standin->{socket}, '--json', 'doctor' ])), 'relay');
     like($said, qr/^bad: KMS hosts can be reached from here, but kmsd found none for 7 clients -> kmsctl plan/, 'but not by kmsd');
     end_process($host[1]);
-    like(doctor('relay'), qr/^warning: 1 of 2 KMS hosts cannot be used, as 127\.0\.0\.1 port $port[1]: 0x800706BA: refused.* -> kmsctl relay check/, 'one is down');
+    like(doctor('relay'), qr/^warning: 1 of 2 KMS hosts cannot be used: 127\.0\.0\.1 port $port[1]: 0x800706BA: refused.* -> kmsctl relay check/, 'one is down');
     my $other = IO::Socket::INET->new(Listen => 4, LocalAddr => '127.0.0.1', LocalPort => $port[1]) or die "port $port[1]: $!";
     like(doctor('relay'), qr/^warning: 1 of 2 .*port $port[1]: accepts, but does not serve the KMS interface/, 'another service in its place');
     close $other;
@@ -160,7 +160,7 @@ subtest 'a host of another version, and one that cannot write' => sub {
     my $s = standin('failing');
     my $findings = examine(run([ program('kmsctl'), '-c', $a->ini, '-s', $s->{socket}, '--json', 'doctor' ]));
     like(of($findings, 'version'), qr/^bad: kmsd is 9\.9\.9, kmsctl is \S+ -> systemctl restart kmsd/, 'versions differ');
-    like(of($findings, 'ledger'), qr/^bad: it cannot be written -> df, then journalctl -u kmsd/, 'the ledger cannot be written');
+    like(of($findings, 'ledger'), qr/^bad: the ledger cannot be written -> df, then journalctl -u kmsd/, 'the ledger cannot be written');
     like(of($findings, 'sandbox'), qr/^warning: kmsd-activate runs without uid -> journalctl -u kmsd KMS_EVENT=sandbox-missing/, 'a layer is missing');
     my $deaf = standin('close');
     $findings = examine(run([ program('kmsctl'), '-c', $a->ini, '-s', $deaf->{socket}, '--json', 'doctor' ]));
@@ -196,7 +196,7 @@ SKIP: {
         my @server = ('--nameserver', $named->server);
         spew($a->ini, "$ini\[dns]\ndomains = doctor.test\nhost = kms.doctor.test\naddresses = 127.0.0.1\nserver = " . $named->server
             . "\ntsig_key_file = " . spew("$dir/tsig", $key) . "\n");
-        like(doctor('dns', @server), qr/^bad: 1 difference.*records: 2 missing, 0 stale, as \S+.* -> kmsctl apply/, 'missing');
+        like(doctor('dns', @server), qr/^bad: 1 difference.*records: 2 missing, 0 stale, for example \S+.* -> kmsctl apply/, 'missing');
         $a->do('dns', 'publish');
         like(doctor('dns', @server), qr/^good: /, 'published');
         spew($a->ini, slurp($a->ini) =~ s/^host = kms\.doctor/host = new.doctor/mr);
@@ -226,8 +226,8 @@ SKIP: {
     # A small disk over the state directory, which only this process and its children see.
     subtest 'disk' => sub {
         for my $row (
-            [ 'full', 'size=64k', 0, qr/^bad: .* MiB free, \d+ % -> make room/ ],
-            [ 'nearly full', 'size=64m', 60, qr/^warning: .* 4 MiB free, 6 % -> make room/ ],
+            [ 'full', 'size=64k', 0, qr/^bad: .* MiB free, \d+ % -> free disk space/ ],
+            [ 'nearly full', 'size=64m', 60, qr/^warning: .* 4 MiB free, 6 % -> free disk space/ ],
             [ 'roomy', 'size=64m', 1, qr/^good: .* 63 MiB free/ ],
         ) {
             my ($name, $size, $fill, $words) = @$row;

@@ -240,7 +240,7 @@ subtest 'a second publisher' => sub {
     my ($rows, $json) = rows($a->ini, 'apply');
     told($rows, 'widgets policy', qr/none is installed/, qr/^reload kmsd, then kmsctl apply$/, 'kmsd has not read it');
     my ($service) = grep { $_->{aspect} eq 'service' } @{ $json->{differences} };
-    like($service->{is}, qr/\[publisher widgets\] is not what it has read/, 'the service is not as kms.ini says');
+    like($service->{is}, qr/\[publisher widgets\] has changed since it was read/, 'the service does not match kms.ini');
     like($service->{due}, qr{^kill -HUP \$\(cat .*/run/kmsd\.pid\)$}, 'and what to type');
     run([ 'sh', '-c', $service->{due} ]);
     wait_for(20, sub { grep { $_->{name} eq 'widgets' } @{ ($a->kmsctl_json('status'))[0]{publishers} } }, 'the reload');
@@ -398,7 +398,7 @@ subtest 'below a root' => sub {
     spew("$root/var/lib/kms", 'no directory');
     $json = json_of(run([ $kmsctl, '-c', $ini, '--json', 'plan', '--root', $root ]));
     %rows = map { ($_->{what} => $_) } grep { $_->{aspect} eq 'publishers' } @{ $json->{differences} };
-    told(\%rows, 'publishers', qr/cannot be looked at: .*: Not a directory/, qr/put that right/, 'a state directory that cannot be read');
+    told(\%rows, 'publishers', qr/cannot be checked: .*: Not a directory/, qr/fix this/, 'a state directory that cannot be read');
     is(scalar keys %rows, 1, 'is not taken for an empty one');
 };
 done_testing;

@@ -16,9 +16,9 @@ static const struct row {
 	long maxerror, esterror; /* microseconds */
 	const char *text, *next; /* words of it; next NULL: all is well */
 } rows[] = {
-	{ STA_UNSYNC, 16000000, 16000000, "no time server keeps it right",
+	{ STA_UNSYNC, 16000000, 16000000, "the clock is not synchronised",
 	    "timedatectl set-ntp true" },
-	{ STA_UNSYNC | STA_PLL, 0, 0, "no time server keeps it right", "timedatectl set-ntp true" },
+	{ STA_UNSYNC | STA_PLL, 0, 0, "the clock is not synchronised", "timedatectl set-ntp true" },
 	/* systemd-timesyncd gives no estimate. */
 	{ STA_PLL, 250000, 0, "kept right by a time server: at most 0.250 s off", NULL },
 	/* chrony gives both. */

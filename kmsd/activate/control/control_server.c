@@ -331,7 +331,7 @@ refuse(int fd, uid_t uid)
 	close(fd);
 }
 
-/* A place for a new connection: a free one, or that of whoever has had his longest. */
+/* A place for a new connection: a free one, or that of the oldest connection. */
 static unsigned
 find_place(struct control_server *s)
 {

@@ -148,9 +148,9 @@ settle(struct conversation *c)
 }
 
 /*
- * By a reset: nothing is under way that somebody waits for, and whoever closes first otherwise
- * keeps the port for a minute, of which there are 28,000 towards one host. One client could use
- * them all up.
+ * Close with a reset. Nothing is in flight, and a normal close would leave the port in TIME_WAIT
+ * on our side for a minute. There are 28,000 ports towards one host, and one client could use them
+ * all up.
  */
 static void
 close_host(struct conversation *c)
