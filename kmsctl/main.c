@@ -80,7 +80,7 @@ main(int argc, char **argv)
 	}
 	code = run(&ctl, &line);
 	if (!output_close(ctl.out)) {
-		fprintf(stderr, "kmsctl: the output could not be written whole\n");
+		fprintf(stderr, "kmsctl: the output could not be written completely\n");
 		code = CTL_FAILED;
 	}
 	line_free(&line);

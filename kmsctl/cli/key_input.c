@@ -95,7 +95,7 @@ add_line(enum code_kind kind, char text[CODE_INPUT], size_t *have, const char *l
 	int rc;
 
 	if (*have + n + 1 >= CODE_INPUT) {
-		fprintf(stderr, "  this is longer than any code; the line is not taken\n");
+		fprintf(stderr, "  this is longer than any code; the line is ignored\n");
 		return KMS_E_TRUNCATED;
 	}
 	memcpy(text + *have, line, n);
@@ -118,10 +118,10 @@ prompt(struct ctl *ctl, enum code_kind kind, struct control_buf *args)
 	size_t have = 0;
 	int rc = KMS_E_TRUNCATED;
 
-	fprintf(
-	    stderr, kind == CODE_HOST_KEY
-			? "The code of the KMS host key, line by line; an empty line gives up.\n"
-			: "The code of the confirmation, line by line; an empty line gives up.\n");
+	fprintf(stderr,
+	    kind == CODE_HOST_KEY
+		? "Type the code of the KMS host key, line by line; an empty line cancels.\n"
+		: "Type the code of the confirmation, line by line; an empty line cancels.\n");
 	while (rc == KMS_E_TRUNCATED && (line = given_ask("> ")) != NULL) {
 		if (line[strspn(line, " \t")] == '\0') {
 			free(line);

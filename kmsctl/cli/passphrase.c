@@ -109,7 +109,7 @@ from_terminal(char *out, const char *prompt, bool twice)
 	if (rc == KMS_OK && twice) {
 		again = sodium_malloc(PASSPHRASE_MAX + 1);
 		rc = again == NULL ? KMS_E_NO_MEMORY
-				   : ask(tty, "The same once more: ", again, PASSPHRASE_MAX);
+				   : ask(tty, "The same passphrase again: ", again, PASSPHRASE_MAX);
 		if (rc == KMS_OK && strcmp(out, again) != 0)
 			rc = KMS_E_PASSPHRASE;
 	}

@@ -243,7 +243,7 @@ run_backup(struct ctl *ctl)
 		output_number(ctl->out, "segments_kept", NULL, c.kept);
 		output_line(ctl->out, OUTPUT_GOOD,
 		    "Backed up to batch %" PRIu64
-		    ": %u segment%s copied, %u there already; chain and trees hold",
+		    ": %u segment%s copied, %u already there; chain and trees verified",
 		    c.batch, c.copied, c.copied == 1 ? "" : "s", c.kept);
 	}
 	code = rc == KMS_OK ? CTL_OK
@@ -286,7 +286,7 @@ restore(struct ctl *ctl, struct copy *c, int state, const char *place, struct fa
 
 	if (faccessat(state, "kmsdb", F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
 		return fault_set(fault, KMS_E_EXISTS,
-		    "%s/kmsdb is there: stop kmsd and move it away first",
+		    "%s/kmsdb exists: stop kmsd and move it away first",
 		    ctl->config.state_directory);
 	}
 	owned_tree_remove(state, RESTORING); /* of one that was interrupted */
@@ -331,7 +331,8 @@ run_restore(struct ctl *ctl)
 		output_bool(ctl->out, "restored", NULL, true);
 		output_number(ctl->out, "last_batch", NULL, c.batch);
 		output_line(ctl->out, OUTPUT_GOOD,
-		    "Restored to batch %" PRIu64 "; the index is new, and the check finds nothing",
+		    "Restored to batch %" PRIu64
+		    "; the index was rebuilt, and the check found no problem",
 		    c.batch);
 	}
 	code = e == KMS_OK ? CTL_OK : fail(ctl, (uint32_t)e, "%s", fault_text(&fault, e));

@@ -83,7 +83,7 @@ list_clients(struct ctl *ctl, struct listing *l, bool running)
 	output_bool(ctl->out, "complete", NULL, rc == 0);
 	output_line(ctl->out, OUTPUT_PLAIN, "%" PRIu64 " client%s%s", l->shown,
 	    l->shown == 1 ? "" : "s",
-	    rc == STOP ? ", and there may be more: a higher --limit shows them" : "");
+	    rc == STOP ? ", and there may be more: use a higher --limit" : "");
 	return CTL_OK;
 }
 
@@ -206,14 +206,14 @@ static int
 run_client_revoke(struct ctl *ctl)
 {
 	return act_on_client(ctl, CONTROL_CLIENT_REVOKE, "revoked",
-	    "It gets no new lease. The one that it has stays good until it runs out.");
+	    "The client gets no new lease. Its present lease stays valid until it expires.");
 }
 
 static int
 run_client_forget(struct ctl *ctl)
 {
 	return act_on_client(ctl, CONTROL_CLIENT_FORGET, "forgotten",
-	    "It is not counted any more; if it comes back it is a new client.");
+	    "The client is no longer counted. If it asks again, it is a new client.");
 }
 
 static const struct option_row clients_rows[] = {

@@ -115,7 +115,7 @@ run_help(struct ctl *ctl)
 		return fail(ctl, KMS_E_NOT_FOUND, "no command \"%s\"", ctl->args[0]);
 	output_line(ctl->out, OUTPUT_PLAIN, "%s", "");
 	output_line(ctl->out, OUTPUT_PLAIN,
-	    "Exit: 0 done, 1 usage, 2 refused or failed, 3 kmsd not running, 4 a check found a problem.");
+	    "Exit status: 0 done, 1 usage, 2 refused or failed, 3 kmsd is not running, 4 a check found a problem.");
 	return CTL_OK;
 }
 

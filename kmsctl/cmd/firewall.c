@@ -86,7 +86,7 @@ run_apply(struct ctl *ctl)
 	output_line(ctl->out, OUTPUT_GOOD,
 	    "Port %u: open to %u IPv4 and %u IPv6 networks, closed to others%s", ctl->config.port,
 	    ruleset_networks(&ctl->config, AF_INET), ruleset_networks(&ctl->config, AF_INET6),
-	    same ? " (as it was)" : "");
+	    same ? " (unchanged)" : "");
 	return CTL_OK;
 }
 

@@ -98,7 +98,7 @@ make_sure(struct ctl *ctl, const struct reply_row *key)
 	snprintf(question, sizeof(question), "Remove host key %s of %s (%s)?%s\n",
 	    reply_text(key, "id"), customer != NULL ? customer : "?",
 	    publisher != NULL ? publisher : "?",
-	    confirmed ? " This host then activates nothing of that publisher." : "");
+	    confirmed ? "  This host will then activate no product of that publisher." : "");
 	if ((shown = output_printable(question, true)) != NULL)
 		fputs(shown, stderr);
 	free(shown);
@@ -126,7 +126,7 @@ remove_key(struct ctl *ctl, const char *id)
 		output_line(
 		    ctl->out, OUTPUT_GOOD, "KMS host key removed: %s", told != NULL ? told : id);
 		output_line(ctl->out, OUTPUT_PLAIN,
-		    "The ledger and all counts stay. To serve again: kmsctl key install, kmsctl key confirm");
+		    "The ledger and all counts are kept. To serve again: kmsctl key install, then kmsctl key confirm");
 	}
 	control_buf_free(&args);
 	reply_free(&reply);

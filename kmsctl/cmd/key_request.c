@@ -1,6 +1,6 @@
 /*
- * key_request.c - key request: what the publisher needs to confirm this host, as a file, as text,
- * as a QR code in the terminal or in a picture, and whom to call.
+ * key_request.c - key request: make what the publisher needs to confirm this host, as a file, as
+ * text, as a QR code in the terminal or in a picture, and whom to call.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -86,7 +86,7 @@ print_request(struct ctl *ctl, const struct reply_row *row)
 	if (o->qr && !ctl->json && !qr_print(ctl->out->file, text))
 		return fail(ctl, KMS_E_TOO_LARGE, "the request does not fit into a QR code");
 	output_line(ctl->out, OUTPUT_PLAIN,
-	    "Next: give it to the publisher, then kmsctl key confirm FILE.kmscert");
+	    "Next: give this to the publisher; install the answer with kmsctl key confirm FILE.kmscert");
 	return CTL_OK;
 }
 

@@ -115,7 +115,7 @@ print_published(struct ctl *ctl)
 		snprintf(text, sizeof(text), "nothing was published: kmsctl dns publish");
 	} else {
 		record_text(first, &published.rows[0]);
-		snprintf(text, sizeof(text), "%u record%s, as %s", published.count,
+		snprintf(text, sizeof(text), "%u record%s, for example %s", published.count,
 		    published.count == 1 ? "" : "s", first);
 	}
 	output_text(ctl->out, "dns_publishing", "DNS publishing", text);

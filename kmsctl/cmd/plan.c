@@ -196,7 +196,7 @@ run_apply(struct ctl *ctl)
 	output_number(ctl->out, "failed", NULL, failed);
 	output_number(ctl->out, "by_hand", NULL, left_to_you(&p));
 	output_line(ctl->out, failed > 0 ? OUTPUT_BAD : OUTPUT_GOOD,
-	    "%u changed, %u failed, %u left to you", done, failed, left_to_you(&p));
+	    "%u changed, %u failed, %u for you to correct", done, failed, left_to_you(&p));
 	return failed > 0 ? CTL_FAILED : CTL_OK;
 }
 

@@ -135,7 +135,7 @@ relayed_list(struct ctl *ctl, uint64_t limit)
 	status = ledger_access_open(ctl, &db, &fault);
 	if (status == KMS_OK) {
 		output_list(
-		    ctl->out, "relayed", "Clients of another KMS host, as the relay saw them");
+		    ctl->out, "relayed", "Clients of another KMS host that the relay observed");
 		status = kmsdb_each_relayed(db, list_one, &l);
 		output_end(ctl->out);
 		if (status == 1)

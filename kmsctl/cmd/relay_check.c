@@ -1,5 +1,6 @@
 /*
- * relay_check.c - relay check: can the KMS hosts be reached, and do clients find the right one.
+ * relay_check.c - relay check: check that the KMS hosts can be reached and that clients find the
+ * right one.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -70,7 +71,7 @@ check_port(struct checking *c, const struct kms_host *h, const char *subject)
 	if (c->port == 0 || h->host.port == c->port)
 		return;
 	found(c, true, "port", subject,
-	    "a KMS host tells its clients its own port: they come to this appliance on %u, and it listens on %u. Set port = %u under [listen] here, or have the host listen on %u (slmgr.vbs /sprt %u)",
+	    "a KMS host tells its clients its own port: they connect to this appliance on port %u, but it listens on %u. Set port = %u under [listen] here, or make the host listen on %u (slmgr.vbs /sprt %u)",
 	    h->host.port, c->port, h->host.port, c->port, c->port);
 }
 
@@ -91,7 +92,7 @@ check_host(struct checking *c, const struct kms_host *h)
 		break;
 	case KMS_HOST_PORT:
 		found(c, true, "port", subject,
-		    "found by DNS, and left out: the network processes may connect to no port that kms.ini does not name. Add %u to ports of [relay]",
+		    "found by DNS, but left out: the network processes may connect only to ports that kms.ini names. Add %u to ports in [relay]",
 		    h->host.port);
 		break;
 	case KMS_HOST_TWICE:
@@ -129,8 +130,8 @@ check_split(struct checking *c)
 		}
 	if (first > 1)
 		found(c, true, "split", "[relay]",
-		    "%u hosts have the same priority: each counts for itself, so that none may reach 25 clients or 5 servers. Give one the lowest priority number, the others a higher one%s",
-		    first, dns ? " (of hosts found by DNS: in their SRV records)" : "");
+		    "%u hosts have the same priority: each counts its own clients, so possibly no host reaches 25 clients or 5 servers. Give one host the lowest priority number, and the others higher numbers%s",
+		    first, dns ? " (for hosts found by DNS: in their SRV records)" : "");
 }
 
 static void

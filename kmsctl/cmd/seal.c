@@ -106,14 +106,14 @@ tell(struct ctl *ctl, const struct reply *reply)
 	output_text(ctl->out, "sealed", NULL, kind);
 	if (strcmp(kind, "passphrase") == 0)
 		output_line(ctl->out, OUTPUT_GOOD,
-		    "The host's keys are sealed with a passphrase. After a restart: kmsctl unlock, or name it in kms.ini, [keys].");
+		    "The host's keys are sealed with a passphrase. After a restart, run kmsctl unlock, or let kmsd read the passphrase ([keys] in kms.ini).");
 	else if (strcmp(kind, "machine") == 0)
 		output_line(ctl->out, OUTPUT_GOOD,
 		    "The host's keys are bound to this machine's %s.",
 		    ctl->config.machine_file[0] ? ctl->config.machine_file : "machine file");
 	else
 		output_line(ctl->out, OUTPUT_WARN,
-		    "The host's keys are not sealed: whoever can read keys/host.key has them.");
+		    "The host's keys are not sealed: anybody who can read keys/host.key has them.");
 	return CTL_OK;
 }
 

@@ -270,7 +270,7 @@ print_subject(struct forecast *f)
 	output_text(o, "installed_version", NULL, old != NULL ? before : NULL);
 	output_bool(o, "installable", NULL, f->obstacle[0] == '\0');
 	output_text(o, "obstacle", NULL, f->obstacle[0] ? f->obstacle : NULL);
-	output_line(o, OUTPUT_PLAIN, "%s %s of publisher %s, over %s", f->pack->id, version,
+	output_line(o, OUTPUT_PLAIN, "%s %s of publisher %s, to replace %s", f->pack->id, version,
 	    f->publisher->name, old != NULL ? before : "nothing");
 	if (f->obstacle[0] != '\0')
 		output_line(o, OUTPUT_BAD, "It cannot be installed now: %s", f->obstacle);

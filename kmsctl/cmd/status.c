@@ -34,7 +34,7 @@ print_service(struct ctl *ctl, const struct reply_row *row)
 	    version ? version : "", pid);
 	if (locked)
 		output_line(ctl->out, OUTPUT_BAD,
-		    "The host is locked and serves nobody: its keys wait for their passphrase: kmsctl unlock");
+		    "The host is locked and serves no client, because its keys need their passphrase: kmsctl unlock");
 	output_object(ctl->out, "service", NULL);
 	if (row != NULL)
 		reply_print_fields(ctl->out, row);
@@ -92,7 +92,7 @@ print_products(struct ctl *ctl, const struct reply *reply)
 	}
 	if (reply_next(reply, "product", NULL) == NULL)
 		output_line(ctl->out, OUTPUT_WARN,
-		    "no product: install a policy pack: kmsctl policy install FILE.kmspolicy");
+		    "no product is known: install a policy pack with kmsctl policy install FILE.kmspolicy");
 	output_end(ctl->out);
 }
 

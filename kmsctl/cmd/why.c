@@ -139,8 +139,8 @@ print_refusals(struct question *q)
 	if (!q->ctl->json)
 		print_causes(q, shown);
 	if (q->count > shown)
-		output_line(o, OUTPUT_PLAIN, "%" PRIu64 " older refusals are not shown: --limit",
-		    q->count - shown);
+		output_line(o, OUTPUT_PLAIN,
+		    "%" PRIu64 " older refusals are not shown: use --limit", q->count - shown);
 	if (q->count > 0)
 		return;
 	output_line(o, OUTPUT_PLAIN,
@@ -164,7 +164,7 @@ print_since(struct question *q)
 	output_bool(o, "served_since", NULL, served);
 	if (served)
 		output_line(o, OUTPUT_GOOD, "%s last request %swas served%s.",
-		    q->by_address ? "The" : "Its", q->by_address ? "from there " : "",
+		    q->by_address ? "The" : "The client's", q->by_address ? "from there " : "",
 		    e->kind == ENTRY_LEASE ? ": it has a lease" : "");
 }
 

@@ -24,7 +24,7 @@ judge(struct probe *p, const uint8_t *in, size_t len)
 	struct frame f;
 
 	if (frame_decode(&f, in, FRAME_MAX_REPLY) != KMS_OK) {
-		snprintf(p->state, sizeof(p->state), "answers, but is no kmsd");
+		snprintf(p->state, sizeof(p->state), "answers, but is not a kmsd");
 	} else if (f.type == FRAME_HELLO_REPLY &&
 		   message_hello_reply_decode(&reply, in + FRAME_HEADER, len - FRAME_HEADER) ==
 		       KMS_OK) {
@@ -32,9 +32,10 @@ judge(struct probe *p, const uint8_t *in, size_t len)
 		snprintf(p->state, sizeof(p->state), "serves");
 	} else if (f.type == FRAME_ERROR &&
 		   frame_error_decode(&error, in + FRAME_HEADER, len - FRAME_HEADER) == KMS_OK) {
-		snprintf(p->state, sizeof(p->state), "kmsd, but: %s", kms_strerror(error.status));
+		snprintf(
+		    p->state, sizeof(p->state), "kmsd answers: %s", kms_strerror(error.status));
 	} else {
-		snprintf(p->state, sizeof(p->state), "answers a HELLO with something else");
+		snprintf(p->state, sizeof(p->state), "does not answer HELLO with HELLO_REPLY");
 	}
 }
 
@@ -60,7 +61,7 @@ say_hello(struct probe *p, struct transport *t, const uint8_t publisher[8], int6
 	else if (rc == KMS_E_TIMEOUT)
 		snprintf(p->state, sizeof(p->state), "accepts, but does not answer");
 	else
-		snprintf(p->state, sizeof(p->state), "answers, but is no kmsd");
+		snprintf(p->state, sizeof(p->state), "answers, but is not a kmsd");
 }
 
 void

@@ -90,7 +90,9 @@ write_lines(int fd, const struct records *set)
 		close(fd);
 		return error;
 	}
-	fputs("; What kmsctl dns publish has put into DNS, and dns unpublish takes away.\n", f);
+	fputs(
+	    "; The records that kmsctl dns publish added to DNS. kmsctl dns unpublish removes them.\n",
+	    f);
 	for (i = 0; i < set->count; i++) {
 		record_text(line, &set->rows[i]);
 		fprintf(f, "%s\n", line);

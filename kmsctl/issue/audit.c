@@ -61,12 +61,12 @@ take_certificate(struct audit *a, const struct audit_document *d)
 		rc = certificate_verify(&cert, d->octets, d->len, other->id, other->pk);
 	}
 	if (rc == KMS_E_PUBLISHER)
-		return fail(a, rc, "a host certificate in it is another publisher's");
+		return fail(a, rc, "it contains a host certificate of another publisher");
 	if (rc != KMS_OK)
-		return fail(a, rc, "a host certificate in it does not verify: %s",
+		return fail(a, rc, "it contains a host certificate that does not verify: %s",
 		    kms_strerror((uint32_t)rc));
 	if (out->certificate_count > 0 && memcmp(cert.host_id, out->host, 16) != 0)
-		return fail(a, KMS_E_UNKNOWN_HOST, "it holds certificates of two hosts");
+		return fail(a, KMS_E_UNKNOWN_HOST, "it contains certificates of two hosts");
 	memcpy(out->host, cert.host_id, 16);
 	if (out->certificate_count == AUDIT_CERTIFICATES)
 		memmove(out->certificates, out->certificates + 1,
@@ -87,9 +87,9 @@ take_rotations(struct audit *a, struct audit_reader r)
 		if (rotation_verify(&a->rotation, d.octets, d.len) != KMS_OK ||
 		    rotation_other(&a->rotation, &a->opt->publisher) == NULL)
 			return fail(a, KMS_E_SIGNATURE,
-			    "a key rotation in it is not this publisher's, or was altered");
+			    "it contains a key rotation of another publisher, or an altered one");
 		if (a->rotated)
-			return fail(a, KMS_E_FORMAT, "it holds two key rotations");
+			return fail(a, KMS_E_FORMAT, "it contains two key rotations");
 		a->rotated = true;
 	}
 	return KMS_OK;
@@ -107,11 +107,11 @@ take_documents(struct audit *a, struct audit_reader *r)
 		if (d.kind == AUDIT_CERTIFICATE && (rc = take_certificate(a, &d)) != KMS_OK)
 			return rc;
 	if (rc == KMS_E_TRUNCATED)
-		return fail(a, rc, "it ends among its documents");
+		return fail(a, rc, "it ends in the middle of its documents");
 	if (rc != KMS_E_NOT_FOUND)
-		return fail(a, rc, "a document in it is of no known kind");
+		return fail(a, rc, "it contains a document of an unknown kind");
 	if (a->out->certificate_count == 0)
-		return fail(a, KMS_E_NOT_CONFIRMED, "it holds no host certificate");
+		return fail(a, KMS_E_NOT_CONFIRMED, "it contains no host certificate");
 	if (a->opt->have_host && memcmp(a->opt->host, a->out->host, 16) != 0)
 		return fail(a, KMS_E_UNKNOWN_HOST, "it is the journal of another host");
 	return KMS_OK;
@@ -185,7 +185,7 @@ check_root(struct audit *a, struct merkle_tree *tree)
 	merkle_tree_close(tree, root);
 	if (memcmp(root, b->header.root, sizeof(root)) != 0)
 		return fail(a, KMS_E_ALTERED,
-		    "batch %llu (offset %llu): its entries are not those that were signed",
+		    "batch %llu (offset %llu): its entries differ from those that were signed",
 		    (unsigned long long)b->header.number, (unsigned long long)b->offset);
 	return KMS_OK;
 }
@@ -197,7 +197,7 @@ check_signature(struct audit *a)
 
 	if (memcmp(b->header.host_id, a->out->host, 16) != 0)
 		return fail(a, KMS_E_UNKNOWN_HOST,
-		    "batch %llu (offset %llu) is of another host than the certificate",
+		    "batch %llu (offset %llu) belongs to another host than the certificate",
 		    (unsigned long long)b->header.number, (unsigned long long)b->offset);
 	/* One host id is one signing key: it is a hash of it. */
 	if (batch_verify(b->header_octets, b->signature, a->out->certificates[0].sign_pk) != KMS_OK)
@@ -229,7 +229,7 @@ check_chain(struct audit *a)
 		return fail(a, KMS_E_CHAIN, "batch %llu is missing: batch %llu follows batch %llu",
 		    (unsigned long long)out->last + 1, (unsigned long long)h->number,
 		    (unsigned long long)out->last);
-	return fail(a, KMS_E_CHAIN, "batch %llu is not what followed batch %llu",
+	return fail(a, KMS_E_CHAIN, "batch %llu does not follow batch %llu: the hashes differ",
 	    (unsigned long long)h->number, (unsigned long long)out->last);
 }
 
@@ -245,7 +245,7 @@ check_known(struct audit *a)
 	    memcmp(hash, opt->last_hash, 32) == 0)
 		return KMS_OK;
 	return fail(a, KMS_E_CHAIN,
-	    "batch %llu is another than the one known: the journal was replaced from there on or before",
+	    "batch %llu differs from the known batch: the journal was replaced, there or earlier",
 	    (unsigned long long)opt->last);
 }
 
@@ -291,8 +291,8 @@ take_batches(struct audit *a, struct audit_reader *r)
 		return KMS_OK;
 	if (a->why[0] == '\0')
 		fail(a, rc, "%s batch %llu",
-		    rc == KMS_E_TRUNCATED ? "it is cut short after"
-					  : "what is no batch stands after",
+		    rc == KMS_E_TRUNCATED ? "it is cut off after"
+					  : "something other than a batch follows",
 		    (unsigned long long)a->out->last);
 	return rc;
 }
@@ -307,14 +307,14 @@ check_reach(struct audit *a)
 	struct audit_report *out = a->out;
 
 	if (out->batches == 0)
-		return fail(a, KMS_E_MISSING, "it holds no batch");
+		return fail(a, KMS_E_MISSING, "it contains no batch");
 	if (out->first > 1 && out->first_time >= opt->from)
 		return fail(a, KMS_E_MISSING,
-		    "it begins with batch %llu, after the period does: batches before it are missing",
+		    "it begins with batch %llu, after the start of the period: earlier batches are missing",
 		    (unsigned long long)out->first);
 	if (opt->have_last && out->last < opt->last)
 		return fail(a, KMS_E_MISSING,
-		    "it ends with batch %llu, and batch %llu is known: the end was cut off",
+		    "it ends with batch %llu, but batch %llu is known: the end was cut off",
 		    (unsigned long long)out->last, (unsigned long long)opt->last);
 	if (opt->have_last && out->first > opt->last + 1)
 		return fail(a, KMS_E_MISSING,
@@ -380,7 +380,7 @@ audit_verify(struct audit_report *out, const struct audit_options *opt, const vo
 	a->out = out;
 	a->why = why;
 	if ((rc = audit_reader_init(&r, data, len)) != KMS_OK)
-		fail(a, rc, "it is no audit file");
+		fail(a, rc, "it is not an audit file");
 	if (rc == KMS_OK && (rc = take_documents(a, &r)) == KMS_OK &&
 	    (rc = take_batches(a, &r)) == KMS_OK && (rc = check_reach(a)) == KMS_OK)
 		rc = count(a);

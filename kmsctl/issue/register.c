@@ -405,7 +405,7 @@ register_next(
 	e->serial = last + 1;
 	e->confirmation = (uint16_t)(confirmations + 1);
 	if (confirmations >= key->confirmations) {
-		snprintf(why, 200, "this host was confirmed %u times, and its key allows %u",
+		snprintf(why, 200, "this host was confirmed %u times, and the key allows %u",
 		    (unsigned)confirmations, key->confirmations);
 		return KMS_E_LIMIT;
 	}

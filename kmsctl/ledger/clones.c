@@ -192,11 +192,11 @@ print_clones(struct clones *l, const struct recent *t)
 		print_remedy(ctl);
 	if (silent > 0)
 		output_line(ctl->out, OUTPUT_WARN,
-		    "%u more client%s collided before the part of the journal that was read.",
+		    "The collisions of %u more client%s are older than the part of the journal that was read.",
 		    silent, silent == 1 ? "" : "s");
 	if (l->cut)
 		output_line(
-		    ctl->out, OUTPUT_WARN, "There are more than these %u: --limit", l->count);
+		    ctl->out, OUTPUT_WARN, "There are more than these %u: use --limit", l->count);
 	if (l->count > 0)
 		recent_print(ctl, t);
 }

@@ -76,7 +76,7 @@ recent_print(struct ctl *ctl, const struct recent *t)
 		output_line(ctl->out, OUTPUT_PLAIN, "The journal is empty.");
 	else
 		output_line(ctl->out, OUTPUT_PLAIN,
-		    "Looked at batches %" PRIu64 " to %" PRIu64 ", from %s on: %s", t->from_batch,
+		    "Searched batches %" PRIu64 " to %" PRIu64 ", from %s on: %s", t->from_batch,
 		    t->to_batch, when,
 		    t->whole ? "the whole journal."
 			     : "the newest part of the journal; --all reads all of it.");

@@ -62,14 +62,14 @@ look(struct plan *p, int tag, const char *why)
 			return; /* defaults are a configuration */
 		d = plan_add(p, tag, why, "%s", w.path);
 		snprintf(d->is, sizeof(d->is), "%s", strerror(errno));
-		snprintf(d->due, sizeof(d->due), "made, mode %04o, owner %s", (unsigned)w.mode,
+		snprintf(d->due, sizeof(d->due), "created, mode %04o, owner %s", (unsigned)w.mode,
 		    w.owner ? w.owner : "root");
 	} else if ((tag == INI_FILE) != S_ISREG(st.st_mode) ||
 		   (tag != INI_FILE && !S_ISDIR(st.st_mode))) {
 		d = plan_add(p, tag, why, "%s", w.path);
 		d->by_hand = true;
-		snprintf(d->is, sizeof(d->is),
-		    "neither a link nor another kind of file is allowed here");
+		snprintf(
+		    d->is, sizeof(d->is), "a link or another kind of file is not allowed here");
 		snprintf(d->due, sizeof(d->due), "rm or mv %.200s", w.path);
 	} else if (!known || st.st_uid != uid || (st.st_mode & w.forbidden) != 0) {
 		d = plan_add(p, tag, why, "%s", w.path);
@@ -119,10 +119,10 @@ look_inside(struct plan *p)
 		snprintf(d->due, sizeof(d->due), "given to %s", p->ctl->config.activate_user);
 	}
 	if (o.linked > 0) {
-		d = plan_add(p, STATE_FILES, "who owns one name of a file owns all of them",
+		d = plan_add(p, STATE_FILES, "the owner of one name of a file owns all names",
 		    "%s: links in it", state);
 		d->by_hand = true;
-		snprintf(d->is, sizeof(d->is), "%u belong to another user, under other names too",
+		snprintf(d->is, sizeof(d->is), "%u belong to another user and have other names too",
 		    o.linked);
 		snprintf(d->due, sizeof(d->due), "see find %.180s -type f -links +1", state);
 	}
@@ -131,9 +131,9 @@ look_inside(struct plan *p)
 static int
 inspect(struct plan *p, struct fault *f)
 {
-	look(p, CONFIG_DIRECTORY, "kms.ini lies there");
-	look(p, INI_FILE, "who can write it commands the appliance");
-	look(p, STATE_DIRECTORY, "the ledger and the host's keys are kept there");
+	look(p, CONFIG_DIRECTORY, "kms.ini is in it");
+	look(p, INI_FILE, "anybody who can write it controls the appliance");
+	look(p, STATE_DIRECTORY, "the ledger and the host's keys are in it");
 	look_inside(p);
 	return KMS_OK;
 }

@@ -21,8 +21,8 @@ fixed_port(struct plan *p)
 	struct difference *d = plan_add(p, 0, "a firewall needs a fixed port", "[listen] port");
 
 	d->by_hand = true;
-	snprintf(d->is, sizeof(d->is), "0, another one at each start");
-	snprintf(d->due, sizeof(d->due), "write a port into kms.ini");
+	snprintf(d->is, sizeof(d->is), "0: another port at each start");
+	snprintf(d->due, sizeof(d->due), "set a port in kms.ini");
 }
 
 static int
@@ -92,10 +92,11 @@ dns_row(void *arg, const struct check_row *row)
 		v->due += row->kind == CHECK_MISSING;
 		v->stale += row->kind == CHECK_STALE;
 	} else if (row->problem) {
-		d = plan_add(v->p, 0, "clients find the host by it", "%s", row->record.name);
+		d = plan_add(
+		    v->p, 0, "clients find the host by this record", "%s", row->record.name);
 		d->by_hand = true;
 		snprintf(d->is, sizeof(d->is), "%s: %.120s", check_word(row), row->state);
-		snprintf(d->due, sizeof(d->due), "kmsctl dns check says more");
+		snprintf(d->due, sizeof(d->due), "kmsctl dns check shows more");
 	}
 }
 
@@ -127,8 +128,9 @@ inspect_dns(struct plan *p, struct fault *f)
 	check_run(&check);
 	if (v.due + v.stale == 0)
 		return KMS_OK;
-	d = plan_add(p, 0, "clients find the host by them", "records");
-	snprintf(d->is, sizeof(d->is), "%u missing, %u stale, as %.90s", v.due, v.stale, v.first);
+	d = plan_add(p, 0, "clients find the host by these records", "records");
+	snprintf(d->is, sizeof(d->is), "%u missing, %u stale, for example %.90s", v.due, v.stale,
+	    v.first);
 	snprintf(d->due, sizeof(d->due), "published, as kmsctl dns publish does");
 	return KMS_OK;
 }

@@ -32,8 +32,8 @@ static const struct {
 	const char *name, *why;
 	uint16_t verb;
 } kinds[KINDS] = {
-	[PACK] = { "policy", "it says what may be activated", CONTROL_POLICY_INSTALL },
-	[KEY] = { "host key", "it says what was bought", CONTROL_KEY_INSTALL },
+	[PACK] = { "policy", "it defines what may be activated", CONTROL_POLICY_INSTALL },
+	[KEY] = { "host key", "it defines what was bought", CONTROL_KEY_INSTALL },
 	[CONFIRMATION] = { "confirmation", "without it this host activates nothing",
 	    CONTROL_KEY_CONFIRM },
 };
@@ -138,7 +138,7 @@ take(const struct look *l, enum kind kind, struct given *g)
 	if (rc != KMS_OK) {
 		tell(l, kind,
 		    kind == CONFIRMATION && rc == KMS_E_NOT_FOUND
-			? "kmsctl key request, and put the publisher's answer there"
+			? "run kmsctl key request, and put the publisher's answer there"
 			: "put the publisher's file there, with its .minisig beside it",
 		    "%.150s", fault_text(&f, rc));
 		return false;
@@ -164,7 +164,7 @@ take(const struct look *l, enum kind kind, struct given *g)
 		tell(l, kind, "ask the publisher for the file again", "%.90s: %s", path,
 		    rc == KMS_E_PUBLISHER   ? "signed by another publisher"
 		    : rc == KMS_E_SIGNATURE ? "changed after it was signed"
-					    : "its .minisig is no signature");
+					    : "its .minisig is not a signature");
 	return false;
 }
 
@@ -202,18 +202,19 @@ compare_pack(const struct look *l, const struct policy_pack *pack, const struct 
 	if (old != NULL && memcmp(digest, l->in->digest, sizeof(digest)) == 0)
 		return;
 	if (rc == KMS_E_OLDER)
-		tell(l, PACK, "name a newer one as policy, or leave the key out",
+		tell(l, PACK, "set policy to a newer pack, or remove the key",
 		    "%s, the file is %u.%u, which is older", is, pack->major, pack->minor);
 	else if (rc == KMS_E_EXISTS)
-		tell(l, PACK, "ask the publisher: a changed pack has another version",
-		    "%s, the file is another one of that version", is);
+		tell(l, PACK, "ask the publisher: a changed pack must have another version",
+		    "%s, the file is a different pack of the same version", is);
 	else if (rc == KMS_E_PREREQUISITE)
-		tell(l, PACK, "kmsctl policy install what it needs first, then kmsctl apply",
+		tell(l, PACK,
+		    "install that pack first (kmsctl policy install), then run kmsctl apply",
 		    "%s, the file is %.30s %u.%u, which needs %s first", is, pack->id, pack->major,
 		    pack->minor, pack->requires_count > 0 ? pack->requires_any[0] : "another");
 	else if (other != NULL)
-		tell(l, PACK, "ask the publishers: a product belongs to one of them",
-		    "its product %.40s is publisher %.40s's", product, other->name);
+		tell(l, PACK, "ask the publishers: a product may belong to only one of them",
+		    "its product %.40s belongs to publisher %.40s", product, other->name);
 	else
 		offer(l, PACK, "%s, the file is %u.%u", is, pack->major, pack->minor);
 }
@@ -226,7 +227,8 @@ look_at_pack(const struct look *l)
 	struct given g = { 0 };
 
 	if (path_of(l->publisher, PACK)[0] == '\0' && l->in->pack == NULL) {
-		tell(l, PACK, "kmsctl policy install FILE, or name the file as policy in kms.ini",
+		tell(l, PACK,
+		    "run kmsctl policy install FILE, or set policy to the file in kms.ini",
 		    "%.150s", without_pack(l));
 	} else if (path_of(l->publisher, PACK)[0] != '\0' && pack != NULL && take(l, PACK, &g)) {
 		if (policy_pack_parse(pack, g.file, g.len, &err) == KMS_OK)
@@ -269,14 +271,14 @@ compare_key(struct look *l, const struct host_key *key, const struct given *g)
 	if (have != NULL && memcmp(have->digest, digest, sizeof(digest)) == 0)
 		return;
 	if (have != NULL) {
-		tell(l, KEY, "kmsctl key remove, then kmsctl apply, if the file is the right one",
+		tell(l, KEY, "if the file is the right one: kmsctl key remove, then kmsctl apply",
 		    "another key of the same number is installed");
 	} else if (!signed_for(l->in, key->publisher)) {
 		tell(l, KEY, "ask the publisher for the file again",
-		    "it names another publisher than the one who signed it");
+		    "it names another publisher than the one that signed it");
 	} else if (key->not_after < l->now) {
 		tell(l, KEY, "ask the publisher for a new key, and put it there",
-		    "not installed, and it expired on %s", day);
+		    "not installed, and expired on %s", day);
 	} else {
 		offer(l, KEY, "not installed: for %.40s, group %s, to %s", key->customer,
 		    key->group, day);
@@ -294,7 +296,7 @@ look_at_key(struct look *l)
 	if (path_of(l->publisher, KEY)[0] == '\0') {
 		if (l->in->key_count == 0)
 			tell(l, KEY,
-			    "kmsctl key install FILE, or name the file as host_key in kms.ini",
+			    "run kmsctl key install FILE, or set host_key to the file in kms.ini",
 			    "none is installed");
 	} else if (take(l, KEY, &g)) {
 		if (host_key_parse(&key, g.file, g.len, &err) == KMS_OK)
@@ -325,17 +327,19 @@ compare_confirmation(
 	    memcmp(in->certificate_octets, octets, len) == 0)
 		return;
 	if (l->host_id != NULL && strcmp(host, l->host_id) != 0)
-		tell(l, CONFIRMATION, "kmsctl key request, and put the publisher's answer there",
+		tell(l, CONFIRMATION,
+		    "run kmsctl key request, and put the publisher's answer there",
 		    "the file confirms another host, %s", host);
 	else if (installed_key(in, cert->host_key_id) == NULL &&
 		 !(l->have_key && memcmp(cert->host_key_id, l->key, 16) == 0))
-		tell(l, CONFIRMATION, "name the file of that key as host_key in kms.ini",
+		tell(l, CONFIRMATION, "set host_key to the file of that key in kms.ini",
 		    "the host key that it confirms is not installed");
 	else if (cert->not_after < l->now)
-		tell(l, CONFIRMATION, "kmsctl key request, and put the publisher's answer there",
-		    "not installed, and it expired on %s", day);
+		tell(l, CONFIRMATION,
+		    "run kmsctl key request, and put the publisher's answer there",
+		    "not installed, and expired on %s", day);
 	else if (l->confirmed && cert->issued < in->certificate.issued)
-		tell(l, CONFIRMATION, "put the newer one there, or leave the key out",
+		tell(l, CONFIRMATION, "put the newer file there, or remove the key from kms.ini",
 		    "serial %" PRIu64 " is installed, the file is %" PRIu64 ", which is older",
 		    in->certificate.serial, cert->serial);
 	else if (l->confirmed)
@@ -383,7 +387,7 @@ look_at_confirmation(const struct look *l)
 			tell_malformed(l, CONFIRMATION, &err);
 		else if (installed_verify_certificate(l->in, &cert, octets, len) != KMS_OK)
 			tell(l, CONFIRMATION, "ask the publisher for the file again",
-			    "the certificate in it is not the publisher's");
+			    "the certificate in it was not signed by the publisher");
 		else
 			compare_confirmation(l, &cert, octets, len);
 	}
@@ -463,9 +467,9 @@ inspect(struct plan *p, struct fault *f)
 	if (c->publisher_count == 0 && relay_configured(c))
 		return KMS_OK;
 	if (c->publisher_count == 0) {
-		d = plan_add(p, 0, "nobody's products are activated", "[publisher]");
+		d = plan_add(p, 0, "no product is activated", "[publisher]");
 		d->by_hand = true;
-		snprintf(d->is, sizeof(d->is), "kms.ini names none");
+		snprintf(d->is, sizeof(d->is), "kms.ini has none");
 		snprintf(d->due, sizeof(d->due), "add [publisher NAME] and its key to kms.ini");
 		return KMS_OK;
 	}

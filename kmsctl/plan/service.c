@@ -146,7 +146,7 @@ inspect(struct plan *p, struct fault *f)
 	} else if (status == KMS_OK) {
 		look_at_running(p, &reply);
 	} else {
-		d = plan_add(p, STOPPED, "clients are served by it", "kmsd.service");
+		d = plan_add(p, STOPPED, "it serves the clients", "kmsd.service");
 		d->by_hand = !plan_systemd(p) || status != KMS_E_NOT_RUNNING;
 		snprintf(d->is, sizeof(d->is), "%.150s",
 		    status == KMS_E_NOT_RUNNING ? "not running" : said.text);

@@ -18,7 +18,7 @@ want_user(struct plan *p, const char *name, const char *why)
 		return;
 	d = plan_add(p, USER, why, "%s", name);
 	snprintf(d->is, sizeof(d->is), "no such user");
-	snprintf(d->due, sizeof(d->due), "made, a system user without a home or a shell");
+	snprintf(d->due, sizeof(d->due), "created as a system user without a home or a shell");
 }
 
 static int
@@ -27,13 +27,13 @@ inspect(struct plan *p, struct fault *f)
 	const struct config *c = &p->ctl->config;
 	struct difference *d;
 
-	want_user(p, c->activate_user, "the activation process runs as it");
-	want_user(p, c->front_user, "the network processes run as it");
+	want_user(p, c->activate_user, "the activation process runs as this user");
+	want_user(p, c->front_user, "the network processes run as this user");
 	if (c->control_group[0] == '\0' || plan_group(p, c->control_group))
 		return KMS_OK;
-	d = plan_add(p, GROUP, "its members may use kmsctl", "%s", c->control_group);
+	d = plan_add(p, GROUP, "members of this group may use kmsctl", "%s", c->control_group);
 	snprintf(d->is, sizeof(d->is), "no such group");
-	snprintf(d->due, sizeof(d->due), "made, a system group");
+	snprintf(d->due, sizeof(d->due), "created as a system group");
 	return KMS_OK;
 }
 

@@ -20,9 +20,9 @@ static const struct {
 	const char *text;
 } causes[] = {
 	{ ECONNREFUSED,
-	    "0x800706BA: refused. The KMS service does not run there, listens on another port (slmgr.vbs /dli), or a firewall rejects" },
+	    "0x800706BA: refused. The KMS service is not running there or listens on another port (slmgr.vbs /dli), or a firewall rejects the connection" },
 	{ ETIMEDOUT,
-	    "0x800706BA: no answer. A firewall between drops TCP to that port (on Windows: the rule \"Key Management Service (TCP-In)\"), or the machine is off" },
+	    "0x800706BA: no answer. A firewall in between drops TCP to that port (on Windows: the rule \"Key Management Service (TCP-In)\"), or the machine is off" },
 	{ EHOSTUNREACH, "0x800706BA: no route to it from here, or the machine is off" },
 	{ ENETUNREACH, "0x800706BA: no route to it from here" },
 };
@@ -53,14 +53,15 @@ judge(struct bind_probe *r, struct pdu *p, const uint8_t *octets)
 	char how[120];
 
 	if (pdu_parse(p, octets) != KMS_OK || p->call_id != CALL_ID) {
-		does_not_serve(r, "what answers is not DCE/RPC");
+		does_not_serve(r, "the answer is not DCE/RPC");
 	} else if (p->type == PDU_BIND_NAK) {
 		snprintf(how, sizeof(how), "bind_nak, reason %u%s", p->nak,
-		    p->nak == PDU_NAK_CONGESTION ? " (congestion: it is busy, or relays to nobody)"
-						 : "");
+		    p->nak == PDU_NAK_CONGESTION
+			? " (congestion: the host is busy, or is a relay without a KMS host)"
+			: "");
 		does_not_serve(r, how);
 	} else if (p->type != PDU_BIND_ACK || p->context_count != 1) {
-		does_not_serve(r, "it answers a bind with something else");
+		does_not_serve(r, "the answer to the bind is of another kind");
 	} else if (p->contexts[0].result != PDU_ACCEPTED) {
 		snprintf(how, sizeof(how), "rejected (result %u, reason %u): another RPC service",
 		    p->contexts[0].result, p->contexts[0].reason);
@@ -83,7 +84,8 @@ hear(struct bind_probe *r, struct transport *t, int64_t until)
 		int rc = transport_some(t, in + have, sizeof(in) - have, &more, until);
 
 		if (rc != KMS_OK) {
-			does_not_serve(r, rc == KMS_E_TIMEOUT ? "silent" : "closed at the bind");
+			does_not_serve(r,
+			    rc == KMS_E_TIMEOUT ? "silent" : "closed the connection at the bind");
 			return;
 		}
 		have += more;
@@ -93,7 +95,7 @@ hear(struct bind_probe *r, struct transport *t, int64_t until)
 	if (whole == PDU_WHOLE)
 		judge(r, &p, in);
 	else
-		does_not_serve(r, "what answers is not DCE/RPC");
+		does_not_serve(r, "the answer is not DCE/RPC");
 }
 
 void

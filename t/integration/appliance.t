@@ -185,7 +185,7 @@ subtest 'a front is killed' => sub {
 subtest 'the ledger belongs to the running kmsd' => sub {
     my $r = $appliance->kmsctl(qw(ledger rebuild));
     is($r->{exit}, 2, 'ledger rebuild: exit 2');
-    like($r->{err}, qr/kmsd is running and holds the ledger: stop it first/, 'and says what to do');
+    like($r->{err}, qr/kmsd is running and uses the ledger: stop kmsd/, 'and says what to do');
     my ($check, $exit) = $appliance->kmsctl_json(qw(ledger check));
     is($exit, 0, 'ledger check beside the running kmsd finds nothing') or diag(explain $check);
 };

@@ -195,7 +195,7 @@ ini(domains => 'addr.test', host => 'kms.addr.test', port => $mute->sockport, ad
 good(qw(dns publish));
 $r = kmsctl('dns', 'check', '--nameserver', $named->server);
 is($r->{exit}, 4, 'check: something else on the port is a problem');
-like($r->{out}, qr/answers, but is no kmsd/, 'check: and named as that');
+like($r->{out}, qr/answers, but is not a kmsd/, 'check: and named as that');
 kill 'TERM', $child;
 waitpid $child, 0;
 close $mute;
@@ -215,12 +215,12 @@ is($state->(), '', 'nothing is published now');
 my @no = (
     [ 'wrong secret', { tsig_key_file => "$dir/other.key" }, qr/another secret/ ],
     [ 'unknown key', { tsig_key_file => "$dir/unknown.key" }, qr/does not know this TSIG key/ ],
-    [ 'a key that may not', { tsig_key_file => "$dir/weak.key" }, qr/refuses: the zone takes no updates, or not with this key/ ],
+    [ 'a key that may not', { tsig_key_file => "$dir/weak.key" }, qr/refuses: the zone accepts no updates, or none with this key/ ],
     [ 'no key', { tsig_key_file => '' }, qr/refuses/ ],
     [ 'no key file', { tsig_key_file => "$dir/nowhere.key" }, qr/nowhere\.key: No such file/ ],
     [ 'an empty key file', { tsig_key_file => "$dir/empty.key" }, qr/holds no TSIG key/ ],
     [ 'no ticket', { tsig_key_file => '', gss_tsig => 'yes' }, qr/Kerberos ticket/ ],
-    [ 'a zone that is not dynamic', { domains => 'static.test' }, qr/the zone takes no updates/ ],
+    [ 'a zone that is not dynamic', { domains => 'static.test' }, qr/the zone accepts no updates/ ],
     [ 'a zone of others', { domains => 'elsewhere.example' }, qr/does not serve this name's zone/ ],
     [ 'an alias', { domains => 'alias.test' }, qr/is an alias \(CNAME\)/ ],
 );
@@ -269,7 +269,7 @@ for my $bad ("nonsense\n", "_kms._tcp.one.test. 300 IN SRV 0 0 99999 kms.one.tes
     spew("$dir/state/dns.published", "; comment\n$bad");
     $r = kmsctl(qw(dns publish));
     is($r->{exit}, 2, 'dns.published damaged');
-    like($r->{err}, qr/dns\.published:2: no record of ours/, 'dns.published damaged: file and line');
+    like($r->{err}, qr/dns\.published:2: not a record of this host/, 'dns.published damaged: file and line');
 }
 rename "$dir/state", "$dir/gone";
 $r = kmsctl(qw(dns publish));

@@ -162,10 +162,10 @@ my @lies = (
     [ 'unknown-type', 'KMS_E_FORMAT', qr/field at octet 0 of/ ],
     [ 'bad-number', 'KMS_E_FORMAT', qr/field at octet 10 of/ ],
     [ 'field-before-row', 'KMS_E_FORMAT', qr/before the first row/ ],
-    [ 'field-too-long', 'KMS_E_FORMAT', qr/field at octet 10 of/ ],
+    [ 'field-too-long', 'KMS_E_FORMAT', qr/field at byte 10 of/ ],
     [ 'error-without-row', 'KMS_E_KEY_INVALID', qr/kmsd: / ],
     [ 'unknown-status', undef, qr/kmsd: / ],
-    [ 'silent', 'KMS_E_TIMEOUT', qr/no whole answer within 1 seconds?/ ],
+    [ 'silent', 'KMS_E_TIMEOUT', qr/no complete answer within 1 seconds?/ ],
 );
 for my $row (@lies) {
     my ($scenario, $symbol, $says) = @$row;
@@ -243,8 +243,8 @@ like(kmsctl(qw(clients --full))->{out}, qr/ 0{8}0{24} .*\n.* 000000010{24} /, 'c
 for my $row (
     [ 'pc-77', 0, qr/CMID: +0000004d/ ], [ 'PC-77', 0, qr/CMID: +0000004d/ ], [ '000007cf', 0, qr/Name: +evil\?1mred/ ],
     [ '000007CF' . '0' x 24, 0, qr/Name: +evil/ ],
-    [ 'twin', 2, qr/2 clients are called "twin"; use the CMID: 000007cd0{24} 000007ce0{24}/ ],
-    [ '0000', 2, qr/2000 clients begin with 0000: give more digits/ ],
+    [ 'twin', 2, qr/2 clients have the name "twin": use the CMID: 000007cd0{24} 000007ce0{24}/ ],
+    [ '0000', 2, qr/2000 CMIDs begin with 0000: give more digits/ ],
     [ '000', 2, qr/no client has the name or CMID "000"/ ], [ 'ffffffff', 2, qr/no client/ ], [ 'f' x 32, 2, qr/no client has the CMID/ ], [ '', 2, qr/no client/ ],
 ) {
     my ($who, $exit, $says) = @$row;
@@ -278,7 +278,7 @@ spew("$dir/large.kmskey", 'x' x (256 * 1024 + 1));
 POSIX::mkfifo("$dir/fifo.kmskey", 0600) or die;
 for my $row (
     [ "$dir/none.kmskey", qr{none\.kmskey: no such file} ],
-    [ "$dir/alone.kmskey", qr{alone\.kmskey\.minisig: no such file: the publisher's signature belongs beside} ],
+    [ "$dir/alone.kmskey", qr{alone\.kmskey\.minisig: no such file: the publisher's signature must be beside} ],
     [ "$dir/large.kmskey", qr{large\.kmskey: } ],
     [ "$dir/fifo.kmskey", qr{fifo\.kmskey\.minisig: no such file} ],    # and no wait for who would write into it
     [ $dir, qr{: Is a directory} ],
@@ -289,7 +289,7 @@ for my $row (
 }
 $r = run([ @kmsctl, qw(key confirm -) ], in => "[host-certificate]\nno signature in it\n");
 is($r->{exit}, 2, 'key confirm - without a signature: exit 2');
-like($r->{err}, qr/the file and then its signature/, 'and says what is due');
+like($r->{err}, qr/the file followed by its signature/, 'and says what is due');
 
 # Bad arguments: exit 1, one line that helps, and the same in JSON.
 my @bad = (

@@ -65,7 +65,7 @@ subtest 'plan' => sub {
         ok($d->{is} && $d->{due} && $d->{why}, "$d->{aspect} $d->{what}: how it is, what is due, and why");
     }
     is(kmsctl($root, qw(plan --check))->{exit}, 4, 'plan --check: exit 4');
-    like(kmsctl($root, 'plan')->{out}, qr/users: _kms: no such user\. Would be made.*\n.*units: kmsd\.socket: disabled\. Would be enabled/s, 'as text');
+    like(kmsctl($root, 'plan')->{out}, qr/users: _kms: no such user\. Would be created.*\n.*units: kmsd\.socket: disabled\. Would be enabled/s, 'as text');
     is(picture($root), $before, 'and nothing was changed');
 };
 

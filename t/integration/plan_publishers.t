@@ -65,8 +65,8 @@ my $text = slurp($p->{pack});
 
 subtest 'nothing is named' => sub {
     my ($rows) = rows($a->ini, 'plan');
-    told($rows, 'acme policy', qr/none is installed/, qr/kmsctl policy install.*policy in kms\.ini/, 'no pack');
-    told($rows, 'acme host key', qr/none is installed/, qr/kmsctl key install.*host_key in kms\.ini/, 'no key');
+    told($rows, 'acme policy', qr/none is installed/, qr/kmsctl policy install.*policy to the file in kms\.ini/, 'no pack');
+    told($rows, 'acme host key', qr/none is installed/, qr/kmsctl key install.*host_key to the file in kms\.ini/, 'no key');
     is(scalar keys %$rows, 2, 'and a confirmation is not spoken of before there is a key');
 };
 
@@ -78,7 +78,7 @@ subtest 'files that are not there' => sub {
     told($rows, 'acme confirmation', qr/acme\.kmscert: no such file/, qr/kmsctl key request, and put/, 'no such file');
     copy($p->{pack}, $file->{kmspolicy});
     ($rows) = rows($a->ini, 'plan');
-    told($rows, 'acme policy', qr/\.minisig: no such file: the publisher's signature belongs beside/, qr/put/, 'no signature');
+    told($rows, 'acme policy', qr/\.minisig: no such file: the publisher's signature must be beside/, qr/put/, 'no signature');
     mkdir "$file->{kmspolicy}.minisig";
     ($rows) = rows($a->ini, 'plan');
     told($rows, 'acme policy', qr/Is a directory/, qr/put/, 'a signature that cannot be read');
@@ -141,15 +141,15 @@ subtest 'another pack' => sub {
     $before = entries($a);
     my @bad = (
         [ 'an older one', sub { signed_copy($p->{pack}, $file->{kmspolicy}) },
-            qr/example 1\.1 is installed, the file is 1\.0, which is older/, qr/name a newer one/ ],
+            qr/example 1\.1 is installed, the file is 1\.0, which is older/, qr/set policy to a newer pack/ ],
         [ 'another one of the version', sub { signed_copy(sign_pack($p, 'same', version($text, '1.1') =~ s/threshold = 5/threshold = 6/r), $file->{kmspolicy}) },
-            qr/example 1\.1 is installed, the file is another one of that version/, qr/ask the publisher/ ],
+            qr/example 1\.1 is installed, the file is a different pack of the same version/, qr/ask the publisher/ ],
         [ 'one that needs another one first', sub { signed_copy(sign_pack($p, 'far', version($text, '3.0', "\nrequires = 2.0")), $file->{kmspolicy}) },
-            qr/the file is example 3\.0, which needs 2\.0 first/, qr/kmsctl policy install what it needs first/ ],
+            qr/the file is example 3\.0, which needs 2\.0 first/, qr/install that pack first/ ],
         [ 'one that was changed', sub { signed_copy($next, $file->{kmspolicy}); spew($file->{kmspolicy}, slurp($file->{kmspolicy}) . "\n") },
             qr/changed after it was signed/, qr/ask the publisher/ ],
         [ 'one whose signature is none', sub { spew("$file->{kmspolicy}.minisig", "nothing\n") },
-            qr/its \.minisig is no signature/, qr/ask the publisher/ ],
+            qr/its \.minisig is not a signature/, qr/ask the publisher/ ],
         [ 'another publisher\'s', sub { signed_copy(publisher(name => 'other')->{pack}, $file->{kmspolicy}) },
             qr/signed by another publisher/, qr/ask the publisher/ ],
         [ 'a host key in its place', sub { signed_copy($key, $file->{kmspolicy}) },
@@ -188,7 +188,7 @@ subtest 'another key' => sub {
     told((rows($a->ini, 'plan'))[0], 'acme host key', qr/another key of the same number/, qr/kmsctl key remove/, 'the same number, another key');
     wait_for(20, sub { time > $soon + 1 }, 'a key runs out');
     files(%all, host_key => $short);
-    told((rows($a->ini, 'plan'))[0], 'acme host key', qr/not installed, and it expired on \d{4}-\d\d-\d\d/, qr/ask the publisher for a new key/, 'an expired key');
+    told((rows($a->ini, 'plan'))[0], 'acme host key', qr/not installed, and expired on \d{4}-\d\d-\d\d/, qr/ask the publisher for a new key/, 'an expired key');
     files(%all);
 };
 
@@ -212,13 +212,13 @@ subtest 'another confirmation' => sub {
     like($rows->{'acme confirmation'}{is}, qr/serial (\d+) is installed, the file is (?!\1\b)\d+/, 'a newer one is due');
     is_deeply(states((rows($a->ini, 'apply'))[0]), { 'acme confirmation' => 'done' }, 'and installed');
     files(%all, confirmation => $old);
-    told((rows($a->ini, 'apply'))[0], 'acme confirmation', qr/which is older/, qr/put the newer one there/, 'an older one');
+    told((rows($a->ini, 'apply'))[0], 'acme confirmation', qr/which is older/, qr/put the newer file there/, 'an older one');
 
     files(%all, policy => $file->{kmspolicy}, confirmation => $file->{kmscert});
     $b->do('key', 'remove', '--yes');
     my $ini = slurp($b->ini);
     spew($b->ini, $ini . "confirmation = $others\n");
-    told((rows($b->ini, 'plan'))[0], 'acme confirmation', qr/the host key that it confirms is not installed/, qr/host_key in kms\.ini/, 'without its key');
+    told((rows($b->ini, 'plan'))[0], 'acme confirmation', qr/the host key that it confirms is not installed/, qr/host_key to the file of that key in kms\.ini/, 'without its key');
     spew($b->ini, $ini . "host_key = $key\nconfirmation = $others\npolicy = $p->{pack}\n");
     is_deeply(states((rows($b->ini, 'apply'))[0]), { map { ("acme $_" => 'done') } 'policy', 'host key', 'confirmation' },
         'with it: both, in the right order');
@@ -251,7 +251,7 @@ subtest 'a second publisher' => sub {
         . "[product 22222222-2222-4222-8222-222222222222]\nname = Theirs\ngroup = server\npool = servers\nthreshold = 1\n"
         . "activation-interval = 2h\nrenewal-interval = 7d\nvalidity = 180d\ngrace = 30d\nvirtual-machines = allow\nclones = allow\n");
     spew($a->ini, slurp($a->ini) =~ s/^policy = \Q$second->{pack}\E$/policy = $thief/mr);
-    told((rows($a->ini, 'plan'))[0], 'widgets policy', qr/its product \S.* is publisher acme's/, qr/a product belongs to one/, 'a product of the first');
+    told((rows($a->ini, 'plan'))[0], 'widgets policy', qr/its product \S.* belongs to publisher acme/, qr/a product may belong to only one/, 'a product of the first');
     spew($a->ini, $ini);
 };
 

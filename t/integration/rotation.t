@@ -49,7 +49,7 @@ for my $row (
     refused("rotate with $name", 'KMS_E_', $words, run([ 'setsid', '-w', program('kmsissue'), 'rotate', '-d', $home, @args ]));
 }
 ok(!-e "$home/publisher.new.key", 'none of them made a key');
-refused('a rotation that was never begun', 'KMS_E_NOT_FOUND', qr/no rotation is under way/, issue('rotate', '-d', $home, '--finish'));
+refused('a rotation that was never begun', 'KMS_E_NOT_FOUND', qr/no rotation is in progress/, issue('rotate', '-d', $home, '--finish'));
 my $r = issue('rotate', '-d', $home, '--no-passphrase', '--json', '--from', '2020-01-01', '--to', '2090-01-01');
 is($r->{exit}, 0, 'rotate') or diag($r->{err});
 my $made = json_of($r);
@@ -58,7 +58,7 @@ is($made->{public_key}, $new, 'makes a new key');
 my $file = "$home/publisher.kmsrotate";
 is($made->{file}, $file, 'and a file');
 is(run([ 'minisign', '-Vm', $file, '-P', $old ])->{exit}, 0, 'that minisign verifies with the old key');
-refused('another rotation meanwhile', 'KMS_E_EXISTS', qr/a rotation is under way/, issue('rotate', '-d', $home, '--no-passphrase'));
+refused('another rotation meanwhile', 'KMS_E_EXISTS', qr/a rotation is in progress/, issue('rotate', '-d', $home, '--no-passphrase'));
 like(issue('ledger', '-d', $home, '--csv')->{out}, qr/,rotate,/, 'the register has it');
 
 # -- kmsctl publisher rotate --

@@ -103,7 +103,7 @@ subtest 'by address, and its end' => sub {
     is(why('::ffff:127.0.0.1')->{found}, 6, 'IPv4 in the form of IPv6');
     $w = why('192.0.2.1');
     is($w->{found}, 0, 'an address that never asked');
-    like(text(qw(why 192.0.2.1)), qr/No entry was found in the searched part of the journal.*Looked at batches 1 to \d+, from 20\d\d-.*: the whole journal\./s, 'says so, and how far it looked');
+    like(text(qw(why 192.0.2.1)), qr/No entry was found in the searched part of the journal.*Searched batches 1 to \d+, from 20\d\d-.*: the whole journal\./s, 'says so, and how far it looked');
     ok($w->{searched}{whole}, 'also in JSON');
     is(client('few-2', $physical, 'activate', '--vm', 'no'), 0, 'a second machine comes');
     is(client('few-1', $physical, 'activate', '--vm', 'no'), 0, 'and the first is served');
