@@ -166,7 +166,7 @@ index_client(const uint8_t *key, size_t key_len, const uint8_t *octets, size_t l
 	    same_row(c->index->index, c->scratch->index, INDEX_HOSTS, key, key_len))
 		return 0;
 	hex_format(text, key, ROW_CMID);
-	tell(c, KMS_E_ALTERED, "index: client %s is not as the journal says", text);
+	tell(c, KMS_E_ALTERED, "index: client %s does not match the journal", text);
 	return enough(c) ? KMS_E_ALTERED : 0;
 }
 
@@ -201,7 +201,7 @@ scratch_batch(const uint8_t *key, size_t key_len, const uint8_t *octets, size_t 
 	(void)len;
 	if (same_row(c->index->index, c->scratch->index, INDEX_BATCHES, key, key_len))
 		return 0;
-	tell(c, KMS_E_ALTERED, "index: where batch 0x%02x%02x%02x%02x stands is wrong", key[4],
+	tell(c, KMS_E_ALTERED, "index: the position of batch 0x%02x%02x%02x%02x is wrong", key[4],
 	    key[5], key[6], key[7]);
 	return enough(c) ? KMS_E_ALTERED : 0;
 }
@@ -221,7 +221,7 @@ relayed_same(const uint8_t *key, size_t key_len, const uint8_t *octets, size_t l
 	if (index_get(c->index->index, INDEX_RELAYED, key, key_len, &octets, &len) == KMS_OK &&
 	    relayed_decode(&row, key, octets, len) == KMS_OK && row.changed > c->upto)
 		return 0;
-	tell(c, KMS_E_ALTERED, "index: a relayed client's row is not as the journal says");
+	tell(c, KMS_E_ALTERED, "index: a relayed client's row does not match the journal");
 	return enough(c) ? KMS_E_ALTERED : 0;
 }
 

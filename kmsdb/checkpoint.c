@@ -145,7 +145,7 @@ checkpoint_start(struct kmsdb *db)
 	c->running = rc == 0;
 	if (rc != 0)
 		ledger_log(db, LOG_WARNING, "checkpoint-thread",
-		    "no writer thread (%s): checkpoints interrupt answering", strerror(rc));
+		    "no writer thread (%s): each checkpoint delays the answers", strerror(rc));
 	return c->running ? KMS_OK : KMS_E_LIMIT;
 }
 

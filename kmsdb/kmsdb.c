@@ -80,7 +80,7 @@ open_directories(struct kmsdb *db, int dirfd, const struct use *use, struct faul
 		status = position_directory(db->dirfd, "journal", use->journal, &db->journalfd);
 	if (status == KMS_E_NOT_FOUND)
 		fault_set(fault, status,
-		    "there is no ledger here (kmsdb/journal): kmsd makes it when it first starts");
+		    "there is no ledger here (kmsdb/journal): kmsd creates it at its first start");
 	else if (status != KMS_OK)
 		fault_set(fault, status, "the directory kmsdb cannot be opened: %s",
 		    kms_strerror((uint32_t)status));

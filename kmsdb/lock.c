@@ -33,7 +33,7 @@ lock_take(int dirfd, const char *name, int *fd, struct fault *fault)
 		fault_set(fault, status, "kmsdb/%s cannot be locked", name);
 	else if (strcmp(name, LOCK_WRITER) == 0)
 		fault_set(fault, status,
-		    "another process writes this ledger (kmsdb/lock): stop kmsd first");
+		    "another process is using this ledger (kmsdb/lock): stop kmsd first");
 	else
 		fault_set(fault, status, "another check of this ledger is running: wait for it");
 	close(*fd);

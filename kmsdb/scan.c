@@ -161,7 +161,7 @@ segment_enter(struct scan *s, bool chain_known)
 		return fail(s, status, 0, "the segment's header was changed");
 	if (h.first != first)
 		return fail(s, KMS_E_ALTERED, 16,
-		    "holds the segment that begins with batch %" PRIu64 ": renamed or swapped",
+		    "contains the segment that begins with batch %" PRIu64 ": renamed or swapped",
 		    h.first);
 	if (chain_known &&
 	    (h.first != st->next.number || memcmp(h.previous, st->next.previous, 32) != 0))
@@ -336,7 +336,7 @@ padding(struct scan *s, uint64_t off)
 			return fail(s, status, off, "cannot be read: %s", strerror(errno));
 		if (!octets_zero(at, avail))
 			return fail(
-			    s, KMS_E_ALTERED, off, "octets behind the end of a closed segment");
+			    s, KMS_E_ALTERED, off, "bytes after the end of a closed segment");
 		off += avail;
 	}
 	return KMS_OK;

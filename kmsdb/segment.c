@@ -222,10 +222,10 @@ headless(const uint8_t *at, size_t avail, const char **why)
 	if (octets_zero(at, avail))
 		return SEGMENT_END;
 	if (record_follows(at, avail)) {
-		*why = "zeros where a batch stood, and more batches after it";
+		*why = "zeros in place of a batch, and more batches after it";
 		return SEGMENT_ALTERED;
 	}
-	*why = "octets after the last batch that are no batch";
+	*why = "bytes after the last batch that are not a batch";
 	return SEGMENT_TORN;
 }
 
@@ -237,10 +237,10 @@ static enum segment_item
 bad_head(const uint8_t *at, size_t avail, size_t head, const char **why)
 {
 	if (avail <= head || octets_zero(at + head, avail - head)) {
-		*why = "a head cut short";
+		*why = "a head that is cut off";
 		return SEGMENT_TORN;
 	}
-	*why = "a head does not match its check octets";
+	*why = "a head does not match its check bytes";
 	return SEGMENT_ALTERED;
 }
 
@@ -258,7 +258,7 @@ footer_item(struct record *r, const uint8_t *at, size_t avail, const char **why)
 		return bad_head(at, avail, SEGMENT_SECTOR - 1, why);
 	if (!octets_zero(at + 64, SEGMENT_SECTOR - 72) ||
 	    memcmp(at + SEGMENT_SECTOR - 8, END_MAGIC, 8) != 0) {
-		*why = "octets in the padding of a footer";
+		*why = "bytes in the padding of a footer";
 		return SEGMENT_ALTERED;
 	}
 	return SEGMENT_FOOTER;
@@ -271,7 +271,7 @@ bad_body(const uint8_t *at, size_t avail, uint32_t length, const char **why)
 	bool torn = avail < length || at[length - 1] == 0 || has_hole(at, length);
 
 	if (torn && (avail <= length || octets_zero(at + length, avail - length))) {
-		*why = "a batch written in part";
+		*why = "a batch that is only partly written";
 		return SEGMENT_TORN;
 	}
 	*why = "the entries, padding or trailer of a batch were changed";

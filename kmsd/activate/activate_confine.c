@@ -52,7 +52,7 @@ raise_memlock(uint64_t memlock)
 	if (setrlimit(RLIMIT_MEMLOCK, &want) == 0)
 		return;
 	log_event(LOG_NOTICE, "memory-not-locked",
-	    "the limit of locked memory is %llu octets, %llu would be needed: session keys may reach swap (LimitMEMLOCK in systemd, ulimit -l in a shell)",
+	    "the limit of locked memory is %llu bytes, but %llu are needed: session keys may reach swap (raise LimitMEMLOCK in systemd, ulimit -l in a shell)",
 	    (unsigned long long)have.rlim_max, (unsigned long long)memlock);
 	have.rlim_cur = have.rlim_max;
 	setrlimit(RLIMIT_MEMLOCK, &have);

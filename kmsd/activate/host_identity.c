@@ -166,12 +166,12 @@ open_machine(struct signing_key *k, uint8_t *secret, const struct secrets *s, ch
 
 	if (s->machine == NULL) {
 		snprintf(why, 256,
-		    "it is bound to a machine file: name that file in kms.ini, [keys] machine_file");
+		    "it is bound to a machine file: set [keys] machine_file in kms.ini to that file");
 		return KMS_E_PASSPHRASE;
 	}
 	if ((rc = unseal(secret, k, NULL, 0, s)) == KMS_E_PASSPHRASE)
 		snprintf(why, 256,
-		    "it is bound to another machine file than the one kms.ini names: restore that one, or a host.key that was saved before it was bound");
+		    "it is bound to another machine file than the one in kms.ini: restore that file, or a host.key that was saved before it was bound");
 	return rc;
 }
 
@@ -186,7 +186,7 @@ open_passphrase(struct signing_key *k, uint8_t *secret, const struct secrets *s,
 	if (rc != KMS_E_PASSPHRASE)
 		return rc;
 	snprintf(why, 256, "%s",
-	    s->passphrase != NULL ? "the passphrase that kms.ini names is wrong" : "");
+	    s->passphrase != NULL ? "the passphrase from kms.ini ([keys]) is wrong" : "");
 	k->locked = true;
 	set_public(k, k->head.sign_pk, k->head.kx_pk);
 	return KMS_OK;

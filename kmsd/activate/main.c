@@ -147,7 +147,8 @@ receive_start(struct server *s)
 		return refused;
 	if (s->activate.state_dir >= 0 && s->control_fd >= 0)
 		return KMS_OK;
-	log_event(LOG_ERR, "start-refused", "kmsd sent no state directory or no control socket");
+	log_event(LOG_ERR, "start-refused",
+	    "kmsd did not send the state directory or the control socket");
 	return KMS_E_PEER;
 }
 
@@ -224,7 +225,7 @@ open_keys(struct activate *a)
 		    kms_strerror((uint32_t)rc),
 		    *why
 			? why
-			: "restore it from a backup: without it the publisher has to confirm this host anew");
+			: "restore it from a backup; without it, the publisher must confirm this host again");
 		return rc;
 	}
 	secrets_forget_passphrase(&a->secrets);
@@ -232,7 +233,7 @@ open_keys(struct activate *a)
 		log_event(LOG_NOTICE, "host-key-made", "keys/host.key: keep a backup of it");
 	if (signing_key_locked(a->key))
 		log_event(LOG_WARNING, "host-locked",
-		    "%s%skeys/host.key is sealed with a passphrase: until kmsctl unlock gives it, clients are told to come again",
+		    "%s%skeys/host.key is sealed with a passphrase: clients are told to come again until kmsctl unlock",
 		    why, *why ? "; " : "");
 	if ((rc = service_open(&a->service, a->state_dir, a->key, &a->config, why)) != KMS_OK)
 		log_event(LOG_CRIT, "config-refused", "%s", why);
@@ -330,7 +331,7 @@ reload(struct server *s, int fd)
 	if (read_config(&fresh, fd) != KMS_OK)
 		return;
 	if (service_open(&service, a->state_dir, a->key, &fresh, why) != KMS_OK) {
-		log_event(LOG_ERR, "config-refused", "%s; the publishers stay as they were", why);
+		log_event(LOG_ERR, "config-refused", "%s; the publishers were not changed", why);
 		return;
 	}
 	/* No request outlives its turn of the loop, so nothing points into the old one. */

@@ -104,7 +104,7 @@ relayed_take(
 	if (b->count++ >= 2 * IPC_RELAYED_RATE) {
 		a->relayed.dropped++;
 		log_limited(
-		    LOG_WARNING, "relay-flood", "more relayed exchanges than a front reports");
+		    LOG_WARNING, "relay-flood", "more relayed exchanges than a front may report");
 		return KMS_OK;
 	}
 	a->relayed.outcomes[r.outcome]++;
@@ -117,7 +117,7 @@ relayed_take(
 	}
 	a->relayed.dropped++;
 	log_limited(LOG_WARNING, "relay-flood",
-	    "%s: more relayed exchanges than are written to the ledger",
+	    "%s: more relayed exchanges than may be written to the ledger",
 	    address_text(source, f->address));
 	return KMS_OK;
 }

@@ -42,7 +42,7 @@ take_passphrase(struct secrets *s, const uint8_t *text, size_t len)
 		n++;
 	if (n == 0 || n > HOST_KEY_PASSPHRASE_MAX) {
 		log_event(LOG_ERR, "passphrase-refused",
-		    "the passphrase that kms.ini names is %s: its file's first line is to hold 1 to %d octets",
+		    "the passphrase file from kms.ini is %s: its first line must have 1 to %d bytes",
 		    n == 0 ? "empty" : "too long", HOST_KEY_PASSPHRASE_MAX);
 		return KMS_E_CONFIG;
 	}
@@ -73,7 +73,7 @@ take_machine(struct secrets *s, const uint8_t *text, size_t len)
 		return KMS_OK;
 	}
 	log_event(LOG_ERR, "machine-file-refused",
-	    "[keys] machine_file is not a machine file of kmsd, or was changed: restore it");
+	    "[keys] machine_file is not a machine file made by kmsd, or it was changed: restore it");
 	return KMS_E_CONFIG;
 }
 

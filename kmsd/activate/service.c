@@ -23,7 +23,8 @@ check_id(const struct service *s, const struct service_publisher *p, char why[25
 	static const uint8_t any[8];
 
 	if (memcmp(p->key.id, any, 8) == 0) {
-		snprintf(why, 256, "[publisher %s] key: its key id is zero, which names nobody",
+		snprintf(why, 256,
+		    "[publisher %s] key: the key id is zero, which identifies no publisher",
 		    p->name);
 		return false;
 	}
@@ -31,7 +32,7 @@ check_id(const struct service *s, const struct service_publisher *p, char why[25
 		if (memcmp(o->key.id, p->key.id, 8) != 0)
 			continue;
 		snprintf(why, 256,
-		    "[publisher %s] key: has the key id of [publisher %s]: ask both publishers which of the two keys is false",
+		    "[publisher %s] key: has the same key id as [publisher %s]: ask both publishers which of the two keys is genuine",
 		    p->name, o->name);
 		return false;
 	}
@@ -51,7 +52,7 @@ tell_disputed(const struct service *s, const struct service_publisher *p)
 			continue;
 		uuid_format(id, p->pack->products[i].id);
 		log_event(LOG_ERR, "product-disputed",
-		    "the packs of publishers %s and %s both name product %s: %s, who stands first in kms.ini, serves it",
+		    "the packs of publishers %s and %s both name product %s: %s, which comes first in kms.ini, serves it",
 		    o->name, p->name, id, o->name);
 	}
 }

@@ -74,12 +74,12 @@ service_from_code(struct service *s, struct service_candidate *c, char why[256])
 	int rc;
 
 	if (confirm_code_decode(&code, c->code, c->code_len) != KMS_OK) {
-		snprintf(why, 256, "the code holds no confirmation");
+		snprintf(why, 256, "the code contains no confirmation");
 		return KMS_E_FORMAT;
 	}
 	if ((key = find_key(s, c, code.key)) == NULL) {
 		snprintf(why, 256,
-		    "the host key that this confirmation stems from is not installed: run kmsctl key install first");
+		    "the host key for this confirmation is not installed: run kmsctl key install first");
 		return KMS_E_NOT_ENABLED;
 	}
 	if ((rc = find_pack(s, c->publisher, &code, &pack, &owned, why)) != KMS_OK)
@@ -90,7 +90,7 @@ service_from_code(struct service *s, struct service_candidate *c, char why[256])
 	if (rc == KMS_OK)
 		rc = make_file(c, cert, len);
 	if (rc != KMS_OK)
-		snprintf(why, 256, "no certificate can be made of the code: %s",
+		snprintf(why, 256, "no certificate can be made from the code: %s",
 		    kms_strerror((uint32_t)rc));
 	return rc;
 }

@@ -42,7 +42,7 @@ check_signature(struct service *s, struct service_candidate *c, uint64_t now, ch
 		    why, 256, "not signed by any configured publisher (%u in kms.ini)", s->count);
 	else if (rc == KMS_E_SIGNATURE)
 		snprintf(why, 256,
-		    "the signature is not of this file: it was changed after publisher %s signed it",
+		    "the signature does not fit this file: the file was changed after publisher %s signed it",
 		    c->publisher->name);
 	else if (rc != KMS_OK)
 		snprintf(why, 256, "the .minisig file is not a minisign signature");
@@ -85,7 +85,7 @@ check_key(const struct service *s, struct service_candidate *c, uint64_t now, ch
 	}
 	if (service_signer(c->publisher, c->key.publisher) == NULL) {
 		snprintf(
-		    why, 256, "the host key names another publisher than the one who signed it");
+		    why, 256, "the host key names another publisher than the one that signed it");
 		return KMS_E_KEY_INVALID;
 	}
 	if (c->key.not_after < now) {
@@ -97,7 +97,7 @@ check_key(const struct service *s, struct service_candidate *c, uint64_t now, ch
 		 c->publisher, c->key.id, signing_key_host_id(s->key), 0, why)) != KMS_OK)
 		return rc;
 	if (service_key(c->publisher, c->key.id) != NULL) {
-		snprintf(why, 256, "this host key is installed already");
+		snprintf(why, 256, "this host key is already installed");
 		return KMS_E_EXISTS;
 	}
 	if (key_of_another(s, c)) {
@@ -125,7 +125,7 @@ check_against_host(
 	if (memcmp(cert->sign_pk, signing_key_sign_pk(s->key), 32) != 0 ||
 	    memcmp(cert->kx_pk, signing_key_kx_pk(s->key), 32) != 0) {
 		snprintf(why, 256,
-		    "this confirmation is for another host: it does not name this host's keys (kmsctl key request shows them)");
+		    "this confirmation is for another host: it names other host identity keys (compare kmsctl key request)");
 		return KMS_E_UNKNOWN_HOST;
 	}
 	if ((rc = service_check_revoked(p, cert->host_key_id, cert->host_id, cert->serial, why)) !=
@@ -133,7 +133,7 @@ check_against_host(
 		return rc;
 	if (service_key(p, cert->host_key_id) == NULL) {
 		snprintf(why, 256,
-		    "the host key that this confirmation stems from is not installed: run kmsctl key install first");
+		    "the host key for this confirmation is not installed: run kmsctl key install first");
 		return KMS_E_NOT_ENABLED;
 	}
 	if (cert->not_after < now) {
@@ -144,11 +144,11 @@ check_against_host(
 		return KMS_OK;
 	if (c->certificate_len == p->certificate_len &&
 	    memcmp(c->certificate_octets, p->certificate_octets, p->certificate_len) == 0) {
-		snprintf(why, 256, "this confirmation is installed already");
+		snprintf(why, 256, "this confirmation is already installed");
 		return KMS_E_EXISTS;
 	}
 	if (cert->issued < p->certificate.issued) {
-		snprintf(why, 256, "this confirmation is older than the one installed");
+		snprintf(why, 256, "this confirmation is older than the installed one");
 		return KMS_E_OLDER;
 	}
 	return KMS_OK;
@@ -176,7 +176,7 @@ check_certificate(struct service *s, struct service_candidate *c, uint64_t now, 
 	}
 	if (rc == KMS_E_SIGNATURE && c->code != NULL) {
 		snprintf(why, 256,
-		    "the code is of another host, host key or policy pack than what is here: the publisher's signature does not fit them");
+		    "the code belongs to another host, host key or policy pack: the publisher's signature does not fit those of this host");
 		return rc;
 	}
 	if (rc != KMS_OK) {
@@ -210,17 +210,17 @@ explain_order(
 		    new->minor, needs);
 	else if (strcmp(new->id, old->id) != 0)
 		snprintf(why, 256,
-		    "the pack is called %.64s, and %.64s %u.%u is installed: a publisher's packs keep their id",
+		    "the pack has the id %.64s, but %.64s %u.%u is installed: all packs of a publisher must have the same id",
 		    new->id, old->id, old->major, old->minor);
 	else if (status == KMS_E_PREREQUISITE)
-		snprintf(why, 256, "%.64s %u.%u needs %s, and %u.%u is installed", new->id,
+		snprintf(why, 256, "%.64s %u.%u needs %s, but %u.%u is installed", new->id,
 		    new->major, new->minor, needs, old->major, old->minor);
 	else if (status == KMS_E_OLDER)
-		snprintf(why, 256, "%.64s %u.%u is older than %u.%u, which is installed", new->id,
+		snprintf(why, 256, "%.64s %u.%u is older than the installed %u.%u", new->id,
 		    new->major, new->minor, old->major, old->minor);
 	else
 		snprintf(
-		    why, 256, "%.64s %u.%u is installed already", new->id, new->major, new->minor);
+		    why, 256, "%.64s %u.%u is already installed", new->id, new->major, new->minor);
 }
 
 static int
@@ -236,8 +236,8 @@ check_products(const struct service *s, const struct service_candidate *c, char 
 			continue;
 		uuid_format(id, product->id);
 		snprintf(why, 256,
-		    "product %s (%s) is publisher %s's: its pack is installed and names it too", id,
-		    product->name, other->name);
+		    "product %s (%s) belongs to publisher %s, whose installed pack names it too",
+		    id, product->name, other->name);
 		return KMS_E_EXISTS;
 	}
 	return KMS_OK;

@@ -27,17 +27,17 @@ service_check_revocations(struct service_candidate *c, char why[256])
 		return rc;
 	}
 	if (service_signer(c->publisher, c->revocations->publisher) == NULL) {
-		snprintf(why, 256, "the list names another publisher than the one who signed it");
+		snprintf(why, 256, "the list names another publisher than the one that signed it");
 		return KMS_E_PUBLISHER;
 	}
 	if (old == NULL || c->revocations->number > old->number)
 		return KMS_OK;
 	if (c->revocations->number == old->number) {
-		snprintf(why, 256, "revocation list %llu is installed already",
+		snprintf(why, 256, "revocation list %llu is already installed",
 		    (unsigned long long)old->number);
 		return KMS_E_EXISTS;
 	}
-	snprintf(why, 256, "revocation list %llu is older than %llu, which is installed",
+	snprintf(why, 256, "revocation list %llu is older than the installed list %llu",
 	    (unsigned long long)c->revocations->number, (unsigned long long)old->number);
 	return KMS_E_OLDER;
 }

@@ -32,8 +32,8 @@ service_check_time(
 		return KMS_OK;
 	snprintf(why, 256, "publisher %s signed this with its %s", p->name,
 	    memcmp(key, &p->rotation.old, sizeof(*key)) == 0
-		? "old key, which is not accepted any more"
-		: "new key, which is not accepted yet");
+		? "old key, which is no longer accepted"
+		: "new key, which is not yet accepted");
 	return KMS_E_PUBLISHER;
 }
 
@@ -74,12 +74,13 @@ service_check_rotation(struct service *s, struct service_candidate *c, char why[
 	}
 	if ((c->publisher = find(s, r)) == NULL) {
 		snprintf(
-		    why, 256, "neither the old nor the new key is that of a publisher in kms.ini");
+		    why, 256, "neither the old nor the new key belongs to a publisher in kms.ini");
 		return KMS_E_PUBLISHER;
 	}
 	rc = service_verify(&r->old, false, c->file, c->file_len, c->signature, c->signature_len);
 	if (rc != KMS_OK) {
-		snprintf(why, 256, "the .minisig file is not the old key's signature of this file");
+		snprintf(
+		    why, 256, "the .minisig file is not a signature of this file by the old key");
 		return rc;
 	}
 	if (taken(s, c->publisher, rotation_other(r, &c->publisher->key)->id)) {
@@ -89,10 +90,10 @@ service_check_rotation(struct service *s, struct service_candidate *c, char why[
 	if (!c->publisher->rotated)
 		return KMS_OK;
 	if (memcmp(c->rotation_octets, c->publisher->rotation_octets, ROTATION_SIZE) == 0)
-		snprintf(why, 256, "this key rotation is installed already");
+		snprintf(why, 256, "this key rotation is already installed");
 	else
 		snprintf(why, 256,
-		    "publisher %s has a key rotation already: write the newer key into kms.ini first",
+		    "publisher %s already has a key rotation: put the newer key into kms.ini first",
 		    c->publisher->name);
 	return KMS_E_EXISTS;
 }

@@ -120,7 +120,7 @@ on_key(void *user, const char *ignored, const char *key, const char *value)
 	if (p->skip)
 		return 1;
 	if (p->section[0] == '\0') {
-		complain(p, p->line, "key \"%.64s\" stands before any [section]", key);
+		complain(p, p->line, "key \"%.64s\" comes before any [section]", key);
 		return 1;
 	}
 	for (k = config_schema(); k->section != NULL; k++)
@@ -222,7 +222,7 @@ section_line(struct parse *p, const char *line)
 	p->skip = true;
 	rest = close ? close + 1 + strspn(close + 1, " \t\r") : line;
 	if (close == NULL || (*rest != '\0' && *rest != ';' && *rest != '#')) {
-		complain(p, p->line, "\"%.64s\" is no section: write [name]", line);
+		complain(p, p->line, "\"%.64s\" is not a section: write [name]", line);
 		return;
 	}
 	snprintf(name, sizeof(name), "%.*s", (int)(close - line - 1), line + 1);
@@ -236,7 +236,7 @@ look_at(struct parse *p, const char *line, size_t len)
 	const char *text = line + strspn(line, " \t\r");
 
 	if (strlen(line) != len) {
-		complain(p, p->line, "the line holds a NUL octet");
+		complain(p, p->line, "the line contains a NUL byte");
 		return false;
 	}
 	if (*text == '\0' || *text == ';' || *text == '#')
@@ -280,7 +280,7 @@ next_line(char *buffer, int size, void *stream)
 	newline = memchr(p->at, '\n', (size_t)(p->end - p->at));
 	len = (size_t)((newline ? newline : p->end) - p->at);
 	if (len + 2 > room) {
-		complain(p, p->line, "the line is longer than %zu octets", room - 2);
+		complain(p, p->line, "the line is longer than %zu bytes", room - 2);
 		len = 0;
 	}
 	memcpy(buffer, p->at, len);
@@ -319,7 +319,7 @@ check_whole(struct parse *p)
 		for (k = 0; k < i; k++)
 			if (same_key_id(p->c->publishers[k].key, p->c->publishers[i].key))
 				complain(p, p->publisher_line[i],
-				    "[publisher %s] has the key id of [publisher %s]: by it publishers are told apart",
+				    "[publisher %s] has the same key id as [publisher %s]: each publisher needs its own",
 				    p->c->publishers[i].name, p->c->publishers[k].name);
 
 	for (i = 0; i < p->c->publisher_count; i++)
@@ -336,12 +336,11 @@ check_whole(struct parse *p)
 	if (strcmp(p->c->state_directory, p->c->runtime_directory) == 0)
 		complain(p, 0, "state_directory and runtime_directory are the same directory");
 	if (p->c->gss_tsig && p->c->tsig_key_file[0] != '\0')
-		complain(
-		    p, 0, "[dns] has both gss_tsig and tsig_key_file: an update is signed once");
+		complain(p, 0, "[dns] has both gss_tsig and tsig_key_file: only one may be given");
 	if (!p->c->gss_tsig && p->c->keytab[0] != '\0')
 		complain(p, 0, "[dns] keytab is for Kerberos: it needs gss_tsig = yes");
 	if (p->c->keytab[0] == '\0' && p->c->principal[0] != '\0')
-		complain(p, 0, "[dns] principal is one of a keytab's: it needs keytab");
+		complain(p, 0, "[dns] principal selects a key of a keytab: it needs keytab");
 }
 
 unsigned
@@ -352,7 +351,7 @@ config_parse(
 
 	config_defaults(c);
 	if (len > CONFIG_MAX) {
-		complain(&p, 0, "the file is larger than %d octets", CONFIG_MAX);
+		complain(&p, 0, "the file is larger than %d bytes", CONFIG_MAX);
 		return p.count;
 	}
 	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)

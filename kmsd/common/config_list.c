@@ -217,10 +217,10 @@ static const struct single {
 	bool (*read)(char *out, size_t size, const char *word);
 	const char *what;
 } singles[] = {
-	{ "host name", host_name_of, "a DNS name with its domain, at most 253 octets" },
+	{ "host name", host_name_of, "a DNS name with its domain, at most 253 bytes" },
 	{ "name server", server_of, "a name or an address, with :PORT when it is not 53" },
 	{ "principal", principal_of, "a Kerberos principal with its realm, NAME@REALM" },
-	{ "interface", interface_of, "a network interface's name, at most 15 octets" },
+	{ "interface", interface_of, "a network interface's name, at most 15 bytes" },
 };
 
 static const struct list *

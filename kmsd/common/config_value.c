@@ -83,7 +83,7 @@ read_integer(const struct config_key *row, const struct config_slot *slot, void 
 	if (!read_number(value, octets, &v) || v < lo || v > hi) {
 		snprintf(wrong, WRONG, "%s, %s%s",
 		    strcmp(row->type, "seconds") == 0 ? "a number of seconds"
-		    : octets                          ? "a number of octets"
+		    : octets                          ? "a number of bytes"
 						      : "a number",
 		    row->range, octets ? " (suffixes K, M, G)" : "");
 		return false;
@@ -160,7 +160,7 @@ read_directory(const struct config_key *row, const struct config_slot *slot, voi
 			plain = false;
 	if (plain && keep_text(row, slot, at, value))
 		return true;
-	snprintf(wrong, WRONG, "an absolute path without \"..\", %s octets long", row->range);
+	snprintf(wrong, WRONG, "an absolute path without \"..\", %s bytes long", row->range);
 	return false;
 }
 
@@ -195,7 +195,7 @@ read_user(const struct config_key *row, const struct config_slot *slot, void *at
 	if (good && keep_text(row, slot, at, value))
 		return true;
 	snprintf(
-	    wrong, WRONG, "a %s name of a-z, 0-9, _ and -, %s octets long", row->type, row->range);
+	    wrong, WRONG, "a %s name of a-z, 0-9, _ and -, %s bytes long", row->type, row->range);
 	return false;
 }
 
@@ -367,12 +367,12 @@ static const struct relay_text {
 	const char *wrong;
 } relay_texts[] = {
 	{ "upstreams", relay_upstreams_ok,
-	    "host[:port][/priority[/weight]] and the like, 16 at most" },
+	    "host[:port][/priority[/weight]], separated by blanks, 16 at most" },
 	{ "relay domain", relay_domain_ok, "a domain name" },
 	{ "relay server", relay_server_ok, "an IPv4 or IPv6 address, with or without a port" },
 	{ "relay ports", relay_ports_ok, "port numbers, 16 at most" },
 	{ "relay networks", relay_networks_ok,
-	    "networks as 192.0.2.0/24 or 2001:db8::/32, 16 at most" },
+	    "networks such as 192.0.2.0/24 or 2001:db8::/32, 16 at most" },
 };
 
 static bool

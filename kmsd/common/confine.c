@@ -74,7 +74,7 @@ confine_enough(
 		return true;
 	confine_names(names, sizeof(names), missing);
 	snprintf(why, 256,
-	    "sandbox layers not in force: %s; to start without them write \"allow_missing = %s\" under [sandbox] in the ini file",
+	    "sandbox layers not in force: %s; to start without them, write \"allow_missing = %s\" under [sandbox] in the ini file",
 	    names, names);
 	return !required;
 }

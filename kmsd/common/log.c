@@ -249,7 +249,7 @@ end_window(struct limit *l, time_t t)
 	char text[64];
 
 	if (l->kept_back > 0) {
-		snprintf(text, sizeof(text), "%lu more like this kept back", l->kept_back);
+		snprintf(text, sizeof(text), "%lu more like this were not logged", l->kept_back);
 		emit(l->level, l->event, text);
 	}
 	l->since = t;

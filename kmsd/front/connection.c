@@ -221,11 +221,11 @@ static const struct refusal {
 	const char *text;
 	bool answer;
 } refusals[] = {
-	{ KMS_E_BAD_VERSION, "bad-version", "protocol version not spoken here", true },
+	{ KMS_E_BAD_VERSION, "bad-version", "protocol version not supported", true },
 	{ KMS_E_TOO_LARGE, "frame-too-large", "longer than a client may send", true },
 	{ KMS_E_BAD_FRAME, "bad-frame", "a type that a client may not send", true },
 	{ KMS_E_TRUNCATED, "bad-frame", "connection closed within a frame", false },
-	{ KMS_E_NOT_COVERED, "relay-not-configured", "a DCE/RPC client, and no relay is set up",
+	{ KMS_E_NOT_COVERED, "relay-not-configured", "a DCE/RPC client, but no relay is configured",
 	    false },
 	/* last, and for anything else */
 	{ KMS_E_FORMAT, "bad-frame", "not a frame of this protocol", false },
@@ -320,7 +320,8 @@ connection_overload(
 
 	f->stats.refused_frames++;
 	log_limited(LOG_WARNING, "overload",
-	    "%u requests wait for kmsd-activate: clients told to retry", f->forward.waiting_count);
+	    "%u requests wait for kmsd-activate: clients are told to retry",
+	    f->forward.waiting_count);
 	if (len == size)
 		drop_input(c);
 	else if (!keep_input(c, data + size, len - size))
@@ -456,10 +457,10 @@ connection_expired(struct connection *c)
 	static const struct {
 		const char *event, *text;
 	} lines[DEADLINES] = {
-		[DEADLINE_FIRST] = { "silent-connection", "has said nothing" },
-		[DEADLINE_FRAME] = { "slow-sender", "frame not whole in time" },
+		[DEADLINE_FIRST] = { "silent-connection", "sent nothing" },
+		[DEADLINE_FRAME] = { "slow-sender", "frame not complete in time" },
 		[DEADLINE_ANSWER] = { "no-answer", "kmsd-activate does not answer" },
-		[DEADLINE_SEND] = { "slow-reader", "does not take its reply" },
+		[DEADLINE_SEND] = { "slow-reader", "does not read its reply" },
 	};
 	char peer[PEER_TEXT];
 

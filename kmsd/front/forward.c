@@ -65,13 +65,13 @@ on_reply(struct front *f, const struct ipc_frame *frame, const uint8_t *body)
 	enum connection_lookup found = connection_find(&f->connections, frame->token, &c);
 
 	if (w->asked == 0) {
-		forward_broken(f, "a reply that nobody asked for");
+		forward_broken(f, "a reply without a request");
 		return;
 	}
 	if (found == CONNECTION_NEVER) {
 		/* The credit is not given back: the real reply to that request is still to come. */
-		log_limited(
-		    LOG_ERR, "bad-reply", "kmsd-activate named a connection that did not ask");
+		log_limited(LOG_ERR, "bad-reply",
+		    "kmsd-activate answered a connection that has no request");
 		return;
 	}
 	w->asked--;
@@ -122,7 +122,7 @@ forward_take(struct front *f, const struct ipc_frame *frame, const uint8_t *body
 		verbs[i].take(f, frame, body);
 		return;
 	}
-	forward_broken(f, "a verb or length that is not its to send");
+	forward_broken(f, "a verb or length that it may not send");
 }
 
 static void

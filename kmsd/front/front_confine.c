@@ -83,7 +83,7 @@ landlock(const struct config *c)
 	status = confine_landlock_connect(-1, ports, count, &tcp);
 	if (status == KMS_OK && !tcp)
 		log_event(LOG_WARNING, "relay-ports-open",
-		    "this kernel cannot hold TCP connections to some ports (Landlock ABI 4, Linux 6.7): kmsctl firewall apply holds the user %s to them",
+		    "this kernel cannot restrict TCP connections to some ports (that needs Landlock ABI 4, Linux 6.7): kmsctl firewall apply restricts the user %s to them",
 		    c->front_user);
 	return status;
 }

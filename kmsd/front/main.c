@@ -275,7 +275,7 @@ file_limit(const struct front *f, const struct config *c)
 
 	if (getrlimit(RLIMIT_NOFILE, &have) == 0 && have.rlim_max < want) {
 		log_event(LOG_NOTICE, "descriptor-limit",
-		    "[limits] connections = %u needs %llu descriptors, and %llu are allowed: raise LimitNOFILE or lower connections",
+		    "[limits] connections = %u needs %llu descriptors, but %llu are allowed: raise LimitNOFILE or lower connections",
 		    c->connections, (unsigned long long)want, (unsigned long long)have.rlim_max);
 		want = have.rlim_max;
 	}

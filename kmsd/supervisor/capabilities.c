@@ -24,7 +24,7 @@ static const struct {
 	{ CAP_SYS_RESOURCE, "raising a child's limit of descriptors or locked memory" },
 	{ CAP_IPC_LOCK, "a child's locked memory until it drops root" },
 	{ CAP_NET_ADMIN, "buffers of channels beyond net.core.wmem_max" },
-	{ CAP_DAC_OVERRIDE, "reading an ini file that is not root's" },
+	{ CAP_DAC_OVERRIDE, "reading an ini file that does not belong to root" },
 };
 
 static uint64_t
@@ -79,6 +79,6 @@ drop_capabilities(void)
 		return;
 	/* Not a layer of the children's sandbox: they drop all of it with their user. */
 	if (shrink_bounding_set(mask) == -1 || shrink_own_sets(mask) == -1)
-		log_event(LOG_NOTICE, "capabilities-kept", "kmsd keeps all that root may do: %s",
-		    strerror(errno));
+		log_event(LOG_NOTICE, "capabilities-kept",
+		    "kmsd keeps all of root's capabilities: %s", strerror(errno));
 }

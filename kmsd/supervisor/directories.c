@@ -43,11 +43,11 @@ find_user(const struct supervisor *s, const char *name, unsigned *uid, unsigned 
 	}
 	if (user_may_be_missing(s)) {
 		log_event(LOG_WARNING, "sandbox-missing",
-		    "there is no user %s: its process keeps the user that started kmsd", name);
+		    "there is no user %s: the process keeps the user that started kmsd", name);
 		return KMS_OK;
 	}
 	log_event(LOG_ERR, FAILED,
-	    "there is no user %s: make it with \"systemd-sysusers kms.conf\" (kms.conf is in kmsd's etc/ folder) or \"useradd --system --shell /usr/sbin/nologin %s\"",
+	    "there is no user %s: create it with \"systemd-sysusers kms.conf\" (kms.conf is in kmsd's etc/ folder) or \"useradd --system --shell /usr/sbin/nologin %s\"",
 	    name, name);
 	return KMS_E_NOT_FOUND;
 }
@@ -85,7 +85,7 @@ make_directory(const char *path, mode_t mode, unsigned uid, unsigned gid)
 	}
 	if (errno != EEXIST || lstat(path, &st) == -1) {
 		log_event(
-		    LOG_ERR, FAILED, "cannot make the directory %s: %s", path, strerror(errno));
+		    LOG_ERR, FAILED, "cannot create the directory %s: %s", path, strerror(errno));
 		return KMS_E_IO;
 	}
 	if (!S_ISDIR(st.st_mode)) {
@@ -127,7 +127,7 @@ open_pid_file(struct supervisor *s)
 	}
 	if (flock(s->pid_file, LOCK_EX | LOCK_NB) == -1) {
 		log_event(LOG_ERR, FAILED,
-		    "another kmsd runs with this runtime directory: its process id is in %s", path);
+		    "another kmsd uses this runtime directory: its process id is in %s", path);
 		close(s->pid_file);
 		s->pid_file = -1;
 		return KMS_E_EXISTS;
@@ -152,7 +152,7 @@ control_owner(const struct supervisor *s, gid_t *gid)
 	gr = getgrnam(s->config.control_group);
 	if (gr == NULL) {
 		log_event(LOG_ERR, FAILED,
-		    "there is no group %s: make it with groupadd --system, or change control_group",
+		    "there is no group %s: create it with groupadd --system, or change control_group",
 		    s->config.control_group);
 		return KMS_E_NOT_FOUND;
 	}

@@ -77,7 +77,7 @@ compare(const struct supervisor *s)
 		same = same && wanted(&s->config, s->listener_names[i]);
 	if (!same || s->listener_count < s->config.address_count)
 		log_event(LOG_WARNING, "listen-differs",
-		    "the service manager's sockets are not those of [listen]: \"kmsctl apply\" writes them into kmsd.socket, then restart kmsd.socket");
+		    "the service manager's sockets do not match [listen]: run \"kmsctl apply\", which writes them into kmsd.socket, then restart kmsd.socket");
 }
 
 /* One socket for all fronts: the kernel gives a connection to whoever accepts it first. */

@@ -172,9 +172,10 @@ listen_bind(struct supervisor *s)
 	if (rc != KMS_OK)
 		log_event(LOG_ERR, "start-failed", "cannot listen on %s port %u: %s%s", failed,
 		    s->config.port, strerror(errno),
-		    errno == EADDRINUSE ? "; find who has it with ss -ltnp, or change [listen] port"
+		    errno == EADDRINUSE
+			? "; find the program that uses it with ss -ltnp, or change [listen] port"
 		    : errno == EADDRNOTAVAIL
-			? "; the address is not this machine's: change [listen] address"
+			? "; this machine does not have the address: change [listen] address"
 			: "");
 	return rc;
 }

@@ -103,7 +103,7 @@ child_failed(struct supervisor *s, struct child *c, uint32_t status)
 	child_name(c, name);
 	log_event(LOG_ERR, "child-failed", "%s: %s. %s", name, e->meaning, e->remedy);
 	if (!stopping(s) && (status == KMS_E_SANDBOX || status == KMS_E_CONFIG))
-		stop_begin(s, "a process cannot be started as the ini file wants it", EXIT_START);
+		stop_begin(s, "a process cannot be started as the ini file demands", EXIT_START);
 }
 
 /*
@@ -124,8 +124,8 @@ heard(struct supervisor *s, struct child *c, const struct ipc_parent *m)
 		return KMS_OK;
 	}
 	child_name(c, name);
-	log_event(LOG_ERR, "child-protocol", "%s sent verb %u, which it may not now: killed", name,
-	    m->verb);
+	log_event(LOG_ERR, "child-protocol", "%s sent verb %u, which is not allowed now: killed",
+	    name, m->verb);
 	kill(c->pid, SIGKILL);
 	return KMS_E_PEER;
 }
@@ -207,7 +207,7 @@ activate_ended(struct supervisor *s, int status)
 	log_event(LOG_CRIT,
 	    WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS ? "sandbox-violation"
 							      : "activate-died",
-	    "%s: %s; everything stops. Read its lines above, then kmsctl ledger check, then start kmsd again",
+	    "%s: %s; everything stops. Read its log lines above, run kmsctl ledger check, then start kmsd again",
 	    s->activate.program, how);
 	stop_begin(s, "the activation process ended", EXIT_ACTIVATE);
 }

@@ -65,7 +65,7 @@ name_restart_keys(const struct supervisor *s, const struct config *fresh)
 	for (k = config_schema(); k->section != NULL; k++)
 		if (k->restart && config_differs(k, &s->config, fresh))
 			log_event(LOG_WARNING, "config-restart-needed",
-			    "[%s] %s is changed in the file: it takes effect when kmsd is restarted",
+			    "[%s] %s has changed: it takes effect when kmsd is restarted",
 			    k->section, k->key);
 }
 
@@ -115,7 +115,8 @@ reload(struct supervisor *s)
 		resolve_now(s);
 		log_event(LOG_NOTICE, "config-reloaded", "%s", s->ini_path);
 	} else {
-		log_event(LOG_ERR, "config-kept", "%s has errors: going on as before", s->ini_path);
+		log_event(LOG_ERR, "config-kept",
+		    "%s has errors: kmsd continues with the old settings", s->ini_path);
 	}
 	notify("READY=1\n");
 }

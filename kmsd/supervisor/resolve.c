@@ -47,7 +47,8 @@ add(const struct supervisor *s, struct ipc_upstreams *list, const struct ipc_ups
 		return;
 	if (is_self(s, h)) {
 		log_limited(LOG_NOTICE, "relay-loop",
-		    "%s port %u is this appliance: not a host to relay to", h->name, h->port);
+		    "%s port %u is this appliance itself: not used as a KMS host", h->name,
+		    h->port);
 		return;
 	}
 	list->at[list->count++] = *h;
@@ -226,7 +227,7 @@ resolve_reap(struct supervisor *s)
 		    "kmsd-resolve made a system call that its sandbox forbids");
 	if (status != 0 && s->phase < PHASE_STOPPING_FRONTS)
 		log_event(LOG_WARNING, "relay-resolve",
-		    "kmsd-resolve failed; the addresses known before stay in use");
+		    "kmsd-resolve failed; the known addresses stay in use");
 }
 
 void

@@ -38,9 +38,9 @@ objection(int fd, bool private)
 	if (!S_ISREG(st.st_mode))
 		return "not a regular file";
 	if (private && st.st_uid != 0 && st.st_uid != geteuid())
-		return "belongs to another user: chown it";
+		return "belongs to another user: run chown on it";
 	if (private && (st.st_mode & (S_IRWXG | S_IRWXO)) != 0)
-		return "others may read or change it: chmod 600 it";
+		return "other users can read or change it: run chmod 600 on it";
 	return NULL;
 }
 
@@ -142,7 +142,8 @@ make_machine_file(const char *path, int directory)
 		return KMS_E_IO;
 	}
 	log_event(LOG_NOTICE, "machine-file-made",
-	    "%s: keys sealed with it (kmsctl key seal --machine) open on this machine only", path);
+	    "%s: keys bound to this file (kmsctl key seal --machine) open only on this machine",
+	    path);
 	return KMS_OK;
 }
 
@@ -160,7 +161,7 @@ open_machine(struct supervisor *s)
 		strcpy(directory, "/");
 	if (inside_state(s, directory))
 		return failed("machine_file", path,
-		    "is in the state directory, so that a copy of it would open the keys: name a file elsewhere");
+		    "is in the state directory, so that a copy of the directory would open the keys: use a file elsewhere");
 	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd == -1)
 		return failed("machine_file", directory, strerror(errno));

@@ -154,8 +154,9 @@ child_send(struct child *c, uint8_t verb, uint8_t index, int fd)
 	if (ipc_parent_send(c->sock, &m) == KMS_OK)
 		return KMS_OK;
 	if (errno == EAGAIN || errno == EWOULDBLOCK) {
-		log_event(LOG_ERR, "child-hung", "%s, process %ld, does not read: ending it",
-		    c->program, (long)c->pid);
+		log_event(LOG_ERR, "child-hung",
+		    "%s, process %ld, does not read its channel: ending it", c->program,
+		    (long)c->pid);
 		kill(c->pid, SIGKILL);
 	}
 	/* Otherwise it is gone already, and its end will be reaped. */

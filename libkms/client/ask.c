@@ -143,7 +143,7 @@ ask(struct kms_client *c, uint8_t operation, struct kms_result *result)
 	if (c == NULL || (result != NULL && result->size < sizeof(result->size)))
 		return KMS_E_ARGUMENT;
 	a.deadline = transport_clock() + c->total_timeout;
-	ask_note(&a, KMS_E_NO_HOST, false, "no host tried");
+	ask_note(&a, KMS_E_NO_HOST, false, "no host was tried");
 	rc = prepare(&a);
 	if (rc == KMS_OK) {
 		try_hosts(&a);

@@ -230,7 +230,7 @@ converse(struct ask *a, struct transport *t)
 	enum step step = STEP_FINAL;
 
 	if (d == NULL) {
-		ask_note(a, KMS_E_NO_MEMORY, false, "no guarded memory: see ulimit -l");
+		ask_note(a, KMS_E_NO_MEMORY, false, "no guarded memory: raise ulimit -l");
 		return true;
 	}
 	d->a = a;

@@ -87,7 +87,7 @@ resolver_open(struct resolver *r, struct discover *d)
 	rc = ares_set_servers_ports_csv(r->channel, d->nameserver);
 	if (rc != ARES_SUCCESS) {
 		snprintf(d->detail, sizeof(d->detail),
-		    "name server \"%.80s\": want address or address:port", d->nameserver);
+		    "name server \"%.80s\": give an address or address:port", d->nameserver);
 		ares_destroy(r->channel);
 		return KMS_E_FORMAT;
 	}
@@ -222,7 +222,7 @@ ask_search_domains(struct discover *d, struct resolver *r, struct answer *a)
 	memset(&o, 0, sizeof(o));
 	if (ares_save_options(r->channel, &o, &mask) != ARES_SUCCESS)
 		return KMS_E_NO_MEMORY;
-	snprintf(d->detail, sizeof(d->detail), "no search domain in the resolver's settings");
+	snprintf(d->detail, sizeof(d->detail), "the resolver's settings have no search domain");
 	for (i = 0; i < o.ndomains && i < SEARCH_DOMAINS && rc == KMS_E_NO_HOST; i++)
 		rc = ask_srv(d, r, o.domains[i], a);
 	ares_destroy_options(&o);

@@ -142,8 +142,8 @@ dialogue_judge(struct dialogue *d, const struct message_reply *reply)
 	if (reply->status == KMS_OK && d->a->operation == MESSAGE_RELEASE) {
 		s->bundle_len = s->lease_certificate_len = 0;
 	} else if (reply->status == KMS_OK && (rc = take_lease(d, reply)) != KMS_OK) {
-		ask_note(d->a, (uint32_t)rc, true, "%s: its lease does not hold: %s", d->t->peer,
-		    kms_strerror((uint32_t)rc));
+		ask_note(d->a, (uint32_t)rc, true, "%s: the lease from this host is not valid: %s",
+		    d->t->peer, kms_strerror((uint32_t)rc));
 		return STEP_NEXT_HOST;
 	}
 	ask_note(d->a, (uint32_t)rc, true, "%s: %s", d->t->peer, kms_strerror((uint32_t)rc));

@@ -29,14 +29,14 @@ tool_open(struct tool *t, struct kms_client **c)
 		return TOOL_OK;
 	if (rc == KMS_E_STATE || rc == KMS_E_SCHEMA)
 		snprintf(detail, sizeof(detail),
-		    "%s: left as it is; restore it from a backup, or move it aside and activate again as a new client",
+		    "%s: not changed; restore it from a backup, or move it away and activate again as a new client",
 		    t->options.state_file);
 	else if (rc == KMS_E_EXISTS)
 		snprintf(detail, sizeof(detail), "%s: another process is using it",
 		    t->options.state_file);
 	else if (rc == KMS_E_FORMAT)
 		snprintf(detail, sizeof(detail),
-		    "--publisher-key wants \"RW...\" of 56 characters, --product a UUID");
+		    "--publisher-key needs \"RW...\" of 56 characters, --product a UUID");
 	else if (rc == KMS_E_IO || rc == KMS_E_DENIED || rc == KMS_E_FULL)
 		snprintf(detail, sizeof(detail), "%s: %s", t->options.state_file, strerror(errno));
 	rc = tool_status(t, (uint32_t)rc, detail);
@@ -125,7 +125,7 @@ command_status(struct tool *t)
 	tool_time(t, "last-exchange", s.last_exchange);
 	kms_close(c);
 	if (rc != KMS_OK)
-		return tool_status(t, (uint32_t)rc, "the time seen could not be kept");
+		return tool_status(t, (uint32_t)rc, "the latest time seen could not be stored");
 	return may_run(s.licence) ? TOOL_OK : TOOL_LOCAL;
 }
 

@@ -169,7 +169,7 @@ sub honest (%o) {
 
 # Lines of an event, and how many were kept back.
 sub lines ($event) { my @found = $appliance->log =~ /^kmsd-\w+\[\d+\]: \Q$event\E: (.*)$/mg; return @found }
-sub written ($event) { return scalar grep { !/more like this kept back/ } lines($event) }
+sub written ($event) { return scalar grep { !/more like this were not logged/ } lines($event) }
 
 my %happened;    # event => how often this test made it happen
 sub expect ($event, $times) { $happened{$event} += $times if $event ne 'none' }
@@ -349,7 +349,7 @@ sub the_log () {
     for my $event (sort keys %happened) {
         my @lines = lines($event);
         my $kept = 0;
-        $kept += $_ for map { /^(\d+) more like this kept back/ ? $1 : () } @lines;
+        $kept += $_ for map { /^(\d+) more like this were not logged/ ? $1 : () } @lines;
         my $written = written($event);
         is($written + $kept, $happened{$event}, "$event: every one is counted");
         # Five a minute, of each of the two processes that know the event.

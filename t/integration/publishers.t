@@ -139,7 +139,7 @@ my $ini = slurp($a->ini);
 subtest 'a publisher\'s key with the other\'s key id' => sub {
     my $twin = encode_base64('Ed' . key_id($p{alpha}) . join('', map { chr rand 256 } 1 .. 32), '');
     reload("$ini\[publisher twin]\nkey = $twin\n");
-    like($a->log, qr/\[publisher twin\] has the key id of \[publisher acme\]/, 'is refused on a reload');
+    like($a->log, qr/\[publisher twin\] has the same key id as \[publisher acme\]/, 'is refused on a reload');
     my $check = $a->kmsctl(qw(config check));
     is($check->{exit}, 4, 'and by config check');
     is(told('alpha', 'a-1'), '0 3', 'and the others are served as before');

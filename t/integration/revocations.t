@@ -76,7 +76,7 @@ is($a->client('early', 'renew')->{exit}, 0, 'and changes nothing');
 is(publisher_row()->{revocations}, 2, 'status shows its number');
 is(publisher_row()->{revoked}, undef, 'and nothing revoked');
 refused('an older list', 'KMS_E_OLDER', qr/list 1 is older than 2/, $a->kmsctl('revocations', 'install', $empty));
-refused('the same list', 'KMS_E_EXISTS', qr/list 2 is installed already/, $a->kmsctl('revocations', 'install', $others));
+refused('the same list', 'KMS_E_EXISTS', qr/list 2 is already installed/, $a->kmsctl('revocations', 'install', $others));
 
 # -- each way to be revoked, and back --
 

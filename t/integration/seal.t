@@ -114,7 +114,7 @@ subtest 'by a file' => sub {
     keys_ini("passphrase_file = $file{wrong}");
     $a->start;
     ok(service()->{locked}, 'a wrong one: locked');
-    like($a->log, qr/host-locked: the passphrase that kms\.ini names is wrong/, 'and the log says so');
+    like($a->log, qr/host-locked: the passphrase from kms\.ini \(\[keys\]\) is wrong/, 'and the log says so');
     is($a->stop, 0, 'stopped');
     keys_ini("passphrase_file = $file{right}");
     $a->start;

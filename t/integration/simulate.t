@@ -138,6 +138,6 @@ subtest 'without kmsd' => sub {
     spew($file, slurp($file) . "# more\n");
     my $r = $a->kmsctl('policy', 'simulate', $s->{file});
     is($r->{exit}, 2, 'an installed pack that was altered: exit 2');
-    like($r->{err}, qr{what is installed cannot be read: policy/[0-9a-f]{16}/1\.1\.kmspolicy: }, 'and names it');
+    like($r->{err}, qr{the installed files cannot be read: policy/[0-9a-f]{16}/1\.1\.kmspolicy: }, 'and names it');
 };
 done_testing;

@@ -232,7 +232,7 @@ SKIP: {
 }
 {
 	my $k = start(prepare(front => 'garbage', ini => { fronts => 1 }));
-	ok(log_has($k, qr/child-protocol: kmsd-front 0 sent verb 77, which it may not now: killed/), 'a front that sends what it must not is killed');
+	ok(log_has($k, qr/child-protocol: kmsd-front 0 sent verb 77, which is not allowed now: killed/), 'a front that sends what it must not is killed');
 	is(stop($k), 0, 'stops');
 }
 {

@@ -66,7 +66,7 @@ find_client(struct control_request *q, struct kmsdb_client *c)
 		return rc;
 	pending_finish(q->activate);
 	if ((rc = kmsdb_client_get(q->activate->db, cmid, c)) == KMS_E_NOT_FOUND)
-		snprintf(q->why, CONTROL_WHY, "no such client: kmsctl clients lists those known");
+		snprintf(q->why, CONTROL_WHY, "no such client (kmsctl clients lists all)");
 	return rc;
 }
 

@@ -192,7 +192,7 @@ run_verb(struct connection *c, uint16_t verb, struct control_reader *args, struc
 			    why);
 		return rc;
 	}
-	strcpy(why, "this kmsd does not know the command: kmsctl is of another version");
+	strcpy(why, "this kmsd does not know the command: kmsctl has another version");
 	return KMS_E_ARGUMENT;
 }
 
@@ -321,7 +321,7 @@ refuse(int fd, uid_t uid)
 	    LOG_WARNING, "control-denied", "uid %ld may not use the control socket", (long)uid);
 	control_row(&rows, "error");
 	control_text(&rows, "message",
-	    "root, the user who started kmsd and members of [kms] control_group may do this");
+	    "only root, the user who started kmsd and members of [kms] control_group may do this");
 	if (!rows.bad && rows.len <= 256 && control_reply_header(reply, KMS_E_DENIED, rows.len)) {
 		memcpy(reply + CONTROL_REPLY_HEADER, rows.data, rows.len);
 		/* A new socket's buffer holds this; if not, he is none the wiser. */

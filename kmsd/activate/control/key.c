@@ -294,7 +294,7 @@ control_key_remove(struct control_request *q)
 		snprintf(q->why, CONTROL_WHY,
 		    "no such host key is installed (kmsctl key show lists them)");
 	else if (rc != KMS_OK)
-		snprintf(q->why, CONTROL_WHY, "the key's files cannot be put aside: %s",
+		snprintf(q->why, CONTROL_WHY, "the key's files cannot be moved away: %s",
 		    kms_strerror((uint32_t)rc));
 	if (rc != KMS_OK)
 		return rc;
@@ -304,7 +304,8 @@ control_key_remove(struct control_request *q)
 	e.text_len = strlen(text);
 	if ((rc = activate_record(a, &e)) != KMS_OK) {
 		service_restore(&a->service, &m);
-		snprintf(q->why, CONTROL_WHY, "the ledger cannot be written, the key stays: %s",
+		snprintf(q->why, CONTROL_WHY,
+		    "the ledger cannot be written, so the key was not removed: %s",
 		    kms_strerror((uint32_t)rc));
 		return rc;
 	}

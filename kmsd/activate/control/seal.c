@@ -30,14 +30,14 @@ may_try(struct control_request *q)
 
 	if (a->wrong_passphrases >= WRONG_MAX) {
 		snprintf(q->why, CONTROL_WHY,
-		    "%u wrong passphrases in a row: no more are tried until kmsd is restarted",
+		    "%u wrong passphrases in a row: no other passphrase is tried until kmsd is restarted",
 		    a->wrong_passphrases);
 		return KMS_E_PASSPHRASE;
 	}
 	if (now >= a->try_again)
 		return KMS_OK;
 	snprintf(q->why, CONTROL_WHY,
-	    "not tried, because the passphrase before was wrong: try again in %u seconds",
+	    "not tried, because the previous passphrase was wrong: try again in %u seconds",
 	    (unsigned)(a->try_again - now));
 	return KMS_E_OVERLOAD;
 }
@@ -53,7 +53,7 @@ note_wrong(struct control_request *q)
 	/* Whole seconds: one more, or the first wait might be none. */
 	a->try_again = monotonic() + wait + 1;
 	snprintf(q->why, CONTROL_WHY,
-	    "wrong passphrase; the next one is tried in %u seconds, and %u more before kmsd must be restarted",
+	    "wrong passphrase; try again in %u seconds; after %u more, kmsd must be restarted",
 	    wait + 1, WRONG_MAX - a->wrong_passphrases);
 }
 
@@ -66,7 +66,7 @@ try_passphrase(struct control_request *q, const char *argument)
 
 	if (!control_argument(q, 'b', argument, &f)) {
 		snprintf(q->why, CONTROL_WHY,
-		    "keys/host.key is sealed with a passphrase, which must be given");
+		    "keys/host.key is sealed with a passphrase: give the passphrase");
 		return KMS_E_PASSPHRASE;
 	}
 	if ((rc = may_try(q)) != KMS_OK)
@@ -126,14 +126,14 @@ check_new(struct control_request *q, enum host_key_kind kind, struct control_fie
 	memset(passphrase, 0, sizeof(*passphrase));
 	if (kind == HOST_KEY_MACHINE && q->activate->secrets.machine == NULL) {
 		snprintf(q->why, CONTROL_WHY,
-		    "kms.ini names no machine file: set [keys] machine_file and restart kmsd");
+		    "kms.ini has no machine file: set [keys] machine_file and restart kmsd");
 		return KMS_E_CONFIG;
 	}
 	if (kind != HOST_KEY_PASSPHRASE)
 		return KMS_OK;
 	if (!control_argument(q, 'b', "passphrase", passphrase) || passphrase->value_len == 0 ||
 	    passphrase->value_len > HOST_KEY_PASSPHRASE_MAX) {
-		snprintf(q->why, CONTROL_WHY, "a passphrase of 1 to %d octets is needed",
+		snprintf(q->why, CONTROL_WHY, "the passphrase must have 1 to %d bytes",
 		    HOST_KEY_PASSPHRASE_MAX);
 		return KMS_E_ARGUMENT;
 	}
@@ -149,7 +149,7 @@ control_key_seal(struct control_request *q)
 	int rc;
 
 	if (!control_argument(q, 's', "kind", &f) || !find_kind(&f, &kind)) {
-		snprintf(q->why, CONTROL_WHY, "kind is to be no, passphrase or machine");
+		snprintf(q->why, CONTROL_WHY, "kind must be no, passphrase or machine");
 		return KMS_E_ARGUMENT;
 	}
 	if ((rc = check_new(q, kind, &passphrase)) != KMS_OK)
@@ -162,7 +162,7 @@ control_key_seal(struct control_request *q)
 	    a->key, a->state_dir, kind, passphrase.value, passphrase.value_len, &a->secrets);
 	if (rc != KMS_OK) {
 		snprintf(q->why, CONTROL_WHY,
-		    "keys/host.key cannot be written: %s; it is as it was",
+		    "keys/host.key cannot be written: %s; it was not changed",
 		    kms_strerror((uint32_t)rc));
 		return rc;
 	}

@@ -230,7 +230,7 @@ control_checkpoint(struct control_request *q)
 
 	pending_finish(q->activate);
 	if ((rc = kmsdb_checkpoint(q->activate->db)) != KMS_OK)
-		snprintf(q->why, CONTROL_WHY, "the index was not brought up to date: %s",
+		snprintf(q->why, CONTROL_WHY, "the index could not be brought up to date: %s",
 		    kms_strerror((uint32_t)rc));
 	return rc;
 }

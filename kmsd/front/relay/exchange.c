@@ -66,7 +66,7 @@ offer(struct exchange *x, const struct pdu *p, int status)
 		return malformed(x, "a malformed bind");
 	if (p->auth_length != 0) {
 		x->answer_len = pdu_build_nak(x->answer, p, PDU_NAK_AUTH);
-		return refuse(x, "relay-auth", "authenticates: what it proves is not for a relay",
+		return refuse(x, "relay-auth", "uses authentication, which cannot be relayed",
 		    EXCHANGE_ANSWER_CLOSE);
 	}
 	if (status == KMS_E_TOO_LARGE) {
@@ -139,8 +139,8 @@ begin_call(struct exchange *x, const struct pdu *p, const uint8_t *data)
 		return refuse_call(x, p, PDU_UNKNOWN_IF, "relay-interface",
 		    "calls in a context that was not accepted");
 	if (p->opnum != 0)
-		return refuse_call(
-		    x, p, PDU_OP_RANGE, "relay-operation", "calls an operation that KMS has not");
+		return refuse_call(x, p, PDU_OP_RANGE, "relay-operation",
+		    "calls an operation that KMS does not have");
 	x->asked = *p;
 	x->answered = false;
 	memset(&x->call, 0, sizeof(x->call));
@@ -216,7 +216,7 @@ exchange_client(struct exchange *x, const uint8_t *data, size_t len)
 	status = pdu_parse(&p, data);
 	if (x->state == EXCHANGE_BIND) {
 		if (p.type != PDU_BIND)
-			return malformed(x, "speaks before it binds");
+			return malformed(x, "sends a request before it binds");
 		what = offer(x, &p, status);
 		if (what != EXCHANGE_PASS)
 			return what;
@@ -259,7 +259,7 @@ bind_answered(struct exchange *x, const struct pdu *p)
 		return EXCHANGE_PASS_CLOSE;
 	}
 	if (p->type != PDU_BIND_ACK || !take_results(x, p))
-		return malformed(x, "is no answer to a bind");
+		return malformed(x, "does not answer the bind");
 	x->state = EXCHANGE_BOUND;
 	return EXCHANGE_PASS;
 }
@@ -284,7 +284,7 @@ call_answered(struct exchange *x, const struct pdu *p)
 	if (p->type == PDU_FAULT)
 		return end_call(x, IPC_RELAYED_FAULT, p->status);
 	if (p->type != PDU_RESPONSE || x->state != EXCHANGE_CALL || p->auth_length != 0)
-		return malformed(x, "is no answer to a request");
+		return malformed(x, "does not answer the request");
 	if (!(p->flags & PDU_FIRST) != x->answered)
 		return malformed(x, "fragments out of order");
 	x->answered = true;
@@ -308,7 +308,7 @@ exchange_host(struct exchange *x, const uint8_t *data, size_t len)
 	case EXCHANGE_ALTER:
 		if (p.call_id != x->asked.call_id ||
 		    (p.type == PDU_ALTER_RESP ? !take_results(x, &p) : p.type != PDU_FAULT))
-			return malformed(x, "is no answer to an alter_context");
+			return malformed(x, "does not answer the alter_context");
 		x->state = EXCHANGE_BOUND;
 		return EXCHANGE_PASS;
 	case EXCHANGE_REQUEST:
@@ -319,7 +319,7 @@ exchange_host(struct exchange *x, const uint8_t *data, size_t len)
 	default:
 		if (p.type == PDU_SHUTDOWN && x->state != EXCHANGE_BIND)
 			return EXCHANGE_PASS;
-		return malformed(x, "speaks unasked");
+		return malformed(x, "sends something without a request");
 	}
 }
 
@@ -329,7 +329,7 @@ exchange_version(struct exchange *x, const uint8_t *data, size_t len)
 	struct pdu p = { .drep = { 0x10, 0, 0, 0 } };
 
 	if (x->state != EXCHANGE_BIND || len < PDU_HEADER || data[2] != PDU_BIND)
-		return malformed(x, "another version of RPC");
+		return malformed(x, "has another version of RPC");
 	/* The header is the same in all versions of connection-oriented RPC, as far as this goes.
 	 */
 	p.big = (data[4] & 0xf0) == 0;
@@ -337,7 +337,7 @@ exchange_version(struct exchange *x, const uint8_t *data, size_t len)
 	for (int i = 0; i < 4; i++)
 		p.call_id |= (uint32_t)data[12 + i] << 8 * (p.big ? 3 - i : i);
 	x->answer_len = pdu_build_nak(x->answer, &p, PDU_NAK_VERSION);
-	return refuse(x, "relay-version", "speaks another version of RPC", EXCHANGE_ANSWER_CLOSE);
+	return refuse(x, "relay-version", "uses another version of RPC", EXCHANGE_ANSWER_CLOSE);
 }
 
 enum exchange_do

@@ -21,7 +21,7 @@ may_report(struct front *f)
 		return true;
 	r->kept_back++;
 	log_limited(LOG_WARNING, "relay-unreported",
-	    "more than %d exchanges a second: the ledger lacks %llu", IPC_RELAYED_RATE,
+	    "more than %d exchanges a second: %llu are not in the ledger", IPC_RELAYED_RATE,
 	    (unsigned long long)r->kept_back);
 	return false;
 }

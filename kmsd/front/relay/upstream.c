@@ -204,8 +204,8 @@ set_aside(struct upstream *h, uint64_t now, const char *why)
 	h->strikes = 0;
 	if (first)
 		log_limited(LOG_WARNING, "relay-host-down",
-		    "%s: %s; set aside, tried again in %u s", upstream_text(text, &h->host), why,
-		    h->backoff);
+		    "%s: %s; not used for now, tried again in %u s", upstream_text(text, &h->host),
+		    why, h->backoff);
 }
 
 void
