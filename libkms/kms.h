@@ -65,7 +65,7 @@ enum kms_licence {
 	KMS_GRACE = 1,      /* never activated, grace left */
 	KMS_ACTIVATED = 2,
 	KMS_RENEWAL_DUE = 3, /* activated; time to call kms_renew */
-	KMS_EXPIRED = 4,     /* the lease has run out */
+	KMS_EXPIRED = 4,     /* the lease has expired */
 	KMS_CLOCK_BACK = 5,  /* the clock is behind the latest time seen */
 };
 
@@ -77,14 +77,14 @@ struct kms_status_info {
 	/* when a scheduler should call kms_activate or kms_renew next */
 	uint64_t next_attempt;
 	uint32_t grace_left;      /* minutes */
-	uint32_t count, required; /* as the host last told */
+	uint32_t count, required; /* as the host last said */
 	uint32_t last_status;     /* of the last exchange */
 	uint64_t last_exchange;   /* 0: never */
 	uint8_t cmid[16];
 	char host[256]; /* that answered last, "" without */
 };
 
-/* What a call met on the way. */
+/* What happened during a call. */
 struct kms_result {
 	size_t size;
 	uint32_t status; /* the host's, or why there is none */
@@ -114,7 +114,7 @@ int kms_release(struct kms_client *c, struct kms_result *result);
 /* Offline: no network. Updates the highest time seen. */
 int kms_status(struct kms_client *c, struct kms_status_info *info);
 /*
- * Offline: KMS_OK, or why the stored lease does not hold: KMS_E_NO_LEASE, KMS_E_LEASE_EXPIRED,
+ * Offline: KMS_OK, or why the stored lease is not valid: KMS_E_NO_LEASE, KMS_E_LEASE_EXPIRED,
  * KMS_E_SIGNATURE, ...
  */
 int kms_verify(struct kms_client *c);

@@ -1,5 +1,5 @@
 /*
- * address.c - an address in words, the same in the log of every process and in kmsctl.
+ * address.c - an address as text, the same in the log of every process and in kmsctl.
  */
 #include "libkms/base/address.h"
 
@@ -66,7 +66,7 @@ address_is_nowhere(const uint8_t address[16])
 	return memcmp(address, nowhere, 16) == 0 || memcmp(address, mapped, 16) == 0;
 }
 
-/* 127.0.0.0/8 is all ours, and only one of it is an interface's address. */
+/* All of 127.0.0.0/8 belongs to this machine, but an interface has only one of these addresses. */
 static bool
 is_loopback(const uint8_t address[16])
 {

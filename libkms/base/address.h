@@ -13,15 +13,17 @@
 
 /* Returns out. */
 const char *address_text(char out[ADDRESS_TEXT], const uint8_t address[16]);
-/* What limits hold to account: an IPv4 address, or the /64 of an IPv6 one. */
+/* The source that limits apply to: an IPv4 address, or the /64 of an IPv6 address. */
 uint64_t address_source(const uint8_t address[16]);
 /* Of an IPv4 or IPv6 socket address; false, and zeros, for others. */
 bool address_take(uint8_t out[16], const struct sockaddr *sa);
-/* 0.0.0.0 or ::, no address at all, which connect(2) takes for this machine's. */
+/* 0.0.0.0 or ::, which is no address, but which connect(2) takes as this machine. */
 bool address_is_nowhere(const uint8_t address[16]);
-/* An interface of this machine has it, or it is of 127.0.0.0/8. */
+/* An interface of this machine has the address, or it is in 127.0.0.0/8. */
 bool address_is_own(const uint8_t address[16]);
-/* A listening address (text; 0.0.0.0 and :: are every one) takes connections to it. */
+/*
+ * A socket that listens on the text address (0.0.0.0 and :: mean every one) gets connections to it.
+ */
 bool address_listens(const char *listening, const uint8_t address[16]);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * clock.h - time that only goes forward (CLOCK_MONOTONIC, clock_gettime(2)): for deadlines,
- * intervals and rates. It has no date: wall-clock time is time(2), and is told to rather than
- * asked by everything pure.
+ * intervals and rates. It has no date: wall-clock time is time(2), which pure functions get as an
+ * argument.
  */
 #ifndef KMS_LIBKMS_BASE_CLOCK_H
 #define KMS_LIBKMS_BASE_CLOCK_H

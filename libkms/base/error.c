@@ -127,7 +127,7 @@ static const struct kms_error errors[] = {
 	    "Try again with the right passphrase."),
 };
 
-/* What kms_error_find answers for a number that no row has. */
+/* What kms_error_find returns for a number without a row. */
 static const struct kms_error unknown = { KMS_E_LOCAL, "KMS_E_UNKNOWN", 0, "unknown status",
 	"Use programs of the same version, or look the number up in a newer one." };
 

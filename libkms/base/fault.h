@@ -1,10 +1,10 @@
 /*
- * fault.h - what went wrong, in one carrier: the status, the line of the text that is at fault,
- * and a sentence for the person who has to act.
+ * fault.h - what went wrong, in one struct: the status, the line of the text that is at fault, and
+ * a sentence for the person who has to act.
  *
  * A function that can say more than its status takes a struct fault, fills it when it fails and
  * returns the status. The first fault is kept: a caller that adds its own after a callee's does
- * not hide it. NULL is allowed everywhere: then nobody wants the sentence.
+ * not hide it. NULL is allowed everywhere, for callers that do not need the sentence.
  */
 #ifndef KMS_LIBKMS_BASE_FAULT_H
 #define KMS_LIBKMS_BASE_FAULT_H
@@ -27,7 +27,7 @@ int fault_errno(struct fault *f, int error, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /* Puts words before the text that is there: "keys/host.key: " before "permission denied". */
 void fault_prefix(struct fault *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* The text of f, or what the status means when f says nothing. */
+/* The text of f, or the meaning of the status when f has no text. */
 const char *fault_text(const struct fault *f, int status);
 
 #endif

@@ -38,7 +38,7 @@ file_status(int error)
 	return KMS_E_IO;
 }
 
-/* What is done on the way out does not hide why. */
+/* Cleaning up keeps the errno of the failure. */
 static void
 close_quietly(int fd)
 {
@@ -170,7 +170,7 @@ write_beside(int dirfd, const char *beside, const void *data, size_t len, mode_t
 {
 	int fd, rc;
 
-	/* What a crash left there is not ours to keep, and may have another mode. */
+	/* A crash may have left a file there, perhaps with another mode: remove it. */
 	if (unlinkat(dirfd, beside, 0) != 0 && errno != ENOENT)
 		return file_status(errno);
 	fd = openat(dirfd, beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);

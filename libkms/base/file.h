@@ -15,12 +15,14 @@
 
 #define FILE_PATH_MAX 1100 /* bytes of a path with its end */
 
-/* Whose name is it? */
+/* Who chose the file's name? */
 enum file_origin {
-	/* Ours, in a directory of ours: a regular file. A link is refused, a FIFO not waited for.
+	/*
+	 * kmsd, in a directory of its own: must be a regular file. A link is refused, a FIFO is not
+	 * waited for.
 	 */
 	FILE_OURS,
-	/* A person's: whatever can be read, a pipe or a link among it. */
+	/* A person: anything that can be read, including a pipe or a link. */
 	FILE_GIVEN,
 };
 
@@ -30,7 +32,7 @@ enum file_origin {
  */
 int file_status(int error);
 
-/* Up to size bytes of fd to its end. KMS_E_TOO_LARGE: it has more. */
+/* Up to size bytes of fd, to its end. KMS_E_TOO_LARGE: fd has more. */
 int file_read_fd(int fd, void *buffer, size_t size, size_t *len);
 /* Into the caller's buffer (a secret's), not terminated. */
 int file_read_into(
@@ -42,22 +44,22 @@ int file_read(
 /* All of it, or an error. */
 int file_write_fd(int fd, const void *data, size_t len);
 /*
- * Written beside (path.new), synced, moved into place; the directory is synced last. The caller
- * sees to it that nobody else writes the same path. replace false: KMS_E_EXISTS when it is there.
+ * Writes path.new, syncs it and moves it into place; syncs the directory last. The caller ensures
+ * that nobody else writes the same path. replace false: KMS_E_EXISTS when path exists.
  */
 int file_write(
     int dirfd, const char *path, const void *data, size_t len, mode_t mode, bool replace);
-/* Gone afterwards, or never there. */
+/* Removes the file; a missing one is fine. */
 int file_remove(int dirfd, const char *path);
 int file_rename(int dirfd, const char *from, const char *to);
-/* The directory that path is in, to disk. */
+/* Syncs the directory that path is in. */
 int file_sync_parent(int dirfd, const char *path);
 bool file_exists(int dirfd, const char *path);
 /* One that is there is fine. */
 int file_make_dir(int dirfd, const char *path, mode_t mode);
 /*
- * Each name in the directory that ends with suffix; what fn returns other than 0 ends it and is
- * returned. A directory that is missing is empty.
+ * Calls fn for each name in the directory that ends with suffix; a result other than 0 ends the
+ * loop and is returned. A missing directory is empty.
  */
 int file_each(int dirfd, const char *path, const char *suffix,
     int (*fn)(const char *name, void *arg), void *arg);

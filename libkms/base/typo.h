@@ -1,5 +1,5 @@
 /*
- * typo.h - how far a word is from one that was meant, for "did you mean".
+ * typo.h - how far a word is from an expected one, for "did you mean".
  */
 #ifndef KMS_LIBKMS_BASE_TYPO_H
 #define KMS_LIBKMS_BASE_TYPO_H

@@ -9,7 +9,7 @@
 #include "libkms/base/hex.h"
 #include "libkms/kms_error.h"
 
-/* Before these octets stands a dash. */
+/* A dash comes before these bytes. */
 static bool
 dash_before(size_t i)
 {

@@ -169,7 +169,9 @@ wire_written(const struct wire_writer *w)
 	return w->bad || w->at == NULL ? 0 : (size_t)(w->at - w->start);
 }
 
-/* Octets of the UTF-8 sequence at s (RFC 3629: shortest form, no surrogates), 0 when it is none. */
+/*
+ * Length of the UTF-8 sequence at s (RFC 3629: shortest form, no surrogates), 0 when there is none.
+ */
 static size_t
 utf8_sequence(const uint8_t *s, size_t len)
 {

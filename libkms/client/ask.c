@@ -37,8 +37,8 @@ client_hosts(struct kms_client *c, struct discover *d, struct discover_host host
 }
 
 /*
- * The same request that was left without an answer goes out again unchanged, so
- * that the host answers for the same seat; else a new one. On disk before it is sent.
+ * A request that got no answer is sent again unchanged, so that the host answers for the same
+ * seat; otherwise a new request is made. It is on disk before it is sent.
  */
 static int
 prepare(struct ask *a)
@@ -63,7 +63,10 @@ prepare(struct ask *a)
 	return state_save(c->file);
 }
 
-/* Every address gets its share of the host's time: a dead first one leaves time for the others. */
+/*
+ * Every address gets a share of the host's time, so that a dead first address leaves time for the
+ * others.
+ */
 static bool
 try_addresses(struct ask *a, const struct discover_address *at, size_t count)
 {

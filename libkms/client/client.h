@@ -22,7 +22,10 @@
 #define CLIENT_CONNECT_TIMEOUT 5000
 #define CLIENT_REPLY_TIMEOUT 10000
 #define CLIENT_TOTAL_TIMEOUT 30000
-/* A request without an answer is repeated as it was for this long (seconds), then asked anew. */
+/*
+ * A request without an answer is repeated unchanged for this long (seconds); then a new one is
+ * made.
+ */
 #define CLIENT_PENDING 3600
 
 struct kms_client {
@@ -45,7 +48,7 @@ struct kms_client {
 };
 
 uint64_t client_now(struct kms_client *c);
-/* Remember the local time; on disk when it moved enough to matter. */
+/* Remembers the local time; writes it to disk when it has changed enough. */
 int client_see_time(struct kms_client *c);
 
 /*
@@ -72,9 +75,9 @@ struct ask {
 };
 
 /*
- * trust.c: what verifies with the publisher's key, or with the other one of a rotation it is
- * part of. fresh: it came from a host just now, so the dates of the rotation bind it; what is
- * stored stays.
+ * trust.c: what verifies with the publisher's key, or with the other key of a rotation that
+ * contains it. fresh: it came from a host just now, so the dates of the rotation apply; what was
+ * stored stays valid.
  */
 /* remembers it, if it is ours; NULL: none */
 void trust_rotation(struct kms_client *c, const uint8_t *statement);
@@ -89,7 +92,9 @@ struct transport;
  * state. True: this answer is final; false: another host may do better.
  */
 bool converse(struct ask *a, struct transport *t);
-/* Note why there is no better answer yet; a host's word outlives a broken wire. */
+/*
+ * Notes why there is no better answer yet; a host's answer is kept when a later connection fails.
+ */
 void ask_note(struct ask *a, uint32_t status, bool from_host, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 

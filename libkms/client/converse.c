@@ -12,7 +12,7 @@
 #include "libkms/core/frame.h"
 #include "libkms/kms_error.h"
 
-/* What a host may say in the clear, where anybody on the way could say it too. */
+/* What a host may say in the clear. Anybody on the way could have sent it. */
 static const uint32_t clear_statuses[] = {
 	KMS_E_NOT_ENABLED,
 	KMS_E_NOT_CONFIRMED,
@@ -47,7 +47,8 @@ dialogue_broken(struct dialogue *d, int rc, const char *what)
 	return STEP_NEXT_HOST;
 }
 
-/* To a product a host that hangs up is one that cannot be reached; the detail says what happened.
+/*
+ * For a product, a host that closes the connection is unreachable; the detail says what happened.
  */
 static enum step
 broken_wire(struct dialogue *d, int rc, const char *what)
@@ -59,7 +60,7 @@ broken_wire(struct dialogue *d, int rc, const char *what)
 	return STEP_NEXT_HOST;
 }
 
-/* Anybody could have said it: it may hasten the next attempt, never put it off. */
+/* Anybody could have sent this: it may bring the next attempt forward, but never delay it. */
 static void
 keep_retry(struct state *s, uint32_t seconds)
 {
@@ -69,7 +70,7 @@ keep_retry(struct state *s, uint32_t seconds)
 	s->retry_after = seconds / 60 < minutes ? seconds : 0;
 }
 
-/* An ERROR frame. STEP_AGAIN only for a host that is another than the cached certificate's. */
+/* An ERROR frame. STEP_AGAIN only when the cached certificate belongs to another host. */
 static enum step
 clear_error(struct dialogue *d)
 {
@@ -172,8 +173,10 @@ request_text(struct dialogue *d, uint8_t *out, size_t size)
 	return message_request_encode(out, size, &m);
 }
 
-/* Sealed for us, but to what? Another request id is a replay; none at all is a text that the host
- * could not read. */
+/*
+ * Sealed for us, but in answer to which request? Another request id means a replay; no id means
+ * that the host could not read the request.
+ */
 static bool
 answers(const struct dialogue *d, const struct message_reply *reply)
 {
@@ -210,8 +213,10 @@ request(struct dialogue *d)
 	return rc == KMS_OK ? dialogue_judge(d, &reply) : dialogue_broken(d, rc, "reply");
 }
 
-/* Good enough to seal for: the publisher's, and not past its dates, when the host may have a newer
- * one. */
+/*
+ * A certificate to seal for: signed by the publisher and not expired. If it has expired, the host
+ * may have a newer one.
+ */
 static bool
 have_certificate(struct dialogue *d)
 {
@@ -237,7 +242,7 @@ converse(struct ask *a, struct transport *t)
 	d->t = t;
 	if (!have_certificate(d))
 		step = dialogue_hello(d);
-	/* Bounded: each of hello and catch_up says AGAIN once at most. */
+	/* This ends: hello and catch_up return AGAIN at most once each. */
 	if (step == STEP_FINAL)
 		do
 			step = request(d);

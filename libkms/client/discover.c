@@ -27,7 +27,7 @@ struct resolver {
 	nfds_t count;
 };
 
-/* What a callback leaves behind. */
+/* What a callback stores. */
 struct answer {
 	bool done;
 	int status;
@@ -139,7 +139,7 @@ keep_srv(struct answer *a, const struct ares_srv_reply *srv)
 		struct discover_host *h = &a->hosts[a->count];
 		size_t len = strlen(srv->host);
 
-		/* A root target says: the service is decidedly not here. */
+		/* A root target means that the service is explicitly not available here. */
 		if (len == 0 || strcmp(srv->host, ".") == 0 || len >= sizeof(h->name) ||
 		    srv->port == 0)
 			continue;

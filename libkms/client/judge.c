@@ -12,7 +12,7 @@
 #include "libkms/client/transport.h"
 #include "libkms/kms_error.h"
 
-/* Sealed refusals that say something of that host only: another may do better. */
+/* Sealed refusals that are about this host only: another host may activate the client. */
 static const uint32_t elsewhere[] = {
 	KMS_E_NOT_ENABLED,
 	KMS_E_NOT_CONFIRMED,
@@ -50,8 +50,10 @@ catch_up(struct dialogue *d, const struct message_reply *reply)
 	return rc == KMS_OK ? STEP_AGAIN : dialogue_broken(d, rc, "client state file");
 }
 
-/* Complete, ours, for this request and this product, and not over: only then it replaces what we
- * have. */
+/*
+ * The new lease replaces the old one only if it is complete, for this client, request and product,
+ * and not expired.
+ */
 static int
 check_lease(struct dialogue *d, const struct message_reply *reply)
 {
@@ -80,8 +82,10 @@ take_lease(struct dialogue *d, const struct message_reply *reply)
 	struct state *s = d->a->c->state;
 	int rc = check_lease(d, reply);
 
-	/* The host may have been confirmed anew since the certificate was cached. The reply is in
-	 * d->text, so the frame is free. */
+	/*
+	 * The host may have been confirmed again since the certificate was cached. The reply is in
+	 * d->text, so the frame is free.
+	 */
 	if ((rc == KMS_E_KEY_EXPIRED || rc == KMS_E_NOT_COVERED) && !d->a->refreshed &&
 	    dialogue_hello(d) == STEP_FINAL)
 		rc = check_lease(d, reply);
@@ -112,7 +116,7 @@ remember(struct dialogue *d, const struct message_reply *reply)
 	if (reply->renewal_interval > 0)
 		s->renewal_interval = reply->renewal_interval;
 	snprintf(s->host, sizeof(s->host), "%s", d->t->peer);
-	/* A host that accepts our time also settles a highest time seen that was wrong. */
+	/* A host that accepts our time also corrects a wrong latest time seen. */
 	if ((reply->status == KMS_OK || reply->status == KMS_E_COUNT_TOO_LOW) &&
 	    !licence_clock_back(now, reply->time) && !licence_clock_back(reply->time, now))
 		s->highest_seen = now;

@@ -53,14 +53,16 @@ jitter(const uint8_t cmid[16], uint64_t span)
 	return v * span >> 32;
 }
 
-/* After an attempt that did not end in a fresh lease: the interval told, or what the host asked
- * for. */
+/*
+ * After an attempt without a new lease: the interval from the policy, or the time that the host
+ * asked for.
+ */
 static uint64_t
 after_attempt(const struct licence_facts *f, uint64_t interval)
 {
 	uint64_t wait = f->retry_after > 0 ? f->retry_after : interval;
 
-	/* An attempt that seems to lie ahead was made under another clock. */
+	/* An attempt in the future was made with another clock. */
 	if (f->last_attempt == 0 || f->last_attempt > f->now)
 		return f->now;
 	return f->last_attempt + wait + jitter(f->cmid, wait / 4);

@@ -26,13 +26,13 @@ struct licence_facts {
 	uint32_t grace_minutes;       /* as kms_options */
 	uint32_t activation_interval; /* minutes, 0: not told */
 	uint32_t retry_after;         /* seconds, 0: not told */
-	bool lease;                   /* one is here and everything but its dates is verified */
+	bool lease; /* a lease is stored, and everything but its dates is verified */
 	uint64_t expires;
 	uint64_t renew_after;
 	uint8_t cmid[16]; /* spreads machines over time */
 };
 
-/* now, but never behind what was already seen: a clock set back a little wins no time. */
+/* now, but never before the latest time seen: setting the clock back a little gains nothing. */
 uint64_t licence_time(uint64_t now, uint64_t highest_seen);
 bool licence_clock_back(uint64_t now, uint64_t highest_seen);
 enum kms_licence licence_state(const struct licence_facts *f);

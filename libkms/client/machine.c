@@ -41,7 +41,7 @@ static const char *const dmi_marks[] = {
 	"Nutanix",
 };
 
-/* That such a file exists says it all. */
+/* The existence of such a file is enough. */
 static const char *const container_files[] = {
 	"/run/.containerenv",
 	"/.dockerenv",
@@ -50,7 +50,7 @@ static const char *const container_files[] = {
 	"/dev/lxd/sock",
 };
 
-/* Text of a small file, "" when it cannot be read. */
+/* Text of a small file; "" when it cannot be read. */
 static void
 slurp(char *out, size_t size, const char *root, const char *path)
 {

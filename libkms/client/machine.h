@@ -1,7 +1,6 @@
 /*
- * machine.h - does this run on a virtual machine or in a container? A hint for
- * the host's counting rule, never a security boundary: who owns the machine can
- * make it say anything.
+ * machine.h - does this run on a virtual machine or in a container? A hint for the host's counting
+ * rule, not a security boundary: the owner of the machine can make it return anything.
  */
 #ifndef KMS_LIBKMS_CLIENT_MACHINE_H
 #define KMS_LIBKMS_CLIENT_MACHINE_H

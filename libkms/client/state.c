@@ -104,7 +104,10 @@ check_whole(const uint8_t *in, size_t len, uint16_t *version)
 	return KMS_OK;
 }
 
-/* The key pair is one: a public key of another secret would make another client of this machine. */
+/*
+ * The two keys belong together: a public key of another secret key would make this machine another
+ * client.
+ */
 static int
 check_pair(const struct state *s)
 {

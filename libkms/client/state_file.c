@@ -109,7 +109,7 @@ write_temporary(const struct state_file *f, size_t len)
 {
 	int rc, fd;
 
-	/* What a crash left there is not ours to keep, and may have another mode. */
+	/* A crash may have left a file there, perhaps with another mode: remove it. */
 	if (unlink(f->temporary) != 0 && errno != ENOENT)
 		return from_errno();
 	fd = open(f->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);

@@ -1,6 +1,6 @@
 /*
- * stored.c - what a product asks offline: the licence, and whether the stored
- * lease holds. No network, and nothing believed but the publisher's signature.
+ * stored.c - what a product asks offline: the licence, and whether the stored lease is valid. No
+ * network; only the publisher's signature is trusted.
  */
 #include <stdio.h>
 #include <string.h>

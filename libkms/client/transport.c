@@ -1,6 +1,6 @@
 /*
- * transport.c - connect, send and receive with deadlines: a non-blocking socket
- * and poll(2), so that no host can hold its client longer than it wants to wait.
+ * transport.c - connect, send and receive with deadlines: a non-blocking socket and poll(2), so
+ * that no host can keep its client waiting longer than the client allows.
  */
 #include "libkms/client/transport.h"
 
@@ -89,7 +89,7 @@ transport_connect(struct transport *t, const struct sockaddr *to, socklen_t len,
 		return KMS_E_IO;
 	(void)setsockopt(t->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	if (connect(t->fd, to, len) != 0)
-		/* Interrupted or in progress: the connection goes on by itself. */
+		/* Interrupted or in progress: the kernel continues to connect. */
 		rc = errno == EINPROGRESS || errno == EINTR ? finish_connect(t->fd, deadline)
 							    : KMS_E_IO;
 	if (rc != KMS_OK) {
@@ -136,7 +136,7 @@ transport_some(struct transport *t, uint8_t *out, size_t size, size_t *len, int6
 	int rc;
 
 	for (;;) {
-		/* Wait first: a host that drips octets must not outlive the deadline. */
+		/* Wait first: a host that sends one byte at a time must not pass the deadline. */
 		if ((rc = wait_for(t->fd, POLLIN, deadline)) != KMS_OK)
 			return rc;
 		n = recv(t->fd, out, size, 0);

@@ -27,7 +27,7 @@ void transport_close(struct transport *t);
 /* KMS_OK, KMS_E_TIMEOUT, KMS_E_IO (errno). */
 int transport_send(struct transport *t, const uint8_t *bytes, size_t len, int64_t deadline);
 /*
- * What there is of the answer, one octet at least. KMS_OK, KMS_E_TIMEOUT, KMS_E_IO,
+ * The part of the answer that has arrived, at least one byte. KMS_OK, KMS_E_TIMEOUT, KMS_E_IO,
  * KMS_E_TRUNCATED (closed).
  */
 int transport_some(struct transport *t, uint8_t *out, size_t size, size_t *len, int64_t deadline);

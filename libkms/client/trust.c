@@ -1,7 +1,7 @@
 /*
- * trust.c - whose word counts: the publisher key that the product carries, and the other one of
- * a rotation that this key is part of. The first rotation that is seen stays: whoever
- * steals the old key later cannot announce another one.
+ * trust.c - which keys are trusted: the publisher key in the product, and the other key of a
+ * rotation that contains it. The first rotation that is seen stays: somebody who steals the old
+ * key later cannot announce another one.
  */
 #include <string.h>
 
@@ -9,7 +9,7 @@
 #include "libkms/core/rotation.h"
 #include "libkms/kms_error.h"
 
-/* The remembered rotation, verified anew: the state file is not to be trusted. */
+/* The remembered rotation, verified again: the state file is not trusted. */
 static const struct minisig_key *
 other_key(const struct kms_client *c, struct rotation *r)
 {
@@ -62,8 +62,7 @@ trust_lease(struct kms_client *c, struct entry_client *out, const uint8_t *bundl
 	struct rotation r;
 	struct lease l;
 
-	/* A host goes on naming the publisher as it did before, whichever key signed its
-	 * certificate. */
+	/* A host keeps the publisher's old key id, whichever key signed the certificate. */
 	if ((other = other_key(c, &r)) != NULL && lease_decode(&l, bundle, len) == KMS_OK &&
 	    entry_client_decode(out, l.entry, l.entry_len) == KMS_OK &&
 	    (memcmp(out->publisher, r.old.id, 8) == 0 || memcmp(out->publisher, r.new.id, 8) == 0))

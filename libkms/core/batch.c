@@ -45,7 +45,7 @@ batch_header_decode(struct batch_header *h, const uint8_t in[BATCH_HEADER])
 		return KMS_E_FORMAT;
 	if (h->size == 0 || h->size > (uint32_t)1 << MERKLE_MAX_PROOF)
 		return KMS_E_FORMAT;
-	/* Only the first batch has none before it. */
+	/* Only the first batch has no predecessor. */
 	if (sodium_is_zero(h->previous, sizeof(h->previous)) != (h->number == 1))
 		return KMS_E_FORMAT;
 	return KMS_OK;

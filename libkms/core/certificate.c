@@ -67,7 +67,7 @@ certificate_encode(uint8_t *out, size_t size, const struct certificate *c)
 	return wire_written(&w);
 }
 
-/* u16 length, then whole TLVs of just that length. */
+/* u16 length, then complete TLVs of exactly that length. */
 static void
 skip_tlvs(struct wire_reader *r)
 {

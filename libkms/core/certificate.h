@@ -1,6 +1,6 @@
 /*
- * certificate.h - the host certificate: the publisher's word that this host,
- * with these two public keys, may activate these products.
+ * certificate.h - the host certificate: the publisher's statement that this host, with these two
+ * public keys, may activate these products.
  *
  *   0   8  "KMSCERT1"
  *   8   8  publisher key id (minisign's)

@@ -65,7 +65,7 @@ enum entry_kind {
 	ENTRY_RELAYED = 24,
 	ENTRY_ROTATION = 25,    /* new publisher key announced; blob: the statement */
 	ENTRY_REVOCATIONS = 26, /* revocation list installed; subject: publisher */
-	/* what that host's own log says of a client; entry_relayed_name */
+	/* what that host's own log says about a client; entry_relayed_name */
 	ENTRY_RELAYED_NAME = 27,
 };
 
@@ -139,7 +139,7 @@ int entry_relayed_decode(struct entry_relayed *e, const uint8_t *in, size_t len)
 size_t entry_relayed_name_encode(uint8_t *out, size_t size, const struct entry_relayed_name *e);
 int entry_relayed_name_decode(struct entry_relayed_name *e, const uint8_t *in, size_t len);
 
-/* Kind of an encoded entry, 0 when it is none. */
+/* Kind of an encoded entry; 0 when it is not an entry. */
 int entry_kind(const uint8_t *entry, size_t len);
 static inline int
 entry_kind_is_client(int kind)

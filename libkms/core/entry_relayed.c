@@ -20,7 +20,7 @@ encode(uint8_t *out, size_t size, uint8_t kind, uint64_t time, const uint8_t sou
 	return entry_admin_encode(out, size, &admin);
 }
 
-/* The outside of an entry of that kind; its text goes to name. */
+/* The common part of an entry of that kind; its text goes to name. */
 static int
 decode(struct entry_admin *admin, uint8_t kind, size_t blob_len, uint8_t source[16], char *name,
     size_t name_max, const uint8_t *in, size_t len)

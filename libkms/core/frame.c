@@ -24,7 +24,7 @@ frame_decode(struct frame *out, const uint8_t header[FRAME_HEADER], uint32_t max
 	out->type = wire_get_u8(&r);
 	out->flags = wire_get_u16(&r);
 	out->length = wire_get_u32(&r);
-	/* The version first: what follows may mean something else in another one. */
+	/* Check the version first: in another version, what follows may mean something else. */
 	if (out->version != FRAME_VERSION)
 		return KMS_E_BAD_VERSION;
 	if (out->flags != 0 || out->type < FRAME_HELLO || out->type > FRAME_ERROR)

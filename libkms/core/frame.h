@@ -29,7 +29,7 @@ enum frame_type {
 	FRAME_HELLO_REPLY = 2, /* host: time and host certificate */
 	FRAME_REQUEST = 3,     /* client: sealed */
 	FRAME_REPLY = 4,       /* host: sealed */
-	FRAME_ERROR = 5,       /* host: what cannot be sealed */
+	FRAME_ERROR = 5,       /* host: an answer that cannot be sealed */
 };
 
 struct frame {

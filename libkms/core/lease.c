@@ -47,7 +47,7 @@ lease_decode(struct lease *l, const uint8_t *in, size_t len)
 									     : KMS_OK;
 }
 
-/* The entry stands in a tree whose root this certificate's host signed. */
+/* The entry is in a tree whose root was signed by this certificate's host. */
 static int
 verify_signed(const struct lease *l, const struct certificate *cert)
 {
@@ -68,7 +68,7 @@ verify_signed(const struct lease *l, const struct certificate *cert)
 		   : KMS_E_LEASE_OTHER;
 }
 
-/* The entry says what this certificate allows its host to say. */
+/* The entry contains only what this certificate allows its host. */
 static int
 verify_entitled(const struct entry_client *e, const struct certificate *cert)
 {
@@ -78,7 +78,10 @@ verify_entitled(const struct entry_client *e, const struct certificate *cert)
 		return KMS_E_PUBLISHER;
 	if (!certificate_covers(cert, e->product))
 		return KMS_E_NOT_COVERED;
-	/* The end counts too: else a host could give leases that outlive what was bought. */
+	/*
+	 * The expiry must be within the dates too; otherwise a host could give leases that last
+	 * longer than its host key.
+	 */
 	if (e->time < cert->not_before || e->time > cert->not_after || e->expires > cert->not_after)
 		return KMS_E_KEY_EXPIRED;
 	return KMS_OK;

@@ -1,6 +1,6 @@
 /*
- * lease.h - what an activated client keeps: its entry, the signed batch header
- * and the proof that the one is in the other.
+ * lease.h - what an activated client keeps: its entry, the signed batch header and the proof that
+ * the entry is in the batch.
  *
  *   0   2  length e of the entry
  *   2   e  entry (entry.h, ENTRY_LEASE)

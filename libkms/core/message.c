@@ -163,7 +163,10 @@ message_reply_encode(uint8_t *out, size_t size, const struct message_reply *m)
 	return wire_written(&w);
 }
 
-/* A known TLV has its one length and stands there once; zero would say "absent" twice. */
+/*
+ * A known TLV has one length and appears once; zero is not allowed, because absence already means
+ * that.
+ */
 static bool
 reply_tlv(struct message_reply *m, const struct wire_tlv *tlv)
 {

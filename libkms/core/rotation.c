@@ -45,7 +45,7 @@ rotation_verify(struct rotation *out, const uint8_t *in, size_t len)
 	wire_view(&r, ROTATION_SIZE - ROTATION_OLD_SIGNS);
 	if ((rc = wire_finish(&r)) != KMS_OK)
 		return rc;
-	/* One id for two keys would make either pass for the other. */
+	/* With one id for both keys, either could pass for the other. */
 	if (memcmp(found, magic, sizeof(magic)) != 0 || out->from > out->until ||
 	    memcmp(out->old.id, out->new.id, sizeof(out->old.id)) == 0)
 		return KMS_E_FORMAT;

@@ -1,7 +1,7 @@
 /*
- * rotation.h - a publisher's word that its key is followed by another: signed by the old key,
- * so that who trusts the old one trusts the new one, and by the new key, so that who
- * has only the new one knows the old one for the same publisher.
+ * rotation.h - a publisher's statement that a new key replaces its old one. The old key signs it,
+ * so that programs that trust the old key trust the new one; the new key signs it, so that
+ * programs that have only the new key know that the old one belongs to the same publisher.
  *
  *   0   8  "KMSROTA1"
  *   8   8  old publisher key id
@@ -31,14 +31,14 @@ struct rotation {
 	uint64_t from, until;
 };
 
-/* The octets that the old key signs; its signature goes behind them, then the new key's. */
+/* The bytes that the old key signs; its signature follows them, then the new key's. */
 void rotation_encode(uint8_t out[ROTATION_SIZE], const struct rotation *r);
 /* Shape and both signatures. KMS_E_TRUNCATED, KMS_E_TRAILING, KMS_E_FORMAT, KMS_E_SIGNATURE. */
 int rotation_verify(struct rotation *out, const uint8_t *in, size_t len);
 
-/* The other key of the two; NULL: this one is neither. */
+/* The other key of the two; NULL: this key is neither of them. */
 const struct minisig_key *rotation_other(const struct rotation *r, const struct minisig_key *key);
-/* May what this key signed be taken at this time? True for a key that is neither. */
+/* Is what this key signed accepted at this time? True for a key that is neither of the two. */
 bool rotation_accepts(const struct rotation *r, const struct minisig_key *key, uint64_t now);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * seal.c - session keys (crypto_kx) and sealed frames
- * (XChaCha20-Poly1305-IETF), as seal.h and kms-protocol(7) "Sealing" say.
+ * seal.c - session keys (crypto_kx) and sealed frames (XChaCha20-Poly1305-IETF); see seal.h and
+ * kms-protocol(7), "Sealing".
  */
 #include "libkms/core/seal.h"
 
@@ -49,7 +49,7 @@ seal_host_keys(struct seal_keys *out, const uint8_t host_pk[32], const uint8_t h
 		   : KMS_E_FORMAT;
 }
 
-/* What differs between the two sealed frames. */
+/* The differences between the two sealed frames. */
 struct shape {
 	enum frame_type type;
 	uint32_t max; /* payload */

@@ -3,8 +3,8 @@
  * directional keys from client static x host static; a message is
  * XChaCha20-Poly1305-IETF under a random 24-octet nonce.
  *
- * Key structures are plain memory: whoever holds one keeps it in guarded
- * memory (sodium_malloc) and wipes it.
+ * Key structures are plain memory: the owner keeps them in guarded memory (sodium_malloc) and
+ * wipes them.
  */
 #ifndef KMS_LIBKMS_CORE_SEAL_H
 #define KMS_LIBKMS_CORE_SEAL_H

@@ -18,7 +18,7 @@ static const char *const licence_words[] = {
 	[KMS_CLOCK_BACK] = "clock moved back",
 };
 
-/* kms_open has no room for words: say here which file, and the way out. */
+/* kms_open returns only a status: say here which file it is about, and what to do. */
 int
 tool_open(struct tool *t, struct kms_client **c)
 {
@@ -139,7 +139,7 @@ command_verify(struct tool *t)
 		return rc;
 	rc = kms_verify(c);
 	kms_close(c);
-	/* Offline nobody refused anything: whatever it is, it is about what is here. */
+	/* Offline, no host refused anything: the status is about this machine. */
 	rc = tool_status(t, (uint32_t)rc, NULL);
 	return rc == TOOL_OK ? TOOL_OK : TOOL_LOCAL;
 }
@@ -156,8 +156,8 @@ tell_hosts(struct tool *t, char *lines)
 }
 
 /*
- * Looking for hosts needs no key, product or state, but the library's object
- * does: those not given are made up, the state in a directory of its own.
+ * Looking for hosts needs no key, product or state, but the library's object does: missing ones
+ * are made up, and the state is in a temporary directory.
  */
 static int
 command_discover(struct tool *t)
