@@ -1,6 +1,5 @@
 /*
- * client_address.c - a client's address, in the one form that travels and in the form that people
- * read.
+ * client_address.c - a client's address, as 16 bytes and as text.
  */
 #include "kmsd/front/client_address.h"
 
@@ -15,7 +14,7 @@ peer_from_sockaddr(uint8_t address[16], uint16_t *port, const struct sockaddr_st
 	struct sockaddr_in v4;
 	bool internet = address_take(address, (const struct sockaddr *)ss);
 
-	/* The port stands at the same place in both. */
+	/* The port is at the same place in both. */
 	memcpy(&v4, ss, sizeof(v4));
 	*port = internet ? ntohs(v4.sin_port) : 0;
 }

@@ -1,7 +1,7 @@
 /*
- * connection.c - from readable to request, from reply to sent. The way of an
- * ordinary renewal is: one recv into the channel's own buffer, a look at twelve octets, and one
- * send; no allocation, no timer, no change of the event.
+ * connection.c - from readable to request, from reply to sent. An ordinary renewal costs one recv
+ * into the channel's own buffer, a look at twelve bytes, and one send: no allocation, no timer, no
+ * change of the event.
  */
 #include "kmsd/front/connection.h"
 
@@ -104,8 +104,8 @@ connection_close(struct connection *c)
 }
 
 /*
- * The last word is out. Closing with octets unread would make the kernel send
- * a reset, which can overtake that word: so half-close, and read on until the client closes.
+ * The last frame is sent. Closing with unread bytes would make the kernel send a reset, which can
+ * overtake that frame: so half-close, and read on until the client closes.
  */
 static void
 connection_drain(struct connection *c)
@@ -123,8 +123,8 @@ connection_drain(struct connection *c)
 }
 
 /*
- * Whether a client that has connected for a request is still to send it: it has said nothing yet,
- * or HELLO. During the stop such a one gets a moment, so that what was begun is answered.
+ * Has this client connected without sending its request yet (nothing so far, or only HELLO)?
+ * During a stop, such a client gets a moment, so that what it began is answered.
  */
 static bool
 expected(const struct connection *c)
@@ -133,7 +133,7 @@ expected(const struct connection *c)
 	       (c->deadline == DEADLINE_FIRST || c->deadline == DEADLINE_FRAME || c->greeted);
 }
 
-/* The reply is out: on to the next request, of which a part may already be here. */
+/* The reply is sent: go on to the next request, a part of which may have arrived. */
 static void
 connection_answered(struct connection *c)
 {
@@ -214,7 +214,7 @@ connection_error(struct connection *c, uint32_t status, uint32_t retry_after, bo
 	connection_reply(c, frame, sizeof(frame), close_after);
 }
 
-/* What is wrong with a frame, its name in the log, and whether the client is told. */
+/* What can be wrong with a frame, its name in the log, and whether the client is told. */
 static const struct refusal {
 	int status;
 	const char *event;
@@ -247,8 +247,10 @@ connection_refuse(struct connection *c, int status)
 		connection_close(c);
 }
 
-/* How the frame that begins at data stands: KMS_OK and its size, KMS_E_TIMEOUT: more must come, or
- * a refusal. */
+/*
+ * The frame that begins at data: KMS_OK and its size; KMS_E_TIMEOUT: more bytes must come; or the
+ * refusal.
+ */
 static int
 frame_look(const uint8_t *data, size_t len, struct frame *out)
 {
@@ -310,7 +312,7 @@ connection_forward(struct connection *c, uint8_t *data, size_t len, const struct
 		connection_watch(c, 0);
 }
 
-/* Too many wait already: say so, and keep the connection; a client that retries spreads out. */
+/* Too many wait already: say so, and keep the connection. Clients retry at different times. */
 static void
 connection_overload(
     struct connection *c, const uint8_t *data, size_t len, const struct frame *frame)
@@ -329,7 +331,7 @@ connection_overload(
 	connection_error(c, KMS_E_OVERLOAD, 1 + (uint32_t)(f->stats.refused_frames % 4), false);
 }
 
-/* A Windows client: from here on the relay's, with the octets that have come. */
+/* A Windows client: the relay takes it over, with the bytes that have arrived. */
 static void
 connection_relay(struct connection *c, const uint8_t *data, size_t len)
 {

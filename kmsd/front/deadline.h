@@ -1,6 +1,6 @@
 /*
- * deadline.h - which connection has waited too long. One queue for each kind
- * of time-out, in order of begin, looked at once a second: no timer heap on the way of a request.
+ * deadline.h - which connection has waited too long. One queue for each kind of time-out, in order
+ * of its beginning, checked once a second: a request needs no timer heap.
  */
 #ifndef KMSD_FRONT_DEADLINE_H
 #define KMSD_FRONT_DEADLINE_H
@@ -12,8 +12,8 @@ struct connection;
 
 enum deadline {
 	DEADLINE_NONE,
-	DEADLINE_FIRST,      /* connected, has said nothing */
-	DEADLINE_FRAME,      /* a frame begun must be whole; a refused client must go */
+	DEADLINE_FIRST,      /* connected, has sent nothing */
+	DEADLINE_FRAME,      /* an incomplete frame; or a refused client that does not close */
 	DEADLINE_IDLE,       /* between two frames */
 	DEADLINE_ANSWER,     /* activate does not answer it */
 	DEADLINE_SEND,       /* does not take its reply */

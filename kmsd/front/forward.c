@@ -245,7 +245,7 @@ forward_tell(
 {
 	struct ipc_frame frame = request_frame(c, verb, length);
 
-	/* A channel that is full has a peer that does not read: forward_turn finds out. */
+	/* If the channel is full, the peer does not read: forward_turn finds out. */
 	if (!f->broken)
 		ipc_channel_put(f->forward.channel, &frame, body);
 }

@@ -28,9 +28,10 @@ struct front {
 	struct ipc_front_stats stats;
 	uint64_t now;  /* seconds, monotonic; moved once a second */
 	bool stopping; /* answer what is in flight, take nothing new */
-	/* stopping just now: who connected and has not asked yet still may */
+	/* a stop has begun: clients that connected may still send their request */
 	bool lingering;
-	bool broken; /* activate is gone or speaks nonsense: exit, kmsd restarts us */
+	bool broken; /* activate has ended or breaks the protocol: exit, and kmsd restarts this
+			front */
 };
 
 #endif

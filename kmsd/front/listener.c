@@ -1,6 +1,6 @@
 /*
- * listener.c - accept. Many at a time but never without bound, so that those
- * who are already connected are served in between.
+ * listener.c - accept. Many at a time, but bounded, so that clients that are already connected are
+ * served in between.
  */
 #include "kmsd/front/listener.h"
 
@@ -80,9 +80,9 @@ listeners_pause(struct front *f)
 }
 
 /*
- * No descriptor is left. Give up the reserve for a moment, so that the client
- * at the head of the queue is told at once and does not hang. False: nobody is left to tell, or
- * that too is impossible, and then accepting waits for a close or the next second.
+ * No descriptor is left. Close the reserve for a moment, so that the client at the head of the
+ * queue is refused at once and does not hang. False: no client is left, or that is impossible too;
+ * then accepting waits for a close or the next second.
  */
 static bool
 out_of_descriptors(struct front *f, int listener)
@@ -95,7 +95,7 @@ out_of_descriptors(struct front *f, int listener)
 		fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		why = errno;
 	}
-	/* accept(2) says EMFILE before it looks whether anybody is there */
+	/* accept(2) returns EMFILE before it looks for a client */
 	if (fd != -1) {
 		log_limited(LOG_ERR, "descriptor-limit",
 		    "no descriptor for another connection (%u open): raise LimitNOFILE or lower [limits] connections",
@@ -149,7 +149,7 @@ listeners_add(struct front *f, int fd)
 		return KMS_E_LIMIT;
 	}
 	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-	/* Linux hands this on to every connection accepted: one system call less for each. */
+	/* Linux copies this to every accepted connection, which saves a system call for each. */
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	l->at[l->count].front = f;
 	l->at[l->count].fd = fd;

@@ -106,7 +106,7 @@ take_message(struct server *s, int *channel, const struct ipc_parent *m)
 	if (m->fd == -1)
 		return KMS_E_PEER;
 	if (m->verb == IPC_UPSTREAMS) {
-		/* before the ini text may have come: looked at when all is there */
+		/* may come before the ini text: checked when everything is there */
 		if (s->hosts != -1)
 			close(s->hosts);
 		s->hosts = m->fd;
@@ -124,9 +124,8 @@ take_message(struct server *s, int *channel, const struct ipc_parent *m)
 }
 
 /*
- * Before confinement: one message after the other until START, also when one
- * of them was wrong. To end with messages unread would reset the channel, and kmsd would not hear
- * why.
+ * Before confinement: all messages until START, even when one of them was wrong. Ending with
+ * unread messages would reset the channel, and kmsd would not get the reason.
  */
 static int
 receive_start(struct server *s, int *channel)
@@ -172,7 +171,7 @@ on_linger(evutil_socket_t fd, short what, void *arg)
 	connections_stop(&s->front);
 }
 
-/* Answer what is in flight, but not for ever. */
+/* Answers what is in flight, for a limited time. */
 static void
 begin_stop(struct server *s)
 {
@@ -230,7 +229,7 @@ on_parent(evutil_socket_t fd, short what, void *arg)
 		    "no descriptor for what kmsd sends: raise LimitNOFILE and reload");
 		return;
 	}
-	/* kmsd has gone: so do we, as politely as if it had asked */
+	/* kmsd has ended: stop, as if it had asked for that */
 	event_del(&s->parent);
 	begin_stop(s);
 }
@@ -268,7 +267,7 @@ new_base(void)
 static uint64_t
 file_limit(const struct front *f, const struct config *c)
 {
-	/* A relayed connection has another one behind it. */
+	/* A relayed connection needs a second one, to the KMS host. */
 	uint64_t want = (uint64_t)c->connections * (relay_configured(c) ? 2 : 1) +
 			f->listeners.count + OWN_FILES;
 	struct rlimit have;

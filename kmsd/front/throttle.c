@@ -97,7 +97,7 @@ throttle_leave(struct throttle *t, const uint8_t address[16])
 	if (t->slots[hole].count == 0 || --t->slots[hole].count != 0)
 		return;
 	t->used--;
-	/* Close the gap: move back whatever would not be found across it. */
+	/* Close the gap: move back every entry that could not be found across it. */
 	for (uint32_t i = (hole + 1) & mask; t->slots[i].count != 0; i = (i + 1) & mask) {
 		uint32_t want = home(t, t->slots[i].key);
 

@@ -1,6 +1,6 @@
 /*
  * main.c - kmsd-resolve: the names of the relay's KMS hosts to addresses, for kmsd, which reads no
- * DNS. It takes the ini text on descriptor 3, confines itself, asks, says one word, and ends.
+ * DNS. It takes the ini text on descriptor 3, confines itself, asks, sends one message, and ends.
  */
 #include <errno.h>
 #include <poll.h>
@@ -66,7 +66,7 @@ receive_start(struct config *c)
 	}
 }
 
-/* Before a word of DNS is read. */
+/* Before any DNS message is read. */
 static int
 confine(const struct config *c)
 {

@@ -1,5 +1,5 @@
 /*
- * resolve_confine.c - everything that kmsd-resolve gives up before it reads a word of DNS. What
+ * resolve_confine.c - everything that kmsd-resolve gives up before it reads any DNS message. What
  * stays: its channel to kmsd, sockets to name servers, and a handful of files that anybody may
  * read.
  */
@@ -58,7 +58,10 @@ front_user(const struct config *c)
 	return confine_user_ids(pw->pw_uid, pw->pw_gid);
 }
 
-/* UDP goes where it likes: Landlock holds TCP only. The fronts say so when not even that. */
+/*
+ * UDP can go anywhere: Landlock restricts only TCP. The fronts log it when the kernel cannot
+ * restrict even that.
+ */
 static int
 landlock(const struct config *c)
 {

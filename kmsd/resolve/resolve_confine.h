@@ -1,6 +1,6 @@
 /*
- * resolve_confine.h - kmsd-resolve's own list of what it may do: read the resolver's settings,
- * ask name servers, say one word.
+ * resolve_confine.h - kmsd-resolve's own list of what it may do: read the resolver's settings, ask
+ * name servers, send one message.
  */
 #ifndef KMSD_RESOLVE_RESOLVE_CONFINE_H
 #define KMSD_RESOLVE_RESOLVE_CONFINE_H

@@ -1,6 +1,6 @@
 /*
  * capabilities.c - what root keeps once everything is open: enough to start, confine and end a
- * child again, and no more. Children cannot get back what is taken from the bounding set here.
+ * child again, and no more. Children cannot regain what is removed from the bounding set here.
  */
 #include <errno.h>
 #include <linux/capability.h>
@@ -38,7 +38,7 @@ kept_mask(void)
 	return mask;
 }
 
-/* The bounding set first: taking from it needs a capability that goes next. */
+/* The bounding set first: changing it needs a capability that is dropped next. */
 static int
 shrink_bounding_set(uint64_t mask)
 {

@@ -69,8 +69,8 @@ prepare_users(struct supervisor *s)
 }
 
 /*
- * path as a directory of ours: made when it is not there, refused when others can write or it is
- * not the owner's.
+ * Makes the directory path, or checks it: refused when others can write to it or it belongs to
+ * another user.
  */
 static int
 make_directory(const char *path, mode_t mode, unsigned uid, unsigned gid)
@@ -112,7 +112,7 @@ runtime_path(const struct supervisor *s, const char *name, char *out, size_t siz
 	snprintf(out, size, "%s/%s", s->config.runtime_directory, name);
 }
 
-/* The lock lives as long as we do; what an earlier kmsd left behind is overwritten. */
+/* The lock lasts as long as this process; the text of an earlier kmsd is overwritten. */
 static int
 open_pid_file(struct supervisor *s)
 {
@@ -213,7 +213,7 @@ prepare_directories(struct supervisor *s)
 	return open_control(s);
 }
 
-/* By rename, so that who waits for the file never reads half of it. */
+/* By rename, so that a program that waits for the file never reads half of it. */
 int
 write_port(const struct supervisor *s)
 {
@@ -241,7 +241,7 @@ remove_runtime_files(struct supervisor *s)
 	char path[256];
 	size_t i;
 
-	/* Without the lock they are another kmsd's. */
+	/* Without the lock, they belong to another kmsd. */
 	if (s->pid_file == -1)
 		return;
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

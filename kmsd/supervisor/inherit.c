@@ -1,6 +1,7 @@
 /*
  * inherit.c - listening sockets from the service manager (sd_listen_fds(3) without libsystemd).
- * They outlive us, so that a restart refuses nobody: who connects meanwhile waits in their backlog.
+ * They outlive this process, so that a restart refuses no client: a client that connects meanwhile
+ * waits in the backlog.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -66,7 +67,7 @@ wanted(const struct config *c, const char *address)
 	return false;
 }
 
-/* The service manager decides; that the ini file says something else is worth a line. */
+/* The service manager decides; a difference from the ini file is logged. */
 static void
 compare(const struct supervisor *s)
 {
@@ -80,7 +81,7 @@ compare(const struct supervisor *s)
 		    "the service manager's sockets do not match [listen]: run \"kmsctl apply\", which writes them into kmsd.socket, then restart kmsd.socket");
 }
 
-/* One socket for all fronts: the kernel gives a connection to whoever accepts it first. */
+/* One socket for all fronts: the kernel gives a connection to the front that accepts it first. */
 static int
 take(struct supervisor *s, int fd)
 {

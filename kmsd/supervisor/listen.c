@@ -1,7 +1,6 @@
 /*
  * listen.c - one socket for every address and front, all on one port (SO_REUSEPORT). They stay
- * open here for as long as kmsd runs: what waits in a dead front's backlog is the next front's
- * work.
+ * open here for as long as kmsd runs: the next front serves what waits in a dead front's backlog.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -40,7 +39,7 @@ parse_address(union address *a, const char *text, uint16_t port)
 	return 0;
 }
 
-/* A bound socket, or -1. shared: others of ours may have the same address. */
+/* A bound socket, or -1. shared: other sockets of kmsd may have the same address. */
 static int
 bind_one(const char *text, uint16_t port, bool shared)
 {
@@ -65,8 +64,8 @@ bind_one(const char *text, uint16_t port, bool shared)
 }
 
 /*
- * Whether nobody else has the address. A second kmsd of the same user could share the port through
- * SO_REUSEPORT and take half of the clients without a word, so look without it first.
+ * Is the address free? A second kmsd of the same user could share the port through SO_REUSEPORT
+ * and silently take half of the clients, so try without it first.
  */
 static bool
 is_free(const char *text, uint16_t port)
@@ -114,7 +113,7 @@ bind_address(struct supervisor *s, const char *text, uint16_t port)
 	return KMS_OK;
 }
 
-/* Every address on one port; *failed is the address that could not be had. */
+/* Binds every address on one port; *failed is the address that could not be bound. */
 static int
 bind_all(struct supervisor *s, uint16_t port, const char **failed)
 {
@@ -139,7 +138,7 @@ bind_all(struct supervisor *s, uint16_t port, const char **failed)
 	return s->listener_count > 0 ? KMS_OK : KMS_E_IO;
 }
 
-/* A port that the first address has free, from the system. */
+/* A port chosen by the system that is free on the first address. */
 static uint16_t
 choose_port(const struct supervisor *s)
 {

@@ -103,8 +103,8 @@ parse_options(int argc, char **argv, struct options *o)
 }
 
 /*
- * What our caller left open is not the children's to have; what it closed must not become the
- * number of a socket that a library then takes for standard error.
+ * The children must not inherit what the caller left open. Descriptors 0 to 2 must be open, or a
+ * socket could get the number of standard error.
  */
 static void
 tidy_descriptors(void)
@@ -133,7 +133,7 @@ init_children(struct supervisor *s)
 
 /*
  * Descriptors for the connections that the ini file allows. Children inherit the limit and only
- * lower it; a plain user gets as many as he may have, and the front says when they are too few.
+ * lower it; without root, the hard limit is the most, and the front logs when that is too low.
  */
 static void
 raise_descriptors(const struct supervisor *s)
@@ -156,7 +156,7 @@ prepare(struct supervisor *s)
 	int rc;
 
 	raise_descriptors(s);
-	/* What a child may not do through a set-uid program, it may not do through ours either. */
+	/* Children cannot gain rights through set-uid programs; neither can kmsd. */
 	rc = confine_no_new_privs();
 	if (rc == KMS_OK)
 		rc = signals_open(s);
@@ -198,7 +198,7 @@ next_wake(const struct supervisor *s)
 	return next > t ? (int)(next - t) : 0;
 }
 
-/* The loop turns and children are looked after: said by what does so, not by a timer beside it. */
+/* The sign of life is sent by the loop that looks after the children, not by a separate timer. */
 static void
 sign_of_life(struct supervisor *s)
 {
@@ -225,7 +225,7 @@ wait_once(struct supervisor *s)
 		stop_begin(s, "poll failed", EXIT_START);
 		return;
 	}
-	/* Words before deaths: a child that says why it fails is heard before it is buried. */
+	/* Messages before deaths: the reason that a child gives is read before it is reaped. */
 	if (p[1].revents != 0)
 		child_message(s, &s->activate);
 	for (i = 0; i < n; i++)

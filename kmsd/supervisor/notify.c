@@ -1,5 +1,5 @@
 /*
- * notify.c - tell systemd how far we are: one datagram to the socket it named (sd_notify(3)).
+ * notify.c - tell systemd the state of kmsd: one datagram to the socket it named (sd_notify(3)).
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -39,7 +39,7 @@ notify(const char *fmt, ...)
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd == -1)
 		return;
-	/* Nobody to tell of a failure; systemd has its own time-out. */
+	/* A failure is ignored: systemd has its own time-out. */
 	(void)sendto(fd, text, (size_t)n, MSG_NOSIGNAL, (struct sockaddr *)&to,
 	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
 	close(fd);

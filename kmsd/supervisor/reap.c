@@ -18,7 +18,7 @@
 #define BACKOFF_FIRST 100 /* ms, after the restart that is immediate */
 #define BACKOFF_MAX 5000
 #define CLOSE_WAIT 1000 /* ms for a child that closed its channel to end */
-#define STEADY 60000    /* ms: who served this long begins a new count of failures */
+#define STEADY 60000    /* ms: after serving this long, the count of failures begins again */
 
 /* "kmsd-front 2" or "kmsd-activate". */
 static void
@@ -47,7 +47,10 @@ all_ready(struct supervisor *s)
 	if (s->announced)
 		return;
 	s->announced = true;
-	/* The file says "served now" to whoever waits for it, so it is written last. */
+	/*
+	 * The file tells programs that wait for it that clients are served now, so it is written
+	 * last.
+	 */
 	if (write_port(s) != KMS_OK) {
 		stop_begin(s, "the port file cannot be written", EXIT_START);
 		return;
@@ -107,8 +110,8 @@ child_failed(struct supervisor *s, struct child *c, uint32_t status)
 }
 
 /*
- * One word of a child. A child that serves has nothing more to say: were it heard then, a front
- * that an attacker owns could claim a failure that ends everything.
+ * One message from a child. A child that serves sends nothing more: otherwise a front that an
+ * attacker controls could report a failure that ends everything.
  */
 static int
 heard(struct supervisor *s, struct child *c, const struct ipc_parent *m)
@@ -144,12 +147,12 @@ child_message(struct supervisor *s, struct child *c)
 	if (c->sock == -1 || (rc == KMS_E_IO && (errno == EAGAIN || errno == EWOULDBLOCK)))
 		return;
 	/*
-	 * Closed is how a child ends; anything else is a compromised child. Neither can be told to
-	 * stop, so neither goes on.
+	 * A closed channel means that the child is ending; anything else means a compromised
+	 * child. Neither can be told to stop, so both are killed.
 	 */
 	close(c->sock);
 	c->sock = -1;
-	/* Most are on their way out: a second, to leave their own exit status. */
+	/* Most are ending: they get a second, so that their own exit status is known. */
 	if (c->pid > 0 && c->deadline == 0)
 		c->deadline = now_ms() + CLOSE_WAIT;
 }

@@ -16,7 +16,7 @@
 
 #define ERRORS 20
 
-/* One line each, as a compiler would say it when a person asked (-n). */
+/* One line for each error, in a compiler's format with -n. */
 static void
 say(bool to_stderr, const char *path, int line, const char *text)
 {
@@ -104,8 +104,10 @@ reload(struct supervisor *s)
 		s->ini_text = text;
 		s->ini_len = len;
 		name_restart_keys(s, &fresh);
-		/* What takes effect now; the other keys stay as they were, to be told at the next
-		 * reload too. */
+		/*
+		 * Takes what can change now; other changed keys keep their old values, and are
+		 * reported at the next reload too.
+		 */
 		s->config.log_level = fresh.log_level;
 		s->config.relay_resolve_interval = fresh.relay_resolve_interval;
 		log_level(fresh.log_level);

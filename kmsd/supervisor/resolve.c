@@ -1,6 +1,6 @@
 /*
- * resolve.c - which KMS hosts the relay may use. kmsd itself reads no DNS: addresses that stand
- * in the ini file are taken from there, names go to kmsd-resolve, which says one word and ends.
+ * resolve.c - which KMS hosts the relay may use. kmsd itself reads no DNS: addresses in the ini
+ * file are used as they are; names go to kmsd-resolve, which sends one message and ends.
  */
 #include <errno.h>
 #include <signal.h>
@@ -17,7 +17,7 @@
 #define RESOLVE_PATIENCE 20000 /* ms that the child has */
 #define RESOLVE_AGAIN 15000    /* ms after a failure */
 
-/* Ourselves: relayed to, the first client would go round until no descriptor is left. */
+/* This appliance itself: relaying to it would loop until no descriptor is left. */
 static bool
 is_self(const struct supervisor *s, const struct ipc_upstream *h)
 {
@@ -145,7 +145,7 @@ resolve_now(struct supervisor *s)
 		child_send(c, IPC_START, 0, -1);
 }
 
-/* What the child found; what it could not find is kept as it was. */
+/* What the child found; the old addresses of names that it could not find are kept. */
 static void
 resolved(struct supervisor *s, int fd)
 {
@@ -186,7 +186,7 @@ resolve_message(struct supervisor *s)
 		m.fd = -1;
 	if (m.fd >= 0)
 		close(m.fd);
-	/* One word, and no more is heard. */
+	/* One message; no other is read. */
 	close(c->sock);
 	c->sock = -1;
 }

@@ -1,6 +1,7 @@
 /*
- * secrets.c - opens what the host's keys are opened with, for the activation process to read.
- * kmsd itself reads none of it; it makes the machine file when there is none, and forgets it.
+ * secrets.c - opens the files that unlock the host's keys, for the activation process to read.
+ * kmsd itself reads none of them; it makes the machine file when there is none, and forgets its
+ * contents.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +28,10 @@ failed(const char *key, const char *path, const char *why)
 	return KMS_E_CONFIG;
 }
 
-/* A regular file that only its owner, we or root, can read; systemd sees to credentials itself. */
+/*
+ * A regular file that only its owner (this user or root) can read; systemd protects credentials
+ * itself.
+ */
 static const char *
 objection(int fd, bool private)
 {
@@ -81,7 +85,7 @@ open_passphrase(struct supervisor *s)
 	return open_one(s, IPC_SECRET_PASSPHRASE, "passphrase_credential", path);
 }
 
-/* A copy of the state directory must not carry what opens it. The directories are there by now. */
+/* A copy of the state directory must not contain what unlocks it. The directories exist by now. */
 static bool
 inside_state(const struct supervisor *s, const char *directory)
 {
@@ -119,7 +123,7 @@ write_whole(int fd, const char *text)
 	return write(fd, text, len) == (ssize_t)len && fsync(fd) == 0;
 }
 
-/* Whole or not at all, and never in the place of one that is there. */
+/* Completely or not at all, and never over an existing file. */
 static int
 make_machine_file(const char *path, int directory)
 {

@@ -1,5 +1,5 @@
 /*
- * signals.c - signals as bytes to read, so that nothing happens in the middle of anything.
+ * signals.c - signals become bytes to read, so that no handler interrupts other code.
  */
 #include <errno.h>
 #include <signal.h>

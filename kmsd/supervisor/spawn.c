@@ -87,7 +87,7 @@ spawn(const char *path, const char *program, int sock, pid_t *pid)
 	return rc;
 }
 
-/* Never waits: a child that does not read what it is sent is treated as hung, see child_send. */
+/* Never waits: a child that does not read is treated as hung, see child_send. */
 static int
 parent_channel(int pair[2])
 {
@@ -159,7 +159,7 @@ child_send(struct child *c, uint8_t verb, uint8_t index, int fd)
 		    (long)c->pid);
 		kill(c->pid, SIGKILL);
 	}
-	/* Otherwise it is gone already, and its end will be reaped. */
+	/* Otherwise it has ended already and will be reaped. */
 	return KMS_E_PEER;
 }
 
@@ -177,7 +177,7 @@ send_config(struct supervisor *s, struct child *c)
 	return rc;
 }
 
-/* Once: nobody is to ask for them again. */
+/* Only once: the files are not needed again. */
 static int
 send_secrets(struct supervisor *s, struct child *c)
 {

@@ -38,7 +38,7 @@ stop_begin(struct supervisor *s, const char *why, int exit_code)
 	unsigned i;
 
 	if (s->phase >= PHASE_STOPPING_FRONTS) {
-		/* Asked twice: somebody is in a hurry. The ledger is made for it. */
+		/* Asked twice: stop at once. The ledger survives that. */
 		if (exit_code == EXIT_OK) {
 			log_event(LOG_WARNING, "stop-forced", "asked to stop again: killing all");
 			kill_all(s);

@@ -20,7 +20,7 @@ enum {
 	EXIT_OK = 0,
 	EXIT_CONFIG = 1, /* ini file invalid or unreadable */
 	EXIT_USAGE = 2,
-	EXIT_START = 3,    /* address, directory, user or child could not be had */
+	EXIT_START = 3,    /* an address, directory, user or child was not available */
 	EXIT_ACTIVATE = 4, /* the activation process ended */
 };
 

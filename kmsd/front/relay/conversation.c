@@ -79,7 +79,7 @@ watch_client(struct conversation *c)
 	connection_watch(c->connection, what);
 }
 
-/* The client's clock: it is only held to a time while it is its turn. */
+/* The client's deadline, which exists only while it is the client's turn. */
 static void
 set_deadline(struct conversation *c)
 {
@@ -98,7 +98,7 @@ set_deadline(struct conversation *c)
 		connection_deadline(c->connection, kind);
 }
 
-/* The host's clock, precise, since it is what the client is promised. */
+/* The host's deadline, which is precise, because clients are promised an answer by then. */
 static void
 set_timer(struct conversation *c)
 {
@@ -131,7 +131,7 @@ conversation_busy(const struct connection *connection)
 	return exchange_waits(&c->x) || half_pending(&c->client) || half_pending(&c->host);
 }
 
-/* After every turn. False when it was the last one. */
+/* After every turn. False: the session has ended. */
 static bool
 settle(struct conversation *c)
 {
@@ -311,7 +311,7 @@ connect_next(struct conversation *c)
 	return send_bind(c);
 }
 
-/* A bind came to nothing with this host. errno says how, or is 0. */
+/* A bind failed with this host. errno says how, or is 0. */
 static void
 blame(struct conversation *c, bool late)
 {
@@ -331,8 +331,10 @@ blame(struct conversation *c, bool late)
 		c->closed |= upstream_bit(h);
 }
 
-/* The host is gone. While it was binding, another one is asked; later the client is told. errno as
- * above. */
+/*
+ * The host is lost. During a bind, another host is tried; later, the client is told. errno as
+ * above.
+ */
 static bool
 host_lost(struct conversation *c, bool late)
 {
@@ -392,7 +394,7 @@ begin_bind(struct conversation *c, const uint8_t *data, size_t len)
 	return connect_next(c);
 }
 
-/* One whole fragment of the client's. *stop: it is not its turn. */
+/* One complete fragment from the client. *stop: it is not the client's turn. */
 static bool
 client_pdu(struct conversation *c, const uint8_t *data, size_t len, bool *stop)
 {
@@ -465,7 +467,7 @@ client_octets(struct conversation *c, const uint8_t *data, size_t len)
 	return half_keep_in(&c->client, data + at, len - at) || close_conversation(c);
 }
 
-/* Its turn again: what it sent meanwhile is here. */
+/* The client's turn again: handle what it sent meanwhile. */
 static bool
 client_resume(struct conversation *c)
 {

@@ -89,9 +89,9 @@ offer(struct exchange *x, const struct pdu *p, int status)
 }
 
 /*
- * The version of the KMS protocol: two little-endian numbers at the begin of the payload. Where
- * NDR or NDR64 laid a byte array down, its length (once as a parameter, once as the array's own
- * count) stands before them.
+ * The version of the KMS protocol: two little-endian numbers at the beginning of the payload. When
+ * NDR or NDR64 encoded a byte array, its length (as a parameter and as the array's count) comes
+ * before them.
  */
 static void
 read_version(struct exchange *x, const struct pdu *p, const uint8_t *data)
@@ -270,7 +270,7 @@ end_call(struct exchange *x, uint8_t outcome, uint32_t status)
 	x->call.ended = true;
 	x->call.outcome = outcome;
 	x->call.status = status;
-	/* A fault may come before the last fragment of the request: the rest is nobody's. */
+	/* A fault may come before the last fragment of the request: the rest is swallowed. */
 	x->refuse = false;
 	x->state = x->state == EXCHANGE_REQUEST ? EXCHANGE_SWALLOW : EXCHANGE_BOUND;
 	return EXCHANGE_PASS;

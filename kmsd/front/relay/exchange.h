@@ -1,7 +1,7 @@
 /*
- * exchange.h - where a relayed conversation stands, and what becomes of the next PDU of either
- * side. Pure: no clock, no socket, no memory of its own, so that tests and fuzzers drive the
- * real thing.
+ * exchange.h - the state of a relayed conversation, and what to do with the next PDU of either
+ * side. Pure: no clock, no socket, no memory of its own, so that tests and fuzzers drive the real
+ * thing.
  *
  *   client    BIND -> BINDING -> BOUND <-> REQUEST -> CALL -> BOUND ...
  *                                BOUND <-> ALTER
@@ -29,21 +29,21 @@ enum exchange_state {
 };
 
 enum exchange_do {
-	EXCHANGE_PASS,       /* to the other side, byte for byte */
+	EXCHANGE_PASS,       /* pass it to the other side, byte for byte */
 	EXCHANGE_PASS_CLOSE, /* the same, and that was the last */
 	EXCHANGE_CONNECT,    /* a bind: keep it, choose a host */
-	EXCHANGE_WAIT,       /* not its turn: keep it, read no more */
+	EXCHANGE_WAIT,       /* not this side's turn: keep it, stop reading */
 	EXCHANGE_ANSWER,     /* x->answer to the client */
 	EXCHANGE_ANSWER_CLOSE,
 	EXCHANGE_DROP,  /* nobody gets it */
-	EXCHANGE_CLOSE, /* x->event and x->why say why */
+	EXCHANGE_CLOSE, /* x->event and x->why give the reason */
 };
 
 /* How a call ended: enum ipc_relayed_outcome, ipc.h. */
 struct exchange_call {
 	bool ended; /* to be reported; the caller clears it */
 	uint8_t outcome;
-	/* of the KMS protocol, as the request says in clear; 0.0 not known */
+	/* of the KMS protocol, in clear in the request; 0.0: unknown */
 	uint16_t major, minor;
 	uint32_t sent, received; /* octets of payload */
 	uint32_t status;         /* of a fault, or the reason of a bind_nak */
@@ -52,7 +52,7 @@ struct exchange_call {
 struct exchange {
 	uint8_t state;
 	bool answered; /* a part of the response has passed */
-	bool refuse;   /* SWALLOW: a fault is due at the end */
+	bool refuse;   /* SWALLOW: a fault is to be sent at the end */
 	uint8_t context_count, pending_count;
 	uint16_t contexts[PDU_CONTEXTS]; /* accepted, of the KMS interface */
 	uint16_t pending[PDU_CONTEXTS];  /* of the bind or alter_context under way */
@@ -73,11 +73,11 @@ enum exchange_do exchange_host(struct exchange *x, const uint8_t *data, size_t l
  */
 enum exchange_do exchange_version(struct exchange *x, const uint8_t *data, size_t len);
 /*
- * The host is lost or not to be had, or (late) its time is over: what the client is told,
- * ANSWER_CLOSE or CLOSE. nak: the reason given when it was binding.
+ * The host is lost or unreachable, or (late) its time is over: what the client gets, ANSWER_CLOSE
+ * or CLOSE. nak: the reason to give during a bind.
  */
 enum exchange_do exchange_lost(struct exchange *x, bool late, enum pdu_nak nak);
-/* Somebody waits for the host. */
+/* The client waits for the host. */
 bool exchange_waits(const struct exchange *x);
 
 #endif

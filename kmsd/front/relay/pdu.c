@@ -15,7 +15,8 @@
 #define RESULT_SIZE 24
 #define BODY_FIXED (PDU_HEADER + 8) /* of a request or a response */
 #define FAULT_FIXED                                                                                \
-	(PDU_HEADER + 12) /* C706 has four reserved octets more; not everybody sends them */
+	(PDU_HEADER +                                                                              \
+	    12) /* C706 has four more reserved bytes, which some implementations do not send */
 #define AUTH_TRAILER 8
 #define OBJECT_SIZE 16
 
@@ -168,7 +169,8 @@ parse_bind(struct pdu *p, const uint8_t *data)
 	p->max_xmit = get_u16(p, data + 16);
 	p->max_recv = get_u16(p, data + 18);
 	p->group = get_u32(p, data + 20);
-	/* What an auth verifier holds is not ours to relay: the caller refuses it, contexts unread.
+	/*
+	 * An auth verifier cannot be relayed: the caller refuses it without reading the contexts.
 	 */
 	if (p->auth_length != 0)
 		return KMS_OK;

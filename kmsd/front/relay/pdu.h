@@ -1,7 +1,7 @@
 /*
  * pdu.h - connection-oriented DCE/RPC PDUs as far as a relay must know them (C706 chapter 12,
- * MS-RPCE): headers and presentation contexts, in either byte order. What a PDU carries
- * is never looked at, but for the two numbers of the protocol's version that stand in clear.
+ * MS-RPCE): headers and presentation contexts, in either byte order. The payload of a PDU is never
+ * read, except the two numbers of the protocol's version, which are in clear.
  */
 #ifndef KMSD_FRONT_RELAY_PDU_H
 #define KMSD_FRONT_RELAY_PDU_H
@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #define PDU_HEADER 16
-#define PDU_MAX 5840    /* octets of a fragment: what Windows offers over TCP */
+#define PDU_MAX 5840    /* bytes of a fragment: what Windows offers over TCP */
 #define PDU_CONTEXTS 16 /* presentation contexts of a bind that are kept */
 #define PDU_SYNTAXES 8  /* transfer syntaxes of one context */
 #define PDU_SYNTAX 20   /* octets: UUID, version */
@@ -73,7 +73,7 @@ struct pdu {
 enum pdu_whole {
 	PDU_MORE, /* more octets must come */
 	PDU_WHOLE,
-	PDU_BAD,           /* can never become one */
+	PDU_BAD,           /* can never become a PDU */
 	PDU_OTHER_VERSION, /* RPC, of a version that is not 5.0 or 5.1 */
 };
 /*
@@ -95,7 +95,10 @@ int pdu_parse(struct pdu *p, const uint8_t *data);
 size_t pdu_build_fault(
     uint8_t out[PDU_ANSWER], const struct pdu *to, uint32_t status, bool executed);
 size_t pdu_build_nak(uint8_t out[PDU_ANSWER], const struct pdu *to, enum pdu_nak reason);
-/* Every context rejected: one of another interface for that, one of ours with PDU_REASON_NONE. */
+/*
+ * Rejects every context: one of another interface for that reason, one of ours with
+ * PDU_REASON_NONE.
+ */
 size_t pdu_build_rejection(uint8_t out[PDU_ANSWER], const struct pdu *to);
 
 /*

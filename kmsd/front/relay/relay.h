@@ -40,7 +40,7 @@ struct relay {
 	uint64_t reported_at; /* second, and how many were reported in it */
 	unsigned reported;
 	uint64_t kept_back;
-	/* where octets are received when none are left over */
+	/* receive buffer, used when no bytes are left over */
 	uint8_t scratch[2 * PDU_MAX];
 };
 

@@ -1,5 +1,5 @@
 /*
- * report.c - IPC_RELAYED, at most so many a second.
+ * report.c - IPC_RELAYED, a limited number a second.
  */
 #include "kmsd/front/relay/report.h"
 

@@ -1,6 +1,6 @@
 /*
  * upstream.c - the table of hosts. A probe is a connection that is closed again as soon as it is
- * made: it costs the host nothing and says what a client would find.
+ * made: it costs the host nothing and shows what a client would find.
  */
 #include "kmsd/front/relay/upstream.h"
 
@@ -91,7 +91,7 @@ upstream_bit(const struct upstream *h)
 	return UINT32_C(1) << (h - h->all->at);
 }
 
-/* xorshift: which of several hosts a client gets is no secret. */
+/* xorshift: which of several hosts a client gets is not secret. */
 static uint32_t
 draw(struct upstreams *u, uint32_t upper)
 {
@@ -116,7 +116,7 @@ upstreams_choose(struct upstreams *u, uint32_t tried)
 	for (unsigned i = 0; i < u->count; i++)
 		if (eligible(u, i, tried) && u->at[i].host.priority < priority)
 			priority = u->at[i].host.priority;
-	/* A weight of zero is a small chance, not none: all count one more than they say. */
+	/* A weight of zero is a small chance, not none: every weight counts as one more. */
 	for (unsigned i = 0; i < u->count; i++)
 		if (eligible(u, i, tried) && u->at[i].host.priority == priority)
 			sum += u->at[i].host.weight + 1u;

@@ -2,11 +2,11 @@
  * upstream.h - the KMS hosts: which one is next, which are set aside and for how long, and
  * the probes that bring them back.
  *
- * A host that cannot be connected to is set aside at once. One that closes without an answer,
- * or accepts and says nothing, may do so because of the client's bind, and one client must not
- * take a host from all others: that counts only when another host has answered the same bind,
- * so that somebody is always left. Silence counts at once, since it costs each client its time;
- * a close after UPSTREAM_STRIKES binds in a row.
+ * A host that cannot be connected to is set aside at once. One that closes without an answer, or
+ * accepts and says nothing, may do so because of the client's bind, and one client must not take a
+ * host from all others: that counts only when another host has answered the same bind, so that one
+ * host is always left. Silence counts at once, since it costs each client its time; a close after
+ * UPSTREAM_STRIKES binds in a row.
  */
 #ifndef KMSD_FRONT_RELAY_UPSTREAM_H
 #define KMSD_FRONT_RELAY_UPSTREAM_H
@@ -50,15 +50,15 @@ void upstreams_free(struct upstreams *u);
 /* Those that were there before keep their state. */
 void upstreams_replace(struct upstreams *u, const struct ipc_upstreams *to);
 /*
- * Lowest priority first, by weight within one (RFC 2782); none that is aside or that tried (a
- * bit for each place) names. NULL: nobody is left.
+ * Lowest priority first, by weight within one (RFC 2782); skipping those that are set aside or in
+ * tried (a bit for each place). NULL: none is left.
  */
 struct upstream *upstreams_choose(struct upstreams *u, uint32_t tried);
 uint32_t upstream_bit(const struct upstream *h);
 /* The host of that address and port, if it is still there. */
 struct upstream *upstreams_find(struct upstreams *u, const struct ipc_upstream *host);
 
-/* A connection under way or made: *fd. KMS_OK, or KMS_E_IO with errno. */
+/* A connection that is in progress or made: *fd. KMS_OK, or KMS_E_IO with errno. */
 int upstream_connect(const struct ipc_upstream *host, int *fd);
 void upstream_good(struct upstream *h);
 /* Aside now. now: ms, monotonic. why: for the log. */
