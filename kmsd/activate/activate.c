@@ -51,7 +51,7 @@ activate_record_start(struct activate *a)
 	memcpy(keys, signing_key_sign_pk(a->key), 32);
 	memcpy(keys + 32, signing_key_kx_pk(a->key), 32);
 	rc = activate_record(a, &e);
-	/* Serve on when it cannot be written: clients are told, and the disk may be mended. */
+	/* Continue when it cannot be written: clients are told, and space may be freed. */
 	if (rc == KMS_E_FULL || rc == KMS_E_IO)
 		return KMS_OK;
 	return rc;

@@ -32,7 +32,7 @@ struct activate {
 	struct config config;
 	struct service service;
 	struct signing_key *key;
-	struct secrets secrets;     /* what kmsd handed over to open it */
+	struct secrets secrets;     /* what kmsd handed over to unlock it */
 	unsigned wrong_passphrases; /* in a row */
 	uint64_t try_again;         /* monotonic seconds: no passphrase is tried before */
 	struct session_keys *cache;
@@ -43,13 +43,13 @@ struct activate {
 	struct front_peer *peers; /* list, front_peer.h */
 	int state_dir;
 	char host_name[MESSAGE_NAME + 1];
-	/* config_mark of what was taken at the start, and last */
+	/* config_mark of the kms.ini at the start, and of the last one read */
 	uint64_t config_started, config_read;
 	uint32_t layers; /* of the sandbox, in force */
 	uint64_t now;    /* seconds; read once an event */
 	uint64_t started;
 	uint64_t last_batch;  /* number of the newest batch on disk */
-	uint64_t read_second; /* answers read back from the journal: how many this second */
+	uint64_t read_second; /* how many answers were read back from the journal this second */
 	unsigned reads;
 	uint64_t failing_since, failure_said; /* the ledger; 0: it works */
 	struct activate_counts counts;
@@ -65,8 +65,8 @@ void activate_clock(struct activate *a);
  */
 int activate_record(struct activate *a, struct entry_admin *e);
 /*
- * The first entry of every run: with which keys it signs. A ledger that cannot be written is no
- * failure.
+ * The first entry of every run: with which keys it signs. A ledger that cannot be written is not a
+ * failure here.
  */
 int activate_record_start(struct activate *a);
 

@@ -28,7 +28,9 @@ static const char *const allowed[] = {
 	"rseq", "set_robust_list", "setpriority", "getuid", "geteuid", "getgid", "getegid", NULL
 };
 
-/* Asked by libc in passing (syslog(3) reconnecting, time zones, terminals): refused, not fatal. */
+/*
+ * Called by libc on the side (syslog(3) reconnecting, time zones, terminals): refused, not fatal.
+ */
 static const char *const refused[] = { "socket", "connect", "open", "access", "faccessat", "stat",
 	"readlink", "readlinkat", "ioctl", "uname", "sysinfo", NULL };
 
@@ -38,7 +40,7 @@ layer(int status, uint32_t bit)
 	return status == KMS_OK ? bit : 0;
 }
 
-/* While still root: the session keys of all clients are to stay out of swap. */
+/* While still root: the session keys of all clients must stay out of swap. */
 static void
 raise_memlock(uint64_t memlock)
 {
@@ -68,7 +70,7 @@ activate_confine_early(const struct config *c, int state_dir, uint64_t memlock)
 		in_force |= layer(confine_network_namespace(), CONFINE_NETNS);
 		in_force |= layer(confine_user(c->activate_user), CONFINE_UID);
 	}
-	/* After the change of user, which makes a process undumpable or not by its own rules. */
+	/* After the change of user, which itself changes whether the process can be dumped. */
 	in_force |= layer(confine_no_core(), CONFINE_NO_CORE);
 	in_force |= layer(confine_no_new_privs(), CONFINE_NO_NEW_PRIVS);
 	in_force |= layer(confine_landlock(state_dir), CONFINE_LANDLOCK);

@@ -1,7 +1,6 @@
 /*
- * authenticate.c - the cheap checks first, and a client enters the cache only
- * after its tag has verified: random octets cost an attacker's own time, not
- * the place of a client that comes back.
+ * authenticate.c - the cheap checks first, and a client enters the cache only after its tag has
+ * verified: random bytes cost an attacker time, but do not push out a client that comes back.
  */
 #include "kmsd/activate/authenticate.h"
 

@@ -180,7 +180,7 @@ front_peer_ask_stats(struct activate *a)
 		if (p->dead || !p->ready)
 			continue;
 		p->stats_left = STATS_UNASKED;
-		/* A front that does not read gets no more questions. */
+		/* A front that does not read is not asked again. */
 		if (!ipc_channel_pending(p->channel))
 			front_peer_send(p, IPC_STATS_ASK, NULL, 0);
 	}

@@ -1,7 +1,6 @@
 /*
- * front_peer.h - one front, as seen from activation: a hostile process that may
- * drop, delay and lie about addresses, and that loses its channel as soon as it
- * does what a front cannot do.
+ * front_peer.h - one front, as the activation process sees it: a possibly hostile process that can
+ * drop, delay and lie about addresses, and that loses its channel as soon as it breaks a rule.
  */
 #ifndef KMSD_ACTIVATE_FRONT_PEER_H
 #define KMSD_ACTIVATE_FRONT_PEER_H
@@ -44,8 +43,8 @@ int front_peer_broken(struct front_peer *p, const char *event, const char *what)
 void front_peer_send(struct front_peer *p, uint8_t verb, const void *body, uint32_t len);
 
 /*
- * A reply in place: room for a frame of at most size octets, then its length (0: give the
- * credit back with nothing to send). NULL: this peer is given up.
+ * A reply in place: room for a frame of at most size octets, then its length (0: give the credit
+ * back with nothing to send). NULL: this peer is being closed.
  */
 uint8_t *front_peer_reserve(struct front_peer *p, size_t size);
 void front_peer_commit(struct front_peer *p, uint64_t token, uint8_t flags, size_t len);
@@ -53,8 +52,8 @@ void front_peer_commit(struct front_peer *p, uint64_t token, uint8_t flags, size
 /* Write what is queued for p now, within a batch: p stays, also when it is given up. */
 void front_peer_flush(struct front_peer *p);
 /*
- * After each turn of the loop, with no batch under way: write what is queued, free who is given
- * up.
+ * After each turn of the loop, with no batch under way: writes what is queued, frees peers that
+ * are to be closed.
  */
 void front_peer_flush_all(struct activate *a);
 /* Something is queued still. */

@@ -1,7 +1,7 @@
 /*
- * host_identity.c - guarded memory for the host's secrets. The signing key's
- * page is without access but for the moment of a signature; the exchange key's
- * is read-only, since a flood of new clients would pay two system calls each.
+ * host_identity.c - guarded memory for the host's secrets. The signing key's page is inaccessible
+ * except during a signature; the exchange key's is read-only, because otherwise every new client
+ * would cost two system calls.
  */
 #include "kmsd/activate/host_identity.h"
 
@@ -33,7 +33,10 @@ struct signing_key {
 	uint8_t host_id[16];
 };
 
-/* The secret's octets out of files that are no more: an unlinked file's blocks stay on the disk. */
+/*
+ * Overwrites the secrets in a file before it is removed: an unlinked file's blocks stay on the
+ * disk.
+ */
 static void
 scrub(int fd)
 {
@@ -42,7 +45,7 @@ scrub(int fd)
 
 	if (fd < 0)
 		return;
-	/* One that still has a name is somebody's backup. */
+	/* A file that still has another name is somebody's backup. */
 	if (fstat(fd, &st) == 0 && st.st_nlink == 0 && pwrite(fd, zero, sizeof(zero), 0) > 0)
 		fsync(fd);
 	close(fd);
@@ -54,7 +57,7 @@ open_to_scrub(int dirfd, const char *path)
 	return openat(dirfd, path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 }
 
-/* What an interrupted conversion left. */
+/* Removes what an interrupted conversion left. */
 static void
 remove_unfinished(int dirfd)
 {
@@ -74,7 +77,9 @@ set_public(struct signing_key *k, const uint8_t sign_pk[32], const uint8_t kx_pk
 	certificate_host_id(k->host_id, k->sign_pk, k->kx_pk);
 }
 
-/* The opened secrets into their places. The pages are writable until they are protected here. */
+/*
+ * Copies the opened secrets to their places. The pages are writable until they are protected here.
+ */
 static int
 take_secret(struct signing_key *k, const uint8_t *secret)
 {
@@ -84,7 +89,7 @@ take_secret(struct signing_key *k, const uint8_t *secret)
 	memcpy(k->kx_sk, secret + 32, 32);
 	if (crypto_scalarmult_base(kx_pk, k->kx_sk) != 0)
 		return KMS_E_FORMAT;
-	/* The seal covers them: this is for a file that was made wrong. */
+	/* The seal covers them: this catches a file that was made wrongly. */
 	if (k->head.kind != HOST_KEY_PLAIN &&
 	    (memcmp(sign_pk, k->head.sign_pk, 32) != 0 || memcmp(kx_pk, k->head.kx_pk, 32) != 0))
 		return KMS_E_FORMAT;
@@ -95,7 +100,7 @@ take_secret(struct signing_key *k, const uint8_t *secret)
 	return KMS_OK;
 }
 
-/* The file's secrets into guarded memory of HOST_KEY_SECRET octets. */
+/* Opens the file's secrets into guarded memory of HOST_KEY_SECRET bytes. */
 static int
 unseal(uint8_t *secret, const struct signing_key *k, const uint8_t *passphrase, size_t len,
     const struct secrets *s)
@@ -133,8 +138,7 @@ encode(struct host_key_file *head, const uint8_t *secret, const uint8_t *passphr
 	return rc;
 }
 
-/* At the first start: sealed from its first octet on disk when kms.ini names something to seal it
- * with. */
+/* At the first start: sealed from the beginning when kms.ini has a passphrase or machine file. */
 static int
 make(struct signing_key *k, int dirfd, uint64_t now, const struct secrets *s)
 {
@@ -175,7 +179,7 @@ open_machine(struct signing_key *k, uint8_t *secret, const struct secrets *s, ch
 	return rc;
 }
 
-/* A passphrase that is missing or wrong is no failure: somebody will come and type it. */
+/* A missing or wrong passphrase is not a failure: the administrator can type it later. */
 static int
 open_passphrase(struct signing_key *k, uint8_t *secret, const struct secrets *s, char why[256])
 {
@@ -277,7 +281,10 @@ signing_key_unlock(struct signing_key *k, const uint8_t *passphrase, size_t len)
 	return rc;
 }
 
-/* Old or new is on disk whenever we are ended, and when it is the new one, nothing of the old. */
+/*
+ * Whenever this process is killed, the old or the new file is on disk; and with the new one,
+ * nothing of the old is left.
+ */
 static int
 replace_file(int dirfd, const uint8_t *file, size_t len)
 {

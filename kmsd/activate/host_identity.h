@@ -1,8 +1,7 @@
 /*
- * host_identity.h - the host's own two secrets, made at first start and never
- * leaving this process: the Ed25519 key that signs batches and the X25519 key
- * that clients seal requests for. There is no call that signs what one likes.
- * keys/host.key is host_key.h's.
+ * host_identity.h - the host's own two secrets, made at first start and never leaving this
+ * process: the Ed25519 key that signs batches and the X25519 key that clients seal requests for.
+ * No call signs arbitrary bytes. keys/host.key is host_key.h's.
  */
 #ifndef KMSD_ACTIVATE_HOST_IDENTITY_H
 #define KMSD_ACTIVATE_HOST_IDENTITY_H
@@ -27,19 +26,19 @@ struct signing_key;
 int signing_key_open(struct signing_key **out, int dirfd, uint64_t now,
     const struct secrets *secrets, bool *made, char why[256]);
 /*
- * Locked: public keys and host id are there; nothing may be signed and no session begun until
- * it is unlocked.
+ * Locked: public keys and host id are known; nothing can be signed and no session begun before the
+ * key is unlocked.
  */
 bool signing_key_locked(const struct signing_key *k);
 enum host_key_kind signing_key_kind(const struct signing_key *k);
 /*
- * Try a passphrase on a file sealed with one; unlocks a locked key, else only tells.
+ * Try a passphrase on a file sealed with one; unlocks a locked key, otherwise only checks.
  * KMS_E_PASSPHRASE, KMS_E_NO_MEMORY.
  */
 int signing_key_unlock(struct signing_key *k, const uint8_t *passphrase, size_t len);
 /*
- * Write the file anew, of that kind: old or new is there at every moment. Only when not locked.
- * KMS_E_IO, KMS_E_FULL, KMS_E_NO_MEMORY.
+ * Writes the file again, of that kind: at every moment the old or the new file exists. Only when
+ * not locked. KMS_E_IO, KMS_E_FULL, KMS_E_NO_MEMORY.
  */
 int signing_key_seal(struct signing_key *k, int dirfd, enum host_key_kind kind,
     const uint8_t *passphrase, size_t len, const struct secrets *secrets);
@@ -49,7 +48,7 @@ const uint8_t *signing_key_sign_pk(const struct signing_key *k); /* 32 */
 const uint8_t *signing_key_kx_pk(const struct signing_key *k);   /* 32 */
 const uint8_t *signing_key_host_id(const struct signing_key *k); /* 16 */
 
-/* kmsdb_sign_fn; arg: the key. Refuses (KMS_E_FORMAT) what is no batch header of this host. */
+/* kmsdb_sign_fn; arg: the key. Refuses (KMS_E_FORMAT) anything but a batch header of this host. */
 int signing_key_batch(uint8_t sig[BATCH_SIGNATURE], const uint8_t header[BATCH_HEADER], void *arg);
 /* Fills in the public keys and signs: proof of possession. */
 int signing_key_confirm(struct signing_key *k, struct confirm_request *r);

@@ -18,8 +18,8 @@
  * additional data: 0..135 216 32  SHA-256 of 0..215
  *
  * The key of the seal is Argon2id 1.3 of passphrase and salt, one lane; for kind 2 it is
- * BLAKE2b-256 of the salt, keyed with the 32 octets of the machine file. The digest tells a
- * damaged file from a wrong passphrase.
+ * BLAKE2b-256 of the salt, keyed with the 32 octets of the machine file. The digest distinguishes
+ * a damaged file from a wrong passphrase.
  */
 #ifndef KMSD_ACTIVATE_IDENTITY_FILE_H
 #define KMSD_ACTIVATE_IDENTITY_FILE_H
@@ -34,8 +34,8 @@
 #define HOST_KEY_PASSPHRASE_MAX 1024
 
 /*
- * What a file may ask of us: 256 MiB is what we write, a damaged or hostile one gets no more
- * than this.
+ * Limits for what a file may ask of Argon2: we write 256 MiB; a damaged or hostile file gets no
+ * more than this.
  */
 #define HOST_KEY_PASSES 3
 #define HOST_KEY_PASSES_MAX 8
@@ -46,8 +46,7 @@
 enum host_key_kind { HOST_KEY_PLAIN = 0, HOST_KEY_PASSPHRASE = 1, HOST_KEY_MACHINE = 2 };
 
 /*
- * What anybody may know. Public keys are zero for a plain file: there they follow from the
- * secrets.
+ * The public part. Public keys are zero in a plain file, where they follow from the secrets.
  */
 struct host_key_file {
 	enum host_key_kind kind;
@@ -65,8 +64,7 @@ struct host_key_secret {
 };
 
 /*
- * KMS_E_FORMAT: damaged, or it asks for more than the bounds; KMS_E_SCHEMA: version or kind of
- * later kmsd.
+ * KMS_E_FORMAT: damaged, or it exceeds the limits; KMS_E_SCHEMA: version or kind of later kmsd.
  */
 int host_key_decode(struct host_key_file *out, const uint8_t *file, size_t len);
 /*

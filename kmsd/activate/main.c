@@ -50,7 +50,7 @@ tell_parent(uint8_t verb, uint32_t value)
 	ipc_parent_send(IPC_PARENT_FD, &m);
 }
 
-/* The ini text from a descriptor; checked by kmsd, and here again. */
+/* Reads the ini text from a descriptor; kmsd has checked it, and it is checked again here. */
 static int
 read_config(struct config *out, int fd)
 {
@@ -138,7 +138,9 @@ receive_start(struct server *s)
 			return rc;
 		if (m.verb == IPC_START)
 			break;
-		/* All is read before a refusal: to end with messages unread would lose what we say.
+		/*
+		 * Everything is read before a refusal: ending with unread messages would lose our
+		 * reason.
 		 */
 		if ((rc = take_early(s, &m)) != KMS_OK && refused == KMS_OK)
 			refused = rc;
@@ -152,7 +154,7 @@ receive_start(struct server *s)
 	return KMS_E_PEER;
 }
 
-/* All that needs names and files outside the state directory: before confinement. */
+/* Everything that needs names and files outside the state directory, before confinement. */
 static void
 look_around(struct server *s)
 {
@@ -260,7 +262,7 @@ slots(const struct activate *a)
 	return a->config.batch < KMSDB_BATCH_MAX ? a->config.batch : KMSDB_BATCH_MAX;
 }
 
-/* session_cache = 0 in the ini file: one, which is as good as none. */
+/* session_cache = 0 in the ini file: a cache of one, which is as good as none. */
 static size_t
 sessions(const struct activate *a)
 {
@@ -454,7 +456,7 @@ turn(struct activate *a)
 	front_peer_flush_all(a);
 }
 
-/* What the fronts have sent already is answered; replies get a moment to leave. */
+/* Requests that the fronts have already sent are answered; replies get a moment to leave. */
 static void
 drain(struct activate *a)
 {

@@ -21,7 +21,10 @@
 _Static_assert(
     REPLY_FRAME <= FRAME_HEADER + CERTIFICATE_MAX + 64, "front_peer.c's queue holds it too");
 #define LEDGER_RETRY 30 /* seconds */
-/* Replies sealed before they leave: the front sends these while the next are sealed. */
+/*
+ * How many replies are sealed before they are sent: the front sends these while the next are
+ * sealed.
+ */
 #define FLUSH_EVERY 16
 
 struct pending {
@@ -82,7 +85,7 @@ pending_waiting(const struct pending *p)
 	return p->taken;
 }
 
-/* The status that takes the place of a lease which cannot be given. */
+/* The status that replaces a lease that cannot be given. */
 static void
 refuse(struct pending_slot *slot, enum kms_status status)
 {
@@ -112,7 +115,9 @@ find_bundle(struct activate *a, struct pending_slot *slot, uint8_t bundle[LEASE_
 		slot->reply.bundle = bundle;
 		slot->reply.bundle_len = len;
 	} else if (rc == KMS_E_NOT_FOUND) {
-		/* Dropped by retention: with its next number the client gets a new lease. */
+		/*
+		 * Dropped by retention: with its next sequence number the client gets a new lease.
+		 */
 		refuse(slot, KMS_E_SEQUENCE);
 	} else {
 		log_limited(LOG_ERR, "lease-unreadable", "batch %llu, entry %u: %s",

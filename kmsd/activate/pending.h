@@ -56,8 +56,8 @@ int pending_commit(struct activate *a);
 /* Commit what is staged and answer all who wait: their leases, or KMS_E_LEDGER. */
 void pending_finish(struct activate *a);
 /*
- * Now and then: lets the ledger carry an old overlay into its index though nobody asks
- * anything.
+ * Called now and then: lets the ledger write an old overlay to its index even when no request
+ * comes.
  */
 void pending_idle(struct activate *a);
 

@@ -60,7 +60,7 @@ refusal_due(struct refusals *r, const uint8_t cmid[16], uint32_t status, uint64_
 	}
 	if (r->recorded >= REFUSAL_MINUTE_MAX)
 		return false;
-	/* A CMID is a hash already. */
+	/* A CMID is already a hash. */
 	memcpy(&at, cmid, sizeof(at));
 	at %= ROWS;
 	if (memcmp(r->rows[at].cmid, cmid, 16) == 0 && now >= r->rows[at].time &&

@@ -1,7 +1,6 @@
 /*
- * refusal.h - which refusals go into the journal: of one client at most one a
- * minute, and of all clients so many a minute, so that nobody who is refused can
- * fill the disk.
+ * refusal.h - which refusals go into the journal: at most one a minute for each client, and a
+ * limited number for all clients, so that refused clients cannot fill the disk.
  */
 #ifndef KMSD_ACTIVATE_REFUSAL_H
 #define KMSD_ACTIVATE_REFUSAL_H

@@ -28,7 +28,7 @@ static const struct {
 	{ KMS_E_LOCKED, "host-locked" },
 	{ KMS_E_BAD_SEAL, "bad-seal" },
 	{ KMS_E_BAD_REQUEST, "bad-request" },
-	/* The last two a front keeps from us, unless it is a hostile one. */
+	/* An honest front already refuses the last two. */
 	{ KMS_E_BAD_FRAME, "bad-frame" },
 	{ KMS_E_BAD_VERSION, "bad-frame" },
 	{ KMS_E_TOO_LARGE, "bad-frame" },

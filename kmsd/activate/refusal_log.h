@@ -10,8 +10,8 @@
 struct ipc_frame;
 
 /*
- * name: what the client calls itself, "" when that is not known. Statuses that are nobody's
- * fault say nothing.
+ * name: the client's own name, "" when unknown. Statuses without a cause to correct are not
+ * logged.
  */
 void refusal_log(const struct ipc_frame *from, uint32_t status, const char *name);
 

@@ -1,6 +1,6 @@
 /*
- * relayed.c - from a front's report to counters and an entry. The report is the front's word alone:
- * it changes nothing but what is shown.
+ * relayed.c - from a front's report to counters and an entry. Only the front vouches for the
+ * report, so it changes nothing but what is shown.
  */
 #include "kmsd/activate/relayed.h"
 
@@ -100,7 +100,7 @@ relayed_take(
 		b->second = a->now;
 		b->count = 0;
 	}
-	/* Twice what a front sends in a second, since its seconds are not ours. */
+	/* Twice what a front sends in a second, because its seconds begin at other moments. */
 	if (b->count++ >= 2 * IPC_RELAYED_RATE) {
 		a->relayed.dropped++;
 		log_limited(

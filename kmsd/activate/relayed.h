@@ -1,7 +1,7 @@
 /*
  * relayed.h - exchanges that a front relayed to another KMS host: counted, and written to the
- * ledger as observed. Nobody waits for them, so they fill a batch that has others, or wait for
- * company.
+ * ledger as observed. No client waits for them, so they are added to a batch that has other
+ * entries, or wait for one.
  */
 #ifndef KMSD_ACTIVATE_RELAYED_H
 #define KMSD_ACTIVATE_RELAYED_H
@@ -15,7 +15,7 @@ struct activate;
 
 #define RELAYED_VERSIONS 16
 #define RELAYED_HOSTS 64
-#define RELAYED_COMPANY 512 /* observed entries that are not kept waiting any longer */
+#define RELAYED_COMPANY 512 /* this many observed entries wait no longer */
 
 struct relayed_counts {
 	uint64_t outcomes[IPC_RELAYED_OUTCOMES + 1]; /* by enum ipc_relayed_outcome */
@@ -43,10 +43,10 @@ struct relayed_bucket {
 	unsigned count;
 };
 
-/* KMS_OK, or KMS_E_FORMAT: nothing that a front sends. */
+/* KMS_OK, or KMS_E_FORMAT: an honest front does not send this. */
 int relayed_take(
     struct activate *a, struct relayed_bucket *b, const struct ipc_frame *f, const uint8_t *body);
-/* Observed entries alone are staged, and few: the commit may wait for the next tick. */
+/* Only a few observed entries are staged: the commit may wait for the next tick. */
 bool relayed_may_wait(const struct activate *a);
 
 #endif

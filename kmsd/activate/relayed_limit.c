@@ -1,6 +1,6 @@
 /*
- * relayed_limit.c - buckets in a table of fixed size. A source without one has a full one, so whose
- * bucket is the fullest gives way; those that ask most stay.
+ * relayed_limit.c - buckets in a table of fixed size. A source without a bucket counts as one with
+ * a full bucket, so the fullest bucket is replaced; the sources that ask most stay.
  */
 #include "kmsd/activate/relayed_limit.h"
 
@@ -27,8 +27,10 @@ refill(struct relayed_left *b, uint32_t burst, uint32_t rate, uint64_t now)
 	uint64_t gained = now > b->since ? (now - b->since) * rate : 0;
 
 	b->left = b->since == 0 || gained >= burst - b->left ? burst : b->left + (uint32_t)gained;
-	/* A clock that is set back a little gives nothing twice; one that was far ahead does not
-	 * stop it for ever. */
+	/*
+	 * A clock that is set back a little refills nothing twice; a clock that was far ahead does
+	 * not stop the bucket for ever.
+	 */
 	if (now > b->since || b->since - now > CLOCK_WRONG)
 		b->since = now;
 }

@@ -1,10 +1,10 @@
 /*
- * relayed_limit.h - how many observed exchanges of a source, and of all together, are written
- * to the ledger. Whoever reaches the port can make thousands of them a second, and a full disk
- * would stop activation for everybody. Pure.
+ * relayed_limit.h - how many observed exchanges of a source, and of all together, are written to
+ * the ledger. Anybody who reaches the port can cause thousands of them a second, and a full disk
+ * would stop activation for all clients. Pure.
  *
- * A source is an IPv4 address or an IPv6 /64. KMS clients ask twelve times a day at the most:
- * behind one address there may be seven thousand of them that do.
+ * A source is an IPv4 address or an IPv6 /64. KMS clients ask at most twelve times a day, so one
+ * address may stand for seven thousand clients.
  */
 #ifndef KMSD_ACTIVATE_RELAYED_LIMIT_H
 #define KMSD_ACTIVATE_RELAYED_LIMIT_H
@@ -32,7 +32,7 @@ struct relayed_limit {
 };
 
 void relayed_limit_init(struct relayed_limit *l, uint64_t seed);
-/* Whether one more of source is written, at now (seconds). */
+/* May one more exchange of source be written, at now (seconds)? */
 bool relayed_limit_take(struct relayed_limit *l, const uint8_t source[16], uint64_t now);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * secrets.c - reads the two kinds of file, of which kmsd itself knows only the descriptor.
+ * secrets.c - reads the passphrase and the machine file; kmsd itself knows only their descriptors.
  */
 #include "kmsd/activate/secrets.h"
 
@@ -13,7 +13,7 @@
 #include "kmsd/ipc/ipc.h"
 #include "libkms/kms_error.h"
 
-/* A passphrase's first line and its end; more is not read. */
+/* The first line with its end; more is not read. */
 #define FILE_MAX (HOST_KEY_PASSPHRASE_MAX + 2)
 
 static int
@@ -32,7 +32,7 @@ read_file(uint8_t *out, size_t *len, int fd)
 	return KMS_OK;
 }
 
-/* The first line, as editors leave it. */
+/* The first line, without what editors add. */
 static int
 take_passphrase(struct secrets *s, const uint8_t *text, size_t len)
 {

@@ -1,6 +1,6 @@
 /*
- * secrets.h - what kmsd hands over to open the host's keys with: a passphrase, or the machine
- * file's secret. Each came by descriptor and is kept in guarded memory.
+ * secrets.h - what kmsd hands over to unlock the host's keys: a passphrase, or the machine file's
+ * secret. Each comes by descriptor and is kept in guarded memory.
  */
 #ifndef KMSD_ACTIVATE_SECRETS_H
 #define KMSD_ACTIVATE_SECRETS_H
@@ -19,7 +19,7 @@ struct secrets {
  * KMS_E_NO_MEMORY, KMS_E_PEER.
  */
 int secrets_read(struct secrets *s, unsigned which, int fd);
-/* When it has done its work. */
+/* Call when they are no longer needed. */
 void secrets_forget_passphrase(struct secrets *s);
 void secrets_free(struct secrets *s);
 

@@ -53,9 +53,8 @@ session_keys_octets(size_t entries)
 }
 
 /*
- * A million entries are 32,000 small pages, more than the processor remembers: each lookup
- * would wait for the page table as well as for the entry. Where the kernel has no large
- * pages to give, nothing is lost.
+ * A million entries are 32,000 small pages, more than the TLB holds: each lookup would wait for
+ * the page table as well as for the entry. If the kernel has no large pages, nothing is lost.
  */
 static void
 large_pages(void *start, size_t octets)
@@ -170,7 +169,9 @@ session_keys_put(struct session_keys *c, const struct session *s)
 	slot->bucket = bucket_of(c, s->client_pk);
 	slot->next = c->buckets[slot->bucket];
 	slot->used = 1;
-	/* Not yet recent: a flood of keys seen once pushes out its own before those that come back.
+	/*
+	 * Not marked as recent: a flood of keys seen once pushes out its own entries before those
+	 * of returning clients.
 	 */
 	slot->recent = 0;
 	c->buckets[slot->bucket] = index;

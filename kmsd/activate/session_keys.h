@@ -21,7 +21,7 @@ struct session {
 
 struct session_keys_info {
 	size_t entries, size; /* held now; at most */
-	size_t octets;        /* memory the cache was given */
+	size_t octets;        /* memory of the cache */
 	uint64_t hits, misses;
 };
 
@@ -35,8 +35,8 @@ size_t session_keys_octets(size_t entries);
 const struct session *session_keys_get(
     struct session_keys *c, const uint8_t client_pk[SEAL_PUBLIC]);
 /*
- * This key is about to be asked for: a large cache is slow memory, and the wait can be spent on
- * something else.
+ * This key will be looked up soon: a large cache is slow memory, and the wait can be used for
+ * other work.
  */
 void session_keys_expect(const struct session_keys *c, const uint8_t client_pk[SEAL_PUBLIC]);
 /* Copies s in, over the entry that was not used for longest, roughly. s must not be there yet. */

@@ -1,7 +1,7 @@
 /*
- * control_server.c - accept, authorise, read one request, answer, close. Whoever may
- * not speak is told so and holds no place; whoever may and is slow loses his
- * after CONTROL_SECONDS, or when all places are taken and another comes.
+ * control_server.c - accept, authorise, read one request, answer, close. A user who may not use
+ * the socket is told so and takes no place. A connection that is slow loses its place after
+ * CONTROL_SECONDS, or when all places are taken and another connection comes.
  */
 #include "kmsd/activate/control/control_server.h"
 
@@ -47,8 +47,10 @@ struct control_server {
 	struct connection *connections[CONTROL_CONNECTIONS];
 };
 
-/* One row a verb; what changes something is logged with the user's number, what shows figures asks
- * the fronts first. */
+/*
+ * One row for each verb. A verb that changes something is logged with the user's number; a verb
+ * that shows statistics asks the fronts first.
+ */
 static const struct {
 	enum control_verb verb;
 	const char *name;
@@ -76,7 +78,7 @@ static const struct {
 	{ CONTROL_CLIENT_FORGET, "client forget", true, false, control_client_forget },
 };
 
-/* A request may hold a passphrase. */
+/* A request may contain a passphrase. */
 static void
 wipe(struct connection *c)
 {
@@ -137,7 +139,7 @@ authorised(const struct control_server *s, int fd, uid_t *uid)
 	       (peer.gid == s->access.group || in_group(fd, s->access.group));
 }
 
-/* Header, rows. The rows of a failed verb give way to its reason. */
+/* Header, rows. For a failed verb, the reason replaces the rows. */
 static bool
 build_reply(struct connection *c, int status, struct control_buf *rows, const char *why)
 {
@@ -250,7 +252,7 @@ wants_figures(uint16_t verb)
 	return false;
 }
 
-/* A whole request is here: nothing more is read. */
+/* The request is complete: nothing more is read. */
 static void
 take(struct connection *c)
 {
@@ -324,7 +326,7 @@ refuse(int fd, uid_t uid)
 	    "only root, the user who started kmsd and members of [kms] control_group may do this");
 	if (!rows.bad && rows.len <= 256 && control_reply_header(reply, KMS_E_DENIED, rows.len)) {
 		memcpy(reply + CONTROL_REPLY_HEADER, rows.data, rows.len);
-		/* A new socket's buffer holds this; if not, he is none the wiser. */
+		/* This fits into a new socket's buffer; if it does not, the user gets no reason. */
 		send(fd, reply, CONTROL_REPLY_HEADER + rows.len, MSG_NOSIGNAL | MSG_DONTWAIT);
 	}
 	control_buf_free(&rows);

@@ -1,6 +1,6 @@
 /*
- * key.c - host keys: installing one, asking for its confirmation,
- * installing that. Policy packs come in by the same door.
+ * key.c - host keys: installing one, asking for its confirmation, installing the confirmation.
+ * Policy packs are installed here too.
  */
 #include <sodium.h>
 #include <stdio.h>
@@ -54,7 +54,7 @@ describe(const struct service_candidate *c, struct entry_admin *e, char *text, s
 	}
 }
 
-/* Files first, then the journal, then memory: what serves is on disk and accounted for. */
+/* Files first, then the journal, then memory: what is in use is on disk and in the journal. */
 static int
 install(struct control_request *q, struct service_candidate *c)
 {

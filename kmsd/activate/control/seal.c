@@ -1,6 +1,6 @@
 /*
- * seal.c - how the host's keys lie on disk: unlocking them after a start, and sealing
- * them otherwise. Whoever guesses passphrases here is made to wait, and then to restart kmsd.
+ * seal.c - how the host's keys are protected on disk: unlocking them after a start, and sealing
+ * them in another way. Somebody who guesses passphrases must wait, and then restart kmsd.
  */
 #include <stdio.h>
 #include <string.h>
@@ -50,14 +50,14 @@ note_wrong(struct control_request *q)
 	unsigned wait = a->wrong_passphrases < 6 ? 1u << a->wrong_passphrases : WAIT_MAX;
 
 	a->wrong_passphrases++;
-	/* Whole seconds: one more, or the first wait might be none. */
+	/* Whole seconds: add one, or the first wait might be zero. */
 	a->try_again = monotonic() + wait + 1;
 	snprintf(q->why, CONTROL_WHY,
 	    "wrong passphrase; try again in %u seconds; after %u more, kmsd must be restarted",
 	    wait + 1, WRONG_MAX - a->wrong_passphrases);
 }
 
-/* The passphrase in that argument, on the key as it is sealed now. */
+/* Tries the passphrase in that argument on the key as it is sealed now. */
 static int
 try_passphrase(struct control_request *q, const char *argument)
 {
@@ -154,7 +154,7 @@ control_key_seal(struct control_request *q)
 	}
 	if ((rc = check_new(q, kind, &passphrase)) != KMS_OK)
 		return rc;
-	/* Who may use the control socket may not therefore take the passphrase away. */
+	/* The right to use the control socket is not enough to remove the passphrase. */
 	if (signing_key_kind(a->key) == HOST_KEY_PASSPHRASE &&
 	    (rc = try_passphrase(q, "current")) != KMS_OK)
 		return rc;

@@ -1,6 +1,6 @@
 /*
- * status.c - everything an administrator asks first: is it up, is it
- * confined, does the ledger move, whom does it serve and how far are the counts.
+ * status.c - everything an administrator asks first: is it running, is it confined, is the ledger
+ * written, which publishers does it serve, and how far are the counts.
  */
 #include <stdio.h>
 #include <string.h>
@@ -58,7 +58,7 @@ row_sandbox(
 	control_number(b, "required", required);
 }
 
-/* A front's own list is its own business: shown missing is what every process wants. */
+/* Each front has a list of its own: shown as missing is what every process needs. */
 #define FRONT_WANTED                                                                               \
 	(CONFINE_NO_NEW_PRIVS | CONFINE_UID | CONFINE_CHROOT | CONFINE_LANDLOCK |                  \
 	    CONFINE_SECCOMP | CONFINE_RLIMITS | CONFINE_NO_CORE)
