@@ -1,6 +1,6 @@
 /*
- * key_input.c - see given.h. A code that was mistyped is not just refused: the group is named, and
- * at the prompt only the line with it is asked for again.
+ * key_input.c - see given.h. A mistyped code is not just refused: the group is named, and at the
+ * prompt only its line is asked for again.
  */
 #include "kmsctl/cli/key_input.h"
 
@@ -38,7 +38,7 @@ put_host_key(const char *text, size_t len, struct control_buf *args, struct faul
 	return KMS_OK;
 }
 
-/* args NULL: only look whether it is right. */
+/* args NULL: only checks the code. */
 static int
 put_code(
     enum code_kind kind, const char *text, size_t len, struct control_buf *args, struct fault *err)
@@ -86,7 +86,7 @@ given_ask(const char *question)
 	return line;
 }
 
-/* Add the line; wrong, it is taken back and asked for again. */
+/* Adds the line; a wrong line is removed and asked for again. */
 static int
 add_line(enum code_kind kind, char text[CODE_INPUT], size_t *have, const char *line)
 {
@@ -137,8 +137,7 @@ prompt(struct ctl *ctl, enum code_kind kind, struct control_buf *args)
 
 /* -- files, standard input, arguments -- */
 
-/* A publisher's file has sections and keys; a code has neither. What else is in a file is not our
- * guess. */
+/* A publisher's file has sections and keys; a code has neither. */
 static bool
 is_code(const char *text, bool pasted)
 {
@@ -184,7 +183,7 @@ take_arguments(struct ctl *ctl, enum code_kind kind, struct control_buf *args)
 	return take_code(ctl, kind, text, at, args);
 }
 
-/* One argument: a code, or a file's name? What is there as a file is one. */
+/* One argument: a code, or a file's name? If the file exists, it is a file. */
 static bool
 names_code(const char *argument)
 {

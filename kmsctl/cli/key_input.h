@@ -1,7 +1,7 @@
 /*
- * key_input.h - a host key or a confirmation in whatever form the administrator has it: a file
- * with its signature beside it, both in one text on standard input, or a code as arguments, in
- * a file, pasted or typed at a prompt.
+ * key_input.h - a host key or a confirmation in any form in which the administrator has it: a file
+ * with its signature beside it, both in one text on standard input, or a code as arguments, in a
+ * file, pasted or typed at a prompt.
  */
 #ifndef KMSCTL_CLI_KEY_INPUT_H
 #define KMSCTL_CLI_KEY_INPUT_H
@@ -10,12 +10,12 @@
 #include "policy/code.h"
 
 /*
- * What the command's arguments name, as arguments of its verb. CTL_OK or the exit code of what
- * was said.
+ * What the command's arguments name, as arguments of its verb. CTL_OK, or the exit code of the
+ * failure that was printed.
  */
 int given_read(struct ctl *ctl, enum code_kind kind, struct control_buf *args);
 
-/* A line that a person typed after question: malloc'd, without its end; NULL: end of file. */
+/* A line that a person typed after question: malloc'd, without the line end; NULL: end of file. */
 char *given_ask(const char *question);
 
 #endif

@@ -206,8 +206,8 @@ output_value(const struct output_field *f)
 }
 
 /*
- * Names come from clients, which may be hostile: no escape sequence reaches the terminal, neither
- * as C0 nor, in UTF-8, as C1 (C2 80..9F).
+ * Names come from clients, which may be hostile: no escape sequence may reach the terminal, as C0
+ * or, in UTF-8, as C1 (C2 80..9F).
  */
 char *
 output_printable(const char *text, bool lines)

@@ -1,5 +1,5 @@
 /*
- * output.h - what a command prints, said once for a person and for a program.
+ * output.h - what a command prints, written once for a person and for a program.
  *
  * A command's answer is one object: fields, named objects of fields, and named lists of
  * rows. Rows leave as they come, so that a list may have a million of them. All rows of a list
@@ -38,7 +38,7 @@ struct output_field {
 
 struct output;
 
-/* What a format has to do. */
+/* What a format must do. */
 struct output_format {
 	size_t size; /* of its own struct, which begins with struct output */
 	void (*open)(struct output *o);

@@ -11,7 +11,7 @@
 
 struct json {
 	struct output base;
-	json_t *object; /* the object or the row at hand, NULL at the top */
+	json_t *object; /* the current object or row, NULL at the top */
 	bool in_list, row_written, member_written;
 };
 

@@ -25,11 +25,11 @@ struct line {
 struct text {
 	struct output base;
 	bool in_object, in_list, printed;
-	/* fields of the object at hand: label, value */
+	/* fields of the current object: label, value */
 	char labels[HELD_FIELDS][40];
 	struct cell values[HELD_FIELDS];
 	unsigned fields;
-	/* rows of the list at hand */
+	/* rows of the current list */
 	char titles[COLUMNS][40];
 	int widths[COLUMNS];
 	unsigned columns, column;
@@ -41,7 +41,7 @@ struct text {
 
 static const char *const colours[] = { "", "\033[32m", "\033[33m", "\033[31m", "\033[1m" };
 
-/* Columns on the screen: code points, not octets. */
+/* Columns on the screen: code points, not bytes. */
 static int
 width(const char *s)
 {

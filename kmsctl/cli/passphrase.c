@@ -21,7 +21,7 @@ say(int fd, const char *text)
 {
 	ssize_t n = write(fd, text, strlen(text));
 
-	(void)n; /* a terminal that is gone shows in the next read */
+	(void)n; /* a closed terminal shows in the next read */
 }
 
 /* Signals that would end or stop us while the terminal does not echo. */
@@ -118,7 +118,7 @@ from_terminal(char *out, const char *prompt, bool twice)
 	return rc;
 }
 
-/* kmsctl links no other reader into guarded memory: so it has its own. */
+/* kmsctl links no other reader into guarded memory, so this is its own. */
 static int
 from_file(char *out, const char *file)
 {

@@ -1,6 +1,6 @@
 /*
- * program.c - runs another program with its three streams on pipes, bounded in time and in what it
- * may say. Its standard input is fed while its output is read, so that neither waits for the other.
+ * program.c - runs another program with its three streams on pipes, bounded in time and in output.
+ * Its standard input is fed while its output is read, so that neither waits for the other.
  */
 #include "kmsctl/cli/program.h"
 
@@ -66,7 +66,7 @@ take(int fd, struct stream *s)
 	return true;
 }
 
-/* False when there is nothing left to say, or nobody who listens. */
+/* False when nothing is left to write, or nobody reads. */
 static bool
 give(int fd, const char **input, size_t *left)
 {
@@ -111,7 +111,7 @@ converse(struct pollfd fds[3], const char *input, struct stream says[2], long lo
 	return KMS_OK;
 }
 
-/* It has closed its streams; it may still be a while before it ends. */
+/* It has closed its streams, but may still run for a while. */
 static int
 reap(pid_t pid, int rc, long long until, int *status)
 {

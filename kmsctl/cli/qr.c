@@ -23,8 +23,9 @@ dark(const QRcode *code, int x, int y)
 bool
 qr_print(FILE *file, const char *text)
 {
-	/* A light module is drawn, a dark one is the terminal's ground: right on the usual dark
-	 * terminal. */
+	/*
+	 * Light modules are drawn, dark ones are the terminal's background, which is usually dark.
+	 */
 	static const char *const blocks[4] = { "\u2588", "\u2580", "\u2584", " " };
 	QRcode *code = QRcode_encodeString8bit(text, 0, QR_ECLEVEL_L);
 	int x, y;

@@ -1,6 +1,6 @@
 /*
- * audit.c - audit export: a stretch of the journal, as it is, for the publisher to check
- * with kmsissue audit verify. Read from the disk, beside a running daemon or without.
+ * audit.c - audit export: copies a part of the journal, for the publisher to check with kmsissue
+ * audit verify. It reads the disk, whether or not kmsd is running.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -42,12 +42,12 @@ struct export
 	bool rotated;
 	struct rotation rotation;
 	uint64_t from, to;
-	/* found in the first walk */
+	/* found in the first pass */
 	uint64_t last;              /* in the journal */
 	uint64_t first_in, last_in; /* batches in the period, 0: none */
 	struct document *documents;
 	size_t count;
-	/* written in the second */
+	/* written in the second pass */
 	FILE *file;
 	uint64_t begin, end, batches;
 	uint8_t last_hash[32];
@@ -87,7 +87,7 @@ is_ours(const struct export *x, const uint8_t *octets, size_t len)
 		   certificate_verify(&cert, octets, len, other->id, other->pk) == KMS_OK);
 }
 
-/* Only what the publisher can verify goes along: other publishers' papers are not its business. */
+/* Only what the publisher can verify is included: other publishers' documents are not. */
 static int
 take_entry(struct export *x, const uint8_t *octets, size_t len)
 {
@@ -126,7 +126,7 @@ look(const struct kmsdb_batch_view *b, void *arg)
 	return e;
 }
 
-/* One batch more at either end: they show that none is missing there. */
+/* One more batch at either end shows that none is missing there. */
 static void
 choose(struct export *x)
 {
@@ -188,7 +188,7 @@ write_failed(const struct export *x, int error)
 	    "%s: cannot be written: %s", x->options->output, strerror(error));
 }
 
-/* Beside its name, synced, then renamed: never half a file. */
+/* Written beside its name, synced, then renamed: never half a file. */
 static int
 write_file(struct export *x)
 {

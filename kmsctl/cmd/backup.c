@@ -1,9 +1,8 @@
 /*
  * backup.c - ledger backup and restore: the journal's segments, beside a running kmsd too.
  *
- * A closed segment never changes, so it is copied once. Of the open one, what is copied ends with
- * the last batch that was found whole: all before it is final. The index is not kept; restore makes
- * it anew.
+ * A closed segment never changes, so it is copied once. Of the open segment, everything up to the
+ * last complete batch is copied: that part is final. The index is not copied; restore rebuilds it.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -24,12 +23,12 @@
 
 #define JOURNAL "kmsdb/journal"
 #define RESTORING "kmsdb.restoring"
-#define RECORD_LENGTH 8 /* kms.journal(5): where a record tells its length */
+#define RECORD_LENGTH 8 /* kms.journal(5): where a record has its length */
 
 struct copy {
 	int from, to;  /* directories that hold kmsdb/ */
-	char last[32]; /* segment of the last whole batch */
-	uint64_t end;  /* octets of it that are final */
+	char last[32]; /* segment of the last complete batch */
+	uint64_t end;  /* bytes of it that are final */
 	uint64_t batch;
 	unsigned copied, kept;
 	uint64_t octets;
@@ -80,8 +79,8 @@ see_batch(const struct kmsdb_batch_view *b, void *arg)
 }
 
 /*
- * The directory is another's (the activation user's, or whoever kept the copy): a link in it would
- * be read with root's rights, and a FIFO waited for.
+ * The directory belongs to another user (the activation user, or the keeper of the copy): a link
+ * in it would be read with root's rights, and a FIFO would be waited for.
  */
 static int
 open_segment(int dir, const char *path, struct stat *st)
@@ -95,7 +94,7 @@ open_segment(int dir, const char *path, struct stat *st)
 	return -1;
 }
 
-/* Where the last whole batch of the journal from batch `from` on ends. */
+/* Where the last complete batch of the journal, from batch `from` on, ends. */
 static int
 find_end(struct copy *c, uint64_t from, struct fault *fault)
 {
@@ -137,7 +136,7 @@ copy_octets(int in, int out, uint64_t len)
 	return 0;
 }
 
-/* Whole or not there: written beside, synced, renamed. final: octets after these are zeros. */
+/* Completely or not at all: written beside, synced, renamed. final: bytes after these are zeros. */
 static int
 copy_segment(struct copy *c, const char *name, uint64_t final)
 {
@@ -158,7 +157,10 @@ copy_segment(struct copy *c, const char *name, uint64_t final)
 		rc = 0;
 		goto out;
 	}
-	/* A closed one is known by its time; the copy of an open one must never be taken for it. */
+	/*
+	 * A closed segment is recognised by its time; the copy of an open one must never pass for
+	 * it.
+	 */
 	if (final == UINT64_MAX)
 		times[1] = st.st_mtim;
 	if (final > (uint64_t)st.st_size)
@@ -178,7 +180,7 @@ out:
 	return rc;
 }
 
-/* Every segment up to the last whole batch. KMS_OK or why. */
+/* Every segment up to the last complete batch. KMS_OK, or the status of the failure. */
 static int
 copy_journal(struct copy *c, struct fault *fault)
 {
@@ -195,7 +197,7 @@ copy_journal(struct copy *c, struct fault *fault)
 		return fault_set(fault, KMS_E_NOT_FOUND, "there is no journal");
 	}
 	rc = find_end(c, strtoull(names[n - 1]->d_name, NULL, 10), fault);
-	/* A segment that was begun and has no batch yet says nothing: it is left out. */
+	/* A segment without a batch contains nothing yet: it is left out. */
 	if (rc == KMS_OK && c->last[0] == '\0' && --n > 0)
 		rc = find_end(c, strtoull(names[n - 1]->d_name, NULL, 10), fault);
 	for (i = 0; i < n && rc == KMS_OK; i++) {
@@ -255,7 +257,10 @@ run_backup(struct ctl *ctl)
 	return code;
 }
 
-/* What root made below dir becomes the owner's of the state directory. 0, or -1 with errno. */
+/*
+ * Everything that root made below dir is given to the owner of the state directory. 0, or -1 with
+ * errno.
+ */
 static int
 give_to_owner(int dir, int state)
 {
@@ -274,7 +279,7 @@ no_report(int status, const char *line, void *arg)
 {
 }
 
-/* A whole ledger in a directory of its own, which then takes its place by rename. */
+/* Makes a complete ledger in a directory of its own, which is then renamed into place. */
 static int
 restore(struct ctl *ctl, struct copy *c, int state, const char *place, struct fault *fault)
 {

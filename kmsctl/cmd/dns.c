@@ -115,7 +115,7 @@ name_done(const struct records *set, unsigned i)
 	return false;
 }
 
-/* Rows for the records of set that name has; what is not known to be gone stays in w->left. */
+/* Rows for the records of set with this name; records that may still be in DNS stay in w->left. */
 static void
 note(struct work *w, const struct records *set, const char *name, bool add, bool done)
 {
@@ -131,7 +131,8 @@ note(struct work *w, const struct records *set, const char *name, bool add, bool
 	}
 }
 
-/* Every name of w->all, each in a transaction of its own: one that fails does not keep others back.
+/*
+ * Every name of w->all, each in a transaction of its own: one that fails does not stop the others.
  */
 static void
 update_all(struct ctl *ctl, struct work *w)
@@ -184,8 +185,9 @@ report(struct ctl *ctl, const struct work *w)
 }
 
 /*
- * What may be in DNS is written down before anything is sent, and once more when it is known what
- * is there: an interruption leaves a record too many in the file, never one too few.
+ * The file is written before anything is sent, with all records that may come to be in DNS, and
+ * again when the result is known: an interruption leaves a record too many in the file, never one
+ * too few.
  */
 static int
 carry_out(struct ctl *ctl, struct work *w)
@@ -224,7 +226,9 @@ run_publish(struct ctl *ctl)
 	return carry_out(ctl, &w);
 }
 
-/* Without a file of what was published: services that lead here are ours, addresses may be others'.
+/*
+ * Without a file of published records: services that lead here are ours; addresses may belong to
+ * others.
  */
 static int
 run_unpublish(struct ctl *ctl)

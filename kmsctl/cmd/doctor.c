@@ -1,6 +1,6 @@
 /*
- * doctor.c - doctor: one line for each thing that an appliance can suffer from, with what to type
- * next.
+ * doctor.c - doctor: one line for each thing that can be wrong with an appliance, with what to
+ * type next.
  */
 #include "kmsctl/doctor/doctor.h"
 
@@ -37,7 +37,7 @@ look_at_aspect(struct doctor *d, const struct aspect *a, enum level level, const
 		doctor_find(d, name, GOOD, NULL, "matches kms.ini");
 }
 
-/* Without any, keys and counts say all that there is to say. */
+/* Without such files, the checks of keys and counts are enough. */
 static bool
 names_files(const struct config *c)
 {

@@ -11,7 +11,7 @@
 #include "kmsctl/kmsctl.h"
 #include "libkms/kms_error.h"
 
-/* The rules that kms.ini asks for. CTL_OK, or the exit code of what was said. */
+/* The rules that kms.ini asks for. CTL_OK, or the exit code of the failure that was printed. */
 static int
 wanted(struct ctl *ctl, char **text)
 {
@@ -59,7 +59,9 @@ run_show(struct ctl *ctl)
 	return code;
 }
 
-/* Rules that are in force already stay as they are, with their counters and the sources they count.
+/*
+ * Rules that are already in force are not replaced, so that they keep their counters and counted
+ * sources.
  */
 static int
 run_apply(struct ctl *ctl)

@@ -1,6 +1,7 @@
 /*
- * history.c - policy history: the packs in the order in which they were installed, as the
- * journal has them. The journal is read whole: it is signed and chained, a list of files is not.
+ * history.c - policy history: the packs in the order in which they were installed, as the journal
+ * has them. The whole journal is read, because it is signed and chained, and a list of files is
+ * not.
  */
 #include <stdio.h>
 #include <string.h>
@@ -45,7 +46,7 @@ print_pack(struct history *h, const struct entry_admin *e, uint64_t batch)
 
 	hex_format(id, e->subject, 8);
 	hex_format(digest, e->digest, 32);
-	/* "publisher: pack version"; the publisher may be called otherwise by now. */
+	/* "publisher: pack version"; the publisher's name may have changed since. */
 	snprintf(text, sizeof(text), "%.*s", (int)(e->text_len < 299 ? e->text_len : 299), e->text);
 	pack = strstr(text, ": ");
 	pack = pack != NULL ? pack + 2 : text;

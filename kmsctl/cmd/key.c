@@ -1,5 +1,5 @@
 /*
- * key.c - key install, confirm, remove: from what was bought to a host that may serve, and back.
+ * key.c - key install, confirm, remove: from a bought host key to a host that serves, and back.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /*
  * key_request.c - key request: make what the publisher needs to confirm this host, as a file, as
- * text, as a QR code in the terminal or in a picture, and whom to call.
+ * text, as a QR code in the terminal or in a picture, and a telephone number.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -90,8 +90,10 @@ print_request(struct ctl *ctl, const struct reply_row *row)
 	return CTL_OK;
 }
 
-/* Whom to call who cannot send the request: those of the country asked for or, when it has none,
- * all. */
+/*
+ * Contacts for customers who cannot send the request: those of the given country or, when it has
+ * none, all.
+ */
 static void
 print_contacts(struct ctl *ctl, const struct reply *reply, const char *wanted)
 {

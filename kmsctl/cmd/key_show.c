@@ -1,6 +1,5 @@
 /*
- * key_show.c - key show: in short what slmgr's /dli tells of a KMS host, with --detailed what its
- * /dlv does.
+ * key_show.c - key show: what slmgr's /dli shows of a KMS host; with --detailed, what /dlv shows.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,7 +13,7 @@
 #include "kmsctl/kmsctl.h"
 #include "libkms/kms_error.h"
 
-#define PARTIAL 5 /* last digits of a key's number, to tell keys apart aloud */
+#define PARTIAL 5 /* last digits of a key's number, to name keys on the telephone */
 
 struct show_options {
 	bool detailed;
@@ -35,7 +34,10 @@ is_brief(const char *name)
 	return false;
 }
 
-/* "Writer Server for Customer Ltd" is Microsoft's Description: the products, the customer. */
+/*
+ * "Writer Server for Customer Ltd" corresponds to Microsoft's Description: the products, the
+ * customer.
+ */
 static void
 print_description(struct output *o, const struct reply *status, const struct reply_row *key)
 {
@@ -102,7 +104,7 @@ print_key(struct ctl *ctl, const struct reply_row *key, const struct reply *stat
 		print_description(ctl->out, status, key);
 }
 
-/* What kmsctl dns publish noted: kmsd neither writes nor reads DNS. */
+/* The records that kmsctl dns publish noted: kmsd neither writes nor reads DNS. */
 static void
 print_published(struct ctl *ctl)
 {
@@ -139,7 +141,7 @@ print_host(struct ctl *ctl, struct reply *status, const struct reply *policy)
 	reply_print_list(ctl->out, policy, "product", "intervals", "Thresholds and intervals");
 }
 
-/* The other two answers that --detailed needs. */
+/* The two other replies that --detailed needs. */
 static int
 ask_more(struct ctl *ctl, struct reply *status, struct reply *policy)
 {

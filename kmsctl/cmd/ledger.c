@@ -12,7 +12,7 @@
 #include "libkms/base/fault.h"
 #include "libkms/kms_error.h"
 
-#define PROBLEMS_MAX 10000 /* lines shown; all are counted */
+#define PROBLEMS_MAX 10000 /* lines shown; all problems are counted */
 
 struct findings {
 	struct ctl *ctl;
@@ -61,7 +61,7 @@ run_ledger_check(struct ctl *ctl)
 	return CTL_PROBLEM;
 }
 
-/* Repairs that kmsdb makes on its way are worth a line. */
+/* Repairs that kmsdb makes are reported. */
 static void
 log_line(int level, const char *event, const char *text, void *arg)
 {

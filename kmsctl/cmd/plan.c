@@ -1,5 +1,5 @@
 /*
- * plan.c - plan: what differs from kms.ini and what would be done about it; apply: doing it.
+ * plan.c - plan: shows what differs from kms.ini and what apply would do; apply: does it.
  */
 #include "kmsctl/plan/plan.h"
 
@@ -40,7 +40,10 @@ below(const char *root, const char *path)
 	return out;
 }
 
-/* The ini file below the root, unless -c names one. CTL_OK or the exit code of what was said. */
+/*
+ * The ini file below the root, unless -c names one. CTL_OK, or the exit code of the failure that
+ * was printed.
+ */
 static int
 open_plan(struct ctl *ctl, struct plan *p)
 {
@@ -68,7 +71,7 @@ open_plan(struct ctl *ctl, struct plan *p)
 
 enum state { DUE, BY_HAND, DONE, FAILED };
 
-/* How each is said to a program and to a person. */
+/* The words for each, for a program and for a person. */
 static const struct {
 	const char *name, *lead;
 	enum output_style style;
@@ -173,7 +176,7 @@ run_apply(struct ctl *ctl)
 	if (code != CTL_OK)
 		return code;
 	output_list(ctl->out, "differences", NULL);
-	/* Looked at one after the other: what is mended first is what the next one finds. */
+	/* Checked one after the other, because each one depends on what was corrected before. */
 	for (i = 0; i < ASPECTS; i++) {
 		from = p.count;
 		inspect(&p, aspects[i]);

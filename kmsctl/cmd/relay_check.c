@@ -49,7 +49,7 @@ found(struct checking *c, bool problem, const char *what, const char *subject, c
 	c->problems += problem;
 }
 
-/* A client that is bound by any of its addresses is served: the fronts go from one to the next. */
+/* A host serves when any of its addresses accepts a bind: the fronts try one after the other. */
 static void
 check_reach(struct checking *c, const struct kms_host *h, const char *subject)
 {
@@ -64,7 +64,7 @@ check_reach(struct checking *c, const struct kms_host *h, const char *subject)
 		    subject, "%s", best.text);
 }
 
-/* A KMS host tells its clients the port that it listens on itself, and they come back with that. */
+/* A KMS host tells its clients its own port, and they use that port the next time. */
 static void
 check_port(struct checking *c, const struct kms_host *h, const char *subject)
 {
@@ -111,7 +111,7 @@ counts(const struct kms_host *h)
 	return h->state == KMS_HOST_USED || h->state == KMS_HOST_NAMELESS;
 }
 
-/* Hosts of the lowest priority all get clients, and each of them counts for itself. */
+/* All hosts of the lowest priority get clients, and each counts its own clients. */
 static void
 check_split(struct checking *c)
 {

@@ -48,7 +48,7 @@ struct import {
 	int code;
 };
 
-/* The observed source that the name stands for, or NULL. */
+/* The observed source with that name, or NULL. */
 static const uint8_t *
 source_of(const struct import *m, const char *name)
 {

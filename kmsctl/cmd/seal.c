@@ -1,6 +1,6 @@
 /*
- * seal.c - key seal, key unseal, unlock: how the host's own keys lie on its disk. A passphrase
- * comes from the terminal or a file, goes to the host, and is wiped.
+ * seal.c - key seal, key unseal, unlock: how the host's own keys are protected on disk. A
+ * passphrase comes from the terminal or a file, goes to the host, and is wiped.
  */
 #include <errno.h>
 #include <sodium.h>
@@ -23,7 +23,7 @@ struct seal_options {
 #define PROMPT_CURRENT "Passphrase of this host's keys: "
 #define PROMPT_NEW "New passphrase of this host's keys: "
 
-/* Before the first octet of a passphrase is in memory. */
+/* Called before the first byte of a passphrase is in memory. */
 static void
 no_core(void)
 {
@@ -49,7 +49,7 @@ passphrase_problem(struct ctl *ctl, int rc, const char *file, bool twice)
 	return fail(ctl, (uint32_t)rc, "no passphrase was given");
 }
 
-/* From file, or the terminal when that is NULL, into args as name. */
+/* Reads it from file, or from the terminal when file is NULL, into args as name. */
 static int
 add_passphrase(struct ctl *ctl, struct control_buf *args, const char *name, const char *prompt,
     const char *file, bool twice)

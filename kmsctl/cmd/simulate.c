@@ -106,7 +106,7 @@ read_installed(struct forecast *f)
 			   : fail(f->ctl, (uint32_t)r, "what is installed cannot be read: %s", why);
 }
 
-/* What kmsd would say to an installation now. */
+/* Would kmsd accept an installation now? */
 static void
 find_obstacle(struct forecast *f)
 {
@@ -155,7 +155,7 @@ print_change(const struct simulate_change *c, void *arg)
 	output_time(o, "from", "From", c->from);
 	output_text(o, "from_event", "When", c->lease ? "lease-end" : "next-request");
 	output_text(o, "status", "Status", kms_error_find(c->status)->symbol);
-	/* A reader that left needs no more. */
+	/* The reader may have closed the pipe. */
 	return ferror(o->file) ? KMS_E_IO : 0;
 }
 

@@ -1,6 +1,6 @@
 /*
- * status.c - status: is the host serving, how far is each product from its threshold, and
- * what holds the process in. When kmsd is down, what the ledger says.
+ * status.c - status: is the host serving, how far is each product from its threshold, and which
+ * sandbox layers are in force. When kmsd is not running, what is in the ledger.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@
 #include "libkms/kms_error.h"
 #include "policy/policy.h"
 
-#define WINDOW_DAYS 30 /* of a pool, when no host tells */
+#define WINDOW_DAYS 30 /* of a pool, when no host answers */
 #define POOLS_MAX 64
 
 static void
@@ -96,7 +96,7 @@ print_products(struct ctl *ctl, const struct reply *reply)
 	output_end(ctl->out);
 }
 
-/* What the administrator has yet to do, publisher by publisher. */
+/* What the administrator still has to do, for each publisher. */
 static void
 print_next(struct ctl *ctl, const struct reply *reply)
 {

@@ -40,7 +40,7 @@ struct question {
 	struct refusal *ring;
 	unsigned size;
 	uint64_t count;   /* all that were found */
-	uint64_t entries; /* of whom was asked for */
+	uint64_t entries; /* of the client in question */
 	struct entry_client last;
 };
 
@@ -153,7 +153,7 @@ print_refusals(struct question *q)
 	    "a confirmed key, and more than one refusal a minute of the same client.");
 }
 
-/* How it stands since. */
+/* What happened since. */
 static void
 print_since(struct question *q)
 {
@@ -182,7 +182,7 @@ obstacle(struct ctl *ctl, uint32_t status, const char *publisher)
 	    publisher, e->symbol, e->meaning, e->remedy);
 }
 
-/* What refuses everybody of a publisher, and leaves no entry. */
+/* Reasons that refuse all clients of a publisher and leave no entry. */
 static void
 print_now(struct ctl *ctl)
 {

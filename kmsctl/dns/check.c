@@ -1,10 +1,11 @@
 /*
  * check.c - asks DNS as clients do, with libkms's own discovery, for each name that we publish or
- * once published; tells our records from stale and foreign ones; and knocks at every address.
+ * once published; distinguishes our records from stale and foreign ones; and connects to every
+ * address.
  *
- * A foreign record is no problem by itself: an organisation may have several hosts. One that leads
- * nowhere is, because clients try it. A foreign host need not be a kmsd of our publishers, and what
- * answers for _vlmcs speaks another protocol: there an accepted connection is enough.
+ * A foreign record alone is not a problem: an organisation may have several hosts. A record that
+ * leads nowhere is, because clients try it. A foreign host need not be a kmsd of our publishers,
+ * and a host for _vlmcs uses another protocol: for these, an accepted connection is enough.
  */
 #include "kmsctl/dns/check.h"
 

@@ -7,10 +7,11 @@
 #include "kmsctl/dns/records.h"
 
 enum check_kind {
-	CHECK_OURS,    /* as kms.ini asks for it */
-	CHECK_MISSING, /* asked for and not there */
+	CHECK_OURS,    /* matches kms.ini */
+	CHECK_MISSING, /* in kms.ini, but not in DNS */
 	/*
-	 * ours of earlier: our host with other numbers, or published once and not asked for now
+	 * an old record of ours: our host with other numbers, or published before and no longer in
+	 * kms.ini
 	 */
 	CHECK_STALE,
 	CHECK_FOREIGN, /* another host's */
@@ -19,7 +20,7 @@ enum check_kind {
 
 struct check_row {
 	enum check_kind kind;
-	struct record record; /* data "": of this name nothing is known */
+	struct record record; /* data "": nothing is known about this name */
 	char address[96];     /* that was tried, "" none */
 	char state[192];
 	bool reachable;
@@ -39,7 +40,7 @@ struct check {
 	unsigned records, problems;
 };
 
-/* Each finding is handed to row as it is found. */
+/* Calls row for each finding at once. */
 void check_run(struct check *c);
 const char *check_word(const struct check_row *row);
 

@@ -15,8 +15,8 @@ zone_line(char out[2 * RECORD_TEXT], const struct record *r, const struct config
 }
 
 /*
- * Only the server knows where its zones end: for services the domain, for the host the longest of
- * our domains that it lies in, else all behind its first label.
+ * Only the server knows its zones. Assume: for services the domain; for the host the longest of
+ * our domains that contains it, or else everything after its first label.
  */
 static const char *
 zone_of(const struct record *r, const struct config *c)

@@ -1,9 +1,10 @@
 /*
- * kerberos.c - the environment in which MIT Kerberos, in nsupdate, takes its first ticket by a
+ * kerberos.c - the environment in which MIT Kerberos, in nsupdate, takes its first ticket from a
  * client keytab, and its errors in words.
  *
- * No variable says whose key of a keytab is meant; the first principal is taken, unless the file
- * .k5identity in HOME chooses: so that file is made, in a directory that lives as long as nsupdate.
+ * No variable selects a key of the keytab: Kerberos takes the first principal, unless the file
+ * .k5identity in HOME selects another. So that file is made, in a directory that exists as long as
+ * nsupdate runs.
  */
 #include "kmsctl/dns/kerberos.h"
 
@@ -73,7 +74,9 @@ kerberos_close(struct kerberos *k)
 	k->home[0] = '\0';
 }
 
-/* With a ticket nsupdate takes the realm of that; with a keytab it would take krb5.conf's default.
+/*
+ * With a ticket, nsupdate takes the realm of the ticket; with a keytab, it would take krb5.conf's
+ * default.
  */
 void
 kerberos_script(FILE *f, const struct config *c)
@@ -82,8 +85,7 @@ kerberos_script(FILE *f, const struct config *c)
 		fprintf(f, "realm %s\n", strchr(c->principal, '@') + 1);
 }
 
-/* The first that matches. What a keytab makes of an answer is another thing than what a ticket
- * does. */
+/* The first row that matches. The same answer has other causes with a keytab than with a ticket. */
 static const struct answer {
 	const char *said;
 	int status;

@@ -1,5 +1,5 @@
 /*
- * kerberos.h - GSS-TSIG without anybody at a keyboard: nsupdate gets its ticket by a keytab.
+ * kerberos.h - GSS-TSIG without a person at a keyboard: nsupdate gets its ticket with a keytab.
  */
 #ifndef KMSCTL_DNS_KERBEROS_H
 #define KMSCTL_DNS_KERBEROS_H
@@ -12,14 +12,14 @@
 #define KERBEROS_WORDS 4
 
 struct kerberos {
-	/* what stands before "nsupdate"; NULL ends them */
+	/* words before "nsupdate"; NULL ends them */
 	const char *words[KERBEROS_WORDS + 1];
 	char keytab[300], home[256], home_word[264];
 };
 
 /*
- * KMS_OK with words that run a program with [dns] keytab's keys and a credential cache that ends
- * with it: none, when there is no keytab. Or why it cannot be done. Close it in either case.
+ * KMS_OK with words that run a program with the keys of [dns] keytab and a temporary credential
+ * cache (no words without a keytab), or a status with why. Close it in either case.
  */
 int kerberos_open(struct kerberos *k, const struct config *c, struct fault *f);
 void kerberos_close(struct kerberos *k);
@@ -27,8 +27,8 @@ void kerberos_close(struct kerberos *k);
 void kerberos_script(FILE *f, const struct config *c);
 
 /*
- * What nsupdate said of Kerberos, in words: the status, or KMS_OK when it is about something
- * else.
+ * Explains what nsupdate printed about Kerberos: the status, or KMS_OK when the output is about
+ * something else.
  */
 int kerberos_explain(const struct config *c, const char *said, struct fault *f);
 

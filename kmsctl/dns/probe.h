@@ -1,5 +1,5 @@
 /*
- * probe.h - does anybody answer at an address: TCP, and a HELLO where a kmsd is to be.
+ * probe.h - does a host answer at an address? TCP, and a HELLO where a kmsd is expected.
  */
 #ifndef KMSCTL_DNS_PROBE_H
 #define KMSCTL_DNS_PROBE_H
@@ -17,8 +17,8 @@ struct probe {
 };
 
 /*
- * hello: ask as a client of publisher (its key id; zeros: the only one) does. deadline is of
- * transport_clock; one connection gets no more than a few seconds of it.
+ * hello: also send a HELLO as a client of publisher does (its key id; zeros: the only one).
+ * deadline is of transport_clock; one connection gets no more than a few seconds of it.
  */
 void probe_address(struct probe *p, const struct discover_address *a, bool hello,
     const uint8_t publisher[8], int64_t deadline);

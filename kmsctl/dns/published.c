@@ -16,7 +16,9 @@
 #define NAME "dns.published"
 #define NEW NAME ".new"
 
-/* The directory is the activation user's: no link is followed, no FIFO waited for. NULL with errno.
+/*
+ * The directory belongs to the activation user: no link is followed, no FIFO waited for. NULL with
+ * errno.
  */
 static FILE *
 open_published(int dir)

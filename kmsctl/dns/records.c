@@ -1,6 +1,7 @@
 /*
- * records.c - the records that kms.ini asks for, and their text in a zone file. Names and addresses
- * were checked when kms.ini was read: no octet of them means anything to a zone file or a shell.
+ * records.c - the records that kms.ini asks for, and their text in a zone file. Names and
+ * addresses were checked when kms.ini was read: none of their characters is special in a zone file
+ * or a shell.
  */
 #include "kmsctl/dns/records.h"
 
@@ -28,7 +29,7 @@ records_service(const struct config *c, unsigned i)
 {
 	static const char *const services[] = { "_kms", "_vlmcs" };
 
-	/* One that only relays would refuse every client that found it by _kms. */
+	/* A host that only relays would refuse every client that found it by _kms. */
 	if (c->publish_vlmcs && c->publisher_count == 0)
 		i++;
 	return i < (c->publish_vlmcs ? 2u : 1u) ? services[i] : NULL;
@@ -174,7 +175,7 @@ record_text(char out[RECORD_TEXT], const struct record *r)
 	snprintf(out, RECORD_TEXT, "%s. %u IN %.320s", r->name, r->ttl, data);
 }
 
-/* A name without the dot at its end. */
+/* A name without the final dot. */
 static bool
 undot(char *name)
 {

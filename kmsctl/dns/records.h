@@ -42,7 +42,7 @@ int records_host(const struct config *c, char host[CONFIG_NAME], struct fault *f
 /* All that kms.ini asks for. KMS_OK, or KMS_E_CONFIG with f. */
 int records_wanted(struct records *out, const struct config *c, struct fault *f);
 
-/* Name, type and data; the TTL is no part of what a record is. */
+/* Name, type and data; the TTL does not identify a record. */
 bool record_same(const struct record *a, const struct record *b);
 bool records_have(const struct records *set, const struct record *r);
 /* Adds one that is not there yet. False: no room. */
@@ -55,7 +55,7 @@ const char *record_type(const struct record *r);
 /* What record_text wrote. */
 bool record_parse(struct record *out, const char *line);
 
-/* How other servers want them; line is the text of one record. */
+/* Forms for other servers; line is the text of one record. */
 struct records_format {
 	const char *name;
 	void (*line)(char out[2 * RECORD_TEXT], const struct record *r, const struct config *c);

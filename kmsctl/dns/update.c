@@ -1,6 +1,6 @@
 /*
- * update.c - writes what nsupdate is told on its standard input, and says in words what it answers.
- * The zone and its primary are found by nsupdate, from the SOA record.
+ * update.c - writes the input for nsupdate, and explains its answer in words. The zone and its
+ * primary are found by nsupdate, from the SOA record.
  */
 #include "kmsctl/dns/update.h"
 
@@ -16,7 +16,7 @@
 #include "libkms/client/discover.h"
 #include "libkms/kms_error.h"
 
-/* What nsupdate says; the first that matches. REFUSED means two things. */
+/* What nsupdate prints; the first row that matches. REFUSED means two things. */
 static const struct answer {
 	const char *said;
 	int status;
@@ -96,8 +96,7 @@ script(
 	if (c->dns_server[0] != '\0' && discover_parse(&server, c->dns_server, 53) == KMS_OK)
 		fprintf(f, "server %s %u\n", server.name, server.port);
 	kerberos_script(f, c);
-	/* A server passes over records that are added to an alias, in silence (RFC 2136, 3.4.2.2).
-	 */
+	/* A server silently ignores records that are added to an alias (RFC 2136, 3.4.2.2). */
 	fprintf(f, "prereq nxrrset %s. IN CNAME\n", name);
 	write_updates(f, name, gone, false);
 	write_updates(f, name, due, true);
@@ -109,7 +108,7 @@ script(
 	return text;
 }
 
-/* nsupdate with what stands before it, if anything, and the way to sign. */
+/* nsupdate, the words before it, if any, and the way to sign. */
 static void
 command(const char *argv[16], const struct config *c, const struct kerberos *k)
 {

@@ -8,8 +8,8 @@
 #include "libkms/base/fault.h"
 
 /*
- * One transaction for one name: what of gone it has goes, what of due it has comes; no other
- * record of the name is touched. KMS_OK, or why it was not done.
+ * One transaction for one name: removes its records in gone, adds its records in due, and touches
+ * no other record of the name. KMS_OK, or a status with why.
  */
 int update_name(const struct config *c, const char *name, const struct records *due,
     const struct records *gone, int timeout_ms, struct fault *f);

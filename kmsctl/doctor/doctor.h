@@ -1,8 +1,7 @@
 /*
  * doctor.h - what the checks of kmsctl doctor share: a finding is a line, with what to type next.
  *
- * "bad" is what keeps clients from being activated, now or soon; "warning" is what will.
- * Monitoring reads the exit code.
+ * "bad" prevents activation, now or soon; "warning" will later. Monitoring reads the exit code.
  */
 #ifndef KMSCTL_DOCTOR_DOCTOR_H
 #define KMSCTL_DOCTOR_DOCTOR_H
@@ -17,7 +16,7 @@ struct doctor {
 	struct ctl *ctl;
 	struct reply status; /* of a running kmsd */
 	bool running;
-	bool locked; /* running, and no more than its status can be had */
+	bool locked; /* running, but answers only status */
 	unsigned bad, warnings;
 	struct plan plan;
 };
@@ -26,23 +25,23 @@ struct doctor {
 void doctor_find(struct doctor *d, const char *check, enum level level, const char *next,
     const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
-/* Nobody's products are activated here, and nobody is missing a key for that. */
+/* This host only relays, so that no host key is expected. */
 static inline bool
 doctor_only_relays(const struct doctor *d)
 {
 	return d->ctl->config.publisher_count == 0 && relay_configured(&d->ctl->config);
 }
 
-/* host.c: what the running kmsd says of itself. doctor_service is the first. */
+/* host.c: what the running kmsd says about itself. doctor_service is the first. */
 void doctor_service(struct doctor *d);
 void doctor_keys(struct doctor *d);
 void doctor_counts(struct doctor *d);
 void doctor_sandbox(struct doctor *d);
-/* machine.c: what it runs on. */
+/* machine.c: the machine. */
 void doctor_ledger(struct doctor *d);
 void doctor_disk(struct doctor *d);
 void doctor_clock(struct doctor *d);
-/* relay.c: the KMS hosts of [relay]; nothing without any. */
+/* relay.c: the KMS hosts of [relay]; nothing without them. */
 void doctor_relay(struct doctor *d);
 
 #endif

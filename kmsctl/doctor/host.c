@@ -1,6 +1,6 @@
 /*
- * host.c - doctor's checks of the running kmsd: is it there, of which version, its keys, its
- * counts, its sandbox.
+ * host.c - doctor's checks of the running kmsd: is it running, its version, its keys, its counts,
+ * its sandbox.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -64,7 +64,7 @@ publisher_row(const struct doctor *d, const char *publisher)
 	return row;
 }
 
-/* One that does not serve: which matters only when no other one of the publisher does. */
+/* A key that does not serve. This matters only when no other key of the publisher does. */
 static void
 look_at_idle_key(struct doctor *d, const struct reply_row *row, const char *publisher)
 {

@@ -22,7 +22,7 @@ count_problem(int status, const char *line, void *arg)
 	++*(unsigned *)arg;
 }
 
-/* A running kmsd has checked it at its start; without one the whole of it is read. */
+/* A running kmsd has checked the ledger at its start; without kmsd, all of it is read. */
 static void
 read_ledger(struct doctor *d)
 {

@@ -1,7 +1,6 @@
 /*
- * relay.c - doctor's line about the KMS hosts that Windows clients are relayed to: do they serve
- * from here, and has kmsd itself reached any? Its network processes are confined, so the two may
- * differ.
+ * relay.c - doctor's line about the KMS hosts behind the relay: do they answer kmsctl, and has
+ * kmsd itself reached any? Its network processes are confined, so the answers may differ.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -17,7 +16,7 @@
 
 #define PATIENCE 2000 /* ms for each address */
 
-/* Clients that kmsd could lead to no host, while it led nobody to any. */
+/* Clients for which kmsd found no host, if it found one for no client. */
 static uint64_t
 led_nowhere(struct doctor *d)
 {

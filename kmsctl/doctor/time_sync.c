@@ -1,6 +1,6 @@
 /*
- * time_sync.c - the kernel knows whether somebody keeps its clock right, and by how much it may be
- * wrong: whoever sets it, chrony, ntpd or systemd-timesyncd, tells it both.
+ * time_sync.c - the kernel knows whether its clock is synchronised, and how wrong it may be:
+ * chrony, ntpd and systemd-timesyncd all tell it both.
  */
 #include "kmsctl/doctor/time_sync.h"
 

@@ -1,5 +1,5 @@
 /*
- * time_sync.h - is this machine's clock kept right, and how far off may it be?
+ * time_sync.h - is this machine's clock synchronised, and how far off may it be?
  */
 #ifndef KMSCTL_DOCTOR_TIME_SYNC_H
 #define KMSCTL_DOCTOR_TIME_SYNC_H
@@ -8,8 +8,8 @@
 #include <sys/timex.h>
 
 /*
- * What the kernel says (adjtimex(2)), in words. True: all is well; else what to type next is in
- * *next.
+ * What the kernel says (adjtimex(2)), in words. True: the clock is right; otherwise *next is what
+ * to type next.
  */
 bool clock_judge(const struct timex *t, char text[200], const char **next);
 

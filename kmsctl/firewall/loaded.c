@@ -16,8 +16,8 @@
 #include "libkms/kms_error.h"
 
 /*
- * Everything but counters and elements, then the elements of the sets that hold no passing state;
- * each by itself: nft 1.0.6 knows only one set of several that it is asked for at once.
+ * Everything but counters and elements, then the elements of the sets without dynamic state; one
+ * at a time, because nft 1.0.6 lists only one of several sets in one call.
  */
 static const char *const lists[][9] = {
 	{ "nft", "-s", "-t", "list", "table", "inet", "kms", NULL },
@@ -53,7 +53,7 @@ loaded_load(const char *text, int timeout_ms, struct fault *f)
 	return rc;
 }
 
-/* The listing of our table; what is not there (the table, a set) is left out of it. */
+/* The listing of our table; a missing table or set is left out. */
 static int
 list(char **text, int timeout_ms, struct fault *f)
 {
@@ -92,7 +92,7 @@ loaded_there(bool *there, int timeout_ms, struct fault *f)
 	return rc;
 }
 
-/* In a namespace of its own, and back. */
+/* Runs in a network namespace of its own, and returns. */
 static int
 list_wanted(char **listing, const char *text, int timeout_ms, struct fault *f)
 {
@@ -109,7 +109,7 @@ list_wanted(char **listing, const char *text, int timeout_ms, struct fault *f)
 	if (e == KMS_OK)
 		e = list(listing, timeout_ms, f);
 	if (setns(home, CLONE_NEWNET) != 0)
-		abort(); /* whatever came next would be about another network */
+		abort(); /* anything after this would be about another network */
 	close(home);
 	return e;
 }
@@ -127,7 +127,7 @@ has_line(const char *text, const char *line, size_t len)
 	return false;
 }
 
-/* Lines of a that b has not. */
+/* Lines of a that are not in b. */
 static int
 only_in(struct loaded_difference *d, const char *a, const char *b, bool loaded)
 {
@@ -165,7 +165,7 @@ loaded_compare(struct loaded_difference *d, const char *text, int timeout_ms, st
 		rc = only_in(d, *there != '\0' ? due : "table " RULESET_TABLE, there, false);
 	if (rc == KMS_OK)
 		rc = only_in(d, there, due, true);
-	/* The same lines in another order are other rules. */
+	/* The same lines in another order are different rules. */
 	if (rc == KMS_OK && d->count == 0 && strcmp(there, due) != 0)
 		rc = only_in(d, "rules are in another order\n", "", true);
 	free(there);

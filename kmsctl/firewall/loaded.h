@@ -22,9 +22,9 @@ struct loaded_difference {
 int loaded_load(const char *text, int timeout_ms, struct fault *f);
 int loaded_there(bool *there, int timeout_ms, struct fault *f);
 /*
- * What the table in force and the one that text would make differ in, line by line as nft lists
- * them. The wanted one is loaded into a network namespace made for it and gone afterwards, so
- * that both are in nft's own words, whatever its version.
+ * The differences between the table in force and the one that text would make, line by line as nft
+ * lists them. The wanted table is loaded into a temporary network namespace, so that nft itself
+ * lists both, whatever its version.
  */
 int loaded_compare(struct loaded_difference *d, const char *text, int timeout_ms, struct fault *f);
 /* There is no table of ours at all. */

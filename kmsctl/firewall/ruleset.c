@@ -4,8 +4,8 @@
  * table can neither open a port nor close another. New connections are told by their SYN, without
  * connection tracking, which would change how the whole machine handles packets.
  *
- * With a relay, the chain output holds the network processes to the ports that they relay to: what
- * their Landlock does too, but only since Linux 6.7.
+ * With a relay, the chain output restricts the network processes to the ports of the KMS hosts,
+ * which Landlock does too, but only since Linux 6.7.
  */
 #include "kmsctl/firewall/ruleset.h"
 
@@ -18,7 +18,9 @@
 
 #include "kmsd/common/relay_config.h"
 
-/* Sources remembered in a minute. When all are taken, further ones are let in: the rate is a brake.
+/*
+ * Sources remembered in a minute. When all places are taken, further sources are let in: the rate
+ * only slows floods.
  */
 #define SOURCES 65535
 #define SYN "tcp flags & (fin | syn | rst | ack) == syn"
@@ -122,7 +124,7 @@ write_guard(FILE *f, const struct config *c)
 	fputs("    }\n", f);
 }
 
-/* A user that is not there runs nothing that would have to be held. */
+/* A user that does not exist runs nothing. */
 static void
 write_output(FILE *f, const struct config *c)
 {
@@ -133,7 +135,10 @@ write_output(FILE *f, const struct config *c)
 	if (pw == NULL)
 		return;
 	count = relay_ports(c, ports);
-	/* kmsd-resolve is the same user's: DNS answers that are too long for UDP. */
+	/*
+	 * kmsd-resolve runs as the same user, and needs TCP for DNS answers that are too long for
+	 * UDP.
+	 */
 	if (relay_has_names(c))
 		ports[count++] = relay_server_port(c->relay_nameserver);
 	fprintf(f,

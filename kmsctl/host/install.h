@@ -1,5 +1,5 @@
 /*
- * install.h - what a publisher sent goes to the host: for the commands that install it, and for
+ * install.h - sends a publisher's file to the host: for the commands that install files, and for
  * apply.
  */
 #ifndef KMSCTL_HOST_INSTALL_H
@@ -8,8 +8,8 @@
 #include "kmsctl/kmsctl.h"
 
 /*
- * A command that was given args (which it frees): asks the host, prints done, file (NULL:
- * none), and what the host took it for, after label. code: what reading them came to.
+ * A command that was given args (which it frees): asks the host, prints done, file (NULL: none),
+ * and what the host says it is, after label. code: the result of reading the file.
  */
 int install_given(struct ctl *ctl, int code, uint16_t verb, struct control_buf *args,
     const char *done, const char *file, const char *label);

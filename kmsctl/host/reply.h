@@ -1,6 +1,6 @@
 /*
- * reply.h - a reply of the host as rows of named fields. The types of the fields that
- * control.h names are checked when it is read; what it does not name is kept and shown as it is.
+ * reply.h - a reply of the host as rows of named fields. The types of the fields that control.h
+ * names are checked when it is read; other fields are kept and shown unchanged.
  */
 #ifndef KMSCTL_HOST_REPLY_H
 #define KMSCTL_HOST_REPLY_H
@@ -42,7 +42,7 @@ bool reply_number(const struct reply_row *row, const char *name, uint64_t *out);
 
 /* Rows of a kind in ascending order of a number. */
 void reply_sort(struct reply *r, const char *kind, const char *name);
-/* A number that the host does not know is 0 in its reply: put what is known here in its place. */
+/* A number that the host does not know is 0 in its reply: replaces it with what is known here. */
 void reply_replace_zero(struct reply *r, const char *kind, const char *name, uint64_t number);
 
 /* All rows of a kind as a list, and one row as an object; nothing when there is no such row. */

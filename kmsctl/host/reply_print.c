@@ -8,7 +8,7 @@
 
 #define COLUMNS_MAX 64
 
-/* Names have hyphens on the wire and underscores in JSON, where jq wants them. */
+/* Names have hyphens on the wire and underscores in JSON, as jq needs. */
 static void
 print_field(
     struct output *o, const char *name, const struct reply_known *k, const struct reply_field *f)
@@ -49,7 +49,7 @@ reply_print_fields(struct output *o, const struct reply_row *row)
 			print_field(o, row->fields[i].name, NULL, &row->fields[i]);
 }
 
-/* Columns of a list: known fields that some row has, then names that are new to us. */
+/* Columns of a list: known fields that some row has, then unknown ones. */
 struct columns {
 	const char *names[COLUMNS_MAX];
 	const struct reply_known *known[COLUMNS_MAX];

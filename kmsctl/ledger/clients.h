@@ -44,8 +44,8 @@ void client_print(struct ctl *ctl, const struct kmsdb_client *c, const struct km
 
 /*
  * The client that text names: a CMID (32 digits), the beginning of one (4 digits or more) or a
- * host name. CTL_OK, or the exit code of what was said. name is "" when the ledger was not
- * asked.
+ * host name. CTL_OK, or the exit code of the failure that was printed. name is "" when the ledger
+ * was not asked.
  */
 int client_find(struct ctl *ctl, const char *text, uint8_t cmid[16], char name[MESSAGE_NAME + 1]);
 
