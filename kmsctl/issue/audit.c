@@ -1,7 +1,7 @@
 /*
- * audit.c - see audit.h. Trust goes one way: publisher's key, certificate, the host's signing
- * key in it, batch header, root, entries; and from header to header by hash. Nothing
- * in the file counts that is not reached on that way.
+ * audit.c - see audit.h. Trust follows one path: publisher's key, certificate, the host's signing
+ * key in it, batch header, root, entries; and from header to header by hash. Anything in the file
+ * outside this path does not count.
  */
 #include "kmsctl/issue/audit.h"
 
@@ -75,7 +75,7 @@ take_certificate(struct audit *a, const struct audit_document *d)
 	return KMS_OK;
 }
 
-/* Rotations first: they say whose certificates count. */
+/* Rotations first: they determine whose certificates count. */
 static int
 take_rotations(struct audit *a, struct audit_reader r)
 {
@@ -199,7 +199,7 @@ check_signature(struct audit *a)
 		return fail(a, KMS_E_UNKNOWN_HOST,
 		    "batch %llu (offset %llu) belongs to another host than the certificate",
 		    (unsigned long long)b->header.number, (unsigned long long)b->offset);
-	/* One host id is one signing key: it is a hash of it. */
+	/* One host id means one signing key: the id is a hash of the key. */
 	if (batch_verify(b->header_octets, b->signature, a->out->certificates[0].sign_pk) != KMS_OK)
 		return fail(a, KMS_E_SIGNATURE,
 		    "batch %llu (offset %llu): the host's signature does not verify",
@@ -233,7 +233,7 @@ check_chain(struct audit *a)
 	    (unsigned long long)h->number, (unsigned long long)out->last);
 }
 
-/* The batch that is known from elsewhere, if this is it or the one after. */
+/* Checks the known batch, if this is that batch or the one after it. */
 static int
 check_known(struct audit *a)
 {
@@ -299,7 +299,7 @@ take_batches(struct audit *a, struct audit_reader *r)
 
 /* -- the whole -- */
 
-/* Does it reach over the period, and as far as what is known from elsewhere? */
+/* Does the file cover the period, and reach the known batch? */
 static int
 check_reach(struct audit *a)
 {

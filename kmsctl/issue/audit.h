@@ -13,13 +13,13 @@
 #include "libkms/core/certificate.h"
 #include "libkms/core/minisig.h"
 
-#define AUDIT_CERTIFICATES 64 /* the newest; more are checked, not kept */
+#define AUDIT_CERTIFICATES 64 /* the newest; others are checked, but not kept */
 #define AUDIT_PRODUCTS 1024
 
 struct audit_options {
 	struct minisig_key publisher;
-	uint64_t from, to; /* count what happened then, both included; 0, UINT64_MAX: all */
-	bool have_last;    /* a batch that is known from elsewhere */
+	uint64_t from, to; /* the period to count, both ends included; 0, UINT64_MAX: everything */
+	bool have_last;    /* a batch known from an earlier audit */
 	uint64_t last;
 	uint8_t last_hash[32];
 	bool have_host;
@@ -36,11 +36,11 @@ struct audit_report {
 	uint64_t first_time, last_time;
 	uint8_t last_hash[32];
 	uint64_t batches, entries;
-	uint64_t clients; /* distinct, that got a lease of this publisher in the period */
+	uint64_t clients; /* distinct clients with a lease of this publisher in the period */
 	uint64_t leases;
-	/* leases of a product or at a time that no certificate here covers */
+	/* leases of a product, or at a time, that no certificate in the file covers */
 	uint64_t beyond;
-	/* a batch after the period is there: nothing can be missing at its end */
+	/* there is a batch after the period: nothing is missing at its end */
 	bool closed;
 	unsigned certificate_count;
 	struct certificate certificates[AUDIT_CERTIFICATES];

@@ -72,11 +72,14 @@ bool issue_path(struct issue *i, char out[ISSUE_PATH], const char *fmt, ...)
 void issue_time(struct issue *i, const char *key, uint64_t time);
 
 struct issue_register;
-/* The register of the publisher's directory, with every failure in words. */
+/* Opens the register of the publisher's directory, with a message for every failure. */
 int issue_register(struct issue *i, struct issue_register **out, bool write);
-/* Is there a publisher's directory, even one that has issued nothing? */
+/* Is it a publisher's directory, even one that has issued nothing? */
 bool issue_is_directory(struct issue *i);
-/* Fit for the register (NULL is): text of 1 to EVENT_REASON octets that an ini file can hold. */
+/*
+ * May it go into the register? NULL may; text must have 1 to EVENT_REASON bytes that an ini file
+ * can contain.
+ */
 bool issue_reason_ok(const char *text);
 /* The public key "RW..." or its file; given NULL: DIR/publisher.pub. */
 struct minisig_key;

@@ -1,9 +1,9 @@
 /*
  * register.c - see register.h. The only file of kmsissue that knows LMDB.
  *
- * Every commit syncs (no MDB_NOSYNC, no MDB_NOMETASYNC): a certificate leaves only when its event
- * is on disk. LMDB's one writer at a time keeps two publishers at one directory from giving the
- * same serial number, and its lock frees itself when a writer is killed.
+ * Every commit syncs (no MDB_NOSYNC, no MDB_NOMETASYNC): a certificate is written only when its
+ * event is on disk. LMDB allows one writer at a time, so that two commands in one directory cannot
+ * use the same serial number; its lock is freed when a writer is killed.
  */
 #include "kmsctl/issue/register.h"
 
@@ -20,7 +20,7 @@
 #include "libkms/base/file.h"
 #include "libkms/base/wire.h"
 
-#define MAP_SIZE (UINT64_C(4) << 30) /* of addresses, not of disk */
+#define MAP_SIZE (UINT64_C(4) << 30) /* of address space, not of disk space */
 #define PATH_ROOM 1100
 #define HASH 32
 #define RECORD_MAX (EVENT_MAX + HASH)
@@ -179,7 +179,7 @@ revoked_key(uint8_t out[17], uint8_t kind, const struct register_event *e)
 		put_u64(out + 1, e->serial);
 }
 
-/* What is looked up later, beside the event itself. */
+/* Adds what is looked up later, beside the event itself. */
 static int
 derive(struct issue_register *r, const struct register_event *e)
 {
@@ -286,7 +286,7 @@ register_revoked(struct issue_register *r, const struct register_event *e)
 	return get_u64(r, REVOKED, key, sizeof(key), &number);
 }
 
-/* Pairs of the table HOSTS under a host key, at most max of them; host not NULL: that one alone. */
+/* Pairs of the table HOSTS under a host key, at most max of them; host not NULL: only that host. */
 static int
 count_hosts(struct issue_register *r, const uint8_t host_key[16], const uint8_t *host, uint64_t max,
     uint64_t *count)
@@ -329,7 +329,7 @@ register_known(struct issue_register *r, const struct register_event *e)
 		rc = get_u64(r, KEYS, e->host_key, 16, &number);
 		if (rc != KMS_E_NOT_FOUND)
 			return rc;
-		/* A key that minisign signed by hand is known by its confirmations. */
+		/* A key that was signed with minisign itself is known from its confirmations. */
 		rc = count_hosts(r, e->host_key, NULL, 1, &count);
 		return rc == KMS_OK && count == 0 ? KMS_E_NOT_FOUND : rc;
 	}

@@ -1,9 +1,9 @@
 /*
- * register.h - the publisher's register, DIR/issued/ledger: everything that was
- * ever issued, as numbered events that are only ever added. Serial numbers, the limits
- * of host keys and the revocation list come from it. Kept in LMDB (register.c is the
- * only file here that knows it), one transaction a command: after a crash an
- * event is there whole, with all that is derived from it, or not at all.
+ * register.h - the publisher's register, DIR/issued/ledger: everything that was ever issued, as
+ * numbered events that are only added. Serial numbers, the limits of host keys and the revocation
+ * list come from it. Kept in LMDB (register.c is the only file here that knows it), one
+ * transaction for each command: after a crash, an event is complete, with everything derived from
+ * it, or absent.
  *
  * Event, all integers big-endian:
  *   0  1  version, 1                    94  8  not before, or from
@@ -30,7 +30,7 @@
 
 #define EVENT_MAX 768
 #define EVENT_REASON 100
-#define EVENT_OVERRIDE 0x0001 /* confirmed past a limit; reason says why */
+#define EVENT_OVERRIDE 0x0001 /* confirmed beyond a limit; reason says why */
 
 enum event_kind {
 	EVENT_KEY = 1,           /* KMS host key issued */
@@ -78,18 +78,17 @@ struct issue_register;
 /* Opens and begins a transaction; write: waits for the writer. KMS_E_ALTERED: why says what to do.
  */
 int register_open(struct issue_register **out, const char *issued, bool write, char why[200]);
-/* What was added is on disk when it returns KMS_OK; only register_close may follow. */
+/* When it returns KMS_OK, the added events are on disk; only register_close may follow. */
 int register_commit(struct issue_register *r);
 /* drops what was not committed; NULL is fine */
 void register_close(struct issue_register *r);
 
-/* The confirmation that answered this very request. KMS_E_NOT_FOUND. */
+/* The confirmation that answered exactly this request. KMS_E_NOT_FOUND. */
 int register_answered(
     struct issue_register *r, const uint8_t request[32], struct register_event *out);
 /*
  * Serial and number of the next confirmation of host under key, filled into e (host_key and host
- * are set). KMS_E_LIMIT: e is filled all the same, why says which limit; KMS_E_KEY_INVALID:
- * revoked.
+ * are set). KMS_E_LIMIT: e is filled anyway, why says which limit; KMS_E_KEY_INVALID: revoked.
  */
 int register_next(
     struct issue_register *r, const struct host_key *key, struct register_event *e, char why[200]);
@@ -100,7 +99,7 @@ int register_next(
 int register_check(struct issue_register *r, const struct register_event *e, char why[200]);
 /* Was it revoked before? (kind and subject of e) KMS_E_NOT_FOUND: no. */
 int register_revoked(struct issue_register *r, const struct register_event *e);
-/* Is there a key, a host, a serial of that name in the register at all? KMS_E_NOT_FOUND. */
+/* Is that key, host or serial number in the register? KMS_E_NOT_FOUND. */
 int register_known(struct issue_register *r, const struct register_event *e);
 /* Number of the next revocation list. */
 int register_next_list(struct issue_register *r, uint64_t *number);

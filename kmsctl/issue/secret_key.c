@@ -33,7 +33,7 @@
 #define SUM_AT 126
 #define ID_LEN 8
 #define FILE_ROOM 2048                /* comment and base64 */
-#define OPS_LIMIT (UINT64_C(1) << 32) /* a damaged file must not keep us busy for hours */
+#define OPS_LIMIT (UINT64_C(1) << 32) /* a damaged file must not cost hours */
 #define MEM_LIMIT (UINT64_C(4) << 30)
 
 static const char comment[] = "untrusted comment: minisign encrypted secret key\n";
@@ -126,7 +126,7 @@ apply_passphrase(uint8_t *octets, const char *passphrase)
 	return rc;
 }
 
-/* A key that is damaged must not sign: its public half is derived again and compared. */
+/* A damaged key must not sign: the public key is derived again and compared. */
 static int
 take_key(struct secret_key *k, const uint8_t *octets)
 {
@@ -155,7 +155,7 @@ decrypt(uint8_t *octets, const char *passphrase_file)
 	return sodium_memcmp(sum, octets + SUM_AT, sizeof(sum)) == 0 ? KMS_OK : KMS_E_PASSPHRASE;
 }
 
-/* The second line of the file, from base64; len octets of text are there. */
+/* The second line of the file, from base64; text has len bytes. */
 static int
 decode(uint8_t *octets, const char *text, size_t len)
 {
@@ -203,7 +203,7 @@ secret_key_read(struct secret_key **out, const char *path, const char *passphras
 	return rc;
 }
 
-/* minisign's cost; a machine with less memory gets half of it, and half again. */
+/* minisign's cost; halved until it fits into the machine's memory. */
 static int
 encrypt(uint8_t *octets, const char *passphrase)
 {

@@ -1,7 +1,7 @@
 /*
- * secret_key.h - the publisher's secret key, in minisign's own file format,
- * encrypted by scrypt or plain as minisign -W writes it. In memory it lives
- * in sodium_malloc pages and is wiped when freed; nobody outside sees its octets.
+ * secret_key.h - the publisher's secret key, in minisign's own file format, encrypted by scrypt or
+ * plain as minisign -W writes it. In memory it lives in sodium_malloc pages and is wiped when
+ * freed; no other file sees its bytes.
  */
 #ifndef KMSCTL_ISSUE_SECRET_KEY_H
 #define KMSCTL_ISSUE_SECRET_KEY_H

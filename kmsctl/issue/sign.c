@@ -1,6 +1,6 @@
 /*
- * sign.c - see sign.h. A file's own name is never believed: what a signature
- * covers is its text and the trusted comment.
+ * sign.c - see sign.h. A file's name is never trusted: a signature covers its text and the trusted
+ * comment.
  */
 #include "kmsctl/issue/sign.h"
 
@@ -63,7 +63,7 @@ fail_key(struct issue *i, int status, const char *path)
 		: path);
 }
 
-/* Which other key's files are ours as well, while one key gives way to the next. */
+/* During a rotation, the other key whose files are also ours. */
 static void
 take_companion(struct issue *i)
 {
@@ -168,7 +168,7 @@ sign_write(struct issue *i, const struct secret_key *k, const char *path, const 
 		errno = EEXIST;
 		return issue_fail_file(i, KMS_E_EXISTS, path);
 	}
-	/* A signature without its file is what a crash between the two leaves: replace it. */
+	/* A crash between the two leaves a signature without its file: replace it. */
 	if ((rc = file_write(AT_FDCWD, beside, signature, signature_len, 0644, true)) != KMS_OK)
 		return issue_fail_file(i, rc, beside);
 	if ((rc = file_write(AT_FDCWD, path, text, len, 0644, false)) != KMS_OK) {

@@ -10,7 +10,7 @@
 #include "kmsctl/issue/issue.h"
 #include "kmsctl/issue/secret_key.h"
 
-#define SIGN_MAX 1024    /* octets of a signature file that we make */
+#define SIGN_MAX 1024    /* bytes of a signature file that we make */
 #define SIGN_COMMENT 300 /* of a trusted comment that we make */
 
 /*
@@ -19,16 +19,15 @@
 size_t sign_text(char out[SIGN_MAX], const struct secret_key *k, const void *file, size_t len,
     const char *trusted_comment);
 
-/* The publisher's secret key of the command line, with every failure in words. */
+/* The publisher's secret key of the command line, with a message for every failure. */
 int sign_open_key(struct issue *i, struct secret_key **out, struct minisig_key *public_key);
-/* Is it the id of the key in use, or of the other one during a rotation? */
+/* Is it the id of the current key or, during a rotation, of the other key? */
 bool sign_is_publisher(const struct issue *i, const struct minisig_key *key, const uint8_t id[8]);
 /* Read path and path.minisig and verify. *text is malloc'd. comment may be NULL. */
 int sign_read(struct issue *i, const char *path, size_t max, const struct minisig_key *key,
     char **text, size_t *len, char *comment, size_t comment_size);
 /*
- * Write path.minisig, then path, so that no file stands there unsigned. Refuses to replace
- * path.
+ * Writes path.minisig, then path, so that path is never unsigned. Refuses to replace path.
  */
 int sign_write(struct issue *i, const struct secret_key *k, const char *path, const char *text,
     size_t len, const char *trusted_comment);

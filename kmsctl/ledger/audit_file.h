@@ -1,7 +1,6 @@
 /*
- * audit_file.h - an audit file (kms.audit(5)): a stretch of a host's journal with the
- * documents that say whose it is. kmsctl writes it, kmsissue reads it. Pure:
- * nothing here knows a file, a key or a clock.
+ * audit_file.h - an audit file (kms.audit(5)): a part of a host's journal, with the documents that
+ * say to whom it belongs. kmsctl writes it, kmsissue reads it. Pure: no file, no key, no clock.
  *
  *   0   8  "KMSAUDI1"
  *   8   2  number of documents
@@ -52,8 +51,8 @@ struct audit_reader {
 /* KMS_OK, KMS_E_FORMAT (another kind of file), KMS_E_TRUNCATED. */
 int audit_reader_init(struct audit_reader *a, const void *data, size_t len);
 /*
- * KMS_OK, KMS_E_NOT_FOUND (that was the last), KMS_E_TRUNCATED, KMS_E_FORMAT. All documents
- * come before the first batch.
+ * KMS_OK, KMS_E_NOT_FOUND (there are no more), KMS_E_TRUNCATED, KMS_E_FORMAT. All documents come
+ * before the first batch.
  */
 int audit_next_document(struct audit_reader *a, struct audit_document *out);
 int audit_next_batch(struct audit_reader *a, struct audit_batch *out);

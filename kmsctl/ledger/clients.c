@@ -1,5 +1,5 @@
 /*
- * clients.c - clients as the ledger holds them: state, names of products, finding one.
+ * clients.c - clients in the ledger: state, names of products, finding one.
  */
 #include "kmsctl/ledger/clients.h"
 
@@ -19,10 +19,10 @@
 #include "libkms/kms_error.h"
 
 #define SHORT_CMID 12 /* digits shown in a table */
-#define PREFIX_MIN 4  /* digits that may stand for a CMID */
+#define PREFIX_MIN 4  /* digits that may be the beginning of a CMID */
 #define MATCHES_SHOWN 8
 
-/* As a person types it: dashes wherever they are. */
+/* As a person types it: dashes are ignored. */
 static bool
 lenient_uuid(uint8_t id[16], const char *text)
 {
@@ -197,7 +197,7 @@ clients_checkpoint(struct ctl *ctl)
 	return status != KMS_E_NOT_RUNNING;
 }
 
-/* Looking for one client among all. A name goes before digits that look like a CMID. */
+/* Looks for one client among all. A name takes precedence over digits that look like a CMID. */
 struct search {
 	const char *text;
 	bool digits; /* text may begin a CMID */

@@ -1,5 +1,5 @@
 /*
- * clients.h - clients as the ledger holds them: state, names of products, finding one.
+ * clients.h - clients in the ledger: state, names of products, finding one.
  */
 #ifndef KMSCTL_LEDGER_CLIENTS_H
 #define KMSCTL_LEDGER_CLIENTS_H
@@ -7,7 +7,7 @@
 #include "kmsctl/kmsctl.h"
 #include "kmsdb/kmsdb.h"
 
-/* Products that the host's packs name; empty when the host does not answer. */
+/* Products in the host's packs; empty when the host does not answer. */
 struct products {
 	struct product_name {
 		uint8_t id[16];
@@ -23,8 +23,8 @@ const char *products_name(const struct products *p, const uint8_t id[16]);
 bool products_find(const struct products *p, const char *text, uint8_t id[16]);
 
 /*
- * Overlay into the index, if there is one who can, so that the ledger tells the newest. True:
- * kmsd runs.
+ * Has a running kmsd write its overlay to the index, so that the ledger is up to date. True: kmsd
+ * runs.
  */
 bool clients_checkpoint(struct ctl *ctl);
 
@@ -45,7 +45,7 @@ void client_print(struct ctl *ctl, const struct kmsdb_client *c, const struct km
 /*
  * The client that text names: a CMID (32 digits), the beginning of one (4 digits or more) or a
  * host name. CTL_OK, or the exit code of the failure that was printed. name is "" when the ledger
- * was not asked.
+ * was not searched.
  */
 int client_find(struct ctl *ctl, const char *text, uint8_t cmid[16], char name[MESSAGE_NAME + 1]);
 

@@ -18,7 +18,7 @@
 #include "libkms/kms_error.h"
 
 #define CLONES_MAX 4096 /* clients */
-#define MACHINES_MAX 8  /* of each: those heard last */
+#define MACHINES_MAX 8  /* of each client: those heard last */
 
 struct machine {
 	char name[MESSAGE_NAME + 1];
@@ -28,10 +28,10 @@ struct machine {
 };
 struct shared {
 	uint8_t cmid[16], product[16];
-	uint64_t collisions; /* all that the index knows of */
+	uint64_t collisions; /* all that are in the index */
 	struct machine machines[MACHINES_MAX];
 	unsigned count;
-	uint64_t more; /* machines that gave way */
+	uint64_t more; /* machines that were dropped */
 };
 struct clones {
 	struct ctl *ctl;
@@ -39,7 +39,7 @@ struct clones {
 	const struct products *products;
 	struct shared *list; /* ascending by CMID */
 	unsigned count, most;
-	bool cut; /* there are more than most */
+	bool cut; /* there are more than the limit */
 	bool by_product;
 	uint8_t product[16];
 };
@@ -76,7 +76,7 @@ by_cmid(const void *key, const void *row)
 	return memcmp(key, ((const struct shared *)row)->cmid, 16);
 }
 
-/* The machine that spoke, or a row for it: a free one, or that of the machine silent longest. */
+/* The machine's row, or a new one: a free row, or that of the machine that was silent longest. */
 static struct machine *
 machine_of(struct shared *s, const struct entry_client *e)
 {

@@ -1,6 +1,6 @@
 /*
- * clones.h - machines that share a client key: clients whose sequence numbers collided, and under
- * which names and addresses they spoke.
+ * clones.h - machines that share a client key: clients whose sequence numbers collided, and the
+ * names and addresses that they used.
  */
 #ifndef KMSCTL_LEDGER_CLONES_H
 #define KMSCTL_LEDGER_CLONES_H

@@ -1,6 +1,6 @@
 /*
- * recent.c - one pass over the newest segments. The journal can be larger than anybody's patience,
- * so the pass is bounded, and what was not looked at is said.
+ * recent.c - one pass over the newest segments. The journal can be very large, so the pass is
+ * bounded, and what was not read is reported.
  */
 #include "kmsctl/ledger/recent.h"
 

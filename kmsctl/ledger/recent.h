@@ -1,6 +1,6 @@
 /*
  * recent.h - what clients did lately, entry by entry, from the newest part of the journal: for
- * questions that the index, which keeps a client's last word only, cannot answer.
+ * questions that the index cannot answer, because it keeps only the last entry of each client.
  */
 #ifndef KMSCTL_LEDGER_RECENT_H
 #define KMSCTL_LEDGER_RECENT_H

@@ -67,14 +67,14 @@ simulate_init(
 	}
 }
 
-/* One client with everything that is asked about it. */
+/* One client with everything that the simulation needs. */
 struct candidate {
 	const struct kmsdb_client *client;
 	struct simulate_product *product;
 	struct simulate_pool *before, *after; /* its product's; NULL: the pack does not name it */
 	bool counted_before;                  /* in the pool of the pack in force */
-	bool comes;                           /* was seen within the new window: expected again */
-	bool seated;                          /* has its seat in the new pool already */
+	bool comes;  /* was seen within the new window: is expected to ask again */
+	bool seated; /* already has its seat in the new pool */
 };
 
 static bool
@@ -90,7 +90,7 @@ has_lease(const struct simulation *s, const struct kmsdb_client *c)
 	return c->kind == ENTRY_LEASE && c->expires > s->now;
 }
 
-/* False: nobody to judge. */
+/* False: this client is not judged. */
 static bool
 consider(struct simulation *s, const struct kmsdb_client *c, struct candidate *out)
 {
@@ -132,8 +132,7 @@ count_one(const struct kmsdb_client *client, const struct kmsdb_host *host, void
 
 	if (memcmp(client->publisher, nobody, 8) == 0 && client->status == KMS_E_UNKNOWN_PRODUCT)
 		s->nameless++;
-	/* A seat in the ledger counts where the ledger has it, whatever its product is called now.
-	 */
+	/* A seat counts in the pool that the ledger has, whatever its product is called now. */
 	if (memcmp(client->publisher, s->in->key.id, 8) == 0 &&
 	    (pool = pool_of(s, client->pool)) != NULL && pool->before != NULL &&
 	    counted(s, client, pool->before))
@@ -162,8 +161,7 @@ limit_of(const struct simulation *s, const struct simulate_pool *p)
 	return pool != 0 && (host == 0 || pool < host) ? pool : host;
 }
 
-/* Where each count comes to rest: those who have a seat, and as many of the others as there is room
- * for. */
+/* The final count of each pool: clients with a seat, and as many others as there is room for. */
 static void
 settle_pools(struct simulation *s)
 {
@@ -222,7 +220,7 @@ ask_after(struct simulation *s, const struct candidate *c, struct policy_decisio
 	bool seat = c->seated;
 
 	if (p != NULL) {
-		/* The newcomer that finds a place is told the count at rest, itself included. */
+		/* A new client that finds a place gets the final count, including itself. */
 		count = p->counted_after;
 		if (!seat && c->comes && p->running < p->counted_after) {
 			count--;
@@ -232,8 +230,9 @@ ask_after(struct simulation *s, const struct candidate *c, struct policy_decisio
 	ask(s, c, s->next, c->product->after, seat, count, out);
 }
 
-/* When the client will notice: a lease is good to its end, whoever has none learns when it asks
- * next. */
+/*
+ * When the client will notice: at the end of its lease, or, without a lease, at its next request.
+ */
 static uint64_t
 when(const struct simulation *s, const struct candidate *c, bool gain, bool *lease)
 {

@@ -1,5 +1,5 @@
 /*
- * files.c - the directories, with their modes and owners, and what lies in the state directory.
+ * files.c - the directories, with their modes and owners, and the files in the state directory.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,8 +18,8 @@ enum { CONFIG_DIRECTORY, STATE_DIRECTORY, INI_FILE, STATE_FILES };
 struct wanted {
 	const char *path;
 	const char *owner;
-	mode_t mode;      /* of one that is made */
-	mode_t forbidden; /* bits that one that is there may not have */
+	mode_t mode;      /* of a new one */
+	mode_t forbidden; /* bits that an existing one must not have */
 };
 
 static struct wanted
@@ -37,7 +37,7 @@ wanted(const struct plan *p, int tag)
 	}
 }
 
-/* The owner's ids; false: there is no such user yet, which is another aspect's difference. */
+/* The owner's ids; false: there is no such user yet, which another aspect reports. */
 static bool
 owner(const struct plan *p, const char *name, unsigned *uid, unsigned *gid)
 {
@@ -80,8 +80,10 @@ look(struct plan *p, int tag, const char *why)
 	}
 }
 
-/* Files of the state directory that are not the activation user's: counted, or given. 0, or -1 with
- * errno. */
+/*
+ * Counts the files of the state directory that do not belong to the activation user, or gives them
+ * to it. 0, or -1 with errno.
+ */
 static int
 foreign_files(const struct plan *p, struct owned_tree *o)
 {
@@ -138,7 +140,7 @@ inspect(struct plan *p, struct fault *f)
 	return KMS_OK;
 }
 
-/* Directories above it as well, as mkdir -p: root's, 0755. */
+/* Also makes missing parents, as mkdir -p does: owner root, mode 0755. */
 static int
 make(const char *path, mode_t mode)
 {

@@ -73,7 +73,7 @@ const struct aspect aspect_firewall = {
 	.mend = mend_firewall,
 };
 
-/* What publishing puts right, and what it does not. */
+/* What publishing corrects, and what it does not. */
 struct dns_view {
 	struct plan *p;
 	unsigned due, stale;
@@ -135,8 +135,7 @@ inspect_dns(struct plan *p, struct fault *f)
 	return KMS_OK;
 }
 
-/* Ourselves in another process: what it says is its, and its failures are kept apart name by name.
- */
+/* Runs kmsctl in another process: it prints for itself, and reports failures for each name. */
 static int
 mend_dns(struct plan *p, const struct difference *d, struct fault *f)
 {

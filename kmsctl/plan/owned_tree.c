@@ -1,5 +1,5 @@
 /*
- * owned_tree.c - fts(3) and lchown(2) go by path: between the look and the change a directory of
+ * owned_tree.c - fts(3) and lchown(2) use paths: between the check and the change, a directory of
  * the path can become a link.
  */
 #include "kmsctl/plan/owned_tree.h"
@@ -34,14 +34,17 @@ is_dot(const char *name)
 	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
-/* fd is the thing itself, whatever its name has become meanwhile. */
+/* fd is the file itself, whatever its name refers to by now. */
 static int
 own_one(int fd, const struct stat *st, struct owned_tree *o)
 {
 	if (st->st_uid == o->uid)
 		return 0;
 	o->foreign++;
-	/* A second name of somebody else's file, made where links to it are not forbidden. */
+	/*
+	 * A second name of another user's file, possible where the kernel does not protect hard
+	 * links.
+	 */
 	if (!S_ISDIR(st->st_mode) && st->st_nlink > 1) {
 		o->linked++;
 		return 0;
@@ -69,7 +72,7 @@ own_below(int dir, dev_t device, struct owned_tree *o, int depth)
 			rc = -1;
 		} else if (st.st_dev == device) {
 			rc = own_one(fd, &st, o);
-			/* A directory that is the descriptor's, not the name's. */
+			/* The directory behind the descriptor, not behind the name. */
 			if (rc == 0 && S_ISDIR(st.st_mode) && depth > 0) {
 				sub = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 				rc = sub != -1 ? own_below(sub, device, o, depth - 1) : -1;

@@ -1,7 +1,7 @@
 /*
- * owned_tree.h - what lies below a directory that another user owns, for root: each file is
- * taken by descriptor and never by path, since the owner may put a link in a path's place at
- * any moment.
+ * owned_tree.h - the files below a directory that another user owns, for root: each file is opened
+ * and used by descriptor, never by path, because the owner may replace a path by a link at any
+ * moment.
  */
 #ifndef KMSCTL_PLAN_OWNED_TREE_H
 #define KMSCTL_PLAN_OWNED_TREE_H
@@ -12,9 +12,9 @@
 struct owned_tree {
 	uid_t uid;
 	gid_t gid;
-	bool give;        /* else they are counted only */
-	unsigned foreign; /* found that are another's */
-	/* of them, files with a second name, which may be anywhere: left alone */
+	bool give;        /* otherwise they are only counted */
+	unsigned foreign; /* found that belong to another user */
+	/* of them, files with a second name, which may be anywhere: not changed */
 	unsigned linked;
 };
 

@@ -1,10 +1,9 @@
 /*
- * plan.h - how this machine differs from what kms.ini says, aspect by aspect, and putting it
- * right.
+ * plan.h - how this machine differs from kms.ini, aspect by aspect, and correcting it.
  *
- * An aspect looks (inspect adds one difference for each thing that is not as it should be) and
- * mends one difference at a time. Mending the same twice changes nothing, and each step is
- * whole or not there, so that apply may be interrupted and repeated.
+ * An aspect inspects the machine (and adds one difference for each thing that does not match) and
+ * corrects one difference at a time. Correcting the same twice changes nothing, and each step is
+ * complete or has no effect, so that apply may be interrupted and repeated.
  */
 #ifndef KMSCTL_PLAN_PLAN_H
 #define KMSCTL_PLAN_PLAN_H
@@ -28,10 +27,10 @@ struct aspect {
 struct difference {
 	const struct aspect *aspect;
 	int tag;                /* the aspect's own */
-	char what[320];         /* the thing: a user, a path, a unit */
-	char is[160], due[256]; /* how it is, what is done about it */
+	char what[320];         /* what it is about: a user, a path, a unit */
+	char is[160], due[256]; /* the present state, and what is done about it */
 	const char *why;
-	bool by_hand; /* needs the administrator: due says what to type */
+	bool by_hand; /* the administrator must do it: due says what to type */
 };
 
 struct plan {
@@ -62,11 +61,11 @@ int plan_run(const struct plan *p, const char *const argv[], struct fault *f);
 /* Has the kmsd of that status read the publisher from kms.ini? */
 bool plan_knows(const struct reply *status, const struct config_publisher *publisher);
 /*
- * The first publisher of kms.ini that it has not read; NULL: it knows all, or is locked and
- * does not tell.
+ * The first publisher of kms.ini that kmsd has not read; NULL: it knows all, or is locked and does
+ * not say.
  */
 const struct config_publisher *plan_unread(const struct reply *status, const struct config *c);
-/* Whether systemd runs this machine, or will run what is below --root. */
+/* Does systemd run this machine, or will it run what is below --root? */
 bool plan_systemd(const struct plan *p);
 
 #endif

@@ -15,8 +15,8 @@
 enum { STOPPED, OLD_SERVICE, OLD_SOCKET, UNREAD, OLD_CONFIG, NO_SOCKET };
 
 /*
- * Whether an active unit was started before something changed in its directory of drop-ins (a file
- * that was taken away leaves its mark on the directory alone). What cannot be asked is not old.
+ * Was an active unit started before its directory of drop-ins changed? (Removing a file changes
+ * only the directory.) False when systemd cannot be asked.
  */
 static bool
 older_than_drop_ins(const struct plan *p, const char *directory, const char *object)
@@ -48,8 +48,7 @@ outdated(struct plan *p, int tag, const char *unit, const char *due)
 	snprintf(d->due, sizeof(d->due), "%s", due);
 }
 
-/* What the running kmsd has taken is another kms.ini. One that does not tell is taken at its word.
- */
+/* Has kms.ini changed since the running kmsd read it? False for a kmsd that does not say. */
 static bool
 differs(const struct plan *p, const struct reply *status, const char *mark, bool restart)
 {
@@ -156,7 +155,7 @@ inspect(struct plan *p, struct fault *f)
 	return KMS_OK;
 }
 
-/* A reload is over when kmsd says what it has read; that it was asked for is not enough. */
+/* A reload is over when kmsd reports what it has read, not when it was requested. */
 static int
 await_reload(struct plan *p, struct fault *f)
 {
@@ -193,7 +192,7 @@ mend(struct plan *p, const struct difference *d, struct fault *f)
 	static const char *const stop[] = { "systemctl", "stop", "kmsd.service", NULL };
 	int rc = plan_run(p, reload, f);
 
-	/* The port is kmsd's own until it has stopped. */
+	/* kmsd holds the port until it has stopped. */
 	if (rc == KMS_OK && d->tag == NO_SOCKET)
 		rc = plan_run(p, stop, f);
 	if (rc == KMS_OK)

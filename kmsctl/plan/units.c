@@ -1,6 +1,6 @@
 /*
- * units.c - systemd: drop-ins that carry [listen] and directories of kms.ini into the units, units
- * that are enabled.
+ * units.c - systemd: drop-ins that give the units [listen] and the directories of kms.ini; units
+ * that must be enabled.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -46,8 +46,10 @@ socket_text(const struct config *c, FILE *f)
 		    c->address[i], c->port);
 }
 
-/* Directories that ProtectSystem=strict would make read-only; the network of a relay, or of a kmsd
- * that binds by itself. */
+/*
+ * Directories that ProtectSystem=strict would make read-only; the network, for a relay or for a
+ * kmsd that opens its own sockets.
+ */
 static void
 service_text(const struct config *c, bool binds, FILE *f)
 {
@@ -67,7 +69,7 @@ service_text(const struct config *c, bool binds, FILE *f)
 			fprintf(f, "ReadWritePaths=%s\n", paths[i]);
 	if (!relays && !binds)
 		return;
-	/* The activation process leaves the network by itself then, into a namespace of its own. */
+	/* The activation process then moves to a network namespace of its own. */
 	fprintf(f,
 	    "PrivateNetwork=no\nIPAddressDeny=\nRestrictAddressFamilies=AF_INET AF_INET6%s\n"
 	    "CapabilityBoundingSet=CAP_SYS_ADMIN%s\nRestrictNamespaces=net\n",
@@ -75,7 +77,7 @@ service_text(const struct config *c, bool binds, FILE *f)
 	    binds && c->port > 0 && c->port < 1024 ? " CAP_NET_BIND_SERVICE" : "");
 }
 
-/* "enabled", "disabled" ...; "" when systemctl does not say. */
+/* "enabled", "disabled" ...; "" when systemctl gives no answer. */
 static void
 enabled(const struct plan *p, const char *unit, char out[64])
 {
@@ -91,7 +93,7 @@ enabled(const struct plan *p, const char *unit, char out[64])
 	child_free(&c);
 }
 
-/* An administrator's word that kmsd binds by itself. */
+/* A masked kmsd.socket means that kmsd opens its own sockets. */
 static bool
 socket_masked(const struct plan *p)
 {
@@ -171,13 +173,13 @@ running(const struct plan *p, const char *unit)
 	bool yes;
 
 	if (child_run(&c, argv, NULL, p->ctl->timeout_ms) != KMS_OK)
-		return true; /* nobody to ask, nobody to start it */
+		return true; /* no systemd: it can be neither asked nor started */
 	yes = c.exit == 0 || c.exit == CHILD_NOT_THERE;
 	child_free(&c);
 	return yes;
 }
 
-/* Of those that are more than enabled: running from now on. */
+/* For units that must also be running. */
 static void
 look_at_running(struct plan *p, const char *unit, const char *why)
 {

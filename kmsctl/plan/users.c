@@ -37,7 +37,7 @@ inspect(struct plan *p, struct fault *f)
 	return KMS_OK;
 }
 
-/* systemd-sysusers where it is, which works below a root; useradd elsewhere. */
+/* systemd-sysusers where it exists, because it works below a root; useradd elsewhere. */
 static int
 mend(struct plan *p, const struct difference *d, struct fault *f)
 {

@@ -1,6 +1,6 @@
 /*
- * bind_probe.c - a connection and a bind, and what each way of failing looks like to those who have
- * to mend it.
+ * bind_probe.c - a connection and a bind, and an explanation of each failure for the
+ * administrator.
  */
 #include "kmsctl/relay/bind_probe.h"
 
@@ -14,7 +14,7 @@
 
 #define CALL_ID 1
 
-/* What Windows calls 0x800706BA, by what the connection says. */
+/* What Windows reports as 0x800706BA, by the error of the connection. */
 static const struct {
 	int error;
 	const char *text;
@@ -46,7 +46,7 @@ does_not_serve(struct bind_probe *r, const char *how)
 	    r->text, sizeof(r->text), "accepts, but does not serve the KMS interface: %s", how);
 }
 
-/* A whole fragment: what did it say to the bind? */
+/* A complete fragment: does it accept the bind? */
 static void
 judge(struct bind_probe *r, struct pdu *p, const uint8_t *octets)
 {
@@ -115,7 +115,7 @@ bind_probe(struct bind_probe *r, const struct discover_address *a, int patience_
 	}
 	r->connected = true;
 	until = transport_clock() + patience_ms;
-	/* Who closes at once may still have said something: it is heard in any case. */
+	/* A host that closes at once may still have sent something: read it in any case. */
 	(void)transport_send(&t, bind, pdu_build_bind(bind, CALL_ID), until);
 	hear(r, &t, until);
 	transport_close(&t);

@@ -1,5 +1,5 @@
 /*
- * bind_probe.h - one KMS host as a Windows client finds it: TCP, and a bind of the KMS
+ * bind_probe.h - tries one KMS host as a Windows client would: TCP, and a bind of the KMS
  * interface. Nothing is requested.
  */
 #ifndef KMSCTL_RELAY_BIND_PROBE_H

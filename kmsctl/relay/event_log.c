@@ -1,7 +1,6 @@
 /*
- * event_log.c - an event's fields are looked for by their own shapes, whatever stands between them:
- * commas and quotes in CSV, tags in XML. In their order: 0x status, count, name, GUID, date and
- * time.
+ * event_log.c - an event's fields are found by their form, whatever is between them: commas and
+ * quotes in CSV, tags in XML. In their order: 0x status, count, name, GUID, date and time.
  */
 #include "kmsctl/relay/event_log.h"
 
@@ -16,7 +15,7 @@
 
 #define FIELDS 5
 
-/* UTF-16 as Windows exports it: what is not ASCII is no field of ours. */
+/* UTF-16 as Windows exports it: our fields are all ASCII. */
 static size_t
 narrow(char *text, size_t len)
 {

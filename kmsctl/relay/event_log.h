@@ -12,7 +12,7 @@
 
 struct event_12290 {
 	uint32_t status; /* what the host answered */
-	uint32_t count;  /* clients it needed, as the client asked */
+	uint32_t count;  /* the count that the client needed, from its request */
 	char name[65];   /* the client's, lower case */
 	uint8_t cmid[16];
 	uint64_t time; /* the client's clock, taken as UTC */
@@ -20,8 +20,7 @@ struct event_12290 {
 
 /*
  * Every such event in text (changed in place; UTF-8, or UTF-16 with its mark), in order. fn
- * non-zero stops. Returns how many there were. What is no event is passed over: a log holds
- * many others.
+ * non-zero stops. Returns how many there were. Other events of the log are skipped.
  */
 size_t event_log_each(
     char *text, size_t len, int (*fn)(const struct event_12290 *e, void *arg), void *arg);

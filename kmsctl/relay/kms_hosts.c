@@ -1,6 +1,6 @@
 /*
- * kms_hosts.c - collects the hosts as kmsd and kmsd-resolve do: the same names, ports, and
- * appliance left out.
+ * kms_hosts.c - collects the hosts as kmsd and kmsd-resolve do: the same names and ports, without
+ * the appliance itself.
  */
 #include "kmsctl/relay/kms_hosts.h"
 
@@ -17,7 +17,7 @@
 #define PATIENCE 5000 /* ms for one question to DNS */
 #define SERVICE "_vlmcs"
 
-/* Equal weights are not drawn: who checks twice is to see the same. */
+/* Equal weights are not drawn at random, so that two checks show the same. */
 static uint32_t
 no_draw(void *arg, uint32_t upper)
 {

@@ -1,6 +1,6 @@
 /*
- * kms_hosts.h - the KMS hosts that kmsd would relay to: those of [relay] upstream, and those
- * that the SRV records of [relay] domain name, with the same ones passed over.
+ * kms_hosts.h - the KMS hosts that kmsd would relay to: those of [relay] upstream, and those in
+ * the SRV records of [relay] domain, with the same ones skipped.
  */
 #ifndef KMSCTL_RELAY_KMS_HOSTS_H
 #define KMSCTL_RELAY_KMS_HOSTS_H
@@ -33,7 +33,7 @@ struct kms_hosts {
 	/* upstream's in their order, then those of DNS by priority */
 	struct kms_host *at;
 	size_t count;
-	char why[160]; /* domain gives no host, and the reason; "" else */
+	char why[160]; /* the reason when domain gives no host; otherwise "" */
 };
 
 /*

@@ -10,7 +10,7 @@
 
 #include "libkms/kms_error.h"
 
-/* This appliance, by the name that it is published under or by its address. */
+/* Is it this appliance, by its published name or by its address? */
 static bool
 is_us(const struct config *c, uint16_t own, const struct discover_host *h,
     const struct discover_address *addresses, size_t count)
@@ -59,11 +59,11 @@ srv_look(struct srv_seen *seen, const struct config *c, const struct kms_hosts *
 	}
 }
 
-/* The first row that holds. */
+/* The first row that applies. */
 static const struct row {
-	bool us, behind, foreign; /* all that are true must have been seen */
+	bool us, behind, foreign; /* all true members must have been seen */
 	bool problem;
-	bool unwanted; /* a problem where this appliance is to be published */
+	bool unwanted; /* a problem if this appliance should be published */
 	const char *text;
 } rows[] = {
 	{ true, true, false, true, false,

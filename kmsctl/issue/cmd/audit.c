@@ -150,7 +150,7 @@ show_report(struct issue *i, const struct audit_job *job)
 	show_certificates(i, r);
 }
 
-/* A journal may be larger than memory: the file is mapped, and must not be cut meanwhile. */
+/* A journal may be larger than memory: the file is mapped, and must not be truncated meanwhile. */
 static int
 map_file(struct issue *i, const void **data, size_t *len)
 {

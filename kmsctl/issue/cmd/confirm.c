@@ -113,7 +113,7 @@ read_pack(struct issue *i, struct confirm *c)
 	return KMS_OK;
 }
 
-/* Products of the pack that the key's group covers; they ascend there already. */
+/* Products of the pack that the key's group covers; they are already in ascending order. */
 static int
 take_products(struct issue *i, struct confirm *c)
 {
@@ -167,7 +167,7 @@ encode_certificate(struct issue *i, struct confirm *c)
 	return KMS_OK;
 }
 
-/* The same request again: the same certificate, or none. */
+/* The same request again gets the same certificate, or none. */
 static int
 answer_again(
     struct issue *i, struct confirm *c, struct issue_register *r, const struct register_event *old)
@@ -188,7 +188,7 @@ answer_again(
 	return KMS_OK;
 }
 
-/* Past a limit only with a reason, which stays in the register. */
+/* Beyond a limit only with a reason, which the register keeps. */
 static int
 check_limits(struct issue *i, struct confirm *c, struct issue_register *r)
 {

@@ -1,6 +1,6 @@
 /*
- * init.c - kmsissue init: a publisher's directory with a fresh key pair.
- * publisher.key is written first: a public key without its secret one is worth nothing.
+ * init.c - kmsissue init: a publisher's directory with a fresh key pair. publisher.key is written
+ * first: a public key without its secret key is useless.
  */
 #include <fcntl.h>
 #include <sodium.h>

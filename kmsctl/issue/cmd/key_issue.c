@@ -108,7 +108,7 @@ take_args(struct issue *i, struct host_key *key)
 	return take_dates(i, key);
 }
 
-/* A key of a group that no pack knows could never be confirmed. */
+/* A key for a group that no pack has could never be confirmed. */
 static int
 check_group(struct issue *i, const struct minisig_key *public_key, const char *group)
 {
@@ -136,7 +136,7 @@ check_group(struct issue *i, const struct minisig_key *public_key, const char *g
 	return rc;
 }
 
-/* Before any file of it: no key is sold that the register does not know. */
+/* Before the files are written: no key is sold that is not in the register. */
 static int
 record_key(struct issue *i, const struct host_key *key)
 {

@@ -219,7 +219,7 @@ struct listing {
 	uint64_t shown;
 };
 
-/* RFC 4180: in quotes where it must be. */
+/* RFC 4180: quoted where necessary. */
 static void
 print_csv(const char *text, bool last)
 {

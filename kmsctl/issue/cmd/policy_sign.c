@@ -1,6 +1,6 @@
 /*
- * policy_sign.c - kmsissue policy sign: a pack with a mistake in it is not
- * signed, because an appliance would refuse it at the customer's.
+ * policy_sign.c - kmsissue policy sign: a pack with a mistake is not signed, because the
+ * customer's appliance would refuse it.
  */
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /*
- * revoke.c - kmsissue revoke and kmsissue revocations: what may no longer activate, into the
- * register, and from there the whole of it into a signed list.
+ * revoke.c - kmsissue revoke and kmsissue revocations: puts what may no longer activate into the
+ * register, and the whole list from the register into a signed file.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -124,7 +124,7 @@ collect(const struct register_event *e, void *arg)
 	return KMS_OK;
 }
 
-/* The number is taken before the file is written: no two lists ever have the same. */
+/* The number is taken before the file is written, so that no two lists have the same number. */
 static int
 number(struct issue *i, struct revocation_list *l)
 {

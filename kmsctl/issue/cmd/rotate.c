@@ -1,6 +1,6 @@
 /*
- * rotate.c - kmsissue rotate: a new publisher key, announced by the old one; and, once the
- * old one is no longer accepted, the new one in its place.
+ * rotate.c - kmsissue rotate: a new publisher key, announced by the old one; later, the new key
+ * replaces the old one.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -136,7 +136,7 @@ write_statement(struct issue *i, struct rotate *t)
 	return KMS_OK;
 }
 
-/* New in place of old, each by one rename; what a crash left out, the same command does. */
+/* Renames each new file over the old one; after a crash, the same command does the rest. */
 static int
 finish(struct issue *i)
 {
@@ -156,7 +156,7 @@ finish(struct issue *i)
 		if (!issue_path(i, from, "%s/%s", i->dir, moves[m][0]) ||
 		    !issue_path(i, to, "%s/%s", i->dir, moves[m][1]))
 			return KMS_E_ARGUMENT;
-		/* publisher.pub is the old one only as long as the new one waits. */
+		/* publisher.pub is the old key only until the rotation is finished. */
 		if (m == 1) {
 			char waiting[ISSUE_PATH];
 

@@ -1,6 +1,6 @@
 /*
- * show.c - kmsissue show: what a publisher's file holds, in words. Which
- * kind it is says its first section; its name does not matter.
+ * show.c - kmsissue show: prints what a publisher's file contains. The first section tells the
+ * kind of file; its name does not matter.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -268,7 +268,7 @@ verify(struct issue *i, const struct minisig_key *publisher, const struct shown 
 
 	if (rc != KMS_OK)
 		return rc;
-	/* Read a second time: what was verified must be what is shown. */
+	/* Read a second time: the text shown must be the text that was verified. */
 	if (len != s->len || memcmp(text, s->text, len) != 0)
 		rc =
 		    fault_set(&i->fault, KMS_E_ALTERED, "%s changed while it was read", i->operand);
