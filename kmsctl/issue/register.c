@@ -419,7 +419,7 @@ register_next(
 
 /* -- opening -- */
 
-/* LMDB maps the file: one that was cut would end this process with SIGBUS. */
+/* LMDB maps the file: a truncated file would end this process with SIGBUS. */
 static int
 check_length(MDB_env *env, const char *path)
 {
