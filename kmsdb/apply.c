@@ -62,7 +62,10 @@ take_seat(struct kmsdb_client *c, const struct apply_entry *e)
 	}
 	if (e->kind == ENTRY_LEASE)
 		c->expires = in->expires;
-	/* The row has 24 bits for it, and what is uncounted later must be what was counted. */
+	/*
+	 * The row has 24 bits for the day, and the day that is uncounted later must be the one that
+	 * was counted.
+	 */
 	c->seen_day = e->time / 86400 < 0xffffff ? (uint32_t)(e->time / 86400) : 0xffffff;
 	if (e->kind == ENTRY_RELEASE) {
 		c->expires = 0;

@@ -1,7 +1,7 @@
 /*
- * apply.h - what an entry does to the rows of its client. Pure; the one place
- * where this is decided, used by the live path and by replay alike, so that the index
- * is what the journal says by construction.
+ * apply.h - what an entry does to the rows of its client. Pure; the one place where this is
+ * decided, used by the live path and by replay alike, so that the index matches the journal by
+ * construction.
  *
  * Kind      row                                                     counts
  * LEASE     product (and with it pool), expires, sequence, ...      on its day
@@ -13,11 +13,11 @@
  * RELAYED   a row of its own by source address, relayed.h          never
  * others    nothing
  *
- * Sequence, request id, batch and leaf are those of the highest sequence number that
- * was not refused: after a refusal the client may send the same request again, and a
- * repeat is answered from that leaf. A refusal of a client that has no row makes one (the
- * operator wants to see it), with its product only when a pack names that: a
- * stranger must not be able to fill the table of seats.
+ * Sequence, request id, batch and leaf are those of the highest sequence number that was not
+ * refused: after a refusal the client may send the same request again, and a repeat is answered
+ * from that leaf. A refusal of a client without a row makes one (for the operator to see), with
+ * its product only when a pack names the product: a stranger must not be able to fill the table of
+ * seats.
  */
 #ifndef KMSDB_APPLY_H
 #define KMSDB_APPLY_H
@@ -28,7 +28,7 @@
 #include "kmsdb/row.h"
 #include "libkms/core/entry.h"
 
-/* An entry, decoded as far as the index cares. */
+/* An entry, decoded as far as the index needs. */
 struct apply_entry {
 	uint8_t kind;
 	bool about_client; /* else: no effect */
@@ -44,8 +44,8 @@ int apply_decode(
     struct apply_entry *out, const uint8_t *entry, size_t len, uint64_t batch, uint32_t leaf);
 
 /*
- * *row before (exists: is there one?) becomes *row after; true when there is one after.
- * row->seat is the caller's to find again from row->c.
+ * *row before (exists: is there one?) becomes *row after; true when there is one after. The caller
+ * finds row->seat again from row->c.
  */
 bool apply_client(struct client_row *row, bool exists, const struct apply_entry *e);
 /* The same for the host row; call when row->host_hash changed or there was no row. */

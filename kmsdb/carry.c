@@ -13,7 +13,7 @@
 #define SLICE 3072
 #define DELTAS 1024 /* power of two */
 
-/* By how much the count of (pool, day) moves. */
+/* The change of the count of (pool, day). */
 struct delta {
 	bool used;
 	uint16_t pool;
@@ -48,7 +48,7 @@ flush_deltas(struct slice *s)
 	s->delta_count = 0;
 }
 
-/* What a row counts: seat and day stand at the places row.h gives. */
+/* What a row counts: row.h has the places of seat and day. */
 static void
 move(struct slice *s, const uint8_t *row, int by)
 {
@@ -92,7 +92,7 @@ carry_host(struct slice *s, const uint8_t *cmid)
 	return 0;
 }
 
-/* A slice's worth, from where the last one ended; where this one ends. */
+/* One slice, beginning where the last one ended; returns its end. */
 static size_t
 carry_rows(struct slice *s, size_t count)
 {
@@ -103,7 +103,10 @@ carry_rows(struct slice *s, size_t count)
 		uint8_t old[ROW_CLIENT];
 		size_t len;
 		bool had;
-		/* Records lie in the order they came, so each is far from the last. */
+		/*
+		 * Records are in the order in which they came, so each one is far from the one
+		 * before.
+		 */
 		if (i + 8 < count)
 			overlay_prefetch(s->g->clients, s->g->order[i + 8]);
 		bool gone =
@@ -119,7 +122,7 @@ carry_rows(struct slice *s, size_t count)
 	return i;
 }
 
-/* Rows refer to seats, so these come first; they are so few that all are written. */
+/* Rows refer to seats, so seats are written first; they are few, so all of them are. */
 static void
 carry_seats(struct slice *s)
 {
@@ -156,8 +159,10 @@ carry_batches(struct slice *s)
 	index_put_meta(s->index, &meta);
 }
 
-/* Few, and none refers to another table: all of them in transactions of their own, before the
- * clients. */
+/*
+ * These rows are few and refer to no other table: they get transactions of their own, before the
+ * clients.
+ */
 static int
 carry_relayed(struct index *index, struct generation *g)
 {

@@ -2,11 +2,11 @@
  * carry.h - a generation's rows into the index, in order of CMID, a slice at a
  * time.
  *
- * Each slice is one transaction, and after each one the index is consistent with
- * itself: the counters of days move by exactly what the rows of the slice changed. So the pages
- * that a transaction dirties, which LMDB keeps in memory, stay few however large the
- * generation is. The number of the last batch moves with the last slice; a replay that starts
- * before that recognises rows that are ahead by their `changed`.
+ * Each slice is one transaction, and after each one the index is consistent with itself: the
+ * counters of days move by exactly what the rows of the slice changed. So a transaction dirties
+ * few pages, which LMDB keeps in memory, however large the generation is. The number of the last
+ * batch moves with the last slice; a replay from before that recognises rows that are ahead by
+ * their `changed`.
  */
 #ifndef KMSDB_CARRY_H
 #define KMSDB_CARRY_H
@@ -14,9 +14,9 @@
 #include "kmsdb/ledger.h"
 
 /*
- * From where g->carried stands. KMS_OK: all is in the index. INDEX_MAP_FULL: grow and call
- * again. KMS_E_FULL, KMS_E_IO, KMS_E_NO_MEMORY: call again later. Touches nothing of db that
- * the main thread changes.
+ * From where g->carried stands. KMS_OK: all is in the index. INDEX_MAP_FULL: grow and call again.
+ * KMS_E_FULL, KMS_E_IO, KMS_E_NO_MEMORY: call again later. Uses nothing in db that the main thread
+ * changes.
  */
 int carry(struct index *index, const struct seats *seats, struct generation *g);
 

@@ -1,8 +1,8 @@
 /*
- * check.c - the whole ledger against itself: the journal's every root, link and
- * signature; the counters against a recount; the index against a replay into a scratch
- * index. Beside a running daemon too: what the index will only learn later, or a checkpoint
- * under way has carried already, is no difference.
+ * check.c - the whole ledger against itself: the journal's every root, link and signature; the
+ * counters against a recount; the index against a replay into a scratch index. It also works while
+ * kmsd runs: changes that are not yet in the index, or that an unfinished checkpoint has already
+ * written, are not differences.
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -19,7 +19,7 @@
 
 #define KEYS 64
 #define LATER 4096
-#define LINES 20 /* differences told one by one */
+#define LINES 20 /* differences reported one by one */
 
 struct signer {
 	uint8_t host_id[16];
@@ -29,7 +29,7 @@ struct signer {
 struct check {
 	struct kmsdb *index;   /* as it is; NULL when it cannot be opened */
 	struct kmsdb *scratch; /* as it should be */
-	uint64_t upto;         /* last batch that index contains whole */
+	uint64_t upto;         /* last batch that index contains completely */
 	struct signer keys[KEYS];
 	unsigned key_count;
 	const uint8_t *sign_pk;
@@ -66,7 +66,7 @@ enough(struct check *c)
 	return c->differences > LINES;
 }
 
-/* Signing keys that entries introduce; a host id is a hash of its keys, so they cannot lie. */
+/* Signing keys that entries introduce; a host id is a hash of its keys, so they cannot be false. */
 static void
 learn(struct check *c, const struct record *r)
 {
@@ -136,7 +136,7 @@ same_row(struct index *a, struct index *b, enum index_table table, const uint8_t
 	return sx == sy && xl == yl && (xl == 0 || memcmp(x, y, xl) == 0);
 }
 
-/* A row of the index: counted, and as the replay says unless it is ahead. */
+/* A row of the index: counts it, and compares it with the replay unless the row is ahead. */
 static int
 index_client(const uint8_t *key, size_t key_len, const uint8_t *octets, size_t len, void *arg)
 {
@@ -161,7 +161,8 @@ index_client(const uint8_t *key, size_t key_len, const uint8_t *octets, size_t l
 	status = index_get(c->scratch->index, INDEX_CLIENTS, key, key_len, &other, &len);
 	if (status == KMS_OK)
 		status = row_client_decode(&want, key, other, len, &c->scratch->seats);
-	row.seat = want.seat = 0; /* numbered in the order they came; c says what they mean */
+	row.seat = want.seat =
+	    0; /* numbered in the order in which they came; c has their meaning */
 	if (status == KMS_OK && memcmp(&row, &want, sizeof(row)) == 0 &&
 	    same_row(c->index->index, c->scratch->index, INDEX_HOSTS, key, key_len))
 		return 0;
@@ -206,7 +207,7 @@ scratch_batch(const uint8_t *key, size_t key_len, const uint8_t *octets, size_t 
 	return enough(c) ? KMS_E_ALTERED : 0;
 }
 
-/* Rows of the relay, from whichever side: equal on both, but for what was changed later. */
+/* Rows of the relay, from either side: equal on both sides, except for later changes. */
 static int
 relayed_same(const uint8_t *key, size_t key_len, const uint8_t *octets, size_t len, void *arg)
 {
@@ -217,7 +218,7 @@ relayed_same(const uint8_t *key, size_t key_len, const uint8_t *octets, size_t l
 	    (row.changed > c->upto ||
 		same_row(c->index->index, c->scratch->index, INDEX_RELAYED, key, key_len)))
 		return 0;
-	/* the scratch side may be behind: then the index's own row says so, and was passed over */
+	/* the scratch side may be behind: then the index's row shows that, and was skipped */
 	if (index_get(c->index->index, INDEX_RELAYED, key, key_len, &octets, &len) == KMS_OK &&
 	    relayed_decode(&row, key, octets, len) == KMS_OK && row.changed > c->upto)
 		return 0;
@@ -225,7 +226,7 @@ relayed_same(const uint8_t *key, size_t key_len, const uint8_t *octets, size_t l
 	return enough(c) ? KMS_E_ALTERED : 0;
 }
 
-/* Every day of a against b; twice, to find what either lacks. */
+/* Compares every day of a with b; called twice, to find what either lacks. */
 static void
 compare_days(struct check *c, const struct seats *a, const struct seats *b, const char *what)
 {
@@ -246,7 +247,7 @@ compare_days(struct check *c, const struct seats *a, const struct seats *b, cons
 	}
 }
 
-/* When the scratch index is where the index is. */
+/* Called when the scratch index has reached the index. */
 static void
 compare(struct check *c)
 {
@@ -275,7 +276,7 @@ compare(struct check *c)
 	compare_days(c, &c->index->seats, &c->counted, what);
 }
 
-/* Clients that the index lacks: right only if they were forgotten after upto. */
+/* Clients that the index lacks: correct only if they were forgotten after upto. */
 static void
 check_later(struct check *c)
 {
@@ -322,7 +323,7 @@ walk(struct check *c, struct scan *s)
 	else
 		check_later(c);
 	if (status != KMS_E_NOT_FOUND || lock_held(c->scratch->dirfd))
-		return; /* what stands at the end is being written */
+		return; /* the end is being written */
 	if (s->torn)
 		tell(c, KMS_E_TORN, "%s; kmsd clears it when it starts", s->fault.text);
 	else if ((status = scan_rest(s)) != KMS_OK)
@@ -346,7 +347,10 @@ kmsdb_check(int dirfd, const uint8_t *sign_pk,
 	c->report = report;
 	c->arg = arg;
 	c->sign_pk = sign_pk;
-	/* The index before the journal: what it contains is then surely in what we read. */
+	/*
+	 * Open the index before reading the journal, so that everything in it is in the journal
+	 * that we read.
+	 */
 	if ((status = ledger_open(&c->index, dirfd, &opt, LEDGER_READ, &fault)) != KMS_OK)
 		tell(c, status, "%s", fault.text);
 	else

@@ -1,10 +1,10 @@
 /*
- * checkpoint.c - when a generation freezes, and the writer thread that carries it.
+ * checkpoint.c - when a generation freezes, and the writer thread that writes it to the index.
  *
- * The thread and the main thread share one state under one lock. The main thread
- * freezes, waits when it must, grows the map (LMDB allows that only while nothing
- * else runs in it), and takes a new snapshot before it lets go of what was carried. Where no
- * thread can be had (RLIMIT_NPROC), the main thread carries by itself.
+ * The thread and the main thread share one state under one lock. The main thread freezes, waits
+ * when it must, grows the map (LMDB allows that only while nothing else runs in it), and takes a
+ * new snapshot before it frees what was written. When no thread can be started (RLIMIT_NPROC), the
+ * main thread writes the generation itself.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -25,10 +25,10 @@
 
 enum state {
 	IDLE,
-	CARRY,  /* wanted or under way */
+	CARRY,  /* wanted or running */
 	GROW,   /* waits for the main thread to grow the map */
 	FAILED, /* tried again every RETRY_SECONDS */
-	DONE,   /* waits for the main thread to take over */
+	DONE,   /* waits for the main thread to take the result */
 };
 
 struct checkpoint {
@@ -60,7 +60,7 @@ checkpoint_open(struct kmsdb *db)
 	return KMS_OK;
 }
 
-/* Main thread, FAILED: into the log, once for each time that it begins to fail. */
+/* Main thread, FAILED: logs it, once each time that it begins to fail. */
 static void
 say_failure(struct kmsdb *db, struct checkpoint *c)
 {
@@ -73,7 +73,10 @@ say_failure(struct kmsdb *db, struct checkpoint *c)
 	    c->status == KMS_E_FULL ? ": free space on the disk of the state directory" : "");
 }
 
-/* One attempt at the frozen generation; the lock is held before and after, not meanwhile. */
+/*
+ * One attempt at the frozen generation; the lock is held before and after, but not during the
+ * attempt.
+ */
 static void
 attempt(struct kmsdb *db, struct checkpoint *c)
 {
@@ -109,7 +112,7 @@ writer(void *arg)
 	struct kmsdb *db = arg;
 	struct checkpoint *c = db->checkpoint;
 
-	/* Of this thread alone: answering clients comes first. */
+	/* For this thread only: answering clients has priority. */
 	setpriority(PRIO_PROCESS, 0, NICE);
 	pthread_mutex_lock(&c->lock);
 	while (!c->stop) {
@@ -170,7 +173,7 @@ checkpoint_close(struct kmsdb *db)
 	db->checkpoint = NULL;
 }
 
-/* Have the thread at it, or do it here. The lock is held. */
+/* Lets the thread do it, or does it here. The lock is held. */
 static void
 go(struct kmsdb *db, struct checkpoint *c)
 {
@@ -199,7 +202,7 @@ grow(struct kmsdb *db, struct checkpoint *c)
 	return KMS_OK;
 }
 
-/* Everything carried: look at the index anew, then forget the generation. */
+/* Everything is written: take a new snapshot of the index, then free the generation. */
 static int
 take_over(struct kmsdb *db, struct checkpoint *c)
 {
@@ -246,7 +249,7 @@ freeze(struct kmsdb *db, struct checkpoint *c)
 	go(db, c);
 }
 
-/* Until nothing is frozen. What failed before is tried once more, at once. The lock is held. */
+/* Waits until nothing is frozen. A failed attempt is repeated once, at once. The lock is held. */
 static int
 settle(struct kmsdb *db, struct checkpoint *c)
 {

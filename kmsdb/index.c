@@ -49,7 +49,7 @@ struct index {
 	bool snapshot_live;
 	MDB_txn *writing;
 	MDB_cursor *clients; /* of writing */
-	int error;           /* of writing, LMDB's or errno */
+	int error;           /* of writing: LMDB's, or errno */
 	bool read_only;
 	bool no_relayed;
 };
@@ -82,7 +82,10 @@ open_tables(struct index *ix, bool create)
 
 	for (int i = 0; rc == 0 && i < INDEX_TABLES; i++) {
 		rc = mdb_dbi_open(txn, NAMES[i], create ? MDB_CREATE : 0, &ix->tables[i]);
-		/* Read before any writer since this table came to be has opened it: it is empty. */
+		/*
+		 * The index is read before a writer has opened it since this table was added: treat
+		 * it as empty.
+		 */
 		if (rc == MDB_NOTFOUND && i == INDEX_RELAYED) {
 			ix->no_relayed = true;
 			rc = 0;
@@ -106,7 +109,7 @@ open_env(struct index *ix, int fd, enum index_use use, uint64_t map_size)
 		flags = MDB_NORDAHEAD | MDB_NOTLS | MDB_RDONLY;
 	if (use == INDEX_SCRATCH)
 		flags |= MDB_NOSYNC;
-	/* LMDB wants a path; this one stays beneath the directory the caller holds. */
+	/* LMDB needs a path; this one stays below the caller's directory descriptor. */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	if ((rc = mdb_env_create(&ix->env)) != 0 ||
 	    (rc = mdb_env_set_maxdbs(ix->env, INDEX_TABLES)) != 0)
@@ -116,7 +119,7 @@ open_env(struct index *ix, int fd, enum index_use use, uint64_t map_size)
 	return mdb_env_open(ix->env, path, flags, 0600);
 }
 
-/* A table row that says nothing yet: a new index. */
+/* A missing row: a new index. */
 static int
 first_meta(struct index *ix)
 {
@@ -147,7 +150,7 @@ close_env(struct index *ix)
 	ix->env = NULL;
 }
 
-/* *rc: LMDB's own word on a failure, 0 without one. */
+/* *rc: LMDB's own code of a failure, 0 without one. */
 static int
 try_open(struct index *ix, int fd, enum index_use use, uint64_t map_size, int *rc)
 {
@@ -155,7 +158,7 @@ try_open(struct index *ix, int fd, enum index_use use, uint64_t map_size, int *r
 
 	if ((*rc = open_env(ix, fd, use, map_size)) != 0)
 		return status_of(*rc);
-	/* Readers that died hold on to old pages. */
+	/* Readers that died keep old pages in use. */
 	mdb_reader_check(ix->env, &dead);
 	if ((*rc = open_tables(ix, use != INDEX_READ)) != 0)
 		return status_of(*rc);
@@ -176,7 +179,7 @@ index_open(struct index **out, int dirfd, const char *name, enum index_use use, 
 	ix->read_only = use == INDEX_READ;
 	if ((status = position_directory(dirfd, name, use != INDEX_READ, &fd)) != KMS_OK)
 		goto fail;
-	/* So small a map that not even the tables fit is no reason to give up. */
+	/* A map too small even for the tables grows. */
 	while ((status = try_open(ix, fd, use, map_size, &rc)) == INDEX_MAP_FULL &&
 	       map_size < UINT64_MAX / 4) {
 		close_env(ix);
@@ -291,7 +294,7 @@ index_get_meta(struct index *ix, struct index_meta *meta)
 	meta->schema = wire_get_u32(&r);
 	meta->last = wire_get_u64(&r);
 	wire_get(&r, meta->hash, 32);
-	/* A later schema may say more here; whoever asks looks at the schema first. */
+	/* A later schema may have more here; callers check the schema first. */
 	return r.bad ? KMS_E_ALTERED : KMS_OK;
 }
 
@@ -497,7 +500,7 @@ index_commit(struct index *ix)
 	else
 		mdb_txn_abort(ix->writing);
 	ix->writing = NULL;
-	/* LMDB says EIO when a write came up short, which is how a disk gets full. */
+	/* LMDB returns EIO for a short write, which is what a full disk causes. */
 	if (rc == EIO && disk_full(ix))
 		rc = ENOSPC;
 	return status_of(rc);

@@ -1,6 +1,6 @@
 /*
- * index.h - LMDB, and all of it: tables, one held snapshot for the main
- * thread's lookups, one write transaction for whoever writes.
+ * index.h - everything that uses LMDB: tables, one snapshot for the main thread's look-ups, one
+ * write transaction for the writer.
  */
 #ifndef KMSDB_INDEX_H
 #define KMSDB_INDEX_H
@@ -13,7 +13,7 @@
 #include "libkms/base/fault.h"
 
 #define INDEX_SCHEMA 1
-/* Not an error of the caller's: the map must grow, then the transaction can be done again. */
+/* Not an error: the map must grow, then the transaction is repeated. */
 #define INDEX_MAP_FULL KMS_E_TOO_LARGE
 
 struct index;
@@ -36,7 +36,7 @@ struct index_meta {
 };
 
 enum index_use {
-	INDEX_READ, /* beside a writer or without one; nothing is made */
+	INDEX_READ, /* with or without a writer; creates nothing */
 	INDEX_WRITE,
 	INDEX_SCRATCH, /* write, but a crash may spoil it */
 };
@@ -45,9 +45,9 @@ enum index_use {
 int index_open(struct index **out, int dirfd, const char *name, enum index_use use,
     uint64_t map_size, struct fault *fault);
 void index_close(struct index *ix);
-/* Everything to the disk, for INDEX_SCRATCH. */
+/* Syncs everything to disk, for INDEX_SCRATCH. */
 int index_sync(struct index *ix);
-/* The files and the directory; nothing when there are none. */
+/* Removes the files and the directory, if they exist. */
 void index_remove(int dirfd, const char *name);
 
 /* The main thread's snapshot: everything committed so far becomes visible. */
@@ -68,10 +68,10 @@ int index_begin(struct index *ix);
 void index_put(struct index *ix, enum index_table table, const void *key, size_t key_len,
     const void *row, size_t len);
 void index_delete(struct index *ix, enum index_table table, const void *key, size_t key_len);
-/* Put (row NULL: delete) a client, telling what stood there; *had false: nothing. */
+/* Puts a client (row NULL: deletes it) and returns its old row; *had false: it had none. */
 void index_swap_client(struct index *ix, const uint8_t cmid[16], const uint8_t *row,
     uint8_t old[ROW_CLIENT], bool *had);
-/* One client more or less on a day, as the row says. */
+/* Counts one client more or less on the row's day. */
 void index_count_day(struct index *ix, const uint8_t key[ROW_DAY_KEY], int64_t by);
 void index_put_meta(struct index *ix, const struct index_meta *meta);
 int index_commit(struct index *ix); /* INDEX_MAP_FULL, KMS_E_FULL, KMS_E_IO */

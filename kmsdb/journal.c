@@ -29,7 +29,7 @@ struct journal {
 	int fd;
 	uint64_t size;          /* of the current segment's file */
 	struct scan_place tail; /* where the next batch goes */
-	uint64_t dirty;         /* octets behind tail that a failed append may have left */
+	uint64_t dirty;         /* bytes after tail that a failed append may have left */
 	int closing_fd;         /* segment that still lacks its footer, -1 none */
 	uint64_t closing_at;
 	pthread_mutex_t lock; /* of those below */
@@ -54,7 +54,7 @@ sync_fd(int fd)
 	return fdatasync(fd) == 0 ? KMS_OK : file_status(errno);
 }
 
-/* A file of zeros, all of it on disk. */
+/* Makes a file of zeros that is completely on disk. */
 static int
 make_next(struct journal *j, int *out)
 {
@@ -64,14 +64,16 @@ make_next(struct journal *j, int *out)
 
 	if (fd < 0)
 		return file_status(errno);
-	/* Ask for the room first: on a full disk that fails at once, not after writing it full. */
+	/*
+	 * Allocate the space first: on a full disk that fails at once, not after filling the disk.
+	 */
 	status = fallocate(fd, 0, 0, (off_t)j->segment_size) != 0 && errno == ENOSPC
 		     ? KMS_E_FULL
 		     : position_zero(fd, 0, j->segment_size);
 	if (status == KMS_OK && fsync(fd) != 0)
 		status = file_status(errno);
 	if (status != KMS_OK) {
-		/* Give the room back: the index may need it. */
+		/* Free the space: the index may need it. */
 		close(fd);
 		unlinkat(j->journalfd, NEXT_NAME, 0);
 		return status;
@@ -118,8 +120,9 @@ journal_prepare(struct journal *j)
 }
 
 /*
- * The prepared file, made here and now when the writer thread has not. Until name_free the state
- * stays NEXT_BUSY: the file still has the name under which the writer thread would make another.
+ * The prepared file; it is made here if the writer thread has not made it. The state stays
+ * NEXT_BUSY until name_free: the file still has the name that the writer thread would use for the
+ * next one.
  */
 static int
 take_next(struct journal *j, int *fd)
@@ -168,8 +171,7 @@ install_next(struct journal *j)
 	if (renameat(j->journalfd, NEXT_NAME, j->journalfd, name) != 0 ||
 	    fsync(j->journalfd) != 0) {
 		status = file_status(errno);
-		/* Without its footer the old segment is still the last: take the name away again.
-		 */
+		/* Without its footer, the old segment is still the last one: undo the rename. */
 		unlinkat(j->journalfd, name, 0);
 		goto fail;
 	}
@@ -188,7 +190,7 @@ fail:
 	return status;
 }
 
-/* Footer of the segment before; until it is on disk no batch may follow. */
+/* Writes the footer of the segment before; no batch may follow until it is on disk. */
 static int
 finish_closing(struct journal *j)
 {
@@ -207,7 +209,7 @@ finish_closing(struct journal *j)
 	return KMS_OK;
 }
 
-/* Zeros where a failed append may have left octets. */
+/* Writes zeros where a failed append may have left bytes. */
 static int
 scrub(struct journal *j)
 {
@@ -275,7 +277,7 @@ open_segment(struct journal *j, uint64_t first, int *fd)
 	return *fd < 0 ? file_status(errno) : KMS_OK;
 }
 
-/* Zeros over what a torn write left, which is never longer than a record. */
+/* Writes zeros over the rest of a torn write, which is never longer than a record. */
 static int
 clear_torn(struct journal *j, const struct scan *scan)
 {
@@ -299,7 +301,10 @@ resume(struct journal *j, const struct scan *scan)
 	if ((status = open_segment(j, scan->end.first, &j->fd)) != KMS_OK ||
 	    (status = position_size(j->fd, &j->size)) != KMS_OK)
 		return status;
-	/* Cut short: no batch fits, but the zeros come back when there is room. */
+	/*
+	 * The file was cut short: no batch fits, but the zeros are written again when there is
+	 * room.
+	 */
 	if (j->size < j->segment_size &&
 	    position_zero(j->fd, j->size, j->segment_size - j->size) == KMS_OK && fsync(j->fd) == 0)
 		j->size = j->segment_size;

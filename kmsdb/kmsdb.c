@@ -57,7 +57,7 @@ make_memory(struct kmsdb *db)
 	return checkpoint_open(db);
 }
 
-/* What an open is for: which index, and who else may be here. */
+/* The purpose of an open: which index, and which other processes may use it. */
 struct use {
 	const char *index;
 	enum index_use index_use;
@@ -157,7 +157,7 @@ kmsdb_close(struct kmsdb *db)
 {
 	if (db == NULL)
 		return;
-	/* A replay that failed half way is not worth keeping; what was is in the journal. */
+	/* A replay that failed half-way is dropped; everything is still in the journal. */
 	if (db->journal != NULL) {
 		stage_undo(db);
 		checkpoint_all(db);
@@ -199,7 +199,9 @@ reload_seats(struct kmsdb *db)
 	index_get_meta(db->index, &db->meta);
 }
 
-/* At the head of each lookup: a reader sees what is committed now, the writer what was carried. */
+/*
+ * Called first in each look-up: a reader sees what is committed now, the writer what was written.
+ */
 static void
 up_to_date(struct kmsdb *db)
 {
@@ -256,7 +258,7 @@ kmsdb_checkpoint(struct kmsdb *db)
 	return checkpoint_all(db);
 }
 
-/* Segments and octets of the journal, from its directory. */
+/* Number of segments and bytes of the journal, from its directory. */
 static void
 journal_size(struct kmsdb *db, struct kmsdb_info *out)
 {

@@ -1,9 +1,9 @@
 /*
- * kmsdb.h - the ledger: a signed, hash-chained journal of batches, and LMDB as
- * its index. The journal is the truth; the index can be rebuilt from it.
+ * kmsdb.h - the ledger: a signed, hash-chained journal of batches, and LMDB as its index. The
+ * journal is the record; the index can be rebuilt from it.
  *
- * One writer (kmsd-activate). Everything below is called from one thread; a
- * writer thread of kmsdb's own carries the overlay into LMDB.
+ * One writer (kmsd-activate). Everything below is called from one thread; a writer thread of kmsdb
+ * writes the overlay to LMDB.
  *
  * Way of a batch: kmsdb_stage (an entry; its effect on clients and counters is
  * visible to the next lookup at once) ... kmsdb_commit (tree, header, sign,
@@ -40,14 +40,14 @@ struct kmsdb_client {
 	uint64_t expires;       /* of its last lease, 0 none */
 	uint64_t sequence;      /* highest */
 	uint8_t request_id[16]; /* of that sequence number */
-	uint64_t batch;         /* where the entry of that sequence number stands */
+	uint64_t batch;         /* batch of the entry with that sequence number */
 	uint32_t leaf;
 };
 #define KMSDB_REVOKED 0x01
 #define KMSDB_RELEASED 0x02
 #define KMSDB_VM 0x04
 
-/* The rest of a client, kept apart because it seldom changes. */
+/* The rest of a client, stored separately because it seldom changes. */
 struct kmsdb_host {
 	uint8_t cmid[16];
 	char name[MESSAGE_NAME + 1];
@@ -55,7 +55,9 @@ struct kmsdb_host {
 	uint64_t first_seen;
 };
 
-/* What the relay observed of one source: no client of this host's, counted nowhere. */
+/*
+ * What the relay observed of one source, which is not a client of this host and is counted nowhere.
+ */
 #define KMSDB_RELAYED_OUTCOMES 6 /* IPC_RELAYED_OUTCOMES, in its order */
 #define KMSDB_RELAYED_VERSIONS 4
 #define KMSDB_RELAYED_HOSTS 3
@@ -98,18 +100,18 @@ struct kmsdb_options {
 struct kmsdb;
 
 /*
- * Open kmsdb/ under dirfd (made when absent: journal/NNNN.seg, index/). Repairs a torn
- * tail (says so through log), replays from the index's last batch. KMS_OK, KMS_E_ALTERED,
- * KMS_E_MISSING, KMS_E_CHAIN, KMS_E_SCHEMA, KMS_E_FULL, KMS_E_IO, KMS_E_NO_MEMORY,
- * KMS_E_EXISTS (another writer). fault: where, and what to do.
+ * Open kmsdb/ under dirfd (creates it when absent: journal/NNNN.seg, index/). Repairs a torn tail
+ * (and logs that), replays from the index's last batch. KMS_OK, KMS_E_ALTERED, KMS_E_MISSING,
+ * KMS_E_CHAIN, KMS_E_SCHEMA, KMS_E_FULL, KMS_E_IO, KMS_E_NO_MEMORY, KMS_E_EXISTS (another writer).
+ * fault: where, and what to do.
  */
 int kmsdb_open(struct kmsdb **out, int dirfd, const struct kmsdb_options *opt, struct fault *fault);
 void kmsdb_close(struct kmsdb *db); /* last checkpoint, then frees; NULL is fine */
 /*
- * Start the writer thread; else the first commit does. A process that confines itself calls this
- * after uid, chroot and Landlock, which a thread inherits when it begins, and before
+ * Starts the writer thread; otherwise the first commit does. A process that confines itself calls
+ * this after uid, chroot and Landlock, which a thread inherits when it starts, and before
  * RLIMIT_NPROC and seccomp (whose filter must then cover all threads: TSYNC). KMS_E_LIMIT: no
- * thread to be had; checkpoints then interrupt the caller, nothing else changes.
+ * thread can be started; checkpoints then delay the caller, nothing else changes.
  */
 int kmsdb_start(struct kmsdb *db);
 
@@ -127,16 +129,16 @@ size_t kmsdb_staged(const struct kmsdb *db);
 typedef int (*kmsdb_sign_fn)(
     uint8_t sig[BATCH_SIGNATURE], const uint8_t header[BATCH_HEADER], void *arg);
 /*
- * Sign and make durable what is staged (nothing staged: KMS_OK; a call now and then while idle
- * lets an old overlay be carried). On failure the staged entries are undone, the journal is as
- * before, and the next commit may succeed: KMS_E_FULL, KMS_E_IO. After KMS_OK, kmsdb_bundle
- * gives leases until the next kmsdb_stage.
+ * Signs what is staged and writes it to disk (nothing staged: KMS_OK; calling it now and then
+ * while idle lets an old overlay be written). On failure the staged entries are undone, the
+ * journal is unchanged, and the next commit may succeed: KMS_E_FULL, KMS_E_IO. After KMS_OK,
+ * kmsdb_bundle gives leases until the next kmsdb_stage.
  */
 int kmsdb_commit(
     struct kmsdb *db, const uint8_t host_id[16], uint64_t now, kmsdb_sign_fn sign, void *arg);
 /*
- * Lease bundle (lease.h) of a leaf of the batch just committed; returns its size, 0 no such
- * leaf or no room.
+ * Lease bundle (lease.h) of a leaf of the batch just committed; returns its size; 0: no such leaf,
+ * or no room.
  */
 size_t kmsdb_bundle(struct kmsdb *db, uint32_t leaf, uint8_t *out, size_t size);
 /*
@@ -146,7 +148,7 @@ size_t kmsdb_bundle(struct kmsdb *db, uint32_t leaf, uint8_t *out, size_t size);
 int kmsdb_bundle_read(
     struct kmsdb *db, uint64_t batch, uint32_t leaf, uint8_t *out, size_t size, size_t *len);
 
-/* Carry the whole overlay into LMDB now and wait for it. */
+/* Writes the whole overlay to LMDB now, and waits for it. */
 int kmsdb_checkpoint(struct kmsdb *db);
 
 struct kmsdb_info {
@@ -165,7 +167,7 @@ struct kmsdb_info {
 void kmsdb_info(struct kmsdb *db, struct kmsdb_info *out);
 
 /*
- * Rows in CMID order from LMDB as it stands (kmsctl; read_only). Callback non-zero stops and is
+ * Rows in CMID order from LMDB as it is (kmsctl; read_only). Callback non-zero stops and is
  * returned.
  */
 int kmsdb_each_client(struct kmsdb *db,
@@ -194,9 +196,9 @@ int kmsdb_journal_each(int dirfd, uint64_t from,
     int (*fn)(const struct kmsdb_batch_view *b, void *arg), void *arg, struct fault *fault);
 
 /*
- * Where to begin in order to read the newest part of the journal: the first batch of the newest
- * segments that hold octets or more (the one being written not reckoned). *all: that is the
- * whole journal.
+ * Where to begin to read the newest part of the journal: the first batch of the newest segments
+ * that contain at least this many bytes (without the one being written). *all: that is the whole
+ * journal.
  */
 int kmsdb_journal_newest(
     int dirfd, uint64_t octets, uint64_t *from, bool *all, struct fault *fault);
@@ -208,7 +210,10 @@ int kmsdb_journal_newest(
  */
 int kmsdb_check(int dirfd, const uint8_t *sign_pk,
     void (*report)(int status, const char *line, void *arg), void *arg);
-/* New index from the journal, swapped in by rename; needs the daemon stopped (KMS_E_EXISTS). */
+/*
+ * Makes a new index from the journal and renames it into place; kmsd must be stopped
+ * (KMS_E_EXISTS).
+ */
 int kmsdb_rebuild(int dirfd, const struct kmsdb_options *opt, struct fault *fault);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * ledger.c - the state of clients as the sum of three layers: the active
- * generation over the frozen one over the index; and what an entry changes in it.
+ * ledger.c - the state of clients in three layers (the active generation, the frozen one, the
+ * index), and what an entry changes in it.
  */
 #include "kmsdb/ledger.h"
 
@@ -20,8 +20,10 @@ host_records(size_t records)
 	return records / 8 + KMSDB_BATCH_MAX;
 }
 
-/* Sources that a relay serves: a small table, since a generation is carried when one of its tables
- * is full. */
+/*
+ * Sources that a relay serves: a small table, because a generation is written when one of its
+ * tables is full.
+ */
 static size_t
 relayed_records(size_t records)
 {
@@ -126,7 +128,7 @@ ledger_log(struct kmsdb *db, int level, const char *event, const char *fmt, ...)
 	db->opt.log(level, event, text, db->opt.log_arg);
 }
 
-/* The newest word of the overlays on a CMID. */
+/* The newest row of a CMID in the overlays. */
 static enum overlay_found
 overlays(struct kmsdb *db, bool hosts, const uint8_t cmid[16], const uint8_t **row, size_t *len)
 {
@@ -181,7 +183,7 @@ ledger_host(struct kmsdb *db, const uint8_t cmid[16], struct kmsdb_host *host)
 	return status != KMS_OK ? status : row_host_decode(host, cmid, octets, len);
 }
 
-/* The seat moves from one pool and day to another; nothing when they are the same. */
+/* Moves the seat from one pool and day to another; does nothing when they are the same. */
 static int
 count(struct kmsdb *db, const struct client_row *before, const struct client_row *after,
     struct undo *u)
@@ -267,8 +269,8 @@ apply_decoded(struct kmsdb *db, const struct apply_entry *e, struct undo *u)
 		return status;
 	exists = status == KMS_OK;
 	/*
-	 * Only in replay: a checkpoint that was under way had carried this row already, with
-	 * this entry in it and in the counters.
+	 * Only in replay: an unfinished checkpoint had already written this row, with this entry
+	 * in it and in the counters.
 	 */
 	if (exists && from_index && before.changed >= e->batch)
 		return KMS_OK;

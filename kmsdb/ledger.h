@@ -1,6 +1,6 @@
 /*
- * ledger.h - struct kmsdb, for the files of this room that work on the whole of
- * it: kmsdb.c (the API), ledger.c (rows and their overlay), checkpoint.c, replay.c.
+ * ledger.h - struct kmsdb, for the files of this room that need all of it: kmsdb.c (the API),
+ * ledger.c (rows and their overlay), checkpoint.c, replay.c.
  */
 #ifndef KMSDB_LEDGER_H
 #define KMSDB_LEDGER_H
@@ -25,7 +25,7 @@ struct batch_ref {
 	uint8_t hash[32];
 };
 
-/* What changed since some batch, on its way to the index as a whole. */
+/* What changed since some batch, to be written to the index together. */
 struct generation {
 	struct overlay *clients;   /* ROW_CLIENT octets */
 	struct overlay *hosts;     /* ROW_HOST; every CMID here is in clients too */
@@ -65,11 +65,11 @@ struct kmsdb {
 	struct journal *journal; /* NULL: read only */
 	struct generation generations[2];
 	struct generation *active;
-	struct generation *frozen; /* being carried; NULL: none */
+	struct generation *frozen; /* being written to the index; NULL: none */
 	struct checkpoint *checkpoint;
 	uint64_t checkpoints;
 
-	/* The batch under way, or just committed. */
+	/* The current batch, or the one just committed. */
 	uint8_t *record; /* RECORD_MAX; entries from RECORD_HEAD on */
 	size_t octets;
 	uint32_t staged;
@@ -78,7 +78,7 @@ struct kmsdb {
 	struct undo *undo; /* one for each entry staged */
 	uint32_t bundles;  /* leaves kmsdb_bundle can give, 0 none */
 
-	/* The row looked up last, because a decision is followed by its entry. */
+	/* The row looked up last, because the entry of the same client follows the decision. */
 	bool memo;
 	bool memo_found;
 	struct client_row memo_row;
@@ -91,7 +91,7 @@ enum ledger_use {
 	LEDGER_WRITE,
 	LEDGER_READ,
 	LEDGER_REBUILD, /* new index beside the old one, from the whole journal */
-	LEDGER_CHECK,   /* the same, beside a daemon, and the caller replays */
+	LEDGER_CHECK,   /* the same, while kmsd runs, and the caller replays */
 };
 #define LEDGER_REBUILD_NAME "index.new"
 #define LEDGER_CHECK_NAME "index.check"
@@ -125,20 +125,20 @@ void ledger_log(struct kmsdb *db, int level, const char *event, const char *fmt,
 int checkpoint_open(struct kmsdb *db);
 void checkpoint_close(struct kmsdb *db);
 int checkpoint_start(struct kmsdb *db); /* the writer thread; once */
-/* Cheap; at the head of each call: takes over what the writer thread has finished. */
+/* Cheap; first in each call: takes the results of the writer thread. */
 void checkpoint_poll(struct kmsdb *db);
 /*
  * Before a commit: when the active generation is full, wait until nothing is frozen, so that
  * it can freeze right after. This is where a slow disk holds back the fast one.
  */
 int checkpoint_room(struct kmsdb *db);
-/* Between batches: freeze when full or old; have the next segment prepared. */
+/* Between batches: freezes a full or old generation; has the next segment prepared. */
 void checkpoint_due(struct kmsdb *db);
-/* Everything into the index, now. */
+/* Writes everything to the index, now. */
 int checkpoint_all(struct kmsdb *db);
 
 /* replay.c */
-/* What the index lacks; then, when journal, the journal is opened for writing. */
+/* Replays what the index lacks; then, if journal, opens the journal for writing. */
 int replay(struct kmsdb *db, bool journal, struct fault *fault);
 int replay_batch(struct kmsdb *db, const struct scan *s, struct fault *fault);
 

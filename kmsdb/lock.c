@@ -1,6 +1,6 @@
 /*
- * lock.c - the lock of lock.h. Not fcntl's older kind: that one a process loses
- * when it closes any descriptor of the file.
+ * lock.c - the lock of lock.h. Not fcntl's older kind, which a process loses when it closes any
+ * descriptor of the file.
  */
 #include "kmsdb/lock.h"
 

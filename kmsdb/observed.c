@@ -114,7 +114,7 @@ count_one(uint32_t *counter)
 		(*counter)++;
 }
 
-/* In the place of that version or host, in a free one, or among the others. */
+/* Counts it in the place of that version or host, in a free place, or among the others. */
 static void
 count_version(struct kmsdb_relayed *r, const struct entry_relayed *e)
 {

@@ -1,6 +1,6 @@
 /*
- * observed.h - what the relay observed of one source address, as a row: made of ENTRY_RELAYED and
- * ENTRY_RELAYED_NAME alone, and counted nowhere else.
+ * observed.h - what the relay observed of one source address, as a row: made only from
+ * ENTRY_RELAYED and ENTRY_RELAYED_NAME, and counted nowhere else.
  *
  * Row, key address 16 (IPv4 as ::ffff:a.b.c.d)
  *    0  6  last batch that changed it    6  5  first seen    11  5  last seen

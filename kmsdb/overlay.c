@@ -1,7 +1,7 @@
 /*
- * overlay.c - records stand one after the other in the order they came; open
- * addressing over 32-bit record numbers finds them. So memory is what the records need and
- * little more, clearing is one memset, and the newest record can be taken back.
+ * overlay.c - records are stored in the order in which they came; a hash table of 32-bit record
+ * numbers finds them. So it needs little more memory than the records, clearing is one memset, and
+ * the newest record can be undone.
  */
 #include "kmsdb/overlay.h"
 
@@ -77,7 +77,7 @@ record(const struct overlay *o, size_t i)
 	return o->records + i * o->stride;
 }
 
-/* A stranger can choose his CMID's bits by trying keys, but not the seed. */
+/* A stranger can choose the bits of a CMID by trying keys, but does not know the seed. */
 static size_t
 hash(const struct overlay *o, const uint8_t *cmid)
 {
@@ -178,7 +178,9 @@ overlay_undo(struct overlay *o, const uint8_t cmid[16], const struct overlay_old
 		fill(record(o, o->slots[i] - 1), old->found, old_row, old->len);
 		return;
 	}
-	/* The newest record: no other was placed behind its slot since, so the slot just empties.
+	/*
+	 * The newest record: no other was placed after its slot since, so the slot is simply
+	 * emptied.
 	 */
 	o->slots[i] = 0;
 	o->count--;

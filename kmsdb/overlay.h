@@ -1,6 +1,6 @@
 /*
- * overlay.h - changed rows that wait for the next checkpoint: a bounded hash
- * table from CMID to a row of at most a fixed size, or to the fact that it is gone.
+ * overlay.h - changed rows that wait for the next checkpoint: a bounded hash table from CMID to a
+ * row of at most a fixed size, or to a mark that it was deleted.
  */
 #ifndef KMSDB_OVERLAY_H
 #define KMSDB_OVERLAY_H
@@ -20,8 +20,8 @@ size_t overlay_count(const struct overlay *o);
 enum overlay_found overlay_get(
     const struct overlay *o, const uint8_t cmid[16], const uint8_t **row, size_t *len);
 /*
- * Set a row, or that it is gone (row NULL). old gets what stood there before, in a
- * buffer of row_size, for overlay_undo. KMS_E_FULL.
+ * Sets a row, or marks it as deleted (row NULL). old gets the previous state, in a buffer of
+ * row_size, for overlay_undo. KMS_E_FULL.
  */
 struct overlay_old {
 	enum overlay_found found;
@@ -29,7 +29,7 @@ struct overlay_old {
 };
 int overlay_put(struct overlay *o, const uint8_t cmid[16], const uint8_t *row, size_t len,
     struct overlay_old *old, uint8_t *old_row);
-/* Take back the newest put; in reverse order of the puts. */
+/* Undoes the newest put; in reverse order of the puts. */
 void overlay_undo(struct overlay *o, const uint8_t cmid[16], const struct overlay_old *old,
     const uint8_t *old_row);
 

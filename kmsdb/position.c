@@ -1,6 +1,5 @@
 /*
- * position.c - pread and pwrite in loops, so that nobody else has to think of
- * short counts and EINTR.
+ * position.c - pread and pwrite in loops, so that callers need not handle short counts and EINTR.
  */
 #include "kmsdb/position.h"
 

@@ -1,6 +1,6 @@
 /*
- * position.h - reading and writing at offsets, whole or not at all.
- * Statuses are those of file_status (base/file.h).
+ * position.h - reading and writing at offsets, completely or with an error. Statuses are those of
+ * file_status (base/file.h).
  */
 #ifndef KMSDB_POSITION_H
 #define KMSDB_POSITION_H
@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 /*
- * In a directory that may be somebody else's copy: a link is not followed, a FIFO not waited
+ * For a directory that another user may have prepared: a link is not followed, a FIFO not waited
  * for.
  */
 #define POSITION_READ (O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)

@@ -1,6 +1,6 @@
 /*
- * rebuild.c - a new index from the journal, beside the old one, and in its
- * place in one step.
+ * rebuild.c - makes a new index from the journal beside the old one, and replaces the old one in
+ * one step.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 static int
 swap(int dirfd)
 {
-	/* The old one may be gone altogether, which is a reason to rebuild. */
+	/* The old one may be missing, which is a reason to rebuild. */
 	if (renameat2(dirfd, LEDGER_REBUILD_NAME, dirfd, "index", RENAME_EXCHANGE) != 0 &&
 	    (errno != ENOENT || renameat(dirfd, LEDGER_REBUILD_NAME, dirfd, "index") != 0))
 		return file_status(errno);

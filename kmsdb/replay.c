@@ -1,6 +1,6 @@
 /*
- * replay.c - opening: does the journal hold what the index says it does, and
- * what does it hold that the index does not?
+ * replay.c - opening: does the journal contain everything that is in the index, and what does it
+ * contain that is not?
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 
 #define SEE "; restore the journal from a backup, see kms.journal(5)"
 
-/* The index's last batch must be in the journal, as the index knows it. */
+/* The index's last batch must be in the journal, with the same hash. */
 static int
 find_last(struct kmsdb *db, struct scan **scan, struct fault *fault)
 {
@@ -46,7 +46,7 @@ find_last(struct kmsdb *db, struct scan **scan, struct fault *fault)
 	return KMS_OK;
 }
 
-/* Every segment that the index knows of is there, without reading them all. */
+/* Checks that every segment known to the index exists, without reading them. */
 static int
 check_segments(struct kmsdb *db, struct fault *fault)
 {
@@ -59,7 +59,7 @@ check_segments(struct kmsdb *db, struct fault *fault)
 		return status;
 	for (size_t i = list.count; i-- > 0 && missing == 0;) {
 		if (list.first[i] > end)
-			continue; /* newer than the index: scanning will tell */
+			continue; /* newer than the index: the scan checks it */
 		if (end > list.first[i] && ledger_batch(db, end - 1, &ref) == KMS_OK &&
 		    ref.first != list.first[i])
 			missing = ref.first;

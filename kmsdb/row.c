@@ -1,6 +1,6 @@
 /*
- * row.c - the codec of client and host rows. Widths narrower than a field of
- * struct kmsdb_client hold what can occur: times up to the year 36812, 2^48 batches.
+ * row.c - the codec of client and host rows. Widths narrower than a field of struct kmsdb_client
+ * are enough for what can occur: times up to the year 36812, 2^48 batches.
  */
 #include "kmsdb/row.h"
 

@@ -1,7 +1,7 @@
 /*
- * row.h - rows of the index as octets: fixed, big-endian, small. A client's
- * row is what a checkpoint writes by the hundred thousand, so product, publisher and
- * pool, which many clients share, are one number there: the seat (seats.h).
+ * row.h - rows of the index as bytes: fixed, big-endian, small. A checkpoint writes hundreds of
+ * thousands of client rows, so product, publisher and pool, which many clients share, are one
+ * number in them: the seat (seats.h).
  *
  * Client row, key CMID     0  2  seat            2  1  kind       3  1  flags
  *                          4  2  clones          6  2  status     8  4  entries

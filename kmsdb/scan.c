@@ -101,7 +101,9 @@ fail(struct scan *s, int status, uint64_t offset, const char *fmt, ...)
 	    &s->fault, status, "journal/%.24s, offset %" PRIu64 ": %s", s->segment, offset, text);
 }
 
-/* Show all that can be asked of at offset off: 2 * RECORD_MAX octets, or up to the end of the file.
+/*
+ * Reads everything that may be needed at offset off: 2 * RECORD_MAX bytes, or up to the end of the
+ * file.
  */
 static int
 look(struct scan_state *st, uint64_t off, const uint8_t **at, size_t *avail)
@@ -118,7 +120,7 @@ look(struct scan_state *st, uint64_t off, const uint8_t **at, size_t *avail)
 			if (status != KMS_OK)
 				return status;
 		}
-		/* Shorter than it was a moment ago counts as the end too. */
+		/* A file that has become shorter counts as its end too. */
 		if (st->window_len < WINDOW && off + st->window_len < st->size)
 			st->size = off + st->window_len;
 	}
@@ -133,7 +135,7 @@ last_segment(const struct scan_state *st)
 	return st->at + 1 >= st->list.count;
 }
 
-/* Open list[at] and check that its header says what its name and the chain say. */
+/* Opens list[at] and checks that its header matches its name and the chain. */
 static int
 segment_enter(struct scan *s, bool chain_known)
 {
@@ -172,7 +174,7 @@ segment_enter(struct scan *s, bool chain_known)
 	return KMS_OK;
 }
 
-/* Index of the segment that holds batch number; count when there is none. */
+/* Index of the segment that contains batch number; count when there is none. */
 static size_t
 segment_of(const struct segment_list *l, uint64_t number)
 {
@@ -257,8 +259,8 @@ scan_close(struct scan *s)
 }
 
 /*
- * Beside a writer: the footer was not there when we looked, and the batch that may only come
- * after it is. Look again.
+ * Beside a writer: the footer was missing when we looked, but the batch that must follow it
+ * exists. Look again.
  */
 static bool
 footer_now_there(struct scan *s)
@@ -342,7 +344,7 @@ padding(struct scan *s, uint64_t off)
 	return KMS_OK;
 }
 
-/* The footer names the next segment: go there. */
+/* The footer names the next segment: continue there. */
 static int
 take_footer(struct scan *s)
 {
@@ -431,8 +433,8 @@ scan_next(struct scan *s)
 			break;
 		default:
 			/*
-			 * A read beside a writer is not of one moment: it may miss a batch that
-			 * was being written and see the next. Read once more.
+			 * A read beside a writer is not atomic: it may miss a batch that was being
+			 * written and see the next one. Read again.
 			 */
 			if (!again) {
 				again = true;

@@ -13,7 +13,7 @@
 #include "kmsdb/segment.h"
 #include "libkms/base/fault.h"
 
-/* First batch numbers of the segments there are, ascending. */
+/* First batch numbers of the existing segments, ascending. */
 struct segment_list {
 	uint64_t *first;
 	size_t count;
@@ -21,7 +21,7 @@ struct segment_list {
 int segment_list_read(struct segment_list *l, int journalfd);
 void segment_list_free(struct segment_list *l);
 
-/* A place in the journal: the batch `number` stands at offset of segment `first`. */
+/* A place in the journal: batch `number` is at offset of segment `first`. */
 struct scan_place {
 	uint64_t first;
 	uint64_t offset;
@@ -36,8 +36,8 @@ struct scan {
 	uint64_t offset;
 	/* After the end (KMS_E_NOT_FOUND): */
 	struct scan_place end; /* where the next batch goes */
-	bool empty;            /* no segment at all */
-	bool torn;             /* there are remains of a batch at end */
+	bool empty;            /* there is no segment */
+	bool torn;             /* there is a part of a batch at the end */
 	/* the last but one segment lacks its footer: write it at footer_at */
 	bool unfooted;
 	uint64_t footer_first, footer_at;
@@ -56,7 +56,7 @@ int scan_open(struct scan **out, int journalfd, const struct scan_place *place, 
  * KMS_E_MISSING, KMS_E_SCHEMA, KMS_E_IO: see fault.
  */
 int scan_next(struct scan *s);
-/* After the end: is there nothing but zeros behind it? KMS_OK, KMS_E_ALTERED. */
+/* After the end: is everything behind it zero? KMS_OK, KMS_E_ALTERED. */
 int scan_rest(struct scan *s);
 void scan_close(struct scan *s);
 

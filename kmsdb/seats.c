@@ -110,7 +110,7 @@ seats_fill(const struct seats *s, uint16_t seat, struct kmsdb_client *c)
 	return true;
 }
 
-/* Where day stands or would stand; days move at the end, so look from there. */
+/* The place of day, or where it would be; changes are near the end, so search from there. */
 static size_t
 day_place(const struct pool *p, uint32_t day)
 {

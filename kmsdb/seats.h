@@ -50,7 +50,7 @@ int seats_find(struct seats *s, const uint8_t product[16], const uint8_t publish
     uint16_t pool, uint16_t *seat);
 /* product, publisher and pool of c; false: no such seat. */
 bool seats_fill(const struct seats *s, uint16_t seat, struct kmsdb_client *c);
-/* One client more or less (by +1, -1, or a number read from the index). */
+/* Counts clients more or fewer (by +1, -1, or a number read from the index). */
 int pool_count(struct pool *p, uint32_t day, int64_t by);
 uint32_t pool_sum(const struct pool *p, uint32_t from);
 

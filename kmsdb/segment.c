@@ -1,11 +1,11 @@
 /*
- * segment.c - codec of segment headers, batch records and footers, and the
- * judgement whether bytes that are none of these were torn or altered.
+ * segment.c - codec of segment headers, batch records and footers, and the decision whether other
+ * bytes were torn or altered.
  *
- * The rule rests on what a disk promises: a 512-octet sector is written whole or not
- * at all. A record was never acknowledged unless all its sectors were; so a record
- * with a sector of zeros, or without its trailer, is torn, provided nothing follows it.
- * Anything else that does not hold was changed afterwards.
+ * The rule uses a property of disks: a 512-byte sector is written completely or not at all. A
+ * record was acknowledged only after all its sectors were written; so a record with a sector of
+ * zeros, or without its trailer, is torn, provided that nothing follows it. Any other invalid
+ * record was changed afterwards.
  */
 #include "kmsdb/segment.h"
 
@@ -22,7 +22,7 @@
 static const uint8_t SEGMENT_MAGIC[8] = "KMSJSEG1";
 static const uint8_t RECORD_MAGIC[8] = "KMSJBAT1";
 static const uint8_t FOOTER_MAGIC[8] = "KMSJNEXT";
-/* The last octet is not zero and one flipped bit does not make it so: see segment_item. */
+/* The last byte is not zero, and one flipped bit does not make it zero: see segment_item. */
 static const uint8_t END_MAGIC[8] = { 'K', 'M', 'S', 'J', 'E', 'N', 'D', 0xa5 };
 
 void
@@ -201,7 +201,7 @@ root_holds(const struct record *r, struct merkle_tree *scratch)
 	return memcmp(hash, r->batch.root, MERKLE_HASH) == 0;
 }
 
-/* Does a record or footer begin on a later sector? Then what stands before was once whole. */
+/* Does a record or footer begin on a later sector? Then what comes before it was once complete. */
 static bool
 record_follows(const uint8_t *at, size_t avail)
 {
@@ -215,7 +215,7 @@ record_follows(const uint8_t *at, size_t avail)
 	return false;
 }
 
-/* Nothing that is a record begins here, and its first sector says nothing. */
+/* No record begins here, and the first sector gives no reason. */
 static enum segment_item
 headless(const uint8_t *at, size_t avail, const char **why)
 {
@@ -230,8 +230,8 @@ headless(const uint8_t *at, size_t avail, const char **why)
 }
 
 /*
- * A head that does not hold: cut short when nothing comes after it, for a whole record
- * has its trailer there.
+ * An invalid head: cut off when nothing comes after it, because a complete record would have its
+ * trailer there.
  */
 static enum segment_item
 bad_head(const uint8_t *at, size_t avail, size_t head, const char **why)
@@ -264,7 +264,7 @@ footer_item(struct record *r, const uint8_t *at, size_t avail, const char **why)
 	return SEGMENT_FOOTER;
 }
 
-/* A record whose head holds but whose rest does not, or does not reach its end. */
+/* A record with a valid head whose rest is invalid or incomplete. */
 static enum segment_item
 bad_body(const uint8_t *at, size_t avail, uint32_t length, const char **why)
 {

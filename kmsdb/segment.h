@@ -1,6 +1,6 @@
 /*
- * segment.h - the bytes of a segment file, as kms.journal(5) documents them.
- * Pure: works on memory, knows no file. Everything begins on a 512-octet sector.
+ * segment.h - the bytes of a segment file, as kms.journal(5) documents them. Pure: works on
+ * memory, uses no file. Everything begins on a 512-byte sector.
  *
  * Segment header        0   8  "KMSJSEG1"
  *                       8   4  schema, 1
@@ -41,7 +41,7 @@
 #define RECORD_HEAD 204
 #define RECORD_TRAILER 12
 #define RECORD_ENTRIES 1024        /* KMSDB_BATCH_MAX */
-#define RECORD_OCTETS (512 * 1024) /* most octets of entries, lengths included */
+#define RECORD_OCTETS (512 * 1024) /* most bytes of entries, lengths included */
 #define RECORD_MAX ((RECORD_HEAD + RECORD_OCTETS + RECORD_TRAILER + 511) / 512 * 512)
 
 struct segment_header {
@@ -56,9 +56,11 @@ void segment_header_encode(uint8_t out[SEGMENT_SECTOR], const struct segment_hea
 int segment_header_decode(struct segment_header *h, const uint8_t *in, size_t len);
 void segment_footer_encode(uint8_t out[SEGMENT_SECTOR], uint64_t next, const uint8_t previous[32]);
 
-/* Octets of a record whose entries take n. */
+/* Bytes of a record whose entries need n. */
 size_t record_length(size_t n);
-/* Head and trailer around the n octets of entries that stand at record + RECORD_HEAD already. */
+/*
+ * Writes head and trailer around the n bytes of entries that are already at record + RECORD_HEAD.
+ */
 size_t record_seal(uint8_t *record, size_t n, const uint8_t header[BATCH_HEADER],
     const uint8_t signature[BATCH_SIGNATURE]);
 
@@ -76,13 +78,13 @@ enum segment_item {
 	SEGMENT_BATCH,  /* *r is a record, and its entries give its root */
 	SEGMENT_FOOTER, /* r->batch.number, .previous: of the footer */
 	SEGMENT_END,    /* nothing but zeros */
-	SEGMENT_TORN,   /* what is left of a write that never ended */
+	SEGMENT_TORN,   /* the rest of an unfinished write */
 	SEGMENT_ALTERED,
 };
 /*
- * What stands at `at`? avail octets can be seen; unless eof they must be at least
- * 2 * RECORD_MAX. Octets behind eof count as zeros: a file cut short and one zeroed
- * from there are the same. why: a clause, static.
+ * What is at `at`? avail bytes are readable; unless eof, at least 2 * RECORD_MAX. Bytes after eof
+ * count as zeros: a truncated file and one that is zero from there on are the same. why: a clause,
+ * static.
  */
 struct merkle_tree;
 enum segment_item segment_item(struct record *r, const uint8_t *at, size_t avail,

@@ -1,7 +1,7 @@
 /*
- * stage.c - the way of a batch: entries are laid down in the record that goes to
- * the journal, hashed into its tree and applied as they come; commit closes the tree, has the
- * header signed, appends, and only then keeps what was applied.
+ * stage.c - the way of a batch: each entry is written into the record for the journal, hashed into
+ * the batch's tree and applied; commit closes the tree, has the header signed, appends the record,
+ * and only then makes the changes final.
  */
 #include "kmsdb/stage.h"
 
@@ -14,7 +14,7 @@
 #include "kmsdb/segment.h"
 #include "libkms/core/lease.h"
 
-/* A batch read back from its segment: the last one stays, as retries come in flocks. */
+/* A batch read back from its segment: the last one is kept, because retries come in groups. */
 struct readback {
 	uint64_t number; /* 0: none */
 	uint8_t *octets; /* RECORD_MAX */
@@ -71,7 +71,7 @@ stage_undo(struct kmsdb *db)
 	db->bundles = 0;
 }
 
-/* Header and signature into place; the record is then whole. */
+/* Puts header and signature into place, which completes the record. */
 static int
 seal(struct kmsdb *db, const uint8_t host_id[16], uint64_t now, kmsdb_sign_fn sign, void *arg,
     struct batch_ref *ref, size_t *len)
@@ -110,7 +110,7 @@ kmsdb_commit(
 		return KMS_OK;
 	}
 	status = checkpoint_room(db);
-	/* Room for its reference first: after the append nothing may fail. */
+	/* Reserve room for the batch's reference first: nothing may fail after the append. */
 	if (status == KMS_OK)
 		status = generation_reserve(db->active);
 	if (status == KMS_OK)

@@ -1,5 +1,5 @@
 /*
- * stage.h - what kmsdb.c needs to know of stage.c.
+ * stage.h - what kmsdb.c needs from stage.c.
  */
 #ifndef KMSDB_STAGE_H
 #define KMSDB_STAGE_H

@@ -1,5 +1,5 @@
 /*
- * verify.c - reading the journal for others: kmsdb_journal_each, and where to begin.
+ * verify.c - reading the journal for other rooms: kmsdb_journal_each, and where to begin.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -56,7 +56,7 @@ kmsdb_journal_each(int dirfd, uint64_t from, int (*fn)(const struct kmsdb_batch_
 		view_of(&view, s);
 		result = fn(&view, arg);
 	}
-	/* The end; what is torn there belongs to nobody yet. */
+	/* The end; a torn batch there was never acknowledged. */
 	if (result != 0)
 		status = result;
 	else if (status == KMS_E_NOT_FOUND)

@@ -1,8 +1,8 @@
 /*
  * config.c - kms.ini to struct config by the schema's table. inih splits lines into keys and
- * values; everything it would let pass in silence (lines it cuts, continuation lines, unknown
- * sections, what follows a bracket) is looked at here first, so that each becomes an error with
- * its line.
+ * values; everything that it would silently accept (lines that it cuts, continuation lines,
+ * unknown sections, text after a bracket) is checked here first, so that each becomes an error
+ * with its line.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -76,7 +76,7 @@ nearest(const char *section, const char *typo)
 	return best;
 }
 
-/* Which section has this key, for one that stands in the wrong place. */
+/* Which section has this key? For a key in the wrong section. */
 static const char *
 section_of(const char *key)
 {
@@ -229,7 +229,7 @@ section_line(struct parse *p, const char *line)
 	begin_section(p, name);
 }
 
-/* Look at the line before inih does; false when inih is not to see it. */
+/* Checks the line before inih sees it; false: hide it from inih. */
 static bool
 look_at(struct parse *p, const char *line, size_t len)
 {
@@ -263,8 +263,8 @@ end_line(struct parse *p)
 }
 
 /*
- * inih's reader: one line into its buffer. Debian's inih cuts lines at 199 octets and takes the
- * rest as the next line; a line that long is an error here and inih gets an empty one.
+ * inih's reader: one line into its buffer. Debian's inih cuts lines at 199 bytes and takes the
+ * rest as the next line; here such a line is an error, and inih gets an empty one.
  */
 static char *
 next_line(char *buffer, int size, void *stream)
@@ -292,8 +292,8 @@ next_line(char *buffer, int size, void *stream)
 }
 
 /*
- * Have two minisign keys one key id, octets 2 to 9 of 42? In base64 those end with the first two
- * bits of the 14th character.
+ * Do two minisign keys have the same key id, bytes 2 to 9 of 42? In base64, these end with the
+ * first two bits of the 14th character.
  */
 static bool
 same_key_id(const char *a, const char *b)
@@ -309,7 +309,7 @@ same_key_id(const char *a, const char *b)
 	return x != NULL && y != NULL && (x - base64) >> 4 == (y - base64) >> 4;
 }
 
-/* What no single line can get wrong. */
+/* Errors that involve more than one line. */
 static void
 check_whole(struct parse *p)
 {
@@ -414,11 +414,11 @@ config_mark(const struct config *c, bool restart)
 	}
 	for (unsigned i = 0; !restart && i < c->publisher_count; i++)
 		hash = mark(mark(hash, c->publishers[i].name), c->publishers[i].key);
-	/* 48 bits: a number that JSON's readers keep whole. */
+	/* 48 bits: JSON readers keep such a number exactly. */
 	return hash >> 16;
 }
 
-/* A list that is too long for one line goes over several. */
+/* A list that is too long for one line is written on several. */
 static void
 print_value(FILE *out, const char *key, const char *value)
 {
@@ -489,7 +489,10 @@ config_read_file(const char *path, char **text, size_t *len)
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd == -1)
 		return errno == ENOENT ? KMS_E_NOT_FOUND : KMS_E_IO;
-	/* Without the last octet of room a file of just the limit would look like a larger one. */
+	/*
+	 * Room for one more byte, so that a file of exactly the limit does not look like a larger
+	 * one.
+	 */
 	if (fstat(fd, &st) == -1 || (*text = malloc(CONFIG_MAX + 1)) == NULL)
 		goto done;
 	if (S_ISDIR(st.st_mode)) {

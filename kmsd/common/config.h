@@ -18,15 +18,15 @@
 #define CONFIG_DOMAINS 8
 #define CONFIG_NETWORKS 32
 #define CONFIG_NAME 254         /* a DNS name without its last dot */
-#define CONFIG_MAX (256 * 1024) /* octets of ini text */
+#define CONFIG_MAX (256 * 1024) /* bytes of ini text */
 
 struct config_publisher {
 	char name[65];
 	/* minisign public key line, "RW" + 54: shape checked here, parsed by activate */
 	char key[57];
 	/*
-	 * Where its files lie, each with its .minisig; read by kmsctl plan and apply. Empty:
-	 * installed by hand.
+	 * Paths of its files, each with its .minisig beside it; read by kmsctl plan and apply.
+	 * Empty: installed by hand.
 	 */
 	char policy[256], host_key[256], confirmation[256];
 };
@@ -54,9 +54,9 @@ struct config {
 	/* [limits] */
 	unsigned connections;  /* for each front, default 20000 */
 	unsigned idle_timeout; /* seconds, default 300: connection without a frame */
-	/* seconds, default 10: a new connection that says nothing */
+	/* seconds, default 10: a new connection that sends nothing */
 	unsigned first_timeout;
-	unsigned frame_timeout;          /* seconds, default 10: a frame begun must be whole */
+	unsigned frame_timeout;          /* seconds, default 10: a frame must be complete */
 	unsigned connections_per_source; /* default 0, no limit */
 	unsigned credits;                /* frames a front may have unanswered, default 1024 */
 	/* [ledger] */
@@ -95,8 +95,7 @@ struct config {
 	unsigned firewall_rate;      /* new connections of a source in a minute; 0: no limit */
 	char firewall_interface[16]; /* empty: all */
 	/*
-	 * [relay], relay_config.h: texts were checked, and are taken apart again where they are
-	 * used
+	 * [relay], relay_config.h: texts were checked, and are parsed again where they are used
 	 */
 	char relay_upstream[192]; /* empty, and relay_domain empty: no relay */
 	char relay_domain[192];
@@ -119,7 +118,7 @@ struct config {
 
 struct config_error {
 	int line; /* 0: the file as a whole */
-	/* names the key, says what it may be, and the nearest valid name for a typo */
+	/* names the key and its valid values, and the nearest valid name for a typo */
 	char text[256];
 };
 
@@ -145,12 +144,12 @@ struct config_key {
 };
 const struct config_key *config_schema(void);
 
-/* Whether a key of the schema has another value in b than in a: what a reload changed. */
+/* Does a key of the schema have another value in b than in a? For what a reload changed. */
 bool config_differs(const struct config_key *k, const struct config *a, const struct config *b);
 /*
- * A number that tells configurations apart: of all that kmsd reads and takes only at a start
- * (restart), or also at a reload. [dns], [firewall] and a publisher's files are kmsctl's.
- * FNV-1a: nobody gains by a collision.
+ * A number that distinguishes configurations: of all keys that kmsd takes only at a start
+ * (restart), or also at a reload. [dns], [firewall] and a publisher's files are not included,
+ * because only kmsctl reads them. FNV-1a: a collision has no use for an attacker.
  */
 uint64_t config_mark(const struct config *c, bool restart);
 /* The whole configuration as ini text, defaults included: it parses to the same. */

@@ -20,12 +20,12 @@ struct config_slot {
 extern const struct config_slot config_slots[];
 
 /*
- * Read value into the slot at *base for row's type. True, or false with in wrong what it may be.
- * Write gives the text that reads back as the same value.
+ * Read value into the slot at *base for row's type. True, or false with the valid values in wrong.
+ * Write gives text that reads back as the same value.
  */
 bool config_value_read(const struct config_key *row, const struct config_slot *slot, void *base,
     const char *value, char wrong[128]);
-/* The same for a further line of a list that may have several: what it names is added. */
+/* The same for a further line of a list that may have several: its words are added. */
 bool config_value_add(const struct config_key *row, const struct config_slot *slot, void *base,
     const char *value, char wrong[128]);
 void config_value_write(const struct config_key *row, const struct config_slot *slot,

@@ -14,7 +14,7 @@
 #define WRONG 128
 #define BLANKS " \t,"
 
-/* Octets 0..9 only, no sign, no leading zero: a number that cannot be taken for another. */
+/* Digits 0..9 only, no sign, no leading zero, so that a number has one form. */
 static bool
 small_number(const char *text, unsigned long max, unsigned long *out)
 {
@@ -36,7 +36,7 @@ address_of(char *out, size_t size, const char *word)
 	       inet_ntop(family, binary, out, (socklen_t)size) != NULL;
 }
 
-/* What a host publishes: an address that means this machine to others. */
+/* An address that a host can publish: one that means this machine for other machines. */
 static bool
 host_address_of(char *out, size_t size, const char *word)
 {
@@ -76,8 +76,10 @@ network_of(char *out, size_t size, const char *word)
 	return (size_t)snprintf(out, size, "%s/%lu", text, bits) < size;
 }
 
-/* RFC 1123's names, and the underscore that Windows allows; the last label tells it from an
- * address. */
+/*
+ * RFC 1123's names, and the underscore that Windows allows; the last label distinguishes a name
+ * from an address.
+ */
 static bool
 name_of(char *out, size_t size, const char *word)
 {
@@ -148,7 +150,7 @@ server_of(char *out, size_t size, const char *word)
 		   port != NULL ? port : "") < size;
 }
 
-/* What the kernel takes (dev_valid_name) and nft can be given in quotes. */
+/* What the kernel accepts (dev_valid_name) and nft accepts in quotes. */
 static bool
 interface_of(char *out, size_t size, const char *word)
 {
@@ -164,7 +166,9 @@ interface_of(char *out, size_t size, const char *word)
 	return true;
 }
 
-/* NAME@REALM with its slashes, and AD's dollar: nothing that .k5identity or nsupdate takes apart.
+/*
+ * NAME@REALM with slashes, and AD's dollar: no character that is special in .k5identity or for
+ * nsupdate.
  */
 static bool
 principal_of(char *out, size_t size, const char *word)
@@ -190,7 +194,7 @@ principal_of(char *out, size_t size, const char *word)
 	return true;
 }
 
-/* Lists by the type's name; a list's count stands in a field of its own. */
+/* Lists by the type's name; a list's count has a field of its own. */
 static const struct list {
 	const char *type;
 	size_t at, count, width;

@@ -7,7 +7,7 @@
 
 /*
  * K(section, key, field, type, range, default, restart, meaning). Ranges are read by the parser:
- * "lo..hi" for numbers, with K M G for octets, and the greatest length for text.
+ * "lo..hi" for numbers, with K M G for bytes, and the greatest length for text.
  */
 /* clang-format off */
 /* RFC 1918, RFC 3927, RFC 4193 and link-local. */
@@ -42,7 +42,7 @@
 	K("limits", "idle_timeout", idle_timeout, "seconds", "1..86400", "300", false, \
 	    "a connection without a request for this long is closed") \
 	K("limits", "first_timeout", first_timeout, "seconds", "1..3600", "10", false, \
-	    "a new connection that says nothing for this long is closed") \
+	    "a new connection that sends nothing for this long is closed") \
 	K("limits", "frame_timeout", frame_timeout, "seconds", "1..3600", "10", false, \
 	    "a frame that was begun must be whole within this time") \
 	K("limits", "connections_per_source", connections_per_source, "number", "0..1000000", "0", false, \

@@ -18,7 +18,7 @@
 
 #define WRONG 128
 
-/* Digits, then for octets one of K M G. */
+/* Digits, then for bytes one of K M G. */
 static bool
 read_number(const char *text, bool suffix, uint64_t *out)
 {
@@ -54,7 +54,7 @@ read_number(const char *text, bool suffix, uint64_t *out)
 }
 
 /*
- * A schema range "lo..hi": the table is ours, so it is well formed (test_config.c looks at every
+ * A schema range "lo..hi": the table is our own, so it is well formed (test_config.c checks every
  * row).
  */
 static void
@@ -180,7 +180,7 @@ read_credential(const struct config_key *row, const struct config_slot *slot, vo
 	return false;
 }
 
-/* useradd(8)'s names, and nothing that a shell or a path could take amiss. */
+/* useradd(8)'s names, without characters that are special in a shell or a path. */
 static bool
 read_user(const struct config_key *row, const struct config_slot *slot, void *at, const char *value,
     char *wrong)
@@ -244,7 +244,7 @@ consider(const char *value, const char *word, const char **best, unsigned *dista
 	}
 }
 
-/* near: what was meant, or NULL. */
+/* near: the nearest valid word, or NULL. */
 static void
 say_words(char *wrong, const char *lead, const char *all, const char *near)
 {
@@ -254,7 +254,7 @@ say_words(char *wrong, const char *lead, const char *all, const char *near)
 		snprintf(wrong + len, WRONG - len, ": did you mean \"%s\"?", near);
 }
 
-/* From here on nothing near was meant: the measure that keys have, too. */
+/* Beyond this distance a word is not a typo: the same limit as for keys. */
 static unsigned
 far_from(const char *value)
 {
@@ -360,7 +360,7 @@ read_public_key(const struct config_key *row, const struct config_slot *slot, vo
 	return false;
 }
 
-/* [relay]'s texts: taken apart to see that it can be done, and kept as they are. */
+/* [relay]'s texts: parsed to check them, and kept as text. */
 static const struct relay_text {
 	const char *type;
 	bool (*good)(const char *text);

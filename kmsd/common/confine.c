@@ -65,8 +65,9 @@ confine_enough(
 
 	why[0] = '\0';
 	/*
-	 * Only a process that began as root can have the uid layer in force: one that has neither
-	 * it nor root's uid was started by a plain user, who cannot be given these three.
+	 * Only a process that began as root can have the uid layer in force: a process with
+	 * neither the layer nor root's uid was started by a plain user and cannot have these
+	 * three.
 	 */
 	if (geteuid() != 0 && (in_force & CONFINE_UID) == 0)
 		missing &= ~(uint32_t)(CONFINE_UID | CONFINE_CHROOT | CONFINE_NETNS);

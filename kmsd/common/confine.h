@@ -1,6 +1,6 @@
 /*
- * confine.h - the layers of the sandbox, and applying them. Each process's
- * own list (system calls, paths, limits) is in its folder's confine.c.
+ * confine.h - the layers of the sandbox, and applying them. Each process has its own list (system
+ * calls, paths, limits) in its folder.
  */
 #ifndef KMSD_COMMON_CONFINE_H
 #define KMSD_COMMON_CONFINE_H
@@ -36,19 +36,19 @@ int confine_user_ids(unsigned uid, unsigned gid);
 int confine_chroot(const char *dir); /* kmsd makes runtime_directory/empty for this */
 int confine_network_namespace(void);
 /*
- * Nothing in the file system but what is beneath dirfd (-1: nothing at all), no TCP bind and no
- * connect. Needs no_new_privs first. It binds the calling thread and those that it starts, so
- * start threads after it.
+ * Allows nothing in the file system but what is beneath dirfd (-1: nothing at all), no TCP bind
+ * and no connect. Needs no_new_privs first. It applies to the calling thread and to threads that
+ * it starts later.
  */
 int confine_landlock(int dirfd);
 /*
- * The same, but TCP connections to these ports stay possible. A kernel without the TCP rights
- * (ABI < 4) holds back neither those nor any others: *tcp says whether it does.
+ * The same, but TCP connections to these ports stay possible. A kernel without the TCP rights (ABI
+ * < 4) restricts no connections: *tcp says whether it does.
  */
 int confine_landlock_connect(int dirfd, const uint16_t *ports, unsigned count, bool *tcp);
 /*
- * Nothing in the file system but reading these files (NULL-ended; one that is not there is
- * passed over), and TCP connections to these ports.
+ * Allows nothing in the file system but reading these files (NULL-ended; a missing one is
+ * skipped), and TCP connections to these ports.
  */
 int confine_landlock_read(
     const char *const *files, const uint16_t *ports, unsigned count, bool *tcp);

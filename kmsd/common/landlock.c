@@ -1,6 +1,6 @@
 /*
- * landlock.c - the file system and the network as the kernel's Landlock can take them away
- * (landlock(7)). Debian 12's header knows ABI 2 at most, the running kernel often more: rights are
+ * landlock.c - restricts the file system and the network with the kernel's Landlock (landlock(7)).
+ * Debian 12's header knows at most ABI 2, the running kernel often more: so the rights are
  * numbered here, and each ABI adds its own.
  */
 #include <errno.h>
@@ -68,7 +68,7 @@ known_abi(void)
 	return abi < most ? abi : most;
 }
 
-/* All rights of this ABI handled, so none given yet. The ruleset, or -1. */
+/* Handles all rights of this ABI, and grants none yet. The ruleset, or -1. */
 static int
 begin(struct ruleset *r)
 {
@@ -100,7 +100,7 @@ allow_beneath(int ruleset, int fd, uint64_t rights)
 	return (int)syscall(SYS_landlock_add_rule, ruleset, RULE_PATH_BENEATH, &below, 0);
 }
 
-/* A link is followed: the rule is the file's. One that is not there needs none. */
+/* A link is followed: the rule is for the file. A missing file needs no rule. */
 static int
 allow_file(int ruleset, const char *path)
 {
@@ -113,7 +113,7 @@ allow_file(int ruleset, const char *path)
 	return rc;
 }
 
-/* Puts it in force when all rules could be added. Closes the ruleset. */
+/* Applies the ruleset if all rules could be added. Closes it. */
 static int
 finish(int ruleset, bool added)
 {

@@ -2,9 +2,9 @@
  * log.c - one line an event, escaped, to stderr or syslog, and never more than a few a minute for
  * one event name when the network decides how often it happens.
  *
- * The log is the one thing that every function may reach without being handed it, so its state is
- * the one file-scope state there is. One thread writes it at a time (writer threads report through
- * their owner).
+ * The log is the only thing that every function may use without getting it as an argument, so its
+ * state is the only file-scope state. One thread writes it at a time (writer threads report
+ * through their owner).
  */
 #include "kmsd/common/log.h"
 
@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #define LOG_TEXT 1024
-#define LOG_EVENTS 64 /* names that log_limited can tell apart */
+#define LOG_EVENTS 64 /* names that log_limited can distinguish */
 #define LOG_BURST 5   /* lines of one name within LOG_WINDOW seconds */
 #define LOG_WINDOW 60
 
@@ -40,13 +40,15 @@ static struct {
 	bool to_syslog;
 	bool journal;
 	int native;         /* connected to journald's own socket, or -1 */
-	unsigned long lost; /* lines that nobody took */
+	unsigned long lost; /* lines that were lost because nobody read */
 	struct limit limits[LOG_EVENTS];
 	unsigned limit_count;
 } state = { .process = "kmsd", .level = LOG_INFO, .native = -1 };
 
-/* Whether standard error is the stream that journald reads: the variable may be inherited from
- * further up. */
+/*
+ * Is standard error the stream that journald reads? The variable may be inherited from another
+ * process.
+ */
 static bool
 stderr_is_journal(void)
 {
@@ -59,8 +61,8 @@ stderr_is_journal(void)
 }
 
 /*
- * journald's native socket, so that a line has fields (journalctl KMS_EVENT=front-died). -1:
- * standard error will do.
+ * journald's native socket, so that a line has fields (journalctl KMS_EVENT=front-died). -1: use
+ * standard error.
  */
 static int
 open_native(void)
@@ -85,7 +87,10 @@ log_open(const char *process, bool to_syslog, int level)
 	if (state.native != -1)
 		close(state.native);
 	state.native = !to_syslog && stderr_is_journal() ? open_native() : -1;
-	/* All now: neither the time zone's file nor the socket can be opened once confined. */
+	/*
+	 * Opens everything now: once confined, neither the time zone's file nor the socket can be
+	 * opened.
+	 */
 	tzset();
 	if (to_syslog)
 		openlog(state.process, LOG_PID | LOG_NDELAY, LOG_DAEMON);
@@ -97,7 +102,7 @@ log_level(int level)
 	state.level = level;
 }
 
-/* Octets of the well-formed UTF-8 character at text that is not a C1 control; 0 when it is none. */
+/* Length of the well-formed UTF-8 character at text, unless it is a C1 control; otherwise 0. */
 static size_t
 utf8_length(const unsigned char *text)
 {
@@ -121,7 +126,7 @@ utf8_length(const unsigned char *text)
 	return len;
 }
 
-/* Text from outside can neither begin a line of its own nor steer a terminal. */
+/* Text from outside can neither begin a new line nor control a terminal. */
 static void
 escape(char *out, size_t size, const char *text)
 {
@@ -143,8 +148,8 @@ escape(char *out, size_t size, const char *text)
 
 /*
  * A reader that has stopped reading must not stop the service: what standard error cannot take now
- * is lost, and counted. A pipe that is ready takes PIPE_BUF octets at once; one write, so that
- * lines of several processes do not mix.
+ * is lost, and counted. A pipe that is ready takes PIPE_BUF bytes at once; one write keeps the
+ * lines of several processes apart.
  */
 static bool
 write_ready(const char *line, size_t len)
@@ -155,7 +160,7 @@ write_ready(const char *line, size_t len)
 	       write(STDERR_FILENO, line, len) == (ssize_t)len;
 }
 
-/* A line as standard error gets it. */
+/* A line for standard error. */
 static size_t
 form(char line[PIPE_BUF], int level, const char *event, const char *text)
 {

@@ -1,6 +1,6 @@
 /*
- * privilege.c - what a process gives away about itself before it reads a stranger's byte:
- * its uid, its root directory, the network, its core dumps and the resources it may use.
+ * privilege.c - what a process gives up before it reads a stranger's byte: its uid, its root
+ * directory, the network, core dumps and resources.
  */
 #include <errno.h>
 #include <grp.h>
@@ -23,7 +23,7 @@ limit(int resource, uint64_t value)
 
 	if (setrlimit(resource, &l) == 0)
 		return KMS_OK;
-	/* A plain user cannot raise the hard limit: what he has must do. */
+	/* A plain user cannot raise the hard limit: use what there is. */
 	if (errno != EPERM || getrlimit(resource, &now) == -1 || value <= now.rlim_max)
 		return KMS_E_SANDBOX;
 	l.rlim_cur = l.rlim_max = now.rlim_max;
@@ -69,7 +69,10 @@ confine_user_ids(unsigned uid, unsigned gid)
 	if (setgroups(0, NULL) == -1 || setresgid(gid, gid, gid) == -1 ||
 	    setresuid(uid, uid, uid) == -1)
 		return KMS_E_SANDBOX;
-	/* The way back must be closed (CVE-2000-0506: a drop that succeeded and did nothing). */
+	/*
+	 * Returning to the old user must be impossible (CVE-2000-0506: a drop that succeeded and
+	 * did nothing).
+	 */
 	if (setuid(0) == 0 || getuid() != uid || geteuid() != uid || getgid() != gid ||
 	    getgroups(0, NULL) != 0) {
 		errno = EPERM;
@@ -86,7 +89,7 @@ confine_chroot(const char *dir)
 	return KMS_OK;
 }
 
-/* Whether this namespace has no interface but lo; unknown is no. */
+/* Does this namespace have no interface but lo? Unknown counts as no. */
 static bool
 no_interfaces(void)
 {
@@ -110,7 +113,10 @@ confine_network_namespace(void)
 
 	if (unshare(CLONE_NEWNET) == 0)
 		return KMS_OK;
-	/* A service manager that gave us no network left nothing to take, and no right to do so. */
+	/*
+	 * A service manager that gave kmsd no network has already done this, and left no right to
+	 * do it.
+	 */
 	saved = errno;
 	if (no_interfaces())
 		return KMS_OK;

@@ -101,7 +101,7 @@ split_port(char *word, struct relay_host *h)
 	h->literal = literal(name, h->address);
 	if (strlen(name) >= sizeof(h->name) || (!h->literal && !host_name_ok(name, 64)))
 		return false;
-	/* 192.0.2 or 1688 would be asked of DNS as a name: a slip of the pen */
+	/* 192.0.2 or 1688 would be looked up in DNS as a name, but is a typing mistake */
 	if (!h->literal && strspn(name, "0123456789.") == strlen(name))
 		return false;
 	memset(h->name, 0, sizeof(h->name));
@@ -148,7 +148,7 @@ relay_hosts(const char *text, struct relay_host out[RELAY_HOSTS])
 	return count;
 }
 
-/* Host bits must be zero: 10.1.2.3/8 is a slip that would let a whole network in. */
+/* Host bits must be zero: 10.1.2.3/8 is a mistake that would let a whole network in. */
 static bool
 host_bits_clear(const struct relay_network *n)
 {
@@ -221,7 +221,7 @@ collect_ports(const struct config *c, uint16_t out[RELAY_PORTS])
 
 	for (int i = 0; i < hosts_count; i++)
 		add_port(out, &count, hosts[i].port);
-	/* Only DNS can say a port that is not in the ini file. */
+	/* Only DNS can give a port that is not in the ini file. */
 	while (c->relay_domain[0] != '\0' && next_word(&text, word))
 		if (number(word, strlen(word), 65535, &port))
 			add_port(out, &count, (uint16_t)port);

@@ -1,5 +1,5 @@
 /*
- * relay_config.h - the texts of kms.ini's [relay] section, taken apart: hosts, ports, networks.
+ * relay_config.h - the texts of kms.ini's [relay] section, parsed: hosts, ports, networks.
  */
 #ifndef KMSD_COMMON_RELAY_CONFIG_H
 #define KMSD_COMMON_RELAY_CONFIG_H
@@ -31,10 +31,10 @@ relay_configured(const struct config *c)
 {
 	return c->relay_upstream[0] != '\0' || c->relay_domain[0] != '\0';
 }
-/* Names have to be resolved, for some of it. */
+/* Some of it contains names that must be resolved. */
 bool relay_has_names(const struct config *c);
 
-/* How many, or -1 when the text is none. */
+/* How many, or -1 when the text is not valid. */
 int relay_hosts(const char *text, struct relay_host out[RELAY_HOSTS]);
 int relay_networks(const char *text, struct relay_network out[RELAY_NETWORKS]);
 /* All ports that the configuration lets a front connect to. */
@@ -43,7 +43,7 @@ bool relay_port_allowed(const struct config *c, uint16_t port);
 unsigned relay_port_count(const struct config *c); /* may be more than RELAY_PORTS */
 /* Port of [relay] nameserver, or of DNS. */
 uint16_t relay_server_port(const char *text);
-/* No octet that a host's name in DNS has not. */
+/* Are all characters valid in a host name in DNS? */
 bool relay_name_octets(const char *text);
 bool relay_in_network(const struct relay_network *n, const uint8_t address[16]);
 

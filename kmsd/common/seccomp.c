@@ -1,8 +1,8 @@
 /*
- * seccomp.c - the system calls a process may make, and the death of one that makes another.
+ * seccomp.c - the system calls that a process may make; another call kills it.
  *
- * What every confined process needs anyway (memory, locks, the clock, ending) stands here; a
- * process's own list stands above its code and holds only what its work needs.
+ * What every confined process needs anyway (memory, locks, the clock, ending) is here; each
+ * process has its own list above its code, with only what its work needs.
  */
 #include <errno.h>
 #include <linux/sched.h>
@@ -14,7 +14,7 @@
 #include "kmsd/common/confine.h"
 #include "libkms/kms_error.h"
 
-/* A call and the one argument that decides; found under a name of its own. */
+/* A call that is allowed for some values of one argument, listed under a name of its own. */
 struct special {
 	const char *name;
 	const char *call;
@@ -37,7 +37,7 @@ static const struct special specials[] = {
 	    { 0, SCMP_CMP_EQ, AF_UNIX, 0 }, { 1, SCMP_CMP_MASKED_EQ, 0xf, SOCK_DGRAM } },
 	{ "clone@thread", "clone", { 0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD },
 	    { 0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0 }, { 0 } },
-	/* Nothing new becomes code. */
+	/* No new executable memory. */
 	{ "mmap@data", "mmap", { 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0 },
 	    { 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, PROT_EXEC }, { 0 } },
 	{ "mprotect@data", "mprotect", { 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0 },
@@ -52,7 +52,7 @@ const char *const confine_base_calls[] = {
 	"futex", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack", "restart_syscall",
 	"clock_gettime", "clock_nanosleep", "gettimeofday", "time", "nanosleep", "sched_yield",
 	"getrandom", "getpid", "gettid", "tgkill",
-	/* Descriptors that are there already. The log asks whether its reader can take a line. */
+	/* Descriptors that exist already. The log checks whether its reader can take a line. */
 	"read", "write", "readv", "writev", "close", "fstat", "poll", "ppoll",
 	/* The end. */
 	"exit", "exit_group",
@@ -114,7 +114,7 @@ listed(const char *const *names, const char *name)
 
 /*
  * The number of a call; 0 and *skip when this architecture has none; an error for a name that no
- * one has.
+ * architecture has.
  */
 static int
 resolve(const char *name, int *number, bool *skip)

@@ -31,7 +31,7 @@ struct ipc_channel {
 	struct buffer in, out;
 	size_t queue_max;
 	size_t reserved;
-	bool bad; /* malformed once: nothing after it can be trusted */
+	bool bad; /* malformed once: nothing after that can be trusted */
 };
 
 struct ipc_channel *
@@ -198,7 +198,7 @@ ipc_channel_put(struct ipc_channel *c, const struct ipc_frame *f, const void *bo
 uint8_t *
 ipc_channel_reserve(struct ipc_channel *c, size_t size)
 {
-	/* Whatever was reserved before is void, also when this fails. */
+	/* An earlier reservation becomes invalid, even when this fails. */
 	c->reserved = 0;
 	if (size > c->queue_max || queue_room(c, IPC_HEADER + size) != KMS_OK)
 		return NULL;

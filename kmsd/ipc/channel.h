@@ -1,6 +1,6 @@
 /*
- * channel.h - one end of a FRONT channel: buffered frames over a non-blocking
- * stream socket. Reads as much as is there in one call, writes a batch in one call.
+ * channel.h - one end of a FRONT channel: buffered frames over a non-blocking stream socket. Reads
+ * everything available in one call, writes a batch in one call.
  */
 #ifndef KMSD_IPC_CHANNEL_H
 #define KMSD_IPC_CHANNEL_H
@@ -18,7 +18,7 @@ struct ipc_channel *ipc_channel_new(int fd, uint32_t max_body);
 void ipc_channel_free(struct ipc_channel *c); /* closes the descriptor */
 int ipc_channel_fd(const struct ipc_channel *c);
 
-/* Read what is there (once, up to 256 KiB). KMS_OK, KMS_E_PEER (closed), KMS_E_IO. */
+/* Reads what is available (once, up to 256 KiB). KMS_OK, KMS_E_PEER (closed), KMS_E_IO. */
 int ipc_channel_fill(struct ipc_channel *c);
 /*
  * Next whole frame: 1 and *body borrowed until the next fill; 0 none yet; -1 malformed
@@ -33,7 +33,7 @@ size_t ipc_channel_waiting(const struct ipc_channel *c);
  */
 int ipc_channel_put(struct ipc_channel *c, const struct ipc_frame *f, const void *body);
 /*
- * A peer that keeps to its credits may make so many frames of at most body octets wait: raise
+ * A peer that uses all its credits may have this many frames of at most body bytes queued: raises
  * the bound to that.
  */
 void ipc_channel_queue_for(struct ipc_channel *c, size_t frames, size_t body);
@@ -44,7 +44,7 @@ void ipc_channel_queue_for(struct ipc_channel *c, size_t frames, size_t body);
 uint8_t *ipc_channel_reserve(struct ipc_channel *c, size_t size);
 int ipc_channel_commit(struct ipc_channel *c, const struct ipc_frame *f);
 /*
- * Write what is queued. KMS_OK (maybe some is left: ipc_channel_pending), KMS_E_PEER, KMS_E_IO.
+ * Writes what is queued. KMS_OK (some may be left: ipc_channel_pending), KMS_E_PEER, KMS_E_IO.
  */
 int ipc_channel_flush(struct ipc_channel *c);
 bool ipc_channel_pending(const struct ipc_channel *c);

@@ -1,6 +1,6 @@
 /*
- * codec.c - the FRONT frame header and the statistics body to bytes and back. Both ends
- * of a channel use it, and each treats the other as hostile: what is reserved must be zero.
+ * codec.c - the FRONT frame header and the statistics body to bytes and back. Both ends of a
+ * channel use it, and each treats the other as hostile: reserved fields must be zero.
  */
 #include <endian.h>
 #include <string.h>

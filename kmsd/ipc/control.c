@@ -20,7 +20,7 @@
 #include "libkms/kms_error.h"
 
 #define FIELD_HEADER 6 /* type, name length, value length */
-/* So that the larger of the two headers and the fields fit in one message. */
+/* So that the larger of the two headers and the fields fit into one message. */
 #define FIELDS_MAX (CONTROL_MAX - CONTROL_REPLY_HEADER)
 
 void
@@ -30,7 +30,7 @@ control_buf_free(struct control_buf *b)
 	memset(b, 0, sizeof(*b));
 }
 
-/* Room for more octets, or false and bad for good. */
+/* Makes room for more bytes; false: bad is set for good. */
 static bool
 grow(struct control_buf *b, size_t more)
 {
@@ -138,7 +138,7 @@ control_reader_init(struct control_reader *r, const void *data, size_t len)
 	r->bad = false;
 }
 
-/* A row has a kind and no name; all else has a name; text has no zero octet. */
+/* A row has a kind and no name; everything else has a name; text has no zero byte. */
 static bool
 field_ok(const struct control_field *f)
 {
@@ -223,7 +223,7 @@ control_reply_header(uint8_t out[CONTROL_REPLY_HEADER], uint32_t status, size_t 
 	return true;
 }
 
-/* One exchange: the socket and the moment it has to be over. */
+/* One exchange: the socket and its deadline. */
 struct call {
 	int fd;
 	int64_t deadline; /* milliseconds, CLOCK_MONOTONIC */
@@ -318,7 +318,7 @@ call_send(const struct call *c, const uint8_t *data, size_t len)
 	return KMS_OK;
 }
 
-/* Exactly len octets. Closed before the first of them: KMS_E_PEER, later: KMS_E_TRUNCATED. */
+/* Exactly len bytes. Closed before the first of them: KMS_E_PEER; later: KMS_E_TRUNCATED. */
 static int
 call_read(const struct call *c, uint8_t *out, size_t len)
 {

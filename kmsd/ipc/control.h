@@ -13,8 +13,8 @@
  *
  * Names of the fields. s text, u number (times: seconds since 1970, intervals: minutes, sizes:
  * octets, booleans 0/1); UUIDs are s in the usual form, other identifiers (CMID, host id,
- * publisher id, hashes) s in lower-case hexadecimal. kmsctl shows what it is given: a field may
- * be left out, and one that it does not know is shown under its name.
+ * publisher id, hashes) s in lower-case hexadecimal. kmsctl shows what it gets: a field may be
+ * missing, and an unknown field is shown under its name.
  *
  *   service    s version, u pid, u started, s host-name, s host-id, u port, u fronts
  *   sandbox    s process, s layers, s missing, u required     (names as confine_names gives them)
@@ -80,7 +80,7 @@ enum control_verb {
 	 * sealed with one)
 	 */
 	CONTROL_KEY_SEAL = 40,
-	CONTROL_UNLOCK = 41, /* b passphrase; the one change that a locked host accepts */
+	CONTROL_UNLOCK = 41, /* b passphrase; the only change that a locked host accepts */
 	/* b source (16), b cmid (16), s name, u count, u told: of one observed source */
 	CONTROL_RELAY_NAME = 21,
 	CONTROL_RELAY_STATUS = 20, /* rows: relay, relay-host, relay-version */
@@ -119,14 +119,14 @@ bool control_next(struct control_reader *r, struct control_field *f);
 bool control_field_is(const struct control_field *f, char type, const char *name);
 
 /*
- * The host's side. Is a whole request in data? 1: verb and args are set; 0: not yet; -1:
- * malformed (too long, octets after it).
+ * The host's side. Does data contain a complete request? 1: verb and args are set; 0: not yet; -1:
+ * malformed (too long, or bytes follow it).
  */
 #define CONTROL_REQUEST_HEADER 6
 #define CONTROL_REPLY_HEADER 8
 int control_request_parse(
     const void *data, size_t len, uint16_t *verb, struct control_reader *args);
-/* What goes before len octets of rows; false when they are too many for one reply. */
+/* The header for len bytes of rows; false when they are too many for one reply. */
 bool control_reply_header(uint8_t out[CONTROL_REPLY_HEADER], uint32_t status, size_t len);
 
 /*

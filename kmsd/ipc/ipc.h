@@ -15,11 +15,11 @@
  *   16 16  address of the client (IPv4 as ::ffff:a.b.c.d), zero in replies
  *   32  8  zero
  *
- * Credits: activate tells a front at start how many frames it may have
- * unanswered. Every HELLO and REQUEST is answered by exactly one REPLY, which
- * gives the credit back. A front that sends without credit, a verb that is
- * not its to send, a length past the limit or non-zero reserved octets is a
- * compromised process: activate logs it and closes that channel; kmsd starts another front.
+ * Credits: activate tells a front at start how many frames it may have unanswered. Every HELLO and
+ * REQUEST is answered by exactly one REPLY, which gives the credit back. A front that sends
+ * without a credit, a verb that it may not send, a length above the limit or non-zero reserved
+ * bytes is a compromised process: activate logs it and closes that channel; kmsd starts another
+ * front.
  */
 #ifndef KMSD_IPC_IPC_H
 #define KMSD_IPC_IPC_H
@@ -78,15 +78,14 @@ void ipc_front_stats_encode(uint8_t out[IPC_FRONT_STATS_SIZE], const struct ipc_
 int ipc_front_stats_decode(struct ipc_front_stats *s, const uint8_t *in, size_t len);
 
 /*
- * One exchange that the relay passed, or could not pass. At most IPC_RELAYED_RATE a second of
- * each front are written down; the front counts what it kept back, activate drops what comes in
- * spite of it.
+ * One exchange that the relay passed, or could not pass. At most IPC_RELAYED_RATE a second of each
+ * front are recorded; the front counts the others, activate drops any excess.
  */
 #define IPC_RELAYED_RATE 20000
 enum ipc_relayed_outcome {
 	IPC_RELAYED_DONE = 1,    /* the host's response reached the client */
 	IPC_RELAYED_FAULT = 2,   /* the host answered with a fault: status */
-	IPC_RELAYED_LOST = 3,    /* the host went away within the call */
+	IPC_RELAYED_LOST = 3,    /* the host disconnected during the call */
 	IPC_RELAYED_LATE = 4,    /* it did not answer in time */
 	IPC_RELAYED_NO_HOST = 5, /* none could be reached; upstream zero */
 	IPC_RELAYED_REFUSED = 6, /* the host refused the bind: status is its reason */
@@ -96,14 +95,14 @@ enum ipc_relayed_outcome {
 struct ipc_relayed {
 	uint8_t outcome;
 	uint16_t major, minor;   /* of the KMS protocol, 0.0: not known */
-	uint32_t sent, received; /* octets of payload, by the client and by the host */
+	uint32_t sent, received; /* bytes of payload, from the client and from the host */
 	uint32_t status;
 	uint32_t latency;    /* microseconds */
 	uint8_t address[16]; /* of the host */
 	uint16_t port;
-	char name[IPC_UPSTREAM_NAME + 1]; /* of the host as the ini file or DNS says it */
+	char name[IPC_UPSTREAM_NAME + 1]; /* of the host, from the ini file or DNS */
 };
-#define IPC_RELAYED_FIXED 42 /* octets before the name */
+#define IPC_RELAYED_FIXED 42 /* bytes before the name */
 #define IPC_RELAYED_MAX (IPC_RELAYED_FIXED + IPC_UPSTREAM_NAME)
 size_t ipc_relayed_encode(uint8_t out[IPC_RELAYED_MAX], const struct ipc_relayed *r);
 int ipc_relayed_decode(struct ipc_relayed *r, const uint8_t *in, size_t len);
@@ -126,7 +125,7 @@ struct ipc_upstreams {
 #define IPC_UPSTREAMS_SIZE (4 + IPC_UPSTREAMS_MAX * (23 + IPC_UPSTREAM_NAME))
 size_t ipc_upstreams_encode(uint8_t out[IPC_UPSTREAMS_SIZE], const struct ipc_upstreams *u);
 int ipc_upstreams_decode(struct ipc_upstreams *u, const uint8_t *in, size_t len);
-/* Into a sealed memory file (-1: errno), and out of any. */
+/* Writes it into a sealed memory file (-1: errno), and reads it from any file. */
 int ipc_upstreams_write(const struct ipc_upstreams *u);
 int ipc_upstreams_read(struct ipc_upstreams *u, int fd);
 
@@ -138,24 +137,24 @@ enum ipc_parent_verb {
 	IPC_STATE_DIR = 3, /* fd: state directory, O_DIRECTORY (activate) */
 	IPC_CONTROL = 4,   /* fd: listening control socket (activate) */
 	IPC_CHANNEL = 5,   /* fd: FRONT channel; index: which front */
-	IPC_START = 6,     /* all is there: confine and serve */
+	IPC_START = 6,     /* everything was sent: confine and serve */
 	IPC_RELOAD = 7,    /* fd: new ini text */
 	IPC_STOP = 8,      /* answer what is in flight, then exit 0 */
-	/* fd: file with what opens the host's keys; index: enum ipc_secret (activate) */
+	/* fd: file that unlocks the host's keys; index: enum ipc_secret (activate) */
 	IPC_SECRET = 9,
 	/* fd: ipc_upstreams (front): at the start and whenever they change */
 	IPC_UPSTREAMS = 10,
 	/* child -> kmsd */
 	IPC_CHILD_READY = 16,  /* value: confinement layers in force */
 	IPC_CHILD_FAILED = 17, /* value: status; kmsd logs and decides */
-	IPC_RESOLVED = 18,     /* fd: ipc_upstreams (kmsd-resolve, its only word) */
+	IPC_RESOLVED = 18,     /* fd: ipc_upstreams (kmsd-resolve, its only message) */
 };
 enum ipc_secret {
 	IPC_SECRET_PASSPHRASE = 0, /* first line */
 	IPC_SECRET_MACHINE = 1,    /* IPC_MACHINE_HEAD, 64 hexadecimal digits, end of line */
 };
 #define IPC_MACHINE_HEAD "KMS machine key 1\n"
-#define IPC_PARENT_FD 3 /* every child finds its PARENT channel here */
+#define IPC_PARENT_FD 3 /* descriptor of every child's PARENT channel */
 
 struct ipc_parent {
 	uint8_t verb;

@@ -13,7 +13,7 @@
 
 #define PARENT_SIZE 8
 
-/* Room for more descriptors than are allowed, so that too many are seen and closed. */
+/* Room for more descriptors than are allowed, so that extra ones are noticed and closed. */
 #define PARENT_FDS 4
 
 union control_space {
@@ -48,7 +48,10 @@ ipc_parent_send(int sock, const struct ipc_parent *m)
 	return n == (ssize_t)sizeof(bytes) ? KMS_OK : KMS_E_IO;
 }
 
-/* The descriptors that came along: their number; the first max into fds, the others closed. */
+/*
+ * The descriptors in the message: returns their number; the first max go into fds, the others are
+ * closed.
+ */
 static unsigned
 take_descriptors(struct msghdr *msg, int *fds, unsigned max)
 {
@@ -98,7 +101,7 @@ ipc_parent_recv(int sock, struct ipc_parent *m)
 		if (m->fd >= 0)
 			close(m->fd);
 		m->fd = -1;
-		/* The descriptor found no place here: that is no fault of the message. */
+		/* No descriptor was free for it: the message is not at fault. */
 		if (n == PARENT_SIZE && fds == 0 && (msg.msg_flags & MSG_TRUNC) == 0 &&
 		    bytes[2] == 0 && bytes[3] == 0)
 			return KMS_E_LIMIT;

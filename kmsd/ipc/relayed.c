@@ -1,6 +1,6 @@
 /*
  * relayed.c - what the relay's messages carry, to bytes and back: one exchange for the ledger, and
- * the list of hosts. Names are of the ini file or of DNS: nothing but printable ASCII passes.
+ * the list of hosts. Names come from the ini file or DNS: only printable ASCII is allowed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 #include "libkms/base/wire.h"
 #include "libkms/kms_error.h"
 
-/* Length and name; false when it does not end, or holds what no name does. */
+/* Length and name; false when it is too long or has an invalid character. */
 static bool
 get_name(struct wire_reader *r, char out[IPC_UPSTREAM_NAME + 1])
 {
