@@ -44,7 +44,7 @@
 	K("limits", "first_timeout", first_timeout, "seconds", "1..3600", "10", false, \
 	    "a new connection that sends nothing for this long is closed") \
 	K("limits", "frame_timeout", frame_timeout, "seconds", "1..3600", "10", false, \
-	    "a frame that was begun must be whole within this time") \
+	    "a frame must be complete within this time") \
 	K("limits", "connections_per_source", connections_per_source, "number", "0..1000000", "0", false, \
 	    "open connections from one address to one network process; 0: no limit") \
 	K("limits", "credits", credits, "number", "1..65536", "1024", true, \
@@ -68,16 +68,16 @@
 	K("relay", "upstream", relay_upstream, "upstreams", "0..191", "", true, \
 	    "KMS hosts for Windows clients, host[:port][/priority[/weight]], separated by blanks") \
 	K("relay", "domain", relay_domain, "relay domain", "0..191", "", true, \
-	    "where more of them are found: the SRV records _vlmcs._tcp of this domain") \
+	    "domain whose SRV records _vlmcs._tcp name more KMS hosts") \
 	K("relay", "nameserver", relay_nameserver, "relay server", "0..63", "", true, \
-	    "who is asked for their names, address[:port]; empty: as the system does") \
+	    "name server for their names, address[:port]; empty: the system's") \
 	K("relay", "ports", relay_ports, "relay ports", "0..63", "1688", true, \
 	    "ports of hosts found in DNS; the network processes can connect to no others") \
 	K("relay", "allow", relay_allow, "relay networks", "0..191", \
 	    "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 169.254.0.0/16 127.0.0.0/8 fc00::/7 fe80::/10 ::1/128", \
 	    false, "networks whose clients are relayed") \
 	K("relay", "connect_timeout", relay_connect_timeout, "seconds", "1..60", "3", false, \
-	    "a host that has not answered a bind for this long is passed over and the next one tried") \
+	    "after this long without an answer to a bind, the next host is tried") \
 	K("relay", "answer_timeout", relay_answer_timeout, "seconds", "1..300", "10", false, \
 	    "no client waits longer than this for an answer or a refusal") \
 	K("relay", "idle_timeout", relay_idle_timeout, "seconds", "1..86400", "60", false, \
@@ -85,11 +85,11 @@
 	K("relay", "connections_per_source", relay_per_source, "number", "0..1000000", "64", false, \
 	    "relayed connections from one address to one network process; 0: no limit") \
 	K("relay", "backoff", relay_backoff, "seconds", "1..300", "2", false, \
-	    "how long a host that failed is set aside at first; doubling up to 5 minutes") \
+	    "how long a host that failed is not used at first; doubles up to 5 minutes") \
 	K("relay", "resolve_interval", relay_resolve_interval, "seconds", "5..86400", "300", false, \
 	    "how often names are resolved again") \
 	K("log", "level", log_level, "level", "error, warning, notice, info or debug", "info", false, \
-	    "the least important kind of line that is written") \
+	    "the least important level that is written") \
 	K("log", "target", log_syslog, "target", "stderr or syslog", "stderr", true, \
 	    "where log lines go; journald reads stderr") \
 	K("dns", "domains", dns_domain, "domains", "0..8", "", false, \
@@ -99,21 +99,21 @@
 	K("dns", "addresses", dns_address, "host addresses", "0..8", "", false, \
 	    "A and AAAA records to publish for the host; empty: none") \
 	K("dns", "ttl", dns_ttl, "seconds", "30..604800", "3600", false, \
-	    "how long others may keep the records") \
+	    "how long resolvers may keep the records (TTL)") \
 	K("dns", "priority", dns_priority, "number", "0..65535", "0", false, \
 	    "clients try hosts of a lower number first") \
 	K("dns", "weight", dns_weight, "number", "0..65535", "0", false, \
 	    "this host's share among hosts of the same priority") \
 	K("dns", "server", dns_server, "name server", "0..255", "", false, \
-	    "where updates are sent; empty: the zone's primary, as its SOA record names it") \
+	    "where updates are sent; empty: the zone's primary name server, from its SOA record") \
 	K("dns", "tsig_key_file", tsig_key_file, "file", "0..255", "", false, \
-	    "TSIG key that signs updates, as nsupdate -k takes it; empty: none") \
+	    "file with the TSIG key that signs updates, in the format of nsupdate -k; empty: none") \
 	K("dns", "gss_tsig", gss_tsig, "yes/no", "yes or no", "no", false, \
-	    "sign updates with Kerberos, as Active Directory wants it") \
+	    "sign updates with Kerberos, as Active Directory requires") \
 	K("dns", "keytab", keytab, "file", "0..255", "", false, \
-	    "Kerberos keytab that gss_tsig takes its ticket with; empty: the credential cache") \
+	    "Kerberos keytab for the ticket of gss_tsig; empty: the credential cache") \
 	K("dns", "principal", principal, "principal", "0..255", "", false, \
-	    "whose key of the keytab is taken; empty: the first one") \
+	    "principal whose key in the keytab is used; empty: the first one") \
 	K("dns", "publish_vlmcs", publish_vlmcs, "yes/no", "yes or no", "no", false, \
 	    "also publish _vlmcs._tcp, when this host relays") \
 	K("firewall", "allow", allow, "networks", "1..32", ALLOW, false, \
@@ -121,7 +121,7 @@
 	K("firewall", "rate", firewall_rate, "number", "0..100000", "600", false, \
 	    "new connections from one address in a minute; 0: no limit") \
 	K("firewall", "interface", firewall_interface, "interface", "0..15", "", false, \
-	    "the only network interface, beside lo, that clients may come through; empty: all")
+	    "the only network interface, beside lo, on which clients may connect; empty: all")
 
 #define PUBLISHER_KEYS(K) \
 	K("publisher NAME", "key", key, "public key", "56..56", "", false, \
