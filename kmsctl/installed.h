@@ -54,7 +54,7 @@ void installed_free(struct installed *list, unsigned count);
  */
 int installed_verify(const struct installed *in, bool host_key, const void *file, size_t len,
     const char *signature, size_t signature_len, const struct minisig_key **signer);
-/* The certificate in octets, of either key: as certificate_verify. */
+/* The certificate in bytes, of either key: as certificate_verify. */
 int installed_verify_certificate(
     const struct installed *in, struct certificate *out, const uint8_t *octets, size_t len);
 /*

@@ -85,7 +85,7 @@ struct kmsdb_relayed {
 };
 
 struct kmsdb_options {
-	uint64_t segment_size;       /* octets, default 64 MiB, at least 1 MiB */
+	uint64_t segment_size;       /* bytes, default 64 MiB, at least 1 MiB */
 	size_t overlay_records;      /* default 150000; two generations exist at once */
 	uint64_t map_size;           /* LMDB map at start; grows by itself; default 1 GiB */
 	unsigned checkpoint_seconds; /* longest age of an overlay, default 60 */

@@ -27,7 +27,7 @@ struct batch_ref {
 
 /* What changed since some batch, to be written to the index together. */
 struct generation {
-	struct overlay *clients;   /* ROW_CLIENT octets */
+	struct overlay *clients;   /* ROW_CLIENT bytes */
 	struct overlay *hosts;     /* ROW_HOST; every CMID here is in clients too */
 	struct overlay *relayed;   /* ROW_RELAYED, by source address */
 	struct batch_ref *batches; /* numbers without a gap */

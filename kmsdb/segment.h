@@ -4,25 +4,25 @@
  *
  * Segment header        0   8  "KMSJSEG1"
  *                       8   4  schema, 1
- *                      12   4  512, octets of this header
+ *                      12   4  512, bytes of this header
  *                      16   8  number of its first batch
  *                      24  32  hash of the batch before that, zero for batch 1
- *                      56  16  first octets of SHA-256 of octets 0..55
+ *                      56  16  first bytes of SHA-256 of bytes 0..55
  *                      72      zeros up to 512
  * Batch record          0   8  "KMSJBAT1"
  *                       8   4  length L of the record, a multiple of 512
  *                      12   4  length n of the entries
  *                      16 108  batch header (batch.h)
  *                     124  64  its signature
- *                     188  16  first octets of SHA-256 of octets 0..187
- *                     204   n  entries: u16 length, octets; header.size of them
+ *                     188  16  first bytes of SHA-256 of bytes 0..187
+ *                     204   n  entries: u16 length, bytes; header.size of them
  *                              zeros up to L - 12
  *                   L - 12  4  L again
  *                    L - 8  8  "KMSJEND" and 0xa5
  * Segment footer        0   8  "KMSJNEXT"
  *                       8   8  number of the first batch of the next segment
  *                      16  32  hash of the batch before that
- *                      48  16  first octets of SHA-256 of octets 0..47
+ *                      48  16  first bytes of SHA-256 of bytes 0..47
  *                      64      zeros up to 504
  *                     504   8  "KMSJEND" and 0xa5
  */

@@ -120,7 +120,7 @@ int kms_status(struct kms_client *c, struct kms_status_info *info);
 int kms_verify(struct kms_client *c);
 
 /*
- * The stored lease as a lease file for others to verify. *size in: room, out: octets.
+ * The stored lease as a lease file for others to verify. *size in: room, out: bytes.
  * KMS_E_TOO_LARGE with the size needed.
  */
 int kms_lease_export(struct kms_client *c, void *out, size_t *size);

@@ -147,7 +147,7 @@ format_time(char *out, size_t size, uint64_t seconds)
 static void
 format_octets(char *out, size_t size, uint64_t n)
 {
-	static const char *const units[] = { "octets", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+	static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
 	double v = (double)n;
 	unsigned i = 0;
 

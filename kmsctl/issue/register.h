@@ -12,11 +12,11 @@
  *   4  8  time                         114  2  hosts
  *  12  8  publisher key id             116  2  confirmations
  *  20 16  host key                     118 32  SHA-256 of the request
- *  36 16  host id                      150 32  SHA-256 of the certificate's signed octets
+ *  36 16  host id                      150 32  SHA-256 of the certificate's signed bytes
  *  52  8  serial, or list number       182  8  new publisher key id
  *  60  2  number of this confirmation  190 32  new publisher key
  *  62 32  group, zero padded           222     customer, host name, reason: u8 length, text, each
- * and in the register 32 octets behind it: SHA-256 of the 32 of the event before (zeros for the
+ * and in the register 32 bytes behind it: SHA-256 of the 32 of the event before (zeros for the
  * first) and of this one. Fields that a kind does not have are zero.
  */
 #ifndef KMSCTL_ISSUE_REGISTER_H

@@ -1,5 +1,5 @@
 /*
- * register_event.c - an event of the register as octets; register.h has the layout.
+ * register_event.c - an event of the register as bytes; register.h has the layout.
  */
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /*
  * secret_key.c - minisign's secret key file (minisign's site, "Secret key
- * format"), of 158 octets in base64 below a comment:
+ * format"), of 158 bytes in base64 below a comment:
  *
  *   0   2  "Ed"
  *   2   2  "Sc" scrypt, or zero: not encrypted

@@ -4,12 +4,12 @@
  *
  *   0   8  "KMSAUDI1"
  *   8   2  number of documents
- *          each: u8 kind, u16 length, octets
+ *          each: u8 kind, u16 length, bytes
  *          then batches up to the end, each:
  *       4  length n of the entries
  *     108  batch header (batch.h)
  *      64  its signature
- *       n  entries: u16 length, octets; header.size of them
+ *       n  entries: u16 length, bytes; header.size of them
  */
 #ifndef KMSCTL_LEDGER_AUDIT_FILE_H
 #define KMSCTL_LEDGER_AUDIT_FILE_H

@@ -15,7 +15,7 @@
 	(CONFINE_NO_NEW_PRIVS | CONFINE_UID | CONFINE_NETNS | CONFINE_LANDLOCK | CONFINE_SECCOMP | \
 	    CONFINE_RLIMITS | CONFINE_NO_CORE)
 
-/* Both return the layers now in force. memlock: octets of locked memory it will need. */
+/* Both return the layers now in force. memlock: bytes of locked memory it will need. */
 uint32_t activate_confine_early(const struct config *c, int state_dir, uint64_t memlock);
 uint32_t activate_confine_late(uint64_t memlock);
 

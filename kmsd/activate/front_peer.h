@@ -43,7 +43,7 @@ int front_peer_broken(struct front_peer *p, const char *event, const char *what)
 void front_peer_send(struct front_peer *p, uint8_t verb, const void *body, uint32_t len);
 
 /*
- * A reply in place: room for a frame of at most size octets, then its length (0: give the credit
+ * A reply in place: room for a frame of at most size bytes, then its length (0: give the credit
  * back with nothing to send). NULL: this peer is being closed.
  */
 uint8_t *front_peer_reserve(struct front_peer *p, size_t size);

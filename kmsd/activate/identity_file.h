@@ -1,5 +1,5 @@
 /*
- * identity_file.h - the octets of keys/host.key: the host's two secrets, as they are or sealed.
+ * identity_file.h - the bytes of keys/host.key: the host's two secrets, as they are or sealed.
  *
  *  0  8  "KMSHOSTK"
  *  8  1  version, 1
@@ -7,7 +7,7 @@
  * 10  6  zero
  * 16  8  made, seconds since 1970 UTC
  *
- * plain, 120 octets             sealed, 248 octets
+ * plain, 120 bytes             sealed, 248 bytes
  * 24 32  Ed25519 seed            24 32  Ed25519 public key
  * 56 32  X25519 secret key       56 32  X25519 public key
  * 88 32  SHA-256 of 0..87        88 16  salt
@@ -18,7 +18,7 @@
  * additional data: 0..135 216 32  SHA-256 of 0..215
  *
  * The key of the seal is Argon2id 1.3 of passphrase and salt, one lane; for kind 2 it is
- * BLAKE2b-256 of the salt, keyed with the 32 octets of the machine file. The digest distinguishes
+ * BLAKE2b-256 of the salt, keyed with the 32 bytes of the machine file. The digest distinguishes
  * a damaged file from a wrong passphrase.
  */
 #ifndef KMSD_ACTIVATE_IDENTITY_FILE_H
@@ -57,7 +57,7 @@ struct host_key_file {
 	uint8_t nonce[24];
 };
 
-/* A passphrase, or the HOST_KEY_MACHINE_SECRET octets of the machine file. */
+/* A passphrase, or the HOST_KEY_MACHINE_SECRET bytes of the machine file. */
 struct host_key_secret {
 	const uint8_t *octets;
 	size_t len;
@@ -68,7 +68,7 @@ struct host_key_secret {
  */
 int host_key_decode(struct host_key_file *out, const uint8_t *file, size_t len);
 /*
- * secret: HOST_KEY_SECRET octets of guarded memory. Also KMS_E_PASSPHRASE (wrong secret),
+ * secret: HOST_KEY_SECRET bytes of guarded memory. Also KMS_E_PASSPHRASE (wrong secret),
  * KMS_E_NO_MEMORY.
  */
 int host_key_open(

@@ -1,6 +1,6 @@
 /*
  * service_code.c - a confirmation that was typed: the host certificate is made of the code and of
- * what this host knows, octet by octet what the publisher signed, or its signature does not fit.
+ * what this host knows, byte by byte what the publisher signed, or its signature does not fit.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -15,7 +15,7 @@
 /* Directory, 0700; fine when it is there. KMS_E_IO. */
 int store_mkdir(int dirfd, const char *path);
 /*
- * Whole file, malloc'd, a zero octet behind it. KMS_E_NOT_FOUND, KMS_E_TOO_LARGE, KMS_E_IO,
+ * Whole file, malloc'd, a zero byte behind it. KMS_E_NOT_FOUND, KMS_E_TOO_LARGE, KMS_E_IO,
  * KMS_E_NO_MEMORY.
  */
 int store_read(int dirfd, const char *path, size_t max, uint8_t **out, size_t *len);

@@ -60,7 +60,7 @@ struct config {
 	unsigned connections_per_source; /* default 0, no limit */
 	unsigned credits;                /* frames a front may have unanswered, default 1024 */
 	/* [ledger] */
-	uint64_t segment_size;        /* octets, K M G suffixes; default 64M */
+	uint64_t segment_size;        /* bytes, K M G suffixes; default 64M */
 	unsigned overlay_records;     /* default 150000 */
 	uint64_t map_size;            /* default 1G */
 	unsigned checkpoint_interval; /* seconds, default 60 */

@@ -343,7 +343,7 @@ read_layers(const struct config_key *row, const struct config_slot *slot, void *
 }
 
 /*
- * 42 octets in base64: "Ed" begins the key, which base64 writes as "RW" and a third character of Q
+ * 42 bytes in base64: "Ed" begins the key, which base64 writes as "RW" and a third character of Q
  * to Z or a to f.
  */
 static bool

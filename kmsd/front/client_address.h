@@ -1,5 +1,5 @@
 /*
- * client_address.h - a client's address as 16 octets (IPv4 as ::ffff:a.b.c.d), and as text for
+ * client_address.h - a client's address as 16 bytes (IPv4 as ::ffff:a.b.c.d), and as text for
  * the log.
  */
 #ifndef KMSD_FRONT_CLIENT_ADDRESS_H

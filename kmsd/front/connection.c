@@ -274,7 +274,7 @@ frame_look(const uint8_t *data, size_t len, struct frame *out)
 	return len < FRAME_HEADER + out->length ? KMS_E_TIMEOUT : KMS_OK;
 }
 
-/* Keep len octets for later; they may lie in the same buffer. */
+/* Keep len bytes for later; they may lie in the same buffer. */
 static bool
 keep_input(struct connection *c, const uint8_t *data, size_t len)
 {

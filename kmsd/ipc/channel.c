@@ -142,7 +142,7 @@ ipc_channel_waiting(const struct ipc_channel *c)
 	return frames;
 }
 
-/* Space for size more octets at the end of the queue. */
+/* Space for size more bytes at the end of the queue. */
 static int
 queue_room(struct ipc_channel *c, size_t size)
 {

@@ -38,7 +38,7 @@ int ipc_channel_put(struct ipc_channel *c, const struct ipc_frame *f, const void
  */
 void ipc_channel_queue_for(struct ipc_channel *c, size_t frames, size_t body);
 /*
- * Room for a body of at most size octets, to be filled in place; then ipc_channel_commit with
+ * Room for a body of at most size bytes, to be filled in place; then ipc_channel_commit with
  * its length in f.
  */
 uint8_t *ipc_channel_reserve(struct ipc_channel *c, size_t size);

@@ -6,13 +6,13 @@
  * Request:  u32 length of what follows, u16 verb, then arguments.
  * Reply:    u32 length of what follows, u32 status, then rows.
  * Arguments and rows are fields: u8 type, u8 name length, u32 value length, name,
- * value. Type: 's' text, 'u' u64 (8 octets), 'b' octets, 'r' a new row begins (its value names
+ * value. Type: 's' text, 'u' u64 (8 bytes), 'b' bytes, 'r' a new row begins (its value names
  * the row's kind, name length 0). On failure the rows hold one row "error" with a field
  * "message". One request a connection; the host closes after its reply. At most CONTROL_MAX
- * octets each way.
+ * bytes each way.
  *
  * Names of the fields. s text, u number (times: seconds since 1970, intervals: minutes, sizes:
- * octets, booleans 0/1); UUIDs are s in the usual form, other identifiers (CMID, host id,
+ * bytes, booleans 0/1); UUIDs are s in the usual form, other identifiers (CMID, host id,
  * publisher id, hashes) s in lower-case hexadecimal. kmsctl shows what it gets: a field may be
  * missing, and an unknown field is shown under its name.
  *
@@ -64,7 +64,7 @@ enum control_verb {
 	 * rows: contact
 	 */
 	CONTROL_KEY_REQUEST = 5,
-	/* b file, b signature; or b code, the octets of policy/code.h */
+	/* b file, b signature; or b code, the bytes of policy/code.h */
 	CONTROL_KEY_CONFIRM = 6,
 	CONTROL_POLICY_INSTALL = 7,       /* b file, b signature */
 	CONTROL_POLICY_SHOW = 8,          /* rows: pack, product, group, pool */

@@ -6,7 +6,7 @@
  * PARENT: SOCK_SEQPACKET socketpair between kmsd and each child, carrying
  * descriptors (SCM_RIGHTS).
  *
- * FRONT frame: header of 40 octets, big-endian, then the body.
+ * FRONT frame: header of 40 bytes, big-endian, then the body.
  *    0  4  length of the body
  *    4  1  verb
  *    5  1  flags (IPC_CLOSE)
@@ -61,7 +61,7 @@ struct ipc_frame {
 };
 void ipc_encode(uint8_t out[IPC_HEADER], const struct ipc_frame *f);
 /*
- * KMS_OK or KMS_E_FORMAT (reserved octets or unknown flags); limits and verbs are the caller's
+ * KMS_OK or KMS_E_FORMAT (reserved bytes or unknown flags); limits and verbs are the caller's
  * to check.
  */
 int ipc_decode(struct ipc_frame *f, const uint8_t in[IPC_HEADER]);

@@ -1,5 +1,5 @@
 /*
- * address.h - the 16 octets of a client's address (IPv4 as ::ffff:a.b.c.d) as people write it.
+ * address.h - the 16 bytes of a client's address (IPv4 as ::ffff:a.b.c.d) as people write it.
  */
 #ifndef KMS_LIBKMS_BASE_ADDRESS_H
 #define KMS_LIBKMS_BASE_ADDRESS_H

@@ -1,5 +1,5 @@
 /*
- * hex.c - octets as hexadecimal digits (hex.h). No locale.
+ * hex.c - bytes as hexadecimal digits (hex.h). No locale.
  */
 #include "libkms/base/hex.h"
 

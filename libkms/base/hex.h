@@ -1,5 +1,5 @@
 /*
- * hex.h - octets as hexadecimal digits, lower case when written, either when read.
+ * hex.h - bytes as hexadecimal digits, lower case when written, either when read.
  */
 #ifndef KMS_LIBKMS_BASE_HEX_H
 #define KMS_LIBKMS_BASE_HEX_H

@@ -1,5 +1,5 @@
 /*
- * uuid.c - UUID text (RFC 9562 section 4) to its 16 octets and back.
+ * uuid.c - UUID text (RFC 9562 section 4) to its 16 bytes and back.
  */
 #include "libkms/base/uuid.h"
 

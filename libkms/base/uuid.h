@@ -1,5 +1,5 @@
 /*
- * uuid.h - UUID text (RFC 9562, "9f3c...-....") to its 16 octets and back.
+ * uuid.h - UUID text (RFC 9562, "9f3c...-....") to its 16 bytes and back.
  */
 #ifndef KMS_LIBKMS_BASE_UUID_H
 #define KMS_LIBKMS_BASE_UUID_H

@@ -98,7 +98,7 @@ wire_writer_init(struct wire_writer *w, void *buffer, size_t size)
 	w->bad = false;
 }
 
-/* Room for len octets, or NULL and the error sticks. */
+/* Room for len bytes, or NULL and the error sticks. */
 static uint8_t *
 reserve(struct wire_writer *w, size_t len)
 {

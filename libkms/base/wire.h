@@ -47,7 +47,7 @@ size_t wire_written(const struct wire_writer *w);
 
 /*
  * Fixed-width text: len bytes, UTF-8 without control characters, padded with
- * zero octets; out holds len + 1. Anything after the first zero must be zero.
+ * zero bytes; out holds len + 1. Anything after the first zero must be zero.
  * A violation sets r->bad... of the FORMAT kind: wire_get_text returns false.
  */
 bool wire_get_text(struct wire_reader *r, char *out, size_t len);

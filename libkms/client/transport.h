@@ -32,7 +32,7 @@ int transport_send(struct transport *t, const uint8_t *bytes, size_t len, int64_
  */
 int transport_some(struct transport *t, uint8_t *out, size_t size, size_t *len, int64_t deadline);
 /*
- * One whole frame, header included, of at most size octets. KMS_OK, KMS_E_TIMEOUT,
+ * One whole frame, header included, of at most size bytes. KMS_OK, KMS_E_TIMEOUT,
  * KMS_E_IO, KMS_E_TRUNCATED (closed early), or what frame_decode finds.
  */
 int transport_receive(

@@ -5,11 +5,11 @@
  *   0   8  "KMSBATCH" (keeps this signature apart from every other)
  *   8  16  host id
  *  24   8  batch number, from 1, without gaps
- *  32  32  SHA-256 of the header before (its 108 octets), zero for batch 1
+ *  32  32  SHA-256 of the header before (its 108 bytes), zero for batch 1
  *  64   4  tree size: number of entries
  *  68  32  Merkle root
  * 100   8  time, seconds since 1970 UTC
- * = 108; the Ed25519 signature is over these octets.
+ * = 108; the Ed25519 signature is over these bytes.
  */
 #ifndef KMS_LIBKMS_CORE_BATCH_H
 #define KMS_LIBKMS_CORE_BATCH_H

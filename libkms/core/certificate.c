@@ -1,5 +1,5 @@
 /*
- * certificate.c - the host certificate: its octets, its signature, and whether
+ * certificate.c - the host certificate: its bytes, its signature, and whether
  * it covers a product (certificate.h).
  */
 #include "libkms/core/certificate.h"

@@ -19,9 +19,9 @@
  * 232 16n  product UUIDs, ascending
  *       2  length t of the TLV tail
  *       t  TLV tail
- *      64  Ed25519 signature by the publisher over all octets before it
+ *      64  Ed25519 signature by the publisher over all bytes before it
  *
- * Host id: first 16 octets of SHA-256("KMS host v1" || signing key || exchange key).
+ * Host id: first 16 bytes of SHA-256("KMS host v1" || signing key || exchange key).
  */
 #ifndef KMS_LIBKMS_CORE_CERTIFICATE_H
 #define KMS_LIBKMS_CORE_CERTIFICATE_H
@@ -32,7 +32,7 @@
 
 #define CERTIFICATE_PRODUCTS 128
 #define CERTIFICATE_FIXED 232
-#define CERTIFICATE_MAX 4096 /* octets, whole */
+#define CERTIFICATE_MAX 4096 /* bytes, whole */
 #define CERTIFICATE_GROUP 32
 #define CERTIFICATE_CUSTOMER 64
 
@@ -57,7 +57,7 @@ struct certificate {
 
 void certificate_host_id(uint8_t out[16], const uint8_t sign_pk[32], const uint8_t kx_pk[32]);
 
-/* Octets to be signed; 0 when it does not fit. The caller appends the signature. */
+/* Bytes to be signed; 0 when it does not fit. The caller appends the signature. */
 size_t certificate_encode(uint8_t *out, size_t size, const struct certificate *c);
 /* Shape only: KMS_E_TRUNCATED, KMS_E_TRAILING, KMS_E_FORMAT. */
 int certificate_decode(struct certificate *c, const uint8_t *in, size_t len);

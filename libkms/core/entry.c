@@ -79,7 +79,7 @@ entry_client_encode(uint8_t *out, size_t size, const struct entry_client *e)
 	return wire_written(&w);
 }
 
-/* Length octet and name; false: longer than the field, or not text. */
+/* Length byte and name; false: longer than the field, or not text. */
 static bool
 get_name(struct wire_reader *r, char out[MESSAGE_NAME + 1])
 {

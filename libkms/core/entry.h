@@ -42,7 +42,7 @@
 #include "libkms/core/message.h"
 
 #define ENTRY_VERSION 1
-#define ENTRY_MAX 8192 /* octets, any kind */
+#define ENTRY_MAX 8192 /* bytes, any kind */
 #define ENTRY_CLIENT_FIXED 129
 #define ENTRY_CLIENT_MAX (ENTRY_CLIENT_FIXED + MESSAGE_NAME)
 
@@ -108,7 +108,7 @@ struct entry_admin {
  * ENTRY_RELAYED is of the other kinds: subject is the client's address (IPv4 as
  * ::ffff:a.b.c.d), text the name of the KMS host, blob
  *    0  1  outcome (enum ipc_relayed_outcome)   1  2  major   3  2  minor version, 0.0: not known
- *    5  4  octets of payload sent               9  4  received
+ *    5  4  bytes of payload sent               9  4  received
  *   13  4  RPC status                          17  4  latency, microseconds
  *   21 16  address of the KMS host             37  2  its port
  * ENTRY_RELAYED_NAME: subject the client's address, text its host name, blob

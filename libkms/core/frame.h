@@ -1,11 +1,11 @@
 /*
  * frame.h - the clear outer frame of the native protocol (kms-protocol(7)).
  *
- *   0   4  magic "KMSD" (first octet 0x4B; a DCE/RPC PDU begins with 5)
+ *   0   4  magic "KMSD" (first byte 0x4B; a DCE/RPC PDU begins with 5)
  *   4   1  protocol version, 1
  *   5   1  type, enum frame_type
  *   6   2  flags, zero
- *   8   4  length of the payload that follows, octets
+ *   8   4  length of the payload that follows, bytes
  *
  * The front needs no more than this file and wire.h.
  */
@@ -40,7 +40,7 @@ struct frame {
 };
 
 /*
- * Decode and check a header of FRAME_HEADER octets. KMS_OK, KMS_E_BAD_FRAME
+ * Decode and check a header of FRAME_HEADER bytes. KMS_OK, KMS_E_BAD_FRAME
  * (magic, flags or a type outside enum frame_type), KMS_E_BAD_VERSION, or
  * KMS_E_TOO_LARGE when length > max. *out is filled whenever the magic is right.
  */

@@ -14,7 +14,7 @@
  *                      72  .. ciphertext of the request text, then tag 16
  * REPLY payload         0 24  nonce
  *                      24  .. ciphertext of the reply text, then tag 16
- * Associated data: REQUEST, the frame header and the first 48 octets of the
+ * Associated data: REQUEST, the frame header and the first 48 bytes of the
  * payload; REPLY, the frame header.
  *
  * Request text          0  1  operation (enum message_operation)
@@ -24,7 +24,7 @@
  *                       8 16  request id (random; the same on a retry)
  *                      24  8  client time, seconds
  *                      32  8  sequence number, strictly increasing, from 1
- *                      40 16  product UUID (RFC 9562 octet order)
+ *                      40 16  product UUID (RFC 9562 byte order)
  *                      56 64  host name, UTF-8, zero padded
  *                     120  .. TLV tail
  * Reply text            0  4  status (enum kms_status)
@@ -72,7 +72,7 @@ struct message_hello_reply {
 	uint64_t time;
 	const uint8_t *certificate; /* borrowed */
 	size_t certificate_len;
-	const uint8_t *rotation; /* ROTATION_SIZE octets, borrowed; NULL: TLV absent */
+	const uint8_t *rotation; /* ROTATION_SIZE bytes, borrowed; NULL: TLV absent */
 };
 struct message_request {
 	uint8_t operation;
@@ -102,7 +102,7 @@ struct message_reply {
 /*
  * Decoders: KMS_OK, KMS_E_TRUNCATED, KMS_E_TRAILING, KMS_E_FORMAT (a field out
  * of its range: operation, state, flags, sequence 0, name not UTF-8).
- * Encoders write at most size octets and return how many, 0 when it does not fit.
+ * Encoders write at most size bytes and return how many, 0 when it does not fit.
  * Payloads only: the caller adds the frame header.
  */
 size_t message_hello_encode(uint8_t *out, size_t size, const struct message_hello *m);

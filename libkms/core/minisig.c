@@ -48,7 +48,7 @@ has_prefix(const struct line *l, const char *prefix, size_t len)
 	return l->len >= len && memcmp(l->text, prefix, len) == 0;
 }
 
-/* Base64 of exactly size octets. */
+/* Base64 of exactly size bytes. */
 static bool
 decode(const struct line *l, uint8_t *out, size_t size)
 {

@@ -10,8 +10,8 @@
  *  56  32  new publisher key
  *  88   8  from, seconds since 1970 UTC: both are accepted from then on
  *  96   8  until: last second of the old key
- * 104  64  Ed25519 signature by the old key over octets 0..103
- * 168  64  Ed25519 signature by the new key over octets 0..167
+ * 104  64  Ed25519 signature by the old key over bytes 0..103
+ * 168  64  Ed25519 signature by the new key over bytes 0..167
  */
 #ifndef KMS_LIBKMS_CORE_ROTATION_H
 #define KMS_LIBKMS_CORE_ROTATION_H

@@ -53,7 +53,7 @@ seal_host_keys(struct seal_keys *out, const uint8_t host_pk[32], const uint8_t h
 struct shape {
 	enum frame_type type;
 	uint32_t max; /* payload */
-	size_t clear; /* octets of the payload that stay clear before the nonce */
+	size_t clear; /* bytes of the payload that stay clear before the nonce */
 };
 
 static const struct shape request_shape = { FRAME_REQUEST, FRAME_MAX_REQUEST, SEAL_REQUEST_CLEAR };

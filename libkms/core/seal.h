@@ -1,7 +1,7 @@
 /*
  * seal.h - session keys and sealed frames. crypto_kx (X25519, BLAKE2b) gives
  * directional keys from client static x host static; a message is
- * XChaCha20-Poly1305-IETF under a random 24-octet nonce.
+ * XChaCha20-Poly1305-IETF under a random 24-byte nonce.
  *
  * Key structures are plain memory: the owner keeps them in guarded memory (sodium_malloc) and
  * wipes them.
@@ -27,7 +27,7 @@ struct seal_keys {
 	uint8_t to_client[32]; /* host encrypts, client decrypts */
 };
 
-/* CMID: first 16 octets of SHA-256("KMS client v1" || client public key). */
+/* CMID: first 16 bytes of SHA-256("KMS client v1" || client public key). */
 void seal_cmid(uint8_t out[SEAL_CMID], const uint8_t client_pk[SEAL_PUBLIC]);
 
 /* Both ends get the same struct. KMS_E_FORMAT when the peer's key is of small order. */

@@ -2,9 +2,9 @@
  * echo_server - the yardstick of `make bench`: what libevent's plain events
  * cost for messages of kmsd's sizes, with nothing in between.
  *
- *   echo_server [-p port] [-n processes] [-q request octets] [-r reply octets] [-f file]
+ *   echo_server [-p port] [-n processes] [-q request bytes] [-r reply bytes] [-f file]
  *
- * Reads one message of so many octets and answers with so many; with -f, a record of
+ * Reads one message of so many bytes and answers with so many; with -f, a record of
  * the request's size is appended to file and fdatasync'd before each answer. Processes share the
  * port (SO_REUSEPORT), as the fronts do. Prints "port N" once it listens, then "pids N ...".
  */

@@ -45,7 +45,7 @@ struct options {
 	const char *publisher_key;
 	uint8_t product[16];
 	unsigned sample;   /* open one reply in this many */
-	size_t echo_reply; /* octets an echo server answers with */
+	size_t echo_reply; /* bytes an echo server answers with */
 	int pids[MAX_PIDS];
 	unsigned pid_count;
 	unsigned hold; /* seconds to keep idle connections open */

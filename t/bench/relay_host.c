@@ -1,6 +1,6 @@
 /*
  * relay_host - a stand-in for a KMS host in `make bench-relay`: any bind is accepted, any request
- * answered with as many arbitrary octets as a KMS answer has. Prints its port.
+ * answered with as many arbitrary bytes as a KMS answer has. Prints its port.
  */
 #include <errno.h>
 #include <event2/event.h>

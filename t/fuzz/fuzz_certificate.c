@@ -1,6 +1,6 @@
 /*
  * fuzz_certificate.c - the host certificate: what decodes encodes to the same
- * octets up to its TLV tail, and covers each product it names.
+ * bytes up to its TLV tail, and covers each product it names.
  */
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /*
  * fuzz_certificate_file.c - host certificate files. What is accepted decodes,
- * and is written and read back as the same octets.
+ * and is written and read back as the same bytes.
  */
 #include <string.h>
 

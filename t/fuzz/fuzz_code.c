@@ -43,7 +43,7 @@ confirmation(const char *text, size_t size)
 	}
 }
 
-/* Past the checks: any octets in a code that is right. */
+/* Past the checks: any bytes in a code that is right. */
 static void
 inside(const uint8_t *data, size_t size)
 {

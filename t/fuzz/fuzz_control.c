@@ -1,6 +1,6 @@
 /*
  * fuzz_control.c - the control protocol: the request's framing, and the fields
- * that both ends read. What is accepted builds to the same octets.
+ * that both ends read. What is accepted builds to the same bytes.
  */
 #include <string.h>
 
@@ -28,7 +28,7 @@ build_again(struct control_buf *b, const struct control_field *f)
 	free(text);
 }
 
-/* A name with a zero octet cannot be given to the builders. */
+/* A name with a zero byte cannot be given to the builders. */
 static int
 plain(const struct control_field *f)
 {

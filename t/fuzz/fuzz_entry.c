@@ -1,6 +1,6 @@
 /*
- * fuzz_entry.c - journal entries of both layouts: no octets are an entry of
- * both, and what decodes encodes to the same octets up to its TLV tail.
+ * fuzz_entry.c - journal entries of both layouts: no bytes are an entry of
+ * both, and what decodes encodes to the same bytes up to its TLV tail.
  */
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /*
  * fuzz_frame.c - the outer frame and the ERROR payload: what is accepted
- * encodes to the same octets.
+ * encodes to the same bytes.
  */
 #include <string.h>
 

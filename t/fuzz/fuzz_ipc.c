@@ -1,6 +1,6 @@
 /*
- * fuzz_ipc.c - a channel fed with any stream of octets, in pieces whose sizes the input chooses:
- * no frame is longer than the limit, each encodes to the octets it came from, and the pieces do
+ * fuzz_ipc.c - a channel fed with any stream of bytes, in pieces whose sizes the input chooses:
+ * no frame is longer than the limit, each encodes to the bytes it came from, and the pieces do
  * not matter.
  */
 #include <string.h>
@@ -14,7 +14,7 @@
 #define LIMIT 512
 
 /*
- * Take every frame that is there; each must be the octets at *at. False when the channel refused.
+ * Take every frame that is there; each must be the bytes at *at. False when the channel refused.
  */
 static int
 take(struct ipc_channel *c, const uint8_t *data, size_t size, size_t *at)

@@ -1,5 +1,5 @@
 /*
- * fuzz_journal.c - a segment of arbitrary octets: its header, then item after
+ * fuzz_journal.c - a segment of arbitrary bytes: its header, then item after
  * item until one is not a batch. What is taken for a batch keeps every promise.
  */
 #include <string.h>

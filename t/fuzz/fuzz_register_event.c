@@ -1,6 +1,6 @@
 /*
  * fuzz_register_event.c - events of the publisher's register. What is accepted is written again
- * as the same octets.
+ * as the same bytes.
  */
 #include <string.h>
 

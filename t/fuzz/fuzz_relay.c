@@ -1,7 +1,7 @@
 /*
  * fuzz_relay.c - a conversation through the relay, in both directions. The input is a row of steps:
  * what happens (a PDU of the client's, one of the host's, the host is lost), a length, and that
- * many octets. Whatever is passed on keeps to what the relay promises.
+ * many bytes. Whatever is passed on keeps to what the relay promises.
  */
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /*
- * fuzz_relay_pdu.c - any octets as a DCE/RPC PDU: what is taken for whole lies within its length,
+ * fuzz_relay_pdu.c - any bytes as a DCE/RPC PDU: what is taken for whole lies within its length,
  * and every answer of ours to it is a PDU itself, with its call and byte order.
  */
 #include <string.h>

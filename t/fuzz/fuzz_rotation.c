@@ -1,6 +1,6 @@
 /*
  * fuzz_rotation.c - rotation files. What is accepted is a statement that verifies, and is
- * written and read back as the same octets. The statement in binary, too.
+ * written and read back as the same bytes. The statement in binary, too.
  */
 #include <string.h>
 

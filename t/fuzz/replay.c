@@ -2,7 +2,7 @@
  * replay.c - the main of a fuzz target without libFuzzer: gives every file
  * named on the command line to the target once, so that make check runs the
  * seeds with any compiler. Each goes in a buffer of its exact size, so that
- * a sanitizer sees one octet read too many.
+ * a sanitizer sees one byte read too many.
  */
 #include <stdio.h>
 

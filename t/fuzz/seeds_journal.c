@@ -1,6 +1,6 @@
 /*
  * seeds_journal.c - makes the seeds of fuzz_journal: seeds_journal DIRECTORY. The
- * same octets each time, so that a changed layout shows in the tree.
+ * same bytes each time, so that a changed layout shows in the tree.
  */
 #include <stdio.h>
 #include <string.h>

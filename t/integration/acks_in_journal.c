@@ -1,7 +1,7 @@
 /*
  * acks_in_journal STATE-DIR ACKS - is every lease that siege was given in the journal?
  *
- * Compares each acknowledged bundle's entry, batch header and signature, octet for octet,
+ * Compares each acknowledged bundle's entry, batch header and signature, byte for byte,
  * with the journal, and prints how many there were. Exit 0 when all are there.
  */
 #include <fcntl.h>

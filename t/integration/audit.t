@@ -134,7 +134,7 @@ proved('--last of a batch in the middle', "$dir/all.kmsaudit", '--last', last_of
     $try->('nothing', 'KMS_E_FORMAT', qr/not an audit file/, '');
     $try->('something else', 'KMS_E_FORMAT', qr/not an audit file/, slurp($publisher->{pack}));
     $try->('octets after the end', 'KMS_E_TRUNCATED', qr/cut off after batch $known/, "$whole\0");
-    # Any octet: a hundred places in every part, and each of the head's.
+    # Any byte: a hundred places in every part, and each of the head's.
     my @bad;
     my $step = int(length($whole) / 200) || 1;
     for (my $at = 0; $at < length $whole; $at += $at < length $head ? 1 : $step) {

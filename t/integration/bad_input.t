@@ -95,7 +95,7 @@ sub dial ($from = undef, $receive = undef) {
     return $s;
 }
 
-# Octets until there are so many or the connection is closed; dies when neither comes.
+# Bytes until there are so many or the connection is closed; dies when neither comes.
 sub take ($s, $want) {
     my ($got, $end, $select) = ('', time + PATIENCE, IO::Select->new($s));
     while (length $got < $want) {
@@ -186,7 +186,7 @@ my $host_id = learn_host();
 sub bad (%field) { return seal(BAD, product => $writer->{id}, sequence => 1, name => 'bad', %field) }
 sub replaced ($octets, $at, $new) { substr $octets, $at, length $new, $new; return $octets }
 
-# Rows of one connection: the octets sent; half: then nothing more will come.
+# Rows of one connection: the bytes sent; half: then nothing more will come.
 my %said = (
     'client closes within a frame' => { half => 1, send => [ 'KMS', substr($hello, 0, 15), substr bad(), 0, 90 ] },
     'first octets not the magic' => { send => [ "GET / HTTP/1.0\r\n\r\n" ] },

@@ -105,7 +105,7 @@ $r = kmsclient('renew', '-H', 'no-such-host.invalid', '-n', "127.0.0.1:$port", '
 is("$r->{exit} $r->{status}", '3 KMS_E_NO_HOST', 'no name server');
 $valid->('no name server');
 
-# An answer lost is asked for again unchanged, and comes one octet at a time.
+# An answer lost is asked for again unchanged, and comes one byte at a time.
 $host = standin('close-after-request');
 is(kmsclient('activate', '-H', "127.0.0.1:$host->{port}")->{exit}, 3, 'the answer is lost');
 stop($host);

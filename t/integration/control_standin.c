@@ -21,7 +21,7 @@
 #include "kmsd/ipc/control.h"
 #include "libkms/kms_error.h"
 
-#define SHOWN 40 /* octets of an argument's value */
+#define SHOWN 40 /* bytes of an argument's value */
 
 static void
 product(
@@ -168,7 +168,7 @@ static void (*const rows[])(struct control_buf *) = {
 	[CONTROL_RELAY_STATUS] = rows_relay,
 };
 
-/* What a dishonest host sends, header and all. NULL octets: nothing. */
+/* What a dishonest host sends, header and all. NULL bytes: nothing. */
 static const struct {
 	const char *scenario;
 	const char *octets;

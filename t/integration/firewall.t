@@ -93,7 +93,7 @@ sub kmsctl (@args) { run([ @in, program('kmsctl'), '-c', $ini, @args ]) }
 sub rules () { my $r = run([ @in, qw(nft -s list ruleset) ]); $r->{exit} == 0 or die $r->{err}; $r->{out} }
 sub nft ($text) { my $r = run([ @in, qw(nft -f -) ], in => $text); is($r->{exit}, 0, 'nft takes the foreign rules') or diag $r->{err} }
 
-# Two ports: ours and another. Each connection is answered with one octet.
+# Two ports: ours and another. Each connection is answered with one byte.
 my $listen = q{
     use v5.36; use IO::Socket::IP; use IO::Select;
     my @s = map { IO::Socket::IP->new(LocalHost => '::', LocalPort => $_, Listen => 64, V6Only => 0, ReuseAddr => 1) or die "$_: $@" } @ARGV;

@@ -31,7 +31,7 @@ sub closed { my ($octets, $closed) = FrontStandin::receive($_[0]); return $close
 subtest 'frames that are none' => sub {
 	my $f = FrontStandin->start;
 	my $bystander = $f->client;
-	# name, octets, half-close after them, status (undef: closed without a word), event
+	# name, bytes, half-close after them, status (undef: closed without a word), event
 	my @table = (
 		['truncated header', 'KMSD' . "\1", 1, undef, 'bad-frame'],
 		['truncated payload', frame(3, 'abc', length => 9), 1, undef, 'bad-frame'],

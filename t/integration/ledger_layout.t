@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 # The journal as kms.journal(5) describes it, read by a program that shares no
-# code with kmsdb: the golden segment of t/fuzz/corpus, octet by octet.
+# code with kmsdb: the golden segment of t/fuzz/corpus, byte by byte.
 use strict;
 use warnings;
 use Digest::SHA qw(sha256);

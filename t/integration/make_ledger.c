@@ -4,7 +4,7 @@
  *
  *	make_ledger STATE-DIRECTORY N
  *
- * Client i (from 0) has the CMID of i in its first 4 octets (big-endian), the name pc-I, and the
+ * Client i (from 0) has the CMID of i in its first 4 bytes (big-endian), the name pc-I, and the
  *address 10.x.y.z of i. Every tenth is below the threshold. The last three are "twin", "twin" and
  *one whose name holds a C1 escape.
  */

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 # The relay between two ends that are both another's: impacket's DCE/RPC client, the appliance, impacket's DCE/RPC
-# server. Every exchange is compared, octet by octet, with the same one straight to the server.
+# server. Every exchange is compared, byte by byte, with the same one straight to the server.
 use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/../lib";

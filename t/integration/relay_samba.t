@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 # The relay between Samba's DCE/RPC client and a stand-in for a KMS host (t/lib/relay/standin_host.py): what Samba says reaches
-# the host as it does without the relay, octet by octet, in both byte orders.
+# the host as it does without the relay, byte by byte, in both byte orders.
 use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/../lib";

@@ -63,7 +63,7 @@ sub siege_end ($s, $what) {
     return %n;
 }
 
-# Connections of the port, and how many of them have octets that nobody has read yet.
+# Connections of the port, and how many of them have bytes that nobody has read yet.
 sub connections ($port) {
     my ($open, $unread) = (0, 0);
     for (split /\n/, slurp('/proc/net/tcp')) {

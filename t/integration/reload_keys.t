@@ -48,7 +48,7 @@ sub reload ($a, $ini) {
 
 sub connection ($a) { return IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $a->port) || die "connect: $!" }
 
-# Octets that come, '' when the connection is closed; dies when neither happens.
+# Bytes that come, '' when the connection is closed; dies when neither happens.
 sub heard ($s) {
     IO::Select->new($s)->can_read($PATIENCE) or die "nothing came in $PATIENCE seconds\n";
     my $n = sysread $s, my $octets, 65536;

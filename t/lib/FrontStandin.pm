@@ -117,7 +117,7 @@ sub frame {
 	    $o{length} // length $payload) . $payload;
 }
 
-# All that comes until the connection closes or want octets are there: (octets, closed).
+# All that comes until the connection closes or want bytes are there: (bytes, closed).
 sub receive {
 	my ($client, $want) = @_;
 	my ($got, $end) = ('', time + $PATIENCE);

@@ -60,7 +60,7 @@ int player_open(const struct player *p, const struct player_host *h, const uint8
     const uint8_t *frame, size_t len, uint8_t text[FRAME_MAX_REPLY], const uint8_t **bundle,
     size_t *bundle_len);
 
-/* 16 octets from "xxxxxxxx-xxxx-..."; player_die when it is no UUID. */
+/* 16 bytes from "xxxxxxxx-xxxx-..."; player_die when it is no UUID. */
 void player_uuid(uint8_t out[16], const char *text);
 
 #endif

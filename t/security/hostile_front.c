@@ -317,7 +317,7 @@ test_every_verb(struct stage *s)
 	check_honest(s, "every wrong verb");
 }
 
-/* Cut at every octet of header and body, then closed. */
+/* Cut at every byte of header and body, then closed. */
 static void
 test_truncated(struct stage *s)
 {

@@ -48,7 +48,7 @@ decode_exact(decode_fn decode, const uint8_t *in, size_t len)
 	return status;
 }
 
-/* Cut at every octet: TRUNCATED each time, nothing else. */
+/* Cut at every byte: TRUNCATED each time, nothing else. */
 static inline void
 check_truncations(decode_fn decode, const uint8_t *in, size_t len)
 {

@@ -48,7 +48,7 @@ struct fixture_entry {
 	uint64_t time;
 	uint32_t status;
 	uint16_t flags;
-	uint32_t request; /* first octets of the request id; 0: the sequence */
+	uint32_t request; /* first bytes of the request id; 0: the sequence */
 	const char *name; /* NULL: made from the client */
 };
 size_t fixture_encode(
@@ -63,7 +63,7 @@ void fixture_commit(struct fixture *f);
 void fixture_leases(
     struct fixture *f, uint32_t first, uint32_t n, uint64_t sequence, uint64_t time);
 
-/* Names of segments, ascending; files as octets. */
+/* Names of segments, ascending; files as bytes. */
 size_t fixture_segments(struct fixture *f, char names[][32], size_t max);
 uint8_t *fixture_read(struct fixture *f, const char *name, size_t *len);
 void fixture_write(struct fixture *f, const char *name, const uint8_t *octets, size_t len);

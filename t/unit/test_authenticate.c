@@ -1,5 +1,5 @@
 /*
- * test_authenticate.c - a REQUEST frame is believed only when every octet of it
+ * test_authenticate.c - a REQUEST frame is believed only when every byte of it
  * is what its client sealed for this host; only then does the client enter the cache.
  */
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /*
  * test_certificate.c - the host certificate: every cut, each field out of
- * range, and a signature that covers every octet.
+ * range, and a signature that covers every byte.
  */
 #include <sodium.h>
 

@@ -376,7 +376,7 @@ test_bad_input(void **state)
 	assert_int_equal(code_format(code, 20, CODE_HOST_KEY, octets, 100), 0);
 }
 
-/* Whatever octets: written, read back, the same; one cut short is refused as a form. */
+/* Whatever bytes: written, read back, the same; one cut short is refused as a form. */
 static void
 test_any_octets(void **state)
 {

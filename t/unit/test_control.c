@@ -77,7 +77,7 @@ octets(void **state)
 	control_buf_free(&b);
 }
 
-/* Cut at every octet: whole fields before the cut are read, and a cut inside one is seen. */
+/* Cut at every byte: whole fields before the cut are read, and a cut inside one is seen. */
 static void
 truncation(void **state)
 {
@@ -140,7 +140,7 @@ malformed(void **state)
 		if (control_next(&r, &f) || !r.bad)
 			fail_msg("accepted: %s", rows[i].what);
 	}
-	control_reader_init(&r, "s\1\0\0\0\1aab", 9); /* trailing octet after a good field */
+	control_reader_init(&r, "s\1\0\0\0\1aab", 9); /* trailing byte after a good field */
 	assert_true(control_next(&r, &f));
 	assert_false(control_next(&r, &f));
 	assert_true(r.bad);
@@ -172,7 +172,7 @@ growth_limit(void **state)
 	assert_int_equal(b.len, 0);
 	control_buf_free(&b);
 
-	memset(big, 'n', 256); /* a name's length is one octet */
+	memset(big, 'n', 256); /* a name's length is one byte */
 	big[256] = '\0';
 	control_text(&b, big, "value");
 	assert_true(b.bad);

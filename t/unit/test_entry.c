@@ -87,7 +87,7 @@ test_client_bad(void **state)
 	size_t n = entry_client_encode(buffer, sizeof(buffer), &e);
 
 	check_bad_fields(decode_client, buffer, n, rows, COUNT(rows));
-	/* 65 octets of name, all there, are still one too many. */
+	/* 65 bytes of name, all there, are still one too many. */
 	memset(buffer + 129, 'n', 65);
 	buffer[128] = 65;
 	assert_int_equal(decode_exact(decode_client, buffer, 129 + 65), KMS_E_FORMAT);

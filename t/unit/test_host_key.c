@@ -76,7 +76,7 @@ test_kinds(void **state)
 			assert_int_equal(secret[i], i);
 		if (kind == HOST_KEY_PLAIN)
 			continue;
-		/* No eight octets of the secret stand in a sealed file. */
+		/* No eight bytes of the secret stand in a sealed file. */
 		for (size_t at = 0; at + 8 <= len; at++)
 			for (unsigned i = 0; i + 8 <= 64; i += 8)
 				assert_memory_not_equal(file + at, secret + i, 8);
@@ -90,7 +90,7 @@ test_kinds(void **state)
 	(void)state;
 }
 
-/* Any octet changed or missing, in every kind, with the digest as it was and made to fit. */
+/* Any byte changed or missing, in every kind, with the digest as it was and made to fit. */
 static void
 test_damaged(void **state)
 {

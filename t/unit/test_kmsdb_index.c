@@ -534,7 +534,7 @@ disk_done(struct fixture *f, const char *at)
 	rmdir(at);
 }
 
-/* Everything that is left but `spare` octets. */
+/* Everything that is left but `spare` bytes. */
 static void
 fill_disk(struct fixture *f, size_t spare)
 {

@@ -114,7 +114,7 @@ opens_without_last(struct small *s, size_t cut)
 	fixture_close(&s->f);
 }
 
-/* Cut at every octet of the last batch: the file ends there, and zeros from there. */
+/* Cut at every byte of the last batch: the file ends there, and zeros from there. */
 static void
 test_cut(void **state)
 {
@@ -184,7 +184,7 @@ test_cut_below_the_index(void **state)
 }
 
 /*
- * One octet changed, at every place: in a header or a batch it is found and said where; in the
+ * One byte changed, at every place: in a header or a batch it is found and said where; in the
  * zeros behind, where an unfinished write may have left its remains, all batches are still read,
  * and the check tells.
  */
@@ -347,7 +347,7 @@ test_newest(void **state)
 
 	for (size_t back = 0; back < n; back++) {
 		for (uint64_t extra = 0; extra < 2; extra++) {
-			/* The last segment is read in any case, and one octet needs one more. */
+			/* The last segment is read in any case, and one byte needs one more. */
 			size_t expected = n - 1 - back;
 
 			if (extra == 1 && expected > 0)
@@ -415,7 +415,7 @@ test_swapped_segments(void **state)
 	fixture_write(&s->f, names[1], a, la);
 	fixture_write(&s->f, names[2], b, lb);
 	assert_int_equal(read_all(s, &count), KMS_OK);
-	/* One octet in the zeros, the footer or the last batch of a closed segment. */
+	/* One byte in the zeros, the footer or the last batch of a closed segment. */
 	for (size_t at = la - 1; at > la - 260000; at -= 997) {
 		a[at] ^= 0x10;
 		fixture_write(&s->f, names[1], a, la);

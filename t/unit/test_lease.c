@@ -288,7 +288,7 @@ test_shape(void **state)
 	(void)state;
 }
 
-/* 21 proof hashes, all there, and an entry one octet too long. */
+/* 21 proof hashes, all there, and an entry one byte too long. */
 static void
 test_limits(void **state)
 {

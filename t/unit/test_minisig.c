@@ -185,7 +185,7 @@ test_wrong_content(void **state)
 	(void)state;
 }
 
-/* Any octet behind the untrusted comment changed, or the file cut: never well. */
+/* Any byte behind the untrusted comment changed, or the file cut: never well. */
 static void
 test_every_octet(void **state)
 {

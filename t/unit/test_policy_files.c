@@ -339,7 +339,7 @@ test_certificate(void **state)
 	struct fault err;
 	char text[ROOM];
 
-	/* Lengths that leave one, two and no octets over at the end of a line. */
+	/* Lengths that leave one, two and no bytes over at the end of a line. */
 	for (uint16_t products = 1; products <= CERTIFICATE_PRODUCTS; products++) {
 		size_t len = make_certificate(octets, products), got;
 		size_t n = certificate_file_format(text, sizeof(text), octets, len);

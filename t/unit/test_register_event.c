@@ -1,5 +1,5 @@
 /*
- * test_register_event.c - an event of the publisher's register: its octets where register.h says
+ * test_register_event.c - an event of the publisher's register: its bytes where register.h says
  * they are, and what must be refused.
  */
 #include <setjmp.h>

@@ -18,7 +18,7 @@
 #include "libkms/base/address.h"
 #include "libkms/kms_error.h"
 
-/* A bind of the KMS interface with NDR, as octets of C706 12.6.4.3. */
+/* A bind of the KMS interface with NDR, as bytes of C706 12.6.4.3. */
 static const uint8_t bind_pdu[72] = { 5, 0, 11, 3, 0x10, 0, 0, 0, 72, 0, 0, 0, 1, 0, 0, 0, 0xd0,
 	0x16, 0xd0, 0x16, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0x75, 0x21, 0xc8, 0x51, 0x4e, 0x84,
 	0x50, 0x47, 0xb0, 0xd8, 0xec, 0x25, 0x55, 0x55, 0xbc, 0x06, 1, 0, 0, 0, 0x04, 0x5d, 0x88,
@@ -73,7 +73,7 @@ test_build_bind(void **state)
 	(void)state;
 }
 
-/* One octet of a good PDU changed. */
+/* One byte of a good PDU changed. */
 static const struct spoilt {
 	const uint8_t *pdu;
 	uint8_t size, at, value;
@@ -147,7 +147,7 @@ test_kms_only(void **state)
 {
 	struct pdu p;
 
-	/* each octet of the interface's name and version matters */
+	/* each byte of the interface's name and version matters */
 	for (size_t i = 32; i < 52; i++) {
 		uint8_t octets[72];
 
@@ -201,7 +201,7 @@ test_call(void **state)
 	(void)state;
 }
 
-/* The version's four octets, behind an NDR or NDR64 array's lengths or none; and what only looks
+/* The version's four bytes, behind an NDR or NDR64 array's lengths or none; and what only looks
  * like it. */
 static void
 test_version(void **state)
@@ -440,7 +440,7 @@ test_ports(void **state)
 	(void)state;
 }
 
-/* Between the processes: whole, cut anywhere, with an octet too many, and with what no sender
+/* Between the processes: whole, cut anywhere, with an byte too many, and with what no sender
  * writes. */
 static void
 test_messages(void **state)

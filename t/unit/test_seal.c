@@ -83,7 +83,7 @@ open_exact(open_fn fn, const struct seal_keys *keys, const uint8_t *frame, size_
 	return status;
 }
 
-/* Every bit, every cut, one octet more. Only the header's own errors may come before BAD_SEAL. */
+/* Every bit, every cut, one byte more. Only the header's own errors may come before BAD_SEAL. */
 static void
 check_tampering(open_fn fn, const struct seal_keys *keys, uint8_t *frame, size_t n)
 {

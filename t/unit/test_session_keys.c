@@ -58,7 +58,7 @@ test_found(void **state)
 	session_keys_free(c);
 }
 
-/* A CMID is 16 octets of a hash and could collide; public keys do not. */
+/* A CMID is 16 bytes of a hash and could collide; public keys do not. */
 static void
 test_same_cmid(void **state)
 {

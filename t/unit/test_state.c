@@ -182,7 +182,7 @@ test_truncated_everywhere(void **arg)
 		assert_int_equal(state_decode(s, bytes, i), KMS_E_STATE);
 	assert_int_equal(state_decode(s, bytes, len), KMS_OK);
 	free(s);
-	/* On disk at the edges that matter: nothing, in the fixed part, one octet short. */
+	/* On disk at the edges that matter: nothing, in the fixed part, one byte short. */
 	refused(*arg, bytes, 0);
 	refused(*arg, bytes, 100);
 	refused(*arg, bytes, len - 1);

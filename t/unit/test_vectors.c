@@ -1,7 +1,7 @@
 /*
  * test_vectors.c - the golden vectors made anew equal the committed files, and
  * every committed file is one that is made; the manual's worked example shows
- * the same octets.
+ * the same bytes.
  */
 #include <glob.h>
 #include <setjmp.h>

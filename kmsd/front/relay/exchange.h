@@ -45,7 +45,7 @@ struct exchange_call {
 	uint8_t outcome;
 	/* of the KMS protocol, in clear in the request; 0.0: unknown */
 	uint16_t major, minor;
-	uint32_t sent, received; /* octets of payload */
+	uint32_t sent, received; /* bytes of payload */
 	uint32_t status;         /* of a fault, or the reason of a bind_nak */
 };
 
@@ -68,7 +68,7 @@ void exchange_init(struct exchange *x);
 enum exchange_do exchange_client(struct exchange *x, const uint8_t *data, size_t len);
 enum exchange_do exchange_host(struct exchange *x, const uint8_t *data, size_t len);
 /*
- * The first octets are of another version of RPC: a bind_nak that names ours, when there is
+ * The first bytes are of another version of RPC: a bind_nak that names ours, when there is
  * enough to answer.
  */
 enum exchange_do exchange_version(struct exchange *x, const uint8_t *data, size_t len);

@@ -101,7 +101,7 @@ pdu_look(struct pdu *p, const uint8_t *data, size_t len)
 	return len < p->length ? PDU_MORE : PDU_WHOLE;
 }
 
-/* p_cont_list_t: every context has at least one transfer syntax; trailing octets are malformed. */
+/* p_cont_list_t: every context has at least one transfer syntax; trailing bytes are malformed. */
 static int
 parse_contexts(struct pdu *p, const uint8_t *data)
 {

@@ -14,7 +14,7 @@
 #define PDU_MAX 5840    /* bytes of a fragment: what Windows offers over TCP */
 #define PDU_CONTEXTS 16 /* presentation contexts of a bind that are kept */
 #define PDU_SYNTAXES 8  /* transfer syntaxes of one context */
-#define PDU_SYNTAX 20   /* octets: UUID, version */
+#define PDU_SYNTAX 20   /* bytes: UUID, version */
 
 enum pdu_type {
 	PDU_REQUEST = 0,
@@ -71,7 +71,7 @@ struct pdu {
 };
 
 enum pdu_whole {
-	PDU_MORE, /* more octets must come */
+	PDU_MORE, /* more bytes must come */
 	PDU_WHOLE,
 	PDU_BAD,           /* can never become a PDU */
 	PDU_OTHER_VERSION, /* RPC, of a version that is not 5.0 or 5.1 */

@@ -1,7 +1,7 @@
 /*
  * relay.h - the relay's part of a front: what the ini file and kmsd say, and what its
  * conversations share. Windows clients speak DCE/RPC on the port of the native protocol (the
- * first octet tells them apart); they are connected to the organisation's own KMS host, which
+ * first byte tells them apart); they are connected to the organisation's own KMS host, which
  * answers.
  */
 #ifndef KMSD_FRONT_RELAY_RELAY_H
