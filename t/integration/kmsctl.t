@@ -154,8 +154,8 @@ my @lies = (
     [ 'half-header', 'KMS_E_TRUNCATED', qr/cut short/ ],
     [ 'no-status', 'KMS_E_TRUNCATED', qr/cut short/ ],
     [ 'cut-rows', 'KMS_E_TRUNCATED', qr/cut short/ ],
-    [ 'oversized', 'KMS_E_TOO_LARGE', qr/longer than 1048576 octets/ ],
-    [ 'huge', 'KMS_E_TOO_LARGE', qr/longer than 1048576 octets/ ],
+    [ 'oversized', 'KMS_E_TOO_LARGE', qr/longer than 1048576 bytes/ ],
+    [ 'huge', 'KMS_E_TOO_LARGE', qr/longer than 1048576 bytes/ ],
     [ 'short-length', 'KMS_E_FORMAT', qr/malformed/ ],
     [ 'trailing', 'KMS_E_TRAILING', qr/octets follow/ ],
     [ 'wrong-type', 'KMS_E_FORMAT', qr/field "counted" of row "product" has type 's' where 'u' is expected/ ],
@@ -351,7 +351,7 @@ is(kmsctl(qw(config check), $typos)->{out} =~ s/^\Q$typos\E//mgr, <<'END', 'conf
 :13: key "batch" is given twice in [ledger]
 :14: segment_size = "5T": it must be a number of bytes, 1M..4G (suffixes K, M, G)
 :16: unknown key "polcy" in [publisher NAME]: did you mean "policy"?
-:17: host_key = "a.kmskey": it must be an absolute path without "..", 0..255 octets long
+:17: host_key = "a.kmskey": it must be an absolute path without "..", 0..255 bytes long
 :15: [publisher acme] has no valid key = RW...
 12 errors
 END

@@ -54,8 +54,8 @@ static const struct bad {
 	{ "[listen\nport = 1\n", 1, "is not a section: write [name]", 1 },
 	{ "[listen] port = 1\n", 1, "is not a section: write [name]", 1 },
 	{ "[listen]\nport = 1\n\n[log]\n[listen]\nport = 2\n", 6, "\"port\" is given twice", 1 },
-	{ "[listen]\naddress = " A50 A50 A50 A50 "\n", 2, "longer than 198 octets", 1 },
-	{ "[" A50 A50 A50 A50 "]\nx = 1\n", 1, "longer than 198 octets", 2 },
+	{ "[listen]\naddress = " A50 A50 A50 A50 "\n", 2, "longer than 198 bytes", 1 },
+	{ "[" A50 A50 A50 A50 "]\nx = 1\n", 1, "longer than 198 bytes", 2 },
 	/* Numbers. */
 	{ "[listen]\nport = 65536\n", 2, "port = \"65536\": it must be a number, 0..65535", 1 },
 	{ "[listen]\nport = -1\n", 2, "a number, 0..65535", 1 },
