@@ -35,7 +35,7 @@ struct apply_entry {
 	uint8_t cmid[16];
 	struct entry_client client; /* client kinds */
 	uint64_t time;
-	uint64_t batch; /* where it stands */
+	uint64_t batch; /* where it is */
 	uint32_t leaf;
 	uint32_t host_hash; /* client kinds */
 };

@@ -14,7 +14,7 @@
 #include "kmsdb/ledger.h"
 
 /*
- * From where g->carried stands. KMS_OK: all is in the index. INDEX_MAP_FULL: grow and call again.
+ * Begins at g->carried. KMS_OK: everything is in the index. INDEX_MAP_FULL: grow and call again.
  * KMS_E_FULL, KMS_E_IO, KMS_E_NO_MEMORY: call again later. Uses nothing in db that the main thread
  * changes.
  */

@@ -32,7 +32,7 @@ struct scan_place {
 struct scan {
 	struct record record;       /* the batch just read */
 	uint8_t hash[32];           /* its hash */
-	char segment[SEGMENT_NAME]; /* and where it stands */
+	char segment[SEGMENT_NAME]; /* and where it is */
 	uint64_t offset;
 	/* After the end (KMS_E_NOT_FOUND): */
 	struct scan_place end; /* where the next batch goes */

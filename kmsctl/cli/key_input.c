@@ -17,7 +17,7 @@
 
 #define KEY_ROOM 2048
 
-/* The file that the code stands for, as kmsissue wrote it, and its signature. */
+/* The file that the code represents, as kmsissue wrote it, and its signature. */
 static int
 put_host_key(const char *text, size_t len, struct control_buf *args, struct fault *err)
 {

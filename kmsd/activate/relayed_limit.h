@@ -3,8 +3,8 @@
  * the ledger. Anybody who reaches the port can cause thousands of them a second, and a full disk
  * would stop activation for all clients. Pure.
  *
- * A source is an IPv4 address or an IPv6 /64. KMS clients ask at most twelve times a day, so one
- * address may stand for seven thousand clients.
+ * A source is an IPv4 address or an IPv6 /64. KMS clients ask at most twelve times a day, so there
+ * may be seven thousand clients behind one address.
  */
 #ifndef KMSD_ACTIVATE_RELAYED_LIMIT_H
 #define KMSD_ACTIVATE_RELAYED_LIMIT_H

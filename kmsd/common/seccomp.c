@@ -20,7 +20,7 @@ struct special {
 	const char *call;
 	struct scmp_arg_cmp arg; /* allowed when this holds */
 	struct scmp_arg_cmp
-	    otherwise; /* the complement, for when the call stands in deny_errno as well */
+	    otherwise;            /* the complement, for a call that is in deny_errno as well */
 	struct scmp_arg_cmp also; /* allowed when this holds, too; datum_a 0: always */
 };
 

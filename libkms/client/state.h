@@ -1,6 +1,6 @@
 /*
- * state.h - the client's memory between runs (kms.state(5)): its own key pair,
- * the host's certificate, the lease, and where it stands in the protocol.
+ * state.h - the client's memory between runs (kms.state(5)): its own key pair, the host's
+ * certificate, the lease, and its state in the protocol.
  *
  * One process at a time: state_open takes a lock that state_close gives back. When state_save has
  * returned KMS_OK, the state survives a power cut.

@@ -66,7 +66,7 @@ struct pdu {
 	/* REQUEST, RESPONSE, FAULT */
 	uint16_t context, opnum;
 	uint32_t status;            /* FAULT */
-	uint16_t stub, stub_length; /* where the payload stands */
+	uint16_t stub, stub_length; /* where the payload is */
 	uint16_t nak;               /* BIND_NAK: its reason */
 };
 
