@@ -196,7 +196,7 @@ subtest 'of another host' => sub {
     $second->do(qw(policy install), $publisher->{pack});
     $r = $second->kmsctl(qw(key confirm), $confirmed->{code});
     is($r->{exit}, 2, 'the first host\'s code does not confirm the second');
-    like($r->{err}, qr/of another host.*KMS_E_SIGNATURE/s, 'and why');
+    like($r->{err}, qr/belongs to another host.*KMS_E_SIGNATURE/s, 'and why');
     is(($second->kmsctl_json(qw(key show)))[0]{keys}[0]{confirmed}, 0, 'not confirmed');
     $second->stop;
 };
@@ -215,7 +215,7 @@ subtest 'shown, in short and in detail' => sub {
     }
     spew($appliance->dir . '/state/dns.published', "; by kmsctl dns publish\n_kms._tcp.one.test. 60 IN SRV 0 0 1688 kms.one.test.\n");
     my ($json) = kmsctl_json(qw(key show --detailed));
-    like($json->{service}{dns_publishing}, qr/^1 record, as _kms\._tcp\.one\.test\./, 'what was published, in JSON');
+    like($json->{service}{dns_publishing}, qr/^1 record, for example _kms\._tcp\.one\.test\./, 'what was published, in JSON');
     is($json->{service}{port}, $appliance->port, 'the port, in JSON');
     my ($product) = grep { $_->{name} eq 'Example Server' } @{ $json->{products} };
     is($product->{counted}, 5, 'the count, in JSON');
@@ -228,7 +228,7 @@ subtest 'shown, in short and in detail' => sub {
 subtest 'removed, and installed again' => sub {
     my $r = kmsctl(qw(key remove));
     is($r->{exit}, 2, 'nobody to ask: refused');
-    like($r->{err}, qr/give --yes/, 'and how to go on');
+    like($r->{err}, qr/add --yes/, 'and how to go on');
     is(typed(['no'], qw(key remove))->{exit}, 2, 'another word than yes: nothing is removed');
     like(kmsctl(qw(key remove --yes 00000000))->{err}, qr/KMS_E_NOT_FOUND/, 'no such key');
     is(client('c6'), 'KMS_OK', 'it serves');

@@ -105,7 +105,7 @@ subtest 'counts' => sub {
 
 subtest 'a pack that names the other\'s product' => sub {
     my $bad = sign_pack($p{beta}, 'greedy', pack_text('beta-pack', '1.1', [ $beta, 'Beta', 'small' ], $alphas[0]));
-    refused([ 'policy', 'install', $bad ], 'KMS_E_EXISTS', qr/product \Q$alpha[0]\E \(Alpha\) is publisher acme's/, 'beta takes alpha\'s product');
+    refused([ 'policy', 'install', $bad ], 'KMS_E_EXISTS', qr/product \Q$alpha[0]\E \(Alpha\) belongs to publisher acme/, 'beta takes alpha\'s product');
     my ($packs) = $a->kmsctl_json(qw(policy show));
     is_deeply([ map { "$_->{publisher} $_->{version}" } @{ $packs->{packs} } ], [ 'acme 1.0', 'beta 1.0' ], 'nothing changed');
     is(told('alpha', 'a-1'), '0 3', 'alpha\'s client is served by alpha');

@@ -82,7 +82,7 @@ subtest 'the rest of an answer' => sub {
     like($s->{warnings}[0]{warning}, qr/One: the pack refuses virtual machines/, 'what the ledger cannot tell is said');
     my $r = $a->kmsctl('policy', 'simulate', '--limit', 2, $s->{file});
     is($r->{exit}, 4, 'as text: exit 4');
-    like($r->{out}, qr/^p 1\.1 of publisher acme, over 1\.0$/m, 'which pack');
+    like($r->{out}, qr/^p 1\.1 of publisher acme, to replace 1\.0$/m, 'which pack');
     is(scalar(() = $r->{out} =~ /^ +loses +one-\d +[0-9a-f]{12} +One +.* lease-end +KMS_E_/mg), 2, '--limit lines of changes');
     like($r->{out}, qr/Of 7 clients 0 would gain and 4 would lose activation\. Nothing was changed\./, 'and the sum of all');
 };

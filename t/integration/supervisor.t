@@ -166,13 +166,13 @@ is($? >> 8, 2, 'an unknown option: exit code 2');
 
 	my $second = start({ dir => $k->{dir}, log => "$k->{dir}/log2" });
 	is(ended($second), 3, 'a second kmsd with the same runtime directory ends with 3');
-	like(slurp("$k->{dir}/log2"), qr/start-failed: another kmsd runs/, 'and says why');
+	like(slurp("$k->{dir}/log2"), qr/start-failed: another kmsd uses/, 'and says why');
 	ok(-e "$k->{dir}/run/port", 'and leaves the first one\'s files');
 
 	my $other = prepare(ini => { listen => "[listen]\naddress = 127.0.0.1\nport = " . port($k) . "\n" });
 	start($other);
 	is(ended($other), 3, 'another kmsd on the same port ends with 3, though both would share it');
-	like(slurp($other->{log}), qr/start-failed: cannot listen on 127\.0\.0\.1 port \d+: Address already in use; find who/, 'and says what to do');
+	like(slurp($other->{log}), qr/start-failed: cannot listen on 127\.0\.0\.1 port \d+: Address already in use; find the program/, 'and says what to do');
 
 	is(stop($k), 0, 'SIGTERM: exit code 0');
 	$c = children($k);
@@ -281,7 +281,7 @@ SKIP: {
 	spew("$k->{dir}/kms.ini", slurp("$k->{dir}/kms.ini") =~ s/nobody/no_such_user/r);
 	start($k);
 	is(ended($k), 3, 'a user that does not exist: exit code 3');
-	like(slurp($k->{log}), qr/there is no user no_such_user: make it with "systemd-sysusers/, 'and how to make it');
+	like(slurp($k->{log}), qr/there is no user no_such_user: create it with "systemd-sysusers/, 'and how to make it');
 	spew("$k->{dir}/kms.ini", slurp("$k->{dir}/kms.ini") . "[sandbox]\nrequired = no\n");
 	start($k);
 	ok(ready($k), 'with required = no it starts all the same');

@@ -110,8 +110,8 @@ subtest 'by address, and its end' => sub {
     $w = why('few-1');
     is($w->{symbols}, 'KMS_E_COUNT_TOO_LOW', 'its refusal is still told');
     ok($w->{served_since}, 'and that it was served since');
-    like(text(qw(why few-1)), qr/Its last request was served: it has a lease\./, 'as text');
-    like(text(qw(why few-2)), qr/No refusal of it is recorded there: it was served\./, 'one that never was refused');
+    like(text(qw(why few-1)), qr/The client's last request was served: it has a lease\./, 'as text');
+    like(text(qw(why few-2)), qr/No refusal was found in the searched part of the journal: the client was served\./, 'one that never was refused');
     is($host->kmsctl(qw(why nobody))->{exit}, 2, 'a name that nobody has');
 };
 
