@@ -41,7 +41,7 @@ struct ctl {
 	bool config_given;
 	const char *socket; /* -s, or NULL */
 	int timeout_ms;     /* -t */
-	/* the ledger's owner is taken for good: nothing that root must do comes after */
+	/* becomes the ledger's owner for good: nothing after this needs root */
 	bool leave_root;
 	const struct program *program;
 	struct config config;

@@ -167,7 +167,7 @@ read_options(struct line *l, const struct program *p, void *shared, int argc, ch
 	return n;
 }
 
-/* The nouns, or the verbs of a noun, and the one that word may have meant. */
+/* The nouns, or the verbs of a noun, and the one that a mistyped word is nearest to. */
 static void
 suggest(struct fault *f, const struct program *p, const char *noun, const char *word)
 {

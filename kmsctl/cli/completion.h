@@ -3,9 +3,9 @@
  * of its own.
  *
  * A row a line, between tabs: c (a command) or o (an option), the command's words (none for an
- * option that all take), the option, what its value or the command's arguments are, what it is for.
- * A value is nothing; "text", which nobody can guess; "directory"; "file" and maybe a pattern;
- * "words" and the words; "ask" and what to ask PROGRAM --completion for.
+ * option that all take), the option, what its value or the command's arguments are, what it is
+ * for. A value is nothing; "text", which cannot be completed; "directory"; "file" and maybe a
+ * pattern; "words" and the words; "ask" and what to ask PROGRAM --completion for.
  */
 #ifndef KMSCTL_CLI_COMPLETION_H
 #define KMSCTL_CLI_COMPLETION_H

@@ -1,5 +1,5 @@
 /*
- * input.c - see input.h. A FIFO that nobody writes to is an empty file, not a wait.
+ * input.c - see input.h. A FIFO without a writer counts as an empty file, and is not waited for.
  */
 #include "kmsctl/cli/input.h"
 

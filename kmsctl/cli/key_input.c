@@ -131,7 +131,7 @@ prompt(struct ctl *ctl, enum code_kind kind, struct control_buf *args)
 		free(line);
 	}
 	if (rc != KMS_OK)
-		return fail(ctl, KMS_E_ARGUMENT, "the code was not typed to its end");
+		return fail(ctl, KMS_E_ARGUMENT, "the code is incomplete");
 	return take_code(ctl, kind, text, have, args);
 }
 

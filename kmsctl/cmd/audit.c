@@ -240,7 +240,7 @@ walk(struct export *x)
 		return fail(ctl, KMS_E_NOT_FOUND, "the journal is empty");
 	if (x->count == 0)
 		return fail(ctl, KMS_E_NOT_CONFIRMED,
-		    "the journal holds no host certificate of this publisher: there is nothing to prove");
+		    "the journal contains no host certificate of this publisher, so there is nothing to prove");
 	choose(x);
 	return CTL_OK;
 }
@@ -259,8 +259,7 @@ find_publisher(struct ctl *ctl, const char *name, struct minisig_key *out)
 		    name != NULL ? name : "NAME", ctl->config_path);
 	if (name == NULL && c->publisher_count > 1)
 		return fail(ctl, KMS_E_ARGUMENT,
-		    "there are %u publishers: say for which with --publisher NAME",
-		    c->publisher_count);
+		    "there are %u publishers: name one with --publisher NAME", c->publisher_count);
 	if (minisig_key_parse(out, p->key) != KMS_OK)
 		return fail(
 		    ctl, KMS_E_CONFIG, "[publisher %s] key: not a minisign public key", p->name);
@@ -278,11 +277,11 @@ run_audit_export(struct ctl *ctl)
 	if (o->output == NULL)
 		return fail(ctl, KMS_E_ARGUMENT, "-o FILE is needed");
 	if (o->from != NULL && !value_time_parse(&x.from, o->from, false))
-		return fail(
-		    ctl, KMS_E_ARGUMENT, "--from takes a date or a time as 2026-11-23T14:00:00Z");
+		return fail(ctl, KMS_E_ARGUMENT,
+		    "--from takes a date, or a time such as 2026-11-23T14:00:00Z");
 	if (o->to != NULL && !value_time_parse(&x.to, o->to, true))
-		return fail(
-		    ctl, KMS_E_ARGUMENT, "--to takes a date or a time as 2026-11-23T14:00:00Z");
+		return fail(ctl, KMS_E_ARGUMENT,
+		    "--to takes a date, or a time such as 2026-11-23T14:00:00Z");
 	if (x.to < x.from)
 		return fail(ctl, KMS_E_ARGUMENT, "--to is before --from");
 	if ((code = find_publisher(ctl, o->publisher, &x.publisher)) == CTL_OK &&
@@ -316,7 +315,7 @@ static const struct option_row audit_export_rows[] = {
 const struct ctl_command cmd_audit_export = {
 	.line.noun = "audit",
 	.line.verb = "export",
-	.line.summary = "a stretch of the journal for the publisher to verify, to -o FILE",
+	.line.summary = "export a part of the journal to -o FILE, for the publisher to verify",
 	.line.options = audit_export_rows,
 	.line.values = sizeof(struct export_options),
 	.run = run_audit_export,

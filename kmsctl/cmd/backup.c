@@ -294,7 +294,7 @@ restore(struct ctl *ctl, struct copy *c, int state, const char *place, struct fa
 		    "%s/kmsdb exists: stop kmsd and move it away first",
 		    ctl->config.state_directory);
 	}
-	owned_tree_remove(state, RESTORING); /* of one that was interrupted */
+	owned_tree_remove(state, RESTORING); /* left by an interrupted restore */
 	if (mkdirat(state, RESTORING, 0700) == -1 ||
 	    (c->to = openat(state, RESTORING, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) ==
 		-1) {
@@ -353,7 +353,7 @@ const struct ctl_command cmd_ledger_backup = {
 	.line.noun = "ledger",
 	.line.verb = "backup",
 	.line.args = "DIR",
-	.line.summary = "copy the journal to DIR, only what is new; kmsd may run",
+	.line.summary = "copy what is new in the journal to DIR; kmsd may be running",
 	.line.min = 1,
 	.line.max = 1,
 	.run = run_backup,
@@ -362,7 +362,8 @@ const struct ctl_command cmd_ledger_restore = {
 	.line.noun = "ledger",
 	.line.verb = "restore",
 	.line.args = "DIR",
-	.line.summary = "the ledger from a backup, with a new index, checked; kmsd must be stopped",
+	.line.summary =
+	    "restore the ledger from a backup, rebuild its index and check it; kmsd must be stopped",
 	.line.min = 1,
 	.line.max = 1,
 	.run = run_restore,

@@ -51,7 +51,7 @@ list_one(const struct kmsdb_client *c, const struct kmsdb_host *h, void *arg)
 	client_print(l->ctl, c, h, &l->products, l->options->full ? CLIENT_ROW_FULL : CLIENT_ROW);
 	l->shown++;
 	if (ferror(l->ctl->out->file))
-		return STOP; /* nobody reads any more */
+		return STOP; /* the reader has closed the pipe */
 	return l->options->limit != 0 && l->shown == l->options->limit ? STOP : 0;
 }
 
@@ -65,8 +65,9 @@ list_clients(struct ctl *ctl, struct listing *l, bool running)
 	if (l->options->product != NULL &&
 	    !products_find(&l->products, l->options->product, l->product))
 		return fail(ctl, KMS_E_NOT_FOUND,
-		    running ? "no installed policy pack names the product \"%s\""
-			    : "\"%s\" is no UUID, and without kmsd names are not known",
+		    running
+			? "no installed policy pack names the product \"%s\""
+			: "\"%s\" is not a UUID, and product names are known only while kmsd runs",
 		    l->options->product);
 	l->by_product = l->options->product != NULL;
 	ctl->leave_root = true;
@@ -98,11 +99,11 @@ run_clients(struct ctl *ctl)
 
 	if (o->relayed && (o->clones || o->active || o->all || o->vm || o->product != NULL))
 		return fail(ctl, KMS_E_ARGUMENT,
-		    "--relayed lists clients of another host: only --limit goes with it");
+		    "--relayed lists clients of another host: of the other options it allows only --limit");
 	if (o->clones ? o->active : o->all)
 		return fail(ctl, KMS_E_ARGUMENT,
-		    o->clones ? "--active does not go with --clones"
-			      : "--all goes with --clones: it reads the whole journal");
+		    o->clones ? "--active and --clones exclude each other"
+			      : "--all needs --clones: it reads the whole journal");
 	running = clients_checkpoint(ctl);
 	output_bool(ctl->out, "running", NULL, running);
 	if (o->relayed)
@@ -165,7 +166,7 @@ run_client_show(struct ctl *ctl)
 	row = reply_next(&reply, "client", NULL);
 	if (row == NULL) {
 		reply_free(&reply);
-		return fail(ctl, KMS_E_FORMAT, "the host's answer holds no client");
+		return fail(ctl, KMS_E_FORMAT, "the host's answer contains no client");
 	}
 	output_bool(ctl->out, "running", NULL, true);
 	output_object(ctl->out, "client", "Client");
@@ -235,7 +236,7 @@ static const struct option_row clients_rows[] = {
 
 const struct ctl_command cmd_clients = {
 	.line.noun = "clients",
-	.line.summary = "the clients in the ledger; also when kmsd is down",
+	.line.summary = "list the clients in the ledger, even when kmsd is not running",
 	.line.options = clients_rows,
 	.line.values = sizeof(struct clients_options),
 	.run = run_clients,
@@ -244,7 +245,7 @@ const struct ctl_command cmd_client_show = {
 	.line.noun = "client",
 	.line.verb = "show",
 	.line.args = "CMID|NAME",
-	.line.summary = "all that is known of one client",
+	.line.summary = "show everything that is known about one client",
 	.line.min = 1,
 	.line.max = 1,
 	.run = run_client_show,
@@ -253,7 +254,7 @@ const struct ctl_command cmd_client_revoke = {
 	.line.noun = "client",
 	.line.verb = "revoke",
 	.line.args = "CMID|NAME",
-	.line.summary = "give a client no lease any more",
+	.line.summary = "refuse this client new leases",
 	.line.min = 1,
 	.line.max = 1,
 	.run = run_client_revoke,
@@ -262,7 +263,7 @@ const struct ctl_command cmd_client_forget = {
 	.line.noun = "client",
 	.line.verb = "forget",
 	.line.args = "CMID|NAME",
-	.line.summary = "drop a client's record; it no longer counts",
+	.line.summary = "delete a client's record, so that it no longer counts",
 	.line.min = 1,
 	.line.max = 1,
 	.run = run_client_forget,

@@ -24,7 +24,7 @@ struct check_options {
 	const char *nameserver;
 };
 
-/* What is done about records, name by name. Large: kept by its command as a static. */
+/* What is done about records, name by name. It is large, so commands keep it in a static. */
 struct work {
 	struct records old, due, gone, all, left;
 	struct work_row {
@@ -81,7 +81,7 @@ run_show(struct ctl *ctl)
 	int code;
 
 	if (format == NULL) {
-		fail(ctl, KMS_E_ARGUMENT, "no format \"%.40s\": zone, powershell or dnsmasq",
+		fail(ctl, KMS_E_ARGUMENT, "no such format: \"%.40s\" (zone, powershell or dnsmasq)",
 		    o->format);
 		return CTL_USAGE;
 	}
@@ -199,7 +199,7 @@ carry_out(struct ctl *ctl, struct work *w)
 	for (i = 0; i < w->due.count; i++)
 		if (!records_add(&w->all, &w->due.rows[i]))
 			return fail(ctl, KMS_E_FULL,
-			    "more than %d records were published: kmsctl dns unpublish first",
+			    "more than %d records were published: run kmsctl dns unpublish first",
 			    RECORDS_MAX);
 	for (i = 0; i < w->gone.count; i++)
 		records_add(&w->all, &w->gone.rows[i]);
@@ -291,7 +291,7 @@ run_check(struct ctl *ctl)
 	int code;
 
 	if (o->nameserver != NULL && discover_parse(&server, o->nameserver, 53) != KMS_OK) {
-		fail(ctl, KMS_E_ARGUMENT, "name server \"%.80s\": an address or address:port",
+		fail(ctl, KMS_E_ARGUMENT, "name server \"%.80s\": give an address or address:port",
 		    o->nameserver);
 		return CTL_USAGE;
 	}
@@ -317,13 +317,13 @@ run_check(struct ctl *ctl)
 const struct ctl_command cmd_dns_publish = {
 	.line.noun = "dns",
 	.line.verb = "publish",
-	.line.summary = "put this host's records into DNS",
+	.line.summary = "add this host's records to DNS",
 	.run = run_publish,
 };
 const struct ctl_command cmd_dns_unpublish = {
 	.line.noun = "dns",
 	.line.verb = "unpublish",
-	.line.summary = "take this host's records out of DNS",
+	.line.summary = "remove this host's records from DNS",
 	.run = run_unpublish,
 };
 static const struct option_row dns_show_rows[] = {
@@ -336,7 +336,7 @@ static const struct option_row dns_show_rows[] = {
 const struct ctl_command cmd_dns_show = {
 	.line.noun = "dns",
 	.line.verb = "show",
-	.line.summary = "this host's records, as a name server takes them",
+	.line.summary = "print this host's records, in the form that a name server takes",
 	.line.options = dns_show_rows,
 	.line.values = sizeof(struct show_options),
 	.run = run_show,
@@ -350,7 +350,7 @@ static const struct option_row dns_check_rows[] = {
 const struct ctl_command cmd_dns_check = {
 	.line.noun = "dns",
 	.line.verb = "check",
-	.line.summary = "what clients find in DNS, and whether it answers",
+	.line.summary = "check what clients find in DNS, and whether it answers",
 	.line.options = dns_check_rows,
 	.line.values = sizeof(struct check_options),
 	.run = run_check,

@@ -13,7 +13,7 @@ struct doctor_options {
 	const char *nameserver;
 };
 
-/* What plan finds, an aspect a line. */
+/* What plan finds, one line for each aspect. */
 static void
 look_at_aspect(struct doctor *d, const struct aspect *a, enum level level, const char *name)
 {
@@ -27,7 +27,7 @@ look_at_aspect(struct doctor *d, const struct aspect *a, enum level level, const
 	p->count = 0;
 	rc = a->inspect(p, &f);
 	if (rc != KMS_OK)
-		doctor_find(d, name, WARNING, "kmsctl plan", "cannot be looked at: %.300s",
+		doctor_find(d, name, WARNING, "kmsctl plan", "cannot be checked: %.300s",
 		    fault_text(&f, rc));
 	else if (p->count > 0)
 		doctor_find(d, name, level, p->list[0].by_hand ? "kmsctl plan" : "kmsctl apply",
@@ -90,7 +90,7 @@ static const struct option_row doctor_rows[] = {
 
 const struct ctl_command cmd_doctor = {
 	.line.noun = "doctor",
-	.line.summary = "what is wrong with this appliance, and what to type next",
+	.line.summary = "list what is wrong with this appliance, and what to type next",
 	.line.options = doctor_rows,
 	.line.values = sizeof(struct doctor_options),
 	.run = run_doctor,

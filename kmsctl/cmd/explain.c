@@ -63,7 +63,7 @@ run_explain(struct ctl *ctl)
 	}
 	if (n == 0)
 		return fail(ctl, KMS_E_NOT_FOUND,
-		    "\"%s\" is neither a status nor a symbol nor one of Microsoft's codes used here",
+		    "\"%s\" is not a status, a symbol or a Microsoft code that kmsd uses",
 		    ctl->args[0]);
 	output_list(ctl->out, "errors", NULL);
 	for (i = 0; i < count; i++)
@@ -122,7 +122,7 @@ run_help(struct ctl *ctl)
 const struct ctl_command cmd_explain = {
 	.line.noun = "explain",
 	.line.args = "[CODE|SYMBOL]",
-	.line.summary = "what an error means and what to do; Microsoft's codes too",
+	.line.summary = "explain an error, or a Microsoft code, and what to do",
 	.line.max = 1,
 	.line.complete = "ask symbols",
 	.no_config = true,
@@ -130,7 +130,7 @@ const struct ctl_command cmd_explain = {
 };
 const struct ctl_command cmd_version = {
 	.line.noun = "version",
-	.line.summary = "version and built-in paths",
+	.line.summary = "print the version and the built-in paths",
 	.no_config = true,
 	.run = run_version,
 };

@@ -18,7 +18,7 @@ wanted(struct ctl *ctl, char **text)
 	*text = NULL;
 	if (ctl->config.port == 0)
 		return fail(ctl, KMS_E_CONFIG,
-		    "%s: [listen] port is 0, another one at each start: a firewall needs a fixed one",
+		    "%s: [listen] port is 0, which means another port at each start; a firewall needs a fixed port",
 		    ctl->config_path);
 	*text = ruleset_text(&ctl->config);
 	return *text != NULL ? CTL_OK : fail(ctl, KMS_E_NO_MEMORY, "no memory");
@@ -154,19 +154,19 @@ const struct ctl_command cmd_firewall_apply = {
 const struct ctl_command cmd_firewall_remove = {
 	.line.noun = "firewall",
 	.line.verb = "remove",
-	.line.summary = "take the rules away",
+	.line.summary = "remove the rules",
 	.no_config = true,
 	.run = run_remove,
 };
 const struct ctl_command cmd_firewall_check = {
 	.line.noun = "firewall",
 	.line.verb = "check",
-	.line.summary = "are the rules in force those of the ini file",
+	.line.summary = "check that the rules in force match the ini file",
 	.run = run_check,
 };
 const struct ctl_command cmd_firewall_show = {
 	.line.noun = "firewall",
 	.line.verb = "show",
-	.line.summary = "the rules of the ini file, as nft takes them",
+	.line.summary = "print the rules for the ini file, in the form that nft takes",
 	.run = run_show,
 };

@@ -67,10 +67,11 @@ choose_key(struct ctl *ctl, const struct reply *reply)
 	if (count == 1 && (ctl->arg_count == 0 || strlen(ctl->args[0]) >= 4))
 		return found;
 	if (count == 1)
-		fail(ctl, KMS_E_ARGUMENT, "four characters of the key's number, or more");
+		fail(ctl, KMS_E_ARGUMENT, "give at least four characters of the key's number");
 	else if (count > 1)
-		fail(ctl, KMS_E_ARGUMENT, "%u host keys %s: name one (kmsctl key show)", count,
-		    ctl->arg_count > 0 ? "begin so" : "are installed");
+		fail(ctl, KMS_E_ARGUMENT,
+		    "%u host keys %s: give more of its number (kmsctl key show)", count,
+		    ctl->arg_count > 0 ? "begin with this" : "are installed");
 	else if (ctl->arg_count > 0)
 		fail(ctl, KMS_E_NOT_FOUND, "no installed host key has the number %s", ctl->args[0]);
 	else
@@ -92,8 +93,7 @@ make_sure(struct ctl *ctl, const struct reply_row *key)
 	if (o->yes)
 		return CTL_OK;
 	if (ctl->json || !isatty(STDIN_FILENO))
-		return fail(
-		    ctl, KMS_E_ARGUMENT, "nobody can be asked here: give --yes if it is meant");
+		return fail(ctl, KMS_E_ARGUMENT, "no terminal to confirm on: add --yes");
 	reply_number(key, "confirmed", &confirmed);
 	snprintf(question, sizeof(question), "Remove host key %s of %s (%s)?%s\n",
 	    reply_text(key, "id"), customer != NULL ? customer : "?",
@@ -154,7 +154,7 @@ const struct ctl_command cmd_key_install = {
 	.line.verb = "install",
 	.line.args = "[FILE|-|CODE...]",
 	.line.summary =
-	    "install a KMS host key: FILE and FILE.minisig, or a code; without either, asks",
+	    "install a KMS host key: FILE with FILE.minisig, or a code; asks for a code without either",
 	.line.max = CODE_GROUPS_MAX + 1,
 	.line.complete = "file *.kmskey",
 	.run = run_key_install,
@@ -164,7 +164,7 @@ const struct ctl_command cmd_key_confirm = {
 	.line.verb = "confirm",
 	.line.args = "[FILE|-|CODE...]",
 	.line.summary =
-	    "install the publisher's answer: FILE and FILE.minisig, or a code; without either, asks",
+	    "install the publisher's confirmation: FILE with FILE.minisig, or a code; asks for a code without either",
 	.line.max = CODE_GROUPS_MAX + 1,
 	.line.complete = "file *.kmscert",
 	.run = run_key_confirm,
@@ -178,7 +178,7 @@ const struct ctl_command cmd_key_remove = {
 	.line.noun = "key",
 	.line.verb = "remove",
 	.line.args = "[KEY-ID]",
-	.line.summary = "take a KMS host key out of service; ledger and counts stay",
+	.line.summary = "remove a KMS host key; the ledger and counts are kept",
 	.line.max = 1,
 	.line.options = key_remove_rows,
 	.line.values = sizeof(struct remove_options),

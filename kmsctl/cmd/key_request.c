@@ -67,7 +67,7 @@ print_request(struct ctl *ctl, const struct reply_row *row)
 	int code = CTL_OK;
 
 	if (text == NULL || id == NULL)
-		return fail(ctl, KMS_E_FORMAT, "the host's answer holds no request");
+		return fail(ctl, KMS_E_FORMAT, "the host's answer contains no request");
 	if (o->output != NULL)
 		code = write_file(ctl, o->output, text, strlen(text));
 	if (code == CTL_OK && o->png != NULL)
@@ -156,7 +156,7 @@ const struct ctl_command cmd_key_request = {
 	.line.noun = "key",
 	.line.verb = "request",
 	.line.args = "[KEY-ID]",
-	.line.summary = "what the publisher needs to confirm this host",
+	.line.summary = "make what the publisher needs to confirm this host",
 	.line.max = 1,
 	.line.options = key_request_rows,
 	.line.values = sizeof(struct request_options),

@@ -194,7 +194,7 @@ const struct ctl_command cmd_key_show = {
 	.line.noun = "key",
 	.line.verb = "show",
 	.line.summary =
-	    "installed KMS host keys and their confirmation; --detailed: all that is known",
+	    "show installed KMS host keys and their confirmation; --detailed: everything known",
 	.line.options = key_show_rows,
 	.line.values = sizeof(struct show_options),
 	.run = run_key_show,

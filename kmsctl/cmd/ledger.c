@@ -90,7 +90,7 @@ run_ledger_rebuild(struct ctl *ctl)
 	ledger_access_close(NULL, fd);
 	if (e == KMS_E_EXISTS)
 		return fail(ctl, (uint32_t)e,
-		    "kmsd is running and holds the ledger: stop it first, rebuild, start it again");
+		    "kmsd is running and uses the ledger: stop kmsd, rebuild, then start it again");
 	if (e != KMS_OK)
 		return fail(ctl, (uint32_t)e, "%s", fault_text(&fault, e));
 	if (ledger_access_open(ctl, &db, &fault) == KMS_OK) {
@@ -113,6 +113,6 @@ const struct ctl_command cmd_ledger_check = {
 const struct ctl_command cmd_ledger_rebuild = {
 	.line.noun = "ledger",
 	.line.verb = "rebuild",
-	.line.summary = "make the index anew from the journal; kmsd must be stopped",
+	.line.summary = "rebuild the index from the journal; kmsd must be stopped",
 	.run = run_ledger_rebuild,
 };

@@ -17,7 +17,7 @@ struct plan_options {
 	bool check; /* plan's */
 };
 
-/* In the order in which they build on each other. */
+/* In the order in which they depend on each other. */
 static const struct aspect *const aspects[] = {
 	&aspect_users,
 	&aspect_files,
@@ -159,9 +159,8 @@ run_plan(struct ctl *ctl)
 		output_line(ctl->out, OUTPUT_GOOD, "Everything matches kms.ini");
 	else
 		output_line(ctl->out, OUTPUT_PLAIN,
-		    "%u difference%s: kmsctl apply puts %u right, %u need%s you", p.count,
-		    p.count == 1 ? "" : "s", p.count - left_to_you(&p), left_to_you(&p),
-		    left_to_you(&p) == 1 ? "s" : "");
+		    "%u difference%s: kmsctl apply corrects %u, you must correct %u", p.count,
+		    p.count == 1 ? "" : "s", p.count - left_to_you(&p), left_to_you(&p));
 	return p.count > 0 && o->check ? CTL_PROBLEM : CTL_OK;
 }
 
@@ -216,7 +215,7 @@ static const struct option_row rows[] = {
 
 const struct ctl_command cmd_plan = {
 	.line.noun = "plan",
-	.line.summary = "what on this machine differs from kms.ini, and what apply would do",
+	.line.summary = "show what on this machine differs from kms.ini, and what apply would do",
 	.line.options = rows,
 	.line.values = sizeof(struct plan_options),
 	.no_config = true,
@@ -224,7 +223,7 @@ const struct ctl_command cmd_plan = {
 };
 const struct ctl_command cmd_apply = {
 	.line.noun = "apply",
-	.line.summary = "make the machine what kms.ini says; safe to repeat and to interrupt",
+	.line.summary = "make the machine match kms.ini; safe to repeat and to interrupt",
 	.line.options = rows + 1,
 	.line.values = sizeof(struct plan_options),
 	.no_config = true,

@@ -40,7 +40,7 @@ const struct ctl_command cmd_policy_install = {
 	.line.noun = "policy",
 	.line.verb = "install",
 	.line.args = "FILE",
-	.line.summary = "install a publisher's policy pack, in place",
+	.line.summary = "install a publisher's policy pack while kmsd runs",
 	.line.min = 1,
 	.line.max = 1,
 	.line.complete = "file *.kmspolicy",
@@ -49,6 +49,6 @@ const struct ctl_command cmd_policy_install = {
 const struct ctl_command cmd_policy_show = {
 	.line.noun = "policy",
 	.line.verb = "show",
-	.line.summary = "installed packs, their products, groups and pools",
+	.line.summary = "show the installed packs, their products, groups and pools",
 	.run = run_policy_show,
 };

@@ -153,6 +153,7 @@ relayed_list(struct ctl *ctl, uint64_t limit)
 const struct ctl_command cmd_relay_status = {
 	.line.noun = "relay",
 	.line.verb = "status",
-	.line.summary = "Windows clients relayed to a KMS host, by host and by protocol version",
+	.line.summary =
+	    "show the Windows clients that were relayed, by KMS host and protocol version",
 	.run = run_relay_status,
 };

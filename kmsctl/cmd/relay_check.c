@@ -87,8 +87,8 @@ check_host(struct checking *c, const struct kms_host *h)
 		    h->why);
 		break;
 	case KMS_HOST_SELF:
-		found(c, !h->dns, "self", subject, "this appliance itself: passed over%s",
-		    h->dns ? "" : ". Take it out of upstream");
+		found(c, !h->dns, "self", subject, "this appliance itself: skipped%s",
+		    h->dns ? "" : ". Remove it from upstream");
 		break;
 	case KMS_HOST_PORT:
 		found(c, true, "port", subject,
@@ -96,7 +96,7 @@ check_host(struct checking *c, const struct kms_host *h)
 		    h->host.port);
 		break;
 	case KMS_HOST_TWICE:
-		found(c, false, "twice", subject, "named twice: used once");
+		found(c, false, "twice", subject, "listed twice: used once");
 		break;
 	case KMS_HOST_USED:
 		check_reach(c, h, subject);
@@ -204,6 +204,7 @@ run_relay_check(struct ctl *ctl)
 const struct ctl_command cmd_relay_check = {
 	.line.noun = "relay",
 	.line.verb = "check",
-	.line.summary = "can the KMS hosts be reached, and do clients find the right one",
+	.line.summary =
+	    "check that the KMS hosts can be reached and that clients find the right one",
 	.run = run_relay_check,
 };

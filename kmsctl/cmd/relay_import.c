@@ -109,7 +109,7 @@ run_relay_import(struct ctl *ctl)
 
 	if (status != KMS_OK)
 		return fail(ctl, (uint32_t)status, "%s", ctl->args[0]);
-	/* What is still on its way to the index is to be found, too. */
+	/* Changes that are not yet in the index must be found, too. */
 	if ((m.code = ask_host(ctl, CONTROL_CHECKPOINT, NULL, &(struct reply){ 0 })) != CTL_OK)
 		goto done;
 	status = ledger_access_open(ctl, &db, &fault);
@@ -127,7 +127,7 @@ run_relay_import(struct ctl *ctl)
 	output_number(ctl->out, "unknown", "Not observed, or without an address", m.unknown);
 	output_number(ctl->out, "refused", "Refused by the host", m.refused);
 	if (events == 0)
-		m.code = fail(ctl, KMS_E_FORMAT, "%s: no event 12290 in it", ctl->args[0]);
+		m.code = fail(ctl, KMS_E_FORMAT, "%s: contains no event 12290", ctl->args[0]);
 done:
 	free(m.sources.addresses);
 	free(text);
@@ -138,7 +138,8 @@ const struct ctl_command cmd_relay_import = {
 	.line.noun = "relay",
 	.line.verb = "import",
 	.line.args = "FILE",
-	.line.summary = "names and CMIDs of observed clients, from the KMS host's own event log",
+	.line.summary =
+	    "import names and CMIDs of observed clients from the KMS host's own event log",
 	.line.min = 1,
 	.line.max = 1,
 	.run = run_relay_import,

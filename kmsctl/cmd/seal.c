@@ -43,9 +43,10 @@ passphrase_problem(struct ctl *ctl, int rc, const char *file, bool twice)
 		    rc == KMS_E_IO ? strerror(errno) : kms_strerror((uint32_t)rc));
 	if (rc == KMS_E_ARGUMENT)
 		return fail(ctl, KMS_E_ARGUMENT,
-		    "there is no terminal to ask for a passphrase: give it with --passphrase-file (and the current one with --current-file)");
+		    "no terminal to ask for a passphrase: use --passphrase-file (and --current-file for the current one)");
 	if (rc == KMS_E_PASSPHRASE && twice)
-		return fail(ctl, KMS_E_PASSPHRASE, "no passphrase, or the two are not the same");
+		return fail(
+		    ctl, KMS_E_PASSPHRASE, "the passphrase is empty, or the two are not the same");
 	return fail(ctl, (uint32_t)rc, "no passphrase was given");
 }
 
@@ -59,7 +60,7 @@ add_passphrase(struct ctl *ctl, struct control_buf *args, const char *name, cons
 
 	no_core();
 	if (sodium_init() < 0)
-		return fail(ctl, KMS_E_NO_MEMORY, "libsodium cannot be used");
+		return fail(ctl, KMS_E_NO_MEMORY, "libsodium cannot be initialised");
 	if ((rc = passphrase_ask(&text, prompt, file, twice)) != KMS_OK)
 		return passphrase_problem(ctl, rc, file, twice);
 	control_octets(args, name, text, strlen(text));
@@ -102,7 +103,7 @@ tell(struct ctl *ctl, const struct reply *reply)
 	const char *kind = reply_text(reply_next(reply, "sealed", NULL), "kind");
 
 	if (kind == NULL)
-		return fail(ctl, KMS_E_FORMAT, "the host's answer says nothing");
+		return fail(ctl, KMS_E_FORMAT, "the host's answer is empty");
 	output_text(ctl->out, "sealed", NULL, kind);
 	if (strcmp(kind, "passphrase") == 0)
 		output_line(ctl->out, OUTPUT_GOOD,
@@ -151,12 +152,12 @@ run_key_seal(struct ctl *ctl)
 
 	if (o->kind == NULL) {
 		fail(ctl, KMS_E_ARGUMENT,
-		    "say how: kmsctl key seal --passphrase, --machine or --none");
+		    "choose one: kmsctl key seal --passphrase, --machine or --none");
 		return CTL_USAGE;
 	}
 	if (o->passphrase_file != NULL && strcmp(o->kind, "passphrase") != 0) {
 		fail(ctl, KMS_E_ARGUMENT,
-		    "--passphrase-file is the new passphrase's; the current one's is --current-file");
+		    "--passphrase-file is for the new passphrase; use --current-file for the current one");
 		return CTL_USAGE;
 	}
 	return seal(ctl, o->kind, o->current_file, o->passphrase_file);
@@ -222,7 +223,7 @@ const struct ctl_command cmd_key_seal = {
 	.line.noun = "key",
 	.line.verb = "seal",
 	.line.summary =
-	    "how the host's own keys lie on its disk: with a passphrase, bound to the machine, plain",
+	    "choose how the host's keys are protected on disk: passphrase, bound to the machine, or none",
 	.line.options = seal_rows,
 	.line.values = sizeof(struct seal_options),
 	.run = run_key_seal,
@@ -230,14 +231,15 @@ const struct ctl_command cmd_key_seal = {
 const struct ctl_command cmd_key_unseal = {
 	.line.noun = "key",
 	.line.verb = "unseal",
-	.line.summary = "the same as key seal --none; --passphrase-file has the current one",
+	.line.summary =
+	    "the same as key seal --none; --passphrase-file contains the current passphrase",
 	.line.options = unlock_rows,
 	.line.values = sizeof(struct seal_options),
 	.run = run_key_unseal,
 };
 const struct ctl_command cmd_unlock = {
 	.line.noun = "unlock",
-	.line.summary = "give a host that has started locked the passphrase of its keys",
+	.line.summary = "give a locked host the passphrase of its keys",
 	.line.options = unlock_rows,
 	.line.values = sizeof(struct seal_options),
 	.run = run_unlock,

@@ -55,11 +55,12 @@ take_pack(
 		    f->publisher, false, file, len, signature, signature_len, &signer);
 	}
 	if (rc == KMS_E_PUBLISHER)
-		return fail(ctl, (uint32_t)rc, "%s: signed by none of the %u publishers in kms.ini",
-		    ctl->args[0], ctl->config.publisher_count);
+		return fail(ctl, (uint32_t)rc,
+		    "%s: not signed by any configured publisher (%u in kms.ini)", ctl->args[0],
+		    ctl->config.publisher_count);
 	if (rc != KMS_OK)
 		return fail(ctl, (uint32_t)rc, "%s: %s", ctl->args[0],
-		    rc == KMS_E_SIGNATURE ? "the signature is not of this file"
+		    rc == KMS_E_SIGNATURE ? "the signature is for another file"
 					  : "the .minisig file is not a minisign signature");
 	rc = policy_pack_parse(f->pack, file, len, &err);
 	if (rc != KMS_OK)
@@ -102,8 +103,9 @@ read_installed(struct forecast *f)
 		return CTL_FAILED;
 	r = installed_read(&f->installed, fd, &f->ctl->config, why);
 	ledger_access_close(NULL, fd);
-	return r == KMS_OK ? CTL_OK
-			   : fail(f->ctl, (uint32_t)r, "what is installed cannot be read: %s", why);
+	return r == KMS_OK
+		   ? CTL_OK
+		   : fail(f->ctl, (uint32_t)r, "the installed files cannot be read: %s", why);
 }
 
 /* Would kmsd accept an installation now? */
@@ -353,7 +355,8 @@ const struct ctl_command cmd_policy_simulate = {
 	.line.noun = "policy",
 	.line.verb = "simulate",
 	.line.args = "FILE",
-	.line.summary = "who would gain or lose activation by a pack; changes nothing",
+	.line.summary =
+	    "show which clients a pack would activate or no longer activate; changes nothing",
 	.line.min = 1,
 	.line.max = 1,
 	.line.options = policy_simulate_rows,

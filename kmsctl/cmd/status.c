@@ -249,6 +249,6 @@ run_status(struct ctl *ctl)
 
 const struct ctl_command cmd_status = {
 	.line.noun = "status",
-	.line.summary = "is the host serving, counts and thresholds, sandbox, ledger",
+	.line.summary = "show whether the host serves, counts and thresholds, sandbox, ledger",
 	.run = run_status,
 };

@@ -71,7 +71,7 @@ published_read(struct ctl *ctl, struct records *out)
 		bad = read_lines(f, out);
 		if (bad != 0)
 			code = fail(ctl, KMS_E_FORMAT,
-			    "%s/" NAME ":%d: no record of ours: put it right or remove the line",
+			    "%s/" NAME ":%d: not a record of this host: correct or remove the line",
 			    ctl->config.state_directory, bad);
 		fclose(f);
 	}

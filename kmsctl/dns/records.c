@@ -74,7 +74,7 @@ records_host(const struct config *c, char host[CONFIG_NAME], struct fault *f)
 	if (full_name(host))
 		return KMS_OK;
 	return fault_set(f, KMS_E_CONFIG,
-	    "this machine has no full name (hostname --fqdn): name the host in kms.ini, [dns] host");
+	    "this machine has no full name (hostname --fqdn): set [dns] host in kms.ini");
 }
 
 static bool
@@ -110,7 +110,7 @@ records_wanted(struct records *out, const struct config *c, struct fault *f)
 	out->count = 0;
 	if (c->port == 0)
 		return fault_set(f, KMS_E_CONFIG,
-		    "[listen] port is 0, another one at each start: records need a fixed one");
+		    "[listen] port is 0, which means another port at each start; DNS records need a fixed port");
 	if ((rc = records_host(c, host, f)) != KMS_OK)
 		return rc;
 	for (i = 0; (domain = records_domain(c, host, i)) != NULL; i++)

@@ -28,7 +28,7 @@ read_ledger(struct doctor *d)
 {
 	unsigned problems = 0;
 	int fd = ledger_access_directory(d->ctl),
-	    e; /* as its owner: the check makes files of its own */
+	    e; /* as the owner of the ledger: the check makes files */
 
 	e = fd == -1 ? KMS_E_NOT_FOUND : kmsdb_check(fd, NULL, count_problem, &problems);
 	ledger_access_close(NULL, fd);

@@ -37,8 +37,8 @@ explain(const struct child *c, int rc, struct fault *f)
 	if (c->exit == CHILD_NOT_THERE)
 		return fault_set(f, KMS_E_NOT_FOUND, "nft is not installed: apt install nftables");
 	if (strstr(c->err, "Operation not permitted") != NULL)
-		return fault_set(
-		    f, KMS_E_DENIED, "nft: the firewall's rules are root's alone (CAP_NET_ADMIN)");
+		return fault_set(f, KMS_E_DENIED,
+		    "nft: only root may change the firewall's rules (CAP_NET_ADMIN)");
 	return fault_set(f, KMS_E_IO, "nft: %.*s", (int)strcspn(c->err, "\n"), c->err);
 }
 

@@ -10,7 +10,7 @@
 
 struct loaded_difference {
 	struct loaded_line {
-		bool loaded; /* in force and not wanted; else wanted and not in force */
+		bool loaded; /* in force but not wanted; otherwise wanted but not in force */
 		char *text;
 	} * lines;
 	unsigned count;
@@ -18,7 +18,7 @@ struct loaded_difference {
 
 /* All: KMS_OK; KMS_E_NOT_FOUND (no nft), KMS_E_DENIED, KMS_E_TIMEOUT, KMS_E_IO ... with f. */
 
-/* nft -f: the whole text or nothing of it. */
+/* nft -f: all of the text or nothing. */
 int loaded_load(const char *text, int timeout_ms, struct fault *f);
 int loaded_there(bool *there, int timeout_ms, struct fault *f);
 /*
@@ -27,7 +27,7 @@ int loaded_there(bool *there, int timeout_ms, struct fault *f);
  * lists both, whatever its version.
  */
 int loaded_compare(struct loaded_difference *d, const char *text, int timeout_ms, struct fault *f);
-/* There is no table of ours at all. */
+/* Our table does not exist. */
 bool loaded_absent(const struct loaded_difference *d);
 void loaded_difference_free(struct loaded_difference *d);
 

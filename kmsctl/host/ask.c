@@ -39,17 +39,17 @@ static int
 explain(int rc, const char *socket, int timeout_ms, struct fault *f)
 {
 	if (rc == KMS_E_TIMEOUT)
-		return fault_set(f, rc, "%s: no whole answer within %d seconds", socket,
-		    timeout_ms / 1000);
+		return fault_set(
+		    f, rc, "%s: no complete answer within %d seconds", socket, timeout_ms / 1000);
 	if (rc == KMS_E_TOO_LARGE)
 		return fault_set(
-		    f, rc, "%s: the message is longer than %d octets", socket, CONTROL_MAX);
+		    f, rc, "%s: the message is longer than %d bytes", socket, CONTROL_MAX);
 	for (size_t i = 0; i < sizeof(meanings) / sizeof(*meanings); i++)
 		if (meanings[i].status == rc)
-			return fault_set(f, rc, "%s%s%s", meanings[i].before, socket,
-			    meanings[i].behind);
-	return fault_set(f, rc, "%s: %s", socket,
-	    rc == KMS_E_IO ? strerror(errno) : kms_strerror((uint32_t)rc));
+			return fault_set(
+			    f, rc, "%s%s%s", meanings[i].before, socket, meanings[i].behind);
+	return fault_set(
+	    f, rc, "%s: %s", socket, rc == KMS_E_IO ? strerror(errno) : kms_strerror((uint32_t)rc));
 }
 
 int

@@ -6,7 +6,7 @@
 
 #include "kmsctl/kmsctl.h"
 
-/* Into ctl->config. CTL_OK, or the exit code of what was said. */
+/* Into ctl->config. CTL_OK, or the exit code of the failure that was printed. */
 int ini_load(struct ctl *ctl);
 /* What can be read of it, saying nothing. */
 void ini_load_quietly(struct ctl *ctl);

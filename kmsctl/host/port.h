@@ -6,7 +6,7 @@
 
 #include "kmsctl/kmsctl.h"
 
-/* 0: not known, it is the system's choice and kmsd does not run. */
+/* 0: unknown, because the system chooses it and kmsd is not running. */
 uint16_t port_of_host(const struct ctl *ctl);
 /* Puts the port that the system chose into the row "service" of a status. */
 void port_fill(struct ctl *ctl, struct reply *status);

@@ -97,7 +97,7 @@ reply_read(struct reply *out, const uint8_t *data, size_t len, struct fault *fau
 		}
 	}
 	if (rc == KMS_OK && reader.bad)
-		rc = fault_set(fault, KMS_E_FORMAT, "the field at octet %zu of %zu is malformed",
+		rc = fault_set(fault, KMS_E_FORMAT, "the field at byte %zu of %zu is malformed",
 		    (size_t)(reader.at - data), len);
 	return rc;
 }

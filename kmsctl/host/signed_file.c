@@ -59,7 +59,7 @@ signed_read_quietly(const char *path, struct control_buf *args, struct fault *f)
 		control_octets(args, "file", file, len);
 		control_octets(args, "signature", signature, signature_len);
 	} else {
-		file_problem(rc, name, ": the publisher's signature belongs beside the file", f);
+		file_problem(rc, name, ": the publisher's signature must be beside the file", f);
 	}
 	free(file);
 	free(signature);

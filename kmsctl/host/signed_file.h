@@ -8,11 +8,14 @@
 #include "kmsctl/kmsctl.h"
 #include "libkms/base/fault.h"
 
-/* FILE and FILE.minisig; "-": both in one text. CTL_OK or the exit code of what was said. */
+/*
+ * FILE and FILE.minisig; "-": both in one text. CTL_OK, or the exit code of the failure that was
+ * printed.
+ */
 int signed_read(struct ctl *ctl, const char *path, struct control_buf *args);
 /* The same of a file only, saying nothing: KMS_OK or KMS_E_*, f set. */
 int signed_read_quietly(const char *path, struct control_buf *args, struct fault *f);
-/* Both from one text, as they come in a mail. */
+/* Both from one text, as in a mail. */
 int signed_split(struct ctl *ctl, const char *text, size_t len, struct control_buf *args);
 
 #endif

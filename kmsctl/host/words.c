@@ -11,7 +11,7 @@
 #include "kmsctl/host/ini_file.h"
 #include "libkms/kms_error.h"
 
-#define PATIENCE 2000 /* ms: somebody waits at a prompt */
+#define PATIENCE 2000 /* ms: a person waits at a prompt */
 
 static void
 print_nouns(struct ctl *ctl)

@@ -191,7 +191,8 @@ clients_checkpoint(struct ctl *ctl)
 		output_line(
 		    ctl->out, OUTPUT_WARN, "kmsd is not running: this is the state of the ledger");
 	else if (status != KMS_OK)
-		output_line(ctl->out, OUTPUT_WARN, "The newest minute may be missing: %s", f.text);
+		output_line(ctl->out, OUTPUT_WARN,
+		    "Changes from the last minute may be missing: %s", f.text);
 	if (status != KMS_OK)
 		output_text(ctl->out, "note", NULL, f.text);
 	return status != KMS_E_NOT_RUNNING;
@@ -234,14 +235,15 @@ search_result(
     struct ctl *ctl, const struct search *s, uint8_t cmid[16], char name[MESSAGE_NAME + 1])
 {
 	if (s->names > 1)
-		return fail(ctl, KMS_E_ARGUMENT, "%u clients are called \"%s\"; use the CMID:%s%s",
-		    s->names, s->text, s->list, s->names > MATCHES_SHOWN ? " ..." : "");
+		return fail(ctl, KMS_E_ARGUMENT,
+		    "%u clients have the name \"%s\": use the CMID:%s%s", s->names, s->text,
+		    s->list, s->names > MATCHES_SHOWN ? " ..." : "");
 	if (s->names == 0 && s->prefixes > 1)
-		return fail(ctl, KMS_E_ARGUMENT, "%u clients begin with %s: give more digits",
+		return fail(ctl, KMS_E_ARGUMENT, "%u CMIDs begin with %s: give more digits",
 		    s->prefixes, s->text);
 	if (s->names == 0 && s->prefixes == 0)
 		return fail(ctl, KMS_E_NOT_FOUND,
-		    "no client has the name or CMID \"%s\": kmsctl clients lists them", s->text);
+		    "no client has the name or CMID \"%s\" (kmsctl clients lists all)", s->text);
 	memcpy(cmid, s->names ? s->cmid : s->by_prefix, 16);
 	snprintf(name, MESSAGE_NAME + 1, "%s", s->names ? s->name : s->prefix_name);
 	return CTL_OK;

@@ -16,9 +16,9 @@
 #include "libkms/kms_error.h"
 
 /*
- * What the ledger's owner wrote is read with that owner's rights: an index that was made to break
- * its reader breaks into nothing else. Who goes on as root afterwards can take them back, and so
- * could whoever breaks in.
+ * The ledger is read with its owner's rights, so that a malicious index that breaks its reader
+ * gains nothing more. A program that continues as root afterwards can regain root's rights, and so
+ * could an attacker.
  */
 static bool
 become(const struct ctl *ctl, const struct stat *owner)
@@ -30,7 +30,7 @@ become(const struct ctl *ctl, const struct stat *owner)
 	return setegid(owner->st_gid) == 0 && seteuid(owner->st_uid) == 0;
 }
 
-/* Open first: its owner need not be able to go through the folders above. */
+/* Open it first: its owner may be unable to search the directories above. */
 static int
 open_state(struct ctl *ctl)
 {
@@ -53,7 +53,7 @@ ledger_access_close(struct kmsdb *db, int fd)
 	kmsdb_close(db);
 	if (fd >= 0)
 		close(fd);
-	/* Both fail for those who never were root, and there is nothing to take back. */
+	/* Both fail for a user who never was root and has nothing to restore. */
 	if (getuid() == 0 && (seteuid(0) != 0 || setegid(getgid()) != 0))
 		abort();
 }

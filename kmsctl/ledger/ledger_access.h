@@ -15,7 +15,7 @@
 int ledger_access_directory(struct ctl *ctl);
 /* The ledger, read-only. KMS_OK or status, fault set. */
 int ledger_access_open(struct ctl *ctl, struct kmsdb **db, struct fault *fault);
-/* Closes what was opened (db NULL, fd -1: nothing) and takes the user's own rights back. */
+/* Closes what was opened (db NULL, fd -1: nothing) and restores the user's own rights. */
 void ledger_access_close(struct kmsdb *db, int fd);
 
 #endif

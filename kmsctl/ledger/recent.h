@@ -18,9 +18,12 @@ struct recent {
 };
 typedef void (*recent_fn)(const struct entry_client *e, uint64_t batch, void *arg);
 
-/* fn is told of every client's entry, oldest first. CTL_OK or the exit code of what was said. */
+/*
+ * Calls fn for every client's entry, oldest first. CTL_OK, or the exit code of the failure that
+ * was printed.
+ */
 int recent_read(struct ctl *ctl, struct recent *t, bool all, recent_fn fn, void *arg);
-/* How far it looked: "searched" for a program, a line for a person. */
+/* Prints what was searched: "searched" for a program, a line for a person. */
 void recent_print(struct ctl *ctl, const struct recent *t);
 
 #endif

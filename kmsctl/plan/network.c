@@ -118,7 +118,7 @@ inspect_dns(struct plan *p, struct fault *f)
 	int rc;
 
 	if (c->dns_domain_count == 0)
-		return KMS_OK; /* who wants no records names no domain */
+		return KMS_OK; /* without domains, no records are wanted */
 	rc = records_wanted(&wanted, c, f);
 	if (rc != KMS_OK)
 		return rc;

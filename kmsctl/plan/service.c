@@ -173,7 +173,7 @@ await_reload(struct plan *p, struct fault *f)
 	} while (!read && transport_clock() < until);
 	return read ? KMS_OK
 		    : fault_set(f, KMS_E_TIMEOUT,
-			  "kmsd has not taken the file: journalctl -u kmsd says why");
+			  "kmsd did not accept the file: journalctl -u kmsd says why");
 }
 
 static int

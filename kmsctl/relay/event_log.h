@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define EVENT_LOG_MAX (64 * 1024 * 1024) /* octets of a file */
+#define EVENT_LOG_MAX (64 * 1024 * 1024) /* bytes of a file */
 
 struct event_12290 {
 	uint32_t status; /* what the host answered */

@@ -100,7 +100,7 @@ kms_host_is_self(const struct config *c, const struct discover_address *a)
 	return false;
 }
 
-/* Addresses of this appliance are taken out, as kmsd does. */
+/* Removes addresses of this appliance, as kmsd does. */
 static enum kms_host_state
 leave_self_out(struct kms_host *h, const struct config *c, uint16_t own)
 {

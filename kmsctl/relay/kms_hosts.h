@@ -16,8 +16,8 @@ enum kms_host_state {
 	KMS_HOST_USED,
 	KMS_HOST_NAMELESS, /* its name has no address: why says what DNS said */
 	KMS_HOST_SELF,     /* this appliance */
-	KMS_HOST_PORT,     /* of DNS, on a port that the fronts may not connect to */
-	KMS_HOST_TWICE,    /* another one before it has its address and port */
+	KMS_HOST_PORT,     /* from DNS, with a port to which the fronts may not connect */
+	KMS_HOST_TWICE,    /* an earlier host has the same address and port */
 };
 
 struct kms_host {
@@ -43,9 +43,9 @@ struct kms_hosts {
 int kms_hosts_collect(struct kms_hosts *b, const struct config *c, uint16_t own);
 void kms_hosts_free(struct kms_hosts *b);
 
-/* The resolver that kmsd's would be. */
+/* The resolver that kmsd would use. */
 struct discover kms_hosts_resolver(const struct config *c);
-/* h is one of those, by its name or by one of its addresses. */
+/* h is one of these hosts, by its name or by one of its addresses. */
 bool kms_hosts_has(const struct kms_hosts *b, const struct discover_host *h,
     const struct discover_address *addresses, size_t count);
 /* An address of this appliance, where it listens. */

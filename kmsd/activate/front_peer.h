@@ -49,16 +49,18 @@ void front_peer_send(struct front_peer *p, uint8_t verb, const void *body, uint3
 uint8_t *front_peer_reserve(struct front_peer *p, size_t size);
 void front_peer_commit(struct front_peer *p, uint64_t token, uint8_t flags, size_t len);
 
-/* Write what is queued for p now, within a batch: p stays, also when it is given up. */
+/*
+ * Writes what is queued for p now, within a batch: p stays allocated, even when it is to be closed.
+ */
 void front_peer_flush(struct front_peer *p);
 /*
  * After each turn of the loop, with no batch under way: writes what is queued, frees peers that
  * are to be closed.
  */
 void front_peer_flush_all(struct activate *a);
-/* Something is queued still. */
+/* Something is still queued. */
 bool front_peer_pending_any(const struct activate *a);
-/* Ask every front for its figures; also renews what each may send unasked. */
+/* Asks every front for its statistics; also renews what each may send unasked. */
 void front_peer_ask_stats(struct activate *a);
 
 /* Those that are not given up. */

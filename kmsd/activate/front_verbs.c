@@ -11,7 +11,7 @@
 #include "kmsd/ipc/channel.h"
 #include "libkms/base/wire.h"
 
-#define HALF_LEAST 24 /* frames; a batch of so many is worth its fdatasync */
+#define HALF_LEAST 24 /* frames; a batch of this size is worth its fdatasync */
 
 static int
 on_ready(struct front_peer *p, const struct request_frame *in)
@@ -25,10 +25,10 @@ on_ready(struct front_peer *p, const struct request_frame *in)
 	version = wire_get_u32(&r);
 	p->layers = wire_get_u32(&r);
 	if (p->ready || wire_finish(&r) != KMS_OK)
-		return front_peer_broken(p, "peer-ready", "ready twice, or a malformed READY");
+		return front_peer_broken(p, "peer-ready", "sent READY twice, or a malformed READY");
 	if (version != IPC_VERSION)
 		return front_peer_broken(
-		    p, "peer-version", "speaks another version: reinstall, all of one build");
+		    p, "peer-version", "has another version: reinstall kmsd completely");
 	p->ready = true;
 	wire_writer_init(&w, welcome, sizeof(welcome));
 	wire_put_u32(&w, IPC_VERSION);
@@ -55,10 +55,11 @@ static int
 on_stats(struct front_peer *p, const struct request_frame *in)
 {
 	if (p->stats_left == 0)
-		return front_peer_broken(p, "peer-stats", "a flood of figures nobody asked for");
+		return front_peer_broken(
+		    p, "peer-stats", "sent too many figures without a request");
 	p->stats_left--;
 	if (ipc_front_stats_decode(&p->stats, in->bytes, in->from.length) != KMS_OK)
-		return front_peer_broken(p, "peer-stats", "malformed figures");
+		return front_peer_broken(p, "peer-stats", "sent malformed figures");
 	p->have_stats = true;
 	return KMS_OK;
 }
@@ -67,7 +68,8 @@ static int
 on_relayed(struct front_peer *p, const struct request_frame *in)
 {
 	if (relayed_take(p->activate, &p->relayed, &in->from, in->bytes) != KMS_OK)
-		return front_peer_broken(p, "peer-relayed", "a malformed report of an exchange");
+		return front_peer_broken(
+		    p, "peer-relayed", "sent a malformed report of an exchange");
 	return KMS_OK;
 }
 
@@ -90,25 +92,27 @@ dispatch(struct front_peer *p, const struct request_frame *in)
 		if (verbs[i].verb != in->from.verb)
 			continue;
 		if (!p->ready && !verbs[i].before_ready)
-			return front_peer_broken(p, "peer-early", "speaks before it is ready");
+			return front_peer_broken(p, "peer-early", "sent something before READY");
 		if (in->from.flags != 0)
 			return front_peer_broken(
-			    p, "peer-flags", "sets flags that are ours to set");
+			    p, "peer-flags", "set flags that only the activation process may set");
 		if (verbs[i].credit) {
 			if (p->in_flight == p->credits)
-				return front_peer_broken(p, "peer-credit", "sends without credit");
+				return front_peer_broken(
+				    p, "peer-credit", "sent a request without a credit");
 			p->in_flight++;
 			p->requests++;
 		}
 		return verbs[i].handle(p, in);
 	}
-	return front_peer_broken(p, "peer-verb", "a verb that is not its to send");
+	return front_peer_broken(p, "peer-verb", "sent a verb that it may not send");
 }
 
 /*
  * After how many of the waiting frames a batch is closed within a turn; 0: not before its end.
- * While the second half is decided and synced, the front speaks with the clients of the first, and
- * the other way round; one batch of all would leave each idle while the other works.
+ * While the second half is decided and synced, the front answers the clients of the first half,
+ * and the other way round; with one batch of all, each process would be idle while the other
+ * works.
  */
 static size_t
 half_way(size_t waiting)

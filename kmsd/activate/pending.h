@@ -28,10 +28,10 @@ struct pending_slot {
 	struct seal_keys keys;
 	struct message_reply reply;
 	enum pending_answer answer;
-	bool settled; /* true whatever becomes of the batch */
+	bool settled; /* true whether or not the batch succeeds */
 	uint32_t leaf;
 	uint64_t number;   /* PENDING_JOURNAL: of the batch */
-	uint64_t sequence; /* PENDING_JOURNAL: highest of the client */
+	uint64_t sequence; /* PENDING_JOURNAL: the client's highest */
 };
 
 struct pending;
@@ -53,7 +53,7 @@ size_t pending_waiting(const struct pending *p);
  * KMS_E_FULL, KMS_E_IO.
  */
 int pending_commit(struct activate *a);
-/* Commit what is staged and answer all who wait: their leases, or KMS_E_LEDGER. */
+/* Commits what is staged and answers all waiting requests: with leases, or with KMS_E_LEDGER. */
 void pending_finish(struct activate *a);
 /*
  * Called now and then: lets the ledger write an old overlay to its index even when no request

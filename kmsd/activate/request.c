@@ -14,13 +14,13 @@
 #include "libkms/core/frame.h"
 
 /*
- * Leases read back for repeated requests: each costs a read and the hashing of
- * its whole batch, and whoever recorded a request can send it again for ever.
+ * Leases read back for repeated requests: each costs a read and the hashing of its whole batch,
+ * and anybody who recorded a request can send it again for ever.
  */
 #define READS_A_SECOND 200
 #define LOCKED_RETRY 30 /* seconds */
 
-/* What decides about one request, gathered. */
+/* What the decision about one request needs. */
 struct request {
 	struct authenticated auth;
 	struct service_found found;
@@ -47,7 +47,7 @@ answer_error(
 	front_peer_commit(p, token, flags, FRAME_ERROR_SIZE);
 }
 
-/* Nothing can be opened or signed yet: everybody is told to come again. */
+/* Nothing can be opened or signed yet: all clients are told to come again. */
 static bool
 locked(struct activate *a, struct front_peer *p, const struct ipc_frame *f)
 {
@@ -135,7 +135,7 @@ decide(struct activate *a, struct request *q)
 		return rc;
 	memset(&q->client, 0, sizeof(q->client));
 	if (rc == KMS_OK) {
-		/* A row that only refusals made is not yet a client. */
+		/* A row that has only refusals is not yet a client. */
 		q->client.known = q->row.kind != 0 || (q->row.flags & KMSDB_REVOKED) != 0;
 		q->client.released = (q->row.flags & KMSDB_RELEASED) != 0;
 		q->client.revoked = (q->row.flags & KMSDB_REVOKED) != 0;
@@ -209,8 +209,8 @@ stage(struct activate *a, const struct request *q, const struct ipc_frame *f,
 }
 
 /*
- * The reply was lost. The kind of the client's last entry that counted, which is that of its
- * highest sequence number, says what it was told; the row's status may be that of a later refusal.
+ * The reply was lost. What the client was told follows from the kind of its last entry that
+ * counted, which has its highest sequence number; the row's status may be that of a later refusal.
  */
 static void
 repeat(struct activate *a, const struct request *q, struct pending_slot *slot)
@@ -248,7 +248,7 @@ deny(struct activate *a, const struct request *q, const struct ipc_frame *f,
 
 	a->counts.refused++;
 	refusal_log(f, status, q->auth.request.name);
-	/* These may rest on entries of the batch under way, which may yet fail. */
+	/* These may depend on entries of the current batch, which may still fail. */
 	slot->settled =
 	    status != KMS_E_SEQUENCE && status != KMS_E_CLONE && status != KMS_E_CAPACITY;
 	if (status == KMS_E_SEQUENCE)

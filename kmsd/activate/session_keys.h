@@ -28,7 +28,7 @@ struct session_keys_info {
 struct session_keys;
 struct session_keys *session_keys_new(size_t entries); /* NULL: memory */
 void session_keys_free(struct session_keys *c);        /* wipes */
-/* Octets of locked memory that a cache of so many entries takes. */
+/* Bytes of locked memory that a cache of this many entries needs. */
 size_t session_keys_octets(size_t entries);
 
 /* Borrowed until the next put; NULL: not here. */
@@ -39,7 +39,7 @@ const struct session *session_keys_get(
  * other work.
  */
 void session_keys_expect(const struct session_keys *c, const uint8_t client_pk[SEAL_PUBLIC]);
-/* Copies s in, over the entry that was not used for longest, roughly. s must not be there yet. */
+/* Copies s in, roughly over the least recently used entry. s must not be in the cache yet. */
 const struct session *session_keys_put(struct session_keys *c, const struct session *s);
 void session_keys_info(const struct session_keys *c, struct session_keys_info *out);
 

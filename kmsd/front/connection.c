@@ -19,7 +19,7 @@
 #include "libkms/kms_error.h"
 
 #define CONNECTION_ROOM (FRAME_HEADER + FRAME_MAX_REQUEST)
-/* What a refused client may still send before we stop being polite. */
+/* What a refused client may still send before its connection is closed. */
 #define CONNECTION_DRAIN (256 * 1024)
 #define RPC_FIRST_OCTET 5
 
@@ -364,7 +364,7 @@ connection_parse(struct connection *c, uint8_t *data, size_t len)
 	} else if (c->front->forward.credits > 0) {
 		connection_forward(c, data, len, &frame);
 	} else if (data == c->in && forward_wait(c->front, c)) {
-		/* a whole frame is kept: it goes when its turn comes */
+		/* a complete frame is kept until its turn comes */
 		c->state = CONNECTION_WAITING;
 		connection_watch(c, 0);
 	} else {
@@ -415,7 +415,7 @@ on_event(evutil_socket_t fd, short what, void *arg)
 
 	switch (c->state) {
 	case CONNECTION_READING:
-		/* Without a credit nothing is read: the octets are safe in the kernel. */
+		/* Without a credit nothing is read: the bytes wait in the kernel. */
 		if (c->front->forward.credits == 0 && forward_wait(c->front, c)) {
 			c->state = CONNECTION_WAITING;
 			connection_watch(c, 0);
@@ -433,7 +433,10 @@ on_event(evutil_socket_t fd, short what, void *arg)
 		connection_discard(c);
 		break;
 	default:
-		/* It speaks (or has gone) before it has its reply: look again after that. */
+		/*
+		 * It sends something (or has left) before it has its reply: look again after the
+		 * reply.
+		 */
 		connection_watch(c, 0);
 	}
 }
@@ -468,7 +471,10 @@ connection_expired(struct connection *c)
 
 	if ((c->state == CONNECTION_ASKED || c->state == CONNECTION_WAITING) &&
 	    c->deadline != DEADLINE_ANSWER) {
-		/* it waits for us, not we for it: that clock begins only now, off the hot path */
+		/*
+		 * it waits for us, not we for it: this deadline begins only here, outside the hot
+		 * path
+		 */
 		connection_deadline(c, DEADLINE_ANSWER);
 		return;
 	}

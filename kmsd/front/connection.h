@@ -28,9 +28,12 @@ void connection_deadline(struct connection *c, enum deadline kind);
 
 /* A whole frame for the client. */
 void connection_reply(struct connection *c, const uint8_t *frame, size_t len, bool close_after);
-/* Its deadline is over. */
+/* Its deadline has passed. */
 void connection_expired(struct connection *c);
-/* Stop: take requests that have already arrived, then close what is not in flight. */
+/*
+ * At a stop: takes requests that have already arrived, then closes every connection without one in
+ * flight.
+ */
 void connections_stop(struct front *f);
 
 #endif

@@ -19,7 +19,7 @@ enum connection_state {
 	CONNECTION_ASKED,     /* activate has its request */
 	CONNECTION_ANSWERING, /* part of the reply is still to be sent */
 	CONNECTION_RELAYED,   /* relay/conversation.h has it */
-	CONNECTION_DRAINING,  /* refused: the last word is out, wait for the client to close */
+	CONNECTION_DRAINING,  /* refused: the last frame is sent, wait for the client to close */
 };
 
 /* Small: ten thousand of these are idle at once. */
@@ -29,8 +29,8 @@ struct connection {
 	TAILQ_ENTRY(connection) timed;  /* deadline.h */
 	TAILQ_ENTRY(connection) queued; /* waiting for a credit, or free */
 	uint64_t since;
-	uint8_t *in;  /* frame begun, FRAME_HEADER + FRAME_MAX_REQUEST octets */
-	uint8_t *out; /* rest of a reply */
+	uint8_t *in;                       /* frame begun, FRAME_HEADER + FRAME_MAX_REQUEST bytes */
+	uint8_t *out;                      /* rest of a reply */
 	struct conversation *conversation; /* CONNECTION_RELAYED */
 	uint32_t out_at, out_len;
 	uint32_t index, generation; /* together its token */
@@ -41,7 +41,7 @@ struct connection {
 	uint8_t address[16];
 	uint8_t state;
 	uint8_t deadline;
-	bool greeted;     /* the last it sent was HELLO: its request is to come */
+	bool greeted;     /* its last frame was HELLO: a request will follow */
 	uint8_t watching; /* EV_READ, EV_WRITE, both or 0 */
 	bool closing;     /* after this reply */
 };
@@ -67,8 +67,8 @@ struct connection *connections_at(struct connections *t, uint32_t index);
 uint64_t connection_token(const struct connection *c);
 enum connection_lookup {
 	CONNECTION_FOUND, /* and waits for a reply */
-	CONNECTION_LEFT,  /* closed since: not a fault of activate */
-	CONNECTION_NEVER, /* nobody of that name asked */
+	CONNECTION_LEFT,  /* closed meanwhile: activate did nothing wrong */
+	CONNECTION_NEVER, /* no connection of that number asked */
 };
 /* *out is set when found. */
 enum connection_lookup connection_find(

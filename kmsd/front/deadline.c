@@ -20,7 +20,7 @@ deadlines_init(struct deadlines *d)
 void
 deadline_set(struct deadlines *d, struct connection *c, enum deadline kind, uint64_t now)
 {
-	/* A busy client comes back many times within one second: nothing to move. */
+	/* A busy client comes back many times within one second: it stays where it is. */
 	if (c->deadline == kind && c->since == now)
 		return;
 	if (c->deadline != DEADLINE_NONE)

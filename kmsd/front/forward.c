@@ -69,7 +69,7 @@ on_reply(struct front *f, const struct ipc_frame *frame, const uint8_t *body)
 		return;
 	}
 	if (found == CONNECTION_NEVER) {
-		/* The credit is not given back: the real reply to that request is still to come. */
+		/* The credit is not given back: the real reply to that request has not come yet. */
 		log_limited(LOG_ERR, "bad-reply",
 		    "kmsd-activate answered a connection that has no request");
 		return;

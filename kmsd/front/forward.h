@@ -44,14 +44,14 @@ int forward_ready(struct front *f, uint32_t layers);
 
 /* Where a request may be received, straight into the channel's buffer; NULL: memory. */
 uint8_t *forward_room(struct front *f, size_t size);
-/* The first length octets of that room are s's frame. */
+/* The first length bytes of that room are s's frame. */
 int forward_commit(struct front *f, const struct connection *c, uint8_t verb, uint32_t length);
 int forward_put(struct front *f, const struct connection *c, uint8_t verb, const uint8_t *frame,
     uint32_t length);
 /* Something that is not answered and needs no credit. */
 void forward_tell(struct front *f, const struct connection *c, uint8_t verb, const uint8_t *body,
     uint32_t length);
-/* Queue for a credit; false: the queue is full. */
+/* Queues for a credit; false: the queue is full. */
 bool forward_wait(struct front *f, struct connection *c);
 void forward_unwait(struct front *f, struct connection *c);
 /* Once for each turn of the event loop: give credits to those who wait, write what is queued. */

@@ -49,7 +49,7 @@ take_connection(struct front *f, int fd, const struct sockaddr_storage *from)
 	peer_from_sockaddr(address, &port, from);
 	if (f->throttle.connections != 0 && f->connections.open >= f->throttle.connections) {
 		log_limited(LOG_WARNING, "connection-limit",
-		    "%u connections are open: [limits] connections allows no more",
+		    "%u connections are open, which is the limit: [limits] connections",
 		    f->connections.open);
 		refuse_connection(f, fd);
 		return;

@@ -25,7 +25,7 @@ struct listeners {
 	bool accepting;
 	bool paused;     /* no descriptors: try again at the next second or close */
 	uint64_t closed; /* connections closed when it paused */
-	int reserve;     /* given up for a moment to tell a client that we are full */
+	int reserve;     /* closed for a moment to tell a client that the front is full */
 	int reserve_of;  /* descriptor that the reserve duplicates */
 };
 

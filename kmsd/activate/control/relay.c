@@ -62,7 +62,7 @@ control_relay_status(struct control_request *q)
 	return KMS_OK;
 }
 
-/* What the KMS host's own log says of a source, brought by kmsctl relay import. */
+/* What the KMS host's own log says about a source, from kmsctl relay import. */
 int
 control_relay_name(struct control_request *q)
 {

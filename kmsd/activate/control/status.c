@@ -207,7 +207,7 @@ control_status(struct control_request *q)
 	struct control_buf *b = q->out;
 	struct walk walk = { a, b };
 
-	/* What is told here is on disk. */
+	/* What is shown here is on disk. */
 	pending_finish(a);
 	row_service(a, b);
 	row_sandbox(b, "kmsd-activate", a->layers, ACTIVATE_LAYERS, a->config.sandbox_required);

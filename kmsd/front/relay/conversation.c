@@ -52,7 +52,7 @@ watch_host(struct conversation *c)
 		return;
 	if (c->connecting || half_pending(&c->host))
 		what |= EV_WRITE;
-	/* Back-pressure: nothing more for a client that does not take what it is sent. */
+	/* Back-pressure: nothing more is read for a client that does not read. */
 	if (!c->connecting && !half_pending(&c->client))
 		what |= EV_READ;
 	if (c->host_watching == what)
@@ -260,7 +260,7 @@ send_bind(struct conversation *c)
 static bool
 nobody_left(struct conversation *c)
 {
-	const char *why = c->over_limit ? "[relay] connections_per_source allows no more"
+	const char *why = c->over_limit ? "the limit is reached: [relay] connections_per_source"
 			  : c->connection->front->relay.upstreams.count == 0
 			      ? "no KMS host is known: see [relay] upstream and domain"
 			      : "no KMS host can be reached";
@@ -270,7 +270,9 @@ nobody_left(struct conversation *c)
 	if (exchange_lost(&c->x, false, c->over_limit ? PDU_NAK_LIMIT : PDU_NAK_CONGESTION) !=
 	    EXCHANGE_ANSWER_CLOSE)
 		return close_conversation(c);
-	/* A limit is no outcome of a host's: the log says it, and a flood must not fill the ledger.
+	/*
+	 * A limit of ours says nothing about a host: it is logged, but not recorded, because a
+	 * flood must not fill the ledger.
 	 */
 	c->x.call.ended = !c->over_limit;
 	return finish(c, c->x.answer, c->x.answer_len);
@@ -299,7 +301,7 @@ connect_next(struct conversation *c)
 		if (errno == EADDRNOTAVAIL || errno == ENOBUFS || errno == ENOMEM ||
 		    errno == EAGAIN)
 			say(c, LOG_WARNING, "relay-no-host",
-			    "this machine has no port or memory left for a connection to it");
+			    "this machine has no port or memory left for a connection to the KMS host");
 		else
 			upstream_failed(h, clock_ms(), strerror(errno));
 	}
@@ -318,7 +320,7 @@ blame(struct conversation *c, bool late)
 	struct upstreams *u = &c->connection->front->relay.upstreams;
 	struct upstream *h = upstreams_find(u, &c->at);
 
-	/* The client's time is over, and not the host's, which had less than is due to it. */
+	/* The client's time is over, but not the host's: the host had less than its full time. */
 	if (h == NULL || (late && c->connect_by > c->answer_by + CLOCK_GRAIN))
 		return;
 	if (c->connecting)
@@ -350,7 +352,7 @@ host_lost(struct conversation *c, bool late)
 	if (what != EXCHANGE_ANSWER_CLOSE)
 		return close_conversation(c);
 	snprintf(why, sizeof(why), "%s %s", upstream_text(text, &c->at),
-	    late ? "did not answer in time" : "went away within a call");
+	    late ? "did not answer in time" : "disconnected during a call");
 	say(c, LOG_WARNING, late ? "relay-late" : "relay-host-lost", why);
 	return finish(c, c->x.answer, c->x.answer_len);
 }
@@ -454,7 +456,7 @@ client_octets(struct conversation *c, const uint8_t *data, size_t len)
 	while (at < len && !stop) {
 		enum pdu_whole how = pdu_look(&p, data + at, len - at);
 
-		/* Nothing goes on before what is queued has been taken. */
+		/* Go on only after the queued bytes have been sent. */
 		if (half_pending(&c->host) || half_pending(&c->client) || how == PDU_MORE)
 			break;
 		if (how != PDU_WHOLE)
@@ -521,10 +523,10 @@ host_octets(struct conversation *c, const uint8_t *data, size_t len)
 
 		if (how == PDU_MORE || half_pending(&c->client))
 			break;
-		/* What is no PDU is for exchange_host to refuse, too. */
+		/* exchange_host refuses what is not a PDU, too. */
 		if (!host_pdu(c, data + at, size))
 			return false;
-		/* That host is given up and another one asked: what it said besides is nothing. */
+		/* That host was given up and another one is tried: ignore its other bytes. */
 		if (c->host.fd != fd || c->connecting || c->x.state == EXCHANGE_BINDING)
 			return true;
 		at += size;
@@ -573,7 +575,7 @@ on_host(evutil_socket_t fd, short what, void *arg)
 			alive = half_flush(&c->host) == KMS_OK
 				    ? half_pending(&c->host) || client_resume(c)
 				    : host_lost(c, false);
-		/* The host may have been given up and another one asked meanwhile. */
+		/* Meanwhile the host may have been given up and another one tried. */
 		if (alive && (what & EV_READ) && c->host.fd == fd && !c->connecting)
 			alive = host_read(c);
 	}
@@ -606,7 +608,10 @@ client_flushed(struct conversation *c)
 		return close_conversation(c);
 	if (half_pending(&c->client))
 		return true;
-	/* The way is free again: first what the host said meanwhile, then the client. */
+	/*
+	 * The client reads again: first send what the host sent meanwhile, then read from the
+	 * client.
+	 */
 	if (c->host.in != NULL && !host_octets(c, c->host.in, c->host.in_len))
 		return false;
 	return client_resume(c);
@@ -645,7 +650,7 @@ conversation_open(struct connection *connection, const uint8_t *data, size_t len
 
 	if (!allowed(relay, connection->address)) {
 		log_limited(LOG_NOTICE, "relay-source-refused",
-		    "%s: in no network of [relay] allow",
+		    "%s: not in a network of [relay] allow",
 		    peer_text(peer, connection->address, connection->port));
 		connection->front->stats.refused_connections++;
 		connection_close(connection);

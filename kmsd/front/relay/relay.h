@@ -26,7 +26,7 @@ struct relay_calls {
 	void (*open)(struct connection *c, const uint8_t *data, size_t len);
 	void (*event)(struct connection *c, short what); /* the client's socket is ready */
 	void (*free)(struct connection *c);              /* the connection closes */
-	/* Somebody waits for an answer: it is not closed at a stop. */
+	/* A client waits for an answer, so the conversation is not closed at a stop. */
 	bool (*busy)(const struct connection *c);
 };
 
