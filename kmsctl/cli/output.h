@@ -1,10 +1,10 @@
 /*
  * output.h - what a command prints, written once for a person and for a program.
  *
- * A command's answer is one object: fields, named objects of fields, and named lists of
- * rows. Rows leave as they come, so that a list may have a million of them. All rows of a list
- * have the same fields in the same order; a list without rows is one of values that have no name. A
- * field without a label is for programs only, a line is for people only.
+ * A command's answer is one object: fields, named objects of fields, and named lists of rows. Rows
+ * are written at once, so that a list may have a million of them. All rows of a list have the same
+ * fields in the same order; a list without rows is one of values that have no name. A field
+ * without a label is for programs only, a line is for people only.
  */
 #ifndef KMSCTL_CLI_OUTPUT_H
 #define KMSCTL_CLI_OUTPUT_H

@@ -24,8 +24,7 @@ issue_fail_file(struct issue *i, int status, const char *path)
 	if (status == KMS_E_NOT_FOUND || status == KMS_E_DENIED || status == KMS_E_FULL)
 		return fault_set(&i->fault, status, "%s: %s", path, strerror(errno));
 	if (status == KMS_E_EXISTS)
-		return fault_set(
-		    &i->fault, status, "%s is there already and is not replaced", path);
+		return fault_set(&i->fault, status, "%s exists already and is not replaced", path);
 	return fault_set(&i->fault, status, "%s: %s", path, kms_strerror((uint32_t)status));
 }
 
@@ -40,7 +39,7 @@ issue_path(struct issue *i, char out[ISSUE_PATH], const char *fmt, ...)
 	va_end(ap);
 	if (n >= 0 && n < ISSUE_PATH)
 		return true;
-	fault_set(&i->fault, KMS_E_ARGUMENT, "a path longer than %d octets", ISSUE_PATH - 1);
+	fault_set(&i->fault, KMS_E_ARGUMENT, "a path is longer than %d bytes", ISSUE_PATH - 1);
 	return false;
 }
 
@@ -100,5 +99,5 @@ issue_publisher(struct issue *i, const char *given, struct minisig_key *out)
 	rc = minisig_key_parse(out, text);
 	free(text);
 	return rc == KMS_OK ? KMS_OK
-			    : fault_set(&i->fault, rc, "%s is no minisign public key", path);
+			    : fault_set(&i->fault, rc, "%s is not a minisign public key", path);
 }

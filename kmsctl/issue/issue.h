@@ -1,6 +1,6 @@
 /*
- * issue.h - what kmsissue's commands share: the options that several of them take, the way to say
- * what went wrong, and the commands themselves.
+ * issue.h - what kmsissue's commands share: the options that several of them take, the way to
+ * report a failure, and the commands themselves.
  */
 #ifndef KMSCTL_ISSUE_ISSUE_H
 #define KMSCTL_ISSUE_ISSUE_H
@@ -52,7 +52,8 @@ struct issue {
 	}
 #define ISSUE_PASSPHRASE                                                                           \
 	{                                                                                          \
-		"passphrase-file", 0, "FILE", "its first line is the passphrase (default: ask)",   \
+		"passphrase-file", 0, "FILE",                                                      \
+		    "file whose first line is the passphrase (default: ask)",                      \
 		    .offset = offsetof(struct issue, passphrase_file), .shared = true              \
 	}
 #define ISSUE_NEW_KEY                                                                              \

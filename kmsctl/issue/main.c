@@ -114,7 +114,7 @@ main(int argc, char **argv)
 	} else if (line.command == NULL) {
 		code = print_usage(stderr);
 	} else if (sodium_init() < 0) {
-		fault_set(&i.fault, KMS_E_IO, "libsodium does not start");
+		fault_set(&i.fault, KMS_E_IO, "libsodium cannot be initialised");
 		code = report(&i, line.command, KMS_E_IO);
 	} else {
 		code = run(&i, (const struct issue_command *)line.command);

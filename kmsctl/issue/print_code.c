@@ -1,6 +1,6 @@
 /*
- * print_code.c - see print_code.h. What goes out as a code is first read back as the other side
- * will, so that nobody types fifty groups for nothing.
+ * print_code.c - see print_code.h. A code is first read back as the other side will read it, so
+ * that nobody types fifty groups in vain.
  */
 #include "kmsctl/issue/print_code.h"
 
@@ -66,7 +66,7 @@ issue_confirm_code(struct issue *i, const struct host_key *key, const struct pol
 	    again_len != len || memcmp(again, cert, len) != 0 ||
 	    code_format(text, sizeof(text), CODE_CONFIRMATION, octets, n) == 0)
 		return fault_set(&i->fault, KMS_E_FORMAT,
-		    "this certificate holds more than a code can tell: send the file");
+		    "this certificate contains more than fits into a code: send the file");
 	tell_code(i, text);
 	return KMS_OK;
 }

@@ -12,8 +12,8 @@
 int issue_key_code(struct issue *i, const struct secret_key *k, const struct host_key *key,
     const char *text, size_t len);
 /*
- * The certificate of len octets. KMS_E_FORMAT: the host could not make this one of
- * a code.
+ * The certificate of len bytes. KMS_E_FORMAT: the host could not make this certificate from a
+ * code.
  */
 int issue_confirm_code(struct issue *i, const struct host_key *key, const struct policy_pack *pack,
     const uint8_t *cert, size_t len);

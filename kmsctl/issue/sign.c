@@ -48,8 +48,8 @@ fail_key(struct issue *i, int status, const char *path)
 	case KMS_E_PASSPHRASE:
 		return fault_set(&i->fault, status, "%s: wrong passphrase", path);
 	case KMS_E_FORMAT:
-		return fault_set(&i->fault, status,
-		    "%s: this is no minisign secret key, or it is damaged", path);
+		return fault_set(
+		    &i->fault, status, "%s is not a minisign secret key, or it is damaged", path);
 	case KMS_E_ARGUMENT:
 		return fault_set(&i->fault, status,
 		    "%s is encrypted and there is no terminal to ask: use --passphrase-file", path);
@@ -144,7 +144,7 @@ sign_read(struct issue *i, const char *path, size_t max, const struct minisig_ke
 	else if (rc == KMS_E_SIGNATURE)
 		fault_set(&i->fault, rc, "%s was altered after it was signed", path);
 	else if (rc != KMS_OK)
-		fault_set(&i->fault, rc, "%s is no minisign signature", beside);
+		fault_set(&i->fault, rc, "%s is not a minisign signature", beside);
 out:
 	free(signature);
 	if (rc != KMS_OK) {

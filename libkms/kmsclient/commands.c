@@ -48,7 +48,7 @@ tell_licence(struct tool *t, struct kms_client *c)
 {
 	struct kms_status_info s = { .size = sizeof(s) };
 
-	(void)kms_status(c, &s); /* fills s also when the time seen could not be written */
+	(void)kms_status(c, &s); /* fills s even when the latest time seen could not be written */
 	tell_text(t->out, "licence", licence_words[s.licence]);
 	tell_hex(t->out, "client", s.cmid, 16);
 	tool_time(t, "expires", s.expires);
@@ -191,27 +191,28 @@ command_discover(struct tool *t)
 
 static const struct tool_command commands[] = {
 	{ { .noun = "activate", .summary = "ask a host for a lease" }, true, command_activate },
-	{ { .noun = "renew", .summary = "ask for a new lease before the old one runs out" }, true,
+	{ { .noun = "renew", .summary = "ask for a new lease before the old one expires" }, true,
 	    command_renew },
-	{ { .noun = "release", .summary = "give the seat back" }, true, command_release },
-	{ { .noun = "status", .summary = "what the product may do now (no network)" }, true,
-	    command_status },
+	{ { .noun = "release", .summary = "give up the seat" }, true, command_release },
+	{ { .noun = "status", .summary = "show whether the product may run now (no network)" },
+	    true, command_status },
 	{ { .noun = "verify", .summary = "check the stored lease (no network)" }, true,
 	    command_verify },
 	{ { .noun = "export-lease",
 	      .args = "FILE",
 	      .min = 1,
 	      .max = 1,
-	      .summary = "write the lease for others to verify" },
+	      .summary = "write the lease to a file that others can verify" },
 	    true, command_export_lease },
 	{ { .noun = "verify-lease",
 	      .args = "FILE",
 	      .min = 1,
 	      .max = 1,
-	      .summary = "check such a file; needs only the key" },
+	      .summary = "check such a file; needs only the publisher key" },
 	    false, command_verify_lease },
-	{ { .noun = "discover", .summary = "hosts in the order they would be tried" }, false,
-	    command_discover },
+	{ { .noun = "discover",
+	      .summary = "list the hosts, in the order in which they would be tried" },
+	    false, command_discover },
 };
 
 static const struct command *const table[] = {

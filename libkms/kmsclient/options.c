@@ -112,7 +112,7 @@ read_key(struct tool *t)
 	n = t->key_text == NULL ? 0 : fread(t->key_text, 1, KEY_FILE_MAX, f);
 	fclose(f);
 	if (n == 0)
-		return tool_usage("publisher key %s: cannot be read, or empty", key);
+		return tool_usage("publisher key %s: cannot be read, or is empty", key);
 	t->options.publisher_key = t->key_text;
 	return TOOL_OK;
 }

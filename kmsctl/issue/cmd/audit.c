@@ -49,17 +49,17 @@ take_options(struct issue *i, struct audit_options *opt)
 
 	opt->to = UINT64_MAX;
 	if (o->from != NULL && !value_time_parse(&opt->from, o->from, false))
-		return fault_set(&i->fault, KMS_E_ARGUMENT, "--from: a date or a time");
+		return fault_set(&i->fault, KMS_E_ARGUMENT, "--from needs a date or a time");
 	if (o->to != NULL && !value_time_parse(&opt->to, o->to, true))
-		return fault_set(&i->fault, KMS_E_ARGUMENT, "--to: a date or a time");
+		return fault_set(&i->fault, KMS_E_ARGUMENT, "--to needs a date or a time");
 	if (opt->to < opt->from)
 		return fault_set(&i->fault, KMS_E_ARGUMENT, "--to is before --from");
 	if (o->last != NULL && !take_last(opt, o->last))
 		return fault_set(&i->fault, KMS_E_ARGUMENT,
-		    "--last: number of a batch, a colon, 64 hexadecimal digits");
+		    "--last needs the number of a batch, a colon and 64 hexadecimal digits");
 	opt->have_host = o->host != NULL;
 	if (opt->have_host && !value_hex_parse(opt->host, sizeof(opt->host), o->host))
-		return fault_set(&i->fault, KMS_E_ARGUMENT, "--host: 32 hexadecimal digits");
+		return fault_set(&i->fault, KMS_E_ARGUMENT, "--host needs 32 hexadecimal digits");
 	return issue_publisher(i, o->publisher, &opt->publisher);
 }
 
@@ -163,7 +163,7 @@ map_file(struct issue *i, const void **data, size_t *len)
 	if (fd < 0 || fstat(fd, &st) != 0)
 		rc = issue_fail_file(i, file_status(errno), i->operand);
 	else if (!S_ISREG(st.st_mode))
-		rc = fault_set(&i->fault, KMS_E_FORMAT, "%s is no file", i->operand);
+		rc = fault_set(&i->fault, KMS_E_FORMAT, "%s is not a file", i->operand);
 	if (rc == KMS_OK && st.st_size > 0) {
 		at = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 		if (at == MAP_FAILED)
@@ -212,9 +212,9 @@ static const struct option_row rows[] = {
 	    .offset = offsetof(struct verify_options, from) },
 	{ "to", 0, "TIME", "last moment of the period",
 	    .offset = offsetof(struct verify_options, to) },
-	{ "last", 0, "BATCH:HASH", "a batch known from elsewhere, which must be there",
+	{ "last", 0, "BATCH:HASH", "a batch known from an earlier audit, which must be in the file",
 	    .offset = offsetof(struct verify_options, last) },
-	{ "host", 0, "ID", "the host it must be of",
+	{ "host", 0, "ID", "the host to which the journal must belong",
 	    .offset = offsetof(struct verify_options, host) },
 	{ "policy", 'p', "FILE", "signed policy pack",
 	    .offset = offsetof(struct verify_options, policy), .complete = "file *.kmspolicy" },
@@ -225,7 +225,7 @@ const struct issue_command cmd_audit_verify = {
 	.line.noun = "audit",
 	.line.verb = "verify",
 	.line.args = "FILE",
-	.line.summary = "prove what a host's exported journal says",
+	.line.summary = "verify a host's exported journal",
 	.line.min = 1,
 	.line.max = 1,
 	.line.options = rows,

@@ -55,7 +55,7 @@ read_request(struct issue *i, struct confirm *c)
 	if (!sign_is_publisher(i, &c->publisher, c->request.publisher))
 		return fault_set(
 		    &i->fault, KMS_E_PUBLISHER, "%s is for another publisher", i->operand);
-	/* What was asked, not how the file was laid out: a reformatted request is the same one. */
+	/* The contents of the request, not its layout: a reformatted request is the same one. */
 	confirm_request_octets(octets, &c->request);
 	crypto_hash_sha256(c->event.request, octets, sizeof(octets));
 	return KMS_OK;
@@ -82,7 +82,8 @@ read_key(struct issue *i, struct confirm *c)
 	if (rc != KMS_OK)
 		return fault_set(&i->fault, rc, "%s:%d: %s", path, err.line, err.text);
 	if (!sign_is_publisher(i, &c->publisher, c->key.publisher))
-		return fault_set(&i->fault, KMS_E_PUBLISHER, "%s is another publisher's key", path);
+		return fault_set(
+		    &i->fault, KMS_E_PUBLISHER, "%s is a key of another publisher", path);
 	if (memcmp(c->key.id, c->request.host_key_id, 16) != 0)
 		return fault_set(&i->fault, KMS_E_KEY_INVALID,
 		    "the request is for host key %s, not for %s", id, path);
@@ -101,8 +102,8 @@ read_pack(struct issue *i, struct confirm *c)
 	int rc;
 
 	if (o->policy == NULL)
-		return fault_set(
-		    &i->fault, KMS_E_ARGUMENT, "--policy is needed: it says what the group covers");
+		return fault_set(&i->fault, KMS_E_ARGUMENT,
+		    "--policy is needed: the pack says what the group covers");
 	rc = sign_read(i, o->policy, PACK_MAX, &c->publisher, &text, &len, NULL, 0);
 	if (rc != KMS_OK)
 		return rc;
@@ -122,7 +123,7 @@ take_products(struct issue *i, struct confirm *c)
 
 	if (group < 0)
 		return fault_set(&i->fault, KMS_E_NOT_COVERED,
-		    "%s has no group '%s', which the key was made for", o->policy, c->key.group);
+		    "%s has no group '%s', for which the key was issued", o->policy, c->key.group);
 	for (unsigned n = 0; n < c->pack.product_count; n++) {
 		const struct policy_product *p = &c->pack.products[n];
 
@@ -183,7 +184,7 @@ answer_again(
 		return rc;
 	if (memcmp(c->event.certificate, old->certificate, 32) != 0)
 		return fault_set(&i->fault, KMS_E_EXISTS,
-		    "this request was answered by certificate %llu from another key or policy pack: have the host make a new request",
+		    "this request was already answered with certificate %llu, from another key or policy pack: make a new request on the host",
 		    (unsigned long long)old->serial);
 	return KMS_OK;
 }
@@ -203,7 +204,7 @@ check_limits(struct issue *i, struct confirm *c, struct issue_register *r)
 	}
 	if (rc == KMS_E_LIMIT)
 		return fault_set(&i->fault, rc,
-		    "%s (0xC004C008); kmsissue confirm --override REASON goes past it and is recorded",
+		    "%s (0xC004C008); kmsissue confirm --override REASON ignores the limit and records the reason",
 		    why);
 	if (rc != KMS_OK && why[0] != '\0')
 		return fault_set(&i->fault, rc, "%s", why);
@@ -317,7 +318,7 @@ run_confirm(struct issue *i)
 		rc = KMS_E_ARGUMENT;
 	else if (!issue_reason_ok(o->override))
 		rc = fault_set(&i->fault, KMS_E_ARGUMENT,
-		    "--override: a reason, UTF-8 of 1 to %d octets", EVENT_REASON);
+		    "--override needs a reason: UTF-8 text of 1 to %d bytes", EVENT_REASON);
 	else if (file_exists(AT_FDCWD, path))
 		rc = issue_fail_file(i, KMS_E_EXISTS, path);
 	else if ((rc = sign_open_key(i, &c->secret, &c->publisher)) == KMS_OK &&
@@ -336,7 +337,7 @@ static const struct option_row rows[] = {
 	    .offset = offsetof(struct confirm_options, policy), .complete = "file *.kmspolicy" },
 	{ "key", 'k', "FILE", "KMS host key (default: the copy in DIR/issued)",
 	    .offset = offsetof(struct confirm_options, key), .complete = "file *.kmskey" },
-	{ "override", 0, "REASON", "confirm past the key's limits; the reason is recorded",
+	{ "override", 0, "REASON", "confirm despite the key's limits; the reason is recorded",
 	    .offset = offsetof(struct confirm_options, override) },
 	{ "output", 'o', "NAME", "write NAME with its ending and NAME's signature",
 	    .offset = offsetof(struct confirm_options, out) },

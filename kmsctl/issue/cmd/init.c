@@ -59,7 +59,7 @@ get_passphrase(struct issue *i, char **out)
 		    "no terminal to ask for a passphrase: use --passphrase-file or --no-passphrase");
 	if (rc == KMS_E_PASSPHRASE)
 		return fault_set(
-		    &i->fault, rc, "the passphrase is empty, or the two were not the same");
+		    &i->fault, rc, "the passphrase is empty, or the two are not the same");
 	if (rc != KMS_OK)
 		return issue_fail_file(
 		    i, rc, i->passphrase_file != NULL ? i->passphrase_file : "/dev/tty");
@@ -90,11 +90,11 @@ run_init(struct issue *i)
 	int rc;
 
 	if (o->name != NULL && !value_text_ok(o->name, NAME_MAX_OCTETS))
-		return fault_set(&i->fault, KMS_E_ARGUMENT, "--name: UTF-8 of at most %d octets",
-		    NAME_MAX_OCTETS);
+		return fault_set(&i->fault, KMS_E_ARGUMENT,
+		    "--name needs UTF-8 text of at most %d bytes", NAME_MAX_OCTETS);
 	if (o->no_passphrase && i->passphrase_file != NULL)
 		return fault_set(&i->fault, KMS_E_ARGUMENT,
-		    "--no-passphrase and --passphrase-file contradict each other");
+		    "--no-passphrase and --passphrase-file exclude each other");
 	if (!issue_path(i, secret, "%s/publisher.key", i->operand) ||
 	    !issue_path(i, public, "%s/publisher.pub", i->operand))
 		return KMS_E_ARGUMENT;

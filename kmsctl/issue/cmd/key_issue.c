@@ -41,7 +41,7 @@ take_number(struct issue *i, const char *option, const char *text, uint64_t min,
 	if (text == NULL)
 		return KMS_OK;
 	if (!value_number_parse(out, text) || *out < min || *out > max)
-		return fault_set(&i->fault, KMS_E_ARGUMENT, "--%s: a number from %llu to %llu",
+		return fault_set(&i->fault, KMS_E_ARGUMENT, "--%s needs a number from %llu to %llu",
 		    option, (unsigned long long)min, (unsigned long long)max);
 	return KMS_OK;
 }
@@ -72,11 +72,11 @@ take_dates(struct issue *i, struct host_key *key)
 	key->issued = key->not_before = i->now;
 	if (o->valid_from != NULL && !value_time_parse(&key->not_before, o->valid_from, false))
 		return fault_set(&i->fault, KMS_E_ARGUMENT,
-		    "--valid-from: a date such as 2026-11-23, or a time such as 2026-11-23T14:00:00Z");
+		    "--valid-from needs a date such as 2026-11-23, or a time such as 2026-11-23T14:00:00Z");
 	key->not_after = key->not_before + DEFAULT_LIFE;
 	if (o->valid_to != NULL && !value_time_parse(&key->not_after, o->valid_to, true))
 		return fault_set(&i->fault, KMS_E_ARGUMENT,
-		    "--valid-to: a date such as 2026-11-23, or a time such as 2026-11-23T14:00:00Z");
+		    "--valid-to needs a date such as 2026-11-23, or a time such as 2026-11-23T14:00:00Z");
 	if (key->not_after < key->not_before)
 		return fault_set(&i->fault, KMS_E_ARGUMENT, "--valid-to is before --valid-from");
 	if (key->not_after < i->now)
@@ -94,11 +94,12 @@ take_args(struct issue *i, struct host_key *key)
 		return fault_set(&i->fault, KMS_E_ARGUMENT, "--customer and --group are needed");
 	if (o->customer[0] == '\0' || !value_text_ok(o->customer, sizeof(key->customer) - 1))
 		return fault_set(&i->fault, KMS_E_ARGUMENT,
-		    "--customer: UTF-8 of 1 to %zu octets, no blanks at its ends, no \" ;\"",
+		    "--customer needs UTF-8 text of 1 to %zu bytes, without blanks at its ends and without \" ;\"",
 		    sizeof(key->customer) - 1);
 	if (!value_name_ok(o->group, sizeof(key->group) - 1))
 		return fault_set(&i->fault, KMS_E_ARGUMENT,
-		    "--group: at most %zu letters, digits, '.', '_', '-'", sizeof(key->group) - 1);
+		    "--group needs at most %zu letters, digits, '.', '_', '-'",
+		    sizeof(key->group) - 1);
 	memset(key, 0, sizeof(*key));
 	snprintf(key->customer, sizeof(key->customer), "%s", o->customer);
 	snprintf(key->group, sizeof(key->group), "%s", o->group);

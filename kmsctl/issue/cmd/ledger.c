@@ -290,11 +290,10 @@ run_ledger(struct issue *i)
 	int rc;
 
 	if (o->csv && i->json)
-		return fault_set(
-		    &i->fault, KMS_E_ARGUMENT, "--csv and --json contradict each other");
+		return fault_set(&i->fault, KMS_E_ARGUMENT, "--csv and --json exclude each other");
 	l.by_key = o->key != NULL;
 	if (l.by_key && !value_uuid_parse(l.key, o->key))
-		return fault_set(&i->fault, KMS_E_ARGUMENT, "--key: the UUID of a host key");
+		return fault_set(&i->fault, KMS_E_ARGUMENT, "--key needs the UUID of a host key");
 	rc = issue_register(i, &r, false);
 	/* A publisher who has issued nothing yet has an empty ledger. */
 	if (rc == KMS_E_NOT_FOUND && issue_is_directory(i)) {
@@ -329,7 +328,7 @@ static const struct option_row rows[] = {
 
 const struct issue_command cmd_ledger = {
 	.line.noun = "ledger",
-	.line.summary = "list all that was issued",
+	.line.summary = "list everything that was issued",
 	.line.options = rows,
 	.line.values = sizeof(struct ledger_options),
 	.run = run_ledger,

@@ -22,7 +22,7 @@ struct revoke_options {
 	bool force;
 };
 
-_Static_assert(REVOCATION_REASON == EVENT_REASON, "a reason goes from the register into the list");
+_Static_assert(REVOCATION_REASON == EVENT_REASON, "the list takes each reason from the register");
 
 static int
 add(struct issue *i, struct register_event *e)
@@ -34,13 +34,13 @@ add(struct issue *i, struct register_event *e)
 	if ((rc = issue_register(i, &r, true)) != KMS_OK)
 		return rc;
 	if ((rc = register_known(r, e)) == KMS_E_NOT_FOUND && !o->force)
-		fault_set(&i->fault, rc,
-		    "%s is not in the register; --force revokes it nevertheless", i->operand);
+		fault_set(&i->fault, rc, "%s is not in the register; --force revokes it anyway",
+		    i->operand);
 	else if (rc == KMS_OK || rc == KMS_E_NOT_FOUND) {
 		rc = register_revoked(r, e);
 		if (rc == KMS_OK)
-			rc = fault_set(
-			    &i->fault, KMS_E_EXISTS, "%s was revoked already", i->operand);
+			rc =
+			    fault_set(&i->fault, KMS_E_EXISTS, "%s is already revoked", i->operand);
 		else if (rc == KMS_E_NOT_FOUND && (rc = register_append(r, e)) == KMS_OK)
 			rc = register_commit(r);
 	}
@@ -60,8 +60,8 @@ revoke(struct issue *i, struct register_event *e, bool understood, const char *e
 	if (!understood)
 		return fault_set(&i->fault, KMS_E_ARGUMENT, "'%s': %s", i->operand, expected);
 	if (o->reason == NULL || !issue_reason_ok(o->reason))
-		return fault_set(
-		    &i->fault, KMS_E_ARGUMENT, "--reason: UTF-8 of 1 to %d octets", EVENT_REASON);
+		return fault_set(&i->fault, KMS_E_ARGUMENT,
+		    "--reason needs UTF-8 text of 1 to %d bytes", EVENT_REASON);
 	if ((rc = issue_publisher(i, NULL, &publisher)) != KMS_OK)
 		return rc;
 	e->time = i->now;
@@ -202,7 +202,7 @@ run_revocations(struct issue *i)
 
 static const struct option_row revoke_rows[] = {
 	ISSUE_DIR,
-	{ "reason", 0, "TEXT", "why, for the register and the list",
+	{ "reason", 0, "TEXT", "the reason, for the register and the list",
 	    .offset = offsetof(struct revoke_options, reason) },
 	{ "force", 'f', NULL, "revoke what the register does not know",
 	    .offset = offsetof(struct revoke_options, force) },
@@ -254,7 +254,7 @@ static const struct option_row list_rows[] = {
 
 const struct issue_command cmd_revocations = {
 	.line.noun = "revocations",
-	.line.summary = "sign the list of all that was revoked",
+	.line.summary = "sign the list of everything that was revoked",
 	.line.options = list_rows,
 	.line.values = sizeof(struct list_options),
 	.run = run_revocations,

@@ -37,13 +37,13 @@ take_dates(struct issue *i, struct rotation *r)
 
 	r->from = i->now;
 	if (o->from != NULL && !value_time_parse(&r->from, o->from, false))
-		return fault_set(&i->fault, KMS_E_ARGUMENT, "--from: a date or a time");
+		return fault_set(&i->fault, KMS_E_ARGUMENT, "--from needs a date or a time");
 	r->until = r->from + DEFAULT_OVERLAP;
 	if (o->to != NULL && !value_time_parse(&r->until, o->to, true))
-		return fault_set(&i->fault, KMS_E_ARGUMENT, "--to: a date or a time");
+		return fault_set(&i->fault, KMS_E_ARGUMENT, "--to needs a date or a time");
 	if (r->until < r->from || r->until < i->now)
 		return fault_set(
-		    &i->fault, KMS_E_ARGUMENT, "--to is before --from, or in the past already");
+		    &i->fault, KMS_E_ARGUMENT, "--to is before --from, or in the past");
 	return KMS_OK;
 }
 
@@ -59,7 +59,7 @@ take_paths(struct issue *i, struct rotate *t)
 		return KMS_E_ARGUMENT;
 	if (file_exists(AT_FDCWD, t->secret))
 		return fault_set(&i->fault, KMS_E_EXISTS,
-		    "%s is there: a rotation is under way; end it with kmsissue rotate --finish",
+		    "%s exists: a rotation is in progress; end it with kmsissue rotate --finish",
 		    t->secret);
 	return file_exists(AT_FDCWD, t->file) ? issue_fail_file(i, KMS_E_EXISTS, t->file) : KMS_OK;
 }
@@ -151,7 +151,8 @@ finish(struct issue *i)
 	if (!issue_path(i, from, "%s/publisher.new.key", i->dir))
 		return KMS_E_ARGUMENT;
 	if (!file_exists(AT_FDCWD, from))
-		return fault_set(&i->fault, KMS_E_NOT_FOUND, "%s: no rotation is under way", from);
+		return fault_set(
+		    &i->fault, KMS_E_NOT_FOUND, "%s: no rotation is in progress", from);
 	for (size_t m = 0; m < sizeof(moves) / sizeof(moves[0]); m++) {
 		if (!issue_path(i, from, "%s/%s", i->dir, moves[m][0]) ||
 		    !issue_path(i, to, "%s/%s", i->dir, moves[m][1]))
@@ -203,7 +204,7 @@ static const struct option_row rows[] = {
 	    .offset = offsetof(struct rotate_options, out) },
 	{ "no-passphrase", 0, NULL, "do not encrypt the secret key",
 	    .offset = offsetof(struct rotate_options, no_passphrase) },
-	{ "new-passphrase-file", 0, "FILE", "its first line is the new key's passphrase",
+	{ "new-passphrase-file", 0, "FILE", "file whose first line is the new key's passphrase",
 	    .offset = offsetof(struct rotate_options, new_passphrase_file) },
 	{ "finish", 0, NULL, "end the rotation: the new key takes the old one's place",
 	    .offset = offsetof(struct rotate_options, finish) },

@@ -173,7 +173,7 @@ show_certificate(struct issue *i, struct shown *s)
 	if (s->publisher != NULL && (rc = certificate_verify(&c, octets, len, s->publisher->id,
 					 s->publisher->pk)) != KMS_OK)
 		return fault_set(&i->fault, rc,
-		    "%s: the certificate inside is not this publisher's", i->operand);
+		    "%s: the certificate in it belongs to another publisher", i->operand);
 	tell_number(i->out, "serial", c.serial);
 	tell_hex(i->out, "publisher", c.publisher, sizeof(c.publisher));
 	tell_uuid(i->out, "host_key", c.host_key_id);
@@ -299,12 +299,12 @@ run_show(struct issue *i)
 	s.publisher = o->publisher != NULL ? &publisher : NULL;
 	if ((kind = find_kind(text)) == NULL) {
 		rc = fault_set(&i->fault, KMS_E_FORMAT,
-		    "%s is no policy pack, host key, request, host certificate or revocation list",
+		    "%s is not a policy pack, host key, request, host certificate or revocation list",
 		    i->operand);
 	} else {
 		tell_text(i->out, "kind", kind->name);
 		if (!kind->has_signature)
-			tell_text(i->out, "signature", "verified by the host's own key inside");
+			tell_text(i->out, "signature", "verified with the host's own key in it");
 		else if (s.publisher == NULL)
 			tell_text(i->out, "signature", "not checked: give --publisher");
 		else
@@ -325,7 +325,7 @@ static const struct option_row rows[] = {
 const struct issue_command cmd_show = {
 	.line.noun = "show",
 	.line.args = "FILE",
-	.line.summary = "say what a file holds",
+	.line.summary = "show what a file contains",
 	.line.min = 1,
 	.line.max = 1,
 	.line.options = rows,
