@@ -47,9 +47,9 @@ activate_record_start(struct activate *a)
 	};
 	int rc;
 
-	memcpy(e.subject, signing_key_host_id(a->key), 16);
-	memcpy(keys, signing_key_sign_pk(a->key), 32);
-	memcpy(keys + 32, signing_key_kx_pk(a->key), 32);
+	memcpy(e.subject, host_identity_id(a->key), 16);
+	memcpy(keys, host_identity_sign_pk(a->key), 32);
+	memcpy(keys + 32, host_identity_kx_pk(a->key), 32);
 	rc = activate_record(a, &e);
 	/* Continue when it cannot be written: clients are told, and space may be freed. */
 	if (rc == KMS_E_FULL || rc == KMS_E_IO)

@@ -31,7 +31,7 @@ struct activate_counts {
 struct activate {
 	struct config config;
 	struct service service;
-	struct signing_key *key;
+	struct host_identity *key;
 	struct secrets secrets;     /* what kmsd handed over to unlock it */
 	unsigned wrong_passphrases; /* in a row */
 	uint64_t try_again;         /* monotonic seconds: no passphrase is tried before */

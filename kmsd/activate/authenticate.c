@@ -41,13 +41,13 @@ open_text(struct authenticated *out, const struct session *s, const struct seal_
 }
 
 int
-authenticate(struct authenticated *out, struct signing_key *key, struct session_keys *cache,
+authenticate(struct authenticated *out, struct host_identity *key, struct session_keys *cache,
     const struct seal_request_view *view)
 {
 	const struct session *known;
 	int rc;
 
-	if (memcmp(view->host_id, signing_key_host_id(key), SEAL_HOST) != 0)
+	if (memcmp(view->host_id, host_identity_id(key), SEAL_HOST) != 0)
 		return KMS_E_UNKNOWN_HOST;
 	if ((known = session_keys_get(cache, view->client_pk)) != NULL) {
 		if ((rc = open_text(out, known, view)) != KMS_E_BAD_SEAL)
@@ -55,7 +55,7 @@ authenticate(struct authenticated *out, struct signing_key *key, struct session_
 		return rc;
 	}
 	memcpy(out->session.client_pk, view->client_pk, SEAL_PUBLIC);
-	if (signing_key_session(key, &out->session.keys, view->client_pk) != KMS_OK)
+	if (host_identity_session(key, &out->session.keys, view->client_pk) != KMS_OK)
 		return KMS_E_BAD_SEAL;
 	if ((rc = open_text(out, &out->session, view)) != KMS_E_BAD_SEAL) {
 		seal_cmid(out->session.cmid, view->client_pk);

@@ -28,7 +28,7 @@ int authenticate_parse(struct seal_request_view *out, const uint8_t *frame, size
  * KMS_OK. Not authenticated, answer in the clear: KMS_E_UNKNOWN_HOST, KMS_E_BAD_SEAL.
  * Authenticated but malformed, answer sealed: KMS_E_BAD_REQUEST.
  */
-int authenticate(struct authenticated *out, struct signing_key *key, struct session_keys *cache,
+int authenticate(struct authenticated *out, struct host_identity *key, struct session_keys *cache,
     const struct seal_request_view *view);
 
 #endif

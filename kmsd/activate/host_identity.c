@@ -14,20 +14,20 @@
 #include <unistd.h>
 
 #include "kmsd/activate/secrets.h"
-#include "kmsd/activate/store.h"
+#include "libkms/base/file.h"
 #include "libkms/core/certificate.h"
 #include "libkms/kms_error.h"
 
 #define KEY_FILE "keys/host.key"
-#define KEY_FILE_NEW "keys/host.key.new" /* store_write's */
+#define KEY_FILE_NEW "keys/host.key.new" /* file_write's */
 
-struct signing_key {
+struct host_identity {
 	uint8_t *sign_sk; /* 64, no access between signatures */
 	uint8_t *kx_sk;   /* 32, read-only */
-	uint8_t *file;    /* HOST_KEY_SIZE, as on disk: what a passphrase is tried on */
+	uint8_t *file;    /* IDENTITY_SIZE, as on disk: what a passphrase is tried on */
 	size_t file_len;
 	bool locked;
-	struct host_key_file head;
+	struct identity_file head;
 	uint8_t sign_pk[32];
 	uint8_t kx_pk[32];
 	uint8_t host_id[16];
@@ -40,7 +40,7 @@ struct signing_key {
 static void
 scrub(int fd)
 {
-	static const uint8_t zero[HOST_KEY_SIZE];
+	static const uint8_t zero[IDENTITY_SIZE];
 	struct stat st;
 
 	if (fd < 0)
@@ -70,7 +70,7 @@ remove_unfinished(int dirfd)
 }
 
 static void
-set_public(struct signing_key *k, const uint8_t sign_pk[32], const uint8_t kx_pk[32])
+set_public(struct host_identity *k, const uint8_t sign_pk[32], const uint8_t kx_pk[32])
 {
 	memcpy(k->sign_pk, sign_pk, 32);
 	memcpy(k->kx_pk, kx_pk, 32);
@@ -81,7 +81,7 @@ set_public(struct signing_key *k, const uint8_t sign_pk[32], const uint8_t kx_pk
  * Copies the opened secrets to their places. The pages are writable until they are protected here.
  */
 static int
-take_secret(struct signing_key *k, const uint8_t *secret)
+take_secret(struct host_identity *k, const uint8_t *secret)
 {
 	uint8_t sign_pk[32], kx_pk[32];
 
@@ -90,7 +90,7 @@ take_secret(struct signing_key *k, const uint8_t *secret)
 	if (crypto_scalarmult_base(kx_pk, k->kx_sk) != 0)
 		return KMS_E_FORMAT;
 	/* The seal covers them: this catches a file that was made wrongly. */
-	if (k->head.kind != HOST_KEY_PLAIN &&
+	if (k->head.kind != IDENTITY_PLAIN &&
 	    (memcmp(sign_pk, k->head.sign_pk, 32) != 0 || memcmp(kx_pk, k->head.kx_pk, 32) != 0))
 		return KMS_E_FORMAT;
 	set_public(k, sign_pk, kx_pk);
@@ -100,63 +100,63 @@ take_secret(struct signing_key *k, const uint8_t *secret)
 	return KMS_OK;
 }
 
-/* Opens the file's secrets into guarded memory of HOST_KEY_SECRET bytes. */
+/* Opens the file's secrets into guarded memory of IDENTITY_SECRET bytes. */
 static int
-unseal(uint8_t *secret, const struct signing_key *k, const uint8_t *passphrase, size_t len,
+unseal(uint8_t *secret, const struct host_identity *k, const uint8_t *passphrase, size_t len,
     const struct secrets *s)
 {
-	struct host_key_secret with = { passphrase, len };
-	bool machine = k->head.kind == HOST_KEY_MACHINE;
+	struct identity_secret with = { passphrase, len };
+	bool machine = k->head.kind == IDENTITY_MACHINE;
 	int rc;
 
 	if (!machine)
-		return host_key_open(secret, k->file, k->file_len, &with);
-	with = (struct host_key_secret){ s->machine, HOST_KEY_MACHINE_SECRET };
+		return identity_file_open(secret, k->file, k->file_len, &with);
+	with = (struct identity_secret){ s->machine, IDENTITY_MACHINE_SECRET };
 	sodium_mprotect_readonly(s->machine);
-	rc = host_key_open(secret, k->file, k->file_len, &with);
+	rc = identity_file_open(secret, k->file, k->file_len, &with);
 	sodium_mprotect_noaccess(s->machine);
 	return rc;
 }
 
 /* head: kind, made and public keys are filled in. */
 static int
-encode(struct host_key_file *head, const uint8_t *secret, const uint8_t *passphrase,
+encode(struct identity_file *head, const uint8_t *secret, const uint8_t *passphrase,
     size_t passphrase_len, const struct secrets *s, uint8_t *file, size_t *len)
 {
-	struct host_key_secret with = { passphrase, passphrase_len };
+	struct identity_secret with = { passphrase, passphrase_len };
 	int rc;
 
-	head->passes = head->kind == HOST_KEY_PASSPHRASE ? HOST_KEY_PASSES : 0;
-	head->memory = head->kind == HOST_KEY_PASSPHRASE ? HOST_KEY_MEMORY : 0;
-	if (head->kind == HOST_KEY_MACHINE) {
-		with = (struct host_key_secret){ s->machine, HOST_KEY_MACHINE_SECRET };
+	head->passes = head->kind == IDENTITY_PASSPHRASE ? IDENTITY_PASSES : 0;
+	head->memory = head->kind == IDENTITY_PASSPHRASE ? IDENTITY_MEMORY : 0;
+	if (head->kind == IDENTITY_MACHINE) {
+		with = (struct identity_secret){ s->machine, IDENTITY_MACHINE_SECRET };
 		sodium_mprotect_readonly(s->machine);
 	}
-	rc = host_key_encode(file, len, head, secret, &with);
-	if (head->kind == HOST_KEY_MACHINE)
+	rc = identity_file_encode(file, len, head, secret, &with);
+	if (head->kind == IDENTITY_MACHINE)
 		sodium_mprotect_noaccess(s->machine);
 	return rc;
 }
 
 /* At the first start: sealed from the beginning when kms.ini has a passphrase or machine file. */
 static int
-make(struct signing_key *k, int dirfd, uint64_t now, const struct secrets *s)
+make(struct host_identity *k, int dirfd, uint64_t now, const struct secrets *s)
 {
-	struct host_key_file head = { .made = now };
-	uint8_t *secret = sodium_malloc(HOST_KEY_SECRET), *sk = sodium_malloc(64);
+	struct identity_file head = { .made = now };
+	uint8_t *secret = sodium_malloc(IDENTITY_SECRET), *sk = sodium_malloc(64);
 	int rc = KMS_E_NO_MEMORY;
 
 	if (secret == NULL || sk == NULL)
 		goto done;
-	head.kind = s->passphrase != NULL ? HOST_KEY_PASSPHRASE
-		    : s->machine != NULL  ? HOST_KEY_MACHINE
-					  : HOST_KEY_PLAIN;
-	randombytes_buf(secret, HOST_KEY_SECRET);
+	head.kind = s->passphrase != NULL ? IDENTITY_PASSPHRASE
+		    : s->machine != NULL  ? IDENTITY_MACHINE
+					  : IDENTITY_PLAIN;
+	randombytes_buf(secret, IDENTITY_SECRET);
 	crypto_sign_seed_keypair(head.sign_pk, sk, secret);
 	crypto_scalarmult_base(head.kx_pk, secret + 32);
 	rc = encode(&head, secret, s->passphrase, s->passphrase_len, s, k->file, &k->file_len);
-	if (rc == KMS_OK && (rc = store_mkdir(dirfd, "keys")) == KMS_OK)
-		rc = store_write(dirfd, KEY_FILE, k->file, k->file_len);
+	if (rc == KMS_OK && (rc = file_make_dir(dirfd, "keys", 0700)) == KMS_OK)
+		rc = file_write(dirfd, KEY_FILE, k->file, k->file_len, 0600, true);
 done:
 	sodium_free(sk);
 	sodium_free(secret);
@@ -164,7 +164,7 @@ done:
 }
 
 static int
-open_machine(struct signing_key *k, uint8_t *secret, const struct secrets *s, char why[256])
+open_machine(struct host_identity *k, uint8_t *secret, const struct secrets *s, char why[256])
 {
 	int rc;
 
@@ -181,7 +181,7 @@ open_machine(struct signing_key *k, uint8_t *secret, const struct secrets *s, ch
 
 /* A missing or wrong passphrase is not a failure: the administrator can type it later. */
 static int
-open_passphrase(struct signing_key *k, uint8_t *secret, const struct secrets *s, char why[256])
+open_passphrase(struct host_identity *k, uint8_t *secret, const struct secrets *s, char why[256])
 {
 	int rc = KMS_E_PASSPHRASE;
 
@@ -197,17 +197,17 @@ open_passphrase(struct signing_key *k, uint8_t *secret, const struct secrets *s,
 }
 
 static int
-open_file(struct signing_key *k, const struct secrets *s, char why[256])
+open_file(struct host_identity *k, const struct secrets *s, char why[256])
 {
-	uint8_t *secret = sodium_malloc(HOST_KEY_SECRET);
+	uint8_t *secret = sodium_malloc(IDENTITY_SECRET);
 	int rc;
 
 	if (secret == NULL)
 		return KMS_E_NO_MEMORY;
-	rc = host_key_decode(&k->head, k->file, k->file_len);
-	if (rc == KMS_OK && k->head.kind == HOST_KEY_MACHINE)
+	rc = identity_file_decode(&k->head, k->file, k->file_len);
+	if (rc == KMS_OK && k->head.kind == IDENTITY_MACHINE)
 		rc = open_machine(k, secret, s, why);
-	else if (rc == KMS_OK && k->head.kind == HOST_KEY_PASSPHRASE)
+	else if (rc == KMS_OK && k->head.kind == IDENTITY_PASSPHRASE)
 		rc = open_passphrase(k, secret, s, why);
 	else if (rc == KMS_OK)
 		rc = unseal(secret, k, NULL, 0, s);
@@ -218,10 +218,10 @@ open_file(struct signing_key *k, const struct secrets *s, char why[256])
 }
 
 int
-signing_key_open(struct signing_key **out, int dirfd, uint64_t now, const struct secrets *s,
+host_identity_open(struct host_identity **out, int dirfd, uint64_t now, const struct secrets *s,
     bool *made, char why[256])
 {
-	struct signing_key *k = calloc(1, sizeof(*k));
+	struct host_identity *k = calloc(1, sizeof(*k));
 	int rc = KMS_E_NO_MEMORY;
 
 	*made = false;
@@ -229,11 +229,11 @@ signing_key_open(struct signing_key **out, int dirfd, uint64_t now, const struct
 		return rc;
 	k->sign_sk = sodium_malloc(64);
 	k->kx_sk = sodium_malloc(32);
-	k->file = sodium_malloc(HOST_KEY_SIZE);
+	k->file = sodium_malloc(IDENTITY_SIZE);
 	if (k->sign_sk == NULL || k->kx_sk == NULL || k->file == NULL)
 		goto done;
 	remove_unfinished(dirfd);
-	rc = store_read_into(dirfd, KEY_FILE, k->file, HOST_KEY_SIZE, &k->file_len);
+	rc = file_read_into(dirfd, KEY_FILE, FILE_OURS, k->file, IDENTITY_SIZE, &k->file_len);
 	if (rc == KMS_E_NOT_FOUND) {
 		*made = true;
 		rc = make(k, dirfd, now, s);
@@ -246,7 +246,7 @@ signing_key_open(struct signing_key **out, int dirfd, uint64_t now, const struct
 		rc = KMS_E_NO_MEMORY;
 done:
 	if (rc != KMS_OK) {
-		signing_key_free(k);
+		host_identity_free(k);
 		return rc;
 	}
 	*out = k;
@@ -254,21 +254,21 @@ done:
 }
 
 bool
-signing_key_locked(const struct signing_key *k)
+host_identity_locked(const struct host_identity *k)
 {
 	return k->locked;
 }
 
-enum host_key_kind
-signing_key_kind(const struct signing_key *k)
+enum identity_kind
+host_identity_kind(const struct host_identity *k)
 {
 	return k->head.kind;
 }
 
 int
-signing_key_unlock(struct signing_key *k, const uint8_t *passphrase, size_t len)
+host_identity_unlock(struct host_identity *k, const uint8_t *passphrase, size_t len)
 {
-	uint8_t *secret = sodium_malloc(HOST_KEY_SECRET);
+	uint8_t *secret = sodium_malloc(IDENTITY_SECRET);
 	int rc = KMS_E_NO_MEMORY;
 
 	if (secret != NULL && sodium_mprotect_readonly(k->file) == 0) {
@@ -289,18 +289,18 @@ static int
 replace_file(int dirfd, const uint8_t *file, size_t len)
 {
 	int old = open_to_scrub(dirfd, KEY_FILE);
-	int rc = store_write(dirfd, KEY_FILE, file, len);
+	int rc = file_write(dirfd, KEY_FILE, file, len, 0600, true);
 
 	scrub(old);
 	return rc;
 }
 
 int
-signing_key_seal(struct signing_key *k, int dirfd, enum host_key_kind kind,
+host_identity_seal(struct host_identity *k, int dirfd, enum identity_kind kind,
     const uint8_t *passphrase, size_t passphrase_len, const struct secrets *s)
 {
-	struct host_key_file head = { .kind = kind, .made = k->head.made };
-	uint8_t *secret = sodium_malloc(HOST_KEY_SECRET), *file = sodium_malloc(HOST_KEY_SIZE);
+	struct identity_file head = { .kind = kind, .made = k->head.made };
+	uint8_t *secret = sodium_malloc(IDENTITY_SECRET), *file = sodium_malloc(IDENTITY_SIZE);
 	int rc = KMS_E_NO_MEMORY;
 	size_t len = 0;
 
@@ -313,7 +313,7 @@ signing_key_seal(struct signing_key *k, int dirfd, enum host_key_kind kind,
 	sodium_mprotect_noaccess(k->sign_sk);
 	rc = encode(&head, secret, passphrase, passphrase_len, s, file, &len);
 	if (rc == KMS_OK && (rc = replace_file(dirfd, file, len)) == KMS_OK &&
-	    (rc = host_key_decode(&k->head, file, len)) == KMS_OK) {
+	    (rc = identity_file_decode(&k->head, file, len)) == KMS_OK) {
 		sodium_mprotect_readwrite(k->file);
 		memcpy(k->file, file, len);
 		k->file_len = len;
@@ -326,7 +326,7 @@ done:
 }
 
 void
-signing_key_free(struct signing_key *k)
+host_identity_free(struct host_identity *k)
 {
 	if (k == NULL)
 		return;
@@ -337,25 +337,25 @@ signing_key_free(struct signing_key *k)
 }
 
 const uint8_t *
-signing_key_sign_pk(const struct signing_key *k)
+host_identity_sign_pk(const struct host_identity *k)
 {
 	return k->sign_pk;
 }
 
 const uint8_t *
-signing_key_kx_pk(const struct signing_key *k)
+host_identity_kx_pk(const struct host_identity *k)
 {
 	return k->kx_pk;
 }
 
 const uint8_t *
-signing_key_host_id(const struct signing_key *k)
+host_identity_id(const struct host_identity *k)
 {
 	return k->host_id;
 }
 
 static int
-sign(struct signing_key *k, uint8_t sig[64], const uint8_t *octets, size_t len)
+sign(struct host_identity *k, uint8_t sig[64], const uint8_t *octets, size_t len)
 {
 	int rc;
 
@@ -370,9 +370,9 @@ sign(struct signing_key *k, uint8_t sig[64], const uint8_t *octets, size_t len)
 }
 
 int
-signing_key_batch(uint8_t sig[BATCH_SIGNATURE], const uint8_t header[BATCH_HEADER], void *arg)
+host_identity_batch(uint8_t sig[BATCH_SIGNATURE], const uint8_t header[BATCH_HEADER], void *arg)
 {
-	struct signing_key *k = arg;
+	struct host_identity *k = arg;
 	struct batch_header h;
 
 	if (batch_header_decode(&h, header) != KMS_OK || memcmp(h.host_id, k->host_id, 16) != 0)
@@ -381,7 +381,7 @@ signing_key_batch(uint8_t sig[BATCH_SIGNATURE], const uint8_t header[BATCH_HEADE
 }
 
 int
-signing_key_confirm(struct signing_key *k, struct confirm_request *r)
+host_identity_confirm(struct host_identity *k, struct confirm_request *r)
 {
 	uint8_t octets[CONFIRM_REQUEST_SIGNED];
 
@@ -392,8 +392,8 @@ signing_key_confirm(struct signing_key *k, struct confirm_request *r)
 }
 
 int
-signing_key_session(
-    struct signing_key *k, struct seal_keys *out, const uint8_t client_pk[SEAL_PUBLIC])
+host_identity_session(
+    struct host_identity *k, struct seal_keys *out, const uint8_t client_pk[SEAL_PUBLIC])
 {
 	if (k->locked)
 		return KMS_E_LOCKED;

@@ -1,7 +1,7 @@
 /*
  * host_identity.h - the host's own two secrets, made at first start and never leaving this
  * process: the Ed25519 key that signs batches and the X25519 key that clients seal requests for.
- * No call signs arbitrary bytes. keys/host.key is host_key.h's.
+ * No call signs arbitrary bytes. keys/host.key is identity_file.h's.
  */
 #ifndef KMSD_ACTIVATE_HOST_IDENTITY_H
 #define KMSD_ACTIVATE_HOST_IDENTITY_H
@@ -15,7 +15,7 @@
 #include "libkms/core/seal.h"
 #include "policy/pack.h"
 
-struct signing_key;
+struct host_identity;
 
 /*
  * Load keys/host.key beneath dirfd, or make it when there is none (sealed when secrets holds
@@ -23,37 +23,38 @@ struct signing_key;
  * (why says so), opens locked. KMS_E_FORMAT: damaged, KMS_E_SCHEMA: a version or kind of later
  * kmsd, KMS_E_PASSPHRASE: not this machine file (why), KMS_E_IO, KMS_E_FULL, KMS_E_NO_MEMORY.
  */
-int signing_key_open(struct signing_key **out, int dirfd, uint64_t now,
+int host_identity_open(struct host_identity **out, int dirfd, uint64_t now,
     const struct secrets *secrets, bool *made, char why[256]);
 /*
  * Locked: public keys and host id are known; nothing can be signed and no session begun before the
  * key is unlocked.
  */
-bool signing_key_locked(const struct signing_key *k);
-enum host_key_kind signing_key_kind(const struct signing_key *k);
+bool host_identity_locked(const struct host_identity *k);
+enum identity_kind host_identity_kind(const struct host_identity *k);
 /*
  * Try a passphrase on a file sealed with one; unlocks a locked key, otherwise only checks.
  * KMS_E_PASSPHRASE, KMS_E_NO_MEMORY.
  */
-int signing_key_unlock(struct signing_key *k, const uint8_t *passphrase, size_t len);
+int host_identity_unlock(struct host_identity *k, const uint8_t *passphrase, size_t len);
 /*
  * Writes the file again, of that kind: at every moment the old or the new file exists. Only when
  * not locked. KMS_E_IO, KMS_E_FULL, KMS_E_NO_MEMORY.
  */
-int signing_key_seal(struct signing_key *k, int dirfd, enum host_key_kind kind,
+int host_identity_seal(struct host_identity *k, int dirfd, enum identity_kind kind,
     const uint8_t *passphrase, size_t len, const struct secrets *secrets);
-void signing_key_free(struct signing_key *k);
+void host_identity_free(struct host_identity *k);
 
-const uint8_t *signing_key_sign_pk(const struct signing_key *k); /* 32 */
-const uint8_t *signing_key_kx_pk(const struct signing_key *k);   /* 32 */
-const uint8_t *signing_key_host_id(const struct signing_key *k); /* 16 */
+const uint8_t *host_identity_sign_pk(const struct host_identity *k); /* 32 */
+const uint8_t *host_identity_kx_pk(const struct host_identity *k);   /* 32 */
+const uint8_t *host_identity_id(const struct host_identity *k);      /* 16 */
 
 /* kmsdb_sign_fn; arg: the key. Refuses (KMS_E_FORMAT) anything but a batch header of this host. */
-int signing_key_batch(uint8_t sig[BATCH_SIGNATURE], const uint8_t header[BATCH_HEADER], void *arg);
+int host_identity_batch(
+    uint8_t sig[BATCH_SIGNATURE], const uint8_t header[BATCH_HEADER], void *arg);
 /* Fills in the public keys and signs: proof of possession. */
-int signing_key_confirm(struct signing_key *k, struct confirm_request *r);
+int host_identity_confirm(struct host_identity *k, struct confirm_request *r);
 /* Session keys with a client. KMS_E_FORMAT: a public key of small order. */
-int signing_key_session(
-    struct signing_key *k, struct seal_keys *out, const uint8_t client_pk[SEAL_PUBLIC]);
+int host_identity_session(
+    struct host_identity *k, struct seal_keys *out, const uint8_t client_pk[SEAL_PUBLIC]);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * identity_file.c - see host_key.h. Nothing here keeps a secret: the caller's buffers are guarded,
- * and the key of the seal lives in guarded memory for as long as one call.
+ * identity_file.c - see identity_file.h. Nothing here keeps a secret: the caller's buffers are
+ * guarded, and the key of the seal lives in guarded memory for as long as one call.
  */
 #include "kmsd/activate/identity_file.h"
 
@@ -13,15 +13,15 @@
 #define MAGIC "KMSHOSTK"
 #define LAYOUT_VERSION 1
 #define SEALED_AT 136
-#define SEALED (HOST_KEY_SECRET + crypto_aead_xchacha20poly1305_ietf_ABYTES)
+#define SEALED (IDENTITY_SECRET + crypto_aead_xchacha20poly1305_ietf_ABYTES)
 #define DIGEST 32
 
-_Static_assert(SEALED_AT + SEALED + DIGEST == HOST_KEY_SIZE, "layout");
+_Static_assert(SEALED_AT + SEALED + DIGEST == IDENTITY_SIZE, "layout");
 _Static_assert(crypto_pwhash_SALTBYTES == 16, "layout");
 _Static_assert(crypto_aead_xchacha20poly1305_ietf_NPUBBYTES == 24, "layout");
 
 const char *
-host_key_kind_name(enum host_key_kind kind)
+identity_kind_name(enum identity_kind kind)
 {
 	static const char *const names[] = { "no", "passphrase", "machine" };
 
@@ -32,24 +32,24 @@ host_key_kind_name(enum host_key_kind kind)
 static size_t
 size_of(uint8_t kind)
 {
-	static const size_t sizes[] = { HOST_KEY_PLAIN_SIZE, HOST_KEY_SIZE, HOST_KEY_SIZE };
+	static const size_t sizes[] = { IDENTITY_PLAIN_SIZE, IDENTITY_SIZE, IDENTITY_SIZE };
 
 	return kind < sizeof(sizes) / sizeof(sizes[0]) ? sizes[kind] : 0;
 }
 
 static int
-check_parameters(const struct host_key_file *f)
+check_parameters(const struct identity_file *f)
 {
-	if (f->kind == HOST_KEY_MACHINE)
+	if (f->kind == IDENTITY_MACHINE)
 		return f->passes == 0 && f->memory == 0 ? KMS_OK : KMS_E_FORMAT;
-	if (f->passes < 1 || f->passes > HOST_KEY_PASSES_MAX || f->memory < HOST_KEY_MEMORY_MIN ||
-	    f->memory > HOST_KEY_MEMORY_MAX)
+	if (f->passes < 1 || f->passes > IDENTITY_PASSES_MAX || f->memory < IDENTITY_MEMORY_MIN ||
+	    f->memory > IDENTITY_MEMORY_MAX)
 		return KMS_E_FORMAT;
 	return KMS_OK;
 }
 
 int
-host_key_decode(struct host_key_file *out, const uint8_t *file, size_t len)
+identity_file_decode(struct identity_file *out, const uint8_t *file, size_t len)
 {
 	static const uint8_t zero[6];
 	uint8_t digest[DIGEST];
@@ -66,10 +66,10 @@ host_key_decode(struct host_key_file *out, const uint8_t *file, size_t len)
 	if (sodium_memcmp(digest, file + len - DIGEST, DIGEST) != 0 ||
 	    memcmp(file + 10, zero, sizeof(zero)) != 0)
 		return KMS_E_FORMAT;
-	out->kind = (enum host_key_kind)file[9];
+	out->kind = (enum identity_kind)file[9];
 	wire_reader_init(&r, file + 16, len - 16);
 	out->made = wire_get_u64(&r);
-	if (out->kind == HOST_KEY_PLAIN)
+	if (out->kind == IDENTITY_PLAIN)
 		return KMS_OK;
 	wire_get(&r, out->sign_pk, 32);
 	wire_get(&r, out->kx_pk, 32);
@@ -82,15 +82,15 @@ host_key_decode(struct host_key_file *out, const uint8_t *file, size_t len)
 
 /* The key of the seal. */
 static int
-derive(uint8_t *key, const struct host_key_file *f, const struct host_key_secret *s)
+derive(uint8_t *key, const struct identity_file *f, const struct identity_secret *s)
 {
-	if (f->kind == HOST_KEY_MACHINE) {
-		if (s->len != HOST_KEY_MACHINE_SECRET)
+	if (f->kind == IDENTITY_MACHINE) {
+		if (s->len != IDENTITY_MACHINE_SECRET)
 			return KMS_E_PASSPHRASE;
 		crypto_generichash(key, 32, f->salt, sizeof(f->salt), s->octets, s->len);
 		return KMS_OK;
 	}
-	if (s->len == 0 || s->len > HOST_KEY_PASSPHRASE_MAX)
+	if (s->len == 0 || s->len > IDENTITY_PASSPHRASE_MAX)
 		return KMS_E_PASSPHRASE;
 	if (crypto_pwhash(key, 32, (const char *)s->octets, s->len, f->salt, f->passes,
 		(size_t)f->memory * 1024, crypto_pwhash_ALG_ARGON2ID13) != 0)
@@ -99,16 +99,17 @@ derive(uint8_t *key, const struct host_key_file *f, const struct host_key_secret
 }
 
 int
-host_key_open(uint8_t *secret, const uint8_t *file, size_t len, const struct host_key_secret *s)
+identity_file_open(
+    uint8_t *secret, const uint8_t *file, size_t len, const struct identity_secret *s)
 {
-	struct host_key_file f;
+	struct identity_file f;
 	uint8_t *key = NULL;
-	int rc = host_key_decode(&f, file, len);
+	int rc = identity_file_decode(&f, file, len);
 
 	if (rc != KMS_OK)
 		return rc;
-	if (f.kind == HOST_KEY_PLAIN) {
-		memcpy(secret, file + 24, HOST_KEY_SECRET);
+	if (f.kind == IDENTITY_PLAIN) {
+		memcpy(secret, file + 24, IDENTITY_SECRET);
 		return KMS_OK;
 	}
 	if ((key = sodium_malloc(32)) == NULL)
@@ -122,7 +123,7 @@ host_key_open(uint8_t *secret, const uint8_t *file, size_t len, const struct hos
 }
 
 static void
-head(struct wire_writer *w, const struct host_key_file *f)
+head(struct wire_writer *w, const struct identity_file *f)
 {
 	wire_put(w, MAGIC, 8);
 	wire_put_u8(w, LAYOUT_VERSION);
@@ -132,8 +133,8 @@ head(struct wire_writer *w, const struct host_key_file *f)
 }
 
 static int
-seal(uint8_t file[HOST_KEY_SIZE], struct wire_writer *w, struct host_key_file *f,
-    const uint8_t *secret, const struct host_key_secret *s)
+seal(uint8_t file[IDENTITY_SIZE], struct wire_writer *w, struct identity_file *f,
+    const uint8_t *secret, const struct identity_secret *s)
 {
 	uint8_t *key = sodium_malloc(32);
 	int rc;
@@ -150,23 +151,23 @@ seal(uint8_t file[HOST_KEY_SIZE], struct wire_writer *w, struct host_key_file *f
 	wire_put(w, f->nonce, sizeof(f->nonce));
 	if ((rc = derive(key, f, s)) == KMS_OK)
 		crypto_aead_xchacha20poly1305_ietf_encrypt(file + SEALED_AT, NULL, secret,
-		    HOST_KEY_SECRET, file, SEALED_AT, NULL, f->nonce, key);
+		    IDENTITY_SECRET, file, SEALED_AT, NULL, f->nonce, key);
 	sodium_free(key);
 	return rc;
 }
 
 int
-host_key_encode(uint8_t file[HOST_KEY_SIZE], size_t *len, struct host_key_file *f,
-    const uint8_t *secret, const struct host_key_secret *s)
+identity_file_encode(uint8_t file[IDENTITY_SIZE], size_t *len, struct identity_file *f,
+    const uint8_t *secret, const struct identity_secret *s)
 {
 	struct wire_writer w;
 	int rc = KMS_OK;
 
 	*len = size_of((uint8_t)f->kind);
-	wire_writer_init(&w, file, HOST_KEY_SIZE);
+	wire_writer_init(&w, file, IDENTITY_SIZE);
 	head(&w, f);
-	if (f->kind == HOST_KEY_PLAIN)
-		wire_put(&w, secret, HOST_KEY_SECRET);
+	if (f->kind == IDENTITY_PLAIN)
+		wire_put(&w, secret, IDENTITY_SECRET);
 	else if ((rc = check_parameters(f)) == KMS_OK)
 		rc = seal(file, &w, f, secret, s);
 	if (rc == KMS_OK)

@@ -27,29 +27,29 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HOST_KEY_PLAIN_SIZE 120
-#define HOST_KEY_SIZE 248  /* the larger */
-#define HOST_KEY_SECRET 64 /* seed, X25519 secret key */
-#define HOST_KEY_MACHINE_SECRET 32
-#define HOST_KEY_PASSPHRASE_MAX 1024
+#define IDENTITY_PLAIN_SIZE 120
+#define IDENTITY_SIZE 248  /* the larger */
+#define IDENTITY_SECRET 64 /* seed, X25519 secret key */
+#define IDENTITY_MACHINE_SECRET 32
+#define IDENTITY_PASSPHRASE_MAX 1024
 
 /*
  * Limits for what a file may ask of Argon2: we write 256 MiB; a damaged or hostile file gets no
  * more than this.
  */
-#define HOST_KEY_PASSES 3
-#define HOST_KEY_PASSES_MAX 8
-#define HOST_KEY_MEMORY (256 * 1024) /* KiB */
-#define HOST_KEY_MEMORY_MIN 1024
-#define HOST_KEY_MEMORY_MAX (1024 * 1024)
+#define IDENTITY_PASSES 3
+#define IDENTITY_PASSES_MAX 8
+#define IDENTITY_MEMORY (256 * 1024) /* KiB */
+#define IDENTITY_MEMORY_MIN 1024
+#define IDENTITY_MEMORY_MAX (1024 * 1024)
 
-enum host_key_kind { HOST_KEY_PLAIN = 0, HOST_KEY_PASSPHRASE = 1, HOST_KEY_MACHINE = 2 };
+enum identity_kind { IDENTITY_PLAIN = 0, IDENTITY_PASSPHRASE = 1, IDENTITY_MACHINE = 2 };
 
 /*
  * The public part. Public keys are zero in a plain file, where they follow from the secrets.
  */
-struct host_key_file {
-	enum host_key_kind kind;
+struct identity_file {
+	enum identity_kind kind;
 	uint64_t made;
 	uint8_t sign_pk[32], kx_pk[32];
 	uint8_t salt[16];
@@ -57,8 +57,8 @@ struct host_key_file {
 	uint8_t nonce[24];
 };
 
-/* A passphrase, or the HOST_KEY_MACHINE_SECRET bytes of the machine file. */
-struct host_key_secret {
+/* A passphrase, or the IDENTITY_MACHINE_SECRET bytes of the machine file. */
+struct identity_secret {
 	const uint8_t *octets;
 	size_t len;
 };
@@ -66,20 +66,20 @@ struct host_key_secret {
 /*
  * KMS_E_FORMAT: damaged, or it exceeds the limits; KMS_E_SCHEMA: version or kind of later kmsd.
  */
-int host_key_decode(struct host_key_file *out, const uint8_t *file, size_t len);
+int identity_file_decode(struct identity_file *out, const uint8_t *file, size_t len);
 /*
- * secret: HOST_KEY_SECRET bytes of guarded memory. Also KMS_E_PASSPHRASE (wrong secret),
+ * secret: IDENTITY_SECRET bytes of guarded memory. Also KMS_E_PASSPHRASE (wrong secret),
  * KMS_E_NO_MEMORY.
  */
-int host_key_open(
-    uint8_t *secret, const uint8_t *file, size_t len, const struct host_key_secret *s);
+int identity_file_open(
+    uint8_t *secret, const uint8_t *file, size_t len, const struct identity_secret *s);
 /*
  * f: kind, made, public keys, passes and memory are filled in; salt and nonce are made.
  * KMS_E_NO_MEMORY.
  */
-int host_key_encode(uint8_t file[HOST_KEY_SIZE], size_t *len, struct host_key_file *f,
-    const uint8_t *secret, const struct host_key_secret *s);
+int identity_file_encode(uint8_t file[IDENTITY_SIZE], size_t *len, struct identity_file *f,
+    const uint8_t *secret, const struct identity_secret *s);
 /* "no", "passphrase", "machine": as kmsctl status shows it. */
-const char *host_key_kind_name(enum host_key_kind kind);
+const char *identity_kind_name(enum identity_kind kind);
 
 #endif

@@ -201,7 +201,7 @@ open_ledger(struct activate *a)
 	struct fault fault = { 0 };
 	int rc;
 
-	memcpy(o.sign_pk, signing_key_sign_pk(a->key), 32);
+	memcpy(o.sign_pk, host_identity_sign_pk(a->key), 32);
 	if ((rc = kmsdb_open(&a->db, a->state_dir, &o, &fault)) != KMS_OK) {
 		log_event(
 		    LOG_CRIT, "ledger-refused", "%s: %s", kms_strerror((uint32_t)rc), fault.text);
@@ -221,7 +221,7 @@ open_keys(struct activate *a)
 	bool made = false;
 	int rc;
 
-	rc = signing_key_open(&a->key, a->state_dir, a->now, &a->secrets, &made, why);
+	rc = host_identity_open(&a->key, a->state_dir, a->now, &a->secrets, &made, why);
 	if (rc != KMS_OK) {
 		log_event(LOG_CRIT, "host-key-refused", "keys/host.key: %s; %s",
 		    kms_strerror((uint32_t)rc),
@@ -233,7 +233,7 @@ open_keys(struct activate *a)
 	secrets_forget_passphrase(&a->secrets);
 	if (made)
 		log_event(LOG_NOTICE, "host-key-made", "keys/host.key: keep a backup of it");
-	if (signing_key_locked(a->key))
+	if (host_identity_locked(a->key))
 		log_event(LOG_WARNING, "host-locked",
 		    "%s%skeys/host.key is sealed with a passphrase: clients are told to come again until kmsctl unlock",
 		    why, *why ? "; " : "");
@@ -443,7 +443,7 @@ start(struct server *s)
 	a->layers |= activate_confine_late(memlock);
 	if ((rc = check_layers(a)) != KMS_OK)
 		return rc;
-	if (!signing_key_locked(a->key) && (rc = activate_record_start(a)) != KMS_OK)
+	if (!host_identity_locked(a->key) && (rc = activate_record_start(a)) != KMS_OK)
 		return rc;
 	return open_fronts(s);
 }
@@ -493,7 +493,7 @@ tear_down(struct server *s)
 	front_peer_free_all(a);
 	kmsdb_close(a->db);
 	service_close(&a->service);
-	signing_key_free(a->key);
+	host_identity_free(a->key);
 	secrets_free(&a->secrets);
 	session_keys_free(a->cache);
 	pending_free(a->pending);

@@ -166,7 +166,7 @@ pending_commit(struct activate *a)
 
 	if (entries == 0)
 		return KMS_OK;
-	rc = kmsdb_commit(a->db, signing_key_host_id(a->key), a->now, signing_key_batch, a->key);
+	rc = kmsdb_commit(a->db, host_identity_id(a->key), a->now, host_identity_batch, a->key);
 	if (rc != KMS_OK) {
 		say_failure(a, entries, rc);
 		return rc;
@@ -231,5 +231,5 @@ void
 pending_idle(struct activate *a)
 {
 	pending_finish(a);
-	kmsdb_commit(a->db, signing_key_host_id(a->key), a->now, signing_key_batch, a->key);
+	kmsdb_commit(a->db, host_identity_id(a->key), a->now, host_identity_batch, a->key);
 }

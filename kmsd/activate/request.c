@@ -51,7 +51,7 @@ answer_error(
 static bool
 locked(struct activate *a, struct front_peer *p, const struct ipc_frame *f)
 {
-	if (!signing_key_locked(a->key))
+	if (!host_identity_locked(a->key))
 		return false;
 	refusal_log(f, KMS_E_LOCKED, "");
 	answer_error(a, p, f->token, KMS_E_LOCKED, 0);

@@ -14,7 +14,7 @@
 #include "libkms/kms_error.h"
 
 /* The first line with its end; more is not read. */
-#define FILE_MAX (HOST_KEY_PASSPHRASE_MAX + 2)
+#define FILE_MAX (IDENTITY_PASSPHRASE_MAX + 2)
 
 static int
 read_file(uint8_t *out, size_t *len, int fd)
@@ -40,10 +40,10 @@ take_passphrase(struct secrets *s, const uint8_t *text, size_t len)
 
 	while (n < len && text[n] != '\n' && text[n] != '\r' && text[n] != 0)
 		n++;
-	if (n == 0 || n > HOST_KEY_PASSPHRASE_MAX) {
+	if (n == 0 || n > IDENTITY_PASSPHRASE_MAX) {
 		log_event(LOG_ERR, "passphrase-refused",
 		    "the passphrase file from kms.ini is %s: its first line must have 1 to %d bytes",
-		    n == 0 ? "empty" : "too long", HOST_KEY_PASSPHRASE_MAX);
+		    n == 0 ? "empty" : "too long", IDENTITY_PASSPHRASE_MAX);
 		return KMS_E_CONFIG;
 	}
 	sodium_free(s->passphrase);
@@ -58,17 +58,17 @@ take_passphrase(struct secrets *s, const uint8_t *text, size_t len)
 static int
 take_machine(struct secrets *s, const uint8_t *text, size_t len)
 {
-	const size_t digits = 2 * HOST_KEY_MACHINE_SECRET, head = strlen(IPC_MACHINE_HEAD);
+	const size_t digits = 2 * IDENTITY_MACHINE_SECRET, head = strlen(IPC_MACHINE_HEAD);
 	size_t got = 0;
 
 	sodium_free(s->machine);
-	if ((s->machine = sodium_malloc(HOST_KEY_MACHINE_SECRET)) == NULL)
+	if ((s->machine = sodium_malloc(IDENTITY_MACHINE_SECRET)) == NULL)
 		return KMS_E_NO_MEMORY;
 	if (len == head + digits + 1 && memcmp(text, IPC_MACHINE_HEAD, head) == 0 &&
 	    text[len - 1] == '\n' &&
-	    sodium_hex2bin(s->machine, HOST_KEY_MACHINE_SECRET, (const char *)text + head, digits,
+	    sodium_hex2bin(s->machine, IDENTITY_MACHINE_SECRET, (const char *)text + head, digits,
 		NULL, &got, NULL) == 0 &&
-	    got == HOST_KEY_MACHINE_SECRET) {
+	    got == IDENTITY_MACHINE_SECRET) {
 		sodium_mprotect_noaccess(s->machine);
 		return KMS_OK;
 	}

@@ -11,7 +11,7 @@
 struct secrets {
 	uint8_t *passphrase; /* NULL: none; from sodium_malloc, as is machine */
 	size_t passphrase_len;
-	uint8_t *machine; /* HOST_KEY_MACHINE_SECRET bytes; NULL: none */
+	uint8_t *machine; /* IDENTITY_MACHINE_SECRET bytes; NULL: none */
 };
 
 /*

@@ -58,7 +58,7 @@ tell_disputed(const struct service *s, const struct service_publisher *p)
 }
 
 int
-service_open(struct service *s, int dirfd, const struct signing_key *key,
+service_open(struct service *s, int dirfd, const struct host_identity *key,
     const struct config *config, char why[256])
 {
 	memset(s, 0, sizeof(*s));

@@ -24,6 +24,7 @@
 
 #define SERVICE_KEYS 16 /* host keys kept for one publisher */
 #define SERVICE_SIGNATURE_MAX 4096
+#define SERVICE_PATH 160
 
 struct service_publisher {
 	char name[65];
@@ -48,8 +49,8 @@ struct service_publisher {
 struct service {
 	struct service_publisher *publishers;
 	unsigned count;
-	int dirfd;                     /* state directory, borrowed */
-	const struct signing_key *key; /* borrowed */
+	int dirfd;                       /* state directory, borrowed */
+	const struct host_identity *key; /* borrowed */
 };
 
 /*
@@ -57,7 +58,7 @@ struct service {
  * none, or two have one key id (why says which). A damaged file is logged and left out: the
  * others are served.
  */
-int service_open(struct service *s, int dirfd, const struct signing_key *key,
+int service_open(struct service *s, int dirfd, const struct host_identity *key,
     const struct config *config, char why[256]);
 void service_close(struct service *s);
 

@@ -85,7 +85,7 @@ service_from_code(struct service *s, struct service_candidate *c, char why[256])
 	if ((rc = find_pack(s, c->publisher, &code, &pack, &owned, why)) != KMS_OK)
 		return rc;
 	rc = confirm_code_certificate(cert, sizeof(cert), &len, &code, key, pack,
-	    signing_key_sign_pk(s->key), signing_key_kx_pk(s->key));
+	    host_identity_sign_pk(s->key), host_identity_kx_pk(s->key));
 	free(owned);
 	if (rc == KMS_OK)
 		rc = make_file(c, cert, len);

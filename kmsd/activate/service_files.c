@@ -17,60 +17,60 @@
 #define VERSION_MAX 15
 
 void
-service_key_path(char out[STORE_PATH], const uint8_t key_id[16])
+service_key_path(char out[SERVICE_PATH], const uint8_t key_id[16])
 {
 	char uuid[37];
 
 	uuid_format(uuid, key_id);
-	snprintf(out, STORE_PATH, "keys/%s.kmskey", uuid);
+	snprintf(out, SERVICE_PATH, "keys/%s.kmskey", uuid);
 }
 
 void
-service_certificate_path(char out[STORE_PATH], const uint8_t publisher[8])
+service_certificate_path(char out[SERVICE_PATH], const uint8_t publisher[8])
 {
 	char hex[17];
 
 	hex_format(hex, publisher, 8);
-	snprintf(out, STORE_PATH, "certs/%s.kmscert", hex);
+	snprintf(out, SERVICE_PATH, "certs/%s.kmscert", hex);
 }
 
 void
-service_policy_path(char out[STORE_PATH], const uint8_t publisher[8], const char *version)
+service_policy_path(char out[SERVICE_PATH], const uint8_t publisher[8], const char *version)
 {
 	char hex[17];
 
 	hex_format(hex, publisher, 8);
 	if (version == NULL)
-		snprintf(out, STORE_PATH, "policy/%s", hex);
+		snprintf(out, SERVICE_PATH, "policy/%s", hex);
 	else
-		snprintf(out, STORE_PATH, "policy/%s/%s.kmspolicy", hex, version);
+		snprintf(out, SERVICE_PATH, "policy/%s/%s.kmspolicy", hex, version);
 }
 
 void
-service_rotation_path(char out[STORE_PATH], const uint8_t publisher[8])
+service_rotation_path(char out[SERVICE_PATH], const uint8_t publisher[8])
 {
 	char hex[17];
 
 	hex_format(hex, publisher, 8);
-	snprintf(out, STORE_PATH, "rotations/%s.kmsrotate", hex);
+	snprintf(out, SERVICE_PATH, "rotations/%s.kmsrotate", hex);
 }
 
 void
-service_revocations_path(char out[STORE_PATH], const uint8_t publisher[8], uint64_t number)
+service_revocations_path(char out[SERVICE_PATH], const uint8_t publisher[8], uint64_t number)
 {
 	char hex[17];
 
 	hex_format(hex, publisher, 8);
-	snprintf(out, STORE_PATH, "revoked/%s-%llu.kmsrevoked", hex, (unsigned long long)number);
+	snprintf(out, SERVICE_PATH, "revoked/%s-%llu.kmsrevoked", hex, (unsigned long long)number);
 }
 
 void
-service_policy_current(char out[STORE_PATH], const uint8_t publisher[8])
+service_policy_current(char out[SERVICE_PATH], const uint8_t publisher[8])
 {
 	char hex[17];
 
 	hex_format(hex, publisher, 8);
-	snprintf(out, STORE_PATH, "policy/%s/current", hex);
+	snprintf(out, SERVICE_PATH, "policy/%s/current", hex);
 }
 
 int
@@ -90,15 +90,16 @@ static int
 read_signed(const struct service *s, const struct service_publisher *p, bool host_key,
     const char *path, uint8_t **file, size_t *len)
 {
-	char sig_path[STORE_PATH + 16];
+	char sig_path[SERVICE_PATH + 16];
 	uint8_t *sig = NULL;
 	size_t sig_len;
 	int rc;
 
 	*file = NULL;
 	snprintf(sig_path, sizeof(sig_path), "%s.minisig", path);
-	if ((rc = store_read(s->dirfd, path, PACK_MAX, file, len)) == KMS_OK &&
-	    (rc = store_read(s->dirfd, sig_path, SERVICE_SIGNATURE_MAX, &sig, &sig_len)) == KMS_OK)
+	if ((rc = file_read(s->dirfd, path, FILE_OURS, PACK_MAX, (char **)file, len)) == KMS_OK &&
+	    (rc = file_read(s->dirfd, sig_path, FILE_OURS, SERVICE_SIGNATURE_MAX, (char **)&sig,
+		 &sig_len)) == KMS_OK)
 		rc = service_verify(&p->key, host_key, *file, *len, sig, sig_len);
 	if (rc == KMS_E_PUBLISHER && p->rotated && sig != NULL)
 		rc = service_verify(
@@ -129,7 +130,7 @@ load_key(const char *name, void *arg)
 	struct key_walk *walk = arg;
 	struct service_publisher *p = walk->publisher;
 	struct fault err = { 0 };
-	char path[STORE_PATH];
+	char path[SERVICE_PATH];
 	uint8_t *file;
 	size_t len;
 	int rc;
@@ -156,13 +157,14 @@ static void
 load_certificate(struct service *s, struct service_publisher *p)
 {
 	struct fault err = { 0 };
-	char path[STORE_PATH];
+	char path[SERVICE_PATH];
 	uint8_t *file;
 	size_t len;
 	int rc;
 
 	service_certificate_path(path, p->key.id);
-	if ((rc = store_read(s->dirfd, path, PACK_MAX, &file, &len)) == KMS_E_NOT_FOUND)
+	if ((rc = file_read(s->dirfd, path, FILE_OURS, PACK_MAX, (char **)&file, &len)) ==
+	    KMS_E_NOT_FOUND)
 		return;
 	if (rc == KMS_OK) {
 		rc = certificate_file_parse(p->certificate_octets, sizeof(p->certificate_octets),
@@ -178,7 +180,7 @@ load_certificate(struct service *s, struct service_publisher *p)
 		rc = certificate_verify(&p->certificate, p->certificate_octets, p->certificate_len,
 		    other->id, other->pk);
 	}
-	if (rc == KMS_OK && memcmp(p->certificate.host_id, signing_key_host_id(s->key), 16) != 0)
+	if (rc == KMS_OK && memcmp(p->certificate.host_id, host_identity_id(s->key), 16) != 0)
 		rc = KMS_E_UNKNOWN_HOST;
 	if (rc == KMS_OK)
 		p->confirmed = true;
@@ -204,7 +206,7 @@ int
 service_pack_read(const struct service *s, const struct service_publisher *p, const char *version,
     struct policy_pack **out, struct fault *err)
 {
-	char path[STORE_PATH];
+	char path[SERVICE_PATH];
 	uint8_t *file = NULL;
 	size_t len;
 	int rc;
@@ -229,13 +231,14 @@ static void
 load_policy(struct service *s, struct service_publisher *p)
 {
 	struct fault err = { 0 };
-	char path[STORE_PATH];
+	char path[SERVICE_PATH];
 	uint8_t *version = NULL;
 	size_t len;
 	int rc;
 
 	service_policy_current(path, p->key.id);
-	if ((rc = store_read(s->dirfd, path, VERSION_MAX + 1, &version, &len)) == KMS_E_NOT_FOUND)
+	if ((rc = file_read(s->dirfd, path, FILE_OURS, VERSION_MAX + 1, (char **)&version, &len)) ==
+	    KMS_E_NOT_FOUND)
 		return;
 	if (rc == KMS_OK) {
 		version[strcspn((char *)version, "\n")] = 0;
@@ -258,7 +261,7 @@ load_revocations(const char *name, void *arg)
 	struct service_publisher *p = walk->publisher;
 	struct revocation_list *list = NULL;
 	struct fault err = { 0 };
-	char path[STORE_PATH], hex[17];
+	char path[SERVICE_PATH], hex[17];
 	uint8_t *file = NULL;
 	size_t len;
 	int rc;
@@ -292,11 +295,11 @@ service_files_load(struct service *s, struct service_publisher *p)
 
 	if ((rc = service_load_rotation(s, p)) != KMS_OK)
 		complain("rotations", rc, "");
-	if (store_each(s->dirfd, "keys", ".kmskey", load_key, &walk) != KMS_OK)
+	if (file_each(s->dirfd, "keys", ".kmskey", load_key, &walk) != KMS_OK)
 		complain("keys", KMS_E_IO, "");
 	load_certificate(s, p);
 	load_policy(s, p);
-	if (store_each(s->dirfd, "revoked", ".kmsrevoked", load_revocations, &walk) != KMS_OK)
+	if (file_each(s->dirfd, "revoked", ".kmsrevoked", load_revocations, &walk) != KMS_OK)
 		complain("revoked", KMS_E_IO, "");
 	service_update_revoked(p);
 	for (unsigned i = 0; p->confirmed && p->pack != NULL && i < p->pack->product_count; i++)

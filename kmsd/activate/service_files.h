@@ -6,7 +6,7 @@
 #define KMSD_ACTIVATE_SERVICE_FILES_H
 
 #include "kmsd/activate/service.h"
-#include "kmsd/activate/store.h"
+#include "libkms/base/file.h"
 
 /* Fill p from keys/, certs/ and policy/; what is damaged is logged and left out. */
 void service_files_load(struct service *s, struct service_publisher *p);
@@ -27,12 +27,12 @@ int service_verify(const struct minisig_key *key, bool host_key, const uint8_t *
 int service_from_code(struct service *s, struct service_candidate *c, char why[256]);
 
 /* Paths; a signature stands beside each file, with ".minisig" after its name. */
-void service_key_path(char out[STORE_PATH], const uint8_t key_id[16]);
-void service_certificate_path(char out[STORE_PATH], const uint8_t publisher[8]);
+void service_key_path(char out[SERVICE_PATH], const uint8_t key_id[16]);
+void service_certificate_path(char out[SERVICE_PATH], const uint8_t publisher[8]);
 /* version NULL: the directory alone. */
-void service_policy_path(char out[STORE_PATH], const uint8_t publisher[8], const char *version);
-void service_rotation_path(char out[STORE_PATH], const uint8_t publisher[8]);
-void service_revocations_path(char out[STORE_PATH], const uint8_t publisher[8], uint64_t number);
-void service_policy_current(char out[STORE_PATH], const uint8_t publisher[8]);
+void service_policy_path(char out[SERVICE_PATH], const uint8_t publisher[8], const char *version);
+void service_rotation_path(char out[SERVICE_PATH], const uint8_t publisher[8]);
+void service_revocations_path(char out[SERVICE_PATH], const uint8_t publisher[8], uint64_t number);
+void service_policy_current(char out[SERVICE_PATH], const uint8_t publisher[8]);
 
 #endif

@@ -94,7 +94,7 @@ check_key(const struct service *s, struct service_candidate *c, uint64_t now, ch
 		return KMS_E_KEY_EXPIRED;
 	}
 	if ((rc = service_check_revoked(
-		 c->publisher, c->key.id, signing_key_host_id(s->key), 0, why)) != KMS_OK)
+		 c->publisher, c->key.id, host_identity_id(s->key), 0, why)) != KMS_OK)
 		return rc;
 	if (service_key(c->publisher, c->key.id) != NULL) {
 		snprintf(why, 256, "this host key is already installed");
@@ -122,8 +122,8 @@ check_against_host(
 	const struct service_publisher *p = c->publisher;
 	int rc;
 
-	if (memcmp(cert->sign_pk, signing_key_sign_pk(s->key), 32) != 0 ||
-	    memcmp(cert->kx_pk, signing_key_kx_pk(s->key), 32) != 0) {
+	if (memcmp(cert->sign_pk, host_identity_sign_pk(s->key), 32) != 0 ||
+	    memcmp(cert->kx_pk, host_identity_kx_pk(s->key), 32) != 0) {
 		snprintf(why, 256,
 		    "this confirmation is for another host: it names other host identity keys (compare kmsctl key request)");
 		return KMS_E_UNKNOWN_HOST;
@@ -288,46 +288,46 @@ service_check(struct service *s, struct service_candidate *c, uint64_t now, char
 static int
 store_signed(struct service *s, const struct service_candidate *c, const char *path)
 {
-	char sig_path[STORE_PATH + 16];
+	char sig_path[SERVICE_PATH + 16];
 	int rc;
 
 	snprintf(sig_path, sizeof(sig_path), "%s.minisig", path);
 	if (c->code != NULL) /* the certificate has its own signature inside, and no other */
-		rc = store_remove(s->dirfd, sig_path);
+		rc = file_remove(s->dirfd, sig_path);
 	else
-		rc = store_write(s->dirfd, sig_path, c->signature, c->signature_len);
+		rc = file_write(s->dirfd, sig_path, c->signature, c->signature_len, 0600, true);
 	if (rc != KMS_OK)
 		return rc;
-	return store_write(s->dirfd, path, c->file, c->file_len);
+	return file_write(s->dirfd, path, c->file, c->file_len, 0600, true);
 }
 
 static int
 store_policy(struct service *s, const struct service_candidate *c)
 {
 	const uint8_t *id = c->publisher->key.id;
-	char path[STORE_PATH], version[16];
+	char path[SERVICE_PATH], version[16];
 	int rc;
 
 	snprintf(version, sizeof(version), "%u.%u", c->pack->major, c->pack->minor);
 	service_policy_path(path, id, NULL);
-	if ((rc = store_mkdir(s->dirfd, "policy")) != KMS_OK ||
-	    (rc = store_mkdir(s->dirfd, path)) != KMS_OK)
+	if ((rc = file_make_dir(s->dirfd, "policy", 0700)) != KMS_OK ||
+	    (rc = file_make_dir(s->dirfd, path, 0700)) != KMS_OK)
 		return rc;
 	service_policy_path(path, id, version);
 	if ((rc = store_signed(s, c, path)) != KMS_OK)
 		return rc;
 	service_policy_current(path, id);
-	return store_write(s->dirfd, path, version, strlen(version));
+	return file_write(s->dirfd, path, version, strlen(version), 0600, true);
 }
 
 /* Each list under its own name: a crash while one is written must not take away the one before. */
 static int
 store_revocations(struct service *s, const struct service_candidate *c)
 {
-	char path[STORE_PATH];
+	char path[SERVICE_PATH];
 	int rc;
 
-	if ((rc = store_mkdir(s->dirfd, "revoked")) != KMS_OK)
+	if ((rc = file_make_dir(s->dirfd, "revoked", 0700)) != KMS_OK)
 		return rc;
 	service_revocations_path(path, c->publisher->key.id, c->revocations->number);
 	return store_signed(s, c, path);
@@ -336,7 +336,7 @@ store_revocations(struct service *s, const struct service_candidate *c)
 int
 service_store(struct service *s, const struct service_candidate *c)
 {
-	char path[STORE_PATH];
+	char path[SERVICE_PATH];
 	int rc;
 
 	if (c->kind == SERVICE_POLICY)
@@ -345,14 +345,15 @@ service_store(struct service *s, const struct service_candidate *c)
 		return store_revocations(s, c);
 	if (c->kind == SERVICE_ROTATION) {
 		service_rotation_path(path, c->publisher->key.id);
-		rc = store_mkdir(s->dirfd, "rotations");
+		rc = file_make_dir(s->dirfd, "rotations", 0700);
 		return rc == KMS_OK ? store_signed(s, c, path) : rc;
 	}
 	if (c->kind == SERVICE_KEY)
 		service_key_path(path, c->key.id);
 	else
 		service_certificate_path(path, c->publisher->key.id);
-	if ((rc = store_mkdir(s->dirfd, c->kind == SERVICE_KEY ? "keys" : "certs")) != KMS_OK)
+	if ((rc = file_make_dir(s->dirfd, c->kind == SERVICE_KEY ? "keys" : "certs", 0700)) !=
+	    KMS_OK)
 		return rc;
 	return store_signed(s, c, path);
 }

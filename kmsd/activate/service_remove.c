@@ -17,14 +17,14 @@ static int
 move(struct service *s, const char *path, bool aside)
 {
 	static const char *const endings[] = { "", ".minisig" };
-	char here[STORE_PATH + 16], there[STORE_PATH + 32];
+	char here[SERVICE_PATH + 16], there[SERVICE_PATH + 32];
 	int rc = KMS_OK;
 
 	for (unsigned i = 0; i < 2 && rc == KMS_OK; i++) {
 		snprintf(here, sizeof(here), "%s%s", path, endings[i]);
 		snprintf(there, sizeof(there), "%s" ASIDE, here);
-		rc = aside ? store_rename(s->dirfd, here, there)
-			   : store_rename(s->dirfd, there, here);
+		rc =
+		    aside ? file_rename(s->dirfd, here, there) : file_rename(s->dirfd, there, here);
 		if (rc == KMS_E_NOT_FOUND)
 			rc = KMS_OK;
 	}
@@ -34,20 +34,20 @@ move(struct service *s, const char *path, bool aside)
 static void
 drop(struct service *s, const char *path)
 {
-	char name[STORE_PATH + 32];
+	char name[SERVICE_PATH + 32];
 
 	snprintf(name, sizeof(name), "%s" ASIDE, path);
-	if (store_remove(s->dirfd, name) != KMS_OK)
+	if (file_remove(s->dirfd, name) != KMS_OK)
 		log_event(LOG_WARNING, "file-left", "%s: cannot be removed", name);
 	snprintf(name, sizeof(name), "%s.minisig" ASIDE, path);
-	if (store_remove(s->dirfd, name) != KMS_OK)
+	if (file_remove(s->dirfd, name) != KMS_OK)
 		log_event(LOG_WARNING, "file-left", "%s: cannot be removed", name);
 }
 
 int
 service_remove(struct service *s, struct service_removal *m, const uint8_t key[16])
 {
-	char path[STORE_PATH];
+	char path[SERVICE_PATH];
 	int rc;
 
 	m->publisher = NULL;
@@ -73,7 +73,7 @@ service_remove(struct service *s, struct service_removal *m, const uint8_t key[1
 void
 service_restore(struct service *s, const struct service_removal *m)
 {
-	char path[STORE_PATH];
+	char path[SERVICE_PATH];
 	int rc;
 
 	service_key_path(path, m->key);
@@ -91,7 +91,7 @@ void
 service_removed(struct service *s, const struct service_removal *m)
 {
 	struct service_publisher *p = m->publisher;
-	char path[STORE_PATH];
+	char path[SERVICE_PATH];
 
 	for (unsigned i = 0; i < p->key_count; i++) {
 		if (memcmp(p->keys[i].id, m->key, 16) != 0)

@@ -102,13 +102,13 @@ int
 service_load_rotation(struct service *s, struct service_publisher *p)
 {
 	struct fault err = { 0 };
-	char path[STORE_PATH];
+	char path[SERVICE_PATH];
 	uint8_t *file;
 	size_t len;
 	int rc;
 
 	service_rotation_path(path, p->key.id);
-	if ((rc = store_read(s->dirfd, path, PACK_MAX, &file, &len)) != KMS_OK)
+	if ((rc = file_read(s->dirfd, path, FILE_OURS, PACK_MAX, (char **)&file, &len)) != KMS_OK)
 		return rc == KMS_E_NOT_FOUND ? KMS_OK : rc;
 	/* Its own signatures inside are enough: they are over all that counts. */
 	rc = rotation_file_parse(&p->rotation, p->rotation_octets, (const char *)file, len, &err);

@@ -23,7 +23,7 @@
 struct world {
 	char path[64];
 	int fd;
-	struct signing_key *key;
+	struct host_identity *key;
 	struct session_keys *cache;
 	uint8_t pk[32], sk[32];
 	struct seal_keys keys;
@@ -48,8 +48,8 @@ request(void)
 static void
 seal_text(struct world *w, const uint8_t *text, size_t len)
 {
-	w->len = seal_request(w->frame, sizeof(w->frame), &w->keys, signing_key_host_id(w->key),
-	    w->pk, NULL, text, len);
+	w->len = seal_request(
+	    w->frame, sizeof(w->frame), &w->keys, host_identity_id(w->key), w->pk, NULL, text, len);
 	assert_true(w->len > 0);
 }
 
@@ -66,11 +66,11 @@ set_up(void **state)
 	strcpy(w->path, "/tmp/test_authenticate.XXXXXX");
 	if (mkdtemp(w->path) == NULL || (w->fd = open(w->path, O_RDONLY | O_DIRECTORY)) < 0)
 		return -1;
-	assert_int_equal(signing_key_open(&w->key, w->fd, 1, &no_secrets, &made, why), KMS_OK);
+	assert_int_equal(host_identity_open(&w->key, w->fd, 1, &no_secrets, &made, why), KMS_OK);
 	w->cache = session_keys_new(8);
 	crypto_kx_keypair(w->pk, w->sk);
 	assert_int_equal(
-	    seal_client_keys(&w->keys, w->pk, w->sk, signing_key_kx_pk(w->key)), KMS_OK);
+	    seal_client_keys(&w->keys, w->pk, w->sk, host_identity_kx_pk(w->key)), KMS_OK);
 	assert_int_equal(message_request_encode(text, sizeof(text), &m), sizeof(text));
 	seal_text(w, text, sizeof(text));
 	*state = w;
@@ -83,7 +83,7 @@ tear_down(void **state)
 	struct world *w = *state;
 
 	session_keys_free(w->cache);
-	signing_key_free(w->key);
+	host_identity_free(w->key);
 	unlinkat(w->fd, "keys/host.key", 0);
 	unlinkat(w->fd, "keys", AT_REMOVEDIR);
 	close(w->fd);

@@ -181,7 +181,7 @@ run_verb(struct connection *c, uint16_t verb, struct control_reader *args, struc
 		if (verbs[i].verb != verb)
 			continue;
 		activate_clock(q.activate);
-		if (signing_key_locked(q.activate->key) && verb != CONTROL_STATUS &&
+		if (host_identity_locked(q.activate->key) && verb != CONTROL_STATUS &&
 		    verb != CONTROL_UNLOCK) {
 			strcpy(why, "the host is locked: kmsctl unlock first");
 			return KMS_E_LOCKED;

@@ -185,9 +185,9 @@ row_key(struct control_request *q, const struct service_publisher *p, const stru
 		control_number(b, "confirmed-at", p->certificate.issued);
 		control_number(b, "products", p->certificate.product_count);
 	}
-	control_hex(b, "host-id", signing_key_host_id(q->activate->key), 16);
+	control_hex(b, "host-id", host_identity_id(q->activate->key), 16);
 	control_text(b, "license", license(q, confirmed, not_before, not_after));
-	installation_id(id, signing_key_host_id(q->activate->key), k->id);
+	installation_id(id, host_identity_id(q->activate->key), k->id);
 	control_text(b, "installation-id", id);
 }
 
@@ -263,11 +263,11 @@ control_key_request(struct control_request *q)
 	memcpy(request.host_key_id, c.key->id, 16);
 	memcpy(request.publisher, c.publisher->key.id, 8);
 	snprintf(request.host_name, sizeof(request.host_name), "%s", a->host_name);
-	if ((rc = signing_key_confirm(a->key, &request)) != KMS_OK)
+	if ((rc = host_identity_confirm(a->key, &request)) != KMS_OK)
 		return rc;
 	if (confirm_request_format(text, sizeof(text), &request) == 0)
 		return KMS_E_TOO_LARGE;
-	installation_id(id, signing_key_host_id(a->key), c.key->id);
+	installation_id(id, host_identity_id(a->key), c.key->id);
 	control_row(q->out, "request");
 	control_uuid(q->out, "key", c.key->id);
 	control_text(q->out, "publisher", c.publisher->name);

@@ -71,7 +71,7 @@ try_passphrase(struct control_request *q, const char *argument)
 	}
 	if ((rc = may_try(q)) != KMS_OK)
 		return rc;
-	rc = signing_key_unlock(q->activate->key, f.value, f.value_len);
+	rc = host_identity_unlock(q->activate->key, f.value, f.value_len);
 	if (rc == KMS_OK) {
 		q->activate->wrong_passphrases = 0;
 		q->activate->try_again = 0;
@@ -87,7 +87,7 @@ static void
 row_sealed(struct control_request *q)
 {
 	control_row(q->out, "sealed");
-	control_text(q->out, "kind", host_key_kind_name(signing_key_kind(q->activate->key)));
+	control_text(q->out, "kind", identity_kind_name(host_identity_kind(q->activate->key)));
 }
 
 int
@@ -96,7 +96,7 @@ control_unlock(struct control_request *q)
 	struct activate *a = q->activate;
 	int rc;
 
-	if (!signing_key_locked(a->key)) {
+	if (!host_identity_locked(a->key)) {
 		snprintf(q->why, CONTROL_WHY, "the host is not locked");
 		return KMS_E_EXISTS;
 	}
@@ -108,10 +108,10 @@ control_unlock(struct control_request *q)
 }
 
 static bool
-find_kind(const struct control_field *f, enum host_key_kind *kind)
+find_kind(const struct control_field *f, enum identity_kind *kind)
 {
-	for (*kind = HOST_KEY_PLAIN; *kind <= HOST_KEY_MACHINE; (*kind)++) {
-		const char *name = host_key_kind_name(*kind);
+	for (*kind = IDENTITY_PLAIN; *kind <= IDENTITY_MACHINE; (*kind)++) {
+		const char *name = identity_kind_name(*kind);
 
 		if (strlen(name) == f->value_len && memcmp(name, f->value, f->value_len) == 0)
 			return true;
@@ -121,20 +121,20 @@ find_kind(const struct control_field *f, enum host_key_kind *kind)
 
 /* What the new kind needs. */
 static int
-check_new(struct control_request *q, enum host_key_kind kind, struct control_field *passphrase)
+check_new(struct control_request *q, enum identity_kind kind, struct control_field *passphrase)
 {
 	memset(passphrase, 0, sizeof(*passphrase));
-	if (kind == HOST_KEY_MACHINE && q->activate->secrets.machine == NULL) {
+	if (kind == IDENTITY_MACHINE && q->activate->secrets.machine == NULL) {
 		snprintf(q->why, CONTROL_WHY,
 		    "kms.ini has no machine file: set [keys] machine_file and restart kmsd");
 		return KMS_E_CONFIG;
 	}
-	if (kind != HOST_KEY_PASSPHRASE)
+	if (kind != IDENTITY_PASSPHRASE)
 		return KMS_OK;
 	if (!control_argument(q, 'b', "passphrase", passphrase) || passphrase->value_len == 0 ||
-	    passphrase->value_len > HOST_KEY_PASSPHRASE_MAX) {
+	    passphrase->value_len > IDENTITY_PASSPHRASE_MAX) {
 		snprintf(q->why, CONTROL_WHY, "the passphrase must have 1 to %d bytes",
-		    HOST_KEY_PASSPHRASE_MAX);
+		    IDENTITY_PASSPHRASE_MAX);
 		return KMS_E_ARGUMENT;
 	}
 	return KMS_OK;
@@ -145,7 +145,7 @@ control_key_seal(struct control_request *q)
 {
 	struct activate *a = q->activate;
 	struct control_field f, passphrase;
-	enum host_key_kind kind;
+	enum identity_kind kind;
 	int rc;
 
 	if (!control_argument(q, 's', "kind", &f) || !find_kind(&f, &kind)) {
@@ -155,10 +155,10 @@ control_key_seal(struct control_request *q)
 	if ((rc = check_new(q, kind, &passphrase)) != KMS_OK)
 		return rc;
 	/* The right to use the control socket is not enough to remove the passphrase. */
-	if (signing_key_kind(a->key) == HOST_KEY_PASSPHRASE &&
+	if (host_identity_kind(a->key) == IDENTITY_PASSPHRASE &&
 	    (rc = try_passphrase(q, "current")) != KMS_OK)
 		return rc;
-	rc = signing_key_seal(
+	rc = host_identity_seal(
 	    a->key, a->state_dir, kind, passphrase.value, passphrase.value_len, &a->secrets);
 	if (rc != KMS_OK) {
 		snprintf(q->why, CONTROL_WHY,
@@ -167,7 +167,7 @@ control_key_seal(struct control_request *q)
 		return rc;
 	}
 	log_event(LOG_NOTICE, "host-key-sealed", "keys/host.key is now sealed with: %s",
-	    kind == HOST_KEY_PLAIN ? "nothing" : host_key_kind_name(kind));
+	    kind == IDENTITY_PLAIN ? "nothing" : identity_kind_name(kind));
 	row_sealed(q);
 	return KMS_OK;
 }

@@ -23,13 +23,13 @@ row_service(struct activate *a, struct control_buf *b)
 	control_number(b, "pid", (uint64_t)getpid());
 	control_number(b, "started", a->started);
 	control_text(b, "host-name", a->host_name);
-	control_hex(b, "host-id", signing_key_host_id(a->key), 16);
+	control_hex(b, "host-id", host_identity_id(a->key), 16);
 	control_number(b, "config-started", a->config_started);
 	control_number(b, "config-read", a->config_read);
 	control_number(b, "port", a->config.port);
 	control_number(b, "fronts", a->config.fronts);
-	control_text(b, "key-sealed", host_key_kind_name(signing_key_kind(a->key)));
-	control_number(b, "locked", signing_key_locked(a->key));
+	control_text(b, "key-sealed", identity_kind_name(host_identity_kind(a->key)));
+	control_number(b, "locked", host_identity_locked(a->key));
 	control_number(b, "requests", a->counts.requests);
 	control_number(b, "refused", a->counts.refused);
 	control_number(b, "batches", a->counts.batches);
