@@ -20,7 +20,7 @@
 #include "libkms/core/certificate.h"
 #include "libkms/core/entry.h"
 #include "libkms/core/minisig.h"
-#include "libkms/core/rotation.h"
+#include "libkms/core/publisher_keys.h"
 #include "libkms/kms_error.h"
 #include "policy/values.h"
 
@@ -38,9 +38,7 @@ struct export
 {
 	struct ctl *ctl;
 	const struct export_options *options;
-	struct minisig_key publisher;
-	bool rotated;
-	struct rotation rotation;
+	struct publisher_keys publisher;
 	uint64_t from, to;
 	/* found in the first pass */
 	uint64_t last;              /* in the journal */
@@ -78,13 +76,9 @@ take_document(struct export *x, uint8_t kind, const uint8_t *octets, size_t len)
 static bool
 is_ours(const struct export *x, const uint8_t *octets, size_t len)
 {
-	const struct minisig_key *other =
-	    x->rotated ? rotation_other(&x->rotation, &x->publisher) : NULL;
 	struct certificate cert;
 
-	return certificate_verify(&cert, octets, len, x->publisher.id, x->publisher.pk) == KMS_OK ||
-	       (other != NULL &&
-		   certificate_verify(&cert, octets, len, other->id, other->pk) == KMS_OK);
+	return publisher_keys_certificate(&x->publisher, &cert, octets, len, NULL) == KMS_OK;
 }
 
 /* Only what the publisher can verify is included: other publishers' documents are not. */
@@ -103,10 +97,8 @@ take_entry(struct export *x, const uint8_t *octets, size_t len)
 			   ? take_document(x, AUDIT_CERTIFICATE, e.blob, e.blob_len)
 			   : KMS_OK;
 	if (rotation_verify(&r, e.blob, e.blob_len) != KMS_OK ||
-	    rotation_other(&r, &x->publisher) == NULL)
+	    !publisher_keys_rotate(&x->publisher, &r))
 		return KMS_OK;
-	x->rotation = r;
-	x->rotated = true;
 	return take_document(x, AUDIT_ROTATION, e.blob, e.blob_len);
 }
 
@@ -284,7 +276,7 @@ run_audit_export(struct ctl *ctl)
 		    "--to takes a date, or a time such as 2026-11-23T14:00:00Z");
 	if (x.to < x.from)
 		return fail(ctl, KMS_E_ARGUMENT, "--to is before --from");
-	if ((code = find_publisher(ctl, o->publisher, &x.publisher)) == CTL_OK &&
+	if ((code = find_publisher(ctl, o->publisher, &x.publisher.key)) == CTL_OK &&
 	    (code = walk(&x)) == CTL_OK && (code = write_file(&x)) == CTL_OK) {
 		snprintf(last, sizeof(last), "%" PRIu64 ":", x.end);
 		hex_format(last + strlen(last), x.last_hash, sizeof(x.last_hash));

@@ -14,7 +14,7 @@
 #include "kmsctl/ledger/audit_file.h"
 #include "libkms/core/entry.h"
 #include "libkms/core/merkle.h"
-#include "libkms/core/rotation.h"
+#include "libkms/core/publisher_keys.h"
 #include "libkms/kms_error.h"
 
 struct seat {
@@ -26,8 +26,7 @@ struct audit {
 	const struct audit_options *opt;
 	struct audit_report *out;
 	char *why;
-	bool rotated;
-	struct rotation rotation;
+	struct publisher_keys publisher;
 	struct audit_batch batch;
 	uint8_t hash[32]; /* of the batch before */
 	struct seat *seats;
@@ -52,14 +51,8 @@ take_certificate(struct audit *a, const struct audit_document *d)
 {
 	struct audit_report *out = a->out;
 	struct certificate cert;
-	int rc = certificate_verify(
-	    &cert, d->octets, d->len, a->opt->publisher.id, a->opt->publisher.pk);
+	int rc = publisher_keys_certificate(&a->publisher, &cert, d->octets, d->len, NULL);
 
-	if (rc == KMS_E_PUBLISHER && a->rotated) {
-		const struct minisig_key *other = rotation_other(&a->rotation, &a->opt->publisher);
-
-		rc = certificate_verify(&cert, d->octets, d->len, other->id, other->pk);
-	}
 	if (rc == KMS_E_PUBLISHER)
 		return fail(a, rc, "it contains a host certificate of another publisher");
 	if (rc != KMS_OK)
@@ -80,17 +73,19 @@ static int
 take_rotations(struct audit *a, struct audit_reader r)
 {
 	struct audit_document d;
+	struct rotation rotation;
+	bool had;
 
 	while (audit_next_document(&r, &d) == KMS_OK) {
 		if (d.kind != AUDIT_ROTATION)
 			continue;
-		if (rotation_verify(&a->rotation, d.octets, d.len) != KMS_OK ||
-		    rotation_other(&a->rotation, &a->opt->publisher) == NULL)
+		had = a->publisher.rotated;
+		if (rotation_verify(&rotation, d.octets, d.len) != KMS_OK ||
+		    !publisher_keys_rotate(&a->publisher, &rotation))
 			return fail(a, KMS_E_SIGNATURE,
 			    "it contains a key rotation of another publisher, or an altered one");
-		if (a->rotated)
+		if (had)
 			return fail(a, KMS_E_FORMAT, "it contains two key rotations");
-		a->rotated = true;
 	}
 	return KMS_OK;
 }
@@ -135,9 +130,7 @@ covered(const struct audit_report *out, const struct entry_client *e)
 static bool
 ours(const struct audit *a, const uint8_t publisher[8])
 {
-	return memcmp(publisher, a->opt->publisher.id, 8) == 0 ||
-	       (a->rotated && (memcmp(publisher, a->rotation.old.id, 8) == 0 ||
-				  memcmp(publisher, a->rotation.new.id, 8) == 0));
+	return publisher_keys_find(&a->publisher, publisher) != NULL;
 }
 
 static int
@@ -377,6 +370,7 @@ audit_verify(struct audit_report *out, const struct audit_options *opt, const vo
 	if (a == NULL)
 		return KMS_E_NO_MEMORY;
 	a->opt = opt;
+	a->publisher.key = opt->publisher;
 	a->out = out;
 	a->why = why;
 	if ((rc = audit_reader_init(&r, data, len)) != KMS_OK)

@@ -8,7 +8,7 @@
 
 #include "libkms/base/wire.h"
 #include "libkms/client/client.h"
-#include "libkms/core/rotation.h"
+#include "libkms/core/publisher_keys.h"
 #include "libkms/kms_error.h"
 
 static const uint8_t magic[8] = { 'K', 'M', 'S', 'L', 'E', 'A', 'S', 'E' };
@@ -77,23 +77,20 @@ verify_certificate(struct certificate *cert, const uint8_t *octets, size_t len,
     const struct minisig_key *publisher, const uint8_t *statement, const uint8_t *bundle,
     size_t bundle_len)
 {
-	int rc = certificate_verify(cert, octets, len, publisher->id, publisher->pk), linked;
-	const struct minisig_key *other;
+	struct publisher_keys keys = { .key = *publisher };
 	struct entry_client e;
 	struct rotation r;
 	struct lease l;
+	int rc;
 
-	if (statement == NULL)
+	if (statement != NULL && (rc = rotation_verify(&r, statement, ROTATION_SIZE)) != KMS_OK)
 		return rc;
-	if ((linked = rotation_verify(&r, statement, ROTATION_SIZE)) != KMS_OK)
-		return linked;
-	if ((other = rotation_other(&r, publisher)) == NULL)
+	if (statement != NULL && !publisher_keys_rotate(&keys, &r))
 		return KMS_E_PUBLISHER;
-	if (rc == KMS_E_PUBLISHER)
-		rc = certificate_verify(cert, octets, len, other->id, other->pk);
+	rc = publisher_keys_certificate(&keys, cert, octets, len, NULL);
 	if (rc == KMS_OK && lease_decode(&l, bundle, bundle_len) == KMS_OK &&
 	    entry_client_decode(&e, l.entry, l.entry_len) == KMS_OK &&
-	    (memcmp(e.publisher, r.old.id, 8) == 0 || memcmp(e.publisher, r.new.id, 8) == 0))
+	    publisher_keys_find(&keys, e.publisher) != NULL)
 		memcpy(cert->publisher, e.publisher, 8);
 	return rc;
 }

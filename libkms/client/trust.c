@@ -6,29 +6,32 @@
 #include <string.h>
 
 #include "libkms/client/client.h"
-#include "libkms/core/rotation.h"
+#include "libkms/core/publisher_keys.h"
 #include "libkms/kms_error.h"
 
-/* The remembered rotation, verified again: the state file is not trusted. */
-static const struct minisig_key *
-other_key(const struct kms_client *c, struct rotation *r)
+/* The remembered rotation is verified again: the state file is not trusted. */
+static void
+trusted_keys(const struct kms_client *c, struct publisher_keys *out)
 {
 	const struct state *s = c->state;
+	struct rotation r;
 
-	if (s->rotation_len == 0 || rotation_verify(r, s->rotation, s->rotation_len) != KMS_OK)
-		return NULL;
-	return rotation_other(r, &c->publisher);
+	*out = (struct publisher_keys){ .key = c->publisher };
+	if (s->rotation_len > 0 && rotation_verify(&r, s->rotation, s->rotation_len) == KMS_OK)
+		publisher_keys_rotate(out, &r);
 }
 
 void
 trust_rotation(struct kms_client *c, const uint8_t *statement)
 {
 	struct state *s = c->state;
+	struct publisher_keys keys;
 	struct rotation r;
 
-	if (statement == NULL || other_key(c, &r) != NULL ||
+	trusted_keys(c, &keys);
+	if (statement == NULL || keys.rotated ||
 	    rotation_verify(&r, statement, ROTATION_SIZE) != KMS_OK ||
-	    rotation_other(&r, &c->publisher) == NULL)
+	    !publisher_keys_rotate(&keys, &r))
 		return;
 	memcpy(s->rotation, statement, ROTATION_SIZE);
 	s->rotation_len = ROTATION_SIZE;
@@ -38,17 +41,13 @@ int
 trust_certificate(
     struct kms_client *c, struct certificate *cert, const uint8_t *octets, size_t len, bool fresh)
 {
-	const struct minisig_key *key = &c->publisher, *other;
-	struct rotation r;
-	int rc = certificate_verify(cert, octets, len, key->id, key->pk);
+	const struct minisig_key *signer;
+	struct publisher_keys keys;
+	int rc;
 
-	if ((other = other_key(c, &r)) == NULL)
-		return rc;
-	if (rc == KMS_E_PUBLISHER) {
-		key = other;
-		rc = certificate_verify(cert, octets, len, key->id, key->pk);
-	}
-	if (rc == KMS_OK && fresh && !rotation_accepts(&r, key, client_now(c)))
+	trusted_keys(c, &keys);
+	rc = publisher_keys_certificate(&keys, cert, octets, len, &signer);
+	if (rc == KMS_OK && fresh && !publisher_keys_accept(&keys, signer, client_now(c)))
 		rc = KMS_E_PUBLISHER;
 	return rc;
 }
@@ -58,14 +57,14 @@ trust_lease(struct kms_client *c, struct entry_client *out, const uint8_t *bundl
     const struct certificate *cert)
 {
 	struct certificate either = *cert;
-	const struct minisig_key *other;
-	struct rotation r;
+	struct publisher_keys keys;
 	struct lease l;
 
 	/* A host keeps the publisher's old key id, whichever key signed the certificate. */
-	if ((other = other_key(c, &r)) != NULL && lease_decode(&l, bundle, len) == KMS_OK &&
+	trusted_keys(c, &keys);
+	if (keys.rotated && lease_decode(&l, bundle, len) == KMS_OK &&
 	    entry_client_decode(out, l.entry, l.entry_len) == KMS_OK &&
-	    (memcmp(out->publisher, r.old.id, 8) == 0 || memcmp(out->publisher, r.new.id, 8) == 0))
+	    publisher_keys_find(&keys, out->publisher) != NULL)
 		memcpy(either.publisher, out->publisher, 8);
 	return lease_verify(out, bundle, len, &either, c->cmid, c->product);
 }
