@@ -15,7 +15,8 @@
 
 #include "libkms/base/fault.h"
 #include "libkms/kms_error.h"
-#include "policy/pack.h"
+#include "policy/host_key.h"
+#include "policy/policy.h"
 
 #define CODE_GROUP 5       /* characters, the check among them */
 #define CODE_OCTETS 240    /* most that a code carries */

@@ -3,6 +3,8 @@
  * kms.key(5) describes them: KMS host key, confirmation request and host
  * certificate file.
  */
+#include "policy/host_key.h"
+
 #include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,8 +12,8 @@
 
 #include "libkms/base/wire.h"
 #include "libkms/core/certificate.h"
+#include "libkms/kms_error.h"
 #include "policy/ini_values.h"
-#include "policy/pack.h"
 #include "policy/text.h"
 #include "policy/values.h"
 

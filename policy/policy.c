@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "policy/pack.h"
+#include "libkms/kms_error.h"
 
 const struct policy_product *
 policy_product_find(const struct policy_pack *p, const uint8_t id[16])

@@ -107,7 +107,7 @@ int
 revocation_list_parse(struct revocation_list *out, const char *text, size_t len, struct fault *err)
 {
 	memset(out, 0, sizeof(*out));
-	return ini_read(sections, COUNT(sections), out, text, len, PACK_MAX, err);
+	return ini_read(sections, COUNT(sections), out, text, len, REVOCATION_LIST_MAX, err);
 }
 
 static void
@@ -156,7 +156,7 @@ revocation_find(const struct revocation_list *l, const uint8_t host_key[16], con
 		const struct revocation *e = &l->entries[i];
 
 		if ((e->kind == REVOKED_KEY && memcmp(e->id, host_key, 16) == 0) ||
-		    (e->kind == REVOKED_HOST && memcmp(e->id, host, 16) == 0) ||
+		    (e->kind == REVOKED_HOST && host != NULL && memcmp(e->id, host, 16) == 0) ||
 		    (e->kind == REVOKED_CERTIFICATE && e->serial == serial))
 			return e;
 	}

@@ -9,9 +9,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "policy/pack.h"
+#include "libkms/base/fault.h"
+#include "libkms/kms_error.h"
 
-#define REVOCATIONS 1024 /* of one list; its text then fits PACK_MAX */
+#define REVOCATIONS 1024                 /* of one list */
+#define REVOCATION_LIST_MAX (256 * 1024) /* bytes of text, enough for them */
 #define REVOCATION_REASON 100
 
 enum revocation_kind { REVOKED_KEY = 1, REVOKED_HOST = 2, REVOKED_CERTIFICATE = 3 };
@@ -37,8 +39,8 @@ int revocation_list_parse(
 /* ini text into out; returns the length, 0 when it does not fit. */
 size_t revocation_list_format(char *out, size_t size, const struct revocation_list *l);
 /*
- * The first entry that names the key, the host or the certificate (serial 0: none); NULL: not
- * revoked.
+ * The first entry that names the key, the host (NULL: not known) or the certificate (serial 0:
+ * none). NULL: not revoked.
  */
 const struct revocation *revocation_find(const struct revocation_list *l,
     const uint8_t host_key[16], const uint8_t host[16], uint64_t serial);

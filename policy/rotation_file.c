@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "libkms/kms_error.h"
 #include "policy/ini_values.h"
 #include "policy/values.h"
 

@@ -4,8 +4,9 @@
 #ifndef KMS_POLICY_ROTATION_FILE_H
 #define KMS_POLICY_ROTATION_FILE_H
 
+#include "libkms/base/fault.h"
 #include "libkms/core/rotation.h"
-#include "policy/pack.h"
+#include "libkms/kms_error.h"
 
 /* Also verifies both signatures: KMS_E_SIGNATURE. octets receives the statement. */
 int rotation_file_parse(struct rotation *out, uint8_t octets[ROTATION_SIZE], const char *text,

@@ -1,6 +1,6 @@
 /*
- * key_input.c - see given.h. A mistyped code is not just refused: the group is named, and at the
- * prompt only its line is asked for again.
+ * key_input.c - see key_input.h. A mistyped code is not just refused: the group is named, and at
+ * the prompt only its line is asked for again.
  */
 #include "kmsctl/cli/key_input.h"
 
@@ -11,7 +11,7 @@
 
 #include "kmsctl/cli/fail.h"
 #include "kmsctl/cli/input.h"
-#include "kmsctl/host/signed_file.h"
+#include "kmsctl/host/install.h"
 #include "libkms/core/minisig.h"
 #include "libkms/kms_error.h"
 
@@ -68,7 +68,7 @@ take_code(
 /* -- typed at a prompt -- */
 
 char *
-given_ask(const char *question)
+key_input_line(const char *question)
 {
 	char *line = NULL;
 	size_t size = 0;
@@ -122,7 +122,7 @@ prompt(struct ctl *ctl, enum code_kind kind, struct control_buf *args)
 	    kind == CODE_HOST_KEY
 		? "Type the code of the KMS host key, line by line; an empty line cancels.\n"
 		: "Type the code of the confirmation, line by line; an empty line cancels.\n");
-	while (rc == KMS_E_TRUNCATED && (line = given_ask("> ")) != NULL) {
+	while (rc == KMS_E_TRUNCATED && (line = key_input_line("> ")) != NULL) {
 		if (line[strspn(line, " \t")] == '\0') {
 			free(line);
 			break;
@@ -149,18 +149,22 @@ is_code(const char *text, bool pasted)
 static int
 take_text(struct ctl *ctl, enum code_kind kind, const char *path, struct control_buf *args)
 {
+	bool pasted = strcmp(path, "-") == 0;
+	struct signed_file file = { 0 };
 	char *text = NULL;
 	size_t len;
 	int code;
 
-	if (input_read(path, PACK_MAX, &text, &len) != KMS_OK)
-		return signed_read(ctl, path, args); /* says what is wrong */
-	if (is_code(text, strcmp(path, "-") == 0))
+	if (input_read(path, SIGNED_FILE_MAX, &text, &len) == KMS_OK && is_code(text, pasted)) {
 		code = take_code(ctl, kind, text, len, args);
-	else if (strcmp(path, "-") == 0)
-		code = signed_split(ctl, text, len, args);
-	else
-		code = signed_read(ctl, path, args);
+	} else {
+		/* Also says what is wrong with a file that could not be read. */
+		code = pasted && text != NULL ? install_split(ctl, text, len, &file)
+					      : install_read_file(ctl, path, &file);
+		if (code == CTL_OK)
+			install_put(args, &file);
+	}
+	signed_file_free(&file);
 	free(text);
 	return code;
 }
@@ -194,7 +198,7 @@ names_code(const char *argument)
 }
 
 int
-given_read(struct ctl *ctl, enum code_kind kind, struct control_buf *args)
+key_input_read(struct ctl *ctl, enum code_kind kind, struct control_buf *args)
 {
 	if (ctl->arg_count == 0)
 		return isatty(STDIN_FILENO) ? prompt(ctl, kind, args)

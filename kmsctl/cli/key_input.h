@@ -10,12 +10,12 @@
 #include "policy/code.h"
 
 /*
- * What the command's arguments name, as arguments of its verb. CTL_OK, or the exit code of the
- * failure that was printed.
+ * The host key or confirmation that the command's arguments name, as arguments of its verb. CTL_OK,
+ * or the exit code of the failure that was printed.
  */
-int given_read(struct ctl *ctl, enum code_kind kind, struct control_buf *args);
+int key_input_read(struct ctl *ctl, enum code_kind kind, struct control_buf *args);
 
 /* A line that a person typed after question: malloc'd, without the line end; NULL: end of file. */
-char *given_ask(const char *question);
+char *key_input_line(const char *question);
 
 #endif

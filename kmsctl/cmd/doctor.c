@@ -62,7 +62,7 @@ run_doctor(struct ctl *ctl)
 	doctor_keys(&d);
 	doctor_counts(&d);
 	if (names_files(&ctl->config))
-		look_at_aspect(&d, &aspect_installed, WARNING, "publishers");
+		look_at_aspect(&d, &aspect_publishers, WARNING, "publishers");
 	doctor_relay(&d);
 	look_at_aspect(&d, &aspect_dns, BAD, "dns");
 	look_at_aspect(&d, &aspect_firewall, BAD, "firewall");

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "kmsctl/cli/fail.h"
-#include "kmsctl/installed.h"
+#include "kmsctl/host/install.h"
 #include "kmsctl/kmsctl.h"
 #include "kmsctl/ledger/ledger_access.h"
 #include "kmsdb/kmsdb.h"
@@ -22,27 +22,18 @@ struct history_options {
 struct history {
 	struct ctl *ctl;
 	bool full;
-	const struct installed *installed;
+	struct publishers publishers;
 	uint64_t count;
 };
-
-static const struct installed *
-publisher_of(const struct history *h, const uint8_t id[8])
-{
-	for (unsigned i = 0; i < h->ctl->config.publisher_count; i++)
-		if (memcmp(h->installed[i].key.id, id, 8) == 0)
-			return &h->installed[i];
-	return NULL;
-}
 
 static void
 print_pack(struct history *h, const struct entry_admin *e, uint64_t batch)
 {
-	const struct installed *p = publisher_of(h, e->subject);
+	const struct publisher *p = publishers_by_id(&h->publishers, e->subject);
 	struct output *o = h->ctl->out;
 	char id[17], digest[65], text[300];
 	const char *pack;
-	bool current = p != NULL && p->pack != NULL && memcmp(p->digest, e->digest, 32) == 0;
+	bool current = p != NULL && p->pack != NULL && memcmp(p->pack_digest, e->digest, 32) == 0;
 
 	hex_format(id, e->subject, 8);
 	hex_format(digest, e->digest, 32);
@@ -79,7 +70,6 @@ run_policy_history(struct ctl *ctl)
 {
 	const struct history_options *o = ctl->options;
 	struct history h = { .ctl = ctl, .full = o->full };
-	struct installed *installed = NULL;
 	struct fault fault = { 0 };
 	uint64_t from;
 	bool all;
@@ -88,14 +78,13 @@ run_policy_history(struct ctl *ctl)
 	if (fd < 0)
 		return CTL_FAILED;
 	output_list(ctl->out, "packs", NULL);
-	if ((r = installed_read(&installed, fd, &ctl->config, fault.text)) == KMS_OK) {
-		h.installed = installed;
+	if ((r = install_find(ctl, &h.publishers, fd, &fault)) == KMS_OK) {
 		if ((r = kmsdb_journal_newest(fd, UINT64_MAX, &from, &all, &fault)) == KMS_OK)
 			r = kmsdb_journal_each(fd, from, look, &h, &fault);
 	}
 	output_end(ctl->out);
 	ledger_access_close(NULL, fd);
-	installed_free(installed, ctl->config.publisher_count);
+	publishers_free(&h.publishers);
 	if (r != KMS_OK)
 		return fail(
 		    ctl, (uint32_t)r, "%s: %s", ctl->config.state_directory, fault_text(&fault, r));

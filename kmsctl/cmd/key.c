@@ -20,19 +20,19 @@ struct remove_options {
 
 /* install and confirm: a file, standard input or a code. */
 static int
-send_given(struct ctl *ctl, uint16_t verb, enum code_kind kind, const char *done, const char *label)
+send_input(struct ctl *ctl, uint16_t verb, enum code_kind kind, const char *done, const char *label)
 {
 	bool file = ctl->arg_count == 1 && access(ctl->args[0], F_OK) == 0;
 	struct control_buf args = { 0 };
-	int code = given_read(ctl, kind, &args);
+	int code = key_input_read(ctl, kind, &args);
 
-	return install_given(ctl, code, verb, &args, done, file ? ctl->args[0] : NULL, label);
+	return install_send(ctl, code, verb, &args, done, file ? ctl->args[0] : NULL, label);
 }
 
 static int
 run_key_install(struct ctl *ctl)
 {
-	int code = send_given(
+	int code = send_input(
 	    ctl, CONTROL_KEY_INSTALL, CODE_HOST_KEY, "installed", "KMS host key installed");
 
 	if (code == CTL_OK)
@@ -44,7 +44,7 @@ run_key_install(struct ctl *ctl)
 static int
 run_key_confirm(struct ctl *ctl)
 {
-	return send_given(
+	return send_input(
 	    ctl, CONTROL_KEY_CONFIRM, CODE_CONFIRMATION, "confirmed", "Host confirmed");
 }
 
@@ -102,7 +102,7 @@ make_sure(struct ctl *ctl, const struct reply_row *key)
 	if ((shown = output_printable(question, true)) != NULL)
 		fputs(shown, stderr);
 	free(shown);
-	answer = given_ask("Type yes to remove it: ");
+	answer = key_input_line("Type yes to remove it: ");
 	yes = answer != NULL && strcmp(answer, "yes") == 0;
 	free(answer);
 	return yes ? CTL_OK : fail(ctl, KMS_E_ARGUMENT, "nothing was removed");

@@ -25,7 +25,7 @@ static const struct aspect *const aspects[] = {
 	&aspect_firewall,
 	&aspect_service,
 	&aspect_dns,
-	&aspect_installed,
+	&aspect_publishers,
 };
 #define ASPECTS (sizeof(aspects) / sizeof(*aspects))
 

@@ -3,17 +3,12 @@
  */
 #include "kmsctl/host/ask.h"
 #include "kmsctl/host/install.h"
-#include "kmsctl/host/signed_file.h"
 #include "kmsctl/kmsctl.h"
 
 static int
 run_policy_install(struct ctl *ctl)
 {
-	struct control_buf args = { 0 };
-	int code = signed_read(ctl, ctl->args[0], &args);
-
-	return install_given(ctl, code, CONTROL_POLICY_INSTALL, &args, "installed", ctl->args[0],
-	    "Policy pack installed");
+	return install_argument(ctl, CONTROL_POLICY_INSTALL, "Policy pack installed");
 }
 
 static int

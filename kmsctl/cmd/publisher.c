@@ -2,22 +2,12 @@
  * publisher.c - what a publisher sends to every customer: revocation lists, and a new key.
  */
 #include "kmsctl/host/install.h"
-#include "kmsctl/host/signed_file.h"
 #include "kmsctl/kmsctl.h"
-
-static int
-send_signed(struct ctl *ctl, uint16_t verb, const char *what)
-{
-	struct control_buf args = { 0 };
-	int code = signed_read(ctl, ctl->args[0], &args);
-
-	return install_given(ctl, code, verb, &args, "installed", ctl->args[0], what);
-}
 
 static int
 run_revocations_install(struct ctl *ctl)
 {
-	return send_signed(ctl, CONTROL_REVOCATIONS_INSTALL, "Revocation list installed");
+	return install_argument(ctl, CONTROL_REVOCATIONS_INSTALL, "Revocation list installed");
 }
 
 const struct ctl_command cmd_revocations_install = {
@@ -34,7 +24,7 @@ const struct ctl_command cmd_revocations_install = {
 static int
 run_publisher_rotate(struct ctl *ctl)
 {
-	return send_signed(ctl, CONTROL_PUBLISHER_ROTATE, "Publisher key");
+	return install_argument(ctl, CONTROL_PUBLISHER_ROTATE, "Publisher key");
 }
 
 const struct ctl_command cmd_publisher_rotate = {

@@ -10,7 +10,7 @@
 #include <time.h>
 
 #include "kmsctl/cli/fail.h"
-#include "kmsctl/host/signed_file.h"
+#include "kmsctl/host/install.h"
 #include "kmsctl/kmsctl.h"
 #include "kmsctl/ledger/clients.h"
 #include "kmsctl/ledger/ledger_access.h"
@@ -18,7 +18,6 @@
 #include "libkms/base/hex.h"
 #include "libkms/base/uuid.h"
 #include "libkms/kms_error.h"
-#include "policy/pack.h"
 
 #define SHORT_CMID 12 /* digits, as in the list of clients */
 
@@ -30,102 +29,46 @@ struct simulate_options {
 struct forecast {
 	struct ctl *ctl;
 	const struct simulate_options *options;
-	struct installed *installed;
-	const struct installed *publisher; /* who signed the pack */
-	struct policy_pack *pack;
+	struct publishers publishers;
+	struct publisher_file file;        /* the pack */
+	const struct publisher *publisher; /* who signed it */
+	const struct policy_pack *pack;
 	struct simulation simulation;
-	char obstacle[256]; /* why it could not be installed, or "" */
+	char obstacle[FAULT_TEXT + 40]; /* why it could not be installed, or "" */
 	uint64_t shown;
 };
-
-/* The pack, when a publisher of kms.ini signed it. */
-static int
-take_pack(
-    struct forecast *f, const char *file, size_t len, const char *signature, size_t signature_len)
-{
-	struct ctl *ctl = f->ctl;
-	const struct minisig_key *signer;
-	struct fault err;
-	int rc = KMS_E_PUBLISHER;
-	unsigned i;
-
-	for (i = 0; i < ctl->config.publisher_count && rc == KMS_E_PUBLISHER; i++) {
-		f->publisher = &f->installed[i];
-		rc = installed_verify(
-		    f->publisher, false, file, len, signature, signature_len, &signer);
-	}
-	if (rc == KMS_E_PUBLISHER)
-		return fail(ctl, (uint32_t)rc,
-		    "%s: not signed by any configured publisher (%u in kms.ini)", ctl->args[0],
-		    ctl->config.publisher_count);
-	if (rc != KMS_OK)
-		return fail(ctl, (uint32_t)rc, "%s: %s", ctl->args[0],
-		    rc == KMS_E_SIGNATURE ? "the signature is for another file"
-					  : "the .minisig file is not a minisign signature");
-	rc = policy_pack_parse(f->pack, file, len, &err);
-	if (rc != KMS_OK)
-		return fail(ctl, (uint32_t)rc, "%s:%d: %s", ctl->args[0], err.line, err.text);
-	return CTL_OK;
-}
-
-static int
-read_pack(struct forecast *f)
-{
-	struct control_field field, file = { 0 }, signature = { 0 };
-	struct control_buf args = { 0 };
-	struct control_reader reader;
-	int code = signed_read(f->ctl, f->ctl->args[0], &args);
-
-	if (code == CTL_OK && args.bad)
-		code = fail(f->ctl, KMS_E_TOO_LARGE, "%s: too large", f->ctl->args[0]);
-	if (code == CTL_OK) {
-		control_reader_init(&reader, args.data, args.len);
-		while (control_next(&reader, &field)) {
-			if (control_field_is(&field, 'b', "file"))
-				file = field;
-			else if (control_field_is(&field, 'b', "signature"))
-				signature = field;
-		}
-		code = take_pack(f, (const char *)file.value, file.value_len,
-		    (const char *)signature.value, signature.value_len);
-	}
-	control_buf_free(&args);
-	return code;
-}
 
 static int
 read_installed(struct forecast *f)
 {
-	char why[256] = "";
-	int fd = ledger_access_directory(f->ctl), r;
+	struct fault fault = { 0 };
+	int fd = ledger_access_directory(f->ctl), rc;
 
 	if (fd < 0)
 		return CTL_FAILED;
-	r = installed_read(&f->installed, fd, &f->ctl->config, why);
+	rc = install_find(f->ctl, &f->publishers, fd, &fault);
 	ledger_access_close(NULL, fd);
-	return r == KMS_OK
-		   ? CTL_OK
-		   : fail(f->ctl, (uint32_t)r, "the installed files cannot be read: %s", why);
+	return rc == KMS_OK ? CTL_OK
+			    : fail(f->ctl, (uint32_t)rc, "the installed files cannot be read: %s",
+				  fault.text);
 }
 
-/* Would kmsd accept an installation now? */
-static void
-find_obstacle(struct forecast *f)
+/* The pack, when a publisher of kms.ini signed it. Would kmsd accept an installation now? */
+static int
+take_pack(struct forecast *f)
 {
-	int rc = policy_pack_succeeds(f->pack, f->publisher->pack);
-	const struct installed *other;
-	const char *product;
+	struct fault fault = { 0 };
+	int rc = publisher_file_read(&f->publishers, &f->file, &fault);
 
-	if (rc != KMS_OK) {
-		snprintf(f->obstacle, sizeof(f->obstacle), "%s (%s)", kms_strerror((uint32_t)rc),
+	if (rc != KMS_OK)
+		return fail(f->ctl, (uint32_t)rc, "%s: %s", f->ctl->args[0], fault.text);
+	f->publisher = f->file.publisher;
+	f->pack = f->file.pack;
+	rc = publisher_file_check(&f->publishers, &f->file, (uint64_t)time(NULL), &fault);
+	if (rc != KMS_OK)
+		snprintf(f->obstacle, sizeof(f->obstacle), "%s (%s)", fault.text,
 		    kms_error_find((uint32_t)rc)->symbol);
-		return;
-	}
-	other = installed_claims(
-	    f->installed, f->ctl->config.publisher_count, f->publisher, f->pack, &product);
-	if (other != NULL)
-		snprintf(f->obstacle, sizeof(f->obstacle),
-		    "product %s belongs to publisher %s (KMS_E_EXISTS)", product, other->name);
+	return CTL_OK;
 }
 
 static int
@@ -182,12 +125,12 @@ print_products(struct forecast *f)
 				       : "kept");
 		output_bool(o, "covered", "Covered", p->covered);
 		output_number(o, "clients", "Clients", p->clients);
-		output_number(o, "activated_before", "Activated", p->activated_before);
+		output_number(o, "activated_before", "Activated now", p->activated_before);
 		output_number(o, "activated_after", "Activated after", p->activated_after);
 		output_number(o, "gain", "Gain", p->gain);
 		output_number(o, "lose", "Lose", p->lose);
-		output_number(
-		    o, "required_before", "Required", p->before != NULL ? p->before->threshold : 0);
+		output_number(o, "required_before", "Required now",
+		    p->before != NULL ? p->before->threshold : 0);
 		output_number(o, "required_after", "Required after",
 		    p->after != NULL ? p->after->threshold : 0);
 	}
@@ -207,7 +150,7 @@ print_pools(struct forecast *f)
 		output_row(o);
 		output_number(o, "number", "Pool", any->number);
 		output_text(o, "name", "Name", any->name);
-		output_number(o, "counted_before", "Counted", p->counted_before);
+		output_number(o, "counted_before", "Counted now", p->counted_before);
 		output_number(o, "counted_after", "Counted after", p->counted_after);
 		output_put(o, &(struct output_field){ .key = "capacity",
 				  .label = "Capacity",
@@ -235,6 +178,12 @@ print_warnings(struct forecast *f)
 	if (!f->publisher->confirmed)
 		warn(f,
 		    "No host certificate of this publisher is installed: no client is activated, with the old pack or the new one.");
+	if (f->publisher->revoked != NULL) {
+		snprintf(text, sizeof(text),
+		    "The publisher revoked this host's %s (%s): no client is activated, with the old pack or the new one.",
+		    revocation_what(f->publisher->revoked), f->publisher->revoked->reason);
+		warn(f, text);
+	}
 	for (unsigned i = 0; i < f->simulation.product_count; i++) {
 		const struct simulate_product *p = &f->simulation.products[i];
 
@@ -319,27 +268,38 @@ print_outcome(struct forecast *f)
 }
 
 static int
+forecast(struct forecast *f)
+{
+	int code = take_pack(f);
+
+	if (code != CTL_OK)
+		return code;
+	output_bool(f->ctl->out, "running", NULL, clients_checkpoint(f->ctl));
+	print_subject(f);
+	simulate_init(&f->simulation, f->publisher, f->pack, (uint64_t)time(NULL));
+	code = run_passes(f);
+	return code == CTL_OK ? print_outcome(f) : code;
+}
+
+static int
 run_policy_simulate(struct ctl *ctl)
 {
 	struct forecast *f = calloc(1, sizeof(*f));
+	struct signed_file file = { 0 };
 	int code;
 
-	if (f == NULL || (f->pack = malloc(sizeof(*f->pack))) == NULL) {
-		free(f);
+	if (f == NULL)
 		return fail(ctl, KMS_E_NO_MEMORY, "a policy pack needs more memory");
-	}
 	f->ctl = ctl;
 	f->options = ctl->options;
-	if ((code = read_installed(f)) == CTL_OK && (code = read_pack(f)) == CTL_OK) {
-		output_bool(ctl->out, "running", NULL, clients_checkpoint(ctl));
-		find_obstacle(f);
-		print_subject(f);
-		simulate_init(&f->simulation, f->publisher, f->pack, (uint64_t)time(NULL));
-		if ((code = run_passes(f)) == CTL_OK)
-			code = print_outcome(f);
+	if ((code = read_installed(f)) == CTL_OK &&
+	    (code = install_read_file(ctl, ctl->args[0], &file)) == CTL_OK) {
+		f->file = publisher_file_of(FILE_PACK, &file);
+		code = forecast(f);
 	}
-	installed_free(f->installed, ctl->config.publisher_count);
-	free(f->pack);
+	publisher_file_free(&f->file);
+	signed_file_free(&file);
+	publishers_free(&f->publishers);
 	free(f);
 	return code;
 }

@@ -3,12 +3,63 @@
  */
 #include "kmsctl/host/install.h"
 
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kmsctl/cli/fail.h"
+#include "kmsctl/cli/input.h"
 #include "kmsctl/host/ask.h"
-#include "kmsctl/host/signed_file.h"
 #include "libkms/kms_error.h"
 
 int
-install_given(struct ctl *ctl, int code, uint16_t verb, struct control_buf *args, const char *done,
+install_split(struct ctl *ctl, const char *text, size_t len, struct signed_file *out)
+{
+	int rc = signed_file_split(out, text, len);
+
+	if (rc == KMS_E_SIGNATURE)
+		return fail(ctl, (uint32_t)rc,
+		    "standard input: the file and then its signature are expected, in one text");
+	return rc == KMS_OK ? CTL_OK : fail(ctl, (uint32_t)rc, "standard input");
+}
+
+static int
+read_standard_input(struct ctl *ctl, struct signed_file *out)
+{
+	char *text;
+	size_t len;
+	int rc = input_read("-", SIGNED_FILE_MAX, &text, &len), code;
+
+	if (rc != KMS_OK)
+		return fail(ctl, (uint32_t)rc, "standard input: %s", kms_strerror((uint32_t)rc));
+	code = install_split(ctl, text, len, out);
+	free(text);
+	return code;
+}
+
+int
+install_read_file(struct ctl *ctl, const char *path, struct signed_file *out)
+{
+	struct fault f = { 0 };
+	int rc;
+
+	*out = (struct signed_file){ 0 };
+	if (strcmp(path, "-") == 0)
+		return read_standard_input(ctl, out);
+	rc = signed_file_read(out, AT_FDCWD, path, FILE_GIVEN, &f);
+	return rc == KMS_OK ? CTL_OK : fail_fault(ctl, &f);
+}
+
+void
+install_put(struct control_buf *args, const struct signed_file *file)
+{
+	control_octets(args, "file", file->text, file->len);
+	control_octets(args, "signature", file->signature, file->signature_len);
+}
+
+int
+install_send(struct ctl *ctl, int code, uint16_t verb, struct control_buf *args, const char *done,
     const char *file, const char *label)
 {
 	struct reply reply = { 0 };
@@ -32,15 +83,67 @@ install_given(struct ctl *ctl, int code, uint16_t verb, struct control_buf *args
 }
 
 int
+install_argument(struct ctl *ctl, uint16_t verb, const char *label)
+{
+	struct control_buf args = { 0 };
+	struct signed_file file;
+	int code = install_read_file(ctl, ctl->args[0], &file);
+
+	if (code == CTL_OK)
+		install_put(&args, &file);
+	signed_file_free(&file);
+	return install_send(ctl, code, verb, &args, "installed", ctl->args[0], label);
+}
+
+int
 install_file(struct ctl *ctl, uint16_t verb, const char *path, struct fault *f)
 {
 	struct control_buf args = { 0 };
 	struct reply reply = { 0 };
-	int status = signed_read_quietly(path, &args, f);
+	struct signed_file file;
+	int rc = signed_file_read(&file, AT_FDCWD, path, FILE_GIVEN, f);
 
-	if (status == KMS_OK)
-		status = ask_quietly(ctl, verb, &args, &reply, f);
+	if (rc == KMS_OK) {
+		install_put(&args, &file);
+		rc = ask_quietly(ctl, verb, &args, &reply, f);
+	}
+	signed_file_free(&file);
 	control_buf_free(&args);
 	reply_free(&reply);
-	return status;
+	return rc;
+}
+
+int
+install_publishers(struct ctl *ctl, struct publishers *out, struct fault *f)
+{
+	const struct config *c = &ctl->config;
+	int rc = publishers_init(out, c->publisher_count);
+
+	for (unsigned i = 0; rc == KMS_OK && i < c->publisher_count; i++)
+		rc = publishers_add(out, c->publishers[i].name, c->publishers[i].key, f);
+	if (rc != KMS_OK)
+		publishers_free(out);
+	return rc == KMS_OK ? rc : fault_set(f, rc, NULL);
+}
+
+static void
+keep_first(
+    const struct publisher *p, enum publisher_file_kind kind, const struct fault *f, void *arg)
+{
+	if (kind != FILE_KEY)
+		fault_set(arg, f->status, "%s", f->text);
+}
+
+int
+install_find(struct ctl *ctl, struct publishers *out, int dirfd, struct fault *f)
+{
+	int rc = install_publishers(ctl, out, f);
+
+	if (rc != KMS_OK)
+		return rc;
+	out->dirfd = dirfd;
+	publishers_read(out, keep_first, f);
+	if (f->status != KMS_OK)
+		publishers_free(out);
+	return f->status;
 }

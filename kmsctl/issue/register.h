@@ -26,7 +26,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "policy/pack.h"
+#include "policy/host_key.h"
 
 #define EVENT_MAX 768
 #define EVENT_REASON 100

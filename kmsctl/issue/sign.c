@@ -13,9 +13,10 @@
 #include <unistd.h>
 
 #include "libkms/base/file.h"
+#include "libkms/core/publisher_keys.h"
 #include "policy/values.h"
 
-#define SIGNATURE_FILE_MAX 16384 /* minisign's comments may be long */
+#define PUBLIC_KEY_FILE_MAX 16384 /* its comment may be long */
 
 size_t
 sign_text(char out[SIGN_MAX], const struct secret_key *k, const void *file, size_t len,
@@ -77,7 +78,7 @@ take_companion(struct issue *i)
 		if (snprintf(path, sizeof(path),
 			i->new_key ? "%s/publisher.pub" : "%s/publisher.%s.pub", i->dir,
 			others[n]) >= (int)sizeof(path) ||
-		    file_read(AT_FDCWD, path, FILE_GIVEN, SIGNATURE_FILE_MAX, &text, &len) !=
+		    file_read(AT_FDCWD, path, FILE_GIVEN, PUBLIC_KEY_FILE_MAX, &text, &len) !=
 			KMS_OK)
 			continue;
 		i->have_companion = minisig_key_parse(&key, text) == KMS_OK;
@@ -106,51 +107,57 @@ sign_open_key(struct issue *i, struct secret_key **out, struct minisig_key *publ
 	return KMS_OK;
 }
 
+/* The key in use, and the other one during a rotation; the register knows its dates. */
+static struct publisher_keys
+keys_of(const struct issue *i, const struct minisig_key *key)
+{
+	struct publisher_keys k = { .key = *key, .rotated = i->have_companion };
+
+	k.rotation = (struct rotation){ .old = *key, .until = UINT64_MAX };
+	memcpy(&k.rotation.new, i->companion, sizeof(k.rotation.new));
+	return k;
+}
+
 bool
 sign_is_publisher(const struct issue *i, const struct minisig_key *key, const uint8_t id[8])
 {
-	return memcmp(key->id, id, 8) == 0 ||
-	       (i->have_companion && memcmp(i->companion, id, 8) == 0);
+	const struct publisher_keys keys = keys_of(i, key);
+
+	return publisher_keys_find(&keys, id) != NULL;
+}
+
+static int
+fail_signature(struct issue *i, int status, const char *path)
+{
+	if (status == KMS_E_PUBLISHER)
+		return fault_set(&i->fault, status, "%s is signed by another publisher", path);
+	if (status == KMS_E_SIGNATURE)
+		return fault_set(&i->fault, status, "%s was altered after it was signed", path);
+	return fault_set(&i->fault, status, "%s.minisig is not a minisign signature", path);
 }
 
 int
-sign_read(struct issue *i, const char *path, size_t max, const struct minisig_key *key, char **text,
-    size_t *len, char *comment, size_t comment_size)
+sign_read(struct issue *i, const char *path, enum publisher_file_kind kind,
+    const struct minisig_key *key, struct publisher_file *out, char *comment, size_t comment_size)
 {
-	char beside[ISSUE_PATH], *signature = NULL;
-	size_t signature_len;
-	int rc;
+	const struct publisher_keys keys = keys_of(i, key);
+	struct signed_file file;
+	struct fault f = { 0 };
+	int rc = signed_file_read(&file, AT_FDCWD, path, FILE_GIVEN, &f);
 
-	*text = NULL;
-	if (!issue_path(i, beside, "%s.minisig", path))
-		return KMS_E_ARGUMENT;
-	if ((rc = file_read(AT_FDCWD, path, FILE_GIVEN, max, text, len)) != KMS_OK)
-		return issue_fail_file(i, rc, path);
-	if ((rc = file_read(AT_FDCWD, beside, FILE_GIVEN, SIGNATURE_FILE_MAX, &signature,
-		 &signature_len)) != KMS_OK) {
-		issue_fail_file(i, rc, beside);
-		goto out;
-	}
-	rc = minisig_verify(key, *text, *len, signature, signature_len, comment, comment_size);
-	if (rc == KMS_E_PUBLISHER && i->have_companion) {
-		struct minisig_key other;
-
-		memcpy(&other, i->companion, sizeof(other));
-		rc = minisig_verify(
-		    &other, *text, *len, signature, signature_len, comment, comment_size);
-	}
-	if (rc == KMS_E_PUBLISHER)
-		fault_set(&i->fault, rc, "%s is signed by another publisher", path);
-	else if (rc == KMS_E_SIGNATURE)
-		fault_set(&i->fault, rc, "%s was altered after it was signed", path);
-	else if (rc != KMS_OK)
-		fault_set(&i->fault, rc, "%s is not a minisign signature", beside);
-out:
-	free(signature);
-	if (rc != KMS_OK) {
-		free(*text);
-		*text = NULL;
-	}
+	*out = publisher_file_of(kind, &file);
+	if (rc != KMS_OK)
+		return fault_set(&i->fault, rc, "%s", f.text);
+	rc = publisher_keys_file(&keys, false, file.text, file.len, file.signature,
+	    file.signature_len, comment, comment_size, NULL);
+	if (rc != KMS_OK)
+		fail_signature(i, rc, path);
+	else if ((rc = publisher_file_parse(out, &f)) != KMS_OK)
+		fault_set(&i->fault, rc, "%s:%d: %s", path, f.line, f.text);
+	out->text = out->signature = NULL;
+	signed_file_free(&file);
+	if (rc != KMS_OK)
+		publisher_file_free(out);
 	return rc;
 }
 

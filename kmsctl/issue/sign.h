@@ -9,6 +9,7 @@
 
 #include "kmsctl/issue/issue.h"
 #include "kmsctl/issue/secret_key.h"
+#include "policy/files/publisher_file.h"
 
 #define SIGN_MAX 1024    /* bytes of a signature file that we make */
 #define SIGN_COMMENT 300 /* of a trusted comment that we make */
@@ -23,9 +24,12 @@ size_t sign_text(char out[SIGN_MAX], const struct secret_key *k, const void *fil
 int sign_open_key(struct issue *i, struct secret_key **out, struct minisig_key *public_key);
 /* Is it the id of the current key or, during a rotation, of the other key? */
 bool sign_is_publisher(const struct issue *i, const struct minisig_key *key, const uint8_t id[8]);
-/* Read path and path.minisig and verify. *text is malloc'd. comment may be NULL. */
-int sign_read(struct issue *i, const char *path, size_t max, const struct minisig_key *key,
-    char **text, size_t *len, char *comment, size_t comment_size);
+/*
+ * Reads path and path.minisig, verifies and parses, with every failure in words. Afterwards out
+ * has contents (publisher_file_free) and no text. comment may be NULL.
+ */
+int sign_read(struct issue *i, const char *path, enum publisher_file_kind kind,
+    const struct minisig_key *key, struct publisher_file *out, char *comment, size_t comment_size);
 /*
  * Writes path.minisig, then path, so that path is never unsigned. Refuses to replace path.
  */

@@ -35,7 +35,7 @@ pool_of(struct simulation *s, uint16_t number)
 
 void
 simulate_init(
-    struct simulation *s, const struct installed *in, const struct policy_pack *next, uint64_t now)
+    struct simulation *s, const struct publisher *in, const struct policy_pack *next, uint64_t now)
 {
 	struct simulate_product *product;
 	struct simulate_pool *pool;
@@ -98,7 +98,7 @@ consider(struct simulation *s, const struct kmsdb_client *c, struct candidate *o
 	bool lately;
 
 	memset(out, 0, sizeof(*out));
-	if (memcmp(c->publisher, s->in->key.id, 8) != 0 || (c->flags & KMSDB_REVOKED) != 0 ||
+	if (memcmp(c->publisher, s->in->public.key.id, 8) != 0 || (c->flags & KMSDB_REVOKED) != 0 ||
 	    (c->flags & KMSDB_RELEASED) != 0 || c->kind == ENTRY_RELEASE ||
 	    (out->product = product_of(s, c->product)) == NULL)
 		return false;
@@ -133,12 +133,12 @@ count_one(const struct kmsdb_client *client, const struct kmsdb_host *host, void
 	if (memcmp(client->publisher, nobody, 8) == 0 && client->status == KMS_E_UNKNOWN_PRODUCT)
 		s->nameless++;
 	/* A seat counts in the pool that the ledger has, whatever its product is called now. */
-	if (memcmp(client->publisher, s->in->key.id, 8) == 0 &&
+	if (memcmp(client->publisher, s->in->public.key.id, 8) == 0 &&
 	    (pool = pool_of(s, client->pool)) != NULL && pool->before != NULL &&
 	    counted(s, client, pool->before))
 		pool->counted_before++;
 	if (!consider(s, client, &c)) {
-		s->away += memcmp(client->publisher, s->in->key.id, 8) == 0;
+		s->away += memcmp(client->publisher, s->in->public.key.id, 8) == 0;
 		return 0;
 	}
 	s->clients++;
@@ -184,12 +184,7 @@ ask(const struct simulation *s, const struct candidate *c, const struct policy_p
     const struct policy_product *product, bool counted_now, uint32_t count,
     struct policy_decision *out)
 {
-	const struct installed *in = s->in;
-	struct policy_host host = {
-		.installed = in->confirmed,
-		.confirmed = in->confirmed,
-		.covered = c->product->covered,
-	};
+	struct policy_host host;
 	struct policy_client client = {
 		.known = c->client->kind != 0,
 		.counted = counted_now,
@@ -203,11 +198,7 @@ ask(const struct simulation *s, const struct candidate *c, const struct policy_p
 	};
 	struct policy_counters counters = { .counted = count };
 
-	if (in->confirmed) {
-		host.not_before = in->certificate.not_before;
-		host.not_after = in->certificate.not_after;
-		host.capacity = in->certificate.capacity;
-	}
+	publisher_host(s->in, c->product->covered, &host);
 	memcpy(request.product, c->client->product, 16);
 	policy_decide(out, pack, product, &host, &counters, &client, &request, s->now);
 }

@@ -11,8 +11,8 @@
 #ifndef KMSCTL_LEDGER_SIMULATE_H
 #define KMSCTL_LEDGER_SIMULATE_H
 
-#include "kmsctl/installed.h"
 #include "kmsdb/kmsdb.h"
+#include "policy/files/publisher.h"
 
 /* One product, of either pack. */
 struct simulate_product {
@@ -43,7 +43,7 @@ struct simulate_change {
 typedef int (*simulate_change_fn)(const struct simulate_change *c, void *arg);
 
 struct simulation {
-	const struct installed *in;
+	const struct publisher *in;
 	const struct policy_pack *next;
 	uint64_t now;
 	struct simulate_product products[2 * POLICY_PRODUCTS];
@@ -61,7 +61,7 @@ struct simulation {
 
 /* Both packs side by side; everything else zero. in->pack may be NULL. */
 void simulate_init(
-    struct simulation *s, const struct installed *in, const struct policy_pack *next, uint64_t now);
+    struct simulation *s, const struct publisher *in, const struct policy_pack *next, uint64_t now);
 /*
  * Calls change for each client that gains or loses; a non-zero result stops and is returned.
  * Otherwise KMS_OK or the ledger's error.

@@ -43,7 +43,7 @@ struct plan {
 };
 
 extern const struct aspect aspect_users, aspect_files, aspect_units, aspect_firewall, aspect_dns,
-    aspect_service, aspect_installed;
+    aspect_service, aspect_publishers;
 
 /*
  * Adds a difference to fill in; never NULL (the last one is used again when there are too

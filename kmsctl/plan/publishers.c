@@ -1,12 +1,11 @@
 /*
  * publishers.c - what publishers send: policy pack, host key and confirmation. A file that
- * [publisher NAME] names is compared with what is installed, and installed when it is due, through
- * the running kmsd as the commands do; what no file is named for is the administrator's.
+ * [publisher NAME] names is checked as kmsd checks it, against what is installed, and installed
+ * through the running kmsd as the commands do. What no file is named for is the administrator's.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,49 +15,72 @@
 
 #include "kmsctl/host/ask.h"
 #include "kmsctl/host/install.h"
-#include "kmsctl/host/signed_file.h"
-#include "kmsctl/installed.h"
 #include "kmsctl/plan/plan.h"
 #include "kmsd/common/relay_config.h"
 #include "libkms/base/hex.h"
 #include "libkms/base/uuid.h"
 #include "libkms/kms_error.h"
-#include "policy/pack.h"
 
 enum kind { PACK, KEY, CONFIRMATION, KINDS };
 
 /* In the order in which kmsd takes them. */
 static const struct {
-	const char *name, *why;
+	enum publisher_file_kind file;
+	const char *name, *why, *missing;
 	uint16_t verb;
 } kinds[KINDS] = {
-	[PACK] = { "policy", "it defines what may be activated", CONTROL_POLICY_INSTALL },
-	[KEY] = { "host key", "it defines what was bought", CONTROL_KEY_INSTALL },
-	[CONFIRMATION] = { "confirmation", "without it this host activates nothing",
-	    CONTROL_KEY_CONFIRM },
+	[PACK] = { FILE_PACK, "policy", "it defines what may be activated",
+	    "put the publisher's file there, with its .minisig beside it", CONTROL_POLICY_INSTALL },
+	[KEY] = { FILE_KEY, "host key", "it defines what was bought",
+	    "put the publisher's file there, with its .minisig beside it", CONTROL_KEY_INSTALL },
+	[CONFIRMATION] = { FILE_CERTIFICATE, "confirmation",
+	    "without it this host activates nothing",
+	    "run kmsctl key request, and put the publisher's answer there", CONTROL_KEY_CONFIRM },
+};
+
+/* What the administrator does about a file that cannot be installed. */
+static const struct {
+	enum kind kind; /* KINDS: any */
+	int status;
+	const char *due;
+} remedies[] = {
+	{ PACK, KMS_E_OLDER, "set policy to a newer pack, or remove the key" },
+	{ PACK, KMS_E_PREREQUISITE,
+	    "install that pack first (kmsctl policy install), then run kmsctl apply" },
+	{ PACK, KMS_E_EXISTS, "ask the publisher: a changed pack must have another version" },
+	{ KEY, KMS_E_EXISTS, "if the file is the right one: kmsctl key remove, then kmsctl apply" },
+	{ KEY, KMS_E_KEY_EXPIRED, "ask the publisher for a new key, and put it there" },
+	{ KEY, KMS_E_KEY_INVALID, "ask the publisher for a new key, and put it there" },
+	{ KEY, KMS_E_LIMIT, "kmsctl key remove, then kmsctl apply" },
+	{ CONFIRMATION, KMS_E_UNKNOWN_HOST,
+	    "run kmsctl key request, and put the publisher's answer there" },
+	{ CONFIRMATION, KMS_E_KEY_EXPIRED,
+	    "run kmsctl key request, and put the publisher's answer there" },
+	{ CONFIRMATION, KMS_E_NOT_ENABLED, "set host_key to the file of that key in kms.ini" },
+	{ CONFIRMATION, KMS_E_OLDER, "put the newer file there, or remove the key from kms.ini" },
+	{ KINDS, KMS_E_PUBLISHER, "ask the publisher for a file signed with its present key" },
+};
+
+/* The first file of each kind that is left out: a damaged one is as none. */
+struct left_out {
+	char text[FILE_KINDS][160];
 };
 
 /* Of one publisher. */
 struct look {
 	struct plan *p;
-	const struct config_publisher *publisher;
 	unsigned index;
-	const struct installed *list, *in;
+	const struct config_publisher *config;
+	struct publishers all;
+	const struct publisher *in;
+	struct left_out left_out[CONFIG_PUBLISHERS];
 	const char *cannot;         /* install anything: what is to be done first; NULL: can */
 	const char *first;          /* the same for this publisher */
 	const struct reply *status; /* of a running kmsd, or empty */
-	const char *host_id;        /* in hexadecimal; NULL: not known */
+	uint8_t host_id[16];
 	uint64_t now;
-	bool confirmed;  /* this host, by what is installed */
 	uint8_t key[16]; /* that the file host_key holds, when it is or can be installed */
 	bool have_key;
-};
-
-/* A file and its signature, in one piece of memory. */
-struct given {
-	struct control_buf args;
-	const char *file, *signature;
-	size_t len, signature_len;
 };
 
 static const char *
@@ -70,21 +92,11 @@ path_of(const struct config_publisher *publisher, enum kind kind)
 	return paths[kind];
 }
 
-static void
-date(char out[16], uint64_t seconds)
-{
-	time_t t = (time_t)seconds;
-	struct tm tm;
-
-	if (gmtime_r(&t, &tm) == NULL || strftime(out, 16, "%Y-%m-%d", &tm) == 0)
-		snprintf(out, 16, "?");
-}
-
 static struct difference *
 add(const struct look *l, enum kind kind)
 {
 	return plan_add(l->p, (int)(l->index * KINDS + kind), kinds[kind].why, "%s %s",
-	    l->publisher->name, kinds[kind].name);
+	    l->config->name, kinds[kind].name);
 }
 
 /* What only the administrator can put right, by due. */
@@ -101,6 +113,18 @@ tell(const struct look *l, enum kind kind, const char *due, const char *fmt, ...
 	va_end(ap);
 }
 
+static void
+tell_refused(const struct look *l, enum kind kind, int status, const struct fault *f)
+{
+	const char *due = "ask the publisher for the file again";
+
+	for (size_t i = 0; i < sizeof(remedies) / sizeof(remedies[0]); i++)
+		if (remedies[i].status == status &&
+		    (remedies[i].kind == kind || remedies[i].kind == KINDS))
+			due = remedies[i].due;
+	tell(l, kind, due, "%s", fault_text(f, status));
+}
+
 /* What apply can install. */
 static void __attribute__((format(printf, 3, 4)))
 offer(const struct look *l, enum kind kind, const char *fmt, ...)
@@ -115,297 +139,170 @@ offer(const struct look *l, enum kind kind, const char *fmt, ...)
 	if (l->first != NULL)
 		snprintf(d->due, sizeof(d->due), "%s, then kmsctl apply", l->first);
 	else
-		snprintf(
-		    d->due, sizeof(d->due), "installed from %.200s", path_of(l->publisher, kind));
+		snprintf(d->due, sizeof(d->due), "installed from %.200s", path_of(l->config, kind));
 }
 
-/* The publisher's file, his by its signature. False: it has been told. */
-static bool
-take(const struct look *l, enum kind kind, struct given *g)
+/* What is there in place of what is missing. */
+static const char *
+without(const struct look *l, enum kind kind)
 {
-	const struct minisig_key *signer;
+	const char *damaged = l->left_out[l->index].text[kinds[kind].file];
+
+	return damaged[0] != '\0'     ? damaged
+	       : kind == CONFIRMATION ? "this host is not confirmed"
+				      : "none is installed";
+}
+
+static void
+offer_pack(const struct look *l, const struct publisher_file *c)
+{
+	const struct policy_pack *old = l->in->pack;
+
+	if (old != NULL)
+		offer(l, PACK, "%.64s %u.%u is installed, the file is %u.%u", old->id, old->major,
+		    old->minor, c->pack->major, c->pack->minor);
+	else
+		offer(l, PACK, "%.99s, the file is %u.%u", without(l, PACK), c->pack->major,
+		    c->pack->minor);
+}
+
+static void
+offer_key(const struct look *l, const struct publisher_file *c)
+{
+	time_t until = (time_t)c->key.not_after;
+	struct tm tm;
+	char day[16];
+
+	if (gmtime_r(&until, &tm) == NULL || strftime(day, sizeof(day), "%Y-%m-%d", &tm) == 0)
+		snprintf(day, sizeof(day), "?");
+	offer(l, KEY, "not installed: for %.40s, group %s, to %s", c->key.customer, c->key.group,
+	    day);
+}
+
+static void
+offer_confirmation(const struct look *l, const struct publisher_file *c)
+{
+	if (l->in->confirmed)
+		offer(l, CONFIRMATION, "serial %" PRIu64 " is installed, the file is %" PRIu64,
+		    l->in->certificate.serial, c->certificate.serial);
+	else
+		offer(l, CONFIRMATION, "%.120s, the file is serial %" PRIu64,
+		    without(l, CONFIRMATION), c->certificate.serial);
+}
+
+static bool
+read_file(const struct look *l, enum kind kind, struct signed_file *file)
+{
 	struct fault f = { 0 };
 	char path[512];
-	struct control_field field;
-	struct control_reader r;
-	int rc = KMS_E_ARGUMENT;
+	int rc = KMS_E_TOO_LARGE;
 
-	memset(g, 0, sizeof(*g));
-	if (plan_path(l->p, path, path_of(l->publisher, kind)))
-		rc = signed_read_quietly(path, &g->args, &f);
-	if (rc == KMS_OK && g->args.bad)
-		rc = KMS_E_TOO_LARGE;
-	if (rc != KMS_OK) {
-		tell(l, kind,
-		    kind == CONFIRMATION && rc == KMS_E_NOT_FOUND
-			? "run kmsctl key request, and put the publisher's answer there"
-			: "put the publisher's file there, with its .minisig beside it",
-		    "%.150s", fault_text(&f, rc));
-		return false;
-	}
-	control_reader_init(&r, g->args.data, g->args.len);
-	while (control_next(&r, &field)) {
-		if (control_field_is(&field, 'b', "file")) {
-			g->file = (const char *)field.value;
-			g->len = field.value_len;
-		} else {
-			g->signature = (const char *)field.value;
-			g->signature_len = field.value_len;
-		}
-	}
-	rc = installed_verify(
-	    l->in, kind == KEY, g->file, g->len, g->signature, g->signature_len, &signer);
-	if (rc == KMS_OK && l->in->rotated && !rotation_accepts(&l->in->rotation, signer, l->now))
-		tell(l, kind, "ask the publisher for a file signed with the other key",
-		    "signed with a key of the publisher that is not accepted now");
-	else if (rc == KMS_OK)
+	if (plan_path(l->p, path, path_of(l->config, kind)))
+		rc = signed_file_read(file, AT_FDCWD, path, FILE_GIVEN, &f);
+	if (rc == KMS_OK)
 		return true;
-	else
-		tell(l, kind, "ask the publisher for the file again", "%.90s: %s", path,
-		    rc == KMS_E_PUBLISHER   ? "signed by another publisher"
-		    : rc == KMS_E_SIGNATURE ? "changed after it was signed"
-					    : "its .minisig is not a signature");
+	tell(l, kind, rc == KMS_E_NOT_FOUND ? kinds[kind].missing : kinds[PACK].missing, "%s",
+	    fault_text(&f, rc));
 	return false;
 }
 
+/* One that could be installed counts as installed from here on: the next kind builds on it. */
 static void
-tell_malformed(const struct look *l, enum kind kind, const struct fault *err)
+take(struct look *l, enum kind kind, struct publisher_file *c)
 {
-	tell(l, kind, "ask the publisher for the file again", "%.60s:%d: %.80s",
-	    path_of(l->publisher, kind), err->line, err->text);
-}
+	static void (*const offers[KINDS])(const struct look *, const struct publisher_file *) = {
+		[PACK] = offer_pack, [KEY] = offer_key, [CONFIRMATION] = offer_confirmation
+	};
+	struct fault f = { 0 };
+	int rc = publisher_file_read(&l->all, c, &f);
 
-/* A damaged one is as none: kmsd leaves it out from its next start on. */
-static const char *
-without_pack(const struct look *l)
-{
-	return l->in->bad_pack[0] != '\0' ? l->in->bad_pack : "none is installed";
-}
-
-static void
-compare_pack(const struct look *l, const struct policy_pack *pack, const struct given *g)
-{
-	const struct policy_pack *old = l->in->pack;
-	const struct installed *other;
-	char is[100];
-	const char *product = "";
-	uint8_t digest[32];
-	int rc = policy_pack_succeeds(pack, old);
-
-	if (old != NULL)
-		snprintf(
-		    is, sizeof(is), "%.64s %u.%u is installed", old->id, old->major, old->minor);
-	else
-		snprintf(is, sizeof(is), "%.99s", without_pack(l));
-	crypto_hash_sha256(digest, (const uint8_t *)g->file, g->len);
-	other = installed_claims(l->list, l->p->ctl->config.publisher_count, l->in, pack, &product);
-	if (old != NULL && memcmp(digest, l->in->digest, sizeof(digest)) == 0)
-		return;
-	if (rc == KMS_E_OLDER)
-		tell(l, PACK, "set policy to a newer pack, or remove the key",
-		    "%s, the file is %u.%u, which is older", is, pack->major, pack->minor);
-	else if (rc == KMS_E_EXISTS)
-		tell(l, PACK, "ask the publisher: a changed pack must have another version",
-		    "%s, the file is a different pack of the same version", is);
-	else if (rc == KMS_E_PREREQUISITE)
-		tell(l, PACK,
-		    "install that pack first (kmsctl policy install), then run kmsctl apply",
-		    "%s, the file is %.30s %u.%u, which needs %s first", is, pack->id, pack->major,
-		    pack->minor, pack->requires_count > 0 ? pack->requires_any[0] : "another");
-	else if (other != NULL)
-		tell(l, PACK, "ask the publishers: a product may belong to only one of them",
-		    "its product %.40s belongs to publisher %.40s", product, other->name);
-	else
-		offer(l, PACK, "%s, the file is %u.%u", is, pack->major, pack->minor);
-}
-
-static void
-look_at_pack(const struct look *l)
-{
-	struct policy_pack *pack = malloc(sizeof(*pack));
-	struct fault err = { 0 };
-	struct given g = { 0 };
-
-	if (path_of(l->publisher, PACK)[0] == '\0' && l->in->pack == NULL) {
-		tell(l, PACK,
-		    "run kmsctl policy install FILE, or set policy to the file in kms.ini",
-		    "%.150s", without_pack(l));
-	} else if (path_of(l->publisher, PACK)[0] != '\0' && pack != NULL && take(l, PACK, &g)) {
-		if (policy_pack_parse(pack, g.file, g.len, &err) == KMS_OK)
-			compare_pack(l, pack, &g);
-		else
-			tell_malformed(l, PACK, &err);
-	}
-	control_buf_free(&g.args);
-	free(pack);
-}
-
-static const struct installed_key *
-installed_key(const struct installed *in, const uint8_t id[16])
-{
-	for (unsigned i = 0; i < in->key_count; i++)
-		if (memcmp(in->keys[i].key.id, id, 16) == 0)
-			return &in->keys[i];
-	return NULL;
-}
-
-static bool
-signed_for(const struct installed *in, const uint8_t publisher[8])
-{
-	return memcmp(publisher, in->key.id, 8) == 0 ||
-	       (in->rotated &&
-		   memcmp(publisher, rotation_other(&in->rotation, &in->key)->id, 8) == 0);
-}
-
-static void
-compare_key(struct look *l, const struct host_key *key, const struct given *g)
-{
-	const struct installed_key *have = installed_key(l->in, key->id);
-	uint8_t digest[32];
-	char day[16];
-
-	crypto_hash_sha256(digest, (const uint8_t *)g->file, g->len);
-	date(day, key->not_after);
-	memcpy(l->key, key->id, sizeof(l->key));
-	l->have_key = have != NULL;
-	if (have != NULL && memcmp(have->digest, digest, sizeof(digest)) == 0)
-		return;
-	if (have != NULL) {
-		tell(l, KEY, "if the file is the right one: kmsctl key remove, then kmsctl apply",
-		    "another key of the same number is installed");
-	} else if (!signed_for(l->in, key->publisher)) {
-		tell(l, KEY, "ask the publisher for the file again",
-		    "it names another publisher than the one that signed it");
-	} else if (key->not_after < l->now) {
-		tell(l, KEY, "ask the publisher for a new key, and put it there",
-		    "not installed, and expired on %s", day);
-	} else {
-		offer(l, KEY, "not installed: for %.40s, group %s, to %s", key->customer,
-		    key->group, day);
+	if (rc == KMS_OK && c->publisher != l->in)
+		rc = fault_set(&f, KMS_E_PUBLISHER, "signed by publisher %s", c->publisher->name);
+	if (rc == KMS_OK && !c->installed)
+		rc = publisher_file_check(&l->all, c, l->now, &f);
+	if (kind == KEY && (rc == KMS_OK || rc == KMS_E_EXISTS)) {
+		memcpy(l->key, c->key.id, sizeof(l->key));
 		l->have_key = true;
 	}
-}
-
-static void
-look_at_key(struct look *l)
-{
-	struct fault err = { 0 };
-	struct given g = { 0 };
-	struct host_key key;
-
-	if (path_of(l->publisher, KEY)[0] == '\0') {
-		if (l->in->key_count == 0)
-			tell(l, KEY,
-			    "run kmsctl key install FILE, or set host_key to the file in kms.ini",
-			    "none is installed");
-	} else if (take(l, KEY, &g)) {
-		if (host_key_parse(&key, g.file, g.len, &err) == KMS_OK)
-			compare_key(l, &key, &g);
-		else
-			tell_malformed(l, KEY, &err);
+	if (rc == KMS_OK && !c->installed) {
+		offers[kind](l, c);
+		publisher_file_adopt(c);
+	} else if (rc == KMS_E_EXISTS && kind == PACK &&
+		   policy_pack_succeeds(c->pack, l->in->pack) == KMS_OK) {
+		tell(l, kind, "ask the publishers: a product may belong to only one of them", "%s",
+		    f.text);
+	} else if (rc != KMS_OK) {
+		tell_refused(l, kind, rc, &f);
 	}
-	control_buf_free(&g.args);
 }
 
-static const char *
-unconfirmed(const struct look *l)
-{
-	return l->in->bad_certificate[0] != '\0' ? l->in->bad_certificate
-						 : "this host is not confirmed";
-}
+/* -- no file is named -- */
 
-static void
-compare_confirmation(
-    const struct look *l, const struct certificate *cert, const uint8_t *octets, size_t len)
-{
-	const struct installed *in = l->in;
-	char host[33], day[16];
-
-	hex_format(host, cert->host_id, 16);
-	date(day, cert->not_after);
-	if (l->confirmed && in->certificate_len == len &&
-	    memcmp(in->certificate_octets, octets, len) == 0)
-		return;
-	if (l->host_id != NULL && strcmp(host, l->host_id) != 0)
-		tell(l, CONFIRMATION,
-		    "run kmsctl key request, and put the publisher's answer there",
-		    "the file confirms another host, %s", host);
-	else if (installed_key(in, cert->host_key_id) == NULL &&
-		 !(l->have_key && memcmp(cert->host_key_id, l->key, 16) == 0))
-		tell(l, CONFIRMATION, "set host_key to the file of that key in kms.ini",
-		    "the host key that it confirms is not installed");
-	else if (cert->not_after < l->now)
-		tell(l, CONFIRMATION,
-		    "run kmsctl key request, and put the publisher's answer there",
-		    "not installed, and expired on %s", day);
-	else if (l->confirmed && cert->issued < in->certificate.issued)
-		tell(l, CONFIRMATION, "put the newer file there, or remove the key from kms.ini",
-		    "serial %" PRIu64 " is installed, the file is %" PRIu64 ", which is older",
-		    in->certificate.serial, cert->serial);
-	else if (l->confirmed)
-		offer(l, CONFIRMATION, "serial %" PRIu64 " is installed, the file is %" PRIu64,
-		    in->certificate.serial, cert->serial);
-	else
-		offer(l, CONFIRMATION, "%.120s, the file is serial %" PRIu64, unconfirmed(l),
-		    cert->serial);
-}
-
-/* No file: is the host confirmed for the key that it has, or is about to have? */
+/* Is the host confirmed for the key that it has, or is about to have? */
 static void
 look_without_confirmation(const struct look *l)
 {
-	bool other =
-	    l->have_key && l->confirmed && memcmp(l->in->certificate.host_key_id, l->key, 16) != 0;
+	bool other = l->have_key && l->in->confirmed &&
+		     memcmp(l->in->certificate.host_key_id, l->key, 16) != 0;
 	char due[120], id[37] = "";
 
-	if (l->confirmed && !other)
+	if ((l->in->confirmed && !other) || l->in->key_count == 0)
 		return;
-	if (l->have_key && l->in->key_count > 0)
+	if (l->have_key)
 		uuid_format(id, l->key);
 	snprintf(due, sizeof(due), "kmsctl key request%s%s, then kmsctl key confirm FILE.kmscert",
 	    id[0] ? " " : "", id);
-	if (other)
-		tell(l, CONFIRMATION, due, "this host is confirmed for another host key");
-	else if (l->have_key || l->in->key_count > 0)
-		tell(l, CONFIRMATION, due, "%.150s", unconfirmed(l));
+	tell(l, CONFIRMATION, due, "%s",
+	    other ? "this host is confirmed for another host key" : without(l, CONFIRMATION));
 }
 
 static void
-look_at_confirmation(const struct look *l)
+look_without(const struct look *l, enum kind kind)
 {
-	uint8_t octets[CERTIFICATE_MAX];
-	struct fault err = { 0 };
-	struct certificate cert;
-	struct given g = { 0 };
-	size_t len;
-
-	if (path_of(l->publisher, CONFIRMATION)[0] == '\0') {
+	if (kind == PACK && l->in->pack == NULL)
+		tell(l, PACK,
+		    "run kmsctl policy install FILE, or set policy to the file in kms.ini", "%s",
+		    without(l, PACK));
+	else if (kind == KEY && l->in->key_count == 0)
+		tell(l, KEY, "run kmsctl key install FILE, or set host_key to the file in kms.ini",
+		    "none is installed");
+	else if (kind == CONFIRMATION)
 		look_without_confirmation(l);
-	} else if (take(l, CONFIRMATION, &g)) {
-		if (certificate_file_parse(octets, sizeof(octets), &len, g.file, g.len, &err) !=
-		    KMS_OK)
-			tell_malformed(l, CONFIRMATION, &err);
-		else if (installed_verify_certificate(l->in, &cert, octets, len) != KMS_OK)
-			tell(l, CONFIRMATION, "ask the publisher for the file again",
-			    "the certificate in it was not signed by the publisher");
-		else
-			compare_confirmation(l, &cert, octets, len);
-	}
-	control_buf_free(&g.args);
 }
+
+static void
+look_at(struct look *l, enum kind kind)
+{
+	struct signed_file file = { 0 };
+	struct publisher_file c;
+
+	if (path_of(l->config, kind)[0] == '\0') {
+		look_without(l, kind);
+	} else if (read_file(l, kind, &file)) {
+		c = publisher_file_of(kinds[kind].file, &file);
+		take(l, kind, &c);
+		publisher_file_free(&c);
+	}
+	signed_file_free(&file);
+}
+
+/* -- the host -- */
 
 /* Who would take a file, and who it is: from a kmsd that runs. */
 static void
 look_at_host(struct look *l, struct reply *status)
 {
 	const struct reply_row *row;
+	const char *host_id;
 	uint64_t locked = 0;
 	int rc = KMS_E_NOT_RUNNING;
 
 	if (l->p->root[0] == '\0')
 		rc = ask_quietly(l->p->ctl, CONTROL_STATUS, NULL, status, NULL);
 	row = rc == KMS_OK ? reply_next(status, "service", NULL) : NULL;
-	l->host_id = reply_text(row, "host-id");
+	host_id = reply_text(row, "host-id");
+	if (host_id != NULL && hex_parse(l->host_id, sizeof(l->host_id), host_id))
+		l->all.host_id = l->host_id;
 	reply_number(row, "locked", &locked);
 	if (l->p->root[0] != '\0')
 		l->cannot = "start the machine";
@@ -434,62 +331,73 @@ open_state(const struct plan *p, struct fault *f)
 }
 
 static void
+keep_left_out(
+    const struct publisher *p, enum publisher_file_kind kind, const struct fault *f, void *arg)
+{
+	struct look *l = arg;
+	char *text = l->left_out[p - l->all.list].text[kind];
+
+	if (text[0] == '\0')
+		snprintf(text, sizeof(l->left_out[0].text[0]), "%.159s", f->text);
+}
+
+static void
 look_at_publisher(struct look *l)
 {
-	char host[33];
-
-	l->publisher = &l->p->ctl->config.publishers[l->index];
-	l->in = &l->list[l->index];
+	l->config = &l->p->ctl->config.publishers[l->index];
+	l->in = &l->all.list[l->index];
 	l->have_key = false;
 	l->first = l->cannot;
 	if (l->first == NULL && l->status->count > 0 && !plan_systemd(l->p) &&
-	    !plan_knows(l->status, l->publisher))
+	    !plan_knows(l->status, l->config))
 		l->first = "reload kmsd";
-	hex_format(host, l->in->certificate.host_id, 16);
-	l->confirmed = l->in->confirmed && (l->host_id == NULL || strcmp(l->host_id, host) == 0);
-	look_at_pack(l);
-	look_at_key(l);
-	look_at_confirmation(l);
+	for (enum kind kind = PACK; kind < KINDS; kind++)
+		look_at(l, kind);
+}
+
+static void
+tell_no_publisher(struct plan *p)
+{
+	struct difference *d = plan_add(p, 0, "no product is activated", "[publisher]");
+
+	d->by_hand = true;
+	snprintf(d->is, sizeof(d->is), "kms.ini has none");
+	snprintf(d->due, sizeof(d->due), "add [publisher NAME] and its key to kms.ini");
 }
 
 static int
 inspect(struct plan *p, struct fault *f)
 {
 	const struct config *c = &p->ctl->config;
-	struct installed *list = NULL;
 	struct reply status = { 0 };
-	struct look l = { .p = p, .status = &status, .now = (uint64_t)time(NULL) };
-	struct difference *d;
-	char why[256] = "";
+	struct look *l;
 	int fd, rc;
 
 	/* One that only relays needs none. */
-	if (c->publisher_count == 0 && relay_configured(c))
+	if (c->publisher_count == 0 && !relay_configured(c))
+		tell_no_publisher(p);
+	if (c->publisher_count == 0)
 		return KMS_OK;
-	if (c->publisher_count == 0) {
-		d = plan_add(p, 0, "no product is activated", "[publisher]");
-		d->by_hand = true;
-		snprintf(d->is, sizeof(d->is), "kms.ini has none");
-		snprintf(d->due, sizeof(d->due), "add [publisher NAME] and its key to kms.ini");
-		return KMS_OK;
-	}
 	fd = open_state(p, f);
 	if (fd == -1 && f->status != KMS_OK)
 		return f->status;
-	rc = installed_read(&list, fd, c, why); /* with -1 nothing is there */
+	if ((l = calloc(1, sizeof(*l))) == NULL)
+		rc = fault_set(f, KMS_E_NO_MEMORY, NULL);
+	else if ((rc = install_publishers(p->ctl, &l->all, f)) == KMS_OK) {
+		l->p = p;
+		l->status = &status;
+		l->now = (uint64_t)time(NULL);
+		look_at_host(l, &status);
+		l->all.dirfd = fd; /* with -1 nothing is there */
+		publishers_read(&l->all, keep_left_out, l);
+		for (; l->index < l->all.count; l->index++)
+			look_at_publisher(l);
+		publishers_free(&l->all);
+	}
 	if (fd != -1)
 		close(fd);
-	l.list = list;
-	if (rc != KMS_E_NO_MEMORY && rc != KMS_E_CONFIG)
-		rc = KMS_OK; /* bad files are told one by one */
-	if (rc != KMS_OK)
-		fault_set(f, rc, "%s", why);
-	if (rc == KMS_OK)
-		look_at_host(&l, &status);
-	for (l.index = 0; rc == KMS_OK && l.index < c->publisher_count; l.index++)
-		look_at_publisher(&l);
 	reply_free(&status);
-	installed_free(list, list != NULL ? c->publisher_count : 0);
+	free(l);
 	return rc;
 }
 
@@ -499,7 +407,7 @@ mend(struct plan *p, const struct difference *d, struct fault *f)
 	enum kind kind = (enum kind)(d->tag % KINDS);
 	const struct config_publisher *publisher = &p->ctl->config.publishers[d->tag / KINDS];
 
-	return (int)install_file(p->ctl, kinds[kind].verb, path_of(publisher, kind), f);
+	return install_file(p->ctl, kinds[kind].verb, path_of(publisher, kind), f);
 }
 
-const struct aspect aspect_installed = { .name = "publishers", .inspect = inspect, .mend = mend };
+const struct aspect aspect_publishers = { .name = "publishers", .inspect = inspect, .mend = mend };

@@ -9,10 +9,10 @@
 
 #include "kmsd/activate/host_identity.h"
 #include "kmsd/activate/pending.h"
+#include "kmsd/activate/publishers.h"
 #include "kmsd/activate/refusal.h"
 #include "kmsd/activate/relayed.h"
 #include "kmsd/activate/relayed_limit.h"
-#include "kmsd/activate/service.h"
 #include "kmsd/activate/session_keys.h"
 #include "kmsd/common/config.h"
 #include "kmsd/ipc/ipc.h"
@@ -30,7 +30,7 @@ struct activate_counts {
 /* Owned by main.c. */
 struct activate {
 	struct config config;
-	struct service service;
+	struct publishers publishers;
 	struct host_identity *key;
 	struct secrets secrets;     /* what kmsd handed over to unlock it */
 	unsigned wrong_passphrases; /* in a row */

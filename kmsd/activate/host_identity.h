@@ -13,7 +13,7 @@
 #include "kmsd/activate/secrets.h"
 #include "libkms/core/batch.h"
 #include "libkms/core/seal.h"
-#include "policy/pack.h"
+#include "policy/host_key.h"
 
 struct host_identity;
 

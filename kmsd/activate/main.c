@@ -217,6 +217,7 @@ open_ledger(struct activate *a)
 static int
 open_keys(struct activate *a)
 {
+	struct fault f = { 0 };
 	char why[256] = "";
 	bool made = false;
 	int rc;
@@ -237,8 +238,10 @@ open_keys(struct activate *a)
 		log_event(LOG_WARNING, "host-locked",
 		    "%s%skeys/host.key is sealed with a passphrase: clients are told to come again until kmsctl unlock",
 		    why, *why ? "; " : "");
-	if ((rc = service_open(&a->service, a->state_dir, a->key, &a->config, why)) != KMS_OK)
-		log_event(LOG_CRIT, "config-refused", "%s", why);
+	rc =
+	    publishers_open(&a->publishers, a->state_dir, host_identity_id(a->key), &a->config, &f);
+	if (rc != KMS_OK)
+		log_event(LOG_CRIT, "config-refused", "%s", f.text);
 	return rc;
 }
 
@@ -326,19 +329,20 @@ static void
 reload(struct server *s, int fd)
 {
 	struct activate *a = &s->activate;
-	struct service service;
+	struct publishers publishers;
+	struct fault f = { 0 };
 	struct config fresh;
-	char why[256] = "";
 
 	if (read_config(&fresh, fd) != KMS_OK)
 		return;
-	if (service_open(&service, a->state_dir, a->key, &fresh, why) != KMS_OK) {
-		log_event(LOG_ERR, "config-refused", "%s; the publishers were not changed", why);
+	if (publishers_open(&publishers, a->state_dir, host_identity_id(a->key), &fresh, &f) !=
+	    KMS_OK) {
+		log_event(LOG_ERR, "config-refused", "%s; the publishers were not changed", f.text);
 		return;
 	}
 	/* No request outlives its turn of the loop, so nothing points into the old one. */
-	service_close(&a->service);
-	a->service = service;
+	publishers_free(&a->publishers);
+	a->publishers = publishers;
 	if (fresh.session_cache != a->config.session_cache || fresh.batch != a->config.batch ||
 	    fresh.overlay_records != a->config.overlay_records ||
 	    fresh.segment_size != a->config.segment_size || fresh.map_size != a->config.map_size ||
@@ -352,7 +356,7 @@ reload(struct server *s, int fd)
 	a->config.log_level = fresh.log_level;
 	a->config_read = config_mark(&fresh, false);
 	log_level(fresh.log_level);
-	log_event(LOG_INFO, "activate-reloaded", "%u publishers", a->service.count);
+	log_event(LOG_INFO, "activate-reloaded", "%u publishers", a->publishers.count);
 }
 
 static void
@@ -492,7 +496,7 @@ tear_down(struct server *s)
 	control_server_free(s->control);
 	front_peer_free_all(a);
 	kmsdb_close(a->db);
-	service_close(&a->service);
+	publishers_free(&a->publishers);
 	host_identity_free(a->key);
 	secrets_free(&a->secrets);
 	session_keys_free(a->cache);

@@ -23,7 +23,7 @@
 /* What the decision about one request needs. */
 struct request {
 	struct authenticated auth;
-	struct service_found found;
+	struct publisher_product found;
 	struct kmsdb_client row;
 	struct policy_client client;
 	struct policy_decision decision;
@@ -79,7 +79,7 @@ void
 request_hello(struct activate *a, struct front_peer *p, const struct request_frame *in)
 {
 	const size_t size = FRAME_HEADER + CERTIFICATE_MAX + ROTATION_SIZE + 64;
-	const struct service_publisher *publisher;
+	const struct publisher *publisher;
 	const struct ipc_frame *f = &in->from;
 	struct message_hello_reply reply = { .time = a->now };
 	struct message_hello hello;
@@ -94,7 +94,7 @@ request_hello(struct activate *a, struct front_peer *p, const struct request_fra
 		answer_error(a, p, f->token, (uint32_t)rc, IPC_CLOSE);
 		return;
 	}
-	publisher = service_publisher(&a->service, hello.publisher);
+	publisher = publishers_by_id(&a->publishers, hello.publisher);
 	if (publisher == NULL || !publisher->confirmed) {
 		rc = publisher != NULL && publisher->key_count > 0 ? KMS_E_NOT_CONFIRMED
 								   : KMS_E_NOT_ENABLED;
@@ -106,7 +106,7 @@ request_hello(struct activate *a, struct front_peer *p, const struct request_fra
 		return;
 	reply.certificate = publisher->certificate_octets;
 	reply.certificate_len = publisher->certificate_len;
-	reply.rotation = publisher->rotated ? publisher->rotation_octets : NULL;
+	reply.rotation = publisher->public.rotated ? publisher->rotation_octets : NULL;
 	len = message_hello_reply_encode(room + FRAME_HEADER, size - FRAME_HEADER, &reply);
 	frame_encode(room, FRAME_HELLO_REPLY, (uint32_t)len);
 	front_peer_commit(p, f->token, 0, FRAME_HEADER + len);
@@ -119,7 +119,7 @@ counted(const struct activate *a, const struct request *q)
 
 	return c->pool == q->found.pool->number && c->seen_day != 0 &&
 	       (c->flags & KMSDB_RELEASED) == 0 &&
-	       memcmp(c->publisher, q->found.publisher->key.id, 8) == 0 &&
+	       memcmp(c->publisher, q->found.publisher->public.key.id, 8) == 0 &&
 	       policy_in_window(c->seen_day, policy_day(a->now), q->found.pool->window_days);
 }
 
@@ -128,7 +128,7 @@ decide(struct activate *a, struct request *q)
 {
 	struct policy_counters counters = { 0 };
 	struct policy_host host;
-	bool known = service_find(&a->service, q->auth.request.product, &q->found);
+	bool known = publishers_find(&a->publishers, q->auth.request.product, &q->found);
 	int rc = kmsdb_client_get(a->db, q->auth.session.cmid, &q->row);
 
 	if (rc != KMS_OK && rc != KMS_E_NOT_FOUND)
@@ -146,9 +146,12 @@ decide(struct activate *a, struct request *q)
 		memset(&q->row, 0, sizeof(q->row));
 	}
 	if (known)
-		counters.counted = kmsdb_pool_count(a->db, q->found.publisher->key.id,
+		counters.counted = kmsdb_pool_count(a->db, q->found.publisher->public.key.id,
 		    q->found.pool->number, policy_day(a->now), q->found.pool->window_days);
-	service_host(&q->found, &host);
+	publisher_host(q->found.publisher,
+	    known &&
+		q->found.publisher->covered[q->found.product - q->found.publisher->pack->products],
+	    &host);
 	policy_decide(&q->decision, known ? q->found.publisher->pack : NULL, q->found.product,
 	    &host, &counters, &q->client, &q->auth.request, a->now);
 	return KMS_OK;
@@ -181,7 +184,7 @@ build_entry(const struct activate *a, const struct request *q, const struct ipc_
 	memcpy(e.address, f->address, 16);
 	memcpy(e.name, m->name, sizeof(e.name));
 	if (q->found.publisher != NULL) {
-		memcpy(e.publisher, q->found.publisher->key.id, 8);
+		memcpy(e.publisher, q->found.publisher->public.key.id, 8);
 		e.pool = q->found.pool->number;
 	}
 	return entry_client_encode(out, size, &e);

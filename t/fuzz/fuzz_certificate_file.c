@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "libkms/core/certificate.h"
-#include "policy/pack.h"
+#include "policy/host_key.h"
 #include "policy/values.h"
 #include "t/fuzz/fuzz.h"
 

@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "policy/pack.h"
+#include "policy/host_key.h"
 #include "t/fuzz/fuzz.h"
 
 int

@@ -10,7 +10,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct revocation_list list, again;
-	static char text[PACK_MAX];
+	static char text[REVOCATION_LIST_MAX];
 	struct fault err;
 	size_t len;
 

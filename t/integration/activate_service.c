@@ -19,7 +19,7 @@
 #include "kmsd/activate/control/control_server.h"
 #include "kmsdb/kmsdb.h"
 #include "libkms/kms_error.h"
-#include "policy/pack.h"
+#include "policy/host_key.h"
 #include "t/lib/appliance.h"
 #include "t/lib/tap.h"
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/pack.h"
+#include "policy/host_key.h"
 #include "policy/values.h"
 
 int

@@ -141,19 +141,19 @@ subtest 'another pack' => sub {
     $before = entries($a);
     my @bad = (
         [ 'an older one', sub { signed_copy($p->{pack}, $file->{kmspolicy}) },
-            qr/example 1\.1 is installed, the file is 1\.0, which is older/, qr/set policy to a newer pack/ ],
+            qr/example 1\.0 is older than the installed 1\.1/, qr/set policy to a newer pack/ ],
         [ 'another one of the version', sub { signed_copy(sign_pack($p, 'same', version($text, '1.1') =~ s/threshold = 5/threshold = 6/r), $file->{kmspolicy}) },
-            qr/example 1\.1 is installed, the file is a different pack of the same version/, qr/ask the publisher/ ],
+            qr/a different pack called example 1\.1 is already installed/, qr/ask the publisher/ ],
         [ 'one that needs another one first', sub { signed_copy(sign_pack($p, 'far', version($text, '3.0', "\nrequires = 2.0")), $file->{kmspolicy}) },
-            qr/the file is example 3\.0, which needs 2\.0 first/, qr/install that pack first/ ],
+            qr/example 3\.0 needs 2\.0, but 1\.1 is installed/, qr/install that pack first/ ],
         [ 'one that was changed', sub { signed_copy($next, $file->{kmspolicy}); spew($file->{kmspolicy}, slurp($file->{kmspolicy}) . "\n") },
-            qr/changed after it was signed/, qr/ask the publisher/ ],
+            qr/changed after publisher acme signed it/, qr/ask the publisher/ ],
         [ 'one whose signature is none', sub { spew("$file->{kmspolicy}.minisig", "nothing\n") },
-            qr/its \.minisig is not a signature/, qr/ask the publisher/ ],
+            qr/the \.minisig file is not a minisign signature/, qr/ask the publisher/ ],
         [ 'another publisher\'s', sub { signed_copy(publisher(name => 'other')->{pack}, $file->{kmspolicy}) },
-            qr/signed by another publisher/, qr/ask the publisher/ ],
+            qr/not signed by any configured publisher/, qr/ask the publisher/ ],
         [ 'a host key in its place', sub { signed_copy($key, $file->{kmspolicy}) },
-            qr/acme\.kmspolicy:\d+: /, qr/ask the publisher/ ],
+            qr/policy pack, line \d+: /, qr/ask the publisher/ ],
     );
     for my $row (@bad) {
         my ($name, $happen, $is, $due) = @$row;
@@ -180,15 +180,15 @@ subtest 'another key' => sub {
     told($rows, 'acme confirmation', qr/confirmed for another host key/, qr/^kmsctl key request [0-9a-f-]{36}, /, 'not confirmed for the new one');
     my $other = issue_key(my $stranger = publisher(name => 'other'));
     files(%all, host_key => $other);
-    told((rows($a->ini, 'plan'))[0], 'acme host key', qr/signed by another publisher/, qr/ask the publisher/, 'another publisher\'s key');
+    told((rows($a->ini, 'plan'))[0], 'acme host key', qr/not signed by any configured publisher/, qr/ask the publisher/, 'another publisher\'s key');
     my $forged = "$dir/forged.kmskey";
     spew($forged, slurp($new) =~ s/^customer = .*$/customer = Somebody Else/mr);
     is(run([ 'minisign', '-Sm', $forged, '-s', "$p->{dir}/publisher.key" ])->{exit}, 0, 'the publisher signs');
     files(%all, host_key => $forged);
-    told((rows($a->ini, 'plan'))[0], 'acme host key', qr/another key of the same number/, qr/kmsctl key remove/, 'the same number, another key');
+    told((rows($a->ini, 'plan'))[0], 'acme host key', qr/another host key of the same number is installed/, qr/kmsctl key remove/, 'the same number, another key');
     wait_for(20, sub { time > $soon + 1 }, 'a key runs out');
     files(%all, host_key => $short);
-    told((rows($a->ini, 'plan'))[0], 'acme host key', qr/not installed, and expired on \d{4}-\d\d-\d\d/, qr/ask the publisher for a new key/, 'an expired key');
+    told((rows($a->ini, 'plan'))[0], 'acme host key', qr/the host key expired on \d{4}-\d\d-\d\d/, qr/ask the publisher for a new key/, 'an expired key');
     files(%all);
 };
 
@@ -200,7 +200,7 @@ subtest 'another confirmation' => sub {
     my $others = confirm($p, "$dir/other.kmsreq", output => "$dir/other");
     files(%all, confirmation => $others);
     my ($rows) = rows($a->ini, 'apply');
-    told($rows, 'acme confirmation', qr/confirms another host, [0-9a-f]{32}/, qr/kmsctl key request/, 'another host\'s');
+    told($rows, 'acme confirmation', qr/for another host, [0-9a-f]{32}/, qr/kmsctl key request/, 'another host\'s');
 
     my $old = signed_copy($file->{kmscert}, "$dir/old.kmscert");
     sleep 1.1;    # certificates are told apart by the second in which they were issued
@@ -212,13 +212,13 @@ subtest 'another confirmation' => sub {
     like($rows->{'acme confirmation'}{is}, qr/serial (\d+) is installed, the file is (?!\1\b)\d+/, 'a newer one is due');
     is_deeply(states((rows($a->ini, 'apply'))[0]), { 'acme confirmation' => 'done' }, 'and installed');
     files(%all, confirmation => $old);
-    told((rows($a->ini, 'apply'))[0], 'acme confirmation', qr/which is older/, qr/put the newer file there/, 'an older one');
+    told((rows($a->ini, 'apply'))[0], 'acme confirmation', qr/is older than the installed one, serial \d+/, qr/put the newer file there/, 'an older one');
 
     files(%all, policy => $file->{kmspolicy}, confirmation => $file->{kmscert});
     $b->do('key', 'remove', '--yes');
     my $ini = slurp($b->ini);
     spew($b->ini, $ini . "confirmation = $others\n");
-    told((rows($b->ini, 'plan'))[0], 'acme confirmation', qr/the host key that it confirms is not installed/, qr/host_key to the file of that key in kms\.ini/, 'without its key');
+    told((rows($b->ini, 'plan'))[0], 'acme confirmation', qr/the host key for this confirmation is not installed/, qr/host_key to the file of that key in kms\.ini/, 'without its key');
     spew($b->ini, $ini . "host_key = $key\nconfirmation = $others\npolicy = $p->{pack}\n");
     is_deeply(states((rows($b->ini, 'apply'))[0]), { map { ("acme $_" => 'done') } 'policy', 'host key', 'confirmation' },
         'with it: both, in the right order');
@@ -251,7 +251,7 @@ subtest 'a second publisher' => sub {
         . "[product 22222222-2222-4222-8222-222222222222]\nname = Theirs\ngroup = server\npool = servers\nthreshold = 1\n"
         . "activation-interval = 2h\nrenewal-interval = 7d\nvalidity = 180d\ngrace = 30d\nvirtual-machines = allow\nclones = allow\n");
     spew($a->ini, slurp($a->ini) =~ s/^policy = \Q$second->{pack}\E$/policy = $thief/mr);
-    told((rows($a->ini, 'plan'))[0], 'widgets policy', qr/its product \S.* belongs to publisher acme/, qr/a product may belong to only one/, 'a product of the first');
+    told((rows($a->ini, 'plan'))[0], 'widgets policy', qr/product \S+ \(Theirs\) belongs to publisher acme/, qr/a product may belong to only one/, 'a product of the first');
     spew($a->ini, $ini);
 };
 
@@ -293,12 +293,16 @@ subtest 'what kmsd refuses, and when it is locked' => sub {
     $c->do('revocations', 'install', "$dir/list.kmsrevoked");
     my $ini = slurp($c->ini);
     spew($c->ini, "${ini}policy = $q->{pack}\nhost_key = $bought\n");
+    my $in_the_way = spew($c->dir . '/state/policy', 'no directory');
     my ($rows, $json) = rows($c->ini, 'apply');
-    is($rows->{'acme policy'}{state}, 'done', 'the pack is installed');
-    is($rows->{'acme host key'}{state}, 'failed', 'a key that is revoked is not') or diag(explain $json);
-    like($rows->{'acme host key'}{problem}, qr/^kmsd: .*revoked.*not paid/, 'and kmsd says why');
+    is($rows->{'acme policy'}{state}, 'failed', 'a pack that cannot be stored') or diag(explain $json);
+    like($rows->{'acme policy'}{problem}, qr/^kmsd: .*cannot be stored/, 'and kmsd says why');
     is($json->{failed}, 1, 'which is counted');
     is(run([ apart('true', $kmsctl, '-c', $c->ini, 'apply') ])->{exit}, 2, 'exit 2');
+    unlink $in_the_way;
+    ($rows) = rows($c->ini, 'apply');
+    is($rows->{'acme policy'}{state}, 'done', 'the pack is installed');
+    told($rows, 'acme host key', qr/revoked this host key: not paid/, qr/ask the publisher for a new key/, 'a key that is revoked is not');
 
     my $secret = spew("$dir/secret", "correct horse\n");
     $c->do('key', 'seal', '--passphrase', '--passphrase-file', $secret);

@@ -135,9 +135,42 @@ subtest 'without kmsd' => sub {
     ok(!$s->{running}, 'and that kmsd is down');
     is(scalar @{ ($a->kmsctl_json(qw(policy history)))[0]{packs} }, 2, 'history too');
     my $file = (glob $a->dir . '/state/policy/*/1.1.kmspolicy')[0];
-    spew($file, slurp($file) . "# more\n");
+    my $good = slurp($file);
+    spew($file, "$good# more\n");
     my $r = $a->kmsctl('policy', 'simulate', $s->{file});
     is($r->{exit}, 2, 'an installed pack that was altered: exit 2');
     like($r->{err}, qr{the installed files cannot be read: policy/[0-9a-f]{16}/1\.1\.kmspolicy: }, 'and names it');
+    spew($file, $good);
+    $a->start;
+};
+
+# What a pack is signed with, and what the publisher took back, count in a forecast as they do in kmsd.
+subtest 'during a rotation' => sub {
+    my $home = $publisher->{dir};
+    my $rotate = sub (@dates) { run([ program('kmsissue'), 'rotate', '-d', $home, '--no-passphrase', @dates ]) };
+    is($rotate->('--from', '2089-01-01', '--to', '2090-01-01')->{exit}, 0, 'a new key, for later');
+    $a->do('publisher', 'rotate', "$home/publisher.kmsrotate");
+    my $file = spew("$home/early.kmspolicy", pack_text(version => '1.2', one => [ 3, 'first' ], two => [ 3, 'second' ]));
+    is(run([ program('kmsissue'), qw(policy sign --new-key -d), $home, $file ])->{exit}, 0, 'signs a pack');
+    my ($s, $exit) = $a->kmsctl_json(qw(policy simulate), $file);
+    is($exit, 4, 'which cannot be installed yet: exit 4');
+    like($s->{obstacle}, qr/its new key, which is not yet accepted \(KMS_E_PUBLISHER\)/, 'and why');
+    is($s->{gain}, 4, 'simulated all the same');
+    like($a->kmsctl('policy', 'install', $file)->{err}, qr/its new key, which is not yet accepted/, 'kmsd says the same');
+};
+
+subtest 'a host that is revoked' => sub {
+    my ($keys) = $a->kmsctl_json(qw(key show));
+    my $was = simulate(pack_text(version => '1.2', one => [ 3, 'first' ], two => [ 3, 'second' ]));
+    is(product($was, 'Two')->{activated_before}, 3, 'before: activated');
+    is(run([ program('kmsissue'), @$_ ])->{exit}, 0, "kmsissue $_->[0]") for
+        [ qw(revoke key -d), $publisher->{dir}, '--reason', 'not paid', $keys->{keys}[0]{id} ],
+        [ qw(revocations -d), $publisher->{dir}, '-o', "$publisher->{dir}/list" ];
+    $a->do('revocations', 'install', "$publisher->{dir}/list.kmsrevoked");
+    isnt(code('two-1', $two, 'renew'), 0, 'kmsd gives no lease');
+    my $s = simulate(pack_text(version => '1.2', one => [ 3, 'first' ], two => [ 3, 'second' ]));
+    is_deeply([ @$s{qw(gain lose)}, map { @{ product($s, $_) }{qw(activated_before activated_after)} } qw(One Two) ], [ (0) x 6 ],
+        'nobody is activated, before or after');
+    like($s->{warnings}[0]{warning}, qr/revoked this host's host key \(not paid\)/, 'and it is said why');
 };
 done_testing;

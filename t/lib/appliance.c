@@ -23,7 +23,7 @@
 
 #include "libkms/base/wire.h"
 #include "libkms/kms_error.h"
-#include "policy/pack.h"
+#include "policy/host_key.h"
 
 #define PATIENCE_MS 20000
 

@@ -11,7 +11,7 @@
 
 #include "libkms/core/certificate.h"
 #include "libkms/kms_error.h"
-#include "policy/pack.h"
+#include "policy/host_key.h"
 #include "t/lib/player.h"
 
 #define DAY 86400u

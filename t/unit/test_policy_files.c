@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "libkms/core/certificate.h"
-#include "policy/pack.h"
+#include "policy/host_key.h"
 #include "policy/values.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))

@@ -67,21 +67,14 @@ static int
 take_pack(struct issue *i, struct audit_job *job)
 {
 	const struct verify_options *o = i->options;
-	struct fault err;
-	char *text;
-	size_t len;
+	struct publisher_file c;
 	int rc;
 
 	if (o->policy == NULL)
 		return KMS_OK;
-	rc = sign_read(i, o->policy, PACK_MAX, &job->opt.publisher, &text, &len, NULL, 0);
-	if (rc != KMS_OK)
-		return rc;
-	if ((job->pack = malloc(sizeof(*job->pack))) == NULL)
-		rc = KMS_E_NO_MEMORY;
-	else if ((rc = policy_pack_parse(job->pack, text, len, &err)) != KMS_OK)
-		fault_set(&i->fault, rc, "%s:%d: %s", o->policy, err.line, err.text);
-	free(text);
+	rc = sign_read(i, o->policy, FILE_PACK, &job->opt.publisher, &c, NULL, 0);
+	if (rc == KMS_OK)
+		job->pack = c.pack;
 	return rc;
 }
 

@@ -65,22 +65,17 @@ static int
 read_key(struct issue *i, struct confirm *c)
 {
 	const struct confirm_options *o = i->options;
-	char path[ISSUE_PATH], id[VALUE_UUID + 1], *text;
-	struct fault err;
-	size_t len;
+	char path[ISSUE_PATH], id[VALUE_UUID + 1];
+	struct publisher_file file;
 	int rc;
 
 	value_uuid_format(id, c->request.host_key_id);
 	if (!(o->key != NULL ? issue_path(i, path, "%s", o->key)
 			     : issue_path(i, path, "%s/issued/%s.kmskey", i->dir, id)))
 		return KMS_E_ARGUMENT;
-	rc = sign_read(i, path, SMALL_FILE, &c->publisher, &text, &len, NULL, 0);
-	if (rc != KMS_OK)
+	if ((rc = sign_read(i, path, FILE_KEY, &c->publisher, &file, NULL, 0)) != KMS_OK)
 		return rc;
-	rc = host_key_parse(&c->key, text, len, &err);
-	free(text);
-	if (rc != KMS_OK)
-		return fault_set(&i->fault, rc, "%s:%d: %s", path, err.line, err.text);
+	c->key = file.key;
 	if (!sign_is_publisher(i, &c->publisher, c->key.publisher))
 		return fault_set(
 		    &i->fault, KMS_E_PUBLISHER, "%s is a key of another publisher", path);
@@ -96,21 +91,16 @@ static int
 read_pack(struct issue *i, struct confirm *c)
 {
 	const struct confirm_options *o = i->options;
-	struct fault err;
-	char *text;
-	size_t len;
+	struct publisher_file file;
 	int rc;
 
 	if (o->policy == NULL)
 		return fault_set(&i->fault, KMS_E_ARGUMENT,
 		    "--policy is needed: the pack says what the group covers");
-	rc = sign_read(i, o->policy, PACK_MAX, &c->publisher, &text, &len, NULL, 0);
-	if (rc != KMS_OK)
+	if ((rc = sign_read(i, o->policy, FILE_PACK, &c->publisher, &file, NULL, 0)) != KMS_OK)
 		return rc;
-	rc = policy_pack_parse(&c->pack, text, len, &err);
-	free(text);
-	if (rc != KMS_OK)
-		return fault_set(&i->fault, rc, "%s:%d: %s", o->policy, err.line, err.text);
+	c->pack = *file.pack;
+	publisher_file_free(&file);
 	return KMS_OK;
 }
 

@@ -114,26 +114,17 @@ static int
 check_group(struct issue *i, const struct minisig_key *public_key, const char *group)
 {
 	const struct key_options *o = i->options;
-	struct policy_pack *pack;
-	struct fault err;
-	char *text;
-	size_t len;
+	struct publisher_file c;
 	int rc;
 
 	if (o->policy == NULL)
 		return KMS_OK;
-	if ((rc = sign_read(i, o->policy, PACK_MAX, public_key, &text, &len, NULL, 0)) != KMS_OK)
+	if ((rc = sign_read(i, o->policy, FILE_PACK, public_key, &c, NULL, 0)) != KMS_OK)
 		return rc;
-	pack = malloc(sizeof(*pack));
-	if (pack == NULL)
-		rc = KMS_E_NO_MEMORY;
-	else if ((rc = policy_pack_parse(pack, text, len, &err)) != KMS_OK)
-		fault_set(&i->fault, rc, "%s:%d: %s", o->policy, err.line, err.text);
-	else if (policy_group_find(pack, group) < 0)
+	if (policy_group_find(c.pack, group) < 0)
 		rc =
 		    fault_set(&i->fault, KMS_E_NOT_FOUND, "%s has no group '%s'", o->policy, group);
-	free(pack);
-	free(text);
+	publisher_file_free(&c);
 	return rc;
 }
 

@@ -154,8 +154,8 @@ static int
 write_list(
     struct issue *i, const struct secret_key *k, const struct revocation_list *l, const char *path)
 {
-	char comment[SIGN_COMMENT], *text = malloc(PACK_MAX);
-	size_t len = text != NULL ? revocation_list_format(text, PACK_MAX, l) : 0;
+	char comment[SIGN_COMMENT], *text = malloc(REVOCATION_LIST_MAX);
+	size_t len = text != NULL ? revocation_list_format(text, REVOCATION_LIST_MAX, l) : 0;
 	int rc = text == NULL ? KMS_E_NO_MEMORY : KMS_OK;
 
 	snprintf(comment, sizeof(comment), "kms revocation list %llu of %u revocations",

@@ -10,21 +10,13 @@
 #include "kmsctl/issue/sign.h"
 #include "libkms/base/file.h"
 #include "libkms/core/certificate.h"
-#include "policy/pack.h"
+#include "policy/files/publisher_file.h"
+#include "policy/host_key.h"
 #include "policy/revocation.h"
 #include "policy/values.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
 struct show_options {
 	const char *publisher;
-};
-
-struct shown {
-	const char *text;
-	size_t len;
-	const struct minisig_key *publisher; /* NULL: nothing to verify with */
-	struct fault err;
 };
 
 static const char *const rules[] = { "allow", "flag", "refuse" };
@@ -97,60 +89,118 @@ show_contacts(struct issue *i, const struct policy_pack *p)
 	output_end(i->out);
 }
 
-static int
-show_pack(struct issue *i, struct shown *s)
+static void
+show_pack(struct issue *i, const struct publisher_file *c)
 {
-	struct policy_pack *p = malloc(sizeof(*p));
 	char version[16];
-	int rc;
 
-	if (p == NULL)
-		return KMS_E_NO_MEMORY;
-	if ((rc = policy_pack_parse(p, s->text, s->len, &s->err)) == KMS_OK) {
-		snprintf(version, sizeof(version), "%u.%u", p->major, p->minor);
-		tell_text(i->out, "id", p->id);
-		tell_text(i->out, "title", p->title);
-		tell_text(i->out, "version", version);
-		issue_time(i, "issued", p->issued);
-		show_groups(i, p);
-		show_pools(i, p);
-		show_products(i, p);
-		show_contacts(i, p);
-	}
-	free(p);
-	return rc;
+	snprintf(version, sizeof(version), "%u.%u", c->pack->major, c->pack->minor);
+	tell_text(i->out, "id", c->pack->id);
+	tell_text(i->out, "title", c->pack->title);
+	tell_text(i->out, "version", version);
+	issue_time(i, "issued", c->pack->issued);
+	show_groups(i, c->pack);
+	show_pools(i, c->pack);
+	show_products(i, c->pack);
+	show_contacts(i, c->pack);
 }
 
-static int
-show_key(struct issue *i, struct shown *s)
+static void
+show_key(struct issue *i, const struct publisher_file *c)
 {
-	struct host_key k;
-	int rc = host_key_parse(&k, s->text, s->len, &s->err);
+	const struct host_key *k = &c->key;
 
-	if (rc != KMS_OK)
-		return rc;
-	tell_uuid(i->out, "id", k.id);
-	tell_hex(i->out, "publisher", k.publisher, sizeof(k.publisher));
-	tell_text(i->out, "customer", k.customer);
-	tell_text(i->out, "group", k.group);
-	issue_time(i, "issued", k.issued);
-	issue_time(i, "not_before", k.not_before);
-	issue_time(i, "not_after", k.not_after);
-	tell_limit(i->out, "capacity", k.capacity);
-	tell_number(i->out, "hosts", k.hosts);
-	tell_number(i->out, "confirmations", k.confirmations);
-	return KMS_OK;
+	tell_uuid(i->out, "id", k->id);
+	tell_hex(i->out, "publisher", k->publisher, sizeof(k->publisher));
+	tell_text(i->out, "customer", k->customer);
+	tell_text(i->out, "group", k->group);
+	issue_time(i, "issued", k->issued);
+	issue_time(i, "not_before", k->not_before);
+	issue_time(i, "not_after", k->not_after);
+	tell_limit(i->out, "capacity", k->capacity);
+	tell_number(i->out, "hosts", k->hosts);
+	tell_number(i->out, "confirmations", k->confirmations);
 }
 
+static void
+show_rotation(struct issue *i, const struct publisher_file *c)
+{
+	char old[MINISIG_KEY_LINE + 1], new[MINISIG_KEY_LINE + 1];
+
+	minisig_key_format(old, &c->rotation.old);
+	minisig_key_format(new, &c->rotation.new);
+	tell_text(i->out, "old", old);
+	tell_text(i->out, "new", new);
+	issue_time(i, "from", c->rotation.from);
+	issue_time(i, "until", c->rotation.until);
+}
+
+static void
+show_certificate(struct issue *i, const struct publisher_file *file)
+{
+	const struct certificate *c = &file->certificate;
+
+	tell_number(i->out, "serial", c->serial);
+	tell_hex(i->out, "publisher", c->publisher, sizeof(c->publisher));
+	tell_uuid(i->out, "host_key", c->host_key_id);
+	tell_hex(i->out, "host", c->host_id, sizeof(c->host_id));
+	tell_text(i->out, "customer", c->customer);
+	tell_text(i->out, "group", c->group);
+	issue_time(i, "issued", c->issued);
+	issue_time(i, "not_before", c->not_before);
+	issue_time(i, "not_after", c->not_after);
+	tell_limit(i->out, "capacity", c->capacity);
+	tell_number(i->out, "confirmation", c->confirmation);
+	output_list(i->out, "products", NULL);
+	for (unsigned n = 0; n < c->product_count; n++) {
+		output_row(i->out);
+		tell_uuid(i->out, "id", c->products[n]);
+	}
+	output_end(i->out);
+}
+
+static void
+show_revocations(struct issue *i, const struct publisher_file *c)
+{
+	static const char *const what[] = { [REVOKED_KEY] = "host key",
+		[REVOKED_HOST] = "host",
+		[REVOKED_CERTIFICATE] = "certificate" };
+	const struct revocation_list *l = c->revocations;
+
+	tell_hex(i->out, "publisher", l->publisher, sizeof(l->publisher));
+	tell_number(i->out, "number", l->number);
+	issue_time(i, "issued", l->issued);
+	output_list(i->out, "revoked", NULL);
+	for (unsigned n = 0; n < l->count; n++) {
+		const struct revocation *e = &l->entries[n];
+
+		output_row(i->out);
+		tell_text(i->out, "what", what[e->kind]);
+		if (e->kind == REVOKED_KEY)
+			tell_uuid(i->out, "id", e->id);
+		else if (e->kind == REVOKED_HOST)
+			tell_hex(i->out, "id", e->id, sizeof(e->id));
+		else
+			tell_number(i->out, "serial", e->serial);
+		issue_time(i, "time", e->time);
+		tell_text(i->out, "reason", e->reason);
+	}
+	output_end(i->out);
+}
+
+/* A request is the host's: no publisher signs it. */
 static int
-show_request(struct issue *i, struct shown *s)
+show_request(struct issue *i, const char *text, size_t len)
 {
 	struct confirm_request r;
+	struct fault f = { 0 };
 	uint8_t host[16];
-	int rc = confirm_request_parse(&r, s->text, s->len, &s->err);
+	int rc = confirm_request_parse(&r, text, len, &f);
 
 	if (rc != KMS_OK)
-		return rc;
+		return fault_set(&i->fault, rc, "%s:%d: %s", i->operand, f.line, f.text);
+	tell_text(i->out, "kind", "confirmation request");
+	tell_text(i->out, "signature", "verified with the host's own key in it");
 	certificate_host_id(host, r.sign_pk, r.kx_pk);
 	tell_uuid(i->out, "host_key", r.host_key_id);
 	tell_hex(i->out, "publisher", r.publisher, sizeof(r.publisher));
@@ -160,158 +210,88 @@ show_request(struct issue *i, struct shown *s)
 	return KMS_OK;
 }
 
-static int
-show_certificate(struct issue *i, struct shown *s)
-{
-	uint8_t octets[CERTIFICATE_MAX];
-	struct certificate c;
-	size_t len;
-	int rc = certificate_file_parse(octets, sizeof(octets), &len, s->text, s->len, &s->err);
-
-	if (rc != KMS_OK || (rc = certificate_decode(&c, octets, len)) != KMS_OK)
-		return rc;
-	if (s->publisher != NULL && (rc = certificate_verify(&c, octets, len, s->publisher->id,
-					 s->publisher->pk)) != KMS_OK)
-		return fault_set(&i->fault, rc,
-		    "%s: the certificate in it belongs to another publisher", i->operand);
-	tell_number(i->out, "serial", c.serial);
-	tell_hex(i->out, "publisher", c.publisher, sizeof(c.publisher));
-	tell_uuid(i->out, "host_key", c.host_key_id);
-	tell_hex(i->out, "host", c.host_id, sizeof(c.host_id));
-	tell_text(i->out, "customer", c.customer);
-	tell_text(i->out, "group", c.group);
-	issue_time(i, "issued", c.issued);
-	issue_time(i, "not_before", c.not_before);
-	issue_time(i, "not_after", c.not_after);
-	tell_limit(i->out, "capacity", c.capacity);
-	tell_number(i->out, "confirmation", c.confirmation);
-	output_list(i->out, "products", NULL);
-	for (unsigned n = 0; n < c.product_count; n++) {
-		output_row(i->out);
-		tell_uuid(i->out, "id", c.products[n]);
-	}
-	output_end(i->out);
-	return KMS_OK;
-}
+/* -- its signature -- */
 
 static int
-show_revocations(struct issue *i, struct shown *s)
+read_unverified(struct issue *i, const char *text, size_t len, struct publisher_file *c)
 {
-	static const char *const kinds_[] = { [REVOKED_KEY] = "host key",
-		[REVOKED_HOST] = "host",
-		[REVOKED_CERTIFICATE] = "certificate" };
-	struct revocation_list *l = malloc(sizeof(*l));
+	struct fault f = { 0 };
 	int rc;
 
-	if (l == NULL)
-		return KMS_E_NO_MEMORY;
-	if ((rc = revocation_list_parse(l, s->text, s->len, &s->err)) == KMS_OK) {
-		tell_hex(i->out, "publisher", l->publisher, sizeof(l->publisher));
-		tell_number(i->out, "number", l->number);
-		issue_time(i, "issued", l->issued);
-		output_list(i->out, "revoked", NULL);
-		for (unsigned n = 0; n < l->count; n++) {
-			const struct revocation *e = &l->entries[n];
-
-			output_row(i->out);
-			tell_text(i->out, "what", kinds_[e->kind]);
-			if (e->kind == REVOKED_KEY)
-				tell_uuid(i->out, "id", e->id);
-			else if (e->kind == REVOKED_HOST)
-				tell_hex(i->out, "id", e->id, sizeof(e->id));
-			else
-				tell_number(i->out, "serial", e->serial);
-			issue_time(i, "time", e->time);
-			tell_text(i->out, "reason", e->reason);
-		}
-		output_end(i->out);
-	}
-	free(l);
+	c->text = text;
+	c->len = len;
+	tell_text(i->out, "signature", "not checked: give --publisher");
+	if ((rc = publisher_file_parse(c, &f)) != KMS_OK)
+		fault_set(&i->fault, rc, "%s:%d: %s", i->operand, f.line, f.text);
 	return rc;
 }
 
-/* -- which kind, and its signature -- */
-
-static const struct kind {
-	const char *section;
-	const char *name;
-	bool has_signature; /* FILE.minisig by the publisher */
-	int (*show)(struct issue *i, struct shown *s);
-} kinds[] = {
-	{ "[policy]", "policy pack", true, show_pack },
-	{ "[host-key]", "KMS host key", true, show_key },
-	{ "[confirmation-request]", "confirmation request", false, show_request },
-	{ "[revocations]", "revocation list", true, show_revocations },
-	{ "[host-certificate]", "host certificate", true, show_certificate },
-};
-
-/* A pack may begin with any of its sections. */
-static const struct kind *
-find_kind(const char *text)
+static int
+read_verified(struct issue *i, struct publisher_file *c)
 {
-	for (const char *line = text; line != NULL; line = strchr(line, '\n')) {
-		line += *line == '\n';
-		for (size_t k = 0; k < COUNT(kinds); k++)
-			if (strncmp(line, kinds[k].section, strlen(kinds[k].section)) == 0)
-				return &kinds[k];
-	}
-	return NULL;
+	struct minisig_key publisher;
+	char comment[256];
+	int rc =
+	    issue_publisher(i, ((const struct show_options *)i->options)->publisher, &publisher);
+
+	if (rc != KMS_OK || (rc = sign_read(i, i->operand, c->kind, &publisher, c, comment,
+				 sizeof(comment))) != KMS_OK)
+		return rc;
+	for (char *at = comment; *at != '\0'; at++)
+		if ((unsigned char)*at < 32 || *at == 127)
+			*at = '?';
+	tell_text(i->out, "signature", "verified");
+	tell_text(i->out, "comment", comment);
+	if (c->kind != FILE_CERTIFICATE)
+		return KMS_OK;
+	rc = certificate_verify(
+	    &c->certificate, c->certificate_octets, c->certificate_len, publisher.id, publisher.pk);
+	return rc == KMS_OK
+		   ? rc
+		   : fault_set(&i->fault, rc,
+			 "%s: the certificate in it belongs to another publisher", i->operand);
 }
 
 static int
-verify(struct issue *i, const struct minisig_key *publisher, const struct shown *s)
+show_file(struct issue *i, const char *text, size_t len)
 {
-	char comment[256], *text;
-	size_t len;
-	int rc =
-	    sign_read(i, i->operand, PACK_MAX, publisher, &text, &len, comment, sizeof(comment));
+	static void (*const shows[FILE_KINDS])(struct issue *, const struct publisher_file *) = {
+		[FILE_ROTATION] = show_rotation,
+		[FILE_KEY] = show_key,
+		[FILE_CERTIFICATE] = show_certificate,
+		[FILE_PACK] = show_pack,
+		[FILE_REVOCATIONS] = show_revocations,
+	};
+	struct publisher_file c = { .kind = publisher_file_guess(text) };
+	int rc;
 
-	if (rc != KMS_OK)
-		return rc;
-	/* Read a second time: the text shown must be the text that was verified. */
-	if (len != s->len || memcmp(text, s->text, len) != 0)
-		rc =
-		    fault_set(&i->fault, KMS_E_ALTERED, "%s changed while it was read", i->operand);
-	free(text);
-	for (char *c = comment; *c != '\0'; c++)
-		if ((unsigned char)*c < 32 || *c == 127)
-			*c = '?';
-	tell_text(i->out, "signature", "verified");
-	tell_text(i->out, "comment", comment);
+	if (c.kind == FILE_KINDS)
+		return fault_set(&i->fault, KMS_E_FORMAT,
+		    "%s is not a policy pack, host key, request, host certificate, revocation list or key rotation",
+		    i->operand);
+	tell_text(i->out, "kind", publisher_file_name(c.kind));
+	rc = ((const struct show_options *)i->options)->publisher != NULL
+		 ? read_verified(i, &c)
+		 : read_unverified(i, text, len, &c);
+	if (rc == KMS_OK)
+		shows[c.kind](i, &c);
+	publisher_file_free(&c);
 	return rc;
 }
 
 static int
 run_show(struct issue *i)
 {
-	const struct show_options *o = i->options;
-	struct minisig_key publisher;
-	struct shown s = { 0 };
-	const struct kind *kind;
 	char *text;
-	int rc;
+	size_t len;
+	int rc = file_read(AT_FDCWD, i->operand, FILE_GIVEN, SIGNED_FILE_MAX, &text, &len);
 
-	if (o->publisher != NULL && (rc = issue_publisher(i, o->publisher, &publisher)) != KMS_OK)
-		return rc;
-	if ((rc = file_read(AT_FDCWD, i->operand, FILE_GIVEN, PACK_MAX, &text, &s.len)) != KMS_OK)
+	if (rc != KMS_OK)
 		return issue_fail_file(i, rc, i->operand);
-	s.text = text;
-	s.publisher = o->publisher != NULL ? &publisher : NULL;
-	if ((kind = find_kind(text)) == NULL) {
-		rc = fault_set(&i->fault, KMS_E_FORMAT,
-		    "%s is not a policy pack, host key, request, host certificate or revocation list",
-		    i->operand);
-	} else {
-		tell_text(i->out, "kind", kind->name);
-		if (!kind->has_signature)
-			tell_text(i->out, "signature", "verified with the host's own key in it");
-		else if (s.publisher == NULL)
-			tell_text(i->out, "signature", "not checked: give --publisher");
-		else
-			rc = verify(i, &publisher, &s);
-		if (rc == KMS_OK && (rc = kind->show(i, &s)) != KMS_OK)
-			fault_set(&i->fault, rc, "%s:%d: %s", i->operand, s.err.line, s.err.text);
-	}
+	rc = (strstr(text, "\n[confirmation-request]") != NULL ||
+		 strncmp(text, "[confirmation-request]", 22) == 0)
+		 ? show_request(i, text, len)
+		 : show_file(i, text, len);
 	free(text);
 	return rc;
 }

@@ -35,19 +35,19 @@ address(struct control_buf *b, const uint8_t octets[16])
 static void
 row_product(struct activate *a, struct control_buf *b, const struct kmsdb_client *c)
 {
-	struct service_found found;
+	struct publisher_product found;
 	bool counted = false;
 	char publisher[17];
 
 	control_uuid(b, "product", c->product);
 	hex_format(publisher, c->publisher, 8);
-	if (service_find(&a->service, c->product, &found)) {
+	if (publishers_find(&a->publishers, c->product, &found)) {
 		control_text(b, "product-name", found.product->name);
 		control_text(b, "publisher", found.publisher->name);
 		counted =
 		    c->seen_day != 0 && (c->flags & KMSDB_RELEASED) == 0 &&
 		    c->pool == found.pool->number &&
-		    memcmp(c->publisher, found.publisher->key.id, 8) == 0 &&
+		    memcmp(c->publisher, found.publisher->public.key.id, 8) == 0 &&
 		    policy_in_window(c->seen_day, policy_day(a->now), found.pool->window_days);
 	} else {
 		control_text(b, "publisher", publisher);

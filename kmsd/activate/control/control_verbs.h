@@ -12,7 +12,7 @@
 #include "kmsd/ipc/control.h"
 
 struct activate;
-struct service_publisher;
+struct publisher;
 
 #define CONTROL_WHY 256
 
@@ -48,7 +48,7 @@ bool control_argument(
 /* An identifier in hexadecimal, hyphens skipped (UUID, CMID). KMS_E_ARGUMENT with why. */
 int control_id(struct control_request *q, const char *name, uint8_t out[16]);
 /* Rows and fields that several verbs share. */
-void control_contacts(struct control_buf *b, const struct service_publisher *p);
+void control_contacts(struct control_buf *b, const struct publisher *p);
 void control_hex(struct control_buf *b, const char *name, const uint8_t *octets, size_t len);
 void control_uuid(struct control_buf *b, const char *name, const uint8_t id[16]);
 

@@ -1,75 +1,88 @@
 /*
  * key.c - host keys: installing one, asking for its confirmation, installing the confirmation.
- * Policy packs are installed here too.
+ * The other files of publishers are installed here too.
  */
-#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "kmsd/activate/activate.h"
 #include "kmsd/activate/control/control_verbs.h"
+#include "kmsd/common/log.h"
 #include "policy/code.h"
 
 #define REQUEST_TEXT 4096
 
-static void
-describe(const struct service_candidate *c, struct entry_admin *e, char *text, size_t size)
+static int
+refuse(struct control_request *q, int rc, const struct fault *f)
 {
-	const char *publisher = c->publisher->name;
+	if (rc != KMS_OK)
+		snprintf(q->why, CONTROL_WHY, "%.*s", CONTROL_WHY - 1, f->text);
+	return rc;
+}
 
-	switch (c->kind) {
-	case SERVICE_KEY:
-		e->kind = ENTRY_KEY;
+/* The journal's entry for the file. */
+static void
+fill_entry(struct entry_admin *e, const struct publisher_file *c)
+{
+	static const uint8_t kinds[FILE_KINDS] = { [FILE_ROTATION] = ENTRY_ROTATION,
+		[FILE_KEY] = ENTRY_KEY,
+		[FILE_CERTIFICATE] = ENTRY_CERTIFICATE,
+		[FILE_PACK] = ENTRY_POLICY,
+		[FILE_REVOCATIONS] = ENTRY_REVOCATIONS };
+
+	e->kind = kinds[c->kind];
+	memcpy(e->digest, c->digest, sizeof(e->digest));
+	if (c->kind == FILE_KEY)
 		memcpy(e->subject, c->key.id, 16);
-		snprintf(text, size, "%s: host key for %s, group %s", publisher, c->key.customer,
-		    c->key.group);
-		break;
-	case SERVICE_CERTIFICATE:
-		e->kind = ENTRY_CERTIFICATE;
+	else if (c->kind == FILE_CERTIFICATE)
 		memcpy(e->subject, c->certificate.host_key_id, 16);
+	else
+		memcpy(e->subject, c->publisher->public.key.id, 8);
+	if (c->kind == FILE_CERTIFICATE) {
 		e->blob = c->certificate_octets;
 		e->blob_len = c->certificate_len;
-		snprintf(text, size, "%s: confirmation %u, serial %llu", publisher,
-		    c->certificate.confirmation, (unsigned long long)c->certificate.serial);
-		break;
-	case SERVICE_ROTATION:
-		e->kind = ENTRY_ROTATION;
-		memcpy(e->subject, c->publisher->key.id, 8);
+	} else if (c->kind == FILE_ROTATION) {
 		e->blob = c->rotation_octets;
 		e->blob_len = ROTATION_SIZE;
-		snprintf(text, size, "%s: a new key is accepted beside the old one", publisher);
-		break;
-	case SERVICE_REVOCATIONS:
-		e->kind = ENTRY_REVOCATIONS;
-		memcpy(e->subject, c->publisher->key.id, 8);
-		snprintf(text, size, "%s: revocation list %llu, %u revocations", publisher,
-		    (unsigned long long)c->revocations->number, c->revocations->count);
-		break;
-	case SERVICE_POLICY:
-		e->kind = ENTRY_POLICY;
-		memcpy(e->subject, c->publisher->key.id, 8);
-		snprintf(text, size, "%s: %s %u.%u", publisher, c->pack->id, c->pack->major,
-		    c->pack->minor);
-		break;
 	}
+}
+
+static void
+describe(const struct publisher_file *c, char *out, size_t size)
+{
+	int n = snprintf(out, size, "%s: ", c->publisher->name);
+
+	publisher_file_describe(c, out + n, size - (size_t)n);
+}
+
+static int
+check(struct control_request *q, struct publisher_file *c)
+{
+	const struct publishers *s = &q->activate->publishers;
+	struct fault f = { 0 };
+	int rc = publisher_file_read(s, c, &f);
+
+	if (rc == KMS_OK)
+		rc = publisher_file_check(s, c, q->activate->now, &f);
+	return refuse(q, rc, &f);
 }
 
 /* Files first, then the journal, then memory: what is in use is on disk and in the journal. */
 static int
-install(struct control_request *q, struct service_candidate *c)
+install(struct control_request *q, struct publisher_file *c)
 {
 	struct activate *a = q->activate;
 	struct entry_admin e = { 0 };
 	char text[300];
 	int rc;
 
-	if ((rc = service_check(&a->service, c, a->now, q->why)) != KMS_OK)
+	if ((rc = check(q, c)) != KMS_OK)
 		return rc;
-	describe(c, &e, text, sizeof(text));
+	describe(c, text, sizeof(text));
+	fill_entry(&e, c);
 	e.text = text;
 	e.text_len = strlen(text);
-	crypto_hash_sha256(e.digest, c->file, c->file_len);
-	if ((rc = service_store(&a->service, c)) != KMS_OK)
+	if ((rc = publisher_file_store(&a->publishers, c)) != KMS_OK)
 		snprintf(q->why, CONTROL_WHY, "the file cannot be stored: %s",
 		    kms_strerror((uint32_t)rc));
 	else if ((rc = activate_record(a, &e)) != KMS_OK)
@@ -77,7 +90,9 @@ install(struct control_request *q, struct service_candidate *c)
 		    kms_strerror((uint32_t)rc));
 	if (rc != KMS_OK)
 		return rc;
-	service_adopt(c);
+	publisher_file_adopt(c);
+	if (c->kind == FILE_CERTIFICATE || c->kind == FILE_REVOCATIONS)
+		publishers_tell_revoked(c->publisher);
 	control_row(q->out, "installed");
 	control_text(q->out, "publisher", c->publisher->name);
 	control_text(q->out, "what", text);
@@ -85,9 +100,9 @@ install(struct control_request *q, struct service_candidate *c)
 }
 
 static int
-install_file(struct control_request *q, int kind)
+install_file(struct control_request *q, enum publisher_file_kind kind)
 {
-	struct service_candidate c = { .kind = kind };
+	struct publisher_file c = { .kind = kind };
 	struct control_field file, signature;
 	int rc;
 
@@ -96,53 +111,56 @@ install_file(struct control_request *q, int kind)
 		snprintf(q->why, CONTROL_WHY, "a file and its .minisig are needed");
 		return KMS_E_ARGUMENT;
 	}
-	c.file = file.value;
-	c.file_len = file.value_len;
-	c.signature = signature.value;
+	c.text = (const char *)file.value;
+	c.len = file.value_len;
+	c.signature = (const char *)signature.value;
 	c.signature_len = signature.value_len;
 	rc = install(q, &c);
-	service_candidate_free(&c);
+	publisher_file_free(&c);
 	return rc;
 }
 
 int
 control_key_install(struct control_request *q)
 {
-	return install_file(q, SERVICE_KEY);
+	return install_file(q, FILE_KEY);
 }
 
 int
 control_key_confirm(struct control_request *q)
 {
-	struct service_candidate c = { .kind = SERVICE_CERTIFICATE };
+	const struct host_identity *k = q->activate->key;
+	struct fault f = { 0 };
+	struct publisher_file c;
 	struct control_field code;
 	int rc;
 
 	if (!control_argument(q, 'b', "code", &code))
-		return install_file(q, SERVICE_CERTIFICATE);
-	c.code = code.value;
-	c.code_len = code.value_len;
-	rc = install(q, &c);
-	service_candidate_free(&c);
+		return install_file(q, FILE_CERTIFICATE);
+	rc = publisher_file_of_code(&q->activate->publishers, &c, code.value, code.value_len,
+	    host_identity_sign_pk(k), host_identity_kx_pk(k), &f);
+	if ((rc = refuse(q, rc, &f)) == KMS_OK)
+		rc = install(q, &c);
+	publisher_file_free(&c);
 	return rc;
 }
 
 int
 control_publisher_rotate(struct control_request *q)
 {
-	return install_file(q, SERVICE_ROTATION);
+	return install_file(q, FILE_ROTATION);
 }
 
 int
 control_revocations_install(struct control_request *q)
 {
-	return install_file(q, SERVICE_REVOCATIONS);
+	return install_file(q, FILE_REVOCATIONS);
 }
 
 int
 control_policy_install(struct control_request *q)
 {
-	return install_file(q, SERVICE_POLICY);
+	return install_file(q, FILE_PACK);
 }
 
 /* In one word, as kms.key(5)'s dates and the confirmation have it. */
@@ -159,7 +177,7 @@ license(const struct control_request *q, bool confirmed, uint64_t not_before, ui
 }
 
 static void
-row_key(struct control_request *q, const struct service_publisher *p, const struct host_key *k)
+row_key(struct control_request *q, const struct publisher *p, const struct host_key *k)
 {
 	bool confirmed = p->confirmed && memcmp(p->certificate.host_key_id, k->id, 16) == 0;
 	uint64_t not_before = confirmed ? p->certificate.not_before : k->not_before;
@@ -194,26 +212,26 @@ row_key(struct control_request *q, const struct service_publisher *p, const stru
 int
 control_key_show(struct control_request *q)
 {
-	const struct service *s = &q->activate->service;
+	const struct publishers *s = &q->activate->publishers;
 
 	for (unsigned i = 0; i < s->count; i++) {
-		for (unsigned k = 0; k < s->publishers[i].key_count; k++)
-			row_key(q, &s->publishers[i], &s->publishers[i].keys[k]);
+		for (unsigned k = 0; k < s->list[i].key_count; k++)
+			row_key(q, &s->list[i], &s->list[i].keys[k]);
 	}
 	return KMS_OK;
 }
 
 struct chosen {
-	const struct service_publisher *publisher;
+	const struct publisher *publisher;
 	const struct host_key *key;
 	unsigned count;
 };
 
 static void
-choose(struct chosen *c, const struct service *s, const uint8_t *id)
+choose(struct chosen *c, const struct publishers *s, const uint8_t *id)
 {
 	for (unsigned i = 0; i < s->count; i++) {
-		const struct service_publisher *p = &s->publishers[i];
+		const struct publisher *p = &s->list[i];
 
 		for (unsigned k = 0; k < p->key_count; k++) {
 			if (id != NULL && memcmp(p->keys[k].id, id, 16) != 0)
@@ -235,7 +253,7 @@ find_key(struct control_request *q, struct chosen *c)
 
 	if (named && (rc = control_id(q, "key", id)) != KMS_OK)
 		return rc;
-	choose(c, &q->activate->service, named ? id : NULL);
+	choose(c, &q->activate->publishers, named ? id : NULL);
 	if (c->count == 1)
 		return KMS_OK;
 	if (c->count > 1) {
@@ -261,7 +279,7 @@ control_key_request(struct control_request *q)
 	if ((rc = find_key(q, &c)) != KMS_OK)
 		return rc;
 	memcpy(request.host_key_id, c.key->id, 16);
-	memcpy(request.publisher, c.publisher->key.id, 8);
+	memcpy(request.publisher, c.publisher->public.key.id, 8);
 	snprintf(request.host_name, sizeof(request.host_name), "%s", a->host_name);
 	if ((rc = host_identity_confirm(a->key, &request)) != KMS_OK)
 		return rc;
@@ -283,13 +301,15 @@ control_key_remove(struct control_request *q)
 {
 	struct activate *a = q->activate;
 	struct entry_admin e = { .kind = ENTRY_KEY_REMOVE };
-	struct service_removal m = { 0 };
+	struct publisher_removal m;
+	struct fault f = { 0 };
+	const struct host_key *key;
 	char text[300];
 	int rc;
 
 	if ((rc = control_id(q, "key", e.subject)) != KMS_OK)
 		return rc;
-	rc = service_remove(&a->service, &m, e.subject);
+	rc = publisher_remove(&a->publishers, &m, e.subject);
 	if (rc == KMS_E_NOT_FOUND)
 		snprintf(q->why, CONTROL_WHY,
 		    "no such host key is installed (kmsctl key show lists them)");
@@ -298,18 +318,21 @@ control_key_remove(struct control_request *q)
 		    kms_strerror((uint32_t)rc));
 	if (rc != KMS_OK)
 		return rc;
+	key = publisher_find_host_key(m.publisher, m.key);
 	snprintf(text, sizeof(text), "%s: host key for %s, group %s", m.publisher->name,
-	    service_key(m.publisher, m.key)->customer, service_key(m.publisher, m.key)->group);
+	    key->customer, key->group);
 	e.text = text;
 	e.text_len = strlen(text);
 	if ((rc = activate_record(a, &e)) != KMS_OK) {
-		service_restore(&a->service, &m);
+		if (publisher_restore(&a->publishers, &m, &f) != KMS_OK)
+			log_event(LOG_ERR, "file-aside", "%s: it cannot be put back", f.text);
 		snprintf(q->why, CONTROL_WHY,
 		    "the ledger cannot be written, so the key was not removed: %s",
 		    kms_strerror((uint32_t)rc));
 		return rc;
 	}
-	service_removed(&a->service, &m);
+	if (publisher_removed(&a->publishers, &m, &f) != KMS_OK)
+		log_event(LOG_WARNING, "file-left", "%s: it cannot be removed", f.text);
 	control_row(q->out, "removed");
 	control_text(q->out, "publisher", m.publisher->name);
 	control_text(q->out, "what", text);

@@ -12,7 +12,7 @@ static const char *const rules[] = {
 };
 
 static void
-rows_group(struct control_buf *b, const struct service_publisher *p)
+rows_group(struct control_buf *b, const struct publisher *p)
 {
 	const struct policy_pack *pack = p->pack;
 
@@ -33,7 +33,7 @@ rows_group(struct control_buf *b, const struct service_publisher *p)
 }
 
 static void
-rows_pool(struct control_buf *b, const struct service_publisher *p)
+rows_pool(struct control_buf *b, const struct publisher *p)
 {
 	for (unsigned i = 0; i < p->pack->pool_count; i++) {
 		const struct policy_pool *pool = &p->pack->pools[i];
@@ -48,7 +48,7 @@ rows_pool(struct control_buf *b, const struct service_publisher *p)
 }
 
 static void
-rows_product(struct control_buf *b, const struct service_publisher *p)
+rows_product(struct control_buf *b, const struct publisher *p)
 {
 	for (unsigned i = 0; i < p->pack->product_count; i++) {
 		const struct policy_product *product = &p->pack->products[i];
@@ -71,7 +71,7 @@ rows_product(struct control_buf *b, const struct service_publisher *p)
 }
 
 void
-control_contacts(struct control_buf *b, const struct service_publisher *p)
+control_contacts(struct control_buf *b, const struct publisher *p)
 {
 	for (unsigned i = 0; p->pack != NULL && i < p->pack->contact_count; i++) {
 		control_row(b, "contact");
@@ -84,10 +84,10 @@ control_contacts(struct control_buf *b, const struct service_publisher *p)
 int
 control_policy_show(struct control_request *q)
 {
-	const struct service *s = &q->activate->service;
+	const struct publishers *s = &q->activate->publishers;
 
 	for (unsigned i = 0; i < s->count; i++) {
-		const struct service_publisher *p = &s->publishers[i];
+		const struct publisher *p = &s->list[i];
 
 		if (p->pack == NULL)
 			continue;

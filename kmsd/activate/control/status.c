@@ -126,15 +126,15 @@ row_ledger(struct activate *a, struct control_buf *b)
 }
 
 static void
-row_publisher(const struct service_publisher *p, struct control_buf *b)
+row_publisher(const struct publisher *p, struct control_buf *b)
 {
 	const struct host_key *key = p->key_count > 0 ? &p->keys[p->key_count - 1] : NULL;
 
-	if (p->confirmed && service_key(p, p->certificate.host_key_id) != NULL)
-		key = service_key(p, p->certificate.host_key_id);
+	if (p->confirmed && publisher_find_host_key(p, p->certificate.host_key_id) != NULL)
+		key = publisher_find_host_key(p, p->certificate.host_key_id);
 	control_row(b, "publisher");
 	control_text(b, "name", p->name);
-	control_hex(b, "id", p->key.id, 8);
+	control_hex(b, "id", p->public.key.id, 8);
 	control_number(b, "installed", p->key_count > 0);
 	control_number(b, "confirmed", p->confirmed);
 	if (key != NULL) {
@@ -147,10 +147,10 @@ row_publisher(const struct service_publisher *p, struct control_buf *b)
 		control_number(b, "not-after", p->certificate.not_after);
 		control_number(b, "capacity", p->certificate.capacity);
 	}
-	if (p->rotated) {
-		control_hex(b, "other-key", rotation_other(&p->rotation, &p->key)->id, 8);
-		control_number(b, "both-from", p->rotation.from);
-		control_number(b, "both-until", p->rotation.until);
+	if (p->public.rotated) {
+		control_hex(b, "other-key", publisher_keys_other(&p->public)->id, 8);
+		control_number(b, "both-from", p->public.rotation.from);
+		control_number(b, "both-until", p->public.rotation.until);
 	}
 	if (p->revocations != NULL)
 		control_number(b, "revocations", p->revocations->number);
@@ -159,14 +159,14 @@ row_publisher(const struct service_publisher *p, struct control_buf *b)
 }
 
 static uint32_t
-pool_count(struct activate *a, const struct service_publisher *p, const struct policy_pool *pool)
+pool_count(struct activate *a, const struct publisher *p, const struct policy_pool *pool)
 {
 	return kmsdb_pool_count(
-	    a->db, p->key.id, pool->number, policy_day(a->now), pool->window_days);
+	    a->db, p->public.key.id, pool->number, policy_day(a->now), pool->window_days);
 }
 
 static void
-rows_pool(struct activate *a, const struct service_publisher *p, struct control_buf *b)
+rows_pool(struct activate *a, const struct publisher *p, struct control_buf *b)
 {
 	for (unsigned i = 0; p->pack != NULL && i < p->pack->pool_count; i++) {
 		const struct policy_pool *pool = &p->pack->pools[i];
@@ -182,7 +182,7 @@ rows_pool(struct activate *a, const struct service_publisher *p, struct control_
 }
 
 static void
-rows_product(struct activate *a, const struct service_publisher *p, struct control_buf *b)
+rows_product(struct activate *a, const struct publisher *p, struct control_buf *b)
 {
 	for (unsigned i = 0; p->pack != NULL && i < p->pack->product_count; i++) {
 		const struct policy_product *product = &p->pack->products[i];
@@ -213,12 +213,12 @@ control_status(struct control_request *q)
 	row_sandbox(b, "kmsd-activate", a->layers, ACTIVATE_LAYERS, a->config.sandbox_required);
 	front_peer_each(a, front_sandbox, &walk);
 	row_ledger(a, b);
-	for (unsigned i = 0; i < a->service.count; i++)
-		row_publisher(&a->service.publishers[i], b);
-	for (unsigned i = 0; i < a->service.count; i++)
-		rows_pool(a, &a->service.publishers[i], b);
-	for (unsigned i = 0; i < a->service.count; i++)
-		rows_product(a, &a->service.publishers[i], b);
+	for (unsigned i = 0; i < a->publishers.count; i++)
+		row_publisher(&a->publishers.list[i], b);
+	for (unsigned i = 0; i < a->publishers.count; i++)
+		rows_pool(a, &a->publishers.list[i], b);
+	for (unsigned i = 0; i < a->publishers.count; i++)
+		rows_product(a, &a->publishers.list[i], b);
 	front_peer_each(a, row_front, &walk);
 	return KMS_OK;
 }

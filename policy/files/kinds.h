@@ -1,0 +1,41 @@
+/*
+ * kinds.h - the table of the kinds of files that a publisher signs. Only policy/files includes it.
+ */
+#ifndef KMS_POLICY_FILES_KINDS_H
+#define KMS_POLICY_FILES_KINDS_H
+
+#include "policy/files/publisher_file.h"
+
+struct file_kind {
+	const char *name;
+	const char *section;      /* that no other kind has */
+	const char *dir, *ending; /* in the state directory: DIR/NAME.ENDING */
+	/* The contents verify by themselves: at a start the .minisig is not read. */
+	bool inside;
+	bool plain; /* a signature without trusted comment is enough */
+	/* Text to contents. */
+	int (*parse)(struct publisher_file *c, struct fault *f);
+	/* Are the contents this publisher's and this host's? */
+	int (*belongs)(const struct publishers *s, struct publisher_file *c, struct fault *f);
+	/* May they be installed now? c->installed is set. */
+	int (*check)(const struct publishers *s, const struct publisher_file *c, uint64_t now,
+	    struct fault *f);
+	bool (*same)(const struct publisher *p, const struct publisher_file *c);
+	/* NAME of the file; c NULL: of the only one, or what all begin with. */
+	void (*path)(
+	    char *out, size_t size, const struct publisher *p, const struct publisher_file *c);
+	void (*adopt)(struct publisher *p, struct publisher_file *c);
+	void (*describe)(const struct publisher_file *c, char *out, size_t size);
+};
+
+extern const struct file_kind file_kinds[FILE_KINDS];
+
+/* Path below the state directory. */
+void file_kind_path(char out[SIGNED_FILE_PATH], enum publisher_file_kind kind,
+    const struct publisher *p, const struct publisher_file *c);
+/* The pack that was stored is the one in force from the next start on. */
+int publisher_pack_choose(const struct publishers *s, const struct publisher_file *c);
+/* After a change of certificate, pack or revocation list: what is covered, what is revoked. */
+void publisher_settle(struct publisher *p);
+
+#endif

@@ -1,0 +1,80 @@
+/*
+ * publisher.h - the publishers of kms.ini, each with what is installed for it: key rotation, host
+ * keys, host certificate, policy pack, revocation list. find.c fills it from the state directory,
+ * publisher_file.h changes it. Whatever else the host knows is not here: no secret, no ledger.
+ */
+#ifndef KMS_POLICY_FILES_PUBLISHER_H
+#define KMS_POLICY_FILES_PUBLISHER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libkms/base/fault.h"
+#include "libkms/core/publisher_keys.h"
+#include "policy/host_key.h"
+#include "policy/policy.h"
+#include "policy/revocation.h"
+
+#define PUBLISHER_HOST_KEYS 16 /* host keys kept for one publisher */
+
+struct publisher {
+	char name[65];
+	struct publisher_keys public; /* the key of kms.ini, and the other one of a rotation */
+	uint8_t rotation_octets[ROTATION_SIZE];
+	struct host_key keys[PUBLISHER_HOST_KEYS];
+	uint8_t key_digests[PUBLISHER_HOST_KEYS][32]; /* SHA-256 of their files */
+	unsigned key_count;
+	bool confirmed; /* certificate is there */
+	struct certificate certificate;
+	uint8_t certificate_octets[CERTIFICATE_MAX];
+	size_t certificate_len;
+	struct policy_pack *pack; /* NULL: none */
+	uint8_t pack_digest[32];
+	struct revocation_list *revocations; /* NULL: none */
+	/* what in it names this host's certificate; NULL: nothing */
+	const struct revocation *revoked;
+	/* by the certificate; same index as pack->products */
+	bool covered[POLICY_PRODUCTS];
+};
+
+struct publishers {
+	struct publisher *list;
+	unsigned count;
+	int dirfd;              /* state directory, borrowed; -1: nothing is installed */
+	const uint8_t *host_id; /* 16 bytes, borrowed; NULL: not known, no certificate is refused */
+};
+
+/* dirfd and host_id are the caller's to set. KMS_E_NO_MEMORY. */
+int publishers_init(struct publishers *s, unsigned most);
+/*
+ * One more, with nothing installed. KMS_E_CONFIG: the key is not a minisign public key, or its id
+ * is another publisher's.
+ */
+int publishers_add(struct publishers *s, const char *name, const char *key, struct fault *f);
+void publishers_free(struct publishers *s);
+
+/* The publisher whose pack names the product. */
+struct publisher_product {
+	const struct publisher *publisher;
+	const struct policy_product *product;
+	const struct policy_pool *pool;
+};
+bool publishers_find(
+    const struct publishers *s, const uint8_t product[16], struct publisher_product *out);
+/* By either key's id; the zero id means the only publisher there is. */
+const struct publisher *publishers_by_id(const struct publishers *s, const uint8_t id[8]);
+/*
+ * Another publisher whose pack names a product of pack: a product belongs to one publisher, so
+ * that nobody can take another's clients. *product: the first such one. NULL: nobody.
+ */
+const struct publisher *publishers_claim(const struct publishers *s, const struct publisher *except,
+    const struct policy_pack *pack, const struct policy_product **product);
+
+const struct host_key *publisher_find_host_key(const struct publisher *p, const uint8_t id[16]);
+/* What the host may do for a product that the certificate covers or does not; p may be NULL. */
+void publisher_host(const struct publisher *p, bool covered, struct policy_host *out);
+/* "host key": what the revocation names. */
+const char *revocation_what(const struct revocation *e);
+
+#endif
