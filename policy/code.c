@@ -1,10 +1,10 @@
 /*
- * code.c - octets as groups of characters that a person can type, and back:
- * which group is wrong, and how. kms.key(5) defines the form.
+ * code.c - bytes as groups of characters that a person can type, and back: which group is wrong,
+ * and why. kms.key(5) defines the form.
  *
- * A group's check character is a linear sum over GF(32) with another weight for each place:
- * every single wrong character and every two exchanged ones show. What it should be depends on the
- * group's number, so a group that is left out, entered twice or out of order shows too.
+ * A group's check character is a linear sum over GF(32) with another weight for each place, so
+ * that it detects every single wrong character and every two exchanged ones. It also depends on
+ * the group's number, so that a missing, repeated or misplaced group is detected too.
  */
 #include "policy/code.h"
 
@@ -16,7 +16,7 @@
 #define CHECK_OCTETS 3 /* of a hash over the whole, at its end */
 #define SYMBOLS_MAX (CODE_GROUPS_MAX * CODE_GROUP + 64)
 #define PIECES_MAX 256
-#define NAMED 6 /* wrong groups that are named; more are counted */
+#define NAMED 6 /* wrong groups that are named; others are only counted */
 
 /* Crockford's: no I, L, O, U. */
 static const char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -24,13 +24,13 @@ static const char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 struct symbols {
 	uint8_t at[SYMBOLS_MAX];
 	unsigned count;
-	uint16_t piece[PIECES_MAX]; /* lengths of what stands between separators */
+	uint16_t piece[PIECES_MAX]; /* lengths of the pieces between separators */
 	unsigned pieces;
 };
 
 /* -- characters -- */
 
-/* What a hand may have made of it: case, O for 0, I and L for 1, U for V. */
+/* What people type: either case, O for 0, I and L for 1, U for V. */
 static int
 symbol(char c)
 {
@@ -48,7 +48,7 @@ symbol(char c)
 	return found != NULL ? (int)(found - alphabet) : -1;
 }
 
-/* Octets of the separator at text: blanks, line ends, dashes of any length; 0: none. */
+/* Bytes of the separator at text: blanks, line ends, dashes of any length; 0: none. */
 static size_t
 separator(const char *text, size_t len)
 {
@@ -90,8 +90,8 @@ read_symbols(struct symbols *s, const char *text, size_t len, struct fault *err)
 		if ((v = symbol(text[i])) < 0)
 			return fault_set(err, KMS_E_FORMAT,
 			    text[i] > ' ' && text[i] < 127
-				? "group %u holds '%c', which is in no code"
-				: "group %u holds a character that is in no code",
+				? "group %u contains '%c', which no code contains"
+				: "group %u contains a character that no code contains",
 			    s->count / CODE_GROUP + 1, text[i]);
 		if (s->count == SYMBOLS_MAX)
 			return fault_set(err, KMS_E_TOO_LARGE, "this is longer than any code");
@@ -211,7 +211,7 @@ spell(char out[CODE_GROUP + 1], const struct symbols *s, unsigned at)
 	out[CODE_GROUP] = '\0';
 }
 
-/* From the group at place `from` on, are all right as the ones `shift` places on? */
+/* From the group at place `from` on, are all groups right when moved by `shift` places? */
 static bool
 all_fit(const struct symbols *s, unsigned from, int shift)
 {
@@ -243,7 +243,7 @@ name_groups(struct fault *err, const struct symbols *s, const unsigned *bad, uns
 	return fault_set(err, KMS_E_FORMAT, "%s", text);
 }
 
-/* A piece between separators that is no group, where the others are. */
+/* A piece between separators that is not a group, while the others are. */
 static bool
 odd_piece(struct fault *err, const struct symbols *s)
 {
@@ -273,7 +273,7 @@ shifted(struct fault *err, const struct symbols *s, unsigned first, unsigned due
 		return true;
 	}
 	if (given == due + 1 && all_fit(s, first + 1, -1)) {
-		fault_set(err, KMS_E_FORMAT, "group %u is there once too often", first + 1);
+		fault_set(err, KMS_E_FORMAT, "group %u is there twice", first + 1);
 		return true;
 	}
 	return false;
@@ -299,7 +299,10 @@ unpack(uint8_t *out, size_t len, const struct symbols *s)
 	return true;
 }
 
-/* Each right in the other's place, which two mistakes can be by chance: so must the whole be. */
+/*
+ * Each is right in the other's place, which two mistakes can cause by chance: so the whole code
+ * must be right, too.
+ */
 static bool
 exchanged(const struct symbols *s, enum code_kind kind, size_t len, const unsigned bad[2])
 {
@@ -333,8 +336,8 @@ judge(struct fault *err, const struct symbols *s, enum code_kind kind, size_t le
 	if (odd_piece(err, s) || (count > 0 && shifted(err, s, bad[0], due)))
 		return KMS_E_FORMAT;
 	if (count == 2 && exchanged(s, kind, len, bad))
-		return fault_set(err, KMS_E_FORMAT, "groups %u and %u have changed places",
-		    bad[0] + 1, bad[1] + 1);
+		return fault_set(
+		    err, KMS_E_FORMAT, "groups %u and %u are exchanged", bad[0] + 1, bad[1] + 1);
 	if (count > 0)
 		return name_groups(err, s, bad, count);
 	if (s->count % CODE_GROUP != 0 && given < due)
@@ -343,9 +346,9 @@ judge(struct fault *err, const struct symbols *s, enum code_kind kind, size_t le
 		    s->count % CODE_GROUP, s->count % CODE_GROUP == 1 ? "" : "s", CODE_GROUP);
 	if (given >= due)
 		return fault_set(
-		    err, KMS_E_FORMAT, "the code has %u groups, and something follows it", due);
+		    err, KMS_E_FORMAT, "the code has %u groups, but something follows it", due);
 	return fault_at(err, (int)given, KMS_E_TRUNCATED,
-	    "%u groups are here, %u are expected: the end is missing", given, due);
+	    "only %u of %u groups: the end is missing", given, due);
 }
 
 /* -- reading -- */
@@ -361,17 +364,17 @@ read_head(const struct symbols *s, enum code_kind kind, size_t *len, struct faul
 	if (s->at[0] != symbol((char)kind))
 		return fault_set(err, KMS_E_FORMAT,
 		    s->at[0] == symbol(CODE_HOST_KEY)
-			? "this is the code of a KMS host key: kmsctl key install takes it"
+			? "this is the code of a KMS host key: use kmsctl key install"
 		    : s->at[0] == symbol(CODE_CONFIRMATION)
-			? "this is the code of a confirmation: kmsctl key confirm takes it"
-			: "this is no code of a publisher: it begins with another letter");
+			? "this is the code of a confirmation: use kmsctl key confirm"
+			: "this is not a code of a publisher: it begins with another letter");
 	if (s->at[1] != LAYOUT_VERSION)
-		return fault_set(err, KMS_E_FORMAT,
-		    "a newer kmsctl is needed for this code (version %u)", s->at[1]);
+		return fault_set(
+		    err, KMS_E_FORMAT, "this code needs a newer kmsctl (version %u)", s->at[1]);
 	*len = (size_t)s->at[2] << 5 | s->at[3];
 	if (*len == 0 || *len > CODE_OCTETS)
 		return fault_set(
-		    err, KMS_E_FORMAT, "this is no code of a publisher: its length is wrong");
+		    err, KMS_E_FORMAT, "this is not a code of a publisher: its length is wrong");
 	return KMS_OK;
 }
 
@@ -390,12 +393,12 @@ code_parse(uint8_t out[CODE_OCTETS], size_t *len, enum code_kind kind, const cha
 	    (rc = judge(err, &s, kind, n)) != KMS_OK)
 		return rc;
 	if (!unpack(all, n + CHECK_OCTETS, &s))
-		return fault_set(
-		    err, KMS_E_FORMAT, "this is no code of a publisher: its last group is wrong");
+		return fault_set(err, KMS_E_FORMAT,
+		    "this is not a code of a publisher: its last group is wrong");
 	whole_check(want, kind, all, n);
 	if (memcmp(want, all + n, CHECK_OCTETS) != 0)
 		return fault_set(err, KMS_E_FORMAT,
-		    "each group is right by itself, the whole is not: one group has two mistakes");
+		    "each group is right, but the code is not: one group has two mistakes");
 	memcpy(out, all, n);
 	*len = n;
 	return KMS_OK;

@@ -2,8 +2,8 @@
  * code_forms.c - what the codes of code.h carry: a host key and its signature, what a
  * host needs to make its certificate, and the installation id. kms.key(5) defines them.
  *
- * Both sides build the same signed octets again from the fields, so the code needs to hold only
- * what the other side does not know, and the signature it carries is the one of the file.
+ * Both sides build the same signed bytes from the fields, so the code contains only what the other
+ * side does not know, and the signature of the file.
  */
 #include <sodium.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@
 
 #define ID_GROUPS 9
 
-/* Seven bits an octet, the highest first; a set top bit: more follow. */
+/* Seven bits an byte, the highest first; a set top bit: more follow. */
 static void
 put_number(struct wire_writer *w, uint64_t v)
 {
@@ -29,7 +29,7 @@ put_number(struct wire_writer *w, uint64_t v)
 	wire_put_u8(w, v & 0x7f);
 }
 
-/* In its shortest form, or the reader goes bad. */
+/* Only in its shortest form; otherwise the reader fails. */
 static uint64_t
 get_number(struct wire_reader *r, uint64_t max)
 {
@@ -135,7 +135,7 @@ host_key_code_parse(
 	if (wire_finish(&r) == KMS_OK && host_key_ok(out))
 		return KMS_OK;
 	memset(out, 0, sizeof(*out));
-	return fault_set(err, KMS_E_FORMAT, "the code holds no KMS host key");
+	return fault_set(err, KMS_E_FORMAT, "the code contains no KMS host key");
 }
 
 /* -- confirmation -- */
@@ -176,7 +176,7 @@ confirm_code_decode(struct confirm_code *out, const uint8_t *octets, size_t len)
 	return KMS_E_FORMAT;
 }
 
-/* Products that the key's group covers; they ascend in the pack already. */
+/* Products that the key's group covers; the pack has them in ascending order. */
 static int
 take_products(struct certificate *cert, const struct policy_pack *pack)
 {
@@ -226,7 +226,7 @@ confirm_code_certificate(uint8_t *out, size_t size, size_t *len, const struct co
 
 /* -- installation id -- */
 
-/* Luhn's digit: every wrong digit shows, and every two exchanged neighbours but 0 and 9. */
+/* Luhn's digit: detects every wrong digit, and every two exchanged neighbours except 0 and 9. */
 static unsigned
 check_digit(unsigned value)
 {

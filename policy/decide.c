@@ -1,6 +1,6 @@
 /*
- * decide.c - the decision about one request: policy.h's rules, top to bottom,
- * the first that applies decides. Pure: what it needs comes in as arguments.
+ * decide.c - the decision about one request: policy.h's rules, top to bottom; the first that
+ * applies decides. Pure: everything it needs is an argument.
  */
 #include <string.h>
 
@@ -31,14 +31,14 @@ earlier_of(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* Of a client that is not known, the rest means nothing. */
+/* For an unknown client, the rest means nothing. */
 static bool
 has_seat(const struct question *q)
 {
 	return q->client->known && q->client->counted;
 }
 
-/* What bars every operation of this host for this product. */
+/* Reasons that prevent every operation for this product on this host. */
 static enum kms_status
 check_host(const struct question *q)
 {
@@ -79,9 +79,9 @@ is_repeat(const struct question *q)
 }
 
 /*
- * A sequence number that was used before, by another request. A lower one is
- * never served: behind it may be a copied image or a replayed message, and a
- * client that only lost its state learns from SEQUENCE where to go on.
+ * A sequence number that was used before, by another request. A lower one is never served: it may
+ * come from a copied image or a replayed message. A client that only lost its state learns from
+ * SEQUENCE where to continue.
  */
 static enum kms_status
 check_sequence(struct policy_decision *out, const struct question *q)

@@ -1,7 +1,6 @@
 /*
- * host_key.c - the small files that go between publisher and customer, as
- * kms.key(5) describes them: KMS host key, confirmation request and host
- * certificate file.
+ * host_key.c - the small files that publisher and customer exchange, see kms.key(5): KMS host key,
+ * confirmation request and host certificate file.
  */
 #include "policy/host_key.h"
 
@@ -19,8 +18,8 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define AT(type, field) offsetof(struct type, field), sizeof(((struct type *)0)->field)
-#define SMALL_MAX (16 * 1024) /* octets; a certificate's base64 needs about 6 K */
-#define DATA_LINE 54          /* octets of a certificate on one line: 72 characters */
+#define SMALL_MAX (16 * 1024) /* bytes; a certificate's base64 needs about 6 K */
+#define DATA_LINE 54          /* bytes of a certificate on one line: 72 characters */
 
 static void
 put_time(struct text *t, const char *key, uint64_t time)
@@ -182,7 +181,7 @@ confirm_request_parse(struct confirm_request *out, const char *text, size_t len,
 	confirm_request_octets(octets, out);
 	if (crypto_sign_verify_detached(out->signature, octets, sizeof(octets), out->sign_pk) != 0)
 		return fault_set(err, KMS_E_SIGNATURE,
-		    "the request's own signature does not verify: it was altered on its way");
+		    "the request's own signature does not verify: the request was altered on its way");
 	return KMS_OK;
 }
 
@@ -193,7 +192,7 @@ struct certificate_data {
 	size_t size, len;
 };
 
-/* One line of data; each holds whole octets (four characters, three octets). */
+/* One line of data; each holds whole bytes (four characters, three bytes). */
 static bool
 read_data(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
 {
@@ -203,7 +202,7 @@ read_data(struct ini_reader *r, const struct ini_key *key, void *record, const c
 	if (sodium_base642bin(d->cert + d->len, d->size - d->len, value, strlen(value), NULL, &got,
 		NULL, sodium_base64_VARIANT_ORIGINAL) != 0)
 		return ini_fail(r, r->line,
-		    "data: this is not base64, or it is longer than %zu octets", d->size);
+		    "data: this is not base64, or it is longer than %zu bytes", d->size);
 	d->len += got;
 	return true;
 }
@@ -264,10 +263,10 @@ certificate_file_parse(
 	rc = ini_read(
 	    certificate_sections, COUNT(certificate_sections), &d, text, text_len, SMALL_MAX, err);
 	if (rc == KMS_OK && (rc = certificate_decode(&c, cert, d.len)) != KMS_OK)
-		fault_set(err, rc, "data is no host certificate: it %s",
+		fault_set(err, rc, "data is not a host certificate: it %s",
 		    rc == KMS_E_TRUNCATED  ? "ends too early"
-		    : rc == KMS_E_TRAILING ? "goes on after its end"
-					   : "holds what it must not");
+		    : rc == KMS_E_TRAILING ? "continues after its end"
+					   : "has an invalid field");
 	if (rc == KMS_OK)
 		*len = d.len;
 	return rc;

@@ -1,6 +1,6 @@
 /*
- * pack.c - kms.policy(5) text into struct policy_pack. Names are resolved
- * after the whole text is read, so that sections may stand in any order.
+ * pack.c - kms.policy(5) text into struct policy_pack. Names are resolved after the whole text is
+ * read, so that sections may be in any order.
  */
 #include "policy/pack.h"
 
@@ -139,7 +139,7 @@ open_group(struct ini_reader *r, const char *argument)
 		ini_fail(r, r->line, "more than %d groups", POLICY_GROUPS);
 	else if (!value_name_ok(argument, sizeof(g->name) - 1))
 		ini_fail(r, r->line,
-		    "'%.40s' is no name for a group: letters, digits, '.', '_', '-'", argument);
+		    "'%.40s' is not a name for a group: letters, digits, '.', '_', '-'", argument);
 	else if (policy_group_find(p, argument) >= 0)
 		ini_fail(r, r->line, "second [group %s]", argument);
 	else {
@@ -160,7 +160,7 @@ open_pool(struct ini_reader *r, const char *argument)
 		ini_fail(r, r->line, "more than %d pools", POLICY_POOLS);
 	else if (!value_name_ok(argument, sizeof(pool->name) - 1))
 		ini_fail(r, r->line,
-		    "'%.40s' is no name for a pool: letters, digits, '.', '_', '-'", argument);
+		    "'%.40s' is not a name for a pool: letters, digits, '.', '_', '-'", argument);
 	else if (pool_find(p, argument) >= 0)
 		ini_fail(r, r->line, "second [pool %s]", argument);
 	else {
@@ -182,7 +182,7 @@ open_product(struct ini_reader *r, const char *argument)
 		return NULL;
 	}
 	if (!value_uuid_parse(product->id, argument)) {
-		ini_fail(r, r->line, "'%.40s' is no UUID: write [product %s]", argument,
+		ini_fail(r, r->line, "'%.40s' is not a UUID: write [product %s]", argument,
 		    "9f3c1d60-52a7-4a6e-9b1c-0d5e8a7f4b21");
 		return NULL;
 	}
@@ -208,7 +208,7 @@ open_contact(struct ini_reader *r, const char *argument)
 		return NULL;
 	}
 	if (strspn(argument, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 2 || argument[2] != '\0') {
-		ini_fail(r, r->line, "'%.40s' is no country: two capital letters (ISO 3166-1)",
+		ini_fail(r, r->line, "'%.40s' is not a country: two capital letters (ISO 3166-1)",
 		    argument);
 		return NULL;
 	}
@@ -299,7 +299,7 @@ close_groups(struct parse *p, struct fault *err)
 	for (unsigned i = 0; i < out->group_count; i++) {
 		if (out->groups[i].covers & UINT32_C(1) << i)
 			return fail_at(err, p->covers_line[i],
-			    "covers goes round in a circle back to group", out->groups[i].name);
+			    "covers leads in a circle back to group", out->groups[i].name);
 	}
 	for (unsigned i = 0; i < out->group_count; i++)
 		out->groups[i].covers |= UINT32_C(1) << i;

@@ -1,5 +1,5 @@
 /*
- * policy.c - a pack in memory: what is in it, and which pack may follow which.
+ * policy.c - a pack in memory: what is in it, and which pack may replace which.
  */
 #include "policy/policy.h"
 
@@ -49,9 +49,9 @@ names_version(const char list[][16], unsigned count, const struct policy_pack *p
 }
 
 /*
- * A version that is required counts as installed when it is, when the installed one
- * replaced it, or when next itself replaces the installed one: KMS 1.2 requires
- * 1.0 and goes over 1.1 as well, because 1.1 went over 1.0.
+ * A required version counts as installed when it is installed, when the installed one replaced it,
+ * or when next itself replaces the installed one: KMS 1.2 requires 1.0 and goes over 1.1 as well,
+ * because 1.1 went over 1.0.
  */
 static bool
 prerequisite_met(const struct policy_pack *next, const struct policy_pack *installed)
@@ -74,7 +74,7 @@ policy_pack_succeeds(const struct policy_pack *next, const struct policy_pack *i
 	if (installed == NULL)
 		return next->requires_count == 0 ? KMS_OK : KMS_E_PREREQUISITE;
 	if (strcmp(next->id, installed->id) != 0)
-		return KMS_E_PREREQUISITE; /* a publisher's packs keep their id */
+		return KMS_E_PREREQUISITE; /* all packs of a publisher have the same id */
 	ours = (uint32_t)next->major << 16 | next->minor;
 	theirs = (uint32_t)installed->major << 16 | installed->minor;
 	if (ours == theirs)

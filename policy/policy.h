@@ -83,7 +83,7 @@ int policy_pack_succeeds(const struct policy_pack *next, const struct policy_pac
 
 /* What the host may do, from its certificate. */
 struct policy_host {
-	bool installed;                 /* a host key of this publisher is here */
+	bool installed;                 /* a host key of this publisher is installed */
 	bool confirmed;                 /* and has a certificate */
 	bool revoked;                   /* the publisher revoked its key, host or certificate */
 	bool covered;                   /* the certificate names the product */
@@ -91,7 +91,7 @@ struct policy_host {
 	uint32_t capacity;              /* 0: no limit */
 };
 
-/* What the ledger knows of the client. known false: nothing, rest ignored. */
+/* What the ledger knows about the client. known false: nothing; the rest is ignored. */
 struct policy_client {
 	bool known;
 	bool released; /* gave its seat back: not counted now */
@@ -112,8 +112,8 @@ enum policy_outcome {
 	POLICY_GRANT,        /* write ENTRY_LEASE, answer with the lease */
 	POLICY_RECORD,       /* write ENTRY_SEEN: counted, no lease (count too low) */
 	POLICY_RELEASE_SEAT, /* write ENTRY_RELEASE */
-	POLICY_REPEAT,       /* same request again: answer what was answered */
-	POLICY_DENY,         /* write ENTRY_REFUSAL where worth keeping */
+	POLICY_REPEAT,       /* same request again: send the same answer */
+	POLICY_DENY,         /* write ENTRY_REFUSAL when it must be recorded */
 };
 
 struct policy_decision {

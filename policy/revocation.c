@@ -34,7 +34,7 @@ next_entry(struct ini_reader *r, uint8_t kind)
 	return e;
 }
 
-/* Keeps the entry unless the same is there already. */
+/* Keeps the entry unless the same one is there already. */
 static void *
 keep(struct ini_reader *r, struct revocation *e, const char *argument)
 {
@@ -57,7 +57,7 @@ open_key(struct ini_reader *r, const char *argument)
 	struct revocation *e = next_entry(r, REVOKED_KEY);
 
 	if (e != NULL && !value_uuid_parse(e->id, argument)) {
-		ini_fail(r, r->line, "'%.40s' is no UUID of a host key", argument);
+		ini_fail(r, r->line, "'%.40s' is not the UUID of a host key", argument);
 		return NULL;
 	}
 	return e != NULL ? keep(r, e, argument) : NULL;
@@ -69,7 +69,7 @@ open_host(struct ini_reader *r, const char *argument)
 	struct revocation *e = next_entry(r, REVOKED_HOST);
 
 	if (e != NULL && !value_hex_parse(e->id, 16, argument)) {
-		ini_fail(r, r->line, "'%.40s' is no host id: 32 hexadecimal digits", argument);
+		ini_fail(r, r->line, "'%.40s' is not a host id: 32 hexadecimal digits", argument);
 		return NULL;
 	}
 	return e != NULL ? keep(r, e, argument) : NULL;
@@ -81,7 +81,7 @@ open_certificate(struct ini_reader *r, const char *argument)
 	struct revocation *e = next_entry(r, REVOKED_CERTIFICATE);
 
 	if (e != NULL && (!value_number_parse(&e->serial, argument) || e->serial == 0)) {
-		ini_fail(r, r->line, "'%.40s' is no serial number of a certificate", argument);
+		ini_fail(r, r->line, "'%.40s' is not the serial number of a certificate", argument);
 		return NULL;
 	}
 	return e != NULL ? keep(r, e, argument) : NULL;

@@ -1,7 +1,7 @@
 /*
  * revocation.h - a publisher's revocation list (kms.key(5)): host keys, hosts and host
- * certificates that may no longer activate. Ini text, signed beside; each list is whole and has a
- * higher number than the one before.
+ * certificates that may no longer activate. Ini text, signed beside; each list is complete and has
+ * a higher number than the one before.
  */
 #ifndef KMS_POLICY_REVOCATION_H
 #define KMS_POLICY_REVOCATION_H

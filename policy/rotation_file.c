@@ -64,9 +64,9 @@ rotation_file_parse(struct rotation *out, uint8_t octets[ROTATION_SIZE], const c
 	memcpy(octets + ROTATION_NEW_SIGNS, f.new_signature, 64);
 	rc = rotation_verify(out, octets, ROTATION_SIZE);
 	if (rc == KMS_E_SIGNATURE)
-		fault_set(err, rc, "the signatures inside do not verify: the file was altered");
+		fault_set(err, rc, "the signatures in it do not verify: the file was altered");
 	else if (rc != KMS_OK)
-		fault_set(err, rc, "until is before from, or both keys have one id");
+		fault_set(err, rc, "until is before from, or both keys have the same id");
 	return rc;
 }
 

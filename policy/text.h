@@ -1,6 +1,5 @@
 /*
- * text.h - text that is put together in a buffer of the caller's; the first
- * thing that does not fit sticks.
+ * text.h - text that is built in the caller's buffer; an overflow sticks.
  */
 #ifndef KMS_POLICY_TEXT_H
 #define KMS_POLICY_TEXT_H
@@ -15,7 +14,7 @@ struct text {
 };
 
 void text_put(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Its length; 0, and an empty buffer, when something did not fit. */
+/* The text's length; 0, and an empty buffer, when something did not fit. */
 size_t text_end(struct text *t);
 
 #endif

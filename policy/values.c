@@ -1,6 +1,6 @@
 /*
- * values.c - see values.h. Strict on purpose: a file that was signed must mean
- * one thing only, so no locale, no leading '+', no blanks, no second spelling.
+ * values.c - see values.h. Strict on purpose: a file that was signed must mean one thing only, so
+ * no locale, no leading '+', no blanks, and one spelling.
  */
 #include "policy/values.h"
 

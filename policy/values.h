@@ -1,7 +1,7 @@
 /*
- * values.h - the values of a publisher's ini files as text: UUIDs, octets,
- * times, durations, versions. Pure; every parser takes the whole string or
- * nothing. Formatters that can fail return false and leave out empty.
+ * values.h - the values of a publisher's ini files as text: UUIDs, bytes, times, durations,
+ * versions. Pure; every parser takes the whole string or fails. Formatters that can fail return
+ * false and leave the result empty.
  */
 #ifndef KMS_POLICY_VALUES_H
 #define KMS_POLICY_VALUES_H
@@ -18,7 +18,7 @@
 bool value_uuid_parse(uint8_t out[16], const char *text);
 void value_uuid_format(char out[VALUE_UUID + 1], const uint8_t id[16]);
 
-/* Exactly len octets. */
+/* Exactly len bytes. */
 bool value_hex_parse(uint8_t *out, size_t len, const char *text);
 void value_hex_format(char *out, const uint8_t *in, size_t len); /* 2 len + 1 */
 bool value_base64_parse(uint8_t *out, size_t len, const char *text);

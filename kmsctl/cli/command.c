@@ -118,7 +118,7 @@ take(struct line *l, const struct option_row *rows, const struct option_row *row
 	} else if (row->choice != NULL) {
 		choices(rows, row, all);
 		if (*text != NULL && strcmp(*text, row->choice) != 0)
-			fault_set(&l->fault, KMS_E_ARGUMENT, "only one of %s", all);
+			fault_set(&l->fault, KMS_E_ARGUMENT, "give only one of %s", all);
 		*text = row->choice;
 	} else if (row->argument != NULL) {
 		*text = value;

@@ -299,7 +299,7 @@ static const struct option_row audit_export_rows[] = {
 	    .offset = offsetof(struct export_options, from) },
 	{ "to", 0, "TIME", "last moment of the period",
 	    .offset = offsetof(struct export_options, to) },
-	{ "publisher", 0, "NAME", "whose host certificates to prove",
+	{ "publisher", 0, "NAME", "the publisher whose host certificates to include",
 	    .offset = offsetof(struct export_options, publisher), .complete = "ask publishers" },
 	{ 0 },
 };

@@ -218,18 +218,20 @@ run_client_forget(struct ctl *ctl)
 }
 
 static const struct option_row clients_rows[] = {
-	{ "product", 0, "NAME|UUID", "of one product",
+	{ "product", 0, "NAME|UUID", "only clients of this product",
 	    .offset = offsetof(struct clients_options, product), .complete = "ask products" },
-	{ "active", 0, NULL, "with a lease", .offset = offsetof(struct clients_options, active) },
-	{ "limit", 0, "N", "rows at most", .offset = offsetof(struct clients_options, limit),
-	    .read = option_count, .takes = "a number from 1" },
-	{ "full", 0, NULL, "whole CMIDs", .offset = offsetof(struct clients_options, full) },
-	{ "clones", 0, NULL, "machines that share a client key",
+	{ "active", 0, NULL, "only clients with a lease",
+	    .offset = offsetof(struct clients_options, active) },
+	{ "limit", 0, "N", "the most rows to show",
+	    .offset = offsetof(struct clients_options, limit), .read = option_count,
+	    .takes = "a number from 1" },
+	{ "full", 0, NULL, "show whole CMIDs", .offset = offsetof(struct clients_options, full) },
+	{ "clones", 0, NULL, "show machines that share a client key",
 	    .offset = offsetof(struct clients_options, clones) },
 	{ "all", 0, NULL, "with --clones: read the whole journal",
 	    .offset = offsetof(struct clients_options, all) },
-	{ "vm", 0, NULL, "virtual machines", .offset = offsetof(struct clients_options, vm) },
-	{ "relayed", 0, NULL, "clients that the relay observed",
+	{ "vm", 0, NULL, "only virtual machines", .offset = offsetof(struct clients_options, vm) },
+	{ "relayed", 0, NULL, "show clients that the relay observed",
 	    .offset = offsetof(struct clients_options, relayed) },
 	{ 0 },
 };

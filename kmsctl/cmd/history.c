@@ -94,7 +94,7 @@ run_policy_history(struct ctl *ctl)
 }
 
 static const struct option_row policy_history_rows[] = {
-	{ "full", 0, NULL, "with the hashes of the packs",
+	{ "full", 0, NULL, "show the hashes of the packs",
 	    .offset = offsetof(struct history_options, full) },
 	{ 0 },
 };

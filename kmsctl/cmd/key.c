@@ -170,7 +170,8 @@ const struct ctl_command cmd_key_confirm = {
 	.run = run_key_confirm,
 };
 static const struct option_row key_remove_rows[] = {
-	{ "yes", 0, NULL, "do not ask", .offset = offsetof(struct remove_options, yes) },
+	{ "yes", 0, NULL, "do not ask for confirmation",
+	    .offset = offsetof(struct remove_options, yes) },
 	{ 0 },
 };
 

@@ -141,12 +141,12 @@ run_key_request(struct ctl *ctl)
 }
 
 static const struct option_row key_request_rows[] = {
-	{ "output", 'o', "FILE", "write the request to it",
+	{ "output", 'o', "FILE", "write the request to this file",
 	    .offset = offsetof(struct request_options, output) },
 	{ "qr", 0, NULL, "show it as a QR code", .offset = offsetof(struct request_options, qr) },
-	{ "country", 0, "CC", "contacts of this country",
+	{ "country", 0, "CC", "show the contacts for this country",
 	    .offset = offsetof(struct request_options, country), .read = read_country,
-	    .takes = "two letters as DE" },
+	    .takes = "two letters such as DE" },
 	{ "png", 0, "FILE", "write a picture of the QR code",
 	    .offset = offsetof(struct request_options, png) },
 	{ 0 },

@@ -185,7 +185,7 @@ run_key_show(struct ctl *ctl)
 }
 
 static const struct option_row key_show_rows[] = {
-	{ "detailed", 0, NULL, "all that is known",
+	{ "detailed", 0, NULL, "show everything that is known",
 	    .offset = offsetof(struct show_options, detailed) },
 	{ 0 },
 };

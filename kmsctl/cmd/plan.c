@@ -208,7 +208,7 @@ static const struct option_row rows[] = {
 	    .offset = offsetof(struct plan_options, check) },
 	{ "nameserver", 0, "ADDRESS", "the name server to ask",
 	    .offset = offsetof(struct plan_options, nameserver) },
-	{ "root", 0, "DIR", "the file system of a machine that does not run",
+	{ "root", 0, "DIR", "root directory of a machine that is not running",
 	    .offset = offsetof(struct plan_options, root) },
 	{ 0 },
 };

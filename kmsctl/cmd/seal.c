@@ -207,14 +207,14 @@ static const struct option_row seal_rows[] = {
 	    .choice = "machine" },
 	{ "none", 0, NULL, "do not seal", .offset = offsetof(struct seal_options, kind),
 	    .choice = "no" },
-	{ "passphrase-file", 0, "FILE", "its first line is the new passphrase",
+	{ "passphrase-file", 0, "FILE", "file whose first line is the new passphrase",
 	    .offset = offsetof(struct seal_options, passphrase_file) },
-	{ "current-file", 0, "FILE", "its first line is the current passphrase",
+	{ "current-file", 0, "FILE", "file whose first line is the current passphrase",
 	    .offset = offsetof(struct seal_options, current_file) },
 	{ 0 },
 };
 static const struct option_row unlock_rows[] = {
-	{ "passphrase-file", 0, "FILE", "its first line is the passphrase",
+	{ "passphrase-file", 0, "FILE", "file whose first line is the passphrase",
 	    .offset = offsetof(struct seal_options, passphrase_file) },
 	{ 0 },
 };

@@ -305,9 +305,10 @@ run_policy_simulate(struct ctl *ctl)
 }
 
 static const struct option_row policy_simulate_rows[] = {
-	{ "limit", 0, "N", "rows at most", .offset = offsetof(struct simulate_options, limit),
-	    .read = option_count, .takes = "a number from 1" },
-	{ "full", 0, NULL, "whole CMIDs", .offset = offsetof(struct simulate_options, full) },
+	{ "limit", 0, "N", "the most rows to show",
+	    .offset = offsetof(struct simulate_options, limit), .read = option_count,
+	    .takes = "a number from 1" },
+	{ "full", 0, NULL, "show whole CMIDs", .offset = offsetof(struct simulate_options, full) },
 	{ 0 },
 };
 

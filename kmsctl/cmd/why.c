@@ -258,7 +258,7 @@ run_why(struct ctl *ctl)
 }
 
 static const struct option_row why_rows[] = {
-	{ "limit", 0, "N", "rows at most", .offset = offsetof(struct why_options, limit),
+	{ "limit", 0, "N", "the most rows to show", .offset = offsetof(struct why_options, limit),
 	    .read = option_count, .takes = "a number from 1" },
 	{ "all", 0, NULL, "read the whole journal", .offset = offsetof(struct why_options, all) },
 	{ 0 },

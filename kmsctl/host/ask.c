@@ -20,17 +20,17 @@ socket_path(const struct ctl *ctl, char out[256])
 		snprintf(out, 256, "%s/control.sock", ctl->config.runtime_directory);
 }
 
-/* What a failed exchange means, for a person: words before the socket's name, and behind it. */
+/* Explains a failed exchange: the words before and after the socket's name. */
 static const struct {
 	int status;
 	const char *before, *behind;
 } meanings[] = {
-	{ KMS_E_NOT_RUNNING, "kmsd is not running: nobody answers on ", "" },
+	{ KMS_E_NOT_RUNNING, "kmsd is not running: there is no answer on ", "" },
 	{ KMS_E_DENIED, "not allowed to use ",
-	    ": be root, the daemon's user or in the control group" },
+	    ": run this as root, as the daemon's user or as a member of the control group" },
 	{ KMS_E_PEER, "", ": the host closed the connection without an answer" },
 	{ KMS_E_TRUNCATED, "", ": the answer was cut short" },
-	{ KMS_E_TRAILING, "", ": octets follow the answer" },
+	{ KMS_E_TRAILING, "", ": more bytes follow the answer" },
 	{ KMS_E_FORMAT, "", ": the answer is malformed" },
 	{ KMS_E_ARGUMENT, "", ": the path is too long for a socket" },
 };

@@ -90,8 +90,7 @@ reply_read(struct reply *out, const uint8_t *data, size_t len, struct fault *fau
 		if (f.type == 'r') {
 			rc = add_row(out, &f);
 		} else if (out->count == 0) {
-			rc =
-			    fault_set(fault, KMS_E_FORMAT, "there is a field before the first row");
+			rc = fault_set(fault, KMS_E_FORMAT, "a field comes before the first row");
 		} else {
 			rc = add_field(out, &f, fault);
 		}

@@ -23,7 +23,7 @@
 
 enum kind { PACK, KEY, CONFIRMATION, KINDS };
 
-/* In the order in which kmsd takes them. */
+/* In the order in which kmsd accepts them. */
 static const struct {
 	enum publisher_file_kind file;
 	const char *name, *why, *missing;
@@ -99,7 +99,7 @@ add(const struct look *l, enum kind kind)
 	    l->config->name, kinds[kind].name);
 }
 
-/* What only the administrator can put right, by due. */
+/* What only the administrator can correct, by due. */
 static void __attribute__((format(printf, 4, 5)))
 tell(const struct look *l, enum kind kind, const char *due, const char *fmt, ...)
 {

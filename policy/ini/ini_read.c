@@ -116,7 +116,7 @@ unknown_key(struct ini_reader *r, const char *name)
 	    r->format->manual != NULL ? r->format->manual : "");
 }
 
-/* End of a section: keys that were not given get their fallback. */
+/* End of a section: missing keys get their fallback. */
 static void
 section_close(struct ini_reader *r)
 {
@@ -244,7 +244,7 @@ copy_line(struct ini_reader *r, char *out, size_t size)
 		    "the line is longer than %d bytes: shorten it or split its value",
 		    INI_LINE_MAX);
 	if (memchr(line, '\0', n) != NULL)
-		return ini_fail(r, r->line, "the line holds a NUL byte: this is not a text file");
+		return ini_fail(r, r->line, "the line contains a NUL byte: this is not a text file");
 	memcpy(out, line, n);
 	out[n] = '\0';
 	return look_at(r, out);
@@ -303,7 +303,7 @@ take_value(void *user, const char *section, const char *name, const char *value)
 	if (r->skip)
 		return 1;
 	if (r->section == NULL) {
-		ini_fail(r, r->line, "key \"%.64s\" stands before any [section]", name);
+		ini_fail(r, r->line, "key \"%.64s\" comes before any [section]", name);
 		return 1;
 	}
 	key = r->continued ? r->last : key_find(r, name);

@@ -79,7 +79,7 @@ struct ini_reader {
 	void *record;
 	uint32_t sections_seen;
 	uint32_t keys_seen[INI_SECTIONS_MAX]; /* of a section since it was opened */
-	const struct ini_key *last;           /* the key that a continuation line goes on with */
+	const struct ini_key *last;           /* the key that a continuation line continues */
 	bool skip;                            /* in a section that was refused */
 	bool expect;                          /* inih was given a line that must be key = value */
 	bool continued;                       /* which continues that of the line before */

@@ -157,7 +157,7 @@ my @lies = (
     [ 'oversized', 'KMS_E_TOO_LARGE', qr/longer than 1048576 bytes/ ],
     [ 'huge', 'KMS_E_TOO_LARGE', qr/longer than 1048576 bytes/ ],
     [ 'short-length', 'KMS_E_FORMAT', qr/malformed/ ],
-    [ 'trailing', 'KMS_E_TRAILING', qr/octets follow/ ],
+    [ 'trailing', 'KMS_E_TRAILING', qr/more bytes follow/ ],
     [ 'wrong-type', 'KMS_E_FORMAT', qr/field "counted" of row "product" has type 's' where 'u' is expected/ ],
     [ 'unknown-type', 'KMS_E_FORMAT', qr/field at byte 0 of/ ],
     [ 'bad-number', 'KMS_E_FORMAT', qr/field at byte 10 of/ ],

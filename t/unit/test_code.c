@@ -231,7 +231,7 @@ test_every_group(void **state)
 		if (g == 0)
 			snprintf(want, sizeof(want), "group");
 		else if (g + 1 == groups)
-			snprintf(want, sizeof(want), "%u groups are here, %u are expected",
+			snprintf(want, sizeof(want), "only %u of %u groups: the end is missing",
 			    groups - 1, groups);
 		assert_int_equal(rc, g + 1 == groups ? KMS_E_TRUNCATED : KMS_E_FORMAT);
 		assert_memory_equal(err.text, want, strlen(want));
@@ -239,7 +239,7 @@ test_every_group(void **state)
 		snprintf(code, sizeof(code), "%.*s-%s", (int)(6 * g + 5), f->code, f->code + 6 * g);
 		assert_int_equal(parse(code, &err), KMS_E_FORMAT);
 		if (g + 1 < groups)
-			snprintf(want, sizeof(want), "group %u is there once too often", g + 2);
+			snprintf(want, sizeof(want), "group %u is there twice", g + 2);
 		else
 			snprintf(want, sizeof(want), "group");
 		assert_memory_equal(err.text, want, strlen(want));
@@ -255,7 +255,7 @@ test_every_group(void **state)
 		memcpy(code + 6 * (g - 1), f->code + 6 * g, 5);
 		memcpy(code + 6 * g, f->code + 6 * (g - 1), 5);
 		assert_int_equal(parse(code, &err), KMS_E_FORMAT);
-		snprintf(want, sizeof(want), "groups %u and %u have changed places", g, g + 1);
+		snprintf(want, sizeof(want), "groups %u and %u are exchanged", g, g + 1);
 		assert_string_equal(err.text, want);
 	}
 }
@@ -286,7 +286,7 @@ test_like_exchange(void **state)
 	memcpy(code + 5, f->code + 5, strlen(f->code + 5) + 1);
 	memcpy(code + 6 * 5, f->code, 5);
 	assert_int_equal(parse(code, &err), KMS_E_FORMAT);
-	assert_string_equal(err.text, "groups 1 and 6 have changed places");
+	assert_string_equal(err.text, "groups 1 and 6 are exchanged");
 }
 
 static void
@@ -339,8 +339,8 @@ test_bad_input(void **state)
 		{ " - \n", "there is no code" },
 		{ "K1", "a group has 5 characters" },
 		{ "K1*", "group 1 holds '*'" },
-		{ "K1\x01", "group 1 holds a character" },
-		{ "K1\xff", "group 1 holds a character" },
+		{ "K1\x01", "group 1 contains a character" },
+		{ "K1\xff", "group 1 contains a character" },
 		{ "[host-key]", "group 1 holds '['" },
 		{ "AAAAA", "group 1 (AAAAA) is mistyped" },
 		{ "ZZZZZ-ZZZZZ-ZZZZZ", "group" },
@@ -367,7 +367,7 @@ test_bad_input(void **state)
 	assert_non_null(strstr(err.text, "kmsctl key confirm"));
 	assert_true(code_format(code, sizeof(code), CODE_HOST_KEY, octets, 150) > 0);
 	assert_int_equal(parse(code, &err), KMS_E_FORMAT);
-	assert_string_equal(err.text, "the code holds no KMS host key");
+	assert_string_equal(err.text, "the code contains no KMS host key");
 	assert_int_equal(
 	    code_parse(out, &len, CODE_CONFIRMATION, code, strlen(code), &err), KMS_E_FORMAT);
 	assert_non_null(strstr(err.text, "kmsctl key install"));

@@ -163,7 +163,7 @@ test_key_bad(void **state)
 	} table[] = {
 		{ "[host-key]", "[hostkey]", 1,
 		    "unknown section [hostkey]: did you mean [host-key]?" },
-		{ "[host-key]", "# nothing", 2, "key \"id\" stands before any [section]" },
+		{ "[host-key]", "# nothing", 2, "key \"id\" comes before any [section]" },
 		{ "id = 0", "id = x", 2, "id = \"x" },
 		{ "0123456789abcdef", "0123456789abcde", 3,
 		    "publisher = \"0123456789abcde\": it must be 16 hexadecimal digits" },
@@ -367,12 +367,12 @@ test_certificate_bad(void **state)
 	} table[] = {
 		{ "data = S01T", "data = S01*", KMS_E_FORMAT, 6, "data: this is not base64" },
 		{ "data = S01T", "data = T01T", KMS_E_FORMAT, 0,
-		    "data is no host certificate: it holds" },
+		    "data is not a host certificate: it has" },
 		{ "data =", "date =", KMS_E_FORMAT, 6,
 		    "unknown key \"date\" in [host-certificate]: did you mean \"data\"?" },
 		{ "\n  ", "\n", KMS_E_FORMAT, 7, "not a \"key = value\" line" },
 		{ "\n  ", "\ndata = ", KMS_E_FORMAT, 7, "key \"data\" is given twice" },
-		{ "\n  ", "\n  # ", KMS_E_FORMAT, 0, "data is no host certificate: it holds" },
+		{ "\n  ", "\n  # ", KMS_E_FORMAT, 0, "data is not a host certificate: it has" },
 	};
 	uint8_t octets[CERTIFICATE_MAX], again[CERTIFICATE_MAX];
 	size_t len = make_certificate(octets, 3), got;

@@ -54,7 +54,7 @@ static const struct bad {
 	{ POLICY GROUP, 0, "[pool NAME] is missing" },
 	{ POLICY GROUP POOL, 0, "[product UUID] is missing" },
 	{ GROUP POOL PRODUCT, 0, "[policy] is missing" },
-	{ "title = P\n" GOOD, 1, "key \"title\" stands before any [section]" },
+	{ "title = P\n" GOOD, 1, "key \"title\" comes before any [section]" },
 	{ "[polcy]\n", 1, "unknown section [polcy]: did you mean [policy]?" },
 	{ "[something]\n", 1, "unknown section [something]" },
 	{ GOOD "[prodcut " UUID_2 "]\n", 14, "unknown section [prodcut]: did you mean [product]?" },
@@ -106,19 +106,19 @@ static const struct bad {
 	    "requires = \"1.0 one\": it must be up to 8 versions" },
 	{ "[policy]\nreplaces = 1.0 1.1 1.2 1.3 1.4 1.5 1.6 1.7 1.8\n", 2, "replaces = \"1.0 1.1" },
 
-	{ POLICY "[group a b]\n", 6, "'a b' is no name for a group" },
-	{ POLICY "[group -x]\n", 6, "'-x' is no name for a group" },
+	{ POLICY "[group a b]\n", 6, "'a b' is not a name for a group" },
+	{ POLICY "[group -x]\n", 6, "'-x' is not a name for a group" },
 	{ POLICY "[group 123456789012345678901234567890123]\n", 6, "'1234567890" },
 	{ POLICY GROUP GROUP, 7, "second [group g]" },
 	{ POLICY "[group g]\ncovers = h\n" POOL PRODUCT, 7, "covers: there is no group 'h'" },
 	{ POLICY "[group g]\ncovers = g\n" POOL PRODUCT, 7,
-	    "covers goes round in a circle back to group 'g'" },
+	    "covers leads in a circle back to group 'g'" },
 	{ POLICY
 	    "[group g]\ncovers = h\n[group h]\ncovers = i\n[group i]\ncovers = g\n" POOL PRODUCT,
-	    7, "covers goes round in a circle back to group 'g'" },
+	    7, "covers leads in a circle back to group 'g'" },
 	{ POLICY
 	    "[group a]\ncovers = g\n[group g]\ncovers = h\n[group h]\ncovers = g\n" POOL PRODUCT,
-	    9, "covers goes round in a circle back to group 'g'" },
+	    9, "covers leads in a circle back to group 'g'" },
 
 	{ POLICY GROUP "[pool p]\nnumber = 0\n", 8,
 	    "number = \"0\": it must be a number from 1 to 65535" },
@@ -135,7 +135,7 @@ static const struct bad {
 
 	{ GOOD PRODUCT_HEAD, 14, "second [product " UUID_1 "]: the first is in line 9" },
 	{ GOOD "[product 00000000-0000-4000-8000-00000000000]\n", 14,
-	    "'00000000-0000-4000-8000-00000000000' is no UUID" },
+	    "'00000000-0000-4000-8000-00000000000' is not a UUID" },
 	{ GOOD "[product 00000000000040008000000000000001]\n", 14, "'0000000000004000" },
 	{ GOOD "[product 00000000-0000-4000-8000-00000000000g]\n", 14, "'00000000-0000-4000" },
 	{ GOOD "[product 00000000-0000-4000-8000-0000000000010]\n", 14, "'00000000-0000-4000" },
@@ -162,8 +162,8 @@ static const struct bad {
 	    "virtual-machines = \"maybe\": it must be allow, flag or refuse" },
 	{ GOOD "clones = no\n", 14, "clones = \"no\": it must be allow, flag or refuse" },
 
-	{ GOOD "[contact Germany]\n", 14, "'Germany' is no country" },
-	{ GOOD "[contact de]\n", 14, "'de' is no country" },
+	{ GOOD "[contact Germany]\n", 14, "'Germany' is not a country" },
+	{ GOOD "[contact de]\n", 14, "'de' is not a country" },
 	{ GOOD "[contact DE]\n", 14, "[contact COUNTRY] needs the key \"text\"" },
 	{ GOOD LINE_198 "9\n", 14, "the line is longer than 198 bytes" },
 	{ GOOD "[contact DE]\ntext = " FIFTY FIFTY FIFTY FIFTY "\n", 15,
@@ -199,7 +199,7 @@ test_sizes(void **state)
 	assert_string_equal(err.text, "[policy] is missing");
 	free(large);
 	assert_int_equal(policy_pack_parse(&pack, nul, sizeof(nul) - 1, &err), KMS_E_FORMAT);
-	assert_string_equal(err.text, "the line holds a NUL byte: this is not a text file");
+	assert_string_equal(err.text, "the line contains a NUL byte: this is not a text file");
 }
 
 /* One more than the arrays hold must be refused, all that they hold must be read. */

@@ -318,7 +318,8 @@ run_ledger(struct issue *i)
 
 static const struct option_row rows[] = {
 	ISSUE_DIR,
-	{ "key", 'k', "UUID", "of this host key", .offset = offsetof(struct ledger_options, key) },
+	{ "key", 'k', "UUID", "only events of this host key",
+	    .offset = offsetof(struct ledger_options, key) },
 	{ "customer", 0, "TEXT", "who bought the key",
 	    .offset = offsetof(struct ledger_options, customer) },
 	{ "csv", 0, NULL, "print comma-separated values",
