@@ -2,8 +2,8 @@
  * command.c - reads a command line by the rows of command.h.
  *
  * A command's words may follow options, so that one table of all options of the program is read
- * first; whether each belongs to the command is known afterwards. Rows of one name take an argument
- * in every command or in none.
+ * first; whether each option belongs to the command is checked afterwards. Rows of one name take
+ * an argument in every command or in none.
  */
 #include "kmsctl/cli/command.h"
 
@@ -69,7 +69,7 @@ static void
 table_make(struct union_table *t, const struct program *p)
 {
 	memset(t, 0, sizeof(*t));
-	t->letters[0] = ':'; /* a missing value is told apart */
+	t->letters[0] = ':'; /* distinguishes a missing value */
 	table_add(t, option_standard);
 	table_add(t, p->common);
 	for (unsigned i = 0; p->commands[i] != NULL; i++)
@@ -132,7 +132,7 @@ struct given {
 	const char *value;
 };
 
-/* Options that all commands take are taken at once, the others kept. Returns how many. */
+/* Handles options of all commands at once, and keeps the others. Returns how many. */
 static unsigned
 read_options(struct line *l, const struct program *p, void *shared, int argc, char **argv,
     struct given *given)
@@ -144,7 +144,7 @@ read_options(struct line *l, const struct program *p, void *shared, int argc, ch
 
 	table_make(&t, p);
 	opterr = 0;
-	optind = 0; /* GNU: from the start, whatever was read before */
+	optind = 0; /* GNU: start again, whatever was read before */
 	while ((c = getopt_long(argc, argv, t.letters, t.longs, NULL)) != -1) {
 		const struct option_row *row = table_row(&t, c);
 

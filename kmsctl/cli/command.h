@@ -28,7 +28,7 @@ struct option_row {
 	const char *takes;    /* what read takes, in words: "a number from 1" */
 	const char *choice;   /* a flag that sets a const char * to this; flags of one field exclude
 				 each other */
-	const char *complete; /* see completion.h; NULL: what the argument's name says */
+	const char *complete; /* see completion.h; NULL: by the argument's name */
 };
 
 struct command {
@@ -37,7 +37,7 @@ struct command {
 	const char *args; /* as usage shows them; NULL: takes none */
 	const char *summary;
 	unsigned min, max;                /* how many arguments */
-	const struct option_row *options; /* NULL: none but those that all take */
+	const struct option_row *options; /* NULL: only the options of all commands */
 	size_t values;                    /* size of the struct that the rows fill */
 	const char *complete;             /* the arguments, as in a row */
 };
@@ -50,17 +50,17 @@ struct program {
 
 /* A command line, understood. */
 struct line {
-	const struct command *command; /* NULL: none was named, or it is not known */
-	char **args;                   /* behind the command's words; with help, with them */
+	const struct command *command; /* NULL: no command, or an unknown one */
+	char **args;                   /* after the command's words; with help, including them */
 	unsigned count;
-	void *values; /* the command's struct; an option that was not given left it zero */
+	void *values; /* the command's struct; missing options are zero */
 	bool help, version;
 	struct fault fault; /* a usage error: KMS_E_ARGUMENT */
 };
 
 /*
- * Reads argv, whose words may be moved; values of shared rows go into shared. Words of options may
- * be cut short as getopt_long(3) allows.
+ * Reads argv, whose words may be moved; values of shared rows go into shared. Option names may be
+ * abbreviated as in getopt_long(3).
  */
 void line_parse(struct line *l, const struct program *p, void *shared, int argc, char **argv);
 void line_free(struct line *l);

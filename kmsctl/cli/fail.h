@@ -1,5 +1,5 @@
 /*
- * fail.h - a command says what failed, to a person or to a program.
+ * fail.h - reports a failure, to a person or to a program.
  */
 #ifndef KMSCTL_CLI_FAIL_H
 #define KMSCTL_CLI_FAIL_H
@@ -7,10 +7,12 @@
 #include "kmsctl/kmsctl.h"
 #include "libkms/base/fault.h"
 
-/* With the symbol, meaning and remedy of the status. Returns the exit code for it. */
+/*
+ * Prints the text with the symbol, meaning and remedy of the status. Returns the exit code for it.
+ */
 int fail(struct ctl *ctl, uint32_t status, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-/* The same of what a function reported. */
+/* The same for a fault that a function returned. */
 int fail_fault(struct ctl *ctl, const struct fault *f);
 
 #endif

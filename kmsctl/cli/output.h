@@ -3,8 +3,8 @@
  *
  * A command's answer is one object: fields, named objects of fields, and named lists of rows. Rows
  * are written at once, so that a list may have a million of them. All rows of a list have the same
- * fields in the same order; a list without rows is one of values that have no name. A field
- * without a label is for programs only, a line is for people only.
+ * fields in the same order; a list without rows contains values without names. A field without a
+ * label is for programs only, a line is for people only.
  */
 #ifndef KMSCTL_CLI_OUTPUT_H
 #define KMSCTL_CLI_OUTPUT_H
@@ -57,8 +57,10 @@ struct output {
 	bool failed; /* memory; write errors are the FILE's */
 };
 
-/* Sections and tables for a person; one JSON object; a value a line, in columns or as "name:
- * value". */
+/*
+ * Sections and tables for a person; one JSON object; one value a line, in columns or as "name:
+ * value".
+ */
 extern const struct output_format output_format_text, output_format_json, output_format_columns,
     output_format_pairs;
 

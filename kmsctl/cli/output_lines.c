@@ -1,5 +1,5 @@
 /*
- * output_lines.c - a value a line: in a column behind its name (kmsissue), or as "name: value"
+ * output_lines.c - one value a line: in a column after its name (kmsissue), or as "name: value"
  * (kmsclient).
  */
 #include <stdio.h>

@@ -8,7 +8,7 @@
 
 /* Into ctl->config. CTL_OK, or the exit code of the failure that was printed. */
 int ini_load(struct ctl *ctl);
-/* What can be read of it, saying nothing. */
+/* What can be read of it, without printing. */
 void ini_load_quietly(struct ctl *ctl);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * port.h - the port that kmsd listens on, also where the system chose it.
+ * port.h - the port that kmsd listens on, even when the system chose it.
  */
 #ifndef KMSCTL_HOST_PORT_H
 #define KMSCTL_HOST_PORT_H

@@ -7,8 +7,8 @@
 #include "kmsctl/kmsctl.h"
 
 /*
- * kmsctl --completion WHAT [INI]: one a line; what cannot be known gives none, and no complaint.
- * False: standard output does not take them.
+ * kmsctl --completion WHAT [INI]: one a line; prints nothing, and no error, when they are unknown.
+ * False: standard output cannot be written.
  */
 bool words_print(struct ctl *ctl, const char *what, const char *ini);
 

@@ -1,5 +1,6 @@
 #!/usr/bin/perl
-# HACKING.md's table of rooms and the tree are the same: each folder with C files has a row, and each row is a folder.
+# HACKING.md's table of rooms and the tree are the same: each folder with C files has a row, and each row is a folder. The C files that
+# HACKING.md names with their folders exist.
 use v5.36;
 use Test::More;
 
@@ -20,4 +21,7 @@ $row{$_}++ for @rows;
 is_deeply([ grep { $row{$_} > 1 } sort keys %row ], [], 'no room has two rows');
 is_deeply([ grep { !$row{$_} } sort keys %folder ], [], 'each folder with C files has its row in HACKING.md');
 is_deeply([ grep { !-d } @rows ], [], 'each row of HACKING.md is a folder');
+my @files = $hacking =~ m{\b((?:[a-z_]+/)+[a-z_]+\.[ch])\b}g;
+cmp_ok(scalar @files, '>', 10, 'the way of a request is there');
+is_deeply([ grep { !-f } @files ], [], 'each C file that HACKING.md names is there');
 done_testing;
