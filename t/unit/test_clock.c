@@ -20,13 +20,13 @@ static const struct row {
 	    "timedatectl set-ntp true" },
 	{ STA_UNSYNC | STA_PLL, 0, 0, "the clock is not synchronised", "timedatectl set-ntp true" },
 	/* systemd-timesyncd gives no estimate. */
-	{ STA_PLL, 250000, 0, "kept right by a time server: at most 0.250 s off", NULL },
+	{ STA_PLL, 250000, 0, "synchronised: at most 0.250 s off", NULL },
 	/* chrony gives both. */
 	{ 0, 31000, 1500, "about 0.002 s off, at most 0.031 s", NULL },
 	{ STA_PLL | STA_NANO, 5000000, 100, "about 0.000 s off, at most 5.000 s", NULL },
-	/* The kernel lets the error grow when nobody sets the clock any more. */
-	{ STA_PLL, 5000001, 100, "it may be 5.0 s off by now", "timedatectl timesync-status" },
-	{ STA_PLL, 15900000, 0, "it may be 15.9 s off by now", "timedatectl timesync-status" },
+	/* The kernel lets the error grow when no program sets the clock. */
+	{ STA_PLL, 5000001, 100, "the clock may be 5.0 s off by now", "timedatectl timesync-status" },
+	{ STA_PLL, 15900000, 0, "the clock may be 15.9 s off by now", "timedatectl timesync-status" },
 	/* An estimate above the bound is none. */
 	{ 0, 1000, 16000000, "at most 0.001 s off", NULL },
 };

@@ -85,11 +85,11 @@ static const struct bad {
 	{ "[kms]\nactivate_user = Root\n", 2, "a user name of a-z", 1 },
 	{ "[kms]\nactivate_user =\n", 2, "a user name of a-z", 1 },
 	{ "[kms]\nfront_user = a;b\n", 2, "a user name of a-z", 1 },
-	{ "[kms]\nfront_user = " A50 "\n", 2, "1..32 octets", 1 },
+	{ "[kms]\nfront_user = " A50 "\n", 2, "1..32 bytes", 1 },
 	{ "[kms]\nstate_directory = var\n", 2, "an absolute path", 1 },
 	{ "[kms]\nstate_directory = /var/../etc\n", 2, "an absolute path", 1 },
 	{ "[kms]\nstate_directory = /var/..\n", 2, "an absolute path", 1 },
-	{ "[kms]\nruntime_directory = /" A50 A50 "\n", 2, "1..90 octets", 1 },
+	{ "[kms]\nruntime_directory = /" A50 A50 "\n", 2, "1..90 bytes", 1 },
 	{ "[kms]\nstate_directory = /x\nruntime_directory = /x\n", 0, "same directory", 1 },
 	/* Addresses. */
 	{ "[listen]\naddress = localhost\n", 2, "1..8 different IPv4 or IPv6 addresses", 1 },
