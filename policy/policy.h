@@ -76,8 +76,8 @@ const struct policy_product *policy_product_find(const struct policy_pack *p, co
 int policy_group_find(const struct policy_pack *p, const char *name); /* -1: none */
 
 /*
- * May next be installed over installed (NULL: nothing)? KMS_OK, KMS_E_PREREQUISITE,
- * KMS_E_OLDER, KMS_E_EXISTS (the same version).
+ * May next replace installed (NULL: nothing)? KMS_OK, KMS_E_PREREQUISITE, KMS_E_OLDER,
+ * KMS_E_EXISTS (the same version).
  */
 int policy_pack_succeeds(const struct policy_pack *next, const struct policy_pack *installed);
 

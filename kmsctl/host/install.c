@@ -20,7 +20,7 @@ install_split(struct ctl *ctl, const char *text, size_t len, struct signed_file 
 
 	if (rc == KMS_E_SIGNATURE)
 		return fail(ctl, (uint32_t)rc,
-		    "standard input: the file and then its signature are expected, in one text");
+		    "standard input: expected the file followed by its signature, in one text");
 	return rc == KMS_OK ? CTL_OK : fail(ctl, (uint32_t)rc, "standard input");
 }
 

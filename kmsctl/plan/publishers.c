@@ -288,7 +288,7 @@ look_at(struct look *l, enum kind kind)
 
 /* -- the host -- */
 
-/* Who would take a file, and who it is: from a kmsd that runs. */
+/* Which host would accept a file: asks a running kmsd. */
 static void
 look_at_host(struct look *l, struct reply *status)
 {
@@ -373,7 +373,7 @@ inspect(struct plan *p, struct fault *f)
 	struct look *l;
 	int fd, rc;
 
-	/* One that only relays needs none. */
+	/* A host that only relays needs none. */
 	if (c->publisher_count == 0 && !relay_configured(c))
 		tell_no_publisher(p);
 	if (c->publisher_count == 0)

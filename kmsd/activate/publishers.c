@@ -14,7 +14,7 @@ tell_left_out(
 	log_event(LOG_ERR, "file-refused", "%s; install it again", f->text);
 }
 
-/* After a change of kms.ini, packs may meet that were never checked against each other. */
+/* After a change of kms.ini, there may be packs that were never checked against each other. */
 static void
 tell_disputed(const struct publishers *s, const struct publisher *p)
 {

@@ -67,7 +67,7 @@ belongs_rotation(const struct publishers *s, struct publisher_file *c, struct fa
 	    "neither the old nor the new key belongs to a publisher in kms.ini");
 }
 
-/* Another publisher of this host has the id that would become this one's. */
+/* Another publisher of this host already has the new key's id. */
 static bool
 id_taken(const struct publishers *s, const struct publisher *p, const uint8_t id[8])
 {
@@ -321,7 +321,7 @@ list_versions(char *out, size_t size, const char list[][16], unsigned count)
 		n += (size_t)snprintf(out + n, size - n, "%s%s", i > 0 ? " or " : "", list[i]);
 }
 
-/* Why the pack may not follow old (NULL: nothing). */
+/* Why the pack may not replace old (NULL: nothing). */
 static int
 explain_order(struct fault *f, int status, const struct policy_pack *new,
     const struct policy_pack *old, bool same)

@@ -18,8 +18,8 @@ publishers_init(struct publishers *s, unsigned most)
 }
 
 /*
- * The key id is what files, ledger and HELLO know a publisher by, and whoever makes a minisign
- * key chooses it: two publishers with one id would share all three.
+ * Files, ledger and HELLO identify a publisher by the key id, and the maker of a minisign key
+ * chooses it: two publishers with one id would share all three.
  */
 int
 publishers_add(struct publishers *s, const char *name, const char *key, struct fault *f)

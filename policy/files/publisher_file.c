@@ -122,7 +122,7 @@ publisher_file_check(
 	return file_kinds[c->kind].check(s, c, now, f);
 }
 
-/* The signature first: a file is only ever there with its signature beside it. */
+/* The signature first: a file is never there without its signature. */
 static int
 store_signed(int dirfd, const struct publisher_file *c, const char *path)
 {
@@ -130,7 +130,7 @@ store_signed(int dirfd, const struct publisher_file *c, const char *path)
 	int rc;
 
 	snprintf(beside, sizeof(beside), "%s.minisig", path);
-	if (c->made != NULL) /* the certificate has its own signature inside, and no other */
+	if (c->made != NULL) /* the certificate contains its signature, and has no other */
 		rc = file_remove(dirfd, beside);
 	else
 		rc = file_write(dirfd, beside, c->signature, c->signature_len, 0600, true);

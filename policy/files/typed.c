@@ -24,7 +24,7 @@ find_key(const struct publishers *s, struct publisher_file *c, const uint8_t beg
 	return NULL;
 }
 
-/* The pack that the publisher confirmed with: the one in force, or one that was before it. */
+/* The pack that the publisher used: the one in force, or an earlier one. */
 static int
 find_pack(const struct publishers *s, const struct publisher *p, const struct confirm_code *c,
     const struct policy_pack **pack, struct policy_pack **owned, struct fault *f)
