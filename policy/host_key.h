@@ -50,7 +50,7 @@ int confirm_request_parse(
 
 /*
  * Host certificate FILE (.kmscert): ini, [host-certificate] data = base64 of certificate.h
- * octets; comments tell a person what is inside.
+ * bytes; comments tell a person what is inside.
  */
 size_t certificate_file_format(char *out, size_t size, const uint8_t *cert, size_t len);
 int certificate_file_parse(

@@ -163,7 +163,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	}
 	if (n < 0 && !p->dead) {
 		front_peer_broken(
-		    p, "peer-malformed", "a frame too long or with reserved bytes set");
+		    p, "peer-malformed", "sent a frame that is too long or has reserved bytes set");
 		front_peer_give_up(p);
 	}
 }

@@ -1,6 +1,6 @@
 /*
  * find.c - what the state directory holds for a publisher. Signatures are verified again at every
- * start: whoever can write to the state directory can take service away, but not widen it.
+ * start: somebody who can write to the state directory can stop the service, but not extend it.
  */
 #include <sodium.h>
 #include <stdio.h>
@@ -33,7 +33,7 @@ leave_out(const struct find *w, const char *path, int status, struct fault *f)
 		w->left_out(w->p, w->kind, f, w->arg);
 }
 
-/* The file as the publisher signed it, and what is in it. */
+/* Reads the file as the publisher signed it, and its contents. */
 static int
 read_file(const struct find *w, const char *path, struct publisher_file *c, struct fault *f)
 {

@@ -1,5 +1,5 @@
 /*
- * kinds.c - what is each kind's own: five files, one row each, at the end.
+ * kinds.c - what differs between the kinds of files; one row for each kind, at the end.
  */
 #include "policy/files/kinds.h"
 
@@ -137,7 +137,10 @@ belongs_key(const struct publishers *s, struct publisher_file *c, struct fault *
 	    "the host key names another publisher than the one that signed it");
 }
 
-/* Keys lie under their UUID whoever signed them: one publisher cannot replace another's. */
+/*
+ * Keys are stored under their UUID, whichever publisher signed them: one publisher cannot replace
+ * another's.
+ */
 static bool
 key_of_another(const struct publishers *s, const struct publisher_file *c)
 {
@@ -303,7 +306,7 @@ parse_pack(struct publisher_file *c, struct fault *f)
 	return policy_pack_parse(c->pack, c->text, c->len, f);
 }
 
-/* Whose a product is, is a question of what is installed: check_pack asks it. */
+/* To which publisher a product belongs depends on what is installed: check_pack finds out. */
 static int
 belongs_pack(const struct publishers *s, struct publisher_file *c, struct fault *f)
 {
@@ -395,7 +398,7 @@ describe_pack(const struct publisher_file *c, char *out, size_t size)
 	snprintf(out, size, "%s %u.%u", c->pack->id, c->pack->major, c->pack->minor);
 }
 
-/* -- revocation list; leases that were given stay, and end by themselves -- */
+/* -- revocation list; leases that were given stay valid until they expire -- */
 
 static int
 parse_revocations(struct publisher_file *c, struct fault *f)
@@ -435,7 +438,7 @@ same_revocations(const struct publisher *p, const struct publisher_file *c)
 	return p->revocations != NULL && c->revocations->number == p->revocations->number;
 }
 
-/* Each list has its own name: a crash while one is written must not take away the one before. */
+/* Each list has its own name: a crash during a write must not destroy the list before. */
 static void
 path_revocations(char *out, size_t size, const struct publisher *p, const struct publisher_file *c)
 {
@@ -445,7 +448,7 @@ path_revocations(char *out, size_t size, const struct publisher *p, const struct
 	snprintf(out, size, "%s-%u", hex, c->revocations->number);
 }
 
-/* Of several lists that a start finds, the newest. */
+/* Of several lists found at a start, the newest counts. */
 static void
 adopt_revocations(struct publisher *p, struct publisher_file *c)
 {

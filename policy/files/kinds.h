@@ -8,9 +8,9 @@
 
 struct file_kind {
 	const char *name;
-	const char *section;      /* that no other kind has */
+	const char *section;      /* that only this kind has */
 	const char *dir, *ending; /* in the state directory: DIR/NAME.ENDING */
-	/* The contents verify by themselves: at a start the .minisig is not read. */
+	/* The contents contain their signatures: at a start the .minisig is not read. */
 	bool inside;
 	bool plain; /* a signature without trusted comment is enough */
 	/* Text to contents. */

@@ -1,7 +1,7 @@
 /*
  * publisher.h - the publishers of kms.ini, each with what is installed for it: key rotation, host
  * keys, host certificate, policy pack, revocation list. find.c fills it from the state directory,
- * publisher_file.h changes it. Whatever else the host knows is not here: no secret, no ledger.
+ * publisher_file.h changes it. Nothing else that the host knows is here: no secret, no ledger.
  */
 #ifndef KMS_POLICY_FILES_PUBLISHER_H
 #define KMS_POLICY_FILES_PUBLISHER_H
@@ -45,7 +45,7 @@ struct publishers {
 	const uint8_t *host_id; /* 16 bytes, borrowed; NULL: not known, no certificate is refused */
 };
 
-/* dirfd and host_id are the caller's to set. KMS_E_NO_MEMORY. */
+/* The caller sets dirfd and host_id. KMS_E_NO_MEMORY. */
 int publishers_init(struct publishers *s, unsigned most);
 /*
  * One more, with nothing installed. KMS_E_CONFIG: the key is not a minisign public key, or its id
@@ -66,13 +66,13 @@ bool publishers_find(
 const struct publisher *publishers_by_id(const struct publishers *s, const uint8_t id[8]);
 /*
  * Another publisher whose pack names a product of pack: a product belongs to one publisher, so
- * that nobody can take another's clients. *product: the first such one. NULL: nobody.
+ * that a publisher cannot take another's clients. *product: the first such product. NULL: none.
  */
 const struct publisher *publishers_claim(const struct publishers *s, const struct publisher *except,
     const struct policy_pack *pack, const struct policy_product **product);
 
 const struct host_key *publisher_find_host_key(const struct publisher *p, const uint8_t id[16]);
-/* What the host may do for a product that the certificate covers or does not; p may be NULL. */
+/* What the host may do for a product, whether or not the certificate covers it; p may be NULL. */
 void publisher_host(const struct publisher *p, bool covered, struct policy_host *out);
 /* "host key": what the revocation names. */
 const char *revocation_what(const struct revocation *e);

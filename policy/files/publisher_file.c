@@ -1,5 +1,5 @@
 /*
- * publisher_file.c - the way of a file, for all kinds alike; what is each kind's own is in kinds.c.
+ * publisher_file.c - the way of a file, the same for all kinds; kinds.c has the differences.
  */
 #include "policy/files/publisher_file.h"
 
@@ -58,7 +58,7 @@ publisher_file_parse(struct publisher_file *c, struct fault *f)
 	return rc;
 }
 
-/* Who signed it; c->publisher is set already when it says so itself. */
+/* Finds who signed it; c->publisher is already set when the file itself names the publisher. */
 static int
 find_signer(const struct publishers *s, struct publisher_file *c, struct fault *f)
 {
@@ -90,7 +90,9 @@ publisher_file_read(const struct publishers *s, struct publisher_file *c, struct
 	const struct file_kind *kind = &file_kinds[c->kind];
 	int rc;
 
-	/* A rotation may be for a key that is not known yet: it says itself whose it is. */
+	/*
+	 * A rotation may be for a key that is not yet known: the file itself names its publisher.
+	 */
 	if (c->made == NULL && c->kind != FILE_ROTATION && (rc = find_signer(s, c, f)) != KMS_OK)
 		return rc;
 	if ((rc = publisher_file_parse(c, f)) != KMS_OK) {

@@ -6,8 +6,8 @@
  *   publisher_file_store   into the state directory
  *   publisher_file_adopt   into memory
  *
- * An installation goes through all four, so that memory never runs ahead of disk. A start reads
- * and adopts (publishers_read). A forecast does without publisher_file_store.
+ * An installation has all four steps, so that memory is never ahead of the disk. A start reads and
+ * adopts (publishers_read). A forecast leaves out publisher_file_store.
  */
 #ifndef KMS_POLICY_FILES_PUBLISHER_FILE_H
 #define KMS_POLICY_FILES_PUBLISHER_FILE_H
@@ -35,7 +35,7 @@ struct publisher_file {
 	struct publisher *publisher;
 	const struct minisig_key *signer;
 	uint8_t digest[32]; /* SHA-256 of text */
-	bool installed;     /* the very same is there */
+	bool installed;     /* exactly the same file is installed */
 	/* what is in it, by kind */
 	struct rotation rotation;
 	uint8_t rotation_octets[ROTATION_SIZE];
@@ -50,17 +50,17 @@ struct publisher_file {
 /* Kind and text (borrowed from s) of a file that was read. */
 struct publisher_file publisher_file_of(enum publisher_file_kind kind, const struct signed_file *s);
 /*
- * Instead of a file: a typed confirmation (policy/code.h), whose certificate is made of the code
- * and of what this host has. KMS_E_FORMAT, KMS_E_NOT_ENABLED (no such host key),
- * KMS_E_PREREQUISITE (not that pack).
+ * Instead of a file: a typed confirmation (policy/code.h), whose certificate is made from the code
+ * and from what this host has. KMS_E_FORMAT, KMS_E_NOT_ENABLED (no such host key),
+ * KMS_E_PREREQUISITE (no such pack).
  */
 int publisher_file_of_code(const struct publishers *s, struct publisher_file *out,
     const uint8_t *code, size_t len, const uint8_t sign_pk[32], const uint8_t kx_pk[32],
     struct fault *f);
-/* The contents alone, without signatures. KMS_E_FORMAT and other statuses of the parsers. */
+/* Reads only the contents, without signatures. KMS_E_FORMAT and other statuses of the parsers. */
 int publisher_file_parse(struct publisher_file *c, struct fault *f);
 /*
- * Also KMS_E_PUBLISHER: signed by, or made out for, somebody else; KMS_E_SIGNATURE,
+ * Also KMS_E_PUBLISHER: signed by, or issued for, another publisher; KMS_E_SIGNATURE,
  * KMS_E_TOO_LARGE, KMS_E_UNKNOWN_HOST: a certificate of another host.
  */
 int publisher_file_read(const struct publishers *s, struct publisher_file *c, struct fault *f);
@@ -77,14 +77,14 @@ void publisher_file_free(struct publisher_file *c);
 
 /* "policy pack", "host key", ... */
 const char *publisher_file_name(enum publisher_file_kind kind);
-/* The kind of a text by its sections; FILE_KINDS: it is none. */
+/* The kind of a text, by its sections; FILE_KINDS: none of them. */
 enum publisher_file_kind publisher_file_guess(const char *text);
 /* In a few words: "host key for Example Ltd, group server". */
 void publisher_file_describe(const struct publisher_file *c, char *out, size_t size);
 
 /*
- * find.c: all that the state directory holds for the publishers of s. A file that does not verify
- * is left out, and left_out (NULL: nobody) is told; the others count.
+ * find.c: reads everything in the state directory for the publishers of s. A file that does not
+ * verify is left out and reported to left_out (may be NULL); the others count.
  */
 typedef void (*publisher_left_out_fn)(
     const struct publisher *p, enum publisher_file_kind kind, const struct fault *f, void *arg);
@@ -94,9 +94,9 @@ int publisher_pack_read(const struct publishers *s, const struct publisher *p, c
     struct policy_pack **out);
 
 /*
- * remove.c: taking a host key out of service, in three steps as installing is. The files of the
- * key and of the certificate that stems from it are put aside under a name that no start reads
- * (KMS_E_NOT_FOUND: no such key); then, with the journal's entry, dropped; or put back.
+ * remove.c: taking a host key out of service, in three steps like an installation. The files of
+ * the key and of its certificate are renamed so that no start reads them (KMS_E_NOT_FOUND: no such
+ * key); then, after the journal's entry, they are deleted, or they are renamed back.
  */
 struct publisher_removal {
 	struct publisher *publisher;

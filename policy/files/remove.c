@@ -1,6 +1,6 @@
 /*
- * remove.c - taking a host key out of service. A failure of the ledger can put its files back, and
- * a crash leaves the key removed, as was asked.
+ * remove.c - taking a host key out of service. When the ledger fails, the files can be renamed
+ * back; after a crash the key is removed, as requested.
  */
 #include <stdio.h>
 #include <string.h>

@@ -40,7 +40,7 @@ signed_file_read(
 	if (snprintf(beside, sizeof(beside), "%s.minisig", path) >= (int)sizeof(beside))
 		return fail(f, KMS_E_ARGUMENT, path, "");
 	if (is_pipe(dirfd, path) && !file_exists(dirfd, beside))
-		rc = KMS_E_NOT_FOUND; /* nobody waits for what may be written into it */
+		rc = KMS_E_NOT_FOUND; /* do not wait for a writer */
 	else if ((rc = file_read(dirfd, path, origin, SIGNED_FILE_MAX, &s->text, &s->len)) !=
 		 KMS_OK)
 		return fail(f, rc, path, "");

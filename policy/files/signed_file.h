@@ -21,7 +21,7 @@ struct signed_file {
 /* Statuses of file_read; f names the file that is missing or cannot be read. */
 int signed_file_read(
     struct signed_file *s, int dirfd, const char *path, enum file_origin origin, struct fault *f);
-/* Of a text that holds both, as a mail does. KMS_E_SIGNATURE: it holds no signature. */
+/* From one text with both, as in a mail. KMS_E_SIGNATURE: it contains no signature. */
 int signed_file_split(struct signed_file *s, const char *text, size_t len);
 void signed_file_free(struct signed_file *s);
 

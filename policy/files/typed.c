@@ -1,6 +1,7 @@
 /*
- * typed.c - a confirmation that was typed: the host certificate is made of the code and of what
- * this host knows, byte by byte what the publisher signed, or its signature does not fit.
+ * typed.c - a confirmation that was typed: the host certificate is made from the code and from
+ * what this host knows. It must be exactly what the publisher signed, or the signature does not
+ * fit.
  */
 #include <stdio.h>
 #include <stdlib.h>

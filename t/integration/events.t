@@ -21,10 +21,10 @@ for my $file (split /\n/, `find $src/kmsd $src/kmsdb -name "*.c"`) {
 		$written{$1} = $file while $call =~ /"([a-z][a-z0-9-]*)"/g;
 	}
 	# Its level, or the two of a condition. A client's refusal is handed on by name, or stands in a table.
-	while ($text =~ /\b(log_event|log_limited|ledger_log|say|broken|refuse|malformed|refuse_call)\s*\(((?:[^";]|"[a-z][a-z0-9-]*"\s*:)*(?:"[a-z][a-z0-9-]*"|\bFAILED\b))\s*,/g) {
+	while ($text =~ /\b(log_event|log_limited|ledger_log|say|broken|front_peer_broken|refuse|malformed|refuse_call)\s*\(((?:[^";]|"[a-z][a-z0-9-]*"\s*:)*(?:"[a-z][a-z0-9-]*"|\bFAILED\b))\s*,/g) {
 		my ($function, $call) = ($1, $2);
 		my @levels = $call =~ /\bLOG_([A-Z]+)/g;
-		@levels = $function eq 'broken' ? 'ERR' : 'NOTICE' if !@levels;
+		@levels = $function =~ /broken/ ? 'ERR' : 'NOTICE' if !@levels;
 		for my $event ($call =~ /\bFAILED$/ ? 'start-failed' : $call =~ /"([a-z][a-z0-9-]*)"/g) { $level{$_}{$event} = 1 for @levels }
 	}
 	next if $file !~ m{front/connection|activate/refusal_log};

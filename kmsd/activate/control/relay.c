@@ -76,7 +76,7 @@ control_relay_name(struct control_request *q)
 	    !control_argument(q, 's', "name", &name) || name.value_len == 0 ||
 	    name.value_len > MESSAGE_NAME || !control_argument(q, 'u', "count", &count) ||
 	    count.number > UINT32_MAX || !control_argument(q, 'u', "told", &told)) {
-		snprintf(q->why, CONTROL_WHY, "source, cmid, name, count and told are expected");
+		snprintf(q->why, CONTROL_WHY, "expected source, cmid, name, count and told");
 		return KMS_E_ARGUMENT;
 	}
 	memcpy(e.source, source.value, 16);
