@@ -12,7 +12,7 @@
 #define KMSCTL_LEDGER_SIMULATE_H
 
 #include "kmsdb/kmsdb.h"
-#include "policy/files/publisher.h"
+#include "policy/files/publisher_list.h"
 
 /* One product, of either pack. */
 struct simulate_product {

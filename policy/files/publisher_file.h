@@ -12,7 +12,7 @@
 #ifndef KMS_POLICY_FILES_PUBLISHER_FILE_H
 #define KMS_POLICY_FILES_PUBLISHER_FILE_H
 
-#include "policy/files/publisher.h"
+#include "policy/files/publisher_list.h"
 #include "policy/files/signed_file.h"
 
 /* In the order in which they are read: each needs the ones before it. */

@@ -1,7 +1,9 @@
 /*
- * publisher.c - the publishers in memory: looking up a product, answering for the host's rights.
+ * publisher_list.c - the publishers in memory: looking up a product, and answering for what the host
+ * may do.
+ * rights.
  */
-#include "policy/files/publisher.h"
+#include "policy/files/publisher_list.h"
 
 #include <stdio.h>
 #include <stdlib.h>

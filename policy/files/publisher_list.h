@@ -1,10 +1,11 @@
 /*
- * publisher.h - the publishers of kms.ini, each with what is installed for it: key rotation, host
- * keys, host certificate, policy pack, revocation list. find.c fills it from the state directory,
- * publisher_file.h changes it. Nothing else that the host knows is here: no secret, no ledger.
+ * publisher_list.h - the publishers of kms.ini, each with what is installed for it: key rotation,
+ * host keys, host certificate, policy pack, revocation list. find.c fills it from the state
+ * directory, publisher_file.h changes it. Nothing else that the host knows is here: no secret, no
+ * ledger.
  */
-#ifndef KMS_POLICY_FILES_PUBLISHER_H
-#define KMS_POLICY_FILES_PUBLISHER_H
+#ifndef KMS_POLICY_FILES_PUBLISHER_LIST_H
+#define KMS_POLICY_FILES_PUBLISHER_LIST_H
 
 #include <stdbool.h>
 #include <stddef.h>
