@@ -1,86 +1,11 @@
 /*
- * wire.c - cursors over bytes (wire.h). Big-endian; the first error sticks, so
- * that callers write the happy path straight and ask once at the end.
+ * wire.c - see wire.h: text and TLVs, and how a reader ends.
  */
 #include "libkms/base/wire.h"
 
 #include <string.h>
 
 #include "libkms/kms_error.h"
-
-void
-wire_reader_init(struct wire_reader *r, const void *bytes, size_t len)
-{
-	r->at = bytes;
-	r->end = r->at == NULL ? NULL : r->at + len;
-	r->bad = r->at == NULL && len > 0;
-}
-
-size_t
-wire_left(const struct wire_reader *r)
-{
-	return r->bad || r->at == NULL ? 0 : (size_t)(r->end - r->at);
-}
-
-const uint8_t *
-wire_view(struct wire_reader *r, size_t len)
-{
-	const uint8_t *view = r->at;
-
-	if (r->bad || len > wire_left(r)) {
-		r->bad = true;
-		return NULL;
-	}
-	if (len > 0)
-		r->at += len;
-	return view;
-}
-
-static uint64_t
-get(struct wire_reader *r, unsigned octets)
-{
-	const uint8_t *p = wire_view(r, octets);
-	uint64_t v = 0;
-
-	for (unsigned i = 0; p != NULL && i < octets; i++)
-		v = v << 8 | p[i];
-	return v;
-}
-
-uint8_t
-wire_get_u8(struct wire_reader *r)
-{
-	return (uint8_t)get(r, 1);
-}
-
-uint16_t
-wire_get_u16(struct wire_reader *r)
-{
-	return (uint16_t)get(r, 2);
-}
-
-uint32_t
-wire_get_u32(struct wire_reader *r)
-{
-	return (uint32_t)get(r, 4);
-}
-
-uint64_t
-wire_get_u64(struct wire_reader *r)
-{
-	return get(r, 8);
-}
-
-void
-wire_get(struct wire_reader *r, void *out, size_t len)
-{
-	const uint8_t *p = wire_view(r, len);
-
-	if (p != NULL && len > 0)
-		memcpy(out, p, len);
-	else
-		memset(out, 0, len);
-}
 
 int
 wire_finish(const struct wire_reader *r)
@@ -90,88 +15,7 @@ wire_finish(const struct wire_reader *r)
 	return wire_left(r) > 0 ? KMS_E_TRAILING : KMS_OK;
 }
 
-void
-wire_writer_init(struct wire_writer *w, void *buffer, size_t size)
-{
-	w->start = w->at = buffer;
-	w->end = w->at == NULL ? NULL : w->at + size;
-	w->bad = false;
-}
-
-/* Room for len bytes, or NULL and the error sticks. */
-static uint8_t *
-reserve(struct wire_writer *w, size_t len)
-{
-	uint8_t *p = w->at;
-
-	if (w->bad || p == NULL || len > (size_t)(w->end - p)) {
-		w->bad = true;
-		return NULL;
-	}
-	w->at += len;
-	return p;
-}
-
-static void
-put(struct wire_writer *w, uint64_t v, unsigned octets)
-{
-	uint8_t *p = reserve(w, octets);
-
-	for (unsigned i = octets; p != NULL && i-- > 0; v >>= 8)
-		p[i] = (uint8_t)v;
-}
-
-void
-wire_put_u8(struct wire_writer *w, uint8_t v)
-{
-	put(w, v, 1);
-}
-
-void
-wire_put_u16(struct wire_writer *w, uint16_t v)
-{
-	put(w, v, 2);
-}
-
-void
-wire_put_u32(struct wire_writer *w, uint32_t v)
-{
-	put(w, v, 4);
-}
-
-void
-wire_put_u64(struct wire_writer *w, uint64_t v)
-{
-	put(w, v, 8);
-}
-
-void
-wire_put(struct wire_writer *w, const void *bytes, size_t len)
-{
-	uint8_t *p = reserve(w, len);
-
-	if (p != NULL && len > 0)
-		memcpy(p, bytes, len);
-}
-
-void
-wire_put_zero(struct wire_writer *w, size_t len)
-{
-	uint8_t *p = reserve(w, len);
-
-	if (p != NULL)
-		memset(p, 0, len);
-}
-
-size_t
-wire_written(const struct wire_writer *w)
-{
-	return w->bad || w->at == NULL ? 0 : (size_t)(w->at - w->start);
-}
-
-/*
- * Length of the UTF-8 sequence at s (RFC 3629: shortest form, no surrogates), 0 when there is none.
- */
+/* Bytes of the UTF-8 sequence at s (RFC 3629: shortest form, no surrogates), 0 when it is none. */
 static size_t
 utf8_sequence(const uint8_t *s, size_t len)
 {

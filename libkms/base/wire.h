@@ -4,13 +4,17 @@
  *
  * A reader borrows its bytes; views it returns point into them. A writer
  * borrows a fixed buffer and never grows it.
+ *
+ * Numbers are read and written inline: every frame between kmsd's processes passes here.
  */
 #ifndef KMS_LIBKMS_BASE_WIRE_H
 #define KMS_LIBKMS_BASE_WIRE_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct wire_reader {
 	const uint8_t *at;
@@ -25,30 +29,165 @@ struct wire_writer {
 	bool bad; /* did not fit */
 };
 
-void wire_reader_init(struct wire_reader *r, const void *bytes, size_t len);
-uint8_t wire_get_u8(struct wire_reader *r);
-uint16_t wire_get_u16(struct wire_reader *r);
-uint32_t wire_get_u32(struct wire_reader *r);
-uint64_t wire_get_u64(struct wire_reader *r);
-void wire_get(struct wire_reader *r, void *out, size_t len); /* zeros when bad */
-const uint8_t *wire_view(struct wire_reader *r, size_t len); /* NULL when bad */
-size_t wire_left(const struct wire_reader *r);
+static inline void
+wire_reader_init(struct wire_reader *r, const void *bytes, size_t len)
+{
+	r->at = bytes;
+	r->end = r->at == NULL ? NULL : r->at + len;
+	r->bad = r->at == NULL && len > 0;
+}
+
+static inline size_t
+wire_left(const struct wire_reader *r)
+{
+	return r->bad || r->at == NULL ? 0 : (size_t)(r->end - r->at);
+}
+
+/* NULL when bad. */
+static inline const uint8_t *
+wire_view(struct wire_reader *r, size_t len)
+{
+	const uint8_t *view = r->at;
+
+	if (r->bad || len > wire_left(r)) {
+		r->bad = true;
+		return NULL;
+	}
+	if (len > 0)
+		r->at += len;
+	return view;
+}
+
+/* Zeros when bad. */
+static inline void
+wire_get(struct wire_reader *r, void *out, size_t len)
+{
+	const uint8_t *p = wire_view(r, len);
+
+	if (len == 0)
+		return;
+	if (p != NULL)
+		memcpy(out, p, len);
+	else
+		memset(out, 0, len);
+}
+
+static inline uint8_t
+wire_get_u8(struct wire_reader *r)
+{
+	uint8_t v;
+
+	wire_get(r, &v, sizeof(v));
+	return v;
+}
+
+static inline uint16_t
+wire_get_u16(struct wire_reader *r)
+{
+	uint16_t v;
+
+	wire_get(r, &v, sizeof(v));
+	return be16toh(v);
+}
+
+static inline uint32_t
+wire_get_u32(struct wire_reader *r)
+{
+	uint32_t v;
+
+	wire_get(r, &v, sizeof(v));
+	return be32toh(v);
+}
+
+static inline uint64_t
+wire_get_u64(struct wire_reader *r)
+{
+	uint64_t v;
+
+	wire_get(r, &v, sizeof(v));
+	return be64toh(v);
+}
+
 /* KMS_OK, KMS_E_TRUNCATED (ran past the end) or KMS_E_TRAILING (bytes left). */
 int wire_finish(const struct wire_reader *r);
 
-void wire_writer_init(struct wire_writer *w, void *buffer, size_t size);
-void wire_put_u8(struct wire_writer *w, uint8_t v);
-void wire_put_u16(struct wire_writer *w, uint16_t v);
-void wire_put_u32(struct wire_writer *w, uint32_t v);
-void wire_put_u64(struct wire_writer *w, uint64_t v);
-void wire_put(struct wire_writer *w, const void *bytes, size_t len);
-void wire_put_zero(struct wire_writer *w, size_t len);
-size_t wire_written(const struct wire_writer *w);
+static inline void
+wire_writer_init(struct wire_writer *w, void *buffer, size_t size)
+{
+	w->start = w->at = buffer;
+	w->end = w->at == NULL ? NULL : w->at + size;
+	w->bad = false;
+}
+
+/* Room for len bytes, which the caller fills; NULL when they do not fit. */
+static inline uint8_t *
+wire_reserve(struct wire_writer *w, size_t len)
+{
+	uint8_t *p = w->at;
+
+	if (w->bad || p == NULL || len > (size_t)(w->end - p)) {
+		w->bad = true;
+		return NULL;
+	}
+	w->at += len;
+	return p;
+}
+
+static inline void
+wire_put(struct wire_writer *w, const void *bytes, size_t len)
+{
+	uint8_t *p = wire_reserve(w, len);
+
+	if (p != NULL && len > 0)
+		memcpy(p, bytes, len);
+}
+
+static inline void
+wire_put_zero(struct wire_writer *w, size_t len)
+{
+	uint8_t *p = wire_reserve(w, len);
+
+	if (p != NULL)
+		memset(p, 0, len);
+}
+
+static inline void
+wire_put_u8(struct wire_writer *w, uint8_t v)
+{
+	wire_put(w, &v, sizeof(v));
+}
+
+static inline void
+wire_put_u16(struct wire_writer *w, uint16_t v)
+{
+	v = htobe16(v);
+	wire_put(w, &v, sizeof(v));
+}
+
+static inline void
+wire_put_u32(struct wire_writer *w, uint32_t v)
+{
+	v = htobe32(v);
+	wire_put(w, &v, sizeof(v));
+}
+
+static inline void
+wire_put_u64(struct wire_writer *w, uint64_t v)
+{
+	v = htobe64(v);
+	wire_put(w, &v, sizeof(v));
+}
+
+static inline size_t
+wire_written(const struct wire_writer *w)
+{
+	return w->bad || w->at == NULL ? 0 : (size_t)(w->at - w->start);
+}
 
 /*
  * Fixed-width text: len bytes, UTF-8 without control characters, padded with
  * zero bytes; out holds len + 1. Anything after the first zero must be zero.
- * A violation sets r->bad... of the FORMAT kind: wire_get_text returns false.
+ * wire_get_text returns false for what is not so: KMS_E_FORMAT.
  */
 bool wire_get_text(struct wire_reader *r, char *out, size_t len);
 void wire_put_text(struct wire_writer *w, const char *text, size_t len);
