@@ -18,6 +18,7 @@
 
 #include "kmsdb/carry.h"
 #include "kmsdb/ledger.h"
+#include "libkms/base/clock.h"
 #include "libkms/kms_error.h"
 
 #define RETRY_SECONDS 1
@@ -94,14 +95,13 @@ attempt(struct kmsdb *db, struct checkpoint *c)
 static void
 wait_for_work(struct checkpoint *c)
 {
-	struct timespec ts;
+	struct timespec ts = { 0 };
 
 	if (c->state != FAILED) {
 		pthread_cond_wait(&c->work, &c->lock);
 		return;
 	}
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	ts.tv_sec += RETRY_SECONDS;
+	ts.tv_sec = (time_t)clock_seconds() + RETRY_SECONDS;
 	if (pthread_cond_timedwait(&c->work, &c->lock, &ts) == ETIMEDOUT && c->state == FAILED)
 		c->state = CARRY;
 }
@@ -296,7 +296,7 @@ checkpoint_due(struct kmsdb *db)
 	struct checkpoint *c = db->checkpoint;
 	bool due = !generation_empty(db->active) &&
 		   (generation_full(db->active, db->opt.overlay_records) ||
-		       ledger_seconds() - db->active->since >= db->opt.checkpoint_seconds);
+		       clock_seconds() - db->active->since >= db->opt.checkpoint_seconds);
 
 	if (!due && !journal_wants_segment(db->journal))
 		return;

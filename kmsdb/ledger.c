@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "libkms/base/clock.h"
 #include "libkms/base/wire.h"
 #include "libkms/kms_error.h"
 
@@ -28,15 +28,6 @@ static size_t
 relayed_records(size_t records)
 {
 	return records / 16 + KMSDB_BATCH_MAX;
-}
-
-uint64_t
-ledger_seconds(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec;
 }
 
 int
@@ -108,7 +99,7 @@ void
 generation_add_batch(struct generation *g, const struct batch_ref *b)
 {
 	if (g->batch_count == 0)
-		g->since = ledger_seconds();
+		g->since = clock_seconds();
 	g->batches[g->batch_count++] = *b;
 	g->last = b->number;
 	memcpy(g->hash, b->hash, 32);

@@ -116,7 +116,6 @@ int ledger_apply(struct kmsdb *db, const uint8_t *entry, size_t len, uint64_t ba
 void ledger_undo(struct kmsdb *db, const struct undo *u);
 int ledger_batch(struct kmsdb *db, uint64_t number, struct batch_ref *out);
 
-uint64_t ledger_seconds(void); /* monotonic */
 /* Callers are on the main thread: the log need not be safe for others. */
 void ledger_log(struct kmsdb *db, int level, const char *event, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));

@@ -16,21 +16,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "libkms/base/clock.h"
 #include "libkms/kms_error.h"
 
 struct stream {
 	char *text;
 	size_t len;
 };
-
-static long long
-clock_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (long long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* Only what is safe between fork and exec of a program with one thread. */
 static void

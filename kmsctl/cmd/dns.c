@@ -11,6 +11,7 @@
 #include "kmsctl/dns/records.h"
 #include "kmsctl/dns/update.h"
 #include "kmsctl/kmsctl.h"
+#include "libkms/base/clock.h"
 #include "libkms/client/discover.h"
 #include "libkms/client/transport.h"
 #include "libkms/core/minisig.h"
@@ -284,7 +285,7 @@ run_check(struct ctl *ctl)
 		.wanted = &due,
 		.published = &published,
 		.nameserver = o->nameserver,
-		.deadline = transport_clock() + ctl->timeout_ms,
+		.deadline = clock_ms() + ctl->timeout_ms,
 		.row = print_row,
 		.arg = ctl };
 	struct discover_host server;

@@ -15,6 +15,7 @@
 #include <strings.h>
 
 #include "kmsctl/dns/probe.h"
+#include "libkms/base/clock.h"
 #include "libkms/client/discover.h"
 #include "libkms/client/transport.h"
 #include "libkms/kms_error.h"
@@ -69,7 +70,7 @@ knock(struct check *c, struct check_row *row, const struct discover_address *a)
 	bool kmsd = strncmp(row->record.name, "_kms.", 5) == 0;
 	struct probe p;
 
-	if (transport_clock() >= c->deadline) {
+	if (clock_ms() >= c->deadline) {
 		snprintf(row->state, sizeof(row->state), "not tried: out of time");
 		row->problem = true;
 	} else {

@@ -33,7 +33,7 @@ struct check {
 	const struct records *wanted, *published;
 	const char *nameserver; /* NULL: the system's */
 	uint8_t publisher[8];   /* key id for the HELLO */
-	int64_t deadline;       /* transport_clock */
+	int64_t deadline;       /* clock_ms */
 	void (*row)(void *arg, const struct check_row *row);
 	void *arg;
 	/* out */

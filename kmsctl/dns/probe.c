@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "libkms/base/clock.h"
 #include "libkms/client/transport.h"
 #include "libkms/core/frame.h"
 #include "libkms/core/message.h"
@@ -68,7 +69,7 @@ void
 probe_address(struct probe *p, const struct discover_address *a, bool hello,
     const uint8_t publisher[8], int64_t deadline)
 {
-	int64_t until = transport_sooner(deadline, transport_clock() + CONNECT_MS);
+	int64_t until = transport_sooner(deadline, clock_ms() + CONNECT_MS);
 	struct transport t = { .fd = -1 };
 	int rc = transport_connect(&t, (const struct sockaddr *)&a->to, a->len, until);
 
@@ -81,7 +82,6 @@ probe_address(struct probe *p, const struct discover_address *a, bool hello,
 	else if (!hello)
 		snprintf(p->state, sizeof(p->state), "accepts");
 	else
-		say_hello(
-		    p, &t, publisher, transport_sooner(deadline, transport_clock() + ANSWER_MS));
+		say_hello(p, &t, publisher, transport_sooner(deadline, clock_ms() + ANSWER_MS));
 	transport_close(&t);
 }

@@ -18,7 +18,7 @@ struct probe {
 
 /*
  * hello: also send a HELLO as a client of publisher does (its key id; zeros: the only one).
- * deadline is of transport_clock; one connection gets no more than a few seconds of it.
+ * deadline is of clock_ms; one connection gets no more than a few seconds of it.
  */
 void probe_address(struct probe *p, const struct discover_address *a, bool hello,
     const uint8_t publisher[8], int64_t deadline);

@@ -11,6 +11,7 @@
 #include "kmsctl/firewall/loaded.h"
 #include "kmsctl/firewall/ruleset.h"
 #include "kmsctl/plan/plan.h"
+#include "libkms/base/clock.h"
 #include "libkms/client/transport.h"
 #include "libkms/core/minisig.h"
 #include "libkms/kms_error.h"
@@ -110,7 +111,7 @@ inspect_dns(struct plan *p, struct fault *f)
 		.wanted = &wanted,
 		.published = &published,
 		.nameserver = p->nameserver,
-		.deadline = transport_clock() + p->ctl->timeout_ms,
+		.deadline = clock_ms() + p->ctl->timeout_ms,
 		.row = dns_row,
 		.arg = &v };
 	struct minisig_key key;

@@ -9,6 +9,7 @@
 #include "kmsctl/cli/program.h"
 #include "kmsctl/host/ask.h"
 #include "kmsctl/plan/plan.h"
+#include "libkms/base/clock.h"
 #include "libkms/client/transport.h"
 #include "libkms/kms_error.h"
 
@@ -160,7 +161,7 @@ static int
 await_reload(struct plan *p, struct fault *f)
 {
 	const struct timespec moment = { .tv_nsec = 20000000 };
-	int64_t until = transport_clock() + p->ctl->timeout_ms;
+	int64_t until = clock_ms() + p->ctl->timeout_ms;
 	struct reply reply;
 	bool read = false;
 
@@ -170,7 +171,7 @@ await_reload(struct plan *p, struct fault *f)
 			read = plan_unread(&reply, &p->ctl->config) == NULL &&
 			       !differs(p, &reply, "config-read", false);
 		reply_free(&reply);
-	} while (!read && transport_clock() < until);
+	} while (!read && clock_ms() < until);
 	return read ? KMS_OK
 		    : fault_set(f, KMS_E_TIMEOUT,
 			  "kmsd did not accept the file: journalctl -u kmsd says why");

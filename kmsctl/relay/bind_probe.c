@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "kmsd/front/relay/pdu.h"
+#include "libkms/base/clock.h"
 #include "libkms/client/transport.h"
 #include "libkms/kms_error.h"
 
@@ -108,13 +109,13 @@ bind_probe(struct bind_probe *r, const struct discover_address *a, int patience_
 
 	memset(r, 0, sizeof(*r));
 	rc = transport_connect(
-	    &t, (const struct sockaddr *)&a->to, a->len, transport_clock() + patience_ms);
+	    &t, (const struct sockaddr *)&a->to, a->len, clock_ms() + patience_ms);
 	if (rc != KMS_OK) {
 		not_connected(r, rc == KMS_E_TIMEOUT ? ETIMEDOUT : errno);
 		return;
 	}
 	r->connected = true;
-	until = transport_clock() + patience_ms;
+	until = clock_ms() + patience_ms;
 	/* A host that closes at once may still have sent something: read it in any case. */
 	(void)transport_send(&t, bind, pdu_build_bind(bind, CALL_ID), until);
 	hear(r, &t, until);

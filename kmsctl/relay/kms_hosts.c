@@ -11,6 +11,7 @@
 
 #include "kmsd/common/relay_config.h"
 #include "libkms/base/address.h"
+#include "libkms/base/clock.h"
 #include "libkms/client/transport.h"
 #include "libkms/kms_error.h"
 
@@ -32,7 +33,7 @@ kms_hosts_resolver(const struct config *c)
 	return (struct discover){
 		.nameserver = c->relay_nameserver[0] != '\0' ? c->relay_nameserver : NULL,
 		.service = SERVICE,
-		.deadline = transport_clock() + PATIENCE,
+		.deadline = clock_ms() + PATIENCE,
 		.random = no_draw,
 	};
 }

@@ -21,6 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "libkms/base/clock.h"
+
 #define LOG_TEXT 1024
 #define LOG_EVENTS 64 /* names that log_limited can distinguish */
 #define LOG_BURST 5   /* lines of one name within LOG_WINDOW seconds */
@@ -221,15 +223,6 @@ log_event(int level, const char *event, const char *fmt, ...)
 	emit(level, event, text);
 }
 
-static time_t
-now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec;
-}
-
 /* The row for event; names past the last row share it. */
 static struct limit *
 find_limit(const char *event)
@@ -272,7 +265,7 @@ log_limited(int level, const char *event, const char *fmt, ...)
 
 	if (level > state.level)
 		return;
-	t = now();
+	t = (time_t)clock_seconds();
 	l = find_limit(event);
 	if (l->written == 0 || t - l->since >= LOG_WINDOW)
 		end_window(l, t);
@@ -291,7 +284,7 @@ log_limited(int level, const char *event, const char *fmt, ...)
 void
 log_flush_limited(void)
 {
-	time_t t = now();
+	time_t t = (time_t)clock_seconds();
 	unsigned i;
 
 	for (i = 0; i < state.limit_count; i++)
@@ -302,7 +295,7 @@ log_flush_limited(void)
 void
 log_close(void)
 {
-	time_t t = now();
+	time_t t = (time_t)clock_seconds();
 	unsigned i;
 
 	for (i = 0; i < state.limit_count; i++)

@@ -11,13 +11,13 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "kmsd/common/config.h"
 #include "kmsd/common/log.h"
 #include "kmsd/front/front.h"
 #include "kmsd/front/front_confine.h"
+#include "libkms/base/clock.h"
 #include "libkms/kms_error.h"
 
 #define STOP_SECONDS 5
@@ -35,15 +35,6 @@ struct server {
 	int hosts; /* IPC_UPSTREAMS before the start, -1: none */
 	int room;  /* kept free for what kmsd sends: clients may have all other descriptors */
 };
-
-static uint64_t
-seconds_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec;
-}
 
 static void
 take_limits(struct front *f, const struct config *c)
@@ -240,7 +231,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	struct server *s = arg;
 	struct connection *late;
 
-	s->front.now = seconds_now();
+	s->front.now = clock_seconds();
 	while ((late = deadline_expired(&s->front.deadlines, s->front.now)) != NULL)
 		connection_expired(late);
 	listeners_resume(&s->front);
@@ -366,7 +357,7 @@ serve(struct server *s)
 	event_assign(&s->late, f->base, -1, 0, on_late, s);
 	event_add(&s->parent, NULL);
 	event_add(&s->tick, &second);
-	f->now = seconds_now();
+	f->now = clock_seconds();
 	forward_turn(f);
 	while (!f->broken && !s->too_late && !(f->stopping && f->connections.open == 0)) {
 		if (event_base_loop(f->base, EVLOOP_ONCE) == -1)

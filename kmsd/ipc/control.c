@@ -13,9 +13,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "libkms/base/clock.h"
 #include "libkms/base/wire.h"
 #include "libkms/kms_error.h"
 
@@ -229,15 +229,6 @@ struct call {
 	int64_t deadline; /* milliseconds, CLOCK_MONOTONIC */
 };
 
-static int64_t
-now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static int
 wait_for(const struct call *c, short events)
 {
@@ -246,7 +237,7 @@ wait_for(const struct call *c, short events)
 	int n;
 
 	do {
-		left = c->deadline - now_ms();
+		left = c->deadline - clock_ms();
 		n = poll(&p, 1, left > 0 ? (int)left : 0);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
@@ -288,7 +279,7 @@ call_open(struct call *c, const char *path)
 			continue;
 		if (errno != EAGAIN) /* EAGAIN: the host's backlog is full */
 			return connect_error(errno);
-		if (now_ms() >= c->deadline)
+		if (clock_ms() >= c->deadline)
 			return KMS_E_TIMEOUT;
 		poll(NULL, 0, 10);
 	}
@@ -383,7 +374,7 @@ int
 control_call(const char *path, uint16_t verb, const struct control_buf *args, int timeout_ms,
     uint32_t *status, uint8_t **reply, size_t *reply_len)
 {
-	struct call c = { .fd = -1, .deadline = now_ms() + timeout_ms };
+	struct call c = { .fd = -1, .deadline = clock_ms() + timeout_ms };
 	uint8_t head[CONTROL_REQUEST_HEADER];
 	size_t len = args != NULL ? args->len : 0;
 	struct wire_writer w;

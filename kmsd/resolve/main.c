@@ -16,6 +16,7 @@
 #include "kmsd/ipc/ipc.h"
 #include "kmsd/resolve/resolve_confine.h"
 #include "libkms/base/address.h"
+#include "libkms/base/clock.h"
 #include "libkms/client/discover.h"
 #include "libkms/client/transport.h"
 #include "libkms/kms_error.h"
@@ -159,7 +160,7 @@ resolve_all(struct work *w)
 	w->dns.nameserver =
 	    w->config.relay_nameserver[0] != '\0' ? w->config.relay_nameserver : NULL;
 	w->dns.service = SERVICE;
-	w->dns.deadline = transport_clock() + PATIENCE;
+	w->dns.deadline = clock_ms() + PATIENCE;
 	for (int i = 0; i < count; i++)
 		if (!hosts[i].literal)
 			resolve_host(w, &hosts[i]);

@@ -10,13 +10,13 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "kmsd/common/confine.h"
 #include "kmsd/common/log.h"
 #include "kmsd/common/relay_config.h"
 #include "kmsd/supervisor/supervisor.h"
+#include "libkms/base/clock.h"
 #include "libkms/kms_error.h"
 
 #define SPARE_DESCRIPTORS 1024 /* besides connections */
@@ -28,15 +28,6 @@ struct options {
 	unsigned start_timeout;
 	bool check, print;
 };
-
-int64_t
-now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static int
 usage(void)
@@ -180,7 +171,7 @@ prepare(struct supervisor *s)
 static int
 next_wake(const struct supervisor *s)
 {
-	int64_t t = now_ms(), next = s->watchdog != 0 ? s->watchdog_at : t + 60000;
+	int64_t t = clock_ms(), next = s->watchdog != 0 ? s->watchdog_at : t + 60000;
 	const struct child *c;
 	int i;
 
@@ -202,7 +193,7 @@ next_wake(const struct supervisor *s)
 static void
 sign_of_life(struct supervisor *s)
 {
-	int64_t t = now_ms();
+	int64_t t = clock_ms();
 
 	if (s->watchdog == 0 || t < s->watchdog_at)
 		return;

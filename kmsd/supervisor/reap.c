@@ -13,6 +13,7 @@
 #include "kmsd/common/log.h"
 #include "kmsd/ipc/ipc.h"
 #include "kmsd/supervisor/supervisor.h"
+#include "libkms/base/clock.h"
 #include "libkms/kms_error.h"
 
 #define BACKOFF_FIRST 100 /* ms, after the restart that is immediate */
@@ -86,7 +87,7 @@ child_ready(struct supervisor *s, struct child *c, uint32_t layers)
 	log_event(LOG_INFO, "child-ready", "%s, process %ld, sandbox: %s", name, (long)c->pid,
 	    names[0] ? names : "none");
 	c->state = CHILD_READY;
-	c->ready_at = now_ms();
+	c->ready_at = clock_ms();
 	if (stopping(s))
 		return;
 	c->deadline = 0;
@@ -154,7 +155,7 @@ child_message(struct supervisor *s, struct child *c)
 	c->sock = -1;
 	/* Most are ending: they get a second, so that their own exit status is known. */
 	if (c->pid > 0 && c->deadline == 0)
-		c->deadline = now_ms() + CLOSE_WAIT;
+		c->deadline = clock_ms() + CLOSE_WAIT;
 }
 
 static void
@@ -175,7 +176,7 @@ describe_end(int status, char out[96])
 static int64_t
 back_off(struct child *c)
 {
-	int64_t wait = BACKOFF_FIRST, t = now_ms();
+	int64_t wait = BACKOFF_FIRST, t = clock_ms();
 	unsigned i;
 
 	if (c->ready_at != 0 && t - c->ready_at >= STEADY)
@@ -281,7 +282,7 @@ overdue(struct supervisor *s, struct child *c)
 void
 child_deadlines(struct supervisor *s)
 {
-	int64_t t = now_ms();
+	int64_t t = clock_ms();
 	struct child *c;
 	int i;
 

@@ -6,12 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "kmsd/common/log.h"
 #include "kmsd/ipc/ipc.h"
 #include "kmsd/supervisor/supervisor.h"
+#include "libkms/base/clock.h"
 #include "libkms/kms_error.h"
 
 #define ERRORS 20
@@ -89,16 +89,13 @@ void
 reload(struct supervisor *s)
 {
 	struct config fresh;
-	struct timespec t;
 	char *text;
 	size_t len;
 	unsigned i;
 
 	if (s->phase >= PHASE_STOPPING_FRONTS)
 		return;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	notify("RELOADING=1\nMONOTONIC_USEC=%" PRId64 "\n",
-	    (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000);
+	notify("RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\n", clock_us());
 	if (read_config(s->ini_path, &fresh, &text, &len, false)) {
 		free(s->ini_text);
 		s->ini_text = text;

@@ -12,6 +12,7 @@
 #include "kmsd/common/relay_config.h"
 #include "kmsd/supervisor/supervisor.h"
 #include "libkms/base/address.h"
+#include "libkms/base/clock.h"
 #include "libkms/kms_error.h"
 
 #define RESOLVE_PATIENCE 20000 /* ms that the child has */
@@ -125,7 +126,7 @@ resolve_init(struct supervisor *s)
 static void
 again_in(struct supervisor *s, int64_t ms)
 {
-	s->resolve_at = now_ms() + ms;
+	s->resolve_at = clock_ms() + ms;
 }
 
 void
@@ -140,7 +141,7 @@ resolve_now(struct supervisor *s)
 		again_in(s, RESOLVE_AGAIN);
 		return;
 	}
-	c->deadline = now_ms() + RESOLVE_PATIENCE;
+	c->deadline = clock_ms() + RESOLVE_PATIENCE;
 	if (send_config(s, c) == KMS_OK)
 		child_send(c, IPC_START, 0, -1);
 }
@@ -195,7 +196,7 @@ void
 resolve_due(struct supervisor *s)
 {
 	struct child *c = &s->resolver;
-	int64_t t = now_ms();
+	int64_t t = clock_ms();
 
 	if (s->phase >= PHASE_STOPPING_FRONTS)
 		return;

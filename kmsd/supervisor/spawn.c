@@ -18,6 +18,7 @@
 #include "kmsd/common/log.h"
 #include "kmsd/ipc/ipc.h"
 #include "kmsd/supervisor/supervisor.h"
+#include "libkms/base/clock.h"
 #include "libkms/kms_error.h"
 
 #define CHANNEL_BUFFER (1024 * 1024)
@@ -119,7 +120,7 @@ spawn_child(struct supervisor *s, struct child *c)
 	c->sock = pair[0];
 	c->state = CHILD_STARTING;
 	c->restart_at = 0;
-	c->deadline = now_ms() + (int64_t)s->start_timeout * 1000;
+	c->deadline = clock_ms() + (int64_t)s->start_timeout * 1000;
 	log_event(LOG_DEBUG, "child-started", "%s, process %ld", path, (long)c->pid);
 	return KMS_OK;
 }

@@ -7,6 +7,7 @@
 #include "kmsd/common/log.h"
 #include "kmsd/ipc/ipc.h"
 #include "kmsd/supervisor/supervisor.h"
+#include "libkms/base/clock.h"
 
 #define STOP_WAIT 10000 /* ms */
 
@@ -16,7 +17,7 @@ ask_to_stop(struct child *c)
 	c->restart_at = 0;
 	if (c->pid == 0)
 		return;
-	c->deadline = now_ms() + STOP_WAIT;
+	c->deadline = clock_ms() + STOP_WAIT;
 	child_send(c, IPC_STOP, 0, -1);
 }
 

@@ -75,8 +75,6 @@ struct supervisor {
 	int exit_code;
 };
 
-int64_t now_ms(void);
-
 /* directories.c: users, directories, pid file, control socket. Each logs what is wrong. */
 int prepare_users(struct supervisor *s);
 int prepare_directories(struct supervisor *s);

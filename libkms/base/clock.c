@@ -20,10 +20,10 @@ clock_us(void)
 	return clock_ns() / 1000;
 }
 
-uint64_t
+int64_t
 clock_ms(void)
 {
-	return clock_ns() / 1000000;
+	return (int64_t)(clock_ns() / 1000000);
 }
 
 uint64_t

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 uint64_t clock_seconds(void);
-uint64_t clock_ms(void);
+int64_t clock_ms(void); /* signed: what is left to a deadline may be below 0 */
 uint64_t clock_us(void);
 uint64_t clock_ns(void);
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "libkms/base/clock.h"
 #include "libkms/client/client.h"
 #include "libkms/client/transport.h"
 #include "libkms/kms_error.h"
@@ -70,13 +71,13 @@ prepare(struct ask *a)
 static bool
 try_addresses(struct ask *a, const struct discover_address *at, size_t count)
 {
-	int64_t until = transport_sooner(a->deadline, transport_clock() + a->c->connect_timeout);
+	int64_t until = transport_sooner(a->deadline, clock_ms() + a->c->connect_timeout);
 	struct transport t = { .fd = -1 };
 	bool final = false;
 	size_t i;
 
 	for (i = 0; i < count && !final; i++) {
-		int64_t now = transport_clock(), share = (until - now) / (int64_t)(count - i);
+		int64_t now = clock_ms(), share = (until - now) / (int64_t)(count - i);
 		int rc = transport_connect(
 		    &t, (const struct sockaddr *)&at[i].to, at[i].len, now + share);
 
@@ -89,7 +90,7 @@ try_addresses(struct ask *a, const struct discover_address *at, size_t count)
 		a->refreshed = false;
 		final = converse(a, &t);
 		transport_close(&t);
-		until = transport_sooner(a->deadline, transport_clock() + a->c->connect_timeout);
+		until = transport_sooner(a->deadline, clock_ms() + a->c->connect_timeout);
 	}
 	return final;
 }
@@ -112,7 +113,7 @@ try_hosts(struct ask *a)
 		return;
 	}
 	for (i = 0; i < count; i++) {
-		if (transport_clock() >= a->deadline) {
+		if (clock_ms() >= a->deadline) {
 			ask_note(a, KMS_E_TIMEOUT, false, "out of time after %zu of %zu hosts", i,
 			    count);
 			return;
@@ -145,7 +146,7 @@ ask(struct kms_client *c, uint8_t operation, struct kms_result *result)
 
 	if (c == NULL || (result != NULL && result->size < sizeof(result->size)))
 		return KMS_E_ARGUMENT;
-	a.deadline = transport_clock() + c->total_timeout;
+	a.deadline = clock_ms() + c->total_timeout;
 	ask_note(&a, KMS_E_NO_HOST, false, "no host was tried");
 	rc = prepare(&a);
 	if (rc == KMS_OK) {
@@ -193,7 +194,7 @@ kms_discover(struct kms_client *c, char *out, size_t size)
 	out[0] = '\0';
 	d.nameserver = c->nameserver;
 	d.domain = c->domain;
-	d.deadline = transport_clock() + c->total_timeout;
+	d.deadline = clock_ms() + c->total_timeout;
 	if ((rc = client_hosts(c, &d, hosts, &count)) != KMS_OK)
 		return rc;
 	for (i = 0; i < count; i++) {

@@ -67,7 +67,7 @@ struct ask {
 	struct kms_client *c;
 	uint8_t operation; /* enum message_operation */
 	uint8_t request_id[16];
-	int64_t deadline; /* transport_clock, of the whole call */
+	int64_t deadline; /* clock_ms, of the whole call */
 	bool refreshed;   /* certificate fetched in this call from this host */
 	bool caught_up;   /* sequence corrected once in this call */
 	bool from_host;   /* result->status is what a host said */

@@ -7,6 +7,7 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "libkms/base/clock.h"
 #include "libkms/client/dialogue.h"
 #include "libkms/client/transport.h"
 #include "libkms/core/frame.h"
@@ -91,8 +92,7 @@ clear_error(struct dialogue *d)
 static enum step
 roundtrip(struct dialogue *d, enum frame_type want, const char *what)
 {
-	int64_t until =
-	    transport_sooner(d->a->deadline, transport_clock() + d->a->c->reply_timeout);
+	int64_t until = transport_sooner(d->a->deadline, clock_ms() + d->a->c->reply_timeout);
 	int rc = transport_send(d->t, d->frame, d->frame_len, until);
 	struct frame f;
 

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "libkms/base/clock.h"
 #include "libkms/client/transport.h"
 #include "libkms/kms_error.h"
 
@@ -122,7 +123,7 @@ static void
 run(struct resolver *r, struct answer *a, int64_t deadline)
 {
 	while (!a->done) {
-		int64_t left = deadline - transport_clock();
+		int64_t left = deadline - clock_ms();
 
 		if (left <= 0) {
 			ares_cancel(r->channel); /* calls back with ARES_ECANCELLED */

@@ -33,7 +33,7 @@ struct discover {
 	const char *nameserver;  /* "address[:port]"; NULL: the system's */
 	const char *domain;      /* NULL: the resolver's search list */
 	const char *service;     /* of the SRV records; NULL: "_kms" */
-	int64_t deadline;        /* transport_clock */
+	int64_t deadline;        /* clock_ms */
 	discover_random *random; /* NULL: randombytes_uniform */
 	void *random_arg;
 	char detail[160]; /* out: what went wrong, one line */

@@ -12,20 +12,11 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "libkms/base/clock.h"
 #include "libkms/core/frame.h"
 #include "libkms/kms_error.h"
-
-int64_t
-transport_clock(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 int64_t
 transport_sooner(int64_t a, int64_t b)
@@ -41,7 +32,7 @@ wait_for(int fd, short events, int64_t deadline)
 	int n;
 
 	for (;;) {
-		left = deadline - transport_clock();
+		left = deadline - clock_ms();
 		if (left <= 0)
 			return KMS_E_TIMEOUT;
 		n = poll(&p, 1, left > 60000 ? 60000 : (int)left);

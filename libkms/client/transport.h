@@ -1,7 +1,7 @@
 /*
  * transport.h - one TCP connection to a host, and every wait on it bounded.
  *
- * Deadlines are milliseconds of the monotonic clock (transport_clock): setting
+ * Deadlines are milliseconds of the monotonic clock (clock_ms): setting
  * the wall clock neither shortens nor lengthens a wait.
  */
 #ifndef KMS_LIBKMS_CLIENT_TRANSPORT_H
@@ -16,7 +16,6 @@ struct transport {
 	char peer[96]; /* "address port N" */
 };
 
-int64_t transport_clock(void);
 int64_t transport_sooner(int64_t a, int64_t b);
 
 /* Sets peer in any case. KMS_OK, KMS_E_TIMEOUT, KMS_E_IO (errno). */

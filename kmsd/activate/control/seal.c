@@ -4,29 +4,20 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "kmsd/activate/activate.h"
 #include "kmsd/activate/control/control_verbs.h"
 #include "kmsd/common/log.h"
+#include "libkms/base/clock.h"
 
 #define WRONG_MAX 10 /* in a row */
 #define WAIT_MAX 60  /* seconds */
-
-static uint64_t
-monotonic(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec;
-}
 
 static int
 may_try(struct control_request *q)
 {
 	const struct activate *a = q->activate;
-	uint64_t now = monotonic();
+	uint64_t now = clock_seconds();
 
 	if (a->wrong_passphrases >= WRONG_MAX) {
 		snprintf(q->why, CONTROL_WHY,
@@ -51,7 +42,7 @@ note_wrong(struct control_request *q)
 
 	a->wrong_passphrases++;
 	/* Whole seconds: add one, or the first wait might be zero. */
-	a->try_again = monotonic() + wait + 1;
+	a->try_again = clock_seconds() + wait + 1;
 	snprintf(q->why, CONTROL_WHY,
 	    "wrong passphrase; try again in %u seconds; after %u more, kmsd must be restarted",
 	    wait + 1, WRONG_MAX - a->wrong_passphrases);

@@ -346,7 +346,8 @@ host_lost(struct conversation *c, bool late)
 	if (c->x.state == EXCHANGE_BINDING)
 		blame(c, late);
 	close_host(c);
-	if (c->x.state == EXCHANGE_BINDING && (c->answer_by == 0 || clock_ms() < c->answer_by))
+	if (c->x.state == EXCHANGE_BINDING &&
+	    (c->answer_by == 0 || (uint64_t)clock_ms() < c->answer_by))
 		return connect_next(c);
 	what = exchange_lost(&c->x, late, PDU_NAK_CONGESTION);
 	if (what != EXCHANGE_ANSWER_CLOSE)
