@@ -16,6 +16,7 @@
 #include "kmsctl/ledger/ledger_access.h"
 #include "kmsdb/kmsdb.h"
 #include "libkms/base/fault.h"
+#include "libkms/base/file.h"
 #include "libkms/base/hex.h"
 #include "libkms/core/certificate.h"
 #include "libkms/core/entry.h"
@@ -173,11 +174,8 @@ write_documents(struct export *x)
 static int
 write_failed(const struct export *x, int error)
 {
-	return fail(x->ctl,
-	    error == ENOSPC || error == EDQUOT ? KMS_E_FULL
-	    : error == EACCES                  ? KMS_E_DENIED
-					       : KMS_E_IO,
-	    "%s: cannot be written: %s", x->options->output, strerror(error));
+	return fail(x->ctl, (uint32_t)file_status(error), "%s: cannot be written: %s",
+	    x->options->output, strerror(error));
 }
 
 /* Written beside its name, synced, then renamed: never half a file. */

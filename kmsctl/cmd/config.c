@@ -41,7 +41,7 @@ run_config_check(struct ctl *ctl)
 	rc = config_read_file(path, &text, &len);
 	if (rc != KMS_OK)
 		return fail(ctl, (uint32_t)rc, "%s: %s", path,
-		    rc == KMS_E_IO ? strerror(errno) : kms_strerror((uint32_t)rc));
+		    rc == KMS_E_TOO_LARGE ? kms_strerror((uint32_t)rc) : strerror(errno));
 	config_defaults(&ctl->config);
 	count = config_parse(&ctl->config, text, len, errors, ERRORS_MAX);
 	free(text);

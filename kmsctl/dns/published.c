@@ -6,49 +6,36 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "kmsctl/cli/fail.h"
 #include "kmsctl/ledger/ledger_access.h"
+#include "libkms/base/file.h"
 #include "libkms/kms_error.h"
 
 #define NAME "dns.published"
-#define NEW NAME ".new"
-
-/*
- * The directory belongs to the activation user: no link is followed, no FIFO waited for. NULL with
- * errno.
- */
-static FILE *
-open_published(int dir)
-{
-	int fd = openat(dir, NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-
-	return fd >= 0 ? fdopen(fd, "r") : NULL;
-}
+#define PUBLISHED_MAX (1 << 20) /* bytes of the file */
 
 static int
-failed(struct ctl *ctl, const char *what, int error)
+failed(struct ctl *ctl, const char *what, int rc)
 {
-	return fail(ctl,
-	    error == EACCES   ? KMS_E_DENIED
-	    : error == ENOSPC ? KMS_E_FULL
-			      : KMS_E_IO,
-	    "%s/" NAME ": %s: %s", ctl->config.state_directory, what, strerror(error));
+	return fail(ctl, (uint32_t)rc, "%s/" NAME ": %s: %s", ctl->config.state_directory, what,
+	    rc == KMS_E_TOO_LARGE ? "it is too large" : strerror(errno));
 }
 
 /* The number of the first bad line, 0: none. */
 static int
-read_lines(FILE *f, struct records *out)
+read_lines(char *text, struct records *out)
 {
-	char line[RECORD_TEXT];
 	struct record r;
+	char *line;
 	int number = 0;
 
-	while (fgets(line, sizeof(line), f) != NULL) {
+	while (text != NULL && *text != '\0') {
 		number++;
-		line[strcspn(line, "\n")] = '\0';
+		line = strsep(&text, "\n");
 		if (line[0] != ';' && (!record_parse(&r, line) || !records_add(out, &r)))
 			return number;
 	}
@@ -58,85 +45,65 @@ read_lines(FILE *f, struct records *out)
 int
 published_read(struct ctl *ctl, struct records *out)
 {
-	int dir = ledger_access_directory(ctl), code = CTL_OK, bad;
-	FILE *f;
+	int dir = ledger_access_directory(ctl), code = CTL_OK, rc, bad;
+	char *text;
+	size_t len;
 
 	out->count = 0;
 	if (dir < 0)
 		return CTL_FAILED;
-	f = open_published(dir);
-	if (f == NULL && errno != ENOENT)
-		code = failed(ctl, "cannot be read", errno);
-	if (f != NULL) {
-		bad = read_lines(f, out);
-		if (bad != 0)
-			code = fail(ctl, KMS_E_FORMAT,
-			    "%s/" NAME ":%d: not a record of this host: correct or remove the line",
-			    ctl->config.state_directory, bad);
-		fclose(f);
-	}
+	rc = file_read(dir, NAME, FILE_OURS, PUBLISHED_MAX, &text, &len);
+	if (rc != KMS_OK && rc != KMS_E_NOT_FOUND)
+		code = failed(ctl, "cannot be read", rc);
+	else if (rc == KMS_OK && (bad = read_lines(text, out)) != 0)
+		code = fail(ctl, KMS_E_FORMAT,
+		    "%s/" NAME ":%d: not a record of this host: correct or remove the line",
+		    ctl->config.state_directory, bad);
+	free(text);
 	ledger_access_close(NULL, dir);
 	return code;
-}
-
-static int
-write_lines(int fd, const struct records *set)
-{
-	char line[RECORD_TEXT];
-	FILE *f = fdopen(fd, "w");
-	int error = 0;
-	unsigned i;
-
-	if (f == NULL) {
-		error = errno;
-		close(fd);
-		return error;
-	}
-	fputs(
-	    "; The records that kmsctl dns publish added to DNS. kmsctl dns unpublish removes them.\n",
-	    f);
-	for (i = 0; i < set->count; i++) {
-		record_text(line, &set->rows[i]);
-		fprintf(f, "%s\n", line);
-	}
-	if (fflush(f) != 0 || fsync(fd) != 0)
-		error = errno;
-	if (fclose(f) != 0 && error == 0)
-		error = errno;
-	return error;
 }
 
 int
 published_write(struct ctl *ctl, const struct records *set)
 {
-	int dir = ledger_access_directory(ctl), fd, error = 0;
+	int dir = ledger_access_directory(ctl), rc = KMS_E_NO_MEMORY, code = CTL_OK;
+	char line[RECORD_TEXT], *text = NULL;
+	size_t len;
+	FILE *f;
 
 	if (dir < 0)
 		return CTL_FAILED;
-	fd = openat(dir, NEW, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	error = fd >= 0 ? write_lines(fd, set) : errno;
-	if (error == 0 && (renameat(dir, NEW, dir, NAME) != 0 || fsync(dir) != 0))
-		error = errno;
+	if ((f = open_memstream(&text, &len)) != NULL) {
+		fputs(
+		    "; The records that kmsctl dns publish added to DNS. kmsctl dns unpublish removes them.\n",
+		    f);
+		for (unsigned i = 0; i < set->count; i++) {
+			record_text(line, &set->rows[i]);
+			fprintf(f, "%s\n", line);
+		}
+		if (fclose(f) == 0)
+			rc = file_write(dir, NAME, text, len, 0600, true);
+	}
+	if (rc != KMS_OK)
+		code = failed(ctl, "cannot be written", rc);
+	free(text);
 	ledger_access_close(NULL, dir);
-	return error == 0 ? CTL_OK : failed(ctl, "cannot be written", error);
+	return code;
 }
 
 bool
 published_glance(const struct ctl *ctl, struct records *out)
 {
-	int dir = open(ctl->config.state_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	FILE *f = NULL;
-	bool absent;
+	char path[FILE_PATH_MAX], *text;
+	size_t len;
+	int rc;
 
 	out->count = 0;
-	if (dir >= 0)
-		f = open_published(dir);
-	absent = f == NULL && errno == ENOENT;
-	if (dir >= 0)
-		close(dir);
-	if (f == NULL)
-		return absent;
-	read_lines(f, out);
-	fclose(f);
-	return true;
+	snprintf(path, sizeof(path), "%s/" NAME, ctl->config.state_directory);
+	rc = file_read(AT_FDCWD, path, FILE_OURS, PUBLISHED_MAX, &text, &len);
+	if (rc == KMS_OK)
+		read_lines(text, out);
+	free(text);
+	return rc == KMS_OK || rc == KMS_E_NOT_FOUND;
 }

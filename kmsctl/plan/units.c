@@ -13,6 +13,7 @@
 #include "kmsctl/cli/input.h"
 #include "kmsctl/cli/program.h"
 #include "kmsctl/plan/plan.h"
+#include "libkms/base/file.h"
 #include "libkms/kms_error.h"
 
 #define UNITS "/etc/systemd/system"
@@ -216,8 +217,7 @@ inspect(struct plan *p, struct fault *f)
 static int
 write_drop_in(const struct plan *p, int tag, const char *text)
 {
-	char path[512], made[520], dir[512], *slash;
-	int fd, rc;
+	char path[512], dir[512], *slash;
 
 	if (!plan_path(p, path, drop_ins[tag]))
 		return -1;
@@ -233,16 +233,7 @@ write_drop_in(const struct plan *p, int tag, const char *text)
 	}
 	if (mkdir(dir, 0755) == -1 && errno != EEXIST)
 		return -1;
-	snprintf(made, sizeof(made), "%s.new", path);
-	fd = open(made, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
-	if (fd == -1)
-		return -1;
-	rc = write(fd, text, strlen(text)) == (ssize_t)strlen(text) && fchmod(fd, 0644) == 0 &&
-		     fsync(fd) == 0
-		 ? 0
-		 : -1;
-	close(fd);
-	return rc == 0 ? rename(made, path) : rc;
+	return file_write(AT_FDCWD, path, text, strlen(text), 0644, true) == KMS_OK ? 0 : -1;
 }
 
 static int

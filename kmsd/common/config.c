@@ -16,6 +16,7 @@
 
 #include "kmsd/common/config_internal.h"
 #include "kmsd/common/relay_config.h"
+#include "libkms/base/file.h"
 #include "libkms/base/typo.h"
 #include "libkms/kms_error.h"
 
@@ -479,38 +480,5 @@ config_print(const struct config *c, FILE *out)
 int
 config_read_file(const char *path, char **text, size_t *len)
 {
-	size_t used = 0;
-	struct stat st;
-	ssize_t n = -1;
-	int fd, rc = KMS_E_IO;
-
-	*text = NULL;
-	*len = 0;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd == -1)
-		return errno == ENOENT ? KMS_E_NOT_FOUND : KMS_E_IO;
-	/*
-	 * Room for one more byte, so that a file of exactly the limit does not look like a larger
-	 * one.
-	 */
-	if (fstat(fd, &st) == -1 || (*text = malloc(CONFIG_MAX + 1)) == NULL)
-		goto done;
-	if (S_ISDIR(st.st_mode)) {
-		errno = EISDIR;
-		goto done;
-	}
-	while (used <= CONFIG_MAX && (n = read(fd, *text + used, CONFIG_MAX + 1 - used)) > 0)
-		used += (size_t)n;
-	if (used > CONFIG_MAX)
-		rc = KMS_E_TOO_LARGE;
-	else if (n == 0)
-		rc = KMS_OK;
-	*len = used;
-done:
-	if (rc != KMS_OK) {
-		free(*text);
-		*text = NULL;
-	}
-	close(fd);
-	return rc;
+	return file_read(AT_FDCWD, path, FILE_GIVEN, CONFIG_MAX, text, len);
 }

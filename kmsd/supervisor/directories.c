@@ -18,6 +18,7 @@
 #include "kmsd/common/confine.h"
 #include "kmsd/common/log.h"
 #include "kmsd/supervisor/supervisor.h"
+#include "libkms/base/file.h"
 #include "libkms/kms_error.h"
 
 #define FAILED "start-failed"
@@ -213,24 +214,17 @@ prepare_directories(struct supervisor *s)
 	return open_control(s);
 }
 
-/* By rename, so that a program that waits for the file never reads half of it. */
 int
 write_port(const struct supervisor *s)
 {
-	char path[256], made[256], text[16];
-	int fd, n, rc = KMS_E_IO;
+	char path[256], text[16];
+	int n, rc;
 
 	runtime_path(s, "port", path, sizeof(path));
-	runtime_path(s, "port.new", made, sizeof(made));
 	n = snprintf(text, sizeof(text), "%u\n", s->port);
-	fd = open(made, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (fd != -1 && fchmod(fd, 0644) == 0 && write(fd, text, (size_t)n) == n &&
-	    rename(made, path) == 0)
-		rc = KMS_OK;
+	rc = file_write(AT_FDCWD, path, text, (size_t)n, 0644, true);
 	if (rc != KMS_OK)
 		log_event(LOG_ERR, FAILED, "%s: %s", path, strerror(errno));
-	if (fd != -1)
-		close(fd);
 	return rc;
 }
 

@@ -16,6 +16,7 @@
 #include "kmsd/common/log.h"
 #include "kmsd/ipc/ipc.h"
 #include "kmsd/supervisor/supervisor.h"
+#include "libkms/base/file.h"
 #include "libkms/base/hex.h"
 #include "libkms/kms_error.h"
 
@@ -115,36 +116,18 @@ make_text(char *text, size_t size)
 	return true;
 }
 
-static bool
-write_whole(int fd, const char *text)
-{
-	size_t len = strlen(text);
-
-	return write(fd, text, len) == (ssize_t)len && fsync(fd) == 0;
-}
-
-/* Completely or not at all, and never over an existing file. */
 static int
-make_machine_file(const char *path, int directory)
+make_machine_file(const char *path)
 {
-	char made[300], text[sizeof(IPC_MACHINE_HEAD) + 2 * MACHINE_SECRET + 2];
-	bool good;
-	int fd;
+	char text[sizeof(IPC_MACHINE_HEAD) + 2 * MACHINE_SECRET + 2];
+	int rc = KMS_E_IO;
 
-	snprintf(made, sizeof(made), "%s.new", path);
-	unlink(made);
-	fd = open(made, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd == -1)
-		return failed("machine_file", made, strerror(errno));
-	good = make_text(text, sizeof(text)) && write_whole(fd, text) && link(made, path) == 0 &&
-	       unlink(made) == 0 && fsync(directory) == 0;
+	/* Completely or not at all, and never over an existing file. */
+	if (make_text(text, sizeof(text)))
+		rc = file_write(AT_FDCWD, path, text, strlen(text), 0600, false);
 	explicit_bzero(text, sizeof(text));
-	close(fd);
-	if (!good) {
-		failed("machine_file", path, strerror(errno));
-		unlink(made);
-		return KMS_E_IO;
-	}
+	if (rc != KMS_OK)
+		return failed("machine_file", path, strerror(errno));
 	log_event(LOG_NOTICE, "machine-file-made",
 	    "%s: keys bound to this file (kmsctl key seal --machine) open only on this machine",
 	    path);
@@ -156,7 +139,7 @@ open_machine(struct supervisor *s)
 {
 	const char *path = s->config.machine_file;
 	char directory[256];
-	int fd, rc = KMS_OK;
+	int rc = KMS_OK;
 
 	if (path[0] == '\0')
 		return KMS_OK;
@@ -166,12 +149,8 @@ open_machine(struct supervisor *s)
 	if (inside_state(s, directory))
 		return failed("machine_file", path,
 		    "is in the state directory, so that a copy of the directory would open the keys: use a file elsewhere");
-	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd == -1)
-		return failed("machine_file", directory, strerror(errno));
-	if (access(path, F_OK) == -1 && errno == ENOENT)
-		rc = make_machine_file(path, fd);
-	close(fd);
+	if (!file_exists(AT_FDCWD, path))
+		rc = make_machine_file(path);
 	return rc == KMS_OK ? open_one(s, IPC_SECRET_MACHINE, "machine_file", path) : rc;
 }
 

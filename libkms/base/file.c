@@ -72,15 +72,16 @@ file_read_fd(int fd, void *buffer, size_t size, size_t *len)
 static int
 open_to_read(int dirfd, const char *path, enum file_origin origin, int *fd)
 {
-	int flags = O_RDONLY | O_CLOEXEC | O_NOCTTY;
+	int flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
 	struct stat st;
 	int rc = KMS_OK;
 
 	if (origin == FILE_OURS)
-		flags |= O_NOFOLLOW | O_NONBLOCK;
+		flags |= O_NOFOLLOW;
 	if ((*fd = openat(dirfd, path, flags)) < 0)
 		return file_status(errno);
-	if (fstat(*fd, &st) != 0)
+	/* Opened without waiting; a pipe that somebody writes to is then waited for. */
+	if (fstat(*fd, &st) != 0 || fcntl(*fd, F_SETFL, 0) != 0)
 		rc = file_status(errno);
 	else if (S_ISDIR(st.st_mode) || (origin == FILE_OURS && !S_ISREG(st.st_mode))) {
 		errno = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
@@ -106,15 +107,16 @@ file_read_into(
 }
 
 int
-file_read(int dirfd, const char *path, enum file_origin origin, size_t max, char **out, size_t *len)
+file_read_stream(int fd, size_t max, char **out, size_t *len)
 {
 	char *text = malloc(max + 1), *fitted;
 	int rc, error;
 
 	*out = NULL;
+	*len = 0;
 	if (text == NULL)
 		return KMS_E_NO_MEMORY;
-	if ((rc = file_read_into(dirfd, path, origin, text, max, len)) != KMS_OK) {
+	if ((rc = file_read_fd(fd, text, max, len)) != KMS_OK) {
 		error = errno;
 		free(text);
 		errno = error;
@@ -124,6 +126,20 @@ file_read(int dirfd, const char *path, enum file_origin origin, size_t max, char
 	fitted = realloc(text, *len + 1);
 	*out = fitted != NULL ? fitted : text;
 	return KMS_OK;
+}
+
+int
+file_read(int dirfd, const char *path, enum file_origin origin, size_t max, char **out, size_t *len)
+{
+	int fd, rc;
+
+	*out = NULL;
+	*len = 0;
+	if ((rc = open_to_read(dirfd, path, origin, &fd)) != KMS_OK)
+		return rc;
+	rc = file_read_stream(fd, max, out, len);
+	close_quietly(fd);
+	return rc;
 }
 
 int

@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define FILE_PATH_MAX 1100 /* bytes of a path with its end */
+#define FILE_PATH_MAX 4096 /* bytes of a path with its end */
 
 /* Who chose the file's name? */
 enum file_origin {
@@ -22,7 +22,10 @@ enum file_origin {
 	 * waited for.
 	 */
 	FILE_OURS,
-	/* A person: anything that can be read, including a pipe or a link. */
+	/*
+	 * A person: anything that can be read, including a pipe or a link. A FIFO that nobody
+	 * writes to is an empty file.
+	 */
 	FILE_GIVEN,
 };
 
@@ -34,10 +37,12 @@ int file_status(int error);
 
 /* Up to size bytes of fd, to its end. KMS_E_TOO_LARGE: fd has more. */
 int file_read_fd(int fd, void *buffer, size_t size, size_t *len);
+/* The same, malloc'd with a zero byte behind it; *out is NULL on failure. */
+int file_read_stream(int fd, size_t max, char **out, size_t *len);
 /* Into the caller's buffer (a secret's), not terminated. */
 int file_read_into(
     int dirfd, const char *path, enum file_origin origin, void *buffer, size_t size, size_t *len);
-/* malloc'd, with a zero byte behind it; *out is NULL on failure. KMS_E_TOO_LARGE: over max. */
+/* As file_read_stream. */
 int file_read(
     int dirfd, const char *path, enum file_origin origin, size_t max, char **out, size_t *len);
 
