@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "libkms/core/entry.h"
+#include "libkms/core/entry_relayed.h"
 #include "libkms/kms_error.h"
 
 /* A cursor over a row whose size is known. */

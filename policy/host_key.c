@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "libkms/base/hex.h"
+#include "libkms/base/uuid.h"
 #include "libkms/base/wire.h"
 #include "libkms/core/certificate.h"
 #include "libkms/kms_error.h"
@@ -44,9 +46,9 @@ put_base64(struct text *t, const char *key, const uint8_t *in, size_t len)
 static void
 put_uuid(struct text *t, const char *key, const uint8_t id[16])
 {
-	char s[VALUE_UUID + 1];
+	char s[UUID_TEXT];
 
-	value_uuid_format(s, id);
+	uuid_format(s, id);
 	text_put(t, "%s = %s\n", key, s);
 }
 
@@ -59,7 +61,7 @@ put_hex(struct text *t, const char *key, const uint8_t *in, size_t len)
 		t->bad = true;
 		return;
 	}
-	value_hex_format(s, in, len);
+	hex_format(s, in, len);
 	text_put(t, "%s = %s\n", key, s);
 }
 
@@ -217,12 +219,12 @@ static const struct ini_section certificate_sections[] = {
 static void
 put_comments(struct text *t, const struct certificate *c)
 {
-	char from[VALUE_TIME + 1], to[VALUE_TIME + 1], key[VALUE_UUID + 1], host[33];
+	char from[VALUE_TIME + 1], to[VALUE_TIME + 1], key[UUID_TEXT], host[33];
 
 	if (!value_time_format(from, c->not_before) || !value_time_format(to, c->not_after))
 		t->bad = true;
-	value_uuid_format(key, c->host_key_id);
-	value_hex_format(host, c->host_id, sizeof(c->host_id));
+	uuid_format(key, c->host_key_id);
+	hex_format(host, c->host_id, sizeof(c->host_id));
 	text_put(t, "# Host certificate %llu for %s. Install it with: kmsctl key confirm FILE\n",
 	    (unsigned long long)c->serial, c->customer);
 	text_put(t, "# host key %s, group %s, confirmation %u\n# host %s\n", key, c->group,

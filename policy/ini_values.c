@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "libkms/base/hex.h"
+#include "libkms/base/uuid.h"
 #include "policy/values.h"
 
 static void *
@@ -81,7 +83,7 @@ ini_time_end(struct ini_reader *r, const struct ini_key *key, void *record, cons
 bool
 ini_uuid(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
 {
-	return value_uuid_parse(field(key, record), value) ||
+	return uuid_parse(field(key, record), value) ||
 	       ini_expected(r, key, value, "a UUID such as 9f3c1d60-52a7-4a6e-9b1c-0d5e8a7f4b21");
 }
 
@@ -90,7 +92,7 @@ ini_hex(struct ini_reader *r, const struct ini_key *key, void *record, const cha
 {
 	char what[60];
 
-	if (value_hex_parse(field(key, record), key->size, value))
+	if (hex_parse(field(key, record), key->size, value))
 		return true;
 	snprintf(what, sizeof(what), "%zu hexadecimal digits", 2 * key->size);
 	return ini_expected(r, key, value, what);

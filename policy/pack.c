@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libkms/base/uuid.h"
 #include "policy/ini_values.h"
 #include "policy/values.h"
 
@@ -181,7 +182,7 @@ open_product(struct ini_reader *r, const char *argument)
 		ini_fail(r, r->line, "more than %d products", POLICY_PRODUCTS);
 		return NULL;
 	}
-	if (!value_uuid_parse(product->id, argument)) {
+	if (!uuid_parse(product->id, argument)) {
 		ini_fail(r, r->line, "'%.40s' is not a UUID: write [product %s]", argument,
 		    "9f3c1d60-52a7-4a6e-9b1c-0d5e8a7f4b21");
 		return NULL;

@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "libkms/base/hex.h"
+#include "libkms/base/number.h"
+#include "libkms/base/uuid.h"
 #include "policy/ini_values.h"
 #include "policy/text.h"
 #include "policy/values.h"
@@ -56,7 +59,7 @@ open_key(struct ini_reader *r, const char *argument)
 {
 	struct revocation *e = next_entry(r, REVOKED_KEY);
 
-	if (e != NULL && !value_uuid_parse(e->id, argument)) {
+	if (e != NULL && !uuid_parse(e->id, argument)) {
 		ini_fail(r, r->line, "'%.40s' is not the UUID of a host key", argument);
 		return NULL;
 	}
@@ -68,7 +71,7 @@ open_host(struct ini_reader *r, const char *argument)
 {
 	struct revocation *e = next_entry(r, REVOKED_HOST);
 
-	if (e != NULL && !value_hex_parse(e->id, 16, argument)) {
+	if (e != NULL && !hex_parse(e->id, 16, argument)) {
 		ini_fail(r, r->line, "'%.40s' is not a host id: 32 hexadecimal digits", argument);
 		return NULL;
 	}
@@ -80,7 +83,7 @@ open_certificate(struct ini_reader *r, const char *argument)
 {
 	struct revocation *e = next_entry(r, REVOKED_CERTIFICATE);
 
-	if (e != NULL && (!value_number_parse(&e->serial, argument) || e->serial == 0)) {
+	if (e != NULL && (!number_parse(&e->serial, NUMBER_EXACT, argument) || e->serial == 0)) {
 		ini_fail(r, r->line, "'%.40s' is not the serial number of a certificate", argument);
 		return NULL;
 	}
@@ -113,13 +116,13 @@ revocation_list_parse(struct revocation_list *out, const char *text, size_t len,
 static void
 put_entry(struct text *t, const struct revocation *e)
 {
-	char id[VALUE_UUID + 1], time[VALUE_TIME + 1];
+	char id[UUID_TEXT], time[VALUE_TIME + 1];
 
 	if (e->kind == REVOKED_KEY) {
-		value_uuid_format(id, e->id);
+		uuid_format(id, e->id);
 		text_put(t, "[revoked-key %s]\n", id);
 	} else if (e->kind == REVOKED_HOST) {
-		value_hex_format(id, e->id, 16);
+		hex_format(id, e->id, 16);
 		text_put(t, "[revoked-host %s]\n", id);
 	} else {
 		text_put(t, "[revoked-certificate %llu]\n", (unsigned long long)e->serial);
@@ -136,7 +139,7 @@ revocation_list_format(char *out, size_t size, const struct revocation_list *l)
 	struct text t = { .out = out, .size = size };
 	char publisher[17], issued[VALUE_TIME + 1];
 
-	value_hex_format(publisher, l->publisher, 8);
+	hex_format(publisher, l->publisher, 8);
 	if (!value_time_format(issued, l->issued))
 		t.bad = true;
 	text_put(&t,

@@ -8,46 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "libkms/base/hex.h"
-#include "libkms/base/uuid.h"
+#include "libkms/base/number.h"
 #include "libkms/base/wire.h"
-
-bool
-value_uuid_parse(uint8_t out[16], const char *text)
-{
-	uint8_t id[16];
-	const char *at = text;
-
-	for (size_t i = 0; i < sizeof(id); i++) {
-		if ((i == 4 || i == 6 || i == 8 || i == 10) && *at++ != '-')
-			return false;
-		if (!hex_octet(&id[i], at))
-			return false;
-		at += 2;
-	}
-	if (*at != '\0' || sodium_is_zero(id, sizeof(id)))
-		return false;
-	memcpy(out, id, sizeof(id));
-	return true;
-}
-
-void
-value_uuid_format(char out[VALUE_UUID + 1], const uint8_t id[16])
-{
-	uuid_format(out, id);
-}
-
-bool
-value_hex_parse(uint8_t *out, size_t len, const char *text)
-{
-	return hex_parse(out, len, text);
-}
-
-void
-value_hex_format(char *out, const uint8_t *in, size_t len)
-{
-	hex_format(out, in, len);
-}
 
 bool
 value_base64_parse(uint8_t *out, size_t len, const char *text)
@@ -168,28 +130,6 @@ value_time_format(char out[VALUE_TIME + 1], uint64_t time)
 	return true;
 }
 
-/* Digits up to the first other character; false without any or past 2^53. */
-static bool
-number_prefix(uint64_t *out, const char **at)
-{
-	const char *start = *at;
-	uint64_t v = 0;
-
-	for (; **at >= '0' && **at <= '9'; (*at)++) {
-		v = v * 10 + (uint64_t)(**at - '0');
-		if (v > UINT64_C(1) << 53)
-			return false;
-	}
-	*out = v;
-	return *at > start;
-}
-
-bool
-value_number_parse(uint64_t *out, const char *text)
-{
-	return number_prefix(out, &text) && *text == '\0';
-}
-
 bool
 value_minutes_parse(uint64_t *out, const char *text)
 {
@@ -199,7 +139,7 @@ value_minutes_parse(uint64_t *out, const char *text)
 	} units[] = { { 'm', 1 }, { 'h', 60 }, { 'd', 1440 } };
 	uint64_t v;
 
-	if (!number_prefix(&v, &text))
+	if (!number_prefix(&v, NUMBER_EXACT, &text))
 		return false;
 	for (size_t i = 0; *text != '\0' && i < sizeof(units) / sizeof(units[0]); i++) {
 		if (*text != units[i].letter)
@@ -218,8 +158,8 @@ value_version_parse(uint16_t *major, uint16_t *minor, const char *text)
 {
 	uint64_t a, b;
 
-	if (!number_prefix(&a, &text) || *text++ != '.' || !number_prefix(&b, &text) ||
-	    *text != '\0' || a > UINT16_MAX || b > UINT16_MAX)
+	if (!number_prefix(&a, UINT16_MAX, &text) || *text++ != '.' ||
+	    !number_parse(&b, UINT16_MAX, text))
 		return false;
 	*major = (uint16_t)a;
 	*minor = (uint16_t)b;

@@ -1,7 +1,8 @@
 /*
- * values.h - the values of a publisher's ini files as text: UUIDs, bytes, times, durations,
- * versions. Pure; every parser takes the whole string or fails. Formatters that can fail return
- * false and leave the result empty.
+ * values.h - the values of a publisher's ini files as text: base64, times,
+ * durations, versions, names (numbers, hexadecimal digits and UUIDs: libkms/base). Pure; every
+ * parser takes the whole string or fails. Formatters that can fail return false and leave the
+ * result empty.
  */
 #ifndef KMS_POLICY_VALUES_H
 #define KMS_POLICY_VALUES_H
@@ -10,17 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VALUE_UUID 36
 #define VALUE_TIME 20                         /* 2026-11-23T14:00:00Z */
 #define VALUE_TIME_MAX UINT64_C(253402300799) /* the last second of the year 9999 */
 
-/* 8-4-4-4-12 hexadecimal digits; not the nil UUID. */
-bool value_uuid_parse(uint8_t out[16], const char *text);
-void value_uuid_format(char out[VALUE_UUID + 1], const uint8_t id[16]);
-
 /* Exactly len bytes. */
-bool value_hex_parse(uint8_t *out, size_t len, const char *text);
-void value_hex_format(char *out, const uint8_t *in, size_t len); /* 2 len + 1 */
 bool value_base64_parse(uint8_t *out, size_t len, const char *text);
 bool value_base64_format(char *out, size_t size, const uint8_t *in, size_t len);
 
@@ -28,7 +22,6 @@ bool value_base64_format(char *out, size_t size, const uint8_t *in, size_t len);
 bool value_time_parse(uint64_t *out, const char *text, bool end_of_day);
 bool value_time_format(char out[VALUE_TIME + 1], uint64_t time);
 
-bool value_number_parse(uint64_t *out, const char *text);  /* decimal digits */
 bool value_minutes_parse(uint64_t *out, const char *text); /* 90, 90m, 2h, 30d */
 bool value_version_parse(uint16_t *major, uint16_t *minor, const char *text);
 

@@ -60,7 +60,7 @@ source_of(const struct import *m, const char *name)
 	for (struct addrinfo *i = all; i != NULL && found == NULL; i = i->ai_next) {
 		uint8_t address[16];
 
-		address_take(address, i->ai_addr);
+		address_take(address, NULL, i->ai_addr);
 		for (size_t j = 0; j < m->sources.count && found == NULL; j++)
 			if (memcmp(m->sources.addresses[j], address, 16) == 0)
 				found = m->sources.addresses[j];

@@ -2,7 +2,6 @@
  * why.c - why a client was refused: its last refusals from the journal, what each means and
  * what to do, and what would refuse it now.
  */
-#include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,15 +42,6 @@ struct question {
 	uint64_t entries; /* of the client in question */
 	struct entry_client last;
 };
-
-/* IPv4 as entries have it. */
-static bool
-parse_address(uint8_t out[16], const char *text)
-{
-	memset(out, 0, 16);
-	out[10] = out[11] = 0xff;
-	return inet_pton(AF_INET, text, out + 12) == 1 || inet_pton(AF_INET6, text, out) == 1;
-}
 
 static void
 look(const struct entry_client *e, uint64_t batch, void *arg)
@@ -240,7 +230,7 @@ run_why(struct ctl *ctl)
 	bool running = clients_checkpoint(ctl);
 
 	output_bool(ctl->out, "running", NULL, running);
-	q.by_address = parse_address(q.address, ctl->args[0]);
+	q.by_address = address_parse(q.address, ctl->args[0]);
 	if (!q.by_address)
 		code = client_find(ctl, ctl->args[0], q.cmid, name);
 	if (code != CTL_OK)

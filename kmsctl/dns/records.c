@@ -13,6 +13,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "libkms/base/number.h"
 #include "libkms/kms_error.h"
 
 static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
@@ -203,21 +204,10 @@ split(char *line, char *fields[8])
 	return n;
 }
 
-static bool
-number(const char *text, unsigned long max, unsigned long *out)
-{
-	size_t len = strlen(text);
-
-	if (len == 0 || len > 10 || strspn(text, "0123456789") != len)
-		return false;
-	*out = strtoul(text, NULL, 10);
-	return *out <= max;
-}
-
 bool
 record_parse(struct record *out, const char *line)
 {
-	unsigned long ttl, n[3] = { 0 };
+	uint64_t ttl, n[3] = { 0 };
 	char copy[RECORD_TEXT], *f[8];
 	unsigned char binary[16];
 	unsigned count, i;
@@ -227,7 +217,7 @@ record_parse(struct record *out, const char *line)
 		return false;
 	count = split(copy, f);
 	if (count < 5 || strlen(f[0]) >= sizeof(out->name) || !undot(f[0]) || f[0][0] == '.' ||
-	    strchr(f[0], '.') == NULL || !number(f[1], UINT32_MAX, &ttl) ||
+	    strchr(f[0], '.') == NULL || !number_parse(&ttl, UINT32_MAX, f[1]) ||
 	    strcmp(f[2], "IN") != 0 || strlen(f[count - 1]) > sizeof(out->data))
 		return false;
 	for (i = 0; i < 3 && strcmp(f[3], types[i]) != 0; i++)
@@ -236,7 +226,7 @@ record_parse(struct record *out, const char *line)
 		return false;
 	out->type = (enum record_type)i;
 	for (i = 0; i < 3 && out->type == RECORD_SRV; i++)
-		if (!number(f[4 + i], 65535, &n[i]))
+		if (!number_parse(&n[i], UINT16_MAX, f[4 + i]))
 			return false;
 	if (out->type == RECORD_SRV
 		? !undot(f[7])

@@ -25,7 +25,7 @@ ini_load(struct ctl *ctl)
 		return CTL_OK; /* defaults are a configuration */
 	if (rc != KMS_OK)
 		return fail(ctl, (uint32_t)rc, "%s: cannot be read: %s", ctl->config_path,
-		    rc == KMS_E_IO ? strerror(errno) : kms_strerror((uint32_t)rc));
+		    rc == KMS_E_TOO_LARGE ? kms_strerror((uint32_t)rc) : strerror(errno));
 	errors = config_parse(&ctl->config, text, len, &error, 1);
 	free(text);
 	if (errors == 0)

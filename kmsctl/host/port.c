@@ -9,19 +9,22 @@
 #include <stdlib.h>
 
 #include "libkms/base/file.h"
+#include "libkms/base/number.h"
 #include "libkms/kms_error.h"
 
-static unsigned long
+static uint64_t
 chosen_port(const struct ctl *ctl)
 {
 	char path[256], *text;
-	unsigned long port;
+	const char *at;
+	uint64_t port = 0;
 	size_t len;
 
 	snprintf(path, sizeof(path), "%.200s/port", ctl->config.runtime_directory);
 	if (file_read(AT_FDCWD, path, FILE_OURS, 16, &text, &len) != KMS_OK)
 		return 0;
-	port = strtoul(text, NULL, 10);
+	at = text;
+	number_prefix(&port, UINT16_MAX, &at);
 	free(text);
 	return port;
 }
@@ -35,7 +38,7 @@ port_fill(struct ctl *ctl, struct reply *status)
 uint16_t
 port_of_host(const struct ctl *ctl)
 {
-	unsigned long port = ctl->config.port != 0 ? ctl->config.port : chosen_port(ctl);
+	uint64_t port = ctl->config.port != 0 ? ctl->config.port : chosen_port(ctl);
 
-	return port <= UINT16_MAX ? (uint16_t)port : 0;
+	return (uint16_t)port;
 }

@@ -22,24 +22,6 @@
 #define PREFIX_MIN 4  /* digits that may be the beginning of a CMID */
 #define MATCHES_SHOWN 8
 
-/* As a person types it: dashes are ignored. */
-static bool
-lenient_uuid(uint8_t id[16], const char *text)
-{
-	char digits[33];
-	size_t n = 0;
-
-	for (; *text != '\0'; text++) {
-		if (*text == '-')
-			continue;
-		if (n == 32)
-			return false;
-		digits[n++] = *text;
-	}
-	digits[n] = '\0';
-	return hex_parse(id, 16, digits);
-}
-
 void
 products_ask(struct ctl *ctl, struct products *p)
 {
@@ -56,7 +38,7 @@ products_ask(struct ctl *ctl, struct products *p)
 		id = reply_text(row, "id");
 		name = reply_text(row, "name");
 		at = &p->list[p->count];
-		if (id == NULL || name == NULL || !lenient_uuid(at->id, id))
+		if (id == NULL || name == NULL || !uuid_parse_loose(at->id, id, strlen(id)))
 			continue;
 		snprintf(at->name, sizeof(at->name), "%.64s", name);
 		p->count++;
@@ -87,7 +69,7 @@ products_find(const struct products *p, const char *text, uint8_t id[16])
 {
 	unsigned i;
 
-	if (lenient_uuid(id, text))
+	if (uuid_parse_loose(id, text, strlen(text)))
 		return true;
 	for (i = 0; i < p->count; i++)
 		if (strcasecmp(p->list[i].name, text) == 0) {

@@ -64,11 +64,8 @@ ledger_access_directory(struct ctl *ctl)
 	int fd = open_state(ctl), error = errno;
 
 	if (fd < 0)
-		fail(ctl,
-		    error == ENOENT   ? KMS_E_NOT_FOUND
-		    : error == EACCES ? KMS_E_DENIED
-				      : KMS_E_IO,
-		    "%s: %s", ctl->config.state_directory, strerror(error));
+		fail(ctl, (uint32_t)file_status(error), "%s: %s", ctl->config.state_directory,
+		    strerror(error));
 	return fd;
 }
 

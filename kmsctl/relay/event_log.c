@@ -12,6 +12,7 @@
 
 #include "kmsctl/kmsctl.h"
 #include "libkms/base/hex.h"
+#include "libkms/base/uuid.h"
 
 #define FIELDS 5
 
@@ -80,14 +81,11 @@ number(const struct field *f, unsigned base, uint32_t *out)
 	if (base == 16 && (f->text[0] != '0' || tolower((unsigned char)f->text[1]) != 'x'))
 		return false;
 	for (size_t i = from; i < f->len; i++) {
-		unsigned char c = (unsigned char)tolower((unsigned char)f->text[i]);
-		unsigned digit = isdigit(c)             ? c - (unsigned)'0'
-				 : c >= 'a' && c <= 'f' ? c - 'a' + 10u
-							: 99;
+		int digit = hex_digit(f->text[i]);
 
-		if (digit >= base)
+		if (digit < 0 || (unsigned)digit >= base)
 			return false;
-		v = v * base + digit;
+		v = v * base + (unsigned)digit;
 	}
 	*out = (uint32_t)v;
 	return v <= UINT32_MAX;
@@ -107,23 +105,6 @@ host_name(const struct field *f, char out[65])
 	}
 	out[f->len] = '\0';
 	return true;
-}
-
-static bool
-guid(const struct field *f, uint8_t out[16])
-{
-	char digits[33];
-	size_t n = 0;
-
-	for (size_t i = 0; i < f->len; i++) {
-		if (f->text[i] == '-' || f->text[i] == '{' || f->text[i] == '}')
-			continue;
-		if (n == 32)
-			return false;
-		digits[n++] = (char)tolower((unsigned char)f->text[i]);
-	}
-	digits[n] = '\0';
-	return n == 32 && f->len >= 36 && hex_parse(out, 16, digits);
 }
 
 /* "2026/11/23 10:15" */
@@ -157,7 +138,8 @@ static bool
 is_event(const struct field f[FIELDS], struct event_12290 *e)
 {
 	return number(&f[0], 16, &e->status) && number(&f[1], 10, &e->count) &&
-	       guid(&f[3], e->cmid) && host_name(&f[2], e->name) && date(&f[4], &e->time);
+	       f[3].len >= UUID_TEXT - 1 && uuid_parse_loose(e->cmid, f[3].text, f[3].len) &&
+	       host_name(&f[2], e->name) && date(&f[4], &e->time);
 }
 
 size_t

@@ -43,8 +43,8 @@ same_address(const struct discover_address *a, const struct discover_address *b)
 {
 	uint8_t x[16], y[16];
 
-	return address_take(x, (const struct sockaddr *)&a->to) &&
-	       address_take(y, (const struct sockaddr *)&b->to) && memcmp(x, y, 16) == 0;
+	return address_take(x, NULL, (const struct sockaddr *)&a->to) &&
+	       address_take(y, NULL, (const struct sockaddr *)&b->to) && memcmp(x, y, 16) == 0;
 }
 
 static bool
@@ -84,7 +84,7 @@ is_nowhere(const struct discover_address *a)
 {
 	uint8_t address[16];
 
-	return address_take(address, (const struct sockaddr *)&a->to) &&
+	return address_take(address, NULL, (const struct sockaddr *)&a->to) &&
 	       address_is_nowhere(address);
 }
 
@@ -93,7 +93,7 @@ kms_host_is_self(const struct config *c, const struct discover_address *a)
 {
 	uint8_t address[16];
 
-	if (!address_take(address, (const struct sockaddr *)&a->to))
+	if (!address_take(address, NULL, (const struct sockaddr *)&a->to))
 		return false;
 	for (unsigned i = 0; i < c->address_count; i++)
 		if (address_listens(c->address[i], address))

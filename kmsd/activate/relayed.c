@@ -9,6 +9,7 @@
 #include "kmsd/activate/activate.h"
 #include "kmsd/common/log.h"
 #include "libkms/base/address.h"
+#include "libkms/core/entry_relayed.h"
 
 static void
 count_version(struct relayed_counts *c, const struct ipc_relayed *r)

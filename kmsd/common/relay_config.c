@@ -4,8 +4,9 @@
  */
 #include "kmsd/common/relay_config.h"
 
-#include <arpa/inet.h>
 #include <string.h>
+
+#include "libkms/base/address.h"
 
 #define WORD 96
 #define DNS_PORT 53
@@ -41,17 +42,6 @@ number(const char *text, size_t len, unsigned max, unsigned *out)
 		*out = *out * 10 + (unsigned)(text[i] - '0');
 	}
 	return *out <= max;
-}
-
-static bool
-literal(const char *text, uint8_t out[16])
-{
-	memset(out, 0, 16);
-	if (inet_pton(AF_INET6, text, out) == 1)
-		return true;
-	memset(out, 0, 16);
-	memset(out + 10, 0xff, 2);
-	return inet_pton(AF_INET, text, out + 12) == 1;
 }
 
 bool
@@ -98,7 +88,7 @@ split_port(char *word, struct relay_host *h)
 		*colon = '\0';
 	}
 	h->port = (uint16_t)port;
-	h->literal = literal(name, h->address);
+	h->literal = address_parse(h->address, name);
 	if (strlen(name) >= sizeof(h->name) || (!h->literal && !host_name_ok(name, 64)))
 		return false;
 	/* 192.0.2 or 1688 would be looked up in DNS as a name, but is a typing mistake */
@@ -171,7 +161,7 @@ read_network(char *word, struct relay_network *n)
 		*slash = '\0';
 	}
 	n->bits = (uint8_t)(v6 ? bits : bits + 96);
-	return literal(word, n->address) && host_bits_clear(n);
+	return address_parse(n->address, word) && host_bits_clear(n);
 }
 
 int

@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "kmsd/common/log.h"
-#include "kmsd/front/client_address.h"
 #include "kmsd/front/front.h"
+#include "libkms/base/address.h"
 #include "libkms/core/frame.h"
 #include "libkms/kms_error.h"
 
@@ -235,12 +235,13 @@ static void
 connection_refuse(struct connection *c, int status)
 {
 	const struct refusal *r = refusals;
-	char peer[PEER_TEXT];
+	char peer[ADDRESS_PORT_TEXT];
 
 	while (r->status != status && r->status != KMS_E_FORMAT)
 		r++;
 	c->front->stats.refused_frames++;
-	log_limited(LOG_NOTICE, r->event, "%s: %s", peer_text(peer, c->address, c->port), r->text);
+	log_limited(
+	    LOG_NOTICE, r->event, "%s: %s", address_port_text(peer, c->address, c->port), r->text);
 	if (r->answer)
 		connection_error(c, (uint32_t)status, 0, true);
 	else
@@ -467,7 +468,7 @@ connection_expired(struct connection *c)
 		[DEADLINE_ANSWER] = { "no-answer", "kmsd-activate does not answer" },
 		[DEADLINE_SEND] = { "slow-reader", "does not read its reply" },
 	};
-	char peer[PEER_TEXT];
+	char peer[ADDRESS_PORT_TEXT];
 
 	if ((c->state == CONNECTION_ASKED || c->state == CONNECTION_WAITING) &&
 	    c->deadline != DEADLINE_ANSWER) {
@@ -481,7 +482,7 @@ connection_expired(struct connection *c)
 	c->front->stats.timeouts++;
 	if (lines[c->deadline].event != NULL && c->state != CONNECTION_DRAINING)
 		log_limited(LOG_NOTICE, lines[c->deadline].event, "%s: %s",
-		    peer_text(peer, c->address, c->port), lines[c->deadline].text);
+		    address_port_text(peer, c->address, c->port), lines[c->deadline].text);
 	connection_close(c);
 }
 

@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include "kmsd/common/log.h"
-#include "kmsd/front/client_address.h"
 #include "kmsd/front/front.h"
+#include "libkms/base/address.h"
 #include "libkms/core/frame.h"
 #include "libkms/kms_error.h"
 
@@ -42,11 +42,11 @@ static void
 take_connection(struct front *f, int fd, const struct sockaddr_storage *from)
 {
 	uint8_t address[16];
-	char peer[PEER_TEXT];
+	char peer[ADDRESS_PORT_TEXT];
 	uint16_t port;
 	int status;
 
-	peer_from_sockaddr(address, &port, from);
+	address_take(address, &port, (const struct sockaddr *)from);
 	if (f->throttle.connections != 0 && f->connections.open >= f->throttle.connections) {
 		log_limited(LOG_WARNING, "connection-limit",
 		    "%u connections are open, which is the limit: [limits] connections",
@@ -58,7 +58,7 @@ take_connection(struct front *f, int fd, const struct sockaddr_storage *from)
 	if (status == KMS_E_LIMIT) {
 		log_limited(LOG_NOTICE, "source-limit",
 		    "%s: [limits] connections_per_source allows %u connections",
-		    peer_text(peer, address, port), f->throttle.per_source);
+		    address_port_text(peer, address, port), f->throttle.per_source);
 		refuse_connection(f, fd);
 		return;
 	}

@@ -90,7 +90,7 @@ keep(struct work *w, const struct discover_address *a, const struct relay_host *
 	if (w->found.count == IPC_UPSTREAMS_MAX)
 		return;
 	memset(u, 0, sizeof(*u));
-	if (!address_take(u->address, (const struct sockaddr *)&a->to))
+	if (!address_take(u->address, NULL, (const struct sockaddr *)&a->to))
 		return;
 	u->port = h->port;
 	u->priority = h->priority;

@@ -3,7 +3,6 @@
  * They outlive this process, so that a restart refuses no client: a client that connects meanwhile
  * waits in the backlog.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -15,6 +14,7 @@
 
 #include "kmsd/common/log.h"
 #include "kmsd/supervisor/supervisor.h"
+#include "libkms/base/address.h"
 #include "libkms/kms_error.h"
 
 #define FIRST 3
@@ -33,13 +33,13 @@ inherited_count(void)
 
 /* Address and port of a listening TCP socket. */
 static bool
-describe(int fd, char address[64], uint16_t *port)
+describe(int fd, char address[ADDRESS_TEXT], uint16_t *port)
 {
 	union {
 		struct sockaddr sa;
-		struct sockaddr_in v4;
 		struct sockaddr_in6 v6;
 	} a;
+	uint8_t octets[16];
 	socklen_t len = sizeof(a), size = sizeof(int);
 	int type = 0, listens = 0;
 
@@ -47,13 +47,10 @@ describe(int fd, char address[64], uint16_t *port)
 	    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == -1 || !listens ||
 	    getsockname(fd, &a.sa, &len) == -1)
 		return false;
-	if (a.sa.sa_family == AF_INET) {
-		*port = ntohs(a.v4.sin_port);
-		return inet_ntop(AF_INET, &a.v4.sin_addr, address, 64) != NULL;
-	}
-	*port = ntohs(a.v6.sin6_port);
-	return a.sa.sa_family == AF_INET6 &&
-	       inet_ntop(AF_INET6, &a.v6.sin6_addr, address, 64) != NULL;
+	if (!address_take(octets, port, &a.sa))
+		return false;
+	address_text(address, octets);
+	return true;
 }
 
 static bool

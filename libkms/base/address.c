@@ -1,10 +1,11 @@
 /*
- * address.c - an address as text, the same in the log of every process and in kmsctl.
+ * address.c - see address.h.
  */
 #include "libkms/base/address.h"
 
 #include <arpa/inet.h>
 #include <ifaddrs.h>
+#include <stdio.h>
 #include <string.h>
 
 static bool
@@ -15,14 +16,41 @@ is_v4(const uint8_t address[16])
 	return memcmp(address, mapped, sizeof(mapped)) == 0;
 }
 
+static void
+map_v4(uint8_t out[16], const void *v4)
+{
+	memset(out, 0, 10);
+	memset(out + 10, 0xff, 2);
+	memcpy(out + 12, v4, 4);
+}
+
+bool
+address_parse(uint8_t out[16], const char *text)
+{
+	uint8_t v4[4];
+
+	memset(out, 0, 16);
+	if (inet_pton(AF_INET, text, v4) == 1)
+		map_v4(out, v4);
+	else if (inet_pton(AF_INET6, text, out) != 1)
+		return false;
+	return true;
+}
+
 const char *
 address_text(char out[ADDRESS_TEXT], const uint8_t address[16])
 {
-	out[0] = '\0';
-	if (is_v4(address))
-		inet_ntop(AF_INET, address + 12, out, ADDRESS_TEXT);
-	else
-		inet_ntop(AF_INET6, address, out, ADDRESS_TEXT);
+	bool v4 = is_v4(address);
+
+	return inet_ntop(v4 ? AF_INET : AF_INET6, address + (v4 ? 12 : 0), out, ADDRESS_TEXT);
+}
+
+const char *
+address_port_text(char out[ADDRESS_PORT_TEXT], const uint8_t address[16], uint16_t port)
+{
+	char text[ADDRESS_TEXT];
+
+	snprintf(out, ADDRESS_PORT_TEXT, "%s port %u", address_text(text, address), port);
 	return out;
 }
 
@@ -39,23 +67,23 @@ address_source(const uint8_t address[16])
 }
 
 bool
-address_take(uint8_t out[16], const struct sockaddr *sa)
+address_take(uint8_t out[16], uint16_t *port, const struct sockaddr *sa)
 {
-	struct sockaddr_in v4;
+	struct sockaddr_in v4 = { 0 };
 	struct sockaddr_in6 v6;
 
 	memset(out, 0, 16);
 	if (sa->sa_family == AF_INET) {
 		memcpy(&v4, sa, sizeof(v4));
-		memset(out + 10, 0xff, 2);
-		memcpy(out + 12, &v4.sin_addr, 4);
+		map_v4(out, &v4.sin_addr);
 	} else if (sa->sa_family == AF_INET6) {
 		memcpy(&v6, sa, sizeof(v6));
 		memcpy(out, &v6.sin6_addr, 16);
-	} else {
-		return false;
+		v4.sin_port = v6.sin6_port;
 	}
-	return true;
+	if (port != NULL)
+		*port = ntohs(v4.sin_port);
+	return sa->sa_family == AF_INET || sa->sa_family == AF_INET6;
 }
 
 bool
@@ -85,7 +113,7 @@ address_is_own(const uint8_t address[16])
 	if (getifaddrs(&all) == -1)
 		return false;
 	for (i = all; i != NULL && !own; i = i->ifa_next)
-		own = i->ifa_addr != NULL && address_take(one, i->ifa_addr) &&
+		own = i->ifa_addr != NULL && address_take(one, NULL, i->ifa_addr) &&
 		      memcmp(one, address, 16) == 0;
 	freeifaddrs(all);
 	return own;
@@ -94,15 +122,8 @@ address_is_own(const uint8_t address[16])
 bool
 address_listens(const char *listening, const uint8_t address[16])
 {
-	uint8_t own[16] = { 0 };
+	uint8_t own[16];
 
-	if (strcmp(listening, "0.0.0.0") == 0 || strcmp(listening, "::") == 0)
-		return true;
-	if (inet_pton(AF_INET6, listening, own) != 1) {
-		memset(own, 0, 16);
-		memset(own + 10, 0xff, 2);
-		if (inet_pton(AF_INET, listening, own + 12) != 1)
-			return false;
-	}
-	return memcmp(own, address, 16) == 0;
+	return address_parse(own, listening) &&
+	       (address_is_nowhere(own) || memcmp(own, address, 16) == 0);
 }

@@ -1,5 +1,6 @@
 /*
- * address.h - the 16 bytes of a client's address (IPv4 as ::ffff:a.b.c.d) as people write it.
+ * address.h - an IP address as 16 bytes (IPv4 as ::ffff:a.b.c.d), as sockets have it and as people
+ * write it.
  */
 #ifndef KMS_LIBKMS_BASE_ADDRESS_H
 #define KMS_LIBKMS_BASE_ADDRESS_H
@@ -10,13 +11,19 @@
 #include <sys/socket.h>
 
 #define ADDRESS_TEXT INET6_ADDRSTRLEN
+#define ADDRESS_PORT_TEXT (ADDRESS_TEXT + sizeof(" port 65535"))
 
+/* IPv4 or IPv6, as inet_pton(3) takes them. False, and zeros: neither. */
+bool address_parse(uint8_t out[16], const char *text);
 /* Returns out. */
 const char *address_text(char out[ADDRESS_TEXT], const uint8_t address[16]);
+/* "192.0.2.1 port 4711"; returns out. */
+const char *address_port_text(
+    char out[ADDRESS_PORT_TEXT], const uint8_t address[16], uint16_t port);
 /* The source that limits apply to: an IPv4 address, or the /64 of an IPv6 address. */
 uint64_t address_source(const uint8_t address[16]);
-/* Of an IPv4 or IPv6 socket address; false, and zeros, for others. */
-bool address_take(uint8_t out[16], const struct sockaddr *sa);
+/* Of an IPv4 or IPv6 socket address, and its port unless that is NULL. False, and zeros: others. */
+bool address_take(uint8_t out[16], uint16_t *port, const struct sockaddr *sa);
 /* 0.0.0.0 or ::, which is no address, but which connect(2) takes as this machine. */
 bool address_is_nowhere(const uint8_t address[16]);
 /* An interface of this machine has the address, or it is in 127.0.0.0/8. */

@@ -1,12 +1,12 @@
 /*
- * hex.c - bytes as hexadecimal digits (hex.h). No locale.
+ * hex.c - see hex.h.
  */
 #include "libkms/base/hex.h"
 
 #include <string.h>
 
-static int
-digit(char c)
+int
+hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -18,36 +18,30 @@ digit(char c)
 }
 
 void
-hex_format(char *out, const uint8_t *octets, size_t len)
+hex_format(char *out, const uint8_t *bytes, size_t len)
 {
 	static const char digits[] = "0123456789abcdef";
 
 	for (size_t i = 0; i < len; i++) {
-		*out++ = digits[octets[i] >> 4];
-		*out++ = digits[octets[i] & 15];
+		*out++ = digits[bytes[i] >> 4];
+		*out++ = digits[bytes[i] & 15];
 	}
 	*out = '\0';
 }
 
 bool
-hex_octet(uint8_t *out, const char *text)
-{
-	int high = digit(text[0]);
-	int low = high < 0 ? -1 : digit(text[1]);
-
-	if (low < 0)
-		return false;
-	*out = (uint8_t)(high << 4 | low);
-	return true;
-}
-
-bool
 hex_parse(uint8_t *out, size_t len, const char *text)
 {
+	int high, low;
+
 	if (strlen(text) != 2 * len)
 		return false;
-	for (size_t i = 0; i < len; i++)
-		if (!hex_octet(&out[i], text + 2 * i))
+	for (size_t i = 0; i < len; i++) {
+		high = hex_digit(text[2 * i]);
+		low = hex_digit(text[2 * i + 1]);
+		if (high < 0 || low < 0)
 			return false;
+		out[i] = (uint8_t)(high << 4 | low);
+	}
 	return true;
 }

@@ -8,11 +8,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* 0 to 15; -1: not a hexadecimal digit. */
+int hex_digit(char c);
 /* out holds 2 * len digits and the zero. */
-void hex_format(char *out, const uint8_t *octets, size_t len);
+void hex_format(char *out, const uint8_t *bytes, size_t len);
 /* Exactly 2 * len digits and nothing else. */
 bool hex_parse(uint8_t *out, size_t len, const char *text);
-/* Two digits at text, which may go on; false too at its end. */
-bool hex_octet(uint8_t *out, const char *text);
 
 #endif

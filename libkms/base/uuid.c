@@ -1,41 +1,62 @@
 /*
- * uuid.c - UUID text (RFC 9562 section 4) to its 16 bytes and back.
+ * uuid.c - see uuid.h.
  */
 #include "libkms/base/uuid.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "libkms/base/hex.h"
-#include "libkms/kms_error.h"
 
-/* A dash comes before these bytes. */
+#define DIGITS 32
+
 static bool
-dash_before(size_t i)
+dash_at(size_t i)
 {
-	return i == 4 || i == 6 || i == 8 || i == 10;
+	return i == 8 || i == 13 || i == 18 || i == 23;
 }
 
-int
+bool
+uuid_parse_loose(uint8_t out[16], const char *text, size_t len)
+{
+	char digits[DIGITS + 1] = "";
+	size_t n = 0;
+
+	if (len >= 2 && text[0] == '{' && text[len - 1] == '}') {
+		text++;
+		len -= 2;
+	}
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] == '-')
+			continue;
+		if (n == DIGITS)
+			return false;
+		digits[n++] = text[i];
+	}
+	return hex_parse(out, 16, digits);
+}
+
+bool
 uuid_parse(uint8_t out[16], const char *text)
 {
+	static const uint8_t nil[16];
+	uint8_t id[16];
+
 	if (strlen(text) != UUID_TEXT - 1)
-		return KMS_E_FORMAT;
-	for (size_t i = 0; i < 16; i++) {
-		if (dash_before(i) && *text++ != '-')
-			return KMS_E_FORMAT;
-		if (!hex_octet(&out[i], text))
-			return KMS_E_FORMAT;
-		text += 2;
-	}
-	return KMS_OK;
+		return false;
+	for (size_t i = 0; i < UUID_TEXT - 1; i++)
+		if ((text[i] == '-') != dash_at(i))
+			return false;
+	if (!uuid_parse_loose(id, text, UUID_TEXT - 1) || memcmp(id, nil, sizeof(id)) == 0)
+		return false;
+	memcpy(out, id, sizeof(id));
+	return true;
 }
 
 void
 uuid_format(char out[UUID_TEXT], const uint8_t id[16])
 {
 	for (size_t i = 0; i < 16; i++) {
-		if (dash_before(i))
+		if (i == 4 || i == 6 || i == 8 || i == 10)
 			*out++ = '-';
 		hex_format(out, id + i, 1);
 		out += 2;

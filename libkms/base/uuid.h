@@ -4,12 +4,20 @@
 #ifndef KMS_LIBKMS_BASE_UUID_H
 #define KMS_LIBKMS_BASE_UUID_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define UUID_TEXT 37 /* characters and the zero */
 
-/* Exactly 36 characters, either case. KMS_OK or KMS_E_FORMAT. */
-int uuid_parse(uint8_t out[16], const char *text);
+/* Exactly 8-4-4-4-12 digits, either case; not the nil UUID, which names nothing. */
+bool uuid_parse(uint8_t out[16], const char *text);
+/*
+ * As a person or a log writes it: 32 digits, dashes anywhere or nowhere, perhaps in braces. text
+ * need not be terminated.
+ */
+bool uuid_parse_loose(uint8_t out[16], const char *text, size_t len);
+/* Exactly 8-4-4-4-12 digits of lower case. */
 void uuid_format(char out[UUID_TEXT], const uint8_t id[16]);
 
 #endif

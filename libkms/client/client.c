@@ -90,7 +90,7 @@ fill(struct kms_client *c, const struct kms_options *o)
 	int rc;
 
 	if ((rc = minisig_key_parse(&c->publisher, o->publisher_key)) != KMS_OK ||
-	    (rc = uuid_parse(c->product, o->product)) != KMS_OK ||
+	    (rc = uuid_parse(c->product, o->product) ? KMS_OK : KMS_E_FORMAT) != KMS_OK ||
 	    (rc = copy_text(&c->host, o->host)) != KMS_OK ||
 	    (rc = copy_text(&c->domain, o->domain)) != KMS_OK ||
 	    (rc = copy_text(&c->nameserver, o->nameserver)) != KMS_OK ||

@@ -1,10 +1,11 @@
 /*
- * entry_relayed.c - the blobs of the two kinds of entry that a relay makes.
+ * entry_relayed.c - see entry_relayed.h.
  */
+#include "libkms/core/entry_relayed.h"
+
 #include <string.h>
 
 #include "libkms/base/wire.h"
-#include "libkms/core/entry.h"
 #include "libkms/kms_error.h"
 
 static size_t

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libkms/base/number.h"
 #include "libkms/base/typo.h"
 #include "libkms/kms_error.h"
 
@@ -400,8 +401,8 @@ ini_store(struct ini_reader *r, const struct ini_key *key, void *record, const c
 bool
 ini_number(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
 {
-	size_t len = strlen(value);
-	bool ok = len > 0 && len < 20 && strspn(value, "0123456789") == len;
+	uint64_t v = 0;
+	bool ok = number_parse(&v, UINT64_MAX, value);
 
-	return ini_store(r, key, record, value, ok, ok ? strtoull(value, NULL, 10) : 0, "");
+	return ini_store(r, key, record, value, ok, v, "");
 }

@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libkms/base/hex.h"
+#include "libkms/base/number.h"
+#include "libkms/base/uuid.h"
 #include "policy/host_key.h"
 #include "policy/values.h"
 
@@ -18,9 +21,9 @@ main(int argc, char **argv)
 	char text[4096];
 	uint64_t host;
 
-	if (argc != 5 || sodium_init() < 0 || !value_uuid_parse(r.host_key_id, argv[1]) ||
-	    !value_hex_parse(r.publisher, 8, argv[2]) || !value_number_parse(&host, argv[3]) ||
-	    !value_number_parse(&r.time, argv[4])) {
+	if (argc != 5 || sodium_init() < 0 || !uuid_parse(r.host_key_id, argv[1]) ||
+	    !hex_parse(r.publisher, 8, argv[2]) || !number_parse(&host, NUMBER_EXACT, argv[3]) ||
+	    !number_parse(&r.time, NUMBER_EXACT, argv[4])) {
 		fprintf(stderr, "usage: make_request KEY-UUID PUBLISHER-HEX HOST-NUMBER TIME\n");
 		return 2;
 	}

@@ -46,7 +46,7 @@ testhost_init(
 	snprintf(h->cert.group, sizeof(h->cert.group), "clients");
 	snprintf(h->cert.customer, sizeof(h->cert.customer), "Test Customer");
 	h->cert.product_count = 1;
-	assert(uuid_parse(h->cert.products[0], TESTHOST_PRODUCT) == 0);
+	assert(uuid_parse(h->cert.products[0], TESTHOST_PRODUCT));
 	certificate_host_id(h->cert.host_id, h->cert.sign_pk, h->cert.kx_pk);
 	testhost_certify(h);
 }

@@ -1,5 +1,6 @@
 /*
- * test_base.c - the ground floor: whole files, faults, the clock.
+ * test_base.c - the ground floor: whole files, faults, the clock, and text that is a number,
+ * bytes, a UUID or an address.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,9 +16,13 @@
 
 #include <cmocka.h>
 
+#include "libkms/base/address.h"
 #include "libkms/base/clock.h"
 #include "libkms/base/fault.h"
 #include "libkms/base/file.h"
+#include "libkms/base/hex.h"
+#include "libkms/base/number.h"
+#include "libkms/base/uuid.h"
 #include "libkms/kms_error.h"
 
 static int
@@ -121,6 +126,28 @@ our_own_are_regular(void **state)
 	assert_int_equal(file_remove(dir, "link"), KMS_OK);
 }
 
+/* A pipe that nobody writes to is empty; one that somebody has written to is read to its end. */
+static void
+pipes_are_read(void **state)
+{
+	int dir = *(int *)*state, end[2];
+	size_t len;
+	char *text;
+
+	assert_int_equal(mkfifoat(dir, "fifo", 0600), 0);
+	assert_int_equal(file_read(dir, "fifo", FILE_GIVEN, 9, &text, &len), KMS_OK);
+	assert_int_equal(len, 0);
+	free(text);
+	assert_int_equal(file_remove(dir, "fifo"), KMS_OK);
+	assert_int_equal(pipe(end), 0);
+	assert_int_equal(file_write_fd(end[1], "12345", 5), KMS_OK);
+	close(end[1]);
+	assert_int_equal(file_read_stream(end[0], 5, &text, &len), KMS_OK);
+	assert_string_equal(text, "12345");
+	free(text);
+	close(end[0]);
+}
+
 static int
 count(const char *name, void *arg)
 {
@@ -180,6 +207,154 @@ the_clock_goes_forward(void **state)
 	assert_true(clock_seconds() >= after / 1000000000);
 }
 
+static void
+numbers_are_digits(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t max, value;
+	} good[] = {
+		{ "0", 0, 0 },
+		{ "7", 7, 7 },
+		{ "65535", UINT16_MAX, 65535 },
+		{ "0065535", UINT16_MAX, 65535 },
+		{ "18446744073709551615", UINT64_MAX, UINT64_MAX },
+	};
+	static const struct {
+		const char *text;
+		uint64_t max;
+	} bad[] = {
+		{ "", 9 },
+		{ " 1", 9 },
+		{ "1 ", 9 },
+		{ "+1", 9 },
+		{ "-1", UINT64_MAX },
+		{ "0x1", 99 },
+		{ "1e1", 99 },
+		{ "1.0", 99 },
+		{ "\xd9\xa1", 99 }, /* an Arabic one */
+		{ "8", 7 },
+		{ "1", 0 },
+		{ "65536", UINT16_MAX },
+		{ "655350", UINT16_MAX },
+		{ "18446744073709551616", UINT64_MAX },
+		{ "99999999999999999999", UINT64_MAX },
+		{ "9007199254740993", NUMBER_EXACT },
+	};
+	const char *at = "42abc";
+	uint64_t v;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		assert_true(number_parse(&v, good[i].max, good[i].text));
+		assert_int_equal(v, good[i].value);
+	}
+	v = 5;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (number_parse(&v, bad[i].max, bad[i].text))
+			fail_msg("\"%s\"", bad[i].text);
+	assert_int_equal(v, 5);
+	assert_true(number_prefix(&v, 99, &at));
+	assert_int_equal(v, 42);
+	assert_string_equal(at, "abc");
+	assert_false(number_prefix(&v, 99, &at));
+}
+
+static void
+hex_is_whole(void **state)
+{
+	static const char *const bad[] = { "", "0", "00", "000", "00000", "0g0a", "0 0a", "0x0a",
+		"-00a", "\xff\xff\xff\xff" };
+	uint8_t bytes[2];
+	char text[5];
+
+	(void)state;
+	assert_true(hex_parse(bytes, 2, "0aFf"));
+	hex_format(text, bytes, 2);
+	assert_string_equal(text, "0aff");
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (hex_parse(bytes, 2, bad[i]))
+			fail_msg("\"%s\"", bad[i]);
+	assert_true(hex_parse(bytes, 0, ""));
+}
+
+#define ID "9f3c1d60-52a7-4a6e-9b1c-0d5e8a7f4b21"
+
+static void
+uuids_in_one_spelling(void **state)
+{
+	static const char *const bad[] = {
+		"",
+		"-",
+		"9f3c1d6052a74a6e9b1c0d5e8a7f4b21",
+		"{" ID "}",
+		ID " ",
+		ID "0",
+		"9f3c1d60-52a7-4a6e-9b1c-0d5e8a7f4b2",
+		"9f3c1d605-2a7-4a6e-9b1c-0d5e8a7f4b21",
+		"9f3c1d60--2a7-4a6e-9b1c-0d5e8a7f4b21",
+		"9f3c1d60-52a7-4a6e-9b1c-0d5e8a7f4b2g",
+		"9f3c1d60_52a7_4a6e_9b1c_0d5e8a7f4b21",
+		"------------------------------------",
+		"00000000-0000-0000-0000-000000000000",
+	};
+	static const char *const loose[] = { ID, "{" ID "}", "9f3c1d6052a74a6e9b1c0d5e8a7f4b21",
+		"9F3C-1D60-52A7-4A6E-9B1C-0D5E-8A7F-4B21" };
+	static const char *const neither[] = { "", "{}", "{" ID, ID "}", "9f3c1d60", ID "0",
+		"9f3c1d60 52a7 4a6e 9b1c 0d5e8a7f4b21" };
+	uint8_t id[16], same[16];
+	char text[UUID_TEXT];
+
+	(void)state;
+	assert_true(uuid_parse(id, "9F3C1D60-52a7-4a6e-9b1c-0d5e8a7f4b21"));
+	uuid_format(text, id);
+	assert_string_equal(text, ID);
+	memcpy(same, id, sizeof(id));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (uuid_parse(same, bad[i]))
+			fail_msg("\"%s\"", bad[i]);
+	assert_memory_equal(same, id, sizeof(id));
+	for (size_t i = 0; i < sizeof(loose) / sizeof(loose[0]); i++) {
+		memset(same, 0, sizeof(same));
+		assert_true(uuid_parse_loose(same, loose[i], strlen(loose[i])));
+		assert_memory_equal(same, id, sizeof(id));
+	}
+	for (size_t i = 0; i < sizeof(neither) / sizeof(neither[0]); i++)
+		if (uuid_parse_loose(same, neither[i], strlen(neither[i])))
+			fail_msg("\"%s\"", neither[i]);
+}
+
+static void
+addresses_in_one_form(void **state)
+{
+	static const struct {
+		const char *text, *written;
+	} good[] = {
+		{ "192.0.2.1", "192.0.2.1" },
+		{ "0.0.0.0", "0.0.0.0" },
+		{ "::", "::" },
+		{ "::FFFF:192.0.2.1", "192.0.2.1" },
+		{ "2001:DB8:0::1", "2001:db8::1" },
+	};
+	static const char *const bad[] = { "", " 192.0.2.1", "192.0.2.1 ", "192.0.2", "192.0.2.256",
+		"192.0.2.1:80", "192.0.2.1/32", "[::1]", "::1%lo", ":::", "1:2:3:4:5:6:7:8:9",
+		"localhost" };
+	static const uint8_t zero[16];
+	uint8_t address[16];
+	char text[ADDRESS_TEXT];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		assert_true(address_parse(address, good[i].text));
+		assert_string_equal(address_text(text, address), good[i].written);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		if (address_parse(address, bad[i]))
+			fail_msg("\"%s\"", bad[i]);
+		assert_memory_equal(address, zero, sizeof(zero));
+	}
+}
+
 int
 main(void)
 {
@@ -187,9 +362,14 @@ main(void)
 		cmocka_unit_test(files_are_whole),
 		cmocka_unit_test(what_was_left_is_replaced),
 		cmocka_unit_test(our_own_are_regular),
+		cmocka_unit_test(pipes_are_read),
 		cmocka_unit_test(each_name_of_a_directory),
 		cmocka_unit_test(the_first_fault_is_kept),
 		cmocka_unit_test(the_clock_goes_forward),
+		cmocka_unit_test(numbers_are_digits),
+		cmocka_unit_test(hex_is_whole),
+		cmocka_unit_test(uuids_in_one_spelling),
+		cmocka_unit_test(addresses_in_one_form),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -11,10 +11,10 @@
 
 #include <cmocka.h>
 
-#include "kmsd/front/client_address.h"
 #include "kmsd/front/connection.h"
 #include "kmsd/front/deadline.h"
 #include "kmsd/front/throttle.h"
+#include "libkms/base/address.h"
 #include "libkms/kms_error.h"
 
 #define MANY 1000
@@ -221,22 +221,22 @@ test_peer(void **state)
 	struct sockaddr_storage ss = { 0 };
 	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(4711) };
 	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons(65535) };
-	char text[PEER_TEXT];
+	char text[ADDRESS_PORT_TEXT];
 	uint8_t address[16];
 	uint16_t port;
 
 	in.sin_addr.s_addr = htonl(0xc0000201);
 	memcpy(&ss, &in, sizeof(in));
-	peer_from_sockaddr(address, &port, &ss);
-	assert_string_equal(peer_text(text, address, port), "192.0.2.1 port 4711");
+	address_take(address, &port, (const struct sockaddr *)&ss);
+	assert_string_equal(address_port_text(text, address, port), "192.0.2.1 port 4711");
 	memset(&in6.sin6_addr, 0xff, 16);
 	memcpy(&ss, &in6, sizeof(in6));
-	peer_from_sockaddr(address, &port, &ss);
-	assert_string_equal(
-	    peer_text(text, address, port), "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff port 65535");
+	address_take(address, &port, (const struct sockaddr *)&ss);
+	assert_string_equal(address_port_text(text, address, port),
+	    "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff port 65535");
 	/* a client that came to an IPv6 socket by IPv4 reads as what it is */
 	v4(address, 0x7f000001);
-	assert_string_equal(peer_text(text, address, 1), "127.0.0.1 port 1");
+	assert_string_equal(address_port_text(text, address, 1), "127.0.0.1 port 1");
 }
 
 int

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "libkms/base/uuid.h"
 #include "libkms/core/certificate.h"
 #include "policy/host_key.h"
 #include "policy/values.h"
@@ -49,13 +50,13 @@ test_uuid(void **state)
 		"{0000000-0000-4000-8000-000000000001}", "00000000-0000-0000-0000-000000000000",
 		" 0000000-0000-4000-8000-000000000001", "00000000_0000_4000_8000_000000000001" };
 	uint8_t id[16];
-	char text[VALUE_UUID + 1];
+	char text[UUID_TEXT];
 
-	assert_true(value_uuid_parse(id, "9F3C1D60-52a7-4a6e-9b1c-0d5e8a7f4b21"));
-	value_uuid_format(text, id);
+	assert_true(uuid_parse(id, "9F3C1D60-52a7-4a6e-9b1c-0d5e8a7f4b21"));
+	uuid_format(text, id);
 	assert_string_equal(text, "9f3c1d60-52a7-4a6e-9b1c-0d5e8a7f4b21");
 	for (size_t i = 0; i < COUNT(bad); i++)
-		assert_false(value_uuid_parse(id, bad[i]));
+		assert_false(uuid_parse(id, bad[i]));
 }
 
 static void

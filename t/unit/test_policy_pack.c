@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "libkms/base/uuid.h"
 #include "policy/pack.h"
 #include "policy/values.h"
 
@@ -303,9 +304,9 @@ test_find(void **state)
 	uint8_t id[16];
 
 	must_parse(GOOD "[product " UUID_2 "]\nname = M\ngroup = g\npool = p\nthreshold = 2\n");
-	assert_true(value_uuid_parse(id, UUID_1));
+	assert_true(uuid_parse(id, UUID_1));
 	assert_string_equal(policy_product_find(&pack, id)->name, "N");
-	assert_true(value_uuid_parse(id, UUID_2));
+	assert_true(uuid_parse(id, UUID_2));
 	assert_string_equal(policy_product_find(&pack, id)->name, "M");
 	id[15] = 3;
 	assert_null(policy_product_find(&pack, id));

@@ -513,13 +513,13 @@ test_addresses(void **state)
 	static const uint8_t none[16];
 	uint8_t out[16];
 
-	assert_false(address_take(out, (const struct sockaddr *)&un));
+	assert_false(address_take(out, NULL, (const struct sockaddr *)&un));
 	assert_memory_equal(out, none, 16);
-	assert_true(address_take(out, (const struct sockaddr *)&v6));
+	assert_true(address_take(out, NULL, (const struct sockaddr *)&v6));
 	assert_memory_equal(out, &v6.sin6_addr, 16);
 	assert_false(address_is_own(none));
 	assert_true(address_listens("fd01::", out));
-	assert_true(address_take(out, (const struct sockaddr *)&v4));
+	assert_true(address_take(out, NULL, (const struct sockaddr *)&v4));
 	assert_memory_equal(out, loopback, 16);
 	for (int i = 0; i < 4; i++) {
 		static const char *const good[] = { "127.0.0.1", "0.0.0.0",

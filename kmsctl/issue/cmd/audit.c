@@ -14,6 +14,8 @@
 
 #include "kmsctl/issue/sign.h"
 #include "libkms/base/file.h"
+#include "libkms/base/hex.h"
+#include "libkms/base/number.h"
 #include "policy/pack.h"
 #include "policy/values.h"
 
@@ -38,8 +40,8 @@ take_last(struct audit_options *opt, const char *text)
 		return false;
 	snprintf(number, sizeof(number), "%.*s", (int)(colon - text), text);
 	opt->have_last = true;
-	return value_number_parse(&opt->last, number) && opt->last > 0 && opt->last < UINT64_MAX &&
-	       value_hex_parse(opt->last_hash, sizeof(opt->last_hash), colon + 1);
+	return number_parse(&opt->last, NUMBER_EXACT, number) && opt->last > 0 &&
+	       hex_parse(opt->last_hash, sizeof(opt->last_hash), colon + 1);
 }
 
 static int
@@ -58,7 +60,7 @@ take_options(struct issue *i, struct audit_options *opt)
 		return fault_set(&i->fault, KMS_E_ARGUMENT,
 		    "--last needs the number of a batch, a colon and 64 hexadecimal digits");
 	opt->have_host = o->host != NULL;
-	if (opt->have_host && !value_hex_parse(opt->host, sizeof(opt->host), o->host))
+	if (opt->have_host && !hex_parse(opt->host, sizeof(opt->host), o->host))
 		return fault_set(&i->fault, KMS_E_ARGUMENT, "--host needs 32 hexadecimal digits");
 	return issue_publisher(i, o->publisher, &opt->publisher);
 }
@@ -126,7 +128,7 @@ show_report(struct issue *i, const struct audit_job *job)
 	char last[24 + 64];
 
 	snprintf(last, sizeof(last), "%llu:", (unsigned long long)r->last);
-	value_hex_format(last + strlen(last), r->last_hash, sizeof(r->last_hash));
+	hex_format(last + strlen(last), r->last_hash, sizeof(r->last_hash));
 	tell_hex(i->out, "host", r->host, sizeof(r->host));
 	tell_number(i->out, "clients", r->clients);
 	tell_number(i->out, "leases", r->leases);

@@ -14,6 +14,7 @@
 #include "kmsctl/issue/register.h"
 #include "kmsctl/issue/sign.h"
 #include "libkms/base/file.h"
+#include "libkms/base/uuid.h"
 #include "libkms/core/certificate.h"
 #include "policy/pack.h"
 #include "policy/values.h"
@@ -65,11 +66,11 @@ static int
 read_key(struct issue *i, struct confirm *c)
 {
 	const struct confirm_options *o = i->options;
-	char path[ISSUE_PATH], id[VALUE_UUID + 1];
+	char path[ISSUE_PATH], id[UUID_TEXT];
 	struct publisher_file file;
 	int rc;
 
-	value_uuid_format(id, c->request.host_key_id);
+	uuid_format(id, c->request.host_key_id);
 	if (!(o->key != NULL ? issue_path(i, path, "%s", o->key)
 			     : issue_path(i, path, "%s/issued/%s.kmskey", i->dir, id)))
 		return KMS_E_ARGUMENT;
@@ -252,7 +253,7 @@ write_certificate(struct issue *i, const struct confirm *c, const char *path)
 {
 	const struct confirm_options *o = i->options;
 	static const char kind[] = "kms host certificate";
-	char text[2 * CERTIFICATE_MAX + 1024], comment[SIGN_COMMENT], id[VALUE_UUID + 1];
+	char text[2 * CERTIFICATE_MAX + 1024], comment[SIGN_COMMENT], id[UUID_TEXT];
 	char installation[INSTALLATION_ID + 1];
 	size_t len = certificate_file_format(text, sizeof(text), c->octets, c->len);
 	int rc;
@@ -260,7 +261,7 @@ write_certificate(struct issue *i, const struct confirm *c, const char *path)
 	if (len == 0)
 		return fault_set(
 		    &i->fault, KMS_E_FORMAT, "the certificate cannot be written as a file");
-	value_uuid_format(id, c->key.id);
+	uuid_format(id, c->key.id);
 	snprintf(comment, sizeof(comment), "%s %llu host key %s for %s", kind,
 	    (unsigned long long)c->event.serial, id, c->key.customer);
 	if ((rc = sign_write(i, c->secret, path, text, len, comment)) != KMS_OK)

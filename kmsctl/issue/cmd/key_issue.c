@@ -12,6 +12,8 @@
 #include "kmsctl/issue/register.h"
 #include "kmsctl/issue/sign.h"
 #include "libkms/base/file.h"
+#include "libkms/base/number.h"
+#include "libkms/base/uuid.h"
 #include "policy/pack.h"
 #include "policy/values.h"
 
@@ -40,7 +42,7 @@ take_number(struct issue *i, const char *option, const char *text, uint64_t min,
 	*out = fallback;
 	if (text == NULL)
 		return KMS_OK;
-	if (!value_number_parse(out, text) || *out < min || *out > max)
+	if (!number_parse(out, max, text) || *out < min)
 		return fault_set(&i->fault, KMS_E_ARGUMENT, "--%s needs a number from %llu to %llu",
 		    option, (unsigned long long)min, (unsigned long long)max);
 	return KMS_OK;
@@ -158,11 +160,11 @@ write_key(struct issue *i, const struct secret_key *k, const struct host_key *ke
 {
 	const struct key_options *o = i->options;
 	char text[KEY_ROOM], comment[SIGN_COMMENT], path[ISSUE_PATH], copy[ISSUE_PATH];
-	char id[VALUE_UUID + 1];
+	char id[UUID_TEXT];
 	size_t len = host_key_format(text, sizeof(text), key);
 	int rc;
 
-	value_uuid_format(id, key->id);
+	uuid_format(id, key->id);
 	snprintf(comment, sizeof(comment), "kms host key %s group %s for %s", id, key->group,
 	    key->customer);
 	if (len == 0)

@@ -8,6 +8,9 @@
 
 #include "kmsctl/issue/issue.h"
 #include "kmsctl/issue/register.h"
+#include "libkms/base/hex.h"
+#include "libkms/base/number.h"
+#include "libkms/base/uuid.h"
 #include "policy/values.h"
 
 struct ledger_options {
@@ -42,7 +45,7 @@ static void
 hex_unless_zero(char *out, const uint8_t *octets, size_t len)
 {
 	if (any(octets, len))
-		value_hex_format(out, octets, len);
+		hex_format(out, octets, len);
 }
 
 static void
@@ -82,7 +85,7 @@ static void
 column_key(char *out, size_t size, const struct register_event *e)
 {
 	if (any(e->host_key, 16))
-		value_uuid_format(out, e->host_key);
+		uuid_format(out, e->host_key);
 }
 
 static void
@@ -271,7 +274,7 @@ show(const struct register_event *e, void *arg)
 			continue;
 		else if (columns[n].type == OUTPUT_TEXT)
 			tell_text(o, columns[n].name, text);
-		else if (value_number_parse(&number, text))
+		else if (number_parse(&number, NUMBER_EXACT, text))
 			output_put(o, &(struct output_field){ .key = columns[n].name,
 					  .label = columns[n].name,
 					  .type = columns[n].type,
@@ -292,7 +295,7 @@ run_ledger(struct issue *i)
 	if (o->csv && i->json)
 		return fault_set(&i->fault, KMS_E_ARGUMENT, "--csv and --json exclude each other");
 	l.by_key = o->key != NULL;
-	if (l.by_key && !value_uuid_parse(l.key, o->key))
+	if (l.by_key && !uuid_parse(l.key, o->key))
 		return fault_set(&i->fault, KMS_E_ARGUMENT, "--key needs the UUID of a host key");
 	rc = issue_register(i, &r, false);
 	/* A publisher who has issued nothing yet has an empty ledger. */

@@ -10,6 +10,9 @@
 #include "kmsctl/issue/register.h"
 #include "kmsctl/issue/sign.h"
 #include "libkms/base/file.h"
+#include "libkms/base/hex.h"
+#include "libkms/base/number.h"
+#include "libkms/base/uuid.h"
 #include "policy/revocation.h"
 #include "policy/values.h"
 
@@ -80,7 +83,7 @@ run_revoke_key(struct issue *i)
 {
 	struct register_event e = { .kind = EVENT_REVOKE_KEY };
 
-	return revoke(i, &e, value_uuid_parse(e.host_key, i->operand), "the UUID of a host key");
+	return revoke(i, &e, uuid_parse(e.host_key, i->operand), "the UUID of a host key");
 }
 
 static int
@@ -88,8 +91,7 @@ run_revoke_host(struct issue *i)
 {
 	struct register_event e = { .kind = EVENT_REVOKE_HOST };
 
-	return revoke(
-	    i, &e, value_hex_parse(e.host, 16, i->operand), "a host id, 32 hexadecimal digits");
+	return revoke(i, &e, hex_parse(e.host, 16, i->operand), "a host id, 32 hexadecimal digits");
 }
 
 static int
@@ -97,7 +99,7 @@ run_revoke_certificate(struct issue *i)
 {
 	struct register_event e = { .kind = EVENT_REVOKE_SERIAL };
 
-	return revoke(i, &e, value_number_parse(&e.serial, i->operand) && e.serial > 0,
+	return revoke(i, &e, number_parse(&e.serial, NUMBER_EXACT, i->operand) && e.serial > 0,
 	    "the serial number of a certificate");
 }
 

@@ -26,18 +26,12 @@ int
 control_id(struct control_request *q, const char *name, uint8_t out[16])
 {
 	struct control_field f;
-	char digits[33] = "";
-	size_t n = 0;
 
 	if (!control_argument(q, 's', name, &f)) {
 		snprintf(q->why, CONTROL_WHY, "the argument \"%s\" is missing", name);
 		return KMS_E_ARGUMENT;
 	}
-	for (uint32_t i = 0; i < f.value_len && n < sizeof(digits); i++) {
-		if (f.value[i] != '-')
-			digits[n++] = (char)f.value[i];
-	}
-	if (n == 32 && hex_parse(out, 16, digits))
+	if (uuid_parse_loose(out, (const char *)f.value, f.value_len))
 		return KMS_OK;
 	snprintf(q->why, CONTROL_WHY, "\"%s\" must be 32 hexadecimal digits", name);
 	return KMS_E_ARGUMENT;

@@ -7,6 +7,7 @@
 #include "kmsd/activate/activate.h"
 #include "kmsd/activate/control/control_verbs.h"
 #include "libkms/base/address.h"
+#include "libkms/core/entry_relayed.h"
 
 static const char *const outcome_names[IPC_RELAYED_OUTCOMES + 1] = {
 	[IPC_RELAYED_DONE] = "answered",

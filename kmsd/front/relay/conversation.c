@@ -11,11 +11,11 @@
 #include <unistd.h>
 
 #include "kmsd/common/log.h"
-#include "kmsd/front/client_address.h"
 #include "kmsd/front/front.h"
 #include "kmsd/front/relay/exchange.h"
 #include "kmsd/front/relay/half.h"
 #include "kmsd/front/relay/report.h"
+#include "libkms/base/address.h"
 #include "libkms/base/clock.h"
 #include "libkms/kms_error.h"
 
@@ -190,10 +190,10 @@ conversation_free(struct connection *connection)
 static void
 say(const struct conversation *c, int level, const char *event, const char *why)
 {
-	char peer[PEER_TEXT];
+	char peer[ADDRESS_PORT_TEXT];
 
 	log_limited(level, event, "%s: %s",
-	    peer_text(peer, c->connection->address, c->connection->port), why);
+	    address_port_text(peer, c->connection->address, c->connection->port), why);
 }
 
 static void
@@ -645,14 +645,14 @@ static void
 conversation_open(struct connection *connection, const uint8_t *data, size_t len)
 {
 	struct relay *relay = &connection->front->relay;
-	char peer[PEER_TEXT];
+	char peer[ADDRESS_PORT_TEXT];
 	struct conversation *c;
 	int status;
 
 	if (!allowed(relay, connection->address)) {
 		log_limited(LOG_NOTICE, "relay-source-refused",
 		    "%s: not in a network of [relay] allow",
-		    peer_text(peer, connection->address, connection->port));
+		    address_port_text(peer, connection->address, connection->port));
 		connection->front->stats.refused_connections++;
 		connection_close(connection);
 		return;

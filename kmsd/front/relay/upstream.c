@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "kmsd/common/log.h"
-#include "kmsd/front/client_address.h"
+#include "libkms/base/address.h"
 #include "libkms/kms_error.h"
 
 void
@@ -173,9 +173,9 @@ upstream_connect(const struct ipc_upstream *host, int *fd)
 const char *
 upstream_text(char out[UPSTREAM_TEXT], const struct ipc_upstream *host)
 {
-	char address[PEER_TEXT];
+	char address[ADDRESS_PORT_TEXT];
 
-	peer_text(address, host->address, host->port);
+	address_port_text(address, host->address, host->port);
 	if (host->name[0] == '\0' || strncmp(host->name, address, strlen(host->name)) == 0)
 		snprintf(out, UPSTREAM_TEXT, "%s", address);
 	else

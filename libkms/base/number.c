@@ -1,0 +1,34 @@
+/*
+ * number.c - see number.h.
+ */
+#include "libkms/base/number.h"
+
+bool
+number_prefix(uint64_t *out, uint64_t max, const char **at)
+{
+	const char *text = *at;
+	uint64_t v = 0, digit;
+
+	for (; *text >= '0' && *text <= '9'; text++) {
+		digit = (uint64_t)(*text - '0');
+		if (digit > max || v > (max - digit) / 10)
+			return false;
+		v = v * 10 + digit;
+	}
+	if (text == *at)
+		return false;
+	*at = text;
+	*out = v;
+	return true;
+}
+
+bool
+number_parse(uint64_t *out, uint64_t max, const char *text)
+{
+	uint64_t v;
+
+	if (!number_prefix(&v, max, &text) || *text != '\0')
+		return false;
+	*out = v;
+	return true;
+}

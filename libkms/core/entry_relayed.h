@@ -1,0 +1,45 @@
+/*
+ * entry_relayed.h - the two kinds of entry that a relay makes: ENTRY_RELAYED and
+ * ENTRY_RELAYED_NAME, as blobs of entry.h's other kinds.
+ */
+#ifndef KMS_LIBKMS_CORE_ENTRY_RELAYED_H
+#define KMS_LIBKMS_CORE_ENTRY_RELAYED_H
+
+#include "libkms/core/entry.h"
+
+/*
+ * ENTRY_RELAYED: subject is the client's address (IPv4 as
+ * ::ffff:a.b.c.d), text the name of the KMS host, blob
+ *    0  1  outcome (enum ipc_relayed_outcome)   1  2  major   3  2  minor version, 0.0: not known
+ *    5  4  bytes of payload sent               9  4  received
+ *   13  4  RPC status                          17  4  latency, microseconds
+ *   21 16  address of the KMS host             37  2  its port
+ * ENTRY_RELAYED_NAME: subject the client's address, text its host name, blob
+ *    0 16  CMID   16  4  count   20  8  time of the request, as the KMS host logged them
+ */
+#define ENTRY_RELAYED_BLOB 39
+#define ENTRY_RELAYED_NAME_BLOB 28
+struct entry_relayed {
+	uint64_t time;
+	uint8_t source[16];
+	uint8_t outcome;
+	uint16_t major, minor;
+	uint32_t sent, received, status, latency;
+	uint8_t address[16];
+	uint16_t port;
+	char name[65];
+};
+struct entry_relayed_name {
+	uint64_t time;
+	uint8_t source[16];
+	uint8_t cmid[16];
+	uint32_t count;
+	uint64_t told;
+	char name[MESSAGE_NAME + 1];
+};
+size_t entry_relayed_encode(uint8_t *out, size_t size, const struct entry_relayed *e);
+int entry_relayed_decode(struct entry_relayed *e, const uint8_t *in, size_t len);
+size_t entry_relayed_name_encode(uint8_t *out, size_t size, const struct entry_relayed_name *e);
+int entry_relayed_name_decode(struct entry_relayed_name *e, const uint8_t *in, size_t len);
+
+#endif
