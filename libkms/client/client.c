@@ -13,6 +13,8 @@
 #include "libkms/base/uuid.h"
 #include "libkms/base/wire.h"
 #include "libkms/client/machine.h"
+#include "libkms/client/order.h"
+#include "libkms/core/seal.h"
 #include "libkms/kms_error.h"
 
 /* Seconds the clock may run ahead of the disk: not every kms_status needs a write. */

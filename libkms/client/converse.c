@@ -3,154 +3,18 @@
  * certificate is not known yet, then the sealed request, once more when the
  * sequence number was behind. Nothing a host says counts before it is verified.
  */
-#include <errno.h>
+#include "libkms/client/converse.h"
+
 #include <sodium.h>
 #include <string.h>
 
-#include "libkms/base/clock.h"
 #include "libkms/client/dialogue.h"
+#include "libkms/client/judge.h"
+#include "libkms/client/licence.h"
+#include "libkms/client/stored.h"
 #include "libkms/client/transport.h"
-#include "libkms/core/frame.h"
+#include "libkms/core/message.h"
 #include "libkms/kms_error.h"
-
-/* What a host may say in the clear. Anybody on the way could have sent it. */
-static const uint32_t clear_statuses[] = {
-	KMS_E_NOT_ENABLED,
-	KMS_E_NOT_CONFIRMED,
-	KMS_E_KEY_INVALID,
-	KMS_E_KEY_EXPIRED,
-	KMS_E_OVERLOAD,
-	KMS_E_LEDGER,
-	KMS_E_UNKNOWN_HOST,
-	KMS_E_BAD_VERSION,
-	KMS_E_BAD_FRAME,
-	KMS_E_BAD_SEAL,
-	KMS_E_TOO_LARGE,
-	KMS_E_LOCKED,
-};
-
-bool
-dialogue_among(const uint32_t *list, size_t count, uint32_t status)
-{
-	size_t i;
-
-	for (i = 0; i < count; i++)
-		if (list[i] == status)
-			return true;
-	return false;
-}
-
-enum step
-dialogue_broken(struct dialogue *d, int rc, const char *what)
-{
-	ask_note(
-	    d->a, (uint32_t)rc, false, "%s: %s: %s", d->t->peer, what, kms_strerror((uint32_t)rc));
-	return STEP_NEXT_HOST;
-}
-
-/*
- * For a product, a host that closes the connection is unreachable; the detail says what happened.
- */
-static enum step
-broken_wire(struct dialogue *d, int rc, const char *what)
-{
-	if (rc != KMS_E_TRUNCATED && rc != KMS_E_IO)
-		return dialogue_broken(d, rc, what);
-	ask_note(d->a, KMS_E_NO_HOST, false, "%s: %s: %s", d->t->peer, what,
-	    rc == KMS_E_IO ? strerror(errno) : "the host closed the connection");
-	return STEP_NEXT_HOST;
-}
-
-/* Anybody could have sent this: it may bring the next attempt forward, but never delay it. */
-static void
-keep_retry(struct state *s, uint32_t seconds)
-{
-	uint32_t minutes =
-	    s->activation_interval ? s->activation_interval : LICENCE_ACTIVATION_INTERVAL;
-
-	s->retry_after = seconds / 60 < minutes ? seconds : 0;
-}
-
-/* An ERROR frame. STEP_AGAIN only when the cached certificate belongs to another host. */
-static enum step
-clear_error(struct dialogue *d)
-{
-	struct frame_error e;
-	int rc = frame_error_decode(&e, d->frame + FRAME_HEADER, d->frame_len - FRAME_HEADER);
-
-	if (rc != KMS_OK || !DIALOGUE_AMONG(clear_statuses, e.status))
-		return dialogue_broken(d, KMS_E_BAD_FRAME, "error frame");
-	if (e.status == KMS_E_UNKNOWN_HOST && !d->a->refreshed)
-		return STEP_AGAIN;
-	d->a->result.retry_after = e.retry_after;
-	keep_retry(d->a->c->state, e.retry_after);
-	ask_note(d->a, e.status, true, "%s: %s", d->t->peer, kms_strerror(e.status));
-	return STEP_NEXT_HOST;
-}
-
-/* Send d->frame, receive the answer into it. STEP_FINAL: it is of type want. */
-static enum step
-roundtrip(struct dialogue *d, enum frame_type want, const char *what)
-{
-	int64_t until = transport_sooner(d->a->deadline, clock_ms() + d->a->c->reply_timeout);
-	int rc = transport_send(d->t, d->frame, d->frame_len, until);
-	struct frame f;
-
-	/* A host that refuses and closes may have answered before our send failed. */
-	if (rc == KMS_OK || rc == KMS_E_IO)
-		rc = transport_receive(d->t, d->frame, sizeof(d->frame), &d->frame_len, until);
-	if (rc != KMS_OK)
-		return broken_wire(d, rc, what);
-	rc = frame_decode(&f, d->frame, FRAME_MAX_REPLY);
-	if (rc == KMS_OK && f.type == FRAME_ERROR)
-		return clear_error(d);
-	if (rc != KMS_OK || f.type != want)
-		return dialogue_broken(d, KMS_E_BAD_FRAME, what);
-	return STEP_FINAL;
-}
-
-static int
-use_certificate(struct dialogue *d, const uint8_t *bytes, size_t len)
-{
-	struct kms_client *c = d->a->c;
-	int rc = trust_certificate(c, &d->cert, bytes, len, true);
-
-	if (rc != KMS_OK)
-		return rc;
-	return seal_client_keys(&d->keys, c->state->pk, c->state->sk, d->cert.kx_pk);
-}
-
-enum step
-dialogue_hello(struct dialogue *d)
-{
-	struct state *s = d->a->c->state;
-	struct message_hello m;
-	struct message_hello_reply reply;
-	enum step step;
-	size_t n;
-	int rc;
-
-	d->a->refreshed = true;
-	memcpy(m.publisher, d->a->c->publisher.id, sizeof(m.publisher));
-	n = message_hello_encode(d->frame + FRAME_HEADER, FRAME_MAX_REQUEST, &m);
-	frame_encode(d->frame, FRAME_HELLO, (uint32_t)n);
-	d->frame_len = FRAME_HEADER + n;
-	if ((step = roundtrip(d, FRAME_HELLO_REPLY, "HELLO")) != STEP_FINAL)
-		return step;
-	rc = message_hello_reply_decode(
-	    &reply, d->frame + FRAME_HEADER, d->frame_len - FRAME_HEADER);
-	if (rc == KMS_OK && reply.certificate_len > sizeof(s->certificate))
-		rc = KMS_E_TOO_LARGE;
-	if (rc == KMS_OK)
-		trust_rotation(d->a->c, reply.rotation);
-	if (rc == KMS_OK)
-		rc = use_certificate(d, reply.certificate, reply.certificate_len);
-	if (rc != KMS_OK)
-		return dialogue_broken(d, rc, "host certificate");
-	memcpy(s->certificate, reply.certificate, reply.certificate_len);
-	s->certificate_len = reply.certificate_len;
-	return STEP_FINAL;
-}
 
 static size_t
 request_text(struct dialogue *d, uint8_t *out, size_t size)
@@ -199,7 +63,7 @@ request(struct dialogue *d)
 	    d->a->c->state->pk, NULL, d->text, d->text_len);
 	if (d->text_len == 0 || d->frame_len == 0)
 		return dialogue_broken(d, KMS_E_TOO_LARGE, "request");
-	step = roundtrip(d, FRAME_REPLY, "request");
+	step = dialogue_roundtrip(d, FRAME_REPLY, "request");
 	if (step == STEP_AGAIN) /* UNKNOWN_HOST */
 		return (step = dialogue_hello(d)) == STEP_FINAL ? STEP_AGAIN : step;
 	if (step != STEP_FINAL)
@@ -210,7 +74,7 @@ request(struct dialogue *d)
 		rc = message_reply_decode(&reply, d->text, d->text_len);
 	if (rc == KMS_OK && !answers(d, &reply))
 		rc = KMS_E_BAD_SEAL;
-	return rc == KMS_OK ? dialogue_judge(d, &reply) : dialogue_broken(d, rc, "reply");
+	return rc == KMS_OK ? judge_reply(d, &reply) : dialogue_broken(d, rc, "reply");
 }
 
 /*
@@ -224,7 +88,7 @@ have_certificate(struct dialogue *d)
 	uint64_t now = client_now(d->a->c);
 
 	return s->certificate_len > 0 &&
-	       use_certificate(d, s->certificate, s->certificate_len) == KMS_OK &&
+	       dialogue_use_certificate(d, s->certificate, s->certificate_len) == KMS_OK &&
 	       now >= d->cert.not_before && now <= d->cert.not_after;
 }
 

@@ -1,6 +1,6 @@
 /*
- * dialogue.h - one conversation with one host, shared by converse.c (what goes
- * over the wire) and judge.c (what an authenticated answer means).
+ * dialogue.h - one conversation with one host: what converse.c (what goes over the wire) and
+ * judge.c (what an authenticated answer means) both know of it.
  */
 #ifndef KMS_LIBKMS_CLIENT_DIALOGUE_H
 #define KMS_LIBKMS_CLIENT_DIALOGUE_H
@@ -9,10 +9,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "libkms/client/client.h"
+#include "libkms/client/ask.h"
+#include "libkms/client/transport.h"
+#include "libkms/core/certificate.h"
 #include "libkms/core/frame.h"
-
-struct transport;
+#include "libkms/core/seal.h"
 
 enum step {
 	STEP_FINAL,
@@ -37,9 +38,11 @@ bool dialogue_among(const uint32_t *list, size_t count, uint32_t status);
 
 /* Note what went wrong with this host; always STEP_NEXT_HOST. */
 enum step dialogue_broken(struct dialogue *d, int rc, const char *what);
-/* Fetch the host's certificate and keep it. STEP_FINAL: done. */
+/* Send d->frame, receive the answer into it. STEP_FINAL: it is of type want. */
+enum step dialogue_roundtrip(struct dialogue *d, enum frame_type want, const char *what);
+/* To seal for: d->cert and d->keys. KMS_OK or why it does not count. */
+int dialogue_use_certificate(struct dialogue *d, const uint8_t *bytes, size_t len);
+/* Fetch the host's certificate, use it and keep it. STEP_FINAL: done. */
 enum step dialogue_hello(struct dialogue *d);
-/* judge.c: an opened, decoded reply to the request that was sent. */
-enum step dialogue_judge(struct dialogue *d, const struct message_reply *reply);
 
 #endif

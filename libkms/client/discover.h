@@ -10,24 +10,15 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "libkms/client/order.h"
+
 #define DISCOVER_HOSTS 32     /* targets kept of one answer */
 #define DISCOVER_ADDRESSES 16 /* addresses kept of one target */
-#define DISCOVER_NAME 256
-
-struct discover_host {
-	char name[DISCOVER_NAME]; /* name or numeric address */
-	uint16_t port;
-	uint16_t priority;
-	uint16_t weight;
-};
 
 struct discover_address {
 	struct sockaddr_storage to;
 	socklen_t len;
 };
-
-/* A number from 0 to upper - 1. The caller gives it, so that tests can. */
-typedef uint32_t discover_random(void *arg, uint32_t upper);
 
 struct discover {
 	const char *nameserver;  /* "address[:port]"; NULL: the system's */
@@ -39,12 +30,6 @@ struct discover {
 	char detail[160]; /* out: what went wrong, one line */
 	bool absent;      /* out, with KMS_E_NO_HOST: a name server says that there is none */
 };
-
-/* "name", "name:port", "v4:port", "[v6]", "[v6]:port", "v6". KMS_OK or KMS_E_FORMAT. */
-int discover_parse(struct discover_host *out, const char *text, uint16_t port);
-
-/* Lower priority first; within one, RFC 2782's draw by weight. */
-void discover_order(struct discover_host *hosts, size_t count, discover_random *random, void *arg);
 
 /*
  * In the order to try. KMS_OK (count > 0), KMS_E_NO_HOST, KMS_E_NO_MEMORY, KMS_E_FORMAT

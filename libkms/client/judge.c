@@ -3,13 +3,15 @@
  * number, take a lease that passes every check, keep what it told, and say
  * whether another host may do better.
  */
+#include "libkms/client/judge.h"
+
 #include <inttypes.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "libkms/client/dialogue.h"
-#include "libkms/client/transport.h"
+#include "libkms/client/licence.h"
+#include "libkms/client/trust.h"
 #include "libkms/kms_error.h"
 
 /* Sealed refusals that are about this host only: another host may activate the client. */
@@ -59,13 +61,16 @@ check_lease(struct dialogue *d, const struct message_reply *reply)
 {
 	struct kms_client *c = d->a->c;
 	struct entry_client e;
+	struct publisher_keys keys;
 	int rc;
 
 	if (reply->bundle == NULL)
 		return KMS_E_NO_LEASE;
 	if (reply->bundle_len > sizeof(c->state->bundle))
 		return KMS_E_TOO_LARGE;
-	rc = trust_lease(c, &e, reply->bundle, reply->bundle_len, &d->cert);
+	trust_stored(&keys, c);
+	rc =
+	    trust_lease(&keys, &e, reply->bundle, reply->bundle_len, &d->cert, c->cmid, c->product);
 	if (rc != KMS_OK)
 		return rc;
 	if (memcmp(e.request_id, d->a->request_id, sizeof(e.request_id)) != 0 ||
@@ -135,7 +140,7 @@ note_skew(struct dialogue *d, const struct message_reply *reply)
 }
 
 enum step
-dialogue_judge(struct dialogue *d, const struct message_reply *reply)
+judge_reply(struct dialogue *d, const struct message_reply *reply)
 {
 	struct state *s = d->a->c->state;
 	int rc = (int)reply->status;

@@ -7,8 +7,10 @@
 #include <string.h>
 
 #include "libkms/base/wire.h"
-#include "libkms/client/client.h"
-#include "libkms/core/publisher_keys.h"
+#include "libkms/client/stored.h"
+#include "libkms/client/trust.h"
+#include "libkms/core/batch.h"
+#include "libkms/core/lease.h"
 #include "libkms/kms_error.h"
 
 static const uint8_t magic[8] = { 'K', 'M', 'S', 'L', 'E', 'A', 'S', 'E' };
@@ -71,35 +73,12 @@ tell(struct kms_lease_info *info, const struct entry_client *e, const struct cer
 	memcpy(info, &full, size < sizeof(full) ? size : sizeof(full));
 }
 
-/* By the publisher's key or, with a statement, by the other one; the lease may name either. */
-static int
-verify_certificate(struct certificate *cert, const uint8_t *octets, size_t len,
-    const struct minisig_key *publisher, const uint8_t *statement, const uint8_t *bundle,
-    size_t bundle_len)
-{
-	struct publisher_keys keys = { .key = *publisher };
-	struct entry_client e;
-	struct rotation r;
-	struct lease l;
-	int rc;
-
-	if (statement != NULL && (rc = rotation_verify(&r, statement, ROTATION_SIZE)) != KMS_OK)
-		return rc;
-	if (statement != NULL && !publisher_keys_rotate(&keys, &r))
-		return KMS_E_PUBLISHER;
-	rc = publisher_keys_certificate(&keys, cert, octets, len, NULL);
-	if (rc == KMS_OK && lease_decode(&l, bundle, bundle_len) == KMS_OK &&
-	    entry_client_decode(&e, l.entry, l.entry_len) == KMS_OK &&
-	    publisher_keys_find(&keys, e.publisher) != NULL)
-		memcpy(cert->publisher, e.publisher, 8);
-	return rc;
-}
-
 int
 kms_lease_verify(const void *file, size_t size, const char *publisher_key, uint64_t now,
     struct kms_lease_info *info)
 {
 	struct minisig_key publisher;
+	struct publisher_keys keys;
 	struct certificate cert;
 	struct entry_client e;
 	struct wire_reader r;
@@ -128,10 +107,10 @@ kms_lease_verify(const void *file, size_t size, const char *publisher_key, uint6
 	bundle = wire_view(&r, bundle_len);
 	if ((rc = wire_finish(&r)) != KMS_OK)
 		return rc;
-	rc = verify_certificate(
-	    &cert, certificate, certificate_len, &publisher, statement, bundle, bundle_len);
-	if (rc != KMS_OK || (rc = lease_decode(&l, bundle, bundle_len)) != KMS_OK ||
-	    (rc = lease_verify(&e, bundle, bundle_len, &cert, NULL, NULL)) != KMS_OK)
+	if ((rc = trust_init(&keys, &publisher, statement)) != KMS_OK ||
+	    (rc = trust_certificate(&keys, &cert, certificate, certificate_len, 0)) != KMS_OK ||
+	    (rc = lease_decode(&l, bundle, bundle_len)) != KMS_OK ||
+	    (rc = trust_lease(&keys, &e, bundle, bundle_len, &cert, NULL, NULL)) != KMS_OK)
 		return rc;
 	if (info != NULL)
 		tell(info, &e, &cert, &l);

@@ -1,30 +1,18 @@
 /*
- * order.c - host names as people write them, and the order of SRV targets
- * (RFC 2782, "Usage rules" and "Weight"). No network here.
+ * order.c - see order.h; the order is that of RFC 2782, "Usage rules" and "Weight".
  */
+#include "libkms/client/order.h"
+
 #include <string.h>
 
-#include "libkms/client/discover.h"
+#include "libkms/base/number.h"
 #include "libkms/kms_error.h"
-
-static int
-parse_port(uint16_t *out, const char *text)
-{
-	uint32_t v = 0;
-	size_t n;
-
-	for (n = 0; text[n] >= '0' && text[n] <= '9' && n < 5; n++)
-		v = v * 10 + (uint32_t)(text[n] - '0');
-	if (n == 0 || text[n] != '\0' || v == 0 || v > 65535)
-		return KMS_E_FORMAT;
-	*out = (uint16_t)v;
-	return KMS_OK;
-}
 
 int
 discover_parse(struct discover_host *out, const char *text, uint16_t port)
 {
 	const char *end, *rest, *first = strchr(text, ':');
+	uint64_t number;
 	size_t len;
 
 	memset(out, 0, sizeof(*out));
@@ -45,7 +33,10 @@ discover_parse(struct discover_host *out, const char *text, uint16_t port)
 	memcpy(out->name, text, len);
 	if (*rest == '\0')
 		return KMS_OK;
-	return *rest == ':' ? parse_port(&out->port, rest + 1) : KMS_E_FORMAT;
+	if (*rest != ':' || !number_parse(&number, UINT16_MAX, rest + 1) || number == 0)
+		return KMS_E_FORMAT;
+	out->port = (uint16_t)number;
+	return KMS_OK;
 }
 
 static void

@@ -1,9 +1,6 @@
 /*
  * state.h - the client's memory between runs (kms.state(5)): its own key pair, the host's
  * certificate, the lease, and its state in the protocol.
- *
- * One process at a time: state_open takes a lock that state_close gives back. When state_save has
- * returned KMS_OK, the state survives a power cut.
  */
 #ifndef KMS_LIBKMS_CLIENT_STATE_H
 #define KMS_LIBKMS_CLIENT_STATE_H
@@ -57,25 +54,10 @@ struct state {
 };
 
 /*
- * Pure codec. 0: does not fit. KMS_OK, KMS_E_STATE, KMS_E_SCHEMA (whole, but of another
+ * 0: does not fit. KMS_OK, KMS_E_STATE, KMS_E_SCHEMA (whole, but of another
  * version).
  */
 size_t state_encode(uint8_t *out, size_t size, const struct state *s);
 int state_decode(struct state *s, const uint8_t *in, size_t len);
-
-struct state_file;
-
-/*
- * Lock and read, or make a new one with a new key pair and first use = now.
- * KMS_OK, KMS_E_EXISTS (another process has it), KMS_E_STATE, KMS_E_SCHEMA,
- * KMS_E_IO, KMS_E_FULL, KMS_E_DENIED, KMS_E_NO_MEMORY. *state belongs to *out.
- */
-int state_open(struct state_file **out, struct state **state, const char *path, uint64_t now);
-/*
- * Temporary file, fsync, rename, fsync of the directory. KMS_OK, KMS_E_IO, KMS_E_FULL,
- * KMS_E_DENIED.
- */
-int state_save(struct state_file *f);
-void state_close(struct state_file *f);
 
 #endif

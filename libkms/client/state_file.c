@@ -1,10 +1,11 @@
 /*
- * state_file.c - the client state on disk: locked while open, replaced whole by
- * temporary file and rename, never left half written.
+ * state_file.c - see state_file.h.
  *
  * The lock is a file of its own beside the state, because a rename would leave
  * the lock on the file that was replaced.
  */
+#include "libkms/client/state_file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
@@ -12,10 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "libkms/client/state.h"
+#include "libkms/base/file.h"
 #include "libkms/kms_error.h"
 
 /* In one block of guarded memory: both halves hold the secret key. */
@@ -25,133 +25,36 @@ struct guarded {
 };
 
 struct state_file {
-	char *path;
-	char *temporary;
-	char *directory;
+	char path[FILE_PATH_MAX];
 	int lock;
 	struct guarded *guarded;
 };
 
 static int
-from_errno(void)
-{
-	switch (errno) {
-	case ENOSPC:
-	case EDQUOT:
-		return KMS_E_FULL;
-	case EACCES:
-	case EPERM:
-	case EROFS:
-		return KMS_E_DENIED;
-	case ENOMEM:
-		return KMS_E_NO_MEMORY;
-	default:
-		return KMS_E_IO;
-	}
-}
-
-static char *
-suffixed(const char *path, const char *suffix)
-{
-	size_t size = strlen(path) + strlen(suffix) + 1;
-	char *out = malloc(size);
-
-	if (out != NULL)
-		snprintf(out, size, "%s%s", path, suffix);
-	return out;
-}
-
-static char *
-directory_of(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	if (slash == NULL)
-		return strdup(".");
-	return strndup(path, slash == path ? 1 : (size_t)(slash - path));
-}
-
-static int
 take_lock(struct state_file *f)
 {
-	char *path = suffixed(f->path, ".lock");
-	int rc = KMS_OK;
+	char path[FILE_PATH_MAX + sizeof(".lock")];
+	int rc;
 
-	if (path == NULL)
-		return KMS_E_NO_MEMORY;
+	snprintf(path, sizeof(path), "%s.lock", f->path);
 	f->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (f->lock < 0)
-		rc = from_errno();
-	else if (flock(f->lock, LOCK_EX | LOCK_NB) != 0)
-		rc = errno == EWOULDBLOCK ? KMS_E_EXISTS : from_errno();
-	free(path);
-	return rc;
-}
-
-static int
-write_all(int fd, const uint8_t *bytes, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, bytes, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return from_errno();
-		bytes += n;
-		len -= (size_t)n;
-	}
-	return KMS_OK;
-}
-
-static int
-write_temporary(const struct state_file *f, size_t len)
-{
-	int rc, fd;
-
-	/* A crash may have left a file there, perhaps with another mode: remove it. */
-	if (unlink(f->temporary) != 0 && errno != ENOENT)
-		return from_errno();
-	fd = open(f->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return from_errno();
-	rc = write_all(fd, f->guarded->bytes, len);
-	if (rc == KMS_OK && fsync(fd) != 0)
-		rc = from_errno();
-	if (close(fd) != 0 && rc == KMS_OK)
-		rc = from_errno();
-	return rc;
-}
-
-static int
-sync_directory(const char *path)
-{
-	int rc = KMS_OK, fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd < 0)
-		return from_errno();
-	if (fsync(fd) != 0)
-		rc = from_errno();
-	close(fd);
-	return rc;
+	if (f->lock >= 0 && flock(f->lock, LOCK_EX | LOCK_NB) == 0)
+		return KMS_OK;
+	if (f->lock >= 0 && errno == EWOULDBLOCK)
+		return KMS_E_EXISTS;
+	rc = file_status(errno);
+	/* Its directory, not the state, which would be made. */
+	return rc == KMS_E_NOT_FOUND ? KMS_E_IO : rc;
 }
 
 int
 state_save(struct state_file *f)
 {
 	size_t len = state_encode(f->guarded->bytes, sizeof(f->guarded->bytes), &f->guarded->state);
-	int rc;
 
 	if (len == 0)
 		return KMS_E_STATE;
-	rc = write_temporary(f, len);
-	if (rc == KMS_OK && rename(f->temporary, f->path) != 0)
-		rc = from_errno();
-	if (rc != KMS_OK) {
-		unlink(f->temporary);
-		return rc;
-	}
-	return sync_directory(f->directory);
+	return file_write(AT_FDCWD, f->path, f->guarded->bytes, len, 0600, true);
 }
 
 /* KMS_E_NOT_FOUND when there is no file yet. */
@@ -159,27 +62,13 @@ static int
 read_file(struct state_file *f)
 {
 	uint8_t *bytes = f->guarded->bytes;
-	size_t len = 0;
-	struct stat st;
-	int rc = KMS_OK, fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	size_t len;
+	int rc = file_read_into(AT_FDCWD, f->path, FILE_OURS, bytes, STATE_MAX, &len);
 
-	if (fd < 0)
-		return errno == ENOENT ? KMS_E_NOT_FOUND : from_errno();
-	if (fstat(fd, &st) != 0)
-		rc = from_errno();
-	else if (!S_ISREG(st.st_mode) || st.st_size > STATE_MAX)
-		rc = KMS_E_STATE;
-	while (rc == KMS_OK && len < STATE_MAX) {
-		ssize_t n = read(fd, bytes + len, STATE_MAX - len);
-
-		if (n == 0)
-			break;
-		if (n > 0)
-			len += (size_t)n;
-		else if (errno != EINTR)
-			rc = from_errno();
-	}
-	close(fd);
+	/* Larger than any state, or not a regular file. */
+	if (rc == KMS_E_TOO_LARGE ||
+	    (rc == KMS_E_IO && (errno == EISDIR || errno == EINVAL || errno == ELOOP)))
+		return KMS_E_STATE;
 	return rc == KMS_OK ? state_decode(&f->guarded->state, bytes, len) : rc;
 }
 
@@ -201,9 +90,6 @@ state_close(struct state_file *f)
 	sodium_free(f->guarded); /* wipes */
 	if (f->lock >= 0)
 		close(f->lock);
-	free(f->path);
-	free(f->temporary);
-	free(f->directory);
 	free(f);
 }
 
@@ -217,11 +103,11 @@ state_open(struct state_file **out, struct state **state, const char *path, uint
 	if (f == NULL)
 		return rc;
 	f->lock = -1;
-	f->path = strdup(path);
-	f->temporary = suffixed(path, ".new");
-	f->directory = directory_of(path);
-	f->guarded = sodium_malloc(sizeof(*f->guarded));
-	if (f->path == NULL || f->temporary == NULL || f->directory == NULL || f->guarded == NULL)
+	if (snprintf(f->path, sizeof(f->path), "%s", path) >= (int)sizeof(f->path)) {
+		rc = KMS_E_ARGUMENT;
+		goto fail;
+	}
+	if ((f->guarded = sodium_malloc(sizeof(*f->guarded))) == NULL)
 		goto fail;
 	sodium_memzero(f->guarded, sizeof(*f->guarded));
 	rc = take_lock(f);

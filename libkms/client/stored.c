@@ -1,11 +1,12 @@
 /*
- * stored.c - what a product asks offline: the licence, and whether the stored lease is valid. No
- * network; only the publisher's signature is trusted.
+ * stored.c - see stored.h; and what a product asks offline, kms_verify and kms_status.
  */
+#include "libkms/client/stored.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "libkms/client/client.h"
+#include "libkms/client/trust.h"
 #include "libkms/kms_error.h"
 
 int
@@ -13,14 +14,16 @@ client_lease(struct kms_client *c, struct entry_client *out)
 {
 	const struct state *s = c->state;
 	struct certificate cert;
+	struct publisher_keys keys;
 	int rc;
 
 	if (s->bundle_len == 0)
 		return KMS_E_NO_LEASE;
-	rc = trust_certificate(c, &cert, s->lease_certificate, s->lease_certificate_len, false);
+	trust_stored(&keys, c);
+	rc = trust_certificate(&keys, &cert, s->lease_certificate, s->lease_certificate_len, 0);
 	if (rc != KMS_OK)
 		return rc;
-	return trust_lease(c, out, s->bundle, s->bundle_len, &cert);
+	return trust_lease(&keys, out, s->bundle, s->bundle_len, &cert, c->cmid, c->product);
 }
 
 void

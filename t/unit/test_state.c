@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-#include "libkms/client/state.h"
+#include "libkms/client/state_file.h"
 #include "libkms/kms_error.h"
 
 struct place {
@@ -318,6 +318,9 @@ test_nowhere(void **arg)
 	assert_int_equal(mkdir(p->path, 0700), 0);
 	assert_int_equal(state_open(&f, &s, p->path, 1), KMS_E_STATE);
 	assert_int_equal(rmdir(p->path), 0);
+	assert_int_equal(symlink("/dev/null", p->path), 0);
+	assert_int_equal(state_open(&f, &s, p->path, 1), KMS_E_STATE);
+	assert_int_equal(unlink(p->path), 0);
 	/* The temporary file cannot be made: nothing is, and nothing is left. */
 	snprintf(p->other, sizeof(p->other), "%s.new", p->path);
 	assert_int_equal(mkdir(p->other, 0700), 0);
@@ -344,7 +347,7 @@ test_write_fails(void **arg)
 	signal(SIGXFSZ, SIG_IGN);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
 	s->sequence++;
-	assert_int_equal(state_save(f), KMS_E_IO);
+	assert_int_equal(state_save(f), KMS_E_FULL);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
 	signal(SIGXFSZ, SIG_DFL);
 	assert_int_equal(slurp(p->path, after, sizeof(after)), len);

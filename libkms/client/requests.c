@@ -1,0 +1,156 @@
+/*
+ * requests.c - kms_activate, kms_renew and kms_release: the request put on disk, the
+ * hosts tried one after the other, and the outcome put on disk again.
+ */
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "libkms/base/clock.h"
+#include "libkms/client/client.h"
+#include "libkms/client/converse.h"
+#include "libkms/client/hosts.h"
+#include "libkms/client/licence.h"
+#include "libkms/client/transport.h"
+#include "libkms/kms_error.h"
+
+/*
+ * A request that got no answer is sent again unchanged, so that the host answers for the same
+ * seat; otherwise a new request is made. It is on disk before it is sent.
+ */
+static int
+prepare(struct ask *a)
+{
+	struct kms_client *c = a->c;
+	struct state *s = c->state;
+	uint64_t now = client_now(c);
+	bool repeat = s->pending_operation == a->operation && now >= s->pending_time &&
+		      now - s->pending_time <= CLIENT_PENDING &&
+		      memcmp(s->pending_product, c->product, sizeof(s->pending_product)) == 0;
+
+	if (!repeat) {
+		s->sequence++;
+		s->pending_operation = a->operation;
+		s->pending_time = now;
+		memcpy(s->pending_product, c->product, sizeof(s->pending_product));
+		randombytes_buf(s->pending_id, sizeof(s->pending_id));
+	}
+	memcpy(a->request_id, s->pending_id, sizeof(a->request_id));
+	s->last_attempt = now;
+	s->highest_seen = licence_time(now, s->highest_seen);
+	return state_save(c->file);
+}
+
+/*
+ * Every address gets a share of the host's time, so that a dead first address leaves time for the
+ * others.
+ */
+static bool
+try_addresses(struct ask *a, const struct discover_address *at, size_t count)
+{
+	int64_t until = transport_sooner(a->deadline, clock_ms() + a->c->connect_timeout);
+	struct transport t = { .fd = -1 };
+	bool final = false;
+	size_t i;
+
+	for (i = 0; i < count && !final; i++) {
+		int64_t now = clock_ms(), share = (until - now) / (int64_t)(count - i);
+		int rc = transport_connect(
+		    &t, (const struct sockaddr *)&at[i].to, at[i].len, now + share);
+
+		snprintf(a->result.host, sizeof(a->result.host), "%s", t.peer);
+		if (rc != KMS_OK) {
+			ask_note(a, KMS_E_NO_HOST, false, "%s: %s", t.peer,
+			    rc == KMS_E_TIMEOUT ? "no connection in time" : strerror(errno));
+			continue;
+		}
+		a->refreshed = false;
+		final = converse(a, &t);
+		transport_close(&t);
+		until = transport_sooner(a->deadline, clock_ms() + a->c->connect_timeout);
+	}
+	return final;
+}
+
+static void
+try_hosts(struct ask *a)
+{
+	struct discover d;
+	struct discover_host hosts[DISCOVER_HOSTS];
+	struct discover_address at[DISCOVER_ADDRESSES];
+	size_t i, count, addresses;
+	int rc = client_hosts(a->c, &d, a->deadline, hosts, &count);
+
+	if (rc != KMS_OK) {
+		ask_note(a, (uint32_t)rc, false, "%s", d.detail);
+		return;
+	}
+	for (i = 0; i < count; i++) {
+		if (clock_ms() >= a->deadline) {
+			ask_note(a, KMS_E_TIMEOUT, false, "out of time after %zu of %zu hosts", i,
+			    count);
+			return;
+		}
+		rc = discover_addresses(&d, &hosts[i], at, &addresses);
+		if (rc != KMS_OK) {
+			snprintf(a->result.host, sizeof(a->result.host), "%.240s port %u",
+			    hosts[i].name, hosts[i].port);
+			ask_note(a, (uint32_t)rc, false, "%s", d.detail);
+		} else if (try_addresses(a, at, addresses)) {
+			return;
+		}
+	}
+}
+
+static void
+give(struct kms_result *out, const struct kms_result *from)
+{
+	size_t size = out->size;
+
+	memcpy(out, from, size < sizeof(*from) ? size : sizeof(*from));
+	out->size = size;
+}
+
+static int
+ask(struct kms_client *c, uint8_t operation, struct kms_result *result)
+{
+	struct ask a = { .c = c, .operation = operation };
+	int rc;
+
+	if (c == NULL || (result != NULL && result->size < sizeof(result->size)))
+		return KMS_E_ARGUMENT;
+	a.deadline = clock_ms() + c->total_timeout;
+	ask_note(&a, KMS_E_NO_HOST, false, "no host was tried");
+	rc = prepare(&a);
+	if (rc == KMS_OK) {
+		try_hosts(&a);
+		c->state->last_status = a.result.status;
+		rc = state_save(c->file);
+	}
+	if (rc != KMS_OK) {
+		a.from_host = false;
+		ask_note(&a, (uint32_t)rc, false, "client state file: %s", strerror(errno));
+	}
+	if (result != NULL)
+		give(result, &a.result);
+	return (int)a.result.status;
+}
+
+int
+kms_activate(struct kms_client *c, struct kms_result *result)
+{
+	return ask(c, MESSAGE_ACTIVATE, result);
+}
+
+int
+kms_renew(struct kms_client *c, struct kms_result *result)
+{
+	return ask(c, MESSAGE_RENEW, result);
+}
+
+int
+kms_release(struct kms_client *c, struct kms_result *result)
+{
+	return ask(c, MESSAGE_RELEASE, result);
+}

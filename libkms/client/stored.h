@@ -1,0 +1,16 @@
+/*
+ * stored.h - what the state file proves: the lease in it, and the facts that the licence follows
+ * from. No network; only the publisher's signature is trusted.
+ */
+#ifndef KMS_LIBKMS_CLIENT_STORED_H
+#define KMS_LIBKMS_CLIENT_STORED_H
+
+#include "libkms/client/client.h"
+#include "libkms/client/licence.h"
+#include "libkms/core/entry.h"
+
+/* Everything but its dates: KMS_OK, KMS_E_NO_LEASE, KMS_E_LEASE_OTHER, ... */
+int client_lease(struct kms_client *c, struct entry_client *out);
+void client_facts(struct kms_client *c, struct licence_facts *out, uint64_t now);
+
+#endif

@@ -1,0 +1,41 @@
+/*
+ * trust.h - which keys are trusted: the publisher key in the product, and the other key of a
+ * rotation that contains it.
+ */
+#ifndef KMS_LIBKMS_CLIENT_TRUST_H
+#define KMS_LIBKMS_CLIENT_TRUST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libkms/client/client.h"
+#include "libkms/core/certificate.h"
+#include "libkms/core/entry.h"
+#include "libkms/core/publisher_keys.h"
+
+/*
+ * statement: ROTATION_SIZE bytes, NULL: none. KMS_OK, or why the statement does not link the
+ * publisher's key to another one; the publisher's key is trusted in any case.
+ */
+int trust_init(
+    struct publisher_keys *keys, const struct minisig_key *publisher, const uint8_t *statement);
+/* The remembered rotation, verified again: the state file is not trusted. */
+void trust_stored(struct publisher_keys *keys, const struct kms_client *c);
+/*
+ * Remembers the rotation that a host sent, if it contains our key (NULL: the host sent none). The
+ * first rotation that is seen stays: somebody who steals the old key later cannot announce
+ * another one.
+ */
+void trust_remember(struct kms_client *c, const uint8_t *statement);
+
+/*
+ * now: the certificate came from a host just now, so the dates of the rotation apply; 0: it was
+ * stored, and what was stored stays valid.
+ */
+int trust_certificate(const struct publisher_keys *keys, struct certificate *cert,
+    const uint8_t *bytes, size_t len, uint64_t now);
+/* As lease_verify. */
+int trust_lease(const struct publisher_keys *keys, struct entry_client *out, const uint8_t *bundle,
+    size_t len, const struct certificate *cert, const uint8_t *cmid, const uint8_t *product);
+
+#endif
