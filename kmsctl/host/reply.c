@@ -80,12 +80,12 @@ add_field(struct reply *r, const struct control_field *f, struct fault *fault)
 int
 reply_read(struct reply *out, const uint8_t *data, size_t len, struct fault *fault)
 {
-	struct control_reader reader;
+	struct wire_reader reader;
 	struct control_field f;
 	int rc = KMS_OK;
 
 	memset(out, 0, sizeof(*out));
-	control_reader_init(&reader, data, len);
+	wire_reader_init(&reader, data, len);
 	while (rc == KMS_OK && control_next(&reader, &f)) {
 		if (f.type == 'r') {
 			rc = add_row(out, &f);

@@ -130,14 +130,6 @@ control_octets(struct control_buf *b, const char *name, const void *value, size_
 	put_field(b, 'b', name, value, len);
 }
 
-void
-control_reader_init(struct control_reader *r, const void *data, size_t len)
-{
-	r->at = data;
-	r->end = r->at + len;
-	r->bad = false;
-}
-
 /* A row has a kind and no name; everything else has a name; text has no zero byte. */
 static bool
 field_ok(const struct control_field *f)
@@ -159,29 +151,24 @@ field_ok(const struct control_field *f)
 }
 
 bool
-control_next(struct control_reader *r, struct control_field *f)
+control_next(struct wire_reader *r, struct control_field *f)
 {
-	struct wire_reader w, n;
+	struct wire_reader number;
 
 	memset(f, 0, sizeof(*f));
-	if (r->bad || r->at == r->end)
+	if (wire_left(r) == 0)
 		return false;
-	wire_reader_init(&w, r->at, (size_t)(r->end - r->at));
-	f->type = (char)wire_get_u8(&w);
-	f->name_len = wire_get_u8(&w);
-	f->value_len = wire_get_u32(&w);
-	f->name = (const char *)wire_view(&w, f->name_len);
-	f->value = wire_view(&w, f->value_len);
-	if (w.bad || !field_ok(f)) {
-		r->bad = true;
-		return false;
+	f->type = (char)wire_get_u8(r);
+	f->name_len = wire_get_u8(r);
+	f->value_len = wire_get_u32(r);
+	f->name = (const char *)wire_view(r, f->name_len);
+	f->value = wire_view(r, f->value_len);
+	r->bad = r->bad || !field_ok(f);
+	if (!r->bad && f->type == 'u') {
+		wire_reader_init(&number, f->value, f->value_len);
+		f->number = wire_get_u64(&number);
 	}
-	if (f->type == 'u') {
-		wire_reader_init(&n, f->value, f->value_len);
-		f->number = wire_get_u64(&n);
-	}
-	r->at = w.at;
-	return true;
+	return !r->bad;
 }
 
 bool
@@ -192,7 +179,7 @@ control_field_is(const struct control_field *f, char type, const char *name)
 }
 
 int
-control_request_parse(const void *data, size_t len, uint16_t *verb, struct control_reader *args)
+control_request_parse(const void *data, size_t len, uint16_t *verb, struct wire_reader *args)
 {
 	struct wire_reader r;
 	uint32_t length;
@@ -206,7 +193,7 @@ control_request_parse(const void *data, size_t len, uint16_t *verb, struct contr
 	if (wire_left(&r) < length)
 		return 0;
 	*verb = wire_get_u16(&r);
-	control_reader_init(args, r.at, wire_left(&r));
+	*args = r;
 	return 1;
 }
 

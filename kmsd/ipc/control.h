@@ -51,6 +51,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "libkms/base/wire.h"
+
 #define CONTROL_MAX (1024 * 1024)
 
 enum control_verb {
@@ -109,13 +111,8 @@ struct control_field {
 	uint32_t value_len;
 	uint64_t number; /* for 'u' */
 };
-struct control_reader {
-	const uint8_t *at, *end;
-	bool bad;
-};
-void control_reader_init(struct control_reader *r, const void *data, size_t len);
-/* false: end, or r->bad */
-bool control_next(struct control_reader *r, struct control_field *f);
+/* false: end, or r->bad: it does not go on after that. */
+bool control_next(struct wire_reader *r, struct control_field *f);
 bool control_field_is(const struct control_field *f, char type, const char *name);
 
 /*
@@ -124,8 +121,7 @@ bool control_field_is(const struct control_field *f, char type, const char *name
  */
 #define CONTROL_REQUEST_HEADER 6
 #define CONTROL_REPLY_HEADER 8
-int control_request_parse(
-    const void *data, size_t len, uint16_t *verb, struct control_reader *args);
+int control_request_parse(const void *data, size_t len, uint16_t *verb, struct wire_reader *args);
 /* The header for len bytes of rows; false when they are too many for one reply. */
 bool control_reply_header(uint8_t out[CONTROL_REPLY_HEADER], uint32_t status, size_t len);
 

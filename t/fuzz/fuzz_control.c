@@ -38,12 +38,12 @@ plain(const struct control_field *f)
 static void
 read_fields(const uint8_t *data, size_t size)
 {
-	struct control_reader r;
+	struct wire_reader r;
 	struct control_field f;
 	struct control_buf b = { 0 };
 	const uint8_t *start;
 
-	control_reader_init(&r, data, size);
+	wire_reader_init(&r, data, size);
 	start = r.at;
 	while (control_next(&r, &f)) {
 		MUST(f.type == 's' || f.type == 'u' || f.type == 'b' || f.type == 'r');
@@ -64,7 +64,7 @@ read_fields(const uint8_t *data, size_t size)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct control_reader args;
+	struct wire_reader args;
 	uint16_t verb;
 	int whole = control_request_parse(data, size, &verb, &args);
 

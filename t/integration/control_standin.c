@@ -206,7 +206,7 @@ print_argument(const struct control_field *f)
 }
 
 static bool
-read_request(int fd, uint8_t *data, uint16_t *verb, struct control_reader *args)
+read_request(int fd, uint8_t *data, uint16_t *verb, struct wire_reader *args)
 {
 	size_t len = 0;
 	ssize_t n;
@@ -270,7 +270,7 @@ static void
 serve(int fd, const char *scenario, uint32_t status)
 {
 	static uint8_t data[CONTROL_MAX + 8];
-	struct control_reader args;
+	struct wire_reader args;
 	struct control_field f;
 	uint16_t verb;
 

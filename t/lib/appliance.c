@@ -275,7 +275,7 @@ appliance_control(struct appliance *a, uint16_t verb, const struct publisher_fil
     const char *arg_name, const char *arg, const char *name, char *text, size_t size)
 {
 	struct control_buf args = { 0 };
-	struct control_reader r;
+	struct wire_reader r;
 	struct control_field f;
 	uint8_t *reply = NULL;
 	uint32_t status;
@@ -292,7 +292,7 @@ appliance_control(struct appliance *a, uint16_t verb, const struct publisher_fil
 	control_buf_free(&args);
 	if (rc != KMS_OK)
 		return (uint32_t)rc;
-	control_reader_init(&r, reply, len);
+	wire_reader_init(&r, reply, len);
 	while (name != NULL && control_next(&r, &f)) {
 		if (control_field_is(&f, 's', name))
 			snprintf(text, size, "%.*s", (int)f.value_len, (const char *)f.value);

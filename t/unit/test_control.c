@@ -28,12 +28,12 @@ static void
 round_trip(void **state)
 {
 	struct control_buf b = { 0 };
-	struct control_reader r;
+	struct wire_reader r;
 	struct control_field f;
 
 	build_sample(&b);
 	assert_false(b.bad);
-	control_reader_init(&r, b.data, b.len);
+	wire_reader_init(&r, b.data, b.len);
 	assert_true(control_next(&r, &f));
 	assert_int_equal(f.type, 'r');
 	assert_int_equal(f.name_len, 0);
@@ -82,13 +82,13 @@ static void
 truncation(void **state)
 {
 	struct control_buf b = { 0 };
-	struct control_reader r;
+	struct wire_reader r;
 	struct control_field f;
 	size_t ends[8], n = 0, cut, i, whole;
 	uint8_t *copy;
 
 	build_sample(&b);
-	control_reader_init(&r, b.data, b.len);
+	wire_reader_init(&r, b.data, b.len);
 	while (control_next(&r, &f))
 		ends[n++] = (size_t)(r.at - b.data);
 	assert_int_equal(n, 6);
@@ -96,7 +96,7 @@ truncation(void **state)
 		copy = malloc(cut + 1); /* its own block, so that a sanitizer sees a read past it */
 		assert_non_null(copy);
 		memcpy(copy, b.data, cut);
-		control_reader_init(&r, copy, cut);
+		wire_reader_init(&r, copy, cut);
 		for (i = 0; control_next(&r, &f);)
 			i++;
 		for (whole = 0; whole < n && ends[whole] <= cut;)
@@ -131,16 +131,16 @@ malformed(void **state)
 		ROW("length of 4 GiB", "s\1\377\377\377\377aa"),
 		ROW("one octet", "s"),
 	};
-	struct control_reader r;
+	struct wire_reader r;
 	struct control_field f;
 	size_t i;
 
 	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		control_reader_init(&r, rows[i].octets, rows[i].len);
+		wire_reader_init(&r, rows[i].octets, rows[i].len);
 		if (control_next(&r, &f) || !r.bad)
 			fail_msg("accepted: %s", rows[i].what);
 	}
-	control_reader_init(&r, "s\1\0\0\0\1aab", 9); /* trailing byte after a good field */
+	wire_reader_init(&r, "s\1\0\0\0\1aab", 9); /* trailing byte after a good field */
 	assert_true(control_next(&r, &f));
 	assert_false(control_next(&r, &f));
 	assert_true(r.bad);
@@ -190,7 +190,7 @@ request_framing(void **state)
 {
 	static const uint8_t request[] = "\0\0\0\13\0\5s\1\0\0\0\2kab";
 	size_t len = sizeof(request) - 1, cut;
-	struct control_reader args;
+	struct wire_reader args;
 	struct control_field f;
 	uint16_t verb = 0;
 

@@ -318,7 +318,7 @@ test_tries(void **state)
 	act.key = open_key(p, &none);
 	control_octets(&args, "passphrase", wrong.octets, wrong.len);
 	for (unsigned i = 0; i < 10; i++) {
-		control_reader_init(&q.args, args.data, args.len);
+		wire_reader_init(&q.args, args.data, args.len);
 		assert_int_equal(control_unlock(&q), KMS_E_PASSPHRASE);
 		assert_non_null(strstr(why, "wrong passphrase"));
 		if (i == 9)
@@ -329,7 +329,7 @@ test_tries(void **state)
 	control_buf_free(&args);
 	control_octets(&args, "passphrase", right.octets, right.len);
 	act.try_again = 0;
-	control_reader_init(&q.args, args.data, args.len);
+	wire_reader_init(&q.args, args.data, args.len);
 	assert_int_equal(control_unlock(&q), KMS_E_PASSPHRASE);
 	assert_non_null(strstr(why, "restarted"));
 	assert_true(host_identity_locked(act.key));

@@ -13,7 +13,7 @@ bool
 control_argument(
     const struct control_request *q, char type, const char *name, struct control_field *out)
 {
-	struct control_reader r = q->args;
+	struct wire_reader r = q->args;
 
 	while (control_next(&r, out)) {
 		if (control_field_is(out, type, name))

@@ -33,7 +33,7 @@ struct connection {
 	uid_t uid;
 	uint64_t number; /* of all ever accepted */
 	uint16_t verb;
-	struct control_reader args;
+	struct wire_reader args;
 	uint8_t *data; /* the request, then the reply */
 	size_t len, size, sent;
 };
@@ -169,7 +169,7 @@ build_reply(struct connection *c, int status, struct control_buf *rows, const ch
 }
 
 static int
-run_verb(struct connection *c, uint16_t verb, struct control_reader *args, struct control_buf *rows,
+run_verb(struct connection *c, uint16_t verb, struct wire_reader *args, struct control_buf *rows,
     char why[CONTROL_WHY])
 {
 	struct control_request q = {

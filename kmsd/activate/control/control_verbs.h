@@ -18,7 +18,7 @@ struct publisher;
 
 struct control_request {
 	struct activate *activate;
-	struct control_reader args;
+	struct wire_reader args;
 	struct control_buf *out;
 	char *why; /* CONTROL_WHY */
 };
