@@ -22,6 +22,6 @@ is_deeply([ grep { $row{$_} > 1 } sort keys %row ], [], 'no room has two rows');
 is_deeply([ grep { !$row{$_} } sort keys %folder ], [], 'each folder with C files has its row in HACKING.md');
 is_deeply([ grep { !-d } @rows ], [], 'each row of HACKING.md is a folder');
 my @files = $hacking =~ m{\b((?:[a-z_]+/)+[a-z_]+\.[ch])\b}g;
-cmp_ok(scalar @files, '>', 10, 'the way of a request is there');
+cmp_ok(scalar @files, '>', 10, 'the path of a request is there');
 is_deeply([ grep { !-f } @files ], [], 'each C file that HACKING.md names is there');
 done_testing;
