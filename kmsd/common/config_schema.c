@@ -22,7 +22,7 @@
 	K("kms", "front_user", front_user, "user", "1..32", "_kmsnet", true, \
 	    "user that runs the network processes when kmsd is started by root") \
 	K("kms", "control_group", control_group, "group", "0..32", "", true, \
-	    "members may use kmsctl; empty: only root and the daemon's own user") \
+	    "group whose members may use kmsctl; empty: only root and the daemon's own user") \
 	K("kms", "libexec_directory", libexec_directory, "directory", "1..255", KMS_LIBEXECDIR, true, \
 	    "where kmsd-front and kmsd-activate are installed") \
 	K("keys", "passphrase_credential", passphrase_credential, "credential", "0..64", "", true, \
@@ -30,7 +30,7 @@
 	K("keys", "passphrase_file", passphrase_file, "file", "0..255", "", true, \
 	    "file whose first line is the passphrase of the host's keys; empty: none") \
 	K("keys", "machine_file", machine_file, "file", "0..255", "", true, \
-	    "file outside the state directory that the host's keys can be bound to, made when absent") \
+	    "file, outside the state directory, to which the host's keys can be bound; created if absent") \
 	K("listen", "address", address, "addresses", "1..8", "0.0.0.0 ::", true, \
 	    "IPv4 and IPv6 addresses to listen on, separated by blanks") \
 	K("listen", "port", port, "port", "0..65535", "1688", true, \
@@ -38,7 +38,7 @@
 	K("listen", "fronts", fronts, "number", "1..32", "2", true, \
 	    "how many network processes share the port") \
 	K("limits", "connections", connections, "number", "1..1000000", "20000", false, \
-	    "open connections a network process keeps") \
+	    "most open connections of one network process") \
 	K("limits", "idle_timeout", idle_timeout, "seconds", "1..86400", "300", false, \
 	    "a connection without a request for this long is closed") \
 	K("limits", "first_timeout", first_timeout, "seconds", "1..3600", "10", false, \
@@ -46,13 +46,13 @@
 	K("limits", "frame_timeout", frame_timeout, "seconds", "1..3600", "10", false, \
 	    "a frame must be complete within this time") \
 	K("limits", "connections_per_source", connections_per_source, "number", "0..1000000", "0", false, \
-	    "open connections from one address to one network process; 0: no limit") \
+	    "most open connections from one address to one network process; 0: no limit") \
 	K("limits", "credits", credits, "number", "1..65536", "1024", true, \
-	    "requests a network process may have waiting for an answer") \
+	    "most requests of one network process that wait for an answer") \
 	K("ledger", "segment_size", segment_size, "octets", "1M..4G", "64M", true, \
 	    "size of one journal file") \
 	K("ledger", "overlay_records", overlay_records, "number", "1000..10000000", "150000", true, \
-	    "changed clients kept in memory until they are written to the index") \
+	    "most changed clients kept in memory until they are written to the index") \
 	K("ledger", "map_size", map_size, "octets", "1M..1024G", "1G", true, \
 	    "size of the index's memory map at the start; it grows by itself") \
 	K("ledger", "checkpoint_interval", checkpoint_interval, "seconds", "1..86400", "60", true, \
@@ -60,7 +60,7 @@
 	K("ledger", "batch", batch, "number", "1..65536", "1024", true, \
 	    "most requests that share one signature and one write") \
 	K("ledger", "session_cache", session_cache, "number", "0..10000000", "20000", true, \
-	    "session keys kept in locked memory") \
+	    "most session keys kept in locked memory") \
 	K("sandbox", "required", sandbox_required, "yes/no", "yes or no", "yes", true, \
 	    "refuse to start when a layer of the sandbox cannot be applied") \
 	K("sandbox", "allow_missing", allow_missing, "layers", "0..127", "", true, \
@@ -70,9 +70,9 @@
 	K("relay", "domain", relay_domain, "relay domain", "0..191", "", true, \
 	    "domain whose SRV records _vlmcs._tcp name more KMS hosts") \
 	K("relay", "nameserver", relay_nameserver, "relay server", "0..63", "", true, \
-	    "name server for their names, address[:port]; empty: the system's") \
+	    "name server that resolves the KMS hosts, address[:port]; empty: the system's name servers") \
 	K("relay", "ports", relay_ports, "relay ports", "0..63", "1688", true, \
-	    "ports of hosts found in DNS; the network processes can connect to no others") \
+	    "ports that hosts found in DNS may use; the network processes can connect to no others") \
 	K("relay", "allow", relay_allow, "relay networks", "0..191", \
 	    "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 169.254.0.0/16 127.0.0.0/8 fc00::/7 fe80::/10 ::1/128", \
 	    false, "networks whose clients are relayed") \
@@ -83,9 +83,9 @@
 	K("relay", "idle_timeout", relay_idle_timeout, "seconds", "1..86400", "60", false, \
 	    "a relayed connection without a request for this long is closed") \
 	K("relay", "connections_per_source", relay_per_source, "number", "0..1000000", "64", false, \
-	    "relayed connections from one address to one network process; 0: no limit") \
+	    "most relayed connections from one address to one network process; 0: no limit") \
 	K("relay", "backoff", relay_backoff, "seconds", "1..300", "2", false, \
-	    "how long a host that failed is not used at first; doubles up to 5 minutes") \
+	    "a host that failed is not used for this long; each further failure doubles the time, up to 5 minutes") \
 	K("relay", "resolve_interval", relay_resolve_interval, "seconds", "5..86400", "300", false, \
 	    "how often names are resolved again") \
 	K("log", "level", log_level, "level", "error, warning, notice, info or debug", "info", false, \
@@ -101,7 +101,7 @@
 	K("dns", "ttl", dns_ttl, "seconds", "30..604800", "3600", false, \
 	    "how long resolvers may keep the records (TTL)") \
 	K("dns", "priority", dns_priority, "number", "0..65535", "0", false, \
-	    "clients try hosts of a lower number first") \
+	    "this host's priority; clients try hosts with a lower number first") \
 	K("dns", "weight", dns_weight, "number", "0..65535", "0", false, \
 	    "this host's share among hosts of the same priority") \
 	K("dns", "server", dns_server, "name server", "0..255", "", false, \
@@ -119,7 +119,7 @@
 	K("firewall", "allow", allow, "networks", "1..32", ALLOW, false, \
 	    "networks whose machines may connect") \
 	K("firewall", "rate", firewall_rate, "number", "0..100000", "600", false, \
-	    "new connections from one address in a minute; 0: no limit") \
+	    "most new connections from one address in a minute; 0: no limit") \
 	K("firewall", "interface", firewall_interface, "interface", "0..15", "", false, \
 	    "the only network interface, beside lo, on which clients may connect; empty: all")
 

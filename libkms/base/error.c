@@ -35,7 +35,7 @@ static const struct kms_error errors[] = {
 	ROW(KMS_E_TIME_SKEW, 0xC004F06C,
 	    "the clocks of the client and the host differ by more than four hours",
 	    "Set the clocks of client and host, then ask again."),
-	ROW(KMS_E_CAPACITY, 0, "as many clients are counted as were bought",
+	ROW(KMS_E_CAPACITY, 0, "all the seats that were bought are in use",
 	    "Release clients that are no longer used, or buy more capacity."),
 	ROW(KMS_E_CLONE, 0, "two machines share one client key",
 	    "Delete the client state file on the copied machine, so that the machine creates its own key."),
@@ -47,7 +47,7 @@ static const struct kms_error errors[] = {
 	    "Wait as long as the host says, then try again."),
 	ROW(KMS_E_LEDGER, 0, "the host cannot write its ledger",
 	    "Send the same request again later; on the host, read the log and free disk space."),
-	ROW(KMS_E_UNKNOWN_HOST, 0, "this was made for another host",
+	ROW(KMS_E_UNKNOWN_HOST, 0, "the confirmation or request was made for another host",
 	    "Use a confirmation on the host that requested it; a client sends HELLO and seals its request again."),
 	ROW(KMS_E_BAD_VERSION, 0, "the protocol version is not supported here",
 	    "Use a client and a host of matching versions."),
@@ -58,7 +58,7 @@ static const struct kms_error errors[] = {
 	ROW(KMS_E_BAD_REQUEST, 0, "the decrypted request is malformed",
 	    "Correct the client: it does not follow the protocol."),
 	ROW(KMS_E_UNKNOWN_CLIENT, 0, "the client is unknown or was already released",
-	    "Nothing to do: it holds no seat."),
+	    "Nothing to do: the client holds no seat."),
 	ROW(KMS_E_TOO_LARGE, 0, "the input is too large", "Use a smaller file or a shorter value."),
 	ROW(KMS_E_LOCKED, 0, "the host is locked: it waits for the passphrase of its keys",
 	    "On the host, run kmsctl unlock; a client asks again after the time given."),
@@ -102,11 +102,11 @@ static const struct kms_error errors[] = {
 	ROW(KMS_E_MISSING, 0, "a segment of the journal is missing",
 	    "Restore the segment from a backup."),
 	ROW(KMS_E_FULL, 0, "no space is left on the device", "Free or add disk space."),
-	ROW(KMS_E_SCHEMA, 0, "written by a version with another schema",
+	ROW(KMS_E_SCHEMA, 0, "the data was written by a version with another schema",
 	    "Use the matching version of kmsd."),
 	ROW(KMS_E_NOT_FOUND, 0, "not found", "Check the name."),
 	ROW(KMS_E_EXISTS, 0, "it exists already, or another program is using it",
-	    "Remove the other one first, or stop the program that is using it."),
+	    "Remove the existing one, or stop the program that is using it."),
 	ROW(KMS_E_CONFIG, 0, "the configuration is not valid",
 	    "Correct the line that the message names, then run kmsctl config check."),
 	ROW(KMS_E_PREREQUISITE, 0, "the policy pack needs another pack first",
@@ -121,7 +121,8 @@ static const struct kms_error errors[] = {
 	    "Use a kernel that has the layer, or allow it to be missing in kms.ini."),
 	ROW(KMS_E_NOT_RUNNING, 0, "kmsd does not answer on its control socket",
 	    "Start kmsd, or check runtime_directory in kms.ini."),
-	ROW(KMS_E_LIMIT, 0xC004C008, "the KMS host key has no confirmations or hosts left",
+	ROW(KMS_E_LIMIT, 0xC004C008,
+	    "the KMS host key has reached its limit of confirmations or hosts",
 	    "Ask the publisher for more; the publisher can override the limit (kmsissue confirm --override)."),
 	ROW(KMS_E_PASSPHRASE, 0, "the passphrase of a secret key is wrong",
 	    "Try again with the right passphrase."),
@@ -129,7 +130,7 @@ static const struct kms_error errors[] = {
 
 /* What kms_error_find returns for a number without a row. */
 static const struct kms_error unknown = { KMS_E_LOCAL, "KMS_E_UNKNOWN", 0, "unknown status",
-	"Use programs of the same version, or look the number up in a newer one." };
+	"Use the same version of all programs, or look the number up with a newer version." };
 
 const struct kms_error *
 kms_error_find(uint32_t status)
