@@ -284,7 +284,7 @@ run_audit_export(struct ctl *ctl)
 		output_number(ctl->out, "batches", "Batches", x.batches);
 		output_text(ctl->out, "last", "Last batch and its hash", last);
 		output_line(ctl->out, OUTPUT_PLAIN,
-		    "Next: give it to the publisher, who runs kmsissue audit verify");
+		    "Next: give the file to the publisher, who runs kmsissue audit verify");
 	}
 	free(x.documents);
 	return code;
@@ -297,7 +297,7 @@ static const struct option_row audit_export_rows[] = {
 	    .offset = offsetof(struct export_options, from) },
 	{ "to", 0, "TIME", "last moment of the period",
 	    .offset = offsetof(struct export_options, to) },
-	{ "publisher", 0, "NAME", "the publisher whose host certificates to include",
+	{ "publisher", 0, "NAME", "include the host certificates of this publisher",
 	    .offset = offsetof(struct export_options, publisher), .complete = "ask publishers" },
 	{ 0 },
 };

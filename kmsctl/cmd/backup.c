@@ -291,7 +291,7 @@ restore(struct ctl *ctl, struct copy *c, int state, const char *place, struct fa
 
 	if (faccessat(state, "kmsdb", F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
 		return fault_set(fault, KMS_E_EXISTS,
-		    "%s/kmsdb exists: stop kmsd and move it away first",
+		    "%s/kmsdb exists: stop kmsd and move this directory away first",
 		    ctl->config.state_directory);
 	}
 	owned_tree_remove(state, RESTORING); /* left by an interrupted restore */
@@ -323,7 +323,7 @@ run_restore(struct ctl *ctl)
 	int state = open(ctl->config.state_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC), e, code;
 
 	if (state == -1)
-		return fail(ctl, KMS_E_IO, "%s: %s: make it with kmsctl apply",
+		return fail(ctl, KMS_E_IO, "%s: %s: create the directory with kmsctl apply",
 		    ctl->config.state_directory, strerror(errno));
 	snprintf(place, sizeof(place), "%s/" RESTORING, ctl->config.state_directory);
 	c.from = open(ctl->args[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -353,7 +353,7 @@ const struct ctl_command cmd_ledger_backup = {
 	.line.noun = "ledger",
 	.line.verb = "backup",
 	.line.args = "DIR",
-	.line.summary = "copy what is new in the journal to DIR; kmsd may be running",
+	.line.summary = "copy the new part of the journal to DIR; kmsd may be running",
 	.line.min = 1,
 	.line.max = 1,
 	.run = run_backup,

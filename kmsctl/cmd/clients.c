@@ -99,7 +99,7 @@ run_clients(struct ctl *ctl)
 
 	if (o->relayed && (o->clones || o->active || o->all || o->vm || o->product != NULL))
 		return fail(ctl, KMS_E_ARGUMENT,
-		    "--relayed lists clients of another host: of the other options it allows only --limit");
+		    "--relayed lists clients of another host: the only other option that it allows is --limit");
 	if (o->clones ? o->active : o->all)
 		return fail(ctl, KMS_E_ARGUMENT,
 		    o->clones ? "--active and --clones exclude each other"
@@ -222,9 +222,8 @@ static const struct option_row clients_rows[] = {
 	    .offset = offsetof(struct clients_options, product), .complete = "ask products" },
 	{ "active", 0, NULL, "only clients with a lease",
 	    .offset = offsetof(struct clients_options, active) },
-	{ "limit", 0, "N", "the most rows to show",
-	    .offset = offsetof(struct clients_options, limit), .read = option_count,
-	    .takes = "a number from 1" },
+	{ "limit", 0, "N", "show at most N rows", .offset = offsetof(struct clients_options, limit),
+	    .read = option_count, .takes = "a number from 1" },
 	{ "full", 0, NULL, "show whole CMIDs", .offset = offsetof(struct clients_options, full) },
 	{ "clones", 0, NULL, "show machines that share a client key",
 	    .offset = offsetof(struct clients_options, clones) },

@@ -82,8 +82,8 @@ run_show(struct ctl *ctl)
 	int code;
 
 	if (format == NULL) {
-		fail(ctl, KMS_E_ARGUMENT, "no such format: \"%.40s\" (zone, powershell or dnsmasq)",
-		    o->format);
+		fail(ctl, KMS_E_ARGUMENT,
+		    "unknown format \"%.40s\": use zone, powershell or dnsmasq", o->format);
 		return CTL_USAGE;
 	}
 	if ((code = wanted(ctl, &due)) != CTL_OK)
@@ -182,7 +182,7 @@ report(struct ctl *ctl, const struct work *w)
 	if (w->failures == 0)
 		return CTL_OK;
 	return fail(ctl, (uint32_t)w->first.status, "%s%s", w->first.text,
-	    w->failures > 1 ? " (and other names, see above)" : "");
+	    w->failures > 1 ? " (other names failed too, see above)" : "");
 }
 
 /*
@@ -310,8 +310,8 @@ run_check(struct ctl *ctl)
 		output_line(ctl->out, OUTPUT_GOOD, "Clients find this host");
 	else
 		output_line(ctl->out, OUTPUT_BAD,
-		    "%u problem%s; missing and stale records: kmsctl dns publish", c.problems,
-		    c.problems == 1 ? "" : "s");
+		    "%u problem%s; to correct missing and stale records: kmsctl dns publish",
+		    c.problems, c.problems == 1 ? "" : "s");
 	return c.problems == 0 ? CTL_OK : CTL_PROBLEM;
 }
 
@@ -337,7 +337,7 @@ static const struct option_row dns_show_rows[] = {
 const struct ctl_command cmd_dns_show = {
 	.line.noun = "dns",
 	.line.verb = "show",
-	.line.summary = "print this host's records, in the form that a name server takes",
+	.line.summary = "print this host's records in the format of a name server",
 	.line.options = dns_show_rows,
 	.line.values = sizeof(struct show_options),
 	.run = run_show,
@@ -351,7 +351,7 @@ static const struct option_row dns_check_rows[] = {
 const struct ctl_command cmd_dns_check = {
 	.line.noun = "dns",
 	.line.verb = "check",
-	.line.summary = "check what clients find in DNS, and whether it answers",
+	.line.summary = "check which hosts clients find in DNS, and whether these hosts answer",
 	.line.options = dns_check_rows,
 	.line.values = sizeof(struct check_options),
 	.run = run_check,

@@ -18,7 +18,7 @@ wanted(struct ctl *ctl, char **text)
 	*text = NULL;
 	if (ctl->config.port == 0)
 		return fail(ctl, KMS_E_CONFIG,
-		    "%s: [listen] port is 0, which means another port at each start; a firewall needs a fixed port",
+		    "%s: [listen] port is 0, so the port changes at each start: set a fixed port for the firewall",
 		    ctl->config_path);
 	*text = ruleset_text(&ctl->config);
 	return *text != NULL ? CTL_OK : fail(ctl, KMS_E_NO_MEMORY, "no memory");
@@ -167,6 +167,6 @@ const struct ctl_command cmd_firewall_check = {
 const struct ctl_command cmd_firewall_show = {
 	.line.noun = "firewall",
 	.line.verb = "show",
-	.line.summary = "print the rules for the ini file, in the form that nft takes",
+	.line.summary = "print the rules that match the ini file, in the format of nft",
 	.run = run_show,
 };

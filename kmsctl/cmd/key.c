@@ -70,7 +70,7 @@ choose_key(struct ctl *ctl, const struct reply *reply)
 		fail(ctl, KMS_E_ARGUMENT, "give at least four characters of the key's number");
 	else if (count > 1)
 		fail(ctl, KMS_E_ARGUMENT,
-		    "%u host keys %s: give more of its number (kmsctl key show)", count,
+		    "%u host keys %s: give more of the key's number (kmsctl key show)", count,
 		    ctl->arg_count > 0 ? "begin with this" : "are installed");
 	else if (ctl->arg_count > 0)
 		fail(ctl, KMS_E_NOT_FOUND, "no installed host key has the number %s", ctl->args[0]);
@@ -154,7 +154,7 @@ const struct ctl_command cmd_key_install = {
 	.line.verb = "install",
 	.line.args = "[FILE|-|CODE...]",
 	.line.summary =
-	    "install a KMS host key: FILE with FILE.minisig, or a code; asks for a code without either",
+	    "install a KMS host key: FILE with FILE.minisig, or a code; without an argument, asks for a code",
 	.line.max = CODE_GROUPS_MAX + 1,
 	.line.complete = "file *.kmskey",
 	.run = run_key_install,
@@ -164,7 +164,7 @@ const struct ctl_command cmd_key_confirm = {
 	.line.verb = "confirm",
 	.line.args = "[FILE|-|CODE...]",
 	.line.summary =
-	    "install the publisher's confirmation: FILE with FILE.minisig, or a code; asks for a code without either",
+	    "install the publisher's confirmation: FILE with FILE.minisig, or a code; without an argument, asks for a code",
 	.line.max = CODE_GROUPS_MAX + 1,
 	.line.complete = "file *.kmscert",
 	.run = run_key_confirm,

@@ -1,6 +1,6 @@
 /*
- * key_request.c - key request: make what the publisher needs to confirm this host, as a file, as
- * text, as a QR code in the terminal or in a picture, and a telephone number.
+ * key_request.c - key request: make the request that the publisher needs to confirm this host, as a
+ * file, as text, as a QR code in the terminal or in a picture, and a telephone number.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -143,7 +143,8 @@ run_key_request(struct ctl *ctl)
 static const struct option_row key_request_rows[] = {
 	{ "output", 'o', "FILE", "write the request to this file",
 	    .offset = offsetof(struct request_options, output) },
-	{ "qr", 0, NULL, "show it as a QR code", .offset = offsetof(struct request_options, qr) },
+	{ "qr", 0, NULL, "show the request as a QR code",
+	    .offset = offsetof(struct request_options, qr) },
 	{ "country", 0, "CC", "show the contacts for this country",
 	    .offset = offsetof(struct request_options, country), .read = read_country,
 	    .takes = "two letters such as DE" },
@@ -156,7 +157,7 @@ const struct ctl_command cmd_key_request = {
 	.line.noun = "key",
 	.line.verb = "request",
 	.line.args = "[KEY-ID]",
-	.line.summary = "make what the publisher needs to confirm this host",
+	.line.summary = "make the request that the publisher needs to confirm this host",
 	.line.max = 1,
 	.line.options = key_request_rows,
 	.line.values = sizeof(struct request_options),

@@ -185,7 +185,7 @@ run_key_show(struct ctl *ctl)
 }
 
 static const struct option_row key_show_rows[] = {
-	{ "detailed", 0, NULL, "show everything that is known",
+	{ "detailed", 0, NULL, "show all details",
 	    .offset = offsetof(struct show_options, detailed) },
 	{ 0 },
 };
@@ -194,7 +194,7 @@ const struct ctl_command cmd_key_show = {
 	.line.noun = "key",
 	.line.verb = "show",
 	.line.summary =
-	    "show installed KMS host keys and their confirmation; --detailed: everything known",
+	    "show installed KMS host keys and their confirmation; --detailed: all details",
 	.line.options = key_show_rows,
 	.line.values = sizeof(struct show_options),
 	.run = run_key_show,

@@ -215,7 +215,7 @@ static const struct option_row rows[] = {
 
 const struct ctl_command cmd_plan = {
 	.line.noun = "plan",
-	.line.summary = "show what on this machine differs from kms.ini, and what apply would do",
+	.line.summary = "show how this machine differs from kms.ini, and what apply would do",
 	.line.options = rows,
 	.line.values = sizeof(struct plan_options),
 	.no_config = true,

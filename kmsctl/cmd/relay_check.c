@@ -71,7 +71,7 @@ check_port(struct checking *c, const struct kms_host *h, const char *subject)
 	if (c->port == 0 || h->host.port == c->port)
 		return;
 	found(c, true, "port", subject,
-	    "a KMS host tells its clients its own port: they connect to this appliance on port %u, but it listens on %u. Set port = %u under [listen] here, or make the host listen on %u (slmgr.vbs /sprt %u)",
+	    "a KMS host tells its clients its own port. Clients will then connect to this appliance on port %u, but the appliance listens on %u. Set port = %u under [listen] here, or make the host listen on %u (slmgr.vbs /sprt %u)",
 	    h->host.port, c->port, h->host.port, c->port, c->port);
 }
 

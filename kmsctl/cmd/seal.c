@@ -46,7 +46,7 @@ passphrase_problem(struct ctl *ctl, int rc, const char *file, bool twice)
 		    "no terminal to ask for a passphrase: use --passphrase-file (and --current-file for the current one)");
 	if (rc == KMS_E_PASSPHRASE && twice)
 		return fail(
-		    ctl, KMS_E_PASSPHRASE, "the passphrase is empty, or the two are not the same");
+		    ctl, KMS_E_PASSPHRASE, "the passphrase is empty, or the two entries differ");
 	return fail(ctl, (uint32_t)rc, "no passphrase was given");
 }
 
@@ -114,7 +114,7 @@ tell(struct ctl *ctl, const struct reply *reply)
 		    ctl->config.machine_file[0] ? ctl->config.machine_file : "machine file");
 	else
 		output_line(ctl->out, OUTPUT_WARN,
-		    "The host's keys are not sealed: anybody who can read keys/host.key has them.");
+		    "The host's keys are not sealed: anybody who can read keys/host.key can use them.");
 	return CTL_OK;
 }
 

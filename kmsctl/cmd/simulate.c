@@ -191,14 +191,14 @@ print_warnings(struct forecast *f)
 		    p->after->vm != POLICY_REFUSE || p->clients == 0)
 			continue;
 		snprintf(text, sizeof(text),
-		    "%s: the pack refuses virtual machines, but the ledger does not say which clients are virtual: the pack in force does not mark them.",
+		    "%s: the pack refuses virtual machines, but the ledger does not say which clients are virtual, because the pack in force does not record it.",
 		    p->after->name);
 		warn(f, text);
 	}
 	if (f->simulation.nameless > 0) {
 		snprintf(text, sizeof(text),
-		    "%" PRIu64
-		    " clients were refused for a product in no installed pack; this pack may cover it.",
+		    "Clients that were refused because no installed pack names their product: %" PRIu64
+		    ". This pack may name it.",
 		    f->simulation.nameless);
 		warn(f, text);
 	}
@@ -224,7 +224,7 @@ print_subject(struct forecast *f)
 	output_line(o, OUTPUT_PLAIN, "%s %s of publisher %s, to replace %s", f->pack->id, version,
 	    f->publisher->name, old != NULL ? before : "nothing");
 	if (f->obstacle[0] != '\0')
-		output_line(o, OUTPUT_BAD, "It cannot be installed now: %s", f->obstacle);
+		output_line(o, OUTPUT_BAD, "This pack cannot be installed now: %s", f->obstacle);
 }
 
 static int
@@ -305,7 +305,7 @@ run_policy_simulate(struct ctl *ctl)
 }
 
 static const struct option_row policy_simulate_rows[] = {
-	{ "limit", 0, "N", "the most rows to show",
+	{ "limit", 0, "N", "show at most N rows",
 	    .offset = offsetof(struct simulate_options, limit), .read = option_count,
 	    .takes = "a number from 1" },
 	{ "full", 0, NULL, "show whole CMIDs", .offset = offsetof(struct simulate_options, full) },
@@ -317,7 +317,7 @@ const struct ctl_command cmd_policy_simulate = {
 	.line.verb = "simulate",
 	.line.args = "FILE",
 	.line.summary =
-	    "show which clients a pack would activate or no longer activate; changes nothing",
+	    "show which clients would gain or lose activation with a pack; changes nothing",
 	.line.min = 1,
 	.line.max = 1,
 	.line.options = policy_simulate_rows,

@@ -249,6 +249,7 @@ run_status(struct ctl *ctl)
 
 const struct ctl_command cmd_status = {
 	.line.noun = "status",
-	.line.summary = "show whether the host serves, counts and thresholds, sandbox, ledger",
+	.line.summary =
+	    "show the state of the host: service, counts and thresholds, sandbox, ledger",
 	.run = run_status,
 };

@@ -140,7 +140,7 @@ print_refusals(struct question *q)
 	output_line(o, OUTPUT_PLAIN,
 	    "The journal does not record these refusals (kmsd logs them): unauthenticated requests, requests for a publisher without");
 	output_line(o, OUTPUT_PLAIN,
-	    "a confirmed key, and more than one refusal a minute of the same client.");
+	    "a confirmed key, and further refusals of the same client within one minute.");
 }
 
 /* What happened since. */
@@ -248,7 +248,7 @@ run_why(struct ctl *ctl)
 }
 
 static const struct option_row why_rows[] = {
-	{ "limit", 0, "N", "the most rows to show", .offset = offsetof(struct why_options, limit),
+	{ "limit", 0, "N", "show at most N rows", .offset = offsetof(struct why_options, limit),
 	    .read = option_count, .takes = "a number from 1" },
 	{ "all", 0, NULL, "read the whole journal", .offset = offsetof(struct why_options, all) },
 	{ 0 },

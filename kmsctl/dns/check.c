@@ -71,7 +71,7 @@ knock(struct check *c, struct check_row *row, const struct discover_address *a)
 	struct probe p;
 
 	if (clock_ms() >= c->deadline) {
-		snprintf(row->state, sizeof(row->state), "not tried: out of time");
+		snprintf(row->state, sizeof(row->state), "not tried: the time limit was reached");
 		row->problem = true;
 	} else {
 		probe_address(&p, a, kmsd, c->publisher, c->deadline);

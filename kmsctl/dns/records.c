@@ -111,13 +111,13 @@ records_wanted(struct records *out, const struct config *c, struct fault *f)
 	out->count = 0;
 	if (c->port == 0)
 		return fault_set(f, KMS_E_CONFIG,
-		    "[listen] port is 0, which means another port at each start; DNS records need a fixed port");
+		    "[listen] port is 0, so the port changes at each start: set a fixed port for the DNS records");
 	if ((rc = records_host(c, host, f)) != KMS_OK)
 		return rc;
 	for (i = 0; (domain = records_domain(c, host, i)) != NULL; i++)
 		if (!add_services(out, c, host, domain))
-			return fault_set(
-			    f, KMS_E_CONFIG, "_kms._tcp.%.200s: longer than DNS allows", domain);
+			return fault_set(f, KMS_E_CONFIG,
+			    "_kms._tcp.%.200s: the name is longer than DNS allows", domain);
 	snprintf(r.name, sizeof(r.name), "%s", host);
 	for (i = 0; i < c->dns_address_count; i++) {
 		r.type = strchr(c->dns_address[i], ':') != NULL ? RECORD_AAAA : RECORD_A;

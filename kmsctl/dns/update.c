@@ -35,7 +35,7 @@ static const struct answer {
 	{ "update failed: NOTZONE", KMS_E_FORMAT, "the name is in another zone" },
 	{ "update failed: SERVFAIL", KMS_E_IO, "the server failed: see its log" },
 	{ "failed: REFUSED", KMS_E_NOT_FOUND, "the server does not serve this name's zone" },
-	{ "connection refused", KMS_E_TIMEOUT, "no name server answers there" },
+	{ "connection refused", KMS_E_TIMEOUT, "no name server answers at this address" },
 	{ "timed out", KMS_E_TIMEOUT, "the name server does not answer" },
 	{ "unreachable", KMS_E_TIMEOUT, "the name server cannot be reached" },
 	{ "could not reach any name server", KMS_E_TIMEOUT, "no name server answers" },

@@ -67,7 +67,8 @@ doctor_ledger(struct doctor *d)
 		doctor_find(d, "ledger", GOOD, NULL,
 		    "the ledger can be opened (kmsctl ledger check reads all of it)");
 	else if (rc == KMS_E_DENIED && d->running)
-		doctor_find(d, "ledger", GOOD, NULL, "kmsd writes it; only root can check more");
+		doctor_find(
+		    d, "ledger", GOOD, NULL, "kmsd can write the ledger; only root can check more");
 	else
 		doctor_find(d, "ledger", BAD, "kmsctl ledger check", "%s", fault.text);
 }

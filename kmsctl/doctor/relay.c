@@ -80,8 +80,7 @@ doctor_relay(struct doctor *d)
 		    "%zu of %zu KMS hosts cannot be used: %s", down, count, first);
 	else if (nowhere > 0)
 		doctor_find(d, "relay", BAD, "kmsctl plan, then journalctl -u kmsd",
-		    "KMS hosts can be reached from here, but kmsd found none for %" PRIu64
-		    " clients",
+		    "kmsctl can reach the KMS hosts, but kmsd found none for %" PRIu64 " clients",
 		    nowhere);
 	else
 		doctor_find(d, "relay", GOOD, NULL, "%zu KMS host%s can be reached", count,

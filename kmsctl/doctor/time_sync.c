@@ -21,7 +21,7 @@ clock_judge(const struct timex *t, char text[200], const char **next)
 		*next = "timedatectl set-ntp true";
 	} else if (t->maxerror > DOUBTFUL) {
 		snprintf(text, 200,
-		    "a time server was heard, but the clock may be %.1f s off by now", most);
+		    "a time server answered earlier, but the clock may now be %.1f s off", most);
 		*next = "timedatectl timesync-status, or chronyc tracking";
 	} else if (t->esterror > 0 && t->esterror <= t->maxerror) {
 		snprintf(

@@ -116,16 +116,16 @@ look_inside(struct plan *p)
 	foreign_files(p, &o);
 	if (o.foreign > o.linked) {
 		d = plan_add(p, STATE_FILES, "the activation process could not open them",
-		    "%s: files in it", state);
+		    "files in %s", state);
 		snprintf(d->is, sizeof(d->is), "%u belong to another user", o.foreign - o.linked);
 		snprintf(d->due, sizeof(d->due), "given to %s", p->ctl->config.activate_user);
 	}
 	if (o.linked > 0) {
-		d = plan_add(p, STATE_FILES, "the owner of one name of a file owns all names",
-		    "%s: links in it", state);
+		d = plan_add(p, STATE_FILES, "a new owner would own the file under all its names",
+		    "links in %s", state);
 		d->by_hand = true;
-		snprintf(d->is, sizeof(d->is), "%u belong to another user and have other names too",
-		    o.linked);
+		snprintf(d->is, sizeof(d->is),
+		    "%u belong to another user and have more than one name", o.linked);
 		snprintf(d->due, sizeof(d->due), "see find %.180s -type f -links +1", state);
 	}
 }

@@ -22,7 +22,7 @@ fixed_port(struct plan *p)
 	struct difference *d = plan_add(p, 0, "a firewall needs a fixed port", "[listen] port");
 
 	d->by_hand = true;
-	snprintf(d->is, sizeof(d->is), "0: another port at each start");
+	snprintf(d->is, sizeof(d->is), "0: the port changes at each start");
 	snprintf(d->due, sizeof(d->due), "set a port in kms.ini");
 }
 
@@ -97,7 +97,7 @@ dns_row(void *arg, const struct check_row *row)
 		    v->p, 0, "clients find the host by this record", "%s", row->record.name);
 		d->by_hand = true;
 		snprintf(d->is, sizeof(d->is), "%s: %.120s", check_word(row), row->state);
-		snprintf(d->due, sizeof(d->due), "kmsctl dns check shows more");
+		snprintf(d->due, sizeof(d->due), "run kmsctl dns check for details");
 	}
 }
 
@@ -132,7 +132,7 @@ inspect_dns(struct plan *p, struct fault *f)
 	d = plan_add(p, 0, "clients find the host by these records", "records");
 	snprintf(d->is, sizeof(d->is), "%u missing, %u stale, for example %.90s", v.due, v.stale,
 	    v.first);
-	snprintf(d->due, sizeof(d->due), "published, as kmsctl dns publish does");
+	snprintf(d->due, sizeof(d->due), "published with kmsctl dns publish");
 	return KMS_OK;
 }
 

@@ -44,21 +44,23 @@ static const struct {
 	int status;
 	const char *due;
 } remedies[] = {
-	{ PACK, KMS_E_OLDER, "set policy to a newer pack, or remove the key" },
+	{ PACK, KMS_E_OLDER, "in kms.ini, set policy to a newer pack, or remove that line" },
 	{ PACK, KMS_E_PREREQUISITE,
 	    "install that pack first (kmsctl policy install), then run kmsctl apply" },
 	{ PACK, KMS_E_EXISTS, "ask the publisher: a changed pack must have another version" },
 	{ KEY, KMS_E_EXISTS, "if the file is the right one: kmsctl key remove, then kmsctl apply" },
-	{ KEY, KMS_E_KEY_EXPIRED, "ask the publisher for a new key, and put it there" },
-	{ KEY, KMS_E_KEY_INVALID, "ask the publisher for a new key, and put it there" },
+	{ KEY, KMS_E_KEY_EXPIRED, "ask the publisher for a new key, and replace the file" },
+	{ KEY, KMS_E_KEY_INVALID, "ask the publisher for a new key, and replace the file" },
 	{ KEY, KMS_E_LIMIT, "kmsctl key remove, then kmsctl apply" },
 	{ CONFIRMATION, KMS_E_UNKNOWN_HOST,
 	    "run kmsctl key request, and put the publisher's answer there" },
 	{ CONFIRMATION, KMS_E_KEY_EXPIRED,
 	    "run kmsctl key request, and put the publisher's answer there" },
 	{ CONFIRMATION, KMS_E_NOT_ENABLED, "set host_key to the file of that key in kms.ini" },
-	{ CONFIRMATION, KMS_E_OLDER, "put the newer file there, or remove the key from kms.ini" },
-	{ KINDS, KMS_E_PUBLISHER, "ask the publisher for a file signed with its present key" },
+	{ CONFIRMATION, KMS_E_OLDER,
+	    "put the newer file there, or remove the line confirmation from kms.ini" },
+	{ KINDS, KMS_E_PUBLISHER,
+	    "ask the publisher for a file signed with the publisher's current key" },
 };
 
 /* The first file of each kind that is left out: a damaged one is as none. */
@@ -358,10 +360,11 @@ look_at_publisher(struct look *l)
 static void
 tell_no_publisher(struct plan *p)
 {
-	struct difference *d = plan_add(p, 0, "no product is activated", "[publisher]");
+	struct difference *d =
+	    plan_add(p, 0, "without a publisher, no product is activated", "[publisher]");
 
 	d->by_hand = true;
-	snprintf(d->is, sizeof(d->is), "kms.ini has none");
+	snprintf(d->is, sizeof(d->is), "kms.ini has no such section");
 	snprintf(d->due, sizeof(d->due), "add [publisher NAME] and its key to kms.ini");
 }
 

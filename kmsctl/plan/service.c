@@ -43,7 +43,7 @@ static void
 outdated(struct plan *p, int tag, const char *unit, const char *due)
 {
 	struct difference *d =
-	    plan_add(p, tag, "a unit takes its settings when it starts", "%s", unit);
+	    plan_add(p, tag, "a unit reads its settings only when it starts", "%s", unit);
 
 	snprintf(d->is, sizeof(d->is), "started before its drop-ins were changed");
 	snprintf(d->due, sizeof(d->due), "%s", due);
@@ -79,18 +79,18 @@ static void
 look_at_config(struct plan *p, const struct reply *status)
 {
 	const struct config_publisher *publisher = plan_unread(status, &p->ctl->config);
-	char is[160] = "kms.ini has changed since it was read";
+	char is[160] = "kms.ini has changed since kmsd read it";
 
 	if (publisher != NULL)
-		snprintf(is, sizeof(is), "[publisher %s] has changed since it was read",
+		snprintf(is, sizeof(is), "[publisher %s] has changed since kmsd read it",
 		    publisher->name);
 	if (differs(p, status, "config-started", true))
 		stale(p, OLD_CONFIG, "some keys take effect only at a start",
-		    "kms.ini has changed since it started",
+		    "kms.ini has changed since kmsd started",
 		    "restarted: clients that connect meanwhile wait",
 		    "stop it and start kmsd again: kill $(cat ");
 	else if (publisher != NULL || differs(p, status, "config-read", false))
-		stale(p, UNREAD, "kmsd uses the kms.ini that it last read", is, "reloaded",
+		stale(p, UNREAD, "kmsd still uses the kms.ini that it read before", is, "reloaded",
 		    "kill -HUP $(cat ");
 }
 

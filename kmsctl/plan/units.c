@@ -135,7 +135,7 @@ look_at_drop_in(struct plan *p, int tag, const char *why)
 	if (strcmp(text, have != NULL ? have : "") == 0)
 		goto out;
 	d = plan_add(p, tag, why, "%s", drop_ins[tag]);
-	snprintf(d->is, sizeof(d->is), "%s", have == NULL ? "not there" : "does not match kms.ini");
+	snprintf(d->is, sizeof(d->is), "%s", have == NULL ? "missing" : "does not match kms.ini");
 	snprintf(d->due, sizeof(d->due),
 	    text[0] == '\0' ? "removed: the unit already has these settings" : "written");
 out:
@@ -160,8 +160,9 @@ look_at_unit(struct plan *p, const char *unit, const char *why)
 		d->by_hand = true;
 		snprintf(d->is, sizeof(d->is), "%s", state[0] ? state : "not installed");
 		snprintf(d->due, sizeof(d->due),
-		    strcmp(state, "masked") == 0 ? "systemctl unmask %s"
-						 : "install the package kmsd, or make install: %s",
+		    strcmp(state, "masked") == 0
+			? "systemctl unmask %s"
+			: "install the package kmsd, or run make install, to get %s",
 		    unit);
 	}
 }
@@ -207,8 +208,7 @@ inspect(struct plan *p, struct fault *f)
 	if (!socket_masked(p))
 		look_at_unit(p, "kmsd.socket", "clients connect to it");
 	look_at_unit(p, "kmsd.service", "kmsd starts with the machine");
-	look_at_running(
-	    p, "kms-firewall.service", "the firewall survives a restart of the machine");
+	look_at_running(p, "kms-firewall.service", "loads the firewall when the machine starts");
 	if (c->dns_domain_count > 0)
 		look_at_running(p, "kms-dns.timer", "republishes the DNS records daily");
 	return KMS_OK;

@@ -91,7 +91,7 @@ my @drifts = (
     [ 'a mode', sub { chmod 0755, "$root/var/lib/kms" }, 'files /var/lib/kms' ],
     [ 'an owner', sub { chown 0, 0, "$root/var/lib/kms" }, 'files /var/lib/kms' ],
     [ 'a restored file', sub { make_path("$root/var/lib/kms/keys"); spew("$root/var/lib/kms/keys/x", 'x') },
-        'files /var/lib/kms: files in it' ],
+        'files files in /var/lib/kms' ],
     [ 'a missing directory', sub { remove_tree("$root/var/lib/kms") }, 'files /var/lib/kms' ],
     [ 'a unit', sub { unlink "$root/etc/systemd/system/sockets.target.wants/kmsd.socket" }, 'units kmsd.socket' ],
     [ 'another port', sub { spew("$root/kms.ini", slurp("$root/kms.ini") . "[listen]\naddress = 192.0.2.1 2001:db8::1\nport = 1700\n") },
@@ -133,8 +133,8 @@ subtest 'what does not belong there is not given away' => sub {
     symlink $others[1], "$state/symbolic";
     symlink "$r/elsewhere", "$state/directory";
     my (undef, $found) = differences($r, 'apply');
-    is($found->{'files /var/lib/kms: links in it'}, 'by-hand', 'a second name of a file is shown');
-    is($found->{'files /var/lib/kms: files in it'}, 'done', 'the rest is given');
+    is($found->{'files links in /var/lib/kms'}, 'by-hand', 'a second name of a file is shown');
+    is($found->{'files files in /var/lib/kms'}, 'done', 'the rest is given');
     is((stat $_)[4], 0, "$_ is still root's") for @others;
     isnt((lstat "$state/symbolic")[4], 0, 'the links themselves are given');
 

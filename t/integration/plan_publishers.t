@@ -240,7 +240,7 @@ subtest 'a second publisher' => sub {
     my ($rows, $json) = rows($a->ini, 'apply');
     told($rows, 'widgets policy', qr/none is installed/, qr/^reload kmsd, then kmsctl apply$/, 'kmsd has not read it');
     my ($service) = grep { $_->{aspect} eq 'service' } @{ $json->{differences} };
-    like($service->{is}, qr/\[publisher widgets\] has changed since it was read/, 'the service does not match kms.ini');
+    like($service->{is}, qr/\[publisher widgets\] has changed since kmsd read it/, 'the service does not match kms.ini');
     like($service->{due}, qr{^kill -HUP \$\(cat .*/run/kmsd\.pid\)$}, 'and what to type');
     run([ 'sh', '-c', $service->{due} ]);
     wait_for(20, sub { grep { $_->{name} eq 'widgets' } @{ ($a->kmsctl_json('status'))[0]{publishers} } }, 'the reload');

@@ -131,7 +131,7 @@ subtest '0x800706BA: the name is not resolved' => sub {
 subtest 'ports' => sub {
     my ($rows, $text) = check("upstream = 127.0.0.2:$port", port => 1688);
     is_deeply($rows, [ "ok reach $at2", "problem port $at2" ], 'the host listens on another port: a problem');
-    like($text->{port}, qr/they connect to this appliance on port $port, .*listens on 1688\. Set port = $port under \[listen\] here/, 'with a remedy');
+    like($text->{port}, qr/connect to this appliance on port $port, .*listens on 1688\. Set port = $port under \[listen\] here/, 'with a remedy');
     my $before = slurp($first->{log});
     ($rows, $text) = check("domain = behind.test");
     is_deeply($rows, [ "problem port kms1.example.test port $port", 'problem hosts [relay]', 'ok srv behind.test' ],

@@ -255,13 +255,13 @@ subtest 'plan compares kms.ini with what kmsd has taken' => sub {
     spew($b->ini, "; a comment\n$as_started\n[firewall]\nrate = 7\n");
     is($service->(), '', 'nothing of what kmsd does not read');
     spew($b->ini, "$as_started\n[limits]\nidle_timeout = 301\n");
-    like($service->(), qr/^kms\.ini has changed since it was read: kill -HUP \$\(cat \S+\/kmsd\.pid\)$/, 'a key for a reload');
+    like($service->(), qr/^kms\.ini has changed since kmsd read it: kill -HUP \$\(cat \S+\/kmsd\.pid\)$/, 'a key for a reload');
     reload($b, slurp($b->ini));
     is($service->(), '', 'which it is then');
     spew($b->ini, $as_started =~ s/^fronts = 1/fronts = 2/mr);
-    like($service->(), qr/^kms\.ini has changed since it started: stop it and start kmsd again: kill \$\(cat /, 'a key for a start');
+    like($service->(), qr/^kms\.ini has changed since kmsd started: stop it and start kmsd again: kill \$\(cat /, 'a key for a start');
     reload($b, slurp($b->ini));
-    like($service->(), qr/^kms\.ini has changed since it started/, 'which a reload is not');
+    like($service->(), qr/^kms\.ini has changed since kmsd started/, 'which a reload is not');
     is($b->stop, 0, 'kmsd stops');
     $b->start;
     is($service->(), '', 'which it is then');

@@ -247,7 +247,7 @@ part 'a relay' => sub {
     # By its name: kmsd-resolve has to get out of the unit too.
     my $named = KMS::Named->start(address => $test_at, zones => { 'example.test' => { records => "windows A $test_at\n" } });
     ini("[relay]\nupstream = windows.example.test:$number\nnameserver = @{[ $named->server ]}\nallow = 10.77.0.0/24\n");
-    like(good('kmsctl apply', qw(kmsctl apply)), qr{kmsd\.service\.d/50-kms-ini\.conf: not there.*kmsd\.service: started before}s,
+    like(good('kmsctl apply', qw(kmsctl apply)), qr{kmsd\.service\.d/50-kms-ini\.conf: missing.*kmsd\.service: started before}s,
         'the drop-in is written and kmsd restarted');
     my $r = run([ 'python3', "$SRC/t/lib/relay/rpc_client.py", '--address', $machine_at, '--port', 1688, '--log', $host->{log}, '--mode', $host->{mode},
         qw(plain byte_for_byte wrong_interface) ]);
@@ -338,11 +338,11 @@ part 'without kmsd.socket' => sub {
 part 'kms.ini is changed' => sub {
     my $pid = main_pid();
     ini("[limits]\nidle_timeout = 301\n");
-    like(good('kmsctl apply', qw(kmsctl apply)), qr/kms\.ini has changed since it was read.*Done: reloaded/, 'a key for a reload');
+    like(good('kmsctl apply', qw(kmsctl apply)), qr/kms\.ini has changed since kmsd read it.*Done: reloaded/, 'a key for a reload');
     good('nothing is left to do', qw(kmsctl plan --check));
     is(main_pid(), $pid, 'by a reload');
     ini("[listen]\nfronts = 3\n");
-    like(good('kmsctl apply', qw(kmsctl apply)), qr/kms\.ini has changed since it started.*Done: restarted/, 'a key for a start');
+    like(good('kmsctl apply', qw(kmsctl apply)), qr/kms\.ini has changed since kmsd started.*Done: restarted/, 'a key for a start');
     good('nothing is left to do', qw(kmsctl plan --check));
     isnt(main_pid(), $pid, 'by a restart');
     # A socket that was masked, while a drop-in gives kmsd the network anyway.

@@ -59,7 +59,7 @@ get_passphrase(struct issue *i, char **out)
 		    "no terminal to ask for a passphrase: use --passphrase-file or --no-passphrase");
 	if (rc == KMS_E_PASSPHRASE)
 		return fault_set(
-		    &i->fault, rc, "the passphrase is empty, or the two are not the same");
+		    &i->fault, rc, "the passphrase is empty, or the two entries differ");
 	if (rc != KMS_OK)
 		return issue_fail_file(
 		    i, rc, i->passphrase_file != NULL ? i->passphrase_file : "/dev/tty");
