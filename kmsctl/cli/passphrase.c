@@ -14,6 +14,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "libkms/base/file.h"
 #include "libkms/kms_error.h"
 
 static void
@@ -118,34 +119,17 @@ from_terminal(char *out, const char *prompt, bool twice)
 	return rc;
 }
 
-/* kmsctl links no other reader into guarded memory, so this is its own. */
 static int
 from_file(char *out, const char *file)
 {
-	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY), saved;
-	size_t len = 0;
-	ssize_t n = 1;
+	size_t len;
+	int rc = file_read_into(AT_FDCWD, file, FILE_GIVEN, out, PASSPHRASE_MAX, &len);
 
-	if (fd < 0)
-		return errno == ENOENT   ? KMS_E_NOT_FOUND
-		       : errno == EACCES ? KMS_E_DENIED
-					 : KMS_E_IO;
-	while (n != 0 && len <= PASSPHRASE_MAX) {
-		n = read(fd, out + len, PASSPHRASE_MAX + 1 - len);
-		if (n < 0 && errno != EINTR)
-			break;
-		len += n > 0 ? (size_t)n : 0;
+	if (rc == KMS_OK) {
+		out[len] = '\0';
+		out[strcspn(out, "\r\n")] = '\0';
 	}
-	saved = errno;
-	close(fd);
-	errno = saved;
-	if (n < 0)
-		return KMS_E_IO;
-	if (len > PASSPHRASE_MAX)
-		return KMS_E_TOO_LARGE;
-	out[len] = '\0';
-	out[strcspn(out, "\r\n")] = '\0';
-	return KMS_OK;
+	return rc;
 }
 
 int

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "kmsctl/cli/command.h"
+#include "kmsctl/issue/issue.h"
 #include "kmsctl/kmsctl.h"
 #include "libkms/kms_error.h"
 
@@ -190,9 +191,8 @@ check_rows(const struct program *p, const struct option_row *rows, const struct 
 }
 
 static void
-test_tables(void **ignored)
+check_program(const struct program *p)
 {
-	const struct program *p = &kmsctl_program;
 	const struct command *const *c = p->commands;
 
 	for (unsigned i = 0; c[i] != NULL; i++) {
@@ -201,6 +201,13 @@ test_tables(void **ignored)
 		for (unsigned k = 0; c[k] != NULL; k++)
 			check_rows(p, c[i]->options, c[k]->options);
 	}
+}
+
+static void
+test_tables(void **ignored)
+{
+	check_program(&kmsctl_program);
+	check_program(&kmsissue_program);
 }
 
 int
