@@ -17,14 +17,22 @@
 #include "libkms/base/fault.h"
 #include "libkms/base/hex.h"
 #include "libkms/kms_error.h"
+#include "policy/values.h"
 
 #define STOP 1 /* from the callback: enough rows */
 
 struct clients_options {
 	const char *product;
 	uint64_t limit; /* 0: none */
+	uint64_t since; /* seconds; 0: not given */
 	bool active, full, clones, all, vm, relayed;
 };
+
+static bool
+read_time(void *field, const char *text)
+{
+	return value_time_parse(field, text, false);
+}
 
 struct listing {
 	struct ctl *ctl;
@@ -44,6 +52,8 @@ list_one(const struct kmsdb_client *c, const struct kmsdb_host *h, void *arg)
 	if (l->by_product && memcmp(c->product, l->product, 16) != 0)
 		return 0;
 	if (l->options->active && strcmp(client_state(c, l->now), "activated") != 0)
+		return 0;
+	if (c->last_seen < l->options->since)
 		return 0;
 	if (l->options->vm && (c->flags & KMSDB_VM) == 0)
 		return 0;
@@ -97,12 +107,13 @@ run_clients(struct ctl *ctl)
 	bool running;
 	int code;
 
-	if (o->relayed && (o->clones || o->active || o->all || o->vm || o->product != NULL))
+	if (o->relayed &&
+	    (o->clones || o->active || o->all || o->vm || o->since != 0 || o->product != NULL))
 		return fail(ctl, KMS_E_ARGUMENT,
 		    "--relayed lists clients of another host: the only other option that it allows is --limit");
-	if (o->clones ? o->active : o->all)
+	if (o->clones ? o->active || o->since != 0 : o->all)
 		return fail(ctl, KMS_E_ARGUMENT,
-		    o->clones ? "--active and --clones exclude each other"
+		    o->clones ? "--clones goes with neither --active nor --since"
 			      : "--all needs --clones: it reads the whole journal");
 	running = clients_checkpoint(ctl);
 	output_bool(ctl->out, "running", NULL, running);
@@ -229,6 +240,9 @@ static const struct option_row clients_rows[] = {
 	    .offset = offsetof(struct clients_options, clones) },
 	{ "all", 0, NULL, "with --clones: read the whole journal",
 	    .offset = offsetof(struct clients_options, all) },
+	{ "since", 0, "TIME", "only clients heard from at that time or later",
+	    .offset = offsetof(struct clients_options, since), .read = read_time,
+	    .takes = "a date or a time as 2026-11-23T14:00:00Z" },
 	{ "vm", 0, NULL, "only virtual machines", .offset = offsetof(struct clients_options, vm) },
 	{ "relayed", 0, NULL, "show clients that the relay observed",
 	    .offset = offsetof(struct clients_options, relayed) },

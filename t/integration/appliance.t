@@ -129,6 +129,8 @@ subtest 'kmsctl clients and client show' => sub {
         cmp_ok($c->{expires}, '>', time + 179 * 86400, "$name: its lease lives");
     }
     is(scalar @{ ($appliance->kmsctl_json(qw(clients --limit 2)))[0]{clients} }, 2, '--limit');
+    is(scalar @{ ($appliance->kmsctl_json('clients', '--since', $_->[0]))[0]{clients} }, $_->[1], "--since $_->[0]")
+        for [ '2020-01-01', scalar @{ $list->{clients} } ], [ '2999-12-31T23:59:59Z', 0 ];
     is(scalar @{ ($appliance->kmsctl_json('clients', '--active', '--product', $server->{name}))[0]{clients} }, 5, '--active --product NAME');
     is(scalar @{ ($appliance->kmsctl_json('clients', '--product', $publisher->{products}[1]{id}))[0]{clients} }, 0, '--product UUID of another');
     is($appliance->kmsctl(qw(clients --product Nonsense))->{exit}, 2, '--product of nobody');

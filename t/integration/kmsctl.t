@@ -307,6 +307,7 @@ my @bad = (
     [ [qw(clients --limit -1)], qr/--limit takes a number from 1, not -1/ ],
     [ [qw(clients --limit 99999999999999999999)], qr/--limit takes a number/ ],
     [ [qw(clients --limit 1x)], qr/--limit takes a number/ ],
+    [ [qw(clients --since yesterday)], qr/--since takes a date or a time as 2026-11-23T14:00:00Z, not yesterday/ ],
     [ [qw(-t 0 status)], qr/--timeout takes seconds/ ],
     [ [qw(-t 3601 status)], qr/--timeout takes seconds/ ],
     [ [qw(-t never status)], qr/--timeout takes seconds/ ],
