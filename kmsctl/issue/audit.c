@@ -6,7 +6,6 @@
 #include "kmsctl/issue/audit.h"
 
 #include <sodium.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,24 +24,13 @@ struct seat {
 struct audit {
 	const struct audit_options *opt;
 	struct audit_report *out;
-	char *why;
+	struct fault *fault;
 	struct publisher_keys publisher;
 	struct audit_batch batch;
 	uint8_t hash[32]; /* of the batch before */
 	struct seat *seats;
 	size_t count, room;
 };
-
-static int __attribute__((format(printf, 3, 4)))
-fail(struct audit *a, int status, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(a->why, 256, fmt, ap);
-	va_end(ap);
-	return status;
-}
 
 /* -- documents -- */
 
@@ -54,12 +42,15 @@ take_certificate(struct audit *a, const struct audit_document *d)
 	int rc = publisher_keys_certificate(&a->publisher, &cert, d->octets, d->len, NULL);
 
 	if (rc == KMS_E_PUBLISHER)
-		return fail(a, rc, "it contains a host certificate of another publisher");
+		return fault_set(
+		    a->fault, rc, "it contains a host certificate of another publisher");
 	if (rc != KMS_OK)
-		return fail(a, rc, "it contains a host certificate that does not verify: %s",
+		return fault_set(a->fault, rc,
+		    "it contains a host certificate that does not verify: %s",
 		    kms_strerror((uint32_t)rc));
 	if (out->certificate_count > 0 && memcmp(cert.host_id, out->host, 16) != 0)
-		return fail(a, KMS_E_UNKNOWN_HOST, "it contains certificates of two hosts");
+		return fault_set(
+		    a->fault, KMS_E_UNKNOWN_HOST, "it contains certificates of two hosts");
 	memcpy(out->host, cert.host_id, 16);
 	if (out->certificate_count == AUDIT_CERTIFICATES)
 		memmove(out->certificates, out->certificates + 1,
@@ -82,10 +73,10 @@ take_rotations(struct audit *a, struct audit_reader r)
 		had = a->publisher.rotated;
 		if (rotation_verify(&rotation, d.octets, d.len) != KMS_OK ||
 		    !publisher_keys_rotate(&a->publisher, &rotation))
-			return fail(a, KMS_E_SIGNATURE,
+			return fault_set(a->fault, KMS_E_SIGNATURE,
 			    "it contains a key rotation of another publisher, or an altered one");
 		if (had)
-			return fail(a, KMS_E_FORMAT, "it contains two key rotations");
+			return fault_set(a->fault, KMS_E_FORMAT, "it contains two key rotations");
 	}
 	return KMS_OK;
 }
@@ -102,13 +93,13 @@ take_documents(struct audit *a, struct audit_reader *r)
 		if (d.kind == AUDIT_CERTIFICATE && (rc = take_certificate(a, &d)) != KMS_OK)
 			return rc;
 	if (rc == KMS_E_TRUNCATED)
-		return fail(a, rc, "it ends in the middle of its documents");
+		return fault_set(a->fault, rc, "it ends in the middle of its documents");
 	if (rc != KMS_E_NOT_FOUND)
-		return fail(a, rc, "it contains a document of an unknown kind");
+		return fault_set(a->fault, rc, "it contains a document of an unknown kind");
 	if (a->out->certificate_count == 0)
-		return fail(a, KMS_E_NOT_CONFIRMED, "it contains no host certificate");
+		return fault_set(a->fault, KMS_E_NOT_CONFIRMED, "it contains no host certificate");
 	if (a->opt->have_host && memcmp(a->opt->host, a->out->host, 16) != 0)
-		return fail(a, KMS_E_UNKNOWN_HOST, "it is the journal of another host");
+		return fault_set(a->fault, KMS_E_UNKNOWN_HOST, "it is the journal of another host");
 	return KMS_OK;
 }
 
@@ -142,14 +133,15 @@ take_entry(struct audit *a, const uint8_t *octets, size_t len)
 	if (entry_kind(octets, len) != ENTRY_LEASE)
 		return KMS_OK;
 	if (entry_client_decode(&e, octets, len) != KMS_OK)
-		return fail(a, KMS_E_FORMAT, "batch %llu: an entry is malformed",
+		return fault_set(a->fault, KMS_E_FORMAT, "batch %llu: an entry is malformed",
 		    (unsigned long long)a->batch.header.number);
 	if (!ours(a, e.publisher) || e.time < a->opt->from || e.time > a->opt->to)
 		return KMS_OK;
 	if (a->count == a->room) {
 		a->room = a->room != 0 ? 2 * a->room : 1024;
 		if ((grown = realloc(a->seats, a->room * sizeof(*grown))) == NULL)
-			return fail(a, KMS_E_NO_MEMORY, "not enough memory for its clients");
+			return fault_set(
+			    a->fault, KMS_E_NO_MEMORY, "not enough memory for its clients");
 		a->seats = grown;
 	}
 	memcpy(a->seats[a->count].product, e.product, 16);
@@ -173,11 +165,11 @@ check_root(struct audit *a, struct merkle_tree *tree)
 
 		merkle_leaf(leaf, b->entries[i], b->lens[i]);
 		if (merkle_tree_add(tree, leaf) != KMS_OK)
-			return fail(a, KMS_E_TOO_LARGE, "a batch has too many entries");
+			return fault_set(a->fault, KMS_E_TOO_LARGE, "a batch has too many entries");
 	}
 	merkle_tree_close(tree, root);
 	if (memcmp(root, b->header.root, sizeof(root)) != 0)
-		return fail(a, KMS_E_ALTERED,
+		return fault_set(a->fault, KMS_E_ALTERED,
 		    "batch %llu (offset %llu): its entries differ from those that were signed",
 		    (unsigned long long)b->header.number, (unsigned long long)b->offset);
 	return KMS_OK;
@@ -189,12 +181,12 @@ check_signature(struct audit *a)
 	const struct audit_batch *b = &a->batch;
 
 	if (memcmp(b->header.host_id, a->out->host, 16) != 0)
-		return fail(a, KMS_E_UNKNOWN_HOST,
+		return fault_set(a->fault, KMS_E_UNKNOWN_HOST,
 		    "batch %llu (offset %llu) belongs to another host than the certificate",
 		    (unsigned long long)b->header.number, (unsigned long long)b->offset);
 	/* One host id means one signing key: the id is a hash of the key. */
 	if (batch_verify(b->header_octets, b->signature, a->out->certificates[0].sign_pk) != KMS_OK)
-		return fail(a, KMS_E_SIGNATURE,
+		return fault_set(a->fault, KMS_E_SIGNATURE,
 		    "batch %llu (offset %llu): the host's signature does not verify",
 		    (unsigned long long)b->header.number, (unsigned long long)b->offset);
 	return KMS_OK;
@@ -211,18 +203,20 @@ check_chain(struct audit *a)
 			return KMS_OK;
 		if (h->number == 1 && sodium_is_zero(h->previous, sizeof(h->previous)))
 			return KMS_OK;
-		return fail(a, KMS_E_CHAIN, "its first batch follows another");
+		return fault_set(a->fault, KMS_E_CHAIN, "its first batch follows another");
 	}
 	if (h->number == out->last + 1 && memcmp(h->previous, a->hash, 32) == 0)
 		return KMS_OK;
 	if (h->number <= out->last)
-		return fail(a, KMS_E_CHAIN, "batch %llu follows batch %llu",
+		return fault_set(a->fault, KMS_E_CHAIN, "batch %llu follows batch %llu",
 		    (unsigned long long)h->number, (unsigned long long)out->last);
 	if (h->number > out->last + 1)
-		return fail(a, KMS_E_CHAIN, "batch %llu is missing: batch %llu follows batch %llu",
+		return fault_set(a->fault, KMS_E_CHAIN,
+		    "batch %llu is missing: batch %llu follows batch %llu",
 		    (unsigned long long)out->last + 1, (unsigned long long)h->number,
 		    (unsigned long long)out->last);
-	return fail(a, KMS_E_CHAIN, "batch %llu does not follow batch %llu: the hashes differ",
+	return fault_set(a->fault, KMS_E_CHAIN,
+	    "batch %llu does not follow batch %llu: the hashes differ",
 	    (unsigned long long)h->number, (unsigned long long)out->last);
 }
 
@@ -237,7 +231,7 @@ check_known(struct audit *a)
 	if (!opt->have_last || (number != opt->last && number != opt->last + 1) ||
 	    memcmp(hash, opt->last_hash, 32) == 0)
 		return KMS_OK;
-	return fail(a, KMS_E_CHAIN,
+	return fault_set(a->fault, KMS_E_CHAIN,
 	    "batch %llu differs from the known batch: the journal was replaced, there or earlier",
 	    (unsigned long long)opt->last);
 }
@@ -275,19 +269,16 @@ take_batches(struct audit *a, struct audit_reader *r)
 	int rc;
 
 	if (tree == NULL)
-		return fail(a, KMS_E_NO_MEMORY, "not enough memory");
+		return fault_set(a->fault, KMS_E_NO_MEMORY, "not enough memory");
 	while ((rc = audit_next_batch(r, &a->batch)) == KMS_OK)
 		if ((rc = take_batch(a, tree)) != KMS_OK)
 			break;
 	merkle_tree_free(tree);
 	if (rc == KMS_E_NOT_FOUND)
 		return KMS_OK;
-	if (a->why[0] == '\0')
-		fail(a, rc, "%s batch %llu",
-		    rc == KMS_E_TRUNCATED ? "it is cut off after"
-					  : "something other than a batch follows",
-		    (unsigned long long)a->out->last);
-	return rc;
+	return fault_set(a->fault, rc, "%s batch %llu",
+	    rc == KMS_E_TRUNCATED ? "it is cut off after" : "something other than a batch follows",
+	    (unsigned long long)a->out->last);
 }
 
 /* -- the whole -- */
@@ -300,17 +291,17 @@ check_reach(struct audit *a)
 	struct audit_report *out = a->out;
 
 	if (out->batches == 0)
-		return fail(a, KMS_E_MISSING, "it contains no batch");
+		return fault_set(a->fault, KMS_E_MISSING, "it contains no batch");
 	if (out->first > 1 && out->first_time >= opt->from)
-		return fail(a, KMS_E_MISSING,
+		return fault_set(a->fault, KMS_E_MISSING,
 		    "it begins with batch %llu, after the start of the period: earlier batches are missing",
 		    (unsigned long long)out->first);
 	if (opt->have_last && out->last < opt->last)
-		return fail(a, KMS_E_MISSING,
+		return fault_set(a->fault, KMS_E_MISSING,
 		    "it ends with batch %llu, but batch %llu is known: the end was cut off",
 		    (unsigned long long)out->last, (unsigned long long)opt->last);
 	if (opt->have_last && out->first > opt->last + 1)
-		return fail(a, KMS_E_MISSING,
+		return fault_set(a->fault, KMS_E_MISSING,
 		    "it begins with batch %llu: batches after the known batch %llu are missing",
 		    (unsigned long long)out->first, (unsigned long long)opt->last);
 	memcpy(out->last_hash, a->hash, 32);
@@ -342,8 +333,8 @@ count(struct audit *a)
 	for (size_t i = 0; i < a->count; i++) {
 		if (p == NULL || memcmp(p->id, a->seats[i].product, 16) != 0) {
 			if (out->product_count == AUDIT_PRODUCTS)
-				return fail(a, KMS_E_TOO_LARGE, "it has more than %d products",
-				    AUDIT_PRODUCTS);
+				return fault_set(a->fault, KMS_E_TOO_LARGE,
+				    "it has more than %d products", AUDIT_PRODUCTS);
 			p = &out->products[out->product_count++];
 			memcpy(p->id, a->seats[i].product, 16);
 		}
@@ -359,22 +350,21 @@ count(struct audit *a)
 
 int
 audit_verify(struct audit_report *out, const struct audit_options *opt, const void *data,
-    size_t len, char why[256])
+    size_t len, struct fault *fault)
 {
 	struct audit *a = calloc(1, sizeof(*a));
 	struct audit_reader r;
 	int rc;
 
 	memset(out, 0, sizeof(*out));
-	why[0] = '\0';
 	if (a == NULL)
 		return KMS_E_NO_MEMORY;
 	a->opt = opt;
 	a->publisher.key = opt->publisher;
 	a->out = out;
-	a->why = why;
+	a->fault = fault;
 	if ((rc = audit_reader_init(&r, data, len)) != KMS_OK)
-		fail(a, rc, "it is not an audit file");
+		fault_set(a->fault, rc, "it is not an audit file");
 	if (rc == KMS_OK && (rc = take_documents(a, &r)) == KMS_OK &&
 	    (rc = take_batches(a, &r)) == KMS_OK && (rc = check_reach(a)) == KMS_OK)
 		rc = count(a);

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "libkms/base/fault.h"
 #include "libkms/core/certificate.h"
 #include "libkms/core/minisig.h"
 
@@ -52,9 +53,9 @@ struct audit_report {
  * KMS_OK; KMS_E_FORMAT, KMS_E_TRUNCATED (no audit file, or cut), KMS_E_PUBLISHER,
  * KMS_E_SIGNATURE, KMS_E_CHAIN (a batch is missing), KMS_E_ALTERED, KMS_E_MISSING (does not
  * reach as far as it must), KMS_E_UNKNOWN_HOST (another host's), KMS_E_TOO_LARGE,
- * KMS_E_NO_MEMORY. why says which batch and what.
+ * KMS_E_NO_MEMORY. fault says which batch and what.
  */
 int audit_verify(struct audit_report *out, const struct audit_options *opt, const void *data,
-    size_t len, char why[256]);
+    size_t len, struct fault *fault);
 
 #endif

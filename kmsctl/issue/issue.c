@@ -54,7 +54,8 @@ issue_time(struct issue *i, const char *key, uint64_t time)
 int
 issue_register(struct issue *i, struct issue_register **out, bool write)
 {
-	char issued[ISSUE_PATH], why[200];
+	struct fault f = { 0 };
+	char issued[ISSUE_PATH];
 	int rc;
 
 	*out = NULL;
@@ -62,10 +63,17 @@ issue_register(struct issue *i, struct issue_register **out, bool write)
 		return KMS_E_ARGUMENT;
 	if (write && (rc = file_make_dir(AT_FDCWD, issued, 0700)) != KMS_OK)
 		return issue_fail_file(i, rc, issued);
-	if ((rc = register_open(out, issued, write, why)) == KMS_OK)
+	if ((rc = register_open(out, issued, write, &f)) == KMS_OK)
 		return rc;
-	return why[0] != '\0' ? fault_set(&i->fault, rc, "%s: the register: %s", issued, why)
-			      : issue_fail_file(i, rc, issued);
+	return f.status != KMS_OK ? fault_set(&i->fault, rc, "%s: the register: %s", issued, f.text)
+				  : issue_fail_file(i, rc, issued);
+}
+
+int
+issue_fail_register(struct issue *i, int status, const struct fault *f)
+{
+	return f->status != KMS_OK ? fault_set(&i->fault, status, "the register: %s", f->text)
+				   : issue_fail_file(i, status, "the register");
 }
 
 bool

@@ -75,6 +75,8 @@ void issue_time(struct issue *i, const char *key, uint64_t time);
 struct issue_register;
 /* Opens the register of the publisher's directory, with a message for every failure. */
 int issue_register(struct issue *i, struct issue_register **out, bool write);
+/* What the register said (f), or what the status means. Returns status. */
+int issue_fail_register(struct issue *i, int status, const struct fault *f);
 /* Is it a publisher's directory, even one that has issued nothing? */
 bool issue_is_directory(struct issue *i);
 /*

@@ -235,7 +235,7 @@ register_append(struct issue_register *r, struct register_event *e)
 
 int
 register_each(struct issue_register *r, int (*fn)(const struct register_event *e, void *arg),
-    void *arg, char why[200])
+    void *arg, struct fault *f)
 {
 	uint8_t hash[HASH] = { 0 };
 	struct register_event e;
@@ -243,7 +243,6 @@ register_each(struct issue_register *r, int (*fn)(const struct register_event *e
 	MDB_val v;
 	int rc = last_number(r, EVENTS, &last, &v);
 
-	why[0] = '\0';
 	for (number = 1; rc == KMS_OK && number <= last; number++) {
 		uint8_t key[8];
 
@@ -256,10 +255,9 @@ register_each(struct issue_register *r, int (*fn)(const struct register_event *e
 			(v.mv_size < HASH ||
 			    memcmp(hash, (uint8_t *)v.mv_data + v.mv_size - HASH, HASH) != 0)))
 			rc = KMS_E_ALTERED;
-		if (rc != KMS_OK || (rc = read_event(r, number, &e)) != KMS_OK) {
-			snprintf(why, 200, "event %llu: %s", (unsigned long long)number, damaged);
-			return rc;
-		}
+		if (rc != KMS_OK || (rc = read_event(r, number, &e)) != KMS_OK)
+			return fault_set(
+			    f, rc, "event %llu: %s", (unsigned long long)number, damaged);
 		rc = fn(&e, arg);
 	}
 	return rc;
@@ -356,7 +354,7 @@ register_next_list(struct issue_register *r, uint64_t *number)
 }
 
 int
-register_check(struct issue_register *r, const struct register_event *e, char why[200])
+register_check(struct issue_register *r, const struct register_event *e, struct fault *f)
 {
 	static const struct {
 		uint8_t kind;
@@ -375,22 +373,22 @@ register_check(struct issue_register *r, const struct register_event *e, char wh
 			continue;
 		if (rc != KMS_OK || (rc = read_event(r, number, &old)) != KMS_OK)
 			return rc;
-		snprintf(why, 200, "the %s was revoked: %s", subjects[i].what, old.reason);
-		return KMS_E_KEY_INVALID;
+		return fault_set(
+		    f, KMS_E_KEY_INVALID, "the %s was revoked: %s", subjects[i].what, old.reason);
 	}
 	return KMS_OK;
 }
 
 int
 register_next(
-    struct issue_register *r, const struct host_key *key, struct register_event *e, char why[200])
+    struct issue_register *r, const struct host_key *key, struct register_event *e, struct fault *f)
 {
 	uint64_t hosts, confirmations = 0, last;
 	uint8_t pair[32];
 	MDB_val v;
 	int rc;
 
-	if ((rc = register_check(r, e, why)) != KMS_OK)
+	if ((rc = register_check(r, e, f)) != KMS_OK)
 		return rc;
 	memcpy(pair, e->host_key, 16);
 	memcpy(pair + 16, e->host, 16);
@@ -404,16 +402,13 @@ register_next(
 		return KMS_E_TOO_LARGE;
 	e->serial = last + 1;
 	e->confirmation = (uint16_t)(confirmations + 1);
-	if (confirmations >= key->confirmations) {
-		snprintf(why, 200, "this host was confirmed %u times, and the key allows %u",
+	if (confirmations >= key->confirmations)
+		return fault_set(f, KMS_E_LIMIT,
+		    "this host was confirmed %u times, and the key allows %u",
 		    (unsigned)confirmations, key->confirmations);
-		return KMS_E_LIMIT;
-	}
-	if (confirmations == 0 && hosts >= key->hosts) {
-		snprintf(why, 200, "%u hosts were confirmed, and the key allows %u",
+	if (confirmations == 0 && hosts >= key->hosts)
+		return fault_set(f, KMS_E_LIMIT, "%u hosts were confirmed, and the key allows %u",
 		    (unsigned)hosts, key->hosts);
-		return KMS_E_LIMIT;
-	}
 	return KMS_OK;
 }
 
@@ -464,18 +459,17 @@ open_env(struct issue_register *r, const char *issued, bool write)
 }
 
 int
-register_open(struct issue_register **out, const char *issued, bool write, char why[200])
+register_open(struct issue_register **out, const char *issued, bool write, struct fault *f)
 {
 	struct issue_register *r = calloc(1, sizeof(*r));
 	int rc, saved;
 
 	*out = NULL;
-	why[0] = '\0';
 	if (r == NULL)
 		return KMS_E_NO_MEMORY;
 	rc = open_env(r, issued, write);
-	if (rc == KMS_E_ALTERED && why[0] == '\0')
-		snprintf(why, 200, "%s", damaged);
+	if (rc == KMS_E_ALTERED)
+		fault_set(f, rc, "%s", damaged);
 	if (rc == KMS_OK) {
 		*out = r;
 		return KMS_OK;

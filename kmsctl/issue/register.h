@@ -26,6 +26,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "libkms/base/fault.h"
 #include "policy/host_key.h"
 
 #define EVENT_MAX 768
@@ -75,9 +76,9 @@ const char *register_event_name(uint8_t kind);
 
 struct issue_register;
 
-/* Opens and begins a transaction; write: waits for the writer. KMS_E_ALTERED: why says what to do.
+/* Opens and begins a transaction; write: waits for the writer. KMS_E_ALTERED: f says what to do.
  */
-int register_open(struct issue_register **out, const char *issued, bool write, char why[200]);
+int register_open(struct issue_register **out, const char *issued, bool write, struct fault *f);
 /* When it returns KMS_OK, the added events are on disk; only register_close may follow. */
 int register_commit(struct issue_register *r);
 /* drops what was not committed; NULL is fine */
@@ -88,15 +89,15 @@ int register_answered(
     struct issue_register *r, const uint8_t request[32], struct register_event *out);
 /*
  * Serial and number of the next confirmation of host under key, filled into e (host_key and host
- * are set). KMS_E_LIMIT: e is filled anyway, why says which limit; KMS_E_KEY_INVALID: revoked.
+ * are set). KMS_E_LIMIT: e is filled anyway, f says which limit; KMS_E_KEY_INVALID: revoked.
  */
-int register_next(
-    struct issue_register *r, const struct host_key *key, struct register_event *e, char why[200]);
+int register_next(struct issue_register *r, const struct host_key *key, struct register_event *e,
+    struct fault *f);
 /*
  * May what the event confirms be used? KMS_E_KEY_INVALID: its key, host or certificate was
- * revoked; why says so.
+ * revoked; f says so.
  */
-int register_check(struct issue_register *r, const struct register_event *e, char why[200]);
+int register_check(struct issue_register *r, const struct register_event *e, struct fault *f);
 /* Was it revoked before? (kind and subject of e) KMS_E_NOT_FOUND: no. */
 int register_revoked(struct issue_register *r, const struct register_event *e);
 /* Is that key, host or serial number in the register? KMS_E_NOT_FOUND. */
@@ -110,6 +111,6 @@ int register_append(struct issue_register *r, struct register_event *e);
  * KMS_E_ALTERED.
  */
 int register_each(struct issue_register *r, int (*fn)(const struct register_event *e, void *arg),
-    void *arg, char why[200]);
+    void *arg, struct fault *f);
 
 #endif

@@ -17,7 +17,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct audit_options opt = { .to = UINT64_MAX };
 	struct audit_document d;
 	struct audit_reader r;
-	char why[256];
+	struct fault fault = { 0 };
 	int rc;
 
 	if (audit_reader_init(&r, data, size) == KMS_OK) {
@@ -27,7 +27,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			for (uint32_t i = 0; i < batch.header.size; i++)
 				MUST(batch.entries[i] + batch.lens[i] <= data + size);
 	}
-	MUST(audit_verify(&report, &opt, data, size, why) != KMS_OK);
-	MUST(why[0] != '\0');
+	MUST(audit_verify(&report, &opt, data, size, &fault) != KMS_OK);
+	MUST(fault.text[0] != '\0');
 	return 0;
 }

@@ -178,19 +178,18 @@ run_audit_verify(struct issue *i)
 	struct audit_job *job = calloc(1, sizeof(*job));
 	const void *data = NULL;
 	size_t len = 0;
-	char why[256];
+	struct fault f = { 0 };
 	int rc;
 
 	if (job == NULL)
 		return KMS_E_NO_MEMORY;
 	if ((rc = take_options(i, &job->opt)) == KMS_OK && (rc = take_pack(i, job)) == KMS_OK &&
 	    (rc = map_file(i, &data, &len)) == KMS_OK) {
-		rc = audit_verify(&job->report, &job->opt, data != NULL ? data : "", len, why);
+		rc = audit_verify(&job->report, &job->opt, data != NULL ? data : "", len, &f);
 		if (rc == KMS_OK)
 			show_report(i, job);
 		else
-			fault_set(&i->fault, rc, "%s: %s", i->operand,
-			    why[0] != '\0' ? why : kms_strerror((uint32_t)rc));
+			fault_set(&i->fault, rc, "%s: %s", i->operand, fault_text(&f, rc));
 	}
 	if (data != NULL)
 		munmap((void *)(uintptr_t)data, len);

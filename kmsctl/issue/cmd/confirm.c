@@ -164,12 +164,12 @@ static int
 answer_again(
     struct issue *i, struct confirm *c, struct issue_register *r, const struct register_event *old)
 {
-	char why[200] = "";
-	int rc = register_check(r, old, why);
+	struct fault f = { 0 };
+	int rc = register_check(r, old, &f);
 
 	if (rc != KMS_OK)
-		return why[0] != '\0' ? fault_set(&i->fault, rc, "%s", why)
-				      : issue_fail_file(i, rc, "the register");
+		return f.status != KMS_OK ? fault_set(&i->fault, rc, "%s", f.text)
+					  : issue_fail_file(i, rc, "the register");
 	c->event = *old;
 	if ((rc = encode_certificate(i, c)) != KMS_OK)
 		return rc;
@@ -185,8 +185,8 @@ static int
 check_limits(struct issue *i, struct confirm *c, struct issue_register *r)
 {
 	const struct confirm_options *o = i->options;
-	char why[200] = "";
-	int rc = register_next(r, &c->key, &c->event, why);
+	struct fault f = { 0 };
+	int rc = register_next(r, &c->key, &c->event, &f);
 
 	if (rc == KMS_E_LIMIT && o->override != NULL) {
 		c->event.flags |= EVENT_OVERRIDE;
@@ -196,9 +196,9 @@ check_limits(struct issue *i, struct confirm *c, struct issue_register *r)
 	if (rc == KMS_E_LIMIT)
 		return fault_set(&i->fault, rc,
 		    "%s (0xC004C008); kmsissue confirm --override REASON ignores the limit and records the reason",
-		    why);
-	if (rc != KMS_OK && why[0] != '\0')
-		return fault_set(&i->fault, rc, "%s", why);
+		    f.text);
+	if (rc != KMS_OK && f.status != KMS_OK)
+		return fault_set(&i->fault, rc, "%s", f.text);
 	return rc == KMS_OK ? rc : issue_fail_file(i, rc, "the register");
 }
 

@@ -289,7 +289,7 @@ run_ledger(struct issue *i)
 	const struct ledger_options *o = i->options;
 	struct listing l = { .i = i };
 	struct issue_register *r;
-	char why[200];
+	struct fault f = { 0 };
 	int rc;
 
 	if (o->csv && i->json)
@@ -309,11 +309,10 @@ run_ledger(struct issue *i)
 		output_list(i->out, "events", NULL);
 	for (size_t n = 0; o->csv && n < COLUMNS; n++)
 		print_csv(columns[n].name, n + 1 == COLUMNS);
-	rc = r != NULL ? register_each(r, show, &l, why) : KMS_OK;
+	rc = r != NULL ? register_each(r, show, &l, &f) : KMS_OK;
 	register_close(r);
 	if (rc != KMS_OK)
-		return why[0] != '\0' ? fault_set(&i->fault, rc, "the register: %s", why)
-				      : issue_fail_file(i, rc, "the register");
+		return issue_fail_register(i, rc, &f);
 	if (!o->csv)
 		output_end(i->out);
 	return KMS_OK;

@@ -132,20 +132,19 @@ number(struct issue *i, struct revocation_list *l)
 {
 	struct register_event e = { .kind = EVENT_REVOCATIONS, .time = i->now };
 	struct issue_register *r;
-	char why[200] = "";
+	struct fault f = { 0 };
 	int rc;
 
 	if ((rc = issue_register(i, &r, true)) != KMS_OK)
 		return rc;
 	memcpy(e.publisher, l->publisher, sizeof(e.publisher));
-	if ((rc = register_each(r, collect, l, why)) == KMS_E_TOO_LARGE)
+	if ((rc = register_each(r, collect, l, &f)) == KMS_E_TOO_LARGE)
 		fault_set(&i->fault, rc, "more than %d revocations do not fit a list", REVOCATIONS);
 	else if (rc == KMS_OK && (rc = register_next_list(r, &e.serial)) == KMS_OK &&
 		 (rc = register_append(r, &e)) == KMS_OK)
 		rc = register_commit(r);
 	if (rc != KMS_OK)
-		why[0] != '\0' ? fault_set(&i->fault, rc, "the register: %s", why)
-			       : issue_fail_file(i, rc, "the register");
+		issue_fail_register(i, rc, &f);
 	register_close(r);
 	l->number = (uint32_t)e.serial;
 	l->issued = i->now;
