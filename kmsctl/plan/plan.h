@@ -53,7 +53,7 @@ struct difference *plan_add(struct plan *p, int tag, const char *why, const char
     __attribute__((format(printf, 4, 5)));
 /* root + path; false: too long. */
 bool plan_path(const struct plan *p, char out[512], const char *path);
-/* Ids of a user or group of the machine, or of what is below --root. False: there is none. */
+/* Ids of a user or group of the machine, or of the system below --root. False: there is none. */
 bool plan_user(const struct plan *p, const char *name, unsigned *uid, unsigned *gid);
 bool plan_group(const struct plan *p, const char *name);
 /* Runs a program to its end. KMS_OK, KMS_E_NOT_FOUND: not installed; else f is what it said. */

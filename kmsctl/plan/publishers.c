@@ -81,7 +81,7 @@ struct look {
 	const struct reply *status; /* of a running kmsd, or empty */
 	uint8_t host_id[16];
 	uint64_t now;
-	uint8_t key[16]; /* that the file host_key holds, when it is or can be installed */
+	uint8_t key[16]; /* of the file host_key, when it is or can be installed */
 	bool have_key;
 };
 

@@ -18,7 +18,7 @@
 struct host_identity;
 
 /*
- * Load keys/host.key beneath dirfd, or make it when there is none (sealed when secrets holds
+ * Loads keys/host.key beneath dirfd, or makes it when there is none (sealed when secrets holds
  * something to seal it with). A file sealed with a passphrase that is not given, or given wrong
  * (why says so), opens locked. KMS_E_FORMAT: damaged, KMS_E_SCHEMA: a version or kind of later
  * kmsd, KMS_E_PASSPHRASE: not this machine file (why), KMS_E_IO, KMS_E_FULL, KMS_E_NO_MEMORY.

@@ -517,8 +517,10 @@ main(void)
 	struct server *s = calloc(1, sizeof(*s));
 	int rc;
 
-	/* kmsd speaks for the terminal and the service manager: IPC_STOP, IPC_RELOAD, or it is
-	 * gone. */
+	/*
+	 * kmsd passes on what the terminal and the service manager ask: IPC_STOP, IPC_RELOAD; or
+	 * kmsd has ended.
+	 */
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
 		signal(ignored[i], SIG_IGN);
 	log_open("kmsd-activate", false, LOG_INFO);

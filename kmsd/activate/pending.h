@@ -40,8 +40,8 @@ void pending_free(struct pending *p);
 size_t pending_octets(size_t slots); /* of locked memory */
 
 /*
- * Stage an entry that nobody waits for (len 0: it could not be encoded). What kmsdb_stage returns,
- * KMS_E_FORMAT.
+ * Stages an entry for which no client waits (len 0: it could not be encoded). Returns what
+ * kmsdb_stage does, or KMS_E_FORMAT.
  */
 int pending_stage(struct activate *a, const uint8_t *entry, size_t len);
 /* A zeroed slot, or NULL when all are taken: pending_finish, then ask again. */
@@ -49,7 +49,7 @@ struct pending_slot *pending_take(struct pending *p);
 size_t pending_waiting(const struct pending *p);
 
 /*
- * Commit what is staged, counting and logging as pending_finish does, but answer nobody.
+ * Commits what is staged, counting and logging as pending_finish does, but sends no answers.
  * KMS_E_FULL, KMS_E_IO.
  */
 int pending_commit(struct activate *a);

@@ -1,6 +1,6 @@
 /*
- * refusal.c - a direct-mapped table of the last recorded refusals. A collision
- * costs one more entry; the bound for all clients together holds regardless.
+ * refusal.c - a direct-mapped table of the last recorded refusals. A collision costs one more
+ * entry; the limit for all clients together applies anyway.
  */
 #include "kmsd/activate/refusal.h"
 

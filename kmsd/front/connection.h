@@ -1,6 +1,6 @@
 /*
- * connection.h - one client's connection: frames its bytes, has at most one request in flight, and
- * holds a buffer only while a frame or a reply is in parts.
+ * connection.h - one client's connection: splits its bytes into frames, has at most one request in
+ * flight, and has a buffer only while a frame or a reply is incomplete.
  */
 #ifndef KMSD_FRONT_CONNECTION_H
 #define KMSD_FRONT_CONNECTION_H

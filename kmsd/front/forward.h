@@ -54,7 +54,10 @@ void forward_tell(struct front *f, const struct connection *c, uint8_t verb, con
 /* Queues for a credit; false: the queue is full. */
 bool forward_wait(struct front *f, struct connection *c);
 void forward_unwait(struct front *f, struct connection *c);
-/* Once for each turn of the event loop: give credits to those who wait, write what is queued. */
+/*
+ * Called once for each turn of the event loop: gives credits to waiting connections, writes what is
+ * queued.
+ */
 void forward_turn(struct front *f);
 
 #endif

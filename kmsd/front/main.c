@@ -392,8 +392,10 @@ main(void)
 	uint32_t layers = 0;
 	int status;
 
-	/* kmsd speaks for the terminal and the service manager: IPC_STOP, IPC_RELOAD, or it is
-	 * gone. */
+	/*
+	 * kmsd passes on what the terminal and the service manager ask: IPC_STOP, IPC_RELOAD; or
+	 * kmsd has ended.
+	 */
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
 		signal(ignored[i], SIG_IGN);
 	log_open("kmsd-front", false, LOG_INFO);

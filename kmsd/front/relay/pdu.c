@@ -89,7 +89,8 @@ pdu_look(struct pdu *p, const uint8_t *data, size_t len)
 	p->length = get_u16(p, data + 8);
 	p->auth_length = get_u16(p, data + 10);
 	p->call_id = get_u32(p, data + 12);
-	/* Integers big or little; characters and floats are the payload's, which is nobody's here.
+	/*
+	 * Integers big or little; characters and floats are in the payload, which is not read here.
 	 */
 	if ((data[4] & 0xe0) != 0 || data[6] != 0 || data[7] != 0)
 		return PDU_BAD;
