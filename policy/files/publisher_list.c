@@ -1,7 +1,5 @@
 /*
- * publisher_list.c - the publishers in memory: looking up a product, and answering for what the host
- * may do.
- * rights.
+ * publisher_list.c - the publishers in memory: looking up a product, and what the host may do.
  */
 #include "policy/files/publisher_list.h"
 

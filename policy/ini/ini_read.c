@@ -245,7 +245,8 @@ copy_line(struct ini_reader *r, char *out, size_t size)
 		    "the line is longer than %d bytes: shorten it or split its value",
 		    INI_LINE_MAX);
 	if (memchr(line, '\0', n) != NULL)
-		return ini_fail(r, r->line, "the line contains a NUL byte: this is not a text file");
+		return ini_fail(
+		    r, r->line, "the line contains a NUL byte: this is not a text file");
 	memcpy(out, line, n);
 	out[n] = '\0';
 	return look_at(r, out);

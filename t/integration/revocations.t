@@ -102,7 +102,7 @@ for my $row (
     [ 'no number', $head =~ s/number.*\n//r, qr/number/ ],
     [ 'an unknown section', "$head\[revoked-client x]\n$why", qr/unknown section/ ],
     [ 'an unknown key', "${head}reason = r\n", qr/unknown key/ ],
-    [ 'a UUID that is none', "$head\[revoked-key x]\n$why", qr/no UUID/ ],
+    [ 'a UUID that is none', "$head\[revoked-key x]\n$why", qr/not the UUID/ ],
     [ 'a host that is none', "$head\[revoked-host 00]\n$why", qr/not a host id/ ],
     [ 'a serial that is none', "$head\[revoked-certificate -1]\n$why", qr/not the serial number/ ],
     [ 'no reason', "$head\[revoked-certificate 7]\ntime = 2026-01-01\n", qr/reason/ ],

@@ -75,7 +75,7 @@ my $by_hand = sub ($body, $key = "$home/publisher.key") {
 for my $row (
     [ 'an altered date', 'KMS_E_SIGNATURE', qr/do not verify/, $text =~ s/until = 2090/until = 2091/r ],
     [ 'an altered key', 'KMS_E_SIGNATURE', qr/do not verify/, $text =~ s/^new = .*/new = $old/mr =~ s/^old = .*/old = $new/mr ],
-    [ 'one key twice', 'KMS_E_FORMAT', qr/one id/, $text =~ s/^new = .*/new = $old/mr ],
+    [ 'one key twice', 'KMS_E_FORMAT', qr/the same id/, $text =~ s/^new = .*/new = $old/mr ],
     [ 'an end before the start', 'KMS_E_FORMAT', qr/before from/, $text =~ s/until = 2090/until = 2019/r ],
     [ 'a key that is none', 'KMS_E_FORMAT', qr/minisign public key/, $text =~ s/^new = .*/new = RWx/mr ],
     [ 'no signature of the new key', 'KMS_E_FORMAT', qr/new-signature/, $text =~ s/^new-signature.*\n//mr ],

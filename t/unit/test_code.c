@@ -338,10 +338,10 @@ test_bad_input(void **state)
 		{ "", "there is no code" },
 		{ " - \n", "there is no code" },
 		{ "K1", "a group has 5 characters" },
-		{ "K1*", "group 1 holds '*'" },
+		{ "K1*", "group 1 contains '*'" },
 		{ "K1\x01", "group 1 contains a character" },
 		{ "K1\xff", "group 1 contains a character" },
-		{ "[host-key]", "group 1 holds '['" },
+		{ "[host-key]", "group 1 contains '['" },
 		{ "AAAAA", "group 1 (AAAAA) is mistyped" },
 		{ "ZZZZZ-ZZZZZ-ZZZZZ", "group" },
 	};

@@ -147,7 +147,7 @@ test_bad(void **ignored)
 		{ "tea pour pot --cups 1x", "--cups takes a number from 1, not 1x" },
 		{ "tea pour pot --cups 9999999999999999999",
 		    "--cups takes a number from 1, not 9999999999999999999" },
-		{ "tea pour pot --slowly --at-once", "only one of --slowly and --at-once" },
+		{ "tea pour pot --slowly --at-once", "give only one of --slowly and --at-once" },
 		{ "wash --soap", "no such option: --soap" },
 		{ "wash -x", "no such option: -x" },
 		{ "wash -lx", "no such option: -x" },

@@ -657,7 +657,7 @@ test_enough(void **ignored)
 	assert_true(confine_enough(all, all, true, 0, why));
 	assert_false(confine_enough(all, all & ~CONFINE_LANDLOCK, true, 0, why));
 	assert_string_equal(why,
-	    "sandbox layers not in force: landlock; to start without them write \"allow_missing = landlock\" under [sandbox] in the ini file");
+	    "sandbox layers not in force: landlock; to start without them, write \"allow_missing = landlock\" under [sandbox] in the ini file");
 	assert_true(confine_enough(all, all & ~CONFINE_LANDLOCK, true, CONFINE_LANDLOCK, why));
 	assert_string_equal(why, "");
 	assert_true(confine_enough(all, all & ~CONFINE_LANDLOCK, false, 0, why));
