@@ -77,9 +77,9 @@ carry_host(struct slice *s, const uint8_t *cmid)
 	const uint8_t *row;
 	size_t len;
 
-	if (overlay_count(s->g->hosts) == 0)
+	if (overlay_count(s->g->rows[GENERATION_HOSTS]) == 0)
 		return 0;
-	switch (overlay_get(s->g->hosts, cmid, &row, &len)) {
+	switch (overlay_get(s->g->rows[GENERATION_HOSTS], cmid, &row, &len)) {
 	case OVERLAY_ROW:
 		index_put(s->index, INDEX_HOSTS, cmid, ROW_CMID, row, len);
 		return 1;
@@ -108,9 +108,9 @@ carry_rows(struct slice *s, size_t count)
 		 * before.
 		 */
 		if (i + 8 < count)
-			overlay_prefetch(s->g->clients, s->g->order[i + 8]);
-		bool gone =
-		    overlay_at(s->g->clients, s->g->order[i], &cmid, &row, &len) == OVERLAY_GONE;
+			overlay_prefetch(s->g->rows[GENERATION_CLIENTS], s->g->order[i + 8]);
+		bool gone = overlay_at(s->g->rows[GENERATION_CLIENTS], s->g->order[i], &cmid, &row,
+				&len) == OVERLAY_GONE;
 		index_swap_client(s->index, cmid, gone ? NULL : row, old, &had);
 		if (had)
 			move(s, old, -1);
@@ -164,12 +164,12 @@ carry_batches(struct slice *s)
  * clients.
  */
 static int
-carry_relayed(struct index *index, struct generation *g)
+carry_observed(struct index *index, struct generation *g)
 {
-	size_t count = overlay_count(g->relayed);
+	size_t count = overlay_count(g->rows[GENERATION_OBSERVED]);
 	int status = KMS_OK;
 
-	for (size_t from = 0; from < count && !g->relayed_carried && status == KMS_OK;
+	for (size_t from = 0; from < count && !g->observed_carried && status == KMS_OK;
 	     from += SLICE) {
 		size_t to = count - from < SLICE ? count : from + SLICE;
 
@@ -179,13 +179,13 @@ carry_relayed(struct index *index, struct generation *g)
 			const uint8_t *address, *row;
 			size_t len;
 
-			if (overlay_at(g->relayed, (uint32_t)i, &address, &row, &len) ==
-			    OVERLAY_ROW)
+			if (overlay_at(g->rows[GENERATION_OBSERVED], (uint32_t)i, &address, &row,
+				&len) == OVERLAY_ROW)
 				index_put(index, INDEX_RELAYED, address, 16, row, len);
 		}
 		status = index_commit(index);
 	}
-	g->relayed_carried = status == KMS_OK;
+	g->observed_carried = status == KMS_OK;
 	return status;
 }
 
@@ -193,16 +193,16 @@ int
 carry(struct index *index, const struct seats *seats, struct generation *g)
 {
 	struct slice s = { .index = index, .seats = seats, .g = g };
-	size_t count = overlay_count(g->clients), to;
+	size_t count = overlay_count(g->rows[GENERATION_CLIENTS]), to;
 	int status;
 
-	if ((status = carry_relayed(index, g)) != KMS_OK)
+	if ((status = carry_observed(index, g)) != KMS_OK)
 		return status;
 	if (g->order == NULL) {
 		g->order = malloc((count + 1) * sizeof(*g->order));
 		if (g->order == NULL)
 			return KMS_E_NO_MEMORY;
-		overlay_sort(g->clients, g->order);
+		overlay_sort(g->rows[GENERATION_CLIENTS], g->order);
 	}
 	do {
 		if ((status = index_begin(index)) != KMS_OK)

@@ -25,7 +25,6 @@
 #include <unistd.h>
 
 #include "kmsdb/position.h"
-#include "kmsdb/seats.h"
 #include "libkms/base/file.h"
 #include "libkms/base/wire.h"
 #include "libkms/kms_error.h"
@@ -51,7 +50,6 @@ struct index {
 	MDB_cursor *clients; /* of writing */
 	int error;           /* of writing: LMDB's, or errno */
 	bool read_only;
-	bool no_relayed;
 };
 
 static int
@@ -80,17 +78,8 @@ open_tables(struct index *ix, bool create)
 	MDB_txn *txn;
 	int rc = mdb_txn_begin(ix->env, NULL, create ? 0 : MDB_RDONLY, &txn);
 
-	for (int i = 0; rc == 0 && i < INDEX_TABLES; i++) {
+	for (int i = 0; rc == 0 && i < INDEX_TABLES; i++)
 		rc = mdb_dbi_open(txn, NAMES[i], create ? MDB_CREATE : 0, &ix->tables[i]);
-		/*
-		 * The index is read before a writer has opened it since this table was added: treat
-		 * it as empty.
-		 */
-		if (rc == MDB_NOTFOUND && i == INDEX_RELAYED) {
-			ix->no_relayed = true;
-			rc = 0;
-		}
-	}
 	if (rc != 0) {
 		mdb_txn_abort(txn);
 		return rc;
@@ -270,8 +259,6 @@ index_get(struct index *ix, enum index_table table, const void *key, size_t key_
 
 	if (!ix->snapshot_live)
 		return KMS_E_IO;
-	if (table == INDEX_RELAYED && ix->no_relayed)
-		return KMS_E_NOT_FOUND;
 	rc = mdb_get(ix->snapshot, ix->tables[table], &k, &v);
 	if (rc != 0)
 		return status_of(rc);
@@ -309,56 +296,12 @@ index_each(struct index *ix, enum index_table table,
 
 	if (!ix->snapshot_live)
 		return KMS_E_IO;
-	if (table == INDEX_RELAYED && ix->no_relayed)
-		return 0;
 	if ((rc = mdb_cursor_open(ix->snapshot, ix->tables[table], &cursor)) != 0)
 		return status_of(rc);
 	while (result == 0 && (rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) == 0)
 		result = fn(k.mv_data, k.mv_size, v.mv_data, v.mv_size, arg);
 	mdb_cursor_close(cursor);
 	return result != 0 || rc == MDB_NOTFOUND ? result : status_of(rc);
-}
-
-static int
-load_seat(const uint8_t *key, size_t key_len, const uint8_t *row, size_t len, void *arg)
-{
-	struct seats *seats = arg;
-	uint16_t seat;
-	int status;
-
-	if (key_len != 2 || len != ROW_SEAT || (size_t)(key[0] << 8 | key[1]) != seats->count)
-		return KMS_E_ALTERED;
-	status = seats_find(seats, row, row + 16, (uint16_t)(row[24] << 8 | row[25]), &seat);
-	return status == KMS_OK && seat + (size_t)1 != seats->count ? KMS_E_ALTERED : status;
-}
-
-static int
-load_day(const uint8_t *key, size_t key_len, const uint8_t *row, size_t len, void *arg)
-{
-	struct seats *seats = arg;
-	struct wire_reader k, v;
-	uint32_t day, count;
-	uint16_t number, index;
-	int status;
-
-	if (key_len != ROW_DAY_KEY || len != 4)
-		return KMS_E_ALTERED;
-	wire_reader_init(&k, key + 8, 6);
-	number = wire_get_u16(&k);
-	day = wire_get_u32(&k);
-	wire_reader_init(&v, row, 4);
-	count = wire_get_u32(&v);
-	if ((status = seats_pool(seats, key, number, &index)) != KMS_OK)
-		return status;
-	return count == 0 ? KMS_OK : pool_count(&seats->pools[index], day, count);
-}
-
-int
-index_load(struct index *ix, struct seats *seats)
-{
-	int status = index_each(ix, INDEX_SEATS, load_seat, seats);
-
-	return status != KMS_OK ? status : index_each(ix, INDEX_DAYS, load_day, seats);
 }
 
 int

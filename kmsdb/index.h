@@ -60,8 +60,6 @@ int index_get_meta(struct index *ix, struct index_meta *meta);
 int index_each(struct index *ix, enum index_table table,
     int (*fn)(const uint8_t *key, size_t key_len, const uint8_t *row, size_t len, void *arg),
     void *arg);
-/* Seats, pools and their days, into fresh tables. */
-int index_load(struct index *ix, struct seats *seats);
 
 /* Writing. An error sticks: index_commit returns it and aborts. */
 int index_begin(struct index *ix);

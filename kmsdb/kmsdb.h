@@ -204,6 +204,17 @@ int kmsdb_journal_newest(
     int dirfd, uint64_t octets, uint64_t *from, bool *all, struct fault *fault);
 
 /*
+ * Copy the journal, up to its last complete batch: kmsdb/journal below `to` (made when absent)
+ * becomes that below `from`. A closed segment that is there already is not copied again. A writer
+ * may be at work; what was copied can be read with kmsdb_journal_each.
+ */
+struct kmsdb_backup {
+	uint64_t batch;        /* the last one */
+	unsigned copied, kept; /* segments */
+};
+int kmsdb_backup(int from, int to, struct kmsdb_backup *count, struct fault *fault);
+
+/*
  * Whole check: every root, chain link and signature (sign_pk, or the keys that
  * ENTRY_CERTIFICATE / ENTRY_START entries introduce), counters against a recount, index against
  * a replay into a scratch index. Problems go to report, one line each; returns the first error.

@@ -6,104 +6,13 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "libkms/base/clock.h"
 #include "libkms/base/wire.h"
 #include "libkms/kms_error.h"
 
-/* Hosts change seldom, and are larger than clients' rows; see generation_full. */
-static size_t
-host_records(size_t records)
-{
-	return records / 8 + KMSDB_BATCH_MAX;
-}
-
-/*
- * Sources that a relay serves: a small table, because a generation is written when one of its
- * tables is full.
- */
-static size_t
-relayed_records(size_t records)
-{
-	return records / 16 + KMSDB_BATCH_MAX;
-}
-
-int
-generation_init(struct generation *g, size_t records)
-{
-	/* One batch may be staged before generation_full is asked again. */
-	g->clients = overlay_new(records + KMSDB_BATCH_MAX, ROW_CLIENT);
-	g->hosts = overlay_new(host_records(records) + KMSDB_BATCH_MAX, ROW_HOST);
-	g->relayed = overlay_new(relayed_records(records) + KMSDB_BATCH_MAX, ROW_RELAYED);
-	return g->clients != NULL && g->hosts != NULL && g->relayed != NULL ? KMS_OK
-									    : KMS_E_NO_MEMORY;
-}
-
-void
-generation_free(struct generation *g)
-{
-	overlay_free(g->clients);
-	overlay_free(g->hosts);
-	overlay_free(g->relayed);
-	free(g->batches);
-	free(g->order);
-	memset(g, 0, sizeof(*g));
-}
-
-void
-generation_clear(struct generation *g)
-{
-	overlay_clear(g->clients);
-	overlay_clear(g->hosts);
-	overlay_clear(g->relayed);
-	g->relayed_carried = false;
-	free(g->order);
-	g->order = NULL;
-	g->batch_count = 0;
-	g->carried = 0;
-}
-
-bool
-generation_empty(const struct generation *g)
-{
-	return g->batch_count == 0;
-}
-
-bool
-generation_full(const struct generation *g, size_t records)
-{
-	return overlay_count(g->clients) >= records ||
-	       overlay_count(g->hosts) >= host_records(records) ||
-	       overlay_count(g->relayed) >= relayed_records(records) ||
-	       g->batch_count >= GENERATION_BATCHES;
-}
-
-int
-generation_reserve(struct generation *g)
-{
-	size_t room = g->batch_room == 0 ? 256 : g->batch_room * 2;
-	struct batch_ref *more;
-
-	if (g->batch_count < g->batch_room)
-		return KMS_OK;
-	if ((more = realloc(g->batches, room * sizeof(*more))) == NULL)
-		return KMS_E_NO_MEMORY;
-	g->batches = more;
-	g->batch_room = room;
-	return KMS_OK;
-}
-
-void
-generation_add_batch(struct generation *g, const struct batch_ref *b)
-{
-	if (g->batch_count == 0)
-		g->since = clock_seconds();
-	g->batches[g->batch_count++] = *b;
-	g->last = b->number;
-	memcpy(g->hash, b->hash, 32);
-}
+/* Where each table's row before is kept in struct undo. */
+static const size_t undo_at[GENERATION_TABLES] = { 0, ROW_CLIENT, ROW_CLIENT + ROW_HOST };
 
 void
 ledger_log(struct kmsdb *db, int level, const char *event, const char *fmt, ...)
@@ -119,19 +28,28 @@ ledger_log(struct kmsdb *db, int level, const char *event, const char *fmt, ...)
 	db->opt.log(level, event, text, db->opt.log_arg);
 }
 
-/* The newest row of a CMID in the overlays. */
-static enum overlay_found
-overlays(struct kmsdb *db, bool hosts, const uint8_t cmid[16], const uint8_t **row, size_t *len)
+/* The row as it is now, encoded; *from_index: no overlay has it. KMS_OK, KMS_E_NOT_FOUND, ... */
+static int
+newest_row(struct kmsdb *db, enum generation_table table, const uint8_t key[16],
+    const uint8_t **row, size_t *len, bool *from_index)
 {
-	enum overlay_found found = OVERLAY_NO;
-	const struct generation *g = db->active;
+	const struct generation *layers[] = { db->active, db->frozen };
 
-	if (g != NULL)
-		found = overlay_get(hosts ? g->hosts : g->clients, cmid, row, len);
-	g = db->frozen;
-	if (found == OVERLAY_NO && g != NULL)
-		found = overlay_get(hosts ? g->hosts : g->clients, cmid, row, len);
-	return found;
+	*from_index = false;
+	for (int i = 0; i < 2; i++) {
+		if (layers[i] == NULL)
+			continue;
+		switch (overlay_get(layers[i]->rows[table], key, row, len)) {
+		case OVERLAY_GONE:
+			return KMS_E_NOT_FOUND;
+		case OVERLAY_ROW:
+			return KMS_OK;
+		case OVERLAY_NO:
+			break;
+		}
+	}
+	*from_index = true;
+	return index_get(db->index, generation_index(table), key, 16, row, len);
 }
 
 int
@@ -139,19 +57,8 @@ ledger_client(struct kmsdb *db, const uint8_t cmid[16], struct client_row *row, 
 {
 	const uint8_t *octets;
 	size_t len;
-	int status;
+	int status = newest_row(db, GENERATION_CLIENTS, cmid, &octets, &len, from_index);
 
-	*from_index = false;
-	switch (overlays(db, false, cmid, &octets, &len)) {
-	case OVERLAY_GONE:
-		return KMS_E_NOT_FOUND;
-	case OVERLAY_ROW:
-		return row_client_decode(row, cmid, octets, len, &db->seats);
-	case OVERLAY_NO:
-		break;
-	}
-	*from_index = true;
-	status = index_get(db->index, INDEX_CLIENTS, cmid, 16, &octets, &len);
 	return status != KMS_OK ? status : row_client_decode(row, cmid, octets, len, &db->seats);
 }
 
@@ -160,18 +67,22 @@ ledger_host(struct kmsdb *db, const uint8_t cmid[16], struct kmsdb_host *host)
 {
 	const uint8_t *octets;
 	size_t len;
-	int status;
+	bool from_index;
+	int status = newest_row(db, GENERATION_HOSTS, cmid, &octets, &len, &from_index);
 
-	switch (overlays(db, true, cmid, &octets, &len)) {
-	case OVERLAY_GONE:
-		return KMS_E_NOT_FOUND;
-	case OVERLAY_ROW:
-		return row_host_decode(host, cmid, octets, len);
-	case OVERLAY_NO:
-		break;
-	}
-	status = index_get(db->index, INDEX_HOSTS, cmid, 16, &octets, &len);
 	return status != KMS_OK ? status : row_host_decode(host, cmid, octets, len);
+}
+
+/* row NULL: gone. */
+static int
+put_row(struct kmsdb *db, enum generation_table table, const uint8_t key[16], const uint8_t *row,
+    size_t len, struct undo *u)
+{
+	int status = overlay_put(
+	    db->active->rows[table], key, row, len, &u->old[table], u->rows + undo_at[table]);
+
+	u->put[table] = status == KMS_OK;
+	return status;
 }
 
 /* Moves the seat from one pool and day to another; does nothing when they are the same. */
@@ -217,24 +128,17 @@ put_host(struct kmsdb *db, const struct apply_entry *e, bool gone, struct undo *
 		apply_host(&host, status == KMS_OK, e);
 		len = row_host_encode(octets, &host);
 	}
-	status = overlay_put(
-	    db->active->hosts, e->cmid, gone ? NULL : octets, len, &u->old_host, u->host_row);
-	u->host = status == KMS_OK;
-	return status;
+	return put_row(db, GENERATION_HOSTS, e->cmid, gone ? NULL : octets, len, u);
 }
 
 static int
 put_client(struct kmsdb *db, const uint8_t cmid[16], struct client_row *row, struct undo *u)
 {
 	uint8_t octets[ROW_CLIENT];
-	int status;
 
 	if (row != NULL)
 		row_client_encode(octets, row);
-	status = overlay_put(db->active->clients, cmid, row != NULL ? octets : NULL, ROW_CLIENT,
-	    &u->old_client, u->client_row);
-	u->client = status == KMS_OK;
-	return status;
+	return put_row(db, GENERATION_CLIENTS, cmid, row != NULL ? octets : NULL, ROW_CLIENT, u);
 }
 
 static int
@@ -282,35 +186,20 @@ apply_decoded(struct kmsdb *db, const struct apply_entry *e, struct undo *u)
 	return count(db, exists ? &before : NULL, remains ? &after : NULL, u);
 }
 
-/* The row of a source as it is now; *from_index: no overlay has it. */
 static int
-relayed_before(
-    struct kmsdb *db, const uint8_t address[16], struct relayed_row *row, bool *from_index)
-{
-	const struct generation *layers[] = { db->active, db->frozen };
-	const uint8_t *octets;
-	size_t len;
-	int status;
-
-	*from_index = false;
-	for (int i = 0; i < 2; i++)
-		if (layers[i] != NULL &&
-		    overlay_get(layers[i]->relayed, address, &octets, &len) == OVERLAY_ROW)
-			return relayed_decode(row, address, octets, len);
-	*from_index = true;
-	status = index_get(db->index, INDEX_RELAYED, address, 16, &octets, &len);
-	return status != KMS_OK ? status : relayed_decode(row, address, octets, len);
-}
-
-static int
-apply_relayed(
+apply_observed(
     struct kmsdb *db, const struct apply_entry *e, const uint8_t *entry, size_t len, struct undo *u)
 {
-	struct relayed_row row;
-	uint8_t octets[ROW_RELAYED];
+	struct observed_row row;
+	uint8_t octets[ROW_OBSERVED];
+	const uint8_t *before;
+	size_t before_len;
 	bool from_index;
-	int status = relayed_before(db, e->cmid, &row, &from_index);
+	int status =
+	    newest_row(db, GENERATION_OBSERVED, e->cmid, &before, &before_len, &from_index);
 
+	if (status == KMS_OK)
+		status = observed_decode(&row, e->cmid, before, before_len);
 	if (status == KMS_E_NOT_FOUND) {
 		memset(&row, 0, sizeof(row));
 		memcpy(row.r.address, e->cmid, 16);
@@ -319,12 +208,9 @@ apply_relayed(
 	} else if (from_index && row.changed >= e->batch) {
 		return KMS_OK; /* only in replay, as in apply_decoded */
 	}
-	if ((status = relayed_apply(&row, entry, len, e->batch)) != KMS_OK)
+	if ((status = observed_apply(&row, entry, len, e->batch)) != KMS_OK)
 		return status;
-	status = overlay_put(db->active->relayed, e->cmid, octets, relayed_encode(octets, &row),
-	    &u->old_relayed, u->relayed_row);
-	u->relayed = status == KMS_OK;
-	return status;
+	return put_row(db, GENERATION_OBSERVED, e->cmid, octets, observed_encode(octets, &row), u);
 }
 
 int
@@ -334,12 +220,13 @@ ledger_apply(struct kmsdb *db, const uint8_t *entry, size_t len, uint64_t batch,
 	struct apply_entry e;
 	int status = apply_decode(&e, entry, len, batch, leaf);
 
-	u->client = u->host = u->relayed = u->counted = u->uncounted = false;
+	memset(u->put, 0, sizeof(u->put));
+	u->counted = u->uncounted = false;
 	if (status != KMS_OK)
 		return status;
-	memcpy(u->cmid, e.cmid, 16);
+	memcpy(u->key, e.cmid, 16);
 	if (e.kind == ENTRY_RELAYED || e.kind == ENTRY_RELAYED_NAME)
-		return apply_relayed(db, &e, entry, len, u);
+		return apply_observed(db, &e, entry, len, u);
 	if (!e.about_client)
 		return KMS_OK;
 	status = apply_decoded(db, &e, u);
@@ -356,18 +243,15 @@ ledger_undo(struct kmsdb *db, const struct undo *u)
 		pool_count(&db->seats.pools[u->from_pool], u->from_day, 1);
 	if (u->counted)
 		pool_count(&db->seats.pools[u->to_pool], u->to_day, -1);
-	if (u->relayed)
-		overlay_undo(db->active->relayed, u->cmid, &u->old_relayed, u->relayed_row);
-	if (u->host)
-		overlay_undo(db->active->hosts, u->cmid, &u->old_host, u->host_row);
-	if (u->client)
-		overlay_undo(db->active->clients, u->cmid, &u->old_client, u->client_row);
+	for (int t = 0; t < GENERATION_TABLES; t++) {
+		if (u->put[t])
+			overlay_undo(db->active->rows[t], u->key, &u->old[t], u->rows + undo_at[t]);
+	}
 }
 
 int
 ledger_batch(struct kmsdb *db, uint64_t number, struct batch_ref *out)
 {
-	const struct generation *g[2] = { db->active, db->frozen };
 	uint8_t key[8];
 	struct wire_writer w;
 	struct wire_reader r;
@@ -375,13 +259,9 @@ ledger_batch(struct kmsdb *db, uint64_t number, struct batch_ref *out)
 	size_t len;
 	int status;
 
-	for (int i = 0; i < 2; i++) {
-		if (g[i] != NULL && g[i]->batch_count > 0 && number >= g[i]->batches[0].number &&
-		    number - g[i]->batches[0].number < g[i]->batch_count) {
-			*out = g[i]->batches[number - g[i]->batches[0].number];
-			return KMS_OK;
-		}
-	}
+	if ((db->active != NULL && generation_batch(db->active, number, out)) ||
+	    (db->frozen != NULL && generation_batch(db->frozen, number, out)))
+		return KMS_OK;
 	wire_writer_init(&w, key, sizeof(key));
 	wire_put_u64(&w, number);
 	status = index_get(db->index, INDEX_BATCHES, key, sizeof(key), &row, &len);

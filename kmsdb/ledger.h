@@ -11,44 +11,19 @@
 #include <stdint.h>
 
 #include "kmsdb/apply.h"
+#include "kmsdb/generation.h"
 #include "kmsdb/index.h"
 #include "kmsdb/journal.h"
 #include "kmsdb/kmsdb.h"
-#include "kmsdb/observed.h"
-#include "kmsdb/overlay.h"
 #include "kmsdb/seats.h"
 
-#define GENERATION_BATCHES 32768 /* batches a generation may hold */
-
-struct batch_ref {
-	uint64_t number, first, offset;
-	uint8_t hash[32];
-};
-
-/* What changed since some batch, to be written to the index together. */
-struct generation {
-	struct overlay *clients;   /* ROW_CLIENT bytes */
-	struct overlay *hosts;     /* ROW_HOST; every CMID here is in clients too */
-	struct overlay *relayed;   /* ROW_RELAYED, by source address */
-	struct batch_ref *batches; /* numbers without a gap */
-	size_t batch_count, batch_room;
-	uint64_t last; /* last batch it contains */
-	uint8_t hash[32];
-	uint64_t since; /* monotonic seconds of its first batch */
-	/* Carrying: */
-	size_t seat_count;
-	uint32_t *order;
-	size_t carried; /* records that are in the index */
-	bool relayed_carried;
-};
-
+/* What undoes one entry. */
 struct undo {
-	uint8_t cmid[16];
-	bool client, host, relayed; /* was put; cmid is then the source address */
-	struct overlay_old old_client, old_host;
-	uint8_t client_row[ROW_CLIENT], host_row[ROW_HOST];
-	struct overlay_old old_relayed;
-	uint8_t relayed_row[ROW_RELAYED];
+	uint8_t key[16]; /* CMID or source address */
+	bool put[GENERATION_TABLES];
+	struct overlay_old old[GENERATION_TABLES];
+	uint8_t
+	    rows[ROW_CLIENT + ROW_HOST + ROW_OBSERVED]; /* the rows before, one behind another */
 	bool uncounted, counted;
 	uint16_t from_pool, to_pool;
 	uint32_t from_day, to_day;
@@ -99,13 +74,6 @@ int ledger_open(struct kmsdb **out, int dirfd, const struct kmsdb_options *opt, 
     struct fault *fault);
 
 /* ledger.c */
-int generation_init(struct generation *g, size_t records);
-void generation_free(struct generation *g);
-void generation_clear(struct generation *g);
-bool generation_full(const struct generation *g, size_t records);
-bool generation_empty(const struct generation *g);
-int generation_reserve(struct generation *g); /* room for one more batch */
-void generation_add_batch(struct generation *g, const struct batch_ref *b);
 /* The row as it is now; *from_index: no overlay has it. KMS_OK, KMS_E_NOT_FOUND, ... */
 int ledger_client(
     struct kmsdb *db, const uint8_t cmid[16], struct client_row *row, bool *from_index);

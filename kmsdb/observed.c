@@ -29,7 +29,7 @@ get(const uint8_t **at, unsigned octets)
 }
 
 size_t
-relayed_encode(uint8_t out[ROW_RELAYED], const struct relayed_row *row)
+observed_encode(uint8_t out[ROW_OBSERVED], const struct observed_row *row)
 {
 	const struct kmsdb_relayed *r = &row->r;
 	size_t n = strnlen(r->name, MESSAGE_NAME);
@@ -62,18 +62,18 @@ relayed_encode(uint8_t out[ROW_RELAYED], const struct relayed_row *row)
 	put(&at, 5, r->told);
 	put(&at, 1, n);
 	memcpy(at, r->name, n);
-	return ROW_RELAYED_FIXED + n;
+	return ROW_OBSERVED_FIXED + n;
 }
 
 int
-relayed_decode(struct relayed_row *row, const uint8_t address[16], const uint8_t *in, size_t len)
+observed_decode(struct observed_row *row, const uint8_t address[16], const uint8_t *in, size_t len)
 {
 	struct kmsdb_relayed *r = &row->r;
 	const uint8_t *at = in;
 	size_t n;
 
 	memset(row, 0, sizeof(*row));
-	if (len < ROW_RELAYED_FIXED)
+	if (len < ROW_OBSERVED_FIXED)
 		return KMS_E_ALTERED;
 	memcpy(r->address, address, 16);
 	row->changed = get(&at, 6);
@@ -102,7 +102,7 @@ relayed_decode(struct relayed_row *row, const uint8_t address[16], const uint8_t
 	r->count = (uint32_t)get(&at, 4);
 	r->told = get(&at, 5);
 	n = (size_t)get(&at, 1);
-	if (n > MESSAGE_NAME || len != ROW_RELAYED_FIXED + n)
+	if (n > MESSAGE_NAME || len != ROW_OBSERVED_FIXED + n)
 		return KMS_E_ALTERED;
 	memcpy(r->name, at, n);
 	return KMS_OK;
@@ -167,7 +167,7 @@ take_exchange(struct kmsdb_relayed *r, const struct entry_relayed *e)
 }
 
 int
-relayed_apply(struct relayed_row *row, const uint8_t *entry, size_t len, uint64_t batch)
+observed_apply(struct observed_row *row, const uint8_t *entry, size_t len, uint64_t batch)
 {
 	struct entry_relayed e;
 	struct entry_relayed_name name;

@@ -19,18 +19,18 @@
 
 #include "kmsdb/kmsdb.h"
 
-#define ROW_RELAYED_FIXED 181
-#define ROW_RELAYED (ROW_RELAYED_FIXED + MESSAGE_NAME)
+#define ROW_OBSERVED_FIXED 181
+#define ROW_OBSERVED (ROW_OBSERVED_FIXED + MESSAGE_NAME)
 
-struct relayed_row {
+struct observed_row {
 	struct kmsdb_relayed r;
 	uint64_t changed;
 };
 
-size_t relayed_encode(uint8_t out[ROW_RELAYED], const struct relayed_row *row);
-int relayed_decode(
-    struct relayed_row *row, const uint8_t address[16], const uint8_t *in, size_t len);
+size_t observed_encode(uint8_t out[ROW_OBSERVED], const struct observed_row *row);
+int observed_decode(
+    struct observed_row *row, const uint8_t address[16], const uint8_t *in, size_t len);
 /* Effect of an entry of either kind; KMS_OK or the decoder's error. */
-int relayed_apply(struct relayed_row *row, const uint8_t *entry, size_t len, uint64_t batch);
+int observed_apply(struct observed_row *row, const uint8_t *entry, size_t len, uint64_t batch);
 
 #endif

@@ -4,7 +4,6 @@
  */
 #include "kmsdb/scan.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -34,58 +33,6 @@ struct scan_state {
 	struct merkle_tree *tree;
 	bool previous_unfooted;
 };
-
-static int
-ascending(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-	return x < y ? -1 : x > y;
-}
-
-int
-segment_list_read(struct segment_list *l, int journalfd)
-{
-	int fd = openat(journalfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	size_t room = 0;
-	struct dirent *e;
-	int status = KMS_OK;
-
-	memset(l, 0, sizeof(*l));
-	if (dir == NULL) {
-		if (fd >= 0)
-			close(fd);
-		return file_status(errno);
-	}
-	while ((e = readdir(dir)) != NULL) {
-		uint64_t first;
-		if (!segment_name_parse(e->d_name, &first))
-			continue;
-		if (l->count == room) {
-			room = room == 0 ? 64 : room * 2;
-			uint64_t *more = realloc(l->first, room * sizeof(*more));
-			if (more == NULL) {
-				status = KMS_E_NO_MEMORY;
-				break;
-			}
-			l->first = more;
-		}
-		l->first[l->count++] = first;
-	}
-	closedir(dir);
-	if (status != KMS_OK)
-		segment_list_free(l);
-	else if (l->count > 0)
-		qsort(l->first, l->count, sizeof(*l->first), ascending);
-	return status;
-}
-
-void
-segment_list_free(struct segment_list *l)
-{
-	free(l->first);
-	memset(l, 0, sizeof(*l));
-}
 
 static int __attribute__((format(printf, 4, 5)))
 fail(struct scan *s, int status, uint64_t offset, const char *fmt, ...)
@@ -150,9 +97,8 @@ segment_enter(struct scan *s, bool chain_known)
 		close(st->fd);
 	st->window_off = st->window_len = 0;
 	segment_name(s->segment, first);
-	st->fd = openat(st->journalfd, s->segment, POSITION_READ);
-	if (st->fd < 0)
-		return fail(s, file_status(errno), 0, "cannot be opened: %s", strerror(errno));
+	if ((status = segment_open(st->journalfd, first, &st->fd)) != KMS_OK)
+		return fail(s, status, 0, "cannot be opened: %s", strerror(errno));
 	if ((status = position_size(st->fd, &st->size)) != KMS_OK ||
 	    (status = look(st, 0, &at, &avail)) != KMS_OK)
 		return fail(s, status, 0, "cannot be read: %s", strerror(errno));
@@ -174,17 +120,6 @@ segment_enter(struct scan *s, bool chain_known)
 	return KMS_OK;
 }
 
-/* Index of the segment that contains batch number; count when there is none. */
-static size_t
-segment_of(const struct segment_list *l, uint64_t number)
-{
-	size_t i = l->count;
-
-	while (i > 0 && l->first[i - 1] > number)
-		i--;
-	return i > 0 ? i - 1 : l->count;
-}
-
 static int
 start(struct scan *s, const struct scan_place *place, uint64_t from)
 {
@@ -198,7 +133,7 @@ start(struct scan *s, const struct scan_place *place, uint64_t from)
 		if (place == NULL && from <= 1)
 			return KMS_OK;
 	}
-	st->at = segment_of(&st->list, place != NULL ? place->first : from);
+	st->at = segment_list_find(&st->list, place != NULL ? place->first : from);
 	if (st->at == st->list.count || (place != NULL && st->list.first[st->at] != place->first)) {
 		segment_name(s->segment, place != NULL ? place->first : from);
 		return fail(s, KMS_E_MISSING, 0, "the segment with batch %" PRIu64 " is missing",
@@ -266,14 +201,11 @@ static bool
 footer_now_there(struct scan *s)
 {
 	uint8_t want[SEGMENT_SECTOR], octets[SEGMENT_SECTOR];
-	char name[SEGMENT_NAME];
 	size_t got = 0;
 	int fd, status;
 
 	segment_footer_encode(want, s->state->next.first, s->state->next.previous);
-	segment_name(name, s->footer_first);
-	fd = openat(s->state->journalfd, name, POSITION_READ);
-	if (fd < 0)
+	if (segment_open(s->state->journalfd, s->footer_first, &fd) != KMS_OK)
 		return false;
 	status = position_read(fd, octets, sizeof(octets), s->footer_at, &got);
 	close(fd);
@@ -296,7 +228,7 @@ next_listed(struct scan_state *st)
 			break;
 		segment_list_free(&st->list);
 		st->list = fresh;
-		st->at = segment_of(&fresh, st->next.first);
+		st->at = segment_list_find(&fresh, st->next.first);
 		if (st->at == fresh.count)
 			break;
 	}
@@ -455,4 +387,24 @@ int
 scan_rest(struct scan *s)
 {
 	return s->empty || s->torn ? KMS_OK : padding(s, s->end.offset);
+}
+
+int
+scan_one(int journalfd, uint64_t first, uint64_t offset, uint8_t *octets, struct record *record,
+    struct merkle_tree *tree, uint8_t hash[32])
+{
+	const char *why;
+	size_t got = 0;
+	int fd, status = segment_open(journalfd, first, &fd);
+
+	if (status != KMS_OK)
+		return KMS_E_NOT_FOUND;
+	status = position_read(fd, octets, RECORD_MAX, offset, &got);
+	close(fd);
+	if (status != KMS_OK)
+		return status;
+	if (segment_item(record, octets, got, tree, &why) != SEGMENT_BATCH)
+		return KMS_E_ALTERED;
+	batch_header_hash(hash, record->header);
+	return KMS_OK;
 }

@@ -1,6 +1,6 @@
 /*
- * scan.h - walking through the journal: segment after segment, batch after
- * batch, root and chain checked. The one reader that replay, check, rebuild, audit and
+ * scan.h - walking through the journal: segment after segment, batch after batch, root and chain
+ * checked. The one reader of segments, which replay, check, rebuild, audit, backup and
  * kmsdb_bundle_read share.
  */
 #ifndef KMSDB_SCAN_H
@@ -10,16 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kmsdb/segment.h"
+#include "kmsdb/segment_list.h"
 #include "libkms/base/fault.h"
-
-/* First batch numbers of the existing segments, ascending. */
-struct segment_list {
-	uint64_t *first;
-	size_t count;
-};
-int segment_list_read(struct segment_list *l, int journalfd);
-void segment_list_free(struct segment_list *l);
 
 /* A place in the journal: batch `number` is at offset of segment `first`. */
 struct scan_place {
@@ -59,5 +51,11 @@ int scan_next(struct scan *s);
 /* After the end: is everything behind it zero? KMS_OK, KMS_E_ALTERED. */
 int scan_rest(struct scan *s);
 void scan_close(struct scan *s);
+/*
+ * One batch alone, at offset of segment `first`: octets has room for RECORD_MAX, hash gets that of
+ * its header. KMS_E_NOT_FOUND: there is no such segment. KMS_E_ALTERED, KMS_E_IO.
+ */
+int scan_one(int journalfd, uint64_t first, uint64_t offset, uint8_t *octets, struct record *record,
+    struct merkle_tree *tree, uint8_t hash[32]);
 
 #endif

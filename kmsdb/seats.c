@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kmsdb/index.h"
+#include "libkms/base/wire.h"
 #include "libkms/kms_error.h"
 
 int
@@ -155,4 +157,46 @@ pool_sum(const struct pool *p, uint32_t from)
 	for (size_t i = p->day_count; i > 0 && p->days[i - 1].day >= from; i--)
 		sum += p->days[i - 1].count;
 	return sum;
+}
+
+static int
+load_seat(const uint8_t *key, size_t key_len, const uint8_t *row, size_t len, void *arg)
+{
+	struct seats *seats = arg;
+	uint16_t seat;
+	int status;
+
+	if (key_len != 2 || len != ROW_SEAT || (size_t)(key[0] << 8 | key[1]) != seats->count)
+		return KMS_E_ALTERED;
+	status = seats_find(seats, row, row + 16, (uint16_t)(row[24] << 8 | row[25]), &seat);
+	return status == KMS_OK && seat + (size_t)1 != seats->count ? KMS_E_ALTERED : status;
+}
+
+static int
+load_day(const uint8_t *key, size_t key_len, const uint8_t *row, size_t len, void *arg)
+{
+	struct seats *seats = arg;
+	struct wire_reader k, v;
+	uint32_t day, count;
+	uint16_t number, index;
+	int status;
+
+	if (key_len != ROW_DAY_KEY || len != 4)
+		return KMS_E_ALTERED;
+	wire_reader_init(&k, key + 8, 6);
+	number = wire_get_u16(&k);
+	day = wire_get_u32(&k);
+	wire_reader_init(&v, row, 4);
+	count = wire_get_u32(&v);
+	if ((status = seats_pool(seats, key, number, &index)) != KMS_OK)
+		return status;
+	return count == 0 ? KMS_OK : pool_count(&seats->pools[index], day, count);
+}
+
+int
+seats_load(struct seats *seats, struct index *ix)
+{
+	int status = index_each(ix, INDEX_SEATS, load_seat, seats);
+
+	return status != KMS_OK ? status : index_each(ix, INDEX_DAYS, load_day, seats);
 }

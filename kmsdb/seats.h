@@ -39,7 +39,11 @@ struct seats {
 	size_t last; /* seat found last */
 };
 
+struct index;
+
 int seats_init(struct seats *s);
+/* Seats, pools and their days from the index, into fresh tables. */
+int seats_load(struct seats *s, struct index *index);
 void seats_free(struct seats *s);
 /* Index of the pool, made when absent; KMS_E_LIMIT, KMS_E_NO_MEMORY. */
 int seats_pool(struct seats *s, const uint8_t publisher[8], uint16_t number, uint16_t *index);

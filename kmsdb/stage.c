@@ -5,13 +5,10 @@
  */
 #include "kmsdb/stage.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "kmsdb/position.h"
-#include "kmsdb/segment.h"
+#include "kmsdb/scan.h"
 #include "libkms/core/lease.h"
 
 /* A batch read back from its segment: the last one is kept, because retries come in groups. */
@@ -186,26 +183,16 @@ readback_new(void)
 }
 
 static int
-read_record(struct kmsdb *db, const struct batch_ref *ref, struct readback *r)
+read_back(struct kmsdb *db, const struct batch_ref *ref, struct readback *r)
 {
-	char name[SEGMENT_NAME];
-	const char *why;
 	uint8_t hash[32];
-	size_t got = 0;
-	int fd, status;
+	int status;
 
-	segment_name(name, ref->first);
-	fd = openat(db->journalfd, name, POSITION_READ);
-	if (fd < 0)
-		return KMS_E_NOT_FOUND;
 	r->number = 0;
-	status = position_read(fd, r->octets, RECORD_MAX, ref->offset, &got);
-	close(fd);
+	status =
+	    scan_one(db->journalfd, ref->first, ref->offset, r->octets, &r->record, r->tree, hash);
 	if (status != KMS_OK)
 		return status;
-	if (segment_item(&r->record, r->octets, got, r->tree, &why) != SEGMENT_BATCH)
-		return KMS_E_ALTERED;
-	batch_header_hash(hash, r->record.header);
 	if (memcmp(hash, ref->hash, 32) != 0)
 		return KMS_E_ALTERED;
 	r->number = ref->number;
@@ -230,7 +217,7 @@ kmsdb_bundle_read(
 		else if ((status = index_refresh(db->index)) != KMS_OK)
 			return status;
 		if ((status = ledger_batch(db, batch, &ref)) != KMS_OK ||
-		    (status = read_record(db, &ref, r)) != KMS_OK)
+		    (status = read_back(db, &ref, r)) != KMS_OK)
 			return status;
 	}
 	if (leaf >= r->record.batch.size)

@@ -23,7 +23,6 @@
 #include <cmocka.h>
 
 #include "kmsdb/index.h"
-#include "kmsdb/migrate.h"
 #include "t/unit/ledger_fixture.h"
 
 static uint64_t seed;

@@ -1,0 +1,165 @@
+/*
+ * backup.c - a copy of the journal, beside a running kmsd too.
+ *
+ * A closed segment never changes, so it is copied once. Of the open segment, everything up to the
+ * last complete batch is copied: that part is final. The index is not copied; kmsdb_rebuild makes
+ * it again.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "kmsdb/kmsdb.h"
+#include "kmsdb/position.h"
+#include "kmsdb/scan.h"
+#include "libkms/base/file.h"
+
+struct backup {
+	int from, to;       /* kmsdb/journal of each */
+	uint64_t last, end; /* segment of the last complete batch, and where that ends; 0: none */
+	struct kmsdb_backup *count;
+};
+
+/* The last complete batch, from the segment that begins with batch `first` on. */
+static int
+find_end(struct backup *b, uint64_t first, struct fault *fault)
+{
+	struct scan *s;
+	int status = scan_open(&s, b->from, NULL, first, fault);
+
+	if (status != KMS_OK)
+		return status;
+	b->last = 0;
+	while ((status = scan_next(s)) == KMS_OK) {
+		segment_name_parse(s->segment, &b->last);
+		b->end = s->offset + s->record.length;
+		b->count->batch = s->record.batch.number;
+	}
+	if (status == KMS_E_NOT_FOUND)
+		status = KMS_OK;
+	else
+		fault_set(fault, status, "%s", s->fault.text);
+	scan_close(s);
+	return status;
+}
+
+static int
+copy_bytes(int in, int out, uint64_t len)
+{
+	uint8_t buffer[65536];
+	size_t got;
+	int status = KMS_OK;
+
+	for (uint64_t at = 0; at < len && status == KMS_OK; at += got) {
+		uint64_t left = len - at;
+
+		status = position_read(
+		    in, buffer, left < sizeof(buffer) ? (size_t)left : sizeof(buffer), at, &got);
+		if (status == KMS_OK && got == 0)
+			status = KMS_E_IO;
+		if (status == KMS_OK)
+			status = position_write(out, buffer, got, at);
+	}
+	return status;
+}
+
+static bool
+same(const struct stat *a, const struct stat *b)
+{
+	return a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+/* Completely or not at all: written beside, synced, renamed. After the first len bytes: zeros. */
+static int
+write_segment(
+    struct backup *b, int in, const char *name, const struct stat *st, uint64_t len, bool closed)
+{
+	/* By its time a closed segment is recognised: the copy of an open one has none. */
+	const struct timespec times[2] = { [1] = closed ? st->st_mtim : (struct timespec){ 0 } };
+	char made[SEGMENT_NAME + 4];
+	int out, status;
+
+	snprintf(made, sizeof(made), "%s.new", name);
+	out = openat(b->to, made, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (out < 0)
+		return file_status(errno);
+	status = copy_bytes(in, out, len);
+	if (status == KMS_OK &&
+	    (ftruncate(out, st->st_size) != 0 || futimens(out, times) != 0 || fsync(out) != 0))
+		status = file_status(errno);
+	close(out);
+	return status != KMS_OK ? status : file_rename(b->to, made, name);
+}
+
+static int
+copy_segment(struct backup *b, uint64_t first)
+{
+	bool closed = first < b->last;
+	char name[SEGMENT_NAME];
+	struct stat st, have;
+	int in, status = segment_open(b->from, first, &in);
+
+	if (status != KMS_OK)
+		return status;
+	segment_name(name, first);
+	/* The directory belongs to another user: only a file is read with root's rights. */
+	if (fstat(in, &st) != 0 || !S_ISREG(st.st_mode)) {
+		status = KMS_E_IO;
+	} else if (closed && fstatat(b->to, name, &have, AT_SYMLINK_NOFOLLOW) == 0 &&
+		   same(&st, &have)) {
+		b->count->kept++;
+	} else {
+		uint64_t size = (uint64_t)st.st_size;
+
+		status = write_segment(
+		    b, in, name, &st, closed || b->end > size ? size : b->end, closed);
+		b->count->copied++;
+	}
+	close(in);
+	return status;
+}
+
+static int
+copy_list(struct backup *b, const struct segment_list *l, struct fault *fault)
+{
+	int status;
+
+	if (l->count == 0)
+		return fault_set(fault, KMS_E_NOT_FOUND, "there is no journal");
+	status = find_end(b, l->first[l->count - 1], fault);
+	/* A segment without a batch contains nothing yet: it is left out. */
+	if (status == KMS_OK && b->last == 0 && l->count > 1)
+		status = find_end(b, l->first[l->count - 2], fault);
+	for (size_t i = 0; i < l->count && status == KMS_OK && l->first[i] <= b->last; i++) {
+		if ((status = copy_segment(b, l->first[i])) != KMS_OK)
+			fault_set(fault, status, "%020llu.seg: %s", (unsigned long long)l->first[i],
+			    kms_strerror((uint32_t)status));
+	}
+	return status;
+}
+
+int
+kmsdb_backup(int from, int to, struct kmsdb_backup *count, struct fault *fault)
+{
+	struct backup b = { .from = -1, .to = -1, .count = count };
+	struct segment_list list = { 0 };
+	int status;
+
+	*count = (struct kmsdb_backup){ 0 };
+	if ((status = segment_directory(from, false, &b.from, fault)) == KMS_OK &&
+	    (status = segment_directory(to, true, &b.to, fault)) == KMS_OK) {
+		if ((status = segment_list_read(&list, b.from)) == KMS_OK)
+			status = copy_list(&b, &list, fault);
+		else
+			fault_set(fault, status, NULL);
+	}
+	segment_list_free(&list);
+	if (b.from >= 0)
+		close(b.from);
+	if (b.to >= 0)
+		close(b.to);
+	return status;
+}

@@ -1,0 +1,122 @@
+/*
+ * generation.c - three overlays and the batches that filled them.
+ */
+#include "kmsdb/generation.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "libkms/base/clock.h"
+#include "libkms/kms_error.h"
+
+/*
+ * Hosts change seldom, and few sources are relayed: their tables are smaller, since a generation is
+ * carried when one of its tables is full.
+ */
+static const struct {
+	enum index_table index;
+	size_t row;
+	unsigned part; /* one record for so many of the clients */
+} tables[GENERATION_TABLES] = {
+	[GENERATION_CLIENTS] = { INDEX_CLIENTS, ROW_CLIENT, 1 },
+	[GENERATION_HOSTS] = { INDEX_HOSTS, ROW_HOST, 8 },
+	[GENERATION_OBSERVED] = { INDEX_RELAYED, ROW_OBSERVED, 16 },
+};
+
+enum index_table
+generation_index(enum generation_table table)
+{
+	return tables[table].index;
+}
+
+static size_t
+limit(int table, size_t records)
+{
+	return records / tables[table].part + (table == GENERATION_CLIENTS ? 0 : KMSDB_BATCH_MAX);
+}
+
+int
+generation_init(struct generation *g, size_t records)
+{
+	for (int t = 0; t < GENERATION_TABLES; t++) {
+		/* One batch may be staged before generation_full is asked again. */
+		g->rows[t] = overlay_new(limit(t, records) + KMSDB_BATCH_MAX, tables[t].row);
+		if (g->rows[t] == NULL)
+			return KMS_E_NO_MEMORY;
+	}
+	return KMS_OK;
+}
+
+void
+generation_free(struct generation *g)
+{
+	for (int t = 0; t < GENERATION_TABLES; t++)
+		overlay_free(g->rows[t]);
+	free(g->batches);
+	free(g->order);
+	memset(g, 0, sizeof(*g));
+}
+
+void
+generation_clear(struct generation *g)
+{
+	for (int t = 0; t < GENERATION_TABLES; t++)
+		overlay_clear(g->rows[t]);
+	g->observed_carried = false;
+	free(g->order);
+	g->order = NULL;
+	g->batch_count = 0;
+	g->carried = 0;
+}
+
+bool
+generation_empty(const struct generation *g)
+{
+	return g->batch_count == 0;
+}
+
+bool
+generation_full(const struct generation *g, size_t records)
+{
+	for (int t = 0; t < GENERATION_TABLES; t++) {
+		if (overlay_count(g->rows[t]) >= limit(t, records))
+			return true;
+	}
+	return g->batch_count >= GENERATION_BATCHES;
+}
+
+int
+generation_reserve(struct generation *g)
+{
+	size_t room = g->batch_room == 0 ? 256 : g->batch_room * 2;
+	struct batch_ref *more;
+
+	if (g->batch_count < g->batch_room)
+		return KMS_OK;
+	if ((more = realloc(g->batches, room * sizeof(*more))) == NULL)
+		return KMS_E_NO_MEMORY;
+	g->batches = more;
+	g->batch_room = room;
+	return KMS_OK;
+}
+
+void
+generation_add_batch(struct generation *g, const struct batch_ref *b)
+{
+	if (g->batch_count == 0)
+		g->since = clock_seconds();
+	g->batches[g->batch_count++] = *b;
+	g->last = b->number;
+	memcpy(g->hash, b->hash, 32);
+}
+
+bool
+generation_batch(const struct generation *g, uint64_t number, struct batch_ref *out)
+{
+	uint64_t first = g->batch_count > 0 ? g->batches[0].number : UINT64_MAX;
+
+	if (number < first || number - first >= g->batch_count)
+		return false;
+	*out = g->batches[number - first];
+	return true;
+}

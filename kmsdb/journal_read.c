@@ -1,0 +1,75 @@
+/*
+ * journal_read.c - reading the journal for other rooms: kmsdb_journal_each, and where to begin.
+ */
+#include <unistd.h>
+
+#include "kmsdb/kmsdb.h"
+#include "kmsdb/scan.h"
+
+static void
+view_of(struct kmsdb_batch_view *view, const struct scan *s)
+{
+	view->header = s->record.batch;
+	view->header_octets = s->record.header;
+	view->signature = s->record.signature;
+	view->entries = s->record.entries;
+	view->entry_lens = s->record.lens;
+	view->segment = s->segment;
+	view->offset = s->offset;
+}
+
+int
+kmsdb_journal_each(int dirfd, uint64_t from, int (*fn)(const struct kmsdb_batch_view *b, void *arg),
+    void *arg, struct fault *fault)
+{
+	struct kmsdb_batch_view view;
+	struct scan *s = NULL;
+	int fd = -1, result = 0, status = segment_directory(dirfd, false, &fd, fault);
+
+	if (status != KMS_OK)
+		return status;
+	if ((status = scan_open(&s, fd, NULL, from, fault)) != KMS_OK)
+		goto done;
+	while (result == 0 && (status = scan_next(s)) == KMS_OK) {
+		if (s->record.batch.number < from)
+			continue;
+		view_of(&view, s);
+		result = fn(&view, arg);
+	}
+	/* The end; a torn batch there was never acknowledged. */
+	if (result != 0)
+		status = result;
+	else if (status == KMS_E_NOT_FOUND)
+		status = KMS_OK;
+	else
+		fault_set(fault, status, "%s", s->fault.text);
+done:
+	scan_close(s);
+	close(fd);
+	return status;
+}
+
+int
+kmsdb_journal_newest(int dirfd, uint64_t octets, uint64_t *from, bool *all, struct fault *fault)
+{
+	struct segment_list list = { 0 };
+	uint64_t sum = 0;
+	size_t at;
+	int fd = -1, status = segment_directory(dirfd, false, &fd, fault);
+
+	*from = 1;
+	*all = true;
+	if (status != KMS_OK)
+		return status;
+	if ((status = segment_list_read(&list, fd)) != KMS_OK)
+		fault_set(
+		    fault, status, "journal/ cannot be read: %s", kms_strerror((uint32_t)status));
+	for (at = list.count > 0 ? list.count - 1 : 0; at > 0 && sum < octets; at--)
+		sum += segment_bytes(fd, list.first[at - 1]);
+	if (list.count > 0)
+		*from = list.first[at];
+	*all = at == 0;
+	segment_list_free(&list);
+	close(fd);
+	return status;
+}
