@@ -141,7 +141,7 @@ is((run('', qw(minisign -Vm file -x file.sig -p locked/publisher.pub)))[0], 0, '
 {
     my ($code, $said) = on_terminal([ "first words\n", "other words\n" ], $kmsissue, 'init', 'typed');
     is($code, 1, 'two passphrases that differ are refused');
-    like($said, qr/Passphrase.*again.*not the same.*KMS_E_PASSPHRASE/s, 'the terminal was asked twice');
+    like($said, qr/Passphrase.*again.*two entries differ.*KMS_E_PASSPHRASE/s, 'the terminal was asked twice');
     unlike($said, qr/words/, 'without echo');
     ok(!-e 'typed/publisher.key', 'and nothing was made');
     ($code, $said, my $echo) = on_terminal(["\cC"], $kmsissue, 'init', 'typed');
