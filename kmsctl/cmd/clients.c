@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "kmsctl/cli/fail.h"
-#include "kmsctl/host/ask.h"
+#include "kmsctl/host/ask_host.h"
 #include "kmsctl/kmsctl.h"
 #include "kmsctl/ledger/clones.h"
 #include "kmsctl/ledger/ledger_access.h"

@@ -9,7 +9,7 @@
 
 #include "kmsctl/cli/fail.h"
 #include "kmsctl/cli/key_input.h"
-#include "kmsctl/host/ask.h"
+#include "kmsctl/host/ask_host.h"
 #include "kmsctl/host/install.h"
 #include "kmsctl/kmsctl.h"
 #include "libkms/kms_error.h"

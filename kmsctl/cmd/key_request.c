@@ -9,7 +9,7 @@
 
 #include "kmsctl/cli/fail.h"
 #include "kmsctl/cli/qr.h"
-#include "kmsctl/host/ask.h"
+#include "kmsctl/host/ask_host.h"
 #include "kmsctl/kmsctl.h"
 #include "libkms/base/file.h"
 #include "libkms/kms_error.h"

@@ -8,7 +8,7 @@
 
 #include "kmsctl/dns/published.h"
 #include "kmsctl/dns/records.h"
-#include "kmsctl/host/ask.h"
+#include "kmsctl/host/ask_host.h"
 #include "kmsctl/host/port.h"
 #include "kmsctl/kmsctl.h"
 #include "libkms/kms_error.h"

@@ -1,7 +1,7 @@
 /*
  * policy.c - policy install and show.
  */
-#include "kmsctl/host/ask.h"
+#include "kmsctl/host/ask_host.h"
 #include "kmsctl/host/install.h"
 #include "kmsctl/kmsctl.h"
 

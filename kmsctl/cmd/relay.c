@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "kmsctl/cli/fail.h"
-#include "kmsctl/host/ask.h"
+#include "kmsctl/host/ask_host.h"
 #include "kmsctl/kmsctl.h"
 #include "kmsctl/ledger/clients.h"
 #include "kmsctl/ledger/ledger_access.h"

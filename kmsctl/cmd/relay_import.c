@@ -8,7 +8,7 @@
 
 #include "kmsctl/cli/fail.h"
 #include "kmsctl/cli/input.h"
-#include "kmsctl/host/ask.h"
+#include "kmsctl/host/ask_host.h"
 #include "kmsctl/kmsctl.h"
 #include "kmsctl/ledger/ledger_access.h"
 #include "kmsctl/relay/event_log.h"

@@ -11,7 +11,7 @@
 
 #include "kmsctl/cli/fail.h"
 #include "kmsctl/cli/passphrase.h"
-#include "kmsctl/host/ask.h"
+#include "kmsctl/host/ask_host.h"
 #include "kmsctl/kmsctl.h"
 #include "libkms/kms_error.h"
 

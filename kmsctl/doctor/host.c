@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "kmsctl/doctor/doctor.h"
-#include "kmsctl/host/ask.h"
+#include "kmsctl/host/ask_host.h"
 #include "libkms/kms_error.h"
 
 #define DAY 86400

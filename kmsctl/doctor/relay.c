@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "kmsctl/doctor/doctor.h"
-#include "kmsctl/host/ask.h"
+#include "kmsctl/host/ask_host.h"
 #include "kmsctl/host/port.h"
 #include "kmsctl/relay/bind_probe.h"
 #include "kmsctl/relay/kms_hosts.h"

@@ -10,7 +10,7 @@
 
 #include "kmsctl/cli/fail.h"
 #include "kmsctl/cli/input.h"
-#include "kmsctl/host/ask.h"
+#include "kmsctl/host/ask_host.h"
 #include "libkms/kms_error.h"
 
 int

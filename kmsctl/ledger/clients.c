@@ -10,7 +10,7 @@
 #include <time.h>
 
 #include "kmsctl/cli/fail.h"
-#include "kmsctl/host/ask.h"
+#include "kmsctl/host/ask_host.h"
 #include "kmsctl/ledger/ledger_access.h"
 #include "libkms/base/address.h"
 #include "libkms/base/fault.h"

@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "kmsctl/host/ask.h"
+#include "kmsctl/host/ask_host.h"
 #include "kmsctl/host/install.h"
 #include "kmsctl/plan/plan.h"
 #include "kmsd/common/relay_config.h"

@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "kmsctl/cli/program.h"
-#include "kmsctl/host/ask.h"
+#include "kmsctl/host/ask_host.h"
 #include "kmsctl/plan/plan.h"
 #include "libkms/base/clock.h"
 #include "libkms/client/transport.h"

@@ -1,7 +1,7 @@
 /*
- * ask.c - see ask.h.
+ * ask_host.c - see ask_host.h.
  */
-#include "kmsctl/host/ask.h"
+#include "kmsctl/host/ask_host.h"
 
 #include <errno.h>
 #include <stdio.h>

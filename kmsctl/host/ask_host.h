@@ -1,8 +1,8 @@
 /*
- * ask.h - asking the running kmsd, over its control socket.
+ * ask_host.h - asking the running kmsd, over its control socket.
  */
-#ifndef KMSCTL_HOST_ASK_H
-#define KMSCTL_HOST_ASK_H
+#ifndef KMSCTL_HOST_ASK_HOST_H
+#define KMSCTL_HOST_ASK_HOST_H
 
 #include "kmsctl/kmsctl.h"
 #include "libkms/base/fault.h"
