@@ -1,29 +1,26 @@
 /*
  * config.c - config check: every error of an ini file, as FILE:LINE: message.
  */
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "kmsctl/cli/fail.h"
 #include "kmsctl/kmsctl.h"
+#include "kmsd/common/config_text.h"
 #include "libkms/kms_error.h"
 
-#define ERRORS_MAX 64
+#define FAULTS_MAX 64
 
 static void
-print_errors(struct ctl *ctl, const char *path, const struct config_error *errors, unsigned count)
+print_errors(struct ctl *ctl, const char *path, const struct fault *faults, unsigned count)
 {
 	unsigned i;
 
 	for (i = 0; i < count; i++)
 		output_line(
-		    ctl->out, OUTPUT_BAD, "%s:%d: %s", path, errors[i].line, errors[i].text);
+		    ctl->out, OUTPUT_BAD, "%s:%d: %s", path, faults[i].line, faults[i].text);
 	output_list(ctl->out, "errors", NULL);
 	for (i = 0; i < count && ctl->json; i++) {
 		output_row(ctl->out);
-		output_number(ctl->out, "line", NULL, (uint64_t)errors[i].line);
-		output_text(ctl->out, "message", NULL, errors[i].text);
+		output_number(ctl->out, "line", NULL, (uint64_t)faults[i].line);
+		output_text(ctl->out, "message", NULL, faults[i].text);
 	}
 	output_end(ctl->out);
 }
@@ -32,23 +29,15 @@ static int
 run_config_check(struct ctl *ctl)
 {
 	const char *path = ctl->arg_count > 0 ? ctl->args[0] : ctl->config_path;
-	static struct config_error errors[ERRORS_MAX];
-	unsigned count;
-	char *text;
-	size_t len;
-	int rc;
+	static struct fault faults[FAULTS_MAX];
+	unsigned count = config_load(&ctl->config, path, faults, FAULTS_MAX);
 
-	rc = config_read_file(path, &text, &len);
-	if (rc != KMS_OK)
-		return fail(ctl, (uint32_t)rc, "%s: %s", path,
-		    rc == KMS_E_TOO_LARGE ? kms_strerror((uint32_t)rc) : strerror(errno));
-	config_defaults(&ctl->config);
-	count = config_parse(&ctl->config, text, len, errors, ERRORS_MAX);
-	free(text);
+	if (count > 0 && faults[0].status != KMS_E_FORMAT)
+		return fail(ctl, (uint32_t)faults[0].status, "%s: %s", path, faults[0].text);
 	output_text(ctl->out, "file", NULL, path);
 	output_bool(ctl->out, "valid", NULL, count == 0);
 	output_number(ctl->out, "error_count", NULL, count);
-	print_errors(ctl, path, errors, count < ERRORS_MAX ? count : ERRORS_MAX);
+	print_errors(ctl, path, faults, count < FAULTS_MAX ? count : FAULTS_MAX);
 	if (count == 0)
 		output_line(ctl->out, OUTPUT_GOOD, "%s: no errors", path);
 	else

@@ -28,6 +28,7 @@ static void
 describe(struct ctl *ctl)
 {
 	const struct config *c = &ctl->config;
+	char text[NETWORK_TEXT];
 	unsigned i;
 
 	output_text(ctl->out, "table", NULL, RULESET_TABLE);
@@ -38,9 +39,9 @@ describe(struct ctl *ctl)
 	if (!ctl->json)
 		return;
 	output_list(ctl->out, "allow", NULL);
-	for (i = 0; i < c->allow_count; i++) {
+	for (i = 0; i < c->allow.count; i++) {
 		output_row(ctl->out);
-		output_text(ctl->out, "network", NULL, c->allow[i]);
+		output_text(ctl->out, "network", NULL, network_text(text, &c->allow.at[i]));
 	}
 	output_end(ctl->out);
 }

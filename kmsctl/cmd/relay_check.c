@@ -170,9 +170,9 @@ check_domains(struct checking *c)
 	const struct config *config = &c->ctl->config;
 	bool among = false;
 
-	for (unsigned i = 0; i < config->dns_domain_count; i++) {
-		check_srv(c, config->dns_domain[i], config->publish_vlmcs);
-		among |= strcasecmp(config->dns_domain[i], config->relay_domain) == 0;
+	for (unsigned i = 0; i < config->dns_domains.count; i++) {
+		check_srv(c, config->dns_domains.at[i], config->publish_vlmcs);
+		among |= strcasecmp(config->dns_domains.at[i], config->relay_domain) == 0;
 	}
 	/* Clients of that domain find the same records as kmsd does. */
 	if (config->relay_domain[0] != '\0' && !among)

@@ -26,10 +26,10 @@ zone_of(const struct record *r, const struct config *c)
 
 	if (r->type == RECORD_SRV)
 		return strstr(r->name, "._tcp.") + strlen("._tcp.");
-	for (i = 0; i < c->dns_domain_count; i++) {
-		d = strlen(c->dns_domain[i]);
+	for (i = 0; i < c->dns_domains.count; i++) {
+		d = strlen(c->dns_domains.at[i]);
 		if (d > best && len > d + 1 && r->name[len - d - 1] == '.' &&
-		    strcasecmp(r->name + len - d, c->dns_domain[i]) == 0)
+		    strcasecmp(r->name + len - d, c->dns_domains.at[i]) == 0)
 			best = d;
 	}
 	return best > 0 ? r->name + len - best : strchr(r->name, '.') + 1;

@@ -13,6 +13,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "libkms/base/address.h"
 #include "libkms/base/number.h"
 #include "libkms/kms_error.h"
 
@@ -39,14 +40,14 @@ records_service(const struct config *c, unsigned i)
 const char *
 records_domain(const struct config *c, const char *host, unsigned i)
 {
-	if (c->dns_domain_count > 0)
-		return i < c->dns_domain_count ? c->dns_domain[i] : NULL;
+	if (c->dns_domains.count > 0)
+		return i < c->dns_domains.count ? c->dns_domains.at[i] : NULL;
 	return i == 0 ? strchr(host, '.') + 1 : NULL;
 }
 
 /* This machine's full name, as hostname --fqdn finds it. */
 static bool
-full_name(char out[CONFIG_NAME])
+full_name(char out[DNS_NAME])
 {
 	struct addrinfo hints = { .ai_flags = AI_CANONNAME, .ai_socktype = SOCK_STREAM }, *info;
 	char own[256] = "";
@@ -54,11 +55,11 @@ full_name(char out[CONFIG_NAME])
 
 	if (gethostname(own, sizeof(own) - 1) != 0 || getaddrinfo(own, NULL, &hints, &info) != 0)
 		return false;
-	if (info->ai_canonname != NULL && strlen(info->ai_canonname) < CONFIG_NAME &&
+	if (info->ai_canonname != NULL && strlen(info->ai_canonname) < DNS_NAME &&
 	    strchr(info->ai_canonname, '.') != NULL &&
 	    strspn(info->ai_canonname, good) == strlen(info->ai_canonname) &&
 	    strncasecmp(info->ai_canonname, "localhost.", 10) != 0) {
-		snprintf(out, CONFIG_NAME, "%s", info->ai_canonname);
+		snprintf(out, DNS_NAME, "%s", info->ai_canonname);
 		ok = true;
 	}
 	freeaddrinfo(info);
@@ -66,10 +67,10 @@ full_name(char out[CONFIG_NAME])
 }
 
 int
-records_host(const struct config *c, char host[CONFIG_NAME], struct fault *f)
+records_host(const struct config *c, char host[DNS_NAME], struct fault *f)
 {
 	if (c->dns_host[0] != '\0') {
-		snprintf(host, CONFIG_NAME, "%s", c->dns_host);
+		snprintf(host, DNS_NAME, "%s", c->dns_host);
 		return KMS_OK;
 	}
 	if (full_name(host))
@@ -91,8 +92,7 @@ add_services(struct records *out, const struct config *c, const char *host, cons
 
 	snprintf(r.data, sizeof(r.data), "%s", host);
 	for (i = 0; (service = records_service(c, i)) != NULL; i++) {
-		if (snprintf(r.name, sizeof(r.name), "%s._tcp.%s", service, domain) >=
-			CONFIG_NAME ||
+		if (snprintf(r.name, sizeof(r.name), "%s._tcp.%s", service, domain) >= DNS_NAME ||
 		    !records_add(out, &r))
 			return false;
 	}
@@ -103,7 +103,7 @@ int
 records_wanted(struct records *out, const struct config *c, struct fault *f)
 {
 	struct record r = { .ttl = c->dns_ttl };
-	char host[CONFIG_NAME];
+	char host[DNS_NAME];
 	const char *domain;
 	unsigned i;
 	int rc;
@@ -119,9 +119,9 @@ records_wanted(struct records *out, const struct config *c, struct fault *f)
 			return fault_set(f, KMS_E_CONFIG,
 			    "_kms._tcp.%.200s: the name is longer than DNS allows", domain);
 	snprintf(r.name, sizeof(r.name), "%s", host);
-	for (i = 0; i < c->dns_address_count; i++) {
-		r.type = strchr(c->dns_address[i], ':') != NULL ? RECORD_AAAA : RECORD_A;
-		snprintf(r.data, sizeof(r.data), "%s", c->dns_address[i]);
+	for (i = 0; i < c->dns_addresses.count; i++) {
+		r.type = address_is_ipv4(c->dns_addresses.at[i]) ? RECORD_A : RECORD_AAAA;
+		address_text(r.data, c->dns_addresses.at[i]);
 		records_add(out, &r);
 	}
 	return KMS_OK;

@@ -18,10 +18,10 @@ enum record_type { RECORD_SRV, RECORD_A, RECORD_AAAA };
 
 struct record {
 	enum record_type type;
-	char name[CONFIG_NAME + 16]; /* without the last dot */
+	char name[DNS_NAME + 16]; /* without the last dot */
 	uint32_t ttl;
 	uint16_t priority, weight, port;
-	char data[CONFIG_NAME]; /* target or address */
+	char data[DNS_NAME]; /* target or address */
 };
 
 struct records {
@@ -37,7 +37,7 @@ const char *records_service(const struct config *c, unsigned i);
 /* The domains: kms.ini's or, when it names none, that of host; NULL after the last. */
 const char *records_domain(const struct config *c, const char *host, unsigned i);
 /* The name that records point to. KMS_OK, or KMS_E_CONFIG with f. */
-int records_host(const struct config *c, char host[CONFIG_NAME], struct fault *f);
+int records_host(const struct config *c, char host[DNS_NAME], struct fault *f);
 
 /* All that kms.ini asks for. KMS_OK, or KMS_E_CONFIG with f. */
 int records_wanted(struct records *out, const struct config *c, struct fault *f);

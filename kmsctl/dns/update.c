@@ -13,7 +13,6 @@
 
 #include "kmsctl/cli/program.h"
 #include "kmsctl/dns/kerberos.h"
-#include "libkms/client/discover.h"
 #include "libkms/kms_error.h"
 
 /* What nsupdate prints; the first row that matches. REFUSED means two things. */
@@ -86,15 +85,14 @@ static char *
 script(
     const struct config *c, const char *name, const struct records *due, const struct records *gone)
 {
-	struct discover_host server;
 	char *text = NULL;
 	size_t len;
 	FILE *f = open_memstream(&text, &len);
 
 	if (f == NULL)
 		return NULL;
-	if (c->dns_server[0] != '\0' && discover_parse(&server, c->dns_server, 53) == KMS_OK)
-		fprintf(f, "server %s %u\n", server.name, server.port);
+	if (c->dns_server.port != 0)
+		fprintf(f, "server %s %u\n", c->dns_server.name, c->dns_server.port);
 	kerberos_script(f, c);
 	/* A server silently ignores records that are added to an alias (RFC 2136, 3.4.2.2). */
 	fprintf(f, "prereq nxrrset %s. IN CNAME\n", name);

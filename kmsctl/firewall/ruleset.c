@@ -9,12 +9,11 @@
  */
 #include "kmsctl/firewall/ruleset.h"
 
-#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "kmsd/common/relay_config.h"
 
@@ -27,63 +26,29 @@
 
 const char ruleset_removal[] = "table " RULESET_TABLE "\ndelete table " RULESET_TABLE "\n";
 
-struct network {
-	int family;
-	unsigned bits;
-	uint8_t address[16];
-};
-
-/* The text was checked when kms.ini was read. */
-static struct network
-network_of(const char *text)
-{
-	struct network n = { .family = strchr(text, ':') != NULL ? AF_INET6 : AF_INET };
-	char address[INET6_ADDRSTRLEN];
-	size_t len = strcspn(text, "/");
-
-	snprintf(address, sizeof(address), "%.*s", (int)len, text);
-	inet_pton(n.family, address, n.address);
-	n.bits = text[len] == '/'      ? (unsigned)strtoul(text + len + 1, NULL, 10)
-		 : n.family == AF_INET ? 32
-				       : 128;
-	return n;
-}
-
 static bool
-contains(const struct network *outer, const struct network *inner)
+of_family(const struct network *n, int family)
 {
-	unsigned i;
-
-	if (outer->family != inner->family || outer->bits > inner->bits)
-		return false;
-	for (i = 0; i < outer->bits; i++)
-		if ((outer->address[i / 8] ^ inner->address[i / 8]) & 0x80 >> i % 8)
-			return false;
-	return true;
+	return network_is_ipv4(n) == (family == AF_INET);
 }
 
 /* nft refuses intervals that overlap; kms.ini has no network twice. */
 static bool
-within_another(const struct config *c, unsigned i)
+within_another(const struct config_networks *allow, unsigned i)
 {
-	struct network n = network_of(c->allow[i]), other;
-	unsigned j;
-
-	for (j = 0; j < c->allow_count; j++) {
-		other = network_of(c->allow[j]);
-		if (j != i && contains(&other, &n))
+	for (unsigned j = 0; j < allow->count; j++)
+		if (j != i && network_within(&allow->at[i], &allow->at[j]))
 			return true;
-	}
 	return false;
 }
 
 unsigned
 ruleset_networks(const struct config *c, int family)
 {
-	unsigned i, n = 0;
+	unsigned n = 0;
 
-	for (i = 0; i < c->allow_count; i++)
-		n += network_of(c->allow[i]).family == family && !within_another(c, i);
+	for (unsigned i = 0; i < c->allow.count; i++)
+		n += of_family(&c->allow.at[i], family) && !within_another(&c->allow, i);
 	return n;
 }
 
@@ -92,14 +57,14 @@ write_allowed(FILE *f, const struct config *c, int family)
 {
 	const char *comma = "        elements = {";
 	bool six = family == AF_INET6;
-	unsigned i;
+	char text[NETWORK_TEXT];
 
 	fprintf(f, "    set allow%d {\n        type ipv%d_addr\n        flags interval\n",
 	    six ? 6 : 4, six ? 6 : 4);
-	for (i = 0; i < c->allow_count; i++) {
-		if (network_of(c->allow[i]).family != family || within_another(c, i))
+	for (unsigned i = 0; i < c->allow.count; i++) {
+		if (!of_family(&c->allow.at[i], family) || within_another(&c->allow, i))
 			continue;
-		fprintf(f, "%s\n            %s", comma, c->allow[i]);
+		fprintf(f, "%s\n            %s", comma, network_text(text, &c->allow.at[i]));
 		comma = ",";
 	}
 	fprintf(f, "%s    }\n", *comma == ',' ? "\n        }\n" : "");
@@ -140,7 +105,7 @@ write_output(FILE *f, const struct config *c)
 	 * UDP.
 	 */
 	if (relay_has_names(c))
-		ports[count++] = relay_server_port(c->relay_nameserver);
+		ports[count++] = relay_nameserver_port(c);
 	fprintf(f,
 	    "    chain output {\n        type filter hook output priority filter; policy accept;\n"
 	    "        meta skuid %u " SYN " tcp dport != {",

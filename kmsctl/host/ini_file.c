@@ -3,46 +3,27 @@
  */
 #include "kmsctl/host/ini_file.h"
 
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "kmsctl/cli/fail.h"
+#include "kmsd/common/config_text.h"
 #include "libkms/kms_error.h"
 
 int
 ini_load(struct ctl *ctl)
 {
-	struct config_error error;
-	char *text = NULL;
-	unsigned errors;
-	size_t len;
-	int rc;
+	struct fault f = { 0 };
+	unsigned count = config_load(&ctl->config, ctl->config_path, &f, 1);
 
-	config_defaults(&ctl->config);
-	rc = config_read_file(ctl->config_path, &text, &len);
-	if (rc == KMS_E_NOT_FOUND && !ctl->config_given)
-		return CTL_OK; /* defaults are a configuration */
-	if (rc != KMS_OK)
-		return fail(ctl, (uint32_t)rc, "%s: cannot be read: %s", ctl->config_path,
-		    rc == KMS_E_TOO_LARGE ? kms_strerror((uint32_t)rc) : strerror(errno));
-	errors = config_parse(&ctl->config, text, len, &error, 1);
-	free(text);
-	if (errors == 0)
+	/* Without a file, the defaults are a configuration. */
+	if (count == 0 || (f.status == KMS_E_NOT_FOUND && !ctl->config_given))
 		return CTL_OK;
+	if (f.status != KMS_E_FORMAT)
+		return fail(ctl, (uint32_t)f.status, "%s: %s", ctl->config_path, f.text);
 	return fail(ctl, KMS_E_CONFIG, "%s:%d: %s (%u error%s: see kmsctl config check)",
-	    ctl->config_path, error.line, error.text, errors, errors == 1 ? "" : "s");
+	    ctl->config_path, f.line, f.text, count, count == 1 ? "" : "s");
 }
 
 void
 ini_load_quietly(struct ctl *ctl)
 {
-	struct config_error error;
-	char *text = NULL;
-	size_t len;
-
-	config_defaults(&ctl->config);
-	if (config_read_file(ctl->config_path, &text, &len) == KMS_OK)
-		config_parse(&ctl->config, text, len, &error, 1);
-	free(text);
+	config_load(&ctl->config, ctl->config_path, NULL, 0);
 }

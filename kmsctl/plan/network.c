@@ -51,7 +51,7 @@ inspect_firewall(struct plan *p, struct fault *f)
 			snprintf(d->is, sizeof(d->is), "%u line%s of it differ%s from [firewall]",
 			    l.count, l.count == 1 ? "" : "s", l.count == 1 ? "s" : "");
 		snprintf(d->due, sizeof(d->due), "put in force: port %u open to %u networks",
-		    p->ctl->config.port, p->ctl->config.allow_count);
+		    p->ctl->config.port, p->ctl->config.allow.count);
 	}
 	loaded_difference_free(&l);
 	return rc;
@@ -118,7 +118,7 @@ inspect_dns(struct plan *p, struct fault *f)
 	struct difference *d;
 	int rc;
 
-	if (c->dns_domain_count == 0)
+	if (c->dns_domains.count == 0)
 		return KMS_OK; /* without domains, no records are wanted */
 	rc = records_wanted(&wanted, c, f);
 	if (rc != KMS_OK)

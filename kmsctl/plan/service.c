@@ -9,6 +9,7 @@
 #include "kmsctl/cli/program.h"
 #include "kmsctl/host/ask_host.h"
 #include "kmsctl/plan/plan.h"
+#include "kmsd/common/config_wire.h"
 #include "libkms/base/clock.h"
 #include "libkms/client/transport.h"
 #include "libkms/kms_error.h"

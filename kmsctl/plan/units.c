@@ -13,6 +13,8 @@
 #include "kmsctl/cli/input.h"
 #include "kmsctl/cli/program.h"
 #include "kmsctl/plan/plan.h"
+#include "kmsd/common/relay_config.h"
+#include "libkms/base/address.h"
 #include "libkms/base/file.h"
 #include "libkms/kms_error.h"
 
@@ -29,22 +31,24 @@ static const char *const drop_ins[] = {
 static bool
 default_listen(const struct config *c)
 {
-	return c->port == 1688 && c->address_count == 2 && strcmp(c->address[0], "0.0.0.0") == 0 &&
-	       strcmp(c->address[1], "::") == 0;
+	return c->port == 1688 && c->address.count == 2 && address_is_nowhere(c->address.at[0]) &&
+	       address_is_ipv4(c->address.at[0]) && address_is_nowhere(c->address.at[1]);
 }
 
 static void
 socket_text(const struct config *c, FILE *f)
 {
+	char address[ADDRESS_TEXT];
 	unsigned i;
 
 	if (default_listen(c) || c->port == 0)
 		return;
 	fprintf(f, "# [listen] of kms.ini, written by kmsctl apply.\n[Socket]\nListenStream=\n");
-	for (i = 0; i < c->address_count; i++)
+	for (i = 0; i < c->address.count; i++)
 		fprintf(f,
-		    strchr(c->address[i], ':') ? "ListenStream=[%s]:%u\n" : "ListenStream=%s:%u\n",
-		    c->address[i], c->port);
+		    address_is_ipv4(c->address.at[i]) ? "ListenStream=%s:%u\n"
+						      : "ListenStream=[%s]:%u\n",
+		    address_text(address, c->address.at[i]), c->port);
 }
 
 /*
@@ -58,7 +62,7 @@ service_text(const struct config *c, bool binds, FILE *f)
 		strcmp(c->state_directory, KMS_STATEDIR) != 0 ? c->state_directory : NULL,
 		strcmp(c->runtime_directory, KMS_RUNDIR) != 0 ? c->runtime_directory : NULL,
 	};
-	bool relays = c->relay_upstream[0] != '\0' || c->relay_domain[0] != '\0';
+	bool relays = relay_configured(c);
 	size_t i;
 
 	if (paths[0] == NULL && paths[1] == NULL && !relays && !binds)
@@ -209,7 +213,7 @@ inspect(struct plan *p, struct fault *f)
 		look_at_unit(p, "kmsd.socket", "clients connect to it");
 	look_at_unit(p, "kmsd.service", "kmsd starts with the machine");
 	look_at_running(p, "kms-firewall.service", "loads the firewall when the machine starts");
-	if (c->dns_domain_count > 0)
+	if (c->dns_domains.count > 0)
 		look_at_running(p, "kms-dns.timer", "republishes the DNS records daily");
 	return KMS_OK;
 }

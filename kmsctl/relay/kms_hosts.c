@@ -28,10 +28,10 @@ no_draw(void *arg, uint32_t upper)
 }
 
 struct discover
-kms_hosts_resolver(const struct config *c)
+kms_hosts_resolver(const struct config *c, char server[ENDPOINT_TEXT])
 {
 	return (struct discover){
-		.nameserver = c->relay_nameserver[0] != '\0' ? c->relay_nameserver : NULL,
+		.nameserver = relay_nameserver(c, server),
 		.service = SERVICE,
 		.deadline = clock_ms() + PATIENCE,
 		.random = no_draw,
@@ -95,8 +95,8 @@ kms_host_is_self(const struct config *c, const struct discover_address *a)
 
 	if (!address_take(address, NULL, (const struct sockaddr *)&a->to))
 		return false;
-	for (unsigned i = 0; i < c->address_count; i++)
-		if (address_listens(c->address[i], address))
+	for (unsigned i = 0; i < c->address.count; i++)
+		if (address_listens(c->address.at[i], address))
 			return address_is_own(address);
 	return false;
 }
@@ -118,7 +118,8 @@ leave_self_out(struct kms_host *h, const struct config *c, uint16_t own)
 static enum kms_host_state
 find_state(struct kms_hosts *b, struct kms_host *h, const struct config *c, uint16_t own)
 {
-	struct discover dns = kms_hosts_resolver(c);
+	char server[ENDPOINT_TEXT];
+	struct discover dns = kms_hosts_resolver(c, server);
 	enum kms_host_state state;
 
 	if (discover_addresses(&dns, &h->host, h->addresses, &h->count) != KMS_OK) {
@@ -150,15 +151,13 @@ take(struct kms_hosts *b, const struct config *c, uint16_t own, const struct dis
 static void
 take_configured(struct kms_hosts *b, const struct config *c, uint16_t own)
 {
-	struct relay_host listed[RELAY_HOSTS];
-	int count = relay_hosts(c->relay_upstream, listed);
+	for (unsigned i = 0; i < c->relay_upstream.count; i++) {
+		const struct endpoint *e = &c->relay_upstream.at[i];
+		struct discover_host h = {
+			.port = e->port, .priority = e->priority, .weight = e->weight
+		};
 
-	for (int i = 0; i < count; i++) {
-		struct discover_host h = { .port = listed[i].port,
-			.priority = listed[i].priority,
-			.weight = listed[i].weight };
-
-		memcpy(h.name, listed[i].name, sizeof(listed[i].name));
+		snprintf(h.name, sizeof(h.name), "%s", e->name);
 		take(b, c, own, &h, false);
 	}
 }
@@ -167,7 +166,8 @@ static void
 take_found(struct kms_hosts *b, const struct config *c, uint16_t own)
 {
 	struct discover_host hosts[DISCOVER_HOSTS];
-	struct discover dns = kms_hosts_resolver(c);
+	char server[ENDPOINT_TEXT];
+	struct discover dns = kms_hosts_resolver(c, server);
 	size_t count = 0;
 
 	dns.domain = c->relay_domain;
@@ -181,7 +181,7 @@ int
 kms_hosts_collect(struct kms_hosts *b, const struct config *c, uint16_t own)
 {
 	memset(b, 0, sizeof(*b));
-	b->at = calloc(RELAY_HOSTS + DISCOVER_HOSTS, sizeof(*b->at));
+	b->at = calloc(CONFIG_ENDPOINTS + DISCOVER_HOSTS, sizeof(*b->at));
 	if (b->at == NULL)
 		return KMS_E_NO_MEMORY;
 	take_configured(b, c, own);

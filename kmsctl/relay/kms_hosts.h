@@ -43,8 +43,8 @@ struct kms_hosts {
 int kms_hosts_collect(struct kms_hosts *b, const struct config *c, uint16_t own);
 void kms_hosts_free(struct kms_hosts *b);
 
-/* The resolver that kmsd would use. */
-struct discover kms_hosts_resolver(const struct config *c);
+/* The resolver that kmsd would use; server holds the text of its name server. */
+struct discover kms_hosts_resolver(const struct config *c, char server[ENDPOINT_TEXT]);
 /* h is one of these hosts, by its name or by one of its addresses. */
 bool kms_hosts_has(const struct kms_hosts *b, const struct discover_host *h,
     const struct discover_address *addresses, size_t count);

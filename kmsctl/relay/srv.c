@@ -35,7 +35,8 @@ srv_look(struct srv_seen *seen, const struct config *c, const struct kms_hosts *
     const char *domain)
 {
 	struct discover_host hosts[DISCOVER_HOSTS];
-	struct discover dns = kms_hosts_resolver(c);
+	char server[ENDPOINT_TEXT];
+	struct discover dns = kms_hosts_resolver(c, server);
 	size_t count = 0;
 
 	memset(seen, 0, sizeof(*seen));
@@ -46,7 +47,7 @@ srv_look(struct srv_seen *seen, const struct config *c, const struct kms_hosts *
 	}
 	for (size_t i = 0; i < count; i++) {
 		struct discover_address addresses[DISCOVER_ADDRESSES];
-		struct discover names = kms_hosts_resolver(c);
+		struct discover names = kms_hosts_resolver(c, server);
 		size_t n = 0;
 
 		(void)discover_addresses(&names, &hosts[i], addresses, &n);

@@ -43,8 +43,6 @@ struct activate {
 	struct front_peer *peers; /* list, front_peer.h */
 	int state_dir;
 	char host_name[MESSAGE_NAME + 1];
-	/* config_mark of the kms.ini at the start, and of the last one read */
-	uint64_t config_started, config_read;
 	uint32_t layers; /* of the sandbox, in force */
 	uint64_t now;    /* seconds; read once an event */
 	uint64_t started;

@@ -1,14 +1,13 @@
 /*
- * main.c - kmsd-activate: takes from kmsd (descriptor 3) its ini text, the
- * state directory, the control socket and one channel a front; confines itself,
- * opens keys and ledger, and serves: a turn of the event loop, then the batch it made.
+ * main.c - kmsd-activate: takes from kmsd (child.h) its values of kms.ini, the state directory,
+ * the control socket and one channel a front; confines itself, opens keys and ledger, and serves:
+ * a turn of the event loop, then the batch it made.
  */
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
-#include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,10 +21,10 @@
 #include "kmsd/activate/control/control_server.h"
 #include "kmsd/activate/front_peer.h"
 #include "kmsd/activate/front_verbs.h"
+#include "kmsd/common/child.h"
 #include "kmsd/common/log.h"
 #include "libkms/base/fault.h"
 
-#define FRONTS 32
 #define STATS_SECONDS 5
 #define LOG_TICKS 12   /* of STATS_SECONDS: limited log lines come once a minute */
 #define STOP_SECONDS 3 /* for fronts to take their last replies */
@@ -37,51 +36,17 @@ struct server {
 	struct control_access access;
 	struct event *parent, *tick;
 	int control_fd;
-	int fronts[FRONTS]; /* channels that came before START */
+	int fronts[CONFIG_FRONTS]; /* channels that came before START */
 	unsigned ticks;
 	bool stopping;
 };
 
-static void
-tell_parent(uint8_t verb, uint32_t value)
-{
-	const struct ipc_parent m = { .verb = verb, .value = value, .fd = -1 };
-
-	ipc_parent_send(IPC_PARENT_FD, &m);
-}
-
-/* Reads the ini text from a descriptor; kmsd has checked it, and it is checked again here. */
-static int
-read_config(struct config *out, int fd)
-{
-	struct config_error error = { 0 };
-	char *text = malloc(CONFIG_MAX + 1);
-	size_t len = 0;
-	ssize_t n = 1;
-	int rc = KMS_OK;
-
-	if (text == NULL)
-		return KMS_E_NO_MEMORY;
-	while (
-	    len <= CONFIG_MAX && (n = pread(fd, text + len, CONFIG_MAX + 1 - len, (off_t)len)) > 0)
-		len += (size_t)n;
-	if (n < 0)
-		rc = KMS_E_IO;
-	else if (len > CONFIG_MAX)
-		rc = KMS_E_TOO_LARGE;
-	config_defaults(out);
-	if (rc == KMS_OK && config_parse(out, text, len, &error, 1) != 0) {
-		log_event(LOG_ERR, "config-refused", "line %d: %s", error.line, error.text);
-		rc = KMS_E_CONFIG;
-	}
-	free(text);
-	return rc;
-}
+static const struct child_role role;
 
 static int
 take_front(struct server *s, const struct ipc_parent *m)
 {
-	if (m->index >= FRONTS || m->fd < 0)
+	if (m->index >= CONFIG_FRONTS || m->fd < 0)
 		return KMS_E_PEER;
 	if (s->fronts[m->index] >= 0)
 		close(s->fronts[m->index]);
@@ -89,16 +54,14 @@ take_front(struct server *s, const struct ipc_parent *m)
 	return KMS_OK;
 }
 
-/* One message before START; takes the descriptor over. */
+/* kmsd's messages up to START, in any order. */
 static int
-take_early(struct server *s, struct ipc_parent *m)
+take_early(void *arg, const struct ipc_parent *m)
 {
-	int rc = KMS_OK;
+	struct server *s = arg;
+	int rc;
 
 	switch (m->verb) {
-	case IPC_CONFIG:
-		rc = m->fd < 0 ? KMS_E_PEER : read_config(&s->activate.config, m->fd);
-		break;
 	case IPC_STATE_DIR:
 		s->activate.state_dir = m->fd;
 		return KMS_OK;
@@ -107,51 +70,14 @@ take_early(struct server *s, struct ipc_parent *m)
 		return KMS_OK;
 	case IPC_SECRET:
 		rc = secrets_read(&s->activate.secrets, m->index, m->fd);
-		break;
+		if (rc == KMS_OK)
+			close(m->fd);
+		return rc;
 	case IPC_CHANNEL:
-		if ((rc = take_front(s, m)) == KMS_OK)
-			return KMS_OK;
-		break;
+		return take_front(s, m);
 	default:
-		rc = KMS_E_PEER;
+		return KMS_E_PEER;
 	}
-	if (m->fd >= 0)
-		close(m->fd);
-	return rc;
-}
-
-/* What kmsd hands over, up to START. */
-static int
-receive_start(struct server *s)
-{
-	struct pollfd p = { .fd = IPC_PARENT_FD, .events = POLLIN };
-	struct ipc_parent m;
-	int rc, refused = KMS_OK;
-
-	for (;;) {
-		if (poll(&p, 1, -1) < 0 && errno != EINTR)
-			return KMS_E_IO;
-		rc = ipc_parent_recv(IPC_PARENT_FD, &m);
-		if (rc == KMS_E_IO && (errno == EAGAIN || errno == EINTR))
-			continue;
-		if (rc != KMS_OK)
-			return rc;
-		if (m.verb == IPC_START)
-			break;
-		/*
-		 * Everything is read before a refusal: ending with unread messages would lose our
-		 * reason.
-		 */
-		if ((rc = take_early(s, &m)) != KMS_OK && refused == KMS_OK)
-			refused = rc;
-	}
-	if (refused != KMS_OK)
-		return refused;
-	if (s->activate.state_dir >= 0 && s->control_fd >= 0)
-		return KMS_OK;
-	log_event(LOG_ERR, "start-refused",
-	    "kmsd did not send the state directory or the control socket");
-	return KMS_E_PEER;
 }
 
 /* Everything that needs names and files outside the state directory, before confinement. */
@@ -291,30 +217,11 @@ open_memory(struct activate *a)
 }
 
 static int
-check_layers(const struct activate *a)
-{
-	uint32_t may_miss = 0;
-	char why[256], names[128];
-
-	confine_parse(&may_miss, a->config.allow_missing);
-	if (!confine_enough(
-		ACTIVATE_LAYERS, a->layers, a->config.sandbox_required, may_miss, why)) {
-		log_event(LOG_CRIT, "sandbox", "%s", why);
-		return KMS_E_SANDBOX;
-	}
-	if (*why)
-		log_event(LOG_WARNING, "sandbox", "%s", why);
-	confine_names(names, sizeof(names), a->layers);
-	log_event(LOG_INFO, "activate-ready", "confined: %s", names);
-	return KMS_OK;
-}
-
-static int
 open_fronts(struct server *s)
 {
 	int rc;
 
-	for (unsigned i = 0; i < FRONTS; i++) {
+	for (unsigned i = 0; i < CONFIG_FRONTS; i++) {
 		if (s->fronts[i] < 0)
 			continue;
 		if ((rc = front_verbs_open(&s->activate, s->fronts[i], i)) != KMS_OK)
@@ -333,7 +240,7 @@ reload(struct server *s, int fd)
 	struct fault f = { 0 };
 	struct config fresh;
 
-	if (read_config(&fresh, fd) != KMS_OK)
+	if (child_config(&role, &fresh, fd) != KMS_OK)
 		return;
 	if (publishers_open(&publishers, a->state_dir, host_identity_id(a->key), &fresh, &f) !=
 	    KMS_OK) {
@@ -343,19 +250,8 @@ reload(struct server *s, int fd)
 	/* No request outlives its turn of the loop, so nothing points into the old one. */
 	publishers_free(&a->publishers);
 	a->publishers = publishers;
-	if (fresh.session_cache != a->config.session_cache || fresh.batch != a->config.batch ||
-	    fresh.overlay_records != a->config.overlay_records ||
-	    fresh.segment_size != a->config.segment_size || fresh.map_size != a->config.map_size ||
-	    fresh.checkpoint_interval != a->config.checkpoint_interval ||
-	    fresh.credits != a->config.credits ||
-	    strcmp(fresh.control_group, a->config.control_group) != 0)
-		log_event(LOG_NOTICE, "restart-needed",
-		    "[ledger], credits and control_group take effect at the next start");
-	a->config.publisher_count = fresh.publisher_count;
-	memcpy(a->config.publishers, fresh.publishers, sizeof(fresh.publishers));
-	a->config.log_level = fresh.log_level;
-	a->config_read = config_mark(&fresh, false);
-	log_level(fresh.log_level);
+	config_reload(&a->config, &fresh);
+	log_level((int)a->config.log_level);
 	log_event(LOG_INFO, "activate-reloaded", "%u publishers", a->publishers.count);
 }
 
@@ -381,7 +277,7 @@ on_parent(evutil_socket_t fd, short what, void *arg)
 		stop(s);
 		return;
 	}
-	if (m.verb == IPC_CHANNEL && m.fd >= 0 && m.index < FRONTS) {
+	if (m.verb == IPC_CHANNEL && m.fd >= 0 && m.index < CONFIG_FRONTS) {
 		if (front_verbs_open(&s->activate, m.fd, m.index) != KMS_OK)
 			close(m.fd);
 		return;
@@ -422,20 +318,21 @@ add_events(struct server *s)
 
 /* In the order that matters: names, confinement, secrets, ledger, the rest of the confinement. */
 static int
-start(struct server *s)
+confine(void *arg, uint32_t *layers)
 {
+	struct server *s = arg;
 	struct activate *a = &s->activate;
 	uint64_t memlock, seed;
 	int rc;
 
-	if ((rc = receive_start(s)) != KMS_OK)
-		return rc;
-	log_open("kmsd-activate", a->config.log_syslog, a->config.log_level);
+	if (a->state_dir < 0 || s->control_fd < 0) {
+		log_event(LOG_ERR, "start-refused",
+		    "kmsd did not send the state directory or the control socket");
+		return KMS_E_PEER;
+	}
 	look_around(s);
 	activate_clock(a);
 	a->started = a->now;
-	a->config_started = config_mark(&a->config, true);
-	a->config_read = config_mark(&a->config, false);
 	randombytes_buf(&seed, sizeof(seed));
 	relayed_limit_init(&a->relayed_limit, seed);
 	memlock = memlock_needed(a);
@@ -445,9 +342,18 @@ start(struct server *s)
 	if ((rc = open_keys(a)) != KMS_OK || (rc = open_ledger(a)) != KMS_OK)
 		return rc;
 	a->layers |= activate_confine_late(memlock);
-	if ((rc = check_layers(a)) != KMS_OK)
-		return rc;
-	if (!host_identity_locked(a->key) && (rc = activate_record_start(a)) != KMS_OK)
+	*layers = a->layers;
+	return KMS_OK;
+}
+
+static int
+open_service(void *arg, uint32_t layers)
+{
+	struct server *s = arg;
+	int rc;
+
+	if (!host_identity_locked(s->activate.key) &&
+	    (rc = activate_record_start(&s->activate)) != KMS_OK)
 		return rc;
 	return open_fronts(s);
 }
@@ -510,35 +416,38 @@ tear_down(struct server *s)
 		event_base_free(a->base);
 }
 
+static const struct child_role role = {
+	.program = "kmsd-activate",
+	.reader = CONFIG_ACTIVATE,
+	.wanted = ACTIVATE_LAYERS,
+	.ready = "activate-ready",
+	.failed = "start-failed",
+	.vital = true,
+	.take = take_early,
+	.confine = confine,
+	.open = open_service,
+};
+
 int
 main(void)
 {
-	static const int ignored[] = { SIGPIPE, SIGINT, SIGTERM, SIGHUP };
 	struct server *s = calloc(1, sizeof(*s));
-	int rc;
+	uint32_t layers;
 
-	/*
-	 * kmsd passes on what the terminal and the service manager ask: IPC_STOP, IPC_RELOAD; or
-	 * kmsd has ended.
-	 */
-	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
-		signal(ignored[i], SIG_IGN);
-	log_open("kmsd-activate", false, LOG_INFO);
+	if (!child_begin(&role))
+		return 1;
 	if (s == NULL || sodium_init() < 0) {
-		log_event(LOG_CRIT, "start-failed", "%s", kms_strerror(KMS_E_NO_MEMORY));
+		log_event(LOG_CRIT, role.failed, "%s", kms_strerror(KMS_E_NO_MEMORY));
 		return 1;
 	}
-	config_defaults(&s->activate.config);
 	s->activate.state_dir = s->control_fd = -1;
-	for (unsigned i = 0; i < FRONTS; i++)
+	for (unsigned i = 0; i < CONFIG_FRONTS; i++)
 		s->fronts[i] = -1;
-	if ((rc = start(s)) != KMS_OK) {
-		log_event(LOG_CRIT, "start-failed", "%s", kms_strerror((uint32_t)rc));
-		tell_parent(IPC_CHILD_FAILED, (uint32_t)rc);
+	if (child_start(&role, &s->activate.config, s, &layers) != KMS_OK) {
 		tear_down(s);
 		return 1;
 	}
-	tell_parent(IPC_CHILD_READY, s->activate.layers);
+	child_ready(layers);
 	serve(s);
 	tear_down(s);
 	log_event(LOG_INFO, "activate-stopped", "everything accepted is answered and on disk");

@@ -8,6 +8,7 @@
 
 #include "kmsd/activate/activate.h"
 #include "kmsd/common/log.h"
+#include "kmsd/common/relay_config.h"
 #include "libkms/base/address.h"
 #include "libkms/core/entry_relayed.h"
 

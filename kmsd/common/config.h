@@ -1,9 +1,10 @@
 /*
- * config.h - kms.ini(5) in memory. Read by kmsd as root from the file, by the
- * children from the text that kmsd hands them, and by kmsctl config check.
+ * config.h - kms.ini(5) in memory: every value as what it means. kmsd reads the file as root and
+ * hands each child the values that it needs (config_wire.h); kmsctl reads it too.
  *
- * config_schema.c is the one table of sections, keys, types, ranges, defaults and
- * one-line meanings; the parser, `kmsctl config check` and the man page's table come from it.
+ * config_schema.c is the one table of sections, keys, types, ranges, defaults and one-line
+ * meanings; the parser, the printer, the encoding for children and the man page's table come from
+ * it.
  */
 #ifndef KMSD_COMMON_CONFIG_H
 #define KMSD_COMMON_CONFIG_H
@@ -11,14 +12,38 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
-#define CONFIG_LISTEN_MAX 8
+#include "kmsd/common/network.h"
+
+#define CONFIG_MAX (256 * 1024) /* bytes of ini text */
+#define CONFIG_FRONTS 32        /* processes kmsd-front, at most */
 #define CONFIG_PUBLISHERS 16
+#define CONFIG_ADDRESSES 8
 #define CONFIG_DOMAINS 8
 #define CONFIG_NETWORKS 32
-#define CONFIG_NAME 254         /* a DNS name without its last dot */
-#define CONFIG_MAX (256 * 1024) /* bytes of ini text */
+#define CONFIG_ENDPOINTS 16
+#define CONFIG_PORTS 16
+
+struct config_addresses {
+	unsigned count;
+	uint8_t at[CONFIG_ADDRESSES][16];
+};
+struct config_domains {
+	unsigned count;
+	char at[CONFIG_DOMAINS][DNS_NAME];
+};
+struct config_networks {
+	unsigned count;
+	struct network at[CONFIG_NETWORKS];
+};
+struct config_endpoints {
+	unsigned count;
+	struct endpoint at[CONFIG_ENDPOINTS];
+};
+struct config_ports {
+	unsigned count;
+	uint16_t at[CONFIG_PORTS];
+};
 
 struct config_publisher {
 	char name[65];
@@ -46,11 +71,10 @@ struct config {
 	char passphrase_file[256];
 	char machine_file[256];
 	/* [listen] */
-	char address[CONFIG_LISTEN_MAX][64]; /* default "0.0.0.0" and "::" */
-	unsigned address_count;
+	struct config_addresses address; /* default 0.0.0.0 and :: */
 	/* 1688; 0: the system's choice, printed in the log and in runtime_directory/port */
 	uint16_t port;
-	unsigned fronts; /* 1..32, default 2 */
+	unsigned fronts; /* default 2 */
 	/* [limits] */
 	unsigned connections;  /* for each front, default 20000 */
 	unsigned idle_timeout; /* seconds, default 300: connection without a frame */
@@ -60,49 +84,42 @@ struct config {
 	unsigned connections_per_source; /* default 0, no limit */
 	unsigned credits;                /* frames a front may have unanswered, default 1024 */
 	/* [ledger] */
-	uint64_t segment_size;        /* bytes, K M G suffixes; default 64M */
+	uint64_t segment_size;        /* bytes, default 64M */
 	unsigned overlay_records;     /* default 150000 */
-	uint64_t map_size;            /* default 1G */
+	uint64_t map_size;            /* bytes, default 1G */
 	unsigned checkpoint_interval; /* seconds, default 60 */
 	unsigned batch;               /* most entries in a batch, default 1024 */
 	unsigned session_cache;       /* session keys kept, default 20000 */
 	/* [sandbox] */
-	bool sandbox_required; /* default yes: refuse to start without */
-	/* layers that may be missing: "landlock seccomp uid chroot netns" */
-	char allow_missing[128];
+	bool sandbox_required;  /* default yes: refuse to start without */
+	uint32_t allow_missing; /* layers that may be missing, confine.h */
 	/* [log] */
-	int log_level;   /* syslog(3) level, default info */
-	bool log_syslog; /* target = syslog | stderr, default stderr (journald reads it) */
+	unsigned log_level; /* syslog(3) level, default info */
+	bool log_syslog;    /* target = syslog | stderr, default stderr (journald reads it) */
 	/* [dns], read by kmsctl dns */
-	char dns_domain[CONFIG_DOMAINS][CONFIG_NAME]; /* none: the host's own */
-	unsigned dns_domain_count;
-	char dns_host[CONFIG_NAME];              /* empty: this machine's full name */
-	char dns_address[CONFIG_LISTEN_MAX][64]; /* none: no A and AAAA records */
-	unsigned dns_address_count;
+	struct config_domains dns_domains;     /* none: the host's own */
+	char dns_host[DNS_NAME];               /* empty: this machine's full name */
+	struct config_addresses dns_addresses; /* none: no A and AAAA records */
 	unsigned dns_ttl;
 	uint16_t dns_priority;
 	uint16_t dns_weight;
-	/* "name", "address", "address:port", "[v6]:port"; empty: the zone's primary */
-	char dns_server[256];
-	char tsig_key_file[256]; /* as nsupdate -k takes it; empty: none */
-	bool gss_tsig;           /* Kerberos, for Active Directory */
-	char keytab[256];        /* with gss_tsig; empty: the credential cache */
-	char principal[256];     /* NAME@REALM, one of keytab's; empty: the first */
+	struct endpoint dns_server; /* port 0: the zone's primary */
+	char tsig_key_file[256];    /* as nsupdate -k takes it; empty: none */
+	bool gss_tsig;              /* Kerberos, for Active Directory */
+	char keytab[256];           /* with gss_tsig; empty: the credential cache */
+	char principal[256];        /* NAME@REALM, one of keytab's; empty: the first */
 	bool publish_vlmcs;
 	/* [firewall], read by kmsctl firewall */
-	char allow[CONFIG_NETWORKS][64]; /* "10.0.0.0/8", "2001:db8::1" */
-	unsigned allow_count;
+	struct config_networks allow;
 	unsigned firewall_rate;      /* new connections of a source in a minute; 0: no limit */
 	char firewall_interface[16]; /* empty: all */
-	/*
-	 * [relay], relay_config.h: texts were checked, and are parsed again where they are used
-	 */
-	char relay_upstream[192]; /* empty, and relay_domain empty: no relay */
-	char relay_domain[192];
-	char relay_nameserver[64]; /* empty: the system's */
+	/* [relay]; relay_config.h asks of several of them */
+	struct config_endpoints relay_upstream; /* none, and relay_domain empty: no relay */
+	char relay_domain[DNS_NAME];
+	struct endpoint relay_nameserver; /* an address; port 0: the system's */
 	/* to which the fronts may connect besides those of relay_upstream */
-	char relay_ports[64];
-	char relay_allow[192]; /* client networks */
+	struct config_ports relay_ports;
+	struct config_networks relay_allow; /* of clients */
 	/* seconds: one host, until it has answered a bind */
 	unsigned relay_connect_timeout;
 	/* seconds: the longest that a client waits for anything */
@@ -114,45 +131,68 @@ struct config {
 	/* [publisher NAME] */
 	struct config_publisher publishers[CONFIG_PUBLISHERS];
 	unsigned publisher_count;
+	/* In a child: config_mark of all that kmsd has read, [0] at a reload and [1] at a start. */
+	uint64_t marks[2];
 };
 
-struct config_error {
-	int line; /* 0: the file as a whole */
-	/* names the key and its valid values, and the nearest valid name for a typo */
-	char text[256];
+/* -- the schema -- */
+
+enum config_type {
+	KEY_NUMBER,
+	KEY_SECONDS,
+	KEY_BYTES, /* with K, M, G */
+	KEY_PORT,
+	KEY_YES_NO,
+	KEY_LEVEL,
+	KEY_TARGET,
+	KEY_LAYERS,
+	KEY_DIRECTORY,
+	KEY_FILE,
+	KEY_CREDENTIAL,
+	KEY_USER,
+	KEY_GROUP,
+	KEY_PUBLIC_KEY,
+	KEY_INTERFACE,
+	KEY_PRINCIPAL,
+	KEY_DOMAIN,
+	KEY_HOST_NAME,
+	KEY_NAME_SERVER, /* a name or an address */
+	KEY_RESOLVER,    /* an address */
+	KEY_ADDRESS_LIST,
+	KEY_HOST_ADDRESS_LIST,
+	KEY_DOMAIN_LIST,
+	KEY_NETWORK_LIST,
+	KEY_UPSTREAM_LIST,
+	KEY_PORT_LIST,
+	KEY_TYPES,
 };
 
-void config_defaults(struct config *c);
-/*
- * Parse text over the defaults. Returns the number of errors (0: valid); the first max go to
- * errors. An unknown section or key, a value out of range and a key given twice are errors.
- */
-unsigned config_parse(
-    struct config *c, const char *text, size_t len, struct config_error *errors, unsigned max);
-/* Whole file: KMS_OK with text malloc'd, KMS_E_IO, KMS_E_TOO_LARGE, KMS_E_NOT_FOUND. */
-int config_read_file(const char *path, char **text, size_t *len);
+/* The processes that a value is for; kmsctl reads them all. */
+enum config_reader {
+	CONFIG_KMSD = 1 << 0,
+	CONFIG_FRONT = 1 << 1,
+	CONFIG_ACTIVATE = 1 << 2,
+	CONFIG_RESOLVE = 1 << 3,
+};
 
-/* The schema, for the man page, completion and kmsctl. Ends with section NULL. */
+/* A row of the schema, which ends with section NULL. */
 struct config_key {
 	const char *section; /* "publisher NAME" for named sections */
 	const char *key;
-	const char *type; /* "seconds", "octets", "text", "yes/no", ... */
-	const char *range;
+	enum config_type type;
+	size_t offset, size; /* in struct config; in struct config_publisher for a publisher's */
+	uint64_t min, max;   /* of a number; of text its bytes, of a list its words */
 	const char *def;
-	bool restart; /* a change needs a restart */
+	bool restart;     /* a change takes effect when kmsd is restarted */
+	unsigned readers; /* by enum config_reader */
 	const char *meaning;
 };
 const struct config_key *config_schema(void);
+bool config_of_publisher(const struct config_key *k);
 
-/* Does a key of the schema have another value in b than in a? For what a reload changed. */
+/* Does a row have another value in b than in a? For what a reload changed. */
 bool config_differs(const struct config_key *k, const struct config *a, const struct config *b);
-/*
- * A number that distinguishes configurations: of all keys that kmsd takes only at a start
- * (restart), or also at a reload. [dns], [firewall] and a publisher's files are not included,
- * because only kmsctl reads them. FNV-1a: a collision has no use for an attacker.
- */
-uint64_t config_mark(const struct config *c, bool restart);
-/* The whole configuration as ini text, defaults included: it parses to the same. */
-void config_print(const struct config *c, FILE *out);
+/* Takes over from fresh what needs no restart. */
+void config_reload(struct config *running, const struct config *fresh);
 
 #endif

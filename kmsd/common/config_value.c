@@ -1,345 +1,317 @@
 /*
- * config_value.c - the types of kms.ini's values: text to memory with its range checked, and
- * memory to text. A type is a row of the table at the end.
+ * config_value.c - the types of kms.ini's values. A type is a row of the table at the end: its
+ * name in kms.ini(5), how it is read and how it is written.
  */
+#include "kmsd/common/config_value.h"
+
+#include <assert.h>
 #include <ctype.h>
-#include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <stdarg.h>
 #include <string.h>
 #include <strings.h>
 #include <syslog.h>
 
-#include "kmsd/common/config_internal.h"
 #include "kmsd/common/confine.h"
 #include "kmsd/common/relay_config.h"
+#include "libkms/base/number.h"
 #include "libkms/base/typo.h"
 
-#define WRONG 128
+#define BLANKS " \t,"
+#define WORD ENDPOINT_TEXT /* bytes of one word of a list, and its end */
+#define UPSTREAM_NAME 64   /* bytes of a KMS host's name: what the ledger keeps of it */
 
-/* Digits, then for bytes one of K M G. */
-static bool
-read_number(const char *text, bool suffix, uint64_t *out)
+#define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+#define DIGITS "0123456789"
+#define NAME LETTERS DIGITS "._-"
+
+static void *
+field(const struct ini_key *key, void *record)
 {
-	unsigned shift = 0;
-	char *end;
+	return (char *)record + key->offset;
+}
 
-	if (!isdigit((unsigned char)*text))
+static bool __attribute__((format(printf, 4, 5)))
+expected(struct ini_reader *r, const struct ini_key *key, const char *value, const char *fmt, ...)
+{
+	char what[FAULT_TEXT];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	return ini_expected(r, key, value, what);
+}
+
+/* -- numbers -- */
+
+static bool
+read_seconds(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	return ini_number_of(r, key, record, value, " seconds");
+}
+
+/* Digits, then perhaps one of K M G. */
+static bool
+bytes_parse(uint64_t *out, const char *value)
+{
+	static const char suffixes[] = "KMG";
+	const char *s;
+
+	if (!number_prefix(out, UINT64_MAX, &value))
 		return false;
-	errno = 0;
-	*out = strtoull(text, &end, 10);
-	if (errno != 0)
+	if (*value == '\0')
+		return true;
+	s = strchr(suffixes, toupper((unsigned char)*value));
+	if (s == NULL || value[1] != '\0' || *out > UINT64_MAX >> 10 * (s - suffixes + 1))
 		return false;
-	if (suffix && *end != '\0') {
-		switch (toupper((unsigned char)*end)) {
-		case 'K':
-			shift = 10;
-			break;
-		case 'M':
-			shift = 20;
-			break;
-		case 'G':
-			shift = 30;
-			break;
-		default:
-			return false;
-		}
-		end++;
-	}
-	if (*end != '\0' || *out > UINT64_MAX >> shift)
-		return false;
-	*out <<= shift;
+	*out <<= 10 * (s - suffixes + 1);
 	return true;
 }
 
-/*
- * A schema range "lo..hi": the table is our own, so it is well formed (test_config.c checks every
- * row).
- */
-static void
-range_of(const struct config_key *row, uint64_t *lo, uint64_t *hi)
-{
-	const char *dots = strstr(row->range, "..");
-	char low[24];
-
-	*lo = *hi = 0;
-	if (dots == NULL || (size_t)(dots - row->range) >= sizeof(low))
-		return;
-	memcpy(low, row->range, (size_t)(dots - row->range));
-	low[dots - row->range] = '\0';
-	read_number(low, true, lo);
-	read_number(dots + 2, true, hi);
-}
-
-static bool
-read_integer(const struct config_key *row, const struct config_slot *slot, void *at,
-    const char *value, char *wrong)
-{
-	bool octets = strcmp(row->type, "octets") == 0;
-	uint64_t v, lo, hi;
-
-	range_of(row, &lo, &hi);
-	if (!read_number(value, octets, &v) || v < lo || v > hi) {
-		snprintf(wrong, WRONG, "%s, %s%s",
-		    strcmp(row->type, "seconds") == 0 ? "a number of seconds"
-		    : octets                          ? "a number of bytes"
-						      : "a number",
-		    row->range, octets ? " (suffixes K, M, G)" : "");
-		return false;
-	}
-	if (slot->size == sizeof(uint64_t))
-		memcpy(at, &v, sizeof(v));
-	else if (slot->size == sizeof(uint16_t))
-		memcpy(at, &(uint16_t){ (uint16_t)v }, sizeof(uint16_t));
-	else
-		memcpy(at, &(unsigned){ (unsigned)v }, sizeof(unsigned));
-	return true;
-}
-
-static void
-write_integer(const struct config_key *row, const struct config_slot *slot, const void *at,
-    char *out, size_t size)
-{
-	static const char suffixes[] = { 'K', 'M', 'G' };
-	unsigned narrow, i;
-	uint16_t port;
-	uint64_t v;
-	int shift = 0;
-
-	if (slot->size == sizeof(v)) {
-		memcpy(&v, at, sizeof(v));
-	} else if (slot->size == sizeof(port)) {
-		memcpy(&port, at, sizeof(port));
-		v = port;
-	} else {
-		memcpy(&narrow, at, sizeof(narrow));
-		v = narrow;
-	}
-	if (strcmp(row->type, "octets") == 0)
-		for (i = 0; i < sizeof(suffixes) && v != 0 && v % 1024 == 0; i++, shift++)
-			v /= 1024;
-	snprintf(out, size, "%" PRIu64 "%.*s", v, shift > 0 ? 1 : 0,
-	    shift > 0 ? &suffixes[shift - 1] : "");
-}
-
-/* Text within the range's length and the slot; the bound on both ends of the copy. */
-static bool
-keep_text(const struct config_key *row, const struct config_slot *slot, void *at, const char *value)
-{
-	size_t len = strlen(value);
-	uint64_t lo, hi;
-
-	range_of(row, &lo, &hi);
-	if (len < lo || len > hi || len >= slot->size)
-		return false;
-	memset(at, 0, slot->size);
-	memcpy(at, value, len);
-	return true;
-}
-
-static void
-write_text(const struct config_key *row, const struct config_slot *slot, const void *at, char *out,
-    size_t size)
-{
-	snprintf(out, size, "%s", (const char *)at);
-}
-
-static bool
-read_directory(const struct config_key *row, const struct config_slot *slot, void *at,
-    const char *value, char *wrong)
-{
-	const unsigned char *c;
-	size_t len = strlen(value);
-	bool may_be_empty = *row->range == '0' && len == 0;
-	bool plain = (value[0] == '/' || may_be_empty) && strstr(value, "/../") == NULL &&
-		     !(len >= 3 && strcmp(value + len - 3, "/..") == 0);
-
-	for (c = (const unsigned char *)value; *c != '\0'; c++)
-		if (*c < 0x20 || *c == 0x7f)
-			plain = false;
-	if (plain && keep_text(row, slot, at, value))
-		return true;
-	snprintf(wrong, WRONG, "an absolute path without \"..\", %s bytes long", row->range);
-	return false;
-}
-
-/* systemd's names of credentials: one component of a path. */
-static bool
-read_credential(const struct config_key *row, const struct config_slot *slot, void *at,
-    const char *value, char *wrong)
-{
-	static const char good[] =
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-
-	if (strspn(value, good) == strlen(value) && *value != '.' &&
-	    keep_text(row, slot, at, value))
-		return true;
-	snprintf(wrong, WRONG,
-	    "the name of a credential: at most 64 letters, digits, '.', '_' or '-', and no '.' first");
-	return false;
-}
-
-/* useradd(8)'s names, without characters that are special in a shell or a path. */
-static bool
-read_user(const struct config_key *row, const struct config_slot *slot, void *at, const char *value,
-    char *wrong)
-{
-	bool good = *value == '\0' || islower((unsigned char)*value) || *value == '_';
-	const char *c;
-
-	for (c = value; *c != '\0'; c++)
-		if (!islower((unsigned char)*c) && !isdigit((unsigned char)*c) && *c != '_' &&
-		    *c != '-')
-			good = false;
-	if (good && keep_text(row, slot, at, value))
-		return true;
-	snprintf(
-	    wrong, WRONG, "a %s name of a-z, 0-9, _ and -, %s bytes long", row->type, row->range);
-	return false;
-}
-
-static bool
-read_list(const struct config_key *row, const struct config_slot *slot, void *at, const char *value,
-    char *wrong)
-{
-	return config_list_read(row, at, value, false, wrong);
-}
-
-static void
-write_list(const struct config_key *row, const struct config_slot *slot, const void *at, char *out,
-    size_t size)
-{
-	config_list_write(row, at, out, size);
-}
-
-/* Words for values: the range names them, as in "yes or no". */
-struct word {
-	const char *type;
-	const char *word;
-	int value;
-};
-
-static const struct word words[] = {
-	{ "yes/no", "yes", 1 },
-	{ "yes/no", "no", 0 },
-	{ "target", "stderr", 0 },
-	{ "target", "syslog", 1 },
-	{ "level", "error", LOG_ERR },
-	{ "level", "warning", LOG_WARNING },
-	{ "level", "notice", LOG_NOTICE },
-	{ "level", "info", LOG_INFO },
-	{ "level", "debug", LOG_DEBUG },
-};
-
-/* Is the word nearer to value than *best, at *distance? */
-static void
-consider(const char *value, const char *word, const char **best, unsigned *distance)
-{
-	unsigned d = typo_distance(value, word);
-
-	if (d < *distance) {
-		*best = word;
-		*distance = d;
-	}
-}
-
-/* near: the nearest valid word, or NULL. */
-static void
-say_words(char *wrong, const char *lead, const char *all, const char *near)
-{
-	size_t len = (size_t)snprintf(wrong, WRONG, "%s%s", lead, all);
-
-	if (near != NULL && len < WRONG)
-		snprintf(wrong + len, WRONG - len, ": did you mean \"%s\"?", near);
-}
-
-/* Beyond this distance a word is not a typo: the same limit as for keys. */
-static unsigned
-far_from(const char *value)
-{
-	return 2 + (unsigned)strlen(value) / 3;
-}
-
-static bool
-read_word(const struct config_key *row, const struct config_slot *slot, void *at, const char *value,
-    char *wrong)
-{
-	unsigned distance = far_from(value);
-	const char *near = NULL;
-	size_t i;
-
-	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (strcmp(words[i].type, row->type) != 0 || strcasecmp(words[i].word, value) != 0)
-			continue;
-		if (slot->size == sizeof(bool))
-			memcpy(at, &(bool){ words[i].value != 0 }, sizeof(bool));
-		else
-			memcpy(at, &words[i].value, sizeof(int));
-		return true;
-	}
-	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (strcmp(words[i].type, row->type) == 0)
-			consider(value, words[i].word, &near, &distance);
-	say_words(wrong, "", row->range, near);
-	return false;
-}
-
-static void
-write_word(const struct config_key *row, const struct config_slot *slot, const void *at, char *out,
-    size_t size)
-{
-	int value = 0;
-	bool flag;
-	size_t i;
-
-	if (slot->size == sizeof(flag)) {
-		memcpy(&flag, at, sizeof(flag));
-		value = flag;
-	} else {
-		memcpy(&value, at, sizeof(value));
-	}
-	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (strcmp(words[i].type, row->type) == 0 && words[i].value == value)
-			snprintf(out, size, "%s", words[i].word);
-}
-
-/* The layer that the first wrong name of the list is nearest to, or NULL. */
 static const char *
-meant_layer(const char *value)
+bytes_text(char out[24], uint64_t v)
 {
-	const char *near = NULL;
-	unsigned distance, i;
+	const char *suffix = "";
+
+	for (const char *s = "KMG"; *s != '\0' && v != 0 && v % 1024 == 0; s++) {
+		v /= 1024;
+		suffix = s;
+	}
+	snprintf(out, 24, "%" PRIu64 "%.1s", v, suffix);
+	return out;
+}
+
+static bool
+read_bytes(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	char lo[24], hi[24];
+	uint64_t v = 0;
+
+	if (!bytes_parse(&v, value) || v < key->min || v > key->max)
+		return expected(r, key, value, "a number from %s to %s bytes (suffixes K, M, G)",
+		    bytes_text(lo, key->min), bytes_text(hi, key->max));
+	return ini_store(r, key, record, value, true, v, "");
+}
+
+static uint64_t
+number_at(const struct config_key *k, const void *at)
+{
+	switch (k->size) {
+	case sizeof(uint8_t):
+		return *(const uint8_t *)at;
+	case sizeof(uint16_t):
+		return *(const uint16_t *)at;
+	case sizeof(uint32_t):
+		return *(const uint32_t *)at;
+	default:
+		return *(const uint64_t *)at;
+	}
+}
+
+static void
+write_number(char out[CONFIG_VALUE], const struct config_key *k, const void *at)
+{
+	snprintf(out, CONFIG_VALUE, "%" PRIu64, number_at(k, at));
+}
+
+static void
+write_bytes(char out[CONFIG_VALUE], const struct config_key *k, const void *at)
+{
+	bytes_text(out, number_at(k, at));
+}
+
+/* -- words for numbers -- */
+
+struct word {
+	const char *word;
+	unsigned value;
+};
+
+static const struct words {
+	const char *range; /* all of them, for people */
+	struct word at[8]; /* ends with NULL */
+} yes_no = { "yes or no", { { "yes", true }, { "no", false } } },
+  targets = { "stderr or syslog", { { "stderr", false }, { "syslog", true } } },
+  levels = { "error, warning, notice, info or debug",
+	  { { "error", LOG_ERR }, { "warning", LOG_WARNING }, { "notice", LOG_NOTICE },
+	      { "info", LOG_INFO }, { "debug", LOG_DEBUG } } };
+
+static const struct words *const words_of[KEY_TYPES] = {
+	[KEY_YES_NO] = &yes_no,
+	[KEY_LEVEL] = &levels,
+	[KEY_TARGET] = &targets,
+};
+
+/* all: what may be given; then the word of them that was meant, if one is near. */
+static bool
+expected_word(struct ini_reader *r, const struct ini_key *key, const char *value, const char *all,
+    const struct typo *near)
+{
+	if (near->name != NULL)
+		return expected(r, key, value, "%s: did you mean \"%s\"?", all, near->name);
+	return ini_expected(r, key, value, all);
+}
+
+static bool
+read_word(struct ini_reader *r, const struct ini_key *key, void *record, const char *value,
+    const struct words *words)
+{
+	struct typo near = typo_of(value);
+	const struct word *w;
+
+	for (w = words->at; w->word != NULL; w++) {
+		if (strcasecmp(w->word, value) == 0)
+			return ini_store(r, key, record, value, true, w->value, "");
+		typo_try(&near, w->word);
+	}
+	return expected_word(r, key, value, words->range, &near);
+}
+
+static bool
+read_yes_no(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	return read_word(r, key, record, value, &yes_no);
+}
+
+static bool
+read_target(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	return read_word(r, key, record, value, &targets);
+}
+
+static bool
+read_level(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	return read_word(r, key, record, value, &levels);
+}
+
+static void
+write_word(char out[CONFIG_VALUE], const struct config_key *k, const void *at)
+{
+	const struct word *w = words_of[k->type]->at;
+
+	while (w->word != NULL && w->value != number_at(k, at))
+		w++;
+	snprintf(out, CONFIG_VALUE, "%s", w->word != NULL ? w->word : "");
+}
+
+/* The layer that the first wrong name of the list is nearest to. */
+static struct typo
+meant_layer(const char *value, char one[32])
+{
+	struct typo near = typo_of(one);
 	uint32_t layers;
-	char one[32];
-	size_t len;
 
 	for (value += strspn(value, " \t"); *value != '\0';
-	     value += len, value += strspn(value, " \t")) {
-		len = strcspn(value, " \t");
-		snprintf(one, sizeof(one), "%.*s", len < sizeof(one) ? (int)len : 0, value);
+	     value += strcspn(value, " \t"), value += strspn(value, " \t")) {
+		size_t len = strcspn(value, " \t");
+
+		snprintf(one, 32, "%.*s", len < 32 ? (int)len : 0, value);
 		if (confine_parse(&layers, one))
 			continue;
-		distance = far_from(one);
-		for (i = 0; i < CONFINE_LAYERS; i++)
-			consider(one, confine_layer_name(i), &near, &distance);
+		near = typo_of(one);
+		for (unsigned i = 0; i < CONFINE_LAYERS; i++)
+			typo_try(&near, confine_layer_name(i));
 		break;
 	}
 	return near;
 }
 
 static bool
-read_layers(const struct config_key *row, const struct config_slot *slot, void *at,
-    const char *value, char *wrong)
+read_layers(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
 {
-	char all[64];
+	char all[64], text[80], one[32] = "";
+	struct typo near;
 	uint32_t layers;
 
-	if (confine_parse(&layers, value) && keep_text(row, slot, at, value))
-		return true;
+	if (confine_parse(&layers, value))
+		return ini_store(r, key, record, value, true, layers, "");
 	confine_names(all, sizeof(all), UINT32_MAX);
-	say_words(wrong, "some of: ", all, meant_layer(value));
-	return false;
+	snprintf(text, sizeof(text), "some of: %s", all);
+	near = meant_layer(value, one);
+	return expected_word(r, key, value, text, &near);
+}
+
+static void
+write_layers(char out[CONFIG_VALUE], const struct config_key *k, const void *at)
+{
+	confine_names(out, CONFIG_VALUE, *(const uint32_t *)at);
+}
+
+/* -- text -- */
+
+/* Within the bounds of the row; the bound on both ends of the copy. */
+static bool
+keep_text(const struct ini_key *key, void *record, const char *value)
+{
+	size_t len = strlen(value);
+
+	if (len < key->min || len > key->max || len >= key->size)
+		return false;
+	memset(field(key, record), 0, key->size);
+	memcpy(field(key, record), value, len);
+	return true;
+}
+
+static void
+write_text(char out[CONFIG_VALUE], const struct config_key *k, const void *at)
+{
+	snprintf(out, CONFIG_VALUE, "%s", (const char *)at);
+}
+
+static bool
+read_path(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	size_t len = strlen(value);
+	bool plain = (value[0] == '/' || len == 0) && strstr(value, "/../") == NULL &&
+		     !(len >= 3 && strcmp(value + len - 3, "/..") == 0);
+
+	for (const char *c = value; *c != '\0'; c++)
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			plain = false;
+	if (plain && keep_text(key, record, value))
+		return true;
+	return expected(r, key, value,
+	    "an absolute path without \"..\", %" PRIu64 " to %" PRIu64 " bytes long", key->min,
+	    key->max);
+}
+
+/* systemd's names of credentials: one component of a path. */
+static bool
+read_credential(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	if (value[strspn(value, NAME)] == '\0' && *value != '.' && keep_text(key, record, value))
+		return true;
+	return ini_expected(r, key, value,
+	    "the name of a credential: at most 64 letters, digits, '.', '_' or '-', and no '.' first");
+}
+
+/* useradd(8)'s names, without characters that are special in a shell or a path. */
+static bool
+read_account(struct ini_reader *r, const struct ini_key *key, void *record, const char *value,
+    const char *kind)
+{
+	static const char good[] = "abcdefghijklmnopqrstuvwxyz" DIGITS "_-";
+	bool first = *value == '\0' || islower((unsigned char)*value) || *value == '_';
+
+	if (first && value[strspn(value, good)] == '\0' && keep_text(key, record, value))
+		return true;
+	return expected(r, key, value,
+	    "a %s name of a-z, 0-9, _ and -, %" PRIu64 " to %" PRIu64 " bytes long", kind, key->min,
+	    key->max);
+}
+
+static bool
+read_user(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	return read_account(r, key, record, value, "user");
+}
+
+static bool
+read_group(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	return read_account(r, key, record, value, "group");
 }
 
 /*
@@ -347,120 +319,417 @@ read_layers(const struct config_key *row, const struct config_slot *slot, void *
  * to Z or a to f.
  */
 static bool
-read_public_key(const struct config_key *row, const struct config_slot *slot, void *at,
-    const char *value, char *wrong)
+read_public_key(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
 {
-	static const char base64[] =
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-	if (strncmp(value, "RW", 2) == 0 && strspn(value, base64) == strlen(value) &&
-	    keep_text(row, slot, at, value))
+	if (strncmp(value, "RW", 2) == 0 && value[strspn(value, LETTERS DIGITS "+/")] == '\0' &&
+	    keep_text(key, record, value))
 		return true;
-	snprintf(wrong, WRONG, "a minisign public key: RW and 54 characters of base64");
-	return false;
+	return ini_expected(r, key, value, "a minisign public key: RW and 54 characters of base64");
 }
 
-/* [relay]'s texts: parsed to check them, and kept as text. */
-static const struct relay_text {
-	const char *type;
-	bool (*good)(const char *text);
-	const char *wrong;
-} relay_texts[] = {
-	{ "upstreams", relay_upstreams_ok,
-	    "host[:port][/priority[/weight]], separated by blanks, 16 at most" },
-	{ "relay domain", relay_domain_ok, "a domain name" },
-	{ "relay server", relay_server_ok, "an IPv4 or IPv6 address, with or without a port" },
-	{ "relay ports", relay_ports_ok, "port numbers, 16 at most" },
-	{ "relay networks", relay_networks_ok,
-	    "networks such as 192.0.2.0/24 or 2001:db8::/32, 16 at most" },
-};
+/* What the kernel accepts (dev_valid_name) and nft accepts in quotes. */
+static bool
+read_interface(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	if (value[strspn(value, NAME "@")] == '\0' && strcmp(value, ".") != 0 &&
+	    strcmp(value, "..") != 0 && keep_text(key, record, value))
+		return true;
+	return ini_expected(
+	    r, key, value, "a network interface's name, at most 15 bytes; or empty");
+}
+
+/*
+ * NAME@REALM with its slashes, and AD's dollar: nothing that .k5identity or nsupdate takes apart.
+ */
+static bool
+principal_ok(const char *word)
+{
+	size_t part, at = 0;
+
+	for (;; at++) {
+		part = strspn(word + at, NAME);
+		at += part;
+		part += strspn(word + at, "$");
+		at += strspn(word + at, "$");
+		if (part == 0 || word[at] != '/')
+			break;
+	}
+	return part > 0 && word[at] == '@' && word[at + 1] != '\0' &&
+	       word[at + 1 + strspn(word + at + 1, NAME)] == '\0';
+}
 
 static bool
-read_relay(const struct config_key *row, const struct config_slot *slot, void *at,
-    const char *value, char *wrong)
+read_principal(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
 {
-	const struct relay_text *t = relay_texts;
-
-	while (strcmp(t->type, row->type) != 0)
-		t++;
-	if ((*value == '\0' || t->good(value)) && keep_text(row, slot, at, value))
+	if ((*value == '\0' || principal_ok(value)) && keep_text(key, record, value))
 		return true;
-	snprintf(wrong, WRONG, "%s", t->wrong);
-	return false;
+	return ini_expected(
+	    r, key, value, "a Kerberos principal with its realm, NAME@REALM; or empty");
 }
+
+static bool
+read_domain(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	char name[DNS_NAME] = "";
+
+	if ((*value == '\0' || dns_name_parse(name, sizeof(name), value)) &&
+	    keep_text(key, record, name))
+		return true;
+	return expected(
+	    r, key, value, "a domain name, at most %" PRIu64 " bytes; or empty", key->max);
+}
+
+/* A host's own name has a domain: it is what records point to. */
+static bool
+read_host_name(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	char name[DNS_NAME] = "";
+
+	if ((*value == '\0' ||
+		(dns_name_parse(name, sizeof(name), value) && strchr(name, '.') != NULL)) &&
+	    keep_text(key, record, name))
+		return true;
+	return ini_expected(
+	    r, key, value, "a DNS name with its domain, at most 253 bytes; or empty");
+}
+
+/* -- one server -- */
+
+static bool
+read_server(struct ini_reader *r, const struct ini_key *key, void *record, const char *value,
+    bool literal, const char *what)
+{
+	struct endpoint e = { .port = 0 };
+
+	if (*value != '\0' && (!endpoint_parse(&e, value, DNS_PORT) || (literal && !e.literal)))
+		return ini_expected(r, key, value, what);
+	memcpy(field(key, record), &e, sizeof(e));
+	return true;
+}
+
+static bool
+read_name_server(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	return read_server(r, key, record, value, false,
+	    "a name or an address, with :PORT when it is not 53; or empty");
+}
+
+static bool
+read_resolver(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	return read_server(r, key, record, value, true,
+	    "an IPv4 or IPv6 address, with :PORT when it is not 53; or empty");
+}
+
+static void
+write_server(char out[CONFIG_VALUE], const struct config_key *k, const void *at)
+{
+	const struct endpoint *e = at;
+
+	out[0] = '\0';
+	if (e->port != 0)
+		endpoint_text(out, e, DNS_PORT);
+}
+
+/* -- lists -- */
+
+static bool
+parse_address(void *out, const char *word)
+{
+	return address_parse(out, word);
+}
+
+/* An address that a host can publish: one that means this machine for other machines. */
+static bool
+parse_host_address(void *out, const char *word)
+{
+	const uint8_t *b = out;
+
+	if (!address_parse(out, word) || address_is_nowhere(b))
+		return false;
+	return strchr(word, ':') != NULL ? b[0] != 0xff : b[12] != 0 && b[12] < 224;
+}
+
+static bool
+parse_domain(void *out, const char *word)
+{
+	return dns_name_parse(out, DNS_NAME, word);
+}
+
+static bool
+parse_network(void *out, const char *word)
+{
+	return network_parse(out, word);
+}
+
+static bool
+parse_upstream(void *out, const char *word)
+{
+	return endpoint_parse_ranked(out, word, RELAY_PORT) &&
+	       strlen(((struct endpoint *)out)->name) <= UPSTREAM_NAME;
+}
+
+static bool
+parse_port(void *out, const char *word)
+{
+	uint64_t port = 0;
+
+	*(uint16_t *)out = number_parse(&port, UINT16_MAX, word) ? (uint16_t)port : 0;
+	return port > 0;
+}
+
+static void
+text_address(char out[CONFIG_VALUE], const void *at)
+{
+	address_text(out, at);
+}
+
+static void
+text_domain(char out[CONFIG_VALUE], const void *at)
+{
+	snprintf(out, CONFIG_VALUE, "%s", (const char *)at);
+}
+
+static void
+text_network(char out[CONFIG_VALUE], const void *at)
+{
+	network_text(out, at);
+}
+
+static void
+text_upstream(char out[CONFIG_VALUE], const void *at)
+{
+	endpoint_text(out, at, RELAY_PORT);
+}
+
+static void
+text_port(char out[CONFIG_VALUE], const void *at)
+{
+	snprintf(out, CONFIG_VALUE, "%u", *(const uint16_t *)at);
+}
+
+/* Two hosts of one name and port are one, whatever their priority. */
+static bool
+same_upstream(const void *a, const void *b)
+{
+	const struct endpoint *x = a, *y = b;
+
+	return x->port == y->port && strcmp(x->name, y->name) == 0;
+}
+
+/* Every list begins with its count; its words follow, each of width bytes. */
+static const struct list {
+	size_t first, width;
+	bool (*parse)(void *out, const char *word);
+	void (*text)(char out[CONFIG_VALUE], const void *at);
+	bool (*same)(const void *a, const void *b); /* NULL: as memory */
+	const char *what;                           /* after the range */
+} lists[KEY_TYPES] = {
+#define LIST(list) offsetof(struct list, at), sizeof(((struct list *)0)->at[0])
+	[KEY_ADDRESS_LIST] = { LIST(config_addresses), parse_address, text_address, NULL,
+	    "different IPv4 or IPv6 addresses separated by blanks" },
+	[KEY_HOST_ADDRESS_LIST] = { LIST(config_addresses), parse_host_address, text_address, NULL,
+	    "different IPv4 or IPv6 addresses of this host separated by blanks" },
+	[KEY_DOMAIN_LIST] = { LIST(config_domains), parse_domain, text_domain, NULL,
+	    "different DNS names separated by blanks" },
+	[KEY_NETWORK_LIST] = { LIST(config_networks), parse_network, text_network, NULL,
+	    "different networks as ADDRESS/BITS, no bit set beyond BITS, separated by blanks" },
+	[KEY_UPSTREAM_LIST] = { LIST(config_endpoints), parse_upstream, text_upstream,
+	    same_upstream,
+	    "different hosts as host[:port][/priority[/weight]], separated by blanks" },
+	[KEY_PORT_LIST] = { LIST(config_ports), parse_port, text_port, NULL,
+	    "different port numbers separated by blanks" },
+#undef LIST
+};
+
+static char *
+word_at(const struct list *l, const void *list, unsigned i)
+{
+	return (char *)(uintptr_t)list + l->first + i * l->width;
+}
+
+/* The next word of *text; false at the end. One that is too long comes out as "". */
+static bool
+next_word(const char **text, char out[WORD])
+{
+	size_t len;
+
+	*text += strspn(*text, BLANKS);
+	if ((len = strcspn(*text, BLANKS)) == 0)
+		return false;
+	snprintf(out, WORD, "%.*s", len < WORD ? (int)len : 0, *text);
+	*text += len;
+	return true;
+}
+
+static bool
+add_word(const struct list *l, void *list, unsigned max, const char *word)
+{
+	unsigned *count = list;
+	char *fresh;
+	bool good;
+
+	if (*count == max)
+		return false;
+	fresh = word_at(l, list, *count);
+	good = l->parse(fresh, word);
+	for (unsigned i = 0; good && i < *count; i++)
+		good = !(l->same != NULL ? l->same(word_at(l, list, i), fresh)
+					 : memcmp(word_at(l, list, i), fresh, l->width) == 0);
+	if (good)
+		++*count;
+	else
+		memset(fresh, 0, l->width);
+	return good;
+}
+
+/* The first line takes the place of the default, and each further one adds. */
+static bool
+read_list(struct ini_reader *r, const struct ini_key *key, void *record, const char *value,
+    enum config_type type)
+{
+	const struct list *l = &lists[type];
+	void *list = field(key, record);
+	char word[WORD];
+	const char *rest = value;
+	unsigned given = 0;
+	bool good = true;
+
+	if (!r->again)
+		memset(list, 0, key->size);
+	for (; good && next_word(&rest, word); given++)
+		good = add_word(l, list, (unsigned)key->max, word);
+	if (good && (given > 0 || (key->min == 0 && !r->again)))
+		return true;
+	return expected(
+	    r, key, value, "%" PRIu64 " to %" PRIu64 " %s", key->min, key->max, l->what);
+}
+
+static bool
+read_addresses(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	return read_list(r, key, record, value, KEY_ADDRESS_LIST);
+}
+
+static bool
+read_host_addresses(
+    struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	return read_list(r, key, record, value, KEY_HOST_ADDRESS_LIST);
+}
+
+static bool
+read_domains(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	return read_list(r, key, record, value, KEY_DOMAIN_LIST);
+}
+
+static bool
+read_networks(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	return read_list(r, key, record, value, KEY_NETWORK_LIST);
+}
+
+static bool
+read_upstreams(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	return read_list(r, key, record, value, KEY_UPSTREAM_LIST);
+}
+
+static bool
+read_ports(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	return read_list(r, key, record, value, KEY_PORT_LIST);
+}
+
+static void
+write_list(char out[CONFIG_VALUE], const struct config_key *k, const void *at)
+{
+	const struct list *l = &lists[k->type];
+	char word[CONFIG_VALUE];
+	size_t used = 0;
+
+	out[0] = '\0';
+	for (unsigned i = 0; i < *(const unsigned *)at && used < CONFIG_VALUE; i++) {
+		l->text(word, word_at(l, at, i));
+		used += (size_t)snprintf(
+		    out + used, CONFIG_VALUE - used, "%s%s", i > 0 ? " " : "", word);
+	}
+}
+
+/* -- the table -- */
 
 static const struct type {
 	const char *name;
-	bool (*read)(const struct config_key *, const struct config_slot *, void *, const char *,
-	    char *wrong);
-	void (*write)(
-	    const struct config_key *, const struct config_slot *, const void *, char *, size_t);
-} types[] = {
-	{ "number", read_integer, write_integer },
-	{ "seconds", read_integer, write_integer },
-	{ "octets", read_integer, write_integer },
-	{ "port", read_integer, write_integer },
-	{ "directory", read_directory, write_text },
-	{ "file", read_directory, write_text },
-	{ "credential", read_credential, write_text },
-	{ "user", read_user, write_text },
-	{ "group", read_user, write_text },
-	{ "addresses", read_list, write_list },
-	{ "host addresses", read_list, write_list },
-	{ "domains", read_list, write_list },
-	{ "networks", read_list, write_list },
-	{ "host name", config_single_read, write_text },
-	{ "name server", config_single_read, write_text },
-	{ "interface", config_single_read, write_text },
-	{ "principal", config_single_read, write_text },
-	{ "yes/no", read_word, write_word },
-	{ "level", read_word, write_word },
-	{ "target", read_word, write_word },
-	{ "layers", read_layers, write_text },
-	{ "public key", read_public_key, write_text },
-	{ "upstreams", read_relay, write_text },
-	{ "relay domain", read_relay, write_text },
-	{ "relay server", read_relay, write_text },
-	{ "relay ports", read_relay, write_text },
-	{ "relay networks", read_relay, write_text },
+	config_reads *read;
+	void (*write)(char out[CONFIG_VALUE], const struct config_key *k, const void *at);
+	bool repeats;
+} types[KEY_TYPES] = {
+	[KEY_NUMBER] = { "number", ini_number, write_number },
+	[KEY_SECONDS] = { "seconds", read_seconds, write_number },
+	[KEY_BYTES] = { "bytes", read_bytes, write_bytes },
+	[KEY_PORT] = { "port", ini_number, write_number },
+	[KEY_YES_NO] = { "yes/no", read_yes_no, write_word },
+	[KEY_LEVEL] = { "level", read_level, write_word },
+	[KEY_TARGET] = { "target", read_target, write_word },
+	[KEY_LAYERS] = { "layers", read_layers, write_layers },
+	[KEY_DIRECTORY] = { "directory", read_path, write_text },
+	[KEY_FILE] = { "file", read_path, write_text },
+	[KEY_CREDENTIAL] = { "credential", read_credential, write_text },
+	[KEY_USER] = { "user", read_user, write_text },
+	[KEY_GROUP] = { "group", read_group, write_text },
+	[KEY_PUBLIC_KEY] = { "public key", read_public_key, write_text },
+	[KEY_INTERFACE] = { "interface", read_interface, write_text },
+	[KEY_PRINCIPAL] = { "principal", read_principal, write_text },
+	[KEY_DOMAIN] = { "domain", read_domain, write_text },
+	[KEY_HOST_NAME] = { "host name", read_host_name, write_text },
+	[KEY_NAME_SERVER] = { "name server", read_name_server, write_server },
+	[KEY_RESOLVER] = { "resolver", read_resolver, write_server },
+	[KEY_ADDRESS_LIST] = { "addresses", read_addresses, write_list },
+	[KEY_HOST_ADDRESS_LIST] = { "host addresses", read_host_addresses, write_list },
+	[KEY_DOMAIN_LIST] = { "domains", read_domains, write_list, .repeats = true },
+	[KEY_NETWORK_LIST] = { "networks", read_networks, write_list, .repeats = true },
+	[KEY_UPSTREAM_LIST] = { "upstreams", read_upstreams, write_list, .repeats = true },
+	[KEY_PORT_LIST] = { "ports", read_ports, write_list },
 };
 
-static const struct type *
-find_type(const char *name)
+config_reads *
+config_value_reader(const struct config_key *k)
 {
-	size_t i;
-
-	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-		if (strcmp(types[i].name, name) == 0)
-			return &types[i];
-	return NULL;
+	return types[k->type].read;
 }
 
 bool
-config_value_read(const struct config_key *row, const struct config_slot *slot, void *base,
-    const char *value, char wrong[WRONG])
+config_value_repeats(const struct config_key *k)
 {
-	const struct type *t = find_type(row->type);
-
-	wrong[0] = '\0';
-	return t != NULL && t->read(row, slot, (char *)base + slot->offset, value, wrong);
-}
-
-bool
-config_value_add(const struct config_key *row, const struct config_slot *slot, void *base,
-    const char *value, char wrong[WRONG])
-{
-	wrong[0] = '\0';
-	return config_list_read(row, (char *)base + slot->offset, value, true, wrong);
+	return types[k->type].repeats;
 }
 
 void
-config_value_write(const struct config_key *row, const struct config_slot *slot, const void *base,
-    char *out, size_t size)
+config_value_text(char out[CONFIG_VALUE], const struct config_key *k, const void *record)
 {
-	const struct type *t = find_type(row->type);
+	types[k->type].write(out, k, (const char *)record + k->offset);
+}
 
-	out[0] = '\0';
-	if (t != NULL)
-		t->write(row, slot, (const char *)base + slot->offset, out, size);
+const char *
+config_type_name(enum config_type type)
+{
+	return types[type].name;
+}
+
+const char *
+config_range(char out[CONFIG_RANGE], const struct config_key *k)
+{
+	char lo[24], hi[24];
+
+	if (words_of[k->type] != NULL)
+		snprintf(out, CONFIG_RANGE, "%s", words_of[k->type]->range);
+	else if (k->type == KEY_LAYERS)
+		snprintf(out, CONFIG_RANGE, "0..%d", CONFINE_LAYERS);
+	else if (k->type == KEY_BYTES)
+		snprintf(
+		    out, CONFIG_RANGE, "%s..%s", bytes_text(lo, k->min), bytes_text(hi, k->max));
+	else
+		snprintf(out, CONFIG_RANGE, "%" PRIu64 "..%" PRIu64, k->min, k->max);
+	return out;
 }

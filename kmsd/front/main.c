@@ -1,20 +1,18 @@
 /*
- * main.c - kmsd-front: takes from kmsd (descriptor 3) its ini text, its
- * listening sockets and its channel to kmsd-activate, gives up everything else, and serves.
+ * main.c - kmsd-front: takes from kmsd (child.h) its values of kms.ini, its listening sockets and
+ * its channel to kmsd-activate, gives up everything else, and serves.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/random.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include "kmsd/common/config.h"
+#include "kmsd/common/child.h"
+#include "kmsd/common/confine.h"
 #include "kmsd/common/log.h"
+#include "kmsd/common/relay_config.h"
 #include "kmsd/front/front.h"
 #include "kmsd/front/front_confine.h"
 #include "libkms/base/clock.h"
@@ -32,9 +30,12 @@ struct server {
 	struct event parent, tick, linger, late;
 	unsigned ticks;
 	bool too_late;
-	int hosts; /* IPC_UPSTREAMS before the start, -1: none */
-	int room;  /* kept free for what kmsd sends: clients may have all other descriptors */
+	int channel;                /* to kmsd-activate, until the front has it: -1 */
+	struct ipc_upstreams hosts; /* as kmsd knew them before the start */
+	int room; /* kept free for what kmsd sends: clients may have all other descriptors */
 };
+
+static const struct child_role role;
 
 static void
 take_limits(struct front *f, const struct config *c)
@@ -49,98 +50,25 @@ take_limits(struct front *f, const struct config *c)
 	relay_limits(f, c);
 }
 
-/* The ini text that kmsd handed over; it was checked there, and is checked here again. */
+/* kmsd's messages up to START, in any order. */
 static int
-take_config(struct config *out, int fd)
+take_message(void *arg, const struct ipc_parent *m)
 {
-	struct config *fresh = malloc(sizeof(*fresh));
-	char *text = malloc(CONFIG_MAX);
-	struct config_error error;
-	size_t len = 0;
-	ssize_t n = 0;
-	int status = KMS_E_NO_MEMORY;
+	struct server *s = arg;
+	int rc;
 
-	if (text == NULL || fresh == NULL)
-		goto out;
-	while (len < CONFIG_MAX && (n = pread(fd, text + len, CONFIG_MAX - len, (off_t)len)) > 0)
-		len += (size_t)n;
-	status = KMS_E_IO;
-	if (n != 0)
-		goto out;
-	status = KMS_E_CONFIG;
-	config_defaults(fresh);
-	if (config_parse(fresh, text, len, &error, 1) != 0) {
-		log_event(LOG_ERR, "config", "line %d: %s", error.line, error.text);
-		goto out;
-	}
-	*out = *fresh;
-	status = KMS_OK;
-out:
-	free(text);
-	free(fresh);
-	return status;
-}
-
-static void
-tell_parent(uint8_t verb, uint32_t value)
-{
-	const struct ipc_parent m = { .verb = verb, .value = value, .fd = -1 };
-
-	ipc_parent_send(IPC_PARENT_FD, &m);
-}
-
-static int
-take_message(struct server *s, int *channel, const struct ipc_parent *m)
-{
-	int status;
-
-	if (m->fd == -1)
-		return KMS_E_PEER;
-	if (m->verb == IPC_UPSTREAMS) {
-		/* may come before the ini text: checked when everything is there */
-		if (s->hosts != -1)
-			close(s->hosts);
-		s->hosts = m->fd;
-		return KMS_OK;
-	}
 	if (m->verb == IPC_LISTEN)
 		return listeners_add(&s->front, m->fd);
-	if (m->verb == IPC_CHANNEL && *channel == -1) {
-		*channel = m->fd;
+	if (m->verb == IPC_CHANNEL && s->channel == -1) {
+		s->channel = m->fd;
 		return KMS_OK;
 	}
-	status = m->verb == IPC_CONFIG ? take_config(&s->config, m->fd) : KMS_E_PEER;
-	close(m->fd);
-	return status;
-}
-
-/*
- * Before confinement: all messages until START, even when one of them was wrong. Ending with
- * unread messages would reset the channel, and kmsd would not get the reason.
- */
-static int
-receive_start(struct server *s, int *channel)
-{
-	struct pollfd wait = { .fd = IPC_PARENT_FD, .events = POLLIN };
-	int first = KMS_OK;
-
-	for (;;) {
-		struct ipc_parent m;
-		int status;
-
-		if (poll(&wait, 1, -1) == -1 && errno != EINTR)
-			return KMS_E_IO;
-		status = ipc_parent_recv(IPC_PARENT_FD, &m);
-		if (status == KMS_E_IO && (errno == EAGAIN || errno == EINTR))
-			continue;
-		if (status != KMS_OK)
-			return status;
-		if (m.verb == IPC_START)
-			return first;
-		status = take_message(s, channel, &m);
-		if (first == KMS_OK)
-			first = status;
-	}
+	if (m->verb != IPC_UPSTREAMS)
+		return KMS_E_PEER;
+	rc = ipc_upstreams_read(&s->hosts, m->fd);
+	if (rc == KMS_OK)
+		close(m->fd);
+	return rc;
 }
 
 static void
@@ -180,10 +108,9 @@ begin_stop(struct server *s)
 static void
 reload(struct server *s, int fd)
 {
-	if (take_config(&s->config, fd) != KMS_OK)
+	if (child_reload(&role, &s->config, fd) != KMS_OK)
 		return;
 	take_limits(&s->front, &s->config);
-	log_level(s->config.log_level);
 	log_event(LOG_INFO, "front-reloaded", "limits are those of the new ini file");
 }
 
@@ -273,76 +200,39 @@ file_limit(const struct front *f, const struct config *c)
 }
 
 static int
-confine(struct server *s, uint32_t *layers)
+confine(void *arg, uint32_t *layers)
 {
-	uint32_t may_miss = 0;
-	char why[256], names[128];
+	struct server *s = arg;
+	struct front *f = &s->front;
+	uint64_t seed;
+	int rc;
 
-	*layers = front_confine(&s->config, file_limit(&s->front, &s->config));
-	confine_parse(&may_miss, s->config.allow_missing);
-	if (!confine_enough(
-		FRONT_CONFINE_WANTED, *layers, s->config.sandbox_required, may_miss, why)) {
-		log_event(LOG_ERR, "sandbox", "%s", why);
-		return KMS_E_SANDBOX;
-	}
-	confine_names(names, sizeof(names), *layers);
-	log_event(LOG_INFO, "front-ready", "confined: %s", names);
+	if (s->channel == -1)
+		return KMS_E_PEER;
+	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+		return KMS_E_IO;
+	if ((rc = throttle_init(&f->throttle, seed)) != KMS_OK ||
+	    (rc = relay_init(f, &s->config, seed)) != KMS_OK)
+		return rc;
+	relay_hosts_are(f, &s->hosts);
+	take_limits(f, &s->config);
+	fcntl(s->channel, F_SETFL, fcntl(s->channel, F_GETFL) | O_NONBLOCK);
+	fcntl(IPC_PARENT_FD, F_SETFL, fcntl(IPC_PARENT_FD, F_GETFL) | O_NONBLOCK);
+	fcntl(IPC_PARENT_FD, F_SETFD, FD_CLOEXEC);
+	if ((rc = forward_open(f, s->channel, &connection_calls)) != KMS_OK ||
+	    (rc = listeners_prepare(f, IPC_PARENT_FD)) != KMS_OK)
+		return rc;
+	s->room = fcntl(IPC_PARENT_FD, F_DUPFD_CLOEXEC, 0);
+	*layers = front_confine(&s->config, file_limit(f, &s->config));
 	return KMS_OK;
 }
 
-/* Descriptor 3 is the channel to kmsd, or nothing that we should touch. */
-static bool
-started_by_kmsd(void)
-{
-	int type = 0;
-	socklen_t len = sizeof(type);
-
-	return getsockopt(IPC_PARENT_FD, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
-	       type == SOCK_SEQPACKET;
-}
-
 static int
-set_up_relay(struct server *s, uint64_t seed)
+open_forward(void *arg, uint32_t layers)
 {
-	int status = relay_init(&s->front, &s->config, seed);
+	struct server *s = arg;
 
-	if (status == KMS_OK && s->hosts != -1)
-		status = relay_hosts_changed(&s->front, s->hosts);
-	if (s->hosts != -1)
-		close(s->hosts);
-	s->hosts = -1;
-	return status;
-}
-
-static int
-set_up(struct server *s, uint32_t *layers)
-{
-	struct front *f = &s->front;
-	int channel = -1, status;
-	uint64_t seed;
-
-	status = receive_start(s, &channel);
-	if (status != KMS_OK || channel == -1)
-		return status != KMS_OK ? status : KMS_E_PEER;
-	log_open("kmsd-front", s->config.log_syslog, s->config.log_level);
-	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
-		return KMS_E_IO;
-	if ((status = throttle_init(&f->throttle, seed)) != KMS_OK)
-		return status;
-	if ((status = set_up_relay(s, seed)) != KMS_OK)
-		return status;
-	take_limits(f, &s->config);
-	fcntl(channel, F_SETFL, fcntl(channel, F_GETFL) | O_NONBLOCK);
-	fcntl(IPC_PARENT_FD, F_SETFL, fcntl(IPC_PARENT_FD, F_GETFL) | O_NONBLOCK);
-	fcntl(IPC_PARENT_FD, F_SETFD, FD_CLOEXEC);
-	if ((status = forward_open(f, channel, &connection_calls)) != KMS_OK)
-		return status;
-	if ((status = listeners_prepare(f, IPC_PARENT_FD)) != KMS_OK)
-		return status;
-	s->room = fcntl(IPC_PARENT_FD, F_DUPFD_CLOEXEC, 0);
-	if ((status = confine(s, layers)) != KMS_OK)
-		return status;
-	return forward_ready(f, *layers);
+	return forward_ready(&s->front, layers);
 }
 
 static void
@@ -384,40 +274,36 @@ tear_down(struct server *s)
 	event_base_free(f->base);
 }
 
+static const struct child_role role = {
+	.program = "kmsd-front",
+	.reader = CONFIG_FRONT,
+	.wanted = FRONT_CONFINE_WANTED,
+	.ready = "front-ready",
+	.failed = "front-failed",
+	.take = take_message,
+	.confine = confine,
+	.open = open_forward,
+};
+
 int
 main(void)
 {
-	static const int ignored[] = { SIGPIPE, SIGINT, SIGTERM, SIGHUP };
 	struct server *s = calloc(1, sizeof(*s));
 	uint32_t layers = 0;
 	int status;
 
-	/*
-	 * kmsd passes on what the terminal and the service manager ask: IPC_STOP, IPC_RELOAD; or
-	 * kmsd has ended.
-	 */
-	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
-		signal(ignored[i], SIG_IGN);
-	log_open("kmsd-front", false, LOG_INFO);
-	if (!started_by_kmsd()) {
-		log_event(LOG_ERR, "front-failed", "kmsd-front is started by kmsd(8) only");
+	if (!child_begin(&role))
 		return 1;
-	}
 	if (s == NULL || (s->front.base = new_base()) == NULL) {
-		log_event(LOG_ERR, "front-failed", "%s", kms_strerror(KMS_E_NO_MEMORY));
+		log_event(LOG_ERR, role.failed, "%s", kms_strerror(KMS_E_NO_MEMORY));
 		return 1;
 	}
-	s->hosts = s->room = -1;
-	config_defaults(&s->config);
+	s->channel = s->room = -1;
 	deadlines_init(&s->front.deadlines);
 	connections_init(&s->front.connections);
-	status = set_up(s, &layers);
-	if (status != KMS_OK) {
-		log_event(LOG_ERR, "front-failed", "%s", kms_strerror((uint32_t)status));
-		tell_parent(IPC_CHILD_FAILED, (uint32_t)status);
+	if (child_start(&role, &s->config, s, &layers) != KMS_OK)
 		return 1;
-	}
-	tell_parent(IPC_CHILD_READY, layers);
+	child_ready(layers);
 	serve(s);
 	status = s->front.broken && !s->front.stopping;
 	tear_down(s);

@@ -132,13 +132,13 @@ int ipc_upstreams_read(struct ipc_upstreams *u, int fd);
 /* PARENT datagrams: u8 verb, u8 index, u16 zero, u32 value; at most one descriptor. */
 enum ipc_parent_verb {
 	/* kmsd -> child */
-	IPC_CONFIG = 1,    /* fd: sealed memfd with the ini text */
-	IPC_LISTEN = 2,    /* fd: listening TCP socket (front) */
+	IPC_CONFIG = 1, /* fd: sealed memory with the child's values of kms.ini (config_wire.h) */
+	IPC_LISTEN = 2, /* fd: listening TCP socket (front) */
 	IPC_STATE_DIR = 3, /* fd: state directory, O_DIRECTORY (activate) */
 	IPC_CONTROL = 4,   /* fd: listening control socket (activate) */
 	IPC_CHANNEL = 5,   /* fd: FRONT channel; index: which front */
 	IPC_START = 6,     /* everything was sent: confine and serve */
-	IPC_RELOAD = 7,    /* fd: new ini text */
+	IPC_RELOAD = 7,    /* fd: the same, of kms.ini as it is now */
 	IPC_STOP = 8,      /* answer what is in flight, then exit 0 */
 	/* fd: file that unlocks the host's keys; index: enum ipc_secret (activate) */
 	IPC_SECRET = 9,
@@ -169,5 +169,10 @@ int ipc_parent_send(int sock, const struct ipc_parent *m);
  * left for the one that came)
  */
 int ipc_parent_recv(int sock, struct ipc_parent *m);
+
+/* Bytes in a sealed memory file, to be sent as a descriptor. -1: errno. */
+int ipc_memory_write(const char *name, const void *bytes, size_t len);
+/* All bytes of any such file. KMS_E_IO, KMS_E_TRAILING: there are more than size. */
+int ipc_memory_read(int fd, void *bytes, size_t size, size_t *len);
 
 #endif

@@ -3,7 +3,9 @@
  * A datagram that is not exactly what ipc.h says closes whatever came with it and is refused.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -112,4 +114,38 @@ ipc_parent_recv(int sock, struct ipc_parent *m)
 	m->value = (uint32_t)bytes[4] << 24 | (uint32_t)bytes[5] << 16 | (uint32_t)bytes[6] << 8 |
 		   bytes[7];
 	return KMS_OK;
+}
+
+int
+ipc_memory_write(const char *name, const void *bytes, size_t len)
+{
+	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING), saved;
+
+	if (fd == -1)
+		return -1;
+	if (write(fd, bytes, len) == (ssize_t)len &&
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == 0)
+		return fd;
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return -1;
+}
+
+/* From its beginning, wherever the sender left the offset. */
+int
+ipc_memory_read(int fd, void *bytes, size_t size, size_t *len)
+{
+	uint8_t more;
+	ssize_t n = 0;
+
+	*len = 0;
+	while (
+	    *len < size && (n = pread(fd, (uint8_t *)bytes + *len, size - *len, (off_t)*len)) > 0)
+		*len += (size_t)n;
+	if (*len == size && n >= 0)
+		n = pread(fd, &more, 1, (off_t)size);
+	if (n < 0)
+		return KMS_E_IO;
+	return n == 0 ? KMS_OK : KMS_E_TRAILING;
 }

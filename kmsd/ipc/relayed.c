@@ -2,11 +2,7 @@
  * relayed.c - what the relay's messages carry, to bytes and back: one exchange for the ledger, and
  * the list of hosts. Names come from the ini file or DNS: only printable ASCII is allowed.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "kmsd/ipc/ipc.h"
 #include "libkms/base/wire.h"
@@ -136,39 +132,18 @@ bad:
 int
 ipc_upstreams_write(const struct ipc_upstreams *u)
 {
-	uint8_t octets[IPC_UPSTREAMS_SIZE];
-	size_t len = ipc_upstreams_encode(octets, u);
-	int fd, saved;
+	uint8_t bytes[IPC_UPSTREAMS_SIZE];
+	size_t len = ipc_upstreams_encode(bytes, u);
 
-	if (len == 0) {
-		errno = EINVAL;
-		return -1;
-	}
-	fd = memfd_create("kms.upstreams", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fd == -1)
-		return -1;
-	if (write(fd, octets, len) == (ssize_t)len &&
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == 0)
-		return fd;
-	saved = errno;
-	close(fd);
-	errno = saved;
-	return -1;
+	return ipc_memory_write("kms.upstreams", bytes, len);
 }
 
 int
 ipc_upstreams_read(struct ipc_upstreams *u, int fd)
 {
-	uint8_t octets[IPC_UPSTREAMS_SIZE + 1];
-	size_t len = 0;
-	ssize_t n = 0;
+	uint8_t bytes[IPC_UPSTREAMS_SIZE];
+	size_t len;
+	int rc = ipc_memory_read(fd, bytes, sizeof(bytes), &len);
 
-	while (len < sizeof(octets) &&
-	       (n = pread(fd, octets + len, sizeof(octets) - len, (off_t)len)) > 0)
-		len += (size_t)n;
-	if (n < 0)
-		return KMS_E_IO;
-	if (len > IPC_UPSTREAMS_SIZE)
-		return KMS_E_TRAILING;
-	return ipc_upstreams_decode(u, octets, len);
+	return rc == KMS_OK ? ipc_upstreams_decode(u, bytes, len) : rc;
 }

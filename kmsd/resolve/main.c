@@ -1,24 +1,19 @@
 /*
  * main.c - kmsd-resolve: the names of the relay's KMS hosts to addresses, for kmsd, which reads no
- * DNS. It takes the ini text on descriptor 3, confines itself, asks, sends one message, and ends.
+ * DNS. It takes its values of kms.ini from kmsd (child.h), confines itself before it reads any DNS
+ * message, asks, sends one message, and ends.
  */
-#include <errno.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "kmsd/common/config.h"
+#include "kmsd/common/child.h"
 #include "kmsd/common/log.h"
 #include "kmsd/common/relay_config.h"
-#include "kmsd/ipc/ipc.h"
 #include "kmsd/resolve/resolve_confine.h"
 #include "libkms/base/address.h"
 #include "libkms/base/clock.h"
 #include "libkms/client/discover.h"
-#include "libkms/client/transport.h"
 #include "libkms/kms_error.h"
 
 #define PATIENCE 12000 /* ms for all names together */
@@ -31,59 +26,16 @@ struct work {
 };
 
 static int
-take_config(struct config *c, int fd)
+confine(void *arg, uint32_t *layers)
 {
-	char *text = malloc(CONFIG_MAX);
-	struct config_error error;
-	size_t len = 0;
-	ssize_t n = 0;
-	int status = KMS_E_NO_MEMORY;
+	struct work *w = arg;
 
-	if (text == NULL)
-		return status;
-	while (len < CONFIG_MAX && (n = pread(fd, text + len, CONFIG_MAX - len, (off_t)len)) > 0)
-		len += (size_t)n;
-	status = n == 0 && config_parse(c, text, len, &error, 1) == 0 ? KMS_OK : KMS_E_CONFIG;
-	free(text);
-	return status;
-}
-
-static int
-receive_start(struct config *c)
-{
-	int status = KMS_E_PEER;
-
-	for (;;) {
-		struct ipc_parent m;
-
-		if (ipc_parent_recv(IPC_PARENT_FD, &m) != KMS_OK)
-			return KMS_E_PEER;
-		if (m.verb == IPC_CONFIG && m.fd != -1)
-			status = take_config(c, m.fd);
-		if (m.fd != -1)
-			close(m.fd);
-		if (m.verb == IPC_START)
-			return status;
-	}
-}
-
-/* Before any DNS message is read. */
-static int
-confine(const struct config *c)
-{
-	uint32_t may_miss = 0;
-	char why[256];
-
-	confine_parse(&may_miss, c->allow_missing);
-	if (confine_enough(
-		RESOLVE_CONFINE_WANTED, resolve_confine(c), c->sandbox_required, may_miss, why))
-		return KMS_OK;
-	log_event(LOG_ERR, "sandbox", "%s", why);
-	return KMS_E_SANDBOX;
+	*layers = resolve_confine(&w->config);
+	return KMS_OK;
 }
 
 static void
-keep(struct work *w, const struct discover_address *a, const struct relay_host *h)
+keep(struct work *w, const struct discover_address *a, const struct endpoint *h)
 {
 	struct ipc_upstream *u = &w->found.at[w->found.count];
 
@@ -95,12 +47,12 @@ keep(struct work *w, const struct discover_address *a, const struct relay_host *
 	u->port = h->port;
 	u->priority = h->priority;
 	u->weight = h->weight;
-	memcpy(u->name, h->name, sizeof(u->name));
+	snprintf(u->name, sizeof(u->name), "%.*s", IPC_UPSTREAM_NAME, h->name);
 	w->found.count++;
 }
 
 static void
-resolve_host(struct work *w, const struct relay_host *h)
+resolve_host(struct work *w, const struct endpoint *h)
 {
 	struct discover_address addresses[DISCOVER_ADDRESSES];
 	struct discover_host host = { .port = h->port };
@@ -115,6 +67,28 @@ resolve_host(struct work *w, const struct relay_host *h)
 		keep(w, &addresses[i], h);
 }
 
+/* A host of the SRV records. */
+static void
+resolve_found(struct work *w, const struct discover_host *host)
+{
+	struct endpoint h = {
+		.port = host->port, .priority = host->priority, .weight = host->weight
+	};
+
+	if (!relay_port_allowed(&w->config, h.port)) {
+		log_event(LOG_WARNING, "relay-port-refused",
+		    "%.100s port %u is in DNS, but not in [relay] ports", host->name, h.port);
+		return;
+	}
+	/* Skip this name only: kmsd rejects the whole list when one name is invalid. */
+	if (!dns_name_parse(h.name, IPC_UPSTREAM_NAME + 1, host->name)) {
+		log_event(
+		    LOG_WARNING, "relay-resolve", "%.100s: not a valid host name", host->name);
+		return;
+	}
+	resolve_host(w, &h);
+}
+
 static void
 resolve_domain(struct work *w)
 {
@@ -126,44 +100,23 @@ resolve_domain(struct work *w)
 		log_event(LOG_WARNING, "relay-resolve", "%s", w->dns.detail);
 		w->found.whole = false;
 	}
-	for (size_t i = 0; i < count; i++) {
-		struct relay_host h = { .port = hosts[i].port,
-			.priority = hosts[i].priority,
-			.weight = hosts[i].weight };
-
-		if (!relay_port_allowed(&w->config, h.port)) {
-			log_event(LOG_WARNING, "relay-port-refused",
-			    "%.100s port %u is in DNS, but not in [relay] ports", hosts[i].name,
-			    h.port);
-			continue;
-		}
-		if (strlen(hosts[i].name) >= sizeof(h.name))
-			continue;
-		/* Skip this name only: kmsd rejects the whole list when one name is invalid. */
-		if (!relay_name_octets(hosts[i].name)) {
-			log_event(LOG_WARNING, "relay-resolve", "%.100s: not a valid host name",
-			    hosts[i].name);
-			continue;
-		}
-		memcpy(h.name, hosts[i].name, strlen(hosts[i].name));
-		resolve_host(w, &h);
-	}
+	for (size_t i = 0; i < count; i++)
+		resolve_found(w, &hosts[i]);
 }
 
 static void
 resolve_all(struct work *w)
 {
-	struct relay_host hosts[RELAY_HOSTS];
-	int count = relay_hosts(w->config.relay_upstream, hosts);
+	const struct config_endpoints *upstream = &w->config.relay_upstream;
+	char server[ENDPOINT_TEXT];
 
 	w->found.whole = true;
-	w->dns.nameserver =
-	    w->config.relay_nameserver[0] != '\0' ? w->config.relay_nameserver : NULL;
+	w->dns.nameserver = relay_nameserver(&w->config, server);
 	w->dns.service = SERVICE;
 	w->dns.deadline = clock_ms() + PATIENCE;
-	for (int i = 0; i < count; i++)
-		if (!hosts[i].literal)
-			resolve_host(w, &hosts[i]);
+	for (unsigned i = 0; i < upstream->count; i++)
+		if (!upstream->at[i].literal)
+			resolve_host(w, &upstream->at[i]);
 	if (w->config.relay_domain[0] != '\0')
 		resolve_domain(w);
 }
@@ -179,25 +132,23 @@ answer(const struct ipc_upstreams *found)
 int
 main(void)
 {
+	static const struct child_role role = {
+		.program = "kmsd-resolve",
+		.reader = CONFIG_RESOLVE,
+		.wanted = RESOLVE_CONFINE_WANTED,
+		.failed = "relay-resolve",
+		.confine = confine,
+	};
 	struct work *w = calloc(1, sizeof(*w));
-	int status;
+	uint32_t layers;
+	int rc;
 
-	signal(SIGPIPE, SIG_IGN);
-	log_open("kmsd-resolve", false, LOG_INFO);
-	if (w == NULL)
+	if (w == NULL || !child_begin(&role) ||
+	    child_start(&role, &w->config, w, &layers) != KMS_OK)
 		return 1;
-	config_defaults(&w->config);
-	status = receive_start(&w->config);
-	if (status == KMS_OK)
-		log_open("kmsd-resolve", w->config.log_syslog, w->config.log_level);
-	if (status == KMS_OK)
-		status = confine(&w->config);
-	if (status == KMS_OK) {
-		resolve_all(w);
-		status = answer(&w->found);
-	}
-	if (status != KMS_OK)
-		log_event(LOG_ERR, "relay-resolve", "%s", kms_strerror((uint32_t)status));
+	resolve_all(w);
+	if ((rc = answer(&w->found)) != KMS_OK)
+		log_event(LOG_ERR, role.failed, "%s", kms_strerror((uint32_t)rc));
 	free(w);
-	return status != KMS_OK;
+	return rc != KMS_OK;
 }

@@ -65,7 +65,7 @@ front_user(const struct config *c)
 static int
 landlock(const struct config *c)
 {
-	uint16_t port = relay_server_port(c->relay_nameserver);
+	uint16_t port = relay_nameserver_port(c);
 	bool tcp;
 
 	return confine_landlock_read(settings, &port, 1, &tcp);

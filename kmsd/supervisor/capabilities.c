@@ -2,15 +2,17 @@
  * capabilities.c - what root keeps once everything is open: enough to start, confine and end a
  * child again, and no more. Children cannot regain what is removed from the bounding set here.
  */
+#include "kmsd/supervisor/capabilities.h"
+
 #include <errno.h>
 #include <linux/capability.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "kmsd/common/log.h"
-#include "kmsd/supervisor/supervisor.h"
 
 static const struct {
 	unsigned capability;

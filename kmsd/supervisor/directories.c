@@ -2,6 +2,8 @@
  * directories.c - what must be there before a child can start: its user, the state and runtime
  * directories, the pid file that keeps a second kmsd out, the control socket and the port file.
  */
+#include "kmsd/supervisor/directories.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -17,7 +19,6 @@
 
 #include "kmsd/common/confine.h"
 #include "kmsd/common/log.h"
-#include "kmsd/supervisor/supervisor.h"
 #include "libkms/base/file.h"
 #include "libkms/kms_error.h"
 
@@ -26,10 +27,7 @@
 static bool
 user_may_be_missing(const struct supervisor *s)
 {
-	uint32_t allowed;
-
-	return !s->config.sandbox_required ||
-	       (confine_parse(&allowed, s->config.allow_missing) && (allowed & CONFINE_UID) != 0);
+	return !s->config.sandbox_required || (s->config.allow_missing & CONFINE_UID) != 0;
 }
 
 static int
@@ -218,10 +216,9 @@ int
 write_port(const struct supervisor *s)
 {
 	char path[256], text[16];
-	int n, rc;
+	int rc, n = snprintf(text, sizeof(text), "%u\n", s->port);
 
 	runtime_path(s, "port", path, sizeof(path));
-	n = snprintf(text, sizeof(text), "%u\n", s->port);
 	rc = file_write(AT_FDCWD, path, text, (size_t)n, 0644, true);
 	if (rc != KMS_OK)
 		log_event(LOG_ERR, FAILED, "%s: %s", path, strerror(errno));

@@ -3,6 +3,8 @@
  * They outlive this process, so that a restart refuses no client: a client that connects meanwhile
  * waits in the backlog.
  */
+#include "kmsd/supervisor/inherit.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -13,7 +15,6 @@
 #include <unistd.h>
 
 #include "kmsd/common/log.h"
-#include "kmsd/supervisor/supervisor.h"
 #include "libkms/base/address.h"
 #include "libkms/kms_error.h"
 
@@ -33,13 +34,12 @@ inherited_count(void)
 
 /* Address and port of a listening TCP socket. */
 static bool
-describe(int fd, char address[ADDRESS_TEXT], uint16_t *port)
+describe(int fd, uint8_t address[16], uint16_t *port)
 {
 	union {
 		struct sockaddr sa;
 		struct sockaddr_in6 v6;
 	} a;
-	uint8_t octets[16];
 	socklen_t len = sizeof(a), size = sizeof(int);
 	int type = 0, listens = 0;
 
@@ -47,19 +47,16 @@ describe(int fd, char address[ADDRESS_TEXT], uint16_t *port)
 	    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == -1 || !listens ||
 	    getsockname(fd, &a.sa, &len) == -1)
 		return false;
-	if (!address_take(octets, port, &a.sa))
-		return false;
-	address_text(address, octets);
-	return true;
+	return address_take(address, port, &a.sa);
 }
 
 static bool
-wanted(const struct config *c, const char *address)
+wanted(const struct config *c, const uint8_t address[16])
 {
 	unsigned i;
 
-	for (i = 0; i < c->address_count; i++)
-		if (strcmp(c->address[i], address) == 0)
+	for (i = 0; i < c->address.count; i++)
+		if (memcmp(c->address.at[i], address, 16) == 0)
 			return true;
 	return false;
 }
@@ -72,8 +69,8 @@ compare(const struct supervisor *s)
 	unsigned i;
 
 	for (i = 0; i < s->listener_count; i++)
-		same = same && wanted(&s->config, s->listener_names[i]);
-	if (!same || s->listener_count < s->config.address_count)
+		same = same && wanted(&s->config, s->listener_addresses[i]);
+	if (!same || s->listener_count < s->config.address.count)
 		log_event(LOG_WARNING, "listen-differs",
 		    "the service manager's sockets do not match [listen]: run \"kmsctl apply\", which writes them into kmsd.socket, then restart kmsd.socket");
 }
@@ -85,11 +82,11 @@ take(struct supervisor *s, int fd)
 	unsigned a = s->listener_count, f;
 	uint16_t port;
 
-	if (a == CONFIG_LISTEN_MAX || !describe(fd, s->inherited[a], &port) ||
+	if (a == CONFIG_ADDRESSES || !describe(fd, s->listener_addresses[a], &port) ||
 	    (a > 0 && port != s->port)) {
 		log_event(LOG_ERR, "start-failed",
 		    "descriptor %d of the service manager is not one of at most %d listening TCP sockets on one port: correct kmsd.socket",
-		    fd, CONFIG_LISTEN_MAX);
+		    fd, CONFIG_ADDRESSES);
 		return KMS_E_ARGUMENT;
 	}
 	if (fcntl(fd, F_SETFD, FD_CLOEXEC) == -1 ||
@@ -99,7 +96,6 @@ take(struct supervisor *s, int fd)
 	}
 	for (f = 0; f < s->config.fronts; f++)
 		s->listeners[f][a] = fd;
-	s->listener_names[a] = s->inherited[a];
 	s->listener_count++;
 	s->port = port;
 	return KMS_OK;

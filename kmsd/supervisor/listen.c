@@ -2,6 +2,8 @@
  * listen.c - one socket for every address and front, all on one port (SO_REUSEPORT). They stay
  * open here for as long as kmsd runs: the next front serves what waits in a dead front's backlog.
  */
+#include "kmsd/supervisor/listen.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -10,7 +12,7 @@
 #include <unistd.h>
 
 #include "kmsd/common/log.h"
-#include "kmsd/supervisor/supervisor.h"
+#include "libkms/base/address.h"
 #include "libkms/kms_error.h"
 
 #define BACKLOG 4096
@@ -23,28 +25,27 @@ union address {
 };
 
 static socklen_t
-parse_address(union address *a, const char *text, uint16_t port)
+socket_address(union address *a, const uint8_t address[16], uint16_t port)
 {
 	memset(a, 0, sizeof(*a));
-	if (inet_pton(AF_INET, text, &a->v4.sin_addr) == 1) {
+	if (address_is_ipv4(address)) {
 		a->v4.sin_family = AF_INET;
 		a->v4.sin_port = htons(port);
+		memcpy(&a->v4.sin_addr, address + 12, 4);
 		return sizeof(a->v4);
 	}
-	if (inet_pton(AF_INET6, text, &a->v6.sin6_addr) == 1) {
-		a->v6.sin6_family = AF_INET6;
-		a->v6.sin6_port = htons(port);
-		return sizeof(a->v6);
-	}
-	return 0;
+	a->v6.sin6_family = AF_INET6;
+	a->v6.sin6_port = htons(port);
+	memcpy(&a->v6.sin6_addr, address, 16);
+	return sizeof(a->v6);
 }
 
 /* A bound socket, or -1. shared: other sockets of kmsd may have the same address. */
 static int
-bind_one(const char *text, uint16_t port, bool shared)
+bind_one(const uint8_t address[16], uint16_t port, bool shared)
 {
 	union address a;
-	socklen_t len = parse_address(&a, text, port);
+	socklen_t len = socket_address(&a, address, port);
 	int fd, on = 1, saved;
 
 	fd = socket(a.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -68,9 +69,9 @@ bind_one(const char *text, uint16_t port, bool shared)
  * and silently take half of the clients, so try without it first.
  */
 static bool
-is_free(const char *text, uint16_t port)
+is_free(const uint8_t address[16], uint16_t port)
 {
-	int fd = bind_one(text, port, false);
+	int fd = bind_one(address, port, false);
 
 	if (fd == -1)
 		return false;
@@ -80,9 +81,10 @@ is_free(const char *text, uint16_t port)
 
 /* "::" where the kernel has no IPv6 is a default that does not apply, not an error. */
 static bool
-may_be_absent(const char *text)
+may_be_absent(const uint8_t address[16])
 {
-	return strcmp(text, "::") == 0 && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL);
+	return !address_is_ipv4(address) && address_is_nowhere(address) &&
+	       (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL);
 }
 
 static void
@@ -97,34 +99,34 @@ close_all(struct supervisor *s)
 }
 
 static int
-bind_address(struct supervisor *s, const char *text, uint16_t port)
+bind_address(struct supervisor *s, const uint8_t address[16], uint16_t port)
 {
 	unsigned f, a = s->listener_count;
 
 	for (f = 0; f < s->config.fronts; f++) {
-		s->listeners[f][a] = bind_one(text, port, true);
+		s->listeners[f][a] = bind_one(address, port, true);
 		if (s->listeners[f][a] == -1) {
 			while (f-- > 0)
 				close(s->listeners[f][a]);
 			return KMS_E_IO;
 		}
 	}
-	s->listener_names[s->listener_count++] = text;
+	memcpy(s->listener_addresses[s->listener_count++], address, 16);
 	return KMS_OK;
 }
 
 /* Binds every address on one port; *failed is the address that could not be bound. */
 static int
-bind_all(struct supervisor *s, uint16_t port, const char **failed)
+bind_all(struct supervisor *s, uint16_t port, const uint8_t **failed)
 {
 	unsigned i;
 	int saved;
 
-	for (i = 0; i < s->config.address_count; i++) {
-		*failed = s->config.address[i];
+	for (i = 0; i < s->config.address.count; i++) {
+		*failed = s->config.address.at[i];
 		if (is_free(*failed, port) && bind_address(s, *failed, port) == KMS_OK)
 			continue;
-		if (may_be_absent(*failed) && s->config.address_count > 1) {
+		if (may_be_absent(*failed) && s->config.address.count > 1) {
 			log_event(
 			    LOG_NOTICE, "no-ipv6", "this machine has no IPv6: not listening on ::");
 			continue;
@@ -144,7 +146,7 @@ choose_port(const struct supervisor *s)
 {
 	union address a;
 	socklen_t len = sizeof(a);
-	int fd = bind_one(s->config.address[0], 0, false);
+	int fd = bind_one(s->config.address.at[0], 0, false);
 
 	if (fd == -1)
 		return 0;
@@ -157,7 +159,8 @@ choose_port(const struct supervisor *s)
 int
 listen_bind(struct supervisor *s)
 {
-	const char *failed = s->config.address[0];
+	const uint8_t *failed = s->config.address.at[0];
+	char text[ADDRESS_TEXT];
 	unsigned tries = s->config.port == 0 ? PORT_TRIES : 1;
 	uint16_t port;
 	int rc = KMS_E_IO;
@@ -169,8 +172,8 @@ listen_bind(struct supervisor *s)
 		rc = bind_all(s, port, &failed);
 	}
 	if (rc != KMS_OK)
-		log_event(LOG_ERR, "start-failed", "cannot listen on %s port %u: %s%s", failed,
-		    s->config.port, strerror(errno),
+		log_event(LOG_ERR, "start-failed", "cannot listen on %s port %u: %s%s",
+		    address_text(text, failed), s->config.port, strerror(errno),
 		    errno == EADDRINUSE
 			? "; find the program that uses it with ss -ltnp, or change [listen] port"
 		    : errno == EADDRNOTAVAIL
@@ -182,6 +185,7 @@ listen_bind(struct supervisor *s)
 int
 listen_begin(struct supervisor *s)
 {
+	char text[ADDRESS_TEXT];
 	unsigned f, a;
 
 	for (f = 0; f < s->config.fronts; f++)
@@ -192,7 +196,7 @@ listen_begin(struct supervisor *s)
 				return KMS_E_IO;
 			}
 	for (a = 0; a < s->listener_count; a++)
-		log_event(LOG_INFO, "listening", "%s port %u, %u fronts", s->listener_names[a],
-		    s->port, s->config.fronts);
+		log_event(LOG_INFO, "listening", "%s port %u, %u fronts",
+		    address_text(text, s->listener_addresses[a]), s->port, s->config.fronts);
 	return KMS_OK;
 }

@@ -12,11 +12,22 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "kmsd/common/config_text.h"
 #include "kmsd/common/confine.h"
 #include "kmsd/common/log.h"
 #include "kmsd/common/relay_config.h"
-#include "kmsd/supervisor/supervisor.h"
-#include "libkms/base/clock.h"
+#include "kmsd/supervisor/capabilities.h"
+#include "kmsd/supervisor/directories.h"
+#include "kmsd/supervisor/inherit.h"
+#include "kmsd/supervisor/listen.h"
+#include "kmsd/supervisor/notify.h"
+#include "kmsd/supervisor/reap.h"
+#include "kmsd/supervisor/reload.h"
+#include "kmsd/supervisor/resolve.h"
+#include "kmsd/supervisor/secret_files.h"
+#include "kmsd/supervisor/signals.h"
+#include "kmsd/supervisor/spawn.h"
+#include "kmsd/supervisor/stop.h"
 #include "libkms/kms_error.h"
 
 #define SPARE_DESCRIPTORS 1024 /* besides connections */
@@ -113,13 +124,16 @@ tidy_descriptors(void)
 static void
 init_children(struct supervisor *s)
 {
-	unsigned i;
-
-	s->resolver = (struct child){ .program = "kmsd-resolve", .index = -1, .sock = -1 };
-	s->activate = (struct child){ .program = "kmsd-activate", .index = -1, .sock = -1 };
-	for (i = 0; i < FRONTS_MAX; i++)
-		s->fronts[i] =
-		    (struct child){ .program = "kmsd-front", .index = (int)i, .sock = -1 };
+	s->resolver = (struct child){
+		.program = "kmsd-resolve", .index = -1, .reader = CONFIG_RESOLVE, .sock = -1
+	};
+	s->activate = (struct child){
+		.program = "kmsd-activate", .index = -1, .reader = CONFIG_ACTIVATE, .sock = -1
+	};
+	for (unsigned i = 0; i < CONFIG_FRONTS; i++)
+		s->fronts[i] = (struct child){
+			.program = "kmsd-front", .index = (int)i, .reader = CONFIG_FRONT, .sock = -1
+		};
 }
 
 /*
@@ -204,7 +218,7 @@ sign_of_life(struct supervisor *s)
 static void
 wait_once(struct supervisor *s)
 {
-	struct pollfd p[3 + FRONTS_MAX] = { { .fd = s->signals, .events = POLLIN } };
+	struct pollfd p[3 + CONFIG_FRONTS] = { { .fd = s->signals, .events = POLLIN } };
 	unsigned n = s->config.fronts, i;
 
 	p[1] = (struct pollfd){ .fd = s->activate.sock, .events = POLLIN };
@@ -261,20 +275,19 @@ main(int argc, char **argv)
 	umask(027);
 	s.ini_path = o.ini;
 	s.start_timeout = o.start_timeout;
-	if (!read_config(o.ini, &s.config, &s.ini_text, &s.ini_len, true))
+	if (!read_config(o.ini, &s.config, true))
 		return EXIT_CONFIG;
 	if (o.print)
 		config_print(&s.config, stdout);
 	else if (o.check)
 		printf("%s: valid\n", o.ini);
 	if (!o.check) {
-		log_open("kmsd", s.config.log_syslog, s.config.log_level);
+		log_open("kmsd", s.config.log_syslog, (int)s.config.log_level);
 		s.libexec = o.libexec ? o.libexec : s.config.libexec_directory;
 		init_children(&s);
 		rc = run(&s);
 		remove_runtime_files(&s);
 		log_close();
 	}
-	free(s.ini_text);
 	return rc >= 0 ? rc : EXIT_OK;
 }

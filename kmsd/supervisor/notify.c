@@ -1,6 +1,8 @@
 /*
  * notify.c - tell systemd the state of kmsd: one datagram to the socket it named (sd_notify(3)).
  */
+#include "kmsd/supervisor/notify.h"
+
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -10,8 +12,6 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#include "kmsd/supervisor/supervisor.h"
 
 void
 notify(const char *fmt, ...)

@@ -2,6 +2,8 @@
  * reap.c - what children say, how they end, and what follows from it: another front with a
  * back-off, or the end of everything when the activation process is gone.
  */
+#include "kmsd/supervisor/reap.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -12,8 +14,12 @@
 #include "kmsd/common/confine.h"
 #include "kmsd/common/log.h"
 #include "kmsd/ipc/ipc.h"
-#include "kmsd/supervisor/supervisor.h"
-#include "libkms/base/clock.h"
+#include "kmsd/supervisor/directories.h"
+#include "kmsd/supervisor/listen.h"
+#include "kmsd/supervisor/notify.h"
+#include "kmsd/supervisor/resolve.h"
+#include "kmsd/supervisor/spawn.h"
+#include "kmsd/supervisor/stop.h"
 #include "libkms/kms_error.h"
 
 #define BACKOFF_FIRST 100 /* ms, after the restart that is immediate */

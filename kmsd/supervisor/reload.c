@@ -1,20 +1,18 @@
 /*
  * reload.c - read the ini file, at the start and on SIGHUP. A file with errors changes nothing.
  */
-#include <errno.h>
+#include "kmsd/supervisor/reload.h"
+
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
+#include "kmsd/common/config_text.h"
 #include "kmsd/common/log.h"
-#include "kmsd/ipc/ipc.h"
-#include "kmsd/supervisor/supervisor.h"
-#include "libkms/base/clock.h"
-#include "libkms/kms_error.h"
+#include "kmsd/supervisor/notify.h"
+#include "kmsd/supervisor/resolve.h"
+#include "kmsd/supervisor/spawn.h"
 
-#define ERRORS 20
+#define FAULTS 20
 
 /* One line for each error, in a compiler's format with -n. */
 static void
@@ -31,30 +29,19 @@ say(bool to_stderr, const char *path, int line, const char *text)
 }
 
 bool
-read_config(const char *path, struct config *c, char **text, size_t *len, bool to_stderr)
+read_config(const char *path, struct config *c, bool to_stderr)
 {
-	struct config_error errors[ERRORS];
+	struct fault faults[FAULTS];
+	unsigned n = config_load(c, path, faults, FAULTS);
 	char more[64];
-	unsigned i, n;
-	int rc;
 
-	rc = config_read_file(path, text, len);
-	if (rc != KMS_OK) {
-		say(to_stderr, path, 0, rc == KMS_E_TOO_LARGE ? kms_strerror(rc) : strerror(errno));
-		return false;
-	}
-	n = config_parse(c, *text, *len, errors, ERRORS);
-	for (i = 0; i < n && i < ERRORS; i++)
-		say(to_stderr, path, errors[i].line, errors[i].text);
-	if (n > ERRORS) {
-		snprintf(more, sizeof(more), "%u more errors", n - ERRORS);
+	for (unsigned i = 0; i < n && i < FAULTS; i++)
+		say(to_stderr, path, faults[i].line, faults[i].text);
+	if (n > FAULTS) {
+		snprintf(more, sizeof(more), "%u more errors", n - FAULTS);
 		say(to_stderr, path, 0, more);
 	}
-	if (n == 0)
-		return true;
-	free(*text);
-	*text = NULL;
-	return false;
+	return n == 0;
 }
 
 static void
@@ -72,50 +59,39 @@ name_restart_keys(const struct supervisor *s, const struct config *fresh)
 static void
 send_reload(struct supervisor *s, struct child *c)
 {
-	int fd;
+	if (c->pid != 0)
+		send_config(s, c, IPC_RELOAD);
+}
 
-	if (c->pid == 0)
-		return;
-	fd = ini_descriptor(s);
-	if (fd == -1) {
-		log_event(LOG_ERR, "config-error", "memfd_create: %s", strerror(errno));
-		return;
-	}
-	child_send(c, IPC_RELOAD, 0, fd);
-	close(fd);
+/*
+ * Takes what can change now; other changed keys keep their old values, and are reported at the
+ * next reload too.
+ */
+static void
+take_over(struct supervisor *s, const struct config *fresh)
+{
+	name_restart_keys(s, fresh);
+	config_reload(&s->config, fresh);
+	log_level((int)s->config.log_level);
+	send_reload(s, &s->activate);
+	for (unsigned i = 0; i < s->config.fronts; i++)
+		send_reload(s, &s->fronts[i]);
+	resolve_now(s);
+	log_event(LOG_NOTICE, "config-reloaded", "%s", s->ini_path);
 }
 
 void
 reload(struct supervisor *s)
 {
 	struct config fresh;
-	char *text;
-	size_t len;
-	unsigned i;
 
 	if (s->phase >= PHASE_STOPPING_FRONTS)
 		return;
 	notify("RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\n", clock_us());
-	if (read_config(s->ini_path, &fresh, &text, &len, false)) {
-		free(s->ini_text);
-		s->ini_text = text;
-		s->ini_len = len;
-		name_restart_keys(s, &fresh);
-		/*
-		 * Takes what can change now; other changed keys keep their old values, and are
-		 * reported at the next reload too.
-		 */
-		s->config.log_level = fresh.log_level;
-		s->config.relay_resolve_interval = fresh.relay_resolve_interval;
-		log_level(fresh.log_level);
-		send_reload(s, &s->activate);
-		for (i = 0; i < s->config.fronts; i++)
-			send_reload(s, &s->fronts[i]);
-		resolve_now(s);
-		log_event(LOG_NOTICE, "config-reloaded", "%s", s->ini_path);
-	} else {
+	if (read_config(s->ini_path, &fresh, false))
+		take_over(s, &fresh);
+	else
 		log_event(LOG_ERR, "config-kept",
 		    "%s has errors: kmsd continues with the old settings", s->ini_path);
-	}
 	notify("READY=1\n");
 }

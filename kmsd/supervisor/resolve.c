@@ -2,15 +2,18 @@
  * resolve.c - which KMS hosts the relay may use. kmsd itself reads no DNS: addresses in the ini
  * file are used as they are; names go to kmsd-resolve, which sends one message and ends.
  */
+#include "kmsd/supervisor/resolve.h"
+
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "kmsd/common/log.h"
 #include "kmsd/common/relay_config.h"
-#include "kmsd/supervisor/supervisor.h"
+#include "kmsd/supervisor/spawn.h"
 #include "libkms/base/address.h"
 #include "libkms/base/clock.h"
 #include "libkms/kms_error.h"
@@ -25,7 +28,7 @@ is_self(const struct supervisor *s, const struct ipc_upstream *h)
 	if (address_is_nowhere(h->address))
 		return true;
 	for (unsigned i = 0; h->port == s->port && i < s->listener_count; i++)
-		if (address_listens(s->listener_names[i], h->address))
+		if (address_listens(s->listener_addresses[i], h->address))
 			return address_is_own(h->address);
 	return false;
 }
@@ -59,18 +62,18 @@ add(const struct supervisor *s, struct ipc_upstreams *list, const struct ipc_ups
 static void
 add_literals(const struct supervisor *s, struct ipc_upstreams *list)
 {
-	struct relay_host hosts[RELAY_HOSTS];
-	int count = relay_hosts(s->config.relay_upstream, hosts), i;
+	const struct config_endpoints *upstream = &s->config.relay_upstream;
 
-	for (i = 0; i < count; i++) {
-		struct ipc_upstream h = { .port = hosts[i].port,
-			.priority = hosts[i].priority,
-			.weight = hosts[i].weight };
+	for (unsigned i = 0; i < upstream->count; i++) {
+		const struct endpoint *e = &upstream->at[i];
+		struct ipc_upstream h = {
+			.port = e->port, .priority = e->priority, .weight = e->weight
+		};
 
-		if (!hosts[i].literal)
+		if (!e->literal)
 			continue;
-		memcpy(h.address, hosts[i].address, 16);
-		memcpy(h.name, hosts[i].name, sizeof(h.name));
+		memcpy(h.address, e->address, 16);
+		snprintf(h.name, sizeof(h.name), "%.*s", IPC_UPSTREAM_NAME, e->name);
 		add(s, list, &h);
 	}
 }
@@ -142,7 +145,7 @@ resolve_now(struct supervisor *s)
 		return;
 	}
 	c->deadline = clock_ms() + RESOLVE_PATIENCE;
-	if (send_config(s, c) == KMS_OK)
+	if (send_config(s, c, IPC_CONFIG) == KMS_OK)
 		child_send(c, IPC_START, 0, -1);
 }
 

@@ -1,6 +1,8 @@
 /*
  * signals.c - signals become bytes to read, so that no handler interrupts other code.
  */
+#include "kmsd/supervisor/signals.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -8,7 +10,9 @@
 #include <unistd.h>
 
 #include "kmsd/common/log.h"
-#include "kmsd/supervisor/supervisor.h"
+#include "kmsd/supervisor/reap.h"
+#include "kmsd/supervisor/reload.h"
+#include "kmsd/supervisor/stop.h"
 #include "libkms/kms_error.h"
 
 int

@@ -4,6 +4,8 @@
  * A child inherits descriptors 0 to 3 and an environment of two or three names. Everything else of
  * ours is close-on-exec.
  */
+#include "kmsd/supervisor/spawn.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -11,14 +13,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "kmsd/common/config_wire.h"
 #include "kmsd/common/log.h"
 #include "kmsd/ipc/ipc.h"
-#include "kmsd/supervisor/supervisor.h"
-#include "libkms/base/clock.h"
+#include "kmsd/supervisor/resolve.h"
 #include "libkms/kms_error.h"
 
 #define CHANNEL_BUFFER (1024 * 1024)
@@ -126,26 +127,6 @@ spawn_child(struct supervisor *s, struct child *c)
 }
 
 int
-ini_descriptor(const struct supervisor *s)
-{
-	int fd, saved;
-
-	fd = memfd_create("kms.ini", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fd == -1)
-		return -1;
-	if (write(fd, s->ini_text, s->ini_len) != (ssize_t)s->ini_len ||
-	    lseek(fd, 0, SEEK_SET) == -1 ||
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) ==
-		-1) {
-		saved = errno;
-		close(fd);
-		errno = saved;
-		return -1;
-	}
-	return fd;
-}
-
-int
 child_send(struct child *c, uint8_t verb, uint8_t index, int fd)
 {
 	struct ipc_parent m = { .verb = verb, .index = index, .fd = fd };
@@ -165,15 +146,18 @@ child_send(struct child *c, uint8_t verb, uint8_t index, int fd)
 }
 
 int
-send_config(struct supervisor *s, struct child *c)
+send_config(struct supervisor *s, struct child *c, enum ipc_parent_verb verb)
 {
-	int fd = ini_descriptor(s), rc;
+	uint8_t bytes[CONFIG_WIRE_MAX];
+	size_t len = config_encode(bytes, &s->config, c->reader);
+	int fd = ipc_memory_write("kms.config", bytes, len), rc;
 
 	if (fd == -1) {
-		log_event(LOG_ERR, "start-failed", "memfd_create: %s", strerror(errno));
+		log_event(LOG_ERR, verb == IPC_CONFIG ? "start-failed" : "config-error",
+		    "memfd_create: %s", strerror(errno));
 		return KMS_E_IO;
 	}
-	rc = child_send(c, IPC_CONFIG, 0, fd);
+	rc = child_send(c, verb, 0, fd);
 	close(fd);
 	return rc;
 }
@@ -203,7 +187,8 @@ spawn_activate(struct supervisor *s)
 	int rc = spawn_child(s, c);
 
 	/* A child that dies meanwhile is noticed when it is reaped, not here. */
-	if (rc == KMS_OK && send_config(s, c) == KMS_OK && send_secrets(s, c) == KMS_OK &&
+	if (rc == KMS_OK && send_config(s, c, IPC_CONFIG) == KMS_OK &&
+	    send_secrets(s, c) == KMS_OK &&
 	    child_send(c, IPC_STATE_DIR, 0, s->state_dir) == KMS_OK &&
 	    child_send(c, IPC_CONTROL, 0, s->control) == KMS_OK)
 		child_send(c, IPC_START, 0, -1);
@@ -240,7 +225,7 @@ spawn_front(struct supervisor *s, unsigned index)
 
 	if (rc != KMS_OK)
 		return rc;
-	if (send_config(s, c) != KMS_OK)
+	if (send_config(s, c, IPC_CONFIG) != KMS_OK)
 		return KMS_OK;
 	for (a = 0; a < s->listener_count; a++)
 		child_send(c, IPC_LISTEN, (uint8_t)a, s->listeners[index][a]);

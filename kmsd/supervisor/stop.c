@@ -2,12 +2,15 @@
  * stop.c - the end, in order: fronts first, which answer what is in flight while the
  * activation process still serves them, then the activation process. Each has ten seconds.
  */
+#include "kmsd/supervisor/stop.h"
+
 #include <signal.h>
 
 #include "kmsd/common/log.h"
 #include "kmsd/ipc/ipc.h"
-#include "kmsd/supervisor/supervisor.h"
-#include "libkms/base/clock.h"
+#include "kmsd/supervisor/notify.h"
+#include "kmsd/supervisor/resolve.h"
+#include "kmsd/supervisor/spawn.h"
 
 #define STOP_WAIT 10000 /* ms */
 

@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool
-is_v4(const uint8_t address[16])
+bool
+address_is_ipv4(const uint8_t address[16])
 {
 	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 
@@ -40,7 +40,7 @@ address_parse(uint8_t out[16], const char *text)
 const char *
 address_text(char out[ADDRESS_TEXT], const uint8_t address[16])
 {
-	bool v4 = is_v4(address);
+	bool v4 = address_is_ipv4(address);
 
 	return inet_ntop(v4 ? AF_INET : AF_INET6, address + (v4 ? 12 : 0), out, ADDRESS_TEXT);
 }
@@ -58,7 +58,7 @@ uint64_t
 address_source(const uint8_t address[16])
 {
 	/* ::ffff:a.b.c.d gives 0000:ffff:a.b.c.d, a prefix that no IPv6 host has. */
-	size_t from = is_v4(address) ? 8 : 0;
+	size_t from = address_is_ipv4(address) ? 8 : 0;
 	uint64_t key = 0;
 
 	for (size_t i = 0; i < 8; i++)
@@ -98,7 +98,7 @@ address_is_nowhere(const uint8_t address[16])
 static bool
 is_loopback(const uint8_t address[16])
 {
-	return is_v4(address) && address[12] == 127;
+	return address_is_ipv4(address) && address[12] == 127;
 }
 
 bool
@@ -120,10 +120,7 @@ address_is_own(const uint8_t address[16])
 }
 
 bool
-address_listens(const char *listening, const uint8_t address[16])
+address_listens(const uint8_t listening[16], const uint8_t address[16])
 {
-	uint8_t own[16];
-
-	return address_parse(own, listening) &&
-	       (address_is_nowhere(own) || memcmp(own, address, 16) == 0);
+	return address_is_nowhere(listening) || memcmp(listening, address, 16) == 0;
 }

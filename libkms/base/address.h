@@ -22,15 +22,14 @@ const char *address_port_text(
     char out[ADDRESS_PORT_TEXT], const uint8_t address[16], uint16_t port);
 /* The source that limits apply to: an IPv4 address, or the /64 of an IPv6 address. */
 uint64_t address_source(const uint8_t address[16]);
+bool address_is_ipv4(const uint8_t address[16]);
 /* Of an IPv4 or IPv6 socket address, and its port unless that is NULL. False, and zeros: others. */
 bool address_take(uint8_t out[16], uint16_t *port, const struct sockaddr *sa);
 /* 0.0.0.0 or ::, which is no address, but which connect(2) takes as this machine. */
 bool address_is_nowhere(const uint8_t address[16]);
 /* An interface of this machine has the address, or it is in 127.0.0.0/8. */
 bool address_is_own(const uint8_t address[16]);
-/*
- * A socket that listens on the text address (0.0.0.0 and :: mean every one) gets connections to it.
- */
-bool address_listens(const char *listening, const uint8_t address[16]);
+/* A socket that listens on an address (0.0.0.0 and :: mean every one) gets connections to it. */
+bool address_listens(const uint8_t listening[16], const uint8_t address[16]);
 
 #endif

@@ -36,3 +36,21 @@ typo_distance(const char *a, const char *b)
 	}
 	return row[n];
 }
+
+/* A third of its letters may be wrong, and one more. */
+struct typo
+typo_of(const char *wanted)
+{
+	return (struct typo){ .wanted = wanted, .distance = 2 + (unsigned)strlen(wanted) / 3 };
+}
+
+void
+typo_try(struct typo *t, const char *name)
+{
+	unsigned d = typo_distance(t->wanted, name);
+
+	if (d < t->distance) {
+		t->distance = d;
+		t->name = name;
+	}
+}

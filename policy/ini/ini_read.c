@@ -38,30 +38,6 @@ ini_expected(struct ini_reader *r, const struct ini_key *key, const char *value,
 	return ini_fail(r, r->line, "%s = \"%.48s\": it must be %s", key->name, value, what);
 }
 
-/* The name nearest to a typo, if one is near enough to be meant. */
-struct nearest {
-	const char *wanted;
-	const char *name;
-	unsigned distance;
-};
-
-static struct nearest
-nearest_to(const char *wanted)
-{
-	return (struct nearest){ wanted, NULL, 2 + (unsigned)strlen(wanted) / 3 };
-}
-
-static void
-nearest_try(struct nearest *n, const char *name)
-{
-	unsigned d = typo_distance(n->wanted, name);
-
-	if (d < n->distance) {
-		n->distance = d;
-		n->name = name;
-	}
-}
-
 /* "product UUID": a section as messages name it. */
 static const char *
 section_name(const struct ini_section *s, char out[64])
@@ -74,10 +50,10 @@ section_name(const struct ini_section *s, char out[64])
 static bool
 unknown_section(struct ini_reader *r, const char *name)
 {
-	struct nearest near = nearest_to(name);
+	struct typo near = typo_of(name);
 
 	for (unsigned i = 0; i < r->format->section_count; i++)
-		nearest_try(&near, r->format->sections[i].name);
+		typo_try(&near, r->format->sections[i].name);
 	if (near.name != NULL)
 		return ini_fail(
 		    r, r->line, "unknown section [%.64s]: did you mean [%s]?", name, near.name);
@@ -98,7 +74,7 @@ key_of(const struct ini_section *s, const char *name)
 static bool
 unknown_key(struct ini_reader *r, const char *name)
 {
-	struct nearest near = nearest_to(name);
+	struct typo near = typo_of(name);
 	char here[64], there[64];
 
 	section_name(r->section, here);
@@ -108,7 +84,7 @@ unknown_key(struct ini_reader *r, const char *name)
 			    "unknown key \"%.64s\" in [%s]: it belongs in [%s]", name, here,
 			    section_name(&r->format->sections[i], there));
 	for (unsigned i = 0; i < r->section->key_count; i++)
-		nearest_try(&near, r->section->keys[i].name);
+		typo_try(&near, r->section->keys[i].name);
 	if (near.name != NULL)
 		return ini_fail(r, r->line, "unknown key \"%.64s\" in [%s]: did you mean \"%s\"?",
 		    name, here, near.name);
@@ -353,6 +329,8 @@ ini_read_all(const struct ini_format *format, void *arg, const char *text, size_
 	section_close(&r);
 	if (r.count == 0)
 		sections_complete(&r);
+	if (format->check != NULL)
+		format->check(&r);
 	return r.count;
 }
 
@@ -400,10 +378,17 @@ ini_store(struct ini_reader *r, const struct ini_key *key, void *record, const c
 }
 
 bool
-ini_number(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+ini_number_of(struct ini_reader *r, const struct ini_key *key, void *record, const char *value,
+    const char *unit)
 {
 	uint64_t v = 0;
 	bool ok = number_parse(&v, UINT64_MAX, value);
 
-	return ini_store(r, key, record, value, ok, v, "");
+	return ini_store(r, key, record, value, ok, v, unit);
+}
+
+bool
+ini_number(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	return ini_number_of(r, key, record, value, "");
 }

@@ -63,6 +63,8 @@ struct ini_format {
 	unsigned section_count;
 	size_t max;         /* bytes of text */
 	const char *manual; /* where all keys are told: "kms.ini(5)"; NULL: not said */
+	/* What no single line can get wrong, once all is read; NULL: nothing. */
+	void (*check)(struct ini_reader *r);
 };
 
 struct ini_reader {
@@ -101,6 +103,8 @@ bool ini_expected(
 
 /* Decimal digits from key->min to key->max, into a field of 1, 2, 4 or 8 bytes. */
 bool ini_number(struct ini_reader *r, const struct ini_key *key, void *record, const char *value);
+bool ini_number_of(struct ini_reader *r, const struct ini_key *key, void *record, const char *value,
+    const char *unit);
 /* What was read by other means: ok and in range, or a message; unit follows the range in it. */
 bool ini_store(struct ini_reader *r, const struct ini_key *key, void *record, const char *value,
     bool ok, uint64_t v, const char *unit);

@@ -15,6 +15,10 @@ $written{$1}++ while $code =~ /log_(?:event|limited)\(\s*LOG_\w+,\s*"([a-z-]+)"/
 $written{$1}++ while $code =~ /\{\s*(?:KMS_E_\w+,\s*)?"([a-z]+(?:-[a-z]+)+)",\s*"/g;
 # the relay's refusals are handed on by name
 $written{$1}++ while $code =~ /"(relay-[a-z-]+)"/g;
+# its role, and what every process of kmsd's says of its start
+$written{$1}++ while $code =~ /\.(?:ready|failed) = "([a-z-]+)"/g;
+my $child = slurp("$src/kmsd/common/child.c");
+$written{$1}++ while $child =~ /log_event\([^";]*"([a-z-]+)"/g;
 cmp_ok(scalar keys %written, '>=', 18, 'events are found in the code: ' . keys %written);
 
 my $page = slurp("$src/doc/kmsd-front.8");

@@ -27,6 +27,14 @@ for my $file (split /\n/, `find $src/kmsd $src/kmsdb -name "*.c"`) {
 		@levels = $function =~ /broken/ ? 'ERR' : 'NOTICE' if !@levels;
 		for my $event ($call =~ /\bFAILED$/ ? 'start-failed' : $call =~ /"([a-z][a-z0-9-]*)"/g) { $level{$_}{$event} = 1 for @levels }
 	}
+	# What a process says of its start stands in its role.
+	while ($text =~ /struct child_role role = \{(.*?)\};/gs) {
+		my $role = $1;
+		my ($ready) = $role =~ /\.ready = "([a-z-]+)"/;
+		my ($failed) = $role =~ /\.failed = "([a-z-]+)"/;
+		$level{INFO}{$ready} = 1, $written{$ready} = $file if $ready;
+		$level{ $role =~ /\.vital = true/ ? 'CRIT' : 'ERR' }{$failed} = 1, $written{$failed} = $file if $failed;
+	}
 	next if $file !~ m{front/connection|activate/refusal_log};
 	$level{NOTICE}{$1} = 1 while $text =~ /\{\s*(?:KMS_E_\w+,\s*)?"([a-z]+(?:-[a-z]+)*)"(?:,\s*"| \})/g;
 }

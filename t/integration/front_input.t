@@ -211,7 +211,7 @@ subtest 'limit for one source' => sub {
 	is(error_status(reply($f->client)), 14, 'and only so far');
 	$f->write_ini(limits => ['connections_per_source = many']);
 	$f->command("reload $f->{ini}");
-	ok($f->logged('config'), 'a bad ini text is refused');
+	ok($f->logged('config-refused'), 'what is not a configuration is refused');
 	ok(served($third, 'still'), 'and what was there goes on');
 };
 
@@ -324,7 +324,8 @@ subtest 'start-up that must fail' => sub {
 	is($? >> 8, 1, 'by hand');
 	like($said, qr/started by kmsd\(8\) only/, 'by hand: says who starts it');
 	my $f = FrontStandin->start(may_fail => 1, ini => "nonsense = 1\n");
-	is(($f->expect(qr/^failed (\d+)/))[0], 281, 'an ini text that is wrong: CONFIG');
+	is(($f->expect(qr/^failed (\d+)/))[0], 17, 'what is not a configuration: BAD_VERSION');
+	ok($f->logged('config-refused'), 'log line');
 	is(($f->expect(qr/^exit (\d+)/))[0], 1, 'and the end');
 	SKIP: {
 		skip 'only root can change the user', 2 unless $> == 0;

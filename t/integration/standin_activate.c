@@ -19,12 +19,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "kmsd/common/config_text.h"
+#include "kmsd/common/config_wire.h"
 #include "kmsd/ipc/channel.h"
 #include "kmsd/ipc/ipc.h"
 #include "libkms/base/wire.h"
@@ -69,17 +70,20 @@ say(const char *word, unsigned long long number)
 	fflush(stdout);
 }
 
+/* A front's values of an ini file; of one that is not valid, something else. */
 static int
-ini_memfd(const char *path)
+config_memory(const char *path)
 {
-	char text[65536];
-	int file = open(path, O_RDONLY | O_CLOEXEC), fd = memfd_create("kms.ini", MFD_CLOEXEC);
-	ssize_t n;
+	uint8_t bytes[CONFIG_WIRE_MAX] = "not a configuration";
+	struct config c;
+	size_t len = 19;
+	int fd;
 
-	if (file == -1 || fd == -1 || (n = read(file, text, sizeof(text))) == -1 ||
-	    write(fd, text, (size_t)n) != n)
-		die(path);
-	close(file);
+	if (config_load(&c, path, NULL, 0) == 0)
+		len = config_encode(bytes, &c, CONFIG_FRONT);
+	fd = ipc_memory_write("kms.config", bytes, len);
+	if (fd == -1)
+		die("memfd");
 	return fd;
 }
 
@@ -144,7 +148,7 @@ start(struct standin *s, const char *front, const char *ini, rlim_t files)
 	s->held = malloc(HELD_MAX * sizeof(*s->held));
 	if (s->channel == NULL || s->held == NULL)
 		die("memory");
-	send_parent(s, IPC_CONFIG, ini_memfd(ini));
+	send_parent(s, IPC_CONFIG, config_memory(ini));
 	send_parent(s, IPC_LISTEN, listen_any());
 	send_parent(s, IPC_CHANNEL, channel[1]);
 	send_parent(s, IPC_START, -1);
@@ -282,7 +286,7 @@ on_command(struct standin *s, char *line)
 	} else if (strcmp(word, "stats") == 0) {
 		put(s, IPC_STATS_ASK, 0, NULL, 0);
 	} else if (strcmp(word, "reload") == 0 && arg != NULL) {
-		send_parent(s, IPC_RELOAD, ini_memfd(arg));
+		send_parent(s, IPC_RELOAD, config_memory(arg));
 	} else if (strcmp(word, "stop") == 0) {
 		send_parent(s, IPC_STOP, -1);
 	} else if (strcmp(word, "hang-up") == 0) {

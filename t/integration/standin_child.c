@@ -127,9 +127,9 @@ note_text(const struct child *c, const char *what, int fd)
 	char byte;
 	struct stat st;
 
-	if (fstat(fd, &st) == -1 || read(fd, &byte, 1) != 1)
+	if (fstat(fd, &st) == -1 || pread(fd, &byte, 1, 0) != 1)
 		_exit(96);
-	note(c, "%s %ld octets, write %s", what, (long)st.st_size,
+	note(c, "%s %ld bytes, write %s", what, (long)st.st_size,
 	    write(fd, "x", 1) == -1 && errno == EPERM ? "refused" : "POSSIBLE");
 }
 

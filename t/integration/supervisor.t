@@ -133,7 +133,7 @@ is($? >> 8, 2, 'an unknown option: exit code 2');
 	like($n, qr/kms\.ini:4: port = "99999"/, 'and the second error as well');
 	$n = `$kmsd -n -f $k->{dir}/none.ini 2>&1`;
 	is($? >> 8, 1, 'no such file: exit code 1');
-	like($n, qr/none\.ini: No such file/, 'and its name');
+	like($n, qr/none\.ini: cannot be read: No such file/, 'and its name');
 }
 
 # --- the usual life ---
@@ -145,7 +145,7 @@ is($? >> 8, 2, 'an unknown option: exit code 2');
 	is_deeply([ grep { !/fds|environment/ } @activate[0 .. 6] ],
 	    [ map { "kmsd-activate -1 $_" } grep { defined } ($activate[1] =~ /(config .*)/), 'state-dir writable', 'control', 'start', 'ready', ($activate[6] =~ /(channel \d)/) ],
 	    'activate gets configuration, state directory, control socket, then starts, then gets channels');
-	like($c, qr/kmsd-activate -1 config \d+ octets, write refused/, 'the ini text is sealed');
+	like($c, qr/kmsd-activate -1 config \d+ bytes, write refused/, 'the configuration is sealed');
 	like($c, qr/kmsd-activate -1 ready.*kmsd-front -1 fds/s, 'fronts start when activate is ready');
 	is(scalar(() = $c =~ /kmsd-front \d listen 0/g) + scalar(() = $c =~ /kmsd-front -1 listen 0/g), 2, 'each front has its listener');
 	is_deeply([ sort { $a <=> $b } $c =~ /kmsd-activate -1 channel (\d+)/g ], [ 0, 1 ], 'activate has a channel to each front');
@@ -316,7 +316,7 @@ SKIP: {
 	ok(log_has($k, qr/config-reloaded/), 'a valid ini is taken');
 	like(slurp($k->{log}), qr/config-restart-needed: \[listen\] fronts/, 'a key that needs a restart is named');
 	unlike(slurp($k->{log}), qr/config-restart-needed: \[limits\]/, 'one that does not is not');
-	ok(until_true { (() = children($k) =~ /reload \d+ octets, write refused/g) == 3 }, 'all three children get the new text');
+	ok(until_true { (() = children($k) =~ /reload \d+ bytes, write refused/g) == 3 }, 'all three children get the new configuration');
 	is(stop($k), 0, 'stops');
 }
 

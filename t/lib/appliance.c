@@ -14,13 +14,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "kmsd/common/config_text.h"
+#include "kmsd/common/config_wire.h"
 #include "libkms/base/wire.h"
 #include "libkms/kms_error.h"
 #include "policy/host_key.h"
@@ -65,12 +66,18 @@ appliance_make(struct appliance *a, const char *extra)
 	    extra);
 }
 
-static int
-memory_file(const char *text)
+int
+appliance_config(const char *ini)
 {
-	int fd = memfd_create("ini", MFD_CLOEXEC);
+	uint8_t bytes[CONFIG_WIRE_MAX];
+	struct config c;
+	struct fault f;
+	int fd;
 
-	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+	if (config_parse(&c, ini, strlen(ini), &f, 1) != 0)
+		player_die(f.text);
+	fd = ipc_memory_write("kms.config", bytes, config_encode(bytes, &c, CONFIG_ACTIVATE));
+	if (fd < 0)
 		player_die("memfd");
 	return fd;
 }
@@ -129,7 +136,7 @@ appliance_start(struct appliance *a)
 	if ((a->pid = fork()) == 0)
 		child(a, pair[1]);
 	close(pair[1]);
-	ini = memory_file(a->ini);
+	ini = appliance_config(a->ini);
 	control = control_listener(a->control);
 	give(a, IPC_CONFIG, 0, ini);
 	give(a, IPC_STATE_DIR, 0, a->state);

@@ -30,6 +30,8 @@ struct appliance {
 void appliance_make(struct appliance *a, const char *extra);
 /* Spawn and wait for CHILD_READY. Returns 0, or the status of CHILD_FAILED. */
 uint32_t appliance_start(struct appliance *a);
+/* Its values of an ini file, as kmsd hands them over. */
+int appliance_config(const char *ini);
 /* STOP; waits; its exit status, 128 + signal when it was killed. */
 int appliance_stop(struct appliance *a);
 bool appliance_alive(struct appliance *a);

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "kmsd/activate/activate_confine.h"
+#include "kmsd/common/config_text.h"
 #include "libkms/kms_error.h"
 #include "t/lib/appliance.h"
 #include "t/lib/tap.h"

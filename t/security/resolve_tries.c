@@ -12,11 +12,9 @@
 static int
 confine(const struct config *c)
 {
-	uint32_t may_miss = 0;
 	char why[256];
 
-	confine_parse(&may_miss, c->allow_missing);
-	if (confine_enough(RESOLVE_CONFINE_WANTED, resolve_confine(c), true, may_miss, why))
+	if (confine_enough(RESOLVE_CONFINE_WANTED, resolve_confine(c), true, c->allow_missing, why))
 		return 0;
 	fprintf(stderr, "%s\n", why);
 	return -1;

@@ -17,7 +17,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "kmsd/common/config.h"
+#include "kmsd/common/config_text.h"
 #include "libkms/kms_error.h"
 
 /* Opened before confinement, as a stranger would find descriptors already there. */
@@ -216,17 +216,8 @@ static int
 confine_by(const char *ini, int (*confine)(const struct config *c))
 {
 	static struct config c;
-	struct config_error error;
-	char *text = NULL;
-	unsigned errors;
-	size_t len;
 
-	config_defaults(&c);
-	if (config_read_file(ini, &text, &len) != KMS_OK)
-		return -1;
-	errors = config_parse(&c, text, len, &error, 1);
-	free(text);
-	return errors == 0 ? confine(&c) : -1;
+	return config_load(&c, ini, NULL, 0) == 0 ? confine(&c) : -1;
 }
 
 int

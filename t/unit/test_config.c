@@ -5,6 +5,7 @@
  * KMS_UPDATE=1 rewrites t/unit/config/NAME.ok from what is printed now; read the difference before
  * it is committed.
  */
+#include <fcntl.h>
 #include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,10 +14,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
-#include "kmsd/common/config.h"
+#include "kmsd/common/config_text.h"
+#include "kmsd/common/config_wire.h"
+#include "kmsd/common/confine.h"
+#include "libkms/base/file.h"
 #include "libkms/kms_error.h"
 
 #define KEY "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3"
@@ -36,12 +41,23 @@ static const struct bad {
 	{ "\n\n[limits]\nidle_timout = 3\n", 4, "did you mean \"idle_timeout\"?", 1 },
 	{ "[limits]\nIdle_timeout = 3\n", 2, "did you mean \"idle_timeout\"?", 1 },
 	{ "[limits]\nport = 3\n", 2, "it belongs in [listen]", 1 },
-	{ "[relay]\nupstream = kms:0\n", 2, "it must be host[:port][/priority[/weight]]", 1 },
-	{ "[relay]\nupstream = 10.0.0\n", 2, "it must be host[:port][/priority[/weight]]", 1 },
+	{ "[relay]\nupstream = kms:0\n", 2,
+	    "it must be 0 to 16 different hosts as host[:port][/priority[/weight]]", 1 },
+	{ "[relay]\nupstream = 10.0.0\n", 2,
+	    "it must be 0 to 16 different hosts as host[:port][/priority[/weight]]", 1 },
 	{ "[relay]\ndomain = a..b\n", 2, "it must be a domain name", 1 },
 	{ "[relay]\nnameserver = ns.example.com\n", 2, "it must be an IPv4 or IPv6 address", 1 },
-	{ "[relay]\nports = 1688 0\n", 2, "it must be port numbers", 1 },
-	{ "[relay]\nallow = 10.0.0.1/8\n", 2, "it must be networks such as 192.0.2.0/24", 1 },
+	{ "[relay]\nupstream = a b c d e f g h i j k l m n o p q\n", 2, "0 to 16 different hosts",
+	    1 },
+	{ "[relay]\nupstream = a:1689 a:1689/1\n", 2, "0 to 16 different hosts", 1 },
+	{ "[relay]\nupstream = 0123456789012345678901234567890123456789012345678901234567890123.x\n",
+	    2, "0 to 16 different hosts", 1 },
+	{ "[relay]\nnameserver = 192.0.2.1:0\n", 2, "it must be an IPv4 or IPv6 address", 1 },
+	{ "[relay]\nallow = 10.0.0.0/8 10.0.0.0/8\n", 2, "0 to 32 different networks", 1 },
+	{ "[relay x]\n", 1, "[relay] takes no name", 1 },
+	{ "[relay]\nports = 1688 0\n", 2, "it must be 0 to 16 different port numbers", 1 },
+	{ "[relay]\nallow = 10.0.0.1/8\n", 2,
+	    "it must be 0 to 32 different networks as ADDRESS/BITS", 1 },
 	{ "[relay]\nconnect_timeout = 11\n", 0, "connect_timeout is longer than answer_timeout",
 	    1 },
 	{ "[limits]\nzebra = 3\n", 2, "unknown key \"zebra\" in [limits]: see kms.ini(5)", 1 },
@@ -57,21 +73,23 @@ static const struct bad {
 	{ "[listen]\naddress = " A50 A50 A50 A50 "\n", 2, "longer than 198 bytes", 1 },
 	{ "[" A50 A50 A50 A50 "]\nx = 1\n", 1, "longer than 198 bytes", 2 },
 	/* Numbers. */
-	{ "[listen]\nport = 65536\n", 2, "port = \"65536\": it must be a number, 0..65535", 1 },
-	{ "[listen]\nport = -1\n", 2, "a number, 0..65535", 1 },
-	{ "[listen]\nport = 16 88\n", 2, "a number, 0..65535", 1 },
-	{ "[listen]\nport = 0x10\n", 2, "a number, 0..65535", 1 },
-	{ "[listen]\nport = 1688K\n", 2, "a number, 0..65535", 1 },
-	{ "[listen]\nport =\n", 2, "a number, 0..65535", 1 },
-	{ "[listen]\nport = 18446744073709551617\n", 2, "a number, 0..65535", 1 },
-	{ "[listen]\nfronts = 0\n", 2, "a number, 1..32", 1 },
-	{ "[listen]\nfronts = 33\n", 2, "a number, 1..32", 1 },
-	{ "[limits]\nidle_timeout = 0\n", 2, "a number of seconds, 1..86400", 1 },
-	{ "[limits]\nidle_timeout = 5m\n", 2, "a number of seconds, 1..86400", 1 },
-	{ "[ledger]\nsegment_size = 1048575\n", 2, "a number of bytes, 1M..4G", 1 },
-	{ "[ledger]\nsegment_size = 5G\n", 2, "a number of bytes, 1M..4G (suffixes K, M, G)", 1 },
-	{ "[ledger]\nsegment_size = 64MB\n", 2, "a number of bytes", 1 },
-	{ "[ledger]\nmap_size = 17179869184G\n", 2, "a number of bytes", 1 },
+	{ "[listen]\nport = 65536\n", 2, "port = \"65536\": it must be a number from 0 to 65535",
+	    1 },
+	{ "[listen]\nport = -1\n", 2, "a number from 0 to 65535", 1 },
+	{ "[listen]\nport = 16 88\n", 2, "a number from 0 to 65535", 1 },
+	{ "[listen]\nport = 0x10\n", 2, "a number from 0 to 65535", 1 },
+	{ "[listen]\nport = 1688K\n", 2, "a number from 0 to 65535", 1 },
+	{ "[listen]\nport =\n", 2, "a number from 0 to 65535", 1 },
+	{ "[listen]\nport = 18446744073709551617\n", 2, "a number from 0 to 65535", 1 },
+	{ "[listen]\nfronts = 0\n", 2, "a number from 1 to 32", 1 },
+	{ "[listen]\nfronts = 33\n", 2, "a number from 1 to 32", 1 },
+	{ "[limits]\nidle_timeout = 0\n", 2, "a number from 1 to 86400 seconds", 1 },
+	{ "[limits]\nidle_timeout = 5m\n", 2, "a number from 1 to 86400 seconds", 1 },
+	{ "[ledger]\nsegment_size = 1048575\n", 2, "a number from 1M to 4G bytes", 1 },
+	{ "[ledger]\nsegment_size = 5G\n", 2, "a number from 1M to 4G bytes (suffixes K, M, G)",
+	    1 },
+	{ "[ledger]\nsegment_size = 64MB\n", 2, "a number from 1M to ", 1 },
+	{ "[ledger]\nmap_size = 17179869184G\n", 2, "a number from 1M to ", 1 },
 	/* Words and names. */
 	{ "[sandbox]\nrequired = maybe\n", 2, "required = \"maybe\": it must be yes or no", 1 },
 	{ "[log]\nlevel = loud\n", 2, "error, warning, notice, info or debug", 1 },
@@ -85,23 +103,24 @@ static const struct bad {
 	{ "[kms]\nactivate_user = Root\n", 2, "a user name of a-z", 1 },
 	{ "[kms]\nactivate_user =\n", 2, "a user name of a-z", 1 },
 	{ "[kms]\nfront_user = a;b\n", 2, "a user name of a-z", 1 },
-	{ "[kms]\nfront_user = " A50 "\n", 2, "1..32 bytes", 1 },
+	{ "[kms]\nfront_user = " A50 "\n", 2, "1 to 32 bytes", 1 },
 	{ "[kms]\nstate_directory = var\n", 2, "an absolute path", 1 },
 	{ "[kms]\nstate_directory = /var/../etc\n", 2, "an absolute path", 1 },
 	{ "[kms]\nstate_directory = /var/..\n", 2, "an absolute path", 1 },
-	{ "[kms]\nruntime_directory = /" A50 A50 "\n", 2, "1..90 bytes", 1 },
+	{ "[kms]\nruntime_directory = /" A50 A50 "\n", 2, "1 to 90 bytes", 1 },
 	{ "[kms]\nstate_directory = /x\nruntime_directory = /x\n", 0, "same directory", 1 },
 	/* Addresses. */
-	{ "[listen]\naddress = localhost\n", 2, "1..8 different IPv4 or IPv6 addresses", 1 },
-	{ "[listen]\naddress =\n", 2, "1..8 different", 1 },
-	{ "[listen]\naddress = ::1 ::1\n", 2, "1..8 different", 1 },
+	{ "[listen]\naddress = localhost\n", 2, "1 to 8 different IPv4 or IPv6 addresses", 1 },
+	{ "[listen]\naddress =\n", 2, "1 to 8 different", 1 },
+	{ "[listen]\naddress = ::1 ::1\n", 2, "1 to 8 different", 1 },
 	{ "[listen]\naddress = 1.1.1.1 1.1.1.2 1.1.1.3 1.1.1.4 1.1.1.5 1.1.1.6 1.1.1.7 1.1.1.8 1.1.1.9\n",
-	    2, "1..8 different", 1 },
+	    2, "1 to 8 different", 1 },
 	/* Names of machines. */
-	{ "[dns]\ndomains = a.test A.TEST.\n", 2, "0..8 different DNS names", 1 },
-	{ "[dns]\ndomains = a.test\ndomains = b.test a.test\n", 3, "0..8 different DNS names", 1 },
-	{ "[dns]\ndomains = a.test\ndomains =\n", 3, "0..8 different DNS names", 1 },
-	{ "[dns]\ndomains = a b c d e f g h i\n", 2, "0..8 different DNS names", 1 },
+	{ "[dns]\ndomains = a.test A.TEST.\n", 2, "0 to 8 different DNS names", 1 },
+	{ "[dns]\ndomains = a.test\ndomains = b.test a.test\n", 3, "0 to 8 different DNS names",
+	    1 },
+	{ "[dns]\ndomains = a.test\ndomains =\n", 3, "0 to 8 different DNS names", 1 },
+	{ "[dns]\ndomains = a b c d e f g h i\n", 2, "0 to 8 different DNS names", 1 },
 	{ "[dns]\ndomains = a..test\n", 2, "DNS names", 1 },
 	{ "[dns]\ndomains = .test\n", 2, "DNS names", 1 },
 	{ "[dns]\ndomains = .\n", 2, "DNS names", 1 },
@@ -120,13 +139,13 @@ static const struct bad {
 	{ "[dns]\naddresses = ::\n", 2, "of this host", 1 },
 	{ "[dns]\naddresses = ff02::1\n", 2, "of this host", 1 },
 	{ "[dns]\naddresses = 224.0.0.1\n", 2, "of this host", 1 },
-	{ "[dns]\naddresses = 192.0.2.1 192.0.2.1\n", 2, "0..8 different", 1 },
-	{ "[dns]\naddresses = 2001:db8::1 2001:DB8:0::1\n", 2, "0..8 different", 1 },
+	{ "[dns]\naddresses = 192.0.2.1 192.0.2.1\n", 2, "0 to 8 different", 1 },
+	{ "[dns]\naddresses = 2001:db8::1 2001:DB8:0::1\n", 2, "0 to 8 different", 1 },
 	{ "[dns]\naddresses = 192.0.2.1/24\n", 2, "of this host", 1 },
-	{ "[dns]\nttl = 29\n", 2, "a number of seconds, 30..604800", 1 },
-	{ "[dns]\nttl = 1h\n", 2, "a number of seconds, 30..604800", 1 },
-	{ "[dns]\npriority = 65536\n", 2, "a number, 0..65535", 1 },
-	{ "[dns]\nweight = -1\n", 2, "a number, 0..65535", 1 },
+	{ "[dns]\nttl = 29\n", 2, "a number from 30 to 604800 seconds", 1 },
+	{ "[dns]\nttl = 1h\n", 2, "a number from 30 to 604800 seconds", 1 },
+	{ "[dns]\npriority = 65536\n", 2, "a number from 0 to 65535", 1 },
+	{ "[dns]\nweight = -1\n", 2, "a number from 0 to 65535", 1 },
 	{ "[dns]\nserver = ns.test:0\n", 2, "a name or an address, with :PORT", 1 },
 	{ "[dns]\nserver = ns.test:65536\n", 2, "a name or an address", 1 },
 	{ "[dns]\nserver = ns.test:\n", 2, "a name or an address", 1 },
@@ -156,7 +175,7 @@ static const struct bad {
 	{ "[dns]\n" KEYTAB "principal = A@B$\n", 4, "NAME@REALM", 1 },
 	{ "[dns]\npublish_vlmcs = 1\n", 2, "yes or no", 1 },
 	/* Networks. */
-	{ "[firewall]\nallow =\n", 2, "1..32 different networks", 1 },
+	{ "[firewall]\nallow =\n", 2, "1 to 32 different networks", 1 },
 	{ "[firewall]\nallow = 10.0.0.1/8\n", 2, "no bit set beyond BITS", 1 },
 	{ "[firewall]\nallow = 2001:db8::1/64\n", 2, "no bit set beyond BITS", 1 },
 	{ "[firewall]\nallow = 10.0.0.0/33\n", 2, "networks as ADDRESS/BITS", 1 },
@@ -170,19 +189,19 @@ static const struct bad {
 	{ "[firewall]\nallow = any\n", 2, "networks as ADDRESS/BITS", 1 },
 	{ "[firewall]\nallow = 10.0.0.0/8 10.0.0.0/8\n", 2, "different networks", 1 },
 	{ "[firewall]\nallow = 192.0.2.1/32 192.0.2.1\n", 2, "different networks", 1 },
-	{ "[firewall]\nallow = 10.0.0.0/8\nallow =\n", 3, "1..32 different networks", 1 },
+	{ "[firewall]\nallow = 10.0.0.0/8\nallow =\n", 3, "1 to 32 different networks", 1 },
 	{ "[firewall]\nallow = 1.1.1.1 1.1.1.2 1.1.1.3 1.1.1.4 1.1.1.5 1.1.1.6 1.1.1.7 1.1.1.8 1.1.1.9 1.1.1.10 1.1.1.11 1.1.1.12 1.1.1.13\nallow = 1.1.2.1 1.1.2.2 1.1.2.3 1.1.2.4 1.1.2.5 1.1.2.6 1.1.2.7 1.1.2.8 1.1.2.9 1.1.2.10 1.1.2.11 1.1.2.12 1.1.2.13\nallow = 1.1.3.1 1.1.3.2 1.1.3.3 1.1.3.4 1.1.3.5 1.1.3.6 1.1.3.7\n",
-	    4, "1..32 different networks", 1 },
-	{ "[firewall]\nrate = 100001\n", 2, "a number, 0..100000", 1 },
-	{ "[firewall]\nrate = 10/second\n", 2, "a number, 0..100000", 1 },
+	    4, "1 to 32 different networks", 1 },
+	{ "[firewall]\nrate = 100001\n", 2, "a number from 0 to 100000", 1 },
+	{ "[firewall]\nrate = 10/second\n", 2, "a number from 0 to 100000", 1 },
 	{ "[firewall]\ninterface = \"eth0\"\n", 2, "a network interface's name", 1 },
 	{ "[firewall]\ninterface = eth0 eth1\n", 2, "a network interface's name", 1 },
 	{ "[firewall]\ninterface = ..\n", 2, "a network interface's name", 1 },
 	{ "[firewall]\ninterface = aaaaaaaaaaaaaaaa\n", 2, "at most 15 bytes", 1 },
 	/* Publishers. */
 	{ "[publisher]\nkey = " KEY "\n", 1, "needs a name: [publisher NAME]", 1 },
-	{ "[publisher a/b]\nkey = " KEY "\n", 1, "1..64 letters", 1 },
-	{ "[publisher " A50 A50 "]\nkey = " KEY "\n", 1, "1..64 letters", 1 },
+	{ "[publisher a/b]\nkey = " KEY "\n", 1, "1 to 64 letters", 1 },
+	{ "[publisher " A50 A50 "]\nkey = " KEY "\n", 1, "1 to 64 letters", 1 },
 	{ "[publisher a]\nkey = " KEY "\n[publisher a]\n", 3, "publisher \"a\" is given twice", 1 },
 	{ "\n[publisher a]\n", 2, "[publisher a] has no valid key", 1 },
 	{ "[publisher a]\nkey = " KEY "x\n", 2, "RW and 54 characters", 2 },
@@ -204,7 +223,7 @@ static const struct bad {
 static void
 test_bad(void **ignored)
 {
-	struct config_error e[8];
+	struct fault e[8];
 	struct config c;
 	unsigned n;
 	size_t i;
@@ -226,7 +245,7 @@ test_typos(void **ignored)
 {
 	static const char *const ways[] = { "a letter doubled", "a letter left out",
 		"two exchanged" };
-	struct config_error e[4];
+	struct fault e[4];
 	const struct config_key *k;
 	char typo[64], text[256], want[128];
 	struct config c;
@@ -276,7 +295,7 @@ static void
 test_bad_octets(void **ignored)
 {
 	static const char nul[] = "[listen]\nport\0 = 1\n";
-	struct config_error e[2];
+	struct fault e[2];
 	struct config c;
 	char *large;
 
@@ -297,7 +316,7 @@ test_bad_octets(void **ignored)
 static void
 test_many_errors(void **ignored)
 {
-	struct config_error e[3];
+	struct fault e[3];
 	struct config c;
 	char text[512] = "[limits]\n";
 	int i;
@@ -314,7 +333,7 @@ test_many_errors(void **ignored)
 static void
 test_too_many_publishers(void **ignored)
 {
-	struct config_error e[2];
+	struct fault e[2];
 	struct config c;
 	char text[4096];
 	size_t used = 0;
@@ -345,7 +364,7 @@ read_whole(const char *dir, const char *name, size_t *len)
 	char path[1024], *text;
 
 	snprintf(path, sizeof(path), "%s%s%s", dir, *dir ? "/" : "", name);
-	if (config_read_file(path, &text, len) != KMS_OK)
+	if (file_read(AT_FDCWD, path, FILE_GIVEN, CONFIG_MAX, &text, len) != KMS_OK)
 		fail_msg("cannot read %s", path);
 	return text;
 }
@@ -373,7 +392,7 @@ print(const struct config *c, size_t *len)
 static void
 parse_good(struct config *c, const char *text, size_t len, const char *name)
 {
-	struct config_error e;
+	struct fault e;
 
 	if (config_parse(c, text, len, &e, 1) != 0)
 		fail_msg("%s:%d: %s", name, e.line, e.text);
@@ -431,7 +450,7 @@ test_values(void **ignored)
 {
 	struct config c;
 	size_t len;
-	char path[512], *text;
+	char path[512], text_of[NETWORK_TEXT], *text;
 
 	snprintf(path, sizeof(path), "%s/t/unit/config", source());
 	text = read_whole(path, "all.in", &len);
@@ -439,36 +458,37 @@ test_values(void **ignored)
 	free(text);
 	assert_string_equal(c.state_directory, "/srv/kms/state");
 	assert_string_equal(c.control_group, "kmsadm");
-	assert_int_equal(c.address_count, 2);
-	assert_string_equal(c.address[0], "192.0.2.1");
-	assert_string_equal(c.address[1], "2001:db8::1");
+	assert_int_equal(c.address.count, 2);
+	assert_string_equal(address_text(text_of, c.address.at[0]), "192.0.2.1");
+	assert_string_equal(address_text(text_of, c.address.at[1]), "2001:db8::1");
 	assert_int_equal(c.port, 0);
 	assert_int_equal(c.fronts, 32);
 	assert_int_equal(c.credits, 65536);
 	assert_int_equal(c.segment_size, 1536 * 1024);
 	assert_int_equal(c.map_size, (uint64_t)1 << 40);
 	assert_false(c.sandbox_required);
-	assert_string_equal(c.allow_missing, "landlock seccomp");
+	assert_int_equal(c.allow_missing, CONFINE_LANDLOCK | CONFINE_SECCOMP);
 	assert_int_equal(c.log_level, 7);
 	assert_true(c.log_syslog);
 	assert_int_equal(c.publisher_count, 0);
-	assert_int_equal(c.dns_domain_count, 8);
-	assert_string_equal(c.dns_domain[0], "example.com");
+	assert_int_equal(c.dns_domains.count, 8);
+	assert_string_equal(c.dns_domains.at[0], "example.com");
 	assert_string_equal(c.dns_host, "kms-1.example.com");
-	assert_int_equal(c.dns_address_count, 2);
-	assert_string_equal(c.dns_address[1], "2001:db8::1");
+	assert_int_equal(c.dns_addresses.count, 2);
+	assert_string_equal(address_text(text_of, c.dns_addresses.at[1]), "2001:db8::1");
 	assert_int_equal(c.dns_ttl, 604800);
 	assert_int_equal(c.dns_priority, 65535);
 	assert_int_equal(c.dns_weight, 1);
-	assert_string_equal(c.dns_server, "[2001:db8::53]:5353");
+	assert_string_equal(c.dns_server.name, "2001:db8::53");
+	assert_int_equal(c.dns_server.port, 5353);
 	assert_int_equal(strlen(c.tsig_key_file), 184);
 	assert_false(c.gss_tsig);
 	assert_true(c.publish_vlmcs);
-	assert_int_equal(c.allow_count, 4);
-	assert_string_equal(c.allow[0], "0.0.0.0/0");
-	assert_string_equal(c.allow[1], "2001:db8::/32");
-	assert_string_equal(c.allow[2], "192.0.2.1");
-	assert_string_equal(c.allow[3], "2001:db8::1");
+	assert_int_equal(c.allow.count, 4);
+	assert_string_equal(network_text(text_of, &c.allow.at[0]), "0.0.0.0/0");
+	assert_string_equal(network_text(text_of, &c.allow.at[1]), "2001:db8::/32");
+	assert_string_equal(network_text(text_of, &c.allow.at[2]), "192.0.2.1");
+	assert_string_equal(network_text(text_of, &c.allow.at[3]), "2001:db8::1");
 	assert_int_equal(c.firewall_rate, 0);
 	assert_string_equal(c.firewall_interface, "eth0.100");
 
@@ -489,12 +509,13 @@ test_values(void **ignored)
 static void
 test_defaults(void **ignored)
 {
+	char text[NETWORK_TEXT];
 	struct config c;
 
 	config_defaults(&c);
 	assert_string_equal(c.activate_user, "_kms");
 	assert_string_equal(c.front_user, "_kmsnet");
-	assert_int_equal(c.address_count, 2);
+	assert_int_equal(c.address.count, 2);
 	assert_int_equal(c.port, 1688);
 	assert_int_equal(c.fronts, 2);
 	assert_int_equal(c.connections, 20000);
@@ -504,13 +525,13 @@ test_defaults(void **ignored)
 	assert_true(c.sandbox_required);
 	assert_false(c.log_syslog);
 	assert_int_equal(c.log_level, 6);
-	assert_int_equal(c.dns_domain_count, 0);
+	assert_int_equal(c.dns_domains.count, 0);
 	assert_string_equal(c.dns_host, "");
-	assert_int_equal(c.dns_address_count, 0);
+	assert_int_equal(c.dns_addresses.count, 0);
 	assert_int_equal(c.dns_ttl, 3600);
-	assert_int_equal(c.allow_count, 6);
-	assert_string_equal(c.allow[0], "10.0.0.0/8");
-	assert_string_equal(c.allow[5], "fe80::/10");
+	assert_int_equal(c.allow.count, 6);
+	assert_string_equal(network_text(text, &c.allow.at[0]), "10.0.0.0/8");
+	assert_string_equal(network_text(text, &c.allow.at[5]), "fe80::/10");
 	assert_int_equal(c.firewall_rate, 600);
 	assert_false(c.gss_tsig);
 	assert_false(c.publish_vlmcs);
@@ -565,7 +586,7 @@ test_example(void **ignored)
 		 * The directories' defaults are configure's: the example shows an installed
 		 * system's.
 		 */
-		if (strcmp(k->type, "directory") == 0)
+		if (k->type == KEY_DIRECTORY)
 			snprintf(line, sizeof(line), "\n;%s = /", k->key);
 		at = strstr(text, line);
 		if (at == NULL)
@@ -586,7 +607,7 @@ static void
 test_manual(void **ignored)
 {
 	const struct config_key *k;
-	char want[512], *text, *section, *at, *next;
+	char want[512], range[CONFIG_RANGE], *text, *section, *at, *next;
 	size_t len;
 
 	text = read_whole(source(), "doc/kms.ini.5", &len);
@@ -604,10 +625,10 @@ test_manual(void **ignored)
 		    "Range: %s.\n"
 		    "Default: %s.\n"
 		    "Takes effect: on %s.\n",
-		    k->key, k->type, k->range,
-		    strcmp(k->type, "directory") == 0 ? "set by configure"
-		    : *k->def == '\0'                 ? "empty"
-						      : k->def,
+		    k->key, config_type_name(k->type), config_range(range, k),
+		    k->type == KEY_DIRECTORY ? "set by configure"
+		    : *k->def == '\0'        ? "empty"
+					     : k->def,
 		    k->restart ? "restart" : "reload");
 		at = strstr(section, want);
 		if (at == NULL || (next != NULL && at > next))
@@ -646,17 +667,40 @@ test_manual_names_keys_only(void **ignored)
 	free(text);
 }
 
+/* A file of just the most is read, one byte more is not; what cannot be read leaves the defaults.
+ */
 static void
-test_read_file(void **ignored)
+test_load(void **ignored)
 {
-	char *text;
-	size_t len;
+	char path[] = "/tmp/test_config.XXXXXX";
+	struct config c, defaults;
+	struct fault f;
+	char *large = malloc(CONFIG_MAX);
+	int fd = mkstemp(path);
 
-	assert_int_equal(config_read_file("/nonexistent/kms.ini", &text, &len), KMS_E_NOT_FOUND);
-	assert_null(text);
-	assert_int_equal(config_read_file("/", &text, &len), KMS_E_IO);
-	assert_int_equal(config_read_file("/dev/zero", &text, &len), KMS_E_TOO_LARGE);
-	assert_null(text);
+	assert_non_null(large);
+	assert_true(fd >= 0);
+	memset(large, '\n', CONFIG_MAX);
+	memcpy(large, "[listen]\nfronts = 3", 19);
+	config_defaults(&defaults);
+	assert_int_equal(write(fd, large, CONFIG_MAX), CONFIG_MAX);
+	assert_int_equal(config_load(&c, path, &f, 1), 0);
+	assert_int_equal(c.fronts, 3);
+	assert_int_equal(write(fd, "\n", 1), 1);
+	assert_int_equal(config_load(&c, path, &f, 1), 1);
+	assert_int_equal(f.status, KMS_E_TOO_LARGE);
+	assert_string_equal(f.text, "the file is larger than 262144 bytes");
+	assert_memory_equal(&c, &defaults, sizeof(c));
+	assert_int_equal(config_load(&c, "/nonexistent/kms.ini", &f, 1), 1);
+	assert_int_equal(f.status, KMS_E_NOT_FOUND);
+	assert_int_equal(f.line, 0);
+	assert_string_equal(f.text, "cannot be read: No such file or directory");
+	assert_int_equal(config_load(&c, "/", NULL, 0), 1);
+	assert_int_equal(config_load(&c, "/dev/zero", &f, 1), 1);
+	assert_int_equal(f.status, KMS_E_TOO_LARGE);
+	close(fd);
+	unlink(path);
+	free(large);
 }
 
 /* What kmsd takes at a start and what it takes at a reload are told apart; what it does not read
@@ -680,7 +724,7 @@ test_mark(void **ignored)
 		    false, true },
 	};
 	struct config plain, c;
-	struct config_error e;
+	struct fault e;
 
 	config_defaults(&plain);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
@@ -707,7 +751,7 @@ main(void)
 		cmocka_unit_test(test_example),
 		cmocka_unit_test(test_manual),
 		cmocka_unit_test(test_manual_names_keys_only),
-		cmocka_unit_test(test_read_file),
+		cmocka_unit_test(test_load),
 		cmocka_unit_test(test_mark),
 	};
 

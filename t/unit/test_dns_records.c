@@ -15,6 +15,7 @@
 
 #include "kmsctl/dns/records.h"
 #include "kmsctl/firewall/ruleset.h"
+#include "kmsd/common/config_text.h"
 #include "libkms/kms_error.h"
 
 #define L63 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -25,7 +26,7 @@
 static void
 parse(struct config *c, const char *text)
 {
-	struct config_error e;
+	struct fault e;
 
 	if (config_parse(c, text, strlen(text), &e, 1) != 0)
 		fail_msg("%d: %s", e.line, e.text);
@@ -105,9 +106,9 @@ test_wanted(void **ignored)
 	c.port = 0;
 	assert_int_equal(records_wanted(&set, &c, NULL), KMS_E_CONFIG);
 	c.port = 1;
-	strcpy(c.dns_domain[0],
+	strcpy(c.dns_domains.at[0],
 	    L63 "." L63 "." L63 ".aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
-	c.dns_domain_count = 1;
+	c.dns_domains.count = 1;
 	assert_int_equal(records_wanted(&set, &c, &fault), KMS_E_CONFIG);
 	assert_non_null(strstr(fault.text, "longer than DNS allows"));
 }

@@ -6,6 +6,7 @@
 
 #include "kmsd/activate/activate.h"
 #include "kmsd/activate/control/control_verbs.h"
+#include "kmsd/common/relay_config.h"
 #include "libkms/base/address.h"
 #include "libkms/core/entry_relayed.h"
 
@@ -29,14 +30,14 @@ int
 control_relay_status(struct control_request *q)
 {
 	const struct relayed_counts *c = &q->activate->relayed;
+	const struct config *config = &q->activate->config;
+	char upstream[RELAY_UPSTREAM_TEXT];
 	struct control_buf *b = q->out;
 
 	control_row(b, "relay");
-	control_number(b, "configured",
-	    q->activate->config.relay_upstream[0] != '\0' ||
-		q->activate->config.relay_domain[0] != '\0');
-	control_text(b, "upstream", q->activate->config.relay_upstream);
-	control_text(b, "domain", q->activate->config.relay_domain);
+	control_number(b, "configured", relay_configured(config));
+	control_text(b, "upstream", relay_upstream_text(config, upstream));
+	control_text(b, "domain", config->relay_domain);
 	outcomes(b, c->outcomes);
 	control_number(b, "dropped", c->dropped);
 	control_number(b, "unwritten", c->unwritten);

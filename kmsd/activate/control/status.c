@@ -24,8 +24,8 @@ row_service(struct activate *a, struct control_buf *b)
 	control_number(b, "started", a->started);
 	control_text(b, "host-name", a->host_name);
 	control_hex(b, "host-id", host_identity_id(a->key), 16);
-	control_number(b, "config-started", a->config_started);
-	control_number(b, "config-read", a->config_read);
+	control_number(b, "config-started", a->config.marks[true]);
+	control_number(b, "config-read", a->config.marks[false]);
 	control_number(b, "port", a->config.port);
 	control_number(b, "fronts", a->config.fronts);
 	control_text(b, "key-sealed", identity_kind_name(host_identity_kind(a->key)));

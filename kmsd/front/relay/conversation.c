@@ -635,8 +635,8 @@ conversation_event(struct connection *connection, short what)
 static bool
 allowed(const struct relay *relay, const uint8_t address[16])
 {
-	for (unsigned i = 0; i < relay->allow_count; i++)
-		if (relay_in_network(&relay->allow[i], address))
+	for (unsigned i = 0; i < relay->allow.count; i++)
+		if (network_has(&relay->allow.at[i], address))
 			return true;
 	return false;
 }

@@ -26,9 +26,8 @@ void
 relay_limits(struct front *f, const struct config *c)
 {
 	struct relay *r = &f->relay;
-	int count = relay_networks(c->relay_allow, r->allow);
 
-	r->allow_count = count > 0 ? (unsigned)count : 0;
+	r->allow = c->relay_allow;
 	r->connect_timeout = c->relay_connect_timeout;
 	r->answer_timeout = c->relay_answer_timeout;
 	r->throttle.per_source = c->relay_per_source;
@@ -44,17 +43,24 @@ relay_free(struct front *f)
 	throttle_free(&f->relay.throttle);
 }
 
+void
+relay_hosts_are(struct front *f, const struct ipc_upstreams *list)
+{
+	if (f->relay.calls == NULL)
+		return;
+	upstreams_replace(&f->relay.upstreams, list);
+	log_event(LOG_INFO, "relay-hosts", "%u addresses of KMS hosts to relay to", list->count);
+}
+
 int
 relay_hosts_changed(struct front *f, int fd)
 {
 	struct ipc_upstreams list;
-	int status = ipc_upstreams_read(&list, fd);
+	int rc = ipc_upstreams_read(&list, fd);
 
-	if (status != KMS_OK || f->relay.calls == NULL)
-		return status;
-	upstreams_replace(&f->relay.upstreams, &list);
-	log_event(LOG_INFO, "relay-hosts", "%u addresses of KMS hosts to relay to", list.count);
-	return KMS_OK;
+	if (rc == KMS_OK)
+		relay_hosts_are(f, &list);
+	return rc;
 }
 
 void

@@ -34,8 +34,7 @@ struct relay {
 	const struct relay_calls *calls; /* NULL: not configured; a reload does not change it */
 	struct upstreams upstreams;
 	struct throttle throttle; /* per_source of [relay] */
-	struct relay_network allow[RELAY_NETWORKS];
-	unsigned allow_count;
+	struct config_networks allow;
 	unsigned connect_timeout, answer_timeout;
 	uint64_t reported_at; /* second, and how many were reported in it */
 	unsigned reported;
@@ -50,6 +49,7 @@ void relay_limits(struct front *f, const struct config *c); /* also after a relo
 void relay_free(struct front *f);
 /* The list of hosts from kmsd. */
 int relay_hosts_changed(struct front *f, int fd);
+void relay_hosts_are(struct front *f, const struct ipc_upstreams *list);
 void relay_tick(struct front *f);
 
 #endif

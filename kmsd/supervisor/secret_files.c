@@ -1,8 +1,10 @@
 /*
- * secrets.c - opens the files that unlock the host's keys, for the activation process to read.
+ * secret_files.c - opens the files that unlock the host's keys, for the activation process to read.
  * kmsd itself reads none of them; it makes the machine file when there is none, and forgets its
  * contents.
  */
+#include "kmsd/supervisor/secret_files.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -15,7 +17,6 @@
 
 #include "kmsd/common/log.h"
 #include "kmsd/ipc/ipc.h"
-#include "kmsd/supervisor/supervisor.h"
 #include "libkms/base/file.h"
 #include "libkms/base/hex.h"
 #include "libkms/kms_error.h"
@@ -116,18 +117,20 @@ make_text(char *text, size_t size)
 	return true;
 }
 
+/* Completely or not at all, and never over an existing file. */
 static int
 make_machine_file(const char *path)
 {
 	char text[sizeof(IPC_MACHINE_HEAD) + 2 * MACHINE_SECRET + 2];
 	int rc = KMS_E_IO;
 
-	/* Completely or not at all, and never over an existing file. */
 	if (make_text(text, sizeof(text)))
 		rc = file_write(AT_FDCWD, path, text, strlen(text), 0600, false);
 	explicit_bzero(text, sizeof(text));
-	if (rc != KMS_OK)
-		return failed("machine_file", path, strerror(errno));
+	if (rc != KMS_OK) {
+		failed("machine_file", path, strerror(errno));
+		return rc;
+	}
 	log_event(LOG_NOTICE, "machine-file-made",
 	    "%s: keys bound to this file (kmsctl key seal --machine) open only on this machine",
 	    path);
@@ -149,6 +152,8 @@ open_machine(struct supervisor *s)
 	if (inside_state(s, directory))
 		return failed("machine_file", path,
 		    "is in the state directory, so that a copy of the directory would open the keys: use a file elsewhere");
+	if (access(directory, X_OK) == -1)
+		return failed("machine_file", directory, strerror(errno));
 	if (!file_exists(AT_FDCWD, path))
 		rc = make_machine_file(path);
 	return rc == KMS_OK ? open_one(s, IPC_SECRET_MACHINE, "machine_file", path) : rc;
