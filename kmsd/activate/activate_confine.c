@@ -17,7 +17,9 @@
 /* Traced with strace: start, installing, load, checkpoints, growth of the map, reload, stop. */
 static const char *const allowed[] = {
 	/* fronts, kmsctl, kmsd */
-	"accept4", "recvfrom", "sendto", "recvmsg", "sendmsg", "getsockopt", "shutdown", "fcntl",
+	"accept4", "recvfrom", "sendto@connected", "recvmsg", "sendmsg@connected",
+	"getsockopt@SO_PEERCRED", "getsockopt@SO_PEERGROUPS", "fcntl@flags", "fcntl@copy",
+	"fcntl@lock",
 	/* the event loop */
 	"epoll_wait", "epoll_pwait", "epoll_ctl",
 	/* files below the state directory: Landlock says which */

@@ -65,14 +65,13 @@ struct confine_rlimits {
 int confine_rlimits(const struct confine_rlimits *l);
 
 /*
- * seccomp allow-list through libseccomp. names ends with NULL; "name" allows the call. Calls in
- * deny_errno (NULL-ended) get EPERM/EACCES quietly; every other call kills the process (SIGSYS,
- * logged by the supervisor with the process's name). socket(2) is allowed for AF_UNIX only when
- * listed as "socket@unix", for TCP (IPv4 and IPv6) as "socket@tcp", for UDP as "socket@udp";
- * "clone@thread" allows starting threads but not processes. confine_base_calls (memory without
- * PROT_EXEC, locks, time, read, write, close, exit) are always allowed; the list names what
- * else the process's work needs (ipc uses recvfrom, sendto; the PARENT channel recvmsg,
- * sendmsg). All threads of the process are bound.
+ * seccomp allow-list through libseccomp. allow ends with NULL; "name" allows the call, and
+ * "name@what" allows it for some arguments: the rows are in seccomp.c. A call in deny_errno
+ * (NULL-ended) that is not allowed gets EPERM; every other call ends the process (SIGSYS, which
+ * the supervisor logs with the name of the process). confine_base_calls (memory without
+ * PROT_EXEC, locks, time, read, write, close, exit) are always allowed; the list names what else
+ * the work of the process needs. All threads of the process are bound. KMS_E_SANDBOX: errno says
+ * why (EINVAL: no row or system call has that name).
  */
 extern const char *const confine_base_calls[];
 int confine_seccomp(const char *const *allow, const char *const *deny_errno);

@@ -5,43 +5,95 @@
  * process has its own list above its code, with only what its work needs.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/sched.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <seccomp.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "kmsd/common/confine.h"
 #include "libkms/kms_error.h"
 
-/* A call that is allowed for some values of one argument, listed under a name of its own. */
+/*
+ * A call that is allowed for some arguments only, under a name of its own. Rows of one name are
+ * alternatives: one of them has to hold. What no row allows ends the process.
+ */
 struct special {
 	const char *name;
 	const char *call;
-	struct scmp_arg_cmp arg; /* allowed when this holds */
-	struct scmp_arg_cmp
-	    otherwise;            /* the complement, for a call that is in deny_errno as well */
-	struct scmp_arg_cmp also; /* allowed when this holds, too; datum_a 0: always */
+	struct scmp_arg_cmp when[3]; /* all of these have to hold; op 0: no more */
 };
 
+#define ARG(n, cmp, ...)                                                                           \
+	{                                                                                          \
+		n, SCMP_CMP_##cmp, __VA_ARGS__                                                     \
+	}
+/* The bits of mask in argument n are clear, or have this value. */
+#define CLEAR(n, mask) ARG(n, MASKED_EQ, mask, 0)
+#define BITS(n, mask, value) ARG(n, MASKED_EQ, mask, value)
+#define IS(n, value) ARG(n, EQ, value, 0)
+/* AF_INET is 2, AF_INET6 is 10. */
+#define INTERNET(n) ARG(n, MASKED_EQ, ~UINT64_C(8) & UINT32_MAX, AF_INET)
+#define OPTION(call, level, name)                                                                  \
+	{                                                                                          \
+		call "@" #name, call,                                                              \
+		{                                                                                  \
+			IS(1, level), IS(2, name)                                                  \
+		}                                                                                  \
+	}
+
 static const struct special specials[] = {
-	{ "socket@unix", "socket", { 0, SCMP_CMP_EQ, AF_UNIX, 0 }, { 0, SCMP_CMP_NE, AF_UNIX, 0 },
-	    { 0 } },
+	{ "socket@unix", "socket", { IS(0, AF_UNIX) } },
 	/*
-	 * AF_INET is 2, AF_INET6 is 10. A front gets only TCP, since Landlock can hold nothing else
-	 * back; quietly denied are local sockets, that is syslog(3).
+	 * A front gets TCP alone, since Landlock can hold nothing else back; MPTCP is another
+	 * protocol to Landlock, and connects past its ports.
 	 */
-	{ "socket@tcp", "socket", { 0, SCMP_CMP_MASKED_EQ, ~UINT64_C(8) & UINT32_MAX, AF_INET },
-	    { 0, SCMP_CMP_EQ, AF_UNIX, 0 }, { 1, SCMP_CMP_MASKED_EQ, 0xf, SOCK_STREAM } },
-	{ "socket@udp", "socket", { 0, SCMP_CMP_MASKED_EQ, ~UINT64_C(8) & UINT32_MAX, AF_INET },
-	    { 0, SCMP_CMP_EQ, AF_UNIX, 0 }, { 1, SCMP_CMP_MASKED_EQ, 0xf, SOCK_DGRAM } },
-	{ "clone@thread", "clone", { 0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD },
-	    { 0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0 }, { 0 } },
-	/* No new executable memory. */
-	{ "mmap@data", "mmap", { 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0 },
-	    { 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, PROT_EXEC }, { 0 } },
-	{ "mprotect@data", "mprotect", { 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0 },
-	    { 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, PROT_EXEC }, { 0 } },
+	{ "socket@tcp", "socket", { INTERNET(0), BITS(1, 0xf, SOCK_STREAM), IS(2, 0) } },
+	{ "socket@tcp", "socket", { INTERNET(0), BITS(1, 0xf, SOCK_STREAM), IS(2, IPPROTO_TCP) } },
+	{ "socket@udp", "socket", { INTERNET(0), BITS(1, 0xf, SOCK_DGRAM), IS(2, 0) } },
+	{ "socket@udp", "socket", { INTERNET(0), BITS(1, 0xf, SOCK_DGRAM), IS(2, IPPROTO_UDP) } },
+	/*
+	 * Half-closing what was said. SHUT_RD ends a listening socket for good, for the processes
+	 * too that come after this one.
+	 */
+	{ "shutdown@write", "shutdown", { IS(1, SHUT_WR) } },
+	/* To who is connected already. MSG_FASTOPEN connects, and neither Landlock nor a firewall
+	 * of the unit sees a connect. */
+	{ "sendto@connected", "sendto", { CLEAR(3, MSG_FASTOPEN), IS(4, 0) } },
+	{ "sendmsg@connected", "sendmsg", { CLEAR(2, MSG_FASTOPEN) } },
+	/* Neither F_SETOWN nor O_ASYNC: the kernel would signal another process in our name. */
+	{ "fcntl@flags", "fcntl", { IS(1, F_GETFL) } },
+	{ "fcntl@flags", "fcntl", { IS(1, F_SETFL), CLEAR(2, O_ASYNC) } },
+	{ "fcntl@flags", "fcntl", { IS(1, F_GETFD) } },
+	{ "fcntl@flags", "fcntl", { IS(1, F_SETFD) } },
+	{ "fcntl@copy", "fcntl", { IS(1, F_DUPFD_CLOEXEC) } },
+	{ "fcntl@seal", "fcntl", { IS(1, F_ADD_SEALS) } },
+	{ "fcntl@lock", "fcntl", { IS(1, F_OFD_SETLK) } },
+	{ "fcntl@lock", "fcntl", { IS(1, F_OFD_GETLK) } },
+	{ "fcntl@lock", "fcntl", { IS(1, F_SETLK) } },
+	OPTION("setsockopt", IPPROTO_TCP, TCP_NODELAY),
+	OPTION("setsockopt", SOL_SOCKET, SO_LINGER),
+	OPTION("getsockopt", SOL_SOCKET, SO_ERROR),
+	OPTION("getsockopt", SOL_SOCKET, SO_PEERCRED),
+	OPTION("getsockopt", SOL_SOCKET, SO_PEERGROUPS),
+	{ "clone@thread", "clone", { BITS(0, CLONE_THREAD, CLONE_THREAD) } },
+	/* Nothing new becomes code. */
+	{ "mmap@data", "mmap", { CLEAR(2, PROT_EXEC) } },
+	{ "mprotect@data", "mprotect", { CLEAR(2, PROT_EXEC) } },
+};
+
+/* What a call that is allowed in part is denied for quietly; for the rest the process ends. */
+static const struct special denied[] = {
+	/* syslog(3) connecting again */
+	{ "socket@unix", "socket", { IS(0, AF_UNIX) } },
+	{ "socket", "socket", { ARG(0, NE, AF_UNIX, 0) } },
+	{ "clone", "clone", { CLEAR(0, CLONE_THREAD) } },
+	{ "mmap", "mmap", { BITS(2, PROT_EXEC, PROT_EXEC) } },
+	{ "mprotect", "mprotect", { BITS(2, PROT_EXEC, PROT_EXEC) } },
 };
 
 const char *const confine_base_calls[] = {
@@ -51,7 +103,7 @@ const char *const confine_base_calls[] = {
 	/* Locks, signals and time (when the vDSO cannot answer itself). */
 	"futex", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack", "restart_syscall",
 	"clock_gettime", "clock_nanosleep", "gettimeofday", "time", "nanosleep", "sched_yield",
-	"getrandom", "getpid", "gettid", "tgkill",
+	"getrandom", "getpid", "gettid", "tgkill@own",
 	/* Descriptors that exist already. The log checks whether its reader can take a line. */
 	"read", "write", "readv", "writev", "close", "fstat", "poll", "ppoll",
 	/* The end. */
@@ -92,17 +144,6 @@ __asan_default_options(void)
 }
 #endif
 
-static const struct special *
-find_special(const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < sizeof(specials) / sizeof(specials[0]); i++)
-		if (strcmp(specials[i].name, name) == 0)
-			return &specials[i];
-	return NULL;
-}
-
 static bool
 listed(const char *const *names, const char *name)
 {
@@ -129,7 +170,7 @@ resolve(const char *name, int *number, bool *skip)
 }
 
 static int
-add_one(scmp_filter_ctx ctx, uint32_t action, const char *call, const struct scmp_arg_cmp *args,
+add(scmp_filter_ctx ctx, uint32_t action, const char *call, const struct scmp_arg_cmp *when,
     unsigned count)
 {
 	int number, rc;
@@ -138,7 +179,7 @@ add_one(scmp_filter_ctx ctx, uint32_t action, const char *call, const struct scm
 	rc = resolve(call, &number, &skip);
 	if (rc != KMS_OK || skip)
 		return rc;
-	rc = seccomp_rule_add_array(ctx, action, number, count, args);
+	rc = seccomp_rule_add_array(ctx, action, number, count, when);
 	if (rc == 0 || rc == -EEXIST)
 		return KMS_OK;
 	errno = -rc;
@@ -146,48 +187,94 @@ add_one(scmp_filter_ctx ctx, uint32_t action, const char *call, const struct scm
 }
 
 static int
-allow_list(scmp_filter_ctx ctx, const char *const *allow)
+add_special(scmp_filter_ctx ctx, uint32_t action, const struct special *s)
 {
-	struct scmp_arg_cmp args[2] = { 0 };
-	const struct special *s;
-	int rc = KMS_OK;
+	unsigned count = 0;
 
-	for (; *allow != NULL && rc == KMS_OK; allow++) {
-		s = find_special(*allow);
-		args[0] = s ? s->arg : args[0];
-		args[1] = s ? s->also : args[1];
-		rc = add_one(ctx, SCMP_ACT_ALLOW, s ? s->call : *allow, args,
-		    s == NULL              ? 0
-		    : s->also.datum_a == 0 ? 1
-					   : 2);
-		if (rc == KMS_OK && strcmp(*allow, "clone@thread") == 0) {
-			rc = add_one(ctx, SCMP_ACT_ERRNO(ENOSYS), "clone3", NULL, 0);
-			if (rc == KMS_OK)
-				rc = allow_list(ctx, thread_calls);
-		}
+	while (count < sizeof(s->when) / sizeof(s->when[0]) && s->when[count].op != 0)
+		count++;
+	return add(ctx, action, s->call, s->when, count);
+}
+
+/* Signals, but to this process alone: abort(3) sends one. */
+static int
+allow_own_signals(scmp_filter_ctx ctx)
+{
+	const struct scmp_arg_cmp own = IS(0, (scmp_datum_t)getpid());
+
+	return add(ctx, SCMP_ACT_ALLOW, "tgkill", &own, 1);
+}
+
+static int allow_list(scmp_filter_ctx ctx, const char *const *allow);
+
+/* A name with '@': its rows, and what they need beside them. KMS_E_SANDBOX: it has no row. */
+static int
+allow_special(scmp_filter_ctx ctx, const char *name)
+{
+	int rc = KMS_OK;
+	bool found = false;
+
+	if (strcmp(name, "tgkill@own") == 0)
+		return allow_own_signals(ctx);
+	for (size_t i = 0; i < sizeof(specials) / sizeof(specials[0]) && rc == KMS_OK; i++) {
+		if (strcmp(specials[i].name, name) != 0)
+			continue;
+		found = true;
+		rc = add_special(ctx, SCMP_ACT_ALLOW, &specials[i]);
+	}
+	if (!found) {
+		errno = EINVAL;
+		return KMS_E_SANDBOX;
+	}
+	if (rc == KMS_OK && strcmp(name, "clone@thread") == 0) {
+		rc = add(ctx, SCMP_ACT_ERRNO(ENOSYS), "clone3", NULL, 0);
+		if (rc == KMS_OK)
+			rc = allow_list(ctx, thread_calls);
 	}
 	return rc;
 }
 
-/* A call that is allowed for some argument is denied for the others only. */
 static int
-deny_list(scmp_filter_ctx ctx, const char *const *allow, const char *const *deny)
+allow_list(scmp_filter_ctx ctx, const char *const *allow)
 {
-	const struct scmp_arg_cmp *arg;
 	int rc = KMS_OK;
-	size_t i;
 
-	for (; *deny != NULL && rc == KMS_OK; deny++) {
-		if (listed(allow, *deny) || listed(confine_base_calls, *deny))
-			continue;
-		arg = NULL;
-		for (i = 0; i < sizeof(specials) / sizeof(specials[0]); i++)
-			if (strcmp(specials[i].call, *deny) == 0 &&
-			    (listed(allow, specials[i].name) ||
-				listed(confine_base_calls, specials[i].name)))
-				arg = &specials[i].otherwise;
-		rc = add_one(ctx, SCMP_ACT_ERRNO(EPERM), *deny, arg, arg != NULL);
-	}
+	for (; *allow != NULL && rc == KMS_OK; allow++)
+		rc = strchr(*allow, '@') != NULL ? allow_special(ctx, *allow)
+						 : add(ctx, SCMP_ACT_ALLOW, *allow, NULL, 0);
+	return rc;
+}
+
+/* Does the list allow the call for some arguments? */
+static bool
+allowed_in_part(const char *const *allow, const char *call)
+{
+	for (size_t i = 0; i < sizeof(specials) / sizeof(specials[0]); i++)
+		if (strcmp(specials[i].call, call) == 0 && listed(allow, specials[i].name))
+			return true;
+	return false;
+}
+
+static int
+deny(scmp_filter_ctx ctx, const char *const *allow, const char *call)
+{
+	if (listed(allow, call) || listed(confine_base_calls, call))
+		return KMS_OK;
+	if (!allowed_in_part(allow, call) && !allowed_in_part(confine_base_calls, call))
+		return add(ctx, SCMP_ACT_ERRNO(EPERM), call, NULL, 0);
+	for (size_t i = 0; i < sizeof(denied) / sizeof(denied[0]); i++)
+		if (strcmp(denied[i].call, call) == 0 && !listed(allow, denied[i].name))
+			return add_special(ctx, SCMP_ACT_ERRNO(EPERM), &denied[i]);
+	return KMS_OK;
+}
+
+static int
+deny_list(scmp_filter_ctx ctx, const char *const *allow, const char *const *deny_errno)
+{
+	int rc = KMS_OK;
+
+	for (; *deny_errno != NULL && rc == KMS_OK; deny_errno++)
+		rc = deny(ctx, allow, *deny_errno);
 	return rc;
 }
 

@@ -19,7 +19,8 @@
 /* Beside confine_base_calls: traced with strace over clients, a reload and a stop. */
 static const char *const allowed[] = {
 	/* clients, activate, kmsd */
-	"accept4", "recvfrom", "sendto", "recvmsg", "sendmsg", "shutdown", "fcntl",
+	"accept4", "recvfrom", "sendto@connected", "recvmsg", "sendmsg@connected", "shutdown@write",
+	"fcntl@flags", "fcntl@copy",
 	/* the event loop */
 	"epoll_wait", "epoll_pwait", "epoll_ctl",
 	/* a new ini text, in a memfd that kmsd sealed */
@@ -29,8 +30,8 @@ static const char *const allowed[] = {
 };
 
 /* With a relay, also. Traced with strace over connections made, refused, failing and probed. */
-static const char *const allowed_relaying[] = { "socket@tcp", "connect", "setsockopt", "getsockopt",
-	NULL };
+static const char *const allowed_relaying[] = { "socket@tcp", "connect", "setsockopt@TCP_NODELAY",
+	"setsockopt@SO_LINGER", "getsockopt@SO_ERROR", NULL };
 
 /* Asked by libc in passing (syslog(3) reconnecting, time zones): refused, not fatal. */
 static const char *const refused[] = { "open", "openat", "socket", "connect", NULL };

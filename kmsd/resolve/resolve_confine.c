@@ -23,12 +23,12 @@
  */
 static const char *const allowed[] = {
 	/* name servers; UDP too, to see which of a name's addresses has a route (RFC 6724) */
-	"socket@tcp", "socket@udp", "connect", "setsockopt", "getsockopt", "getsockname", "fcntl",
-	"sendto", "recvfrom",
+	"socket@tcp", "socket@udp", "connect", "setsockopt@TCP_NODELAY", "getsockname",
+	"fcntl@flags", "fcntl@seal", "sendto@connected", "recvfrom",
 	/* the resolver's settings: Landlock says which files */
 	"openat", "newfstatat", "statx", "lseek", "uname",
 	/* the answer, in a memfd, to kmsd */
-	"memfd_create", "sendmsg",
+	"memfd_create", "sendmsg@connected",
 	/* confine_enough, when all is applied */
 	"geteuid", NULL
 };

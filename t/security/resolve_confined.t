@@ -17,7 +17,7 @@ spew("$dir/state/keys/host.key", 'secret');
 spew("$dir/readable", 'anybody may read this');
 
 # a name server's port, and another's
-my ($dns, $other) = map { IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 5) // die $! } 1, 2;
+my ($dns, $other) = map { IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 512) // die $! } 1, 2;
 my $victim = spawn([ 'sleep', 600 ]);
 
 sub ini ($name, $relay) {
@@ -42,7 +42,15 @@ for my $row (
     [ 'read /etc/hosts', 'read', '/etc/hosts', 'done' ],
     [ 'read /etc/resolv.conf', 'read', '/etc/resolv.conf', 'done' ],
     [ 'a TCP connection to the name server', 'connect-new', $dns->sockport, 'done' ],
-    [ 'a datagram', 'sendto', $dns->sockport, 'done' ],
+    [ 'a datagram', 'datagram', $dns->sockport, 'done' ],
+    [ 'a datagram to wherever it likes, unconnected', 'sendto', $dns->sockport, 'killed' ],
+    [ 'connect outward from a listening socket', 'fast-open', $other->sockport, 'killed' ],
+    [ 'connect outward with sendmsg', 'fast-open-message', $other->sockport, 'killed' ],
+    [ 'make a multipath socket', 'multipath', '', 'killed' ],
+    [ 'signal another process by thread', 'tgkill', $victim, 'killed' ],
+    [ 'own a socket in the name of another process', 'set-owner', $victim, 'killed' ],
+    [ 'have the kernel signal', 'set-signal', '', 'killed' ],
+    [ 'set another option of a socket', 'socket-option', '', 'killed' ],
     [ 'a TCP connection to another port', 'connect-new', $other->sockport, $tcp_ports ? 'refused' : 'done' ],
     [ 'connect a socket that was there', 'connect', $other->sockport, $tcp_ports ? 'refused' : 'done' ],
     [ 'read the host key', 'read', "$dir/state/keys/host.key", 'refused' ],

@@ -4,16 +4,20 @@
 #include "t/security/tries.h"
 
 #include <arpa/inet.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -23,8 +27,32 @@
 /* Opened before confinement, as a stranger would find descriptors already there. */
 struct found {
 	int inet;
+	int listener;
 	int file;
 };
+
+/*
+ * Landlock as an older kernel has it: KMS_TRY_LANDLOCK=2 is that of Linux 6.1, which knows neither
+ * ports nor signals. The sandbox asks with syscall(2), and gets this one.
+ */
+long
+syscall(long number, ...)
+{
+	long (*real)(long, ...) = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
+	const char *most = getenv("KMS_TRY_LANDLOCK");
+	unsigned long a[6];
+	va_list ap;
+	long rc;
+
+	va_start(ap, number);
+	for (unsigned i = 0; i < 6; i++)
+		a[i] = va_arg(ap, unsigned long);
+	va_end(ap);
+	rc = real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+	if (number == SYS_landlock_create_ruleset && a[0] == 0 && most != NULL && rc > atoi(most))
+		return atoi(most);
+	return rc;
+}
 
 static int
 try_nothing(const char *arg, const struct found *have)
@@ -179,6 +207,87 @@ try_sendto(const char *arg, const struct found *have)
 	return fd == -1 || sendto(fd, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)) != 1 ? -1 : 0;
 }
 
+/* The same to a peer that is connected first, as a resolver does. */
+static int
+try_datagram(const char *arg, const struct found *have)
+{
+	struct sockaddr_in to = loopback(arg);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd == -1 || connect(fd, (struct sockaddr *)&to, sizeof(to)) == -1)
+		return -1;
+	return send(fd, "x", 1, 0) == 1 ? 0 : -1;
+}
+
+/* The listening socket is ended, for the next process too. */
+static int
+try_shut_listener(const char *arg, const struct found *have)
+{
+	return shutdown(have->listener, SHUT_RD);
+}
+
+/* A listening socket connects outward, and neither socket(2) nor connect(2) is called. */
+static int
+try_fast_open(const char *arg, const struct found *have)
+{
+	struct sockaddr_in to = loopback(arg);
+	ssize_t n;
+
+	shutdown(have->listener, SHUT_RDWR);
+	n = sendto(have->listener, "x", 1, MSG_FASTOPEN | MSG_NOSIGNAL, (struct sockaddr *)&to,
+	    sizeof(to));
+	return n == 1 || errno == EINPROGRESS ? 0 : -1;
+}
+
+static int
+try_fast_open_message(const char *arg, const struct found *have)
+{
+	struct sockaddr_in to = loopback(arg);
+	char byte = 0;
+	struct iovec part = { &byte, 1 };
+	struct msghdr m = {
+		.msg_name = &to, .msg_namelen = sizeof(to), .msg_iov = &part, .msg_iovlen = 1
+	};
+
+	return sendmsg(have->inet, &m, MSG_FASTOPEN | MSG_NOSIGNAL) == 1 || errno == EINPROGRESS
+		   ? 0
+		   : -1;
+}
+
+/* Multipath TCP, which Landlock's ports do not hold. */
+static int
+try_multipath(const char *arg, const struct found *have)
+{
+	return socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 262);
+}
+
+static int
+try_tgkill(const char *arg, const struct found *have)
+{
+	return (int)syscall(SYS_tgkill, atoi(arg), atoi(arg), 0);
+}
+
+/* The kernel signals whoever owns a socket, when something comes. */
+static int
+try_set_owner(const char *arg, const struct found *have)
+{
+	return fcntl(have->inet, F_SETOWN, atoi(arg));
+}
+
+static int
+try_set_signal(const char *arg, const struct found *have)
+{
+	return fcntl(have->inet, F_SETFL, O_ASYNC);
+}
+
+static int
+try_socket_option(const char *arg, const struct found *have)
+{
+	int on = 1;
+
+	return setsockopt(have->inet, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+}
+
 static int
 try_socket_netlink(const char *arg, const struct found *have)
 {
@@ -192,6 +301,15 @@ static const struct {
 	{ "nothing", try_nothing },
 	{ "read", try_read },
 	{ "sendto", try_sendto },
+	{ "datagram", try_datagram },
+	{ "shut-listener", try_shut_listener },
+	{ "fast-open", try_fast_open },
+	{ "fast-open-message", try_fast_open_message },
+	{ "multipath", try_multipath },
+	{ "tgkill", try_tgkill },
+	{ "set-owner", try_set_owner },
+	{ "set-signal", try_set_signal },
+	{ "socket-option", try_socket_option },
 	{ "open", try_open },
 	{ "create", try_create },
 	{ "write", try_write },
@@ -231,8 +349,10 @@ tries_main(int argc, char **argv, int (*confine)(const struct config *c))
 	if (argc < 3)
 		return 12;
 	have.inet = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	have.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	have.file = mkstemp(scratch);
-	if (have.inet == -1 || have.file == -1 || unlink(scratch) == -1)
+	if (have.inet == -1 || listen(have.listener, 1) == -1 || have.file == -1 ||
+	    unlink(scratch) == -1)
 		return 12;
 	/* "free": the same attempt without confinement, which shows that the attempt is a real one
 	 */
