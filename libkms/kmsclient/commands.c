@@ -172,7 +172,7 @@ command_discover(struct tool *t)
 	snprintf(lock, sizeof(lock), "%s.lock", state);
 	t->options.state_file = state;
 	t->options.publisher_key = "RWQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-	t->options.product = "00000000-0000-0000-0000-000000000000";
+	t->options.product = "00000000-0000-0000-0000-000000000001";
 	if ((rc = tool_open(t, &c)) == TOOL_OK) {
 		lines = malloc(16384);
 		rc = lines == NULL ? KMS_E_NO_MEMORY : kms_discover(c, lines, 16384);

@@ -153,8 +153,8 @@ refused('a key of earlier', {}, { keytab => $old }, qr/the account's key has cha
 refused('an account that is gone', {}, { keytab => $removed }, qr/does not accept the keytab's account: .*removed\@KMS\.TEST/);
 refused('a primary that Kerberos does not know', {}, { %kt, domains => 'nospn.test' }, qr/no DNS service for the zone's primary.*DNS\/ns\.nospn\.test\@KMS\.TEST/);
 refused("another key than the server's", {}, { %kt, domains => 'spn.test' }, qr/does not accept the Kerberos ticket: the clocks differ, or/);
-refused('no KDC, with a keytab', { KRB5_CONFIG => $nobody_there }, \%kt, qr/no Kerberos server \(KDC\) answers: see krb5\.conf/);
-refused('no KDC, with a ticket', { %$other, KRB5_CONFIG => $nobody_there }, { domains => 'nospn.test' }, qr/no Kerberos server \(KDC\) answers: see krb5\.conf/);
+refused('no KDC, with a keytab', { KRB5_CONFIG => $nobody_there }, \%kt, qr/no Kerberos server \(KDC\) answers: check the realm in krb5\.conf/);
+refused('no KDC, with a ticket', { %$other, KRB5_CONFIG => $nobody_there }, { domains => 'nospn.test' }, qr/no Kerberos server \(KDC\) answers: check the realm in krb5\.conf/);
 refused('no default realm', { KRB5_CONFIG => $krb->conf(sub { s/^default_realm.*\n//m }) }, { keytab => $keytab }, qr/no default_realm: set it, or give \[dns\] principal/);
 
 # A KDC that is silent: kmsctl waits as long as it was told, and tidies up behind the nsupdate that it ends.

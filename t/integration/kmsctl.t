@@ -348,11 +348,11 @@ is(kmsctl(qw(config check), $typos)->{out} =~ s/^\Q$typos\E//mgr, <<'END', 'conf
 :6: unknown key "port" in [limits]: it belongs in [listen]
 :8: level = "warnign": it must be error, warning, notice, info or debug: did you mean "warning"?
 :10: allow_missing = "secomp": it must be some of: no-new-privs uid chroot netns landlock seccomp rlimits no-core: did you mean "seccomp"?
-:12: batch = "none": it must be a number, 1..65536
+:12: batch = "none": it must be a number from 1 to 65536
 :13: key "batch" is given twice in [ledger]
-:14: segment_size = "5T": it must be a number of bytes, 1M..4G (suffixes K, M, G)
+:14: segment_size = "5T": it must be a number from 1M to 4G bytes (suffixes K, M, G)
 :16: unknown key "polcy" in [publisher NAME]: did you mean "policy"?
-:17: host_key = "a.kmskey": it must be an absolute path without "..", 0..255 bytes long
+:17: host_key = "a.kmskey": it must be an absolute path without "..", 0 to 255 bytes long
 :15: [publisher acme] has no valid key = RW...
 12 errors
 END
