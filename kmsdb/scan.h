@@ -52,7 +52,7 @@ int scan_next(struct scan *s);
 int scan_rest(struct scan *s);
 void scan_close(struct scan *s);
 /*
- * One batch alone, at offset of segment `first`: octets has room for RECORD_MAX, hash gets that of
+ * One batch alone, at offset of segment `first`: bytes has room for RECORD_MAX, hash gets that of
  * its header. KMS_E_NOT_FOUND: there is no such segment. KMS_E_ALTERED, KMS_E_IO.
  */
 int scan_one(int journalfd, uint64_t first, uint64_t offset, uint8_t *octets, struct record *record,

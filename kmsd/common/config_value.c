@@ -339,7 +339,8 @@ read_interface(struct ini_reader *r, const struct ini_key *key, void *record, co
 }
 
 /*
- * NAME@REALM with its slashes, and AD's dollar: nothing that .k5identity or nsupdate takes apart.
+ * NAME@REALM with slashes, and AD's dollar: no character that is special in .k5identity or for
+ * nsupdate.
  */
 static bool
 principal_ok(const char *word)

@@ -81,7 +81,7 @@ static const struct special specials[] = {
 	OPTION("getsockopt", SOL_SOCKET, SO_PEERCRED),
 	OPTION("getsockopt", SOL_SOCKET, SO_PEERGROUPS),
 	{ "clone@thread", "clone", { BITS(0, CLONE_THREAD, CLONE_THREAD) } },
-	/* Nothing new becomes code. */
+	/* No new executable memory. */
 	{ "mmap@data", "mmap", { CLEAR(2, PROT_EXEC) } },
 	{ "mprotect@data", "mprotect", { CLEAR(2, PROT_EXEC) } },
 };

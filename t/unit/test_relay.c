@@ -335,7 +335,7 @@ test_choice(void **state)
 	(void)state;
 }
 
-/* Between the processes: whole, cut anywhere, with an octet too many, and with what no sender
+/* Between the processes: whole, cut anywhere, with an byte too many, and with what no sender
  * writes. */
 static void
 test_messages(void **state)
