@@ -40,40 +40,78 @@ struct options {
 	bool check, print;
 };
 
+/* An option: its argument (also the kind of word that completion offers), and what it is. */
+static const struct {
+	const char *letter, *argument, *what;
+} option_rows[] = {
+	{ "f", "file", "the ini file" },
+	{ "L", "directory", "where the other executables are" },
+	{ "n", "", "check the ini file" },
+	{ "p", "", "check and print the whole configuration" },
+	{ "t", "seconds", "time that a start may take" },
+	{ "V", "", "the version" },
+};
+#define OPTIONS (sizeof(option_rows) / sizeof(option_rows[0]))
+
 static int
-usage(void)
+help(FILE *out, int code)
 {
-	fputs("usage: kmsd [-npV] [-f file] [-L directory] [-t seconds]\n", stderr);
-	return EXIT_USAGE;
+	fputs("usage: kmsd [-npV] [-f file] [-L directory] [-t seconds]\n", out);
+	for (size_t i = 0; code == EXIT_OK && i < OPTIONS; i++)
+		fprintf(out, "  -%s %-10s %s\n", option_rows[i].letter, option_rows[i].argument,
+		    option_rows[i].what);
+	return code;
 }
 
-/* What the shells' completions read, a row a line: the format is told in kmsctl/cli/completion.h.
- */
+/* What the shells' completions read, a row a line; kmsctl/cli/completion.h has the format. */
 static int
 completion(void)
 {
-	fputs("o\t\t-f\tfile\tthe ini file\n"
-	      "o\t\t-L\tdirectory\twhere the other executables are\n"
-	      "o\t\t-n\t\tcheck the ini file\n"
-	      "o\t\t-p\t\tcheck and print the whole configuration\n"
-	      "o\t\t-t\ttext\tseconds that a start may take\n"
-	      "o\t\t-V\t\tthe version\n",
-	    stdout);
+	for (size_t i = 0; i < OPTIONS; i++)
+		printf("o\t\t-%s\t%s\t%s\n", option_rows[i].letter,
+		    strcmp(option_rows[i].argument, "seconds") == 0 ? "text"
+								    : option_rows[i].argument,
+		    option_rows[i].what);
 	return fflush(stdout) == 0 ? EXIT_OK : EXIT_START;
+}
+
+static int
+version(void)
+{
+	puts("kmsd " PACKAGE_VERSION);
+	return EXIT_OK;
+}
+
+/* "f:L:npt:V", for getopt(3). */
+static const char *
+option_letters(char out[2 * OPTIONS + 1])
+{
+	char *at = out;
+
+	for (size_t i = 0; i < OPTIONS; i++) {
+		*at++ = option_rows[i].letter[0];
+		if (option_rows[i].argument[0] != '\0')
+			*at++ = ':';
+	}
+	*at = '\0';
+	return out;
 }
 
 /* -1: go on; else the exit code. */
 static int
 parse_options(int argc, char **argv, struct options *o)
 {
-	char *end;
+	char letters[2 * OPTIONS + 1], *end;
 	long n;
 	int c;
 
 	if (argc == 2 && strcmp(argv[1], "--completion") == 0)
 		return completion();
-
-	while ((c = getopt(argc, argv, "f:L:npt:V")) != -1)
+	if (argc == 2 && strcmp(argv[1], "--help") == 0)
+		return help(stdout, EXIT_OK);
+	if (argc == 2 && strcmp(argv[1], "--version") == 0)
+		return version();
+	while ((c = getopt(argc, argv, option_letters(letters))) != -1)
 		switch (c) {
 		case 'f':
 			o->ini = optarg;
@@ -96,12 +134,11 @@ parse_options(int argc, char **argv, struct options *o)
 			o->start_timeout = (unsigned)n;
 			break;
 		case 'V':
-			puts("kmsd " PACKAGE_VERSION);
-			return EXIT_OK;
+			return version();
 		default:
-			return usage();
+			return help(stderr, EXIT_USAGE);
 		}
-	return optind == argc ? -1 : usage();
+	return optind == argc ? -1 : help(stderr, EXIT_USAGE);
 }
 
 /*

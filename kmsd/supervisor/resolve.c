@@ -78,22 +78,6 @@ add_literals(const struct supervisor *s, struct ipc_upstreams *list)
 	}
 }
 
-void
-resolve_send(struct supervisor *s, struct child *front)
-{
-	int fd;
-
-	if (!relay_configured(&s->config) || front->sock == -1)
-		return;
-	fd = ipc_upstreams_write(&s->hosts);
-	if (fd == -1) {
-		log_event(LOG_ERR, "relay-resolve", "memfd_create: %s", strerror(errno));
-		return;
-	}
-	child_send(front, IPC_UPSTREAMS, 0, fd);
-	close(fd);
-}
-
 static bool
 same_list(const struct ipc_upstreams *a, const struct ipc_upstreams *b)
 {
@@ -114,7 +98,7 @@ take_list(struct supervisor *s, const struct ipc_upstreams *fresh)
 	log_event(fresh->count > 0 ? LOG_INFO : LOG_WARNING, "relay-resolved",
 	    "%u addresses of KMS hosts to relay to", fresh->count);
 	for (i = 0; i < s->config.fronts; i++)
-		resolve_send(s, &s->fronts[i]);
+		send_hosts(s, &s->fronts[i]);
 }
 
 void

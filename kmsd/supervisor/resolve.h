@@ -13,6 +13,5 @@ void resolve_due(struct supervisor *s);
 void resolve_message(struct supervisor *s);
 void resolve_reap(struct supervisor *s);
 void resolve_stop(struct supervisor *s);
-void resolve_send(struct supervisor *s, struct child *front);
 
 #endif

@@ -18,8 +18,8 @@
 
 #include "kmsd/common/config_wire.h"
 #include "kmsd/common/log.h"
+#include "kmsd/common/relay_config.h"
 #include "kmsd/ipc/ipc.h"
-#include "kmsd/supervisor/resolve.h"
 #include "libkms/kms_error.h"
 
 #define CHANNEL_BUFFER (1024 * 1024)
@@ -216,6 +216,22 @@ connect_front(struct supervisor *s, struct child *c)
 	return KMS_OK;
 }
 
+void
+send_hosts(const struct supervisor *s, struct child *front)
+{
+	int fd;
+
+	if (!relay_configured(&s->config) || front->sock == -1)
+		return;
+	fd = ipc_upstreams_write(&s->hosts);
+	if (fd == -1) {
+		log_event(LOG_ERR, "relay-resolve", "memfd_create: %s", strerror(errno));
+		return;
+	}
+	child_send(front, IPC_UPSTREAMS, 0, fd);
+	close(fd);
+}
+
 int
 spawn_front(struct supervisor *s, unsigned index)
 {
@@ -229,7 +245,7 @@ spawn_front(struct supervisor *s, unsigned index)
 		return KMS_OK;
 	for (a = 0; a < s->listener_count; a++)
 		child_send(c, IPC_LISTEN, (uint8_t)a, s->listeners[index][a]);
-	resolve_send(s, c);
+	send_hosts(s, c);
 	rc = connect_front(s, c);
 	if (rc == KMS_OK)
 		child_send(c, IPC_START, 0, -1);

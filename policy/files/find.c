@@ -111,25 +111,6 @@ find_one(const struct find *w)
 /* -- policy packs: the version in force is in a file of its own -- */
 
 static void
-pack_path(char out[SIGNED_FILE_PATH], const struct publisher *p, const char *name, const char *end)
-{
-	char hex[17];
-
-	hex_format(hex, p->public.key.id, 8);
-	snprintf(out, SIGNED_FILE_PATH, "%s/%s/%s%s", file_kinds[FILE_PACK].dir, hex, name, end);
-}
-
-int
-publisher_pack_choose(const struct publishers *s, const struct publisher_file *c)
-{
-	char path[SIGNED_FILE_PATH], version[VERSION_MAX + 1];
-
-	snprintf(version, sizeof(version), "%u.%u", c->pack->major, c->pack->minor);
-	pack_path(path, c->publisher, "current", "");
-	return file_write(s->dirfd, path, version, strlen(version), 0600, true);
-}
-
-static void
 find_pack(const struct find *w)
 {
 	char path[SIGNED_FILE_PATH], *version;
@@ -137,7 +118,7 @@ find_pack(const struct find *w)
 	size_t len;
 	int rc;
 
-	pack_path(path, w->p, "current", "");
+	file_kind_pack_path(path, w->p, "current", "");
 	rc = file_read(w->s->dirfd, path, FILE_OURS, VERSION_MAX + 1, &version, &len);
 	if (rc == KMS_E_NOT_FOUND)
 		return;
@@ -149,7 +130,7 @@ find_pack(const struct find *w)
 			rc = KMS_E_FORMAT;
 	}
 	if (rc == KMS_OK) {
-		pack_path(path, w->p, version, file_kinds[FILE_PACK].ending);
+		file_kind_pack_path(path, w->p, version, file_kinds[FILE_PACK].ending);
 		take(w, path);
 	} else {
 		leave_out(w, path, rc, &f);
@@ -168,7 +149,7 @@ publisher_pack_read(const struct publishers *s, const struct publisher *p, const
 	struct publisher_file c;
 	int rc;
 
-	pack_path(path, p, version, file_kinds[FILE_PACK].ending);
+	file_kind_pack_path(path, p, version, file_kinds[FILE_PACK].ending);
 	rc = read_file(&w, path, &c, NULL);
 	*out = rc == KMS_OK ? c.pack : NULL;
 	if (rc == KMS_OK)

@@ -507,3 +507,13 @@ publisher_settle(struct publisher *p)
 	for (unsigned i = 0; p->confirmed && p->pack != NULL && i < p->pack->product_count; i++)
 		p->covered[i] = certificate_covers(c, p->pack->products[i].id);
 }
+
+void
+file_kind_pack_path(
+    char out[SIGNED_FILE_PATH], const struct publisher *p, const char *name, const char *end)
+{
+	char hex[17];
+
+	hex_format(hex, p->public.key.id, 8);
+	snprintf(out, SIGNED_FILE_PATH, "%s/%s/%s%s", file_kinds[FILE_PACK].dir, hex, name, end);
+}

@@ -33,8 +33,9 @@ extern const struct file_kind file_kinds[FILE_KINDS];
 /* Path below the state directory. */
 void file_kind_path(char out[SIGNED_FILE_PATH], enum publisher_file_kind kind,
     const struct publisher *p, const struct publisher_file *c);
-/* The pack that was stored is the one in force from the next start on. */
-int publisher_pack_choose(const struct publishers *s, const struct publisher_file *c);
+/* Of a pack that is or was installed: its version and an ending, or "current" and none. */
+void file_kind_pack_path(
+    char out[SIGNED_FILE_PATH], const struct publisher *p, const char *name, const char *end);
 /* After a change of certificate, pack or revocation list: what is covered, what is revoked. */
 void publisher_settle(struct publisher *p);
 

@@ -139,6 +139,17 @@ store_signed(int dirfd, const struct publisher_file *c, const char *path)
 	return rc == KMS_OK ? file_write(dirfd, path, c->text, c->len, 0600, true) : rc;
 }
 
+/* The pack that was stored is the one in force from the next start on. */
+static int
+choose_pack(const struct publishers *s, const struct publisher_file *c)
+{
+	char path[SIGNED_FILE_PATH], version[16];
+
+	snprintf(version, sizeof(version), "%u.%u", c->pack->major, c->pack->minor);
+	file_kind_pack_path(path, c->publisher, "current", "");
+	return file_write(s->dirfd, path, version, strlen(version), 0600, true);
+}
+
 int
 publisher_file_store(const struct publishers *s, const struct publisher_file *c)
 {
@@ -155,7 +166,7 @@ publisher_file_store(const struct publishers *s, const struct publisher_file *c)
 	}
 	if ((rc = store_signed(s->dirfd, c, path)) != KMS_OK || c->kind != FILE_PACK)
 		return rc;
-	return publisher_pack_choose(s, c);
+	return choose_pack(s, c);
 }
 
 void
