@@ -132,6 +132,13 @@ on_accept(evutil_socket_t listener, short what, void *arg)
 			log_limited(LOG_ERR, "accept-failed", "%s", strerror(errno));
 			listeners_pause(f);
 		}
+		if (errno == EINVAL) {
+			/* It listens no more: kmsd makes it listen again, for the next front. */
+			log_event(LOG_ERR, "accept-failed",
+			    "a listening socket was shut down: kmsd starts another front");
+			f->broken = true;
+			return;
+		}
 		/* EAGAIN; or this one connection failed before we took it (accept(2)) */
 		if (errno != ECONNABORTED && errno != EINTR)
 			return;

@@ -200,3 +200,50 @@ listen_begin(struct supervisor *s)
 		    address_text(text, s->listener_addresses[a]), s->port, s->config.fronts);
 	return KMS_OK;
 }
+
+static bool
+listens(int fd)
+{
+	int on = 0;
+	socklen_t len = sizeof(on);
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) == 0 && on;
+}
+
+/*
+ * The same socket, so that all who have it are served by it. One that was bound without a port of
+ * its own (a service manager may do that) has lost its port, and is bound once more.
+ */
+static bool
+listen_again(const struct supervisor *s, int fd, const uint8_t address[16])
+{
+	union address a;
+	socklen_t len = socket_address(&a, address, s->port);
+
+	if (bind(fd, &a.sa, len) == -1 && errno != EINVAL)
+		return false;
+	return listen(fd, BACKLOG) == 0;
+}
+
+void
+listen_check(struct supervisor *s)
+{
+	char text[ADDRESS_TEXT];
+
+	if (s->phase != PHASE_SERVING)
+		return;
+	for (unsigned f = 0; f < s->config.fronts; f++)
+		for (unsigned a = 0; a < s->listener_count; a++) {
+			if (listens(s->listeners[f][a]))
+				continue;
+			if (listen_again(s, s->listeners[f][a], s->listener_addresses[a]))
+				log_event(LOG_CRIT, "listener-shut",
+				    "%s port %u: a process shut the listening socket of kmsd-front %u down; it listens again",
+				    address_text(text, s->listener_addresses[a]), s->port, f);
+			else
+				log_event(LOG_CRIT, "listener-shut",
+				    "%s port %u: a process shut the listening socket of kmsd-front %u down, and it cannot listen again: %s; restart kmsd",
+				    address_text(text, s->listener_addresses[a]), s->port, f,
+				    strerror(errno));
+		}
+}

@@ -31,7 +31,8 @@
 #include "libkms/kms_error.h"
 
 #define SPARE_DESCRIPTORS 1024 /* besides connections */
-#define START_TIMEOUT 30       /* seconds a child has to become ready */
+#define LISTEN_CHECK_MS 2000
+#define START_TIMEOUT 30 /* seconds a child has to become ready */
 
 struct options {
 	const char *ini;
@@ -237,6 +238,8 @@ next_wake(const struct supervisor *s)
 		next = s->resolver.deadline;
 	if (s->resolve_at != 0 && s->resolve_at < next)
 		next = s->resolve_at;
+	if (s->phase == PHASE_SERVING && s->listen_check_at < next)
+		next = s->listen_check_at;
 	return next > t ? (int)(next - t) : 0;
 }
 
@@ -250,6 +253,17 @@ sign_of_life(struct supervisor *s)
 		return;
 	notify("WATCHDOG=1\n");
 	s->watchdog_at = t + s->watchdog;
+}
+
+static void
+look_at_listeners(struct supervisor *s)
+{
+	int64_t t = clock_ms();
+
+	if (t < s->listen_check_at)
+		return;
+	listen_check(s);
+	s->listen_check_at = t + LISTEN_CHECK_MS;
 }
 
 static void
@@ -280,6 +294,7 @@ wait_once(struct supervisor *s)
 	child_deadlines(s);
 	sign_of_life(s);
 	resolve_due(s);
+	look_at_listeners(s);
 	log_flush_limited();
 }
 

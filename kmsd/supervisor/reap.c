@@ -296,8 +296,11 @@ child_deadlines(struct supervisor *s)
 		c = i < 0 ? &s->activate : &s->fronts[i];
 		if (c->pid > 0 && c->deadline != 0 && t >= c->deadline)
 			overdue(s, c);
-		if (c->pid == 0 && c->restart_at != 0 && t >= c->restart_at && !stopping(s) &&
-		    spawn_front(s, (unsigned)i) != KMS_OK)
+		if (c->pid != 0 || c->restart_at == 0 || t < c->restart_at || stopping(s))
+			continue;
+		/* The next front gets the sockets that the last one had. */
+		listen_check(s);
+		if (spawn_front(s, (unsigned)i) != KMS_OK)
 			back_off(c);
 	}
 }

@@ -55,6 +55,13 @@ add(const struct supervisor *s, struct ipc_upstreams *list, const struct ipc_ups
 		    h->port);
 		return;
 	}
+	/* kmsd-resolve has read DNS: what it says is not trusted with more than the ini file
+	 * allows. */
+	if (!relay_port_allowed(&s->config, h->port)) {
+		log_limited(LOG_ERR, "relay-resolve",
+		    "%s port %u: [relay] names no such port; it is left out", h->name, h->port);
+		return;
+	}
 	list->at[list->count++] = *h;
 }
 

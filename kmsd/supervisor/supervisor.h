@@ -56,6 +56,7 @@ struct supervisor {
 	int listeners[CONFIG_FRONTS][CONFIG_ADDRESSES];
 	uint8_t listener_addresses[CONFIG_ADDRESSES][16];
 	unsigned listener_count; /* for each front */
+	int64_t listen_check_at; /* ms: when they are looked at next */
 	int control, state_dir, pid_file, signals;
 	/* by enum ipc_secret, until the activation process has them; -1: none */
 	int secrets[2];
