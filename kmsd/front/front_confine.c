@@ -23,7 +23,7 @@ static const char *const allowed[] = {
 	"fcntl@flags", "fcntl@copy",
 	/* the event loop */
 	"epoll_wait", "epoll_pwait", "epoll_ctl",
-	/* a new ini text, in a memfd that kmsd sealed */
+	/* new values of kms.ini, in memory that kmsd sealed */
 	"pread64",
 	/* confine_enough, when all is applied */
 	"geteuid", NULL
