@@ -83,7 +83,7 @@ ini_time_end(struct ini_reader *r, const struct ini_key *key, void *record, cons
 bool
 ini_uuid(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
 {
-	return uuid_parse(field(key, record), value) ||
+	return uuid_parse_not_nil(field(key, record), value) ||
 	       ini_expected(r, key, value, "a UUID such as 9f3c1d60-52a7-4a6e-9b1c-0d5e8a7f4b21");
 }
 

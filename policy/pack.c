@@ -182,7 +182,7 @@ open_product(struct ini_reader *r, const char *argument)
 		ini_fail(r, r->line, "more than %d products", POLICY_PRODUCTS);
 		return NULL;
 	}
-	if (!uuid_parse(product->id, argument)) {
+	if (!uuid_parse_not_nil(product->id, argument)) {
 		ini_fail(r, r->line, "'%.40s' is not a UUID: write [product %s]", argument,
 		    "9f3c1d60-52a7-4a6e-9b1c-0d5e8a7f4b21");
 		return NULL;

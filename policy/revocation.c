@@ -59,7 +59,7 @@ open_key(struct ini_reader *r, const char *argument)
 {
 	struct revocation *e = next_entry(r, REVOKED_KEY);
 
-	if (e != NULL && !uuid_parse(e->id, argument)) {
+	if (e != NULL && !uuid_parse_not_nil(e->id, argument)) {
 		ini_fail(r, r->line, "'%.40s' is not the UUID of a host key", argument);
 		return NULL;
 	}

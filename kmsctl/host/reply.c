@@ -82,15 +82,11 @@ reply_read(struct reply *out, const uint8_t *data, size_t len, struct fault *fau
 {
 	struct wire_reader reader;
 	struct control_field f;
-	const uint8_t *at = data;
 	int rc = KMS_OK;
 
 	memset(out, 0, sizeof(*out));
 	wire_reader_init(&reader, data, len);
-	while (rc == KMS_OK) {
-		at = reader.at;
-		if (!control_next(&reader, &f))
-			break;
+	while (rc == KMS_OK && control_next(&reader, &f)) {
 		if (f.type == 'r') {
 			rc = add_row(out, &f);
 		} else if (out->count == 0) {
@@ -101,7 +97,7 @@ reply_read(struct reply *out, const uint8_t *data, size_t len, struct fault *fau
 	}
 	if (rc == KMS_OK && reader.bad)
 		rc = fault_set(fault, KMS_E_FORMAT, "the field at byte %zu of %zu is malformed",
-		    (size_t)(at - data), len);
+		    (size_t)(reader.at - data), len);
 	return rc;
 }
 

@@ -153,6 +153,7 @@ field_ok(const struct control_field *f)
 bool
 control_next(struct wire_reader *r, struct control_field *f)
 {
+	const uint8_t *start = r->at;
 	struct wire_reader number;
 
 	memset(f, 0, sizeof(*f));
@@ -163,12 +164,16 @@ control_next(struct wire_reader *r, struct control_field *f)
 	f->value_len = wire_get_u32(r);
 	f->name = (const char *)wire_view(r, f->name_len);
 	f->value = wire_view(r, f->value_len);
-	r->bad = r->bad || !field_ok(f);
-	if (!r->bad && f->type == 'u') {
+	if (r->bad || !field_ok(f)) {
+		r->at = start;
+		r->bad = true;
+		return false;
+	}
+	if (f->type == 'u') {
 		wire_reader_init(&number, f->value, f->value_len);
 		f->number = wire_get_u64(&number);
 	}
-	return !r->bad;
+	return true;
 }
 
 bool

@@ -111,7 +111,7 @@ struct control_field {
 	uint32_t value_len;
 	uint64_t number; /* for 'u' */
 };
-/* false: end, or r->bad: it does not go on after that. */
+/* false: the end, or r->bad: the field at r->at is malformed. */
 bool control_next(struct wire_reader *r, struct control_field *f);
 bool control_field_is(const struct control_field *f, char type, const char *name);
 

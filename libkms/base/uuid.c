@@ -38,18 +38,20 @@ uuid_parse_loose(uint8_t out[16], const char *text, size_t len)
 bool
 uuid_parse(uint8_t out[16], const char *text)
 {
-	static const uint8_t nil[16];
-	uint8_t id[16];
-
 	if (strlen(text) != UUID_TEXT - 1)
 		return false;
 	for (size_t i = 0; i < UUID_TEXT - 1; i++)
 		if ((text[i] == '-') != dash_at(i))
 			return false;
-	if (!uuid_parse_loose(id, text, UUID_TEXT - 1) || memcmp(id, nil, sizeof(id)) == 0)
-		return false;
-	memcpy(out, id, sizeof(id));
-	return true;
+	return uuid_parse_loose(out, text, UUID_TEXT - 1);
+}
+
+bool
+uuid_parse_not_nil(uint8_t out[16], const char *text)
+{
+	static const uint8_t nil[16];
+
+	return uuid_parse(out, text) && memcmp(out, nil, sizeof(nil)) != 0;
 }
 
 void

@@ -10,8 +10,10 @@
 
 #define UUID_TEXT 37 /* characters and the zero */
 
-/* Exactly 8-4-4-4-12 digits, either case; not the nil UUID, which names nothing. */
+/* Exactly 8-4-4-4-12 digits, either case. */
 bool uuid_parse(uint8_t out[16], const char *text);
+/* The same, but not the nil UUID (all zeros), which names nothing. */
+bool uuid_parse_not_nil(uint8_t out[16], const char *text);
 /*
  * As a person or a log writes it: 32 digits, dashes anywhere or nowhere, perhaps in braces. text
  * need not be terminated.

@@ -296,8 +296,8 @@ uuids_in_one_spelling(void **state)
 		"9f3c1d60-52a7-4a6e-9b1c-0d5e8a7f4b2g",
 		"9f3c1d60_52a7_4a6e_9b1c_0d5e8a7f4b21",
 		"------------------------------------",
-		"00000000-0000-0000-0000-000000000000",
 	};
+	static const char nil[] = "00000000-0000-0000-0000-000000000000";
 	static const char *const loose[] = { ID, "{" ID "}", "9f3c1d6052a74a6e9b1c0d5e8a7f4b21",
 		"9F3C-1D60-52A7-4A6E-9B1C-0D5E-8A7F-4B21" };
 	static const char *const neither[] = { "", "{}", "{" ID, ID "}", "9f3c1d60", ID "0",
@@ -313,6 +313,10 @@ uuids_in_one_spelling(void **state)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		if (uuid_parse(same, bad[i]))
 			fail_msg("\"%s\"", bad[i]);
+	/* kmsclient discover needs no product, and gives this one. */
+	assert_true(uuid_parse(same, nil));
+	assert_false(uuid_parse_not_nil(same, nil));
+	assert_true(uuid_parse_not_nil(same, ID));
 	assert_memory_equal(same, id, sizeof(id));
 	for (size_t i = 0; i < sizeof(loose) / sizeof(loose[0]); i++) {
 		memset(same, 0, sizeof(same));

@@ -131,6 +131,7 @@ malformed(void **state)
 		ROW("length of 4 GiB", "s\1\377\377\377\377aa"),
 		ROW("one octet", "s"),
 	};
+	static const char trailing[] = "s\1\0\0\0\1aab";
 	struct wire_reader r;
 	struct control_field f;
 	size_t i;
@@ -140,10 +141,11 @@ malformed(void **state)
 		if (control_next(&r, &f) || !r.bad)
 			fail_msg("accepted: %s", rows[i].what);
 	}
-	wire_reader_init(&r, "s\1\0\0\0\1aab", 9); /* trailing byte after a good field */
+	wire_reader_init(&r, trailing, 9); /* a byte after a good field */
 	assert_true(control_next(&r, &f));
 	assert_false(control_next(&r, &f));
 	assert_true(r.bad);
+	assert_ptr_equal(r.at, trailing + 8);
 }
 
 static void

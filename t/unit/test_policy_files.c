@@ -52,11 +52,11 @@ test_uuid(void **state)
 	uint8_t id[16];
 	char text[UUID_TEXT];
 
-	assert_true(uuid_parse(id, "9F3C1D60-52a7-4a6e-9b1c-0d5e8a7f4b21"));
+	assert_true(uuid_parse_not_nil(id, "9F3C1D60-52a7-4a6e-9b1c-0d5e8a7f4b21"));
 	uuid_format(text, id);
 	assert_string_equal(text, "9f3c1d60-52a7-4a6e-9b1c-0d5e8a7f4b21");
 	for (size_t i = 0; i < COUNT(bad); i++)
-		assert_false(uuid_parse(id, bad[i]));
+		assert_false(uuid_parse_not_nil(id, bad[i]));
 }
 
 static void

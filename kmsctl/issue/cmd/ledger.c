@@ -295,7 +295,7 @@ run_ledger(struct issue *i)
 	if (o->csv && i->json)
 		return fault_set(&i->fault, KMS_E_ARGUMENT, "--csv and --json exclude each other");
 	l.by_key = o->key != NULL;
-	if (l.by_key && !uuid_parse(l.key, o->key))
+	if (l.by_key && !uuid_parse_not_nil(l.key, o->key))
 		return fault_set(&i->fault, KMS_E_ARGUMENT, "--key needs the UUID of a host key");
 	rc = issue_register(i, &r, false);
 	/* A publisher who has issued nothing yet has an empty ledger. */

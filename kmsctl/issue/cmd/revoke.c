@@ -83,7 +83,7 @@ run_revoke_key(struct issue *i)
 {
 	struct register_event e = { .kind = EVENT_REVOKE_KEY };
 
-	return revoke(i, &e, uuid_parse(e.host_key, i->operand), "the UUID of a host key");
+	return revoke(i, &e, uuid_parse_not_nil(e.host_key, i->operand), "the UUID of a host key");
 }
 
 static int
