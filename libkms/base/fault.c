@@ -12,7 +12,7 @@
 #include "libkms/base/file.h"
 #include "libkms/kms_error.h"
 
-static void
+static void __attribute__((format(printf, 4, 0)))
 keep(struct fault *f, int line, int status, const char *fmt, va_list ap)
 {
 	if (f == NULL || f->status != KMS_OK)
