@@ -21,11 +21,13 @@ for fd in os.listdir(f"/proc/{pid}/fd"):
     try:
         if not os.readlink(f"/proc/{pid}/fd/{fd}").startswith("socket:"): continue
     except OSError: continue
-    s = socket.socket(fileno=libc.syscall(438, pidfd, int(fd), 0))
+    copy = libc.syscall(438, pidfd, int(fd), 0)
+    if copy < 0: continue       # closed meanwhile
+    s = socket.socket(fileno=copy)
     try: listens = s.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
     except OSError: continue
     if listens:
-        s.shutdown(socket.SHUT_RD); done += 1
+        s.shutdown(socket.SHUT_RD); done += 1; break
 print(done)
 PY
 
