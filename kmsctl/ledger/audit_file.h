@@ -1,6 +1,6 @@
 /*
  * audit_file.h - an audit file (kms.audit(5)): a part of a host's journal, with the documents that
- * say to whom it belongs. kmsctl writes it, kmsissue reads it. Pure: no file, no key, no clock.
+ * name its owner. kmsctl writes it, kmsissue reads it. Pure: no file, no key, no clock.
  *
  *   0   8  "KMSAUDI1"
  *   8   2  number of documents

@@ -41,7 +41,7 @@ extern const struct option_row tool_options[];
 int tool_check(struct tool *t, const struct tool_command *c);
 int tool_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* print.c. Seconds for programs, RFC 3339 for people, to whom zero is no time. */
+/* print.c. Programs get seconds, people get RFC 3339. Zero is not a time: people see none. */
 void tool_time(struct tool *t, const char *key, uint64_t when);
 /* Symbol, meaning, Microsoft's code and the remedy; detail may be NULL. Returns the exit code. */
 int tool_status(struct tool *t, uint32_t status, const char *detail);
