@@ -38,6 +38,14 @@ enum kms_status {
 	KMS_E_UNKNOWN_CLIENT = 21, /* release of an unknown client */
 	KMS_E_TOO_LARGE = 22,      /* longer than the limit */
 	KMS_E_LOCKED = 23,         /* host waits for its passphrase: retry */
+	KMS_E_UNKNOWN_KEY = 24,    /* sealed for an exchange key the host no longer has */
+	KMS_E_TOO_SOON = 25,       /* renewed a moment ago: ask again after the time given */
+	KMS_E_BINDING = 26,        /* machine's id missing, or another than before */
+	KMS_E_NOT_OFFERED = 27,    /* an operation, flag or option the host does not offer */
+	KMS_E_CLASS_FULL = 28,     /* limit of the client's class reached */
+	KMS_E_RECLAIMED = 29,      /* seat taken back while the client was away */
+	KMS_E_DOWNGRADE = 30,      /* both sides speak a newer protocol: HELLO, and again */
+	KMS_E_ALONE = 31,          /* host cut off from its share, no seats left to give */
 
 	/* Local: never on the wire. */
 	KMS_E_LOCAL = 256,
@@ -62,11 +70,11 @@ enum kms_status {
 	KMS_E_ALTERED = 275,     /* journal: bytes changed after writing */
 	KMS_E_MISSING = 276,     /* journal: a segment is missing */
 	KMS_E_FULL = 277,        /* no space left on the device */
-	KMS_E_SCHEMA = 278,      /* written by a version with another schema */
+	KMS_E_SCHEMA = 278,      /* written by another version */
 	KMS_E_NOT_FOUND = 279,
 	KMS_E_EXISTS = 280,       /* or in use */
 	KMS_E_CONFIG = 281,       /* ini file: see the message */
-	KMS_E_PREREQUISITE = 282, /* pack needs another pack first */
+	KMS_E_PREREQUISITE = 282, /* pack needs another pack or a newer kmsd first */
 	KMS_E_OLDER = 283,        /* file older than the installed one */
 	KMS_E_DENIED = 284,       /* peer or file permission */
 	KMS_E_PEER = 285,         /* peer process broke the IPC protocol */
@@ -74,11 +82,21 @@ enum kms_status {
 	KMS_E_NOT_RUNNING = 287,  /* kmsd does not answer on its socket */
 	KMS_E_LIMIT = 288,        /* no confirmations or hosts left */
 	KMS_E_PASSPHRASE = 289,   /* wrong passphrase for a secret key */
+	KMS_E_HISTORY = 290,      /* lease valid, but the host's record went back */
+	KMS_E_NOT_PROVED = 291,   /* audit file does not prove its beginning or end */
 };
 
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* What a client does after an answer with this status. */
+enum kms_next {
+	KMS_NEXT_FINAL, /* ask again at the usual time; no other host would answer otherwise */
+	KMS_NEXT_HOST,  /* ask the next host; without one, later */
+	KMS_NEXT_SAME,  /* ask the same host once more, at once; after that, the next one */
+	KMS_NEXT_LATER, /* ask again after the time told, else after the activation interval */
+};
 
 /* One row of the table. All strings are static. */
 struct kms_error {
@@ -86,7 +104,10 @@ struct kms_error {
 	const char *symbol;  /* "KMS_E_COUNT_TOO_LOW" */
 	uint32_t microsoft;  /* documented code of the same meaning, or 0 */
 	const char *meaning; /* one clause, no full stop */
-	const char *remedy;  /* what to do next, one sentence */
+	const char *remedy;  /* for an administrator: what to do next, one sentence */
+	enum kms_next next;
+	const char *user;      /* for a person who uses the product: one clause, no full stop */
+	const char *user_next; /* what that person does next, one sentence */
 };
 
 /* The row for status; never NULL: an unknown number has a row that says so. */

@@ -205,31 +205,23 @@ output_value(const struct output_field *f)
 	return strdup(text);
 }
 
-/*
- * Names come from clients, which may be hostile: no escape sequence may reach the terminal, as C0
- * or, in UTF-8, as C1 (C2 80..9F).
- */
+/* Names come from clients, which may be hostile: what the text rule does not allow is not shown. */
 char *
 output_printable(const char *text, bool lines)
 {
-	size_t len = strlen(text), i, n = 0;
-	bool utf8 = wire_text_ok(text, len) || lines;
-	unsigned char c;
+	size_t len = strlen(text), at = 0, n = 0, part;
 	char *out = malloc(len + 1);
 
 	if (out == NULL)
 		return NULL;
-	for (i = 0; i < len; i++) {
-		c = (unsigned char)text[i];
-		if (c == '\n' && lines)
-			out[n++] = '\n';
-		else if (c < 0x20 || c == 0x7f || (c >= 0x80 && !utf8))
-			out[n++] = '?';
-		else if (c == 0xc2 && (unsigned char)text[i + 1] < 0xa0) {
-			out[n++] = '?';
-			i += text[i + 1] != '\0';
-		} else
-			out[n++] = (char)c;
+	for (;;) {
+		part = lines ? strcspn(text + at, "\n") : len;
+		memcpy(out + n, text + at, part);
+		n += wire_text_clean(out + n, part);
+		at += part;
+		if (at == len)
+			break;
+		out[n++] = text[at++];
 	}
 	out[n] = '\0';
 	return out;

@@ -33,6 +33,13 @@ matches(const struct kms_error *e, const char *what)
 	return n == (unsigned long)e->status || (n != 0 && n == e->microsoft);
 }
 
+static const char *const next_words[] = {
+	[KMS_NEXT_FINAL] = "usual-time",
+	[KMS_NEXT_HOST] = "next-host",
+	[KMS_NEXT_SAME] = "same-host",
+	[KMS_NEXT_LATER] = "later",
+};
+
 static void
 print_error(struct output *o, const struct kms_error *e)
 {
@@ -45,6 +52,9 @@ print_error(struct output *o, const struct kms_error *e)
 	output_text(o, "microsoft", "Microsoft", e->microsoft ? code : NULL);
 	output_text(o, "meaning", "Meaning", e->meaning);
 	output_text(o, "remedy", NULL, e->remedy);
+	output_text(o, "user", NULL, e->user);
+	output_text(o, "user_next", NULL, e->user_next);
+	output_text(o, "client", NULL, next_words[e->next]);
 	output_bool(o, "on_wire", NULL, e->status < KMS_E_LOCAL);
 }
 
@@ -73,6 +83,9 @@ run_explain(struct ctl *ctl)
 	if (n == 1) {
 		output_line(ctl->out, OUTPUT_PLAIN, "%s", "");
 		output_line(ctl->out, OUTPUT_PLAIN, "%s", found->remedy);
+		if (found->status != KMS_OK && found->status < KMS_E_LOCAL)
+			output_line(ctl->out, OUTPUT_PLAIN, "A user reads: %s. %s", found->user,
+			    found->user_next);
 	}
 	return CTL_OK;
 }

@@ -37,6 +37,40 @@ utf8_sequence(const uint8_t *s, size_t len)
 	return n;
 }
 
+/* The code point of a well-formed sequence of n bytes (RFC 3629). */
+static uint32_t
+code_point(const uint8_t *s, size_t n)
+{
+	uint32_t c = n == 1 ? s[0] : s[0] & (0x7Fu >> n);
+
+	for (size_t i = 1; i < n; i++)
+		c = c << 6 | (s[i] & 0x3F);
+	return c;
+}
+
+/* Controls, and what changes how a line reads without being seen. */
+static const struct {
+	uint32_t first;
+	uint32_t last;
+} refused[] = {
+	{ 0x0000, 0x001F },
+	{ 0x007F, 0x009F },
+	{ 0x061C, 0x061C },
+	{ 0x200E, 0x200F },
+	{ 0x2028, 0x202E },
+	{ 0x2066, 0x2069 },
+	{ 0xFEFF, 0xFEFF },
+};
+
+static bool
+allowed(uint32_t c)
+{
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+		if (c >= refused[i].first && c <= refused[i].last)
+			return false;
+	return true;
+}
+
 bool
 wire_text_ok(const char *text, size_t len)
 {
@@ -44,12 +78,31 @@ wire_text_ok(const char *text, size_t len)
 	size_t n;
 
 	for (size_t i = 0; i < len; i += n) {
-		if (s[i] < 0x20 || s[i] == 0x7F)
-			return false;
 		if ((n = utf8_sequence(s + i, len - i)) == 0)
+			return false;
+		if (!allowed(code_point(s + i, n)))
 			return false;
 	}
 	return true;
+}
+
+size_t
+wire_text_clean(char *text, size_t len)
+{
+	uint8_t *s = (uint8_t *)text;
+	size_t out = 0, n;
+
+	for (size_t i = 0; i < len; i += n) {
+		n = utf8_sequence(s + i, len - i);
+		if (n == 0 || !allowed(code_point(s + i, n))) {
+			s[out++] = '?';
+			n = n == 0 ? 1 : n;
+			continue;
+		}
+		memmove(s + out, s + i, n);
+		out += n;
+	}
+	return out;
 }
 
 bool
@@ -77,6 +130,66 @@ wire_put_text(struct wire_writer *w, const char *text, size_t len)
 	}
 	wire_put(w, text, n);
 	wire_put_zero(w, len - n);
+}
+
+void
+wire_tail_init(struct wire_tail *tail, struct wire_reader *r, size_t max)
+{
+	size_t len = wire_left(r);
+
+	*tail = (struct wire_tail){ .last = -1, .repeats = -1, .bad = len > max };
+	wire_reader_init(&tail->r, wire_view(r, len), len);
+	tail->r.bad = r->bad;
+}
+
+bool
+wire_tail_next(struct wire_tail *tail, struct wire_tlv *out)
+{
+	if (tail->bad || !wire_next_tlv(&tail->r, out))
+		return false;
+	if (out->type < tail->last || (out->type == tail->last && out->type != tail->repeats)) {
+		tail->bad = true;
+		return false;
+	}
+	tail->last = out->type;
+	return true;
+}
+
+bool
+wire_tail_expect(struct wire_tail *tail, const struct wire_tlv *tlv, uint16_t len)
+{
+	if (tlv->len != len)
+		tail->bad = true;
+	return tlv->len == len;
+}
+
+void
+wire_tail_unknown(struct wire_tail *tail, const struct wire_tlv *tlv)
+{
+	if (tlv->type & WIRE_CRITICAL)
+		tail->critical = true;
+}
+
+int
+wire_tail_finish(const struct wire_tail *tail)
+{
+	if (tail->r.bad)
+		return KMS_E_TRUNCATED;
+	if (tail->bad)
+		return KMS_E_FORMAT;
+	return tail->critical ? KMS_E_SCHEMA : KMS_OK;
+}
+
+int
+wire_tail_skip(struct wire_reader *r, size_t max)
+{
+	struct wire_tail tail;
+	struct wire_tlv tlv;
+
+	wire_tail_init(&tail, r, max);
+	while (wire_tail_next(&tail, &tlv))
+		wire_tail_unknown(&tail, &tlv);
+	return wire_tail_finish(&tail);
 }
 
 bool

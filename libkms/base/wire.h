@@ -185,23 +185,67 @@ wire_written(const struct wire_writer *w)
 }
 
 /*
- * Fixed-width text: len bytes, UTF-8 without control characters, padded with
+ * Fixed-width text: len bytes that follow the text rule (wire_text_ok), padded with
  * zero bytes; out holds len + 1. Anything after the first zero must be zero.
  * wire_get_text returns false for what is not so: KMS_E_FORMAT.
  */
 bool wire_get_text(struct wire_reader *r, char *out, size_t len);
 void wire_put_text(struct wire_writer *w, const char *text, size_t len);
-/* True for well-formed UTF-8 (RFC 3629) that has no C0 control and no DEL. */
+/*
+ * The text rule, one for all that travels, is stored or is printed. True for well-formed UTF-8
+ * (RFC 3629) without control characters (U+0000-001F, U+007F-009F) and without characters that
+ * turn the direction of writing or are not seen (U+061C, U+200E, U+200F, U+2028-202E,
+ * U+2066-2069, U+FEFF).
+ */
 bool wire_text_ok(const char *text, size_t len);
+/*
+ * Makes the len bytes of text follow the rule: '?' for each character that it does not allow, and
+ * for each byte that is not UTF-8. The text never grows. Returns its new length; it is not
+ * terminated here.
+ */
+size_t wire_text_clean(char *text, size_t len);
 
-/* TLV tail: type u16, length u16, value. Unknown types are skipped. */
+/*
+ * A TLV tail, up to the end of its structure: type u16, length u16, value. Types ascend strictly.
+ * A type with WIRE_CRITICAL must be understood; any other that is unknown is skipped.
+ *
+ *     wire_tail_init(&tail, &r, TAIL_REQUEST);
+ *     while (wire_tail_next(&tail, &tlv))
+ *         if (tlv.type == 1) wire_tail_expect(&tail, &tlv, 40) && ...
+ *         else wire_tail_unknown(&tail, &tlv);
+ *     return wire_tail_finish(&tail);
+ */
+#define WIRE_CRITICAL 0x8000
+
 struct wire_tlv {
 	uint16_t type;
 	uint16_t len;
 	const uint8_t *value; /* borrowed */
 };
-/* Next TLV; false at the end or when r->bad. */
+struct wire_tail {
+	struct wire_reader r;
+	int32_t last;    /* type of the TLV before, -1 at first */
+	int32_t repeats; /* the one type that may follow itself, -1: none */
+	bool bad;        /* too long, out of order, or a wrong length */
+	bool critical;   /* an unknown TLV that must be understood */
+};
+
+/* Takes all that is left in r. More than max bytes are KMS_E_FORMAT at the end. */
+void wire_tail_init(struct wire_tail *tail, struct wire_reader *r, size_t max);
+/* Next TLV; false at the end and after an error. */
+bool wire_tail_next(struct wire_tail *tail, struct wire_tlv *out);
+/* A known type has one length: false, and KMS_E_FORMAT at the end, when it has another. */
+bool wire_tail_expect(struct wire_tail *tail, const struct wire_tlv *tlv, uint16_t len);
+/* The caller does not know the type. */
+void wire_tail_unknown(struct wire_tail *tail, const struct wire_tlv *tlv);
+/* When no type is known. As wire_tail_finish. */
+int wire_tail_skip(struct wire_reader *r, size_t max);
+/* KMS_OK; KMS_E_TRUNCATED; KMS_E_FORMAT; KMS_E_SCHEMA (unknown and critical). */
+int wire_tail_finish(const struct wire_tail *tail);
+
+/* Next TLV of any order; false at the end or when r->bad. */
 bool wire_next_tlv(struct wire_reader *r, struct wire_tlv *out);
+/* The caller writes types in their order. */
 void wire_put_tlv(struct wire_writer *w, uint16_t type, const void *value, uint16_t len);
 
 #endif

@@ -15,24 +15,26 @@ test_table(void **state)
 	uint32_t want = 0;
 
 	for (unsigned i = 0; i < count; i++, want++) {
-		if (want == KMS_E_LOCKED + 1)
+		if (want == KMS_E_ALONE + 1)
 			want = KMS_E_LOCAL + 1;
 		assert_int_equal(e[i].status, want);
 		assert_true(strncmp(e[i].symbol, i == 0 ? "KMS_OK" : "KMS_E_", 6) == 0);
 		assert_true(strlen(e[i].meaning) > 0 && strlen(e[i].remedy) > 0);
 		assert_true(e[i].meaning[strlen(e[i].meaning) - 1] != '.');
 		assert_true(e[i].remedy[strlen(e[i].remedy) - 1] == '.');
+		assert_true(strlen(e[i].user) > 0 && e[i].user[strlen(e[i].user) - 1] != '.');
+		assert_true(e[i].user_next[strlen(e[i].user_next) - 1] == '.');
 		assert_ptr_equal(kms_error_find(want), &e[i]);
 		assert_ptr_equal(kms_strerror(want), e[i].meaning);
 	}
-	assert_int_equal(want, KMS_E_PASSPHRASE + 1);
+	assert_int_equal(want, KMS_E_NOT_PROVED + 1);
 	(void)state;
 }
 
 static void
 test_unknown(void **state)
 {
-	static const uint32_t none[] = { KMS_E_LOCKED + 1, KMS_E_LOCAL, KMS_E_PASSPHRASE + 1,
+	static const uint32_t none[] = { KMS_E_ALONE + 1, KMS_E_LOCAL, KMS_E_NOT_PROVED + 1,
 		UINT32_MAX };
 
 	for (size_t i = 0; i < COUNT(none); i++) {
@@ -59,18 +61,35 @@ page(void)
 	return text;
 }
 
-/* The rows as the page has to have them: what kmsctl explain says, word for word. */
+static char
+capital(char c)
+{
+	return (char)(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+}
+
+static const char *const next_words[] = {
+	[KMS_NEXT_FINAL] = "A client asks again at the usual time.",
+	[KMS_NEXT_HOST] = "A client asks the next host.",
+	[KMS_NEXT_SAME] = "A client asks the same host once more.",
+	[KMS_NEXT_LATER] = "A client asks again later.",
+};
+
+/*
+ * The rows as the page has to have them: what kmsctl explain says, word for word; of what travels,
+ * what a client does and what a user reads, too.
+ */
 static void
 row(char *out, size_t size, const struct kms_error *e)
 {
-	char code[32] = "";
+	char code[32] = "", more[512] = "";
 
 	if (e->microsoft != 0)
 		snprintf(code, sizeof(code), " \\(em 0x%08X", e->microsoft);
-	snprintf(out, size, "\n.It %u Dv %s%s\n%c%s.\n%s\n.", e->status, e->symbol, code,
-	    e->meaning[0] >= 'a' && e->meaning[0] <= 'z' ? e->meaning[0] - 'a' + 'A'
-							 : e->meaning[0],
-	    e->meaning + 1, e->remedy);
+	if (e->status != KMS_OK && e->status < KMS_E_LOCAL)
+		snprintf(more, sizeof(more), "%s\nA user reads:\n.Dq %c%s. %s\n",
+		    next_words[e->next], capital(e->user[0]), e->user + 1, e->user_next);
+	snprintf(out, size, "\n.It %u Dv %s%s\n%c%s.\n%s\n%s.", e->status, e->symbol, code,
+	    capital(e->meaning[0]), e->meaning + 1, e->remedy, more);
 }
 
 static void
@@ -78,7 +97,7 @@ test_page(void **state)
 {
 	unsigned count, rows = 0;
 	const struct kms_error *e = kms_error_table(&count);
-	char *text = page(), want[1024];
+	char *text = page(), want[2048];
 
 	for (unsigned i = 0; i < count; i++) {
 		row(want, sizeof(want), &e[i]);

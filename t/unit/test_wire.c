@@ -1,6 +1,8 @@
 /*
  * test_wire.c - cursors: bounds, the error that sticks, text and TLVs.
  */
+#include <stdio.h>
+
 #include "libkms/base/wire.h"
 #include "t/unit/core_test.h"
 
@@ -89,31 +91,34 @@ static const struct {
 	size_t len;
 	bool ok;
 } texts[] = {
-	{ "", 0, true },
-	{ "plain ~", 7, true },
-	{ "M\xc3\xbcller", 7, true },
-	{ "\xe2\x82\xac", 3, true },     /* U+20AC */
-	{ "\xf0\x9f\x98\x80", 4, true }, /* U+1F600 */
-	{ "\xf4\x8f\xbf\xbf", 4, true }, /* U+10FFFF */
-	{ "\xee\x80\x80", 3, true },     /* U+E000, after the surrogates */
-	{ "\xed\x9f\xbf", 3, true },     /* U+D7FF, before them */
-	{ "\x1f", 1, false },            /* C0 */
-	{ "a\nb", 3, false },
-	{ "\x7f", 1, false }, /* DEL */
-	{ "a\0b", 3, false },
-	{ "\x80", 1, false }, /* continuation alone */
-	{ "\xc3", 1, false }, /* cut */
-	{ "\xe2\x82", 2, false },
-	{ "\xf0\x9f\x98", 3, false },
-	{ "\xc3(", 2, false },
+	{ "", 0, true }, { "plain ~", 7, true }, { "M\xc3\xbcller", 7, true },
+	{ "\xe2\x82\xac", 3, true },                /* U+20AC */
+	{ "\xf0\x9f\x98\x80", 4, true },            /* U+1F600 */
+	{ "\xf4\x8f\xbf\xbf", 4, true },            /* U+10FFFF */
+	{ "\xee\x80\x80", 3, true },                /* U+E000, after the surrogates */
+	{ "\xed\x9f\xbf", 3, true },                /* U+D7FF, before them */
+	{ "\x1f", 1, false },                       /* C0 */
+	{ "a\nb", 3, false }, { "\x7f", 1, false }, /* DEL */
+	{ "a\0b", 3, false }, { "\x80", 1, false }, /* continuation alone */
+	{ "\xc3", 1, false },                       /* cut */
+	{ "\xe2\x82", 2, false }, { "\xf0\x9f\x98", 3, false }, { "\xc3(", 2, false },
 	{ "\xc0\x80", 2, false }, /* overlong */
-	{ "\xc1\xbf", 2, false },
-	{ "\xe0\x9f\xbf", 3, false },
-	{ "\xf0\x8f\xbf\xbf", 4, false },
+	{ "\xc1\xbf", 2, false }, { "\xe0\x9f\xbf", 3, false }, { "\xf0\x8f\xbf\xbf", 4, false },
 	{ "\xed\xa0\x80", 3, false },     /* surrogate */
 	{ "\xf4\x90\x80\x80", 4, false }, /* past U+10FFFF */
-	{ "\xf5\x80\x80\x80", 4, false },
-	{ "\xff", 1, false },
+	{ "\xf5\x80\x80\x80", 4, false }, { "\xff", 1, false }, { "\xc2\x80", 2, false }, /* C1 */
+	{ "\xc2\x9f", 2, false }, { "\xc2\xa0", 2, true }, { "a\xd8\x9c", 3, false }, /* U+061C */
+	{ "\xe2\x80\x8d", 3, true },                                                  /* U+200D */
+	{ "\xe2\x80\x8e", 3, false },                                                 /* U+200E */
+	{ "\xe2\x80\x8f", 3, false },                                                 /* U+200F */
+	{ "\xe2\x80\xa7", 3, true },                                                  /* U+2027 */
+	{ "\xe2\x80\xa8", 3, false },                                                 /* U+2028 */
+	{ "\xe2\x80\xae", 3, false },                                                 /* U+202E */
+	{ "\xe2\x80\xaf", 3, true },                                                  /* U+202F */
+	{ "\xe2\x81\xa6", 3, false },                                                 /* U+2066 */
+	{ "\xe2\x81\xa9", 3, false },                                                 /* U+2069 */
+	{ "\xe2\x81\xaa", 3, true },                                                  /* U+206A */
+	{ "\xef\xbb\xbf", 3, false },                                                 /* U+FEFF */
 };
 
 static void
@@ -177,6 +182,99 @@ test_put_text(void **state)
 }
 
 static void
+test_text_clean(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *clean;
+	} rows[] = {
+		{ "", "" },
+		{ "M\xc3\xbcller", "M\xc3\xbcller" },
+		{ "a\nb\x7f", "a?b?" },
+		{ "\xe2\x80\xae"
+		  "txt",
+		    "?txt" },
+		{ "\xc2\x9b"
+		  "2J",
+		    "?2J" },
+		{ "\xff\xc3", "??" },
+		{ "\xe2\x82", "??" },
+	};
+	char text[16];
+	size_t n;
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		snprintf(text, sizeof(text), "%s", rows[i].text);
+		n = wire_text_clean(text, strlen(text));
+		if (n != strlen(rows[i].clean) || memcmp(text, rows[i].clean, n) != 0)
+			fail_msg("row %zu", i);
+		assert_true(wire_text_ok(text, n));
+	}
+	(void)state;
+}
+
+/* Type 1 has 2 bytes, type 0x8002 any; 3 may follow itself. */
+static int
+read_tail(const void *bytes, size_t len, unsigned *seen)
+{
+	struct wire_reader r;
+	struct wire_tail tail;
+	struct wire_tlv t;
+
+	*seen = 0;
+	wire_reader_init(&r, bytes, len);
+	wire_tail_init(&tail, &r, 24);
+	tail.repeats = 3;
+	while (wire_tail_next(&tail, &t)) {
+		(*seen)++;
+		if (t.type == 1)
+			wire_tail_expect(&tail, &t, 2);
+		else if (t.type != 0x8002 && t.type != 3)
+			wire_tail_unknown(&tail, &t);
+	}
+	assert_int_equal(wire_left(&r), 0);
+	return wire_tail_finish(&tail);
+}
+
+static void
+test_tail(void **state)
+{
+	static const struct {
+		const char *bytes;
+		size_t len;
+		int rc;
+		unsigned seen;
+	} rows[] = {
+		{ "", 0, KMS_OK, 0 }, { "\0\1\0\2ab", 6, KMS_OK, 1 },
+		{ "\0\1\0\1a", 5, KMS_E_FORMAT, 1 },             /* length of a known one */
+		{ "\0\1\0\2ab\0\1\0\2ab", 12, KMS_E_FORMAT, 1 }, /* twice */
+		{ "\0\7\0\0\0\7\0\0", 8, KMS_E_FORMAT, 1 },      /* unknown, twice */
+		{ "\0\7\0\0\0\5\0\0", 8, KMS_E_FORMAT, 1 },      /* descends */
+		{ "\0\3\0\0\0\3\0\0\0\5\0\0", 12, KMS_OK, 3 },   /* may repeat */
+		{ "\0\1\0\2ab\x80\2\0\0", 10, KMS_OK, 2 },       /* critical, known */
+		{ "\x80\1\0\0", 4, KMS_E_SCHEMA, 1 },            /* critical, unknown */
+		{ "\x80\1\0\0\0\7\0\0", 8, KMS_E_FORMAT, 1 },    /* malformed comes first */
+		{ "\x7f\xff\0\0\xff\xff\0\0", 8, KMS_E_SCHEMA, 2 },
+		{ "\0\1\0", 3, KMS_E_TRUNCATED, 0 }, { "\0\5\0\1", 4, KMS_E_TRUNCATED, 0 },
+		{ "\0\5\0\x14"
+		  "01234567890123456789",
+		    24, KMS_OK, 1 },
+		{ "\0\5\0\x15"
+		  "012345678901234567890",
+		    25, KMS_E_FORMAT, 0 }, /* over the limit */
+	};
+	unsigned seen;
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		int rc = read_tail(rows[i].bytes, rows[i].len, &seen);
+
+		if (rc != rows[i].rc || seen != rows[i].seen)
+			fail_msg("row %zu: %d, %u seen", i, rc, seen);
+	}
+	(void)state;
+}
+
+static void
 test_tlvs(void **state)
 {
 	uint8_t buffer[16];
@@ -219,6 +317,8 @@ main(void)
 		cmocka_unit_test(test_text_field),
 		cmocka_unit_test(test_put_text),
 		cmocka_unit_test(test_tlvs),
+		cmocka_unit_test(test_text_clean),
+		cmocka_unit_test(test_tail),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
