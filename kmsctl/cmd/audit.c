@@ -73,32 +73,45 @@ take_document(struct export *x, uint8_t kind, const uint8_t *octets, size_t len)
 	return KMS_OK;
 }
 
-/* By the publisher's key, or by the other one of a rotation that the journal had before. */
-static bool
-is_ours(const struct export *x, const uint8_t *octets, size_t len)
+/*
+ * Only what the publisher can verify is included: other publishers' documents are not. Whose a
+ * certificate is, the whole chain of rotations tells; its first statement for a key counts.
+ */
+static void
+choose_documents(struct export *x)
 {
-	struct certificate cert;
+	size_t kept = 0;
 
-	return publisher_keys_certificate(&x->publisher, &cert, octets, len, NULL) == KMS_OK;
+	for (bool grown = true; grown;) {
+		grown = false;
+		for (size_t i = 0; i < x->count; i++)
+			if (x->documents[i].kind == AUDIT_ROTATION &&
+			    publisher_keys_rotate(&x->publisher, x->documents[i].octets) == KMS_OK)
+				grown = true;
+	}
+	for (size_t i = 0; i < x->count; i++) {
+		const struct document *d = &x->documents[i];
+		struct certificate cert;
+
+		if (d->kind == AUDIT_CERTIFICATE && publisher_keys_certificate(&x->publisher, &cert,
+							d->octets, d->len, NULL) == KMS_OK)
+			x->documents[kept++] = *d;
+	}
+	x->count = kept;
 }
 
-/* Only what the publisher can verify is included: other publishers' documents are not. */
 static int
 take_entry(struct export *x, const uint8_t *octets, size_t len)
 {
 	int kind = entry_kind(octets, len);
 	struct entry_admin e;
-	struct rotation r;
 
 	if ((kind != ENTRY_CERTIFICATE && kind != ENTRY_ROTATION) ||
 	    entry_admin_decode(&e, octets, len) != KMS_OK)
 		return KMS_OK;
 	if (kind == ENTRY_CERTIFICATE)
-		return is_ours(x, e.blob, e.blob_len)
-			   ? take_document(x, AUDIT_CERTIFICATE, e.blob, e.blob_len)
-			   : KMS_OK;
-	if (rotation_verify(&r, e.blob, e.blob_len) != KMS_OK ||
-	    !publisher_keys_rotate(&x->publisher, &r))
+		return take_document(x, AUDIT_CERTIFICATE, e.blob, e.blob_len);
+	if (e.blob_len != ROTATION_SIZE)
 		return KMS_OK;
 	return take_document(x, AUDIT_ROTATION, e.blob, e.blob_len);
 }
@@ -158,17 +171,28 @@ write_batch(const struct kmsdb_batch_view *b, void *arg)
 }
 
 static void
+write_document(struct export *x, uint8_t kind, const uint8_t *octets, uint16_t len)
+{
+	uint8_t head[AUDIT_DOCUMENT_HEAD];
+
+	audit_document_head_encode(head, kind, len);
+	fwrite(head, 1, sizeof(head), x->file);
+	fwrite(octets, 1, len, x->file);
+}
+
+/* Certificates, then the whole chain of rotations in order. */
+static void
 write_documents(struct export *x)
 {
 	uint8_t head[AUDIT_HEAD];
 
-	audit_head_encode(head, (uint16_t)x->count);
+	audit_head_encode(head, (uint16_t)(x->count + x->publisher.count));
 	fwrite(head, 1, sizeof(head), x->file);
-	for (size_t i = 0; i < x->count; i++) {
-		audit_document_head_encode(head, x->documents[i].kind, x->documents[i].len);
-		fwrite(head, 1, AUDIT_DOCUMENT_HEAD, x->file);
-		fwrite(x->documents[i].octets, 1, x->documents[i].len, x->file);
-	}
+	for (size_t i = 0; i < x->count; i++)
+		write_document(
+		    x, x->documents[i].kind, x->documents[i].octets, x->documents[i].len);
+	for (unsigned i = 0; i < x->publisher.count; i++)
+		write_document(x, AUDIT_ROTATION, x->publisher.octets[i], ROTATION_SIZE);
 }
 
 static int
@@ -228,6 +252,7 @@ walk(struct export *x)
 		return fail(ctl, (uint32_t)e, "%s", fault_text(&fault, e));
 	if (x->last == 0)
 		return fail(ctl, KMS_E_NOT_FOUND, "the journal is empty");
+	choose_documents(x);
 	if (x->count == 0)
 		return fail(ctl, KMS_E_NOT_CONFIRMED,
 		    "the journal contains no host certificate of this publisher, so there is nothing to prove");

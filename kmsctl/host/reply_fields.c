@@ -80,6 +80,7 @@ const struct reply_known reply_fields[] = {
 	{ "publisher", "not-before", OUTPUT_TIME, NULL },
 	{ "publisher", "not-after", OUTPUT_TIME, "Valid until" },
 	{ "publisher", "capacity", OUTPUT_LIMIT, NULL },
+	{ "publisher", "rotations", OUTPUT_NUMBER, "Key rotations" },
 	{ "publisher", "other-key", OUTPUT_TEXT, "Other key" },
 	{ "publisher", "both-from", OUTPUT_TIME, NULL },
 	{ "publisher", "both-until", OUTPUT_TIME, "Old key until" },

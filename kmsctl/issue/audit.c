@@ -63,21 +63,24 @@ take_certificate(struct audit *a, const struct audit_document *d)
 static int
 take_rotations(struct audit *a, struct audit_reader r)
 {
+	uint8_t chain[ROTATION_CHAIN_MAX][ROTATION_SIZE];
 	struct audit_document d;
-	struct rotation rotation;
-	bool had;
+	unsigned count = 0;
 
 	while (audit_next_document(&r, &d) == KMS_OK) {
 		if (d.kind != AUDIT_ROTATION)
 			continue;
-		had = a->publisher.rotated;
-		if (rotation_verify(&rotation, d.octets, d.len) != KMS_OK ||
-		    !publisher_keys_rotate(&a->publisher, &rotation))
-			return fault_set(a->fault, KMS_E_SIGNATURE,
-			    "it contains a key rotation of another publisher, or an altered one");
-		if (had)
-			return fault_set(a->fault, KMS_E_FORMAT, "it contains two key rotations");
+		if (count == ROTATION_CHAIN_MAX)
+			return fault_set(a->fault, KMS_E_LIMIT,
+			    "it contains more than %d key rotations", ROTATION_CHAIN_MAX);
+		if (d.len != ROTATION_SIZE)
+			return fault_set(
+			    a->fault, KMS_E_FORMAT, "it contains a key rotation of a wrong length");
+		memcpy(chain[count++], d.octets, ROTATION_SIZE);
 	}
+	if (publisher_keys_chain(&a->publisher, chain[0], count) != KMS_OK)
+		return fault_set(a->fault, KMS_E_SIGNATURE,
+		    "it contains a key rotation of another publisher, or an altered one");
 	return KMS_OK;
 }
 

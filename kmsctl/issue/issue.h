@@ -15,6 +15,7 @@
 #include "libkms/kms_error.h"
 
 #define ISSUE_PATH 1024
+#define ISSUE_COMPANIONS 32
 
 struct issue;
 
@@ -34,9 +35,10 @@ struct issue {
 	struct output *out;
 	uint64_t now;
 	struct fault fault; /* the first failure */
-	/* the other public key during a rotation (struct minisig_key) */
-	uint8_t companion[40];
-	bool have_companion;
+	/* the publisher's other public keys (struct minisig_key): that of a rotation, those before
+	 */
+	uint8_t companions[ISSUE_COMPANIONS][40];
+	unsigned companion_count;
 };
 
 /* Rows of those options. */

@@ -64,27 +64,42 @@ fail_key(struct issue *i, int status, const char *path)
 		: path);
 }
 
-/* During a rotation, the other key whose files are also ours. */
 static void
-take_companion(struct issue *i)
+take_companion(struct issue *i, const char *path)
 {
-	static const char *const others[] = { "new", "old" };
-	char path[ISSUE_PATH], *text;
 	struct minisig_key key;
+	char *text;
 	size_t len;
 
-	_Static_assert(sizeof(key) == sizeof(i->companion), "a public key");
-	for (size_t n = 0; n < 2 && !i->have_companion; n++) {
-		if (snprintf(path, sizeof(path),
-			i->new_key ? "%s/publisher.pub" : "%s/publisher.%s.pub", i->dir,
-			others[n]) >= (int)sizeof(path) ||
-		    file_read(AT_FDCWD, path, FILE_GIVEN, PUBLIC_KEY_FILE_MAX, &text, &len) !=
-			KMS_OK)
-			continue;
-		i->have_companion = minisig_key_parse(&key, text) == KMS_OK;
-		memcpy(i->companion, &key, sizeof(key));
-		free(text);
-	}
+	_Static_assert(sizeof(key) == sizeof(i->companions[0]), "a public key");
+	if (i->companion_count == ISSUE_COMPANIONS ||
+	    file_read(AT_FDCWD, path, FILE_GIVEN, PUBLIC_KEY_FILE_MAX, &text, &len) != KMS_OK)
+		return;
+	if (minisig_key_parse(&key, text) == KMS_OK)
+		memcpy(i->companions[i->companion_count++], &key, sizeof(key));
+	free(text);
+}
+
+static int
+take_name(const char *name, void *arg)
+{
+	struct issue *i = arg;
+	char path[ISSUE_PATH];
+
+	if (strncmp(name, "publisher.", 10) == 0 && issue_path(i, path, "%s/%s", i->dir, name))
+		take_companion(i, path);
+	return KMS_OK;
+}
+
+/*
+ * The other keys whose files are also ours: publisher.new.pub during a rotation, publisher.old.pub
+ * after one, publisher.ID.pub of those before. The key in use may be among them.
+ */
+static void
+take_companions(struct issue *i)
+{
+	i->companion_count = 0;
+	(void)file_each(AT_FDCWD, i->dir, ".pub", take_name, i);
 }
 
 int
@@ -103,26 +118,30 @@ sign_open_key(struct issue *i, struct secret_key **out, struct minisig_key *publ
 	if (rc != KMS_OK)
 		return fail_key(i, rc, path);
 	secret_key_public(*out, public_key);
-	take_companion(i);
+	take_companions(i);
 	return KMS_OK;
 }
 
-/* The key in use, and the other one during a rotation; the register knows its dates. */
-static struct publisher_keys
-keys_of(const struct issue *i, const struct minisig_key *key)
+/* The key in use, and the others; the register knows their dates. */
+static void
+keys_of(struct publisher_keys *k, const struct issue *i, const struct minisig_key *key)
 {
-	struct publisher_keys k = { .key = *key, .rotated = i->have_companion };
+	*k = (struct publisher_keys){ .key = *key };
+	for (unsigned n = 0; n < i->companion_count && n < ROTATION_CHAIN_MAX; n++) {
+		const struct minisig_key last = *publisher_keys_at(k, k->count);
+		struct rotation *r = &k->statements[k->count++];
 
-	k.rotation = (struct rotation){ .old = *key, .until = UINT64_MAX };
-	memcpy(&k.rotation.new, i->companion, sizeof(k.rotation.new));
-	return k;
+		r->old = last;
+		memcpy(&r->new, i->companions[n], sizeof(r->new));
+	}
 }
 
 bool
 sign_is_publisher(const struct issue *i, const struct minisig_key *key, const uint8_t id[8])
 {
-	const struct publisher_keys keys = keys_of(i, key);
+	struct publisher_keys keys;
 
+	keys_of(&keys, i, key);
 	return publisher_keys_find(&keys, id) != NULL;
 }
 
@@ -140,7 +159,7 @@ int
 sign_read(struct issue *i, const char *path, enum publisher_file_kind kind,
     const struct minisig_key *key, struct publisher_file *out, char *comment, size_t comment_size)
 {
-	const struct publisher_keys keys = keys_of(i, key);
+	struct publisher_keys keys;
 	struct signed_file file;
 	struct fault f = { 0 };
 	int rc = signed_file_read(&file, AT_FDCWD, path, FILE_GIVEN, &f);
@@ -148,6 +167,7 @@ sign_read(struct issue *i, const char *path, enum publisher_file_kind kind,
 	*out = publisher_file_of(kind, &file);
 	if (rc != KMS_OK)
 		return fault_set(&i->fault, rc, "%s", f.text);
+	keys_of(&keys, i, key);
 	rc = publisher_keys_file(&keys, false, file.text, file.len, file.signature,
 	    file.signature_len, comment, comment_size, NULL);
 	if (rc != KMS_OK)

@@ -15,7 +15,7 @@
 
 /* The longest that is reserved for an answer: a HELLO_REPLY with the largest certificate and a
  * rotation. */
-#define ANSWER_MAX (FRAME_HEADER + CERTIFICATE_MAX + ROTATION_SIZE + 64)
+#define ANSWER_MAX (FRAME_HEADER + FRAME_MAX_REPLY)
 #define STATS_UNASKED 64 /* FRONT_STATS frames between two of our questions */
 
 void

@@ -75,10 +75,27 @@ decode_hello(struct message_hello *out, const uint8_t *body, size_t len)
 	return KMS_OK;
 }
 
+/*
+ * From the oldest of three keys to the newest: the client's, the one that signed the certificate,
+ * and that of kms.ini, whose id is in every lease. A client follows the chain from its own key,
+ * wherever that is.
+ */
+static void
+add_rotations(struct message_hello_reply *reply, const struct publisher *p, const uint8_t id[8])
+{
+	int asked = publisher_keys_index(&p->public, id);
+	int signer = publisher_keys_index(&p->public, p->certificate.publisher);
+	int ours = publisher_keys_index(&p->public, p->public.key.id);
+	int first = asked < signer ? asked : signer;
+
+	first = first < ours ? first : ours;
+	for (unsigned i = first < 0 ? 0 : (unsigned)first; i < p->public.count; i++)
+		reply->rotations[reply->rotation_count++] = p->public.octets[i];
+}
+
 void
 request_hello(struct activate *a, struct front_peer *p, const struct request_frame *in)
 {
-	const size_t size = FRAME_HEADER + CERTIFICATE_MAX + ROTATION_SIZE + 64;
 	const struct publisher *publisher;
 	const struct ipc_frame *f = &in->from;
 	struct message_hello_reply reply = { .time = a->now };
@@ -102,12 +119,12 @@ request_hello(struct activate *a, struct front_peer *p, const struct request_fra
 		answer_error(a, p, f->token, (uint32_t)rc, 0);
 		return;
 	}
-	if ((room = front_peer_reserve(p, size)) == NULL)
+	if ((room = front_peer_reserve(p, FRAME_HEADER + FRAME_MAX_REPLY)) == NULL)
 		return;
 	reply.certificate = publisher->certificate_octets;
 	reply.certificate_len = publisher->certificate_len;
-	reply.rotation = publisher->public.rotated ? publisher->rotation_octets : NULL;
-	len = message_hello_reply_encode(room + FRAME_HEADER, size - FRAME_HEADER, &reply);
+	add_rotations(&reply, publisher, hello.publisher);
+	len = message_hello_reply_encode(room + FRAME_HEADER, FRAME_MAX_REPLY, &reply);
 	frame_encode(room, FRAME_HELLO_REPLY, (uint32_t)len);
 	front_peer_commit(p, f->token, 0, FRAME_HEADER + len);
 }

@@ -143,7 +143,8 @@ dialogue_hello(struct dialogue *d)
 	if (rc == KMS_OK && reply.certificate_len > sizeof(s->certificate))
 		rc = KMS_E_TOO_LARGE;
 	if (rc == KMS_OK)
-		trust_remember(d->a->c, reply.rotation);
+		for (unsigned i = 0; i < reply.rotation_count; i++)
+			trust_remember(d->a->c, reply.rotations[i]);
 	if (rc == KMS_OK)
 		rc = dialogue_use_certificate(d, reply.certificate, reply.certificate_len);
 	if (rc != KMS_OK)

@@ -12,15 +12,10 @@ int
 trust_init(
     struct publisher_keys *keys, const struct minisig_key *publisher, const uint8_t *statement)
 {
-	struct rotation r;
-	int rc;
-
 	*keys = (struct publisher_keys){ .key = *publisher };
 	if (statement == NULL)
 		return KMS_OK;
-	if ((rc = rotation_verify(&r, statement, ROTATION_SIZE)) != KMS_OK)
-		return rc;
-	return publisher_keys_rotate(keys, &r) ? KMS_OK : KMS_E_PUBLISHER;
+	return publisher_keys_rotate(keys, statement);
 }
 
 void
@@ -38,7 +33,7 @@ trust_remember(struct kms_client *c, const uint8_t *statement)
 	struct publisher_keys keys;
 
 	trust_stored(&keys, c);
-	if (statement == NULL || keys.rotated ||
+	if (statement == NULL || keys.count > 0 ||
 	    trust_init(&keys, &c->publisher, statement) != KMS_OK)
 		return;
 	memcpy(c->state->rotation, statement, ROTATION_SIZE);
@@ -65,7 +60,7 @@ trust_lease(const struct publisher_keys *keys, struct entry_client *out, const u
 	struct lease l;
 
 	/* A host keeps the publisher's old key id, whichever key signed the certificate. */
-	if (keys->rotated && lease_decode(&l, bundle, len) == KMS_OK &&
+	if (keys->count > 0 && lease_decode(&l, bundle, len) == KMS_OK &&
 	    entry_client_decode(out, l.entry, l.entry_len) == KMS_OK &&
 	    publisher_keys_find(keys, out->publisher) != NULL)
 		memcpy(either.publisher, out->publisher, 8);

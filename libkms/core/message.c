@@ -48,14 +48,14 @@ message_hello_reply_encode(uint8_t *out, size_t size, const struct message_hello
 {
 	struct wire_writer w;
 
-	if (m->certificate_len > CERTIFICATE_MAX)
+	if (m->certificate_len > CERTIFICATE_MAX || m->rotation_count > MESSAGE_ROTATIONS)
 		return 0;
 	wire_writer_init(&w, out, size);
 	wire_put_u64(&w, m->time);
 	wire_put_u16(&w, (uint16_t)m->certificate_len);
 	wire_put(&w, m->certificate, m->certificate_len);
-	if (m->rotation != NULL)
-		wire_put_tlv(&w, MESSAGE_TLV_ROTATION, m->rotation, ROTATION_SIZE);
+	for (unsigned i = 0; i < m->rotation_count; i++)
+		wire_put_tlv(&w, MESSAGE_TLV_ROTATION, m->rotations[i], ROTATION_SIZE);
 	return wire_written(&w);
 }
 
@@ -67,7 +67,7 @@ message_hello_reply_decode(struct message_hello_reply *m, const uint8_t *in, siz
 	bool ok = true;
 	int status;
 
-	m->rotation = NULL;
+	m->rotation_count = 0;
 	wire_reader_init(&r, in, len);
 	m->time = wire_get_u64(&r);
 	m->certificate_len = wire_get_u16(&r);
@@ -75,8 +75,9 @@ message_hello_reply_decode(struct message_hello_reply *m, const uint8_t *in, siz
 	while (wire_next_tlv(&r, &tlv)) {
 		if (tlv.type != MESSAGE_TLV_ROTATION)
 			continue;
-		ok = ok && m->rotation == NULL && tlv.len == ROTATION_SIZE;
-		m->rotation = tlv.value;
+		ok = ok && m->rotation_count < MESSAGE_ROTATIONS && tlv.len == ROTATION_SIZE;
+		if (ok)
+			m->rotations[m->rotation_count++] = tlv.value;
 	}
 	if ((status = wire_finish(&r)) != KMS_OK)
 		return status;

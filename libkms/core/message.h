@@ -7,7 +7,8 @@
  * HELLO_REPLY payload   0  8  host time, seconds since 1970 UTC
  *                       8  2  length n of the host certificate
  *                      10  n  host certificate (certificate.h)
- *                          .. TLV tail: type 1, rotation statement (rotation.h)
+ *                          .. TLV tail: type 1, rotation statement (rotation.h), as often as
+ *                             there are statements, the oldest first
  * REQUEST payload       0 16  host id (certificate.h) it is sealed for
  *                      16 32  client public key (X25519)
  *                      48 24  nonce
@@ -50,8 +51,9 @@
 #define MESSAGE_REPLY_TEXT 52    /* fixed part */
 #define MESSAGE_VM 0x0001        /* runs on a virtual machine */
 
-/* TLV of a HELLO_REPLY. */
+/* TLV of a HELLO_REPLY, the only one that repeats. */
 #define MESSAGE_TLV_ROTATION 1
+#define MESSAGE_ROTATIONS 32
 /* TLVs of a reply text. */
 #define MESSAGE_TLV_HIGHEST_SEQUENCE 1 /* u64, with KMS_E_SEQUENCE */
 #define MESSAGE_TLV_RETRY_AFTER 2      /* u32 seconds */
@@ -72,7 +74,8 @@ struct message_hello_reply {
 	uint64_t time;
 	const uint8_t *certificate; /* borrowed */
 	size_t certificate_len;
-	const uint8_t *rotation; /* ROTATION_SIZE bytes, borrowed; NULL: TLV absent */
+	const uint8_t *rotations[MESSAGE_ROTATIONS]; /* ROTATION_SIZE bytes each, borrowed */
+	unsigned rotation_count;
 };
 struct message_request {
 	uint8_t operation;

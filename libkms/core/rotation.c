@@ -56,21 +56,3 @@ rotation_verify(struct rotation *out, const uint8_t *in, size_t len)
 		return KMS_E_SIGNATURE;
 	return KMS_OK;
 }
-
-const struct minisig_key *
-rotation_other(const struct rotation *r, const struct minisig_key *key)
-{
-	if (memcmp(key, &r->old, sizeof(*key)) == 0)
-		return &r->new;
-	return memcmp(key, &r->new, sizeof(*key)) == 0 ? &r->old : NULL;
-}
-
-bool
-rotation_accepts(const struct rotation *r, const struct minisig_key *key, uint64_t now)
-{
-	if (memcmp(key, &r->old, sizeof(*key)) == 0)
-		return now <= r->until;
-	if (memcmp(key, &r->new, sizeof(*key)) == 0)
-		return now >= r->from;
-	return true;
-}

@@ -12,11 +12,12 @@
  *  96   8  until: last second of the old key
  * 104  64  Ed25519 signature by the old key over bytes 0..103
  * 168  64  Ed25519 signature by the new key over bytes 0..167
+ *
+ * Several in a row are a chain (publisher_keys.h).
  */
 #ifndef KMS_LIBKMS_CORE_ROTATION_H
 #define KMS_LIBKMS_CORE_ROTATION_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,10 +36,5 @@ struct rotation {
 void rotation_encode(uint8_t out[ROTATION_SIZE], const struct rotation *r);
 /* Shape and both signatures. KMS_E_TRUNCATED, KMS_E_TRAILING, KMS_E_FORMAT, KMS_E_SIGNATURE. */
 int rotation_verify(struct rotation *out, const uint8_t *in, size_t len);
-
-/* The other key of the two; NULL: this key is neither of them. */
-const struct minisig_key *rotation_other(const struct rotation *r, const struct minisig_key *key);
-/* Is what this key signed accepted at this time? True for a key that is neither of the two. */
-bool rotation_accepts(const struct rotation *r, const struct minisig_key *key, uint64_t now);
 
 #endif

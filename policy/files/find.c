@@ -10,6 +10,7 @@
 #include "libkms/base/hex.h"
 #include "libkms/kms_error.h"
 #include "policy/files/kinds.h"
+#include "policy/files/rotations.h"
 
 #define VERSION_MAX 15
 
@@ -67,7 +68,7 @@ take(const struct find *w, const char *path)
 
 	if (rc == KMS_OK)
 		publisher_file_adopt(&c);
-	/* All publishers' host keys lie in one directory; a rotation or certificate need not be. */
+	/* All publishers' host keys lie in one directory; a certificate need not be there. */
 	else if (w->kind == FILE_KEY ? rc != KMS_E_PUBLISHER
 				     : !(file_kinds[w->kind].inside && rc == KMS_E_NOT_FOUND))
 		leave_out(w, path, rc, &f);
@@ -106,6 +107,20 @@ find_one(const struct find *w)
 
 	file_kind_path(path, w->kind, w->p, NULL);
 	take(w, path);
+}
+
+/* -- rotations: they carry their own signatures -- */
+
+static void
+find_rotations(const struct find *w)
+{
+	char path[SIGNED_FILE_PATH];
+	struct fault f = { 0 };
+	int rc = rotations_read(w->s->dirfd, w->p, &f);
+
+	rotations_path(path, w->p);
+	if (rc != KMS_OK && rc != KMS_E_NOT_FOUND)
+		leave_out(w, path, rc, &f);
 }
 
 /* -- policy packs: the version in force is in a file of its own -- */
@@ -166,7 +181,9 @@ publishers_read(struct publishers *s, publisher_left_out_fn left_out, void *arg)
 	for (unsigned i = 0; s->dirfd >= 0 && i < s->count; i++) {
 		w.p = &s->list[i];
 		for (w.kind = 0; w.kind < FILE_KINDS; w.kind++) {
-			if (w.kind == FILE_PACK)
+			if (w.kind == FILE_ROTATION)
+				find_rotations(&w);
+			else if (w.kind == FILE_PACK)
 				find_pack(&w);
 			else if (w.kind == FILE_KEY || w.kind == FILE_REVOCATIONS)
 				find_in_directory(&w);

@@ -10,6 +10,7 @@
 #include "libkms/base/hex.h"
 #include "libkms/base/uuid.h"
 #include "libkms/kms_error.h"
+#include "policy/files/rotations.h"
 #include "policy/pack.h"
 #include "policy/rotation_file.h"
 #include "policy/values.h"
@@ -54,11 +55,22 @@ parse_rotation(struct publisher_file *c, struct fault *f)
 	return rotation_file_parse(&c->rotation, c->rotation_octets, c->text, c->len, f);
 }
 
+/* Is either of its keys one of these? */
+static bool
+linked(const struct publisher_keys *k, const struct rotation *r)
+{
+	const struct minisig_key *old = publisher_keys_find(k, r->old.id),
+				 *new = publisher_keys_find(k, r->new.id);
+
+	return (old != NULL && memcmp(old, &r->old, sizeof(*old)) == 0) ||
+	       (new != NULL &&memcmp(new, &r->new, sizeof(*new)) == 0);
+}
+
 static int
 belongs_rotation(const struct publishers *s, struct publisher_file *c, struct fault *f)
 {
 	for (unsigned i = 0; i < s->count; i++)
-		if (rotation_other(&c->rotation, &s->list[i].public.key) != NULL &&
+		if (linked(&s->list[i].public, &c->rotation) &&
 		    (c->publisher == NULL || c->publisher == &s->list[i])) {
 			c->publisher = &s->list[i];
 			return KMS_OK;
@@ -67,7 +79,7 @@ belongs_rotation(const struct publishers *s, struct publisher_file *c, struct fa
 	    "neither the old nor the new key belongs to a publisher in kms.ini");
 }
 
-/* Another publisher of this host already has the new key's id. */
+/* Another publisher of this host already has a key of that id. */
 static bool
 id_taken(const struct publishers *s, const struct publisher *p, const uint8_t id[8])
 {
@@ -75,6 +87,24 @@ id_taken(const struct publishers *s, const struct publisher *p, const uint8_t id
 		if (&s->list[i] != p && publisher_keys_find(&s->list[i].public, id) != NULL)
 			return true;
 	return false;
+}
+
+/* Why the statement does not fit at either end of the chain. */
+static int
+explain_link(struct fault *f, const struct publisher *p, int status)
+{
+	if (status == KMS_OK)
+		return KMS_OK;
+	if (status == KMS_E_EXISTS)
+		return fault_set(f, status,
+		    "another rotation of the same key of publisher %s is installed: ask the publisher which of the two is genuine",
+		    p->name);
+	if (status == KMS_E_LIMIT)
+		return fault_set(f, status, "%d key rotations of publisher %s are installed",
+		    ROTATION_CHAIN_MAX, p->name);
+	return fault_set(f, status,
+	    "the rotation does not follow those that are installed for publisher %s: a key would occur twice, or begin before its predecessor",
+	    p->name);
 }
 
 static int
@@ -88,36 +118,36 @@ check_rotation(
 	if (rc != KMS_OK)
 		return fault_set(
 		    f, rc, "the .minisig file is not a signature of this file by the old key");
-	if (id_taken(s, p, rotation_other(&c->rotation, &p->public.key)->id))
+	if (id_taken(s, p, c->rotation.old.id) || id_taken(s, p, c->rotation.new.id))
 		return fault_set(
 		    f, KMS_E_EXISTS, "another publisher in kms.ini has a key with that id");
 	if (c->installed)
 		return fault_set(f, KMS_E_EXISTS, "this key rotation is already installed");
-	if (p->public.rotated)
-		return fault_set(f, KMS_E_EXISTS,
-		    "publisher %s already has a key rotation: put the newer key into kms.ini first",
-		    p->name);
-	return KMS_OK;
+	return explain_link(f, p, rotations_check(p, c->rotation_octets));
 }
 
 static bool
 same_rotation(const struct publisher *p, const struct publisher_file *c)
 {
-	return p->public.rotated &&
-	       memcmp(c->rotation_octets, p->rotation_octets, ROTATION_SIZE) == 0;
+	for (unsigned i = 0; i < p->public.count; i++)
+		if (memcmp(c->rotation_octets, p->public.octets[i], ROTATION_SIZE) == 0)
+			return true;
+	return false;
 }
 
 static void
 adopt_rotation(struct publisher *p, struct publisher_file *c)
 {
-	publisher_keys_rotate(&p->public, &c->rotation);
-	memcpy(p->rotation_octets, c->rotation_octets, ROTATION_SIZE);
+	publisher_keys_rotate(&p->public, c->rotation_octets);
 }
 
 static void
 describe_rotation(const struct publisher_file *c, char *out, size_t size)
 {
-	snprintf(out, size, "a new key is accepted beside the old one");
+	char hex[17];
+
+	hex_format(hex, c->rotation.new.id, 8);
+	snprintf(out, size, "a new key, %s, is accepted beside the old one", hex);
 }
 
 /* -- host key -- */
@@ -469,7 +499,7 @@ describe_revocations(const struct publisher_file *c, char *out, size_t size)
 /* -- the table -- */
 
 const struct file_kind file_kinds[FILE_KINDS] = {
-	[FILE_ROTATION] = { "key rotation", "[rotation]", "rotations", ".kmsrotate", true, false,
+	[FILE_ROTATION] = { "key rotation", "[rotation]", "publishers", ".kmsrotate", true, false,
 	    parse_rotation, belongs_rotation, check_rotation, same_rotation, path_publisher,
 	    adopt_rotation, describe_rotation },
 	[FILE_KEY] = { "KMS host key", "[host-key]", "keys", ".kmskey", false, true, parse_key,

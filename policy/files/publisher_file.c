@@ -10,6 +10,7 @@
 
 #include "libkms/kms_error.h"
 #include "policy/files/kinds.h"
+#include "policy/files/rotations.h"
 
 struct publisher_file
 publisher_file_of(enum publisher_file_kind kind, const struct signed_file *s)
@@ -109,6 +110,14 @@ publisher_file_read(const struct publishers *s, struct publisher_file *c, struct
 	return KMS_OK;
 }
 
+static bool
+too_early(const struct publisher_keys *k, const struct minisig_key *signer, uint64_t now)
+{
+	int i = publisher_keys_index(k, signer->id);
+
+	return i > 0 && now < k->statements[i - 1].from;
+}
+
 int
 publisher_file_check(
     const struct publishers *s, struct publisher_file *c, uint64_t now, struct fault *f)
@@ -118,9 +127,8 @@ publisher_file_check(
 	if (c->signer != NULL && !publisher_keys_accept(&p->public, c->signer, now))
 		return fault_set(f, KMS_E_PUBLISHER, "publisher %s signed this with its %s",
 		    p->name,
-		    memcmp(c->signer, &p->public.rotation.old, sizeof(*c->signer)) == 0
-			? "old key, which is no longer accepted"
-			: "new key, which is not yet accepted");
+		    too_early(&p->public, c->signer, now) ? "new key, which is not yet accepted"
+							  : "old key, which is no longer accepted");
 	return file_kinds[c->kind].check(s, c, now, f);
 }
 
@@ -153,17 +161,14 @@ choose_pack(const struct publishers *s, const struct publisher_file *c)
 int
 publisher_file_store(const struct publishers *s, const struct publisher_file *c)
 {
-	char path[SIGNED_FILE_PATH], *slash;
+	char path[SIGNED_FILE_PATH];
 	int rc;
 
+	if (c->kind == FILE_ROTATION)
+		return rotations_store(s->dirfd, c->publisher, c->rotation_octets);
 	file_kind_path(path, c->kind, c->publisher, c);
-	for (slash = strchr(path, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		rc = file_make_dir(s->dirfd, path, 0700);
-		*slash = '/';
-		if (rc != KMS_OK)
-			return rc;
-	}
+	if ((rc = signed_file_make_dirs(s->dirfd, path)) != KMS_OK)
+		return rc;
 	if ((rc = store_signed(s->dirfd, c, path)) != KMS_OK || c->kind != FILE_PACK)
 		return rc;
 	return choose_pack(s, c);

@@ -21,8 +21,7 @@
 
 struct publisher {
 	char name[65];
-	struct publisher_keys public; /* the key of kms.ini, and the other one of a rotation */
-	uint8_t rotation_octets[ROTATION_SIZE];
+	struct publisher_keys public; /* the key of kms.ini, and its chain of rotations */
 	struct host_key keys[PUBLISHER_HOST_KEYS];
 	uint8_t key_digests[PUBLISHER_HOST_KEYS][32]; /* SHA-256 of their files */
 	unsigned key_count;
@@ -63,7 +62,7 @@ struct publisher_product {
 };
 bool publishers_find(
     const struct publishers *s, const uint8_t product[16], struct publisher_product *out);
-/* By either key's id; the zero id means the only publisher there is. */
+/* By the id of any of its keys; the zero id means the only publisher there is. */
 const struct publisher *publishers_by_id(const struct publishers *s, const uint8_t id[8]);
 /*
  * Another publisher whose pack names a product of pack: a product belongs to one publisher, so

@@ -84,3 +84,17 @@ signed_file_free(struct signed_file *s)
 	free(s->signature);
 	*s = (struct signed_file){ 0 };
 }
+
+int
+signed_file_make_dirs(int dirfd, char *path)
+{
+	int rc = KMS_OK;
+
+	for (char *slash = strchr(path, '/'); rc == KMS_OK && slash != NULL;
+	     slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		rc = file_make_dir(dirfd, path, 0700);
+		*slash = '/';
+	}
+	return rc;
+}

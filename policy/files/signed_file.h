@@ -23,6 +23,8 @@ int signed_file_read(
     struct signed_file *s, int dirfd, const char *path, enum file_origin origin, struct fault *f);
 /* From one text with both, as in a mail. KMS_E_SIGNATURE: it contains no signature. */
 int signed_file_split(struct signed_file *s, const char *text, size_t len);
+/* The directories of path, which this changes and restores. */
+int signed_file_make_dirs(int dirfd, char *path);
 void signed_file_free(struct signed_file *s);
 
 #endif

@@ -157,5 +157,59 @@ my $at = index $audit, 'KMSROTA1';
 cmp_ok($at, '>', 0, 'the rotation goes along');
 substr($audit, $at + 100, 1) ^.= "\x01";
 refused('an audit with an altered rotation', 'KMS_E_SIGNATURE', qr/key rotation/, issue('audit', 'verify', '-P', $old, spew("$dir/bad", $audit)));
+
+# -- the second rotation and the third: nothing changes in kms.ini --
+
+my @keys = ($old, $new);
+my ($uuid) = slurp($key) =~ /^id = (\S+)/m;
+my $again = 0;
+my $rotate = sub ($out, @dates) {
+    my $r = issue('rotate', '-d', $home, '--no-passphrase', '--json', '-o', $out, @dates);
+    return $r->{exit} == 0 ? json_of($r)->{public_key} : $r;
+};
+my $confirm_again = sub (@args) {
+    my $name = "$dir/further" . ++$again;
+    sleep 1;    # a request is another one when its time is
+    $a->do('key', 'request', $uuid, '-o', "$name.kmsreq");
+    my $r = issue('confirm', '-d', $home, @args, '-p', $publisher->{pack}, '-o', $name, "$name.kmsreq");
+    is($r->{exit}, 0, 'the host is confirmed again') or diag($r->{err});
+    $r = $a->kmsctl('key', 'confirm', "$name.kmscert");
+    is($r->{exit}, 0, 'and takes it') or diag($r->{err});
+};
+run([ 'cp', '-a', $home, "$dir/fork" ]);
+refused('a rotation that begins before the last one', 'KMS_E_ARGUMENT', qr/beginning of the last/, $rotate->("$dir/early", '--from', '2019-01-01', '--to', '2090-01-01'));
+for my $n (2, 3) {
+    my $key = $rotate->("$dir/rotation$n", '--from', "202$n-01-01", '--to', '2090-01-01');
+    ok(!ref $key, "rotation $n") or diag($key->{err});
+    push @keys, $key;
+    $r = $a->kmsctl('publisher', 'rotate', "$dir/rotation$n.kmsrotate");
+    is($r->{exit}, 0, 'is installed over those before') or diag($r->{err});
+    is(($a->kmsctl_json('status'))[0]{publishers}[0]{rotations}, $n, 'status counts them');
+    $confirm_again->('--new-key');
+    is(issue('rotate', '-d', $home, '--finish')->{exit}, 0, 'rotate --finish');
+}
+is(issue('rotate', '-d', "$dir/fork", '--no-passphrase', '-o', "$dir/fork/other")->{exit}, 0, 'somebody else announces another key with the second key');
+refused('two statements by one key', 'KMS_E_EXISTS', qr/another rotation of the same key/, $a->kmsctl('publisher', 'rotate', "$dir/fork/other.kmsrotate"));
+like($a->log, qr/rotation-fork/, 'the log names it');
+is($a->stop, 0, 'kmsd stops');
+$a->start;
+is(($a->kmsctl_json('status'))[0]{publishers}[0]{rotations}, 3, 'after a restart all three are there');
+$a->do('audit', 'export', '-o', "$dir/audit3");
+for my $publisher_key (@keys) {
+    $r = issue('audit', 'verify', '-P', $publisher_key, '--json', "$dir/audit3");
+    is($r->{exit}, 0, 'an audit with each of the four keys') or diag($r->{err});
+    is(scalar @{ json_of($r)->{certificates} }, 4, 'knows the certificates of all');
+}
+ok(-e "$home/publisher.old.pub" && 2 == grep({ m{publisher\.[0-9a-f]{16}\.pub$} } glob("$home/publisher.*.pub")), 'the publisher keeps every public key');
+
+# -- damage --
+
+is($a->stop, 0, 'kmsd stops');
+my ($chain) = glob("$a->{dir}/state/publishers/*/rotations");
+my $octets = slurp($chain);
+substr($octets, 100, 1) ^.= "\x01";
+spew($chain, $octets);
+$a->start;
+like($a->log, qr{publishers/\w+/rotations: the file is damaged; install it again}, 'a damaged file is named');
 is($a->stop, 0, 'kmsd stops');
 done_testing;

@@ -58,9 +58,13 @@ static void
 test_hello_reply(void **state)
 {
 	static uint8_t long_one[CERTIFICATE_MAX + 1], large[CERTIFICATE_MAX + 64];
-	const struct message_hello_reply in = { 1800000000, (const uint8_t *)"certificate", 11,
-		NULL };
-	struct message_hello_reply out, too_long = { 1, long_one, sizeof(long_one), NULL };
+	const struct message_hello_reply in = { .time = 1800000000,
+		.certificate = (const uint8_t *)"certificate",
+		.certificate_len = 11 };
+	const struct message_hello_reply too_long = {
+		.time = 1, .certificate = long_one, .certificate_len = sizeof(long_one)
+	};
+	struct message_hello_reply out;
 	uint8_t buffer[32];
 	size_t n = message_hello_reply_encode(buffer, sizeof(buffer), &in);
 

@@ -48,19 +48,11 @@ test_statement(void **state)
 {
 	uint8_t octets[ROTATION_SIZE + 1], bad[ROTATION_SIZE + 1] = { 0 };
 	struct rotation r, got;
-	struct minisig_key stranger = { { 9 }, { 9 } };
 
 	make(octets, &r);
 	sign(octets);
 	assert_int_equal(rotation_verify(&got, octets, ROTATION_SIZE), KMS_OK);
 	assert_memory_equal(&got, &r, sizeof(r));
-	assert_ptr_equal(rotation_other(&got, &r.old), &got.new);
-	assert_ptr_equal(rotation_other(&got, &r.new), &got.old);
-	assert_null(rotation_other(&got, &stranger));
-	assert_true(rotation_accepts(&got, &r.old, 0) && rotation_accepts(&got, &r.old, 200));
-	assert_false(rotation_accepts(&got, &r.old, 201));
-	assert_true(rotation_accepts(&got, &r.new, 100) && rotation_accepts(&got, &r.new, 999));
-	assert_false(rotation_accepts(&got, &r.new, 99));
 	for (size_t n = 0; n < ROTATION_SIZE; n++)
 		assert_int_equal(rotation_verify(&got, octets, n), KMS_E_TRUNCATED);
 	assert_int_equal(rotation_verify(&got, octets, ROTATION_SIZE + 1), KMS_E_TRAILING);
@@ -122,28 +114,32 @@ test_file(void **state)
 static void
 test_hello_reply(void **state)
 {
-	uint8_t octets[ROTATION_SIZE], buffer[512];
-	struct message_hello_reply m = { 1, (const uint8_t *)"c", 1, octets }, got;
+	uint8_t octets[ROTATION_SIZE], buffer[1024];
+	struct message_hello_reply m = { .time = 1,
+		.certificate = (const uint8_t *)"c",
+		.certificate_len = 1,
+		.rotations = { octets, octets },
+		.rotation_count = 2 },
+				   got;
 	struct rotation r;
 	size_t len, tlv = 4 + ROTATION_SIZE;
 
 	make(octets, &r);
 	sign(octets);
 	len = message_hello_reply_encode(buffer, sizeof(buffer), &m);
-	assert_int_equal(len, 11 + tlv);
+	assert_int_equal(len, 11 + 2 * tlv);
 	assert_int_equal(message_hello_reply_decode(&got, buffer, len), KMS_OK);
-	assert_memory_equal(got.rotation, octets, ROTATION_SIZE);
-	/* Twice. */
-	memcpy(buffer + len, buffer + 11, 4 + 16);
-	memcpy(buffer + len, buffer + 11, tlv < sizeof(buffer) - len ? tlv : sizeof(buffer) - len);
-	assert_int_equal(message_hello_reply_decode(&got, buffer, len + tlv), KMS_E_FORMAT);
+	assert_int_equal(got.rotation_count, 2);
+	assert_memory_equal(got.rotations[1], octets, ROTATION_SIZE);
 	/* Of another length. */
 	buffer[14]--;
-	assert_int_equal(message_hello_reply_decode(&got, buffer, len - 1), KMS_E_FORMAT);
+	assert_int_equal(message_hello_reply_decode(&got, buffer, 11 + tlv - 1), KMS_E_FORMAT);
 	/* Of another type: skipped. */
 	buffer[12] = 9;
-	assert_int_equal(message_hello_reply_decode(&got, buffer, len - 1), KMS_OK);
-	assert_null(got.rotation);
+	assert_int_equal(message_hello_reply_decode(&got, buffer, 11 + tlv - 1), KMS_OK);
+	assert_int_equal(got.rotation_count, 0);
+	m.rotation_count = MESSAGE_ROTATIONS + 1;
+	assert_int_equal(message_hello_reply_encode(buffer, sizeof(buffer), &m), 0);
 }
 
 int

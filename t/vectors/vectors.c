@@ -16,7 +16,7 @@
 #include "libkms/core/merkle.h"
 #include "libkms/core/message.h"
 #include "libkms/core/minisig.h"
-#include "libkms/core/rotation.h"
+#include "libkms/core/publisher_keys.h"
 #include "libkms/core/seal.h"
 #include "libkms/kms_error.h"
 
@@ -269,7 +269,9 @@ static int
 print_hello(FILE *out, struct scene *s)
 {
 	struct message_hello hello;
-	struct message_hello_reply reply = { NOW, s->certificate.at, s->certificate.len, NULL };
+	struct message_hello_reply reply = {
+		.time = NOW, .certificate = s->certificate.at, .certificate_len = s->certificate.len
+	};
 	uint8_t f[FRAME_HEADER + FRAME_MAX_REPLY];
 	size_t n;
 
@@ -283,30 +285,55 @@ print_hello(FILE *out, struct scene *s)
 	return n == 0 ? -1 : 0;
 }
 
+/* From one key to the next, whose seed and id count up from start. */
+static void
+rotate(FILE *out, uint8_t octets[ROTATION_SIZE], struct rotation *r, uint8_t sk[64], uint8_t start,
+    const char *which)
+{
+	uint8_t seed[32], old_sk[64];
+	char name[40];
+
+	memcpy(old_sk, sk, 64);
+	count_up(seed, 32, start);
+	count_up(r->new.id, 8, (uint8_t)(start + 0x60));
+	crypto_sign_seed_keypair(r->new.pk, sk, seed);
+	rotation_encode(octets, r);
+	crypto_sign_detached(octets + ROTATION_OLD_SIGNS, NULL, octets, ROTATION_OLD_SIGNS, old_sk);
+	crypto_sign_detached(octets + ROTATION_NEW_SIGNS, NULL, octets, ROTATION_NEW_SIGNS, sk);
+	snprintf(name, sizeof(name), "%s_publisher_seed", which);
+	hex(out, name, seed, 32);
+	snprintf(name, sizeof(name), "%s_publisher_public", which);
+	hex(out, name, r->new.pk, 32);
+	snprintf(name, sizeof(name), "%s_publisher_id", which);
+	hex(out, name, r->new.id, 8);
+}
+
 static int
 print_rotation(FILE *out, struct scene *s)
 {
-	struct message_hello_reply reply = { NOW, s->certificate.at, s->certificate.len, NULL };
+	struct message_hello_reply reply = {
+		.time = NOW, .certificate = s->certificate.at, .certificate_len = s->certificate.len
+	};
 	struct rotation r = { .old = s->publisher, .from = NOW, .until = NOW + 365 * 86400 };
-	uint8_t seed[32], sk[64], octets[ROTATION_SIZE], f[FRAME_HEADER + FRAME_MAX_REPLY];
+	struct publisher_keys keys = { .key = s->publisher };
+	uint8_t sk[64], octets[2][ROTATION_SIZE], f[FRAME_HEADER + FRAME_MAX_REPLY];
 	size_t n;
 
-	count_up(seed, 32, 0x91);
-	count_up(r.new.id, 8, 0xf1);
-	crypto_sign_seed_keypair(r.new.pk, sk, seed);
-	rotation_encode(octets, &r);
-	crypto_sign_detached(
-	    octets + ROTATION_OLD_SIGNS, NULL, octets, ROTATION_OLD_SIGNS, s->publisher_sk);
-	crypto_sign_detached(octets + ROTATION_NEW_SIGNS, NULL, octets, ROTATION_NEW_SIGNS, sk);
-	hex(out, "new_publisher_seed", seed, 32);
-	hex(out, "new_publisher_public", r.new.pk, 32);
-	hex(out, "new_publisher_id", r.new.id, 8);
-	hex(out, "rotation_statement", octets, ROTATION_SIZE);
-	reply.rotation = octets;
+	memcpy(sk, s->publisher_sk, 64);
+	rotate(out, octets[0], &r, sk, 0x91, "new");
+	hex(out, "rotation_statement", octets[0], ROTATION_SIZE);
+	reply.rotations[reply.rotation_count++] = octets[0];
 	n = message_hello_reply_encode(f + FRAME_HEADER, sizeof(f) - FRAME_HEADER, &reply);
 	frame_encode(f, FRAME_HELLO_REPLY, (uint32_t)n);
 	hex(out, "hello_reply_rotation_frame", f, FRAME_HEADER + n);
-	return rotation_verify(&r, octets, ROTATION_SIZE);
+	r = (struct rotation){ .old = r.new, .from = r.until, .until = r.until + 365 * 86400 };
+	rotate(out, octets[1], &r, sk, 0x71, "newest");
+	hex(out, "rotation_statement_2", octets[1], ROTATION_SIZE);
+	reply.rotations[reply.rotation_count++] = octets[1];
+	n = message_hello_reply_encode(f + FRAME_HEADER, sizeof(f) - FRAME_HEADER, &reply);
+	frame_encode(f, FRAME_HELLO_REPLY, (uint32_t)n);
+	hex(out, "hello_reply_two_rotations_frame", f, FRAME_HEADER + n);
+	return publisher_keys_chain(&keys, octets[0], 2);
 }
 
 static int

@@ -12,6 +12,8 @@
 #include "kmsctl/issue/register.h"
 #include "kmsctl/issue/sign.h"
 #include "libkms/base/file.h"
+#include "libkms/base/hex.h"
+#include "libkms/core/publisher_keys.h"
 #include "policy/rotation_file.h"
 #include "policy/values.h"
 
@@ -62,6 +64,49 @@ take_paths(struct issue *i, struct rotate *t)
 		    "%s exists: a rotation is in progress; end it with kmsissue rotate --finish",
 		    t->secret);
 	return file_exists(AT_FDCWD, t->file) ? issue_fail_file(i, KMS_E_EXISTS, t->file) : KMS_OK;
+}
+
+struct before {
+	unsigned count;
+	uint64_t from; /* of the newest */
+};
+
+static int
+count_rotation(const struct register_event *e, void *arg)
+{
+	struct before *b = arg;
+
+	if (e->kind != EVENT_ROTATE)
+		return KMS_OK;
+	b->count++;
+	b->from = e->from > b->from ? e->from : b->from;
+	return KMS_OK;
+}
+
+/* Programs take a chain of so many rotations, whose beginnings do not fall. */
+static int
+check_chain(struct issue *i, const struct rotation *r)
+{
+	struct before before = { 0 };
+	struct issue_register *reg;
+	struct fault f = { 0 };
+	int rc;
+
+	if ((rc = issue_register(i, &reg, true)) != KMS_OK)
+		return rc;
+	if ((rc = register_each(reg, count_rotation, &before, &f)) != KMS_OK)
+		issue_fail_register(i, rc, &f);
+	register_close(reg);
+	if (rc != KMS_OK)
+		return rc;
+	if (before.count >= ROTATION_CHAIN_MAX)
+		return fault_set(&i->fault, KMS_E_LIMIT,
+		    "the key was rotated %u times: programs follow no more than %d rotations",
+		    before.count, ROTATION_CHAIN_MAX);
+	if (r->from < before.from)
+		return fault_set(&i->fault, KMS_E_ARGUMENT,
+		    "--from is before the beginning of the last rotation");
+	return KMS_OK;
 }
 
 static int
@@ -136,6 +181,40 @@ write_statement(struct issue *i, struct rotate *t)
 	return KMS_OK;
 }
 
+/*
+ * Files of the rotation before the last: publisher.old.key and .pub become publisher.ID.key and
+ * .pub, so that files which that key signed still verify. The secret key first: the other file has
+ * the id.
+ */
+static int
+put_aside(struct issue *i)
+{
+	static const char *const needed[] = { "publisher.pub", "publisher.new.pub",
+		"publisher.old.pub" };
+	static const char *const endings[] = { "key", "pub" };
+	char from[ISSUE_PATH], to[ISSUE_PATH], hex[17];
+	struct minisig_key old;
+	int rc;
+
+	for (size_t n = 0; n < sizeof(needed) / sizeof(needed[0]); n++) {
+		if (!issue_path(i, from, "%s/%s", i->dir, needed[n]))
+			return KMS_E_ARGUMENT;
+		if (!file_exists(AT_FDCWD, from))
+			return KMS_OK; /* none before, or these steps are done */
+	}
+	if ((rc = issue_publisher(i, from, &old)) != KMS_OK)
+		return rc;
+	hex_format(hex, old.id, 8);
+	for (size_t n = 0; n < 2; n++) {
+		if (!issue_path(i, from, "%s/publisher.old.%s", i->dir, endings[n]) ||
+		    !issue_path(i, to, "%s/publisher.%s.%s", i->dir, hex, endings[n]))
+			return KMS_E_ARGUMENT;
+		if (rename(from, to) != 0 && errno != ENOENT)
+			return issue_fail_file(i, file_status(errno), to);
+	}
+	return KMS_OK;
+}
+
 /* Renames each new file over the old one; after a crash, the same command does the rest. */
 static int
 finish(struct issue *i)
@@ -147,12 +226,15 @@ finish(struct issue *i)
 		{ "publisher.new.key", "publisher.key" },
 	};
 	char from[ISSUE_PATH], to[ISSUE_PATH];
+	int rc;
 
 	if (!issue_path(i, from, "%s/publisher.new.key", i->dir))
 		return KMS_E_ARGUMENT;
 	if (!file_exists(AT_FDCWD, from))
 		return fault_set(
 		    &i->fault, KMS_E_NOT_FOUND, "%s: no rotation is in progress", from);
+	if ((rc = put_aside(i)) != KMS_OK)
+		return rc;
 	for (size_t m = 0; m < sizeof(moves) / sizeof(moves[0]); m++) {
 		if (!issue_path(i, from, "%s/%s", i->dir, moves[m][0]) ||
 		    !issue_path(i, to, "%s/%s", i->dir, moves[m][1]))
@@ -184,6 +266,7 @@ run_rotate(struct issue *i)
 	if (o->finish)
 		return finish(i);
 	if ((rc = take_dates(i, &t.r)) == KMS_OK && (rc = take_paths(i, &t)) == KMS_OK &&
+	    (rc = check_chain(i, &t.r)) == KMS_OK &&
 	    (rc = sign_open_key(i, &t.old, &t.r.old)) == KMS_OK &&
 	    (rc = make_key(i, &t)) == KMS_OK && (rc = record(i, &t)) == KMS_OK)
 		rc = write_statement(i, &t);

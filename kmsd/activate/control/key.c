@@ -64,6 +64,10 @@ check(struct control_request *q, struct publisher_file *c)
 
 	if (rc == KMS_OK)
 		rc = publisher_file_check(s, c, q->activate->now, &f);
+	/* Two statements by one key: the publisher erred, or somebody else has the key. */
+	if (rc == KMS_E_EXISTS && c->kind == FILE_ROTATION && !c->installed)
+		log_event(
+		    LOG_WARNING, "rotation-fork", "publisher %s: %s", c->publisher->name, f.text);
 	return refuse(q, rc, &f);
 }
 

@@ -125,6 +125,19 @@ row_ledger(struct activate *a, struct control_buf *b)
 		control_number(b, "failing-since", a->failing_since);
 }
 
+/* The newest rotation; the other key is that of its two which is not in kms.ini. */
+static void
+fill_rotations(const struct publisher_keys *k, struct control_buf *b)
+{
+	const struct rotation *r = &k->statements[k->count - 1];
+	bool newest = memcmp(k->key.id, r->new.id, 8) == 0;
+
+	control_number(b, "rotations", k->count);
+	control_hex(b, "other-key", newest ? r->old.id : r->new.id, 8);
+	control_number(b, "both-from", r->from);
+	control_number(b, "both-until", r->until);
+}
+
 static void
 row_publisher(const struct publisher *p, struct control_buf *b)
 {
@@ -147,11 +160,8 @@ row_publisher(const struct publisher *p, struct control_buf *b)
 		control_number(b, "not-after", p->certificate.not_after);
 		control_number(b, "capacity", p->certificate.capacity);
 	}
-	if (p->public.rotated) {
-		control_hex(b, "other-key", publisher_keys_other(&p->public)->id, 8);
-		control_number(b, "both-from", p->public.rotation.from);
-		control_number(b, "both-until", p->public.rotation.until);
-	}
+	if (p->public.count > 0)
+		fill_rotations(&p->public, b);
 	if (p->revocations != NULL)
 		control_number(b, "revocations", p->revocations->number);
 	if (p->revoked != NULL)
