@@ -21,22 +21,26 @@ authenticate_parse(struct seal_request_view *out, const uint8_t *frame, size_t l
 	return rc == KMS_E_TRUNCATED || rc == KMS_E_TRAILING ? KMS_E_BAD_FRAME : rc;
 }
 
+/*
+ * Of a request with an operation, flag or critical TLV that is unknown here, what is known stays in
+ * out->request.
+ */
 static int
 open_text(struct authenticated *out, const struct session *s, const struct seal_request_view *view)
 {
-	uint8_t text[FRAME_MAX_REQUEST];
 	size_t len = 0;
 	int rc;
 
-	if (seal_open_view(text, sizeof(text), &len, &s->keys, view) != KMS_OK)
+	if (seal_open_view(out->text, sizeof(out->text), &len, &s->keys, view) != KMS_OK)
 		return KMS_E_BAD_SEAL;
-	if ((rc = message_request_decode(&out->request, text, len)) == KMS_OK)
-		return KMS_OK;
+	rc = message_request_decode(&out->request, out->text, len);
+	if (rc == KMS_OK || rc == KMS_E_SCHEMA)
+		return rc == KMS_OK ? KMS_OK : KMS_E_NOT_OFFERED;
 	memset(&out->request, 0, sizeof(out->request));
 	/* So that the client can tell which of its requests this answers. */
 	if (len >= REQUEST_ID_END)
-		memcpy(
-		    out->request.request_id, text + REQUEST_ID_AT, REQUEST_ID_END - REQUEST_ID_AT);
+		memcpy(out->request.request_id, out->text + REQUEST_ID_AT,
+		    REQUEST_ID_END - REQUEST_ID_AT);
 	return KMS_E_BAD_REQUEST;
 }
 

@@ -11,12 +11,14 @@
 
 #include "kmsd/activate/host_identity.h"
 #include "kmsd/activate/session_keys.h"
+#include "libkms/core/frame.h"
 #include "libkms/core/message.h"
 
 struct authenticated {
 	struct session session; /* secret: the caller wipes it */
-	/* only when KMS_OK; request_id also with KMS_E_BAD_REQUEST */
+	/* only when KMS_OK; request_id also with KMS_E_BAD_REQUEST and KMS_E_NOT_OFFERED */
 	struct message_request request;
+	uint8_t text[FRAME_MAX_REQUEST]; /* what request borrows from */
 };
 
 /*
@@ -26,7 +28,8 @@ struct authenticated {
 int authenticate_parse(struct seal_request_view *out, const uint8_t *frame, size_t len);
 /*
  * KMS_OK. Not authenticated, answer in the clear: KMS_E_UNKNOWN_HOST, KMS_E_BAD_SEAL.
- * Authenticated but malformed, answer sealed: KMS_E_BAD_REQUEST.
+ * Authenticated, answer sealed: KMS_E_BAD_REQUEST (malformed), KMS_E_NOT_OFFERED (an operation,
+ * flag or critical TLV that this version does not know).
  */
 int authenticate(struct authenticated *out, struct host_identity *key, struct session_keys *cache,
     const struct seal_request_view *view);

@@ -28,6 +28,7 @@ static const struct {
 	{ KMS_E_LOCKED, "host-locked" },
 	{ KMS_E_BAD_SEAL, "bad-seal" },
 	{ KMS_E_BAD_REQUEST, "bad-request" },
+	{ KMS_E_NOT_OFFERED, "not-offered" },
 	/* An honest front already refuses the last two. */
 	{ KMS_E_BAD_FRAME, "bad-frame" },
 	{ KMS_E_BAD_VERSION, "bad-frame" },

@@ -339,7 +339,7 @@ request_take(struct activate *a, struct front_peer *p, const struct request_fram
 		return;
 	if (rc == KMS_OK)
 		rc = authenticate(&q.auth, a->key, a->cache, &in->view);
-	if (rc != KMS_OK && rc != KMS_E_BAD_REQUEST) {
+	if (rc != KMS_OK && rc != KMS_E_BAD_REQUEST && rc != KMS_E_NOT_OFFERED) {
 		refusal_log(f, (uint32_t)rc, "");
 		answer_error(
 		    a, p, f->token, (uint32_t)rc, rc == KMS_E_UNKNOWN_HOST ? 0 : IPC_CLOSE);
@@ -355,8 +355,8 @@ request_take(struct activate *a, struct front_peer *p, const struct request_fram
 		settle(a, &q, f, slot);
 	} else {
 		slot->settled = true;
-		slot->reply.status = KMS_E_BAD_REQUEST;
-		refusal_log(f, KMS_E_BAD_REQUEST, "");
+		slot->reply.status = (uint32_t)rc;
+		refusal_log(f, (uint32_t)rc, "");
 	}
 done:
 	sodium_memzero(&q.auth, sizeof(q.auth));

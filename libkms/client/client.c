@@ -62,7 +62,8 @@ copy_text(char **out, const char *from)
 	return *out != NULL ? KMS_OK : KMS_E_NO_MEMORY;
 }
 
-/* The record's name: what fits of it, cut between characters and free of controls. */
+/* The record's name: what fits of it, cut between characters. The system's own is made to follow
+ * the text rule; the product's has to. */
 static int
 copy_name(struct kms_client *c, const char *from)
 {
@@ -79,8 +80,10 @@ copy_name(struct kms_client *c, const char *from)
 		for (len = MESSAGE_NAME; len > 0 && ((unsigned char)from[len] & 0xc0) == 0x80;
 		     len--)
 			;
-	if (!wire_text_ok(from, len))
-		return from == own ? KMS_OK : KMS_E_ARGUMENT;
+	if (from == own)
+		len = wire_text_clean(own, len);
+	else if (!wire_text_ok(from, len))
+		return KMS_E_ARGUMENT;
 	memcpy(c->name, from, len);
 	return KMS_OK;
 }

@@ -13,6 +13,7 @@
 #include "libkms/client/licence.h"
 #include "libkms/client/stored.h"
 #include "libkms/client/transport.h"
+#include "libkms/core/hash16.h"
 #include "libkms/core/message.h"
 #include "libkms/kms_error.h"
 
@@ -21,12 +22,11 @@ request_text(struct dialogue *d, uint8_t *out, size_t size)
 {
 	struct kms_client *c = d->a->c;
 	struct message_request m = { .operation = d->a->operation };
+	size_t len;
 	struct licence_facts f;
 
 	client_facts(c, &f, client_now(c));
 	m.grace_minutes = licence_grace_left(&f);
-	/* The protocol has no word for a clock moved back; the host judges the time itself. */
-	f.now = licence_time(f.now, f.highest_seen);
 	m.state = (uint8_t)licence_state(&f);
 	m.flags = c->virtual_machine ? MESSAGE_VM : 0;
 	memcpy(m.request_id, d->a->request_id, sizeof(m.request_id));
@@ -34,7 +34,11 @@ request_text(struct dialogue *d, uint8_t *out, size_t size)
 	m.sequence = c->state->sequence;
 	memcpy(m.product, c->product, sizeof(m.product));
 	memcpy(m.name, c->name, sizeof(m.name));
-	return message_request_encode(out, size, &m);
+	hash16_salt(m.salt, c->state->sk);
+	m.highest_version = FRAME_VERSION;
+	len = message_request_encode(out, size, &m);
+	sodium_memzero(&m, sizeof(m));
+	return len;
 }
 
 /*
@@ -72,6 +76,8 @@ request(struct dialogue *d)
 	    d->text, sizeof(d->text), &d->text_len, &d->keys, d->frame, d->frame_len);
 	if (rc == KMS_OK)
 		rc = message_reply_decode(&reply, d->text, d->text_len);
+	if (rc == KMS_E_SCHEMA) /* a flag or critical TLV of a later version */
+		rc = KMS_E_BAD_VERSION;
 	if (rc == KMS_OK && !answers(d, &reply))
 		rc = KMS_E_BAD_SEAL;
 	return rc == KMS_OK ? judge_reply(d, &reply) : dialogue_broken(d, rc, "reply");

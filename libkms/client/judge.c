@@ -14,20 +14,16 @@
 #include "libkms/client/trust.h"
 #include "libkms/kms_error.h"
 
-/* Sealed refusals that are about this host only: another host may activate the client. */
-static const uint32_t elsewhere[] = {
-	KMS_E_NOT_ENABLED,
-	KMS_E_NOT_CONFIRMED,
-	KMS_E_NOT_COVERED,
-	KMS_E_UNKNOWN_PRODUCT,
-	KMS_E_KEY_INVALID,
-	KMS_E_KEY_EXPIRED,
-	KMS_E_CAPACITY,
-	KMS_E_OVERLOAD,
-	KMS_E_LEDGER,
-	KMS_E_UNKNOWN_CLIENT,
-	KMS_E_SEQUENCE,
-};
+/* What a host may make a client keep: a wrong or hostile one must not harm it for good. */
+#define SEQUENCE_LEAP (UINT64_C(1) << 32) /* for one answer */
+#define RETRY_MAX 86400                   /* seconds */
+#define INTERVAL_MAX 43200                /* minutes: 30 days */
+
+static uint32_t
+at_most(uint32_t value, uint32_t max)
+{
+	return value < max ? value : max;
+}
 
 /* The host has a higher sequence number than we remember (a restored state file): go past it, once.
  */
@@ -37,8 +33,11 @@ catch_up(struct dialogue *d, const struct message_reply *reply)
 	struct state *s = d->a->c->state;
 	int rc;
 
-	if (d->a->caught_up || reply->highest_sequence < s->sequence ||
-	    reply->highest_sequence == UINT64_MAX) {
+	if (reply->highest_sequence < s->sequence ||
+	    reply->highest_sequence - s->sequence > SEQUENCE_LEAP ||
+	    reply->highest_sequence >= MESSAGE_SEQUENCE_MAX)
+		return dialogue_broken(d, KMS_E_FORMAT, "sequence number");
+	if (d->a->caught_up) {
 		ask_note(
 		    d->a, KMS_E_SEQUENCE, true, "%s: %s", d->t->peer, kms_strerror(KMS_E_SEQUENCE));
 		return STEP_NEXT_HOST;
@@ -115,11 +114,11 @@ remember(struct dialogue *d, const struct message_reply *reply)
 	s->last_exchange = now;
 	s->count = d->a->result.count = reply->count;
 	s->required = d->a->result.required = reply->required;
-	s->retry_after = d->a->result.retry_after = reply->retry_after;
+	s->retry_after = d->a->result.retry_after = at_most(reply->retry_after, RETRY_MAX);
 	if (reply->activation_interval > 0)
-		s->activation_interval = reply->activation_interval;
+		s->activation_interval = at_most(reply->activation_interval, INTERVAL_MAX);
 	if (reply->renewal_interval > 0)
-		s->renewal_interval = reply->renewal_interval;
+		s->renewal_interval = at_most(reply->renewal_interval, INTERVAL_MAX);
 	snprintf(s->host, sizeof(s->host), "%s", d->t->peer);
 	/* A host that accepts our time also corrects a wrong latest time seen. */
 	if ((reply->status == KMS_OK || reply->status == KMS_E_COUNT_TOO_LOW) &&
@@ -158,5 +157,5 @@ judge_reply(struct dialogue *d, const struct message_reply *reply)
 	ask_note(d->a, (uint32_t)rc, true, "%s: %s", d->t->peer, kms_strerror((uint32_t)rc));
 	if (reply->status == KMS_E_TIME_SKEW)
 		note_skew(d, reply);
-	return DIALOGUE_AMONG(elsewhere, reply->status) ? STEP_NEXT_HOST : STEP_FINAL;
+	return kms_error_find(reply->status)->next == KMS_NEXT_HOST ? STEP_NEXT_HOST : STEP_FINAL;
 }

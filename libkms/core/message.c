@@ -4,6 +4,7 @@
  */
 #include "libkms/core/message.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -11,17 +12,6 @@
 #include "libkms/core/certificate.h"
 #include "libkms/core/rotation.h"
 #include "libkms/kms_error.h"
-
-/* Read the TLV tail when no type is known: every one is skipped. */
-static int
-skip_tlvs(struct wire_reader *r)
-{
-	struct wire_tlv tlv;
-
-	while (wire_next_tlv(r, &tlv))
-		continue;
-	return wire_finish(r);
-}
 
 size_t
 message_hello_encode(uint8_t *out, size_t size, const struct message_hello *m)
@@ -40,7 +30,7 @@ message_hello_decode(struct message_hello *m, const uint8_t *in, size_t len)
 
 	wire_reader_init(&r, in, len);
 	wire_get(&r, m->publisher, sizeof(m->publisher));
-	return skip_tlvs(&r);
+	return wire_tail_skip(&r, TAIL_HELLO);
 }
 
 size_t
@@ -84,11 +74,43 @@ message_hello_reply_decode(struct message_hello_reply *m, const uint8_t *in, siz
 	return ok && m->certificate_len <= CERTIFICATE_MAX ? KMS_OK : KMS_E_FORMAT;
 }
 
+static_assert(2 + 2 + MESSAGE_WITNESS_SIZE + 4 + MESSAGE_HEADER_SIZE + 4 + MESSAGE_ECHO_SIZE + 4 +
+		      MESSAGE_BINDING_SIZE + 4 + MESSAGE_NAME <=
+		  TAIL_REQUEST,
+    "a request's TLVs fit");
+
+static bool
+is_zero(const uint8_t *bytes, size_t len)
+{
+	uint8_t any = 0;
+
+	for (size_t i = 0; i < len; i++)
+		any |= bytes[i];
+	return any == 0;
+}
+
+/* What every version of the protocol understands alike. */
 static bool
 request_in_range(const struct message_request *m)
 {
+	return m->state <= MESSAGE_CLOCK_BACK && m->sequence > 0 &&
+	       m->sequence <= MESSAGE_SEQUENCE_MAX && m->highest_version > 0 &&
+	       !is_zero(m->request_id, sizeof(m->request_id)) && !is_zero(m->salt, sizeof(m->salt));
+}
+
+/* What a later version may add. */
+static bool
+request_is_known(const struct message_request *m)
+{
 	return m->operation >= MESSAGE_ACTIVATE && m->operation <= MESSAGE_RELEASE &&
-	       m->state <= MESSAGE_EXPIRED && (m->flags & ~MESSAGE_VM) == 0 && m->sequence > 0;
+	       (m->flags & ~MESSAGE_VM) == 0;
+}
+
+static void
+put_optional(struct wire_writer *w, uint16_t type, const uint8_t *value, uint16_t len)
+{
+	if (value != NULL)
+		wire_put_tlv(w, type, value, len);
 }
 
 size_t
@@ -96,7 +118,7 @@ message_request_encode(uint8_t *out, size_t size, const struct message_request *
 {
 	struct wire_writer w;
 
-	if (!request_in_range(m))
+	if (!request_in_range(m) || !request_is_known(m))
 		return 0;
 	wire_writer_init(&w, out, size);
 	wire_put_u8(&w, m->operation);
@@ -107,17 +129,78 @@ message_request_encode(uint8_t *out, size_t size, const struct message_request *
 	wire_put_u64(&w, m->time);
 	wire_put_u64(&w, m->sequence);
 	wire_put(&w, m->product, sizeof(m->product));
+	wire_put(&w, m->salt, sizeof(m->salt));
+	wire_put_u8(&w, m->highest_version);
+	wire_put_zero(&w, 7);
 	wire_put_text(&w, m->name, MESSAGE_NAME);
+	put_optional(&w, MESSAGE_REQUEST_WITNESS, m->witness, MESSAGE_WITNESS_SIZE);
+	put_optional(&w, MESSAGE_REQUEST_HEADER, m->header, MESSAGE_HEADER_SIZE);
+	put_optional(&w, MESSAGE_REQUEST_ECHO, m->echo, MESSAGE_ECHO_SIZE);
+	put_optional(&w, MESSAGE_REQUEST_BINDING, m->binding, MESSAGE_BINDING_SIZE);
+	if (m->user[0] != '\0') {
+		wire_put_u16(&w, MESSAGE_REQUEST_USER);
+		wire_put_u16(&w, MESSAGE_NAME);
+		wire_put_text(&w, m->user, MESSAGE_NAME);
+	}
 	return wire_written(&w);
+}
+
+/* A batch number of 0 names no batch. */
+static void
+witness(struct message_request *m, struct wire_tail *tail, const struct wire_tlv *tlv)
+{
+	if (!wire_tail_expect(tail, tlv, MESSAGE_WITNESS_SIZE))
+		return;
+	m->witness = tlv->value;
+	tail->bad = is_zero(tlv->value, 8);
+}
+
+static void
+user(struct message_request *m, struct wire_tail *tail, const struct wire_tlv *tlv)
+{
+	struct wire_reader r;
+
+	if (!wire_tail_expect(tail, tlv, MESSAGE_NAME))
+		return;
+	wire_reader_init(&r, tlv->value, tlv->len);
+	tail->bad = !wire_get_text(&r, m->user, MESSAGE_NAME) || m->user[0] == '\0';
+}
+
+static void
+request_tlv(struct message_request *m, struct wire_tail *tail, const struct wire_tlv *tlv)
+{
+	switch (tlv->type) {
+	case MESSAGE_REQUEST_WITNESS:
+		witness(m, tail, tlv);
+		break;
+	case MESSAGE_REQUEST_HEADER:
+		m->header = wire_tail_expect(tail, tlv, MESSAGE_HEADER_SIZE) ? tlv->value : NULL;
+		break;
+	case MESSAGE_REQUEST_ECHO:
+		m->echo = wire_tail_expect(tail, tlv, MESSAGE_ECHO_SIZE) ? tlv->value : NULL;
+		break;
+	case MESSAGE_REQUEST_BINDING:
+		m->binding = wire_tail_expect(tail, tlv, MESSAGE_BINDING_SIZE) ? tlv->value : NULL;
+		break;
+	case MESSAGE_REQUEST_USER:
+		user(m, tail, tlv);
+		break;
+	default:
+		wire_tail_unknown(tail, tlv);
+	}
 }
 
 int
 message_request_decode(struct message_request *m, const uint8_t *in, size_t len)
 {
 	struct wire_reader r;
-	bool text_ok;
-	int status;
+	struct wire_tail tail;
+	struct wire_tlv tlv;
+	uint8_t reserved[7];
+	bool ok;
+	int rc;
 
+	memset(m, 0, sizeof(*m));
 	wire_reader_init(&r, in, len);
 	m->operation = wire_get_u8(&r);
 	m->state = wire_get_u8(&r);
@@ -127,10 +210,28 @@ message_request_decode(struct message_request *m, const uint8_t *in, size_t len)
 	m->time = wire_get_u64(&r);
 	m->sequence = wire_get_u64(&r);
 	wire_get(&r, m->product, sizeof(m->product));
-	text_ok = wire_get_text(&r, m->name, MESSAGE_NAME);
-	if ((status = skip_tlvs(&r)) != KMS_OK)
-		return status;
-	return text_ok && request_in_range(m) ? KMS_OK : KMS_E_FORMAT;
+	wire_get(&r, m->salt, sizeof(m->salt));
+	m->highest_version = wire_get_u8(&r);
+	wire_get(&r, reserved, sizeof(reserved));
+	ok = wire_get_text(&r, m->name, MESSAGE_NAME);
+	wire_tail_init(&tail, &r, TAIL_REQUEST);
+	while (wire_tail_next(&tail, &tlv))
+		request_tlv(m, &tail, &tlv);
+	if ((rc = wire_tail_finish(&tail)) != KMS_OK && rc != KMS_E_SCHEMA)
+		return rc;
+	if (!ok || !request_in_range(m) || !is_zero(reserved, sizeof(reserved)))
+		return KMS_E_FORMAT;
+	return rc == KMS_OK && request_is_known(m) ? KMS_OK : KMS_E_SCHEMA;
+}
+
+/* A challenge and the highest sequence number say how to catch up, and say it only then. */
+static bool
+reply_in_range(const struct message_reply *m)
+{
+	if ((m->status == KMS_E_SEQUENCE) != (m->highest_sequence != 0))
+		return false;
+	return m->challenge == NULL ||
+	       (m->status == KMS_E_SEQUENCE && !is_zero(m->challenge, MESSAGE_ECHO_SIZE));
 }
 
 size_t
@@ -138,7 +239,7 @@ message_reply_encode(uint8_t *out, size_t size, const struct message_reply *m)
 {
 	struct wire_writer w;
 
-	if (m->bundle_len > UINT32_MAX)
+	if (m->bundle_len > UINT32_MAX || !reply_in_range(m))
 		return 0;
 	wire_writer_init(&w, out, size);
 	wire_put_u32(&w, m->status);
@@ -152,39 +253,57 @@ message_reply_encode(uint8_t *out, size_t size, const struct message_reply *m)
 	wire_put_u32(&w, (uint32_t)m->bundle_len);
 	wire_put(&w, m->bundle, m->bundle_len);
 	if (m->highest_sequence > 0) {
-		wire_put_u16(&w, MESSAGE_TLV_HIGHEST_SEQUENCE);
+		wire_put_u16(&w, MESSAGE_REPLY_HIGHEST);
 		wire_put_u16(&w, 8);
 		wire_put_u64(&w, m->highest_sequence);
 	}
 	if (m->retry_after > 0) {
-		wire_put_u16(&w, MESSAGE_TLV_RETRY_AFTER);
+		wire_put_u16(&w, MESSAGE_REPLY_RETRY);
 		wire_put_u16(&w, 4);
 		wire_put_u32(&w, m->retry_after);
+	}
+	put_optional(&w, MESSAGE_REPLY_CHALLENGE, m->challenge, MESSAGE_ECHO_SIZE);
+	if (m->show > 0) {
+		wire_put_u16(&w, MESSAGE_REPLY_SHOW);
+		wire_put_u16(&w, 8);
+		wire_put_u64(&w, m->show);
 	}
 	return wire_written(&w);
 }
 
-/*
- * A known TLV has one length and appears once; zero is not allowed, because absence already means
- * that.
- */
-static bool
-reply_tlv(struct message_reply *m, const struct wire_tlv *tlv)
+/* A number that is 0 is malformed, because absence already means that. */
+static uint64_t
+number_tlv(struct wire_tail *tail, const struct wire_tlv *tlv, uint16_t len)
 {
 	struct wire_reader r;
+	uint64_t n;
 
+	if (!wire_tail_expect(tail, tlv, len))
+		return 0;
 	wire_reader_init(&r, tlv->value, tlv->len);
+	n = len == 4 ? wire_get_u32(&r) : wire_get_u64(&r);
+	tail->bad = n == 0;
+	return n;
+}
+
+static void
+reply_tlv(struct message_reply *m, struct wire_tail *tail, const struct wire_tlv *tlv)
+{
 	switch (tlv->type) {
-	case MESSAGE_TLV_HIGHEST_SEQUENCE:
-		if (m->highest_sequence != 0 || tlv->len != 8)
-			return false;
-		return (m->highest_sequence = wire_get_u64(&r)) != 0;
-	case MESSAGE_TLV_RETRY_AFTER:
-		if (m->retry_after != 0 || tlv->len != 4)
-			return false;
-		return (m->retry_after = wire_get_u32(&r)) != 0;
+	case MESSAGE_REPLY_HIGHEST:
+		m->highest_sequence = number_tlv(tail, tlv, 8);
+		break;
+	case MESSAGE_REPLY_RETRY:
+		m->retry_after = (uint32_t)number_tlv(tail, tlv, 4);
+		break;
+	case MESSAGE_REPLY_CHALLENGE:
+		m->challenge = wire_tail_expect(tail, tlv, MESSAGE_ECHO_SIZE) ? tlv->value : NULL;
+		break;
+	case MESSAGE_REPLY_SHOW:
+		m->show = number_tlv(tail, tlv, 8);
+		break;
 	default:
-		return true;
+		wire_tail_unknown(tail, tlv);
 	}
 }
 
@@ -192,10 +311,10 @@ int
 message_reply_decode(struct message_reply *m, const uint8_t *in, size_t len)
 {
 	struct wire_reader r;
+	struct wire_tail tail;
 	struct wire_tlv tlv;
 	uint32_t flags;
-	bool ok = true;
-	int status;
+	int rc;
 
 	memset(m, 0, sizeof(*m));
 	wire_reader_init(&r, in, len);
@@ -210,9 +329,12 @@ message_reply_decode(struct message_reply *m, const uint8_t *in, size_t len)
 	m->bundle_len = wire_get_u32(&r);
 	if (m->bundle_len > 0)
 		m->bundle = wire_view(&r, m->bundle_len);
-	while (wire_next_tlv(&r, &tlv))
-		ok = reply_tlv(m, &tlv) && ok;
-	if ((status = wire_finish(&r)) != KMS_OK)
-		return status;
-	return ok && flags == 0 ? KMS_OK : KMS_E_FORMAT;
+	wire_tail_init(&tail, &r, TAIL_REPLY);
+	while (wire_tail_next(&tail, &tlv))
+		reply_tlv(m, &tail, &tlv);
+	if ((rc = wire_tail_finish(&tail)) != KMS_OK && rc != KMS_E_SCHEMA)
+		return rc;
+	if (!reply_in_range(m))
+		return KMS_E_FORMAT;
+	return rc == KMS_OK && flags == 0 ? KMS_OK : KMS_E_SCHEMA;
 }

@@ -22,12 +22,15 @@
  *                       1  1  licence state (enum message_state)
  *                       2  2  flags (MESSAGE_VM)
  *                       4  4  minutes of grace left
- *                       8 16  request id (random; the same on a retry)
+ *                       8 16  request id (random, not zero; the same on a retry)
  *                      24  8  client time, seconds
- *                      32  8  sequence number, strictly increasing, from 1
+ *                      32  8  sequence number, strictly increasing, 1 to MESSAGE_SEQUENCE_MAX
  *                      40 16  product UUID (RFC 9562 byte order)
- *                      56 64  host name, UTF-8, zero padded
- *                     120  .. TLV tail
+ *                      56 16  salt of the client's commitments, not zero
+ *                      72  1  highest frame version that the client speaks
+ *                      73  7  zero
+ *                      80 64  host name, text, zero padded
+ *                     144  .. TLV tail (MESSAGE_REQUEST_*)
  * Reply text            0  4  status (enum kms_status)
  *                       4  4  flags, zero
  *                       8 16  request id, echoed
@@ -38,7 +41,10 @@
  *                      44  4  renewal interval, minutes
  *                      48  4  length n of the lease bundle, 0 without
  *                      52  n  lease bundle (lease.h)
- *                          .. TLV tail (MESSAGE_TLV_*)
+ *                          .. TLV tail (MESSAGE_REPLY_*)
+ *
+ * The salt is a hash of the client's secret key (seal.h), so that the host needs no look-up to
+ * write a client's commitments: each request brings it.
  */
 #ifndef KMS_LIBKMS_CORE_MESSAGE_H
 #define KMS_LIBKMS_CORE_MESSAGE_H
@@ -46,17 +52,31 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MESSAGE_NAME 64          /* field width of the host name */
-#define MESSAGE_REQUEST_TEXT 120 /* fixed part */
-#define MESSAGE_REPLY_TEXT 52    /* fixed part */
-#define MESSAGE_VM 0x0001        /* runs on a virtual machine */
+#include "libkms/core/limits.h"
+
+#define MESSAGE_VM 0x0001 /* runs on a virtual machine */
+#define MESSAGE_SEQUENCE_MAX (UINT64_C(1) << 62)
 
 /* TLV of a HELLO_REPLY, the only one that repeats. */
 #define MESSAGE_TLV_ROTATION 1
 #define MESSAGE_ROTATIONS 32
+
+/* TLVs of a request text. A host that does not use one skips it. */
+#define MESSAGE_REQUEST_WITNESS 0x0001 /* batch number 8, SHA-256 of its header 32 */
+#define MESSAGE_REQUEST_HEADER 0x0002  /* batch header 108, signature 64 (batch.h) */
+#define MESSAGE_REQUEST_ECHO 0x0003    /* the challenge of an earlier reply, 16 */
+#define MESSAGE_REQUEST_BINDING 0x0004 /* hash of product and machine id, 16 */
+#define MESSAGE_REQUEST_USER 0x0005    /* user name, as the host name, 64, not empty */
+#define MESSAGE_WITNESS_SIZE 40
+#define MESSAGE_HEADER_SIZE 172
+#define MESSAGE_ECHO_SIZE 16
+#define MESSAGE_BINDING_SIZE 16
+
 /* TLVs of a reply text. */
-#define MESSAGE_TLV_HIGHEST_SEQUENCE 1 /* u64, with KMS_E_SEQUENCE */
-#define MESSAGE_TLV_RETRY_AFTER 2      /* u32 seconds */
+#define MESSAGE_REPLY_HIGHEST 0x0001   /* u64, always and only with KMS_E_SEQUENCE */
+#define MESSAGE_REPLY_RETRY 0x0002     /* u32 seconds, not 0 */
+#define MESSAGE_REPLY_CHALLENGE 0x0003 /* 16, not zero, only with KMS_E_SEQUENCE */
+#define MESSAGE_REPLY_SHOW 0x0004      /* u64, number of the batch whose header is wanted */
 
 enum message_operation { MESSAGE_ACTIVATE = 1, MESSAGE_RENEW = 2, MESSAGE_RELEASE = 3 };
 enum message_state {
@@ -65,6 +85,7 @@ enum message_state {
 	MESSAGE_ACTIVATED = 2,
 	MESSAGE_RENEWAL_DUE = 3,
 	MESSAGE_EXPIRED = 4,
+	MESSAGE_CLOCK_BACK = 5, /* the client's clock is behind the latest time it saw */
 };
 
 struct message_hello {
@@ -86,7 +107,15 @@ struct message_request {
 	uint64_t time;
 	uint64_t sequence;
 	uint8_t product[16];
+	uint8_t salt[16];
+	uint8_t highest_version; /* of frames, at least the one that carries the request */
 	char name[MESSAGE_NAME + 1];
+	char user[MESSAGE_NAME + 1]; /* empty: TLV absent */
+	/* Borrowed; NULL: TLV absent. */
+	const uint8_t *witness; /* MESSAGE_WITNESS_SIZE */
+	const uint8_t *header;  /* MESSAGE_HEADER_SIZE */
+	const uint8_t *echo;    /* MESSAGE_ECHO_SIZE */
+	const uint8_t *binding; /* MESSAGE_BINDING_SIZE */
 };
 struct message_reply {
 	uint32_t status;
@@ -100,12 +129,16 @@ struct message_reply {
 	size_t bundle_len;
 	uint64_t highest_sequence; /* 0: TLV absent */
 	uint32_t retry_after;      /* seconds, 0: TLV absent */
+	const uint8_t *challenge;  /* MESSAGE_ECHO_SIZE, borrowed; NULL: TLV absent */
+	uint64_t show;             /* batch number, 0: TLV absent */
 };
 
 /*
- * Decoders: KMS_OK, KMS_E_TRUNCATED, KMS_E_TRAILING, KMS_E_FORMAT (a field out
- * of its range: operation, state, flags, sequence 0, name not UTF-8).
- * Encoders write at most size bytes and return how many, 0 when it does not fit.
+ * Decoders: KMS_OK, KMS_E_TRUNCATED, KMS_E_TRAILING, KMS_E_FORMAT (a field out of its range: state,
+ * sequence number, request id or salt zero, a name that is no text, a TLV out of order or of a
+ * wrong length), KMS_E_SCHEMA (well-formed, as far as it is known: an unknown operation, flag or
+ * critical TLV). After KMS_E_SCHEMA *m holds what is known, the request id at least.
+ * Encoders write at most size bytes and return how many, 0 when it does not fit or is out of range.
  * Payloads only: the caller adds the frame header.
  */
 size_t message_hello_encode(uint8_t *out, size_t size, const struct message_hello *m);

@@ -57,7 +57,7 @@ TO_CLIENT, TO_HOST = k.session_keys(k.x25519(SECRET, CERTIFICATE.exchange), PUBL
 HOST_ID = k.host_id_of(CERTIFICATE.signing, CERTIFICATE.exchange)
 REQUEST_ID = os.urandom(16)
 TEXT = k.request_text(k.RELEASE, 0, False, 0, REQUEST_ID, int(time.time()), 1,
-                      uuid.UUID(PRODUCT).bytes, "bad-input.example")
+                      uuid.UUID(PRODUCT).bytes, k.salt_of(SECRET), "bad-input.example")
 
 
 def sealed(text=TEXT, host_id=HOST_ID, public=PUBLIC):
@@ -121,20 +121,32 @@ CASES = {
     "text empty": sealed(b""),
     "text of 23 octets": sealed(TEXT[:23]),
     "text of 24 octets": sealed(TEXT[:24]),
-    "text of 119 octets": sealed(TEXT[:119]),
+    "text of 143 octets": sealed(TEXT[:143]),
     "operation 0": sealed(changed(TEXT, 0, b"\x00")),
     "operation 4": sealed(changed(TEXT, 0, b"\x04")),
-    "licence state 5": sealed(changed(TEXT, 1, b"\x05")),
+    "licence state 6": sealed(changed(TEXT, 1, b"\x06")),
     "request flag 2": sealed(changed(TEXT, 3, b"\x02")),
+    "request id 0": sealed(changed(TEXT, 8, bytes(16))),
     "sequence number 0": sealed(changed(TEXT, 32, bytes(8))),
-    "name with a control character": sealed(changed(TEXT, 57, b"\n")),
-    "name that is not UTF-8": sealed(changed(TEXT, 57, b"\xff")),
-    "name with a surrogate": sealed(changed(TEXT, 57, b"\xed\xa0\x80")),
-    "name not padded with zeros": sealed(changed(TEXT, 119, b"x")),
+    "sequence number 2^62 + 1": sealed(changed(TEXT, 32, k.u(8, 2**62 + 1))),
+    "salt 0": sealed(changed(TEXT, 56, bytes(16))),
+    "reserved octet": sealed(changed(TEXT, 79, b"\x01")),
+    "name with a control character": sealed(changed(TEXT, 81, b"\n")),
+    "name that is not UTF-8": sealed(changed(TEXT, 81, b"\xff")),
+    "name with a surrogate": sealed(changed(TEXT, 81, b"\xed\xa0\x80")),
+    "name not padded with zeros": sealed(changed(TEXT, 143, b"x")),
     "text, its tail cut short": sealed(TEXT + TLV[:-1]),
     "text with an unknown TLV": sealed(TEXT + TLV),
-    "name empty": sealed(changed(TEXT, 56, bytes(64))),
-    "name of 64 octets": sealed(changed(TEXT, 56, b"n" * 64)),
+    "text with an unknown critical TLV": sealed(TEXT + k.tlv(0x8006, k.u(4, 60))),
+    "text with TLVs out of order": sealed(TEXT + TLV + k.tlv(998, b"")),
+    "text with a TLV twice": sealed(TEXT + TLV + TLV),
+    "text with a witness of batch 0": sealed(TEXT + k.tlv(1, bytes(40))),
+    "text with all TLVs of this version": sealed(
+        TEXT + k.tlv(1, k.u(8, 1) + bytes(32)) + k.tlv(2, bytes(172)) + k.tlv(3, bytes(16))
+        + k.tlv(4, bytes(16)) + k.tlv(5, k.pad_text("ann", 64))),
+    "name with U+202E": sealed(changed(TEXT, 81, b"\xe2\x80\xae")),
+    "name empty": sealed(changed(TEXT, 80, bytes(64))),
+    "name of 64 octets": sealed(changed(TEXT, 80, b"n" * 64)),
     "time 5 hours off": sealed(changed(TEXT, 24, k.u(8, int(time.time()) + 18000))),
     "time at its end": sealed(changed(TEXT, 24, b"\xff" * 8)),
     "unknown product": sealed(changed(TEXT, 40, b"\xff" * 16)),

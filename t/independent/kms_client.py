@@ -162,7 +162,7 @@ class Client:
         self.new_request(operation)
 
     def licence(self):
-        """The licence state to tell: 0 to 4, no grace known here."""
+        """The licence state to tell: 0 to 5, no grace known here."""
         e = self.held()[0]
         if not e or e.product != self.product:
             return 0
@@ -182,7 +182,8 @@ class Client:
         p = self.state.pending
         text = k.request_text(p["operation"], self.licence(), self.o.vm, 0,
                               bytes.fromhex(p["request_id"]), self.now(), p["sequence"],
-                              self.product, self.o.name)
+                              self.product, k.salt_of(bytes.fromhex(self.state.secret)),
+                              self.o.name)
         host_id = k.host_id_of(certificate.signing, certificate.exchange)
         return k.seal_request(text, host_id, self.public, os.urandom(24), keys[1])
 
@@ -239,7 +240,8 @@ class Client:
             reply = self.opened(octets, keys)
             highest = reply.highest_sequence or 0
             if (reply.status == k.NUMBER["KMS_E_SEQUENCE"] and not self.caught_up
-                    and self.state.sequence <= highest < 2**64 - 1):
+                    and self.state.sequence <= highest < 2**62
+                    and highest - self.state.sequence <= 2**32):
                 self.caught_up = True
                 self.state.sequence = highest + 1
                 self.new_request(self.state.pending["operation"])

@@ -18,15 +18,18 @@ STATUS = {
     11: "KMS_E_CLONE", 12: "KMS_E_SEQUENCE", 13: "KMS_E_REVOKED", 14: "KMS_E_OVERLOAD",
     15: "KMS_E_LEDGER", 16: "KMS_E_UNKNOWN_HOST", 17: "KMS_E_BAD_VERSION",
     18: "KMS_E_BAD_FRAME", 19: "KMS_E_BAD_SEAL", 20: "KMS_E_BAD_REQUEST",
-    21: "KMS_E_UNKNOWN_CLIENT", 22: "KMS_E_TOO_LARGE", 23: "KMS_E_LOCKED", 257: "KMS_E_NO_HOST",
+    21: "KMS_E_UNKNOWN_CLIENT", 22: "KMS_E_TOO_LARGE", 23: "KMS_E_LOCKED",
+    24: "KMS_E_UNKNOWN_KEY", 25: "KMS_E_TOO_SOON", 26: "KMS_E_BINDING", 27: "KMS_E_NOT_OFFERED",
+    28: "KMS_E_CLASS_FULL", 29: "KMS_E_RECLAIMED", 30: "KMS_E_DOWNGRADE", 31: "KMS_E_ALONE",
+    257: "KMS_E_NO_HOST",
     258: "KMS_E_TIMEOUT", 261: "KMS_E_TRUNCATED", 262: "KMS_E_TRAILING", 263: "KMS_E_FORMAT",
     265: "KMS_E_STATE", 266: "KMS_E_SIGNATURE", 267: "KMS_E_PUBLISHER", 268: "KMS_E_PROOF",
     269: "KMS_E_LEASE_EXPIRED", 270: "KMS_E_LEASE_OTHER", 271: "KMS_E_CLOCK_BACK",
-    272: "KMS_E_NO_LEASE",
+    272: "KMS_E_NO_LEASE", 278: "KMS_E_SCHEMA", 290: "KMS_E_HISTORY",
 }
 NUMBER = {name: number for number, name in STATUS.items()}
 IN_ERROR = {2, 3, 6, 7, 14, 15, 16, 17, 18, 19, 22, 23}
-NEXT_HOST = {2, 3, 4, 5, 6, 7, 10, 14, 15, 21, 12}
+NEXT_HOST = {2, 3, 4, 5, 6, 7, 10, 14, 15, 17, 18, 19, 21, 22, 23, 27, 28, 29, 31, 12}
 
 HELLO, HELLO_REPLY, REQUEST, REPLY, ERROR = 1, 2, 3, 4, 5
 ACTIVATE, RENEW, RELEASE = 1, 2, 3
@@ -91,16 +94,21 @@ def pad_text(text, n):
     return octets.ljust(n, b"\0")
 
 
-def tail(octets, known=None):
+def tail(octets, limit, known=(), unknown="KMS_E_SCHEMA"):
     """A TLV tail: {type: value} of the types in known, which gives their lengths."""
-    found, r = {}, Reader(octets)
+    need(len(octets) <= limit, "a tail that is too long")
+    found, r, last, critical = {}, Reader(octets), -1, False
     while r.at < len(octets):
         kind, length = r.num(2), r.num(2)
         value = r.raw(length)
-        if known and kind in known:
-            need(kind not in found, "a TLV stands there twice")
+        need(kind > last, "TLVs out of order")
+        last = kind
+        if kind in known:
             need(length == known[kind], "a TLV of the wrong length")
             found[kind] = value
+        elif kind & 0x8000:
+            critical = True
+    need(not critical, "a critical TLV that is unknown", unknown)
     return found
 
 
@@ -138,7 +146,7 @@ def read_hello_reply(payload):
     when, n = r.num(8), r.num(2)
     need(n <= 4096, "host certificate too long")
     certificate = r.raw(n)
-    tail(r.rest())
+    tail(r.rest(), 7552)
     return when, certificate
 
 
@@ -216,9 +224,19 @@ def ed25519_ok(public, signature, message):
 # Requests and replies --------------------------------------------------------------------------
 
 
-def request_text(operation, licence, virtual, grace, request_id, when, sequence, product, name):
+def b16(label, x):
+    return hashlib.blake2b(label.encode("ascii") + x, digest_size=16).digest()
+
+
+def salt_of(secret):
+    return b16("KMS salt v1", secret)
+
+
+def request_text(operation, licence, virtual, grace, request_id, when, sequence, product, salt,
+                 name, version=1):
     return (u(1, operation) + u(1, licence) + u(2, 1 if virtual else 0) + u(4, grace)
-            + request_id + u(8, when) + u(8, sequence) + product + pad_text(name, 64))
+            + request_id + u(8, when) + u(8, sequence) + product + salt + u(1, version)
+            + bytes(7) + pad_text(name, 64))
 
 
 def seal_request(text, host_id, client_public, nonce, to_host):
@@ -252,13 +270,15 @@ def read_reply(text, operation):
     status, flags, request_id, when = r.num(4), r.num(4), r.raw(16), r.num(8)
     count, required, activation, renewal = r.num(4), r.num(4), r.num(4), r.num(4)
     bundle = r.raw(r.num(4))
-    extra = tail(r.rest(), {1: 8, 2: 4})
-    need(flags == 0, "reply flags")
+    extra = tail(r.rest(), 256, {1: 8, 2: 4, 3: 16, 4: 8}, "KMS_E_BAD_VERSION")
+    need(flags == 0, "reply flags", "KMS_E_BAD_VERSION")
     if status != 0 or operation == RELEASE:
         bundle = None
     highest = int.from_bytes(extra[1], "big") if 1 in extra else None
     retry = int.from_bytes(extra[2], "big") if 2 in extra else None
-    need(highest != 0 and retry != 0, "a TLV of zero")
+    need(all(any(value) for value in extra.values()), "a TLV of zero")
+    need((status == 12) == (1 in extra), "TLV 1 with another status, or missing")
+    need(status == 12 or 3 not in extra, "TLV 3 with another status")
     return Reply(status, request_id, when, count, required, activation, renewal, bundle, highest,
                  retry)
 
@@ -282,7 +302,7 @@ def read_certificate(octets):
     products = [r.raw(16) for _ in range(n)]
     need(all(a < b for a, b in zip(products, products[1:])), "products not ascending")
     extra = r.raw(r.num(2))
-    tail(extra)
+    tail(extra, 1024)
     signed = octets[:r.at]
     c = Certificate(*head, products, extra, r.raw(64), signed)
     r.end()
@@ -327,7 +347,7 @@ def read_client_entry(octets):
     need(n <= 64, "host name too long")
     name = plain_text(r.raw(n))
     extra = r.rest()
-    tail(extra)
+    tail(extra, 256)
     e = ClientEntry(*head, name, extra)
     need(1 <= e.operation <= 3 and e.licence <= 4, "operation or licence state")
     return e

@@ -133,8 +133,16 @@ def hello():
 
 def request():
     text = k.request_text(k.ACTIVATE, 1, False, 43200, bytes(range(0xa3, 0xb3)), NOW, 3,
-                          bytes(range(0x50, 0x60)), "host-3.example")
+                          bytes(range(0x50, 0x60)), k.salt_of(v["client_secret"]), "host-3.example")
     same(text, v["request_text"], "request text")
+    taken = bytes(range(0x41, 0x41 + 172))
+    full = text + (k.tlv(1, taken[:40]) + k.tlv(2, taken) + k.tlv(3, taken[:16])
+                   + k.tlv(4, taken[:16]) + k.tlv(5, k.pad_text("ann", 64)))
+    same(full, v["request_full_text"], "request text with every TLV")
+    full += k.tlv(0x7fff, b"skipped")
+    same(full, v["request_unknown_text"], "request text with an unknown TLV")
+    same(full + k.tlv(0x8006, k.u(4, 60)), v["request_critical_text"],
+         "request text with a critical TLV")
     same(v["request_nonce"], bytes(range(0x30, 0x48)), "request nonce")
     same(k.seal_request(text, v["host_id"], v["client_public"], v["request_nonce"],
                         v["session_to_host"]), v["request_frame"], "REQUEST")
@@ -148,7 +156,9 @@ def reply_text(status, count, bundle, extra=b""):
 def replies():
     rows = [("reply", reply_text(0, 27, v["lease_bundle"])),
             ("reply_count_too_low", reply_text(1, 24, b"")),
-            ("reply_sequence", reply_text(12, 24, b"", k.tlv(1, k.u(8, 41)) + k.tlv(2, k.u(4, 30))))]
+            ("reply_sequence", reply_text(12, 24, b"", k.tlv(1, k.u(8, 41)) + k.tlv(2, k.u(4, 30)))),
+            ("reply_full", reply_text(12, 24, b"", k.tlv(1, k.u(8, 41)) + k.tlv(2, k.u(4, 30))
+                                      + k.tlv(3, v["client_public"][:16]) + k.tlv(4, k.u(8, 77))))]
     for name, text in rows:
         nonce, want = v[name + "_nonce"], v[name + "_frame"]
         same(text, v[name + "_text"], name + ": text")

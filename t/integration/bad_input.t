@@ -184,6 +184,13 @@ my @roomy = ('connections = 15000', 'first_timeout = 60', 'frame_timeout = 60');
 
 my $host_id = learn_host();
 sub bad (%field) { return seal(BAD, product => $writer->{id}, sequence => 1, name => 'bad', %field) }
+
+# A request text in hex, by the page's table.
+sub text (%f) {
+    my %t = (operation => 1, flags => 0, sequence => 1, salt => 'salt', name => 'bad', tail => '', %f);
+    return unpack 'H*', pack 'C C n N a16 Q> Q> H32 a16 C x7 a64 a*', $t{operation}, 1, $t{flags}, 0, 'request',
+        time, $t{sequence}, $writer->{id} =~ tr/-//dr, $t{salt}, 255, $t{name}, $t{tail};
+}
 sub replaced ($octets, $at, $new) { substr $octets, $at, length $new, $new; return $octets }
 
 # Rows of one connection: the bytes sent; half: then nothing more will come.
@@ -202,9 +209,11 @@ my %said = (
     'REQUEST payload under 88 octets' => { send => [ frame(REQUEST, $host_id . 'x' x 71), frame(REQUEST, '') ] },
     'REQUEST for another host id' => { send => [ bad(host => '00' x 16) ] },
     'C of small order' => { send => [ replaced(bad(), 12 + 16, "\0" x 32) ] },
-    'tag does not verify' => { send => [ bad() ^. ("\0" x 219 . "\1"), replaced(bad(), 12 + 48, 'n' x 24) ] },
-    'request text malformed' => { send => [ bad(text => '00' x 120), bad(text => '01'), bad(sequence => 0),
-        bad(operation => 9), bad(flags => 0x8000) ] },
+    'tag does not verify' => { send => [ bad() ^. ("\0" x 243 . "\1"), replaced(bad(), 12 + 48, 'n' x 24) ] },
+    'request text malformed' => { send => [ bad(text => '00' x 144), bad(text => '01'), bad(text => text(sequence => 0)),
+        bad(text => text(salt => '')), bad(text => text(name => "a\xe2\x80\xaeb")) ] },
+    'request with an unknown operation, flag or critical TLV' => { send => [ bad(text => text(operation => 4)),
+        bad(text => text(flags => 0x8000)), bad(text => text(tail => pack 'n n N', 0x8006, 4, 60)) ] },
     "client's time 5 hours behind" => { send => [ bad(time => int(time) - 5 * 3600) ] },
     "client's time 5 hours ahead" => { send => [ bad(time => int(time) + 5 * 3600), bad(time => '18446744073709551615') ] },
     'unknown product' => { send => [ bad(product => product(9)->{id}) ] },

@@ -105,7 +105,7 @@ client(struct maker *m, unsigned i, unsigned count)
 		snprintf(e.name, sizeof(e.name), "pc-%u", i);
 	else
 		snprintf(
-		    e.name, sizeof(e.name), "%s", i + 1 < count ? "twin" : "evil\302\2331mred");
+		    e.name, sizeof(e.name), "%s", i + 1 < count ? "twin" : "M\303\274ller");
 	len = entry_client_encode(entry, sizeof(entry), &e);
 	if (len == 0)
 		must(KMS_E_FORMAT, e.name);

@@ -81,6 +81,8 @@ do_seal(const struct player_host *h, struct player *p)
 	size_t n;
 
 	w.m.time = (uint64_t)time(NULL);
+	memcpy(w.m.salt, p->salt, sizeof(w.m.salt));
+	w.m.highest_version = FRAME_VERSION;
 	memcpy(w.host_id, h->certificate.host_id, sizeof(w.host_id));
 	randombytes_buf(w.m.request_id, sizeof(w.m.request_id));
 	while ((field = strtok(NULL, " \n")) != NULL) {

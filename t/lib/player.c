@@ -109,6 +109,7 @@ player_make(struct player *p, const struct player_host *h, uint64_t seed, uint64
 	crypto_kx_seed_keypair(p->pk, sk, from);
 	if (seal_client_keys(&p->keys, p->pk, sk, h->certificate.kx_pk) != KMS_OK)
 		player_die("session keys");
+	hash16_salt(p->salt, sk);
 	p->sequence = 0;
 }
 
@@ -123,6 +124,8 @@ player_seal(uint8_t frame[PLAYER_REQUEST], struct player *p, const struct player
 	m->sequence = ++p->sequence;
 	randombytes_buf(m->request_id, sizeof(m->request_id));
 	memcpy(m->product, product, 16);
+	memcpy(m->salt, p->salt, sizeof(m->salt));
+	m->highest_version = FRAME_VERSION;
 	snprintf(m->name, sizeof(m->name), "pc-%llu.example", (unsigned long long)number);
 	n = message_request_encode(text, sizeof(text), m);
 	if (seal_request(frame, PLAYER_REQUEST, &p->keys, h->certificate.host_id, p->pk, NULL, text,

@@ -10,6 +10,7 @@
 
 #include "libkms/core/certificate.h"
 #include "libkms/core/frame.h"
+#include "libkms/core/hash16.h"
 #include "libkms/core/message.h"
 #include "libkms/core/minisig.h"
 #include "libkms/core/seal.h"
@@ -26,6 +27,7 @@ struct player_host {
 /* Plain memory: it is mapped to a file so that a million of them cost no start-up. */
 struct player {
 	uint8_t pk[SEAL_PUBLIC];
+	uint8_t salt[HASH16_SIZE];
 	struct seal_keys keys;
 	uint64_t sequence; /* last used */
 };

@@ -38,6 +38,8 @@ request(void)
 		.operation = MESSAGE_ACTIVATE,
 		.time = 1000,
 		.sequence = 9,
+		.salt = { 1 },
+		.highest_version = 2,
 		.name = "client",
 	};
 
@@ -214,7 +216,7 @@ test_senseless_text(void **state)
 	message_request_encode(text, sizeof(text), &m);
 	text[0] = 99;
 	seal_text(w, text, MESSAGE_REQUEST_TEXT);
-	assert_int_equal(ask(w, &a, w->len), KMS_E_BAD_REQUEST);
+	assert_int_equal(ask(w, &a, w->len), KMS_E_NOT_OFFERED);
 	/* Sealed with good keys, so it can be answered: keys and request id are there. */
 	assert_memory_equal(a.request.request_id, m.request_id, 16);
 	assert_memory_equal(&a.session.keys, &w->keys, sizeof(w->keys));
@@ -226,6 +228,10 @@ test_senseless_text(void **state)
 	text[MESSAGE_REQUEST_TEXT] = 0;
 	seal_text(w, text, sizeof(text));
 	assert_int_equal(ask(w, &a, w->len), KMS_E_BAD_REQUEST);
+	text[1] = 99; /* the licence state */
+	seal_text(w, text, MESSAGE_REQUEST_TEXT);
+	assert_int_equal(ask(w, &a, w->len), KMS_E_BAD_REQUEST);
+	assert_memory_equal(a.request.request_id, m.request_id, 16);
 }
 
 #define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)

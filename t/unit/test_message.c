@@ -93,6 +93,8 @@ static const struct message_request request = {
 	.time = 1800000000,
 	.sequence = 77,
 	.product = { 9, 8, 7 },
+	.salt = { 4, 5 },
+	.highest_version = 2,
 	.name = "host.example",
 };
 
@@ -112,8 +114,8 @@ test_request(void **state)
 
 	memset(&out, 0, sizeof(out));
 	assert_int_equal(message_request_encode(buffer, sizeof(buffer) - 1, &request), 0);
-	assert_int_equal(message_request_encode(buffer, sizeof(buffer), &request), 120);
-	assert_int_equal(message_request_decode(&out, buffer, 120), KMS_OK);
+	assert_int_equal(message_request_encode(buffer, sizeof(buffer), &request), 144);
+	assert_int_equal(message_request_decode(&out, buffer, 144), KMS_OK);
 	assert_int_equal(out.operation, request.operation);
 	assert_int_equal(out.state, request.state);
 	assert_int_equal(out.flags, request.flags);
@@ -122,8 +124,8 @@ test_request(void **state)
 	assert_true(out.time == request.time && out.sequence == request.sequence);
 	assert_memory_equal(out.product, request.product, 16);
 	assert_string_equal(out.name, request.name);
-	check_truncations(decode_request, buffer, 120);
-	check_tail(decode_request, buffer, 120);
+	check_truncations(decode_request, buffer, 144);
+	check_tail(decode_request, buffer, 144);
 	(void)state;
 }
 
@@ -131,27 +133,37 @@ static void
 test_request_bad(void **state)
 {
 	static const struct bad_field rows[] = {
-		{ "operation 0", 0, 0, 1, KMS_E_FORMAT },
-		{ "operation 4", 0, 4, 1, KMS_E_FORMAT },
+		{ "operation 0", 0, 0, 1, KMS_E_SCHEMA },
+		{ "operation 4", 0, 4, 1, KMS_E_SCHEMA },
 		{ "operation 3", 0, 3, 1, KMS_OK },
-		{ "state 5", 1, 5, 1, KMS_E_FORMAT },
-		{ "state 4", 1, 4, 1, KMS_OK },
-		{ "flag 2", 2, 2, 2, KMS_E_FORMAT },
-		{ "flag 0x8000", 2, 0x8000, 2, KMS_E_FORMAT },
+		{ "state 6", 1, 6, 1, KMS_E_FORMAT },
+		{ "state 5", 1, 5, 1, KMS_OK },
+		{ "flag 2", 2, 2, 2, KMS_E_SCHEMA },
+		{ "flag 0x8000", 2, 0x8000, 2, KMS_E_SCHEMA },
 		{ "no flag", 2, 0, 2, KMS_OK },
 		{ "sequence 0", 32, 0, 8, KMS_E_FORMAT },
 		{ "sequence 1", 32, 1, 8, KMS_OK },
-		{ "sequence highest", 32, UINT64_MAX, 8, KMS_OK },
-		{ "name empty", 56, 0, 1, KMS_E_FORMAT }, /* text after the first zero */
-		{ "name with a control", 57, '\n', 1, KMS_E_FORMAT },
-		{ "name not UTF-8", 57, 0xff, 1, KMS_E_FORMAT },
-		{ "octet behind the name", 119, 'x', 1, KMS_E_FORMAT },
+		{ "sequence 2^62", 32, UINT64_C(1) << 62, 8, KMS_OK },
+		{ "sequence 2^62 + 1", 32, (UINT64_C(1) << 62) + 1, 8, KMS_E_FORMAT },
+		{ "sequence highest", 32, UINT64_MAX, 8, KMS_E_FORMAT },
+		{ "salt zero", 56, 0, 8, KMS_E_FORMAT },
+		{ "version 0", 72, 0, 1, KMS_E_FORMAT },
+		{ "version 255", 72, 255, 1, KMS_OK },
+		{ "reserved", 73, 1, 1, KMS_E_FORMAT },
+		{ "reserved, the last", 79, 1, 1, KMS_E_FORMAT },
+		{ "name empty", 80, 0, 1, KMS_E_FORMAT }, /* text after the first zero */
+		{ "name with a control", 81, '\n', 1, KMS_E_FORMAT },
+		{ "name not UTF-8", 81, 0xff, 1, KMS_E_FORMAT },
+		{ "name with U+202E", 80, 0xe280ae, 3, KMS_E_FORMAT },
+		{ "octet behind the name", 143, 'x', 1, KMS_E_FORMAT },
 	};
 	uint8_t buffer[MESSAGE_REQUEST_TEXT];
 	struct message_request m = request;
 
-	assert_int_equal(message_request_encode(buffer, sizeof(buffer), &m), 120);
-	check_bad_fields(decode_request, buffer, 120, rows, COUNT(rows));
+	assert_int_equal(message_request_encode(buffer, sizeof(buffer), &m), 144);
+	check_bad_fields(decode_request, buffer, 144, rows, COUNT(rows));
+	memset(buffer + 8, 0, 16); /* the request id */
+	assert_int_equal(decode_request(buffer, 144), KMS_E_FORMAT);
 	m.sequence = 0;
 	assert_int_equal(message_request_encode(buffer, sizeof(buffer), &m), 0);
 	m = request;
@@ -159,8 +171,52 @@ test_request_bad(void **state)
 	assert_int_equal(message_request_encode(buffer, sizeof(buffer), &m), 0);
 	m = request;
 	memset(m.name, 'n', MESSAGE_NAME);
-	assert_int_equal(message_request_encode(buffer, sizeof(buffer), &m), 120);
-	assert_int_equal(decode_request(buffer, 120), KMS_OK);
+	assert_int_equal(message_request_encode(buffer, sizeof(buffer), &m), 144);
+	assert_int_equal(decode_request(buffer, 144), KMS_OK);
+	(void)state;
+}
+
+static void
+test_request_tlvs(void **state)
+{
+	static uint8_t bytes[MESSAGE_HEADER_SIZE] = { 0, 0, 0, 0, 0, 0, 0, 1, 2, 3 };
+	/* Offsets of the TLVs: 144 witness, 188 header, 364 echo, 384 binding, 404 user; 472 in
+	 * all. */
+	static const struct bad_field rows[] = {
+		{ "witness of batch 0", 155, 0, 1, KMS_E_FORMAT },
+		{ "witness too long", 146, 41, 2, KMS_E_FORMAT },
+		{ "header before witness", 144, 2, 2, KMS_E_FORMAT },
+		{ "header twice", 364, 2, 2, KMS_E_FORMAT },
+		{ "echo of the wrong length", 366, 15, 2, KMS_E_FORMAT },
+		{ "binding as an unknown type", 384, 0x0100, 2, KMS_E_FORMAT }, /* user before it */
+		{ "user as an unknown type", 404, 0x7fff, 2, KMS_OK },
+		{ "user as a critical type", 404, 0x8006, 2, KMS_E_SCHEMA },
+		{ "user empty", 408, 0, 1, KMS_E_FORMAT },
+		{ "user with a control", 409, 0x1b, 1, KMS_E_FORMAT },
+		{ "flag and malformed", 2, 2, 2, KMS_E_SCHEMA },
+	};
+	struct message_request m = request, out;
+	uint8_t buffer[MESSAGE_REQUEST_TEXT + TAIL_REQUEST + 1];
+
+	m.witness = m.header = m.echo = m.binding = bytes;
+	strcpy(m.user, "ann");
+	assert_int_equal(message_request_encode(buffer, 471, &m), 0);
+	assert_int_equal(message_request_encode(buffer, sizeof(buffer), &m), 472);
+	assert_int_equal(message_request_decode(&out, buffer, 472), KMS_OK);
+	assert_ptr_equal(out.witness, buffer + 148);
+	assert_ptr_equal(out.header, buffer + 192);
+	assert_ptr_equal(out.echo, buffer + 368);
+	assert_ptr_equal(out.binding, buffer + 388);
+	assert_string_equal(out.user, "ann");
+	check_bad_fields(decode_request, buffer, 472, rows, COUNT(rows));
+	/* A tail as long as it may be, and one byte more. */
+	memset(buffer + 144, 0, sizeof(buffer) - 144);
+	buffer[144] = 0x7f;
+	buffer[146] = (TAIL_REQUEST - 4) >> 8;
+	buffer[147] = (TAIL_REQUEST - 4) & 255;
+	assert_int_equal(decode_request(buffer, sizeof(buffer) - 1), KMS_OK);
+	buffer[147]++;
+	assert_int_equal(decode_request(buffer, sizeof(buffer)), KMS_E_FORMAT);
 	(void)state;
 }
 
@@ -207,31 +263,45 @@ test_reply(void **state)
 static void
 test_reply_tlvs(void **state)
 {
-	const struct message_reply in = {
-		.status = KMS_E_SEQUENCE, .highest_sequence = 41, .retry_after = 30
-	};
+	static const uint8_t challenge[MESSAGE_ECHO_SIZE] = { 7 };
+	const struct message_reply in = { .status = KMS_E_SEQUENCE,
+		.highest_sequence = 41,
+		.retry_after = 30,
+		.challenge = challenge,
+		.show = 9 };
+	/* Offsets of the TLVs: 52 highest, 64 retry, 72 challenge, 92 show; 104 in all. */
 	static const struct bad_field rows[] = {
-		{ "flags", 4, 1, 4, KMS_E_FORMAT },
-		{ "bundle past the end", 48, 21, 4, KMS_E_TRUNCATED },
+		{ "flags", 4, 1, 4, KMS_E_SCHEMA },
+		{ "another status", 3, KMS_E_CLONE, 1, KMS_E_FORMAT },
+		{ "bundle past the end", 48, 53, 4, KMS_E_TRUNCATED },
 		{ "bundle enormous", 48, UINT32_MAX, 4, KMS_E_TRUNCATED },
 		{ "highest 0", 56, 0, 8, KMS_E_FORMAT },
+		{ "highest is missing", 52, 0, 2, KMS_E_FORMAT },
 		{ "retry 0", 68, 0, 4, KMS_E_FORMAT },
 		{ "highest again, of the wrong length", 64, 1, 2, KMS_E_FORMAT },
-		{ "retry of the wrong length", 52, 2, 2, KMS_E_FORMAT },
-		{ "unknown types", 52, 0x4242, 2, KMS_OK },
+		{ "retry before highest", 52, 2, 2, KMS_E_FORMAT },
+		{ "challenge zero", 76, 0, 8, KMS_E_FORMAT },
+		{ "challenge of the wrong length", 74, 15, 2, KMS_E_FORMAT },
+		{ "show 0", 96, 0, 8, KMS_E_FORMAT },
+		{ "unknown type", 92, 0x4242, 2, KMS_OK },
+		{ "unknown and critical", 92, 0xffff, 2, KMS_E_SCHEMA },
 	};
-	uint8_t buffer[72 + 12];
-	struct message_reply out;
+	uint8_t buffer[104];
+	struct message_reply out, bad = in;
 
-	assert_int_equal(message_reply_encode(buffer, 71, &in), 0);
-	assert_int_equal(message_reply_encode(buffer, 72, &in), 72);
-	assert_int_equal(message_reply_decode(&out, buffer, 72), KMS_OK);
-	assert_true(out.highest_sequence == 41);
+	assert_int_equal(message_reply_encode(buffer, 103, &in), 0);
+	assert_int_equal(message_reply_encode(buffer, 104, &in), 104);
+	assert_int_equal(message_reply_decode(&out, buffer, 104), KMS_OK);
+	assert_true(out.highest_sequence == 41 && out.show == 9);
 	assert_int_equal(out.retry_after, 30);
+	assert_memory_equal(out.challenge, challenge, sizeof(challenge));
 	assert_null(out.bundle);
-	check_bad_fields(decode_reply, buffer, 72, rows, COUNT(rows));
-	memcpy(buffer + 72, buffer + 52, 12);
-	assert_int_equal(decode_reply(buffer, 84), KMS_E_FORMAT);
+	check_bad_fields(decode_reply, buffer, 104, rows, COUNT(rows));
+	bad.highest_sequence = 0;
+	assert_int_equal(message_reply_encode(buffer, sizeof(buffer), &bad), 0);
+	bad = in;
+	bad.status = KMS_OK;
+	assert_int_equal(message_reply_encode(buffer, sizeof(buffer), &bad), 0);
 	(void)state;
 }
 
@@ -243,6 +313,7 @@ main(void)
 		cmocka_unit_test(test_hello_reply),
 		cmocka_unit_test(test_request),
 		cmocka_unit_test(test_request_bad),
+		cmocka_unit_test(test_request_tlvs),
 		cmocka_unit_test(test_reply),
 		cmocka_unit_test(test_reply_tlvs),
 	};

@@ -8,10 +8,12 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "libkms/base/wire.h"
 #include "libkms/core/batch.h"
 #include "libkms/core/certificate.h"
 #include "libkms/core/entry.h"
 #include "libkms/core/frame.h"
+#include "libkms/core/hash16.h"
 #include "libkms/core/lease.h"
 #include "libkms/core/merkle.h"
 #include "libkms/core/message.h"
@@ -368,6 +370,28 @@ print_lease(FILE *out, struct scene *s)
 	return 0;
 }
 
+/* Every TLV, and what an unknown critical one looks like. */
+static int
+print_full_request(FILE *out, struct message_request *m)
+{
+	uint8_t text[MESSAGE_REQUEST_TEXT + TAIL_REQUEST], bytes[MESSAGE_HEADER_SIZE];
+	struct wire_writer w;
+	size_t n;
+
+	count_up(bytes, sizeof(bytes), 0x41);
+	m->witness = m->header = m->echo = m->binding = bytes;
+	strcpy(m->user, "ann");
+	if ((n = message_request_encode(text, sizeof(text), m)) == 0)
+		return -1;
+	hex(out, "request_full_text", text, n);
+	wire_writer_init(&w, text + n, sizeof(text) - n);
+	wire_put_tlv(&w, 0x7fff, "skipped", 7);
+	hex(out, "request_unknown_text", text, n + wire_written(&w));
+	wire_put_tlv(&w, 0x8006, "\0\0\0\x3c", 4);
+	hex(out, "request_critical_text", text, n + wire_written(&w));
+	return w.bad ? -1 : 0;
+}
+
 static int
 print_request(FILE *out, struct scene *s)
 {
@@ -382,13 +406,15 @@ print_request(FILE *out, struct scene *s)
 	count_up(m.request_id, 16, 0xa0 + OURS);
 	memcpy(m.product, s->cert.products[0], 16);
 	strcpy(m.name, "host-3.example");
+	hash16_salt(m.salt, s->client_sk);
+	m.highest_version = FRAME_VERSION;
 	count_up(nonce, sizeof(nonce), 0x30);
 	n = message_request_encode(text, sizeof(text), &m);
 	hex(out, "request_text", text, n);
 	hex(out, "request_nonce", nonce, sizeof(nonce));
 	len = seal_request(f, sizeof(f), &s->session, s->host_id, s->client_pk, nonce, text, n);
 	hex(out, "request_frame", f, len);
-	return n == 0 || len == 0 ? -1 : 0;
+	return n == 0 || len == 0 || print_full_request(out, &m) != 0 ? -1 : 0;
 }
 
 static int
@@ -435,7 +461,11 @@ print_reply(FILE *out, struct scene *s)
 	m.status = KMS_E_SEQUENCE;
 	m.highest_sequence = 41;
 	m.retry_after = 30;
-	return print_one_reply(out, s, "reply_sequence", &m, 0xd0);
+	if (print_one_reply(out, s, "reply_sequence", &m, 0xd0) != 0)
+		return -1;
+	m.challenge = s->client_pk;
+	m.show = 77;
+	return print_one_reply(out, s, "reply_full", &m, 0xe0);
 }
 
 static int
