@@ -44,7 +44,7 @@ struct kms_options {
 	size_t size;               /* sizeof(struct kms_options) */
 	const char *publisher_key; /* "RW...", required */
 	const char *product;       /* UUID text, required */
-	const char *state_file;    /* created with mode 0600, required */
+	const char *state_file;    /* mode 0644; its secret is beside it in .key; required */
 	const char *host;          /* "name", "name:port", "[v6]:port"; NULL: DNS SRV */
 	const char *domain;        /* for SRV; NULL: the resolver's search domain */
 	const char *nameserver;    /* "address[:port]"; NULL: the system's */
@@ -57,6 +57,8 @@ struct kms_options {
 	uint32_t total_timeout;     /* for a whole call, all hosts; 0: 30000 */
 	uint64_t (*now)(void *arg); /* clock, for tests; NULL: time(2) */
 	void *now_arg;
+	char *detail;       /* the caller's: why kms_open failed, one line; NULL: not wanted */
+	size_t detail_size; /* bytes */
 };
 
 /* What a product asks: may I run, and what should I tell my user? */
@@ -95,23 +97,29 @@ struct kms_result {
 };
 
 /*
- * KMS_OK, KMS_E_ARGUMENT, KMS_E_FORMAT (key or UUID), KMS_E_STATE, KMS_E_IO, KMS_E_EXISTS (in
- * use by another process), KMS_E_NO_MEMORY.
+ * KMS_OK, KMS_E_ARGUMENT, KMS_E_FORMAT (key or UUID), KMS_E_STATE, KMS_E_SCHEMA (state file of
+ * another version), KMS_E_DENIED, KMS_E_IO, KMS_E_EXISTS (another process is making the state
+ * file at this moment), KMS_E_NO_MEMORY. Needs no lock and no secret: several processes may have
+ * one state file open.
  */
 int kms_open(struct kms_client **out, const struct kms_options *options);
 void kms_close(struct kms_client *c);
 
 /*
  * Ask the host. The state is on disk before anything is sent and after every answer. result may
- * be NULL. KMS_OK: activated (released). KMS_E_COUNT_TOO_LOW: counted, ask again after the
- * activation interval. Any other host status, or KMS_E_NO_HOST, KMS_E_TIMEOUT, ... A lease that
- * was valid before stays valid after any failure.
+ * be NULL. KMS_E_EXISTS: another process is asking with this state file. KMS_E_STATE: the secret
+ * file is missing or damaged. KMS_OK: activated (released). KMS_E_COUNT_TOO_LOW: counted, ask again
+ * after the activation interval. Any other host status, or KMS_E_NO_HOST, KMS_E_TIMEOUT, ... A
+ * lease that was valid before stays valid after any failure.
  */
 int kms_activate(struct kms_client *c, struct kms_result *result);
 int kms_renew(struct kms_client *c, struct kms_result *result);
 int kms_release(struct kms_client *c, struct kms_result *result);
 
-/* Offline: no network. Updates the highest time seen. */
+/*
+ * Offline: no network, no secret. Both remember the latest time seen if this user may write the
+ * state file.
+ */
 int kms_status(struct kms_client *c, struct kms_status_info *info);
 /*
  * Offline: KMS_OK, or why the stored lease is not valid: KMS_E_NO_LEASE, KMS_E_LEASE_EXPIRED,

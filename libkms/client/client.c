@@ -5,6 +5,7 @@
 #include "libkms/client/client.h"
 
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -27,14 +28,51 @@ client_now(struct kms_client *c)
 }
 
 int
+client_refresh(struct kms_client *c)
+{
+	int rc = state_read(c->file, NULL);
+
+	if (rc == KMS_OK)
+		seal_cmid(c->cmid, c->state->pk);
+	return rc;
+}
+
+int
 client_see_time(struct kms_client *c)
 {
 	uint64_t now = client_now(c);
+	int rc;
 
 	if (now < c->state->highest_seen + SEE_EVERY)
 		return KMS_OK;
-	c->state->highest_seen = now;
-	return state_save(c->file);
+	if ((rc = state_lock(c->file, NULL)) != KMS_OK)
+		return rc == KMS_E_EXISTS || rc == KMS_E_DENIED ? KMS_OK : rc;
+	if (c->state->highest_seen < now) {
+		c->state->highest_seen = now;
+		rc = state_save(c->file, NULL);
+	}
+	state_unlock(c->file);
+	return rc;
+}
+
+int
+client_begin(struct kms_client *c, struct fault *fault)
+{
+	int rc = state_lock(c->file, fault);
+
+	if (rc != KMS_OK)
+		return rc;
+	seal_cmid(c->cmid, c->state->pk);
+	if ((rc = state_secret(c->file, &c->secret, fault)) != KMS_OK)
+		client_end(c);
+	return rc;
+}
+
+void
+client_end(struct kms_client *c)
+{
+	c->secret = NULL;
+	state_unlock(c->file);
 }
 
 /* The caller's struct may be older (shorter) or newer (longer) than ours. */
@@ -114,11 +152,31 @@ fill(struct kms_client *c, const struct kms_options *o)
 	return KMS_OK;
 }
 
+static int
+open_client(struct kms_client **out, const struct kms_options *o, struct fault *fault)
+{
+	struct kms_client *c;
+	int rc;
+
+	if (sodium_init() < 0) /* safe to repeat, and from several threads */
+		return KMS_E_NO_MEMORY;
+	if ((c = calloc(1, sizeof(*c))) == NULL)
+		return KMS_E_NO_MEMORY;
+	if ((rc = fill(c, o)) != KMS_OK ||
+	    (rc = state_open(&c->file, &c->state, o->state_file, client_now(c), fault)) != KMS_OK) {
+		kms_close(c);
+		return rc;
+	}
+	seal_cmid(c->cmid, c->state->pk);
+	*out = c;
+	return KMS_OK;
+}
+
 int
 kms_open(struct kms_client **out, const struct kms_options *options)
 {
+	struct fault fault = { 0 };
 	struct kms_options o;
-	struct kms_client *c;
 	int rc;
 
 	if (out == NULL)
@@ -126,18 +184,10 @@ kms_open(struct kms_client **out, const struct kms_options *options)
 	*out = NULL;
 	if ((rc = take_options(&o, options)) != KMS_OK)
 		return rc;
-	if (sodium_init() < 0) /* safe to repeat, and from several threads */
-		return KMS_E_NO_MEMORY;
-	if ((c = calloc(1, sizeof(*c))) == NULL)
-		return KMS_E_NO_MEMORY;
-	if ((rc = fill(c, &o)) != KMS_OK ||
-	    (rc = state_open(&c->file, &c->state, o.state_file, client_now(c))) != KMS_OK) {
-		kms_close(c);
-		return rc;
-	}
-	seal_cmid(c->cmid, c->state->pk);
-	*out = c;
-	return KMS_OK;
+	rc = open_client(out, &o, &fault);
+	if (o.detail != NULL && o.detail_size > 0)
+		snprintf(o.detail, o.detail_size, "%s", rc == KMS_OK ? "" : fault_text(&fault, rc));
+	return rc;
 }
 
 void

@@ -24,7 +24,8 @@
 
 struct kms_client {
 	struct state_file *file;
-	struct state *state; /* in guarded memory, owned by file */
+	struct state *state;   /* owned by file */
+	struct secret *secret; /* owned by file; NULL outside client_begin and client_end */
 	struct minisig_key publisher;
 	uint8_t product[16];
 	uint8_t cmid[16];
@@ -42,7 +43,15 @@ struct kms_client {
 };
 
 uint64_t client_now(struct kms_client *c);
-/* Remembers the local time; writes it to disk when it has changed enough. */
+/* Reads FILE again: another process may have asked meanwhile. */
+int client_refresh(struct kms_client *c);
+/*
+ * Remembers the local time; writes it to disk when it has changed enough. KMS_OK also when this
+ * user may not write FILE, or another process is writing it.
+ */
 int client_see_time(struct kms_client *c);
+/* Takes the lock and the secret, to ask a host. What state_lock and state_secret return. */
+int client_begin(struct kms_client *c, struct fault *fault);
+void client_end(struct kms_client *c);
 
 #endif

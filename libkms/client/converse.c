@@ -31,10 +31,10 @@ request_text(struct dialogue *d, uint8_t *out, size_t size)
 	m.flags = c->virtual_machine ? MESSAGE_VM : 0;
 	memcpy(m.request_id, d->a->request_id, sizeof(m.request_id));
 	m.time = client_now(c);
-	m.sequence = c->state->sequence;
+	m.sequence = c->secret->sequence;
 	memcpy(m.product, c->product, sizeof(m.product));
 	memcpy(m.name, c->name, sizeof(m.name));
-	hash16_salt(m.salt, c->state->sk);
+	hash16_salt(m.salt, c->secret->sk);
 	m.highest_version = FRAME_VERSION;
 	len = message_request_encode(out, size, &m);
 	sodium_memzero(&m, sizeof(m));

@@ -118,7 +118,7 @@ dialogue_use_certificate(struct dialogue *d, const uint8_t *bytes, size_t len)
 	rc = trust_certificate(&keys, &d->cert, bytes, len, client_now(c));
 	if (rc != KMS_OK)
 		return rc;
-	return seal_client_keys(&d->keys, c->state->pk, c->state->sk, d->cert.kx_pk);
+	return seal_client_keys(&d->keys, c->state->pk, c->secret->sk, d->cert.kx_pk);
 }
 
 enum step
@@ -143,8 +143,7 @@ dialogue_hello(struct dialogue *d)
 	if (rc == KMS_OK && reply.certificate_len > sizeof(s->certificate))
 		rc = KMS_E_TOO_LARGE;
 	if (rc == KMS_OK)
-		for (unsigned i = 0; i < reply.rotation_count; i++)
-			trust_remember(d->a->c, reply.rotations[i]);
+		trust_remember(d->a->c, reply.rotations, reply.rotation_count);
 	if (rc == KMS_OK)
 		rc = dialogue_use_certificate(d, reply.certificate, reply.certificate_len);
 	if (rc != KMS_OK)

@@ -30,7 +30,8 @@ at_most(uint32_t value, uint32_t max)
 static enum step
 catch_up(struct dialogue *d, const struct message_reply *reply)
 {
-	struct state *s = d->a->c->state;
+	struct secret *s = d->a->c->secret;
+	struct fault fault = { 0 };
 	int rc;
 
 	if (reply->highest_sequence < s->sequence ||
@@ -47,8 +48,8 @@ catch_up(struct dialogue *d, const struct message_reply *reply)
 	randombytes_buf(s->pending_id, sizeof(s->pending_id));
 	s->pending_operation = d->a->operation;
 	memcpy(d->a->request_id, s->pending_id, sizeof(d->a->request_id));
-	rc = state_save(d->a->c->file);
-	return rc == KMS_OK ? STEP_AGAIN : dialogue_broken(d, rc, "client state file");
+	rc = state_save_secret(d->a->c->file, &fault);
+	return rc == KMS_OK ? STEP_AGAIN : dialogue_broken(d, rc, fault_text(&fault, rc));
 }
 
 /*
@@ -73,7 +74,7 @@ check_lease(struct dialogue *d, const struct message_reply *reply)
 	if (rc != KMS_OK)
 		return rc;
 	if (memcmp(e.request_id, d->a->request_id, sizeof(e.request_id)) != 0 ||
-	    e.sequence != c->state->sequence)
+	    e.sequence != c->secret->sequence)
 		return KMS_E_LEASE_OTHER;
 	if (e.renew_after > e.expires)
 		return KMS_E_FORMAT;
@@ -110,7 +111,7 @@ remember(struct dialogue *d, const struct message_reply *reply)
 
 	/* These two ask for the same request again. */
 	if (reply->status != KMS_E_LEDGER && reply->status != KMS_E_OVERLOAD)
-		s->pending_operation = 0;
+		d->a->c->secret->pending_operation = 0;
 	s->last_exchange = now;
 	s->count = d->a->result.count = reply->count;
 	s->required = d->a->result.required = reply->required;

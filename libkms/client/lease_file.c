@@ -1,6 +1,7 @@
 /*
- * lease_file.c - a lease for others to look at: "KMSLEASE", the host's
- * certificate and the bundle, which the publisher's public key alone verifies.
+ * lease_file.c - a lease for others to look at, which the publisher's public key alone verifies:
+ * "KMSLEAS3", a count of 1 byte and the publisher's rotations, 2 bytes length and the host's
+ * certificate, and the bundle to the end.
  */
 #include <sodium.h>
 #include <stdio.h>
@@ -13,9 +14,8 @@
 #include "libkms/core/lease.h"
 #include "libkms/kms_error.h"
 
-static const uint8_t magic[8] = { 'K', 'M', 'S', 'L', 'E', 'A', 'S', 'E' };
-/* With a rotation statement behind it: the certificate may be by the publisher's other key. */
-static const uint8_t magic_rotated[8] = { 'K', 'M', 'S', 'L', 'E', 'A', 'S', '2' };
+static const uint8_t magic[8] = { 'K', 'M', 'S', 'L', 'E', 'A', 'S', '3' };
+#define FAMILY 6 /* "KMSLEA": every version's magic begins with it */
 
 int
 kms_lease_export(struct kms_client *c, void *out, size_t *size)
@@ -23,24 +23,22 @@ kms_lease_export(struct kms_client *c, void *out, size_t *size)
 	struct entry_client lease;
 	struct wire_writer w;
 	size_t need;
-	bool rotated;
 	int rc;
 
 	if (c == NULL || size == NULL || (out == NULL && *size != 0))
 		return KMS_E_ARGUMENT;
-	if ((rc = client_lease(c, &lease)) != KMS_OK)
+	if ((rc = client_refresh(c)) != KMS_OK || (rc = client_lease(c, &lease)) != KMS_OK)
 		return rc;
-	rotated = c->state->rotation_len > 0;
-	need = (rotated ? sizeof(magic_rotated) + ROTATION_SIZE : sizeof(magic)) + 2 +
+	need = sizeof(magic) + 1 + c->state->rotation_count * ROTATION_SIZE + 2 +
 	       c->state->lease_certificate_len + c->state->bundle_len;
 	if (*size < need) {
 		*size = need;
 		return KMS_E_TOO_LARGE;
 	}
 	wire_writer_init(&w, out, need);
-	wire_put(&w, rotated ? magic_rotated : magic, sizeof(magic));
-	if (rotated)
-		wire_put(&w, c->state->rotation, ROTATION_SIZE);
+	wire_put(&w, magic, sizeof(magic));
+	wire_put_u8(&w, (uint8_t)c->state->rotation_count);
+	wire_put(&w, c->state->rotations, c->state->rotation_count * ROTATION_SIZE);
 	wire_put_u16(&w, (uint16_t)c->state->lease_certificate_len);
 	wire_put(&w, c->state->lease_certificate, c->state->lease_certificate_len);
 	wire_put(&w, c->state->bundle, c->state->bundle_len);
@@ -83,8 +81,8 @@ kms_lease_verify(const void *file, size_t size, const char *publisher_key, uint6
 	struct entry_client e;
 	struct wire_reader r;
 	struct lease l;
-	uint8_t found[sizeof(magic)];
-	const uint8_t *certificate, *bundle, *statement = NULL;
+	uint8_t found[sizeof(magic)], rotations;
+	const uint8_t *certificate, *bundle, *statements;
 	size_t certificate_len, bundle_len;
 	int rc;
 
@@ -97,17 +95,19 @@ kms_lease_verify(const void *file, size_t size, const char *publisher_key, uint6
 		return rc;
 	wire_reader_init(&r, file, size);
 	wire_get(&r, found, sizeof(found));
-	if (memcmp(found, magic_rotated, sizeof(found)) == 0)
-		statement = wire_view(&r, ROTATION_SIZE);
-	else if (memcmp(found, magic, sizeof(magic)) != 0)
-		return KMS_E_FORMAT;
+	if (memcmp(found, magic, sizeof(magic)) != 0)
+		return memcmp(found, magic, FAMILY) == 0 ? KMS_E_SCHEMA : KMS_E_FORMAT;
+	rotations = wire_get_u8(&r);
+	statements = wire_view(&r, (size_t)rotations * ROTATION_SIZE);
 	certificate_len = wire_get_u16(&r);
 	certificate = wire_view(&r, certificate_len);
 	bundle_len = wire_left(&r);
 	bundle = wire_view(&r, bundle_len);
 	if ((rc = wire_finish(&r)) != KMS_OK)
 		return rc;
-	if ((rc = trust_init(&keys, &publisher, statement)) != KMS_OK ||
+	if (rotations > ROTATION_CHAIN_MAX)
+		return KMS_E_FORMAT;
+	if ((rc = trust_init(&keys, &publisher, statements, rotations)) != KMS_OK ||
 	    (rc = trust_certificate(&keys, &cert, certificate, certificate_len, 0)) != KMS_OK ||
 	    (rc = lease_decode(&l, bundle, bundle_len)) != KMS_OK ||
 	    (rc = trust_lease(&keys, &e, bundle, bundle_len, &cert, NULL, NULL)) != KMS_OK)

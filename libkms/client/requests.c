@@ -20,10 +20,10 @@
  * seat; otherwise a new request is made. It is on disk before it is sent.
  */
 static int
-prepare(struct ask *a)
+prepare(struct ask *a, struct fault *fault)
 {
 	struct kms_client *c = a->c;
-	struct state *s = c->state;
+	struct secret *s = c->secret;
 	uint64_t now = client_now(c);
 	bool repeat = s->pending_operation == a->operation && now >= s->pending_time &&
 		      now - s->pending_time <= CLIENT_PENDING &&
@@ -37,9 +37,22 @@ prepare(struct ask *a)
 		randombytes_buf(s->pending_id, sizeof(s->pending_id));
 	}
 	memcpy(a->request_id, s->pending_id, sizeof(a->request_id));
-	s->last_attempt = now;
-	s->highest_seen = licence_time(now, s->highest_seen);
-	return state_save(c->file);
+	c->state->last_attempt = now;
+	c->state->highest_seen = licence_time(now, c->state->highest_seen);
+	return repeat ? KMS_OK : state_save_secret(c->file, fault);
+}
+
+/* The outcome before "nothing is pending": a crash between the two repeats the same request. */
+static int
+conclude(struct ask *a, struct fault *fault)
+{
+	struct kms_client *c = a->c;
+	int rc;
+
+	c->state->last_status = a->result.status;
+	if ((rc = state_save(c->file, fault)) != KMS_OK || c->secret->pending_operation != 0)
+		return rc;
+	return state_save_secret(c->file, fault);
 }
 
 /*
@@ -116,21 +129,22 @@ static int
 ask(struct kms_client *c, uint8_t operation, struct kms_result *result)
 {
 	struct ask a = { .c = c, .operation = operation };
+	struct fault fault = { 0 };
 	int rc;
 
 	if (c == NULL || (result != NULL && result->size < sizeof(result->size)))
 		return KMS_E_ARGUMENT;
 	a.deadline = clock_ms() + c->total_timeout;
 	ask_note(&a, KMS_E_NO_HOST, false, "no host was tried");
-	rc = prepare(&a);
-	if (rc == KMS_OK) {
+	rc = client_begin(c, &fault);
+	if (rc == KMS_OK && (rc = prepare(&a, &fault)) == KMS_OK) {
 		try_hosts(&a);
-		c->state->last_status = a.result.status;
-		rc = state_save(c->file);
+		rc = conclude(&a, &fault);
 	}
+	client_end(c);
 	if (rc != KMS_OK) {
 		a.from_host = false;
-		ask_note(&a, (uint32_t)rc, false, "client state file: %s", strerror(errno));
+		ask_note(&a, (uint32_t)rc, false, "%s", fault_text(&fault, rc));
 	}
 	if (result != NULL)
 		give(result, &a.result);

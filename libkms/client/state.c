@@ -1,6 +1,5 @@
 /*
- * state.c - layout of the client state file, kms.state(5): a fixed part, three
- * counted parts, and a BLAKE2b checksum over all of it.
+ * state.c - see state.h.
  */
 #include "libkms/client/state.h"
 
@@ -9,6 +8,9 @@
 
 #include "libkms/base/wire.h"
 #include "libkms/kms_error.h"
+
+#define HEADER_WANTED 1
+#define EVIDENCE 2
 
 static const uint8_t magic[8] = { 'K', 'M', 'S', 'S', 'T', 'A', 'T', 'E' };
 
@@ -38,61 +40,124 @@ get_counted(struct wire_reader *r, uint8_t *out, size_t size)
 	return len;
 }
 
+static unsigned
+get_count(struct wire_reader *r, unsigned max)
+{
+	unsigned count = wire_get_u8(r);
+
+	if (count > max) {
+		r->bad = true;
+		return 0;
+	}
+	return count;
+}
+
+static void
+put_host(struct wire_writer *w, const struct state_host *h)
+{
+	wire_put(w, h->id, sizeof(h->id));
+	wire_put_u64(w, h->last_use);
+	wire_put_u8(w, (h->header_wanted ? HEADER_WANTED : 0) | (h->evidence ? EVIDENCE : 0));
+	wire_put(w, h->highest, sizeof(h->highest));
+	if (h->evidence)
+		wire_put(w, h->contradiction, sizeof(h->contradiction));
+}
+
+static void
+get_host(struct wire_reader *r, struct state_host *h)
+{
+	uint8_t flags;
+
+	wire_get(r, h->id, sizeof(h->id));
+	h->last_use = wire_get_u64(r);
+	flags = wire_get_u8(r);
+	h->header_wanted = (flags & HEADER_WANTED) != 0;
+	h->evidence = (flags & EVIDENCE) != 0;
+	wire_get(r, h->highest, sizeof(h->highest));
+	if (h->evidence)
+		wire_get(r, h->contradiction, sizeof(h->contradiction));
+	if ((flags & ~(HEADER_WANTED | EVIDENCE)) != 0)
+		r->bad = true;
+}
+
+static void
+put_numbers(struct wire_writer *w, const struct state *s)
+{
+	wire_put_u64(w, s->highest_seen);
+	wire_put_u64(w, s->first_use);
+	wire_put_u64(w, s->last_exchange);
+	wire_put_u64(w, s->last_attempt);
+	wire_put_u32(w, s->last_status);
+	wire_put_u32(w, s->count);
+	wire_put_u32(w, s->required);
+	wire_put_u32(w, s->activation_interval);
+	wire_put_u32(w, s->renewal_interval);
+	wire_put_u32(w, s->retry_after);
+}
+
+static void
+get_numbers(struct wire_reader *r, struct state *s)
+{
+	s->highest_seen = wire_get_u64(r);
+	s->first_use = wire_get_u64(r);
+	s->last_exchange = wire_get_u64(r);
+	s->last_attempt = wire_get_u64(r);
+	s->last_status = wire_get_u32(r);
+	s->count = wire_get_u32(r);
+	s->required = wire_get_u32(r);
+	s->activation_interval = wire_get_u32(r);
+	s->renewal_interval = wire_get_u32(r);
+	s->retry_after = wire_get_u32(r);
+}
+
 size_t
 state_encode(uint8_t *out, size_t size, const struct state *s)
 {
 	struct wire_writer w;
-	size_t total = STATE_FIXED + 6 + s->certificate_len + s->lease_certificate_len +
-		       s->bundle_len + STATE_CHECKSUM;
+	uint8_t *length;
+	struct wire_writer at_length;
+	size_t total;
 
-	if (s->rotation_len > 0)
-		total += 2 + s->rotation_len;
-
-	if (size < total)
+	if (s->rotation_count > ROTATION_CHAIN_MAX || s->host_count > STATE_HOSTS ||
+	    s->certificate_len > CERTIFICATE_MAX || s->lease_certificate_len > CERTIFICATE_MAX ||
+	    s->bundle_len > LEASE_MAX)
 		return 0;
 	wire_writer_init(&w, out, size);
 	wire_put(&w, magic, sizeof(magic));
-	wire_put_u16(&w, s->rotation_len > 0 ? STATE_ROTATION : STATE_VERSION);
+	wire_put_u16(&w, STATE_VERSION);
 	wire_put_u16(&w, 0);
-	wire_put_u32(&w, (uint32_t)total);
+	length = wire_reserve(&w, 4);
 	wire_put(&w, s->pk, sizeof(s->pk));
-	wire_put(&w, s->sk, sizeof(s->sk));
-	wire_put_u64(&w, s->sequence);
-	wire_put_u8(&w, s->pending_operation);
-	wire_put_zero(&w, 7);
-	wire_put(&w, s->pending_id, sizeof(s->pending_id));
-	wire_put(&w, s->pending_product, sizeof(s->pending_product));
-	wire_put_u64(&w, s->pending_time);
-	wire_put_u64(&w, s->highest_seen);
-	wire_put_u64(&w, s->first_use);
-	wire_put_u64(&w, s->last_exchange);
-	wire_put_u64(&w, s->last_attempt);
-	wire_put_u32(&w, s->last_status);
-	wire_put_u32(&w, s->count);
-	wire_put_u32(&w, s->required);
-	wire_put_u32(&w, s->activation_interval);
-	wire_put_u32(&w, s->renewal_interval);
-	wire_put_u32(&w, s->retry_after);
+	put_numbers(&w, s);
 	wire_put_text(&w, s->host, STATE_HOST);
+	wire_put_u8(&w, (uint8_t)s->rotation_count);
+	wire_put(&w, s->rotations, s->rotation_count * sizeof(s->rotations[0]));
 	put_counted(&w, s->certificate, s->certificate_len);
+	wire_put_u8(&w, s->has_statement);
+	if (s->has_statement)
+		wire_put(&w, s->statement, sizeof(s->statement));
 	put_counted(&w, s->lease_certificate, s->lease_certificate_len);
 	put_counted(&w, s->bundle, s->bundle_len);
-	if (s->rotation_len > 0)
-		put_counted(&w, s->rotation, s->rotation_len);
-	if (w.bad || wire_written(&w) + STATE_CHECKSUM != total)
+	wire_put_u8(&w, (uint8_t)s->host_count);
+	for (unsigned i = 0; i < s->host_count; i++)
+		put_host(&w, &s->hosts[i]);
+	if (w.bad || size - wire_written(&w) < STATE_CHECKSUM)
 		return 0;
+	total = wire_written(&w) + STATE_CHECKSUM;
+	wire_writer_init(&at_length, length, 4);
+	wire_put_u32(&at_length, (uint32_t)total);
 	checksum(w.at, out, total - STATE_CHECKSUM);
 	return total;
 }
 
-/* Whole and unaltered: magic, its own length, checksum. */
+/* Whole and unaltered: magic, its own length, checksum. Every version has them there. */
 static int
 check_whole(const uint8_t *in, size_t len, uint16_t *version)
 {
 	struct wire_reader r;
 	uint8_t sum[STATE_CHECKSUM];
 
-	if (len < STATE_FIXED + 6 + STATE_CHECKSUM || memcmp(in, magic, sizeof(magic)) != 0)
+	if (len < 16 + STATE_CHECKSUM || memcmp(in, magic, sizeof(magic)) != 0)
 		return KMS_E_STATE;
 	checksum(sum, in, len - STATE_CHECKSUM);
 	if (memcmp(sum, in + len - STATE_CHECKSUM, STATE_CHECKSUM) != 0)
@@ -101,66 +166,40 @@ check_whole(const uint8_t *in, size_t len, uint16_t *version)
 	*version = wire_get_u16(&r);
 	if (wire_get_u16(&r) != 0 || wire_get_u32(&r) != len)
 		return KMS_E_STATE;
-	return KMS_OK;
-}
-
-/*
- * The two keys belong together: a public key of another secret key would make this machine another
- * client.
- */
-static int
-check_pair(const struct state *s)
-{
-	uint8_t pk[32];
-
-	if (crypto_scalarmult_base(pk, s->sk) != 0 || memcmp(pk, s->pk, sizeof(pk)) != 0)
-		return KMS_E_STATE;
-	return KMS_OK;
+	return *version == STATE_VERSION ? KMS_OK : KMS_E_SCHEMA;
 }
 
 int
-state_decode(struct state *s, const uint8_t *in, size_t len)
+state_decode(struct state *s, const uint8_t *in, size_t len, uint16_t *version)
 {
 	struct wire_reader r;
-	uint16_t version;
-	const uint8_t *zero;
+	uint16_t found = 0;
+	uint8_t has;
 	bool text;
-	int rc = check_whole(in, len, &version);
+	int rc = check_whole(in, len, &found);
 
+	if (version != NULL)
+		*version = found;
 	if (rc != KMS_OK)
 		return rc;
-	if (version != STATE_VERSION && version != STATE_ROTATION)
-		return KMS_E_SCHEMA;
+	memset(s, 0, sizeof(*s));
 	wire_reader_init(&r, in, len - STATE_CHECKSUM);
 	wire_view(&r, 16);
 	wire_get(&r, s->pk, sizeof(s->pk));
-	wire_get(&r, s->sk, sizeof(s->sk));
-	s->sequence = wire_get_u64(&r);
-	s->pending_operation = wire_get_u8(&r);
-	zero = wire_view(&r, 7);
-	wire_get(&r, s->pending_id, sizeof(s->pending_id));
-	wire_get(&r, s->pending_product, sizeof(s->pending_product));
-	s->pending_time = wire_get_u64(&r);
-	s->highest_seen = wire_get_u64(&r);
-	s->first_use = wire_get_u64(&r);
-	s->last_exchange = wire_get_u64(&r);
-	s->last_attempt = wire_get_u64(&r);
-	s->last_status = wire_get_u32(&r);
-	s->count = wire_get_u32(&r);
-	s->required = wire_get_u32(&r);
-	s->activation_interval = wire_get_u32(&r);
-	s->renewal_interval = wire_get_u32(&r);
-	s->retry_after = wire_get_u32(&r);
+	get_numbers(&r, s);
 	text = wire_get_text(&r, s->host, STATE_HOST);
+	s->rotation_count = get_count(&r, ROTATION_CHAIN_MAX);
+	wire_get(&r, s->rotations, s->rotation_count * sizeof(s->rotations[0]));
 	s->certificate_len = get_counted(&r, s->certificate, sizeof(s->certificate));
+	has = wire_get_u8(&r);
+	s->has_statement = has == 1;
+	if (s->has_statement)
+		wire_get(&r, s->statement, sizeof(s->statement));
 	s->lease_certificate_len =
 	    get_counted(&r, s->lease_certificate, sizeof(s->lease_certificate));
 	s->bundle_len = get_counted(&r, s->bundle, sizeof(s->bundle));
-	s->rotation_len =
-	    version == STATE_ROTATION ? get_counted(&r, s->rotation, sizeof(s->rotation)) : 0;
-	if (version == STATE_ROTATION && s->rotation_len != sizeof(s->rotation))
-		return KMS_E_STATE;
-	if (!text || wire_finish(&r) != KMS_OK || !sodium_is_zero(zero, 7))
-		return KMS_E_STATE;
-	return check_pair(s);
+	s->host_count = get_count(&r, STATE_HOSTS);
+	for (unsigned i = 0; i < s->host_count; i++)
+		get_host(&r, &s->hosts[i]);
+	return text && has <= 1 && wire_finish(&r) == KMS_OK ? KMS_OK : KMS_E_STATE;
 }

@@ -1,6 +1,24 @@
 /*
- * state.h - the client's memory between runs (kms.state(5)): its own key pair, the host's
- * certificate, the lease, and its state in the protocol.
+ * state.h - what a client may show to everybody: FILE of kms.state(5), mode 0644. Its secret is
+ * apart (secret.h), so that a status needs neither secret nor lock.
+ *
+ *   0    8  "KMSSTATE"
+ *   8    2  version
+ *  10    2  zero
+ *  12    4  length of the whole file
+ *  16   32  public key (X25519)
+ *  48  8x4  latest time seen, first use, last answer, last attempt
+ *  80  4x6  last status, count, required count, activation interval, renewal interval, retry
+ * 104   96  host that answered last, text, zero padded
+ * 200    1  r, at most 32, then r rotation statements of 232
+ *        2  length and certificate of the host to ask
+ *        1  1 and its exchange statement of 160, or 0
+ *        2  length and certificate of the host that signed the lease
+ *        2  length and lease bundle
+ *        1  w, at most 8, then w hosts: id 16, last use 8, flags 1 (1 header wanted, 2 evidence),
+ *           header of the highest batch with its signature 172, and with flag 2 the first two
+ *           headers that cannot both be true 344
+ *       32  BLAKE2b-256 of all before
  */
 #ifndef KMS_LIBKMS_CLIENT_STATE_H
 #define KMS_LIBKMS_CLIENT_STATE_H
@@ -11,26 +29,33 @@
 
 #include "libkms/core/certificate.h"
 #include "libkms/core/lease.h"
-#include "libkms/core/rotation.h"
+#include "libkms/core/message.h"
+#include "libkms/core/publisher_keys.h"
 
-#define STATE_VERSION 1  /* 2: with a rotation statement */
-#define STATE_ROTATION 2 /* the version that holds a rotation statement */
-#define STATE_HOST 96    /* width of the host field */
-#define STATE_FIXED 288
+#define STATE_VERSION 3
+#define STATE_HOST 96 /* width of the host field */
+#define STATE_FIXED 200
+#define STATE_STATEMENT 160
+#define STATE_HOSTS 8
 #define STATE_CHECKSUM 32
+/* Without anything that is optional. */
+#define STATE_MIN (STATE_FIXED + 1 + 2 + 1 + 2 + 2 + 1 + STATE_CHECKSUM)
 #define STATE_MAX                                                                                  \
-	(STATE_FIXED + 2 * (2 + CERTIFICATE_MAX) + 2 + LEASE_MAX + 2 + ROTATION_SIZE +             \
-	    STATE_CHECKSUM)
+	(STATE_MIN + ROTATION_CHAIN_MAX * ROTATION_SIZE + 2 * CERTIFICATE_MAX + STATE_STATEMENT +  \
+	    LEASE_MAX + STATE_HOSTS * (25 + 3 * MESSAGE_HEADER_SIZE))
 
-/* Holds the secret key: lives in sodium_malloc memory only. */
+/* A host whose batches this client has seen. */
+struct state_host {
+	uint8_t id[16];
+	uint64_t last_use;
+	bool header_wanted; /* it asked for the header of its highest batch */
+	bool evidence;      /* the two headers cannot both be true */
+	uint8_t highest[MESSAGE_HEADER_SIZE];
+	uint8_t contradiction[2][MESSAGE_HEADER_SIZE];
+};
+
 struct state {
 	uint8_t pk[32];
-	uint8_t sk[32];
-	uint64_t sequence;         /* highest one used */
-	uint8_t pending_operation; /* asked, no answer yet; 0: none */
-	uint8_t pending_id[16];
-	uint8_t pending_product[16];
-	uint64_t pending_time;
 	uint64_t highest_seen; /* latest local time seen */
 	uint64_t first_use;
 	uint64_t last_exchange; /* a host answered, 0: never */
@@ -42,22 +67,26 @@ struct state {
 	uint32_t renewal_interval;
 	uint32_t retry_after; /* seconds, 0: not told */
 	char host[STATE_HOST + 1];
+	unsigned rotation_count; /* a chain (publisher_keys.h), the oldest first */
+	uint8_t rotations[ROTATION_CHAIN_MAX][ROTATION_SIZE];
 	/* The host to ask next, and the host that signed the lease: they need not be the same. */
 	size_t certificate_len;
 	uint8_t certificate[CERTIFICATE_MAX];
+	bool has_statement; /* of the host to ask */
+	uint8_t statement[STATE_STATEMENT];
 	size_t lease_certificate_len;
 	uint8_t lease_certificate[CERTIFICATE_MAX];
 	size_t bundle_len;
 	uint8_t bundle[LEASE_MAX];
-	size_t rotation_len; /* 0: none seen, else ROTATION_SIZE */
-	uint8_t rotation[ROTATION_SIZE];
+	unsigned host_count;
+	struct state_host hosts[STATE_HOSTS];
 };
 
 /*
- * 0: does not fit. KMS_OK, KMS_E_STATE, KMS_E_SCHEMA (whole, but of another
- * version).
+ * Encode: bytes written, 0: does not fit. Decode: KMS_OK; KMS_E_STATE (damaged); KMS_E_SCHEMA
+ * (whole, but of another version, which *version holds then; version may be NULL).
  */
 size_t state_encode(uint8_t *out, size_t size, const struct state *s);
-int state_decode(struct state *s, const uint8_t *in, size_t len);
+int state_decode(struct state *s, const uint8_t *in, size_t len, uint16_t *version);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,18 +21,86 @@
 
 /* In one block of guarded memory: both halves hold the secret key. */
 struct guarded {
-	struct state state;
-	uint8_t bytes[STATE_MAX];
+	struct secret secret;
+	uint8_t bytes[SECRET_SIZE + 1];
 };
 
 struct state_file {
 	char path[FILE_PATH_MAX];
-	int lock;
-	struct guarded *guarded;
+	char key[FILE_PATH_MAX + sizeof(".key")];
+	int lock;                /* -1: not taken */
+	struct guarded *guarded; /* NULL: the secret is not here */
+	struct state state;
+	uint8_t bytes[STATE_MAX];
 };
 
 static int
-take_lock(struct state_file *f)
+other_version(struct state_file *f, struct fault *fault, const char *path, const char *what,
+    unsigned version, unsigned ours)
+{
+	return fault_set(fault, KMS_E_SCHEMA,
+	    "%s: written by another version: %s version %u; this is libkms %s, which reads %s version %u. "
+	    "Install the product's version again, or move %s and %s away to begin as a new client",
+	    path, what, version, PACKAGE_VERSION, what, ours, f->path, f->key);
+}
+
+/* Larger than any, or not a regular file: as damaged as one that does not decode. */
+static int
+read_whole(const char *path, uint8_t *bytes, size_t size, size_t *len)
+{
+	int rc = file_read_into(AT_FDCWD, path, FILE_OURS, bytes, size, len);
+
+	if (rc == KMS_E_TOO_LARGE ||
+	    (rc == KMS_E_IO && (errno == EISDIR || errno == EINVAL || errno == ELOOP)))
+		return KMS_E_STATE;
+	return rc;
+}
+
+static int
+damaged(struct state_file *f, struct fault *fault, const char *path)
+{
+	return fault_set(fault, KMS_E_STATE,
+	    "%s: damaged, and left as it is. Restore it from a backup of this machine, or move %s and %s away to begin as a new client",
+	    path, f->path, f->key);
+}
+
+/* Decoded beside the state that is there, which stays when FILE is damaged. */
+static int
+read_state(struct state_file *f, struct fault *fault)
+{
+	struct state *s;
+	uint16_t version;
+	size_t len;
+	int rc = read_whole(f->path, f->bytes, sizeof(f->bytes), &len);
+
+	if (rc == KMS_E_NOT_FOUND)
+		return rc;
+	if (rc != KMS_OK && rc != KMS_E_STATE)
+		return fault_errno(fault, errno, "%s", f->path);
+	if (rc == KMS_OK && (s = malloc(sizeof(*s))) == NULL)
+		return fault_set(fault, KMS_E_NO_MEMORY, NULL);
+	if (rc == KMS_OK) {
+		if ((rc = state_decode(s, f->bytes, len, &version)) == KMS_OK)
+			f->state = *s;
+		free(s);
+	}
+	if (rc == KMS_E_SCHEMA)
+		return other_version(f, fault, f->path, "client state", version, STATE_VERSION);
+	return rc == KMS_OK ? KMS_OK : damaged(f, fault, f->path);
+}
+
+int
+state_read(struct state_file *f, struct fault *fault)
+{
+	int rc = read_state(f, fault);
+
+	if (rc == KMS_E_NOT_FOUND)
+		return fault_set(fault, KMS_E_STATE, "%s: it was removed", f->path);
+	return rc;
+}
+
+static int
+take_lock(struct state_file *f, struct fault *fault)
 {
 	char path[FILE_PATH_MAX + sizeof(".lock")];
 	int rc;
@@ -41,45 +110,98 @@ take_lock(struct state_file *f)
 	if (f->lock >= 0 && flock(f->lock, LOCK_EX | LOCK_NB) == 0)
 		return KMS_OK;
 	if (f->lock >= 0 && errno == EWOULDBLOCK)
-		return KMS_E_EXISTS;
-	rc = file_status(errno);
-	/* Its directory, not the state, which would be made. */
-	return rc == KMS_E_NOT_FOUND ? KMS_E_IO : rc;
+		rc = fault_set(fault, KMS_E_EXISTS, "%s: another process is using it", f->path);
+	else if ((rc = fault_errno(fault, errno, "%s", path)) == KMS_E_NOT_FOUND)
+		rc = KMS_E_IO; /* its directory, not the state, which would be made */
+	if (f->lock >= 0)
+		close(f->lock);
+	f->lock = -1;
+	return rc;
+}
+
+static int
+guard(struct state_file *f, struct fault *fault)
+{
+	if (f->guarded != NULL)
+		return KMS_OK;
+	if ((f->guarded = sodium_malloc(sizeof(*f->guarded))) == NULL)
+		return fault_set(fault, KMS_E_NO_MEMORY, "no guarded memory: raise ulimit -l");
+	sodium_memzero(f->guarded, sizeof(*f->guarded));
+	return KMS_OK;
+}
+
+/* KMS_E_NOT_FOUND: there is no FILE.key. */
+static int
+read_secret(struct state_file *f, struct fault *fault)
+{
+	uint16_t version = 0;
+	size_t len;
+	int rc = guard(f, fault);
+
+	if (rc != KMS_OK)
+		return rc;
+	rc = read_whole(f->key, f->guarded->bytes, sizeof(f->guarded->bytes), &len);
+	if (rc == KMS_E_NOT_FOUND)
+		return rc;
+	if (rc != KMS_OK && rc != KMS_E_STATE)
+		return fault_errno(fault, errno, "%s", f->key);
+	if (rc == KMS_OK)
+		rc = secret_decode(&f->guarded->secret, f->guarded->bytes, len, &version);
+	sodium_memzero(f->guarded->bytes, sizeof(f->guarded->bytes));
+	if (rc == KMS_E_SCHEMA)
+		return other_version(f, fault, f->key, "client key", version, SECRET_VERSION);
+	return rc == KMS_OK ? KMS_OK : damaged(f, fault, f->key);
+}
+
+/* FILE.key comes first: a crash between the two leaves a key for which FILE is made. */
+static int
+make_new(struct state_file *f, uint64_t now, struct fault *fault)
+{
+	struct state *s = &f->state;
+	int rc = read_secret(f, fault);
+
+	if (rc == KMS_E_NOT_FOUND) {
+		crypto_kx_keypair(s->pk, f->guarded->secret.sk);
+		rc = state_save_secret(f, fault);
+	} else if (rc == KMS_OK && crypto_scalarmult_base(s->pk, f->guarded->secret.sk) != 0) {
+		rc = damaged(f, fault, f->key);
+	}
+	if (rc != KMS_OK)
+		return rc;
+	s->first_use = s->highest_seen = now;
+	return state_save(f, fault);
 }
 
 int
-state_save(struct state_file *f)
+state_open(struct state_file **out, struct state **state, const char *path, uint64_t now,
+    struct fault *fault)
 {
-	size_t len = state_encode(f->guarded->bytes, sizeof(f->guarded->bytes), &f->guarded->state);
+	struct state_file *f = calloc(1, sizeof(*f));
+	int rc;
 
-	if (len == 0)
-		return KMS_E_STATE;
-	return file_write(AT_FDCWD, f->path, f->guarded->bytes, len, 0600, true);
-}
-
-/* KMS_E_NOT_FOUND when there is no file yet. */
-static int
-read_file(struct state_file *f)
-{
-	uint8_t *bytes = f->guarded->bytes;
-	size_t len;
-	int rc = file_read_into(AT_FDCWD, f->path, FILE_OURS, bytes, STATE_MAX, &len);
-
-	/* Larger than any state, or not a regular file. */
-	if (rc == KMS_E_TOO_LARGE ||
-	    (rc == KMS_E_IO && (errno == EISDIR || errno == EINVAL || errno == ELOOP)))
-		return KMS_E_STATE;
-	return rc == KMS_OK ? state_decode(&f->guarded->state, bytes, len) : rc;
-}
-
-static int
-make_new(struct state_file *f, uint64_t now)
-{
-	struct state *s = &f->guarded->state;
-
-	crypto_kx_keypair(s->pk, s->sk);
-	s->first_use = s->highest_seen = now;
-	return state_save(f);
+	*out = NULL;
+	if (f == NULL)
+		return fault_set(fault, KMS_E_NO_MEMORY, NULL);
+	f->lock = -1;
+	snprintf(f->key, sizeof(f->key), "%s.key", path);
+	if (snprintf(f->path, sizeof(f->path), "%s", path) >= (int)sizeof(f->path))
+		rc = fault_set(fault, KMS_E_ARGUMENT, "the path of the state file is too long");
+	else
+		rc = read_state(f, fault);
+	if (rc == KMS_E_NOT_FOUND) {
+		/* Another process may make it at the same time: look again with the lock. */
+		if ((rc = take_lock(f, fault)) == KMS_OK &&
+		    (rc = read_state(f, fault)) == KMS_E_NOT_FOUND)
+			rc = make_new(f, now, fault);
+		state_unlock(f);
+	}
+	if (rc != KMS_OK) {
+		state_close(f);
+		return rc;
+	}
+	*out = f;
+	*state = &f->state;
+	return KMS_OK;
 }
 
 void
@@ -87,41 +209,73 @@ state_close(struct state_file *f)
 {
 	if (f == NULL)
 		return;
-	sodium_free(f->guarded); /* wipes */
-	if (f->lock >= 0)
-		close(f->lock);
+	state_unlock(f);
 	free(f);
 }
 
 int
-state_open(struct state_file **out, struct state **state, const char *path, uint64_t now)
+state_lock(struct state_file *f, struct fault *fault)
 {
-	struct state_file *f = calloc(1, sizeof(*f));
-	int rc = KMS_E_NO_MEMORY;
+	int rc = take_lock(f, fault);
 
-	*out = NULL;
-	if (f == NULL)
-		return rc;
-	f->lock = -1;
-	if (snprintf(f->path, sizeof(f->path), "%s", path) >= (int)sizeof(f->path)) {
-		rc = KMS_E_ARGUMENT;
-		goto fail;
-	}
-	if ((f->guarded = sodium_malloc(sizeof(*f->guarded))) == NULL)
-		goto fail;
-	sodium_memzero(f->guarded, sizeof(*f->guarded));
-	rc = take_lock(f);
-	if (rc == KMS_OK)
-		rc = read_file(f);
-	if (rc == KMS_E_NOT_FOUND)
-		rc = make_new(f, now);
-	sodium_memzero(f->guarded->bytes, sizeof(f->guarded->bytes));
-	if (rc != KMS_OK)
-		goto fail;
-	*out = f;
-	*state = &f->guarded->state;
-	return KMS_OK;
-fail:
-	state_close(f);
+	if (rc == KMS_OK && (rc = state_read(f, fault)) != KMS_OK)
+		state_unlock(f);
 	return rc;
+}
+
+int
+state_secret(struct state_file *f, struct secret **secret, struct fault *fault)
+{
+	uint8_t pk[32];
+	int rc = read_secret(f, fault);
+
+	if (rc == KMS_E_NOT_FOUND)
+		return fault_set(fault, KMS_E_STATE,
+		    "%s is missing. Restore it from a backup of this machine, or move %s away to begin as a new client",
+		    f->key, f->path);
+	if (rc != KMS_OK)
+		return rc;
+	if (crypto_scalarmult_base(pk, f->guarded->secret.sk) != 0 ||
+	    memcmp(pk, f->state.pk, sizeof(pk)) != 0)
+		return fault_set(fault, KMS_E_STATE,
+		    "%s is not the key of %s. Restore both, or move both away to begin as a new client",
+		    f->key, f->path);
+	*secret = &f->guarded->secret;
+	return KMS_OK;
+}
+
+int
+state_save(struct state_file *f, struct fault *fault)
+{
+	size_t len = state_encode(f->bytes, sizeof(f->bytes), &f->state);
+	int rc;
+
+	if (len == 0)
+		return fault_set(fault, KMS_E_STATE, NULL);
+	rc = file_write(AT_FDCWD, f->path, f->bytes, len, 0644, true);
+	return rc == KMS_OK ? KMS_OK : fault_errno(fault, errno, "%s", f->path);
+}
+
+int
+state_save_secret(struct state_file *f, struct fault *fault)
+{
+	int rc;
+
+	secret_encode(f->guarded->bytes, &f->guarded->secret);
+	rc = file_write(AT_FDCWD, f->key, f->guarded->bytes, SECRET_SIZE, 0600, true);
+	sodium_memzero(f->guarded->bytes, sizeof(f->guarded->bytes));
+	return rc == KMS_OK ? KMS_OK : fault_errno(fault, errno, "%s", f->key);
+}
+
+void
+state_unlock(struct state_file *f)
+{
+	int error = errno;
+
+	sodium_free(f->guarded); /* wipes */
+	f->guarded = NULL;
+	if (f->lock >= 0)
+		close(f->lock);
+	f->lock = -1;
+	errno = error;
 }

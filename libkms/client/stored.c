@@ -59,7 +59,8 @@ kms_verify(struct kms_client *c)
 	if (c == NULL)
 		return KMS_E_ARGUMENT;
 	now = client_now(c);
-	if ((rc = client_lease(c, &lease)) != KMS_OK)
+	if ((rc = client_refresh(c)) != KMS_OK || (rc = client_see_time(c)) != KMS_OK ||
+	    (rc = client_lease(c, &lease)) != KMS_OK)
 		return rc;
 	if (licence_clock_back(now, c->state->highest_seen))
 		return KMS_E_CLOCK_BACK;
@@ -78,7 +79,8 @@ kms_status(struct kms_client *c, struct kms_status_info *info)
 
 	if (c == NULL || info == NULL || info->size < sizeof(info->size))
 		return KMS_E_ARGUMENT;
-	rc = client_see_time(c);
+	if ((rc = client_refresh(c)) == KMS_OK)
+		rc = client_see_time(c);
 	client_facts(c, &f, client_now(c));
 	memset(&full, 0, sizeof(full));
 	full.licence = licence_state(&f);

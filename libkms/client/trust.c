@@ -9,13 +9,11 @@
 #include "libkms/kms_error.h"
 
 int
-trust_init(
-    struct publisher_keys *keys, const struct minisig_key *publisher, const uint8_t *statement)
+trust_init(struct publisher_keys *keys, const struct minisig_key *publisher,
+    const uint8_t *statements, unsigned count)
 {
 	*keys = (struct publisher_keys){ .key = *publisher };
-	if (statement == NULL)
-		return KMS_OK;
-	return publisher_keys_rotate(keys, statement);
+	return count == 0 ? KMS_OK : publisher_keys_chain(keys, statements, count);
 }
 
 void
@@ -23,21 +21,24 @@ trust_stored(struct publisher_keys *keys, const struct kms_client *c)
 {
 	const struct state *s = c->state;
 
-	(void)trust_init(
-	    keys, &c->publisher, s->rotation_len == ROTATION_SIZE ? s->rotation : NULL);
+	(void)trust_init(keys, &c->publisher, s->rotations[0], s->rotation_count);
 }
 
 void
-trust_remember(struct kms_client *c, const uint8_t *statement)
+trust_remember(struct kms_client *c, const uint8_t *const *statements, unsigned count)
 {
+	uint8_t row[ROTATION_CHAIN_MAX][ROTATION_SIZE];
+	struct state *s = c->state;
 	struct publisher_keys keys;
 
 	trust_stored(&keys, c);
-	if (statement == NULL || keys.count > 0 ||
-	    trust_init(&keys, &c->publisher, statement) != KMS_OK)
+	if (count == 0 || count > ROTATION_CHAIN_MAX)
 		return;
-	memcpy(c->state->rotation, statement, ROTATION_SIZE);
-	c->state->rotation_len = ROTATION_SIZE;
+	for (unsigned i = 0; i < count; i++)
+		memcpy(row[i], statements[i], ROTATION_SIZE);
+	(void)publisher_keys_chain(&keys, row[0], count);
+	s->rotation_count = keys.count;
+	memcpy(s->rotations, keys.octets, sizeof(s->rotations));
 }
 
 int

@@ -14,19 +14,18 @@
 #include "libkms/core/publisher_keys.h"
 
 /*
- * statement: ROTATION_SIZE bytes, NULL: none. KMS_OK, or why the statement does not link the
+ * count statements of ROTATION_SIZE bytes. KMS_OK, or why one of them does not link the
  * publisher's key to another one; the publisher's key is trusted in any case.
  */
-int trust_init(
-    struct publisher_keys *keys, const struct minisig_key *publisher, const uint8_t *statement);
-/* The remembered rotation, verified again: the state file is not trusted. */
+int trust_init(struct publisher_keys *keys, const struct minisig_key *publisher,
+    const uint8_t *statements, unsigned count);
+/* The remembered rotations, verified again: the state file is not trusted. */
 void trust_stored(struct publisher_keys *keys, const struct kms_client *c);
 /*
- * Remembers the rotation that a host sent, if it contains our key (NULL: the host sent none). The
- * first rotation that is seen stays: somebody who steals the old key later cannot announce
- * another one.
+ * Remembers the rotations that a host sent, if they form a chain with our key. The first rotation
+ * that is seen for a key stays: somebody who steals an old key later cannot announce another one.
  */
-void trust_remember(struct kms_client *c, const uint8_t *statement);
+void trust_remember(struct kms_client *c, const uint8_t *const *statements, unsigned count);
 
 /*
  * now: the certificate came from a host just now, so the dates of the rotation apply; 0: it was

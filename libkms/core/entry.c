@@ -43,7 +43,7 @@ client_in_range(const struct entry_client *e)
 {
 	return entry_kind_is_client(e->kind) && kind_known(e->kind) &&
 	       (e->flags & ~ENTRY_FLAGS) == 0 && e->operation >= MESSAGE_ACTIVATE &&
-	       e->operation <= MESSAGE_RELEASE && e->state <= MESSAGE_EXPIRED;
+	       e->operation <= MESSAGE_RELEASE && e->state <= MESSAGE_CLOCK_BACK;
 }
 
 size_t

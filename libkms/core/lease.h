@@ -10,8 +10,9 @@
  *       1  number p of proof hashes
  *     32p  inclusion proof, leaf to root
  *
- * A lease FILE, for verification by others, is "KMSLEASE" (8), u16 length of
- * the host certificate, the certificate, then the bundle up to the end.
+ * A lease FILE, for verification by others, is "KMSLEAS3" (8), the number of rotation statements
+ * (1) and the statements, u16 length of the host certificate, the certificate, then the bundle up
+ * to the end.
  */
 #ifndef KMS_LIBKMS_CORE_LEASE_H
 #define KMS_LIBKMS_CORE_LEASE_H

@@ -18,27 +18,20 @@ static const char *const licence_words[] = {
 	[KMS_CLOCK_BACK] = "clock moved back",
 };
 
-/* kms_open returns only a status: say here which file it is about, and what to do. */
+/* Says which file it is about, and what to do. */
 int
 tool_open(struct tool *t, struct kms_client **c)
 {
 	char detail[512] = "";
-	int rc = kms_open(c, &t->options);
+	int rc;
 
-	if (rc == KMS_OK)
+	t->options.detail = detail;
+	t->options.detail_size = sizeof(detail);
+	if ((rc = kms_open(c, &t->options)) == KMS_OK)
 		return TOOL_OK;
-	if (rc == KMS_E_STATE || rc == KMS_E_SCHEMA)
-		snprintf(detail, sizeof(detail),
-		    "%s: not changed; restore it from a backup, or move it away and activate again as a new client",
-		    t->options.state_file);
-	else if (rc == KMS_E_EXISTS)
-		snprintf(detail, sizeof(detail), "%s: another process is using it",
-		    t->options.state_file);
-	else if (rc == KMS_E_FORMAT)
+	if (rc == KMS_E_FORMAT)
 		snprintf(detail, sizeof(detail),
 		    "--publisher-key needs \"RW...\" of 56 characters, --product a UUID");
-	else if (rc == KMS_E_IO || rc == KMS_E_DENIED || rc == KMS_E_FULL)
-		snprintf(detail, sizeof(detail), "%s: %s", t->options.state_file, strerror(errno));
 	rc = tool_status(t, (uint32_t)rc, detail);
 	return rc == TOOL_REFUSED ? TOOL_LOCAL : rc;
 }
@@ -162,14 +155,13 @@ tell_hosts(struct tool *t, char *lines)
 static int
 command_discover(struct tool *t)
 {
-	char directory[] = "/tmp/kmsclient.XXXXXX", state[64], lock[80], *lines = NULL;
+	char directory[] = "/tmp/kmsclient.XXXXXX", state[64], beside[80], *lines = NULL;
 	struct kms_client *c = NULL;
 	int rc = TOOL_LOCAL;
 
 	if (mkdtemp(directory) == NULL)
 		return tool_status(t, KMS_E_IO, directory);
 	snprintf(state, sizeof(state), "%s/state", directory);
-	snprintf(lock, sizeof(lock), "%s.lock", state);
 	t->options.state_file = state;
 	t->options.publisher_key = "RWQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 	t->options.product = "00000000-0000-0000-0000-000000000001";
@@ -184,7 +176,10 @@ command_discover(struct tool *t)
 	free(lines);
 	kms_close(c);
 	unlink(state);
-	unlink(lock);
+	snprintf(beside, sizeof(beside), "%s.lock", state);
+	unlink(beside);
+	snprintf(beside, sizeof(beside), "%s.key", state);
+	unlink(beside);
 	rmdir(directory);
 	return rc;
 }

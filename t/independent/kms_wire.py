@@ -453,16 +453,41 @@ def write_bundle(b):
 
 
 def read_lease_file(octets):
-    """(host certificate, bundle), as octets."""
-    need(octets[:8] == b"KMSLEASE", "not a lease file")
+    """(host certificate, bundle), as octets; rotations are not followed here."""
+    need(octets[:6] == b"KMSLEA", "not a lease file")
+    need(octets[:8] == b"KMSLEAS3", "another version of a lease file", "KMS_E_SCHEMA")
     r = Reader(octets[8:])
+    rotations = r.num(1)
+    need(rotations <= 32, "too many rotations")
+    r.raw(232 * rotations)
     n = r.num(2)
     need(n <= 4096, "host certificate too long")
     return r.raw(n), r.rest()
 
 
 def write_lease_file(certificate, bundle):
-    return b"KMSLEASE" + u(2, len(certificate)) + certificate + bundle
+    return b"KMSLEAS3" + u(1, 0) + u(2, len(certificate)) + certificate + bundle
+
+
+# Client files (kms.state(5)) --------------------------------------------------------------------
+
+def with_sum(octets):
+    return octets + hashlib.blake2b(octets, digest_size=32).digest()
+
+
+def write_client_key(secret, sequence, operation, request_id, product, sent, challenge=bytes(16)):
+    return with_sum(b"KMSSTKEY" + u(2, 1) + u(2, 0) + u(4, 160) + secret + u(8, sequence)
+                    + u(1, operation) + bytes(7) + request_id + product + u(8, sent) + bytes(8)
+                    + challenge)
+
+
+def write_client_state(public, times, told, host, certificate, lease_certificate, bundle):
+    """Without rotations, exchange statement and hosts."""
+    rest = (public + b"".join(u(8, t) for t in times) + b"".join(u(4, n) for n in told)
+            + pad_text(host, 96) + u(1, 0) + u(2, len(certificate)) + certificate + u(1, 0)
+            + u(2, len(lease_certificate)) + lease_certificate + u(2, len(bundle)) + bundle
+            + u(1, 0))
+    return with_sum(b"KMSSTATE" + u(2, 3) + u(2, 0) + u(4, 16 + len(rest) + 32) + rest)
 
 
 def verify_lease(certificate, bundle, publisher, now, *, cmid=None, product=None, request=None,

@@ -14,7 +14,7 @@ import kms_wire as k  # noqa: E402
 import nacl.bindings as sodium  # noqa: E402
 
 SRC = os.environ.get("KMS_SRC") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
-FILES = "keys certificate hello request reply error batch lease minisign".split()
+FILES = "keys client certificate hello request reply error batch lease minisign".split()
 NOW = 1800000000
 
 
@@ -296,6 +296,14 @@ def leases():
     ok(check(lease_of({"expires": late}), late - 1), "valid up to the certificate's last second")
 
 
+def client_files():
+    same(k.write_client_key(v["client_secret"], 3, k.RENEW, bytes(range(0xa3, 0xb3)),
+                            bytes(range(0x50, 0x60)), NOW), v["client_key"], "FILE.key")
+    same(k.write_client_state(v["client_public"], (NOW, NOW - 3600, NOW, NOW),
+                              (0, 27, 25, 120, 10080, 0), "192.0.2.1 port 1688", v["certificate"],
+                              v["certificate"], v["lease_bundle"]), v["client_state"], "FILE")
+
+
 def minisign():
     """Not in the page, but in minisign's own: signature, comment, and the signature of both."""
     comment_line, key_line = v["public_key_file"].decode().splitlines()
@@ -312,7 +320,7 @@ def minisign():
         same(text.encode(), v[name], name)
 
 
-for part in (keys, certificate, hello, request, replies, errors, batch, leases, minisign):
+for part in (keys, certificate, hello, request, replies, errors, batch, leases, client_files, minisign):
     try:
         part()
     except Exception:  # one part that breaks must not hide the others

@@ -182,7 +182,7 @@ close $f;
 my $before = -s "$dir/state";
 $r = kmsclient('status');
 is("$r->{exit} $r->{status}", '4 KMS_E_STATE', 'a damaged state file');
-like($r->{stderr}, qr/\Q$dir\E\/state: not changed; restore it .* or move it away/, 'the way out');
+like($r->{stderr}, qr/\Q$dir\E\/state: damaged, and left as it is. Restore it .* or move \Q$dir\E\/state and \Q$dir\E\/state\.key away/, 'the way out');
 is(-s "$dir/state", $before, 'untouched');
 
 # The command line.

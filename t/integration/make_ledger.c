@@ -104,8 +104,7 @@ client(struct maker *m, unsigned i, unsigned count)
 	if (i + 3 < count)
 		snprintf(e.name, sizeof(e.name), "pc-%u", i);
 	else
-		snprintf(
-		    e.name, sizeof(e.name), "%s", i + 1 < count ? "twin" : "M\303\274ller");
+		snprintf(e.name, sizeof(e.name), "%s", i + 1 < count ? "twin" : "M\303\274ller");
 	len = entry_client_encode(entry, sizeof(entry), &e);
 	if (len == 0)
 		must(KMS_E_FORMAT, e.name);

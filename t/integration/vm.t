@@ -75,7 +75,7 @@ sub copied ($rule) {
     my $first = client($rule, "one-$rule", 'activate', '--vm', 'no');
     is("$first->{exit} $first->{status}", '0 KMS_OK', "$rule: activated") or diag($first->{text});
     my $clients = $a->dir . '/clients';
-    copy("$clients/one-$rule", "$clients/two-$rule") or die $!;
+    copy("$clients/one-$rule$_", "$clients/two-$rule$_") or die $! for '', '.key';
     my $one = client($rule, "one-$rule", 'renew', '--vm', 'no');
     is("$one->{exit} $one->{status}", '0 KMS_OK', "$rule: the original renews") or diag($one->{text});
     return client($rule, "two-$rule", 'renew', '--vm', 'no');

@@ -31,7 +31,9 @@ like(text(qw(why 127.0.0.1)), qr/Now all clients of publisher acme get KMS_E_NOT
 $host->enable(group => 'g');
 
 # Copies of one disk: the file with the key in it goes along.
-sub image ($from, $to) { copy($host->dir . "/clients/$from", $host->dir . "/clients/$to") or die "copy: $!\n" }
+sub image ($from, $to) {
+    copy($host->dir . "/clients/$from$_", $host->dir . "/clients/$to$_") or die "copy: $!\n" for '', '.key';
+}
 is(client('pc-1', $strict, 'activate'), 0, 'a machine');
 like(text(qw(clients --clones)), qr/No two machines share a client key\./, 'no clone yet');
 image('pc-1', 'copy-1');

@@ -68,11 +68,13 @@ static int
 teardown(void **arg)
 {
 	struct world *w = *arg;
-	char lock[96];
+	char beside[96];
 	int left;
 
-	snprintf(lock, sizeof(lock), "%s.lock", w->path);
-	unlink(lock);
+	snprintf(beside, sizeof(beside), "%s.lock", w->path);
+	unlink(beside);
+	snprintf(beside, sizeof(beside), "%s.key", w->path);
+	unlink(beside);
 	unlink(w->path);
 	left = rmdir(w->directory);
 	free(w);
@@ -96,13 +98,13 @@ give_lease(struct world *w)
 	struct state_file *f;
 	struct state *s;
 
-	assert_int_equal(state_open(&f, &s, w->path, w->now), KMS_OK);
+	assert_int_equal(state_open(&f, &s, w->path, w->now, NULL), KMS_OK);
 	testhost_entry(&w->host, &e, s->pk, w->now, 14400);
 	s->bundle_len = testhost_bundle(&w->host, s->bundle, sizeof(s->bundle), &e);
 	assert_true(s->bundle_len > 0);
 	memcpy(s->lease_certificate, w->host.certificate, w->host.certificate_len);
 	s->lease_certificate_len = w->host.certificate_len;
-	assert_int_equal(state_save(f), KMS_OK);
+	assert_int_equal(state_save(f, NULL), KMS_OK);
 	state_close(f);
 }
 
@@ -164,19 +166,55 @@ test_options(void **arg)
 	kms_close(c);
 }
 
+/* While one process asks, others may look, and may not ask. */
 static void
 test_in_use(void **arg)
 {
 	struct world *w = *arg;
-	struct kms_client *c = open_client(w), *d;
+	struct kms_client *c = open_client(w), *d = open_client(w);
+	struct kms_result r = { .size = sizeof(r) };
+	char detail[300];
 	FILE *f;
 
-	assert_int_equal(kms_open(&d, &w->o), KMS_E_EXISTS);
+	assert_int_equal(client_begin(c, NULL), KMS_OK);
+	assert_int_equal(kms_activate(d, &r), KMS_E_EXISTS);
+	assert_non_null(strstr(r.detail, "another process is using it"));
+	w->now += 3600;
+	assert_int_equal(licence(w, d), KMS_UNLICENSED);
+	assert_int_equal(kms_verify(d), KMS_E_NO_LEASE);
+	assert_true(d->state->highest_seen == w->now - 3600); /* not written */
+	client_end(c);
+	assert_null(c->secret);
 	kms_close(c);
+	assert_int_equal(licence(w, d), KMS_UNLICENSED);
+	assert_true(d->state->highest_seen == w->now);
+	kms_close(d);
 	f = fopen(w->path, "r+");
 	fputs("damage", f);
 	fclose(f);
+	w->o.detail = detail;
+	w->o.detail_size = sizeof(detail);
 	assert_int_equal(kms_open(&d, &w->o), KMS_E_STATE);
+	assert_non_null(strstr(detail, ": damaged, and left as it is. "));
+	assert_non_null(strstr(detail, ".key away to begin as a new client"));
+}
+
+/* A new lease by one object is seen by the other, also in the lease file. */
+static void
+test_two_objects(void **arg)
+{
+	struct world *w = *arg;
+	struct kms_client *c = open_client(w);
+	size_t size = 0;
+
+	assert_int_equal(kms_verify(c), KMS_E_NO_LEASE);
+	give_lease(w);
+	assert_int_equal(kms_verify(c), KMS_OK);
+	assert_int_equal(licence(w, c), KMS_ACTIVATED);
+	assert_int_equal(kms_lease_export(c, NULL, &size), KMS_E_TOO_LARGE);
+	assert_int_equal(unlink(w->path), 0);
+	assert_int_equal(kms_verify(c), KMS_E_STATE);
+	kms_close(c);
 }
 
 static void
@@ -197,6 +235,8 @@ test_licence_over_time(void **arg)
 	w->now = T + 10 * DAY - 1;
 	assert_int_equal(kms_verify(c), KMS_OK);
 	w->now = T + 10 * DAY;
+	assert_int_equal(kms_verify(c), KMS_E_LEASE_EXPIRED);
+	w->now = T + 10 * DAY + 60; /* the time seen is written once a minute */
 	assert_int_equal(licence(w, c), KMS_EXPIRED);
 	assert_int_equal(kms_verify(c), KMS_E_LEASE_EXPIRED);
 	/* Setting the clock back does not bring it back, also not in the next run. */
@@ -255,9 +295,9 @@ test_not_ours(void **arg)
 	assert_int_equal(kms_verify(c), KMS_E_PUBLISHER);
 	kms_close(c);
 	w->o.publisher_key = w->host.publisher_text;
-	assert_int_equal(state_open(&f, &s, w->path, w->now), KMS_OK);
-	crypto_kx_keypair(s->pk, s->sk); /* the lease copied to another machine */
-	assert_int_equal(state_save(f), KMS_OK);
+	assert_int_equal(state_open(&f, &s, w->path, w->now, NULL), KMS_OK);
+	memset(s->pk, 0x52, sizeof(s->pk)); /* the lease copied to another machine */
+	assert_int_equal(state_save(f, NULL), KMS_OK);
 	state_close(f);
 	c = open_client(w);
 	assert_int_equal(kms_verify(c), KMS_E_LEASE_OTHER);
@@ -350,10 +390,13 @@ peek(struct world *w, uint64_t *sequence, uint8_t id[16])
 {
 	struct state_file *f;
 	struct state *s;
+	struct secret *secret;
 
-	assert_int_equal(state_open(&f, &s, w->path, w->now), KMS_OK);
-	*sequence = s->sequence;
-	memcpy(id, s->pending_id, 16);
+	assert_int_equal(state_open(&f, &s, w->path, w->now, NULL), KMS_OK);
+	assert_int_equal(state_lock(f, NULL), KMS_OK);
+	assert_int_equal(state_secret(f, &secret, NULL), KMS_OK);
+	*sequence = secret->sequence;
+	memcpy(id, secret->pending_id, 16);
 	state_close(f);
 }
 
@@ -433,6 +476,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_options, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_in_use, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_two_objects, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_licence_over_time, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_grace, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_not_ours, setup, teardown),

@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "libkms/base/wire.h"
+#include "libkms/client/secret.h"
+#include "libkms/client/state.h"
 #include "libkms/core/batch.h"
 #include "libkms/core/certificate.h"
 #include "libkms/core/entry.h"
@@ -194,15 +196,17 @@ make_lease(struct scene *s)
 		.proof_count = (uint8_t)s->proof_count[OURS],
 		.proof = s->proof[OURS][0] };
 	struct octets *f = &s->file;
+	struct wire_writer w;
 	struct entry_client e;
 
 	s->bundle.len = lease_encode(s->bundle.at, sizeof(s->bundle.at), &l);
-	memcpy(f->at, "KMSLEASE", 8);
-	f->at[8] = (uint8_t)(s->certificate.len >> 8);
-	f->at[9] = (uint8_t)s->certificate.len;
-	memcpy(f->at + 10, s->certificate.at, s->certificate.len);
-	memcpy(f->at + 10 + s->certificate.len, s->bundle.at, s->bundle.len);
-	f->len = 10 + s->certificate.len + s->bundle.len;
+	wire_writer_init(&w, f->at, sizeof(f->at));
+	wire_put(&w, "KMSLEAS3", 8);
+	wire_put_u8(&w, 0);
+	wire_put_u16(&w, (uint16_t)s->certificate.len);
+	wire_put(&w, s->certificate.at, s->certificate.len);
+	wire_put(&w, s->bundle.at, s->bundle.len);
+	f->len = wire_written(&w);
 	return lease_verify(
 	    &e, s->bundle.at, s->bundle.len, &s->cert, s->cmid, s->cert.products[0]);
 }
@@ -437,6 +441,44 @@ print_one_reply(
 	return n == 0 || len == 0 ? -1 : 0;
 }
 
+/* FILE and FILE.key of kms.state(5). */
+static int
+print_client(FILE *out, struct scene *s)
+{
+	static struct state st;
+	static uint8_t file[STATE_MAX];
+	struct secret key = { .sequence = OURS,
+		.pending_operation = MESSAGE_RENEW,
+		.pending_time = NOW,
+		.borrow_minutes = 0 };
+	uint8_t bytes[SECRET_SIZE];
+	size_t len;
+
+	memcpy(key.sk, s->client_sk, 32);
+	count_up(key.pending_id, 16, 0xa0 + OURS);
+	count_up(key.pending_product, 16, 0x50);
+	secret_encode(bytes, &key);
+	hex(out, "client_key", bytes, sizeof(bytes));
+	memset(&st, 0, sizeof(st));
+	memcpy(st.pk, s->client_pk, 32);
+	st.highest_seen = NOW;
+	st.first_use = NOW - 3600;
+	st.last_exchange = NOW;
+	st.last_attempt = NOW;
+	st.count = 27;
+	st.required = 25;
+	st.activation_interval = 120;
+	st.renewal_interval = 10080;
+	strcpy(st.host, "192.0.2.1 port 1688");
+	memcpy(st.certificate, s->certificate.at, st.certificate_len = s->certificate.len);
+	memcpy(
+	    st.lease_certificate, s->certificate.at, st.lease_certificate_len = s->certificate.len);
+	memcpy(st.bundle, s->bundle.at, st.bundle_len = s->bundle.len);
+	len = state_encode(file, sizeof(file), &st);
+	hex(out, "client_state", file, len);
+	return len > 0 ? 0 : -1;
+}
+
 static int
 print_reply(FILE *out, struct scene *s)
 {
@@ -539,6 +581,7 @@ static const struct {
 	{ "batch", "batch 2 of the host: five entries, tree, header, signature, proofs",
 	    print_batch },
 	{ "lease", "entry 3 of the batch as a lease bundle and as a lease file", print_lease },
+	{ "client", "a client's two files: FILE.key and FILE", print_client },
 	{ "reply", "reply texts and the REPLY frames that seal them", print_reply },
 	{ "error", "ERROR frames", print_error },
 	{ "minisign", "a file of the publisher and its signatures (-S, and -S -l)",
@@ -546,7 +589,7 @@ static const struct {
 };
 
 const char *const vectors_files[] = { "keys", "certificate", "hello", "rotation", "request",
-	"batch", "lease", "reply", "error", "minisign", NULL };
+	"batch", "lease", "client", "reply", "error", "minisign", NULL };
 
 int
 vectors_print(FILE *out, const char *file)

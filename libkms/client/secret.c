@@ -1,0 +1,87 @@
+/*
+ * secret.c - see secret.h.
+ */
+#include "libkms/client/secret.h"
+
+#include <sodium.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "libkms/base/wire.h"
+#include "libkms/kms_error.h"
+
+#define SUM 32
+
+static const uint8_t magic[8] = { 'K', 'M', 'S', 'S', 'T', 'K', 'E', 'Y' };
+
+void
+secret_encode(uint8_t out[SECRET_SIZE], const struct secret *s)
+{
+	struct wire_writer w;
+
+	wire_writer_init(&w, out, SECRET_SIZE - SUM);
+	wire_put(&w, magic, sizeof(magic));
+	wire_put_u16(&w, SECRET_VERSION);
+	wire_put_u16(&w, 0);
+	wire_put_u32(&w, SECRET_SIZE);
+	wire_put(&w, s->sk, sizeof(s->sk));
+	wire_put_u64(&w, s->sequence);
+	wire_put_u8(&w, s->pending_operation);
+	wire_put_zero(&w, 7);
+	wire_put(&w, s->pending_id, sizeof(s->pending_id));
+	wire_put(&w, s->pending_product, sizeof(s->pending_product));
+	wire_put_u64(&w, s->pending_time);
+	wire_put_u32(&w, s->borrow_minutes);
+	wire_put_u32(&w, 0);
+	wire_put(&w, s->challenge, sizeof(s->challenge));
+	crypto_generichash(out + SECRET_SIZE - SUM, SUM, out, SECRET_SIZE - SUM, NULL, 0);
+}
+
+/* Magic, check octets and length are in the same places in every version. */
+static int
+check_whole(const uint8_t *in, size_t len, uint16_t *version)
+{
+	struct wire_reader r;
+	uint8_t sum[SUM];
+
+	if (len < 16 + SUM || memcmp(in, magic, sizeof(magic)) != 0)
+		return KMS_E_STATE;
+	crypto_generichash(sum, SUM, in, len - SUM, NULL, 0);
+	if (memcmp(sum, in + len - SUM, SUM) != 0)
+		return KMS_E_STATE;
+	wire_reader_init(&r, in + sizeof(magic), 8);
+	*version = wire_get_u16(&r);
+	if (wire_get_u16(&r) != 0 || wire_get_u32(&r) != len)
+		return KMS_E_STATE;
+	return *version == SECRET_VERSION ? KMS_OK : KMS_E_SCHEMA;
+}
+
+int
+secret_decode(struct secret *s, const uint8_t *in, size_t len, uint16_t *version)
+{
+	struct wire_reader r;
+	const uint8_t *zero;
+	uint16_t found = 0;
+	uint32_t reserved;
+	int rc = check_whole(in, len, &found);
+
+	if (version != NULL)
+		*version = found;
+	if (rc != KMS_OK)
+		return rc;
+	if (len != SECRET_SIZE)
+		return KMS_E_STATE;
+	wire_reader_init(&r, in + 16, SECRET_SIZE - 16 - SUM);
+	wire_get(&r, s->sk, sizeof(s->sk));
+	s->sequence = wire_get_u64(&r);
+	s->pending_operation = wire_get_u8(&r);
+	zero = wire_view(&r, 7);
+	wire_get(&r, s->pending_id, sizeof(s->pending_id));
+	wire_get(&r, s->pending_product, sizeof(s->pending_product));
+	s->pending_time = wire_get_u64(&r);
+	s->borrow_minutes = wire_get_u32(&r);
+	reserved = wire_get_u32(&r);
+	wire_get(&r, s->challenge, sizeof(s->challenge));
+	return wire_finish(&r) == KMS_OK && reserved == 0 && sodium_is_zero(zero, 7) ? KMS_OK
+										     : KMS_E_STATE;
+}
