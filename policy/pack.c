@@ -13,7 +13,10 @@
 #include "policy/values.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define YEAR_MINUTES (366 * 1440)
+#define DAY_MINUTES 1440
+#define YEAR_MINUTES (366 * DAY_MINUTES)
+#define WINDOW_MIN 5 /* minutes */
+#define WINDOW_MAX YEAR_MINUTES
 
 /* A name that a line referred to, until all names are known. */
 struct reference {
@@ -28,6 +31,8 @@ struct parse {
 	int product_line[POLICY_PRODUCTS];
 	char covers[POLICY_GROUPS][INI_LINE_MAX + 1];
 	int covers_line[POLICY_GROUPS];
+	int requires_host_line;
+	int window_line; /* of a window that is not built yet, 0: none */
 };
 
 static int
@@ -80,6 +85,40 @@ read_versions(struct ini_reader *r, const struct ini_key *key, void *record, con
 		snprintf(list[(*count)++], sizeof(list[0]), "%u.%u", major, minor);
 		at += n;
 	}
+	return true;
+}
+
+static bool
+read_requires_host(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	struct parse *p = r->arg;
+	uint16_t release[3];
+
+	if (!value_release_parse(release, value))
+		return ini_expected(r, key, value, "a version of kmsd such as 0.3 or 0.3.1");
+	p->requires_host_line = r->line;
+	memcpy(p->out->requires_host, release, sizeof(release));
+	return true;
+}
+
+/* A bare number is days, as it always was. */
+static bool
+read_window(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	bool bare = value[0] != '\0' && value[strspn(value, "0123456789")] == '\0';
+	struct parse *p = r->arg;
+	struct policy_pool *pool = record;
+	uint64_t minutes;
+
+	if (!value_minutes_parse(&minutes, value) || minutes > WINDOW_MAX ||
+	    (bare && minutes > WINDOW_MAX / DAY_MINUTES) ||
+	    (bare ? minutes * DAY_MINUTES : minutes) < WINDOW_MIN)
+		return ini_expected(r, key, value,
+		    "a number of days from 1 to 366, or a time from 5m to 366d such as 90m, 12h or 30d");
+	minutes *= bare ? DAY_MINUTES : 1;
+	if (minutes % DAY_MINUTES != 0)
+		p->window_line = r->line;
+	pool->window_days = (uint16_t)(minutes / DAY_MINUTES);
 	return true;
 }
 
@@ -225,6 +264,7 @@ static const struct ini_key policy_keys[] = {
 	{ "title", ini_text, AT(policy_pack, title), 1, 0, NULL, false },
 	{ "version", read_version, AT(policy_pack, major), 0, 0, NULL, false },
 	{ "issued", ini_time, AT(policy_pack, issued), 0, 0, NULL, false },
+	{ "requires-host", read_requires_host, AT(policy_pack, requires_host), 0, 0, "", false },
 	{ "requires", read_versions, AT(policy_pack, requires_any), 0, 0, "", false },
 	{ "replaces", read_versions, AT(policy_pack, replaces), 0, 0, "", false },
 };
@@ -234,7 +274,7 @@ static const struct ini_key group_keys[] = {
 static const struct ini_key pool_keys[] = {
 	{ "number", ini_number, AT(policy_pool, number), 1, UINT16_MAX, NULL, false },
 	{ "capacity", ini_number, AT(policy_pool, capacity), 0, UINT32_MAX, "0", false },
-	{ "window", ini_number, AT(policy_pool, window_days), 1, 366, "30", false },
+	{ "window", read_window, AT(policy_pool, window_days), 0, 0, "30", false },
 };
 static const struct ini_key product_keys[] = {
 	{ "name", ini_text, AT(policy_product, name), 1, 0, NULL, false },
@@ -355,6 +395,35 @@ by_id(const void *a, const void *b)
 	    ((const struct policy_product *)a)->id, ((const struct policy_product *)b)->id, 16);
 }
 
+/*
+ * A pack for a newer kmsd may hold what this one takes for mistakes: the version is what has to be
+ * said, whatever else is wrong.
+ */
+static int
+check_release(struct parse *p, struct fault *err, int rc)
+{
+	const uint16_t *needs = p->out->requires_host;
+	uint16_t ours[3];
+	char patch[8] = "";
+
+	if (!value_release_parse(ours, PACKAGE_VERSION))
+		return fault_set(
+		    err, KMS_E_FORMAT, "this is kmsd %s, which is no version", PACKAGE_VERSION);
+	for (unsigned i = 0; i < 3; i++) {
+		if (needs[i] == ours[i])
+			continue;
+		if (needs[i] < ours[i])
+			return rc;
+		*err = (struct fault){ 0 };
+		if (needs[2] != 0)
+			snprintf(patch, sizeof(patch), ".%u", needs[2]);
+		return fault_at(err, p->requires_host_line, KMS_E_PREREQUISITE,
+		    "the pack needs kmsd %u.%u%s or newer; this is %s", needs[0], needs[1], patch,
+		    PACKAGE_VERSION);
+	}
+	return rc;
+}
+
 int
 policy_pack_parse(struct policy_pack *out, const char *text, size_t len, struct fault *err)
 {
@@ -367,9 +436,14 @@ policy_pack_parse(struct policy_pack *out, const char *text, size_t len, struct 
 		return fault_set(err, KMS_E_NO_MEMORY, NULL);
 	p->out = out;
 	rc = ini_read(sections, COUNT(sections), p, text, len, PACK_MAX, err);
+	rc = check_release(p, err, rc);
 	if (rc == KMS_OK &&
 	    (!close_groups(p, err) || !check_pools(p, err) || !resolve_products(p, err)))
 		rc = KMS_E_FORMAT;
+	if (rc == KMS_OK && p->window_line != 0)
+		rc = fault_at(err, p->window_line, KMS_E_PREREQUISITE,
+		    "a window that is no whole number of days is not built yet in kmsd %s",
+		    PACKAGE_VERSION);
 	if (rc == KMS_OK)
 		qsort(out->products, out->product_count, sizeof(out->products[0]), by_id);
 	free(p);

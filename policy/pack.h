@@ -12,7 +12,10 @@
 
 #define PACK_MAX (256 * 1024) /* bytes of ini text */
 
-/* KMS_OK, KMS_E_FORMAT, KMS_E_TOO_LARGE. *out is large: let the caller allocate it. */
+/*
+ * KMS_OK, KMS_E_FORMAT, KMS_E_TOO_LARGE, KMS_E_PREREQUISITE (needs a newer kmsd than this). *out is
+ * large: let the caller allocate it.
+ */
 int policy_pack_parse(struct policy_pack *out, const char *text, size_t len, struct fault *err);
 
 #endif

@@ -56,8 +56,9 @@ struct policy_contact {
 struct policy_pack {
 	char id[POLICY_NAME + 1]; /* name that stays the same across versions */
 	char title[POLICY_NAME + 1];
-	uint16_t major, minor; /* "1.2" */
-	uint64_t issued;       /* seconds */
+	uint16_t major, minor;     /* "1.2" */
+	uint64_t issued;           /* seconds */
+	uint16_t requires_host[3]; /* oldest version of kmsd that may use it; zeros: any */
 	/* versions, one of which must be installed first */
 	char requires_any[POLICY_REQUIRES][16];
 	char replaces[POLICY_REQUIRES][16];

@@ -167,6 +167,26 @@ value_version_parse(uint16_t *major, uint16_t *minor, const char *text)
 }
 
 bool
+value_release_parse(uint16_t out[3], const char *text)
+{
+	uint64_t v;
+
+	for (unsigned i = 0; i < 3; i++) {
+		if (!number_prefix(&v, UINT16_MAX, &text))
+			return false;
+		out[i] = (uint16_t)v;
+		if (*text == '\0' && i > 0) {
+			if (i == 1)
+				out[2] = 0;
+			return true;
+		}
+		if (*text++ != '.')
+			return false;
+	}
+	return false;
+}
+
+bool
 value_name_ok(const char *text, size_t max)
 {
 	size_t n =

@@ -24,6 +24,8 @@ bool value_time_format(char out[VALUE_TIME + 1], uint64_t time);
 
 bool value_minutes_parse(uint64_t *out, const char *text); /* 90, 90m, 2h, 30d */
 bool value_version_parse(uint16_t *major, uint16_t *minor, const char *text);
+/* X.Y or X.Y.Z, each up to 65535. */
+bool value_release_parse(uint16_t out[3], const char *text);
 
 /* A name that other files refer to: letters, digits, '.', '_', '-', at most max. */
 bool value_name_ok(const char *text, size_t max);

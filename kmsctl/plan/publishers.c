@@ -46,7 +46,7 @@ static const struct {
 } remedies[] = {
 	{ PACK, KMS_E_OLDER, "in kms.ini, set policy to a newer pack, or remove that line" },
 	{ PACK, KMS_E_PREREQUISITE,
-	    "install that pack first (kmsctl policy install), then run kmsctl apply" },
+	    "install first what the message names: the other pack (kmsctl policy install) or the newer kmsd; then run kmsctl apply" },
 	{ PACK, KMS_E_EXISTS, "ask the publisher: a changed pack must have another version" },
 	{ KEY, KMS_E_EXISTS, "if the file is the right one: kmsctl key remove, then kmsctl apply" },
 	{ KEY, KMS_E_KEY_EXPIRED, "ask the publisher for a new key, and replace the file" },

@@ -88,9 +88,12 @@ unknown_key(struct ini_reader *r, const char *name)
 	if (near.name != NULL)
 		return ini_fail(r, r->line, "unknown key \"%.64s\" in [%s]: did you mean \"%s\"?",
 		    name, here, near.name);
-	return ini_fail(r, r->line, "unknown key \"%.64s\" in [%s]%s%s", name, here,
-	    r->format->manual != NULL ? ": see " : "",
-	    r->format->manual != NULL ? r->format->manual : "");
+	/* A publisher may be ahead of this host: then the key is no mistake. */
+	if (r->format->manual == NULL)
+		return ini_fail(r, r->line,
+		    "unknown key \"%.64s\" in [%s]; a newer kmsd may know it", name, here);
+	return ini_fail(
+	    r, r->line, "unknown key \"%.64s\" in [%s]: see %s", name, here, r->format->manual);
 }
 
 /* End of a section: missing keys get their fallback. */

@@ -127,7 +127,20 @@ static const struct bad {
 	{ POLICY GROUP "[pool p]\nnumber = one\n", 8, "number = \"one\"" },
 	{ POLICY GROUP "[pool p]\nnumber = 0x1\n", 8, "number = \"0x1\"" },
 	{ POLICY GROUP POOL "window = 0\n", 9,
-	    "window = \"0\": it must be a number from 1 to 366" },
+	    "window = \"0\": it must be a number of days from 1 to 366, or a time from 5m" },
+	{ POLICY GROUP POOL "window = 4m\n", 9, "window = \"4m\"" },
+	{ POLICY GROUP POOL "window = 367d\n", 9, "window = \"367d\"" },
+	{ POLICY GROUP POOL "window = 1w\n", 9, "window = \"1w\"" },
+	{ POLICY GROUP POOL "window = 527041m\n", 9, "window = \"527041m\"" },
+	{ POLICY GROUP POOL "window = -1d\n", 9, "window = \"-1d\"" },
+	{ POLICY GROUP POOL "window = 18446744073709551616d\n", 9, "window = \"184467" },
+	{ POLICY GROUP POOL "overdraft = 10%\n", 9,
+	    "unknown key \"overdraft\" in [pool NAME]; a newer kmsd may know it" },
+	{ "[policy]\nrequires-host = 1\n", 2,
+	    "requires-host = \"1\": it must be a version of kmsd" },
+	{ "[policy]\nrequires-host = 0.1.2.3\n", 2, "requires-host = \"0.1.2.3\"" },
+	{ "[policy]\nrequires-host = 0.65536\n", 2, "requires-host = \"0.65536\"" },
+	{ "[policy]\nrequires-host = 0.1-rc1\n", 2, "requires-host = \"0.1-rc1\"" },
 	{ POLICY GROUP POOL "window = 367\n", 9, "window = \"367\"" },
 	{ POLICY GROUP POOL "capacity = 4294967296\n", 9, "capacity = \"4294967296\"" },
 	{ POLICY GROUP POOL "capacity = 99999999999999999999999\n", 9, "capacity = \"" },
@@ -182,6 +195,64 @@ test_bad(void **state)
 		    strncmp(err.text, bad[i].message, strlen(bad[i].message)) != 0)
 			fail_msg("row %zu (%s): status %d, line %d: %s", i, bad[i].message, rc,
 			    err.line, err.text);
+	}
+}
+
+/* What a newer pack needs is said before whatever else is wrong with it. */
+static void
+test_requires_host(void **state)
+{
+	static const struct {
+		const char *text;
+		int rc;
+		const char *message;
+	} rows[] = {
+		{ POLICY "requires-host = 0.0\n" GROUP POOL PRODUCT, KMS_OK, "" },
+		{ POLICY "requires-host = " PACKAGE_VERSION "\n" GROUP POOL PRODUCT, KMS_OK, "" },
+		{ POLICY "requires-host = 99.0\n" GROUP POOL PRODUCT, KMS_E_PREREQUISITE,
+		    "the pack needs kmsd 99.0 or newer; this is " PACKAGE_VERSION },
+		{ POLICY "requires-host = 99.0.7\nzebra = 1\n" GROUP POOL "overdraft = 10%\n",
+		    KMS_E_PREREQUISITE, "the pack needs kmsd 99.0.7 or newer" },
+		{ "[future]\nx = y\n" POLICY "requires-host = 65535.65535.65535\n",
+		    KMS_E_PREREQUISITE, "the pack needs kmsd 65535.65535.65535 or newer" },
+		{ POLICY "requires-host = 0.0\nzebra = 1\n" GROUP POOL PRODUCT, KMS_E_FORMAT,
+		    "unknown key \"zebra\" in [policy]; a newer kmsd may know it" },
+		{ POLICY GROUP POOL "window = 12h\n" PRODUCT, KMS_E_PREREQUISITE,
+		    "a window that is no whole number of days is not built yet" },
+		{ POLICY GROUP POOL "window = 12h\n" PRODUCT "zebra = 1\n", KMS_E_FORMAT,
+		    "unknown key" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fault err;
+		int rc = parse(rows[i].text, &err);
+
+		if (rc != rows[i].rc ||
+		    strncmp(err.text, rows[i].message, strlen(rows[i].message)) != 0)
+			fail_msg("row %zu: status %d: %s", i, rc, err.text);
+	}
+}
+
+static void
+test_window(void **state)
+{
+	static const struct {
+		const char *text;
+		unsigned days;
+	} rows[] = {
+		{ POLICY GROUP POOL "window = 1\n" PRODUCT, 1 },
+		{ POLICY GROUP POOL "window = 366\n" PRODUCT, 366 },
+		{ POLICY GROUP POOL "window = 30d\n" PRODUCT, 30 },
+		{ POLICY GROUP POOL "window = 48h\n" PRODUCT, 2 },
+		{ POLICY GROUP POOL "window = 1440m\n" PRODUCT, 1 },
+		{ POLICY GROUP POOL PRODUCT, 30 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fault err;
+
+		assert_int_equal(parse(rows[i].text, &err), KMS_OK);
+		assert_int_equal(pack.pools[0].window_days, rows[i].days);
 	}
 }
 
@@ -499,6 +570,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_requires_host),
+		cmocka_unit_test(test_window),
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_defaults_and_order),
