@@ -38,6 +38,7 @@ static const struct command *const commands[] = {
 	&cmd_relay_import.line,
 	&cmd_client_show.line,
 	&cmd_client_revoke.line,
+	&cmd_client_unrevoke.line,
 	&cmd_client_forget.line,
 	&cmd_key_install.line,
 	&cmd_key_show.line,

@@ -3,21 +3,23 @@
  * decided, used by the live path and by replay alike, so that the index matches the journal by
  * construction.
  *
- * Kind      row                                                     counts
- * LEASE     product (and with it pool), expires, sequence, ...      on its day
- * SEEN      the same, expires kept                                  on its day
- * RELEASE   the same, expires 0, RELEASED                           no longer
- * REFUSAL   status, last seen, VM, clones; nothing else             as before
- * REVOKE    REVOKED, for good; made when there is none              no longer
- * FORGET    the row and its host row go, REVOKED with them          no longer
- * RELAYED   a row of its own by source address, relayed.h          never
- * others    nothing
+ * Every field is a maximum, a minimum, or the winner's, never a sum: entries give the same rows in
+ * any order, and applied twice they change nothing. So a replay over rows that an unfinished
+ * checkpoint wrote is harmless.
  *
- * Sequence, request id, batch and leaf are those of the highest sequence number that was not
- * refused: after a refusal the client may send the same request again, and a repeat is answered
- * from that leaf. A refusal of a client without a row makes one (for the operator to see), with
- * its product only when a pack names the product: a stranger must not be able to fill the table of
- * seats.
+ * The act   the highest of LEASE, SEEN, RELEASE, REVOKE, UNREVOKE, FORGET and RECLAIM by (sequence
+ *           or through, stage, host, batch, leaf); stage is 0 for the first three and 1 for the
+ *           others. It gives seat, flags, sequence, request id, place, counts until, expires and
+ *           binding; those of stage 1 end the seat.
+ * REFUSAL   never an act: after a refusal the client may send the same request again. A client that
+ *           has only refusals has a row for the operator to see, with the seat of the one with the
+ *           highest (time, status, product); a stranger must not fill the table of seats, so the
+ *           seat of a product that no pack names is none.
+ * Registers revoked (REVOKE, UNREVOKE) and held (HOLD, FORGET): the highest counter wins.
+ * Names     of the client kind with the highest time; none of a time up to an ERASE, or before a
+ *           FORGET.
+ * RELAYED   a row of its own by the commitment to its source address, observed.h.
+ * others    nothing
  */
 #ifndef KMSDB_APPLY_H
 #define KMSDB_APPLY_H
@@ -27,28 +29,51 @@
 
 #include "kmsdb/row.h"
 #include "libkms/core/entry.h"
+#include "libkms/core/entry_about.h"
+
+enum apply_effect {
+	APPLY_NOTHING,
+	APPLY_CLIENT,   /* a client kind: e.client */
+	APPLY_ABOUT,    /* about one client: e.about */
+	APPLY_FLOOR,    /* ERASE of all: e.about.value is the floor of names */
+	APPLY_OBSERVED, /* of the relay: e.key is its subject */
+};
+
+/* Where an entry is. */
+struct apply_place {
+	uint64_t batch;
+	uint32_t leaf;
+	uint8_t header[8]; /* zeros: the batch is not closed yet */
+};
 
 /* An entry, decoded as far as the index needs. */
 struct apply_entry {
+	enum apply_effect effect;
 	uint8_t kind;
-	bool about_client; /* else: no effect */
-	uint8_t cmid[16];
-	struct entry_client client; /* client kinds */
+	uint8_t key[16]; /* CMID or subject */
 	uint64_t time;
-	uint64_t batch; /* where it is */
-	uint32_t leaf;
-	uint32_t host_hash; /* client kinds */
+	struct apply_place place;
+	union {
+		struct entry_client client;
+		struct entry_about about;
+	};
+	bool named;  /* aside is there */
+	bool spoilt; /* there is one, and it is malformed: counts as erased */
+	struct aside aside;
 };
-/* KMS_OK or the decoder's error. */
-int apply_decode(
-    struct apply_entry *out, const uint8_t *entry, size_t len, uint64_t batch, uint32_t leaf);
+/* KMS_OK or the decoder's error: KMS_E_SCHEMA, KMS_E_FORMAT, ... */
+int apply_decode(struct apply_entry *out, const struct item *item, const struct apply_place *place);
 
+/* Does the entry need the cold row, given the hot one? floor: names up to this time are erased. */
+bool apply_needs_cold(
+    const struct client_row *row, bool exists, const struct apply_entry *e, uint64_t floor);
 /*
- * *row before (exists: is there one?) becomes *row after; true when there is one after. The caller
- * finds row->seat again from row->c.
+ * The rows before become the rows after. Without a row before (exists false) both are made. cold is
+ * NULL when apply_needs_cold says so. The caller finds row->seat again from row->c.
  */
-bool apply_client(struct client_row *row, bool exists, const struct apply_entry *e);
-/* The same for the host row; call when row->host_hash changed or there was no row. */
-void apply_host(struct kmsdb_host *host, bool exists, const struct apply_entry *e);
+void apply(
+    struct client_row *row, struct kmsdb_cold *cold, bool exists, const struct apply_entry *e);
+/* Its names are erased. */
+void apply_blank(struct kmsdb_cold *cold);
 
 #endif

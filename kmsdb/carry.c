@@ -1,5 +1,5 @@
 /*
- * carry.c - slices of a generation, each with its rows, hosts and counters.
+ * carry.c - slices of a generation, each with its rows and counts.
  */
 #include "kmsdb/carry.h"
 
@@ -13,11 +13,10 @@
 #define SLICE 3072
 #define DELTAS 1024 /* power of two */
 
-/* The change of the count of (pool, day). */
+/* The change of a count row. */
 struct delta {
 	bool used;
-	uint16_t pool;
-	uint32_t day;
+	uint8_t key[ROW_COUNT_KEY];
 	int64_t by;
 };
 
@@ -33,36 +32,31 @@ static void
 flush_deltas(struct slice *s)
 {
 	for (size_t i = 0; i < DELTAS; i++) {
-		const struct delta *d = &s->deltas[i];
-		uint8_t key[ROW_DAY_KEY];
-		struct wire_writer w;
-		if (!d->used || d->by == 0)
-			continue;
-		wire_writer_init(&w, key, sizeof(key));
-		wire_put(&w, s->seats->pools[d->pool].publisher, 8);
-		wire_put_u16(&w, s->seats->pools[d->pool].number);
-		wire_put_u32(&w, d->day);
-		index_count_day(s->index, key, d->by);
+		if (s->deltas[i].used && s->deltas[i].by != 0)
+			index_count(s->index, s->deltas[i].key, s->deltas[i].by);
 	}
 	memset(s->deltas, 0, sizeof(s->deltas));
 	s->delta_count = 0;
 }
 
-/* What a row counts: row.h has the places of seat and day. */
+/* What a row counts, if anything. */
 static void
-move(struct slice *s, const uint8_t *row, int by)
+move(struct slice *s, const uint8_t row[ROW_HOT], int by)
 {
-	uint16_t seat = (uint16_t)(row[0] << 8 | row[1]);
-	uint32_t day = (uint32_t)row[12] << 16 | (uint32_t)row[13] << 8 | row[14];
-	uint16_t pool = s->seats->seats[seat].pool;
-	size_t i = (day * 31 + pool * 977u) % DELTAS;
+	uint32_t until = row_hot_counts(row);
+	uint16_t seat = row_hot_seat(row);
+	uint8_t key[ROW_COUNT_KEY];
+	size_t i;
 
-	if (day == 0)
+	if (until == 0 || seat == ROW_NO_SEAT)
 		return;
-	while (s->deltas[i].used && (s->deltas[i].day != day || s->deltas[i].pool != pool))
+	seats_count_key(key, &s->seats->seats[seat], row_hot_borrowed(row), until);
+	i = (until / 60 * 31 + seat * 977u) % DELTAS;
+	while (s->deltas[i].used && memcmp(s->deltas[i].key, key, sizeof(key)) != 0)
 		i = (i + 1) % DELTAS;
 	if (!s->deltas[i].used) {
-		s->deltas[i] = (struct delta){ .used = true, .pool = pool, .day = day };
+		s->deltas[i].used = true;
+		memcpy(s->deltas[i].key, key, sizeof(key));
 		s->delta_count++;
 	}
 	s->deltas[i].by += by;
@@ -72,24 +66,16 @@ move(struct slice *s, const uint8_t *row, int by)
 
 /* Rows written: 0 or 1. */
 static size_t
-carry_host(struct slice *s, const uint8_t *cmid)
+carry_cold(struct slice *s, const uint8_t *cmid)
 {
 	const uint8_t *row;
 	size_t len;
 
-	if (overlay_count(s->g->rows[GENERATION_HOSTS]) == 0)
+	if (overlay_count(s->g->rows[GENERATION_COLD]) == 0 ||
+	    overlay_get(s->g->rows[GENERATION_COLD], cmid, &row, &len) != OVERLAY_ROW)
 		return 0;
-	switch (overlay_get(s->g->rows[GENERATION_HOSTS], cmid, &row, &len)) {
-	case OVERLAY_ROW:
-		index_put(s->index, INDEX_HOSTS, cmid, ROW_CMID, row, len);
-		return 1;
-	case OVERLAY_GONE:
-		index_delete(s->index, INDEX_HOSTS, cmid, ROW_CMID);
-		return 1;
-	case OVERLAY_NO:
-		break;
-	}
-	return 0;
+	index_put(s->index, INDEX_COLD, cmid, ROW_CMID, row, len);
+	return 1;
 }
 
 /* One slice, beginning where the last one ended; returns its end. */
@@ -100,7 +86,7 @@ carry_rows(struct slice *s, size_t count)
 
 	for (size_t rows = 0; i < count && rows < SLICE; i++) {
 		const uint8_t *cmid, *row;
-		uint8_t old[ROW_CLIENT];
+		uint8_t old[ROW_HOT];
 		size_t len;
 		bool had;
 		/*
@@ -108,15 +94,13 @@ carry_rows(struct slice *s, size_t count)
 		 * before.
 		 */
 		if (i + 8 < count)
-			overlay_prefetch(s->g->rows[GENERATION_CLIENTS], s->g->order[i + 8]);
-		bool gone = overlay_at(s->g->rows[GENERATION_CLIENTS], s->g->order[i], &cmid, &row,
-				&len) == OVERLAY_GONE;
-		index_swap_client(s->index, cmid, gone ? NULL : row, old, &had);
+			overlay_prefetch(s->g->rows[GENERATION_HOT], s->g->order[i + 8]);
+		overlay_at(s->g->rows[GENERATION_HOT], s->g->order[i], &cmid, &row, &len);
+		index_swap_hot(s->index, cmid, row, old, &had);
 		if (had)
 			move(s, old, -1);
-		if (!gone)
-			move(s, row, 1);
-		rows += 1 + carry_host(s, cmid);
+		move(s, row, 1);
+		rows += 1 + carry_cold(s, cmid);
 	}
 	flush_deltas(s);
 	return i;
@@ -132,22 +116,24 @@ carry_seats(struct slice *s)
 		struct wire_writer w;
 		wire_writer_init(&w, row, sizeof(row));
 		wire_put(&w, seat->product, 16);
-		wire_put(&w, s->seats->pools[seat->pool].publisher, 8);
-		wire_put_u16(&w, s->seats->pools[seat->pool].number);
+		wire_put(&w, seat->publisher, 8);
+		wire_put_u16(&w, seat->pool);
+		wire_put_u16(&w, seat->class);
 		index_put(s->index, INDEX_SEATS, key, sizeof(key), row, sizeof(row));
 	}
 }
 
+/* Batches of the own chain, 0; and how far that is applied. */
 static void
 carry_batches(struct slice *s)
 {
-	struct index_meta meta = { .schema = INDEX_SCHEMA, .last = s->g->last };
+	uint8_t key[ROW_BATCH_KEY] = { 0 }, row[ROW_BATCH], chain[ROW_CHAIN];
+	struct wire_writer w;
 
 	for (size_t i = 0; i < s->g->batch_count; i++) {
 		const struct batch_ref *b = &s->g->batches[i];
-		uint8_t key[8], row[ROW_BATCH];
-		struct wire_writer w;
 		wire_writer_init(&w, key, sizeof(key));
+		wire_put_u16(&w, 0);
 		wire_put_u64(&w, b->number);
 		wire_writer_init(&w, row, sizeof(row));
 		wire_put_u64(&w, b->first);
@@ -155,6 +141,23 @@ carry_batches(struct slice *s)
 		wire_put(&w, b->hash, 32);
 		index_put(s->index, INDEX_BATCHES, key, sizeof(key), row, sizeof(row));
 	}
+	wire_writer_init(&w, chain, sizeof(chain));
+	wire_put(&w, s->g->host, 16);
+	wire_put_u64(&w, s->g->last);
+	wire_put(&w, s->g->hash, 32);
+	index_put(s->index, INDEX_CHAINS, key, 2, chain, sizeof(chain));
+}
+
+static void
+carry_meta(struct slice *s)
+{
+	struct index_meta meta = {
+		.schema = INDEX_SCHEMA,
+		.last = s->g->last,
+		.counter = s->g->counter,
+		.floors = s->g->floors,
+	};
+
 	memcpy(meta.hash, s->g->hash, 32);
 	index_put_meta(s->index, &meta);
 }
@@ -176,12 +179,12 @@ carry_observed(struct index *index, struct generation *g)
 		if ((status = index_begin(index)) != KMS_OK)
 			return status;
 		for (size_t i = from; i < to; i++) {
-			const uint8_t *address, *row;
+			const uint8_t *subject, *row;
 			size_t len;
 
-			if (overlay_at(g->rows[GENERATION_OBSERVED], (uint32_t)i, &address, &row,
+			if (overlay_at(g->rows[GENERATION_OBSERVED], (uint32_t)i, &subject, &row,
 				&len) == OVERLAY_ROW)
-				index_put(index, INDEX_RELAYED, address, 16, row, len);
+				index_put(index, INDEX_RELAYED, subject, 16, row, len);
 		}
 		status = index_commit(index);
 	}
@@ -193,7 +196,7 @@ int
 carry(struct index *index, const struct seats *seats, struct generation *g)
 {
 	struct slice s = { .index = index, .seats = seats, .g = g };
-	size_t count = overlay_count(g->rows[GENERATION_CLIENTS]), to;
+	size_t count = overlay_count(g->rows[GENERATION_HOT]), to;
 	int status;
 
 	if ((status = carry_observed(index, g)) != KMS_OK)
@@ -202,7 +205,7 @@ carry(struct index *index, const struct seats *seats, struct generation *g)
 		g->order = malloc((count + 1) * sizeof(*g->order));
 		if (g->order == NULL)
 			return KMS_E_NO_MEMORY;
-		overlay_sort(g->rows[GENERATION_CLIENTS], g->order);
+		overlay_sort(g->rows[GENERATION_HOT], g->order);
 	}
 	do {
 		if ((status = index_begin(index)) != KMS_OK)
@@ -210,8 +213,10 @@ carry(struct index *index, const struct seats *seats, struct generation *g)
 		if (g->carried == 0)
 			carry_seats(&s);
 		to = carry_rows(&s, count);
-		if (to == count)
+		if (to == count) {
 			carry_batches(&s);
+			carry_meta(&s);
+		}
 		if ((status = index_commit(index)) != KMS_OK)
 			return status;
 		g->carried = to;

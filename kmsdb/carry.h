@@ -3,10 +3,10 @@
  * time.
  *
  * Each slice is one transaction, and after each one the index is consistent with itself: the
- * counters of days move by exactly what the rows of the slice changed. So a transaction dirties
+ * counts move by exactly what the rows of the slice changed. So a transaction dirties
  * few pages, which LMDB keeps in memory, however large the generation is. The number of the last
- * batch moves with the last slice; a replay from before that recognises rows that are ahead by
- * their `changed`.
+ * batch moves with the last slice; a replay from before that changes nothing in rows that are
+ * ahead (apply.h).
  */
 #ifndef KMSDB_CARRY_H
 #define KMSDB_CARRY_H

@@ -246,6 +246,8 @@ freeze(struct kmsdb *db, struct checkpoint *c)
 	db->frozen = db->active;
 	db->active = &db->generations[db->frozen == &db->generations[0]];
 	db->frozen->seat_count = db->seats.count;
+	db->frozen->counter = db->counter;
+	db->frozen->floors = db->floors;
 	go(db, c);
 }
 

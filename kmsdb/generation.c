@@ -10,16 +10,16 @@
 #include "libkms/kms_error.h"
 
 /*
- * Hosts change seldom, and few sources are relayed: their tables are smaller, since a generation is
- * carried when one of its tables is full.
+ * Cold rows change seldom, and few sources are relayed: their tables are smaller, since a
+ * generation is carried when one of its tables is full.
  */
 static const struct {
 	enum index_table index;
 	size_t row;
 	unsigned part; /* one record for so many of the clients */
 } tables[GENERATION_TABLES] = {
-	[GENERATION_CLIENTS] = { INDEX_CLIENTS, ROW_CLIENT, 1 },
-	[GENERATION_HOSTS] = { INDEX_HOSTS, ROW_HOST, 8 },
+	[GENERATION_HOT] = { INDEX_HOT, ROW_HOT, 1 },
+	[GENERATION_COLD] = { INDEX_COLD, ROW_COLD, 8 },
 	[GENERATION_OBSERVED] = { INDEX_RELAYED, ROW_OBSERVED, 16 },
 };
 
@@ -32,7 +32,7 @@ generation_index(enum generation_table table)
 static size_t
 limit(int table, size_t records)
 {
-	return records / tables[table].part + (table == GENERATION_CLIENTS ? 0 : KMSDB_BATCH_MAX);
+	return records / tables[table].part + (table == GENERATION_HOT ? 0 : KMSDB_BATCH_MAX);
 }
 
 int
@@ -101,13 +101,14 @@ generation_reserve(struct generation *g)
 }
 
 void
-generation_add_batch(struct generation *g, const struct batch_ref *b)
+generation_add_batch(struct generation *g, const struct batch_ref *b, const uint8_t host[16])
 {
 	if (g->batch_count == 0)
 		g->since = clock_seconds();
 	g->batches[g->batch_count++] = *b;
 	g->last = b->number;
 	memcpy(g->hash, b->hash, 32);
+	memcpy(g->host, host, 16);
 }
 
 bool

@@ -20,9 +20,9 @@ struct batch_ref {
 };
 
 enum generation_table {
-	GENERATION_CLIENTS,
-	GENERATION_HOSTS,    /* every CMID here is among the clients too */
-	GENERATION_OBSERVED, /* by source address */
+	GENERATION_HOT,
+	GENERATION_COLD,     /* every CMID here is among the hot ones too */
+	GENERATION_OBSERVED, /* by the commitment to the source address */
 };
 #define GENERATION_TABLES 3
 
@@ -32,9 +32,12 @@ struct generation {
 	size_t batch_count, batch_room;
 	uint64_t last; /* last batch it contains */
 	uint8_t hash[32];
-	uint64_t since; /* monotonic seconds of its first batch */
+	uint8_t host[16]; /* of that batch */
+	uint64_t since;   /* monotonic seconds of its first batch */
 	/* Carrying: */
 	size_t seat_count;
+	uint64_t counter;
+	struct index_floors floors;
 	uint32_t *order;
 	size_t carried; /* records that are in the index */
 	bool observed_carried;
@@ -48,7 +51,7 @@ void generation_clear(struct generation *g);
 bool generation_full(const struct generation *g, size_t records);
 bool generation_empty(const struct generation *g);
 int generation_reserve(struct generation *g); /* room for one more batch */
-void generation_add_batch(struct generation *g, const struct batch_ref *b);
+void generation_add_batch(struct generation *g, const struct batch_ref *b, const uint8_t host[16]);
 /* False: not in this generation. */
 bool generation_batch(const struct generation *g, uint64_t number, struct batch_ref *out);
 

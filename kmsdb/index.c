@@ -29,14 +29,16 @@
 #include "libkms/base/wire.h"
 #include "libkms/kms_error.h"
 
-#define META_SIZE 44
+#define META_SIZE 72
 static const char META_KEY[] = "kmsdb";
 static const char *const NAMES[INDEX_TABLES] = {
-	"clients",
-	"hosts",
-	"days",
+	"hot",
+	"cold",
+	"counts",
 	"batches",
 	"seats",
+	"chains",
+	"witnesses",
 	"meta",
 	"relayed",
 };
@@ -47,8 +49,8 @@ struct index {
 	MDB_txn *snapshot;
 	bool snapshot_live;
 	MDB_txn *writing;
-	MDB_cursor *clients; /* of writing */
-	int error;           /* of writing: LMDB's, or errno */
+	MDB_cursor *hot; /* of writing */
+	int error;       /* of writing: LMDB's, or errno */
 	bool read_only;
 };
 
@@ -139,14 +141,70 @@ close_env(struct index *ix)
 	ix->env = NULL;
 }
 
+/* The schema, which has its place in every version. MDB_NOTFOUND: a new index. */
+static int
+read_schema(MDB_env *env, uint32_t *schema)
+{
+	MDB_val k = { sizeof(META_KEY) - 1, (void *)(uintptr_t)META_KEY }, v;
+	struct wire_reader r;
+	MDB_txn *txn;
+	MDB_dbi dbi;
+	int rc = mdb_txn_begin(env, NULL, MDB_RDONLY, &txn);
+
+	if (rc != 0)
+		return rc;
+	if ((rc = mdb_dbi_open(txn, "meta", 0, &dbi)) == 0 &&
+	    (rc = mdb_get(txn, dbi, &k, &v)) == 0) {
+		wire_reader_init(&r, v.mv_data, v.mv_size);
+		*schema = wire_get_u32(&r);
+		rc = r.bad ? MDB_CORRUPTED : 0;
+	}
+	mdb_txn_abort(txn);
+	return rc;
+}
+
+/*
+ * Before it is opened for writing, which changes files: is it of another version? Without LMDB's
+ * locks, because the caller is the only writer.
+ */
+static bool
+other_version(int fd, uint32_t *schema)
+{
+	char path[64];
+	MDB_env *env;
+	bool other;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (faccessat(fd, "data.mdb", F_OK, 0) != 0 || mdb_env_create(&env) != 0)
+		return false;
+	other = mdb_env_set_maxdbs(env, INDEX_TABLES) == 0 &&
+		mdb_env_open(env, path, MDB_RDONLY | MDB_NOLOCK | MDB_NOTLS, 0600) == 0 &&
+		read_schema(env, schema) == 0 && *schema != INDEX_SCHEMA;
+	mdb_env_close(env);
+	return other;
+}
+
+static int
+say_version(uint32_t schema, struct fault *fault)
+{
+	return fault_version(fault, "kmsdb/index", "index", schema, INDEX_SCHEMA, NULL,
+	    "Stop kmsd and run kmsctl ledger rebuild");
+}
+
 /* *rc: LMDB's own code of a failure, 0 without one. */
 static int
-try_open(struct index *ix, int fd, enum index_use use, uint64_t map_size, int *rc)
+try_open(
+    struct index *ix, int fd, enum index_use use, uint64_t map_size, int *rc, struct fault *fault)
 {
+	uint32_t schema;
 	int dead, status;
 
+	if (use == INDEX_WRITE && other_version(fd, &schema))
+		return say_version(schema, fault);
 	if ((*rc = open_env(ix, fd, use, map_size)) != 0)
 		return status_of(*rc);
+	if (use == INDEX_READ && read_schema(ix->env, &schema) == 0 && schema != INDEX_SCHEMA)
+		return say_version(schema, fault);
 	/* Readers that died keep old pages in use. */
 	mdb_reader_check(ix->env, &dead);
 	if ((*rc = open_tables(ix, use != INDEX_READ)) != 0)
@@ -169,7 +227,7 @@ index_open(struct index **out, int dirfd, const char *name, enum index_use use, 
 	if ((status = position_directory(dirfd, name, use != INDEX_READ, &fd)) != KMS_OK)
 		goto fail;
 	/* A map too small even for the tables grows. */
-	while ((status = try_open(ix, fd, use, map_size, &rc)) == INDEX_MAP_FULL &&
+	while ((status = try_open(ix, fd, use, map_size, &rc, fault)) == INDEX_MAP_FULL &&
 	       map_size < UINT64_MAX / 4) {
 		close_env(ix);
 		map_size *= 2;
@@ -267,6 +325,21 @@ index_get(struct index *ix, enum index_table table, const void *key, size_t key_
 	return KMS_OK;
 }
 
+static uint64_t
+get_u40(struct wire_reader *r)
+{
+	uint64_t high = wire_get_u8(r);
+
+	return high << 32 | wire_get_u32(r);
+}
+
+static void
+put_u40(struct wire_writer *w, uint64_t v)
+{
+	wire_put_u8(w, (uint8_t)(v >> 32));
+	wire_put_u32(w, (uint32_t)v);
+}
+
 int
 index_get_meta(struct index *ix, struct index_meta *meta)
 {
@@ -277,11 +350,19 @@ index_get_meta(struct index *ix, struct index_meta *meta)
 
 	if (status != KMS_OK)
 		return status;
+	memset(meta, 0, sizeof(*meta));
 	wire_reader_init(&r, row, len);
 	meta->schema = wire_get_u32(&r);
 	meta->last = wire_get_u64(&r);
 	wire_get(&r, meta->hash, 32);
-	/* A later schema may have more here; callers check the schema first. */
+	/* Another schema has something else here; callers check the schema first. */
+	if (meta->schema != INDEX_SCHEMA)
+		return r.bad ? KMS_E_ALTERED : KMS_OK;
+	meta->counter = wire_get_u64(&r);
+	meta->floors.refusals = get_u40(&r);
+	meta->floors.forgotten = get_u40(&r);
+	meta->floors.relayed = get_u40(&r);
+	meta->floors.names = get_u40(&r);
 	return r.bad ? KMS_E_ALTERED : KMS_OK;
 }
 
@@ -305,12 +386,32 @@ index_each(struct index *ix, enum index_table table,
 }
 
 int
+index_count_decode(
+    struct kmsdb_count *out, const uint8_t *key, size_t key_len, const uint8_t *row, size_t len)
+{
+	struct wire_reader k, v;
+	uint8_t borrowed;
+
+	wire_reader_init(&k, key, key_len);
+	wire_get(&k, out->publisher, sizeof(out->publisher));
+	out->pool = wire_get_u16(&k);
+	out->class = wire_get_u16(&k);
+	borrowed = wire_get_u8(&k);
+	out->borrowed = borrowed != 0;
+	out->until = wire_get_u32(&k);
+	wire_reader_init(&v, row, len);
+	out->clients = wire_get_u32(&v);
+	return borrowed <= 1 && wire_finish(&k) == KMS_OK && wire_finish(&v) == KMS_OK
+		   ? KMS_OK
+		   : KMS_E_ALTERED;
+}
+
+int
 index_begin(struct index *ix)
 {
 	int rc = mdb_txn_begin(ix->env, NULL, 0, &ix->writing);
 
-	if (rc == 0 &&
-	    (rc = mdb_cursor_open(ix->writing, ix->tables[INDEX_CLIENTS], &ix->clients)) != 0) {
+	if (rc == 0 && (rc = mdb_cursor_open(ix->writing, ix->tables[INDEX_HOT], &ix->hot)) != 0) {
 		mdb_txn_abort(ix->writing);
 		ix->writing = NULL;
 	}
@@ -354,8 +455,8 @@ index_delete(struct index *ix, enum index_table table, const void *key, size_t k
 }
 
 void
-index_swap_client(struct index *ix, const uint8_t cmid[16], const uint8_t *row,
-    uint8_t old[ROW_CLIENT], bool *had)
+index_swap_hot(struct index *ix, const uint8_t cmid[16], const uint8_t row[ROW_HOT],
+    uint8_t old[ROW_HOT], bool *had)
 {
 	MDB_val k = { 16, (void *)(uintptr_t)cmid }, v;
 	int rc;
@@ -363,29 +464,25 @@ index_swap_client(struct index *ix, const uint8_t cmid[16], const uint8_t *row,
 	*had = false;
 	if (ix->error != 0)
 		return;
-	rc = mdb_cursor_get(ix->clients, &k, &v, MDB_SET);
-	if (rc == 0 && v.mv_size != ROW_CLIENT)
+	rc = mdb_cursor_get(ix->hot, &k, &v, MDB_SET);
+	if (rc == 0 && v.mv_size != ROW_HOT)
 		rc = MDB_CORRUPTED;
 	if (rc == 0) {
 		*had = true;
-		memcpy(old, v.mv_data, ROW_CLIENT);
+		memcpy(old, v.mv_data, ROW_HOT);
 	} else if (rc != MDB_NOTFOUND) {
 		keep_error(ix, rc);
 		return;
 	}
 	k = (MDB_val){ 16, (void *)(uintptr_t)cmid };
-	v = (MDB_val){ ROW_CLIENT, (void *)(uintptr_t)row };
-	if (row != NULL)
-		rc = mdb_cursor_put(ix->clients, &k, &v, *had ? MDB_CURRENT : 0);
-	else
-		rc = *had ? mdb_cursor_del(ix->clients, 0) : 0;
-	keep_error(ix, rc);
+	v = (MDB_val){ ROW_HOT, (void *)(uintptr_t)row };
+	keep_error(ix, mdb_cursor_put(ix->hot, &k, &v, *had ? MDB_CURRENT : 0));
 }
 
 void
-index_count_day(struct index *ix, const uint8_t key[ROW_DAY_KEY], int64_t by)
+index_count(struct index *ix, const uint8_t key[ROW_COUNT_KEY], int64_t by)
 {
-	MDB_val k = { ROW_DAY_KEY, (void *)(uintptr_t)key }, v;
+	MDB_val k = { ROW_COUNT_KEY, (void *)(uintptr_t)key }, v;
 	struct wire_reader r;
 	struct wire_writer w;
 	uint8_t row[4];
@@ -393,7 +490,7 @@ index_count_day(struct index *ix, const uint8_t key[ROW_DAY_KEY], int64_t by)
 
 	if (ix->error != 0)
 		return;
-	rc = mdb_get(ix->writing, ix->tables[INDEX_DAYS], &k, &v);
+	rc = mdb_get(ix->writing, ix->tables[INDEX_COUNTS], &k, &v);
 	if (rc == 0) {
 		wire_reader_init(&r, v.mv_data, v.mv_size);
 		by += wire_get_u32(&r);
@@ -402,12 +499,12 @@ index_count_day(struct index *ix, const uint8_t key[ROW_DAY_KEY], int64_t by)
 		return;
 	}
 	if (by <= 0) {
-		index_delete(ix, INDEX_DAYS, key, ROW_DAY_KEY);
+		index_delete(ix, INDEX_COUNTS, key, ROW_COUNT_KEY);
 		return;
 	}
 	wire_writer_init(&w, row, sizeof(row));
 	wire_put_u32(&w, (uint32_t)by);
-	index_put(ix, INDEX_DAYS, key, ROW_DAY_KEY, row, sizeof(row));
+	index_put(ix, INDEX_COUNTS, key, ROW_COUNT_KEY, row, sizeof(row));
 }
 
 void
@@ -420,6 +517,11 @@ index_put_meta(struct index *ix, const struct index_meta *meta)
 	wire_put_u32(&w, meta->schema);
 	wire_put_u64(&w, meta->last);
 	wire_put(&w, meta->hash, 32);
+	wire_put_u64(&w, meta->counter);
+	put_u40(&w, meta->floors.refusals);
+	put_u40(&w, meta->floors.forgotten);
+	put_u40(&w, meta->floors.relayed);
+	put_u40(&w, meta->floors.names);
 	index_put(ix, INDEX_META, META_KEY, sizeof(META_KEY) - 1, row, sizeof(row));
 }
 
@@ -437,7 +539,7 @@ index_commit(struct index *ix)
 {
 	int rc = ix->error;
 
-	mdb_cursor_close(ix->clients);
+	mdb_cursor_close(ix->hot);
 	if (rc == 0)
 		rc = mdb_txn_commit(ix->writing);
 	else
@@ -472,6 +574,6 @@ index_size(struct index *ix, struct index_size *out)
 		out->map = info.me_mapsize;
 		out->octets = (info.me_last_pgno + 1) * stat.ms_psize;
 	}
-	if (ix->snapshot_live && mdb_stat(ix->snapshot, ix->tables[INDEX_CLIENTS], &stat) == 0)
+	if (ix->snapshot_live && mdb_stat(ix->snapshot, ix->tables[INDEX_HOT], &stat) == 0)
 		out->clients = stat.ms_entries;
 }

@@ -12,27 +12,36 @@
 #include "kmsdb/row.h"
 #include "libkms/base/fault.h"
 
-#define INDEX_SCHEMA 1
+#define INDEX_SCHEMA 2
 /* Not an error: the map must grow, then the transaction is repeated. */
 #define INDEX_MAP_FULL KMS_E_TOO_LARGE
 
 struct index;
 
 enum index_table {
-	INDEX_CLIENTS,
-	INDEX_HOSTS,
-	INDEX_DAYS,
+	INDEX_HOT,
+	INDEX_COLD,
+	INDEX_COUNTS,
 	INDEX_BATCHES,
 	INDEX_SEATS,
+	INDEX_CHAINS,
+	INDEX_WITNESSES, /* key number 8, hash 8: batch 8 of the entry; nobody writes it yet */
 	INDEX_META,
 	INDEX_RELAYED
 };
-#define INDEX_TABLES 7
+#define INDEX_TABLES 9
 
+/* Times up to which rows, or their names, are gone. Only names is written yet. */
+struct index_floors {
+	uint64_t refusals, forgotten, relayed, names; /* seconds */
+};
+/* Row `kmsdb`: schema 4, last 8, hash 32, counter 8, floors 5 each (widths). */
 struct index_meta {
 	uint32_t schema;
 	uint64_t last; /* last batch whose every effect is in the index */
 	uint8_t hash[32];
+	uint64_t counter; /* highest in any entry about a client */
+	struct index_floors floors;
 };
 
 enum index_use {
@@ -61,16 +70,20 @@ int index_each(struct index *ix, enum index_table table,
     int (*fn)(const uint8_t *key, size_t key_len, const uint8_t *row, size_t len, void *arg),
     void *arg);
 
+/* Of a row of INDEX_COUNTS. KMS_E_ALTERED. */
+int index_count_decode(
+    struct kmsdb_count *out, const uint8_t *key, size_t key_len, const uint8_t *row, size_t len);
+
 /* Writing. An error sticks: index_commit returns it and aborts. */
 int index_begin(struct index *ix);
 void index_put(struct index *ix, enum index_table table, const void *key, size_t key_len,
     const void *row, size_t len);
 void index_delete(struct index *ix, enum index_table table, const void *key, size_t key_len);
-/* Puts a client (row NULL: deletes it) and returns its old row; *had false: it had none. */
-void index_swap_client(struct index *ix, const uint8_t cmid[16], const uint8_t *row,
-    uint8_t old[ROW_CLIENT], bool *had);
-/* Counts one client more or less on the row's day. */
-void index_count_day(struct index *ix, const uint8_t key[ROW_DAY_KEY], int64_t by);
+/* Puts a client's hot row and returns its old one; *had false: it had none. */
+void index_swap_hot(struct index *ix, const uint8_t cmid[16], const uint8_t row[ROW_HOT],
+    uint8_t old[ROW_HOT], bool *had);
+/* Counts clients more or fewer in that row. */
+void index_count(struct index *ix, const uint8_t key[ROW_COUNT_KEY], int64_t by);
 void index_put_meta(struct index *ix, const struct index_meta *meta);
 int index_commit(struct index *ix); /* INDEX_MAP_FULL, KMS_E_FULL, KMS_E_IO */
 

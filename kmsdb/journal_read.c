@@ -1,6 +1,7 @@
 /*
  * journal_read.c - reading the journal for other rooms: kmsdb_journal_each, and where to begin.
  */
+#include <inttypes.h>
 #include <unistd.h>
 
 #include "kmsdb/kmsdb.h"
@@ -12,10 +13,34 @@ view_of(struct kmsdb_batch_view *view, const struct scan *s)
 	view->header = s->record.batch;
 	view->header_octets = s->record.header;
 	view->signature = s->record.signature;
-	view->entries = s->record.entries;
-	view->entry_lens = s->record.lens;
+	view->items = s->record.items;
 	view->segment = s->segment;
 	view->offset = s->offset;
+}
+
+int
+scan_check_entries(struct scan *s)
+{
+	const struct record *r = &s->record;
+	int status = KMS_OK;
+	uint32_t i = 0;
+
+	while (i < r->batch.size &&
+	       (status = entry_check(r->items[i].entry, r->items[i].entry_len)) == KMS_OK)
+		i++;
+	if (status == KMS_OK)
+		return status;
+	s->fault = (struct fault){ 0 };
+	if (status != KMS_E_SCHEMA)
+		return fault_set(&s->fault, KMS_E_ALTERED,
+		    "journal/%.24s, offset %" PRIu64 ": batch %" PRIu64 ", entry %" PRIu32
+		    ": malformed",
+		    s->segment, s->offset, r->batch.number, i);
+	return fault_set(&s->fault, status,
+	    "journal/%.24s, offset %" PRIu64 ": batch %" PRIu64 ", entry %" PRIu32
+	    ": written by another version: entry kind %u, version %u; this is kmsd %s, which does not know it. Install the kmsd that wrote it again, or restore the backup made before the upgrade",
+	    s->segment, s->offset, r->batch.number, i, r->items[i].entry[1], r->items[i].entry[0],
+	    PACKAGE_VERSION);
 }
 
 int
@@ -33,6 +58,8 @@ kmsdb_journal_each(int dirfd, uint64_t from, int (*fn)(const struct kmsdb_batch_
 	while (result == 0 && (status = scan_next(s)) == KMS_OK) {
 		if (s->record.batch.number < from)
 			continue;
+		if ((status = scan_check_entries(s)) != KMS_OK)
+			break;
 		view_of(&view, s);
 		result = fn(&view, arg);
 	}

@@ -100,10 +100,8 @@ open_index(struct kmsdb *db, const struct use *use, struct fault *fault)
 	if (status != KMS_OK)
 		return status;
 	if ((status = index_get_meta(db->index, &db->meta)) == KMS_OK) {
-		if (db->meta.schema != INDEX_SCHEMA)
-			return fault_set(fault, KMS_E_SCHEMA,
-			    "the index has schema %u and this program knows %u: install the kmsd that wrote it, or stop kmsd and run kmsctl ledger rebuild",
-			    (unsigned)db->meta.schema, INDEX_SCHEMA);
+		db->counter = db->meta.counter;
+		db->floors = db->meta.floors;
 		status = seats_load(&db->seats, db->index);
 	}
 	if (status != KMS_OK)

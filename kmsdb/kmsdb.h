@@ -19,40 +19,64 @@
 #include "libkms/base/fault.h"
 #include "libkms/core/batch.h"
 #include "libkms/core/entry.h"
+#include "libkms/core/item.h"
 #include "libkms/core/merkle.h"
 #include "libkms/kms_error.h"
 
-#define KMSDB_BATCH_MAX 1024 /* entries in a batch */
+#define KMSDB_BATCH_MAX RECORD_ENTRIES /* entries in a batch */
 
-/* Index row of a client: what a decision needs. Derived from entries alone. */
+/*
+ * Hot row of a client: what a decision needs. Derived from entries alone (apply.h). "Its act": the
+ * last, in the order of kms.journal(5), of what the client did and what was done to it.
+ */
 struct kmsdb_client {
 	uint8_t cmid[16];
 	uint8_t product[16];
 	uint8_t publisher[8];
 	uint16_t pool;
-	uint8_t kind;           /* enum entry_kind of its last entry that counted */
-	uint8_t flags;          /* KMSDB_REVOKED ... */
-	uint16_t clones;        /* entries marked ENTRY_CLONE, saturating */
-	uint32_t status;        /* of its last entry */
-	uint32_t entries;       /* how many client entries, saturating */
-	uint32_t seen_day;      /* day (time / 86400) it counts on; 0: not counted */
-	uint64_t last_seen;     /* seconds */
-	uint64_t expires;       /* of its last lease, 0 none */
-	uint64_t sequence;      /* highest */
-	uint8_t request_id[16]; /* of that sequence number */
-	uint64_t batch;         /* batch of the entry with that sequence number */
+	uint16_t class;
+	bool seated;        /* the four above say something */
+	uint8_t kind;       /* enum entry_kind of its act; 0: only refusals so far */
+	uint16_t flags;     /* KMSDB_REVOKED ..., and ENTRY_VM ... of its act in the low 8 bits */
+	uint32_t status;    /* last told */
+	uint32_t until;     /* minutes: counts until, unless revoked; 0: does not count */
+	uint64_t last_seen; /* seconds; 0: never asked */
+	uint64_t expires;   /* of its lease, 0 none */
+	uint64_t sequence;  /* of its act */
+	uint8_t request_id[16]; /* zero when ended */
+	uint16_t chain;         /* where its act is: 0 this host's journal, */
+	uint64_t batch;
 	uint32_t leaf;
+	uint8_t header[8]; /* first bytes of the hash of that batch's header */
 };
-#define KMSDB_REVOKED 0x01
-#define KMSDB_RELEASED 0x02
-#define KMSDB_VM 0x04
+#define KMSDB_RELEASED 0x0100
+#define KMSDB_ENDED 0x0200 /* the host ended the seat */
+#define KMSDB_FORGOTTEN 0x0400
+#define KMSDB_REVOKED 0x0800
+#define KMSDB_HELD 0x1000 /* see kmsdb_cold.hold.end */
 
-/* The rest of a client, stored separately because it seldom changes. */
-struct kmsdb_host {
+/* A value of which the last writer wins: the one with the highest counter. */
+struct kmsdb_register {
+	uint64_t counter; /* 0: nobody wrote it */
+	uint16_t chain;
+};
+/* Cold row: the rest of a client, which seldom changes. */
+struct kmsdb_cold {
 	uint8_t cmid[16];
-	char name[MESSAGE_NAME + 1];
-	uint8_t address[16];
 	uint64_t first_seen;
+	uint64_t last_clone; /* last entry marked ENTRY_CLONE, 0 never */
+	uint32_t caught_up;  /* last entry marked ENTRY_CAUGHT_UP, minutes, 0 never */
+	struct kmsdb_register revocation;
+	struct kmsdb_register hold;
+	uint64_t hold_end; /* seconds, 0 none */
+	uint64_t erased;   /* asides of entries up to this time no longer exist */
+	uint64_t forgotten;
+	bool bound;
+	uint8_t binding[16]; /* of its act; zeros: none */
+	/* of the entry that is last seen; address zeros, name "": not known, or erased */
+	uint8_t address[16];
+	char name[MESSAGE_NAME + 1];
+	char user[MESSAGE_NAME + 1];
 };
 
 /*
@@ -62,7 +86,10 @@ struct kmsdb_host {
 #define KMSDB_RELAYED_VERSIONS 4
 #define KMSDB_RELAYED_HOSTS 3
 struct kmsdb_relayed {
-	uint8_t address[16]; /* IPv4 as ::ffff:a.b.c.d */
+	uint8_t subject[COMMITMENT]; /* commitment to the address */
+	uint8_t address[16];         /* IPv4 as ::ffff:a.b.c.d; zeros: erased */
+	uint64_t address_time;       /* of the entry that brought it, seconds */
+	uint64_t name_time;          /* the same of name */
 	uint64_t first_seen, last_seen;
 	uint32_t outcomes[KMSDB_RELAYED_OUTCOMES];
 	uint8_t outcome;          /* of the last exchange, from 1 */
@@ -117,14 +144,21 @@ int kmsdb_start(struct kmsdb *db);
 
 /* KMS_OK or KMS_E_NOT_FOUND. */
 int kmsdb_client_get(struct kmsdb *db, const uint8_t cmid[16], struct kmsdb_client *out);
-int kmsdb_host_get(struct kmsdb *db, const uint8_t cmid[16], struct kmsdb_host *out);
-/* Clients of the pool seen on day today - window .. today (and later). */
+int kmsdb_cold_get(struct kmsdb *db, const uint8_t cmid[16], struct kmsdb_cold *out);
+/* Clients of the pool that count at that minute, of all classes. */
 uint32_t kmsdb_pool_count(
-    struct kmsdb *db, const uint8_t publisher[8], uint16_t pool, uint32_t today, uint16_t window);
+    struct kmsdb *db, const uint8_t publisher[8], uint16_t pool, uint32_t minute);
+/* For the next entry about a client: one more than the highest counter in any entry. */
+uint64_t kmsdb_counter(const struct kmsdb *db);
 
-/* Adds an encoded entry (copied). *leaf: its index. KMS_E_TOO_LARGE when the batch is full. */
-int kmsdb_stage(struct kmsdb *db, const uint8_t *entry, size_t len, uint32_t *leaf);
+/*
+ * Adds an entry with its aside (both copied). *leaf: its index. KMS_E_TOO_LARGE: the batch has no
+ * room, in entries or in bytes: commit, and stage it again.
+ */
+int kmsdb_stage(struct kmsdb *db, const struct item *item, uint32_t *leaf);
 size_t kmsdb_staged(const struct kmsdb *db);
+/* The next entry may be too large, whatever it is. */
+bool kmsdb_full(const struct kmsdb *db);
 
 typedef int (*kmsdb_sign_fn)(
     uint8_t sig[BATCH_SIGNATURE], const uint8_t header[BATCH_HEADER], void *arg);
@@ -171,25 +205,30 @@ void kmsdb_info(struct kmsdb *db, struct kmsdb_info *out);
  * returned.
  */
 int kmsdb_each_client(struct kmsdb *db,
-    int (*fn)(const struct kmsdb_client *c, const struct kmsdb_host *h, void *arg), void *arg);
+    int (*fn)(const struct kmsdb_client *c, const struct kmsdb_cold *cold, void *arg), void *arg);
 int kmsdb_each_relayed(
     struct kmsdb *db, int (*fn)(const struct kmsdb_relayed *r, void *arg), void *arg);
-int kmsdb_each_day(struct kmsdb *db,
-    int (*fn)(const uint8_t publisher[8], uint16_t pool, uint32_t day, uint32_t count, void *arg),
-    void *arg);
+struct kmsdb_count {
+	uint8_t publisher[8];
+	uint16_t pool, class;
+	bool borrowed;
+	uint32_t until; /* minutes */
+	uint32_t clients;
+};
+int kmsdb_each_count(
+    struct kmsdb *db, int (*fn)(const struct kmsdb_count *c, void *arg), void *arg);
 
 /*
  * Read the journal from batch `from` on without opening the index: for each batch its
- * header, signature and entries, all checked against root and chain. Used by check,
- * rebuild, audit and the kill tests.
+ * header, signature and items, all checked against root and chain. Stops with KMS_E_SCHEMA at an
+ * entry by another version. Used by audit, why and the kill tests.
  */
 struct kmsdb_batch_view {
 	struct batch_header header;
 	const uint8_t *header_octets;
 	const uint8_t *signature;
-	const uint8_t *const *entries;
-	const size_t *entry_lens;
-	const char *segment; /* file name */
+	const struct item *items; /* header.size; each entry passed entry_check */
+	const char *segment;      /* file name */
 	uint64_t offset;
 };
 int kmsdb_journal_each(int dirfd, uint64_t from,
@@ -216,10 +255,11 @@ int kmsdb_backup(int from, int to, struct kmsdb_backup *count, struct fault *fau
 
 /*
  * Whole check: every root, chain link and signature (sign_pk, or the keys that
- * ENTRY_CERTIFICATE / ENTRY_START entries introduce), counters against a recount, index against
- * a replay into a scratch index. Problems go to report, one line each; returns the first error.
+ * ENTRY_CERTIFICATE / ENTRY_START entries introduce), time and aside, counts against a recount,
+ * index against a replay into a scratch index. Problems go to report, one line each; returns the
+ * first error. *erased: entries whose names are erased, which is no problem.
  */
-int kmsdb_check(int dirfd, const uint8_t *sign_pk,
+int kmsdb_check(int dirfd, const uint8_t *sign_pk, uint64_t *erased,
     void (*report)(int status, const char *line, void *arg), void *arg);
 /*
  * Makes a new index from the journal and renames it into place; kmsd must be stopped

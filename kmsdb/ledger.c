@@ -12,7 +12,7 @@
 #include "libkms/kms_error.h"
 
 /* Where each table's row before is kept in struct undo. */
-static const size_t undo_at[GENERATION_TABLES] = { 0, ROW_CLIENT, ROW_CLIENT + ROW_HOST };
+static const size_t undo_at[GENERATION_TABLES] = { 0, ROW_HOT, ROW_HOT + ROW_COLD };
 
 void
 ledger_log(struct kmsdb *db, int level, const char *event, const char *fmt, ...)
@@ -53,27 +53,31 @@ newest_row(struct kmsdb *db, enum generation_table table, const uint8_t key[16],
 }
 
 int
-ledger_client(struct kmsdb *db, const uint8_t cmid[16], struct client_row *row, bool *from_index)
-{
-	const uint8_t *octets;
-	size_t len;
-	int status = newest_row(db, GENERATION_CLIENTS, cmid, &octets, &len, from_index);
-
-	return status != KMS_OK ? status : row_client_decode(row, cmid, octets, len, &db->seats);
-}
-
-int
-ledger_host(struct kmsdb *db, const uint8_t cmid[16], struct kmsdb_host *host)
+ledger_client(struct kmsdb *db, const uint8_t cmid[16], struct client_row *row)
 {
 	const uint8_t *octets;
 	size_t len;
 	bool from_index;
-	int status = newest_row(db, GENERATION_HOSTS, cmid, &octets, &len, &from_index);
+	int status = newest_row(db, GENERATION_HOT, cmid, &octets, &len, &from_index);
 
-	return status != KMS_OK ? status : row_host_decode(host, cmid, octets, len);
+	return status != KMS_OK ? status : row_hot_decode(row, cmid, octets, len, &db->seats);
 }
 
-/* row NULL: gone. */
+int
+ledger_cold(struct kmsdb *db, const struct client_row *row, struct kmsdb_cold *cold)
+{
+	const uint8_t *octets;
+	size_t len;
+	bool from_index;
+	int status = newest_row(db, GENERATION_COLD, row->c.cmid, &octets, &len, &from_index);
+
+	if (status == KMS_OK)
+		status = row_cold_decode(cold, row->c.cmid, octets, len);
+	if (status == KMS_OK && row->c.last_seen <= db->floors.names)
+		apply_blank(cold);
+	return status;
+}
+
 static int
 put_row(struct kmsdb *db, enum generation_table table, const uint8_t key[16], const uint8_t *row,
     size_t len, struct undo *u)
@@ -85,151 +89,171 @@ put_row(struct kmsdb *db, enum generation_table table, const uint8_t key[16], co
 	return status;
 }
 
-/* Moves the seat from one pool and day to another; does nothing when they are the same. */
-static int
-count(struct kmsdb *db, const struct client_row *before, const struct client_row *after,
-    struct undo *u)
+static struct counted
+counted_by(const struct client_row *row, bool exists)
 {
-	int status = KMS_OK;
+	struct counted c = { .seat = ROW_NO_SEAT };
 
-	u->uncounted = before != NULL && before->c.seen_day != 0;
-	u->counted = after != NULL && after->c.seen_day != 0;
-	if (u->uncounted) {
-		u->from_pool = db->seats.seats[before->seat].pool;
-		u->from_day = before->c.seen_day;
-	}
-	if (u->counted) {
-		u->to_pool = db->seats.seats[after->seat].pool;
-		u->to_day = after->c.seen_day;
-	}
-	if (u->uncounted && u->counted && u->from_pool == u->to_pool && u->from_day == u->to_day)
-		u->uncounted = u->counted = false;
-	if (u->counted)
-		status = pool_count(&db->seats.pools[u->to_pool], u->to_day, 1);
-	if (status != KMS_OK)
-		u->uncounted = u->counted = false;
-	if (u->uncounted)
-		status = pool_count(&db->seats.pools[u->from_pool], u->from_day, -1);
-	return status;
+	if (!exists || !row->c.seated || (row->c.flags & KMSDB_REVOKED) != 0)
+		return c;
+	c.seat = row->seat;
+	c.borrowed = (row->c.flags & ENTRY_BORROWED) != 0;
+	c.until = row->c.until;
+	return c;
 }
 
+/* Moves a client from one count to another; does nothing when they are the same. */
 static int
-put_host(struct kmsdb *db, const struct apply_entry *e, bool gone, struct undo *u)
+count(struct kmsdb *db, const struct counted *from, const struct counted *to, struct undo *u)
 {
-	struct kmsdb_host host;
-	uint8_t octets[ROW_HOST];
-	size_t len = 0;
 	int status;
 
-	if (!gone) {
-		status = ledger_host(db, e->cmid, &host);
-		if (status != KMS_OK && status != KMS_E_NOT_FOUND)
-			return status;
-		apply_host(&host, status == KMS_OK, e);
-		len = row_host_encode(octets, &host);
-	}
-	return put_row(db, GENERATION_HOSTS, e->cmid, gone ? NULL : octets, len, u);
+	if (from->until == to->until && from->borrowed == to->borrowed &&
+	    (from->seat == to->seat || from->until == 0))
+		return KMS_OK;
+	if ((status = seats_count(&db->seats, to->seat, to->borrowed, to->until, 1)) != KMS_OK)
+		return status;
+	u->counted = true;
+	u->from = *from;
+	u->to = *to;
+	return seats_count(&db->seats, from->seat, from->borrowed, from->until, -1);
 }
 
 static int
-put_client(struct kmsdb *db, const uint8_t cmid[16], struct client_row *row, struct undo *u)
-{
-	uint8_t octets[ROW_CLIENT];
-
-	if (row != NULL)
-		row_client_encode(octets, row);
-	return put_row(db, GENERATION_CLIENTS, cmid, row != NULL ? octets : NULL, ROW_CLIENT, u);
-}
-
-static int
-before_entry(struct kmsdb *db, const uint8_t cmid[16], struct client_row *row, bool *from_index)
+before_entry(struct kmsdb *db, const uint8_t cmid[16], struct client_row *row)
 {
 	if (db->memo && memcmp(db->memo_row.c.cmid, cmid, 16) == 0) {
 		db->memo = false;
-		*from_index = false;
 		*row = db->memo_row;
 		return db->memo_found ? KMS_OK : KMS_E_NOT_FOUND;
 	}
-	return ledger_client(db, cmid, row, from_index);
+	return ledger_client(db, cmid, row);
 }
 
 static int
-apply_decoded(struct kmsdb *db, const struct apply_entry *e, struct undo *u)
+put_client(struct kmsdb *db, struct client_row *row, const struct kmsdb_cold *cold, struct undo *u)
+{
+	uint8_t octets[ROW_COLD];
+	int status;
+
+	row->seat = ROW_NO_SEAT;
+	if (row->c.seated && (status = seats_find(&db->seats, &row->c, &row->seat)) != KMS_OK)
+		return status;
+	row_hot_encode(octets, row);
+	status = put_row(db, GENERATION_HOT, row->c.cmid, octets, ROW_HOT, u);
+	if (status != KMS_OK || cold == NULL)
+		return status;
+	return put_row(db, GENERATION_COLD, row->c.cmid, octets, row_cold_encode(octets, cold), u);
+}
+
+static bool
+same_cold(const struct kmsdb_cold *a, const struct kmsdb_cold *b)
+{
+	uint8_t x[ROW_COLD], y[ROW_COLD];
+	size_t len = row_cold_encode(x, a);
+
+	return row_cold_encode(y, b) == len && memcmp(x, y, len) == 0;
+}
+
+static int
+apply_client(struct kmsdb *db, const struct apply_entry *e, struct undo *u)
 {
 	struct client_row before, after;
-	bool from_index, exists, remains, host;
-	int status = before_entry(db, e->cmid, &before, &from_index);
+	struct kmsdb_cold was, cold;
+	struct counted from, to;
+	bool exists, needs;
+	int status = before_entry(db, e->key, &before);
 
 	if (status != KMS_OK && status != KMS_E_NOT_FOUND)
 		return status;
 	exists = status == KMS_OK;
-	/*
-	 * Only in replay: an unfinished checkpoint had already written this row, with this entry
-	 * in it and in the counters.
-	 */
-	if (exists && from_index && before.changed >= e->batch)
-		return KMS_OK;
+	needs = apply_needs_cold(&before, exists, e, db->floors.names);
+	if (needs) {
+		memset(&was, 0, sizeof(was));
+		status = exists ? ledger_cold(db, &before, &was) : KMS_OK;
+		if (status != KMS_OK && status != KMS_E_NOT_FOUND)
+			return status;
+		cold = was;
+	}
 	if (exists)
 		after = before;
-	remains = apply_client(&after, exists, e);
-	if (!exists && !remains)
-		return KMS_OK;
-	if (remains && (status = seats_find(&db->seats, after.c.product, after.c.publisher,
-			    after.c.pool, &after.seat)) != KMS_OK)
+	apply(&after, needs ? &cold : NULL, exists, e);
+	if (exists && needs && same_cold(&was, &cold))
+		needs = false;
+	from = counted_by(&before, exists);
+	if ((status = put_client(db, &after, needs ? &cold : NULL, u)) != KMS_OK)
 		return status;
-	host = !remains ||
-	       (entry_kind_is_client(e->kind) && (!exists || before.host_hash != after.host_hash));
-	if ((status = put_client(db, e->cmid, remains ? &after : NULL, u)) != KMS_OK)
-		return status;
-	if (host && (status = put_host(db, e, !remains, u)) != KMS_OK)
-		return status;
-	return count(db, exists ? &before : NULL, remains ? &after : NULL, u);
+	to = counted_by(&after, true);
+	return count(db, &from, &to, u);
 }
 
 static int
 apply_observed(
-    struct kmsdb *db, const struct apply_entry *e, const uint8_t *entry, size_t len, struct undo *u)
+    struct kmsdb *db, const struct apply_entry *e, const struct item *item, struct undo *u)
 {
 	struct observed_row row;
 	uint8_t octets[ROW_OBSERVED];
 	const uint8_t *before;
 	size_t before_len;
 	bool from_index;
-	int status =
-	    newest_row(db, GENERATION_OBSERVED, e->cmid, &before, &before_len, &from_index);
+	int status = newest_row(db, GENERATION_OBSERVED, e->key, &before, &before_len, &from_index);
 
 	if (status == KMS_OK)
-		status = observed_decode(&row, e->cmid, before, before_len);
+		status = observed_decode(&row, e->key, before, before_len);
 	if (status == KMS_E_NOT_FOUND) {
 		memset(&row, 0, sizeof(row));
-		memcpy(row.r.address, e->cmid, 16);
+		memcpy(row.r.subject, e->key, 16);
 	} else if (status != KMS_OK) {
 		return status;
-	} else if (from_index && row.changed >= e->batch) {
-		return KMS_OK; /* only in replay, as in apply_decoded */
+	} else if (from_index && row.changed >= e->place.batch) {
+		/*
+		 * Only in replay: an unfinished checkpoint had already written this row, with this
+		 * exchange in its sums.
+		 */
+		return KMS_OK;
 	}
-	if ((status = observed_apply(&row, entry, len, e->batch)) != KMS_OK)
+	if ((status = observed_apply(&row, item, e)) != KMS_OK)
 		return status;
-	return put_row(db, GENERATION_OBSERVED, e->cmid, octets, observed_encode(octets, &row), u);
+	observed_blank(&row.r, db->floors.names);
+	return put_row(db, GENERATION_OBSERVED, e->key, octets, observed_encode(octets, &row), u);
+}
+
+static int
+apply_effect(struct kmsdb *db, const struct apply_entry *e, const struct item *item, struct undo *u)
+{
+	switch (e->effect) {
+	case APPLY_CLIENT:
+	case APPLY_ABOUT:
+		return apply_client(db, e, u);
+	case APPLY_FLOOR:
+		if (e->about.value > db->floors.names)
+			db->floors.names = e->about.value;
+		return KMS_OK;
+	case APPLY_OBSERVED:
+		return apply_observed(db, e, item, u);
+	default:
+		return KMS_OK;
+	}
 }
 
 int
-ledger_apply(struct kmsdb *db, const uint8_t *entry, size_t len, uint64_t batch, uint32_t leaf,
-    struct undo *u)
+ledger_apply(
+    struct kmsdb *db, const struct item *item, const struct apply_place *place, struct undo *u)
 {
 	struct apply_entry e;
-	int status = apply_decode(&e, entry, len, batch, leaf);
+	int status = apply_decode(&e, item, place);
 
 	memset(u->put, 0, sizeof(u->put));
-	u->counted = u->uncounted = false;
+	u->counted = false;
+	u->floors = db->floors;
 	if (status != KMS_OK)
 		return status;
-	memcpy(u->key, e.cmid, 16);
-	if (e.kind == ENTRY_RELAYED || e.kind == ENTRY_RELAYED_NAME)
-		return apply_observed(db, &e, entry, len, u);
-	if (!e.about_client)
-		return KMS_OK;
-	status = apply_decoded(db, &e, u);
+	memcpy(u->key, e.key, 16);
+	db->spoilt += e.spoilt;
+	/* It is only ever raised: after an undo some numbers are not used. */
+	if ((e.effect == APPLY_ABOUT || e.effect == APPLY_FLOOR) && e.about.counter > db->counter)
+		db->counter = e.about.counter;
+	status = apply_effect(db, &e, item, u);
 	if (status != KMS_OK)
 		ledger_undo(db, u);
 	return status;
@@ -239,10 +263,11 @@ void
 ledger_undo(struct kmsdb *db, const struct undo *u)
 {
 	db->memo = false;
-	if (u->uncounted)
-		pool_count(&db->seats.pools[u->from_pool], u->from_day, 1);
-	if (u->counted)
-		pool_count(&db->seats.pools[u->to_pool], u->to_day, -1);
+	db->floors = u->floors;
+	if (u->counted) {
+		seats_count(&db->seats, u->from.seat, u->from.borrowed, u->from.until, 1);
+		seats_count(&db->seats, u->to.seat, u->to.borrowed, u->to.until, -1);
+	}
 	for (int t = 0; t < GENERATION_TABLES; t++) {
 		if (u->put[t])
 			overlay_undo(db->active->rows[t], u->key, &u->old[t], u->rows + undo_at[t]);
@@ -252,7 +277,7 @@ ledger_undo(struct kmsdb *db, const struct undo *u)
 int
 ledger_batch(struct kmsdb *db, uint64_t number, struct batch_ref *out)
 {
-	uint8_t key[8];
+	uint8_t key[ROW_BATCH_KEY];
 	struct wire_writer w;
 	struct wire_reader r;
 	const uint8_t *row;
@@ -263,6 +288,7 @@ ledger_batch(struct kmsdb *db, uint64_t number, struct batch_ref *out)
 	    (db->frozen != NULL && generation_batch(db->frozen, number, out)))
 		return KMS_OK;
 	wire_writer_init(&w, key, sizeof(key));
+	wire_put_u16(&w, 0);
 	wire_put_u64(&w, number);
 	status = index_get(db->index, INDEX_BATCHES, key, sizeof(key), &row, &len);
 	if (status != KMS_OK)

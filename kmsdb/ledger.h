@@ -17,16 +17,21 @@
 #include "kmsdb/kmsdb.h"
 #include "kmsdb/seats.h"
 
+/* What a row counts. */
+struct counted {
+	uint16_t seat;
+	bool borrowed;
+	uint32_t until; /* 0: nothing */
+};
 /* What undoes one entry. */
 struct undo {
-	uint8_t key[16]; /* CMID or source address */
+	uint8_t key[16]; /* CMID, or subject of a relayed exchange */
 	bool put[GENERATION_TABLES];
 	struct overlay_old old[GENERATION_TABLES];
-	uint8_t
-	    rows[ROW_CLIENT + ROW_HOST + ROW_OBSERVED]; /* the rows before, one behind another */
-	bool uncounted, counted;
-	uint16_t from_pool, to_pool;
-	uint32_t from_day, to_day;
+	uint8_t rows[ROW_HOT + ROW_COLD + ROW_OBSERVED]; /* the rows before, one behind another */
+	bool counted;
+	struct counted from, to;
+	struct index_floors floors; /* before */
 };
 
 struct checkpoint;
@@ -37,6 +42,8 @@ struct kmsdb {
 	struct index *index;
 	struct index_meta meta; /* as the index was at open or after the last checkpoint */
 	struct seats seats;
+	uint64_t counter; /* highest of any entry about a client */
+	struct index_floors floors;
 	struct journal *journal; /* NULL: read only */
 	struct generation generations[2];
 	struct generation *active;
@@ -45,10 +52,10 @@ struct kmsdb {
 	uint64_t checkpoints;
 
 	/* The current batch, or the one just committed. */
-	uint8_t *record; /* RECORD_MAX; entries from RECORD_HEAD on */
+	uint8_t *record; /* RECORD_MAX; items from RECORD_HEAD on */
 	size_t octets;
 	uint32_t staged;
-	uint32_t at[KMSDB_BATCH_MAX]; /* offset of each entry in record */
+	uint32_t at[KMSDB_BATCH_MAX]; /* offset of each item in record */
 	struct merkle_tree *tree;
 	struct undo *undo; /* one for each entry staged */
 	uint32_t bundles;  /* leaves kmsdb_bundle can give, 0 none */
@@ -59,6 +66,7 @@ struct kmsdb {
 	struct client_row memo_row;
 
 	struct readback *readback; /* the batch read back last; stage.c */
+	uint64_t spoilt;           /* asides met in replay that are malformed */
 };
 
 /* kmsdb.c */
@@ -74,13 +82,13 @@ int ledger_open(struct kmsdb **out, int dirfd, const struct kmsdb_options *opt, 
     struct fault *fault);
 
 /* ledger.c */
-/* The row as it is now; *from_index: no overlay has it. KMS_OK, KMS_E_NOT_FOUND, ... */
-int ledger_client(
-    struct kmsdb *db, const uint8_t cmid[16], struct client_row *row, bool *from_index);
-int ledger_host(struct kmsdb *db, const uint8_t cmid[16], struct kmsdb_host *host);
+/* The row as it is now. KMS_OK, KMS_E_NOT_FOUND, ... */
+int ledger_client(struct kmsdb *db, const uint8_t cmid[16], struct client_row *row);
+/* The same; names that are at or below their floor are blank. */
+int ledger_cold(struct kmsdb *db, const struct client_row *row, struct kmsdb_cold *cold);
 /* Effect of one entry; u is filled for ledger_undo. KMS_E_FULL: no room in the overlay. */
-int ledger_apply(struct kmsdb *db, const uint8_t *entry, size_t len, uint64_t batch, uint32_t leaf,
-    struct undo *u);
+int ledger_apply(
+    struct kmsdb *db, const struct item *item, const struct apply_place *place, struct undo *u);
 void ledger_undo(struct kmsdb *db, const struct undo *u);
 int ledger_batch(struct kmsdb *db, uint64_t number, struct batch_ref *out);
 
@@ -107,6 +115,6 @@ int checkpoint_all(struct kmsdb *db);
 /* replay.c */
 /* Replays what the index lacks; then, if journal, opens the journal for writing. */
 int replay(struct kmsdb *db, bool journal, struct fault *fault);
-int replay_batch(struct kmsdb *db, const struct scan *s, struct fault *fault);
+int replay_batch(struct kmsdb *db, struct scan *s, struct fault *fault);
 
 #endif

@@ -22,7 +22,8 @@ reload_seats(struct kmsdb *db)
 	}
 	seats_free(&db->seats);
 	db->seats = fresh;
-	index_get_meta(db->index, &db->meta);
+	if (index_get_meta(db->index, &db->meta) == KMS_OK)
+		db->floors = db->meta.floors;
 }
 
 /*
@@ -41,11 +42,10 @@ int
 kmsdb_client_get(struct kmsdb *db, const uint8_t cmid[16], struct kmsdb_client *out)
 {
 	struct client_row row = { .seat = 0 };
-	bool from_index;
 	int status;
 
 	up_to_date(db);
-	status = ledger_client(db, cmid, &row, &from_index);
+	status = ledger_client(db, cmid, &row);
 	db->memo = status == KMS_OK || status == KMS_E_NOT_FOUND;
 	db->memo_found = status == KMS_OK;
 	if (status == KMS_OK)
@@ -56,22 +56,39 @@ kmsdb_client_get(struct kmsdb *db, const uint8_t cmid[16], struct kmsdb_client *
 	return status;
 }
 
-int
-kmsdb_host_get(struct kmsdb *db, const uint8_t cmid[16], struct kmsdb_host *out)
+/* A forgotten client has no name, also if it asked in the same second. */
+static void
+hide_forgotten(const struct client_row *row, struct kmsdb_cold *cold)
 {
+	if (row->c.kind == ENTRY_FORGET && row->c.last_seen <= cold->forgotten)
+		apply_blank(cold);
+}
+
+int
+kmsdb_cold_get(struct kmsdb *db, const uint8_t cmid[16], struct kmsdb_cold *out)
+{
+	struct client_row row;
+	int status;
+
 	up_to_date(db);
-	return ledger_host(db, cmid, out);
+	if ((status = ledger_client(db, cmid, &row)) != KMS_OK ||
+	    (status = ledger_cold(db, &row, out)) != KMS_OK)
+		return status;
+	hide_forgotten(&row, out);
+	return KMS_OK;
 }
 
 uint32_t
-kmsdb_pool_count(
-    struct kmsdb *db, const uint8_t publisher[8], uint16_t pool, uint32_t today, uint16_t window)
+kmsdb_pool_count(struct kmsdb *db, const uint8_t publisher[8], uint16_t pool, uint32_t minute)
 {
-	const struct pool *p;
-
 	up_to_date(db);
-	p = seats_pool_find(&db->seats, publisher, pool);
-	return p == NULL ? 0 : pool_sum(p, today > window ? today - window : 0);
+	return seats_sum(&db->seats, publisher, pool, minute);
+}
+
+uint64_t
+kmsdb_counter(const struct kmsdb *db)
+{
+	return db->counter + 1;
 }
 
 void
@@ -88,9 +105,9 @@ kmsdb_info(struct kmsdb *db, struct kmsdb_info *out)
 	if (db->journal != NULL) {
 		out->last_batch = journal_last(db->journal);
 		memcpy(out->last_hash, journal_last_hash(db->journal), 32);
-		out->overlay = overlay_count(db->active->rows[GENERATION_CLIENTS]);
+		out->overlay = overlay_count(db->active->rows[GENERATION_HOT]);
 		if (db->frozen != NULL)
-			out->overlay += overlay_count(db->frozen->rows[GENERATION_CLIENTS]);
+			out->overlay += overlay_count(db->frozen->rows[GENERATION_HOT]);
 	}
 	out->clients = size.clients;
 	out->index_bytes = size.octets;
@@ -99,11 +116,30 @@ kmsdb_info(struct kmsdb *db, struct kmsdb_info *out)
 	out->schema = db->meta.schema;
 }
 
+/* As the hot rows that are gone through: from the index alone. */
+static int
+cold_in_index(struct kmsdb *db, const struct client_row *row, struct kmsdb_cold *cold)
+{
+	const uint8_t *octets;
+	size_t len;
+	int status = index_get(db->index, INDEX_COLD, row->c.cmid, ROW_CMID, &octets, &len);
+
+	memset(cold, 0, sizeof(*cold));
+	if (status == KMS_E_NOT_FOUND)
+		return KMS_OK;
+	if (status == KMS_OK)
+		status = row_cold_decode(cold, row->c.cmid, octets, len);
+	if (status != KMS_OK)
+		return status;
+	if (row->c.last_seen <= db->floors.names)
+		apply_blank(cold);
+	hide_forgotten(row, cold);
+	return KMS_OK;
+}
+
 struct each {
 	struct kmsdb *db;
-	int (*client)(const struct kmsdb_client *c, const struct kmsdb_host *h, void *arg);
-	int (*day)(
-	    const uint8_t publisher[8], uint16_t pool, uint32_t day, uint32_t count, void *arg);
+	int (*client)(const struct kmsdb_client *c, const struct kmsdb_cold *cold, void *arg);
 	void *arg;
 };
 
@@ -112,35 +148,27 @@ each_client(const uint8_t *key, size_t key_len, const uint8_t *octets, size_t le
 {
 	struct each *e = arg;
 	struct client_row row;
-	struct kmsdb_host host;
-	const uint8_t *host_octets;
-	size_t host_len;
-	int status = key_len == ROW_CMID ? row_client_decode(&row, key, octets, len, &e->db->seats)
+	struct kmsdb_cold cold;
+	int status = key_len == ROW_CMID ? row_hot_decode(&row, key, octets, len, &e->db->seats)
 					 : KMS_E_ALTERED;
 
-	if (status != KMS_OK)
-		return status;
-	memset(&host, 0, sizeof(host));
-	memcpy(host.cmid, key, ROW_CMID);
-	status = index_get(e->db->index, INDEX_HOSTS, key, ROW_CMID, &host_octets, &host_len);
 	if (status == KMS_OK)
-		status = row_host_decode(&host, key, host_octets, host_len);
-	if (status != KMS_OK && status != KMS_E_NOT_FOUND)
-		return status;
-	return e->client(&row.c, &host, e->arg);
+		status = cold_in_index(e->db, &row, &cold);
+	return status != KMS_OK ? status : e->client(&row.c, &cold, e->arg);
 }
 
 int
 kmsdb_each_client(struct kmsdb *db,
-    int (*fn)(const struct kmsdb_client *c, const struct kmsdb_host *h, void *arg), void *arg)
+    int (*fn)(const struct kmsdb_client *c, const struct kmsdb_cold *cold, void *arg), void *arg)
 {
 	struct each e = { .db = db, .client = fn, .arg = arg };
 
 	up_to_date(db);
-	return index_each(db->index, INDEX_CLIENTS, each_client, &e);
+	return index_each(db->index, INDEX_HOT, each_client, &e);
 }
 
 struct each_relayed {
+	struct kmsdb *db;
 	int (*fn)(const struct kmsdb_relayed *r, void *arg);
 	void *arg;
 };
@@ -152,42 +180,40 @@ each_relayed(const uint8_t *key, size_t key_len, const uint8_t *octets, size_t l
 	struct observed_row row;
 	int status = key_len == 16 ? observed_decode(&row, key, octets, len) : KMS_E_ALTERED;
 
+	if (status == KMS_OK)
+		observed_blank(&row.r, e->db->floors.names);
 	return status != KMS_OK ? status : e->fn(&row.r, e->arg);
 }
 
 int
 kmsdb_each_relayed(struct kmsdb *db, int (*fn)(const struct kmsdb_relayed *r, void *arg), void *arg)
 {
-	struct each_relayed e = { fn, arg };
+	struct each_relayed e = { db, fn, arg };
 
 	up_to_date(db);
 	return index_each(db->index, INDEX_RELAYED, each_relayed, &e);
 }
 
-static int
-each_day(const uint8_t *key, size_t key_len, const uint8_t *row, size_t len, void *arg)
-{
-	struct each *e = arg;
-	struct wire_reader k, v;
-	uint16_t pool;
-	uint32_t day;
+struct each_count {
+	int (*fn)(const struct kmsdb_count *c, void *arg);
+	void *arg;
+};
 
-	if (key_len != ROW_DAY_KEY || len != 4)
-		return KMS_E_ALTERED;
-	wire_reader_init(&k, key + 8, 6);
-	pool = wire_get_u16(&k);
-	day = wire_get_u32(&k);
-	wire_reader_init(&v, row, 4);
-	return e->day(key, pool, day, wire_get_u32(&v), e->arg);
+static int
+each_count(const uint8_t *key, size_t key_len, const uint8_t *row, size_t len, void *arg)
+{
+	struct each_count *e = arg;
+	struct kmsdb_count c;
+	int status = index_count_decode(&c, key, key_len, row, len);
+
+	return status != KMS_OK ? status : e->fn(&c, e->arg);
 }
 
 int
-kmsdb_each_day(struct kmsdb *db,
-    int (*fn)(const uint8_t publisher[8], uint16_t pool, uint32_t day, uint32_t count, void *arg),
-    void *arg)
+kmsdb_each_count(struct kmsdb *db, int (*fn)(const struct kmsdb_count *c, void *arg), void *arg)
 {
-	struct each e = { .db = db, .day = fn, .arg = arg };
+	struct each_count e = { fn, arg };
 
 	up_to_date(db);
-	return index_each(db->index, INDEX_DAYS, each_day, &e);
+	return index_each(db->index, INDEX_COUNTS, each_count, &e);
 }

@@ -60,13 +60,17 @@ observed_encode(uint8_t out[ROW_OBSERVED], const struct observed_row *row)
 	at += 16;
 	put(&at, 4, r->count);
 	put(&at, 5, r->told);
+	memcpy(at, r->address, 16);
+	at += 16;
+	put(&at, 5, r->address_time);
+	put(&at, 5, r->name_time);
 	put(&at, 1, n);
 	memcpy(at, r->name, n);
 	return ROW_OBSERVED_FIXED + n;
 }
 
 int
-observed_decode(struct observed_row *row, const uint8_t address[16], const uint8_t *in, size_t len)
+observed_decode(struct observed_row *row, const uint8_t subject[16], const uint8_t *in, size_t len)
 {
 	struct kmsdb_relayed *r = &row->r;
 	const uint8_t *at = in;
@@ -75,7 +79,7 @@ observed_decode(struct observed_row *row, const uint8_t address[16], const uint8
 	memset(row, 0, sizeof(*row));
 	if (len < ROW_OBSERVED_FIXED)
 		return KMS_E_ALTERED;
-	memcpy(r->address, address, 16);
+	memcpy(r->subject, subject, 16);
 	row->changed = get(&at, 6);
 	r->first_seen = get(&at, 5);
 	r->last_seen = get(&at, 5);
@@ -101,6 +105,10 @@ observed_decode(struct observed_row *row, const uint8_t address[16], const uint8
 	at += 16;
 	r->count = (uint32_t)get(&at, 4);
 	r->told = get(&at, 5);
+	memcpy(r->address, at, 16);
+	at += 16;
+	r->address_time = get(&at, 5);
+	r->name_time = get(&at, 5);
 	n = (size_t)get(&at, 1);
 	if (n > MESSAGE_NAME || len != ROW_OBSERVED_FIXED + n)
 		return KMS_E_ALTERED;
@@ -166,25 +174,54 @@ take_exchange(struct kmsdb_relayed *r, const struct entry_relayed *e)
 		count_host(r, e);
 }
 
-int
-observed_apply(struct observed_row *row, const uint8_t *entry, size_t len, uint64_t batch)
+void
+observed_blank(struct kmsdb_relayed *r, uint64_t floor)
 {
-	struct entry_relayed e;
+	if (r->address_time <= floor) {
+		memset(r->address, 0, sizeof(r->address));
+		r->address_time = 0;
+	}
+	if (r->name_time <= floor) {
+		memset(r->name, 0, sizeof(r->name));
+		r->name_time = 0;
+	}
+}
+
+/* Address, and the name if the entry brings one: an exchange does not. */
+static void
+take_names(struct kmsdb_relayed *r, const struct apply_entry *e)
+{
+	if (!e->named)
+		return;
+	r->address_time = e->time;
+	memcpy(r->address, e->aside.address, sizeof(r->address));
+	if (e->kind != ENTRY_RELAYED_NAME)
+		return;
+	r->name_time = e->time;
+	memcpy(r->name, e->aside.name, sizeof(r->name));
+}
+
+int
+observed_apply(struct observed_row *row, const struct item *item, const struct apply_entry *e)
+{
+	struct entry_relayed x;
 	struct entry_relayed_name name;
 	int status;
 
-	if (entry_kind(entry, len) == ENTRY_RELAYED) {
-		if ((status = entry_relayed_decode(&e, entry, len)) != KMS_OK)
+	if (e->kind == ENTRY_RELAYED) {
+		status = entry_relayed_decode(&x, item->entry, item->entry_len);
+		if (status != KMS_OK)
 			return status;
-		take_exchange(&row->r, &e);
+		take_exchange(&row->r, &x);
 	} else {
-		if ((status = entry_relayed_name_decode(&name, entry, len)) != KMS_OK)
+		status = entry_relayed_name_decode(&name, item->entry, item->entry_len);
+		if (status != KMS_OK)
 			return status;
 		memcpy(row->r.cmid, name.cmid, 16);
-		memcpy(row->r.name, name.name, sizeof(row->r.name));
 		row->r.count = name.count;
 		row->r.told = name.told;
 	}
-	row->changed = batch;
+	take_names(&row->r, e);
+	row->changed = e->place.batch;
 	return KMS_OK;
 }

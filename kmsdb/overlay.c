@@ -12,13 +12,14 @@
 #include "libkms/kms_error.h"
 
 #define KEY 16
+#define HEAD (KEY + 3)
 
 struct overlay {
 	size_t max, row_size, stride;
 	size_t count;
 	size_t mask;
 	uint32_t *slots;  /* record number + 1, 0 empty */
-	uint8_t *records; /* CMID, found, length, row */
+	uint8_t *records; /* CMID, found, length of two bytes, row */
 	uint64_t seed[2];
 };
 
@@ -34,7 +35,7 @@ overlay_new(size_t records, size_t row_size)
 		slots *= 2;
 	o->max = records;
 	o->row_size = row_size;
-	o->stride = KEY + 2 + row_size;
+	o->stride = HEAD + row_size;
 	o->mask = slots - 1;
 	o->slots = calloc(slots, sizeof(*o->slots));
 	o->records = malloc(records * o->stride);
@@ -77,6 +78,12 @@ record(const struct overlay *o, size_t i)
 	return o->records + i * o->stride;
 }
 
+static uint16_t
+length(const uint8_t *r)
+{
+	return (uint16_t)(r[KEY + 1] << 8 | r[KEY + 2]);
+}
+
 /* A stranger can choose the bits of a CMID by trying keys, but does not know the seed. */
 static size_t
 hash(const struct overlay *o, const uint8_t *cmid)
@@ -115,8 +122,8 @@ overlay_at(
 
 	if (cmid != NULL)
 		*cmid = r;
-	*row = r + KEY + 2;
-	*len = r[KEY + 1];
+	*row = r + HEAD;
+	*len = length(r);
 	return (enum overlay_found)r[KEY];
 }
 
@@ -132,9 +139,19 @@ static void
 fill(uint8_t *r, enum overlay_found found, const uint8_t *row, size_t len)
 {
 	r[KEY] = (uint8_t)found;
-	r[KEY + 1] = (uint8_t)len;
+	r[KEY + 1] = (uint8_t)(len >> 8);
+	r[KEY + 2] = (uint8_t)len;
 	if (len > 0)
-		memcpy(r + KEY + 2, row, len);
+		memcpy(r + HEAD, row, len);
+}
+
+uint8_t *
+overlay_row(struct overlay *o, const uint8_t cmid[16])
+{
+	size_t i = place(o, cmid);
+	uint8_t *r = o->slots[i] == 0 ? NULL : record(o, o->slots[i] - 1);
+
+	return r != NULL && r[KEY] == OVERLAY_ROW ? r + HEAD : NULL;
 }
 
 int
@@ -146,7 +163,7 @@ overlay_put(struct overlay *o, const uint8_t cmid[16], const uint8_t *row, size_
 
 	if (row == NULL)
 		len = 0;
-	if (len > o->row_size || len > UINT8_MAX)
+	if (len > o->row_size || len > UINT16_MAX)
 		return KMS_E_ARGUMENT;
 	old->found = OVERLAY_NO;
 	old->len = 0;
@@ -159,8 +176,8 @@ overlay_put(struct overlay *o, const uint8_t cmid[16], const uint8_t *row, size_
 	} else {
 		r = record(o, o->slots[i] - 1);
 		old->found = (enum overlay_found)r[KEY];
-		old->len = r[KEY + 1];
-		memcpy(old_row, r + KEY + 2, old->len);
+		old->len = length(r);
+		memcpy(old_row, r + HEAD, old->len);
 	}
 	fill(r, row != NULL ? OVERLAY_ROW : OVERLAY_GONE, row, len);
 	return KMS_OK;

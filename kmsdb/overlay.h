@@ -19,13 +19,15 @@ void overlay_clear(struct overlay *o);
 size_t overlay_count(const struct overlay *o);
 enum overlay_found overlay_get(
     const struct overlay *o, const uint8_t cmid[16], const uint8_t **row, size_t *len);
+/* The row itself, to change bytes of it; NULL: there is none. */
+uint8_t *overlay_row(struct overlay *o, const uint8_t cmid[16]);
 /*
  * Sets a row, or marks it as deleted (row NULL). old gets the previous state, in a buffer of
  * row_size, for overlay_undo. KMS_E_FULL.
  */
 struct overlay_old {
 	enum overlay_found found;
-	uint8_t len;
+	uint16_t len;
 };
 int overlay_put(struct overlay *o, const uint8_t cmid[16], const uint8_t *row, size_t len,
     struct overlay_old *old, uint8_t *old_row);

@@ -75,20 +75,26 @@ check_segments(struct kmsdb *db, struct fault *fault)
 }
 
 int
-replay_batch(struct kmsdb *db, const struct scan *s, struct fault *fault)
+replay_batch(struct kmsdb *db, struct scan *s, struct fault *fault)
 {
 	const struct record *r = &s->record;
 	struct batch_ref ref = { .number = r->batch.number, .offset = s->offset };
+	struct apply_place place = { .batch = r->batch.number };
 	int status = KMS_OK;
 
 	segment_name_parse(s->segment, &ref.first);
 	memcpy(ref.hash, s->hash, 32);
-	for (uint32_t i = 0; i < r->batch.size && status == KMS_OK; i++)
-		status = ledger_apply(db, r->entries[i], r->lens[i], ref.number, i, &db->undo[0]);
+	memcpy(place.header, s->hash, sizeof(place.header));
+	for (uint32_t i = 0; i < r->batch.size && status == KMS_OK; i++) {
+		place.leaf = i;
+		status = ledger_apply(db, &r->items[i], &place, &db->undo[0]);
+	}
+	if (status == KMS_E_SCHEMA && scan_check_entries(s) != KMS_OK)
+		return fault_set(fault, status, "%s", s->fault.text);
 	if (status == KMS_OK)
 		status = generation_reserve(db->active);
 	if (status == KMS_OK)
-		generation_add_batch(db->active, &ref);
+		generation_add_batch(db->active, &ref, r->batch.host_id);
 	if (status == KMS_OK && generation_full(db->active, db->opt.overlay_records))
 		status = checkpoint_all(db);
 	if (status != KMS_OK)
@@ -138,6 +144,12 @@ replay_from(struct kmsdb *db, struct scan *s, bool at_last, bool journal, struct
 		ledger_log(db, LOG_INFO, "ledger-replay",
 		    "batches %" PRIu64 " to %" PRIu64 " carried from the journal to the index",
 		    from + 1, s->end.number - 1);
+	/* Names are never a reason not to start. */
+	if (db->spoilt > 0)
+		ledger_log(db, LOG_WARNING, "asides-spoilt",
+		    "the names of %" PRIu64
+		    " entries in the journal are damaged; they count as erased",
+		    db->spoilt);
 	return !journal ? KMS_OK
 			: journal_open(&db->journal, db->journalfd, db->opt.segment_size, s,
 			      db->opt.log, db->opt.log_arg, fault);

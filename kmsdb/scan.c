@@ -48,6 +48,16 @@ fail(struct scan *s, int status, uint64_t offset, const char *fmt, ...)
 	    &s->fault, status, "journal/%.24s, offset %" PRIu64 ": %s", s->segment, offset, text);
 }
 
+static int
+fail_version(struct scan *s, const struct segment_header *h)
+{
+	char file[64];
+
+	snprintf(file, sizeof(file), "journal/%.24s", s->segment);
+	s->fault = (struct fault){ 0 };
+	return fault_version(&s->fault, file, "journal", h->schema, SEGMENT_SCHEMA, h->maker, NULL);
+}
+
 /*
  * Reads everything that may be needed at offset off: 2 * RECORD_MAX bytes, or up to the end of the
  * file.
@@ -104,7 +114,7 @@ segment_enter(struct scan *s, bool chain_known)
 		return fail(s, status, 0, "cannot be read: %s", strerror(errno));
 	status = segment_header_decode(&h, at, avail);
 	if (status == KMS_E_SCHEMA)
-		return fail(s, status, 8, "written by a newer kmsd");
+		return fail_version(s, &h);
 	if (status != KMS_OK)
 		return fail(s, status, 0, "the segment's header was changed");
 	if (h.first != first)

@@ -48,6 +48,10 @@ int scan_open(struct scan **out, int journalfd, const struct scan_place *place, 
  * KMS_E_MISSING, KMS_E_SCHEMA, KMS_E_IO: see fault.
  */
 int scan_next(struct scan *s);
+/*
+ * Is each entry of the batch just read known here? KMS_OK, KMS_E_SCHEMA, KMS_E_ALTERED: see fault.
+ */
+int scan_check_entries(struct scan *s);
 /* After the end: is everything behind it zero? KMS_OK, KMS_E_ALTERED. */
 int scan_rest(struct scan *s);
 void scan_close(struct scan *s);

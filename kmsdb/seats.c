@@ -1,6 +1,6 @@
 /*
- * seats.c - seats and pools, found by a walk from the seat found last: there are
- * as many as there are products, a few dozen.
+ * seats.c - seats and tallies, found by a walk from the one found last: there are as many as there
+ * are products and pools, a few dozen.
  */
 #include "kmsdb/seats.h"
 
@@ -16,84 +16,49 @@ seats_init(struct seats *s)
 {
 	memset(s, 0, sizeof(*s));
 	s->seats = calloc(SEATS_MAX, sizeof(*s->seats));
-	s->pools = calloc(POOLS_MAX, sizeof(*s->pools));
-	return s->seats != NULL && s->pools != NULL ? KMS_OK : KMS_E_NO_MEMORY;
+	s->tallies = calloc(TALLIES_MAX, sizeof(*s->tallies));
+	return s->seats != NULL && s->tallies != NULL ? KMS_OK : KMS_E_NO_MEMORY;
 }
 
 void
 seats_free(struct seats *s)
 {
-	for (size_t i = 0; i < s->pool_count; i++)
-		free(s->pools[i].days);
-	free(s->pools);
+	for (size_t i = 0; i < s->tally_count; i++)
+		free(s->tallies[i].slots);
+	free(s->tallies);
 	free(s->seats);
 	memset(s, 0, sizeof(*s));
 }
 
-const struct pool *
-seats_pool_find(const struct seats *s, const uint8_t publisher[8], uint16_t number)
-{
-	for (size_t i = 0; i < s->pool_count; i++) {
-		const struct pool *p = &s->pools[i];
-		if (p->number == number && memcmp(p->publisher, publisher, 8) == 0)
-			return p;
-	}
-	return NULL;
-}
-
-int
-seats_pool(struct seats *s, const uint8_t publisher[8], uint16_t number, uint16_t *index)
-{
-	const struct pool *found = seats_pool_find(s, publisher, number);
-	struct pool *p;
-
-	if (found != NULL) {
-		*index = (uint16_t)(found - s->pools);
-		return KMS_OK;
-	}
-	if (s->pool_count == POOLS_MAX)
-		return KMS_E_LIMIT;
-	p = &s->pools[s->pool_count];
-	memcpy(p->publisher, publisher, 8);
-	p->number = number;
-	*index = (uint16_t)s->pool_count++;
-	return KMS_OK;
-}
-
 static bool
-seat_is(const struct seats *s, size_t i, const uint8_t product[16], const uint8_t publisher[8],
-    uint16_t pool)
+seat_is(const struct seat *seat, const struct kmsdb_client *c)
 {
-	const struct seat *seat = &s->seats[i];
-	const struct pool *p = &s->pools[seat->pool];
-
-	return memcmp(seat->product, product, 16) == 0 && p->number == pool &&
-	       memcmp(p->publisher, publisher, 8) == 0;
+	return memcmp(seat->product, c->product, 16) == 0 && seat->pool == c->pool &&
+	       seat->class == c->class && memcmp(seat->publisher, c->publisher, 8) == 0;
 }
 
 int
-seats_find(struct seats *s, const uint8_t product[16], const uint8_t publisher[8], uint16_t pool,
-    uint16_t *seat)
+seats_find(struct seats *s, const struct kmsdb_client *c, uint16_t *seat)
 {
-	uint16_t index;
-	int status;
+	struct seat *fresh;
 
-	if (s->last < s->count && seat_is(s, s->last, product, publisher, pool)) {
+	if (s->last < s->count && seat_is(&s->seats[s->last], c)) {
 		*seat = (uint16_t)s->last;
 		return KMS_OK;
 	}
 	for (size_t i = 0; i < s->count; i++) {
-		if (seat_is(s, i, product, publisher, pool)) {
+		if (seat_is(&s->seats[i], c)) {
 			*seat = (uint16_t)(s->last = i);
 			return KMS_OK;
 		}
 	}
 	if (s->count == SEATS_MAX)
 		return KMS_E_LIMIT;
-	if ((status = seats_pool(s, publisher, pool, &index)) != KMS_OK)
-		return status;
-	memcpy(s->seats[s->count].product, product, 16);
-	s->seats[s->count].pool = index;
+	fresh = &s->seats[s->count];
+	memcpy(fresh->product, c->product, 16);
+	memcpy(fresh->publisher, c->publisher, 8);
+	fresh->pool = c->pool;
+	fresh->class = c->class;
 	*seat = (uint16_t)(s->last = s->count++);
 	return KMS_OK;
 }
@@ -101,96 +66,168 @@ seats_find(struct seats *s, const uint8_t product[16], const uint8_t publisher[8
 bool
 seats_fill(const struct seats *s, uint16_t seat, struct kmsdb_client *c)
 {
-	const struct pool *p;
+	const struct seat *from;
 
 	if (seat >= s->count)
 		return false;
-	p = &s->pools[s->seats[seat].pool];
-	memcpy(c->product, s->seats[seat].product, 16);
-	memcpy(c->publisher, p->publisher, 8);
-	c->pool = p->number;
+	from = &s->seats[seat];
+	memcpy(c->product, from->product, 16);
+	memcpy(c->publisher, from->publisher, 8);
+	c->pool = from->pool;
+	c->class = from->class;
 	return true;
 }
 
-/* The place of day, or where it would be; changes are near the end, so search from there. */
-static size_t
-day_place(const struct pool *p, uint32_t day)
+static bool
+tally_is(const struct tally *t, const struct tally *like)
 {
-	size_t i = p->day_count;
+	return t->pool == like->pool && t->class == like->class && t->borrowed == like->borrowed &&
+	       memcmp(t->publisher, like->publisher, 8) == 0;
+}
 
-	while (i > 0 && p->days[i - 1].day >= day)
+const struct tally *
+seats_tally(const struct seats *s, const struct tally *like)
+{
+	for (size_t i = 0; i < s->tally_count; i++) {
+		if (tally_is(&s->tallies[i], like))
+			return &s->tallies[i];
+	}
+	return NULL;
+}
+
+static struct tally *
+tally_of(struct seats *s, const struct seat *seat, bool borrowed)
+{
+	struct tally like = { .pool = seat->pool, .class = seat->class, .borrowed = borrowed };
+	const struct tally *found;
+
+	memcpy(like.publisher, seat->publisher, 8);
+	if (s->last_tally < s->tally_count && tally_is(&s->tallies[s->last_tally], &like))
+		return &s->tallies[s->last_tally];
+	if ((found = seats_tally(s, &like)) != NULL) {
+		s->last_tally = (size_t)(found - s->tallies);
+	} else {
+		if (s->tally_count == TALLIES_MAX)
+			return NULL;
+		s->last_tally = s->tally_count++;
+		s->tallies[s->last_tally] = like;
+	}
+	return &s->tallies[s->last_tally];
+}
+
+/* The place of until, or where it would be; changes are near the end, so search from there. */
+static size_t
+slot_place(const struct tally *t, uint32_t until)
+{
+	size_t i = t->slot_count;
+
+	while (i > 0 && t->slots[i - 1].until >= until)
 		i--;
 	return i;
 }
 
-int
-pool_count(struct pool *p, uint32_t day, int64_t by)
+static int
+tally_count(struct tally *t, uint32_t until, int64_t by)
 {
-	size_t i = day_place(p, day);
+	size_t i = slot_place(t, until);
 
-	if (i == p->day_count || p->days[i].day != day) {
-		if (p->day_count == p->day_room) {
-			size_t room = p->day_room == 0 ? 64 : p->day_room * 2;
-			struct pool_day *more = realloc(p->days, room * sizeof(*more));
+	if (i == t->slot_count || t->slots[i].until != until) {
+		if (t->slot_count == t->slot_room) {
+			size_t room = t->slot_room == 0 ? 64 : t->slot_room * 2;
+			struct tally_slot *more = realloc(t->slots, room * sizeof(*more));
 			if (more == NULL)
 				return KMS_E_NO_MEMORY;
-			p->days = more;
-			p->day_room = room;
+			t->slots = more;
+			t->slot_room = room;
 		}
-		memmove(&p->days[i + 1], &p->days[i], (p->day_count - i) * sizeof(*p->days));
-		p->days[i] = (struct pool_day){ .day = day };
-		p->day_count++;
+		memmove(&t->slots[i + 1], &t->slots[i], (t->slot_count - i) * sizeof(*t->slots));
+		t->slots[i] = (struct tally_slot){ .until = until };
+		t->slot_count++;
 	}
-	p->days[i].count = (uint32_t)((int64_t)p->days[i].count + by);
-	if (p->days[i].count == 0) {
-		p->day_count--;
-		memmove(&p->days[i], &p->days[i + 1], (p->day_count - i) * sizeof(*p->days));
+	t->slots[i].count = (uint32_t)((int64_t)t->slots[i].count + by);
+	if (t->slots[i].count == 0) {
+		t->slot_count--;
+		memmove(&t->slots[i], &t->slots[i + 1], (t->slot_count - i) * sizeof(*t->slots));
 	}
 	return KMS_OK;
 }
 
+int
+seats_count(struct seats *s, uint16_t seat, bool borrowed, uint32_t until, int64_t by)
+{
+	struct tally *t;
+
+	if (until == 0 || seat >= s->count)
+		return KMS_OK;
+	t = tally_of(s, &s->seats[seat], borrowed);
+	return t == NULL ? KMS_E_LIMIT : tally_count(t, until, by);
+}
+
 uint32_t
-pool_sum(const struct pool *p, uint32_t from)
+seats_sum(const struct seats *s, const uint8_t publisher[8], uint16_t pool, uint32_t minute)
 {
 	uint32_t sum = 0;
 
-	for (size_t i = p->day_count; i > 0 && p->days[i - 1].day >= from; i--)
-		sum += p->days[i - 1].count;
+	for (size_t i = 0; i < s->tally_count; i++) {
+		const struct tally *t = &s->tallies[i];
+
+		if (t->pool != pool || memcmp(t->publisher, publisher, 8) != 0)
+			continue;
+		for (size_t k = t->slot_count; k > 0 && t->slots[k - 1].until > minute; k--)
+			sum += t->slots[k - 1].count;
+	}
 	return sum;
+}
+
+void
+seats_count_key(uint8_t key[ROW_COUNT_KEY], const struct seat *seat, bool borrowed, uint32_t until)
+{
+	struct wire_writer w;
+
+	wire_writer_init(&w, key, ROW_COUNT_KEY);
+	wire_put(&w, seat->publisher, 8);
+	wire_put_u16(&w, seat->pool);
+	wire_put_u16(&w, seat->class);
+	wire_put_u8(&w, borrowed);
+	wire_put_u32(&w, until);
 }
 
 static int
 load_seat(const uint8_t *key, size_t key_len, const uint8_t *row, size_t len, void *arg)
 {
 	struct seats *seats = arg;
+	struct kmsdb_client c;
+	struct wire_reader r;
 	uint16_t seat;
 	int status;
 
 	if (key_len != 2 || len != ROW_SEAT || (size_t)(key[0] << 8 | key[1]) != seats->count)
 		return KMS_E_ALTERED;
-	status = seats_find(seats, row, row + 16, (uint16_t)(row[24] << 8 | row[25]), &seat);
+	wire_reader_init(&r, row, len);
+	wire_get(&r, c.product, 16);
+	wire_get(&r, c.publisher, 8);
+	c.pool = wire_get_u16(&r);
+	c.class = wire_get_u16(&r);
+	status = seats_find(seats, &c, &seat);
 	return status == KMS_OK && seat + (size_t)1 != seats->count ? KMS_E_ALTERED : status;
 }
 
 static int
-load_day(const uint8_t *key, size_t key_len, const uint8_t *row, size_t len, void *arg)
+load_count(const uint8_t *key, size_t key_len, const uint8_t *row, size_t len, void *arg)
 {
 	struct seats *seats = arg;
-	struct wire_reader k, v;
-	uint32_t day, count;
-	uint16_t number, index;
-	int status;
+	struct seat seat = { { 0 }, { 0 }, 0, 0 };
+	struct kmsdb_count c;
+	struct tally *t;
 
-	if (key_len != ROW_DAY_KEY || len != 4)
+	if (index_count_decode(&c, key, key_len, row, len) != KMS_OK)
 		return KMS_E_ALTERED;
-	wire_reader_init(&k, key + 8, 6);
-	number = wire_get_u16(&k);
-	day = wire_get_u32(&k);
-	wire_reader_init(&v, row, 4);
-	count = wire_get_u32(&v);
-	if ((status = seats_pool(seats, key, number, &index)) != KMS_OK)
-		return status;
-	return count == 0 ? KMS_OK : pool_count(&seats->pools[index], day, count);
+	memcpy(seat.publisher, c.publisher, 8);
+	seat.pool = c.pool;
+	seat.class = c.class;
+	if ((t = tally_of(seats, &seat, c.borrowed)) == NULL)
+		return KMS_E_LIMIT;
+	return c.clients == 0 ? KMS_OK : tally_count(t, c.until, c.clients);
 }
 
 int
@@ -198,5 +235,5 @@ seats_load(struct seats *seats, struct index *ix)
 {
 	int status = index_each(ix, INDEX_SEATS, load_seat, seats);
 
-	return status != KMS_OK ? status : index_each(ix, INDEX_DAYS, load_day, seats);
+	return status != KMS_OK ? status : index_each(ix, INDEX_COUNTS, load_count, seats);
 }

@@ -1,9 +1,9 @@
 /*
- * seats.h - two small tables held in memory: the seats (product, publisher and pool
- * as one number) and the pools (publisher and pool number, with their clients counted by day).
+ * seats.h - two small tables held in memory: the seats (product, publisher, pool and class as one
+ * number) and the tallies (how many clients of a publisher, pool and class count until when).
  *
- * Seats and pools are only ever added, in arrays that never move, so that the writer
- * thread may read those it knows of while the main thread adds more.
+ * Seats are only ever added, in an array that never moves, so that the writer thread may read those
+ * it knows of while the main thread adds more. Tallies are the main thread's alone.
  */
 #ifndef KMSDB_SEATS_H
 #define KMSDB_SEATS_H
@@ -14,48 +14,55 @@
 
 #include "kmsdb/kmsdb.h"
 
-#define SEATS_MAX 65536
-#define POOLS_MAX 4096
+#define SEATS_MAX 65535
+#define TALLIES_MAX 8192
 
 struct seat {
 	uint8_t product[16];
-	uint16_t pool; /* index into pools */
+	uint8_t publisher[8];
+	uint16_t pool, class;
 };
-struct pool_day {
-	uint32_t day;
+struct tally_slot {
+	uint32_t until; /* minutes */
 	uint32_t count;
 };
-struct pool {
+struct tally {
 	uint8_t publisher[8];
-	uint16_t number;
-	struct pool_day *days; /* ascending; main thread only */
-	size_t day_count, day_room;
+	uint16_t pool, class;
+	bool borrowed;
+	struct tally_slot *slots; /* ascending */
+	size_t slot_count, slot_room;
 };
 struct seats {
 	struct seat *seats; /* SEATS_MAX; untouched pages cost nothing */
 	size_t count;
-	struct pool *pools; /* POOLS_MAX */
-	size_t pool_count;
+	struct tally *tallies; /* TALLIES_MAX */
+	size_t tally_count;
 	size_t last; /* seat found last */
+	size_t last_tally;
 };
 
 struct index;
 
 int seats_init(struct seats *s);
-/* Seats, pools and their days from the index, into fresh tables. */
+/* Seats and counts from the index, into fresh tables. */
 int seats_load(struct seats *s, struct index *index);
 void seats_free(struct seats *s);
-/* Index of the pool, made when absent; KMS_E_LIMIT, KMS_E_NO_MEMORY. */
-int seats_pool(struct seats *s, const uint8_t publisher[8], uint16_t number, uint16_t *index);
-const struct pool *seats_pool_find(
-    const struct seats *s, const uint8_t publisher[8], uint16_t number);
-/* The seat's number, made when absent; KMS_E_LIMIT. */
-int seats_find(struct seats *s, const uint8_t product[16], const uint8_t publisher[8],
-    uint16_t pool, uint16_t *seat);
-/* product, publisher and pool of c; false: no such seat. */
+/* The seat's number, made when absent; KMS_E_LIMIT. Only product, publisher, pool, class of c. */
+int seats_find(struct seats *s, const struct kmsdb_client *c, uint16_t *seat);
+/* Product, publisher, pool and class of c; false: no such seat. */
 bool seats_fill(const struct seats *s, uint16_t seat, struct kmsdb_client *c);
-/* Counts clients more or fewer (by +1, -1, or a number read from the index). */
-int pool_count(struct pool *p, uint32_t day, int64_t by);
-uint32_t pool_sum(const struct pool *p, uint32_t from);
+/*
+ * Counts clients of a seat more or fewer (by +1, -1, or a number read from the index). Nothing for
+ * until 0. KMS_E_LIMIT, KMS_E_NO_MEMORY.
+ */
+int seats_count(struct seats *s, uint16_t seat, bool borrowed, uint32_t until, int64_t by);
+/* Clients of the pool, of all classes, that count at that minute. */
+uint32_t seats_sum(
+    const struct seats *s, const uint8_t publisher[8], uint16_t pool, uint32_t minute);
+const struct tally *seats_tally(const struct seats *s, const struct tally *like); /* or NULL */
+
+/* Key of a count row: row.h has its layout. */
+void seats_count_key(uint8_t key[17], const struct seat *seat, bool borrowed, uint32_t until);
 
 #endif

@@ -4,8 +4,9 @@
  *
  * The rule uses a property of disks: a 512-byte sector is written completely or not at all. A
  * record was acknowledged only after all its sectors were written; so a record with a sector of
- * zeros, or without its trailer, is torn, provided that nothing follows it. Any other invalid
- * record was changed afterwards.
+ * zeros, or without its trailer, is torn, provided that nothing follows it. (Erased asides are
+ * zeros too, but shorter than a sector, and there is an entry between two of them.) Any other
+ * invalid record was changed afterwards.
  */
 #include "kmsdb/segment.h"
 
@@ -84,25 +85,33 @@ segment_header_encode(uint8_t out[SEGMENT_SECTOR], const struct segment_header *
 	wire_put_u64(&w, h->first);
 	wire_put(&w, h->previous, 32);
 	check_octets(out + 56, out, 56);
+	wire_writer_init(&w, out + 72, SEGMENT_MAKER);
+	wire_put_text(&w, PACKAGE_VERSION, SEGMENT_MAKER);
 }
 
 int
 segment_header_decode(struct segment_header *h, const uint8_t *in, size_t len)
 {
 	struct wire_reader r;
-	uint32_t schema, size;
+	uint32_t size;
+	bool text;
 
 	if (len < SEGMENT_SECTOR || memcmp(in, SEGMENT_MAGIC, sizeof(SEGMENT_MAGIC)) != 0 ||
 	    !check_holds(in, 56))
 		return KMS_E_ALTERED;
 	wire_reader_init(&r, in + 8, 48);
-	schema = wire_get_u32(&r);
+	h->schema = wire_get_u32(&r);
 	size = wire_get_u32(&r);
 	h->first = wire_get_u64(&r);
 	wire_get(&r, h->previous, 32);
-	if (schema != SEGMENT_SCHEMA)
+	wire_reader_init(&r, in + 72, SEGMENT_MAKER);
+	text = wire_get_text(&r, h->maker, SEGMENT_MAKER);
+	if (!text)
+		h->maker[0] = '\0';
+	if (h->schema != SEGMENT_SCHEMA)
 		return KMS_E_SCHEMA;
-	if (size != SEGMENT_SECTOR || h->first == 0 || !octets_zero(in + 72, SEGMENT_SECTOR - 72))
+	if (size != SEGMENT_SECTOR || h->first == 0 || !text ||
+	    !octets_zero(in + 96, SEGMENT_SECTOR - 96))
 		return KMS_E_ALTERED;
 	return KMS_OK;
 }
@@ -149,7 +158,7 @@ record_seal(uint8_t *record, size_t n, const uint8_t header[BATCH_HEADER],
 	return length;
 }
 
-/* Views of head and entries; false when the shape is not that of a record. */
+/* Views of head and items; false when the shape is not that of a record. */
 static bool
 record_parse(struct record *r, const uint8_t *at, uint32_t length, uint32_t n)
 {
@@ -164,8 +173,8 @@ record_parse(struct record *r, const uint8_t *at, uint32_t length, uint32_t n)
 		return false;
 	wire_reader_init(&in, at + RECORD_HEAD, n);
 	for (uint32_t i = 0; i < r->batch.size; i++) {
-		r->lens[i] = wire_get_u16(&in);
-		r->entries[i] = wire_view(&in, r->lens[i]);
+		if (item_read(&in, &r->items[i]) != KMS_OK)
+			return false;
 	}
 	if (wire_finish(&in) != KMS_OK)
 		return false;
@@ -193,7 +202,7 @@ root_holds(const struct record *r, struct merkle_tree *scratch)
 
 	merkle_tree_reset(scratch);
 	for (uint32_t i = 0; i < r->batch.size; i++) {
-		merkle_leaf(hash, r->entries[i], r->lens[i]);
+		merkle_leaf(hash, r->items[i].entry, r->items[i].entry_len);
 		if (merkle_tree_add(scratch, hash) != KMS_OK)
 			return false;
 	}

@@ -3,19 +3,20 @@
  * memory, uses no file. Everything begins on a 512-byte sector.
  *
  * Segment header        0   8  "KMSJSEG1"
- *                       8   4  schema, 1
+ *                       8   4  schema, 2
  *                      12   4  512, bytes of this header
  *                      16   8  number of its first batch
  *                      24  32  hash of the batch before that, zero for batch 1
  *                      56  16  first bytes of SHA-256 of bytes 0..55
- *                      72      zeros up to 512
+ *                      72  24  version of kmsd that made it, text
+ *                      96      zeros up to 512
  * Batch record          0   8  "KMSJBAT1"
  *                       8   4  length L of the record, a multiple of 512
- *                      12   4  length n of the entries
+ *                      12   4  length n of the items
  *                      16 108  batch header (batch.h)
  *                     124  64  its signature
  *                     188  16  first bytes of SHA-256 of bytes 0..187
- *                     204   n  entries: u16 length, bytes; header.size of them
+ *                     204   n  items (item.h); header.size of them
  *                              zeros up to L - 12
  *                   L - 12  4  L again
  *                    L - 8  8  "KMSJEND" and 0xa5
@@ -34,32 +35,31 @@
 #include <stdint.h>
 
 #include "libkms/core/batch.h"
+#include "libkms/core/item.h"
 
-#define SEGMENT_SCHEMA 1
+#define SEGMENT_SCHEMA 2
 #define SEGMENT_SECTOR 512
+#define SEGMENT_MAKER 24
 #define SEGMENT_NAME 25 /* 20 digits, ".seg", NUL */
-#define RECORD_HEAD 204
-#define RECORD_TRAILER 12
-#define RECORD_ENTRIES 1024        /* KMSDB_BATCH_MAX */
-#define RECORD_OCTETS (512 * 1024) /* most bytes of entries, lengths included */
-#define RECORD_MAX ((RECORD_HEAD + RECORD_OCTETS + RECORD_TRAILER + 511) / 512 * 512)
-
 struct segment_header {
 	uint64_t first;
 	uint8_t previous[32];
+	uint32_t schema;               /* read: also with KMS_E_SCHEMA */
+	char maker[SEGMENT_MAKER + 1]; /* read: version of kmsd, "": not told */
 };
 
 void segment_name(char out[SEGMENT_NAME], uint64_t first);
 bool segment_name_parse(const char *name, uint64_t *first);
+/* By this version of kmsd. */
 void segment_header_encode(uint8_t out[SEGMENT_SECTOR], const struct segment_header *h);
 /* KMS_OK, KMS_E_ALTERED, KMS_E_SCHEMA. len < 512: the file is that short. */
 int segment_header_decode(struct segment_header *h, const uint8_t *in, size_t len);
 void segment_footer_encode(uint8_t out[SEGMENT_SECTOR], uint64_t next, const uint8_t previous[32]);
 
-/* Bytes of a record whose entries need n. */
+/* Bytes of a record whose items need n. */
 size_t record_length(size_t n);
 /*
- * Writes head and trailer around the n bytes of entries that are already at record + RECORD_HEAD.
+ * Writes head and trailer around the n bytes of items that are already at record + RECORD_HEAD.
  */
 size_t record_seal(uint8_t *record, size_t n, const uint8_t header[BATCH_HEADER],
     const uint8_t signature[BATCH_SIGNATURE]);
@@ -70,8 +70,7 @@ struct record {
 	const uint8_t *header;
 	const uint8_t *signature;
 	struct batch_header batch;
-	const uint8_t *entries[RECORD_ENTRIES];
-	size_t lens[RECORD_ENTRIES];
+	struct item items[RECORD_ENTRIES]; /* batch.size */
 };
 
 enum segment_item {

@@ -1,5 +1,5 @@
 /*
- * stage.c - the way of a batch: each entry is written into the record for the journal, hashed into
+ * stage.c - the way of a batch: each item is written into the record for the journal, hashed into
  * the batch's tree and applied; commit closes the tree, has the header signed, appends the record,
  * and only then makes the changes final.
  */
@@ -19,36 +19,42 @@ struct readback {
 	struct merkle_tree *tree;
 };
 
-int
-kmsdb_stage(struct kmsdb *db, const uint8_t *entry, size_t len, uint32_t *leaf)
+bool
+kmsdb_full(const struct kmsdb *db)
 {
+	return db->staged == KMSDB_BATCH_MAX || db->octets + ITEM_MAX > RECORD_OCTETS;
+}
+
+int
+kmsdb_stage(struct kmsdb *db, const struct item *item, uint32_t *leaf)
+{
+	struct apply_place place = { .leaf = db->staged };
 	uint8_t hash[MERKLE_HASH];
-	uint8_t *to;
+	size_t len;
 	int status;
 
 	if (db->journal == NULL)
 		return KMS_E_ARGUMENT;
-	if (db->staged == KMSDB_BATCH_MAX || len > ENTRY_MAX ||
-	    db->octets + 2 + len > RECORD_OCTETS)
+	if (db->staged == 0)
+		db->octets = 0;
+	if (db->staged == KMSDB_BATCH_MAX || item->entry_len > ENTRY_MAX ||
+	    db->octets + item_size(item) > RECORD_OCTETS)
 		return KMS_E_TOO_LARGE;
 	checkpoint_poll(db);
 	if (db->staged == 0) {
 		db->bundles = 0;
-		db->octets = 0;
 		merkle_tree_reset(db->tree);
 	}
-	status = ledger_apply(
-	    db, entry, len, journal_last(db->journal) + 1, db->staged, &db->undo[db->staged]);
-	if (status != KMS_OK)
+	len = item_encode(db->record + RECORD_HEAD + db->octets, RECORD_OCTETS - db->octets, item);
+	if (len == 0)
+		return KMS_E_FORMAT;
+	place.batch = journal_last(db->journal) + 1;
+	if ((status = ledger_apply(db, item, &place, &db->undo[db->staged])) != KMS_OK)
 		return status;
-	merkle_leaf(hash, entry, len);
+	merkle_leaf(hash, item->entry, item->entry_len);
 	merkle_tree_add(db->tree, hash);
-	to = db->record + RECORD_HEAD + db->octets;
-	to[0] = (uint8_t)(len >> 8);
-	to[1] = (uint8_t)len;
-	memcpy(to + 2, entry, len);
 	db->at[db->staged] = (uint32_t)(RECORD_HEAD + db->octets);
-	db->octets += 2 + len;
+	db->octets += len;
 	*leaf = db->staged++;
 	return KMS_OK;
 }
@@ -90,6 +96,22 @@ seal(struct kmsdb *db, const uint8_t host_id[16], uint64_t now, kmsdb_sign_fn si
 	return KMS_OK;
 }
 
+/* The rows that this batch changed say in which it is: now its hash is known. */
+static void
+stamp(struct kmsdb *db, const struct batch_ref *ref)
+{
+	struct overlay *hot = db->active->rows[GENERATION_HOT];
+
+	db->memo = false;
+	for (uint32_t i = 0; i < db->staged; i++) {
+		uint8_t *row =
+		    db->undo[i].put[GENERATION_HOT] ? overlay_row(hot, db->undo[i].key) : NULL;
+
+		if (row != NULL && row_hot_batch(row) == ref->number)
+			memcpy(row + ROW_HOT_HEADER, ref->hash, 8);
+	}
+}
+
 int
 kmsdb_commit(
     struct kmsdb *db, const uint8_t host_id[16], uint64_t now, kmsdb_sign_fn sign, void *arg)
@@ -119,7 +141,8 @@ kmsdb_commit(
 		stage_undo(db);
 		return status;
 	}
-	generation_add_batch(db->active, &ref);
+	stamp(db, &ref);
+	generation_add_batch(db->active, &ref, host_id);
 	db->bundles = db->staged;
 	db->staged = 0;
 	checkpoint_due(db);
@@ -127,17 +150,19 @@ kmsdb_commit(
 }
 
 static size_t
-bundle(const struct merkle_tree *tree, const uint8_t *record, const uint8_t *entry, size_t len,
+bundle(const struct merkle_tree *tree, const uint8_t *record, const struct item *item,
     uint32_t leaf, uint8_t *out, size_t size)
 {
 	uint8_t proof[MERKLE_MAX_PROOF][MERKLE_HASH];
 	struct lease l = {
-		.entry = entry,
-		.entry_len = len,
+		.entry = item->entry,
+		.entry_len = item->entry_len,
 		.header = record + 16,
 		.signature = record + 16 + BATCH_HEADER,
 		.index = leaf,
 		.proof = proof[0],
+		.aside = item->aside,
+		.aside_len = item->aside_len,
 	};
 
 	l.proof_count = (uint8_t)merkle_tree_proof(tree, leaf, proof);
@@ -147,13 +172,14 @@ bundle(const struct merkle_tree *tree, const uint8_t *record, const uint8_t *ent
 size_t
 kmsdb_bundle(struct kmsdb *db, uint32_t leaf, uint8_t *out, size_t size)
 {
-	const uint8_t *entry;
+	struct wire_reader r;
+	struct item item;
 
 	if (leaf >= db->bundles)
 		return 0;
-	entry = db->record + db->at[leaf];
-	return bundle(
-	    db->tree, db->record, entry + 2, (size_t)(entry[0] << 8 | entry[1]), leaf, out, size);
+	wire_reader_init(&r, db->record + db->at[leaf], RECORD_MAX - db->at[leaf]);
+	return item_read(&r, &item) == KMS_OK ? bundle(db->tree, db->record, &item, leaf, out, size)
+					      : 0;
 }
 
 void
@@ -222,7 +248,6 @@ kmsdb_bundle_read(
 	}
 	if (leaf >= r->record.batch.size)
 		return KMS_E_NOT_FOUND;
-	*len = bundle(
-	    r->tree, r->octets, r->record.entries[leaf], r->record.lens[leaf], leaf, out, size);
+	*len = bundle(r->tree, r->octets, &r->record.items[leaf], leaf, out, size);
 	return *len > 0 ? KMS_OK : KMS_E_TOO_LARGE;
 }

@@ -139,6 +139,14 @@ struct kms_lease_info {
 	uint64_t issued, expires, renew_after, batch;
 	uint32_t index;
 	char name[65], customer[65], group[33];
+	char user[65];
+	uint32_t names; /* enum kms_names: of name and user */
+};
+/* The names beside a lease prove nothing themselves: they are compared with what was signed. */
+enum kms_names {
+	KMS_NAMES_NONE = 0,   /* erased, or left out: name and user are empty */
+	KMS_NAMES_MATCH = 1,  /* those that the host signed */
+	KMS_NAMES_DIFFER = 2, /* others; the lease itself is proved nevertheless */
 };
 /*
  * Anybody with the publisher's public key: verify a lease file at time now (0: do not look at

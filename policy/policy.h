@@ -146,17 +146,17 @@ void policy_decide(struct policy_decision *out, const struct policy_pack *pack,
     const struct policy_counters *counters, const struct policy_client *client,
     const struct message_request *request, uint64_t now);
 
-/* The window on per-day counters. Days are time / 86400 (UTC). */
+/* Minutes since 1970: until when a client counts is told in them (entry.h). */
 static inline uint32_t
-policy_day(uint64_t time)
+policy_minute(uint64_t time)
 {
-	return (uint32_t)(time / 86400);
+	return time / 60 < UINT32_MAX ? (uint32_t)(time / 60) : UINT32_MAX;
 }
-/* Seen on day seen, is a client counted on day today? True up to and including seen + window. */
-static inline bool
-policy_in_window(uint32_t seen, uint32_t today, uint16_t window)
+/* The window of a pool in minutes. */
+static inline uint32_t
+policy_window(const struct policy_pool *pool)
 {
-	return seen > today || today - seen <= window;
+	return pool->window_days * UINT32_C(1440);
 }
 
 #endif

@@ -19,7 +19,7 @@
 #include "libkms/base/file.h"
 #include "libkms/base/hex.h"
 #include "libkms/core/certificate.h"
-#include "libkms/core/entry.h"
+#include "libkms/core/entry_blobs.h"
 #include "libkms/core/minisig.h"
 #include "libkms/core/publisher_keys.h"
 #include "libkms/kms_error.h"
@@ -128,7 +128,7 @@ look(const struct kmsdb_batch_view *b, void *arg)
 	if (b->header.time <= x->to)
 		x->last_in = b->header.number;
 	for (uint32_t i = 0; i < b->header.size && e == KMS_OK; i++)
-		e = take_entry(x, b->entries[i], b->entry_lens[i]);
+		e = take_entry(x, b->items[i].entry, b->items[i].entry_len);
 	return e;
 }
 
@@ -153,17 +153,18 @@ write_batch(const struct kmsdb_batch_view *b, void *arg)
 	if (b->header.number < x->begin || b->header.number > x->end)
 		return KMS_OK;
 	for (uint32_t i = 0; i < b->header.size; i++)
-		n += 2 + (uint32_t)b->entry_lens[i];
+		n += 2 + (uint32_t)b->items[i].entry_len + 1;
 	wire_writer_init(&w, size, sizeof(size));
 	wire_put_u32(&w, n);
 	fwrite(size, 1, sizeof(size), x->file);
 	fwrite(b->header_octets, 1, BATCH_HEADER, x->file);
 	fwrite(b->signature, 1, BATCH_SIGNATURE, x->file);
 	for (uint32_t i = 0; i < b->header.size; i++) {
-		wire_writer_init(&w, size, sizeof(size));
-		wire_put_u16(&w, (uint16_t)b->entry_lens[i]);
-		fwrite(size, 1, 2, x->file);
-		fwrite(b->entries[i], 1, b->entry_lens[i], x->file);
+		struct item bare = b->items[i];
+		uint8_t octets[ITEM_MAX];
+
+		bare.aside_len = 0;
+		fwrite(octets, 1, item_encode(octets, sizeof(octets), &bare), x->file);
 	}
 	x->batches++;
 	batch_header_hash(x->last_hash, b->header_octets);

@@ -110,7 +110,7 @@ restore(struct ctl *ctl, int from, int state, struct kmsdb_backup *b, struct fau
 	if (rc == KMS_OK)
 		rc = kmsdb_rebuild(to, &opt, fault);
 	if (rc == KMS_OK)
-		rc = kmsdb_check(to, NULL, no_report, NULL);
+		rc = kmsdb_check(to, NULL, NULL, no_report, NULL);
 	if (rc == KMS_OK &&
 	    (give_to_owner(to, state) == -1 || renameat(to, "kmsdb", state, "kmsdb") == -1 ||
 		fsync(state) == -1)) {

@@ -1,5 +1,5 @@
 /*
- * clients.c - clients, client show, revoke, forget.
+ * clients.c - clients, client show, revoke, unrevoke, forget.
  */
 #include "kmsctl/ledger/clients.h"
 
@@ -44,10 +44,13 @@ struct listing {
 };
 
 static int
-list_one(const struct kmsdb_client *c, const struct kmsdb_host *h, void *arg)
+list_one(const struct kmsdb_client *c, const struct kmsdb_cold *h, void *arg)
 {
 	struct listing *l = arg;
 
+	/* What stays of a forgotten client is only there to refuse its old requests. */
+	if ((c->flags & (KMSDB_FORGOTTEN | KMSDB_REVOKED)) == KMSDB_FORGOTTEN)
+		return 0;
 	l->total++;
 	if (l->by_product && memcmp(c->product, l->product, 16) != 0)
 		return 0;
@@ -55,7 +58,7 @@ list_one(const struct kmsdb_client *c, const struct kmsdb_host *h, void *arg)
 		return 0;
 	if (c->last_seen < l->options->since)
 		return 0;
-	if (l->options->vm && (c->flags & KMSDB_VM) == 0)
+	if (l->options->vm && (c->flags & ENTRY_VM) == 0)
 		return 0;
 	output_row(l->ctl->out);
 	client_print(l->ctl, c, h, &l->products, l->options->full ? CLIENT_ROW_FULL : CLIENT_ROW);
@@ -131,7 +134,7 @@ show_from_ledger(struct ctl *ctl, const uint8_t cmid[16])
 {
 	struct products none = { 0 };
 	struct kmsdb_client client;
-	struct kmsdb_host host;
+	struct kmsdb_cold host;
 	struct kmsdb *db;
 	struct fault fault = { 0 };
 	int rc, host_e;
@@ -141,7 +144,7 @@ show_from_ledger(struct ctl *ctl, const uint8_t cmid[16])
 	if (rc != KMS_OK)
 		return fail(ctl, (uint32_t)rc, "the ledger cannot be read: %s", fault.text);
 	rc = kmsdb_client_get(db, cmid, &client);
-	host_e = kmsdb_host_get(db, cmid, &host);
+	host_e = kmsdb_cold_get(db, cmid, &host);
 	ledger_access_close(db, -1);
 	if (rc != KMS_OK)
 		return fail(ctl, (uint32_t)rc, "no client has the CMID \"%s\"", ctl->args[0]);
@@ -192,6 +195,7 @@ act_on_client(struct ctl *ctl, uint16_t verb, const char *done, const char *note
 {
 	struct control_buf args = { 0 };
 	struct reply reply = { 0 };
+	uint64_t revoked = 0;
 	char name[MESSAGE_NAME + 1], hex[33];
 	uint8_t cmid[16];
 	int code = client_find(ctl, ctl->args[0], cmid, name);
@@ -202,6 +206,8 @@ act_on_client(struct ctl *ctl, uint16_t verb, const char *done, const char *note
 	control_text(&args, "cmid", hex);
 	code = ask_host(ctl, verb, &args, &reply);
 	control_buf_free(&args);
+	if (code == CTL_OK && reply_next(&reply, "client", NULL) != NULL)
+		reply_number(reply_next(&reply, "client", NULL), "revoked", &revoked);
 	reply_free(&reply);
 	if (code != CTL_OK)
 		return code;
@@ -211,6 +217,9 @@ act_on_client(struct ctl *ctl, uint16_t verb, const char *done, const char *note
 	output_line(ctl->out, OUTPUT_GOOD, "Client %s%s%s%s %s", hex, name[0] ? " (" : "", name,
 	    name[0] ? ")" : "", done);
 	output_line(ctl->out, OUTPUT_PLAIN, "%s", note);
+	if (revoked)
+		output_line(ctl->out, OUTPUT_WARN,
+		    "It is still revoked: kmsctl client unrevoke lifts the revocation.");
 	return CTL_OK;
 }
 
@@ -219,6 +228,13 @@ run_client_revoke(struct ctl *ctl)
 {
 	return act_on_client(ctl, CONTROL_CLIENT_REVOKE, "revoked",
 	    "The client gets no new lease. Its present lease stays valid until it expires.");
+}
+
+static int
+run_client_unrevoke(struct ctl *ctl)
+{
+	return act_on_client(ctl, CONTROL_CLIENT_UNREVOKE, "unrevoked",
+	    "It is not counted yet: it must ask again, and is then decided on like any other client.");
 }
 
 static int
@@ -274,11 +290,20 @@ const struct ctl_command cmd_client_revoke = {
 	.line.max = 1,
 	.run = run_client_revoke,
 };
+const struct ctl_command cmd_client_unrevoke = {
+	.line.noun = "client",
+	.line.verb = "unrevoke",
+	.line.args = "CMID|NAME",
+	.line.summary = "lift a revocation; the client must ask again",
+	.line.min = 1,
+	.line.max = 1,
+	.run = run_client_unrevoke,
+};
 const struct ctl_command cmd_client_forget = {
 	.line.noun = "client",
 	.line.verb = "forget",
 	.line.args = "CMID|NAME",
-	.line.summary = "delete a client's record, so that it no longer counts",
+	.line.summary = "forget a client, so that it no longer counts",
 	.line.min = 1,
 	.line.max = 1,
 	.run = run_client_forget,

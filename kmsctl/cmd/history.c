@@ -13,6 +13,7 @@
 #include "kmsdb/kmsdb.h"
 #include "libkms/base/fault.h"
 #include "libkms/base/hex.h"
+#include "libkms/core/entry_blobs.h"
 #include "libkms/kms_error.h"
 
 struct history_options {
@@ -59,8 +60,8 @@ look(const struct kmsdb_batch_view *b, void *arg)
 	struct entry_admin e;
 
 	for (uint32_t i = 0; i < b->header.size; i++)
-		if (entry_kind(b->entries[i], b->entry_lens[i]) == ENTRY_POLICY &&
-		    entry_admin_decode(&e, b->entries[i], b->entry_lens[i]) == KMS_OK)
+		if (entry_kind(b->items[i].entry, b->items[i].entry_len) == ENTRY_POLICY &&
+		    entry_admin_decode(&e, b->items[i].entry, b->items[i].entry_len) == KMS_OK)
 			print_pack(h, &e, b->header.number);
 	return ferror(h->ctl->out->file) ? KMS_E_IO : KMS_OK;
 }

@@ -1,6 +1,7 @@
 /*
  * ledger.c - ledger check and rebuild.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
@@ -35,6 +36,7 @@ static int
 run_ledger_check(struct ctl *ctl)
 {
 	struct findings f = { .ctl = ctl };
+	uint64_t erased = 0;
 	int fd, rc;
 
 	ctl->leave_root = true;
@@ -42,11 +44,14 @@ run_ledger_check(struct ctl *ctl)
 	if (fd < 0)
 		return CTL_FAILED;
 	output_list(ctl->out, "problems", NULL);
-	rc = kmsdb_check(fd, NULL, report, &f);
+	rc = kmsdb_check(fd, NULL, &erased, report, &f);
 	output_end(ctl->out);
 	ledger_access_close(NULL, fd);
 	output_bool(ctl->out, "sound", NULL, rc == KMS_OK && f.count == 0);
 	output_number(ctl->out, "problem_count", NULL, f.count);
+	output_number(ctl->out, "erased", NULL, erased);
+	if (erased > 0)
+		output_line(ctl->out, OUTPUT_PLAIN, "%" PRIu64 " names erased.", erased);
 	if (rc == KMS_OK && f.count == 0) {
 		output_line(ctl->out, OUTPUT_GOOD,
 		    "The ledger is sound: chain, signatures, counters and index agree.");

@@ -19,7 +19,6 @@
 #include "libkms/kms_error.h"
 #include "policy/policy.h"
 
-#define WINDOW_DAYS 30 /* of a pool, when no host answers */
 #define POOLS_MAX 64
 
 static void
@@ -145,28 +144,29 @@ struct pools {
 		uint64_t counted;
 	} pool[POOLS_MAX];
 	unsigned count;
-	uint32_t today;
+	uint32_t now; /* minutes */
 };
 
 static int
-add_day(const uint8_t publisher[8], uint16_t number, uint32_t day, uint32_t count, void *arg)
+add_count(const struct kmsdb_count *c, void *arg)
 {
 	struct pools *p = arg;
 	unsigned i;
 
-	if (!policy_in_window(day, p->today, WINDOW_DAYS))
+	if (c->until <= p->now)
 		return 0;
 	for (i = 0; i < p->count; i++)
-		if (p->pool[i].number == number && memcmp(p->pool[i].publisher, publisher, 8) == 0)
+		if (p->pool[i].number == c->pool &&
+		    memcmp(p->pool[i].publisher, c->publisher, 8) == 0)
 			break;
 	if (i == POOLS_MAX)
 		return 0;
 	if (i == p->count) {
-		memcpy(p->pool[i].publisher, publisher, 8);
-		p->pool[i].number = number;
+		memcpy(p->pool[i].publisher, c->publisher, 8);
+		p->pool[i].number = c->pool;
 		p->count++;
 	}
-	p->pool[i].counted += count;
+	p->pool[i].counted += c->clients;
 	return 0;
 }
 
@@ -176,7 +176,7 @@ print_ledger_pools(struct ctl *ctl, const struct pools *p)
 	char id[17];
 	unsigned i;
 
-	output_list(ctl->out, "pools", p->count > 0 ? "Clients counted, last 30 days" : NULL);
+	output_list(ctl->out, "pools", p->count > 0 ? "Clients counted" : NULL);
 	for (i = 0; i < p->count; i++) {
 		hex_format(id, p->pool[i].publisher, 8);
 		output_row(ctl->out);
@@ -190,7 +190,7 @@ print_ledger_pools(struct ctl *ctl, const struct pools *p)
 static void
 print_ledger(struct ctl *ctl)
 {
-	struct pools pools = { .today = policy_day((uint64_t)time(NULL)) };
+	struct pools pools = { .now = policy_minute((uint64_t)time(NULL)) };
 	struct kmsdb_info info;
 	struct fault fault = { 0 };
 	char hash[65];
@@ -202,7 +202,7 @@ print_ledger(struct ctl *ctl)
 		return;
 	}
 	kmsdb_info(db, &info);
-	if (kmsdb_each_day(db, add_day, &pools) == 0)
+	if (kmsdb_each_count(db, add_count, &pools) == 0)
 		print_ledger_pools(ctl, &pools);
 	hex_format(hash, info.last_hash, sizeof(info.last_hash));
 	output_object(ctl->out, "ledger", "Ledger");

@@ -28,6 +28,7 @@ struct why_options {
 
 struct refusal {
 	struct entry_client entry;
+	struct aside names;
 	uint64_t batch;
 };
 struct question {
@@ -44,18 +45,18 @@ struct question {
 };
 
 static void
-look(const struct entry_client *e, uint64_t batch, void *arg)
+look(const struct entry_client *e, const struct aside *names, uint64_t batch, void *arg)
 {
 	struct question *q = arg;
 
-	if (q->by_address ? memcmp(e->address, q->address, 16) != 0
+	if (q->by_address ? memcmp(names->address, q->address, 16) != 0
 			  : memcmp(e->cmid, q->cmid, 16) != 0)
 		return;
 	q->entries++;
 	q->last = *e;
 	if (e->status == KMS_OK)
 		return;
-	q->ring[q->count % q->size] = (struct refusal){ *e, batch };
+	q->ring[q->count % q->size] = (struct refusal){ *e, *names, batch };
 	q->count++;
 }
 
@@ -72,8 +73,8 @@ print_refusal(struct question *q, const struct refusal *r)
 	snprintf(code, sizeof(code), "0x%08" PRIX32, error->microsoft);
 	output_row(o);
 	output_time(o, "time", "Time", r->entry.time);
-	output_text(o, "name", "Name", r->entry.name[0] ? r->entry.name : NULL);
-	client_print_address(o, "Address", r->entry.address);
+	output_text(o, "name", "Name", r->names.name[0] ? r->names.name : NULL);
+	client_print_address(o, "Address", r->names.address);
 	if (!q->ctl->json)
 		cmid[12] = '\0';
 	output_text(o, "cmid", "CMID", cmid);

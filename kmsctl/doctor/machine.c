@@ -30,7 +30,7 @@ read_ledger(struct doctor *d)
 	int fd = ledger_access_directory(d->ctl),
 	    e; /* as the owner of the ledger: the check makes files */
 
-	e = fd == -1 ? KMS_E_NOT_FOUND : kmsdb_check(fd, NULL, count_problem, &problems);
+	e = fd == -1 ? KMS_E_NOT_FOUND : kmsdb_check(fd, NULL, NULL, count_problem, &problems);
 	ledger_access_close(NULL, fd);
 	if (e == KMS_OK && problems == 0)
 		doctor_find(d, "ledger", GOOD, NULL, "the whole ledger was checked");

@@ -132,12 +132,17 @@ take_entry(struct audit *a, const uint8_t *octets, size_t len)
 {
 	struct entry_client e;
 	struct seat *grown;
+	int rc;
 
-	if (entry_kind(octets, len) != ENTRY_LEASE)
-		return KMS_OK;
-	if (entry_client_decode(&e, octets, len) != KMS_OK)
-		return fault_set(a->fault, KMS_E_FORMAT, "batch %llu: an entry is malformed",
+	if ((rc = entry_check(octets, len)) != KMS_OK)
+		return fault_set(a->fault, rc == KMS_E_SCHEMA ? rc : KMS_E_FORMAT,
+		    rc == KMS_E_SCHEMA
+			? "batch %llu: it contains an entry by another version of kmsd, which this kmsissue does not know"
+			: "batch %llu: an entry is malformed",
 		    (unsigned long long)a->batch.header.number);
+	if (entry_kind(octets, len) != ENTRY_LEASE ||
+	    entry_client_decode(&e, octets, len) != KMS_OK)
+		return KMS_OK;
 	if (!ours(a, e.publisher) || e.time < a->opt->from || e.time > a->opt->to)
 		return KMS_OK;
 	if (a->count == a->room) {
@@ -166,7 +171,7 @@ check_root(struct audit *a, struct merkle_tree *tree)
 	for (uint32_t i = 0; i < b->header.size; i++) {
 		uint8_t leaf[MERKLE_HASH];
 
-		merkle_leaf(leaf, b->entries[i], b->lens[i]);
+		merkle_leaf(leaf, b->items[i].entry, b->items[i].entry_len);
 		if (merkle_tree_add(tree, leaf) != KMS_OK)
 			return fault_set(a->fault, KMS_E_TOO_LARGE, "a batch has too many entries");
 	}
@@ -260,7 +265,7 @@ take_batch(struct audit *a, struct merkle_tree *tree)
 	out->last_time = b->header.time;
 	out->entries += b->header.size;
 	for (uint32_t i = 0; i < b->header.size; i++)
-		if ((rc = take_entry(a, b->entries[i], b->lens[i])) != KMS_OK)
+		if ((rc = take_entry(a, b->items[i].entry, b->items[i].entry_len)) != KMS_OK)
 			return rc;
 	return KMS_OK;
 }

@@ -48,8 +48,8 @@ split_entries(struct audit_batch *out, const uint8_t *octets, size_t len)
 		return KMS_E_FORMAT;
 	wire_reader_init(&r, octets, len);
 	for (uint32_t i = 0; i < out->header.size; i++) {
-		out->lens[i] = wire_get_u16(&r);
-		out->entries[i] = wire_view(&r, out->lens[i]);
+		if (item_read(&r, &out->items[i]) != KMS_OK)
+			return KMS_E_FORMAT;
 	}
 	return wire_finish(&r) == KMS_OK ? KMS_OK : KMS_E_FORMAT;
 }

@@ -6,10 +6,10 @@
  *   8   2  number of documents
  *          each: u8 kind, u16 length, bytes
  *          then batches up to the end, each:
- *       4  length n of the entries
+ *       4  length n of the items
  *     108  batch header (batch.h)
  *      64  its signature
- *       n  entries: u16 length, bytes; header.size of them
+ *       n  items (item.h); header.size of them
  */
 #ifndef KMSCTL_LEDGER_AUDIT_FILE_H
 #define KMSCTL_LEDGER_AUDIT_FILE_H
@@ -19,6 +19,7 @@
 
 #include "libkms/base/wire.h"
 #include "libkms/core/batch.h"
+#include "libkms/core/item.h"
 
 #define AUDIT_MAGIC "KMSAUDI1"
 #define AUDIT_DOCUMENTS 1000
@@ -37,9 +38,8 @@ struct audit_document {
 struct audit_batch {
 	struct batch_header header;
 	const uint8_t *header_octets, *signature; /* borrowed */
-	const uint8_t *entries[AUDIT_ENTRIES];
-	size_t lens[AUDIT_ENTRIES];
-	uint64_t offset; /* in the file */
+	struct item items[AUDIT_ENTRIES];         /* header.size */
+	uint64_t offset;                          /* in the file */
 };
 
 struct audit_reader {

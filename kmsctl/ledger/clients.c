@@ -84,13 +84,15 @@ client_state(const struct kmsdb_client *c, uint64_t now)
 {
 	if (c->flags & KMSDB_REVOKED)
 		return "revoked";
-	if ((c->flags & KMSDB_RELEASED) || c->kind == ENTRY_RELEASE)
+	if (c->flags & KMSDB_ENDED)
+		return "ended";
+	if (c->flags & KMSDB_RELEASED)
 		return "released";
 	if (c->kind == ENTRY_LEASE)
 		return c->expires > now ? "activated" : "expired";
 	if (c->kind == ENTRY_SEEN)
 		return "below-threshold";
-	return c->kind == ENTRY_REFUSAL ? "refused" : "not-seen";
+	return c->status != KMS_OK ? "refused" : "not-seen";
 }
 
 static enum output_style
@@ -102,15 +104,14 @@ state_style(const char *state)
 }
 
 static void
-print_more(struct output *o, const struct kmsdb_client *c, bool row)
+print_more(struct output *o, const struct kmsdb_client *c, const struct kmsdb_cold *cold, bool row)
 {
 #define LABEL(text) (row ? NULL : (text))
 	output_number(o, "status", NULL, c->status);
 	output_number(o, "sequence", LABEL("Sequence number"), c->sequence);
 	output_number(o, "batch", LABEL("In batch"), c->batch);
 	output_number(o, "leaf", LABEL("Leaf"), c->leaf);
-	output_number(o, "entries", LABEL("Entries"), c->entries);
-	output_number(o, "clones", LABEL("Clones seen"), c->clones);
+	output_time(o, "last_clone", LABEL("Last collision"), cold != NULL ? cold->last_clone : 0);
 	output_bool(o, "revoked", LABEL("Revoked"), (c->flags & KMSDB_REVOKED) != 0);
 #undef LABEL
 }
@@ -126,7 +127,7 @@ client_print_address(struct output *o, const char *label, const uint8_t address[
 }
 
 void
-client_print(struct ctl *ctl, const struct kmsdb_client *c, const struct kmsdb_host *h,
+client_print(struct ctl *ctl, const struct kmsdb_client *c, const struct kmsdb_cold *h,
     const struct products *products, enum client_form form)
 {
 	bool row = form != CLIENT_ALL;
@@ -140,6 +141,8 @@ client_print(struct ctl *ctl, const struct kmsdb_client *c, const struct kmsdb_h
 	hex_format(publisher, c->publisher, 8);
 	uuid_format(id, c->product);
 	output_text(o, "name", "Name", h != NULL ? h->name : NULL);
+	if (h != NULL && h->user[0] != '\0')
+		output_text(o, "user", row ? NULL : "User", h->user);
 	if (form == CLIENT_ROW && !ctl->json)
 		cmid[SHORT_CMID] = '\0';
 	output_text(o, "cmid", "CMID", cmid);
@@ -148,17 +151,19 @@ client_print(struct ctl *ctl, const struct kmsdb_client *c, const struct kmsdb_h
 	output_text(o, "product", row ? NULL : "Product id", id);
 	output_text(o, "publisher", row ? NULL : "Publisher", publisher);
 	output_number(o, "pool", row ? NULL : "Pool", c->pool);
+	if (c->class != 0)
+		output_number(o, "class", row ? NULL : "Class", c->class);
 	client_print_address(o, "Address", h != NULL ? h->address : none);
 	output_time(o, "first_seen", row ? NULL : "First seen", h != NULL ? h->first_seen : 0);
 	output_time(o, "last_seen", "Last seen", c->last_seen);
 	output_time(o, "expires", "Lease until", c->expires);
-	output_bool(o, "vm", row ? "VM" : "Virtual machine", (c->flags & KMSDB_VM) != 0);
+	output_bool(o, "vm", row ? "VM" : "Virtual machine", (c->flags & ENTRY_VM) != 0);
 	output_put(o, &(struct output_field){ .key = "state",
 			  .label = "State",
 			  .type = OUTPUT_TEXT,
 			  .text = state,
 			  .style = state_style(state) });
-	print_more(o, c, row);
+	print_more(o, c, h, row);
 }
 
 bool
@@ -191,7 +196,7 @@ struct search {
 };
 
 static int
-search_one(const struct kmsdb_client *c, const struct kmsdb_host *h, void *arg)
+search_one(const struct kmsdb_client *c, const struct kmsdb_cold *h, void *arg)
 {
 	struct search *s = arg;
 	size_t at = strlen(s->list);

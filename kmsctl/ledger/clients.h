@@ -39,7 +39,7 @@ enum client_form {
 	CLIENT_ALL,      /* all that is known */
 };
 /* Fields of one client. */
-void client_print(struct ctl *ctl, const struct kmsdb_client *c, const struct kmsdb_host *h,
+void client_print(struct ctl *ctl, const struct kmsdb_client *c, const struct kmsdb_cold *h,
     const struct products *products, enum client_form form);
 
 /*

@@ -1,6 +1,6 @@
 /*
  * clones.c - the index knows which clients collided, the journal which machines they were. Two
- * machines are told apart by name and address: a copied image has its name copied too.
+ * machines are told apart by name, user and address: a copied image has its name copied too.
  */
 #include "kmsctl/ledger/clones.h"
 
@@ -21,6 +21,7 @@
 #define MACHINES_MAX 8  /* of each client: those heard last */
 
 struct machine {
+	struct commitments told; /* tell machines apart also when names are erased */
 	char name[MESSAGE_NAME + 1];
 	uint8_t address[16];
 	uint64_t first, last; /* seconds; last 0: none */
@@ -28,7 +29,7 @@ struct machine {
 };
 struct shared {
 	uint8_t cmid[16], product[16];
-	uint64_t collisions; /* all that are in the index */
+	uint64_t last; /* collision */
 	struct machine machines[MACHINES_MAX];
 	unsigned count;
 	uint64_t more; /* machines that were dropped */
@@ -45,12 +46,12 @@ struct clones {
 };
 
 static int
-find_shared(const struct kmsdb_client *c, const struct kmsdb_host *h, void *arg)
+find_shared(const struct kmsdb_client *c, const struct kmsdb_cold *h, void *arg)
 {
 	struct clones *l = arg;
 	struct shared *s;
 
-	if (c->clones == 0 || (l->by_product && memcmp(c->product, l->product, 16) != 0))
+	if (h->last_clone == 0 || (l->by_product && memcmp(c->product, l->product, 16) != 0))
 		return 0;
 	if (l->count == l->most) {
 		l->cut = true;
@@ -66,7 +67,7 @@ find_shared(const struct kmsdb_client *c, const struct kmsdb_host *h, void *arg)
 	memset(s, 0, sizeof(*s));
 	memcpy(s->cmid, c->cmid, 16);
 	memcpy(s->product, c->product, 16);
-	s->collisions = c->clones;
+	s->last = h->last_clone;
 	return 0;
 }
 
@@ -78,13 +79,13 @@ by_cmid(const void *key, const void *row)
 
 /* The machine's row, or a new one: a free row, or that of the machine that was silent longest. */
 static struct machine *
-machine_of(struct shared *s, const struct entry_client *e)
+machine_of(struct shared *s, const struct entry_client *e, const struct aside *names)
 {
 	struct machine *m, *oldest = &s->machines[0];
 
 	for (unsigned i = 0; i < s->count; i++) {
 		m = &s->machines[i];
-		if (memcmp(m->address, e->address, 16) == 0 && strcmp(m->name, e->name) == 0)
+		if (memcmp(&m->told, &e->commitments, sizeof(m->told)) == 0)
 			return m;
 		if (m->last < oldest->last)
 			oldest = m;
@@ -94,14 +95,15 @@ machine_of(struct shared *s, const struct entry_client *e)
 	else
 		s->more++;
 	memset(oldest, 0, sizeof(*oldest));
-	memcpy(oldest->name, e->name, sizeof(oldest->name));
-	memcpy(oldest->address, e->address, 16);
+	oldest->told = e->commitments;
+	memcpy(oldest->name, names->name, sizeof(oldest->name));
+	memcpy(oldest->address, names->address, 16);
 	oldest->first = e->time;
 	return oldest;
 }
 
 static void
-heard(const struct entry_client *e, uint64_t batch, void *arg)
+heard(const struct entry_client *e, const struct aside *names, uint64_t batch, void *arg)
 {
 	struct clones *l = arg;
 	struct shared *s;
@@ -110,7 +112,7 @@ heard(const struct entry_client *e, uint64_t batch, void *arg)
 	s = bsearch(e->cmid, l->list, l->count, sizeof(*l->list), by_cmid);
 	if (s == NULL)
 		return;
-	m = machine_of(s, e);
+	m = machine_of(s, e, names);
 	m->last = e->time;
 	m->requests++;
 	m->collisions += (e->flags & ENTRY_CLONE) != 0;
@@ -148,7 +150,7 @@ print_client(struct clones *l, const struct shared *s)
 	output_row(l->ctl->out);
 	output_text(l->ctl->out, "cmid", NULL, cmid);
 	output_number(l->ctl->out, "machines", NULL, s->count + s->more);
-	output_number(l->ctl->out, "collisions", NULL, s->collisions);
+	output_time(l->ctl->out, "last_collision", NULL, s->last);
 }
 
 static void

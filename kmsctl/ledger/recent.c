@@ -27,6 +27,7 @@ look(const struct kmsdb_batch_view *b, void *arg)
 	struct walk *w = arg;
 	struct recent *t = w->recent;
 	struct entry_client e;
+	struct aside names;
 
 	if (t->from_batch == 0) {
 		t->from_batch = b->header.number;
@@ -34,11 +35,14 @@ look(const struct kmsdb_batch_view *b, void *arg)
 	}
 	t->to_batch = b->header.number;
 	for (uint32_t i = 0; i < b->header.size; i++) {
-		if (!entry_kind_is_client(entry_kind(b->entries[i], b->entry_lens[i])) ||
-		    entry_client_decode(&e, b->entries[i], b->entry_lens[i]) != KMS_OK)
+		const struct item *item = &b->items[i];
+
+		if (!entry_kind_is_client(entry_kind(item->entry, item->entry_len)) ||
+		    entry_client_decode(&e, item->entry, item->entry_len) != KMS_OK)
 			continue;
+		aside_decode(&names, item->aside, item->aside_len);
 		t->entries++;
-		w->fn(&e, b->header.number, w->arg);
+		w->fn(&e, &names, b->header.number, w->arg);
 	}
 	return KMS_OK;
 }

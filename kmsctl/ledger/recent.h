@@ -16,7 +16,9 @@ struct recent {
 	uint64_t entries;              /* of clients */
 	bool whole;                    /* the whole journal */
 };
-typedef void (*recent_fn)(const struct entry_client *e, uint64_t batch, void *arg);
+/* names: zeros when they are erased. */
+typedef void (*recent_fn)(
+    const struct entry_client *e, const struct aside *names, uint64_t batch, void *arg);
 
 /*
  * Calls fn for every client's entry, oldest first. CTL_OK, or the exit code of the failure that

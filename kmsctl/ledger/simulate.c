@@ -80,8 +80,16 @@ struct candidate {
 static bool
 counted(const struct simulation *s, const struct kmsdb_client *c, const struct policy_pool *pool)
 {
-	return c->seen_day != 0 && (c->flags & KMSDB_RELEASED) == 0 && c->pool == pool->number &&
-	       policy_in_window(c->seen_day, policy_day(s->now), pool->window_days);
+	return c->until > policy_minute(s->now) && (c->flags & KMSDB_REVOKED) == 0 &&
+	       c->pool == pool->number;
+}
+
+/* Would a client that was last seen then still count, by that pool's window? */
+static bool
+seen_within(
+    const struct simulation *s, const struct kmsdb_client *c, const struct policy_pool *pool)
+{
+	return entry_counts_until(c->last_seen, policy_window(pool)) > policy_minute(s->now);
 }
 
 static bool
@@ -94,12 +102,11 @@ has_lease(const struct simulation *s, const struct kmsdb_client *c)
 static bool
 consider(struct simulation *s, const struct kmsdb_client *c, struct candidate *out)
 {
-	uint32_t day = policy_day(c->last_seen), today = policy_day(s->now);
 	bool lately;
 
 	memset(out, 0, sizeof(*out));
 	if (memcmp(c->publisher, s->in->public.key.id, 8) != 0 || (c->flags & KMSDB_REVOKED) != 0 ||
-	    (c->flags & KMSDB_RELEASED) != 0 || c->kind == ENTRY_RELEASE ||
+	    (c->flags & (KMSDB_RELEASED | KMSDB_ENDED)) != 0 ||
 	    (out->product = product_of(s, c->product)) == NULL)
 		return false;
 	out->client = c;
@@ -109,21 +116,19 @@ consider(struct simulation *s, const struct kmsdb_client *c, struct candidate *o
 		out->after = pool_of(s, s->next->pools[out->product->after->pool].number);
 	out->counted_before = out->before != NULL && counted(s, c, out->before->before);
 	out->seated = out->after != NULL && counted(s, c, out->after->after);
-	out->comes =
-	    out->after != NULL && policy_in_window(day, today, out->after->after->window_days);
-	lately = out->comes || (out->before != NULL &&
-				   policy_in_window(day, today, out->before->before->window_days));
+	out->comes = out->after != NULL && seen_within(s, c, out->after->after);
+	lately = out->comes || (out->before != NULL && seen_within(s, c, out->before->before));
 	return lately || has_lease(s, c);
 }
 
 static bool
 refused_as_machine(const struct candidate *c)
 {
-	return (c->client->flags & KMSDB_VM) != 0 && c->product->after->vm == POLICY_REFUSE;
+	return (c->client->flags & ENTRY_VM) != 0 && c->product->after->vm == POLICY_REFUSE;
 }
 
 static int
-count_one(const struct kmsdb_client *client, const struct kmsdb_host *host, void *arg)
+count_one(const struct kmsdb_client *client, const struct kmsdb_cold *host, void *arg)
 {
 	struct simulation *s = arg;
 	struct candidate c;
@@ -192,7 +197,7 @@ ask(const struct simulation *s, const struct candidate *c, const struct policy_p
 	};
 	struct message_request request = {
 		.operation = c->client->kind == ENTRY_LEASE ? MESSAGE_RENEW : MESSAGE_ACTIVATE,
-		.flags = c->client->flags & KMSDB_VM ? MESSAGE_VM : 0,
+		.flags = c->client->flags & ENTRY_VM ? MESSAGE_VM : 0,
 		.time = s->now,
 		.sequence = c->client->sequence + 1,
 	};
@@ -243,7 +248,7 @@ when(const struct simulation *s, const struct candidate *c, bool gain, bool *lea
 }
 
 static int
-judge_one(const struct kmsdb_client *client, const struct kmsdb_host *host, void *arg)
+judge_one(const struct kmsdb_client *client, const struct kmsdb_cold *host, void *arg)
 {
 	struct simulation *s = arg;
 	struct policy_decision before, after;

@@ -33,7 +33,7 @@ struct simulate_pool {
 struct simulate_change {
 	bool gain;
 	const struct kmsdb_client *client;
-	const struct kmsdb_host *host; /* NULL: unknown */
+	const struct kmsdb_cold *host; /* NULL: unknown */
 	const struct policy_product *product;
 	/* of the refusal: before a gain, after a loss */
 	enum kms_status status;

@@ -17,7 +17,8 @@
 #include "kmsd/common/config.h"
 #include "kmsd/ipc/ipc.h"
 #include "kmsdb/kmsdb.h"
-#include "libkms/core/entry.h"
+#include "libkms/core/entry_about.h"
+#include "libkms/core/entry_blobs.h"
 
 struct event_base;
 struct front_peer;
@@ -62,6 +63,8 @@ void activate_clock(struct activate *a);
  * filled in. KMS_E_FULL, KMS_E_IO.
  */
 int activate_record(struct activate *a, struct entry_admin *e);
+/* The same of one about a client; the counter is filled in too. */
+int activate_record_about(struct activate *a, struct entry_about *e);
 /*
  * The first entry of every run: with which keys it signs. A ledger that cannot be written is not a
  * failure here.

@@ -16,6 +16,7 @@
 #include "kmsd/activate/secrets.h"
 #include "libkms/base/file.h"
 #include "libkms/core/certificate.h"
+#include "libkms/core/hash16.h"
 #include "libkms/kms_error.h"
 
 #define KEY_FILE "keys/host.key"
@@ -398,4 +399,31 @@ host_identity_session(
 	if (k->locked)
 		return KMS_E_LOCKED;
 	return seal_host_keys(out, k->kx_pk, k->kx_sk, client_pk);
+}
+
+/* The seed is the first half of the signing key. */
+static int
+relay_salt_key(const struct host_identity *k, uint8_t key[32])
+{
+	static const char label[] = "KMS relay salt key v1";
+
+	if (k->locked)
+		return KMS_E_LOCKED;
+	if (sodium_mprotect_readonly(k->sign_sk) != 0)
+		return KMS_E_NO_MEMORY;
+	crypto_generichash(key, 32, (const uint8_t *)label, sizeof(label) - 1, k->sign_sk, 32);
+	return sodium_mprotect_noaccess(k->sign_sk) == 0 ? KMS_OK : KMS_E_NO_MEMORY;
+}
+
+int
+host_identity_relay_salt(const struct host_identity *k, const uint8_t address[16], uint8_t salt[16])
+{
+	uint8_t key[32];
+	int rc = relay_salt_key(k, key);
+
+	if (rc == KMS_OK)
+		hash16(salt, "KMS relay salt v1",
+		    (const struct hash16_part[]){ { key, sizeof(key) }, { address, 16 } }, 2);
+	sodium_memzero(key, sizeof(key));
+	return rc;
 }

@@ -56,5 +56,11 @@ int host_identity_confirm(struct host_identity *k, struct confirm_request *r);
 /* Session keys with a client. KMS_E_FORMAT: a public key of small order. */
 int host_identity_session(
     struct host_identity *k, struct seal_keys *out, const uint8_t client_pk[SEAL_PUBLIC]);
+/*
+ * Salt of what the relay records of an address: always the same, and nobody without the host's key
+ * can try addresses. KMS_E_LOCKED.
+ */
+int host_identity_relay_salt(
+    const struct host_identity *k, const uint8_t address[16], uint8_t salt[16]);
 
 #endif

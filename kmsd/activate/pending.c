@@ -16,7 +16,7 @@
 #include "libkms/core/lease.h"
 
 #define REPLY_TLVS 32
-#define REPLY_TEXT (MESSAGE_REPLY_TEXT + LEASE_CLIENT_MAX + REPLY_TLVS)
+#define REPLY_TEXT (MESSAGE_REPLY_TEXT + LEASE_MAX + REPLY_TLVS)
 #define REPLY_FRAME (FRAME_HEADER + SEAL_REPLY_OVERHEAD + REPLY_TEXT)
 _Static_assert(
     REPLY_FRAME <= FRAME_HEADER + CERTIFICATE_MAX + 64, "front_peer.c's queue holds it too");
@@ -99,16 +99,15 @@ refuse(struct pending_slot *slot, enum kms_status status)
 }
 
 static void
-find_bundle(struct activate *a, struct pending_slot *slot, uint8_t bundle[LEASE_CLIENT_MAX])
+find_bundle(struct activate *a, struct pending_slot *slot, uint8_t bundle[LEASE_MAX])
 {
 	size_t len = 0;
 	int rc = KMS_OK;
 
 	if (slot->answer == PENDING_LEAF)
-		len = kmsdb_bundle(a->db, slot->leaf, bundle, LEASE_CLIENT_MAX);
+		len = kmsdb_bundle(a->db, slot->leaf, bundle, LEASE_MAX);
 	else if (slot->answer == PENDING_JOURNAL)
-		rc = kmsdb_bundle_read(
-		    a->db, slot->number, slot->leaf, bundle, LEASE_CLIENT_MAX, &len);
+		rc = kmsdb_bundle_read(a->db, slot->number, slot->leaf, bundle, LEASE_MAX, &len);
 	if (slot->answer == PENDING_PLAIN)
 		return;
 	if (len > 0 && rc == KMS_OK) {
@@ -129,7 +128,7 @@ find_bundle(struct activate *a, struct pending_slot *slot, uint8_t bundle[LEASE_
 static void
 answer(struct activate *a, struct pending_slot *slot, const uint8_t nonce[SEAL_NONCE])
 {
-	uint8_t bundle[LEASE_CLIENT_MAX], text[REPLY_TEXT], *room;
+	uint8_t bundle[LEASE_MAX], text[REPLY_TEXT], *room;
 	size_t len;
 
 	if ((room = front_peer_reserve(slot->peer, REPLY_FRAME)) == NULL)
@@ -218,13 +217,17 @@ pending_finish(struct activate *a)
 }
 
 int
-pending_stage(struct activate *a, const uint8_t *entry, size_t len)
+pending_stage(struct activate *a, const struct item *item)
 {
 	uint32_t leaf;
+	int rc;
 
-	if (kmsdb_staged(a->db) >= KMSDB_BATCH_MAX)
-		pending_finish(a);
-	return len > 0 ? kmsdb_stage(a->db, entry, len, &leaf) : KMS_E_FORMAT;
+	if (item->entry_len == 0)
+		return KMS_E_FORMAT;
+	if ((rc = kmsdb_stage(a->db, item, &leaf)) != KMS_E_TOO_LARGE)
+		return rc;
+	pending_finish(a);
+	return kmsdb_stage(a->db, item, &leaf);
 }
 
 void

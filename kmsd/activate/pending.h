@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "libkms/core/item.h"
 #include "libkms/core/message.h"
 #include "libkms/core/seal.h"
 
@@ -40,10 +41,10 @@ void pending_free(struct pending *p);
 size_t pending_octets(size_t slots); /* of locked memory */
 
 /*
- * Stages an entry for which no client waits (len 0: it could not be encoded). Returns what
- * kmsdb_stage does, or KMS_E_FORMAT.
+ * Stages an entry for which no client waits (entry_len 0: it could not be encoded). Returns what
+ * kmsdb_stage does, or KMS_E_FORMAT. When the batch is full it is finished first.
  */
-int pending_stage(struct activate *a, const uint8_t *entry, size_t len);
+int pending_stage(struct activate *a, const struct item *item);
 /* A zeroed slot, or NULL when all are taken: pending_finish, then ask again. */
 struct pending_slot *pending_take(struct pending *p);
 size_t pending_waiting(const struct pending *p);

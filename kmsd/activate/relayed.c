@@ -61,6 +61,20 @@ count_host(struct relayed_counts *c, const struct ipc_relayed *r, uint64_t now)
 		h->latency_most = r->latency;
 }
 
+int
+relayed_subject(const struct activate *a, const uint8_t address[16], struct aside *aside,
+    uint8_t subject[COMMITMENT])
+{
+	int rc;
+
+	memset(aside, 0, sizeof(*aside));
+	memcpy(aside->address, address, 16);
+	rc = host_identity_relay_salt(a->key, address, aside->salt);
+	if (rc == KMS_OK)
+		commit_address(subject, aside->salt, address);
+	return rc;
+}
+
 static void
 write_entry(struct activate *a, const struct ipc_frame *f, const struct ipc_relayed *r)
 {
@@ -75,13 +89,17 @@ write_entry(struct activate *a, const struct ipc_frame *f, const struct ipc_rela
 		.latency = r->latency,
 		.port = r->port,
 	};
-	uint8_t entry[ENTRY_MAX];
-	int status;
+	uint8_t entry[256], beside[ASIDE_MAX];
+	struct item item = { .entry = entry, .aside = beside };
+	struct aside aside;
+	int status = relayed_subject(a, f->address, &aside, e.subject);
 
-	memcpy(e.source, f->address, 16);
 	memcpy(e.address, r->address, 16);
 	memcpy(e.name, r->name, sizeof(e.name));
-	status = pending_stage(a, entry, entry_relayed_encode(entry, sizeof(entry), &e));
+	item.entry_len = entry_relayed_encode(entry, sizeof(entry), &e);
+	item.aside_len = aside_encode(beside, sizeof(beside), &aside);
+	if (status == KMS_OK)
+		status = pending_stage(a, &item);
 	if (status == KMS_OK)
 		return;
 	a->relayed.unwritten++;

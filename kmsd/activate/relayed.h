@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "kmsd/ipc/ipc.h"
+#include "libkms/core/aside.h"
 
 struct activate;
 
@@ -46,6 +47,12 @@ struct relayed_bucket {
 /* KMS_OK, or KMS_E_FORMAT: an honest front does not send this. */
 int relayed_take(
     struct activate *a, struct relayed_bucket *b, const struct ipc_frame *f, const uint8_t *body);
+/*
+ * The aside of an entry about that address, and its subject. The salt is made from the address with
+ * a key of the host. KMS_E_LOCKED.
+ */
+int relayed_subject(const struct activate *a, const uint8_t address[16], struct aside *aside,
+    uint8_t subject[COMMITMENT]);
 /* Only a few observed entries are staged: the commit may wait for the next tick. */
 bool relayed_may_wait(const struct activate *a);
 

@@ -134,10 +134,8 @@ counted(const struct activate *a, const struct request *q)
 {
 	const struct kmsdb_client *c = &q->row;
 
-	return c->pool == q->found.pool->number && c->seen_day != 0 &&
-	       (c->flags & KMSDB_RELEASED) == 0 &&
-	       memcmp(c->publisher, q->found.publisher->public.key.id, 8) == 0 &&
-	       policy_in_window(c->seen_day, policy_day(a->now), q->found.pool->window_days);
+	return c->pool == q->found.pool->number && c->until > policy_minute(a->now) &&
+	       memcmp(c->publisher, q->found.publisher->public.key.id, 8) == 0;
 }
 
 static int
@@ -154,7 +152,7 @@ decide(struct activate *a, struct request *q)
 	if (rc == KMS_OK) {
 		/* A row that has only refusals is not yet a client. */
 		q->client.known = q->row.kind != 0 || (q->row.flags & KMSDB_REVOKED) != 0;
-		q->client.released = (q->row.flags & KMSDB_RELEASED) != 0;
+		q->client.released = (q->row.flags & (KMSDB_RELEASED | KMSDB_ENDED)) != 0;
 		q->client.revoked = (q->row.flags & KMSDB_REVOKED) != 0;
 		q->client.counted = known && counted(a, q);
 		q->client.sequence = q->row.sequence;
@@ -164,7 +162,7 @@ decide(struct activate *a, struct request *q)
 	}
 	if (known)
 		counters.counted = kmsdb_pool_count(a->db, q->found.publisher->public.key.id,
-		    q->found.pool->number, policy_day(a->now), q->found.pool->window_days);
+		    q->found.pool->number, policy_minute(a->now));
 	publisher_host(q->found.publisher,
 	    known &&
 		q->found.publisher->covered[q->found.product - q->found.publisher->pack->products],
@@ -174,9 +172,33 @@ decide(struct activate *a, struct request *q)
 	return KMS_OK;
 }
 
+/* The lease that a client below the threshold has from before ends then; 0: it has none. */
+static uint64_t
+held_until(const struct request *q)
+{
+	return memcmp(q->row.product, q->auth.request.product, 16) == 0 ? q->row.expires : 0;
+}
+
+static void
+fill_seat(const struct activate *a, const struct request *q, struct entry_client *e)
+{
+	const struct policy_decision *d = &q->decision;
+
+	if (q->found.publisher != NULL) {
+		memcpy(e->publisher, q->found.publisher->public.key.id, 8);
+		e->pool = q->found.pool->number;
+	}
+	if (e->kind != ENTRY_LEASE && e->kind != ENTRY_SEEN)
+		return;
+	e->until = entry_counts_until(a->now, policy_window(q->found.pool));
+	e->width = entry_slot_width(policy_window(q->found.pool));
+	e->expires = e->kind == ENTRY_LEASE ? d->expires : held_until(q);
+	e->renew_after = e->kind == ENTRY_LEASE ? d->renew_after : 0;
+}
+
 static size_t
-build_entry(const struct activate *a, const struct request *q, const struct ipc_frame *f,
-    enum entry_kind kind, uint8_t *out, size_t size)
+build_entry(const struct activate *a, const struct request *q, enum entry_kind kind,
+    const struct aside *aside, uint8_t *out, size_t size)
 {
 	const struct policy_decision *d = &q->decision;
 	const struct message_request *m = &q->auth.request;
@@ -186,8 +208,6 @@ build_entry(const struct activate *a, const struct request *q, const struct ipc_
 		.status = d->status,
 		.time = a->now,
 		.sequence = m->sequence,
-		.expires = kind == ENTRY_LEASE ? d->expires : 0,
-		.renew_after = kind == ENTRY_LEASE ? d->renew_after : 0,
 		.count = d->count,
 		.required = d->required,
 		.operation = m->operation,
@@ -198,12 +218,8 @@ build_entry(const struct activate *a, const struct request *q, const struct ipc_
 	memcpy(e.cmid, q->auth.session.cmid, 16);
 	memcpy(e.product, m->product, 16);
 	memcpy(e.request_id, m->request_id, 16);
-	memcpy(e.address, f->address, 16);
-	memcpy(e.name, m->name, sizeof(e.name));
-	if (q->found.publisher != NULL) {
-		memcpy(e.publisher, q->found.publisher->public.key.id, 8);
-		e.pool = q->found.pool->number;
-	}
+	aside_commit(&e.commitments, aside);
+	fill_seat(a, q, &e);
 	return entry_client_encode(out, size, &e);
 }
 
@@ -211,10 +227,18 @@ static void
 stage(struct activate *a, const struct request *q, const struct ipc_frame *f,
     struct pending_slot *slot, enum entry_kind kind)
 {
-	uint8_t entry[ENTRY_CLIENT_MAX];
-	size_t len = build_entry(a, q, f, kind, entry, sizeof(entry));
-	int rc = len > 0 ? kmsdb_stage(a->db, entry, len, &slot->leaf) : KMS_E_FORMAT;
+	uint8_t entry[ENTRY_CLIENT_MAX], beside[ASIDE_MAX];
+	struct item item = { .entry = entry, .aside = beside };
+	struct aside aside = { 0 };
+	int rc;
 
+	memcpy(aside.salt, q->auth.request.salt, sizeof(aside.salt));
+	memcpy(aside.address, f->address, 16);
+	memcpy(aside.name, q->auth.request.name, sizeof(aside.name));
+	item.entry_len = build_entry(a, q, kind, &aside, entry, sizeof(entry));
+	item.aside_len = aside_encode(beside, sizeof(beside), &aside);
+	rc = item.entry_len > 0 && item.aside_len > 0 ? kmsdb_stage(a->db, &item, &slot->leaf)
+						      : KMS_E_FORMAT;
 	if (rc == KMS_OK) {
 		if (kind == ENTRY_LEASE)
 			slot->answer = PENDING_LEAF;
@@ -318,7 +342,8 @@ next_slot(struct activate *a)
 {
 	struct pending_slot *slot;
 
-	if (kmsdb_staged(a->db) >= KMSDB_BATCH_MAX)
+	/* Now, before the decision: what is staged then belongs to the next batch. */
+	if (kmsdb_full(a->db))
 		pending_finish(a);
 	if ((slot = pending_take(a->pending)) != NULL)
 		return slot;

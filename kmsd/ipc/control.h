@@ -32,17 +32,18 @@
  * publisher, s id, s title, s version, u issued product    s publisher, s id, s name, s group, s
  * pool, u threshold, u activation-interval, u renewal-interval, u validity, u grace, s vm, s clones
  * (policy show) group      s publisher, s name, s covers (blank-separated names) contact    s
- * publisher, s country, s text client     s cmid, s product, s product-name, s publisher, u pool, s
- * name, s address, s state, u status, u first-seen, u last-seen, u expires, u sequence, u batch, u
- * leaf, u entries, u clones, u counted, u revoked, u vm sealed     s kind             (after
- * CONTROL_KEY_SEAL; in row service: key-sealed, with u locked) installed  s publisher, s what
- * (after an installation or a confirmation, in words) removed    s publisher, s what, u confirmed
- * (was this host confirmed by the key?) relay      u configured, s upstream, s domain, u answered,
- * u faults, u lost, u late, u no-host, u refused, u dropped, u unwritten relay-host s name, s
- * address, u port, u answered ... u refused, u latency-mean, u latency-most (microseconds), u last
- *   relay-version  u major, u minor, u requests
+ * publisher, s country, s text client     s cmid, s product, s product-name, s publisher, u pool, u
+ * class, u counted, s name, s user, s address, u first-seen, u last-clone (time), u held-until, s
+ * state, u status, u last-seen, u expires, u counts-until, u sequence, u batch, u leaf, u revoked,
+ * u vm sealed     s kind             (after CONTROL_KEY_SEAL; in row service: key-sealed, with u
+ * locked) installed  s publisher, s what (after an installation or a confirmation, in words)
+ * removed    s publisher, s what, u confirmed (was this host confirmed by the key?) relay      u
+ * configured, s upstream, s domain, u answered, u faults, u lost, u late, u no-host, u refused, u
+ * dropped, u unwritten relay-host s name, s address, u port, u answered ... u refused, u
+ * latency-mean, u latency-most (microseconds), u last relay-version  u major, u minor, u requests
  *   error      s message
- * state of a client: activated, expired, below-threshold, released, revoked, refused, not-seen.
+ * state of a client: activated, expired, below-threshold, released, ended (by the host), revoked,
+ * refused, not-seen.
  */
 #ifndef KMSD_IPC_CONTROL_H
 #define KMSD_IPC_CONTROL_H
@@ -72,7 +73,8 @@ enum control_verb {
 	CONTROL_POLICY_SHOW = 8,          /* rows: pack, product, group, pool */
 	CONTROL_CLIENT_SHOW = 9,          /* s cmid: row client (from the overlay: newest) */
 	CONTROL_CLIENT_REVOKE = 10,       /* s cmid */
-	CONTROL_CLIENT_FORGET = 11,       /* s cmid */
+	CONTROL_CLIENT_FORGET = 11,       /* s cmid: row client, u revoked: it still is */
+	CONTROL_CLIENT_UNREVOKE = 13,     /* s cmid */
 	CONTROL_REVOCATIONS_INSTALL = 50, /* b file, b signature */
 	CONTROL_PUBLISHER_ROTATE = 51,    /* b file, b signature */
 	/* s key (UUID): row removed: s publisher, s what, u confirmed */

@@ -64,6 +64,22 @@ fault_errno(struct fault *f, int error, const char *fmt, ...)
 	return status;
 }
 
+int
+fault_version(struct fault *f, const char *file, const char *what, unsigned found, unsigned known,
+    const char *by, const char *next)
+{
+	bool told = by != NULL && by[0] != '\0';
+	char install[128];
+
+	snprintf(install, sizeof(install),
+	    "Install %s%.32s again, or restore the backup made before the upgrade",
+	    told ? "kmsd " : "the kmsd that wrote it", told ? by : "");
+	return fault_set(f, KMS_E_SCHEMA,
+	    "%s: written by another version: %s version %u%s%.32s%s; this is kmsd %s, which reads %s version %u. %s",
+	    file, what, found, told ? " (by kmsd " : "", told ? by : "", told ? ")" : "",
+	    PACKAGE_VERSION, what, known, next != NULL ? next : install);
+}
+
 void
 fault_prefix(struct fault *f, const char *fmt, ...)
 {

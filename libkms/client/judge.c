@@ -12,6 +12,8 @@
 
 #include "libkms/client/licence.h"
 #include "libkms/client/trust.h"
+#include "libkms/core/hash16.h"
+#include "libkms/core/lease.h"
 #include "libkms/kms_error.h"
 
 /* What a host may make a client keep: a wrong or hostile one must not harm it for good. */
@@ -52,6 +54,34 @@ catch_up(struct dialogue *d, const struct message_reply *reply)
 	return rc == KMS_OK ? STEP_AGAIN : dialogue_broken(d, rc, fault_text(&fault, rc));
 }
 
+/* Is it about the name that this client told, and are the names beside it those of the entry? */
+static int
+check_names(struct kms_client *c, const struct message_reply *reply, const struct entry_client *e)
+{
+	struct aside told = { 0 };
+	struct aside names;
+	struct commitments own;
+	int rc;
+
+	hash16_salt(told.salt, c->secret->sk);
+	memcpy(told.name, c->name, sizeof(told.name));
+	aside_commit(&own, &told);
+	sodium_memzero(&told, sizeof(told));
+	if (memcmp(own.name, e->commitments.name, COMMITMENT) != 0 ||
+	    memcmp(own.user, e->commitments.user, COMMITMENT) != 0)
+		return KMS_E_LEASE_OTHER;
+	rc = lease_names(&names, reply->bundle, reply->bundle_len, e);
+	return rc == KMS_E_NOT_FOUND ? KMS_OK : rc;
+}
+
+/* A repeated request gets the lease of when it was first sent. */
+static bool
+timely(struct kms_client *c, const struct entry_client *e)
+{
+	return e->time + BATCH_SKEW >= c->secret->pending_time &&
+	       e->time <= client_now(c) + BATCH_SKEW;
+}
+
 /*
  * The new lease replaces the old one only if it is complete, for this client, request and product,
  * and not expired.
@@ -76,8 +106,10 @@ check_lease(struct dialogue *d, const struct message_reply *reply)
 	if (memcmp(e.request_id, d->a->request_id, sizeof(e.request_id)) != 0 ||
 	    e.sequence != c->secret->sequence)
 		return KMS_E_LEASE_OTHER;
-	if (e.renew_after > e.expires)
-		return KMS_E_FORMAT;
+	if (!timely(c, &e))
+		return KMS_E_TIME_SKEW;
+	if ((rc = check_names(c, reply, &e)) != KMS_OK)
+		return rc;
 	return client_now(c) >= e.expires ? KMS_E_LEASE_EXPIRED : KMS_OK;
 }
 

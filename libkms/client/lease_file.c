@@ -48,9 +48,10 @@ kms_lease_export(struct kms_client *c, void *out, size_t *size)
 
 static void
 tell(struct kms_lease_info *info, const struct entry_client *e, const struct certificate *cert,
-    const struct lease *l)
+    const struct lease *l, const uint8_t *bundle, size_t bundle_len)
 {
 	struct kms_lease_info full;
+	struct aside names;
 	struct batch_header batch;
 	size_t size = info->size;
 
@@ -64,7 +65,18 @@ tell(struct kms_lease_info *info, const struct entry_client *e, const struct cer
 	full.index = l->index;
 	if (batch_header_decode(&batch, l->header) == KMS_OK)
 		full.batch = batch.number;
-	snprintf(full.name, sizeof(full.name), "%s", e->name);
+	switch (lease_names(&names, bundle, bundle_len, e)) {
+	case KMS_OK:
+		full.names = KMS_NAMES_MATCH;
+		break;
+	case KMS_E_NOT_FOUND:
+		full.names = KMS_NAMES_NONE;
+		break;
+	default:
+		full.names = KMS_NAMES_DIFFER;
+	}
+	snprintf(full.name, sizeof(full.name), "%s", names.name);
+	snprintf(full.user, sizeof(full.user), "%s", names.user);
 	snprintf(full.customer, sizeof(full.customer), "%s", cert->customer);
 	snprintf(full.group, sizeof(full.group), "%s", cert->group);
 	full.size = size;
@@ -113,6 +125,6 @@ kms_lease_verify(const void *file, size_t size, const char *publisher_key, uint6
 	    (rc = trust_lease(&keys, &e, bundle, bundle_len, &cert, NULL, NULL)) != KMS_OK)
 		return rc;
 	if (info != NULL)
-		tell(info, &e, &cert, &l);
+		tell(info, &e, &cert, &l, bundle, bundle_len);
 	return now != 0 && now >= e.expires ? KMS_E_LEASE_EXPIRED : KMS_OK;
 }

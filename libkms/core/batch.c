@@ -12,6 +12,12 @@
 
 static const uint8_t magic[8] = { 'K', 'M', 'S', 'B', 'A', 'T', 'C', 'H' };
 
+bool
+batch_time_near(uint64_t entry, uint64_t header)
+{
+	return entry < header ? header - entry <= BATCH_SKEW : entry - header <= BATCH_SKEW;
+}
+
 void
 batch_header_encode(uint8_t out[BATCH_HEADER], const struct batch_header *h)
 {

@@ -14,10 +14,10 @@
 #ifndef KMS_LIBKMS_CORE_BATCH_H
 #define KMS_LIBKMS_CORE_BATCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
-#define BATCH_HEADER 108
-#define BATCH_SIGNATURE 64
+#include "libkms/core/limits.h"
 
 struct batch_header {
 	uint8_t host_id[16];
@@ -27,6 +27,10 @@ struct batch_header {
 	uint8_t root[32];
 	uint64_t time;
 };
+
+/* The time of an entry, and that of its header, which may differ by so much. */
+#define BATCH_SKEW (4 * 3600) /* seconds */
+bool batch_time_near(uint64_t entry, uint64_t header);
 
 void batch_header_encode(uint8_t out[BATCH_HEADER], const struct batch_header *h);
 /* KMS_E_FORMAT */

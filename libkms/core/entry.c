@@ -1,65 +1,159 @@
 /*
- * entry.c - codecs of the journal's entries (entry.h): the layout of client
- * kinds and that of the others, each with a TLV tail that readers skip.
+ * entry.c - which kinds of entries there are, and the codec of those of clients (entry.h).
  */
 #include "libkms/core/entry.h"
 
-#include <stdbool.h>
+#include <sodium.h>
 #include <string.h>
 
 #include "libkms/base/wire.h"
+#include "libkms/core/entry_about.h"
+#include "libkms/core/entry_blobs.h"
+#include "libkms/core/entry_codec.h"
 #include "libkms/kms_error.h"
 
-#define ENTRY_FLAGS (ENTRY_VM | ENTRY_CLONE)
+_Static_assert(ENTRY_CLIENT_MAX == ENTRY_CLIENT_FIXED + TAIL_ENTRY_CLIENT, "limits.h");
+
+#define TLV_BINDING 1
+/* Those that a refusal may have, a release, and all. */
+#define FLAGS_REFUSAL (ENTRY_VM | ENTRY_CLONE | ENTRY_STATELESS | ENTRY_BOUND_OTHER)
+#define FLAGS_RELEASE (FLAGS_REFUSAL | ENTRY_CAUGHT_UP)
+#define FLAGS_SEAT (FLAGS_RELEASE | ENTRY_BORROWED | ENTRY_OVERDRAFT | ENTRY_RIGHT)
 
 static bool
 kind_known(int kind)
 {
-	return (kind >= ENTRY_LEASE && kind <= ENTRY_REFUSAL) ||
-	       (kind >= ENTRY_START && kind <= ENTRY_KEY_REMOVE) ||
-	       (kind >= ENTRY_RELAYED && kind <= ENTRY_RELAYED_NAME);
+	return (kind >= ENTRY_LEASE && kind <= ENTRY_REFUSAL) || entry_kind_is_about(kind) ||
+	       entry_blobs_kind(kind);
 }
 
 int
 entry_kind(const uint8_t *entry, size_t len)
 {
-	if (len < 16 || len > ENTRY_MAX || entry[0] != ENTRY_VERSION || !kind_known(entry[1]))
+	if (len < ENTRY_HEAD || len > ENTRY_MAX || entry[0] != ENTRY_VERSION ||
+	    !kind_known(entry[1]))
 		return 0;
 	return entry[1];
 }
 
-static int
-skip_tlvs(struct wire_reader *r)
+bool
+entry_may_have_aside(const uint8_t *entry, size_t len)
 {
-	struct wire_tlv tlv;
+	int kind = entry_kind(entry, len);
 
-	while (wire_next_tlv(r, &tlv))
-		continue;
-	return wire_finish(r);
+	return kind == 0 || entry_kind_is_client(kind) || kind == ENTRY_RELAYED ||
+	       kind == ENTRY_RELAYED_NAME;
+}
+
+uint64_t
+entry_time(const uint8_t *entry, size_t len)
+{
+	struct entry_head h = { 0 };
+	struct wire_reader r;
+
+	wire_reader_init(&r, entry, len);
+	if (len >= ENTRY_HEAD)
+		entry_head_get(&r, &h);
+	return h.time;
+}
+
+int
+entry_check(const uint8_t *entry, size_t len)
+{
+	struct entry_client client;
+	struct entry_about about;
+	struct entry_admin admin;
+	int kind = entry_kind(entry, len);
+
+	if (len < ENTRY_HEAD)
+		return KMS_E_TRUNCATED;
+	if (len > ENTRY_MAX)
+		return KMS_E_FORMAT;
+	if (kind == 0)
+		return KMS_E_SCHEMA;
+	if (entry_kind_is_client(kind))
+		return entry_client_decode(&client, entry, len);
+	return entry_kind_is_about(kind) ? entry_about_decode(&about, entry, len)
+					 : entry_admin_decode(&admin, entry, len);
+}
+
+void
+entry_head_put(struct wire_writer *w, uint8_t kind, uint16_t flags, uint32_t status, uint64_t time)
+{
+	wire_put_u8(w, ENTRY_VERSION);
+	wire_put_u8(w, kind);
+	wire_put_u16(w, flags);
+	wire_put_u32(w, status);
+	wire_put_u64(w, time);
+}
+
+void
+entry_head_get(struct wire_reader *r, struct entry_head *h)
+{
+	h->version = wire_get_u8(r);
+	h->kind = wire_get_u8(r);
+	h->flags = wire_get_u16(r);
+	h->status = wire_get_u32(r);
+	h->time = wire_get_u64(r);
+}
+
+static uint16_t
+flags_of(int kind)
+{
+	return kind == ENTRY_REFUSAL   ? FLAGS_REFUSAL
+	       : kind == ENTRY_RELEASE ? FLAGS_RELEASE
+				       : FLAGS_SEAT;
+}
+
+/* A kind that counts: until is the end of a slot, after its time. */
+static bool
+counting_in_range(const struct entry_client *e)
+{
+	if (e->kind != ENTRY_LEASE && e->kind != ENTRY_SEEN)
+		return e->until == 0 && e->width == 0;
+	if (e->width == 0 || e->width > ENTRY_SLOT_MAX)
+		return false;
+	return e->until == 0 || (e->until > e->time / 60 && e->until % e->width == 0);
 }
 
 static bool
-client_in_range(const struct entry_client *e)
+times_in_range(const struct entry_client *e)
+{
+	if (e->kind == ENTRY_LEASE)
+		return e->expires > e->time && e->renew_after <= e->expires;
+	return e->renew_after == 0 && (e->kind == ENTRY_SEEN || e->expires == 0);
+}
+
+static bool
+status_in_range(const struct entry_client *e)
+{
+	if (e->kind == ENTRY_REFUSAL)
+		return e->status != KMS_OK && e->status != KMS_E_COUNT_TOO_LOW;
+	return e->status == (e->kind == ENTRY_SEEN ? KMS_E_COUNT_TOO_LOW : KMS_OK);
+}
+
+/* All but flags that nobody knows. */
+static bool
+in_range(const struct entry_client *e)
 {
 	return entry_kind_is_client(e->kind) && kind_known(e->kind) &&
-	       (e->flags & ~ENTRY_FLAGS) == 0 && e->operation >= MESSAGE_ACTIVATE &&
-	       e->operation <= MESSAGE_RELEASE && e->state <= MESSAGE_CLOCK_BACK;
+	       (e->flags & FLAGS_SEAT & ~flags_of(e->kind)) == 0 && status_in_range(e) &&
+	       times_in_range(e) && counting_in_range(e) && e->sequence >= 1 &&
+	       e->sequence <= ENTRY_SEQUENCE_MAX && e->operation >= MESSAGE_ACTIVATE &&
+	       e->operation <= MESSAGE_RELEASE && e->state <= MESSAGE_CLOCK_BACK &&
+	       !sodium_is_zero(e->commitments.name, COMMITMENT) &&
+	       !sodium_is_zero(e->commitments.address, COMMITMENT);
 }
 
 size_t
 entry_client_encode(uint8_t *out, size_t size, const struct entry_client *e)
 {
 	struct wire_writer w;
-	size_t name_len = strnlen(e->name, sizeof(e->name));
 
-	if (!client_in_range(e) || name_len > MESSAGE_NAME || !wire_text_ok(e->name, name_len))
+	if (!in_range(e) || (e->flags & ~FLAGS_SEAT) != 0)
 		return 0;
 	wire_writer_init(&w, out, size);
-	wire_put_u8(&w, ENTRY_VERSION);
-	wire_put_u8(&w, e->kind);
-	wire_put_u16(&w, e->flags);
-	wire_put_u32(&w, e->status);
-	wire_put_u64(&w, e->time);
+	entry_head_put(&w, e->kind, e->flags, e->status, e->time);
 	wire_put(&w, e->cmid, sizeof(e->cmid));
 	wire_put(&w, e->product, sizeof(e->product));
 	wire_put(&w, e->request_id, sizeof(e->request_id));
@@ -70,44 +164,53 @@ entry_client_encode(uint8_t *out, size_t size, const struct entry_client *e)
 	wire_put_u32(&w, e->required);
 	wire_put(&w, e->publisher, sizeof(e->publisher));
 	wire_put_u16(&w, e->pool);
+	wire_put_u16(&w, e->class);
+	wire_put_u32(&w, e->until);
+	wire_put_u16(&w, e->width);
 	wire_put_u8(&w, e->operation);
 	wire_put_u8(&w, e->state);
 	wire_put_u32(&w, e->grace_minutes);
-	wire_put(&w, e->address, sizeof(e->address));
-	wire_put_u8(&w, (uint8_t)name_len);
-	wire_put(&w, e->name, name_len);
+	wire_put(&w, e->commitments.name, COMMITMENT);
+	wire_put(&w, e->commitments.user, COMMITMENT);
+	wire_put(&w, e->commitments.address, COMMITMENT);
+	if (e->bound)
+		wire_put_tlv(&w, TLV_BINDING, e->binding, sizeof(e->binding));
 	return wire_written(&w);
 }
 
-/* Length byte and name; false: longer than the field, or not text. */
-static bool
-get_name(struct wire_reader *r, char out[MESSAGE_NAME + 1])
+static int
+get_tail(struct wire_reader *r, struct entry_client *e)
 {
-	size_t len = wire_get_u8(r);
-	const uint8_t *name = wire_view(r, len);
+	struct wire_tail tail;
+	struct wire_tlv tlv;
 
-	out[0] = '\0';
-	if (name == NULL || len > MESSAGE_NAME || !wire_text_ok((const char *)name, len))
-		return false;
-	memcpy(out, name, len);
-	out[len] = '\0';
-	return true;
+	e->bound = false;
+	memset(e->binding, 0, sizeof(e->binding));
+	wire_tail_init(&tail, r, TAIL_ENTRY_CLIENT);
+	while (wire_tail_next(&tail, &tlv)) {
+		if (tlv.type != TLV_BINDING) {
+			wire_tail_unknown(&tail, &tlv);
+		} else if (wire_tail_expect(&tail, &tlv, sizeof(e->binding))) {
+			memcpy(e->binding, tlv.value, sizeof(e->binding));
+			e->bound = true;
+		}
+	}
+	return wire_tail_finish(&tail);
 }
 
 int
 entry_client_decode(struct entry_client *e, const uint8_t *in, size_t len)
 {
+	struct entry_head h;
 	struct wire_reader r;
-	uint8_t version;
-	bool name_ok;
-	int status;
+	int rc;
 
 	wire_reader_init(&r, in, len);
-	version = wire_get_u8(&r);
-	e->kind = wire_get_u8(&r);
-	e->flags = wire_get_u16(&r);
-	e->status = wire_get_u32(&r);
-	e->time = wire_get_u64(&r);
+	entry_head_get(&r, &h);
+	e->kind = h.kind;
+	e->flags = h.flags;
+	e->status = h.status;
+	e->time = h.time;
 	wire_get(&r, e->cmid, sizeof(e->cmid));
 	wire_get(&r, e->product, sizeof(e->product));
 	wire_get(&r, e->request_id, sizeof(e->request_id));
@@ -118,70 +221,38 @@ entry_client_decode(struct entry_client *e, const uint8_t *in, size_t len)
 	e->required = wire_get_u32(&r);
 	wire_get(&r, e->publisher, sizeof(e->publisher));
 	e->pool = wire_get_u16(&r);
+	e->class = wire_get_u16(&r);
+	e->until = wire_get_u32(&r);
+	e->width = wire_get_u16(&r);
 	e->operation = wire_get_u8(&r);
 	e->state = wire_get_u8(&r);
 	e->grace_minutes = wire_get_u32(&r);
-	wire_get(&r, e->address, sizeof(e->address));
-	name_ok = get_name(&r, e->name);
-	if ((status = skip_tlvs(&r)) != KMS_OK)
-		return status;
-	return version == ENTRY_VERSION && len <= ENTRY_MAX && name_ok && client_in_range(e)
-		   ? KMS_OK
-		   : KMS_E_FORMAT;
+	wire_get(&r, e->commitments.name, COMMITMENT);
+	wire_get(&r, e->commitments.user, COMMITMENT);
+	wire_get(&r, e->commitments.address, COMMITMENT);
+	if (r.bad)
+		return KMS_E_TRUNCATED;
+	if (h.version != ENTRY_VERSION || !kind_known(h.kind) || (h.flags & ~FLAGS_SEAT) != 0)
+		return KMS_E_SCHEMA;
+	rc = get_tail(&r, e);
+	return rc == KMS_OK && !in_range(e) ? KMS_E_FORMAT : rc;
 }
 
-static bool
-admin_in_range(const struct entry_admin *e)
+uint16_t
+entry_slot_width(uint32_t window)
 {
-	return !entry_kind_is_client(e->kind) && kind_known(e->kind) &&
-	       wire_text_ok(e->text, e->text_len);
+	uint32_t width = (window + 63) / 64;
+
+	return window % ENTRY_SLOT_MAX == 0 || width > ENTRY_SLOT_MAX ? ENTRY_SLOT_MAX
+								      : (uint16_t)width;
 }
 
-size_t
-entry_admin_encode(uint8_t *out, size_t size, const struct entry_admin *e)
+uint32_t
+entry_counts_until(uint64_t time, uint32_t window)
 {
-	struct wire_writer w;
+	uint64_t width = entry_slot_width(window);
+	uint64_t until = (time / 60 / width + (window + width - 1) / width + 1) * width;
 
-	if (e->text_len > ENTRY_MAX || e->blob_len > ENTRY_MAX || !admin_in_range(e))
-		return 0;
-	wire_writer_init(&w, out, size < ENTRY_MAX ? size : ENTRY_MAX);
-	wire_put_u8(&w, ENTRY_VERSION);
-	wire_put_u8(&w, e->kind);
-	wire_put_u16(&w, 0);
-	wire_put_u32(&w, e->status);
-	wire_put_u64(&w, e->time);
-	wire_put(&w, e->subject, sizeof(e->subject));
-	wire_put(&w, e->digest, sizeof(e->digest));
-	wire_put_u16(&w, (uint16_t)e->text_len);
-	wire_put(&w, e->text, e->text_len);
-	wire_put_u16(&w, (uint16_t)e->blob_len);
-	wire_put(&w, e->blob, e->blob_len);
-	return wire_written(&w);
-}
-
-int
-entry_admin_decode(struct entry_admin *e, const uint8_t *in, size_t len)
-{
-	struct wire_reader r;
-	uint16_t flags;
-	uint8_t version;
-	int status;
-
-	wire_reader_init(&r, in, len);
-	version = wire_get_u8(&r);
-	e->kind = wire_get_u8(&r);
-	flags = wire_get_u16(&r);
-	e->status = wire_get_u32(&r);
-	e->time = wire_get_u64(&r);
-	wire_get(&r, e->subject, sizeof(e->subject));
-	wire_get(&r, e->digest, sizeof(e->digest));
-	e->text_len = wire_get_u16(&r);
-	e->text = (const char *)wire_view(&r, e->text_len);
-	e->blob_len = wire_get_u16(&r);
-	e->blob = wire_view(&r, e->blob_len);
-	if ((status = skip_tlvs(&r)) != KMS_OK)
-		return status;
-	return version == ENTRY_VERSION && flags == 0 && len <= ENTRY_MAX && admin_in_range(e)
-		   ? KMS_OK
-		   : KMS_E_FORMAT;
+	/* A clock beyond the year 10000 counts as long as the field can say. */
+	return until <= UINT32_MAX ? (uint32_t)until : (uint32_t)(UINT32_MAX / width * width);
 }

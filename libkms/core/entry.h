@@ -3,51 +3,59 @@
  * for ENTRY_LEASE, the lease itself. Big-endian, layout fixed per kind, with a
  * TLV tail that the signature covers too.
  *
- * All kinds             0  1  version, 1
+ * All kinds             0  1  version, 2
  *                       1  1  kind
- *                       2  2  flags (ENTRY_VM, ENTRY_CLONE, ...)
+ *                       2  2  flags
  *                       4  4  status (enum kms_status)
  *                       8  8  time, seconds since 1970 UTC
  * Client kinds (< 16)  16 16  CMID
  *                      32 16  product UUID
  *                      48 16  request id
- *                      64  8  sequence number
- *                      72  8  expires, seconds (0: no lease)
- *                      80  8  renew after, seconds
- *                      88  4  current count
+ *                      64  8  sequence number, 1 to 2^62
+ *                      72  8  expires, seconds. LEASE: after time. SEEN: end of the lease that the
+ *                             client holds from before, or 0. Else 0
+ *                      80  8  renew after, seconds. LEASE: not after expires. Else 0
+ *                      88  4  count told
  *                      92  4  required count
  *                      96  8  publisher key id
  *                     104  2  pool number
- *                     106  1  operation
- *                     107  1  licence state told by the client
- *                     108  4  minutes of grace told by the client
- *                     112 16  source address (IPv4 as ::ffff:a.b.c.d)
- *                     128  1  length n of the host name, at most 64
- *                     129  n  host name, UTF-8
- *                          .. TLV tail
- * Other kinds          16 16  subject (key id, host id, CMID, pack id, or zero)
- *                      32 32  SHA-256 of the file it is about, or zero
- *                      64  2  length n of the text
- *                      66  n  text, UTF-8
- *                          2  length m of the blob
- *                          m  blob (a host certificate, ...)
- *                          .. TLV tail
+ *                     106  2  class, 0 none
+ *                     108  4  counts until, minutes since 1970, exclusive; 0: does not count
+ *                     112  2  width of a slot, minutes, 1 to 1440: counts until is a multiple of it
+ *                     114  1  operation
+ *                     115  1  licence state told by the client
+ *                     116  4  minutes of grace told by the client
+ *                     120 16  commitment to the host name (aside.h), not zero
+ *                     136 16  commitment to the user name; zero: none was told
+ *                     152 16  commitment to the source address, not zero
+ *                     168 ..  TLV tail, at most 256: 0x0001 binding (16)
+ * Counts until and width: LEASE and SEEN, else 0.
+ * Kinds 16 to 30: entry_blobs.h. Kinds 32 to 38: entry_about.h.
  */
 #ifndef KMS_LIBKMS_CORE_ENTRY_H
 #define KMS_LIBKMS_CORE_ENTRY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "libkms/core/aside.h"
+#include "libkms/core/limits.h"
 #include "libkms/core/message.h"
 
-#define ENTRY_VERSION 1
-#define ENTRY_MAX 8192 /* bytes, any kind */
-#define ENTRY_CLIENT_FIXED 129
-#define ENTRY_CLIENT_MAX (ENTRY_CLIENT_FIXED + MESSAGE_NAME)
+#define ENTRY_VERSION 2
+#define ENTRY_HEAD 16
+#define ENTRY_SEQUENCE_MAX (UINT64_C(1) << 62)
+#define ENTRY_SLOT_MAX 1440 /* minutes */
 
-#define ENTRY_VM 0x0001    /* client says: virtual machine */
-#define ENTRY_CLONE 0x0002 /* sequence collision seen */
+#define ENTRY_VM 0x0001          /* client says: virtual machine */
+#define ENTRY_CLONE 0x0002       /* sequence collision seen */
+#define ENTRY_CAUGHT_UP 0x0004   /* came with a right echo */
+#define ENTRY_BORROWED 0x0008    /* LEASE and SEEN, as the next two */
+#define ENTRY_OVERDRAFT 0x0010   /* above the capacity */
+#define ENTRY_RIGHT 0x0020       /* used a right of the share */
+#define ENTRY_STATELESS 0x0040   /* the client keeps no state */
+#define ENTRY_BOUND_OTHER 0x0080 /* the binding changed, or was left out */
 
 enum entry_kind {
 	ENTRY_LEASE = 1,        /* activated: this entry is the lease */
@@ -58,8 +66,6 @@ enum entry_kind {
 	ENTRY_KEY = 17,         /* host key installed; subject: host key id */
 	ENTRY_CERTIFICATE = 18, /* host confirmed; blob: the certificate */
 	ENTRY_POLICY = 19,      /* pack installed; text: name and version */
-	ENTRY_REVOKE = 20,      /* client revoked; subject: CMID */
-	ENTRY_FORGET = 21,      /* client record dropped; subject: CMID */
 	ENTRY_KEY_REMOVE = 22,
 	/* another host's answer passed through the relay; entry_relayed */
 	ENTRY_RELAYED = 24,
@@ -67,6 +73,17 @@ enum entry_kind {
 	ENTRY_REVOCATIONS = 26, /* revocation list installed; subject: publisher */
 	/* what that host's own log says about a client; entry_relayed_name */
 	ENTRY_RELAYED_NAME = 27,
+	ENTRY_WITNESS =
+	    28, /* a client knows a header of ours that we do not; nobody writes it yet */
+	ENTRY_RESTORED = 29, /* the ledger went back on purpose; nobody writes it yet */
+	ENTRY_CLOCK = 30,    /* the clock went back; nobody writes it yet */
+	/* about a client, by the host: entry_about.h */
+	ENTRY_REVOKE = 32,
+	ENTRY_UNREVOKE = 33,
+	ENTRY_FORGET = 34,
+	ENTRY_RECLAIM = 35, /* nobody writes it yet */
+	ENTRY_HOLD = 36,    /* nobody writes it yet */
+	ENTRY_ERASE = 37,
 };
 
 /* Every field of a client kind; pointers are never inside. */
@@ -85,40 +102,51 @@ struct entry_client {
 	uint32_t required;
 	uint8_t publisher[8];
 	uint16_t pool;
+	uint16_t class;
+	uint32_t until; /* minutes: counts until */
+	uint16_t width; /* minutes, of a slot */
 	uint8_t operation;
 	uint8_t state;
 	uint32_t grace_minutes;
-	uint8_t address[16];
-	char name[MESSAGE_NAME + 1];
+	struct commitments commitments;
+	bool bound;
+	uint8_t binding[16];
 };
 
-struct entry_admin {
-	uint8_t kind;
-	uint32_t status;
-	uint64_t time;
-	uint8_t subject[16];
-	uint8_t digest[32];
-	const char *text; /* borrowed, not terminated */
-	size_t text_len;
-	const uint8_t *blob; /* borrowed */
-	size_t blob_len;
-};
-
-/* Kind of an encoded entry; 0 when it is not an entry. */
+/* Kind of an encoded entry of a known kind and version; else 0. */
 int entry_kind(const uint8_t *entry, size_t len);
-static inline int
+static inline bool
 entry_kind_is_client(int kind)
 {
 	return kind > 0 && kind < 16;
 }
+static inline bool
+entry_kind_is_about(int kind)
+{
+	return kind >= ENTRY_REVOKE && kind <= ENTRY_ERASE;
+}
+/* False: of a known kind that has no aside. */
+bool entry_may_have_aside(const uint8_t *entry, size_t len);
+/* Its time; 0 for what is too short. */
+uint64_t entry_time(const uint8_t *entry, size_t len);
+/*
+ * Is it an entry of a kind, version and form that is known here? KMS_OK, KMS_E_SCHEMA: by another
+ * version; KMS_E_TRUNCATED, KMS_E_TRAILING, KMS_E_FORMAT.
+ */
+int entry_check(const uint8_t *entry, size_t len);
 
 /*
- * Encoders return the size, 0 when it does not fit; decoders KMS_OK, KMS_E_TRUNCATED,
- * KMS_E_TRAILING, KMS_E_FORMAT.
+ * Encoders return the size, 0 when it does not fit or a field is out of range. Decoders: as
+ * entry_check.
  */
 size_t entry_client_encode(uint8_t *out, size_t size, const struct entry_client *e);
 int entry_client_decode(struct entry_client *e, const uint8_t *in, size_t len);
-size_t entry_admin_encode(uint8_t *out, size_t size, const struct entry_admin *e);
-int entry_admin_decode(struct entry_admin *e, const uint8_t *in, size_t len);
+
+/*
+ * When a client that is seen at a time no longer counts, in minutes, for a window in minutes; and
+ * the width of the slots of such a window.
+ */
+uint16_t entry_slot_width(uint32_t window);
+uint32_t entry_counts_until(uint64_t time, uint32_t window);
 
 #endif

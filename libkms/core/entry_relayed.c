@@ -3,47 +3,38 @@
  */
 #include "libkms/core/entry_relayed.h"
 
+#include <sodium.h>
 #include <string.h>
 
 #include "libkms/base/wire.h"
+#include "libkms/core/entry_blobs.h"
 #include "libkms/kms_error.h"
 
-static size_t
-encode(uint8_t *out, size_t size, uint8_t kind, uint64_t time, const uint8_t source[16],
-    const char *text, const struct wire_writer *blob)
-{
-	struct entry_admin admin = { .kind = kind, .time = time, .text = text };
-
-	memcpy(admin.subject, source, 16);
-	admin.text_len = strlen(text);
-	admin.blob = blob->start;
-	admin.blob_len = wire_written(blob);
-	return entry_admin_encode(out, size, &admin);
-}
-
-/* The common part of an entry of that kind; its text goes to name. */
+/* The common part of an entry of that kind. */
 static int
-decode(struct entry_admin *admin, uint8_t kind, size_t blob_len, uint8_t source[16], char *name,
-    size_t name_max, const uint8_t *in, size_t len)
+decode(struct entry_admin *admin, uint8_t kind, size_t text_max, const uint8_t *in, size_t len)
 {
-	int status = entry_admin_decode(admin, in, len);
+	int rc = entry_admin_decode(admin, in, len);
 
-	if (status != KMS_OK)
-		return status;
-	if (admin->kind != kind || admin->blob_len != blob_len || admin->text_len > name_max)
-		return KMS_E_FORMAT;
-	memcpy(source, admin->subject, 16);
-	memset(name, 0, name_max + 1);
-	memcpy(name, admin->text, admin->text_len);
-	return KMS_OK;
+	if (rc != KMS_OK)
+		return rc;
+	return admin->kind == kind && admin->text_len <= text_max ? KMS_OK : KMS_E_FORMAT;
 }
 
 size_t
 entry_relayed_encode(uint8_t *out, size_t size, const struct entry_relayed *e)
 {
 	uint8_t blob[ENTRY_RELAYED_BLOB];
+	struct entry_admin admin = {
+		.kind = ENTRY_RELAYED,
+		.time = e->time,
+		.text = e->name,
+		.text_len = strlen(e->name),
+		.blob = blob,
+	};
 	struct wire_writer w;
 
+	memcpy(admin.subject, e->subject, COMMITMENT);
 	wire_writer_init(&w, blob, sizeof(blob));
 	wire_put_u8(&w, e->outcome);
 	wire_put_u16(&w, e->major);
@@ -54,7 +45,8 @@ entry_relayed_encode(uint8_t *out, size_t size, const struct entry_relayed *e)
 	wire_put_u32(&w, e->latency);
 	wire_put(&w, e->address, 16);
 	wire_put_u16(&w, e->port);
-	return encode(out, size, ENTRY_RELAYED, e->time, e->source, e->name, &w);
+	admin.blob_len = wire_written(&w);
+	return entry_admin_encode(out, size, &admin);
 }
 
 int
@@ -62,12 +54,14 @@ entry_relayed_decode(struct entry_relayed *e, const uint8_t *in, size_t len)
 {
 	struct entry_admin admin;
 	struct wire_reader r;
-	int status = decode(&admin, ENTRY_RELAYED, ENTRY_RELAYED_BLOB, e->source, e->name,
-	    sizeof(e->name) - 1, in, len);
+	int rc = decode(&admin, ENTRY_RELAYED, sizeof(e->name) - 1, in, len);
 
-	if (status != KMS_OK)
-		return status;
+	memset(e, 0, sizeof(*e));
+	if (rc != KMS_OK)
+		return rc;
 	e->time = admin.time;
+	memcpy(e->subject, admin.subject, COMMITMENT);
+	memcpy(e->name, admin.text, admin.text_len);
 	wire_reader_init(&r, admin.blob, admin.blob_len);
 	e->outcome = wire_get_u8(&r);
 	e->major = wire_get_u16(&r);
@@ -85,13 +79,22 @@ size_t
 entry_relayed_name_encode(uint8_t *out, size_t size, const struct entry_relayed_name *e)
 {
 	uint8_t blob[ENTRY_RELAYED_NAME_BLOB];
+	struct entry_admin admin = {
+		.kind = ENTRY_RELAYED_NAME,
+		.time = e->time,
+		.text = "",
+		.blob = blob,
+	};
 	struct wire_writer w;
 
+	memcpy(admin.subject, e->subject, COMMITMENT);
+	memcpy(admin.digest, e->name, COMMITMENT);
 	wire_writer_init(&w, blob, sizeof(blob));
 	wire_put(&w, e->cmid, 16);
 	wire_put_u32(&w, e->count);
 	wire_put_u64(&w, e->told);
-	return encode(out, size, ENTRY_RELAYED_NAME, e->time, e->source, e->name, &w);
+	admin.blob_len = wire_written(&w);
+	return entry_admin_encode(out, size, &admin);
 }
 
 int
@@ -99,12 +102,16 @@ entry_relayed_name_decode(struct entry_relayed_name *e, const uint8_t *in, size_
 {
 	struct entry_admin admin;
 	struct wire_reader r;
-	int status = decode(&admin, ENTRY_RELAYED_NAME, ENTRY_RELAYED_NAME_BLOB, e->source, e->name,
-	    sizeof(e->name) - 1, in, len);
+	int rc = decode(&admin, ENTRY_RELAYED_NAME, 0, in, len);
 
-	if (status != KMS_OK)
-		return status;
+	memset(e, 0, sizeof(*e));
+	if (rc != KMS_OK)
+		return rc;
+	if (!sodium_is_zero(admin.digest + COMMITMENT, sizeof(admin.digest) - COMMITMENT))
+		return KMS_E_FORMAT;
 	e->time = admin.time;
+	memcpy(e->subject, admin.subject, COMMITMENT);
+	memcpy(e->name, admin.digest, COMMITMENT);
 	wire_reader_init(&r, admin.blob, admin.blob_len);
 	wire_get(&r, e->cmid, 16);
 	e->count = wire_get_u32(&r);

@@ -9,12 +9,23 @@
 #include "libkms/base/wire.h"
 #include "libkms/kms_error.h"
 
+_Static_assert(LEASE_MAX == 2 + ENTRY_CLIENT_MAX + BATCH_HEADER + BATCH_SIGNATURE + 4 + 1 +
+				MERKLE_MAX_PROOF * MERKLE_HASH + 1 + ASIDE_MAX,
+    "limits.h");
+
+static bool
+in_range(const struct lease *l)
+{
+	return l->entry_len <= ENTRY_CLIENT_MAX && l->proof_count <= MERKLE_MAX_PROOF &&
+	       l->aside_len <= ASIDE_MAX;
+}
+
 size_t
 lease_encode(uint8_t *out, size_t size, const struct lease *l)
 {
 	struct wire_writer w;
 
-	if (l->entry_len > ENTRY_MAX || l->proof_count > MERKLE_MAX_PROOF)
+	if (!in_range(l))
 		return 0;
 	wire_writer_init(&w, out, size);
 	wire_put_u16(&w, (uint16_t)l->entry_len);
@@ -24,6 +35,8 @@ lease_encode(uint8_t *out, size_t size, const struct lease *l)
 	wire_put_u32(&w, l->index);
 	wire_put_u8(&w, l->proof_count);
 	wire_put(&w, l->proof, (size_t)l->proof_count * MERKLE_HASH);
+	wire_put_u8(&w, (uint8_t)l->aside_len);
+	wire_put(&w, l->aside, l->aside_len);
 	return wire_written(&w);
 }
 
@@ -41,29 +54,29 @@ lease_decode(struct lease *l, const uint8_t *in, size_t len)
 	l->index = wire_get_u32(&r);
 	l->proof_count = wire_get_u8(&r);
 	l->proof = wire_view(&r, (size_t)l->proof_count * MERKLE_HASH);
+	l->aside_len = wire_get_u8(&r);
+	l->aside = wire_view(&r, l->aside_len);
 	if ((status = wire_finish(&r)) != KMS_OK)
 		return status;
-	return l->entry_len > ENTRY_MAX || l->proof_count > MERKLE_MAX_PROOF ? KMS_E_FORMAT
-									     : KMS_OK;
+	return in_range(l) ? KMS_OK : KMS_E_FORMAT;
 }
 
 /* The entry is in a tree whose root was signed by this certificate's host. */
 static int
-verify_signed(const struct lease *l, const struct certificate *cert)
+verify_signed(
+    const struct lease *l, const struct batch_header *header, const struct certificate *cert)
 {
-	struct batch_header header;
 	uint8_t leaf[MERKLE_HASH];
 	int status;
 
-	if ((status = batch_header_decode(&header, l->header)) != KMS_OK)
-		return status;
 	merkle_leaf(leaf, l->entry, l->entry_len);
-	status = merkle_verify(leaf, l->index, header.size, l->proof, l->proof_count, header.root);
+	status =
+	    merkle_verify(leaf, l->index, header->size, l->proof, l->proof_count, header->root);
 	if (status != KMS_OK)
 		return status;
 	if ((status = batch_verify(l->header, l->signature, cert->sign_pk)) != KMS_OK)
 		return status;
-	return memcmp(header.host_id, cert->host_id, sizeof(header.host_id)) == 0
+	return memcmp(header->host_id, cert->host_id, sizeof(header->host_id)) == 0
 		   ? KMS_OK
 		   : KMS_E_LEASE_OTHER;
 }
@@ -72,7 +85,8 @@ verify_signed(const struct lease *l, const struct certificate *cert)
 static int
 verify_entitled(const struct entry_client *e, const struct certificate *cert)
 {
-	if (e->kind != ENTRY_LEASE || e->status != KMS_OK)
+	/* A lease that does not count would be one beside the capacity. */
+	if (e->kind != ENTRY_LEASE || e->until == 0)
 		return KMS_E_FORMAT;
 	if (memcmp(e->publisher, cert->publisher, sizeof(e->publisher)) != 0)
 		return KMS_E_PUBLISHER;
@@ -91,14 +105,20 @@ int
 lease_verify(struct entry_client *out, const uint8_t *bundle, size_t len,
     const struct certificate *cert, const uint8_t cmid[16], const uint8_t product[16])
 {
+	struct batch_header header;
 	struct lease l;
 	int status;
 
-	if ((status = lease_decode(&l, bundle, len)) != KMS_OK)
+	if (lease_decode(&l, bundle, len) != KMS_OK ||
+	    batch_header_decode(&header, l.header) != KMS_OK)
 		return KMS_E_FORMAT;
-	if ((status = verify_signed(&l, cert)) != KMS_OK)
+	if ((status = verify_signed(&l, &header, cert)) != KMS_OK)
 		return status;
-	if (entry_client_decode(out, l.entry, l.entry_len) != KMS_OK)
+	if ((status = entry_check(l.entry, l.entry_len)) == KMS_OK)
+		status = entry_client_decode(out, l.entry, l.entry_len);
+	if (status != KMS_OK)
+		return status == KMS_E_SCHEMA ? status : KMS_E_FORMAT;
+	if (!batch_time_near(out->time, header.time))
 		return KMS_E_FORMAT;
 	if ((status = verify_entitled(out, cert)) != KMS_OK)
 		return status;
@@ -107,4 +127,26 @@ lease_verify(struct entry_client *out, const uint8_t *bundle, size_t len,
 	if (product != NULL && memcmp(out->product, product, sizeof(out->product)) != 0)
 		return KMS_E_LEASE_OTHER;
 	return KMS_OK;
+}
+
+int
+lease_names(struct aside *out, const uint8_t *bundle, size_t len, const struct entry_client *e)
+{
+	struct lease l;
+
+	memset(out, 0, sizeof(*out));
+	if (lease_decode(&l, bundle, len) != KMS_OK)
+		return KMS_E_LEASE_OTHER;
+	switch (aside_decode(out, l.aside, l.aside_len)) {
+	case KMS_OK:
+		break;
+	case KMS_E_NOT_FOUND:
+		return KMS_E_NOT_FOUND;
+	default:
+		return KMS_E_LEASE_OTHER;
+	}
+	if (aside_gives(out, &e->commitments))
+		return KMS_OK;
+	memset(out, 0, sizeof(*out));
+	return KMS_E_LEASE_OTHER;
 }

@@ -18,4 +18,32 @@
 #define MESSAGE_REQUEST_TEXT 144
 #define MESSAGE_REPLY_TEXT 52
 
+/* What is in the ledger. Aside: form, salt, address, and two texts with their lengths. */
+#define ASIDE_MAX (1 + 16 + 16 + 2 * (1 + MESSAGE_NAME))
+#define ENTRY_CLIENT_FIXED 168
+#define TAIL_ENTRY_CLIENT 256
+#define ENTRY_CLIENT_MAX (ENTRY_CLIENT_FIXED + TAIL_ENTRY_CLIENT)
+#define ENTRY_MAX 8192 /* any kind */
+#define ITEM_CLIENT_MAX (2 + ENTRY_CLIENT_MAX + 1 + ASIDE_MAX)
+#define ITEM_MAX (2 + ENTRY_MAX + 1 + ASIDE_MAX)
+
+#define BATCH_HEADER 108
+#define BATCH_SIGNATURE 64
+#define MERKLE_HASH 32
+#define MERKLE_MAX_PROOF 20 /* trees of at most 2^20 leaves */
+#define LEASE_MAX                                                                                  \
+	(2 + ENTRY_CLIENT_MAX + BATCH_HEADER + BATCH_SIGNATURE + 4 + 1 +                           \
+	    MERKLE_MAX_PROOF * MERKLE_HASH + 1 + ASIDE_MAX)
+
+/* A batch in the journal: entries, bytes of items, and the whole record in sectors of 512. */
+#define RECORD_ENTRIES 1024
+#define RECORD_OCTETS (640 * 1024)
+#define RECORD_HEAD 204
+#define RECORD_TRAILER 12
+#define RECORD_MAX ((RECORD_HEAD + RECORD_OCTETS + RECORD_TRAILER + 511) / 512 * 512)
+
+_Static_assert(ASIDE_MAX <= 255, "its length is one byte");
+_Static_assert(RECORD_OCTETS >= RECORD_ENTRIES * ITEM_CLIENT_MAX && RECORD_OCTETS >= ITEM_MAX,
+    "a batch holds as many of the largest entries of clients as it may have entries");
+
 #endif

@@ -8,8 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MERKLE_HASH 32
-#define MERKLE_MAX_PROOF 20 /* trees of up to 2^20 entries */
+#include "libkms/core/limits.h"
 
 void merkle_leaf(uint8_t out[MERKLE_HASH], const void *entry, size_t len);
 

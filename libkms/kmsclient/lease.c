@@ -63,7 +63,14 @@ tell_lease(struct tool *t, const struct kms_lease_info *i)
 {
 	tell_hex(t->out, "client", i->cmid, 16);
 	tell_uuid(t->out, "product", i->product);
-	tell_text(t->out, "name", i->name);
+	if (i->names == KMS_NAMES_MATCH)
+		tell_text(t->out, "name", i->name);
+	if (i->names == KMS_NAMES_MATCH && i->user[0] != '\0')
+		tell_text(t->out, "user", i->user);
+	tell_text(t->out, "names",
+	    i->names == KMS_NAMES_MATCH    ? "match"
+	    : i->names == KMS_NAMES_DIFFER ? "do not match"
+					   : "erased");
 	tell_text(t->out, "customer", i->customer);
 	tell_text(t->out, "key-group", i->group);
 	tell_hex(t->out, "host", i->host_id, 16);

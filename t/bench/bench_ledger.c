@@ -91,9 +91,11 @@ cmid_of(uint8_t cmid[16], uint32_t client)
 	}
 }
 
-static size_t
-lease(struct bench *b, uint8_t *out, size_t size, uint32_t client)
+/* With its three commitments, as kmsd makes them. */
+static void
+lease(struct bench *b, struct item *item, uint8_t *entry, uint8_t *beside, uint32_t client)
 {
+	struct aside aside = { .salt = { 1 }, .address = { [15] = 1 } };
 	struct entry_client e = { .kind = ENTRY_LEASE,
 		.time = b->time,
 		.pool = 1,
@@ -107,8 +109,13 @@ lease(struct bench *b, uint8_t *out, size_t size, uint32_t client)
 	e.product[0] = 1;
 	e.expires = b->time + 180 * 86400;
 	memcpy(e.request_id, &b->sequence, 8);
-	snprintf(e.name, sizeof(e.name), "pc-%07" PRIu32 ".example.org", client);
-	return entry_client_encode(out, size, &e);
+	e.width = entry_slot_width(30 * 1440);
+	e.until = entry_counts_until(b->time, 30 * 1440);
+	snprintf(aside.name, sizeof(aside.name), "pc-%07" PRIu32 ".example.org", client);
+	aside_commit(&e.commitments, &aside);
+	*item = (struct item){ .entry = entry, .aside = beside };
+	item->entry_len = entry_client_encode(entry, ENTRY_CLIENT_MAX, &e);
+	item->aside_len = aside_encode(beside, ASIDE_MAX, &aside);
 }
 
 static int
@@ -132,18 +139,20 @@ commit(struct bench *b)
 static void
 batch(struct bench *b, uint32_t size, uint32_t first, bool random)
 {
-	uint8_t entry[ENTRY_MAX], bundle[LEASE_CLIENT_MAX], cmid[16];
+	uint8_t entry[ENTRY_CLIENT_MAX], beside[ASIDE_MAX], bundle[LEASE_MAX], cmid[16];
+	struct item item;
 	struct kmsdb_client c;
 	uint32_t leaf;
 
 	b->sequence++;
 	for (uint32_t i = 0; i < size; i++) {
 		uint32_t client = random ? pick(b, b->clients) : first + i;
-		size_t len = lease(b, entry, sizeof(entry), client);
+		lease(b, &item, entry, beside, client);
 		cmid_of(cmid, client);
 		kmsdb_client_get(b->db, cmid, &c);
-		(void)kmsdb_pool_count(b->db, (const uint8_t *)"BENCHKEY", 1, 20000, 30);
-		must(kmsdb_stage(b->db, entry, len, &leaf), "stage");
+		(void)kmsdb_pool_count(
+		    b->db, (const uint8_t *)"BENCHKEY", 1, (uint32_t)(b->time / 60));
+		must(kmsdb_stage(b->db, &item, &leaf), "stage");
 	}
 	commit(b);
 	for (uint32_t i = 0; i < size; i++)

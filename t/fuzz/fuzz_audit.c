@@ -25,7 +25,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			MUST(d.octets >= data && d.octets + d.len <= data + size);
 		while (rc == KMS_E_NOT_FOUND && audit_next_batch(&r, &batch) == KMS_OK)
 			for (uint32_t i = 0; i < batch.header.size; i++)
-				MUST(batch.entries[i] + batch.lens[i] <= data + size);
+				MUST(
+				    batch.items[i].aside + batch.items[i].aside_len <= data + size);
 	}
 	MUST(audit_verify(&report, &opt, data, size, &fault) != KMS_OK);
 	MUST(fault.text[0] != '\0');

@@ -15,21 +15,25 @@ add_batch(uint8_t *out, struct batch_header *h, unsigned entries)
 	struct merkle_tree *tree = merkle_tree_new(entries);
 	struct entry_client e = { .kind = ENTRY_LEASE,
 		.time = 1728000000,
+		.expires = 1728086400,
 		.operation = 1,
 		.sequence = h->number,
-		.name = "seed" };
+		.until = 28801440,
+		.width = 1440 };
+	struct aside aside = { .salt = { 1 }, .address = { [15] = 1 }, .name = "seed" };
+	uint8_t entry[ENTRY_CLIENT_MAX], beside[ASIDE_MAX];
+	struct item item = { .entry = entry, .aside = beside };
 	uint8_t leaf[MERKLE_HASH], header[BATCH_HEADER], signature[BATCH_SIGNATURE] = { 1 };
 	size_t n = 0, len;
 
+	aside_commit(&e.commitments, &aside);
 	for (unsigned i = 0; i < entries; i++) {
-		uint8_t *to = out + RECORD_HEAD + n;
 		e.cmid[0] = (uint8_t)i;
-		len = entry_client_encode(to + 2, ENTRY_MAX, &e);
-		to[0] = (uint8_t)(len >> 8);
-		to[1] = (uint8_t)len;
-		merkle_leaf(leaf, to + 2, len);
+		item.entry_len = entry_client_encode(entry, sizeof(entry), &e);
+		item.aside_len = aside_encode(beside, sizeof(beside), &aside);
+		merkle_leaf(leaf, entry, item.entry_len);
 		merkle_tree_add(tree, leaf);
-		n += 2 + len;
+		n += item_encode(out + RECORD_HEAD + n, ITEM_MAX, &item);
 	}
 	h->size = entries;
 	merkle_tree_close(tree, h->root);

@@ -272,7 +272,8 @@ class Client:
             try:
                 e = k.verify_lease(raw, reply.bundle, self.publisher, self.now(), cmid=self.cmid,
                                    product=self.product,
-                                   request=(bytes.fromhex(p["request_id"]), p["sequence"]))
+                                   request=(bytes.fromhex(p["request_id"]), p["sequence"]),
+                                   told=self.told(), sent=p["since"])
                 return e, raw, reply.bundle
             except k.KmsError as bad:
                 if helloed or bad.name not in ("KMS_E_KEY_EXPIRED", "KMS_E_NOT_COVERED"):
@@ -280,6 +281,11 @@ class Client:
             raw, helloed = self.hello(link, host), True
             if isinstance(raw, Answer):
                 raise k.KmsError("KMS_E_KEY_EXPIRED", f"HELLO was answered with {raw.status}")
+
+    def told(self):
+        """Commitments to the names that a request says."""
+        names = k.Names(k.salt_of(self.secret), bytes(16), self.o.name, "")
+        return k.commitments(names)[:2]
 
     # All hosts
 
@@ -357,7 +363,8 @@ def addresses(host, why):
 def show_entry(e, bundle):
     print("cmid:", e.cmid.hex())
     print("product:", uuid.UUID(bytes=e.product))
-    print("name:", e.name)
+    names = k.names_of(e, k.read_bundle(bundle).aside)
+    print("name:", names.name if names else "")
     print("request-id:", e.request_id.hex())
     print("sequence:", e.sequence)
     print("issued:", e.time)

@@ -331,35 +331,85 @@ def verify_certificate(octets, publisher):
 
 ClientEntry = namedtuple(
     "ClientEntry", "kind flags status time cmid product request_id sequence expires renew_after "
-                   "count required key_id pool operation licence grace source name tail")
+                   "count required key_id pool group until width operation licence grace name user "
+                   "source tail")
+Names = namedtuple("Names", "salt source name user")
 
 
 def read_client_entry(octets):
-    need(len(octets) <= 8192, "entry too long")
+    need(len(octets) <= 424, "entry too long")
     r = Reader(octets)
-    need(r.num(1) == 1, "entry version")
+    need(r.num(1) == 2, "entry version", "KMS_E_SCHEMA")
     head = [r.num(1), r.num(2), r.num(4), r.num(8)]
-    need(head[0] in (1, 2, 3, 4), "not an entry about a client")
-    need(head[1] & ~3 == 0, "entry flags")
+    need(head[0] in (1, 2, 3, 4), "not an entry about a client", "KMS_E_SCHEMA")
+    need(head[1] & ~0xff == 0, "entry flags", "KMS_E_SCHEMA")
     head += [r.raw(16), r.raw(16), r.raw(16), r.num(8), r.num(8), r.num(8), r.num(4), r.num(4)]
-    head += [r.raw(8), r.num(2), r.num(1), r.num(1), r.num(4), r.raw(16)]
-    n = r.num(1)
-    need(n <= 64, "host name too long")
-    name = plain_text(r.raw(n))
+    head += [r.raw(8), r.num(2), r.num(2), r.num(4), r.num(2), r.num(1), r.num(1), r.num(4)]
+    head += [r.raw(16), r.raw(16), r.raw(16)]
     extra = r.rest()
-    tail(extra, 256)
-    e = ClientEntry(*head, name, extra)
-    need(1 <= e.operation <= 3 and e.licence <= 4, "operation or licence state")
+    tail(extra, 256, known={1: 16})
+    e = ClientEntry(*head, extra)
+    check_client_entry(e)
     return e
 
 
+def check_client_entry(e):
+    counts = e.kind in (1, 2)
+    need(e.flags & 0x04 == 0 or e.kind != 4, "flag of a refusal")
+    need(e.flags & 0x38 == 0 or counts, "flag of a seat")
+    need(e.status not in (0, 1) if e.kind == 4 else e.status == (1 if e.kind == 2 else 0), "status")
+    need(1 <= e.sequence <= 2**62, "sequence number")
+    need(e.expires > e.time if e.kind == 1 else e.kind == 2 or e.expires == 0, "expires")
+    need(e.renew_after <= (e.expires if e.kind == 1 else 0), "renew after")
+    need(1 <= e.width <= 1440 if counts else e.until == e.width == 0, "width of a slot")
+    need(e.until == 0 or (e.until > e.time // 60 and e.until % e.width == 0), "counts until")
+    need(1 <= e.operation <= 3 and e.licence <= 5, "operation or licence state")
+    need(any(e.name) and any(e.source), "commitments")
+
+
 def write_client_entry(e):
-    name = e.name.encode("utf-8")
-    return (u(1, 1) + u(1, e.kind) + u(2, e.flags) + u(4, e.status) + u(8, e.time) + e.cmid
+    return (u(1, 2) + u(1, e.kind) + u(2, e.flags) + u(4, e.status) + u(8, e.time) + e.cmid
             + e.product + e.request_id + u(8, e.sequence) + u(8, e.expires)
             + u(8, e.renew_after) + u(4, e.count) + u(4, e.required) + e.key_id + u(2, e.pool)
-            + u(1, e.operation) + u(1, e.licence) + u(4, e.grace) + e.source
-            + u(1, len(name)) + name + e.tail)
+            + u(2, e.group) + u(4, e.until) + u(2, e.width) + u(1, e.operation) + u(1, e.licence)
+            + u(4, e.grace) + e.name + e.user + e.source + e.tail)
+
+
+def read_aside(octets):
+    """Names; None: erased, or there are none."""
+    if not any(octets):
+        return None
+    r = Reader(octets)
+    need(r.num(1) == 1, "form of the aside")
+    salt, source = r.raw(16), r.raw(16)
+    texts = []
+    for _ in range(2):
+        n = r.num(1)
+        need(n <= 64, "name too long")
+        texts.append(plain_text(r.raw(n)))
+    r.end()
+    return Names(salt, source, *texts)
+
+
+def write_aside(n):
+    texts = [t.encode("utf-8") for t in (n.name, n.user)]
+    return (u(1, 1) + n.salt + n.source + u(1, len(texts[0])) + texts[0] + u(1, len(texts[1]))
+            + texts[1])
+
+
+def commitments(n):
+    """To host name, user name and source address."""
+    user = b16("KMS user v1", n.salt + n.user.encode("utf-8")) if n.user else bytes(16)
+    return (b16("KMS name v1", n.salt + n.name.encode("utf-8")), user,
+            b16("KMS address v1", n.salt + n.source))
+
+
+def names_of(entry, aside):
+    """Those of a lease that verifies: Names, None when erased; they do not match: KmsError."""
+    names = read_aside(aside)
+    need(names is None or commitments(names) == (entry.name, entry.user, entry.source),
+         "names do not match", "KMS_E_LEASE_OTHER")
+    return names
 
 
 def leaf_hash(entry):
@@ -429,27 +479,30 @@ def write_batch_header(b):
 
 # Leases ----------------------------------------------------------------------------------------
 
-Bundle = namedtuple("Bundle", "entry header signature index proof")
+Bundle = namedtuple("Bundle", "entry header signature index proof aside")
 
 
 def read_bundle(octets):
     try:
         r = Reader(octets)
         e = r.num(2)
-        need(e <= 8192, "entry too long")
+        need(e <= 424, "entry too long")
         entry, header, signature, index = r.raw(e), r.raw(108), r.raw(64), r.num(4)
         p = r.num(1)
         need(p <= 20, "proof too long")
         proof = [r.raw(32) for _ in range(p)]
+        a = r.num(1)
+        need(a <= 163, "aside too long")
+        aside = r.raw(a)
         r.end()
     except KmsError as bad:
         raise KmsError("KMS_E_FORMAT", "lease bundle: " + bad.why) from None
-    return Bundle(entry, header, signature, index, proof)
+    return Bundle(entry, header, signature, index, proof, aside)
 
 
 def write_bundle(b):
     return (u(2, len(b.entry)) + b.entry + b.header + b.signature + u(4, b.index)
-            + u(1, len(b.proof)) + b"".join(b.proof))
+            + u(1, len(b.proof)) + b"".join(b.proof) + u(1, len(b.aside)) + b.aside)
 
 
 def read_lease_file(octets):
@@ -491,10 +544,11 @@ def write_client_state(public, times, told, host, certificate, lease_certificate
 
 
 def verify_lease(certificate, bundle, publisher, now, *, cmid=None, product=None, request=None,
-                 latest=0):
+                 latest=0, told=None, sent=None):
     """The 16 checks, in order.  cmid and product None: somebody else's lease.  request is
-    (request id, sequence number) when the lease comes in answer to it; latest, the latest time
-    seen, is for a lease that was kept."""
+    (request id, sequence number) when the lease comes in answer to it, and then told the
+    commitments to host and user name, sent the time when it was first sent; latest, the latest
+    time seen, is for a lease that was kept."""
     other, fmt = "KMS_E_LEASE_OTHER", "KMS_E_FORMAT"
     c = verify_certificate(certificate, publisher)                                  # 1
     b = read_bundle(bundle)                                                         # 2
@@ -506,8 +560,10 @@ def verify_lease(certificate, bundle, publisher, now, *, cmid=None, product=None
     try:                                                                            # 7
         e = read_client_entry(b.entry)
     except KmsError as bad:
-        raise KmsError(fmt, "entry: " + bad.why) from None
-    need(e.kind == 1 and e.status == 0, "the entry is not a lease", fmt)            # 8
+        raise KmsError("KMS_E_SCHEMA" if bad.name == "KMS_E_SCHEMA" else fmt,
+                       "entry: " + bad.why) from None
+    need(abs(e.time - header.time) <= CLOCK_FAR, "the entry's time", fmt)
+    need(e.kind == 1 and e.until != 0, "the entry is not a lease that counts", fmt)  # 8
     need(e.key_id == c.key_id, "the entry's publisher", "KMS_E_PUBLISHER")          # 9
     need(e.product in c.products, "the certificate lacks the product", "KMS_E_NOT_COVERED")  # 10
     need(c.not_before <= e.time <= c.not_after and e.expires <= c.not_after,
@@ -516,7 +572,10 @@ def verify_lease(certificate, bundle, publisher, now, *, cmid=None, product=None
     need(product is None or e.product == product, "another product", other)         # 13
     if request is not None:                                                         # 14
         need((e.request_id, e.sequence) == request, "another request", other)
-        need(e.renew_after <= e.expires, "renew after is later than expires", fmt)
+        need(sent is None or sent - CLOCK_FAR <= e.time <= now + CLOCK_FAR,
+             "not of the time of the request", "KMS_E_TIME_SKEW")
+        need(told is None or (e.name, e.user) == told, "other names", other)
+        names_of(e, b.aside)
     need(now + CLOCK_FAR >= latest, "the clock went back", "KMS_E_CLOCK_BACK")      # 15
     need(max(now, latest) < e.expires, "the lease has run out", "KMS_E_LEASE_EXPIRED")  # 16
     return e

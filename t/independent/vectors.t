@@ -14,7 +14,7 @@ import kms_wire as k  # noqa: E402
 import nacl.bindings as sodium  # noqa: E402
 
 SRC = os.environ.get("KMS_SRC") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
-FILES = "keys client certificate hello request reply error batch lease minisign".split()
+FILES = "keys client certificate hello request reply error batch entries lease minisign".split()
 NOW = 1800000000
 
 
@@ -184,14 +184,67 @@ def errors():
           "KMS_E_REVOKED cannot be in ERROR")
 
 
+def names_of(n):
+    salt = k.salt_of(v["client_secret"]) if n == 3 else bytes(range(0x30 + n, 0x40 + n))
+    source = bytes(10) + b"\xff\xff\xc0\0\2" + bytes([n])
+    return k.Names(salt, source, f"host-{n}.example", "m\u00fcller" if n == 2 else "")
+
+
 def client_entry(n):
-    product, source = bytes(range(0x50, 0x60)), bytes(10) + b"\xff\xff\xc0\0\2" + bytes([n])
+    product = bytes(range(0x50, 0x60))
     cmid = {3: v["cmid"]}.get(n, bytes(range(0x10 * n, 0x10 * n + 16)))
-    seen = n == 1
-    return k.ClientEntry(2 if seen else 1, 0, 1 if seen else 0, NOW, cmid, product,
+    seen, four = n == 1, n == 4
+    return k.ClientEntry(2 if seen else 1, 3 if four else 0, 1 if seen else 0, NOW, cmid, product,
                          bytes(range(0xa0 + n, 0xb0 + n)), n, 0 if seen else NOW + 15552000,
-                         0 if seen else NOW + 604800, 24 + n, 25, v["publisher_id"], 1, 1, 1,
-                         43200, source, f"host-{n}.example", b"")
+                         0 if seen else NOW + 604800, 24 + n, 25, v["publisher_id"], 1,
+                         5 if four else 0, (NOW // 86400 + 31) * 1440, 1440, 1, 1, 43200,
+                         *k.commitments(names_of(n)),
+                         k.tlv(1, bytes(range(0xb0, 0xc0))) if four else b"")
+
+
+def entries():
+    """Of the other kinds, as kms.journal(5) has them; and items, an entry with its aside."""
+    def head(kind, status=0):
+        return k.u(1, 2) + k.u(1, kind) + k.u(2, 0) + k.u(4, status) + k.u(8, NOW)
+
+    seat = bytes(range(0x50, 0x60)) + v["publisher_id"] + k.u(2, 1) + k.u(2, 5)
+    reason = "M\u00fcller left".encode()
+    for n, (name, kind, status, value, ends) in enumerate((
+            ("revoke", 32, 0, 0, True), ("unrevoke", 33, 0, 0, True), ("forget", 34, 0, 0, True),
+            ("reclaim", 35, 29, 0, True), ("hold", 36, 11, NOW + 604800, False),
+            ("erase", 37, 0, NOW, False))):
+        other = bytes(range(0x40, 0x50)) if name == "reclaim" else bytes(16)
+        text = reason if ends else b""
+        same(head(kind, status) + v["cmid"] + k.u(8, 7 + n) + k.u(8, 0 if name == "erase" else 3)
+             + k.u(8, value) + other + (seat if ends else bytes(28)) + k.u(1, len(text)) + text,
+             v[f"entry_{name}"], f"entry {name}")
+    for n, (name, kind, text, length) in enumerate((
+            ("key", 17, b"Acme: host key", 0), ("policy", 19, b"Acme: 1.2", 0),
+            ("key_remove", 22, b"Acme: host key", 0), ("rotation", 25, b"", 232),
+            ("revocations", 26, b"", 4), ("witness", 28, b"", 172), ("restored", 29, b"", 17),
+            ("clock", 30, b"", 16))):
+        first = 0x01 if name == "restored" else 0xf1
+        blob = bytes((first + i) % 256 for i in range(length))
+        if name == "restored":
+            blob = blob[:16] + b"\2"
+        same(head(kind) + bytes(range(0x10 * n, 0x10 * n + 16)) + bytes(range(0x21 + n, 0x41 + n))
+             + k.u(2, len(text)) + text + k.u(2, length) + blob, v[f"entry_{name}"],
+             f"entry {name}")
+
+    def item(entry, aside):
+        return k.u(2, len(entry)) + entry + k.u(1, len(aside)) + aside
+
+    n = k.Names(bytes(range(0x60, 0x70)), bytes(10) + b"\xff\xff\xc0\0\2\x14", "", "")
+    name, _, address = k.commitments(n._replace(name="pc-20"))
+    blob = (k.u(1, 1) + k.u(2, 6) + k.u(2, 0) + k.u(4, 260) + k.u(4, 188) + k.u(4, 0)
+            + k.u(4, 1500) + bytes(10) + b"\xff\xff\xc0\0\2\x0a" + k.u(2, 1688))
+    same(item(head(24) + address + bytes(32) + k.u(2, 11) + b"kms.example" + k.u(2, 39) + blob,
+              k.write_aside(n)), v["item_relayed"], "item relayed")
+    blob = bytes(range(0x90, 0xa0)) + k.u(4, 25) + k.u(8, NOW - 60)
+    same(item(head(27) + address + name + bytes(16) + k.u(2, 0) + k.u(2, 28) + blob,
+              k.write_aside(n._replace(name="pc-20"))), v["item_relayed_name"], "item relayed name")
+    same(item(v["entry_3"], v["aside_3"]), v["item"], "item")
+    same(item(v["entry_3"], bytes(len(v["aside_3"]))), v["item_erased"], "item erased")
 
 
 def batch():
@@ -201,8 +254,10 @@ def batch():
         same(k.write_client_entry(e), v[f"entry_{n}"], f"entry {n}")
         same(k.read_client_entry(v[f"entry_{n}"]), e, f"entry {n} read")
         entries.append(v[f"entry_{n}"])
-    host = (b"\1\x10" + bytes(6) + k.u(8, NOW) + v["host_id"] + bytes(32) + k.u(2, 10)
-            + b"kmsd 0.1.0" + k.u(2, 0))
+        same(k.write_aside(names_of(n)), v[f"aside_{n}"], f"aside {n}")
+        same(k.read_aside(v[f"aside_{n}"]), names_of(n), f"aside {n} read")
+    host = (b"\2\x10" + bytes(6) + k.u(8, NOW) + v["host_id"] + bytes(32) + k.u(2, 10)
+            + b"kmsd 0.1.0" + k.u(2, 32) + v["host_signing_public"])
     same(host, v["entry_0"], "entry 0, the host's own")
     leaves = [k.leaf_hash(e) for e in entries]
     for n, leaf in enumerate(leaves):
@@ -227,19 +282,25 @@ def batch():
 
 def lease_of(change=None, **header):
     """A bundle signed with the vectors' keys: entry 3 with some fields changed, alone in batch 1."""
-    entry = k.write_client_entry(client_entry(3)._replace(**(change or {})))
-    return sealed_bundle(entry, **header)
+    change = dict(change or {})
+    aside = change.pop("aside", b"")
+    if "time" in change and "time" not in header:
+        header["time"] = change["time"]
+    entry = k.write_client_entry(client_entry(3)._replace(**change))
+    return sealed_bundle(entry, aside, **header)
 
 
-def sealed_bundle(entry, **header):
+def sealed_bundle(entry, aside=b"", **header):
     h = k.BatchHeader(v["host_id"], 1, bytes(32), 1, k.leaf_hash(entry), NOW)
     octets = k.write_batch_header(h._replace(**header))
-    return k.write_bundle(k.Bundle(entry, octets, sign(v["host_signing_seed"], octets), 0, []))
+    return k.write_bundle(k.Bundle(entry, octets, sign(v["host_signing_seed"], octets), 0, [],
+                                   aside))
 
 
 def leases():
     path = [v["proof_3"][i:i + 32] for i in range(0, 96, 32)]
-    bundle = k.write_bundle(k.Bundle(v["entry_3"], v["batch_header"], v["batch_signature"], 3, path))
+    bundle = k.write_bundle(k.Bundle(v["entry_3"], v["batch_header"], v["batch_signature"], 3, path,
+                                     v["aside_3"]))
     same(bundle, v["lease_bundle"], "lease bundle")
     same(k.write_lease_file(v["certificate"], bundle), v["lease_file"], "lease file")
     same(k.read_lease_file(v["lease_file"]), (v["certificate"], bundle), "lease file read")
@@ -250,6 +311,10 @@ def leases():
         return k.verify_lease(v["certificate"], bundle, publisher(), now, **how)
 
     same(check(bundle, **mine), e, "the lease verifies")
+    same(check(bundle, told=k.commitments(names_of(3))[:2], sent=NOW, **mine), e, "and its names")
+    erased = lease_of({"aside": bytes(len(v["aside_3"]))})
+    same(check(erased, **mine), e, "so does one whose names are erased")
+    same(k.names_of(e, k.read_bundle(erased).aside), None, "which has none")
     same(check(lease_of(), **mine), e, "the same entry in a batch of one verifies")
     late = k.read_certificate(v["certificate"]).not_after
     early = k.read_certificate(v["certificate"]).not_before
@@ -262,23 +327,38 @@ def leases():
         (4, lease_of(root=bytes(32)), {}, "KMS_E_PROOF", "another root"),
         (4, lease_of(size=2), {}, "KMS_E_PROOF", "a proof too short"),
         (6, lease_of(host_id=bytes(16)), {}, "KMS_E_LEASE_OTHER", "another host id"),
-        (7, lease_of({"flags": 4}), {}, "KMS_E_FORMAT", "an unknown flag"),
+        (7, lease_of({"flags": 0x100}), {}, "KMS_E_SCHEMA", "an unknown flag"),
+        (7, lease_of({"tail": k.tlv(0x8002, b"")}), {}, "KMS_E_SCHEMA", "a critical TLV"),
+        (7, lease_of({"kind": 5}), {}, "KMS_E_SCHEMA", "an unknown kind"),
+        (7, lease_of({"sequence": 2**62 + 1}), {}, "KMS_E_FORMAT", "a sequence of 2^62 + 1"),
+        (7, lease_of({"name": bytes(16)}), {}, "KMS_E_FORMAT", "no commitment to the name"),
+        (7, lease_of({"until": NOW // 60}), {}, "KMS_E_FORMAT", "counts until the past"),
+        (7, lease_of({"renew_after": NOW + 15552001}), {}, "KMS_E_FORMAT", "renewal late"),
+        (7, lease_of(time=NOW + 14401), {}, "KMS_E_FORMAT", "4 hours before its header"),
+        (7, lease_of(time=NOW - 14401), {}, "KMS_E_FORMAT", "4 hours after it"),
         (7, lease_of({"operation": 4}), {}, "KMS_E_FORMAT", "an unknown operation"),
-        (7, lease_of({"licence": 5}), {}, "KMS_E_FORMAT", "an unknown licence state"),
+        (7, lease_of({"licence": 6}), {}, "KMS_E_FORMAT", "an unknown licence state"),
         (7, lease_of({"tail": b"\0\1"}), {}, "KMS_E_FORMAT", "a tail cut short"),
-        (7, sealed_bundle(v["entry_0"]), {}, "KMS_E_FORMAT", "the host's own entry"),
+        (7, sealed_bundle(v["entry_0"]), {}, "KMS_E_SCHEMA", "the host's own entry"),
         (8, sealed_bundle(v["entry_1"]), {}, "KMS_E_FORMAT", "an entry SEEN"),
         (8, lease_of({"status": 1}), {}, "KMS_E_FORMAT", "a status"),
+        (8, lease_of({"until": 0}), {}, "KMS_E_FORMAT", "it does not count"),
         (9, lease_of({"key_id": bytes(8)}), {}, "KMS_E_PUBLISHER", "another publisher"),
         (10, lease_of({"product": bytes(16)}), {}, "KMS_E_NOT_COVERED", "another product"),
         (11, lease_of({"time": early - 1}), {}, "KMS_E_KEY_EXPIRED", "before the certificate"),
-        (11, lease_of({"time": late + 1}), {}, "KMS_E_KEY_EXPIRED", "after the certificate"),
+        (11, lease_of({"time": late + 1, "expires": late + 2, "renew_after": 0,
+                       "until": (late // 86400 + 31) * 1440}), {}, "KMS_E_KEY_EXPIRED",
+         "after the certificate"),
         (11, lease_of({"expires": late + 1}), {}, "KMS_E_KEY_EXPIRED", "longer than it"),
         (12, bundle, {"cmid": bytes(16)}, "KMS_E_LEASE_OTHER", "another client's"),
         (13, bundle, {"product": bytes(range(0x70, 0x80))}, "KMS_E_LEASE_OTHER", "other product"),
         (14, bundle, {"request": (bytes(16), 3)}, "KMS_E_LEASE_OTHER", "other request id"),
         (14, bundle, {"request": (e.request_id, 4)}, "KMS_E_LEASE_OTHER", "other sequence"),
-        (14, lease_of({"renew_after": e.expires + 1}), mine, "KMS_E_FORMAT", "renewal late"),
+        (14, bundle, {"sent": NOW + 14401, **mine}, "KMS_E_TIME_SKEW", "of before the request"),
+        (14, bundle, {"now": NOW - 14401, "sent": NOW - 14401, **mine}, "KMS_E_TIME_SKEW",
+         "of a time to come"),
+        (14, bundle, {"told": (bytes(16), bytes(16)), **mine}, "KMS_E_LEASE_OTHER", "other names"),
+        (14, lease_of({"aside": v["aside_2"]}), mine, "KMS_E_LEASE_OTHER", "names do not match"),
         (15, bundle, {"latest": NOW + 14401}, "KMS_E_CLOCK_BACK", "clock back"),
         (16, bundle, {"now": e.expires}, "KMS_E_LEASE_EXPIRED", "run out"),
         (16, bundle, {"now": e.expires - 1, "latest": e.expires}, "KMS_E_LEASE_EXPIRED",
@@ -287,7 +367,7 @@ def leases():
     for step, octets, how, status, name in rows:
         fails(lambda: check(octets, **how), status, f"lease check {step}: {name}")
     bad = bytearray(bundle)
-    bad[2 + 143 + 108] ^= 1
+    bad[2 + 168 + 108] ^= 1
     fails(lambda: check(bytes(bad)), "KMS_E_SIGNATURE", "lease check 5: another signature")
     other = k.Publisher(bytes(8), bytes(32))
     fails(lambda: k.verify_lease(v["certificate"], bundle, other, NOW), "KMS_E_PUBLISHER",
@@ -320,7 +400,7 @@ def minisign():
         same(text.encode(), v[name], name)
 
 
-for part in (keys, certificate, hello, request, replies, errors, batch, leases, client_files, minisign):
+for part in (keys, certificate, hello, request, replies, errors, batch, entries, leases, client_files, minisign):
     try:
         part()
     except Exception:  # one part that breaks must not hide the others

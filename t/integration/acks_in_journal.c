@@ -71,8 +71,8 @@ stands_in(const struct ack *a, const struct kmsdb_batch_view *b)
 	return a->lease.index < b->header.size &&
 	       memcmp(a->lease.header, b->header_octets, BATCH_HEADER) == 0 &&
 	       memcmp(a->lease.signature, b->signature, BATCH_SIGNATURE) == 0 &&
-	       a->lease.entry_len == b->entry_lens[a->lease.index] &&
-	       memcmp(a->lease.entry, b->entries[a->lease.index], a->lease.entry_len) == 0;
+	       a->lease.entry_len == b->items[a->lease.index].entry_len &&
+	       memcmp(a->lease.entry, b->items[a->lease.index].entry, a->lease.entry_len) == 0;
 }
 
 static int

@@ -243,7 +243,7 @@ main(void)
 	test_room_again(&p);
 	test_start_full(&p);
 	printf("# %u renewals were acknowledged\n", p.acknowledged);
-	ok(kmsdb_check(p.a.state, NULL, say, NULL) == KMS_OK, "the ledger checks");
+	ok(kmsdb_check(p.a.state, NULL, NULL, say, NULL) == KMS_OK, "the ledger checks");
 	if (tap_failed() > 0)
 		appliance_log_show(&p.a);
 	unmount_small(&p);

@@ -281,6 +281,11 @@ test_revoke(struct play *p)
 	ok(strcmp(state, "revoked") == 0, "shown as %s", state);
 	is(appliance_control(&p->a, CONTROL_CLIENT_FORGET, NULL, "cmid", cmid, NULL, NULL, 0),
 	    KMS_OK, "forgotten");
+	is(request(p, &player, p->one, MESSAGE_RENEW), KMS_E_REVOKED, "but revoked still");
+	is(appliance_control(&p->a, CONTROL_CLIENT_UNREVOKE, NULL, "cmid", cmid, NULL, NULL, 0),
+	    KMS_OK, "unrevoked");
+	is(appliance_control(&p->a, CONTROL_CLIENT_UNREVOKE, NULL, "cmid", cmid, NULL, NULL, 0),
+	    KMS_E_ARGUMENT, "which happens once");
 	is(request(p, &player, p->one, MESSAGE_RENEW), KMS_OK, "and welcome again");
 }
 
@@ -514,7 +519,7 @@ main(void)
 	test_strangers(&p);
 	test_idle_users(&p);
 	test_damage(&p);
-	is((uint32_t)kmsdb_check(p.a.state, NULL, say, NULL), KMS_OK,
+	is((uint32_t)kmsdb_check(p.a.state, NULL, NULL, say, NULL), KMS_OK,
 	    "the ledger checks, with the keys that its own entries name");
 	if (tap_failed() > 0)
 		appliance_log_show(&p.a);

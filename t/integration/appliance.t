@@ -154,9 +154,21 @@ subtest 'revoke and forget' => sub {
     my $c = client('pc-6', 'renew');
     is($c->{exit}, 2, 'it gets no lease');
     like($c->{text}, qr/KMS_E_REVOKED/, 'and is told');
-    is(($appliance->kmsctl_json(qw(client show pc-6)))[0]{client}{state}, 'revoked', 'client show says so');
+    my ($shown) = $appliance->kmsctl_json(qw(client show pc-6));
+    is($shown->{client}{state}, 'revoked', 'client show says so');
     is($appliance->kmsctl(qw(client forget pc-6))->{exit}, 0, 'and forgotten');
-    is($appliance->kmsctl(qw(client show pc-6))->{exit}, 2, 'it is not there any more');
+    is($appliance->kmsctl(qw(client show pc-6))->{exit}, 2, 'its name is gone');
+    my $cmid = $shown->{client}{cmid};
+    ($shown) = $appliance->kmsctl_json('client', 'show', $cmid);
+    is($shown->{client}{state}, 'revoked', 'the revocation is not');
+    is(client('pc-6', 'renew')->{exit}, 2, 'so it gets no lease');
+    is($appliance->kmsctl('client', 'unrevoke', $cmid)->{exit}, 0, 'the revocation is lifted');
+    is($appliance->kmsctl('client', 'unrevoke', $cmid)->{exit}, 2, 'once');
+    is(product_now()->{counted}, 5, 'which counts nobody');
+    is(client('pc-6', 'renew')->{exit}, 0, 'it asks again and is served');
+    is(product_now()->{counted}, 6, 'and counted');
+    is($appliance->kmsctl(qw(client forget pc-6))->{exit}, 0, 'then it is forgotten again');
+    is($appliance->kmsctl('client', 'show', $cmid)->{exit}, 2, 'and not there any more');
     is(product_now()->{counted}, 5, 'five are counted');
 };
 
@@ -202,7 +214,7 @@ subtest 'SIGTERM, and what kmsctl does without kmsd' => sub {
     is($exit, 3, 'status: exit 3');
     ok(!$status->{running}, 'not running');
     is($status->{error}{symbol}, 'KMS_E_NOT_RUNNING', 'says why');
-    is($status->{ledger}{clients}, scalar @{ $before->{clients} }, 'and what the ledger holds');
+    is($status->{ledger}{clients}, 1 + @{ $before->{clients} }, 'and what the ledger holds, the forgotten client too');
     is((grep { $_->{number} == 2 } @{ $status->{pools} })[0]{counted}, 5, 'five counted');
     is($appliance->kmsctl('status')->{exit}, 3, 'status as text: exit 3');
 

@@ -37,6 +37,7 @@ sub check_record {
 		my $len = unpack 'n', substr($record, $e, 2);
 		push @leaves, sha256("\0" . substr $record, $e + 2, $len);
 		$e += 2 + $len;
+		$e += 1 + ord substr $record, $e, 1;
 	}
 	is(scalar @leaves, $size, "  $size entries");
 	is(root(@leaves), $root, '  which give its root');
@@ -46,9 +47,10 @@ sub check_record {
 }
 
 my ($magic, $schema, $octets, $number, $hash, $check) = unpack 'a8 N N Q> a32 a16', $segment;
-is("$magic $schema $octets $number", 'KMSJSEG1 1 512 1', 'segment header');
+is("$magic $schema $octets $number", 'KMSJSEG1 2 512 1', 'segment header');
 is($check, substr(sha256(substr $segment, 0, 56), 0, 16), '  check octets');
-ok(zeros(substr $segment, 72, 440) && zeros($hash), '  zeros');
+like(substr($segment, 72, 24), qr/^\d+\.\d+\.\d+\0+$/, '  the version of kmsd that made it');
+ok(zeros(substr $segment, 96, 416) && zeros($hash), '  zeros');
 
 my $at = 512;
 while (substr($segment, $at, 8) eq 'KMSJBAT1') {

@@ -19,6 +19,7 @@
 #include "kmsdb/kmsdb.h"
 #include "libkms/base/fault.h"
 #include "libkms/core/certificate.h"
+#include "libkms/core/entry_blobs.h"
 
 struct maker {
 	struct kmsdb *db;
@@ -54,22 +55,20 @@ commit(struct maker *m)
 static void
 start(struct maker *m)
 {
-	uint8_t kx_pk[32] = { 9 }, blob[64], entry[ENTRY_MAX];
+	uint8_t kx_pk[32] = { 9 }, entry[ENTRY_MAX];
+	struct item item = { .entry = entry };
 	struct entry_admin e = {
 		.kind = ENTRY_START, .time = m->now, .text = "test", .text_len = 4
 	};
 	uint32_t leaf;
-	size_t len;
 
 	crypto_sign_keypair(m->sign_pk, m->sign_sk);
 	certificate_host_id(m->host_id, m->sign_pk, kx_pk);
-	memcpy(blob, m->sign_pk, 32);
-	memcpy(blob + 32, kx_pk, 32);
 	memcpy(e.subject, m->host_id, 16);
-	e.blob = blob;
-	e.blob_len = sizeof(blob);
-	len = entry_admin_encode(entry, sizeof(entry), &e);
-	must(kmsdb_stage(m->db, entry, len, &leaf), "start");
+	e.blob = m->sign_pk;
+	e.blob_len = sizeof(m->sign_pk);
+	item.entry_len = entry_admin_encode(entry, sizeof(entry), &e);
+	must(kmsdb_stage(m->db, &item, &leaf), "start");
 	commit(m);
 }
 
@@ -86,9 +85,10 @@ client(struct maker *m, unsigned i, unsigned count)
 		.publisher = "acmeacm",
 		.expires = m->now + 86400,
 		.renew_after = m->now + 3600 };
-	uint8_t entry[ENTRY_MAX];
+	struct aside aside = { .salt = { 1 }, .address = { [10] = 0xff, 0xff, 10 } };
+	uint8_t entry[ENTRY_CLIENT_MAX], beside[ASIDE_MAX];
+	struct item item = { .entry = entry, .aside = beside };
 	uint32_t leaf;
-	size_t len;
 
 	if (i % 10 == 9) {
 		e.kind = ENTRY_SEEN;
@@ -96,19 +96,22 @@ client(struct maker *m, unsigned i, unsigned count)
 		e.expires = e.renew_after = 0;
 	}
 	memset(e.product, 0x11, 16);
-	memset(e.address + 10, 0xff, 2);
-	e.address[12] = 10;
 	for (unsigned b = 0; b < 4; b++)
 		e.cmid[b] = (uint8_t)(i >> (24 - 8 * b));
-	memcpy(e.address + 13, e.cmid + 1, 3);
+	memcpy(aside.address + 13, e.cmid + 1, 3);
 	if (i + 3 < count)
-		snprintf(e.name, sizeof(e.name), "pc-%u", i);
+		snprintf(aside.name, sizeof(aside.name), "pc-%u", i);
 	else
-		snprintf(e.name, sizeof(e.name), "%s", i + 1 < count ? "twin" : "M\303\274ller");
-	len = entry_client_encode(entry, sizeof(entry), &e);
-	if (len == 0)
-		must(KMS_E_FORMAT, e.name);
-	must(kmsdb_stage(m->db, entry, len, &leaf), "client");
+		snprintf(
+		    aside.name, sizeof(aside.name), "%s", i + 1 < count ? "twin" : "M\303\274ller");
+	aside_commit(&e.commitments, &aside);
+	e.width = entry_slot_width(30 * 1440);
+	e.until = entry_counts_until(m->now, 30 * 1440);
+	item.entry_len = entry_client_encode(entry, sizeof(entry), &e);
+	item.aside_len = aside_encode(beside, sizeof(beside), &aside);
+	if (item.entry_len == 0 || item.aside_len == 0)
+		must(KMS_E_FORMAT, aside.name);
+	must(kmsdb_stage(m->db, &item, &leaf), "client");
 	if (kmsdb_staged(m->db) == KMSDB_BATCH_MAX)
 		commit(m);
 }

@@ -111,8 +111,19 @@ spoil_entry(const struct standin *s, struct entry_client *e)
 		e->request_id[0] ^= 1;
 	if (is(s, "other-sequence"))
 		e->sequence++;
-	if (is(s, "not-a-lease"))
+	if (is(s, "not-a-lease")) {
 		e->kind = ENTRY_SEEN;
+		e->status = KMS_E_COUNT_TOO_LOW;
+		e->renew_after = 0;
+	}
+	if (is(s, "does-not-count"))
+		e->until = 0;
+	if (is(s, "early-lease"))
+		e->time -= 4 * 3600 + 60;
+	if (is(s, "late-lease")) {
+		e->time += 4 * 3600 + 60;
+		e->until += 1440;
+	}
 	if (is(s, "expired")) {
 		e->time -= 7200;
 		e->expires = e->time + 60;
@@ -127,16 +138,23 @@ give_lease(struct standin *s, const struct message_request *m, const uint8_t *pk
     struct message_reply *reply)
 {
 	struct testhost *h = is(s, "wrong-signature") ? &s->liar : &s->host;
+	struct aside names = { 0 };
 	struct entry_client e;
+	struct lease l;
 
-	testhost_entry(h, &e, pk, (uint64_t)time(NULL), is(s, "long") ? 14400 : 1440);
+	memcpy(names.salt, m->salt, sizeof(names.salt));
+	snprintf(names.name, sizeof(names.name), "%s", is(s, "other-name") ? "other" : m->name);
+	testhost_entry(h, &e, &names, pk, (uint64_t)time(NULL), is(s, "long") ? 14400 : 1440);
 	memcpy(e.request_id, m->request_id, sizeof(e.request_id));
 	e.sequence = m->sequence;
 	spoil_entry(s, &e);
 	reply->bundle = s->bundle;
-	reply->bundle_len = testhost_bundle(h, s->bundle, sizeof(s->bundle), &e);
-	if (is(s, "wrong-proof"))
-		s->bundle[reply->bundle_len - 1] ^= 1;
+	if (is(s, "wrong-names"))
+		names.address[15] ^= 1;
+	reply->bundle_len =
+	    testhost_bundle(h, s->bundle, sizeof(s->bundle), &e, is(s, "no-names") ? NULL : &names);
+	if (is(s, "wrong-proof") && lease_decode(&l, s->bundle, reply->bundle_len) == KMS_OK)
+		s->bundle[l.proof - s->bundle] ^= 1;
 	if (is(s, "cut-lease"))
 		reply->bundle_len--;
 }

@@ -52,8 +52,8 @@ testhost_init(
 }
 
 void
-testhost_entry(const struct testhost *h, struct entry_client *e, const uint8_t client_pk[32],
-    uint64_t now, uint32_t minutes)
+testhost_entry(const struct testhost *h, struct entry_client *e, struct aside *names,
+    const uint8_t client_pk[32], uint64_t now, uint32_t minutes)
 {
 	memset(e, 0, sizeof(*e));
 	e->kind = ENTRY_LEASE;
@@ -68,15 +68,19 @@ testhost_entry(const struct testhost *h, struct entry_client *e, const uint8_t c
 	memcpy(e->publisher, h->publisher.id, sizeof(e->publisher));
 	e->pool = 1;
 	e->operation = MESSAGE_ACTIVATE;
-	e->address[10] = e->address[11] = 0xff;
-	e->address[12] = 127;
-	e->address[15] = 1;
-	snprintf(e->name, sizeof(e->name), "tester");
+	e->width = entry_slot_width(30 * 1440);
+	e->until = entry_counts_until(now, 30 * 1440);
+	names->address[10] = names->address[11] = 0xff;
+	names->address[12] = 127;
+	names->address[15] = 1;
+	aside_commit(&e->commitments, names);
 }
 
 size_t
-testhost_bundle(const struct testhost *h, uint8_t *out, size_t size, const struct entry_client *e)
+testhost_bundle(const struct testhost *h, uint8_t *out, size_t size, const struct entry_client *e,
+    const struct aside *names)
 {
+	uint8_t beside[ASIDE_MAX];
 	uint8_t bytes[ENTRY_CLIENT_MAX], leaf[32], header[BATCH_HEADER], signature[BATCH_SIGNATURE];
 	uint8_t proof[MERKLE_MAX_PROOF][MERKLE_HASH];
 	struct batch_header b = { .number = 7, .previous = { 1 }, .size = 3, .time = e->time };
@@ -99,6 +103,8 @@ testhost_bundle(const struct testhost *h, uint8_t *out, size_t size, const struc
 	crypto_sign_detached(signature, NULL, header, sizeof(header), h->sign_sk);
 	l.proof_count = (uint8_t)merkle_tree_proof(tree, 1, proof);
 	l.proof = proof[0];
+	l.aside = beside;
+	l.aside_len = names != NULL ? aside_encode(beside, sizeof(beside), names) : 0;
 	merkle_tree_free(tree);
 	return lease_encode(out, size, &l);
 }

@@ -32,11 +32,14 @@ void testhost_init(
     struct testhost *h, uint8_t publisher, uint8_t host, uint64_t not_before, uint64_t not_after);
 /* Sign h->cert as it now stands. */
 void testhost_certify(struct testhost *h);
-/* A lease for this client, valid from now, renewed after half of minutes. */
-void testhost_entry(const struct testhost *h, struct entry_client *e, const uint8_t client_pk[32],
-    uint64_t now, uint32_t minutes);
-/* The bundle of a batch of three, e the second. */
-size_t testhost_bundle(
-    const struct testhost *h, uint8_t *out, size_t size, const struct entry_client *e);
+/*
+ * A lease for this client, valid from now, renewed after half of minutes; about its names, whose
+ * address is set here.
+ */
+void testhost_entry(const struct testhost *h, struct entry_client *e, struct aside *names,
+    const uint8_t client_pk[32], uint64_t now, uint32_t minutes);
+/* The bundle of a batch of three, e the second; names NULL: without. */
+size_t testhost_bundle(const struct testhost *h, uint8_t *out, size_t size,
+    const struct entry_client *e, const struct aside *names);
 
 #endif

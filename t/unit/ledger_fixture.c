@@ -19,6 +19,8 @@
 
 #include "libkms/base/fault.h"
 #include "libkms/core/certificate.h"
+#include "libkms/core/entry_about.h"
+#include "libkms/core/entry_blobs.h"
 
 static void
 count_log(int level, const char *event, const char *text, void *arg)
@@ -137,50 +139,100 @@ encode_admin(uint8_t *out, size_t size, const struct fixture_entry *e)
 	return entry_admin_encode(out, size, &a);
 }
 
-size_t
-fixture_encode(const struct fixture *f, uint8_t *out, size_t size, const struct fixture_entry *e)
+static size_t
+encode_about(struct fixture *f, uint8_t *out, size_t size, const struct fixture_entry *e)
 {
-	struct entry_client c = {
-		.kind = (uint8_t)e->kind, .flags = e->flags, .status = e->status
-	};
-	uint64_t request = e->request != 0 ? e->request : e->sequence;
-	size_t len;
+	struct entry_about a = { .kind = (uint8_t)e->kind, .time = e->time, .reason = "test" };
 
-	if (!entry_kind_is_client(e->kind)) {
-		len = encode_admin(out, size, e);
-		assert_true(len > 0);
-		return len;
+	f->counter += e->counter == 0;
+	a.counter = e->counter != 0 ? e->counter : f->counter;
+	a.through = e->sequence;
+	a.value = e->value;
+	if (!e->all)
+		fixture_cmid(a.cmid, e->client);
+	if (entry_about_ends_seat(e->kind) && e->product != 0) {
+		memset(a.product, 0x40 + (int)e->product, 16);
+		memcpy(a.publisher, f->publisher, 8);
+		a.pool = e->pool;
 	}
+	if (e->kind == ENTRY_RECLAIM)
+		a.other[0] = 1;
+	return entry_about_encode(out, size, &a);
+}
+
+static void
+make_aside(struct aside *a, const struct fixture_entry *e)
+{
+	memset(a, 0, sizeof(*a));
+	a->salt[0] = 7;
+	a->address[10] = a->address[11] = 0xff;
+	a->address[15] = (uint8_t)e->client;
+	if (e->name != NULL)
+		snprintf(a->name, sizeof(a->name), "%s", e->name);
+	else
+		snprintf(a->name, sizeof(a->name), "client-%u.example", e->client);
+	snprintf(a->user, sizeof(a->user), "%s", e->user != NULL ? e->user : "");
+}
+
+static size_t
+encode_client(const struct fixture *f, struct fixture_item *out, const struct fixture_entry *e)
+{
+	struct entry_client c = { .kind = (uint8_t)e->kind, .flags = e->flags };
+	uint64_t request = e->request != 0 ? e->request : e->sequence;
+	bool counts = e->kind == ENTRY_LEASE || e->kind == ENTRY_SEEN;
+	struct aside aside;
+
+	make_aside(&aside, e);
+	aside_commit(&c.commitments, &aside);
+	out->item.aside_len =
+	    e->nameless ? 0 : aside_encode(out->aside, sizeof(out->aside), &aside);
+	c.status = e->status != 0             ? e->status
+		   : e->kind == ENTRY_SEEN    ? KMS_E_COUNT_TOO_LOW
+		   : e->kind == ENTRY_REFUSAL ? KMS_E_CAPACITY
+					      : KMS_OK;
 	c.time = e->time;
 	fixture_cmid(c.cmid, e->client);
 	memset(c.product, 0x40 + (int)e->product, 16);
 	memcpy(c.request_id, &request, sizeof(request));
 	c.sequence = e->sequence;
 	c.expires = e->kind == ENTRY_LEASE ? e->time + 180 * 86400 : 0;
-	c.renew_after = e->time + 7 * 86400;
+	c.renew_after = e->kind == ENTRY_LEASE ? e->time + 7 * 86400 : 0;
 	c.count = c.required = 25;
 	memcpy(c.publisher, f->publisher, 8);
 	c.pool = e->pool;
+	c.class = e->class;
+	c.width = counts ? entry_slot_width(FIXTURE_WINDOW) : 0;
+	c.until = counts ? entry_counts_until(e->time, FIXTURE_WINDOW) : 0;
 	c.operation = e->kind == ENTRY_RELEASE ? MESSAGE_RELEASE : MESSAGE_RENEW;
-	c.address[10] = c.address[11] = 0xff;
-	c.address[15] = (uint8_t)e->client;
-	if (e->name != NULL)
-		snprintf(c.name, sizeof(c.name), "%s", e->name);
+	c.bound = e->bound != 0;
+	c.binding[0] = e->bound;
+	return entry_client_encode(out->entry, sizeof(out->entry), &c);
+}
+
+void
+fixture_encode(struct fixture *f, struct fixture_item *out, const struct fixture_entry *e)
+{
+	memset(&out->item, 0, sizeof(out->item));
+	out->item.entry = out->entry;
+	out->item.aside = out->aside;
+	if (entry_kind_is_client(e->kind))
+		out->item.entry_len = encode_client(f, out, e);
+	else if (entry_kind_is_about(e->kind))
+		out->item.entry_len = encode_about(f, out->entry, sizeof(out->entry), e);
 	else
-		snprintf(c.name, sizeof(c.name), "client-%u.example", e->client);
-	len = entry_client_encode(out, size, &c);
-	assert_true(len > 0);
-	return len;
+		out->item.entry_len = encode_admin(out->entry, sizeof(out->entry), e);
+	assert_true(out->item.entry_len > 0);
 }
 
 int
 fixture_try_stage(struct fixture *f, const struct fixture_entry *e)
 {
-	uint8_t entry[ENTRY_MAX];
-	size_t len = fixture_encode(f, entry, sizeof(entry), e);
+	struct fixture_item item;
 	uint32_t leaf;
 
-	return kmsdb_stage(f->db, entry, len, &leaf);
+	fixture_encode(f, &item, e);
+	f->time = e->time;
+	return kmsdb_stage(f->db, &item.item, &leaf);
 }
 
 uint32_t
@@ -207,7 +259,8 @@ fixture_sign(uint8_t sig[BATCH_SIGNATURE], const uint8_t header[BATCH_HEADER], v
 int
 fixture_try_commit(struct fixture *f)
 {
-	return kmsdb_commit(f->db, f->host_id, FIXTURE_NOW, fixture_sign, f);
+	return kmsdb_commit(
+	    f->db, f->host_id, f->time != 0 ? f->time : FIXTURE_NOW, fixture_sign, f);
 }
 
 void
@@ -348,7 +401,7 @@ fixture_check(struct fixture *f)
 	pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0) {
-		result = kmsdb_check(f->dirfd, f->sign_pk,
+		result = kmsdb_check(f->dirfd, f->sign_pk, NULL,
 		    getenv("KMS_VERBOSE") != NULL ? print_line : no_line, NULL);
 		_exit(write(fds[1], &result, sizeof(result)) != sizeof(result));
 	}
@@ -372,5 +425,14 @@ fixture_copy(struct fixture *f, const char *from, const char *to)
 
 	remove_tree(f->dirfd, to);
 	snprintf(command, sizeof(command), "cp -a '%s/%s' '%s/%s'", f->path, from, f->path, to);
+	assert_int_equal(system(command), 0);
+}
+
+void
+fixture_same(struct fixture *f, const char *a, const char *b)
+{
+	char command[1200];
+
+	snprintf(command, sizeof(command), "cmp '%s/%s' '%s/%s'", f->path, a, f->path, b);
 	assert_int_equal(system(command), 0);
 }

@@ -24,6 +24,8 @@ struct fixture {
 	struct kmsdb_options opt;
 	struct kmsdb *db;
 	struct fault fault;          /* of the last call that took it */
+	uint64_t time;               /* of the entry staged last: that of the batch */
+	uint64_t counter;            /* of the last entry about a client */
 	int sign_fails;              /* status that the signer returns, once */
 	unsigned torn, failed, maps; /* log events seen */
 };
@@ -44,15 +46,28 @@ struct fixture_entry {
 	uint32_t client;
 	uint32_t product; /* 1.. */
 	uint16_t pool;
-	uint64_t sequence;
+	uint64_t sequence; /* about a client: through */
 	uint64_t time;
-	uint32_t status;
+	uint64_t value;   /* about a client */
+	uint64_t counter; /* the same; 0: the next */
+	uint32_t status;  /* 0: one that the kind allows */
 	uint16_t flags;
 	uint32_t request; /* first bytes of the request id; 0: the sequence */
 	const char *name; /* NULL: made from the client */
+	const char *user; /* NULL: none */
+	bool nameless;    /* without an aside, as erased */
+	bool all;         /* ERASE: of all clients */
+	uint8_t bound;    /* first byte of its binding; 0: none */
+	uint16_t class;
 };
-size_t fixture_encode(
-    const struct fixture *f, uint8_t *out, size_t size, const struct fixture_entry *e);
+struct fixture_item {
+	struct item item;
+	uint8_t entry[ENTRY_MAX], aside[ASIDE_MAX];
+};
+void fixture_encode(struct fixture *f, struct fixture_item *out, const struct fixture_entry *e);
+#define FIXTURE_WINDOW (30 * 1440) /* minutes */
+/* Minute in the middle of that day. */
+#define FIXTURE_MINUTE(day) ((day)*1440u + 720)
 /* Stage; asserts KMS_OK; returns the leaf. */
 uint32_t fixture_stage(struct fixture *f, const struct fixture_entry *e);
 int fixture_try_stage(struct fixture *f, const struct fixture_entry *e);
@@ -76,5 +91,7 @@ int fixture_check(struct fixture *f);
 void fixture_drop_index(struct fixture *f);
 /* Copy kmsdb/index aside, and back. */
 void fixture_copy(struct fixture *f, const char *from, const char *to);
+/* Two files below the state directory are equal. */
+void fixture_same(struct fixture *f, const char *a, const char *b);
 
 #endif

@@ -94,13 +94,14 @@ open_client(struct world *w)
 static void
 give_lease(struct world *w)
 {
+	struct aside names = { .name = "tester" };
 	struct entry_client e;
 	struct state_file *f;
 	struct state *s;
 
 	assert_int_equal(state_open(&f, &s, w->path, w->now, NULL), KMS_OK);
-	testhost_entry(&w->host, &e, s->pk, w->now, 14400);
-	s->bundle_len = testhost_bundle(&w->host, s->bundle, sizeof(s->bundle), &e);
+	testhost_entry(&w->host, &e, &names, s->pk, w->now, 14400);
+	s->bundle_len = testhost_bundle(&w->host, s->bundle, sizeof(s->bundle), &e, &names);
 	assert_true(s->bundle_len > 0);
 	memcpy(s->lease_certificate, w->host.certificate, w->host.certificate_len);
 	s->lease_certificate_len = w->host.certificate_len;
@@ -311,7 +312,9 @@ test_export(void **arg)
 	struct kms_lease_info info = { .size = sizeof(info) };
 	struct kms_client *c = open_client(w);
 	uint8_t file[8192];
+	const size_t names = 1 + 16 + 16 + 1 + 6 + 1;
 	size_t i, need = 0, size = sizeof(file);
+	int rc;
 
 	assert_int_equal(kms_lease_export(c, file, &size), KMS_E_NO_LEASE);
 	kms_close(c);
@@ -332,6 +335,8 @@ test_export(void **arg)
 	assert_int_equal(info.batch, 7);
 	assert_int_equal(info.index, 1);
 	assert_string_equal(info.name, "tester");
+	assert_string_equal(info.user, "");
+	assert_int_equal(info.names, KMS_NAMES_MATCH);
 	assert_string_equal(info.customer, "Test Customer");
 	assert_string_equal(info.group, "clients");
 	assert_int_equal(kms_lease_verify(file, size, w->o.publisher_key, T + 10 * DAY, NULL),
@@ -342,10 +347,21 @@ test_export(void **arg)
 		assert_int_not_equal(
 		    kms_lease_verify(file, i, w->o.publisher_key, 0, NULL), KMS_OK);
 		file[i] ^= 0x10;
-		assert_int_not_equal(
-		    kms_lease_verify(file, size, w->o.publisher_key, 0, NULL), KMS_OK);
+		rc = kms_lease_verify(file, size, w->o.publisher_key, 0, &info);
+		/* The names at its end are no part of the proof: they are compared with it. */
+		if (i < size - names)
+			assert_int_not_equal(rc, KMS_OK);
+		else
+			assert_true(rc == KMS_OK && info.names == KMS_NAMES_DIFFER);
 		file[i] ^= 0x10;
 	}
+	memset(file + size - names, 0, names);
+	assert_int_equal(kms_lease_verify(file, size, w->o.publisher_key, 0, &info), KMS_OK);
+	assert_int_equal(info.names, KMS_NAMES_NONE);
+	assert_string_equal(info.name, "");
+	file[7] = '2';
+	assert_int_equal(kms_lease_verify(file, size, w->o.publisher_key, 0, NULL), KMS_E_SCHEMA);
+	file[7] = '3';
 	file[size] = 0;
 	assert_int_not_equal(kms_lease_verify(file, size + 1, w->o.publisher_key, 0, NULL), KMS_OK);
 	kms_close(c);

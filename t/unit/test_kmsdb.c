@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "libkms/core/entry_blobs.h"
 #include "libkms/core/lease.h"
 #include "t/unit/ledger_fixture.h"
 
@@ -40,7 +41,7 @@ teardown(void **state)
 static uint32_t
 pool_count_at(struct fixture *f, uint16_t pool, uint32_t day)
 {
-	return kmsdb_pool_count(f->db, f->publisher, pool, day, 30);
+	return kmsdb_pool_count(f->db, f->publisher, pool, FIXTURE_MINUTE(day));
 }
 
 static struct kmsdb_client
@@ -77,7 +78,7 @@ test_lease_is_seen_at_once(void **state)
 		.time = FIXTURE_NOW,
 		.flags = ENTRY_VM };
 	struct kmsdb_client c;
-	struct kmsdb_host h;
+	struct kmsdb_cold h;
 
 	is_absent(f, 1);
 	assert_int_equal(fixture_stage(f, &e), 0);
@@ -86,16 +87,15 @@ test_lease_is_seen_at_once(void **state)
 	assert_memory_equal(c.publisher, f->publisher, 8);
 	assert_int_equal(c.pool, 3);
 	assert_int_equal(c.kind, ENTRY_LEASE);
-	assert_int_equal(c.flags, KMSDB_VM);
-	assert_int_equal(c.entries, 1);
-	assert_int_equal(c.seen_day, FIXTURE_DAY);
+	assert_int_equal(c.flags, ENTRY_VM);
+	assert_int_equal(c.until, (FIXTURE_DAY + 31) * 1440);
 	assert_int_equal(c.last_seen, FIXTURE_NOW);
 	assert_int_equal(c.expires, FIXTURE_NOW + 180 * 86400);
 	assert_int_equal(c.sequence, 9);
 	assert_int_equal(c.request_id[0], 9);
 	assert_int_equal(c.batch, 1);
 	assert_int_equal(c.leaf, 0);
-	assert_int_equal(kmsdb_host_get(f->db, c.cmid, &h), KMS_OK);
+	assert_int_equal(kmsdb_cold_get(f->db, c.cmid, &h), KMS_OK);
 	assert_string_equal(h.name, "client-1.example");
 	assert_int_equal(h.first_seen, FIXTURE_NOW);
 	assert_int_equal(pool_count_at(f, 3, FIXTURE_DAY), 1);
@@ -163,7 +163,6 @@ test_product_moves_the_seat(void **state)
 	assert_int_equal(pool_count_at(f, 1, FIXTURE_DAY), 0);
 	assert_int_equal(pool_count_at(f, 2, FIXTURE_DAY), 1);
 	assert_int_equal(client(f, 1).product[3], 0x42);
-	assert_int_equal(client(f, 1).entries, 2);
 }
 
 static void
@@ -184,7 +183,7 @@ test_release_and_return(void **state)
 	assert_int_equal(pool_count_at(f, 1, FIXTURE_DAY), 0);
 	assert_int_equal(client(f, 1).flags, KMSDB_RELEASED);
 	assert_int_equal(client(f, 1).expires, 0);
-	assert_int_equal(client(f, 1).seen_day, 0);
+	assert_int_equal(client(f, 1).until, 0);
 	e.kind = ENTRY_LEASE;
 	e.sequence = 3;
 	fixture_stage(f, &e);
@@ -212,19 +211,20 @@ test_refusal_changes_no_count(void **state)
 		.status = KMS_E_CLONE,
 		.flags = ENTRY_CLONE };
 	struct kmsdb_client c;
+	struct kmsdb_cold h;
 
 	fixture_stage(f, &e);
 	fixture_stage(f, &r);
 	c = client(f, 1);
 	assert_int_equal(c.status, KMS_E_CLONE);
-	assert_int_equal(c.clones, 1);
+	assert_int_equal(kmsdb_cold_get(f->db, c.cmid, &h), KMS_OK);
+	assert_int_equal(h.last_clone, FIXTURE_NOW + 9 * 86400);
 	assert_int_equal(c.sequence, 5);
 	assert_int_equal(c.leaf, 0);
 	assert_int_equal(c.pool, 1);
 	assert_int_equal(c.kind, ENTRY_LEASE);
-	assert_int_equal(c.seen_day, FIXTURE_DAY);
+	assert_int_equal(c.until, (FIXTURE_DAY + 31) * 1440);
 	assert_int_equal(c.last_seen, FIXTURE_NOW + 9 * 86400);
-	assert_int_equal(c.entries, 2);
 	assert_int_equal(pool_count_at(f, 1, FIXTURE_DAY), 1);
 	assert_int_equal(pool_count_at(f, 2, FIXTURE_DAY), 0);
 	/* A stranger refused for an unknown product has a row, and no product. */
@@ -234,45 +234,205 @@ test_refusal_changes_no_count(void **state)
 	c = client(f, 2);
 	assert_true(sodium_is_zero(c.product, 16));
 	assert_int_equal(c.sequence, 0);
-	assert_int_equal(c.seen_day, 0);
+	assert_int_equal(c.until, 0);
 	fixture_commit(f);
 }
 
+/* A revocation ends the seat and refuses; forgetting ends the seat and leaves the revocation. */
 static void
 test_revoke_and_forget(void **state)
 {
 	struct fixture *f = *state;
-	struct fixture_entry e = { .kind = ENTRY_REVOKE, .client = 3, .time = FIXTURE_NOW };
-	struct kmsdb_host h;
-	uint8_t cmid[16];
+	struct fixture_entry e = {
+		.kind = ENTRY_REVOKE, .client = 3, .sequence = 1, .time = FIXTURE_NOW
+	};
+	struct kmsdb_client c;
+	struct kmsdb_cold h;
 
 	fixture_leases(f, 1, 5, 1, FIXTURE_NOW);
 	fixture_stage(f, &e);
-	assert_int_equal(client(f, 3).flags, KMSDB_REVOKED);
+	assert_int_equal(client(f, 3).flags, KMSDB_REVOKED | KMSDB_ENDED);
 	assert_int_equal(pool_count_at(f, 1, FIXTURE_DAY), 4);
 	e.client = 99;
+	e.sequence = 0;
 	fixture_stage(f, &e);
-	assert_int_equal(client(f, 99).flags, KMSDB_REVOKED);
+	assert_int_equal(client(f, 99).flags, KMSDB_REVOKED | KMSDB_ENDED);
 	fixture_commit(f);
 	assert_int_equal(kmsdb_checkpoint(f->db), KMS_OK);
 	e.kind = ENTRY_FORGET;
+	e.time += 1000;
+	e.sequence = 1;
 	for (e.client = 3; e.client <= 4; e.client++)
 		fixture_stage(f, &e);
-	e.client = 1234;
-	fixture_stage(f, &e);
 	fixture_commit(f);
 	for (int round = 0; round < 2; round++) {
-		is_absent(f, 3);
-		is_absent(f, 4);
-		fixture_cmid(cmid, 4);
-		assert_int_equal(kmsdb_host_get(f->db, cmid, &h), KMS_E_NOT_FOUND);
+		assert_int_equal(client(f, 3).flags, KMSDB_REVOKED | KMSDB_ENDED | KMSDB_FORGOTTEN);
+		c = client(f, 4);
+		assert_int_equal(c.flags, KMSDB_ENDED | KMSDB_FORGOTTEN);
+		assert_int_equal(c.sequence, 1);
+		assert_true(sodium_is_zero(c.request_id, 16));
+		assert_int_equal(c.expires, 0);
+		assert_int_equal(kmsdb_cold_get(f->db, c.cmid, &h), KMS_OK);
+		assert_string_equal(h.name, "");
 		assert_int_equal(pool_count_at(f, 1, FIXTURE_DAY), 3);
 		assert_int_equal(kmsdb_checkpoint(f->db), KMS_OK);
 	}
-	/* And it may come back as new. */
-	fixture_leases(f, 3, 1, 1, FIXTURE_NOW);
-	assert_int_equal(client(f, 3).flags, 0);
-	assert_int_equal(client(f, 3).entries, 1);
+	/* A request from before does not bring it back; the next one does. */
+	fixture_leases(f, 4, 1, 1, FIXTURE_NOW + 1000);
+	assert_int_equal(client(f, 4).flags, KMSDB_ENDED | KMSDB_FORGOTTEN);
+	fixture_leases(f, 4, 1, 2, FIXTURE_NOW + 1000);
+	c = client(f, 4);
+	assert_int_equal(c.flags, 0);
+	assert_int_equal(kmsdb_cold_get(f->db, c.cmid, &h), KMS_OK);
+	assert_string_equal(h.name, "client-4.example");
+	/* Revoked, it may have a lease in the journal of another host: it does not count here. */
+	fixture_leases(f, 3, 1, 2, FIXTURE_NOW + 1000);
+	assert_int_equal(pool_count_at(f, 1, FIXTURE_DAY), 4);
+	e.kind = ENTRY_UNREVOKE;
+	e.client = 3;
+	e.sequence = 2;
+	fixture_stage(f, &e);
+	assert_int_equal(client(f, 3).flags, KMSDB_ENDED);
+	assert_int_equal(pool_count_at(f, 1, FIXTURE_DAY), 4);
+	fixture_commit(f);
+}
+
+/* The register of a hold: the highest counter wins, whenever it comes; FORGET ends it. */
+static void
+test_hold(void **state)
+{
+	struct fixture *f = *state;
+	struct fixture_entry e = { .kind = ENTRY_HOLD,
+		.client = 1,
+		.time = FIXTURE_NOW,
+		.value = FIXTURE_NOW + 5000,
+		.counter = 10 };
+	struct kmsdb_cold h;
+	uint8_t cmid[16];
+
+	fixture_cmid(cmid, 1);
+	fixture_leases(f, 1, 1, 1, FIXTURE_NOW);
+	fixture_stage(f, &e);
+	assert_int_equal(client(f, 1).flags, KMSDB_HELD);
+	assert_int_equal(kmsdb_counter(f->db), 11);
+	e.value += 100;
+	e.counter = 9;
+	fixture_stage(f, &e);
+	assert_int_equal(kmsdb_cold_get(f->db, cmid, &h), KMS_OK);
+	assert_int_equal(h.hold_end, FIXTURE_NOW + 5000);
+	assert_int_equal(kmsdb_counter(f->db), 11);
+	assert_int_equal(pool_count_at(f, 1, FIXTURE_DAY), 1);
+	e.kind = ENTRY_FORGET;
+	e.value = 0;
+	e.counter = 11;
+	fixture_stage(f, &e);
+	/* Through is 0: the client's own act is newer. */
+	assert_int_equal(client(f, 1).flags, 0);
+	assert_int_equal(pool_count_at(f, 1, FIXTURE_DAY), 1);
+	fixture_commit(f);
+	fixture_close(f);
+	fixture_open(f);
+	assert_int_equal(kmsdb_counter(f->db), 12);
+}
+
+/* Classes of one pool are counted together, and apart in the index. */
+static int
+one_count(const struct kmsdb_count *c, void *arg)
+{
+	uint32_t *seen = arg;
+
+	assert_int_equal(c->until, (FIXTURE_DAY + 31) * 1440);
+	seen[c->class + 2 * c->borrowed] += c->clients;
+	return 0;
+}
+
+static void
+test_classes(void **state)
+{
+	struct fixture *f = *state;
+	struct fixture_entry e = {
+		.kind = ENTRY_LEASE, .product = 1, .pool = 1, .sequence = 1, .time = FIXTURE_NOW
+	};
+	uint32_t seen[4] = { 0 };
+
+	for (e.client = 0; e.client < 12; e.client++) {
+		e.class = e.client % 2;
+		e.flags = e.client % 3 == 0 ? ENTRY_BORROWED : 0;
+		fixture_stage(f, &e);
+	}
+	fixture_commit(f);
+	assert_int_equal(pool_count_at(f, 1, FIXTURE_DAY), 12);
+	assert_int_equal(kmsdb_checkpoint(f->db), KMS_OK);
+	assert_int_equal(kmsdb_each_count(f->db, one_count, seen), 0);
+	assert_int_equal(seen[0], 4);
+	assert_int_equal(seen[1], 4);
+	assert_int_equal(seen[2], 2);
+	assert_int_equal(seen[3], 2);
+}
+
+/* A row says in which batch its act is, by number and hash, as soon as that is committed. */
+static void
+test_header_of_row(void **state)
+{
+	struct fixture *f = *state;
+	struct kmsdb_info info;
+	struct kmsdb_client c;
+
+	fixture_leases(f, 1, 3, 1, FIXTURE_NOW);
+	kmsdb_info(f->db, &info);
+	c = client(f, 2);
+	assert_memory_equal(c.header, info.last_hash, 8);
+	fixture_leases(f, 3, 3, 2, FIXTURE_NOW);
+	c = client(f, 2);
+	assert_memory_equal(c.header, info.last_hash, 8);
+	kmsdb_info(f->db, &info);
+	c = client(f, 3);
+	assert_memory_equal(c.header, info.last_hash, 8);
+	assert_int_equal(c.batch, 2);
+}
+
+/* Names: of the entry last seen; erased for one client, and for all up to a time. */
+static void
+test_erase(void **state)
+{
+	struct fixture *f = *state;
+	struct fixture_entry e = {
+		.kind = ENTRY_ERASE, .client = 2, .time = FIXTURE_NOW + 10, .value = FIXTURE_NOW
+	};
+	struct kmsdb_cold h;
+
+	fixture_leases(f, 1, 3, 1, FIXTURE_NOW);
+	fixture_stage(f, &e);
+	assert_int_equal(kmsdb_cold_get(f->db, client(f, 1).cmid, &h), KMS_OK);
+	assert_string_equal(h.name, "client-1.example");
+	assert_int_equal(kmsdb_cold_get(f->db, client(f, 2).cmid, &h), KMS_OK);
+	assert_string_equal(h.name, "");
+	assert_true(sodium_is_zero(h.address, 16));
+	assert_int_equal(h.erased, FIXTURE_NOW);
+	fixture_commit(f);
+	/* It renews with the same name, which is shown again. */
+	fixture_leases(f, 2, 1, 2, FIXTURE_NOW + 20);
+	assert_int_equal(kmsdb_cold_get(f->db, client(f, 2).cmid, &h), KMS_OK);
+	assert_string_equal(h.name, "client-2.example");
+	e.all = true;
+	e.time = e.value = FIXTURE_NOW + 15;
+	fixture_stage(f, &e);
+	fixture_commit(f);
+	for (int round = 0; round < 3; round++) {
+		assert_int_equal(kmsdb_cold_get(f->db, client(f, 1).cmid, &h), KMS_OK);
+		assert_string_equal(h.name, "");
+		assert_int_equal(kmsdb_cold_get(f->db, client(f, 2).cmid, &h), KMS_OK);
+		assert_string_equal(h.name, "client-2.example");
+		if (round == 0)
+			assert_int_equal(kmsdb_checkpoint(f->db), KMS_OK);
+		fixture_close(f);
+		fixture_open(f);
+	}
+	fixture_leases(f, 1, 1, 2, FIXTURE_NOW + 30);
+	assert_int_equal(kmsdb_cold_get(f->db, client(f, 1).cmid, &h), KMS_OK);
+	assert_string_equal(h.name, "client-1.example");
+	fixture_close(f);
+	assert_int_equal(fixture_check(f), KMS_OK);
 }
 
 static void
@@ -286,7 +446,7 @@ test_host_changes(void **state)
 		.sequence = 1,
 		.time = FIXTURE_NOW,
 		.name = "alpha" };
-	struct kmsdb_host h;
+	struct kmsdb_cold h;
 	uint8_t cmid[16];
 
 	fixture_cmid(cmid, 1);
@@ -297,12 +457,12 @@ test_host_changes(void **state)
 	e.time += 1000;
 	e.name = "b\xc3\xa9ta";
 	fixture_stage(f, &e);
-	assert_int_equal(kmsdb_host_get(f->db, cmid, &h), KMS_OK);
+	assert_int_equal(kmsdb_cold_get(f->db, cmid, &h), KMS_OK);
 	assert_string_equal(h.name, "b\xc3\xa9ta");
 	assert_int_equal(h.first_seen, FIXTURE_NOW);
 	fixture_commit(f);
 	assert_int_equal(kmsdb_checkpoint(f->db), KMS_OK);
-	assert_int_equal(kmsdb_host_get(f->db, cmid, &h), KMS_OK);
+	assert_int_equal(kmsdb_cold_get(f->db, cmid, &h), KMS_OK);
 	assert_string_equal(h.name, "b\xc3\xa9ta");
 }
 
@@ -319,7 +479,7 @@ test_undo(void **state)
 		.name = "renamed" };
 	struct kmsdb_client before[6], after;
 	struct kmsdb_info info;
-	struct kmsdb_host h;
+	struct kmsdb_cold h;
 
 	fixture_leases(f, 1, 5, 1, FIXTURE_NOW);
 	assert_int_equal(kmsdb_checkpoint(f->db), KMS_OK);
@@ -332,16 +492,23 @@ test_undo(void **state)
 	e.kind = ENTRY_FORGET;
 	fixture_stage(f, &e);
 	e.kind = ENTRY_LEASE;
+	e.sequence = 3;
 	fixture_stage(f, &e);
-	assert_int_equal(kmsdb_staged(f->db), 10);
+	e.kind = ENTRY_ERASE;
+	e.sequence = 0;
+	e.all = true;
+	e.value = e.time;
+	fixture_stage(f, &e);
+	assert_int_equal(kmsdb_staged(f->db), 11);
 	f->sign_fails = KMS_E_NO_MEMORY;
 	assert_int_equal(fixture_try_commit(f), KMS_E_NO_MEMORY);
 	assert_int_equal(kmsdb_staged(f->db), 0);
 	for (uint32_t i = 1; i <= 5; i++) {
 		after = client(f, i);
 		assert_memory_equal(&before[i], &after, sizeof(after));
-		assert_int_equal(kmsdb_host_get(f->db, after.cmid, &h), KMS_OK);
+		assert_int_equal(kmsdb_cold_get(f->db, after.cmid, &h), KMS_OK);
 		assert_string_not_equal(h.name, "renamed");
+		assert_string_not_equal(h.name, "");
 	}
 	is_absent(f, 6);
 	assert_int_equal(pool_count_at(f, 1, FIXTURE_DAY), 5);
@@ -358,25 +525,99 @@ static void
 test_bounds(void **state)
 {
 	struct fixture *f = *state;
-	uint8_t big[ENTRY_MAX + 1] = { 1, ENTRY_START }, entry[ENTRY_MAX];
+	uint8_t big[ENTRY_MAX + 1] = { ENTRY_VERSION, ENTRY_START };
+	struct item item = { .entry = big, .entry_len = sizeof(big) };
+	struct fixture_item made;
 	struct fixture_entry e = {
 		.kind = ENTRY_SEEN, .product = 1, .pool = 1, .sequence = 1, .time = FIXTURE_NOW
 	};
 	uint32_t leaf;
-	size_t len;
 
-	assert_int_equal(kmsdb_stage(f->db, big, sizeof(big), &leaf), KMS_E_TOO_LARGE);
-	len = fixture_encode(f, entry, sizeof(entry), &e);
-	assert_int_not_equal(kmsdb_stage(f->db, entry, len - 1, &leaf), KMS_OK);
+	assert_int_equal(kmsdb_stage(f->db, &item, &leaf), KMS_E_TOO_LARGE);
+	big[1] = 127;
+	item.entry_len = 16;
+	assert_int_equal(kmsdb_stage(f->db, &item, &leaf), KMS_E_SCHEMA);
+	fixture_encode(f, &made, &e);
+	made.item.entry_len--;
+	assert_int_not_equal(kmsdb_stage(f->db, &made.item, &leaf), KMS_OK);
 	assert_int_equal(kmsdb_staged(f->db), 0);
 	fixture_commit(f);
 	for (uint32_t i = 0; i < KMSDB_BATCH_MAX; i++) {
+		assert_false(kmsdb_full(f->db));
 		e.client = i;
 		fixture_stage(f, &e);
 	}
+	assert_true(kmsdb_full(f->db));
 	assert_int_equal(fixture_try_stage(f, &e), KMS_E_TOO_LARGE);
 	fixture_commit(f);
 	assert_int_equal(pool_count_at(f, 1, FIXTURE_DAY), KMSDB_BATCH_MAX);
+}
+
+/* A batch is bounded in bytes too: 1,024 of the largest entries take several commits. */
+static void
+test_bounds_in_bytes(void **state)
+{
+	static uint8_t entry[ENTRY_MAX], text[ENTRY_MAX];
+	struct fixture *f = *state;
+	struct entry_admin a = { .kind = ENTRY_POLICY, .time = FIXTURE_NOW, .text = (char *)text };
+	struct item item = { .entry = entry };
+	struct kmsdb_info info;
+	uint32_t leaf, commits = 0;
+	int status;
+
+	memset(text, 'x', sizeof(text));
+	a.text_len = ENTRY_MAX - 68;
+	item.entry_len = entry_admin_encode(entry, sizeof(entry), &a);
+	assert_int_equal(item.entry_len, ENTRY_MAX);
+	for (uint32_t i = 0; i < 1024; i++) {
+		if ((status = kmsdb_stage(f->db, &item, &leaf)) == KMS_E_TOO_LARGE) {
+			assert_int_equal(kmsdb_staged(f->db), RECORD_OCTETS / item_size(&item));
+			assert_true(kmsdb_full(f->db));
+			fixture_commit(f);
+			commits++;
+			status = kmsdb_stage(f->db, &item, &leaf);
+		}
+		assert_int_equal(status, KMS_OK);
+	}
+	fixture_commit(f);
+	assert_int_equal(commits, 1024 / (RECORD_OCTETS / item_size(&item)));
+	kmsdb_info(f->db, &info);
+	assert_int_equal(info.last_batch, commits + 1);
+	fixture_close(f);
+	assert_int_equal(fixture_check(f), KMS_OK);
+}
+
+/* 1,024 of the largest entries of clients always fit. */
+static void
+test_largest_clients(void **state)
+{
+	struct fixture *f = *state;
+	char name[MESSAGE_NAME + 1] = { 0 };
+	struct fixture_entry e = { .kind = ENTRY_LEASE,
+		.product = 1,
+		.pool = 1,
+		.sequence = 1,
+		.time = FIXTURE_NOW,
+		.name = name,
+		.user = name };
+	struct fixture_item made;
+	uint32_t leaf;
+
+	memset(name, 'n', MESSAGE_NAME);
+	for (e.client = 0; e.client < KMSDB_BATCH_MAX; e.client++) {
+		fixture_encode(f, &made, &e);
+		/* The longest tail, of one type that nobody knows. */
+		memset(made.entry + ENTRY_CLIENT_FIXED, 0, TAIL_ENTRY_CLIENT);
+		made.entry[ENTRY_CLIENT_FIXED] = 0x10;
+		made.entry[ENTRY_CLIENT_FIXED + 3] = TAIL_ENTRY_CLIENT - 4;
+		made.item.entry_len = ENTRY_CLIENT_MAX;
+		assert_int_equal(item_size(&made.item), ITEM_CLIENT_MAX);
+		assert_int_equal(kmsdb_stage(f->db, &made.item, &leaf), KMS_OK);
+	}
+	fixture_commit(f);
+	fixture_close(f);
+	assert_int_equal(fixture_check(f), KMS_OK);
+	fixture_open(f);
 }
 
 static struct certificate
@@ -409,7 +650,7 @@ test_bundles(void **state)
 		fixture_leases(f, 100 * n, n, 1, FIXTURE_NOW);
 		for (uint32_t i = 0; i < n; i++) {
 			len = kmsdb_bundle(f->db, i, out, sizeof(out));
-			assert_true(len > 0 && len <= LEASE_CLIENT_MAX);
+			assert_true(len > 0 && len <= LEASE_MAX);
 			fixture_cmid(cmid, 100 * n + i);
 			assert_int_equal(lease_verify(&e, out, len, &cert, cmid, NULL), KMS_OK);
 			assert_int_equal(kmsdb_bundle_read(f->db, client(f, 100 * n + i).batch, i,
@@ -450,9 +691,10 @@ reader_sees(struct fixture *f, uint32_t number, uint32_t count)
 			fprintf(stderr, "# %s\n", f->fault.text);
 			_exit(100);
 		}
-		if (kmsdb_stage(reader, cmid, 16, &c.leaf) == KMS_OK)
+		if (kmsdb_stage(reader, &(struct item){ .entry = cmid, .entry_len = 16 },
+			&c.leaf) == KMS_OK)
 			_exit(101);
-		if (kmsdb_pool_count(reader, f->publisher, 1, FIXTURE_DAY, 30) != count)
+		if (kmsdb_pool_count(reader, f->publisher, 1, FIXTURE_MINUTE(FIXTURE_DAY)) != count)
 			_exit(102);
 		status = kmsdb_client_get(reader, cmid, &c);
 		kmsdb_close(reader);
@@ -506,9 +748,15 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_release_and_return, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refusal_changes_no_count, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_revoke_and_forget, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_hold, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_classes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_header_of_row, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_erase, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_host_changes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_undo, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bounds, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bounds_in_bytes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_largest_clients, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bundles, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_one_writer_many_readers, setup, teardown),
 		cmocka_unit_test(test_nothing_there),

@@ -17,9 +17,12 @@ struct making {
 	struct certificate cert;
 	uint8_t sign_sk[64];
 	struct entry_client entry;
+	struct aside aside;
 	struct batch_header header;
 	uint32_t index;
-	uint8_t bundle[LEASE_CLIENT_MAX];
+	uint8_t kind, flag; /* not 0: written over those of the entry */
+	size_t zero;        /* not 0: offset of 4 bytes of the entry that become zero */
+	uint8_t bundle[LEASE_MAX];
 	size_t len;
 };
 
@@ -41,8 +44,11 @@ making_init(struct making *m)
 		.sequence = 1,
 		.expires = 8000,
 		.renew_after = 6000,
-		.operation = MESSAGE_ACTIVATE,
-		.name = "host" };
+		.until = 2880,
+		.width = 1440,
+		.operation = MESSAGE_ACTIVATE };
+	m->aside = (struct aside){ .salt = { 7 }, .address = { 1 }, .name = "host", .user = "me" };
+	aside_commit(&m->entry.commitments, &m->aside);
 	memcpy(m->entry.cmid, cmid, 16);
 	memcpy(m->entry.product, product, 16);
 	memset(m->entry.publisher, 0xee, 8);
@@ -56,6 +62,7 @@ static void
 make(struct making *m)
 {
 	uint8_t entry[ENTRY_CLIENT_MAX], octets[BATCH_HEADER], sig[BATCH_SIGNATURE], leaf[32];
+	uint8_t aside[ASIDE_MAX];
 	uint8_t proof[MERKLE_MAX_PROOF][MERKLE_HASH];
 	struct merkle_tree *t = merkle_tree_new(LEAVES);
 	size_t n = entry_client_encode(entry, sizeof(entry), &m->entry);
@@ -64,10 +71,18 @@ make(struct making *m)
 		.header = octets,
 		.signature = sig,
 		.index = m->index,
-		.proof = proof[0] };
+		.proof = proof[0],
+		.aside = aside,
+		.aside_len = aside_encode(aside, sizeof(aside), &m->aside) };
 
 	assert_non_null(t);
 	assert_true(n > 0);
+	if (m->kind != 0)
+		entry[1] = m->kind;
+	if (m->flag != 0)
+		entry[2] = m->flag;
+	if (m->zero != 0)
+		memset(entry + m->zero, 0, 4);
 	for (uint32_t i = 0; i < LEAVES; i++) {
 		merkle_leaf(
 		    leaf, i == m->index ? entry : (const uint8_t *)"other", i == m->index ? n : 5);
@@ -95,12 +110,15 @@ test_good(void **state)
 {
 	struct making m;
 	struct entry_client e;
+	struct aside a;
 
 	making_init(&m);
 	make(&m);
 	assert_int_equal(lease_verify(&e, m.bundle, m.len, &m.cert, cmid, product), KMS_OK);
 	assert_true(e.expires == 8000 && e.renew_after == 6000);
-	assert_string_equal(e.name, "host");
+	assert_int_equal(lease_names(&a, m.bundle, m.len, &e), KMS_OK);
+	assert_string_equal(a.name, "host");
+	assert_string_equal(a.user, "me");
 	assert_int_equal(verify(&m, NULL, NULL), KMS_OK);
 	assert_int_equal(verify(&m, other_cmid, product), KMS_E_LEASE_OTHER);
 	assert_int_equal(verify(&m, cmid, covered), KMS_E_LEASE_OTHER);
@@ -116,16 +134,49 @@ static void
 kind_seen(struct making *m)
 {
 	m->entry.kind = ENTRY_SEEN;
+	m->entry.status = KMS_E_COUNT_TOO_LOW;
+	m->entry.renew_after = 0;
+}
+static void
+kind_unknown(struct making *m)
+{
+	m->kind = 14;
+}
+static void
+flag_unknown(struct making *m)
+{
+	m->flag = 1; /* 0x0100 */
+}
+static void
+does_not_count(struct making *m)
+{
+	m->zero = 108;
+}
+static void
+header_later(struct making *m)
+{
+	m->header.time = m->entry.time + BATCH_SKEW;
+}
+static void
+header_too_late(struct making *m)
+{
+	m->header.time = m->entry.time + BATCH_SKEW + 1;
+}
+static void
+header_too_early(struct making *m)
+{
+	m->cert.not_after = 900000;
+	m->entry.time = 200000;
+	m->entry.expires = 300000;
+	m->entry.until = 5760;
+	m->header.time = m->entry.time - BATCH_SKEW - 1;
 }
 static void
 kind_refusal(struct making *m)
 {
 	m->entry.kind = ENTRY_REFUSAL;
-}
-static void
-status(struct making *m)
-{
-	m->entry.status = KMS_E_COUNT_TOO_LOW;
+	m->entry.status = KMS_E_CLONE;
+	m->entry.expires = m->entry.renew_after = m->entry.until = m->entry.width = 0;
 }
 static void
 publisher(struct making *m)
@@ -151,12 +202,13 @@ static void
 too_late(struct making *m)
 {
 	m->entry.time = 9001;
-	m->entry.expires = 9000;
+	m->entry.expires = 9002;
 }
 static void
 last_instant(struct making *m)
 {
-	m->entry.time = m->entry.expires = 9000;
+	m->entry.time = 8999;
+	m->entry.expires = 9000;
 }
 static void
 outlives(struct making *m)
@@ -192,7 +244,12 @@ static const struct {
 	{ "host id in the header", host_id, KMS_E_LEASE_OTHER },
 	{ "kind SEEN", kind_seen, KMS_E_FORMAT },
 	{ "kind REFUSAL", kind_refusal, KMS_E_FORMAT },
-	{ "status not OK", status, KMS_E_FORMAT },
+	{ "an unknown kind", kind_unknown, KMS_E_SCHEMA },
+	{ "an unknown flag", flag_unknown, KMS_E_SCHEMA },
+	{ "it does not count", does_not_count, KMS_E_FORMAT },
+	{ "4 hours before its header", header_later, KMS_OK },
+	{ "more than 4 hours before", header_too_late, KMS_E_FORMAT },
+	{ "more than 4 hours after", header_too_early, KMS_E_FORMAT },
 	{ "publisher", publisher, KMS_E_PUBLISHER },
 	{ "product not covered", not_covered, KMS_E_NOT_COVERED },
 	{ "before the certificate", too_early, KMS_E_KEY_EXPIRED },
@@ -227,8 +284,10 @@ static void
 test_every_bit(void **state)
 {
 	struct making m;
+	struct entry_client e;
+	struct aside a;
 	struct lease l;
-	size_t header, signature, index;
+	size_t header, signature, index, aside;
 
 	making_init(&m);
 	make(&m);
@@ -236,6 +295,7 @@ test_every_bit(void **state)
 	header = (size_t)(l.header - m.bundle);
 	signature = (size_t)(l.signature - m.bundle);
 	index = signature + BATCH_SIGNATURE;
+	aside = (size_t)(l.aside - m.bundle);
 	for (size_t i = 0; i < 8 * m.len; i++) {
 		size_t at = i / 8;
 		int got, want = at < 2            ? KMS_E_FORMAT
@@ -243,13 +303,18 @@ test_every_bit(void **state)
 				: at < signature  ? 0
 				: at < index      ? KMS_E_SIGNATURE
 				: at == index + 4 ? KMS_E_FORMAT
-						  : KMS_E_PROOF;
+				: at < aside - 1  ? KMS_E_PROOF
+				: at == aside - 1 ? KMS_E_FORMAT
+						  : KMS_OK;
 
 		m.bundle[at] ^= (uint8_t)(1 << i % 8);
-		got = verify(&m, NULL, NULL);
+		got = lease_verify(&e, m.bundle, m.len, &m.cert, NULL, NULL);
+		/* The aside proves nothing: it is compared with what is proved. */
+		if (at >= aside && lease_names(&a, m.bundle, m.len, &e) == KMS_OK)
+			fail_msg("bit %zu of the names", i);
 		m.bundle[at] ^= (uint8_t)(1 << i % 8);
 		/* In the header it depends on the field, but never is it well. */
-		if (got == KMS_OK || (want != 0 && got != want))
+		if ((got == KMS_OK && at < aside) || (want != 0 && got != want))
 			fail_msg("bit %zu: %d, not %d", i, got, want);
 	}
 	(void)state;
@@ -268,7 +333,7 @@ test_shape(void **state)
 {
 	struct making m;
 	struct lease l;
-	uint8_t longer[LEASE_CLIENT_MAX + 1];
+	uint8_t longer[LEASE_MAX + 1];
 
 	making_init(&m);
 	make(&m);
@@ -288,22 +353,59 @@ test_shape(void **state)
 	(void)state;
 }
 
-/* 21 proof hashes, all there, and an entry one byte too long. */
+/* 21 proof hashes, all there; an entry and an aside one byte too long. */
 static void
 test_limits(void **state)
 {
 	static uint8_t in[LEASE_MAX + 64];
-	size_t n = 2 + BATCH_HEADER + BATCH_SIGNATURE + 5;
+	size_t n = 2 + BATCH_HEADER + BATCH_SIGNATURE + 5 + 1;
 
-	in[n - 1] = MERKLE_MAX_PROOF;
+	in[n - 2] = MERKLE_MAX_PROOF;
 	assert_int_equal(decode_exact(decode, in, n + 32 * MERKLE_MAX_PROOF), KMS_OK);
-	in[n - 1] = MERKLE_MAX_PROOF + 1;
+	in[n - 2] = MERKLE_MAX_PROOF + 1;
 	assert_int_equal(decode_exact(decode, in, n + 32 * (MERKLE_MAX_PROOF + 1)), KMS_E_FORMAT);
-	in[n - 1] = 0;
-	in[0] = ENTRY_MAX >> 8;
-	assert_int_equal(decode_exact(decode, in, n + ENTRY_MAX), KMS_OK);
-	in[1] = 1;
-	assert_int_equal(decode_exact(decode, in, n + ENTRY_MAX + 1), KMS_E_FORMAT);
+	in[n - 2] = 0;
+	in[0] = ENTRY_CLIENT_MAX >> 8;
+	in[1] = ENTRY_CLIENT_MAX & 255;
+	assert_int_equal(decode_exact(decode, in, n + ENTRY_CLIENT_MAX), KMS_OK);
+	in[1]++;
+	assert_int_equal(decode_exact(decode, in, n + ENTRY_CLIENT_MAX + 1), KMS_E_FORMAT);
+	in[0] = in[1] = 0;
+	in[n - 1] = ASIDE_MAX;
+	assert_int_equal(decode_exact(decode, in, n + ASIDE_MAX), KMS_OK);
+	in[n - 1]++;
+	assert_int_equal(decode_exact(decode, in, n + ASIDE_MAX + 1), KMS_E_FORMAT);
+	(void)state;
+}
+
+/* Names that are left out, erased, or another client's. */
+static void
+test_names(void **state)
+{
+	struct making m;
+	struct entry_client e;
+	struct aside a;
+	struct lease l;
+	size_t aside;
+
+	making_init(&m);
+	make(&m);
+	assert_int_equal(lease_verify(&e, m.bundle, m.len, &m.cert, NULL, NULL), KMS_OK);
+	assert_int_equal(lease_decode(&l, m.bundle, m.len), KMS_OK);
+	aside = (size_t)(l.aside - m.bundle);
+	memset(m.bundle + aside, 0, l.aside_len);
+	assert_int_equal(verify(&m, cmid, product), KMS_OK);
+	assert_int_equal(lease_names(&a, m.bundle, m.len, &e), KMS_E_NOT_FOUND);
+	assert_string_equal(a.name, "");
+	m.bundle[aside - 1] = 0;
+	m.len = aside;
+	assert_int_equal(verify(&m, cmid, product), KMS_OK);
+	assert_int_equal(lease_names(&a, m.bundle, m.len, &e), KMS_E_NOT_FOUND);
+	strcpy(m.aside.name, "tsoh");
+	make(&m);
+	assert_int_equal(verify(&m, cmid, product), KMS_OK);
+	assert_int_equal(lease_names(&a, m.bundle, m.len, &e), KMS_E_LEASE_OTHER);
+	assert_string_equal(a.name, "");
 	(void)state;
 }
 
@@ -316,6 +418,7 @@ main(void)
 		cmocka_unit_test(test_every_bit),
 		cmocka_unit_test(test_shape),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_names),
 	};
 
 	if (sodium_init() < 0)

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "libkms/core/entry.h"
 #include "policy/policy.h"
 
 #define NOW UINT64_C(1800000000)
@@ -399,11 +400,12 @@ test_no_wrap(void **state)
 	assert_true(d.renew_after == UINT64_MAX);
 }
 
+/* A client counts through the day on which it was seen and as many more as the window has. */
 static void
 test_window(void **state)
 {
 	static const struct {
-		uint32_t seen, today;
+		uint32_t seen, today; /* days */
 		uint16_t window;
 		bool counts;
 	} table[] = {
@@ -414,15 +416,21 @@ test_window(void **state)
 		{ 20001, 20000, 30, true }, /* the clock went back a little */
 		{ 20000, 20001, 1, true },
 		{ 20000, 20002, 1, false },
-		{ 0, UINT32_MAX, 30, false },
 	};
 
-	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
-		assert_int_equal(policy_in_window(table[i].seen, table[i].today, table[i].window),
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct policy_pool pool = { .window_days = table[i].window };
+		uint32_t until = entry_counts_until(
+		    table[i].seen * UINT64_C(86400) + 86399, policy_window(&pool));
+
+		assert_int_equal(
+		    until > policy_minute(table[i].today * UINT64_C(86400)), table[i].counts);
+		assert_int_equal(until > policy_minute(table[i].today * UINT64_C(86400) + 86399),
 		    table[i].counts);
-	assert_int_equal(policy_day(0), 0);
-	assert_int_equal(policy_day(86399), 0);
-	assert_int_equal(policy_day(86400), 1);
+	}
+	assert_int_equal(policy_minute(59), 0);
+	assert_int_equal(policy_minute(60), 1);
+	assert_int_equal(policy_minute(UINT64_MAX), UINT32_MAX);
 }
 
 int

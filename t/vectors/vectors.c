@@ -14,8 +14,12 @@
 #include "libkms/core/batch.h"
 #include "libkms/core/certificate.h"
 #include "libkms/core/entry.h"
+#include "libkms/core/entry_about.h"
+#include "libkms/core/entry_blobs.h"
+#include "libkms/core/entry_relayed.h"
 #include "libkms/core/frame.h"
 #include "libkms/core/hash16.h"
+#include "libkms/core/item.h"
 #include "libkms/core/lease.h"
 #include "libkms/core/merkle.h"
 #include "libkms/core/message.h"
@@ -42,7 +46,7 @@ struct scene {
 	uint8_t shared[32];
 	struct seal_keys session;
 	struct certificate cert;
-	struct octets certificate, entry[ENTRIES], bundle, file;
+	struct octets certificate, entry[ENTRIES], aside[ENTRIES], bundle, file;
 	uint8_t leaf[ENTRIES][32], first_header[BATCH_HEADER], previous[32];
 	struct batch_header header;
 	uint8_t header_octets[BATCH_HEADER], signature[BATCH_SIGNATURE];
@@ -117,10 +121,14 @@ make_entry(struct scene *s, unsigned i)
 		.grace_minutes = 43200,
 		.required = 25,
 		.count = 24 + i };
-	struct entry_admin start = {
-		.kind = ENTRY_START, .time = NOW, .text = "kmsd 0.1.0", .text_len = 10
-	};
-	struct octets *o = &s->entry[i];
+	struct entry_admin start = { .kind = ENTRY_START,
+		.time = NOW,
+		.text = "kmsd 0.1.0",
+		.text_len = 10,
+		.blob = s->sign_pk,
+		.blob_len = 32 };
+	struct octets *o = &s->entry[i], *beside = &s->aside[i];
+	struct aside aside = { .address = { [10] = 0xff, 0xff, 192, 0, 2, (uint8_t)i } };
 
 	if (i == 0) {
 		memcpy(start.subject, s->host_id, 16);
@@ -139,9 +147,24 @@ make_entry(struct scene *s, unsigned i)
 		e.renew_after = NOW + 7 * 86400;
 	}
 	memcpy(e.publisher, s->publisher.id, 8);
-	memcpy(e.address, "\0\0\0\0\0\0\0\0\0\0\xff\xff\xc0\0\x02", 15);
-	e.address[15] = (uint8_t)i;
-	snprintf(e.name, sizeof(e.name), "host-%u.example", i);
+	e.width = entry_slot_width(30 * 1440);
+	e.until = entry_counts_until(NOW, 30 * 1440);
+	if (i == OURS)
+		hash16_salt(aside.salt, s->client_sk);
+	else
+		count_up(aside.salt, 16, (uint8_t)(0x30 + i));
+	snprintf(aside.name, sizeof(aside.name), "host-%u.example", i);
+	if (i == 2)
+		snprintf(aside.user, sizeof(aside.user), "m\xc3\xbcller");
+	aside_commit(&e.commitments, &aside);
+	if (i == 4) {
+		e.bound = true;
+		count_up(e.binding, 16, 0xb0);
+		e.flags = ENTRY_VM | ENTRY_CLONE;
+		e.class = 5;
+	}
+	if ((beside->len = aside_encode(beside->at, sizeof(beside->at), &aside)) == 0)
+		return -1;
 	return (o->len = entry_client_encode(o->at, sizeof(o->at), &e)) == 0 ? -1 : 0;
 }
 
@@ -194,10 +217,14 @@ make_lease(struct scene *s)
 		.signature = s->signature,
 		.index = OURS,
 		.proof_count = (uint8_t)s->proof_count[OURS],
-		.proof = s->proof[OURS][0] };
+		.proof = s->proof[OURS][0],
+		.aside = s->aside[OURS].at,
+		.aside_len = s->aside[OURS].len };
 	struct octets *f = &s->file;
 	struct wire_writer w;
 	struct entry_client e;
+	struct aside aside;
+	int rc;
 
 	s->bundle.len = lease_encode(s->bundle.at, sizeof(s->bundle.at), &l);
 	wire_writer_init(&w, f->at, sizeof(f->at));
@@ -207,8 +234,8 @@ make_lease(struct scene *s)
 	wire_put(&w, s->certificate.at, s->certificate.len);
 	wire_put(&w, s->bundle.at, s->bundle.len);
 	f->len = wire_written(&w);
-	return lease_verify(
-	    &e, s->bundle.at, s->bundle.len, &s->cert, s->cmid, s->cert.products[0]);
+	rc = lease_verify(&e, s->bundle.at, s->bundle.len, &s->cert, s->cmid, s->cert.products[0]);
+	return rc != KMS_OK ? rc : lease_names(&aside, s->bundle.at, s->bundle.len, &e);
 }
 
 static int
@@ -350,6 +377,10 @@ print_batch(FILE *out, struct scene *s)
 	for (unsigned i = 0; i < ENTRIES; i++) {
 		snprintf(name, sizeof(name), "entry_%u", i);
 		hex(out, name, s->entry[i].at, s->entry[i].len);
+		if (s->aside[i].len > 0) {
+			snprintf(name, sizeof(name), "aside_%u", i);
+			hex(out, name, s->aside[i].at, s->aside[i].len);
+		}
 		snprintf(name, sizeof(name), "leaf_%u", i);
 		hex(out, name, s->leaf[i], 32);
 	}
@@ -363,6 +394,137 @@ print_batch(FILE *out, struct scene *s)
 		snprintf(name, sizeof(name), "proof_%u", i);
 		hex(out, name, s->proof[i], s->proof_count[i] * MERKLE_HASH);
 	}
+	return 0;
+}
+
+static int
+print_about(FILE *out, struct scene *s)
+{
+	static const struct {
+		const char *name;
+		uint8_t kind;
+		uint64_t value;
+	} rows[] = {
+		{ "entry_revoke", ENTRY_REVOKE, 0 },
+		{ "entry_unrevoke", ENTRY_UNREVOKE, 0 },
+		{ "entry_forget", ENTRY_FORGET, 0 },
+		{ "entry_reclaim", ENTRY_RECLAIM, 0 },
+		{ "entry_hold", ENTRY_HOLD, NOW + 7 * 86400 },
+		{ "entry_erase", ENTRY_ERASE, NOW },
+	};
+	uint8_t octets[ENTRY_ABOUT_MAX];
+	size_t n;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct entry_about e = { .kind = rows[i].kind, .time = NOW, .counter = 7 + i };
+
+		memcpy(e.cmid, s->cmid, 16);
+		e.value = rows[i].value;
+		e.through = e.kind == ENTRY_ERASE ? 0 : OURS;
+		if (e.kind == ENTRY_RECLAIM)
+			count_up(e.other, 16, 0x40);
+		if (entry_about_ends_seat(e.kind)) {
+			memcpy(e.product, s->cert.products[0], 16);
+			memcpy(e.publisher, s->publisher.id, 8);
+			e.pool = 1;
+			e.class = 5;
+			strcpy(e.reason, "M\xc3\xbcller left");
+		}
+		if ((n = entry_about_encode(octets, sizeof(octets), &e)) == 0)
+			return -1;
+		hex(out, rows[i].name, octets, n);
+	}
+	return 0;
+}
+
+static int
+print_blobs(FILE *out, struct scene *s)
+{
+	static const struct {
+		const char *name, *text;
+		uint8_t kind;
+		size_t blob;
+	} rows[] = {
+		{ "entry_key", "Acme: host key", ENTRY_KEY, 0 },
+		{ "entry_policy", "Acme: 1.2", ENTRY_POLICY, 0 },
+		{ "entry_key_remove", "Acme: host key", ENTRY_KEY_REMOVE, 0 },
+		{ "entry_rotation", "", ENTRY_ROTATION, 232 },
+		{ "entry_revocations", "", ENTRY_REVOCATIONS, 4 },
+		{ "entry_witness", "", ENTRY_WITNESS, 172 },
+		{ "entry_restored", "", ENTRY_RESTORED, 17 },
+		{ "entry_clock", "", ENTRY_CLOCK, 16 },
+	};
+	uint8_t octets[512], blob[256];
+	size_t n;
+
+	(void)s;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct entry_admin e = { .kind = rows[i].kind, .time = NOW, .text = rows[i].text };
+
+		count_up(blob, sizeof(blob), (uint8_t)(0xf1 + 0x10 * (i == 6)));
+		count_up(e.subject, 16, (uint8_t)(0x10 * i));
+		count_up(e.digest, 32, (uint8_t)(0x21 + i));
+		e.text_len = strlen(e.text);
+		e.blob = blob;
+		e.blob_len = rows[i].blob;
+		if (e.kind == ENTRY_RESTORED)
+			blob[16] = RESTORED_TAIL;
+		if ((n = entry_admin_encode(octets, sizeof(octets), &e)) == 0)
+			return -1;
+		hex(out, rows[i].name, octets, n);
+	}
+	return 0;
+}
+
+/* What the relay records of one address: its commitment is the subject of both. */
+static int
+print_relayed(FILE *out)
+{
+	struct entry_relayed x = { .time = NOW,
+		.outcome = 1,
+		.major = 6,
+		.sent = 260,
+		.received = 188,
+		.latency = 1500,
+		.address = { [10] = 0xff, 0xff, 192, 0, 2, 10 },
+		.port = 1688,
+		.name = "kms.example" };
+	struct entry_relayed_name m = { .time = NOW, .count = 25, .told = NOW - 60 };
+	struct aside a = { .address = { [10] = 0xff, 0xff, 192, 0, 2, 20 } };
+	uint8_t octets[512], aside[ASIDE_MAX];
+	struct item item = { .entry = octets, .aside = aside };
+	uint8_t whole[1024];
+
+	count_up(a.salt, 16, 0x60);
+	count_up(m.cmid, 16, 0x90);
+	commit_address(x.subject, a.salt, a.address);
+	memcpy(m.subject, x.subject, COMMITMENT);
+	item.entry_len = entry_relayed_encode(octets, sizeof(octets), &x);
+	item.aside_len = aside_encode(aside, sizeof(aside), &a);
+	hex(out, "item_relayed", whole, item_encode(whole, sizeof(whole), &item));
+	strcpy(a.name, "pc-20");
+	commit_name(m.name, a.salt, a.name);
+	item.entry_len = entry_relayed_name_encode(octets, sizeof(octets), &m);
+	item.aside_len = aside_encode(aside, sizeof(aside), &a);
+	hex(out, "item_relayed_name", whole, item_encode(whole, sizeof(whole), &item));
+	return item.entry_len == 0 ? -1 : 0;
+}
+
+static int
+print_entries(FILE *out, struct scene *s)
+{
+	uint8_t whole[ITEM_CLIENT_MAX];
+	struct item item = { s->entry[OURS].at, s->entry[OURS].len, s->aside[OURS].at,
+		s->aside[OURS].len };
+	size_t n = item_encode(whole, sizeof(whole), &item);
+
+	if (n == 0 || print_about(out, s) != 0 || print_blobs(out, s) != 0 ||
+	    print_relayed(out) != 0)
+		return -1;
+	fprintf(out, "# entry_3 of the batch with its aside; then with the aside erased\n");
+	hex(out, "item", whole, n);
+	memset(whole + n - item.aside_len, 0, item.aside_len);
+	hex(out, "item_erased", whole, n);
 	return 0;
 }
 
@@ -580,6 +742,7 @@ static const struct {
 	{ "request", "request text and the REQUEST frame that seals it", print_request },
 	{ "batch", "batch 2 of the host: five entries, tree, header, signature, proofs",
 	    print_batch },
+	{ "entries", "entries of the other kinds, and items", print_entries },
 	{ "lease", "entry 3 of the batch as a lease bundle and as a lease file", print_lease },
 	{ "client", "a client's two files: FILE.key and FILE", print_client },
 	{ "reply", "reply texts and the REPLY frames that seal them", print_reply },
@@ -589,7 +752,7 @@ static const struct {
 };
 
 const char *const vectors_files[] = { "keys", "certificate", "hello", "rotation", "request",
-	"batch", "lease", "client", "reply", "error", "minisign", NULL };
+	"batch", "entries", "lease", "client", "reply", "error", "minisign", NULL };
 
 int
 vectors_print(FILE *out, const char *file)

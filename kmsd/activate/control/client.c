@@ -1,6 +1,6 @@
 /*
  * client.c - one client: its record as the next decision will see it,
- * and the two things an administrator may do to it.
+ * and what an administrator may do to it.
  */
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +15,8 @@ state_of(const struct activate *a, const struct kmsdb_client *c)
 {
 	if (c->flags & KMSDB_REVOKED)
 		return "revoked";
+	if (c->flags & KMSDB_ENDED)
+		return "ended";
 	if (c->flags & KMSDB_RELEASED)
 		return "released";
 	if (c->kind == ENTRY_LEASE)
@@ -44,18 +46,18 @@ row_product(struct activate *a, struct control_buf *b, const struct kmsdb_client
 	if (publishers_find(&a->publishers, c->product, &found)) {
 		control_text(b, "product-name", found.product->name);
 		control_text(b, "publisher", found.publisher->name);
-		counted =
-		    c->seen_day != 0 && (c->flags & KMSDB_RELEASED) == 0 &&
-		    c->pool == found.pool->number &&
-		    memcmp(c->publisher, found.publisher->public.key.id, 8) == 0 &&
-		    policy_in_window(c->seen_day, policy_day(a->now), found.pool->window_days);
+		counted = c->until > policy_minute(a->now) && (c->flags & KMSDB_REVOKED) == 0 &&
+			  c->pool == found.pool->number &&
+			  memcmp(c->publisher, found.publisher->public.key.id, 8) == 0;
 	} else {
 		control_text(b, "publisher", publisher);
 	}
 	control_number(b, "pool", c->pool);
+	control_number(b, "class", c->class);
 	control_number(b, "counted", counted);
 }
 
+/* A forgotten client is unknown, but for its revocation. */
 static int
 find_client(struct control_request *q, struct kmsdb_client *c)
 {
@@ -65,9 +67,30 @@ find_client(struct control_request *q, struct kmsdb_client *c)
 	if ((rc = control_id(q, "cmid", cmid)) != KMS_OK)
 		return rc;
 	pending_finish(q->activate);
-	if ((rc = kmsdb_client_get(q->activate->db, cmid, c)) == KMS_E_NOT_FOUND)
+	rc = kmsdb_client_get(q->activate->db, cmid, c);
+	if (rc == KMS_OK && (c->flags & KMSDB_FORGOTTEN) != 0 && (c->flags & KMSDB_REVOKED) == 0)
+		rc = KMS_E_NOT_FOUND;
+	if (rc == KMS_E_NOT_FOUND)
 		snprintf(q->why, CONTROL_WHY, "no such client (kmsctl clients lists all)");
 	return rc;
+}
+
+static void
+cold_fields(struct control_request *q, const struct kmsdb_client *c)
+{
+	struct control_buf *b = q->out;
+	struct kmsdb_cold cold;
+
+	if (kmsdb_cold_get(q->activate->db, c->cmid, &cold) != KMS_OK)
+		return;
+	control_text(b, "name", cold.name);
+	if (cold.user[0] != '\0')
+		control_text(b, "user", cold.user);
+	address(b, cold.address);
+	control_number(b, "first-seen", cold.first_seen);
+	control_number(b, "last-clone", cold.last_clone);
+	if ((c->flags & KMSDB_HELD) != 0)
+		control_number(b, "held-until", cold.hold_end);
 }
 
 int
@@ -75,7 +98,6 @@ control_client_show(struct control_request *q)
 {
 	struct control_buf *b = q->out;
 	struct kmsdb_client c;
-	struct kmsdb_host h;
 	int rc;
 
 	if ((rc = find_client(q, &c)) != KMS_OK)
@@ -83,54 +105,76 @@ control_client_show(struct control_request *q)
 	control_row(b, "client");
 	control_hex(b, "cmid", c.cmid, 16);
 	row_product(q->activate, b, &c);
-	if (kmsdb_host_get(q->activate->db, c.cmid, &h) == KMS_OK) {
-		control_text(b, "name", h.name);
-		address(b, h.address);
-		control_number(b, "first-seen", h.first_seen);
-	}
+	cold_fields(q, &c);
 	control_text(b, "state", state_of(q->activate, &c));
 	control_number(b, "status", c.status);
 	control_number(b, "last-seen", c.last_seen);
 	if (c.expires != 0)
 		control_number(b, "expires", c.expires);
+	if (c.until != 0)
+		control_number(b, "counts-until", c.until * UINT64_C(60));
 	control_number(b, "sequence", c.sequence);
 	control_number(b, "batch", c.batch);
 	control_number(b, "leaf", c.leaf);
-	control_number(b, "entries", c.entries);
-	control_number(b, "clones", c.clones);
 	control_number(b, "revoked", (c.flags & KMSDB_REVOKED) != 0);
-	control_number(b, "vm", (c.flags & KMSDB_VM) != 0);
+	control_number(b, "vm", (c.flags & ENTRY_VM) != 0);
 	return KMS_OK;
 }
 
 static int
-record(struct control_request *q, enum entry_kind kind)
+write_about(struct control_request *q, struct entry_about *e)
 {
-	struct entry_admin e = { .kind = (uint8_t)kind };
-	struct kmsdb_client c;
-	int rc;
+	int rc = activate_record_about(q->activate, e);
 
-	if ((rc = find_client(q, &c)) != KMS_OK)
-		return rc;
-	memcpy(e.subject, c.cmid, 16);
-	if ((rc = activate_record(q->activate, &e)) != KMS_OK) {
+	if (rc != KMS_OK) {
 		snprintf(q->why, CONTROL_WHY, "the ledger cannot be written: %s",
 		    kms_strerror((uint32_t)rc));
 		return rc;
 	}
 	control_row(q->out, "client");
-	control_hex(q->out, "cmid", c.cmid, 16);
+	control_hex(q->out, "cmid", e->cmid, 16);
 	return KMS_OK;
+}
+
+/* Ends the client's seat, if it has one: everything that it did up to now. */
+static int
+end_seat(struct control_request *q, enum entry_kind kind)
+{
+	struct entry_about e = { .kind = (uint8_t)kind };
+	struct kmsdb_client c;
+	int rc;
+
+	if ((rc = find_client(q, &c)) != KMS_OK)
+		return rc;
+	if (kind == ENTRY_UNREVOKE && (c.flags & KMSDB_REVOKED) == 0) {
+		snprintf(q->why, CONTROL_WHY, "the client is not revoked");
+		return KMS_E_ARGUMENT;
+	}
+	memcpy(e.cmid, c.cmid, 16);
+	e.through = c.sequence;
+	memcpy(e.product, c.product, 16);
+	memcpy(e.publisher, c.publisher, 8);
+	e.pool = c.pool;
+	e.class = c.class;
+	if ((rc = write_about(q, &e)) == KMS_OK && kind == ENTRY_FORGET)
+		control_number(q->out, "revoked", (c.flags & KMSDB_REVOKED) != 0);
+	return rc;
 }
 
 int
 control_client_revoke(struct control_request *q)
 {
-	return record(q, ENTRY_REVOKE);
+	return end_seat(q, ENTRY_REVOKE);
+}
+
+int
+control_client_unrevoke(struct control_request *q)
+{
+	return end_seat(q, ENTRY_UNREVOKE);
 }
 
 int
 control_client_forget(struct control_request *q)
 {
-	return record(q, ENTRY_FORGET);
+	return end_seat(q, ENTRY_FORGET);
 }

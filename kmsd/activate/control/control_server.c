@@ -75,6 +75,7 @@ static const struct {
 	    control_revocations_install },
 	{ CONTROL_RELAY_NAME, "relay name", false, false, control_relay_name },
 	{ CONTROL_RELAY_STATUS, "relay status", false, false, control_relay_status },
+	{ CONTROL_CLIENT_UNREVOKE, "client unrevoke", true, false, control_client_unrevoke },
 	{ CONTROL_CLIENT_FORGET, "client forget", true, false, control_client_forget },
 };
 

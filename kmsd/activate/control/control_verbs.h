@@ -38,6 +38,7 @@ int control_key_seal(struct control_request *q);
 int control_unlock(struct control_request *q);
 int control_client_show(struct control_request *q);
 int control_client_revoke(struct control_request *q);
+int control_client_unrevoke(struct control_request *q);
 int control_client_forget(struct control_request *q);
 int control_relay_name(struct control_request *q);
 int control_relay_status(struct control_request *q);

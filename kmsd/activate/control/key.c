@@ -20,9 +20,9 @@ refuse(struct control_request *q, int rc, const struct fault *f)
 	return rc;
 }
 
-/* The journal's entry for the file. */
+/* The journal's entry for the file; number has room for that of a revocation list. */
 static void
-fill_entry(struct entry_admin *e, const struct publisher_file *c)
+fill_entry(struct entry_admin *e, uint8_t number[4], const struct publisher_file *c)
 {
 	static const uint8_t kinds[FILE_KINDS] = { [FILE_ROTATION] = ENTRY_ROTATION,
 		[FILE_KEY] = ENTRY_KEY,
@@ -44,6 +44,11 @@ fill_entry(struct entry_admin *e, const struct publisher_file *c)
 	} else if (c->kind == FILE_ROTATION) {
 		e->blob = c->rotation_octets;
 		e->blob_len = ROTATION_SIZE;
+	} else if (c->kind == FILE_REVOCATIONS) {
+		for (unsigned i = 0; i < 4; i++)
+			number[i] = (uint8_t)(c->revocations->number >> 8 * (3 - i));
+		e->blob = number;
+		e->blob_len = 4;
 	}
 }
 
@@ -77,13 +82,14 @@ install(struct control_request *q, struct publisher_file *c)
 {
 	struct activate *a = q->activate;
 	struct entry_admin e = { 0 };
+	uint8_t number[4];
 	char text[300];
 	int rc;
 
 	if ((rc = check(q, c)) != KMS_OK)
 		return rc;
 	describe(c, text, sizeof(text));
-	fill_entry(&e, c);
+	fill_entry(&e, number, c);
 	e.text = text;
 	e.text_len = strlen(text);
 	if ((rc = publisher_file_store(&a->publishers, c)) != KMS_OK)

@@ -70,7 +70,9 @@ control_relay_name(struct control_request *q)
 {
 	struct entry_relayed_name e = { .time = q->activate->now };
 	struct control_field source, cmid, name, count, told;
-	uint8_t entry[ENTRY_MAX];
+	uint8_t entry[256], beside[ASIDE_MAX];
+	struct item item = { .entry = entry, .aside = beside };
+	struct aside aside;
 	int rc;
 
 	if (!control_argument(q, 'b', "source", &source) || source.value_len != 16 ||
@@ -81,12 +83,16 @@ control_relay_name(struct control_request *q)
 		snprintf(q->why, CONTROL_WHY, "expected source, cmid, name, count and told");
 		return KMS_E_ARGUMENT;
 	}
-	memcpy(e.source, source.value, 16);
+	rc = relayed_subject(q->activate, source.value, &aside, e.subject);
 	memcpy(e.cmid, cmid.value, 16);
-	memcpy(e.name, name.value, name.value_len);
+	memcpy(aside.name, name.value, name.value_len);
+	commit_name(e.name, aside.salt, aside.name);
 	e.count = (uint32_t)count.number;
 	e.told = told.number;
-	rc = pending_stage(q->activate, entry, entry_relayed_name_encode(entry, sizeof(entry), &e));
+	item.entry_len = entry_relayed_name_encode(entry, sizeof(entry), &e);
+	item.aside_len = aside_encode(beside, sizeof(beside), &aside);
+	if (rc == KMS_OK)
+		rc = item.aside_len > 0 ? pending_stage(q->activate, &item) : KMS_E_FORMAT;
 	if (rc != KMS_OK)
 		snprintf(q->why, CONTROL_WHY, "the entry was not written: %s",
 		    kms_strerror((uint32_t)rc));

@@ -171,8 +171,7 @@ row_publisher(const struct publisher *p, struct control_buf *b)
 static uint32_t
 pool_count(struct activate *a, const struct publisher *p, const struct policy_pool *pool)
 {
-	return kmsdb_pool_count(
-	    a->db, p->public.key.id, pool->number, policy_day(a->now), pool->window_days);
+	return kmsdb_pool_count(a->db, p->public.key.id, pool->number, policy_minute(a->now));
 }
 
 static void

@@ -1,0 +1,281 @@
+/*
+ * verify_index.c - every row of the index against the scratch index. See verify.h.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kmsdb/verify.h"
+#include "libkms/base/hex.h"
+
+#define LINES 20 /* differences reported one by one */
+
+static bool
+enough(struct verify *c)
+{
+	if (++c->differences == LINES + 1)
+		verify_tell(c, KMS_E_ALTERED, "index: more differences; run kmsctl ledger rebuild");
+	return c->differences > LINES;
+}
+
+static int
+differs(struct verify *c, const uint8_t cmid[ROW_CMID], const char *how)
+{
+	char text[33];
+
+	hex_format(text, cmid, ROW_CMID);
+	verify_tell(c, KMS_E_ALTERED, "index: client %s %s", text, how);
+	return enough(c) ? KMS_E_ALTERED : 0;
+}
+
+static bool
+same_row(struct index *a, struct index *b, enum index_table table, const uint8_t *key, size_t len)
+{
+	const uint8_t *x = NULL, *y = NULL;
+	size_t xl = 0, yl = 0;
+	int sx = index_get(a, table, key, len, &x, &xl),
+	    sy = index_get(b, table, key, len, &y, &yl);
+
+	return sx == sy && xl == yl && (xl == 0 || memcmp(x, y, xl) == 0);
+}
+
+/* -- clients -- */
+
+struct client {
+	struct client_row row;
+	struct kmsdb_cold cold;
+};
+
+/* What does not depend on the order in which seats were met; names as the scratch's floor says. */
+static void
+canonical(const struct verify *c, struct client *client)
+{
+	client->row.seat = 0;
+	client->row.shown = 0;
+	if (client->row.c.last_seen <= c->scratch->floors.names)
+		apply_blank(&client->cold);
+}
+
+static int
+from_index(struct verify *c, const uint8_t cmid[ROW_CMID], struct client *out)
+{
+	const uint8_t *octets;
+	size_t len;
+	int rc = index_get(c->index->index, INDEX_HOT, cmid, ROW_CMID, &octets, &len);
+
+	if (rc == KMS_OK)
+		rc = row_hot_decode(&out->row, cmid, octets, len, &c->index->seats);
+	if (rc == KMS_OK)
+		rc = index_get(c->index->index, INDEX_COLD, cmid, ROW_CMID, &octets, &len);
+	if (rc == KMS_OK)
+		rc = row_cold_decode(&out->cold, cmid, octets, len);
+	canonical(c, out);
+	return rc;
+}
+
+/*
+ * An aside of the journal that is damaged or was erased counts as erased: the index may still show
+ * what was there.
+ */
+static void
+forgive_names(struct client *is, const struct client *should)
+{
+	static const uint8_t none[16];
+
+	if (memcmp(should->cold.address, none, sizeof(none)) == 0 && should->cold.name[0] == '\0' &&
+	    should->cold.user[0] == '\0')
+		apply_blank(&is->cold);
+}
+
+/* Is the index's row what the journal makes, so far as it was replayed? */
+static bool
+client_holds(struct verify *c, const uint8_t cmid[ROW_CMID])
+{
+	struct client is, should;
+
+	if (from_index(c, cmid, &is) != KMS_OK ||
+	    ledger_client(c->scratch, cmid, &should.row) != KMS_OK ||
+	    ledger_cold(c->scratch, &should.row, &should.cold) != KMS_OK)
+		return false;
+	canonical(c, &should);
+	forgive_names(&is, &should);
+	return memcmp(&is.row, &should.row, sizeof(is.row)) == 0 &&
+	       memcmp(&is.cold, &should.cold, sizeof(is.cold)) == 0;
+}
+
+static int
+suspect(struct verify *c, const uint8_t cmid[ROW_CMID])
+{
+	size_t room = c->suspect_room == 0 ? 1024 : 2 * c->suspect_room;
+	struct verify_suspect *more;
+
+	if (c->suspect_count == c->suspect_room) {
+		if ((more = realloc(c->suspects, room * sizeof(*more))) == NULL)
+			return KMS_E_NO_MEMORY;
+		c->suspects = more;
+		c->suspect_room = room;
+	}
+	memcpy(c->suspects[c->suspect_count].cmid, cmid, ROW_CMID);
+	c->suspects[c->suspect_count++].settled = false;
+	return 0;
+}
+
+/* A row of the index: counts it, and compares it. */
+static int
+index_client(const uint8_t *key, size_t key_len, const uint8_t *octets, size_t len, void *arg)
+{
+	struct verify *c = arg;
+	struct client_row row;
+	uint16_t seat;
+	int rc = key_len == ROW_CMID ? row_hot_decode(&row, key, octets, len, &c->index->seats)
+				     : KMS_E_ALTERED;
+
+	if (rc != KMS_OK) {
+		verify_tell(c, KMS_E_ALTERED, "index: a client row is malformed");
+		return enough(c) ? KMS_E_ALTERED : 0;
+	}
+	if (row.seat != ROW_NO_SEAT && seats_find(&c->counted, &row.c, &seat) == KMS_OK)
+		seats_count(&c->counted, seat, row_hot_borrowed(octets), row_hot_counts(octets), 1);
+	return client_holds(c, key) ? 0 : suspect(c, key);
+}
+
+/* A row that should be in the index. */
+static int
+scratch_client(const uint8_t *key, size_t key_len, const uint8_t *octets, size_t len, void *arg)
+{
+	struct verify *c = arg;
+
+	if (index_get(c->index->index, INDEX_HOT, key, key_len, &octets, &len) == KMS_OK)
+		return 0;
+	return differs(c, key, "is missing");
+}
+
+static int
+by_cmid(const void *key, const void *row)
+{
+	return memcmp(key, ((const struct verify_suspect *)row)->cmid, ROW_CMID);
+}
+
+/* All entries about a client have its CMID at the same place. */
+void
+verify_later(struct verify *c, const struct record *r)
+{
+	for (uint32_t i = 0; i < r->batch.size && c->suspect_count > 0; i++) {
+		struct verify_suspect *s;
+
+		if (r->items[i].entry_len < ENTRY_HEAD + ROW_CMID)
+			continue;
+		s = bsearch(r->items[i].entry + ENTRY_HEAD, c->suspects, c->suspect_count,
+		    sizeof(*s), by_cmid);
+		if (s != NULL && !s->settled)
+			s->settled = client_holds(c, s->cmid);
+	}
+}
+
+void
+verify_end(struct verify *c)
+{
+	for (size_t i = 0; i < c->suspect_count; i++) {
+		if (!c->suspects[i].settled &&
+		    differs(c, c->suspects[i].cmid, "does not match the journal") != 0)
+			return;
+	}
+}
+
+/* -- the other tables -- */
+
+static int
+scratch_batch(const uint8_t *key, size_t key_len, const uint8_t *octets, size_t len, void *arg)
+{
+	struct verify *c = arg;
+
+	(void)octets;
+	(void)len;
+	if (same_row(c->index->index, c->scratch->index, INDEX_BATCHES, key, key_len))
+		return 0;
+	verify_tell(c, KMS_E_ALTERED, "index: the position of batch 0x%02x%02x%02x%02x is wrong",
+	    key[6], key[7], key[8], key[9]);
+	return enough(c) ? KMS_E_ALTERED : 0;
+}
+
+/* False: malformed. Names as the scratch's floor says. */
+static bool
+observed_of(struct verify *c, struct kmsdb *db, const uint8_t *key, struct observed_row *row)
+{
+	const uint8_t *octets;
+	size_t len;
+
+	if (index_get(db->index, INDEX_RELAYED, key, 16, &octets, &len) != KMS_OK ||
+	    observed_decode(row, key, octets, len) != KMS_OK)
+		return false;
+	observed_blank(&row->r, c->scratch->floors.names);
+	return true;
+}
+
+/* Rows of the relay, from either side: equal on both sides, except for later changes. */
+static int
+observed_same(const uint8_t *key, size_t key_len, const uint8_t *octets, size_t len, void *arg)
+{
+	struct verify *c = arg;
+	struct observed_row is, should;
+
+	(void)octets;
+	(void)len;
+	if (key_len == 16 && observed_of(c, c->index, key, &is) &&
+	    (is.changed > c->upto || (observed_of(c, c->scratch, key, &should) &&
+					 memcmp(&is, &should, sizeof(is)) == 0)))
+		return 0;
+	verify_tell(c, KMS_E_ALTERED, "index: a relayed client's row does not match the journal");
+	return enough(c) ? KMS_E_ALTERED : 0;
+}
+
+/* Compares every count of a with b; called twice, to find what either lacks. */
+static void
+compare_counts(struct verify *c, const struct seats *a, const struct seats *b)
+{
+	for (size_t p = 0; p < a->tally_count; p++) {
+		const struct tally *x = &a->tallies[p];
+		const struct tally *y = seats_tally(b, x);
+		for (size_t i = 0, j = 0; i < x->slot_count; i++) {
+			const struct tally_slot *slot = &x->slots[i];
+			while (y != NULL && j < y->slot_count && y->slots[j].until < slot->until)
+				j++;
+			if (y != NULL && j < y->slot_count && y->slots[j].until == slot->until &&
+			    y->slots[j].count == slot->count)
+				continue;
+			verify_tell(c, KMS_E_ALTERED,
+			    "index: pool %u, minute %" PRIu32
+			    ": the count is not what the clients make",
+			    x->pool, slot->until);
+			if (enough(c))
+				return;
+		}
+	}
+}
+
+void
+verify_index(struct verify *c)
+{
+	int status = checkpoint_all(c->scratch);
+
+	if (status != KMS_OK) {
+		verify_tell(c, status, "the scratch index cannot be written: %s",
+		    kms_strerror((uint32_t)status));
+		return;
+	}
+	if (c->scratch->meta.last == c->index->meta.last &&
+	    memcmp(c->scratch->meta.hash, c->index->meta.hash, 32) != 0)
+		verify_tell(c, KMS_E_ALTERED,
+		    "index: made from another journal; run kmsctl ledger rebuild");
+	if ((status = index_each(c->index->index, INDEX_HOT, index_client, c)) != KMS_OK ||
+	    (status = index_each(c->scratch->index, INDEX_HOT, scratch_client, c)) != KMS_OK ||
+	    (status = index_each(c->index->index, INDEX_RELAYED, observed_same, c)) != KMS_OK ||
+	    (status = index_each(c->scratch->index, INDEX_RELAYED, observed_same, c)) != KMS_OK ||
+	    (status = index_each(c->scratch->index, INDEX_BATCHES, scratch_batch, c)) != KMS_OK) {
+		if (c->first == KMS_OK)
+			verify_tell(c, status, "index: %s", kms_strerror((uint32_t)status));
+		return;
+	}
+	compare_counts(c, &c->counted, &c->index->seats);
+	compare_counts(c, &c->index->seats, &c->counted);
+}

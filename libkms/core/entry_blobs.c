@@ -1,0 +1,106 @@
+/*
+ * entry_blobs.c - codec of the entries with subject, digest, text and blob (entry_blobs.h).
+ */
+#include "libkms/core/entry_blobs.h"
+
+#include <string.h>
+
+#include "libkms/base/wire.h"
+#include "libkms/core/batch.h"
+#include "libkms/core/certificate.h"
+#include "libkms/core/entry_codec.h"
+#include "libkms/core/entry_relayed.h"
+#include "libkms/core/rotation.h"
+#include "libkms/kms_error.h"
+
+static const struct {
+	uint8_t kind;
+	size_t least, most; /* length of the blob */
+} kinds[] = {
+	{ ENTRY_START, 32, 32 },
+	{ ENTRY_KEY, 0, 0 },
+	{ ENTRY_CERTIFICATE, 1, CERTIFICATE_MAX },
+	{ ENTRY_POLICY, 0, 0 },
+	{ ENTRY_KEY_REMOVE, 0, 0 },
+	{ ENTRY_RELAYED, ENTRY_RELAYED_BLOB, ENTRY_RELAYED_BLOB },
+	{ ENTRY_ROTATION, ROTATION_SIZE, ROTATION_SIZE },
+	{ ENTRY_REVOCATIONS, 4, 4 },
+	{ ENTRY_RELAYED_NAME, ENTRY_RELAYED_NAME_BLOB, ENTRY_RELAYED_NAME_BLOB },
+	{ ENTRY_WITNESS, BATCH_HEADER + BATCH_SIGNATURE, BATCH_HEADER + BATCH_SIGNATURE },
+	{ ENTRY_RESTORED, 17, 17 },
+	{ ENTRY_CLOCK, 16, 16 },
+};
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+static size_t
+find(int kind)
+{
+	size_t i = 0;
+
+	while (i < KINDS && kinds[i].kind != kind)
+		i++;
+	return i;
+}
+
+bool
+entry_blobs_kind(int kind)
+{
+	return find(kind) < KINDS;
+}
+
+static bool
+in_range(const struct entry_admin *e)
+{
+	size_t i = find(e->kind);
+
+	if (i == KINDS || e->blob_len < kinds[i].least || e->blob_len > kinds[i].most)
+		return false;
+	if (e->kind == ENTRY_RESTORED &&
+	    (e->blob[16] < RESTORED_BACKUP || e->blob[16] > RESTORED_NOTHING))
+		return false;
+	return wire_text_ok(e->text, e->text_len);
+}
+
+size_t
+entry_admin_encode(uint8_t *out, size_t size, const struct entry_admin *e)
+{
+	struct wire_writer w;
+
+	if (e->text_len > ENTRY_MAX || !in_range(e))
+		return 0;
+	wire_writer_init(&w, out, size < ENTRY_MAX ? size : ENTRY_MAX);
+	entry_head_put(&w, e->kind, 0, KMS_OK, e->time);
+	wire_put(&w, e->subject, sizeof(e->subject));
+	wire_put(&w, e->digest, sizeof(e->digest));
+	wire_put_u16(&w, (uint16_t)e->text_len);
+	wire_put(&w, e->text, e->text_len);
+	wire_put_u16(&w, (uint16_t)e->blob_len);
+	wire_put(&w, e->blob, e->blob_len);
+	return wire_written(&w);
+}
+
+int
+entry_admin_decode(struct entry_admin *e, const uint8_t *in, size_t len)
+{
+	struct entry_head h;
+	struct wire_reader r;
+	int rc;
+
+	wire_reader_init(&r, in, len);
+	entry_head_get(&r, &h);
+	e->kind = h.kind;
+	e->time = h.time;
+	wire_get(&r, e->subject, sizeof(e->subject));
+	wire_get(&r, e->digest, sizeof(e->digest));
+	e->text_len = wire_get_u16(&r);
+	e->text = (const char *)wire_view(&r, e->text_len);
+	e->blob_len = wire_get_u16(&r);
+	e->blob = wire_view(&r, e->blob_len);
+	if (r.bad)
+		return KMS_E_TRUNCATED;
+	if (h.version != ENTRY_VERSION || !entry_blobs_kind(h.kind) || h.flags != 0)
+		return KMS_E_SCHEMA;
+	if ((rc = wire_tail_skip(&r, ENTRY_MAX)) != KMS_OK)
+		return rc;
+	return h.status == KMS_OK && len <= ENTRY_MAX && in_range(e) ? KMS_OK : KMS_E_FORMAT;
+}
