@@ -14,6 +14,7 @@
 #include "kmsdb/ledger.h"
 #include "kmsdb/lock.h"
 #include "kmsdb/position.h"
+#include "kmsdb/scan.h"
 #include "kmsdb/segment.h"
 #include "kmsdb/stage.h"
 #include "libkms/base/wire.h"
@@ -128,6 +129,8 @@ ledger_open(struct kmsdb **out, int dirfd, const struct kmsdb_options *opt, enum
 		status = make_memory(db);
 	if (status == KMS_OK)
 		status = open_directories(db, dirfd, use, fault);
+	if (status == KMS_OK)
+		status = scan_version(db->journalfd, fault);
 	if (status == KMS_OK)
 		status = open_index(db, use, fault);
 	if (status == KMS_OK && use->replay)

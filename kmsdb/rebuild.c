@@ -21,14 +21,28 @@ swap(int dirfd)
 	return fsync(dirfd) == 0 ? KMS_OK : file_status(errno);
 }
 
+/* Whoever holds the lock may be about to make one. */
+static void
+remove_unfinished(int dirfd, int status)
+{
+	int fd;
+
+	if (status == KMS_E_EXISTS || position_directory(dirfd, "kmsdb", 0, &fd) != KMS_OK)
+		return;
+	index_remove(fd, LEDGER_REBUILD_NAME);
+	close(fd);
+}
+
 int
 kmsdb_rebuild(int dirfd, const struct kmsdb_options *opt, struct fault *fault)
 {
 	struct kmsdb *db;
 	int status = ledger_open(&db, dirfd, opt, LEDGER_REBUILD, fault);
 
-	if (status != KMS_OK)
+	if (status != KMS_OK) {
+		remove_unfinished(dirfd, status);
 		return status;
+	}
 	status = checkpoint_all(db);
 	if (status == KMS_OK)
 		status = index_sync(db->index);

@@ -49,13 +49,42 @@ fail(struct scan *s, int status, uint64_t offset, const char *fmt, ...)
 }
 
 static int
-fail_version(struct scan *s, const struct segment_header *h)
+say_version(struct fault *fault, const char *segment, const struct segment_header *h)
 {
 	char file[64];
 
-	snprintf(file, sizeof(file), "journal/%.24s", s->segment);
+	snprintf(file, sizeof(file), "journal/%.24s", segment);
+	return fault_version(fault, file, "journal", h->schema, SEGMENT_SCHEMA, h->maker, NULL);
+}
+
+static int
+fail_version(struct scan *s, const struct segment_header *h)
+{
 	s->fault = (struct fault){ 0 };
-	return fault_version(&s->fault, file, "journal", h->schema, SEGMENT_SCHEMA, h->maker, NULL);
+	return say_version(&s->fault, s->segment, h);
+}
+
+int
+scan_version(int journalfd, struct fault *fault)
+{
+	uint8_t octets[SEGMENT_SECTOR];
+	char name[SEGMENT_NAME];
+	struct segment_list list;
+	struct segment_header h;
+	size_t got = 0;
+	int fd, status = KMS_OK;
+
+	if (segment_list_read(&list, journalfd) != KMS_OK)
+		return KMS_OK;
+	if (list.count > 0 && segment_open(journalfd, list.first[list.count - 1], &fd) == KMS_OK) {
+		position_read(fd, octets, sizeof(octets), 0, &got);
+		close(fd);
+		segment_name(name, list.first[list.count - 1]);
+		if (segment_header_decode(&h, octets, got) == KMS_E_SCHEMA)
+			status = say_version(fault, name, &h);
+	}
+	segment_list_free(&list);
+	return status;
 }
 
 /*

@@ -44,6 +44,11 @@ struct scan {
 int scan_open(struct scan **out, int journalfd, const struct scan_place *place, uint64_t from,
     struct fault *fault);
 /*
+ * Is the newest segment of a version that is known here? KMS_E_SCHEMA with fault, otherwise KMS_OK:
+ * whatever else is wrong with it, the scan finds. Before anything is written.
+ */
+int scan_version(int journalfd, struct fault *fault);
+/*
  * KMS_OK: the next batch. KMS_E_NOT_FOUND: the end. KMS_E_ALTERED, KMS_E_CHAIN,
  * KMS_E_MISSING, KMS_E_SCHEMA, KMS_E_IO: see fault.
  */

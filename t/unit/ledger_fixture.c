@@ -32,6 +32,7 @@ count_log(int level, const char *event, const char *text, void *arg)
 	f->torn += strcmp(event, "journal-torn") == 0;
 	f->failed += strcmp(event, "checkpoint-failed") == 0;
 	f->maps += strcmp(event, "index-map") == 0;
+	f->spoilt += strcmp(event, "asides-spoilt") == 0;
 }
 
 void

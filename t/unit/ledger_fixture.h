@@ -23,11 +23,11 @@ struct fixture {
 	uint8_t publisher[8];
 	struct kmsdb_options opt;
 	struct kmsdb *db;
-	struct fault fault;          /* of the last call that took it */
-	uint64_t time;               /* of the entry staged last: that of the batch */
-	uint64_t counter;            /* of the last entry about a client */
-	int sign_fails;              /* status that the signer returns, once */
-	unsigned torn, failed, maps; /* log events seen */
+	struct fault fault;                  /* of the last call that took it */
+	uint64_t time;                       /* of the entry staged last: that of the batch */
+	uint64_t counter;                    /* of the last entry about a client */
+	int sign_fails;                      /* status that the signer returns, once */
+	unsigned torn, failed, maps, spoilt; /* log events seen */
 };
 
 /* Under /dev/shm, $TMPDIR or /tmp; or under base. */

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -523,6 +524,165 @@ test_other_key(void **state)
 	s->f.sign_pk[3] ^= 1;
 }
 
+/* -- other versions, and names -- */
+
+static int
+last_hash(const struct kmsdb_batch_view *b, void *arg)
+{
+	batch_header_hash(arg, b->header_octets);
+	return 0;
+}
+
+/* A batch of one item behind the last, signed as kmsd would, whatever is in it. */
+static void
+append(struct small *s, const struct item *item, uint64_t time)
+{
+	uint8_t *octets = calloc(1, 1 << 20), *record = octets + s->end;
+	uint8_t header[BATCH_HEADER], signature[BATCH_SIGNATURE], leaf[MERKLE_HASH];
+	struct batch_header h = { .number = BATCHES + 1, .size = 1, .time = time };
+	struct merkle_tree *tree = merkle_tree_new(1);
+	size_t n;
+
+	memcpy(octets, s->octets, s->end);
+	assert_int_equal(
+	    kmsdb_journal_each(s->f.dirfd, 1, last_hash, h.previous, fixture_fault(&s->f)), KMS_OK);
+	memcpy(h.host_id, s->f.host_id, 16);
+	merkle_leaf(leaf, item->entry, item->entry_len);
+	merkle_tree_add(tree, leaf);
+	merkle_tree_close(tree, h.root);
+	merkle_tree_free(tree);
+	batch_header_encode(header, &h);
+	assert_int_equal(fixture_sign(signature, header, &s->f), KMS_OK);
+	n = item_encode(record + RECORD_HEAD, ITEM_MAX, item);
+	assert_true(n > 0);
+	record_seal(record, n, header, signature);
+	fixture_write(&s->f, s->name, octets, 1 << 20);
+	free(octets);
+}
+
+/* What nobody knows here stops each reader, by name. */
+static void
+test_unknown_entry(void **state)
+{
+	struct small *s = *state;
+	struct fixture_entry e = {
+		.kind = ENTRY_LEASE, .client = 9, .product = 1, .pool = 1, .sequence = 1
+	};
+	static const struct {
+		size_t at;
+		uint8_t value;
+		const char *words;
+	} rows[] = {
+		{ 1, 127, "entry kind 127, version 2" },
+		{ 1, 38, "entry kind 38, version 2" },
+		{ 0, 3, "entry kind 1, version 3" },
+		{ 2, 0x01, "entry kind 1, version 2" },
+	};
+	struct fixture_item made;
+	uint64_t count;
+
+	e.time = FIXTURE_NOW;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		fixture_encode(&s->f, &made, &e);
+		made.entry[rows[i].at] = rows[i].value;
+		fixture_write(&s->f, s->name, s->octets, s->len);
+		append(s, &made.item, FIXTURE_NOW);
+		assert_int_equal(read_all(s, &count), KMS_E_SCHEMA);
+		assert_int_equal(count, BATCHES);
+		assert_non_null(strstr(s->f.fault.text, "batch 4, entry 0: written by another"));
+		assert_non_null(strstr(s->f.fault.text, rows[i].words));
+		fixture_copy(&s->f, "full-index", "kmsdb/index");
+		fixture_copy(&s->f, "kmsdb/index/data.mdb", "before");
+		assert_int_equal(fixture_try_open(&s->f), KMS_E_SCHEMA);
+		assert_non_null(strstr(s->f.fault.text, rows[i].words));
+		fixture_same(&s->f, "kmsdb/index/data.mdb", "before");
+		assert_int_equal(fixture_check(&s->f), KMS_E_SCHEMA);
+		assert_int_equal(
+		    kmsdb_rebuild(s->f.dirfd, &s->f.opt, fixture_fault(&s->f)), KMS_E_SCHEMA);
+		fixture_same(&s->f, "kmsdb/index/data.mdb", "before");
+		assert_int_not_equal(faccessat(s->f.dirfd, "kmsdb/index.new", F_OK, 0), 0);
+	}
+}
+
+/* A journal of the first version: refused, and nothing is changed or left behind. */
+static void
+test_old_journal(void **state)
+{
+	static const char line[] =
+	    ".seg: written by another version: journal version 1; this is kmsd " PACKAGE_VERSION
+	    ", which reads journal version 2. Install the kmsd that wrote it again, or restore";
+	const char *src = getenv("KMS_SRC");
+	char command[1500];
+	struct fixture f;
+	uint64_t count = 0;
+
+	(void)state;
+	fixture_make(&f, NULL);
+	snprintf(command, sizeof(command),
+	    "cp -r '%s/t/matrix/old/journal/kmsdb' '%s/kmsdb' && cp -r '%s/kmsdb' '%s/before'",
+	    src != NULL ? src : ".", f.path, f.path, f.path);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(fixture_try_open(&f), KMS_E_SCHEMA);
+	assert_non_null(strstr(f.fault.text, line));
+	assert_int_equal(kmsdb_rebuild(f.dirfd, &f.opt, fixture_fault(&f)), KMS_E_SCHEMA);
+	assert_non_null(strstr(f.fault.text, line));
+	assert_int_equal(fixture_check(&f), KMS_E_SCHEMA);
+	assert_int_equal(
+	    kmsdb_journal_each(f.dirfd, 1, count_batch, &count, fixture_fault(&f)), KMS_E_SCHEMA);
+	assert_non_null(strstr(f.fault.text, line));
+	snprintf(command, sizeof(command),
+	    "rm -f '%s'/kmsdb/*lock*; diff -r '%s/before' '%s/kmsdb'", f.path, f.path, f.path);
+	assert_int_equal(system(command), 0);
+	fixture_remove(&f);
+}
+
+/* Damaged names: kmsd starts, and they count as erased. A time far from the batch is found. */
+static void
+test_spoilt_names(void **state)
+{
+	struct small *s = *state;
+	struct fixture_entry e = { .kind = ENTRY_LEASE,
+		.client = 9,
+		.product = 1,
+		.pool = 1,
+		.sequence = 1,
+		.time = FIXTURE_NOW };
+	struct fixture_item made;
+	struct kmsdb_cold cold;
+	uint8_t cmid[16];
+
+	fixture_cmid(cmid, 9);
+	fixture_encode(&s->f, &made, &e);
+	made.aside[0] = 7;
+	append(s, &made.item, FIXTURE_NOW);
+	fixture_drop_index(&s->f);
+	fixture_open(&s->f);
+	assert_int_equal(s->f.spoilt, 1);
+	assert_int_equal(kmsdb_cold_get(s->f.db, cmid, &cold), KMS_OK);
+	assert_string_equal(cold.name, "");
+	fixture_close(&s->f);
+	assert_int_equal(fixture_check(&s->f), KMS_OK);
+	/* Names of another client. */
+	fixture_write(&s->f, s->name, s->octets, s->len);
+	made.aside[0] = 1;
+	made.aside[34] ^= 1;
+	append(s, &made.item, FIXTURE_NOW);
+	fixture_drop_index(&s->f);
+	fixture_open(&s->f);
+	fixture_close(&s->f);
+	assert_int_equal(fixture_check(&s->f), KMS_E_ALTERED);
+	/* And all is well but the time. */
+	for (int late = 0; late < 2; late++) {
+		fixture_write(&s->f, s->name, s->octets, s->len);
+		fixture_encode(&s->f, &made, &e);
+		append(s, &made.item, FIXTURE_NOW + BATCH_SKEW + (uint64_t)late);
+		fixture_drop_index(&s->f);
+		fixture_open(&s->f);
+		fixture_close(&s->f);
+		assert_int_equal(fixture_check(&s->f), late ? KMS_E_ALTERED : KMS_OK);
+	}
+}
+
 static void
 test_crash_without_close(void **state)
 {
@@ -556,6 +716,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_swapped_segments, segments_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_footer_left_out, segments_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_other_key, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unknown_entry, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_spoilt_names, setup, teardown),
+		cmocka_unit_test(test_old_journal),
 		cmocka_unit_test(test_crash_without_close),
 	};
 
