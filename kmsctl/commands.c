@@ -40,6 +40,7 @@ static const struct command *const commands[] = {
 	&cmd_client_revoke.line,
 	&cmd_client_unrevoke.line,
 	&cmd_client_forget.line,
+	&cmd_client_erase.line,
 	&cmd_key_install.line,
 	&cmd_key_show.line,
 	&cmd_key_request.line,

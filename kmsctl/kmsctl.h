@@ -49,13 +49,13 @@ struct ctl {
 
 extern const struct program kmsctl_program;
 
-extern const struct ctl_command cmd_apply, cmd_audit_export, cmd_client_forget, cmd_client_revoke,
-    cmd_client_unrevoke, cmd_client_show, cmd_clients, cmd_config_check, cmd_dns_check,
-    cmd_dns_publish, cmd_dns_show, cmd_dns_unpublish, cmd_doctor, cmd_explain, cmd_firewall_apply,
-    cmd_firewall_check, cmd_firewall_remove, cmd_firewall_show, cmd_help, cmd_key_confirm,
-    cmd_key_install, cmd_key_remove, cmd_key_request, cmd_key_seal, cmd_key_show, cmd_key_unseal,
-    cmd_ledger_backup, cmd_ledger_check, cmd_ledger_rebuild, cmd_ledger_restore, cmd_plan,
-    cmd_policy_history, cmd_policy_install, cmd_policy_show, cmd_policy_simulate,
+extern const struct ctl_command cmd_apply, cmd_audit_export, cmd_client_erase, cmd_client_forget,
+    cmd_client_revoke, cmd_client_unrevoke, cmd_client_show, cmd_clients, cmd_config_check,
+    cmd_dns_check, cmd_dns_publish, cmd_dns_show, cmd_dns_unpublish, cmd_doctor, cmd_explain,
+    cmd_firewall_apply, cmd_firewall_check, cmd_firewall_remove, cmd_firewall_show, cmd_help,
+    cmd_key_confirm, cmd_key_install, cmd_key_remove, cmd_key_request, cmd_key_seal, cmd_key_show,
+    cmd_key_unseal, cmd_ledger_backup, cmd_ledger_check, cmd_ledger_rebuild, cmd_ledger_restore,
+    cmd_plan, cmd_policy_history, cmd_policy_install, cmd_policy_show, cmd_policy_simulate,
     cmd_publisher_rotate, cmd_relay_check, cmd_relay_import, cmd_relay_status,
     cmd_revocations_install, cmd_status, cmd_unlock, cmd_version, cmd_why;
 

@@ -66,14 +66,23 @@ move(struct slice *s, const uint8_t row[ROW_HOT], int by)
 
 /* Rows written: 0 or 1. */
 static size_t
-carry_cold(struct slice *s, const uint8_t *cmid)
+carry_cold(struct slice *s, const uint8_t *cmid, const uint8_t hot[ROW_HOT])
 {
+	uint8_t blank[ROW_COLD];
+	struct kmsdb_cold cold;
 	const uint8_t *row;
 	size_t len;
 
 	if (overlay_count(s->g->rows[GENERATION_COLD]) == 0 ||
 	    overlay_get(s->g->rows[GENERATION_COLD], cmid, &row, &len) != OVERLAY_ROW)
 		return 0;
+	/* It may be from before the names of that time were erased. */
+	if (row_hot_last_seen(hot) <= s->g->floors.names &&
+	    row_cold_decode(&cold, cmid, row, len) == KMS_OK) {
+		apply_blank(&cold);
+		len = row_cold_encode(blank, &cold);
+		row = blank;
+	}
 	index_put(s->index, INDEX_COLD, cmid, ROW_CMID, row, len);
 	return 1;
 }
@@ -100,7 +109,7 @@ carry_rows(struct slice *s, size_t count)
 		if (had)
 			move(s, old, -1);
 		move(s, row, 1);
-		rows += 1 + carry_cold(s, cmid);
+		rows += 1 + carry_cold(s, cmid, row);
 	}
 	flush_deltas(s);
 	return i;
@@ -156,6 +165,7 @@ carry_meta(struct slice *s)
 		.last = s->g->last,
 		.counter = s->g->counter,
 		.floors = s->g->floors,
+		.erased = s->g->erased,
 	};
 
 	memcpy(meta.hash, s->g->hash, 32);

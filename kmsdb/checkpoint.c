@@ -17,12 +17,14 @@
 #include <time.h>
 
 #include "kmsdb/carry.h"
+#include "kmsdb/erase.h"
 #include "kmsdb/ledger.h"
 #include "libkms/base/clock.h"
 #include "libkms/kms_error.h"
 
 #define RETRY_SECONDS 1
 #define NICE 10
+#define ERASE_RETRY_SECONDS 60
 
 enum state {
 	IDLE,
@@ -40,7 +42,11 @@ struct checkpoint {
 	_Atomic enum state state; /* written under lock */
 	int status;               /* of FAILED */
 	bool stop, prepare;
-	bool said; /* the failure is in the log; main thread, which alone logs */
+	bool said;               /* the failure is in the log; main thread, which alone logs */
+	struct erase_pass *pass; /* names being erased; NULL: none */
+	_Atomic bool pass_ended; /* the thread does nothing more with it; written under lock */
+	int pass_status;
+	uint64_t pass_after; /* monotonic seconds: when one may begin, after one that failed */
 };
 
 int
@@ -106,6 +112,20 @@ wait_for_work(struct checkpoint *c)
 		c->state = CARRY;
 }
 
+/* A part of the pass under way; the lock is held before and after. */
+static void
+erase_some(struct checkpoint *c)
+{
+	struct erase_pass *pass = c->pass;
+	int status;
+
+	pthread_mutex_unlock(&c->lock);
+	status = erase_step(pass);
+	pthread_mutex_lock(&c->lock);
+	c->pass_status = status;
+	c->pass_ended = status != ERASE_AGAIN;
+}
+
 static void *
 writer(void *arg)
 {
@@ -123,6 +143,8 @@ writer(void *arg)
 			pthread_mutex_lock(&c->lock);
 		} else if (c->state == CARRY) {
 			attempt(db, c);
+		} else if (c->pass != NULL && !c->pass_ended) {
+			erase_some(c);
 		} else {
 			wait_for_work(c);
 		}
@@ -166,6 +188,8 @@ checkpoint_close(struct kmsdb *db)
 		pthread_mutex_unlock(&c->lock);
 		pthread_join(c->thread, NULL);
 	}
+	if (c->pass != NULL)
+		erase_end(db, c->pass, c->pass_ended && c->pass_status == KMS_OK);
 	pthread_cond_destroy(&c->work);
 	pthread_cond_destroy(&c->finished);
 	pthread_mutex_destroy(&c->lock);
@@ -221,6 +245,42 @@ take_over(struct kmsdb *db, struct checkpoint *c)
 	return KMS_OK;
 }
 
+/* Main thread: takes the result of the pass that ended. */
+static void
+take_pass(struct kmsdb *db, struct checkpoint *c)
+{
+	bool done = c->pass_status == KMS_OK;
+	uint64_t asides = erase_end(db, c->pass, done);
+
+	c->pass = NULL;
+	c->pass_ended = false;
+	if (done) {
+		ledger_log(db, LOG_INFO, "names-erased", "the names beside %llu entries",
+		    (unsigned long long)asides);
+		return;
+	}
+	c->pass_after = clock_seconds() + ERASE_RETRY_SECONDS;
+	ledger_log(db, LOG_ERR, "erase-failed",
+	    "names cannot be overwritten: %s; it is tried again every minute",
+	    kms_strerror((uint32_t)c->pass_status));
+}
+
+/* Main thread, between batches: begins a pass when there is something to erase. */
+static void
+begin_pass(struct kmsdb *db, struct checkpoint *c)
+{
+	if (c->pass_ended)
+		take_pass(db, c);
+	if (c->pass == NULL && db->jobs.count > 0 && clock_seconds() >= c->pass_after)
+		c->pass = erase_begin(db);
+	if (c->pass == NULL)
+		return;
+	if (c->running)
+		pthread_cond_signal(&c->work);
+	else if (c->state != CARRY)
+		erase_some(c);
+}
+
 void
 checkpoint_poll(struct kmsdb *db)
 {
@@ -248,6 +308,7 @@ freeze(struct kmsdb *db, struct checkpoint *c)
 	db->frozen->seat_count = db->seats.count;
 	db->frozen->counter = db->counter;
 	db->frozen->floors = db->floors;
+	db->frozen->erased = erase_through(db, db->frozen->last);
 	go(db, c);
 }
 
@@ -300,9 +361,11 @@ checkpoint_due(struct kmsdb *db)
 		   (generation_full(db->active, db->opt.overlay_records) ||
 		       clock_seconds() - db->active->since >= db->opt.checkpoint_seconds);
 
-	if (!due && !journal_wants_segment(db->journal))
+	if (!due && !journal_wants_segment(db->journal) && db->jobs.count == 0)
 		return;
 	pthread_mutex_lock(&c->lock);
+	if (db->jobs.count > 0)
+		begin_pass(db, c);
 	if (due && c->state == IDLE)
 		freeze(db, c);
 	if (c->running && journal_wants_segment(db->journal)) {

@@ -38,6 +38,7 @@ struct generation {
 	size_t seat_count;
 	uint64_t counter;
 	struct index_floors floors;
+	uint64_t erased;
 	uint32_t *order;
 	size_t carried; /* records that are in the index */
 	bool observed_carried;

@@ -24,12 +24,14 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "kmsdb/apply.h"
+#include "kmsdb/observed.h"
 #include "kmsdb/position.h"
 #include "libkms/base/file.h"
 #include "libkms/base/wire.h"
 #include "libkms/kms_error.h"
 
-#define META_SIZE 72
+#define META_SIZE 80
 static const char META_KEY[] = "kmsdb";
 static const char *const NAMES[INDEX_TABLES] = {
 	"hot",
@@ -363,6 +365,7 @@ index_get_meta(struct index *ix, struct index_meta *meta)
 	meta->floors.forgotten = get_u40(&r);
 	meta->floors.relayed = get_u40(&r);
 	meta->floors.names = get_u40(&r);
+	meta->erased = wire_get_u64(&r);
 	return r.bad ? KMS_E_ALTERED : KMS_OK;
 }
 
@@ -522,6 +525,7 @@ index_put_meta(struct index *ix, const struct index_meta *meta)
 	put_u40(&w, meta->floors.forgotten);
 	put_u40(&w, meta->floors.relayed);
 	put_u40(&w, meta->floors.names);
+	wire_put_u64(&w, meta->erased);
 	index_put(ix, INDEX_META, META_KEY, sizeof(META_KEY) - 1, row, sizeof(row));
 }
 
@@ -549,6 +553,74 @@ index_commit(struct index *ix)
 	if (rc == EIO && disk_full(ix))
 		rc = ENOSPC;
 	return status_of(rc);
+}
+
+static void
+blank_cold(struct index *ix, const uint8_t cmid[ROW_CMID])
+{
+	MDB_val k = { ROW_CMID, (void *)(uintptr_t)cmid }, v;
+	uint8_t octets[ROW_COLD];
+	struct kmsdb_cold cold;
+	int rc = mdb_get(ix->writing, ix->tables[INDEX_COLD], &k, &v);
+
+	if (rc != 0 || row_cold_decode(&cold, cmid, v.mv_data, v.mv_size) != KMS_OK) {
+		keep_error(ix, rc == MDB_NOTFOUND ? 0 : rc);
+		return;
+	}
+	apply_blank(&cold);
+	index_put(ix, INDEX_COLD, cmid, ROW_CMID, octets, row_cold_encode(octets, &cold));
+}
+
+static void
+blank_observed(struct index *ix, uint64_t floor)
+{
+	uint8_t octets[ROW_OBSERVED], key[16];
+	struct observed_row row;
+	MDB_cursor *cursor;
+	MDB_val k, v;
+	int rc = mdb_cursor_open(ix->writing, ix->tables[INDEX_RELAYED], &cursor);
+
+	if (rc != 0) {
+		keep_error(ix, rc);
+		return;
+	}
+	while (ix->error == 0 && mdb_cursor_get(cursor, &k, &v, MDB_NEXT) == 0) {
+		if (k.mv_size != sizeof(key))
+			continue;
+		memcpy(key, k.mv_data, sizeof(key));
+		if (observed_decode(&row, key, v.mv_data, v.mv_size) != KMS_OK)
+			continue;
+		observed_blank(&row.r, floor);
+		k = (MDB_val){ sizeof(key), key };
+		v = (MDB_val){ observed_encode(octets, &row), octets };
+		keep_error(ix, mdb_cursor_put(cursor, &k, &v, MDB_CURRENT));
+	}
+	mdb_cursor_close(cursor);
+}
+
+int
+index_blank(struct index *ix, uint8_t from[ROW_CMID], uint64_t floor, unsigned count, bool *more)
+{
+	MDB_val k = { ROW_CMID, from }, v;
+	int rc, status = index_begin(ix);
+
+	if (status != KMS_OK)
+		return status;
+	rc = mdb_cursor_get(ix->hot, &k, &v, MDB_SET_RANGE);
+	for (; rc == 0 && count > 0 && ix->error == 0; count--) {
+		memcpy(from, k.mv_data, ROW_CMID);
+		if (v.mv_size == ROW_HOT && row_hot_last_seen(v.mv_data) <= floor)
+			blank_cold(ix, from);
+		rc = mdb_cursor_get(ix->hot, &k, &v, MDB_NEXT);
+	}
+	*more = rc == 0;
+	if (rc == 0)
+		memcpy(from, k.mv_data, ROW_CMID);
+	else if (rc == MDB_NOTFOUND)
+		blank_observed(ix, floor);
+	else
+		keep_error(ix, rc);
+	return index_commit(ix);
 }
 
 int

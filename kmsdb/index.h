@@ -35,13 +35,14 @@ enum index_table {
 struct index_floors {
 	uint64_t refusals, forgotten, relayed, names; /* seconds */
 };
-/* Row `kmsdb`: schema 4, last 8, hash 32, counter 8, floors 5 each (widths). */
+/* Row `kmsdb`: schema 4, last 8, hash 32, counter 8, floors 5 each, erased 8 (widths). */
 struct index_meta {
 	uint32_t schema;
 	uint64_t last; /* last batch whose every effect is in the index */
 	uint8_t hash[32];
 	uint64_t counter; /* highest in any entry about a client */
 	struct index_floors floors;
+	uint64_t erased; /* batch up to which every ERASE entry is carried out in the journal */
 };
 
 enum index_use {
@@ -85,6 +86,13 @@ void index_swap_hot(struct index *ix, const uint8_t cmid[16], const uint8_t row[
 /* Counts clients more or fewer in that row. */
 void index_count(struct index *ix, const uint8_t key[ROW_COUNT_KEY], int64_t by);
 void index_put_meta(struct index *ix, const struct index_meta *meta);
+/*
+ * A transaction of its own: of the next count clients, from that CMID on, blanks the names of those
+ * that were last seen up to floor; with the last of them, also of what the relay observed. *more:
+ * there are others, from *from on.
+ */
+int index_blank(
+    struct index *ix, uint8_t from[ROW_CMID], uint64_t floor, unsigned count, bool *more);
 int index_commit(struct index *ix); /* INDEX_MAP_FULL, KMS_E_FULL, KMS_E_IO */
 
 /*

@@ -176,6 +176,7 @@ kmsdb_close(struct kmsdb *db)
 	merkle_tree_free(db->tree);
 	free(db->record);
 	free(db->undo);
+	free(db->jobs.list);
 	if (db->lockfd >= 0)
 		close(db->lockfd);
 	if (db->journalfd >= 0)

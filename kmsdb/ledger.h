@@ -34,6 +34,13 @@ struct undo {
 	struct index_floors floors; /* before */
 };
 
+/* An ERASE entry that is not carried out (erase.h). */
+struct erase_job {
+	uint8_t cmid[16]; /* zeros: all clients */
+	uint64_t upto;    /* seconds */
+	uint64_t batch;
+};
+
 struct checkpoint;
 
 struct kmsdb {
@@ -44,6 +51,10 @@ struct kmsdb {
 	struct seats seats;
 	uint64_t counter; /* highest of any entry about a client */
 	struct index_floors floors;
+	struct {
+		struct erase_job *list;
+		size_t count, room;
+	} jobs;
 	struct journal *journal; /* NULL: read only */
 	struct generation generations[2];
 	struct generation *active;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "kmsdb/erase.h"
 #include "kmsdb/ledger.h"
 #include "kmsdb/scan.h"
 #include "libkms/kms_error.h"
@@ -88,6 +89,8 @@ replay_batch(struct kmsdb *db, struct scan *s, struct fault *fault)
 	for (uint32_t i = 0; i < r->batch.size && status == KMS_OK; i++) {
 		place.leaf = i;
 		status = ledger_apply(db, &r->items[i], &place, &db->undo[0]);
+		if (status == KMS_OK)
+			status = erase_note(db, &r->items[i], ref.number);
 	}
 	if (status == KMS_E_SCHEMA && scan_check_entries(s) != KMS_OK)
 		return fault_set(fault, status, "%s", s->fault.text);
@@ -165,6 +168,9 @@ replay(struct kmsdb *db, bool journal, struct fault *fault)
 		status = scan_open(&s, db->journalfd, NULL, 0, fault);
 	else if ((status = check_segments(db, fault)) == KMS_OK)
 		status = find_last(db, &s, fault);
+	/* An erasure that the last run did not finish. */
+	if (status == KMS_OK && journal && db->meta.erased < db->meta.last)
+		status = erase_find(db, db->meta.erased, db->meta.last, fault);
 	if (status == KMS_OK)
 		status = replay_from(db, s, db->meta.last > 0, journal, fault);
 	scan_close(s);

@@ -97,6 +97,12 @@ row_hot_batch(const uint8_t row[ROW_HOT])
 	return get(row + 32, 6);
 }
 
+uint64_t
+row_hot_last_seen(const uint8_t row[ROW_HOT])
+{
+	return get(row + 52, 5);
+}
+
 bool
 row_hot_borrowed(const uint8_t row[ROW_HOT])
 {

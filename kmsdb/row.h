@@ -67,6 +67,7 @@ int row_hot_decode(struct client_row *r, const uint8_t cmid[ROW_CMID], const uin
 /* The minute until which the encoded row counts its client, 0: it does not. */
 uint32_t row_hot_counts(const uint8_t row[ROW_HOT]);
 uint64_t row_hot_batch(const uint8_t row[ROW_HOT]);
+uint64_t row_hot_last_seen(const uint8_t row[ROW_HOT]);
 uint16_t row_hot_seat(const uint8_t row[ROW_HOT]);
 bool row_hot_borrowed(const uint8_t row[ROW_HOT]);
 /* Returns the size. */

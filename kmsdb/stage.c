@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kmsdb/erase.h"
 #include "kmsdb/scan.h"
 #include "libkms/core/lease.h"
 
@@ -112,6 +113,21 @@ stamp(struct kmsdb *db, const struct batch_ref *ref)
 	}
 }
 
+/* From memory that cannot be had, the next start finds it in the journal. */
+static void
+note_erase(struct kmsdb *db, uint64_t batch)
+{
+	for (uint32_t i = 0; i < db->staged; i++) {
+		const uint8_t *item = db->record + db->at[i];
+
+		if (item[3] == ENTRY_ERASE)
+			erase_note(db,
+			    &(struct item){
+				.entry = item + 2, .entry_len = (size_t)(item[0] << 8 | item[1]) },
+			    batch);
+	}
+}
+
 int
 kmsdb_commit(
     struct kmsdb *db, const uint8_t host_id[16], uint64_t now, kmsdb_sign_fn sign, void *arg)
@@ -142,6 +158,7 @@ kmsdb_commit(
 		return status;
 	}
 	stamp(db, &ref);
+	note_erase(db, ref.number);
 	generation_add_batch(db->active, &ref, host_id);
 	db->bundles = db->staged;
 	db->staged = 0;
@@ -225,12 +242,28 @@ read_back(struct kmsdb *db, const struct batch_ref *ref, struct readback *r)
 	return KMS_OK;
 }
 
+/* Erased, also if the octets are still there. */
+static bool
+names_erased(struct kmsdb *db, const struct item *item)
+{
+	uint64_t time = entry_time(item->entry, item->entry_len);
+	struct client_row row;
+	struct kmsdb_cold cold;
+
+	if (time <= db->floors.names)
+		return true;
+	return entry_kind_is_client(entry_kind(item->entry, item->entry_len)) &&
+	       ledger_client(db, item->entry + ENTRY_HEAD, &row) == KMS_OK &&
+	       ledger_cold(db, &row, &cold) == KMS_OK && time <= cold.erased;
+}
+
 int
 kmsdb_bundle_read(
     struct kmsdb *db, uint64_t batch, uint32_t leaf, uint8_t *out, size_t size, size_t *len)
 {
 	struct readback *r;
 	struct batch_ref ref;
+	struct item item;
 	int status;
 
 	*len = 0;
@@ -248,6 +281,9 @@ kmsdb_bundle_read(
 	}
 	if (leaf >= r->record.batch.size)
 		return KMS_E_NOT_FOUND;
-	*len = bundle(r->tree, r->octets, &r->record.items[leaf], leaf, out, size);
+	item = r->record.items[leaf];
+	if (names_erased(db, &item))
+		item.aside_len = 0;
+	*len = bundle(r->tree, r->octets, &item, leaf, out, size);
 	return *len > 0 ? KMS_OK : KMS_E_TOO_LARGE;
 }

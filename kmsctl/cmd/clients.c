@@ -1,5 +1,5 @@
 /*
- * clients.c - clients, client show, revoke, unrevoke, forget.
+ * clients.c - clients, client show, revoke, unrevoke, forget, erase.
  */
 #include "kmsctl/ledger/clients.h"
 
@@ -244,6 +244,13 @@ run_client_forget(struct ctl *ctl)
 	    "The client is no longer counted. If it asks again, it is a new client.");
 }
 
+static int
+run_client_erase(struct ctl *ctl)
+{
+	return act_on_client(ctl, CONTROL_CLIENT_ERASE, "erased",
+	    "Its names and addresses up to now are erased, in the journal too. If it still renews, it brings its name again. Backups and exports that were made before still have it.");
+}
+
 static const struct option_row clients_rows[] = {
 	{ "product", 0, "NAME|UUID", "only clients of this product",
 	    .offset = offsetof(struct clients_options, product), .complete = "ask products" },
@@ -298,6 +305,15 @@ const struct ctl_command cmd_client_unrevoke = {
 	.line.min = 1,
 	.line.max = 1,
 	.run = run_client_unrevoke,
+};
+const struct ctl_command cmd_client_erase = {
+	.line.noun = "client",
+	.line.verb = "erase",
+	.line.args = "CMID|NAME",
+	.line.summary = "erase a client's names and addresses; it stays counted",
+	.line.min = 1,
+	.line.max = 1,
+	.run = run_client_erase,
 };
 const struct ctl_command cmd_client_forget = {
 	.line.noun = "client",

@@ -75,6 +75,7 @@ enum control_verb {
 	CONTROL_CLIENT_REVOKE = 10,       /* s cmid */
 	CONTROL_CLIENT_FORGET = 11,       /* s cmid: row client, u revoked: it still is */
 	CONTROL_CLIENT_UNREVOKE = 13,     /* s cmid */
+	CONTROL_CLIENT_ERASE = 14,        /* s cmid: its names up to now, here and in the journal */
 	CONTROL_REVOCATIONS_INSTALL = 50, /* b file, b signature */
 	CONTROL_PUBLISHER_ROTATE = 51,    /* b file, b signature */
 	/* s key (UUID): row removed: s publisher, s what, u confirmed */

@@ -172,6 +172,28 @@ subtest 'revoke and forget' => sub {
     is(product_now()->{counted}, 5, 'five are counted');
 };
 
+sub in_journal ($text) { return scalar grep { index(slurp($_), $text) >= 0 } glob $appliance->dir . '/state/kmsdb/journal/*.seg' }
+subtest 'erase' => sub {
+    is(client('pc-erased', 'activate')->{exit}, 0, 'a client');
+    my ($shown) = $appliance->kmsctl_json(qw(client show pc-erased));
+    my $cmid = $shown->{client}{cmid};
+    ok(in_journal('pc-erased'), 'its name is in the journal');
+    is($appliance->kmsctl(qw(client erase pc-erased))->{exit}, 0, 'is erased');
+    wait_for(20, sub { !in_journal('pc-erased') }, 'the name leaves the disk');
+    ($shown) = $appliance->kmsctl_json('client', 'show', $cmid);
+    is(join(' ', @{ $shown->{client} }{qw(state counted)}), 'activated 1', 'the client stays, and counts');
+    is($shown->{client}{name} // '', '', 'without a name');
+    my ($check, $exit) = $appliance->kmsctl_json(qw(ledger check));
+    is($exit, 0, 'ledger check finds nothing') or diag(explain $check);
+    cmp_ok($check->{erased}, '>=', 1, 'but tells how many names are erased');
+    sleep 1; # a name of the second in which it was erased stays erased
+    is(client('pc-erased', 'renew')->{exit}, 0, 'it renews');
+    is(($appliance->kmsctl_json('client', 'show', $cmid))[0]{client}{name}, 'pc-erased', 'and brings its name again');
+    is($appliance->kmsctl(qw(client forget pc-erased))->{exit}, 0, 'it is forgotten');
+    is($appliance->kmsctl('client', 'erase', $cmid)->{exit}, 0, 'and erased after that');
+    wait_for(20, sub { !in_journal('pc-erased') }, 'which leaves nothing');
+};
+
 subtest 'SIGHUP' => sub {
     my $before = $appliance->children;
     spew($appliance->ini, slurp($appliance->ini) . "[limits]\nidle_timeout = 120\n");
@@ -214,7 +236,7 @@ subtest 'SIGTERM, and what kmsctl does without kmsd' => sub {
     is($exit, 3, 'status: exit 3');
     ok(!$status->{running}, 'not running');
     is($status->{error}{symbol}, 'KMS_E_NOT_RUNNING', 'says why');
-    is($status->{ledger}{clients}, 1 + @{ $before->{clients} }, 'and what the ledger holds, the forgotten client too');
+    is($status->{ledger}{clients}, 2 + @{ $before->{clients} }, 'and what the ledger holds, the forgotten clients too');
     is((grep { $_->{number} == 2 } @{ $status->{pools} })[0]{counted}, 5, 'five counted');
     is($appliance->kmsctl('status')->{exit}, 3, 'status as text: exit 3');
 

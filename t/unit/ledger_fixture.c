@@ -32,6 +32,7 @@ count_log(int level, const char *event, const char *text, void *arg)
 	f->torn += strcmp(event, "journal-torn") == 0;
 	f->failed += strcmp(event, "checkpoint-failed") == 0;
 	f->maps += strcmp(event, "index-map") == 0;
+	f->erased += strcmp(event, "names-erased") == 0;
 	f->spoilt += strcmp(event, "asides-spoilt") == 0;
 }
 
@@ -436,4 +437,15 @@ fixture_same(struct fixture *f, const char *a, const char *b)
 
 	snprintf(command, sizeof(command), "cmp '%s/%s' '%s/%s'", f->path, a, f->path, b);
 	assert_int_equal(system(command), 0);
+}
+
+void
+fixture_erased(struct fixture *f)
+{
+	f->erased = 0;
+	for (int i = 0; i < 2000 && f->erased == 0; i++) {
+		fixture_commit(f);
+		usleep(5000);
+	}
+	assert_int_equal(f->erased, 1);
 }

@@ -23,11 +23,11 @@ struct fixture {
 	uint8_t publisher[8];
 	struct kmsdb_options opt;
 	struct kmsdb *db;
-	struct fault fault;                  /* of the last call that took it */
-	uint64_t time;                       /* of the entry staged last: that of the batch */
-	uint64_t counter;                    /* of the last entry about a client */
-	int sign_fails;                      /* status that the signer returns, once */
-	unsigned torn, failed, maps, spoilt; /* log events seen */
+	struct fault fault; /* of the last call that took it */
+	uint64_t time;      /* of the entry staged last: that of the batch */
+	uint64_t counter;   /* of the last entry about a client */
+	int sign_fails;     /* status that the signer returns, once */
+	unsigned torn, failed, maps, spoilt, erased; /* log events seen */
 };
 
 /* Under /dev/shm, $TMPDIR or /tmp; or under base. */
@@ -91,6 +91,8 @@ int fixture_check(struct fixture *f);
 void fixture_drop_index(struct fixture *f);
 /* Copy kmsdb/index aside, and back. */
 void fixture_copy(struct fixture *f, const char *from, const char *to);
+/* Waits, with commits of nothing, until the log says that names were erased. */
+void fixture_erased(struct fixture *f);
 /* Two files below the state directory are equal. */
 void fixture_same(struct fixture *f, const char *a, const char *b);
 

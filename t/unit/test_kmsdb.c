@@ -66,6 +66,21 @@ is_absent(struct fixture *f, uint32_t number)
 	assert_int_equal(kmsdb_client_get(f->db, cmid, &c), KMS_E_NOT_FOUND);
 }
 
+static struct certificate
+certificate_of(const struct fixture *f)
+{
+	struct certificate cert;
+
+	memset(&cert, 0, sizeof(cert));
+	memcpy(cert.publisher, f->publisher, 8);
+	memcpy(cert.sign_pk, f->sign_pk, 32);
+	memcpy(cert.host_id, f->host_id, 16);
+	cert.not_after = UINT64_MAX;
+	cert.product_count = 1;
+	memset(cert.products[0], 0x41, 16);
+	return cert;
+}
+
 static void
 test_lease_is_seen_at_once(void **state)
 {
@@ -435,6 +450,99 @@ test_erase(void **state)
 	assert_int_equal(fixture_check(f), KMS_OK);
 }
 
+/* How often the text is in the journal. */
+static unsigned
+in_journal(struct fixture *f, const char *text)
+{
+	char names[8][32];
+	unsigned found = 0;
+
+	for (size_t n = fixture_segments(f, names, 8); n > 0; n--) {
+		size_t len;
+		uint8_t *octets = fixture_read(f, names[n - 1], &len), *at = octets;
+
+		while ((at = memmem(at, len - (size_t)(at - octets), text, strlen(text))) != NULL) {
+			found++;
+			at++;
+		}
+		free(octets);
+	}
+	return found;
+}
+
+static void
+erase_and_die(struct fixture *f)
+{
+	struct fixture_entry e = { .kind = ENTRY_ERASE,
+		.client = 3,
+		.time = FIXTURE_NOW + 20,
+		.value = FIXTURE_NOW + 20 };
+
+	fixture_stage(f, &e);
+	fixture_commit(f);
+	assert_int_equal(kmsdb_checkpoint(f->db), KMS_OK);
+}
+
+/* Erased names leave the disk, beside a writer and after a crash; all that was proved still is. */
+static void
+test_erase_on_disk(void **state)
+{
+	struct fixture *f = *state;
+	struct certificate cert = certificate_of(f);
+	struct fixture_entry e = {
+		.kind = ENTRY_ERASE, .client = 2, .time = FIXTURE_NOW + 10, .value = FIXTURE_NOW
+	};
+	uint8_t bundle[LEASE_MAX];
+	struct entry_client lease;
+	struct aside names;
+	struct kmsdb_cold h;
+	size_t len;
+
+	fixture_leases(f, 1, 5, 1, FIXTURE_NOW);
+	fixture_leases(f, 2, 2, 2, FIXTURE_NOW + 5);
+	assert_int_equal(in_journal(f, "client-2.example"), 2);
+	fixture_stage(f, &e);
+	fixture_commit(f);
+	/* Gone for a reader at once. */
+	assert_int_equal(kmsdb_bundle_read(f->db, 1, 1, bundle, sizeof(bundle), &len), KMS_OK);
+	assert_int_equal(lease_verify(&lease, bundle, len, &cert, NULL, NULL), KMS_OK);
+	assert_int_equal(lease_names(&names, bundle, len, &lease), KMS_E_NOT_FOUND);
+	fixture_erased(f);
+	assert_int_equal(in_journal(f, "client-2.example"), 1);
+	assert_int_equal(in_journal(f, "client-3.example"), 2);
+	assert_int_equal(kmsdb_bundle_read(f->db, 2, 0, bundle, sizeof(bundle), &len), KMS_OK);
+	assert_int_equal(lease_verify(&lease, bundle, len, &cert, NULL, NULL), KMS_OK);
+	assert_int_equal(lease_names(&names, bundle, len, &lease), KMS_OK);
+	fixture_close(f);
+	assert_int_equal(fixture_check(f), KMS_OK);
+	/* Killed between the entry and its work: the next start does it. */
+	fixture_crash(f, erase_and_die);
+	fixture_open(f);
+	fixture_erased(f);
+	assert_int_equal(in_journal(f, "client-3.example"), 0);
+	assert_int_equal(in_journal(f, "client-4.example"), 1);
+	/* All clients, up to a time. */
+	e.all = true;
+	e.time = FIXTURE_NOW + 40;
+	e.value = FIXTURE_NOW + 4;
+	fixture_stage(f, &e);
+	fixture_commit(f);
+	fixture_erased(f);
+	assert_int_equal(in_journal(f, "client-1.example"), 0);
+	assert_int_equal(in_journal(f, "client-4.example"), 0);
+	assert_int_equal(in_journal(f, "client-2.example"), 1);
+	assert_int_equal(kmsdb_cold_get(f->db, client(f, 4).cmid, &h), KMS_OK);
+	assert_string_equal(h.name, "");
+	fixture_close(f);
+	assert_int_equal(fixture_check(f), KMS_OK);
+	fixture_drop_index(f);
+	fixture_open(f);
+	assert_int_equal(kmsdb_cold_get(f->db, client(f, 2).cmid, &h), KMS_OK);
+	assert_string_equal(h.name, "client-2.example");
+	fixture_close(f);
+	assert_int_equal(fixture_check(f), KMS_OK);
+}
+
 static void
 test_host_changes(void **state)
 {
@@ -620,21 +728,6 @@ test_largest_clients(void **state)
 	fixture_open(f);
 }
 
-static struct certificate
-certificate_of(const struct fixture *f)
-{
-	struct certificate cert;
-
-	memset(&cert, 0, sizeof(cert));
-	memcpy(cert.publisher, f->publisher, 8);
-	memcpy(cert.sign_pk, f->sign_pk, 32);
-	memcpy(cert.host_id, f->host_id, 16);
-	cert.not_after = UINT64_MAX;
-	cert.product_count = 1;
-	memset(cert.products[0], 0x41, 16);
-	return cert;
-}
-
 /* Bundles of the batch just committed, and of older ones read back, are leases that verify. */
 static void
 test_bundles(void **state)
@@ -752,6 +845,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_classes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_header_of_row, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_erase, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_erase_on_disk, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_host_changes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_undo, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bounds, setup, teardown),

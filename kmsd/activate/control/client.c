@@ -178,3 +178,23 @@ control_client_forget(struct control_request *q)
 {
 	return end_seat(q, ENTRY_FORGET);
 }
+
+/* Also of one that was forgotten. */
+int
+control_client_erase(struct control_request *q)
+{
+	struct entry_about e = { .kind = ENTRY_ERASE };
+	struct kmsdb_client c;
+	int rc;
+
+	if ((rc = control_id(q, "cmid", e.cmid)) != KMS_OK)
+		return rc;
+	pending_finish(q->activate);
+	if ((rc = kmsdb_client_get(q->activate->db, e.cmid, &c)) == KMS_E_NOT_FOUND)
+		snprintf(q->why, CONTROL_WHY, "no such client (kmsctl clients lists all)");
+	if (rc != KMS_OK)
+		return rc;
+	activate_clock(q->activate);
+	e.value = q->activate->now;
+	return write_about(q, &e);
+}

@@ -77,6 +77,7 @@ static const struct {
 	{ CONTROL_RELAY_STATUS, "relay status", false, false, control_relay_status },
 	{ CONTROL_CLIENT_UNREVOKE, "client unrevoke", true, false, control_client_unrevoke },
 	{ CONTROL_CLIENT_FORGET, "client forget", true, false, control_client_forget },
+	{ CONTROL_CLIENT_ERASE, "client erase", true, false, control_client_erase },
 };
 
 /* A request may contain a passphrase. */

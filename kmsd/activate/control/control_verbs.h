@@ -40,6 +40,7 @@ int control_client_show(struct control_request *q);
 int control_client_revoke(struct control_request *q);
 int control_client_unrevoke(struct control_request *q);
 int control_client_forget(struct control_request *q);
+int control_client_erase(struct control_request *q);
 int control_relay_name(struct control_request *q);
 int control_relay_status(struct control_request *q);
 
