@@ -48,7 +48,7 @@ learn(struct verify *c, const struct record *r)
 			continue;
 		if (kind == ENTRY_START) {
 			memcpy(s->sign_pk, e.blob, 32);
-			memcpy(s->host_id, e.subject, 16);
+			certificate_host_id(s->host_id, e.blob);
 		} else if (kind == ENTRY_CERTIFICATE &&
 			   certificate_decode(&cert, e.blob, e.blob_len) == KMS_OK) {
 			memcpy(s->sign_pk, cert.sign_pk, 32);

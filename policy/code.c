@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LAYOUT_VERSION 1
 #define CHECK_OCTETS 3 /* of a hash over the whole, at its end */
 #define SYMBOLS_MAX (CODE_GROUPS_MAX * CODE_GROUP + 64)
 #define PIECES_MAX 256
@@ -167,6 +166,13 @@ groups_due(size_t len)
 
 /* -- writing -- */
 
+/* A confirmation's code of version 1 stood for a certificate that no program makes any more. */
+static uint8_t
+layout_version(enum code_kind kind)
+{
+	return kind == CODE_CONFIRMATION ? 2 : 1;
+}
+
 size_t
 code_format(char *out, size_t size, enum code_kind kind, const uint8_t *octets, size_t len)
 {
@@ -179,7 +185,7 @@ code_format(char *out, size_t size, enum code_kind kind, const uint8_t *octets, 
 	memcpy(all, octets, len);
 	whole_check(all + len, kind, octets, len);
 	data[0] = (uint8_t)symbol((char)kind);
-	data[1] = LAYOUT_VERSION;
+	data[1] = layout_version(kind);
 	data[2] = (uint8_t)(len >> 5);
 	data[3] = len & 31;
 	for (size_t bit = 0; bit < (len + CHECK_OCTETS) * 8; bit++) {
@@ -368,9 +374,10 @@ read_head(const struct symbols *s, enum code_kind kind, size_t *len, struct faul
 		    : s->at[0] == symbol(CODE_CONFIRMATION)
 			? "this is the code of a confirmation: use kmsctl key confirm"
 			: "this is not a code of a publisher: it begins with another letter");
-	if (s->at[1] != LAYOUT_VERSION)
-		return fault_set(
-		    err, KMS_E_FORMAT, "this code needs a newer kmsctl (version %u)", s->at[1]);
+	if (s->at[1] != layout_version(kind))
+		return fault_set(err, KMS_E_SCHEMA,
+		    "this code has version %u, and this program reads version %u: ask the publisher for the file instead",
+		    s->at[1], layout_version(kind));
 	*len = (size_t)s->at[2] << 5 | s->at[3];
 	if (*len == 0 || *len > CODE_OCTETS)
 		return fault_set(

@@ -40,7 +40,8 @@ bool code_looks_like(const char *text);
 
 /*
  * The host key, and the signature of its file as host_key_format writes it (minisign's,
- * prehashed, without algorithm and key id). KMS_E_ARGUMENT when the key does not fit.
+ * prehashed, without algorithm and key id). KMS_E_ARGUMENT when the key does not fit, or has
+ * entitlements, which go as a file only.
  */
 int host_key_code(char out[CODE_TEXT], const struct host_key *key, const uint8_t signature[64]);
 int host_key_code_parse(
@@ -64,8 +65,7 @@ int confirm_code_decode(struct confirm_code *out, const uint8_t *octets, size_t 
  * the pack does not know the key's group, or the group covers nothing; KMS_E_TOO_LARGE.
  */
 int confirm_code_certificate(uint8_t *out, size_t size, size_t *len, const struct confirm_code *c,
-    const struct host_key *key, const struct policy_pack *pack, const uint8_t sign_pk[32],
-    const uint8_t kx_pk[32]);
+    const struct host_key *key, const struct policy_pack *pack, const uint8_t sign_pk[32]);
 
 /*
  * Nine groups of six digits with a check digit each, to be read over a telephone: one host

@@ -93,7 +93,7 @@ host_key_code(char out[CODE_TEXT], const struct host_key *key, const uint8_t sig
 	put_number(&w, key->hosts);
 	put_number(&w, key->confirmations);
 	wire_put(&w, signature, 64);
-	if (w.bad || key->not_after < key->not_before ||
+	if (w.bad || key->entitlements.len > 0 || key->not_after < key->not_before ||
 	    code_format(out, CODE_TEXT, CODE_HOST_KEY, octets, wire_written(&w)) == 0)
 		return KMS_E_ARGUMENT;
 	return KMS_OK;
@@ -196,22 +196,21 @@ take_products(struct certificate *cert, const struct policy_pack *pack)
 
 int
 confirm_code_certificate(uint8_t *out, size_t size, size_t *len, const struct confirm_code *c,
-    const struct host_key *key, const struct policy_pack *pack, const uint8_t sign_pk[32],
-    const uint8_t kx_pk[32])
+    const struct host_key *key, const struct policy_pack *pack, const uint8_t sign_pk[32])
 {
 	struct certificate cert = { .serial = c->serial,
 		.issued = c->issued,
 		.not_before = key->not_before,
 		.not_after = key->not_after,
 		.capacity = key->capacity,
-		.confirmation = c->confirmation };
+		.confirmation = c->confirmation,
+		.entitlements = key->entitlements };
 	int rc;
 
 	*len = 0;
 	memcpy(cert.publisher, key->publisher, sizeof(cert.publisher));
 	memcpy(cert.host_key_id, key->id, sizeof(cert.host_key_id));
 	memcpy(cert.sign_pk, sign_pk, sizeof(cert.sign_pk));
-	memcpy(cert.kx_pk, kx_pk, sizeof(cert.kx_pk));
 	memcpy(cert.group, key->group, sizeof(cert.group));
 	memcpy(cert.customer, key->customer, sizeof(cert.customer));
 	if ((rc = take_products(&cert, pack)) != KMS_OK)

@@ -73,6 +73,49 @@ open_arg(struct ini_reader *r, const char *argument)
 	return r->arg;
 }
 
+static unsigned
+count_entitlements(const struct entitlements *all)
+{
+	struct entitlement e;
+	struct wire_reader r;
+	unsigned n = 0;
+
+	wire_reader_init(&r, all->octets, all->len);
+	while (entitlements_next(&r, &e))
+		n++;
+	return n;
+}
+
+/* KEY VALUE; the value may be empty. */
+static bool
+read_entitlement(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	struct host_key *k = record;
+	char name[ENTITLEMENT_KEY + 1];
+	size_t n = strcspn(value, " ");
+	int rc = KMS_E_FORMAT;
+
+	if (n <= ENTITLEMENT_KEY) {
+		snprintf(name, sizeof(name), "%.*s", (int)n, value);
+		value += n + (value[n] == ' ');
+		rc = value_text_ok(value, ENTITLEMENT_VALUE)
+			 ? entitlements_add(&k->entitlements, name, value)
+			 : KMS_E_FORMAT;
+	}
+	if (rc == KMS_E_EXISTS)
+		return ini_fail(r, r->line, "entitlement: %s is there twice", name);
+	if (rc == KMS_E_TOO_LARGE)
+		return ini_fail(r, r->line, "entitlement: all of them have more than %d bytes",
+		    ENTITLEMENTS_MAX);
+	if (rc == KMS_OK && count_entitlements(&k->entitlements) > HOST_KEY_ENTITLEMENTS)
+		return ini_fail(r, r->line, "entitlement: there are more than %d lines of it",
+		    HOST_KEY_ENTITLEMENTS);
+	return rc == KMS_OK
+		   ? true
+		   : ini_expected(r, key, value,
+			 "KEY VALUE: a key of 1 to 32 of a-z 0-9 . - that begins with a letter, and text");
+}
+
 static const struct ini_key host_key_keys[] = {
 	{ "id", ini_uuid, AT(host_key, id), 0, 0, NULL, false },
 	{ "publisher", ini_hex, AT(host_key, publisher), 0, 0, NULL, false },
@@ -84,6 +127,7 @@ static const struct ini_key host_key_keys[] = {
 	{ "capacity", ini_number, AT(host_key, capacity), 0, UINT32_MAX, "0", false },
 	{ "hosts", ini_number, AT(host_key, hosts), 1, UINT16_MAX, "6", false },
 	{ "confirmations", ini_number, AT(host_key, confirmations), 1, UINT16_MAX, "10", false },
+	{ "entitlement", read_entitlement, 0, 0, 0, 0, "", INI_REPEATS },
 };
 static const struct ini_section host_key_sections[] = {
 	{ "host-key", NULL, true, open_arg, host_key_keys, COUNT(host_key_keys) },
@@ -99,6 +143,25 @@ host_key_parse(struct host_key *out, const char *text, size_t len, struct fault 
 	if (rc == KMS_OK && out->not_after < out->not_before)
 		return fault_set(err, KMS_E_FORMAT, "not-after is before not-before");
 	return rc;
+}
+
+static void
+put_entitlements(struct text *t, const struct entitlements *all)
+{
+	struct entitlement e;
+	struct wire_reader r;
+	char value[ENTITLEMENT_VALUE + 1];
+
+	if (count_entitlements(all) > HOST_KEY_ENTITLEMENTS)
+		t->bad = true;
+	wire_reader_init(&r, all->octets, all->len);
+	while (entitlements_next(&r, &e)) {
+		snprintf(value, sizeof(value), "%.*s", e.value_len, e.value);
+		if (!value_text_ok(value, ENTITLEMENT_VALUE) ||
+		    sizeof("entitlement = ") + e.key_len + e.value_len > INI_LINE_MAX)
+			t->bad = true;
+		text_put(t, "entitlement = %.*s%s%s\n", e.key_len, e.key, *value ? " " : "", value);
+	}
 }
 
 size_t
@@ -119,6 +182,7 @@ host_key_format(char *out, size_t size, const struct host_key *k)
 	put_time(&t, "not-after", k->not_after);
 	text_put(&t, "capacity = %u\nhosts = %u\nconfirmations = %u\n", k->capacity, k->hosts,
 	    k->confirmations);
+	put_entitlements(&t, &k->entitlements);
 	return text_end(&t);
 }
 
@@ -128,7 +192,6 @@ static const struct ini_key request_keys[] = {
 	{ "host-key", ini_uuid, AT(confirm_request, host_key_id), 0, 0, NULL, false },
 	{ "publisher", ini_hex, AT(confirm_request, publisher), 0, 0, NULL, false },
 	{ "sign-key", ini_base64, AT(confirm_request, sign_pk), 0, 0, NULL, false },
-	{ "exchange-key", ini_base64, AT(confirm_request, kx_pk), 0, 0, NULL, false },
 	{ "time", ini_time, AT(confirm_request, time), 0, 0, NULL, false },
 	{ "host-name", ini_text, AT(confirm_request, host_name), 0, 0, "", false },
 	{ "signature", ini_base64, AT(confirm_request, signature), 0, 0, NULL, false },
@@ -143,11 +206,10 @@ confirm_request_octets(uint8_t out[CONFIRM_REQUEST_SIGNED], const struct confirm
 	struct wire_writer w;
 
 	wire_writer_init(&w, out, CONFIRM_REQUEST_SIGNED);
-	wire_put(&w, "KMSREQ01", 8);
+	wire_put(&w, "KMSREQ02", 8);
 	wire_put(&w, r->host_key_id, sizeof(r->host_key_id));
 	wire_put(&w, r->publisher, sizeof(r->publisher));
 	wire_put(&w, r->sign_pk, sizeof(r->sign_pk));
-	wire_put(&w, r->kx_pk, sizeof(r->kx_pk));
 	wire_put_u64(&w, r->time);
 	wire_put_text(&w, r->host_name, sizeof(r->host_name) - 1);
 }
@@ -163,7 +225,6 @@ confirm_request_format(char *out, size_t size, const struct confirm_request *r)
 	put_uuid(&t, "host-key", r->host_key_id);
 	put_hex(&t, "publisher", r->publisher, sizeof(r->publisher));
 	put_base64(&t, "sign-key", r->sign_pk, sizeof(r->sign_pk));
-	put_base64(&t, "exchange-key", r->kx_pk, sizeof(r->kx_pk));
 	put_time(&t, "time", r->time);
 	text_put(&t, "host-name = %s\n", r->host_name);
 	put_base64(&t, "signature", r->signature, sizeof(r->signature));

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "libkms/base/fault.h"
+#include "libkms/core/entitlement.h"
 #include "libkms/kms_error.h"
 
 /* KMS host key: what a customer bought. */
@@ -22,7 +23,9 @@ struct host_key {
 	uint32_t capacity;      /* 0: no limit */
 	uint16_t hosts;         /* hosts that may be confirmed (default 6) */
 	uint16_t confirmations; /* for each of them (default 10) */
+	struct entitlements entitlements;
 };
+#define HOST_KEY_ENTITLEMENTS 16 /* lines of them */
 int host_key_parse(struct host_key *out, const char *text, size_t len, struct fault *err);
 /* ini text into out; returns the length, 0 when it does not fit. */
 size_t host_key_format(char *out, size_t size, const struct host_key *k);
@@ -32,16 +35,15 @@ struct confirm_request {
 	uint8_t host_key_id[16];
 	uint8_t publisher[8];
 	uint8_t sign_pk[32];
-	uint8_t kx_pk[32];
 	uint64_t time;
 	char host_name[65];
 	/*
-	 * Ed25519 by sign_pk over "KMSREQ01", host_key_id, publisher, sign_pk, kx_pk, time
+	 * Ed25519 by sign_pk over "KMSREQ02", host_key_id, publisher, sign_pk, time
 	 * (u64), host_name (64, zero padded): proves possession
 	 */
 	uint8_t signature[64];
 };
-#define CONFIRM_REQUEST_SIGNED (8 + 16 + 8 + 32 + 32 + 8 + 64)
+#define CONFIRM_REQUEST_SIGNED (8 + 16 + 8 + 32 + 8 + 64)
 void confirm_request_octets(uint8_t out[CONFIRM_REQUEST_SIGNED], const struct confirm_request *r);
 size_t confirm_request_format(char *out, size_t size, const struct confirm_request *r);
 /* Also verifies the signature: KMS_E_SIGNATURE. */

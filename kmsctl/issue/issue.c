@@ -13,6 +13,7 @@
 
 #include "kmsctl/issue/register.h"
 #include "libkms/base/file.h"
+#include "libkms/core/entitlement.h"
 #include "libkms/core/minisig.h"
 #include "policy/values.h"
 
@@ -49,6 +50,15 @@ issue_time(struct issue *i, const char *key, uint64_t time)
 	char s[VALUE_TIME + 1];
 
 	tell_text(i->out, key, value_time_format(s, time) ? s : "after the year 9999");
+}
+
+void
+issue_entitlements(struct issue *i, const struct entitlements *all)
+{
+	char text[ENTITLEMENTS_TEXT];
+
+	if (all->len > 0)
+		tell_text(i->out, "entitlements", entitlements_text(text, all));
 }
 
 int

@@ -74,6 +74,10 @@ bool issue_path(struct issue *i, char out[ISSUE_PATH], const char *fmt, ...)
 /* A moment as text, to a program too. */
 void issue_time(struct issue *i, const char *key, uint64_t time);
 
+struct entitlements;
+/* "entitlements: KEY=VALUE, ..."; nothing when there is none. */
+void issue_entitlements(struct issue *i, const struct entitlements *all);
+
 struct issue_register;
 /* Opens the register of the publisher's directory, with a message for every failure. */
 int issue_register(struct issue *i, struct issue_register **out, bool write);

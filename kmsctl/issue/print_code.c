@@ -31,6 +31,9 @@ issue_key_code(struct issue *i, const struct secret_key *k, const struct host_ke
 	/* Ed25519 is deterministic: this is the signature in the file's .minisig. */
 	crypto_generichash(digest, sizeof(digest), (const uint8_t *)text, len, NULL, 0);
 	secret_key_sign(k, signature, digest, sizeof(digest));
+	if (key->entitlements.len > 0)
+		return fault_set(&i->fault, KMS_E_FORMAT,
+		    "a host key with entitlements cannot be given as a code: send the file");
 	if (host_key_code(code, key, signature) != KMS_OK ||
 	    host_key_code_parse(&again, again_signature, code, strlen(code), &err) != KMS_OK ||
 	    host_key_format(again_text, sizeof(again_text), &again) != len ||
@@ -62,7 +65,7 @@ issue_confirm_code(struct issue *i, const struct host_key *key, const struct pol
 	n = confirm_code_octets(octets, &code);
 	if (n == 0 || confirm_code_decode(&code, octets, n) != KMS_OK ||
 	    confirm_code_certificate(
-		again, sizeof(again), &again_len, &code, key, pack, c.sign_pk, c.kx_pk) != KMS_OK ||
+		again, sizeof(again), &again_len, &code, key, pack, c.sign_pk) != KMS_OK ||
 	    again_len != len || memcmp(again, cert, len) != 0 ||
 	    code_format(text, sizeof(text), CODE_CONFIRMATION, octets, n) == 0)
 		return fault_set(&i->fault, KMS_E_FORMAT,

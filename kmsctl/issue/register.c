@@ -23,7 +23,7 @@
 #define MAP_SIZE (UINT64_C(4) << 30) /* of address space, not of disk space */
 #define PATH_ROOM 1100
 #define HASH 32
-#define RECORD_MAX (EVENT_MAX + HASH)
+#define EVENT_RECORD_MAX (EVENT_MAX + HASH)
 
 enum table { EVENTS, REQUESTS, HOSTS, SERIALS, KEYS, REVOKED, META, TABLES };
 static const char *const names[TABLES] = {
@@ -159,8 +159,11 @@ read_event(struct issue_register *r, uint64_t number, struct register_event *out
 	put_u64(key, number);
 	if ((rc = get(r, EVENTS, key, sizeof(key), &v)) != KMS_OK)
 		return rc == KMS_E_NOT_FOUND ? KMS_E_ALTERED : rc;
-	if (v.mv_size < HASH || register_event_decode(out, v.mv_data, v.mv_size - HASH) != KMS_OK)
+	if (v.mv_size < HASH)
 		return KMS_E_ALTERED;
+	rc = register_event_decode(out, v.mv_data, v.mv_size - HASH);
+	if (rc != KMS_OK)
+		return rc == KMS_E_SCHEMA ? rc : KMS_E_ALTERED;
 	out->number = number;
 	return KMS_OK;
 }
@@ -211,7 +214,7 @@ derive(struct issue_register *r, const struct register_event *e)
 int
 register_append(struct issue_register *r, struct register_event *e)
 {
-	uint8_t record[RECORD_MAX], previous[HASH] = { 0 }, number[8];
+	uint8_t record[EVENT_RECORD_MAX], previous[HASH] = { 0 }, number[8];
 	size_t len = register_event_encode(record, EVENT_MAX, e);
 	MDB_val k = value(number, sizeof(number)), v = { 0 };
 	uint64_t last;

@@ -6,7 +6,7 @@
  * it, or absent.
  *
  * Event, all integers big-endian:
- *   0  1  version, 1                    94  8  not before, or from
+ *   0  1  version, 2                    94  8  not before, or from
  *   1  1  kind                         102  8  not after, or until
  *   2  2  flags (EVENT_OVERRIDE)       110  4  capacity
  *   4  8  time                         114  2  hosts
@@ -15,7 +15,8 @@
  *  36 16  host id                      150 32  SHA-256 of the certificate's signed bytes
  *  52  8  serial, or list number       182  8  new publisher key id
  *  60  2  number of this confirmation  190 32  new publisher key
- *  62 32  group, zero padded           222     customer, host name, reason: u8 length, text, each
+ *  62 32  group, zero padded           222     customer, host name, reason: u8 length, text, each;
+ *                                       then entitlements: u16 length, entitlement.h's bytes
  * and in the register 32 bytes behind it: SHA-256 of the 32 of the event before (zeros for the
  * first) and of this one. Fields that a kind does not have are zero.
  */
@@ -29,7 +30,7 @@
 #include "libkms/base/fault.h"
 #include "policy/host_key.h"
 
-#define EVENT_MAX 768
+#define EVENT_MAX (768 + 2 + ENTITLEMENTS_MAX)
 #define EVENT_REASON 100
 #define EVENT_OVERRIDE 0x0001 /* confirmed beyond a limit; reason says why */
 
@@ -64,11 +65,12 @@ struct register_event {
 	char customer[65];
 	char host_name[65];
 	char reason[EVENT_REASON + 1];
+	struct entitlements entitlements;
 };
 
 /*
  * register_event.c, pure. 0: does not fit. KMS_OK, KMS_E_TRUNCATED, KMS_E_TRAILING,
- * KMS_E_FORMAT.
+ * KMS_E_FORMAT, KMS_E_SCHEMA (another version).
  */
 size_t register_event_encode(uint8_t *out, size_t size, const struct register_event *e);
 int register_event_decode(struct register_event *e, const uint8_t *in, size_t len);

@@ -6,7 +6,7 @@
 #include "kmsctl/issue/register.h"
 #include "libkms/base/wire.h"
 
-#define LAYOUT_VERSION 1
+#define LAYOUT_VERSION 2
 
 static const char *const names[] = {
 	[EVENT_KEY] = "key",
@@ -49,6 +49,21 @@ get_short_text(struct wire_reader *r, char *out, size_t max)
 	return true;
 }
 
+static bool
+get_entitlements(struct wire_reader *r, struct entitlements *out)
+{
+	uint16_t len = wire_get_u16(r);
+	const uint8_t *octets = wire_view(r, len);
+
+	if (octets == NULL || len == 0)
+		return octets != NULL || len == 0;
+	if (entitlements_check(octets, len) != KMS_OK)
+		return false;
+	memcpy(out->octets, octets, len);
+	out->len = len;
+	return true;
+}
+
 size_t
 register_event_encode(uint8_t *out, size_t size, const struct register_event *e)
 {
@@ -79,6 +94,11 @@ register_event_encode(uint8_t *out, size_t size, const struct register_event *e)
 	put_short_text(&w, e->customer, sizeof(e->customer) - 1);
 	put_short_text(&w, e->host_name, sizeof(e->host_name) - 1);
 	put_short_text(&w, e->reason, sizeof(e->reason) - 1);
+	if (e->entitlements.len > 0 &&
+	    entitlements_check(e->entitlements.octets, e->entitlements.len) != KMS_OK)
+		w.bad = true;
+	wire_put_u16(&w, e->entitlements.len);
+	wire_put(&w, e->entitlements.octets, e->entitlements.len);
 	return w.bad ? 0 : wire_written(&w);
 }
 
@@ -93,6 +113,8 @@ register_event_decode(struct register_event *e, const uint8_t *in, size_t len)
 	memset(e, 0, sizeof(*e));
 	wire_reader_init(&r, in, len);
 	version = wire_get_u8(&r);
+	if (len > 0 && version != LAYOUT_VERSION)
+		return KMS_E_SCHEMA;
 	e->kind = wire_get_u8(&r);
 	e->flags = wire_get_u16(&r);
 	e->time = wire_get_u64(&r);
@@ -114,10 +136,10 @@ register_event_decode(struct register_event *e, const uint8_t *in, size_t len)
 	ok = get_short_text(&r, e->customer, sizeof(e->customer) - 1) && ok;
 	ok = get_short_text(&r, e->host_name, sizeof(e->host_name) - 1) && ok;
 	ok = get_short_text(&r, e->reason, sizeof(e->reason) - 1) && ok;
+	ok = get_entitlements(&r, &e->entitlements) && ok;
 	if ((rc = wire_finish(&r)) != KMS_OK)
 		return rc;
-	if (!ok || version != LAYOUT_VERSION || register_event_name(e->kind) == NULL ||
-	    e->flags & ~EVENT_OVERRIDE)
+	if (!ok || register_event_name(e->kind) == NULL || e->flags & ~EVENT_OVERRIDE)
 		return KMS_E_FORMAT;
 	return KMS_OK;
 }

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "kmsd/common/log.h"
+
 void
 activate_clock(struct activate *a)
 {
@@ -71,4 +73,30 @@ activate_record_start(struct activate *a)
 	if (rc == KMS_E_FULL || rc == KMS_E_IO)
 		return KMS_OK;
 	return rc;
+}
+
+int
+activate_open_exchange(struct activate *a)
+{
+	int rc = exchange_keys_open(
+	    &a->exchange, a->key, a->state_dir, a->now, a->config.exchange_rotation);
+
+	if (rc != KMS_OK)
+		log_event(LOG_CRIT, "exchange-key-failed", "%s", kms_strerror((uint32_t)rc));
+	return rc;
+}
+
+/* Session keys under a destroyed key would still open what was recorded. */
+static void
+forget_sessions(const uint8_t key_id[EXCHANGE_KEY_ID], void *arg)
+{
+	session_keys_forget(arg, key_id);
+}
+
+void
+activate_turn_exchange(struct activate *a)
+{
+	if (a->exchange != NULL)
+		exchange_keys_tick(
+		    a->exchange, a->now, a->config.exchange_rotation, forget_sessions, a->cache);
 }

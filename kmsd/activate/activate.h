@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kmsd/activate/exchange_keys.h"
 #include "kmsd/activate/host_identity.h"
 #include "kmsd/activate/pending.h"
 #include "kmsd/activate/publishers.h"
@@ -33,9 +34,10 @@ struct activate {
 	struct config config;
 	struct publishers publishers;
 	struct host_identity *key;
-	struct secrets secrets;     /* what kmsd handed over to unlock it */
-	unsigned wrong_passphrases; /* in a row */
-	uint64_t try_again;         /* monotonic seconds: no passphrase is tried before */
+	struct exchange_keys *exchange; /* NULL while the host is locked */
+	struct secrets secrets;         /* what kmsd handed over to unlock it */
+	unsigned wrong_passphrases;     /* in a row */
+	uint64_t try_again;             /* monotonic seconds: no passphrase is tried before */
 	struct session_keys *cache;
 	struct kmsdb *db;
 	struct pending *pending;
@@ -57,6 +59,14 @@ struct activate {
 };
 
 void activate_clock(struct activate *a);
+
+/*
+ * The exchange keys, once the host key is open. A failure is logged: without an exchange key no
+ * client can be served.
+ */
+int activate_open_exchange(struct activate *a);
+/* A new exchange key when it is time, and an end of the old one. */
+void activate_turn_exchange(struct activate *a);
 
 /*
  * An administrative entry: finishes the batch under way, then commits the entry alone. Time is

@@ -34,6 +34,11 @@ open_text(struct authenticated *out, const struct session *s, const struct seal_
 	if (seal_open_view(out->text, sizeof(out->text), &len, &s->keys, view) != KMS_OK)
 		return KMS_E_BAD_SEAL;
 	rc = message_request_decode(&out->request, out->text, len);
+	if (rc == KMS_OK && view->frame[FRAME_VERSION_AT] > out->request.highest_version)
+		rc = KMS_E_FORMAT;
+	if (rc == KMS_OK && frame_downgraded(view->frame[FRAME_VERSION_AT],
+				out->request.highest_version, FRAME_VERSION))
+		return KMS_E_DOWNGRADE;
 	if (rc == KMS_OK || rc == KMS_E_SCHEMA)
 		return rc == KMS_OK ? KMS_OK : KMS_E_NOT_OFFERED;
 	memset(&out->request, 0, sizeof(out->request));
@@ -45,21 +50,26 @@ open_text(struct authenticated *out, const struct session *s, const struct seal_
 }
 
 int
-authenticate(struct authenticated *out, struct host_identity *key, struct session_keys *cache,
-    const struct seal_request_view *view)
+authenticate(struct authenticated *out, const uint8_t host_id[SEAL_HOST],
+    const struct exchange_keys *exchange, struct session_keys *cache,
+    const struct seal_request_view *view, uint64_t now)
 {
 	const struct session *known;
 	int rc;
 
-	if (memcmp(view->host_id, host_identity_id(key), SEAL_HOST) != 0)
+	if (memcmp(view->host_id, host_id, SEAL_HOST) != 0)
 		return KMS_E_UNKNOWN_HOST;
-	if ((known = session_keys_get(cache, view->client_pk)) != NULL) {
+	if (!exchange_keys_has(exchange, view->key_id, now))
+		return KMS_E_UNKNOWN_KEY;
+	if ((known = session_keys_get(cache, view->key_id, view->client_pk)) != NULL) {
 		if ((rc = open_text(out, known, view)) != KMS_E_BAD_SEAL)
 			out->session = *known;
 		return rc;
 	}
+	memcpy(out->session.key_id, view->key_id, SEAL_KEY_ID);
 	memcpy(out->session.client_pk, view->client_pk, SEAL_PUBLIC);
-	if (host_identity_session(key, &out->session.keys, view->client_pk) != KMS_OK)
+	if (exchange_keys_session(
+		exchange, &out->session.keys, view->key_id, view->client_pk, now) != KMS_OK)
 		return KMS_E_BAD_SEAL;
 	if ((rc = open_text(out, &out->session, view)) != KMS_E_BAD_SEAL) {
 		seal_cmid(out->session.cmid, view->client_pk);

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kmsd/activate/host_identity.h"
+#include "kmsd/activate/exchange_keys.h"
 #include "kmsd/activate/session_keys.h"
 #include "libkms/core/frame.h"
 #include "libkms/core/message.h"
@@ -27,11 +27,14 @@ struct authenticated {
  */
 int authenticate_parse(struct seal_request_view *out, const uint8_t *frame, size_t len);
 /*
- * KMS_OK. Not authenticated, answer in the clear: KMS_E_UNKNOWN_HOST, KMS_E_BAD_SEAL.
+ * KMS_OK. Not authenticated, answer in the clear: KMS_E_UNKNOWN_HOST, KMS_E_UNKNOWN_KEY (sealed for
+ * an exchange key that was destroyed), KMS_E_BAD_SEAL.
  * Authenticated, answer sealed: KMS_E_BAD_REQUEST (malformed), KMS_E_NOT_OFFERED (an operation,
- * flag or critical TLV that this version does not know).
+ * flag or critical TLV that this version does not know), KMS_E_DOWNGRADE (both sides speak a newer
+ * frame version).
  */
-int authenticate(struct authenticated *out, struct host_identity *key, struct session_keys *cache,
-    const struct seal_request_view *view);
+int authenticate(struct authenticated *out, const uint8_t host_id[SEAL_HOST],
+    const struct exchange_keys *exchange, struct session_keys *cache,
+    const struct seal_request_view *view, uint64_t now);
 
 #endif

@@ -1,18 +1,15 @@
 /*
- * host_identity.c - guarded memory for the host's secrets. The signing key's page is inaccessible
- * except during a signature; the exchange key's is read-only, because otherwise every new client
- * would cost two system calls.
+ * host_identity.c - guarded memory for the host's signing key, whose page is inaccessible except
+ * during a signature.
  */
 #include "kmsd/activate/host_identity.h"
 
-#include <fcntl.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "kmsd/activate/scrub.h"
 #include "kmsd/activate/secrets.h"
 #include "libkms/base/file.h"
 #include "libkms/core/certificate.h"
@@ -20,88 +17,42 @@
 #include "libkms/kms_error.h"
 
 #define KEY_FILE "keys/host.key"
-#define KEY_FILE_NEW "keys/host.key.new" /* file_write's */
 
 struct host_identity {
 	uint8_t *sign_sk; /* 64, no access between signatures */
-	uint8_t *kx_sk;   /* 32, read-only */
 	uint8_t *file;    /* IDENTITY_SIZE, as on disk: what a passphrase is tried on */
 	size_t file_len;
 	bool locked;
 	struct identity_file head;
 	uint8_t sign_pk[32];
-	uint8_t kx_pk[32];
 	uint8_t host_id[16];
 };
 
-/*
- * Overwrites the secrets in a file before it is removed: an unlinked file's blocks stay on the
- * disk.
- */
 static void
-scrub(int fd)
-{
-	static const uint8_t zero[IDENTITY_SIZE];
-	struct stat st;
-
-	if (fd < 0)
-		return;
-	/* A file that still has another name is somebody's backup. */
-	if (fstat(fd, &st) == 0 && st.st_nlink == 0 && pwrite(fd, zero, sizeof(zero), 0) > 0)
-		fsync(fd);
-	close(fd);
-}
-
-static int
-open_to_scrub(int dirfd, const char *path)
-{
-	return openat(dirfd, path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-}
-
-/* Removes what an interrupted conversion left. */
-static void
-remove_unfinished(int dirfd)
-{
-	int fd = open_to_scrub(dirfd, KEY_FILE_NEW);
-
-	if (fd < 0)
-		return;
-	unlinkat(dirfd, KEY_FILE_NEW, 0);
-	scrub(fd);
-}
-
-static void
-set_public(struct host_identity *k, const uint8_t sign_pk[32], const uint8_t kx_pk[32])
+set_public(struct host_identity *k, const uint8_t sign_pk[32])
 {
 	memcpy(k->sign_pk, sign_pk, 32);
-	memcpy(k->kx_pk, kx_pk, 32);
-	certificate_host_id(k->host_id, k->sign_pk, k->kx_pk);
+	certificate_host_id(k->host_id, k->sign_pk);
 }
 
 /*
- * Copies the opened secrets to their places. The pages are writable until they are protected here.
+ * Copies the opened seed to its place. The page is writable until it is protected here.
  */
 static int
 take_secret(struct host_identity *k, const uint8_t *secret)
 {
-	uint8_t sign_pk[32], kx_pk[32];
+	uint8_t sign_pk[32];
 
 	crypto_sign_seed_keypair(sign_pk, k->sign_sk, secret);
-	memcpy(k->kx_sk, secret + 32, 32);
-	if (crypto_scalarmult_base(kx_pk, k->kx_sk) != 0)
+	/* The seal covers it: this catches a file that was made wrongly. */
+	if (k->head.kind != IDENTITY_PLAIN && memcmp(sign_pk, k->head.sign_pk, 32) != 0)
 		return KMS_E_FORMAT;
-	/* The seal covers them: this catches a file that was made wrongly. */
-	if (k->head.kind != IDENTITY_PLAIN &&
-	    (memcmp(sign_pk, k->head.sign_pk, 32) != 0 || memcmp(kx_pk, k->head.kx_pk, 32) != 0))
-		return KMS_E_FORMAT;
-	set_public(k, sign_pk, kx_pk);
+	set_public(k, sign_pk);
 	k->locked = false;
-	if (sodium_mprotect_noaccess(k->sign_sk) != 0 || sodium_mprotect_readonly(k->kx_sk) != 0)
-		return KMS_E_NO_MEMORY;
-	return KMS_OK;
+	return sodium_mprotect_noaccess(k->sign_sk) == 0 ? KMS_OK : KMS_E_NO_MEMORY;
 }
 
-/* Opens the file's secrets into guarded memory of IDENTITY_SECRET bytes. */
+/* Opens the file's seed into guarded memory of IDENTITY_SECRET bytes. */
 static int
 unseal(uint8_t *secret, const struct host_identity *k, const uint8_t *passphrase, size_t len,
     const struct secrets *s)
@@ -119,7 +70,7 @@ unseal(uint8_t *secret, const struct host_identity *k, const uint8_t *passphrase
 	return rc;
 }
 
-/* head: kind, made and public keys are filled in. */
+/* head: kind, made and public key are filled in. */
 static int
 encode(struct identity_file *head, const uint8_t *secret, const uint8_t *passphrase,
     size_t passphrase_len, const struct secrets *s, uint8_t *file, size_t *len)
@@ -154,7 +105,6 @@ make(struct host_identity *k, int dirfd, uint64_t now, const struct secrets *s)
 					  : IDENTITY_PLAIN;
 	randombytes_buf(secret, IDENTITY_SECRET);
 	crypto_sign_seed_keypair(head.sign_pk, sk, secret);
-	crypto_scalarmult_base(head.kx_pk, secret + 32);
 	rc = encode(&head, secret, s->passphrase, s->passphrase_len, s, k->file, &k->file_len);
 	if (rc == KMS_OK && (rc = file_make_dir(dirfd, "keys", 0700)) == KMS_OK)
 		rc = file_write(dirfd, KEY_FILE, k->file, k->file_len, 0600, true);
@@ -193,7 +143,7 @@ open_passphrase(struct host_identity *k, uint8_t *secret, const struct secrets *
 	snprintf(why, 256, "%s",
 	    s->passphrase != NULL ? "the passphrase from kms.ini ([keys]) is wrong" : "");
 	k->locked = true;
-	set_public(k, k->head.sign_pk, k->head.kx_pk);
+	set_public(k, k->head.sign_pk);
 	return KMS_OK;
 }
 
@@ -206,6 +156,10 @@ open_file(struct host_identity *k, const struct secrets *s, char why[256])
 	if (secret == NULL)
 		return KMS_E_NO_MEMORY;
 	rc = identity_file_decode(&k->head, k->file, k->file_len);
+	if (rc == KMS_E_SCHEMA)
+		snprintf(why, 256,
+		    "host.key version %u; this is kmsd %s, which reads host.key version %d. Install the kmsd that wrote it again, or restore the backup made before the upgrade",
+		    k->file[8], PACKAGE_VERSION, IDENTITY_VERSION);
 	if (rc == KMS_OK && k->head.kind == IDENTITY_MACHINE)
 		rc = open_machine(k, secret, s, why);
 	else if (rc == KMS_OK && k->head.kind == IDENTITY_PASSPHRASE)
@@ -229,11 +183,10 @@ host_identity_open(struct host_identity **out, int dirfd, uint64_t now, const st
 	if (k == NULL)
 		return rc;
 	k->sign_sk = sodium_malloc(64);
-	k->kx_sk = sodium_malloc(32);
 	k->file = sodium_malloc(IDENTITY_SIZE);
-	if (k->sign_sk == NULL || k->kx_sk == NULL || k->file == NULL)
+	if (k->sign_sk == NULL || k->file == NULL)
 		goto done;
-	remove_unfinished(dirfd);
+	scrub_unfinished(dirfd, KEY_FILE);
 	rc = file_read_into(dirfd, KEY_FILE, FILE_OURS, k->file, IDENTITY_SIZE, &k->file_len);
 	if (rc == KMS_E_NOT_FOUND) {
 		*made = true;
@@ -282,20 +235,6 @@ host_identity_unlock(struct host_identity *k, const uint8_t *passphrase, size_t 
 	return rc;
 }
 
-/*
- * Whenever this process is killed, the old or the new file is on disk; and with the new one,
- * nothing of the old is left.
- */
-static int
-replace_file(int dirfd, const uint8_t *file, size_t len)
-{
-	int old = open_to_scrub(dirfd, KEY_FILE);
-	int rc = file_write(dirfd, KEY_FILE, file, len, 0600, true);
-
-	scrub(old);
-	return rc;
-}
-
 int
 host_identity_seal(struct host_identity *k, int dirfd, enum identity_kind kind,
     const uint8_t *passphrase, size_t passphrase_len, const struct secrets *s)
@@ -308,12 +247,10 @@ host_identity_seal(struct host_identity *k, int dirfd, enum identity_kind kind,
 	if (secret == NULL || file == NULL || sodium_mprotect_readonly(k->sign_sk) != 0)
 		goto done;
 	memcpy(secret, k->sign_sk, 32);
-	memcpy(secret + 32, k->kx_sk, 32);
 	memcpy(head.sign_pk, k->sign_pk, 32);
-	memcpy(head.kx_pk, k->kx_pk, 32);
 	sodium_mprotect_noaccess(k->sign_sk);
 	rc = encode(&head, secret, passphrase, passphrase_len, s, file, &len);
-	if (rc == KMS_OK && (rc = replace_file(dirfd, file, len)) == KMS_OK &&
+	if (rc == KMS_OK && (rc = scrub_replace(dirfd, KEY_FILE, file, len)) == KMS_OK &&
 	    (rc = identity_file_decode(&k->head, file, len)) == KMS_OK) {
 		sodium_mprotect_readwrite(k->file);
 		memcpy(k->file, file, len);
@@ -332,7 +269,6 @@ host_identity_free(struct host_identity *k)
 	if (k == NULL)
 		return;
 	sodium_free(k->sign_sk);
-	sodium_free(k->kx_sk);
 	sodium_free(k->file);
 	free(k);
 }
@@ -341,12 +277,6 @@ const uint8_t *
 host_identity_sign_pk(const struct host_identity *k)
 {
 	return k->sign_pk;
-}
-
-const uint8_t *
-host_identity_kx_pk(const struct host_identity *k)
-{
-	return k->kx_pk;
 }
 
 const uint8_t *
@@ -387,39 +317,46 @@ host_identity_confirm(struct host_identity *k, struct confirm_request *r)
 	uint8_t octets[CONFIRM_REQUEST_SIGNED];
 
 	memcpy(r->sign_pk, k->sign_pk, 32);
-	memcpy(r->kx_pk, k->kx_pk, 32);
 	confirm_request_octets(octets, r);
 	return sign(k, r->signature, octets, sizeof(octets));
 }
 
 int
-host_identity_session(
-    struct host_identity *k, struct seal_keys *out, const uint8_t client_pk[SEAL_PUBLIC])
+host_identity_exchange(
+    struct host_identity *k, uint8_t statement[EXCHANGE_SIZE], const struct exchange *e)
 {
-	if (k->locked)
-		return KMS_E_LOCKED;
-	return seal_host_keys(out, k->kx_pk, k->kx_sk, client_pk);
+	struct exchange own = *e;
+
+	memcpy(own.host_id, k->host_id, 16);
+	exchange_key_id(own.key_id, own.pk);
+	exchange_encode(statement, &own);
+	return sign(k, statement + EXCHANGE_SIGNED, statement, EXCHANGE_SIGNED);
 }
 
-/* The seed is the first half of the signing key. */
+/* BLAKE2b-256 of the label, keyed with the seed, which is the first half of the signing key. */
 static int
-relay_salt_key(const struct host_identity *k, uint8_t key[32])
+derive(const struct host_identity *k, uint8_t key[32], const char *label)
 {
-	static const char label[] = "KMS relay salt key v1";
-
 	if (k->locked)
 		return KMS_E_LOCKED;
 	if (sodium_mprotect_readonly(k->sign_sk) != 0)
 		return KMS_E_NO_MEMORY;
-	crypto_generichash(key, 32, (const uint8_t *)label, sizeof(label) - 1, k->sign_sk, 32);
+	crypto_generichash(
+	    key, 32, (const uint8_t *)label, strlen(label), k->sign_sk, crypto_sign_SEEDBYTES);
 	return sodium_mprotect_noaccess(k->sign_sk) == 0 ? KMS_OK : KMS_E_NO_MEMORY;
+}
+
+int
+host_identity_at_rest(struct host_identity *k, uint8_t out[32])
+{
+	return derive(k, out, "KMS exchange at rest v1");
 }
 
 int
 host_identity_relay_salt(const struct host_identity *k, const uint8_t address[16], uint8_t salt[16])
 {
 	uint8_t key[32];
-	int rc = relay_salt_key(k, key);
+	int rc = derive(k, key, "KMS relay salt key v1");
 
 	if (rc == KMS_OK)
 		hash16(salt, "KMS relay salt v1",

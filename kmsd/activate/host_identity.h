@@ -1,7 +1,7 @@
 /*
- * host_identity.h - the host's own two secrets, made at first start and never leaving this
- * process: the Ed25519 key that signs batches and the X25519 key that clients seal requests for.
- * No call signs arbitrary bytes. keys/host.key is identity_file.h's.
+ * host_identity.h - the host's own secret, made at first start and never leaving this process: the
+ * Ed25519 key that signs batches, confirmation requests and statements of exchange keys. No call
+ * signs arbitrary bytes. keys/host.key is identity_file.h's.
  */
 #ifndef KMSD_ACTIVATE_HOST_IDENTITY_H
 #define KMSD_ACTIVATE_HOST_IDENTITY_H
@@ -12,7 +12,7 @@
 #include "kmsd/activate/identity_file.h"
 #include "kmsd/activate/secrets.h"
 #include "libkms/core/batch.h"
-#include "libkms/core/seal.h"
+#include "libkms/core/exchange.h"
 #include "policy/host_key.h"
 
 struct host_identity;
@@ -26,8 +26,7 @@ struct host_identity;
 int host_identity_open(struct host_identity **out, int dirfd, uint64_t now,
     const struct secrets *secrets, bool *made, char why[256]);
 /*
- * Locked: public keys and host id are known; nothing can be signed and no session begun before the
- * key is unlocked.
+ * Locked: public key and host id are known; nothing can be signed before the key is unlocked.
  */
 bool host_identity_locked(const struct host_identity *k);
 enum identity_kind host_identity_kind(const struct host_identity *k);
@@ -45,17 +44,21 @@ int host_identity_seal(struct host_identity *k, int dirfd, enum identity_kind ki
 void host_identity_free(struct host_identity *k);
 
 const uint8_t *host_identity_sign_pk(const struct host_identity *k); /* 32 */
-const uint8_t *host_identity_kx_pk(const struct host_identity *k);   /* 32 */
 const uint8_t *host_identity_id(const struct host_identity *k);      /* 16 */
 
 /* kmsdb_sign_fn; arg: the key. Refuses (KMS_E_FORMAT) anything but a batch header of this host. */
 int host_identity_batch(
     uint8_t sig[BATCH_SIGNATURE], const uint8_t header[BATCH_HEADER], void *arg);
-/* Fills in the public keys and signs: proof of possession. */
+/* Fills in the public key and signs: proof of possession. */
 int host_identity_confirm(struct host_identity *k, struct confirm_request *r);
-/* Session keys with a client. KMS_E_FORMAT: a public key of small order. */
-int host_identity_session(
-    struct host_identity *k, struct seal_keys *out, const uint8_t client_pk[SEAL_PUBLIC]);
+/* Fills in host id and key id and signs; e has key, times and versions. KMS_E_LOCKED. */
+int host_identity_exchange(
+    struct host_identity *k, uint8_t statement[EXCHANGE_SIZE], const struct exchange *e);
+/*
+ * The key that seals keys/exchange.key: BLAKE2b-256, keyed with the seed, over "KMS exchange at
+ * rest v1". out: guarded memory. KMS_E_LOCKED.
+ */
+int host_identity_at_rest(struct host_identity *k, uint8_t out[32]);
 /*
  * Salt of what the relay records of an address: always the same, and nobody without the host's key
  * can try addresses. KMS_E_LOCKED.

@@ -11,8 +11,7 @@
 #include "libkms/kms_error.h"
 
 #define MAGIC "KMSHOSTK"
-#define LAYOUT_VERSION 1
-#define SEALED_AT 136
+#define SEALED_AT 104
 #define SEALED (IDENTITY_SECRET + crypto_aead_xchacha20poly1305_ietf_ABYTES)
 #define DIGEST 32
 
@@ -56,15 +55,14 @@ identity_file_decode(struct identity_file *out, const uint8_t *file, size_t len)
 	struct wire_reader r;
 
 	memset(out, 0, sizeof(*out));
-	if (len < 10 || memcmp(file, MAGIC, 8) != 0)
-		return KMS_E_FORMAT;
-	if (file[8] != LAYOUT_VERSION || size_of(file[9]) == 0)
-		return KMS_E_SCHEMA;
-	if (len != size_of(file[9]))
+	if (len < 10 + DIGEST || memcmp(file, MAGIC, 8) != 0)
 		return KMS_E_FORMAT;
 	crypto_hash_sha256(digest, file, len - DIGEST);
-	if (sodium_memcmp(digest, file + len - DIGEST, DIGEST) != 0 ||
-	    memcmp(file + 10, zero, sizeof(zero)) != 0)
+	if (sodium_memcmp(digest, file + len - DIGEST, DIGEST) != 0)
+		return KMS_E_FORMAT;
+	if (file[8] != IDENTITY_VERSION || size_of(file[9]) == 0)
+		return KMS_E_SCHEMA;
+	if (len != size_of(file[9]) || memcmp(file + 10, zero, sizeof(zero)) != 0)
 		return KMS_E_FORMAT;
 	out->kind = (enum identity_kind)file[9];
 	wire_reader_init(&r, file + 16, len - 16);
@@ -72,7 +70,6 @@ identity_file_decode(struct identity_file *out, const uint8_t *file, size_t len)
 	if (out->kind == IDENTITY_PLAIN)
 		return KMS_OK;
 	wire_get(&r, out->sign_pk, 32);
-	wire_get(&r, out->kx_pk, 32);
 	wire_get(&r, out->salt, sizeof(out->salt));
 	out->passes = wire_get_u32(&r);
 	out->memory = wire_get_u32(&r);
@@ -126,7 +123,7 @@ static void
 head(struct wire_writer *w, const struct identity_file *f)
 {
 	wire_put(w, MAGIC, 8);
-	wire_put_u8(w, LAYOUT_VERSION);
+	wire_put_u8(w, IDENTITY_VERSION);
 	wire_put_u8(w, (uint8_t)f->kind);
 	wire_put_zero(w, 6);
 	wire_put_u64(w, f->made);
@@ -144,7 +141,6 @@ seal(uint8_t file[IDENTITY_SIZE], struct wire_writer *w, struct identity_file *f
 	randombytes_buf(f->salt, sizeof(f->salt));
 	randombytes_buf(f->nonce, sizeof(f->nonce));
 	wire_put(w, f->sign_pk, 32);
-	wire_put(w, f->kx_pk, 32);
 	wire_put(w, f->salt, sizeof(f->salt));
 	wire_put_u32(w, f->passes);
 	wire_put_u32(w, f->memory);

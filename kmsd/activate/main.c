@@ -164,6 +164,8 @@ open_keys(struct activate *a)
 		log_event(LOG_WARNING, "host-locked",
 		    "%s%skeys/host.key is sealed with a passphrase: clients are told to come again until kmsctl unlock",
 		    why, *why ? "; " : "");
+	if (!host_identity_locked(a->key) && (rc = activate_open_exchange(a)) != KMS_OK)
+		return rc;
 	rc =
 	    publishers_open(&a->publishers, a->state_dir, host_identity_id(a->key), &a->config, &f);
 	if (rc != KMS_OK)
@@ -295,6 +297,8 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct server *s = arg;
 
+	activate_clock(&s->activate);
+	activate_turn_exchange(&s->activate);
 	front_peer_ask_stats(&s->activate);
 	pending_idle(&s->activate);
 	if (++s->ticks % LOG_TICKS == 0)
@@ -403,6 +407,7 @@ tear_down(struct server *s)
 	front_peer_free_all(a);
 	kmsdb_close(a->db);
 	publishers_free(&a->publishers);
+	exchange_keys_free(a->exchange);
 	host_identity_free(a->key);
 	secrets_free(&a->secrets);
 	session_keys_free(a->cache);

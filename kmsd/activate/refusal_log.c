@@ -25,6 +25,7 @@ static const struct {
 	{ KMS_E_CLONE, "clone" },
 	{ KMS_E_REVOKED, "revoked" },
 	{ KMS_E_UNKNOWN_HOST, "unknown-host" },
+	{ KMS_E_UNKNOWN_KEY, "unknown-key" },
 	{ KMS_E_LOCKED, "host-locked" },
 	{ KMS_E_BAD_SEAL, "bad-seal" },
 	{ KMS_E_BAD_REQUEST, "bad-request" },

@@ -51,7 +51,7 @@ answer_error(
 static bool
 locked(struct activate *a, struct front_peer *p, const struct ipc_frame *f)
 {
-	if (!host_identity_locked(a->key))
+	if (a->exchange != NULL)
 		return false;
 	refusal_log(f, KMS_E_LOCKED, "");
 	answer_error(a, p, f->token, KMS_E_LOCKED, 0);
@@ -121,6 +121,7 @@ request_hello(struct activate *a, struct front_peer *p, const struct request_fra
 	}
 	if ((room = front_peer_reserve(p, FRAME_HEADER + FRAME_MAX_REPLY)) == NULL)
 		return;
+	reply.exchange = exchange_keys_statement(a->exchange);
 	reply.certificate = publisher->certificate_octets;
 	reply.certificate_len = publisher->certificate_len;
 	add_rotations(&reply, publisher, hello.publisher);
@@ -363,11 +364,13 @@ request_take(struct activate *a, struct front_peer *p, const struct request_fram
 	if (locked(a, p, f))
 		return;
 	if (rc == KMS_OK)
-		rc = authenticate(&q.auth, a->key, a->cache, &in->view);
-	if (rc != KMS_OK && rc != KMS_E_BAD_REQUEST && rc != KMS_E_NOT_OFFERED) {
+		rc = authenticate(
+		    &q.auth, host_identity_id(a->key), a->exchange, a->cache, &in->view, a->now);
+	if (rc != KMS_OK && rc != KMS_E_BAD_REQUEST && rc != KMS_E_NOT_OFFERED &&
+	    rc != KMS_E_DOWNGRADE) {
 		refusal_log(f, (uint32_t)rc, "");
-		answer_error(
-		    a, p, f->token, (uint32_t)rc, rc == KMS_E_UNKNOWN_HOST ? 0 : IPC_CLOSE);
+		answer_error(a, p, f->token, (uint32_t)rc,
+		    rc == KMS_E_UNKNOWN_HOST || rc == KMS_E_UNKNOWN_KEY ? 0 : IPC_CLOSE);
 		goto done;
 	}
 	slot = next_slot(a);

@@ -106,10 +106,12 @@ session_keys_free(struct session_keys *c)
 }
 
 const struct session *
-session_keys_get(struct session_keys *c, const uint8_t client_pk[SEAL_PUBLIC])
+session_keys_get(
+    struct session_keys *c, const uint8_t key_id[SEAL_KEY_ID], const uint8_t client_pk[SEAL_PUBLIC])
 {
 	for (uint32_t i = c->buckets[bucket_of(c, client_pk)]; i != NONE; i = c->slots[i].next) {
-		if (memcmp(c->slots[i].session.client_pk, client_pk, SEAL_PUBLIC) == 0) {
+		if (memcmp(c->slots[i].session.client_pk, client_pk, SEAL_PUBLIC) == 0 &&
+		    memcmp(c->slots[i].session.key_id, key_id, SEAL_KEY_ID) == 0) {
 			c->slots[i].recent = 1;
 			c->hits++;
 			return &c->slots[i].session;
@@ -176,6 +178,23 @@ session_keys_put(struct session_keys *c, const struct session *s)
 	slot->recent = 0;
 	c->buckets[slot->bucket] = index;
 	return &slot->session;
+}
+
+/*
+ * The slots stay filled, and are taken again like any other: an entry of zeros under no key is
+ * never found.
+ */
+void
+session_keys_forget(struct session_keys *c, const uint8_t key_id[SEAL_KEY_ID])
+{
+	for (uint32_t i = 0; i < c->filled; i++) {
+		struct slot *slot = &c->slots[i];
+
+		if (!slot->used || memcmp(slot->session.key_id, key_id, SEAL_KEY_ID) != 0)
+			continue;
+		unlink_slot(c, i);
+		slot->used = slot->recent = 0;
+	}
 }
 
 void

@@ -2,8 +2,8 @@
  * session_keys.h - session keys of the clients seen last, so that a renewal
  * costs no X25519. Bounded, in locked memory, CLOCK replacement.
  *
- * Entries are found by the client's whole public key, never by its CMID: two
- * keys with one CMID cannot share an entry.
+ * Entries are found by the id of the host's exchange key and the client's whole public key, never
+ * by its CMID: two keys with one CMID cannot share an entry.
  */
 #ifndef KMSD_ACTIVATE_SESSION_KEYS_H
 #define KMSD_ACTIVATE_SESSION_KEYS_H
@@ -14,6 +14,7 @@
 #include "libkms/core/seal.h"
 
 struct session {
+	uint8_t key_id[SEAL_KEY_ID]; /* the host's exchange key */
 	uint8_t client_pk[SEAL_PUBLIC];
 	struct seal_keys keys;
 	uint8_t cmid[SEAL_CMID];
@@ -32,8 +33,8 @@ void session_keys_free(struct session_keys *c);        /* wipes */
 size_t session_keys_octets(size_t entries);
 
 /* Borrowed until the next put; NULL: not here. */
-const struct session *session_keys_get(
-    struct session_keys *c, const uint8_t client_pk[SEAL_PUBLIC]);
+const struct session *session_keys_get(struct session_keys *c, const uint8_t key_id[SEAL_KEY_ID],
+    const uint8_t client_pk[SEAL_PUBLIC]);
 /*
  * This key will be looked up soon: a large cache is slow memory, and the wait can be used for
  * other work.
@@ -41,6 +42,8 @@ const struct session *session_keys_get(
 void session_keys_expect(const struct session_keys *c, const uint8_t client_pk[SEAL_PUBLIC]);
 /* Copies s in, roughly over the least recently used entry. s must not be in the cache yet. */
 const struct session *session_keys_put(struct session_keys *c, const struct session *s);
+/* Wipes all that belong to this exchange key, whose secret was destroyed. */
+void session_keys_forget(struct session_keys *c, const uint8_t key_id[SEAL_KEY_ID]);
 void session_keys_info(const struct session_keys *c, struct session_keys_info *out);
 
 #endif

@@ -70,6 +70,7 @@ struct config {
 	char passphrase_credential[65]; /* name below $CREDENTIALS_DIRECTORY */
 	char passphrase_file[256];
 	char machine_file[256];
+	unsigned exchange_rotation; /* days */
 	/* [listen] */
 	struct config_addresses address; /* default 0.0.0.0 and :: */
 	/* 1688; 0: the system's choice, printed in the log and in runtime_directory/port */
@@ -141,6 +142,7 @@ enum config_type {
 	KEY_NUMBER,
 	KEY_SECONDS,
 	KEY_BYTES, /* with K, M, G */
+	KEY_DAYS,  /* 7d; 0 where that is in range */
 	KEY_PORT,
 	KEY_YES_NO,
 	KEY_LEVEL,

@@ -54,6 +54,8 @@ static const struct config_key keys[] = {
 	    "file whose first line is the passphrase of the host's keys; empty: none" },
 	{ "keys", "machine_file", KEY_FILE, AT(machine_file), 0, 255, "", RESTART, KMSD,
 	    "file, outside the state directory, to which the host's keys can be bound; created if absent" },
+	{ "keys", "exchange_rotation", KEY_DAYS, AT(exchange_rotation), 1, 30, "7d", RELOAD, ACTIVATE,
+	    "how long clients seal requests for one exchange key; requests recorded before cannot be read once it has ended" },
 	{ "listen", "address", KEY_ADDRESS_LIST, AT(address), 1, CONFIG_ADDRESSES, "0.0.0.0 ::", RESTART, KMSD,
 	    "IPv4 and IPv6 addresses to listen on, separated by blanks" },
 	{ "listen", "port", KEY_PORT, AT(port), 0, 65535, "1688", RESTART, ACTIVATE,

@@ -51,6 +51,17 @@ read_seconds(struct ini_reader *r, const struct ini_key *key, void *record, cons
 	return ini_number_of(r, key, record, value, " seconds");
 }
 
+/* Digits and d; 0 needs no unit. */
+static bool
+read_days(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	const char *s = value;
+	uint64_t v;
+	bool ok = number_prefix(&v, UINT64_MAX, &s) && strcmp(s, v == 0 && *s == 0 ? "" : "d") == 0;
+
+	return ini_store(r, key, record, value, ok, v, " days, such as 7d");
+}
+
 /* Digits, then perhaps one of K M G. */
 static bool
 bytes_parse(uint64_t *out, const char *value)
@@ -113,6 +124,14 @@ static void
 write_number(char out[CONFIG_VALUE], const struct config_key *k, const void *at)
 {
 	snprintf(out, CONFIG_VALUE, "%" PRIu64, number_at(k, at));
+}
+
+static void
+write_days(char out[CONFIG_VALUE], const struct config_key *k, const void *at)
+{
+	uint64_t v = number_at(k, at);
+
+	snprintf(out, CONFIG_VALUE, "%" PRIu64 "%s", v, v > 0 ? "d" : "");
 }
 
 static void
@@ -668,6 +687,7 @@ static const struct type {
 } types[KEY_TYPES] = {
 	[KEY_NUMBER] = { "number", ini_number, write_number, false },
 	[KEY_SECONDS] = { "seconds", read_seconds, write_number, false },
+	[KEY_DAYS] = { "days", read_days, write_days, false },
 	[KEY_BYTES] = { "bytes", read_bytes, write_bytes, false },
 	[KEY_PORT] = { "port", ini_number, write_number, false },
 	[KEY_YES_NO] = { "yes/no", read_yes_no, write_word, false },

@@ -238,6 +238,7 @@ static const struct shape *const shapes[KEY_TYPES] = {
 	[KEY_NUMBER] = &number_shape,
 	[KEY_SECONDS] = &number_shape,
 	[KEY_BYTES] = &number_shape,
+	[KEY_DAYS] = &number_shape,
 	[KEY_PORT] = &number_shape,
 	[KEY_YES_NO] = &number_shape,
 	[KEY_LEVEL] = &number_shape,

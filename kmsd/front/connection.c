@@ -201,10 +201,12 @@ connection_write_on(struct connection *c)
 }
 
 static void
-connection_error(struct connection *c, uint32_t status, uint32_t retry_after, bool close_after)
+connection_error(
+    struct connection *c, uint8_t version, uint32_t status, uint32_t retry_after, bool close_after)
 {
 	uint8_t frame[FRAME_ERROR_SIZE];
 	struct frame_error e = {
+		.version = version,
 		.status = status,
 		.retry_after = retry_after,
 		.time = (uint64_t)time(NULL),
@@ -231,8 +233,9 @@ static const struct refusal {
 	{ KMS_E_FORMAT, "bad-frame", "not a frame of this protocol", false },
 };
 
+/* version: of the frame that is refused, 0 when there is none. */
 static void
-connection_refuse(struct connection *c, int status)
+connection_refuse(struct connection *c, int status, uint8_t version)
 {
 	const struct refusal *r = refusals;
 	char peer[ADDRESS_PORT_TEXT];
@@ -243,7 +246,7 @@ connection_refuse(struct connection *c, int status)
 	log_limited(
 	    LOG_NOTICE, r->event, "%s: %s", address_port_text(peer, c->address, c->port), r->text);
 	if (r->answer)
-		connection_error(c, (uint32_t)status, 0, true);
+		connection_error(c, version, (uint32_t)status, 0, true);
 	else
 		connection_close(c);
 }
@@ -257,6 +260,7 @@ frame_look(const uint8_t *data, size_t len, struct frame *out)
 {
 	int status;
 
+	out->version = 0;
 	if (data[0] == RPC_FIRST_OCTET)
 		return KMS_E_NOT_COVERED;
 	if (memcmp(data, magic, len < sizeof(magic) ? len : sizeof(magic)) != 0)
@@ -301,7 +305,7 @@ connection_forward(struct connection *c, uint8_t *data, size_t len, const struct
 	else
 		status = forward_commit(f, c, verb, (uint32_t)size);
 	if (status != KMS_OK) {
-		connection_error(c, KMS_E_OVERLOAD, 1, true);
+		connection_error(c, 0, KMS_E_OVERLOAD, 1, true);
 		return;
 	}
 	f->stats.requests++;
@@ -329,7 +333,7 @@ connection_overload(
 		drop_input(c);
 	else if (!keep_input(c, data + size, len - size))
 		return;
-	connection_error(c, KMS_E_OVERLOAD, 1 + (uint32_t)(f->stats.refused_frames % 4), false);
+	connection_error(c, 0, KMS_E_OVERLOAD, 1 + (uint32_t)(f->stats.refused_frames % 4), false);
 }
 
 /* A Windows client: the relay takes it over, with the bytes that have arrived. */
@@ -361,7 +365,7 @@ connection_parse(struct connection *c, uint8_t *data, size_t len)
 		if (keep_input(c, data, len) && c->deadline != DEADLINE_FRAME)
 			connection_deadline(c, DEADLINE_FRAME);
 	} else if (status != KMS_OK) {
-		connection_refuse(c, status);
+		connection_refuse(c, status, frame.version);
 	} else if (c->front->forward.credits > 0) {
 		connection_forward(c, data, len, &frame);
 	} else if (data == c->in && forward_wait(c->front, c)) {
@@ -392,7 +396,7 @@ connection_read(struct connection *c)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (c->in_len > 0)
-		connection_refuse(c, KMS_E_TRUNCATED);
+		connection_refuse(c, KMS_E_TRUNCATED, 0);
 	else
 		connection_close(c);
 }

@@ -8,6 +8,18 @@
 #include "libkms/kms_error.h"
 
 int
+wire_magic(struct wire_reader *r, const char magic[8])
+{
+	const uint8_t *found = wire_view(r, 8);
+
+	if (found == NULL)
+		return KMS_E_TRUNCATED;
+	if (memcmp(found, magic, 8) == 0)
+		return KMS_OK;
+	return memcmp(found, magic, 6) == 0 ? KMS_E_SCHEMA : KMS_E_FORMAT;
+}
+
+int
 wire_finish(const struct wire_reader *r)
 {
 	if (r->bad)

@@ -108,6 +108,11 @@ wire_get_u64(struct wire_reader *r)
 	return be64toh(v);
 }
 
+/*
+ * The 8 bytes that name a structure and its version. KMS_E_SCHEMA: another version, since the first
+ * 6 are the same; KMS_E_FORMAT: another structure.
+ */
+int wire_magic(struct wire_reader *r, const char magic[8]);
 /* KMS_OK, KMS_E_TRUNCATED (ran past the end) or KMS_E_TRAILING (bytes left). */
 int wire_finish(const struct wire_reader *r);
 

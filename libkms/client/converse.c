@@ -64,11 +64,11 @@ request(struct dialogue *d)
 
 	d->text_len = request_text(d, d->text, sizeof(d->text));
 	d->frame_len = seal_request(d->frame, sizeof(d->frame), &d->keys, d->cert.host_id,
-	    d->a->c->state->pk, NULL, d->text, d->text_len);
+	    d->exchange.key_id, d->a->c->state->pk, NULL, d->text, d->text_len);
 	if (d->text_len == 0 || d->frame_len == 0)
 		return dialogue_broken(d, KMS_E_TOO_LARGE, "request");
 	step = dialogue_roundtrip(d, FRAME_REPLY, "request");
-	if (step == STEP_AGAIN) /* UNKNOWN_HOST */
+	if (step == STEP_AGAIN) /* UNKNOWN_HOST, UNKNOWN_KEY */
 		return (step = dialogue_hello(d)) == STEP_FINAL ? STEP_AGAIN : step;
 	if (step != STEP_FINAL)
 		return step;
@@ -84,18 +84,18 @@ request(struct dialogue *d)
 }
 
 /*
- * A certificate to seal for: signed by the publisher and not expired. If it has expired, the host
- * may have a newer one.
+ * A host to seal for: its certificate signed by the publisher and not expired, its exchange key
+ * neither replaced nor kept while our clock was ahead. Otherwise the host may have newer ones.
  */
 static bool
-have_certificate(struct dialogue *d)
+have_host(struct dialogue *d)
 {
 	const struct state *s = d->a->c->state;
 	uint64_t now = client_now(d->a->c);
 
-	return s->certificate_len > 0 &&
-	       dialogue_use_certificate(d, s->certificate, s->certificate_len) == KMS_OK &&
-	       now >= d->cert.not_before && now <= d->cert.not_after;
+	return s->certificate_len > 0 && s->has_statement &&
+	       dialogue_use(d, s->certificate, s->certificate_len, s->statement) == KMS_OK &&
+	       now >= d->cert.not_before && now <= d->cert.not_after && now <= d->exchange.until;
 }
 
 bool
@@ -110,7 +110,7 @@ converse(struct ask *a, struct transport *t)
 	}
 	d->a = a;
 	d->t = t;
-	if (!have_certificate(d))
+	if (!have_host(d))
 		step = dialogue_hello(d);
 	/* This ends: hello and catch_up return AGAIN at most once each. */
 	if (step == STEP_FINAL)

@@ -26,6 +26,7 @@ static const uint32_t clear_statuses[] = {
 	KMS_E_BAD_SEAL,
 	KMS_E_TOO_LARGE,
 	KMS_E_LOCKED,
+	KMS_E_UNKNOWN_KEY,
 };
 
 bool
@@ -70,7 +71,10 @@ keep_retry(struct state *s, uint32_t seconds)
 	s->retry_after = seconds / 60 < minutes ? seconds : 0;
 }
 
-/* An ERROR frame. STEP_AGAIN only when the cached certificate belongs to another host. */
+/*
+ * An ERROR frame. STEP_AGAIN only when what is cached belongs to another host, or its exchange key
+ * has ended.
+ */
 static enum step
 clear_error(struct dialogue *d)
 {
@@ -79,7 +83,7 @@ clear_error(struct dialogue *d)
 
 	if (rc != KMS_OK || !DIALOGUE_AMONG(clear_statuses, e.status))
 		return dialogue_broken(d, KMS_E_BAD_FRAME, "error frame");
-	if (e.status == KMS_E_UNKNOWN_HOST && !d->a->refreshed)
+	if ((e.status == KMS_E_UNKNOWN_HOST || e.status == KMS_E_UNKNOWN_KEY) && !d->a->refreshed)
 		return STEP_AGAIN;
 	d->a->result.retry_after = e.retry_after;
 	keep_retry(d->a->c->state, e.retry_after);
@@ -108,17 +112,20 @@ dialogue_roundtrip(struct dialogue *d, enum frame_type want, const char *what)
 }
 
 int
-dialogue_use_certificate(struct dialogue *d, const uint8_t *bytes, size_t len)
+dialogue_use(struct dialogue *d, const uint8_t *certificate, size_t len, const uint8_t *statement)
 {
 	struct kms_client *c = d->a->c;
+	uint64_t now = client_now(c);
 	struct publisher_keys keys;
 	int rc;
 
 	trust_stored(&keys, c);
-	rc = trust_certificate(&keys, &d->cert, bytes, len, client_now(c));
-	if (rc != KMS_OK)
+	if ((rc = trust_certificate(&keys, &d->cert, certificate, len, now)) != KMS_OK ||
+	    (rc = exchange_verify(&d->exchange, statement, EXCHANGE_SIZE, d->cert.sign_pk)) !=
+		KMS_OK ||
+	    (rc = exchange_usable(&d->exchange, now)) != KMS_OK)
 		return rc;
-	return seal_client_keys(&d->keys, c->state->pk, c->secret->sk, d->cert.kx_pk);
+	return seal_client_keys(&d->keys, c->state->pk, c->secret->sk, d->exchange.pk);
 }
 
 enum step
@@ -145,10 +152,12 @@ dialogue_hello(struct dialogue *d)
 	if (rc == KMS_OK)
 		trust_remember(d->a->c, reply.rotations, reply.rotation_count);
 	if (rc == KMS_OK)
-		rc = dialogue_use_certificate(d, reply.certificate, reply.certificate_len);
+		rc = dialogue_use(d, reply.certificate, reply.certificate_len, reply.exchange);
 	if (rc != KMS_OK)
-		return dialogue_broken(d, rc, "host certificate");
+		return dialogue_broken(d, rc, "host certificate or exchange key");
 	memcpy(s->certificate, reply.certificate, reply.certificate_len);
 	s->certificate_len = reply.certificate_len;
+	memcpy(s->statement, reply.exchange, EXCHANGE_SIZE);
+	s->has_statement = true;
 	return STEP_FINAL;
 }

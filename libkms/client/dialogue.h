@@ -12,6 +12,7 @@
 #include "libkms/client/ask.h"
 #include "libkms/client/transport.h"
 #include "libkms/core/certificate.h"
+#include "libkms/core/exchange.h"
 #include "libkms/core/frame.h"
 #include "libkms/core/seal.h"
 
@@ -26,6 +27,7 @@ struct dialogue {
 	struct ask *a;
 	struct transport *t;
 	struct certificate cert;
+	struct exchange exchange;
 	struct seal_keys keys;
 	size_t frame_len;
 	size_t text_len;
@@ -40,9 +42,13 @@ bool dialogue_among(const uint32_t *list, size_t count, uint32_t status);
 enum step dialogue_broken(struct dialogue *d, int rc, const char *what);
 /* Send d->frame, receive the answer into it. STEP_FINAL: it is of type want. */
 enum step dialogue_roundtrip(struct dialogue *d, enum frame_type want, const char *what);
-/* To seal for: d->cert and d->keys. KMS_OK or why it does not count. */
-int dialogue_use_certificate(struct dialogue *d, const uint8_t *bytes, size_t len);
-/* Fetch the host's certificate, use it and keep it. STEP_FINAL: done. */
+/*
+ * To seal for: d->cert, d->exchange and d->keys, from a certificate and the statement of its host's
+ * exchange key (EXCHANGE_SIZE bytes). KMS_OK or why they do not count.
+ */
+int dialogue_use(
+    struct dialogue *d, const uint8_t *certificate, size_t len, const uint8_t *statement);
+/* Fetch the host's certificate and exchange key, use and keep them. STEP_FINAL: done. */
 enum step dialogue_hello(struct dialogue *d);
 
 #endif

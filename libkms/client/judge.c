@@ -179,6 +179,9 @@ judge_reply(struct dialogue *d, const struct message_reply *reply)
 
 	if (reply->status == KMS_E_SEQUENCE)
 		return catch_up(d, reply);
+	/* Nothing was recorded: what the host speaks now is in a newer statement. */
+	if (reply->status == KMS_E_DOWNGRADE && !d->a->refreshed)
+		return dialogue_hello(d) == STEP_FINAL ? STEP_AGAIN : STEP_NEXT_HOST;
 	remember(d, reply);
 	if (reply->status == KMS_OK && d->a->operation == MESSAGE_RELEASE) {
 		s->bundle_len = s->lease_certificate_len = 0;

@@ -35,7 +35,7 @@
 #define STATE_VERSION 3
 #define STATE_HOST 96 /* width of the host field */
 #define STATE_FIXED 200
-#define STATE_STATEMENT 160
+#define STATE_STATEMENT EXCHANGE_SIZE
 #define STATE_HOSTS 8
 #define STATE_CHECKSUM 32
 /* Without anything that is optional. */

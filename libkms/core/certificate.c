@@ -12,17 +12,20 @@
 #include "libkms/base/wire.h"
 #include "libkms/kms_error.h"
 
-static const uint8_t magic[8] = { 'K', 'M', 'S', 'C', 'E', 'R', 'T', '1' };
+#define TLV_ENTITLEMENTS 1
+
+static const char magic[8] = { 'K', 'M', 'S', 'C', 'E', 'R', 'T', '2' };
+
+_Static_assert(CERTIFICATE_SIGNATURE == crypto_sign_BYTES, "Ed25519");
 
 void
-certificate_host_id(uint8_t out[16], const uint8_t sign_pk[32], const uint8_t kx_pk[32])
+certificate_host_id(uint8_t out[16], const uint8_t sign_pk[32])
 {
-	static const char label[] = "KMS host v1";
-	uint8_t text[sizeof(label) - 1 + 64], hash[crypto_hash_sha256_BYTES];
+	static const char label[] = "KMS host v2";
+	uint8_t text[sizeof(label) - 1 + 32], hash[crypto_hash_sha256_BYTES];
 
 	memcpy(text, label, sizeof(label) - 1);
 	memcpy(text + sizeof(label) - 1, sign_pk, 32);
-	memcpy(text + sizeof(label) - 1 + 32, kx_pk, 32);
 	crypto_hash_sha256(hash, text, sizeof(text));
 	memcpy(out, hash, 16);
 }
@@ -37,7 +40,8 @@ in_range(const struct certificate *c)
 	for (unsigned i = 1; i < c->product_count; i++)
 		if (memcmp(c->products[i - 1], c->products[i], 16) >= 0)
 			return false;
-	return true;
+	return c->entitlements.len == 0 ||
+	       entitlements_check(c->entitlements.octets, c->entitlements.len) == KMS_OK;
 }
 
 size_t
@@ -52,7 +56,6 @@ certificate_encode(uint8_t *out, size_t size, const struct certificate *c)
 	wire_put(&w, c->publisher, sizeof(c->publisher));
 	wire_put(&w, c->host_key_id, sizeof(c->host_key_id));
 	wire_put(&w, c->sign_pk, sizeof(c->sign_pk));
-	wire_put(&w, c->kx_pk, sizeof(c->kx_pk));
 	wire_put_u64(&w, c->serial);
 	wire_put_u64(&w, c->issued);
 	wire_put_u64(&w, c->not_before);
@@ -63,40 +66,53 @@ certificate_encode(uint8_t *out, size_t size, const struct certificate *c)
 	wire_put_text(&w, c->customer, CERTIFICATE_CUSTOMER);
 	wire_put_u16(&w, c->product_count);
 	wire_put(&w, c->products, (size_t)c->product_count * 16);
-	wire_put_u16(&w, 0); /* no TLVs are defined yet */
+	if (c->entitlements.len == 0) {
+		wire_put_u16(&w, 0);
+	} else {
+		wire_put_u16(&w, (uint16_t)(4 + c->entitlements.len));
+		wire_put_tlv(&w, TLV_ENTITLEMENTS, c->entitlements.octets, c->entitlements.len);
+	}
 	return wire_written(&w);
 }
 
-/* u16 length, then complete TLVs of exactly that length. */
-static void
-skip_tlvs(struct wire_reader *r)
+/* u16 length, then a tail of exactly that length. */
+static int
+decode_tail(struct certificate *c, struct wire_reader *r)
 {
 	uint16_t len = wire_get_u16(r);
-	const uint8_t *tail = wire_view(r, len);
-	struct wire_reader tlvs;
+	struct wire_reader octets;
+	struct wire_tail tail;
 	struct wire_tlv tlv;
 
-	wire_reader_init(&tlvs, tail, tail == NULL ? 0 : len);
-	while (wire_next_tlv(&tlvs, &tlv))
-		continue;
-	r->bad = r->bad || tlvs.bad;
+	wire_reader_init(&octets, wire_view(r, len), len);
+	wire_tail_init(&tail, &octets, TAIL_CERTIFICATE);
+	while (wire_tail_next(&tail, &tlv)) {
+		if (tlv.type != TLV_ENTITLEMENTS) {
+			wire_tail_unknown(&tail, &tlv);
+			continue;
+		}
+		if (entitlements_check(tlv.value, tlv.len) != KMS_OK)
+			return KMS_E_FORMAT;
+		memcpy(c->entitlements.octets, tlv.value, tlv.len);
+		c->entitlements.len = tlv.len;
+	}
+	return wire_tail_finish(&tail);
 }
 
 int
 certificate_decode(struct certificate *c, const uint8_t *in, size_t len)
 {
 	struct wire_reader r;
-	uint8_t found[sizeof(magic)];
 	bool text_ok;
-	int status;
+	int status, tail;
 
 	memset(c, 0, sizeof(*c));
 	wire_reader_init(&r, in, len);
-	wire_get(&r, found, sizeof(found));
+	if ((status = wire_magic(&r, magic)) != KMS_OK)
+		return status;
 	wire_get(&r, c->publisher, sizeof(c->publisher));
 	wire_get(&r, c->host_key_id, sizeof(c->host_key_id));
 	wire_get(&r, c->sign_pk, sizeof(c->sign_pk));
-	wire_get(&r, c->kx_pk, sizeof(c->kx_pk));
 	c->serial = wire_get_u64(&r);
 	c->issued = wire_get_u64(&r);
 	c->not_before = wire_get_u64(&r);
@@ -109,15 +125,15 @@ certificate_decode(struct certificate *c, const uint8_t *in, size_t len)
 	if (c->product_count > CERTIFICATE_PRODUCTS)
 		return KMS_E_FORMAT;
 	wire_get(&r, c->products, (size_t)c->product_count * 16);
-	skip_tlvs(&r);
+	tail = decode_tail(c, &r);
 	wire_view(&r, crypto_sign_BYTES);
 	if ((status = wire_finish(&r)) != KMS_OK)
 		return status;
-	if (memcmp(found, magic, sizeof(magic)) != 0 || len > CERTIFICATE_MAX)
-		return KMS_E_FORMAT;
+	if (tail != KMS_OK)
+		return tail;
 	if (!text_ok || !in_range(c))
 		return KMS_E_FORMAT;
-	certificate_host_id(c->host_id, c->sign_pk, c->kx_pk);
+	certificate_host_id(c->host_id, c->sign_pk);
 	return KMS_OK;
 }
 

@@ -25,11 +25,17 @@ frame_decode(struct frame *out, const uint8_t header[FRAME_HEADER], uint32_t max
 	out->flags = wire_get_u16(&r);
 	out->length = wire_get_u32(&r);
 	/* Check the version first: in another version, what follows may mean something else. */
-	if (out->version != FRAME_VERSION)
+	if (out->version != FRAME_VERSION && out->type != FRAME_ERROR)
 		return KMS_E_BAD_VERSION;
 	if (out->flags != 0 || out->type < FRAME_HELLO || out->type > FRAME_ERROR)
 		return KMS_E_BAD_FRAME;
 	return out->length > max ? KMS_E_TOO_LARGE : KMS_OK;
+}
+
+bool
+frame_downgraded(uint8_t used, uint8_t client_highest, uint8_t host_highest)
+{
+	return used < (client_highest < host_highest ? client_highest : host_highest);
 }
 
 void
@@ -51,6 +57,8 @@ frame_error_encode(uint8_t out[FRAME_ERROR_SIZE], const struct frame_error *e)
 	struct wire_writer w;
 
 	frame_encode(out, FRAME_ERROR, FRAME_ERROR_PAYLOAD);
+	if (e->version != 0)
+		out[sizeof(magic)] = e->version;
 	wire_writer_init(&w, out + FRAME_HEADER, FRAME_ERROR_PAYLOAD);
 	wire_put_u32(&w, e->status);
 	wire_put_u32(&w, e->retry_after);
@@ -62,6 +70,7 @@ frame_error_decode(struct frame_error *out, const uint8_t *payload, size_t len)
 {
 	struct wire_reader r;
 
+	out->version = 0;
 	wire_reader_init(&r, payload, len);
 	out->status = wire_get_u32(&r);
 	out->retry_after = wire_get_u32(&r);

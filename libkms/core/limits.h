@@ -18,6 +18,23 @@
 #define MESSAGE_REQUEST_TEXT 144
 #define MESSAGE_REPLY_TEXT 52
 
+/* What a publisher and a host sign for clients. */
+#define TAIL_CERTIFICATE 1024
+#define CERTIFICATE_FIXED 200
+#define CERTIFICATE_PRODUCTS 128
+#define CERTIFICATE_SIGNATURE 64
+#define CERTIFICATE_MAX                                                                            \
+	(CERTIFICATE_FIXED + 16 * CERTIFICATE_PRODUCTS + 2 + TAIL_CERTIFICATE +                    \
+	    CERTIFICATE_SIGNATURE)
+#define ENTITLEMENTS_MAX 512
+#define EXCHANGE_SIZE 160 /* a statement of an exchange key */
+#define ROTATION_SIZE 232 /* a statement of a publisher's rotation */
+#define ROTATION_CHAIN_MAX 32
+
+/* HELLO_REPLY: time, exchange statement, certificate, rotations. */
+#define TAIL_HELLO_REPLY (ROTATION_CHAIN_MAX * (4 + ROTATION_SIZE))
+#define HELLO_REPLY_MAX (8 + EXCHANGE_SIZE + 2 + CERTIFICATE_MAX + TAIL_HELLO_REPLY)
+
 /* What is in the ledger. Aside: form, salt, address, and two texts with their lengths. */
 #define ASIDE_MAX (1 + 16 + 16 + 2 * (1 + MESSAGE_NAME))
 #define ENTRY_CLIENT_FIXED 168

@@ -9,9 +9,12 @@
 #include <string.h>
 
 #include "libkms/base/wire.h"
-#include "libkms/core/certificate.h"
-#include "libkms/core/rotation.h"
+#include "libkms/core/frame.h"
 #include "libkms/kms_error.h"
+
+_Static_assert(HELLO_REPLY_MAX <= FRAME_MAX_REPLY, "a frame takes it");
+/* A tail of TAIL_HELLO_REPLY has no room for more. */
+_Static_assert(TAIL_HELLO_REPLY / (4 + ROTATION_SIZE) == MESSAGE_ROTATIONS, "rotations");
 
 size_t
 message_hello_encode(uint8_t *out, size_t size, const struct message_hello *m)
@@ -42,6 +45,7 @@ message_hello_reply_encode(uint8_t *out, size_t size, const struct message_hello
 		return 0;
 	wire_writer_init(&w, out, size);
 	wire_put_u64(&w, m->time);
+	wire_put(&w, m->exchange, EXCHANGE_SIZE);
 	wire_put_u16(&w, (uint16_t)m->certificate_len);
 	wire_put(&w, m->certificate, m->certificate_len);
 	for (unsigned i = 0; i < m->rotation_count; i++)
@@ -53,25 +57,26 @@ int
 message_hello_reply_decode(struct message_hello_reply *m, const uint8_t *in, size_t len)
 {
 	struct wire_reader r;
+	struct wire_tail tail;
 	struct wire_tlv tlv;
-	bool ok = true;
-	int status;
 
 	m->rotation_count = 0;
 	wire_reader_init(&r, in, len);
 	m->time = wire_get_u64(&r);
+	m->exchange = wire_view(&r, EXCHANGE_SIZE);
 	m->certificate_len = wire_get_u16(&r);
+	if (m->certificate_len > CERTIFICATE_MAX)
+		return KMS_E_FORMAT;
 	m->certificate = wire_view(&r, m->certificate_len);
-	while (wire_next_tlv(&r, &tlv)) {
+	wire_tail_init(&tail, &r, TAIL_HELLO_REPLY);
+	tail.repeats = MESSAGE_TLV_ROTATION;
+	while (wire_tail_next(&tail, &tlv)) {
 		if (tlv.type != MESSAGE_TLV_ROTATION)
-			continue;
-		ok = ok && m->rotation_count < MESSAGE_ROTATIONS && tlv.len == ROTATION_SIZE;
-		if (ok)
+			wire_tail_unknown(&tail, &tlv);
+		else if (wire_tail_expect(&tail, &tlv, ROTATION_SIZE))
 			m->rotations[m->rotation_count++] = tlv.value;
 	}
-	if ((status = wire_finish(&r)) != KMS_OK)
-		return status;
-	return ok && m->certificate_len <= CERTIFICATE_MAX ? KMS_OK : KMS_E_FORMAT;
+	return wire_tail_finish(&tail);
 }
 
 static_assert(2 + 2 + MESSAGE_WITNESS_SIZE + 4 + MESSAGE_HEADER_SIZE + 4 + MESSAGE_ECHO_SIZE + 4 +

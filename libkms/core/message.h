@@ -5,17 +5,19 @@
  * HELLO payload         0  8  publisher key id (minisign's), zero: the only one
  *                       8  .. TLV tail
  * HELLO_REPLY payload   0  8  host time, seconds since 1970 UTC
- *                       8  2  length n of the host certificate
- *                      10  n  host certificate (certificate.h)
+ *                       8 160 statement of the host's exchange key (exchange.h)
+ *                     168  2  length n of the host certificate
+ *                     170  n  host certificate (certificate.h)
  *                          .. TLV tail: type 1, rotation statement (rotation.h), as often as
  *                             there are statements, the oldest first
  * REQUEST payload       0 16  host id (certificate.h) it is sealed for
- *                      16 32  client public key (X25519)
- *                      48 24  nonce
- *                      72  .. ciphertext of the request text, then tag 16
+ *                      16  8  id of the exchange key it is sealed for
+ *                      24 32  client public key (X25519)
+ *                      56 24  nonce
+ *                      80  .. ciphertext of the request text, then tag 16
  * REPLY payload         0 24  nonce
  *                      24  .. ciphertext of the reply text, then tag 16
- * Associated data: REQUEST, the frame header and the first 48 bytes of the
+ * Associated data: REQUEST, the frame header and the first 56 bytes of the
  * payload; REPLY, the frame header.
  *
  * Request text          0  1  operation (enum message_operation)
@@ -59,7 +61,7 @@
 
 /* TLV of a HELLO_REPLY, the only one that repeats. */
 #define MESSAGE_TLV_ROTATION 1
-#define MESSAGE_ROTATIONS 32
+#define MESSAGE_ROTATIONS ROTATION_CHAIN_MAX
 
 /* TLVs of a request text. A host that does not use one skips it. */
 #define MESSAGE_REQUEST_WITNESS 0x0001 /* batch number 8, SHA-256 of its header 32 */
@@ -93,9 +95,10 @@ struct message_hello {
 };
 struct message_hello_reply {
 	uint64_t time;
-	const uint8_t *certificate; /* borrowed */
+	const uint8_t *exchange;    /* EXCHANGE_SIZE bytes, borrowed, as is the rest */
+	const uint8_t *certificate; /* as long as it says */
 	size_t certificate_len;
-	const uint8_t *rotations[MESSAGE_ROTATIONS]; /* ROTATION_SIZE bytes each, borrowed */
+	const uint8_t *rotations[MESSAGE_ROTATIONS]; /* ROTATION_SIZE bytes each */
 	unsigned rotation_count;
 };
 struct message_request {

@@ -20,8 +20,6 @@
 #include "libkms/core/minisig.h"
 #include "libkms/core/rotation.h"
 
-#define ROTATION_CHAIN_MAX 32 /* statements */
-
 struct publisher_keys {
 	struct minisig_key key; /* the trusted one: kms.ini's, or the product's */
 	unsigned count;         /* statements, the oldest first; key is in them if there are any */

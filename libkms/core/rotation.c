@@ -30,12 +30,12 @@ rotation_encode(uint8_t out[ROTATION_SIZE], const struct rotation *r)
 int
 rotation_verify(struct rotation *out, const uint8_t *in, size_t len)
 {
-	uint8_t found[sizeof(magic)];
 	struct wire_reader r;
 	int rc;
 
 	wire_reader_init(&r, in, len);
-	wire_get(&r, found, sizeof(found));
+	if ((rc = wire_magic(&r, magic)) != KMS_OK)
+		return rc;
 	wire_get(&r, out->old.id, sizeof(out->old.id));
 	wire_get(&r, out->old.pk, sizeof(out->old.pk));
 	wire_get(&r, out->new.id, sizeof(out->new.id));
@@ -46,8 +46,7 @@ rotation_verify(struct rotation *out, const uint8_t *in, size_t len)
 	if ((rc = wire_finish(&r)) != KMS_OK)
 		return rc;
 	/* With one id for both keys, either could pass for the other. */
-	if (memcmp(found, magic, sizeof(magic)) != 0 || out->from > out->until ||
-	    memcmp(out->old.id, out->new.id, sizeof(out->old.id)) == 0)
+	if (out->from > out->until || memcmp(out->old.id, out->new.id, sizeof(out->old.id)) == 0)
 		return KMS_E_FORMAT;
 	if (crypto_sign_verify_detached(
 		in + ROTATION_OLD_SIGNS, in, ROTATION_OLD_SIGNS, out->old.pk) != 0 ||

@@ -21,11 +21,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "libkms/core/limits.h"
 #include "libkms/core/minisig.h"
 
 #define ROTATION_OLD_SIGNS 104
 #define ROTATION_NEW_SIGNS 168
-#define ROTATION_SIZE 232
 
 struct rotation {
 	struct minisig_key old, new;

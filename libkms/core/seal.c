@@ -87,13 +87,17 @@ seal_fits(size_t size, const struct shape *s, size_t len)
 
 size_t
 seal_request(uint8_t *out, size_t size, const struct seal_keys *keys,
-    const uint8_t host_id[SEAL_HOST], const uint8_t client_pk[SEAL_PUBLIC],
-    const uint8_t nonce[SEAL_NONCE], const uint8_t *text, size_t len)
+    const uint8_t host_id[SEAL_HOST], const uint8_t key_id[SEAL_KEY_ID],
+    const uint8_t client_pk[SEAL_PUBLIC], const uint8_t nonce[SEAL_NONCE], const uint8_t *text,
+    size_t len)
 {
+	uint8_t *clear = out + FRAME_HEADER;
+
 	if (!seal_fits(size, &request_shape, len))
 		return 0;
-	memcpy(out + FRAME_HEADER, host_id, SEAL_HOST);
-	memcpy(out + FRAME_HEADER + SEAL_HOST, client_pk, SEAL_PUBLIC);
+	memcpy(clear, host_id, SEAL_HOST);
+	memcpy(clear + SEAL_HOST, key_id, SEAL_KEY_ID);
+	memcpy(clear + SEAL_HOST + SEAL_KEY_ID, client_pk, SEAL_PUBLIC);
 	return seal(out, &request_shape, keys->to_host, nonce, text, len);
 }
 
@@ -135,7 +139,8 @@ seal_parse(struct seal_request_view *out, const struct shape *s, const uint8_t *
 		return status;
 	out->frame = frame;
 	out->host_id = payload;
-	out->client_pk = payload + SEAL_HOST;
+	out->key_id = payload + SEAL_HOST;
+	out->client_pk = payload + SEAL_HOST + SEAL_KEY_ID;
 	out->nonce = payload + s->clear;
 	out->sealed = out->nonce + SEAL_NONCE;
 	out->sealed_len = (size_t)(frame + len - out->sealed);

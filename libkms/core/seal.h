@@ -1,6 +1,6 @@
 /*
  * seal.h - session keys and sealed frames. crypto_kx (X25519, BLAKE2b) gives
- * directional keys from client static x host static; a message is
+ * directional keys from the client's static key and one of the host's exchange keys; a message is
  * XChaCha20-Poly1305-IETF under a random 24-byte nonce.
  *
  * Key structures are plain memory: the owner keeps them in guarded memory (sodium_malloc) and
@@ -18,7 +18,8 @@
 #define SEAL_TAG 16
 #define SEAL_CMID 16
 #define SEAL_HOST 16
-#define SEAL_REQUEST_CLEAR 48 /* host id + client public key */
+#define SEAL_KEY_ID 8         /* of the host's exchange key */
+#define SEAL_REQUEST_CLEAR 56 /* host id + exchange key id + client public key */
 #define SEAL_REQUEST_OVERHEAD (SEAL_REQUEST_CLEAR + SEAL_NONCE + SEAL_TAG)
 #define SEAL_REPLY_OVERHEAD (SEAL_NONCE + SEAL_TAG)
 
@@ -41,8 +42,9 @@ int seal_host_keys(struct seal_keys *out, const uint8_t host_pk[32], const uint8
  * Returns the frame's size, 0 when it does not fit in size or in the protocol's limit.
  */
 size_t seal_request(uint8_t *out, size_t size, const struct seal_keys *keys,
-    const uint8_t host_id[SEAL_HOST], const uint8_t client_pk[SEAL_PUBLIC],
-    const uint8_t nonce[SEAL_NONCE], const uint8_t *text, size_t len);
+    const uint8_t host_id[SEAL_HOST], const uint8_t key_id[SEAL_KEY_ID],
+    const uint8_t client_pk[SEAL_PUBLIC], const uint8_t nonce[SEAL_NONCE], const uint8_t *text,
+    size_t len);
 size_t seal_reply(uint8_t *out, size_t size, const struct seal_keys *keys,
     const uint8_t nonce[SEAL_NONCE], const uint8_t *text, size_t len);
 
@@ -53,6 +55,7 @@ size_t seal_reply(uint8_t *out, size_t size, const struct seal_keys *keys,
 struct seal_request_view {
 	const uint8_t *frame;     /* from its first byte */
 	const uint8_t *host_id;   /* 16 */
+	const uint8_t *key_id;    /* 8 */
 	const uint8_t *client_pk; /* 32 */
 	const uint8_t *nonce;     /* 24 */
 	const uint8_t *sealed;    /* ciphertext and tag */

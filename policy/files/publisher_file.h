@@ -55,8 +55,7 @@ struct publisher_file publisher_file_of(enum publisher_file_kind kind, const str
  * KMS_E_PREREQUISITE (no such pack).
  */
 int publisher_file_of_code(const struct publishers *s, struct publisher_file *out,
-    const uint8_t *code, size_t len, const uint8_t sign_pk[32], const uint8_t kx_pk[32],
-    struct fault *f);
+    const uint8_t *code, size_t len, const uint8_t sign_pk[32], struct fault *f);
 /* Reads only the contents, without signatures. KMS_E_FORMAT and other statuses of the parsers. */
 int publisher_file_parse(struct publisher_file *c, struct fault *f);
 /*

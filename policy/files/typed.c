@@ -58,7 +58,7 @@ make_text(struct publisher_file *c, const uint8_t *cert, size_t len)
 
 int
 publisher_file_of_code(const struct publishers *s, struct publisher_file *out, const uint8_t *code,
-    size_t code_len, const uint8_t sign_pk[32], const uint8_t kx_pk[32], struct fault *f)
+    size_t code_len, const uint8_t sign_pk[32], struct fault *f)
 {
 	uint8_t cert[CERTIFICATE_MAX];
 	const struct policy_pack *pack;
@@ -76,7 +76,7 @@ publisher_file_of_code(const struct publishers *s, struct publisher_file *out, c
 		    "the host key for this confirmation is not installed: run kmsctl key install first");
 	if ((rc = find_pack(s, out->publisher, &c, &pack, &owned, f)) != KMS_OK)
 		return rc;
-	rc = confirm_code_certificate(cert, sizeof(cert), &len, &c, key, pack, sign_pk, kx_pk);
+	rc = confirm_code_certificate(cert, sizeof(cert), &len, &c, key, pack, sign_pk);
 	free(owned);
 	if (rc == KMS_OK)
 		rc = make_text(out, cert, len);

@@ -39,7 +39,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	text(data, size);
 	message_hello_decode(&hello, data, size);
 	/* Sealed by an honest client it must come out as it went in. */
-	len = seal_request(frame, sizeof(frame), &keys, keys.to_host, keys.to_client,
+	len = seal_request(frame, sizeof(frame), &keys, keys.to_host, keys.to_host, keys.to_client,
 	    (const uint8_t[SEAL_NONCE]){ 3 }, data, size);
 	if (len > 0) {
 		MUST(seal_open_request(opened, sizeof(opened), &len, &keys, frame, len) == KMS_OK);

@@ -51,17 +51,17 @@ def answer(s):
 
 with connect() as link:
     link.sendall(GOOD_HELLO)
-    CERTIFICATE = k.verify_certificate(k.read_hello_reply(answer(link)[k.HEADER:])[1], PUBLISHER)
-TO_CLIENT, TO_HOST = k.session_keys(k.x25519(SECRET, CERTIFICATE.exchange), PUBLIC,
-                                    CERTIFICATE.exchange)
-HOST_ID = k.host_id_of(CERTIFICATE.signing, CERTIFICATE.exchange)
+    RAW, STATEMENT = k.read_hello_reply(answer(link)[k.HEADER:])[1:3]
+EXCHANGE = k.verify_exchange(STATEMENT, k.verify_certificate(RAW, PUBLISHER).signing, time.time())
+TO_CLIENT, TO_HOST = k.session_keys(k.x25519(SECRET, EXCHANGE.key), PUBLIC, EXCHANGE.key)
+HOST_ID = EXCHANGE.host_id
 REQUEST_ID = os.urandom(16)
 TEXT = k.request_text(k.RELEASE, 0, False, 0, REQUEST_ID, int(time.time()), 1,
                       uuid.UUID(PRODUCT).bytes, k.salt_of(SECRET), "bad-input.example")
 
 
-def sealed(text=TEXT, host_id=HOST_ID, public=PUBLIC):
-    return k.seal_request(text, host_id, public, os.urandom(24), TO_HOST)
+def sealed(text=TEXT, host_id=HOST_ID, public=PUBLIC, exchange_id=EXCHANGE.key_id):
+    return k.seal_request(text, host_id, exchange_id, public, os.urandom(24), TO_HOST)
 
 
 def changed(octets, at, value):
@@ -96,10 +96,11 @@ TAG_ALTERED = GOOD_REQUEST[:-1] + bytes([GOOD_REQUEST[-1] ^ 1])
 CASES = {
     "not the magic": b"GET / HTTP/1.0\r\n\r\n",
     "first octet 5": b"\x05" + bytes(71),
-    "version 2": changed(GOOD_HELLO, 4, b"\x02"),
+    "version 3": changed(GOOD_HELLO, 4, b"\x03"),
+    "version 1": changed(GOOD_HELLO, 4, b"\x01"),
     "version 0": changed(GOOD_HELLO, 4, b"\x00"),
     "flags": changed(GOOD_HELLO, 7, b"\x01"),
-    "flags, and version 2": changed(GOOD_HELLO, 4, b"\x02\x01\x00\x01"),
+    "flags, and version 3": changed(GOOD_HELLO, 4, b"\x03\x01\x00\x01"),
     "type 0": changed(GOOD_HELLO, 5, b"\x00"),
     "type REPLY": changed(GOOD_HELLO, 5, b"\x04"),
     "type 9": changed(GOOD_HELLO, 5, b"\x09"),
@@ -112,9 +113,10 @@ CASES = {
     "HELLO for another publisher": k.frame(k.HELLO, b"\xff" * 8),
     "HELLO for the only publisher": k.frame(k.HELLO, bytes(8)),
     "HELLO with an unknown TLV": k.frame(k.HELLO, PUBLISHER.key_id + TLV),
-    "REQUEST of 87 octets": k.frame(k.REQUEST, bytes(87)),
-    "REQUEST of 88 octets": k.frame(k.REQUEST, HOST_ID + PUBLIC + bytes(40)),
+    "REQUEST of 95 octets": k.frame(k.REQUEST, bytes(95)),
+    "REQUEST of 96 octets": k.frame(k.REQUEST, HOST_ID + EXCHANGE.key_id + PUBLIC + bytes(40)),
     "another host id": sealed(host_id=bytes(16)),
+    "another exchange key": sealed(exchange_id=bytes(8)),
     "C of small order": sealed(public=SMALL_ORDER),
     "C of another client": sealed(public=k.public_key(os.urandom(32))),
     "tag altered": TAG_ALTERED,

@@ -37,7 +37,7 @@ class State:
         self.secret = None
         self.sequence = 0
         self.pending = None       # {"operation", "product", "request_id", "sequence", "since"}
-        self.certificates = {}    # host:port -> certificate, hex
+        self.certificates = {}    # host:port -> certificate and exchange statement, hex
         self.lease = None         # {"certificate", "bundle"}, hex: the two that verified together
         self.activation, self.renewal, self.latest = 120, 10080, 0
         # Two processes with one state file would use one sequence number twice.
@@ -178,41 +178,44 @@ class Client:
         bundle = bytes.fromhex(self.state.lease["bundle"])
         return k.read_client_entry(k.read_bundle(bundle).entry), certificate, bundle
 
-    def frame_for(self, certificate, keys):
+    def frame_for(self, exchange, keys):
         p = self.state.pending
         text = k.request_text(p["operation"], self.licence(), self.o.vm, 0,
                               bytes.fromhex(p["request_id"]), self.now(), p["sequence"],
                               self.product, k.salt_of(bytes.fromhex(self.state.secret)),
                               self.o.name)
-        host_id = k.host_id_of(certificate.signing, certificate.exchange)
-        return k.seal_request(text, host_id, self.public, os.urandom(24), keys[1])
+        return k.seal_request(text, exchange.host_id, exchange.key_id, self.public,
+                              os.urandom(24), keys[1])
 
     # One address
 
     def hello(self, link, host):
-        """The host's certificate, verified and kept; or an Answer when it sent ERROR."""
+        """The host's certificate and exchange key, verified and kept; or an Answer: an ERROR."""
         kind, octets, error = link.ask(k.frame(k.HELLO, self.publisher.key_id), k.HELLO_REPLY)
         if kind == k.ERROR:
             return Answer(error.status, None, error.retry_after, clear=True)
         try:
-            raw = k.read_hello_reply(octets[k.HEADER:])[1]
+            raw, statement = k.read_hello_reply(octets[k.HEADER:])[1:3]
         except k.KmsError as bad:
             raise NoAnswer(f"malformed HELLO_REPLY: {bad.why}") from None
-        k.verify_certificate(raw, self.publisher)
-        self.state.certificates[host] = raw.hex()
+        c = k.verify_certificate(raw, self.publisher)
+        exchange = k.verify_exchange(statement, c.signing, self.now())
+        self.state.certificates[host] = [raw.hex(), statement.hex()]
         self.state.save()
-        return raw
+        return raw, exchange
 
     def kept_certificate(self, host):
         kept = self.state.certificates.get(host)
         if not kept:
             return None
         try:
-            raw = bytes.fromhex(kept)
+            raw = bytes.fromhex(kept[0])
             c = k.verify_certificate(raw, self.publisher)
-        except (k.KmsError, ValueError):
+            exchange = k.verify_exchange(bytes.fromhex(kept[1]), c.signing, self.now())
+        except (k.KmsError, ValueError, IndexError):
             return None
-        return raw if c.not_before <= self.now() <= c.not_after else None
+        fresh = c.not_before <= self.now() <= c.not_after and self.now() <= exchange.until
+        return (raw, exchange) if fresh else None
 
     def ask_address(self, host, address, deadline):
         link = Connection(address, deadline)
@@ -222,22 +225,25 @@ class Client:
             link.close()
 
     def converse(self, link, host):
-        raw, helloed = self.kept_certificate(host), False
+        known, helloed = self.kept_certificate(host), False
         while True:
-            if raw is None:
-                raw, helloed = self.hello(link, host), True
-                if isinstance(raw, Answer):
-                    return raw
-            certificate = k.read_certificate(raw)
-            keys = k.session_keys(k.x25519(self.secret, certificate.exchange), self.public,
-                                  certificate.exchange)
-            kind, octets, error = link.ask(self.frame_for(certificate, keys), k.REPLY)
+            if known is None:
+                known, helloed = self.hello(link, host), True
+                if isinstance(known, Answer):
+                    return known
+            raw, exchange = known
+            keys = k.session_keys(k.x25519(self.secret, exchange.key), self.public, exchange.key)
+            kind, octets, error = link.ask(self.frame_for(exchange, keys), k.REPLY)
             if kind == k.ERROR:
-                if k.STATUS[error.status] == "KMS_E_UNKNOWN_HOST" and not helloed:
-                    raw = None
+                if (k.STATUS[error.status] in ("KMS_E_UNKNOWN_HOST", "KMS_E_UNKNOWN_KEY")
+                        and not helloed):
+                    known = None
                     continue
                 return Answer(error.status, None, error.retry_after, clear=True)
             reply = self.opened(octets, keys)
+            if k.STATUS.get(reply.status) == "KMS_E_DOWNGRADE" and not helloed:
+                known = None
+                continue
             highest = reply.highest_sequence or 0
             if (reply.status == k.NUMBER["KMS_E_SEQUENCE"] and not self.caught_up
                     and self.state.sequence <= highest < 2**62
@@ -278,9 +284,10 @@ class Client:
             except k.KmsError as bad:
                 if helloed or bad.name not in ("KMS_E_KEY_EXPIRED", "KMS_E_NOT_COVERED"):
                     raise
-            raw, helloed = self.hello(link, host), True
-            if isinstance(raw, Answer):
-                raise k.KmsError("KMS_E_KEY_EXPIRED", f"HELLO was answered with {raw.status}")
+            again, helloed = self.hello(link, host), True
+            if isinstance(again, Answer):
+                raise k.KmsError("KMS_E_KEY_EXPIRED", f"HELLO was answered with {again.status}")
+            raw = again[0]
 
     def told(self):
         """Commitments to the names that a request says."""

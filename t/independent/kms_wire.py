@@ -28,7 +28,7 @@ STATUS = {
     272: "KMS_E_NO_LEASE", 278: "KMS_E_SCHEMA", 290: "KMS_E_HISTORY",
 }
 NUMBER = {name: number for number, name in STATUS.items()}
-IN_ERROR = {2, 3, 6, 7, 14, 15, 16, 17, 18, 19, 22, 23}
+IN_ERROR = {2, 3, 6, 7, 14, 15, 16, 17, 18, 19, 22, 23, 24}
 NEXT_HOST = {2, 3, 4, 5, 6, 7, 10, 14, 15, 17, 18, 19, 21, 22, 23, 27, 28, 29, 31, 12}
 
 HELLO, HELLO_REPLY, REQUEST, REPLY, ERROR = 1, 2, 3, 4, 5
@@ -118,11 +118,11 @@ def tlv(kind, value):
 
 # Frames ----------------------------------------------------------------------------------------
 
-HEADER = 12
+HEADER, VERSION = 12, 2
 
 
-def frame_header(kind, length):
-    return b"KMSD" + u(1, 1) + u(1, kind) + u(2, 0) + u(4, length)
+def frame_header(kind, length, version=VERSION):
+    return b"KMSD" + u(1, version) + u(1, kind) + u(2, 0) + u(4, length)
 
 
 def frame(kind, payload):
@@ -133,21 +133,31 @@ def read_frame_header(octets):
     """Type and payload length of a host's frame, checked in the order of the page."""
     r = Reader(octets)
     need(r.raw(4) == b"KMSD", "not the magic")
-    need(r.num(1) == 1, "not version 1")
-    kind, flags, length = r.num(1), r.num(2), r.num(4)
+    version, kind, flags, length = r.num(1), r.num(1), r.num(2), r.num(4)
+    need(version == VERSION or kind == ERROR, "not our version, and no ERROR")
     need(flags == 0, "frame flags")
     need(kind in (HELLO_REPLY, REPLY, ERROR), "not a host's frame type")
-    need(length <= 16384, "payload too long")
+    need(length <= 12288, "payload too long")
     return kind, length
 
 
 def read_hello_reply(payload):
+    """(time, host certificate, statement of the exchange key, rotation statements)"""
     r = Reader(payload)
-    when, n = r.num(8), r.num(2)
-    need(n <= 4096, "host certificate too long")
+    when, statement, n = r.num(8), r.raw(160), r.num(2)
+    need(n <= 3338, "host certificate too long")
     certificate = r.raw(n)
-    tail(r.rest(), 7552)
-    return when, certificate
+    rest, rotations = r.rest(), []
+    need(len(rest) <= 7552, "a tail that is too long")
+    # Type 1 alone repeats, and nothing comes before it.
+    while rest[:2] == u(2, 1):
+        t = Reader(rest)
+        t.raw(2)
+        need(t.num(2) == 232, "a TLV of the wrong length")
+        rotations.append(t.raw(232))
+        rest = t.rest()
+    tail(rest, 7552, {1: 232})
+    return when, certificate, statement, rotations
 
 
 Error = namedtuple("Error", "status retry_after time")
@@ -183,8 +193,12 @@ def cmid_of(client_public):
     return hashlib.sha256(b"KMS client v1" + client_public).digest()[:16]
 
 
-def host_id_of(signing, exchange):
-    return hashlib.sha256(b"KMS host v1" + signing + exchange).digest()[:16]
+def host_id_of(signing):
+    return hashlib.sha256(b"KMS host v2" + signing).digest()[:16]
+
+
+def exchange_id_of(public):
+    return hashlib.sha256(b"KMS exchange v1" + public).digest()[:8]
 
 
 def x25519(secret, public):
@@ -233,14 +247,14 @@ def salt_of(secret):
 
 
 def request_text(operation, licence, virtual, grace, request_id, when, sequence, product, salt,
-                 name, version=1):
+                 name, version=VERSION):
     return (u(1, operation) + u(1, licence) + u(2, 1 if virtual else 0) + u(4, grace)
             + request_id + u(8, when) + u(8, sequence) + product + salt + u(1, version)
             + bytes(7) + pad_text(name, 64))
 
 
-def seal_request(text, host_id, client_public, nonce, to_host):
-    clear = host_id + client_public
+def seal_request(text, host_id, exchange_id, client_public, nonce, to_host):
+    clear = host_id + exchange_id + client_public
     header = frame_header(REQUEST, len(clear) + 24 + len(text) + 16)
     return header + clear + nonce + seal(text, header + clear, nonce, to_host)
 
@@ -286,15 +300,44 @@ def read_reply(text, operation):
 # Host certificate ------------------------------------------------------------------------------
 
 Certificate = namedtuple(
-    "Certificate", "key_id host_key signing exchange serial issued not_before not_after "
+    "Certificate", "key_id host_key signing serial issued not_before not_after "
                    "capacity confirmation group customer products tail signature signed")
 
 
+def magic(r, wanted):
+    found = r.raw(8)
+    need(found == wanted or found[:6] != wanted[:6], "another version", "KMS_E_SCHEMA")
+    need(found == wanted, f"not {wanted.decode()}")
+
+
+def entitlements(octets):
+    """{key: value} of a certificate's tail."""
+    need(len(octets) <= 1024, "a tail that is too long")
+    r, found, last = Reader(octets), {}, b""
+    if octets[:2] == u(2, 1):
+        r.raw(2)
+        inner = Reader(r.raw(r.num(2)))
+        need(1 <= len(inner.octets) <= 512, "length of the entitlements")
+        while inner.at < len(inner.octets):
+            try:
+                key, value = inner.raw(inner.num(1)), plain_text(inner.raw(inner.num(1)))
+            except KmsError:
+                raise KmsError("KMS_E_FORMAT", "an entitlement") from None
+            need(1 <= len(key) <= 32 and key > last and key[:1].isalpha()
+                 and all(c in b"abcdefghijklmnopqrstuvwxyz0123456789.-" for c in key),
+                 "an entitlement's key")
+            found[key.decode()], last = value, key
+    rest = r.rest()
+    need(rest[:2] not in (u(2, 0), u(2, 1)) or r.at == 0, "TLVs out of order")
+    tail(rest, 1024)
+    return found
+
+
 def read_certificate(octets):
-    need(len(octets) <= 4096, "certificate too long")
+    need(len(octets) <= 3338, "certificate too long")
     r = Reader(octets)
-    need(r.raw(8) == b"KMSCERT1", "not a host certificate")
-    head = [r.raw(8), r.raw(16), r.raw(32), r.raw(32)]
+    magic(r, b"KMSCERT2")
+    head = [r.raw(8), r.raw(16), r.raw(32)]
     head += [r.num(8), r.num(8), r.num(8), r.num(8), r.num(4), r.num(2)]
     head += [r.text(32), r.text(64)]
     n = r.num(2)
@@ -302,7 +345,7 @@ def read_certificate(octets):
     products = [r.raw(16) for _ in range(n)]
     need(all(a < b for a, b in zip(products, products[1:])), "products not ascending")
     extra = r.raw(r.num(2))
-    tail(extra, 1024)
+    entitlements(extra)
     signed = octets[:r.at]
     c = Certificate(*head, products, extra, r.raw(64), signed)
     r.end()
@@ -313,7 +356,7 @@ def read_certificate(octets):
 
 def write_certificate(c):
     """The octets that the publisher signs."""
-    return (b"KMSCERT1" + c.key_id + c.host_key + c.signing + c.exchange + u(8, c.serial)
+    return (b"KMSCERT2" + c.key_id + c.host_key + c.signing + u(8, c.serial)
             + u(8, c.issued) + u(8, c.not_before) + u(8, c.not_after) + u(4, c.capacity)
             + u(2, c.confirmation) + pad_text(c.group, 32) + pad_text(c.customer, 64)
             + u(2, len(c.products)) + b"".join(c.products) + u(2, len(c.tail)) + c.tail)
@@ -325,6 +368,36 @@ def verify_certificate(octets, publisher):
     need(ed25519_ok(publisher.key, c.signature, c.signed), "the host certificate",
          "KMS_E_SIGNATURE")
     return c
+
+
+# Exchange key ----------------------------------------------------------------------------------
+
+Exchange = namedtuple("Exchange", "host_id key_id key made until ends lowest highest")
+
+
+def write_exchange(e):
+    """The octets that the host signs."""
+    return (b"KMSXKEY1" + e.host_id + e.key_id + e.key + u(8, e.made) + u(8, e.until)
+            + u(8, e.ends) + u(1, e.lowest) + u(1, e.highest) + bytes(6))
+
+
+def verify_exchange(octets, signing, now=None):
+    """A statement, in the order of the page; with now also whether a client may use it."""
+    need(len(octets) >= 160, "a statement cut short", "KMS_E_TRUNCATED")
+    need(len(octets) == 160, "octets after the statement", "KMS_E_TRAILING")
+    r = Reader(octets)
+    magic(r, b"KMSXKEY1")
+    need(ed25519_ok(signing, octets[96:], octets[:96]), "the statement", "KMS_E_SIGNATURE")
+    e = Exchange(r.raw(16), r.raw(8), r.raw(32), r.num(8), r.num(8), r.num(8), r.num(1), r.num(1))
+    need(not any(r.raw(6)), "not zero")
+    need(e.host_id == host_id_of(signing) and e.key_id == exchange_id_of(e.key), "an id")
+    need(e.made <= e.until <= e.ends <= e.made + 32 * 86400, "times")
+    need(1 <= e.lowest <= e.highest, "versions")
+    x25519(b"\1" + bytes(31), e.key)
+    if now is not None:
+        need(e.lowest <= VERSION <= e.highest, "no common version", "KMS_E_BAD_VERSION")
+        need(e.made - CLOCK_FAR <= now <= e.ends + CLOCK_FAR, "the clock", "KMS_E_TIME_SKEW")
+    return e
 
 
 # Journal entries and batches -------------------------------------------------------------------
@@ -556,7 +629,7 @@ def verify_lease(certificate, bundle, publisher, now, *, cmid=None, product=None
     need(proof_holds(leaf_hash(b.entry), b.index, header.size, b.proof, header.root),
          "the inclusion proof", "KMS_E_PROOF")                                      # 4
     need(ed25519_ok(c.signing, b.signature, b.header), "the batch", "KMS_E_SIGNATURE")  # 5
-    need(header.host_id == host_id_of(c.signing, c.exchange), "another host", other)    # 6
+    need(header.host_id == host_id_of(c.signing), "another host", other)    # 6
     try:                                                                            # 7
         e = read_client_entry(b.entry)
     except KmsError as bad:

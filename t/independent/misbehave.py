@@ -25,12 +25,12 @@ class Misbehaving(kms_client.Client):
             self.state.sequence, self.state.pending = 0, None
         super().begin(operation)
 
-    def frame_for(self, certificate, keys):
+    def frame_for(self, exchange, keys):
         self.asked += 1
         if how == "wrong-host" or how == "stale-host" and self.asked == 1:
-            certificate = certificate._replace(signing=bytes(32))
-        octets = super().frame_for(certificate, keys)
-        at = {"bad-tag": len(octets) - 1, "bad-text": 12 + 72 + 1}.get(how)
+            exchange = exchange._replace(host_id=bytes(16))
+        octets = super().frame_for(exchange, keys)
+        at = {"bad-tag": len(octets) - 1, "bad-text": 12 + 80 + 1}.get(how)
         if at is None:
             return octets
         return octets[:at] + bytes([octets[at] ^ 1]) + octets[at + 1:]

@@ -14,7 +14,7 @@ import kms_wire as k  # noqa: E402
 import nacl.bindings as sodium  # noqa: E402
 
 SRC = os.environ.get("KMS_SRC") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
-FILES = "keys client certificate hello request reply error batch entries lease minisign".split()
+FILES = "keys client certificate exchange hello rotation request reply error batch entries lease minisign".split()
 NOW = 1800000000
 
 
@@ -79,7 +79,7 @@ def keys():
     same(x, v["host_exchange_public"], "host exchange key")
     s = signing_public(v["host_signing_seed"])
     same(s, v["host_signing_public"], "host signing key")
-    same(k.host_id_of(s, x), v["host_id"], "host id")
+    same(k.host_id_of(s), v["host_id"], "host id")
     q = k.x25519(v["client_secret"], x)
     same(q, v["shared"], "shared secret, client's end")
     same(k.x25519(v["host_exchange_secret"], c), q, "shared secret, host's end")
@@ -103,7 +103,7 @@ def certificate():
     c = k.verify_certificate(v["certificate"], publisher())
     fields = k.Certificate(
         v["publisher_id"], bytes(range(0x20, 0x30)), v["host_signing_public"],
-        v["host_exchange_public"], 7, c.issued, c.not_before, c.not_after, 1000, 1, "standard",
+        7, c.issued, c.not_before, c.not_after, 1000, 1, "standard",
         "M\u00fcller & Co", [bytes(range(0x50, 0x60)), bytes(range(0x70, 0x80))], b"", b"", b"")
     signed = k.write_certificate(fields)
     same(signed, v["certificate_signed"], "certificate, the part that is signed")
@@ -115,20 +115,79 @@ def certificate():
     fails(lambda: k.verify_certificate(v["certificate"] + b"x", publisher()), "KMS_E_TRAILING",
           "a certificate with octets after it")
     bad = bytearray(v["certificate"])
-    bad[100] ^= 1
+    bad[68] ^= 1
     fails(lambda: k.verify_certificate(bytes(bad), publisher()), "KMS_E_SIGNATURE",
           "a certificate altered")
     fails(lambda: k.verify_certificate(v["certificate"], k.Publisher(bytes(8), bytes(32))),
           "KMS_E_PUBLISHER", "a certificate of another publisher")
 
 
+def entitled():
+    c = k.verify_certificate(v["certificate_entitled"], publisher())
+    same(k.entitlements(c.tail), {"beta": "", "edition": "M\u00fcller special", "seats.extra": "25"},
+         "entitlements")
+    same(k.tlv(1, v["entitlements"]), c.tail, "entitlements are TLV 1")
+    same(k.verify_certificate(v["certificate_unknown_tlv"], publisher()).capacity, 1000,
+         "a certificate with an unknown TLV")
+    fails(lambda: k.verify_certificate(v["certificate_critical_tlv"], publisher()),
+          "KMS_E_SCHEMA", "a certificate with a critical TLV")
+    fails(lambda: k.verify_certificate(b"KMSCERT1" + v["certificate"][8:], publisher()),
+          "KMS_E_SCHEMA", "a certificate of another version")
+
+
+def exchange():
+    s, x = v["host_signing_public"], v["host_exchange_public"]
+    same(k.exchange_id_of(x), v["exchange_key_id"], "exchange key id")
+    made = NOW - 3600
+    e = k.Exchange(v["host_id"], v["exchange_key_id"], x, made, made + 7 * 86400,
+                   made + 8 * 86400, 2, 2)
+    signed = k.write_exchange(e)
+    same(signed + sign(v["host_signing_seed"], signed), v["exchange_statement"],
+         "exchange statement")
+    same(k.verify_exchange(v["exchange_statement"], s, NOW), e, "exchange statement read")
+    for name in ("wrong_key_id", "wrong_host_id", "until_before_made", "too_long", "small_order",
+                 "versions_reversed"):
+        fails(lambda: k.verify_exchange(v["exchange_" + name], s), "KMS_E_FORMAT", name)
+    fails(lambda: k.verify_exchange(v["exchange_newer_versions"], s, NOW), "KMS_E_BAD_VERSION",
+          "a host that speaks later versions only")
+    for now in (made - 4 * 3600 - 1, e.ends + 4 * 3600 + 1):
+        fails(lambda: k.verify_exchange(v["exchange_statement"], s, now), "KMS_E_TIME_SKEW",
+              "a clock that is far off")
+
+
 def hello():
     same(k.frame(k.HELLO, v["publisher_id"]), v["hello_frame"], "HELLO")
-    reply = k.u(8, NOW) + k.u(2, len(v["certificate"])) + v["certificate"]
+    reply = (k.u(8, NOW) + v["exchange_statement"] + k.u(2, len(v["certificate"]))
+             + v["certificate"])
     same(k.frame(k.HELLO_REPLY, reply), v["hello_reply_frame"], "HELLO_REPLY")
     same(k.read_frame_header(v["hello_reply_frame"][:12]), (k.HELLO_REPLY, len(reply)),
          "HELLO_REPLY's header read")
-    same(k.read_hello_reply(reply), (NOW, v["certificate"]), "HELLO_REPLY read")
+    same(k.read_hello_reply(reply), (NOW, v["certificate"], v["exchange_statement"], []),
+         "HELLO_REPLY read")
+    two = [v["rotation_statement"], v["rotation_statement_2"]]
+    more = reply + b"".join(k.tlv(1, r) for r in two)
+    same(k.frame(k.HELLO_REPLY, more), v["hello_reply_two_rotations_frame"], "with two rotations")
+    same(k.read_hello_reply(more)[3], two, "two rotations read")
+
+
+def rotation():
+    key = (v["publisher_id"], v["publisher_public"], v["publisher_seed"])
+    reply = (k.u(8, NOW) + v["exchange_statement"] + k.u(2, len(v["certificate"]))
+             + v["certificate"])
+    begin = NOW
+    for name, statement, frame in (("new", "rotation_statement", "hello_reply_rotation_frame"),
+                                   ("newest", "rotation_statement_2",
+                                    "hello_reply_two_rotations_frame")):
+        new = tuple(v[f"{name}_publisher_{part}"] for part in ("id", "public", "seed"))
+        same(signing_public(new[2]), new[1], name + " publisher key")
+        octets = (b"KMSROTA1" + key[0] + key[1] + new[0] + new[1] + k.u(8, begin)
+                  + k.u(8, begin + 365 * 86400))
+        octets += sign(key[2], octets)
+        octets += sign(new[2], octets)
+        same(octets, v[statement], statement)
+        reply += k.tlv(1, octets)
+        same(k.frame(k.HELLO_REPLY, reply), v[frame], frame)
+        key, begin = new, begin + 365 * 86400
 
 
 def request():
@@ -144,7 +203,8 @@ def request():
     same(full + k.tlv(0x8006, k.u(4, 60)), v["request_critical_text"],
          "request text with a critical TLV")
     same(v["request_nonce"], bytes(range(0x30, 0x48)), "request nonce")
-    same(k.seal_request(text, v["host_id"], v["client_public"], v["request_nonce"],
+    same(k.seal_request(text, v["host_id"], v["exchange_key_id"], v["client_public"],
+                        v["request_nonce"],
                         v["session_to_host"]), v["request_frame"], "REQUEST")
 
 
@@ -175,11 +235,17 @@ def replies():
 
 
 def errors():
-    rows = [("error_overload_frame", 14, 15), ("error_unknown_host_frame", 16, 0)]
+    rows = [("error_overload_frame", 14, 15), ("error_unknown_host_frame", 16, 0),
+            ("error_unknown_key_frame", 24, 0)]
     for name, status, wait in rows:
         payload = k.u(4, status) + k.u(4, wait) + k.u(8, NOW)
         same(k.frame(k.ERROR, payload), v[name], name)
         same(k.read_error(payload), (status, wait, NOW), name + " read")
+    first = k.frame_header(k.ERROR, 16, 1) + k.u(4, 17) + k.u(4, 0) + k.u(8, NOW)
+    same(first, v["error_bad_version_frame"], "ERROR in answer to version 1")
+    same(k.read_frame_header(first[:12]), (k.ERROR, 16), "an ERROR of another version read")
+    fails(lambda: k.read_frame_header(k.frame_header(k.REPLY, 40, 1)), "KMS_E_FORMAT",
+          "a REPLY of version 1")
     fails(lambda: k.read_error(k.u(4, 13) + bytes(12)), "KMS_E_FORMAT",
           "KMS_E_REVOKED cannot be in ERROR")
 
@@ -400,7 +466,8 @@ def minisign():
         same(text.encode(), v[name], name)
 
 
-for part in (keys, certificate, hello, request, replies, errors, batch, entries, leases, client_files, minisign):
+for part in (keys, certificate, entitled, exchange, hello, rotation, request, replies, errors, batch, entries, leases,
+             client_files, minisign):
     try:
         part()
     except Exception:  # one part that breaks must not hide the others

@@ -195,7 +195,6 @@ foreign(struct play *p, struct publisher_file *f)
 	memcpy(r.host_key_id, key_id, 16);
 	memcpy(r.publisher, p->a.publisher.key.id, 8);
 	crypto_sign_keypair(r.sign_pk, sk);
-	randombytes_buf(r.kx_pk, 32);
 	confirm_request_octets(octets, &r);
 	crypto_sign_detached(r.signature, NULL, octets, sizeof(octets), sk);
 	if (publisher_confirm(

@@ -81,7 +81,7 @@ for my $seconds (4, 30, 120) {
 # Frames and connections.
 sub frame ($type, $payload, %o) {
     return ($o{magic} // 'KMSD')
-        . pack('C C n N', $o{version} // 1, $type, $o{flags} // 0, $o{length} // length $payload) . $payload;
+        . pack('C C n N', $o{version} // 2, $type, $o{flags} // 0, $o{length} // length $payload) . $payload;
 }
 
 sub key_id ($publisher) { return substr decode_base64($publisher->{key}), 2, 8 }
@@ -111,7 +111,7 @@ sub answer ($s) {
     my $head = take($s, 12);
     return undef if length $head == 0;
     my ($magic, $version, $type, $flags, $length) = unpack 'a4 C C n N', $head;
-    return { type => 0, octets => $head } if $magic ne 'KMSD' || $version != 1 || $flags != 0;
+    return { type => 0, octets => $head } if $magic ne 'KMSD' || ($version != 2 && $type != ERROR) || $flags != 0;
     my $payload = take($s, $length);
     return { type => $type, payload => $payload, octets => $head . $payload };
 }
@@ -135,9 +135,9 @@ sub seal ($client, %field) {
 sub learn_host () {
     my $s = dial();
     syswrite $s, $hello;
-    my $certificate = substr answer($s)->{payload}, 10;
-    my ($signing, $exchange) = (substr($certificate, 32, 32), substr($certificate, 64, 32));
-    my $id = substr sha256("KMS host v1$signing$exchange"), 0, 16;
+    my $payload = answer($s)->{payload};
+    my ($signing, $exchange) = (substr($payload, 170 + 32, 32), substr($payload, 8 + 32, 32));
+    my $id = substr sha256("KMS host v2$signing"), 0, 16;
     is(sealer('host ' . unpack('H*', $id) . ' ' . unpack('H*', $exchange)), 'ok', 'the host is known');
     return $id;
 }
@@ -198,7 +198,7 @@ my %said = (
     'client closes within a frame' => { half => 1, send => [ 'KMS', substr($hello, 0, 15), substr bad(), 0, 90 ] },
     'first octets not the magic' => { send => [ "GET / HTTP/1.0\r\n\r\n" ] },
     'first octet 5 (DCE/RPC), no relay set up' => { send => [ pack 'C4 H*', 5, 0, 11, 3, '10000000480000000100' ] },
-    'version not 1' => { send => [ frame(HELLO, '', version => 2), frame(REQUEST, 'x' x 9, version => 0, flags => 1) ] },
+    'version not 2' => { send => [ frame(HELLO, '', version => 1), frame(HELLO, '', version => 3), frame(REQUEST, 'x' x 9, version => 0, flags => 1) ] },
     'flags not zero' => { send => [ frame(HELLO, key_id($acme), flags => 1) ] },
     'type not HELLO or REQUEST' => { send => [ frame(REPLY, 'x'), frame(9, '', length => 0xffffffff) ] },
     'payload over 1024' => { send => [ frame(REQUEST, '', length => 1025), frame(REQUEST, 'x' x 100_000, length => 0xffffffff) ] },
@@ -206,10 +206,11 @@ my %said = (
     'HELLO for an unknown publisher' => { send => [ frame(HELLO, 'nobody..') ] },
     'HELLO, no host key installed' => { send => [ frame(HELLO, key_id($other{bare})) ] },
     'HELLO, host not confirmed' => { send => [ frame(HELLO, key_id($other{waiting})) ] },
-    'REQUEST payload under 88 octets' => { send => [ frame(REQUEST, $host_id . 'x' x 71), frame(REQUEST, '') ] },
+    'REQUEST payload under 96 octets' => { send => [ frame(REQUEST, $host_id . 'x' x 79), frame(REQUEST, '') ] },
     'REQUEST for another host id' => { send => [ bad(host => '00' x 16) ] },
-    'C of small order' => { send => [ replaced(bad(), 12 + 16, "\0" x 32) ] },
-    'tag does not verify' => { send => [ bad() ^. ("\0" x 243 . "\1"), replaced(bad(), 12 + 48, 'n' x 24) ] },
+    'REQUEST for an unknown exchange key' => { send => [ replaced(bad(), 12 + 16, "\0" x 8) ] },
+    'C of small order' => { send => [ replaced(bad(), 12 + 24, "\0" x 32) ] },
+    'tag does not verify' => { send => [ bad() ^. ("\0" x 251 . "\1"), replaced(bad(), 12 + 56, 'n' x 24) ] },
     'request text malformed' => { send => [ bad(text => '00' x 144), bad(text => '01'), bad(text => text(sequence => 0)),
         bad(text => text(salt => '')), bad(text => text(name => "a\xe2\x80\xaeb")) ] },
     'request with an unknown operation, flag or critical TLV' => { send => [ bad(text => text(operation => 4)),

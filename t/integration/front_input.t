@@ -33,12 +33,12 @@ subtest 'frames that are none' => sub {
 	my $bystander = $f->client;
 	# name, bytes, half-close after them, status (undef: closed without a word), event
 	my @table = (
-		['truncated header', 'KMSD' . "\1", 1, undef, 'bad-frame'],
+		['truncated header', 'KMSD' . "\2", 1, undef, 'bad-frame'],
 		['truncated payload', frame(3, 'abc', length => 9), 1, undef, 'bad-frame'],
 		['wrong magic', 'GET / HTTP/1.0' . "\r\n\r\n", 0, undef, 'bad-frame'],
 		['flags not zero', frame(3, 'abc', flags => 1), 0, undef, 'bad-frame'],
 		['a reply from a client', frame(4, 'abc'), 0, 18, 'bad-frame'],
-		['wrong version', frame(3, 'abc', version => 2), 0, 17, 'bad-version'],
+		['wrong version', frame(3, 'abc', version => 1), 0, 17, 'bad-version'],
 		['longer than the limit', frame(3, '', length => 1025), 0, 22, 'frame-too-large'],
 		['length of all ones, and much of it', frame(3, 'x' x 100_000, length => 0xffffffff), 0, 22,
 		    'frame-too-large'],
@@ -83,9 +83,9 @@ subtest 'honest frames' => sub {
 		syswrite $c, $_;
 	}
 	is(reply($c)->{payload}, 'octet by octet', 'a frame in parts');
-	$f->command('size 16384');
+	$f->command('size 12288');
 	syswrite $c, frame(3, 'large');
-	is(length reply($c)->{payload}, 16384, 'the longest reply');
+	is(length reply($c)->{payload}, 12288, 'the longest reply');
 	$f->command('size 0');
 	$f->command('close 1');
 	ok(served($c, 'last'), 'IPC_CLOSE: answered');
@@ -101,7 +101,7 @@ subtest 'honest frames' => sub {
 subtest 'clients without manners' => sub {
 	my $f = FrontStandin->start(
 		limits => ['first_timeout = 1', 'frame_timeout = 1', 'idle_timeout = 2'],
-		options => ['-s', 16384]);
+		options => ['-s', 12288]);
 	my ($slow, $silent, $idle, $deaf) = map { $f->client } 1 .. 4;
 	syswrite $idle, frame(3, 'once');
 	reply($idle);

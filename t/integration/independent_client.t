@@ -113,8 +113,10 @@ subtest 'two machines with one state file' => sub {
 
 subtest 'refusals' => sub {
     my $hours = 5 * 3600;
-    for my $offset (-$hours, $hours) {
-        says(python('t', 'activate', args => ["--clock-offset=$offset"]), 'KMS_E_TIME_SKEW', 1,
+    # Before the exchange key was made the client sees it itself; afterwards the host says so.
+    for ([ -$hours, 4 ], [ $hours, 1 ]) {
+        my ($offset, $exit) = @$_;
+        says(python('t', 'activate', args => ["--clock-offset=$offset"]), 'KMS_E_TIME_SKEW', $exit,
             "clock $offset seconds off");
     }
     says(python('u', 'activate', product => '44444444-2222-4222-8222-222222222222'),

@@ -55,7 +55,7 @@ commit(struct maker *m)
 static void
 start(struct maker *m)
 {
-	uint8_t kx_pk[32] = { 9 }, entry[ENTRY_MAX];
+	uint8_t entry[ENTRY_MAX];
 	struct item item = { .entry = entry };
 	struct entry_admin e = {
 		.kind = ENTRY_START, .time = m->now, .text = "test", .text_len = 4
@@ -63,7 +63,7 @@ start(struct maker *m)
 	uint32_t leaf;
 
 	crypto_sign_keypair(m->sign_pk, m->sign_sk);
-	certificate_host_id(m->host_id, m->sign_pk, kx_pk);
+	certificate_host_id(m->host_id, m->sign_pk);
 	memcpy(e.subject, m->host_id, 16);
 	e.blob = m->sign_pk;
 	e.blob_len = sizeof(m->sign_pk);

@@ -29,8 +29,6 @@ main(int argc, char **argv)
 	}
 	memset(seed, (int)host, sizeof(seed));
 	crypto_sign_seed_keypair(r.sign_pk, sign_sk, seed);
-	seed[0] ^= 0xff;
-	crypto_scalarmult_base(r.kx_pk, seed);
 	snprintf(r.host_name, sizeof(r.host_name), "kms%u.example", (unsigned)host);
 	confirm_request_octets(octets, &r);
 	crypto_sign_detached(r.signature, NULL, octets, sizeof(octets), sign_sk);

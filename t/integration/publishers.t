@@ -35,12 +35,12 @@ sub hello ($id) {
         while (length $text < $n) { sysread $s, $text, $n - length $text, length $text or die "HELLO: closed\n" }
         return $text;
     };
-    syswrite $s, pack('a4 C C n N', 'KMSD', 1, 1, 0, 8) . $id;
+    syswrite $s, pack('a4 C C n N', 'KMSD', 2, 1, 0, 8) . $id;
     my ($magic, $version, $type, $flags, $length) = unpack 'a4 C C n N', $get->(12);
     my $body = $get->($length);
     return unpack 'N', $body if $type == 5;
-    is(substr($body, 10, 8), 'KMSCERT1', 'a certificate');
-    return substr $body, 18, 8;
+    is(substr($body, 170, 8), 'KMSCERT2', 'a certificate');
+    return substr $body, 178, 8;
 }
 sub counts () {
     my ($s) = $a->kmsctl_json('status');

@@ -93,8 +93,8 @@ do_seal(const struct player_host *h, struct player *p)
 	}
 	if (w.text_len == 0)
 		w.text_len = message_request_encode(w.text, sizeof(w.text), &w.m);
-	n = seal_request(
-	    frame, sizeof(frame), &p->keys, w.host_id, p->pk, NULL, w.text, w.text_len);
+	n = seal_request(frame, sizeof(frame), &p->keys, w.host_id, h->exchange.key_id, p->pk, NULL,
+	    w.text, w.text_len);
 	if (n == 0)
 		player_die("seal");
 	printf("frame ");
@@ -139,7 +139,8 @@ main(void)
 			hex(host.certificate.host_id, SEAL_HOST, word);
 			if ((word = strtok(NULL, " \n")) == NULL)
 				player_die("host: no exchange key");
-			hex(host.certificate.kx_pk, SEAL_PUBLIC, word);
+			hex(host.exchange.pk, SEAL_PUBLIC, word);
+			exchange_key_id(host.exchange.key_id, host.exchange.pk);
 			printf("ok\n");
 			continue;
 		}

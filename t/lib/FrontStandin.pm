@@ -113,7 +113,7 @@ sub idle_client {
 
 sub frame {
 	my ($type, $payload, %o) = @_;
-	return ($o{magic} // 'KMSD') . pack('C C n N', $o{version} // 1, $type, $o{flags} // 0,
+	return ($o{magic} // 'KMSD') . pack('C C n N', $o{version} // 2, $type, $o{flags} // 0,
 	    $o{length} // length $payload) . $payload;
 }
 
@@ -136,7 +136,7 @@ sub reply {
 	my ($head) = receive_exactly($client, 12);
 	return undef unless length $head == 12;
 	my ($magic, $version, $type, $flags, $length) = unpack 'a4 C C n N', $head;
-	return undef unless $magic eq 'KMSD' && $version == 1 && $flags == 0;
+	return undef unless $magic eq 'KMSD' && ($version == 2 || $type == 5) && $flags == 0;
 	return { type => $type, payload => receive_exactly($client, $length) };
 }
 

@@ -94,6 +94,9 @@ player_hello(struct player_host *h)
 	if (rc == KMS_OK)
 		rc = certificate_verify(&h->certificate, reply.certificate, reply.certificate_len,
 		    h->publisher.id, h->publisher.pk);
+	if (rc == KMS_OK)
+		rc = exchange_verify(
+		    &h->exchange, reply.exchange, EXCHANGE_SIZE, h->certificate.sign_pk);
 out:
 	close(fd);
 	return rc;
@@ -107,7 +110,7 @@ player_make(struct player *p, const struct player_host *h, uint64_t seed, uint64
 
 	crypto_generichash(from, sizeof(from), (const uint8_t *)key, sizeof(key), NULL, 0);
 	crypto_kx_seed_keypair(p->pk, sk, from);
-	if (seal_client_keys(&p->keys, p->pk, sk, h->certificate.kx_pk) != KMS_OK)
+	if (seal_client_keys(&p->keys, p->pk, sk, h->exchange.pk) != KMS_OK)
 		player_die("session keys");
 	hash16_salt(p->salt, sk);
 	p->sequence = 0;
@@ -128,8 +131,8 @@ player_seal(uint8_t frame[PLAYER_REQUEST], struct player *p, const struct player
 	m->highest_version = FRAME_VERSION;
 	snprintf(m->name, sizeof(m->name), "pc-%llu.example", (unsigned long long)number);
 	n = message_request_encode(text, sizeof(text), m);
-	if (seal_request(frame, PLAYER_REQUEST, &p->keys, h->certificate.host_id, p->pk, NULL, text,
-		n) != PLAYER_REQUEST)
+	if (seal_request(frame, PLAYER_REQUEST, &p->keys, h->certificate.host_id,
+		h->exchange.key_id, p->pk, NULL, text, n) != PLAYER_REQUEST)
 		player_die("seal");
 }
 

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "libkms/core/certificate.h"
+#include "libkms/core/exchange.h"
 #include "libkms/core/frame.h"
 #include "libkms/core/hash16.h"
 #include "libkms/core/message.h"
@@ -21,7 +22,8 @@
 struct player_host {
 	struct sockaddr_in address;
 	struct minisig_key publisher;
-	struct certificate certificate; /* filled by player_hello */
+	struct certificate certificate; /* filled by player_hello, as is exchange */
+	struct exchange exchange;
 };
 
 /* Plain memory: it is mapped to a file so that a million of them cost no start-up. */

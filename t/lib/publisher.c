@@ -109,7 +109,6 @@ publisher_confirm(
 	memcpy(c.publisher, p->key.id, 8);
 	memcpy(c.host_key_id, r.host_key_id, 16);
 	memcpy(c.sign_pk, r.sign_pk, 32);
-	memcpy(c.kx_pk, r.kx_pk, 32);
 	player_uuid(c.products[0], PUBLISHER_ONE);
 	player_uuid(c.products[1], PUBLISHER_FIVE);
 	n = certificate_encode(octets, sizeof(octets) - 64, &c);

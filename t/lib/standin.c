@@ -80,7 +80,9 @@ read_request(struct standin *s, int fd, struct frame *f)
 static void
 clear_error(struct standin *s, uint32_t status, uint32_t retry_after)
 {
-	struct frame_error e = { status, retry_after, (uint64_t)time(NULL) };
+	struct frame_error e = {
+		.status = status, .retry_after = retry_after, .time = (uint64_t)time(NULL)
+	};
 
 	frame_error_encode(s->answer, &e);
 	s->answer_len = FRAME_ERROR_SIZE;
@@ -93,6 +95,7 @@ hello(struct standin *s)
 	struct testhost *h = is(s, "wrong-certificate") ? &s->liar : &s->host;
 	size_t n;
 
+	m.exchange = h->statement;
 	m.certificate = h->certificate;
 	m.certificate_len = h->certificate_len;
 	n = message_hello_reply_encode(s->answer + FRAME_HEADER, FRAME_MAX_REPLY, &m);
@@ -242,7 +245,7 @@ request(struct standin *s)
 		clear_error(s, KMS_E_UNKNOWN_HOST, 0);
 		return true;
 	}
-	if (seal_host_keys(&keys, s->host.cert.kx_pk, s->host.kx_sk, v.client_pk) != KMS_OK ||
+	if (seal_host_keys(&keys, s->host.exchange.pk, s->host.kx_sk, v.client_pk) != KMS_OK ||
 	    seal_open_request(text, sizeof(text), &len, &keys, s->request, s->request_len) !=
 		KMS_OK ||
 	    message_request_decode(&m, text, len) != KMS_OK)

@@ -7,9 +7,11 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "libkms/base/uuid.h"
 #include "libkms/core/batch.h"
+#include "libkms/core/frame.h"
 #include "libkms/core/merkle.h"
 #include "libkms/core/seal.h"
 
@@ -21,6 +23,29 @@ testhost_certify(struct testhost *h)
 	assert(n > 0 && n + 64 <= sizeof(h->certificate));
 	crypto_sign_detached(h->certificate + n, NULL, h->certificate, n, h->publisher_sk);
 	h->certificate_len = n + 64;
+}
+
+void
+testhost_state(struct testhost *h)
+{
+	exchange_encode(h->statement, &h->exchange);
+	crypto_sign_detached(
+	    h->statement + EXCHANGE_SIGNED, NULL, h->statement, EXCHANGE_SIGNED, h->sign_sk);
+}
+
+static void
+make_exchange(struct testhost *h, const uint8_t seed[32])
+{
+	struct exchange *e = &h->exchange;
+
+	crypto_kx_seed_keypair(e->pk, h->kx_sk, seed);
+	memcpy(e->host_id, h->cert.host_id, sizeof(e->host_id));
+	exchange_key_id(e->key_id, e->pk);
+	e->made = (uint64_t)time(NULL);
+	e->until = e->made + 7 * 86400;
+	e->ends = e->until + 86400;
+	e->lowest = e->highest = FRAME_VERSION;
+	testhost_state(h);
 }
 
 void
@@ -36,7 +61,6 @@ testhost_init(
 	minisig_key_format(h->publisher_text, &h->publisher);
 	memset(seed, host, sizeof(seed));
 	crypto_sign_seed_keypair(h->cert.sign_pk, h->sign_sk, seed);
-	crypto_kx_seed_keypair(h->cert.kx_pk, h->kx_sk, seed);
 	memcpy(h->cert.publisher, h->publisher.id, sizeof(h->cert.publisher));
 	memset(h->cert.host_key_id, 0x77, sizeof(h->cert.host_key_id));
 	h->cert.serial = 1;
@@ -47,8 +71,9 @@ testhost_init(
 	snprintf(h->cert.customer, sizeof(h->cert.customer), "Test Customer");
 	h->cert.product_count = 1;
 	assert(uuid_parse(h->cert.products[0], TESTHOST_PRODUCT));
-	certificate_host_id(h->cert.host_id, h->cert.sign_pk, h->cert.kx_pk);
+	certificate_host_id(h->cert.host_id, h->cert.sign_pk);
 	testhost_certify(h);
+	make_exchange(h, seed);
 }
 
 void

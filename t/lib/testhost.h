@@ -10,6 +10,7 @@
 
 #include "libkms/core/certificate.h"
 #include "libkms/core/entry.h"
+#include "libkms/core/exchange.h"
 #include "libkms/core/lease.h"
 #include "libkms/core/minisig.h"
 
@@ -22,7 +23,9 @@ struct testhost {
 	uint8_t publisher_sk[64];
 	uint8_t sign_sk[64];
 	uint8_t kx_sk[32];
-	struct certificate cert; /* kx_pk, sign_pk, host_id in it */
+	struct exchange exchange; /* of kx_sk: made now, for 7 days */
+	uint8_t statement[EXCHANGE_SIZE];
+	struct certificate cert; /* sign_pk, host_id in it */
 	uint8_t certificate[CERTIFICATE_MAX];
 	size_t certificate_len;
 };
@@ -32,6 +35,8 @@ void testhost_init(
     struct testhost *h, uint8_t publisher, uint8_t host, uint64_t not_before, uint64_t not_after);
 /* Sign h->cert as it now stands. */
 void testhost_certify(struct testhost *h);
+/* Sign h->exchange as it now stands. */
+void testhost_state(struct testhost *h);
 /*
  * A lease for this client, valid from now, renewed after half of minutes; about its names, whose
  * address is set here.

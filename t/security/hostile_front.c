@@ -483,7 +483,7 @@ test_replay(struct stage *s)
 	    "an older request sent again: refused");
 	check_honest(s, "replays");
 	len_two = seal_request(frame, sizeof(frame), &s->other.keys, s->a.host.certificate.host_id,
-	    s->other.pk, NULL, text, sizeof(text));
+	    s->a.host.exchange.key_id, s->other.pk, NULL, text, sizeof(text));
 	ok(sealed_for(s, fd, frame, len_two, two, &len_two) == KMS_E_BAD_REQUEST,
 	    "a sealed text without sense");
 	check_honest(s, "a sealed text without sense");

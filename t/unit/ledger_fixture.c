@@ -40,7 +40,7 @@ void
 fixture_make(struct fixture *f, const char *base)
 {
 	const char *tmp = getenv("TMPDIR");
-	uint8_t seed[32] = { 7 }, kx[32] = { 9 };
+	uint8_t seed[32] = { 7 };
 
 	memset(f, 0, sizeof(*f));
 	assert_true(sodium_init() >= 0);
@@ -52,7 +52,7 @@ fixture_make(struct fixture *f, const char *base)
 	f->dirfd = open(f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_true(f->dirfd >= 0);
 	crypto_sign_seed_keypair(f->sign_pk, f->sign_sk, seed);
-	certificate_host_id(f->host_id, f->sign_pk, kx);
+	certificate_host_id(f->host_id, f->sign_pk);
 	memcpy(f->publisher, "PUBLISHR", 8);
 	f->opt.segment_size = 1 << 20;
 	f->opt.overlay_records = 4000;

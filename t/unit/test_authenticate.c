@@ -24,6 +24,8 @@ struct world {
 	char path[64];
 	int fd;
 	struct host_identity *key;
+	struct exchange_keys *exchange;
+	uint64_t now;
 	struct session_keys *cache;
 	uint8_t pk[32], sk[32];
 	struct seal_keys keys;
@@ -50,8 +52,8 @@ request(void)
 static void
 seal_text(struct world *w, const uint8_t *text, size_t len)
 {
-	w->len = seal_request(
-	    w->frame, sizeof(w->frame), &w->keys, host_identity_id(w->key), w->pk, NULL, text, len);
+	w->len = seal_request(w->frame, sizeof(w->frame), &w->keys, host_identity_id(w->key),
+	    exchange_keys_newest(w->exchange)->key_id, w->pk, NULL, text, len);
 	assert_true(w->len > 0);
 }
 
@@ -69,10 +71,13 @@ set_up(void **state)
 	if (mkdtemp(w->path) == NULL || (w->fd = open(w->path, O_RDONLY | O_DIRECTORY)) < 0)
 		return -1;
 	assert_int_equal(host_identity_open(&w->key, w->fd, 1, &no_secrets, &made, why), KMS_OK);
+	w->now = 1000;
+	assert_int_equal(exchange_keys_open(&w->exchange, w->key, w->fd, w->now, 7), KMS_OK);
 	w->cache = session_keys_new(8);
 	crypto_kx_keypair(w->pk, w->sk);
 	assert_int_equal(
-	    seal_client_keys(&w->keys, w->pk, w->sk, host_identity_kx_pk(w->key)), KMS_OK);
+	    seal_client_keys(&w->keys, w->pk, w->sk, exchange_keys_newest(w->exchange)->pk),
+	    KMS_OK);
 	assert_int_equal(message_request_encode(text, sizeof(text), &m), sizeof(text));
 	seal_text(w, text, sizeof(text));
 	*state = w;
@@ -85,7 +90,9 @@ tear_down(void **state)
 	struct world *w = *state;
 
 	session_keys_free(w->cache);
+	exchange_keys_free(w->exchange);
 	host_identity_free(w->key);
+	unlinkat(w->fd, "keys/exchange.key", 0);
 	unlinkat(w->fd, "keys/host.key", 0);
 	unlinkat(w->fd, "keys", AT_REMOVEDIR);
 	close(w->fd);
@@ -101,7 +108,9 @@ ask(struct world *w, struct authenticated *out, size_t len)
 	int rc = authenticate_parse(&view, w->frame, len);
 
 	memset(out, 0, sizeof(*out));
-	return rc == KMS_OK ? authenticate(out, w->key, w->cache, &view) : rc;
+	return rc == KMS_OK ? authenticate(out, host_identity_id(w->key), w->exchange, w->cache,
+				  &view, w->now)
+			    : rc;
 }
 
 static size_t
@@ -200,9 +209,45 @@ test_wrong(void **state)
 	assert_int_equal(ask(w, &a, w->len), KMS_E_BAD_FRAME);
 	/* A public key of small order gives a session that everybody knows. */
 	frame_encode(w->frame, FRAME_REQUEST, (uint32_t)(w->len - FRAME_HEADER));
-	memset(w->frame + FRAME_HEADER + 16, 0, 32);
+	memset(w->frame + FRAME_HEADER + 24, 0, 32);
 	assert_int_equal(ask(w, &a, w->len), KMS_E_BAD_SEAL);
 	assert_int_equal(cached(w), 0);
+}
+
+/* Before any cryptography, and also with the client's session in the cache. */
+static void
+test_unknown_key(void **state)
+{
+	struct world *w = *state;
+	const struct exchange *e = exchange_keys_newest(w->exchange);
+	struct authenticated a;
+
+	w->frame[FRAME_HEADER + 16] ^= 1;
+	assert_int_equal(ask(w, &a, w->len), KMS_E_UNKNOWN_KEY);
+	w->frame[FRAME_HEADER + 16] ^= 1;
+	w->now = e->ends;
+	assert_int_equal(ask(w, &a, w->len), KMS_OK);
+	w->now++;
+	assert_int_equal(ask(w, &a, w->len), KMS_E_UNKNOWN_KEY);
+}
+
+/* A client that says it cannot read what it sends. */
+static void
+test_version(void **state)
+{
+	struct world *w = *state;
+	struct message_request m = request();
+	uint8_t text[MESSAGE_REQUEST_TEXT];
+	struct authenticated a;
+
+	m.highest_version = FRAME_VERSION - 1;
+	message_request_encode(text, sizeof(text), &m);
+	seal_text(w, text, sizeof(text));
+	assert_int_equal(ask(w, &a, w->len), KMS_E_BAD_REQUEST);
+	m.highest_version = FRAME_VERSION + 1;
+	message_request_encode(text, sizeof(text), &m);
+	seal_text(w, text, sizeof(text));
+	assert_int_equal(ask(w, &a, w->len), KMS_OK);
 }
 
 static void
@@ -245,6 +290,8 @@ main(void)
 		IN_WORLD(test_every_bit_cached),
 		IN_WORLD(test_lengths),
 		IN_WORLD(test_wrong),
+		IN_WORLD(test_unknown_key),
+		IN_WORLD(test_version),
 		IN_WORLD(test_senseless_text),
 	};
 

@@ -440,12 +440,12 @@ test_confirmation(void **state)
 	octets[n] = 0;
 	assert_int_equal(confirm_code_decode(&again, octets, n + 1), KMS_E_FORMAT);
 
-	assert_int_equal(confirm_code_certificate(cert, sizeof(cert), &len, &c, &f->key, pack,
-			     f->publisher.pk, f->publisher.pk),
+	assert_int_equal(
+	    confirm_code_certificate(cert, sizeof(cert), &len, &c, &f->key, pack, f->publisher.pk),
 	    KMS_OK);
 	crypto_sign_detached(c.signature, NULL, cert, len - 64, f->secret);
-	assert_int_equal(confirm_code_certificate(cert, sizeof(cert), &len, &c, &f->key, pack,
-			     f->publisher.pk, f->publisher.pk),
+	assert_int_equal(
+	    confirm_code_certificate(cert, sizeof(cert), &len, &c, &f->key, pack, f->publisher.pk),
 	    KMS_OK);
 	assert_int_equal(
 	    certificate_verify(&decoded, cert, len, f->publisher.id, f->publisher.pk), KMS_OK);
@@ -454,21 +454,21 @@ test_confirmation(void **state)
 	assert_string_equal(decoded.customer, "Customer Ltd");
 	/* Another pack makes another certificate, which the signature is not of. */
 	pack->product_count = 2;
-	assert_int_equal(confirm_code_certificate(cert, sizeof(cert), &len, &c, &f->key, pack,
-			     f->publisher.pk, f->publisher.pk),
+	assert_int_equal(
+	    confirm_code_certificate(cert, sizeof(cert), &len, &c, &f->key, pack, f->publisher.pk),
 	    KMS_OK);
 	assert_int_equal(certificate_verify(&decoded, cert, len, f->publisher.id, f->publisher.pk),
 	    KMS_E_SIGNATURE);
-	assert_int_equal(confirm_code_certificate(
-			     cert, 300, &len, &c, &f->key, pack, f->publisher.pk, f->publisher.pk),
+	assert_int_equal(
+	    confirm_code_certificate(cert, 280, &len, &c, &f->key, pack, f->publisher.pk),
 	    KMS_E_TOO_LARGE);
 	strcpy(f->key.group, "empty");
-	assert_int_equal(confirm_code_certificate(cert, sizeof(cert), &len, &c, &f->key, pack,
-			     f->publisher.pk, f->publisher.pk),
+	assert_int_equal(
+	    confirm_code_certificate(cert, sizeof(cert), &len, &c, &f->key, pack, f->publisher.pk),
 	    KMS_E_NOT_COVERED);
 	strcpy(f->key.group, "none");
-	assert_int_equal(confirm_code_certificate(cert, sizeof(cert), &len, &c, &f->key, pack,
-			     f->publisher.pk, f->publisher.pk),
+	assert_int_equal(
+	    confirm_code_certificate(cert, sizeof(cert), &len, &c, &f->key, pack, f->publisher.pk),
 	    KMS_E_NOT_COVERED);
 	strcpy(f->key.group, "writer-server");
 	free(pack);

@@ -31,8 +31,7 @@ making_init(struct making *m)
 {
 	memset(m, 0, sizeof(*m));
 	crypto_sign_keypair(m->cert.sign_pk, m->sign_sk);
-	randombytes_buf(m->cert.kx_pk, 32);
-	certificate_host_id(m->cert.host_id, m->cert.sign_pk, m->cert.kx_pk);
+	certificate_host_id(m->cert.host_id, m->cert.sign_pk);
 	memset(m->cert.publisher, 0xee, 8);
 	m->cert.not_before = 1000;
 	m->cert.not_after = 9000;

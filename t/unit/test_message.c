@@ -57,30 +57,36 @@ decode_hello_reply(const uint8_t *in, size_t len)
 static void
 test_hello_reply(void **state)
 {
-	static uint8_t long_one[CERTIFICATE_MAX + 1], large[CERTIFICATE_MAX + 64];
+	static uint8_t long_one[CERTIFICATE_MAX + 1], large[HELLO_REPLY_MAX];
+	static const uint8_t statement[EXCHANGE_SIZE] = { 7 };
 	const struct message_hello_reply in = { .time = 1800000000,
+		.exchange = statement,
 		.certificate = (const uint8_t *)"certificate",
 		.certificate_len = 11 };
-	const struct message_hello_reply too_long = {
-		.time = 1, .certificate = long_one, .certificate_len = sizeof(long_one)
-	};
+	const struct message_hello_reply too_long = { .time = 1,
+		.exchange = statement,
+		.certificate = long_one,
+		.certificate_len = sizeof(long_one) };
 	struct message_hello_reply out;
-	uint8_t buffer[32];
+	uint8_t buffer[32 + EXCHANGE_SIZE];
 	size_t n = message_hello_reply_encode(buffer, sizeof(buffer), &in);
 
-	assert_int_equal(n, 21);
-	assert_int_equal(message_hello_reply_encode(buffer, 20, &in), 0);
-	assert_int_equal(message_hello_reply_encode(buffer, 21, &in), 21);
+	assert_int_equal(n, 21 + EXCHANGE_SIZE);
+	assert_int_equal(message_hello_reply_encode(buffer, 20 + EXCHANGE_SIZE, &in), 0);
+	assert_int_equal(
+	    message_hello_reply_encode(buffer, 21 + EXCHANGE_SIZE, &in), 21 + EXCHANGE_SIZE);
 	assert_int_equal(message_hello_reply_decode(&out, buffer, n), KMS_OK);
 	assert_true(out.time == in.time);
-	assert_ptr_equal(out.certificate, buffer + 10);
+	assert_memory_equal(out.exchange, statement, EXCHANGE_SIZE);
+	assert_ptr_equal(out.certificate, buffer + 10 + EXCHANGE_SIZE);
 	assert_int_equal(out.certificate_len, 11);
 	check_truncations(decode_hello_reply, buffer, n);
 	check_tail(decode_hello_reply, buffer, n);
 	assert_int_equal(message_hello_reply_encode(large, sizeof(large), &too_long), 0);
-	large[8] = sizeof(long_one) >> 8;
-	large[9] = sizeof(long_one) & 255;
-	assert_int_equal(decode_hello_reply(large, 10 + sizeof(long_one)), KMS_E_FORMAT);
+	large[8 + EXCHANGE_SIZE] = sizeof(long_one) >> 8;
+	large[9 + EXCHANGE_SIZE] = sizeof(long_one) & 255;
+	assert_int_equal(
+	    decode_hello_reply(large, 10 + EXCHANGE_SIZE + sizeof(long_one)), KMS_E_FORMAT);
 	(void)state;
 }
 

@@ -216,7 +216,6 @@ make_request(struct confirm_request *r)
 	crypto_sign_seed_keypair(r->sign_pk, sk, seed);
 	memset(r->host_key_id, 1, 16);
 	memset(r->publisher, 2, 8);
-	memset(r->kx_pk, 3, 32);
 	r->time = 1795442400;
 	strcpy(r->host_name, "kms.example");
 	confirm_request_octets(octets, r);
@@ -234,10 +233,10 @@ test_request(void **state)
 
 	make_request(&r);
 	confirm_request_octets(octets, &r);
-	assert_memory_equal(octets, "KMSREQ01", 8);
+	assert_memory_equal(octets, "KMSREQ02", 8);
 	assert_memory_equal(octets + 24, r.publisher, 8);
-	assert_int_equal(octets[103], 1795442400 & 0xff);
-	assert_memory_equal(octets + 104, "kms.example\0\0", 13);
+	assert_int_equal(octets[71], 1795442400 & 0xff);
+	assert_memory_equal(octets + 72, "kms.example\0\0", 13);
 	len = confirm_request_format(text, sizeof(text), &r);
 	assert_true(len > 0 && len == strlen(text));
 	assert_int_equal(confirm_request_parse(&again, text, len, &err), KMS_OK);
@@ -254,7 +253,6 @@ test_request_altered(void **state)
 	static const char *const table[][2] = {
 		{ "host-key = 01", "host-key = 02" },
 		{ "publisher = 02", "publisher = 03" },
-		{ "exchange-key = A", "exchange-key = B" },
 		{ "T14:00:00Z", "T14:00:01Z" },
 		{ "kms.example", "kms.exampl" },
 		{ "kms.example", "" },
@@ -289,12 +287,12 @@ test_request_bad(void **state)
 		int line;
 		const char *message;
 	} table[] = {
-		{ "exchange-key = A", "exchange-key = AAAAA", 6, "exchange-key = \"" },
-		{ "exchange-key = A", "exchange-key = ", 6, "exchange-key = \"" },
-		{ "exchange-key = A", "exchange-key = *", 6, "exchange-key = \"" },
-		{ "host-name", "hostname", 8,
+		{ "sign-key = ", "sign-key = AAAAA", 5, "sign-key = \"" },
+		{ "sign-key = ", "exchange-key = ", 5, "unknown key \"exchange-key\"" },
+		{ "sign-key = ", "sign-key = *", 5, "sign-key = \"" },
+		{ "host-name", "hostname", 7,
 		    "unknown key \"hostname\" in [confirmation-request]: did you mean \"host-name\"?" },
-		{ "signature = ", "signatur = ", 9,
+		{ "signature = ", "signatur = ", 8,
 		    "unknown key \"signatur\" in [confirmation-request]" },
 	};
 	struct confirm_request r;

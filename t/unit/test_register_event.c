@@ -35,6 +35,7 @@ static const struct register_event good = {
 	.customer = "Customer",
 	.host_name = "host",
 	.reason = "why",
+	.entitlements = { 5, "\1a\2xy" },
 };
 
 static void
@@ -43,7 +44,7 @@ test_layout(void **state)
 	static const struct {
 		size_t at;
 		uint8_t octet;
-	} places[] = { { 0, 1 }, { 1, EVENT_CONFIRM }, { 3, 1 }, { 4, 1 }, { 11, 8 }, { 12, 0x11 },
+	} places[] = { { 0, 2 }, { 1, EVENT_CONFIRM }, { 3, 1 }, { 4, 1 }, { 11, 8 }, { 12, 0x11 },
 		{ 20, 0x22 }, { 36, 0x33 }, { 59, 7 }, { 60, 4 }, { 61, 5 }, { 62, 'g' },
 		{ 101, 1 }, { 109, 2 }, { 113, 3 }, { 115, 4 }, { 117, 5 }, { 118, 0x44 },
 		{ 150, 0x55 }, { 182, 0x66 }, { 190, 0x77 }, { 222, 8 }, { 223, 'C' }, { 231, 4 },
@@ -52,7 +53,7 @@ test_layout(void **state)
 	struct register_event e;
 	size_t len = register_event_encode(octets, sizeof(octets), &good);
 
-	assert_int_equal(len, 222 + 1 + 8 + 1 + 4 + 1 + 3);
+	assert_int_equal(len, 222 + 1 + 8 + 1 + 4 + 1 + 3 + 2 + 5);
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
 		assert_int_equal(octets[places[i].at], places[i].octet);
 	assert_int_equal(register_event_decode(&e, octets, len), KMS_OK);
@@ -72,7 +73,7 @@ test_bad(void **state)
 		uint8_t octet;
 		int status;
 	} rows[] = {
-		{ "another version", 0, 2, KMS_E_FORMAT },
+		{ "another version", 0, 1, KMS_E_SCHEMA },
 		{ "kind 0", 1, 0, KMS_E_FORMAT },
 		{ "a kind unknown", 1, EVENT_ROTATE + 1, KMS_E_FORMAT },
 		{ "a flag unknown", 3, 2, KMS_E_FORMAT },
@@ -80,7 +81,10 @@ test_bad(void **state)
 		{ "a group that goes on after its end", 93, 'x', KMS_E_FORMAT },
 		{ "a customer that is not UTF-8", 223, 0xff, KMS_E_FORMAT },
 		{ "a customer longer than the rest", 222, 64, KMS_E_TRUNCATED },
-		{ "a reason that ends early", 236, 2, KMS_E_TRAILING },
+		{ "a reason that ends early", 236, 2, KMS_E_TRUNCATED },
+		{ "entitlements longer than the rest", 241, 6, KMS_E_TRUNCATED },
+		{ "entitlements that end early", 241, 4, KMS_E_TRAILING },
+		{ "a key that is none", 243, 'A', KMS_E_FORMAT },
 	};
 	uint8_t octets[EVENT_MAX] = { 0 };
 	struct register_event e;

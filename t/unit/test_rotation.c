@@ -73,6 +73,9 @@ test_bad(void **state)
 	make(octets, &r);
 	octets[7] = '2';
 	sign(octets);
+	assert_int_equal(rotation_verify(&got, octets, ROTATION_SIZE), KMS_E_SCHEMA);
+	octets[5] = '2';
+	sign(octets);
 	assert_int_equal(rotation_verify(&got, octets, ROTATION_SIZE), KMS_E_FORMAT);
 	make(octets, &r);
 	r.until = 99;
@@ -115,28 +118,30 @@ static void
 test_hello_reply(void **state)
 {
 	uint8_t octets[ROTATION_SIZE], buffer[1024];
+	static const uint8_t statement[EXCHANGE_SIZE];
 	struct message_hello_reply m = { .time = 1,
+		.exchange = statement,
 		.certificate = (const uint8_t *)"c",
 		.certificate_len = 1,
 		.rotations = { octets, octets },
 		.rotation_count = 2 },
 				   got;
 	struct rotation r;
-	size_t len, tlv = 4 + ROTATION_SIZE;
+	size_t len, tlv = 4 + ROTATION_SIZE, at = 11 + EXCHANGE_SIZE;
 
 	make(octets, &r);
 	sign(octets);
 	len = message_hello_reply_encode(buffer, sizeof(buffer), &m);
-	assert_int_equal(len, 11 + 2 * tlv);
+	assert_int_equal(len, at + 2 * tlv);
 	assert_int_equal(message_hello_reply_decode(&got, buffer, len), KMS_OK);
 	assert_int_equal(got.rotation_count, 2);
 	assert_memory_equal(got.rotations[1], octets, ROTATION_SIZE);
 	/* Of another length. */
-	buffer[14]--;
-	assert_int_equal(message_hello_reply_decode(&got, buffer, 11 + tlv - 1), KMS_E_FORMAT);
+	buffer[at + 3]--;
+	assert_int_equal(message_hello_reply_decode(&got, buffer, at + tlv - 1), KMS_E_FORMAT);
 	/* Of another type: skipped. */
-	buffer[12] = 9;
-	assert_int_equal(message_hello_reply_decode(&got, buffer, 11 + tlv - 1), KMS_OK);
+	buffer[at + 1] = 9;
+	assert_int_equal(message_hello_reply_decode(&got, buffer, at + tlv - 1), KMS_OK);
 	assert_int_equal(got.rotation_count, 0);
 	m.rotation_count = MESSAGE_ROTATIONS + 1;
 	assert_int_equal(message_hello_reply_encode(buffer, sizeof(buffer), &m), 0);

@@ -9,7 +9,7 @@
 #include "t/unit/core_test.h"
 
 struct ends {
-	uint8_t client_pk[32], client_sk[32], host_pk[32], host_sk[32], host_id[16];
+	uint8_t client_pk[32], client_sk[32], host_pk[32], host_sk[32], host_id[16], key_id[8];
 	struct seal_keys client, host;
 };
 
@@ -23,6 +23,7 @@ make_ends(void **state)
 	crypto_kx_keypair(e.client_pk, e.client_sk);
 	crypto_kx_keypair(e.host_pk, e.host_sk);
 	memset(e.host_id, 0x42, sizeof(e.host_id));
+	memset(e.key_id, 0x43, sizeof(e.key_id));
 	assert_int_equal(seal_client_keys(&e.client, e.client_pk, e.client_sk, e.host_pk), KMS_OK);
 	assert_int_equal(seal_host_keys(&e.host, e.host_pk, e.host_sk, e.client_pk), KMS_OK);
 	*state = &e;
@@ -49,12 +50,13 @@ test_request(void **state)
 	struct ends *e = *state;
 	uint8_t frame[FRAME_HEADER + FRAME_MAX_REQUEST], out[64];
 	struct seal_request_view v;
-	size_t len, n = seal_request(frame, sizeof(frame), &e->client, e->host_id, e->client_pk,
-			NULL, text, sizeof(text));
+	size_t len, n = seal_request(frame, sizeof(frame), &e->client, e->host_id, e->key_id,
+			e->client_pk, NULL, text, sizeof(text));
 
 	assert_int_equal(n, FRAME_HEADER + SEAL_REQUEST_OVERHEAD + sizeof(text));
 	assert_int_equal(seal_request_parse(&v, frame, n), KMS_OK);
 	assert_memory_equal(v.host_id, e->host_id, 16);
+	assert_memory_equal(v.key_id, e->key_id, 8);
 	assert_memory_equal(v.client_pk, e->client_pk, 32);
 	assert_ptr_equal(v.sealed + v.sealed_len, frame + n);
 	assert_int_equal(seal_open_request(out, sizeof(out), &len, &e->host, frame, n), KMS_OK);
@@ -110,8 +112,8 @@ test_request_tampering(void **state)
 {
 	struct ends *e = *state;
 	uint8_t frame[FRAME_HEADER + FRAME_MAX_REQUEST];
-	size_t n = seal_request(
-	    frame, sizeof(frame), &e->client, e->host_id, e->client_pk, NULL, text, sizeof(text));
+	size_t n = seal_request(frame, sizeof(frame), &e->client, e->host_id, e->key_id,
+	    e->client_pk, NULL, text, sizeof(text));
 
 	check_tampering(seal_open_request, &e->host, frame, n);
 }
@@ -150,14 +152,14 @@ test_limits(void **state)
 	size_t request = FRAME_MAX_REQUEST - SEAL_REQUEST_OVERHEAD;
 	size_t reply = FRAME_MAX_REPLY - SEAL_REPLY_OVERHEAD;
 
-	assert_int_equal(seal_request(frame, sizeof(frame), &e->client, e->host_id, e->client_pk,
-			     NULL, big, request),
+	assert_int_equal(seal_request(frame, sizeof(frame), &e->client, e->host_id, e->key_id,
+			     e->client_pk, NULL, big, request),
 	    FRAME_HEADER + FRAME_MAX_REQUEST);
-	assert_int_equal(seal_request(frame, sizeof(frame), &e->client, e->host_id, e->client_pk,
-			     NULL, big, request + 1),
+	assert_int_equal(seal_request(frame, sizeof(frame), &e->client, e->host_id, e->key_id,
+			     e->client_pk, NULL, big, request + 1),
 	    0);
 	assert_int_equal(seal_request(frame, FRAME_HEADER + FRAME_MAX_REQUEST - 1, &e->client,
-			     e->host_id, e->client_pk, NULL, big, request),
+			     e->host_id, e->key_id, e->client_pk, NULL, big, request),
 	    0);
 	assert_int_equal(seal_reply(frame, sizeof(frame), &e->host, NULL, big, reply),
 	    FRAME_HEADER + FRAME_MAX_REPLY);

@@ -30,7 +30,7 @@ find(struct session_keys *c, uint32_t number)
 {
 	struct session s = session_of(number);
 
-	return session_keys_get(c, s.client_pk);
+	return session_keys_get(c, s.key_id, s.client_pk);
 }
 
 static void
@@ -72,13 +72,43 @@ test_same_cmid(void **state)
 	memcpy(b.client_pk, a.client_pk, 31);
 	b.client_pk[31] ^= 1;
 	session_keys_put(c, &a);
-	assert_null(session_keys_get(c, b.client_pk));
+	assert_null(session_keys_get(c, b.key_id, b.client_pk));
 	session_keys_put(c, &b);
-	s = session_keys_get(c, b.client_pk);
+	s = session_keys_get(c, b.key_id, b.client_pk);
 	assert_non_null(s);
 	assert_memory_equal(&s->keys, &b.keys, sizeof(b.keys));
-	s = session_keys_get(c, a.client_pk);
+	s = session_keys_get(c, a.key_id, a.client_pk);
 	assert_memory_equal(&s->keys, &a.keys, sizeof(a.keys));
+	session_keys_free(c);
+}
+
+/* One client under two exchange keys: when one key is destroyed, the other's session stays. */
+static void
+test_forget(void **state)
+{
+	static const uint8_t old[SEAL_KEY_ID] = { 1 }, new[SEAL_KEY_ID] = { 2 };
+	struct session_keys *c = session_keys_new(8);
+	struct session s;
+
+	for (uint32_t i = 0; i < 4; i++) {
+		s = session_of(i);
+		memcpy(s.key_id, old, sizeof(old));
+		session_keys_put(c, &s);
+		memcpy(s.key_id, new, sizeof(new));
+		session_keys_put(c, &s);
+	}
+	assert_null(find(c, 0));
+	session_keys_forget(c, old);
+	for (uint32_t i = 0; i < 4; i++) {
+		s = session_of(i);
+		assert_null(session_keys_get(c, old, s.client_pk));
+		assert_non_null(session_keys_get(c, new, s.client_pk));
+	}
+	/* The freed places are taken again. */
+	for (uint32_t i = 10; i < 14; i++)
+		put(c, i);
+	for (uint32_t i = 10; i < 14; i++)
+		assert_non_null(find(c, i));
 	session_keys_free(c);
 }
 
@@ -138,6 +168,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_found),
 		cmocka_unit_test(test_same_cmid),
+		cmocka_unit_test(test_forget),
 		cmocka_unit_test(test_bound),
 		cmocka_unit_test(test_regulars_stay),
 		cmocka_unit_test(test_one),

@@ -17,6 +17,7 @@
 #include "libkms/core/entry_about.h"
 #include "libkms/core/entry_blobs.h"
 #include "libkms/core/entry_relayed.h"
+#include "libkms/core/exchange.h"
 #include "libkms/core/frame.h"
 #include "libkms/core/hash16.h"
 #include "libkms/core/item.h"
@@ -46,6 +47,8 @@ struct scene {
 	uint8_t shared[32];
 	struct seal_keys session;
 	struct certificate cert;
+	struct exchange exchange;
+	uint8_t statement[EXCHANGE_SIZE];
 	struct octets certificate, entry[ENTRIES], aside[ENTRIES], bundle, file;
 	uint8_t leaf[ENTRIES][32], first_header[BATCH_HEADER], previous[32];
 	struct batch_header header;
@@ -77,8 +80,26 @@ make_keys(struct scene *s)
 	    crypto_scalarmult(s->shared, s->client_sk, s->kx_pk) != 0)
 		return -1;
 	seal_cmid(s->cmid, s->client_pk);
-	certificate_host_id(s->host_id, s->sign_pk, s->kx_pk);
+	certificate_host_id(s->host_id, s->sign_pk);
 	return seal_client_keys(&s->session, s->client_pk, s->client_sk, s->kx_pk);
+}
+
+static int
+make_exchange(struct scene *s)
+{
+	struct exchange *e = &s->exchange;
+
+	memcpy(e->host_id, s->host_id, 16);
+	memcpy(e->pk, s->kx_pk, 32);
+	exchange_key_id(e->key_id, e->pk);
+	e->made = NOW - 3600;
+	e->until = e->made + 7 * 86400;
+	e->ends = e->until + 86400;
+	e->lowest = e->highest = FRAME_VERSION;
+	exchange_encode(s->statement, e);
+	crypto_sign_detached(
+	    s->statement + EXCHANGE_SIGNED, NULL, s->statement, EXCHANGE_SIGNED, s->sign_sk);
+	return exchange_verify(e, s->statement, EXCHANGE_SIZE, s->sign_pk);
 }
 
 static int
@@ -90,7 +111,6 @@ make_certificate(struct scene *s)
 	memcpy(c->publisher, s->publisher.id, 8);
 	count_up(c->host_key_id, 16, 0x20);
 	memcpy(c->sign_pk, s->sign_pk, 32);
-	memcpy(c->kx_pk, s->kx_pk, 32);
 	c->serial = 7;
 	c->issued = NOW - 86400;
 	c->not_before = NOW - 86400;
@@ -242,7 +262,8 @@ static int
 make_scene(struct scene *s)
 {
 	memset(s, 0, sizeof(*s));
-	if (make_keys(s) != 0 || make_certificate(s) != 0 || make_batch(s) != 0)
+	if (make_keys(s) != 0 || make_exchange(s) != 0 || make_certificate(s) != 0 ||
+	    make_batch(s) != 0)
 		return -1;
 	return make_lease(s);
 }
@@ -287,6 +308,41 @@ print_keys(FILE *out, struct scene *s)
 	return 0;
 }
 
+/* The same certificate with entitlements, and with what no program may take. */
+static int
+print_entitled(FILE *out, struct scene *s)
+{
+	static const struct {
+		const char *name;
+		uint16_t type;
+	} unknown[] = { { "certificate_unknown_tlv", 0x7fff },
+		{ "certificate_critical_tlv", 0xffff } };
+	struct certificate c = s->cert, again;
+	uint8_t f[CERTIFICATE_MAX];
+	size_t n;
+
+	if (entitlements_add(&c.entitlements, "seats.extra", "25") != KMS_OK ||
+	    entitlements_add(&c.entitlements, "edition", "M\xc3\xbcller special") != KMS_OK ||
+	    entitlements_add(&c.entitlements, "beta", "") != KMS_OK)
+		return -1;
+	n = certificate_encode(f, sizeof(f) - 64, &c);
+	crypto_sign_detached(f + n, NULL, f, n, s->publisher_sk);
+	hex(out, "entitlements", c.entitlements.octets, c.entitlements.len);
+	hex(out, "certificate_entitled", f, n + 64);
+	if (certificate_verify(&again, f, n + 64, s->publisher.id, s->publisher.pk) != KMS_OK)
+		return -1;
+	for (unsigned i = 0; i < 2; i++) {
+		n = s->certificate.len - 64;
+		memcpy(f, s->certificate.at, n);
+		f[n - 1] = 5;
+		memcpy(f + n, (uint8_t[]){ (uint8_t)(unknown[i].type >> 8), 0xff, 0, 1, 9 }, 5);
+		n += 5;
+		crypto_sign_detached(f + n, NULL, f, n, s->publisher_sk);
+		hex(out, unknown[i].name, f, n + 64);
+	}
+	return certificate_decode(&again, f, n + 64) == KMS_E_SCHEMA ? 0 : -1;
+}
+
 static int
 print_certificate(FILE *out, struct scene *s)
 {
@@ -295,6 +351,49 @@ print_certificate(FILE *out, struct scene *s)
 	hex(out, "certificate_signed", s->certificate.at, signed_len);
 	hex(out, "certificate_signature", s->certificate.at + signed_len, 64);
 	hex(out, "certificate", s->certificate.at, s->certificate.len);
+	return print_entitled(out, s);
+}
+
+static void
+state_exchange(FILE *out, const struct scene *s, const char *name, const struct exchange *e)
+{
+	uint8_t statement[EXCHANGE_SIZE];
+
+	exchange_encode(statement, e);
+	crypto_sign_detached(
+	    statement + EXCHANGE_SIGNED, NULL, statement, EXCHANGE_SIGNED, s->sign_sk);
+	hex(out, name, statement, EXCHANGE_SIZE);
+}
+
+/* Well signed, and yet wrong, but for the first. */
+static int
+print_exchange(FILE *out, struct scene *s)
+{
+	struct exchange e = s->exchange;
+
+	hex(out, "exchange_key_id", e.key_id, EXCHANGE_KEY_ID);
+	hex(out, "exchange_statement", s->statement, EXCHANGE_SIZE);
+	e.key_id[0] ^= 1;
+	state_exchange(out, s, "exchange_wrong_key_id", &e);
+	e = s->exchange;
+	e.host_id[0] ^= 1;
+	state_exchange(out, s, "exchange_wrong_host_id", &e);
+	e = s->exchange;
+	e.until = e.made - 1;
+	state_exchange(out, s, "exchange_until_before_made", &e);
+	e = s->exchange;
+	e.ends = e.made + 32 * 86400 + 1;
+	state_exchange(out, s, "exchange_too_long", &e);
+	e = s->exchange;
+	memset(e.pk, 0, 32);
+	exchange_key_id(e.key_id, e.pk);
+	state_exchange(out, s, "exchange_small_order", &e);
+	e = s->exchange;
+	e.lowest = 3;
+	state_exchange(out, s, "exchange_versions_reversed", &e);
+	e.highest = 4;
+	fprintf(out, "# a host that speaks versions 3 and 4 only\n");
+	state_exchange(out, s, "exchange_newer_versions", &e);
 	return 0;
 }
 
@@ -302,9 +401,10 @@ static int
 print_hello(FILE *out, struct scene *s)
 {
 	struct message_hello hello;
-	struct message_hello_reply reply = {
-		.time = NOW, .certificate = s->certificate.at, .certificate_len = s->certificate.len
-	};
+	struct message_hello_reply reply = { .time = NOW,
+		.exchange = s->statement,
+		.certificate = s->certificate.at,
+		.certificate_len = s->certificate.len };
 	uint8_t f[FRAME_HEADER + FRAME_MAX_REPLY];
 	size_t n;
 
@@ -344,9 +444,10 @@ rotate(FILE *out, uint8_t octets[ROTATION_SIZE], struct rotation *r, uint8_t sk[
 static int
 print_rotation(FILE *out, struct scene *s)
 {
-	struct message_hello_reply reply = {
-		.time = NOW, .certificate = s->certificate.at, .certificate_len = s->certificate.len
-	};
+	struct message_hello_reply reply = { .time = NOW,
+		.exchange = s->statement,
+		.certificate = s->certificate.at,
+		.certificate_len = s->certificate.len };
 	struct rotation r = { .old = s->publisher, .from = NOW, .until = NOW + 365 * 86400 };
 	struct publisher_keys keys = { .key = s->publisher };
 	uint8_t sk[64], octets[2][ROTATION_SIZE], f[FRAME_HEADER + FRAME_MAX_REPLY];
@@ -578,7 +679,8 @@ print_request(FILE *out, struct scene *s)
 	n = message_request_encode(text, sizeof(text), &m);
 	hex(out, "request_text", text, n);
 	hex(out, "request_nonce", nonce, sizeof(nonce));
-	len = seal_request(f, sizeof(f), &s->session, s->host_id, s->client_pk, nonce, text, n);
+	len = seal_request(f, sizeof(f), &s->session, s->host_id, s->exchange.key_id, s->client_pk,
+	    nonce, text, n);
 	hex(out, "request_frame", f, len);
 	return n == 0 || len == 0 || print_full_request(out, &m) != 0 ? -1 : 0;
 }
@@ -675,15 +777,22 @@ print_reply(FILE *out, struct scene *s)
 static int
 print_error(FILE *out, struct scene *s)
 {
-	struct frame_error e = { KMS_E_OVERLOAD, 15, NOW };
+	struct frame_error e = { .status = KMS_E_OVERLOAD, .retry_after = 15, .time = NOW };
 	uint8_t f[FRAME_ERROR_SIZE];
 
 	(void)s;
 	frame_error_encode(f, &e);
 	hex(out, "error_overload_frame", f, sizeof(f));
-	e = (struct frame_error){ KMS_E_UNKNOWN_HOST, 0, NOW };
+	e = (struct frame_error){ .status = KMS_E_UNKNOWN_HOST, .time = NOW };
 	frame_error_encode(f, &e);
 	hex(out, "error_unknown_host_frame", f, sizeof(f));
+	e.status = KMS_E_UNKNOWN_KEY;
+	frame_error_encode(f, &e);
+	hex(out, "error_unknown_key_frame", f, sizeof(f));
+	e = (struct frame_error){ .version = 1, .status = KMS_E_BAD_VERSION, .time = NOW };
+	frame_error_encode(f, &e);
+	fprintf(out, "# in answer to a frame of version 1\n");
+	hex(out, "error_bad_version_frame", f, sizeof(f));
 	return 0;
 }
 
@@ -737,6 +846,7 @@ static const struct {
 } printers[] = {
 	{ "keys", "key pairs, ids and session keys", print_keys },
 	{ "certificate", "host certificate signed by publisher_seed", print_certificate },
+	{ "exchange", "statements of the host's exchange key", print_exchange },
 	{ "hello", "HELLO and HELLO_REPLY frames", print_hello },
 	{ "rotation", "Rotation statement, and a HELLO_REPLY with it", print_rotation },
 	{ "request", "request text and the REQUEST frame that seals it", print_request },
@@ -751,8 +861,8 @@ static const struct {
 	    print_minisign },
 };
 
-const char *const vectors_files[] = { "keys", "certificate", "hello", "rotation", "request",
-	"batch", "entries", "lease", "client", "reply", "error", "minisign", NULL };
+const char *const vectors_files[] = { "keys", "certificate", "exchange", "hello", "rotation",
+	"request", "batch", "entries", "lease", "client", "reply", "error", "minisign", NULL };
 
 int
 vectors_print(FILE *out, const char *file)

@@ -140,12 +140,12 @@ encode_certificate(struct issue *i, struct confirm *c)
 	memcpy(cert->publisher, c->publisher.id, 8);
 	memcpy(cert->host_key_id, c->key.id, 16);
 	memcpy(cert->sign_pk, c->request.sign_pk, 32);
-	memcpy(cert->kx_pk, c->request.kx_pk, 32);
 	cert->serial = c->event.serial;
 	cert->issued = c->event.time;
 	cert->not_before = c->key.not_before;
 	cert->not_after = c->key.not_after;
 	cert->capacity = c->key.capacity;
+	cert->entitlements = c->key.entitlements;
 	cert->confirmation = c->event.confirmation;
 	memcpy(cert->group, c->key.group, sizeof(cert->group));
 	memcpy(cert->customer, c->key.customer, sizeof(cert->customer));
@@ -212,13 +212,14 @@ answer_first(struct issue *i, struct confirm *c, struct issue_register *r)
 	e->time = i->now;
 	memcpy(e->publisher, c->publisher.id, sizeof(e->publisher));
 	memcpy(e->host_key, c->key.id, 16);
-	certificate_host_id(e->host, c->request.sign_pk, c->request.kx_pk);
+	certificate_host_id(e->host, c->request.sign_pk);
 	memcpy(e->customer, c->key.customer, sizeof(e->customer));
 	memcpy(e->group, c->key.group, sizeof(e->group));
 	memcpy(e->host_name, c->request.host_name, sizeof(e->host_name));
 	e->from = c->key.not_before;
 	e->until = c->key.not_after;
 	e->capacity = c->key.capacity;
+	e->entitlements = c->key.entitlements;
 	if ((rc = check_limits(i, c, r)) != KMS_OK || (rc = encode_certificate(i, c)) != KMS_OK)
 		return rc;
 	if ((rc = register_append(r, e)) != KMS_OK || (rc = register_commit(r)) != KMS_OK)
@@ -277,6 +278,7 @@ write_certificate(struct issue *i, const struct confirm *c, const char *path)
 	tell_number(i->out, "confirmation", c->event.confirmation);
 	tell_number(i->out, "products", c->cert.product_count);
 	issue_time(i, "not_after", c->key.not_after);
+	issue_entitlements(i, &c->key.entitlements);
 	if (c->event.flags & EVENT_OVERRIDE)
 		tell_text(i->out, "override", c->event.reason);
 	return !o->code ? KMS_OK : issue_confirm_code(i, &c->key, &c->pack, c->octets, c->len);

@@ -18,11 +18,12 @@
 #include "policy/values.h"
 
 #define DEFAULT_LIFE (UINT64_C(3) * 365 * 86400)
-#define KEY_ROOM 2048
+#define KEY_ROOM 4096
 
 struct key_options {
 	const char *customer, *group, *capacity, *valid_from, *valid_to, *hosts, *confirmations;
 	const char *policy, *out;
+	struct entitlements entitlements;
 	bool code;
 };
 
@@ -105,6 +106,7 @@ take_args(struct issue *i, struct host_key *key)
 	memset(key, 0, sizeof(*key));
 	snprintf(key->customer, sizeof(key->customer), "%s", o->customer);
 	snprintf(key->group, sizeof(key->group), "%s", o->group);
+	key->entitlements = o->entitlements;
 	new_uuid(key->id);
 	if ((rc = take_numbers(i, key)) != KMS_OK)
 		return rc;
@@ -147,6 +149,7 @@ record_key(struct issue *i, const struct host_key *key)
 	e.capacity = key->capacity;
 	e.hosts = key->hosts;
 	e.confirmations = key->confirmations;
+	e.entitlements = key->entitlements;
 	if ((rc = issue_register(i, &r, true)) != KMS_OK)
 		return rc;
 	if ((rc = register_append(r, &e)) != KMS_OK || (rc = register_commit(r)) != KMS_OK)
@@ -168,8 +171,9 @@ write_key(struct issue *i, const struct secret_key *k, const struct host_key *ke
 	snprintf(comment, sizeof(comment), "kms host key %s group %s for %s", id, key->group,
 	    key->customer);
 	if (len == 0)
-		return fault_set(
-		    &i->fault, KMS_E_ARGUMENT, "the key's dates lie after the year 9999");
+		return fault_set(&i->fault, KMS_E_ARGUMENT,
+		    "the key's dates lie after the year 9999, or it has more than %d entitlements, or one that is too long for a line",
+		    HOST_KEY_ENTITLEMENTS);
 	if (!issue_path(i, path, "%s.kmskey", o->out != NULL ? o->out : id) ||
 	    !issue_path(i, copy, "%s/issued/%s.kmskey", i->dir, id))
 		return KMS_E_ARGUMENT;
@@ -188,6 +192,7 @@ write_key(struct issue *i, const struct secret_key *k, const struct host_key *ke
 	tell_limit(i->out, "capacity", key->capacity);
 	tell_number(i->out, "hosts", key->hosts);
 	tell_number(i->out, "confirmations", key->confirmations);
+	issue_entitlements(i, &key->entitlements);
 	return !o->code ? KMS_OK : issue_key_code(i, k, key, text, len);
 }
 
@@ -209,6 +214,20 @@ run_key_issue(struct issue *i)
 	return rc;
 }
 
+/* KEY=VALUE; each adds one. */
+static bool
+read_entitlement(void *field, const char *text)
+{
+	char key[ENTITLEMENT_KEY + 1];
+	size_t n = strcspn(text, "=");
+
+	if (text[n] != '=' || n > ENTITLEMENT_KEY ||
+	    !value_text_ok(text + n + 1, ENTITLEMENT_VALUE))
+		return false;
+	snprintf(key, sizeof(key), "%.*s", (int)n, text);
+	return entitlements_add(field, key, text + n + 1) == KMS_OK;
+}
+
 static const struct option_row rows[] = {
 	ISSUE_SIGNING,
 	{ "customer", 0, "TEXT", "who bought the key",
@@ -225,6 +244,11 @@ static const struct option_row rows[] = {
 	    .offset = offsetof(struct key_options, hosts) },
 	{ "confirmations", 0, "N", "confirmations of each host (default 10)",
 	    .offset = offsetof(struct key_options, confirmations) },
+	{ "entitlement", 0, "KEY=VALUE",
+	    "what products read from the certificate; may be given several times",
+	    .offset = offsetof(struct key_options, entitlements), .read = read_entitlement,
+	    .takes =
+		"a new KEY=VALUE: a key of 1 to 32 of a-z 0-9 . - that begins with a letter, and text" },
 	{ "policy", 'p', "FILE", "signed policy pack",
 	    .offset = offsetof(struct key_options, policy), .complete = "file *.kmspolicy" },
 	{ "output", 'o', "NAME", "write NAME with its ending and NAME's signature",

@@ -190,6 +190,14 @@ column_new_publisher(char *out, size_t size, const struct register_event *e)
 	hex_unless_zero(out, e->new_publisher, 8);
 }
 
+static void
+column_entitlements(char *out, size_t size, const struct register_event *e)
+{
+	char text[ENTITLEMENTS_TEXT];
+
+	snprintf(out, size, "%s", entitlements_text(text, &e->entitlements));
+}
+
 static const struct column columns[] = {
 	{ "number", OUTPUT_NUMBER, column_number },
 	{ "event", OUTPUT_TEXT, column_kind },
@@ -212,6 +220,7 @@ static const struct column columns[] = {
 	{ "request", OUTPUT_TEXT, column_request },
 	{ "certificate", OUTPUT_TEXT, column_certificate },
 	{ "new_publisher", OUTPUT_TEXT, column_new_publisher },
+	{ "entitlements", OUTPUT_TEXT, column_entitlements },
 };
 #define COLUMNS (sizeof(columns) / sizeof(columns[0]))
 

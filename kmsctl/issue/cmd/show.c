@@ -120,6 +120,7 @@ show_key(struct issue *i, const struct publisher_file *c)
 	tell_limit(i->out, "capacity", k->capacity);
 	tell_number(i->out, "hosts", k->hosts);
 	tell_number(i->out, "confirmations", k->confirmations);
+	issue_entitlements(i, &k->entitlements);
 }
 
 static void
@@ -151,6 +152,7 @@ show_certificate(struct issue *i, const struct publisher_file *file)
 	issue_time(i, "not_after", c->not_after);
 	tell_limit(i->out, "capacity", c->capacity);
 	tell_number(i->out, "confirmation", c->confirmation);
+	issue_entitlements(i, &c->entitlements);
 	output_list(i->out, "products", NULL);
 	for (unsigned n = 0; n < c->product_count; n++) {
 		output_row(i->out);
@@ -201,7 +203,7 @@ show_request(struct issue *i, const char *text, size_t len)
 		return fault_set(&i->fault, rc, "%s:%d: %s", i->operand, f.line, f.text);
 	tell_text(i->out, "kind", "confirmation request");
 	tell_text(i->out, "signature", "verified with the host's own key in it");
-	certificate_host_id(host, r.sign_pk, r.kx_pk);
+	certificate_host_id(host, r.sign_pk);
 	tell_uuid(i->out, "host_key", r.host_key_id);
 	tell_hex(i->out, "publisher", r.publisher, sizeof(r.publisher));
 	tell_hex(i->out, "host", host, sizeof(host));

@@ -147,8 +147,8 @@ control_key_confirm(struct control_request *q)
 
 	if (!control_argument(q, 'b', "code", &code))
 		return install_file(q, FILE_CERTIFICATE);
-	rc = publisher_file_of_code(&q->activate->publishers, &c, code.value, code.value_len,
-	    host_identity_sign_pk(k), host_identity_kx_pk(k), &f);
+	rc = publisher_file_of_code(
+	    &q->activate->publishers, &c, code.value, code.value_len, host_identity_sign_pk(k), &f);
 	if ((rc = refuse(q, rc, &f)) == KMS_OK)
 		rc = install(q, &c);
 	publisher_file_free(&c);
@@ -193,7 +193,7 @@ row_key(struct control_request *q, const struct publisher *p, const struct host_
 	uint64_t not_before = confirmed ? p->certificate.not_before : k->not_before;
 	uint64_t not_after = confirmed ? p->certificate.not_after : k->not_after;
 	struct control_buf *b = q->out;
-	char id[INSTALLATION_ID + 1];
+	char id[INSTALLATION_ID + 1], text[ENTITLEMENTS_TEXT];
 
 	control_row(b, "key");
 	control_uuid(b, "id", k->id);
@@ -213,6 +213,8 @@ row_key(struct control_request *q, const struct publisher *p, const struct host_
 		control_number(b, "confirmed-at", p->certificate.issued);
 		control_number(b, "products", p->certificate.product_count);
 	}
+	if (k->entitlements.len > 0)
+		control_text(b, "entitlements", entitlements_text(text, &k->entitlements));
 	control_hex(b, "host-id", host_identity_id(q->activate->key), 16);
 	control_text(b, "license", license(q, confirmed, not_before, not_after));
 	installation_id(id, host_identity_id(q->activate->key), k->id);

@@ -93,6 +93,8 @@ control_unlock(struct control_request *q)
 	}
 	if ((rc = try_passphrase(q, "passphrase")) != KMS_OK)
 		return rc;
+	if ((rc = activate_open_exchange(a)) != KMS_OK)
+		return rc;
 	log_event(LOG_NOTICE, "host-unlocked", "clients are served");
 	row_sealed(q);
 	return activate_record_start(a);

@@ -30,6 +30,8 @@ row_service(struct activate *a, struct control_buf *b)
 	control_number(b, "fronts", a->config.fronts);
 	control_text(b, "key-sealed", identity_kind_name(host_identity_kind(a->key)));
 	control_number(b, "locked", host_identity_locked(a->key));
+	if (a->exchange != NULL)
+		control_number(b, "exchange-until", exchange_keys_newest(a->exchange)->until);
 	control_number(b, "requests", a->counts.requests);
 	control_number(b, "refused", a->counts.refused);
 	control_number(b, "batches", a->counts.batches);
