@@ -126,6 +126,12 @@ int kms_status(struct kms_client *c, struct kms_status_info *info);
  * KMS_E_SIGNATURE, ...
  */
 int kms_verify(struct kms_client *c);
+/*
+ * Offline: what the customer bought, from the certificate that the stored lease was verified with.
+ * *size in: room, out: bytes of the value with its final zero. KMS_E_NOT_FOUND: no such key;
+ * KMS_E_TOO_LARGE with the size needed; else as kms_verify. A lease that has ended still tells.
+ */
+int kms_entitlement(struct kms_client *c, const char *key, char *value, size_t *size);
 
 /*
  * The stored lease as a lease file for others to verify. *size in: room, out: bytes.

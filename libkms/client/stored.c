@@ -9,21 +9,53 @@
 #include "libkms/client/trust.h"
 #include "libkms/kms_error.h"
 
-int
-client_lease(struct kms_client *c, struct entry_client *out)
+/* The stored lease, and the certificate that it verifies with. */
+static int
+verify_stored(struct kms_client *c, struct entry_client *out, struct certificate *cert)
 {
 	const struct state *s = c->state;
-	struct certificate cert;
 	struct publisher_keys keys;
 	int rc;
 
 	if (s->bundle_len == 0)
 		return KMS_E_NO_LEASE;
 	trust_stored(&keys, c);
-	rc = trust_certificate(&keys, &cert, s->lease_certificate, s->lease_certificate_len, 0);
+	rc = trust_certificate(&keys, cert, s->lease_certificate, s->lease_certificate_len, 0);
 	if (rc != KMS_OK)
 		return rc;
-	return trust_lease(&keys, out, s->bundle, s->bundle_len, &cert, c->cmid, c->product);
+	return trust_lease(&keys, out, s->bundle, s->bundle_len, cert, c->cmid, c->product);
+}
+
+int
+client_lease(struct kms_client *c, struct entry_client *out)
+{
+	struct certificate cert;
+
+	return verify_stored(c, out, &cert);
+}
+
+int
+kms_entitlement(struct kms_client *c, const char *key, char *value, size_t *size)
+{
+	struct entry_client lease;
+	struct certificate cert;
+	struct entitlement e;
+	size_t room;
+	int rc;
+
+	if (c == NULL || key == NULL || size == NULL || (value == NULL && *size != 0))
+		return KMS_E_ARGUMENT;
+	if ((rc = client_refresh(c)) != KMS_OK || (rc = verify_stored(c, &lease, &cert)) != KMS_OK)
+		return rc;
+	if (!entitlements_find(&cert.entitlements, key, &e))
+		return KMS_E_NOT_FOUND;
+	room = *size;
+	*size = (size_t)e.value_len + 1;
+	if (room < *size)
+		return KMS_E_TOO_LARGE;
+	memcpy(value, e.value, e.value_len);
+	value[e.value_len] = '\0';
+	return KMS_OK;
 }
 
 void

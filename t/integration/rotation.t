@@ -186,6 +186,9 @@ for my $n (2, 3) {
     is($r->{exit}, 0, 'is installed over those before') or diag($r->{err});
     is(($a->kmsctl_json('status'))[0]{publishers}[0]{rotations}, $n, 'status counts them');
     $confirm_again->('--new-key');
+    is(client($keys[$_], "n$n$_", 'activate')->{exit}, 0, "a product with key $_ of $n is activated") for 0 .. $n;
+    is(client($keys[$_], "n$n$_", 'verify')->{exit}, 0, 'and verifies its lease') for 0 .. $n;
+    is(client($old, 'first', 'renew')->{exit}, 0, 'the first client renews');
     is(issue('rotate', '-d', $home, '--finish')->{exit}, 0, 'rotate --finish');
 }
 is(issue('rotate', '-d', "$dir/fork", '--no-passphrase', '-o', "$dir/fork/other")->{exit}, 0, 'somebody else announces another key with the second key');
@@ -194,6 +197,7 @@ like($a->log, qr/rotation-fork/, 'the log names it');
 is($a->stop, 0, 'kmsd stops');
 $a->start;
 is(($a->kmsctl_json('status'))[0]{publishers}[0]{rotations}, 3, 'after a restart all three are there');
+is(client($keys[-1], 'n33', 'renew')->{exit}, 0, 'and are served');
 $a->do('audit', 'export', '-o', "$dir/audit3");
 for my $publisher_key (@keys) {
     $r = issue('audit', 'verify', '-P', $publisher_key, '--json', "$dir/audit3");

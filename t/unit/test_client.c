@@ -219,6 +219,40 @@ test_two_objects(void **arg)
 }
 
 static void
+test_entitlement(void **arg)
+{
+	struct world *w = *arg;
+	struct kms_client *c = open_client(w);
+	char value[8];
+	size_t size = sizeof(value);
+
+	assert_int_equal(kms_entitlement(c, "edition", value, &size), KMS_E_NO_LEASE);
+	assert_int_equal(
+	    entitlements_add(&w->host.cert.entitlements, "edition", "special"), KMS_OK);
+	testhost_certify(&w->host);
+	give_lease(w);
+	assert_int_equal(kms_entitlement(c, "edition", value, &size), KMS_OK);
+	assert_string_equal(value, "special");
+	assert_int_equal(size, 8);
+	size = 7;
+	assert_int_equal(kms_entitlement(c, "edition", value, &size), KMS_E_TOO_LARGE);
+	assert_int_equal(size, 8);
+	size = 0;
+	assert_int_equal(kms_entitlement(c, "edition", NULL, &size), KMS_E_TOO_LARGE);
+	assert_int_equal(kms_entitlement(c, "seats", value, &size), KMS_E_NOT_FOUND);
+	assert_int_equal(kms_entitlement(c, NULL, value, &size), KMS_E_ARGUMENT);
+	size = 8;
+	assert_int_equal(kms_entitlement(c, "edition", NULL, &size), KMS_E_ARGUMENT);
+	/* A lease that has ended still tells; a certificate that was altered does not. */
+	w->now = T + 11 * DAY;
+	assert_int_equal(kms_entitlement(c, "edition", value, &size), KMS_OK);
+	w->host.certificate[68] ^= 1; /* the serial number */
+	give_lease(w);
+	assert_int_equal(kms_entitlement(c, "edition", value, &size), KMS_E_SIGNATURE);
+	kms_close(c);
+}
+
+static void
 test_licence_over_time(void **arg)
 {
 	struct world *w = *arg;
@@ -493,6 +527,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_options, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_in_use, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_two_objects, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_entitlement, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_licence_over_time, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_grace, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_not_ours, setup, teardown),
