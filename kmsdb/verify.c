@@ -95,50 +95,14 @@ check_signature(struct verify *c, const struct scan *s)
 
 /* -- entries -- */
 
-/* The commitments in an entry that may have an aside. */
-static bool
-commitments_of(struct commitments *out, const struct item *item)
-{
-	struct entry_client e;
-	struct entry_admin a;
-
-	if (entry_client_decode(&e, item->entry, item->entry_len) == KMS_OK) {
-		*out = e.commitments;
-		return true;
-	}
-	memset(out, 0, sizeof(*out));
-	if (entry_admin_decode(&a, item->entry, item->entry_len) != KMS_OK)
-		return false;
-	memcpy(out->address, a.subject, COMMITMENT);
-	memcpy(out->name, a.digest, COMMITMENT);
-	return a.kind == ENTRY_RELAYED || a.kind == ENTRY_RELAYED_NAME;
-}
-
-/* An exchange of the relay has no name, and commits to none. */
-static bool
-gives(const struct aside *a, const struct commitments *want)
-{
-	static const uint8_t none[COMMITMENT];
-	struct commitments own;
-
-	aside_commit(&own, a);
-	if (a->name[0] == '\0' && memcmp(want->name, none, COMMITMENT) == 0)
-		memset(own.name, 0, COMMITMENT);
-	return memcmp(&own, want, sizeof(own)) == 0;
-}
-
 static void
 check_names(struct verify *c, const struct scan *s, uint32_t i)
 {
-	const struct item *item = &s->record.items[i];
-	struct commitments want;
-	struct aside a;
+	int rc = item_names(&s->record.items[i]);
 
-	if (!commitments_of(&want, item))
-		return;
-	if (aside_decode(&a, item->aside, item->aside_len) != KMS_OK)
+	if (rc == KMS_E_NOT_FOUND)
 		c->erased++;
-	else if (!gives(&a, &want))
+	else if (rc == KMS_E_ALTERED)
 		verify_tell(c, KMS_E_ALTERED,
 		    "journal/%s, offset %" PRIu64 ": batch %" PRIu64 ", entry %" PRIu32
 		    ": its names do not match; what it proves remains valid",

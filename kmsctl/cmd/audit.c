@@ -27,10 +27,12 @@
 
 struct export_options {
 	const char *output, *from, *to, *publisher;
+	bool names;
 };
 
 struct document {
 	uint8_t kind;
+	uint64_t serial; /* of a certificate */
 	uint16_t len;
 	uint8_t octets[CERTIFICATE_MAX];
 };
@@ -46,6 +48,7 @@ struct export
 	uint64_t first_in, last_in; /* batches in the period, 0: none */
 	struct document *documents;
 	size_t count;
+	uint8_t host[16];
 	/* written in the second pass */
 	FILE *file;
 	uint64_t begin, end, batches;
@@ -73,6 +76,14 @@ take_document(struct export *x, uint8_t kind, const uint8_t *octets, size_t len)
 	return KMS_OK;
 }
 
+static int
+by_serial(const void *a, const void *b)
+{
+	uint64_t x = ((const struct document *)a)->serial, y = ((const struct document *)b)->serial;
+
+	return x < y ? -1 : x > y;
+}
+
 /*
  * Only what the publisher can verify is included: other publishers' documents are not. Whose a
  * certificate is, the whole chain of rotations tells; its first statement for a key counts.
@@ -94,9 +105,19 @@ choose_documents(struct export *x)
 		struct certificate cert;
 
 		if (d->kind == AUDIT_CERTIFICATE && publisher_keys_certificate(&x->publisher, &cert,
-							d->octets, d->len, NULL) == KMS_OK)
-			x->documents[kept++] = *d;
+							d->octets, d->len, NULL) == KMS_OK) {
+			x->documents[kept] = *d;
+			x->documents[kept++].serial = cert.serial;
+			memcpy(x->host, cert.host_id, sizeof(x->host));
+		}
 	}
+	x->count = kept;
+	if (kept > 0)
+		qsort(x->documents, kept, sizeof(*x->documents), by_serial);
+	/* One certificate can be in the journal twice, when it was installed again. */
+	for (size_t i = kept = 0; i < x->count; i++)
+		if (kept == 0 || x->documents[i].serial != x->documents[kept - 1].serial)
+			x->documents[kept++] = x->documents[i];
 	x->count = kept;
 }
 
@@ -142,6 +163,17 @@ choose(struct export *x)
 		x->end = x->begin;
 }
 
+/* Names leave the host only when they were asked for. */
+static struct item
+shown(const struct export *x, const struct item *i)
+{
+	struct item one = *i;
+
+	if (!x->options->names)
+		one.aside_len = 0;
+	return one;
+}
+
 static int
 write_batch(const struct kmsdb_batch_view *b, void *arg)
 {
@@ -152,19 +184,21 @@ write_batch(const struct kmsdb_batch_view *b, void *arg)
 
 	if (b->header.number < x->begin || b->header.number > x->end)
 		return KMS_OK;
-	for (uint32_t i = 0; i < b->header.size; i++)
-		n += 2 + (uint32_t)b->items[i].entry_len + 1;
+	for (uint32_t i = 0; i < b->header.size; i++) {
+		struct item one = shown(x, &b->items[i]);
+
+		n += (uint32_t)item_size(&one);
+	}
 	wire_writer_init(&w, size, sizeof(size));
 	wire_put_u32(&w, n);
 	fwrite(size, 1, sizeof(size), x->file);
 	fwrite(b->header_octets, 1, BATCH_HEADER, x->file);
 	fwrite(b->signature, 1, BATCH_SIGNATURE, x->file);
 	for (uint32_t i = 0; i < b->header.size; i++) {
-		struct item bare = b->items[i];
+		struct item one = shown(x, &b->items[i]);
 		uint8_t octets[ITEM_MAX];
 
-		bare.aside_len = 0;
-		fwrite(octets, 1, item_encode(octets, sizeof(octets), &bare), x->file);
+		fwrite(octets, 1, item_encode(octets, sizeof(octets), &one), x->file);
 	}
 	x->batches++;
 	batch_header_hash(x->last_hash, b->header_octets);
@@ -185,9 +219,16 @@ write_document(struct export *x, uint8_t kind, const uint8_t *octets, uint16_t l
 static void
 write_documents(struct export *x)
 {
+	struct audit_head h = { .names = x->options->names,
+		.first = x->begin,
+		.last = x->end,
+		.from = x->from,
+		.to = x->to,
+		.documents = (uint16_t)(x->count + x->publisher.count) };
 	uint8_t head[AUDIT_HEAD];
 
-	audit_head_encode(head, (uint16_t)(x->count + x->publisher.count));
+	memcpy(h.host, x->host, sizeof(h.host));
+	audit_head_encode(head, &h);
 	fwrite(head, 1, sizeof(head), x->file);
 	for (size_t i = 0; i < x->count; i++)
 		write_document(
@@ -309,6 +350,7 @@ run_audit_export(struct ctl *ctl)
 		output_number(ctl->out, "last_batch", "Last batch", x.end);
 		output_number(ctl->out, "batches", "Batches", x.batches);
 		output_text(ctl->out, "last", "Last batch and its hash", last);
+		output_bool(ctl->out, "names", "Names are in it", o->names);
 		output_line(ctl->out, OUTPUT_PLAIN,
 		    "Next: give the file to the publisher, who runs kmsissue audit verify");
 	}
@@ -323,6 +365,8 @@ static const struct option_row audit_export_rows[] = {
 	    .offset = offsetof(struct export_options, from) },
 	{ "to", 0, "TIME", "last moment of the period",
 	    .offset = offsetof(struct export_options, to) },
+	{ "names", 0, NULL, "include the names, users and addresses of clients",
+	    .offset = offsetof(struct export_options, names) },
 	{ "publisher", 0, "NAME", "include the host certificates of this publisher",
 	    .offset = offsetof(struct export_options, publisher), .complete = "ask publishers" },
 	{ 0 },

@@ -6,6 +6,7 @@
 #include "kmsctl/issue/audit.h"
 
 #include <sodium.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +31,25 @@ struct audit {
 	uint8_t hash[32]; /* of the batch before */
 	struct seat *seats;
 	size_t count, room;
+	uint64_t bare, named;          /* entries of clients without an aside, entries with one */
+	uint64_t certificates, serial; /* how many there were, and the number of the last */
 };
+
+static void __attribute__((format(printf, 3, 4)))
+find(struct audit *a, uint64_t batch, const char *fmt, ...)
+{
+	struct audit_report *out = a->out;
+	struct audit_finding *f;
+	va_list ap;
+
+	if (out->finding_count++ >= AUDIT_FINDINGS)
+		return;
+	f = &out->findings[out->finding_count - 1];
+	f->batch = batch;
+	va_start(ap, fmt);
+	vsnprintf(f->text, sizeof(f->text), fmt, ap);
+	va_end(ap);
+}
 
 /* -- documents -- */
 
@@ -48,6 +67,10 @@ take_certificate(struct audit *a, const struct audit_document *d)
 		return fault_set(a->fault, rc,
 		    "it contains a host certificate that does not verify: %s",
 		    kms_strerror((uint32_t)rc));
+	if (a->certificates++ > 0 && cert.serial <= a->serial)
+		return fault_set(a->fault, KMS_E_FORMAT,
+		    "its host certificates are not in the order of their numbers");
+	a->serial = cert.serial;
 	if (out->certificate_count > 0 && memcmp(cert.host_id, out->host, 16) != 0)
 		return fault_set(
 		    a->fault, KMS_E_UNKNOWN_HOST, "it contains certificates of two hosts");
@@ -88,17 +111,24 @@ static int
 take_documents(struct audit *a, struct audit_reader *r)
 {
 	struct audit_document d;
+	bool rotations = false;
 	int rc = take_rotations(a, *r);
 
 	if (rc != KMS_OK)
 		return rc;
-	while ((rc = audit_next_document(r, &d)) == KMS_OK)
+	while ((rc = audit_next_document(r, &d)) == KMS_OK) {
+		if (d.kind == AUDIT_CERTIFICATE && rotations)
+			return fault_set(a->fault, KMS_E_FORMAT,
+			    "a host certificate is behind the key rotations");
+		rotations = rotations || d.kind == AUDIT_ROTATION;
 		if (d.kind == AUDIT_CERTIFICATE && (rc = take_certificate(a, &d)) != KMS_OK)
 			return rc;
+	}
 	if (rc == KMS_E_TRUNCATED)
 		return fault_set(a->fault, rc, "it ends in the middle of its documents");
 	if (rc != KMS_E_NOT_FOUND)
-		return fault_set(a->fault, rc, "it contains a document of an unknown kind");
+		return fault_set(a->fault, rc,
+		    "it contains a document of a kind that this kmsissue does not know");
 	if (a->out->certificate_count == 0)
 		return fault_set(a->fault, KMS_E_NOT_CONFIRMED, "it contains no host certificate");
 	if (a->opt->have_host && memcmp(a->opt->host, a->out->host, 16) != 0)
@@ -127,9 +157,26 @@ ours(const struct audit *a, const uint8_t publisher[8])
 	return publisher_keys_find(&a->publisher, publisher) != NULL;
 }
 
-static int
-take_entry(struct audit *a, const uint8_t *octets, size_t len)
+/* The name beside an entry must be the one that the entry commits to. */
+static void
+check_item(struct audit *a, const struct item *item)
 {
+	uint64_t number = a->batch.header.number;
+
+	if (!batch_time_near(entry_time(item->entry, item->entry_len), a->batch.header.time))
+		find(a, number, "an entry's time is more than 4 hours from its batch's");
+	a->bare +=
+	    item->aside_len == 0 && entry_kind_is_client(entry_kind(item->entry, item->entry_len));
+	a->named += item->aside_len != 0;
+	if (item_names(item) == KMS_E_ALTERED)
+		find(a, number, "names do not match what the entry commits to");
+}
+
+static int
+take_entry(struct audit *a, const struct item *item)
+{
+	const uint8_t *octets = item->entry;
+	size_t len = item->entry_len;
 	struct entry_client e;
 	struct seat *grown;
 	int rc;
@@ -140,6 +187,7 @@ take_entry(struct audit *a, const uint8_t *octets, size_t len)
 			? "batch %llu: it contains an entry by another version of kmsd, which this kmsissue does not know"
 			: "batch %llu: an entry is malformed",
 		    (unsigned long long)a->batch.header.number);
+	check_item(a, item);
 	if (entry_kind(octets, len) != ENTRY_LEASE ||
 	    entry_client_decode(&e, octets, len) != KMS_OK)
 		return KMS_OK;
@@ -265,7 +313,7 @@ take_batch(struct audit *a, struct merkle_tree *tree)
 	out->last_time = b->header.time;
 	out->entries += b->header.size;
 	for (uint32_t i = 0; i < b->header.size; i++)
-		if ((rc = take_entry(a, b->items[i].entry, b->items[i].entry_len)) != KMS_OK)
+		if ((rc = take_entry(a, &b->items[i])) != KMS_OK)
 			return rc;
 	return KMS_OK;
 }
@@ -315,6 +363,25 @@ check_reach(struct audit *a)
 	memcpy(out->last_hash, a->hash, 32);
 	out->closed = out->last_time > opt->to;
 	return KMS_OK;
+}
+
+/* The head is not signed: what it says is compared with what is proved. */
+static void
+check_head(struct audit *a, const struct audit_head *h)
+{
+	const struct audit_report *out = a->out;
+
+	if (memcmp(h->host, out->host, sizeof(h->host)) != 0)
+		find(a, 0, "the head names another host");
+	if (h->first != out->first || h->last != out->last)
+		find(a, 0, "the head names batches %llu to %llu, and the file holds %llu to %llu",
+		    (unsigned long long)h->first, (unsigned long long)h->last,
+		    (unsigned long long)out->first, (unsigned long long)out->last);
+	if (h->names && a->bare > 0 && a->named == 0)
+		find(a, 0, "the head says that names are in the file, and there are none");
+	if (h->to < h->from || (out->first > 1 && out->first_time >= h->from && out->batches > 1))
+		find(a, 0,
+		    "the head names a period that the file does not cover from its beginning");
 }
 
 static int
@@ -371,11 +438,24 @@ audit_verify(struct audit_report *out, const struct audit_options *opt, const vo
 	a->publisher.key = opt->publisher;
 	a->out = out;
 	a->fault = fault;
-	if ((rc = audit_reader_init(&r, data, len)) != KMS_OK)
+	rc = audit_reader_init(&r, data, len);
+	if (rc == KMS_E_SCHEMA && r.head.version != AUDIT_VERSION)
+		fault_set(a->fault, rc,
+		    "written by another version: audit file version %u; this is kmsissue %s, which reads audit file version %d. "
+		    "Use the kmsissue that came with the customer's kmsd",
+		    r.head.version, PACKAGE_VERSION, AUDIT_VERSION);
+	else if (rc == KMS_E_SCHEMA)
+		fault_set(a->fault, rc,
+		    "it has a flag that this kmsissue %s does not know: use a newer one",
+		    PACKAGE_VERSION);
+	else if (rc != KMS_OK)
 		fault_set(a->fault, rc, "it is not an audit file");
+	out->names = r.head.names;
 	if (rc == KMS_OK && (rc = take_documents(a, &r)) == KMS_OK &&
-	    (rc = take_batches(a, &r)) == KMS_OK && (rc = check_reach(a)) == KMS_OK)
+	    (rc = take_batches(a, &r)) == KMS_OK && (rc = check_reach(a)) == KMS_OK) {
+		check_head(a, &r.head);
 		rc = count(a);
+	}
 	free(a->seats);
 	free(a);
 	return rc;

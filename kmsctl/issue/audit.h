@@ -16,6 +16,7 @@
 
 #define AUDIT_CERTIFICATES 64 /* the newest; others are checked, but not kept */
 #define AUDIT_PRODUCTS 1024
+#define AUDIT_FINDINGS 100
 
 struct audit_options {
 	struct minisig_key publisher;
@@ -30,6 +31,11 @@ struct audit_product {
 	uint8_t id[16];
 	uint64_t clients; /* distinct */
 	uint64_t leases;
+};
+/* What the file says and does not bear out, though every signature in it verifies. */
+struct audit_finding {
+	uint64_t batch; /* 0: of the head */
+	char text[160]; /* one clause */
 };
 struct audit_report {
 	uint8_t host[16];
@@ -47,10 +53,14 @@ struct audit_report {
 	struct certificate certificates[AUDIT_CERTIFICATES];
 	unsigned product_count;
 	struct audit_product products[AUDIT_PRODUCTS];
+	bool names; /* the names of clients are in the file */
+	uint64_t finding_count;
+	struct audit_finding findings[AUDIT_FINDINGS]; /* the first of them */
 };
 
 /*
- * KMS_OK; KMS_E_FORMAT, KMS_E_TRUNCATED (no audit file, or cut), KMS_E_PUBLISHER,
+ * KMS_OK, also with findings; KMS_E_FORMAT, KMS_E_TRUNCATED (no audit file, or cut), KMS_E_SCHEMA
+ * (of another version), KMS_E_PUBLISHER,
  * KMS_E_SIGNATURE, KMS_E_CHAIN (a batch is missing), KMS_E_ALTERED, KMS_E_MISSING (does not
  * reach as far as it must), KMS_E_UNKNOWN_HOST (another host's), KMS_E_TOO_LARGE,
  * KMS_E_NO_MEMORY. fault says which batch and what.

@@ -35,6 +35,7 @@ struct issue {
 	struct output *out;
 	uint64_t now;
 	struct fault fault; /* the first failure */
+	bool findings;      /* the command is done, and what it shows contradicts itself */
 	/* the publisher's other public keys (struct minisig_key): that of a rotation, those before
 	 */
 	uint8_t companions[ISSUE_COMPANIONS][40];

@@ -12,6 +12,7 @@
 #include "kmsctl/issue/issue.h"
 
 #define EXIT_USAGE 2
+#define EXIT_FINDINGS 3
 
 static void
 print_command(FILE *to, const struct command *c)
@@ -89,7 +90,9 @@ run(struct issue *i, const struct issue_command *c)
 	    (!ok || fwrite(text, 1, len, stdout) != len || fflush(stdout) != 0 || ferror(stdout)))
 		status = fault_set(&i->fault, KMS_E_IO, "the result could not be printed");
 	free(text);
-	return status == KMS_OK ? EXIT_SUCCESS : report(i, &c->line, status);
+	if (status != KMS_OK)
+		return report(i, &c->line, status);
+	return i->findings ? EXIT_FINDINGS : EXIT_SUCCESS;
 }
 
 int

@@ -4,8 +4,10 @@
 #include "libkms/core/item.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "libkms/core/entry.h"
+#include "libkms/core/entry_blobs.h"
 #include "libkms/kms_error.h"
 
 size_t
@@ -47,4 +49,49 @@ item_read(struct wire_reader *r, struct item *out)
 	if (r->bad)
 		return KMS_E_TRUNCATED;
 	return in_range(out) ? KMS_OK : KMS_E_FORMAT;
+}
+
+/* The commitments in an entry that may have an aside. */
+static bool
+commitments_of(struct commitments *out, const struct item *item)
+{
+	struct entry_client e;
+	struct entry_admin a;
+
+	if (entry_client_decode(&e, item->entry, item->entry_len) == KMS_OK) {
+		*out = e.commitments;
+		return true;
+	}
+	memset(out, 0, sizeof(*out));
+	if (entry_admin_decode(&a, item->entry, item->entry_len) != KMS_OK)
+		return false;
+	memcpy(out->address, a.subject, COMMITMENT);
+	memcpy(out->name, a.digest, COMMITMENT);
+	return a.kind == ENTRY_RELAYED || a.kind == ENTRY_RELAYED_NAME;
+}
+
+/* An exchange of the relay has no name, and commits to none. */
+static bool
+gives(const struct aside *a, const struct commitments *want)
+{
+	static const uint8_t none[COMMITMENT];
+	struct commitments own;
+
+	aside_commit(&own, a);
+	if (a->name[0] == '\0' && memcmp(want->name, none, COMMITMENT) == 0)
+		memset(own.name, 0, COMMITMENT);
+	return memcmp(&own, want, sizeof(own)) == 0;
+}
+
+int
+item_names(const struct item *item)
+{
+	struct commitments want;
+	struct aside a;
+
+	if (!commitments_of(&want, item))
+		return KMS_OK;
+	if (aside_decode(&a, item->aside, item->aside_len) != KMS_OK)
+		return KMS_E_NOT_FOUND;
+	return gives(&a, &want) ? KMS_OK : KMS_E_ALTERED;
 }

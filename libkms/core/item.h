@@ -32,5 +32,10 @@ size_t item_encode(uint8_t *out, size_t size, const struct item *i);
  * of a kind that has none.
  */
 int item_read(struct wire_reader *r, struct item *out);
+/*
+ * Do the names beside the entry give the commitments in it? KMS_OK, also for an entry that has
+ * none; KMS_E_NOT_FOUND: erased, left out or spoilt; KMS_E_ALTERED: other names.
+ */
+int item_names(const struct item *item);
 
 #endif

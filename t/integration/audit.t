@@ -42,7 +42,7 @@ sub refused ($name, $status, $words, $file, @args) {
 
 my ($export, $code) = $a->kmsctl_json('audit', 'export', '-o', "$dir/all.kmsaudit");
 is($code, 0, 'audit export beside a running kmsd');
-is((stat "$dir/all.kmsaudit")[2] & 0777, 0600, 'names of clients are in it: its owner\'s alone');
+is((stat "$dir/all.kmsaudit")[2] & 0777, 0600, 'its owner\'s alone');
 my $all = proved('audit verify', "$dir/all.kmsaudit", '--policy', $publisher->{pack});
 is($all->{clients}, 8, 'eight clients were activated');
 is($all->{leases}, 9, 'with nine leases');
@@ -73,7 +73,7 @@ refused('a period of the future', 'KMS_E_MISSING', qr/begins/, "$dir/tail.kmsaud
 sub export_tail () {
     # A stretch from the middle: made by hand, as a period of seconds would depend on the clock.
     my ($head, @batches) = parts(slurp("$dir/all.kmsaudit"));
-    spew("$dir/tail.kmsaudit", join '', $head, @batches[ 3 .. $#batches ]);
+    spew("$dir/tail.kmsaudit", join '', rehead($head, @batches[ 3 .. $#batches ]));
     return 1;
 }
 my $tail = proved('a stretch without a period', "$dir/tail.kmsaudit", '--from', '2090-01-01');
@@ -98,7 +98,7 @@ is(last_of($known), $all->{last}, 'the hash is SHA-256 of the header');
 proved('--last of a batch in the middle', "$dir/all.kmsaudit", '--last', last_of(4));
 {
     my ($head, @batches) = parts(slurp("$dir/all.kmsaudit"));
-    spew("$dir/short.kmsaudit", join '', $head, @batches[ 0 .. $#batches - 1 ]);
+    spew("$dir/short.kmsaudit", join '', rehead($head, @batches[ 0 .. $#batches - 1 ]));
     proved('a shorter export by itself is one of an earlier moment', "$dir/short.kmsaudit");
     refused('but not with --last', 'KMS_E_MISSING', qr/the end was cut off/, "$dir/short.kmsaudit", '--last', $all->{last});
     refused('another hash for the last batch', 'KMS_E_CHAIN', qr/differs from the known batch/, "$dir/all.kmsaudit",
@@ -129,7 +129,7 @@ proved('--last of a batch in the middle', "$dir/all.kmsaudit", '--last', last_of
     $try->('two batches exchanged', 'KMS_E_CHAIN', qr/batch 3 is missing/, join '', $head, @batches[ 0, 1, 3, 2, 4 .. $#batches ]);
     $try->('a batch twice', 'KMS_E_CHAIN', qr/batch 2 follows batch 2/, join '', $head, @batches[ 0, 1, 1 .. $#batches ]);
     $try->('no batch', 'KMS_E_MISSING', qr/no batch/, $head);
-    $try->('no certificate', 'KMS_E_NOT_CONFIRMED', qr/no host certificate/, join '', "KMSAUDI1\0\0", @batches);
+    $try->('no certificate', 'KMS_E_NOT_CONFIRMED', qr/no host certificate/, join '', substr($head, 0, 60), "\0\0", @batches);
     $try->('an entry taken out', 'KMS_E_FORMAT', qr/something other than a batch follows/, join '', $head, @batches[ 0 .. $#batches - 1 ], less($batches[-1]));
     $try->('nothing', 'KMS_E_FORMAT', qr/not an audit file/, '');
     $try->('something else', 'KMS_E_FORMAT', qr/not an audit file/, slurp($publisher->{pack}));
@@ -141,7 +141,9 @@ proved('--last of a batch in the middle', "$dir/all.kmsaudit", '--last', last_of
         my $changed = $whole;
         substr($changed, $at, 1) ^.= "\x01";
         spew("$dir/bad.kmsaudit", $changed);
-        push @bad, $at if verify("$dir/bad.kmsaudit")->{exit} != 1;
+        my $exit = verify("$dir/bad.kmsaudit")->{exit};
+        # The period that the head claims is not signed; all else is an error or a finding.
+        push @bad, $at if $exit != 1 && $exit != ($at >= 11 && $at < 44 ? 3 : 1) && !($at >= 44 && $at < 60);
     }
     is("@bad", '', 'an octet changed is found, wherever it is');
     @bad = ();
@@ -151,6 +153,51 @@ proved('--last of a batch in the middle', "$dir/all.kmsaudit", '--last', last_of
         push @bad, $n if verify("$dir/bad.kmsaudit")->{exit} != 1;
     }
     is("@bad", '', 'and so is a cut anywhere within a batch');
+}
+
+# -- what the head claims, and names --
+
+{
+    my ($head, @batches) = parts(slurp("$dir/all.kmsaudit"));
+    my $find = sub ($name, $words, $at, $octets) {
+        my $changed = $head;
+        substr $changed, $at, length $octets, $octets;
+        spew("$dir/claims.kmsaudit", join '', $changed, @batches);
+        my $r = verify("$dir/claims.kmsaudit");
+        is($r->{exit}, 3, "$name: a finding, exit 3") or diag($r->{err});
+        my $said = json_of($r);
+        is($said->{finding_count}, 1, "$name: one");
+        like($said->{findings}[0]{finding}, $words, "$name: which");
+    };
+    $find->('another host', qr/the head names another host/, 12, "\0" x 16);
+    $find->('another first batch', qr/names batches 2 to $known, and the file holds 1 to $known/, 28, pack 'Q>', 2);
+    $find->('a period that ends before it begins', qr/names a period/, 44, pack 'Q> Q>', 9, 8);
+    my $version = sub ($name, $words, $text) {
+        spew("$dir/bad.kmsaudit", $text);
+        refused($name, 'KMS_E_SCHEMA', $words, "$dir/bad.kmsaudit");
+    };
+    $version->('version 1', qr/audit file version 1; this is kmsissue \S+, which reads audit file version 2/, "KMSAUDI1\0\0");
+    $version->('version 3', qr/audit file version 3; this is/, join '', substr($head, 0, 8), "\0\3", substr($head, 10), @batches);
+    $version->('a flag of later', qr/a flag that this kmsissue/, join '', substr($head, 0, 10), "\0\2", substr($head, 12), @batches);
+    $version->('a document of later', qr/a document of a kind/, join '', substr($head, 0, 62), "\7", substr($head, 63), @batches);
+}
+ok(!$all->{names}, 'no names are in it');
+unlike(slurp("$dir/all.kmsaudit"), qr/s1|w5/, 'not one');
+$a->do('audit', 'export', '--names', '-o', "$dir/names.kmsaudit");
+my $named = proved('an export with names', "$dir/names.kmsaudit");
+ok($named->{names}, 'says that they are there');
+is($named->{finding_count}, 0, 'and they are those that the entries commit to');
+is($named->{$_}, $all->{$_}, "the same $_") for qw(clients leases last host);
+like(slurp("$dir/names.kmsaudit"), qr/s1.*w5/s, 'there they are');
+{
+    spew("$dir/bad.kmsaudit", slurp("$dir/names.kmsaudit") =~ s/w5/w6/r);
+    my $r = verify("$dir/bad.kmsaudit");
+    is($r->{exit}, 3, 'another name: a finding');
+    like(json_of($r)->{findings}[0]{finding}, qr/names do not match/, 'which');
+    my $bare = slurp("$dir/names.kmsaudit");
+    substr $bare, 10, 2, "\0\0";
+    spew("$dir/bad.kmsaudit", $bare);
+    refused('names without the flag', 'KMS_E_FORMAT', qr/something other than a batch/, "$dir/bad.kmsaudit");
 }
 
 # -- others' journals --
@@ -171,7 +218,7 @@ refused('when this host\'s was due', 'KMS_E_UNKNOWN_HOST', qr/journal of another
 {
     my ($mine) = parts(slurp("$dir/all.kmsaudit"));
     my (undef, @its) = parts(slurp("$dir/other.kmsaudit"));
-    spew("$dir/bad.kmsaudit", join '', $mine, @its);
+    spew("$dir/bad.kmsaudit", join '', rehead($mine, @its));
     refused('another host\'s journal under this certificate', 'KMS_E_UNKNOWN_HOST', qr/batch 1 .*another host/, "$dir/bad.kmsaudit");
 }
 my $stranger = publisher(dir => "$dir/stranger");
@@ -210,8 +257,8 @@ done_testing;
 
 # The head with its documents, then each batch.
 sub parts ($text) {
-    my $at = 10;
-    for (1 .. unpack 'n', substr $text, 8, 2) {
+    my $at = 62;
+    for (1 .. unpack 'n', substr $text, 60, 2) {
         $at += 3 + unpack 'n', substr $text, $at + 1, 2;
     }
     my @parts = substr $text, 0, $at;
@@ -223,6 +270,14 @@ sub parts ($text) {
     return @parts;
 }
 
+# The head made to name these batches, and a period that begins after the first.
+sub rehead ($head, @batches) {
+    my ($first, $last) = map { unpack 'Q>', substr $_, 4 + 24, 8 } @batches[ 0, -1 ];
+    my $time = unpack 'Q>', substr $batches[0], 4 + 100, 8;
+    substr $head, 28, 24, pack 'Q> Q> Q>', $first, $last, $first == 1 ? 0 : $time + 1;
+    return ($head, @batches);
+}
+
 sub boundaries (@parts) {
     my $at = 0;
     return map { $at += length } @parts;
@@ -231,6 +286,6 @@ sub boundaries (@parts) {
 # A batch without its first entry, lengths and all set right.
 sub less ($batch) {
     my $n = unpack 'N', $batch;
-    my $gone = 2 + unpack 'n', substr $batch, 176, 2;
+    my $gone = 3 + unpack 'n', substr $batch, 176, 2;
     return pack('N', $n - $gone) . substr($batch, 4, 172) . substr $batch, 176 + $gone;
 }

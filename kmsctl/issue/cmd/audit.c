@@ -122,6 +122,20 @@ show_products(struct issue *i, const struct audit_job *job)
 }
 
 static void
+show_findings(struct issue *i, const struct audit_report *r)
+{
+	tell_number(i->out, "finding_count", r->finding_count);
+	output_list(i->out, "findings", NULL);
+	for (unsigned n = 0; n < AUDIT_FINDINGS && n < r->finding_count; n++) {
+		output_row(i->out);
+		tell_number(i->out, "batch", r->findings[n].batch);
+		tell_text(i->out, "finding", r->findings[n].text);
+	}
+	output_end(i->out);
+	i->findings = r->finding_count > 0;
+}
+
+static void
 show_report(struct issue *i, const struct audit_job *job)
 {
 	const struct audit_report *r = &job->report;
@@ -141,6 +155,8 @@ show_report(struct issue *i, const struct audit_job *job)
 	tell_number(i->out, "batches", r->batches);
 	tell_number(i->out, "entries", r->entries);
 	tell_flag(i->out, "goes_beyond_period", r->closed);
+	tell_flag(i->out, "names", r->names);
+	show_findings(i, r);
 	show_products(i, job);
 	show_certificates(i, r);
 }
