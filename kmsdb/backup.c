@@ -1,9 +1,9 @@
 /*
  * backup.c - a copy of the journal, beside a running kmsd too.
  *
- * A closed segment never changes, so it is copied once. Of the open segment, everything up to the
- * last complete batch is copied: that part is final. The index is not copied; kmsdb_rebuild makes
- * it again.
+ * Of a closed segment nothing changes but names that are erased, which also changes its time: it is
+ * copied once, and again after that. Of the open segment, everything up to the last complete batch
+ * is copied: that part is final. The index is not copied; kmsdb_rebuild makes it again.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -197,6 +197,7 @@ struct kmsdb_info {
 	size_t overlay; /* records waiting */
 	unsigned schema;
 	uint8_t last_hash[32];
+	uint64_t names_floor; /* seconds: names of entries up to then are erased; 0: none */
 };
 void kmsdb_info(struct kmsdb *db, struct kmsdb_info *out);
 
@@ -244,8 +245,9 @@ int kmsdb_journal_newest(
 
 /*
  * Copy the journal, up to its last complete batch: kmsdb/journal below `to` (made when absent)
- * becomes that below `from`. A closed segment that is there already is not copied again. A writer
- * may be at work; what was copied can be read with kmsdb_journal_each.
+ * becomes that below `from`. A closed segment that is there already is not copied again, unless
+ * names were erased in it. A writer may be at work; what was copied can be read with
+ * kmsdb_journal_each.
  */
 struct kmsdb_backup {
 	uint64_t batch;        /* the last one */

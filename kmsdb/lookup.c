@@ -114,6 +114,7 @@ kmsdb_info(struct kmsdb *db, struct kmsdb_info *out)
 	out->map_size = size.map;
 	out->checkpoints = db->checkpoints;
 	out->schema = db->meta.schema;
+	out->names_floor = db->floors.names;
 }
 
 /* As the hot rows that are gone through: from the index alone. */

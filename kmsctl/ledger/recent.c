@@ -19,6 +19,7 @@ struct walk {
 	struct recent *recent;
 	recent_fn fn;
 	void *arg;
+	uint64_t floor; /* names up to then are erased */
 };
 
 static int
@@ -40,17 +41,32 @@ look(const struct kmsdb_batch_view *b, void *arg)
 		if (!entry_kind_is_client(entry_kind(item->entry, item->entry_len)) ||
 		    entry_client_decode(&e, item->entry, item->entry_len) != KMS_OK)
 			continue;
-		aside_decode(&names, item->aside, item->aside_len);
+		/* Erased names may still be there for a moment. */
+		aside_decode(&names, item->aside, e.time > w->floor ? item->aside_len : 0);
 		t->entries++;
 		w->fn(&e, &names, b->header.number, w->arg);
 	}
 	return KMS_OK;
 }
 
+/* 0 too when the index cannot be read: it is not needed for the rest. */
+static uint64_t
+names_floor(struct ctl *ctl)
+{
+	struct kmsdb_info info = { 0 };
+	struct kmsdb *db;
+
+	if (ledger_access_open(ctl, &db, NULL) != KMS_OK)
+		return 0;
+	kmsdb_info(db, &info);
+	ledger_access_close(db, -1);
+	return info.names_floor;
+}
+
 int
 recent_read(struct ctl *ctl, struct recent *t, bool all, recent_fn fn, void *arg)
 {
-	struct walk w = { t, fn, arg };
+	struct walk w = { t, fn, arg, names_floor(ctl) };
 	struct fault fault = { 0 };
 	uint64_t from;
 	int fd = ledger_access_directory(ctl), r;

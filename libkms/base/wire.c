@@ -90,6 +90,9 @@ wire_text_ok(const char *text, size_t len)
 	size_t n;
 
 	for (size_t i = 0; i < len; i += n) {
+		n = 1;
+		if (s[i] >= 0x20 && s[i] < 0x7F) /* nearly every character of a name */
+			continue;
 		if ((n = utf8_sequence(s + i, len - i)) == 0)
 			return false;
 		if (!allowed(code_point(s + i, n)))
