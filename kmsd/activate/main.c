@@ -164,8 +164,6 @@ open_keys(struct activate *a)
 		log_event(LOG_WARNING, "host-locked",
 		    "%s%skeys/host.key is sealed with a passphrase: clients are told to come again until kmsctl unlock",
 		    why, *why ? "; " : "");
-	if (!host_identity_locked(a->key) && (rc = activate_open_exchange(a)) != KMS_OK)
-		return rc;
 	rc =
 	    publishers_open(&a->publishers, a->state_dir, host_identity_id(a->key), &a->config, &f);
 	if (rc != KMS_OK)
@@ -343,7 +341,9 @@ confine(void *arg, uint32_t *layers)
 	a->layers = activate_confine_early(&a->config, a->state_dir, memlock);
 	if ((rc = open_memory(a)) != KMS_OK || (rc = add_events(s)) != KMS_OK)
 		return rc;
-	if ((rc = open_keys(a)) != KMS_OK || (rc = open_ledger(a)) != KMS_OK)
+	/* The ledger may be of another version: nothing is written before it is open. */
+	if ((rc = open_keys(a)) != KMS_OK || (rc = open_ledger(a)) != KMS_OK ||
+	    (!host_identity_locked(a->key) && (rc = activate_open_exchange(a)) != KMS_OK))
 		return rc;
 	a->layers |= activate_confine_late(memlock);
 	*layers = a->layers;

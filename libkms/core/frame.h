@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #define FRAME_HEADER 12
+#define FRAME_TYPE_AT 5 /* offset of the type in the header */
 #define FRAME_VERSION 2
 #define FRAME_VERSION_AT 4     /* offset in the header */
 #define FRAME_MAX_REQUEST 1024 /* payload a client may send */

@@ -54,24 +54,7 @@ install(struct play *p, uint16_t verb, const struct publisher_file *f, char why[
 static uint32_t
 hello(struct play *p)
 {
-	uint8_t frame[FRAME_HEADER + 8] = { 0 }, reply[PLAYER_REPLY];
-	struct ipc_frame f = { .verb = IPC_HELLO, .length = sizeof(frame) };
-	struct message_hello_reply m;
-	struct frame_error e;
-
-	frame_encode(frame, FRAME_HELLO, 8);
-	if (!appliance_send(p->front, &f, frame) ||
-	    appliance_recv(p->front, &f, reply, sizeof(reply)) != 1)
-		return KMS_E_PEER;
-	if (reply[5] == FRAME_ERROR)
-		return frame_error_decode(&e, reply + FRAME_HEADER, f.length - FRAME_HEADER) ==
-			       KMS_OK
-			   ? e.status
-			   : KMS_E_FORMAT;
-	if (message_hello_reply_decode(&m, reply + FRAME_HEADER, f.length - FRAME_HEADER) != KMS_OK)
-		return KMS_E_FORMAT;
-	return (uint32_t)certificate_verify(&p->a.host.certificate, m.certificate,
-	    m.certificate_len, p->a.publisher.key.id, p->a.publisher.key.pk);
+	return appliance_hello(&p->a, p->front);
 }
 
 /* Send a frame of the player; its reply's status, the lease kept. */

@@ -143,6 +143,10 @@ subtest '[publisher NAME]' => sub {
     is($names->(), 'acme', 'and one again');
     $tried{'[publisher NAME] key'} = 1;
 };
+# The next key is days away: what is left to see is that no restart is asked for (t/unit/test_exchange_keys has the rest).
+unlike(reload($a, with($ini, '[keys] exchange_rotation', '3d')), qr/config-restart-needed|config-error/, 'exchange_rotation: no restart is needed');
+$tried{'[keys] exchange_rotation'} = 1;
+
 is($a->stop, 0, 'kmsd stops');
 
 # A host for Windows clients, in the mode that a file says.

@@ -278,6 +278,44 @@ appliance_welcome(int fd)
 }
 
 uint32_t
+appliance_hello(struct appliance *a, int fd)
+{
+	uint8_t frame[FRAME_HEADER + 8] = { 0 }, reply[PLAYER_REPLY];
+	struct ipc_frame f = { .verb = IPC_HELLO, .length = sizeof(frame) };
+	struct message_hello_reply m;
+	struct frame_error e;
+	int rc;
+
+	frame_encode(frame, FRAME_HELLO, 8);
+	if (!appliance_send(fd, &f, frame) || appliance_recv(fd, &f, reply, sizeof(reply)) != 1)
+		return KMS_E_PEER;
+	if (reply[FRAME_TYPE_AT] == FRAME_ERROR)
+		return frame_error_decode(&e, reply + FRAME_HEADER, f.length - FRAME_HEADER) ==
+			       KMS_OK
+			   ? e.status
+			   : KMS_E_FORMAT;
+	if (message_hello_reply_decode(&m, reply + FRAME_HEADER, f.length - FRAME_HEADER) != KMS_OK)
+		return KMS_E_FORMAT;
+	rc = certificate_verify(&a->host.certificate, m.certificate, m.certificate_len,
+	    a->publisher.key.id, a->publisher.key.pk);
+	if (rc == KMS_OK)
+		rc = exchange_verify(
+		    &a->host.exchange, m.exchange, EXCHANGE_SIZE, a->host.certificate.sign_pk);
+	return (uint32_t)rc;
+}
+
+/* Learns the exchange key as a client does, over a front that then leaves. */
+static uint32_t
+learn_exchange(struct appliance *a)
+{
+	int fd = appliance_front(a, 0);
+	uint32_t rc = appliance_welcome(fd) > 0 ? appliance_hello(a, fd) : KMS_E_PEER;
+
+	close(fd);
+	return rc;
+}
+
+uint32_t
 appliance_control(struct appliance *a, uint16_t verb, const struct publisher_file *file,
     const char *arg_name, const char *arg, const char *name, char *text, size_t size)
 {
@@ -345,8 +383,9 @@ appliance_confirm(struct appliance *a)
 		return rc;
 	if (certificate_file_parse(octets, sizeof(octets), &len, f.text, f.len, &err) != KMS_OK)
 		return KMS_E_FORMAT;
-	return (uint32_t)certificate_verify(
+	rc = (uint32_t)certificate_verify(
 	    &a->host.certificate, octets, len, a->publisher.key.id, a->publisher.key.pk);
+	return rc == KMS_OK ? learn_exchange(a) : rc;
 }
 
 static FILE *

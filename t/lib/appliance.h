@@ -23,7 +23,7 @@ struct appliance {
 	pid_t pid;
 	uint32_t layers; /* as CHILD_READY told */
 	struct publisher publisher;
-	struct player_host host; /* certificate: after appliance_confirm */
+	struct player_host host; /* certificate, exchange: after appliance_confirm */
 };
 
 /* Temporary directory, publisher, ini text. extra: more of the ini text, or "". */
@@ -46,14 +46,20 @@ bool appliance_send(int fd, const struct ipc_frame *f, const void *body);
 int appliance_recv(int fd, struct ipc_frame *f, uint8_t *body, size_t size);
 
 /*
+ * HELLO over a front's descriptor: fills host.certificate and host.exchange. 0, or the status of
+ * the ERROR, or why the answer does not verify.
+ */
+uint32_t appliance_hello(struct appliance *a, int fd);
+
+/*
  * kmsctl's verbs; text receives the first field `name` of the reply, when not NULL. Returns the
  * status.
  */
 uint32_t appliance_control(struct appliance *a, uint16_t verb, const struct publisher_file *file,
     const char *arg_name, const char *arg, const char *name, char *text, size_t size);
 /*
- * Pack, host key, confirmation: all through the control socket; fills host.certificate. 0 or
- * status.
+ * Pack, host key, confirmation: all through the control socket; fills host.certificate and
+ * host.exchange. 0 or status.
  */
 uint32_t appliance_confirm(struct appliance *a);
 

@@ -395,7 +395,7 @@ test_wrong_frames(struct stage *s)
 	frame[sizeof(frame) - 1] ^= 1;
 	expect(s, fd, IPC_REQUEST, frame, sizeof(frame), KMS_E_BAD_SEAL, true, "a bad tag");
 	frame[sizeof(frame) - 1] ^= 1;
-	memset(frame + FRAME_HEADER + 16, 0, 32);
+	memset(frame + FRAME_HEADER + 24, 0, 32); /* behind host id and exchange key id */
 	expect(
 	    s, fd, IPC_REQUEST, frame, sizeof(frame), KMS_E_BAD_SEAL, true, "a key of small order");
 	memset(hello + FRAME_HEADER, 0xee, 8);

@@ -36,7 +36,7 @@ sub fronts ($appliance) { return sort { $a <=> $b } @{ $appliance->children->{"k
 # HELLO for nobody's key: an ERROR frame comes back, which a listening and serving front alone can send.
 sub served ($port) {
     my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, Timeout => 5) or return 0;
-    print {$s} pack 'H*', '4b4d534401010000000000080000000000000000';
+    print {$s} pack 'H*', '4b4d534402010000000000080000000000000000';
     local $SIG{ALRM} = sub { die "no answer\n" };
     my $n = eval { alarm 5; my $n = sysread $s, my $answer, 64; alarm 0; $n };
     return ($n // 0) > 6;
