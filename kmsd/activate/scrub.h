@@ -1,7 +1,7 @@
 /*
  * scrub.h - files that hold secrets: what they were is overwritten when they are replaced, since
  * the blocks of a file without a name stay on the disk. A file system that copies on writing, and
- * an SSD, may keep them nevertheless (doc/security.md).
+ * an SSD, may keep them nevertheless (kms.ini(5), Backup).
  */
 #ifndef KMSD_ACTIVATE_SCRUB_H
 #define KMSD_ACTIVATE_SCRUB_H
