@@ -100,3 +100,30 @@ activate_turn_exchange(struct activate *a)
 		exchange_keys_tick(
 		    a->exchange, a->now, a->config.exchange_rotation, forget_sessions, a->cache);
 }
+
+#define SECONDS_A_DAY UINT64_C(86400)
+
+uint64_t
+activate_names_due(uint64_t now, unsigned keep, uint64_t floor)
+{
+	if (keep == 0 || now < keep * SECONDS_A_DAY ||
+	    now - keep * SECONDS_A_DAY < floor + SECONDS_A_DAY)
+		return 0;
+	return now - keep * SECONDS_A_DAY;
+}
+
+void
+activate_erase_names(struct activate *a)
+{
+	struct entry_about e = { .kind = ENTRY_ERASE };
+	struct kmsdb_info info;
+
+	if (a->config.keep_names == 0 || a->failing_since != 0 || host_identity_locked(a->key))
+		return;
+	kmsdb_info(a->db, &info);
+	e.value = activate_names_due(a->now, a->config.keep_names, info.names_floor);
+	if (e.value == 0)
+		return;
+	/* When it fails, the ledger says so, and the next tick tries again. */
+	(void)activate_record_about(a, &e);
+}

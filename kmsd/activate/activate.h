@@ -65,6 +65,13 @@ void activate_clock(struct activate *a);
  * client can be served.
  */
 int activate_open_exchange(struct activate *a);
+/*
+ * Up to which time names are to be erased now, 0: not yet. keep: days, 0 for ever; floor: up to
+ * when they are erased. A day's worth at a time, so that an idle host writes one entry a day.
+ */
+uint64_t activate_names_due(uint64_t now, unsigned keep, uint64_t floor);
+/* Erases those names. */
+void activate_erase_names(struct activate *a);
 /* A new exchange key when it is time, and an end of the old one. */
 void activate_turn_exchange(struct activate *a);
 

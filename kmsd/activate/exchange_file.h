@@ -8,9 +8,8 @@
  * 10  6  zero
  * 16 16  host id
  * 32 24  nonce
- * 56  .. n times secret key 32 and statement 160 (exchange.h), XChaCha20-Poly1305 with tag,
- *        additional data: 0..31
- *     32 SHA-256 of all before
+ * 56  .. n times secret key 32 and statement 160 (exchange_statement.h), XChaCha20-Poly1305 with
+ * tag, additional data: 0..31 32 SHA-256 of all before
  *
  * The key of the seal is host_identity_at_rest's. Pure: the caller's buffers are guarded.
  */

@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #include "kmsd/activate/host_identity.h"
-#include "libkms/core/exchange.h"
+#include "libkms/core/exchange_statement.h"
 #include "libkms/core/seal.h"
 
 #define EXCHANGE_OVERLAP                                                                           \

@@ -12,7 +12,7 @@
 #include "kmsd/activate/identity_file.h"
 #include "kmsd/activate/secrets.h"
 #include "libkms/core/batch.h"
-#include "libkms/core/exchange.h"
+#include "libkms/core/exchange_statement.h"
 #include "policy/host_key.h"
 
 struct host_identity;

@@ -91,6 +91,7 @@ struct config {
 	unsigned checkpoint_interval; /* seconds, default 60 */
 	unsigned batch;               /* most entries in a batch, default 1024 */
 	unsigned session_cache;       /* session keys kept, default 20000 */
+	unsigned keep_names;          /* days; 0: for ever */
 	/* [sandbox] */
 	bool sandbox_required;  /* default yes: refuse to start without */
 	uint32_t allow_missing; /* layers that may be missing, confine.h */

@@ -86,6 +86,8 @@ static const struct config_key keys[] = {
 	    "most requests that share one signature and one write" },
 	{ "ledger", "session_cache", KEY_NUMBER, AT(session_cache), 0, 10000000, "20000", RESTART, ACTIVATE,
 	    "most session keys kept in locked memory" },
+	{ "ledger", "keep_names", KEY_DAYS, AT(keep_names), 0, 3660, "0", RELOAD, ACTIVATE,
+	    "how long names, users and addresses of clients are kept in the journal; 0: for ever" },
 	{ "sandbox", "required", KEY_YES_NO, AT(sandbox_required), 0, 1, "yes", RESTART, CHILDREN,
 	    "refuse to start when a layer of the sandbox cannot be applied" },
 	{ "sandbox", "allow_missing", KEY_LAYERS, AT(allow_missing), 0, ALL_LAYERS, "", RESTART, CHILDREN,

@@ -12,7 +12,7 @@
 #include "libkms/client/ask.h"
 #include "libkms/client/transport.h"
 #include "libkms/core/certificate.h"
-#include "libkms/core/exchange.h"
+#include "libkms/core/exchange_statement.h"
 #include "libkms/core/frame.h"
 #include "libkms/core/seal.h"
 

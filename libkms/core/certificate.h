@@ -21,7 +21,7 @@
  *      64  Ed25519 signature by the publisher over all bytes before it
  *
  * Host id: first 16 bytes of SHA-256("KMS host v2" || signing key). The exchange key is not in it:
- * it changes, and the host states it (exchange.h).
+ * it changes, and the host states it (exchange_statement.h).
  */
 #ifndef KMS_LIBKMS_CORE_CERTIFICATE_H
 #define KMS_LIBKMS_CORE_CERTIFICATE_H

@@ -5,7 +5,7 @@
  * HELLO payload         0  8  publisher key id (minisign's), zero: the only one
  *                       8  .. TLV tail
  * HELLO_REPLY payload   0  8  host time, seconds since 1970 UTC
- *                       8 160 statement of the host's exchange key (exchange.h)
+ *                       8 160 statement of the host's exchange key (exchange_statement.h)
  *                     168  2  length n of the host certificate
  *                     170  n  host certificate (certificate.h)
  *                          .. TLV tail: type 1, rotation statement (rotation.h), as often as

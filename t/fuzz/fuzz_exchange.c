@@ -5,7 +5,7 @@
 #include <sodium.h>
 #include <string.h>
 
-#include "libkms/core/exchange.h"
+#include "libkms/core/exchange_statement.h"
 #include "libkms/kms_error.h"
 #include "t/fuzz/fuzz.h"
 

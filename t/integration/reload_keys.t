@@ -144,6 +144,13 @@ subtest '[publisher NAME]' => sub {
     $tried{'[publisher NAME] key'} = 1;
 };
 # The next key is days away: what is left to see is that no restart is asked for (t/unit/test_exchange_keys has the rest).
+# Names are kept for ever; from the reload on for ten years, and what is older goes with one entry.
+{
+    my ($before) = $a->kmsctl_json('status');
+    unlike(reload($a, with($ini, '[ledger] keep_names', '3660d')), qr/config-restart-needed|config-error/, 'keep_names: no restart is needed');
+    wait_for($PATIENCE, sub { ($a->kmsctl_json('status'))[0]{ledger}{last_batch} == $before->{ledger}{last_batch} + 1 }, 'names are erased');
+    $tried{'[ledger] keep_names'} = 1;
+}
 unlike(reload($a, with($ini, '[keys] exchange_rotation', '3d')), qr/config-restart-needed|config-error/, 'exchange_rotation: no restart is needed');
 $tried{'[keys] exchange_rotation'} = 1;
 

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "libkms/core/certificate.h"
-#include "libkms/core/exchange.h"
+#include "libkms/core/exchange_statement.h"
 #include "libkms/core/frame.h"
 #include "libkms/core/hash16.h"
 #include "libkms/core/message.h"

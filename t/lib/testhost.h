@@ -10,7 +10,7 @@
 
 #include "libkms/core/certificate.h"
 #include "libkms/core/entry.h"
-#include "libkms/core/exchange.h"
+#include "libkms/core/exchange_statement.h"
 #include "libkms/core/lease.h"
 #include "libkms/core/minisig.h"
 

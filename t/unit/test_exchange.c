@@ -5,7 +5,7 @@
 #include <sodium.h>
 
 #include "libkms/core/certificate.h"
-#include "libkms/core/exchange.h"
+#include "libkms/core/exchange_statement.h"
 #include "libkms/core/frame.h"
 #include "t/unit/core_test.h"
 

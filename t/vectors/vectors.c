@@ -17,7 +17,7 @@
 #include "libkms/core/entry_about.h"
 #include "libkms/core/entry_blobs.h"
 #include "libkms/core/entry_relayed.h"
-#include "libkms/core/exchange.h"
+#include "libkms/core/exchange_statement.h"
 #include "libkms/core/frame.h"
 #include "libkms/core/hash16.h"
 #include "libkms/core/item.h"

@@ -1,7 +1,7 @@
 /*
- * exchange.c - see exchange.h.
+ * exchange_statement.c - see exchange_statement.h.
  */
-#include "libkms/core/exchange.h"
+#include "libkms/core/exchange_statement.h"
 
 #include <sodium.h>
 #include <stdbool.h>

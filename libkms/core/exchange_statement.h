@@ -1,6 +1,6 @@
 /*
- * exchange.h - the statement of an exchange key: a host's word, signed with its signing key, that
- * clients may seal requests for this X25519 key, and until when.
+ * exchange_statement.h - the statement of an exchange key: a host's word, signed with its signing
+ * key, that clients may seal requests for this X25519 key, and until when.
  *
  *   0   8  "KMSXKEY1"
  *   8  16  host id (certificate.h)
@@ -14,8 +14,8 @@
  *  90   6  zero
  *  96  64  Ed25519 signature by the host's signing key over bytes 0..95
  */
-#ifndef KMS_LIBKMS_CORE_EXCHANGE_H
-#define KMS_LIBKMS_CORE_EXCHANGE_H
+#ifndef KMS_LIBKMS_CORE_EXCHANGE_STATEMENT_H
+#define KMS_LIBKMS_CORE_EXCHANGE_STATEMENT_H
 
 #include <stddef.h>
 #include <stdint.h>
