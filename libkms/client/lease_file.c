@@ -101,6 +101,8 @@ kms_lease_verify(const void *file, size_t size, const char *publisher_key, uint6
 	if (file == NULL || publisher_key == NULL ||
 	    (info != NULL && info->size < sizeof(info->size)))
 		return KMS_E_ARGUMENT;
+	if (size > LEASE_FILE_MAX)
+		return KMS_E_TOO_LARGE;
 	if (sodium_init() < 0)
 		return KMS_E_NO_MEMORY;
 	if ((rc = minisig_key_parse(&publisher, publisher_key)) != KMS_OK)

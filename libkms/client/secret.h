@@ -24,8 +24,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "libkms/core/limits.h"
+
 #define SECRET_VERSION 1
-#define SECRET_SIZE 160
+#define SECRET_SIZE CLIENT_KEY_SIZE
 
 /* Lives in sodium_malloc memory only. */
 struct secret {

@@ -36,13 +36,11 @@
 #define STATE_HOST 96 /* width of the host field */
 #define STATE_FIXED 200
 #define STATE_STATEMENT EXCHANGE_SIZE
-#define STATE_HOSTS 8
+#define STATE_HOSTS CLIENT_HOSTS
 #define STATE_CHECKSUM 32
 /* Without anything that is optional. */
 #define STATE_MIN (STATE_FIXED + 1 + 2 + 1 + 2 + 2 + 1 + STATE_CHECKSUM)
-#define STATE_MAX                                                                                  \
-	(STATE_MIN + ROTATION_CHAIN_MAX * ROTATION_SIZE + 2 * CERTIFICATE_MAX + STATE_STATEMENT +  \
-	    LEASE_MAX + STATE_HOSTS * (25 + 3 * MESSAGE_HEADER_SIZE))
+#define STATE_MAX CLIENT_STATE_MAX
 
 /* A host whose batches this client has seen. */
 struct state_host {

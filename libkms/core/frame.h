@@ -10,7 +10,7 @@
  * An ERROR is the same in all versions for ever, and carries the version octet of the frame that it
  * answers: every client can read it.
  *
- * The front needs no more than this file and wire.h.
+ * The front needs no more than this file, limits.h and wire.h.
  */
 #ifndef KMS_LIBKMS_CORE_FRAME_H
 #define KMS_LIBKMS_CORE_FRAME_H
@@ -19,12 +19,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "libkms/core/limits.h" /* FRAME_MAX_REQUEST, FRAME_MAX_REPLY */
+
 #define FRAME_HEADER 12
 #define FRAME_TYPE_AT 5 /* offset of the type in the header */
 #define FRAME_VERSION 2
-#define FRAME_VERSION_AT 4     /* offset in the header */
-#define FRAME_MAX_REQUEST 1024 /* payload a client may send */
-#define FRAME_MAX_REPLY 12288  /* payload a host may send */
+#define FRAME_VERSION_AT 4 /* offset in the header */
 
 /* ERROR payload: status u32, retry-after u32 (seconds), host time u64. */
 #define FRAME_ERROR_PAYLOAD 16

@@ -52,6 +52,22 @@
 	(2 + ENTRY_CLIENT_MAX + BATCH_HEADER + BATCH_SIGNATURE + 4 + 1 +                           \
 	    MERKLE_MAX_PROOF * MERKLE_HASH + 1 + ASIDE_MAX)
 
+/* Payloads of frames: a REQUEST's and a REPLY's, and what is allowed. */
+#define REQUEST_MAX (16 + 8 + 32 + 24 + MESSAGE_REQUEST_TEXT + TAIL_REQUEST + 16)
+#define REPLY_MAX (24 + MESSAGE_REPLY_TEXT + LEASE_MAX + TAIL_REPLY + 16)
+#define FRAME_MAX_REQUEST 1024
+#define FRAME_MAX_REPLY 12288
+
+/* A client's two files, and a lease for others to verify. */
+#define CLIENT_KEY_SIZE (128 + 32)
+#define CLIENT_HOSTS 8
+#define CLIENT_HOST_MAX (25 + 3 * (BATCH_HEADER + BATCH_SIGNATURE))
+#define CLIENT_STATE_MAX                                                                           \
+	(200 + 1 + ROTATION_CHAIN_MAX * ROTATION_SIZE + 2 * (2 + CERTIFICATE_MAX) + 1 +            \
+	    EXCHANGE_SIZE + 2 + LEASE_MAX + 1 + CLIENT_HOSTS * CLIENT_HOST_MAX + 32)
+#define LEASE_FILE_MAX                                                                             \
+	(8 + 1 + ROTATION_CHAIN_MAX * ROTATION_SIZE + 2 + CERTIFICATE_MAX + LEASE_MAX)
+
 /* A batch in the journal: entries, bytes of items, and the whole record in sectors of 512. */
 #define RECORD_ENTRIES 1024
 #define RECORD_OCTETS (640 * 1024)
@@ -59,6 +75,9 @@
 #define RECORD_TRAILER 12
 #define RECORD_MAX ((RECORD_HEAD + RECORD_OCTETS + RECORD_TRAILER + 511) / 512 * 512)
 
+_Static_assert(REQUEST_MAX <= FRAME_MAX_REQUEST, "a frame takes a request");
+_Static_assert(
+    REPLY_MAX <= FRAME_MAX_REPLY && HELLO_REPLY_MAX <= FRAME_MAX_REPLY, "a frame takes an answer");
 _Static_assert(ASIDE_MAX <= 255, "its length is one byte");
 _Static_assert(RECORD_OCTETS >= RECORD_ENTRIES * ITEM_CLIENT_MAX && RECORD_OCTETS >= ITEM_MAX,
     "a batch holds as many of the largest entries of clients as it may have entries");

@@ -12,7 +12,6 @@
 #include "libkms/core/frame.h"
 #include "libkms/kms_error.h"
 
-_Static_assert(HELLO_REPLY_MAX <= FRAME_MAX_REPLY, "a frame takes it");
 /* A tail of TAIL_HELLO_REPLY has no room for more. */
 _Static_assert(TAIL_HELLO_REPLY / (4 + ROTATION_SIZE) == MESSAGE_ROTATIONS, "rotations");
 

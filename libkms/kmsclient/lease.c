@@ -10,7 +10,8 @@
 
 #include "libkms/kmsclient/tool.h"
 
-#define LEASE_FILE_MAX 65536
+/* kms_lease_verify has the limit: a larger file is read as far as here, and refused. */
+#define FILE_ROOM 65536
 
 static int
 file_failed(struct tool *t, const char *path)
@@ -38,7 +39,7 @@ write_file(struct tool *t, const uint8_t *bytes, size_t size)
 int
 command_export_lease(struct tool *t)
 {
-	uint8_t bytes[LEASE_FILE_MAX];
+	uint8_t bytes[FILE_ROOM];
 	size_t size = sizeof(bytes);
 	struct kms_client *c;
 	int rc;
@@ -85,7 +86,7 @@ int
 command_verify_lease(struct tool *t)
 {
 	struct kms_lease_info info = { .size = sizeof(info) };
-	uint8_t bytes[LEASE_FILE_MAX];
+	uint8_t bytes[FILE_ROOM];
 	size_t size;
 	FILE *f;
 	int rc;

@@ -396,6 +396,8 @@ test_export(void **arg)
 	file[7] = '2';
 	assert_int_equal(kms_lease_verify(file, size, w->o.publisher_key, 0, NULL), KMS_E_SCHEMA);
 	file[7] = '3';
+	assert_int_equal(kms_lease_verify(file, LEASE_FILE_MAX + 1, w->o.publisher_key, 0, NULL),
+	    KMS_E_TOO_LARGE);
 	file[size] = 0;
 	assert_int_not_equal(kms_lease_verify(file, size + 1, w->o.publisher_key, 0, NULL), KMS_OK);
 	kms_close(c);
