@@ -32,7 +32,7 @@ if (!$reader) {
     print {$to} "$_\n" while defined recv($journald, $_, 65536, 0);
     POSIX::_exit(0);
 }
-END { kill 'KILL', $reader; waitpid $reader, 0 }
+END { local $?; kill 'KILL', $reader; waitpid $reader, 0 }
 
 my $three;
 my $a = start_appliance(
