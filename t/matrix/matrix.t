@@ -105,7 +105,7 @@ sub kmsctl ($state, @args) { return run([ program('kmsctl/kmsctl'), '-c', ini($s
 
 # kmsd over that directory; it must end by itself, and say why.
 sub ended ($state, $without_journal) {
-    system('rm', '-r', "$state/kmsdb") if $without_journal;
+    system('rm', '-rf', "$state/kmsdb") if $without_journal;
     my $log = "$state.log";
     my $pid = spawn([ program('kmsd/supervisor/kmsd'), '-f', ini($state) ], log => $log);
     my $said = wait_for(60, sub { -e $log && slurp($log) =~ /(activate-failed|child-failed|start-failed|KMS_E_SCHEMA|another version)/ }, 'kmsd to refuse');
