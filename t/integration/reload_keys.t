@@ -54,7 +54,7 @@ sub heard ($s) {
     my $n = sysread $s, my $octets, 65536;
     return defined $n ? $octets : '';
 }
-my $hello = pack 'a4 C C n N a8', 'KMSD', 1, 1, 0, 8, "\0" x 8;
+my $hello = pack 'a4 C C n N a8', 'KMSD', 2, 1, 0, 8, "\0" x 8;
 
 my $a = start_appliance(publisher => $publisher, fronts => 1);
 my $ini = slurp($a->ini);
