@@ -24,31 +24,6 @@ register_event_name(uint8_t kind)
 	return kind >= EVENT_KEY && kind <= EVENT_ROTATE ? names[kind] : NULL;
 }
 
-static void
-put_short_text(struct wire_writer *w, const char *text, size_t max)
-{
-	size_t len = strlen(text);
-
-	if (len > max || !wire_text_ok(text, len))
-		w->bad = true;
-	wire_put_u8(w, (uint8_t)len);
-	wire_put(w, text, len);
-}
-
-static bool
-get_short_text(struct wire_reader *r, char *out, size_t max)
-{
-	size_t len = wire_get_u8(r);
-	const uint8_t *text = wire_view(r, len);
-
-	out[0] = '\0';
-	if (text == NULL || len > max || !wire_text_ok((const char *)text, len))
-		return false;
-	memcpy(out, text, len);
-	out[len] = '\0';
-	return true;
-}
-
 static bool
 get_entitlements(struct wire_reader *r, struct entitlements *out)
 {
@@ -91,9 +66,9 @@ register_event_encode(uint8_t *out, size_t size, const struct register_event *e)
 	wire_put(&w, e->certificate, sizeof(e->certificate));
 	wire_put(&w, e->new_publisher, sizeof(e->new_publisher));
 	wire_put(&w, e->new_pk, sizeof(e->new_pk));
-	put_short_text(&w, e->customer, sizeof(e->customer) - 1);
-	put_short_text(&w, e->host_name, sizeof(e->host_name) - 1);
-	put_short_text(&w, e->reason, sizeof(e->reason) - 1);
+	wire_put_short_text(&w, e->customer, sizeof(e->customer) - 1);
+	wire_put_short_text(&w, e->host_name, sizeof(e->host_name) - 1);
+	wire_put_short_text(&w, e->reason, sizeof(e->reason) - 1);
 	if (e->entitlements.len > 0 &&
 	    entitlements_check(e->entitlements.octets, e->entitlements.len) != KMS_OK)
 		w.bad = true;
@@ -133,9 +108,9 @@ register_event_decode(struct register_event *e, const uint8_t *in, size_t len)
 	wire_get(&r, e->certificate, sizeof(e->certificate));
 	wire_get(&r, e->new_publisher, sizeof(e->new_publisher));
 	wire_get(&r, e->new_pk, sizeof(e->new_pk));
-	ok = get_short_text(&r, e->customer, sizeof(e->customer) - 1) && ok;
-	ok = get_short_text(&r, e->host_name, sizeof(e->host_name) - 1) && ok;
-	ok = get_short_text(&r, e->reason, sizeof(e->reason) - 1) && ok;
+	ok = wire_get_short_text(&r, e->customer, sizeof(e->customer) - 1) && ok;
+	ok = wire_get_short_text(&r, e->host_name, sizeof(e->host_name) - 1) && ok;
+	ok = wire_get_short_text(&r, e->reason, sizeof(e->reason) - 1) && ok;
 	ok = get_entitlements(&r, &e->entitlements) && ok;
 	if ((rc = wire_finish(&r)) != KMS_OK)
 		return rc;

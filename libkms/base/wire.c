@@ -147,6 +147,32 @@ wire_put_text(struct wire_writer *w, const char *text, size_t len)
 	wire_put_zero(w, len - n);
 }
 
+bool
+wire_get_short_text(struct wire_reader *r, char *out, size_t max)
+{
+	size_t len = wire_get_u8(r);
+	const uint8_t *text = wire_view(r, len);
+
+	memset(out, 0, max + 1);
+	if (text == NULL || len > max || !wire_text_ok((const char *)text, len))
+		return false;
+	memcpy(out, text, len);
+	return true;
+}
+
+void
+wire_put_short_text(struct wire_writer *w, const char *text, size_t max)
+{
+	size_t len = strnlen(text, max + 1);
+
+	if (len > max || !wire_text_ok(text, len)) {
+		w->bad = true;
+		return;
+	}
+	wire_put_u8(w, (uint8_t)len);
+	wire_put(w, text, len);
+}
+
 void
 wire_tail_init(struct wire_tail *tail, struct wire_reader *r, size_t max)
 {

@@ -197,6 +197,13 @@ wire_written(const struct wire_writer *w)
 bool wire_get_text(struct wire_reader *r, char *out, size_t len);
 void wire_put_text(struct wire_writer *w, const char *text, size_t len);
 /*
+ * Short text: u8 length, and that many bytes that follow the text rule, at most max; out holds
+ * max + 1 and is padded with zeros. False as above, out is then empty. A text that is too long or
+ * against the rule does not fit.
+ */
+bool wire_get_short_text(struct wire_reader *r, char *out, size_t max);
+void wire_put_short_text(struct wire_writer *w, const char *text, size_t max);
+/*
  * The text rule, one for all that travels, is stored or is printed. True for well-formed UTF-8
  * (RFC 3629) without control characters (U+0000-001F, U+007F-009F) and without characters that
  * turn the direction of writing or are not seen (U+061C, U+200E, U+200F, U+2028-202E,

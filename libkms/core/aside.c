@@ -15,19 +15,6 @@ _Static_assert(ASIDE_MAX == 1 + ASIDE_SALT + 16 + 2 * (1 + MESSAGE_NAME), "limit
 #define FORM_ERASED 0
 #define FORM_PLAIN 1
 
-static void
-put_text(struct wire_writer *w, const char *text)
-{
-	size_t len = strnlen(text, MESSAGE_NAME + 1);
-
-	if (len > MESSAGE_NAME || !wire_text_ok(text, len)) {
-		w->bad = true;
-		return;
-	}
-	wire_put_u8(w, (uint8_t)len);
-	wire_put(w, text, len);
-}
-
 size_t
 aside_encode(uint8_t *out, size_t size, const struct aside *a)
 {
@@ -37,22 +24,9 @@ aside_encode(uint8_t *out, size_t size, const struct aside *a)
 	wire_put_u8(&w, FORM_PLAIN);
 	wire_put(&w, a->salt, sizeof(a->salt));
 	wire_put(&w, a->address, sizeof(a->address));
-	put_text(&w, a->name);
-	put_text(&w, a->user);
+	wire_put_short_text(&w, a->name, MESSAGE_NAME);
+	wire_put_short_text(&w, a->user, MESSAGE_NAME);
 	return wire_written(&w);
-}
-
-static bool
-get_text(struct wire_reader *r, char out[MESSAGE_NAME + 1])
-{
-	size_t len = wire_get_u8(r);
-	const uint8_t *text = wire_view(r, len);
-
-	if (text == NULL || len > MESSAGE_NAME || memchr(text, 0, len) != NULL ||
-	    !wire_text_ok((const char *)text, len))
-		return false;
-	memcpy(out, text, len);
-	return true;
 }
 
 int
@@ -70,7 +44,8 @@ aside_decode(struct aside *a, const uint8_t *in, size_t len)
 	ok = wire_get_u8(&r) == FORM_PLAIN;
 	wire_get(&r, a->salt, sizeof(a->salt));
 	wire_get(&r, a->address, sizeof(a->address));
-	ok = get_text(&r, a->name) && get_text(&r, a->user) && ok;
+	ok = wire_get_short_text(&r, a->name, MESSAGE_NAME) &&
+	     wire_get_short_text(&r, a->user, MESSAGE_NAME) && ok;
 	if (ok && wire_finish(&r) == KMS_OK)
 		return KMS_OK;
 	memset(a, 0, sizeof(*a));
@@ -119,5 +94,7 @@ aside_gives(const struct aside *a, const struct commitments *c)
 	struct commitments own;
 
 	aside_commit(&own, a);
+	if (a->name[0] == '\0' && sodium_is_zero(c->name, COMMITMENT))
+		memset(own.name, 0, COMMITMENT);
 	return memcmp(&own, c, sizeof(own)) == 0;
 }

@@ -26,7 +26,7 @@
 #define COMMITMENT 16
 
 struct commitments {
-	uint8_t name[COMMITMENT];
+	uint8_t name[COMMITMENT]; /* zeros: none, only of the relay */
 	uint8_t user[COMMITMENT]; /* zeros: no user was told */
 	uint8_t address[COMMITMENT];
 };
@@ -52,7 +52,10 @@ void commit_user(uint8_t out[COMMITMENT], const uint8_t salt[ASIDE_SALT], const 
 void commit_address(
     uint8_t out[COMMITMENT], const uint8_t salt[ASIDE_SALT], const uint8_t address[16]);
 void aside_commit(struct commitments *out, const struct aside *a);
-/* Does the aside give these three? */
+/*
+ * Does the aside give these three? An exchange of the relay has no name, and commits to none: its
+ * zeros are given by an empty name. A client's entry never has these zeros.
+ */
 bool aside_gives(const struct aside *a, const struct commitments *c);
 
 #endif

@@ -56,9 +56,8 @@ size_t
 entry_about_encode(uint8_t *out, size_t size, const struct entry_about *e)
 {
 	struct wire_writer w;
-	size_t len = strnlen(e->reason, sizeof(e->reason));
 
-	if (!in_range(e) || len > ENTRY_REASON || !wire_text_ok(e->reason, len))
+	if (!in_range(e))
 		return 0;
 	wire_writer_init(&w, out, size);
 	entry_head_put(&w, e->kind, 0, status_of(e->kind), e->time);
@@ -71,22 +70,8 @@ entry_about_encode(uint8_t *out, size_t size, const struct entry_about *e)
 	wire_put(&w, e->publisher, sizeof(e->publisher));
 	wire_put_u16(&w, e->pool);
 	wire_put_u16(&w, e->class);
-	wire_put_u8(&w, (uint8_t)len);
-	wire_put(&w, e->reason, len);
+	wire_put_short_text(&w, e->reason, ENTRY_REASON);
 	return wire_written(&w);
-}
-
-static bool
-get_reason(struct wire_reader *r, char out[ENTRY_REASON + 1])
-{
-	size_t len = wire_get_u8(r);
-	const uint8_t *text = wire_view(r, len);
-
-	memset(out, 0, ENTRY_REASON + 1);
-	if (text == NULL || len > ENTRY_REASON || !wire_text_ok((const char *)text, len))
-		return false;
-	memcpy(out, text, len);
-	return true;
 }
 
 int
@@ -110,7 +95,7 @@ entry_about_decode(struct entry_about *e, const uint8_t *in, size_t len)
 	wire_get(&r, e->publisher, sizeof(e->publisher));
 	e->pool = wire_get_u16(&r);
 	e->class = wire_get_u16(&r);
-	reason_ok = get_reason(&r, e->reason);
+	reason_ok = wire_get_short_text(&r, e->reason, ENTRY_REASON);
 	if (r.bad)
 		return KMS_E_TRUNCATED;
 	if (h.version != ENTRY_VERSION || !entry_kind_is_about(h.kind) || h.flags != 0)

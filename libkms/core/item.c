@@ -70,19 +70,6 @@ commitments_of(struct commitments *out, const struct item *item)
 	return a.kind == ENTRY_RELAYED || a.kind == ENTRY_RELAYED_NAME;
 }
 
-/* An exchange of the relay has no name, and commits to none. */
-static bool
-gives(const struct aside *a, const struct commitments *want)
-{
-	static const uint8_t none[COMMITMENT];
-	struct commitments own;
-
-	aside_commit(&own, a);
-	if (a->name[0] == '\0' && memcmp(want->name, none, COMMITMENT) == 0)
-		memset(own.name, 0, COMMITMENT);
-	return memcmp(&own, want, sizeof(own)) == 0;
-}
-
 int
 item_names(const struct item *item)
 {
@@ -93,5 +80,5 @@ item_names(const struct item *item)
 		return KMS_OK;
 	if (aside_decode(&a, item->aside, item->aside_len) != KMS_OK)
 		return KMS_E_NOT_FOUND;
-	return gives(&a, &want) ? KMS_OK : KMS_E_ALTERED;
+	return aside_gives(&a, &want) ? KMS_OK : KMS_E_ALTERED;
 }

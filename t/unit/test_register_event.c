@@ -84,7 +84,7 @@ test_bad(void **state)
 		{ "a reason that ends early", 236, 2, KMS_E_TRUNCATED },
 		{ "entitlements longer than the rest", 241, 6, KMS_E_TRUNCATED },
 		{ "entitlements that end early", 241, 4, KMS_E_TRAILING },
-		{ "a key that is none", 243, 'A', KMS_E_FORMAT },
+		{ "an entitlement key with a capital letter", 243, 'A', KMS_E_FORMAT },
 	};
 	uint8_t octets[EVENT_MAX] = { 0 };
 	struct register_event e;

@@ -305,6 +305,48 @@ test_tlvs(void **state)
 	(void)state;
 }
 
+static void
+test_short_text(void **state)
+{
+	static const struct {
+		const char *octets;
+		size_t len;
+		const char *text; /* NULL: refused */
+	} rows[] = {
+		{ "\0", 1, "" },
+		{ "\4four", 5, "four" },
+		{ "\5fives", 6, NULL },
+		{ "\2a\0", 3, NULL },
+		{ "\1\n", 2, NULL },
+		{ "\3ab", 3, NULL },
+		{ "", 0, NULL },
+	};
+	uint8_t buffer[8];
+	char text[5];
+	struct wire_reader r;
+	struct wire_writer w;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		memset(text, 'x', sizeof(text));
+		wire_reader_init(&r, rows[i].octets, rows[i].len);
+		assert_int_equal(wire_get_short_text(&r, text, 4), rows[i].text != NULL);
+		assert_string_equal(text, rows[i].text != NULL ? rows[i].text : "");
+		if (rows[i].text == NULL)
+			continue;
+		wire_writer_init(&w, buffer, sizeof(buffer));
+		wire_put_short_text(&w, text, 4);
+		assert_int_equal(wire_written(&w), rows[i].len);
+		assert_memory_equal(buffer, rows[i].octets, rows[i].len);
+	}
+	wire_writer_init(&w, buffer, sizeof(buffer));
+	wire_put_short_text(&w, "fives", 4);
+	assert_int_equal(wire_written(&w), 0);
+	wire_writer_init(&w, buffer, sizeof(buffer));
+	wire_put_short_text(&w, "\n", 4);
+	assert_int_equal(wire_written(&w), 0);
+	(void)state;
+}
+
 int
 main(void)
 {
@@ -316,6 +358,7 @@ main(void)
 		cmocka_unit_test(test_text_ok),
 		cmocka_unit_test(test_text_field),
 		cmocka_unit_test(test_put_text),
+		cmocka_unit_test(test_short_text),
 		cmocka_unit_test(test_tlvs),
 		cmocka_unit_test(test_text_clean),
 		cmocka_unit_test(test_tail),
