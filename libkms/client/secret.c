@@ -8,22 +8,18 @@
 #include <string.h>
 
 #include "libkms/base/wire.h"
+#include "libkms/client/client_file.h"
 #include "libkms/kms_error.h"
 
-#define SUM 32
-
-static const uint8_t magic[8] = { 'K', 'M', 'S', 'S', 'T', 'K', 'E', 'Y' };
+static const char magic[8] = { 'K', 'M', 'S', 'S', 'T', 'K', 'E', 'Y' };
 
 void
 secret_encode(uint8_t out[SECRET_SIZE], const struct secret *s)
 {
 	struct wire_writer w;
 
-	wire_writer_init(&w, out, SECRET_SIZE - SUM);
-	wire_put(&w, magic, sizeof(magic));
-	wire_put_u16(&w, SECRET_VERSION);
-	wire_put_u16(&w, 0);
-	wire_put_u32(&w, SECRET_SIZE);
+	wire_writer_init(&w, out, SECRET_SIZE - CLIENT_FILE_SUM);
+	wire_reserve(&w, CLIENT_FILE_HEAD);
 	wire_put(&w, s->sk, sizeof(s->sk));
 	wire_put_u64(&w, s->sequence);
 	wire_put_u8(&w, s->pending_operation);
@@ -34,26 +30,7 @@ secret_encode(uint8_t out[SECRET_SIZE], const struct secret *s)
 	wire_put_u32(&w, s->borrow_minutes);
 	wire_put_u32(&w, 0);
 	wire_put(&w, s->challenge, sizeof(s->challenge));
-	crypto_generichash(out + SECRET_SIZE - SUM, SUM, out, SECRET_SIZE - SUM, NULL, 0);
-}
-
-/* Magic, check octets and length are in the same places in every version. */
-static int
-check_whole(const uint8_t *in, size_t len, uint16_t *version)
-{
-	struct wire_reader r;
-	uint8_t sum[SUM];
-
-	if (len < 16 + SUM || memcmp(in, magic, sizeof(magic)) != 0)
-		return KMS_E_STATE;
-	crypto_generichash(sum, SUM, in, len - SUM, NULL, 0);
-	if (memcmp(sum, in + len - SUM, SUM) != 0)
-		return KMS_E_STATE;
-	wire_reader_init(&r, in + sizeof(magic), 8);
-	*version = wire_get_u16(&r);
-	if (wire_get_u16(&r) != 0 || wire_get_u32(&r) != len)
-		return KMS_E_STATE;
-	return *version == SECRET_VERSION ? KMS_OK : KMS_E_SCHEMA;
+	client_file_close(out, SECRET_SIZE, magic, SECRET_VERSION);
 }
 
 int
@@ -63,7 +40,7 @@ secret_decode(struct secret *s, const uint8_t *in, size_t len, uint16_t *version
 	const uint8_t *zero;
 	uint16_t found = 0;
 	uint32_t reserved;
-	int rc = check_whole(in, len, &found);
+	int rc = client_file_check(in, len, magic, SECRET_VERSION, &found);
 
 	if (version != NULL)
 		*version = found;
@@ -71,7 +48,8 @@ secret_decode(struct secret *s, const uint8_t *in, size_t len, uint16_t *version
 		return rc;
 	if (len != SECRET_SIZE)
 		return KMS_E_STATE;
-	wire_reader_init(&r, in + 16, SECRET_SIZE - 16 - SUM);
+	wire_reader_init(
+	    &r, in + CLIENT_FILE_HEAD, SECRET_SIZE - CLIENT_FILE_HEAD - CLIENT_FILE_SUM);
 	wire_get(&r, s->sk, sizeof(s->sk));
 	s->sequence = wire_get_u64(&r);
 	s->pending_operation = wire_get_u8(&r);

@@ -3,22 +3,16 @@
  */
 #include "libkms/client/state.h"
 
-#include <sodium.h>
 #include <string.h>
 
 #include "libkms/base/wire.h"
+#include "libkms/client/client_file.h"
 #include "libkms/kms_error.h"
 
 #define HEADER_WANTED 1
 #define EVIDENCE 2
 
-static const uint8_t magic[8] = { 'K', 'M', 'S', 'S', 'T', 'A', 'T', 'E' };
-
-static void
-checksum(uint8_t out[STATE_CHECKSUM], const uint8_t *in, size_t len)
-{
-	crypto_generichash(out, STATE_CHECKSUM, in, len, NULL, 0);
-}
+static const char magic[8] = { 'K', 'M', 'S', 'S', 'T', 'A', 'T', 'E' };
 
 static void
 put_counted(struct wire_writer *w, const uint8_t *bytes, size_t len)
@@ -114,8 +108,6 @@ size_t
 state_encode(uint8_t *out, size_t size, const struct state *s)
 {
 	struct wire_writer w;
-	uint8_t *length;
-	struct wire_writer at_length;
 	size_t total;
 
 	if (s->rotation_count > ROTATION_CHAIN_MAX || s->host_count > STATE_HOSTS ||
@@ -123,10 +115,7 @@ state_encode(uint8_t *out, size_t size, const struct state *s)
 	    s->bundle_len > LEASE_MAX)
 		return 0;
 	wire_writer_init(&w, out, size);
-	wire_put(&w, magic, sizeof(magic));
-	wire_put_u16(&w, STATE_VERSION);
-	wire_put_u16(&w, 0);
-	length = wire_reserve(&w, 4);
+	wire_reserve(&w, CLIENT_FILE_HEAD);
 	wire_put(&w, s->pk, sizeof(s->pk));
 	put_numbers(&w, s);
 	wire_put_text(&w, s->host, STATE_HOST);
@@ -144,29 +133,8 @@ state_encode(uint8_t *out, size_t size, const struct state *s)
 	if (w.bad || size - wire_written(&w) < STATE_CHECKSUM)
 		return 0;
 	total = wire_written(&w) + STATE_CHECKSUM;
-	wire_writer_init(&at_length, length, 4);
-	wire_put_u32(&at_length, (uint32_t)total);
-	checksum(w.at, out, total - STATE_CHECKSUM);
+	client_file_close(out, total, magic, STATE_VERSION);
 	return total;
-}
-
-/* Whole and unaltered: magic, its own length, checksum. Every version has them there. */
-static int
-check_whole(const uint8_t *in, size_t len, uint16_t *version)
-{
-	struct wire_reader r;
-	uint8_t sum[STATE_CHECKSUM];
-
-	if (len < 16 + STATE_CHECKSUM || memcmp(in, magic, sizeof(magic)) != 0)
-		return KMS_E_STATE;
-	checksum(sum, in, len - STATE_CHECKSUM);
-	if (memcmp(sum, in + len - STATE_CHECKSUM, STATE_CHECKSUM) != 0)
-		return KMS_E_STATE;
-	wire_reader_init(&r, in + sizeof(magic), 8);
-	*version = wire_get_u16(&r);
-	if (wire_get_u16(&r) != 0 || wire_get_u32(&r) != len)
-		return KMS_E_STATE;
-	return *version == STATE_VERSION ? KMS_OK : KMS_E_SCHEMA;
 }
 
 int
@@ -176,7 +144,7 @@ state_decode(struct state *s, const uint8_t *in, size_t len, uint16_t *version)
 	uint16_t found = 0;
 	uint8_t has;
 	bool text;
-	int rc = check_whole(in, len, &found);
+	int rc = client_file_check(in, len, magic, STATE_VERSION, &found);
 
 	if (version != NULL)
 		*version = found;
@@ -184,7 +152,7 @@ state_decode(struct state *s, const uint8_t *in, size_t len, uint16_t *version)
 		return rc;
 	memset(s, 0, sizeof(*s));
 	wire_reader_init(&r, in, len - STATE_CHECKSUM);
-	wire_view(&r, 16);
+	wire_view(&r, CLIENT_FILE_HEAD);
 	wire_get(&r, s->pk, sizeof(s->pk));
 	get_numbers(&r, s);
 	text = wire_get_text(&r, s->host, STATE_HOST);

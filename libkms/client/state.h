@@ -27,6 +27,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "libkms/client/client_file.h"
 #include "libkms/core/certificate.h"
 #include "libkms/core/lease.h"
 #include "libkms/core/message.h"
@@ -35,9 +36,8 @@
 #define STATE_VERSION 3
 #define STATE_HOST 96 /* width of the host field */
 #define STATE_FIXED 200
-#define STATE_STATEMENT EXCHANGE_SIZE
 #define STATE_HOSTS CLIENT_HOSTS
-#define STATE_CHECKSUM 32
+#define STATE_CHECKSUM CLIENT_FILE_SUM
 /* Without anything that is optional. */
 #define STATE_MIN (STATE_FIXED + 1 + 2 + 1 + 2 + 2 + 1 + STATE_CHECKSUM)
 #define STATE_MAX CLIENT_STATE_MAX
@@ -71,7 +71,7 @@ struct state {
 	size_t certificate_len;
 	uint8_t certificate[CERTIFICATE_MAX];
 	bool has_statement; /* of the host to ask */
-	uint8_t statement[STATE_STATEMENT];
+	uint8_t statement[EXCHANGE_SIZE];
 	size_t lease_certificate_len;
 	uint8_t lease_certificate[CERTIFICATE_MAX];
 	size_t bundle_len;

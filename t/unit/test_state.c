@@ -103,7 +103,7 @@ fill_secret(struct secret *s)
 
 /* Bytes of a file that fill made. */
 #define FILLED                                                                                     \
-	(STATE_MIN + 903 + 2 * ROTATION_SIZE + STATE_STATEMENT + 2 * 25 + 4 * MESSAGE_HEADER_SIZE)
+	(STATE_MIN + 903 + 2 * ROTATION_SIZE + EXCHANGE_SIZE + 2 * 25 + 4 * MESSAGE_HEADER_SIZE)
 
 static size_t
 slurp(const char *path, uint8_t *out, size_t size)
@@ -305,7 +305,7 @@ test_bad_fields(void **arg)
 		CHAIN = STATE_FIXED,
 		CERT = CHAIN + 1 + 2 * ROTATION_SIZE,
 		HAS = CERT + 2 + 300,
-		LEASE_CERT = HAS + 1 + STATE_STATEMENT,
+		LEASE_CERT = HAS + 1 + EXCHANGE_SIZE,
 		BUNDLE = LEASE_CERT + 2 + 301,
 		HOSTS = BUNDLE + 2 + 302
 	};
