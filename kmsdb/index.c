@@ -189,8 +189,12 @@ other_version(int fd, uint32_t *schema)
 static int
 say_version(uint32_t schema, struct fault *fault)
 {
-	return fault_version(fault, "kmsdb/index", "index", schema, INDEX_SCHEMA, NULL,
-	    "Stop kmsd and run kmsctl ledger rebuild");
+	return fault_version(fault, &(struct fault_version){ .file = "kmsdb/index",
+					.what = "index",
+					.found = schema,
+					.known = INDEX_SCHEMA,
+					.reader = "kmsd",
+					.next = "Stop kmsd and run kmsctl ledger rebuild" });
 }
 
 /* *rc: LMDB's own code of a failure, 0 without one. */

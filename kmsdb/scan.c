@@ -54,7 +54,12 @@ say_version(struct fault *fault, const char *segment, const struct segment_heade
 	char file[64];
 
 	snprintf(file, sizeof(file), "journal/%.24s", segment);
-	return fault_version(fault, file, "journal", h->schema, SEGMENT_SCHEMA, h->maker, NULL);
+	return fault_version(fault, &(struct fault_version){ .file = file,
+					.what = "journal",
+					.found = h->schema,
+					.known = SEGMENT_SCHEMA,
+					.reader = "kmsd",
+					.by = h->maker });
 }
 
 static int

@@ -440,10 +440,12 @@ audit_verify(struct audit_report *out, const struct audit_options *opt, const vo
 	a->fault = fault;
 	rc = audit_reader_init(&r, data, len);
 	if (rc == KMS_E_SCHEMA && r.head.version != AUDIT_VERSION)
-		fault_set(a->fault, rc,
-		    "written by another version: audit file version %u; this is kmsissue %s, which reads audit file version %d. "
-		    "Use the kmsissue that came with the customer's kmsd",
-		    r.head.version, PACKAGE_VERSION, AUDIT_VERSION);
+		fault_version(
+		    a->fault, &(struct fault_version){ .what = "audit file",
+				  .found = r.head.version,
+				  .known = AUDIT_VERSION,
+				  .reader = "kmsissue",
+				  .next = "Use the kmsissue that came with the customer's kmsd" });
 	else if (rc == KMS_E_SCHEMA)
 		fault_set(a->fault, rc,
 		    "it has a flag that this kmsissue %s does not know: use a newer one",

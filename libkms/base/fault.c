@@ -65,19 +65,20 @@ fault_errno(struct fault *f, int error, const char *fmt, ...)
 }
 
 int
-fault_version(struct fault *f, const char *file, const char *what, unsigned found, unsigned known,
-    const char *by, const char *next)
+fault_version(struct fault *f, const struct fault_version *v)
 {
-	bool told = by != NULL && by[0] != '\0';
+	bool told = v->by != NULL && v->by[0] != '\0';
+	const char *by = told ? v->by : "";
 	char install[128];
 
 	snprintf(install, sizeof(install),
 	    "Install %s%.32s again, or restore the backup made before the upgrade",
-	    told ? "kmsd " : "the kmsd that wrote it", told ? by : "");
+	    told ? "kmsd " : "the kmsd that wrote it", by);
 	return fault_set(f, KMS_E_SCHEMA,
-	    "%s: written by another version: %s version %u%s%.32s%s; this is kmsd %s, which reads %s version %u. %s",
-	    file, what, found, told ? " (by kmsd " : "", told ? by : "", told ? ")" : "",
-	    PACKAGE_VERSION, what, known, next != NULL ? next : install);
+	    "%s%swritten by another version: %s version %u%s%.32s%s; this is %s %s, which reads %s version %u. %s",
+	    v->file != NULL ? v->file : "", v->file != NULL ? ": " : "", v->what, v->found,
+	    told ? " (by kmsd " : "", by, told ? ")" : "", v->reader, PACKAGE_VERSION, v->what,
+	    v->known, v->next != NULL ? v->next : install);
 }
 
 void

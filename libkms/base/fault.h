@@ -25,13 +25,17 @@ int fault_at(struct fault *f, int line, int status, const char *fmt, ...)
 /* "what: No space left on device"; the status is file_status(error). */
 int fault_errno(struct fault *f, int error, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-/*
- * KMS_E_SCHEMA: file was written by another version. what: a noun, "journal"; found, known: its
- * versions; by: the version of kmsd that wrote it, NULL or "": not known. next: what to do, NULL:
- * install that kmsd again or restore the backup.
- */
-int fault_version(struct fault *f, const char *file, const char *what, unsigned found,
-    unsigned known, const char *by, const char *next);
+/* A file, or a text without a name, that another version wrote. */
+struct fault_version {
+	const char *file; /* NULL: the caller names it */
+	const char *what; /* a noun: "journal" */
+	unsigned found, known;
+	const char *reader; /* this program: "kmsd" */
+	const char *by;     /* the version of kmsd that wrote it; NULL or "": not known */
+	const char *next;   /* what to do; NULL: install that kmsd again or restore the backup */
+};
+/* KMS_E_SCHEMA, with all of this in one text. */
+int fault_version(struct fault *f, const struct fault_version *v);
 /* Puts words before the text that is there: "keys/host.key: " before "permission denied". */
 void fault_prefix(struct fault *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The text of f, or the meaning of the status when f has no text. */

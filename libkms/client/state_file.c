@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,10 +37,17 @@ static int
 other_version(struct state_file *f, struct fault *fault, const char *path, const char *what,
     unsigned version, unsigned ours)
 {
-	return fault_set(fault, KMS_E_SCHEMA,
-	    "%s: written by another version: %s version %u; this is libkms %s, which reads %s version %u. "
+	char next[128 + sizeof(f->path) + sizeof(f->key)];
+
+	snprintf(next, sizeof(next),
 	    "Install the product's version again, or move %s and %s away to begin as a new client",
-	    path, what, version, PACKAGE_VERSION, what, ours, f->path, f->key);
+	    f->path, f->key);
+	return fault_version(fault, &(struct fault_version){ .file = path,
+					.what = what,
+					.found = version,
+					.known = ours,
+					.reader = "libkms",
+					.next = next });
 }
 
 /* Larger than any, or not a regular file: as damaged as one that does not decode. */
