@@ -14,8 +14,7 @@
 #include "libkms/core/lease.h"
 #include "libkms/kms_error.h"
 
-static const uint8_t magic[8] = { 'K', 'M', 'S', 'L', 'E', 'A', 'S', '3' };
-#define FAMILY 6 /* "KMSLEA": every version's magic begins with it */
+static const char magic[8] = { 'K', 'M', 'S', 'L', 'E', 'A', 'S', '3' };
 
 int
 kms_lease_export(struct kms_client *c, void *out, size_t *size)
@@ -93,7 +92,7 @@ kms_lease_verify(const void *file, size_t size, const char *publisher_key, uint6
 	struct entry_client e;
 	struct wire_reader r;
 	struct lease l;
-	uint8_t found[sizeof(magic)], rotations;
+	uint8_t rotations;
 	const uint8_t *certificate, *bundle, *statements;
 	size_t certificate_len, bundle_len;
 	int rc;
@@ -108,9 +107,8 @@ kms_lease_verify(const void *file, size_t size, const char *publisher_key, uint6
 	if ((rc = minisig_key_parse(&publisher, publisher_key)) != KMS_OK)
 		return rc;
 	wire_reader_init(&r, file, size);
-	wire_get(&r, found, sizeof(found));
-	if (memcmp(found, magic, sizeof(magic)) != 0)
-		return memcmp(found, magic, FAMILY) == 0 ? KMS_E_SCHEMA : KMS_E_FORMAT;
+	if ((rc = wire_magic(&r, magic)) != KMS_OK)
+		return rc == KMS_E_SCHEMA ? rc : KMS_E_FORMAT;
 	rotations = wire_get_u8(&r);
 	statements = wire_view(&r, (size_t)rotations * ROTATION_SIZE);
 	certificate_len = wire_get_u16(&r);

@@ -45,7 +45,7 @@
 
 #define ENTRY_VERSION 2
 #define ENTRY_HEAD 16
-#define ENTRY_SEQUENCE_MAX (UINT64_C(1) << 62)
+#define ENTRY_SEQUENCE_MAX MESSAGE_SEQUENCE_MAX
 #define ENTRY_SLOT_MAX 1440 /* minutes */
 
 #define ENTRY_VM 0x0001          /* client says: virtual machine */

@@ -5,6 +5,7 @@
 #include "libkms/core/message.h"
 
 #include <assert.h>
+#include <sodium.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -13,7 +14,7 @@
 #include "libkms/kms_error.h"
 
 /* A tail of TAIL_HELLO_REPLY has no room for more. */
-_Static_assert(TAIL_HELLO_REPLY / (4 + ROTATION_SIZE) == MESSAGE_ROTATIONS, "rotations");
+_Static_assert(TAIL_HELLO_REPLY / (4 + ROTATION_SIZE) == ROTATION_CHAIN_MAX, "rotations");
 
 size_t
 message_hello_encode(uint8_t *out, size_t size, const struct message_hello *m)
@@ -40,7 +41,7 @@ message_hello_reply_encode(uint8_t *out, size_t size, const struct message_hello
 {
 	struct wire_writer w;
 
-	if (m->certificate_len > CERTIFICATE_MAX || m->rotation_count > MESSAGE_ROTATIONS)
+	if (m->certificate_len > CERTIFICATE_MAX || m->rotation_count > ROTATION_CHAIN_MAX)
 		return 0;
 	wire_writer_init(&w, out, size);
 	wire_put_u64(&w, m->time);
@@ -83,23 +84,14 @@ static_assert(2 + 2 + MESSAGE_WITNESS_SIZE + 4 + MESSAGE_HEADER_SIZE + 4 + MESSA
 		  TAIL_REQUEST,
     "a request's TLVs fit");
 
-static bool
-is_zero(const uint8_t *bytes, size_t len)
-{
-	uint8_t any = 0;
-
-	for (size_t i = 0; i < len; i++)
-		any |= bytes[i];
-	return any == 0;
-}
-
 /* What every version of the protocol understands alike. */
 static bool
 request_in_range(const struct message_request *m)
 {
 	return m->state <= MESSAGE_CLOCK_BACK && m->sequence > 0 &&
 	       m->sequence <= MESSAGE_SEQUENCE_MAX && m->highest_version > 0 &&
-	       !is_zero(m->request_id, sizeof(m->request_id)) && !is_zero(m->salt, sizeof(m->salt));
+	       !sodium_is_zero(m->request_id, sizeof(m->request_id)) &&
+	       !sodium_is_zero(m->salt, sizeof(m->salt));
 }
 
 /* What a later version may add. */
@@ -156,7 +148,7 @@ witness(struct message_request *m, struct wire_tail *tail, const struct wire_tlv
 	if (!wire_tail_expect(tail, tlv, MESSAGE_WITNESS_SIZE))
 		return;
 	m->witness = tlv->value;
-	tail->bad = is_zero(tlv->value, 8);
+	tail->bad = sodium_is_zero(tlv->value, 8);
 }
 
 static void
@@ -223,7 +215,7 @@ message_request_decode(struct message_request *m, const uint8_t *in, size_t len)
 		request_tlv(m, &tail, &tlv);
 	if ((rc = wire_tail_finish(&tail)) != KMS_OK && rc != KMS_E_SCHEMA)
 		return rc;
-	if (!ok || !request_in_range(m) || !is_zero(reserved, sizeof(reserved)))
+	if (!ok || !request_in_range(m) || !sodium_is_zero(reserved, sizeof(reserved)))
 		return KMS_E_FORMAT;
 	return rc == KMS_OK && request_is_known(m) ? KMS_OK : KMS_E_SCHEMA;
 }
@@ -235,7 +227,7 @@ reply_in_range(const struct message_reply *m)
 	if ((m->status == KMS_E_SEQUENCE) != (m->highest_sequence != 0))
 		return false;
 	return m->challenge == NULL ||
-	       (m->status == KMS_E_SEQUENCE && !is_zero(m->challenge, MESSAGE_ECHO_SIZE));
+	       (m->status == KMS_E_SEQUENCE && !sodium_is_zero(m->challenge, MESSAGE_ECHO_SIZE));
 }
 
 size_t

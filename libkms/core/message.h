@@ -61,7 +61,6 @@
 
 /* TLV of a HELLO_REPLY, the only one that repeats. */
 #define MESSAGE_TLV_ROTATION 1
-#define MESSAGE_ROTATIONS ROTATION_CHAIN_MAX
 
 /* TLVs of a request text. A host that does not use one skips it. */
 #define MESSAGE_REQUEST_WITNESS 0x0001 /* batch number 8, SHA-256 of its header 32 */
@@ -96,9 +95,9 @@ struct message_hello {
 struct message_hello_reply {
 	uint64_t time;
 	const uint8_t *exchange;    /* EXCHANGE_SIZE bytes, borrowed, as is the rest */
-	const uint8_t *certificate; /* as long as it says */
+	const uint8_t *certificate; /* certificate_len bytes, borrowed */
 	size_t certificate_len;
-	const uint8_t *rotations[MESSAGE_ROTATIONS]; /* ROTATION_SIZE bytes each */
+	const uint8_t *rotations[ROTATION_CHAIN_MAX]; /* ROTATION_SIZE bytes each */
 	unsigned rotation_count;
 };
 struct message_request {

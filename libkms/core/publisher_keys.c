@@ -48,6 +48,15 @@ taken(const struct publisher_keys *k, const struct rotation *r)
 	return false;
 }
 
+bool
+publisher_keys_has(const struct publisher_keys *k, const uint8_t octets[ROTATION_SIZE])
+{
+	for (unsigned i = 0; i < k->count; i++)
+		if (memcmp(k->octets[i], octets, ROTATION_SIZE) == 0)
+			return true;
+	return false;
+}
+
 static void
 insert(struct publisher_keys *k, unsigned at, const struct rotation *r, const uint8_t *octets)
 {
@@ -66,9 +75,8 @@ publisher_keys_rotate(struct publisher_keys *k, const uint8_t octets[ROTATION_SI
 	bool forwards;
 	int rc;
 
-	for (unsigned i = 0; i < k->count; i++)
-		if (memcmp(k->octets[i], octets, ROTATION_SIZE) == 0)
-			return KMS_E_EXISTS;
+	if (publisher_keys_has(k, octets))
+		return KMS_E_EXISTS;
 	if ((rc = rotation_verify(&r, octets, ROTATION_SIZE)) != KMS_OK)
 		return rc;
 	if (taken(k, &r))
@@ -87,15 +95,6 @@ publisher_keys_rotate(struct publisher_keys *k, const uint8_t octets[ROTATION_SI
 	return KMS_OK;
 }
 
-static bool
-holds(const struct publisher_keys *k, const uint8_t *octets)
-{
-	for (unsigned i = 0; i < k->count; i++)
-		if (memcmp(k->octets[i], octets, ROTATION_SIZE) == 0)
-			return true;
-	return false;
-}
-
 int
 publisher_keys_chain(struct publisher_keys *k, const uint8_t *octets, unsigned count)
 {
@@ -109,7 +108,7 @@ publisher_keys_chain(struct publisher_keys *k, const uint8_t *octets, unsigned c
 	for (unsigned i = 0; i < count; i++) {
 		const uint8_t *at = octets + (size_t)i * ROTATION_SIZE;
 
-		if (!holds(k, at))
+		if (!publisher_keys_has(k, at))
 			return (rc = publisher_keys_rotate(k, at)) != KMS_OK ? rc : KMS_E_FORMAT;
 	}
 	return KMS_OK;

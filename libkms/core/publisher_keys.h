@@ -39,6 +39,9 @@ int publisher_keys_rotate(struct publisher_keys *k, const uint8_t octets[ROTATIO
  */
 int publisher_keys_chain(struct publisher_keys *k, const uint8_t *octets, unsigned count);
 
+/* Is this statement in the chain, byte for byte? */
+bool publisher_keys_has(const struct publisher_keys *k, const uint8_t octets[ROTATION_SIZE]);
+
 /* The keys in order, 0 is the oldest; there are count + 1. */
 const struct minisig_key *publisher_keys_at(const struct publisher_keys *k, unsigned index);
 /* Place of the key of that id; -1: none. */

@@ -129,10 +129,7 @@ check_rotation(
 static bool
 same_rotation(const struct publisher *p, const struct publisher_file *c)
 {
-	for (unsigned i = 0; i < p->public.count; i++)
-		if (memcmp(c->rotation_octets, p->public.octets[i], ROTATION_SIZE) == 0)
-			return true;
-	return false;
+	return publisher_keys_has(&p->public, c->rotation_octets);
 }
 
 static void

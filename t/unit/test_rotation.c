@@ -143,7 +143,7 @@ test_hello_reply(void **state)
 	buffer[at + 1] = 9;
 	assert_int_equal(message_hello_reply_decode(&got, buffer, at + tlv - 1), KMS_OK);
 	assert_int_equal(got.rotation_count, 0);
-	m.rotation_count = MESSAGE_ROTATIONS + 1;
+	m.rotation_count = ROTATION_CHAIN_MAX + 1;
 	assert_int_equal(message_hello_reply_encode(buffer, sizeof(buffer), &m), 0);
 }
 
