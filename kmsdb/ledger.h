@@ -66,6 +66,7 @@ struct kmsdb {
 	uint8_t *record; /* RECORD_MAX; items from RECORD_HEAD on */
 	size_t octets;
 	uint32_t staged;
+	bool erases;                  /* an ERASE is staged */
 	uint32_t at[KMSDB_BATCH_MAX]; /* offset of each item in record */
 	struct merkle_tree *tree;
 	struct undo *undo; /* one for each entry staged */

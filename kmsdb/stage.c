@@ -44,6 +44,7 @@ kmsdb_stage(struct kmsdb *db, const struct item *item, uint32_t *leaf)
 	checkpoint_poll(db);
 	if (db->staged == 0) {
 		db->bundles = 0;
+		db->erases = false;
 		merkle_tree_reset(db->tree);
 	}
 	len = item_encode(db->record + RECORD_HEAD + db->octets, RECORD_OCTETS - db->octets, item);
@@ -56,6 +57,7 @@ kmsdb_stage(struct kmsdb *db, const struct item *item, uint32_t *leaf)
 	merkle_tree_add(db->tree, hash);
 	db->at[db->staged] = (uint32_t)(RECORD_HEAD + db->octets);
 	db->octets += len;
+	db->erases |= entry_kind(item->entry, item->entry_len) == ENTRY_ERASE;
 	*leaf = db->staged++;
 	return KMS_OK;
 }
@@ -113,19 +115,25 @@ stamp(struct kmsdb *db, const struct batch_ref *ref)
 	}
 }
 
+/* As it is in the record of the current batch, or of the one just committed. */
+static bool
+staged_item(const struct kmsdb *db, uint32_t leaf, struct item *item)
+{
+	struct wire_reader r;
+
+	wire_reader_init(&r, db->record + db->at[leaf], RECORD_MAX - db->at[leaf]);
+	return item_read(&r, item) == KMS_OK;
+}
+
 /* From memory that cannot be had, the next start finds it in the journal. */
 static void
 note_erase(struct kmsdb *db, uint64_t batch)
 {
-	for (uint32_t i = 0; i < db->staged; i++) {
-		const uint8_t *item = db->record + db->at[i];
+	struct item item;
 
-		if (item[3] == ENTRY_ERASE)
-			erase_note(db,
-			    &(struct item){
-				.entry = item + 2, .entry_len = (size_t)(item[0] << 8 | item[1]) },
-			    batch);
-	}
+	for (uint32_t i = 0; db->erases && i < db->staged; i++)
+		if (staged_item(db, i, &item))
+			erase_note(db, &item, batch);
 }
 
 int
@@ -189,14 +197,11 @@ bundle(const struct merkle_tree *tree, const uint8_t *record, const struct item 
 size_t
 kmsdb_bundle(struct kmsdb *db, uint32_t leaf, uint8_t *out, size_t size)
 {
-	struct wire_reader r;
 	struct item item;
 
-	if (leaf >= db->bundles)
+	if (leaf >= db->bundles || !staged_item(db, leaf, &item))
 		return 0;
-	wire_reader_init(&r, db->record + db->at[leaf], RECORD_MAX - db->at[leaf]);
-	return item_read(&r, &item) == KMS_OK ? bundle(db->tree, db->record, &item, leaf, out, size)
-					      : 0;
+	return bundle(db->tree, db->record, &item, leaf, out, size);
 }
 
 void
