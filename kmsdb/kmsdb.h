@@ -145,6 +145,9 @@ int kmsdb_start(struct kmsdb *db);
 /* KMS_OK or KMS_E_NOT_FOUND. */
 int kmsdb_client_get(struct kmsdb *db, const uint8_t cmid[16], struct kmsdb_client *out);
 int kmsdb_cold_get(struct kmsdb *db, const uint8_t cmid[16], struct kmsdb_cold *out);
+/* Does the client count in this pool at that minute? */
+bool kmsdb_client_counts(
+    const struct kmsdb_client *c, const uint8_t publisher[8], uint16_t pool, uint32_t minute);
 /* Clients of the pool that count at that minute, of all classes. */
 uint32_t kmsdb_pool_count(
     struct kmsdb *db, const uint8_t publisher[8], uint16_t pool, uint32_t minute);

@@ -78,6 +78,14 @@ kmsdb_cold_get(struct kmsdb *db, const uint8_t cmid[16], struct kmsdb_cold *out)
 	return KMS_OK;
 }
 
+bool
+kmsdb_client_counts(
+    const struct kmsdb_client *c, const uint8_t publisher[8], uint16_t pool, uint32_t minute)
+{
+	return c->until > minute && (c->flags & KMSDB_REVOKED) == 0 && c->pool == pool &&
+	       memcmp(c->publisher, publisher, 8) == 0;
+}
+
 uint32_t
 kmsdb_pool_count(struct kmsdb *db, const uint8_t publisher[8], uint16_t pool, uint32_t minute)
 {

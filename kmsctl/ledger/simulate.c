@@ -80,8 +80,7 @@ struct candidate {
 static bool
 counted(const struct simulation *s, const struct kmsdb_client *c, const struct policy_pool *pool)
 {
-	return c->until > policy_minute(s->now) && (c->flags & KMSDB_REVOKED) == 0 &&
-	       c->pool == pool->number;
+	return kmsdb_client_counts(c, s->in->public.key.id, pool->number, policy_minute(s->now));
 }
 
 /* Would a client that was last seen then still count, by that pool's window? */
@@ -138,8 +137,7 @@ count_one(const struct kmsdb_client *client, const struct kmsdb_cold *host, void
 	if (memcmp(client->publisher, nobody, 8) == 0 && client->status == KMS_E_UNKNOWN_PRODUCT)
 		s->nameless++;
 	/* A seat counts in the pool that the ledger has, whatever its product is called now. */
-	if (memcmp(client->publisher, s->in->public.key.id, 8) == 0 &&
-	    (pool = pool_of(s, client->pool)) != NULL && pool->before != NULL &&
+	if ((pool = pool_of(s, client->pool)) != NULL && pool->before != NULL &&
 	    counted(s, client, pool->before))
 		pool->counted_before++;
 	if (!consider(s, client, &c)) {

@@ -130,15 +130,6 @@ request_hello(struct activate *a, struct front_peer *p, const struct request_fra
 	front_peer_commit(p, f->token, 0, FRAME_HEADER + len);
 }
 
-static bool
-counted(const struct activate *a, const struct request *q)
-{
-	const struct kmsdb_client *c = &q->row;
-
-	return c->pool == q->found.pool->number && c->until > policy_minute(a->now) &&
-	       memcmp(c->publisher, q->found.publisher->public.key.id, 8) == 0;
-}
-
 static int
 decide(struct activate *a, struct request *q)
 {
@@ -155,7 +146,9 @@ decide(struct activate *a, struct request *q)
 		q->client.known = q->row.kind != 0 || (q->row.flags & KMSDB_REVOKED) != 0;
 		q->client.released = (q->row.flags & (KMSDB_RELEASED | KMSDB_ENDED)) != 0;
 		q->client.revoked = (q->row.flags & KMSDB_REVOKED) != 0;
-		q->client.counted = known && counted(a, q);
+		q->client.counted =
+		    known && kmsdb_client_counts(&q->row, q->found.publisher->public.key.id,
+				 q->found.pool->number, policy_minute(a->now));
 		q->client.sequence = q->row.sequence;
 		memcpy(q->client.request_id, q->row.request_id, 16);
 	} else {

@@ -46,9 +46,8 @@ row_product(struct activate *a, struct control_buf *b, const struct kmsdb_client
 	if (publishers_find(&a->publishers, c->product, &found)) {
 		control_text(b, "product-name", found.product->name);
 		control_text(b, "publisher", found.publisher->name);
-		counted = c->until > policy_minute(a->now) && (c->flags & KMSDB_REVOKED) == 0 &&
-			  c->pool == found.pool->number &&
-			  memcmp(c->publisher, found.publisher->public.key.id, 8) == 0;
+		counted = kmsdb_client_counts(
+		    c, found.publisher->public.key.id, found.pool->number, policy_minute(a->now));
 	} else {
 		control_text(b, "publisher", publisher);
 	}
@@ -57,9 +56,12 @@ row_product(struct activate *a, struct control_buf *b, const struct kmsdb_client
 	control_number(b, "counted", counted);
 }
 
-/* A forgotten client is unknown, but for its revocation. */
+/*
+ * forgotten: a client that was forgotten is found too. Otherwise it is unknown, but for its
+ * revocation.
+ */
 static int
-find_client(struct control_request *q, struct kmsdb_client *c)
+find_client(struct control_request *q, bool forgotten, struct kmsdb_client *c)
 {
 	uint8_t cmid[16];
 	int rc;
@@ -68,7 +70,8 @@ find_client(struct control_request *q, struct kmsdb_client *c)
 		return rc;
 	pending_finish(q->activate);
 	rc = kmsdb_client_get(q->activate->db, cmid, c);
-	if (rc == KMS_OK && (c->flags & KMSDB_FORGOTTEN) != 0 && (c->flags & KMSDB_REVOKED) == 0)
+	if (rc == KMS_OK && !forgotten && (c->flags & KMSDB_FORGOTTEN) != 0 &&
+	    (c->flags & KMSDB_REVOKED) == 0)
 		rc = KMS_E_NOT_FOUND;
 	if (rc == KMS_E_NOT_FOUND)
 		snprintf(q->why, CONTROL_WHY, "no such client (kmsctl clients lists all)");
@@ -100,7 +103,7 @@ control_client_show(struct control_request *q)
 	struct kmsdb_client c;
 	int rc;
 
-	if ((rc = find_client(q, &c)) != KMS_OK)
+	if ((rc = find_client(q, false, &c)) != KMS_OK)
 		return rc;
 	control_row(b, "client");
 	control_hex(b, "cmid", c.cmid, 16);
@@ -144,7 +147,7 @@ end_seat(struct control_request *q, enum entry_kind kind)
 	struct kmsdb_client c;
 	int rc;
 
-	if ((rc = find_client(q, &c)) != KMS_OK)
+	if ((rc = find_client(q, false, &c)) != KMS_OK)
 		return rc;
 	if (kind == ENTRY_UNREVOKE && (c.flags & KMSDB_REVOKED) == 0) {
 		snprintf(q->why, CONTROL_WHY, "the client is not revoked");
@@ -187,13 +190,9 @@ control_client_erase(struct control_request *q)
 	struct kmsdb_client c;
 	int rc;
 
-	if ((rc = control_id(q, "cmid", e.cmid)) != KMS_OK)
+	if ((rc = find_client(q, true, &c)) != KMS_OK)
 		return rc;
-	pending_finish(q->activate);
-	if ((rc = kmsdb_client_get(q->activate->db, e.cmid, &c)) == KMS_E_NOT_FOUND)
-		snprintf(q->why, CONTROL_WHY, "no such client (kmsctl clients lists all)");
-	if (rc != KMS_OK)
-		return rc;
+	memcpy(e.cmid, c.cmid, 16);
 	activate_clock(q->activate);
 	e.value = q->activate->now;
 	return write_about(q, &e);
