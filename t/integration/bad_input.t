@@ -5,12 +5,11 @@
 use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
-use Digest::SHA qw(sha256);
 use Errno qw(EAGAIN);
 use Fcntl qw(F_GETFL F_SETFL O_NONBLOCK);
 use IO::Handle;
 use IO::Select;
-use IPC::Open2 qw(open2);
+use KMS::Sealer;
 use KMS::Test;
 use MIME::Base64 qw(decode_base64);
 use POSIX qw(strftime);
@@ -117,28 +116,13 @@ sub answer ($s) {
 }
 
 # The pretend clients.
-my $sealer = open2(my $from_sealer, my $to_sealer, program('sealer'));
-END { close $to_sealer if $to_sealer; waitpid $sealer, 0 if $sealer; $? = $? }
-sub sealer ($line) {
-    print {$to_sealer} "$line\n";
-    $to_sealer->flush;
-    chomp(my $said = <$from_sealer> // die "the sealer ended at: $line\n");
-    return $said;
-}
-
-sub seal ($client, %field) {
-    my ($octets) = sealer(join ' ', "seal $client", map {"$_=$field{$_}"} sort keys %field) =~ /^frame (\S+)$/
-        or die;
-    return pack 'H*', $octets;
-}
+sub seal ($client, %field) { return sealer_frame($client, map {"$_=$field{$_}"} sort keys %field) }
 
 sub learn_host () {
     my $s = dial();
     syswrite $s, $hello;
-    my $payload = answer($s)->{payload};
-    my ($signing, $exchange) = (substr($payload, 170 + 32, 32), substr($payload, 8 + 32, 32));
-    my $id = substr sha256("KMS host v2$signing"), 0, 16;
-    is(sealer('host ' . unpack('H*', $id) . ' ' . unpack('H*', $exchange)), 'ok', 'the host is known');
+    my ($id, $said) = sealer_host(answer($s)->{payload});
+    is($said, 'ok', 'the host is known');
     return $id;
 }
 
