@@ -4,6 +4,7 @@
 #include "kmsd/activate/activate.h"
 
 #include <string.h>
+#include <sys/statvfs.h>
 #include <time.h>
 
 #include "kmsd/common/log.h"
@@ -15,6 +16,27 @@ activate_clock(struct activate *a)
 
 	clock_gettime(CLOCK_REALTIME, &t);
 	a->now = (uint64_t)t.tv_sec;
+}
+
+void
+activate_look_at_disk(struct activate *a)
+{
+	struct statvfs fs;
+	bool low;
+
+	if (a->disk_looked == a->now)
+		return;
+	a->disk_looked = a->now;
+	if (a->config.disk_reserve == 0 || fstatvfs(a->state_dir, &fs) != 0) {
+		a->budget.disk_low = false;
+		return;
+	}
+	low = (uint64_t)fs.f_bavail * fs.f_frsize < a->config.disk_reserve;
+	if (low != a->budget.disk_low)
+		log_event(low ? LOG_CRIT : LOG_NOTICE, low ? "disk-low" : "disk-enough",
+		    low ? "less than [limits] disk_reserve is free on the disk of the state directory: only renewals are written until space is freed"
+			: "the disk of the state directory has [limits] disk_reserve free again: everybody is served");
+	a->budget.disk_low = low;
 }
 
 /* len 0: it does not fit. */

@@ -7,13 +7,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kmsd/activate/budget.h"
 #include "kmsd/activate/exchange_keys.h"
 #include "kmsd/activate/host_identity.h"
 #include "kmsd/activate/pending.h"
 #include "kmsd/activate/publishers.h"
 #include "kmsd/activate/refusal.h"
 #include "kmsd/activate/relayed.h"
-#include "kmsd/activate/relayed_limit.h"
 #include "kmsd/activate/session_keys.h"
 #include "kmsd/common/config.h"
 #include "kmsd/ipc/ipc.h"
@@ -49,16 +49,20 @@ struct activate {
 	uint32_t layers; /* of the sandbox, in force */
 	uint64_t now;    /* seconds; read once an event */
 	uint64_t started;
-	uint64_t last_batch;  /* number of the newest batch on disk */
-	uint64_t read_second; /* how many answers were read back from the journal this second */
-	unsigned reads;
+	uint64_t last_batch;                  /* number of the newest batch on disk */
 	uint64_t failing_since, failure_said; /* the ledger; 0: it works */
 	struct activate_counts counts;
 	struct relayed_counts relayed;
-	struct relayed_limit relayed_limit;
+	struct budget budget;
+	uint64_t disk_looked; /* second in which the free space was looked at */
 };
 
 void activate_clock(struct activate *a);
+/*
+ * Looks at most once a second whether less than [limits] disk_reserve is free, and tells the
+ * budget. Called before an entry of a client or a front is asked for.
+ */
+void activate_look_at_disk(struct activate *a);
 
 /*
  * The exchange keys, once the host key is open. A failure is logged: without an exchange key no

@@ -337,7 +337,7 @@ confine(void *arg, uint32_t *layers)
 	activate_clock(a);
 	a->started = a->now;
 	randombytes_buf(&seed, sizeof(seed));
-	relayed_limit_init(&a->relayed_limit, seed);
+	budget_init(&a->budget, seed);
 	memlock = memlock_needed(a);
 	a->layers = activate_confine_early(&a->config, a->state_dir, memlock);
 	if ((rc = open_memory(a)) != KMS_OK || (rc = add_events(s)) != KMS_OK)

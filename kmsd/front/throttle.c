@@ -16,13 +16,7 @@
 static uint32_t
 home(const struct throttle *t, uint64_t key)
 {
-	/* splitmix64's finish over the seeded key */
-	uint64_t x = key ^ t->seed;
-
-	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-	x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-	x ^= x >> 31;
-	return (uint32_t)(x + t->seed) & (t->size - 1);
+	return address_hash(key, t->seed) & (t->size - 1);
 }
 
 /* The slot of key, or the free one where it belongs. */
