@@ -54,7 +54,8 @@ struct activate {
 	struct activate_counts counts;
 	struct relayed_counts relayed;
 	struct budget budget;
-	uint64_t disk_looked; /* second in which the free space was looked at */
+	uint64_t expiry_looked; /* seconds: when rows that may expire were last looked for */
+	uint64_t disk_looked;   /* second in which the free space was looked at */
 };
 
 void activate_clock(struct activate *a);
@@ -76,6 +77,12 @@ int activate_open_exchange(struct activate *a);
 uint64_t activate_names_due(uint64_t now, unsigned keep, uint64_t floor);
 /* Erases those names. */
 void activate_erase_names(struct activate *a);
+/*
+ * Once in a while: has the index drop rows that nobody needs (ENTRY_EXPIRE): those that only
+ * refusals or relayed exchanges made, a week after; those of forgotten clients, when no recorded
+ * request of theirs can be accepted any more.
+ */
+void activate_expire(struct activate *a);
 /* A new exchange key when it is time, and an end of the old one. */
 void activate_turn_exchange(struct activate *a);
 

@@ -298,6 +298,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	activate_clock(&s->activate);
 	activate_turn_exchange(&s->activate);
 	activate_erase_names(&s->activate);
+	activate_expire(&s->activate);
 	front_peer_ask_stats(&s->activate);
 	pending_idle(&s->activate);
 	if (++s->ticks % LOG_TICKS == 0)

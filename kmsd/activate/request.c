@@ -217,7 +217,7 @@ say_limit(struct activate *a, const struct ipc_frame *f, enum budget_limit limit
 {
 	char address[ADDRESS_TEXT];
 
-	log_limited(LOG_WARNING, "limit",
+	log_limited(LOG_WARNING, "limit-reached",
 	    "%s: [limits] %s is reached: clients are told to try again later",
 	    address_text(address, f->address), budget_name(limit));
 }

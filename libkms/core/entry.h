@@ -30,7 +30,7 @@
  *                     152 16  commitment to the source address, not zero
  *                     168 ..  TLV tail, at most 256: 0x0001 binding (16)
  * Counts until and width: LEASE and SEEN, else 0.
- * Kinds 16 to 30: entry_blobs.h. Kinds 32 to 37: entry_about.h.
+ * Kinds 16 to 30: entry_blobs.h. Kinds 32 to 38: entry_about.h.
  */
 #ifndef KMS_LIBKMS_CORE_ENTRY_H
 #define KMS_LIBKMS_CORE_ENTRY_H
@@ -84,6 +84,7 @@ enum entry_kind {
 	ENTRY_RECLAIM = 35, /* nobody writes it yet */
 	ENTRY_HOLD = 36,    /* nobody writes it yet */
 	ENTRY_ERASE = 37,
+	ENTRY_EXPIRE = 38,
 };
 
 /* Every field of a client kind; pointers are never inside. */
@@ -123,7 +124,7 @@ entry_kind_is_client(int kind)
 static inline bool
 entry_kind_is_about(int kind)
 {
-	return kind >= ENTRY_REVOKE && kind <= ENTRY_ERASE;
+	return kind >= ENTRY_REVOKE && kind <= ENTRY_EXPIRE;
 }
 /* False: of a known kind that has no aside. */
 bool entry_may_have_aside(const uint8_t *entry, size_t len);

@@ -115,7 +115,8 @@ test_all(void **state)
 	/* Clients that are known already are not new. */
 	assert_int_equal(many(a, BUDGET_OTHER, source, 10, NOW + 2), 10);
 	/* The ceiling is for all kinds. */
-	assert_int_equal(many(a, BUDGET_PACED, source, 2000000, NOW + 2), 1000000 - 200000 - 410 + 2 * 500);
+	assert_int_equal(
+	    many(a, BUDGET_PACED, source, 2000000, NOW + 2), 1000000 - 200000 - 410 + 2 * 500);
 	assert_int_equal(budget_take(&a->b, &a->c, BUDGET_PACED, source, NOW + 2), BUDGET_ENTRIES);
 	assert_int_equal(many(a, BUDGET_PACED, source, 2000, NOW + 3), 500);
 	free(a);
