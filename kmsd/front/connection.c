@@ -580,7 +580,7 @@ connection_expired(struct connection *c)
 	static const struct {
 		const char *event, *text;
 	} lines[DEADLINES] = {
-		[DEADLINE_FIRST] = { "silent-connection", "sent nothing" },
+		[DEADLINE_FIRST] = { "silent-connection", "sent no request" },
 		[DEADLINE_FRAME] = { "slow-sender", "frame not complete in time" },
 		[DEADLINE_ANSWER] = { "no-answer", "kmsd-activate does not answer" },
 		[DEADLINE_SEND] = { "slow-reader", "does not read its reply" },

@@ -271,8 +271,9 @@ my %done = (
     'silent after an answer' => sub ($event) {
         limits('idle_timeout = 1', @roomy);
         my @all = map { dial() } 1 .. MANY;
-        my %first = map { syswrite $_, $hello; (answer($_) // { type => 0 })->{type} => 1 } @all;
-        is_deeply([ keys %first ], [HELLO_REPLY], 'they were answered before');
+        my $request = seal(HONEST, product => $writer->{id}, sequence => ++$sequence, name => 'honest');
+        my %first = map { syswrite $_, $request; (answer($_) // { type => 0 })->{type} => 1 } @all;
+        is_deeply([ keys %first ], [REPLY], 'they were answered before');
         my $served = honest();
         return (merge(map { words(scalar answer($_), BAD) } @all), 'closed', $served);
     },
@@ -281,10 +282,11 @@ my %done = (
         my @all = map { dial(undef, 4096) } 1 .. 3;
         my %open = map { fileno($_) => $_ } @all;
         fcntl $_, F_SETFL, fcntl($_, F_GETFL, 0) | O_NONBLOCK for @all;
+        my $request = seal(HONEST, product => $writer->{id}, sequence => ++$sequence, name => 'honest');
         my ($served, $end) = (1, time + PATIENCE);
         while (%open && time < $end) {
             for my $s (values %open) {
-                next if defined syswrite $s, $hello x 50 or $! == EAGAIN;
+                next if defined syswrite $s, $request x 50 or $! == EAGAIN;
                 delete $open{ fileno $s };
             }
             $served &&= honest();
