@@ -224,6 +224,10 @@ static const struct kms_error errors[] = {
 	ROW(KMS_E_NOT_PROVED, 0, "the audit file does not prove its beginning or its end",
 	    "Ask for one that joins the last audit.", FINAL, "the record is not complete",
 	    "Ask its sender."),
+	ROW(KMS_E_PINNED, 0,
+	    "the host is another customer's, or was confirmed for another host key",
+	    "Find out whose host it is; correct the customer or host key that the product was set to if yours changed.",
+	    HOST, "this licence server belongs to somebody else", "Ask your administrator."),
 };
 
 /* What kms_error_find returns for a number without a row. */

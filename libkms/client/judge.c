@@ -11,21 +11,12 @@
 #include <string.h>
 
 #include "libkms/client/licence.h"
+#include "libkms/client/stored.h"
+#include "libkms/client/told.h"
 #include "libkms/client/trust.h"
 #include "libkms/core/hash16.h"
 #include "libkms/core/lease.h"
 #include "libkms/kms_error.h"
-
-/* What a host may make a client keep: a wrong or hostile one must not harm it for good. */
-#define SEQUENCE_LEAP (UINT64_C(1) << 32) /* for one answer */
-#define RETRY_MAX 86400                   /* seconds */
-#define INTERVAL_MAX 43200                /* minutes: 30 days */
-
-static uint32_t
-at_most(uint32_t value, uint32_t max)
-{
-	return value < max ? value : max;
-}
 
 /* The host has a higher sequence number than we remember (a restored state file): go past it, once.
  */
@@ -36,10 +27,8 @@ catch_up(struct dialogue *d, const struct message_reply *reply)
 	struct fault fault = { 0 };
 	int rc;
 
-	if (reply->highest_sequence < s->sequence ||
-	    reply->highest_sequence - s->sequence > SEQUENCE_LEAP ||
-	    reply->highest_sequence >= MESSAGE_SEQUENCE_MAX)
-		return dialogue_broken(d, KMS_E_FORMAT, "sequence number");
+	if ((rc = told_sequence(reply->highest_sequence, s->sequence)) != KMS_OK)
+		return dialogue_broken(d, rc, "sequence number");
 	if (d->a->caught_up) {
 		ask_note(
 		    d->a, KMS_E_SEQUENCE, true, "%s: %s", d->t->peer, kms_strerror(KMS_E_SEQUENCE));
@@ -82,6 +71,19 @@ timely(struct kms_client *c, const struct entry_client *e)
 	       e->time <= client_now(c) + BATCH_SKEW;
 }
 
+/* What a lease from another customer's host may take the place of (told.h). */
+static bool
+may_replace(struct dialogue *d, const struct entry_client *e)
+{
+	struct kms_client *c = d->a->c;
+	struct certificate stored;
+	struct entry_client old;
+
+	return client_stored(c, &old, &stored) != KMS_OK ||
+	       told_replaces(client_now(c), e->expires, old.expires,
+		   strcmp(stored.customer, d->cert.customer) == 0);
+}
+
 /*
  * The new lease replaces the old one only if it is complete, for this client, request and product,
  * and not expired.
@@ -108,9 +110,11 @@ check_lease(struct dialogue *d, const struct message_reply *reply)
 		return KMS_E_LEASE_OTHER;
 	if (!timely(c, &e))
 		return KMS_E_TIME_SKEW;
-	if ((rc = check_names(c, reply, &e)) != KMS_OK)
+	if ((rc = check_names(c, reply, &e)) != KMS_OK || (rc = told_lease(&e)) != KMS_OK)
 		return rc;
-	return client_now(c) >= e.expires ? KMS_E_LEASE_EXPIRED : KMS_OK;
+	if (client_now(c) >= e.expires)
+		return KMS_E_LEASE_EXPIRED;
+	return may_replace(d, &e) ? KMS_OK : KMS_E_LEASE_OTHER;
 }
 
 static int
@@ -147,11 +151,9 @@ remember(struct dialogue *d, const struct message_reply *reply)
 	s->last_exchange = now;
 	s->count = d->a->result.count = reply->count;
 	s->required = d->a->result.required = reply->required;
-	s->retry_after = d->a->result.retry_after = at_most(reply->retry_after, RETRY_MAX);
-	if (reply->activation_interval > 0)
-		s->activation_interval = at_most(reply->activation_interval, INTERVAL_MAX);
-	if (reply->renewal_interval > 0)
-		s->renewal_interval = at_most(reply->renewal_interval, INTERVAL_MAX);
+	s->retry_after = d->a->result.retry_after = told_retry(reply->retry_after);
+	s->activation_interval = told_interval(reply->activation_interval, s->activation_interval);
+	s->renewal_interval = told_interval(reply->renewal_interval, s->renewal_interval);
 	snprintf(s->host, sizeof(s->host), "%s", d->t->peer);
 	/* A host that accepts our time also corrects a wrong latest time seen. */
 	if ((reply->status == KMS_OK || reply->status == KMS_E_COUNT_TOO_LOW) &&
@@ -175,8 +177,11 @@ enum step
 judge_reply(struct dialogue *d, const struct message_reply *reply)
 {
 	struct state *s = d->a->c->state;
-	int rc = (int)reply->status;
+	int rc = told_status(reply->status);
 
+	if (rc != KMS_OK)
+		return dialogue_broken(d, rc, "status");
+	rc = (int)reply->status;
 	if (reply->status == KMS_E_SEQUENCE)
 		return catch_up(d, reply);
 	/* Nothing was recorded: what the host speaks now is in a newer statement. */

@@ -320,7 +320,6 @@ class Client:
 
     def perform(self, operation):
         self.begin(operation)
-        self.caught_up = False
         deadline = time.monotonic() + self.o.timeout
         while True:
             answer, why = self.round(deadline)
