@@ -219,6 +219,7 @@ class Client:
 
     def ask_address(self, host, address, deadline):
         link = Connection(address, deadline)
+        self.caught_up = False
         try:
             return self.converse(link, host)
         finally:
