@@ -43,7 +43,7 @@ run(struct ctl *ctl, struct line *line)
 		if (ctl->json)
 			fail_fault(ctl, &line->fault);
 		else
-			fprintf(stderr, "kmsctl: %s\n", line->fault.text);
+			output_say(stderr, "kmsctl: %s", line->fault.text);
 		return CTL_USAGE;
 	}
 	code = c->no_config ? CTL_OK : ini_load(ctl);

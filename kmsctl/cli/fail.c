@@ -30,16 +30,13 @@ fail_json(struct ctl *ctl, const struct kms_error *e, uint32_t status, const cha
 static void
 fail_text(struct ctl *ctl, const struct kms_error *e, uint32_t status, const char *message)
 {
-	char *safe = output_printable(message, false);
-
 	output_end(ctl->out);
 	fflush(ctl->out->file);
-	fprintf(stderr, "kmsctl: %s\n", safe != NULL ? safe : e->meaning);
+	output_say(stderr, "kmsctl: %s", message);
 	fprintf(stderr, "  %s (%" PRIu32, e->symbol, status);
 	if (e->microsoft != 0)
 		fprintf(stderr, ", Microsoft 0x%08" PRIX32, e->microsoft);
 	fprintf(stderr, "): %s\n  %s\n", e->meaning, e->remedy);
-	free(safe);
 }
 
 int

@@ -51,18 +51,16 @@ static int
 report(struct issue *i, const struct command *c, int status)
 {
 	const struct kms_error *e = kms_error_find((uint32_t)status);
-	/* What a file held may be in the text: it drives no terminal. */
-	char *why = output_printable(fault_text(&i->fault, status), false);
+	const char *why = fault_text(&i->fault, status);
 	struct output *o;
 
-	fprintf(stderr, "kmsissue %s%s%s: %s (%s)\n", c->noun, c->verb != NULL ? " " : "",
-	    c->verb != NULL ? c->verb : "", why != NULL ? why : e->meaning, e->symbol);
+	output_say(stderr, "kmsissue %s%s%s: %s (%s)", c->noun, c->verb != NULL ? " " : "",
+	    c->verb != NULL ? c->verb : "", why, e->symbol);
 	if (i->json && (o = output_new(&output_format_json, stdout, false)) != NULL) {
 		tell_text(o, "status", e->symbol);
-		tell_text(o, "message", why != NULL ? why : e->meaning);
+		tell_text(o, "message", why);
 		output_close(o);
 	}
-	free(why);
 	return EXIT_FAILURE;
 }
 
@@ -112,7 +110,7 @@ main(int argc, char **argv)
 	} else if (line.help) {
 		code = line.command != NULL ? print_help(line.command) : print_usage(stdout);
 	} else if (line.fault.status != KMS_OK) {
-		fprintf(stderr, "kmsissue: %s\n", line.fault.text);
+		output_say(stderr, "kmsissue: %s", line.fault.text);
 		code = EXIT_USAGE;
 	} else if (line.command == NULL) {
 		code = print_usage(stderr);

@@ -214,8 +214,10 @@ kms_open(struct kms_client **out, const struct kms_options *options)
 	if ((rc = take_options(&o, options)) != KMS_OK)
 		return rc;
 	rc = open_client(out, &o, &fault);
-	if (o.detail != NULL && o.detail_size > 0)
+	if (o.detail != NULL && o.detail_size > 0) {
 		snprintf(o.detail, o.detail_size, "%s", rc == KMS_OK ? "" : fault_text(&fault, rc));
+		o.detail[wire_text_clean(o.detail, strlen(o.detail))] = '\0';
+	}
 	return rc;
 }
 

@@ -90,13 +90,14 @@ const struct option_row tool_options[] = {
 int
 tool_usage(const char *format, ...)
 {
+	char text[1024];
 	va_list ap;
 
-	fputs("kmsclient: ", stderr);
 	va_start(ap, format);
-	vfprintf(stderr, format, ap);
+	vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
-	fputs("\nTry 'kmsclient --help', or read kmsclient(1).\n", stderr);
+	output_say(stderr, "kmsclient: %s", text);
+	fputs("Try 'kmsclient --help', or read kmsclient(1).\n", stderr);
 	return TOOL_USAGE;
 }
 

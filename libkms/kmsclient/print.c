@@ -67,11 +67,11 @@ tool_status(struct tool *t, uint32_t status, const char *detail)
 			tell_text(t->out, "detail", detail);
 	}
 	if (status != KMS_OK) {
-		fprintf(stderr, "kmsclient: %s%s%s%s: %s\n", e->symbol, code[0] ? " (" : "", code,
+		output_say(stderr, "kmsclient: %s%s%s%s: %s", e->symbol, code[0] ? " (" : "", code,
 		    code[0] ? ")" : "", e->meaning);
 		if (detail != NULL)
-			fprintf(stderr, "  %s\n", detail);
-		fprintf(stderr, "  %s\n", e->remedy);
+			output_say(stderr, "  %s", detail);
+		output_say(stderr, "  %s", e->remedy);
 	}
 	return exit_code(status);
 }
