@@ -71,17 +71,18 @@ timely(struct kms_client *c, const struct entry_client *e)
 	       e->time <= client_now(c) + BATCH_SKEW;
 }
 
-/* What a lease from another customer's host may take the place of (told.h). */
+/*
+ * Is the stored lease of another customer than this host is? Then the host says nothing about it.
+ * *old: that lease. A host whose customer has a new name is the same host.
+ */
 static bool
-may_replace(struct dialogue *d, const struct entry_client *e)
+lease_of_another(struct dialogue *d, struct entry_client *old)
 {
-	struct kms_client *c = d->a->c;
 	struct certificate stored;
-	struct entry_client old;
 
-	return client_stored(c, &old, &stored) != KMS_OK ||
-	       told_replaces(client_now(c), e->expires, old.expires,
-		   strcmp(stored.customer, d->cert.customer) == 0);
+	return client_stored(d->a->c, old, &stored) == KMS_OK &&
+	       strcmp(stored.customer, d->cert.customer) != 0 &&
+	       memcmp(stored.host_id, d->cert.host_id, sizeof(stored.host_id)) != 0;
 }
 
 /*
@@ -92,7 +93,7 @@ static int
 check_lease(struct dialogue *d, const struct message_reply *reply)
 {
 	struct kms_client *c = d->a->c;
-	struct entry_client e;
+	struct entry_client e, old;
 	struct publisher_keys keys;
 	int rc;
 
@@ -114,7 +115,9 @@ check_lease(struct dialogue *d, const struct message_reply *reply)
 		return rc;
 	if (client_now(c) >= e.expires)
 		return KMS_E_LEASE_EXPIRED;
-	return may_replace(d, &e) ? KMS_OK : KMS_E_LEASE_OTHER;
+	if (lease_of_another(d, &old) && !told_replaces(client_now(c), e.expires, old.expires))
+		return KMS_E_LEASE_OTHER;
+	return KMS_OK;
 }
 
 static int
@@ -136,6 +139,18 @@ take_lease(struct dialogue *d, const struct message_reply *reply)
 	s->bundle_len = reply->bundle_len;
 	memcpy(s->lease_certificate, s->certificate, s->certificate_len);
 	s->lease_certificate_len = s->certificate_len;
+	return KMS_OK;
+}
+
+static int
+drop_lease(struct dialogue *d)
+{
+	struct state *s = d->a->c->state;
+	struct entry_client old;
+
+	if (lease_of_another(d, &old))
+		return KMS_E_LEASE_OTHER;
+	s->bundle_len = s->lease_certificate_len = 0;
 	return KMS_OK;
 }
 
@@ -176,7 +191,6 @@ note_skew(struct dialogue *d, const struct message_reply *reply)
 enum step
 judge_reply(struct dialogue *d, const struct message_reply *reply)
 {
-	struct state *s = d->a->c->state;
 	int rc = told_status(reply->status);
 
 	if (rc != KMS_OK)
@@ -188,12 +202,16 @@ judge_reply(struct dialogue *d, const struct message_reply *reply)
 	if (reply->status == KMS_E_DOWNGRADE && !d->a->refreshed)
 		return dialogue_hello(d) == STEP_FINAL ? STEP_AGAIN : STEP_NEXT_HOST;
 	remember(d, reply);
-	if (reply->status == KMS_OK && d->a->operation == MESSAGE_RELEASE) {
-		s->bundle_len = s->lease_certificate_len = 0;
-	} else if (reply->status == KMS_OK && (rc = take_lease(d, reply)) != KMS_OK) {
-		ask_note(d->a, (uint32_t)rc, true, "%s: the lease from this host is not valid: %s",
-		    d->t->peer, kms_strerror((uint32_t)rc));
-		return STEP_NEXT_HOST;
+	if (reply->status == KMS_OK) {
+		bool release = d->a->operation == MESSAGE_RELEASE;
+
+		if ((rc = release ? drop_lease(d) : take_lease(d, reply)) != KMS_OK) {
+			ask_note(d->a, (uint32_t)rc, true, "%s: %s: %s", d->t->peer,
+			    release ? "the lease is not from this host"
+				    : "the lease from this host is not valid",
+			    kms_strerror((uint32_t)rc));
+			return STEP_NEXT_HOST;
+		}
 	}
 	ask_note(d->a, (uint32_t)rc, true, "%s: %s", d->t->peer, kms_strerror((uint32_t)rc));
 	if (reply->status == KMS_E_TIME_SKEW)

@@ -49,9 +49,9 @@ told_lease(const struct entry_client *e)
 }
 
 bool
-told_replaces(uint64_t now, uint64_t expires, uint64_t stored, bool same_customer)
+told_replaces(uint64_t now, uint64_t expires, uint64_t stored)
 {
-	if (same_customer || expires >= stored || now >= stored)
+	if (expires >= stored || now >= stored)
 		return true;
 	return expires > now && expires - now >= TOLD_LIFE_LEAST;
 }

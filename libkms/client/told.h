@@ -42,10 +42,10 @@ uint32_t told_interval(uint32_t minutes, uint32_t before);
 /* The times of a lease: KMS_E_FORMAT when no pack can have set them. */
 int told_lease(const struct entry_client *e);
 /*
- * May a lease that ends at `expires` take the place of one that ends at `stored`? Those of one
- * customer always: a pack may shorten them. One of another customer is either no shorter, or long
- * enough to ask again in.
+ * May a lease that ends at `expires` take the place of another customer's that ends at `stored`?
+ * It is either no shorter, or long enough to ask again in. (Those of one customer always may: a
+ * pack may shorten them.)
  */
-bool told_replaces(uint64_t now, uint64_t expires, uint64_t stored, bool same_customer);
+bool told_replaces(uint64_t now, uint64_t expires, uint64_t stored);
 
 #endif

@@ -84,6 +84,20 @@ is(kmsclient('activate', @state, '-H', "127.0.0.1:$evil->{port}")->{status}, 'KM
 is(kmsclient('activate', @state, '-H', "127.0.0.1:$second->{port}")->{status}, 'KMS_OK', 'its own host corrects it too');
 stop($_) for $second, $evil;
 
+# A foreign host that agrees to a release does not take its own host's lease; its own host, however short its new leases are, does.
+$second = standin('-s', 3, 'long,good,good');
+$evil = standin(@foreign, 'good');
+@state = ('-s', "$dir/released");
+is(kmsclient('activate', @state, '-H', "127.0.0.1:$second->{port}")->{status}, 'KMS_OK', 'a lease of ten days');
+my $released = kmsclient('release', @state, '-H', "127.0.0.1:$evil->{port}");
+is("$released->{exit} $released->{status} $released->{licence}", '4 KMS_E_LEASE_OTHER activated', 'a foreign host agrees to a release');
+like($released->{stderr}, qr/the lease is not from this host/, 'and it is said why that is nothing');
+my $long = kmsclient('status', @state)->{expires};
+is(kmsclient('renew', @state, '-H', "127.0.0.1:$second->{port}")->{status}, 'KMS_OK', 'a shorter lease of its own host');
+cmp_ok(kmsclient('status', @state)->{expires}, '<', $long, 'takes the place of the long one');
+is(kmsclient('release', @state, '-H', "127.0.0.1:$second->{port}")->{licence}, 'grace', 'its own host releases it');
+stop($_) for $second, $evil;
+
 # Pins.
 my $own = standin('-s', 3, 'long');
 my ($mine, $other) = ('Test Customer', 'Somebody Else');
