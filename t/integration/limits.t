@@ -179,6 +179,39 @@ subtest 'clients behind a balancer' => sub {
     is(request(511, state => UNLICENSED, from => '127.0.0.9'), -1, 'without a header: closed');
 };
 
+# A real one, with both versions of the protocol.
+subtest 'HAProxy' => sub {
+    my $dir = workspace();
+    my $free = do { IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)->sockport };
+    my $port = $a->port;
+    limits('proxies = 127.0.0.1', 'renewals_per_interval = 1000000');
+    for my $send ('send-proxy', 'send-proxy-v2') {
+        spew("$dir/haproxy.cfg", <<"CFG");
+global
+    maxconn 64
+defaults
+    mode tcp
+    timeout connect 3s
+    timeout client 60s
+    timeout server 60s
+listen kms
+    bind 127.0.0.1:$free
+    server one 127.0.0.1:$port $send
+CFG
+        my $haproxy = spawn([ 'haproxy', '-db', '-q', '-f', "$dir/haproxy.cfg" ], log => "$dir/haproxy.log");
+        wait_for(20, sub { IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $free) }, 'HAProxy listens');
+        my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $free, LocalAddr => '127.0.0.77') // die "connect: $@";
+        my $client = $send eq 'send-proxy' ? 600 : 601;
+        syswrite $s, sealer_frame($client, "product=$writer", 'sequence=1', "name=$send");
+        my $r = FrontStandin::reply($s);
+        ok($r && $r->{type} == 4, "$send: a client is served through it");
+        my ($clients) = $a->kmsctl_json('clients');
+        my ($one) = grep { ($_->{name} // '') eq $send } @{ $clients->{clients} };
+        is($one->{address}, '127.0.0.77', "$send: and has its own address");
+        end_process($haproxy, 'TERM');
+    }
+};
+
 is($a->stop, 0, 'kmsd ends well');
 unlike($a->log, qr/front-died|activate-died|sandbox-violation/, 'no process was lost');
 done_testing;
