@@ -33,6 +33,7 @@ backoff = 1
 connections_per_source = 0
 $relay
 [limits]
+connections_per_source = 0
 frame_timeout = 1
 first_timeout = 2
 INI
