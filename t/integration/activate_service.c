@@ -45,7 +45,7 @@ is(uint32_t got, uint32_t expected, const char *what)
 }
 
 static uint32_t
-install(struct play *p, uint16_t verb, const struct publisher_file *f, char why[256])
+install(struct play *p, uint16_t verb, const struct test_file *f, char why[256])
 {
 	why[0] = 0;
 	return appliance_control(&p->a, verb, f, NULL, NULL, "message", why, 256);
@@ -113,8 +113,8 @@ end(struct play *p)
 static void
 test_policy(struct play *p)
 {
-	struct publisher other;
-	struct publisher_file f;
+	struct test_publisher other;
+	struct test_file f;
 	char why[256];
 
 	is(hello(p), KMS_E_NOT_ENABLED, "HELLO before anything is installed");
@@ -148,7 +148,7 @@ test_policy(struct play *p)
 static void
 test_key(struct play *p, char *asked, size_t size)
 {
-	struct publisher_file f;
+	struct test_file f;
 	char why[256];
 
 	is(appliance_control(&p->a, CONTROL_KEY_REQUEST, NULL, NULL, NULL, NULL, NULL, 0),
@@ -169,7 +169,7 @@ test_key(struct play *p, char *asked, size_t size)
 
 /* A confirmation for other host keys than ours. */
 static void
-foreign(struct play *p, struct publisher_file *f)
+foreign(struct play *p, struct test_file *f)
 {
 	struct confirm_request r = { .time = 1, .host_name = "other" };
 	uint8_t sk[64], octets[CONFIRM_REQUEST_SIGNED];
@@ -188,7 +188,7 @@ foreign(struct play *p, struct publisher_file *f)
 static void
 test_confirm(struct play *p, const char *asked)
 {
-	struct publisher_file f;
+	struct test_file f;
 	char why[256];
 
 	foreign(p, &f);
@@ -321,7 +321,7 @@ hello_becomes(struct play *p, uint32_t status)
 static void
 test_reload(struct play *p)
 {
-	struct publisher other;
+	struct test_publisher other;
 	char ini[512];
 
 	publisher_make(&other);

@@ -317,7 +317,7 @@ learn_exchange(struct appliance *a)
 }
 
 uint32_t
-appliance_control(struct appliance *a, uint16_t verb, const struct publisher_file *file,
+appliance_control(struct appliance *a, uint16_t verb, const struct test_file *file,
     const char *arg_name, const char *arg, const char *name, char *text, size_t size)
 {
 	struct control_buf args = { 0 };
@@ -357,7 +357,7 @@ appliance_confirm(struct appliance *a)
 {
 	static const uint8_t id[16] = { 0xaa, 1, 2, 3, 4, 5, 0x46, 7, 0x88, 9, 10, 11, 12, 13, 14,
 		15 };
-	struct publisher_file f;
+	struct test_file f;
 	struct fault err;
 	char request[8192] = "";
 	uint8_t octets[CERTIFICATE_MAX];

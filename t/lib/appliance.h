@@ -22,7 +22,7 @@ struct appliance {
 	int state, parent;
 	pid_t pid;
 	uint32_t layers; /* as CHILD_READY told */
-	struct publisher publisher;
+	struct test_publisher publisher;
 	struct player_host host; /* certificate, exchange: after appliance_confirm */
 };
 
@@ -55,7 +55,7 @@ uint32_t appliance_hello(struct appliance *a, int fd);
  * kmsctl's verbs; text receives the first field `name` of the reply, when not NULL. Returns the
  * status.
  */
-uint32_t appliance_control(struct appliance *a, uint16_t verb, const struct publisher_file *file,
+uint32_t appliance_control(struct appliance *a, uint16_t verb, const struct test_file *file,
     const char *arg_name, const char *arg, const char *name, char *text, size_t size);
 /*
  * Pack, host key, confirmation: all through the control socket; fills host.certificate and

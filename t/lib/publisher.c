@@ -17,11 +17,20 @@
 #define DAY 86400u
 
 void
-publisher_make(struct publisher *p)
+publisher_make_from(struct test_publisher *p, const uint8_t seed[32])
 {
-	crypto_sign_keypair(p->key.pk, p->sk);
-	randombytes_buf(p->key.id, sizeof(p->key.id));
+	crypto_sign_seed_keypair(p->key.pk, p->sk, seed);
+	memcpy(p->key.id, p->key.pk, sizeof(p->key.id));
 	minisig_key_format(p->line, &p->key);
+}
+
+void
+publisher_make(struct test_publisher *p)
+{
+	uint8_t seed[32];
+
+	randombytes_buf(seed, sizeof(seed));
+	publisher_make_from(p, seed);
 }
 
 static void
@@ -31,7 +40,7 @@ base64(char *out, size_t size, const uint8_t *in, size_t len)
 }
 
 void
-publisher_sign(const struct publisher *p, struct publisher_file *f)
+publisher_sign(const struct test_publisher *p, struct test_file *f)
 {
 	static const char comment[] = "test";
 	uint8_t hash[64], raw[74] = "ED", whole[64 + sizeof(comment)], global[64];
@@ -50,7 +59,7 @@ publisher_sign(const struct publisher *p, struct publisher_file *f)
 }
 
 void
-publisher_pack(const struct publisher *p, struct publisher_file *f, const char *version)
+publisher_pack(const struct test_publisher *p, struct test_file *f, const char *version)
 {
 	f->len = (size_t)snprintf(f->text, sizeof(f->text),
 	    "[policy]\nid = test\ntitle = Test\nversion = %s\nissued = 2026-01-01\n"
@@ -64,7 +73,7 @@ publisher_pack(const struct publisher *p, struct publisher_file *f, const char *
 }
 
 void
-publisher_host_key(const struct publisher *p, struct publisher_file *f, const uint8_t id[16])
+publisher_host_key(const struct test_publisher *p, struct test_file *f, const uint8_t id[16])
 {
 	uint64_t now = (uint64_t)time(NULL);
 	struct host_key k = {
@@ -85,7 +94,7 @@ publisher_host_key(const struct publisher *p, struct publisher_file *f, const ui
 
 int
 publisher_confirm(
-    const struct publisher *p, struct publisher_file *f, const char *request, size_t len)
+    const struct test_publisher *p, struct test_file *f, const char *request, size_t len)
 {
 	uint64_t now = (uint64_t)time(NULL);
 	uint8_t octets[CERTIFICATE_MAX];

@@ -15,27 +15,29 @@
 #define PUBLISHER_ONE "11111111-1111-4111-8111-111111111111"
 #define PUBLISHER_FIVE "55555555-5555-4555-8555-555555555555"
 
-struct publisher {
+struct test_publisher {
 	struct minisig_key key;
 	uint8_t sk[64];
 	char line[MINISIG_KEY_LINE + 1]; /* for the ini file */
 };
 
 /* A file and the text of its .minisig. */
-struct publisher_file {
+struct test_file {
 	char text[PUBLISHER_FILE];
 	size_t len;
 	char signature[512];
 	size_t signature_len;
 };
 
-void publisher_make(struct publisher *p);
+void publisher_make(struct test_publisher *p);
+/* The same one for the same seed. */
+void publisher_make_from(struct test_publisher *p, const uint8_t seed[32]);
 /* Sign what stands in f->text. */
-void publisher_sign(const struct publisher *p, struct publisher_file *f);
-void publisher_pack(const struct publisher *p, struct publisher_file *f, const char *version);
-void publisher_host_key(const struct publisher *p, struct publisher_file *f, const uint8_t id[16]);
+void publisher_sign(const struct test_publisher *p, struct test_file *f);
+void publisher_pack(const struct test_publisher *p, struct test_file *f, const char *version);
+void publisher_host_key(const struct test_publisher *p, struct test_file *f, const uint8_t id[16]);
 /* The certificate for a confirmation request's text. KMS_OK or why not. */
 int publisher_confirm(
-    const struct publisher *p, struct publisher_file *f, const char *request, size_t len);
+    const struct test_publisher *p, struct test_file *f, const char *request, size_t len);
 
 #endif
