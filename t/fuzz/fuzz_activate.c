@@ -12,7 +12,7 @@
  *   n  the other front; it connects anew with 1              ;  the end of a turn
  *   k  the administrator asks: verb, or verb and client; then fields
  *   c  bytes on the control socket                           C  its answer is read
- *   f  the publisher signs a text, and it is installed: kind, text
+ *   f  the publisher signs a text, and it is installed: kind, text      R  it changes its key: seed
  *   t  the tick, so many days later                          L  a reload, with other days
  *   x  clients fetch the newest exchange key                 O  kmsd is restarted
  */
@@ -36,6 +36,7 @@
 #include "kmsd/ipc/channel.h"
 #include "libkms/core/frame.h"
 #include "libkms/core/lease.h"
+#include "policy/rotation_file.h"
 #include "t/fuzz/fuzz.h"
 #include "t/fuzz/steps.h"
 #include "t/lib/player.h"
@@ -328,6 +329,32 @@ sign_and_install(struct play *p, const uint8_t *data, size_t len)
 		p->changed = true;
 }
 
+/* A new publisher key, of that seed; the publisher signs with it from now on if 0x80 is set. */
+static void
+rotate(struct play *p, uint8_t how)
+{
+	const uint8_t seed[32] = { how & 0x7f, 1 };
+	struct rotation r = { .from = p->a.now, .until = p->a.now + 30 * 86400 };
+	struct test_publisher new;
+	uint8_t octets[ROTATION_SIZE];
+	struct test_file f;
+
+	publisher_make_from(&new, seed);
+	r.old = p->publisher.key;
+	r.new = new.key;
+	rotation_encode(octets, &r);
+	crypto_sign_detached(
+	    octets + ROTATION_SIZE - 128, NULL, octets, ROTATION_SIZE - 128, p->publisher.sk);
+	crypto_sign_detached(octets + ROTATION_SIZE - 64, NULL, octets, ROTATION_SIZE - 64, new.sk);
+	f.len = rotation_file_format(f.text, sizeof(f.text), octets);
+	publisher_sign(&p->publisher, &f);
+	if (install(p, CONTROL_PUBLISHER_ROTATE, &f) != KMS_OK)
+		return;
+	p->changed = true;
+	if (how & 0x80)
+		p->publisher = new;
+}
+
 /* A new connection when there is none. */
 static void
 control_bytes(struct play *p, const uint8_t *data, size_t len)
@@ -545,19 +572,22 @@ static void
 request_of_fields(struct play *p, const uint8_t *d, size_t len)
 {
 	struct player *c = &p->player[d[0] % CLIENTS];
+	uint8_t more[MESSAGE_HEADER_SIZE] = { 1 };
 	struct message_request m = {
 		.operation = (uint8_t)(MESSAGE_ACTIVATE + d[1] % 3),
 		.flags = d[2] & 0x01 ? MESSAGE_VM : 0,
 		.state = d[2] >> 4 & 3,
 		.time = p->a.now + (d[3] == 0xff ? 20000 : d[3]),
 		.highest_version = FRAME_VERSION,
-		.witness = d[2] & 0x02 ? d : NULL,
-		.echo = d[2] & 0x04 ? d : NULL,
-		.binding = d[2] & 0x08 ? d : NULL,
+		.witness = d[2] & 0x02 ? more : NULL,
+		.echo = d[2] & 0x04 ? more : NULL,
+		.header = d[2] & 0x40 ? more : NULL,
+		.binding = d[2] & 0x08 ? more : NULL,
 	};
-	uint8_t text[MESSAGE_REQUEST_TEXT + 512];
+	uint8_t text[FRAME_MAX_REQUEST];
 	size_t n;
 
+	memcpy(more, d, len < sizeof(more) ? len : sizeof(more));
 	m.sequence = sequence(c, d[5]);
 	memcpy(m.product, d[4] & 1 ? p->one : p->five, 16);
 	m.product[0] ^= d[4] >> 1;
@@ -757,6 +787,9 @@ play_step(struct play *p, const struct step *s)
 		break;
 	case 'f':
 		sign_and_install(p, s->data, s->len);
+		break;
+	case 'R':
+		rotate(p, (uint8_t)first);
 		break;
 	case 't':
 		tick(p, first);
