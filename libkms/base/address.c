@@ -97,6 +97,23 @@ address_take(uint8_t out[16], uint16_t *port, const struct sockaddr *sa)
 	return sa->sa_family == AF_INET || sa->sa_family == AF_INET6;
 }
 
+socklen_t
+address_give(struct sockaddr_storage *out, const uint8_t address[16], uint16_t port)
+{
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(port) };
+
+	memset(out, 0, sizeof(*out));
+	if (address_is_ipv4(address)) {
+		memcpy(&v4.sin_addr, address + 12, 4);
+		memcpy(out, &v4, sizeof(v4));
+		return sizeof(v4);
+	}
+	memcpy(&v6.sin6_addr, address, 16);
+	memcpy(out, &v6, sizeof(v6));
+	return sizeof(v6);
+}
+
 bool
 address_is_nowhere(const uint8_t address[16])
 {

@@ -27,6 +27,8 @@ uint32_t address_hash(uint64_t source, uint64_t seed);
 bool address_is_ipv4(const uint8_t address[16]);
 /* Of an IPv4 or IPv6 socket address, and its port unless that is NULL. False, and zeros: others. */
 bool address_take(uint8_t out[16], uint16_t *port, const struct sockaddr *sa);
+/* The other way round. Returns the length of the socket address. */
+socklen_t address_give(struct sockaddr_storage *out, const uint8_t address[16], uint16_t port);
 /* 0.0.0.0 or ::, which is no address, but which connect(2) takes as this machine. */
 bool address_is_nowhere(const uint8_t address[16]);
 /* An interface of this machine has the address, or it is in 127.0.0.0/8. */

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "libkms/base/address.h"
 #include "libkms/base/clock.h"
 #include "libkms/base/wire.h"
 #include "libkms/client/transport.h"
@@ -253,6 +254,21 @@ discover_hosts(struct discover *d, struct discover_host hosts[DISCOVER_HOSTS], s
 	return KMS_OK;
 }
 
+/*
+ * An address needs no name server: c-ares 1.18 asks for an IPv4 address as if it were a name, and a
+ * name server that is silent would keep a client from a host that it can reach.
+ */
+static bool
+take_address(const struct discover_host *host, struct discover_address *out)
+{
+	uint8_t address[16];
+
+	if (!address_parse(address, host->name))
+		return false;
+	out->len = address_give(&out->to, address, host->port);
+	return true;
+}
+
 int
 discover_addresses(struct discover *d, const struct discover_host *host,
     struct discover_address out[DISCOVER_ADDRESSES], size_t *count)
@@ -267,9 +283,10 @@ discover_addresses(struct discover *d, const struct discover_host *host,
 	char port[8];
 	int rc;
 
-	*count = 0;
 	d->detail[0] = '\0';
 	d->absent = false;
+	if ((*count = take_address(host, &out[0])) > 0)
+		return KMS_OK;
 	if ((rc = resolver_open(&r, d)) != KMS_OK)
 		return rc;
 	snprintf(port, sizeof(port), "%u", host->port);

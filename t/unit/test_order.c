@@ -2,14 +2,20 @@
  * test_order.c - host names as written, and RFC 2782's order with the random
  * numbers given: the share of each weight is exact, not likely.
  */
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "libkms/base/address.h"
+#include "libkms/base/clock.h"
 #include "libkms/client/discover.h"
 #include "libkms/kms_error.h"
 
@@ -171,6 +177,39 @@ test_largest(void **arg)
 	discover_order(h, 0, given, &n);
 }
 
+/* A name server that says nothing is asked nothing: an address is its own answer. */
+static void
+test_addresses(void **arg)
+{
+	static const char *const literal[] = { "192.0.2.7", "2001:db8::7" };
+	struct sockaddr_in at = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(at);
+	int server = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	char nameserver[32], text[ADDRESS_TEXT], byte;
+
+	assert_int_equal(bind(server, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(getsockname(server, (struct sockaddr *)&at, &len), 0);
+	snprintf(nameserver, sizeof(nameserver), "127.0.0.1:%u", ntohs(at.sin_port));
+	for (size_t i = 0; i < sizeof(literal) / sizeof(literal[0]); i++) {
+		struct discover d = { .nameserver = nameserver, .deadline = clock_ms() + 10000 };
+		struct discover_address out[DISCOVER_ADDRESSES];
+		struct discover_host h;
+		uint8_t address[16];
+		uint16_t port;
+		size_t count;
+
+		assert_int_equal(discover_parse(&h, literal[i], 1689), KMS_OK);
+		assert_int_equal(discover_addresses(&d, &h, out, &count), KMS_OK);
+		assert_int_equal(count, 1);
+		assert_true(address_take(address, &port, (struct sockaddr *)&out[0].to));
+		assert_string_equal(address_text(text, address), literal[i]);
+		assert_int_equal(port, 1689);
+		assert_true(recv(server, &byte, 1, MSG_DONTWAIT) < 0);
+	}
+	close(server);
+}
+
 int
 main(void)
 {
@@ -180,6 +219,7 @@ main(void)
 		cmocka_unit_test(test_weight),
 		cmocka_unit_test(test_draws),
 		cmocka_unit_test(test_largest),
+		cmocka_unit_test(test_addresses),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -133,28 +133,11 @@ upstreams_choose(struct upstreams *u, uint32_t tried)
 	return NULL;
 }
 
-static socklen_t
-to_sockaddr(struct sockaddr_storage *out, const struct ipc_upstream *host)
-{
-	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(host->port) };
-	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(host->port) };
-
-	memcpy(&v6.sin6_addr, host->address, 16);
-	memset(out, 0, sizeof(*out));
-	if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)) {
-		memcpy(&v4.sin_addr, host->address + 12, 4);
-		memcpy(out, &v4, sizeof(v4));
-		return sizeof(v4);
-	}
-	memcpy(out, &v6, sizeof(v6));
-	return sizeof(v6);
-}
-
 int
 upstream_connect(const struct ipc_upstream *host, int *fd)
 {
 	struct sockaddr_storage to;
-	socklen_t len = to_sockaddr(&to, host);
+	socklen_t len = address_give(&to, host->address, host->port);
 	int on = 1, saved;
 
 	*fd = socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
