@@ -362,16 +362,16 @@ __wrap_ares_query(ares_channel channel, const char *name, int dnsclass, int type
 	callback(arg, n > 0 ? ARES_SUCCESS : ARES_ENOTFOUND, 0, n > 0 ? message : NULL, (int)n);
 }
 
-/* Addresses only: there is no name server. */
+/* There is no name server: names with a k at the begin have one address, the others have none. */
 void
 __wrap_ares_getaddrinfo(ares_channel channel, const char *node, const char *service,
     const struct ares_addrinfo_hints *hints, ares_addrinfo_callback callback, void *arg)
 {
-	uint8_t address[16];
+	struct ares_addrinfo_hints v4 = *hints;
 
-	if (ares_inet_pton(AF_INET, node, address) == 1 ||
-	    ares_inet_pton(AF_INET6, node, address) == 1)
-		__real_ares_getaddrinfo(channel, node, service, hints, callback, arg);
+	v4.ai_family = AF_INET;
+	if (node[0] == 'k')
+		__real_ares_getaddrinfo(channel, "192.0.2.7", service, &v4, callback, arg);
 	else
 		callback(arg, ARES_ENOTFOUND, 0, NULL);
 }
