@@ -80,10 +80,12 @@ sign_certificate(const struct keys *k, uint8_t *octets, size_t len)
 static void
 sign_rotation(const struct keys *k, uint8_t *octets, size_t len, unsigned number)
 {
-	const struct signer *old = &k->publisher[number], *new = old + 1;
+	const struct signer *old, *new;
 
 	if (len != ROTATION_SIZE || number > ROTATION_CHAIN_MAX)
 		return;
+	old = &k->publisher[number];
+	new = &k->publisher[number + 1];
 	memcpy(octets, "KMSROTA1", 8);
 	memcpy(octets + 8, old->key.id, 8);
 	memcpy(octets + 16, old->key.pk, 32);
