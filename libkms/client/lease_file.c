@@ -20,6 +20,7 @@ int
 kms_lease_export(struct kms_client *c, void *out, size_t *size)
 {
 	struct entry_client lease;
+	struct publisher_keys keys;
 	struct wire_writer w;
 	size_t need;
 	int rc;
@@ -28,7 +29,9 @@ kms_lease_export(struct kms_client *c, void *out, size_t *size)
 		return KMS_E_ARGUMENT;
 	if ((rc = client_refresh(c)) != KMS_OK || (rc = client_lease(c, &lease)) != KMS_OK)
 		return rc;
-	need = sizeof(magic) + 1 + c->state->rotation_count * ROTATION_SIZE + 2 +
+	/* Those that verify: others see no reason to trust one that does not. */
+	trust_stored(&keys, c);
+	need = sizeof(magic) + 1 + keys.count * ROTATION_SIZE + 2 +
 	       c->state->lease_certificate_len + c->state->bundle_len;
 	if (*size < need) {
 		*size = need;
@@ -36,8 +39,8 @@ kms_lease_export(struct kms_client *c, void *out, size_t *size)
 	}
 	wire_writer_init(&w, out, need);
 	wire_put(&w, magic, sizeof(magic));
-	wire_put_u8(&w, (uint8_t)c->state->rotation_count);
-	wire_put(&w, c->state->rotations, c->state->rotation_count * ROTATION_SIZE);
+	wire_put_u8(&w, (uint8_t)keys.count);
+	wire_put(&w, keys.octets, keys.count * ROTATION_SIZE);
 	wire_put_u16(&w, (uint16_t)c->state->lease_certificate_len);
 	wire_put(&w, c->state->lease_certificate, c->state->lease_certificate_len);
 	wire_put(&w, c->state->bundle, c->state->bundle_len);

@@ -395,6 +395,30 @@ test_pins(void **arg)
 	kms_close(c);
 }
 
+/* A rotation that does not verify is not trusted, so a lease file is not spoilt by it either. */
+static void
+test_export_spoilt_rotation(void **arg)
+{
+	struct world *w = *arg;
+	struct kms_client *c;
+	struct state_file *f;
+	struct state *s;
+	uint8_t file[8192];
+	size_t size = sizeof(file);
+
+	give_lease(w);
+	assert_int_equal(state_open(&f, &s, w->path, w->now, NULL), KMS_OK);
+	s->rotation_count = 1;
+	memset(s->rotations, 0x55, sizeof(s->rotations[0]));
+	assert_int_equal(state_save(f, NULL), KMS_OK);
+	state_close(f);
+	c = open_client(w);
+	assert_int_equal(kms_verify(c), KMS_OK);
+	assert_int_equal(kms_lease_export(c, file, &size), KMS_OK);
+	assert_int_equal(kms_lease_verify(file, size, w->o.publisher_key, T, NULL), KMS_OK);
+	kms_close(c);
+}
+
 static void
 test_export(void **arg)
 {
@@ -592,6 +616,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_not_ours, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pins, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_export, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_export_spoilt_rotation, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_short_structs, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_outage, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_repeat, setup, teardown),
