@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 # Every fuzz target on its seeds; with --enable-fuzzing also three seconds of
-# libFuzzer each, on a copy of the seeds.
+# libFuzzer each, on a copy of the seeds. And the night (./bootstrap fuzz), of a second.
 use strict;
 use warnings;
 use File::Copy qw(copy);
@@ -36,6 +36,21 @@ for my $target (@targets) {
 	    or diag($output);
 	like($output, $fuzzing ? qr/DONE/ : qr/^replayed ${\scalar @seeds} files$/m,
 	    "$target says what it ran");
+}
+my $nightly = "$src/t/fuzz/nightly";
+my $corpus = tempdir(CLEANUP => 1);
+for my $wrong ([], [qw(--hours 0)], [qw(--hours 1 --minutes 1)], [qw(--hours 1e9)], ['--hours', 1, '--jobs', 0], [qw(--hours 1 fuzz_nothing)]) {
+	like(run($nightly, '--check', '--corpus', $corpus, @$wrong), qr/^usage: nightly/m, "nightly refuses '@$wrong'");
+}
+like(run($nightly, '--check', qw(--hours 1)), qr/--corpus DIR is missing/, 'nightly needs a corpus');
+is(run($nightly, '--check', qw(--hours 1 --corpus), $corpus), '', 'nightly takes hours and a corpus');
+SKIP: {
+	skip 'the targets have no libFuzzer: --enable-fuzzing', 3 unless $fuzzing;
+	my $said = run($nightly, '--build', $build, '--corpus', $corpus, qw(--seconds 1 fuzz_frame));
+	is($?, 0, 'nightly finds nothing in a second') or diag($said);
+	like($said, qr/^fuzz_frame .* nothing found$/m, 'nightly says what it did');
+	my @kept = glob "$corpus/fuzz_frame/*";
+	cmp_ok(scalar @kept, '>', 0, 'nightly keeps a corpus');
 }
 done_testing;
 

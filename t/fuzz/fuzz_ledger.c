@@ -27,7 +27,7 @@
 #include "t/fuzz/steps.h"
 #include "t/lib/scratch.h"
 
-#define STEPS 32
+#define STEPS 16
 #define NOW 1760000000u
 
 struct play {
