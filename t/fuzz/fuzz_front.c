@@ -11,7 +11,8 @@
  *   A     kmsd-activate writes these bytes         X     it answers: which request, then the frame
  *   h, i  the host connected last writes, or the one before it            H, I  it disconnects
  *   t     that many seconds pass                   L     other limits     U     other hosts
- *   F     one turn with so many descriptors left   S     the front stops
+ *   F     one turn with so many descriptors left, in which a client connects: how many, which
+ *   Q     a crowd connects, and each of it writes these bytes               S     the front stops
  */
 #include <errno.h>
 #include <event2/event.h>
@@ -37,7 +38,8 @@
 #define HOSTS 2
 #define CREDITS 2
 #define STEPS 64         /* of one input */
-#define CONNECTIONS 32   /* of clients in one input */
+#define CROWD 24         /* more than may wait for a credit */
+#define CONNECTIONS 64   /* of clients in one input */
 #define CONVERSATIONS 64 /* with hosts in one input */
 #define WAITING 64       /* requests that kmsd-activate has not answered */
 #define GOT 16384        /* less than the longest frame or PDU of which a part has come */
@@ -53,7 +55,7 @@ struct play {
 	struct config config;
 	struct sockaddr_un address;
 	socklen_t address_len;
-	struct client client[CLIENTS];
+	struct client client[CLIENTS + CROWD];
 	unsigned connected;
 	struct ipc_channel *activate;
 	int activate_fd;
@@ -195,12 +197,25 @@ activate_reads(struct play *p)
 
 /* -- what they do -- */
 
+/* Replies do not always leave in one piece. */
+static void
+make_narrow(struct front *f)
+{
+	struct connection *c;
+	int small = 2048;
+
+	for (uint32_t i = 0; (c = connections_at(&f->connections, i)) != NULL; i++)
+		if (c->state == CONNECTION_READING)
+			setsockopt(c->fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+}
+
 /* As main.c's serve(), until nothing moves any more. */
 static void
 turn(struct play *p)
 {
 	for (int i = 0; i < 4 && !p->f.broken; i++) {
 		event_base_loop(p->f.base, EVLOOP_NONBLOCK);
+		make_narrow(&p->f);
 		forward_turn(&p->f);
 		listeners_turn(&p->f);
 	}
@@ -226,6 +241,15 @@ client_connects(struct play *p, struct client *c)
 	MUST(connect(c->fd, (struct sockaddr *)&p->address, p->address_len) == 0);
 	c->len = 0;
 	p->connected++;
+}
+
+static void
+crowd_writes(struct play *p, const struct step *s)
+{
+	for (unsigned i = CLIENTS; i < CLIENTS + CROWD; i++) {
+		client_connects(p, &p->client[i]);
+		write_some(p->client[i].fd, s->data, s->len);
+	}
 }
 
 static void
@@ -333,13 +357,15 @@ new_hosts(struct play *p, const uint8_t *data, size_t len)
 	close(fd);
 }
 
-/* Only left more descriptors can be opened during one turn. */
+/* Only so many more descriptors can be opened during one turn. */
 static void
-few_descriptors(struct play *p, unsigned left)
+few_descriptors(struct play *p, unsigned left, unsigned client)
 {
 	struct rlimit usual, few;
-	int lowest = fcntl(p->activate_fd, F_DUPFD_CLOEXEC, 0);
+	int lowest;
 
+	client_connects(p, &p->client[client]);
+	lowest = fcntl(p->activate_fd, F_DUPFD_CLOEXEC, 0);
 	MUST(lowest >= 0 && getrlimit(RLIMIT_NOFILE, &usual) == 0);
 	close(lowest);
 	few = usual;
@@ -381,7 +407,7 @@ play_step(struct play *p, const struct step *s)
 
 	switch (s->what) {
 	case 'r':
-		for (unsigned i = 0; i < CLIENTS; i++)
+		for (unsigned i = 0; i < CLIENTS + CROWD; i++)
 			client_reads(&p->client[i]);
 		break;
 	case 'A':
@@ -408,7 +434,10 @@ play_step(struct play *p, const struct step *s)
 		new_hosts(p, s->data, s->len);
 		break;
 	case 'F':
-		few_descriptors(p, first % 4);
+		few_descriptors(p, first % 4, s->len > 1 ? s->data[1] % CLIENTS : 0);
+		break;
+	case 'Q':
+		crowd_writes(p, s);
 		break;
 	case 'S':
 		stop(p);
@@ -424,7 +453,7 @@ play_step(struct play *p, const struct step *s)
 static void
 open_listener(struct play *p)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), small = 4096;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	MUST(fd >= 0);
 	p->address.sun_family = AF_UNIX;
@@ -434,8 +463,6 @@ open_listener(struct play *p)
 	MUST(getsockname(fd, (struct sockaddr *)&p->address, &p->address_len) == 0);
 	MUST(listen(fd, CONNECTIONS) == 0);
 	MUST(listeners_add(&p->f, fd) == KMS_OK);
-	/* Replies do not always leave in one piece. */
-	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
 }
 
 static void
@@ -507,7 +534,7 @@ begin(void)
 	MUST(p != NULL);
 	moment = 1000000;
 	p->f.now = 1000;
-	for (unsigned i = 0; i < CLIENTS; i++)
+	for (unsigned i = 0; i < CLIENTS + CROWD; i++)
 		p->client[i].fd = -1;
 	for (unsigned i = 0; i < HOSTS; i++)
 		open_host(p, i);
@@ -538,7 +565,7 @@ end(struct play *p)
 	relay_free(f);
 	event_base_free(f->base);
 	ipc_channel_free(p->activate);
-	for (unsigned i = 0; i < CLIENTS; i++)
+	for (unsigned i = 0; i < CLIENTS + CROWD; i++)
 		client_closes(&p->client[i]);
 	for (unsigned i = 0; i < p->conversation_count; i++)
 		reset(&p->conversation[i]);

@@ -50,6 +50,12 @@ sign(uint8_t sig[BATCH_SIGNATURE], const uint8_t header[BATCH_HEADER], void *arg
 }
 
 static void
+take_log(int level, const char *event, const char *text, void *arg)
+{
+	MUST(event[0] != '\0' && text[0] != '\0');
+}
+
+static void
 open_ledger(struct play *p)
 {
 	struct fault fault = { 0 };
@@ -358,7 +364,8 @@ begin(struct play *p)
 		.overlay_records = 64,
 		.map_size = 1 << 20,
 		.checkpoint_seconds = 3600,
-		.have_sign_pk = true };
+		.have_sign_pk = true,
+		.log = take_log };
 	memcpy(p->opt.sign_pk, p->sign_pk, 32);
 	open_ledger(p);
 }
