@@ -205,7 +205,7 @@ make_narrow(struct front *f)
 	int small = 2048;
 
 	for (uint32_t i = 0; (c = connections_at(&f->connections, i)) != NULL; i++)
-		if (c->state == CONNECTION_READING)
+		if (c->state != CONNECTION_FREE)
 			setsockopt(c->fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
 }
 
