@@ -210,14 +210,20 @@ static void
 read_only(const uint8_t *data, size_t size)
 {
 	static struct audit_batch batch;
+	uint8_t head[AUDIT_HEAD];
 	struct audit_document d;
 	struct audit_reader r;
 	int rc;
 
 	if (audit_reader_init(&r, data, size) != KMS_OK)
 		return;
-	while ((rc = audit_next_document(&r, &d)) == KMS_OK)
+	audit_head_encode(head, &r.head);
+	MUST(memcmp(head, data, sizeof(head)) == 0);
+	while ((rc = audit_next_document(&r, &d)) == KMS_OK) {
 		MUST(d.octets >= data && d.octets + d.len <= data + size);
+		audit_document_head_encode(head, d.kind, d.len);
+		MUST(memcmp(head, d.octets - AUDIT_DOCUMENT_HEAD, AUDIT_DOCUMENT_HEAD) == 0);
+	}
 	while (rc == KMS_E_NOT_FOUND && audit_next_batch(&r, &batch) == KMS_OK)
 		for (uint32_t i = 0; i < batch.header.size; i++)
 			MUST(batch.items[i].aside + batch.items[i].aside_len <= data + size);

@@ -391,8 +391,8 @@ open_client(struct play *p, uint8_t how)
 	o->nameserver = how & 2 ? "192.0.2.53" : NULL;
 	o->product = how & 4 ? TESTHOST_OTHER : TESTHOST_PRODUCT;
 	o->grace_minutes = how & 8 ? 0 : KMS_NO_GRACE;
-	o->virtual_machine = how & 16 ? 1 : 0;
-	o->name = how & 32 ? "other" : "tester";
+	o->virtual_machine = how & 16 ? 1 : how & 64 ? -1 : 0;
+	o->name = how & 128 ? NULL : how & 32 ? "other" : "tester";
 	o->detail = detail;
 	o->detail_size = sizeof(detail);
 	if (kms_open(&p->client, o) != KMS_OK)

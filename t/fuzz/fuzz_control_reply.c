@@ -43,6 +43,23 @@ __wrap_poll(struct pollfd *fds, nfds_t count, int timeout)
 	return __real_poll(fds, count, timeout);
 }
 
+/* Nobody listens, and nobody could. */
+static void
+no_host(const char *root)
+{
+	char path[256];
+	uint8_t *reply;
+	uint32_t status;
+	size_t len;
+
+	snprintf(path, sizeof(path), "%s/nobody", root);
+	MUST(control_call(path, CONTROL_STATUS, NULL, 10, &status, &reply, &len) ==
+	     KMS_E_NOT_RUNNING);
+	memset(path, 'x', sizeof(path) - 1);
+	path[sizeof(path) - 1] = '\0';
+	MUST(control_call(path, CONTROL_STATUS, NULL, 10, &status, &reply, &len) == KMS_E_ARGUMENT);
+}
+
 static void
 open_host(void)
 {
@@ -57,6 +74,7 @@ open_host(void)
 	MUST(host.listener >= 0);
 	MUST(bind(host.listener, (struct sockaddr *)&host.address, sizeof(host.address)) == 0);
 	MUST(listen(host.listener, 4) == 0);
+	no_host(root);
 }
 
 static int
