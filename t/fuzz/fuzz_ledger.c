@@ -10,6 +10,7 @@
  *   e  everything that is listed                    l  a lease is read back: batch, leaf
  *   c  a byte of the journal changes: segment, place (4), what to add
  *   z  a segment is cut, or gets longer: segment, length (4)      x  a segment is removed
+ *   k  the index is kept aside as it is now         K  and comes back in the place of the newer one
  */
 #include <fcntl.h>
 #include <sodium.h>
@@ -288,6 +289,22 @@ alter(struct play *p, const struct step *s)
 		close(fd);
 }
 
+/* Somebody restores one of two files: an index that is older than the journal, or another's. */
+static void
+swap_index(struct play *p, bool back)
+{
+	static const char now[] = "kmsdb/index/data.mdb", kept[] = "kept.mdb";
+	uint8_t *octets = NULL;
+	size_t len;
+
+	close_ledger(p);
+	if (file_read(p->dirfd, back ? kept : now, FILE_OURS, 64 << 20, (char **)&octets, &len) ==
+	    KMS_OK)
+		MUST(file_write(p->dirfd, back ? now : kept, octets, len, 0600, true) == KMS_OK);
+	free(octets);
+	p->altered = p->altered || back;
+}
+
 /* -- the whole -- */
 
 static void
@@ -333,6 +350,10 @@ play_step(struct play *p, const struct step *s)
 		break;
 	case 'j':
 		read_journal(p, s->len > 0 ? s->data[0] : 0);
+		break;
+	case 'k':
+	case 'K':
+		swap_index(p, s->what == 'K');
 		break;
 	case 'c':
 	case 'z':
