@@ -13,9 +13,10 @@
  *   k  the administrator asks: verb, or verb and client; then fields
  *   c  bytes on the control socket                           C  its answer is read
  *   f  the publisher signs a text, and it is installed: kind, text      R  it changes its key: seed
- *   t  the tick, so many days later                          L  a reload, with other days
- *   x  clients fetch the newest exchange key                 O  kmsd is restarted
- *   V  the ledger is checked at the end: that takes longer than all the rest
+ *   y  a confirmation is typed: serial number, version of the pack (2), which host key, what to
+ * spoil t  the tick, so many days later                          L  a reload, with other days x
+ * clients fetch the newest exchange key                 O  kmsd is restarted V  the ledger is
+ * checked at the end: that takes longer than all the rest
  */
 #include <event2/event.h>
 #include <fcntl.h>
@@ -37,6 +38,7 @@
 #include "kmsd/ipc/channel.h"
 #include "libkms/core/frame.h"
 #include "libkms/core/lease.h"
+#include "policy/code.h"
 #include "policy/rotation_file.h"
 #include "t/fuzz/fuzz.h"
 #include "t/fuzz/steps.h"
@@ -354,6 +356,40 @@ rotate(struct play *p, uint8_t how)
 	p->changed = true;
 	if (how & 0x80)
 		p->publisher = new;
+}
+
+/* As kmsissue confirm --code makes it, for a key and a pack that this host has. */
+static void
+type_confirmation(struct play *p, const uint8_t d[5])
+{
+	const struct publishers *s = &p->a.publishers;
+	struct confirm_code c = { .serial = d[0],
+		.issued = p->a.now,
+		.confirmation = d[0],
+		.major = d[1],
+		.minor = d[2] };
+	struct control_buf args = { 0 }, out = { 0 };
+	uint8_t octets[CERTIFICATE_MAX], code[CODE_OCTETS];
+	const uint8_t *sign_pk = host_identity_sign_pk(p->a.key);
+	struct policy_pack *pack = NULL;
+	const struct host_key *key;
+	size_t len;
+
+	if (s->list[0].key_count == 0)
+		return;
+	key = &s->list[0].keys[d[3] % s->list[0].key_count];
+	memcpy(c.key, key->id, sizeof(c.key));
+	(void)publisher_pack_read(s, &s->list[0], "1.0", &pack);
+	if (pack != NULL && confirm_code_certificate(
+				octets, sizeof(octets), &len, &c, key, pack, sign_pk) == KMS_OK)
+		crypto_sign_detached(c.signature, NULL, octets, len - 64, p->publisher.sk);
+	free(pack);
+	len = confirm_code_octets(code, &c);
+	code[d[4] % len] ^= d[4];
+	control_octets(&args, "code", code, len);
+	p->changed = ask(p, CONTROL_KEY_CONFIRM, args.data, args.len, &out) == KMS_OK || p->changed;
+	control_buf_free(&args);
+	control_buf_free(&out);
 }
 
 /* A new connection when there is none. */
@@ -786,6 +822,10 @@ play_step(struct play *p, const struct step *s)
 		break;
 	case 'f':
 		sign_and_install(p, s->data, s->len);
+		break;
+	case 'y':
+		if (s->len >= 5)
+			type_confirmation(p, s->data);
 		break;
 	case 'R':
 		rotate(p, (uint8_t)first);

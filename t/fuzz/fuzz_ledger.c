@@ -156,23 +156,38 @@ take_count(const struct kmsdb_count *c, void *arg)
 }
 
 static void
-list(struct play *p)
+list(struct kmsdb *db)
 {
 	struct kmsdb_info info;
 	uint8_t nobody[16] = { 0 };
 	struct kmsdb_client c;
 	struct kmsdb_cold cold;
 
-	kmsdb_info(p->db, &info);
+	kmsdb_info(db, &info);
 	MUST(info.index_batch <= info.last_batch);
-	(void)kmsdb_each_client(p->db, take_client, NULL);
-	(void)kmsdb_each_relayed(p->db, take_relayed, NULL);
-	(void)kmsdb_each_count(p->db, take_count, NULL);
-	if (kmsdb_client_get(p->db, nobody, &c) == KMS_OK)
+	(void)kmsdb_each_client(db, take_client, NULL);
+	(void)kmsdb_each_relayed(db, take_relayed, NULL);
+	(void)kmsdb_each_count(db, take_count, NULL);
+	if (kmsdb_client_get(db, nobody, &c) == KMS_OK)
 		(void)kmsdb_client_counts(&c, c.publisher, c.pool, NOW / 60);
-	(void)kmsdb_cold_get(p->db, nobody, &cold);
-	(void)kmsdb_pool_count(p->db, nobody, 1, NOW / 60);
-	(void)kmsdb_counter(p->db);
+	(void)kmsdb_cold_get(db, nobody, &cold);
+	(void)kmsdb_pool_count(db, nobody, 1, NOW / 60);
+	(void)kmsdb_counter(db);
+}
+
+/* Another process beside the one that has it open: kmsctl reads, and a second kmsd is refused. */
+static void
+list_beside(struct play *p)
+{
+	struct kmsdb_options reader = p->opt;
+	struct fault fault = { 0 };
+	struct kmsdb *db;
+
+	MUST(kmsdb_open(&db, p->dirfd, &p->opt, &fault) == KMS_E_EXISTS && db == NULL);
+	reader.read_only = true;
+	if (kmsdb_open(&db, p->dirfd, &reader, &fault) == KMS_OK)
+		list(db);
+	kmsdb_close(db);
 }
 
 static void
@@ -324,7 +339,8 @@ play_open(struct play *p, const struct step *s)
 		MUST(kmsdb_checkpoint(p->db) == KMS_OK || p->altered);
 		break;
 	case 'e':
-		list(p);
+		list(p->db);
+		list_beside(p);
 		break;
 	case 'l':
 		read_lease(p, s);
