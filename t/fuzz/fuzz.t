@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 use File::Copy qw(copy);
+use File::Path qw(make_path);
 use File::Temp qw(tempdir);
 use Test::More;
 
@@ -44,6 +45,22 @@ for my $wrong ([], [qw(--hours 0)], [qw(--hours 1 --minutes 1)], [qw(--hours 1e9
 }
 like(run($nightly, '--check', qw(--hours 1)), qr/--corpus DIR is missing/, 'nightly needs a corpus');
 is(run($nightly, '--check', qw(--hours 1 --corpus), $corpus), '', 'nightly takes hours and a corpus');
+# A stand-in for a target that finds something, whatever the build.
+my $fake = tempdir(CLEANUP => 1);
+make_path("$fake/t/fuzz");
+open my $script, '>', "$fake/t/fuzz/fuzz_frame" or die "$fake: $!\n";
+print $script <<'END';
+#!/bin/sh
+for a; do case $a in -artifact_prefix=*) echo bad > "${a#*=}crash-1" ;; esac; done
+exit 77
+END
+close $script;
+chmod 0755, "$fake/t/fuzz/fuzz_frame";
+my $told = run($nightly, '--build', $fake, '--corpus', $corpus, qw(--seconds 1 fuzz_frame));
+is($? >> 8, 1, 'nightly fails when a target finds something');
+my ($where) = $told =~ /^fuzz_frame .* FOUND (\S+)$/m;
+ok(defined $where && -f $where, 'and names the input') or diag($told);
+cmp_ok(scalar(() = glob "$corpus/fuzz_frame/*"), '>', 0, 'the corpus is kept all the same');
 SKIP: {
 	skip 'the targets have no libFuzzer: --enable-fuzzing', 3 unless $fuzzing;
 	my $said = run($nightly, '--build', $build, '--corpus', $corpus, qw(--seconds 1 fuzz_frame));
