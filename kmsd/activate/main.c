@@ -287,6 +287,8 @@ on_parent(evutil_socket_t fd, short what, void *arg)
 	}
 	if (m.verb == IPC_RELOAD && m.fd >= 0)
 		reload(s, m.fd);
+	else if (m.verb == IPC_PING)
+		child_pong(&m);
 	else if (m.verb == IPC_STOP)
 		stop(s);
 	if (m.fd >= 0)

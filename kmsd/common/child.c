@@ -168,6 +168,12 @@ child_ready(uint32_t layers)
 	tell_parent(IPC_CHILD_READY, layers);
 }
 
+void
+child_pong(const struct ipc_parent *ping)
+{
+	tell_parent(IPC_PONG, ping->value);
+}
+
 int
 child_reload(const struct child_role *role, struct config *config, int fd)
 {

@@ -39,6 +39,8 @@ bool child_begin(const struct child_role *role);
 /* KMS_OK; else the log and kmsd were told. config is filled first, then arg is handed on. */
 int child_start(const struct child_role *role, struct config *config, void *arg, uint32_t *layers);
 void child_ready(uint32_t layers);
+/* IPC_PING: this process still serves. */
+void child_pong(const struct ipc_parent *ping);
 /*
  * IPC_RELOAD: what needs no restart is taken over, the level of the log among it. Anything but
  * KMS_OK: it was not kmsd's to send; the log was told, and nothing has changed.

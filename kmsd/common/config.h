@@ -67,6 +67,7 @@ struct config {
 	char control_group[33]; /* empty: root and the daemon's own uid only */
 	/* where kmsd-front and kmsd-activate are; default from configure */
 	char libexec_directory[256];
+	unsigned ping_interval; /* seconds, default 5; 0: never */
 	/* [keys]; each empty: none */
 	char passphrase_credential[65]; /* name below $CREDENTIALS_DIRECTORY */
 	char passphrase_file[256];

@@ -49,6 +49,8 @@ static const struct config_key keys[] = {
 	    "group whose members may use kmsctl; empty: only root and the daemon's own user" },
 	{ "kms", "libexec_directory", KEY_DIRECTORY, AT(libexec_directory), 1, 255, KMS_LIBEXECDIR, RESTART, KMSD,
 	    "where kmsd-front and kmsd-activate are installed" },
+	{ "kms", "ping_interval", KEY_SECONDS, AT(ping_interval), 0, 3600, "5", RELOAD, KMSD,
+	    "how often kmsd asks each process whether it still serves; 0: never" },
 	{ "keys", "passphrase_credential", KEY_CREDENTIAL, AT(passphrase_credential), 0, 64, "", RESTART, KMSD,
 	    "systemd credential that holds the passphrase of the host's keys; empty: none" },
 	{ "keys", "passphrase_file", KEY_FILE, AT(passphrase_file), 0, 255, "", RESTART, KMSD,

@@ -123,6 +123,8 @@ on_message(struct server *s, const struct ipc_parent *m)
 		reload(s, m->fd);
 	else if (m->verb == IPC_UPSTREAMS && m->fd != -1)
 		relay_hosts_changed(&s->front, m->fd);
+	else if (m->verb == IPC_PING)
+		child_pong(m);
 	else if (m->verb == IPC_STOP)
 		begin_stop(s);
 	if (m->fd != -1)

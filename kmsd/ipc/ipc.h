@@ -145,10 +145,12 @@ enum ipc_parent_verb {
 	IPC_SECRET = 9,
 	/* fd: ipc_upstreams (front): at the start and whenever they change */
 	IPC_UPSTREAMS = 10,
+	IPC_PING = 11, /* value: a number; a child that serves answers with IPC_PONG */
 	/* child -> kmsd */
 	IPC_CHILD_READY = 16,  /* value: confinement layers in force */
 	IPC_CHILD_FAILED = 17, /* value: status; kmsd logs and decides */
 	IPC_RESOLVED = 18,     /* fd: ipc_upstreams (kmsd-resolve, its only message) */
+	IPC_PONG = 19,         /* value: the number of the ping; once for each */
 };
 enum ipc_secret {
 	IPC_SECRET_PASSPHRASE = 0, /* first line */

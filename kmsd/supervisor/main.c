@@ -21,6 +21,7 @@
 #include "kmsd/supervisor/inherit.h"
 #include "kmsd/supervisor/listen.h"
 #include "kmsd/supervisor/notify.h"
+#include "kmsd/supervisor/ping.h"
 #include "kmsd/supervisor/reap.h"
 #include "kmsd/supervisor/reload.h"
 #include "kmsd/supervisor/resolve.h"
@@ -234,6 +235,8 @@ next_wake(const struct supervisor *s)
 		if (c->restart_at != 0 && c->pid == 0 && c->restart_at < next)
 			next = c->restart_at;
 	}
+	if (ping_due(s) < next)
+		next = ping_due(s);
 	if (s->resolver.deadline != 0 && s->resolver.deadline < next)
 		next = s->resolver.deadline;
 	if (s->resolve_at != 0 && s->resolve_at < next)
@@ -292,6 +295,7 @@ wait_once(struct supervisor *s)
 	if (p[0].revents != 0)
 		signals_read(s);
 	child_deadlines(s);
+	ping_children(s);
 	sign_of_life(s);
 	resolve_due(s);
 	look_at_listeners(s);

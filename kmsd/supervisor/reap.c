@@ -17,6 +17,7 @@
 #include "kmsd/supervisor/directories.h"
 #include "kmsd/supervisor/listen.h"
 #include "kmsd/supervisor/notify.h"
+#include "kmsd/supervisor/ping.h"
 #include "kmsd/supervisor/resolve.h"
 #include "kmsd/supervisor/spawn.h"
 #include "kmsd/supervisor/stop.h"
@@ -26,16 +27,6 @@
 #define BACKOFF_MAX 5000
 #define CLOSE_WAIT 1000 /* ms for a child that closed its channel to end */
 #define STEADY 60000    /* ms: after serving this long, the count of failures begins again */
-
-/* "kmsd-front 2" or "kmsd-activate". */
-static void
-child_name(const struct child *c, char out[32])
-{
-	if (c->index < 0)
-		snprintf(out, 32, "%s", c->program);
-	else
-		snprintf(out, 32, "%s %d", c->program, c->index);
-}
 
 static bool
 stopping(const struct supervisor *s)
@@ -94,6 +85,7 @@ child_ready(struct supervisor *s, struct child *c, uint32_t layers)
 	    names[0] ? names : "none");
 	c->state = CHILD_READY;
 	c->ready_at = clock_ms();
+	ping_begin(c);
 	if (stopping(s))
 		return;
 	c->deadline = 0;
@@ -117,8 +109,8 @@ child_failed(struct supervisor *s, struct child *c, uint32_t status)
 }
 
 /*
- * One message from a child. A child that serves sends nothing more: otherwise a front that an
- * attacker controls could report a failure that ends everything.
+ * One message from a child. A child that serves answers pings and sends nothing more: otherwise a
+ * front that an attacker controls could report a failure that ends everything.
  */
 static int
 heard(struct supervisor *s, struct child *c, const struct ipc_parent *m)
@@ -133,6 +125,8 @@ heard(struct supervisor *s, struct child *c, const struct ipc_parent *m)
 		child_failed(s, c, m->value);
 		return KMS_OK;
 	}
+	if (m->fd < 0 && c->state == CHILD_READY && m->verb == IPC_PONG && ping_answered(c, m))
+		return KMS_OK;
 	child_name(c, name);
 	log_event(LOG_ERR, "child-protocol", "%s sent verb %u, which is not allowed now: killed",
 	    name, m->verb);

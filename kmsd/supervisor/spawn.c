@@ -98,6 +98,15 @@ parent_channel(int pair[2])
 	return fcntl(pair[0], F_SETFL, O_NONBLOCK) == 0 ? KMS_OK : KMS_E_IO;
 }
 
+void
+child_name(const struct child *c, char out[32])
+{
+	if (c->index < 0)
+		snprintf(out, 32, "%s", c->program);
+	else
+		snprintf(out, 32, "%s %d", c->program, c->index);
+}
+
 int
 spawn_child(struct supervisor *s, struct child *c)
 {
@@ -129,11 +138,17 @@ spawn_child(struct supervisor *s, struct child *c)
 int
 child_send(struct child *c, uint8_t verb, uint8_t index, int fd)
 {
-	struct ipc_parent m = { .verb = verb, .index = index, .fd = fd };
+	const struct ipc_parent m = { .verb = verb, .index = index, .fd = fd };
 
+	return child_tell(c, &m);
+}
+
+int
+child_tell(struct child *c, const struct ipc_parent *m)
+{
 	if (c->sock == -1)
 		return KMS_E_PEER;
-	if (ipc_parent_send(c->sock, &m) == KMS_OK)
+	if (ipc_parent_send(c->sock, m) == KMS_OK)
 		return KMS_OK;
 	if (errno == EAGAIN || errno == EWOULDBLOCK) {
 		log_event(LOG_ERR, "child-hung",

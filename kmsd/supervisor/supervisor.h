@@ -35,6 +35,11 @@ struct child {
 	int64_t restart_at; /* ms, 0: no restart due */
 	int64_t ready_at;   /* ms */
 	unsigned failures;  /* deaths in a row, for the back-off */
+	/* ping.h */
+	uint32_t ping;       /* number of the last one */
+	bool ping_waits;     /* it has no answer yet */
+	unsigned unanswered; /* intervals since then */
+	int64_t pinged_at;   /* ms: the beginning of this interval */
 };
 
 enum phase {

@@ -140,6 +140,19 @@ subtest '[limits]' => sub {
     reload($a, $ini);
 };
 
+subtest '[kms] ping_interval' => sub {
+    reload($a, with($ini, '[kms] ping_interval', 3600));
+    my ($front) = @{ $a->children->{'kmsd-front'} };
+    my $said = reload($a, with($ini, '[kms] ping_interval', 1));
+    unlike($said, qr/config-restart-needed/, 'no restart is needed');
+    kill 'STOP', $front;
+    wait_for($PATIENCE, sub { $a->log =~ /child-hung: kmsd-front 0, process $front, .* for 3 s/ }, 'a stopped front is noticed');
+    wait_for($PATIENCE, sub { my @f = @{ $a->children->{'kmsd-front'} }; @f == 1 && $f[0] != $front }, 'another one');
+    pass('an hour before it was');
+    $tried{'[kms] ping_interval'} = 1;
+    reload($a, $ini);
+};
+
 subtest '[log] level' => sub {
     my $before = count($a, 'activate-reloaded');
     spew($a->ini, with($ini, '[log] level', 'error'));

@@ -151,6 +151,8 @@ begin(struct child *c)
 	say(IPC_CHILD_READY, 0x21);
 	if (is(c, "die-always"))
 		exit(7);
+	if (is(c, "early-pong"))
+		say(IPC_PONG, 0);
 	if (is(c, "late-failure"))
 		say(IPC_CHILD_FAILED, KMS_E_SANDBOX);
 	if (is(c, "sigsys"))
@@ -195,6 +197,12 @@ parent_says(struct child *c)
 		return;
 	case IPC_START:
 		begin(c);
+		break;
+	case IPC_PING:
+		if (is(c, "false-pong"))
+			m.value++;
+		if (!is(c, "silent"))
+			say(IPC_PONG, m.value);
 		break;
 	case IPC_STOP:
 		note(c, "stop");

@@ -240,6 +240,35 @@ SKIP: {
 	ok(log_has($k, qr/kmsd-ready.*child-protocol: kmsd-front 0 sent verb 17, .*front-died.*child-ready: kmsd-front 0/s), 'a front that serves cannot end everything by claiming a failure');
 	is(stop($k), 0, 'stops');
 }
+{
+	my $k = start(prepare(front => 'early-pong', ini => { fronts => 1 }));
+	ok(log_has($k, qr/child-protocol: kmsd-front 0 sent verb 19/), 'a front that answers a ping that nobody sent is killed');
+	is(stop($k), 0, 'stops');
+}
+{
+	my $k = start(prepare(front => 'false-pong', ini => { fronts => 1, kms => "ping_interval = 1\n" }));
+	ok(log_has($k, qr/kmsd-ready.*child-protocol: kmsd-front 0 sent verb 19/s), 'and one that answers another ping than the last');
+	is(stop($k), 0, 'stops');
+}
+{
+	my $k = start(prepare(front => 'silent', ini => { fronts => 1, kms => "ping_interval = 1\n" }));
+	ok(log_has($k, qr/child-hung: kmsd-front 0, process \d+, is alive and has not answered for 3 s: killed.*front-died: kmsd-front 0: signal 9.*child-ready: kmsd-front 0/s),
+	    'a front that does not answer pings is killed, and another one is started');
+	is(stop($k), 0, 'stops');
+}
+{
+	my $k = start(prepare(activate => 'silent', ini => { kms => "ping_interval = 1\n" }));
+	is(ended($k), 4, 'an activation process that does not answer pings: exit code 4');
+	like(slurp($k->{log}), qr/child-hung: kmsd-activate, .* for 12 s: killed.*activate-died/s, 'after more time than a front has, and the log says so');
+}
+{
+	my $k = start(prepare(ini => { kms => "ping_interval = 1\n" }));
+	ready($k);
+	my $before = front_pids($k, 2);
+	sleep 5;
+	is_deeply(front_pids($k, 2), $before, 'those that answer go on');
+	is(stop($k), 0, 'stops');
+}
 
 # --- starting that fails ---
 {
