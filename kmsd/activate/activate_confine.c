@@ -27,7 +27,7 @@ static const char *const allowed[] = {
 	"statx", "fstatfs", "fsync", "fdatasync", "pread64", "pwrite64", "pwritev", "preadv",
 	"lseek", "fallocate", "ftruncate", "flock", "msync", "sync_file_range",
 	/* who we are (control's authorisation); the first steps of the ledger's writer thread */
-	"rseq", "set_robust_list", "setpriority", "getuid", "geteuid", "getgid", "getegid", NULL
+	"rseq", "set_robust_list", "setpriority@own", "getuid", "geteuid", "getgid", "getegid", NULL
 };
 
 /*

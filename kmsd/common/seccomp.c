@@ -12,6 +12,7 @@
 #include <seccomp.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -80,6 +81,7 @@ static const struct special specials[] = {
 	OPTION("getsockopt", SOL_SOCKET, SO_ERROR),
 	OPTION("getsockopt", SOL_SOCKET, SO_PEERCRED),
 	OPTION("getsockopt", SOL_SOCKET, SO_PEERGROUPS),
+	{ "setpriority@own", "setpriority", { IS(0, PRIO_PROCESS), IS(1, 0) } },
 	{ "clone@thread", "clone", { BITS(0, CLONE_THREAD, CLONE_THREAD) } },
 	/* No new executable memory. */
 	{ "mmap@data", "mmap", { CLEAR(2, PROT_EXEC) } },

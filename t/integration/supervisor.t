@@ -269,6 +269,14 @@ SKIP: {
 	is_deeply(front_pids($k, 2), $before, 'those that answer go on');
 	is(stop($k), 0, 'stops');
 }
+{
+	my $k = prepare(ini => { fronts => 1, rest => "[relay]\nupstream = kms.example.test:1700\n" });
+	copy($standin, "$k->{dir}/lib/kmsd-resolve") && chmod 0755, "$k->{dir}/lib/kmsd-resolve" or die $!;
+	start($k);
+	ok(log_has($k, qr/relay-resolved: 1 addresses/), 'of what kmsd-resolve says, kmsd takes what has the port of the ini file');
+	like(slurp($k->{log}), qr/relay-resolve: kms\.example\.test port $_: \[relay\] names no such port; it is left out/, "not port $_") for 25, 1688;
+	is(stop($k), 0, 'stops');
+}
 
 # --- starting that fails ---
 {

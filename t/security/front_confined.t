@@ -34,6 +34,9 @@ my $victim = fork // die $!;
 if ($victim == 0) {
 	$SIG{TERM} = 'DEFAULT';
 	close $listener;
+	# The user of the fronts: it is not the user that protects it, as with a front's sibling.
+	my ($uid, $gid) = (getpwnam 'nobody')[2, 3];
+	if ($root) { $) = $( = $gid; $< = $> = $uid }
 	sleep 600;
 	require POSIX;
 	POSIX::_exit(0);
@@ -77,6 +80,21 @@ my @table = (
 	['own a socket in the name of another process', 'set-owner', $victim, 'killed'],
 	['have the kernel signal', 'set-signal', '', 'killed'],
 	['set another option of a socket', 'socket-option', '', 'killed'],
+	['connect outward with sendmmsg', 'fast-open-messages', $listener->sockport, 'killed'],
+	['have the first write connect', 'fast-open-option', '', 'killed'],
+	['read an option of a socket', 'read-option', '', 'killed'],
+	['own a socket in the name of a thread', 'set-owner-thread', $victim, 'killed'],
+	['own a socket by ioctl', 'set-owner-ioctl', $victim, 'killed'],
+	['the same by its other name', 'set-group-ioctl', $victim, 'killed'],
+	['have the kernel signal by ioctl', 'set-signal-ioctl', '', 'killed'],
+	['choose which signal', 'choose-signal', '', 'killed'],
+	['queue a signal', 'queue-signal', $victim, 'killed'],
+	['open another process', 'open-process', $victim, 'killed'],
+	['read the memory of another process', 'read-memory', $victim, 'killed'],
+	['read about another process', 'read', "/proc/$victim/status", 'refused'],
+	['slow another process down', 'priority', $victim, 'killed'],
+	['make a UDP socket', 'socket-udp', '', 'refused'],
+	['make a netlink socket', 'socket-netlink', '', 'refused'],
 );
 push @table, ['become root again', 'root', '', 'killed'] if $root;
 
@@ -114,7 +132,12 @@ for my $row (
 	['open a file', 'open', "$dir/readable", 'refused', 'refused'],
 	['make a multipath socket', 'multipath', '', 'refused', 'killed'],
 	['connect outward from a listening socket', 'fast-open', $listener->sockport, 'killed', 'killed'],
+	['connect outward with sendmmsg', 'fast-open-messages', $listener->sockport, 'killed', 'killed'],
+	['have the first write connect', 'fast-open-option', '', 'killed', 'killed'],
+	['own a socket in the name of another process', 'set-owner', $victim, 'killed', 'killed'],
+	['have the kernel signal', 'set-signal', '', 'killed', 'killed'],
 	['set another option of a socket', 'socket-option', '', 'killed', 'killed'],
+	['read an option of a socket', 'read-option', '', 'killed', 'killed'],
 	['start another program', 'exec', '', 'killed', 'killed'],
 	['bind a socket that was there', 'bind', '', 'killed', 'killed'],
 ) {

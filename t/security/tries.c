@@ -8,16 +8,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -254,6 +258,22 @@ try_fast_open_message(const char *arg, const struct found *have)
 		   : -1;
 }
 
+static int
+try_fast_open_messages(const char *arg, const struct found *have)
+{
+	struct sockaddr_in to = loopback(arg);
+	char byte = 0;
+	struct iovec part = { &byte, 1 };
+	struct mmsghdr m = { .msg_hdr = { .msg_name = &to,
+				 .msg_namelen = sizeof(to),
+				 .msg_iov = &part,
+				 .msg_iovlen = 1 } };
+
+	return sendmmsg(have->inet, &m, 1, MSG_FASTOPEN | MSG_NOSIGNAL) == 1 || errno == EINPROGRESS
+		   ? 0
+		   : -1;
+}
+
 /* Multipath TCP, which Landlock's ports do not hold. */
 static int
 try_multipath(const char *arg, const struct found *have)
@@ -275,6 +295,45 @@ try_set_owner(const char *arg, const struct found *have)
 }
 
 static int
+try_set_owner_thread(const char *arg, const struct found *have)
+{
+	struct f_owner_ex owner = { F_OWNER_TID, atoi(arg) };
+
+	return fcntl(have->inet, F_SETOWN_EX, &owner);
+}
+
+/* The same through ioctl(2), which has its own names for them. */
+static int
+try_set_owner_ioctl(const char *arg, const struct found *have)
+{
+	int pid = atoi(arg);
+
+	return ioctl(have->inet, FIOSETOWN, &pid);
+}
+
+static int
+try_set_group_ioctl(const char *arg, const struct found *have)
+{
+	int pid = atoi(arg);
+
+	return ioctl(have->inet, SIOCSPGRP, &pid);
+}
+
+static int
+try_set_signal_ioctl(const char *arg, const struct found *have)
+{
+	int on = 1;
+
+	return ioctl(have->inet, FIOASYNC, &on);
+}
+
+static int
+try_choose_signal(const char *arg, const struct found *have)
+{
+	return fcntl(have->inet, F_SETSIG, SIGKILL);
+}
+
+static int
 try_set_signal(const char *arg, const struct found *have)
 {
 	return fcntl(have->inet, F_SETFL, O_ASYNC);
@@ -286,6 +345,54 @@ try_socket_option(const char *arg, const struct found *have)
 	int on = 1;
 
 	return setsockopt(have->inet, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+}
+
+/* Any name that is not listed would do. */
+static int
+try_read_option(const char *arg, const struct found *have)
+{
+	int value = 0;
+	socklen_t len = sizeof(value);
+
+	return getsockopt(have->inet, SOL_SOCKET, SO_TYPE, &value, &len);
+}
+
+/* Connects with the first write, as MSG_FASTOPEN does. */
+static int
+try_fast_open_option(const char *arg, const struct found *have)
+{
+	int on = 1;
+
+	return setsockopt(have->inet, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &on, sizeof(on));
+}
+
+/* -- another process, by other names -- */
+
+static int
+try_queue_signal(const char *arg, const struct found *have)
+{
+	return sigqueue(atoi(arg), 0, (union sigval){ 0 });
+}
+
+static int
+try_open_process(const char *arg, const struct found *have)
+{
+	return (int)syscall(SYS_pidfd_open, atoi(arg), 0);
+}
+
+static int
+try_read_memory(const char *arg, const struct found *have)
+{
+	char byte;
+	struct iovec here = { &byte, 1 }, there = { &byte, 0 };
+
+	return (int)process_vm_readv(atoi(arg), &here, 1, &there, 1, 0);
+}
+
+static int
+try_priority(const char *arg, const struct found *have)
+{
+	return setpriority(PRIO_PROCESS, (id_t)atoi(arg), 19);
 }
 
 static int
@@ -305,11 +412,23 @@ static const struct {
 	{ "shut-listener", try_shut_listener },
 	{ "fast-open", try_fast_open },
 	{ "fast-open-message", try_fast_open_message },
+	{ "fast-open-messages", try_fast_open_messages },
+	{ "fast-open-option", try_fast_open_option },
 	{ "multipath", try_multipath },
 	{ "tgkill", try_tgkill },
 	{ "set-owner", try_set_owner },
+	{ "set-owner-thread", try_set_owner_thread },
+	{ "set-owner-ioctl", try_set_owner_ioctl },
+	{ "set-group-ioctl", try_set_group_ioctl },
 	{ "set-signal", try_set_signal },
+	{ "set-signal-ioctl", try_set_signal_ioctl },
+	{ "choose-signal", try_choose_signal },
+	{ "queue-signal", try_queue_signal },
+	{ "open-process", try_open_process },
+	{ "read-memory", try_read_memory },
+	{ "priority", try_priority },
 	{ "socket-option", try_socket_option },
+	{ "read-option", try_read_option },
 	{ "open", try_open },
 	{ "create", try_create },
 	{ "write", try_write },
