@@ -75,6 +75,13 @@ int confine_rlimits(const struct confine_rlimits *l);
  */
 extern const char *const confine_base_calls[];
 int confine_seccomp(const char *const *allow, const char *const *deny_errno);
+/*
+ * The same for a process that starts others, which inherit the list: it has to hold what they need
+ * before and after they apply their own. A call that is not in it gets EPERM and nothing more,
+ * since libraries that these processes load (name services) try what we cannot list; what ends a
+ * process is in its own list.
+ */
+int confine_seccomp_around(const char *const *allow);
 
 /*
  * Which of wanted may be missing: as a plain user UID, CHROOT and NETNS always may; others only

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <linux/sched.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -47,6 +48,10 @@ struct special {
 		}                                                                                  \
 	}
 
+#define NAMESPACES                                                                                 \
+	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |             \
+	    CLONE_NEWPID | CLONE_NEWNET)
+
 static const struct special specials[] = {
 	{ "socket@unix", "socket", { IS(0, AF_UNIX) } },
 	/*
@@ -81,6 +86,13 @@ static const struct special specials[] = {
 	OPTION("getsockopt", SOL_SOCKET, SO_ERROR),
 	OPTION("getsockopt", SOL_SOCKET, SO_PEERCRED),
 	OPTION("getsockopt", SOL_SOCKET, SO_PEERGROUPS),
+	/* What starts a process or a thread, in the namespaces that are there. */
+	{ "clone@here", "clone", { CLEAR(0, NAMESPACES) } },
+	{ "sendto@plain", "sendto", { CLEAR(3, MSG_FASTOPEN) } },
+	/* Which addresses this machine has: getifaddrs(3) */
+	{ "socket@route", "socket",
+	    { IS(0, AF_NETLINK), ARG(1, MASKED_EQ, 0xf, SOCK_RAW), IS(2, NETLINK_ROUTE) } },
+	OPTION("setsockopt", SOL_SOCKET, SO_SNDBUF),
 	{ "setpriority@own", "setpriority", { IS(0, PRIO_PROCESS), IS(1, 0) } },
 	{ "clone@thread", "clone", { BITS(0, CLONE_THREAD, CLONE_THREAD) } },
 	/* No new executable memory. */
@@ -228,7 +240,7 @@ allow_special(scmp_filter_ctx ctx, const char *name)
 		errno = EINVAL;
 		return KMS_E_SANDBOX;
 	}
-	if (rc == KMS_OK && strcmp(name, "clone@thread") == 0) {
+	if (rc == KMS_OK && strncmp(name, "clone@", 6) == 0) {
 		rc = add(ctx, SCMP_ACT_ERRNO(ENOSYS), "clone3", NULL, 0);
 		if (rc == KMS_OK)
 			rc = allow_list(ctx, thread_calls);
@@ -280,14 +292,15 @@ deny_list(scmp_filter_ctx ctx, const char *const *allow, const char *const *deny
 	return rc;
 }
 
-int
-confine_seccomp(const char *const *allow, const char *const *deny_errno)
+/* Both lists, and what becomes of a call that is in neither. */
+static int
+load(uint32_t otherwise, const char *const *allow, const char *const *deny_errno,
+    const char *const *deny_more)
 {
-	static const char *const none[] = { NULL };
 	scmp_filter_ctx ctx;
 	int rc = KMS_E_SANDBOX, e;
 
-	ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	ctx = seccomp_init(otherwise);
 	if (ctx == NULL)
 		return KMS_E_SANDBOX;
 	/*
@@ -306,9 +319,9 @@ confine_seccomp(const char *const *allow, const char *const *deny_errno)
 	if (rc == KMS_OK)
 		rc = allow_list(ctx, allow);
 	if (rc == KMS_OK)
-		rc = deny_list(ctx, allow, deny_errno ? deny_errno : none);
+		rc = deny_list(ctx, allow, deny_errno);
 	if (rc == KMS_OK)
-		rc = deny_list(ctx, allow, sanitizer_denied);
+		rc = deny_list(ctx, allow, deny_more);
 	if (rc == KMS_OK && (e = seccomp_load(ctx)) != 0) {
 		errno = -e;
 		rc = KMS_E_SANDBOX;
@@ -316,4 +329,18 @@ confine_seccomp(const char *const *allow, const char *const *deny_errno)
 done:
 	seccomp_release(ctx);
 	return rc;
+}
+
+static const char *const none[] = { NULL };
+
+int
+confine_seccomp(const char *const *allow, const char *const *deny_errno)
+{
+	return load(SCMP_ACT_KILL_PROCESS, allow, deny_errno ? deny_errno : none, sanitizer_denied);
+}
+
+int
+confine_seccomp_around(const char *const *allow)
+{
+	return load(SCMP_ACT_ERRNO(EPERM), allow, none, none);
 }

@@ -21,6 +21,7 @@
 #include "kmsd/supervisor/resolve.h"
 #include "kmsd/supervisor/spawn.h"
 #include "kmsd/supervisor/stop.h"
+#include "kmsd/supervisor/supervisor_confine.h"
 #include "libkms/kms_error.h"
 
 #define BACKOFF_FIRST 100 /* ms, after the restart that is immediate */
@@ -64,6 +65,10 @@ start_fronts(struct supervisor *s)
 
 	if (listen_begin(s) != KMS_OK) {
 		stop_begin(s, "no address to listen on", EXIT_START);
+		return;
+	}
+	if (supervisor_confine(s) != KMS_OK) {
+		stop_begin(s, "kmsd cannot be confined as the ini file demands", EXIT_START);
 		return;
 	}
 	s->phase = PHASE_SERVING;

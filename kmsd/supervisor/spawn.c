@@ -220,10 +220,12 @@ connect_front(struct supervisor *s, struct child *c)
 		log_event(LOG_ERR, "start-failed", "socketpair: %s", strerror(errno));
 		return KMS_E_IO;
 	}
-	/* A whole batch of replies in one write; what the system grants will do. */
+	/*
+	 * A whole batch of replies in one write; what the system grants will do
+	 * (net.core.wmem_max), since going beyond it takes CAP_NET_ADMIN.
+	 */
 	for (i = 0; i < 2; i++)
-		if (setsockopt(pair[i], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) == -1)
-			setsockopt(pair[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+		setsockopt(pair[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	if (child_send(&s->activate, IPC_CHANNEL, (uint8_t)c->index, pair[0]) == KMS_OK)
 		child_send(c, IPC_CHANNEL, (uint8_t)c->index, pair[1]);
 	close(pair[0]);

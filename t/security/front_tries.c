@@ -1,5 +1,5 @@
 /*
- * front_tries.c - stands where a stranger's code would stand: applies the real confinement of
+ * front_tries.c - does what a stranger's code would do: applies the real confinement of
  * kmsd-front to itself, then tries one thing (tries.h).
  */
 #include <stdio.h>
