@@ -10,11 +10,11 @@
 #include "kmsctl/firewall/ruleset.h"
 
 #include <netinet/in.h>
-#include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "kmsd/common/front_user.h"
 #include "kmsd/common/relay_config.h"
 
 /*
@@ -89,15 +89,43 @@ write_guard(FILE *f, const struct config *c)
 	fputs("    }\n", f);
 }
 
-/* A user that does not exist runs nothing. */
+/* The users of the fronts, each once; their number. A user that does not exist runs nothing. */
+static unsigned
+front_users(const struct config *c, unsigned users[CONFIG_FRONTS])
+{
+	unsigned count = 0, uid, gid, i;
+
+	for (unsigned index = 0; index < c->fronts; index++) {
+		if (!front_user(c, index, &uid, &gid))
+			continue;
+		for (i = 0; i < count && users[i] != uid; i++)
+			;
+		if (i == count)
+			users[count++] = uid;
+	}
+	return count;
+}
+
+static void
+write_users(FILE *f, const unsigned *users, unsigned count)
+{
+	if (count == 1) {
+		fprintf(f, "%u", users[0]);
+		return;
+	}
+	for (unsigned i = 0; i < count; i++)
+		fprintf(f, "%s %u", i > 0 ? "," : "{", users[i]);
+	fputs(" }", f);
+}
+
 static void
 write_output(FILE *f, const struct config *c)
 {
-	struct passwd *pw = relay_configured(c) ? getpwnam(c->front_user) : NULL;
+	unsigned users[CONFIG_FRONTS], user_count = relay_configured(c) ? front_users(c, users) : 0;
 	uint16_t ports[RELAY_PORTS + 1];
 	unsigned count, i;
 
-	if (pw == NULL)
+	if (user_count == 0)
 		return;
 	count = relay_ports(c, ports);
 	/*
@@ -106,10 +134,12 @@ write_output(FILE *f, const struct config *c)
 	 */
 	if (relay_has_names(c))
 		ports[count++] = relay_nameserver_port(c);
-	fprintf(f,
+	fputs(
 	    "    chain output {\n        type filter hook output priority filter; policy accept;\n"
-	    "        meta skuid %u " SYN " tcp dport != {",
-	    (unsigned)pw->pw_uid);
+	    "        meta skuid ",
+	    f);
+	write_users(f, users, user_count);
+	fputs(" " SYN " tcp dport != {", f);
 	for (i = 0; i < count; i++)
 		fprintf(f, "%s %u", i > 0 ? "," : "", ports[i]);
 	fputs(" } counter drop\n    }\n", f);

@@ -5,13 +5,13 @@
 #include "kmsd/front/front_confine.h"
 
 #include <errno.h>
-#include <pwd.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "kmsd/common/config.h"
+#include "kmsd/common/front_user.h"
 #include "kmsd/common/log.h"
 #include "kmsd/common/relay_config.h"
 #include "libkms/kms_error.h"
@@ -35,21 +35,6 @@ static const char *const allowed_relaying[] = { "socket@tcp", "connect", "setsoc
 
 /* Asked by libc in passing (syslog(3) reconnecting, time zones): refused, not fatal. */
 static const char *const refused[] = { "open", "openat", "socket", "connect", NULL };
-
-struct user {
-	bool known;
-	unsigned uid, gid;
-};
-
-static struct user
-find_user(const char *name)
-{
-	struct passwd *pw = getpwnam(name);
-
-	if (pw == NULL)
-		return (struct user){ 0 };
-	return (struct user){ true, pw->pw_uid, pw->pw_gid };
-}
 
 /* An empty directory of root's own beneath the runtime directory. */
 static int
@@ -105,7 +90,7 @@ seccomp(bool relaying)
 }
 
 uint32_t
-front_confine(const struct config *c, uint64_t files)
+front_confine(const struct config *c, unsigned index, uint64_t files)
 {
 	const struct confine_rlimits limits = {
 		.files = files,
@@ -115,12 +100,13 @@ front_confine(const struct config *c, uint64_t files)
 	uint32_t in_force = layer(confine_no_core(), CONFINE_NO_CORE);
 
 	if (geteuid() == 0) {
+		unsigned uid, gid;
 		/* before chroot: the name is looked up in files */
-		struct user user = find_user(c->front_user);
+		bool known = front_user(c, index, &uid, &gid);
 
 		in_force |= layer(enter_empty_root(c->runtime_directory), CONFINE_CHROOT);
-		if (user.known && user.uid != 0)
-			in_force |= layer(confine_user_ids(user.uid, user.gid), CONFINE_UID);
+		if (known)
+			in_force |= layer(confine_user_ids(uid, gid), CONFINE_UID);
 	}
 	in_force |= layer(confine_no_new_privs(), CONFINE_NO_NEW_PRIVS);
 	in_force |= layer(landlock(c), CONFINE_LANDLOCK);

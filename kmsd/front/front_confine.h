@@ -14,7 +14,10 @@ struct config;
 	(CONFINE_NO_NEW_PRIVS | CONFINE_UID | CONFINE_CHROOT | CONFINE_LANDLOCK |                  \
 	    CONFINE_SECCOMP | CONFINE_RLIMITS | CONFINE_NO_CORE)
 
-/* Apply every layer that can be had; files is RLIMIT_NOFILE. Returns those in force. */
-uint32_t front_confine(const struct config *c, uint64_t files);
+/*
+ * Apply every layer that can be had; index: which front this is, files: RLIMIT_NOFILE. Returns
+ * those in force.
+ */
+uint32_t front_confine(const struct config *c, unsigned index, uint64_t files);
 
 #endif

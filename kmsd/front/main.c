@@ -30,6 +30,7 @@ struct server {
 	struct event parent, tick, linger, late;
 	unsigned ticks;
 	bool too_late;
+	unsigned index;             /* which front this is */
 	int channel;                /* to kmsd-activate, until the front has it: -1 */
 	struct ipc_upstreams hosts; /* as kmsd knew them before the start */
 	int room; /* kept free for what kmsd sends: clients may have all other descriptors */
@@ -63,6 +64,7 @@ take_message(void *arg, const struct ipc_parent *m)
 		return listeners_add(&s->front, m->fd);
 	if (m->verb == IPC_CHANNEL && s->channel == -1) {
 		s->channel = m->fd;
+		s->index = m->index;
 		return KMS_OK;
 	}
 	if (m->verb != IPC_UPSTREAMS)
@@ -227,7 +229,7 @@ confine(void *arg, uint32_t *layers)
 	    (rc = listeners_prepare(f, IPC_PARENT_FD)) != KMS_OK)
 		return rc;
 	s->room = fcntl(IPC_PARENT_FD, F_DUPFD_CLOEXEC, 0);
-	*layers = front_confine(&s->config, file_limit(f, &s->config));
+	*layers = front_confine(&s->config, s->index, file_limit(f, &s->config));
 	return KMS_OK;
 }
 

@@ -5,12 +5,12 @@
  */
 #include "kmsd/resolve/resolve_confine.h"
 
-#include <pwd.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <unistd.h>
 
 #include "kmsd/common/config.h"
+#include "kmsd/common/front_user.h"
 #include "kmsd/common/relay_config.h"
 #include "kmsd/ipc/ipc.h"
 #include "libkms/kms_error.h"
@@ -49,13 +49,11 @@ layer(int status, uint32_t bit)
 }
 
 static int
-front_user(const struct config *c)
+become_user(const struct config *c)
 {
-	struct passwd *pw = getpwnam(c->front_user);
+	unsigned uid, gid;
 
-	if (pw == NULL || pw->pw_uid == 0)
-		return KMS_E_SANDBOX;
-	return confine_user_ids(pw->pw_uid, pw->pw_gid);
+	return front_user(c, 0, &uid, &gid) ? confine_user_ids(uid, gid) : KMS_E_SANDBOX;
 }
 
 /*
@@ -82,7 +80,7 @@ resolve_confine(const struct config *c)
 	uint32_t in_force = layer(confine_no_core(), CONFINE_NO_CORE);
 
 	if (geteuid() == 0)
-		in_force |= layer(front_user(c), CONFINE_UID);
+		in_force |= layer(become_user(c), CONFINE_UID);
 	in_force |= layer(confine_no_new_privs(), CONFINE_NO_NEW_PRIVS);
 	in_force |= layer(landlock(c), CONFINE_LANDLOCK);
 	in_force |= layer(confine_rlimits(&limits), CONFINE_RLIMITS);

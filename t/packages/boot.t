@@ -127,7 +127,7 @@ part 'installed with dpkg on the running machine' => sub {
     is($m->show('kmsd', 'StatusText'), 'serving on port 1688', 'kmsd told systemd that it is ready');
     my $pid = main_pid();
     is($m->run('ps', '-o', 'user=,args=', '--pid', $pid, '--ppid', $pid)->{out} =~ s/ +/ /gr,
-        "root /usr/sbin/kmsd -f /etc/kms/kms.ini\n_kms kmsd-activate\n_kmsnet kmsd-front\n_kmsnet kmsd-front\n", 'whose processes they are');
+        "root /usr/sbin/kmsd -f /etc/kms/kms.ini\n_kms kmsd-activate\n_kmsnet kmsd-front\n_kmsnet1 kmsd-front\n", 'whose processes they are');
     confined('installed');
     is($m->systemctl(qw(--failed --plain --no-legend)), '', 'no unit has failed');
     is($m->systemctl('is-system-running'), 'running', 'the machine is not degraded');
