@@ -18,8 +18,8 @@
 static const char *const allowed[] = {
 	/* fronts, kmsctl, kmsd */
 	"accept4", "recvfrom", "sendto@connected", "recvmsg", "sendmsg@connected",
-	"getsockopt@SO_PEERCRED", "getsockopt@SO_PEERGROUPS", "fcntl@flags", "fcntl@copy",
-	"fcntl@lock",
+	"getsockopt@SO_PEERCRED", "getsockopt@SO_PEERGROUPS", "fcntl@flags", "fcntl@wait",
+	"fcntl@copy", "fcntl@lock",
 	/* the event loop */
 	"epoll_wait", "epoll_pwait", "epoll_ctl",
 	/* files below the state directory: Landlock says which */

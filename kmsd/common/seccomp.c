@@ -71,11 +71,16 @@ static const struct special specials[] = {
 	 * of the unit sees a connect. */
 	{ "sendto@connected", "sendto", { CLEAR(3, MSG_FASTOPEN), IS(4, 0) } },
 	{ "sendmsg@connected", "sendmsg", { CLEAR(2, MSG_FASTOPEN) } },
-	/* Neither F_SETOWN nor O_ASYNC: the kernel would signal another process in our name. */
+	/*
+	 * Neither F_SETOWN nor O_ASYNC: the kernel would signal another process in our name. And
+	 * O_NONBLOCK stays: who else has a listening socket would wait in accept(2) for ever.
+	 */
 	{ "fcntl@flags", "fcntl", { IS(1, F_GETFL) } },
-	{ "fcntl@flags", "fcntl", { IS(1, F_SETFL), CLEAR(2, O_ASYNC) } },
+	{ "fcntl@flags", "fcntl", { IS(1, F_SETFL), BITS(2, O_ASYNC | O_NONBLOCK, O_NONBLOCK) } },
 	{ "fcntl@flags", "fcntl", { IS(1, F_GETFD) } },
 	{ "fcntl@flags", "fcntl", { IS(1, F_SETFD) } },
+	/* file_open: a regular file that was opened so that a FIFO would not hold us up */
+	{ "fcntl@wait", "fcntl", { IS(1, F_SETFL), IS(2, 0) } },
 	{ "fcntl@copy", "fcntl", { IS(1, F_DUPFD_CLOEXEC) } },
 	{ "fcntl@seal", "fcntl", { IS(1, F_ADD_SEALS) } },
 	{ "fcntl@lock", "fcntl", { IS(1, F_OFD_SETLK) } },

@@ -7,6 +7,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -211,39 +213,54 @@ listens(int fd)
 }
 
 /*
- * The same socket, so that all who have it are served by it. One that was bound without a port of
- * its own (a service manager may do that) has lost its port, and is bound once more.
+ * The same socket, so that all who have it are served by it. It may be connected to somewhere by
+ * now, which ends here; one that was bound without a port of its own (a service manager may do
+ * that) has lost its port, and is bound once more.
  */
 static bool
 listen_again(const struct supervisor *s, int fd, const uint8_t address[16])
 {
+	static const struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
 	union address a;
 	socklen_t len = socket_address(&a, address, s->port);
 
+	connect(fd, &nowhere, sizeof(nowhere));
 	if (bind(fd, &a.sa, len) == -1 && errno != EINVAL)
 		return false;
 	return listen(fd, BACKLOG) == 0;
 }
 
+/* Fronts that have this socket: one of them has shut it down, and would do so again. */
+static void
+replace_fronts(const struct supervisor *s, int fd, unsigned a)
+{
+	for (unsigned f = 0; f < s->config.fronts; f++)
+		if (s->listeners[f][a] == fd && s->fronts[f].pid > 0)
+			kill(s->fronts[f].pid, SIGKILL);
+}
+
+static void
+mend(const struct supervisor *s, unsigned f, unsigned a)
+{
+	int fd = s->listeners[f][a];
+	char text[ADDRESS_TEXT], why[128] = "it listens again, and who has it is replaced";
+
+	replace_fronts(s, fd, a);
+	if (!listen_again(s, fd, s->listener_addresses[a]))
+		snprintf(why, sizeof(why), "and it cannot listen again: %s; restart kmsd",
+		    strerror(errno));
+	log_event(LOG_CRIT, "listener-shut",
+	    "%s port %u: a process shut the listening socket of kmsd-front %u down; %s",
+	    address_text(text, s->listener_addresses[a]), s->port, f, why);
+}
+
 void
 listen_check(struct supervisor *s)
 {
-	char text[ADDRESS_TEXT];
-
 	if (s->phase != PHASE_SERVING)
 		return;
 	for (unsigned f = 0; f < s->config.fronts; f++)
-		for (unsigned a = 0; a < s->listener_count; a++) {
-			if (listens(s->listeners[f][a]))
-				continue;
-			if (listen_again(s, s->listeners[f][a], s->listener_addresses[a]))
-				log_event(LOG_CRIT, "listener-shut",
-				    "%s port %u: a process shut the listening socket of kmsd-front %u down; it listens again",
-				    address_text(text, s->listener_addresses[a]), s->port, f);
-			else
-				log_event(LOG_CRIT, "listener-shut",
-				    "%s port %u: a process shut the listening socket of kmsd-front %u down, and it cannot listen again: %s; restart kmsd",
-				    address_text(text, s->listener_addresses[a]), s->port, f,
-				    strerror(errno));
-		}
+		for (unsigned a = 0; a < s->listener_count; a++)
+			if (!listens(s->listeners[f][a]))
+				mend(s, f, a);
 }

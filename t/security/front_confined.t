@@ -73,6 +73,7 @@ my @table = (
 	['signal another process', 'kill', $victim, 'killed'],
 	['make memory that is code', 'code', '', 'killed'],
 	['end a listening socket', 'shut-listener', '', 'killed'],
+	['let others wait for ever at a listening socket', 'block-listener', '', 'killed'],
 	['connect outward from a listening socket', 'fast-open', $listener->sockport, 'killed'],
 	['connect outward with sendmsg', 'fast-open-message', $listener->sockport, 'killed'],
 	['make a multipath socket', 'multipath', '', 'refused'],

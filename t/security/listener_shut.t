@@ -26,6 +26,11 @@ for fd in os.listdir(f"/proc/{pid}/fd"):
     s = socket.socket(fileno=copy)
     try: listens = s.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
     except OSError: continue
+    if listens and len(sys.argv) > 2:
+        # A front of a relay may connect: to nowhere, which ends the listening, and then outward.
+        libc.connect(s.fileno(), bytes(16), 16)
+        s.setblocking(True); s.connect(("127.0.0.1", int(sys.argv[2])))
+        kept = s; done += 1; break
     if listens:
         s.shutdown(socket.SHUT_RD); done += 1; break
 print(done)
@@ -69,6 +74,16 @@ for my $manager (0, 1) {
     ($hostile) = fronts($a);
     is(run([ '/usr/bin/python3', '-c', $shut, $hostile ])->{out}, "1\n", "$name: a front that lives on");
     wait_for(30, sub { my @f = fronts($a); @f == 2 && !grep { $_ == $hostile } @f }, 'it has ended and another one is there');
+    wait_for(30, sub { !grep { !served($port) } 1 .. 10 }, 'all are served');
+    is(scalar(grep { served($port) } 1 .. 40), 40, "$name: 40 of 40 connections are served after it");
+
+    # One that connects it outward and keeps it, as a relaying front may.
+    my $elsewhere = IO::Socket::INET->new(Listen => 5, LocalAddr => '127.0.0.1') or die "socket: $!";
+    ($hostile) = fronts($a);
+    my $times = () = $a->log =~ /listener-shut/g;
+    is(run([ '/usr/bin/python3', '-c', $shut, $hostile, $elsewhere->sockport ])->{out}, "1\n", "$name: a front has connected its listening socket elsewhere");
+    wait_for(30, sub { (() = $a->log =~ /listener-shut: .*listens again/g) > $times }, 'kmsd makes it listen again');
+    wait_for(30, sub { my @f = fronts($a); @f == 2 && !grep { $_ == $hostile } @f }, 'the front is replaced');
     wait_for(30, sub { !grep { !served($port) } 1 .. 10 }, 'all are served');
     is(scalar(grep { served($port) } 1 .. 40), 40, "$name: 40 of 40 connections are served after it");
     is($a->stop, 0, "$name: kmsd stops");

@@ -55,6 +55,7 @@ my @table = (
     [ 'connect outward with sendmmsg', 'fast-open-messages', $other->sockport, 'killed' ],
     [ 'have the first write connect', 'fast-open-option', '', 'killed' ],
     [ 'end a listening socket', 'shut-listener', '', 'killed' ],
+    [ 'let others wait for ever at a listening socket', 'block-listener', '', 'killed' ],
     [ 'read an option of a socket', 'read-option', '', 'killed' ],
     [ 'own a socket in the name of a thread', 'set-owner-thread', $victim, 'killed' ],
     [ 'own a socket by ioctl', 'set-owner-ioctl', $victim, 'refused' ],

@@ -230,6 +230,13 @@ try_shut_listener(const char *arg, const struct found *have)
 	return shutdown(have->listener, SHUT_RD);
 }
 
+/* Who accepts from it, too, waits for ever. */
+static int
+try_block_listener(const char *arg, const struct found *have)
+{
+	return fcntl(have->listener, F_SETFL, 0);
+}
+
 /* A listening socket connects outward, and neither socket(2) nor connect(2) is called. */
 static int
 try_fast_open(const char *arg, const struct found *have)
@@ -452,6 +459,7 @@ static const struct {
 	{ "sendto", try_sendto },
 	{ "datagram", try_datagram },
 	{ "shut-listener", try_shut_listener },
+	{ "block-listener", try_block_listener },
 	{ "fast-open", try_fast_open },
 	{ "fast-open-message", try_fast_open_message },
 	{ "fast-open-messages", try_fast_open_messages },
