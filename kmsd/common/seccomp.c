@@ -12,6 +12,7 @@
 #include <netinet/tcp.h>
 #include <seccomp.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -98,6 +99,8 @@ static const struct special specials[] = {
 	{ "socket@route", "socket",
 	    { IS(0, AF_NETLINK), ARG(1, MASKED_EQ, 0xf, SOCK_RAW), IS(2, NETLINK_ROUTE) } },
 	OPTION("setsockopt", SOL_SOCKET, SO_SNDBUF),
+	/* isatty(3) */
+	{ "ioctl@terminal", "ioctl", { IS(1, TCGETS) } },
 	{ "setpriority@own", "setpriority", { IS(0, PRIO_PROCESS), IS(1, 0) } },
 	{ "clone@thread", "clone", { BITS(0, CLONE_THREAD, CLONE_THREAD) } },
 	/* No new executable memory. */
@@ -111,6 +114,7 @@ static const struct special denied[] = {
 	{ "socket@unix", "socket", { IS(0, AF_UNIX) } },
 	{ "socket", "socket", { ARG(0, NE, AF_UNIX, 0) } },
 	{ "clone", "clone", { CLEAR(0, CLONE_THREAD) } },
+	{ "ioctl", "ioctl", { ARG(1, NE, TCGETS, 0) } },
 	{ "mmap", "mmap", { BITS(2, PROT_EXEC, PROT_EXEC) } },
 	{ "mprotect", "mprotect", { BITS(2, PROT_EXEC, PROT_EXEC) } },
 };
@@ -134,7 +138,7 @@ const char *const confine_base_calls[] = {
 	 * errno below).
 	 */
 	"prctl", "prlimit64", "sched_getaffinity", "getrusage", "set_robust_list", "lseek",
-	"sysinfo", "pipe2", "ioctl",
+	"sysinfo", "pipe2", "ioctl@terminal",
 #endif
 	NULL
 };

@@ -42,7 +42,7 @@ static const char *const allowed[] = {
 	"accept4", "shutdown@write", "setsockopt@TCP_NODELAY", "epoll_create1", "epoll_ctl",
 	"epoll_wait", "epoll_pwait",
 #ifdef KMS_SANITIZED
-	"gettid", "getdents64", "ioctl", "sched_getaffinity", "getrusage", "personality",
+	"gettid", "getdents64", "sched_getaffinity", "getrusage",
 #endif
 	NULL
 };
