@@ -5,24 +5,30 @@
 
 #include <signal.h>
 #include <stddef.h>
+#include <sys/wait.h>
 
 #include "kmsd/common/log.h"
 #include "kmsd/supervisor/spawn.h"
 #include "libkms/kms_error.h"
 
 /*
- * Intervals without an answer. A front never waits for a disk or another process, so 15 seconds as
- * shipped are a machine without memory or processor time, or a stopped process. The activation
- * process does wait, in its loop: for Argon2 (a second or more), and for fdatasync, which Linux
- * itself gives 30 seconds with a failing disk before it resets the disk; so it has a minute.
+ * Intervals without an answer: 15 seconds as shipped for a front, which never waits for a disk or
+ * another process, and for any child that the kernel says is stopped. The activation process may be
+ * slow for honest reasons, in its loop: Argon2 (a second or more), fdatasync on a disk that fails
+ * (Linux gives a command 30 seconds, several times), an index that a slow disk takes minutes to
+ * write. To kill it stops everything, and helps none of these; so it has five minutes.
  */
-#define FRONT_SILENCE 3
-#define ACTIVATE_SILENCE 12
+#define SILENCE 3
+#define ACTIVATE_SILENCE 60
 
-static unsigned
-patience(const struct child *c)
+/* Stopped by a signal (SIGSTOP), and not continued since. */
+static bool
+stopped(const struct child *c)
 {
-	return c->index < 0 ? ACTIVATE_SILENCE : FRONT_SILENCE;
+	siginfo_t si = { 0 };
+
+	return waitid(P_PID, (id_t)c->pid, &si, WSTOPPED | WNOHANG | WNOWAIT) == 0 &&
+	       si.si_pid == c->pid;
 }
 
 static int64_t
@@ -58,14 +64,18 @@ ping_answered(struct child *c, const struct ipc_parent *m)
 }
 
 static void
-silent(const struct supervisor *s, const struct child *c)
+silent(const struct supervisor *s, const struct child *c, bool is_stopped)
 {
 	char name[32];
 
 	child_name(c, name);
 	log_event(LOG_CRIT, "child-hung",
-	    "%s, process %ld, is alive and has not answered for %u s: killed. If nobody stopped it (SIGSTOP, a debugger), look for a full disk, a slow one or no free memory; [kms] ping_interval gives it more time",
-	    name, (long)c->pid, c->unanswered * s->config.ping_interval);
+	    "%s, process %ld, %s and has not answered for %u s: killed. %s", name, (long)c->pid,
+	    is_stopped ? "was stopped by a signal" : "is alive",
+	    c->unanswered * s->config.ping_interval,
+	    is_stopped
+		? "Find out who sent SIGSTOP; before you do so yourself, write ping_interval = 0 under [kms]"
+		: "Look for a slow disk, no free memory or a debugger; ping_interval under [kms] gives it more time");
 	kill(c->pid, SIGKILL);
 }
 
@@ -73,16 +83,20 @@ static void
 ping(struct supervisor *s, struct child *c)
 {
 	struct ipc_parent m = { .verb = IPC_PING, .fd = -1 };
+	bool is_stopped;
 
 	c->pinged_at = clock_ms();
 	if (!c->ping_waits) {
 		m.value = ++c->ping;
 		c->ping_waits = child_tell(c, &m) == KMS_OK;
-	} else if (++c->unanswered >= patience(c)) {
-		silent(s, c);
-		/* One that waits for a disk dies later: it is said again then. */
-		c->unanswered = 0;
+		return;
 	}
+	is_stopped = stopped(c);
+	if (++c->unanswered < (c->index < 0 && !is_stopped ? ACTIVATE_SILENCE : SILENCE))
+		return;
+	silent(s, c, is_stopped);
+	/* One that waits for a disk dies later: it is said again then. */
+	c->unanswered = 0;
 }
 
 void
