@@ -90,7 +90,7 @@ seccomp(bool relaying)
 }
 
 uint32_t
-front_confine(const struct config *c, unsigned index, uint64_t files)
+front_confine_as(const struct config *c, unsigned index, uint64_t files)
 {
 	const struct confine_rlimits limits = {
 		.files = files,
@@ -113,4 +113,10 @@ front_confine(const struct config *c, unsigned index, uint64_t files)
 	in_force |= layer(confine_rlimits(&limits), CONFINE_RLIMITS);
 	in_force |= layer(seccomp(relay_configured(c)), CONFINE_SECCOMP);
 	return in_force;
+}
+
+uint32_t
+front_confine(const struct config *c, uint64_t files)
+{
+	return front_confine_as(c, 0, files);
 }
