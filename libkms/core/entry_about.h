@@ -1,21 +1,14 @@
 /*
  * entry_about.h - entries about one client that the host makes: kinds 32 to 37.
  *
- *   0  16  head (entry.h); flags zero; status HOLD KMS_E_CLONE, RECLAIM KMS_E_RECLAIMED, else 0
- *  16  16  CMID; ERASE: zero is all clients
- *  32   8  counter, at least 1: a clock of the host that only counts
- *  40   8  through, at most 2^62: the highest sequence number of the client that this host had
- *          seen, 0 without
- *  48   8  value: HOLD: end of the hold; ERASE: asides of entries up to this time are erased, not
- *          after the entry's time; else 0
- *  56  16  other: RECLAIM: CMID of the client that gets the seat; else zero
- *  72  16  product of the seat that ends, zero: not known
- *  88   8  its publisher
- *  96   2  its pool
- *  98   2  its class
- * 100   1  length n of the reason, at most 100
- * 101   n  reason, text, by the administrator
- *          TLV tail, none defined
+ *   0  16  head (entry_kind.h); flags zero; status HOLD KMS_E_CLONE, RECLAIM KMS_E_RECLAIMED, else
+ * 0 16  16  CMID; ERASE: zero is all clients 32   8  counter, at least 1: a clock of the host that
+ * only counts 40   8  through, at most 2^62: the highest sequence number of the client that this
+ * host had seen, 0 without 48   8  value: HOLD: end of the hold; ERASE: asides of entries up to
+ * this time are erased, not after the entry's time; else 0 56  16  other: RECLAIM: CMID of the
+ * client that gets the seat; else zero 72  16  product of the seat that ends, zero: not known 88 8
+ * its publisher 96   2  its pool 98   2  its class 100   1  length n of the reason, at most 100 101
+ * n  reason, text, by the administrator TLV tail, none defined
  *
  * REVOKE, UNREVOKE, FORGET and RECLAIM end the client's seat, up to through. HOLD and ERASE leave
  * it: for them the fields of the seat, and for ERASE through, are zero.
@@ -27,7 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "libkms/core/entry.h"
+#include "libkms/core/entry_kind.h"
 
 #define ENTRY_REASON 100
 #define ENTRY_ABOUT_FIXED 101
