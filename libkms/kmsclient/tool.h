@@ -46,8 +46,10 @@ void tool_time(struct tool *t, const char *key, uint64_t when);
 /* Symbol, meaning, Microsoft's code and the remedy; detail may be NULL. Returns the exit code. */
 int tool_status(struct tool *t, uint32_t status, const char *detail);
 
-/* commands.c and lease.c */
+/* open.c */
 int tool_open(struct tool *t, struct kms_client **c);
+
+/* lease.c */
 int command_export_lease(struct tool *t);
 int command_verify_lease(struct tool *t);
 
