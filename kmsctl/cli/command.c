@@ -11,11 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libkms/base/number.h"
 #include "libkms/base/typo.h"
 #include "libkms/kms_error.h"
 
 #define OPTIONS_MAX 96 /* different names in a program */
-#define LONG 256       /* getopt's value for the first row */
+#define COUNT_MAX (UINT64_C(1000000000000000000) - 1)
+#define LONG 256 /* getopt's value for the first row */
 
 const struct option_row option_standard[] = {
 	{ "help", 'h', .meaning = "this help", .offset = offsetof(struct line, help) },
@@ -290,15 +292,12 @@ line_free(struct line *l)
 bool
 option_count(void *field, const char *text)
 {
-	size_t len = strlen(text);
 	uint64_t n = 0;
 
-	if (len == 0 || len > 18 || strspn(text, "0123456789") != len)
+	if (!number_parse(&n, COUNT_MAX, text) || n == 0)
 		return false;
-	for (; *text != '\0'; text++)
-		n = n * 10 + (uint64_t)(*text - '0');
 	*(uint64_t *)field = n;
-	return n > 0;
+	return true;
 }
 
 void

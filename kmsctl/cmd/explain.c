@@ -1,36 +1,29 @@
 /*
  * explain.c - explain, version, help: what needs neither host nor ledger.
  */
-#include <ctype.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "kmsctl/cli/fail.h"
 #include "kmsctl/kmsctl.h"
+#include "libkms/base/number.h"
 #include "libkms/kms_error.h"
 
 static bool
 matches(const struct kms_error *e, const char *what)
 {
-	unsigned long n;
-	char *end;
+	uint64_t n;
 
 	if (strcasecmp(what, e->symbol) == 0)
 		return true;
 	if (strncmp(e->symbol, "KMS_E_", 6) == 0 && strcasecmp(what, e->symbol + 6) == 0)
 		return true;
-	if (!isdigit((unsigned char)what[0]))
+	if (!number_parse(&n, UINT32_MAX, what) && !number_parse_hex(&n, UINT32_MAX, what))
 		return false;
-	errno = 0;
-	n = strtoul(what, &end, 0);
-	if (*end != '\0' || errno != 0 || n > UINT32_MAX)
-		return false;
-	return n == (unsigned long)e->status || (n != 0 && n == e->microsoft);
+	return n == (uint64_t)e->status || (n != 0 && n == e->microsoft);
 }
 
 static const char *const next_words[] = {
