@@ -18,7 +18,8 @@ my $a = start_appliance(publisher => $publisher);
 $a->do('policy', 'install', $publisher->{pack});
 $a->do('key', 'install', issue_key($publisher));
 $a->do('key', 'request', '-o', "$dir/host.kmsreq");
-$a->do('key', 'confirm', confirm($publisher, "$dir/host.kmsreq"));
+my $certificate = confirm($publisher, "$dir/host.kmsreq");
+$a->do('key', 'confirm', $certificate);
 
 my $old = $publisher->{key};
 my $server = $publisher->{products}[0]{id};
@@ -140,6 +141,15 @@ is($a->kmsctl('ledger', 'check')->{exit}, 0, 'and the ledger is sound');
 is(issue('rotate', '-d', $home, '--finish')->{exit}, 0, 'rotate --finish');
 is(slurp("$home/publisher.pub") =~ /^\Q$new\E$/m, 1, 'the new key takes the old one\'s place');
 ok(-e "$home/publisher.old.key" && !-e "$home/publisher.new.key", 'and the old one is kept aside');
+for ([ $certificate, 'old' ], [ "$dir/again.kmscert", 'new' ]) {
+    my ($path, $which) = @$_;
+    $r = issue('show', '-d', $home, '--json', $path);
+    is($r->{exit}, 0, "show -d verifies a certificate by the $which key") or diag($r->{err});
+    is(json_of($r)->{signature}, 'verified', 'and says so');
+}
+is(issue('show', '-P', $old, $certificate)->{exit}, 0, 'show -P verifies it with its own key');
+refused('show with the other key alone', 'KMS_E_PUBLISHER', qr/another publisher/, issue('show', '-P', "$home/publisher.pub", $certificate));
+refused('show in another publisher\'s directory', 'KMS_E_PUBLISHER', qr/another publisher/, issue('show', '-d', $stranger->{dir}, $certificate));
 my $key = issue_key($publisher, output => "$dir/second");
 $r = $a->kmsctl('key', 'install', $key);
 is($r->{exit}, 0, 'a host key by the new key is installed') or diag($r->{err});
