@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "kmsctl/cli/fail.h"
+#include "kmsctl/cli/report.h"
 #include "kmsctl/kmsctl.h"
 #include "libkms/base/number.h"
 #include "libkms/kms_error.h"
@@ -95,29 +96,38 @@ run_version(struct ctl *ctl)
 	return CTL_OK;
 }
 
+/* For a program. Returns how many. */
+static unsigned
+list_commands(struct ctl *ctl)
+{
+	const struct command *c;
+	char usage[400];
+	unsigned found = 0;
+
+	output_list(ctl->out, "commands", NULL);
+	for (unsigned i = 0; (c = ctl->program->commands[i]) != NULL; i++) {
+		if (ctl->arg_count > 0 && strcmp(ctl->args[0], c->noun) != 0)
+			continue;
+		command_words(c, false, usage, sizeof(usage));
+		output_row(ctl->out);
+		output_text(ctl->out, "usage", NULL, usage);
+		output_text(ctl->out, "summary", NULL, c->summary);
+		output_text(ctl->out, "noun", NULL, c->noun);
+		output_text(ctl->out, "verb", NULL, c->verb);
+		found++;
+	}
+	output_end(ctl->out);
+	return found;
+}
+
 static int
 run_help(struct ctl *ctl)
 {
-	const struct command *const *commands = ctl->program->commands, *c;
-	char usage[400];
-	unsigned i, shown = 0;
+	unsigned found = ctl->json
+			     ? list_commands(ctl)
+			     : report_help(ctl->program, ctl->args, ctl->arg_count, ctl->out->file);
 
-	output_line(ctl->out, OUTPUT_PLAIN,
-	    "kmsctl [-c FILE] [-s SOCKET] [-t SECONDS] [--json] COMMAND ...");
-	output_list(ctl->out, "commands", "Commands");
-	for (i = 0; (c = commands[i]) != NULL; i++) {
-		if (ctl->arg_count > 0 && strcmp(ctl->args[0], c->noun) != 0)
-			continue;
-		command_usage(ctl->program, c, false, usage, sizeof(usage));
-		output_row(ctl->out);
-		output_text(ctl->out, "usage", "Usage", usage + sizeof "kmsctl");
-		output_text(ctl->out, "summary", "What it does", c->summary);
-		output_text(ctl->out, "noun", NULL, c->noun);
-		output_text(ctl->out, "verb", NULL, c->verb);
-		shown++;
-	}
-	output_end(ctl->out);
-	if (shown == 0)
+	if (found == 0)
 		return fail(ctl, KMS_E_NOT_FOUND, "no command \"%s\"", ctl->args[0]);
 	output_line(ctl->out, OUTPUT_PLAIN, "%s", "");
 	output_line(ctl->out, OUTPUT_PLAIN,

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kmsctl/cli/report.h"
 #include "libkms/base/file.h"
 #include "libkms/kmsclient/tool.h"
 
@@ -88,13 +89,13 @@ const struct option_row tool_options[] = {
 int
 tool_usage(const char *format, ...)
 {
+	struct fault f = { .status = KMS_E_ARGUMENT };
 	va_list ap;
 
-	fputs("kmsclient: ", stderr);
 	va_start(ap, format);
-	vfprintf(stderr, format, ap);
+	vsnprintf(f.text, sizeof(f.text), format, ap);
 	va_end(ap);
-	fputs("\nTry 'kmsclient --help', or read kmsclient(1).\n", stderr);
+	report_usage(&kmsclient_program, &f);
 	return TOOL_USAGE;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "kmsctl/cli/report.h"
 #include "libkms/kmsclient/tool.h"
 
 void
@@ -66,12 +67,7 @@ tool_status(struct tool *t, uint32_t status, const char *detail)
 		if (detail != NULL)
 			tell_text(t->out, "detail", detail);
 	}
-	if (status != KMS_OK) {
-		fprintf(stderr, "kmsclient: %s%s%s%s: %s\n", e->symbol, code[0] ? " (" : "", code,
-		    code[0] ? ")" : "", e->meaning);
-		if (detail != NULL)
-			fprintf(stderr, "  %s\n", detail);
-		fprintf(stderr, "  %s\n", e->remedy);
-	}
+	if (status != KMS_OK)
+		report_failure(kmsclient_program.name, status, detail);
 	return exit_code(status);
 }
