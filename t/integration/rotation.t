@@ -43,7 +43,7 @@ is(counted(), 1, 'and counted');
 for my $row (
     [ 'an end before the start', qr/--to is before/, qw(--from 2090-01-02 --to 2090-01-01) ],
     [ 'an end in the past', qr/in the past/, qw(--from 2020-01-01 --to 2020-01-02) ],
-    [ 'a date that is none', qr/--from/, qw(--from soon) ],
+    [ 'an invalid date', qr/--from/, qw(--from soon) ],
     [ 'no passphrase for the new key', qr/new-passphrase-file/ ],
 ) {
     my ($name, $words, @args) = @$row;
@@ -78,7 +78,7 @@ for my $row (
     [ 'an altered key', 'KMS_E_SIGNATURE', qr/do not verify/, $text =~ s/^new = .*/new = $old/mr =~ s/^old = .*/old = $new/mr ],
     [ 'one key twice', 'KMS_E_FORMAT', qr/the same id/, $text =~ s/^new = .*/new = $old/mr ],
     [ 'an end before the start', 'KMS_E_FORMAT', qr/before from/, $text =~ s/until = 2090/until = 2019/r ],
-    [ 'a key that is none', 'KMS_E_FORMAT', qr/minisign public key/, $text =~ s/^new = .*/new = RWx/mr ],
+    [ 'an invalid key', 'KMS_E_FORMAT', qr/minisign public key/, $text =~ s/^new = .*/new = RWx/mr ],
     [ 'no signature of the new key', 'KMS_E_FORMAT', qr/new-signature/, $text =~ s/^new-signature.*\n//mr ],
     [ 'a short signature', 'KMS_E_FORMAT', qr/old-signature/, $text =~ s/^(old-signature = )..../$1/mr ],
     [ 'an unknown key', 'KMS_E_FORMAT', qr/unknown key/, "${text}x = y\n" ],

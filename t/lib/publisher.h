@@ -30,7 +30,7 @@ struct publisher_file {
 };
 
 void publisher_make(struct publisher *p);
-/* Sign what stands in f->text. */
+/* Sign f->text. */
 void publisher_sign(const struct publisher *p, struct publisher_file *f);
 void publisher_pack(const struct publisher *p, struct publisher_file *f, const char *version);
 void publisher_host_key(const struct publisher *p, struct publisher_file *f, const uint8_t id[16]);
