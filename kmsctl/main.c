@@ -8,7 +8,7 @@
 
 #include "kmsctl/cli/completion.h"
 #include "kmsctl/cli/fail.h"
-#include "kmsctl/cli/report.h"
+#include "kmsctl/cli/help.h"
 #include "kmsctl/host/ini_file.h"
 #include "kmsctl/host/words.h"
 #include "kmsctl/kmsctl.h"
@@ -24,7 +24,7 @@ choose(struct ctl *ctl, struct line *line)
 		ctl->arg_count = 0;
 	if (line->version || line->help)
 		return line->version ? &cmd_version : &cmd_help;
-	report_no_command(line);
+	help_no_command(line);
 	return (const struct ctl_command *)line->command;
 }
 
@@ -42,7 +42,7 @@ run(struct ctl *ctl, struct line *line)
 		if (ctl->json)
 			fail_fault(ctl, &line->fault);
 		else
-			report_usage(ctl->program, &line->fault);
+			help_usage(ctl->program, &line->fault);
 		return CTL_USAGE;
 	}
 	code = c->no_config ? CTL_OK : ini_load(ctl);
@@ -74,7 +74,7 @@ main(int argc, char **argv)
 	ctl.out = output_new(ctl.json ? &output_format_json : &output_format_text, stdout,
 	    output_colour_wanted(stdout));
 	if (ctl.out == NULL) {
-		report_failure(ctl.program->name, KMS_E_NO_MEMORY, NULL);
+		help_failure(ctl.program->name, KMS_E_NO_MEMORY, NULL);
 		return CTL_FAILED;
 	}
 	code = run(&ctl, &line);

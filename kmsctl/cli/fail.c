@@ -7,7 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "kmsctl/cli/report.h"
+#include "kmsctl/cli/help.h"
 #include "libkms/kms_error.h"
 
 static void
@@ -41,7 +41,7 @@ fail(struct ctl *ctl, uint32_t status, const char *fmt, ...)
 	} else {
 		output_end(ctl->out);
 		fflush(ctl->out->file);
-		report_failure(ctl->program->name, status, message);
+		help_failure(ctl->program->name, status, message);
 	}
 	return status == KMS_E_NOT_RUNNING ? CTL_DOWN : CTL_FAILED;
 }

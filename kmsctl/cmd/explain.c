@@ -8,7 +8,7 @@
 #include <strings.h>
 
 #include "kmsctl/cli/fail.h"
-#include "kmsctl/cli/report.h"
+#include "kmsctl/cli/help.h"
 #include "kmsctl/kmsctl.h"
 #include "libkms/base/number.h"
 #include "libkms/kms_error.h"
@@ -123,9 +123,9 @@ list_commands(struct ctl *ctl)
 static int
 run_help(struct ctl *ctl)
 {
-	unsigned found = ctl->json
-			     ? list_commands(ctl)
-			     : report_help(ctl->program, ctl->args, ctl->arg_count, ctl->out->file);
+	unsigned found =
+	    ctl->json ? list_commands(ctl)
+		      : help_commands(ctl->program, ctl->args, ctl->arg_count, ctl->out->file);
 
 	if (found == 0)
 		return fail(ctl, KMS_E_NOT_FOUND, "no command \"%s\"", ctl->args[0]);

@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "kmsctl/cli/completion.h"
-#include "kmsctl/cli/report.h"
+#include "kmsctl/cli/help.h"
 #include "kmsctl/issue/issue.h"
 
 #define EXIT_USAGE 2
@@ -24,7 +24,7 @@ report(struct issue *i, const struct command *c, int status)
 
 	snprintf(who, sizeof(who), "%s %s%s%s", kmsissue_program.name, c->noun,
 	    c->verb != NULL ? " " : "", c->verb != NULL ? c->verb : "");
-	report_failure(who, (uint32_t)status, why);
+	help_failure(who, (uint32_t)status, why);
 	if (i->json && (o = output_new(&output_format_json, stdout, false)) != NULL) {
 		tell_text(o, "status", kms_error_find((uint32_t)status)->symbol);
 		tell_text(o, "message", why);
@@ -76,11 +76,12 @@ main(int argc, char **argv)
 	i.options = line.values;
 	if (line.version) {
 		code = puts("kmsissue " PACKAGE_VERSION) < 0;
-	} else if (line.help && report_help(&kmsissue_program, line.args, line.count, stdout) > 0) {
+	} else if (line.help &&
+		   help_commands(&kmsissue_program, line.args, line.count, stdout) > 0) {
 		code = EXIT_SUCCESS;
 	} else if (line.fault.status != KMS_OK || line.command == NULL) {
-		report_no_command(&line);
-		report_usage(&kmsissue_program, &line.fault);
+		help_no_command(&line);
+		help_usage(&kmsissue_program, &line.fault);
 		code = EXIT_USAGE;
 	} else if (sodium_init() < 0) {
 		fault_set(&i.fault, KMS_E_IO, "libsodium cannot be initialised");

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "kmsctl/cli/completion.h"
-#include "kmsctl/cli/report.h"
+#include "kmsctl/cli/help.h"
 #include "libkms/kmsclient/tool.h"
 
 static int
@@ -30,8 +30,8 @@ run(struct tool *t, const struct tool_command *c)
 static int
 no_command(struct line *l)
 {
-	report_no_command(l);
-	report_usage(&kmsclient_program, &l->fault);
+	help_no_command(l);
+	help_usage(&kmsclient_program, &l->fault);
 	return TOOL_USAGE;
 }
 
@@ -48,7 +48,7 @@ main(int argc, char **argv)
 	t.file = line.count > 0 ? line.args[0] : NULL;
 	if (line.version)
 		rc = printf("kmsclient %s\n", kms_version()) < 0 ? TOOL_LOCAL : TOOL_OK;
-	else if (line.help && report_help(&kmsclient_program, line.args, line.count, stdout) > 0)
+	else if (line.help && help_commands(&kmsclient_program, line.args, line.count, stdout) > 0)
 		rc = TOOL_OK;
 	else if (line.fault.status != KMS_OK || line.command == NULL)
 		rc = no_command(&line);

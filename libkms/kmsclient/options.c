@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kmsctl/cli/report.h"
+#include "kmsctl/cli/help.h"
 #include "libkms/base/file.h"
 #include "libkms/kmsclient/tool.h"
 
@@ -95,7 +95,7 @@ tool_usage(const char *format, ...)
 	va_start(ap, format);
 	vsnprintf(f.text, sizeof(f.text), format, ap);
 	va_end(ap);
-	report_usage(&kmsclient_program, &f);
+	help_usage(&kmsclient_program, &f);
 	return TOOL_USAGE;
 }
 

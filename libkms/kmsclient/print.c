@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "kmsctl/cli/report.h"
+#include "kmsctl/cli/help.h"
 #include "libkms/kmsclient/tool.h"
 
 void
@@ -68,6 +68,6 @@ tool_status(struct tool *t, uint32_t status, const char *detail)
 			tell_text(t->out, "detail", detail);
 	}
 	if (status != KMS_OK)
-		report_failure(kmsclient_program.name, status, detail);
+		help_failure(kmsclient_program.name, status, detail);
 	return exit_code(status);
 }

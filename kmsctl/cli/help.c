@@ -1,7 +1,7 @@
 /*
- * report.c - see report.h.
+ * help.c - see help.h.
  */
-#include "kmsctl/cli/report.h"
+#include "kmsctl/cli/help.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include "libkms/kms_error.h"
 
 void
-report_failure(const char *who, uint32_t status, const char *text)
+help_failure(const char *who, uint32_t status, const char *text)
 {
 	const struct kms_error *e = kms_error_find(status);
 	char *safe = text != NULL ? output_printable(text, false) : NULL;
@@ -27,13 +27,13 @@ report_failure(const char *who, uint32_t status, const char *text)
 }
 
 void
-report_usage(const struct program *p, const struct fault *f)
+help_usage(const struct program *p, const struct fault *f)
 {
 	fprintf(stderr, "%s: %s\nTry '%s --help'.\n", p->name, f->text, p->name);
 }
 
 void
-report_no_command(struct line *l)
+help_no_command(struct line *l)
 {
 	if (l->command == NULL && l->fault.status == KMS_OK)
 		fault_set(&l->fault, KMS_E_ARGUMENT, "a command is missing");
@@ -57,7 +57,7 @@ print_options(const struct program *p, const struct command *c, FILE *to)
 }
 
 unsigned
-report_help(const struct program *p, char *const *words, unsigned count, FILE *to)
+help_commands(const struct program *p, char *const *words, unsigned count, FILE *to)
 {
 	const struct command *only = NULL;
 	char usage[400];
