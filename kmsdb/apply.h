@@ -18,6 +18,8 @@
  * Registers revoked (REVOKE, UNREVOKE) and held (HOLD, FORGET): the highest counter wins.
  * Names     of the client kind with the highest time; none of a time up to an ERASE, or before a
  *           FORGET.
+ * EXPIRE    a floor: rows that only refusals made, that were forgotten, or of relayed sources, and
+ *           that are last seen up to it, are absent (row_expired, observed_expired).
  * RELAYED   a row of its own by the commitment to its source address, observed.h.
  * others    nothing
  */
@@ -35,7 +37,7 @@ enum apply_effect {
 	APPLY_NOTHING,
 	APPLY_CLIENT,   /* a client kind: e.client */
 	APPLY_ABOUT,    /* about one client: e.about */
-	APPLY_FLOOR,    /* ERASE of all: e.about.value is the floor of names */
+	APPLY_FLOOR,    /* ERASE of all, EXPIRE: e.about.value is the floor of names, or rows */
 	APPLY_OBSERVED, /* of the relay: e.key is its subject */
 };
 

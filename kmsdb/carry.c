@@ -202,6 +202,19 @@ carry_observed(struct index *index, struct generation *g)
 	return status;
 }
 
+/* When this is cut short, the rows that are left are absent all the same. */
+static int
+carry_expiry(struct index *index, const struct generation *g)
+{
+	uint8_t next[ROW_CMID] = { 0 };
+	bool more = true;
+	int status = KMS_OK;
+
+	while (more && status == KMS_OK)
+		status = index_expire(index, next, &g->floors, &more);
+	return status;
+}
+
 int
 carry(struct index *index, const struct seats *seats, struct generation *g)
 {
@@ -231,5 +244,5 @@ carry(struct index *index, const struct seats *seats, struct generation *g)
 			return status;
 		g->carried = to;
 	} while (to < count);
-	return KMS_OK;
+	return g->expires ? carry_expiry(index, g) : KMS_OK;
 }

@@ -237,6 +237,7 @@ take_over(struct kmsdb *db, struct checkpoint *c)
 		return status;
 	db->meta.last = db->frozen->last;
 	memcpy(db->meta.hash, db->frozen->hash, 32);
+	db->meta.floors = db->frozen->floors;
 	generation_clear(db->frozen);
 	db->frozen = NULL;
 	db->checkpoints++;
@@ -308,6 +309,9 @@ freeze(struct kmsdb *db, struct checkpoint *c)
 	db->frozen->seat_count = db->seats.count;
 	db->frozen->counter = db->counter;
 	db->frozen->floors = db->floors;
+	db->frozen->expires = db->floors.refusals != db->meta.floors.refusals ||
+			      db->floors.forgotten != db->meta.floors.forgotten ||
+			      db->floors.relayed != db->meta.floors.relayed;
 	db->frozen->erased = erase_through(db, db->frozen->last);
 	go(db, c);
 }

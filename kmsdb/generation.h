@@ -38,6 +38,7 @@ struct generation {
 	size_t seat_count;
 	uint64_t counter;
 	struct index_floors floors;
+	bool expires; /* a floor of rows was raised: those below it are to be removed */
 	uint64_t erased;
 	uint32_t *order;
 	size_t carried; /* records that are in the index */

@@ -627,6 +627,60 @@ index_blank(struct index *ix, uint8_t from[ROW_CMID], uint64_t floor, unsigned c
 	return index_commit(ix);
 }
 
+#define EXPIRE_LOOKED 8192 /* rows of a step, at most, */
+#define EXPIRE_REMOVED 256 /* and of these removed */
+
+static void
+expire_observed(struct index *ix, const struct index_floors *floors)
+{
+	struct observed_row row;
+	MDB_cursor *cursor;
+	MDB_val k, v;
+	int rc = mdb_cursor_open(ix->writing, ix->tables[INDEX_RELAYED], &cursor);
+
+	if (rc != 0) {
+		keep_error(ix, rc);
+		return;
+	}
+	while (ix->error == 0 && mdb_cursor_get(cursor, &k, &v, MDB_NEXT) == 0)
+		if (k.mv_size == 16 &&
+		    observed_decode(&row, k.mv_data, v.mv_data, v.mv_size) == KMS_OK &&
+		    observed_expired(&row.r, floors))
+			keep_error(ix, mdb_cursor_del(cursor, 0));
+	mdb_cursor_close(cursor);
+}
+
+int
+index_expire(
+    struct index *ix, uint8_t from[ROW_CMID], const struct index_floors *floors, bool *more)
+{
+	uint8_t gone[EXPIRE_REMOVED][ROW_CMID];
+	unsigned looked = 0, removed = 0;
+	MDB_val k = { ROW_CMID, from }, v;
+	int rc, status = index_begin(ix);
+
+	if (status != KMS_OK)
+		return status;
+	rc = mdb_cursor_get(ix->hot, &k, &v, MDB_SET_RANGE);
+	for (; rc == 0 && looked < EXPIRE_LOOKED && removed < EXPIRE_REMOVED; looked++) {
+		if (v.mv_size == ROW_HOT && row_hot_expired(v.mv_data, floors))
+			memcpy(gone[removed++], k.mv_data, ROW_CMID);
+		rc = mdb_cursor_get(ix->hot, &k, &v, MDB_NEXT);
+	}
+	*more = rc == 0;
+	if (rc == 0)
+		memcpy(from, k.mv_data, ROW_CMID);
+	else if (rc == MDB_NOTFOUND)
+		expire_observed(ix, floors);
+	else
+		keep_error(ix, rc);
+	for (unsigned i = 0; i < removed; i++) {
+		index_delete(ix, INDEX_HOT, gone[i], ROW_CMID);
+		index_delete(ix, INDEX_COLD, gone[i], ROW_CMID);
+	}
+	return index_commit(ix);
+}
+
 int
 index_grow(struct index *ix)
 {

@@ -12,7 +12,7 @@
 #include "kmsdb/row.h"
 #include "libkms/base/fault.h"
 
-#define INDEX_SCHEMA 2
+#define INDEX_SCHEMA 3
 /* Not an error: the map must grow, then the transaction is repeated. */
 #define INDEX_MAP_FULL KMS_E_TOO_LARGE
 
@@ -31,10 +31,6 @@ enum index_table {
 };
 #define INDEX_TABLES 9
 
-/* Times up to which rows, or their names, are gone. Only names is written yet. */
-struct index_floors {
-	uint64_t refusals, forgotten, relayed, names; /* seconds */
-};
 /* Row `kmsdb`: schema 4, last 8, hash 32, counter 8, floors 5 each, erased 8 (widths). */
 struct index_meta {
 	uint32_t schema;
@@ -93,6 +89,12 @@ void index_put_meta(struct index *ix, const struct index_meta *meta);
  */
 int index_blank(
     struct index *ix, uint8_t from[ROW_CMID], uint64_t floor, unsigned count, bool *more);
+/*
+ * The same: removes the rows of clients that are below a floor; with the last of them, also those
+ * of relayed sources.
+ */
+int index_expire(
+    struct index *ix, uint8_t from[ROW_CMID], const struct index_floors *floors, bool *more);
 int index_commit(struct index *ix); /* INDEX_MAP_FULL, KMS_E_FULL, KMS_E_IO */
 
 /*

@@ -19,6 +19,7 @@
 #include "libkms/base/fault.h"
 #include "libkms/core/batch.h"
 #include "libkms/core/entry.h"
+#include "libkms/core/entry_about.h"
 #include "libkms/core/item.h"
 #include "libkms/core/merkle.h"
 #include "libkms/kms_error.h"
@@ -201,6 +202,8 @@ struct kmsdb_info {
 	unsigned schema;
 	uint8_t last_hash[32];
 	uint64_t names_floor; /* seconds: names of entries up to then are erased; 0: none */
+	/* seconds: rows last seen up to then are gone (ENTRY_EXPIRE); 0: none */
+	uint64_t refusals_floor, forgotten_floor, relayed_floor;
 };
 void kmsdb_info(struct kmsdb *db, struct kmsdb_info *out);
 
@@ -212,6 +215,13 @@ int kmsdb_each_client(struct kmsdb *db,
     int (*fn)(const struct kmsdb_client *c, const struct kmsdb_cold *cold, void *arg), void *arg);
 int kmsdb_each_relayed(
     struct kmsdb *db, int (*fn)(const struct kmsdb_relayed *r, void *arg), void *arg);
+/*
+ * Which rows of the index an ENTRY_EXPIRE could remove now: a set of ENTRY_EXPIRE_REFUSALS and
+ * ENTRY_EXPIRE_RELAYED (last seen up to seen) and ENTRY_EXPIRE_FORGOTTEN (up to forgotten). Goes
+ * through the index until it finds one of each.
+ */
+uint64_t kmsdb_expirable(struct kmsdb *db, uint64_t seen, uint64_t forgotten);
+
 struct kmsdb_count {
 	uint8_t publisher[8];
 	uint16_t pool, class;

@@ -60,7 +60,12 @@ ledger_client(struct kmsdb *db, const uint8_t cmid[16], struct client_row *row)
 	bool from_index;
 	int status = newest_row(db, GENERATION_HOT, cmid, &octets, &len, &from_index);
 
-	return status != KMS_OK ? status : row_hot_decode(row, cmid, octets, len, &db->seats);
+	if (status == KMS_OK)
+		status = row_hot_decode(row, cmid, octets, len, &db->seats);
+	if (status == KMS_OK &&
+	    row_expired(row->c.kind, row->c.flags, row->c.last_seen, &db->floors))
+		return KMS_E_NOT_FOUND;
+	return status;
 }
 
 int
@@ -200,6 +205,9 @@ apply_observed(
 
 	if (status == KMS_OK)
 		status = observed_decode(&row, e->key, before, before_len);
+	if (status == KMS_OK && observed_expired(&row.r, &db->floors) &&
+	    !(from_index && row.changed >= e->place.batch))
+		status = KMS_E_NOT_FOUND;
 	if (status == KMS_E_NOT_FOUND) {
 		memset(&row, 0, sizeof(row));
 		memcpy(row.r.subject, e->key, 16);
@@ -218,6 +226,30 @@ apply_observed(
 	return put_row(db, GENERATION_OBSERVED, e->key, octets, observed_encode(octets, &row), u);
 }
 
+static void
+raise(uint64_t *floor, uint64_t time)
+{
+	if (time > *floor)
+		*floor = time;
+}
+
+/* ERASE of all clients, or EXPIRE. */
+static void
+apply_floor(struct kmsdb *db, const struct entry_about *e)
+{
+	db->memo = false;
+	if (e->kind == ENTRY_ERASE)
+		raise(&db->floors.names, e->value);
+	if (e->kind != ENTRY_EXPIRE)
+		return;
+	if (e->through & ENTRY_EXPIRE_REFUSALS)
+		raise(&db->floors.refusals, e->value);
+	if (e->through & ENTRY_EXPIRE_FORGOTTEN)
+		raise(&db->floors.forgotten, e->value);
+	if (e->through & ENTRY_EXPIRE_RELAYED)
+		raise(&db->floors.relayed, e->value);
+}
+
 static int
 apply_effect(struct kmsdb *db, const struct apply_entry *e, const struct item *item, struct undo *u)
 {
@@ -226,8 +258,7 @@ apply_effect(struct kmsdb *db, const struct apply_entry *e, const struct item *i
 	case APPLY_ABOUT:
 		return apply_client(db, e, u);
 	case APPLY_FLOOR:
-		if (e->about.value > db->floors.names)
-			db->floors.names = e->about.value;
+		apply_floor(db, &e->about);
 		return KMS_OK;
 	case APPLY_OBSERVED:
 		return apply_observed(db, e, item, u);

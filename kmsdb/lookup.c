@@ -123,6 +123,9 @@ kmsdb_info(struct kmsdb *db, struct kmsdb_info *out)
 	out->checkpoints = db->checkpoints;
 	out->schema = db->meta.schema;
 	out->names_floor = db->floors.names;
+	out->refusals_floor = db->floors.refusals;
+	out->forgotten_floor = db->floors.forgotten;
+	out->relayed_floor = db->floors.relayed;
 }
 
 /* As the hot rows that are gone through: from the index alone. */
@@ -161,6 +164,8 @@ each_client(const uint8_t *key, size_t key_len, const uint8_t *octets, size_t le
 	int status = key_len == ROW_CMID ? row_hot_decode(&row, key, octets, len, &e->db->seats)
 					 : KMS_E_ALTERED;
 
+	if (status == KMS_OK && row_hot_expired(octets, &e->db->floors))
+		return KMS_OK;
 	if (status == KMS_OK)
 		status = cold_in_index(e->db, &row, &cold);
 	return status != KMS_OK ? status : e->client(&row.c, &cold, e->arg);
@@ -189,6 +194,8 @@ each_relayed(const uint8_t *key, size_t key_len, const uint8_t *octets, size_t l
 	struct observed_row row;
 	int status = key_len == 16 ? observed_decode(&row, key, octets, len) : KMS_E_ALTERED;
 
+	if (status == KMS_OK && observed_expired(&row.r, &e->db->floors))
+		return KMS_OK;
 	if (status == KMS_OK)
 		observed_blank(&row.r, e->db->floors.names);
 	return status != KMS_OK ? status : e->fn(&row.r, e->arg);
@@ -201,6 +208,52 @@ kmsdb_each_relayed(struct kmsdb *db, int (*fn)(const struct kmsdb_relayed *r, vo
 
 	up_to_date(db);
 	return index_each(db->index, INDEX_RELAYED, each_relayed, &e);
+}
+
+/* What an EXPIRE with these floors would remove, beside what is gone already. */
+struct expiry {
+	const struct index_floors *now, *then;
+};
+
+static int
+hot_expires(const uint8_t *key, size_t key_len, const uint8_t *octets, size_t len, void *arg)
+{
+	const struct expiry *e = arg;
+
+	(void)key;
+	return key_len == ROW_CMID && len == ROW_HOT && row_hot_expired(octets, e->then) &&
+	       !row_hot_expired(octets, e->now);
+}
+
+static int
+relayed_expires(const uint8_t *key, size_t key_len, const uint8_t *octets, size_t len, void *arg)
+{
+	const struct expiry *e = arg;
+	struct observed_row row;
+
+	return key_len == 16 && observed_decode(&row, key, octets, len) == KMS_OK &&
+	       observed_expired(&row.r, e->then) && !observed_expired(&row.r, e->now);
+}
+
+uint64_t
+kmsdb_expirable(struct kmsdb *db, uint64_t seen, uint64_t forgotten)
+{
+	const struct index_floors refused = { .refusals = seen }, gone = { .forgotten = forgotten },
+				  relayed = { .relayed = seen };
+	struct expiry e = { .now = &db->floors };
+	uint64_t set = 0;
+
+	up_to_date(db);
+	e.then = &refused;
+	if (index_each(db->index, INDEX_HOT, hot_expires, &e) == 1)
+		set |= ENTRY_EXPIRE_REFUSALS;
+	e.then = &gone;
+	if (index_each(db->index, INDEX_HOT, hot_expires, &e) == 1)
+		set |= ENTRY_EXPIRE_FORGOTTEN;
+	e.then = &relayed;
+	if (index_each(db->index, INDEX_RELAYED, relayed_expires, &e) == 1)
+		set |= ENTRY_EXPIRE_RELAYED;
+	return set;
 }
 
 struct each_count {

@@ -187,6 +187,12 @@ observed_blank(struct kmsdb_relayed *r, uint64_t floor)
 	}
 }
 
+bool
+observed_expired(const struct kmsdb_relayed *r, const struct index_floors *floors)
+{
+	return floors->relayed != 0 && r->last_seen <= floors->relayed;
+}
+
 /* Address, and the name if the entry brings one: an exchange does not. */
 static void
 take_names(struct kmsdb_relayed *r, const struct apply_entry *e)

@@ -37,6 +37,8 @@ int observed_decode(
     struct observed_row *row, const uint8_t subject[16], const uint8_t *in, size_t len);
 /* Effect of an entry of either kind; KMS_OK or the decoder's error. */
 int observed_apply(struct observed_row *row, const struct item *item, const struct apply_entry *e);
+/* Is the row absent? */
+bool observed_expired(const struct kmsdb_relayed *r, const struct index_floors *floors);
 /* Address and name of entries up to that time are erased. */
 void observed_blank(struct kmsdb_relayed *r, uint64_t floor);
 

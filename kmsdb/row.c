@@ -33,6 +33,28 @@ at_most(uint64_t v, unsigned bits)
 	return v < max ? v : max;
 }
 
+static bool
+below(uint64_t time, uint64_t floor)
+{
+	return floor != 0 && time <= floor;
+}
+
+bool
+row_expired(uint8_t kind, uint16_t flags, uint64_t last_seen, const struct index_floors *floors)
+{
+	if (flags & (KMSDB_REVOKED | KMSDB_HELD))
+		return false;
+	if (kind == 0)
+		return below(last_seen, floors->refusals);
+	return (flags & KMSDB_FORGOTTEN) != 0 && below(last_seen, floors->forgotten);
+}
+
+bool
+row_hot_expired(const uint8_t row[ROW_HOT], const struct index_floors *floors)
+{
+	return row_expired(row[6], (uint16_t)get(row + 2, 2), row_hot_last_seen(row), floors);
+}
+
 void
 row_hot_encode(uint8_t out[ROW_HOT], const struct client_row *r)
 {

@@ -59,6 +59,17 @@ struct client_row {
 	uint32_t shown;
 };
 
+/* Times up to which rows, or their names, are gone; 0: none are. */
+struct index_floors {
+	uint64_t refusals, forgotten, relayed, names; /* seconds */
+};
+/*
+ * Is the row of such a client absent? So are those that have only refusals, and those that were
+ * forgotten, up to their floor; a client that is revoked or held stays.
+ */
+bool row_expired(
+    uint8_t kind, uint16_t flags, uint64_t last_seen, const struct index_floors *floors);
+
 struct seats;
 void row_hot_encode(uint8_t out[ROW_HOT], const struct client_row *r);
 /* KMS_OK; KMS_E_ALTERED: wrong length, or a seat that does not exist. */
@@ -68,6 +79,7 @@ int row_hot_decode(struct client_row *r, const uint8_t cmid[ROW_CMID], const uin
 uint32_t row_hot_counts(const uint8_t row[ROW_HOT]);
 uint64_t row_hot_batch(const uint8_t row[ROW_HOT]);
 uint64_t row_hot_last_seen(const uint8_t row[ROW_HOT]);
+bool row_hot_expired(const uint8_t row[ROW_HOT], const struct index_floors *floors);
 uint16_t row_hot_seat(const uint8_t row[ROW_HOT]);
 bool row_hot_borrowed(const uint8_t row[ROW_HOT]);
 /* Returns the size. */

@@ -46,10 +46,39 @@ struct client {
 	struct kmsdb_cold cold;
 };
 
+static void
+drop(uint64_t *time, uint64_t floor)
+{
+	if (*time <= floor)
+		*time = 0;
+}
+
+/*
+ * A row that had expired and came back knows nothing of before; it may again after a replay over
+ * the rows of an unfinished checkpoint. Nobody is served by these fields.
+ */
+static void
+forget_before(const struct verify *c, struct kmsdb_cold *cold)
+{
+	const struct index_floors *floors = &c->scratch->floors;
+	uint64_t floor =
+	    floors->refusals > floors->forgotten ? floors->refusals : floors->forgotten;
+
+	drop(&cold->first_seen, floor);
+	drop(&cold->last_clone, floor);
+	if (cold->caught_up * UINT64_C(60) <= floor)
+		cold->caught_up = 0;
+	if (cold->forgotten != 0 && cold->forgotten <= floor) {
+		cold->forgotten = 0;
+		cold->hold = (struct kmsdb_register){ 0 };
+	}
+}
+
 /* What does not depend on the order in which seats were met; names as the scratch's floor says. */
 static void
 canonical(const struct verify *c, struct client *client)
 {
+	forget_before(c, &client->cold);
 	client->row.seat = 0;
 	client->row.shown = 0;
 	if (client->row.c.last_seen <= c->scratch->floors.names)
@@ -136,6 +165,10 @@ index_client(const uint8_t *key, size_t key_len, const uint8_t *octets, size_t l
 	}
 	if (row.seat != ROW_NO_SEAT && seats_find(&c->counted, &row.c, &seat) == KMS_OK)
 		seats_count(&c->counted, seat, row_hot_borrowed(octets), row_hot_counts(octets), 1);
+	/* Those that the last checkpoint did not come to remove are absent. */
+	if (row_hot_expired(octets, &c->index->floors) ||
+	    row_hot_expired(octets, &c->scratch->floors))
+		return 0;
 	return client_holds(c, key) ? 0 : suspect(c, key);
 }
 
@@ -145,6 +178,8 @@ scratch_client(const uint8_t *key, size_t key_len, const uint8_t *octets, size_t
 {
 	struct verify *c = arg;
 
+	if (len == ROW_HOT && row_hot_expired(octets, &c->scratch->floors))
+		return 0;
 	if (index_get(c->index->index, INDEX_HOT, key, key_len, &octets, &len) == KMS_OK)
 		return 0;
 	return differs(c, key, "is missing");
@@ -219,8 +254,9 @@ observed_same(const uint8_t *key, size_t key_len, const uint8_t *octets, size_t 
 	struct verify *c = arg;
 	struct observed_row is, should;
 
-	(void)octets;
-	(void)len;
+	if (key_len == 16 && observed_decode(&is, key, octets, len) == KMS_OK &&
+	    observed_expired(&is.r, &c->scratch->floors))
+		return 0;
 	if (key_len == 16 && observed_of(c, c->index, key, &is) &&
 	    (is.changed > c->upto || (observed_of(c, c->scratch, key, &should) &&
 					 memcmp(&is, &should, sizeof(is)) == 0)))

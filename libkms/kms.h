@@ -59,6 +59,12 @@ struct kms_options {
 	void *now_arg;
 	char *detail;       /* the caller's: why kms_open failed, one line; NULL: not wanted */
 	size_t detail_size; /* bytes */
+	/*
+	 * Pins: leases of any other host are refused, those that are stored too (KMS_E_PINNED).
+	 * NULL: any host that the publisher certified will do.
+	 */
+	const char *customer; /* as the host's certificate writes it, at most 64 bytes */
+	const char *host_key; /* UUID text of the KMS host key that the host was confirmed for */
 };
 
 /* What a product asks: may I run, and what should I tell my user? */
@@ -147,6 +153,7 @@ struct kms_lease_info {
 	char name[65], customer[65], group[33];
 	char user[65];
 	uint32_t names; /* enum kms_names: of name and user */
+	uint8_t host_key[16];
 };
 /* The names beside a lease prove nothing themselves: they are compared with what was signed. */
 enum kms_names {

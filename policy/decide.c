@@ -106,6 +106,39 @@ check_machine(struct policy_decision *out, const struct question *q)
 	return q->product->vm == POLICY_REFUSE ? KMS_E_VM_REFUSED : KMS_OK;
 }
 
+/* A client that came back from an old copy of its state, or lost its lease. */
+static bool
+needs_lease(const struct message_request *m)
+{
+	return m->state == MESSAGE_UNLICENSED || m->state == MESSAGE_GRACE ||
+	       m->state == MESSAGE_EXPIRED;
+}
+
+/*
+ * A program that renews in a loop would fill the journal. A lease that seems to be of later than
+ * now was given when this host's clock was wrong.
+ */
+static enum kms_status
+check_pace(struct policy_decision *out, const struct question *q)
+{
+	uint64_t least = q->host->renewals == 0
+			     ? 0
+			     : q->product->renewal_interval * UINT64_C(60) / q->host->renewals;
+	uint64_t leased = q->client->leased;
+
+	if (!has_seat(q) || leased == 0)
+		return KMS_OK;
+	out->paced = true;
+	if ((leased <= q->host->certified && q->host->certified <= q->now) || leased > q->now ||
+	    q->now - leased >= least)
+		return KMS_OK;
+	out->paced = false;
+	if (needs_lease(q->request))
+		return KMS_OK;
+	out->retry_after = (uint32_t)(least - (q->now - leased));
+	return KMS_E_TOO_SOON;
+}
+
 static enum kms_status
 check_capacity(const struct question *q)
 {
@@ -135,6 +168,7 @@ static void
 decide_activation(struct policy_decision *out, const struct question *q)
 {
 	if ((out->status = check_machine(out, q)) != KMS_OK ||
+	    (out->status = check_pace(out, q)) != KMS_OK ||
 	    (out->status = check_capacity(q)) != KMS_OK)
 		return;
 	if (!has_seat(q) && out->count < UINT32_MAX)

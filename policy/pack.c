@@ -9,14 +9,14 @@
 #include <string.h>
 
 #include "libkms/base/uuid.h"
+#include "libkms/core/limits.h"
 #include "policy/ini_values.h"
 #include "policy/values.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define DAY_MINUTES 1440
-#define YEAR_MINUTES (366 * DAY_MINUTES)
 #define WINDOW_MIN 5 /* minutes */
-#define WINDOW_MAX YEAR_MINUTES
+#define WINDOW_MAX PACK_YEAR
 
 /* A name that a line referred to, until all names are known. */
 struct reference {
@@ -281,13 +281,13 @@ static const struct ini_key product_keys[] = {
 	{ "group", read_reference, AT(policy_product, group), 0, 0, NULL, false },
 	{ "pool", read_reference, AT(policy_product, pool), 0, 0, NULL, false },
 	{ "threshold", ini_number, AT(policy_product, threshold), 1, 1000000, NULL, false },
-	{ "activation-interval", ini_minutes, AT(policy_product, activation_interval), 1, 43200,
-	    "2h", false },
-	{ "renewal-interval", ini_minutes, AT(policy_product, renewal_interval), 1, YEAR_MINUTES,
-	    "7d", false },
-	{ "validity", ini_minutes, AT(policy_product, validity), 1, 10 * YEAR_MINUTES, "180d",
+	{ "activation-interval", ini_minutes, AT(policy_product, activation_interval), 1,
+	    PACK_ACTIVATION_MAX, "2h", false },
+	{ "renewal-interval", ini_minutes, AT(policy_product, renewal_interval), 1,
+	    PACK_RENEWAL_MAX, "7d", false },
+	{ "validity", ini_minutes, AT(policy_product, validity), 1, PACK_VALIDITY_MAX, "180d",
 	    false },
-	{ "grace", ini_minutes, AT(policy_product, grace), 0, YEAR_MINUTES, "30d", false },
+	{ "grace", ini_minutes, AT(policy_product, grace), 0, PACK_YEAR, "30d", false },
 	{ "virtual-machines", read_rule, AT(policy_product, vm), 0, 0, "allow", false },
 	{ "clones", read_rule, AT(policy_product, clones), 0, 0, "refuse", false },
 };

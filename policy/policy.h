@@ -90,6 +90,9 @@ struct policy_host {
 	bool covered;                   /* the certificate names the product */
 	uint64_t not_before, not_after; /* seconds; both included */
 	uint32_t capacity;              /* 0: no limit */
+	uint64_t certified;             /* when the certificate was installed; 0: not known */
+	/* most renewals of a client in its renewal interval; 0: no limit. kms.ini says it */
+	uint32_t renewals;
 };
 
 /* What the ledger knows about the client. known false: nothing; the rest is ignored. */
@@ -98,6 +101,7 @@ struct policy_client {
 	bool released; /* gave its seat back: not counted now */
 	bool revoked;
 	bool counted;           /* counted in THIS product's pool within its window at now */
+	uint64_t leased;        /* when it got its lease for THIS product; 0: not known, or none */
 	uint64_t sequence;      /* highest seen */
 	uint8_t request_id[16]; /* of that sequence number */
 };
@@ -122,12 +126,15 @@ struct policy_decision {
 	enum kms_status status; /* KMS_OK for GRANT, RELEASE_SEAT and REPEAT */
 	bool clone;             /* mark the entry ENTRY_CLONE */
 	bool vm;                /* mark the entry ENTRY_VM */
-	uint32_t count;         /* after this decision, as the client is told */
+	/* GRANT: it comes at most `renewals` times in an interval, or once with a certificate */
+	bool paced;
+	uint32_t count; /* after this decision, as the client is told */
 	uint32_t required;
 	uint32_t activation_interval; /* minutes */
 	uint32_t renewal_interval;    /* minutes */
 	uint64_t expires;             /* seconds, GRANT only; never after host.not_after */
 	uint64_t renew_after;         /* seconds, GRANT only */
+	uint32_t retry_after;         /* seconds, TOO_SOON only */
 };
 
 /*
@@ -137,9 +144,11 @@ struct policy_decision {
  * client revoked (REVOKED), sequence (equal and same request id: REPEAT; equal and another id:
  * clone, by rule REFUSE -> CLONE, else go on marked for FLAG; lower: a clone or an old message,
  * by rule REFUSE -> CLONE, else SEQUENCE), release (unknown or released client:
- * UNKNOWN_CLIENT), virtual machine (VM_REFUSED), capacity (a client not yet counted, counted >=
- * smaller non-zero of pool and host capacity: CAPACITY), threshold (count with this client <
- * threshold: RECORD with COUNT_TOO_LOW, else GRANT). product NULL: no pack names it.
+ * UNKNOWN_CLIENT), virtual machine (VM_REFUSED), pace (a counted client whose lease for this
+ * product is younger than its renewal interval divided by host.renewals, and not older than the
+ * certificate: TOO_SOON, unless it says that it has no valid lease), capacity (a client not yet
+ * counted, counted >= smaller non-zero of pool and host capacity: CAPACITY), threshold (count with
+ * this client < threshold: RECORD with COUNT_TOO_LOW, else GRANT). product NULL: no pack names it.
  */
 void policy_decide(struct policy_decision *out, const struct policy_pack *pack,
     const struct policy_product *product, const struct policy_host *host,

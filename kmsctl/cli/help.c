@@ -4,7 +4,6 @@
 #include "kmsctl/cli/help.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "kmsctl/cli/output.h"
@@ -14,22 +13,22 @@ void
 help_failure(const char *who, uint32_t status, const char *text)
 {
 	const struct kms_error *e = kms_error_find(status);
-	char *safe = text != NULL ? output_printable(text, false) : NULL;
+	char microsoft[32] = "";
 
-	fprintf(stderr, "%s: %s\n", who, safe != NULL ? safe : e->meaning);
-	fprintf(stderr, "  %s (%" PRIu32, e->symbol, status);
 	if (e->microsoft != 0)
-		fprintf(stderr, ", Microsoft 0x%08" PRIX32, e->microsoft);
+		snprintf(microsoft, sizeof(microsoft), ", Microsoft 0x%08" PRIX32, e->microsoft);
+	output_say(stderr, "%s: %s", who, text != NULL ? text : e->meaning);
 	/* Without a text the first line was the meaning. */
-	fprintf(stderr, ")%s%s\n  %s\n", safe != NULL ? ": " : "", safe != NULL ? e->meaning : "",
-	    e->remedy);
-	free(safe);
+	output_say(stderr, "  %s (%" PRIu32 "%s)%s%s", e->symbol, status, microsoft,
+	    text != NULL ? ": " : "", text != NULL ? e->meaning : "");
+	output_say(stderr, "  %s", e->remedy);
 }
 
 void
 help_usage(const struct program *p, const struct fault *f)
 {
-	fprintf(stderr, "%s: %s\nTry '%s --help'.\n", p->name, f->text, p->name);
+	output_say(stderr, "%s: %s", p->name, f->text);
+	output_say(stderr, "Try '%s --help'.", p->name);
 }
 
 void

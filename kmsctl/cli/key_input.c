@@ -104,10 +104,10 @@ add_line(enum code_kind kind, char text[CODE_INPUT], size_t *have, const char *l
 	if (rc == KMS_OK || rc == KMS_E_TRUNCATED) {
 		*have += n + 1;
 		if (rc != KMS_OK)
-			fprintf(stderr, "  %s; go on\n", err.text);
+			output_say(stderr, "  %s; go on", err.text);
 		return rc;
 	}
-	fprintf(stderr, "  %s: type this line again\n", err.text);
+	output_say(stderr, "  %s: type this line again", err.text);
 	return KMS_E_TRUNCATED;
 }
 

@@ -205,6 +205,21 @@ output_value(const struct output_field *f)
 	return strdup(text);
 }
 
+void
+output_say(FILE *to, const char *fmt, ...)
+{
+	char *text = NULL, *safe = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&text, fmt, ap) >= 0)
+		safe = output_printable(text, false);
+	va_end(ap);
+	fprintf(to, "%s\n", safe != NULL ? safe : "out of memory");
+	free(safe);
+	free(text);
+}
+
 /* Names come from clients, which may be hostile: what the text rule does not allow is not shown. */
 char *
 output_printable(const char *text, bool lines)

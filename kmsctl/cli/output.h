@@ -84,6 +84,15 @@ void output_line(struct output *o, enum output_style style, const char *fmt, ...
     __attribute__((format(printf, 3, 4)));
 
 /*
+ * One line beside the answer, for a person: on standard error. Whatever text is in it, it is one
+ * line and follows the text rule.
+ */
+void output_say(FILE *to, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/*
+ * The one place that makes text of others fit to be shown, for all programs: the text rule
+ * (wire_text_ok) with '?' for what it does not allow; lines: a new line is allowed too.
+ *
  * For the formats: the value as a person reads it, and text that cannot move the cursor
  * (malloc'd, NULL: memory).
  */

@@ -30,16 +30,16 @@ dump(struct json *j, json_t *value)
 	json_decref(value);
 }
 
-/* Text that is not UTF-8 cannot be in JSON: its printable form is. */
+/*
+ * A program prints what it read here: text in JSON follows the text rule too. New lines are
+ * escaped, and stay.
+ */
 static json_t *
 string_value(const char *text)
 {
-	json_t *v = json_string(text);
-	char *safe;
+	char *safe = output_printable(text, true);
+	json_t *v;
 
-	if (v != NULL)
-		return v;
-	safe = output_printable(text, false);
 	v = safe != NULL ? json_string(safe) : NULL;
 	free(safe);
 	return v;

@@ -103,7 +103,7 @@ pairs_field(struct output *o, const struct output_field *f)
 static void
 lines_line(struct output *o, enum output_style style, const char *text)
 {
-	fprintf(o->file, "%s\n", text);
+	output_say(o->file, "%s", text);
 }
 
 static void

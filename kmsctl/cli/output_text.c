@@ -70,11 +70,18 @@ pad(struct text *t, int n)
 static void
 print_heading(struct text *t, const char *heading)
 {
+	char *safe;
+
 	if (heading == NULL)
 		return;
+	if ((safe = output_printable(heading, false)) == NULL) {
+		t->base.failed = true;
+		return;
+	}
 	if (t->printed)
 		fputc('\n', t->base.file);
-	print_styled(t, OUTPUT_HEADING, heading);
+	print_styled(t, OUTPUT_HEADING, safe);
+	free(safe);
 	fputc('\n', t->base.file);
 	t->printed = true;
 }

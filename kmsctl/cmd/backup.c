@@ -12,6 +12,7 @@
 
 #include "kmsctl/cli/fail.h"
 #include "kmsctl/kmsctl.h"
+#include "kmsctl/ledger/journal_host.h"
 #include "kmsctl/plan/owned_tree.h"
 #include "kmsdb/kmsdb.h"
 #include "libkms/base/fault.h"
@@ -102,6 +103,8 @@ restore(struct ctl *ctl, int from, int state, struct kmsdb_backup *b, struct fau
 	if (file_exists(state, "kmsdb"))
 		return fault_set(fault, KMS_E_EXISTS,
 		    "%s/kmsdb exists: stop kmsd and move this directory away first", dir);
+	if ((rc = journal_host_check(from, ctl->args[0], state, dir, fault)) != KMS_OK)
+		return rc;
 	owned_tree_remove(state, RESTORING); /* left by an interrupted restore */
 	if (mkdirat(state, RESTORING, 0700) == -1 ||
 	    (to = openat(state, RESTORING, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) == -1)

@@ -71,7 +71,7 @@ static void
 log_line(int level, const char *event, const char *text, void *arg)
 {
 	if (level <= LOG_WARNING)
-		fprintf(stderr, "kmsctl: %s: %s\n", event, text);
+		output_say(stderr, "kmsctl: %s: %s", event, text);
 }
 
 static int

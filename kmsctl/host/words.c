@@ -39,7 +39,7 @@ print_publishers(struct ctl *ctl)
 {
 	ini_load_quietly(ctl);
 	for (unsigned i = 0; i < ctl->config.publisher_count; i++)
-		puts(ctl->config.publishers[i].name);
+		output_say(stdout, "%s", ctl->config.publishers[i].name);
 }
 
 /* One field of the rows that a running host gives. */
@@ -48,17 +48,13 @@ print_rows(struct ctl *ctl, uint16_t verb, const char *kind, const char *field)
 {
 	const struct reply_row *row = NULL;
 	struct reply reply;
-	char *safe;
 
 	ini_load_quietly(ctl);
 	ctl->timeout_ms = PATIENCE;
 	if (ask_quietly(ctl, verb, NULL, &reply, NULL) == KMS_OK)
 		while ((row = reply_next(&reply, kind, row)) != NULL) {
-			safe = output_printable(
-			    reply_text(row, field) != NULL ? reply_text(row, field) : "", false);
-			if (safe != NULL)
-				puts(safe);
-			free(safe);
+			output_say(stdout, "%s",
+			    reply_text(row, field) != NULL ? reply_text(row, field) : "");
 		}
 	reply_free(&reply);
 }

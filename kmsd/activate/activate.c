@@ -4,6 +4,7 @@
 #include "kmsd/activate/activate.h"
 
 #include <string.h>
+#include <sys/statvfs.h>
 #include <time.h>
 
 #include "kmsd/common/log.h"
@@ -15,6 +16,29 @@ activate_clock(struct activate *a)
 
 	clock_gettime(CLOCK_REALTIME, &t);
 	a->now = (uint64_t)t.tv_sec;
+}
+
+void
+activate_look_at_disk(struct activate *a)
+{
+	struct statvfs fs;
+	bool low;
+
+	if (a->disk_looked == a->now)
+		return;
+	a->disk_looked = a->now;
+	if (a->config.disk_reserve == 0 || fstatvfs(a->state_dir, &fs) != 0) {
+		a->budget.disk_low = false;
+		return;
+	}
+	low = (uint64_t)fs.f_bavail * fs.f_frsize < a->config.disk_reserve;
+	if (low && !a->budget.disk_low)
+		log_event(LOG_CRIT, "disk-low",
+		    "less than [limits] disk_reserve is free on the disk of the state directory: only renewals are written until space is freed");
+	if (!low && a->budget.disk_low)
+		log_event(LOG_NOTICE, "disk-enough",
+		    "the disk of the state directory has [limits] disk_reserve free again: all clients are served");
+	a->budget.disk_low = low;
 }
 
 /* len 0: it does not fit. */
@@ -126,4 +150,33 @@ activate_erase_names(struct activate *a)
 		return;
 	/* When it fails, the ledger says so, and the next tick tries again. */
 	(void)activate_record_about(a, &e);
+}
+
+#define EXPIRY_INTERVAL (6 * UINT64_C(3600))
+#define EXPIRY_SEEN (7 * SECONDS_A_DAY)
+/* A request is accepted up to POLICY_SKEW after its time, and so is the client's clock wrong. */
+#define EXPIRY_FORGOTTEN (2 * POLICY_SKEW)
+
+static void
+expire(struct activate *a, uint64_t rows, uint64_t time)
+{
+	struct entry_about e = { .kind = ENTRY_EXPIRE, .through = rows, .value = time };
+
+	/* When it fails, the ledger says so, and it is tried again later. */
+	if (rows != 0)
+		(void)activate_record_about(a, &e);
+}
+
+void
+activate_expire(struct activate *a)
+{
+	uint64_t set;
+
+	if (a->now - a->expiry_looked < EXPIRY_INTERVAL || a->failing_since != 0 ||
+	    a->now < EXPIRY_SEEN || host_identity_locked(a->key))
+		return;
+	a->expiry_looked = a->now;
+	set = kmsdb_expirable(a->db, a->now - EXPIRY_SEEN, a->now - EXPIRY_FORGOTTEN);
+	expire(a, set & (ENTRY_EXPIRE_REFUSALS | ENTRY_EXPIRE_RELAYED), a->now - EXPIRY_SEEN);
+	expire(a, set & ENTRY_EXPIRE_FORGOTTEN, a->now - EXPIRY_FORGOTTEN);
 }

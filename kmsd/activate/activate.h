@@ -7,13 +7,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kmsd/activate/budget.h"
 #include "kmsd/activate/exchange_keys.h"
 #include "kmsd/activate/host_identity.h"
 #include "kmsd/activate/pending.h"
 #include "kmsd/activate/publishers.h"
 #include "kmsd/activate/refusal.h"
 #include "kmsd/activate/relayed.h"
-#include "kmsd/activate/relayed_limit.h"
 #include "kmsd/activate/session_keys.h"
 #include "kmsd/common/config.h"
 #include "kmsd/ipc/ipc.h"
@@ -49,16 +49,21 @@ struct activate {
 	uint32_t layers; /* of the sandbox, in force */
 	uint64_t now;    /* seconds; read once an event */
 	uint64_t started;
-	uint64_t last_batch;  /* number of the newest batch on disk */
-	uint64_t read_second; /* how many answers were read back from the journal this second */
-	unsigned reads;
+	uint64_t last_batch;                  /* number of the newest batch on disk */
 	uint64_t failing_since, failure_said; /* the ledger; 0: it works */
 	struct activate_counts counts;
 	struct relayed_counts relayed;
-	struct relayed_limit relayed_limit;
+	struct budget budget;
+	uint64_t expiry_looked; /* seconds: when rows that may expire were last looked for */
+	uint64_t disk_looked;   /* second in which the free space was looked at */
 };
 
 void activate_clock(struct activate *a);
+/*
+ * Looks at most once a second whether less than [limits] disk_reserve is free, and tells the
+ * budget. Called before an entry of a client or a front is asked for.
+ */
+void activate_look_at_disk(struct activate *a);
 
 /*
  * The exchange keys, once the host key is open. A failure is logged: without an exchange key no
@@ -72,6 +77,12 @@ int activate_open_exchange(struct activate *a);
 uint64_t activate_names_due(uint64_t now, unsigned keep, uint64_t floor);
 /* Erases those names. */
 void activate_erase_names(struct activate *a);
+/*
+ * Once in a while: has the index drop rows that nobody needs (ENTRY_EXPIRE): those that only
+ * refusals or relayed exchanges made, a week after; those of forgotten clients, when no recorded
+ * request of theirs can be accepted any more.
+ */
+void activate_expire(struct activate *a);
 /* A new exchange key when it is time, and an end of the old one. */
 void activate_turn_exchange(struct activate *a);
 

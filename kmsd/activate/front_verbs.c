@@ -67,9 +67,9 @@ on_stats(struct front_peer *p, const struct request_frame *in)
 static int
 on_relayed(struct front_peer *p, const struct request_frame *in)
 {
-	if (relayed_take(p->activate, &p->relayed, &in->from, in->bytes) != KMS_OK)
-		return front_peer_broken(
-		    p, "peer-relayed", "sent a malformed report of an exchange");
+	if (relayed_take(p->activate, p->index, &p->relayed, &in->from, in->bytes) != KMS_OK)
+		return front_peer_broken(p, "peer-relayed",
+		    "reported an exchange that is malformed, or that cannot be: [relay] is not configured");
 	return KMS_OK;
 }
 

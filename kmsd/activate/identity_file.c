@@ -119,6 +119,25 @@ identity_file_open(
 	return rc;
 }
 
+int
+identity_file_public(uint8_t sign_pk[32], const uint8_t *file, size_t len)
+{
+	struct identity_file f;
+	uint8_t *sk;
+	int rc = identity_file_decode(&f, file, len);
+
+	if (rc != KMS_OK)
+		return rc;
+	memcpy(sign_pk, f.sign_pk, 32);
+	if (f.kind != IDENTITY_PLAIN)
+		return KMS_OK;
+	if ((sk = sodium_malloc(crypto_sign_SECRETKEYBYTES)) == NULL)
+		return KMS_E_NO_MEMORY;
+	crypto_sign_seed_keypair(sign_pk, sk, file + 24);
+	sodium_free(sk);
+	return KMS_OK;
+}
+
 static void
 head(struct wire_writer *w, const struct identity_file *f)
 {

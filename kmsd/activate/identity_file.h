@@ -71,6 +71,11 @@ struct identity_secret {
  */
 int identity_file_decode(struct identity_file *out, const uint8_t *file, size_t len);
 /*
+ * The public key, whatever the kind is: of a plain file it is computed, in guarded memory. As
+ * identity_file_decode, and KMS_E_NO_MEMORY.
+ */
+int identity_file_public(uint8_t sign_pk[32], const uint8_t *file, size_t len);
+/*
  * secret: IDENTITY_SECRET bytes of guarded memory. Also KMS_E_PASSPHRASE (wrong secret),
  * KMS_E_NO_MEMORY.
  */

@@ -298,6 +298,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	activate_clock(&s->activate);
 	activate_turn_exchange(&s->activate);
 	activate_erase_names(&s->activate);
+	activate_expire(&s->activate);
 	front_peer_ask_stats(&s->activate);
 	pending_idle(&s->activate);
 	if (++s->ticks % LOG_TICKS == 0)
@@ -337,7 +338,7 @@ confine(void *arg, uint32_t *layers)
 	activate_clock(a);
 	a->started = a->now;
 	randombytes_buf(&seed, sizeof(seed));
-	relayed_limit_init(&a->relayed_limit, seed);
+	budget_init(&a->budget, seed);
 	memlock = memlock_needed(a);
 	a->layers = activate_confine_early(&a->config, a->state_dir, memlock);
 	if ((rc = open_memory(a)) != KMS_OK || (rc = add_events(s)) != KMS_OK)

@@ -24,6 +24,7 @@ static const struct {
 	{ KMS_E_CAPACITY, "capacity" },
 	{ KMS_E_CLONE, "clone" },
 	{ KMS_E_REVOKED, "revoked" },
+	{ KMS_E_TOO_SOON, "too-soon" },
 	{ KMS_E_UNKNOWN_HOST, "unknown-host" },
 	{ KMS_E_UNKNOWN_KEY, "unknown-key" },
 	{ KMS_E_LOCKED, "host-locked" },

@@ -108,13 +108,14 @@ write_entry(struct activate *a, const struct ipc_frame *f, const struct ipc_rela
 }
 
 int
-relayed_take(
-    struct activate *a, struct relayed_bucket *b, const struct ipc_frame *f, const uint8_t *body)
+relayed_take(struct activate *a, unsigned front, struct relayed_bucket *b,
+    const struct ipc_frame *f, const uint8_t *body)
 {
 	char source[ADDRESS_TEXT];
 	struct ipc_relayed r;
 
-	if (ipc_relayed_decode(&r, body, f->length) != KMS_OK)
+	/* Without a relay there is nothing to report. */
+	if (!relay_configured(&a->config) || ipc_relayed_decode(&r, body, f->length) != KMS_OK)
 		return KMS_E_FORMAT;
 	if (b->second != a->now) {
 		b->second = a->now;
@@ -131,7 +132,8 @@ relayed_take(
 	if (r.sent > 0)
 		count_version(&a->relayed, &r);
 	count_host(&a->relayed, &r, a->now);
-	if (relayed_limit_take(&a->relayed_limit, f->address, a->now)) {
+	activate_look_at_disk(a);
+	if (budget_take_relayed(&a->budget, &a->config, front, f->address, a->now) == BUDGET_FREE) {
 		write_entry(a, f, &r);
 		return KMS_OK;
 	}

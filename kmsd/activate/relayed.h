@@ -44,9 +44,12 @@ struct relayed_bucket {
 	unsigned count;
 };
 
-/* KMS_OK, or KMS_E_FORMAT: an honest front does not send this. */
-int relayed_take(
-    struct activate *a, struct relayed_bucket *b, const struct ipc_frame *f, const uint8_t *body);
+/*
+ * A report of that front. KMS_OK, or KMS_E_FORMAT: an honest front does not send this, or sends
+ * nothing, since there is no [relay].
+ */
+int relayed_take(struct activate *a, unsigned front, struct relayed_bucket *b,
+    const struct ipc_frame *f, const uint8_t *body);
 /*
  * The aside of an entry about that address, and its subject. The salt is made from the address with
  * a key of the host. KMS_E_LOCKED.

@@ -11,20 +11,21 @@
 #include "kmsd/activate/front_peer.h"
 #include "kmsd/activate/refusal_log.h"
 #include "kmsd/common/log.h"
+#include "libkms/base/address.h"
 #include "libkms/core/frame.h"
 
-/*
- * Leases read back for repeated requests: each costs a read and the hashing of its whole batch,
- * and anybody who recorded a request can send it again for ever.
- */
-#define READS_A_SECOND 200
 #define LOCKED_RETRY 30 /* seconds */
+/* A source that made so many clients, and a quarter of a pool, is worth a look. */
+#define SHARE_LEAST 50
+#define SHARE_PART 4
 
 /* What the decision about one request needs. */
 struct request {
 	struct authenticated auth;
 	struct publisher_product found;
 	struct kmsdb_client row;
+	bool recorded; /* it has a row */
+	struct policy_host host;
 	struct policy_client client;
 	struct policy_decision decision;
 };
@@ -130,16 +131,39 @@ request_hello(struct activate *a, struct front_peer *p, const struct request_fra
 	front_peer_commit(p, f->token, 0, FRAME_HEADER + len);
 }
 
+/*
+ * When the client got its lease for the product that it asks for; 0: it has none. A refusal that
+ * came later leaves only the end of the lease to tell.
+ */
+static uint64_t
+leased_at(const struct request *q)
+{
+	const struct kmsdb_client *c = &q->row;
+	uint64_t validity;
+
+	if (c->kind != ENTRY_LEASE || memcmp(c->product, q->auth.request.product, 16) != 0)
+		return 0;
+	if (c->status == KMS_OK)
+		return c->last_seen;
+	validity = q->found.product->validity * UINT64_C(60);
+	return c->expires < q->host.not_after && c->expires > validity ? c->expires - validity : 0;
+}
+
 static int
 decide(struct activate *a, struct request *q)
 {
 	struct policy_counters counters = { 0 };
-	struct policy_host host;
 	bool known = publishers_find(&a->publishers, q->auth.request.product, &q->found);
 	int rc = kmsdb_client_get(a->db, q->auth.session.cmid, &q->row);
 
 	if (rc != KMS_OK && rc != KMS_E_NOT_FOUND)
 		return rc;
+	q->recorded = rc == KMS_OK;
+	publisher_host(q->found.publisher,
+	    known &&
+		q->found.publisher->covered[q->found.product - q->found.publisher->pack->products],
+	    &q->host);
+	q->host.renewals = a->config.renewals_per_interval;
 	memset(&q->client, 0, sizeof(q->client));
 	if (rc == KMS_OK) {
 		/* A row that has only refusals is not yet a client. */
@@ -149,6 +173,7 @@ decide(struct activate *a, struct request *q)
 		q->client.counted =
 		    known && kmsdb_client_counts(&q->row, q->found.publisher->public.key.id,
 				 q->found.pool->number, policy_minute(a->now));
+		q->client.leased = known ? leased_at(q) : 0;
 		q->client.sequence = q->row.sequence;
 		memcpy(q->client.request_id, q->row.request_id, 16);
 	} else {
@@ -157,12 +182,8 @@ decide(struct activate *a, struct request *q)
 	if (known)
 		counters.counted = kmsdb_pool_count(a->db, q->found.publisher->public.key.id,
 		    q->found.pool->number, policy_minute(a->now));
-	publisher_host(q->found.publisher,
-	    known &&
-		q->found.publisher->covered[q->found.product - q->found.publisher->pack->products],
-	    &host);
 	policy_decide(&q->decision, known ? q->found.publisher->pack : NULL, q->found.product,
-	    &host, &counters, &q->client, &q->auth.request, a->now);
+	    &q->host, &counters, &q->client, &q->auth.request, a->now);
 	return KMS_OK;
 }
 
@@ -188,6 +209,70 @@ fill_seat(const struct activate *a, const struct request *q, struct entry_client
 	e->width = entry_slot_width(policy_window(q->found.pool));
 	e->expires = e->kind == ENTRY_LEASE ? d->expires : held_until(q);
 	e->renew_after = e->kind == ENTRY_LEASE ? d->renew_after : 0;
+}
+
+/* A full bucket, as the administrator and the client hear of it. */
+static void
+say_limit(struct activate *a, const struct ipc_frame *f, enum budget_limit limit)
+{
+	char address[ADDRESS_TEXT];
+
+	log_limited(LOG_WARNING, "limit-reached",
+	    "%s: [limits] %s is reached: clients are told to try again later",
+	    address_text(address, f->address), budget_name(limit));
+}
+
+/* Most clients that may count in the pool; without a limit, those that count now. */
+static uint32_t
+pool_size(const struct request *q)
+{
+	uint32_t pool = q->found.pool->capacity, host = q->host.capacity;
+	uint32_t limit = pool != 0 && (host == 0 || pool < host) ? pool : host;
+
+	return limit != 0 ? limit : q->decision.count;
+}
+
+/* A licence that one machine takes for itself shows here first. */
+static void
+look_at_share(struct activate *a, const struct request *q, const struct ipc_frame *f)
+{
+	uint32_t made = budget_made(&a->budget, &a->config, f->address, a->now);
+	char address[ADDRESS_TEXT];
+
+	if (made < SHARE_LEAST || made < pool_size(q) / SHARE_PART)
+		return;
+	address_text(address, f->address);
+	log_limited(LOG_WARNING, "source-share",
+	    "%s made %u of the %u clients of pool %s: if that is one machine, kmsctl client forget --address %s shows what can be taken back",
+	    address, made, pool_size(q), q->found.pool->name, address);
+}
+
+/* May the entry of this decision be written? Refusals are not worth a word. */
+static enum budget_limit
+ask_budget(struct activate *a, const struct request *q, const struct ipc_frame *f)
+{
+	enum budget_entry entry = !q->recorded        ? BUDGET_NEW_CLIENT
+				  : q->decision.paced ? BUDGET_PACED
+						      : BUDGET_OTHER;
+	enum budget_limit limit;
+
+	activate_look_at_disk(a);
+	limit = budget_take(&a->budget, &a->config, entry, f->address, a->now);
+	if (limit == BUDGET_FREE && entry == BUDGET_NEW_CLIENT &&
+	    q->decision.outcome != POLICY_DENY)
+		look_at_share(a, q, f);
+	return limit;
+}
+
+static void
+limited(struct activate *a, const struct ipc_frame *f, struct pending_slot *slot,
+    enum budget_limit limit)
+{
+	a->counts.refused++;
+	say_limit(a, f, limit);
+	slot->settled = true;
+	slot->reply.status = limit == BUDGET_DISK ? KMS_E_LEDGER : KMS_E_OVERLOAD;
+	slot->reply.retry_after = budget_wait(&a->budget, limit);
 }
 
 static size_t
@@ -224,8 +309,14 @@ stage(struct activate *a, const struct request *q, const struct ipc_frame *f,
 	uint8_t entry[ENTRY_CLIENT_MAX], beside[ASIDE_MAX];
 	struct item item = { .entry = entry, .aside = beside };
 	struct aside aside = { 0 };
+	enum budget_limit limit = ask_budget(a, q, f);
 	int rc;
 
+	if (limit != BUDGET_FREE) {
+		if (kind != ENTRY_REFUSAL)
+			limited(a, f, slot, limit);
+		return;
+	}
 	memcpy(aside.salt, q->auth.request.salt, sizeof(aside.salt));
 	memcpy(aside.address, f->address, 16);
 	memcpy(aside.name, q->auth.request.name, sizeof(aside.name));
@@ -251,8 +342,11 @@ stage(struct activate *a, const struct request *q, const struct ipc_frame *f,
  * counted, which has its highest sequence number; the row's status may be that of a later refusal.
  */
 static void
-repeat(struct activate *a, const struct request *q, struct pending_slot *slot)
+repeat(struct activate *a, const struct request *q, const struct ipc_frame *f,
+    struct pending_slot *slot)
 {
+	enum budget_limit limit;
+
 	slot->reply.status = q->row.kind == ENTRY_SEEN ? KMS_E_COUNT_TOO_LOW : KMS_OK;
 	slot->settled = q->row.batch <= a->last_batch;
 	if (q->row.kind != ENTRY_LEASE)
@@ -264,18 +358,11 @@ repeat(struct activate *a, const struct request *q, struct pending_slot *slot)
 		slot->answer = PENDING_LEAF;
 		return;
 	}
-	if (a->read_second != a->now) {
-		a->read_second = a->now;
-		a->reads = 0;
-	}
-	if (a->reads++ < READS_A_SECOND) {
+	limit = budget_take_read(&a->budget, q->auth.session.cmid, f->address, a->now);
+	if (limit == BUDGET_FREE)
 		slot->answer = PENDING_JOURNAL;
-		return;
-	}
-	slot->reply.status = KMS_E_OVERLOAD;
-	slot->reply.retry_after = 1;
-	log_limited(LOG_NOTICE, "repeats-limited", "more than %d repeated requests a second",
-	    READS_A_SECOND);
+	else
+		limited(a, f, slot, limit);
 }
 
 static void
@@ -287,10 +374,14 @@ deny(struct activate *a, const struct request *q, const struct ipc_frame *f,
 	a->counts.refused++;
 	refusal_log(f, status, q->auth.request.name);
 	/* These may depend on entries of the current batch, which may still fail. */
-	slot->settled =
-	    status != KMS_E_SEQUENCE && status != KMS_E_CLONE && status != KMS_E_CAPACITY;
+	slot->settled = status != KMS_E_SEQUENCE && status != KMS_E_CLONE &&
+			status != KMS_E_CAPACITY && status != KMS_E_TOO_SOON;
 	if (status == KMS_E_SEQUENCE)
 		slot->reply.highest_sequence = q->row.sequence;
+	if (status == KMS_E_TOO_SOON) {
+		slot->reply.retry_after = q->decision.retry_after;
+		budget_bite(&a->budget, BUDGET_PACE, f->address, a->now);
+	}
 	if (refusal_due(a->refusals, q->auth.session.cmid, status, a->now))
 		stage(a, q, f, slot, ENTRY_REFUSAL);
 }
@@ -323,7 +414,7 @@ settle(struct activate *a, struct request *q, const struct ipc_frame *f, struct 
 		stage(a, q, f, slot, ENTRY_RELEASE);
 		break;
 	case POLICY_REPEAT:
-		repeat(a, q, slot);
+		repeat(a, q, f, slot);
 		break;
 	case POLICY_DENY:
 		deny(a, q, f, slot);

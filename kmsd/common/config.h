@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "kmsd/common/network.h"
+#include "kmsd/common/rate.h"
 
 #define CONFIG_MAX (256 * 1024) /* bytes of ini text */
 #define CONFIG_FRONTS 32        /* processes kmsd-front, at most */
@@ -82,8 +83,17 @@ struct config {
 	/* seconds, default 10: a new connection that sends nothing */
 	unsigned first_timeout;
 	unsigned frame_timeout;          /* seconds, default 10: a frame must be complete */
-	unsigned connections_per_source; /* default 0, no limit */
+	unsigned connections_per_source; /* for each front, default 1000; 0: no limit */
 	unsigned credits;                /* frames a front may have unanswered, default 1024 */
+	/* entries of new clients, and others that no interval paces: of one source; of all */
+	struct rate new_clients_per_source;
+	struct rate new_clients;
+	struct rate entries;            /* of all clients, of any kind */
+	unsigned renewals_per_interval; /* of a client in its renewal interval, default 8 */
+	uint64_t disk_reserve;          /* bytes; with less free only renewals are written */
+	/* networks whose machines share addresses: no limit of their own for them */
+	struct config_networks exempt;
+	struct config_networks proxies; /* balancers that say in front of what a source is */
 	/* [ledger] */
 	uint64_t segment_size;        /* bytes, default 64M */
 	unsigned overlay_records;     /* default 150000 */
@@ -143,6 +153,7 @@ enum config_type {
 	KEY_NUMBER,
 	KEY_SECONDS,
 	KEY_BYTES, /* with K, M, G */
+	KEY_RATE,  /* struct rate, as BURST/REFILL; 0: no limit */
 	KEY_DAYS,  /* 7d; 0 where that is in range */
 	KEY_PORT,
 	KEY_YES_NO,

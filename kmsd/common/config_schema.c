@@ -18,6 +18,7 @@
 	offsetof(struct config_publisher, field), sizeof(((struct config_publisher *)0)->field)
 
 #define M (UINT64_C(1) << 20)
+#define RATE_MAX 1000000000 /* of both numbers of a rate */
 #define G (UINT64_C(1) << 30)
 #define ALL_LAYERS ((UINT64_C(1) << CONFINE_LAYERS) - 1)
 
@@ -65,13 +66,27 @@ static const struct config_key keys[] = {
 	{ "limits", "connections", KEY_NUMBER, AT(connections), 1, 1000000, "20000", RELOAD, FRONT,
 	    "most open connections of one network process" },
 	{ "limits", "idle_timeout", KEY_SECONDS, AT(idle_timeout), 1, 86400, "300", RELOAD, FRONT,
-	    "a connection without a request for this long is closed" },
+	    "a connection whose last request was answered this long ago is closed" },
 	{ "limits", "first_timeout", KEY_SECONDS, AT(first_timeout), 1, 3600, "10", RELOAD, FRONT,
-	    "a new connection that sends nothing for this long is closed" },
+	    "a new connection that has sent no request for this long is closed" },
 	{ "limits", "frame_timeout", KEY_SECONDS, AT(frame_timeout), 1, 3600, "10", RELOAD, FRONT,
 	    "a frame must be complete within this time" },
-	{ "limits", "connections_per_source", KEY_NUMBER, AT(connections_per_source), 0, 1000000, "0", RELOAD, FRONT,
+	{ "limits", "connections_per_source", KEY_NUMBER, AT(connections_per_source), 0, 1000000, "1000", RELOAD, FRONT,
 	    "most open connections from one address to one network process; 0: no limit" },
+	{ "limits", "new_clients_per_source", KEY_RATE, AT(new_clients_per_source), 0, RATE_MAX, "20000/20", RELOAD, ACTIVATE,
+	    "new clients of one address at once, and a second from then on; 0: no limit" },
+	{ "limits", "new_clients", KEY_RATE, AT(new_clients), 0, RATE_MAX, "200000/200", RELOAD, ACTIVATE,
+	    "new clients of all addresses at once, and a second from then on; 0: no limit" },
+	{ "limits", "entries", KEY_RATE, AT(entries), 0, RATE_MAX, "1000000/500", RELOAD, ACTIVATE,
+	    "entries of all clients at once, and a second from then on; 0: no limit" },
+	{ "limits", "renewals_per_interval", KEY_NUMBER, AT(renewals_per_interval), 8, 1000000, "8", RELOAD, ACTIVATE,
+	    "most renewals of a client in one renewal interval" },
+	{ "limits", "disk_reserve", KEY_BYTES, AT(disk_reserve), 0, 1024 * G, "64M", RELOAD, ACTIVATE,
+	    "with less free on the ledger's disk, only renewals are written" },
+	{ "limits", "exempt", KEY_NETWORK_LIST, AT(exempt), 0, CONFIG_NETWORKS, "", RELOAD, FRONT | ACTIVATE,
+	    "networks of which many machines share an address: no limit of each address" },
+	{ "limits", "proxies", KEY_NETWORK_LIST, AT(proxies), 0, CONFIG_NETWORKS, "", RELOAD, FRONT,
+	    "balancers that begin each connection with a PROXY header, which is required of them" },
 	{ "limits", "credits", KEY_NUMBER, AT(credits), 1, 65536, "1024", RESTART, ACTIVATE,
 	    "most requests of one network process that wait for an answer" },
 	{ "ledger", "segment_size", KEY_BYTES, AT(segment_size), M, 4 * G, "64M", RESTART, ACTIVATE,
@@ -145,7 +160,7 @@ static const struct config_key keys[] = {
 	    "also publish _vlmcs._tcp, when this host relays" },
 	{ "firewall", "allow", KEY_NETWORK_LIST, AT(allow), 1, CONFIG_NETWORKS, PRIVATE4 " " PRIVATE6, RELOAD, KMSCTL,
 	    "networks whose machines may connect" },
-	{ "firewall", "rate", KEY_NUMBER, AT(firewall_rate), 0, 100000, "600", RELOAD, KMSCTL,
+	{ "firewall", "rate", KEY_NUMBER, AT(firewall_rate), 0, 100000, "6000", RELOAD, KMSCTL,
 	    "most new connections from one address in a minute; 0: no limit" },
 	{ "firewall", "interface", KEY_INTERFACE, AT(firewall_interface), 0, 15, "", RELOAD, KMSCTL,
 	    "the only network interface, beside lo, on which clients may connect; empty: all" },

@@ -106,6 +106,36 @@ read_bytes(struct ini_reader *r, const struct ini_key *key, void *record, const 
 	return ini_store(r, key, record, value, true, v, "");
 }
 
+/* BURST/REFILL, or 0. */
+static bool
+read_rate(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	struct rate rate = { 0 };
+	uint64_t burst = 0, refill = 0;
+	const char *s = value;
+	bool ok = number_prefix(&burst, key->max, &s);
+
+	if (ok && burst > 0)
+		ok = *s++ == '/' && number_prefix(&refill, key->max, &s) && refill > 0;
+	if (!ok || *s != '\0')
+		return expected(r, key, value,
+		    "two numbers from 1 to %" PRIu64 " as BURST/REFILL, such as 20000/20; or 0",
+		    key->max);
+	rate.burst = (uint32_t)burst;
+	rate.refill = (uint32_t)refill;
+	memcpy(field(key, record), &rate, sizeof(rate));
+	return true;
+}
+
+static void
+write_rate(char out[CONFIG_VALUE], const struct config_key *k, const void *at)
+{
+	const struct rate *rate = at;
+
+	snprintf(out, CONFIG_VALUE, rate->burst > 0 ? "%" PRIu32 "/%" PRIu32 : "0", rate->burst,
+	    rate->refill);
+}
+
 static uint64_t
 number_at(const struct config_key *k, const void *at)
 {
@@ -690,6 +720,7 @@ static const struct type {
 	[KEY_SECONDS] = { "seconds", read_seconds, write_number, false },
 	[KEY_DAYS] = { "days", read_days, write_days, false },
 	[KEY_BYTES] = { "bytes", read_bytes, write_bytes, false },
+	[KEY_RATE] = { "rate", read_rate, write_rate, false },
 	[KEY_PORT] = { "port", ini_number, write_number, false },
 	[KEY_YES_NO] = { "yes/no", read_yes_no, write_word, false },
 	[KEY_LEVEL] = { "level", read_level, write_word, false },

@@ -206,6 +206,26 @@ get_port(struct wire_reader *r, void *at)
 	return (*(uint16_t *)at = wire_get_u16(r)) != 0;
 }
 
+static void
+put_rate(struct wire_writer *w, const struct config_key *k, const void *at)
+{
+	const struct rate *rate = at;
+
+	wire_put_u32(w, rate->burst);
+	wire_put_u32(w, rate->refill);
+}
+
+static bool
+get_rate(struct wire_reader *r, const struct config_key *k, void *at)
+{
+	struct rate *rate = at;
+
+	rate->burst = wire_get_u32(r);
+	rate->refill = wire_get_u32(r);
+	return rate->burst <= k->max && rate->refill <= k->max &&
+	       (rate->burst > 0) == (rate->refill > 0);
+}
+
 /* -- the table -- */
 
 /* Words of a list: where they begin in it, and how far they are apart. */
@@ -226,6 +246,7 @@ static const struct shape {
 	/* a list of them. */
 	struct words words;
 } number_shape = { .put = put_number, .get = get_number },
+  rate_shape = { .put = put_rate, .get = get_rate },
   text_shape = { .put = put_text, .get = get_text },
   server_shape = { .put = put_server, .get = get_server },
   addresses_shape = { .words = WORDS(config_addresses, put_address, get_address) },
@@ -239,6 +260,7 @@ static const struct shape *const shapes[KEY_TYPES] = {
 	[KEY_SECONDS] = &number_shape,
 	[KEY_BYTES] = &number_shape,
 	[KEY_DAYS] = &number_shape,
+	[KEY_RATE] = &rate_shape,
 	[KEY_PORT] = &number_shape,
 	[KEY_YES_NO] = &number_shape,
 	[KEY_LEVEL] = &number_shape,

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "libkms/base/clock.h"
+#include "libkms/base/wire.h"
 
 #define LOG_TEXT 1024
 #define LOG_EVENTS 64 /* names that log_limited can distinguish */
@@ -104,46 +105,26 @@ log_level(int level)
 	state.level = level;
 }
 
-/* Length of the well-formed UTF-8 character at text, unless it is a C1 control; otherwise 0. */
-static size_t
-utf8_length(const unsigned char *text)
-{
-	size_t len, i;
-
-	if (text[0] >= 0xc2 && text[0] <= 0xdf)
-		len = 2;
-	else if ((text[0] & 0xf0) == 0xe0)
-		len = 3;
-	else if (text[0] >= 0xf0 && text[0] <= 0xf4)
-		len = 4;
-	else
-		return 0;
-	for (i = 1; i < len; i++)
-		if ((text[i] & 0xc0) != 0x80)
-			return 0;
-	if ((text[0] == 0xc2 && text[1] < 0xa0) || (text[0] == 0xe0 && text[1] < 0xa0) ||
-	    (text[0] == 0xed && text[1] > 0x9f) || (text[0] == 0xf0 && text[1] < 0x90) ||
-	    (text[0] == 0xf4 && text[1] > 0x8f))
-		return 0;
-	return len;
-}
-
-/* Text from outside can neither begin a new line nor control a terminal. */
+/*
+ * Text from outside can neither begin a new line, control a terminal nor turn one around: what the
+ * text rule does not allow is written as the bytes that it is.
+ */
 static void
 escape(char *out, size_t size, const char *text)
 {
-	const unsigned char *at = (const unsigned char *)text;
-	size_t used = 0, len;
+	size_t left = strlen(text), used = 0, n;
 
-	while (*at != '\0' && used + 5 < size) {
-		len = *at >= 0x20 && *at < 0x7f ? 1 : utf8_length(at);
-		if (len == 0) {
-			used += (size_t)snprintf(out + used, size - used, "\\x%02x", *at++);
+	for (; left > 0; text += n, left -= n) {
+		n = wire_text_character(text, left);
+		if (used + (n > 0 ? n : 4) >= size)
+			break;
+		if (n > 0) {
+			memcpy(out + used, text, n);
+			used += n;
 			continue;
 		}
-		memcpy(out + used, at, len);
-		used += len;
-		at += len;
+		n = 1;
+		used += (size_t)snprintf(out + used, size - used, "\\x%02x", (unsigned char)*text);
 	}
 	out[used] = '\0';
 }

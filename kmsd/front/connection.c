@@ -13,7 +13,9 @@
 #include <unistd.h>
 
 #include "kmsd/common/log.h"
+#include "kmsd/front/evict.h"
 #include "kmsd/front/front.h"
+#include "kmsd/front/proxy.h"
 #include "libkms/base/address.h"
 #include "libkms/core/frame.h"
 #include "libkms/kms_error.h"
@@ -22,6 +24,12 @@
 /* What a refused client may still send before its connection is closed. */
 #define CONNECTION_DRAIN (256 * 1024)
 #define RPC_FIRST_OCTET 5
+/*
+ * A client needs one HELLO and perhaps an error before its first REPLY. One that gets nothing but
+ * such answers only holds the connection.
+ */
+#define UNSERVED_MOST 8
+#define OVERLOAD_RETRY 5 /* seconds */
 
 static const uint8_t magic[4] = { 'K', 'M', 'S', 'D' };
 
@@ -48,16 +56,51 @@ connection_deadline(struct connection *c, enum deadline kind)
 	deadline_set(&c->front->deadlines, c, kind, c->front->now);
 }
 
+static bool
+in_networks(const struct config_networks *n, const uint8_t address[16])
+{
+	for (unsigned i = 0; i < n->count; i++)
+		if (network_has(&n->at[i], address))
+			return true;
+	return false;
+}
+
+/* At the limit of its source, a connection of the same source that is idle gives way. */
+static int
+enter(struct front *f, const uint8_t address[16], bool *counted)
+{
+	int status = KMS_OK;
+
+	*counted = !in_networks(&f->exempt, address);
+	if (*counted)
+		status = throttle_enter(&f->throttle, address);
+	if (status == KMS_E_LIMIT && evict(f, address))
+		status = throttle_enter(&f->throttle, address);
+	if (status == KMS_E_LIMIT)
+		log_limited(LOG_NOTICE, "source-limit",
+		    "[limits] connections_per_source allows %u connections of one address",
+		    f->throttle.per_source);
+	return status;
+}
+
 int
 connection_open(struct front *f, int fd, const uint8_t address[16], uint16_t port)
 {
-	struct connection *c = connections_take(&f->connections);
+	bool proxied = in_networks(&f->proxies, address), counted = false;
+	struct connection *c;
+	int status;
 
-	if (c == NULL) {
-		close(fd);
+	/* What counts is the source that the balancer names. */
+	if (!proxied && (status = enter(f, address, &counted)) != KMS_OK)
+		return status;
+	if ((c = connections_take(&f->connections)) == NULL) {
+		if (counted)
+			throttle_leave(&f->throttle, address);
 		return KMS_E_NO_MEMORY;
 	}
 	c->front = f;
+	c->proxied = proxied;
+	c->counted = counted;
 	c->fd = fd;
 	memcpy(c->address, address, sizeof(c->address));
 	c->port = port;
@@ -98,7 +141,8 @@ connection_close(struct connection *c)
 	drop_input(c);
 	drop_output(c);
 	close(c->fd);
-	throttle_leave(&f->throttle, c->address);
+	if (c->counted)
+		throttle_leave(&f->throttle, c->address);
 	f->stats.closed++;
 	connections_give(&f->connections, c);
 }
@@ -133,11 +177,26 @@ expected(const struct connection *c)
 	       (c->deadline == DEADLINE_FIRST || c->deadline == DEADLINE_FRAME || c->greeted);
 }
 
+/*
+ * Only a REPLY earns the long time between requests. After a HELLO or an error the time runs on
+ * that was running before, so that nobody holds a connection by asking for nothing.
+ */
+static void
+wait_for_next(struct connection *c)
+{
+	if (c->in != NULL)
+		connection_deadline(c, DEADLINE_FRAME);
+	else if (c->unserved == 0)
+		connection_deadline(c, DEADLINE_IDLE);
+	else if (c->deadline != DEADLINE_FIRST && c->deadline != DEADLINE_IDLE)
+		connection_deadline(c, DEADLINE_FIRST);
+}
+
 /* The reply is sent: go on to the next request, a part of which may have arrived. */
 static void
 connection_answered(struct connection *c)
 {
-	if (c->closing) {
+	if (c->closing || c->unserved == UNSERVED_MOST) {
 		connection_drain(c);
 		return;
 	}
@@ -146,7 +205,7 @@ connection_answered(struct connection *c)
 		connection_close(c);
 		return;
 	}
-	connection_deadline(c, c->in == NULL ? DEADLINE_IDLE : DEADLINE_FRAME);
+	wait_for_next(c);
 	connection_watch(c, EV_READ);
 	if (c->in != NULL)
 		connection_parse(c, c->in, c->in_len);
@@ -158,6 +217,7 @@ connection_reply(struct connection *c, const uint8_t *frame, size_t len, bool cl
 	ssize_t n = send(c->fd, frame, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 	c->closing = close_after;
+	c->unserved = frame[FRAME_TYPE_AT] == FRAME_REPLY ? 0 : (uint8_t)(c->unserved + 1);
 	if (n == (ssize_t)len) {
 		connection_answered(c);
 		return;
@@ -229,6 +289,8 @@ static const struct refusal {
 	{ KMS_E_TRUNCATED, "bad-frame", "connection closed within a frame", false },
 	{ KMS_E_NOT_COVERED, "relay-not-configured", "a DCE/RPC client, but no relay is configured",
 	    false },
+	{ KMS_E_ARGUMENT, "bad-proxy-header",
+	    "[limits] proxies names it, but it sends no PROXY header", false },
 	/* last, and for anything else */
 	{ KMS_E_FORMAT, "bad-frame", "not a frame of this protocol", false },
 };
@@ -349,11 +411,62 @@ connection_relay(struct connection *c, const uint8_t *data, size_t len)
 	c->front->relay.calls->open(c, copy, len);
 }
 
+/* Its address is known now: it is counted, or there are too many of it. False: it was closed. */
+static bool
+proxy_take(struct connection *c, const struct proxy_header *h)
+{
+	int status = KMS_OK;
+	bool counted = false;
+
+	c->proxied = false;
+	if (h->named) {
+		memcpy(c->address, h->address, sizeof(c->address));
+		c->port = h->port;
+		/* Counted only afterwards: what gives way must not be this connection. */
+		status = enter(c->front, c->address, &counted);
+		c->counted = counted && status == KMS_OK;
+	}
+	if (status == KMS_OK)
+		return true;
+	c->front->stats.refused_connections++;
+	connection_error(c, 0, KMS_E_OVERLOAD, OVERLOAD_RETRY, true);
+	return false;
+}
+
+/* The bytes of a balancer's connection before it is known who the client is. */
+static void
+proxy_begin(struct connection *c, const uint8_t *data, size_t len)
+{
+	struct proxy_header h;
+	int status = proxy_parse(&h, data, len);
+
+	_Static_assert(PROXY_MAX <= CONNECTION_ROOM, "a whole header can be kept");
+	if (status == KMS_E_TIMEOUT) {
+		keep_input(c, data, len);
+		return;
+	}
+	if (status != KMS_OK) {
+		connection_refuse(c, KMS_E_ARGUMENT, 0);
+		return;
+	}
+	if (len == h.size)
+		drop_input(c);
+	else if (!keep_input(c, data + h.size, len - h.size))
+		return;
+	if (proxy_take(c, &h) && c->in != NULL)
+		connection_parse(c, c->in, c->in_len);
+}
+
 static void
 connection_parse(struct connection *c, uint8_t *data, size_t len)
 {
 	struct frame frame = { 0 };
 	int status;
+
+	if (c->proxied) {
+		proxy_begin(c, data, len);
+		return;
+	}
 
 	if (data[0] == RPC_FIRST_OCTET && c->front->relay.calls != NULL) {
 		connection_relay(c, data, len);
@@ -467,7 +580,7 @@ connection_expired(struct connection *c)
 	static const struct {
 		const char *event, *text;
 	} lines[DEADLINES] = {
-		[DEADLINE_FIRST] = { "silent-connection", "sent nothing" },
+		[DEADLINE_FIRST] = { "silent-connection", "sent no request" },
 		[DEADLINE_FRAME] = { "slow-sender", "frame not complete in time" },
 		[DEADLINE_ANSWER] = { "no-answer", "kmsd-activate does not answer" },
 		[DEADLINE_SEND] = { "slow-reader", "does not read its reply" },

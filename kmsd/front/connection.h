@@ -16,8 +16,8 @@
 extern const struct forward_calls connection_calls;
 
 /*
- * Takes the descriptor, also when it fails (KMS_E_NO_MEMORY). The source is already counted in
- * the throttle.
+ * Counts the source, and takes the descriptor. KMS_E_LIMIT (too many of that source),
+ * KMS_E_NO_MEMORY: the descriptor remains the caller's.
  */
 int connection_open(struct front *f, int fd, const uint8_t address[16], uint16_t port);
 void connection_close(struct connection *c);

@@ -44,6 +44,9 @@ struct connection {
 	bool greeted;     /* its last frame was HELLO: a request will follow */
 	uint8_t watching; /* EV_READ, EV_WRITE, both or 0 */
 	bool closing;     /* after this reply */
+	bool proxied;     /* a balancer's: its PROXY header has not come yet */
+	bool counted;     /* in the throttle, under its address */
+	uint8_t unserved; /* answers in a row that were no REPLY */
 };
 
 TAILQ_HEAD(connection_queue, connection);

@@ -12,7 +12,7 @@ struct connection;
 
 enum deadline {
 	DEADLINE_NONE,
-	DEADLINE_FIRST,      /* connected, has sent nothing */
+	DEADLINE_FIRST,      /* connected, has sent no request */
 	DEADLINE_FRAME,      /* an incomplete frame; or a refused client that does not close */
 	DEADLINE_IDLE,       /* between two frames */
 	DEADLINE_ANSWER,     /* activate does not answer it */

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kmsd/common/config.h"
 #include "kmsd/front/connection.h"
 #include "kmsd/front/deadline.h"
 #include "kmsd/front/forward.h"
@@ -20,6 +21,7 @@
 struct front {
 	struct event_base *base;
 	struct throttle throttle;
+	struct config_networks exempt, proxies; /* of kms.ini */
 	struct deadlines deadlines;
 	struct connections connections;
 	struct listeners listeners;

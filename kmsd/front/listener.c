@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "kmsd/common/log.h"
+#include "kmsd/front/evict.h"
 #include "kmsd/front/front.h"
 #include "libkms/base/address.h"
 #include "libkms/core/frame.h"
@@ -42,32 +43,19 @@ static void
 take_connection(struct front *f, int fd, const struct sockaddr_storage *from)
 {
 	uint8_t address[16];
-	char peer[ADDRESS_PORT_TEXT];
 	uint16_t port;
-	int status;
 
 	address_take(address, &port, (const struct sockaddr *)from);
-	if (f->throttle.connections != 0 && f->connections.open >= f->throttle.connections) {
+	if (f->throttle.connections != 0 && f->connections.open >= f->throttle.connections &&
+	    !evict(f, NULL)) {
 		log_limited(LOG_WARNING, "connection-limit",
-		    "%u connections are open, which is the limit: [limits] connections",
+		    "%u connections are open, which is the limit, and none is idle: [limits] connections",
 		    f->connections.open);
 		refuse_connection(f, fd);
 		return;
 	}
-	status = throttle_enter(&f->throttle, address);
-	if (status == KMS_E_LIMIT) {
-		log_limited(LOG_NOTICE, "source-limit",
-		    "%s: [limits] connections_per_source allows %u connections",
-		    address_port_text(peer, address, port), f->throttle.per_source);
-		refuse_connection(f, fd);
-		return;
-	}
-	if (status != KMS_OK) {
-		refuse_connection(f, fd);
-		return;
-	}
 	if (connection_open(f, fd, address, port) != KMS_OK)
-		throttle_leave(&f->throttle, address);
+		refuse_connection(f, fd);
 }
 
 static void
@@ -80,15 +68,18 @@ listeners_pause(struct front *f)
 }
 
 /*
- * No descriptor is left. Close the reserve for a moment, so that the client at the head of the
- * queue is refused at once and does not hang. False: no client is left, or that is impossible too;
- * then accepting waits for a close or the next second.
+ * No descriptor is left. An idle connection gives way; without one, close the reserve for a moment,
+ * so that the client at the head of the queue is refused at once and does not hang. False: no
+ * client is left, or that is impossible too; then accepting waits for a close or the next second.
  */
 static bool
 out_of_descriptors(struct front *f, int listener)
 {
 	struct listeners *l = &f->listeners;
 	int fd = -1, why = EMFILE;
+
+	if (evict(f, NULL))
+		return true;
 
 	if (l->reserve != -1) {
 		close(l->reserve);

@@ -42,6 +42,8 @@ take_limits(struct front *f, const struct config *c)
 {
 	f->throttle.connections = c->connections;
 	f->throttle.per_source = c->connections_per_source;
+	f->exempt = c->exempt;
+	f->proxies = c->proxies;
 	f->deadlines.seconds[DEADLINE_FIRST] = c->first_timeout;
 	f->deadlines.seconds[DEADLINE_FRAME] = c->frame_timeout;
 	f->deadlines.seconds[DEADLINE_IDLE] = c->idle_timeout;

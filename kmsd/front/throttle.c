@@ -4,7 +4,6 @@
  */
 #include "kmsd/front/throttle.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,13 +15,7 @@
 static uint32_t
 home(const struct throttle *t, uint64_t key)
 {
-	/* splitmix64's finish over the seeded key */
-	uint64_t x = key ^ t->seed;
-
-	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-	x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-	x ^= x >> 31;
-	return (uint32_t)(x + t->seed) & (t->size - 1);
+	return address_hash(key, t->seed) & (t->size - 1);
 }
 
 /* The slot of key, or the free one where it belongs. */
@@ -86,7 +79,33 @@ throttle_enter(struct throttle *t, const uint8_t address[16])
 		t->used++;
 	}
 	t->slots[i].count++;
+	if (t->slots[i].count > t->largest_count) {
+		t->largest = key;
+		t->largest_count = t->slots[i].count;
+	}
 	return KMS_OK;
+}
+
+/*
+ * All are looked at again only when the one found last has lost more than a thousandth: at the
+ * limit, each new connection asks.
+ */
+bool
+throttle_largest(struct throttle *t, uint64_t *source)
+{
+	uint32_t count = t->slots[find(t, t->largest)].count;
+
+	if (count == 0 || count + t->size / 1024 < t->largest_count) {
+		t->largest_count = 0;
+		for (uint32_t i = 0; i < t->size; i++) {
+			if (t->slots[i].count <= t->largest_count)
+				continue;
+			t->largest = t->slots[i].key;
+			t->largest_count = t->slots[i].count;
+		}
+	}
+	*source = t->largest;
+	return t->largest_count > 0;
 }
 
 void

@@ -5,6 +5,7 @@
 #ifndef KMSD_FRONT_THROTTLE_H
 #define KMSD_FRONT_THROTTLE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct throttle_slot {
@@ -18,6 +19,9 @@ struct throttle {
 	struct throttle_slot *slots; /* open addressing, a power of two */
 	uint32_t size, used;
 	uint64_t seed; /* so that nobody can choose addresses that collide */
+	/* the source that had most, and how many, when all were looked at, or since */
+	uint64_t largest;
+	uint32_t largest_count;
 };
 
 /* KMS_OK or KMS_E_NO_MEMORY. */
@@ -26,5 +30,10 @@ void throttle_free(struct throttle *t);
 /* Count one more connection of address: KMS_OK, KMS_E_LIMIT (not counted) or KMS_E_NO_MEMORY. */
 int throttle_enter(struct throttle *t, const uint8_t address[16]);
 void throttle_leave(struct throttle *t, const uint8_t address[16]);
+/*
+ * A source (address_source) with most connections; when thousands are counted, one with nearly as
+ * many. False: none has any.
+ */
+bool throttle_largest(struct throttle *t, uint64_t *source);
 
 #endif

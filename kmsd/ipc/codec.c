@@ -50,6 +50,7 @@ ipc_front_stats_encode(uint8_t out[IPC_FRONT_STATS_SIZE], const struct ipc_front
 	wire_put_u64(&w, s->refused_frames);
 	wire_put_u64(&w, s->timeouts);
 	wire_put_u64(&w, s->refused_connections);
+	wire_put_u64(&w, s->evicted);
 }
 
 int
@@ -66,5 +67,6 @@ ipc_front_stats_decode(struct ipc_front_stats *s, const uint8_t *in, size_t len)
 	s->refused_frames = wire_get_u64(&r);
 	s->timeouts = wire_get_u64(&r);
 	s->refused_connections = wire_get_u64(&r);
+	s->evicted = wire_get_u64(&r);
 	return wire_finish(&r);
 }

@@ -30,7 +30,7 @@
 
 #include "libkms/core/frame.h"
 
-#define IPC_VERSION 1
+#define IPC_VERSION 2
 #define IPC_HEADER 40
 #define IPC_MAX_BODY (FRAME_HEADER + FRAME_MAX_REPLY)
 #define IPC_MAX_TO_ACTIVATE (FRAME_HEADER + FRAME_MAX_REQUEST)
@@ -72,8 +72,9 @@ struct ipc_front_stats {
 	uint64_t refused_frames; /* malformed, oversized ... */
 	uint64_t timeouts;
 	uint64_t refused_connections; /* limits */
+	uint64_t evicted;             /* closed for a new one, of the source with most */
 };
-#define IPC_FRONT_STATS_SIZE 64
+#define IPC_FRONT_STATS_SIZE 72
 void ipc_front_stats_encode(uint8_t out[IPC_FRONT_STATS_SIZE], const struct ipc_front_stats *s);
 int ipc_front_stats_decode(struct ipc_front_stats *s, const uint8_t *in, size_t len);
 

@@ -66,6 +66,17 @@ address_source(const uint8_t address[16])
 	return key;
 }
 
+uint32_t
+address_hash(uint64_t source, uint64_t seed)
+{
+	/* splitmix64's finish over the seeded key */
+	uint64_t x = source ^ seed;
+
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+	x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+	return (uint32_t)(x ^ x >> 31);
+}
+
 bool
 address_take(uint8_t out[16], uint16_t *port, const struct sockaddr *sa)
 {

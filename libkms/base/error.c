@@ -64,8 +64,8 @@ static const struct kms_error errors[] = {
 	ROW(KMS_E_LEDGER, 0, "the host cannot write its ledger",
 	    "Send the same request again later; on the host, read the log and free disk space.",
 	    HOST, "the licence server has a fault", "Try again later, or ask your administrator."),
-	ROW(KMS_E_UNKNOWN_HOST, 0, "the confirmation or request was made for another host",
-	    "Use a confirmation on the host that requested it; a client sends HELLO and seals its request again.",
+	ROW(KMS_E_UNKNOWN_HOST, 0, "the confirmation, request or journal was made for another host",
+	    "Use it on the host that it was made for; a client sends HELLO and seals its request again.",
 	    SAME, "the licence server was replaced", "Try again."),
 	ROW(KMS_E_BAD_VERSION, 0, "the protocol version is not supported here",
 	    "Use a client and a host of matching versions.", HOST,
@@ -224,6 +224,10 @@ static const struct kms_error errors[] = {
 	ROW(KMS_E_NOT_PROVED, 0, "the audit file does not prove its beginning or its end",
 	    "Ask for one that joins the last audit.", FINAL, "the record is not complete",
 	    "Ask its sender."),
+	ROW(KMS_E_PINNED, 0,
+	    "the host is another customer's, or was confirmed for another host key",
+	    "Find out whose host it is; correct the customer or host key that the product was set to if yours changed.",
+	    HOST, "this licence server belongs to somebody else", "Ask your administrator."),
 };
 
 /* What kms_error_find returns for a number without a row. */

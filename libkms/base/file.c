@@ -331,6 +331,16 @@ file_exists(int dirfd, const char *path)
 	return fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+uint64_t
+file_time(int dirfd, const char *path)
+{
+	struct stat st;
+
+	return fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_mtime > 0
+		   ? (uint64_t)st.st_mtime
+		   : 0;
+}
+
 int
 file_make_dir(int dirfd, const char *path, mode_t mode)
 {

@@ -80,6 +80,8 @@ int file_rename(int dirfd, const char *from, const char *to);
 /* Syncs the directory that path is in. */
 int file_sync_parent(int dirfd, const char *path);
 bool file_exists(int dirfd, const char *path);
+/* When it was last written, in seconds since 1970; 0: there is no such file. */
+uint64_t file_time(int dirfd, const char *path);
 /* One that is there is fine. */
 int file_make_dir(int dirfd, const char *path, mode_t mode);
 /*

@@ -84,6 +84,15 @@ allowed(uint32_t c)
 	return true;
 }
 
+size_t
+wire_text_character(const char *text, size_t len)
+{
+	const uint8_t *s = (const uint8_t *)text;
+	size_t n = len == 0 ? 0 : utf8_sequence(s, len);
+
+	return n > 0 && allowed(code_point(s, n)) ? n : 0;
+}
+
 bool
 wire_text_ok(const char *text, size_t len)
 {
@@ -94,9 +103,7 @@ wire_text_ok(const char *text, size_t len)
 		n = 1;
 		if (s[i] >= 0x20 && s[i] < 0x7F) /* nearly every character of a name */
 			continue;
-		if ((n = utf8_sequence(s + i, len - i)) == 0)
-			return false;
-		if (!allowed(code_point(s + i, n)))
+		if ((n = wire_text_character(text + i, len - i)) == 0)
 			return false;
 	}
 	return true;

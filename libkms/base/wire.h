@@ -210,6 +210,8 @@ void wire_put_short_text(struct wire_writer *w, const char *text, size_t max);
  * U+2066-2069, U+FEFF).
  */
 bool wire_text_ok(const char *text, size_t len);
+/* Bytes of the first character of text, which has len bytes; 0: the rule does not allow it. */
+size_t wire_text_character(const char *text, size_t len);
 /*
  * Makes the len bytes of text follow the rule: '?' for each character that it does not allow, and
  * for each byte that is not UTF-8. The text never grows. Returns its new length; it is not

@@ -13,7 +13,7 @@ struct ask {
 	uint8_t request_id[16];
 	int64_t deadline; /* clock_ms, of the whole call */
 	bool refreshed;   /* certificate fetched in this call from this host */
-	bool caught_up;   /* sequence corrected once in this call */
+	bool caught_up;   /* sequence corrected once with this host */
 	bool from_host;   /* result.status is what a host said */
 	struct kms_result result;
 };

@@ -28,6 +28,16 @@ client_now(struct kms_client *c)
 }
 
 int
+client_pinned(const struct kms_client *c, const struct certificate *cert)
+{
+	if (c->customer != NULL && strcmp(c->customer, cert->customer) != 0)
+		return KMS_E_PINNED;
+	if (c->has_host_key && memcmp(c->host_key, cert->host_key_id, sizeof(c->host_key)) != 0)
+		return KMS_E_PINNED;
+	return KMS_OK;
+}
+
+int
 client_refresh(struct kms_client *c)
 {
 	int rc = state_read(c->file, NULL);
@@ -126,6 +136,25 @@ copy_name(struct kms_client *c, const char *from)
 	return KMS_OK;
 }
 
+/* An empty pin would be none, and nobody would notice. */
+static int
+copy_pins(struct kms_client *c, const struct kms_options *o)
+{
+	size_t len = o->customer == NULL ? 0 : strlen(o->customer);
+
+	if (o->host_key != NULL) {
+		if (!uuid_parse(c->host_key, o->host_key))
+			return KMS_E_FORMAT;
+		c->has_host_key = true;
+	}
+	if (o->customer == NULL)
+		return KMS_OK;
+	if (len == 0 || len > CERTIFICATE_CUSTOMER || !wire_text_ok(o->customer, len))
+		return KMS_E_ARGUMENT;
+	c->customer = strdup(o->customer);
+	return c->customer != NULL ? KMS_OK : KMS_E_NO_MEMORY;
+}
+
 static int
 fill(struct kms_client *c, const struct kms_options *o)
 {
@@ -137,7 +166,7 @@ fill(struct kms_client *c, const struct kms_options *o)
 	    (rc = copy_text(&c->host, o->host)) != KMS_OK ||
 	    (rc = copy_text(&c->domain, o->domain)) != KMS_OK ||
 	    (rc = copy_text(&c->nameserver, o->nameserver)) != KMS_OK ||
-	    (rc = copy_name(c, o->name)) != KMS_OK)
+	    (rc = copy_name(c, o->name)) != KMS_OK || (rc = copy_pins(c, o)) != KMS_OK)
 		return rc;
 	if (c->host != NULL && discover_parse(&fixed, c->host, KMS_PORT) != KMS_OK)
 		return KMS_E_ARGUMENT;
@@ -185,8 +214,10 @@ kms_open(struct kms_client **out, const struct kms_options *options)
 	if ((rc = take_options(&o, options)) != KMS_OK)
 		return rc;
 	rc = open_client(out, &o, &fault);
-	if (o.detail != NULL && o.detail_size > 0)
+	if (o.detail != NULL && o.detail_size > 0) {
 		snprintf(o.detail, o.detail_size, "%s", rc == KMS_OK ? "" : fault_text(&fault, rc));
+		o.detail[wire_text_clean(o.detail, strlen(o.detail))] = '\0';
+	}
 	return rc;
 }
 
@@ -199,5 +230,6 @@ kms_close(struct kms_client *c)
 	free(c->host);
 	free(c->domain);
 	free(c->nameserver);
+	free(c->customer);
 	free(c);
 }

@@ -33,6 +33,10 @@ struct kms_client {
 	char *domain;
 	char *nameserver;
 	char name[MESSAGE_NAME + 1];
+	/* Pins: NULL, false: any */
+	char *customer;
+	bool has_host_key;
+	uint8_t host_key[16];
 	bool virtual_machine;
 	uint32_t grace_minutes;
 	uint32_t connect_timeout;
@@ -42,6 +46,8 @@ struct kms_client {
 	void *now_arg;
 };
 
+/* Is the certificate one that the product asked for? KMS_OK or KMS_E_PINNED. */
+int client_pinned(const struct kms_client *c, const struct certificate *cert);
 uint64_t client_now(struct kms_client *c);
 /* Reads FILE again: another process may have asked meanwhile. */
 int client_refresh(struct kms_client *c);

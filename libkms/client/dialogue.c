@@ -8,6 +8,7 @@
 
 #include "libkms/base/clock.h"
 #include "libkms/client/licence.h"
+#include "libkms/client/told.h"
 #include "libkms/client/trust.h"
 #include "libkms/core/message.h"
 #include "libkms/kms_error.h"
@@ -85,8 +86,8 @@ clear_error(struct dialogue *d)
 		return dialogue_broken(d, KMS_E_BAD_FRAME, "error frame");
 	if ((e.status == KMS_E_UNKNOWN_HOST || e.status == KMS_E_UNKNOWN_KEY) && !d->a->refreshed)
 		return STEP_AGAIN;
-	d->a->result.retry_after = e.retry_after;
-	keep_retry(d->a->c->state, e.retry_after);
+	d->a->result.retry_after = told_retry(e.retry_after);
+	keep_retry(d->a->c->state, d->a->result.retry_after);
 	ask_note(d->a, e.status, true, "%s: %s", d->t->peer, kms_strerror(e.status));
 	return STEP_NEXT_HOST;
 }
@@ -121,6 +122,7 @@ dialogue_use(struct dialogue *d, const uint8_t *certificate, size_t len, const u
 
 	trust_stored(&keys, c);
 	if ((rc = trust_certificate(&keys, &d->cert, certificate, len, now)) != KMS_OK ||
+	    (rc = client_pinned(c, &d->cert)) != KMS_OK ||
 	    (rc = exchange_verify(&d->exchange, statement, EXCHANGE_SIZE, d->cert.sign_pk)) !=
 		KMS_OK ||
 	    (rc = exchange_usable(&d->exchange, now)) != KMS_OK)

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "libkms/base/clock.h"
+#include "libkms/base/wire.h"
 #include "libkms/client/transport.h"
 #include "libkms/kms_error.h"
 
@@ -140,9 +141,10 @@ keep_srv(struct answer *a, const struct ares_srv_reply *srv)
 		struct discover_host *h = &a->hosts[a->count];
 		size_t len = strlen(srv->host);
 
-		/* A root target means that the service is explicitly not available here. */
+		/* What DNS says is printed later. A root target means that the service is
+		 * explicitly not available here. */
 		if (len == 0 || strcmp(srv->host, ".") == 0 || len >= sizeof(h->name) ||
-		    srv->port == 0)
+		    srv->port == 0 || !wire_text_ok(srv->host, len))
 			continue;
 		memcpy(h->name, srv->host, len + 1);
 		h->port = srv->port;

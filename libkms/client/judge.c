@@ -11,21 +11,12 @@
 #include <string.h>
 
 #include "libkms/client/licence.h"
+#include "libkms/client/stored.h"
+#include "libkms/client/told.h"
 #include "libkms/client/trust.h"
 #include "libkms/core/hash16.h"
 #include "libkms/core/lease.h"
 #include "libkms/kms_error.h"
-
-/* What a host may make a client keep: a wrong or hostile one must not harm it for good. */
-#define SEQUENCE_LEAP (UINT64_C(1) << 32) /* for one answer */
-#define RETRY_MAX 86400                   /* seconds */
-#define INTERVAL_MAX 43200                /* minutes: 30 days */
-
-static uint32_t
-at_most(uint32_t value, uint32_t max)
-{
-	return value < max ? value : max;
-}
 
 /* The host has a higher sequence number than we remember (a restored state file): go past it, once.
  */
@@ -36,10 +27,8 @@ catch_up(struct dialogue *d, const struct message_reply *reply)
 	struct fault fault = { 0 };
 	int rc;
 
-	if (reply->highest_sequence < s->sequence ||
-	    reply->highest_sequence - s->sequence > SEQUENCE_LEAP ||
-	    reply->highest_sequence >= MESSAGE_SEQUENCE_MAX)
-		return dialogue_broken(d, KMS_E_FORMAT, "sequence number");
+	if ((rc = told_sequence(reply->highest_sequence, s->sequence)) != KMS_OK)
+		return dialogue_broken(d, rc, "sequence number");
 	if (d->a->caught_up) {
 		ask_note(
 		    d->a, KMS_E_SEQUENCE, true, "%s: %s", d->t->peer, kms_strerror(KMS_E_SEQUENCE));
@@ -83,6 +72,20 @@ timely(struct kms_client *c, const struct entry_client *e)
 }
 
 /*
+ * Is the stored lease of another customer than this host is? Then the host says nothing about it.
+ * *old: that lease. A host whose customer has a new name is the same host.
+ */
+static bool
+lease_of_another(struct dialogue *d, struct entry_client *old)
+{
+	struct certificate stored;
+
+	return client_stored(d->a->c, old, &stored) == KMS_OK &&
+	       strcmp(stored.customer, d->cert.customer) != 0 &&
+	       memcmp(stored.host_id, d->cert.host_id, sizeof(stored.host_id)) != 0;
+}
+
+/*
  * The new lease replaces the old one only if it is complete, for this client, request and product,
  * and not expired.
  */
@@ -90,7 +93,7 @@ static int
 check_lease(struct dialogue *d, const struct message_reply *reply)
 {
 	struct kms_client *c = d->a->c;
-	struct entry_client e;
+	struct entry_client e, old;
 	struct publisher_keys keys;
 	int rc;
 
@@ -108,9 +111,13 @@ check_lease(struct dialogue *d, const struct message_reply *reply)
 		return KMS_E_LEASE_OTHER;
 	if (!timely(c, &e))
 		return KMS_E_TIME_SKEW;
-	if ((rc = check_names(c, reply, &e)) != KMS_OK)
+	if ((rc = check_names(c, reply, &e)) != KMS_OK || (rc = told_lease(&e)) != KMS_OK)
 		return rc;
-	return client_now(c) >= e.expires ? KMS_E_LEASE_EXPIRED : KMS_OK;
+	if (client_now(c) >= e.expires)
+		return KMS_E_LEASE_EXPIRED;
+	if (lease_of_another(d, &old) && !told_replaces(client_now(c), e.expires, old.expires))
+		return KMS_E_LEASE_OTHER;
+	return KMS_OK;
 }
 
 static int
@@ -135,6 +142,18 @@ take_lease(struct dialogue *d, const struct message_reply *reply)
 	return KMS_OK;
 }
 
+static int
+drop_lease(struct dialogue *d)
+{
+	struct state *s = d->a->c->state;
+	struct entry_client old;
+
+	if (lease_of_another(d, &old))
+		return KMS_E_LEASE_OTHER;
+	s->bundle_len = s->lease_certificate_len = 0;
+	return KMS_OK;
+}
+
 static void
 remember(struct dialogue *d, const struct message_reply *reply)
 {
@@ -147,11 +166,9 @@ remember(struct dialogue *d, const struct message_reply *reply)
 	s->last_exchange = now;
 	s->count = d->a->result.count = reply->count;
 	s->required = d->a->result.required = reply->required;
-	s->retry_after = d->a->result.retry_after = at_most(reply->retry_after, RETRY_MAX);
-	if (reply->activation_interval > 0)
-		s->activation_interval = at_most(reply->activation_interval, INTERVAL_MAX);
-	if (reply->renewal_interval > 0)
-		s->renewal_interval = at_most(reply->renewal_interval, INTERVAL_MAX);
+	s->retry_after = d->a->result.retry_after = told_retry(reply->retry_after);
+	s->activation_interval = told_interval(reply->activation_interval, s->activation_interval);
+	s->renewal_interval = told_interval(reply->renewal_interval, s->renewal_interval);
 	snprintf(s->host, sizeof(s->host), "%s", d->t->peer);
 	/* A host that accepts our time also corrects a wrong latest time seen. */
 	if ((reply->status == KMS_OK || reply->status == KMS_E_COUNT_TOO_LOW) &&
@@ -174,21 +191,27 @@ note_skew(struct dialogue *d, const struct message_reply *reply)
 enum step
 judge_reply(struct dialogue *d, const struct message_reply *reply)
 {
-	struct state *s = d->a->c->state;
-	int rc = (int)reply->status;
+	int rc = told_status(reply->status);
 
+	if (rc != KMS_OK)
+		return dialogue_broken(d, rc, "status");
+	rc = (int)reply->status;
 	if (reply->status == KMS_E_SEQUENCE)
 		return catch_up(d, reply);
 	/* Nothing was recorded: what the host speaks now is in a newer statement. */
 	if (reply->status == KMS_E_DOWNGRADE && !d->a->refreshed)
 		return dialogue_hello(d) == STEP_FINAL ? STEP_AGAIN : STEP_NEXT_HOST;
 	remember(d, reply);
-	if (reply->status == KMS_OK && d->a->operation == MESSAGE_RELEASE) {
-		s->bundle_len = s->lease_certificate_len = 0;
-	} else if (reply->status == KMS_OK && (rc = take_lease(d, reply)) != KMS_OK) {
-		ask_note(d->a, (uint32_t)rc, true, "%s: the lease from this host is not valid: %s",
-		    d->t->peer, kms_strerror((uint32_t)rc));
-		return STEP_NEXT_HOST;
+	if (reply->status == KMS_OK) {
+		bool release = d->a->operation == MESSAGE_RELEASE;
+
+		if ((rc = release ? drop_lease(d) : take_lease(d, reply)) != KMS_OK) {
+			ask_note(d->a, (uint32_t)rc, true, "%s: %s: %s", d->t->peer,
+			    release ? "the lease is not from this host"
+				    : "the lease from this host is not valid",
+			    kms_strerror((uint32_t)rc));
+			return STEP_NEXT_HOST;
+		}
 	}
 	ask_note(d->a, (uint32_t)rc, true, "%s: %s", d->t->peer, kms_strerror((uint32_t)rc));
 	if (reply->status == KMS_E_TIME_SKEW)

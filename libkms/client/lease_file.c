@@ -58,6 +58,7 @@ tell(struct kms_lease_info *info, const struct entry_client *e, const struct cer
 	memcpy(full.cmid, e->cmid, sizeof(full.cmid));
 	memcpy(full.product, e->product, sizeof(full.product));
 	memcpy(full.host_id, cert->host_id, sizeof(full.host_id));
+	memcpy(full.host_key, cert->host_key_id, sizeof(full.host_key));
 	full.issued = e->time;
 	full.expires = e->expires;
 	full.renew_after = e->renew_after;

@@ -4,6 +4,8 @@
  */
 #include "libkms/client/licence.h"
 
+#define LEAST_WAIT 60 /* seconds */
+
 uint64_t
 licence_time(uint64_t now, uint64_t highest_seen)
 {
@@ -43,6 +45,12 @@ licence_state(const struct licence_facts *f)
 	return now >= f->renew_after ? KMS_RENEWAL_DUE : KMS_ACTIVATED;
 }
 
+static uint64_t
+sooner(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 /* 0..span, the same on every call and different on every machine. */
 static uint64_t
 jitter(const uint8_t cmid[16], uint64_t span)
@@ -55,13 +63,16 @@ jitter(const uint8_t cmid[16], uint64_t span)
 
 /*
  * After an attempt without a new lease: the interval from the policy, or the time that the host
- * asked for.
+ * asked for. Whoever told them: while there is a lease, at most a quarter of what is left of it, so
+ * that another attempt comes before its end.
  */
 static uint64_t
 after_attempt(const struct licence_facts *f, uint64_t interval)
 {
 	uint64_t wait = f->retry_after > 0 ? f->retry_after : interval;
 
+	if (f->lease && f->last_attempt < f->expires)
+		wait = sooner(wait, (f->expires - f->last_attempt) / 4 + LEAST_WAIT);
 	/* An attempt in the future was made with another clock. */
 	if (f->last_attempt == 0 || f->last_attempt > f->now)
 		return f->now;
@@ -78,6 +89,6 @@ licence_next_attempt(const struct licence_facts *f)
 	if (!f->lease || licence_clock_back(f->now, f->highest_seen))
 		return after_attempt(f, interval);
 	quarter = f->expires > f->renew_after ? (f->expires - f->renew_after) / 4 : 0;
-	due = f->renew_after + jitter(f->cmid, quarter < interval ? quarter : interval);
+	due = f->renew_after + jitter(f->cmid, sooner(quarter, interval));
 	return f->last_attempt < due ? due : after_attempt(f, interval);
 }

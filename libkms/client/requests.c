@@ -78,7 +78,7 @@ try_addresses(struct ask *a, const struct discover_address *at, size_t count)
 			    rc == KMS_E_TIMEOUT ? "no connection in time" : strerror(errno));
 			continue;
 		}
-		a->refreshed = false;
+		a->refreshed = a->caught_up = false;
 		final = converse(a, &t);
 		transport_close(&t);
 		until = transport_sooner(a->deadline, clock_ms() + a->c->connect_timeout);

@@ -6,12 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "libkms/client/told.h"
 #include "libkms/client/trust.h"
 #include "libkms/kms_error.h"
 
-/* The stored lease, and the certificate that it verifies with. */
-static int
-verify_stored(struct kms_client *c, struct entry_client *out, struct certificate *cert)
+int
+client_stored(struct kms_client *c, struct entry_client *out, struct certificate *cert)
 {
 	const struct state *s = c->state;
 	struct publisher_keys keys;
@@ -21,6 +21,8 @@ verify_stored(struct kms_client *c, struct entry_client *out, struct certificate
 		return KMS_E_NO_LEASE;
 	trust_stored(&keys, c);
 	rc = trust_certificate(&keys, cert, s->lease_certificate, s->lease_certificate_len, 0);
+	if (rc == KMS_OK)
+		rc = client_pinned(c, cert);
 	if (rc != KMS_OK)
 		return rc;
 	return trust_lease(&keys, out, s->bundle, s->bundle_len, cert, c->cmid, c->product);
@@ -31,7 +33,7 @@ client_lease(struct kms_client *c, struct entry_client *out)
 {
 	struct certificate cert;
 
-	return verify_stored(c, out, &cert);
+	return client_stored(c, out, &cert);
 }
 
 int
@@ -45,7 +47,7 @@ kms_entitlement(struct kms_client *c, const char *key, char *value, size_t *size
 
 	if (c == NULL || key == NULL || size == NULL || (value == NULL && *size != 0))
 		return KMS_E_ARGUMENT;
-	if ((rc = client_refresh(c)) != KMS_OK || (rc = verify_stored(c, &lease, &cert)) != KMS_OK)
+	if ((rc = client_refresh(c)) != KMS_OK || (rc = client_stored(c, &lease, &cert)) != KMS_OK)
 		return rc;
 	if (!entitlements_find(&cert.entitlements, key, &e))
 		return KMS_E_NOT_FOUND;
@@ -70,8 +72,9 @@ client_facts(struct kms_client *c, struct licence_facts *out, uint64_t now)
 		.first_use = s->first_use,
 		.last_attempt = s->last_attempt,
 		.grace_minutes = c->grace_minutes,
-		.activation_interval = s->activation_interval,
-		.retry_after = s->retry_after,
+		/* An earlier version of this library kept what it was told. */
+		.activation_interval = told_interval(0, s->activation_interval),
+		.retry_after = told_retry(s->retry_after),
 		.lease = client_lease(c, &lease) == KMS_OK,
 	};
 	memcpy(out->cmid, c->cmid, sizeof(out->cmid));

@@ -9,7 +9,11 @@
 #include "libkms/client/licence.h"
 #include "libkms/core/entry.h"
 
-/* Everything but its dates: KMS_OK, KMS_E_NO_LEASE, KMS_E_LEASE_OTHER, ... */
+/*
+ * Everything but its dates: KMS_OK, KMS_E_NO_LEASE, KMS_E_LEASE_OTHER, KMS_E_PINNED, ... With the
+ * certificate that it verifies with.
+ */
+int client_stored(struct kms_client *c, struct entry_client *out, struct certificate *cert);
 int client_lease(struct kms_client *c, struct entry_client *out);
 void client_facts(struct kms_client *c, struct licence_facts *out, uint64_t now);
 

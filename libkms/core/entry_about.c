@@ -34,7 +34,16 @@ value_in_range(const struct entry_about *e)
 {
 	if (e->kind == ENTRY_HOLD)
 		return e->value > 0;
-	return e->kind == ENTRY_ERASE ? e->value <= e->time : e->value == 0;
+	return e->kind == ENTRY_ERASE || e->kind == ENTRY_EXPIRE ? e->value <= e->time
+								 : e->value == 0;
+}
+
+static bool
+expire_in_range(const struct entry_about *e)
+{
+	return sodium_is_zero(e->cmid, sizeof(e->cmid)) &&
+	       sodium_is_zero(e->other, sizeof(e->other)) && no_seat(e) && e->through >= 1 &&
+	       e->through <= ENTRY_EXPIRE_ALL && e->reason[0] == '\0';
 }
 
 static bool
@@ -43,6 +52,8 @@ in_range(const struct entry_about *e)
 	if (!entry_kind_is_about(e->kind) || e->counter == 0 || e->through > ENTRY_SEQUENCE_MAX ||
 	    !value_in_range(e))
 		return false;
+	if (e->kind == ENTRY_EXPIRE)
+		return expire_in_range(e);
 	if (sodium_is_zero(e->cmid, sizeof(e->cmid)) && e->kind != ENTRY_ERASE)
 		return false;
 	if (sodium_is_zero(e->other, sizeof(e->other)) != (e->kind != ENTRY_RECLAIM))

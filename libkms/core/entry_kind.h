@@ -45,6 +45,7 @@ enum entry_kind {
 	ENTRY_RECLAIM = 35, /* nobody writes it yet */
 	ENTRY_HOLD = 36,    /* nobody writes it yet */
 	ENTRY_ERASE = 37,
+	ENTRY_EXPIRE = 38,
 };
 
 static inline bool
@@ -55,7 +56,7 @@ entry_kind_is_client(int kind)
 static inline bool
 entry_kind_is_about(int kind)
 {
-	return kind >= ENTRY_REVOKE && kind <= ENTRY_ERASE;
+	return kind >= ENTRY_REVOKE && kind <= ENTRY_EXPIRE;
 }
 
 #endif

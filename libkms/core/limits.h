@@ -1,7 +1,7 @@
 /*
- * limits.h - the size of everything that travels or is stored, in bytes, in one place. Each number
- * is an expression over those above it. The codec of a structure asserts its own numbers; nobody
- * else defines one.
+ * limits.h - the size of everything that travels or is stored, in bytes, in one place, and the
+ * longest times that a policy pack may set. Each number is an expression over those above it. The
+ * codec of a structure asserts its own numbers; nobody else defines one.
  */
 #ifndef KMS_LIBKMS_CORE_LIMITS_H
 #define KMS_LIBKMS_CORE_LIMITS_H
@@ -74,6 +74,12 @@
 #define RECORD_HEAD 204
 #define RECORD_TRAILER 12
 #define RECORD_MAX ((RECORD_HEAD + RECORD_OCTETS + RECORD_TRAILER + 511) / 512 * 512)
+
+/* What a pack may set, in minutes; a client believes no host that says more (told.h). */
+#define PACK_YEAR (366 * 24 * 60)
+#define PACK_ACTIVATION_MAX (30 * 24 * 60)
+#define PACK_RENEWAL_MAX PACK_YEAR
+#define PACK_VALIDITY_MAX (10 * PACK_YEAR)
 
 _Static_assert(REQUEST_MAX <= FRAME_MAX_REQUEST, "a frame takes a request");
 _Static_assert(

@@ -61,6 +61,7 @@ tell_lease(struct tool *t, const struct kms_lease_info *i)
 	    : i->names == KMS_NAMES_DIFFER ? "do not match"
 					   : "erased");
 	tell_text(t->out, "customer", i->customer);
+	tell_uuid(t->out, "host-key", i->host_key);
 	tell_text(t->out, "key-group", i->group);
 	tell_hex(t->out, "host", i->host_id, 16);
 	tool_time(t, "issued", i->issued);

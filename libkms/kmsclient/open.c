@@ -18,7 +18,7 @@ tool_open(struct tool *t, struct kms_client **c)
 		return TOOL_OK;
 	if (rc == KMS_E_FORMAT)
 		snprintf(detail, sizeof(detail),
-		    "--publisher-key needs \"RW...\" of 56 characters, --product a UUID");
+		    "--publisher-key needs \"RW...\" of 56 characters, --product and --host-key a UUID");
 	rc = tool_status(t, (uint32_t)rc, detail);
 	return rc == TOOL_REFUSED ? TOOL_LOCAL : rc;
 }

@@ -67,6 +67,7 @@ take(const struct find *w, const char *path)
 	struct publisher_file c;
 	int rc = read_file(w, path, &c, &f);
 
+	c.time = file_time(w->s->dirfd, path);
 	if (rc == KMS_OK)
 		publisher_file_adopt(&c);
 	/* All publishers' host keys lie in one directory; a certificate need not be there. */

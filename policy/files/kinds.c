@@ -311,6 +311,7 @@ static void
 adopt_certificate(struct publisher *p, struct publisher_file *c)
 {
 	p->certificate = c->certificate;
+	p->certified = c->time;
 	memcpy(p->certificate_octets, c->certificate_octets, c->certificate_len);
 	p->certificate_len = c->certificate_len;
 	p->confirmed = true;

@@ -129,6 +129,7 @@ publisher_file_check(
 		    p->name,
 		    too_early(&p->public, c->signer, now) ? "new key, which is not yet accepted"
 							  : "old key, which is no longer accepted");
+	c->time = now;
 	return file_kinds[c->kind].check(s, c, now, f);
 }
 

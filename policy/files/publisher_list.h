@@ -27,6 +27,7 @@ struct publisher {
 	unsigned key_count;
 	bool confirmed; /* certificate is there */
 	struct certificate certificate;
+	uint64_t certified; /* seconds: when it was installed */
 	uint8_t certificate_octets[CERTIFICATE_MAX];
 	size_t certificate_len;
 	struct policy_pack *pack; /* NULL: none */

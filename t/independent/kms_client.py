@@ -219,6 +219,7 @@ class Client:
 
     def ask_address(self, host, address, deadline):
         link = Connection(address, deadline)
+        self.caught_up = False
         try:
             return self.converse(link, host)
         finally:
@@ -320,7 +321,6 @@ class Client:
 
     def perform(self, operation):
         self.begin(operation)
-        self.caught_up = False
         deadline = time.monotonic() + self.o.timeout
         while True:
             answer, why = self.round(deadline)

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 
 LEASE, SEEN, RELEASE, REFUSAL = 1, 2, 3, 4
-REVOKE, UNREVOKE, FORGET, RECLAIM, HOLD, ERASE = 32, 33, 34, 35, 36, 37
+REVOKE, UNREVOKE, FORGET, RECLAIM, HOLD, ERASE, EXPIRE = range(32, 39)
 
 
 def num(octets, at, n):
@@ -56,7 +56,7 @@ def acts_and_registers(directory):
         elif kind in (REVOKE, UNREVOKE, FORGET, RECLAIM):
             act, seat = (num(e, 40, 8), 1, host, batch, leaf), None
         else:
-            assert kind in (REFUSAL, HOLD, ERASE) or 16 <= kind <= 30, kind
+            assert kind in (REFUSAL, HOLD, ERASE, EXPIRE) or 16 <= kind <= 30, kind
             continue
         if cmid not in acts or act > acts[cmid][0]:
             acts[cmid] = (act, seat)

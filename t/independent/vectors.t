@@ -278,10 +278,12 @@ def entries():
     for n, (name, kind, status, value, ends) in enumerate((
             ("revoke", 32, 0, 0, True), ("unrevoke", 33, 0, 0, True), ("forget", 34, 0, 0, True),
             ("reclaim", 35, 29, 0, True), ("hold", 36, 11, NOW + 604800, False),
-            ("erase", 37, 0, NOW, False))):
+            ("erase", 37, 0, NOW, False), ("expire", 38, 0, NOW - 604800, False))):
         other = bytes(range(0x40, 0x50)) if name == "reclaim" else bytes(16)
         text = reason if ends else b""
-        same(head(kind, status) + v["cmid"] + k.u(8, 7 + n) + k.u(8, 0 if name == "erase" else 3)
+        through = {"erase": 0, "expire": 5}.get(name, 3)
+        cmid = bytes(16) if name == "expire" else v["cmid"]
+        same(head(kind, status) + cmid + k.u(8, 7 + n) + k.u(8, through)
              + k.u(8, value) + other + (seat if ends else bytes(28)) + k.u(1, len(text)) + text,
              v[f"entry_{name}"], f"entry {name}")
     for n, (name, kind, text, length) in enumerate((

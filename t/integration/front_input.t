@@ -131,7 +131,7 @@ subtest 'clients without manners' => sub {
 subtest 'ten thousand idle connections' => sub {
 	my $many = $files >= 12_000 ? 10_000 : 2_000;
 	diag("only $many: this user may open $files descriptors") if $many < 10_000;
-	my $f = FrontStandin->start(limits => ['connections = 11000', 'first_timeout = 600']);
+	my $f = FrontStandin->start(limits => ['connections = 11000', 'connections_per_source = 0', 'first_timeout = 600']);
 	my @idle = map { $f->idle_client } 1 .. $many;
 	my $busy = $f->client;
 	is(scalar(grep { served($busy, "request $_") } 1 .. 100), 100, 'another one is served');
@@ -149,58 +149,86 @@ subtest 'ten thousand idle connections' => sub {
 	unlike($f->log, qr/connection-limit|silent-connection/, 'and no limit was met');
 };
 
+# A request of each that kmsd-activate does not answer: none of them is idle.
+sub busy {
+	my ($f, @clients) = @_;
+	$f->command('hold');
+	for (@clients) {
+		syswrite $_, frame(3, 'busy');
+		$f->expect(qr/^(request) /);
+	}
+}
+
+# Without waiting.
+sub closed_now {
+	my ($client) = @_;
+	my $s = IO::Select->new($client);
+	return $s->can_read(0) && !sysread $client, my $octets, 1;
+}
+
 subtest 'no descriptors' => sub {
 	my $f = FrontStandin->start(options => ['-n', 32], limits => ['first_timeout = 600']);
-	my @clients;
-	my $refused = 0;
-	while (@clients < 100 && $refused < 5) {
-		my $c = $f->client;
-		if (served($c, 'me too')) {
-			push @clients, $c;
-		} else {
-			$refused++;
-		}
-	}
-	is($refused, 5, 'those past the descriptors are closed');
-	cmp_ok(scalar @clients, '>', 10, 'those before are served: ' . @clients);
-	ok($f->logged('descriptor-limit', 2), 'log line');
-	is(scalar(grep { served($_, 'again') } @clients), @clients, 'and stay so');
-	splice @clients, 0, 5;
-	my $again = 0;
-	my $end = time + $FrontStandin::PATIENCE;
-	until ($again || time > $end) {
-		$again = served($f->client, 'now');
-	}
-	ok($again, 'when some have gone, others are let in');
+	my @clients = map { $f->client } 1 .. 40;
+	is(scalar(grep { served($_, 'me too') } @clients[ 30 .. 39 ]), 10, 'those that come last are served');
+	ok($f->logged('connection-evicted', 2), 'since others gave way: log line');
+	my @closed = grep { closed_now($_) } @clients;
+	my $gone = @closed;
+	cmp_ok($gone, '>', 5, "those idle longest: $gone");
+	my %closed = map { $_ => 1 } @closed;
+	is_deeply([ grep { !$closed{ $clients[$_] } } 0 .. $gone - 1 ], [], 'in their order');
+	my @open = grep { !$closed{$_} } @clients;
+	busy($f, @open);
+	# One or two more may find room.
+	my @more = map { $f->client } 1 .. 4;
+	syswrite $_, frame(3, 'busy') for @more;
+	my ($out) = IO::Select->new(@more)->can_read($FrontStandin::PATIENCE);
+	# Its request is not read, so the reset may overtake the ERROR.
+	my $r = reply($out);
+	ok(!$r || error_status($r) == 14, 'when none is idle: refused');
+	ok($f->logged('descriptor-limit'), 'log line');
+	$f->command('answer');
+	is(scalar(grep { ((reply($_) // {})->{payload} // '') eq 'busy' } @open), @open, 'the others are answered');
 };
 
 subtest 'connection limit' => sub {
 	my $f = FrontStandin->start(limits => ['connections = 4']);
-	my @in = map { $f->client } 1 .. 4;
+	my $quiet = $f->client(from => '127.0.0.2');
+	ok(served($quiet, 'quiet'), 'one of another address, idle longest');
+	my @in = map { $f->client } 1 .. 3;
 	ok(served($_, 'in'), 'within the limit') for @in;
+	my $third = $f->client(from => '127.0.0.3');
+	ok(served($third, 'third'), 'past it: a third address is served');
+	ok(closed($in[0]), 'the longest idle connection of the address with most gave way');
+	ok($f->logged('connection-evicted'), 'log line');
+	is($f->stats->{evicted}, 1, 'counted');
+	ok(served($_, 'still'), 'the others were not disturbed') for $quiet, @in[ 1, 2 ], $third;
+	busy($f, $quiet, @in[ 1, 2 ], $third);
 	my $out = $f->client;
 	my $r = reply($out);
-	is(error_status($r), 14, 'past it: ERROR OVERLOAD');
+	is(error_status($r), 14, 'when none is idle: ERROR OVERLOAD');
 	cmp_ok(FrontStandin::retry_after($r), '>', 0, 'with a time to retry');
 	ok(closed($out), 'and closed');
 	ok($f->logged('connection-limit'), 'log line');
 	is($f->stats->{refused_connections}, 1, 'counted');
-	close shift @in;
-	my $end = time + $FrontStandin::PATIENCE;
-	my $again = 0;
-	$again = served($f->client, 'room') until $again || time > $end;
-	ok($again, 'there is room again');
-	ok(served($in[0], 'still'), 'the others were not disturbed');
+	$f->command('answer');
+	is(reply($_)->{payload}, 'busy', 'answered') for $quiet, @in[ 1, 2 ], $third;
 };
 
 subtest 'limit for one source' => sub {
 	my $f = FrontStandin->start(limits => ['connections_per_source = 2']);
 	my @in = map { $f->client } 1 .. 2;
 	ok(served($_, 'in'), 'within the limit') for @in;
+	my $next = $f->client;
+	ok(served($next, 'next'), 'past it: served');
+	ok(closed(shift @in), 'and the longest idle one closed');
+	push @in, $next;
+	busy($f, @in);
 	my $out = $f->client;
-	is(error_status(reply($out)), 14, 'past it: ERROR OVERLOAD');
+	is(error_status(reply($out)), 14, 'when none is idle: ERROR OVERLOAD');
 	ok(closed($out), 'and closed');
 	ok($f->logged('source-limit'), 'log line');
+	$f->command('answer');
+	is(reply($_)->{payload}, 'busy', 'answered') for @in;
 	my $other = $f->client(from => '127.0.0.2');
 	ok(served($other, 'other'), 'another source is served');
 	$f->write_ini(limits => ['connections_per_source = 3']);
@@ -208,11 +236,80 @@ subtest 'limit for one source' => sub {
 	ok($f->logged('front-reloaded'), 'reloaded');
 	my $third = $f->client;
 	ok(served($third, 'third'), 'the new limit holds');
-	is(error_status(reply($f->client)), 14, 'and only so far');
+	ok(served($_, 'still'), 'and nobody is closed') for @in;
+	$f->write_ini(limits => [ 'connections_per_source = 3', 'exempt = 127.0.0.0/8' ]);
+	$f->command("reload $f->{ini}");
+	ok($f->logged('front-reloaded', 2), 'reloaded');
+	my @many = map { $f->client } 1 .. 5;
+	ok(served($_, 'many'), 'an exempt network has no limit') for @many, @in;
 	$f->write_ini(limits => ['connections_per_source = many']);
 	$f->command("reload $f->{ini}");
 	ok($f->logged('config-refused'), 'what is not a configuration is refused');
 	ok(served($third, 'still'), 'and what was there goes on');
+};
+
+# HELLO earns no time: only a REPLY does.
+subtest 'HELLO without a request' => sub {
+	my $f = FrontStandin->start(limits => [ 'first_timeout = 1', 'idle_timeout = 600' ]);
+	my $c = $f->client;
+	syswrite $c, frame(1, 'hello');
+	ok(reply($c), 'HELLO is answered');
+	ok(closed($c), 'and no request came: closed after first_timeout');
+	my $g = FrontStandin->start(limits => [ 'first_timeout = 600', 'idle_timeout = 600' ]);
+	$c = $g->client;
+	my $answered = 0;
+	for (1 .. 9) {
+		syswrite $c, frame(1, 'hello');
+		last if !reply($c);
+		$answered++;
+	}
+	is($answered, 8, 'the eighth HELLO in a row is the last');
+	ok(closed($c), 'closed');
+	$c = $g->client;
+	for (1 .. 5) {
+		syswrite $c, frame(1, 'hello');
+		reply($c);
+		ok(served($c, 'request'), 'a client that asks may say HELLO as often as it likes') for 1 .. 2;
+	}
+};
+
+subtest 'PROXY header' => sub {
+	my $f = FrontStandin->start(limits => [ 'proxies = 127.0.0.9', 'connections_per_source = 1' ]);
+	my $v1 = "PROXY TCP4 192.0.2.1 192.0.2.9 40000 1688\r\n";
+	my $v2 = "\r\n\r\n\0\r\nQUIT\n" . pack('C2 n', 0x21, 0x11, 12) . pack('C8 n2', 198, 51, 100, 7, 192, 0, 2, 9, 41000, 1688);
+	my $local = "\r\n\r\n\0\r\nQUIT\n" . pack('C2 n', 0x20, 0, 0);
+	my $balanced = sub { $f->client(from => '127.0.0.9') };
+	for ([ $v1, '192.0.2.1 40000' ], [ $v2, '198.51.100.7 41000' ], [ $local, '127.0.0.9' ]) {
+		my ($header, $who) = @$_;
+		my $c = $balanced->();
+		syswrite $c, $header . frame(3, 'with it');
+		is(reply($c)->{payload}, 'with it', "header and frame at once: $who");
+		ok(served($c, 'again'), 'the next frame has no header');
+		$f->tell('address');
+		my ($seen) = $f->expect(qr/^address (.*)/);
+		like($seen, qr/^\Q$who\E/, 'kmsd-activate is told the address in it');
+	}
+	my $c = $balanced->();
+	for (split //, $v1) {
+		syswrite $c, $_;
+		select undef, undef, undef, 0.001;
+	}
+	ok(served($c, 'slowly'), 'octet by octet');
+	my $again = $balanced->();
+	syswrite $again, $v1;
+	ok(served($again, 'the same client'), 'a second connection of that client');
+	ok(closed($c), 'and its first, which is over the limit of a source, is closed');
+	for my $bad ("GET / HTTP/1.0\r\n\r\n", frame(3, 'none'), "PROXY TCP4 192.0.2.1 192.0.2.9 40000\r\n", 'PROXY ' . 'x' x 120) {
+		my $c = $balanced->();
+		syswrite $c, $bad;
+		ok(closed($c), 'no header: closed');
+	}
+	ok($f->logged('bad-proxy-header'), 'log line');
+	my $direct = $f->client;
+	ok(served($direct, 'direct'), 'others need no header');
+	my $liar = $f->client(from => '127.0.0.3');
+	syswrite $liar, $v1;
+	ok(closed($liar), 'and may not send one');
 };
 
 subtest 'credits' => sub {

@@ -28,6 +28,7 @@
 #include "kmsd/common/config_wire.h"
 #include "kmsd/ipc/channel.h"
 #include "kmsd/ipc/ipc.h"
+#include "libkms/base/address.h"
 #include "libkms/base/wire.h"
 #include "libkms/core/frame.h"
 #include "libkms/kms_error.h"
@@ -51,6 +52,8 @@ struct standin {
 	struct held *held; /* not answered yet */
 	size_t held_count;
 	uint64_t last_token;
+	uint8_t address[16]; /* of the last request */
+	uint16_t port;
 	uint64_t seen;
 	size_t most_held;
 	bool over; /* the front went past its credits */
@@ -209,6 +212,8 @@ on_frame(struct standin *s, const struct ipc_frame *f, const uint8_t *body)
 		h->length = f->length;
 		memcpy(h->body, body, f->length);
 		s->seen++;
+		memcpy(s->address, f->address, 16);
+		s->port = f->port;
 		if (s->held_count > s->most_held)
 			s->most_held = s->held_count;
 		if (s->held_count > s->credits || s->held_count == HELD_MAX)
@@ -218,11 +223,12 @@ on_frame(struct standin *s, const struct ipc_frame *f, const uint8_t *body)
 	} else if (f->verb == IPC_FRONT_STATS &&
 		   ipc_front_stats_decode(&t, body, f->length) == KMS_OK) {
 		printf(
-		    "stats accepted=%llu closed=%llu open=%llu requests=%llu replies=%llu refused_frames=%llu timeouts=%llu refused_connections=%llu\n",
+		    "stats accepted=%llu closed=%llu open=%llu requests=%llu replies=%llu refused_frames=%llu timeouts=%llu refused_connections=%llu evicted=%llu\n",
 		    (unsigned long long)t.accepted, (unsigned long long)t.closed,
 		    (unsigned long long)t.open, (unsigned long long)t.requests,
 		    (unsigned long long)t.replies, (unsigned long long)t.refused_frames,
-		    (unsigned long long)t.timeouts, (unsigned long long)t.refused_connections);
+		    (unsigned long long)t.timeouts, (unsigned long long)t.refused_connections,
+		    (unsigned long long)t.evicted);
 		fflush(stdout);
 	} else {
 		say("bad-verb", f->verb);
@@ -293,6 +299,12 @@ on_command(struct standin *s, char *line)
 		shutdown(ipc_channel_fd(s->channel), SHUT_RDWR);
 	} else if (strcmp(word, "pid") == 0) {
 		say("pid", (unsigned long long)s->child);
+		return;
+	} else if (strcmp(word, "address") == 0) {
+		char text[ADDRESS_TEXT];
+
+		printf("address %s %u\n", address_text(text, s->address), s->port);
+		fflush(stdout);
 		return;
 	} else if (strcmp(word, "count") == 0) {
 		printf("count seen=%llu most=%zu over=%d\n", (unsigned long long)s->seen,

@@ -62,8 +62,9 @@ appliance_make(struct appliance *a, const char *extra)
 	publisher_make(&a->publisher);
 	a->host.publisher = a->publisher.key;
 	snprintf(a->ini, sizeof(a->ini),
-	    "[kms]\nactivate_user = nobody\n[publisher test]\nkey = %s\n%s", a->publisher.line,
-	    extra);
+	    "[kms]\nactivate_user = nobody\n[limits]\nrenewals_per_interval = 1000000\n"
+	    "[publisher test]\nkey = %s\n%s",
+	    a->publisher.line, extra);
 }
 
 int

@@ -2,13 +2,15 @@
  * standin.c - a small host for tests of the client's transport and checks:
  * answers well, or wrongly in one named way. Not kmsd and no model for one.
  *
- *	standin [-6] [-s SEED] [-n HIGHEST] [-e SECONDS] MODE[,MODE...]
+ *	standin [-6] [-s SEED] [-n HIGHEST] [-e SECONDS] [-c CUSTOMER] [-o WHAT=NUMBER]
+ *MODE[,MODE...]
  *
  * Listens on a free port of 127.0.0.1 (-6: ::1), prints "PORT KEY", serves one
  * connection after the other until standard input ends. The n-th connection is
  * served in the n-th mode, all later ones in the last. SEED makes the host's
  * keys, HIGHEST is the sequence number it has seen, SECONDS from now its
- * certificate ends.
+ * certificate ends, CUSTOMER is the certificate's, and WHAT it tells is NUMBER
+ * (rows of told): a host that is hostile, and whose seals are good.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -33,7 +35,13 @@
 
 #define YEAR (365 * 24 * 3600ull)
 
+struct told {
+	bool set;
+	uint64_t number;
+};
+
 struct standin {
+	struct told status, interval, renewal, retry, count, time, life, renew;
 	struct testhost host;
 	struct testhost liar; /* other keys, same certificate fields */
 	const char *mode;
@@ -45,6 +53,12 @@ struct standin {
 	size_t answer_len;
 	uint8_t bundle[LEASE_MAX];
 };
+
+static uint64_t
+tell(const struct told *t, uint64_t otherwise)
+{
+	return t->set ? t->number : otherwise;
+}
 
 static bool
 is(const struct standin *s, const char *mode)
@@ -132,6 +146,8 @@ spoil_entry(const struct standin *s, struct entry_client *e)
 		e->expires = e->time + 60;
 		e->renew_after = e->time + 30;
 	}
+	e->expires = s->life.set ? e->time + s->life.number : e->expires;
+	e->renew_after = s->renew.set ? e->time + s->renew.number : e->renew_after;
 	if (is(s, "outlives-certificate"))
 		e->expires = s->host.cert.not_after + 1;
 }
@@ -186,6 +202,8 @@ status_of(struct standin *s, const struct message_request *m)
 		return KMS_E_SEQUENCE;
 	s->highest = m->sequence;
 	memcpy(s->last_id, m->request_id, sizeof(s->last_id));
+	if (s->status.set)
+		return (uint32_t)s->status.number;
 	for (i = 0; i < sizeof(table) / sizeof(*table); i++)
 		if (is(s, table[i].mode))
 			return table[i].status;
@@ -199,15 +217,16 @@ answer_text(struct standin *s, const struct message_request *m, const uint8_t *p
 	memset(reply, 0, sizeof(*reply));
 	memcpy(reply->request_id, m->request_id, sizeof(reply->request_id));
 	reply->status = status_of(s, m);
-	reply->time = (uint64_t)time(NULL) + (is(s, "skew") ? 5 * 3600 + 180 : 0);
-	reply->count = is(s, "count") ? 7 : 25;
-	reply->required = 25;
-	reply->activation_interval = 120;
-	reply->renewal_interval = 10080;
+	reply->time = tell(&s->time, (uint64_t)time(NULL) + (is(s, "skew") ? 5 * 3600 + 180 : 0));
+	reply->count = (uint32_t)tell(&s->count, is(s, "count") ? 7 : 25);
+	reply->required = (uint32_t)tell(&s->count, 25);
+	reply->activation_interval = (uint32_t)tell(&s->interval, 120);
+	reply->renewal_interval = (uint32_t)tell(&s->renewal, 10080);
 	if (reply->status == KMS_E_SEQUENCE)
 		reply->highest_sequence = is(s, "sequence") ? m->sequence + 5 : s->highest;
 	if (is(s, "ledger"))
 		reply->retry_after = 60;
+	reply->retry_after = (uint32_t)tell(&s->retry, reply->retry_after);
 	if (is(s, "bad-request"))
 		memset(reply->request_id, 0, sizeof(reply->request_id));
 	if (is(s, "replayed"))
@@ -278,7 +297,8 @@ break_answer(struct standin *s)
 
 	for (i = 0; i < sizeof(errors) / sizeof(*errors); i++) {
 		if (is(s, errors[i].mode)) {
-			clear_error(s, errors[i].status, errors[i].retry);
+			clear_error(
+			    s, errors[i].status, (uint32_t)tell(&s->retry, errors[i].retry));
 			return true;
 		}
 	}
@@ -395,6 +415,35 @@ loop(struct standin *s, int listener, char *modes)
 	}
 }
 
+static bool
+take_told(struct standin *s, const char *text)
+{
+	static const struct {
+		const char *what;
+		size_t offset;
+	} rows[] = {
+#define ROW(what) { #what, offsetof(struct standin, what) }
+		ROW(status),
+		ROW(interval),
+		ROW(renewal),
+		ROW(retry),
+		ROW(count),
+		ROW(time),
+		ROW(life),
+		ROW(renew),
+	};
+	size_t len = strcspn(text, "=");
+
+	for (size_t i = 0; text[len] == '=' && i < sizeof(rows) / sizeof(*rows); i++)
+		if (strlen(rows[i].what) == len && memcmp(rows[i].what, text, len) == 0) {
+			struct told *t = (struct told *)((char *)s + rows[i].offset);
+
+			*t = (struct told){ true, strtoull(text + len + 1, NULL, 10) };
+			return true;
+		}
+	return false;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -402,11 +451,12 @@ main(int argc, char **argv)
 	uint64_t now = (uint64_t)time(NULL);
 	uint64_t ends = now + YEAR;
 	uint8_t seed = 1;
+	const char *customer = NULL;
 	bool six = false;
 	uint16_t port;
 	int opt, listener;
 
-	while ((opt = getopt(argc, argv, "6s:n:e:")) != -1) {
+	while ((opt = getopt(argc, argv, "6s:n:e:c:o:")) != -1) {
 		if (opt == '6')
 			six = true;
 		else if (opt == 's')
@@ -415,13 +465,21 @@ main(int argc, char **argv)
 			s.highest = strtoull(optarg, NULL, 10);
 		else if (opt == 'e')
 			ends = now + (uint64_t)strtoll(optarg, NULL, 10);
-		else
+		else if (opt == 'c')
+			customer = optarg;
+		else if (opt != 'o' || !take_told(&s, optarg))
 			return 2;
 	}
 	if (optind + 1 != argc || sodium_init() < 0)
 		return 2;
 	signal(SIGPIPE, SIG_IGN);
 	testhost_init(&s.host, 0x50, seed, now - YEAR, ends);
+	/* Another customer bought another host key. */
+	if (customer != NULL) {
+		snprintf(s.host.cert.customer, sizeof(s.host.cert.customer), "%s", customer);
+		memset(s.host.cert.host_key_id, 0x78, sizeof(s.host.cert.host_key_id));
+		testhost_certify(&s.host);
+	}
 	/* Another signing key, but the same host id and publisher id in every field. */
 	testhost_init(&s.liar, 0x51, 0xee, now - YEAR, now + YEAR);
 	s.liar.publisher = s.host.publisher;

@@ -144,13 +144,15 @@ encode_admin(uint8_t *out, size_t size, const struct fixture_entry *e)
 static size_t
 encode_about(struct fixture *f, uint8_t *out, size_t size, const struct fixture_entry *e)
 {
-	struct entry_about a = { .kind = (uint8_t)e->kind, .time = e->time, .reason = "test" };
+	struct entry_about a = { .kind = (uint8_t)e->kind, .time = e->time };
 
 	f->counter += e->counter == 0;
 	a.counter = e->counter != 0 ? e->counter : f->counter;
 	a.through = e->sequence;
 	a.value = e->value;
-	if (!e->all)
+	if (e->kind != ENTRY_EXPIRE)
+		strcpy(a.reason, "test");
+	if (!e->all && e->kind != ENTRY_EXPIRE)
 		fixture_cmid(a.cmid, e->client);
 	if (entry_about_ends_seat(e->kind) && e->product != 0) {
 		memset(a.product, 0x40 + (int)e->product, 16);

@@ -150,6 +150,11 @@ test_options(void **arg)
 	REFUSED(o.domain = text, KMS_E_ARGUMENT);
 	REFUSED(o.name = "bad\nname", KMS_E_ARGUMENT);
 	REFUSED(o.virtual_machine = 2, KMS_E_ARGUMENT);
+	REFUSED(o.customer = "", KMS_E_ARGUMENT); /* it would pin nothing */
+	REFUSED(o.customer = text, KMS_E_ARGUMENT);
+	REFUSED(o.customer = "turned \xe2\x80\xae round", KMS_E_ARGUMENT);
+	REFUSED(o.host_key = "", KMS_E_FORMAT);
+	REFUSED(o.host_key = "6f1d2c3b-4a59-4687-9abc-def01234567", KMS_E_FORMAT);
 	REFUSED(o.state_file = "/nonexistent/s", KMS_E_IO);
 #undef REFUSED
 	assert_int_equal(kms_open(NULL, &w->o), KMS_E_ARGUMENT);
@@ -339,6 +344,57 @@ test_not_ours(void **arg)
 	kms_close(c);
 }
 
+/* A stored lease of a host that the product does not want is none. */
+static void
+test_pins(void **arg)
+{
+	static const char *const key = "77777777-7777-7777-7777-777777777777";
+	static const char *const no_key = "77777777-7777-7777-7777-777777777778";
+	static const struct {
+		const char *customer, *host_key;
+		int rc;
+	} rows[] = {
+		{ NULL, NULL, KMS_OK },
+		{ "Test Customer", NULL, KMS_OK },
+		{ NULL, key, KMS_OK },
+		{ "Test Customer", key, KMS_OK },
+		{ "test customer", NULL, KMS_E_PINNED },
+		{ "Test Customer ", NULL, KMS_E_PINNED },
+		{ "Test", NULL, KMS_E_PINNED },
+		{ NULL, no_key, KMS_E_PINNED },
+		{ "Test Customer", no_key, KMS_E_PINNED },
+		{ "Test", key, KMS_E_PINNED },
+	};
+	struct world *w = *arg;
+	struct kms_client *c;
+	char file[LEASE_FILE_MAX], value[8];
+	size_t size;
+
+	kms_close(open_client(w));
+	give_lease(w);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		w->o.customer = rows[i].customer;
+		w->o.host_key = rows[i].host_key;
+		c = open_client(w);
+		if (kms_verify(c) != rows[i].rc)
+			fail_msg("row %zu", i);
+		assert_int_equal(
+		    licence(w, c), rows[i].rc == KMS_OK ? KMS_ACTIVATED : KMS_UNLICENSED);
+		size = sizeof(file);
+		assert_int_equal(kms_lease_export(c, file, &size), rows[i].rc);
+		size = sizeof(value);
+		assert_int_equal(kms_entitlement(c, "none", value, &size),
+		    rows[i].rc == KMS_OK ? KMS_E_NOT_FOUND : rows[i].rc);
+		kms_close(c);
+	}
+	/* A product that was built before there were pins: what is behind its struct is not read.
+	 */
+	w->o.size = offsetof(struct kms_options, customer);
+	c = open_client(w);
+	assert_int_equal(kms_verify(c), KMS_OK);
+	kms_close(c);
+}
+
 static void
 test_export(void **arg)
 {
@@ -373,6 +429,7 @@ test_export(void **arg)
 	assert_int_equal(info.names, KMS_NAMES_MATCH);
 	assert_string_equal(info.customer, "Test Customer");
 	assert_string_equal(info.group, "clients");
+	assert_memory_equal(info.host_key, w->host.cert.host_key_id, 16);
 	assert_int_equal(kms_lease_verify(file, size, w->o.publisher_key, T + 10 * DAY, NULL),
 	    KMS_E_LEASE_EXPIRED);
 	assert_int_equal(kms_lease_verify(file, size, w->o.publisher_key, 0, NULL), KMS_OK);
@@ -533,6 +590,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_licence_over_time, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_grace, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_not_ours, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_pins, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_export, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_short_structs, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_outage, setup, teardown),

@@ -91,6 +91,15 @@ static const struct bad {
 	    1 },
 	{ "[ledger]\nsegment_size = 64MB\n", 2, "a number from 1M to ", 1 },
 	{ "[ledger]\nmap_size = 17179869184G\n", 2, "a number from 1M to ", 1 },
+	{ "[limits]\nentries = 20\n", 2, "as BURST/REFILL, such as 20000/20; or 0", 1 },
+	{ "[limits]\nentries = 20/0\n", 2, "as BURST/REFILL", 1 },
+	{ "[limits]\nentries = 0/20\n", 2, "as BURST/REFILL", 1 },
+	{ "[limits]\nentries = 20/20/20\n", 2, "as BURST/REFILL", 1 },
+	{ "[limits]\nentries = 20 / 20\n", 2, "as BURST/REFILL", 1 },
+	{ "[limits]\nentries = 1000000001/1\n", 2, "two numbers from 1 to 1000000000", 1 },
+	{ "[limits]\nentries = 1/4294967297\n", 2, "two numbers from 1 to 1000000000", 1 },
+	{ "[limits]\nrenewals_per_interval = 7\n", 2, "a number from 8 to 1000000", 1 },
+	{ "[limits]\nproxies = 10.0.0.1/8\n", 2, "no bit set beyond BITS", 1 },
 	/* Words and names. */
 	{ "[sandbox]\nrequired = maybe\n", 2, "required = \"maybe\": it must be yes or no", 1 },
 	{ "[log]\nlevel = loud\n", 2, "error, warning, notice, info or debug", 1 },
@@ -533,7 +542,10 @@ test_defaults(void **ignored)
 	assert_int_equal(c.allow.count, 6);
 	assert_string_equal(network_text(text, &c.allow.at[0]), "10.0.0.0/8");
 	assert_string_equal(network_text(text, &c.allow.at[5]), "fe80::/10");
-	assert_int_equal(c.firewall_rate, 600);
+	assert_int_equal(c.firewall_rate, 6000);
+	assert_int_equal(c.connections_per_source, 1000);
+	assert_int_equal(c.new_clients_per_source.burst, 20000);
+	assert_int_equal(c.new_clients_per_source.refill, 20);
 	assert_false(c.gss_tsig);
 	assert_false(c.publish_vlmcs);
 }

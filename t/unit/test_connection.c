@@ -239,10 +239,48 @@ test_peer(void **state)
 	assert_string_equal(address_port_text(text, address, 1), "127.0.0.1 port 1");
 }
 
+/* Who has most, at each step; with thousands, nearly most. */
+static void
+test_largest(void **state)
+{
+	struct throttle t;
+	uint8_t a[16] = { 1 }, b[16] = { 2 }, many[16] = { 3 };
+	uint64_t source = 0;
+
+	assert_int_equal(throttle_init(&t, 5), KMS_OK);
+	assert_false(throttle_largest(&t, &source));
+	assert_int_equal(throttle_enter(&t, a), KMS_OK);
+	assert_int_equal(throttle_enter(&t, b), KMS_OK);
+	assert_int_equal(throttle_enter(&t, b), KMS_OK);
+	assert_true(throttle_largest(&t, &source));
+	assert_true(source == address_source(b));
+	throttle_leave(&t, b);
+	throttle_leave(&t, b);
+	assert_true(throttle_largest(&t, &source));
+	assert_true(source == address_source(a));
+	throttle_leave(&t, a);
+	assert_false(throttle_largest(&t, &source));
+	for (unsigned i = 0; i < 20000; i++) {
+		many[6] = (uint8_t)(i >> 8);
+		many[7] = (uint8_t)i;
+		assert_int_equal(throttle_enter(&t, many), KMS_OK);
+	}
+	for (unsigned i = 0; i < 500; i++)
+		assert_int_equal(throttle_enter(&t, a), KMS_OK);
+	for (unsigned left = 500; left > 1; left--) {
+		assert_true(throttle_largest(&t, &source));
+		assert_true(source == address_source(a));
+		throttle_leave(&t, a);
+	}
+	throttle_free(&t);
+	(void)state;
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_largest),
 		cmocka_unit_test(test_size),
 		cmocka_unit_test(test_token),
 		cmocka_unit_test(test_stale_token),

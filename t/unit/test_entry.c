@@ -254,7 +254,7 @@ test_about(void **state)
 	static const struct bad_field rows[] = {
 		{ "version 1", 0, 1, 1, KMS_E_SCHEMA },
 		{ "kind 31", 1, 31, 1, KMS_E_SCHEMA },
-		{ "EXPIRE, which nobody knows yet", 1, 38, 1, KMS_E_SCHEMA },
+		{ "kind 39", 1, 39, 1, KMS_E_SCHEMA },
 		{ "a flag", 2, 1, 2, KMS_E_SCHEMA },
 		{ "a status", 4, KMS_E_CLONE, 4, KMS_E_FORMAT },
 		{ "no client", 16, 0, 1, KMS_E_FORMAT },
@@ -307,7 +307,15 @@ test_about_kinds(void **state)
 		{ ENTRY_ERASE, 1, 0, 0, 0, 1800000001, false },
 		{ ENTRY_ERASE, 1, 1, 0, 0, 1800000000, false },
 		{ ENTRY_ERASE, 1, 0, 0, 1, 1800000000, false },
-		{ ENTRY_ERASE + 1, 0, 0, 0, 0, 0, false },
+		{ ENTRY_EXPIRE, 0, 1, 0, 0, 1800000000, true },
+		{ ENTRY_EXPIRE, 0, 7, 0, 0, 1700000000, true },
+		{ ENTRY_EXPIRE, 0, 0, 0, 0, 1700000000, false },
+		{ ENTRY_EXPIRE, 0, 8, 0, 0, 1700000000, false },
+		{ ENTRY_EXPIRE, 1, 1, 0, 0, 1700000000, false },
+		{ ENTRY_EXPIRE, 0, 1, 1, 0, 1700000000, false },
+		{ ENTRY_EXPIRE, 0, 1, 0, 1, 1700000000, false },
+		{ ENTRY_EXPIRE, 0, 1, 0, 0, 1800000001, false },
+		{ ENTRY_EXPIRE + 1, 0, 0, 0, 0, 0, false },
 	};
 	uint8_t buffer[ENTRY_ABOUT_MAX];
 
@@ -465,7 +473,7 @@ test_kind(void **state)
 
 	for (int kind = 0; kind < 256; kind++) {
 		bool known = (kind >= 1 && kind <= 4) || (kind >= 16 && kind <= 19) || kind == 22 ||
-			     (kind >= 24 && kind <= 30) || (kind >= 32 && kind <= 37);
+			     (kind >= 24 && kind <= 30) || (kind >= 32 && kind <= 38);
 
 		in[1] = (uint8_t)kind;
 		assert_int_equal(entry_kind(in, 16), known ? kind : 0);
@@ -481,7 +489,7 @@ test_kind(void **state)
 	assert_false(entry_kind_is_client(ENTRY_START));
 	assert_false(entry_kind_is_client(0));
 	assert_true(entry_kind_is_about(ENTRY_REVOKE));
-	assert_false(entry_kind_is_about(ENTRY_ERASE + 1));
+	assert_false(entry_kind_is_about(ENTRY_EXPIRE + 1));
 	(void)state;
 }
 

@@ -55,6 +55,18 @@ redigest(uint8_t *file, size_t len)
 	crypto_hash_sha256(file + len - 32, file, len - 32);
 }
 
+/* Whatever the kind, without the secret that it is sealed with. */
+static void
+check_public(const uint8_t *seed, const uint8_t *file, size_t len)
+{
+	uint8_t sk[64], want[32], pk[32];
+
+	crypto_sign_seed_keypair(want, sk, seed);
+	assert_int_equal(identity_file_public(pk, file, len), KMS_OK);
+	assert_memory_equal(pk, want, sizeof(want));
+	assert_int_equal(identity_file_public(pk, file, len - 1), KMS_E_FORMAT);
+}
+
 static void
 test_kinds(void **state)
 {
@@ -71,6 +83,7 @@ test_kinds(void **state)
 		assert_int_equal(f.made, 1750000000);
 		memset(secret, 0xff, sizeof(secret));
 		assert_int_equal(identity_file_open(secret, file, len, s), KMS_OK);
+		check_public(secret, file, len);
 		for (unsigned i = 0; i < IDENTITY_SECRET; i++)
 			assert_int_equal(secret[i], i);
 		if (kind == IDENTITY_PLAIN)

@@ -59,12 +59,12 @@ test_codec(void **ignored)
 static void
 test_stats(void **ignored)
 {
-	struct ipc_front_stats s = { 1, 2, 3, 4, 5, 6, 7, UINT64_MAX }, t;
+	struct ipc_front_stats s = { 1, 2, 3, 4, 5, 6, 7, 8, UINT64_MAX }, t;
 	uint8_t bytes[IPC_FRONT_STATS_SIZE + 1];
 
 	ipc_front_stats_encode(bytes, &s);
 	assert_int_equal(bytes[7], 1);
-	assert_int_equal(bytes[63], 0xff);
+	assert_int_equal(bytes[71], 0xff);
 	assert_int_equal(ipc_front_stats_decode(&t, bytes, IPC_FRONT_STATS_SIZE), KMS_OK);
 	assert_memory_equal(&s, &t, sizeof(s));
 	assert_int_equal(

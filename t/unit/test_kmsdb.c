@@ -450,6 +450,127 @@ test_erase(void **state)
 	assert_int_equal(fixture_check(f), KMS_OK);
 }
 
+static int
+count_clients(const struct kmsdb_client *c, const struct kmsdb_cold *cold, void *arg)
+{
+	(void)c;
+	(void)cold;
+	++*(unsigned *)arg;
+	return 0;
+}
+
+static bool
+known(struct fixture *f, uint32_t client)
+{
+	struct kmsdb_client c;
+	uint8_t cmid[16];
+
+	fixture_cmid(cmid, client);
+	return kmsdb_client_get(f->db, cmid, &c) == KMS_OK;
+}
+
+/*
+ * EXPIRE: rows of refusals and of forgotten clients go, others stay; one that comes back is new. So
+ * it is at once, after a checkpoint, after a start, and in an index that is made anew.
+ */
+static void
+test_expire(void **state)
+{
+	struct fixture *f = *state;
+	struct fixture_entry refused = {
+		.kind = ENTRY_REFUSAL, .product = 1, .pool = 1, .sequence = 1, .time = FIXTURE_NOW
+	};
+	struct fixture_entry about = { .sequence = 9, .time = FIXTURE_NOW + 1 };
+	struct fixture_entry expire = {
+		.kind = ENTRY_EXPIRE, .sequence = 1, .time = FIXTURE_NOW + 20, .value = FIXTURE_NOW
+	};
+	struct kmsdb_cold cold;
+	uint8_t cmid[16];
+
+	/* 1, 2 and 3 have leases, 2 is forgotten, 3 revoked; 11 to 14 are only refused, 14 later.
+	 */
+	fixture_leases(f, 1, 3, 1, FIXTURE_NOW);
+	for (refused.client = 11; refused.client <= 13; refused.client++)
+		fixture_stage(f, &refused);
+	refused.time = FIXTURE_NOW + 1;
+	fixture_stage(f, &refused);
+	about.client = 2;
+	about.kind = ENTRY_FORGET;
+	fixture_stage(f, &about);
+	about.client = 3;
+	about.kind = ENTRY_REVOKE;
+	fixture_stage(f, &about);
+	about.client = 13;
+	fixture_stage(f, &about);
+	fixture_commit(f);
+	assert_int_equal(kmsdb_checkpoint(f->db), KMS_OK);
+	assert_int_equal(kmsdb_expirable(f->db, FIXTURE_NOW - 1, FIXTURE_NOW - 1), 0);
+	assert_int_equal(
+	    kmsdb_expirable(f->db, FIXTURE_NOW, FIXTURE_NOW - 1), ENTRY_EXPIRE_REFUSALS);
+	assert_int_equal(kmsdb_expirable(f->db, FIXTURE_NOW, FIXTURE_NOW),
+	    ENTRY_EXPIRE_REFUSALS | ENTRY_EXPIRE_FORGOTTEN);
+	fixture_stage(f, &expire);
+	assert_false(known(f, 11));
+	assert_true(known(f, 2));
+	expire.sequence = 2;
+	expire.time = FIXTURE_NOW + 21;
+	fixture_stage(f, &expire);
+	fixture_commit(f);
+	for (int round = 0; round < 4; round++) {
+		unsigned rows = 0;
+
+		for (uint32_t i = 1; i <= 14; i++)
+			assert_int_equal(known(f, i), i == 1 || i == 3 || i >= 13);
+		if (round == 0)
+			continue;
+		if (round == 1)
+			assert_int_equal(kmsdb_checkpoint(f->db), KMS_OK);
+		assert_int_equal(kmsdb_each_client(f->db, count_clients, &rows), 0);
+		assert_int_equal(rows, 4);
+		assert_int_equal(kmsdb_expirable(f->db, FIXTURE_NOW, FIXTURE_NOW), 0);
+		fixture_close(f);
+		if (round == 2)
+			fixture_drop_index(f);
+		fixture_open(f);
+		assert_int_equal(kmsdb_checkpoint(f->db), KMS_OK);
+	}
+	/* It comes back: nothing of before is known. */
+	refused.client = 11;
+	refused.time = FIXTURE_NOW + 30;
+	fixture_stage(f, &refused);
+	fixture_leases(f, 2, 1, 2, FIXTURE_NOW + 30);
+	fixture_cmid(cmid, 11);
+	assert_int_equal(kmsdb_cold_get(f->db, cmid, &cold), KMS_OK);
+	assert_int_equal(cold.first_seen, FIXTURE_NOW + 30);
+	assert_true(known(f, 2));
+	fixture_close(f);
+	assert_int_equal(fixture_check(f), KMS_OK);
+}
+
+/* A batch that fails takes the floor with it. */
+static void
+test_expire_undone(void **state)
+{
+	struct fixture *f = *state;
+	struct fixture_entry refused = { .kind = ENTRY_REFUSAL,
+		.client = 11,
+		.product = 1,
+		.pool = 1,
+		.sequence = 1,
+		.time = FIXTURE_NOW };
+	struct fixture_entry expire = {
+		.kind = ENTRY_EXPIRE, .sequence = 1, .time = FIXTURE_NOW + 20, .value = FIXTURE_NOW
+	};
+
+	fixture_stage(f, &refused);
+	fixture_commit(f);
+	fixture_stage(f, &expire);
+	assert_false(known(f, 11));
+	f->sign_fails = KMS_E_IO;
+	assert_int_equal(fixture_try_commit(f), KMS_E_IO);
+	assert_true(known(f, 11));
+}
+
 /* How often the text is in the journal. */
 static unsigned
 in_journal(struct fixture *f, const char *text)
@@ -845,6 +966,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_classes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_header_of_row, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_erase, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_expire, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_expire_undone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_erase_on_disk, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_host_changes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_undo, setup, teardown),

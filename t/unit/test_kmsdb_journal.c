@@ -574,7 +574,7 @@ test_unknown_entry(void **state)
 		const char *words;
 	} rows[] = {
 		{ 1, 127, "entry kind 127, version 2" },
-		{ 1, 38, "entry kind 38, version 2" },
+		{ 1, 39, "entry kind 39, version 2" },
 		{ 0, 3, "entry kind 1, version 3" },
 		{ 2, 0x01, "entry kind 1, version 2" },
 	};

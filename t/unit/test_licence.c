@@ -104,6 +104,19 @@ test_next_attempt(void **arg)
 	/* Due, asked and failed: again after the interval. */
 	f.now = f.last_attempt = T + 6 * DAY;
 	assert_int_equal(licence_next_attempt(&f), T + 6 * DAY + 600);
+	/* However long the wait is: before the lease ends. */
+	f.activation_interval = 43200;
+	assert_int_equal(licence_next_attempt(&f), T + 7 * DAY + 60);
+	f.activation_interval = 10;
+	f.retry_after = 2 * DAY;
+	assert_int_equal(licence_next_attempt(&f), T + 7 * DAY + 60);
+	f.now = f.last_attempt = f.expires - 4;
+	assert_int_equal(licence_next_attempt(&f), f.expires + 57);
+	f.retry_after = 0;
+	/* It has ended: after the interval again. */
+	f.now = f.last_attempt = T + 11 * DAY;
+	assert_int_equal(licence_next_attempt(&f), T + 11 * DAY + 600);
+	f.last_attempt = T + 6 * DAY;
 	/* Clock moved back: ask soon, a host can settle it. */
 	f.now = T;
 	f.highest_seen = T + 6 * DAY;

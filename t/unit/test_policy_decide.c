@@ -115,6 +115,33 @@ static void lapsed_at_capacity(struct situation *s)
 	seat_at_capacity(s);
 	s->client.counted = false;
 }
+/* Its lease is that many seconds old, and may be renewed eight times in the interval. */
+static void leased(struct situation *s, int64_t ago)
+{
+	s->host.renewals = 8;
+	s->client.leased = (uint64_t)((int64_t)NOW - ago);
+}
+#define LEAST (RENEWAL * 60 / 8)
+static void renewed_just_now(struct situation *s) { leased(s, 0); }
+static void renewed_too_soon(struct situation *s) { leased(s, LEAST - 1); }
+static void renewed_in_time(struct situation *s) { leased(s, LEAST); }
+static void leased_ahead(struct situation *s) { leased(s, -1); }
+static void no_pace(struct situation *s) { leased(s, 0); s->host.renewals = 0; }
+static void soon_after_certificate(struct situation *s) { leased(s, 60); s->host.certified = NOW - 60; }
+static void soon_before_certificate(struct situation *s) { leased(s, 60); s->host.certified = NOW - 61; }
+static void certificate_ahead(struct situation *s) { leased(s, 60); s->host.certified = NOW + 1; }
+static void soon_not_counted(struct situation *s) { leased(s, 60); s->client.counted = false; }
+static void soon_repeat(struct situation *s);
+static void soon_release(struct situation *s) { leased(s, 60); s->request.operation = MESSAGE_RELEASE; }
+static void soon_lost(struct situation *s) { leased(s, 60); s->request.state = MESSAGE_UNLICENSED; }
+static void soon_expired(struct situation *s) { leased(s, 60); s->request.state = MESSAGE_EXPIRED; }
+static void soon_clock_back(struct situation *s) { leased(s, 60); s->request.state = MESSAGE_CLOCK_BACK; }
+static void soon_vm(struct situation *s)
+{
+	leased(s, 60);
+	s->product.vm = POLICY_REFUSE;
+	s->request.flags = MESSAGE_VM;
+}
 static void rule(struct situation *s, enum policy_rule r) { s->product.clones = r; }
 static void again(struct situation *s)
 {
@@ -122,6 +149,7 @@ static void again(struct situation *s)
 	memcpy(s->request.request_id, s->client.request_id, 16);
 }
 static void repeat(struct situation *s) { again(s); }
+static void soon_repeat(struct situation *s) { again(s); leased(s, 60); }
 static void repeat_flag(struct situation *s) { again(s); rule(s, POLICY_FLAG); }
 static void repeat_skewed(struct situation *s) { again(s); ahead_past_limit(s); }
 static void repeat_revoked(struct situation *s) { again(s); revoked(s); }
@@ -256,6 +284,22 @@ static const struct row {
 
 	{ "same number, same id: repeat", repeat, POLICY_REPEAT, KMS_OK, 30, 0, 0 },
 	{ "repeat is no clone under flag", repeat_flag, POLICY_REPEAT, KMS_OK, 30, 0, 0 },
+	{ "renewed in the same second", renewed_just_now, POLICY_DENY, KMS_E_TOO_SOON, 30, 0, 0 },
+	{ "a second too soon", renewed_too_soon, POLICY_DENY, KMS_E_TOO_SOON, 30, 0, 0 },
+	{ "an eighth of the interval ago", renewed_in_time, POLICY_GRANT, KMS_OK, 30, 0, 0 },
+	{ "leased when the clock was ahead", leased_ahead, POLICY_GRANT, KMS_OK, 30, 0, 0 },
+	{ "no limit of renewals", no_pace, POLICY_GRANT, KMS_OK, 30, 0, 0 },
+	{ "a certificate since the lease", soon_after_certificate, POLICY_GRANT, KMS_OK, 30, 0, 0 },
+	{ "a lease since the certificate", soon_before_certificate, POLICY_DENY, KMS_E_TOO_SOON, 30, 0,
+	    0 },
+	{ "a certificate of later than now", certificate_ahead, POLICY_DENY, KMS_E_TOO_SOON, 30, 0, 0 },
+	{ "too soon but not counted", soon_not_counted, POLICY_GRANT, KMS_OK, 31, 0, 0 },
+	{ "too soon but a repeat", soon_repeat, POLICY_REPEAT, KMS_OK, 30, 0, 0 },
+	{ "too soon but a release", soon_release, POLICY_RELEASE_SEAT, KMS_OK, 29, 0, 0 },
+	{ "too soon but without a lease", soon_lost, POLICY_GRANT, KMS_OK, 30, 0, 0 },
+	{ "too soon but expired", soon_expired, POLICY_GRANT, KMS_OK, 30, 0, 0 },
+	{ "too soon with a clock set back", soon_clock_back, POLICY_DENY, KMS_E_TOO_SOON, 30, 0, 0 },
+	{ "too soon on a refused machine", soon_vm, POLICY_DENY, KMS_E_VM_REFUSED, 30, 0, 1 },
 	{ "repeat with a wrong clock", repeat_skewed, POLICY_DENY, KMS_E_TIME_SKEW, 30, 0, 0 },
 	{ "repeat by a revoked client", repeat_revoked, POLICY_DENY, KMS_E_REVOKED, 30, 0, 0 },
 	{ "repeat of the release itself", repeat_release, POLICY_REPEAT, KMS_OK, 30, 0, 0 },
@@ -433,10 +477,44 @@ test_window(void **state)
 	assert_int_equal(policy_minute(UINT64_MAX), UINT32_MAX);
 }
 
+/* What the client is told to wait, and which entries the caller need not charge for. */
+static void
+test_pace(void **state)
+{
+	static const struct {
+		void (*change)(struct situation *s);
+		uint32_t wait;
+		bool paced;
+	} table[] = {
+		{ well, 0, false }, /* nobody knows when it got its lease */
+		{ renewed_just_now, LEAST, false },
+		{ renewed_too_soon, 1, false },
+		{ renewed_in_time, 0, true },
+		{ leased_ahead, 0, true },
+		{ soon_after_certificate, 0, true },
+		{ soon_lost, 0, false },
+		{ soon_not_counted, 0, false },
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct policy_decision d;
+		struct situation s;
+
+		all_well(&s);
+		table[i].change(&s);
+		policy_decide(
+		    &d, &s.pack, &s.product, &s.host, &s.counters, &s.client, &s.request, NOW);
+		assert_int_equal(d.retry_after, table[i].wait);
+		assert_int_equal(d.paced, table[i].paced);
+	}
+	(void)state;
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_pace),
 		cmocka_unit_test(test_rules),
 		cmocka_unit_test(test_lease_times),
 		cmocka_unit_test(test_no_wrap),

@@ -512,6 +512,7 @@ print_about(FILE *out, struct scene *s)
 		{ "entry_reclaim", ENTRY_RECLAIM, 0 },
 		{ "entry_hold", ENTRY_HOLD, NOW + 7 * 86400 },
 		{ "entry_erase", ENTRY_ERASE, NOW },
+		{ "entry_expire", ENTRY_EXPIRE, NOW - 7 * 86400 },
 	};
 	uint8_t octets[ENTRY_ABOUT_MAX];
 	size_t n;
@@ -519,9 +520,12 @@ print_about(FILE *out, struct scene *s)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct entry_about e = { .kind = rows[i].kind, .time = NOW, .counter = 7 + i };
 
-		memcpy(e.cmid, s->cmid, 16);
+		if (e.kind != ENTRY_EXPIRE)
+			memcpy(e.cmid, s->cmid, 16);
 		e.value = rows[i].value;
-		e.through = e.kind == ENTRY_ERASE ? 0 : OURS;
+		e.through = e.kind == ENTRY_ERASE    ? 0
+			    : e.kind == ENTRY_EXPIRE ? ENTRY_EXPIRE_REFUSALS | ENTRY_EXPIRE_RELAYED
+						     : OURS;
 		if (e.kind == ENTRY_RECLAIM)
 			count_up(e.other, 16, 0x40);
 		if (entry_about_ends_seat(e.kind)) {

@@ -3,6 +3,7 @@
  * spreadsheet or a program. Its chain of hashes is checked on the way.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -232,21 +233,26 @@ struct listing {
 };
 
 /* RFC 4180: quoted where necessary. */
-static void
-print_csv(const char *text, bool last)
+static int
+print_csv(const char *value, bool last)
 {
-	bool quote = strpbrk(text, ",\"\r\n") != NULL;
+	char *text = output_printable(value, false);
+	bool quote = text != NULL && strpbrk(text, ",\"") != NULL;
 
+	if (text == NULL)
+		return KMS_E_NO_MEMORY;
 	if (quote)
 		putchar('"');
-	for (; *text != '\0'; text++) {
-		if (*text == '"')
+	for (const char *c = text; *c != '\0'; c++) {
+		if (*c == '"')
 			putchar('"');
-		putchar(*text);
+		putchar(*c);
 	}
 	if (quote)
 		putchar('"');
 	fputs(last ? "\r\n" : ",", stdout);
+	free(text);
+	return KMS_OK;
 }
 
 static bool
@@ -277,9 +283,11 @@ show(const struct register_event *e, void *arg)
 		uint64_t number;
 
 		columns[n].text(text, sizeof(text), e);
+		if (options->csv && print_csv(text, n + 1 == COLUMNS) != KMS_OK)
+			return KMS_E_NO_MEMORY;
 		if (options->csv)
-			print_csv(text, n + 1 == COLUMNS);
-		else if (text[0] == '\0')
+			continue;
+		if (text[0] == '\0')
 			continue;
 		else if (columns[n].type == OUTPUT_TEXT)
 			tell_text(o, columns[n].name, text);
@@ -317,7 +325,7 @@ run_ledger(struct issue *i)
 	if (!o->csv)
 		output_list(i->out, "events", NULL);
 	for (size_t n = 0; o->csv && n < COLUMNS; n++)
-		print_csv(columns[n].name, n + 1 == COLUMNS);
+		(void)print_csv(columns[n].name, n + 1 == COLUMNS);
 	rc = r != NULL ? register_each(r, show, &l, &f) : KMS_OK;
 	register_close(r);
 	if (rc != KMS_OK)

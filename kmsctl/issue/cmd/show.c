@@ -253,9 +253,6 @@ read_verified(struct issue *i, struct publisher_file *c)
 	if (rc != KMS_OK || (rc = sign_read(i, i->operand, c->kind, &publisher, c, comment,
 				 sizeof(comment))) != KMS_OK)
 		return rc;
-	for (char *at = comment; *at != '\0'; at++)
-		if ((unsigned char)*at < 32 || *at == 127)
-			*at = '?';
 	tell_text(i->out, "signature", "verified");
 	tell_text(i->out, "comment", comment);
 	if (c->kind != FILE_CERTIFICATE)

@@ -103,6 +103,7 @@ row_front(const struct front_peer *p, void *arg)
 	control_number(b, "refused-frames", p->stats.refused_frames);
 	control_number(b, "timeouts", p->stats.timeouts);
 	control_number(b, "refused-connections", p->stats.refused_connections);
+	control_number(b, "evicted-connections", p->stats.evicted);
 }
 
 static void

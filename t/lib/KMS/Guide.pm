@@ -64,7 +64,7 @@ sub write_ini ($self, $block) {
     my $dir = $self->{dir};
     my $have = -e $self->ini ? slurp($self->ini)
         : "[kms]\nstate_directory = $dir/state\nruntime_directory = $dir/run\nactivate_user = nobody\nfront_user = daemon\n"
-        . "[ledger]\nsegment_size = 1M\nmap_size = 16M\n";
+        . "[limits]\nrenewals_per_interval = 1000000\n[ledger]\nsegment_size = 1M\nmap_size = 16M\n";
     spew($self->ini, $have . $self->placed($block));
 }
 

@@ -252,6 +252,7 @@ sub start_appliance (%opt) {
     my $fronts = $opt{fronts} // 2;
     # As root kmsd changes users: two that every Debian has.
     my $users = $> == 0 && !$opt{as} ? "activate_user = nobody\nfront_user = daemon\n" : '';
+    # A test renews as often as it likes; t/integration/limits.t has the limit.
     spew("$dir/kms.ini", <<"INI" . ($opt{ini} // ''));
 [kms]
 state_directory = $dir/state
@@ -261,6 +262,8 @@ $users\[listen]
 address = 127.0.0.1
 port = 0
 fronts = $fronts
+[limits]
+renewals_per_interval = 1000000
 [ledger]
 segment_size = 1M
 map_size = 16M

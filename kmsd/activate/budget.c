@@ -1,0 +1,172 @@
+/*
+ * budget.c - see budget.h.
+ */
+#include "kmsd/activate/budget.h"
+
+#include <string.h>
+
+#include "libkms/base/address.h"
+
+#define WAIT_LEAST 60 /* seconds; as many again is the spread */
+#define WAIT_READ 1   /* seconds: a client repeats a request that was served */
+
+static const struct rate relayed_rate = { BUDGET_RELAYED_BURST, BUDGET_RELAYED_REFILL },
+			 front_rate = { BUDGET_FRONT_BURST, BUDGET_FRONT_REFILL },
+			 read_client = { BUDGET_READS_CLIENT, 1 },
+			 read_source = { BUDGET_READS_SOURCE, BUDGET_READS_SOURCE / 2 },
+			 read_all = { BUDGET_READS_ALL, BUDGET_READS_ALL / 2 };
+
+static const char *const names[BUDGET_LIMITS] = {
+	[BUDGET_SOURCE] = "new_clients_per_source",
+	[BUDGET_CLIENTS] = "new_clients",
+	[BUDGET_ENTRIES] = "entries",
+	[BUDGET_DISK] = "disk_reserve",
+	[BUDGET_PACE] = "renewals_per_interval",
+	[BUDGET_READS] = "repeats",
+	[BUDGET_RELAYED] = "relayed",
+};
+
+const char *
+budget_name(enum budget_limit limit)
+{
+	return names[limit];
+}
+
+void
+budget_init(struct budget *b, uint64_t seed)
+{
+	memset(b, 0, sizeof(*b));
+	buckets_init(&b->sources, seed);
+	buckets_init(&b->relayed, seed);
+	buckets_init(&b->reads_sources, seed);
+	buckets_init(&b->reads_clients, seed);
+}
+
+void
+budget_bite(struct budget *b, enum budget_limit limit, const uint8_t address[16], uint64_t now)
+{
+	struct budget_bites *bites = &b->bites[limit];
+
+	bites->count++;
+	bites->last = now;
+	memcpy(bites->address, address, 16);
+}
+
+static bool
+exempt(const struct config *c, const uint8_t address[16])
+{
+	for (unsigned i = 0; i < c->exempt.count; i++)
+		if (network_has(&c->exempt.at[i], address))
+			return true;
+	return false;
+}
+
+/* The limits of one kind of entry, in the order in which they are asked. */
+struct asked {
+	struct bucket *bucket; /* NULL: not asked */
+	const struct rate *rate;
+	enum budget_limit limit;
+};
+
+/* Takes a token of each, or of none. */
+static enum budget_limit
+take(struct budget *b, const struct asked *asked, unsigned count, const uint8_t address[16],
+    uint64_t now)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (asked[i].bucket != NULL && !bucket_has(asked[i].bucket, asked[i].rate)) {
+			budget_bite(b, asked[i].limit, address, now);
+			return asked[i].limit;
+		}
+	for (unsigned i = 0; i < count; i++)
+		if (asked[i].bucket != NULL)
+			bucket_take(asked[i].bucket);
+	return BUDGET_FREE;
+}
+
+enum budget_limit
+budget_take(struct budget *b, const struct config *c, enum budget_entry entry,
+    const uint8_t address[16], uint64_t now)
+{
+	struct asked asked[] = {
+		{ NULL, &c->new_clients_per_source, BUDGET_SOURCE },
+		{ entry == BUDGET_NEW_CLIENT ? &b->clients : NULL, &c->new_clients,
+		    BUDGET_CLIENTS },
+		{ &b->entries, &c->entries, BUDGET_ENTRIES },
+	};
+
+	if (b->disk_low && entry != BUDGET_PACED) {
+		budget_bite(b, BUDGET_DISK, address, now);
+		return BUDGET_DISK;
+	}
+	if (entry != BUDGET_PACED && !exempt(c, address))
+		asked[0].bucket = buckets_find(
+		    &b->sources, &c->new_clients_per_source, address_source(address), now);
+	bucket_fill(&b->clients, &c->new_clients, now);
+	bucket_fill(&b->entries, &c->entries, now);
+	return take(b, asked, sizeof(asked) / sizeof(asked[0]), address, now);
+}
+
+enum budget_limit
+budget_take_relayed(struct budget *b, const struct config *c, unsigned front,
+    const uint8_t address[16], uint64_t now)
+{
+	struct bucket *of_front = &b->fronts[front % CONFIG_FRONTS];
+	struct asked asked[] = {
+		{ NULL, &relayed_rate, BUDGET_RELAYED },
+		{ of_front, &front_rate, BUDGET_RELAYED },
+	};
+
+	if (b->disk_low) {
+		budget_bite(b, BUDGET_DISK, address, now);
+		return BUDGET_DISK;
+	}
+	if (!exempt(c, address))
+		asked[0].bucket =
+		    buckets_find(&b->relayed, &relayed_rate, address_source(address), now);
+	bucket_fill(of_front, &front_rate, now);
+	return take(b, asked, sizeof(asked) / sizeof(asked[0]), address, now);
+}
+
+/* A CMID is already a hash. */
+static uint64_t
+cmid_key(const uint8_t cmid[16])
+{
+	uint64_t key;
+
+	memcpy(&key, cmid, sizeof(key));
+	return key;
+}
+
+enum budget_limit
+budget_take_read(struct budget *b, const uint8_t cmid[16], const uint8_t address[16], uint64_t now)
+{
+	struct asked asked[] = {
+		{ buckets_find(&b->reads_clients, &read_client, cmid_key(cmid), now), &read_client,
+		    BUDGET_READS },
+		{ buckets_find(&b->reads_sources, &read_source, address_source(address), now),
+		    &read_source, BUDGET_READS },
+		{ &b->reads, &read_all, BUDGET_READS },
+	};
+
+	bucket_fill(&b->reads, &read_all, now);
+	return take(b, asked, sizeof(asked) / sizeof(asked[0]), address, now);
+}
+
+uint32_t
+budget_wait(const struct budget *b, enum budget_limit limit)
+{
+	if (limit == BUDGET_READS)
+		return WAIT_READ;
+	return WAIT_LEAST + (uint32_t)(b->bites[limit].count % WAIT_LEAST);
+}
+
+uint32_t
+budget_made(struct budget *b, const struct config *c, const uint8_t address[16], uint64_t now)
+{
+	const struct rate *rate = &c->new_clients_per_source;
+
+	if (rate->burst == 0 || exempt(c, address))
+		return 0;
+	return rate->burst - buckets_find(&b->sources, rate, address_source(address), now)->left;
+}
