@@ -42,7 +42,7 @@ run(struct ctl *ctl, struct line *line)
 		if (ctl->json)
 			fail_fault(ctl, &line->fault);
 		else
-			help_usage(ctl->program, &line->fault);
+			help_usage(ctl->program->name, &line->fault);
 		return CTL_USAGE;
 	}
 	code = c->no_config ? CTL_OK : ini_load(ctl);

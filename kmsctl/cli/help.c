@@ -25,10 +25,10 @@ help_failure(const char *who, uint32_t status, const char *text)
 }
 
 void
-help_usage(const struct program *p, const struct fault *f)
+help_usage(const char *program, const struct fault *f)
 {
-	output_say(stderr, "%s: %s", p->name, f->text);
-	output_say(stderr, "Try '%s --help'.", p->name);
+	output_say(stderr, "%s: %s", program, f->text);
+	output_say(stderr, "Try '%s --help'.", program);
 }
 
 void

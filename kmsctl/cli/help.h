@@ -13,7 +13,7 @@
  */
 void help_failure(const char *who, uint32_t status, const char *text);
 /* On standard error: what is wrong with the command line, and where the help is. */
-void help_usage(const struct program *p, const struct fault *f);
+void help_usage(const char *program, const struct fault *f);
 /* KMS_E_ARGUMENT, unless the line already has a fault or a command. */
 void help_no_command(struct line *l);
 /*

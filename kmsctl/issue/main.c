@@ -81,7 +81,7 @@ main(int argc, char **argv)
 		code = EXIT_SUCCESS;
 	} else if (line.fault.status != KMS_OK || line.command == NULL) {
 		help_no_command(&line);
-		help_usage(&kmsissue_program, &line.fault);
+		help_usage(kmsissue_program.name, &line.fault);
 		code = EXIT_USAGE;
 	} else if (sodium_init() < 0) {
 		fault_set(&i.fault, KMS_E_IO, "libsodium cannot be initialised");

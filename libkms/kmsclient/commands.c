@@ -204,4 +204,4 @@ static const struct command *const table[] = {
 	NULL,
 };
 
-const struct program kmsclient_program = { "kmsclient", table, tool_options };
+const struct program kmsclient_program = { TOOL_NAME, table, tool_options };

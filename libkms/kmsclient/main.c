@@ -31,7 +31,7 @@ static int
 no_command(struct line *l)
 {
 	help_no_command(l);
-	help_usage(&kmsclient_program, &l->fault);
+	help_usage(TOOL_NAME, &l->fault);
 	return TOOL_USAGE;
 }
 

@@ -99,7 +99,7 @@ tool_usage(const char *format, ...)
 	va_start(ap, format);
 	vsnprintf(f.text, sizeof(f.text), format, ap);
 	va_end(ap);
-	help_usage(&kmsclient_program, &f);
+	help_usage(TOOL_NAME, &f);
 	return TOOL_USAGE;
 }
 

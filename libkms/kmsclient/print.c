@@ -68,6 +68,6 @@ tool_status(struct tool *t, uint32_t status, const char *detail)
 			tell_text(t->out, "detail", detail);
 	}
 	if (status != KMS_OK)
-		help_failure(kmsclient_program.name, status, detail);
+		help_failure(TOOL_NAME, status, detail);
 	return exit_code(status);
 }

@@ -11,6 +11,8 @@
 #include "kmsctl/cli/command.h"
 #include "kmsctl/cli/tell.h"
 
+#define TOOL_NAME "kmsclient"
+
 enum tool_exit {
 	TOOL_OK = 0,
 	TOOL_USAGE = 1,
