@@ -129,8 +129,7 @@ check_pace(struct policy_decision *out, const struct question *q)
 	if (!has_seat(q) || leased == 0)
 		return KMS_OK;
 	out->paced = true;
-	if ((leased <= q->host->certified && q->host->certified <= q->now) || leased > q->now ||
-	    q->now - leased >= least)
+	if (q->client->old_certificate || leased > q->now || q->now - leased >= least)
 		return KMS_OK;
 	out->paced = false;
 	if (needs_lease(q->request))

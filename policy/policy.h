@@ -90,7 +90,6 @@ struct policy_host {
 	bool covered;                   /* the certificate names the product */
 	uint64_t not_before, not_after; /* seconds; both included */
 	uint32_t capacity;              /* 0: no limit */
-	uint64_t certified;             /* when the certificate was installed; 0: not known */
 	/* most renewals of a client in its renewal interval; 0: no limit. kms.ini says it */
 	uint32_t renewals;
 };
@@ -102,6 +101,7 @@ struct policy_client {
 	bool revoked;
 	bool counted;           /* counted in THIS product's pool within its window at now */
 	uint64_t leased;        /* when it got its lease for THIS product; 0: not known, or none */
+	bool old_certificate;   /* and the certificate was installed after that */
 	uint64_t sequence;      /* highest seen */
 	uint8_t request_id[16]; /* of that sequence number */
 };
@@ -145,7 +145,7 @@ struct policy_decision {
  * clone, by rule REFUSE -> CLONE, else go on marked for FLAG; lower: a clone or an old message,
  * by rule REFUSE -> CLONE, else SEQUENCE), release (unknown or released client:
  * UNKNOWN_CLIENT), virtual machine (VM_REFUSED), pace (a counted client whose lease for this
- * product is younger than its renewal interval divided by host.renewals, and not older than the
+ * product is younger than its renewal interval divided by host.renewals, and not from before the
  * certificate: TOO_SOON, unless it says that it has no valid lease), capacity (a client not yet
  * counted, counted >= smaller non-zero of pool and host capacity: CAPACITY), threshold (count with
  * this client < threshold: RECORD with COUNT_TOO_LOW, else GRANT). product NULL: no pack names it.

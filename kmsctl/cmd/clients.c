@@ -11,6 +11,7 @@
 #include "kmsctl/cli/fail.h"
 #include "kmsctl/host/ask_host.h"
 #include "kmsctl/kmsctl.h"
+#include "kmsctl/ledger/bulk.h"
 #include "kmsctl/ledger/clones.h"
 #include "kmsctl/ledger/ledger_access.h"
 #include "kmsctl/relay/observed_list.h"
@@ -237,9 +238,119 @@ run_client_unrevoke(struct ctl *ctl)
 	    "It is not counted yet: it must ask again, and is then decided on like any other client.");
 }
 
+#define PREVIEW 20 /* rows */
+
+struct forget_options {
+	const char *address;
+	uint64_t since, until; /* seconds; 0: not given */
+	bool yes;
+};
+
+static void
+preview(struct ctl *ctl, const struct bulk *b)
+{
+	struct products none = { 0 };
+
+	for (size_t i = 0; i < b->count && (ctl->json || i < PREVIEW); i++) {
+		output_row(ctl->out);
+		client_print(ctl, &b->at[i].client, &b->at[i].cold, &none, CLIENT_ROW);
+	}
+}
+
+/* Forgets them one after the other. Stops at the first that fails. */
+static int
+forget_all(struct ctl *ctl, const struct bulk *b)
+{
+	int code = CTL_OK;
+	size_t done = 0;
+
+	for (; done < b->count && code == CTL_OK; done += code == CTL_OK) {
+		struct control_buf args = { 0 };
+		struct reply reply = { 0 };
+		char hex[33];
+
+		hex_format(hex, b->at[done].client.cmid, 16);
+		control_text(&args, "cmid", hex);
+		code = ask_host(ctl, CONTROL_CLIENT_FORGET, &args, &reply);
+		control_buf_free(&args);
+		reply_free(&reply);
+	}
+	output_number(ctl->out, "forgotten", NULL, done);
+	output_line(ctl->out, code == CTL_OK ? OUTPUT_GOOD : OUTPUT_BAD,
+	    "%zu of %zu clients forgotten", done, b->count);
+	return code;
+}
+
+static int
+forget_chosen(struct ctl *ctl, const struct bulk *b, const struct forget_options *o)
+{
+	output_number(ctl->out, "clients", NULL, b->count);
+	if (b->count == 0) {
+		output_line(
+		    ctl->out, OUTPUT_PLAIN, "No client that counts was first seen there and then.");
+		return CTL_OK;
+	}
+	if (o->yes)
+		return forget_all(ctl, b);
+	output_line(ctl->out, OUTPUT_WARN,
+	    "%zu client%s would be forgotten%s. Nothing is done yet: give --yes with the same options.",
+	    b->count, b->count == 1 ? "" : "s",
+	    b->count > PREVIEW ? ", of which the first are shown" : "");
+	output_line(ctl->out, OUTPUT_PLAIN,
+	    "Their leases stay valid until they expire, and a client that asks again counts again: first keep away what made them (kmsctl firewall).");
+	return CTL_OK;
+}
+
+/* What one machine made, by its address and by when it was first seen. */
+static int
+forget_many(struct ctl *ctl, const struct forget_options *o)
+{
+	struct bulk_wanted wanted = { .any = o->address == NULL,
+		.since = o->since,
+		.until = o->until != 0 ? o->until : UINT64_MAX };
+	struct fault fault = { 0 };
+	struct kmsdb *db;
+	struct bulk chosen;
+	int rc, code;
+
+	if (ctl->arg_count > 0)
+		return fail(ctl, KMS_E_ARGUMENT,
+		    "name a client, or choose by --address, --since and --until, not both");
+	if (o->address != NULL && !network_parse(&wanted.network, o->address))
+		return fail(ctl, KMS_E_ARGUMENT,
+		    "--address takes an address or a network as ADDRESS/BITS, not \"%s\"",
+		    o->address);
+	if (!clients_checkpoint(ctl))
+		return fail(ctl, KMS_E_NOT_RUNNING,
+		    "kmsd must run: it writes the journal. Type: systemctl start kmsd");
+	rc = ledger_access_open(ctl, &db, &fault);
+	if (rc != KMS_OK)
+		return fail(ctl, (uint32_t)rc, "the ledger cannot be read: %s", fault.text);
+	rc = bulk_choose(db, &wanted, (uint64_t)time(NULL), &chosen);
+	ledger_access_close(db, -1);
+	if (rc != KMS_OK) {
+		code = fail(
+		    ctl, (uint32_t)rc, "the ledger cannot be read: %s", kms_strerror((uint32_t)rc));
+	} else {
+		output_list(ctl->out, "chosen", NULL);
+		preview(ctl, &chosen);
+		output_end(ctl->out);
+		code = forget_chosen(ctl, &chosen, o);
+	}
+	bulk_free(&chosen);
+	return code;
+}
+
 static int
 run_client_forget(struct ctl *ctl)
 {
+	const struct forget_options *o = ctl->options;
+
+	if (o->address != NULL || o->since != 0 || o->until != 0)
+		return forget_many(ctl, o);
+	if (ctl->arg_count == 0)
+		return fail(ctl, KMS_E_ARGUMENT,
+		    "name a client, or choose clients by --address, --since and --until");
 	return act_on_client(ctl, CONTROL_CLIENT_FORGET, "forgotten",
 	    "The client is no longer counted. If it asks again, it is a new client.");
 }
@@ -269,6 +380,20 @@ static const struct option_row clients_rows[] = {
 	{ "vm", 0, NULL, "only virtual machines", .offset = offsetof(struct clients_options, vm) },
 	{ "relayed", 0, NULL, "show clients that the relay observed",
 	    .offset = offsetof(struct clients_options, relayed) },
+	{ 0 },
+};
+
+static const struct option_row forget_rows[] = {
+	{ "address", 0, "ADDRESS[/BITS]", "all that count and came from there",
+	    .offset = offsetof(struct forget_options, address) },
+	{ "since", 0, "TIME", "all that count and were first seen at that time or later",
+	    .offset = offsetof(struct forget_options, since), .read = read_time,
+	    .takes = "a date or a time as 2026-11-23T14:00:00Z" },
+	{ "until", 0, "TIME", "the same, at that time or earlier",
+	    .offset = offsetof(struct forget_options, until), .read = read_time,
+	    .takes = "a date or a time as 2026-11-23T14:00:00Z" },
+	{ "yes", 0, NULL, "do it: without it, show what would be forgotten",
+	    .offset = offsetof(struct forget_options, yes) },
 	{ 0 },
 };
 
@@ -318,9 +443,11 @@ const struct ctl_command cmd_client_erase = {
 const struct ctl_command cmd_client_forget = {
 	.line.noun = "client",
 	.line.verb = "forget",
-	.line.args = "CMID|NAME",
-	.line.summary = "forget a client, so that it no longer counts",
-	.line.min = 1,
+	.line.args = "[CMID|NAME]",
+	.line.summary =
+	    "forget a client, or all of an address and a time, so that they no longer count",
+	.line.options = forget_rows,
+	.line.values = sizeof(struct forget_options),
 	.line.max = 1,
 	.run = run_client_forget,
 };

@@ -69,6 +69,8 @@ run_doctor(struct ctl *ctl)
 	doctor_clock(&d);
 	doctor_disk(&d);
 	doctor_ledger(&d);
+	doctor_limits(&d);
+	doctor_shares(&d);
 	doctor_sandbox(&d);
 	look_at_aspect(&d, &aspect_users, BAD, "users");
 	look_at_aspect(&d, &aspect_files, BAD, "files");

@@ -129,6 +129,7 @@ status_running(struct ctl *ctl, const struct reply *reply)
 	reply_print_list(ctl->out, reply, "pool", "pools", "Counting pools");
 	reply_print_list(ctl->out, reply, "sandbox", "sandbox", "Sandbox");
 	reply_print_list(ctl->out, reply, "front", "fronts", "Fronts");
+	reply_print_list(ctl->out, reply, "limit", "limits", "Limits that were reached");
 	output_object(ctl->out, "ledger", "Ledger");
 	if (ledger != NULL)
 		reply_print_fields(ctl->out, ledger);

@@ -173,6 +173,36 @@ obstacle(struct ctl *ctl, uint32_t status, const char *publisher)
 	    publisher, e->symbol, e->meaning, e->remedy);
 }
 
+/* A limit refuses before anything is written: only its count and its last address are known. */
+static void
+print_limits(struct ctl *ctl, const struct reply *reply)
+{
+	const struct reply_row *row = NULL;
+	const char *name, *address;
+	uint64_t refused, last;
+
+	output_list(ctl->out, "limits", NULL);
+	while ((row = reply_next(reply, "limit", row)) != NULL) {
+		name = reply_text(row, "name");
+		address = reply_text(row, "address");
+		if (name == NULL || address == NULL || !reply_number(row, "refused", &refused) ||
+		    !reply_number(row, "last", &last))
+			continue;
+		if (ctl->json)
+			output_row(ctl->out);
+		output_text(ctl->out, "name", NULL, name);
+		output_number(ctl->out, "refused", NULL, refused);
+		output_time(ctl->out, "last", NULL, last);
+		output_text(ctl->out, "address", NULL, address);
+		output_line(ctl->out, OUTPUT_WARN,
+		    "Since kmsd started, the limit %s has refused %" PRIu64
+		    " requests, which the journal does not record; the last one %" PRIu64
+		    " s ago, of %s. See [limits] in kms.ini(5).",
+		    name, refused, (uint64_t)time(NULL) - last, address);
+	}
+	output_end(ctl->out);
+}
+
 /* Reasons that refuse all clients of a publisher and leave no entry. */
 static void
 print_now(struct ctl *ctl)
@@ -196,6 +226,7 @@ print_now(struct ctl *ctl)
 			obstacle(ctl, KMS_E_KEY_EXPIRED, name);
 	}
 	output_end(ctl->out);
+	print_limits(ctl, &reply);
 	reply_free(&reply);
 }
 

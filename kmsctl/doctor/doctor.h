@@ -37,8 +37,10 @@ void doctor_service(struct doctor *d);
 void doctor_keys(struct doctor *d);
 void doctor_counts(struct doctor *d);
 void doctor_sandbox(struct doctor *d);
+void doctor_limits(struct doctor *d);
 /* machine.c: the machine. */
 void doctor_ledger(struct doctor *d);
+void doctor_shares(struct doctor *d);
 void doctor_disk(struct doctor *d);
 void doctor_clock(struct doctor *d);
 /* relay.c: the KMS hosts of [relay]; nothing without them. */

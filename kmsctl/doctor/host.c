@@ -186,3 +186,43 @@ doctor_sandbox(struct doctor *d)
 	if (d->running && any == 0)
 		doctor_find(d, "sandbox", GOOD, NULL, "every layer is in force in every process");
 }
+
+/* What an administrator can do about each limit; for others it is [limits] in kms.ini(5). */
+static const struct {
+	const char *name, *next;
+	enum level level;
+} limits[] = {
+	{ "disk_reserve", "free space on the disk of the state directory", BAD },
+	{ "renewals_per_interval", "look for a program at that address that renews in a loop",
+	    WARNING },
+	{ "repeats", "look for a program at that address that repeats its requests", WARNING },
+	{ "relayed", "look for a flood from that address", WARNING },
+	{ NULL,
+	    "name the network in [limits] exempt if many machines share the address, else look for a flood from it",
+	    WARNING },
+};
+
+void
+doctor_limits(struct doctor *d)
+{
+	const struct reply_row *row = NULL;
+	uint64_t now = (uint64_t)time(NULL), refused, last;
+	const char *name, *address;
+	unsigned any = 0, i;
+
+	while (d->running && (row = reply_next(&d->status, "limit", row)) != NULL) {
+		if ((name = reply_text(row, "name")) == NULL ||
+		    !reply_number(row, "refused", &refused) || !reply_number(row, "last", &last) ||
+		    now - last > DAY)
+			continue;
+		address = reply_text(row, "address");
+		for (i = 0; limits[i].name != NULL && strcmp(limits[i].name, name) != 0; i++)
+			;
+		any++;
+		doctor_find(d, "limit", limits[i].level, limits[i].next,
+		    "%s refused %" PRIu64 " requests, the last one of %s", name, refused,
+		    address != NULL ? address : "?");
+	}
+	if (d->running && any == 0)
+		doctor_find(d, "limit", GOOD, NULL, "no limit refused a request within a day");
+}

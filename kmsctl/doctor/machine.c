@@ -4,11 +4,15 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/statvfs.h>
+#include <time.h>
 
 #include "kmsctl/doctor/doctor.h"
 #include "kmsctl/doctor/time_sync.h"
+#include "kmsctl/ledger/bulk.h"
+#include "kmsctl/ledger/clients.h"
 #include "kmsctl/ledger/ledger_access.h"
 #include "kmsdb/kmsdb.h"
 #include "libkms/base/fault.h"
@@ -71,6 +75,37 @@ doctor_ledger(struct doctor *d)
 		    d, "ledger", GOOD, NULL, "kmsd can write the ledger; only root can check more");
 	else
 		doctor_find(d, "ledger", BAD, "kmsctl ledger check", "%s", fault.text);
+}
+
+#define SHARES 16
+
+/* Does one machine take the licence for itself? Only who can read the ledger sees it. */
+void
+doctor_shares(struct doctor *d)
+{
+	struct share shares[SHARES];
+	char address[ADDRESS_TEXT], next[256];
+	struct fault fault = { 0 };
+	struct kmsdb *db;
+	size_t count = 0;
+	int rc;
+
+	clients_checkpoint(d->ctl);
+	if (ledger_access_open(d->ctl, &db, &fault) != KMS_OK)
+		return;
+	rc = shares_find(db, &d->ctl->config.exempt, (uint64_t)time(NULL), shares, SHARES, &count);
+	ledger_access_close(db, -1);
+	for (size_t i = 0; i < count; i++) {
+		address_text(address, shares[i].address);
+		snprintf(next, sizeof(next),
+		    "kmsctl client forget --address %s, or name it in [limits] exempt if many machines share it",
+		    address);
+		doctor_find(d, "share", WARNING, next,
+		    "%s made %" PRIu64 " of the %" PRIu64 " clients that pool %u counts", address,
+		    shares[i].clients, shares[i].counted, shares[i].pool);
+	}
+	if (rc == KMS_OK && count == 0)
+		doctor_find(d, "share", GOOD, NULL, "no address made a large part of the clients");
 }
 
 void

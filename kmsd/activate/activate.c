@@ -27,11 +27,8 @@ activate_look_at_disk(struct activate *a)
 	if (a->disk_looked == a->now)
 		return;
 	a->disk_looked = a->now;
-	if (a->config.disk_reserve == 0 || fstatvfs(a->state_dir, &fs) != 0) {
-		a->budget.disk_low = false;
-		return;
-	}
-	low = (uint64_t)fs.f_bavail * fs.f_frsize < a->config.disk_reserve;
+	low = a->config.disk_reserve != 0 && fstatvfs(a->state_dir, &fs) == 0 &&
+	      (uint64_t)fs.f_bavail * fs.f_frsize < a->config.disk_reserve;
 	if (low && !a->budget.disk_low)
 		log_event(LOG_CRIT, "disk-low",
 		    "less than [limits] disk_reserve is free on the disk of the state directory: only renewals are written until space is freed");

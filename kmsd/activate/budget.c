@@ -42,6 +42,26 @@ budget_init(struct budget *b, uint64_t seed)
 	buckets_init(&b->reads_clients, seed);
 }
 
+static bool
+same(const struct rate *a, const struct rate *b)
+{
+	return a->burst == b->burst && a->refill == b->refill;
+}
+
+bool
+budget_differs(const struct config *a, const struct config *b)
+{
+	return !same(&a->new_clients_per_source, &b->new_clients_per_source) ||
+	       !same(&a->new_clients, &b->new_clients) || !same(&a->entries, &b->entries);
+}
+
+void
+budget_fill(struct budget *b)
+{
+	buckets_init(&b->sources, b->sources.seed);
+	b->clients = b->entries = (struct bucket){ 0 };
+}
+
 void
 budget_bite(struct budget *b, enum budget_limit limit, const uint8_t address[16], uint64_t now)
 {

@@ -62,6 +62,10 @@ struct budget {
 
 void budget_init(struct budget *b, uint64_t seed);
 
+/* Are the rates of a's [limits] others than b's? Then all buckets are to be full again. */
+bool budget_differs(const struct config *a, const struct config *b);
+void budget_fill(struct budget *b);
+
 /*
  * May this entry of a client be written? BUDGET_FREE, and the tokens are taken; or the limit that
  * refuses it, which is counted, and nothing is taken.

@@ -250,7 +250,10 @@ reload(struct server *s, int fd)
 	/* No request outlives its turn of the loop, so nothing points into the old one. */
 	publishers_free(&a->publishers);
 	a->publishers = publishers;
+	if (budget_differs(&a->config, &fresh))
+		budget_fill(&a->budget);
 	config_reload(&a->config, &fresh);
+	a->disk_looked = 0;
 	log_level((int)a->config.log_level);
 	log_event(LOG_INFO, "activate-reloaded", "%u publishers", a->publishers.count);
 }

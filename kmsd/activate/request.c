@@ -149,6 +149,16 @@ leased_at(const struct request *q)
 	return c->expires < q->host.not_after && c->expires > validity ? c->expires - validity : 0;
 }
 
+/* Is its lease from before the certificate was installed? */
+static bool
+has_old_certificate(const struct request *q)
+{
+	const struct publisher *p = q->found.publisher;
+
+	return p->certified_batch != 0 ? q->row.batch < p->certified_batch
+				       : q->client.leased < p->certified;
+}
+
 static int
 decide(struct activate *a, struct request *q)
 {
@@ -174,6 +184,7 @@ decide(struct activate *a, struct request *q)
 		    known && kmsdb_client_counts(&q->row, q->found.publisher->public.key.id,
 				 q->found.pool->number, policy_minute(a->now));
 		q->client.leased = known ? leased_at(q) : 0;
+		q->client.old_certificate = known && has_old_certificate(q);
 		q->client.sequence = q->row.sequence;
 		memcpy(q->client.request_id, q->row.request_id, 16);
 	} else {

@@ -27,7 +27,8 @@ struct publisher_file {
 	const struct minisig_key *signer;
 	uint8_t digest[32]; /* SHA-256 of text */
 	bool installed;     /* exactly the same file is installed */
-	uint64_t time; /* seconds: when it is or was installed; publisher_file_check, or a start */
+	uint64_t time;  /* seconds: when it is or was installed; publisher_file_check, or a start */
+	uint64_t batch; /* with its entry in the journal; 0: not known */
 	/* what is in it, by kind */
 	struct rotation rotation;
 	uint8_t rotation_octets[ROTATION_SIZE];

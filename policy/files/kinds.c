@@ -312,6 +312,7 @@ adopt_certificate(struct publisher *p, struct publisher_file *c)
 {
 	p->certificate = c->certificate;
 	p->certified = c->time;
+	p->certified_batch = c->batch;
 	memcpy(p->certificate_octets, c->certificate_octets, c->certificate_len);
 	p->certificate_len = c->certificate_len;
 	p->confirmed = true;

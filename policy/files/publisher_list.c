@@ -126,7 +126,6 @@ publisher_host(const struct publisher *p, bool covered, struct policy_host *out)
 	out->not_before = p->certificate.not_before;
 	out->not_after = p->certificate.not_after;
 	out->capacity = p->certificate.capacity;
-	out->certified = p->certified;
 }
 
 const char *

@@ -27,7 +27,8 @@ struct publisher {
 	unsigned key_count;
 	bool confirmed; /* certificate is there */
 	struct certificate certificate;
-	uint64_t certified; /* seconds: when it was installed */
+	/* when it was installed: in seconds, and the batch with its entry; 0: before this start */
+	uint64_t certified, certified_batch;
 	uint8_t certificate_octets[CERTIFICATE_MAX];
 	size_t certificate_len;
 	struct policy_pack *pack; /* NULL: none */

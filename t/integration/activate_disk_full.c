@@ -230,8 +230,8 @@ main(void)
 {
 	static struct play p;
 
-	appliance_make(
-	    &p.a, "[ledger]\nsegment_size = 1M\nmap_size = 1M\noverlay_records = 1000\n");
+	appliance_make(&p.a,
+	    "[limits]\ndisk_reserve = 0\n[ledger]\nsegment_size = 1M\nmap_size = 1M\noverlay_records = 1000\n");
 	mount_small(&p);
 	ok(appliance_start(&p.a) == KMS_OK && appliance_confirm(&p.a) == KMS_OK,
 	    "serving from a tmpfs");

@@ -391,6 +391,25 @@ test_nonsense(struct play *p)
 	    KMS_E_ARGUMENT, "a CMID too short");
 }
 
+/* Without a relay, there is nothing that a front could report: one that does is hostile. */
+static void
+test_relayed(struct play *p)
+{
+	struct ipc_relayed r = { .outcome = IPC_RELAYED_DONE, .port = 1688, .name = "kms.example" };
+	struct ipc_frame f = { .verb = IPC_RELAYED, .token = 77, .port = 4711 };
+	uint8_t body[IPC_RELAYED_MAX], back[IPC_MAX_BODY];
+	int rc, fd = appliance_front(&p->a, 1);
+
+	appliance_welcome(fd);
+	f.length = (uint32_t)ipc_relayed_encode(body, &r);
+	appliance_send(fd, &f, body);
+	while ((rc = appliance_recv(fd, &f, back, sizeof(back))) == 1)
+		;
+	ok(rc == 0, "a report of the relay, which is not configured: the channel is closed");
+	ok(appliance_logged(&p->a, "peer-relayed:") == 1, "and the log says why");
+	close(fd);
+}
+
 /* The status that another local user is told; group 0: none beside his own. */
 static uint32_t
 status_as(struct play *p, unsigned uid, unsigned gid, gid_t group)
@@ -499,6 +518,7 @@ main(void)
 	test_restart(&p);
 	test_reload(&p);
 	test_nonsense(&p);
+	test_relayed(&p);
 	test_strangers(&p);
 	test_idle_users(&p);
 	test_damage(&p);

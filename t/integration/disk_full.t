@@ -22,7 +22,7 @@ END { system('umount', '-l', $dir) if $dir }
 my $outside = workspace();    # what the clients write is not on that disk
 mkdir "$outside/clients";
 symlink "$outside/clients", "$dir/clients" or die "symlink: $!\n";
-my $a = start_appliance(publisher => $p, dir => $dir);
+my $a = start_appliance(publisher => $p, dir => $dir, ini => "[limits]\ndisk_reserve = 0\n");
 $a->enable(group => 'client');
 is($a->client('holder', 'activate')->{exit}, 0, 'a client is activated while there is room');
 

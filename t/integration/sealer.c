@@ -4,7 +4,7 @@
  *
  *     host HOST-ID EXCHANGE-KEY                  the host to seal for, in hexadecimal
  *     seal CLIENT [field=value ...]              -> frame HEX
- *         product=UUID time=SECONDS sequence=N operation=N flags=N name=TEXT id=HEX
+ *         product=UUID time=SECONDS sequence=N operation=N state=N flags=N name=TEXT id=HEX
  *         host=HEX (another host id) text=HEX (instead of a request text)
  *     open CLIENT HEX                            -> status N lease OCTETS, or: bad STATUS
  */
@@ -50,6 +50,8 @@ take_field(struct wanted *w, const char *name, const char *value)
 		m->sequence = strtoull(value, NULL, 10);
 	else if (strcmp(name, "operation") == 0)
 		m->operation = (uint8_t)strtoul(value, NULL, 10);
+	else if (strcmp(name, "state") == 0)
+		m->state = (uint8_t)strtoul(value, NULL, 10);
 	else if (strcmp(name, "flags") == 0)
 		m->flags = (uint16_t)strtoul(value, NULL, 10);
 	else if (strcmp(name, "name") == 0)

@@ -528,7 +528,8 @@ set_stage(struct stage *s)
 	uint32_t rc;
 
 	memset(s, 0, sizeof(*s));
-	snprintf(extra, sizeof(extra), "[limits]\ncredits = %d\n", CREDITS);
+	snprintf(extra, sizeof(extra), "[relay]\nupstream = 127.0.0.1\n[limits]\ncredits = %d\n",
+	    CREDITS);
 	appliance_make(&s->a, extra);
 	if ((rc = appliance_start(&s->a)) != KMS_OK || (rc = appliance_confirm(&s->a)) != KMS_OK) {
 		appliance_log_show(&s->a);

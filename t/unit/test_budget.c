@@ -175,6 +175,27 @@ test_no_limit(void **state)
 	(void)state;
 }
 
+/* A reload with other rates begins anew; one with the same does not. */
+static void
+test_reload(void **state)
+{
+	struct all *a = made();
+	struct config fresh = a->c;
+	uint8_t source[16];
+
+	v4(source, 0x0a000001);
+	assert_int_equal(many(a, BUDGET_NEW_CLIENT, source, 20001, NOW), 20000);
+	fresh.idle_timeout++;
+	assert_false(budget_differs(&a->c, &fresh));
+	fresh.entries.refill++;
+	assert_true(budget_differs(&a->c, &fresh));
+	budget_fill(&a->b);
+	assert_int_equal(many(a, BUDGET_NEW_CLIENT, source, 20001, NOW), 20000);
+	assert_int_equal(a->b.bites[BUDGET_SOURCE].count, 2);
+	free(a);
+	(void)state;
+}
+
 static void
 test_disk(void **state)
 {
@@ -279,6 +300,7 @@ main(void)
 		cmocka_unit_test(test_flood_stays),
 		cmocka_unit_test(test_shared_address),
 		cmocka_unit_test(test_no_limit),
+		cmocka_unit_test(test_reload),
 		cmocka_unit_test(test_disk),
 		cmocka_unit_test(test_relayed),
 		cmocka_unit_test(test_reads),

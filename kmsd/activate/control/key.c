@@ -100,6 +100,7 @@ install(struct control_request *q, struct publisher_file *c)
 		    kms_strerror((uint32_t)rc));
 	if (rc != KMS_OK)
 		return rc;
+	c->batch = a->last_batch;
 	publisher_file_adopt(c);
 	if (c->kind == FILE_CERTIFICATE || c->kind == FILE_REVOCATIONS)
 		publishers_tell_revoked(c->publisher);

@@ -11,6 +11,7 @@
 #include "kmsd/activate/control/control_verbs.h"
 #include "kmsd/activate/front_peer.h"
 #include "kmsd/common/confine.h"
+#include "libkms/base/address.h"
 
 static void
 row_service(struct activate *a, struct control_buf *b)
@@ -128,6 +129,25 @@ row_ledger(struct activate *a, struct control_buf *b)
 		control_number(b, "failing-since", a->failing_since);
 }
 
+/* Limits that have refused something. */
+static void
+rows_limit(const struct activate *a, struct control_buf *b)
+{
+	char text[ADDRESS_TEXT];
+
+	for (unsigned i = 0; i < BUDGET_LIMITS; i++) {
+		const struct budget_bites *bites = &a->budget.bites[i];
+
+		if (bites->count == 0)
+			continue;
+		control_row(b, "limit");
+		control_text(b, "name", budget_name(i));
+		control_number(b, "refused", bites->count);
+		control_number(b, "last", bites->last);
+		control_text(b, "address", address_text(text, bites->address));
+	}
+}
+
 /* The newest rotation; the other key is that of its two which is not in kms.ini. */
 static void
 fill_rotations(const struct publisher_keys *k, struct control_buf *b)
@@ -225,6 +245,7 @@ control_status(struct control_request *q)
 	row_sandbox(b, "kmsd-activate", a->layers, ACTIVATE_LAYERS, a->config.sandbox_required);
 	front_peer_each(a, front_sandbox, &walk);
 	row_ledger(a, b);
+	rows_limit(a, b);
 	for (unsigned i = 0; i < a->publishers.count; i++)
 		row_publisher(&a->publishers.list[i], b);
 	for (unsigned i = 0; i < a->publishers.count; i++)
