@@ -8,6 +8,7 @@
 
 #include "kmsctl/cli/completion.h"
 #include "kmsctl/cli/fail.h"
+#include "kmsctl/cli/help.h"
 #include "kmsctl/host/ini_file.h"
 #include "kmsctl/host/words.h"
 #include "kmsctl/kmsctl.h"
@@ -23,9 +24,7 @@ choose(struct ctl *ctl, struct line *line)
 		ctl->arg_count = 0;
 	if (line->version || line->help)
 		return line->version ? &cmd_version : &cmd_help;
-	if (line->command == NULL)
-		fault_set(
-		    &line->fault, KMS_E_ARGUMENT, "a command is missing: kmsctl help lists them");
+	help_no_command(line);
 	return (const struct ctl_command *)line->command;
 }
 
@@ -43,7 +42,7 @@ run(struct ctl *ctl, struct line *line)
 		if (ctl->json)
 			fail_fault(ctl, &line->fault);
 		else
-			output_say(stderr, "kmsctl: %s", line->fault.text);
+			help_usage(ctl->program->name, &line->fault);
 		return CTL_USAGE;
 	}
 	code = c->no_config ? CTL_OK : ini_load(ctl);
@@ -75,7 +74,7 @@ main(int argc, char **argv)
 	ctl.out = output_new(ctl.json ? &output_format_json : &output_format_text, stdout,
 	    output_colour_wanted(stdout));
 	if (ctl.out == NULL) {
-		fprintf(stderr, "kmsctl: %s\n", kms_strerror(KMS_E_NO_MEMORY));
+		help_failure(ctl.program->name, KMS_E_NO_MEMORY, NULL);
 		return CTL_FAILED;
 	}
 	code = run(&ctl, &line);

@@ -14,7 +14,7 @@
  * REFUSAL   never an act: after a refusal the client may send the same request again. A client that
  *           has only refusals has a row for the operator to see, with the seat of the one with the
  *           highest (time, status, product); a stranger must not fill the table of seats, so the
- *           seat of a product that no pack names is none.
+ *           seat of a product that no pack names is not recorded.
  * Registers revoked (REVOKE, UNREVOKE) and held (HOLD, FORGET): the highest counter wins.
  * Names     of the client kind with the highest time; none of a time up to an ERASE, or before a
  *           FORGET.

@@ -61,7 +61,7 @@ ledger_client(struct kmsdb *db, const uint8_t cmid[16], struct client_row *row)
 	int status = newest_row(db, GENERATION_HOT, cmid, &octets, &len, &from_index);
 
 	if (status == KMS_OK)
-		status = row_hot_decode(row, cmid, octets, len, &db->seats);
+		status = seats_row_decode(&db->seats, row, cmid, octets, len);
 	if (status == KMS_OK &&
 	    row_expired(row->c.kind, row->c.flags, row->c.last_seen, &db->floors))
 		return KMS_E_NOT_FOUND;

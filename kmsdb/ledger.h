@@ -1,6 +1,6 @@
 /*
- * ledger.h - struct kmsdb, for the files of this room that need all of it: kmsdb.c (the API),
- * ledger.c (rows and their overlay), checkpoint.c, replay.c.
+ * ledger.h - struct kmsdb, for the files of this room that need all of it: open.c (opening and
+ * closing), ledger.c (rows and their overlay), checkpoint.c, replay.c.
  */
 #ifndef KMSDB_LEDGER_H
 #define KMSDB_LEDGER_H
@@ -81,7 +81,7 @@ struct kmsdb {
 	uint64_t spoilt;           /* asides met in replay that are malformed */
 };
 
-/* kmsdb.c */
+/* open.c */
 enum ledger_use {
 	LEDGER_WRITE,
 	LEDGER_READ,

@@ -161,7 +161,7 @@ each_client(const uint8_t *key, size_t key_len, const uint8_t *octets, size_t le
 	struct each *e = arg;
 	struct client_row row;
 	struct kmsdb_cold cold;
-	int status = key_len == ROW_CMID ? row_hot_decode(&row, key, octets, len, &e->db->seats)
+	int status = key_len == ROW_CMID ? seats_row_decode(&e->db->seats, &row, key, octets, len)
 					 : KMS_E_ALTERED;
 
 	if (status == KMS_OK && row_hot_expired(octets, &e->db->floors))

@@ -21,7 +21,7 @@ swap(int dirfd)
 	return fsync(dirfd) == 0 ? KMS_OK : file_status(errno);
 }
 
-/* Whoever holds the lock may be about to make one. */
+/* The process that holds the lock may be about to make one. */
 static void
 remove_unfinished(int dirfd, int status)
 {

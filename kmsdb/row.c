@@ -6,7 +6,6 @@
 
 #include <string.h>
 
-#include "kmsdb/seats.h"
 #include "libkms/kms_error.h"
 
 static void
@@ -78,8 +77,7 @@ row_hot_encode(uint8_t out[ROW_HOT], const struct client_row *r)
 }
 
 int
-row_hot_decode(struct client_row *r, const uint8_t cmid[ROW_CMID], const uint8_t *in, size_t len,
-    const struct seats *seats)
+row_hot_decode(struct client_row *r, const uint8_t cmid[ROW_CMID], const uint8_t *in, size_t len)
 {
 	struct kmsdb_client *c = &r->c;
 
@@ -101,10 +99,7 @@ row_hot_decode(struct client_row *r, const uint8_t cmid[ROW_CMID], const uint8_t
 	c->expires = get(in + 57, 5);
 	c->status = (uint32_t)get(in + 62, 2);
 	r->shown = (uint32_t)get(in + 64, 4);
-	if (r->seat == ROW_NO_SEAT)
-		return KMS_OK;
-	c->seated = true;
-	return seats_fill(seats, r->seat, c) ? KMS_OK : KMS_E_ALTERED;
+	return KMS_OK;
 }
 
 uint16_t

@@ -70,11 +70,13 @@ struct index_floors {
 bool row_expired(
     uint8_t kind, uint16_t flags, uint64_t last_seen, const struct index_floors *floors);
 
-struct seats;
 void row_hot_encode(uint8_t out[ROW_HOT], const struct client_row *r);
-/* KMS_OK; KMS_E_ALTERED: wrong length, or a seat that does not exist. */
-int row_hot_decode(struct client_row *r, const uint8_t cmid[ROW_CMID], const uint8_t *in,
-    size_t len, const struct seats *seats);
+/*
+ * KMS_OK; KMS_E_ALTERED: wrong length. Of the seat the number alone: seats_row_decode gives the
+ * rest.
+ */
+int row_hot_decode(
+    struct client_row *r, const uint8_t cmid[ROW_CMID], const uint8_t *in, size_t len);
 /* The minute until which the encoded row counts its client, 0: it does not. */
 uint32_t row_hot_counts(const uint8_t row[ROW_HOT]);
 uint64_t row_hot_batch(const uint8_t row[ROW_HOT]);

@@ -63,19 +63,25 @@ seats_find(struct seats *s, const struct kmsdb_client *c, uint16_t *seat)
 	return KMS_OK;
 }
 
-bool
-seats_fill(const struct seats *s, uint16_t seat, struct kmsdb_client *c)
+int
+seats_row_decode(const struct seats *s, struct client_row *r, const uint8_t cmid[ROW_CMID],
+    const uint8_t *in, size_t len)
 {
 	const struct seat *from;
+	struct kmsdb_client *c = &r->c;
+	int rc = row_hot_decode(r, cmid, in, len);
 
-	if (seat >= s->count)
-		return false;
-	from = &s->seats[seat];
+	if (rc != KMS_OK || r->seat == ROW_NO_SEAT)
+		return rc;
+	if (r->seat >= s->count)
+		return KMS_E_ALTERED;
+	from = &s->seats[r->seat];
+	c->seated = true;
 	memcpy(c->product, from->product, 16);
 	memcpy(c->publisher, from->publisher, 8);
 	c->pool = from->pool;
 	c->class = from->class;
-	return true;
+	return KMS_OK;
 }
 
 static bool

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kmsdb/kmsdb.h"
+#include "kmsdb/row.h"
 
 #define SEATS_MAX 65535
 #define TALLIES_MAX 8192
@@ -50,8 +50,9 @@ int seats_load(struct seats *s, struct index *index);
 void seats_free(struct seats *s);
 /* The seat's number, made when absent; KMS_E_LIMIT. Only product, publisher, pool, class of c. */
 int seats_find(struct seats *s, const struct kmsdb_client *c, uint16_t *seat);
-/* Product, publisher, pool and class of c; false: no such seat. */
-bool seats_fill(const struct seats *s, uint16_t seat, struct kmsdb_client *c);
+/* row_hot_decode, and what the seat says. KMS_E_ALTERED too for a seat that does not exist. */
+int seats_row_decode(const struct seats *s, struct client_row *r, const uint8_t cmid[ROW_CMID],
+    const uint8_t *in, size_t len);
 /*
  * Counts clients of a seat more or fewer (by +1, -1, or a number read from the index). Nothing for
  * until 0. KMS_E_LIMIT, KMS_E_NO_MEMORY.

@@ -247,7 +247,7 @@ read_back(struct kmsdb *db, const struct batch_ref *ref, struct readback *r)
 	return KMS_OK;
 }
 
-/* Erased, also if the octets are still there. */
+/* Erased, also if the bytes are still there. */
 static bool
 names_erased(struct kmsdb *db, const struct item *item)
 {

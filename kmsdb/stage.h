@@ -1,5 +1,5 @@
 /*
- * stage.h - what kmsdb.c needs from stage.c.
+ * stage.h - what open.c needs from stage.c.
  */
 #ifndef KMSDB_STAGE_H
 #define KMSDB_STAGE_H

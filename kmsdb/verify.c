@@ -7,7 +7,6 @@
 #include "kmsdb/verify.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,21 +15,6 @@
 #include "libkms/core/certificate.h"
 #include "libkms/core/entry_blobs.h"
 #include "libkms/core/entry_relayed.h"
-
-void
-verify_tell(struct verify *c, int status, const char *fmt, ...)
-{
-	char line[512];
-	va_list ap;
-
-	if (c->first == KMS_OK)
-		c->first = status;
-	va_start(ap, fmt);
-	vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
-	if (c->report != NULL)
-		c->report(status, line, c->arg);
-}
 
 /* Signing keys that entries introduce; a host id is a hash of its keys, so they cannot be false. */
 static void

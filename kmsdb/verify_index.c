@@ -93,7 +93,7 @@ from_index(struct verify *c, const uint8_t cmid[ROW_CMID], struct client *out)
 	int rc = index_get(c->index->index, INDEX_HOT, cmid, ROW_CMID, &octets, &len);
 
 	if (rc == KMS_OK)
-		rc = row_hot_decode(&out->row, cmid, octets, len, &c->index->seats);
+		rc = seats_row_decode(&c->index->seats, &out->row, cmid, octets, len);
 	if (rc == KMS_OK)
 		rc = index_get(c->index->index, INDEX_COLD, cmid, ROW_CMID, &octets, &len);
 	if (rc == KMS_OK)
@@ -156,7 +156,7 @@ index_client(const uint8_t *key, size_t key_len, const uint8_t *octets, size_t l
 	struct verify *c = arg;
 	struct client_row row;
 	uint16_t seat;
-	int rc = key_len == ROW_CMID ? row_hot_decode(&row, key, octets, len, &c->index->seats)
+	int rc = key_len == ROW_CMID ? seats_row_decode(&c->index->seats, &row, key, octets, len)
 				     : KMS_E_ALTERED;
 
 	if (rc != KMS_OK) {

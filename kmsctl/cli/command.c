@@ -11,11 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libkms/base/number.h"
 #include "libkms/base/typo.h"
 #include "libkms/kms_error.h"
 
 #define OPTIONS_MAX 96 /* different names in a program */
-#define LONG 256       /* getopt's value for the first row */
+#define COUNT_MAX (UINT64_C(1000000000000000000) - 1)
+#define LONG 256 /* getopt's value for the first row */
 
 const struct option_row option_standard[] = {
 	{ "help", 'h', .meaning = "this help", .offset = offsetof(struct line, help) },
@@ -127,7 +129,8 @@ take(struct line *l, const struct option_row *rows, const struct option_row *row
 	}
 }
 
-struct given {
+/* An option that is not of all commands, as the line has it. */
+struct command_option {
 	const struct option_row *row;
 	const char *value;
 };
@@ -135,7 +138,7 @@ struct given {
 /* Handles options of all commands at once, and keeps the others. Returns how many. */
 static unsigned
 read_options(struct line *l, const struct program *p, void *shared, int argc, char **argv,
-    struct given *given)
+    struct command_option *own)
 {
 	struct union_table t;
 	char letter[3] = "-";
@@ -160,7 +163,7 @@ read_options(struct line *l, const struct program *p, void *shared, int argc, ch
 		else if (row_find(p->common, row->name) == row)
 			take(l, p->common, row, shared, optarg);
 		else
-			given[n++] = (struct given){ row, optarg };
+			own[n++] = (struct command_option){ row, optarg };
 	}
 	l->args = argv + optind;
 	l->count = (unsigned)(argc - optind);
@@ -224,17 +227,17 @@ command_find(const struct program *p, struct line *l, unsigned *words)
 }
 
 static void
-take_given(struct line *l, const struct program *p, void *shared, const struct given *g)
+take_own(struct line *l, const struct program *p, void *shared, const struct command_option *o)
 {
-	const struct option_row *row = row_find(l->command->options, g->row->name);
+	const struct option_row *row = row_find(l->command->options, o->row->name);
 	char usage[400], option[80];
 
 	if (row != NULL) {
-		take(l, l->command->options, row, row->shared ? shared : l->values, g->value);
+		take(l, l->command->options, row, row->shared ? shared : l->values, o->value);
 		return;
 	}
 	command_usage(p, l->command, false, usage, sizeof(usage));
-	option_usage(g->row, option, sizeof(option));
+	option_usage(o->row, option, sizeof(option));
 	fault_set(&l->fault, KMS_E_ARGUMENT, "%s does not belong to this command. Usage: %s",
 	    option, usage);
 }
@@ -256,15 +259,15 @@ check_count(struct line *l, const struct program *p)
 void
 line_parse(struct line *l, const struct program *p, void *shared, int argc, char **argv)
 {
-	struct given *given = calloc((size_t)argc + 1, sizeof(*given));
+	struct command_option *own = calloc((size_t)argc + 1, sizeof(*own));
 	unsigned n, words = 0;
 
 	memset(l, 0, sizeof(*l));
-	if (given == NULL) {
+	if (own == NULL) {
 		fault_set(&l->fault, KMS_E_NO_MEMORY, NULL);
 		return;
 	}
-	n = read_options(l, p, shared, argc, argv, given);
+	n = read_options(l, p, shared, argc, argv, own);
 	if (l->fault.status == KMS_OK && l->count > 0 && !l->version)
 		l->command = command_find(p, l, &words);
 	if (l->command != NULL && !l->help) {
@@ -274,10 +277,10 @@ line_parse(struct line *l, const struct program *p, void *shared, int argc, char
 		if (l->values == NULL)
 			fault_set(&l->fault, KMS_E_NO_MEMORY, NULL);
 		for (unsigned i = 0; i < n && l->values != NULL; i++)
-			take_given(l, p, shared, &given[i]);
+			take_own(l, p, shared, &own[i]);
 		check_count(l, p);
 	}
-	free(given);
+	free(own);
 }
 
 void
@@ -290,15 +293,12 @@ line_free(struct line *l)
 bool
 option_count(void *field, const char *text)
 {
-	size_t len = strlen(text);
 	uint64_t n = 0;
 
-	if (len == 0 || len > 18 || strspn(text, "0123456789") != len)
+	if (!number_parse(&n, COUNT_MAX, text) || n == 0)
 		return false;
-	for (; *text != '\0'; text++)
-		n = n * 10 + (uint64_t)(*text - '0');
 	*(uint64_t *)field = n;
-	return n > 0;
+	return true;
 }
 
 void
@@ -312,14 +312,14 @@ option_usage(const struct option_row *row, char *out, size_t size)
 }
 
 void
-command_usage(const struct program *p, const struct command *c, bool brief, char *out, size_t size)
+command_words(const struct command *c, bool brief, char *out, size_t size)
 {
 	const struct option_row *row = brief ? NULL : c->options;
 	char option[80];
 	size_t at;
 
-	at = (size_t)snprintf(out, size, "%s %s%s%s%s", p->name, c->noun,
-	    c->verb != NULL ? " " : "", c->verb != NULL ? c->verb : "", brief ? " [options]" : "");
+	at = (size_t)snprintf(out, size, "%s%s%s%s", c->noun, c->verb != NULL ? " " : "",
+	    c->verb != NULL ? c->verb : "", brief ? " [options]" : "");
 	for (; row != NULL && row->name != NULL && at < size; row++) {
 		bool again = row > c->options && row->choice != NULL && row[-1].choice != NULL &&
 			     row[-1].offset == row->offset;
@@ -332,6 +332,14 @@ command_usage(const struct program *p, const struct command *c, bool brief, char
 	}
 	if (c->args != NULL && at < size)
 		snprintf(out + at, size - at, " %s", c->args);
+}
+
+void
+command_usage(const struct program *p, const struct command *c, bool brief, char *out, size_t size)
+{
+	size_t at = (size_t)snprintf(out, size, "%s ", p->name);
+
+	command_words(c, brief, out + at, size - at);
 }
 
 void

@@ -71,7 +71,9 @@ extern const struct option_row option_standard[];
 /* Readers for rows. */
 bool option_count(void *field, const char *text); /* uint64_t, from 1 */
 
-/* "kmsctl key install [--png FILE] FILE"; brief: its options are "[options]". */
+/* "key install [--png FILE] FILE"; brief: its options are "[options]". */
+void command_words(const struct command *c, bool brief, char *out, size_t size);
+/* The same after the program's name. */
 void command_usage(
     const struct program *p, const struct command *c, bool brief, char *out, size_t size);
 /* "-o FILE", "--qr" */

@@ -6,8 +6,8 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 
+#include "kmsctl/cli/help.h"
 #include "libkms/kms_error.h"
 
 static void
@@ -27,32 +27,22 @@ fail_json(struct ctl *ctl, const struct kms_error *e, uint32_t status, const cha
 	output_end(ctl->out);
 }
 
-static void
-fail_text(struct ctl *ctl, const struct kms_error *e, uint32_t status, const char *message)
-{
-	output_end(ctl->out);
-	fflush(ctl->out->file);
-	output_say(stderr, "kmsctl: %s", message);
-	fprintf(stderr, "  %s (%" PRIu32, e->symbol, status);
-	if (e->microsoft != 0)
-		fprintf(stderr, ", Microsoft 0x%08" PRIX32, e->microsoft);
-	fprintf(stderr, "): %s\n  %s\n", e->meaning, e->remedy);
-}
-
 int
 fail(struct ctl *ctl, uint32_t status, const char *fmt, ...)
 {
-	const struct kms_error *e = kms_error_find(status);
 	char message[1024];
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(message, sizeof(message), fmt, ap);
 	va_end(ap);
-	if (ctl->json)
-		fail_json(ctl, e, status, message);
-	else
-		fail_text(ctl, e, status, message);
+	if (ctl->json) {
+		fail_json(ctl, kms_error_find(status), status, message);
+	} else {
+		output_end(ctl->out);
+		fflush(ctl->out->file);
+		help_failure(ctl->program->name, status, message);
+	}
 	return status == KMS_E_NOT_RUNNING ? CTL_DOWN : CTL_FAILED;
 }
 

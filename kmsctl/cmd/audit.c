@@ -3,6 +3,7 @@
  * audit verify. It reads the disk, whether or not kmsd is running.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,7 +51,7 @@ struct export
 	size_t count;
 	uint8_t host[16];
 	/* written in the second pass */
-	FILE *file;
+	struct file_stream file;
 	uint64_t begin, end, batches;
 	uint8_t last_hash[32];
 };
@@ -191,18 +192,18 @@ write_batch(const struct kmsdb_batch_view *b, void *arg)
 	}
 	wire_writer_init(&w, size, sizeof(size));
 	wire_put_u32(&w, n);
-	fwrite(size, 1, sizeof(size), x->file);
-	fwrite(b->header_octets, 1, BATCH_HEADER, x->file);
-	fwrite(b->signature, 1, BATCH_SIGNATURE, x->file);
+	fwrite(size, 1, sizeof(size), x->file.to);
+	fwrite(b->header_octets, 1, BATCH_HEADER, x->file.to);
+	fwrite(b->signature, 1, BATCH_SIGNATURE, x->file.to);
 	for (uint32_t i = 0; i < b->header.size; i++) {
 		struct item one = shown(x, &b->items[i]);
 		uint8_t octets[ITEM_MAX];
 
-		fwrite(octets, 1, item_encode(octets, sizeof(octets), &one), x->file);
+		fwrite(octets, 1, item_encode(octets, sizeof(octets), &one), x->file.to);
 	}
 	x->batches++;
 	batch_header_hash(x->last_hash, b->header_octets);
-	return ferror(x->file) ? KMS_E_IO : KMS_OK;
+	return ferror(x->file.to) ? KMS_E_IO : KMS_OK;
 }
 
 static void
@@ -211,8 +212,8 @@ write_document(struct export *x, uint8_t kind, const uint8_t *octets, uint16_t l
 	uint8_t head[AUDIT_DOCUMENT_HEAD];
 
 	audit_document_head_encode(head, kind, len);
-	fwrite(head, 1, sizeof(head), x->file);
-	fwrite(octets, 1, len, x->file);
+	fwrite(head, 1, sizeof(head), x->file.to);
+	fwrite(octets, 1, len, x->file.to);
 }
 
 /* Certificates, then the whole chain of rotations in order. */
@@ -229,7 +230,7 @@ write_documents(struct export *x)
 
 	memcpy(h.host, x->host, sizeof(h.host));
 	audit_head_encode(head, &h);
-	fwrite(head, 1, sizeof(head), x->file);
+	fwrite(head, 1, sizeof(head), x->file.to);
 	for (size_t i = 0; i < x->count; i++)
 		write_document(
 		    x, x->documents[i].kind, x->documents[i].octets, x->documents[i].len);
@@ -238,45 +239,34 @@ write_documents(struct export *x)
 }
 
 static int
-write_failed(const struct export *x, int error)
+write_failed(const struct export *x, int rc)
 {
-	return fail(x->ctl, (uint32_t)file_status(error), "%s: cannot be written: %s",
-	    x->options->output, strerror(error));
+	return fail(x->ctl, (uint32_t)rc, "%s: cannot be written: %s", x->options->output,
+	    rc == KMS_E_ARGUMENT ? "the path is too long" : strerror(errno));
 }
 
-/* Written beside its name, synced, then renamed: never half a file. */
+/* Never half a file. Opened and closed as the caller; the journal is read as its owner. */
 static int
 write_file(struct export *x)
 {
-	struct ctl *ctl = x->ctl;
-	char temporary[4096];
 	struct fault fault = { 0 };
-	int fd = -1, state, e = KMS_OK, error, code = CTL_OK;
+	int rc = file_stream_open(&x->file, AT_FDCWD, x->options->output, 0600), state;
 
-	if ((size_t)snprintf(temporary, sizeof(temporary), "%s.XXXXXX", x->options->output) <
-	    sizeof(temporary))
-		fd = mkstemp(temporary);
-	if (fd < 0 || (x->file = fdopen(fd, "w")) == NULL)
-		return write_failed(x, errno);
-	if ((state = ledger_access_directory(ctl)) < 0) {
-		code = CTL_FAILED;
-	} else {
-		write_documents(x);
-		e = kmsdb_journal_each(state, x->begin, write_batch, x, &fault);
-		ledger_access_close(NULL, state);
-		if (e != KMS_OK && e != KMS_E_IO)
-			code = fail(ctl, (uint32_t)e, "%s", fault.text);
+	if (rc != KMS_OK)
+		return write_failed(x, rc);
+	if ((state = ledger_access_directory(x->ctl)) < 0) {
+		(void)file_stream_close(&x->file, false);
+		return CTL_FAILED;
 	}
-	errno = 0;
-	if (code == CTL_OK && (e != KMS_OK || fflush(x->file) != 0 || ferror(x->file) ||
-				  fsync(fd) != 0 || rename(temporary, x->options->output) != 0)) {
-		error = errno != 0 ? errno : ENOSPC;
-		code = write_failed(x, error);
+	write_documents(x);
+	rc = kmsdb_journal_each(state, x->begin, write_batch, x, &fault);
+	ledger_access_close(NULL, state);
+	if (rc != KMS_OK && !ferror(x->file.to)) {
+		(void)file_stream_close(&x->file, false);
+		return fail(x->ctl, (uint32_t)rc, "%s", fault_text(&fault, rc));
 	}
-	fclose(x->file);
-	if (code != CTL_OK)
-		unlink(temporary);
-	return code;
+	rc = file_stream_close(&x->file, true);
+	return rc == KMS_OK ? CTL_OK : write_failed(x, rc);
 }
 
 static int

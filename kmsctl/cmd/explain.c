@@ -1,36 +1,30 @@
 /*
  * explain.c - explain, version, help: what needs neither host nor ledger.
  */
-#include <ctype.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "kmsctl/cli/fail.h"
+#include "kmsctl/cli/help.h"
 #include "kmsctl/kmsctl.h"
+#include "libkms/base/number.h"
 #include "libkms/kms_error.h"
 
 static bool
 matches(const struct kms_error *e, const char *what)
 {
-	unsigned long n;
-	char *end;
+	uint64_t n;
 
 	if (strcasecmp(what, e->symbol) == 0)
 		return true;
 	if (strncmp(e->symbol, "KMS_E_", 6) == 0 && strcasecmp(what, e->symbol + 6) == 0)
 		return true;
-	if (!isdigit((unsigned char)what[0]))
+	if (!number_parse(&n, UINT32_MAX, what) && !number_parse_hex(&n, UINT32_MAX, what))
 		return false;
-	errno = 0;
-	n = strtoul(what, &end, 0);
-	if (*end != '\0' || errno != 0 || n > UINT32_MAX)
-		return false;
-	return n == (unsigned long)e->status || (n != 0 && n == e->microsoft);
+	return n == (uint64_t)e->status || (n != 0 && n == e->microsoft);
 }
 
 static const char *const next_words[] = {
@@ -102,29 +96,38 @@ run_version(struct ctl *ctl)
 	return CTL_OK;
 }
 
+/* For a program. Returns how many. */
+static unsigned
+list_commands(struct ctl *ctl)
+{
+	const struct command *c;
+	char usage[400];
+	unsigned found = 0;
+
+	output_list(ctl->out, "commands", NULL);
+	for (unsigned i = 0; (c = ctl->program->commands[i]) != NULL; i++) {
+		if (ctl->arg_count > 0 && strcmp(ctl->args[0], c->noun) != 0)
+			continue;
+		command_words(c, false, usage, sizeof(usage));
+		output_row(ctl->out);
+		output_text(ctl->out, "usage", NULL, usage);
+		output_text(ctl->out, "summary", NULL, c->summary);
+		output_text(ctl->out, "noun", NULL, c->noun);
+		output_text(ctl->out, "verb", NULL, c->verb);
+		found++;
+	}
+	output_end(ctl->out);
+	return found;
+}
+
 static int
 run_help(struct ctl *ctl)
 {
-	const struct command *const *commands = ctl->program->commands, *c;
-	char usage[400];
-	unsigned i, shown = 0;
+	unsigned found =
+	    ctl->json ? list_commands(ctl)
+		      : help_commands(ctl->program, ctl->args, ctl->arg_count, ctl->out->file);
 
-	output_line(ctl->out, OUTPUT_PLAIN,
-	    "kmsctl [-c FILE] [-s SOCKET] [-t SECONDS] [--json] COMMAND ...");
-	output_list(ctl->out, "commands", "Commands");
-	for (i = 0; (c = commands[i]) != NULL; i++) {
-		if (ctl->arg_count > 0 && strcmp(ctl->args[0], c->noun) != 0)
-			continue;
-		command_usage(ctl->program, c, false, usage, sizeof(usage));
-		output_row(ctl->out);
-		output_text(ctl->out, "usage", "Usage", usage + sizeof "kmsctl");
-		output_text(ctl->out, "summary", "What it does", c->summary);
-		output_text(ctl->out, "noun", NULL, c->noun);
-		output_text(ctl->out, "verb", NULL, c->verb);
-		shown++;
-	}
-	output_end(ctl->out);
-	if (shown == 0)
+	if (found == 0)
 		return fail(ctl, KMS_E_NOT_FOUND, "no command \"%s\"", ctl->args[0]);
 	output_line(ctl->out, OUTPUT_PLAIN, "%s", "");
 	output_line(ctl->out, OUTPUT_PLAIN,

@@ -120,7 +120,7 @@ inspect(struct plan *p, const struct aspect *a)
 	struct fault f = { 0 };
 	int rc;
 
-	if (a->live && p->root[0] != '\0')
+	if (a->needs_running_system && p->root[0] != '\0')
 		return;
 	p->aspect = a;
 	rc = a->inspect(p, &f);

@@ -21,7 +21,7 @@
 
 struct checking {
 	struct ctl *ctl;
-	struct kms_hosts behind;
+	struct kms_hosts upstream;
 	uint16_t port; /* this appliance's; 0: not known */
 	unsigned problems;
 };
@@ -51,7 +51,7 @@ found(struct checking *c, bool problem, const char *what, const char *subject, c
 
 /* A host serves when any of its addresses accepts a bind: the fronts try one after the other. */
 static void
-check_reach(struct checking *c, const struct kms_host *h, const char *subject)
+check_connect(struct checking *c, const struct kms_host *h, const char *subject)
 {
 	struct bind_probe best;
 	size_t failed = bind_probe_best(&best, h->addresses, h->count, PATIENCE);
@@ -99,7 +99,7 @@ check_host(struct checking *c, const struct kms_host *h)
 		found(c, false, "twice", subject, "listed twice: used once");
 		break;
 	case KMS_HOST_USED:
-		check_reach(c, h, subject);
+		check_connect(c, h, subject);
 		check_port(c, h, subject);
 		break;
 	}
@@ -115,7 +115,7 @@ counts(const struct kms_host *h)
 static void
 check_split(struct checking *c)
 {
-	const struct kms_hosts *b = &c->behind;
+	const struct kms_hosts *b = &c->upstream;
 	uint16_t lowest = UINT16_MAX;
 	unsigned first = 0;
 	bool dns = false;
@@ -137,7 +137,7 @@ check_split(struct checking *c)
 static void
 check_hosts(struct checking *c)
 {
-	const struct kms_hosts *b = &c->behind;
+	const struct kms_hosts *b = &c->upstream;
 	bool any = false;
 
 	if (b->why[0] != '\0')
@@ -159,7 +159,7 @@ check_srv(struct checking *c, const char *domain, bool wanted)
 	const char *text;
 	bool problem;
 
-	srv_look(&seen, &c->ctl->config, &c->behind, c->port, domain);
+	srv_look(&seen, &c->ctl->config, &c->upstream, c->port, domain);
 	text = srv_judge(&seen, wanted, &problem);
 	found(c, problem, "srv", domain, "%s%s%s", text, seen.why[0] != '\0' ? ": " : "", seen.why);
 }
@@ -190,14 +190,14 @@ run_relay_check(struct ctl *ctl)
 	if (!relay_configured(&ctl->config))
 		return fail(ctl, KMS_E_CONFIG, "no relay is set up: see [relay] in kms.ini(5)");
 	c.port = port_of_host(ctl);
-	if (kms_hosts_collect(&c.behind, &ctl->config, c.port) != KMS_OK)
+	if (kms_hosts_collect(&c.upstream, &ctl->config, c.port) != KMS_OK)
 		return fail(ctl, KMS_E_NO_MEMORY, "the KMS hosts");
 	output_list(ctl->out, "findings", "Relay");
 	check_hosts(&c);
 	check_domains(&c);
 	output_end(ctl->out);
 	output_number(ctl->out, "problems", NULL, c.problems);
-	kms_hosts_free(&c.behind);
+	kms_hosts_free(&c.upstream);
 	return c.problems > 0 ? CTL_PROBLEM : CTL_OK;
 }
 

@@ -9,12 +9,12 @@
  */
 #include "kmsctl/dns/check.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "kmsctl/dns/probe.h"
+#include "libkms/base/address.h"
 #include "libkms/base/clock.h"
 #include "libkms/client/discover.h"
 #include "libkms/client/transport.h"
@@ -182,7 +182,7 @@ look_at_host(struct check *c, const char *name)
 	struct discover d = question(c);
 	static struct records found; /* large */
 	struct record r = { 0 };
-	const void *octets;
+	uint8_t address[16];
 	size_t count, i;
 
 	found.count = 0;
@@ -195,10 +195,9 @@ look_at_host(struct check *c, const char *name)
 	for (i = 0; i < count; i++) {
 		bool six = addresses[i].to.ss_family == AF_INET6;
 
-		octets = six ? (const void *)&((struct sockaddr_in6 *)&addresses[i].to)->sin6_addr
-			     : (const void *)&((struct sockaddr_in *)&addresses[i].to)->sin_addr;
+		(void)address_take(address, NULL, (const struct sockaddr *)&addresses[i].to);
 		r.type = six ? RECORD_AAAA : RECORD_A;
-		inet_ntop(six ? AF_INET6 : AF_INET, octets, r.data, sizeof(r.data));
+		(void)address_text(r.data, address);
 		records_add(&found, &r);
 		row.record = r;
 		row.kind = records_have(c->wanted, &r)      ? CHECK_OURS

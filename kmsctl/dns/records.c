@@ -5,7 +5,6 @@
  */
 #include "kmsctl/dns/records.h"
 
-#include <arpa/inet.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -209,7 +208,7 @@ record_parse(struct record *out, const char *line)
 {
 	uint64_t ttl, n[3] = { 0 };
 	char copy[RECORD_TEXT], *f[8];
-	unsigned char binary[16];
+	uint8_t address[16];
 	unsigned count, i;
 
 	memset(out, 0, sizeof(*out));
@@ -228,9 +227,9 @@ record_parse(struct record *out, const char *line)
 	for (i = 0; i < 3 && out->type == RECORD_SRV; i++)
 		if (!number_parse(&n[i], UINT16_MAX, f[4 + i]))
 			return false;
-	if (out->type == RECORD_SRV
-		? !undot(f[7])
-		: inet_pton(out->type == RECORD_A ? AF_INET : AF_INET6, f[4], binary) != 1)
+	if (out->type == RECORD_SRV ? !undot(f[7])
+				    : !address_parse(address, f[4]) ||
+					  (out->type == RECORD_A) != (strchr(f[4], ':') == NULL))
 		return false;
 	snprintf(out->name, sizeof(out->name), "%s", f[0]);
 	snprintf(out->data, sizeof(out->data), "%s", f[count - 1]);

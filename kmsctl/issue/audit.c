@@ -341,7 +341,7 @@ take_batches(struct audit *a, struct audit_reader *r)
 
 /* Does the file cover the period, and reach the known batch? */
 static int
-check_reach(struct audit *a)
+check_range(struct audit *a)
 {
 	const struct audit_options *opt = a->opt;
 	struct audit_report *out = a->out;
@@ -454,7 +454,7 @@ audit_verify(struct audit_report *out, const struct audit_options *opt, const vo
 		fault_set(a->fault, rc, "it is not an audit file");
 	out->names = r.head.names;
 	if (rc == KMS_OK && (rc = take_documents(a, &r)) == KMS_OK &&
-	    (rc = take_batches(a, &r)) == KMS_OK && (rc = check_reach(a)) == KMS_OK) {
+	    (rc = take_batches(a, &r)) == KMS_OK && (rc = check_range(a)) == KMS_OK) {
 		check_head(a, &r.head);
 		rc = count(a);
 	}

@@ -9,55 +9,24 @@
 #include <time.h>
 
 #include "kmsctl/cli/completion.h"
+#include "kmsctl/cli/help.h"
 #include "kmsctl/issue/issue.h"
 
 #define EXIT_USAGE 2
 #define EXIT_FINDINGS 3
 
-static void
-print_command(FILE *to, const struct command *c)
-{
-	char usage[160];
-
-	command_usage(&kmsissue_program, c, true, usage, sizeof(usage));
-	fprintf(to, "%s\n", usage);
-}
-
-static int
-print_help(const struct command *c)
-{
-	print_command(stdout, c);
-	printf("    %s\n\n", c->summary);
-	option_help(c->options, stdout);
-	option_help(kmsissue_program.common, stdout);
-	return EXIT_SUCCESS;
-}
-
-static int
-print_usage(FILE *to)
-{
-	fputs("usage:\n", to);
-	for (const struct command *const *c = kmsissue_program.commands; *c != NULL; c++) {
-		fputs("    ", to);
-		print_command(to, *c);
-		fprintf(to, "        %s\n", (*c)->summary);
-	}
-	fputs(
-	    "kmsissue COMMAND --help names a command's options; kmsissue(1) explains them.\n", to);
-	return to == stdout ? EXIT_SUCCESS : EXIT_USAGE;
-}
-
 static int
 report(struct issue *i, const struct command *c, int status)
 {
-	const struct kms_error *e = kms_error_find((uint32_t)status);
 	const char *why = fault_text(&i->fault, status);
+	char who[80];
 	struct output *o;
 
-	output_say(stderr, "kmsissue %s%s%s: %s (%s)", c->noun, c->verb != NULL ? " " : "",
-	    c->verb != NULL ? c->verb : "", why, e->symbol);
+	snprintf(who, sizeof(who), "%s %s%s%s", kmsissue_program.name, c->noun,
+	    c->verb != NULL ? " " : "", c->verb != NULL ? c->verb : "");
+	help_failure(who, (uint32_t)status, why);
 	if (i->json && (o = output_new(&output_format_json, stdout, false)) != NULL) {
-		tell_text(o, "status", e->symbol);
+		tell_text(o, "status", kms_error_find((uint32_t)status)->symbol);
 		tell_text(o, "message", why);
 		output_close(o);
 	}
@@ -107,13 +76,13 @@ main(int argc, char **argv)
 	i.options = line.values;
 	if (line.version) {
 		code = puts("kmsissue " PACKAGE_VERSION) < 0;
-	} else if (line.help) {
-		code = line.command != NULL ? print_help(line.command) : print_usage(stdout);
-	} else if (line.fault.status != KMS_OK) {
-		output_say(stderr, "kmsissue: %s", line.fault.text);
+	} else if (line.help &&
+		   help_commands(&kmsissue_program, line.args, line.count, stdout) > 0) {
+		code = EXIT_SUCCESS;
+	} else if (line.fault.status != KMS_OK || line.command == NULL) {
+		help_no_command(&line);
+		help_usage(kmsissue_program.name, &line.fault);
 		code = EXIT_USAGE;
-	} else if (line.command == NULL) {
-		code = print_usage(stderr);
 	} else if (sodium_init() < 0) {
 		fault_set(&i.fault, KMS_E_IO, "libsodium cannot be initialised");
 		code = report(&i, line.command, KMS_E_IO);

@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "libkms/base/file.h"
-#include "libkms/core/publisher_keys.h"
 #include "policy/values.h"
 
 #define PUBLIC_KEY_FILE_MAX 16384 /* its comment may be long */
@@ -98,8 +97,8 @@ take_name(const char *name, void *arg)
  * The other keys whose files are also ours: publisher.new.pub during a rotation, publisher.old.pub
  * after one, publisher.ID.pub of those before. The key in use may be among them.
  */
-static void
-take_companions(struct issue *i)
+void
+sign_take_companions(struct issue *i)
 {
 	i->companion_count = 0;
 	(void)file_each(AT_FDCWD, i->dir, ".pub", take_name, i);
@@ -121,13 +120,12 @@ sign_open_key(struct issue *i, struct secret_key **out, struct minisig_key *publ
 	if (rc != KMS_OK)
 		return fail_key(i, rc, path);
 	secret_key_public(*out, public_key);
-	take_companions(i);
+	sign_take_companions(i);
 	return KMS_OK;
 }
 
-/* The key in use, and the others; the register knows their dates. */
-static void
-keys_of(struct publisher_keys *k, const struct issue *i, const struct minisig_key *key)
+void
+sign_keys(struct publisher_keys *k, const struct issue *i, const struct minisig_key *key)
 {
 	*k = (struct publisher_keys){ .key = *key };
 	for (unsigned n = 0; n < i->companion_count && n < ROTATION_CHAIN_MAX; n++) {
@@ -144,7 +142,7 @@ sign_is_publisher(const struct issue *i, const struct minisig_key *key, const ui
 {
 	struct publisher_keys keys;
 
-	keys_of(&keys, i, key);
+	sign_keys(&keys, i, key);
 	return publisher_keys_find(&keys, id) != NULL;
 }
 
@@ -170,7 +168,7 @@ sign_read(struct issue *i, const char *path, enum publisher_file_kind kind,
 	*out = publisher_file_of(kind, &file);
 	if (rc != KMS_OK)
 		return fault_set(&i->fault, rc, "%s", f.text);
-	keys_of(&keys, i, key);
+	sign_keys(&keys, i, key);
 	rc = publisher_keys_file(&keys, false, file.text, file.len, file.signature,
 	    file.signature_len, comment, comment_size, NULL);
 	if (rc != KMS_OK)

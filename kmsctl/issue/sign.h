@@ -9,6 +9,7 @@
 
 #include "kmsctl/issue/issue.h"
 #include "kmsctl/issue/secret_key.h"
+#include "libkms/core/publisher_keys.h"
 #include "policy/files/publisher_file.h"
 
 #define SIGN_MAX 1024    /* bytes of a signature file that we make */
@@ -22,6 +23,13 @@ size_t sign_text(char out[SIGN_MAX], const struct secret_key *k, const void *fil
 
 /* The publisher's secret key of the command line, with a message for every failure. */
 int sign_open_key(struct issue *i, struct secret_key **out, struct minisig_key *public_key);
+/*
+ * Takes the other keys of the publisher's directory too: that of a rotation in progress, those of
+ * rotations before. sign_open_key does that itself.
+ */
+void sign_take_companions(struct issue *i);
+/* This key and the companions. The register knows their dates, which do not count here. */
+void sign_keys(struct publisher_keys *k, const struct issue *i, const struct minisig_key *key);
 /* Is it the id of the current key or, during a rotation, of the other key? */
 bool sign_is_publisher(const struct issue *i, const struct minisig_key *key, const uint8_t id[8]);
 /*

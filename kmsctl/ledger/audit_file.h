@@ -19,7 +19,7 @@
  *      64  its signature
  *       n  items (item.h); header.size of them, without asides unless the flag is set
  *
- * The head holds claims: who reads the file compares them with what is proved.
+ * The head holds claims: a reader of the file compares them with what is proved.
  */
 #ifndef KMSCTL_LEDGER_AUDIT_FILE_H
 #define KMSCTL_LEDGER_AUDIT_FILE_H

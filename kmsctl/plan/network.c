@@ -69,7 +69,7 @@ mend_firewall(struct plan *p, const struct difference *d, struct fault *f)
 
 const struct aspect aspect_firewall = {
 	.name = "firewall",
-	.live = true,
+	.needs_running_system = true,
 	.inspect = inspect_firewall,
 	.mend = mend_firewall,
 };
@@ -148,7 +148,7 @@ mend_dns(struct plan *p, const struct difference *d, struct fault *f)
 
 const struct aspect aspect_dns = {
 	.name = "dns",
-	.live = true,
+	.needs_running_system = true,
 	.inspect = inspect_dns,
 	.mend = mend_dns,
 };

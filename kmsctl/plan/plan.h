@@ -17,7 +17,7 @@ struct difference;
 
 struct aspect {
 	const char *name;
-	bool live; /* about the running machine: not checked below --root */
+	bool needs_running_system; /* not checked below --root */
 	/* KMS_OK, or what kept it from looking, f set. */
 	int (*inspect)(struct plan *p, struct fault *f);
 	/* NULL: by hand only */

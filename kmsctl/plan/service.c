@@ -204,7 +204,7 @@ mend(struct plan *p, const struct difference *d, struct fault *f)
 
 const struct aspect aspect_service = {
 	.name = "service",
-	.live = true,
+	.needs_running_system = true,
 	.inspect = inspect,
 	.mend = mend,
 };

@@ -54,7 +54,7 @@ srv_look(struct srv_seen *seen, const struct config *c, const struct kms_hosts *
 		if (is_us(c, own, &hosts[i], addresses, n))
 			seen->us = true;
 		else if (kms_hosts_has(b, &hosts[i], addresses, n))
-			seen->behind = true;
+			seen->upstream = true;
 		else
 			seen->foreign = true;
 	}
@@ -62,7 +62,7 @@ srv_look(struct srv_seen *seen, const struct config *c, const struct kms_hosts *
 
 /* The first row that applies. */
 static const struct row {
-	bool us, behind, foreign; /* all true members must have been seen */
+	bool us, upstream, foreign; /* all true members must have been seen */
 	bool problem;
 	bool unwanted; /* a problem if this appliance should be published */
 	const char *text;
@@ -86,8 +86,8 @@ srv_judge(const struct srv_seen *seen, bool wanted, bool *problem)
 	*problem = true;
 	if (seen->silent)
 		return "DNS does not answer";
-	while (
-	    (r->us && !seen->us) || (r->behind && !seen->behind) || (r->foreign && !seen->foreign))
+	while ((r->us && !seen->us) || (r->upstream && !seen->upstream) ||
+	       (r->foreign && !seen->foreign))
 		r++;
 	*problem = r->problem || (r->unwanted && wanted);
 	return r->text;

@@ -11,7 +11,7 @@
 /* Who is published in a domain. */
 struct srv_seen {
 	bool us;       /* this appliance */
-	bool behind;   /* a KMS host that it relays to */
+	bool upstream; /* a KMS host that it relays to */
 	bool foreign;  /* neither */
 	bool silent;   /* DNS does not answer: nothing is known */
 	char why[160]; /* no host is published, or DNS does not answer: what DNS says */

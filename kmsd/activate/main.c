@@ -162,7 +162,7 @@ open_keys(struct activate *a)
 		log_event(LOG_NOTICE, "host-key-made", "keys/host.key: keep a backup of it");
 	if (host_identity_locked(a->key))
 		log_event(LOG_WARNING, "host-locked",
-		    "%s%skeys/host.key is sealed with a passphrase: clients are told to come again until kmsctl unlock",
+		    "%s%skeys/host.key is sealed with a passphrase: clients are told to try again later, until kmsctl unlock",
 		    why, *why ? "; " : "");
 	rc =
 	    publishers_open(&a->publishers, a->state_dir, host_identity_id(a->key), &a->config, &f);

@@ -153,7 +153,7 @@ say_failure(struct activate *a, size_t entries, int status)
 		return;
 	a->failure_said = a->now;
 	log_event(LOG_CRIT, status == KMS_E_FULL ? "ledger-full" : "ledger-error",
-	    "%zu entries not written: %s; clients are told to come back; nobody is activated until space is freed or the disk works again",
+	    "%zu entries not written: %s; clients are told to try again later; nobody is activated until space is freed or the disk works again",
 	    entries, kms_strerror((uint32_t)status));
 }
 

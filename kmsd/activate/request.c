@@ -48,7 +48,7 @@ answer_error(
 	front_peer_commit(p, token, flags, FRAME_ERROR_SIZE);
 }
 
-/* Nothing can be opened or signed yet: all clients are told to come again. */
+/* Nothing can be opened or signed yet: all clients are told to try again later. */
 static bool
 locked(struct activate *a, struct front_peer *p, const struct ipc_frame *f)
 {

@@ -26,10 +26,4 @@ unsigned config_load(struct config *c, const char *path, struct fault *faults, u
 /* The whole configuration as ini text, defaults included: it parses to the same. */
 void config_print(const struct config *c, FILE *out);
 
-/* For the man page and its check. */
-#define CONFIG_RANGE 64
-const char *config_type_name(enum config_type type);
-/* "1..32", "1M..4G", "yes or no". Returns out. */
-const char *config_range(char out[CONFIG_RANGE], const struct config_key *k);
-
 #endif

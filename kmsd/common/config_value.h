@@ -4,7 +4,7 @@
 #ifndef KMSD_COMMON_CONFIG_VALUE_H
 #define KMSD_COMMON_CONFIG_VALUE_H
 
-#include "kmsd/common/config_text.h"
+#include "kmsd/common/config.h"
 #include "policy/ini/ini_read.h"
 
 /* Room for any value as text: the longest is a list of domains. */
@@ -19,5 +19,11 @@ config_reads *config_value_reader(const struct config_key *k);
 bool config_value_repeats(const struct config_key *k);
 /* The text that reads back as the same value. */
 void config_value_text(char out[CONFIG_VALUE], const struct config_key *k, const void *record);
+
+/* For the man page and its check. */
+#define CONFIG_RANGE 64
+const char *config_type_name(enum config_type type);
+/* "1..32", "1M..4G", "yes or no". Returns out. */
+const char *config_range(char out[CONFIG_RANGE], const struct config_key *k);
 
 #endif

@@ -7,19 +7,19 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Digits only, no sign, no leading zero: so that a number has one form. */
+#include "libkms/base/number.h"
+
+/* len digits without a leading zero: so that a number has one form. */
 static bool
 number(const char *text, size_t len, unsigned max, unsigned *out)
 {
-	*out = 0;
-	if (len == 0 || len > 5 || (len > 1 && text[0] == '0'))
+	const char *end = text;
+	uint64_t v;
+
+	if ((len > 1 && text[0] == '0') || !number_prefix(&v, max, &end) || end != text + len)
 		return false;
-	for (size_t i = 0; i < len; i++) {
-		if (text[i] < '0' || text[i] > '9')
-			return false;
-		*out = *out * 10 + (unsigned)(text[i] - '0');
-	}
-	return *out <= max;
+	*out = (unsigned)v;
+	return true;
 }
 
 /* -- networks -- */

@@ -180,39 +180,30 @@ file_sync_parent(int dirfd, const char *path)
 	return rc;
 }
 
-/* Beside its place, on disk. */
+/* Opens path.new, whose name goes to beside. */
 static int
-write_beside(int dirfd, const char *beside, const void *data, size_t len, mode_t mode)
+open_beside(int dirfd, const char *path, mode_t mode, char beside[FILE_PATH_MAX], int *fd)
 {
-	int fd, rc;
-
+	if (snprintf(beside, FILE_PATH_MAX, "%s.new", path) >= FILE_PATH_MAX)
+		return KMS_E_ARGUMENT;
 	/* A crash may have left a file there, perhaps with another mode: remove it. */
 	if (unlinkat(dirfd, beside, 0) != 0 && errno != ENOENT)
 		return file_status(errno);
-	fd = openat(dirfd, beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
+	*fd = openat(dirfd, beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (*fd < 0)
 		return file_status(errno);
-	rc = file_write_fd(fd, data, len);
-	if (rc == KMS_OK && mode != 0600 && fchmod(fd, mode) != 0)
-		rc = file_status(errno);
-	if (rc == KMS_OK && fsync(fd) != 0)
-		rc = file_status(errno);
-	if (rc != KMS_OK)
-		close_quietly(fd);
-	else if (close(fd) != 0)
-		rc = file_status(errno);
-	return rc;
+	if (mode == 0600 || fchmod(*fd, mode) == 0)
+		return KMS_OK;
+	close_quietly(*fd);
+	return file_status(errno);
 }
 
-int
-file_write(int dirfd, const char *path, const void *data, size_t len, mode_t mode, bool replace)
+/* On disk beside its place if rc says so: moves it there. Otherwise removes it. */
+static int
+move_into_place(int rc, int dirfd, const char *beside, const char *path, bool replace)
 {
-	char beside[FILE_PATH_MAX];
-	int rc, error;
+	int error;
 
-	if (snprintf(beside, sizeof(beside), "%s.new", path) >= (int)sizeof(beside))
-		return KMS_E_ARGUMENT;
-	rc = write_beside(dirfd, beside, data, len, mode);
 	/* link and not rename: rename would replace what is there without asking. */
 	if (rc == KMS_OK && (replace ? renameat(dirfd, beside, dirfd, path)
 				     : linkat(dirfd, beside, dirfd, path, 0)) != 0)
@@ -222,6 +213,98 @@ file_write(int dirfd, const char *path, const void *data, size_t len, mode_t mod
 		unlinkat(dirfd, beside, 0);
 	errno = error;
 	return rc == KMS_OK ? file_sync_parent(dirfd, path) : rc;
+}
+
+int
+file_write(int dirfd, const char *path, const void *data, size_t len, mode_t mode, bool replace)
+{
+	char beside[FILE_PATH_MAX];
+	int fd, rc;
+
+	if ((rc = open_beside(dirfd, path, mode, beside, &fd)) != KMS_OK)
+		return rc;
+	rc = file_write_fd(fd, data, len);
+	if (rc == KMS_OK && fsync(fd) != 0)
+		rc = file_status(errno);
+	if (rc != KMS_OK)
+		close_quietly(fd);
+	else if (close(fd) != 0)
+		rc = file_status(errno);
+	return move_into_place(rc, dirfd, beside, path, replace);
+}
+
+static int
+write_through(const char *path, const void *data, size_t len)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666), rc;
+
+	if (fd < 0)
+		return file_status(errno);
+	rc = file_write_fd(fd, data, len);
+	/* A pipe or a terminal cannot be synced: EINVAL. */
+	if (rc == KMS_OK && fsync(fd) != 0 && errno != EINVAL && errno != EROFS)
+		rc = file_status(errno);
+	if (rc != KMS_OK)
+		close_quietly(fd);
+	else if (close(fd) != 0)
+		rc = file_status(errno);
+	return rc;
+}
+
+int
+file_write_given(const char *path, const void *data, size_t len)
+{
+	struct stat st;
+	mode_t mask;
+
+	if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return write_through(path, data, len);
+	mask = umask(0);
+	umask(mask);
+	return file_write(AT_FDCWD, path, data, len, 0666 & ~mask, true);
+}
+
+int
+file_stream_open(struct file_stream *s, int dirfd, const char *path, mode_t mode)
+{
+	int fd, rc = open_beside(dirfd, path, mode, s->beside, &fd);
+
+	s->to = NULL;
+	s->dirfd = dirfd;
+	s->path = path;
+	if (rc != KMS_OK)
+		return rc;
+	if ((s->to = fdopen(fd, "w")) != NULL)
+		return KMS_OK;
+	rc = file_status(errno);
+	close_quietly(fd);
+	return move_into_place(rc, dirfd, s->beside, path, true);
+}
+
+int
+file_stream_close(struct file_stream *s, bool done)
+{
+	int rc = KMS_OK;
+
+	/* An earlier write may have failed without a trace in errno: most often, the disk is full.
+	 */
+	errno = 0;
+	if (done && (fflush(s->to) != 0 || ferror(s->to) || fsync(fileno(s->to)) != 0)) {
+		errno = errno != 0 ? errno : ENOSPC;
+		rc = file_status(errno);
+	}
+	if (rc != KMS_OK || !done) {
+		int error = errno;
+
+		(void)fclose(s->to);
+		errno = error;
+	} else if (fclose(s->to) != 0) {
+		rc = file_status(errno);
+	}
+	if (done)
+		return move_into_place(rc, s->dirfd, s->beside, s->path, true);
+	unlinkat(s->dirfd, s->beside, 0);
+	return KMS_OK;
 }
 
 int

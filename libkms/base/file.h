@@ -1,6 +1,6 @@
 /*
- * file.h - whole small files: read with a bound, and written so that a crash leaves the old file
- * or the new one and never a part. Paths are relative to dirfd (AT_FDCWD: to the working
+ * file.h - whole files: read with a bound, and written so that a crash leaves the old file or the
+ * new one and never a part. Paths are relative to dirfd (AT_FDCWD: to the working
  * directory).
  *
  * Statuses are those of file_status; errno is still that of the call that failed.
@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 #define FILE_PATH_MAX 4096 /* bytes of a path with its end */
@@ -54,6 +55,25 @@ int file_write_fd(int fd, const void *data, size_t len);
  */
 int file_write(
     int dirfd, const char *path, const void *data, size_t len, mode_t mode, bool replace);
+/*
+ * To a path that a person named: a regular file is replaced as by file_write, with the mode that
+ * the umask gives. A link, a pipe or a terminal stays what it is, and the data are written to it.
+ */
+int file_write_given(const char *path, const void *data, size_t len);
+
+/* The same as file_write with replace, for more than fits in memory. */
+struct file_stream {
+	FILE *to; /* the caller writes here */
+	int dirfd;
+	const char *path; /* borrowed until the end */
+	char beside[FILE_PATH_MAX];
+};
+int file_stream_open(struct file_stream *s, int dirfd, const char *path, mode_t mode);
+/*
+ * Ends it: the file is in place, or it is removed and the status says why. With done false it is
+ * removed, and that is no failure.
+ */
+int file_stream_close(struct file_stream *s, bool done);
 /* Removes the file; a missing one is fine. */
 int file_remove(int dirfd, const char *path);
 int file_rename(int dirfd, const char *from, const char *to);

@@ -1,5 +1,5 @@
 /*
- * number.h - decimal numbers in text: digits and nothing else. No sign, no blank, no locale.
+ * number.h - numbers in text: digits and nothing else. No sign, no blank, no locale.
  */
 #ifndef KMS_LIBKMS_BASE_NUMBER_H
 #define KMS_LIBKMS_BASE_NUMBER_H
@@ -12,6 +12,8 @@
 
 /* The whole text is a number, of at most max. *out is set only then. */
 bool number_parse(uint64_t *out, uint64_t max, const char *text);
+/* The same for "0x" and hexadecimal digits. */
+bool number_parse_hex(uint64_t *out, uint64_t max, const char *text);
 /* The digits that *at begins with, one at least; *at is moved past them. */
 bool number_prefix(uint64_t *out, uint64_t max, const char **at);
 

@@ -27,7 +27,8 @@ wire_finish(const struct wire_reader *r)
 	return wire_left(r) > 0 ? KMS_E_TRAILING : KMS_OK;
 }
 
-/* Bytes of the UTF-8 sequence at s (RFC 3629: shortest form, no surrogates), 0 when it is none. */
+/* Bytes of the UTF-8 sequence at s (RFC 3629: shortest form, no surrogates), 0 for malformed bytes.
+ */
 static size_t
 utf8_sequence(const uint8_t *s, size_t len)
 {

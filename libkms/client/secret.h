@@ -1,6 +1,6 @@
 /*
- * secret.h - what makes a client itself: FILE.key of kms.state(5), mode 0600. Whoever has it can
- * ask as this client.
+ * secret.h - what makes a client itself: FILE.key of kms.state(5), mode 0600. A person who
+ * has it can ask as this client.
  *
  *   0   8  "KMSSTKEY"
  *   8   2  version, 1

@@ -1,5 +1,5 @@
 /*
- * aside.h - the personal fields of an entry, which stand beside it and not in it. The entry, which
+ * aside.h - the personal fields of an entry, which are beside it and not in it. The entry, which
  * is hashed and signed, contains three commitments to them. So a name can be erased later, and
  * every proof remains valid.
  *

@@ -1,7 +1,8 @@
 /*
  * entry_about.h - entries about one client that the host makes: kinds 32 to 38.
  *
- *   0  16  head (entry.h); flags zero; status HOLD KMS_E_CLONE, RECLAIM KMS_E_RECLAIMED, else 0
+ *   0  16  head (entry_kind.h); flags zero; status HOLD KMS_E_CLONE, RECLAIM
+ *          KMS_E_RECLAIMED, else 0
  *  16  16  CMID; ERASE: zero is all clients; EXPIRE: zero
  *  32   8  counter, at least 1: a clock of the host that only counts
  *  40   8  through, at most 2^62: the highest sequence number of the client that this host had
@@ -28,7 +29,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "libkms/core/entry.h"
+#include "libkms/core/entry_kind.h"
 
 #define ENTRY_REASON 100
 /* Rows that an EXPIRE means. */

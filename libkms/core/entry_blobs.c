@@ -9,7 +9,6 @@
 #include "libkms/core/batch.h"
 #include "libkms/core/certificate.h"
 #include "libkms/core/entry_codec.h"
-#include "libkms/core/entry_relayed.h"
 #include "libkms/core/rotation.h"
 #include "libkms/kms_error.h"
 

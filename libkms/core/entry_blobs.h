@@ -1,7 +1,7 @@
 /*
  * entry_blobs.h - entries about the host, its files and its relay: kinds 16 to 30.
  *
- * All kinds: head of 16 (entry.h), flags and status zero
+ * All kinds: head of 16 (entry_kind.h), flags and status zero
  *                      16 16  subject
  *                      32 32  digest
  *                      64  2  length n of the text
@@ -35,7 +35,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "libkms/core/entry.h"
+#include "libkms/core/entry_kind.h"
+
+/* Sizes of the blobs of the two kinds of entry_relayed.h. */
+#define ENTRY_RELAYED_BLOB 39
+#define ENTRY_RELAYED_NAME_BLOB 28
 
 /* Cause of RESTORED. */
 enum entry_restored {

@@ -1,11 +1,14 @@
 /*
  * entry_relayed.h - the two kinds of entry that a relay makes: ENTRY_RELAYED and
- * ENTRY_RELAYED_NAME, as blobs of entry.h's other kinds.
+ * ENTRY_RELAYED_NAME, as blobs of entry_blobs.h.
  */
 #ifndef KMS_LIBKMS_CORE_ENTRY_RELAYED_H
 #define KMS_LIBKMS_CORE_ENTRY_RELAYED_H
 
-#include "libkms/core/entry.h"
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libkms/core/aside.h"
 
 /*
  * ENTRY_RELAYED: subject is the commitment to the client's address, digest zero, text the name of
@@ -20,8 +23,6 @@
  * The aside of each has the address; that of the second the name too. Its salt is made from the
  * address with a key of the host, so that all entries of one address have one subject.
  */
-#define ENTRY_RELAYED_BLOB 39
-#define ENTRY_RELAYED_NAME_BLOB 28
 struct entry_relayed {
 	uint64_t time;
 	uint8_t subject[COMMITMENT];

@@ -18,24 +18,6 @@ static const char *const licence_words[] = {
 	[KMS_CLOCK_BACK] = "clock moved back",
 };
 
-/* Says which file it is about, and what to do. */
-int
-tool_open(struct tool *t, struct kms_client **c)
-{
-	char detail[512] = "";
-	int rc;
-
-	t->options.detail = detail;
-	t->options.detail_size = sizeof(detail);
-	if ((rc = kms_open(c, &t->options)) == KMS_OK)
-		return TOOL_OK;
-	if (rc == KMS_E_FORMAT)
-		snprintf(detail, sizeof(detail),
-		    "--publisher-key needs \"RW...\" of 56 characters, --product and --host-key a UUID");
-	rc = tool_status(t, (uint32_t)rc, detail);
-	return rc == TOOL_REFUSED ? TOOL_LOCAL : rc;
-}
-
 static void
 tell_licence(struct tool *t, struct kms_client *c)
 {
@@ -222,4 +204,4 @@ static const struct command *const table[] = {
 	NULL,
 };
 
-const struct program kmsclient_program = { "kmsclient", table, tool_options };
+const struct program kmsclient_program = { TOOL_NAME, table, tool_options };

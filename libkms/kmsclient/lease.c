@@ -2,38 +2,26 @@
  * lease.c - kmsclient export-lease and verify-lease.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "libkms/base/file.h"
 #include "libkms/kmsclient/tool.h"
 
 /* kms_lease_verify has the limit: a larger file is read as far as here, and refused. */
 #define FILE_ROOM 65536
 
 static int
-file_failed(struct tool *t, const char *path)
+file_failed(struct tool *t, int rc)
 {
 	char detail[512];
 
-	snprintf(detail, sizeof(detail), "%s: %s", path, strerror(errno));
+	snprintf(detail, sizeof(detail), "%s: %s", t->file,
+	    rc == KMS_E_ARGUMENT ? kms_strerror((uint32_t)rc) : strerror(errno));
 	tool_status(t, KMS_E_IO, detail);
 	return TOOL_LOCAL;
-}
-
-static int
-write_file(struct tool *t, const uint8_t *bytes, size_t size)
-{
-	FILE *f = fopen(t->file, "we");
-	bool bad;
-
-	if (f == NULL)
-		return file_failed(t, t->file);
-	bad = fwrite(bytes, 1, size, f) != size || fflush(f) != 0 || fsync(fileno(f)) != 0;
-	bad = fclose(f) != 0 || bad;
-	return bad ? file_failed(t, t->file) : TOOL_OK;
 }
 
 int
@@ -52,8 +40,8 @@ command_export_lease(struct tool *t)
 		tool_status(t, (uint32_t)rc, NULL);
 		return TOOL_LOCAL;
 	}
-	if ((rc = write_file(t, bytes, size)) != TOOL_OK)
-		return rc;
+	if ((rc = file_write_given(t->file, bytes, size)) != KMS_OK)
+		return file_failed(t, rc);
 	tell_text(t->out, "file", t->file);
 	tell_number(t->out, "octets", size);
 	return TOOL_OK;
@@ -89,18 +77,13 @@ command_verify_lease(struct tool *t)
 	struct kms_lease_info info = { .size = sizeof(info) };
 	uint8_t bytes[FILE_ROOM];
 	size_t size;
-	FILE *f;
 	int rc;
 
 	if (t->options.publisher_key == NULL)
 		return tool_usage("verify-lease: needs --publisher-key");
-	if ((f = fopen(t->file, "re")) == NULL)
-		return file_failed(t, t->file);
-	size = fread(bytes, 1, sizeof(bytes), f);
-	rc = ferror(f) ? KMS_E_IO : KMS_OK;
-	fclose(f);
-	if (rc != KMS_OK)
-		return file_failed(t, t->file);
+	rc = file_read_into(AT_FDCWD, t->file, FILE_GIVEN, bytes, sizeof(bytes), &size);
+	if (rc != KMS_OK && rc != KMS_E_TOO_LARGE)
+		return file_failed(t, rc);
 	rc = kms_lease_verify(bytes, size, t->options.publisher_key,
 	    t->ignore_expiry ? 0 : (uint64_t)time(NULL), &info);
 	tool_status(t, (uint32_t)rc, t->file);

@@ -7,20 +7,8 @@
 #include <string.h>
 
 #include "kmsctl/cli/completion.h"
+#include "kmsctl/cli/help.h"
 #include "libkms/kmsclient/tool.h"
-
-static int
-help(void)
-{
-	puts("usage: kmsclient [options] command [FILE]\n\ncommands:");
-	for (const struct command *const *c = kmsclient_program.commands; *c != NULL; c++)
-		printf("  %-13s %-5s %s\n", (*c)->noun, (*c)->args != NULL ? (*c)->args : "",
-		    (*c)->summary);
-	puts("\noptions:");
-	option_help(kmsclient_program.common, stdout);
-	option_help(option_standard, stdout);
-	return TOOL_OK;
-}
 
 static int
 run(struct tool *t, const struct tool_command *c)
@@ -39,6 +27,14 @@ run(struct tool *t, const struct tool_command *c)
 	return TOOL_LOCAL;
 }
 
+static int
+no_command(struct line *l)
+{
+	help_no_command(l);
+	help_usage(TOOL_NAME, &l->fault);
+	return TOOL_USAGE;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -52,12 +48,10 @@ main(int argc, char **argv)
 	t.file = line.count > 0 ? line.args[0] : NULL;
 	if (line.version)
 		rc = printf("kmsclient %s\n", kms_version()) < 0 ? TOOL_LOCAL : TOOL_OK;
-	else if (line.help)
-		rc = help();
-	else if (line.fault.status != KMS_OK)
-		rc = tool_usage("%s", line.fault.text);
-	else if (line.command == NULL)
-		rc = tool_usage("no command");
+	else if (line.help && help_commands(&kmsclient_program, line.args, line.count, stdout) > 0)
+		rc = TOOL_OK;
+	else if (line.fault.status != KMS_OK || line.command == NULL)
+		rc = no_command(&line);
 	else
 		rc = run(&t, (const struct tool_command *)line.command);
 	line_free(&line);

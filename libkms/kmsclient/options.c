@@ -2,14 +2,17 @@
  * options.c - what kmsclient's commands take.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "kmsctl/cli/help.h"
+#include "libkms/base/file.h"
 #include "libkms/kmsclient/tool.h"
 
-#define KEY_FILE_MAX 4096
+#define KEY_FILE_MAX 16384 /* its comment may be long */
 
 static bool
 read_seconds(void *field, const char *text)
@@ -90,14 +93,13 @@ const struct option_row tool_options[] = {
 int
 tool_usage(const char *format, ...)
 {
-	char text[1024];
+	struct fault f = { .status = KMS_E_ARGUMENT };
 	va_list ap;
 
 	va_start(ap, format);
-	vsnprintf(text, sizeof(text), format, ap);
+	vsnprintf(f.text, sizeof(f.text), format, ap);
 	va_end(ap);
-	output_say(stderr, "kmsclient: %s", text);
-	fputs("Try 'kmsclient --help', or read kmsclient(1).\n", stderr);
+	help_usage(TOOL_NAME, &f);
 	return TOOL_USAGE;
 }
 
@@ -106,18 +108,17 @@ static int
 read_key(struct tool *t)
 {
 	const char *key = t->options.publisher_key;
-	FILE *f = fopen(key, "re");
-	size_t n;
+	size_t len;
+	int rc = file_read(AT_FDCWD, key, FILE_GIVEN, KEY_FILE_MAX, &t->key_text, &len);
 
-	if (f == NULL)
-		return strncmp(key, "RW", 2) == 0 && errno == ENOENT
-			   ? TOOL_OK
-			   : tool_usage("publisher key %s: %s", key, strerror(errno));
-	t->key_text = calloc(1, KEY_FILE_MAX + 1);
-	n = t->key_text == NULL ? 0 : fread(t->key_text, 1, KEY_FILE_MAX, f);
-	fclose(f);
-	if (n == 0)
-		return tool_usage("publisher key %s: cannot be read, or is empty", key);
+	if (rc == KMS_E_NOT_FOUND && strncmp(key, "RW", 2) == 0)
+		return TOOL_OK;
+	if (rc == KMS_E_TOO_LARGE)
+		return tool_usage("publisher key %s: the file is too large", key);
+	if (rc != KMS_OK)
+		return tool_usage("publisher key %s: %s", key, strerror(errno));
+	if (len == 0)
+		return tool_usage("publisher key %s: the file is empty", key);
 	t->options.publisher_key = t->key_text;
 	return TOOL_OK;
 }

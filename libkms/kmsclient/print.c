@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "kmsctl/cli/help.h"
 #include "libkms/kmsclient/tool.h"
 
 void
@@ -66,12 +67,7 @@ tool_status(struct tool *t, uint32_t status, const char *detail)
 		if (detail != NULL)
 			tell_text(t->out, "detail", detail);
 	}
-	if (status != KMS_OK) {
-		output_say(stderr, "kmsclient: %s%s%s%s: %s", e->symbol, code[0] ? " (" : "", code,
-		    code[0] ? ")" : "", e->meaning);
-		if (detail != NULL)
-			output_say(stderr, "  %s", detail);
-		output_say(stderr, "  %s", e->remedy);
-	}
+	if (status != KMS_OK)
+		help_failure(TOOL_NAME, status, detail);
 	return exit_code(status);
 }

@@ -11,6 +11,8 @@
 #include "kmsctl/cli/command.h"
 #include "kmsctl/cli/tell.h"
 
+#define TOOL_NAME "kmsclient"
+
 enum tool_exit {
 	TOOL_OK = 0,
 	TOOL_USAGE = 1,
@@ -46,8 +48,10 @@ void tool_time(struct tool *t, const char *key, uint64_t when);
 /* Symbol, meaning, Microsoft's code and the remedy; detail may be NULL. Returns the exit code. */
 int tool_status(struct tool *t, uint32_t status, const char *detail);
 
-/* commands.c and lease.c */
+/* open.c */
 int tool_open(struct tool *t, struct kms_client **c);
+
+/* lease.c */
 int command_export_lease(struct tool *t);
 int command_verify_lease(struct tool *t);
 

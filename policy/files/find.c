@@ -10,6 +10,7 @@
 #include "libkms/base/hex.h"
 #include "libkms/kms_error.h"
 #include "policy/files/kinds.h"
+#include "policy/files/publisher_file.h"
 #include "policy/files/rotations.h"
 
 #define VERSION_MAX 15

@@ -4,7 +4,8 @@
 #ifndef KMS_POLICY_FILES_KINDS_H
 #define KMS_POLICY_FILES_KINDS_H
 
-#include "policy/files/publisher_file.h"
+#include "policy/files/file_contents.h"
+#include "policy/files/signed_file.h"
 
 struct file_kind {
 	const char *name;

@@ -7,6 +7,7 @@
 
 #include "libkms/kms_error.h"
 #include "policy/files/kinds.h"
+#include "policy/files/publisher_file.h"
 
 #define ASIDE ".removed"
 

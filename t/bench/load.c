@@ -5,7 +5,7 @@
  * the clock starts, and sends them over a fixed number of connections. Every
  * reply is counted, one in --sample is opened and its lease verified down to the
  * publisher's signature. With --pid it also says what CPU time those processes
- * used. The options stand in usage() below, the output is one line of key=value.
+ * used. The options are in usage() below, the output is one line of key=value.
  */
 #include <errno.h>
 #include <fcntl.h>

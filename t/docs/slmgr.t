@@ -37,7 +37,7 @@ for my $what ($page =~ /`([^`]+)`/g) {
         $named++;
     } elsif ($what =~ /^kmsclient (\w+)(.*)$/) {
         my ($verb, $rest) = ($1, $2);
-        like($client, qr/^  \Q$verb\E /m, "$what exists");
+        like($client, qr/^    kmsclient \Q$verb\E /m, "$what exists");
         like($client, qr/\Q$_\E\b/, "$what: $_") for $rest =~ /(--\w+)/g;
         $named++;
     } elsif ($what =~ /^\[(\w+)\] (\w+)$/) {

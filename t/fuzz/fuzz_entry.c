@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "libkms/core/entry.h"
 #include "libkms/core/entry_about.h"
 #include "libkms/core/entry_blobs.h"
 #include "libkms/core/entry_relayed.h"

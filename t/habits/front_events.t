@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# Event names are an interface: each that kmsd-front writes stands in kmsd-front(8), and no other does.
+# Event names are an interface: each that kmsd-front writes is in kmsd-front(8), and no other does.
 use strict;
 use warnings;
 use Test::More;

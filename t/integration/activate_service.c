@@ -131,7 +131,8 @@ test_policy(struct play *p)
 	is(install(p, CONTROL_KEY_INSTALL, &f, why), KMS_E_FORMAT, "a pack as a host key");
 	ok(why[0] != 0, "says: %s", why);
 	f.signature_len = 10;
-	is(install(p, CONTROL_POLICY_INSTALL, &f, why), KMS_E_FORMAT, "a signature that is none");
+	is(install(p, CONTROL_POLICY_INSTALL, &f, why), KMS_E_FORMAT,
+	    "text that is not a signature");
 	publisher_sign(&p->a.publisher, &f);
 	is(install(p, CONTROL_POLICY_INSTALL, &f, why), KMS_OK, "the pack 1.1");
 	is(install(p, CONTROL_POLICY_INSTALL, &f, why), KMS_E_EXISTS, "again");
@@ -383,7 +384,7 @@ test_nonsense(struct play *p)
 	ok(recv(fd, got, sizeof(got), 0) <= 0, "a request of 4 GiB: closed");
 	close(fd);
 	is(appliance_control(&p->a, 999, NULL, NULL, NULL, NULL, NULL, 0), KMS_E_ARGUMENT,
-	    "a verb that is none");
+	    "an unknown verb");
 	is(appliance_control(&p->a, CONTROL_KEY_INSTALL, NULL, NULL, NULL, NULL, NULL, 0),
 	    KMS_E_ARGUMENT, "an install of nothing");
 	is(appliance_control(&p->a, CONTROL_CLIENT_SHOW, NULL, "cmid", "12", NULL, NULL, 0),
@@ -448,11 +449,11 @@ test_strangers(struct play *p)
 	is(status_as(p, 2, 2, 0), KMS_E_DENIED, "another local user");
 	ok(appliance_logged(&p->a, "control-denied: uid 2") == 1, "and logged");
 	is(status_as(p, 2, 1, 0), KMS_OK, "one of the control group");
-	is(status_as(p, 2, 2, 1), KMS_OK, "one for whom it is a supplementary group");
+	is(status_as(p, 2, 2, 1), KMS_OK, "one that has it as a supplementary group");
 	is(status_as(p, 2, 2, 3), KMS_E_DENIED, "one of another supplementary group");
 }
 
-/* -- what stands on disk -- */
+/* -- what is on disk -- */
 
 static void
 damage(struct play *p, const char *path)

@@ -214,7 +214,7 @@ ok(!-e "$dir/other.kmsaudit", 'and makes no file');
 $other->do('key', 'confirm', confirm($publisher, "$dir/other.kmsreq", output => "$dir/other"));
 $other->do('audit', 'export', '-o', "$dir/other.kmsaudit");
 proved('another host\'s journal with its own certificate', "$dir/other.kmsaudit");
-refused('when this host\'s was due', 'KMS_E_UNKNOWN_HOST', qr/journal of another host/, "$dir/other.kmsaudit", '--host', $all->{host});
+refused('when this host\'s was expected', 'KMS_E_UNKNOWN_HOST', qr/journal of another host/, "$dir/other.kmsaudit", '--host', $all->{host});
 {
     my ($mine) = parts(slurp("$dir/all.kmsaudit"));
     my (undef, @its) = parts(slurp("$dir/other.kmsaudit"));
@@ -227,19 +227,19 @@ refused('another publisher\'s key', 'KMS_E_PUBLISHER', qr/another publisher/, "$
 # -- command lines --
 
 for my $row (
-    [ 'a date that is none', [ '--from', 'yesterday' ], qr/--from/ ],
-    [ 'an end that is none', [ '--to', '2026-13-01' ], qr/--to/ ],
+    [ 'an invalid date', [ '--from', 'yesterday' ], qr/--from/ ],
+    [ 'an invalid end', [ '--to', '2026-13-01' ], qr/--to/ ],
     [ 'an end before the start', [qw(--from 2026-02-01 --to 2026-01-01)], qr/before --from/ ],
     [ 'a last without a hash', [ '--last', '7' ], qr/--last/ ],
     [ 'a last of batch 0', [ '--last', '0:' . '0' x 64 ], qr/--last/ ],
     [ 'a hash too short', [ '--last', '7:00' ], qr/--last/ ],
-    [ 'a host that is none', [ '--host', 'kms1' ], qr/--host/ ],
+    [ 'an invalid host', [ '--host', 'kms1' ], qr/--host/ ],
 ) {
     refused($row->[0], 'KMS_E_ARGUMENT', $row->[2], "$dir/all.kmsaudit", @{ $row->[1] });
 }
 for my $row (
     [ 'without -o', [], qr/-o FILE is needed/ ],
-    [ 'with a date that is none', [ '-o', "$dir/x", '--from', 'x' ], qr/--from takes/ ],
+    [ 'with an invalid date', [ '-o', "$dir/x", '--from', 'x' ], qr/--from takes/ ],
     [ 'with an end before the start', [ '-o', "$dir/x", qw(--from 2026-02-01 --to 2026-01-01) ], qr/before --from/ ],
     [ 'for a publisher who is not', [ '-o', "$dir/x", '--publisher', 'nobody' ], qr/no \[publisher nobody\]/ ],
     [ 'into no directory', [ '-o', "$dir/nowhere/x" ], qr/No such file/ ],

@@ -43,7 +43,7 @@ for my $line ($section =~ /^\.It (.*)$/mg) {
     $page{$name} = { answer => $answer, connection => $connection, event => $event };
 }
 
-# Publishers: one that is served, and one each of whom something is missing.
+# Publishers: one that is served, and one for each thing that can be missing.
 sub product ($digit, $group = 'client') {
     my $id = "00000000-0000-4000-8000-000000000000" =~ s/0/$digit/gr;
     return { name => "Product $digit", id => $id, threshold => 1, group => $group,

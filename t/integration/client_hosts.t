@@ -90,7 +90,7 @@ for my $case (@bad) {
     my $h = standin('-s', $seed, $mode);
     my $got = kmsclient('renew', '-H', "127.0.0.1:$h->{port}", @options);
     is("$got->{exit} $got->{status}", "$exit $status", $mode) or diag $got->{stderr};
-    like($got->{stderr}, qr/\Q$status\E.*: \w.*\n  .*\n  [A-Z].*\.\n\z/, "$mode: symbol, meaning, detail, remedy");
+    like($got->{stderr}, qr/^kmsclient: .*\n  \Q$status\E \(\d+.*\): \w.*\n  [A-Z].*\.\n\z/m, "$mode: detail, symbol, meaning, remedy");
     $got->{retry} = $got->{'retry-after'};
     is($got->{retry}, 7, 'retry after, as told') if $mode eq 'overload';
     is($got->{retry}, 60, 'retry after, as told') if $mode eq 'ledger';
@@ -198,6 +198,6 @@ for my $wrong ([], ['fly'], [ 'verify', 'x' ], ['export-lease'], [ '--vm', 'mayb
     is($? >> 8, 1, "kmsclient @$wrong: usage");
     like($out, qr/kmsclient/, 'says why');
 }
-like(`$build/kmsclient --help`, qr/^  verify-lease  FILE /m, '--help');
+like(`$build/kmsclient --help`, qr/^    kmsclient verify-lease \[options\] FILE$/m, '--help');
 like(`$build/kmsclient --version`, qr/^kmsclient \d/, '--version');
 done_testing;

@@ -105,9 +105,9 @@ subtest 'the tables are the programs\'' => sub {
     my $usage = run([ $program{kmsd}, '-?' ])->{err};
     is_deeply(plain(map { s/-//r } @{ tables('kmsd')->{''}{options} }), plain($usage =~ /\[-(\w)[ \]]/g, map { split // } $usage =~ /\[-(\w\w+)\]/),
         'kmsd\'s options are those of its usage');
-    my $help = run([ $program{kmsd}, '--help' ]);
-    is($help->{exit}, 0, 'kmsd --help');
-    is_deeply(plain($help->{out} =~ /^  -(\w) /mg), plain(map { s/-//r } @{ tables('kmsd')->{''}{options} }), 'and those of its help');
+    my $said = run([ $program{kmsd}, '--help' ]);
+    is($said->{exit}, 0, 'kmsd --help');
+    is_deeply(plain($said->{out} =~ /^  -(\w) /mg), plain(map { s/-//r } @{ tables('kmsd')->{''}{options} }), 'and those of its help');
     is(run([ $program{kmsd}, '--version' ])->{out}, run([ $program{kmsd}, '-V' ])->{out}, 'kmsd --version');
     my %all = map { ($_ => 1) } map { @{ $_->{options} // [] } } values %$t;
     ok($all{"--$_"}, "--$_ of kmsctl(8) is offered") for @{ plain(slurp("$SRC/doc/kmsctl.8") =~ /\bFl -([a-z]+(?:-[a-z]+)*)/g) };

@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# A full disk under load, on a small tmpfs: clients are told to come back, leases they hold stay good, nothing that was
+# A full disk under load, on a small tmpfs: clients are told to try again later, leases they hold stay good, nothing that was
 # acknowledged is lost, and the appliance goes on by itself when there is room again.
 use v5.36;
 use FindBin;

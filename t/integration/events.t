@@ -20,14 +20,14 @@ for my $file (split /\n/, `find $src/kmsd $src/kmsdb -name "*.c"`) {
 		my $call = $1;
 		$written{$1} = $file while $call =~ /"([a-z][a-z0-9-]*)"/g;
 	}
-	# Its level, or the two of a condition. A client's refusal is handed on by name, or stands in a table.
+	# Its level, or the two of a condition. A client's refusal is handed on by name, or is in a table.
 	while ($text =~ /\b(log_event|log_limited|ledger_log|say|broken|front_peer_broken|refuse|malformed|refuse_call)\s*\(((?:[^";]|"[a-z][a-z0-9-]*"\s*:)*(?:"[a-z][a-z0-9-]*"|\bFAILED\b))\s*,/g) {
 		my ($function, $call) = ($1, $2);
 		my @levels = $call =~ /\bLOG_([A-Z]+)/g;
 		@levels = $function =~ /broken/ ? 'ERR' : 'NOTICE' if !@levels;
 		for my $event ($call =~ /\bFAILED$/ ? 'start-failed' : $call =~ /"([a-z][a-z0-9-]*)"/g) { $level{$_}{$event} = 1 for @levels }
 	}
-	# What a process says of its start stands in its role.
+	# What a process says of its start is in its role.
 	while ($text =~ /struct child_role role = \{(.*?)\};/gs) {
 		my $role = $1;
 		my ($ready) = $role =~ /\.ready = "([a-z-]+)"/;
@@ -40,7 +40,7 @@ for my $file (split /\n/, `find $src/kmsd $src/kmsdb -name "*.c"`) {
 }
 # The log's own word on itself.
 $level{WARNING}{'log-lost'} = 1;
-# const FAILED in directories.c stands for this one.
+# const FAILED in directories.c means this one.
 $written{'start-failed'} //= 'kmsd/supervisor/directories.c';
 cmp_ok(scalar keys %written, '>', 40, 'the sources write events');
 for my $event (sort keys %written) { ok($documented{$event}, "$event is in kmsd(8)") or diag("written by $written{$event}") }

@@ -28,7 +28,7 @@ if (!$ENV{FRONT_INPUT_FILES}) {
 
 sub closed { my ($octets, $closed) = FrontStandin::receive($_[0]); return $closed && $octets eq ''; }
 
-subtest 'frames that are none' => sub {
+subtest 'malformed frames' => sub {
 	my $f = FrontStandin->start;
 	my $bystander = $f->client;
 	# name, bytes, half-close after them, status (undef: closed without a word), event

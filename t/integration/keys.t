@@ -75,7 +75,7 @@ subtest 'mistakes are named' => sub {
         [ join('-', @groups[ 0, 2, 1, 3 .. $#groups ]), qr/groups 2 and 3 are exchanged/, 'two groups exchanged' ],
         [ join('-', @groups[ 0 .. 9 ]), qr/only 10 of \d+ groups: the end is missing/, 'the end left out' ],
         [ $code =~ s/^(.{12})./$1/r, qr/group 3 has 4 characters where 5 are expected/, 'a character left out' ],
-        [ $code =~ s/^(.{12})./$1*/r, qr/group 3 contains '\*', which no code contains/, 'a character that is none' ],
+        [ $code =~ s/^(.{12})./$1*/r, qr/group 3 contains '\*', which no code contains/, 'a character outside the alphabet' ],
     );
     for my $row (@bad) {
         my ($text, $says, $name) = @$row;

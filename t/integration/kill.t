@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 # kill -9 of the activation process at random moments under load, round after round on one ledger.
-# After every round: each lease that any client was given stands in the journal, the chain has no gap, the
+# After every round: each lease that any client was given is in the journal, the chain has no gap, the
 # counters equal a recount, and the index equals a rebuilt one.
 use v5.36;
 use FindBin;

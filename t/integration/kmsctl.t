@@ -289,7 +289,7 @@ for my $row (
 }
 $r = run([ @kmsctl, qw(key confirm -) ], in => "[host-certificate]\nno signature in it\n");
 is($r->{exit}, 2, 'key confirm - without a signature: exit 2');
-like($r->{err}, qr/the file followed by its signature/, 'and says what is due');
+like($r->{err}, qr/the file followed by its signature/, 'and says what it expects');
 
 # Bad arguments: exit 1, one line that helps, and the same in JSON.
 my @bad = (

@@ -62,7 +62,7 @@ subtest 'plan' => sub {
     is($found->{$_}, 'due', "$_ would be mended") for @mine;
     is($found->{'publishers acme policy'}, 'by-hand', 'what the publisher has to send is left to the administrator');
     for my $d (@{ $json->{differences} }) {
-        ok($d->{is} && $d->{due} && $d->{why}, "$d->{aspect} $d->{what}: how it is, what is due, and why");
+        ok($d->{is} && $d->{due} && $d->{why}, "$d->{aspect} $d->{what}: how it is, what apply does, and why");
     }
     is(kmsctl($root, qw(plan --check))->{exit}, 4, 'plan --check: exit 4');
     like(kmsctl($root, 'plan')->{out}, qr/users: _kms: no such user\. Would be created.*\n.*units: kmsd\.socket: disabled\. Would be enabled/s, 'as text');

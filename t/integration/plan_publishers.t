@@ -134,7 +134,7 @@ subtest 'another pack' => sub {
     my $next = sign_pack($p, 'next', version($text, '1.1', "\nreplaces = 1.0"));
     signed_copy($next, $file->{kmspolicy});
     my ($rows) = rows($a->ini, 'plan');
-    is($rows->{'acme policy'}{state}, 'due', 'a newer one is due');
+    is($rows->{'acme policy'}{state}, 'due', 'a newer one is to be installed');
     like($rows->{'acme policy'}{is}, qr/example 1\.0 is installed, the file is 1\.1/, 'and how it is');
     is_deeply(states((rows($a->ini, 'apply'))[0]), { 'acme policy' => 'done' }, 'apply installs it');
     is(($a->kmsctl_json('policy', 'show'))[0]{packs}[0]{version}, '1.1', 'the host has it');
@@ -148,7 +148,7 @@ subtest 'another pack' => sub {
             qr/example 3\.0 needs 2\.0, but 1\.1 is installed/, qr/install first what the message names: the other pack \(kmsctl policy install\)/ ],
         [ 'one that was changed', sub { signed_copy($next, $file->{kmspolicy}); spew($file->{kmspolicy}, slurp($file->{kmspolicy}) . "\n") },
             qr/changed after publisher acme signed it/, qr/ask the publisher/ ],
-        [ 'one whose signature is none', sub { spew("$file->{kmspolicy}.minisig", "nothing\n") },
+        [ 'one with a malformed signature', sub { spew("$file->{kmspolicy}.minisig", "nothing\n") },
             qr/the \.minisig file is not a minisign signature/, qr/ask the publisher/ ],
         [ 'another publisher\'s', sub { signed_copy(publisher(name => 'other')->{pack}, $file->{kmspolicy}) },
             qr/not signed by any configured publisher/, qr/ask the publisher/ ],
@@ -209,7 +209,7 @@ subtest 'another confirmation' => sub {
     signed_copy(confirm($p, "$dir/again.kmsreq", output => "$dir/again"), $file->{kmscert});
     files(%all);
     ($rows) = rows($a->ini, 'plan');
-    like($rows->{'acme confirmation'}{is}, qr/serial (\d+) is installed, the file is (?!\1\b)\d+/, 'a newer one is due');
+    like($rows->{'acme confirmation'}{is}, qr/serial (\d+) is installed, the file is (?!\1\b)\d+/, 'a newer one is to be installed');
     is_deeply(states((rows($a->ini, 'apply'))[0]), { 'acme confirmation' => 'done' }, 'and installed');
     files(%all, confirmation => $old);
     told((rows($a->ini, 'apply'))[0], 'acme confirmation', qr/is older than the installed one, serial \d+/, qr/put the newer file there/, 'an older one');
@@ -275,8 +275,8 @@ subtest 'damaged files in the state directory' => sub {
     $a->start;
     my ($rows) = rows($a->ini, 'plan');
     like($rows->{'acme policy'}{is}, qr{^policy/\S+/1\.9\.kmspolicy: .*signature.*, the file is 1\.9$}i, 'a pack that was changed');
-    like($rows->{'acme confirmation'}{is}, qr{^certs/\S+: .*, the file is serial \d+$}, 'a confirmation that is none');
-    is_deeply(states($rows), { map { ("acme $_" => 'due') } 'policy', 'host key', 'confirmation' }, 'all of it is due, the keys that are gone too');
+    like($rows->{'acme confirmation'}{is}, qr{^certs/\S+: .*, the file is serial \d+$}, 'a malformed confirmation');
+    is_deeply(states($rows), { map { ("acme $_" => 'due') } 'policy', 'host key', 'confirmation' }, 'all of it is to be installed, the keys that are gone too');
     ($rows) = rows($a->ini, 'apply');
     is_deeply(states($rows), { map { ("acme $_" => 'done') } 'policy', 'host key', 'confirmation' }, 'and installed again') or diag(explain $rows);
     is_deeply((rows($a->ini, 'plan'))[0], {}, 'then all is well');

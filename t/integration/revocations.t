@@ -102,9 +102,9 @@ for my $row (
     [ 'no number', $head =~ s/number.*\n//r, qr/number/ ],
     [ 'an unknown section', "$head\[revoked-client x]\n$why", qr/unknown section/ ],
     [ 'an unknown key', "${head}reason = r\n", qr/unknown key/ ],
-    [ 'a UUID that is none', "$head\[revoked-key x]\n$why", qr/not the UUID/ ],
-    [ 'a host that is none', "$head\[revoked-host 00]\n$why", qr/not a host id/ ],
-    [ 'a serial that is none', "$head\[revoked-certificate -1]\n$why", qr/not the serial number/ ],
+    [ 'an invalid UUID', "$head\[revoked-key x]\n$why", qr/not the UUID/ ],
+    [ 'an invalid host', "$head\[revoked-host 00]\n$why", qr/not a host id/ ],
+    [ 'an invalid serial number', "$head\[revoked-certificate -1]\n$why", qr/not the serial number/ ],
     [ 'no reason', "$head\[revoked-certificate 7]\ntime = 2026-01-01\n", qr/reason/ ],
     [ 'the same twice', "$head\[revoked-certificate 7]\n$why\[revoked-certificate 7]\n$why", qr/revoked twice/ ],
 ) {

@@ -18,7 +18,8 @@ my $a = start_appliance(publisher => $publisher);
 $a->do('policy', 'install', $publisher->{pack});
 $a->do('key', 'install', issue_key($publisher));
 $a->do('key', 'request', '-o', "$dir/host.kmsreq");
-$a->do('key', 'confirm', confirm($publisher, "$dir/host.kmsreq"));
+my $certificate = confirm($publisher, "$dir/host.kmsreq");
+$a->do('key', 'confirm', $certificate);
 
 my $old = $publisher->{key};
 my $server = $publisher->{products}[0]{id};
@@ -42,7 +43,7 @@ is(counted(), 1, 'and counted');
 for my $row (
     [ 'an end before the start', qr/--to is before/, qw(--from 2090-01-02 --to 2090-01-01) ],
     [ 'an end in the past', qr/in the past/, qw(--from 2020-01-01 --to 2020-01-02) ],
-    [ 'a date that is none', qr/--from/, qw(--from soon) ],
+    [ 'an invalid date', qr/--from/, qw(--from soon) ],
     [ 'no passphrase for the new key', qr/new-passphrase-file/ ],
 ) {
     my ($name, $words, @args) = @$row;
@@ -77,7 +78,7 @@ for my $row (
     [ 'an altered key', 'KMS_E_SIGNATURE', qr/do not verify/, $text =~ s/^new = .*/new = $old/mr =~ s/^old = .*/old = $new/mr ],
     [ 'one key twice', 'KMS_E_FORMAT', qr/the same id/, $text =~ s/^new = .*/new = $old/mr ],
     [ 'an end before the start', 'KMS_E_FORMAT', qr/before from/, $text =~ s/until = 2090/until = 2019/r ],
-    [ 'a key that is none', 'KMS_E_FORMAT', qr/minisign public key/, $text =~ s/^new = .*/new = RWx/mr ],
+    [ 'an invalid key', 'KMS_E_FORMAT', qr/minisign public key/, $text =~ s/^new = .*/new = RWx/mr ],
     [ 'no signature of the new key', 'KMS_E_FORMAT', qr/new-signature/, $text =~ s/^new-signature.*\n//mr ],
     [ 'a short signature', 'KMS_E_FORMAT', qr/old-signature/, $text =~ s/^(old-signature = )..../$1/mr ],
     [ 'an unknown key', 'KMS_E_FORMAT', qr/unknown key/, "${text}x = y\n" ],
@@ -140,6 +141,15 @@ is($a->kmsctl('ledger', 'check')->{exit}, 0, 'and the ledger is sound');
 is(issue('rotate', '-d', $home, '--finish')->{exit}, 0, 'rotate --finish');
 is(slurp("$home/publisher.pub") =~ /^\Q$new\E$/m, 1, 'the new key takes the old one\'s place');
 ok(-e "$home/publisher.old.key" && !-e "$home/publisher.new.key", 'and the old one is kept aside');
+for ([ $certificate, 'old' ], [ "$dir/again.kmscert", 'new' ]) {
+    my ($path, $which) = @$_;
+    $r = issue('show', '-d', $home, '--json', $path);
+    is($r->{exit}, 0, "show -d verifies a certificate by the $which key") or diag($r->{err});
+    is(json_of($r)->{signature}, 'verified', 'and says so');
+}
+is(issue('show', '-P', $old, $certificate)->{exit}, 0, 'show -P verifies it with its own key');
+refused('show with the other key alone', 'KMS_E_PUBLISHER', qr/another publisher/, issue('show', '-P', "$home/publisher.pub", $certificate));
+refused('show in another publisher\'s directory', 'KMS_E_PUBLISHER', qr/another publisher/, issue('show', '-d', $stranger->{dir}, $certificate));
 my $key = issue_key($publisher, output => "$dir/second");
 $r = $a->kmsctl('key', 'install', $key);
 is($r->{exit}, 0, 'a host key by the new key is installed') or diag($r->{err});

@@ -2,7 +2,7 @@
  * sealer.c - pretend clients by line, for tests that own the sockets: seals a request with any
  * fields, right or wrong, and opens what came back.
  *
- *     host HOST-ID EXCHANGE-KEY                  whom to seal for, in hexadecimal
+ *     host HOST-ID EXCHANGE-KEY                  the host to seal for, in hexadecimal
  *     seal CLIENT [field=value ...]              -> frame HEX
  *         product=UUID time=SECONDS sequence=N operation=N state=N flags=N name=TEXT id=HEX
  *         host=HEX (another host id) text=HEX (instead of a request text)

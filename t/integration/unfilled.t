@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# Fields that the formats have and that no code fills yet: each row says what happens to one until it is built. Whoever builds one
+# Fields that the formats have and that no code fills yet: each row says what happens to one until it is built. A change that builds one
 # takes its row out, and with it what this test expects.
 use v5.36;
 use FindBin;

@@ -42,7 +42,7 @@ subtest 'virtual machines' => sub {
 
     $r = client('refuse', 'refused', 'activate', '--vm', 'yes');
     is("$r->{exit} $r->{status}", '2 KMS_E_VM_REFUSED', 'refuse: refused') or diag($r->{text});
-    like($a->client('refused', 'activate', product => $id{refuse}, args => [ '--vm', 'yes' ])->{err}, qr/\(0xC004F068\)/,
+    like($a->client('refused', 'activate', product => $id{refuse}, args => [ '--vm', 'yes' ])->{err}, qr/Microsoft 0xC004F068\)/,
         'with Microsoft\'s code');
     is(counted('refuse'), 0, 'and not counted');
     my $client = shown('refused');

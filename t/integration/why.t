@@ -92,7 +92,7 @@ subtest 'why, cause by cause' => sub {
         ok(!$w->{served_since}, "$name: not served since");
         like(text('why', $name), qr/\n  ?20\d\d-.* $name .*$symbol.*\n.*$symbol: .+\. .+\.\n/, "$name: as text, with cause and remedy") or diag(text('why', $name));
     }
-    is($w->{now}[0], undef, 'nothing stands in everybody\'s way');
+    is($w->{now}[0], undef, 'nothing is in everybody\'s way');
     like(text(qw(why few-1)), qr/KMS_E_COUNT_TOO_LOW: .*: 1 of 2 were counted\./, 'how many are missing');
 };
 

@@ -37,7 +37,7 @@ struct player {
 /* Print what went wrong with errno and exit 1. */
 void player_die(const char *what) __attribute__((noreturn));
 
-/* Address, port and publisher key from text; player_die when they are none. */
+/* Address, port and publisher key from text; player_die when they are invalid. */
 void player_host_set(struct player_host *h, const char *address, uint16_t port, const char *key);
 /* A connected socket, TCP_NODELAY; -1 and errno. */
 int player_connect(const struct player_host *h);

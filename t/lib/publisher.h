@@ -32,7 +32,7 @@ struct test_file {
 void publisher_make(struct test_publisher *p);
 /* The same one for the same seed. */
 void publisher_make_from(struct test_publisher *p, const uint8_t seed[32]);
-/* Sign what stands in f->text. */
+/* Sign f->text. */
 void publisher_sign(const struct test_publisher *p, struct test_file *f);
 void publisher_pack(const struct test_publisher *p, struct test_file *f, const char *version);
 void publisher_host_key(const struct test_publisher *p, struct test_file *f, const uint8_t id[16]);

@@ -33,9 +33,9 @@ struct testhost {
 /* publisher and host: seeds. The certificate covers TESTHOST_PRODUCT between the two times. */
 void testhost_init(
     struct testhost *h, uint8_t publisher, uint8_t host, uint64_t not_before, uint64_t not_after);
-/* Sign h->cert as it now stands. */
+/* Sign h->cert as it now is. */
 void testhost_certify(struct testhost *h);
-/* Sign h->exchange as it now stands. */
+/* Sign h->exchange as it now is. */
 void testhost_state(struct testhost *h);
 /*
  * A lease for this client, valid from now, renewed after half of minutes; about its names, whose

@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# The matrix of formats: old and new, and who reads whom (matrix.txt). Each refusal leaves every file as it was.
+# The matrix of formats: old and new, and which reader reads which writer (matrix.txt). Each refusal leaves every file as it was.
 use v5.36;
 use File::Copy qw(copy);
 use Digest::SHA qw(sha256_hex);

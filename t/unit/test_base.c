@@ -105,6 +105,84 @@ what_was_left_is_replaced(void **state)
 }
 
 static void
+expect_text(int dir, const char *path, const char *want)
+{
+	size_t len;
+	char *text;
+
+	assert_int_equal(file_read(dir, path, FILE_GIVEN, 99, &text, &len), KMS_OK);
+	assert_string_equal(text, want);
+	free(text);
+}
+
+/* Nothing is in place before the end, and what is given up leaves nothing. */
+static void
+streams_are_whole(void **state)
+{
+	int dir = *(int *)*state;
+	struct file_stream s;
+	struct stat st;
+
+	assert_int_equal(file_write(dir, "a", "old", 3, 0600, true), KMS_OK);
+	assert_int_equal(file_stream_open(&s, dir, "a", 0640), KMS_OK);
+	fputs("new", s.to);
+	fflush(s.to);
+	expect_text(dir, "a", "old");
+	assert_int_equal(file_stream_close(&s, false), KMS_OK);
+	expect_text(dir, "a", "old");
+	assert_false(file_exists(dir, "a.new"));
+	assert_int_equal(file_stream_open(&s, dir, "a", 0640), KMS_OK);
+	fputs("new", s.to);
+	assert_int_equal(file_stream_close(&s, true), KMS_OK);
+	expect_text(dir, "a", "new");
+	assert_int_equal(fstatat(dir, "a", &st, 0), 0);
+	assert_int_equal(st.st_mode & 0777, 0640);
+	assert_false(file_exists(dir, "a.new"));
+	assert_int_equal(file_remove(dir, "a"), KMS_OK);
+	assert_int_equal(file_stream_open(&s, dir, "missing/a", 0640), KMS_E_NOT_FOUND);
+	/* A write that fails is told at the end. */
+	assert_int_equal(file_stream_open(&s, dir, "a", 0600), KMS_OK);
+	assert_non_null(freopen("/dev/full", "w", s.to));
+	fputs("new", s.to);
+	assert_int_equal(file_stream_close(&s, true), KMS_E_FULL);
+	assert_false(file_exists(dir, "a") || file_exists(dir, "a.new"));
+}
+
+/* A regular file that a person named is replaced; a link or a pipe stays. */
+static void
+given_paths_are_kept(void **state)
+{
+	int dir = *(int *)*state;
+	char path[64], target[80];
+	mode_t mask = umask(027);
+	struct stat st;
+	ino_t before;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/a", dir);
+	snprintf(target, sizeof(target), "/proc/self/fd/%d/link", dir);
+	assert_int_equal(file_write_given(path, "one", 3), KMS_OK);
+	assert_int_equal(fstatat(dir, "a", &st, 0), 0);
+	assert_int_equal(st.st_mode & 0777, 0640);
+	before = st.st_ino;
+	assert_int_equal(file_write_given(path, "2", 1), KMS_OK);
+	expect_text(dir, "a", "2");
+	assert_int_equal(fstatat(dir, "a", &st, 0), 0);
+	assert_true(st.st_ino != before);
+	before = st.st_ino;
+	assert_int_equal(symlinkat("a", dir, "link"), 0);
+	assert_int_equal(file_write_given(target, "three", 5), KMS_OK);
+	expect_text(dir, "a", "three");
+	assert_int_equal(fstatat(dir, "link", &st, 0), 0);
+	assert_true(st.st_ino == before);
+	assert_int_equal(file_write_given("/dev/null", "x", 1), KMS_OK);
+	assert_int_equal(file_write_given("/dev/full", "x", 1), KMS_E_FULL);
+	assert_int_equal(file_write_given("/nowhere/a", "x", 1), KMS_E_NOT_FOUND);
+	umask(mask);
+	assert_int_equal(file_remove(dir, "link"), KMS_OK);
+	assert_int_equal(file_remove(dir, "a"), KMS_OK);
+}
+
+static void
 our_own_are_regular(void **state)
 {
 	int dir = *(int *)*state;
@@ -261,6 +339,44 @@ numbers_are_digits(void **state)
 }
 
 static void
+hexadecimal_numbers_are_whole(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t max, value;
+	} good[] = {
+		{ "0x0", 0, 0 },
+		{ "0xC004f074", UINT32_MAX, 0xC004F074 },
+		{ "0X00ff", 255, 255 },
+		{ "0xffffffffffffffff", UINT64_MAX, UINT64_MAX },
+	},
+	  bad[] = {
+		  { "", 9, 0 },
+		  { "0x", 9, 0 },
+		  { "x1", 9, 0 },
+		  { "1", 9, 0 },
+		  { "0x1 ", 9, 0 },
+		  { "0x-1", 9, 0 },
+		  { "0xg", 99, 0 },
+		  { "0x8", 7, 0 },
+		  { "0x100000000", UINT32_MAX, 0 },
+		  { "0x10000000000000000", UINT64_MAX, 0 },
+	  };
+	uint64_t v;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		assert_true(number_parse_hex(&v, good[i].max, good[i].text));
+		assert_int_equal(v, good[i].value);
+	}
+	v = 5;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (number_parse_hex(&v, bad[i].max, bad[i].text))
+			fail_msg("\"%s\"", bad[i].text);
+	assert_int_equal(v, 5);
+}
+
+static void
 hex_is_whole(void **state)
 {
 	static const char *const bad[] = { "", "0", "00", "000", "00000", "0g0a", "0 0a", "0x0a",
@@ -365,12 +481,15 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(files_are_whole),
 		cmocka_unit_test(what_was_left_is_replaced),
+		cmocka_unit_test(streams_are_whole),
+		cmocka_unit_test(given_paths_are_kept),
 		cmocka_unit_test(our_own_are_regular),
 		cmocka_unit_test(pipes_are_read),
 		cmocka_unit_test(each_name_of_a_directory),
 		cmocka_unit_test(the_first_fault_is_kept),
 		cmocka_unit_test(the_clock_goes_forward),
 		cmocka_unit_test(numbers_are_digits),
+		cmocka_unit_test(hexadecimal_numbers_are_whole),
 		cmocka_unit_test(hex_is_whole),
 		cmocka_unit_test(uuids_in_one_spelling),
 		cmocka_unit_test(addresses_in_one_form),

@@ -311,7 +311,7 @@ test_grace(void **arg)
 	kms_close(c);
 }
 
-/* A lease that is not this publisher's, product's or client's is none. */
+/* A lease that is not this publisher's, product's or client's does not count. */
 static void
 test_not_ours(void **arg)
 {

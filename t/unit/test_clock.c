@@ -27,7 +27,7 @@ static const struct row {
 	/* The kernel lets the error grow when no program sets the clock. */
 	{ STA_PLL, 5000001, 100, "the clock may now be 5.0 s off", "timedatectl timesync-status" },
 	{ STA_PLL, 15900000, 0, "the clock may now be 15.9 s off", "timedatectl timesync-status" },
-	/* An estimate above the bound is none. */
+	/* An estimate above the bound does not count. */
 	{ 0, 1000, 16000000, "at most 0.001 s off", NULL },
 };
 

@@ -19,6 +19,7 @@
 #include <cmocka.h>
 
 #include "kmsd/common/config_text.h"
+#include "kmsd/common/config_value.h"
 #include "kmsd/common/config_wire.h"
 #include "kmsd/common/confine.h"
 #include "libkms/base/file.h"

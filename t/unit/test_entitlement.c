@@ -1,5 +1,5 @@
 /*
- * test_entitlement.c - entitlements: their order, what is none, and where they travel: the
+ * test_entitlement.c - entitlements: their order, what is invalid, and where they travel: the
  * certificate. A table of bad input.
  */
 #include <sodium.h>

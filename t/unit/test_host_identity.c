@@ -88,7 +88,7 @@ test_kinds(void **state)
 			assert_int_equal(secret[i], i);
 		if (kind == IDENTITY_PLAIN)
 			continue;
-		/* No eight bytes of the secret stand in a sealed file. */
+		/* No eight bytes of the secret are in a sealed file. */
 		for (size_t at = 0; at + 8 <= len; at++)
 			for (unsigned i = 0; i + 8 <= IDENTITY_SECRET; i += 8)
 				assert_memory_not_equal(file + at, secret + i, 8);
@@ -323,7 +323,7 @@ test_machine(void **state)
 	secrets_free(&other);
 }
 
-/* Whoever guesses is made to wait, and is sent away after ten. */
+/* A guesser is made to wait, and is sent away after ten. */
 static void
 test_tries(void **state)
 {

@@ -22,7 +22,7 @@
 #define BATCHES 3
 #define TAIL 1024 /* zeros kept behind the last batch */
 
-/* Where things stand in the only segment of a small journal. */
+/* Where things are in the only segment of a small journal. */
 struct small {
 	struct fixture f;
 	char name[32];

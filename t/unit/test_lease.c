@@ -278,7 +278,7 @@ test_each_check(void **state)
 	(void)state;
 }
 
-/* No bit of a bundle can change unnoticed; where it stands says what is reported. */
+/* No bit of a bundle can change unnoticed; its place says what is reported. */
 static void
 test_every_bit(void **state)
 {

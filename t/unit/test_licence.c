@@ -32,7 +32,8 @@ static const struct row {
 	{ "no grace at all", T, T, KMS_NO_GRACE, 0, KMS_UNLICENSED, 0 },
 	{ "longest grace does not wrap", T, T, KMS_NO_GRACE - 1, 0, KMS_GRACE, KMS_NO_GRACE - 1 },
 	{ "activated", T, T, KMS_NO_GRACE, 1, KMS_ACTIVATED, 0 },
-	{ "second before renewal is due", T + 5 * DAY - 1, T, KMS_NO_GRACE, 1, KMS_ACTIVATED, 0 },
+	{ "second before the time to renew", T + 5 * DAY - 1, T, KMS_NO_GRACE, 1, KMS_ACTIVATED,
+	    0 },
 	{ "renewal due", T + 5 * DAY, T, KMS_NO_GRACE, 1, KMS_RENEWAL_DUE, 0 },
 	{ "last second of the lease", T + 10 * DAY - 1, T, KMS_NO_GRACE, 1, KMS_RENEWAL_DUE, 0 },
 	{ "expired", T + 10 * DAY, T, KMS_NO_GRACE, 1, KMS_EXPIRED, 0 },
@@ -94,7 +95,7 @@ test_next_attempt(void **arg)
 	/* Asked under a clock that was ahead: do not wait for that time to come. */
 	f.last_attempt = T + 5 * DAY;
 	assert_int_equal(licence_next_attempt(&f), T);
-	/* With a lease: when it is due. */
+	/* With a lease: when it is time to renew. */
 	f.last_attempt = T;
 	f.lease = true;
 	f.renew_after = T + 5 * DAY;

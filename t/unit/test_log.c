@@ -186,7 +186,7 @@ test_many_names(void **ignored)
 	assert_true(lines(end()) <= 64 * 5);
 }
 
-/* A reader that does not read: the writer goes on, and what was lost is counted for whoever reads
+/* A reader that does not read: the writer goes on, and what was lost is counted when it reads
  * again. */
 static void
 test_reader_stuck(void **ignored)

@@ -1,5 +1,5 @@
 /*
- * test_relay_events.c - event 12290 out of CSV and XML, and a table of what is none.
+ * test_relay_events.c - event 12290 out of CSV and XML, and a table of what is not one.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -129,7 +129,7 @@ test_reply_tampering(void **state)
 	check_tampering(seal_open_reply, &e->client, frame, n);
 }
 
-/* A request is no reply, not even for whoever holds both keys. */
+/* A request is no reply, not even for a holder of both keys. */
 static void
 test_directions(void **state)
 {

@@ -2,7 +2,6 @@
  * rotate.c - kmsissue rotate: a new publisher key, announced by the old one; later, the new key
  * replaces the old one.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -209,8 +208,9 @@ put_aside(struct issue *i)
 		if (!issue_path(i, from, "%s/publisher.old.%s", i->dir, endings[n]) ||
 		    !issue_path(i, to, "%s/publisher.%s.%s", i->dir, hex, endings[n]))
 			return KMS_E_ARGUMENT;
-		if (rename(from, to) != 0 && errno != ENOENT)
-			return issue_fail_file(i, file_status(errno), to);
+		rc = file_rename(AT_FDCWD, from, to);
+		if (rc != KMS_OK && rc != KMS_E_NOT_FOUND)
+			return issue_fail_file(i, rc, to);
 	}
 	return KMS_OK;
 }
@@ -248,12 +248,13 @@ finish(struct issue *i)
 			if (!file_exists(AT_FDCWD, waiting))
 				continue;
 		}
-		if (rename(from, to) != 0 && errno != ENOENT)
-			return issue_fail_file(i, file_status(errno), to);
+		rc = file_rename(AT_FDCWD, from, to);
+		if (rc != KMS_OK && rc != KMS_E_NOT_FOUND)
+			return issue_fail_file(i, rc, to);
 	}
 	tell_text(
 	    i->out, "finished", "the new key is publisher.key, the old one publisher.old.key");
-	return file_sync_parent(AT_FDCWD, to);
+	return KMS_OK;
 }
 
 static int

@@ -16,7 +16,7 @@
 #include "policy/values.h"
 
 struct show_options {
-	const char *publisher;
+	const char *publisher, *dir;
 };
 
 static const char *const rules[] = { "allow", "flag", "refuse" };
@@ -222,9 +222,23 @@ read_unverified(struct issue *i, const char *text, size_t len, struct publisher_
 
 	c->text = text;
 	c->len = len;
-	tell_text(i->out, "signature", "not checked: give --publisher");
+	tell_text(i->out, "signature", "not checked: give --publisher or --dir");
 	if ((rc = publisher_file_parse(c, &f)) != KMS_OK)
 		fault_set(&i->fault, rc, "%s:%d: %s", i->operand, f.line, f.text);
+	return rc;
+}
+
+/* With --dir, the other keys of that directory count as well: rotations replaced them. */
+static int
+take_keys(struct issue *i, struct minisig_key *publisher)
+{
+	const struct show_options *o = i->options;
+	int rc;
+
+	if (o->dir != NULL)
+		i->dir = o->dir;
+	if ((rc = issue_publisher(i, o->publisher, publisher)) == KMS_OK && o->dir != NULL)
+		sign_take_companions(i);
 	return rc;
 }
 
@@ -232,9 +246,9 @@ static int
 read_verified(struct issue *i, struct publisher_file *c)
 {
 	struct minisig_key publisher;
+	struct publisher_keys keys;
 	char comment[256];
-	int rc =
-	    issue_publisher(i, ((const struct show_options *)i->options)->publisher, &publisher);
+	int rc = take_keys(i, &publisher);
 
 	if (rc != KMS_OK || (rc = sign_read(i, i->operand, c->kind, &publisher, c, comment,
 				 sizeof(comment))) != KMS_OK)
@@ -243,8 +257,9 @@ read_verified(struct issue *i, struct publisher_file *c)
 	tell_text(i->out, "comment", comment);
 	if (c->kind != FILE_CERTIFICATE)
 		return KMS_OK;
-	rc = certificate_verify(
-	    &c->certificate, c->certificate_octets, c->certificate_len, publisher.id, publisher.pk);
+	sign_keys(&keys, i, &publisher);
+	rc = publisher_keys_certificate(
+	    &keys, &c->certificate, c->certificate_octets, c->certificate_len, NULL);
 	return rc == KMS_OK
 		   ? rc
 		   : fault_set(&i->fault, rc,
@@ -261,6 +276,7 @@ show_file(struct issue *i, const char *text, size_t len)
 		[FILE_PACK] = show_pack,
 		[FILE_REVOCATIONS] = show_revocations,
 	};
+	const struct show_options *o = i->options;
 	struct publisher_file c = { .kind = publisher_file_guess(text) };
 	int rc;
 
@@ -269,9 +285,8 @@ show_file(struct issue *i, const char *text, size_t len)
 		    "%s is not a policy pack, host key, request, host certificate, revocation list or key rotation",
 		    i->operand);
 	tell_text(i->out, "kind", publisher_file_name(c.kind));
-	rc = ((const struct show_options *)i->options)->publisher != NULL
-		 ? read_verified(i, &c)
-		 : read_unverified(i, text, len, &c);
+	rc = o->publisher != NULL || o->dir != NULL ? read_verified(i, &c)
+						    : read_unverified(i, text, len, &c);
 	if (rc == KMS_OK)
 		shows[c.kind](i, &c);
 	publisher_file_free(&c);
@@ -298,6 +313,8 @@ run_show(struct issue *i)
 static const struct option_row rows[] = {
 	{ "publisher", 'P', "KEY", "public key \"RW...\" or its file, to verify with",
 	    .offset = offsetof(struct show_options, publisher), .complete = "file *.pub" },
+	{ "dir", 'd', "DIR", "the publisher's directory: verify with all its keys",
+	    .offset = offsetof(struct show_options, dir) },
 	{ 0 },
 };
 

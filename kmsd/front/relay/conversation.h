@@ -6,7 +6,7 @@
 #ifndef KMSD_FRONT_RELAY_CONVERSATION_H
 #define KMSD_FRONT_RELAY_CONVERSATION_H
 
-#include "kmsd/front/relay/relay.h"
+struct relay_calls;
 
 extern const struct relay_calls conversation_calls;
 

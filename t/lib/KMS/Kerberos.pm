@@ -30,7 +30,7 @@ sub start ($class, %opt) {
     my $self = bless { dir => workspace(), realm => 'KMS.TEST', count => 0 }, $class;
     $ENV{KRB5_CONFIG} = "$self->{dir}/krb5.conf";
     $ENV{KRB5_KDC_PROFILE} = "$self->{dir}/kdc.conf";
-    # No ticket and no keytab of whoever runs the test.
+    # No ticket and no keytab of the user who runs the test.
     $ENV{KRB5CCNAME} = "FILE:$self->{dir}/no-cache";
     delete @ENV{qw(KRB5_CLIENT_KTNAME KRB5_KTNAME)};
     $self->write_conf(1);

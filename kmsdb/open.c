@@ -1,9 +1,7 @@
 /*
- * kmsdb.c - the ledger is opened and closed here. Lookups are in lookup.c, staging and committing
+ * open.c - the ledger is opened and closed here. Lookups are in lookup.c, staging and committing
  * in stage.c.
  */
-#include "kmsdb/kmsdb.h"
-
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "kmsdb/kmsdb.h"
 #include "kmsdb/ledger.h"
 #include "kmsdb/lock.h"
 #include "kmsdb/position.h"
