@@ -27,22 +27,22 @@ static int
 find_end(struct backup *b, uint64_t first, struct fault *fault)
 {
 	struct scan *s;
-	int status = scan_open(&s, b->from, NULL, first, fault);
+	int rc = scan_open(&s, b->from, NULL, first, fault);
 
-	if (status != KMS_OK)
-		return status;
+	if (rc != KMS_OK)
+		return rc;
 	b->last = 0;
-	while ((status = scan_next(s)) == KMS_OK) {
+	while ((rc = scan_next(s)) == KMS_OK) {
 		segment_name_parse(s->segment, &b->last);
 		b->end = s->offset + s->record.length;
 		b->count->batch = s->record.batch.number;
 	}
-	if (status == KMS_E_NOT_FOUND)
-		status = KMS_OK;
+	if (rc == KMS_E_NOT_FOUND)
+		rc = KMS_OK;
 	else
-		fault_set(fault, status, "%s", s->fault.text);
+		fault_set(fault, rc, "%s", s->fault.text);
 	scan_close(s);
-	return status;
+	return rc;
 }
 
 static int
@@ -50,19 +50,19 @@ copy_bytes(int in, int out, uint64_t len)
 {
 	uint8_t buffer[65536];
 	size_t got;
-	int status = KMS_OK;
+	int rc = KMS_OK;
 
-	for (uint64_t at = 0; at < len && status == KMS_OK; at += got) {
+	for (uint64_t at = 0; at < len && rc == KMS_OK; at += got) {
 		uint64_t left = len - at;
 
-		status = position_read(
+		rc = position_read(
 		    in, buffer, left < sizeof(buffer) ? (size_t)left : sizeof(buffer), at, &got);
-		if (status == KMS_OK && got == 0)
-			status = KMS_E_IO;
-		if (status == KMS_OK)
-			status = position_write(out, buffer, got, at);
+		if (rc == KMS_OK && got == 0)
+			rc = KMS_E_IO;
+		if (rc == KMS_OK)
+			rc = position_write(out, buffer, got, at);
 	}
-	return status;
+	return rc;
 }
 
 static bool
@@ -80,18 +80,18 @@ write_segment(
 	/* By its time a closed segment is recognised: the copy of an open one has none. */
 	const struct timespec times[2] = { [1] = closed ? st->st_mtim : (struct timespec){ 0 } };
 	char made[SEGMENT_NAME + 4];
-	int out, status;
+	int out, rc;
 
 	snprintf(made, sizeof(made), "%s.new", name);
 	out = openat(b->to, made, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (out < 0)
 		return file_status(errno);
-	status = copy_bytes(in, out, len);
-	if (status == KMS_OK &&
+	rc = copy_bytes(in, out, len);
+	if (rc == KMS_OK &&
 	    (ftruncate(out, st->st_size) != 0 || futimens(out, times) != 0 || fsync(out) != 0))
-		status = file_status(errno);
+		rc = file_status(errno);
 	close(out);
-	return status != KMS_OK ? status : file_rename(b->to, made, name);
+	return rc != KMS_OK ? rc : file_rename(b->to, made, name);
 }
 
 static int
@@ -100,45 +100,45 @@ copy_segment(struct backup *b, uint64_t first)
 	bool closed = first < b->last;
 	char name[SEGMENT_NAME];
 	struct stat st, have;
-	int in, status = segment_open(b->from, first, &in);
+	int in, rc = segment_open(b->from, first, &in);
 
-	if (status != KMS_OK)
-		return status;
+	if (rc != KMS_OK)
+		return rc;
 	segment_name(name, first);
 	/* The directory belongs to another user: only a file is read with root's rights. */
 	if (fstat(in, &st) != 0 || !S_ISREG(st.st_mode)) {
-		status = KMS_E_IO;
+		rc = KMS_E_IO;
 	} else if (closed && fstatat(b->to, name, &have, AT_SYMLINK_NOFOLLOW) == 0 &&
 		   same(&st, &have)) {
 		b->count->kept++;
 	} else {
 		uint64_t size = (uint64_t)st.st_size;
 
-		status = write_segment(
+		rc = write_segment(
 		    b, in, name, &st, closed || b->end > size ? size : b->end, closed);
 		b->count->copied++;
 	}
 	close(in);
-	return status;
+	return rc;
 }
 
 static int
 copy_list(struct backup *b, const struct segment_list *l, struct fault *fault)
 {
-	int status;
+	int rc;
 
 	if (l->count == 0)
 		return fault_set(fault, KMS_E_NOT_FOUND, "there is no journal");
-	status = find_end(b, l->first[l->count - 1], fault);
+	rc = find_end(b, l->first[l->count - 1], fault);
 	/* A segment without a batch contains nothing yet: it is left out. */
-	if (status == KMS_OK && b->last == 0 && l->count > 1)
-		status = find_end(b, l->first[l->count - 2], fault);
-	for (size_t i = 0; i < l->count && status == KMS_OK && l->first[i] <= b->last; i++) {
-		if ((status = copy_segment(b, l->first[i])) != KMS_OK)
-			fault_set(fault, status, "%020llu.seg: %s", (unsigned long long)l->first[i],
-			    kms_strerror((uint32_t)status));
+	if (rc == KMS_OK && b->last == 0 && l->count > 1)
+		rc = find_end(b, l->first[l->count - 2], fault);
+	for (size_t i = 0; i < l->count && rc == KMS_OK && l->first[i] <= b->last; i++) {
+		if ((rc = copy_segment(b, l->first[i])) != KMS_OK)
+			fault_set(fault, rc, "%020llu.seg: %s", (unsigned long long)l->first[i],
+			    kms_strerror((uint32_t)rc));
 	}
-	return status;
+	return rc;
 }
 
 int
@@ -146,20 +146,20 @@ kmsdb_backup(int from, int to, struct kmsdb_backup *count, struct fault *fault)
 {
 	struct backup b = { .from = -1, .to = -1, .count = count };
 	struct segment_list list = { 0 };
-	int status;
+	int rc;
 
 	*count = (struct kmsdb_backup){ 0 };
-	if ((status = segment_directory(from, false, &b.from, fault)) == KMS_OK &&
-	    (status = segment_directory(to, true, &b.to, fault)) == KMS_OK) {
-		if ((status = segment_list_read(&list, b.from)) == KMS_OK)
-			status = copy_list(&b, &list, fault);
+	if ((rc = segment_directory(from, false, &b.from, fault)) == KMS_OK &&
+	    (rc = segment_directory(to, true, &b.to, fault)) == KMS_OK) {
+		if ((rc = segment_list_read(&list, b.from)) == KMS_OK)
+			rc = copy_list(&b, &list, fault);
 		else
-			fault_set(fault, status, NULL);
+			fault_set(fault, rc, NULL);
 	}
 	segment_list_free(&list);
 	if (b.from >= 0)
 		close(b.from);
 	if (b.to >= 0)
 		close(b.to);
-	return status;
+	return rc;
 }

@@ -180,14 +180,13 @@ static int
 carry_observed(struct index *index, struct generation *g)
 {
 	size_t count = overlay_count(g->rows[GENERATION_OBSERVED]);
-	int status = KMS_OK;
+	int rc = KMS_OK;
 
-	for (size_t from = 0; from < count && !g->observed_carried && status == KMS_OK;
-	     from += SLICE) {
+	for (size_t from = 0; from < count && !g->observed_carried && rc == KMS_OK; from += SLICE) {
 		size_t to = count - from < SLICE ? count : from + SLICE;
 
-		if ((status = index_begin(index)) != KMS_OK)
-			return status;
+		if ((rc = index_begin(index)) != KMS_OK)
+			return rc;
 		for (size_t i = from; i < to; i++) {
 			const uint8_t *subject, *row;
 			size_t len;
@@ -196,10 +195,10 @@ carry_observed(struct index *index, struct generation *g)
 				&len) == OVERLAY_ROW)
 				index_put(index, INDEX_RELAYED, subject, 16, row, len);
 		}
-		status = index_commit(index);
+		rc = index_commit(index);
 	}
-	g->observed_carried = status == KMS_OK;
-	return status;
+	g->observed_carried = rc == KMS_OK;
+	return rc;
 }
 
 /* When this is cut short, the rows that are left are absent all the same. */
@@ -208,11 +207,11 @@ carry_expiry(struct index *index, const struct generation *g)
 {
 	uint8_t next[ROW_CMID] = { 0 };
 	bool more = true;
-	int status = KMS_OK;
+	int rc = KMS_OK;
 
-	while (more && status == KMS_OK)
-		status = index_expire(index, next, &g->floors, &more);
-	return status;
+	while (more && rc == KMS_OK)
+		rc = index_expire(index, next, &g->floors, &more);
+	return rc;
 }
 
 int
@@ -220,10 +219,10 @@ carry(struct index *index, const struct seats *seats, struct generation *g)
 {
 	struct slice s = { .index = index, .seats = seats, .g = g };
 	size_t count = overlay_count(g->rows[GENERATION_HOT]), to;
-	int status;
+	int rc;
 
-	if ((status = carry_observed(index, g)) != KMS_OK)
-		return status;
+	if ((rc = carry_observed(index, g)) != KMS_OK)
+		return rc;
 	if (g->order == NULL) {
 		g->order = malloc((count + 1) * sizeof(*g->order));
 		if (g->order == NULL)
@@ -231,8 +230,8 @@ carry(struct index *index, const struct seats *seats, struct generation *g)
 		overlay_sort(g->rows[GENERATION_HOT], g->order);
 	}
 	do {
-		if ((status = index_begin(index)) != KMS_OK)
-			return status;
+		if ((rc = index_begin(index)) != KMS_OK)
+			return rc;
 		if (g->carried == 0)
 			carry_seats(&s);
 		to = carry_rows(&s, count);
@@ -240,8 +239,8 @@ carry(struct index *index, const struct seats *seats, struct generation *g)
 			carry_batches(&s);
 			carry_meta(&s);
 		}
-		if ((status = index_commit(index)) != KMS_OK)
-			return status;
+		if ((rc = index_commit(index)) != KMS_OK)
+			return rc;
 		g->carried = to;
 	} while (to < count);
 	return g->expires ? carry_expiry(index, g) : KMS_OK;

@@ -87,14 +87,14 @@ say_failure(struct kmsdb *db, struct checkpoint *c)
 static void
 attempt(struct kmsdb *db, struct checkpoint *c)
 {
-	int status;
+	int rc;
 
 	c->state = CARRY;
 	pthread_mutex_unlock(&c->lock);
-	status = carry(db->index, &db->seats, db->frozen);
+	rc = carry(db->index, &db->seats, db->frozen);
 	pthread_mutex_lock(&c->lock);
-	c->status = status;
-	c->state = status == KMS_OK ? DONE : status == INDEX_MAP_FULL ? GROW : FAILED;
+	c->status = rc;
+	c->state = rc == KMS_OK ? DONE : rc == INDEX_MAP_FULL ? GROW : FAILED;
 	pthread_cond_broadcast(&c->finished);
 }
 
@@ -117,13 +117,13 @@ static void
 erase_some(struct checkpoint *c)
 {
 	struct erase_pass *pass = c->pass;
-	int status;
+	int rc;
 
 	pthread_mutex_unlock(&c->lock);
-	status = erase_step(pass);
+	rc = erase_step(pass);
 	pthread_mutex_lock(&c->lock);
-	c->pass_status = status;
-	c->pass_ended = status != ERASE_AGAIN;
+	c->pass_status = rc;
+	c->pass_ended = rc != ERASE_AGAIN;
 }
 
 static void *
@@ -211,13 +211,13 @@ go(struct kmsdb *db, struct checkpoint *c)
 static int
 grow(struct kmsdb *db, struct checkpoint *c)
 {
-	int status = index_grow(db->index);
+	int rc = index_grow(db->index);
 	struct index_size size;
 
-	if (status != KMS_OK) {
-		c->status = status;
+	if (rc != KMS_OK) {
+		c->status = rc;
 		c->state = FAILED;
-		return status;
+		return rc;
 	}
 	index_size(db->index, &size);
 	ledger_log(db, LOG_INFO, "index-map", "the index's map grew to %llu MiB",
@@ -230,11 +230,11 @@ grow(struct kmsdb *db, struct checkpoint *c)
 static int
 take_over(struct kmsdb *db, struct checkpoint *c)
 {
-	int status = index_refresh(db->index);
+	int rc = index_refresh(db->index);
 
 	/* Without a snapshot lookups fail, and the frozen generation stays; see checkpoint_poll. */
-	if (status != KMS_OK)
-		return status;
+	if (rc != KMS_OK)
+		return rc;
 	db->meta.last = db->frozen->last;
 	memcpy(db->meta.hash, db->frozen->hash, 32);
 	db->meta.floors = db->frozen->floors;
@@ -320,41 +320,41 @@ freeze(struct kmsdb *db, struct checkpoint *c)
 static int
 settle(struct kmsdb *db, struct checkpoint *c)
 {
-	int status = KMS_OK;
+	int rc = KMS_OK;
 
 	if (c->state == FAILED)
 		go(db, c);
-	while (status == KMS_OK && c->state != IDLE) {
+	while (rc == KMS_OK && c->state != IDLE) {
 		switch ((enum state)c->state) {
 		case CARRY:
 			pthread_cond_wait(&c->finished, &c->lock);
 			break;
 		case GROW:
-			status = grow(db, c);
+			rc = grow(db, c);
 			break;
 		case DONE:
-			status = take_over(db, c);
+			rc = take_over(db, c);
 			break;
 		default:
 			say_failure(db, c);
-			status = c->status;
+			rc = c->status;
 		}
 	}
-	return status;
+	return rc;
 }
 
 int
 checkpoint_room(struct kmsdb *db)
 {
 	struct checkpoint *c = db->checkpoint;
-	int status;
+	int rc;
 
 	if (!generation_full(db->active, db->opt.overlay_records))
 		return KMS_OK;
 	pthread_mutex_lock(&c->lock);
-	status = settle(db, c);
+	rc = settle(db, c);
 	pthread_mutex_unlock(&c->lock);
-	return status;
+	return rc;
 }
 
 void
@@ -384,14 +384,14 @@ int
 checkpoint_all(struct kmsdb *db)
 {
 	struct checkpoint *c = db->checkpoint;
-	int status;
+	int rc;
 
 	pthread_mutex_lock(&c->lock);
-	status = settle(db, c);
-	if (status == KMS_OK && !generation_empty(db->active)) {
+	rc = settle(db, c);
+	if (rc == KMS_OK && !generation_empty(db->active)) {
 		freeze(db, c);
-		status = settle(db, c);
+		rc = settle(db, c);
 	}
 	pthread_mutex_unlock(&c->lock);
-	return status;
+	return rc;
 }

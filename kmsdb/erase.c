@@ -63,23 +63,22 @@ int
 erase_find(struct kmsdb *db, uint64_t from, uint64_t to, struct fault *fault)
 {
 	struct scan *s;
-	int status = scan_open(&s, db->journalfd, NULL, from + 1, fault);
+	int rc = scan_open(&s, db->journalfd, NULL, from + 1, fault);
 
-	if (status != KMS_OK)
-		return status;
-	while (
-	    status == KMS_OK && (status = scan_next(s)) == KMS_OK && s->record.batch.number <= to) {
+	if (rc != KMS_OK)
+		return rc;
+	while (rc == KMS_OK && (rc = scan_next(s)) == KMS_OK && s->record.batch.number <= to) {
 		if (s->record.batch.number <= from)
 			continue;
-		for (uint32_t i = 0; i < s->record.batch.size && status == KMS_OK; i++)
-			status = erase_note(db, &s->record.items[i], s->record.batch.number);
+		for (uint32_t i = 0; i < s->record.batch.size && rc == KMS_OK; i++)
+			rc = erase_note(db, &s->record.items[i], s->record.batch.number);
 	}
-	if (status == KMS_E_NOT_FOUND)
-		status = KMS_OK;
-	else if (status != KMS_OK)
-		fault_set(fault, status, "%s", s->fault.text);
+	if (rc == KMS_E_NOT_FOUND)
+		rc = KMS_OK;
+	else if (rc != KMS_OK)
+		fault_set(fault, rc, "%s", s->fault.text);
 	scan_close(s);
-	return status;
+	return rc;
 }
 
 uint64_t
@@ -142,28 +141,28 @@ wanted(const struct erase_pass *p, const struct item *item)
 static int
 close_segment(struct erase_pass *p)
 {
-	int status = KMS_OK;
+	int rc = KMS_OK;
 
 	if (p->fd < 0)
 		return KMS_OK;
 	if (fdatasync(p->fd) != 0)
-		status = file_status(errno);
+		rc = file_status(errno);
 	close(p->fd);
 	p->fd = -1;
-	return status;
+	return rc;
 }
 
 static int
 open_segment(struct erase_pass *p)
 {
 	uint64_t first = 0;
-	int status;
+	int rc;
 
 	segment_name_parse(p->scan->segment, &first);
 	if (p->fd >= 0 && p->first == first)
 		return KMS_OK;
-	if ((status = close_segment(p)) != KMS_OK)
-		return status;
+	if ((rc = close_segment(p)) != KMS_OK)
+		return rc;
 	p->first = first;
 	p->fd =
 	    openat(p->journalfd, p->scan->segment, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -174,37 +173,36 @@ static int
 erase_batch(struct erase_pass *p)
 {
 	const struct record *r = &p->scan->record;
-	int status = KMS_OK;
+	int rc = KMS_OK;
 
-	for (uint32_t i = 0; i < r->batch.size && status == KMS_OK; i++) {
+	for (uint32_t i = 0; i < r->batch.size && rc == KMS_OK; i++) {
 		const struct item *item = &r->items[i];
 
 		if (!wanted(p, item))
 			continue;
-		if ((status = open_segment(p)) == KMS_OK)
-			status = position_zero(p->fd,
+		if ((rc = open_segment(p)) == KMS_OK)
+			rc = position_zero(p->fd,
 			    p->scan->offset + (uint64_t)(item->aside - r->octets), item->aside_len);
-		p->asides += status == KMS_OK;
+		p->asides += rc == KMS_OK;
 	}
-	return status;
+	return rc;
 }
 
 static int
 erase_journal(struct erase_pass *p)
 {
 	struct fault fault = { 0 };
-	int status;
+	int rc;
 
-	if (p->scan == NULL &&
-	    (status = scan_open(&p->scan, p->journalfd, NULL, 0, &fault)) != KMS_OK)
-		return status;
+	if (p->scan == NULL && (rc = scan_open(&p->scan, p->journalfd, NULL, 0, &fault)) != KMS_OK)
+		return rc;
 	for (int i = 0; i < STEP_BATCHES; i++) {
-		if ((status = scan_next(p->scan)) == KMS_OK)
-			status = erase_batch(p);
-		if (status == KMS_OK && p->scan->record.batch.number < p->last)
+		if ((rc = scan_next(p->scan)) == KMS_OK)
+			rc = erase_batch(p);
+		if (rc == KMS_OK && p->scan->record.batch.number < p->last)
 			continue;
-		if (status != KMS_OK && status != KMS_E_NOT_FOUND)
-			return status;
+		if (rc != KMS_OK && rc != KMS_E_NOT_FOUND)
+			return rc;
 		p->scanned = true;
 		return close_segment(p);
 	}
@@ -214,15 +212,15 @@ erase_journal(struct erase_pass *p)
 int
 erase_step(struct erase_pass *p)
 {
-	int status;
+	int rc;
 
 	if (!p->scanned)
-		status = erase_journal(p);
+		rc = erase_journal(p);
 	else if (p->more)
-		status = index_blank(p->index, p->next, p->floor, STEP_ROWS, &p->more);
+		rc = index_blank(p->index, p->next, p->floor, STEP_ROWS, &p->more);
 	else
 		return KMS_OK;
-	return status == KMS_OK && (!p->scanned || p->more) ? ERASE_AGAIN : status;
+	return rc == KMS_OK && (!p->scanned || p->more) ? ERASE_AGAIN : rc;
 }
 
 uint64_t

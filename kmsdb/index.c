@@ -117,15 +117,15 @@ static int
 first_meta(struct index *ix)
 {
 	struct index_meta meta = { .schema = INDEX_SCHEMA };
-	int status = index_get_meta(ix, &meta);
+	int rc = index_get_meta(ix, &meta);
 
-	if (status != KMS_E_NOT_FOUND || ix->read_only)
-		return status;
-	if ((status = index_begin(ix)) != KMS_OK)
-		return status;
+	if (rc != KMS_E_NOT_FOUND || ix->read_only)
+		return rc;
+	if ((rc = index_begin(ix)) != KMS_OK)
+		return rc;
 	index_put_meta(ix, &meta);
-	if ((status = index_commit(ix)) != KMS_OK)
-		return status;
+	if ((rc = index_commit(ix)) != KMS_OK)
+		return rc;
 	return index_refresh(ix);
 }
 
@@ -197,26 +197,26 @@ say_version(uint32_t schema, struct fault *fault)
 					.next = "Stop kmsd and run kmsctl ledger rebuild" });
 }
 
-/* *rc: LMDB's own code of a failure, 0 without one. */
+/* *mdb: LMDB's own code of a failure, 0 without one. */
 static int
 try_open(
-    struct index *ix, int fd, enum index_use use, uint64_t map_size, int *rc, struct fault *fault)
+    struct index *ix, int fd, enum index_use use, uint64_t map_size, int *mdb, struct fault *fault)
 {
 	uint32_t schema;
-	int dead, status;
+	int dead, rc;
 
 	if (use == INDEX_WRITE && other_version(fd, &schema))
 		return say_version(schema, fault);
-	if ((*rc = open_env(ix, fd, use, map_size)) != 0)
-		return status_of(*rc);
+	if ((*mdb = open_env(ix, fd, use, map_size)) != 0)
+		return status_of(*mdb);
 	if (use == INDEX_READ && read_schema(ix->env, &schema) == 0 && schema != INDEX_SCHEMA)
 		return say_version(schema, fault);
 	/* Readers that died keep old pages in use. */
 	mdb_reader_check(ix->env, &dead);
-	if ((*rc = open_tables(ix, use != INDEX_READ)) != 0)
-		return status_of(*rc);
-	status = index_refresh(ix);
-	return status != KMS_OK ? status : first_meta(ix);
+	if ((*mdb = open_tables(ix, use != INDEX_READ)) != 0)
+		return status_of(*mdb);
+	rc = index_refresh(ix);
+	return rc != KMS_OK ? rc : first_meta(ix);
 }
 
 int
@@ -224,32 +224,32 @@ index_open(struct index **out, int dirfd, const char *name, enum index_use use, 
     struct fault *fault)
 {
 	struct index *ix = calloc(1, sizeof(*ix));
-	int fd = -1, rc = 0, status = KMS_E_NO_MEMORY;
+	int fd = -1, mdb = 0, rc = KMS_E_NO_MEMORY;
 
 	*out = NULL;
 	if (ix == NULL)
 		goto fail;
 	ix->read_only = use == INDEX_READ;
-	if ((status = position_directory(dirfd, name, use != INDEX_READ, &fd)) != KMS_OK)
+	if ((rc = position_directory(dirfd, name, use != INDEX_READ, &fd)) != KMS_OK)
 		goto fail;
 	/* A map too small even for the tables grows. */
-	while ((status = try_open(ix, fd, use, map_size, &rc, fault)) == INDEX_MAP_FULL &&
+	while ((rc = try_open(ix, fd, use, map_size, &mdb, fault)) == INDEX_MAP_FULL &&
 	       map_size < UINT64_MAX / 4) {
 		close_env(ix);
 		map_size *= 2;
 	}
-	if (status != KMS_OK)
+	if (rc != KMS_OK)
 		goto fail;
 	close(fd);
 	*out = ix;
 	return KMS_OK;
 fail:
-	fault_set(fault, status, "the index (kmsdb/%s) cannot be opened: %s", name,
-	    rc != 0 ? mdb_strerror(rc) : kms_strerror((uint32_t)status));
+	fault_set(fault, rc, "the index (kmsdb/%s) cannot be opened: %s", name,
+	    mdb != 0 ? mdb_strerror(mdb) : kms_strerror((uint32_t)rc));
 	if (fd >= 0)
 		close(fd);
 	index_close(ix);
-	return status;
+	return rc;
 }
 
 void
@@ -352,10 +352,10 @@ index_get_meta(struct index *ix, struct index_meta *meta)
 	struct wire_reader r;
 	const uint8_t *row;
 	size_t len;
-	int status = index_get(ix, INDEX_META, META_KEY, sizeof(META_KEY) - 1, &row, &len);
+	int rc = index_get(ix, INDEX_META, META_KEY, sizeof(META_KEY) - 1, &row, &len);
 
-	if (status != KMS_OK)
-		return status;
+	if (rc != KMS_OK)
+		return rc;
 	memset(meta, 0, sizeof(*meta));
 	wire_reader_init(&r, row, len);
 	meta->schema = wire_get_u32(&r);
@@ -606,24 +606,24 @@ int
 index_blank(struct index *ix, uint8_t from[ROW_CMID], uint64_t floor, unsigned count, bool *more)
 {
 	MDB_val k = { ROW_CMID, from }, v;
-	int rc, status = index_begin(ix);
+	int mdb, rc = index_begin(ix);
 
-	if (status != KMS_OK)
-		return status;
-	rc = mdb_cursor_get(ix->hot, &k, &v, MDB_SET_RANGE);
-	for (; rc == 0 && count > 0 && ix->error == 0; count--) {
+	if (rc != KMS_OK)
+		return rc;
+	mdb = mdb_cursor_get(ix->hot, &k, &v, MDB_SET_RANGE);
+	for (; mdb == 0 && count > 0 && ix->error == 0; count--) {
 		memcpy(from, k.mv_data, ROW_CMID);
 		if (v.mv_size == ROW_HOT && row_hot_last_seen(v.mv_data) <= floor)
 			blank_cold(ix, from);
-		rc = mdb_cursor_get(ix->hot, &k, &v, MDB_NEXT);
+		mdb = mdb_cursor_get(ix->hot, &k, &v, MDB_NEXT);
 	}
-	*more = rc == 0;
-	if (rc == 0)
+	*more = mdb == 0;
+	if (mdb == 0)
 		memcpy(from, k.mv_data, ROW_CMID);
-	else if (rc == MDB_NOTFOUND)
+	else if (mdb == MDB_NOTFOUND)
 		blank_observed(ix, floor);
 	else
-		keep_error(ix, rc);
+		keep_error(ix, mdb);
 	return index_commit(ix);
 }
 
@@ -657,23 +657,23 @@ index_expire(
 	uint8_t gone[EXPIRE_REMOVED][ROW_CMID];
 	unsigned looked = 0, removed = 0;
 	MDB_val k = { ROW_CMID, from }, v;
-	int rc, status = index_begin(ix);
+	int mdb, rc = index_begin(ix);
 
-	if (status != KMS_OK)
-		return status;
-	rc = mdb_cursor_get(ix->hot, &k, &v, MDB_SET_RANGE);
-	for (; rc == 0 && looked < EXPIRE_LOOKED && removed < EXPIRE_REMOVED; looked++) {
+	if (rc != KMS_OK)
+		return rc;
+	mdb = mdb_cursor_get(ix->hot, &k, &v, MDB_SET_RANGE);
+	for (; mdb == 0 && looked < EXPIRE_LOOKED && removed < EXPIRE_REMOVED; looked++) {
 		if (v.mv_size == ROW_HOT && row_hot_expired(v.mv_data, floors))
 			memcpy(gone[removed++], k.mv_data, ROW_CMID);
-		rc = mdb_cursor_get(ix->hot, &k, &v, MDB_NEXT);
+		mdb = mdb_cursor_get(ix->hot, &k, &v, MDB_NEXT);
 	}
-	*more = rc == 0;
-	if (rc == 0)
+	*more = mdb == 0;
+	if (mdb == 0)
 		memcpy(from, k.mv_data, ROW_CMID);
-	else if (rc == MDB_NOTFOUND)
+	else if (mdb == MDB_NOTFOUND)
 		expire_observed(ix, floors);
 	else
-		keep_error(ix, rc);
+		keep_error(ix, mdb);
 	for (unsigned i = 0; i < removed; i++) {
 		index_delete(ix, INDEX_HOT, gone[i], ROW_CMID);
 		index_delete(ix, INDEX_COLD, gone[i], ROW_CMID);

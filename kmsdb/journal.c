@@ -60,23 +60,23 @@ make_next(struct journal *j, int *out)
 {
 	int fd = openat(
 	    j->journalfd, NEXT_NAME, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	int status;
+	int rc;
 
 	if (fd < 0)
 		return file_status(errno);
 	/*
 	 * Allocate the space first: on a full disk that fails at once, not after filling the disk.
 	 */
-	status = fallocate(fd, 0, 0, (off_t)j->segment_size) != 0 && errno == ENOSPC
-		     ? KMS_E_FULL
-		     : position_zero(fd, 0, j->segment_size);
-	if (status == KMS_OK && fsync(fd) != 0)
-		status = file_status(errno);
-	if (status != KMS_OK) {
+	rc = fallocate(fd, 0, 0, (off_t)j->segment_size) != 0 && errno == ENOSPC
+		 ? KMS_E_FULL
+		 : position_zero(fd, 0, j->segment_size);
+	if (rc == KMS_OK && fsync(fd) != 0)
+		rc = file_status(errno);
+	if (rc != KMS_OK) {
 		/* Free the space: the index may need it. */
 		close(fd);
 		unlinkat(j->journalfd, NEXT_NAME, 0);
-		return status;
+		return rc;
 	}
 	*out = fd;
 	return KMS_OK;
@@ -101,7 +101,7 @@ journal_wants_segment(struct journal *j)
 void
 journal_prepare(struct journal *j)
 {
-	int fd = -1, status;
+	int fd = -1, rc;
 
 	pthread_mutex_lock(&j->lock);
 	if (j->next != NEXT_NONE) {
@@ -110,11 +110,11 @@ journal_prepare(struct journal *j)
 	}
 	j->next = NEXT_BUSY;
 	pthread_mutex_unlock(&j->lock);
-	status = make_next(j, &fd);
+	rc = make_next(j, &fd);
 	pthread_mutex_lock(&j->lock);
-	j->next = status == KMS_OK ? NEXT_READY : NEXT_NONE;
+	j->next = rc == KMS_OK ? NEXT_READY : NEXT_NONE;
 	j->next_fd = fd;
-	j->next_failed = status != KMS_OK;
+	j->next_failed = rc != KMS_OK;
 	pthread_cond_broadcast(&j->prepared);
 	pthread_mutex_unlock(&j->lock);
 }
@@ -127,19 +127,19 @@ journal_prepare(struct journal *j)
 static int
 take_next(struct journal *j, int *fd)
 {
-	int status = KMS_OK;
+	int rc = KMS_OK;
 
 	pthread_mutex_lock(&j->lock);
 	while (j->next == NEXT_BUSY)
 		pthread_cond_wait(&j->prepared, &j->lock);
 	if (j->next == NEXT_NONE)
-		status = make_next(j, &j->next_fd);
+		rc = make_next(j, &j->next_fd);
 	*fd = j->next_fd;
 	j->next_fd = -1;
-	j->next = status == KMS_OK ? NEXT_BUSY : NEXT_NONE;
+	j->next = rc == KMS_OK ? NEXT_BUSY : NEXT_NONE;
 	j->next_failed = j->next_said = false;
 	pthread_mutex_unlock(&j->lock);
-	return status;
+	return rc;
 }
 
 static void
@@ -158,19 +158,19 @@ install_next(struct journal *j)
 	struct segment_header h = { .first = j->tail.number };
 	uint8_t octets[SEGMENT_SECTOR];
 	char name[SEGMENT_NAME];
-	int fd = -1, status;
+	int fd = -1, rc;
 
-	if ((status = take_next(j, &fd)) != KMS_OK)
-		return status;
+	if ((rc = take_next(j, &fd)) != KMS_OK)
+		return rc;
 	memcpy(h.previous, j->tail.previous, 32);
 	segment_header_encode(octets, &h);
 	segment_name(name, h.first);
-	if ((status = position_write(fd, octets, sizeof(octets), 0)) != KMS_OK ||
-	    (status = sync_fd(fd)) != KMS_OK)
+	if ((rc = position_write(fd, octets, sizeof(octets), 0)) != KMS_OK ||
+	    (rc = sync_fd(fd)) != KMS_OK)
 		goto fail;
 	if (renameat(j->journalfd, NEXT_NAME, j->journalfd, name) != 0 ||
 	    fsync(j->journalfd) != 0) {
-		status = file_status(errno);
+		rc = file_status(errno);
 		/* Without its footer, the old segment is still the last one: undo the rename. */
 		unlinkat(j->journalfd, name, 0);
 		goto fail;
@@ -187,7 +187,7 @@ fail:
 	close(fd);
 	unlinkat(j->journalfd, NEXT_NAME, 0);
 	name_free(j);
-	return status;
+	return rc;
 }
 
 /* Writes the footer of the segment before; no batch may follow until it is on disk. */
@@ -195,15 +195,14 @@ static int
 finish_closing(struct journal *j)
 {
 	uint8_t footer[SEGMENT_SECTOR];
-	int status;
+	int rc;
 
 	if (j->closing_fd < 0)
 		return KMS_OK;
 	segment_footer_encode(footer, j->tail.number, j->tail.previous);
-	if ((status = position_write(j->closing_fd, footer, sizeof(footer), j->closing_at)) !=
-		KMS_OK ||
-	    (status = sync_fd(j->closing_fd)) != KMS_OK)
-		return status;
+	if ((rc = position_write(j->closing_fd, footer, sizeof(footer), j->closing_at)) != KMS_OK ||
+	    (rc = sync_fd(j->closing_fd)) != KMS_OK)
+		return rc;
 	close(j->closing_fd);
 	j->closing_fd = -1;
 	return KMS_OK;
@@ -214,15 +213,15 @@ static int
 scrub(struct journal *j)
 {
 	uint64_t len = j->dirty;
-	int status;
+	int rc;
 
 	if (len == 0)
 		return KMS_OK;
 	if (j->tail.offset + len > j->size)
 		len = j->size - j->tail.offset;
-	if ((status = position_zero(j->fd, j->tail.offset, len)) != KMS_OK ||
-	    (status = sync_fd(j->fd)) != KMS_OK)
-		return status;
+	if ((rc = position_zero(j->fd, j->tail.offset, len)) != KMS_OK ||
+	    (rc = sync_fd(j->fd)) != KMS_OK)
+		return rc;
 	j->dirty = 0;
 	return KMS_OK;
 }
@@ -231,20 +230,20 @@ int
 journal_append(struct journal *j, const uint8_t *record, size_t len, const uint8_t hash[32],
     uint64_t *first, uint64_t *offset)
 {
-	int status = scrub(j);
+	int rc = scrub(j);
 
 	/* One sector stays free for the footer. */
-	if (status == KMS_OK && j->tail.offset + len + SEGMENT_SECTOR > j->size)
-		status = install_next(j);
-	if (status == KMS_OK)
-		status = finish_closing(j);
-	if (status != KMS_OK)
-		return status;
+	if (rc == KMS_OK && j->tail.offset + len + SEGMENT_SECTOR > j->size)
+		rc = install_next(j);
+	if (rc == KMS_OK)
+		rc = finish_closing(j);
+	if (rc != KMS_OK)
+		return rc;
 	j->dirty = len;
-	if ((status = position_write(j->fd, record, len, j->tail.offset)) != KMS_OK ||
-	    (status = sync_fd(j->fd)) != KMS_OK) {
+	if ((rc = position_write(j->fd, record, len, j->tail.offset)) != KMS_OK ||
+	    (rc = sync_fd(j->fd)) != KMS_OK) {
 		scrub(j);
-		return status;
+		return rc;
 	}
 	j->dirty = 0;
 	*first = j->tail.first;
@@ -282,11 +281,11 @@ static int
 clear_torn(struct journal *j, const struct scan *scan)
 {
 	char text[FAULT_TEXT + 64];
-	int status;
+	int rc;
 
 	j->dirty = RECORD_MAX;
-	if ((status = scrub(j)) != KMS_OK)
-		return status;
+	if ((rc = scrub(j)) != KMS_OK)
+		return rc;
 	snprintf(
 	    text, sizeof(text), "%s: cleared; it had never been acknowledged", scan->fault.text);
 	say(j, LOG_WARNING, "journal-torn", text);
@@ -296,11 +295,11 @@ clear_torn(struct journal *j, const struct scan *scan)
 static int
 resume(struct journal *j, const struct scan *scan)
 {
-	int status;
+	int rc;
 
-	if ((status = open_segment(j, scan->end.first, &j->fd)) != KMS_OK ||
-	    (status = position_size(j->fd, &j->size)) != KMS_OK)
-		return status;
+	if ((rc = open_segment(j, scan->end.first, &j->fd)) != KMS_OK ||
+	    (rc = position_size(j->fd, &j->size)) != KMS_OK)
+		return rc;
 	/*
 	 * The file was cut short: no batch fits, but the zeros are written again when there is
 	 * room.
@@ -310,12 +309,12 @@ resume(struct journal *j, const struct scan *scan)
 		j->size = j->segment_size;
 	if (j->size < j->tail.offset)
 		j->size = j->tail.offset;
-	if (scan->torn && (status = clear_torn(j, scan)) != KMS_OK)
-		return status;
+	if (scan->torn && (rc = clear_torn(j, scan)) != KMS_OK)
+		return rc;
 	if (scan->unfooted) {
 		j->closing_at = scan->footer_at;
-		if ((status = open_segment(j, scan->footer_first, &j->closing_fd)) != KMS_OK)
-			return status;
+		if ((rc = open_segment(j, scan->footer_first, &j->closing_fd)) != KMS_OK)
+			return rc;
 	}
 	return finish_closing(j);
 }
@@ -323,11 +322,11 @@ resume(struct journal *j, const struct scan *scan)
 static int
 first_segment(struct journal *j)
 {
-	int status;
+	int rc;
 
 	j->tail.number = 1;
-	if ((status = install_next(j)) != KMS_OK)
-		return status;
+	if ((rc = install_next(j)) != KMS_OK)
+		return rc;
 	j->closing_fd = -1;
 	return KMS_OK;
 }
@@ -337,7 +336,7 @@ journal_open(struct journal **out, int journalfd, uint64_t segment_size, const s
     journal_log_fn log, void *log_arg, struct fault *fault)
 {
 	struct journal *j = calloc(1, sizeof(*j));
-	int status;
+	int rc;
 
 	*out = NULL;
 	if (j == NULL)
@@ -351,13 +350,13 @@ journal_open(struct journal **out, int journalfd, uint64_t segment_size, const s
 	pthread_mutex_init(&j->lock, NULL);
 	pthread_cond_init(&j->prepared, NULL);
 	unlinkat(journalfd, NEXT_NAME, 0);
-	status = scan->empty ? first_segment(j) : resume(j, scan);
-	if (status != KMS_OK) {
-		fault_set(fault, status,
+	rc = scan->empty ? first_segment(j) : resume(j, scan);
+	if (rc != KMS_OK) {
+		fault_set(fault, rc,
 		    "the journal cannot be written: %s; free space on its disk and see that the daemon's user owns it",
-		    kms_strerror((uint32_t)status));
+		    kms_strerror((uint32_t)rc));
 		journal_close(j);
-		return status;
+		return rc;
 	}
 	*out = j;
 	return KMS_OK;

@@ -22,21 +22,21 @@ int
 scan_check_entries(struct scan *s)
 {
 	const struct record *r = &s->record;
-	int status = KMS_OK;
+	int rc = KMS_OK;
 	uint32_t i = 0;
 
 	while (i < r->batch.size &&
-	       (status = entry_check(r->items[i].entry, r->items[i].entry_len)) == KMS_OK)
+	       (rc = entry_check(r->items[i].entry, r->items[i].entry_len)) == KMS_OK)
 		i++;
-	if (status == KMS_OK)
-		return status;
+	if (rc == KMS_OK)
+		return rc;
 	s->fault = (struct fault){ 0 };
-	if (status != KMS_E_SCHEMA)
+	if (rc != KMS_E_SCHEMA)
 		return fault_set(&s->fault, KMS_E_ALTERED,
 		    "journal/%.24s, offset %" PRIu64 ": batch %" PRIu64 ", entry %" PRIu32
 		    ": malformed",
 		    s->segment, s->offset, r->batch.number, i);
-	return fault_set(&s->fault, status,
+	return fault_set(&s->fault, rc,
 	    "journal/%.24s, offset %" PRIu64 ": batch %" PRIu64 ", entry %" PRIu32
 	    ": written by another version: entry kind %u, version %u; this is kmsd %s, which does not know it. Install the kmsd that wrote it again, or restore the backup made before the upgrade",
 	    s->segment, s->offset, r->batch.number, i, r->items[i].entry[1], r->items[i].entry[0],
@@ -49,31 +49,31 @@ kmsdb_journal_each(int dirfd, uint64_t from, int (*fn)(const struct kmsdb_batch_
 {
 	struct kmsdb_batch_view view;
 	struct scan *s = NULL;
-	int fd = -1, result = 0, status = segment_directory(dirfd, false, &fd, fault);
+	int fd = -1, result = 0, rc = segment_directory(dirfd, false, &fd, fault);
 
-	if (status != KMS_OK)
-		return status;
-	if ((status = scan_open(&s, fd, NULL, from, fault)) != KMS_OK)
+	if (rc != KMS_OK)
+		return rc;
+	if ((rc = scan_open(&s, fd, NULL, from, fault)) != KMS_OK)
 		goto done;
-	while (result == 0 && (status = scan_next(s)) == KMS_OK) {
+	while (result == 0 && (rc = scan_next(s)) == KMS_OK) {
 		if (s->record.batch.number < from)
 			continue;
-		if ((status = scan_check_entries(s)) != KMS_OK)
+		if ((rc = scan_check_entries(s)) != KMS_OK)
 			break;
 		view_of(&view, s);
 		result = fn(&view, arg);
 	}
 	/* The end; a torn batch there was never acknowledged. */
 	if (result != 0)
-		status = result;
-	else if (status == KMS_E_NOT_FOUND)
-		status = KMS_OK;
+		rc = result;
+	else if (rc == KMS_E_NOT_FOUND)
+		rc = KMS_OK;
 	else
-		fault_set(fault, status, "%s", s->fault.text);
+		fault_set(fault, rc, "%s", s->fault.text);
 done:
 	scan_close(s);
 	close(fd);
-	return status;
+	return rc;
 }
 
 int
@@ -82,15 +82,14 @@ kmsdb_journal_newest(int dirfd, uint64_t octets, uint64_t *from, bool *all, stru
 	struct segment_list list = { 0 };
 	uint64_t sum = 0;
 	size_t at;
-	int fd = -1, status = segment_directory(dirfd, false, &fd, fault);
+	int fd = -1, rc = segment_directory(dirfd, false, &fd, fault);
 
 	*from = 1;
 	*all = true;
-	if (status != KMS_OK)
-		return status;
-	if ((status = segment_list_read(&list, fd)) != KMS_OK)
-		fault_set(
-		    fault, status, "journal/ cannot be read: %s", kms_strerror((uint32_t)status));
+	if (rc != KMS_OK)
+		return rc;
+	if ((rc = segment_list_read(&list, fd)) != KMS_OK)
+		fault_set(fault, rc, "journal/ cannot be read: %s", kms_strerror((uint32_t)rc));
 	for (at = list.count > 0 ? list.count - 1 : 0; at > 0 && sum < octets; at--)
 		sum += segment_bytes(fd, list.first[at - 1]);
 	if (list.count > 0)
@@ -98,5 +97,5 @@ kmsdb_journal_newest(int dirfd, uint64_t octets, uint64_t *from, bool *all, stru
 	*all = at == 0;
 	segment_list_free(&list);
 	close(fd);
-	return status;
+	return rc;
 }

@@ -58,14 +58,13 @@ ledger_client(struct kmsdb *db, const uint8_t cmid[16], struct client_row *row)
 	const uint8_t *octets;
 	size_t len;
 	bool from_index;
-	int status = newest_row(db, GENERATION_HOT, cmid, &octets, &len, &from_index);
+	int rc = newest_row(db, GENERATION_HOT, cmid, &octets, &len, &from_index);
 
-	if (status == KMS_OK)
-		status = seats_row_decode(&db->seats, row, cmid, octets, len);
-	if (status == KMS_OK &&
-	    row_expired(row->c.kind, row->c.flags, row->c.last_seen, &db->floors))
+	if (rc == KMS_OK)
+		rc = seats_row_decode(&db->seats, row, cmid, octets, len);
+	if (rc == KMS_OK && row_expired(row->c.kind, row->c.flags, row->c.last_seen, &db->floors))
 		return KMS_E_NOT_FOUND;
-	return status;
+	return rc;
 }
 
 int
@@ -74,24 +73,24 @@ ledger_cold(struct kmsdb *db, const struct client_row *row, struct kmsdb_cold *c
 	const uint8_t *octets;
 	size_t len;
 	bool from_index;
-	int status = newest_row(db, GENERATION_COLD, row->c.cmid, &octets, &len, &from_index);
+	int rc = newest_row(db, GENERATION_COLD, row->c.cmid, &octets, &len, &from_index);
 
-	if (status == KMS_OK)
-		status = row_cold_decode(cold, row->c.cmid, octets, len);
-	if (status == KMS_OK && row->c.last_seen <= db->floors.names)
+	if (rc == KMS_OK)
+		rc = row_cold_decode(cold, row->c.cmid, octets, len);
+	if (rc == KMS_OK && row->c.last_seen <= db->floors.names)
 		apply_blank(cold);
-	return status;
+	return rc;
 }
 
 static int
 put_row(struct kmsdb *db, enum generation_table table, const uint8_t key[16], const uint8_t *row,
     size_t len, struct undo *u)
 {
-	int status = overlay_put(
+	int rc = overlay_put(
 	    db->active->rows[table], key, row, len, &u->old[table], u->rows + undo_at[table]);
 
-	u->put[table] = status == KMS_OK;
-	return status;
+	u->put[table] = rc == KMS_OK;
+	return rc;
 }
 
 static struct counted
@@ -111,13 +110,13 @@ counted_by(const struct client_row *row, bool exists)
 static int
 count(struct kmsdb *db, const struct counted *from, const struct counted *to, struct undo *u)
 {
-	int status;
+	int rc;
 
 	if (from->until == to->until && from->borrowed == to->borrowed &&
 	    (from->seat == to->seat || from->until == 0))
 		return KMS_OK;
-	if ((status = seats_count(&db->seats, to->seat, to->borrowed, to->until, 1)) != KMS_OK)
-		return status;
+	if ((rc = seats_count(&db->seats, to->seat, to->borrowed, to->until, 1)) != KMS_OK)
+		return rc;
 	u->counted = true;
 	u->from = *from;
 	u->to = *to;
@@ -139,15 +138,15 @@ static int
 put_client(struct kmsdb *db, struct client_row *row, const struct kmsdb_cold *cold, struct undo *u)
 {
 	uint8_t octets[ROW_COLD];
-	int status;
+	int rc;
 
 	row->seat = ROW_NO_SEAT;
-	if (row->c.seated && (status = seats_find(&db->seats, &row->c, &row->seat)) != KMS_OK)
-		return status;
+	if (row->c.seated && (rc = seats_find(&db->seats, &row->c, &row->seat)) != KMS_OK)
+		return rc;
 	row_hot_encode(octets, row);
-	status = put_row(db, GENERATION_HOT, row->c.cmid, octets, ROW_HOT, u);
-	if (status != KMS_OK || cold == NULL)
-		return status;
+	rc = put_row(db, GENERATION_HOT, row->c.cmid, octets, ROW_HOT, u);
+	if (rc != KMS_OK || cold == NULL)
+		return rc;
 	return put_row(db, GENERATION_COLD, row->c.cmid, octets, row_cold_encode(octets, cold), u);
 }
 
@@ -167,17 +166,17 @@ apply_client(struct kmsdb *db, const struct apply_entry *e, struct undo *u)
 	struct kmsdb_cold was, cold;
 	struct counted from, to;
 	bool exists, needs;
-	int status = before_entry(db, e->key, &before);
+	int rc = before_entry(db, e->key, &before);
 
-	if (status != KMS_OK && status != KMS_E_NOT_FOUND)
-		return status;
-	exists = status == KMS_OK;
+	if (rc != KMS_OK && rc != KMS_E_NOT_FOUND)
+		return rc;
+	exists = rc == KMS_OK;
 	needs = apply_needs_cold(&before, exists, e, db->floors.names);
 	if (needs) {
 		memset(&was, 0, sizeof(was));
-		status = exists ? ledger_cold(db, &before, &was) : KMS_OK;
-		if (status != KMS_OK && status != KMS_E_NOT_FOUND)
-			return status;
+		rc = exists ? ledger_cold(db, &before, &was) : KMS_OK;
+		if (rc != KMS_OK && rc != KMS_E_NOT_FOUND)
+			return rc;
 		cold = was;
 	}
 	if (exists)
@@ -186,8 +185,8 @@ apply_client(struct kmsdb *db, const struct apply_entry *e, struct undo *u)
 	if (exists && needs && same_cold(&was, &cold))
 		needs = false;
 	from = counted_by(&before, exists);
-	if ((status = put_client(db, &after, needs ? &cold : NULL, u)) != KMS_OK)
-		return status;
+	if ((rc = put_client(db, &after, needs ? &cold : NULL, u)) != KMS_OK)
+		return rc;
 	to = counted_by(&after, true);
 	return count(db, &from, &to, u);
 }
@@ -201,18 +200,18 @@ apply_observed(
 	const uint8_t *before;
 	size_t before_len;
 	bool from_index;
-	int status = newest_row(db, GENERATION_OBSERVED, e->key, &before, &before_len, &from_index);
+	int rc = newest_row(db, GENERATION_OBSERVED, e->key, &before, &before_len, &from_index);
 
-	if (status == KMS_OK)
-		status = observed_decode(&row, e->key, before, before_len);
-	if (status == KMS_OK && observed_expired(&row.r, &db->floors) &&
+	if (rc == KMS_OK)
+		rc = observed_decode(&row, e->key, before, before_len);
+	if (rc == KMS_OK && observed_expired(&row.r, &db->floors) &&
 	    !(from_index && row.changed >= e->place.batch))
-		status = KMS_E_NOT_FOUND;
-	if (status == KMS_E_NOT_FOUND) {
+		rc = KMS_E_NOT_FOUND;
+	if (rc == KMS_E_NOT_FOUND) {
 		memset(&row, 0, sizeof(row));
 		memcpy(row.r.subject, e->key, 16);
-	} else if (status != KMS_OK) {
-		return status;
+	} else if (rc != KMS_OK) {
+		return rc;
 	} else if (from_index && row.changed >= e->place.batch) {
 		/*
 		 * Only in replay: an unfinished checkpoint had already written this row, with this
@@ -220,8 +219,8 @@ apply_observed(
 		 */
 		return KMS_OK;
 	}
-	if ((status = observed_apply(&row, item, e)) != KMS_OK)
-		return status;
+	if ((rc = observed_apply(&row, item, e)) != KMS_OK)
+		return rc;
 	observed_blank(&row.r, db->floors.names);
 	return put_row(db, GENERATION_OBSERVED, e->key, octets, observed_encode(octets, &row), u);
 }
@@ -272,22 +271,22 @@ ledger_apply(
     struct kmsdb *db, const struct item *item, const struct apply_place *place, struct undo *u)
 {
 	struct apply_entry e;
-	int status = apply_decode(&e, item, place);
+	int rc = apply_decode(&e, item, place);
 
 	memset(u->put, 0, sizeof(u->put));
 	u->counted = false;
 	u->floors = db->floors;
-	if (status != KMS_OK)
-		return status;
+	if (rc != KMS_OK)
+		return rc;
 	memcpy(u->key, e.key, 16);
 	db->spoilt += e.spoilt;
 	/* It is only ever raised: after an undo some numbers are not used. */
 	if ((e.effect == APPLY_ABOUT || e.effect == APPLY_FLOOR) && e.about.counter > db->counter)
 		db->counter = e.about.counter;
-	status = apply_effect(db, &e, item, u);
-	if (status != KMS_OK)
+	rc = apply_effect(db, &e, item, u);
+	if (rc != KMS_OK)
 		ledger_undo(db, u);
-	return status;
+	return rc;
 }
 
 void
@@ -313,7 +312,7 @@ ledger_batch(struct kmsdb *db, uint64_t number, struct batch_ref *out)
 	struct wire_reader r;
 	const uint8_t *row;
 	size_t len;
-	int status;
+	int rc;
 
 	if ((db->active != NULL && generation_batch(db->active, number, out)) ||
 	    (db->frozen != NULL && generation_batch(db->frozen, number, out)))
@@ -321,9 +320,9 @@ ledger_batch(struct kmsdb *db, uint64_t number, struct batch_ref *out)
 	wire_writer_init(&w, key, sizeof(key));
 	wire_put_u16(&w, 0);
 	wire_put_u64(&w, number);
-	status = index_get(db->index, INDEX_BATCHES, key, sizeof(key), &row, &len);
-	if (status != KMS_OK)
-		return status;
+	rc = index_get(db->index, INDEX_BATCHES, key, sizeof(key), &row, &len);
+	if (rc != KMS_OK)
+		return rc;
 	wire_reader_init(&r, row, len);
 	out->number = number;
 	out->first = wire_get_u64(&r);

@@ -18,27 +18,27 @@ int
 lock_take(int dirfd, const char *name, int *fd, struct fault *fault)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	int status;
+	int rc;
 
 	*fd = openat(dirfd, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (*fd < 0) {
-		status = file_status(errno);
-		return fault_set(fault, status, "kmsdb/%s cannot be opened: %s", name,
-		    kms_strerror((uint32_t)status));
+		rc = file_status(errno);
+		return fault_set(
+		    fault, rc, "kmsdb/%s cannot be opened: %s", name, kms_strerror((uint32_t)rc));
 	}
 	if (fcntl(*fd, F_OFD_SETLK, &lock) == 0)
 		return KMS_OK;
-	status = errno == EAGAIN || errno == EACCES ? KMS_E_EXISTS : file_status(errno);
-	if (status != KMS_E_EXISTS)
-		fault_set(fault, status, "kmsdb/%s cannot be locked", name);
+	rc = errno == EAGAIN || errno == EACCES ? KMS_E_EXISTS : file_status(errno);
+	if (rc != KMS_E_EXISTS)
+		fault_set(fault, rc, "kmsdb/%s cannot be locked", name);
 	else if (strcmp(name, LOCK_WRITER) == 0)
-		fault_set(fault, status,
+		fault_set(fault, rc,
 		    "another process is using this ledger (kmsdb/lock): stop kmsd first");
 	else
-		fault_set(fault, status, "another check of this ledger is running: wait for it");
+		fault_set(fault, rc, "another check of this ledger is running: wait for it");
 	close(*fd);
 	*fd = -1;
-	return status;
+	return rc;
 }
 
 int

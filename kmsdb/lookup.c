@@ -12,11 +12,11 @@ static void
 reload_seats(struct kmsdb *db)
 {
 	struct seats fresh;
-	int status = seats_init(&fresh);
+	int rc = seats_init(&fresh);
 
-	if (status == KMS_OK)
-		status = seats_load(&fresh, db->index);
-	if (status != KMS_OK) {
+	if (rc == KMS_OK)
+		rc = seats_load(&fresh, db->index);
+	if (rc != KMS_OK) {
 		seats_free(&fresh);
 		return;
 	}
@@ -42,18 +42,18 @@ int
 kmsdb_client_get(struct kmsdb *db, const uint8_t cmid[16], struct kmsdb_client *out)
 {
 	struct client_row row = { .seat = 0 };
-	int status;
+	int rc;
 
 	up_to_date(db);
-	status = ledger_client(db, cmid, &row);
-	db->memo = status == KMS_OK || status == KMS_E_NOT_FOUND;
-	db->memo_found = status == KMS_OK;
-	if (status == KMS_OK)
+	rc = ledger_client(db, cmid, &row);
+	db->memo = rc == KMS_OK || rc == KMS_E_NOT_FOUND;
+	db->memo_found = rc == KMS_OK;
+	if (rc == KMS_OK)
 		*out = row.c;
 	else
 		memcpy(row.c.cmid, cmid, 16);
 	db->memo_row = row;
-	return status;
+	return rc;
 }
 
 /* A forgotten client has no name, also if it asked in the same second. */
@@ -68,12 +68,12 @@ int
 kmsdb_cold_get(struct kmsdb *db, const uint8_t cmid[16], struct kmsdb_cold *out)
 {
 	struct client_row row;
-	int status;
+	int rc;
 
 	up_to_date(db);
-	if ((status = ledger_client(db, cmid, &row)) != KMS_OK ||
-	    (status = ledger_cold(db, &row, out)) != KMS_OK)
-		return status;
+	if ((rc = ledger_client(db, cmid, &row)) != KMS_OK ||
+	    (rc = ledger_cold(db, &row, out)) != KMS_OK)
+		return rc;
 	hide_forgotten(&row, out);
 	return KMS_OK;
 }
@@ -134,15 +134,15 @@ cold_in_index(struct kmsdb *db, const struct client_row *row, struct kmsdb_cold 
 {
 	const uint8_t *octets;
 	size_t len;
-	int status = index_get(db->index, INDEX_COLD, row->c.cmid, ROW_CMID, &octets, &len);
+	int rc = index_get(db->index, INDEX_COLD, row->c.cmid, ROW_CMID, &octets, &len);
 
 	memset(cold, 0, sizeof(*cold));
-	if (status == KMS_E_NOT_FOUND)
+	if (rc == KMS_E_NOT_FOUND)
 		return KMS_OK;
-	if (status == KMS_OK)
-		status = row_cold_decode(cold, row->c.cmid, octets, len);
-	if (status != KMS_OK)
-		return status;
+	if (rc == KMS_OK)
+		rc = row_cold_decode(cold, row->c.cmid, octets, len);
+	if (rc != KMS_OK)
+		return rc;
 	if (row->c.last_seen <= db->floors.names)
 		apply_blank(cold);
 	hide_forgotten(row, cold);
@@ -161,14 +161,14 @@ each_client(const uint8_t *key, size_t key_len, const uint8_t *octets, size_t le
 	struct each *e = arg;
 	struct client_row row;
 	struct kmsdb_cold cold;
-	int status = key_len == ROW_CMID ? seats_row_decode(&e->db->seats, &row, key, octets, len)
-					 : KMS_E_ALTERED;
+	int rc = key_len == ROW_CMID ? seats_row_decode(&e->db->seats, &row, key, octets, len)
+				     : KMS_E_ALTERED;
 
-	if (status == KMS_OK && row_hot_expired(octets, &e->db->floors))
+	if (rc == KMS_OK && row_hot_expired(octets, &e->db->floors))
 		return KMS_OK;
-	if (status == KMS_OK)
-		status = cold_in_index(e->db, &row, &cold);
-	return status != KMS_OK ? status : e->client(&row.c, &cold, e->arg);
+	if (rc == KMS_OK)
+		rc = cold_in_index(e->db, &row, &cold);
+	return rc != KMS_OK ? rc : e->client(&row.c, &cold, e->arg);
 }
 
 int
@@ -192,13 +192,13 @@ each_relayed(const uint8_t *key, size_t key_len, const uint8_t *octets, size_t l
 {
 	struct each_relayed *e = arg;
 	struct observed_row row;
-	int status = key_len == 16 ? observed_decode(&row, key, octets, len) : KMS_E_ALTERED;
+	int rc = key_len == 16 ? observed_decode(&row, key, octets, len) : KMS_E_ALTERED;
 
-	if (status == KMS_OK && observed_expired(&row.r, &e->db->floors))
+	if (rc == KMS_OK && observed_expired(&row.r, &e->db->floors))
 		return KMS_OK;
-	if (status == KMS_OK)
+	if (rc == KMS_OK)
 		observed_blank(&row.r, e->db->floors.names);
-	return status != KMS_OK ? status : e->fn(&row.r, e->arg);
+	return rc != KMS_OK ? rc : e->fn(&row.r, e->arg);
 }
 
 int
@@ -266,9 +266,9 @@ each_count(const uint8_t *key, size_t key_len, const uint8_t *row, size_t len, v
 {
 	struct each_count *e = arg;
 	struct kmsdb_count c;
-	int status = index_count_decode(&c, key, key_len, row, len);
+	int rc = index_count_decode(&c, key, key_len, row, len);
 
-	return status != KMS_OK ? status : e->fn(&c, e->arg);
+	return rc != KMS_OK ? rc : e->fn(&c, e->arg);
 }
 
 int

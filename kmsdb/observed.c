@@ -212,17 +212,17 @@ observed_apply(struct observed_row *row, const struct item *item, const struct a
 {
 	struct entry_relayed x;
 	struct entry_relayed_name name;
-	int status;
+	int rc;
 
 	if (e->kind == ENTRY_RELAYED) {
-		status = entry_relayed_decode(&x, item->entry, item->entry_len);
-		if (status != KMS_OK)
-			return status;
+		rc = entry_relayed_decode(&x, item->entry, item->entry_len);
+		if (rc != KMS_OK)
+			return rc;
 		take_exchange(&row->r, &x);
 	} else {
-		status = entry_relayed_name_decode(&name, item->entry, item->entry_len);
-		if (status != KMS_OK)
-			return status;
+		rc = entry_relayed_name_decode(&name, item->entry, item->entry_len);
+		if (rc != KMS_OK)
+			return rc;
 		memcpy(row->r.cmid, name.cmid, 16);
 		row->r.count = name.count;
 		row->r.told = name.told;

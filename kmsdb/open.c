@@ -42,11 +42,11 @@ take_options(struct kmsdb *db, const struct kmsdb_options *opt)
 static int
 make_memory(struct kmsdb *db)
 {
-	int status;
+	int rc;
 
-	if ((status = generation_init(&db->generations[0], db->opt.overlay_records)) != KMS_OK ||
-	    (status = generation_init(&db->generations[1], db->opt.overlay_records)) != KMS_OK)
-		return status;
+	if ((rc = generation_init(&db->generations[0], db->opt.overlay_records)) != KMS_OK ||
+	    (rc = generation_init(&db->generations[1], db->opt.overlay_records)) != KMS_OK)
+		return rc;
 	db->active = &db->generations[0];
 	db->record = malloc(RECORD_MAX);
 	db->tree = merkle_tree_new(KMSDB_BATCH_MAX);
@@ -73,39 +73,38 @@ static const struct use uses[] = {
 static int
 open_directories(struct kmsdb *db, int dirfd, const struct use *use, struct fault *fault)
 {
-	int status = position_directory(dirfd, "kmsdb", use->journal, &db->dirfd);
+	int rc = position_directory(dirfd, "kmsdb", use->journal, &db->dirfd);
 
-	if (status == KMS_OK)
-		status = position_directory(db->dirfd, "journal", use->journal, &db->journalfd);
-	if (status == KMS_E_NOT_FOUND)
-		fault_set(fault, status,
+	if (rc == KMS_OK)
+		rc = position_directory(db->dirfd, "journal", use->journal, &db->journalfd);
+	if (rc == KMS_E_NOT_FOUND)
+		fault_set(fault, rc,
 		    "there is no ledger here (kmsdb/journal): kmsd creates it at its first start");
-	else if (status != KMS_OK)
-		fault_set(fault, status, "the directory kmsdb cannot be opened: %s",
-		    kms_strerror((uint32_t)status));
-	if (status != KMS_OK)
-		return status;
+	else if (rc != KMS_OK)
+		fault_set(fault, rc, "the directory kmsdb cannot be opened: %s",
+		    kms_strerror((uint32_t)rc));
+	if (rc != KMS_OK)
+		return rc;
 	return use->lock != NULL ? lock_take(db->dirfd, use->lock, &db->lockfd, fault) : KMS_OK;
 }
 
 static int
 open_index(struct kmsdb *db, const struct use *use, struct fault *fault)
 {
-	int status;
+	int rc;
 
 	if (use->index_use == INDEX_SCRATCH)
 		index_remove(db->dirfd, use->index);
-	status =
-	    index_open(&db->index, db->dirfd, use->index, use->index_use, db->opt.map_size, fault);
-	if (status != KMS_OK)
-		return status;
-	if ((status = index_get_meta(db->index, &db->meta)) == KMS_OK) {
+	rc = index_open(&db->index, db->dirfd, use->index, use->index_use, db->opt.map_size, fault);
+	if (rc != KMS_OK)
+		return rc;
+	if ((rc = index_get_meta(db->index, &db->meta)) == KMS_OK) {
 		db->counter = db->meta.counter;
 		db->floors = db->meta.floors;
-		status = seats_load(&db->seats, db->index);
+		rc = seats_load(&db->seats, db->index);
 	}
-	if (status != KMS_OK)
-		return fault_set(fault, status,
+	if (rc != KMS_OK)
+		return fault_set(fault, rc,
 		    "the index (kmsdb/index) is damaged: stop kmsd and run kmsctl ledger rebuild");
 	return KMS_OK;
 }
@@ -116,27 +115,27 @@ ledger_open(struct kmsdb **out, int dirfd, const struct kmsdb_options *opt, enum
 {
 	const struct use *use = &uses[what];
 	struct kmsdb *db = calloc(1, sizeof(*db));
-	int status;
+	int rc;
 
 	*out = NULL;
 	if (db == NULL)
 		return fault_set(fault, KMS_E_NO_MEMORY, NULL);
 	db->dirfd = db->journalfd = db->lockfd = -1;
 	take_options(db, opt);
-	status = seats_init(&db->seats);
-	if (status == KMS_OK && use->memory)
-		status = make_memory(db);
-	if (status == KMS_OK)
-		status = open_directories(db, dirfd, use, fault);
-	if (status == KMS_OK)
-		status = scan_version(db->journalfd, fault);
-	if (status == KMS_OK)
-		status = open_index(db, use, fault);
-	if (status == KMS_OK && use->replay)
-		status = replay(db, use->journal, fault);
-	if (status != KMS_OK) {
+	rc = seats_init(&db->seats);
+	if (rc == KMS_OK && use->memory)
+		rc = make_memory(db);
+	if (rc == KMS_OK)
+		rc = open_directories(db, dirfd, use, fault);
+	if (rc == KMS_OK)
+		rc = scan_version(db->journalfd, fault);
+	if (rc == KMS_OK)
+		rc = open_index(db, use, fault);
+	if (rc == KMS_OK && use->replay)
+		rc = replay(db, use->journal, fault);
+	if (rc != KMS_OK) {
 		kmsdb_close(db);
-		return fault_set(fault, status, NULL);
+		return fault_set(fault, rc, NULL);
 	}
 	*out = db;
 	return KMS_OK;

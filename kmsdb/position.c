@@ -52,9 +52,9 @@ position_zero(int fd, uint64_t off, uint64_t len)
 
 	while (len > 0) {
 		size_t n = len < sizeof(zeros) ? (size_t)len : sizeof(zeros);
-		int status = position_write(fd, zeros, n, off);
-		if (status != KMS_OK)
-			return status;
+		int rc = position_write(fd, zeros, n, off);
+		if (rc != KMS_OK)
+			return rc;
 		off += n;
 		len -= n;
 	}

@@ -37,22 +37,22 @@ int
 kmsdb_rebuild(int dirfd, const struct kmsdb_options *opt, struct fault *fault)
 {
 	struct kmsdb *db;
-	int status = ledger_open(&db, dirfd, opt, LEDGER_REBUILD, fault);
+	int rc = ledger_open(&db, dirfd, opt, LEDGER_REBUILD, fault);
 
-	if (status != KMS_OK) {
-		remove_unfinished(dirfd, status);
-		return status;
+	if (rc != KMS_OK) {
+		remove_unfinished(dirfd, rc);
+		return rc;
 	}
-	status = checkpoint_all(db);
-	if (status == KMS_OK)
-		status = index_sync(db->index);
-	if (status == KMS_OK)
-		status = swap(db->dirfd);
-	if (status != KMS_OK)
-		fault_set(fault, status,
+	rc = checkpoint_all(db);
+	if (rc == KMS_OK)
+		rc = index_sync(db->index);
+	if (rc == KMS_OK)
+		rc = swap(db->dirfd);
+	if (rc != KMS_OK)
+		fault_set(fault, rc,
 		    "the new index cannot be written: %s; the old one is untouched",
-		    kms_strerror((uint32_t)status));
+		    kms_strerror((uint32_t)rc));
 	index_remove(db->dirfd, LEDGER_REBUILD_NAME);
 	kmsdb_close(db);
-	return status;
+	return rc;
 }

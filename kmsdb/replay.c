@@ -20,7 +20,7 @@ find_last(struct kmsdb *db, struct scan **scan, struct fault *fault)
 {
 	struct scan_place place = { .number = db->meta.last };
 	struct batch_ref last, before = { .number = 0 };
-	int status;
+	int rc;
 
 	if (ledger_batch(db, db->meta.last, &last) != KMS_OK ||
 	    (db->meta.last > 1 && ledger_batch(db, db->meta.last - 1, &before) != KMS_OK)) {
@@ -31,19 +31,19 @@ find_last(struct kmsdb *db, struct scan **scan, struct fault *fault)
 	place.first = last.first;
 	place.offset = last.offset;
 	memcpy(place.previous, before.hash, 32);
-	if ((status = scan_open(scan, db->journalfd, &place, 0, fault)) != KMS_OK)
-		return status;
-	status = scan_next(*scan);
-	if (status == KMS_E_NOT_FOUND ||
-	    (status == KMS_OK && memcmp((*scan)->hash, db->meta.hash, 32) != 0)) {
+	if ((rc = scan_open(scan, db->journalfd, &place, 0, fault)) != KMS_OK)
+		return rc;
+	rc = scan_next(*scan);
+	if (rc == KMS_E_NOT_FOUND ||
+	    (rc == KMS_OK && memcmp((*scan)->hash, db->meta.hash, 32) != 0)) {
 		return fault_set(fault, KMS_E_ALTERED,
 		    "journal/%s, offset %" PRIu64 ": batch %" PRIu64
 		    ", which the index contains, %s" SEE,
 		    (*scan)->segment, last.offset, db->meta.last,
-		    status == KMS_OK ? "is another one" : "is gone");
+		    rc == KMS_OK ? "is another one" : "is gone");
 	}
-	if (status != KMS_OK)
-		return fault_set(fault, status, "%s" SEE, (*scan)->fault.text);
+	if (rc != KMS_OK)
+		return fault_set(fault, rc, "%s" SEE, (*scan)->fault.text);
 	return KMS_OK;
 }
 
@@ -54,10 +54,10 @@ check_segments(struct kmsdb *db, struct fault *fault)
 	struct segment_list list;
 	struct batch_ref ref;
 	uint64_t end = db->meta.last + 1, missing = 0;
-	int status = segment_list_read(&list, db->journalfd);
+	int rc = segment_list_read(&list, db->journalfd);
 
-	if (status != KMS_OK)
-		return status;
+	if (rc != KMS_OK)
+		return rc;
 	for (size_t i = list.count; i-- > 0 && missing == 0;) {
 		if (list.first[i] > end)
 			continue; /* newer than the index: the scan checks it */
@@ -81,29 +81,29 @@ replay_batch(struct kmsdb *db, struct scan *s, struct fault *fault)
 	const struct record *r = &s->record;
 	struct batch_ref ref = { .number = r->batch.number, .offset = s->offset };
 	struct apply_place place = { .batch = r->batch.number };
-	int status = KMS_OK;
+	int rc = KMS_OK;
 
 	segment_name_parse(s->segment, &ref.first);
 	memcpy(ref.hash, s->hash, 32);
 	memcpy(place.header, s->hash, sizeof(place.header));
-	for (uint32_t i = 0; i < r->batch.size && status == KMS_OK; i++) {
+	for (uint32_t i = 0; i < r->batch.size && rc == KMS_OK; i++) {
 		place.leaf = i;
-		status = ledger_apply(db, &r->items[i], &place, &db->undo[0]);
-		if (status == KMS_OK)
-			status = erase_note(db, &r->items[i], ref.number);
+		rc = ledger_apply(db, &r->items[i], &place, &db->undo[0]);
+		if (rc == KMS_OK)
+			rc = erase_note(db, &r->items[i], ref.number);
 	}
-	if (status == KMS_E_SCHEMA && scan_check_entries(s) != KMS_OK)
-		return fault_set(fault, status, "%s", s->fault.text);
-	if (status == KMS_OK)
-		status = generation_reserve(db->active);
-	if (status == KMS_OK)
+	if (rc == KMS_E_SCHEMA && scan_check_entries(s) != KMS_OK)
+		return fault_set(fault, rc, "%s", s->fault.text);
+	if (rc == KMS_OK)
+		rc = generation_reserve(db->active);
+	if (rc == KMS_OK)
 		generation_add_batch(db->active, &ref, r->batch.host_id);
-	if (status == KMS_OK && generation_full(db->active, db->opt.overlay_records))
-		status = checkpoint_all(db);
-	if (status != KMS_OK)
-		return fault_set(fault, status,
+	if (rc == KMS_OK && generation_full(db->active, db->opt.overlay_records))
+		rc = checkpoint_all(db);
+	if (rc != KMS_OK)
+		return fault_set(fault, rc,
 		    "journal/%s, offset %" PRIu64 ": batch %" PRIu64 " cannot be replayed: %s",
-		    s->segment, s->offset, ref.number, kms_strerror((uint32_t)status));
+		    s->segment, s->offset, ref.number, kms_strerror((uint32_t)rc));
 	return KMS_OK;
 }
 
@@ -124,25 +124,25 @@ replay_from(struct kmsdb *db, struct scan *s, bool at_last, bool journal, struct
 	uint8_t header[BATCH_HEADER], signature[BATCH_SIGNATURE];
 	uint64_t from = db->meta.last;
 	bool any = at_last;
-	int status = KMS_OK;
+	int rc = KMS_OK;
 
-	while (status == KMS_OK) {
+	while (rc == KMS_OK) {
 		if (any) {
 			memcpy(header, s->record.header, sizeof(header));
 			memcpy(signature, s->record.signature, sizeof(signature));
 		}
-		status = scan_next(s);
-		if (status == KMS_OK) {
+		rc = scan_next(s);
+		if (rc == KMS_OK) {
 			any = true;
-			if ((status = replay_batch(db, s, fault)) != KMS_OK)
-				return status;
+			if ((rc = replay_batch(db, s, fault)) != KMS_OK)
+				return rc;
 		}
 	}
-	if (status != KMS_E_NOT_FOUND) {
-		return fault_set(fault, status, "%s" SEE, s->fault.text);
+	if (rc != KMS_E_NOT_FOUND) {
+		return fault_set(fault, rc, "%s" SEE, s->fault.text);
 	}
-	if (any && (status = check_signature(db, header, signature, s, fault)) != KMS_OK)
-		return status;
+	if (any && (rc = check_signature(db, header, signature, s, fault)) != KMS_OK)
+		return rc;
 	if (s->end.number - 1 > from)
 		ledger_log(db, LOG_INFO, "ledger-replay",
 		    "batches %" PRIu64 " to %" PRIu64 " carried from the journal to the index",
@@ -162,17 +162,17 @@ int
 replay(struct kmsdb *db, bool journal, struct fault *fault)
 {
 	struct scan *s = NULL;
-	int status;
+	int rc;
 
 	if (db->meta.last == 0)
-		status = scan_open(&s, db->journalfd, NULL, 0, fault);
-	else if ((status = check_segments(db, fault)) == KMS_OK)
-		status = find_last(db, &s, fault);
+		rc = scan_open(&s, db->journalfd, NULL, 0, fault);
+	else if ((rc = check_segments(db, fault)) == KMS_OK)
+		rc = find_last(db, &s, fault);
 	/* An erasure that the last run did not finish. */
-	if (status == KMS_OK && journal && db->meta.erased < db->meta.last)
-		status = erase_find(db, db->meta.erased, db->meta.last, fault);
-	if (status == KMS_OK)
-		status = replay_from(db, s, db->meta.last > 0, journal, fault);
+	if (rc == KMS_OK && journal && db->meta.erased < db->meta.last)
+		rc = erase_find(db, db->meta.erased, db->meta.last, fault);
+	if (rc == KMS_OK)
+		rc = replay_from(db, s, db->meta.last > 0, journal, fault);
 	scan_close(s);
-	return status;
+	return rc;
 }

@@ -77,7 +77,7 @@ scan_version(int journalfd, struct fault *fault)
 	struct segment_list list;
 	struct segment_header h;
 	size_t got = 0;
-	int fd, status = KMS_OK;
+	int fd, rc = KMS_OK;
 
 	if (segment_list_read(&list, journalfd) != KMS_OK)
 		return KMS_OK;
@@ -86,10 +86,10 @@ scan_version(int journalfd, struct fault *fault)
 		close(fd);
 		segment_name(name, list.first[list.count - 1]);
 		if (segment_header_decode(&h, octets, got) == KMS_E_SCHEMA)
-			status = say_version(fault, name, &h);
+			rc = say_version(fault, name, &h);
 	}
 	segment_list_free(&list);
-	return status;
+	return rc;
 }
 
 /*
@@ -101,15 +101,15 @@ look(struct scan_state *st, uint64_t off, const uint8_t **at, size_t *avail)
 {
 	uint64_t end = st->window_off + st->window_len;
 	bool eof = end >= st->size;
-	int status;
+	int rc;
 
 	if (off < st->window_off || off > end || (end - off < 2 * RECORD_MAX && !eof)) {
 		st->window_off = off;
 		st->window_len = 0;
 		if (off < st->size) {
-			status = position_read(st->fd, st->window, WINDOW, off, &st->window_len);
-			if (status != KMS_OK)
-				return status;
+			rc = position_read(st->fd, st->window, WINDOW, off, &st->window_len);
+			if (rc != KMS_OK)
+				return rc;
 		}
 		/* A file that has become shorter counts as its end too. */
 		if (st->window_len < WINDOW && off + st->window_len < st->size)
@@ -135,22 +135,22 @@ segment_enter(struct scan *s, bool chain_known)
 	const uint8_t *at;
 	size_t avail;
 	uint64_t first = st->list.first[st->at];
-	int status;
+	int rc;
 
 	if (st->fd >= 0)
 		close(st->fd);
 	st->window_off = st->window_len = 0;
 	segment_name(s->segment, first);
-	if ((status = segment_open(st->journalfd, first, &st->fd)) != KMS_OK)
-		return fail(s, status, 0, "cannot be opened: %s", strerror(errno));
-	if ((status = position_size(st->fd, &st->size)) != KMS_OK ||
-	    (status = look(st, 0, &at, &avail)) != KMS_OK)
-		return fail(s, status, 0, "cannot be read: %s", strerror(errno));
-	status = segment_header_decode(&h, at, avail);
-	if (status == KMS_E_SCHEMA)
+	if ((rc = segment_open(st->journalfd, first, &st->fd)) != KMS_OK)
+		return fail(s, rc, 0, "cannot be opened: %s", strerror(errno));
+	if ((rc = position_size(st->fd, &st->size)) != KMS_OK ||
+	    (rc = look(st, 0, &at, &avail)) != KMS_OK)
+		return fail(s, rc, 0, "cannot be read: %s", strerror(errno));
+	rc = segment_header_decode(&h, at, avail);
+	if (rc == KMS_E_SCHEMA)
 		return fail_version(s, &h);
-	if (status != KMS_OK)
-		return fail(s, status, 0, "the segment's header was changed");
+	if (rc != KMS_OK)
+		return fail(s, rc, 0, "the segment's header was changed");
 	if (h.first != first)
 		return fail(s, KMS_E_ALTERED, 16,
 		    "contains the segment that begins with batch %" PRIu64 ": renamed or swapped",
@@ -168,7 +168,7 @@ static int
 start(struct scan *s, const struct scan_place *place, uint64_t from)
 {
 	struct scan_state *st = s->state;
-	int status;
+	int rc;
 
 	if (from == 0)
 		from = 1;
@@ -183,8 +183,8 @@ start(struct scan *s, const struct scan_place *place, uint64_t from)
 		return fail(s, KMS_E_MISSING, 0, "the segment with batch %" PRIu64 " is missing",
 		    place != NULL ? place->number : from);
 	}
-	if ((status = segment_enter(s, false)) != KMS_OK)
-		return status;
+	if ((rc = segment_enter(s, false)) != KMS_OK)
+		return rc;
 	if (place != NULL)
 		st->next = *place;
 	return KMS_OK;
@@ -196,13 +196,13 @@ scan_open(struct scan **out, int journalfd, const struct scan_place *place, uint
 {
 	struct scan *s = calloc(1, sizeof(*s));
 	struct scan_state *st = calloc(1, sizeof(*st));
-	int status = KMS_E_NO_MEMORY;
+	int rc = KMS_E_NO_MEMORY;
 
 	*out = NULL;
 	if (s == NULL || st == NULL) {
 		free(s);
 		free(st);
-		return fault_set(fault, status, "no memory to read the journal");
+		return fault_set(fault, rc, "no memory to read the journal");
 	}
 	s->state = st;
 	st->journalfd = journalfd;
@@ -211,13 +211,13 @@ scan_open(struct scan **out, int journalfd, const struct scan_place *place, uint
 	st->window = malloc(WINDOW);
 	st->tree = merkle_tree_new(RECORD_ENTRIES);
 	if (st->window != NULL && st->tree != NULL &&
-	    (status = segment_list_read(&st->list, journalfd)) == KMS_OK)
-		status = start(s, place, from);
-	if (status != KMS_OK) {
-		fault_set(fault, status, "%s",
+	    (rc = segment_list_read(&st->list, journalfd)) == KMS_OK)
+		rc = start(s, place, from);
+	if (rc != KMS_OK) {
+		fault_set(fault, rc, "%s",
 		    s->fault.text[0] != '\0' ? s->fault.text : "the journal cannot be read");
 		scan_close(s);
-		return status;
+		return rc;
 	}
 	*out = s;
 	return KMS_OK;
@@ -246,14 +246,14 @@ footer_now_there(struct scan *s)
 {
 	uint8_t want[SEGMENT_SECTOR], octets[SEGMENT_SECTOR];
 	size_t got = 0;
-	int fd, status;
+	int fd, rc;
 
 	segment_footer_encode(want, s->state->next.first, s->state->next.previous);
 	if (segment_open(s->state->journalfd, s->footer_first, &fd) != KMS_OK)
 		return false;
-	status = position_read(fd, octets, sizeof(octets), s->footer_at, &got);
+	rc = position_read(fd, octets, sizeof(octets), s->footer_at, &got);
 	close(fd);
-	if (status != KMS_OK || got != sizeof(octets) || memcmp(want, octets, got) != 0)
+	if (rc != KMS_OK || got != sizeof(octets) || memcmp(want, octets, got) != 0)
 		return false;
 	s->state->previous_unfooted = false;
 	return true;
@@ -307,11 +307,11 @@ padding(struct scan *s, uint64_t off)
 	struct scan_state *st = s->state;
 	const uint8_t *at;
 	size_t avail;
-	int status;
+	int rc;
 
 	while (off < st->size) {
-		if ((status = look(st, off, &at, &avail)) != KMS_OK)
-			return fail(s, status, off, "cannot be read: %s", strerror(errno));
+		if ((rc = look(st, off, &at, &avail)) != KMS_OK)
+			return fail(s, rc, off, "cannot be read: %s", strerror(errno));
 		if (!octets_zero(at, avail))
 			return fail(
 			    s, KMS_E_ALTERED, off, "bytes after the end of a closed segment");
@@ -326,7 +326,7 @@ take_footer(struct scan *s)
 {
 	struct scan_state *st = s->state;
 	uint64_t off = st->next.offset;
-	int status;
+	int rc;
 
 	if (s->record.batch.number != st->next.number ||
 	    memcmp(s->record.batch.previous, st->next.previous, 32) != 0)
@@ -336,8 +336,8 @@ take_footer(struct scan *s)
 		return fail(s, KMS_E_MISSING, 0,
 		    "the segment that begins with batch %" PRIu64 " is missing", st->next.number);
 	}
-	if ((status = padding(s, off + SEGMENT_SECTOR)) != KMS_OK)
-		return status;
+	if ((rc = padding(s, off + SEGMENT_SECTOR)) != KMS_OK)
+		return rc;
 	st->at++;
 	return segment_enter(s, true);
 }
@@ -385,27 +385,26 @@ scan_next(struct scan *s)
 	const char *why;
 	size_t avail;
 	bool again = false;
-	int status;
+	int rc;
 
 	if (s->empty) {
 		s->end = st->next;
 		return KMS_E_NOT_FOUND;
 	}
 	for (;;) {
-		if ((status = look(st, st->next.offset, &at, &avail)) != KMS_OK)
-			return fail(
-			    s, status, st->next.offset, "cannot be read: %s", strerror(errno));
+		if ((rc = look(st, st->next.offset, &at, &avail)) != KMS_OK)
+			return fail(s, rc, st->next.offset, "cannot be read: %s", strerror(errno));
 		switch (segment_item(&s->record, at, avail, st->tree, &why)) {
 		case SEGMENT_BATCH:
 			return take_batch(s);
 		case SEGMENT_FOOTER:
-			status = take_footer(s);
+			rc = take_footer(s);
 			break;
 		case SEGMENT_END:
-			status = take_end(s);
+			rc = take_end(s);
 			break;
 		case SEGMENT_TORN:
-			status = take_torn(s, why);
+			rc = take_torn(s, why);
 			break;
 		default:
 			/*
@@ -417,13 +416,13 @@ scan_next(struct scan *s)
 				st->window_len = 0;
 				st->window_off = 0;
 				position_size(st->fd, &st->size);
-				status = KMS_OK;
+				rc = KMS_OK;
 				break;
 			}
-			status = fail(s, KMS_E_ALTERED, st->next.offset, "%s", why);
+			rc = fail(s, KMS_E_ALTERED, st->next.offset, "%s", why);
 		}
-		if (status != KMS_OK)
-			return status;
+		if (rc != KMS_OK)
+			return rc;
 	}
 }
 
@@ -439,14 +438,14 @@ scan_one(int journalfd, uint64_t first, uint64_t offset, uint8_t *octets, struct
 {
 	const char *why;
 	size_t got = 0;
-	int fd, status = segment_open(journalfd, first, &fd);
+	int fd, rc = segment_open(journalfd, first, &fd);
 
-	if (status != KMS_OK)
+	if (rc != KMS_OK)
 		return KMS_E_NOT_FOUND;
-	status = position_read(fd, octets, RECORD_MAX, offset, &got);
+	rc = position_read(fd, octets, RECORD_MAX, offset, &got);
 	close(fd);
-	if (status != KMS_OK)
-		return status;
+	if (rc != KMS_OK)
+		return rc;
 	if (segment_item(record, octets, got, tree, &why) != SEGMENT_BATCH)
 		return KMS_E_ALTERED;
 	batch_header_hash(hash, record->header);

@@ -205,7 +205,7 @@ load_seat(const uint8_t *key, size_t key_len, const uint8_t *row, size_t len, vo
 	struct kmsdb_client c;
 	struct wire_reader r;
 	uint16_t seat;
-	int status;
+	int rc;
 
 	if (key_len != 2 || len != ROW_SEAT || (size_t)(key[0] << 8 | key[1]) != seats->count)
 		return KMS_E_ALTERED;
@@ -214,8 +214,8 @@ load_seat(const uint8_t *key, size_t key_len, const uint8_t *row, size_t len, vo
 	wire_get(&r, c.publisher, 8);
 	c.pool = wire_get_u16(&r);
 	c.class = wire_get_u16(&r);
-	status = seats_find(seats, &c, &seat);
-	return status == KMS_OK && seat + (size_t)1 != seats->count ? KMS_E_ALTERED : status;
+	rc = seats_find(seats, &c, &seat);
+	return rc == KMS_OK && seat + (size_t)1 != seats->count ? KMS_E_ALTERED : rc;
 }
 
 static int
@@ -239,7 +239,7 @@ load_count(const uint8_t *key, size_t key_len, const uint8_t *row, size_t len, v
 int
 seats_load(struct seats *seats, struct index *ix)
 {
-	int status = index_each(ix, INDEX_SEATS, load_seat, seats);
+	int rc = index_each(ix, INDEX_SEATS, load_seat, seats);
 
-	return status != KMS_OK ? status : index_each(ix, INDEX_COUNTS, load_count, seats);
+	return rc != KMS_OK ? rc : index_each(ix, INDEX_COUNTS, load_count, seats);
 }

@@ -18,16 +18,16 @@
 int
 segment_directory(int dirfd, bool make, int *journalfd, struct fault *fault)
 {
-	int fd = -1, status = position_directory(dirfd, "kmsdb", make, &fd);
+	int fd = -1, rc = position_directory(dirfd, "kmsdb", make, &fd);
 
-	if (status == KMS_OK) {
-		status = position_directory(fd, "journal", make, journalfd);
+	if (rc == KMS_OK) {
+		rc = position_directory(fd, "journal", make, journalfd);
 		close(fd);
 	}
-	if (status != KMS_OK)
-		fault_set(fault, status, "the directory kmsdb/journal cannot be opened: %s",
-		    kms_strerror((uint32_t)status));
-	return status;
+	if (rc != KMS_OK)
+		fault_set(fault, rc, "the directory kmsdb/journal cannot be opened: %s",
+		    kms_strerror((uint32_t)rc));
+	return rc;
 }
 
 static int
@@ -44,7 +44,7 @@ segment_list_read(struct segment_list *l, int journalfd)
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	size_t room = 0;
 	struct dirent *e;
-	int status = KMS_OK;
+	int rc = KMS_OK;
 
 	memset(l, 0, sizeof(*l));
 	if (dir == NULL) {
@@ -60,7 +60,7 @@ segment_list_read(struct segment_list *l, int journalfd)
 			room = room == 0 ? 64 : room * 2;
 			uint64_t *more = realloc(l->first, room * sizeof(*more));
 			if (more == NULL) {
-				status = KMS_E_NO_MEMORY;
+				rc = KMS_E_NO_MEMORY;
 				break;
 			}
 			l->first = more;
@@ -68,11 +68,11 @@ segment_list_read(struct segment_list *l, int journalfd)
 		l->first[l->count++] = first;
 	}
 	closedir(dir);
-	if (status != KMS_OK)
+	if (rc != KMS_OK)
 		segment_list_free(l);
 	else if (l->count > 0)
 		qsort(l->first, l->count, sizeof(*l->first), ascending);
-	return status;
+	return rc;
 }
 
 void

@@ -32,7 +32,7 @@ kmsdb_stage(struct kmsdb *db, const struct item *item, uint32_t *leaf)
 	struct apply_place place = { .leaf = db->staged };
 	uint8_t hash[MERKLE_HASH];
 	size_t len;
-	int status;
+	int rc;
 
 	if (db->journal == NULL)
 		return KMS_E_ARGUMENT;
@@ -51,8 +51,8 @@ kmsdb_stage(struct kmsdb *db, const struct item *item, uint32_t *leaf)
 	if (len == 0)
 		return KMS_E_FORMAT;
 	place.batch = journal_last(db->journal) + 1;
-	if ((status = ledger_apply(db, item, &place, &db->undo[db->staged])) != KMS_OK)
-		return status;
+	if ((rc = ledger_apply(db, item, &place, &db->undo[db->staged])) != KMS_OK)
+		return rc;
 	merkle_leaf(hash, item->entry, item->entry_len);
 	merkle_tree_add(db->tree, hash);
 	db->at[db->staged] = (uint32_t)(RECORD_HEAD + db->octets);
@@ -84,15 +84,15 @@ seal(struct kmsdb *db, const uint8_t host_id[16], uint64_t now, kmsdb_sign_fn si
 {
 	struct batch_header h = { .number = journal_last(db->journal) + 1, .size = db->staged };
 	uint8_t header[BATCH_HEADER], signature[BATCH_SIGNATURE];
-	int status;
+	int rc;
 
 	memcpy(h.host_id, host_id, 16);
 	memcpy(h.previous, journal_last_hash(db->journal), 32);
 	h.time = now;
 	merkle_tree_close(db->tree, h.root);
 	batch_header_encode(header, &h);
-	if ((status = sign(signature, header, arg)) != KMS_OK)
-		return status;
+	if ((rc = sign(signature, header, arg)) != KMS_OK)
+		return rc;
 	batch_header_hash(ref->hash, header);
 	ref->number = h.number;
 	*len = record_seal(db->record, db->octets, header, signature);
@@ -142,7 +142,7 @@ kmsdb_commit(
 {
 	struct batch_ref ref;
 	size_t len;
-	int status;
+	int rc;
 
 	if (db->journal == NULL)
 		return KMS_E_ARGUMENT;
@@ -152,18 +152,18 @@ kmsdb_commit(
 		checkpoint_due(db);
 		return KMS_OK;
 	}
-	status = checkpoint_room(db);
+	rc = checkpoint_room(db);
 	/* Reserve room for the batch's reference first: nothing may fail after the append. */
-	if (status == KMS_OK)
-		status = generation_reserve(db->active);
-	if (status == KMS_OK)
-		status = seal(db, host_id, now, sign, arg, &ref, &len);
-	if (status == KMS_OK)
-		status =
+	if (rc == KMS_OK)
+		rc = generation_reserve(db->active);
+	if (rc == KMS_OK)
+		rc = seal(db, host_id, now, sign, arg, &ref, &len);
+	if (rc == KMS_OK)
+		rc =
 		    journal_append(db->journal, db->record, len, ref.hash, &ref.first, &ref.offset);
-	if (status != KMS_OK) {
+	if (rc != KMS_OK) {
 		stage_undo(db);
-		return status;
+		return rc;
 	}
 	stamp(db, &ref);
 	note_erase(db, ref.number);
@@ -234,13 +234,12 @@ static int
 read_back(struct kmsdb *db, const struct batch_ref *ref, struct readback *r)
 {
 	uint8_t hash[32];
-	int status;
+	int rc;
 
 	r->number = 0;
-	status =
-	    scan_one(db->journalfd, ref->first, ref->offset, r->octets, &r->record, r->tree, hash);
-	if (status != KMS_OK)
-		return status;
+	rc = scan_one(db->journalfd, ref->first, ref->offset, r->octets, &r->record, r->tree, hash);
+	if (rc != KMS_OK)
+		return rc;
 	if (memcmp(hash, ref->hash, 32) != 0)
 		return KMS_E_ALTERED;
 	r->number = ref->number;
@@ -269,7 +268,7 @@ kmsdb_bundle_read(
 	struct readback *r;
 	struct batch_ref ref;
 	struct item item;
-	int status;
+	int rc;
 
 	*len = 0;
 	if (db->readback == NULL && (db->readback = readback_new()) == NULL)
@@ -278,11 +277,11 @@ kmsdb_bundle_read(
 	if (r->number != batch || batch == 0) {
 		if (db->journal != NULL)
 			checkpoint_poll(db);
-		else if ((status = index_refresh(db->index)) != KMS_OK)
-			return status;
-		if ((status = ledger_batch(db, batch, &ref)) != KMS_OK ||
-		    (status = read_back(db, &ref, r)) != KMS_OK)
-			return status;
+		else if ((rc = index_refresh(db->index)) != KMS_OK)
+			return rc;
+		if ((rc = ledger_batch(db, batch, &ref)) != KMS_OK ||
+		    (rc = read_back(db, &ref, r)) != KMS_OK)
+			return rc;
 	}
 	if (leaf >= r->record.batch.size)
 		return KMS_E_NOT_FOUND;

@@ -115,15 +115,15 @@ walk(struct verify *c, struct scan *s)
 {
 	uint64_t last = 0;
 	struct fault fault = { 0 };
-	int status;
+	int rc;
 
 	if (c->index != NULL && c->upto == 0)
 		verify_index(c);
-	while ((status = scan_next(s)) == KMS_OK) {
+	while ((rc = scan_next(s)) == KMS_OK) {
 		check_signature(c, s);
 		last = s->record.batch.number;
-		if ((status = replay_batch(c->scratch, s, &fault)) != KMS_OK) {
-			verify_tell(c, status, "%s", fault.text);
+		if ((rc = replay_batch(c->scratch, s, &fault)) != KMS_OK) {
+			verify_tell(c, rc, "%s", fault.text);
 			return;
 		}
 		check_items(c, s);
@@ -132,8 +132,8 @@ walk(struct verify *c, struct scan *s)
 		else if (last > c->upto)
 			verify_later(c, &s->record);
 	}
-	if (status != KMS_E_NOT_FOUND)
-		verify_tell(c, status, "%s", s->fault.text);
+	if (rc != KMS_E_NOT_FOUND)
+		verify_tell(c, rc, "%s", s->fault.text);
 	else if (last < c->upto)
 		verify_tell(c, KMS_E_ALTERED,
 		    "the journal ends with batch %" PRIu64
@@ -141,12 +141,12 @@ walk(struct verify *c, struct scan *s)
 		    last, c->upto);
 	else
 		verify_end(c);
-	if (status != KMS_E_NOT_FOUND || lock_held(c->scratch->dirfd))
+	if (rc != KMS_E_NOT_FOUND || lock_held(c->scratch->dirfd))
 		return; /* the end is being written */
 	if (s->torn)
 		verify_tell(c, KMS_E_TORN, "%s; kmsd clears it when it starts", s->fault.text);
-	else if ((status = scan_rest(s)) != KMS_OK)
-		verify_tell(c, status, "%s", s->fault.text);
+	else if ((rc = scan_rest(s)) != KMS_OK)
+		verify_tell(c, rc, "%s", s->fault.text);
 }
 
 int

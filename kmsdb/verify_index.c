@@ -292,24 +292,24 @@ compare_counts(struct verify *c, const struct seats *a, const struct seats *b)
 void
 verify_index(struct verify *c)
 {
-	int status = checkpoint_all(c->scratch);
+	int rc = checkpoint_all(c->scratch);
 
-	if (status != KMS_OK) {
-		verify_tell(c, status, "the scratch index cannot be written: %s",
-		    kms_strerror((uint32_t)status));
+	if (rc != KMS_OK) {
+		verify_tell(
+		    c, rc, "the scratch index cannot be written: %s", kms_strerror((uint32_t)rc));
 		return;
 	}
 	if (c->scratch->meta.last == c->index->meta.last &&
 	    memcmp(c->scratch->meta.hash, c->index->meta.hash, 32) != 0)
 		verify_tell(c, KMS_E_ALTERED,
 		    "index: made from another journal; run kmsctl ledger rebuild");
-	if ((status = index_each(c->index->index, INDEX_HOT, index_client, c)) != KMS_OK ||
-	    (status = index_each(c->scratch->index, INDEX_HOT, scratch_client, c)) != KMS_OK ||
-	    (status = index_each(c->index->index, INDEX_RELAYED, observed_same, c)) != KMS_OK ||
-	    (status = index_each(c->scratch->index, INDEX_RELAYED, observed_same, c)) != KMS_OK ||
-	    (status = index_each(c->scratch->index, INDEX_BATCHES, scratch_batch, c)) != KMS_OK) {
+	if ((rc = index_each(c->index->index, INDEX_HOT, index_client, c)) != KMS_OK ||
+	    (rc = index_each(c->scratch->index, INDEX_HOT, scratch_client, c)) != KMS_OK ||
+	    (rc = index_each(c->index->index, INDEX_RELAYED, observed_same, c)) != KMS_OK ||
+	    (rc = index_each(c->scratch->index, INDEX_RELAYED, observed_same, c)) != KMS_OK ||
+	    (rc = index_each(c->scratch->index, INDEX_BATCHES, scratch_batch, c)) != KMS_OK) {
 		if (c->first == KMS_OK)
-			verify_tell(c, status, "index: %s", kms_strerror((uint32_t)status));
+			verify_tell(c, rc, "index: %s", kms_strerror((uint32_t)rc));
 		return;
 	}
 	compare_counts(c, &c->counted, &c->index->seats);

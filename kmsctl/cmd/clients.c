@@ -166,17 +166,17 @@ run_client_show(struct ctl *ctl)
 	char name[MESSAGE_NAME + 1], hex[33];
 	struct fault f = { 0 };
 	uint8_t cmid[16];
-	int status, code = client_find(ctl, ctl->args[0], cmid, name);
+	int rc, code = client_find(ctl, ctl->args[0], cmid, name);
 
 	if (code != CTL_OK)
 		return code;
 	hex_format(hex, cmid, 16);
 	control_text(&args, "cmid", hex);
-	status = ask_quietly(ctl, CONTROL_CLIENT_SHOW, &args, &reply, &f);
+	rc = ask_quietly(ctl, CONTROL_CLIENT_SHOW, &args, &reply, &f);
 	control_buf_free(&args);
-	if (status == KMS_E_NOT_RUNNING)
+	if (rc == KMS_E_NOT_RUNNING)
 		return show_from_ledger(ctl, cmid);
-	if (status != KMS_OK)
+	if (rc != KMS_OK)
 		return fail_fault(ctl, &f);
 	row = reply_next(&reply, "client", NULL);
 	if (row == NULL) {

@@ -129,21 +129,21 @@ relayed_list(struct ctl *ctl, uint64_t limit)
 	struct listing l = { .ctl = ctl, .limit = limit };
 	struct kmsdb *db = NULL;
 	struct fault fault = { 0 };
-	int status;
+	int rc;
 
 	ctl->leave_root = true;
-	status = ledger_access_open(ctl, &db, &fault);
-	if (status == KMS_OK) {
+	rc = ledger_access_open(ctl, &db, &fault);
+	if (rc == KMS_OK) {
 		output_list(
 		    ctl->out, "relayed", "Clients of another KMS host that the relay observed");
-		status = kmsdb_each_relayed(db, list_one, &l);
+		rc = kmsdb_each_relayed(db, list_one, &l);
 		output_end(ctl->out);
-		if (status == 1)
-			status = KMS_OK;
+		if (rc == 1)
+			rc = KMS_OK;
 	}
 	ledger_access_close(db, -1);
-	if (status != KMS_OK)
-		return fail(ctl, (uint32_t)status, "%s",
+	if (rc != KMS_OK)
+		return fail(ctl, (uint32_t)rc, "%s",
 		    fault.text[0] != '\0' ? fault.text : "the index cannot be read");
 	if (l.shown == 0)
 		output_line(ctl->out, OUTPUT_PLAIN, "The relay has seen no client yet.");

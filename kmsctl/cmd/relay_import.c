@@ -105,20 +105,20 @@ run_relay_import(struct ctl *ctl)
 	struct fault fault = { 0 };
 	char *text = NULL;
 	size_t len = 0, events;
-	int status = input_read(ctl->args[0], EVENT_LOG_MAX, &text, &len);
+	int rc = input_read(ctl->args[0], EVENT_LOG_MAX, &text, &len);
 
-	if (status != KMS_OK)
-		return fail(ctl, (uint32_t)status, "%s", ctl->args[0]);
+	if (rc != KMS_OK)
+		return fail(ctl, (uint32_t)rc, "%s", ctl->args[0]);
 	/* Changes that are not yet in the index must be found, too. */
 	if ((m.code = ask_host(ctl, CONTROL_CHECKPOINT, NULL, &(struct reply){ 0 })) != CTL_OK)
 		goto done;
-	status = ledger_access_open(ctl, &db, &fault);
-	if (status == KMS_OK)
-		status = kmsdb_each_relayed(db, keep_source, &m.sources);
+	rc = ledger_access_open(ctl, &db, &fault);
+	if (rc == KMS_OK)
+		rc = kmsdb_each_relayed(db, keep_source, &m.sources);
 	ledger_access_close(db, -1);
-	if (status != KMS_OK) {
-		m.code = fail(ctl, (uint32_t)status, "the ledger cannot be read: %s",
-		    fault_text(&fault, status));
+	if (rc != KMS_OK) {
+		m.code = fail(
+		    ctl, (uint32_t)rc, "the ledger cannot be read: %s", fault_text(&fault, rc));
 		goto done;
 	}
 	events = event_log_each(text, len, import_event, &m);

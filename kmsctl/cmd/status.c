@@ -230,17 +230,17 @@ run_status(struct ctl *ctl)
 {
 	struct reply reply;
 	struct fault f = { 0 };
-	int status = ask_quietly(ctl, CONTROL_STATUS, NULL, &reply, &f);
+	int rc = ask_quietly(ctl, CONTROL_STATUS, NULL, &reply, &f);
 	int code;
 
-	if (status == KMS_OK) {
+	if (rc == KMS_OK) {
 		port_fill(ctl, &reply);
 		reply_sort(&reply, "front", "number");
 		code = status_running(ctl, &reply);
 		reply_free(&reply);
 		return code;
 	}
-	if (status == KMS_E_NOT_RUNNING) {
+	if (rc == KMS_E_NOT_RUNNING) {
 		output_bool(ctl->out, "running", NULL, false);
 		output_line(ctl->out, OUTPUT_BAD, "kmsd is not running");
 		print_ledger(ctl);

@@ -22,14 +22,14 @@ doctor_service(struct doctor *d)
 	const char *version;
 	uint64_t locked = 0;
 	struct fault f = { 0 };
-	int status = ask_quietly(d->ctl, CONTROL_STATUS, NULL, &d->status, &f);
+	int rc = ask_quietly(d->ctl, CONTROL_STATUS, NULL, &d->status, &f);
 
-	d->running = status == KMS_OK;
+	d->running = rc == KMS_OK;
 	if (!d->running) {
 		doctor_find(d, "service", BAD,
-		    status == KMS_E_NOT_RUNNING ? "systemctl start kmsd, then journalctl -u kmsd"
-		    : status == KMS_E_DENIED    ? "sudo kmsctl doctor"
-						: "journalctl -u kmsd",
+		    rc == KMS_E_NOT_RUNNING ? "systemctl start kmsd, then journalctl -u kmsd"
+		    : rc == KMS_E_DENIED    ? "sudo kmsctl doctor"
+					    : "journalctl -u kmsd",
 		    "%s", f.text);
 		return;
 	}

@@ -40,7 +40,7 @@ run(struct issue *i, const struct issue_command *c)
 	char *text = NULL;
 	size_t len;
 	FILE *held = open_memstream(&text, &len);
-	int status;
+	int rc;
 	bool ok;
 
 	if (held != NULL)
@@ -50,15 +50,15 @@ run(struct issue *i, const struct issue_command *c)
 		return report(i, &c->line, KMS_E_NO_MEMORY);
 	if (i->json)
 		tell_text(i->out, "status", "KMS_OK");
-	status = c->run(i);
+	rc = c->run(i);
 	ok = output_close(i->out);
 	ok = fclose(held) == 0 && ok;
-	if (status == KMS_OK &&
+	if (rc == KMS_OK &&
 	    (!ok || fwrite(text, 1, len, stdout) != len || fflush(stdout) != 0 || ferror(stdout)))
-		status = fault_set(&i->fault, KMS_E_IO, "the result could not be printed");
+		rc = fault_set(&i->fault, KMS_E_IO, "the result could not be printed");
 	free(text);
-	if (status != KMS_OK)
-		return report(i, &c->line, status);
+	if (rc != KMS_OK)
+		return report(i, &c->line, rc);
 	return i->findings ? EXIT_FINDINGS : EXIT_SUCCESS;
 }
 

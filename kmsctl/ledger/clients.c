@@ -171,18 +171,18 @@ clients_checkpoint(struct ctl *ctl)
 {
 	struct reply reply = { 0 };
 	struct fault f = { 0 };
-	int status = ask_quietly(ctl, CONTROL_CHECKPOINT, NULL, &reply, &f);
+	int rc = ask_quietly(ctl, CONTROL_CHECKPOINT, NULL, &reply, &f);
 
 	reply_free(&reply);
-	if (status == KMS_E_NOT_RUNNING)
+	if (rc == KMS_E_NOT_RUNNING)
 		output_line(
 		    ctl->out, OUTPUT_WARN, "kmsd is not running: this is the state of the ledger");
-	else if (status != KMS_OK)
+	else if (rc != KMS_OK)
 		output_line(ctl->out, OUTPUT_WARN,
 		    "Changes from the last minute may be missing: %s", f.text);
-	if (status != KMS_OK)
+	if (rc != KMS_OK)
 		output_text(ctl->out, "note", NULL, f.text);
-	return status != KMS_E_NOT_RUNNING;
+	return rc != KMS_E_NOT_RUNNING;
 }
 
 /* Looks for one client among all. A name takes precedence over digits that look like a CMID. */

@@ -138,19 +138,19 @@ inspect(struct plan *p, struct fault *f)
 	struct difference *d;
 	struct reply reply;
 	struct fault said = { 0 };
-	int status = ask_quietly(p->ctl, CONTROL_STATUS, NULL, &reply, &said);
+	int rc = ask_quietly(p->ctl, CONTROL_STATUS, NULL, &reply, &said);
 
 	if (older_than_drop_ins(p, "/etc/systemd/system/kmsd.socket.d",
 		"/org/freedesktop/systemd1/unit/kmsd_2esocket")) {
 		outdated(p, OLD_SOCKET, "kmsd.socket",
 		    "restarted together with kmsd: connections are refused for a moment");
-	} else if (status == KMS_OK) {
+	} else if (rc == KMS_OK) {
 		look_at_running(p, &reply);
 	} else {
 		d = plan_add(p, STOPPED, "it serves the clients", "kmsd.service");
-		d->by_hand = !plan_systemd(p) || status != KMS_E_NOT_RUNNING;
+		d->by_hand = !plan_systemd(p) || rc != KMS_E_NOT_RUNNING;
 		snprintf(d->is, sizeof(d->is), "%.150s",
-		    status == KMS_E_NOT_RUNNING ? "not running" : said.text);
+		    rc == KMS_E_NOT_RUNNING ? "not running" : said.text);
 		snprintf(d->due, sizeof(d->due), d->by_hand ? "start kmsd" : "started");
 	}
 	reply_free(&reply);

@@ -92,19 +92,18 @@ write_entry(struct activate *a, const struct ipc_frame *f, const struct ipc_rela
 	uint8_t entry[256], beside[ASIDE_MAX];
 	struct item item = { .entry = entry, .aside = beside };
 	struct aside aside;
-	int status = relayed_subject(a, f->address, &aside, e.subject);
+	int rc = relayed_subject(a, f->address, &aside, e.subject);
 
 	memcpy(e.address, r->address, 16);
 	memcpy(e.name, r->name, sizeof(e.name));
 	item.entry_len = entry_relayed_encode(entry, sizeof(entry), &e);
 	item.aside_len = aside_encode(beside, sizeof(beside), &aside);
-	if (status == KMS_OK)
-		status = pending_stage(a, &item);
-	if (status == KMS_OK)
+	if (rc == KMS_OK)
+		rc = pending_stage(a, &item);
+	if (rc == KMS_OK)
 		return;
 	a->relayed.unwritten++;
-	log_limited(
-	    LOG_ERR, "entry-lost", "a relayed exchange: %s", kms_strerror((uint32_t)status));
+	log_limited(LOG_ERR, "entry-lost", "a relayed exchange: %s", kms_strerror((uint32_t)rc));
 }
 
 int

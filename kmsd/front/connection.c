@@ -69,18 +69,18 @@ in_networks(const struct config_networks *n, const uint8_t address[16])
 static int
 enter(struct front *f, const uint8_t address[16], bool *counted)
 {
-	int status = KMS_OK;
+	int rc = KMS_OK;
 
 	*counted = !in_networks(&f->exempt, address);
 	if (*counted)
-		status = throttle_enter(&f->throttle, address);
-	if (status == KMS_E_LIMIT && evict(f, address))
-		status = throttle_enter(&f->throttle, address);
-	if (status == KMS_E_LIMIT)
+		rc = throttle_enter(&f->throttle, address);
+	if (rc == KMS_E_LIMIT && evict(f, address))
+		rc = throttle_enter(&f->throttle, address);
+	if (rc == KMS_E_LIMIT)
 		log_limited(LOG_NOTICE, "source-limit",
 		    "[limits] connections_per_source allows %u connections of one address",
 		    f->throttle.per_source);
-	return status;
+	return rc;
 }
 
 int
@@ -88,11 +88,11 @@ connection_open(struct front *f, int fd, const uint8_t address[16], uint16_t por
 {
 	bool proxied = in_networks(&f->proxies, address), counted = false;
 	struct connection *c;
-	int status;
+	int rc;
 
 	/* What counts is the source that the balancer names. */
-	if (!proxied && (status = enter(f, address, &counted)) != KMS_OK)
-		return status;
+	if (!proxied && (rc = enter(f, address, &counted)) != KMS_OK)
+		return rc;
 	if ((c = connections_take(&f->connections)) == NULL) {
 		if (counted)
 			throttle_leave(&f->throttle, address);
@@ -320,7 +320,7 @@ connection_refuse(struct connection *c, int status, uint8_t version)
 static int
 frame_look(const uint8_t *data, size_t len, struct frame *out)
 {
-	int status;
+	int rc;
 
 	out->version = 0;
 	if (data[0] == RPC_FIRST_OCTET)
@@ -329,15 +329,15 @@ frame_look(const uint8_t *data, size_t len, struct frame *out)
 		return KMS_E_FORMAT;
 	if (len < FRAME_HEADER)
 		return KMS_E_TIMEOUT;
-	status = frame_decode(out, data, FRAME_MAX_REQUEST);
-	if (status == KMS_E_BAD_VERSION)
-		return status;
+	rc = frame_decode(out, data, FRAME_MAX_REQUEST);
+	if (rc == KMS_E_BAD_VERSION)
+		return rc;
 	if (out->flags != 0)
 		return KMS_E_FORMAT;
 	if (out->type != FRAME_HELLO && out->type != FRAME_REQUEST)
 		return KMS_E_BAD_FRAME;
-	if (status != KMS_OK)
-		return status;
+	if (rc != KMS_OK)
+		return rc;
 	return len < FRAME_HEADER + out->length ? KMS_E_TIMEOUT : KMS_OK;
 }
 
@@ -360,13 +360,13 @@ connection_forward(struct connection *c, uint8_t *data, size_t len, const struct
 	struct front *f = c->front;
 	size_t size = FRAME_HEADER + frame->length, rest = len - size;
 	uint8_t verb = frame->type == FRAME_HELLO ? IPC_HELLO : IPC_REQUEST;
-	int status;
+	int rc;
 
 	if (data == c->in)
-		status = forward_put(f, c, verb, data, (uint32_t)size);
+		rc = forward_put(f, c, verb, data, (uint32_t)size);
 	else
-		status = forward_commit(f, c, verb, (uint32_t)size);
-	if (status != KMS_OK) {
+		rc = forward_commit(f, c, verb, (uint32_t)size);
+	if (rc != KMS_OK) {
 		connection_error(c, 0, KMS_E_OVERLOAD, 1, true);
 		return;
 	}
@@ -415,7 +415,7 @@ connection_relay(struct connection *c, const uint8_t *data, size_t len)
 static bool
 proxy_take(struct connection *c, const struct proxy_header *h)
 {
-	int status = KMS_OK;
+	int rc = KMS_OK;
 	bool counted = false;
 
 	c->proxied = false;
@@ -423,10 +423,10 @@ proxy_take(struct connection *c, const struct proxy_header *h)
 		memcpy(c->address, h->address, sizeof(c->address));
 		c->port = h->port;
 		/* Counted only afterwards: what gives way must not be this connection. */
-		status = enter(c->front, c->address, &counted);
-		c->counted = counted && status == KMS_OK;
+		rc = enter(c->front, c->address, &counted);
+		c->counted = counted && rc == KMS_OK;
 	}
-	if (status == KMS_OK)
+	if (rc == KMS_OK)
 		return true;
 	c->front->stats.refused_connections++;
 	connection_error(c, 0, KMS_E_OVERLOAD, OVERLOAD_RETRY, true);
@@ -438,14 +438,14 @@ static void
 proxy_begin(struct connection *c, const uint8_t *data, size_t len)
 {
 	struct proxy_header h;
-	int status = proxy_parse(&h, data, len);
+	int rc = proxy_parse(&h, data, len);
 
 	_Static_assert(PROXY_MAX <= CONNECTION_ROOM, "a whole header can be kept");
-	if (status == KMS_E_TIMEOUT) {
+	if (rc == KMS_E_TIMEOUT) {
 		keep_input(c, data, len);
 		return;
 	}
-	if (status != KMS_OK) {
+	if (rc != KMS_OK) {
 		connection_refuse(c, KMS_E_ARGUMENT, 0);
 		return;
 	}
@@ -461,7 +461,7 @@ static void
 connection_parse(struct connection *c, uint8_t *data, size_t len)
 {
 	struct frame frame = { 0 };
-	int status;
+	int rc;
 
 	if (c->proxied) {
 		proxy_begin(c, data, len);
@@ -472,13 +472,13 @@ connection_parse(struct connection *c, uint8_t *data, size_t len)
 		connection_relay(c, data, len);
 		return;
 	}
-	status = frame_look(data, len, &frame);
+	rc = frame_look(data, len, &frame);
 
-	if (status == KMS_E_TIMEOUT) {
+	if (rc == KMS_E_TIMEOUT) {
 		if (keep_input(c, data, len) && c->deadline != DEADLINE_FRAME)
 			connection_deadline(c, DEADLINE_FRAME);
-	} else if (status != KMS_OK) {
-		connection_refuse(c, status, frame.version);
+	} else if (rc != KMS_OK) {
+		connection_refuse(c, rc, frame.version);
 	} else if (c->front->forward.credits > 0) {
 		connection_forward(c, data, len, &frame);
 	} else if (data == c->in && forward_wait(c->front, c)) {

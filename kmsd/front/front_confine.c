@@ -62,16 +62,16 @@ landlock(const struct config *c)
 	uint16_t ports[RELAY_PORTS];
 	unsigned count = relay_ports(c, ports);
 	bool tcp;
-	int status;
+	int rc;
 
 	if (!relay_configured(c))
 		return confine_landlock(-1);
-	status = confine_landlock_connect(-1, ports, count, &tcp);
-	if (status == KMS_OK && !tcp)
+	rc = confine_landlock_connect(-1, ports, count, &tcp);
+	if (rc == KMS_OK && !tcp)
 		log_event(LOG_WARNING, "relay-ports-open",
 		    "this kernel cannot restrict TCP connections to some ports (that needs Landlock ABI 4, Linux 6.7): kmsctl firewall apply restricts the user %s to them",
 		    c->front_user);
-	return status;
+	return rc;
 }
 
 static int

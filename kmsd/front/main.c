@@ -138,17 +138,17 @@ on_parent(evutil_socket_t fd, short what, void *arg)
 {
 	struct server *s = arg;
 	struct ipc_parent m;
-	int status;
+	int rc;
 
 	if (s->room != -1)
 		close(s->room);
-	status = ipc_parent_recv(fd, &m);
-	if (status == KMS_OK)
+	rc = ipc_parent_recv(fd, &m);
+	if (rc == KMS_OK)
 		on_message(s, &m);
 	s->room = fcntl(IPC_PARENT_FD, F_DUPFD_CLOEXEC, 0);
-	if (status == KMS_OK || (status == KMS_E_IO && (errno == EAGAIN || errno == EINTR)))
+	if (rc == KMS_OK || (rc == KMS_E_IO && (errno == EAGAIN || errno == EINTR)))
 		return;
-	if (status == KMS_E_LIMIT) {
+	if (rc == KMS_E_LIMIT) {
 		log_event(LOG_ERR, "descriptor-limit",
 		    "no descriptor for what kmsd sends: raise LimitNOFILE and reload");
 		return;
@@ -296,7 +296,7 @@ main(void)
 {
 	struct server *s = calloc(1, sizeof(*s));
 	uint32_t layers = 0;
-	int status;
+	int rc;
 
 	if (!child_begin(&role))
 		return 1;
@@ -311,9 +311,9 @@ main(void)
 		return 1;
 	child_ready(layers);
 	serve(s);
-	status = s->front.broken && !s->front.stopping;
+	rc = s->front.broken && !s->front.stopping;
 	tear_down(s);
 	log_close();
 	free(s);
-	return status;
+	return rc;
 }

@@ -50,18 +50,18 @@ fault_at(struct fault *f, int line, int status, const char *fmt, ...)
 int
 fault_errno(struct fault *f, int error, const char *fmt, ...)
 {
-	int status = file_status(error);
+	int rc = file_status(error);
 	size_t len;
 	va_list ap;
 
 	if (f == NULL || f->status != KMS_OK)
-		return status;
+		return rc;
 	va_start(ap, fmt);
-	keep(f, 0, status, fmt, ap);
+	keep(f, 0, rc, fmt, ap);
 	va_end(ap);
 	len = strlen(f->text);
 	snprintf(f->text + len, sizeof(f->text) - len, ": %s", strerror(error));
-	return status;
+	return rc;
 }
 
 int

@@ -104,12 +104,12 @@ certificate_decode(struct certificate *c, const uint8_t *in, size_t len)
 {
 	struct wire_reader r;
 	bool text_ok;
-	int status, tail;
+	int rc, tail;
 
 	memset(c, 0, sizeof(*c));
 	wire_reader_init(&r, in, len);
-	if ((status = wire_magic(&r, magic)) != KMS_OK)
-		return status;
+	if ((rc = wire_magic(&r, magic)) != KMS_OK)
+		return rc;
 	wire_get(&r, c->publisher, sizeof(c->publisher));
 	wire_get(&r, c->host_key_id, sizeof(c->host_key_id));
 	wire_get(&r, c->sign_pk, sizeof(c->sign_pk));
@@ -127,8 +127,8 @@ certificate_decode(struct certificate *c, const uint8_t *in, size_t len)
 	wire_get(&r, c->products, (size_t)c->product_count * 16);
 	tail = decode_tail(c, &r);
 	wire_view(&r, crypto_sign_BYTES);
-	if ((status = wire_finish(&r)) != KMS_OK)
-		return status;
+	if ((rc = wire_finish(&r)) != KMS_OK)
+		return rc;
 	if (tail != KMS_OK)
 		return tail;
 	if (!text_ok || !in_range(c))
@@ -142,10 +142,10 @@ certificate_verify(struct certificate *c, const uint8_t *in, size_t len,
     const uint8_t publisher_id[8], const uint8_t publisher_pk[32])
 {
 	size_t signed_len;
-	int status;
+	int rc;
 
-	if ((status = certificate_decode(c, in, len)) != KMS_OK)
-		return status;
+	if ((rc = certificate_decode(c, in, len)) != KMS_OK)
+		return rc;
 	if (memcmp(c->publisher, publisher_id, sizeof(c->publisher)) != 0)
 		return KMS_E_PUBLISHER;
 	signed_len = len - crypto_sign_BYTES;

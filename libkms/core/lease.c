@@ -44,7 +44,7 @@ int
 lease_decode(struct lease *l, const uint8_t *in, size_t len)
 {
 	struct wire_reader r;
-	int status;
+	int rc;
 
 	wire_reader_init(&r, in, len);
 	l->entry_len = wire_get_u16(&r);
@@ -56,8 +56,8 @@ lease_decode(struct lease *l, const uint8_t *in, size_t len)
 	l->proof = wire_view(&r, (size_t)l->proof_count * MERKLE_HASH);
 	l->aside_len = wire_get_u8(&r);
 	l->aside = wire_view(&r, l->aside_len);
-	if ((status = wire_finish(&r)) != KMS_OK)
-		return status;
+	if ((rc = wire_finish(&r)) != KMS_OK)
+		return rc;
 	return in_range(l) ? KMS_OK : KMS_E_FORMAT;
 }
 
@@ -67,15 +67,14 @@ verify_signed(
     const struct lease *l, const struct batch_header *header, const struct certificate *cert)
 {
 	uint8_t leaf[MERKLE_HASH];
-	int status;
+	int rc;
 
 	merkle_leaf(leaf, l->entry, l->entry_len);
-	status =
-	    merkle_verify(leaf, l->index, header->size, l->proof, l->proof_count, header->root);
-	if (status != KMS_OK)
-		return status;
-	if ((status = batch_verify(l->header, l->signature, cert->sign_pk)) != KMS_OK)
-		return status;
+	rc = merkle_verify(leaf, l->index, header->size, l->proof, l->proof_count, header->root);
+	if (rc != KMS_OK)
+		return rc;
+	if ((rc = batch_verify(l->header, l->signature, cert->sign_pk)) != KMS_OK)
+		return rc;
 	return memcmp(header->host_id, cert->host_id, sizeof(header->host_id)) == 0
 		   ? KMS_OK
 		   : KMS_E_LEASE_OTHER;
@@ -107,21 +106,21 @@ lease_verify(struct entry_client *out, const uint8_t *bundle, size_t len,
 {
 	struct batch_header header;
 	struct lease l;
-	int status;
+	int rc;
 
 	if (lease_decode(&l, bundle, len) != KMS_OK ||
 	    batch_header_decode(&header, l.header) != KMS_OK)
 		return KMS_E_FORMAT;
-	if ((status = verify_signed(&l, &header, cert)) != KMS_OK)
-		return status;
-	if ((status = entry_check(l.entry, l.entry_len)) == KMS_OK)
-		status = entry_client_decode(out, l.entry, l.entry_len);
-	if (status != KMS_OK)
-		return status == KMS_E_SCHEMA ? status : KMS_E_FORMAT;
+	if ((rc = verify_signed(&l, &header, cert)) != KMS_OK)
+		return rc;
+	if ((rc = entry_check(l.entry, l.entry_len)) == KMS_OK)
+		rc = entry_client_decode(out, l.entry, l.entry_len);
+	if (rc != KMS_OK)
+		return rc == KMS_E_SCHEMA ? rc : KMS_E_FORMAT;
 	if (!batch_time_near(out->time, header.time))
 		return KMS_E_FORMAT;
-	if ((status = verify_entitled(out, cert)) != KMS_OK)
-		return status;
+	if ((rc = verify_entitled(out, cert)) != KMS_OK)
+		return rc;
 	if (cmid != NULL && memcmp(out->cmid, cmid, sizeof(out->cmid)) != 0)
 		return KMS_E_LEASE_OTHER;
 	if (product != NULL && memcmp(out->product, product, sizeof(out->product)) != 0)

@@ -153,12 +153,12 @@ minisig_verify(const struct minisig_key *key, const void *file, size_t len, cons
     size_t signature_len, char *comment, size_t comment_size)
 {
 	struct signature s;
-	int status;
+	int rc;
 
 	if (!signature_parse(&s, signature, signature_len))
 		return KMS_E_FORMAT;
-	if ((status = file_verifies(s.octets, key, file, len)) != KMS_OK)
-		return status;
+	if ((rc = file_verifies(s.octets, key, file, len)) != KMS_OK)
+		return rc;
 	if (!comment_verifies(&s, key->pk))
 		return KMS_E_SIGNATURE;
 	if (comment != NULL && comment_size > 0) {

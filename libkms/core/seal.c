@@ -115,12 +115,12 @@ static int
 check_frame(const struct shape *s, const uint8_t *frame, size_t len)
 {
 	struct frame f;
-	int status;
+	int rc;
 
 	if (len < FRAME_HEADER)
 		return KMS_E_TRUNCATED;
-	if ((status = frame_decode(&f, frame, s->max)) != KMS_OK)
-		return status;
+	if ((rc = frame_decode(&f, frame, s->max)) != KMS_OK)
+		return rc;
 	if (f.type != s->type)
 		return KMS_E_BAD_FRAME;
 	if (f.length != len - FRAME_HEADER)
@@ -133,10 +133,10 @@ static int
 seal_parse(struct seal_request_view *out, const struct shape *s, const uint8_t *frame, size_t len)
 {
 	const uint8_t *payload = frame + FRAME_HEADER;
-	int status = check_frame(s, frame, len);
+	int rc = check_frame(s, frame, len);
 
-	if (status != KMS_OK)
-		return status;
+	if (rc != KMS_OK)
+		return rc;
 	out->frame = frame;
 	out->host_id = payload;
 	out->key_id = payload + SEAL_HOST;
@@ -179,10 +179,10 @@ seal_open_request(uint8_t *text, size_t size, size_t *len, const struct seal_key
     const uint8_t *frame, size_t frame_len)
 {
 	struct seal_request_view v;
-	int status = seal_parse(&v, &request_shape, frame, frame_len);
+	int rc = seal_parse(&v, &request_shape, frame, frame_len);
 
 	*len = 0;
-	return status != KMS_OK ? status : seal_open(text, size, len, keys->to_host, &v);
+	return rc != KMS_OK ? rc : seal_open(text, size, len, keys->to_host, &v);
 }
 
 int
@@ -190,8 +190,8 @@ seal_open_reply(uint8_t *text, size_t size, size_t *len, const struct seal_keys 
     const uint8_t *frame, size_t frame_len)
 {
 	struct seal_request_view v;
-	int status = seal_parse(&v, &reply_shape, frame, frame_len);
+	int rc = seal_parse(&v, &reply_shape, frame, frame_len);
 
 	*len = 0;
-	return status != KMS_OK ? status : seal_open(text, size, len, keys->to_client, &v);
+	return rc != KMS_OK ? rc : seal_open(text, size, len, keys->to_client, &v);
 }

@@ -14,7 +14,7 @@ replay(const char *path)
 	FILE *f = fopen(path, "rb");
 	uint8_t *data = NULL;
 	long size;
-	int status = -1;
+	int rc = -1;
 
 	if (f == NULL || fseek(f, 0, SEEK_END) != 0 || (size = ftell(f)) < 0)
 		goto out;
@@ -23,14 +23,14 @@ replay(const char *path)
 	    fread(data, 1, (size_t)size, f) != (size_t)size)
 		goto out;
 	LLVMFuzzerTestOneInput(data, (size_t)size);
-	status = 0;
+	rc = 0;
 out:
-	if (status != 0)
+	if (rc != 0)
 		perror(path);
 	free(data);
 	if (f != NULL)
 		fclose(f);
-	return status;
+	return rc;
 }
 
 int

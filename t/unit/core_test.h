@@ -39,13 +39,13 @@ static inline int
 decode_exact(decode_fn decode, const uint8_t *in, size_t len)
 {
 	uint8_t *copy = malloc(len + (len == 0));
-	int status;
+	int rc;
 
 	assert_non_null(copy);
 	memcpy(copy, in, len);
-	status = decode(copy, len);
+	rc = decode(copy, len);
 	free(copy);
-	return status;
+	return rc;
 }
 
 /* Cut at every byte: TRUNCATED each time, nothing else. */

@@ -108,11 +108,11 @@ fixture_try_open(struct fixture *f)
 void
 fixture_open(struct fixture *f)
 {
-	int status = fixture_try_open(f);
+	int rc = fixture_try_open(f);
 
-	if (status != KMS_OK)
-		print_message("# open: %d %s\n", status, f->fault.text);
-	assert_int_equal(status, KMS_OK);
+	if (rc != KMS_OK)
+		print_message("# open: %d %s\n", rc, f->fault.text);
+	assert_int_equal(rc, KMS_OK);
 }
 
 void
@@ -252,12 +252,12 @@ int
 fixture_sign(uint8_t sig[BATCH_SIGNATURE], const uint8_t header[BATCH_HEADER], void *arg)
 {
 	struct fixture *f = arg;
-	int status = f->sign_fails;
+	int rc = f->sign_fails;
 
 	f->sign_fails = KMS_OK;
-	if (status == KMS_OK)
+	if (rc == KMS_OK)
 		crypto_sign_detached(sig, NULL, header, BATCH_HEADER, f->sign_sk);
-	return status;
+	return rc;
 }
 
 int

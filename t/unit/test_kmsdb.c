@@ -792,21 +792,21 @@ test_bounds_in_bytes(void **state)
 	struct item item = { .entry = entry };
 	struct kmsdb_info info;
 	uint32_t leaf, commits = 0;
-	int status;
+	int rc;
 
 	memset(text, 'x', sizeof(text));
 	a.text_len = ENTRY_MAX - 68;
 	item.entry_len = entry_admin_encode(entry, sizeof(entry), &a);
 	assert_int_equal(item.entry_len, ENTRY_MAX);
 	for (uint32_t i = 0; i < 1024; i++) {
-		if ((status = kmsdb_stage(f->db, &item, &leaf)) == KMS_E_TOO_LARGE) {
+		if ((rc = kmsdb_stage(f->db, &item, &leaf)) == KMS_E_TOO_LARGE) {
 			assert_int_equal(kmsdb_staged(f->db), RECORD_OCTETS / item_size(&item));
 			assert_true(kmsdb_full(f->db));
 			fixture_commit(f);
 			commits++;
-			status = kmsdb_stage(f->db, &item, &leaf);
+			rc = kmsdb_stage(f->db, &item, &leaf);
 		}
-		assert_int_equal(status, KMS_OK);
+		assert_int_equal(rc, KMS_OK);
 	}
 	fixture_commit(f);
 	assert_int_equal(commits, 1024 / (RECORD_OCTETS / item_size(&item)));

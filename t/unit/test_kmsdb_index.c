@@ -760,7 +760,7 @@ test_full_index(void **state)
 	};
 	struct fixture f;
 	uint32_t n = 0;
-	int status;
+	int rc;
 	char at[64];
 
 	(void)state;
@@ -778,9 +778,9 @@ test_full_index(void **state)
 		n += 100;
 		for (e.client = 1000 + n; e.client < 1100 + n; e.client++)
 			fixture_stage(&f, &e);
-		status = fixture_try_commit(&f);
-	} while (status == KMS_OK && n < 20000);
-	assert_int_equal(status, KMS_E_FULL);
+		rc = fixture_try_commit(&f);
+	} while (rc == KMS_OK && n < 20000);
+	assert_int_equal(rc, KMS_E_FULL);
 	n -= 100;
 	assert_in_range(n, 2000, 2 * (2000 + KMSDB_BATCH_MAX));
 	assert_int_equal(f.failed, 1);

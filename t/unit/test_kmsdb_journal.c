@@ -233,23 +233,23 @@ test_flip(void **state)
 	for (size_t at = 0; at < s->len; at++) {
 		uint8_t flip = flips[at % 3];
 		bool beside = uncovered(s, at);
-		int status;
+		int rc;
 		s->octets[at] ^= flip;
 		fixture_write(&s->f, s->name, s->octets, s->len);
-		status = read_all(s, &count);
+		rc = read_all(s, &count);
 		if (beside) {
 			/* A name is no reason not to start, and never one to say that a batch was
 			 * changed. */
-			assert_true(status == KMS_OK || at < 96);
+			assert_true(rc == KMS_OK || at < 96);
 			fixture_copy(&s->f, "full-index", "kmsdb/index");
-			status = at < 96 || at % 5 > 0 ? KMS_OK : fixture_try_open(&s->f);
-			assert_int_equal(status, KMS_OK);
+			rc = at < 96 || at % 5 > 0 ? KMS_OK : fixture_try_open(&s->f);
+			assert_int_equal(rc, KMS_OK);
 			fixture_close(&s->f);
 		} else if (at >= s->end) {
-			assert_int_equal(status, KMS_OK);
+			assert_int_equal(rc, KMS_OK);
 			assert_int_equal(count, BATCHES);
 		} else {
-			assert_int_equal(status, KMS_E_ALTERED);
+			assert_int_equal(rc, KMS_E_ALTERED);
 			assert_non_null(strstr(s->f.fault.text, s->name));
 			assert_non_null(strstr(s->f.fault.text, "offset"));
 		}
@@ -257,12 +257,12 @@ test_flip(void **state)
 			fixture_copy(&s->f, "full-index", "kmsdb/index");
 			assert_int_equal(
 			    fixture_check(&s->f), at >= s->end ? KMS_E_TORN : KMS_E_ALTERED);
-			status = fixture_try_open(&s->f);
+			rc = fixture_try_open(&s->f);
 			/* At start only what the index lacks is read, and its last batch. */
 			if (at < SEGMENT_SECTOR || (at >= s->last && at < s->end))
-				assert_int_equal(status, KMS_E_ALTERED);
+				assert_int_equal(rc, KMS_E_ALTERED);
 			else
-				assert_int_equal(status, KMS_OK);
+				assert_int_equal(rc, KMS_OK);
 			fixture_close(&s->f);
 			if (at >= s->end)
 				assert_int_equal(fixture_check(&s->f), KMS_OK);

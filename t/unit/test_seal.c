@@ -76,13 +76,13 @@ open_exact(open_fn fn, const struct seal_keys *keys, const uint8_t *frame, size_
 {
 	uint8_t out[128], *copy = malloc(len + (len == 0));
 	size_t got;
-	int status;
+	int rc;
 
 	assert_non_null(copy);
 	memcpy(copy, frame, len);
-	status = fn(out, sizeof(out), &got, keys, copy, len);
+	rc = fn(out, sizeof(out), &got, keys, copy, len);
 	free(copy);
-	return status;
+	return rc;
 }
 
 /* Every bit, every cut, one byte more. Only the header's own errors may come before BAD_SEAL. */
@@ -90,15 +90,15 @@ static void
 check_tampering(open_fn fn, const struct seal_keys *keys, uint8_t *frame, size_t n)
 {
 	for (size_t i = 0; i < 8 * n; i++) {
-		int status;
+		int rc;
 
 		frame[i / 8] ^= (uint8_t)(1 << i % 8);
-		status = open_exact(fn, keys, frame, n);
+		rc = open_exact(fn, keys, frame, n);
 		frame[i / 8] ^= (uint8_t)(1 << i % 8);
 		if (i / 8 >= FRAME_HEADER)
-			assert_int_equal(status, KMS_E_BAD_SEAL);
+			assert_int_equal(rc, KMS_E_BAD_SEAL);
 		else
-			assert_int_not_equal(status, KMS_OK);
+			assert_int_not_equal(rc, KMS_OK);
 	}
 	for (size_t i = 0; i < n; i++)
 		assert_int_equal(open_exact(fn, keys, frame, i), KMS_E_TRUNCATED);

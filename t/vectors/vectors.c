@@ -210,22 +210,22 @@ make_batch(struct scene *s)
 {
 	struct merkle_tree *tree = merkle_tree_new(ENTRIES);
 	uint8_t root[32];
-	int status = tree == NULL ? -1 : 0;
+	int rc = tree == NULL ? -1 : 0;
 
-	for (unsigned i = 0; status == 0 && i < ENTRIES; i++) {
-		if ((status = make_entry(s, i)) != 0)
+	for (unsigned i = 0; rc == 0 && i < ENTRIES; i++) {
+		if ((rc = make_entry(s, i)) != 0)
 			break;
 		merkle_leaf(s->leaf[i], s->entry[i].at, s->entry[i].len);
-		status = merkle_tree_add(tree, s->leaf[i]);
+		rc = merkle_tree_add(tree, s->leaf[i]);
 	}
-	if (status == 0) {
+	if (rc == 0) {
 		merkle_tree_close(tree, root);
 		for (unsigned i = 0; i < ENTRIES; i++)
 			s->proof_count[i] = merkle_tree_proof(tree, i, s->proof[i]);
 		make_headers(s, root);
 	}
 	merkle_tree_free(tree);
-	return status;
+	return rc;
 }
 
 static int

@@ -230,8 +230,8 @@ serve(struct connection *c)
 {
 	struct control_buf rows = { 0 };
 	char why[CONTROL_WHY] = "";
-	int status = run_verb(c, c->verb, &c->args, &rows, why);
-	bool built = build_reply(c, status, &rows, why);
+	int rc = run_verb(c, c->verb, &c->args, &rows, why);
+	bool built = build_reply(c, rc, &rows, why);
 
 	control_buf_free(&rows);
 	if (!built || begin_reply(c) != KMS_OK)

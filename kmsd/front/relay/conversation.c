@@ -371,11 +371,11 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 static bool
 to_host(struct conversation *c, const uint8_t *data, size_t len)
 {
-	int status = half_send(&c->host, data, len);
+	int rc = half_send(&c->host, data, len);
 
-	if (status == KMS_E_IO)
+	if (rc == KMS_E_IO)
 		return host_lost(c, false);
-	return status == KMS_OK || close_conversation(c);
+	return rc == KMS_OK || close_conversation(c);
 }
 
 static bool
@@ -647,7 +647,7 @@ conversation_open(struct connection *connection, const uint8_t *data, size_t len
 	struct relay *relay = &connection->front->relay;
 	char peer[ADDRESS_PORT_TEXT];
 	struct conversation *c;
-	int status;
+	int rc;
 
 	if (!allowed(relay, connection->address)) {
 		log_limited(LOG_NOTICE, "relay-source-refused",
@@ -666,9 +666,9 @@ conversation_open(struct connection *connection, const uint8_t *data, size_t len
 	c->host.fd = -1;
 	exchange_init(&c->x);
 	event_assign(&c->timer, connection->front->base, -1, 0, on_timer, c);
-	status = throttle_enter(&relay->throttle, connection->address);
-	c->counted = status == KMS_OK;
-	c->over_limit = status != KMS_OK;
+	rc = throttle_enter(&relay->throttle, connection->address);
+	c->counted = rc == KMS_OK;
+	c->over_limit = rc != KMS_OK;
 	connection->conversation = c;
 	connection->state = CONNECTION_RELAYED;
 	if (client_octets(c, data, len))

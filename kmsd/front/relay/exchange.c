@@ -207,30 +207,30 @@ exchange_client(struct exchange *x, const uint8_t *data, size_t len)
 {
 	enum exchange_do what;
 	struct pdu p;
-	int status;
+	int rc;
 
 	if (exchange_waits(x))
 		return EXCHANGE_WAIT;
 	if (pdu_look(&p, data, len) != PDU_WHOLE || p.length != len)
 		return malformed(x, "not a PDU that a KMS client sends");
-	status = pdu_parse(&p, data);
+	rc = pdu_parse(&p, data);
 	if (x->state == EXCHANGE_BIND) {
 		if (p.type != PDU_BIND)
 			return malformed(x, "sends a request before it binds");
-		what = offer(x, &p, status);
+		what = offer(x, &p, rc);
 		if (what != EXCHANGE_PASS)
 			return what;
 		x->state = EXCHANGE_BINDING;
 		return EXCHANGE_CONNECT;
 	}
 	/* A signed or sealed request would belong to a context that was never made. */
-	if (p.type == PDU_REQUEST && (status != KMS_OK || p.auth_length != 0))
+	if (p.type == PDU_REQUEST && (rc != KMS_OK || p.auth_length != 0))
 		return malformed(x, "a malformed request");
 	if (x->state == EXCHANGE_REQUEST)
 		return go_on_with_call(x, &p);
 	if (x->state == EXCHANGE_SWALLOW)
 		return swallow(x, &p);
-	return from_bound(x, &p, data, status);
+	return from_bound(x, &p, data, rc);
 }
 
 /* The results of what was offered, in its order. */
