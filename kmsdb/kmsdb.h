@@ -149,6 +149,8 @@ int kmsdb_cold_get(struct kmsdb *db, const uint8_t cmid[16], struct kmsdb_cold *
 /* Does the client count in this pool at that minute? */
 bool kmsdb_client_counts(
     const struct kmsdb_client *c, const uint8_t publisher[8], uint16_t pool, uint32_t minute);
+/* "activated", "expired", ... as control.h lists them; a lease has ended at its last second. */
+const char *kmsdb_client_state(const struct kmsdb_client *c, uint64_t now);
 /* Clients of the pool that count at that minute, of all classes. */
 uint32_t kmsdb_pool_count(
     struct kmsdb *db, const uint8_t publisher[8], uint16_t pool, uint32_t minute);

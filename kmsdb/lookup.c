@@ -86,6 +86,22 @@ kmsdb_client_counts(
 	       memcmp(c->publisher, publisher, 8) == 0;
 }
 
+const char *
+kmsdb_client_state(const struct kmsdb_client *c, uint64_t now)
+{
+	if (c->flags & KMSDB_REVOKED)
+		return "revoked";
+	if (c->flags & KMSDB_ENDED)
+		return "ended";
+	if (c->flags & KMSDB_RELEASED)
+		return "released";
+	if (c->kind == ENTRY_LEASE)
+		return c->expires > now ? "activated" : "expired";
+	if (c->kind == ENTRY_SEEN)
+		return "below-threshold";
+	return c->status != KMS_OK ? "refused" : "not-seen";
+}
+
 uint32_t
 kmsdb_pool_count(struct kmsdb *db, const uint8_t publisher[8], uint16_t pool, uint32_t minute)
 {

@@ -141,9 +141,7 @@ check_pace(struct policy_decision *out, const struct question *q)
 static enum kms_status
 check_capacity(const struct question *q)
 {
-	uint32_t pool = q->pack->pools[q->product->pool].capacity;
-	uint32_t host = q->host->capacity;
-	uint32_t limit = pool != 0 && (host == 0 || pool < host) ? pool : host;
+	uint32_t limit = policy_capacity(&q->pack->pools[q->product->pool], q->host);
 
 	if (!has_seat(q) && limit != 0 && q->counters->counted >= limit)
 		return KMS_E_CAPACITY;

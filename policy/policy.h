@@ -94,6 +94,18 @@ struct policy_host {
 	uint32_t renewals;
 };
 
+/* Most clients that may count in the pool on this host; 0: no limit. */
+static inline uint32_t
+policy_capacity(const struct policy_pool *pool, const struct policy_host *host)
+{
+	return pool->capacity != 0 && (host->capacity == 0 || pool->capacity < host->capacity)
+		   ? pool->capacity
+		   : host->capacity;
+}
+/* One source that made so many clients, and a quarter of those of a pool, is worth a look. */
+#define POLICY_SHARE_LEAST 50
+#define POLICY_SHARE_PART 4
+
 /* What the ledger knows about the client. known false: nothing; the rest is ignored. */
 struct policy_client {
 	bool known;

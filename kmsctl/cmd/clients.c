@@ -55,7 +55,7 @@ list_one(const struct kmsdb_client *c, const struct kmsdb_cold *h, void *arg)
 	l->total++;
 	if (l->by_product && memcmp(c->product, l->product, 16) != 0)
 		return 0;
-	if (l->options->active && strcmp(client_state(c, l->now), "activated") != 0)
+	if (l->options->active && strcmp(kmsdb_client_state(c, l->now), "activated") != 0)
 		return 0;
 	if (c->last_seen < l->options->since)
 		return 0;

@@ -123,15 +123,6 @@ run(const struct count *q, size_t at, size_t octets)
 	return n;
 }
 
-static bool
-exempt_has(const struct config_networks *exempt, const uint8_t address[16])
-{
-	for (unsigned i = 0; i < exempt->count; i++)
-		if (network_has(&exempt->at[i], address))
-			return true;
-	return false;
-}
-
 /* The largest source of the pool whose clients are n from at on. */
 static struct share
 largest(const struct count *q, const struct config_networks *exempt, size_t at, size_t n)
@@ -145,7 +136,7 @@ largest(const struct count *q, const struct config_networks *exempt, size_t at, 
 
 		m = run(q, at, OF_SOURCE);
 		if (m <= s.clients || memcmp(c->address, erased, 16) == 0 ||
-		    exempt_has(exempt, c->address))
+		    networks_have(exempt->at, exempt->count, c->address))
 			continue;
 		s.clients = m;
 		s.pool = (uint16_t)(c->pool[0] << 8 | c->pool[1]);
@@ -169,8 +160,8 @@ shares_find(struct kmsdb *db, const struct config_networks *exempt, uint64_t now
 	for (size_t at = 0; rc == KMS_OK && at < q.count && *count < max; at += n) {
 		n = run(&q, at, OF_POOL);
 		out[*count] = largest(&q, exempt, at, n);
-		*count +=
-		    out[*count].clients >= SHARE_LEAST && out[*count].clients >= n / SHARE_PART;
+		*count += out[*count].clients >= POLICY_SHARE_LEAST &&
+			  out[*count].clients >= n / POLICY_SHARE_PART;
 	}
 	free(q.list);
 	return rc;

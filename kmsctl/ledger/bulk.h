@@ -30,9 +30,7 @@ struct bulk {
 int bulk_choose(struct kmsdb *db, const struct bulk_wanted *wanted, uint64_t now, struct bulk *out);
 void bulk_free(struct bulk *b);
 
-/* A source that made at least a quarter of the clients that a pool counts, and SHARE_LEAST. */
-#define SHARE_LEAST 50
-#define SHARE_PART 4
+/* A source whose part of a pool is worth a look (policy.h). */
 struct share {
 	uint8_t address[16]; /* one of the source */
 	uint8_t publisher[8];

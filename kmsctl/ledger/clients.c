@@ -79,22 +79,6 @@ products_find(const struct products *p, const char *text, uint8_t id[16])
 	return false;
 }
 
-const char *
-client_state(const struct kmsdb_client *c, uint64_t now)
-{
-	if (c->flags & KMSDB_REVOKED)
-		return "revoked";
-	if (c->flags & KMSDB_ENDED)
-		return "ended";
-	if (c->flags & KMSDB_RELEASED)
-		return "released";
-	if (c->kind == ENTRY_LEASE)
-		return c->expires > now ? "activated" : "expired";
-	if (c->kind == ENTRY_SEEN)
-		return "below-threshold";
-	return c->status != KMS_OK ? "refused" : "not-seen";
-}
-
 static enum output_style
 state_style(const char *state)
 {
@@ -131,7 +115,7 @@ client_print(struct ctl *ctl, const struct kmsdb_client *c, const struct kmsdb_c
     const struct products *products, enum client_form form)
 {
 	bool row = form != CLIENT_ALL;
-	const char *state = client_state(c, (uint64_t)time(NULL));
+	const char *state = kmsdb_client_state(c, (uint64_t)time(NULL));
 	char cmid[33], id[37], publisher[17];
 	static const uint8_t none[16];
 	const char *product = products_name(products, c->product);

@@ -28,9 +28,6 @@ bool products_find(const struct products *p, const char *text, uint8_t id[16]);
  */
 bool clients_checkpoint(struct ctl *ctl);
 
-/* "activated", "expired", ... as control.h lists them. */
-const char *client_state(const struct kmsdb_client *c, uint64_t now);
-
 /* The field "address"; none when it is all zeros. label as in output_text. */
 void client_print_address(struct output *o, const char *label, const uint8_t address[16]);
 enum client_form {

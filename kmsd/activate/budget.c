@@ -72,15 +72,6 @@ budget_bite(struct budget *b, enum budget_limit limit, const uint8_t address[16]
 	memcpy(bites->address, address, 16);
 }
 
-static bool
-exempt(const struct config *c, const uint8_t address[16])
-{
-	for (unsigned i = 0; i < c->exempt.count; i++)
-		if (network_has(&c->exempt.at[i], address))
-			return true;
-	return false;
-}
-
 /* The limits of one kind of entry, in the order in which they are asked. */
 struct asked {
 	struct bucket *bucket; /* NULL: not asked */
@@ -119,7 +110,7 @@ budget_take(struct budget *b, const struct config *c, enum budget_entry entry,
 		budget_bite(b, BUDGET_DISK, address, now);
 		return BUDGET_DISK;
 	}
-	if (entry != BUDGET_PACED && !exempt(c, address))
+	if (entry != BUDGET_PACED && !networks_have(c->exempt.at, c->exempt.count, address))
 		asked[0].bucket = buckets_find(
 		    &b->sources, &c->new_clients_per_source, address_source(address), now);
 	bucket_fill(&b->clients, &c->new_clients, now);
@@ -141,7 +132,7 @@ budget_take_relayed(struct budget *b, const struct config *c, unsigned front,
 		budget_bite(b, BUDGET_DISK, address, now);
 		return BUDGET_DISK;
 	}
-	if (!exempt(c, address))
+	if (!networks_have(c->exempt.at, c->exempt.count, address))
 		asked[0].bucket =
 		    buckets_find(&b->relayed, &relayed_rate, address_source(address), now);
 	bucket_fill(of_front, &front_rate, now);
@@ -186,7 +177,7 @@ budget_made(struct budget *b, const struct config *c, const uint8_t address[16],
 {
 	const struct rate *rate = &c->new_clients_per_source;
 
-	if (rate->burst == 0 || exempt(c, address))
+	if (rate->burst == 0 || networks_have(c->exempt.at, c->exempt.count, address))
 		return 0;
 	return rate->burst - buckets_find(&b->sources, rate, address_source(address), now)->left;
 }

@@ -15,9 +15,6 @@
 #include "libkms/core/frame.h"
 
 #define LOCKED_RETRY 30 /* seconds */
-/* A source that made so many clients, and a quarter of a pool, is worth a look. */
-#define SHARE_LEAST 50
-#define SHARE_PART 4
 
 /* What the decision about one request needs. */
 struct request {
@@ -237,8 +234,7 @@ say_limit(struct activate *a, const struct ipc_frame *f, enum budget_limit limit
 static uint32_t
 pool_size(const struct request *q)
 {
-	uint32_t pool = q->found.pool->capacity, host = q->host.capacity;
-	uint32_t limit = pool != 0 && (host == 0 || pool < host) ? pool : host;
+	uint32_t limit = policy_capacity(q->found.pool, &q->host);
 
 	return limit != 0 ? limit : q->decision.count;
 }
@@ -250,7 +246,7 @@ look_at_share(struct activate *a, const struct request *q, const struct ipc_fram
 	uint32_t made = budget_made(&a->budget, &a->config, f->address, a->now);
 	char address[ADDRESS_TEXT];
 
-	if (made < SHARE_LEAST || made < pool_size(q) / SHARE_PART)
+	if (made < POLICY_SHARE_LEAST || made < pool_size(q) / POLICY_SHARE_PART)
 		return;
 	address_text(address, f->address);
 	log_limited(LOG_WARNING, "source-share",

@@ -82,6 +82,15 @@ network_has(const struct network *n, const uint8_t address[16])
 }
 
 bool
+networks_have(const struct network *list, unsigned count, const uint8_t address[16])
+{
+	for (unsigned i = 0; i < count; i++)
+		if (network_has(&list[i], address))
+			return true;
+	return false;
+}
+
+bool
 network_within(const struct network *inner, const struct network *outer)
 {
 	return network_is_ipv4(inner) == network_is_ipv4(outer) && inner->bits >= outer->bits &&

@@ -41,6 +41,8 @@ const char *network_text(char out[NETWORK_TEXT], const struct network *n);
 bool network_ok(const struct network *n); /* for one that was not read by network_parse */
 bool network_is_ipv4(const struct network *n);
 bool network_has(const struct network *n, const uint8_t address[16]);
+/* One of the count networks at list has it. */
+bool networks_have(const struct network *list, unsigned count, const uint8_t address[16]);
 /* All of inner is in outer, which is of the same family. */
 bool network_within(const struct network *inner, const struct network *outer);
 

@@ -29,7 +29,6 @@
  * such answers only holds the connection.
  */
 #define UNSERVED_MOST 8
-#define OVERLOAD_RETRY 5 /* seconds */
 
 static const uint8_t magic[4] = { 'K', 'M', 'S', 'D' };
 
@@ -56,22 +55,13 @@ connection_deadline(struct connection *c, enum deadline kind)
 	deadline_set(&c->front->deadlines, c, kind, c->front->now);
 }
 
-static bool
-in_networks(const struct config_networks *n, const uint8_t address[16])
-{
-	for (unsigned i = 0; i < n->count; i++)
-		if (network_has(&n->at[i], address))
-			return true;
-	return false;
-}
-
 /* At the limit of its source, a connection of the same source that is idle gives way. */
 static int
 enter(struct front *f, const uint8_t address[16], bool *counted)
 {
 	int rc = KMS_OK;
 
-	*counted = !in_networks(&f->exempt, address);
+	*counted = !networks_have(f->exempt.at, f->exempt.count, address);
 	if (*counted)
 		rc = throttle_enter(&f->throttle, address);
 	if (rc == KMS_E_LIMIT && evict(f, address))
@@ -86,7 +76,7 @@ enter(struct front *f, const uint8_t address[16], bool *counted)
 int
 connection_open(struct front *f, int fd, const uint8_t address[16], uint16_t port)
 {
-	bool proxied = in_networks(&f->proxies, address), counted = false;
+	bool proxied = networks_have(f->proxies.at, f->proxies.count, address), counted = false;
 	struct connection *c;
 	int rc;
 
@@ -429,7 +419,7 @@ proxy_take(struct connection *c, const struct proxy_header *h)
 	if (rc == KMS_OK)
 		return true;
 	c->front->stats.refused_connections++;
-	connection_error(c, 0, KMS_E_OVERLOAD, OVERLOAD_RETRY, true);
+	connection_error(c, 0, KMS_E_OVERLOAD, CONNECTION_RETRY, true);
 	return false;
 }
 

@@ -13,6 +13,8 @@
 #include "kmsd/front/deadline.h"
 #include "kmsd/front/forward.h"
 
+#define CONNECTION_RETRY 5 /* seconds: when a client that finds no room comes again */
+
 extern const struct forward_calls connection_calls;
 
 /*

@@ -21,7 +21,6 @@
 #include "libkms/kms_error.h"
 
 #define ACCEPT_BURST 64
-#define RETRY_AFTER 5
 
 static void
 refuse_connection(struct front *f, int fd)
@@ -29,7 +28,7 @@ refuse_connection(struct front *f, int fd)
 	uint8_t frame[FRAME_ERROR_SIZE];
 	struct frame_error e = {
 		.status = KMS_E_OVERLOAD,
-		.retry_after = RETRY_AFTER,
+		.retry_after = CONNECTION_RETRY,
 		.time = (uint64_t)time(NULL),
 	};
 

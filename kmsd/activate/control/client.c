@@ -10,22 +10,6 @@
 #include "libkms/base/address.h"
 #include "libkms/base/hex.h"
 
-static const char *
-state_of(const struct activate *a, const struct kmsdb_client *c)
-{
-	if (c->flags & KMSDB_REVOKED)
-		return "revoked";
-	if (c->flags & KMSDB_ENDED)
-		return "ended";
-	if (c->flags & KMSDB_RELEASED)
-		return "released";
-	if (c->kind == ENTRY_LEASE)
-		return c->expires < a->now ? "expired" : "activated";
-	if (c->kind == ENTRY_SEEN)
-		return "below-threshold";
-	return c->status != KMS_OK ? "refused" : "not-seen";
-}
-
 static void
 address(struct control_buf *b, const uint8_t octets[16])
 {
@@ -109,7 +93,7 @@ control_client_show(struct control_request *q)
 	control_hex(b, "cmid", c.cmid, 16);
 	row_product(q->activate, b, &c);
 	cold_fields(q, &c);
-	control_text(b, "state", state_of(q->activate, &c));
+	control_text(b, "state", kmsdb_client_state(&c, q->activate->now));
 	control_number(b, "status", c.status);
 	control_number(b, "last-seen", c.last_seen);
 	if (c.expires != 0)

@@ -632,15 +632,6 @@ conversation_event(struct connection *connection, short what)
 		settle(c);
 }
 
-static bool
-allowed(const struct relay *relay, const uint8_t address[16])
-{
-	for (unsigned i = 0; i < relay->allow.count; i++)
-		if (network_has(&relay->allow.at[i], address))
-			return true;
-	return false;
-}
-
 static void
 conversation_open(struct connection *connection, const uint8_t *data, size_t len)
 {
@@ -649,7 +640,7 @@ conversation_open(struct connection *connection, const uint8_t *data, size_t len
 	struct conversation *c;
 	int rc;
 
-	if (!allowed(relay, connection->address)) {
+	if (!networks_have(relay->allow.at, relay->allow.count, connection->address)) {
 		log_limited(LOG_NOTICE, "relay-source-refused",
 		    "%s: not in a network of [relay] allow",
 		    address_port_text(peer, connection->address, connection->port));
