@@ -158,7 +158,7 @@ open_memory(struct activate *a)
 	a->pending = pending_new(a->config.batch);
 	a->refusals = refusals_new();
 	MUST(a->cache != NULL && a->pending != NULL && a->refusals != NULL);
-	relayed_limit_init(&a->relayed_limit, 1);
+	budget_init(&a->budget, 1);
 }
 
 static void
