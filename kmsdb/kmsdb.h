@@ -217,13 +217,6 @@ int kmsdb_each_client(struct kmsdb *db,
     int (*fn)(const struct kmsdb_client *c, const struct kmsdb_cold *cold, void *arg), void *arg);
 int kmsdb_each_relayed(
     struct kmsdb *db, int (*fn)(const struct kmsdb_relayed *r, void *arg), void *arg);
-/*
- * Which rows of the index an ENTRY_EXPIRE could remove now: a set of ENTRY_EXPIRE_REFUSALS and
- * ENTRY_EXPIRE_RELAYED (last seen up to seen) and ENTRY_EXPIRE_FORGOTTEN (up to forgotten). Goes
- * through the index until it finds one of each.
- */
-uint64_t kmsdb_expirable(struct kmsdb *db, uint64_t seen, uint64_t forgotten);
-
 struct kmsdb_count {
 	uint8_t publisher[8];
 	uint16_t pool, class;

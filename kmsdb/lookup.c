@@ -226,52 +226,6 @@ kmsdb_each_relayed(struct kmsdb *db, int (*fn)(const struct kmsdb_relayed *r, vo
 	return index_each(db->index, INDEX_RELAYED, each_relayed, &e);
 }
 
-/* What an EXPIRE with these floors would remove, beside what is gone already. */
-struct expiry {
-	const struct index_floors *now, *then;
-};
-
-static int
-hot_expires(const uint8_t *key, size_t key_len, const uint8_t *octets, size_t len, void *arg)
-{
-	const struct expiry *e = arg;
-
-	(void)key;
-	return key_len == ROW_CMID && len == ROW_HOT && row_hot_expired(octets, e->then) &&
-	       !row_hot_expired(octets, e->now);
-}
-
-static int
-relayed_expires(const uint8_t *key, size_t key_len, const uint8_t *octets, size_t len, void *arg)
-{
-	const struct expiry *e = arg;
-	struct observed_row row;
-
-	return key_len == 16 && observed_decode(&row, key, octets, len) == KMS_OK &&
-	       observed_expired(&row.r, e->then) && !observed_expired(&row.r, e->now);
-}
-
-uint64_t
-kmsdb_expirable(struct kmsdb *db, uint64_t seen, uint64_t forgotten)
-{
-	const struct index_floors refused = { .refusals = seen }, gone = { .forgotten = forgotten },
-				  relayed = { .relayed = seen };
-	struct expiry e = { .now = &db->floors };
-	uint64_t set = 0;
-
-	up_to_date(db);
-	e.then = &refused;
-	if (index_each(db->index, INDEX_HOT, hot_expires, &e) == 1)
-		set |= ENTRY_EXPIRE_REFUSALS;
-	e.then = &gone;
-	if (index_each(db->index, INDEX_HOT, hot_expires, &e) == 1)
-		set |= ENTRY_EXPIRE_FORGOTTEN;
-	e.then = &relayed;
-	if (index_each(db->index, INDEX_RELAYED, relayed_expires, &e) == 1)
-		set |= ENTRY_EXPIRE_RELAYED;
-	return set;
-}
-
 struct each_count {
 	int (*fn)(const struct kmsdb_count *c, void *arg);
 	void *arg;

@@ -116,7 +116,7 @@ needs_lease(const struct message_request *m)
 
 /*
  * A program that renews in a loop would fill the journal. A lease that seems to be of later than
- * now was given when this host's clock was wrong.
+ * now was given when this host's clock was wrong: its renewal is served, and paid for.
  */
 static enum kms_status
 check_pace(struct policy_decision *out, const struct question *q)
@@ -128,11 +128,9 @@ check_pace(struct policy_decision *out, const struct question *q)
 
 	if (!has_seat(q) || leased == 0)
 		return KMS_OK;
-	out->paced = true;
-	if (q->client->old_certificate || leased > q->now || q->now - leased >= least)
-		return KMS_OK;
-	out->paced = false;
-	if (needs_lease(q->request))
+	/* Once under each certificate, and whenever the least time is over. */
+	out->paced = q->client->old_certificate || (leased <= q->now && q->now - leased >= least);
+	if (out->paced || leased > q->now || needs_lease(q->request))
 		return KMS_OK;
 	out->retry_after = (uint32_t)(least - (q->now - leased));
 	return KMS_E_TOO_SOON;

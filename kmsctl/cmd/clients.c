@@ -284,18 +284,21 @@ forget_all(struct ctl *ctl, const struct bulk *b)
 static int
 forget_chosen(struct ctl *ctl, const struct bulk *b, const struct forget_options *o)
 {
+	char now[VALUE_TIME + 1];
+
 	output_number(ctl->out, "clients", NULL, b->count);
 	if (b->count == 0) {
 		output_line(
-		    ctl->out, OUTPUT_PLAIN, "No client that counts was first seen there and then.");
+		    ctl->out, OUTPUT_PLAIN, "No client that counts is from there and then.");
 		return CTL_OK;
 	}
 	if (o->yes)
 		return forget_all(ctl, b);
 	output_line(ctl->out, OUTPUT_WARN,
-	    "%zu client%s would be forgotten%s. Nothing is done yet: give --yes with the same options.",
+	    "%zu client%s would be forgotten%s. Nothing is done yet: add --yes, and --until %s, so that none is forgotten that came since.",
 	    b->count, b->count == 1 ? "" : "s",
-	    b->count > PREVIEW ? ", of which the first are shown" : "");
+	    b->count > PREVIEW ? ", of which the first are shown" : "",
+	    value_time_format(now, (uint64_t)time(NULL)) ? now : "NOW");
 	output_line(ctl->out, OUTPUT_PLAIN,
 	    "Their leases stay valid until they expire, and a client that asks again counts again: first keep away what made them (kmsctl firewall).");
 	return CTL_OK;

@@ -84,7 +84,7 @@ void
 doctor_shares(struct doctor *d)
 {
 	struct share shares[SHARES];
-	char address[ADDRESS_TEXT], next[256];
+	char address[ADDRESS_SOURCE_TEXT], next[256];
 	struct fault fault = { 0 };
 	struct kmsdb *db;
 	size_t count = 0;
@@ -96,7 +96,7 @@ doctor_shares(struct doctor *d)
 	rc = shares_find(db, &d->ctl->config.exempt, (uint64_t)time(NULL), shares, SHARES, &count);
 	ledger_access_close(db, -1);
 	for (size_t i = 0; i < count; i++) {
-		address_text(address, shares[i].address);
+		address_source_text(address, shares[i].address);
 		snprintf(next, sizeof(next),
 		    "kmsctl client forget --address %s, or name it in [limits] exempt if many machines share it",
 		    address);

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "kmsd/common/log.h"
+#include "libkms/base/clock.h"
 
 void
 activate_clock(struct activate *a)
@@ -154,26 +155,48 @@ activate_erase_names(struct activate *a)
 /* A request is accepted up to POLICY_SKEW after its time, and so is the client's clock wrong. */
 #define EXPIRY_FORGOTTEN (2 * POLICY_SKEW)
 
+/* Of rows of a floor, when it can move by a day. */
 static void
-expire(struct activate *a, uint64_t rows, uint64_t time)
+expire(struct activate *a, uint64_t rows, uint64_t floor, uint64_t age)
 {
-	struct entry_about e = { .kind = ENTRY_EXPIRE, .through = rows, .value = time };
+	struct entry_about e = { .kind = ENTRY_EXPIRE, .through = rows };
 
+	if (a->now < age || a->now - age < floor + SECONDS_A_DAY)
+		return;
+	e.value = a->now - age;
 	/* When it fails, the ledger says so, and it is tried again later. */
-	if (rows != 0)
-		(void)activate_record_about(a, &e);
+	(void)activate_record_about(a, &e);
 }
 
 void
 activate_expire(struct activate *a)
 {
-	uint64_t set;
+	uint64_t monotonic = clock_seconds();
+	struct kmsdb_info info;
 
-	if (a->now - a->expiry_looked < EXPIRY_INTERVAL || a->failing_since != 0 ||
-	    a->now < EXPIRY_SEEN || host_identity_locked(a->key))
+	/*
+	 * Not soon after the start: a floor never falls again, and a clock that is wrong is mended
+	 * by then.
+	 */
+	if (a->expiry_looked == 0)
+		a->expiry_looked = monotonic;
+	if (monotonic - a->expiry_looked < EXPIRY_INTERVAL || a->failing_since != 0 ||
+	    host_identity_locked(a->key))
 		return;
-	a->expiry_looked = a->now;
-	set = kmsdb_expirable(a->db, a->now - EXPIRY_SEEN, a->now - EXPIRY_FORGOTTEN);
-	expire(a, set & (ENTRY_EXPIRE_REFUSALS | ENTRY_EXPIRE_RELAYED), a->now - EXPIRY_SEEN);
-	expire(a, set & ENTRY_EXPIRE_FORGOTTEN, a->now - EXPIRY_FORGOTTEN);
+	a->expiry_looked = monotonic;
+	kmsdb_info(a->db, &info);
+	if (info.last_batch == a->expiry_batch)
+		return;
+	/*
+	 * What is before it is in the index then: a replay never meets both sides of a floor in
+	 * rows that were carried in part.
+	 */
+	pending_finish(a);
+	if (kmsdb_checkpoint(a->db) != KMS_OK)
+		return;
+	expire(a, ENTRY_EXPIRE_REFUSALS | ENTRY_EXPIRE_RELAYED,
+	    info.refusals_floor > info.relayed_floor ? info.refusals_floor : info.relayed_floor,
+	    EXPIRY_SEEN);
+	expire(a, ENTRY_EXPIRE_FORGOTTEN, info.forgotten_floor, EXPIRY_FORGOTTEN);
+	a->expiry_batch = a->last_batch;
 }

@@ -54,7 +54,8 @@ struct activate {
 	struct activate_counts counts;
 	struct relayed_counts relayed;
 	struct budget budget;
-	uint64_t expiry_looked; /* seconds: when rows that may expire were last looked for */
+	uint64_t expiry_looked; /* monotonic seconds; 0: not since the start */
+	uint64_t expiry_batch;  /* the last one when that was */
 	uint64_t disk_looked;   /* second in which the free space was looked at */
 };
 

@@ -7,14 +7,18 @@
 
 #include "libkms/base/address.h"
 
+/* A client costs so many tokens, of which one comes back a second: 864 clients a day. */
+#define MADE_COST 100
+#define MADE_FULL (1u << 30)
 #define WAIT_LEAST 60 /* seconds; as many again is the spread */
 #define WAIT_READ 1   /* seconds: a client repeats a request that was served */
 
 static const struct rate relayed_rate = { BUDGET_RELAYED_BURST, BUDGET_RELAYED_REFILL },
 			 front_rate = { BUDGET_FRONT_BURST, BUDGET_FRONT_REFILL },
 			 read_client = { BUDGET_READS_CLIENT, 1 },
-			 read_source = { BUDGET_READS_SOURCE, BUDGET_READS_SOURCE / 2 },
-			 read_all = { BUDGET_READS_ALL, BUDGET_READS_ALL / 2 };
+			 read_source = { BUDGET_READS_SOURCE, BUDGET_READS_SOURCE / 8 },
+			 read_all = { BUDGET_READS_ALL, BUDGET_READS_ALL / 2 },
+			 refusal_rate = { BUDGET_REFUSALS, 2 }, made_rate = { MADE_FULL, 1 };
 
 static const char *const names[BUDGET_LIMITS] = {
 	[BUDGET_SOURCE] = "new_clients_per_source",
@@ -24,6 +28,7 @@ static const char *const names[BUDGET_LIMITS] = {
 	[BUDGET_PACE] = "renewals_per_interval",
 	[BUDGET_READS] = "repeats",
 	[BUDGET_RELAYED] = "relayed",
+	[BUDGET_REFUSAL] = "refusals",
 };
 
 const char *
@@ -37,7 +42,10 @@ budget_init(struct budget *b, uint64_t seed)
 {
 	memset(b, 0, sizeof(*b));
 	buckets_init(&b->sources, seed);
+	buckets_init(&b->wide, seed);
 	buckets_init(&b->relayed, seed);
+	buckets_init(&b->refusals, seed);
+	buckets_init(&b->made, seed);
 	buckets_init(&b->reads_sources, seed);
 	buckets_init(&b->reads_clients, seed);
 }
@@ -59,6 +67,7 @@ void
 budget_fill(struct budget *b)
 {
 	buckets_init(&b->sources, b->sources.seed);
+	buckets_init(&b->wide, b->wide.seed);
 	b->clients = b->entries = (struct bucket){ 0 };
 }
 
@@ -95,14 +104,42 @@ take(struct budget *b, const struct asked *asked, unsigned count, const uint8_t 
 	return BUDGET_FREE;
 }
 
+/* The /48 of an IPv6 address. */
+static uint64_t
+wide(const uint8_t address[16])
+{
+	return address_source(address) & ~UINT64_C(0xffff);
+}
+
+static struct rate
+wide_rate(const struct rate *rate)
+{
+	return (struct rate){ rate->burst * BUDGET_WIDE, rate->refill * BUDGET_WIDE };
+}
+
+static bool
+is_new(enum budget_entry entry)
+{
+	return entry == BUDGET_NEW_CLIENT || entry == BUDGET_REFUSED_NEW;
+}
+
+static bool
+is_refusal(enum budget_entry entry)
+{
+	return entry == BUDGET_REFUSED_NEW || entry == BUDGET_REFUSED;
+}
+
 enum budget_limit
 budget_take(struct budget *b, const struct config *c, enum budget_entry entry,
     const uint8_t address[16], uint64_t now)
 {
+	uint64_t source = address_source(address);
+	struct rate wider = wide_rate(&c->new_clients_per_source);
 	struct asked asked[] = {
 		{ NULL, &c->new_clients_per_source, BUDGET_SOURCE },
-		{ entry == BUDGET_NEW_CLIENT ? &b->clients : NULL, &c->new_clients,
-		    BUDGET_CLIENTS },
+		{ NULL, &wider, BUDGET_SOURCE },
+		{ is_new(entry) ? &b->clients : NULL, &c->new_clients, BUDGET_CLIENTS },
+		{ NULL, &refusal_rate, BUDGET_REFUSAL },
 		{ &b->entries, &c->entries, BUDGET_ENTRIES },
 	};
 
@@ -110,9 +147,14 @@ budget_take(struct budget *b, const struct config *c, enum budget_entry entry,
 		budget_bite(b, BUDGET_DISK, address, now);
 		return BUDGET_DISK;
 	}
-	if (entry != BUDGET_PACED && !networks_have(c->exempt.at, c->exempt.count, address))
-		asked[0].bucket = buckets_find(
-		    &b->sources, &c->new_clients_per_source, address_source(address), now);
+	if (entry != BUDGET_PACED && !networks_have(c->exempt.at, c->exempt.count, address)) {
+		asked[0].bucket =
+		    buckets_find(&b->sources, &c->new_clients_per_source, source, now);
+		if (!address_is_ipv4(address))
+			asked[1].bucket = buckets_find(&b->wide, &wider, wide(address), now);
+		if (is_refusal(entry))
+			asked[3].bucket = buckets_find(&b->refusals, &refusal_rate, source, now);
+	}
 	bucket_fill(&b->clients, &c->new_clients, now);
 	bucket_fill(&b->entries, &c->entries, now);
 	return take(b, asked, sizeof(asked) / sizeof(asked[0]), address, now);
@@ -150,16 +192,19 @@ cmid_key(const uint8_t cmid[16])
 }
 
 enum budget_limit
-budget_take_read(struct budget *b, const uint8_t cmid[16], const uint8_t address[16], uint64_t now)
+budget_take_read(struct budget *b, const struct config *c, const uint8_t cmid[16],
+    const uint8_t address[16], uint64_t now)
 {
 	struct asked asked[] = {
 		{ buckets_find(&b->reads_clients, &read_client, cmid_key(cmid), now), &read_client,
 		    BUDGET_READS },
-		{ buckets_find(&b->reads_sources, &read_source, address_source(address), now),
-		    &read_source, BUDGET_READS },
+		{ NULL, &read_source, BUDGET_READS },
 		{ &b->reads, &read_all, BUDGET_READS },
 	};
 
+	if (!networks_have(c->exempt.at, c->exempt.count, address))
+		asked[1].bucket =
+		    buckets_find(&b->reads_sources, &read_source, address_source(address), now);
 	bucket_fill(&b->reads, &read_all, now);
 	return take(b, asked, sizeof(asked) / sizeof(asked[0]), address, now);
 }
@@ -175,9 +220,11 @@ budget_wait(const struct budget *b, enum budget_limit limit)
 uint32_t
 budget_made(struct budget *b, const struct config *c, const uint8_t address[16], uint64_t now)
 {
-	const struct rate *rate = &c->new_clients_per_source;
+	struct bucket *bucket;
 
-	if (rate->burst == 0 || networks_have(c->exempt.at, c->exempt.count, address))
+	if (networks_have(c->exempt.at, c->exempt.count, address))
 		return 0;
-	return rate->burst - buckets_find(&b->sources, rate, address_source(address), now)->left;
+	bucket = buckets_find(&b->made, &made_rate, address_source(address), now);
+	bucket->left -= bucket->left < MADE_COST ? 0 : MADE_COST;
+	return (MADE_FULL - bucket->left + MADE_COST - 1) / MADE_COST;
 }

@@ -10,6 +10,9 @@
  *   a new client                        x                     x                  x
  *   a paced entry                                                                x
  *   any other entry                     x                                        x
+ *   a refusal, beside that       of BUDGET_REFUSALS
+ *
+ * An IPv6 /48 has BUDGET_WIDE times the tokens of a /64, of which one line can have thousands.
  *
  * An entry is paced when policy_decide bounds how often its client gets it: renewals, and the one
  * under a new certificate.
@@ -32,18 +35,29 @@ enum budget_limit {
 	BUDGET_PACE,    /* [limits] renewals_per_interval: KMS_E_TOO_SOON */
 	BUDGET_READS,   /* leases read back for repeated requests */
 	BUDGET_RELAYED, /* relayed exchanges */
+	BUDGET_REFUSAL, /* refusals that are written */
 	BUDGET_LIMITS
 };
 #define BUDGET_FREE BUDGET_LIMITS /* no limit refuses it */
 
-enum budget_entry { BUDGET_NEW_CLIENT, BUDGET_PACED, BUDGET_OTHER };
+/* The last two are refusals, of a client without a row and with one. */
+enum budget_entry {
+	BUDGET_NEW_CLIENT,
+	BUDGET_PACED,
+	BUDGET_OTHER,
+	BUDGET_REFUSED_NEW,
+	BUDGET_REFUSED
+};
 
+#define BUDGET_WIDE 5
+#define BUDGET_REFUSALS                                                                            \
+	100 /* of a source, and 2 a second: others are to find theirs in the journal */
 #define BUDGET_RELAYED_BURST 10000 /* of a source: seven thousand Windows clients behind it, */
 #define BUDGET_RELAYED_REFILL 1    /* which ask at most twelve times a day */
 #define BUDGET_FRONT_BURST 250000  /* of a front, which may lie about addresses: about 50 MB, */
 #define BUDGET_FRONT_REFILL 10     /* and 175 MB a day */
 #define BUDGET_READS_CLIENT 8      /* leases read back for one client, and 1 a second */
-#define BUDGET_READS_SOURCE 200    /* the same for one source, and 100 a second */
+#define BUDGET_READS_SOURCE 100    /* the same for one source, and 12 a second */
 #define BUDGET_READS_ALL 400       /* each reads and hashes a whole batch; and 200 a second */
 
 /* What a limit has refused since kmsd-activate started. */
@@ -53,7 +67,8 @@ struct budget_bites {
 };
 
 struct budget {
-	struct buckets sources, relayed, reads_sources, reads_clients;
+	struct buckets sources, wide, relayed, refusals, reads_sources, reads_clients;
+	struct buckets made; /* what budget_made tells */
 	struct bucket clients, entries, reads;
 	struct bucket fronts[CONFIG_FRONTS]; /* by its number, which a new front takes over */
 	bool disk_low;                       /* less than the reserve is free; the caller looks */
@@ -76,14 +91,18 @@ enum budget_limit budget_take(struct budget *b, const struct config *c, enum bud
 enum budget_limit budget_take_relayed(struct budget *b, const struct config *c, unsigned front,
     const uint8_t address[16], uint64_t now);
 /* The same for a lease that is read back. */
-enum budget_limit budget_take_read(
-    struct budget *b, const uint8_t cmid[16], const uint8_t address[16], uint64_t now);
+enum budget_limit budget_take_read(struct budget *b, const struct config *c, const uint8_t cmid[16],
+    const uint8_t address[16], uint64_t now);
 /* Counts what another rule refused: BUDGET_PACE. */
 void budget_bite(
     struct budget *b, enum budget_limit limit, const uint8_t address[16], uint64_t now);
 /* Seconds after which a client asks again; different ones, so that not all come at once. */
 uint32_t budget_wait(const struct budget *b, enum budget_limit limit);
-/* How many tokens of its source are gone: what it has made of late. 0: it is exempt. */
+/*
+ * Counts one more client that its source made. Returns how many it made of late: the number falls
+ * by BUDGET_MADE_FADES a day. 0: it is exempt.
+ */
+#define BUDGET_MADE_FADES 864
 uint32_t budget_made(
     struct budget *b, const struct config *c, const uint8_t address[16], uint64_t now);
 /* "new_clients_per_source" ... */

@@ -244,29 +244,30 @@ static void
 look_at_share(struct activate *a, const struct request *q, const struct ipc_frame *f)
 {
 	uint32_t made = budget_made(&a->budget, &a->config, f->address, a->now);
-	char address[ADDRESS_TEXT];
+	char source[ADDRESS_SOURCE_TEXT];
 
 	if (made < POLICY_SHARE_LEAST || made < pool_size(q) / POLICY_SHARE_PART)
 		return;
-	address_text(address, f->address);
+	address_source_text(source, f->address);
 	log_limited(LOG_WARNING, "source-share",
-	    "%s made %u of the %u clients of pool %s: if that is one machine, kmsctl client forget --address %s shows what can be taken back",
-	    address, made, pool_size(q), q->found.pool->name, address);
+	    "%s made %u new clients of late, and pool %s has %u seats: if that is one machine, kmsctl client forget --address %s shows what can be taken back",
+	    source, made, q->found.pool->name, pool_size(q), source);
 }
 
-/* May the entry of this decision be written? Refusals are not worth a word. */
+/* May the entry of this decision be written? */
 static enum budget_limit
 ask_budget(struct activate *a, const struct request *q, const struct ipc_frame *f)
 {
-	enum budget_entry entry = !q->recorded        ? BUDGET_NEW_CLIENT
+	bool refusal = q->decision.outcome == POLICY_DENY;
+	enum budget_entry entry = !q->recorded ? refusal ? BUDGET_REFUSED_NEW : BUDGET_NEW_CLIENT
+				  : refusal    ? BUDGET_REFUSED
 				  : q->decision.paced ? BUDGET_PACED
 						      : BUDGET_OTHER;
 	enum budget_limit limit;
 
 	activate_look_at_disk(a);
 	limit = budget_take(&a->budget, &a->config, entry, f->address, a->now);
-	if (limit == BUDGET_FREE && entry == BUDGET_NEW_CLIENT &&
-	    q->decision.outcome != POLICY_DENY)
+	if (limit == BUDGET_FREE && entry == BUDGET_NEW_CLIENT)
 		look_at_share(a, q, f);
 	return limit;
 }
@@ -365,7 +366,7 @@ repeat(struct activate *a, const struct request *q, const struct ipc_frame *f,
 		slot->answer = PENDING_LEAF;
 		return;
 	}
-	limit = budget_take_read(&a->budget, q->auth.session.cmid, f->address, a->now);
+	limit = budget_take_read(&a->budget, &a->config, q->auth.session.cmid, f->address, a->now);
 	if (limit == BUDGET_FREE)
 		slot->answer = PENDING_JOURNAL;
 	else

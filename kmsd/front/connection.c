@@ -401,6 +401,21 @@ connection_relay(struct connection *c, const uint8_t *data, size_t len)
 	c->front->relay.calls->open(c, copy, len);
 }
 
+/* One frame, and no waiting for the client to read it: whoever finds no room gets none. */
+void
+connection_turn_away(int fd)
+{
+	uint8_t frame[FRAME_ERROR_SIZE];
+	struct frame_error e = {
+		.status = KMS_E_OVERLOAD,
+		.retry_after = CONNECTION_RETRY,
+		.time = (uint64_t)time(NULL),
+	};
+
+	frame_error_encode(frame, &e);
+	send(fd, frame, sizeof(frame), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 /* Its address is known now: it is counted, or there are too many of it. False: it was closed. */
 static bool
 proxy_take(struct connection *c, const struct proxy_header *h)
@@ -419,7 +434,8 @@ proxy_take(struct connection *c, const struct proxy_header *h)
 	if (rc == KMS_OK)
 		return true;
 	c->front->stats.refused_connections++;
-	connection_error(c, 0, KMS_E_OVERLOAD, CONNECTION_RETRY, true);
+	connection_turn_away(c->fd);
+	connection_close(c);
 	return false;
 }
 

@@ -23,6 +23,8 @@ extern const struct forward_calls connection_calls;
  */
 int connection_open(struct front *f, int fd, const uint8_t address[16], uint16_t port);
 void connection_close(struct connection *c);
+/* Tells a client that there is no room for it, and when to try again. */
+void connection_turn_away(int fd);
 
 /* For the relay: what to wait for (EV_READ, EV_WRITE, both or 0), and the client's clock. */
 void connection_watch(struct connection *c, short what);

@@ -1,6 +1,5 @@
 /*
- * evict.c - a walk along the queues of deadline.h, which are in order of time. Only a source that
- * has many connections makes the walk long, and then it ends early.
+ * evict.c - a short walk along the queues of deadline.h, which are in order of time.
  */
 #include "kmsd/front/evict.h"
 
@@ -22,40 +21,65 @@ idle(const struct front *f, const struct connection *c)
 	       (c->state == CONNECTION_RELAYED && !f->relay.calls->busy(c));
 }
 
+/*
+ * The first idle one in the queue; of that source only, if it is not ANY. One among the first few
+ * is the aim: those of a source that has a large part of all are never far away, and a long walk at
+ * each new connection would itself keep others waiting.
+ */
+#define WALK 512
+#define ANY UINT64_MAX /* no source: an IPv4 one begins with zeros, and this is no /64 of a host   \
+			*/
+
 static struct connection *
 longest(const struct front *f, enum deadline kind, uint64_t source)
 {
 	struct connection *c;
+	unsigned steps = 0;
 
 	TAILQ_FOREACH(c, &f->deadlines.queue[kind], timed)
-	if (c->counted && idle(f, c) && address_source(c->address) == source)
-		return c;
+	{
+		if (++steps > WALK)
+			break;
+		if (idle(f, c) &&
+		    (source == ANY || (c->counted && address_source(c->address) == source)))
+			return c;
+	}
 	return NULL;
 }
 
-bool
-evict(struct front *f, const uint8_t *address)
+static struct connection *
+oldest_of(const struct front *f, uint64_t source)
 {
 	struct connection *c, *oldest = NULL;
-	char text[ADDRESS_PORT_TEXT];
-	uint64_t source;
 
-	if (address != NULL)
-		source = address_source(address);
-	else if (!throttle_largest(&f->throttle, &source))
-		return false;
 	for (size_t i = 0; i < sizeof(waiting) / sizeof(waiting[0]); i++) {
 		c = longest(f, waiting[i], source);
 		if (c != NULL && (oldest == NULL || c->since < oldest->since))
 			oldest = c;
 	}
-	if (oldest == NULL)
+	return oldest;
+}
+
+bool
+evict(struct front *f, const uint8_t *address)
+{
+	struct connection *c = NULL;
+	char text[ADDRESS_PORT_TEXT];
+	uint64_t source;
+
+	if (address != NULL)
+		c = oldest_of(f, address_source(address));
+	else if (throttle_largest(&f->throttle, &source))
+		c = oldest_of(f, source);
+	/* Those of the largest source are all busy: whoever is idle longest. */
+	if (c == NULL && address == NULL)
+		c = oldest_of(f, ANY);
+	if (c == NULL)
 		return false;
 	log_limited(LOG_NOTICE, "connection-evicted",
-	    "%s: idle for %llu s, and its address has the most connections",
-	    address_port_text(text, oldest->address, oldest->port),
-	    (unsigned long long)(f->now - oldest->since));
+	    "%s: idle for %llu s, and another one needs its place",
+	    address_port_text(text, c->address, c->port), (unsigned long long)(f->now - c->since));
 	f->stats.evicted++;
-	connection_close(oldest);
+	connection_close(c);
 	return true;
 }

@@ -10,14 +10,12 @@
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "kmsd/common/log.h"
 #include "kmsd/front/evict.h"
 #include "kmsd/front/front.h"
 #include "libkms/base/address.h"
-#include "libkms/core/frame.h"
 #include "libkms/kms_error.h"
 
 #define ACCEPT_BURST 64
@@ -25,15 +23,7 @@
 static void
 refuse_connection(struct front *f, int fd)
 {
-	uint8_t frame[FRAME_ERROR_SIZE];
-	struct frame_error e = {
-		.status = KMS_E_OVERLOAD,
-		.retry_after = CONNECTION_RETRY,
-		.time = (uint64_t)time(NULL),
-	};
-
-	frame_error_encode(frame, &e);
-	send(fd, frame, sizeof(frame), MSG_DONTWAIT | MSG_NOSIGNAL);
+	connection_turn_away(fd);
 	close(fd);
 	f->stats.refused_connections++;
 }

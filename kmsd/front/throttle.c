@@ -87,7 +87,7 @@ throttle_enter(struct throttle *t, const uint8_t address[16])
 }
 
 /*
- * All are looked at again only when the one found last has lost more than a thousandth: at the
+ * All are looked at again only when the one found last has lost a 64th of its connections: at the
  * limit, each new connection asks.
  */
 bool
@@ -95,7 +95,7 @@ throttle_largest(struct throttle *t, uint64_t *source)
 {
 	uint32_t count = t->slots[find(t, t->largest)].count;
 
-	if (count == 0 || count + t->size / 1024 < t->largest_count) {
+	if (count == 0 || count + t->largest_count / 64 < t->largest_count) {
 		t->largest_count = 0;
 		for (uint32_t i = 0; i < t->size; i++) {
 			if (t->slots[i].count <= t->largest_count)

@@ -66,6 +66,18 @@ address_source(const uint8_t address[16])
 	return key;
 }
 
+const char *
+address_source_text(char out[ADDRESS_SOURCE_TEXT], const uint8_t address[16])
+{
+	uint8_t prefix[16] = { 0 };
+
+	if (address_is_ipv4(address))
+		return address_text(out, address);
+	memcpy(prefix, address, 8);
+	address_text(out, prefix);
+	return strcat(out, "/64");
+}
+
 uint32_t
 address_hash(uint64_t source, uint64_t seed)
 {

@@ -22,6 +22,9 @@ const char *address_port_text(
     char out[ADDRESS_PORT_TEXT], const uint8_t address[16], uint16_t port);
 /* The source that limits apply to: an IPv4 address, or the /64 of an IPv6 address. */
 uint64_t address_source(const uint8_t address[16]);
+#define ADDRESS_SOURCE_TEXT (ADDRESS_TEXT + sizeof("/64"))
+/* That source as a network: "192.0.2.1", "2001:db8::/64". Returns out. */
+const char *address_source_text(char out[ADDRESS_SOURCE_TEXT], const uint8_t address[16]);
 /* Of a source, for a table; with a random seed nobody can choose sources that collide. */
 uint32_t address_hash(uint64_t source, uint64_t seed);
 bool address_is_ipv4(const uint8_t address[16]);

@@ -33,6 +33,7 @@ exit_code(uint32_t status)
 {
 	switch (status) {
 	case KMS_OK:
+	case KMS_E_TOO_SOON: /* The lease that it has remains valid. */
 		return TOOL_OK;
 	case KMS_E_COUNT_TOO_LOW:
 		return TOOL_COUNTED;

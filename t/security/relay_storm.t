@@ -78,7 +78,7 @@ subtest 'told something without a descriptor left' => sub {
         ini => "[relay]\nupstream = 127.0.0.1:9\n[limits]\nfirst_timeout = 60\n");
     my ($front) = @{ $a->children->{'kmsd-front'} };
     my @idle = map { IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $a->port) } 1 .. 80;
-    wait_for(20, sub { $a->log =~ /descriptor-limit: no descriptor/ }, 'the descriptors are used up');
+    wait_for(20, sub { $a->log =~ /connection-evicted/ }, 'the descriptors are used up');
     for my $n (1 .. 3) {
         kill 'HUP', $a->pid;
         wait_for(20, sub { (() = $a->log =~ /front-reloaded/g) >= $n || !kill 0, $front }, 'it is told');

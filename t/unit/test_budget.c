@@ -97,6 +97,61 @@ test_prefix(void **state)
 	(void)state;
 }
 
+/* One line can have thousands of /64s: their /48 has five times the tokens of one. */
+static void
+test_wide(void **state)
+{
+	struct all *a = made();
+	uint8_t source[16] = { 0x20, 0x01, 0x0d, 0xb8 };
+	uint64_t taken = 0;
+
+	a->c.new_clients = (struct rate){ 0 };
+	for (int i = 0; i < 20; i++) {
+		source[7] = (uint8_t)i;
+		taken += many(a, BUDGET_NEW_CLIENT, source, 20000, NOW);
+	}
+	assert_int_equal(taken, 100000);
+	source[5] = 1; /* another /48 */
+	assert_int_equal(many(a, BUDGET_NEW_CLIENT, source, 1, NOW), 1);
+	free(a);
+	(void)state;
+}
+
+/* A source that is refused all the time leaves room in the journal for the refusals of others. */
+static void
+test_refusals(void **state)
+{
+	struct all *a = made();
+	uint8_t source[16], other[16];
+
+	v4(source, 0x0a000001);
+	v4(other, 0x0a000002);
+	assert_int_equal(many(a, BUDGET_REFUSED_NEW, source, 60, NOW), 60);
+	assert_int_equal(many(a, BUDGET_REFUSED, source, 1000, NOW), BUDGET_REFUSALS - 60);
+	assert_int_equal(budget_take(&a->b, &a->c, BUDGET_REFUSED, source, NOW), BUDGET_REFUSAL);
+	assert_int_equal(many(a, BUDGET_NEW_CLIENT, source, 10, NOW), 10);
+	assert_int_equal(many(a, BUDGET_REFUSED, other, 10, NOW), 10);
+	free(a);
+	(void)state;
+}
+
+/* What a source made of late: also when it comes slowly, and when there is no limit. */
+static void
+test_made(void **state)
+{
+	struct all *a = made();
+	uint8_t source[16];
+
+	v4(source, 0x0a000001);
+	a->c.new_clients_per_source = (struct rate){ 0 };
+	for (unsigned i = 1; i <= 200; i++)
+		assert_in_range(budget_made(&a->b, &a->c, source, NOW + i), i > 2 ? i - 2 : 1, i);
+	/* A day later most are forgotten. */
+	assert_in_range(budget_made(&a->b, &a->c, source, NOW + 86400), 1, 2);
+	free(a);
+	(void)state;
+}
+
 static void
 test_all(void **state)
 {
@@ -150,7 +205,6 @@ test_shared_address(void **state)
 
 	v4(source, 0xc0000201);
 	assert_int_equal(many(a, BUDGET_NEW_CLIENT, source, 10000, NOW), 10000);
-	assert_int_equal(budget_made(&a->b, &a->c, source, NOW), 10000);
 	assert_true(network_parse(&a->c.exempt.at[0], "192.0.2.0/24"));
 	a->c.exempt.count = 1;
 	assert_int_equal(many(a, BUDGET_NEW_CLIENT, source, 50000, NOW), 50000);
@@ -244,7 +298,7 @@ reads(struct all *a, uint32_t cmid, const uint8_t source[16], unsigned n)
 
 	memcpy(id, &cmid, sizeof(cmid));
 	while (n-- > 0)
-		taken += budget_take_read(&a->b, id, source, NOW) == BUDGET_FREE;
+		taken += budget_take_read(&a->b, &a->c, id, source, NOW) == BUDGET_FREE;
 	return taken;
 }
 
@@ -296,6 +350,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one),
 		cmocka_unit_test(test_prefix),
+		cmocka_unit_test(test_wide),
+		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_made),
 		cmocka_unit_test(test_all),
 		cmocka_unit_test(test_flood_stays),
 		cmocka_unit_test(test_shared_address),

@@ -485,7 +485,7 @@ test_pace(void **state)
 		{ renewed_just_now, LEAST, false },
 		{ renewed_too_soon, 1, false },
 		{ renewed_in_time, 0, true },
-		{ leased_ahead, 0, true },
+		{ leased_ahead, 0, false },
 		{ soon_after_certificate, 0, true },
 		{ soon_lost, 0, false },
 		{ soon_not_counted, 0, false },
