@@ -16,7 +16,7 @@ use KMS::Test;
 use MIME::Base64 qw(decode_base64);
 use Test::More;
 
-use constant { HELLO => 1, REQUEST => 3 };
+use constant { HELLO => 1, REQUEST => 3, LATE => 12 };
 
 my $root = $> == 0;
 diag('AS A PLAIN USER: the memory of the confined processes cannot be read; it is not searched') if !$root;
@@ -56,16 +56,19 @@ sub client ($name, $verb) {
 # A client that says nothing by itself: its frame is sent as often as the test likes.
 sub look_at_host () {
     my $hello = pack('a4 C C n N', 'KMSD', 2, HELLO, 0, 8) . substr decode_base64($publisher->{key}), 2, 8;
-    my ($id, $said) = sealer_host(substr exchange_frames($a->port, $hello), 12);
+    my ($answer) = exchange_frames($a->port, $hello);
+    my ($id, $said) = sealer_host(substr $answer, 12);
     is($said, 'ok', 'the host states its exchange key');
+    return $id;
 }
 sub seal ($number, %fields) {
     return sealer_frame($number, "product=$publisher->{products}[0]{id}", map { "$_=$fields{$_}" } sort keys %fields);
 }
-sub answer ($frame, $key) {
-    my $answer = exchange_frames($a->port, $frame);
-    return recorded('reply', unpack('H*', $frame), $key->{secret}, unpack 'H*', $answer) // {};
+sub answers ($key, @frames) {
+    my @answers = exchange_frames($a->port, @frames);
+    return map { recorded('reply', unpack('H*', $frames[$_]), $key->{secret}, unpack 'H*', $answers[$_]) // {} } keys @frames;
 }
+sub answer ($frame, $key) { return (answers($key, $frame))[0] }
 
 # What must not be found: the secret, where the file had it, and the session keys of what was recorded.
 sub needles_of ($key, %frames) {
@@ -202,6 +205,11 @@ subtest 'a rotation' => sub {
 my $now = $second;
 
 subtest 'after the overlap' => sub {
+    # The last that the host does before the end, some in one batch: nothing comes after it that would overwrite its memory.
+    sealer('host ' . unpack('H*', look_at_host()) . " $first->{public}");
+    $frames{"late $_"} = seal(10 + $_, name => "late-$_") for 1 .. LATE;
+    is_deeply([ map { $_->{status} } answers($first, map { $frames{"late $_"} } 1 .. LATE) ], [ ('KMS_OK') x LATE ],
+        'requests under the old key to its last moment');
     %$needles = (%$needles, %{ needles_of($first, %frames) });
     # The file has had it in two places.
     my ($moved) = grep { $_->{id} eq $first->{id} } @{ keys_of_host()->{keys} };

@@ -3,7 +3,7 @@ package KMS::Recorder;
 #
 #   my $r = KMS::Recorder->start($file)    the file has the host's port; $r->port is for the clients
 #   $r->sent         the frames that clients sent since the last call, in order
-#   frame_type($frame); exchange_frames($port, $frame)         sends one, returns the answer
+#   frame_type($frame); exchange_frames($port, @frames)        sends each by its own connection, all at once; the answers
 use v5.36;
 use Exporter qw(import);
 use IO::Select;
@@ -27,15 +27,21 @@ sub connect_to ($port) {
     return IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) // die "port $port: $!\n";
 }
 
-sub exchange_frames ($port, $frame) {
-    my $s = connect_to($port);
-    syswrite($s, $frame) == length $frame or die "port $port: $!\n";
+sub read_frame ($socket) {
     my $got = '';
-    while (IO::Select->new($s)->can_read(30) && sysread $s, $got, 65536, length $got) {
-        my $answer = take_frame(\$got);
-        return $answer if defined $answer;
+    while (IO::Select->new($socket)->can_read(30) && sysread $socket, $got, 65536, length $got) {
+        my $frame = take_frame(\$got);
+        return $frame if defined $frame;
     }
     return '';
+}
+
+sub exchange_frames ($port, @frames) {
+    my @sockets = map { connect_to($port) } @frames;
+    for my $i (keys @frames) {
+        syswrite($sockets[$i], $frames[$i]) == length $frames[$i] or die "port $port: $!\n";
+    }
+    return map { read_frame($_) } @sockets;
 }
 
 # The file has a line for each frame before the host has the frame.
