@@ -1,7 +1,8 @@
 #!/usr/bin/perl
-# The host's secrets are where they belong and nowhere else. The test makes the keys itself, so that it knows them, and
-# searches for them: in the memory of the fronts and of kmsd, in the log, the journal, the index, and a backup of the
-# state directory without keys/. Each kind of search is shown to find what it looks for where it is.
+# The host's secrets are where they belong and nowhere else. The test makes the keys itself, so that it knows them (and by
+# them the exchange key that kmsd makes), and searches for them: in the memory of the fronts and of kmsd, in the log, the
+# journal, the index, and a backup of the state directory without keys/. Each kind of search is shown to find what it looks
+# for where it is. What becomes of an exchange key later is t/security/exchange_secret.t's.
 use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
@@ -43,6 +44,9 @@ my $publisher = publisher(products => [ { name => 'Writer', id => '11111111-1111
     group => 'client', pool => 'desktops' } ]);
 my $a = start_appliance(publisher => $publisher, dir => $dir, ini => "[keys]\nmachine_file = $dir/other/machine.key\n");
 $a->enable(group => 'client');
+# The one secret that kmsd makes, by the keys that the test made.
+my $exchange = json_of(run([ '/usr/bin/python3', "$SRC/t/security/recorded.py", 'keys', "$dir/state" ]))->{keys}[0];
+$all{'exchange secret'} = pack 'H*', $exchange->{secret};
 my $clients = 0;
 
 sub work () {
@@ -93,7 +97,7 @@ subtest 'the search finds what is there' => sub {
     my ($activate) = @{ $a->children->{'kmsd-activate'} };
     %seen = map { $_ => 1 } in_memory($activate, $needles);
     ok($seen{"$_ (first half)"} && $seen{"$_ (second half)"}, "kmsd-activate has the $_, and the search sees its guarded pages")
-        for 'signing seed';
+        for 'signing seed', 'exchange secret';
 };
 subtest 'plain' => sub {
     is(sealed()->{key_sealed}, 'no', 'status says so');
