@@ -19,15 +19,35 @@ use Test::More;
 use constant { HELLO => 1, REQUEST => 3, LATE => 12 };
 
 my $root = $> == 0;
+# A mount namespace, which leaves nothing behind.
+if ($root && !$ENV{KMS_TEST_NAMESPACE}) {
+    $ENV{KMS_TEST_NAMESPACE} = 1;
+    exec 'unshare', '--mount', $^X, $0 or die "unshare: $!\n";
+}
 diag('AS A PLAIN USER: the memory of the confined processes cannot be read; it is not searched') if !$root;
+
+# The appliance has a disk of its own, when the machine lets us: what files have been can be searched too.
+my $dir = workspace();
+my $image = workspace() . '/disk';
+sub make_disk () {
+    local $ENV{PATH} = "$ENV{PATH}:/usr/sbin:/sbin";
+    spew($image, '');
+    truncate $image, 2**30 or die "$image: $!\n";
+    my $r = run([ 'sh', '-c', 'mkfs.ext4 -q "$1" && mount -o loop "$1" "$2"', 'sh', $image, $dir ]);
+    return 1 if $r->{exit} == 0;
+    diag("the disk below the files is not searched: $r->{err}");
+    return 0;
+}
+my $disk = $root && make_disk();
+END { system 'umount', '-l', $dir if $disk }
 
 my $clock = KMS::Clock->start;
 my $publisher = publisher(products => [ { name => 'Writer', id => '11111111-1111-4111-8111-111111111111', threshold => 1,
     group => 'client', pool => 'desktops' } ]);
-my $a = start_appliance(publisher => $publisher, environment => $clock->environment, ini => "[keys]\nexchange_rotation = 1d\n");
+my $a = start_appliance(publisher => $publisher, dir => $dir, environment => $clock->environment, ini => "[keys]\nexchange_rotation = 1d\n");
 $a->enable(group => 'client');
-my $state = $a->dir . '/state';
-my $network = KMS::Recorder->start($a->dir . '/run/port');
+my $state = "$dir/state";
+my $network = KMS::Recorder->start("$dir/run/port");
 
 # What somebody has who recorded and broke in.
 sub recorded (@args) {
@@ -48,7 +68,7 @@ sub misses_of ($what) {
 # A real client, through the recorder: its result, and the types of its frames.
 sub client ($name, $verb) {
     my $r = run([ program('kmsclient'), '--publisher-key', $publisher->{key}, '--product', $publisher->{products}[0]{id},
-        '--state', $a->dir . "/clients/$name", '--host', '127.0.0.1:' . $network->port, '--name', $name, $verb ]);
+        '--state', "$dir/clients/$name", '--host', '127.0.0.1:' . $network->port, '--name', $name, $verb ]);
     my @frames = $network->sent;
     return ($r, join(' ', map { frame_type($_) } @frames), @frames);
 }
@@ -84,18 +104,23 @@ my $tries = 0;
 
 # All octets that are left, tried as every kind of key. Memory's keys are aligned, as its fields are.
 sub attack ($frame, $key, %opt) {
-    my $dir = workspace();
-    spew("$dir/frame", $frame);
+    my $loot = workspace();
+    spew("$loot/frame", $frame);
     my $k = wait_for(30, sub { keys_of_host() }, 'exchange.key is read');
-    spew("$dir/opened", pack 'H*', $k->{text});
-    my @try = (recorded('open', 1, "$dir/frame", $key->{public}, "$dir/opened", glob "$state/keys/*"));
+    spew("$loot/opened", pack 'H*', $k->{text});
+    my @try = (recorded('open', 1, "$loot/frame", $key->{public}, "$loot/opened", glob "$state/keys/*"));
     if ($root && $opt{memory}) {
         my ($activate) = @{ $a->children->{'kmsd-activate'} };
-        is(dump_memory($activate, "$dir/memory"), undef, "kmsd-activate's memory is read");
-        push @try, recorded('open', 8, "$dir/frame", $key->{public}, "$dir/memory");
+        is(dump_memory($activate, "$loot/memory"), undef, "kmsd-activate's memory is read");
+        push @try, recorded('open', 8, "$loot/frame", $key->{public}, "$loot/memory");
     }
     $tries += $_->{tried} for @try;
     return map { $_->{opened} // 'closed' } @try;
+}
+
+sub on_disk ($needles) {
+    system('sync', '-f', $state) == 0 or die "sync: $?\n";
+    return join ' ', in_disk($image, $needles);
 }
 
 sub everything_is_clean ($needles, $when) {
@@ -107,6 +132,7 @@ sub everything_is_clean ($needles, $when) {
     }
     is(join(' ', found_in($needles, $a->log)), '', "the log, $when: nothing in it");
     files_are_clean($state, $needles, "the state directory, $when");
+    is(on_disk($needles), '', "the disk below it, $when: nothing") if $disk;
     my $copy = workspace() . '/copy';
     $a->do('ledger', 'backup', $copy);
     files_are_clean($copy, $needles, "a backup, $when");
@@ -142,6 +168,7 @@ subtest 'the key in use' => sub {
     # What the search must be able to find, and all attacks open what was recorded.
     my %there = map { $_ => 1 } found_in($needles, slurp("$state/keys/exchange.key"));
     ok($there{'sealed exchange secret (first half)'}, 'the search finds the sealed secret in its file');
+    like(on_disk($needles), qr/sealed exchange secret \(first half\)/, 'and on the disk') if $disk;
     if ($root) {
         %there = map { $_ => 1 } in_memory($a->children->{'kmsd-activate'}[0], $needles);
         ok($there{"$_ (first half)"} && $there{"$_ (second half)"}, "and in memory: $_")

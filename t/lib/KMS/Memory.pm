@@ -4,7 +4,7 @@ package KMS::Memory;
 #   my $needles = needles(NAME => OCTETS, ...)      halves of each, also as digits: the names that are found say which
 #   found_in($needles, $text), in_memory($pid, $needles, \my $size)     names of what is there
 #   memory_is_clean($pid, $needles, $what), files_are_clean($dir, $needles, $what)      tests
-#   files_below($dir), dump_memory($pid, $file)
+#   files_below($dir), dump_memory($pid, $file), in_disk($image, $needles)
 use v5.36;
 no warnings 'portable';    # addresses of 64 bits
 use Exporter qw(import);
@@ -13,7 +13,7 @@ use File::Find qw(find);
 use KMS::Test;
 use Test::More;
 
-our @EXPORT = qw(needles found_in in_memory memory_is_clean files_below files_are_clean dump_memory);
+our @EXPORT = qw(needles found_in in_memory memory_is_clean files_below files_are_clean dump_memory in_disk);
 
 # Halves too, so that a piece is found; and as digits, as a log would have it.
 sub needles (%of) {
@@ -52,17 +52,37 @@ sub memory_pieces ($pid, $with) {
     return undef;
 }
 
-# Names of what is found in a process's memory; its size goes to $size.
-sub in_memory ($pid, $needles, $size = \my $unused) {
-    my (%found, $overlap, $next);
-    my $why = memory_pieces($pid, sub ($piece, $from, $name) {
+# A search that is given one piece after the other with its place, and finds what goes from one into the next.
+sub piecewise ($needles, $found) {
+    my ($overlap, $next);
+    return sub ($piece, $from) {
         $overlap = '' if !defined $next || $next != $from;
-        $found{$_} = 1 for found_in($needles, $overlap . $piece);
+        $found->{$_} = 1 for found_in($needles, $overlap . $piece);
         $overlap = substr $piece, -128;
         $next = $from + length $piece;
+    };
+}
+
+# Names of what is found in a process's memory; its size goes to $size.
+sub in_memory ($pid, $needles, $size = \my $unused) {
+    my %found;
+    my $search = piecewise($needles, \%found);
+    my $why = memory_pieces($pid, sub ($piece, $from, $name) {
+        $search->($piece, $from);
         $$size += length $piece;
     });
     return $why // sort keys %found;
+}
+
+# The same in a large file, of a disk: blocks that no file has any more too.
+sub in_disk ($file, $needles) {
+    my (%found, $piece);
+    my $search = piecewise($needles, \%found);
+    open my $fh, '<:raw', $file or return "$file: $!";
+    for (my $from = 0; my $n = sysread $fh, $piece, 2**20; $from += $n) {
+        $search->($piece, $from) if $piece =~ /[^\0]/;
+    }
+    return sort keys %found;
 }
 
 # Writes what is no file's.
