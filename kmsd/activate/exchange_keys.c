@@ -16,7 +16,6 @@
 #include "libkms/kms_error.h"
 
 #define FILE_NAME "keys/exchange.key"
-#define FILE_BAD "keys/exchange.key.bad"
 #define WRITE_AGAIN 60 /* seconds */
 #define DAY UINT64_C(86400)
 
@@ -228,10 +227,11 @@ exchange_keys_open(struct exchange_keys **out, struct host_identity *identity, i
 	rc = read_pairs(k);
 	if (rc != KMS_OK && rc != KMS_E_NOT_FOUND) {
 		log_event(LOG_WARNING, "exchange-key-refused",
-		    FILE_NAME ": %s; it is kept as " FILE_BAD
-			      ", and a new key is made: each client asks once more",
+		    FILE_NAME
+		    ": %s; it is destroyed, and a new key is made: each client asks once more",
 		    kms_strerror((uint32_t)rc));
-		(void)file_rename(dirfd, FILE_NAME, FILE_BAD);
+		/* Most of the secret may still be in it, and nobody would ever destroy that. */
+		scrub_remove(dirfd, FILE_NAME);
 	}
 	exchange_keys_tick(k, now, days, NULL, NULL);
 	if (k->pairs->count == 0) {

@@ -5,7 +5,8 @@
  * keys/exchange.key. What was recorded before cannot be read afterwards.
  *
  * A host is never without a key: one that cannot be written is served from memory, and written
- * again once a minute. A file that cannot be read is put aside as keys/exchange.key.bad.
+ * again once a minute. A file that cannot be read is destroyed: it may hold secrets whose end is
+ * unknown.
  */
 #ifndef KMSD_ACTIVATE_EXCHANGE_KEYS_H
 #define KMSD_ACTIVATE_EXCHANGE_KEYS_H

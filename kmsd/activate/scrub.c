@@ -44,14 +44,21 @@ scrub_replace(int dirfd, const char *path, const uint8_t *file, size_t len)
 }
 
 void
+scrub_remove(int dirfd, const char *path)
+{
+	int fd = open_to_scrub(dirfd, path);
+
+	if (fd < 0)
+		return;
+	unlinkat(dirfd, path, 0);
+	scrub(fd);
+}
+
+void
 scrub_unfinished(int dirfd, const char *path)
 {
 	char name[64];
-	int fd;
 
 	snprintf(name, sizeof(name), "%s.new", path); /* file_write's */
-	if ((fd = open_to_scrub(dirfd, name)) < 0)
-		return;
-	unlinkat(dirfd, name, 0);
-	scrub(fd);
+	scrub_remove(dirfd, name);
 }

@@ -14,6 +14,8 @@
  * the old or the new file is on disk.
  */
 int scrub_replace(int dirfd, const char *path, const uint8_t *file, size_t len);
+/* No file, and nothing of it is left; what is no file of its own (a link) stays. */
+void scrub_remove(int dirfd, const char *path);
 /* What an interrupted scrub_replace of the path left. */
 void scrub_unfinished(int dirfd, const char *path);
 

@@ -354,11 +354,11 @@ report(struct run *r, double seconds, double cpu)
 
 	qsort(r->latency, n, sizeof(*r->latency), by_value);
 	printf(
-	    "requests=%llu seconds=%.4f rate=%.1f cpu_us=%.3f median_us=%u p99_us=%u leases=%llu refused=%llu verified=%llu last_status=%u reply_octets=%llu\n",
+	    "requests=%llu seconds=%.4f rate=%.1f cpu_us=%.3f median_us=%u p99_us=%u leases=%llu refused=%llu verified=%llu last_status=%u request_octets=%zu reply_octets=%llu\n",
 	    (unsigned long long)n, seconds, (double)n / seconds, cpu * 1e6 / (double)n,
 	    r->latency[n / 2], r->latency[n * 99 / 100], (unsigned long long)r->leases,
 	    (unsigned long long)r->refused, (unsigned long long)r->verified, r->last_status,
-	    (unsigned long long)(r->done ? r->bytes / r->done : 0));
+	    (size_t)PLAYER_REQUEST, (unsigned long long)(r->done ? r->bytes / r->done : 0));
 }
 
 /* Open many connections and say nothing: what does a front need for them? */

@@ -318,13 +318,15 @@ test_third(void **state)
 	assert_int_equal(h->gone_count, 2);
 }
 
+/* It is not put aside: that one octet is wrong does not hide the secret. */
 static void
 test_damaged(void **state)
 {
 	struct host *h = *state;
 	struct exchange first;
-	uint8_t file[EXCHANGE_FILE_MAX];
+	uint8_t file[EXCHANGE_FILE_MAX], old[EXCHANGE_FILE_MAX], zero[EXCHANGE_FILE_MAX] = { 0 };
 	size_t len;
+	int fd;
 
 	begin(h, START);
 	first = newest(h);
@@ -332,9 +334,13 @@ test_damaged(void **state)
 	assert_int_equal(file_read_into(h->fd, NAME, FILE_OURS, file, sizeof(file), &len), KMS_OK);
 	file[100] ^= 1;
 	assert_int_equal(file_write(h->fd, NAME, file, len, 0600, true), KMS_OK);
+	assert_true((fd = openat(h->fd, NAME, O_RDONLY)) >= 0);
 	begin(h, START);
 	assert_memory_not_equal(newest(h).key_id, first.key_id, 8);
-	assert_true(file_exists(h->fd, NAME ".bad"));
+	assert_false(file_exists(h->fd, NAME ".bad"));
+	assert_int_equal(pread(fd, old, sizeof(old), 0), (ssize_t)len);
+	assert_memory_equal(old, zero, len);
+	close(fd);
 	assert_true(file_exists(h->fd, NAME));
 }
 

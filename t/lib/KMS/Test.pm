@@ -29,6 +29,7 @@ package KMS::Test;
 # An appliance (kmsd, started as the current user on port 0)
 #   $a = start_appliance(publisher => $p, fronts => 2, ini => "extra lines")   runs; not yet activating
 #       as => 'nobody': root starts it as that plain user
+#       environment => { NAME => value }: for kmsd's children, which are given nothing of kmsd's own
 #       setup => sub {...}: called in the new process before kmsd; through => [command ...] that executes kmsd
 #   $a->enable                  policy install, key install, request, confirm: now it is
 #       publisher => another one of kms.ini
@@ -243,7 +244,11 @@ sub start_appliance (%opt) {
     mkdir "$dir/$_" for qw(libexec clients);    # kmsd makes its own
     for my $name (qw(kmsd-front kmsd-activate kmsd-resolve)) {
         # A plain user may not be able to reach the build (a clone in /root): give that user its own.
-        if ($opt{as}) {
+        if ($opt{environment}) {
+            spew("$dir/libexec/$name", join '', "#!/bin/sh\n", (map { "export $_='$opt{environment}{$_}'\n" } sort keys %{ $opt{environment} }),
+                "exec '" . program($name) . "'\n");
+            chmod 0755, "$dir/libexec/$name" or die "$dir/libexec/$name: $!\n";
+        } elsif ($opt{as}) {
             copy(program($name), "$dir/libexec/$name") && chmod 0755, "$dir/libexec/$name" or die "$dir/libexec/$name: $!\n";
         } else {
             symlink program($name), "$dir/libexec/$name" or die "symlink: $!\n";
