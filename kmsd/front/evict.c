@@ -27,8 +27,9 @@ idle(const struct front *f, const struct connection *c)
  * each new connection would itself keep others waiting.
  */
 #define WALK 512
-#define ANY UINT64_MAX /* no source: an IPv4 one begins with zeros, and this is no /64 of a host   \
-			*/
+#define ANY                                                                                        \
+	UINT64_MAX /* no source: an IPv4 one begins with zeros, and this is no /64 of a host       \
+		    */
 
 static struct connection *
 longest(const struct front *f, enum deadline kind, uint64_t source)

@@ -283,10 +283,14 @@ my %done = (
         my %open = map { fileno($_) => $_ } @all;
         fcntl $_, F_SETFL, fcntl($_, F_GETFL, 0) | O_NONBLOCK for @all;
         my $request = seal(HONEST, product => $writer->{id}, sequence => ++$sequence, name => 'honest');
-        my ($served, $end) = (1, time + PATIENCE);
+        my ($served, $end, %rest) = (1, time + PATIENCE);
         while (%open && time < $end) {
             for my $s (values %open) {
-                next if defined syswrite $s, $request x 50 or $! == EAGAIN;
+                # What was not taken comes first the next time: whole frames, one after the other.
+                my $octets = $rest{$s} || $request x 50;
+                my $n = syswrite $s, $octets;
+                $rest{$s} = substr $octets, $n // 0;
+                next if defined $n or $! == EAGAIN;
                 delete $open{ fileno $s };
             }
             $served &&= honest();

@@ -245,8 +245,10 @@ sub start_appliance (%opt) {
     for my $name (qw(kmsd-front kmsd-activate kmsd-resolve)) {
         # A plain user may not be able to reach the build (a clone in /root): give that user its own.
         if ($opt{environment}) {
-            spew("$dir/libexec/$name", join '', "#!/bin/sh\n", (map { "export $_='$opt{environment}{$_}'\n" } sort keys %{ $opt{environment} }),
-                "exec '" . program($name) . "'\n");
+            # Not a shell script: kmsd's list of system calls, which its children inherit, has not all that a shell does.
+            my $line = join ' ', '#!/usr/bin/env -S', (map {"$_=$opt{environment}{$_}"} sort keys %{ $opt{environment} }), program($name);
+            length $line < 250 or die "longer than the kernel reads: $line\n";
+            spew("$dir/libexec/$name", "$line\n");
             chmod 0755, "$dir/libexec/$name" or die "$dir/libexec/$name: $!\n";
         } elsif ($opt{as}) {
             copy(program($name), "$dir/libexec/$name") && chmod 0755, "$dir/libexec/$name" or die "$dir/libexec/$name: $!\n";
