@@ -299,6 +299,21 @@ def entries():
              + k.u(2, len(text)) + text + k.u(2, length) + blob, v[f"entry_{name}"],
              f"entry {name}")
 
+    one = client_entry(1)
+    for name, kind, operation, status in (("release", 3, 3, 0), ("refusal", 4, 1, 10)):
+        e = one._replace(kind=kind, operation=operation, status=status, expires=0, renew_after=0, until=0, width=0)
+        same(k.write_client_entry(e), v[f"entry_{name}"], f"entry {name}")
+        same(k.read_client_entry(v[f"entry_{name}"]), e, f"entry {name} read")
+    text = b"Acme: confirmation 1, serial 1"
+    same(head(18) + v["certificate"][16:32] + bytes(range(0x61, 0x81)) + k.u(2, len(text)) + text
+         + k.u(2, len(v["certificate"])) + v["certificate"], v["entry_certificate"], "entry certificate")
+    newer = v["entry_3"] + bytes.fromhex("80020000")
+    same(newer, v["entry_critical_tlv"], "entry with a critical TLV")
+    flagged = v["entry_3"][:2] + bytes([v["entry_3"][2] | 1]) + v["entry_3"][3:]
+    same(flagged, v["entry_unknown_flag"], "entry with an unknown flag")
+    for octets, what in ((newer, "a critical TLV"), (flagged, "an unknown flag")):
+        fails(lambda: k.read_client_entry(octets), "KMS_E_SCHEMA", f"an entry with {what}")
+
     def item(entry, aside):
         return k.u(2, len(entry)) + entry + k.u(1, len(aside)) + aside
 

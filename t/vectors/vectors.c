@@ -542,6 +542,76 @@ print_about(FILE *out, struct scene *s)
 	return 0;
 }
 
+/* What clients do beside LEASE and SEEN: entry_1 as another kind, without what counts. */
+static int
+print_client_kinds(FILE *out, const struct scene *s)
+{
+	static const struct {
+		const char *name;
+		uint8_t kind, operation;
+		uint32_t status;
+	} rows[] = {
+		{ "entry_release", ENTRY_RELEASE, MESSAGE_RELEASE, KMS_OK },
+		{ "entry_refusal", ENTRY_REFUSAL, MESSAGE_ACTIVATE, KMS_E_CAPACITY },
+	};
+	uint8_t octets[ENTRY_CLIENT_MAX];
+	struct entry_client e;
+	size_t n;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (entry_client_decode(&e, s->entry[1].at, s->entry[1].len) != KMS_OK)
+			return -1;
+		e.kind = rows[i].kind;
+		e.operation = rows[i].operation;
+		e.status = rows[i].status;
+		e.expires = e.renew_after = 0;
+		e.until = e.width = 0;
+		if ((n = entry_client_encode(octets, sizeof(octets), &e)) == 0)
+			return -1;
+		hex(out, rows[i].name, octets, n);
+	}
+	return 0;
+}
+
+/* By a version that nobody has written yet: entry_3 with a critical TLV, and with a flag. */
+static int
+print_newer(FILE *out, const struct scene *s)
+{
+	static const uint8_t critical[4] = { 0x80, 0x02, 0, 0 };
+	uint8_t octets[ENTRY_MAX];
+	size_t n = s->entry[3].len;
+
+	if (n > sizeof(octets) - sizeof(critical))
+		return -1;
+	memcpy(octets, s->entry[3].at, n);
+	memcpy(octets + n, critical, sizeof(critical));
+	hex(out, "entry_critical_tlv", octets, n + sizeof(critical));
+	memcpy(octets, s->entry[3].at, n);
+	octets[2] |= 0x01;
+	hex(out, "entry_unknown_flag", octets, n);
+	return 0;
+}
+
+static int
+print_certificate_entry(FILE *out, const struct scene *s)
+{
+	struct entry_admin e = { .kind = ENTRY_CERTIFICATE,
+		.time = NOW,
+		.text = "Acme: confirmation 1, serial 1",
+		.blob = s->certificate.at,
+		.blob_len = s->certificate.len };
+	uint8_t octets[ENTRY_MAX];
+	size_t n;
+
+	memcpy(e.subject, s->cert.host_key_id, 16);
+	count_up(e.digest, 32, 0x61);
+	e.text_len = strlen(e.text);
+	if ((n = entry_admin_encode(octets, sizeof(octets), &e)) == 0)
+		return -1;
+	hex(out, "entry_certificate", octets, n);
+	return 0;
+}
+
 static int
 print_blobs(FILE *out, struct scene *s)
 {
@@ -623,8 +693,9 @@ print_entries(FILE *out, struct scene *s)
 		s->aside[OURS].len };
 	size_t n = item_encode(whole, sizeof(whole), &item);
 
-	if (n == 0 || print_about(out, s) != 0 || print_blobs(out, s) != 0 ||
-	    print_relayed(out) != 0)
+	if (n == 0 || print_about(out, s) != 0 || print_client_kinds(out, s) != 0 ||
+	    print_certificate_entry(out, s) != 0 || print_newer(out, s) != 0 ||
+	    print_blobs(out, s) != 0 || print_relayed(out) != 0)
 		return -1;
 	fprintf(out, "# entry_3 of the batch with its aside; then with the aside erased\n");
 	hex(out, "item", whole, n);
