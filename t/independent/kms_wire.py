@@ -6,6 +6,7 @@ it shares no code and no author's assumptions with libkms."""
 import base64
 import binascii
 import hashlib
+import re
 from collections import namedtuple
 
 import nacl.bindings as sodium
@@ -34,6 +35,7 @@ NEXT_HOST = {2, 3, 4, 5, 6, 7, 10, 14, 15, 17, 18, 19, 21, 22, 23, 27, 28, 29, 3
 HELLO, HELLO_REPLY, REQUEST, REPLY, ERROR = 1, 2, 3, 4, 5
 ACTIVATE, RENEW, RELEASE = 1, 2, 3
 CLOCK_FAR = 4 * 3600
+UNSEEN = re.compile(r"[\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 
 
 class KmsError(Exception):
@@ -83,7 +85,7 @@ def plain_text(octets):
         text = octets.decode("utf-8", "strict")
     except UnicodeDecodeError:
         raise KmsError("KMS_E_FORMAT", "text is not UTF-8") from None
-    need(all(c >= " " and c != "\x7f" for c in text), "text holds a control character or a zero")
+    need(not UNSEEN.search(text), "text holds a control character, a zero, or one that is not seen")
     return text
 
 

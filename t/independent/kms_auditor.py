@@ -1,0 +1,345 @@
+#!/usr/bin/env python3
+"""What an audit file proves, after kms.audit(5), kms.journal(5) and kms-protocol(7) alone: a second reading of those pages, made to
+find out what they leave open.  No line of it comes from kmsissue.
+
+    kms_auditor.py FILE --publisher-key RW... [--last NUMBER:HASH] [--from T] [--until T] [--host ID]
+
+    kms_auditor.py -    the same for each line of standard input, which holds the arguments
+
+T is a date or a time such as 2026-11-23T14:00:00Z.  It prints one "name: value" a line; the exit status is that of kmsissue audit verify: 0, 1 refused
+(the line "status:" names the error), 3 findings; "exit:" says it, too, and is the last line."""
+
+import argparse
+import calendar
+import hashlib
+import sys
+import time
+import uuid
+from collections import defaultdict, namedtuple
+
+from kms_wire import (CLOCK_FAR, KmsError, Reader, commitments, ed25519_ok, host_id_of, leaf_hash, merkle_root, need, plain_text,
+                      publisher_key, read_aside, read_batch_header, read_certificate, read_client_entry, tail)
+
+FLAG_NAMES = 1
+CERTIFICATE, ROTATION = 1, 2
+LEASE = 1
+CLIENT_KINDS = (1, 2, 3, 4)
+NAMED_KINDS = [bytes([kind]) for kind in (*CLIENT_KINDS, 24, 27)]
+REVOKE, UNREVOKE, FORGET, RECLAIM, HOLD, ERASE, EXPIRE = range(32, 39)
+# Kinds about the host, its files and its relay: the length of their blobs; None: that of a certificate.
+BLOBS = {16: 32, 17: 0, 18: None, 19: 0, 22: 0, 24: 39, 25: 232, 26: 4, 27: 28, 28: 172, 29: 17, 30: 16}
+RELAYED, RELAYED_NAME, RESTORED = 24, 27, 29
+LONGEST_ENTRY, LONGEST_ASIDE, MOST_ITEMS, MOST_DOCUMENTS, MOST_ROTATIONS = 8192, 163, 1024, 1000, 32
+MOST_CERTIFICATES, MOST_FINDINGS = 64, 100     # that are printed
+
+Head = namedtuple("Head", "flags host first last begins ends")
+Batch = namedtuple("Batch", "header signature octets items")
+Entry = namedtuple("Entry", "kind time client subject digest")
+Rotation = namedtuple("Rotation", "old_id old new_id new starts until")
+
+
+# The file --------------------------------------------------------------------------------------
+
+def read_head(r):
+    """The head and its documents, [(kind, octets)]."""
+    need(r.octets[:8] in (b"KMSAUDIT", b"KMSAUDI1"), "not an audit file")
+    need(r.raw(8) == b"KMSAUDIT" and r.num(2) == 2, "another version", "KMS_E_SCHEMA")
+    flags = r.num(2)
+    need(flags & ~FLAG_NAMES == 0, "an unknown flag", "KMS_E_SCHEMA")
+    head = Head(flags, r.raw(16), r.num(8), r.num(8), r.num(8), r.num(8))
+    n = r.num(2)
+    need(n <= MOST_DOCUMENTS, "more than 1000 documents")
+    documents = []
+    for _ in range(n):
+        kind, length = r.num(1), r.num(2)
+        need(kind in (CERTIFICATE, ROTATION), "a document of an unknown kind", "KMS_E_SCHEMA")
+        documents.append((kind, r.raw(length)))
+    kinds = [kind for kind, _ in documents]
+    need(kinds == sorted(kinds), "a certificate behind a rotation")
+    return head, documents
+
+
+def read_batches(r, flags):
+    while r.at < len(r.octets):
+        n = r.num(4)
+        octets, signature, items = r.raw(108), r.raw(64), Reader(r.raw(n))
+        header, pairs = read_batch_header(octets), []
+        need(header.size <= MOST_ITEMS, "more than 1024 items")
+        try:
+            for _ in range(header.size):
+                entry = items.raw(items.num(2))
+                pairs.append((entry, items.raw(items.num(1))))
+            items.end()
+        except KmsError:
+            raise KmsError("KMS_E_FORMAT", f"batch {header.number}: items and their length differ") from None
+        for entry, aside in pairs:
+            need(len(entry) <= LONGEST_ENTRY and len(aside) <= LONGEST_ASIDE, "an item that is too long")
+            need(not aside or flags & FLAG_NAMES and entry[1:2] in NAMED_KINDS, "an aside where none may be")
+        yield Batch(header, signature, octets, pairs)
+
+
+# Documents -------------------------------------------------------------------------------------
+
+def read_rotation(octets):
+    need(len(octets) == 232, "length of a rotation")
+    r = Reader(octets[8:])
+    s = Rotation(r.raw(8), r.raw(32), r.raw(8), r.raw(32), r.num(8), r.num(8))
+    need(octets[:8] == b"KMSROTA1" and s.old_id != s.new_id and s.starts <= s.until
+         and ed25519_ok(s.old, octets[104:168], octets[:104]) and ed25519_ok(s.new, octets[168:], octets[:168]),
+         "a rotation", "KMS_E_SIGNATURE")
+    return s
+
+
+def joins(chain, s, publisher):
+    """Where the statement goes: None, nowhere."""
+    if (s.old_id, s.old) == ((chain[-1].new_id, chain[-1].new) if chain else publisher):
+        return len(chain) if not chain or chain[-1].starts <= s.starts else None
+    if (s.new_id, s.new) == ((chain[0].old_id, chain[0].old) if chain else publisher):
+        return 0 if not chain or s.starts <= chain[0].starts else None
+    return None
+
+
+def publisher_keys(publisher, statements):
+    """{key id: key} of the chain; a statement that has no place in it is refused, wherever it is in the file."""
+    need(len(set(statements)) <= MOST_ROTATIONS, "more than 32 rotations", "KMS_E_LIMIT")
+    left, chain = [read_rotation(octets) for octets in dict.fromkeys(statements)], []
+    while left:
+        s = next((s for s in left if joins(chain, s, publisher) is not None), None)
+        need(s, "a rotation that is none of the publisher's", "KMS_E_SIGNATURE")
+        chain.insert(joins(chain, s, publisher), s)
+        left.remove(s)
+        ids = [s.old_id for s in chain] + [chain[-1].new_id]
+        need(len(set(ids)) == len(ids), "a key id twice", "KMS_E_SIGNATURE")
+    return {publisher.key_id: publisher.key, **{s.old_id: s.old for s in chain}, **{s.new_id: s.new for s in chain}}
+
+
+def read_certificates(octets_of, keys):
+    certificates = []
+    for octets in octets_of:
+        c = read_certificate(octets)
+        need(c.key_id in keys, "a certificate of another publisher", "KMS_E_PUBLISHER")
+        need(ed25519_ok(keys[c.key_id], c.signature, c.signed), "a certificate", "KMS_E_SIGNATURE")
+        certificates.append(c)
+    need(certificates, "no host certificate", "KMS_E_NOT_CONFIRMED")
+    need(all(a.serial < b.serial for a, b in zip(certificates, certificates[1:])), "certificates are not in order")
+    need(all(c.signing == certificates[0].signing for c in certificates), "certificates of two hosts", "KMS_E_UNKNOWN_HOST")
+    return certificates
+
+
+# Entries ---------------------------------------------------------------------------------------
+
+def read_entry(octets):
+    """Of any kind; KMS_E_SCHEMA: by another version."""
+    try:
+        return read_any_entry(octets)
+    except KmsError as bad:
+        raise KmsError("KMS_E_SCHEMA" if bad.name == "KMS_E_SCHEMA" else "KMS_E_FORMAT", "an entry: " + bad.why) from None
+
+
+def read_any_entry(octets):
+    r = Reader(octets)
+    need(r.num(1) == 2, "version of an entry", "KMS_E_SCHEMA")
+    kind, flags, status, when = r.num(1), r.num(2), r.num(4), r.num(8)
+    if kind in CLIENT_KINDS:
+        return Entry(kind, when, read_client_entry(octets), None, None)
+    need(kind in BLOBS or REVOKE <= kind <= EXPIRE, "kind of an entry", "KMS_E_SCHEMA")
+    need(flags == 0, "flags of an entry", "KMS_E_SCHEMA")
+    if kind in BLOBS:
+        need(status == 0, "status of an entry")
+        return read_host_entry(r, kind, when)
+    read_decision(r, kind, status, when)
+    return Entry(kind, when, None, None, None)
+
+
+def read_host_entry(r, kind, when):
+    subject, digest = r.raw(16), r.raw(32)
+    plain_text(r.raw(r.num(2)))
+    blob = r.raw(r.num(2))
+    need(BLOBS[kind] == len(blob) or BLOBS[kind] is None and 1 <= len(blob) <= 3338, "length of a blob")
+    need(kind != RESTORED or 1 <= blob[16] <= 3, "cause of a RESTORED")
+    tail(r.rest(), LONGEST_ENTRY)
+    return Entry(kind, when, None, subject, digest)
+
+
+def read_decision(r, kind, status, when):
+    """Of the kinds 32 to 38."""
+    need(status == {HOLD: 11, RECLAIM: 29}.get(kind, 0), "status of an entry")
+    cmid, counter, through, value, other, seat = r.raw(16), r.num(8), r.num(8), r.num(8), r.raw(16), r.raw(28)
+    reason = plain_text(r.raw(r.num(1)))
+    tail(r.rest(), LONGEST_ENTRY)
+    need(counter >= 1, "counter of an entry")
+    need(len(reason.encode()) <= 100 and not (kind == EXPIRE and reason), "reason of an entry")
+    need({ERASE: through == 0, EXPIRE: 1 <= through <= 7}.get(kind, through <= 2**62), "through of an entry")
+    need(kind == ERASE or any(cmid) == (kind != EXPIRE), "client of an entry")
+    need({HOLD: value > 0, ERASE: value <= when, EXPIRE: value <= when}.get(kind, value == 0), "value of an entry")
+    need(any(other) == (kind == RECLAIM), "who gets the seat")
+    need(kind not in (HOLD, ERASE, EXPIRE) or not any(seat), "an entry that ends no seat has one")
+
+
+def names_match(entry, aside):
+    """False: the aside is not what the entry commits to.  One that is erased or malformed says nothing."""
+    try:
+        names = read_aside(aside)
+    except KmsError:
+        return True
+    if names is None:
+        return True
+    name, user, source = commitments(names)
+    if entry.client:
+        return (name, user, source) == (entry.client.name, entry.client.user, entry.client.source)
+    if entry.kind == RELAYED:
+        return source == entry.subject and not names.name and not names.user
+    return (source, name) == (entry.subject, entry.digest[:16]) and not names.user
+
+
+# The audit -------------------------------------------------------------------------------------
+
+def covers(certificate, lease):
+    return lease.product in certificate.products and certificate.not_before <= lease.time <= certificate.not_after
+
+
+class Audit:
+    """What was found so far, batch by batch."""
+
+    def __init__(self, certificates, keys, period):
+        self.signing, self.keys, self.period = certificates[0].signing, keys, period
+        self.certificates, self.host = certificates, host_id_of(certificates[0].signing)
+        self.first = self.last = None                       # headers
+        self.hashes, self.clients, self.leases = {}, defaultdict(set), defaultdict(int)
+        self.batches = self.entries = 0
+        self.findings, self.asides, self.acts, self.uncovered = [], 0, 0, 0
+
+    def batch(self, b):
+        h = b.header
+        need(h.host_id == self.host, f"batch {h.number} is of another host", "KMS_E_UNKNOWN_HOST")
+        need(ed25519_ok(self.signing, b.signature, b.octets), f"batch {h.number}", "KMS_E_SIGNATURE")
+        if self.last:
+            need(h.number == self.last.number + 1 and h.before == self.hashes[self.last.number],
+                 f"batch {h.number} follows batch {self.last.number}", "KMS_E_CHAIN")
+        else:
+            self.first = h
+            self.hashes[h.number - 1] = h.before
+        need(merkle_root([leaf_hash(e) for e, _ in b.items]) == h.root, f"entries of batch {h.number}", "KMS_E_ALTERED")
+        self.last = h
+        self.batches, self.entries = self.batches + 1, self.entries + len(b.items)
+        self.hashes[h.number] = hashlib.sha256(b.octets).digest()
+        for octets, aside in b.items:
+            self.entry(h, read_entry(octets), aside)
+
+    def entry(self, h, e, aside):
+        if abs(e.time - h.time) > CLOCK_FAR:
+            self.findings.append((h.number, "the time of an entry is more than 4 hours from that of its batch"))
+        self.asides += len(aside) > 0
+        self.acts += e.kind in CLIENT_KINDS
+        if not names_match(e, aside):
+            self.findings.append((h.number, "names do not match"))
+        begins, ends = self.period
+        if e.kind == LEASE and e.client.key_id in self.keys and begins <= e.time <= ends:
+            self.clients[e.client.product].add(e.client.cmid)
+            self.leases[e.client.product] += 1
+            self.uncovered += not any(covers(c, e.client) for c in self.certificates)
+
+    def check_head(self, head):
+        if head.host != self.host:
+            self.findings.append((0, "the head names another host"))
+        if (head.first, head.last) != (self.first.number, self.last.number):
+            self.findings.append((0, f"the head names batches {head.first} to {head.last}"))
+        if head.begins > head.ends or not self.covers(head.begins):
+            self.findings.append((0, "the head names a period that the file does not cover"))
+        if head.flags & FLAG_NAMES and self.acts and not self.asides:
+            self.findings.append((0, "the head says that names are there"))
+
+    def covers(self, begins):
+        return self.first.number == 1 or self.first.time < begins
+
+    def check_known(self, number, digest):
+        need(self.first.number - 1 <= number <= self.last.number, f"the file does not reach batch {number}", "KMS_E_MISSING")
+        need(self.hashes[number] == digest, f"another batch {number} is known", "KMS_E_CHAIN")
+
+
+def audit(octets, publisher, period, known=None, host=None):
+    r = Reader(octets)
+    head, documents = read_head(r)
+    keys = publisher_keys(publisher, [d for kind, d in documents if kind == ROTATION])
+    a = Audit(read_certificates([d for kind, d in documents if kind == CERTIFICATE], keys), keys, period)
+    need(host in (None, a.host), "the journal of another host", "KMS_E_UNKNOWN_HOST")
+    for b in read_batches(r, head.flags):
+        a.batch(b)
+    need(a.last, "no batch", "KMS_E_MISSING")
+    need(a.covers(period[0]), f"begins with batch {a.first.number}, after the start of the period", "KMS_E_MISSING")
+    if known:
+        a.check_known(*known)
+    a.check_head(head)
+    return a
+
+
+def report(a):
+    yield "host", a.host.hex()
+    yield "first-batch", a.first.number
+    yield "last-batch", a.last.number
+    yield "batches", a.batches
+    yield "entries", a.entries
+    yield "last", f"{a.last.number}:{a.hashes[a.last.number].hex()}"
+    for c in a.certificates[-MOST_CERTIFICATES:]:
+        yield "certificate", f"{c.serial} {uuid.UUID(bytes=c.host_key)} {c.key_id.hex()} {c.confirmation} {c.group} {c.customer}"
+    for product in sorted(a.clients):
+        yield "product", f"{uuid.UUID(bytes=product)} {len(a.clients[product])} {a.leases[product]}"
+    yield "clients", len(set().union(*a.clients.values()))
+    yield "leases", sum(a.leases.values())
+    yield "leases-not-covered", a.uncovered
+    yield "goes-beyond-period", "yes" if a.last.time > a.period[1] else "no"
+    yield "finding-count", len(a.findings)
+    for batch, what in a.findings[:MOST_FINDINGS]:
+        yield "finding", f"{batch} {what}"
+
+
+def known_batch(text):
+    number, _, digest = text.partition(":")
+    raw = bytes.fromhex(digest)
+    if int(number) < 1 or len(raw) != 32:
+        raise ValueError(text)
+    return int(number), raw
+
+
+def moment(text, of_day):
+    text = text if "T" in text else f"{text}T{of_day}Z"
+    return calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%SZ"))
+
+
+def parser():
+    p = argparse.ArgumentParser()
+    p.add_argument("file")
+    p.add_argument("--publisher-key", required=True)
+    p.add_argument("--last", type=known_batch)
+    p.add_argument("--from", dest="begins", type=lambda t: moment(t, "00:00:00"), default=0)
+    p.add_argument("--until", "--to", type=lambda t: moment(t, "23:59:59"), default=2**64 - 1)
+    p.add_argument("--host", type=bytes.fromhex)
+    return p
+
+
+def one_file(arguments):
+    """Prints what the file proves; the exit status."""
+    o = parser().parse_args(arguments)
+    try:
+        with open(o.file, "rb") as f:
+            a = audit(f.read(), publisher_key(o.publisher_key), (o.begins, o.until), o.last, o.host)
+    except KmsError as bad:
+        print(f"status: {bad.name}\nwhy: {bad}\nexit: 1")
+        return 1
+    print("status: KMS_OK")
+    for name, value in report(a):
+        print(f"{name}: {value}")
+    print(f"exit: {3 if a.findings else 0}")
+    return 3 if a.findings else 0
+
+
+def main():
+    if sys.argv[1:] != ["-"]:
+        return one_file(sys.argv[1:])
+    for line in sys.stdin:
+        one_file(line.split())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

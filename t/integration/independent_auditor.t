@@ -1,0 +1,233 @@
+#!/usr/bin/perl
+# An auditor written from kms.audit(5), kms.journal(5) and kms-protocol(7) alone, beside kmsissue audit verify: on the journal of an
+# appliance on which much happened, on that journal damaged in every way, and on files that a host could sign and that are at the
+# edge of what the pages allow.  Both must say the same of each.
+use v5.36;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use Digest::SHA qw(sha256_hex);
+use KMS::Test;
+use Test::More;
+
+my @PYTHON = ('/usr/bin/python3', '-B');
+my ($SERVER, $WRITER, $UNKNOWN) = map { "$_-2222-4222-8222-222222222222" } qw(22222222 33333333 44444444);
+my $publisher = publisher(products => [
+    { name => 'Server', id => $SERVER, threshold => 1, group => 'server', pool => 'servers' },
+    { name => 'Writer', id => $WRITER, threshold => 3, group => 'client', pool => 'desktops' } ]);
+my $stranger = publisher();
+my $a = start_appliance(publisher => $publisher);
+my $dir = $a->dir;
+
+# What a program says of a file, in one form: { exit, status, err, ... }
+sub kmsissue ($key, $file, @args) {
+    my $r = run([ program('kmsissue'), 'audit', 'verify', '-P', $key, '--json', @args, $file ]);
+    my $said = json_of($r);
+    return { exit => $r->{exit}, status => $said->{status}, err => $r->{err} } if $r->{exit} == 1;
+    return { exit => $r->{exit}, status => $said->{status}, err => $r->{err},
+        (map { $_ => $said->{$_} } qw(host last finding_count clients leases leases_not_covered first_batch last_batch batches entries)),
+        goes_beyond_period => $said->{goes_beyond_period} ? 'yes' : 'no',
+        findings => [ map { $_->{batch} } @{ $said->{findings} } ],
+        products => [ sort map {"$_->{id} $_->{clients} $_->{leases}"} @{ $said->{products} } ],
+        certificates => [ map { join ' ', @{$_}{qw(serial host_key publisher confirmation group customer)} } @{ $said->{certificates} } ] };
+}
+
+sub auditor ($key, $file, @args) {
+    my $r = run([ @PYTHON, "$SRC/t/independent/kms_auditor.py", $file, '--publisher-key', $key, @args ]);
+    my $said = understood($r->{out});
+    is($said->{exit} // 'none', $r->{exit}, 'the auditor exits with what it says') or diag($r->{err});
+    return $said;
+}
+
+sub understood ($text) {
+    my (%said, %lists);
+    for (split /\n/, $text) {
+        my ($name, $value) = /^([\w-]+): (.*)$/ or next;
+        $name =~ tr/-/_/;
+        $said{$name} = $value;
+        push @{ $lists{$name} }, $value;
+    }
+    $said{err} = delete $said{why};
+    return \%said if $said{exit} == 1;
+    delete @said{qw(finding product certificate)};
+    return { %said, products => $lists{product} // [], certificates => $lists{certificate} // [],
+        findings => [ map { /^(\d+)/ } @{ $lists{finding} // [] } ] };
+}
+
+# undef, or in what they differ.
+sub differ ($mine, $its) {
+    my @wrong;
+    for my $name (sort keys %{ { %$mine, %$its } }) {
+        next if $name eq 'err';
+        my ($one, $two) = map { ref $_ ? "@$_" : $_ // 'none' } $mine->{$name}, $its->{$name};
+        push @wrong, "$name: kmsissue $one, auditor $two" if $one ne $two;
+    }
+    return @wrong ? join("\n", @wrong, $mine->{err}, $its->{err} // '') : undef;
+}
+
+sub both ($name, $key, $file, @args) {
+    my $said = kmsissue($key, $file, @args);
+    my $wrong = differ($said, auditor($key, $file, @args));
+    ok(!defined $wrong, "$name: both say $said->{status}, exit $said->{exit}") or diag($wrong);
+    return $said;
+}
+
+sub both_refuse ($name, $file, @args) {
+    my $key = $args[0] && $args[0] =~ /^RW/ ? shift @args : $publisher->{key};
+    is(both($name, $key, $file, @args)->{exit}, 1, "$name: refused");
+}
+
+# -- a host's life --
+
+sub client ($name, $product = $SERVER, $verb = 'activate') { return $a->client($name, $verb, product => $product)->{exit} }
+sub cmid ($name) { return ($a->kmsctl_json(qw(client show), $name))[0]{client}{cmid} }
+
+$a->do(qw(audit export --names -o), "$dir/early.kmsaudit") if $a->enable;
+is(both('no clients yet', $publisher->{key}, "$dir/early.kmsaudit")->{clients}, 0, 'and none is counted');
+is(client("s$_"), 0, "s$_ is activated") for 1 .. 5;
+isnt(client("w$_", $WRITER), 0, "w$_ is below the threshold") for 1 .. 2;
+is(client("w$_", $WRITER), 0, "w$_ is activated") for 3 .. 4;
+is(client('w1', $WRITER), 0, 'and now w1');
+is(client('s1', $SERVER, 'renew'), 0, 's1 renews');
+is(client('s2', $WRITER), 0, 's2 moves to the other product');
+isnt(client('x', $UNKNOWN), 0, 'a product that nobody has');
+is(client('s3', $SERVER, 'release'), 0, 's3 releases');
+my %cmid = map { $_ => cmid($_) } qw(s4 s5 w3 w4);
+$a->do(qw(client revoke), $cmid{s4});
+isnt(client('s4', $SERVER, 'renew'), 0, 'a revoked client is refused');
+$a->do(qw(client unrevoke), $cmid{s4});
+is(client('s4', $SERVER, 'renew'), 0, 'and served again');
+$a->do(qw(client forget), $cmid{s5});
+$a->do(qw(client revoke), $cmid{w4});
+$a->do(qw(client erase), $cmid{w3});
+
+my $all = "$dir/all.kmsaudit";
+$a->do(qw(audit export -o), $all);
+$a->do(qw(audit export --names -o), "$dir/names.kmsaudit");
+my $said = both('without names', $publisher->{key}, $all);
+is_deeply($said->{products}, [ "$SERVER 5 7", "$WRITER 4 4" ], 'seven leases of one product, four of the other');
+is("$said->{clients} $said->{leases}", '8 11', 'one client has both');
+both('with names', $publisher->{key}, "$dir/names.kmsaudit");
+both('with --last', $publisher->{key}, $all, '--last', $said->{last});
+both('with --host', $publisher->{key}, $all, '--host', $said->{host});
+is(both('a period of long ago', $publisher->{key}, $all, qw(--to 2020-01-01))->{goes_beyond_period}, 'yes', 'which has surely ended');
+$a->do(qw(audit export --from 2090-01-01 -o), "$dir/future.kmsaudit");
+both('a period to come', $publisher->{key}, "$dir/future.kmsaudit", qw(--from 2090-01-01));
+both_refuse('the same file for all time', "$dir/future.kmsaudit");
+is($a->stop, 0, 'kmsd ends');
+
+# -- damage --
+
+my $text = slurp($all);
+my ($head, @batches) = parts($text);
+my $certificate = 65;    # the document behind head, kind and length
+my ($first) = length $head;
+my $third = $first + length(join '', @batches[ 0, 1 ]);
+sub flipped ($octets, $at, $bit = 1) { substr($octets, $at, 1) ^.= chr $bit; return $octets }
+sub named ($with) { my ($h, @b) = parts(slurp("$dir/names.kmsaudit")); return $with->($h, @b) }
+sub hash_of ($n) { sha256_hex(substr $batches[ $n - 1 ], 4, 108) }
+my $end = @batches;
+
+for my $row (
+    [ 'a bit of the magic', flipped($text, 3) ],
+    [ 'another version', flipped($text, 9) ],
+    [ 'an unknown flag', flipped($text, 11, 2) ],
+    [ 'one document less', flipped($text, 61) ],
+    [ 'kind of a document', flipped($text, 62, 8) ],
+    [ 'length of a document', flipped($text, 64) ],
+    [ 'a certificate\'s publisher', flipped($text, $certificate + 8) ],
+    [ 'a certificate\'s signing key', flipped($text, $certificate + 32) ],
+    [ 'a certificate\'s capacity', flipped($text, $certificate + 99) ],
+    [ 'a certificate\'s signature', flipped($text, $first - 1) ],
+    [ 'length of the items', flipped($text, $third + 3) ],
+    [ 'a header\'s magic', flipped($text, $third + 4) ],
+    [ 'a header\'s host', flipped($text, $third + 4 + 8) ],
+    [ 'a header\'s number', flipped($text, $third + 4 + 31) ],
+    [ 'a header\'s hash of the one before', flipped($text, $third + 4 + 40) ],
+    [ 'a header\'s tree size', flipped($text, $third + 4 + 67, 2) ],
+    [ 'a header\'s root', flipped($text, $third + 4 + 70) ],
+    [ 'a header\'s time', flipped($text, $third + 4 + 107) ],
+    [ 'a signature\'s first half', flipped($text, $third + 112) ],
+    [ 'a signature\'s second half', flipped($text, $third + 175) ],
+    [ 'length of an entry', flipped($text, $third + 177) ],
+    [ 'an entry\'s time', flipped($text, $third + 178 + 15) ],
+    [ 'the last entry', flipped($text, length($text) - 2) ],
+    [ 'length of an aside', flipped($text, length($text) - 1) ],
+    [ 'the first batch removed', join '', $head, @batches[ 1 .. $#batches ] ],
+    [ 'a batch removed', join '', $head, @batches[ 0, 1, 3 .. $#batches ] ],
+    [ 'two batches swapped', join '', $head, @batches[ 0, 2, 1, 3 .. $#batches ] ],
+    [ 'a batch repeated', join '', $head, @batches[ 0 .. 2, 2 .. $#batches ] ],
+    [ 'no batch', $head ],
+    [ 'no certificate', substr($text, 0, 60) . "\0\0" . join '', @batches ],
+    [ 'cut within the head', substr $text, 0, 30 ],
+    [ 'cut within the certificate', substr $text, 0, $first - 10 ],
+    [ 'cut within a header', substr $text, 0, $third + 50 ],
+    [ 'cut within a signature', substr $text, 0, $third + 150 ],
+    [ 'cut within an entry', substr $text, 0, length($text) - 10 ],
+    [ 'cut before the last octet', substr $text, 0, length($text) - 1 ],
+    [ 'a trailing octet', "$text\0" ],
+    [ 'names without the flag', named(sub ($h, @b) { join '', flipped($h, 11), @b }) ],
+    [ 'the file of another', 'something else altogether' ],
+    [ 'an empty file', '' ],
+    [ 'another publisher\'s key', $text, $stranger->{key} ],
+    [ 'another host', $text, '--host', '0' x 32 ],
+    [ 'another hash of the last batch', $text, '--last', "$end:" . '0' x 64 ],
+    [ 'the hash of another batch', $text, '--last', "$end:" . hash_of(2) ],
+    [ 'a last batch that is not reached', $text, '--last', $end + 1 . ':' . hash_of($end) ],
+    [ 'the end cut off, and known', join('', $head, @batches[ 0 .. $end - 2 ]), '--last', "$end:" . hash_of($end) ],
+) {
+    my ($name, $octets, @args) = @$row;
+    both_refuse($name, spew("$dir/bad.kmsaudit", $octets), @args);
+}
+
+# What both find, and refuse nothing for.
+for my $row (
+    [ 'the head\'s host', flipped($text, 12) ],
+    [ 'the head\'s last batch', flipped($text, 43) ],
+    [ 'the flag without names', flipped($text, 11) ],
+    [ 'the end cut off', join '', $head, @batches[ 0 .. $end - 2 ] ],
+    [ 'a name', slurp("$dir/names.kmsaudit") =~ s/\x02w4/\x02w5/r ],
+    [ 'an address', slurp("$dir/names.kmsaudit") =~ s/(\xff\xff\x7f\0\0)\x01\x02w4/$1\x02\x02w4/r ],
+) {
+    my ($name, $octets) = @$row;
+    is(both($name, $publisher->{key}, spew("$dir/bad.kmsaudit", $octets))->{exit}, 3, "$name: a finding");
+}
+both('a batch in the middle, known', $publisher->{key}, $all, '--last', '4:' . hash_of(4));
+
+# -- a host that signs strange things --
+
+mkdir "$dir/forged" or die;
+my $r = run([ @PYTHON, "$SRC/t/independent/audit_forge.py", "$dir/forged" ]);
+is($r->{exit}, 0, 'the forged files are made') or diag($r->{err});
+my ($key, @lines) = split /\n/, $r->{out};
+cmp_ok(scalar @lines, '>', 400, scalar(@lines) . ' of them');
+my (@differ, %exits);
+my @files = map { [ split ] } @lines;
+my $asked = run([ @PYTHON, "$SRC/t/independent/kms_auditor.py", '-' ],
+    in => join '', map { my ($name, @args) = @$_; "$dir/forged/$name.kmsaudit --publisher-key $key @args\n" } @files);
+my @answers = split /^(?=status: )/m, $asked->{out};
+is(scalar @answers, scalar @files, 'an answer for each') or diag($asked->{err});
+for my $file (@files) {
+    my ($name, @args) = @$file;
+    my $mine = kmsissue($key, "$dir/forged/$name.kmsaudit", @args);
+    my $wrong = differ($mine, understood(shift @answers // ''));
+    push @differ, "$name:\n$wrong" if defined $wrong;
+    $exits{ $mine->{exit} }++;
+}
+is(join("\n", @differ), '', 'both say the same of each');
+cmp_ok($exits{$_}, '>', 10, "$exits{$_} of them with exit $_") for 0, 1, 3;
+done_testing;
+
+# The head with its documents, then each batch.
+sub parts ($octets) {
+    my $at = 62;
+    for (1 .. unpack 'n', substr $octets, 60, 2) {
+        $at += 3 + unpack 'n', substr $octets, $at + 1, 2;
+    }
+    my @parts = substr $octets, 0, $at;
+    while ($at < length $octets) {
+        my $n = 4 + 108 + 64 + unpack 'N', substr $octets, $at, 4;
+        push @parts, substr $octets, $at, $n;
+        $at += $n;
+    }
+    return @parts;
+}
