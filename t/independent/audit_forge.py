@@ -326,6 +326,8 @@ def document_cases():
     links = [(2, rotation(a, b)) for a, b in zip(chain, chain[1:])]
     yield "32-rotations", certificates(mine) + links[:32]
     yield "33-rotations", certificates(mine) + links[:33]
+    yield "32-rotations-one-twice", certificates(mine) + links[:31] + links[:1]
+    yield "33-rotations-one-twice", certificates(mine) + links[:32] + links[:1]
     yield "1000-documents", certificates(*({"serial": n} for n in range(1000)))
     yield "1001-documents", certificates(*({"serial": n} for n in range(1001)))
 
@@ -345,6 +347,7 @@ def count_cases():
     yield "one-client-twice", "", audit_file(act(), act(sequence=2))
     yield "not-covered-product", "", audit_file(act(product=OTHER), act(client=2))
     yield "not-covered-early", "", audit_file(act(), documents=certificates({"begins": NOW + 1}))
+    yield "certificate-of-long-ago", "", audit_file(act(), documents=certificates({"begins": 5, "ends": 9}))
     yield "covered-first-second", "", audit_file(act(), documents=certificates({"begins": NOW}))
     yield "not-covered-late", "", audit_file(act(), documents=certificates({"ends": NOW - 1}))
     yield "expires-with-certificate", "", audit_file(act(), documents=certificates({"ends": NOW + 30 * DAY}))

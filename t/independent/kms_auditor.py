@@ -101,7 +101,7 @@ def joins(chain, s, publisher):
 
 def publisher_keys(publisher, statements):
     """{key id: key} of the chain; a statement that has no place in it is refused, wherever it is in the file."""
-    need(len(set(statements)) <= MOST_ROTATIONS, "more than 32 rotations", "KMS_E_LIMIT")
+    need(len(statements) <= MOST_ROTATIONS, "more than 32 rotations", "KMS_E_LIMIT")
     left, chain = [read_rotation(octets) for octets in dict.fromkeys(statements)], []
     while left:
         s = next((s for s in left if joins(chain, s, publisher) is not None), None)
@@ -273,10 +273,16 @@ def audit(octets, publisher, period, known=None, host=None):
     return a
 
 
+def stamp(when):
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(when))
+
+
 def report(a):
     yield "host", a.host.hex()
     yield "first-batch", a.first.number
+    yield "first-time", stamp(a.first.time)
     yield "last-batch", a.last.number
+    yield "last-time", stamp(a.last.time)
     yield "batches", a.batches
     yield "entries", a.entries
     yield "last", f"{a.last.number}:{a.hashes[a.last.number].hex()}"

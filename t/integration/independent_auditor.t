@@ -24,7 +24,7 @@ sub kmsissue ($key, $file, @args) {
     my $said = json_of($r);
     return { exit => $r->{exit}, status => $said->{status}, err => $r->{err} } if $r->{exit} == 1;
     return { exit => $r->{exit}, status => $said->{status}, err => $r->{err},
-        (map { $_ => $said->{$_} } qw(host last finding_count clients leases leases_not_covered first_batch last_batch batches entries)),
+        (map { $_ => $said->{$_} } qw(host last finding_count clients leases leases_not_covered first_batch first_time last_batch last_time batches entries)),
         goes_beyond_period => $said->{goes_beyond_period} ? 'yes' : 'no',
         findings => [ map { $_->{batch} } @{ $said->{findings} } ],
         products => [ sort map {"$_->{id} $_->{clients} $_->{leases}"} @{ $said->{products} } ],
@@ -81,7 +81,8 @@ sub both_refuse ($name, $file, @args) {
 sub client ($name, $product = $SERVER, $verb = 'activate') { return $a->client($name, $verb, product => $product)->{exit} }
 sub cmid ($name) { return ($a->kmsctl_json(qw(client show), $name))[0]{client}{cmid} }
 
-$a->do(qw(audit export --names -o), "$dir/early.kmsaudit") if $a->enable;
+$a->enable;
+$a->do(qw(audit export --names -o), "$dir/early.kmsaudit");
 is(both('no clients yet', $publisher->{key}, "$dir/early.kmsaudit")->{clients}, 0, 'and none is counted');
 is(client("s$_"), 0, "s$_ is activated") for 1 .. 5;
 isnt(client("w$_", $WRITER), 0, "w$_ is below the threshold") for 1 .. 2;
@@ -113,14 +114,32 @@ is(both('a period of long ago', $publisher->{key}, $all, qw(--to 2020-01-01))->{
 $a->do(qw(audit export --from 2090-01-01 -o), "$dir/future.kmsaudit");
 both('a period to come', $publisher->{key}, "$dir/future.kmsaudit", qw(--from 2090-01-01));
 both_refuse('the same file for all time', "$dir/future.kmsaudit");
+# The publisher's key gives way to another: the file proves the same to those who know either.
+is(run([ program('kmsissue'), 'rotate', '-d', $publisher->{dir}, '--no-passphrase' ])->{exit}, 0, 'the publisher rotates');
+$a->do(qw(publisher rotate), "$publisher->{dir}/publisher.kmsrotate");
+is(client('s6'), 0, 's6 is activated');
+my $rotated = "$dir/rotated.kmsaudit";
+$a->do(qw(audit export -o), $rotated);
+my ($new) = slurp("$publisher->{dir}/publisher.new.pub") =~ /^(RW\S{54})$/m;
+for my $known ($publisher->{key}, $new) {
+    $said = both('with a rotation', $known, $rotated);
+    is("$said->{clients} $said->{leases}", '9 12', 'one client more');
+}
+both_refuse('a rotation of another publisher', $rotated, $stranger->{key});
+{
+    my $octets = slurp($rotated);
+    substr($octets, index($octets, 'KMSROTA1') + $_->[0], 1) ^.= "\1" and
+        both_refuse("a rotation's $_->[1]", spew("$dir/bad.kmsaudit", $octets))
+        for [ 8, 'old key\'s id' ], [ 70, 'new key' ], [ 110, 'first signature' ], [ 200, 'second signature' ];
+}
 is($a->stop, 0, 'kmsd ends');
 
 # -- damage --
 
 my $text = slurp($all);
 my ($head, @batches) = parts($text);
-my $certificate = 65;    # the document behind head, kind and length
-my ($first) = length $head;
+my $certificate = 65;    # behind the head, and its own kind and length
+my $first = length $head;
 my $third = $first + length(join '', @batches[ 0, 1 ]);
 sub flipped ($octets, $at, $bit = 1) { substr($octets, $at, 1) ^.= chr $bit; return $octets }
 sub named ($with) { my ($h, @b) = parts(slurp("$dir/names.kmsaudit")); return $with->($h, @b) }
