@@ -401,7 +401,7 @@ sub beyond ($event, $set, $elsewhere) {
     # What one more of them closed for the honest client is the next in order.
     is(merge(map { remains($_) } @all[ 0 .. $evicted - 1 ]), 'closed', 'those idle longest');
     is(merge(map { remains($_) } @all[ $evicted .. $#all ]), 'stays', 'and no other');
-    return (merge(@words), 'closes another', $served);
+    return (merge(@words), 'evicts', $served);
 }
 
 sub figure ($name) {

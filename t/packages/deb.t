@@ -48,7 +48,7 @@ is_deeply([ grep { $_->{state} eq 'due' } @{ $drift->{differences} } ], [], 'and
 my $product = '11111111-1111-4111-8111-111111111111';
 my $p = publisher(dir => "$dir/publisher", products => [ { name => 'Packaged', id => $product, threshold => 1, group => 'client', pool => 'desktops' } ]);
 spew("$root/etc/kms/kms.ini", slurp("$root/etc/kms/kms.ini")
-    . "[listen]\naddress = 127.0.0.1\nport = 0\n[ledger]\nsegment_size = 1M\nmap_size = 16M\n[publisher acme]\nkey = $p->{key}\n");
+    . "[listen]\naddress = 127.0.0.1\nport = 0\n[limits]\nrenewals_per_interval = 1000000\n[ledger]\nsegment_size = 1M\nmap_size = 16M\n[publisher acme]\nkey = $p->{key}\n");
 my $socket = IO::Socket::INET->new(Listen => 1024, LocalAddr => '127.0.0.1') or die "socket: $!";
 my $three;
 sub start_kmsd () {
