@@ -6,6 +6,7 @@ use Cwd qw(abs_path);
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use Digest::SHA qw(sha256_hex);
+use KMS::AuditFile;
 use KMS::Test;
 use Test::More;
 
@@ -254,21 +255,6 @@ is($other->stop, 0, 'and the other one');
 is($a->kmsctl('audit', 'export', '-o', "$dir/after.kmsaudit")->{exit}, 0, 'an export without the daemon');
 cmp_ok(proved('is verified', "$dir/after.kmsaudit", '--last', $all->{last})->{last_batch}, '>=', $known, 'and goes on from the one before');
 done_testing;
-
-# The head with its documents, then each batch.
-sub parts ($text) {
-    my $at = 62;
-    for (1 .. unpack 'n', substr $text, 60, 2) {
-        $at += 3 + unpack 'n', substr $text, $at + 1, 2;
-    }
-    my @parts = substr $text, 0, $at;
-    while ($at < length $text) {
-        my $n = 4 + 108 + 64 + unpack 'N', substr $text, $at, 4;
-        push @parts, substr $text, $at, $n;
-        $at += $n;
-    }
-    return @parts;
-}
 
 # The head made to name these batches, and a period that begins after the first.
 sub rehead ($head, @batches) {

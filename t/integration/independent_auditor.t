@@ -6,6 +6,7 @@ use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use Digest::SHA qw(sha256_hex);
+use KMS::AuditFile;
 use KMS::Test;
 use Test::More;
 
@@ -235,18 +236,3 @@ for my $file (@files) {
 is(join("\n", @differ), '', 'both say the same of each');
 cmp_ok($exits{$_}, '>', 10, "$exits{$_} of them with exit $_") for 0, 1, 3;
 done_testing;
-
-# The head with its documents, then each batch.
-sub parts ($octets) {
-    my $at = 62;
-    for (1 .. unpack 'n', substr $octets, 60, 2) {
-        $at += 3 + unpack 'n', substr $octets, $at + 1, 2;
-    }
-    my @parts = substr $octets, 0, $at;
-    while ($at < length $octets) {
-        my $n = 4 + 108 + 64 + unpack 'N', substr $octets, $at, 4;
-        push @parts, substr $octets, $at, $n;
-        $at += $n;
-    }
-    return @parts;
-}
