@@ -125,13 +125,17 @@ activate_turn_exchange(struct activate *a)
 
 #define SECONDS_A_DAY UINT64_C(86400)
 
+/* The new floor for what is older than age seconds; 0: it would not move by a day. */
+static uint64_t
+floor_due(uint64_t now, uint64_t age, uint64_t floor)
+{
+	return now < age || now - age < floor + SECONDS_A_DAY ? 0 : now - age;
+}
+
 uint64_t
 activate_names_due(uint64_t now, unsigned keep, uint64_t floor)
 {
-	if (keep == 0 || now < keep * SECONDS_A_DAY ||
-	    now - keep * SECONDS_A_DAY < floor + SECONDS_A_DAY)
-		return 0;
-	return now - keep * SECONDS_A_DAY;
+	return keep == 0 ? 0 : floor_due(now, keep * SECONDS_A_DAY, floor);
 }
 
 void
@@ -159,11 +163,12 @@ activate_erase_names(struct activate *a)
 static void
 expire(struct activate *a, uint64_t rows, uint64_t floor, uint64_t age)
 {
-	struct entry_about e = { .kind = ENTRY_EXPIRE, .through = rows };
+	struct entry_about e = {
+		.kind = ENTRY_EXPIRE, .through = rows, .value = floor_due(a->now, age, floor)
+	};
 
-	if (a->now < age || a->now - age < floor + SECONDS_A_DAY)
+	if (e.value == 0)
 		return;
-	e.value = a->now - age;
 	/* When it fails, the ledger says so, and it is tried again later. */
 	(void)activate_record_about(a, &e);
 }
