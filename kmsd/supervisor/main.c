@@ -160,21 +160,6 @@ tidy_descriptors(void)
 		close(fd);
 }
 
-static void
-init_children(struct supervisor *s)
-{
-	s->resolver = (struct child){
-		.program = "kmsd-resolve", .index = -1, .reader = CONFIG_RESOLVE, .sock = -1
-	};
-	s->activate = (struct child){
-		.program = "kmsd-activate", .index = -1, .reader = CONFIG_ACTIVATE, .sock = -1
-	};
-	for (unsigned i = 0; i < CONFIG_FRONTS; i++)
-		s->fronts[i] = (struct child){
-			.program = "kmsd-front", .index = (int)i, .reader = CONFIG_FRONT, .sock = -1
-		};
-}
-
 /*
  * Descriptors for the connections that the ini file allows. Children inherit the limit and only
  * lower it; without root, the hard limit is the most, and the front logs when that is too low.
@@ -340,7 +325,7 @@ main(int argc, char **argv)
 	if (!o.check) {
 		log_open("kmsd", s.config.log_syslog, (int)s.config.log_level);
 		s.libexec = o.libexec ? o.libexec : s.config.libexec_directory;
-		init_children(&s);
+		spawn_init(&s);
 		rc = run(&s);
 		remove_runtime_files(&s);
 		log_close();

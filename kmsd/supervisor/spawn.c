@@ -195,6 +195,21 @@ send_secrets(struct supervisor *s, struct child *c)
 	return rc;
 }
 
+void
+spawn_init(struct supervisor *s)
+{
+	s->resolver = (struct child){
+		.program = "kmsd-resolve", .index = -1, .reader = CONFIG_RESOLVE, .sock = -1
+	};
+	s->activate = (struct child){
+		.program = "kmsd-activate", .index = -1, .reader = CONFIG_ACTIVATE, .sock = -1
+	};
+	for (unsigned i = 0; i < CONFIG_FRONTS; i++)
+		s->fronts[i] = (struct child){
+			.program = "kmsd-front", .index = (int)i, .reader = CONFIG_FRONT, .sock = -1
+		};
+}
+
 int
 spawn_activate(struct supervisor *s)
 {

@@ -6,6 +6,8 @@
 
 #include "kmsd/supervisor/supervisor.h"
 
+/* All children, of which none runs. */
+void spawn_init(struct supervisor *s);
 int spawn_activate(struct supervisor *s);
 int spawn_front(struct supervisor *s, unsigned index);
 /* "kmsd-front 2" or "kmsd-activate". */

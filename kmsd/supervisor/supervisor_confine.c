@@ -56,14 +56,9 @@ list_calls(bool relaying)
 {
 	const char *all[sizeof(allowed) / sizeof(allowed[0]) +
 			sizeof(allowed_relaying) / sizeof(allowed_relaying[0])];
-	unsigned count = 0;
 
-	for (unsigned i = 0; allowed[i] != NULL; i++)
-		all[count++] = allowed[i];
-	for (unsigned i = 0; relaying && allowed_relaying[i] != NULL; i++)
-		all[count++] = allowed_relaying[i];
-	all[count] = NULL;
-	return confine_seccomp_around(all);
+	confine_calls_join(all, allowed, allowed_relaying);
+	return confine_seccomp_around(relaying ? all : allowed);
 }
 
 int

@@ -330,16 +330,7 @@ begin(struct play *p)
 	s->start_timeout = 30;
 	MUST(config_parse(&s->config, ini, sizeof(ini) - 1, faults, 2) == 0);
 	snprintf(s->config.runtime_directory, sizeof(s->config.runtime_directory), "%s", root);
-	s->resolver = (struct child){
-		.program = "kmsd-resolve", .index = -1, .reader = CONFIG_RESOLVE, .sock = -1
-	};
-	s->activate = (struct child){
-		.program = "kmsd-activate", .index = -1, .reader = CONFIG_ACTIVATE, .sock = -1
-	};
-	for (unsigned i = 0; i < CONFIG_FRONTS; i++)
-		s->fronts[i] = (struct child){
-			.program = "kmsd-front", .index = (int)i, .reader = CONFIG_FRONT, .sock = -1
-		};
+	spawn_init(s);
 	open_listeners(s);
 	resolve_init(s);
 	MUST(spawn_activate(s) == KMS_OK);
