@@ -82,6 +82,8 @@ int confine_seccomp(const char *const *allow, const char *const *deny_errno);
  * process is in its own list.
  */
 int confine_seccomp_around(const char *const *allow);
+/* The calls of both lists, and the NULL at the end, into out. */
+void confine_calls_join(const char **out, const char *const *first, const char *const *second);
 
 /*
  * Which of wanted may be missing: as a plain user UID, CHROOT and NETNS always may; others only

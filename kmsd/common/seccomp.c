@@ -353,3 +353,13 @@ confine_seccomp_around(const char *const *allow)
 {
 	return load(SCMP_ACT_ERRNO(EPERM), allow, none, none);
 }
+
+void
+confine_calls_join(const char **out, const char *const *first, const char *const *second)
+{
+	while (*first != NULL)
+		*out++ = *first++;
+	while (*second != NULL)
+		*out++ = *second++;
+	*out = NULL;
+}

@@ -79,18 +79,13 @@ seccomp(bool relaying)
 {
 	const char *all[sizeof(allowed) / sizeof(allowed[0]) +
 			sizeof(allowed_relaying) / sizeof(allowed_relaying[0])];
-	unsigned count = 0;
 
-	for (unsigned i = 0; allowed[i] != NULL; i++)
-		all[count++] = allowed[i];
-	for (unsigned i = 0; relaying && allowed_relaying[i] != NULL; i++)
-		all[count++] = allowed_relaying[i];
-	all[count] = NULL;
-	return confine_seccomp(all, refused);
+	confine_calls_join(all, allowed, allowed_relaying);
+	return confine_seccomp(relaying ? all : allowed, refused);
 }
 
 uint32_t
-front_confine_as(const struct config *c, unsigned index, uint64_t files)
+front_confine(const struct config *c, unsigned index, uint64_t files)
 {
 	const struct confine_rlimits limits = {
 		.files = files,
@@ -113,10 +108,4 @@ front_confine_as(const struct config *c, unsigned index, uint64_t files)
 	in_force |= layer(confine_rlimits(&limits), CONFINE_RLIMITS);
 	in_force |= layer(seccomp(relay_configured(c)), CONFINE_SECCOMP);
 	return in_force;
-}
-
-uint32_t
-front_confine(const struct config *c, uint64_t files)
-{
-	return front_confine_as(c, 0, files);
 }

@@ -18,8 +18,6 @@ struct config;
  * Apply every layer that can be had, as the front with this index; files is RLIMIT_NOFILE. Returns
  * those in force.
  */
-uint32_t front_confine_as(const struct config *c, unsigned index, uint64_t files);
-/* As the first front. */
-uint32_t front_confine(const struct config *c, uint64_t files);
+uint32_t front_confine(const struct config *c, unsigned index, uint64_t files);
 
 #endif

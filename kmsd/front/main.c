@@ -229,7 +229,7 @@ confine(void *arg, uint32_t *layers)
 	    (rc = listeners_prepare(f, IPC_PARENT_FD)) != KMS_OK)
 		return rc;
 	s->room = fcntl(IPC_PARENT_FD, F_DUPFD_CLOEXEC, 0);
-	*layers = front_confine_as(&s->config, s->index, file_limit(f, &s->config));
+	*layers = front_confine(&s->config, s->index, file_limit(f, &s->config));
 	return KMS_OK;
 }
 

@@ -14,7 +14,8 @@ confine(const struct config *c)
 {
 	char why[256];
 
-	if (confine_enough(FRONT_CONFINE_WANTED, front_confine(c, 64), true, c->allow_missing, why))
+	if (confine_enough(
+		FRONT_CONFINE_WANTED, front_confine(c, 0, 64), true, c->allow_missing, why))
 		return 0;
 	fprintf(stderr, "%s\n", why);
 	return -1;
