@@ -14,7 +14,6 @@
 #include "libkms/core/certificate.h"
 #include "libkms/kms_error.h"
 
-#define KEY_FILE "keys/host.key"
 #define ID_TEXT (2 * 16 + 1)
 
 /* The last batch, as far as its signature goes. */
@@ -64,18 +63,18 @@ read_identity(uint8_t sign_pk[32], int state, const char *dir, struct fault *fau
 
 	if (file == NULL)
 		return fault_set(fault, KMS_E_NO_MEMORY, NULL);
-	rc = file_read_into(state, KEY_FILE, FILE_OURS, file, IDENTITY_SIZE, &len);
+	rc = file_read_into(state, IDENTITY_PATH, FILE_OURS, file, IDENTITY_SIZE, &len);
 	if (rc == KMS_OK)
 		rc = identity_file_public(sign_pk, file, len);
 	sodium_free(file);
 	if (rc == KMS_E_NOT_FOUND)
 		return fault_set(fault, rc,
-		    "%s/" KEY_FILE
+		    "%s/" IDENTITY_PATH
 		    " is missing: kmsd would make another host identity and then refuse this journal. Copy keys of the same backup to %s/keys first",
 		    dir, dir);
 	if (rc != KMS_OK)
-		return fault_set(fault, rc, "%s/" KEY_FILE ": %s: copy it from a backup first", dir,
-		    kms_strerror((uint32_t)rc));
+		return fault_set(fault, rc, "%s/" IDENTITY_PATH ": %s: copy it from a backup first",
+		    dir, kms_strerror((uint32_t)rc));
 	return KMS_OK;
 }
 
@@ -101,7 +100,7 @@ journal_host_check(
 		    "%.120s: the signature of its last batch, %" PRIu64 ", is not this host's",
 		    from_name, l.number);
 	return fault_set(fault, KMS_E_UNKNOWN_HOST,
-	    "%.100s is the journal of host %s, and %.100s/" KEY_FILE
+	    "%.100s is the journal of host %s, and %.100s/" IDENTITY_PATH
 	    " is that of host %s: nothing was changed. Restore a backup of this host, or copy keys of that backup to %.40s/keys first",
 	    from_name, theirs, state_name, ours, state_name);
 }

@@ -16,8 +16,6 @@
 #include "libkms/core/hash16.h"
 #include "libkms/kms_error.h"
 
-#define KEY_FILE "keys/host.key"
-
 struct host_identity {
 	uint8_t *sign_sk; /* 64, no access between signatures */
 	uint8_t *file;    /* IDENTITY_SIZE, as on disk: what a passphrase is tried on */
@@ -107,7 +105,7 @@ make(struct host_identity *k, int dirfd, uint64_t now, const struct secrets *s)
 	crypto_sign_seed_keypair(head.sign_pk, sk, secret);
 	rc = encode(&head, secret, s->passphrase, s->passphrase_len, s, k->file, &k->file_len);
 	if (rc == KMS_OK && (rc = file_make_dir(dirfd, "keys", 0700)) == KMS_OK)
-		rc = file_write(dirfd, KEY_FILE, k->file, k->file_len, 0600, true);
+		rc = file_write(dirfd, IDENTITY_PATH, k->file, k->file_len, 0600, true);
 done:
 	sodium_free(sk);
 	sodium_free(secret);
@@ -186,8 +184,8 @@ host_identity_open(struct host_identity **out, int dirfd, uint64_t now, const st
 	k->file = sodium_malloc(IDENTITY_SIZE);
 	if (k->sign_sk == NULL || k->file == NULL)
 		goto done;
-	scrub_unfinished(dirfd, KEY_FILE);
-	rc = file_read_into(dirfd, KEY_FILE, FILE_OURS, k->file, IDENTITY_SIZE, &k->file_len);
+	scrub_unfinished(dirfd, IDENTITY_PATH);
+	rc = file_read_into(dirfd, IDENTITY_PATH, FILE_OURS, k->file, IDENTITY_SIZE, &k->file_len);
 	if (rc == KMS_E_NOT_FOUND) {
 		*made = true;
 		rc = make(k, dirfd, now, s);
@@ -250,7 +248,7 @@ host_identity_seal(struct host_identity *k, int dirfd, enum identity_kind kind,
 	memcpy(head.sign_pk, k->sign_pk, 32);
 	sodium_mprotect_noaccess(k->sign_sk);
 	rc = encode(&head, secret, passphrase, passphrase_len, s, file, &len);
-	if (rc == KMS_OK && (rc = scrub_replace(dirfd, KEY_FILE, file, len)) == KMS_OK &&
+	if (rc == KMS_OK && (rc = scrub_replace(dirfd, IDENTITY_PATH, file, len)) == KMS_OK &&
 	    (rc = identity_file_decode(&k->head, file, len)) == KMS_OK) {
 		sodium_mprotect_readwrite(k->file);
 		memcpy(k->file, file, len);

@@ -29,8 +29,9 @@
 #include <stdint.h>
 
 #define IDENTITY_PLAIN_SIZE 88
-#define IDENTITY_SIZE 184  /* the larger */
-#define IDENTITY_SECRET 32 /* the seed */
+#define IDENTITY_PATH "keys/host.key" /* below the state directory */
+#define IDENTITY_SIZE 184             /* the larger */
+#define IDENTITY_SECRET 32            /* the seed */
 #define IDENTITY_VERSION 2
 #define IDENTITY_MACHINE_SECRET 32
 #define IDENTITY_PASSPHRASE_MAX 1024
