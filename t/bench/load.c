@@ -316,14 +316,16 @@ run_load(struct run *r)
 	struct epoll_event ev[256];
 	uint64_t end = now_ns() + RUN_SECONDS_MAX * 1000000000ull;
 	unsigned n = r->opt.connections;
+	/* A connection that a firewall drops is tried again after 1, 2, 4, 8, 16 and 32 seconds. */
+	int patience = r->opt.reconnect ? 70 : 10;
 
 	for (unsigned i = 0; i < n && r->next < r->opt.requests; i++)
 		begin(r, &r->conn[i]);
 	while (r->done < r->opt.requests) {
-		int k = epoll_wait(r->epoll, ev, 256, 10000);
+		int k = epoll_wait(r->epoll, ev, 256, patience * 1000);
 
 		if (k == 0 || now_ns() > end)
-			player_die("no reply for ten seconds");
+			player_die("no reply for a long time");
 		for (int i = 0; i < k; i++) {
 			struct connection *c = ev[i].data.ptr;
 
