@@ -2,7 +2,7 @@
  * message.h - what frames carry: HELLO, and the text inside REQUEST and REPLY.
  * Pure codecs: no key, no clock. Sealing is seal.h.
  *
- * HELLO payload         0  8  publisher key id (minisign's), zero: the only one
+ * HELLO payload         0  8  publisher key id (minisign's), zero: the host's only publisher
  *                       8  .. TLV tail
  * HELLO_REPLY payload   0  8  host time, seconds since 1970 UTC
  *                       8 160 statement of the host's exchange key (exchange_statement.h)
