@@ -325,6 +325,11 @@ ini_read_all(const struct ini_format *format, void *arg, const char *text, size_
 		ini_fail(&r, 0, "the file is larger than %zu bytes", format->max);
 		return r.count;
 	}
+	if (len >= 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0)) {
+		ini_fail(&r, 0,
+		    "the file is UTF-16, as Notepad's \"Unicode\" writes it: save it as UTF-8");
+		return r.count;
+	}
 	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
 		r.at += 3; /* a byte order mark, as some editors write */
 	ini_parse_stream(next_line, &r, take_value, &r);

@@ -305,6 +305,8 @@ static void
 test_bad_octets(void **ignored)
 {
 	static const char nul[] = "[listen]\nport\0 = 1\n";
+	static const char *const utf16[] = { "\xff\xfe[\0k\0m\0s\0]\0\n",
+		"\xfe\xff\0[\0k\0m\0s\0]\0" };
 	struct fault e[2];
 	struct config c;
 	char *large;
@@ -312,6 +314,12 @@ test_bad_octets(void **ignored)
 	assert_int_equal(config_parse(&c, nul, sizeof(nul) - 1, e, 2), 1);
 	assert_int_equal(e[0].line, 2);
 	assert_non_null(strstr(e[0].text, "NUL"));
+
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(config_parse(&c, utf16[i], 13, e, 2), 1);
+		assert_int_equal(e[0].line, 0);
+		assert_non_null(strstr(e[0].text, "save it as UTF-8"));
+	}
 
 	large = malloc(CONFIG_MAX + 1);
 	assert_non_null(large);
