@@ -90,6 +90,8 @@ struct kms_status_info {
 	uint64_t last_exchange;   /* 0: never */
 	uint8_t cmid[16];
 	char host[256]; /* that answered last, "" without */
+	/* 0, or KMS_E_HISTORY as long as there is evidence (kms_evidence): no failure */
+	uint32_t warning;
 };
 
 /* What happened during a call. */
@@ -100,6 +102,8 @@ struct kms_result {
 	uint32_t retry_after; /* seconds, 0: not told */
 	char host[256];       /* "address port N" that answered or was tried last */
 	char detail[256];     /* one line for a log */
+	/* 0, or KMS_E_HISTORY: the host's record went back, and the lease is good nevertheless */
+	uint32_t warning;
 };
 
 /*
@@ -144,6 +148,8 @@ int kms_entitlement(struct kms_client *c, const char *key, char *value, size_t *
  * KMS_E_TOO_LARGE with the size needed.
  */
 int kms_lease_export(struct kms_client *c, void *out, size_t *size);
+/* The same without the names beside it, which no proof needs. */
+int kms_lease_export_unnamed(struct kms_client *c, void *out, size_t *size);
 
 struct kms_lease_info {
 	size_t size;
@@ -154,6 +160,7 @@ struct kms_lease_info {
 	char user[65];
 	uint32_t names; /* enum kms_names: of name and user */
 	uint8_t host_key[16];
+	uint8_t header_hash[32]; /* SHA-256 of the header of that batch */
 };
 /* The names beside a lease prove nothing themselves: they are compared with what was signed. */
 enum kms_names {
@@ -167,6 +174,41 @@ enum kms_names {
  */
 int kms_lease_verify(const void *file, size_t size, const char *publisher_key, uint64_t now,
     struct kms_lease_info *info);
+
+/*
+ * Two batch headers that one host signed, the first seen before the second, and that do not fit
+ * together: the host's record was copied back, or there are two of it.
+ */
+enum kms_evidence_kind {
+	KMS_CONTRADICTION = 1, /* one number, two headers: no honest record has both */
+	KMS_WENT_BACK = 2,     /* the second has a lower number: also after an honest restore */
+};
+struct kms_evidence_info {
+	size_t size;
+	uint8_t host_id[16];
+	uint32_t kind; /* enum kms_evidence_kind */
+	/* 1: both verify. 0: of this host no certificate is kept any more; the next two are zeros
+	 */
+	uint32_t verified;
+	uint8_t signing_key[32]; /* Ed25519, which both signatures verify with */
+	char customer[65];       /* whose host it is, as its certificate says */
+	uint64_t number[2], time[2];
+	uint8_t hash[2][32]; /* SHA-256 of the header */
+	uint8_t header[2][108], signature[2][64];
+};
+/*
+ * Offline, no secret: the evidence that this client keeps, index from 0, one for each host.
+ * KMS_E_NOT_FOUND: no more; KMS_E_SIGNATURE, KMS_E_FORMAT: the state file was changed.
+ */
+int kms_evidence(struct kms_client *c, unsigned index, struct kms_evidence_info *info);
+/*
+ * The same as a file that anybody can verify. *size as in kms_lease_export. KMS_E_NOT_FOUND
+ * also: verified is 0; a certificate comes again when this host is asked.
+ */
+int kms_evidence_export(struct kms_client *c, unsigned index, void *out, size_t *size);
+/* Anybody with the publisher's public key: verify such a file. info may be NULL. */
+int kms_evidence_verify(
+    const void *file, size_t size, const char *publisher_key, struct kms_evidence_info *info);
 
 /*
  * Hosts in the order they would be tried, one "name port" a line. Without a network:

@@ -11,17 +11,54 @@
 #include "libkms/client/dialogue.h"
 #include "libkms/client/judge.h"
 #include "libkms/client/licence.h"
+#include "libkms/client/machine.h"
 #include "libkms/client/stored.h"
 #include "libkms/client/transport.h"
 #include "libkms/core/hash16.h"
 #include "libkms/core/message.h"
 #include "libkms/kms_error.h"
 
+/* Which machine this is, to a host whose policy binds leases to it; NULL: it has no id. */
+static const uint8_t *
+binding(const struct kms_client *c, uint8_t out[MESSAGE_BINDING_SIZE])
+{
+	char id[MACHINE_ID + 1];
+
+	if (!machine_id(id, ""))
+		return NULL;
+	hash16(out, "KMS bind v1",
+	    (const struct hash16_part[]){
+		{ c->product, sizeof(c->product) }, { (const uint8_t *)id, MACHINE_ID } },
+	    2);
+	return out;
+}
+
+/*
+ * What this client says of itself and of this host. Of another host's record it says nothing. A
+ * challenge is echoed until a request was served (judge.c), so that a number raised because of it
+ * is never used without its proof.
+ */
+static void
+add_claims(struct dialogue *d, struct message_request *m, uint8_t bound[MESSAGE_BINDING_SIZE])
+{
+	struct kms_client *c = d->a->c;
+
+	witness_for(&d->witness, c->state, &d->cert);
+	if (d->witness.number != 0)
+		m->witness = d->witness.text;
+	if (d->witness.shown)
+		m->header = d->witness.header;
+	if (!sodium_is_zero(c->secret->challenge, sizeof(c->secret->challenge)))
+		m->echo = c->secret->challenge;
+	m->binding = binding(c, bound);
+}
+
 static size_t
 request_text(struct dialogue *d, uint8_t *out, size_t size)
 {
 	struct kms_client *c = d->a->c;
 	struct message_request m = { .operation = d->a->operation };
+	uint8_t bound[MESSAGE_BINDING_SIZE];
 	size_t len;
 	struct licence_facts f;
 
@@ -36,6 +73,7 @@ request_text(struct dialogue *d, uint8_t *out, size_t size)
 	memcpy(m.name, c->name, sizeof(m.name));
 	hash16_salt(m.salt, c->secret->sk);
 	m.highest_version = FRAME_VERSION;
+	add_claims(d, &m, bound);
 	len = message_request_encode(out, size, &m);
 	sodium_memzero(&m, sizeof(m));
 	return len;

@@ -11,6 +11,7 @@
 
 #include "libkms/client/ask.h"
 #include "libkms/client/transport.h"
+#include "libkms/client/witness.h"
 #include "libkms/core/certificate.h"
 #include "libkms/core/exchange_statement.h"
 #include "libkms/core/frame.h"
@@ -29,6 +30,7 @@ struct dialogue {
 	struct certificate cert;
 	struct exchange exchange;
 	struct seal_keys keys;
+	struct witness witness; /* what the request says of this host's record */
 	size_t frame_len;
 	size_t text_len;
 	uint8_t frame[FRAME_HEADER + FRAME_MAX_REPLY];

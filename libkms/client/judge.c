@@ -14,11 +14,15 @@
 #include "libkms/client/stored.h"
 #include "libkms/client/told.h"
 #include "libkms/client/trust.h"
+#include "libkms/client/witness.h"
 #include "libkms/core/hash16.h"
 #include "libkms/core/lease.h"
 #include "libkms/kms_error.h"
 
-/* The host has a higher sequence number than we remember (a restored state file): go past it, once.
+/*
+ * The host has a higher sequence number than we remember (a restored state file): go past it, once.
+ * The challenge is on disk with the number: whoever uses that number proves that it got this
+ * answer.
  */
 static enum step
 catch_up(struct dialogue *d, const struct message_reply *reply)
@@ -36,6 +40,8 @@ catch_up(struct dialogue *d, const struct message_reply *reply)
 	}
 	d->a->caught_up = true;
 	s->sequence = reply->highest_sequence + 1;
+	if (reply->challenge != NULL)
+		memcpy(s->challenge, reply->challenge, sizeof(s->challenge));
 	randombytes_buf(s->pending_id, sizeof(s->pending_id));
 	s->pending_operation = d->a->operation;
 	memcpy(d->a->request_id, s->pending_id, sizeof(d->a->request_id));
@@ -120,11 +126,39 @@ check_lease(struct dialogue *d, const struct message_reply *reply)
 	return KMS_OK;
 }
 
+/*
+ * What the host signed in answer to this request testifies, also in a lease that is not kept.
+ * Another lease of its does not: a thief of its exchange key could show an old one.
+ */
+static void
+hear_witness(struct dialogue *d, const struct message_reply *reply)
+{
+	struct kms_client *c = d->a->c;
+	uint8_t header[MESSAGE_HEADER_SIZE];
+	struct batch_header batch;
+	struct entry_client e;
+	struct lease l;
+
+	if (reply->bundle == NULL ||
+	    lease_signed(&l, &batch, reply->bundle, reply->bundle_len, &d->cert) != KMS_OK ||
+	    entry_client_decode(&e, l.entry, l.entry_len) != KMS_OK ||
+	    memcmp(e.cmid, c->cmid, sizeof(e.cmid)) != 0 ||
+	    memcmp(e.request_id, d->a->request_id, sizeof(e.request_id)) != 0 ||
+	    e.sequence != c->secret->sequence)
+		return;
+	witness_header(header, &l);
+	if (witness_lease(c->state, &d->cert, header, client_now(c)) != KMS_OK)
+		d->a->result.warning = KMS_E_HISTORY;
+}
+
 static int
 take_lease(struct dialogue *d, const struct message_reply *reply)
 {
 	struct state *s = d->a->c->state;
-	int rc = check_lease(d, reply);
+	int rc;
+
+	hear_witness(d, reply);
+	rc = check_lease(d, reply);
 
 	/*
 	 * The host may have been confirmed again since the certificate was cached. The reply is in
@@ -163,6 +197,8 @@ remember(struct dialogue *d, const struct message_reply *reply)
 	/* These two ask for the same request again. */
 	if (reply->status != KMS_E_LEDGER && reply->status != KMS_E_OVERLOAD)
 		d->a->c->secret->pending_operation = 0;
+	if (reply->status == KMS_OK || reply->status == KMS_E_COUNT_TOO_LOW)
+		sodium_memzero(d->a->c->secret->challenge, sizeof(d->a->c->secret->challenge));
 	s->last_exchange = now;
 	s->count = d->a->result.count = reply->count;
 	s->required = d->a->result.required = reply->required;
@@ -188,6 +224,14 @@ note_skew(struct dialogue *d, const struct message_reply *reply)
 	    off % 3600 / 60, behind ? "behind" : "ahead of");
 }
 
+/* The lease is kept all the same: a host that was honestly restored must be able to serve. */
+static void
+note_warning(struct dialogue *d)
+{
+	ask_note(d->a, KMS_OK, true, "%s: %s, but %s", d->t->peer, kms_strerror(KMS_OK),
+	    kms_strerror(d->a->result.warning));
+}
+
 enum step
 judge_reply(struct dialogue *d, const struct message_reply *reply)
 {
@@ -196,6 +240,7 @@ judge_reply(struct dialogue *d, const struct message_reply *reply)
 	if (rc != KMS_OK)
 		return dialogue_broken(d, rc, "status");
 	rc = (int)reply->status;
+	witness_answered(d->a->c->state, &d->cert, &d->witness, reply->show, client_now(d->a->c));
 	if (reply->status == KMS_E_SEQUENCE)
 		return catch_up(d, reply);
 	/* Nothing was recorded: what the host speaks now is in a newer statement. */
@@ -216,5 +261,7 @@ judge_reply(struct dialogue *d, const struct message_reply *reply)
 	ask_note(d->a, (uint32_t)rc, true, "%s: %s", d->t->peer, kms_strerror((uint32_t)rc));
 	if (reply->status == KMS_E_TIME_SKEW)
 		note_skew(d, reply);
+	if (rc == KMS_OK && d->a->result.warning != 0)
+		note_warning(d);
 	return kms_error_find(reply->status)->next == KMS_NEXT_HOST ? STEP_NEXT_HOST : STEP_FINAL;
 }

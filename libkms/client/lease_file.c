@@ -1,13 +1,13 @@
 /*
  * lease_file.c - a lease for others to look at, which the publisher's public key alone verifies:
- * "KMSLEAS3", a count of 1 byte and the publisher's rotations, 2 bytes length and the host's
- * certificate, and the bundle to the end.
+ * "KMSLEAS3", its beginning as in shown.h, and the bundle to the end.
  */
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "libkms/base/wire.h"
+#include "libkms/client/shown.h"
 #include "libkms/client/stored.h"
 #include "libkms/client/trust.h"
 #include "libkms/core/batch.h"
@@ -16,36 +16,61 @@
 
 static const char magic[8] = { 'K', 'M', 'S', 'L', 'E', 'A', 'S', '3' };
 
-int
-kms_lease_export(struct kms_client *c, void *out, size_t *size)
+/* The bundle as it is kept, or without its aside: nothing that proves the lease is in that. */
+static int
+write_bundle(uint8_t out[LEASE_MAX], size_t *len, const struct state *s, bool names)
 {
+	struct lease l;
+
+	*len = s->bundle_len;
+	memcpy(out, s->bundle, s->bundle_len);
+	if (names)
+		return KMS_OK;
+	if (lease_decode(&l, s->bundle, s->bundle_len) != KMS_OK)
+		return KMS_E_FORMAT;
+	l.aside_len = 0;
+	*len = lease_encode(out, LEASE_MAX, &l);
+	return *len > 0 ? KMS_OK : KMS_E_FORMAT;
+}
+
+static int export(struct kms_client *c, bool names, void *out, size_t *size)
+{
+	uint8_t bundle[LEASE_MAX];
 	struct entry_client lease;
 	struct publisher_keys keys;
 	struct wire_writer w;
-	size_t need;
+	size_t need, len;
 	int rc;
 
 	if (c == NULL || size == NULL || (out == NULL && *size != 0))
 		return KMS_E_ARGUMENT;
-	if ((rc = client_refresh(c)) != KMS_OK || (rc = client_lease(c, &lease)) != KMS_OK)
+	if ((rc = client_refresh(c)) != KMS_OK || (rc = client_lease(c, &lease)) != KMS_OK ||
+	    (rc = write_bundle(bundle, &len, c->state, names)) != KMS_OK)
 		return rc;
 	/* Those that verify: others see no reason to trust one that does not. */
 	trust_stored(&keys, c);
-	need = sizeof(magic) + 1 + keys.count * ROTATION_SIZE + 2 +
-	       c->state->lease_certificate_len + c->state->bundle_len;
+	need = shown_size(&keys, c->state->lease_certificate_len) + len;
 	if (*size < need) {
 		*size = need;
 		return KMS_E_TOO_LARGE;
 	}
 	wire_writer_init(&w, out, need);
-	wire_put(&w, magic, sizeof(magic));
-	wire_put_u8(&w, (uint8_t)keys.count);
-	wire_put(&w, keys.octets, keys.count * ROTATION_SIZE);
-	wire_put_u16(&w, (uint16_t)c->state->lease_certificate_len);
-	wire_put(&w, c->state->lease_certificate, c->state->lease_certificate_len);
-	wire_put(&w, c->state->bundle, c->state->bundle_len);
+	shown_write(&w, magic, &keys, c->state->lease_certificate, c->state->lease_certificate_len);
+	wire_put(&w, bundle, len);
 	*size = need;
 	return KMS_OK;
+}
+
+int
+kms_lease_export(struct kms_client *c, void *out, size_t *size)
+{
+	return export(c, true, out, size);
+}
+
+int
+kms_lease_export_unnamed(struct kms_client *c, void *out, size_t *size)
+{
+	return export(c, false, out, size);
 }
 
 static void
@@ -68,6 +93,7 @@ tell(struct kms_lease_info *info, const struct entry_client *e, const struct cer
 	full.index = l->index;
 	if (batch_header_decode(&batch, l->header) == KMS_OK)
 		full.batch = batch.number;
+	batch_header_hash(full.header_hash, l->header);
 	switch (lease_names(&names, bundle, bundle_len, e)) {
 	case KMS_OK:
 		full.names = KMS_NAMES_MATCH;
@@ -96,9 +122,9 @@ kms_lease_verify(const void *file, size_t size, const char *publisher_key, uint6
 	struct entry_client e;
 	struct wire_reader r;
 	struct lease l;
-	uint8_t rotations;
-	const uint8_t *certificate, *bundle, *statements;
-	size_t certificate_len, bundle_len;
+	struct shown head;
+	const uint8_t *bundle;
+	size_t bundle_len;
 	int rc;
 
 	if (file == NULL || publisher_key == NULL ||
@@ -111,20 +137,12 @@ kms_lease_verify(const void *file, size_t size, const char *publisher_key, uint6
 	if ((rc = minisig_key_parse(&publisher, publisher_key)) != KMS_OK)
 		return rc;
 	wire_reader_init(&r, file, size);
-	if ((rc = wire_magic(&r, magic)) != KMS_OK)
-		return rc == KMS_E_SCHEMA ? rc : KMS_E_FORMAT;
-	rotations = wire_get_u8(&r);
-	statements = wire_view(&r, (size_t)rotations * ROTATION_SIZE);
-	certificate_len = wire_get_u16(&r);
-	certificate = wire_view(&r, certificate_len);
+	if ((rc = shown_read(&head, &r, magic)) != KMS_OK)
+		return rc;
 	bundle_len = wire_left(&r);
 	bundle = wire_view(&r, bundle_len);
-	if ((rc = wire_finish(&r)) != KMS_OK)
-		return rc;
-	if (rotations > ROTATION_CHAIN_MAX)
-		return KMS_E_FORMAT;
-	if ((rc = trust_init(&keys, &publisher, statements, rotations)) != KMS_OK ||
-	    (rc = trust_certificate(&keys, &cert, certificate, certificate_len, 0)) != KMS_OK ||
+	if ((rc = wire_finish(&r)) != KMS_OK ||
+	    (rc = shown_trust(&head, &publisher, &keys, &cert)) != KMS_OK ||
 	    (rc = lease_decode(&l, bundle, bundle_len)) != KMS_OK ||
 	    (rc = trust_lease(&keys, &e, bundle, bundle_len, &cert, NULL, NULL)) != KMS_OK)
 		return rc;

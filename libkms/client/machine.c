@@ -1,7 +1,7 @@
 /*
  * machine.c - virtual machine and container detection on Linux, from what the
  * firmware calls itself, the processor's hypervisor flag and the marks that
- * container managers leave.
+ * container managers leave; and the machine's id.
  */
 #include "libkms/client/machine.h"
 
@@ -136,4 +136,22 @@ machine_is_virtual(const char *root)
 	if (is_control_domain(root))
 		return false;
 	return dmi_says_so(root) || processor_says_so(root);
+}
+
+/* "uninitialized", which an image has until its first boot, is no id, and neither is all zeros. */
+bool
+machine_id(char out[MACHINE_ID + 1], const char *root)
+{
+	char text[MACHINE_ID + 3];
+	size_t len;
+
+	slurp(text, sizeof(text), root, "/etc/machine-id");
+	len = strspn(text, "0123456789abcdef");
+	if (len != MACHINE_ID || strspn(text, "0") == len)
+		return false;
+	if (strcmp(text + len, "") != 0 && strcmp(text + len, "\n") != 0)
+		return false;
+	memcpy(out, text, len);
+	out[len] = '\0';
+	return true;
 }

@@ -12,8 +12,26 @@
 #include "libkms/client/converse.h"
 #include "libkms/client/hosts.h"
 #include "libkms/client/licence.h"
+#include "libkms/client/stored.h"
 #include "libkms/client/transport.h"
+#include "libkms/client/witness.h"
 #include "libkms/kms_error.h"
+
+/* The lease that is kept testifies too, also one of before this library kept hosts. */
+static void
+hear_stored(struct kms_client *c)
+{
+	uint8_t header[MESSAGE_HEADER_SIZE];
+	struct certificate cert;
+	struct entry_client e;
+	struct lease l;
+
+	if (client_stored(c, &e, &cert) != KMS_OK || witness_knows(c->state, cert.host_id) ||
+	    lease_decode(&l, c->state->bundle, c->state->bundle_len) != KMS_OK)
+		return;
+	witness_header(header, &l);
+	(void)witness_lease(c->state, &cert, header, client_now(c));
+}
 
 /*
  * A request that got no answer is sent again unchanged, so that the host answers for the same
@@ -37,6 +55,7 @@ prepare(struct ask *a, struct fault *fault)
 		randombytes_buf(s->pending_id, sizeof(s->pending_id));
 	}
 	memcpy(a->request_id, s->pending_id, sizeof(a->request_id));
+	hear_stored(c);
 	c->state->last_attempt = now;
 	c->state->highest_seen = licence_time(now, c->state->highest_seen);
 	return repeat ? KMS_OK : state_save_secret(c->file, fault);

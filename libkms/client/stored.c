@@ -8,6 +8,7 @@
 
 #include "libkms/client/told.h"
 #include "libkms/client/trust.h"
+#include "libkms/client/witness.h"
 #include "libkms/kms_error.h"
 
 int
@@ -129,6 +130,7 @@ kms_status(struct kms_client *c, struct kms_status_info *info)
 	full.last_exchange = c->state->last_exchange;
 	memcpy(full.cmid, c->cmid, sizeof(full.cmid));
 	snprintf(full.host, sizeof(full.host), "%s", c->state->host);
+	full.warning = witness_evidence(c->state) ? KMS_E_HISTORY : 0;
 	size = full.size = info->size;
 	memcpy(info, &full, size < sizeof(full) ? size : sizeof(full));
 	return rc;

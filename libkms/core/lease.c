@@ -101,6 +101,16 @@ verify_entitled(const struct entry_client *e, const struct certificate *cert)
 }
 
 int
+lease_signed(struct lease *l, struct batch_header *header, const uint8_t *bundle, size_t len,
+    const struct certificate *cert)
+{
+	if (lease_decode(l, bundle, len) != KMS_OK ||
+	    batch_header_decode(header, l->header) != KMS_OK)
+		return KMS_E_FORMAT;
+	return verify_signed(l, header, cert);
+}
+
+int
 lease_verify(struct entry_client *out, const uint8_t *bundle, size_t len,
     const struct certificate *cert, const uint8_t cmid[16], const uint8_t product[16])
 {
@@ -108,10 +118,7 @@ lease_verify(struct entry_client *out, const uint8_t *bundle, size_t len,
 	struct lease l;
 	int rc;
 
-	if (lease_decode(&l, bundle, len) != KMS_OK ||
-	    batch_header_decode(&header, l.header) != KMS_OK)
-		return KMS_E_FORMAT;
-	if ((rc = verify_signed(&l, &header, cert)) != KMS_OK)
+	if ((rc = lease_signed(&l, &header, bundle, len, cert)) != KMS_OK)
 		return rc;
 	if ((rc = entry_check(l.entry, l.entry_len)) == KMS_OK)
 		rc = entry_client_decode(out, l.entry, l.entry_len);

@@ -58,6 +58,14 @@ int lease_verify(struct entry_client *out, const uint8_t *bundle, size_t len,
     const struct certificate *cert, const uint8_t cmid[16], const uint8_t product[16]);
 
 /*
+ * The first of them alone: the entry, whatever it says, is in a batch that the certificate's host
+ * signed. KMS_OK, KMS_E_FORMAT, KMS_E_PROOF, KMS_E_SIGNATURE, KMS_E_LEASE_OTHER (host id). *l
+ * borrows from the bundle.
+ */
+int lease_signed(struct lease *l, struct batch_header *header, const uint8_t *bundle, size_t len,
+    const struct certificate *cert);
+
+/*
  * Name, user and address of a lease that verifies, whose entry is e. KMS_OK; KMS_E_NOT_FOUND: it
  * has none (erased, or left out); KMS_E_LEASE_OTHER: they do not match the entry.
  */

@@ -58,7 +58,7 @@
 #define FRAME_MAX_REQUEST 1024
 #define FRAME_MAX_REPLY 12288
 
-/* A client's two files, and a lease for others to verify. */
+/* A client's two files, and a lease and evidence for others to verify. */
 #define CLIENT_KEY_SIZE (128 + 32)
 #define CLIENT_HOSTS 8
 #define CLIENT_HOST_MAX (25 + 3 * (BATCH_HEADER + BATCH_SIGNATURE))
@@ -67,6 +67,9 @@
 	    EXCHANGE_SIZE + 2 + LEASE_MAX + 1 + CLIENT_HOSTS * CLIENT_HOST_MAX + 32)
 #define LEASE_FILE_MAX                                                                             \
 	(8 + 1 + ROTATION_CHAIN_MAX * ROTATION_SIZE + 2 + CERTIFICATE_MAX + LEASE_MAX)
+#define EVIDENCE_FILE_MAX                                                                          \
+	(8 + 1 + ROTATION_CHAIN_MAX * ROTATION_SIZE + 2 + CERTIFICATE_MAX +                        \
+	    2 * (BATCH_HEADER + BATCH_SIGNATURE))
 
 /* A batch in the journal: entries, bytes of items, and the whole record in sectors of 512. */
 #define RECORD_ENTRIES 1024
