@@ -44,6 +44,7 @@ talk(struct tool *t, int (*call)(struct kms_client *, struct kms_result *))
 		return rc;
 	call(c, &r);
 	rc = tool_status(t, r.status, r.detail);
+	tool_warning(t, r.warning, r.detail);
 	if (r.host[0] != '\0')
 		tell_text(t->out, "host", r.host);
 	if (t->json || r.required > 0) {
@@ -98,6 +99,7 @@ command_status(struct tool *t)
 	tell_number(t->out, "required", s.required);
 	tell_text(t->out, "last-status", kms_error_find(s.last_status)->symbol);
 	tool_time(t, "last-exchange", s.last_exchange);
+	tool_warning(t, s.warning, NULL);
 	kms_close(c);
 	if (rc != KMS_OK)
 		return tool_status(t, (uint32_t)rc, "the latest time seen could not be stored");
@@ -187,6 +189,15 @@ static const struct tool_command commands[] = {
 	      .max = 1,
 	      .summary = "check such a file; needs only the publisher key" },
 	    false, command_verify_lease },
+	{ { .noun = "evidence",
+	      .summary = "show what proves that a host's record went back (no network)" },
+	    true, command_evidence },
+	{ { .noun = "verify-evidence",
+	      .args = "FILE",
+	      .min = 1,
+	      .max = 1,
+	      .summary = "check such a file; needs only the publisher key" },
+	    false, command_verify_evidence },
 	{ { .noun = "discover",
 	      .summary = "list the hosts, in the order in which they would be tried" },
 	    false, command_discover },
@@ -201,6 +212,8 @@ static const struct command *const table[] = {
 	&commands[5].line,
 	&commands[6].line,
 	&commands[7].line,
+	&commands[8].line,
+	&commands[9].line,
 	NULL,
 };
 

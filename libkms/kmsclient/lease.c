@@ -1,50 +1,48 @@
 /*
  * lease.c - kmsclient export-lease and verify-lease.
  */
-#include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 #include <time.h>
 
 #include "libkms/base/file.h"
+#include "libkms/base/hex.h"
 #include "libkms/kmsclient/tool.h"
-
-/* kms_lease_verify has the limit: a larger file is read as far as here, and refused. */
-#define FILE_ROOM 65536
-
-static int
-file_failed(struct tool *t, int rc)
-{
-	char detail[512];
-
-	snprintf(detail, sizeof(detail), "%s: %s", t->file,
-	    rc == KMS_E_ARGUMENT ? kms_strerror((uint32_t)rc) : strerror(errno));
-	tool_status(t, KMS_E_IO, detail);
-	return TOOL_LOCAL;
-}
 
 int
 command_export_lease(struct tool *t)
 {
-	uint8_t bytes[FILE_ROOM];
+	uint8_t bytes[TOOL_FILE_ROOM];
 	size_t size = sizeof(bytes);
 	struct kms_client *c;
 	int rc;
 
 	if ((rc = tool_open(t, &c)) != TOOL_OK)
 		return rc;
-	rc = kms_lease_export(c, bytes, &size);
+	rc = t->no_names ? kms_lease_export_unnamed(c, bytes, &size)
+			 : kms_lease_export(c, bytes, &size);
 	kms_close(c);
 	if (rc != KMS_OK) {
 		tool_status(t, (uint32_t)rc, NULL);
 		return TOOL_LOCAL;
 	}
 	if ((rc = file_write_given(t->file, bytes, size)) != KMS_OK)
-		return file_failed(t, rc);
+		return tool_file_failed(t, t->file, rc);
 	tell_text(t->out, "file", t->file);
 	tell_number(t->out, "octets", size);
 	return TOOL_OK;
+}
+
+/* As the publisher's audit names a batch. */
+static void
+tell_header(struct tool *t, const struct kms_lease_info *i)
+{
+	char text[32 + 2 * sizeof(i->header_hash)];
+	size_t used = (size_t)snprintf(text, sizeof(text), "%" PRIu64 ":", i->batch);
+
+	hex_format(text + used, i->header_hash, sizeof(i->header_hash));
+	tell_text(t->out, "header", text);
 }
 
 static void
@@ -68,6 +66,7 @@ tell_lease(struct tool *t, const struct kms_lease_info *i)
 	tool_time(t, "renew-after", i->renew_after);
 	tool_time(t, "expires", i->expires);
 	tell_number(t->out, "batch", i->batch);
+	tell_header(t, i);
 	tell_number(t->out, "index", i->index);
 }
 
@@ -75,7 +74,7 @@ int
 command_verify_lease(struct tool *t)
 {
 	struct kms_lease_info info = { .size = sizeof(info) };
-	uint8_t bytes[FILE_ROOM];
+	uint8_t bytes[TOOL_FILE_ROOM];
 	size_t size;
 	int rc;
 
@@ -83,7 +82,7 @@ command_verify_lease(struct tool *t)
 		return tool_usage("verify-lease: needs --publisher-key");
 	rc = file_read_into(AT_FDCWD, t->file, FILE_GIVEN, bytes, sizeof(bytes), &size);
 	if (rc != KMS_OK && rc != KMS_E_TOO_LARGE)
-		return file_failed(t, rc);
+		return tool_file_failed(t, t->file, rc);
 	rc = kms_lease_verify(bytes, size, t->options.publisher_key,
 	    t->ignore_expiry ? 0 : (uint64_t)time(NULL), &info);
 	tool_status(t, (uint32_t)rc, t->file);

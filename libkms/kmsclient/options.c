@@ -86,6 +86,10 @@ const struct option_row tool_options[] = {
 	{ "timeout", 0, "S", "seconds in all", OPTION(options.total_timeout), SECONDS },
 	{ "ignore-expiry", 0, NULL, "verify-lease: do not look at the clock",
 	    OPTION(ignore_expiry) },
+	{ "no-names", 0, NULL, "export-lease: without name and address of this machine",
+	    OPTION(no_names) },
+	{ "output", 'o', "FILE", "evidence: write it to this file too", OPTION(output),
+	    .complete = "file" },
 	{ "json", 'j', NULL, "one JSON object", OPTION(json) },
 	{ 0 },
 };

@@ -2,6 +2,7 @@
  * print.c - what kmsclient says of times and of a status: lines for people, members of one JSON
  * object for programs.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -71,4 +72,24 @@ tool_status(struct tool *t, uint32_t status, const char *detail)
 	if (status != KMS_OK)
 		help_failure(TOOL_NAME, status, detail);
 	return exit_code(status);
+}
+
+void
+tool_warning(struct tool *t, uint32_t warning, const char *detail)
+{
+	if (warning == 0)
+		return;
+	tell_text(t->out, "warning", kms_error_find(warning)->symbol);
+	help_failure(TOOL_NAME, warning, detail);
+}
+
+int
+tool_file_failed(struct tool *t, const char *path, int rc)
+{
+	char detail[512];
+
+	snprintf(detail, sizeof(detail), "%s: %s", path,
+	    rc == KMS_E_ARGUMENT ? kms_strerror((uint32_t)rc) : strerror(errno));
+	tool_status(t, KMS_E_IO, detail);
+	return TOOL_LOCAL;
 }

@@ -13,6 +13,9 @@
 
 #define TOOL_NAME "kmsclient"
 
+/* The library has the limits of the files: a larger one is read as far as here, and refused. */
+#define TOOL_FILE_ROOM 65536
+
 enum tool_exit {
 	TOOL_OK = 0,
 	TOOL_USAGE = 1,
@@ -27,7 +30,9 @@ struct tool {
 	char *key_text; /* owned: read from a .pub file */
 	bool json;
 	bool ignore_expiry;
-	const char *file; /* the command's argument, or NULL */
+	bool no_names;
+	const char *output; /* evidence: where to write it, NULL: nowhere */
+	const char *file;   /* the command's argument, or NULL */
 	struct output *out;
 };
 
@@ -47,6 +52,10 @@ int tool_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void tool_time(struct tool *t, const char *key, uint64_t when);
 /* Symbol, meaning, Microsoft's code and the remedy; detail may be NULL. Returns the exit code. */
 int tool_status(struct tool *t, uint32_t status, const char *detail);
+/* Beside a success; 0: none. detail as above. */
+void tool_warning(struct tool *t, uint32_t warning, const char *detail);
+/* About a file that could not be read or written. Returns the exit code. */
+int tool_file_failed(struct tool *t, const char *path, int rc);
 
 /* open.c */
 int tool_open(struct tool *t, struct kms_client **c);
@@ -54,5 +63,9 @@ int tool_open(struct tool *t, struct kms_client **c);
 /* lease.c */
 int command_export_lease(struct tool *t);
 int command_verify_lease(struct tool *t);
+
+/* evidence.c */
+int command_evidence(struct tool *t);
+int command_verify_evidence(struct tool *t);
 
 #endif
