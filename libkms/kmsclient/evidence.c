@@ -76,13 +76,17 @@ write_file(struct tool *t, struct kms_client *c, unsigned index, const char *pat
 static int
 write_files(struct tool *t, struct kms_client *c, unsigned count)
 {
-	char path[4096];
+	char path[4096], number[16] = "";
 	int rc = TOOL_OK;
 
 	for (unsigned i = 0; i < count && rc == TOOL_OK; i++) {
-		snprintf(path, sizeof(path), i == 0 ? "%s" : "%s.%u", t->output, i + 1);
+		if (i > 0)
+			snprintf(number, sizeof(number), ".%u", i + 1);
+		snprintf(path, sizeof(path), "%s%s", t->output, number);
 		rc = write_file(t, c, i, path);
 	}
+	if (rc == TOOL_OK)
+		tell_number(t->out, "written", count);
 	return rc;
 }
 

@@ -40,6 +40,10 @@ class State:
         self.certificates = {}    # host:port -> certificate and exchange statement, hex
         self.lease = None         # {"certificate", "bundle"}, hex: the two that verified together
         self.activation, self.renewal, self.latest = 120, 10080, 0
+        # host id -> the signed header of the highest batch, whether the host wants to see it,
+        # when it was last used, and the first two headers that do not fit together; hex
+        self.hosts = {}
+        self.echo = None          # the challenge to echo, hex
         # Two processes with one state file would use one sequence number twice.
         self.lock = open(path + ".lock", "a")
         fcntl.flock(self.lock, fcntl.LOCK_EX)
@@ -132,11 +136,75 @@ class Answer:
         self.repeat = clear or self.busy
 
 
+def machine_id():
+    try:
+        with open("/etc/machine-id", encoding="ascii") as f:
+            text = f.read(100).removesuffix("\n")
+    except (OSError, ValueError):
+        return None
+    good = len(text) == 32 and set(text) <= set("0123456789abcdef") and set(text) != {"0"}
+    return text if good else None
+
+
+class Witness:
+    """What the client knows of the hosts' records."""
+
+    def __init__(self, state):
+        self.state = state
+        self.warned = False
+
+    def known(self, host_id, signing):
+        """(what is kept of this host, its signed header), or twice None."""
+        kept = self.state.hosts.get(host_id.hex())
+        if not kept:
+            return None, None
+        header = bytes.fromhex(kept["highest"])
+        k.signed_header(host_id, signing, header)
+        return kept, header
+
+    def answered(self, kept, header, shown, show, now):
+        """A sealed reply came to a request that said kept, with its header when shown."""
+        if not kept:
+            return
+        kept["used"] = now
+        kept["wanted"] = not shown and show == int.from_bytes(header[24:32], "big")
+
+    def lease(self, c, bundle, now):
+        """A lease that came in answer to the request under way."""
+        b = k.read_bundle(bundle)
+        new, host_id = b.header + b.signature, k.host_id_of(c.signing)
+        number = k.signed_header(host_id, c.signing, new).number
+        kept, header = self.known(host_id, c.signing)
+        if not kept:
+            if self.room(host_id):
+                self.state.hosts[host_id.hex()] = {"highest": new.hex(), "wanted": False,
+                                                   "used": now, "pair": None}
+            return
+        before = int.from_bytes(header[24:32], "big")
+        if number > before:
+            kept["highest"] = header.hex() if kept["wanted"] else new.hex()
+        elif number < before or new[:108] != header[:108]:
+            kept["pair"] = kept["pair"] or [header.hex(), new.hex()]
+            self.warned = True
+
+    def room(self, host_id):
+        hosts = self.state.hosts
+        if len(hosts) < 8:
+            return True
+        of_lease = self.state.lease and k.read_batch_header(
+            k.read_bundle(bytes.fromhex(self.state.lease["bundle"])).header).host_id.hex()
+        may_go = [h for h in hosts if not hosts[h]["pair"] and h != of_lease]
+        if may_go:
+            del hosts[min(may_go, key=lambda h: hosts[h]["used"])]
+        return bool(may_go)
+
+
 class Client:
     def __init__(self, options):
         self.o = options
         self.publisher = k.publisher_key(options.publisher)
         self.state = State(options.state)
+        self.witness = Witness(self.state)
         self.secret = bytes.fromhex(self.state.secret)
         self.public = k.public_key(self.secret)
         self.cmid = k.cmid_of(self.public)
@@ -178,13 +246,20 @@ class Client:
         bundle = bytes.fromhex(self.state.lease["bundle"])
         return k.read_client_entry(k.read_bundle(bundle).entry), certificate, bundle
 
-    def frame_for(self, exchange, keys):
+    def claims(self, kept, header):
+        """What the request says of the host and of this machine."""
+        machine, echo = machine_id(), self.state.echo
+        return k.claims(header, header if kept and kept["wanted"] else None,
+                        bytes.fromhex(echo) if echo else None,
+                        k.binding_of(self.product, machine) if machine else None)
+
+    def frame_for(self, exchange, keys, tail=b""):
         p = self.state.pending
         text = k.request_text(p["operation"], self.licence(), self.o.vm, 0,
                               bytes.fromhex(p["request_id"]), self.now(), p["sequence"],
                               self.product, k.salt_of(bytes.fromhex(self.state.secret)),
                               self.o.name)
-        return k.seal_request(text, exchange.host_id, exchange.key_id, self.public,
+        return k.seal_request(text + tail, exchange.host_id, exchange.key_id, self.public,
                               os.urandom(24), keys[1])
 
     # One address
@@ -234,7 +309,11 @@ class Client:
                     return known
             raw, exchange = known
             keys = k.session_keys(k.x25519(self.secret, exchange.key), self.public, exchange.key)
-            kind, octets, error = link.ask(self.frame_for(exchange, keys), k.REPLY)
+            c = k.read_certificate(raw)
+            kept, header = self.witness.known(exchange.host_id, c.signing)
+            shown = bool(kept and kept["wanted"])
+            kind, octets, error = link.ask(
+                self.frame_for(exchange, keys, self.claims(kept, header)), k.REPLY)
             if kind == k.ERROR:
                 if (k.STATUS[error.status] in ("KMS_E_UNKNOWN_HOST", "KMS_E_UNKNOWN_KEY")
                         and not helloed):
@@ -242,6 +321,7 @@ class Client:
                     continue
                 return Answer(error.status, None, error.retry_after, clear=True)
             reply = self.opened(octets, keys)
+            self.witness.answered(kept, header, shown, reply.show, self.now())
             if k.STATUS.get(reply.status) == "KMS_E_DOWNGRADE" and not helloed:
                 known = None
                 continue
@@ -251,12 +331,15 @@ class Client:
                     and highest - self.state.sequence <= 2**32):
                 self.caught_up = True
                 self.state.sequence = highest + 1
+                if reply.challenge:
+                    self.state.echo = reply.challenge.hex()
                 self.new_request(self.state.pending["operation"])
                 continue
             lease, bad = None, None
             if reply.status == 0 and self.state.pending["operation"] != k.RELEASE:
                 try:
                     lease = self.verified(link, host, raw, reply, helloed)
+                    self.witness.lease(k.read_certificate(lease[1]), lease[2], self.now())
                 except k.KmsError as wrong:
                     bad = wrong
             return Answer(reply.status, reply, reply.retry_after or 0, lease, bad=bad)
@@ -341,6 +424,8 @@ class Client:
         s = self.state
         s.latest = max(s.latest, self.now())
         if answer.reply:
+            if answer.status in ("KMS_OK", "KMS_E_COUNT_TOO_LOW"):
+                s.echo = None
             near = abs(answer.reply.time - self.now()) <= k.CLOCK_FAR
             if near and answer.status in ("KMS_OK", "KMS_E_COUNT_TOO_LOW"):
                 s.latest = self.now()
@@ -383,6 +468,8 @@ def show_entry(e, bundle):
 
 def show_answer(client, answer):
     print("status:", answer.status)
+    if client.witness.warned:
+        print("warning: KMS_E_HISTORY")
     if answer.retry_after:
         print("retry-after:", answer.retry_after)
     if answer.reply:
@@ -422,6 +509,30 @@ def export_lease(client, path):
     return 0
 
 
+def evidence(client, path):
+    """Writes what is kept against the first host whose certificate is kept too."""
+    pairs = {host: kept["pair"] for host, kept in client.state.hosts.items() if kept["pair"]}
+    raws = [c[0] for c in client.state.certificates.values()]
+    raws += [client.state.lease["certificate"]] if client.state.lease else []
+    for raw in map(bytes.fromhex, raws):
+        pair = pairs.get(k.host_id_of(k.read_certificate(raw).signing).hex())
+        if pair:
+            with open(path, "wb") as f:
+                f.write(k.write_evidence_file(raw, *map(bytes.fromhex, pair)))
+            print("status: KMS_OK")
+            return 0
+    raise k.KmsError("KMS_E_NOT_FOUND", "there is no evidence")
+
+
+def verify_evidence(options):
+    with open(options.file, "rb") as f:
+        kind, c, one, two = k.verify_evidence_file(f.read(65536),
+                                                   k.publisher_key(options.publisher))
+    print(f"kind: {kind}\ncustomer: {c.customer}\nhost-id: {one.host_id.hex()}")
+    print(f"first: {one.number}\nsecond: {two.number}\nstatus: KMS_OK")
+    return 0
+
+
 def verify_file(options):
     with open(options.file, "rb") as f:
         certificate, bundle = k.read_lease_file(f.read(65536))
@@ -445,12 +556,14 @@ def arguments(argv, commands=()):
     a.add_argument("--timeout", type=float, default=ALL_SECONDS, metavar="SECONDS")
     a.add_argument("--insist", action="store_true", help="try all hosts again until --timeout")
     a.add_argument("command", choices=[*OPERATIONS, "status", "export-lease",
-                                       "verify-lease-file", *commands])
+                                       "verify-lease-file", "evidence", "verify-evidence",
+                                       *commands])
     a.add_argument("file", nargs="?")
     o = a.parse_args(argv)
-    if o.command in ("export-lease", "verify-lease-file") and not o.file:
+    alone = ("verify-lease-file", "verify-evidence")
+    if o.command in ("export-lease", "evidence", *alone) and not o.file:
         a.error("which FILE?")
-    if o.command != "verify-lease-file" and not (o.product and o.state):
+    if o.command not in alone and not (o.product and o.state):
         a.error("--product and --state are needed")
     if o.command in (*OPERATIONS, *commands) and not o.host:
         a.error("--host is needed")
@@ -460,11 +573,15 @@ def arguments(argv, commands=()):
 def run(options, make=Client):
     if options.command == "verify-lease-file":
         return verify_file(options)
+    if options.command == "verify-evidence":
+        return verify_evidence(options)
     client = make(options)
     if options.command == "status":
         return status(client)
     if options.command == "export-lease":
         return export_lease(client, options.file)
+    if options.command == "evidence":
+        return evidence(client, options.file)
     answer = client.perform(OPERATIONS[options.command])
     if answer is None:
         print("status: KMS_E_NO_HOST")

@@ -255,6 +255,22 @@ def request_text(operation, licence, virtual, grace, request_id, when, sequence,
             + bytes(7) + pad_text(name, 64))
 
 
+def claims(witness=None, header=None, echo=None, binding=None):
+    """The TLV tail of a request text.  witness: the signed header (172) of the highest batch that
+    is known of the host; header: the same again, when the host asked for it."""
+    out = b""
+    if witness:
+        out += tlv(1, witness[24:32] + hashlib.sha256(witness[:108]).digest())
+    for kind, value in ((2, header), (3, echo), (4, binding)):
+        out += tlv(kind, value) if value else b""
+    return out
+
+
+def binding_of(product, machine):
+    """machine: the text of its id, without the end of the line."""
+    return b16("KMS bind v1", product + machine.encode("ascii"))
+
+
 def seal_request(text, host_id, exchange_id, client_public, nonce, to_host):
     clear = host_id + exchange_id + client_public
     header = frame_header(REQUEST, len(clear) + 24 + len(text) + 16)
@@ -278,7 +294,7 @@ def open_reply(octets, to_client):
 
 
 Reply = namedtuple("Reply", "status request_id time count required activation renewal bundle "
-                            "highest_sequence retry_after")
+                            "highest_sequence retry_after challenge show")
 
 
 def read_reply(text, operation):
@@ -295,8 +311,9 @@ def read_reply(text, operation):
     need(all(any(value) for value in extra.values()), "a TLV of zero")
     need((status == 12) == (1 in extra), "TLV 1 with another status, or missing")
     need(status == 12 or 3 not in extra, "TLV 3 with another status")
+    show = int.from_bytes(extra[4], "big") if 4 in extra else None
     return Reply(status, request_id, when, count, required, activation, renewal, bundle, highest,
-                 retry)
+                 retry, extra.get(3), show)
 
 
 # Host certificate ------------------------------------------------------------------------------
@@ -597,6 +614,41 @@ def write_lease_file(certificate, bundle):
     return b"KMSLEAS3" + u(1, 0) + u(2, len(certificate)) + certificate + bundle
 
 
+def signed_header(host_id, signing, octets):
+    """The BatchHeader of 172 octets that this host signed."""
+    header = read_batch_header(octets[:108])
+    need(ed25519_ok(signing, octets[108:], octets[:108]), "the batch", "KMS_E_SIGNATURE")
+    need(header.host_id == host_id, "another host", "KMS_E_SIGNATURE")
+    return header
+
+
+def read_evidence_file(octets):
+    """(host certificate, first header, second header); rotations are not followed here."""
+    need(octets[:6] == b"KMSEVI", "not a file of evidence")
+    need(octets[:8] == b"KMSEVID1", "another version of evidence", "KMS_E_SCHEMA")
+    r = Reader(octets[8:])
+    rotations = r.num(1)
+    need(rotations <= 32, "too many rotations")
+    r.raw(232 * rotations)
+    certificate = r.raw(r.num(2))
+    first, second = r.raw(172), r.raw(172)
+    r.end()
+    return certificate, first, second
+
+
+def write_evidence_file(certificate, first, second):
+    return b"KMSEVID1" + u(1, 0) + u(2, len(certificate)) + certificate + first + second
+
+
+def verify_evidence_file(octets, publisher):
+    """("contradiction" or "went back", certificate, both batch headers)"""
+    raw, first, second = read_evidence_file(octets)
+    c = verify_certificate(raw, publisher)
+    one, two = (signed_header(host_id_of(c.signing), c.signing, h) for h in (first, second))
+    need(two.number <= one.number and first[:108] != second[:108], "both can be true")
+    return "contradiction" if one.number == two.number else "went back", c, one, two
+
+
 # Client files (kms.state(5)) --------------------------------------------------------------------
 
 def with_sum(octets):
@@ -609,12 +661,18 @@ def write_client_key(secret, sequence, operation, request_id, product, sent, cha
                     + challenge)
 
 
-def write_client_state(public, times, told, host, certificate, lease_certificate, bundle):
-    """Without rotations, exchange statement and hosts."""
+def write_host(host_id, used, highest, wanted=False, pair=None):
+    """Of FILE; headers are of 172 octets, with their signatures."""
+    return (host_id + u(8, used) + u(1, (1 if wanted else 0) | (2 if pair else 0)) + highest
+            + (pair[0] + pair[1] if pair else b""))
+
+
+def write_client_state(public, times, told, host, certificate, lease_certificate, bundle, hosts=()):
+    """Without rotations and exchange statement."""
     rest = (public + b"".join(u(8, t) for t in times) + b"".join(u(4, n) for n in told)
             + pad_text(host, 96) + u(1, 0) + u(2, len(certificate)) + certificate + u(1, 0)
             + u(2, len(lease_certificate)) + lease_certificate + u(2, len(bundle)) + bundle
-            + u(1, 0))
+            + u(1, len(hosts)) + b"".join(hosts))
     return with_sum(b"KMSSTATE" + u(2, 3) + u(2, 0) + u(4, 16 + len(rest) + 32) + rest)
 
 

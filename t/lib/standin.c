@@ -3,14 +3,15 @@
  * answers well, or wrongly in one named way. Not kmsd and no model for one.
  *
  *	standin [-6] [-s SEED] [-n HIGHEST] [-e SECONDS] [-c CUSTOMER] [-o WHAT=NUMBER]
- *MODE[,MODE...]
+ *	    MODE[:WHAT=NUMBER...][,MODE...]
  *
  * Listens on a free port of 127.0.0.1 (-6: ::1), prints "PORT KEY", serves one
  * connection after the other until standard input ends. The n-th connection is
  * served in the n-th mode, all later ones in the last. SEED makes the host's
  * keys, HIGHEST is the sequence number it has seen, SECONDS from now its
  * certificate ends, CUSTOMER is the certificate's, and WHAT it tells is NUMBER
- * (rows of told): a host that is hostile, and whose seals are good.
+ * (rows of told), in all connections or in that one: a host that is hostile, and
+ * whose seals are good.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -26,6 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "libkms/base/hex.h"
 #include "libkms/base/uuid.h"
 #include "libkms/core/frame.h"
 #include "libkms/core/message.h"
@@ -41,12 +43,19 @@ struct told {
 };
 
 struct standin {
-	struct told status, interval, renewal, retry, count, time, life, renew;
+	struct says {
+		struct told status, interval, renewal, retry, count, time, life, renew;
+		struct told batch;     /* number of the lease's batch; not told: microseconds */
+		struct told show;      /* of the header that it wants */
+		struct told challenge; /* its octets, with KMS_E_SEQUENCE */
+		struct told ahead;     /* seconds by which the lease is dated ahead */
+	} says, always;                /* in this connection, in all */
 	struct testhost host;
 	struct testhost liar; /* other keys, same certificate fields */
 	const char *mode;
 	uint64_t highest;
 	uint8_t last_id[16];
+	uint8_t challenge[MESSAGE_ECHO_SIZE];
 	uint8_t request[FRAME_HEADER + FRAME_MAX_REQUEST];
 	size_t request_len;
 	uint8_t answer[FRAME_HEADER + FRAME_MAX_REPLY + 64];
@@ -58,6 +67,16 @@ static uint64_t
 tell(const struct told *t, uint64_t otherwise)
 {
 	return t->set ? t->number : otherwise;
+}
+
+/* A record that never goes back, also over the lives of several stand-ins. */
+static uint64_t
+microseconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
 static bool
@@ -141,13 +160,19 @@ spoil_entry(const struct standin *s, struct entry_client *e)
 		e->time += 4 * 3600 + 60;
 		e->until += 1440;
 	}
+	if (s->says.ahead.set) {
+		e->time += s->says.ahead.number;
+		e->until = entry_counts_until(e->time, 30 * 1440);
+		e->expires += s->says.ahead.number;
+		e->renew_after += s->says.ahead.number;
+	}
 	if (is(s, "expired")) {
 		e->time -= 7200;
 		e->expires = e->time + 60;
 		e->renew_after = e->time + 30;
 	}
-	e->expires = s->life.set ? e->time + s->life.number : e->expires;
-	e->renew_after = s->renew.set ? e->time + s->renew.number : e->renew_after;
+	e->expires = s->says.life.set ? e->time + s->says.life.number : e->expires;
+	e->renew_after = s->says.renew.set ? e->time + s->says.renew.number : e->renew_after;
 	if (is(s, "outlives-certificate"))
 		e->expires = s->host.cert.not_after + 1;
 }
@@ -168,6 +193,7 @@ give_lease(struct standin *s, const struct message_request *m, const uint8_t *pk
 	e.sequence = m->sequence;
 	spoil_entry(s, &e);
 	reply->bundle = s->bundle;
+	h->batch = tell(&s->says.batch, microseconds());
 	if (is(s, "wrong-names"))
 		names.address[15] ^= 1;
 	reply->bundle_len =
@@ -202,8 +228,8 @@ status_of(struct standin *s, const struct message_request *m)
 		return KMS_E_SEQUENCE;
 	s->highest = m->sequence;
 	memcpy(s->last_id, m->request_id, sizeof(s->last_id));
-	if (s->status.set)
-		return (uint32_t)s->status.number;
+	if (s->says.status.set)
+		return (uint32_t)s->says.status.number;
 	for (i = 0; i < sizeof(table) / sizeof(*table); i++)
 		if (is(s, table[i].mode))
 			return table[i].status;
@@ -217,22 +243,38 @@ answer_text(struct standin *s, const struct message_request *m, const uint8_t *p
 	memset(reply, 0, sizeof(*reply));
 	memcpy(reply->request_id, m->request_id, sizeof(reply->request_id));
 	reply->status = status_of(s, m);
-	reply->time = tell(&s->time, (uint64_t)time(NULL) + (is(s, "skew") ? 5 * 3600 + 180 : 0));
-	reply->count = (uint32_t)tell(&s->count, is(s, "count") ? 7 : 25);
-	reply->required = (uint32_t)tell(&s->count, 25);
-	reply->activation_interval = (uint32_t)tell(&s->interval, 120);
-	reply->renewal_interval = (uint32_t)tell(&s->renewal, 10080);
-	if (reply->status == KMS_E_SEQUENCE)
+	reply->time =
+	    tell(&s->says.time, (uint64_t)time(NULL) + (is(s, "skew") ? 5 * 3600 + 180 : 0));
+	reply->count = (uint32_t)tell(&s->says.count, is(s, "count") ? 7 : 25);
+	reply->required = (uint32_t)tell(&s->says.count, 25);
+	reply->activation_interval = (uint32_t)tell(&s->says.interval, 120);
+	reply->renewal_interval = (uint32_t)tell(&s->says.renewal, 10080);
+	reply->show = tell(&s->says.show, 0);
+	if (reply->status == KMS_E_SEQUENCE) {
 		reply->highest_sequence = is(s, "sequence") ? m->sequence + 5 : s->highest;
+		memset(s->challenge, (int)tell(&s->says.challenge, 0), sizeof(s->challenge));
+		reply->challenge = s->says.challenge.set ? s->challenge : NULL;
+	}
 	if (is(s, "ledger"))
 		reply->retry_after = 60;
-	reply->retry_after = (uint32_t)tell(&s->retry, reply->retry_after);
+	reply->retry_after = (uint32_t)tell(&s->says.retry, reply->retry_after);
 	if (is(s, "bad-request"))
 		memset(reply->request_id, 0, sizeof(reply->request_id));
 	if (is(s, "replayed"))
 		reply->request_id[3] ^= 1;
 	if (reply->status == KMS_OK && m->operation != MESSAGE_RELEASE && !is(s, "no-lease"))
 		give_lease(s, m, pk, reply);
+}
+
+static void
+note_tlv(const char *what, const uint8_t *octets, size_t len)
+{
+	char hex[2 * MESSAGE_HEADER_SIZE + 1];
+
+	if (octets == NULL)
+		return;
+	hex_format(hex, octets, len);
+	printf(" %s %s", what, hex);
 }
 
 /* Prints what it was asked: the test sees requests repeated or made anew. */
@@ -242,8 +284,13 @@ note(const struct message_request *m)
 	char id[UUID_TEXT];
 
 	uuid_format(id, m->request_id);
-	printf("request %d sequence %llu id %s name %s flags %u state %u\n", m->operation,
+	printf("request %d sequence %llu id %s name %s flags %u state %u", m->operation,
 	    (unsigned long long)m->sequence, id, m->name, m->flags, m->state);
+	note_tlv("witness", m->witness, MESSAGE_WITNESS_SIZE);
+	note_tlv("header", m->header, MESSAGE_HEADER_SIZE);
+	note_tlv("echo", m->echo, MESSAGE_ECHO_SIZE);
+	note_tlv("binding", m->binding, MESSAGE_BINDING_SIZE);
+	putchar('\n');
 	fflush(stdout);
 }
 
@@ -270,6 +317,8 @@ request(struct standin *s)
 	    message_request_decode(&m, text, len) != KMS_OK)
 		return false;
 	note(&m);
+	if (is(s, "drop-echo") && m.echo != NULL)
+		return false;
 	answer_text(s, &m, v.client_pk, &reply);
 	len = message_reply_encode(text, sizeof(text), &reply);
 	s->answer_len = seal_reply(s->answer, sizeof(s->answer), &keys, NULL, text, len);
@@ -298,7 +347,7 @@ break_answer(struct standin *s)
 	for (i = 0; i < sizeof(errors) / sizeof(*errors); i++) {
 		if (is(s, errors[i].mode)) {
 			clear_error(
-			    s, errors[i].status, (uint32_t)tell(&s->retry, errors[i].retry));
+			    s, errors[i].status, (uint32_t)tell(&s->says.retry, errors[i].retry));
 			return true;
 		}
 	}
@@ -391,6 +440,54 @@ listen_on(bool six, uint16_t *port)
 	return fd;
 }
 
+static bool
+take_told(struct says *says, const char *text)
+{
+	static const struct {
+		const char *what;
+		size_t offset;
+	} rows[] = {
+#define ROW(what) { #what, offsetof(struct says, what) }
+		ROW(status),
+		ROW(interval),
+		ROW(renewal),
+		ROW(retry),
+		ROW(count),
+		ROW(time),
+		ROW(life),
+		ROW(renew),
+		ROW(batch),
+		ROW(show),
+		ROW(challenge),
+		ROW(ahead),
+	};
+	size_t len = strcspn(text, "=");
+
+	for (size_t i = 0; text[len] == '=' && i < sizeof(rows) / sizeof(*rows); i++)
+		if (strlen(rows[i].what) == len && memcmp(rows[i].what, text, len) == 0) {
+			struct told *t = (struct told *)((char *)says + rows[i].offset);
+
+			*t = (struct told){ true, strtoull(text + len + 1, NULL, 10) };
+			return true;
+		}
+	return false;
+}
+
+/* MODE:WHAT=NUMBER... of one connection. */
+static void
+take_mode(struct standin *s, char *text)
+{
+	char *next = NULL, *what;
+
+	s->says = s->always;
+	s->mode = strtok_r(text, ":", &next);
+	while ((what = strtok_r(NULL, ":", &next)) != NULL)
+		if (!take_told(&s->says, what)) {
+			fprintf(stderr, "standin: %s\n", what);
+			exit(2);
+		}
+}
+
 static void
 loop(struct standin *s, int listener, char *modes)
 {
@@ -398,7 +495,7 @@ loop(struct standin *s, int listener, char *modes)
 		{ .fd = 0, .events = POLLIN } };
 	char *next = NULL;
 
-	s->mode = strtok_r(modes, ",", &next);
+	take_mode(s, strtok_r(modes, ",", &next));
 	for (;;) {
 		char *following;
 		int fd, one = 1;
@@ -411,37 +508,8 @@ loop(struct standin *s, int listener, char *modes)
 		serve(s, fd);
 		close(fd);
 		if ((following = strtok_r(NULL, ",", &next)) != NULL)
-			s->mode = following;
+			take_mode(s, following);
 	}
-}
-
-static bool
-take_told(struct standin *s, const char *text)
-{
-	static const struct {
-		const char *what;
-		size_t offset;
-	} rows[] = {
-#define ROW(what) { #what, offsetof(struct standin, what) }
-		ROW(status),
-		ROW(interval),
-		ROW(renewal),
-		ROW(retry),
-		ROW(count),
-		ROW(time),
-		ROW(life),
-		ROW(renew),
-	};
-	size_t len = strcspn(text, "=");
-
-	for (size_t i = 0; text[len] == '=' && i < sizeof(rows) / sizeof(*rows); i++)
-		if (strlen(rows[i].what) == len && memcmp(rows[i].what, text, len) == 0) {
-			struct told *t = (struct told *)((char *)s + rows[i].offset);
-
-			*t = (struct told){ true, strtoull(text + len + 1, NULL, 10) };
-			return true;
-		}
-	return false;
 }
 
 int
@@ -467,7 +535,7 @@ main(int argc, char **argv)
 			ends = now + (uint64_t)strtoll(optarg, NULL, 10);
 		else if (opt == 'c')
 			customer = optarg;
-		else if (opt != 'o' || !take_told(&s, optarg))
+		else if (opt != 'o' || !take_told(&s.always, optarg))
 			return 2;
 	}
 	if (optind + 1 != argc || sodium_init() < 0)

@@ -113,6 +113,10 @@ testhost_bundle(const struct testhost *h, uint8_t *out, size_t size, const struc
 	struct lease l = { .entry = bytes, .header = header, .signature = signature, .index = 1 };
 
 	assert(tree != NULL);
+	if (h->batch > 0)
+		b.number = h->batch;
+	if (b.number == 1)
+		memset(b.previous, 0, sizeof(b.previous));
 	l.entry_len = entry_client_encode(bytes, sizeof(bytes), e);
 	assert(l.entry_len > 0);
 	merkle_tree_reset(tree);

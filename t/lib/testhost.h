@@ -28,6 +28,7 @@ struct testhost {
 	struct certificate cert; /* sign_pk, host_id in it */
 	uint8_t certificate[CERTIFICATE_MAX];
 	size_t certificate_len;
+	uint64_t batch; /* number of the next bundle's; 0: 7 */
 };
 
 /* publisher and host: seeds. The certificate covers TESTHOST_PRODUCT between the two times. */
