@@ -426,6 +426,7 @@ test_export(void **arg)
 	struct kms_lease_info info = { .size = sizeof(info) };
 	struct kms_client *c = open_client(w);
 	uint8_t file[8192];
+	uint8_t hash[32];
 	const size_t names = 1 + 16 + 16 + 1 + 6 + 1;
 	size_t i, need = 0, size = sizeof(file);
 	int rc;
@@ -447,6 +448,8 @@ test_export(void **arg)
 	assert_int_equal(info.expires, T + 10 * DAY);
 	assert_int_equal(info.renew_after, T + 5 * DAY);
 	assert_int_equal(info.batch, 7);
+	batch_header_hash(hash, file + size - names - 1 - 2 * MERKLE_HASH - 1 - 4 - 172);
+	assert_memory_equal(info.header_hash, hash, sizeof(hash));
 	assert_int_equal(info.index, 1);
 	assert_string_equal(info.name, "tester");
 	assert_string_equal(info.user, "");
@@ -484,25 +487,6 @@ test_export(void **arg)
 	kms_close(c);
 }
 
-/* Result structs of an older product: what it does not know of is not written. */
-static void
-test_short_structs(void **arg)
-{
-	struct world *w = *arg;
-	struct kms_status_info s;
-	struct kms_client *c = open_client(w);
-
-	memset(&s, 0x5a, sizeof(s));
-	s.size = offsetof(struct kms_status_info, expires);
-	assert_int_equal(kms_status(c, &s), KMS_OK);
-	assert_int_equal(s.size, offsetof(struct kms_status_info, expires));
-	assert_int_equal(s.licence, KMS_UNLICENSED);
-	assert_int_equal(s.expires, 0x5a5a5a5a5a5a5a5a);
-	s.size = 0;
-	assert_int_equal(kms_status(c, &s), KMS_E_ARGUMENT);
-	kms_close(c);
-}
-
 /* A port of 127.0.0.1 where nobody listens: bound by us, never listened on. */
 static int
 dead_port(char host[32])
@@ -516,6 +500,81 @@ dead_port(char host[32])
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
 	snprintf(host, 32, "127.0.0.1:%u", ntohs(a.sin_port));
 	return fd;
+}
+
+/* The same proof, and nothing of the names. */
+static void
+test_export_unnamed(void **arg)
+{
+	struct world *w = *arg;
+	struct kms_lease_info info = { .size = sizeof(info) }, full = { .size = sizeof(full) };
+	struct kms_client *c;
+	uint8_t file[8192], named[8192];
+	size_t need = 0, size = sizeof(file), of_named = sizeof(named);
+
+	give_lease(w);
+	c = open_client(w);
+	assert_int_equal(kms_lease_export_unnamed(c, NULL, &need), KMS_E_TOO_LARGE);
+	assert_int_equal(kms_lease_export_unnamed(c, file, &size), KMS_OK);
+	assert_int_equal(kms_lease_export(c, named, &of_named), KMS_OK);
+	assert_int_equal(size, need);
+	assert_int_equal(size, of_named - (1 + 16 + 16 + 1 + 6 + 1));
+	assert_int_equal(kms_lease_verify(file, size, w->o.publisher_key, T, &info), KMS_OK);
+	assert_int_equal(kms_lease_verify(named, of_named, w->o.publisher_key, T, &full), KMS_OK);
+	assert_int_equal(info.names, KMS_NAMES_NONE);
+	assert_string_equal(info.name, "");
+	assert_memory_equal(info.header_hash, full.header_hash, sizeof(info.header_hash));
+	assert_memory_equal(info.cmid, full.cmid, sizeof(info.cmid));
+	assert_int_equal(kms_lease_export_unnamed(NULL, file, &size), KMS_E_ARGUMENT);
+	kms_close(c);
+}
+
+/* Result structs of an older product: what it does not know of is not written. */
+static void
+test_short_structs(void **arg)
+{
+	struct world *w = *arg;
+	struct kms_status_info s;
+	struct kms_client *c = open_client(w);
+	char host[32];
+	int fd;
+	struct kms_result r;
+	struct kms_lease_info info;
+	uint8_t file[8192];
+	size_t size = sizeof(file);
+
+	memset(&s, 0x5a, sizeof(s));
+	s.size = offsetof(struct kms_status_info, expires);
+	assert_int_equal(kms_status(c, &s), KMS_OK);
+	assert_int_equal(s.size, offsetof(struct kms_status_info, expires));
+	assert_int_equal(s.licence, KMS_UNLICENSED);
+	assert_int_equal(s.expires, 0x5a5a5a5a5a5a5a5a);
+	s.size = 0;
+	assert_int_equal(kms_status(c, &s), KMS_E_ARGUMENT);
+	/* As they were before warnings and the hash of a header. */
+	memset(&s, 0x5a, sizeof(s));
+	s.size = offsetof(struct kms_status_info, warning);
+	assert_int_equal(kms_status(c, &s), KMS_OK);
+	assert_int_equal(s.warning, 0x5a5a5a5a);
+	s.size = sizeof(s);
+	assert_int_equal(kms_status(c, &s), KMS_OK);
+	assert_int_equal(s.warning, 0);
+	kms_close(c);
+	fd = dead_port(host);
+	w->o.host = host;
+	c = open_client(w);
+	memset(&r, 0x5a, sizeof(r));
+	r.size = offsetof(struct kms_result, warning);
+	assert_int_equal(kms_activate(c, &r), KMS_E_NO_HOST);
+	assert_int_equal(r.warning, 0x5a5a5a5a);
+	close(fd);
+	give_lease(w);
+	assert_int_equal(kms_lease_export(c, file, &size), KMS_OK);
+	memset(&info, 0x5a, sizeof(info));
+	info.size = offsetof(struct kms_lease_info, header_hash);
+	assert_int_equal(kms_lease_verify(file, size, w->o.publisher_key, T, &info), KMS_OK);
+	assert_int_equal(info.header_hash[0], 0x5a);
+	kms_close(c);
 }
 
 static void
@@ -616,6 +675,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_not_ours, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pins, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_export, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_export_unnamed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_export_spoilt_rotation, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_short_structs, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_outage, setup, teardown),

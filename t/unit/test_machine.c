@@ -1,5 +1,5 @@
 /*
- * test_machine.c - virtual machine detection, shown machines made of files.
+ * test_machine.c - virtual machine detection and the machine's id, shown machines made of files.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -93,11 +93,57 @@ test_machines(void **arg)
 	assert_int_equal(rmdir(root), 0);
 }
 
+#define ID "0123456789abcdef0123456789abcdef"
+
+static const struct {
+	const char *what;
+	const char *text; /* NULL: no file */
+	bool has;
+} ids[] = {
+	{ "an id", ID "\n", true },
+	{ "without an end of line", ID, true },
+	{ "no file", NULL, false },
+	{ "an empty file", "", false },
+	{ "an image before its first boot", "uninitialized\n", false },
+	{ "zeros", "00000000000000000000000000000000\n", false },
+	{ "too short", "0123456789abcdef0123456789abcde\n", false },
+	{ "too long", ID "0\n", false },
+	{ "capital letters", "0123456789ABCDEF0123456789ABCDEF\n", false },
+	{ "a UUID with hyphens", "01234567-89ab-cdef-0123-456789abcdef\n", false },
+	{ "a second line", ID "\n\n", false },
+	{ "a space behind", ID " \n", false },
+	{ "a space before", " " ID "\n", false },
+};
+
+static void
+test_ids(void **arg)
+{
+	char root[] = "/tmp/test_machine.XXXXXX", id[MACHINE_ID + 1];
+	size_t i;
+
+	assert_non_null(mkdtemp(root));
+	for (i = 0; i < sizeof(ids) / sizeof(*ids); i++) {
+		bool has;
+
+		if (ids[i].text != NULL)
+			put(root, "/etc/machine-id", ids[i].text);
+		has = machine_id(id, root);
+		if (ids[i].text != NULL)
+			take_away(root, "/etc/machine-id");
+		if (has != ids[i].has)
+			fail_msg("%s: %d", ids[i].what, has);
+		if (has)
+			assert_string_equal(id, ID);
+	}
+	assert_int_equal(rmdir(root), 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_machines),
+		cmocka_unit_test(test_ids),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
