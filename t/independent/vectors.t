@@ -465,6 +465,40 @@ def client_files():
     same(k.write_client_state(v["client_public"], (NOW, NOW - 3600, NOW, NOW),
                               (0, 27, 25, 120, 10080, 0), "192.0.2.1 port 1688", v["certificate"],
                               v["certificate"], v["lease_bundle"]), v["client_state"], "FILE")
+    first, second = pair()
+    hosts = (k.write_host(bytes(range(0x11, 0x21)), NOW, first, wanted=True),
+             k.write_host(v["host_id"], NOW - 1, first, pair=(first, second)))
+    same(k.write_client_state(v["client_public"], (NOW, NOW - 3600, NOW, NOW),
+                              (0, 27, 25, 120, 10080, 0), "192.0.2.1 port 1688", v["certificate"],
+                              v["certificate"], v["lease_bundle"], hosts),
+         v["client_state_hosts"], "FILE with hosts")
+
+
+def pair():
+    """Two signed headers of batch 2."""
+    octets = v["batch_header"]
+    later = k.read_batch_header(octets)._replace(time=NOW + 60)
+    both = octets, k.write_batch_header(later)
+    return [h + sign(v["host_signing_seed"], h) for h in both]
+
+
+def evidence():
+    first, second = pair()
+    certificate, want = v["certificate"], v["evidence_file"]
+    same(k.write_evidence_file(certificate, first, second), want, "evidence")
+    kind, c, one, two = k.verify_evidence_file(want, publisher())
+    same((kind, one.number, two.number, two.time), ("contradiction", 2, 2, NOW + 60), "verified")
+    for octets, status, what in (
+            (want[:7] + b"2" + want[8:], "KMS_E_SCHEMA", "another version"),
+            (want[:-1] + bytes([want[-1] ^ 1]), "KMS_E_SIGNATURE", "altered"),
+            (want[:-1], "KMS_E_TRUNCATED", "cut"), (want + b"x", "KMS_E_TRAILING", "longer"),
+            (k.write_evidence_file(certificate, first, first), "KMS_E_FORMAT", "the same twice")):
+        fails(lambda: k.verify_evidence_file(octets, publisher()), status, "evidence: " + what)
+    claims = k.claims(first, first, bytes(range(16)), bytes(range(16, 32)))
+    same([(claims[at], claims[at + 1], len(value)) for at, value in
+          ((0, claims[4:44]), (44, claims[48:220]), (220, claims[224:240]), (240, claims[244:]))],
+         [(0, 1, 40), (0, 2, 172), (0, 3, 16), (0, 4, 16)], "what a request says of its client")
+    same(claims[4:44], k.u(8, 2) + hashlib.sha256(v["batch_header"]).digest(), "the witness")
 
 
 def minisign():
@@ -484,7 +518,7 @@ def minisign():
 
 
 for part in (keys, certificate, entitled, exchange, hello, rotation, request, replies, errors, batch, entries, leases,
-             client_files, minisign):
+             client_files, evidence, minisign):
     try:
         part()
     except Exception:  # one part that breaks must not hide the others

@@ -704,12 +704,43 @@ print_entries(FILE *out, struct scene *s)
 	return 0;
 }
 
+/* Two headers of batch 2, both signed: the scene's, and one of a minute later. */
+static void
+make_pair(const struct scene *s, uint8_t pair[2][MESSAGE_HEADER_SIZE])
+{
+	struct batch_header later = s->header;
+
+	later.time += 60;
+	memcpy(pair[0], s->header_octets, BATCH_HEADER);
+	batch_header_encode(pair[1], &later);
+	for (unsigned i = 0; i < 2; i++)
+		crypto_sign_detached(
+		    pair[i] + BATCH_HEADER, NULL, pair[i], BATCH_HEADER, s->sign_sk);
+}
+
+static int
+print_evidence(FILE *out, struct scene *s)
+{
+	uint8_t file[EVIDENCE_FILE_MAX], pair[2][MESSAGE_HEADER_SIZE];
+	struct wire_writer w;
+
+	make_pair(s, pair);
+	wire_writer_init(&w, file, sizeof(file));
+	wire_put(&w, "KMSEVID1", 8);
+	wire_put_u8(&w, 0);
+	wire_put_u16(&w, (uint16_t)s->certificate.len);
+	wire_put(&w, s->certificate.at, s->certificate.len);
+	wire_put(&w, pair, sizeof(pair));
+	hex(out, "evidence_file", file, wire_written(&w));
+	return w.bad ? -1 : 0;
+}
+
 static int
 print_lease(FILE *out, struct scene *s)
 {
 	hex(out, "lease_bundle", s->bundle.at, s->bundle.len);
 	hex(out, "lease_file", s->file.at, s->file.len);
-	return 0;
+	return print_evidence(out, s);
 }
 
 /* Every TLV, and what an unknown critical one looks like. */
@@ -780,6 +811,30 @@ print_one_reply(
 	return n == 0 || len == 0 ? -1 : 0;
 }
 
+/* FILE with two hosts: one that wants the header, and one that there is evidence against. */
+static int
+print_hosts(FILE *out, struct scene *s, struct state *st)
+{
+	static uint8_t file[STATE_MAX];
+	size_t len;
+
+	st->host_count = 2;
+	for (unsigned i = 0; i < 2; i++) {
+		struct state_host *h = &st->hosts[i];
+
+		count_up(h->id, sizeof(h->id), 0x11);
+		h->last_use = NOW - i;
+		make_pair(s, h->contradiction);
+		memcpy(h->highest, h->contradiction[0], sizeof(h->highest));
+	}
+	st->hosts[0].header_wanted = true;
+	st->hosts[1].evidence = true;
+	memcpy(st->hosts[1].id, s->host_id, sizeof(st->hosts[1].id));
+	len = state_encode(file, sizeof(file), st);
+	hex(out, "client_state_hosts", file, len);
+	return len > 0 ? 0 : -1;
+}
+
 /* FILE and FILE.key of kms.state(5). */
 static int
 print_client(FILE *out, struct scene *s)
@@ -815,7 +870,7 @@ print_client(FILE *out, struct scene *s)
 	memcpy(st.bundle, s->bundle.at, st.bundle_len = s->bundle.len);
 	len = state_encode(file, sizeof(file), &st);
 	hex(out, "client_state", file, len);
-	return len > 0 ? 0 : -1;
+	return len > 0 ? print_hosts(out, s, &st) : -1;
 }
 
 static int
