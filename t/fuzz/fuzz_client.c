@@ -2,7 +2,8 @@
  * fuzz_client.c - the whole client library, as a product calls it, between its files and a host
  * that the input plays: a host with a certificate of the publisher's, which answers what it likes.
  * A lease that was valid stays valid after any failure, KMS_OK means that the stored lease
- * verifies, and what is exported verifies for anybody.
+ * verifies, and what is exported verifies for anybody. A host is told of no batch but of those that
+ * it signed.
  *
  * Steps (steps.h). The product:
  *   a  kms_activate   n  kms_renew   l  kms_release   s  everything that asks no host
@@ -12,8 +13,10 @@
  * Between them, the host's next answers; without one it closes:
  *   H  HELLO_REPLY: options, changes                e  ERROR: status, seconds
  *   R  a sealed reply: status, options, changes     q  a sealed reply of this text
- *   r  these bytes, and then no more                c  no connection to this address
- * "Changes" are triples: a place (two bytes) and what to add to the byte there.
+ *   W  the same as R, before its changes: number of the lease's batch, of the batch that it wants
+ * to see, and the challenge's octet; 0: the next number, nothing, none r  these bytes, and then no
+ * more                c  no connection to this address "Changes" are triples: a place (two bytes)
+ * and what to add to the byte there.
  */
 #include <ares.h>
 #include <errno.h>
@@ -55,6 +58,11 @@ struct play {
 	bool have;
 	struct step dns; /* of the last D */
 	int peer;        /* the host's end of the connection; -1: none */
+	/* Every header that a host signed. */
+	unsigned signed_count;
+	struct header {
+		uint8_t host_id[16], hash[32];
+	} signed_headers[2 * STEPS];
 };
 
 /*
@@ -98,7 +106,7 @@ peek(struct play *p)
 static bool
 next_answer(struct play *p, struct step *s)
 {
-	if (!peek(p) || p->step.what == '\0' || strchr("HReqrc", p->step.what) == NULL)
+	if (!peek(p) || p->step.what == '\0' || strchr("HReWqrc", p->step.what) == NULL)
 		return false;
 	*s = p->step;
 	p->have = false;
@@ -198,16 +206,54 @@ struct asked {
 	struct message_request m;
 };
 
+static void
+note_signed(struct play *p, const uint8_t *bundle, size_t len)
+{
+	struct header *h = &p->signed_headers[p->signed_count++];
+	struct lease l;
+
+	MUST(p->signed_count <= sizeof(p->signed_headers) / sizeof(*p->signed_headers));
+	MUST(lease_decode(&l, bundle, len) == KMS_OK);
+	memcpy(h->host_id, l.header + 8, sizeof(h->host_id));
+	batch_header_hash(h->hash, l.header);
+}
+
+/* What a request to this host says of its record is what this host signed. */
+static void
+check_witness(const struct play *p, const struct message_request *m, const struct testhost *h)
+{
+	uint8_t hash[32];
+	unsigned i = 0;
+
+	if (m->witness == NULL) {
+		MUST(m->header == NULL);
+		return;
+	}
+	while (i < p->signed_count &&
+	       (memcmp(p->signed_headers[i].host_id, h->cert.host_id, 16) != 0 ||
+		   memcmp(p->signed_headers[i].hash, m->witness + 8, 32) != 0))
+		i++;
+	MUST(i < p->signed_count);
+	if (m->header == NULL)
+		return;
+	batch_header_hash(hash, m->header);
+	MUST(memcmp(hash, m->witness + 8, sizeof(hash)) == 0);
+	MUST(memcmp(m->header + 24, m->witness, 8) == 0);
+	MUST(batch_verify(m->header, m->header + BATCH_HEADER, h->cert.sign_pk) == KMS_OK);
+}
+
 /*
  * Options: 1 without a lease, 2 without its names, 4 another request, 8 another sequence number,
  * 16 hours too early, 32 ended, 64 other names, 128 signed by another host. With KMS_E_SEQUENCE:
  * how far the host is ahead.
  */
 static size_t
-fill_bundle(const struct play *p, const struct asked *a, uint8_t how, uint8_t *bundle, size_t size)
+fill_bundle(struct play *p, const struct asked *a, uint8_t how, uint64_t batch, uint8_t *bundle,
+    size_t size)
 {
 	struct aside names = { 0 };
 	struct entry_client e;
+	size_t len;
 
 	memcpy(names.salt, a->m.salt, sizeof(names.salt));
 	strcpy(names.name, how & 64 ? "other" : a->m.name);
@@ -219,8 +265,11 @@ fill_bundle(const struct play *p, const struct asked *a, uint8_t how, uint8_t *b
 		e.expires = e.time + 60;
 		e.renew_after = e.time + 30;
 	}
-	return testhost_bundle(
+	p->host.batch = p->liar.batch = batch != 0 ? batch : 7 + p->signed_count;
+	len = testhost_bundle(
 	    how & 128 ? &p->liar : &p->host, bundle, size, &e, how & 2 ? NULL : &names);
+	note_signed(p, bundle, len);
+	return len;
 }
 
 static void
@@ -240,6 +289,10 @@ say_reply(struct play *p, const struct asked *a, const struct step *s)
 {
 	static uint8_t bundle[LEASE_MAX], text[FRAME_MAX_REPLY];
 	uint8_t how = s->len > 1 ? s->data[1] : 0;
+	/* What W says of the record. */
+	size_t changes = s->what == 'W' && s->len >= 5 ? 5 : 2;
+	const uint8_t *record = changes > 2 ? s->data + 2 : (const uint8_t *)"\0\0\0";
+	uint8_t challenge[MESSAGE_ECHO_SIZE];
 	struct message_reply m = {
 		.status = s->len > 0 ? s->data[0] : KMS_OK,
 		.time = p->now,
@@ -252,18 +305,22 @@ say_reply(struct play *p, const struct asked *a, const struct step *s)
 
 	memcpy(m.request_id, a->m.request_id, sizeof(m.request_id));
 	if (m.status == KMS_OK && (how & 1) == 0) {
-		m.bundle_len = fill_bundle(p, a, how, bundle, sizeof(bundle));
+		m.bundle_len = fill_bundle(p, a, how, record[0], bundle, sizeof(bundle));
 		m.bundle = bundle;
 	}
 	if (m.status == KMS_E_SEQUENCE)
 		m.highest_sequence = a->m.sequence + ((uint64_t)(how & 0x0f) << (how & 0xf0) / 4);
+	memset(challenge, record[2], sizeof(challenge));
+	if (m.status == KMS_E_SEQUENCE && record[2] != 0)
+		m.challenge = challenge;
+	m.show = record[1];
 	if (m.status == KMS_E_OVERLOAD || m.status == KMS_E_LEDGER)
 		m.retry_after = 1u + how * 1000u;
 	if (m.status == KMS_E_TIME_SKEW)
 		m.time += (uint64_t)how * HOUR;
 	n = message_reply_encode(text, sizeof(text), &m);
-	if (s->len > 2)
-		change(text, n, s->data + 2, s->len - 2);
+	if (s->len > changes)
+		change(text, n, s->data + changes, s->len - changes);
 	say_text(p, a, text, n);
 }
 
@@ -293,6 +350,7 @@ take_request(struct play *p, struct asked *a)
 	MUST(seal_open_view(text, sizeof(text), &n, &a->keys, &view) == KMS_OK);
 	/* Whatever the host made the client keep: it sends only what a host can read. */
 	MUST(message_request_decode(&a->m, text, n) == KMS_OK);
+	check_witness(p, &a->m, h);
 	return true;
 }
 
@@ -311,7 +369,7 @@ answer(struct play *p)
 		say_hello(p, &s);
 	else if (s.what == 'e')
 		say_error(p, &s);
-	else if (s.what == 'R' && request)
+	else if ((s.what == 'R' || s.what == 'W') && request)
 		say_reply(p, &a, &s);
 	else if (s.what == 'q' && request)
 		say_text(p, &a, s.data, s.len);
@@ -433,6 +491,31 @@ check_export(struct play *p, bool valid)
 }
 
 static void
+check_evidence(struct play *p)
+{
+	static uint8_t file[EVIDENCE_FILE_MAX];
+	struct kms_evidence_info e = { .size = sizeof(e) };
+	size_t size;
+	unsigned i = 0;
+	int rc;
+
+	while (i <= STATE_HOSTS && (rc = kms_evidence(p->client, i, &e)) != KMS_E_NOT_FOUND) {
+		/* The state file is gone or damaged. */
+		if (rc == KMS_E_STATE || rc == KMS_E_SCHEMA)
+			return;
+		size = sizeof(file);
+		if (rc == KMS_OK && e.verified) {
+			MUST(kms_evidence_export(p->client, i, file, &size) == KMS_OK);
+			MUST(kms_evidence_verify(file, size, p->options.publisher_key, &e) ==
+			     KMS_OK);
+			MUST(e.number[1] <= e.number[0]);
+		}
+		i++;
+	}
+	MUST(i <= STATE_HOSTS);
+}
+
+static void
 look(struct play *p)
 {
 	struct kms_status_info s = { .size = sizeof(s) };
@@ -444,6 +527,7 @@ look(struct play *p)
 	MUST(rc != KMS_OK || !valid || s.licence == KMS_ACTIVATED || s.licence == KMS_RENEWAL_DUE ||
 	     s.licence == KMS_CLOCK_BACK);
 	check_export(p, valid);
+	check_evidence(p);
 	(void)kms_entitlement(p->client, "seats", text, &size);
 	(void)kms_discover(p->client, text, sizeof(text));
 }
