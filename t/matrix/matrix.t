@@ -71,8 +71,10 @@ my %reader = (
         return $r;
     },
     'verify-lease' => sub ($artefact, $change, $file) { return run([ program('kmsclient'), 'verify-lease', '-k', key_of($change), $file ]) },
+    'verify-evidence' => sub ($artefact, $change, $file) { return run([ program('kmsclient'), 'verify-evidence', '-k', $line, $file ]) },
     independent => sub ($artefact, $change, $file) {
-        return run([ '/usr/bin/python3', "$SRC/t/independent/kms_client.py", '--publisher', $line, 'verify-lease-file', $file ]);
+        return run([ '/usr/bin/python3', "$SRC/t/independent/kms_client.py", '--publisher', $line,
+            $artefact eq 'evidence' ? 'verify-evidence' : 'verify-lease-file', $file ]);
     },
     'kmsissue-audit' => sub ($artefact, $change, $file) { return run([ program('kmsissue'), 'audit', 'verify', '-P', key_of($change), $file ]) },
     'kmsissue-show' => sub ($artefact, $change, $file) { return run([ program('kmsissue'), 'show', '-P', key_of($change), $file ]) },
@@ -146,7 +148,7 @@ for (split /\n/, slurp("$SRC/t/matrix/matrix.txt")) {
 my %rows;
 $rows{ (split)[0] } = 1 for keys %seen;
 ok($rows{$_}, "$_ is in the matrix")
-    for qw(frame hello hello-reply request reply statement certificate lease-entry lease journal entry audit audit-entry pack hostkey
+    for qw(frame hello hello-reply request reply statement certificate lease-entry lease evidence journal entry audit audit-entry pack hostkey
     revocations rotation state host.key register);
 is($host->stop, 0, 'the host ends well');
 done_testing;

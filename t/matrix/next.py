@@ -195,6 +195,12 @@ def files(directory, scene):
             k.write_lease_file(scene.certificate(change), scene.bundle(change)))
     put(directory, "lease-magic", b"KMSLEAS4" + k.write_lease_file(
         scene.certificate(), scene.bundle())[8:])
+    pair = [b"".join(scene.batch([scene.start()], 2, bytes([n]) * 32)) for n in (1, 2)]
+    for change in ("same", "cert-plain", "cert-critical", "cert-magic"):
+        put(directory, "evidence-" + change,
+            k.write_evidence_file(scene.certificate(change), *pair))
+    put(directory, "evidence-magic", b"KMSEVID2" + k.write_evidence_file(
+        scene.certificate(), *pair)[8:])
     for change in ("same", "entry-plain", "entry-critical", "entry-flag", "entry-version",
                    "entry-kind", "file-version", "file-flag", "document"):
         put(directory, "audit-" + change, scene.audit(change), 0o600)
@@ -219,11 +225,14 @@ def files(directory, scene):
         put(directory, name, text.encode())
         put(directory, name + ".minisig", scene.minisign(text.encode()))
     secret = hashlib.sha256(b"client").digest()
-    for change in ("same", "version", "key-version"):
+    host = k.write_host(scene.host_id, NOW, pair[0], wanted=True)
+    hosts = {"hosts": [host], "host-flag": [host[:24] + b"\4" + host[25:]],
+             "evidence": [k.write_host(scene.host_id, NOW, pair[0], pair=pair)]}
+    for change in ("same", "version", "key-version", *hosts):
         key = k.write_client_key(secret, 1, 0, bytes(16), bytes(16), 0)
         # The latest time seen is ahead, so that a look at the file does not write it.
         state = k.write_client_state(k.public_key(secret), (NOW + 3600, NOW, 0, 0), (0,) * 6, "", b"",
-                                     b"", b"")
+                                     b"", b"", hosts.get(change, ()))
         if change == "version":
             state = k.with_sum(state[:8] + k.u(2, 4) + state[10:-32])
         if change == "key-version":
@@ -311,7 +320,8 @@ def answer(scene, change, s):
         if status:
             bundle = b""
         flags = 1 if change == "reply-flag" else 0
-        tail = {"reply-plain": PLAIN, "reply-critical": CRITICAL}.get(change, b"")
+        tail = {"reply-plain": PLAIN, "reply-critical": CRITICAL,
+                "reply-show": k.tlv(4, k.u(8, 1))}.get(change, b"")
         out = (k.u(4, status) + k.u(4, flags) + request_id + k.u(8, NOW) + k.u(4, 1) + k.u(4, 1)
                + k.u(4, 120) + k.u(4, 10080) + k.u(4, len(bundle)) + bundle + tail)
         s.sendall(k.seal_reply(out, os.urandom(24), keys[0]))
