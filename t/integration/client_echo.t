@@ -45,6 +45,18 @@ for my $row (@rows) {
     is_deeply([ grep { $_->{id} ne $first{ $_->{sequence} }{id} } @raised ], [], "$what: one request id for each number");
 }
 
+# The client that was written from the page: the same echoes.
+for my $row (@rows) {
+    my ($what, $modes, $echoes) = @$row;
+    my $host = standin('-s', 3, '-n', 700, join ',', @$modes);
+    my $state = "$dir/page" . $clients++;
+    for (@$modes) {
+        system "/usr/bin/python3 $src/t/independent/kms_client.py --publisher $KMS::Client::key --product $KMS::Client::product --timeout 5"
+            . " --state $state --host 127.0.0.1:$host->{port} --name tester activate > $dir/said";
+    }
+    is_deeply([ map { $_->{echo} // '-' } stop($host) ], $echoes, "from the page: $what");
+}
+
 # Another host gets it too, and what that host serves ends it.
 my @state = client();
 my $host = standin('-s', 3, '-n', 700, 'drop-echo:challenge=97');

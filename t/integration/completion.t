@@ -143,7 +143,7 @@ subtest 'values and arguments' => sub {
         'kmsissue re' => [qw(revocations revoke)],
         'kmsclient --vm ' => [qw(auto no yes)],
         'kmsclient --publisher-key ' => [qw(a.pub folder)],
-        'kmsclient --vm auto ver' => [qw(verify verify-lease)],
+        'kmsclient --vm auto ver' => [qw(verify verify-evidence verify-lease)],
         'kmsd -f a.i' => ['a.ini'],
         'kmsd -L ' => ['folder'],
     );

@@ -207,6 +207,34 @@ is(ask('renew', \@state, $host)->{warning}, 'KMS_E_HISTORY', 'and its lease is a
 @asked = stop($host);
 is(named($asked[1]{witness}), $first, 'which the host is told of');
 
+# -- the client that was written from the page does the same --
+
+sub python ($state, $host, @command) {
+    open my $p, '-|', '/usr/bin/python3', "$src/t/independent/kms_client.py", '--publisher', $KMS::Client::key, '--product', $KMS::Client::product,
+        '--state', $state, '--host', "127.0.0.1:$host->{port}", '--name', 'tester', @command or die;
+    return { map { /^([\w-]+): (.*)/ ? ($1 => $2) : () } <$p> };
+}
+my $modes = 'good:batch=5,count,good:batch=9:show=5,good:batch=10:show=5,good:batch=4,good:batch=11,good:batch=11:life=90000';
+my (%said, %warned);
+for my $who (qw(libkms page)) {
+    my @own = client();
+    $host = standin('-s', 3, $modes);
+    for (0 .. 6) {
+        my $command = $_ ? 'renew' : 'activate';
+        $r = $who eq 'page' ? python("$dir/page.json", $host, $command) : ask($command, \@own, $host);
+        push @{ $warned{$who} }, "$r->{status} " . ($r->{warning} // '');
+    }
+    if ($who eq 'page') {
+        is(python("$dir/page.json", $host, 'evidence', "$dir/evidence")->{status}, 'KMS_OK', 'it has evidence too');
+        $r = kmsclient([ 'verify-evidence', "$dir/evidence" ]);
+        is("$r->{status} $r->{kind}", 'KMS_OK went back', 'which libkms verifies');
+    }
+    $said{$who} = [ map { [ substr($_->{witness} // '', 0, 16), $_->{header} ? 'header' : '', $_->{binding} // '' ] } stop($host) ];
+}
+is_deeply($said{page}, $said{libkms}, 'its requests say the same');
+is_deeply($warned{page}, $warned{libkms}, 'and it warns of the same');
+is(join(' ', map { $_->[1] || '-' } @{ $said{libkms} }), '- - - header - - -', 'one of them shows a header');
+
 # -- a lease without the names beside it --
 
 my $full = slurp("$dir/lease");

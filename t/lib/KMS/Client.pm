@@ -15,7 +15,7 @@ our $src = $ENV{KMS_SRC} // '.';
 our $build = $ENV{KMS_BUILD} // 'build';
 our $dir = File::Temp->newdir('kms-client-XXXXXX', TMPDIR => 1);
 our $key;
-my $product = '6f1d2c3b-4a59-4687-9abc-def012345678';
+our $product = '6f1d2c3b-4a59-4687-9abc-def012345678';
 my %running;
 
 # A stand-in host (t/lib/standin.c), ready when this returns.
