@@ -18,7 +18,7 @@
 #define CLIENT_TOTAL_TIMEOUT 30000
 /*
  * A request without an answer is repeated unchanged for this long (seconds); then a new one is
- * made.
+ * made, unless it echoes a challenge.
  */
 #define CLIENT_PENDING 3600
 

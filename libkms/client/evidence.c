@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "libkms/client/shown.h"
 #include "libkms/client/trust.h"
 #include "libkms/core/batch.h"
+#include "libkms/core/shown.h"
 #include "libkms/kms_error.h"
 
 static const char magic[8] = { 'K', 'M', 'S', 'E', 'V', 'I', 'D', '1' };

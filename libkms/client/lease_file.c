@@ -7,11 +7,11 @@
 #include <string.h>
 
 #include "libkms/base/wire.h"
-#include "libkms/client/shown.h"
 #include "libkms/client/stored.h"
 #include "libkms/client/trust.h"
 #include "libkms/core/batch.h"
 #include "libkms/core/lease.h"
+#include "libkms/core/shown.h"
 #include "libkms/kms_error.h"
 
 static const char magic[8] = { 'K', 'M', 'S', 'L', 'E', 'A', 'S', '3' };

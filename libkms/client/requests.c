@@ -34,6 +34,24 @@ hear_stored(struct kms_client *c)
 }
 
 /*
+ * Is this the request that got no answer? After an hour a new one may be made, but not while it
+ * echoes a challenge: the answer that was lost may have used that up, and a new request with it
+ * would look like a second holder of the key.
+ */
+static bool
+is_repeat(const struct ask *a, uint64_t now)
+{
+	const struct secret *s = a->c->secret;
+
+	if (s->pending_operation != a->operation ||
+	    memcmp(s->pending_product, a->c->product, sizeof(s->pending_product)) != 0)
+		return false;
+	if (!sodium_is_zero(s->challenge, sizeof(s->challenge)))
+		return true;
+	return now >= s->pending_time && now - s->pending_time <= CLIENT_PENDING;
+}
+
+/*
  * A request that got no answer is sent again unchanged, so that the host answers for the same
  * seat; otherwise a new request is made. It is on disk before it is sent.
  */
@@ -43,9 +61,7 @@ prepare(struct ask *a, struct fault *fault)
 	struct kms_client *c = a->c;
 	struct secret *s = c->secret;
 	uint64_t now = client_now(c);
-	bool repeat = s->pending_operation == a->operation && now >= s->pending_time &&
-		      now - s->pending_time <= CLIENT_PENDING &&
-		      memcmp(s->pending_product, c->product, sizeof(s->pending_product)) == 0;
+	bool repeat = is_repeat(a, now);
 
 	if (!repeat) {
 		s->sequence++;

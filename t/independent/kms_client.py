@@ -223,7 +223,8 @@ class Client:
 
     def begin(self, operation):
         p = self.state.pending
-        young = p and 0 <= self.now() - p["since"] < AN_HOUR
+        # A lost answer may have used the echo up: that request is not given up.
+        young = p and (self.state.echo or 0 <= self.now() - p["since"] < AN_HOUR)
         if young and (p["operation"], p["product"]) == (operation, self.product.hex()):
             return
         self.state.sequence += 1

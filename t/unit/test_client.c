@@ -592,6 +592,22 @@ peek(struct world *w, uint64_t *sequence, uint8_t id[16])
 	state_close(f);
 }
 
+/* As if a host had challenged the request under way. */
+static void
+challenge(struct world *w)
+{
+	struct state_file *f;
+	struct state *s;
+	struct secret *secret;
+
+	assert_int_equal(state_open(&f, &s, w->path, w->now, NULL), KMS_OK);
+	assert_int_equal(state_lock(f, NULL), KMS_OK);
+	assert_int_equal(state_secret(f, &secret, NULL), KMS_OK);
+	memset(secret->challenge, 0x61, sizeof(secret->challenge));
+	assert_int_equal(state_save_secret(f, NULL), KMS_OK);
+	state_close(f);
+}
+
 static void
 ask(struct world *w, int (*call)(struct kms_client *, struct kms_result *))
 {
@@ -657,8 +673,20 @@ test_repeat(void **arg)
 	assert_int_equal(sequence, 3);
 	w->o.product = TESTHOST_OTHER;
 	ask(w, kms_renew);
+	peek(w, &sequence, before);
+	assert_int_equal(sequence, 4);
+	/* One that echoes is repeated however old it is, also after the clock was set back. */
+	challenge(w);
+	w->now += 30 * DAY;
+	ask(w, kms_renew);
+	w->now -= 60 * DAY;
+	ask(w, kms_renew);
 	peek(w, &sequence, id);
 	assert_int_equal(sequence, 4);
+	assert_memory_equal(id, before, 16);
+	ask(w, kms_release);
+	peek(w, &sequence, id);
+	assert_int_equal(sequence, 5);
 	close(fd);
 }
 

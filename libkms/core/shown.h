@@ -1,6 +1,6 @@
 /*
  * shown.h - how a file begins that a client writes for others to verify with the publisher's public
- * key alone:
+ * key alone, a lease or evidence:
  *
  *   0    8  magic
  *   8    1  r, at most 32
@@ -8,8 +8,8 @@
  *        2  length c
  *        c  certificate of the host
  */
-#ifndef KMS_LIBKMS_CLIENT_SHOWN_H
-#define KMS_LIBKMS_CLIENT_SHOWN_H
+#ifndef KMS_LIBKMS_CORE_SHOWN_H
+#define KMS_LIBKMS_CORE_SHOWN_H
 
 #include <stddef.h>
 #include <stdint.h>

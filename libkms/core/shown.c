@@ -1,9 +1,8 @@
 /*
  * shown.c - see shown.h.
  */
-#include "libkms/client/shown.h"
+#include "libkms/core/shown.h"
 
-#include "libkms/client/trust.h"
 #include "libkms/kms_error.h"
 
 size_t
@@ -43,9 +42,11 @@ shown_trust(const struct shown *s, const struct minisig_key *publisher, struct p
 {
 	int rc;
 
+	*keys = (struct publisher_keys){ .key = *publisher };
 	if (s->rotations > ROTATION_CHAIN_MAX)
 		return KMS_E_FORMAT;
-	if ((rc = trust_init(keys, publisher, s->statements, s->rotations)) != KMS_OK)
+	if (s->rotations > 0 &&
+	    (rc = publisher_keys_chain(keys, s->statements, s->rotations)) != KMS_OK)
 		return rc;
-	return trust_certificate(keys, cert, s->certificate, s->certificate_len, 0);
+	return publisher_keys_certificate(keys, cert, s->certificate, s->certificate_len, NULL);
 }
