@@ -33,7 +33,8 @@ write_bundle(uint8_t out[LEASE_MAX], size_t *len, const struct state *s, bool na
 	return *len > 0 ? KMS_OK : KMS_E_FORMAT;
 }
 
-static int export(struct kms_client *c, bool names, void *out, size_t *size)
+static int
+export_lease(struct kms_client *c, bool names, void *out, size_t *size)
 {
 	uint8_t bundle[LEASE_MAX];
 	struct entry_client lease;
@@ -64,13 +65,13 @@ static int export(struct kms_client *c, bool names, void *out, size_t *size)
 int
 kms_lease_export(struct kms_client *c, void *out, size_t *size)
 {
-	return export(c, true, out, size);
+	return export_lease(c, true, out, size);
 }
 
 int
 kms_lease_export_unnamed(struct kms_client *c, void *out, size_t *size)
 {
-	return export(c, false, out, size);
+	return export_lease(c, false, out, size);
 }
 
 static void
