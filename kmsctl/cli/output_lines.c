@@ -65,9 +65,10 @@ columns_field(struct output *o, const struct output_field *f)
 		return;
 	}
 	fprintf(o->file, "%*s", indent, "");
-	for (const char *c = f->label; *c != '\0'; c++, width--)
+	for (const char *c = f->label; c != NULL && *c != '\0'; c++, width--)
 		fputc(*c == '_' ? ' ' : *c, o->file);
-	fprintf(o->file, "%*s", width > 1 ? width : 1, "");
+	if (f->label != NULL)
+		fprintf(o->file, "%*s", width > 1 ? width : 1, "");
 	if (f->type == OUTPUT_BLOCK)
 		print_block(o->file, value);
 	else

@@ -20,6 +20,7 @@ static const struct command *const commands[] = {
 	&cmd_revocations.line,
 	&cmd_rotate.line,
 	&cmd_audit_verify.line,
+	&cmd_audit_list.line,
 	&cmd_show.line,
 	NULL,
 };

@@ -35,7 +35,9 @@ struct issue {
 	struct output *out;
 	uint64_t now;
 	struct fault fault; /* the first failure */
-	bool findings;      /* the command is done, and what it shows contradicts itself */
+	/* The command is done, and what it shows ... */
+	bool findings;           /* ... contradicts itself */
+	struct fault conclusion; /* ... is not what was asked for: it is printed all the same */
 	/* the publisher's other public keys (struct minisig_key): that of a rotation, those before
 	 */
 	uint8_t companions[ISSUE_COMPANIONS][40];
@@ -97,8 +99,8 @@ int issue_publisher(struct issue *i, const char *given, struct minisig_key *out)
 
 extern const struct program kmsissue_program;
 
-extern const struct issue_command cmd_audit_verify, cmd_confirm, cmd_init, cmd_key_issue,
-    cmd_ledger, cmd_policy_sign, cmd_revocations, cmd_revoke_certificate, cmd_revoke_host,
-    cmd_revoke_key, cmd_rotate, cmd_show;
+extern const struct issue_command cmd_audit_list, cmd_audit_verify, cmd_confirm, cmd_init,
+    cmd_key_issue, cmd_ledger, cmd_policy_sign, cmd_revocations, cmd_revoke_certificate,
+    cmd_revoke_host, cmd_revoke_key, cmd_rotate, cmd_show;
 
 #endif

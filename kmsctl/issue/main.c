@@ -15,22 +15,42 @@
 #define EXIT_USAGE 2
 #define EXIT_FINDINGS 3
 
-static int
-report(struct issue *i, const struct command *c, int status)
+static void
+say(const struct command *c, int status, const char *why)
 {
-	const char *why = fault_text(&i->fault, status);
 	char who[80];
-	struct output *o;
 
 	snprintf(who, sizeof(who), "%s %s%s%s", kmsissue_program.name, c->noun,
 	    c->verb != NULL ? " " : "", c->verb != NULL ? c->verb : "");
 	help_failure(who, (uint32_t)status, why);
+}
+
+static int
+report(struct issue *i, const struct command *c, int status)
+{
+	const char *why = fault_text(&i->fault, status);
+	struct output *o;
+
+	say(c, status, why);
 	if (i->json && (o = output_new(&output_format_json, stdout, false)) != NULL) {
 		tell_text(o, "status", kms_error_find((uint32_t)status)->symbol);
 		tell_text(o, "message", why);
 		output_close(o);
 	}
 	return EXIT_FAILURE;
+}
+
+/* The status of a result that is printed. */
+static void
+tell_status(struct issue *i)
+{
+	const struct fault *f = &i->conclusion;
+
+	if (!i->json)
+		return;
+	tell_text(i->out, "status", kms_error_find((uint32_t)f->status)->symbol);
+	if (f->status != KMS_OK)
+		tell_text(i->out, "message", f->text);
 }
 
 /* Kept back until the command has done its work: one that fails prints no half result. */
@@ -48,9 +68,8 @@ run(struct issue *i, const struct issue_command *c)
 		    output_new(i->json ? &output_format_json : &output_format_columns, held, false);
 	if (i->out == NULL)
 		return report(i, &c->line, KMS_E_NO_MEMORY);
-	if (i->json)
-		tell_text(i->out, "status", "KMS_OK");
 	rc = c->run(i);
+	tell_status(i);
 	ok = output_close(i->out);
 	ok = fclose(held) == 0 && ok;
 	if (rc == KMS_OK &&
@@ -59,6 +78,10 @@ run(struct issue *i, const struct issue_command *c)
 	free(text);
 	if (rc != KMS_OK)
 		return report(i, &c->line, rc);
+	if (i->conclusion.status != KMS_OK) {
+		say(&c->line, i->conclusion.status, i->conclusion.text);
+		return EXIT_FAILURE;
+	}
 	return i->findings ? EXIT_FINDINGS : EXIT_SUCCESS;
 }
 

@@ -43,6 +43,7 @@ struct issue_register {
 };
 
 static const char damaged[] = "it is damaged: restore issued/ledger from a backup";
+static const char later[] = "it was written by a later kmsissue: use that one";
 
 static int
 status_of(int rc)
@@ -259,8 +260,8 @@ register_each(struct issue_register *r, int (*fn)(const struct register_event *e
 			    memcmp(hash, (uint8_t *)v.mv_data + v.mv_size - HASH, HASH) != 0)))
 			rc = KMS_E_ALTERED;
 		if (rc != KMS_OK || (rc = read_event(r, number, &e)) != KMS_OK)
-			return fault_set(
-			    f, rc, "event %llu: %s", (unsigned long long)number, damaged);
+			return fault_set(f, rc, "event %llu: %s", (unsigned long long)number,
+			    rc == KMS_E_SCHEMA ? later : damaged);
 		rc = fn(&e, arg);
 	}
 	return rc;

@@ -13,12 +13,14 @@
  *  12  8  publisher key id             116  2  confirmations
  *  20 16  host key                     118 32  SHA-256 of the request
  *  36 16  host id                      150 32  SHA-256 of the certificate's signed bytes
- *  52  8  serial, or list number       182  8  new publisher key id
+ *  52  8  serial, list number, batch   182  8  new publisher key id
  *  60  2  number of this confirmation  190 32  new publisher key
  *  62 32  group, zero padded           222     customer, host name, reason: u8 length, text, each;
  *                                       then entitlements: u16 length, entitlement.h's bytes
  * and in the register 32 bytes behind it: SHA-256 of the 32 of the event before (zeros for the
- * first) and of this one. Fields that a kind does not have are zero.
+ * first) and of this one. Fields that a kind does not have are zero. AUDIT: host; serial, the last
+ * batch; request, the hash of its header; from and until, the period; capacity, the most clients
+ * that a pool counted on a day of it; customer.
  */
 #ifndef KMSCTL_ISSUE_REGISTER_H
 #define KMSCTL_ISSUE_REGISTER_H
@@ -42,6 +44,7 @@ enum event_kind {
 	EVENT_REVOKE_SERIAL = 5, /* certificate, serial */
 	EVENT_REVOCATIONS = 6,   /* list number `serial` signed */
 	EVENT_ROTATE = 7,        /* new_publisher announced */
+	EVENT_AUDIT = 8,         /* journal of host verified up to batch `serial` */
 };
 
 struct register_event {
@@ -70,7 +73,7 @@ struct register_event {
 
 /*
  * register_event.c, pure. 0: does not fit. KMS_OK, KMS_E_TRUNCATED, KMS_E_TRAILING,
- * KMS_E_FORMAT, KMS_E_SCHEMA (another version).
+ * KMS_E_FORMAT, KMS_E_SCHEMA (another version, or a kind of a later one).
  */
 size_t register_event_encode(uint8_t *out, size_t size, const struct register_event *e);
 int register_event_decode(struct register_event *e, const uint8_t *in, size_t len);

@@ -16,12 +16,13 @@ static const char *const names[] = {
 	[EVENT_REVOKE_SERIAL] = "revoke-certificate",
 	[EVENT_REVOCATIONS] = "revocations",
 	[EVENT_ROTATE] = "rotate",
+	[EVENT_AUDIT] = "audit",
 };
 
 const char *
 register_event_name(uint8_t kind)
 {
-	return kind >= EVENT_KEY && kind <= EVENT_ROTATE ? names[kind] : NULL;
+	return kind >= EVENT_KEY && kind <= EVENT_AUDIT ? names[kind] : NULL;
 }
 
 static bool
@@ -114,6 +115,8 @@ register_event_decode(struct register_event *e, const uint8_t *in, size_t len)
 	ok = get_entitlements(&r, &e->entitlements) && ok;
 	if ((rc = wire_finish(&r)) != KMS_OK)
 		return rc;
+	if (e->kind > EVENT_AUDIT)
+		return KMS_E_SCHEMA;
 	if (!ok || register_event_name(e->kind) == NULL || e->flags & ~EVENT_OVERRIDE)
 		return KMS_E_FORMAT;
 	return KMS_OK;

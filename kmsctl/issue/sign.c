@@ -175,6 +175,7 @@ sign_read(struct issue *i, const char *path, enum publisher_file_kind kind,
 		fail_signature(i, rc, path);
 	else if ((rc = publisher_file_parse(out, &f)) != KMS_OK)
 		fault_set(&i->fault, rc, "%s:%d: %s", path, f.line, f.text);
+	crypto_hash_sha256(out->digest, (const uint8_t *)file.text, file.len);
 	out->text = out->signature = NULL;
 	signed_file_free(&file);
 	if (rc != KMS_OK)

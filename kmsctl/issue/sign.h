@@ -34,7 +34,7 @@ void sign_keys(struct publisher_keys *k, const struct issue *i, const struct min
 bool sign_is_publisher(const struct issue *i, const struct minisig_key *key, const uint8_t id[8]);
 /*
  * Reads path and path.minisig, verifies and parses, with every failure in words. Afterwards out
- * has contents (publisher_file_free) and no text. comment may be NULL.
+ * has contents (publisher_file_free) and digest, and no text. comment may be NULL.
  */
 int sign_read(struct issue *i, const char *path, enum publisher_file_kind kind,
     const struct minisig_key *key, struct publisher_file *out, char *comment, size_t comment_size);

@@ -2,6 +2,8 @@
  * lease_file.c - a lease for others to look at, which the publisher's public key alone verifies:
  * "KMSLEAS3", its beginning as in shown.h, and the bundle to the end.
  */
+#include "libkms/core/lease_file.h"
+
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,8 +15,6 @@
 #include "libkms/core/lease.h"
 #include "libkms/core/shown.h"
 #include "libkms/kms_error.h"
-
-static const char magic[8] = { 'K', 'M', 'S', 'L', 'E', 'A', 'S', '3' };
 
 /* The bundle as it is kept, or without its aside: nothing that proves the lease is in that. */
 static int
@@ -56,7 +56,8 @@ export_lease(struct kms_client *c, bool names, void *out, size_t *size)
 		return KMS_E_TOO_LARGE;
 	}
 	wire_writer_init(&w, out, need);
-	shown_write(&w, magic, &keys, c->state->lease_certificate, c->state->lease_certificate_len);
+	shown_write(&w, LEASE_FILE_MAGIC, &keys, c->state->lease_certificate,
+	    c->state->lease_certificate_len);
 	wire_put(&w, bundle, len);
 	*size = need;
 	return KMS_OK;
@@ -118,14 +119,8 @@ kms_lease_verify(const void *file, size_t size, const char *publisher_key, uint6
     struct kms_lease_info *info)
 {
 	struct minisig_key publisher;
-	struct publisher_keys keys;
-	struct certificate cert;
-	struct entry_client e;
-	struct wire_reader r;
-	struct lease l;
-	struct shown head;
-	const uint8_t *bundle;
-	size_t bundle_len;
+	struct lease_file parts;
+	struct lease_told told;
 	int rc;
 
 	if (file == NULL || publisher_key == NULL ||
@@ -135,19 +130,12 @@ kms_lease_verify(const void *file, size_t size, const char *publisher_key, uint6
 		return KMS_E_TOO_LARGE;
 	if (sodium_init() < 0)
 		return KMS_E_NO_MEMORY;
-	if ((rc = minisig_key_parse(&publisher, publisher_key)) != KMS_OK)
-		return rc;
-	wire_reader_init(&r, file, size);
-	if ((rc = shown_read(&head, &r, magic)) != KMS_OK)
-		return rc;
-	bundle_len = wire_left(&r);
-	bundle = wire_view(&r, bundle_len);
-	if ((rc = wire_finish(&r)) != KMS_OK ||
-	    (rc = shown_trust(&head, &publisher, &keys, &cert)) != KMS_OK ||
-	    (rc = lease_decode(&l, bundle, bundle_len)) != KMS_OK ||
-	    (rc = trust_lease(&keys, &e, bundle, bundle_len, &cert, NULL, NULL)) != KMS_OK)
+	if ((rc = minisig_key_parse(&publisher, publisher_key)) != KMS_OK ||
+	    (rc = lease_file_read(&parts, file, size)) != KMS_OK ||
+	    (rc = lease_file_verify(&told, &parts, &publisher)) != KMS_OK)
 		return rc;
 	if (info != NULL)
-		tell(info, &e, &cert, &l, bundle, bundle_len);
-	return now != 0 && now >= e.expires ? KMS_E_LEASE_EXPIRED : KMS_OK;
+		tell(info, &told.entry, &told.certificate, &told.lease, parts.bundle,
+		    parts.bundle_len);
+	return now != 0 && now >= told.entry.expires ? KMS_E_LEASE_EXPIRED : KMS_OK;
 }

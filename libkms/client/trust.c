@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "libkms/core/lease.h"
+#include "libkms/core/lease_file.h"
 #include "libkms/kms_error.h"
 
 int
@@ -57,13 +57,5 @@ int
 trust_lease(const struct publisher_keys *keys, struct entry_client *out, const uint8_t *bundle,
     size_t len, const struct certificate *cert, const uint8_t *cmid, const uint8_t *product)
 {
-	struct certificate either = *cert;
-	struct lease l;
-
-	/* A host keeps the publisher's old key id, whichever key signed the certificate. */
-	if (keys->count > 0 && lease_decode(&l, bundle, len) == KMS_OK &&
-	    entry_client_decode(out, l.entry, l.entry_len) == KMS_OK &&
-	    publisher_keys_find(keys, out->publisher) != NULL)
-		memcpy(either.publisher, out->publisher, 8);
-	return lease_verify(out, bundle, len, &either, cmid, product);
+	return lease_verify_chain(out, keys, bundle, len, cert, cmid, product);
 }

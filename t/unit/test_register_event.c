@@ -75,7 +75,7 @@ test_bad(void **state)
 	} rows[] = {
 		{ "another version", 0, 1, KMS_E_SCHEMA },
 		{ "kind 0", 1, 0, KMS_E_FORMAT },
-		{ "a kind unknown", 1, EVENT_ROTATE + 1, KMS_E_FORMAT },
+		{ "a kind of later", 1, EVENT_AUDIT + 1, KMS_E_SCHEMA },
 		{ "a flag unknown", 3, 2, KMS_E_FORMAT },
 		{ "a control character in the group", 62, 7, KMS_E_FORMAT },
 		{ "a group that goes on after its end", 93, 'x', KMS_E_FORMAT },

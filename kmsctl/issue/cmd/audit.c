@@ -1,5 +1,6 @@
 /*
- * audit.c - kmsissue audit verify: the audit file of a customer's host, and what it proves.
+ * audit.c - kmsissue audit verify: the audit file of a customer's host, what it proves, and what
+ * the register knows of that host from before.
  */
 #include "kmsctl/issue/audit.h"
 
@@ -12,43 +13,61 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "kmsctl/issue/audited.h"
+#include "kmsctl/issue/cmd/audit_print.h"
+#include "kmsctl/issue/lease_read.h"
 #include "kmsctl/issue/sign.h"
 #include "libkms/base/file.h"
 #include "libkms/base/hex.h"
 #include "libkms/base/number.h"
-#include "policy/pack.h"
 #include "policy/values.h"
 
+#define LEASES 1000 /* files */
+
+struct file_names {
+	unsigned count;
+	const char *names[LEASES];
+};
 struct verify_options {
-	const char *publisher, *from, *to, *last, *host, *policy;
+	const char *dir, *publisher, *from, *to, *last, *host;
+	struct file_names packs, leases;
+	bool no_record, days;
 };
 
 struct audit_job {
 	struct audit_options opt;
 	struct audit_report report;
-	struct policy_pack *pack; /* NULL: products have no names */
+	struct audit_pack packs[AUDIT_PACKS];
+	struct audit_lease leases[LEASES];
+	bool registered;     /* there is a register, and it takes part */
+	struct audited past; /* what it knows of the host; zeros: nothing */
 };
+
+/* -- options -- */
 
 /* "17:0123..." */
 static bool
 take_last(struct audit_options *opt, const char *text)
 {
+	struct audit_known *k = &opt->known[opt->known_count++];
 	const char *colon = strchr(text, ':');
 	char number[24];
 
 	if (colon == NULL || (size_t)(colon - text) >= sizeof(number))
 		return false;
 	snprintf(number, sizeof(number), "%.*s", (int)(colon - text), text);
-	opt->have_last = true;
-	return number_parse(&opt->last, NUMBER_EXACT, number) && opt->last > 0 &&
-	       hex_parse(opt->last_hash, sizeof(opt->last_hash), colon + 1);
+	return number_parse(&k->number, NUMBER_EXACT, number) && k->number > 0 &&
+	       hex_parse(k->hash, sizeof(k->hash), colon + 1);
 }
 
 static int
 take_options(struct issue *i, struct audit_options *opt)
 {
 	const struct verify_options *o = i->options;
+	int rc;
 
+	if (o->dir != NULL)
+		i->dir = o->dir;
 	opt->to = UINT64_MAX;
 	if (o->from != NULL && !value_time_parse(&opt->from, o->from, false))
 		return fault_set(&i->fault, KMS_E_ARGUMENT, "--from needs a date or a time");
@@ -62,103 +81,175 @@ take_options(struct issue *i, struct audit_options *opt)
 	opt->have_host = o->host != NULL;
 	if (opt->have_host && !hex_parse(opt->host, sizeof(opt->host), o->host))
 		return fault_set(&i->fault, KMS_E_ARGUMENT, "--host needs 32 hexadecimal digits");
-	return issue_publisher(i, o->publisher, &opt->publisher);
+	if ((rc = issue_publisher(i, o->publisher, &opt->publisher)) != KMS_OK)
+		return rc;
+	if (o->publisher == NULL || o->dir != NULL)
+		sign_take_companions(i);
+	return KMS_OK;
 }
 
 static int
-take_pack(struct issue *i, struct audit_job *job)
+take_packs(struct issue *i, struct audit_job *job)
 {
 	const struct verify_options *o = i->options;
 	struct publisher_file c;
 	int rc;
 
-	if (o->policy == NULL)
-		return KMS_OK;
-	rc = sign_read(i, o->policy, FILE_PACK, &job->opt.publisher, &c, NULL, 0);
-	if (rc == KMS_OK)
-		job->pack = c.pack;
+	job->opt.packs = job->packs;
+	for (unsigned n = 0; n < o->packs.count; n++) {
+		struct audit_pack *pack = &job->packs[n];
+
+		rc = sign_read(i, o->packs.names[n], FILE_PACK, &job->opt.publisher, &c, NULL, 0);
+		if (rc != KMS_OK)
+			return rc;
+		pack->pack = c.pack;
+		memcpy(pack->digest, c.digest, sizeof(pack->digest));
+		job->opt.pack_count++;
+	}
+	return KMS_OK;
+}
+
+static int
+take_lease(struct issue *i, struct audit_job *job, const char *path)
+{
+	struct audit_lease *l = &job->leases[job->opt.lease_count];
+	struct lease_told told;
+	char *data;
+	size_t len;
+	int rc = file_read(AT_FDCWD, path, FILE_GIVEN, LEASE_FILE_MAX, &data, &len);
+
+	if (rc != KMS_OK)
+		return issue_fail_file(i, rc, path);
+	rc = lease_read(i, path, data, len, &job->opt.publisher, &told);
+	free(data);
+	if (rc != KMS_OK)
+		return rc;
+	*l = (struct audit_lease){
+		.name = path, .number = told.header.number, .time = told.header.time
+	};
+	memcpy(l->host, told.header.host_id, sizeof(l->host));
+	memcpy(l->hash, told.hash, sizeof(l->hash));
+	job->opt.lease_count++;
+	return KMS_OK;
+}
+
+static int
+take_leases(struct issue *i, struct audit_job *job)
+{
+	const struct verify_options *o = i->options;
+	int rc = KMS_OK;
+
+	job->opt.leases = job->leases;
+	for (unsigned n = 0; n < o->leases.count && rc == KMS_OK; n++)
+		rc = take_lease(i, job, o->leases.names[n]);
 	return rc;
 }
 
-static void
-show_certificates(struct issue *i, const struct audit_report *r)
-{
-	output_list(i->out, "certificates", NULL);
-	for (unsigned n = 0; n < r->certificate_count; n++) {
-		const struct certificate *c = &r->certificates[n];
+/* -- the register -- */
 
-		output_row(i->out);
-		tell_number(i->out, "serial", c->serial);
-		tell_uuid(i->out, "host_key", c->host_key_id);
-		tell_hex(i->out, "publisher", c->publisher, 8);
-		tell_text(i->out, "customer", c->customer);
-		tell_text(i->out, "group", c->group);
-		tell_number(i->out, "confirmation", c->confirmation);
-		issue_time(i, "not_before", c->not_before);
-		issue_time(i, "not_after", c->not_after);
-	}
-	output_end(i->out);
+/* With -P alone, nobody's directory takes part; nor where nothing was ever issued. */
+static bool
+has_register(struct issue *i)
+{
+	const struct verify_options *o = i->options;
+
+	return (o->publisher == NULL || o->dir != NULL) && issue_is_directory(i);
 }
 
-static void
-show_products(struct issue *i, const struct audit_job *job)
+/* What the register knows of the file's host. */
+static int
+take_past(struct issue *i, struct audit_job *job, const void *data, size_t len)
 {
-	const struct audit_report *r = &job->report;
+	struct audit_known *k = &job->opt.known[job->opt.known_count];
+	struct issue_register *r = NULL;
+	struct audit_table hosts;
+	struct fault f = { 0 };
+	uint8_t host[16];
+	const struct audited *past;
+	int rc;
 
-	output_list(i->out, "products", NULL);
-	for (unsigned n = 0; n < r->product_count; n++) {
-		const struct audit_product *p = &r->products[n];
-		const struct policy_product *named =
-		    job->pack != NULL ? policy_product_find(job->pack, p->id) : NULL;
-
-		output_row(i->out);
-		tell_uuid(i->out, "id", p->id);
-		if (named != NULL)
-			tell_text(i->out, "name", named->name);
-		tell_number(i->out, "clients", p->clients);
-		tell_number(i->out, "leases", p->leases);
+	if (!(job->registered = has_register(i)))
+		return KMS_OK;
+	if ((rc = audit_host(host, &job->opt.publisher, data, len, &f)) != KMS_OK)
+		return fault_set(&i->fault, rc, "%s: %s", i->operand, fault_text(&f, rc));
+	rc = issue_register(i, &r, false);
+	if (rc == KMS_E_NOT_FOUND) { /* nothing was issued from here */
+		i->fault = (struct fault){ 0 };
+		return KMS_OK;
 	}
-	output_end(i->out);
+	if (rc != KMS_OK)
+		return rc;
+	if ((rc = audited_read(r, &hosts, &f)) != KMS_OK)
+		rc = issue_fail_register(i, rc, &f);
+	else if ((past = audit_table_find(&hosts, host)) != NULL)
+		job->past = *past;
+	audit_table_free(&hosts);
+	register_close(r);
+	job->opt.confirmed = job->past.confirmed;
+	if (job->past.last > 0) {
+		k->number = job->past.last;
+		memcpy(k->hash, job->past.hash, sizeof(k->hash));
+		job->opt.known_count++;
+	}
+	return rc;
 }
 
-static void
-show_findings(struct issue *i, const struct audit_report *r)
+static int
+record(struct issue *i, const struct audit_job *job)
 {
-	tell_number(i->out, "finding_count", r->finding_count);
-	output_list(i->out, "findings", NULL);
-	for (unsigned n = 0; n < AUDIT_FINDINGS && n < r->finding_count; n++) {
-		output_row(i->out);
-		tell_number(i->out, "batch", r->findings[n].batch);
-		tell_text(i->out, "finding", r->findings[n].text);
-	}
-	output_end(i->out);
-	i->findings = r->finding_count > 0;
+	const struct audit_report *a = &job->report;
+	uint64_t highest = audit_report_highest(a);
+	const struct certificate *c = &a->certificates[a->certificate_count - 1];
+	struct register_event e = { .kind = EVENT_AUDIT,
+		.time = i->now,
+		.serial = a->last,
+		.from = job->opt.from > 0 ? job->opt.from : a->first_time,
+		.until = job->opt.to < UINT64_MAX ? job->opt.to : a->last_time,
+		.capacity = highest < UINT32_MAX ? (uint32_t)highest : UINT32_MAX };
+	struct issue_register *r;
+	int rc = issue_register(i, &r, true);
+
+	if (rc != KMS_OK)
+		return rc;
+	memcpy(e.publisher, job->opt.publisher.id, sizeof(e.publisher));
+	memcpy(e.host, a->host, sizeof(e.host));
+	memcpy(e.request, a->last_hash, sizeof(e.request));
+	memcpy(e.customer, c->customer, sizeof(e.customer));
+	if ((rc = register_append(r, &e)) == KMS_OK)
+		rc = register_commit(r);
+	register_close(r);
+	return rc == KMS_OK ? rc : issue_fail_register(i, rc, &(struct fault){ 0 });
 }
 
-static void
-show_report(struct issue *i, const struct audit_job *job)
+static bool
+to_be_recorded(struct issue *i, const struct audit_job *job)
 {
-	const struct audit_report *r = &job->report;
-	char last[24 + 64];
+	const struct verify_options *o = i->options;
 
-	snprintf(last, sizeof(last), "%llu:", (unsigned long long)r->last);
-	hex_format(last + strlen(last), r->last_hash, sizeof(r->last_hash));
-	tell_hex(i->out, "host", r->host, sizeof(r->host));
-	tell_number(i->out, "clients", r->clients);
-	tell_number(i->out, "leases", r->leases);
-	tell_number(i->out, "leases_not_covered", r->beyond);
-	tell_number(i->out, "first_batch", r->first);
-	issue_time(i, "first_time", r->first_time);
-	tell_number(i->out, "last_batch", r->last);
-	issue_time(i, "last_time", r->last_time);
-	tell_text(i->out, "last", last);
-	tell_number(i->out, "batches", r->batches);
-	tell_number(i->out, "entries", r->entries);
-	tell_flag(i->out, "goes_beyond_period", r->closed);
-	tell_flag(i->out, "names", r->names);
-	show_findings(i, r);
-	show_products(i, job);
-	show_certificates(i, r);
+	return job->registered && !o->no_record && job->report.beginning != BEGINNING_NOT_PROVED &&
+	       audit_findings_grade(&job->report.findings) < HISTORY_CONTRADICTION;
+}
+
+/* -- the file -- */
+
+/* What the customer is to be asked for. */
+static void
+conclude(struct issue *i, const struct audit_job *job)
+{
+	const struct audit_report *a = &job->report;
+	char since[VALUE_TIME + 1] = "";
+
+	i->findings = audit_findings_grade(&a->findings) > HISTORY_NOTE;
+	if (a->beginning != BEGINNING_NOT_PROVED)
+		return;
+	if (job->past.last > 0)
+		(void)value_time_format(since, job->past.until);
+	fault_set(&i->conclusion, KMS_E_NOT_PROVED,
+	    "%s begins with batch %llu, and nothing shows what was before: ask the customer for kmsctl audit export%s%s -o FILE%s",
+	    i->operand, (unsigned long long)a->first, since[0] != '\0' ? " --from " : "", since,
+	    since[0] != '\0'
+		? ""
+		: ", which begins with batch 1, or give the last of an earlier audit with --last");
 }
 
 /* A journal may be larger than memory: the file is mapped, and must not be truncated meanwhile. */
@@ -189,34 +280,74 @@ map_file(struct issue *i, const void **data, size_t *len)
 }
 
 static int
+verify(struct issue *i, struct audit_job *job, const void *data, size_t len)
+{
+	const struct verify_options *o = i->options;
+	struct audit_print p = { &job->opt, &job->report, o->days, false };
+	struct fault f = { 0 };
+	int rc = take_past(i, job, data, len);
+
+	if (rc != KMS_OK)
+		return rc;
+	if ((rc = audit_verify(&job->report, &job->opt, data, len, &f)) != KMS_OK)
+		return fault_set(&i->fault, rc, "%s: %s", i->operand, fault_text(&f, rc));
+	if ((p.recorded = to_be_recorded(i, job)))
+		rc = record(i, job);
+	if (rc == KMS_OK) {
+		audit_print(i, &p);
+		conclude(i, job);
+	}
+	audit_report_free(&job->report);
+	return rc;
+}
+
+static int
 run_audit_verify(struct issue *i)
 {
 	struct audit_job *job = calloc(1, sizeof(*job));
 	const void *data = NULL;
 	size_t len = 0;
-	struct fault f = { 0 };
 	int rc;
 
 	if (job == NULL)
 		return KMS_E_NO_MEMORY;
-	if ((rc = take_options(i, &job->opt)) == KMS_OK && (rc = take_pack(i, job)) == KMS_OK &&
-	    (rc = map_file(i, &data, &len)) == KMS_OK) {
-		rc = audit_verify(&job->report, &job->opt, data != NULL ? data : "", len, &f);
-		if (rc == KMS_OK)
-			show_report(i, job);
-		else
-			fault_set(&i->fault, rc, "%s: %s", i->operand, fault_text(&f, rc));
-	}
+	if ((rc = take_options(i, &job->opt)) == KMS_OK && (rc = take_packs(i, job)) == KMS_OK &&
+	    (rc = take_leases(i, job)) == KMS_OK && (rc = map_file(i, &data, &len)) == KMS_OK)
+		rc = verify(i, job, data != NULL ? data : "", len);
 	if (data != NULL)
 		munmap((void *)(uintptr_t)data, len);
-	free(job->pack);
+	for (unsigned n = 0; n < job->opt.pack_count; n++)
+		free(job->packs[n].pack);
 	free(job);
 	return rc;
 }
 
+static bool
+read_name(struct file_names *names, unsigned most, const char *text)
+{
+	if (names->count == most)
+		return false;
+	names->names[names->count++] = text;
+	return true;
+}
+
+static bool
+read_pack(void *field, const char *text)
+{
+	return read_name(field, AUDIT_PACKS, text);
+}
+
+static bool
+read_lease(void *field, const char *text)
+{
+	return read_name(field, LEASES, text);
+}
+
 static const struct option_row rows[] = {
-	ISSUE_DIR,
-	{ "publisher", 'P', "KEY", "public key \"RW...\" or its file, to verify with",
+	{ "dir", 'd', "DIR", "the publisher's directory, whose register takes part (default: .)",
+	    .offset = offsetof(struct verify_options, dir) },
+	{ "publisher", 'P', "KEY",
+	    "public key \"RW...\" or its file, to verify with; without --dir, no register takes part",
 	    .offset = offsetof(struct verify_options, publisher), .complete = "file *.pub" },
 	{ "from", 0, "TIME", "first moment of the period",
 	    .offset = offsetof(struct verify_options, from) },
@@ -226,8 +357,17 @@ static const struct option_row rows[] = {
 	    .offset = offsetof(struct verify_options, last) },
 	{ "host", 0, "ID", "the host to which the journal must belong",
 	    .offset = offsetof(struct verify_options, host) },
-	{ "policy", 'p', "FILE", "signed policy pack",
-	    .offset = offsetof(struct verify_options, policy), .complete = "file *.kmspolicy" },
+	{ "policy", 'p', "FILE",
+	    "signed policy pack, to compare leases with; may be given several times",
+	    .offset = offsetof(struct verify_options, packs), .read = read_pack,
+	    .takes = "at most 16 files", .complete = "file *.kmspolicy" },
+	{ "lease", 0, "FILE", "lease file that the journal must have; may be given several times",
+	    .offset = offsetof(struct verify_options, leases), .read = read_lease,
+	    .takes = "at most 1000 files" },
+	{ "days", 0, NULL, "print both figures of each pool for each day on which one changes",
+	    .offset = offsetof(struct verify_options, days) },
+	{ "no-record", 0, NULL, "do not record the audit in the register",
+	    .offset = offsetof(struct verify_options, no_record) },
 	{ 0 },
 };
 

@@ -116,7 +116,9 @@ column_until(char *out, size_t size, const struct register_event *e)
 static void
 column_capacity(char *out, size_t size, const struct register_event *e)
 {
-	if (e->kind == EVENT_KEY || is_confirmation(e))
+	/* No limit is a 0 of these two; an audit counts, and nobody is no limit. */
+	if (e->kind == EVENT_KEY || is_confirmation(e) ||
+	    (e->kind == EVENT_AUDIT && e->capacity > 0))
 		snprintf(out, size, "%u", e->capacity);
 }
 

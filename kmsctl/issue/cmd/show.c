@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kmsctl/issue/lease_read.h"
 #include "kmsctl/issue/sign.h"
 #include "libkms/base/file.h"
 #include "libkms/core/certificate.h"
@@ -282,7 +283,7 @@ show_file(struct issue *i, const char *text, size_t len)
 
 	if (c.kind == FILE_KINDS)
 		return fault_set(&i->fault, KMS_E_FORMAT,
-		    "%s is not a policy pack, host key, request, host certificate, revocation list or key rotation",
+		    "%s is not a policy pack, host key, request, host certificate, revocation list, key rotation or lease",
 		    i->operand);
 	tell_text(i->out, "kind", publisher_file_name(c.kind));
 	rc = o->publisher != NULL || o->dir != NULL ? read_verified(i, &c)
@@ -291,6 +292,21 @@ show_file(struct issue *i, const char *text, size_t len)
 		shows[c.kind](i, &c);
 	publisher_file_free(&c);
 	return rc;
+}
+
+/* A lease is binary, and has no signature beside it. */
+static int
+show_lease(struct issue *i, const char *data, size_t len)
+{
+	const struct show_options *o = i->options;
+	struct minisig_key publisher;
+	int rc;
+
+	if (o->publisher == NULL && o->dir == NULL)
+		return lease_show(i, data, len, NULL);
+	if ((rc = take_keys(i, &publisher)) != KMS_OK)
+		return rc;
+	return lease_show(i, data, len, &publisher);
 }
 
 static int
@@ -302,8 +318,9 @@ run_show(struct issue *i)
 
 	if (rc != KMS_OK)
 		return issue_fail_file(i, rc, i->operand);
-	rc = (strstr(text, "\n[confirmation-request]") != NULL ||
-		 strncmp(text, "[confirmation-request]", 22) == 0)
+	rc = lease_read_is(text, len) ? show_lease(i, text, len)
+	     : (strstr(text, "\n[confirmation-request]") != NULL ||
+		   strncmp(text, "[confirmation-request]", 22) == 0)
 		 ? show_request(i, text, len)
 		 : show_file(i, text, len);
 	free(text);

@@ -1,0 +1,257 @@
+/*
+ * audit_clients.c - see audit_clients.h.
+ */
+#include "kmsctl/issue/audit_clients.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "libkms/kms_error.h"
+#include "policy/policy.h"
+
+struct client {
+	uint8_t cmid[16];
+	bool leased;    /* in the period */
+	bool ours;      /* has an entry of this publisher */
+	bool revoked;   /* as the highest counter says */
+	uint8_t marked; /* bits of enum audit_mark */
+	uint8_t stage;  /* of its last act, with the sequence number */
+	uint64_t sequence;
+	uint64_t counter;
+	uint8_t name[COMMITMENT], address[COMMITMENT];
+	struct audit_span seat, lease;
+};
+
+struct seat {
+	uint8_t product[16], cmid[16];
+	uint64_t leases;
+};
+
+_Static_assert(AUDIT_MARKS <= 8, "bits of marked");
+
+void
+audit_clients_init(struct audit_clients *c)
+{
+	memset(c, 0, sizeof(*c));
+	audit_table_init(&c->rows, sizeof(struct client), 16);
+	audit_table_init(&c->seats, sizeof(struct seat), 32);
+	audit_recount_init(&c->recount);
+}
+
+void
+audit_clients_free(struct audit_clients *c)
+{
+	audit_table_free(&c->rows);
+	audit_table_free(&c->seats);
+	audit_recount_free(&c->recount);
+}
+
+/* -- what an entry tells about copies -- */
+
+static void
+mark(struct audit_clients *c, struct client *row, enum audit_mark what, uint64_t batch)
+{
+	struct audit_marked *m = &c->marks[what];
+
+	if (m->entries++ == 0)
+		m->first = batch;
+	if ((row->marked & 1u << what) == 0)
+		m->clients++;
+	row->marked |= (uint8_t)(1u << what);
+}
+
+/* A commitment has the salt of its client, which stays: another one is another name. */
+static void
+compare(struct audit_clients *c, struct client *row, enum audit_mark what, uint8_t was[COMMITMENT],
+    const uint8_t now[COMMITMENT], uint64_t batch)
+{
+	if (row->ours && memcmp(was, now, COMMITMENT) != 0)
+		mark(c, row, what, batch);
+	memcpy(was, now, COMMITMENT);
+}
+
+static void
+take_marks(
+    struct audit_clients *c, struct client *row, const struct entry_client *e, uint64_t batch)
+{
+	if (e->flags & ENTRY_CLONE)
+		mark(c, row, MARK_CLONE, batch);
+	if (e->flags & ENTRY_CAUGHT_UP)
+		mark(c, row, MARK_CAUGHT_UP, batch);
+	if (e->flags & ENTRY_BOUND_OTHER)
+		mark(c, row, MARK_BOUND_OTHER, batch);
+	compare(c, row, MARK_NAME, row->name, e->commitments.name, batch);
+	compare(c, row, MARK_ADDRESS, row->address, e->commitments.address, batch);
+	row->ours = true;
+}
+
+/* -- seats -- */
+
+static int
+take_lease(struct audit_clients *c, struct client *row, const struct entry_client *e)
+{
+	uint8_t key[32];
+	struct seat *seat;
+
+	memcpy(key, e->product, 16);
+	memcpy(key + 16, e->cmid, 16);
+	if ((seat = audit_table_at(&c->seats, key)) == NULL)
+		return KMS_E_NO_MEMORY;
+	seat->leases++;
+	row->leased = true;
+	return KMS_OK;
+}
+
+/* Acts are compared by sequence number and stage; in one chain, a later entry wins. */
+static bool
+supersedes(struct client *row, uint64_t sequence, uint8_t stage)
+{
+	if (sequence < row->sequence || (sequence == row->sequence && stage < row->stage))
+		return false;
+	row->sequence = sequence;
+	row->stage = stage;
+	return true;
+}
+
+static int
+move_seat(struct audit_clients *c, struct client *row, const struct entry_client *e, bool ours,
+    bool *joins)
+{
+	uint32_t minute = policy_minute(e->time);
+	struct audit_recount *r = &c->recount;
+	int rc = KMS_OK;
+
+	if (ours && e->kind == ENTRY_LEASE)
+		rc = audit_recount_hold(r, &row->lease, e->pool, minute, policy_minute(e->expires));
+	else if (!ours || e->kind == ENTRY_RELEASE)
+		rc = audit_recount_let_go(r, &row->lease, minute);
+	if (rc != KMS_OK)
+		return rc;
+	if (!ours || e->kind == ENTRY_RELEASE || e->until <= minute || row->revoked)
+		return audit_recount_leave(r, &row->seat, minute);
+	return audit_recount_sit(r, &row->seat, e->pool, minute, e->until, joins);
+}
+
+int
+audit_clients_act(struct audit_clients *c, const struct entry_client *e, uint64_t batch, bool ours,
+    bool in_period, bool *joins)
+{
+	struct client *row = audit_table_at(&c->rows, e->cmid);
+	int rc;
+
+	*joins = false;
+	if (row == NULL)
+		return KMS_E_NO_MEMORY;
+	if (ours)
+		take_marks(c, row, e, batch);
+	if (e->kind == ENTRY_REFUSAL)
+		return KMS_OK;
+	if (ours && in_period && e->kind == ENTRY_LEASE && (rc = take_lease(c, row, e)) != KMS_OK)
+		return rc;
+	return supersedes(row, e->sequence, 0) ? move_seat(c, row, e, ours, joins) : KMS_OK;
+}
+
+int
+audit_clients_about(struct audit_clients *c, const struct entry_about *e, uint64_t batch)
+{
+	struct client *row;
+
+	if (e->kind == ENTRY_ERASE || e->kind == ENTRY_EXPIRE)
+		return KMS_OK;
+	if ((row = audit_table_at(&c->rows, e->cmid)) == NULL)
+		return KMS_E_NO_MEMORY;
+	if (e->kind == ENTRY_HOLD) {
+		if (row->ours)
+			mark(c, row, MARK_HELD, batch);
+		return KMS_OK;
+	}
+	if ((e->kind == ENTRY_REVOKE || e->kind == ENTRY_UNREVOKE) && e->counter >= row->counter) {
+		row->counter = e->counter;
+		row->revoked = e->kind == ENTRY_REVOKE;
+	}
+	if (!supersedes(row, e->through, 1))
+		return KMS_OK;
+	return audit_recount_leave(&c->recount, &row->seat, policy_minute(e->time));
+}
+
+/* -- the end -- */
+
+static int
+by_id(const void *x, const void *y)
+{
+	return memcmp(x, y, 16);
+}
+
+int
+audit_clients_count(const struct audit_clients *c, uint64_t *clients,
+    struct audit_product products[AUDIT_PRODUCTS], unsigned *product_count)
+{
+	struct audit_table found;
+	int rc = KMS_OK;
+
+	*clients = 0;
+	for (size_t i = 0; i < c->rows.count; i++)
+		*clients += ((const struct client *)audit_table_row(&c->rows, i))->leased;
+	audit_table_init(&found, sizeof(struct audit_product), 16);
+	for (size_t i = 0; i < c->seats.count && rc == KMS_OK; i++) {
+		const struct seat *seat = audit_table_row(&c->seats, i);
+		struct audit_product *p = audit_table_at(&found, seat->product);
+
+		if (p == NULL)
+			rc = KMS_E_NO_MEMORY;
+		else if (found.count > AUDIT_PRODUCTS)
+			rc = KMS_E_TOO_LARGE;
+		else {
+			p->clients++;
+			p->leases += seat->leases;
+		}
+	}
+	if (rc == KMS_OK && found.count > 0) {
+		*product_count = (unsigned)found.count;
+		memcpy(products, found.rows, found.count * sizeof(*products));
+		qsort(products, found.count, sizeof(*products), by_id);
+	}
+	audit_table_free(&found);
+	return rc;
+}
+
+int
+audit_clients_close(struct audit_clients *c)
+{
+	int rc = KMS_OK;
+
+	for (size_t i = 0; i < c->rows.count && rc == KMS_OK; i++) {
+		struct client *row = audit_table_row(&c->rows, i);
+
+		if ((rc = audit_recount_leave(&c->recount, &row->seat, UINT32_MAX)) == KMS_OK)
+			rc = audit_recount_let_go(&c->recount, &row->lease, UINT32_MAX);
+	}
+	return rc;
+}
+
+void
+audit_clients_findings(const struct audit_clients *c, struct audit_findings *f)
+{
+	static const struct {
+		enum audit_kind kind;
+		const char *what; /* "3 clients ..., N times" */
+	} rows[AUDIT_MARKS] = {
+		[MARK_CLONE] = { AUDIT_CLONE, "were marked as copies" },
+		[MARK_CAUGHT_UP] = { AUDIT_CAUGHT_UP,
+		    "were behind, and proved that they have the key" },
+		[MARK_HELD] = { AUDIT_HELD, "were held, as two holders of one key took turns" },
+		[MARK_BOUND_OTHER] = { AUDIT_BOUND_OTHER, "came from another machine than before" },
+		[MARK_NAME] = { AUDIT_SEVERAL_NAMES, "told another name than before" },
+		[MARK_ADDRESS] = { AUDIT_SEVERAL_ADDRESSES,
+		    "came from another address than before" },
+	};
+
+	for (unsigned i = 0; i < AUDIT_MARKS; i++) {
+		const struct audit_marked *m = &c->marks[i];
+
+		if (m->entries > 0)
+			audit_find(f, rows[i].kind, HISTORY_NOTE, m->first, m->clients,
+			    "%llu clients %s, %llu times", (unsigned long long)m->clients,
+			    rows[i].what, (unsigned long long)m->entries);
+	}
+}

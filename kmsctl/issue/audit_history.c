@@ -1,0 +1,251 @@
+/*
+ * audit_history.c - see audit_history.h. A file may be larger than memory: of its batches only the
+ * places are kept, and a hash is computed when somebody names its number.
+ */
+#include "kmsctl/issue/audit_history.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libkms/base/hex.h"
+#include "libkms/base/wire.h"
+#include "libkms/kms_error.h"
+
+#define STEP_BACK 60 /* seconds that a clock may be set back without a word (kms.journal(5)) */
+
+void
+audit_history_init(struct audit_history *h, const void *data)
+{
+	*h = (struct audit_history){ .data = data };
+}
+
+void
+audit_history_free(struct audit_history *h)
+{
+	free(h->offsets);
+	free(h->restored);
+	free(h->witnesses);
+	*h = (struct audit_history){ 0 };
+}
+
+/* Room for one more. */
+static int
+more(void **list, size_t size, size_t count, size_t *room)
+{
+	size_t wanted = *room != 0 ? 2 * *room : 64;
+	void *grown;
+
+	if (count < *room)
+		return KMS_OK;
+	if ((grown = realloc(*list, wanted * size)) == NULL)
+		return KMS_E_NO_MEMORY;
+	*list = grown;
+	*room = wanted;
+	return KMS_OK;
+}
+
+/* -- batch by batch -- */
+
+int
+audit_history_begin(struct audit_history *h, const struct batch_header *header, const uint8_t *at)
+{
+	size_t count = h->offsets != NULL ? (size_t)(header->number - h->first) : 0;
+
+	if (count == 0) {
+		h->first = header->number;
+		memcpy(h->before, header->previous, sizeof(h->before));
+	}
+	if (more((void **)&h->offsets, sizeof(*h->offsets), count, &h->room) != KMS_OK)
+		return KMS_E_NO_MEMORY;
+	h->offsets[count] = (uint64_t)(at - h->data);
+	h->last = header->number;
+	h->clock = false;
+	return KMS_OK;
+}
+
+static void
+clock_entry(struct audit_history *h, const struct batch_header *header, const struct entry_admin *e,
+    struct audit_findings *f)
+{
+	struct wire_reader r;
+	uint64_t before, ahead;
+
+	wire_reader_init(&r, e->blob, e->blob_len);
+	before = wire_get_u64(&r);
+	ahead = wire_get_u64(&r);
+	h->clock = true;
+	audit_find(f, AUDIT_CLOCK, HISTORY_NOTE, header->number, 1,
+	    "the host's clock was set back, and its journal says so: the first time by %llu seconds",
+	    (unsigned long long)ahead);
+	if (header->number > h->first && before != h->time)
+		audit_find(f, AUDIT_CLOCK_OTHER, HISTORY_UNEXPLAINED, header->number, 1,
+		    "an entry about the clock names another time than the batch before has");
+}
+
+/* It must name the batch before its own: else it would explain what it did not undo. */
+static int
+restored_entry(struct audit_history *h, const struct batch_header *header,
+    const struct entry_admin *e, struct audit_findings *f)
+{
+	struct history_restored one = { .time = e->time };
+	struct wire_reader r;
+
+	wire_reader_init(&r, e->blob, e->blob_len);
+	one.number = wire_get_u64(&r);
+	if (one.number + 1 != header->number ||
+	    memcmp(e->digest, header->previous, sizeof(header->previous)) != 0) {
+		audit_find(f, AUDIT_RESTORED, HISTORY_CONTRADICTION, header->number, 1,
+		    "a restore names batch %llu as the last that was left, and the chain has another before it",
+		    (unsigned long long)one.number);
+		return KMS_OK;
+	}
+	audit_find(f, AUDIT_RESTORED, HISTORY_NOTE, header->number, 1,
+	    e->blob[16] == RESTORED_NOTHING
+		? "the host's ledger was missing: what it had before is in no file"
+		: "the host's ledger was restored to batch %llu: what it had after that is in no file",
+	    (unsigned long long)one.number);
+	if (more((void **)&h->restored, sizeof(*h->restored), h->restored_count,
+		&h->restored_room) != KMS_OK)
+		return KMS_E_NO_MEMORY;
+	h->restored[h->restored_count++] = one;
+	return KMS_OK;
+}
+
+/* Only a header that the host itself signed says anything. */
+static int
+witness_entry(struct audit_history *h, const struct batch_header *header,
+    const struct entry_admin *e, const uint8_t sign_pk[32], struct audit_findings *f)
+{
+	struct audit_claim claim = { .in = header->number };
+	struct batch_header seen;
+
+	batch_header_hash(claim.hash, e->blob);
+	if (batch_header_decode(&seen, e->blob) != KMS_OK ||
+	    memcmp(seen.host_id, header->host_id, sizeof(seen.host_id)) != 0 ||
+	    memcmp(claim.hash, e->digest, sizeof(claim.hash)) != 0 ||
+	    batch_verify(e->blob, e->blob + BATCH_HEADER, sign_pk) != KMS_OK) {
+		audit_find(f, AUDIT_WITNESS, HISTORY_CONTRADICTION, header->number, 1,
+		    "the host recorded a header that a client knows as its own, and it is not");
+		return KMS_OK;
+	}
+	claim.number = seen.number;
+	claim.time = seen.time;
+	if (more((void **)&h->witnesses, sizeof(*h->witnesses), h->witness_count,
+		&h->witness_room) != KMS_OK)
+		return KMS_E_NO_MEMORY;
+	h->witnesses[h->witness_count++] = claim;
+	return KMS_OK;
+}
+
+int
+audit_history_entry(struct audit_history *h, const struct batch_header *header,
+    const struct entry_admin *e, const uint8_t sign_pk[32], struct audit_findings *f)
+{
+	if (e->kind == ENTRY_CLOCK)
+		clock_entry(h, header, e, f);
+	else if (e->kind == ENTRY_RESTORED)
+		return restored_entry(h, header, e, f);
+	else if (e->kind == ENTRY_WITNESS)
+		return witness_entry(h, header, e, sign_pk, f);
+	return KMS_OK;
+}
+
+void
+audit_history_end(
+    struct audit_history *h, const struct batch_header *header, struct audit_findings *f)
+{
+	uint64_t back =
+	    header->number > h->first && header->time < h->time ? h->time - header->time : 0;
+
+	h->time = header->time;
+	if (back == 0)
+		return;
+	if (h->clock || back <= STEP_BACK)
+		audit_find(f, AUDIT_TIME_BACK, HISTORY_NOTE, header->number, 1,
+		    "the time of a batch is before that of the one before: the first time by %llu seconds",
+		    (unsigned long long)back);
+	else
+		audit_find(f, AUDIT_TIME_BACK, HISTORY_UNEXPLAINED, header->number, 1,
+		    "the time of a batch is before that of the one before, and no entry says that the clock was set back: the first time by %llu seconds",
+		    (unsigned long long)back);
+}
+
+/* -- after the last -- */
+
+/* Where a signed header is, seen from the chain. */
+static enum audit_lease_place
+place_of(const struct audit_history *h, uint64_t number, const uint8_t hash[32])
+{
+	uint8_t own[32];
+
+	if (number > h->last)
+		return LEASE_AFTER;
+	if (number + 1 < h->first || number == 0)
+		return LEASE_BEFORE;
+	if (number + 1 == h->first)
+		memcpy(own, h->before, sizeof(own));
+	else
+		batch_header_hash(own, h->data + h->offsets[number - h->first]);
+	return memcmp(own, hash, sizeof(own)) == 0 ? LEASE_IN_CHAIN : LEASE_OTHER;
+}
+
+static void
+tell(struct audit_findings *f, enum audit_kind kind, enum history_grade grade, uint64_t batch,
+    const char *who, uint64_t number, const uint8_t hash[32])
+{
+	static const char *const why[HISTORY_GRADES] = {
+		[HISTORY_NOTE] = "a restore explains that the file has it not",
+		[HISTORY_UNEXPLAINED] = "the file ends before it, and no restore explains that",
+		[HISTORY_CONTRADICTION] = "the host signed another batch of that number",
+	};
+	char hex[65];
+
+	hex_format(hex, hash, 32);
+	audit_find(f, kind, grade, batch, 1, "%s %llu:%s: %s", who, (unsigned long long)number, hex,
+	    why[grade]);
+}
+
+/*
+ * The host writes a WITNESS only of a header that its chain did not have. So one from before the
+ * file, whose number is not after that entry, is of another batch, as the host itself says.
+ */
+static void
+witness_finding(
+    const struct audit_history *h, const struct audit_claim *c, struct audit_findings *f)
+{
+	enum audit_lease_place place = place_of(h, c->number, c->hash);
+	enum history_grade grade = history_grade(c->number, c->time,
+	    place == LEASE_OTHER || place == LEASE_BEFORE, h->restored, h->restored_count);
+
+	if (place == LEASE_IN_CHAIN)
+		audit_find(f, AUDIT_WITNESS, HISTORY_UNEXPLAINED, c->in, 1,
+		    "the host recorded that it lacks batch %llu, and the file has it",
+		    (unsigned long long)c->number);
+	else
+		tell(f, AUDIT_WITNESS, grade, c->in, "a client knows batch", c->number, c->hash);
+}
+
+static void
+lease_finding(const struct audit_history *h, struct audit_lease *l, struct audit_findings *f)
+{
+	l->place = place_of(h, l->number, l->hash);
+	if (l->place == LEASE_OTHER || l->place == LEASE_AFTER)
+		tell(f, AUDIT_LEASE,
+		    history_grade(l->number, l->time, l->place == LEASE_OTHER, h->restored,
+			h->restored_count),
+		    0, "a lease is of batch", l->number, l->hash);
+}
+
+void
+audit_history_findings(const struct audit_history *h, const uint8_t host[16],
+    struct audit_lease *leases, size_t lease_count, struct audit_findings *f)
+{
+	for (size_t i = 0; i < h->witness_count; i++)
+		witness_finding(h, &h->witnesses[i], f);
+	for (size_t i = 0; i < lease_count; i++) {
+		leases[i].place = LEASE_OF_ANOTHER;
+		if (memcmp(leases[i].host, host, sizeof(leases[i].host)) == 0)
+			lease_finding(h, &leases[i], f);
+	}
+}

@@ -1,0 +1,67 @@
+/*
+ * audit_history.h - whether the audited chain is the only one that its host signed: what the
+ * entries WITNESS, RESTORED and CLOCK say, and what leases say that the publisher was sent.
+ */
+#ifndef KMSCTL_ISSUE_AUDIT_HISTORY_H
+#define KMSCTL_ISSUE_AUDIT_HISTORY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kmsctl/issue/audit_findings.h"
+#include "libkms/core/batch.h"
+#include "libkms/core/entry_blobs.h"
+#include "libkms/core/history.h"
+
+/* What became of a lease that was given beside the file. */
+enum audit_lease_place {
+	LEASE_IN_CHAIN,
+	LEASE_OTHER,      /* the chain has another batch of that number */
+	LEASE_AFTER,      /* the file ends before it */
+	LEASE_BEFORE,     /* the file begins after it */
+	LEASE_OF_ANOTHER, /* host */
+};
+
+/* A lease that verifies, with what it says of its batch. */
+struct audit_lease {
+	const char *name; /* of its file */
+	uint8_t host[16];
+	uint64_t number, time; /* of the batch */
+	uint8_t hash[32];
+	enum audit_lease_place place; /* set by the audit */
+};
+
+struct audit_claim {
+	uint64_t in; /* the batch that says it */
+	uint64_t number, time;
+	uint8_t hash[32];
+};
+struct audit_history {
+	const uint8_t *data; /* the file */
+	uint64_t first, last;
+	uint8_t before[32]; /* hash of the batch before the first */
+	uint64_t *offsets;  /* of the headers of all batches */
+	size_t room;
+	uint64_t time; /* of the batch before, or 0 */
+	bool clock;    /* the batch has an entry CLOCK */
+	struct history_restored *restored;
+	size_t restored_count, restored_room;
+	struct audit_claim *witnesses;
+	size_t witness_count, witness_room;
+};
+
+void audit_history_init(struct audit_history *h, const void *data);
+void audit_history_free(struct audit_history *h);
+/* The next batch, whose header octets are at; after that its entries, then the end. */
+int audit_history_begin(
+    struct audit_history *h, const struct batch_header *header, const uint8_t *at);
+/* An entry of kind WITNESS, RESTORED or CLOCK. sign_pk: the host's. KMS_E_NO_MEMORY. */
+int audit_history_entry(struct audit_history *h, const struct batch_header *header,
+    const struct entry_admin *e, const uint8_t sign_pk[32], struct audit_findings *f);
+void audit_history_end(
+    struct audit_history *h, const struct batch_header *header, struct audit_findings *f);
+/* After the last batch. host: the audited one. */
+void audit_history_findings(const struct audit_history *h, const uint8_t host[16],
+    struct audit_lease *leases, size_t lease_count, struct audit_findings *f);
+
+#endif

@@ -1,0 +1,255 @@
+/*
+ * audit_recount.c - see audit_recount.h. A client that counts from minute a until b (exclusive) is
+ * counted at the end of day d, its minute 1439, if a / 1440 <= d < b / 1440. So a span is two
+ * changes of a figure, and the figures are sums over the days.
+ */
+#include "kmsctl/issue/audit_recount.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "libkms/kms_error.h"
+
+/* Seats that ended so long ago are no longer asked for, unless the clock goes back farther. */
+#define PASSED (2 * AUDIT_DAY)
+
+struct day_row {
+	uint8_t key[6]; /* pool 2, day 4: big-endian */
+	int64_t counted, holding;
+};
+
+void
+audit_recount_init(struct audit_recount *r)
+{
+	memset(r, 0, sizeof(*r));
+	audit_table_init(&r->days, sizeof(struct day_row), sizeof(((struct day_row *)0)->key));
+}
+
+void
+audit_recount_free(struct audit_recount *r)
+{
+	for (unsigned i = 0; i < r->pool_count; i++)
+		free(r->pools[i].slots);
+	audit_table_free(&r->days);
+	r->pool_count = 0;
+}
+
+/* -- days -- */
+
+static int
+change(struct audit_recount *r, uint16_t pool, uint32_t day, int counted, int holding)
+{
+	const uint8_t key[6] = { (uint8_t)(pool >> 8), (uint8_t)pool, (uint8_t)(day >> 24),
+		(uint8_t)(day >> 16), (uint8_t)(day >> 8), (uint8_t)day };
+	struct day_row *row = audit_table_at(&r->days, key);
+
+	if (row == NULL)
+		return KMS_E_NO_MEMORY;
+	row->counted += counted;
+	row->holding += holding;
+	return KMS_OK;
+}
+
+/* The span is over at that minute. */
+static int
+close_span(struct audit_recount *r, struct audit_span *s, uint32_t minute, bool seat)
+{
+	uint32_t first = s->from / AUDIT_DAY,
+		 end = (s->until < minute ? s->until : minute) / AUDIT_DAY;
+	int rc;
+
+	if (!s->open)
+		return KMS_OK;
+	s->open = false;
+	if (first >= end)
+		return KMS_OK;
+	rc = change(r, s->pool, first, seat, !seat);
+	return rc == KMS_OK ? change(r, s->pool, end, -(int)seat, -(int)!seat) : rc;
+}
+
+static int
+by_pool_and_day(const void *x, const void *y)
+{
+	const struct audit_day *a = x, *b = y;
+
+	if (a->pool != b->pool)
+		return a->pool < b->pool ? -1 : 1;
+	return a->day < b->day ? -1 : a->day > b->day;
+}
+
+int
+audit_recount_days(struct audit_recount *r, struct audit_day **out, size_t *count)
+{
+	struct audit_day *days = calloc(r->days.count + 1, sizeof(*days));
+
+	*out = days;
+	*count = r->days.count;
+	if (days == NULL)
+		return KMS_E_NO_MEMORY;
+	for (size_t i = 0; i < *count; i++) {
+		const struct day_row *row = audit_table_row(&r->days, i);
+		const uint8_t *k = row->key;
+
+		days[i] = (struct audit_day){ .pool = (uint16_t)(k[0] << 8 | k[1]),
+			.day = (uint32_t)k[2] << 24 | (uint32_t)k[3] << 16 | (uint32_t)k[4] << 8 |
+			       k[5],
+			.counted = row->counted,
+			.holding = row->holding };
+	}
+	qsort(days, *count, sizeof(*days), by_pool_and_day);
+	for (size_t i = 1; i < *count; i++)
+		if (days[i].pool == days[i - 1].pool) {
+			days[i].counted += days[i - 1].counted;
+			days[i].holding += days[i - 1].holding;
+		}
+	return KMS_OK;
+}
+
+/* -- seats of a pool -- */
+
+static struct audit_pool *
+pool_of(struct audit_recount *r, uint16_t number)
+{
+	for (unsigned i = 0; i < r->pool_count; i++)
+		if (r->pools[i].number == number)
+			return &r->pools[i];
+	return NULL;
+}
+
+/* Index of the first slot that is later than the minute. */
+static size_t
+later(const struct audit_pool *p, uint32_t minute)
+{
+	size_t low = 0, high = p->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (p->slots[middle].until > minute)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low;
+}
+
+static void
+drop_passed(struct audit_pool *p)
+{
+	size_t gone = p->latest > PASSED ? later(p, p->latest - PASSED) : 0;
+
+	p->count -= gone;
+	memmove(p->slots, p->slots + gone, p->count * sizeof(*p->slots));
+}
+
+static int
+seat_add(struct audit_pool *p, uint32_t until)
+{
+	struct audit_slot *grown;
+	size_t at = later(p, until);
+
+	if (p->given_up)
+		return KMS_OK;
+	if (at > 0 && p->slots[at - 1].until == until) {
+		p->slots[at - 1].count++;
+		return KMS_OK;
+	}
+	if (p->count == p->room) {
+		drop_passed(p);
+		at = later(p, until);
+	}
+	if (p->count == AUDIT_SLOTS) {
+		p->given_up = true;
+		return KMS_OK;
+	}
+	if (p->count == p->room) {
+		p->room = p->room != 0 ? 2 * p->room : 64;
+		if ((grown = realloc(p->slots, p->room * sizeof(*grown))) == NULL)
+			return KMS_E_NO_MEMORY;
+		p->slots = grown;
+	}
+	memmove(p->slots + at + 1, p->slots + at, (p->count - at) * sizeof(*p->slots));
+	p->slots[at] = (struct audit_slot){ until, 1 };
+	p->count++;
+	return KMS_OK;
+}
+
+static void
+seat_remove(struct audit_pool *p, uint32_t until)
+{
+	size_t at = later(p, until);
+
+	if (at > 0 && p->slots[at - 1].until == until && p->slots[at - 1].count > 0)
+		p->slots[at - 1].count--;
+}
+
+static int
+take_pool(struct audit_recount *r, uint16_t number, struct audit_pool **out)
+{
+	if ((*out = pool_of(r, number)) != NULL)
+		return KMS_OK;
+	if (r->pool_count == AUDIT_POOLS)
+		return KMS_E_TOO_LARGE;
+	*out = &r->pools[r->pool_count++];
+	**out = (struct audit_pool){ .number = number };
+	return KMS_OK;
+}
+
+int
+audit_recount_leave(struct audit_recount *r, struct audit_span *seat, uint32_t minute)
+{
+	struct audit_pool *p = seat->open ? pool_of(r, seat->pool) : NULL;
+
+	if (p != NULL)
+		seat_remove(p, seat->until);
+	return close_span(r, seat, minute, true);
+}
+
+int
+audit_recount_sit(struct audit_recount *r, struct audit_span *seat, uint16_t pool, uint32_t minute,
+    uint32_t until, bool *joins)
+{
+	struct audit_pool *p;
+	int rc;
+
+	*joins = !seat->open || seat->pool != pool || seat->until <= minute;
+	if ((rc = take_pool(r, pool, &p)) != KMS_OK ||
+	    (rc = audit_recount_leave(r, seat, minute)) != KMS_OK)
+		return rc;
+	if (minute > p->latest)
+		p->latest = minute;
+	*seat = (struct audit_span){ true, pool, minute, until };
+	return seat_add(p, until);
+}
+
+int
+audit_recount_let_go(struct audit_recount *r, struct audit_span *lease, uint32_t minute)
+{
+	return close_span(r, lease, minute, false);
+}
+
+int
+audit_recount_hold(struct audit_recount *r, struct audit_span *lease, uint16_t pool,
+    uint32_t minute, uint32_t until)
+{
+	int rc = audit_recount_let_go(r, lease, minute);
+
+	*lease = (struct audit_span){ true, pool, minute, until };
+	return rc;
+}
+
+bool
+audit_recount_at(const struct audit_recount *r, uint16_t pool, uint32_t minute, uint64_t *count)
+{
+	*count = 0;
+	for (unsigned i = 0; i < r->pool_count; i++) {
+		const struct audit_pool *p = &r->pools[i];
+
+		if (p->number != pool)
+			continue;
+		for (size_t n = later(p, minute); n < p->count; n++)
+			*count += p->slots[n].count;
+		return !p->given_up;
+	}
+	return true;
+}

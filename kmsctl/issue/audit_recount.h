@@ -1,0 +1,69 @@
+/*
+ * audit_recount.h - how many clients each pool counted, from the entries alone (kms.journal(5),
+ * COUNTING): at the moment at which one joins, to compare with the capacity, and at the end of
+ * each day, beside those that held a lease.
+ */
+#ifndef KMSCTL_ISSUE_AUDIT_RECOUNT_H
+#define KMSCTL_ISSUE_AUDIT_RECOUNT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kmsctl/issue/audit_table.h"
+
+#define AUDIT_POOLS 1024
+#define AUDIT_SLOTS 8192 /* minutes until which clients of a pool count, at one time */
+#define AUDIT_DAY 1440   /* minutes */
+
+/* A span of one client in a pool: from one minute to another, which is not in it. */
+struct audit_span {
+	bool open;
+	uint16_t pool;
+	uint32_t from, until;
+};
+struct audit_slot {
+	uint32_t until;
+	uint32_t count;
+};
+struct audit_pool {
+	uint16_t number;
+	bool given_up; /* more than AUDIT_SLOTS: no host does that */
+	uint32_t latest;
+	struct audit_slot *slots; /* ascending by until */
+	size_t count, room;
+};
+struct audit_recount {
+	unsigned pool_count;
+	struct audit_pool pools[AUDIT_POOLS];
+	struct audit_table days; /* pool, day: how the two figures change */
+};
+/* The two figures of a pool at the end of a day, and until the day of the next row. */
+struct audit_day {
+	uint16_t pool;
+	uint32_t day; /* since 1970 */
+	int64_t counted, holding;
+};
+
+void audit_recount_init(struct audit_recount *r);
+void audit_recount_free(struct audit_recount *r);
+/*
+ * A seat is taken, or taken again. *joins: its client was not counted in this pool at that minute.
+ * KMS_E_TOO_LARGE: too many pools; KMS_E_NO_MEMORY.
+ */
+int audit_recount_sit(struct audit_recount *r, struct audit_span *seat, uint16_t pool,
+    uint32_t minute, uint32_t until, bool *joins);
+/* It ends, or the lease does: at that minute, if it has not ended before. */
+int audit_recount_leave(struct audit_recount *r, struct audit_span *seat, uint32_t minute);
+int audit_recount_hold(struct audit_recount *r, struct audit_span *lease, uint16_t pool,
+    uint32_t minute, uint32_t until);
+int audit_recount_let_go(struct audit_recount *r, struct audit_span *lease, uint32_t minute);
+/* Clients of the pool whose counts until is later; false: it was given up. */
+bool audit_recount_at(
+    const struct audit_recount *r, uint16_t pool, uint32_t minute, uint64_t *count);
+/*
+ * After the last: every day on which a figure changes, by pool and day, with the figures in place
+ * of the changes. malloc'd; NULL with *count 0: there are none. KMS_E_NO_MEMORY.
+ */
+int audit_recount_days(struct audit_recount *r, struct audit_day **out, size_t *count);
+
+#endif

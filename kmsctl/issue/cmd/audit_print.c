@@ -1,0 +1,293 @@
+/*
+ * audit_print.c - see audit_print.h.
+ */
+#include "kmsctl/issue/cmd/audit_print.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "libkms/base/hex.h"
+#include "policy/values.h"
+
+typedef unsigned long long ull;
+
+static void __attribute__((format(printf, 2, 3))) item(struct issue *i, const char *fmt, ...)
+{
+	char text[300];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	output_text(i->out, NULL, NULL, text);
+}
+
+static void
+tell_batch(struct issue *i, const char *key, uint64_t number, const uint8_t hash[32])
+{
+	char text[24 + 65];
+
+	snprintf(text, sizeof(text), "%llu:", (ull)number);
+	hex_format(text + strlen(text), hash, 32);
+	tell_text(i->out, key, text);
+}
+
+static void
+tell_day(struct issue *i, const char *key, uint32_t day)
+{
+	char text[VALUE_TIME + 1];
+
+	if (value_time_format(text, day * UINT64_C(86400)))
+		text[10] = '\0'; /* the date alone */
+	else
+		strcpy(text, "later");
+	tell_text(i->out, key, text);
+}
+
+/* -- the three lists -- */
+
+static void
+show_proved(struct issue *i, const struct audit_report *r)
+{
+	const struct certificate *c = &r->certificates[0];
+
+	output_list(i->out, "proved", NULL);
+	item(i, "The publisher confirmed this host: %u certificates, the first with serial %llu.",
+	    r->certificate_count, (ull)c->serial);
+	item(i, "Somebody who has this host's key signed each of the %llu batches, %llu to %llu.",
+	    (ull)r->batches, (ull)r->first, (ull)r->last);
+	item(i,
+	    "They are one chain: none between its first and its last was left out, put in or changed after the next was signed.");
+	item(i,
+	    "The %llu entries are those that were signed, and %llu of them are leases of the period.",
+	    (ull)r->entries, (ull)r->leases);
+	if (r->beginning == BEGINNING_BATCH_1)
+		item(i, "The chain begins with batch 1.");
+	else if (r->beginning == BEGINNING_KNOWN)
+		item(i, "The chain goes on from batch %llu, which is known from before.",
+		    (ull)r->joined);
+	output_end(i->out);
+}
+
+static void
+show_stated(struct issue *i, const struct audit_report *r)
+{
+	output_list(i->out, "stated_by_the_host", NULL);
+	item(i, "All times, and so which entries are in the period.");
+	item(i,
+	    "That the %llu clients exist and are different machines: the host can invent clients.",
+	    (ull)r->clients);
+	item(i, "Counts and addresses, and names that no client confirms with its lease.");
+	if (r->closed)
+		item(i, "That its journal goes on after the period.");
+	output_end(i->out);
+}
+
+static uint64_t
+leases_at(const struct audit_options *opt, enum audit_lease_place place)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < opt->lease_count; i++)
+		n += opt->leases[i].place == place;
+	return n;
+}
+
+static void
+show_not_shown(struct issue *i, const struct audit_print *p)
+{
+	const struct audit_report *r = p->report;
+
+	output_list(i->out, "not_shown", NULL);
+	if (r->beginning == BEGINNING_NOT_PROVED)
+		item(i, "What was before batch %llu: the beginning is not proved.", (ull)r->first);
+	else if (r->first > 1 && r->first_time > p->opt->from)
+		item(i, "Leases of the period in batches before %llu: they are in earlier files.",
+		    (ull)r->first);
+	if (r->first > 1)
+		item(i,
+		    "Clients that batches before %llu counted: pools and days may have had more.",
+		    (ull)r->first);
+	item(i, "That nothing follows batch %llu.", (ull)r->last);
+	item(i,
+	    "That there is no other journal of this host: a copy, or one that was set back. Its clients hold leases that this file lacks: compare them with --lease.");
+	if (leases_at(p->opt, LEASE_BEFORE) > 0)
+		item(i,
+		    "Whether %llu of the leases that were given are in the chain: their batches are before this file.",
+		    (ull)leases_at(p->opt, LEASE_BEFORE));
+	output_end(i->out);
+}
+
+/* -- the others -- */
+
+static void
+show_findings(struct issue *i, const struct audit_findings *f)
+{
+	tell_number(i->out, "finding_count", f->count);
+	tell_text(i->out, "worst",
+	    f->count > 0 ? history_grade_word((enum history_grade)audit_findings_grade(f))
+			 : "none");
+	output_list(i->out, "findings", NULL);
+	for (unsigned n = 0; n < f->count; n++) {
+		const struct audit_finding *one = &f->list[n];
+
+		output_row(i->out);
+		tell_text(i->out, "grade", history_grade_word(one->grade));
+		tell_text(i->out, "kind", audit_kind_name(one->kind));
+		tell_number(i->out, "batch", one->batch);
+		tell_number(i->out, "count", one->count);
+		tell_text(i->out, "finding", one->text);
+	}
+	output_end(i->out);
+}
+
+static void
+show_leases(struct issue *i, const struct audit_options *opt)
+{
+	static const char *const words[] = {
+		[LEASE_IN_CHAIN] = "in the chain",
+		[LEASE_OTHER] = "of another chain",
+		[LEASE_AFTER] = "after the end of the file",
+		[LEASE_BEFORE] = "before the file",
+		[LEASE_OF_ANOTHER] = "of another host",
+	};
+
+	output_list(i->out, "lease_files", NULL);
+	for (size_t n = 0; n < opt->lease_count; n++) {
+		const struct audit_lease *l = &opt->leases[n];
+
+		output_row(i->out);
+		tell_text(i->out, "file", l->name);
+		tell_batch(i, "batch", l->number, l->hash);
+		tell_text(i->out, "place", words[l->place]);
+	}
+	output_end(i->out);
+}
+
+static const struct policy_product *
+named(const struct audit_options *opt, const uint8_t id[16])
+{
+	const struct policy_product *p = NULL;
+
+	for (unsigned n = 0; n < opt->pack_count && p == NULL; n++)
+		p = policy_product_find(opt->packs[n].pack, id);
+	return p;
+}
+
+static void
+show_products(struct issue *i, const struct audit_print *p)
+{
+	output_list(i->out, "products", NULL);
+	for (unsigned n = 0; n < p->report->product_count; n++) {
+		const struct audit_product *one = &p->report->products[n];
+		const struct policy_product *found = named(p->opt, one->id);
+
+		output_row(i->out);
+		tell_uuid(i->out, "id", one->id);
+		if (found != NULL)
+			tell_text(i->out, "name", found->name);
+		tell_number(i->out, "clients", one->clients);
+		tell_number(i->out, "leases", one->leases);
+	}
+	output_end(i->out);
+}
+
+static void
+show_pools(struct issue *i, const struct audit_report *r)
+{
+	output_list(i->out, "pools", NULL);
+	for (unsigned n = 0; n < r->pool_count; n++) {
+		const struct audit_pool_report *p = &r->pools[n];
+
+		output_row(i->out);
+		tell_number(i->out, "pool", p->number);
+		tell_number(i->out, "most_counted", p->counted);
+		tell_day(i, "counted_on", p->counted_day);
+		tell_number(i->out, "most_holding", p->holding);
+		tell_day(i, "holding_on", p->holding_day);
+	}
+	output_end(i->out);
+}
+
+static void
+show_days(struct issue *i, const struct audit_report *r)
+{
+	output_list(i->out, "days", NULL);
+	for (size_t n = 0; n < r->day_count; n++) {
+		const struct audit_day *d = &r->days[n];
+
+		output_row(i->out);
+		tell_number(i->out, "pool", d->pool);
+		tell_day(i, "day", d->day);
+		tell_number(i->out, "counted", d->counted > 0 ? (uint64_t)d->counted : 0);
+		tell_number(i->out, "holding", d->holding > 0 ? (uint64_t)d->holding : 0);
+	}
+	output_end(i->out);
+}
+
+static void
+show_certificates(struct issue *i, const struct audit_report *r)
+{
+	output_list(i->out, "certificates", NULL);
+	for (unsigned n = 0; n < r->certificate_count; n++) {
+		const struct certificate *c = &r->certificates[n];
+
+		output_row(i->out);
+		tell_number(i->out, "serial", c->serial);
+		tell_uuid(i->out, "host_key", c->host_key_id);
+		tell_hex(i->out, "publisher", c->publisher, 8);
+		tell_text(i->out, "customer", c->customer);
+		tell_text(i->out, "group", c->group);
+		tell_number(i->out, "confirmation", c->confirmation);
+		tell_limit(i->out, "capacity", c->capacity);
+		issue_time(i, "issued", c->issued);
+		issue_time(i, "not_before", c->not_before);
+		issue_time(i, "not_after", c->not_after);
+	}
+	output_end(i->out);
+}
+
+static void
+show_figures(struct issue *i, const struct audit_print *p)
+{
+	static const char *const beginnings[] = {
+		[BEGINNING_NOT_PROVED] = "not proved",
+		[BEGINNING_BATCH_1] = "batch 1",
+		[BEGINNING_KNOWN] = "known batch",
+	};
+	const struct audit_report *r = p->report;
+
+	tell_hex(i->out, "host", r->host, sizeof(r->host));
+	tell_number(i->out, "clients", r->clients);
+	tell_number(i->out, "leases", r->leases);
+	tell_number(i->out, "leases_not_covered", r->beyond);
+	tell_text(i->out, "beginning", beginnings[r->beginning]);
+	tell_number(i->out, "first_batch", r->first);
+	issue_time(i, "first_time", r->first_time);
+	tell_number(i->out, "last_batch", r->last);
+	issue_time(i, "last_time", r->last_time);
+	tell_batch(i, "last", r->last, r->last_hash);
+	tell_number(i->out, "batches", r->batches);
+	tell_number(i->out, "entries", r->entries);
+	tell_flag(i->out, "goes_beyond_period", r->closed);
+	tell_flag(i->out, "names", r->names);
+	tell_flag(i->out, "recorded", p->recorded);
+}
+
+void
+audit_print(struct issue *i, const struct audit_print *p)
+{
+	show_figures(i, p);
+	show_proved(i, p->report);
+	show_stated(i, p->report);
+	show_not_shown(i, p);
+	show_findings(i, &p->report->findings);
+	if (p->opt->lease_count > 0)
+		show_leases(i, p->opt);
+	show_products(i, p);
+	show_pools(i, p->report);
+	if (p->days)
+		show_days(i, p->report);
+	show_certificates(i, p->report);
+}
