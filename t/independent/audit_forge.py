@@ -35,8 +35,8 @@ PUBLISHER, BEFORE, AFTER, STRANGER, HOST, HOST2 = (Key(n) for n in ("publisher",
 
 
 def certificate(publisher=PUBLISHER, host=HOST, serial=1, products=(PRODUCT,), begins=NOW - DAY, ends=NOW + 400 * DAY, extra=b"",
-                bad=False):
-    octets = write_certificate(Certificate(publisher.id, b"\x40" * 16, host.public, serial, begins, begins, ends, 0, 1, "group",
+                bad=False, issued=NOW, capacity=0):
+    octets = write_certificate(Certificate(publisher.id, b"\x40" * 16, host.public, serial, issued, begins, ends, capacity, 1, "group",
                                            "Customer", sorted(products), extra, b"", b""))
     return octets + publisher.sign(octets + b"x" * bad)
 

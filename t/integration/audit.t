@@ -26,11 +26,21 @@ is($a->client("s$_", 'activate', product => $server)->{exit}, 0, "server $_ is a
 is($a->client("w$_", 'activate', product => $writer)->{exit}, 0, "writer $_ is activated") for 1 .. 5;
 is($a->client('s1', 'renew', product => $server)->{exit}, 0, 'one renews');
 
-sub verify ($file, @args) { run([ program('kmsissue'), 'audit', 'verify', '-d', $publisher->{dir}, '--json', @args, $file ]) }
+# The register takes part where a test is about it.
+sub verify ($file, @args) { run([ program('kmsissue'), 'audit', 'verify', '-P', $publisher->{key}, '--json', @args, $file ]) }
 sub proved ($name, $file, @args) {
     my $r = verify($file, @args);
     is($r->{exit}, 0, $name) or diag($r->{err});
     return json_of($r);
+}
+sub not_proved ($name, $file, @args) {
+    my $r = verify($file, @args);
+    is($r->{exit}, 1, "$name: not proved") or diag($r->{out});
+    my $said = json_of($r);
+    is($said->{status}, 'KMS_E_NOT_PROVED', "$name: KMS_E_NOT_PROVED");
+    is($said->{beginning}, 'not proved', "$name: and the report is there");
+    like($r->{err}, qr/nothing shows what was before: ask the customer for kmsctl audit export/, "$name: and what to ask for");
+    return $said;
 }
 sub refused ($name, $status, $words, $file, @args) {
     my $r = verify($file, @args);
@@ -69,20 +79,27 @@ my $first = proved('a period long ago', "$dir/all.kmsaudit", qw(--to 2020-01-01)
 is($first->{clients}, 0, 'has no clients');
 ok($first->{goes_beyond_period}, 'and surely ended');
 ok(!proved('until now', "$dir/all.kmsaudit")->{goes_beyond_period}, 'what has not ended is not said to have');
-refused('a period of the future', 'KMS_E_MISSING', qr/begins/, "$dir/tail.kmsaudit", '--from', '2020-01-01')
-    if export_tail();
+is($all->{beginning}, 'batch 1', 'the beginning is proved');
+ok(!(grep { /not proved/ } @{ $all->{not_shown} }), 'and not among what is not shown');
+like("@{ $all->{proved} }", qr/begins with batch 1/, 'but among what is proved');
+export_tail();
+not_proved('a stretch from before the period', "$dir/tail.kmsaudit", '--from', '2020-01-01');
 sub export_tail () {
     # A stretch from the middle: made by hand, as a period of seconds would depend on the clock.
     my ($head, @batches) = parts(slurp("$dir/all.kmsaudit"));
     spew("$dir/tail.kmsaudit", join '', rehead($head, @batches[ 3 .. $#batches ]));
     return 1;
 }
-my $tail = proved('a stretch without a period', "$dir/tail.kmsaudit", '--from', '2090-01-01');
+# A batch from before the period is a statement of the host: one step of its clock makes one.
+my $tail = not_proved('a stretch whose first batch is before the period', "$dir/tail.kmsaudit", '--from', '2090-01-01');
 is($tail->{first_batch}, 4, 'is a stretch');
+like("@{ $tail->{not_shown} }", qr/What was before batch 4/, 'and says what is not shown');
 my ($future, $future_code) = $a->kmsctl_json('audit', 'export', '--from', '2090-01-01', '-o', "$dir/future.kmsaudit");
 is($future_code, 0, 'an export of a period in which nothing happened');
 is($future->{batches}, 1, 'holds the batch before it');
-is(proved('and proves', "$dir/future.kmsaudit", '--from', '2090-01-01')->{clients}, 0, 'that nothing happened');
+is(not_proved('by itself', "$dir/future.kmsaudit", '--from', '2090-01-01')->{clients}, 0, 'nothing happened in it');
+is(proved('after the audit before it', "$dir/future.kmsaudit", '--from', '2090-01-01', '--last', $all->{last})->{beginning}, 'known batch',
+    'it proves that nothing happened');
 my ($past) = $a->kmsctl_json('audit', 'export', '--to', '2020-01-01', '-o', "$dir/past.kmsaudit");
 is($past->{batches}, 1, 'and one of long ago the batch after it');
 
@@ -90,7 +107,7 @@ is($past->{batches}, 1, 'and one of long ago the batch after it');
 
 my ($known, $hash) = split /:/, $all->{last};
 proved('--last of the last batch', "$dir/all.kmsaudit", '--last', $all->{last});
-proved('--last of the batch before what is there', "$dir/tail.kmsaudit", '--from', '2090-01-01', '--last', last_of(3));
+is(proved('--last of the batch before what is there', "$dir/tail.kmsaudit", '--last', last_of(3))->{beginning}, 'known batch', 'joins it');
 sub last_of ($n) {
     my ($head, @batches) = parts(slurp("$dir/all.kmsaudit"));
     return "$n:" . sha256_hex(substr $batches[ $n - 1 ], 4, 108);
@@ -125,8 +142,7 @@ proved('--last of a batch in the middle', "$dir/all.kmsaudit", '--last', last_of
         splice @left, $n, 1;
         $try->('batch ' . ($n + 1) . ' taken out', 'KMS_E_CHAIN', qr/batch @{[ $n + 1 ]} is missing/, join '', $head, @left);
     }
-    $try->('the first batches taken out', 'KMS_E_MISSING', qr/begins with batch 3, after the start of the period/, join '', $head, @batches[ 2 .. $#batches ])
-        if $batches[0];
+    not_proved('the first batches taken out', spew("$dir/bad.kmsaudit", join '', rehead($head, @batches[ 2 .. $#batches ])));
     $try->('two batches exchanged', 'KMS_E_CHAIN', qr/batch 3 is missing/, join '', $head, @batches[ 0, 1, 3, 2, 4 .. $#batches ]);
     $try->('a batch twice', 'KMS_E_CHAIN', qr/batch 2 follows batch 2/, join '', $head, @batches[ 0, 1, 1 .. $#batches ]);
     $try->('no batch', 'KMS_E_MISSING', qr/no batch/, $head);
@@ -168,6 +184,7 @@ proved('--last of a batch in the middle', "$dir/all.kmsaudit", '--last', last_of
         is($r->{exit}, 3, "$name: a finding, exit 3") or diag($r->{err});
         my $said = json_of($r);
         is($said->{finding_count}, 1, "$name: one");
+        is("$said->{worst} $said->{findings}[0]{grade}", 'unexplained unexplained', "$name: unexplained");
         like($said->{findings}[0]{finding}, $words, "$name: which");
     };
     $find->('another host', qr/the head names another host/, 12, "\0" x 16);
@@ -250,6 +267,84 @@ for my $row (
     like($said->{err}, $row->[2], 'and says why');
 }
 ok(!-e "$dir/x", 'none of them made a file');
+# -- the register remembers --
+
+sub issue (@args) { my $r = run([ program('kmsissue'), @args ]); return ($r, scalar json_of($r)) }
+sub registered ($file, @args) { issue('audit', 'verify', '-d', $publisher->{dir}, '--json', @args, $file) }
+sub hosts (@args) {
+    my ($r, $said) = issue('audit', 'list', '-d', $publisher->{dir}, '--json', @args);
+    is($r->{exit}, 0, 'audit list') or diag($r->{err});
+    return ($said, map { $_->{host} => $_ } @{ $said->{hosts} });
+}
+{
+    my ($said, %host) = hosts();
+    is("$said->{host_count} $said->{never_audited} $said->{overdue}", '2 2 0', 'two hosts are confirmed, and neither was audited');
+    is("@{ $host{ $all->{host} } }{qw(customer audited last_batch)}", 'Example Customer never 0', 'which it says');
+    my ($r, $first) = registered("$dir/all.kmsaudit", '--no-record');
+    ok($r->{exit} == 0 && !$first->{recorded}, '--no-record leaves the register alone');
+    (undef, $first) = registered("$dir/future.kmsaudit");
+    is($first->{status}, 'KMS_E_NOT_PROVED', 'a file whose beginning is not proved');
+    ok(!$first->{recorded}, 'is not recorded');
+    is((hosts())[0]{never_audited}, 2, 'so nobody was audited yet');
+    ($r, $first) = registered("$dir/all.kmsaudit");
+    ok($r->{exit} == 0 && $first->{recorded}, 'a good one is');
+    ($said, %host) = hosts();
+    is($said->{never_audited}, 1, 'one host is left');
+    my $row = $host{ $all->{host} };
+    is($row->{last_batch}, $known, 'up to its last batch');
+    like($row->{audited}, qr/^20\d\d-.*Z$/, 'and when');
+    is($row->{most_counted}, 5, 'with the most clients of a pool on one day');
+    ok(!$row->{overdue}, 'it is not overdue');
+    my ($overdue) = issue('audit', 'list', '-d', $publisher->{dir}, '--json', '--overdue', 'soon');
+    like($overdue->{err}, qr/--overdue needs an age/, 'an age must be one');
+    # What was recorded needs no typing.
+    ($r, $said) = registered("$dir/future.kmsaudit", '--from', '2090-01-01');
+    is("$r->{exit} $said->{beginning}", '0 known batch', 'the next file joins it without --last');
+    ($r, $said) = registered("$dir/short.kmsaudit");
+    is("$r->{exit} $said->{status}", '1 KMS_E_MISSING', 'a shorter file does not reach it');
+    like($r->{err}, qr/batch $known is known: the end was cut off, or the file is older than the last audit/, 'and is told from an older one');
+    proved('with -P alone the register takes no part', "$dir/short.kmsaudit");
+    ($r) = issue('ledger', '-d', $publisher->{dir}, '--json');
+    my @audits = grep { $_->{event} eq 'audit' } @{ json_of($r)->{events} };
+    is(scalar @audits, 2, 'the ledger has both audits');
+    is_deeply([ @{ $audits[0] }{qw(host serial capacity customer)} ], [ $all->{host}, $known, 5, 'Example Customer' ], 'with host, batch and count');
+    is("$audits[0]{serial}:$audits[0]{request}", $all->{last}, 'and the hash of that batch');
+    my $plain = run([ program('kmsissue'), 'audit', 'list', '-d', $publisher->{dir} ]);
+    like($plain->{out}, qr/audited\s+never$/m, 'for a person too');
+}
+
+# -- leases that the publisher was sent --
+
+$a->client('w1', 'export-lease', product => $writer, args => ["$dir/w1.lease"]);
+$other->client('o1', 'activate', product => $server);
+$other->client('o1', 'export-lease', product => $server, args => ["$dir/o1.lease"]);
+{
+    my ($r, $lease) = issue('show', '-P', $publisher->{key}, '--json', "$dir/w1.lease");
+    is("$r->{exit} $lease->{kind} $lease->{signature}", '0 lease verified', 'kmsissue show reads a lease');
+    is("$lease->{host} $lease->{customer} $lease->{product}", "$all->{host} Example Customer $writer", 'and whose it is');
+    my ($number, $of) = split /:/, $lease->{batch};
+    is($lease->{batch}, last_of($number), 'with number and hash of its batch');
+    ($r, $lease) = issue('show', '--json', "$dir/w1.lease");
+    like($lease->{signature}, qr/^not checked/, 'without a key, the signature is not checked');
+    my $octets = slurp("$dir/w1.lease");
+    for my $row ([ 'altered', $octets =~ s/Example Customer/Example Customes/r, 'KMS_E_SIGNATURE' ], [ 'cut', substr($octets, 0, -1), 'KMS_E_TRUNCATED' ],
+        [ 'of a later version', $octets =~ s/^KMSLEAS3/KMSLEAS4/r, 'KMS_E_SCHEMA' ]) {
+        spew("$dir/bad.lease", $row->[1]);
+        ($r, $lease) = issue('show', '-P', $publisher->{key}, '--json', "$dir/bad.lease");
+        is("$r->{exit} $lease->{status}", "1 $row->[2]", "a lease that is $row->[0] is refused");
+    }
+    my $said = proved('with leases', "$dir/all.kmsaudit", '--lease', "$dir/w1.lease", '--lease', "$dir/o1.lease");
+    is(join(', ', map { $_->{place} } @{ $said->{lease_files} }), 'in the chain, of another host', 'which are where they are');
+    $a->client('w1', 'renew', product => $writer);
+    $a->client('w1', 'export-lease', product => $writer, args => ["$dir/w1.lease"]);
+    $r = verify("$dir/all.kmsaudit", '--lease', "$dir/w1.lease");
+    $said = json_of($r);
+    is("$r->{exit} $said->{findings}[0]{kind} $said->{findings}[0]{grade}", '3 lease unexplained', 'a lease that is newer than the file');
+    like($said->{findings}[0]{finding}, qr/the file ends before it/, 'and how');
+    refused('a lease of another publisher', 'KMS_E_PUBLISHER', qr/lease of another publisher/, "$dir/all.kmsaudit", '-P', publisher(dir => "$dir/third")->{key},
+        '--lease', "$dir/w1.lease");
+}
+
 is($a->stop, 0, 'the daemon ends as ever');
 is($other->stop, 0, 'and the other one');
 is($a->kmsctl('audit', 'export', '-o', "$dir/after.kmsaudit")->{exit}, 0, 'an export without the daemon');
