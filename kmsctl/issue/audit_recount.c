@@ -133,13 +133,16 @@ later(const struct audit_pool *p, uint32_t minute)
 	return low;
 }
 
+/* Those that are over, and those that nobody has any more. */
 static void
 drop_passed(struct audit_pool *p)
 {
-	size_t gone = p->latest > PASSED ? later(p, p->latest - PASSED) : 0;
+	size_t kept = 0;
 
-	p->count -= gone;
-	memmove(p->slots, p->slots + gone, p->count * sizeof(*p->slots));
+	for (size_t i = p->latest > PASSED ? later(p, p->latest - PASSED) : 0; i < p->count; i++)
+		if (p->slots[i].count > 0)
+			p->slots[kept++] = p->slots[i];
+	p->count = kept;
 }
 
 static int
