@@ -1,12 +1,14 @@
 /*
  * fuzz_audit.c - audit files: the reader alone, the whole verification with a key that signed
  * nothing, and the same after the file was signed anew: certificates, rotations and batches by keys
- * of ours, with the roots and hashes put right. Views stay within the file; nothing is proved
- * without a signature, and what is proved adds up.
+ * of ours, with the roots and hashes put right, and what entries say of other batches and
+ * documents, too. Views stay within the file; nothing is proved without a signature, and what is
+ * proved adds up.
  *
  * The first byte of the head's host id says what is left as it is: 1 the host id itself, 2 numbers
- * and hashes of batches, 4 roots, 8 the publisher in the entries. 16: the period of the head is
- * counted, 32: a batch is known from before, 64: another host is expected.
+ * and hashes of batches, 4 roots, 8 what entries say of others. 16: the period of the head is
+ * counted, 32: a batch is known from before, 64: another host is expected, 128: leases and a pack
+ * are compared.
  */
 #include <sodium.h>
 #include <string.h>
@@ -95,6 +97,46 @@ sign_rotation(const struct keys *k, uint8_t *octets, size_t len, unsigned number
 	crypto_sign_detached(octets + len - 64, NULL, octets, len - 64, new->sk);
 }
 
+/* Blobs and digests begin behind the text. */
+static uint8_t *
+blob_of(uint8_t *entry, size_t len, struct entry_admin *e)
+{
+	return entry_admin_decode(e, entry, len) == KMS_OK ? place(entry, e->blob, entry) : NULL;
+}
+
+/* A header of this host, which it signed. */
+static void
+sign_witness(const struct keys *k, uint8_t *entry, uint8_t *blob)
+{
+	memcpy(blob + 8, k->host_id, 16);
+	crypto_sign_detached(blob + BATCH_HEADER, NULL, blob, BATCH_HEADER, k->host.sk);
+	batch_header_hash(entry + 32, blob);
+}
+
+/* What the host says of itself is true of this file, but for the numbers. */
+static void
+claim_admin(const struct keys *k, uint8_t *entry, size_t len, const struct batch_header *last,
+    uint8_t pack[32])
+{
+	struct entry_admin e;
+	uint8_t *blob = blob_of(entry, len, &e);
+
+	if (blob == NULL)
+		return;
+	if (e.kind == ENTRY_WITNESS)
+		sign_witness(k, entry, blob);
+	else if (e.kind == ENTRY_RESTORED && e.blob[7] != 0)
+		memcpy(entry + 32, last->previous, 32);
+	else if (e.kind == ENTRY_CERTIFICATE)
+		sign_certificate(k, blob, e.blob_len);
+	else if (e.kind == ENTRY_ROTATION)
+		sign_rotation(k, blob, e.blob_len, e.subject[15] & 3);
+	else if (e.kind == ENTRY_POLICY) {
+		memcpy(entry + 16, k->publisher[0].key.id, 8);
+		memcpy(pack, e.digest, 32);
+	}
+}
+
 /* An entry of ours, if it is one of a client. */
 static void
 claim_entry(const struct keys *k, uint8_t *entry, size_t len)
@@ -111,7 +153,7 @@ claim_entry(const struct keys *k, uint8_t *entry, size_t len)
 
 static void
 sign_batch(const struct keys *k, struct audit_batch *b, uint8_t *copy, uint8_t how,
-    struct batch_header *last)
+    struct batch_header *last, uint8_t pack[32])
 {
 	struct merkle_tree *tree = merkle_tree_new(AUDIT_ENTRIES);
 	uint8_t *header = place(copy, b->header_octets, copy), leaf[MERKLE_HASH];
@@ -120,8 +162,10 @@ sign_batch(const struct keys *k, struct audit_batch *b, uint8_t *copy, uint8_t h
 	for (uint32_t i = 0; i < b->header.size; i++) {
 		uint8_t *entry = place(copy, b->items[i].entry, copy);
 
-		if ((how & 8) == 0)
+		if ((how & 8) == 0) {
 			claim_entry(k, entry, b->items[i].entry_len);
+			claim_admin(k, entry, b->items[i].entry_len, last, pack);
+		}
 		merkle_leaf(leaf, entry, b->items[i].entry_len);
 		MUST(merkle_tree_add(tree, leaf) == KMS_OK);
 	}
@@ -141,7 +185,7 @@ sign_batch(const struct keys *k, struct audit_batch *b, uint8_t *copy, uint8_t h
 }
 
 static void
-sign_all(const struct keys *k, uint8_t *copy, size_t size, uint8_t how)
+sign_all(const struct keys *k, uint8_t *copy, size_t size, uint8_t how, uint8_t pack[32])
 {
 	static struct audit_batch batch;
 	struct batch_header last = { 0 };
@@ -159,7 +203,7 @@ sign_all(const struct keys *k, uint8_t *copy, size_t size, uint8_t how)
 		else
 			sign_rotation(k, place(copy, d.octets, copy), d.len, rotations++);
 	for (int i = 0; i < BATCHES && audit_next_batch(&r, &batch) == KMS_OK; i++)
-		sign_batch(k, &batch, copy, how, &last);
+		sign_batch(k, &batch, copy, how, &last, pack);
 }
 
 static void
@@ -169,10 +213,48 @@ check_report(const struct audit_report *a)
 	MUST(a->batches == a->last - a->first + 1);
 	MUST(a->clients <= a->leases && a->beyond <= a->leases && a->leases <= a->entries);
 	MUST(a->certificate_count > 0 && a->certificate_count <= AUDIT_CERTIFICATES);
+	MUST((a->beginning == BEGINNING_BATCH_1) == (a->first == 1));
 	for (unsigned i = 0; i < a->product_count; i++)
 		MUST(a->products[i].clients <= a->products[i].leases);
-	for (uint64_t i = 0; i < a->finding_count && i < AUDIT_FINDINGS; i++)
-		MUST(a->findings[i].text[0] != '\0');
+	MUST(a->findings.count <= AUDIT_FINDINGS);
+	for (unsigned i = 0; i < a->findings.count; i++) {
+		const struct audit_finding *f = &a->findings.list[i];
+
+		MUST(f->text[0] != '\0' && f->count > 0 && f->batch <= a->last);
+		MUST(i == 0 || f->grade <= f[-1].grade);
+	}
+	for (size_t i = 0; i < a->day_count; i++)
+		MUST(a->days[i].counted >= 0 && a->days[i].holding >= 0);
+	for (unsigned i = 0; i < a->pool_count; i++)
+		MUST(a->pools[i].counted <= a->entries && a->pools[i].holding <= a->entries);
+}
+
+/* A pack whose rules every lease breaks. */
+static struct policy_pack *
+strict_pack(void)
+{
+	static struct policy_pack pack;
+
+	pack.pool_count = 1;
+	pack.pools[0].number = 1;
+	pack.pools[0].capacity = 1;
+	pack.product_count = 1;
+	pack.products[0].threshold = UINT32_MAX;
+	pack.products[0].validity = 1;
+	return &pack;
+}
+
+/* The first product of the file's first certificate is that of the pack. */
+static void
+name_product(struct policy_pack *pack, const uint8_t *copy, size_t size)
+{
+	struct audit_document d;
+	struct audit_reader r;
+	struct certificate c;
+
+	if (audit_reader_init(&r, copy, size) == KMS_OK && audit_next_document(&r, &d) == KMS_OK &&
+	    d.kind == AUDIT_CERTIFICATE && certificate_decode(&c, d.octets, d.len) == KMS_OK)
+		memcpy(pack->products[0].id, c.products[0], 16);
 }
 
 static void
@@ -181,7 +263,11 @@ verify_signed(const uint8_t *data, size_t size)
 	static uint8_t copy[FILE_MAX];
 	static struct audit_report report;
 	const struct keys *k = keys();
-	struct audit_options opt = { .to = UINT64_MAX, .publisher = k->publisher[0].key };
+	struct audit_pack pack = { .pack = strict_pack() };
+	struct audit_lease leases[3] = { 0 };
+	struct audit_options opt = {
+		.to = UINT64_MAX, .publisher = k->publisher[0].key, .packs = &pack, .leases = leases
+	};
 	struct audit_reader r;
 	struct fault fault = { 0 };
 	uint8_t how;
@@ -191,18 +277,26 @@ verify_signed(const uint8_t *data, size_t size)
 		return;
 	memcpy(copy, data, size);
 	how = copy[HOST_AT];
-	sign_all(k, copy, size, how);
+	sign_all(k, copy, size, how, pack.digest);
+	name_product(pack.pack, copy, size);
 	if ((how & 16) && audit_reader_init(&r, copy, size) == KMS_OK) {
 		opt.from = r.head.from;
 		opt.to = r.head.to;
 	}
-	opt.have_last = (how & 32) != 0;
-	opt.last = data[HOST_AT + 1];
+	opt.known_count = (how & 32) != 0;
+	opt.known[0].number = data[HOST_AT + 1];
 	opt.have_host = (how & 64) != 0;
+	opt.pack_count = (how & 128) != 0;
+	opt.lease_count = (how & 128) != 0 ? 3 : 0;
+	for (unsigned i = 0; i < 3; i++) {
+		leases[i].number = data[HOST_AT + 1 + i];
+		memcpy(leases[i].host, k->host_id, i == 2 && how & 1 ? 0 : 16);
+	}
 	rc = audit_verify(&report, &opt, copy, size, &fault);
-	if (rc == KMS_OK)
+	if (rc == KMS_OK) {
 		check_report(&report);
-	else
+		audit_report_free(&report);
+	} else
 		MUST(fault.text[0] != '\0');
 }
 
