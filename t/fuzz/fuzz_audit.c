@@ -221,10 +221,12 @@ check_report(const struct audit_report *a)
 		const struct audit_finding *f = &a->findings.list[i];
 
 		MUST(f->text[0] != '\0' && f->count > 0 && f->batch <= a->last);
+		MUST(audit_kind_name(f->kind)[0] != '\0');
 		MUST(i == 0 || f->grade <= f[-1].grade);
 	}
 	for (size_t i = 0; i < a->day_count; i++)
 		MUST(a->days[i].counted >= 0 && a->days[i].holding >= 0);
+	MUST(audit_report_highest(a) <= a->entries);
 	for (unsigned i = 0; i < a->pool_count; i++)
 		MUST(a->pools[i].counted <= a->entries && a->pools[i].holding <= a->entries);
 }
