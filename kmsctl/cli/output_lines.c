@@ -21,12 +21,24 @@ lines_open(struct output *o)
 {
 }
 
+/* A name of several words, for a person. Returns its length. */
+static int
+put_name(FILE *f, const char *name)
+{
+	int n = 0;
+
+	for (; name != NULL && name[n] != '\0'; n++)
+		fputc(name[n] == '_' ? ' ' : name[n], f);
+	return n;
+}
+
 static void
 columns_begin(struct output *o, const char *key, const char *heading, bool list)
 {
 	struct lines *l = (struct lines *)o;
 
-	fprintf(o->file, "%s\n", key);
+	put_name(o->file, key);
+	fputc('\n', o->file);
 	l->in_list = list;
 	l->row_written = false;
 }
@@ -65,8 +77,7 @@ columns_field(struct output *o, const struct output_field *f)
 		return;
 	}
 	fprintf(o->file, "%*s", indent, "");
-	for (const char *c = f->label; c != NULL && *c != '\0'; c++, width--)
-		fputc(*c == '_' ? ' ' : *c, o->file);
+	width -= put_name(o->file, f->label);
 	if (f->label != NULL)
 		fprintf(o->file, "%*s", width > 1 ? width : 1, "");
 	if (f->type == OUTPUT_BLOCK)

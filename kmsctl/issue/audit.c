@@ -283,11 +283,11 @@ check_range(struct audit *a)
 
 		if (out->last < known)
 			return fault_set(a->fault, KMS_E_MISSING,
-			    "it ends with batch %llu, but batch %llu is known: the end was cut off, or the file is older than the last audit",
+			    "it ends with batch %llu, but batch %llu is known: the end was cut off, or the file is older than the last audit (to look at an older one, give -P and no --last)",
 			    (unsigned long long)out->last, (unsigned long long)known);
 		if (out->first > known + 1)
 			return fault_set(a->fault, KMS_E_MISSING,
-			    "it begins with batch %llu: batches after the known batch %llu are missing",
+			    "it begins with batch %llu: batches after the known batch %llu are missing: ask for an export that begins earlier (kmsctl audit export --from)",
 			    (unsigned long long)out->first, (unsigned long long)known);
 		if (out->beginning == BEGINNING_NOT_PROVED) {
 			out->beginning = BEGINNING_KNOWN;

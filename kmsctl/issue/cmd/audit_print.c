@@ -47,26 +47,40 @@ tell_day(struct issue *i, const char *key, uint32_t day)
 
 /* -- the three lists -- */
 
-static void
-show_proved(struct issue *i, const struct audit_report *r)
+static uint64_t
+leases_at(const struct audit_options *opt, enum audit_lease_place place)
 {
-	const struct certificate *c = &r->certificates[0];
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < opt->lease_count; i++)
+		n += opt->leases[i].place == place;
+	return n;
+}
+
+static void
+show_proved(struct issue *i, const struct audit_print *p)
+{
+	const struct audit_report *r = p->report;
+	const struct certificate *c = &r->certificates[r->certificate_count - 1];
 
 	output_list(i->out, "proved", NULL);
-	item(i, "The publisher confirmed this host: %u certificates, the first with serial %llu.",
-	    r->certificate_count, (ull)c->serial);
-	item(i, "Somebody who has this host's key signed each of the %llu batches, %llu to %llu.",
-	    (ull)r->batches, (ull)r->first, (ull)r->last);
+	item(i, "The publisher confirmed this host for %s, with certificate %llu.", c->customer,
+	    (ull)c->serial);
+	item(i, "Somebody who has this host's key signed each batch from %llu to %llu.",
+	    (ull)r->first, (ull)r->last);
 	item(i,
 	    "They are one chain: none between its first and its last was left out, put in or changed after the next was signed.");
 	item(i,
-	    "The %llu entries are those that were signed, and %llu of them are leases of the period.",
+	    "All entries are those that were signed: %llu, of which %llu are leases of the period.",
 	    (ull)r->entries, (ull)r->leases);
 	if (r->beginning == BEGINNING_BATCH_1)
 		item(i, "The chain begins with batch 1.");
 	else if (r->beginning == BEGINNING_KNOWN)
 		item(i, "The chain goes on from batch %llu, which is known from before.",
 		    (ull)r->joined);
+	if (leases_at(p->opt, LEASE_IN_CHAIN) > 0)
+		item(i, "The chain has %llu of the leases that were given.",
+		    (ull)leases_at(p->opt, LEASE_IN_CHAIN));
 	output_end(i->out);
 }
 
@@ -82,16 +96,6 @@ show_stated(struct issue *i, const struct audit_report *r)
 	if (r->closed)
 		item(i, "That its journal goes on after the period.");
 	output_end(i->out);
-}
-
-static uint64_t
-leases_at(const struct audit_options *opt, enum audit_lease_place place)
-{
-	uint64_t n = 0;
-
-	for (size_t i = 0; i < opt->lease_count; i++)
-		n += opt->leases[i].place == place;
-	return n;
 }
 
 static void
@@ -279,7 +283,7 @@ void
 audit_print(struct issue *i, const struct audit_print *p)
 {
 	show_figures(i, p);
-	show_proved(i, p->report);
+	show_proved(i, p);
 	show_stated(i, p->report);
 	show_not_shown(i, p);
 	show_findings(i, &p->report->findings);
