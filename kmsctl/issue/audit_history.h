@@ -52,7 +52,7 @@ struct audit_history {
 
 void audit_history_init(struct audit_history *h, const void *data);
 void audit_history_free(struct audit_history *h);
-/* The next batch, whose header octets are at; after that its entries, then the end. */
+/* The next batch, whose header is at the place at; after that its entries, then the end. */
 int audit_history_begin(
     struct audit_history *h, const struct batch_header *header, const uint8_t *at);
 /* An entry of kind WITNESS, RESTORED or CLOCK. sign_pk: the host's. KMS_E_NO_MEMORY. */

@@ -50,7 +50,7 @@ class Scene:
     def certificate(self, change=""):
         tail = {"cert-plain": PLAIN, "cert-critical": CRITICAL}.get(change, b"")
         octets = k.write_certificate(k.Certificate(
-            self.key_id, bytes(range(0x20, 0x30)), self.host_pk, 7, NOW - DAY, NOW - DAY,
+            self.key_id, bytes(range(0x20, 0x30)), self.host_pk, 7, NOW, NOW - DAY,
             NOW + 3650 * DAY, 1000, 1, "standard", "Later & Co", [self.product], tail, b"", b""))
         if change == "cert-magic":
             octets = b"KMSCERT3" + octets[8:]
