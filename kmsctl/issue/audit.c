@@ -205,7 +205,7 @@ check_known(struct audit *a)
 		if ((number == k->number || number == k->number + 1) &&
 		    memcmp(hash, k->hash, 32) != 0)
 			return fault_set(a->fault, KMS_E_CHAIN,
-			    "batch %llu differs from the known batch: the journal was replaced, there or earlier",
+			    "batch %llu differs from the known batch: the journal was replaced, there or earlier. If the host was restored, ask why, and take the file with --override REASON",
 			    (unsigned long long)k->number);
 	}
 	return KMS_OK;

@@ -83,18 +83,33 @@ clock_entry(struct audit_history *h, const struct batch_header *header, const st
 		    "an entry about the clock names another time than the batch before has");
 }
 
-/* It must name the batch before its own: else it would explain what it did not undo. */
+/*
+ * A restore names the batch before its own: else it would explain what it did not undo. A host that
+ * stopped too early says the same again at its next start, which explains no more than the first.
+ * Of what was before the file, nothing is known.
+ */
+static bool
+named_before(const struct audit_history *h, uint64_t number)
+{
+	for (size_t i = 0; i < h->restored_count; i++)
+		if (h->restored[i].number == number)
+			return true;
+	return number + 1 < h->first;
+}
+
 static int
 restored_entry(struct audit_history *h, const struct batch_header *header,
     const struct entry_admin *e, struct audit_findings *f)
 {
 	struct history_restored one = { .time = e->time };
 	struct wire_reader r;
+	bool first;
 
 	wire_reader_init(&r, e->blob, e->blob_len);
 	one.number = wire_get_u64(&r);
-	if (one.number + 1 != header->number ||
-	    memcmp(e->digest, header->previous, sizeof(header->previous)) != 0) {
+	first = one.number == header->number - 1 &&
+		memcmp(e->digest, header->previous, sizeof(header->previous)) == 0;
+	if (!first && (one.number >= header->number - 1 || !named_before(h, one.number))) {
 		audit_find(f, AUDIT_RESTORED, HISTORY_CONTRADICTION, header->number, 1,
 		    "a restore names batch %llu as the last that was left, and the chain has another before it",
 		    (unsigned long long)one.number);
@@ -105,6 +120,8 @@ restored_entry(struct audit_history *h, const struct batch_header *header,
 		? "the host's ledger was missing: what it had before is in no file"
 		: "the host's ledger was restored to batch %llu: what it had after that is in no file",
 	    (unsigned long long)one.number);
+	if (!first)
+		return KMS_OK;
 	if (more((void **)&h->restored, sizeof(*h->restored), h->restored_count,
 		&h->restored_room) != KMS_OK)
 		return KMS_E_NO_MEMORY;

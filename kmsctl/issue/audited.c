@@ -20,7 +20,7 @@ static void
 take_audit(struct audited *h, const struct register_event *e)
 {
 	h->time = e->time;
-	if (e->serial < h->last)
+	if (e->serial < h->last && (e->flags & EVENT_OVERRIDE) == 0)
 		return;
 	h->last = e->serial;
 	memcpy(h->hash, e->request, sizeof(h->hash));

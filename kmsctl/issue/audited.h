@@ -18,7 +18,7 @@ struct audited {
 	uint64_t confirmed; /* first, seconds; 0: never */
 	char customer[65], host_name[65];
 	uint64_t time; /* of the last audit; 0: never audited */
-	uint64_t last; /* batch, the highest of all audits */
+	uint64_t last; /* batch, the highest of all audits since one that overrode the others */
 	uint8_t hash[32];
 	uint64_t from, until; /* the period of that audit */
 	uint64_t clients;     /* and the most that a pool counted on a day */

@@ -34,7 +34,8 @@
 
 #define EVENT_MAX (768 + 2 + ENTITLEMENTS_MAX)
 #define EVENT_REASON 100
-#define EVENT_OVERRIDE 0x0001 /* confirmed beyond a limit; reason says why */
+/* Confirmed beyond a limit, or audited in spite of the last audit; reason says why. */
+#define EVENT_OVERRIDE 0x0001
 
 enum event_kind {
 	EVENT_KEY = 1,           /* KMS host key issued */

@@ -187,6 +187,14 @@ def copied_back(c):
     c.case("A2", "restored", file_of(parts=said), ["note restored 4 1", "note witness 6 1", "note witness 6 1"], args=last)
     c.case("A2", "restored-lease", file_of(parts=said), ["note restored 4 1", "note witness 6 1", "note witness 6 1", "note lease 0 1"],
            args=last, leases=[lease])
+    again = (NOW + 960, [restored(3, header_hash(audited[2]), NOW + 60, when=NOW + 960), start(NOW + 960)])
+    twice = on_top(audited, (NOW + 240, [restored(3, header_hash(audited[2]), NOW + 60, when=NOW + 240), start(NOW + 240)]), again)
+    c.case("A2", "restored-said-twice", file_of(parts=twice), ["note restored 4 1", "note restored 5 1"], args=last)
+    c.case("A2", "restored-said-twice-in-two-files", file_of(parts=twice[4:], first=5, period=(NOW + 961, 2**64 - 1)), ["note restored 5 1"],
+           args=["--last", "4:" + hash_of(twice[3])])
+    forked = on_top(twice[:4], acts(99, 99, NOW + 700))
+    c.case("A2", "restored-said-twice-explains-no-more", file_of(parts=on_top(twice, (NOW + 1000, [witness(forked[4], NOW + 1000)]))),
+           ["contradiction witness 6 1", "note restored 4 1", "note restored 5 1"], args=last)
     later = on_top(lost, acts(99, 99, NOW + 900))
     c.case("A2", "restored-and-signed-later", file_of(parts=on_top(said, (NOW + 960, [witness(later[5], NOW + 960)]))),
            ["contradiction witness 7 1", "note restored 4 1", "note witness 6 1", "note witness 6 1"], args=last)

@@ -29,7 +29,7 @@ struct file_names {
 	const char *names[LEASES];
 };
 struct verify_options {
-	const char *dir, *publisher, *from, *to, *last, *host;
+	const char *dir, *publisher, *from, *to, *last, *host, *override;
 	struct file_names packs, leases;
 	bool no_record, days;
 };
@@ -81,6 +81,12 @@ take_options(struct issue *i, struct audit_options *opt)
 	opt->have_host = o->host != NULL;
 	if (opt->have_host && !hex_parse(opt->host, sizeof(opt->host), o->host))
 		return fault_set(&i->fault, KMS_E_ARGUMENT, "--host needs 32 hexadecimal digits");
+	if (o->override != NULL && o->no_record)
+		return fault_set(
+		    &i->fault, KMS_E_ARGUMENT, "--override and --no-record exclude each other");
+	if (!issue_reason_ok(o->override))
+		return fault_set(&i->fault, KMS_E_ARGUMENT,
+		    "--override needs a reason of at most %d bytes", EVENT_REASON);
 	if ((rc = issue_publisher(i, o->publisher, &opt->publisher)) != KMS_OK)
 		return rc;
 	if (o->publisher == NULL || o->dir != NULL)
@@ -161,6 +167,7 @@ static int
 take_past(struct issue *i, struct audit_job *job, const void *data, size_t len)
 {
 	struct audit_known *k = &job->opt.known[job->opt.known_count];
+	const struct verify_options *o = i->options;
 	struct issue_register *r = NULL;
 	struct audit_table hosts;
 	struct fault f = { 0 };
@@ -186,7 +193,7 @@ take_past(struct issue *i, struct audit_job *job, const void *data, size_t len)
 	audit_table_free(&hosts);
 	register_close(r);
 	job->opt.confirmed = job->past.confirmed;
-	if (job->past.last > 0) {
+	if (job->past.last > 0 && o->override == NULL) {
 		k->number = job->past.last;
 		memcpy(k->hash, job->past.hash, sizeof(k->hash));
 		job->opt.known_count++;
@@ -197,6 +204,7 @@ take_past(struct issue *i, struct audit_job *job, const void *data, size_t len)
 static int
 record(struct issue *i, const struct audit_job *job)
 {
+	const struct verify_options *o = i->options;
 	const struct audit_report *a = &job->report;
 	uint64_t highest = audit_report_highest(a);
 	const struct certificate *c = &a->certificates[a->certificate_count - 1];
@@ -215,6 +223,10 @@ record(struct issue *i, const struct audit_job *job)
 	memcpy(e.host, a->host, sizeof(e.host));
 	memcpy(e.request, a->last_hash, sizeof(e.request));
 	memcpy(e.customer, c->customer, sizeof(e.customer));
+	if (o->override != NULL) {
+		e.flags = EVENT_OVERRIDE;
+		snprintf(e.reason, sizeof(e.reason), "%s", o->override);
+	}
 	if ((rc = register_append(r, &e)) == KMS_OK)
 		rc = register_commit(r);
 	register_close(r);
@@ -227,7 +239,8 @@ to_be_recorded(struct issue *i, const struct audit_job *job)
 	const struct verify_options *o = i->options;
 
 	return job->registered && !o->no_record && job->report.beginning != BEGINNING_NOT_PROVED &&
-	       audit_findings_grade(&job->report.findings) < HISTORY_CONTRADICTION;
+	       (o->override != NULL ||
+		   audit_findings_grade(&job->report.findings) < HISTORY_CONTRADICTION);
 }
 
 /* -- the file -- */
@@ -366,6 +379,9 @@ static const struct option_row rows[] = {
 	    .takes = "at most 1000 files" },
 	{ "days", 0, NULL, "print both figures of each pool for each day on which one changes",
 	    .offset = offsetof(struct verify_options, days) },
+	{ "override", 0, "REASON",
+	    "record it although the last audit does not join, or something is a contradiction",
+	    .offset = offsetof(struct verify_options, override) },
 	{ "no-record", 0, NULL, "do not record the audit in the register",
 	    .offset = offsetof(struct verify_options, no_record) },
 	{ 0 },

@@ -165,7 +165,7 @@ column_confirmation(char *out, size_t size, const struct register_event *e)
 static void
 column_override(char *out, size_t size, const struct register_event *e)
 {
-	if (is_confirmation(e))
+	if (is_confirmation(e) || e->kind == EVENT_AUDIT)
 		snprintf(out, size, "%d", (e->flags & EVENT_OVERRIDE) != 0);
 }
 
