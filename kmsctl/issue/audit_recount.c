@@ -77,16 +77,36 @@ by_pool_and_day(const void *x, const void *y)
 	return a->day < b->day ? -1 : a->day > b->day;
 }
 
+/* Changes become figures. A day on which as many left as came is no change. */
+static size_t
+sum_up(struct audit_day *days, size_t count)
+{
+	struct audit_day sum = { 0 };
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (i == 0 || days[i].pool != sum.pool)
+			sum = (struct audit_day){ .pool = days[i].pool };
+		if (days[i].counted == 0 && days[i].holding == 0)
+			continue;
+		sum.day = days[i].day;
+		sum.counted += days[i].counted;
+		sum.holding += days[i].holding;
+		days[kept++] = sum;
+	}
+	return kept;
+}
+
 int
 audit_recount_days(struct audit_recount *r, struct audit_day **out, size_t *count)
 {
 	struct audit_day *days = calloc(r->days.count + 1, sizeof(*days));
 
 	*out = days;
-	*count = r->days.count;
+	*count = 0;
 	if (days == NULL)
 		return KMS_E_NO_MEMORY;
-	for (size_t i = 0; i < *count; i++) {
+	for (size_t i = 0; i < r->days.count; i++) {
 		const struct day_row *row = audit_table_row(&r->days, i);
 		const uint8_t *k = row->key;
 
@@ -96,12 +116,8 @@ audit_recount_days(struct audit_recount *r, struct audit_day **out, size_t *coun
 			.counted = row->counted,
 			.holding = row->holding };
 	}
-	qsort(days, *count, sizeof(*days), by_pool_and_day);
-	for (size_t i = 1; i < *count; i++)
-		if (days[i].pool == days[i - 1].pool) {
-			days[i].counted += days[i - 1].counted;
-			days[i].holding += days[i - 1].holding;
-		}
+	qsort(days, r->days.count, sizeof(*days), by_pool_and_day);
+	*count = sum_up(days, r->days.count);
 	return KMS_OK;
 }
 

@@ -61,8 +61,8 @@ int audit_recount_let_go(struct audit_recount *r, struct audit_span *lease, uint
 bool audit_recount_at(
     const struct audit_recount *r, uint16_t pool, uint32_t minute, uint64_t *count);
 /*
- * After the last: every day on which a figure changes, by pool and day, with the figures in place
- * of the changes. malloc'd; NULL with *count 0: there are none. KMS_E_NO_MEMORY.
+ * After the last: every day on which a figure changes, by pool and day, with the figures. malloc'd.
+ * KMS_E_NO_MEMORY.
  */
 int audit_recount_days(struct audit_recount *r, struct audit_day **out, size_t *count);
 

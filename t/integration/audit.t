@@ -73,6 +73,11 @@ my $r = run([ program('kmsissue'), 'audit', 'verify', '-P', $publisher->{key}, "
 is($r->{exit}, 0, 'the public key alone is enough');
 like($r->{out}, qr/^clients\s+8$/m, 'in words too');
 
+is_deeply([ map { [ @{$_}{qw(pool most_counted most_holding)} ] } @{ $all->{pools} } ], [ [ 1, 5, 5 ], [ 2, 3, 3 ] ], 'and pool by pool');
+ok(!exists $all->{days}, 'days are printed when they are asked for');
+is_deeply([ map { [ @{$_}{qw(pool counted holding)} ] } @{ proved('day by day', "$dir/all.kmsaudit", '--days')->{days} } ], [ [ 1, 5, 5 ], [ 2, 3, 3 ] ],
+    'each day on which a figure changes');
+
 # -- periods --
 
 my $first = proved('a period long ago', "$dir/all.kmsaudit", qw(--to 2020-01-01));

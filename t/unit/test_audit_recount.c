@@ -80,8 +80,9 @@ test_days(void **state)
 	size_t count;
 
 	audit_recount_init(r);
-	sit(r, &a, 1, 10 * DAY + 5, 20 * DAY);
+	sit(r, &a, 1, 10 * DAY + 5, 18 * DAY);
 	assert_int_equal(audit_recount_hold(r, &lease, 1, 10 * DAY + 5, 40 * DAY), KMS_OK);
+	sit(r, &a, 1, 11 * DAY, 20 * DAY); /* a renewal changes nothing on its day */
 	sit(r, &b, 1, 12 * DAY, 30 * DAY);
 	sit(r, &b, 7, 13 * DAY + 1, 40 * DAY);
 	assert_int_equal(audit_recount_leave(r, &b, 14 * DAY + 1439), KMS_OK);
