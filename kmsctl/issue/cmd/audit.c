@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "kmsctl/issue/audited.h"
+#include "kmsctl/issue/cmd/audit_past.h"
 #include "kmsctl/issue/cmd/audit_print.h"
 #include "kmsctl/issue/lease_read.h"
 #include "kmsctl/issue/sign.h"
@@ -153,84 +153,27 @@ take_leases(struct issue *i, struct audit_job *job)
 
 /* -- the register -- */
 
-/* With -P alone, nobody's directory takes part; nor where nothing was ever issued. */
-static bool
-has_register(struct issue *i)
-{
-	const struct verify_options *o = i->options;
-
-	return (o->publisher == NULL || o->dir != NULL) && issue_is_directory(i);
-}
-
-/* What the register knows of the file's host. */
+/* What it knows of the file's host. With -P alone, nobody's directory takes part. */
 static int
 take_past(struct issue *i, struct audit_job *job, const void *data, size_t len)
 {
 	struct audit_known *k = &job->opt.known[job->opt.known_count];
 	const struct verify_options *o = i->options;
-	struct issue_register *r = NULL;
-	struct audit_table hosts;
-	struct fault f = { 0 };
-	uint8_t host[16];
-	const struct audited *past;
 	int rc;
 
-	if (!(job->registered = has_register(i)))
+	job->registered = (o->publisher == NULL || o->dir != NULL) && issue_is_directory(i);
+	if (!job->registered || (rc = audit_past_take(i, &job->opt.publisher, data, len,
+				     &job->past)) == KMS_E_NOT_FOUND)
 		return KMS_OK;
-	if ((rc = audit_host(host, &job->opt.publisher, data, len, &f)) != KMS_OK)
-		return fault_set(&i->fault, rc, "%s: %s", i->operand, fault_text(&f, rc));
-	rc = issue_register(i, &r, false);
-	if (rc == KMS_E_NOT_FOUND) { /* nothing was issued from here */
-		i->fault = (struct fault){ 0 };
-		return KMS_OK;
-	}
 	if (rc != KMS_OK)
 		return rc;
-	if ((rc = audited_read(r, &hosts, &f)) != KMS_OK)
-		rc = issue_fail_register(i, rc, &f);
-	else if ((past = audit_table_find(&hosts, host)) != NULL)
-		job->past = *past;
-	audit_table_free(&hosts);
-	register_close(r);
 	job->opt.confirmed = job->past.confirmed;
 	if (job->past.last > 0 && o->override == NULL) {
 		k->number = job->past.last;
 		memcpy(k->hash, job->past.hash, sizeof(k->hash));
 		job->opt.known_count++;
 	}
-	return rc;
-}
-
-static int
-record(struct issue *i, const struct audit_job *job)
-{
-	const struct verify_options *o = i->options;
-	const struct audit_report *a = &job->report;
-	uint64_t highest = audit_report_highest(a);
-	const struct certificate *c = &a->certificates[a->certificate_count - 1];
-	struct register_event e = { .kind = EVENT_AUDIT,
-		.time = i->now,
-		.serial = a->last,
-		.from = job->opt.from > 0 ? job->opt.from : a->first_time,
-		.until = job->opt.to < UINT64_MAX ? job->opt.to : a->last_time,
-		.capacity = highest < UINT32_MAX ? (uint32_t)highest : UINT32_MAX };
-	struct issue_register *r;
-	int rc = issue_register(i, &r, true);
-
-	if (rc != KMS_OK)
-		return rc;
-	memcpy(e.publisher, job->opt.publisher.id, sizeof(e.publisher));
-	memcpy(e.host, a->host, sizeof(e.host));
-	memcpy(e.request, a->last_hash, sizeof(e.request));
-	memcpy(e.customer, c->customer, sizeof(e.customer));
-	if (o->override != NULL) {
-		e.flags = EVENT_OVERRIDE;
-		snprintf(e.reason, sizeof(e.reason), "%s", o->override);
-	}
-	if ((rc = register_append(r, &e)) == KMS_OK)
-		rc = register_commit(r);
-	register_close(r);
-	return rc == KMS_OK ? rc : issue_fail_register(i, rc, &(struct fault){ 0 });
+	return KMS_OK;
 }
 
 static bool
@@ -305,7 +248,7 @@ verify(struct issue *i, struct audit_job *job, const void *data, size_t len)
 	if ((rc = audit_verify(&job->report, &job->opt, data, len, &f)) != KMS_OK)
 		return fault_set(&i->fault, rc, "%s: %s", i->operand, fault_text(&f, rc));
 	if ((p.recorded = to_be_recorded(i, job)))
-		rc = record(i, job);
+		rc = audit_past_record(i, &job->opt, &job->report, o->override);
 	if (rc == KMS_OK) {
 		audit_print(i, &p);
 		conclude(i, job);
