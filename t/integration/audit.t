@@ -7,6 +7,7 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 use Digest::SHA qw(sha256_hex);
 use KMS::AuditFile;
+use KMS::Clock;
 use KMS::Test;
 use Test::More;
 
@@ -314,6 +315,20 @@ sub hosts (@args) {
     is(scalar @audits, 2, 'the ledger has both audits');
     is_deeply([ @{ $audits[0] }{qw(host serial capacity customer)} ], [ $all->{host}, $known, 5, 'Example Customer' ], 'with host, batch and count');
     is("$audits[0]{serial}:$audits[0]{request}", $all->{last}, 'and the hash of that batch');
+    # A year later, both are to be asked for; a revoked one is not.
+    {
+        local %ENV = %ENV;
+        my $clock = KMS::Clock->start;
+        $clock->to(time + 399 * 86400);
+        is((hosts())[0]{overdue}, 0, 'after 399 days nobody is overdue');
+        is((hosts('--overdue', '90d'))[0]{overdue}, 2, 'unless less is allowed');
+        $clock->to(time + 401 * 86400);
+        ($said, %host) = hosts();
+        is($said->{overdue}, 2, 'after 401 days the one that was audited is, and so is the one that never was');
+        run([ program('kmsissue'), 'revoke', 'host', '-d', $publisher->{dir}, '--reason', 'sold', $all->{host} ]);
+        ($said, %host) = hosts();
+        ok($said->{overdue} == 1 && $host{ $all->{host} }{revoked}, 'a revoked host is not asked for');
+    }
     my $plain = run([ program('kmsissue'), 'audit', 'list', '-d', $publisher->{dir} ]);
     like($plain->{out}, qr/audited\s+never$/m, 'for a person too');
 }
