@@ -20,6 +20,23 @@ decode_about(struct apply_entry *out, const struct item *item)
 	return rc;
 }
 
+static void
+take_admin(struct apply_entry *out, const struct entry_admin *in)
+{
+	memcpy(out->key, in->subject, 16);
+	out->time = in->time;
+	out->effect = in->kind == ENTRY_CLOCK ? APPLY_CLOCK : APPLY_NOTHING;
+	if (in->kind == ENTRY_RELAYED || in->kind == ENTRY_RELAYED_NAME) {
+		out->effect = APPLY_OBSERVED;
+		return;
+	}
+	history_row(&out->history, in, out->place.batch, out->place.leaf);
+	if (out->history.table == HISTORY_NONE)
+		return;
+	out->effect = APPLY_HISTORY;
+	memcpy(out->key, out->history.key, 16);
+}
+
 int
 apply_decode(struct apply_entry *out, const struct item *item, const struct apply_place *place)
 {
@@ -40,11 +57,8 @@ apply_decode(struct apply_entry *out, const struct item *item, const struct appl
 		if (out->kind == 0)
 			return entry_check(item->entry, item->entry_len);
 		rc = entry_admin_decode(&admin, item->entry, item->entry_len);
-		memcpy(out->key, admin.subject, 16);
-		out->time = admin.time;
-		out->effect = out->kind == ENTRY_RELAYED || out->kind == ENTRY_RELAYED_NAME
-				  ? APPLY_OBSERVED
-				  : APPLY_NOTHING;
+		if (rc == KMS_OK)
+			take_admin(out, &admin);
 	}
 	if (rc == KMS_OK && item->aside_len > 0) {
 		int found = aside_decode(&out->aside, item->aside, item->aside_len);

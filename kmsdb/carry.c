@@ -166,10 +166,35 @@ carry_meta(struct slice *s)
 		.counter = s->g->counter,
 		.floors = s->g->floors,
 		.erased = s->g->erased,
+		.clock = s->g->clock,
 	};
 
 	memcpy(meta.hash, s->g->hash, 32);
 	index_put_meta(s->index, &meta);
+}
+
+static int
+carry_table(struct index *index, const struct generation *g, enum generation_table table)
+{
+	size_t count = overlay_count(g->rows[table]);
+	int rc = KMS_OK;
+
+	for (size_t from = 0; from < count && rc == KMS_OK; from += SLICE) {
+		size_t to = count - from < SLICE ? count : from + SLICE;
+
+		if ((rc = index_begin(index)) != KMS_OK)
+			return rc;
+		for (size_t i = from; i < to; i++) {
+			const uint8_t *key, *row;
+			size_t len;
+
+			if (overlay_at(g->rows[table], (uint32_t)i, &key, &row, &len) ==
+			    OVERLAY_ROW)
+				index_put(index, generation_index(table), key, 16, row, len);
+		}
+		rc = index_commit(index);
+	}
+	return rc;
 }
 
 /*
@@ -177,28 +202,15 @@ carry_meta(struct slice *s)
  * clients.
  */
 static int
-carry_observed(struct index *index, struct generation *g)
+carry_small(struct index *index, struct generation *g)
 {
-	size_t count = overlay_count(g->rows[GENERATION_OBSERVED]);
 	int rc = KMS_OK;
 
-	for (size_t from = 0; from < count && !g->observed_carried && rc == KMS_OK; from += SLICE) {
-		size_t to = count - from < SLICE ? count : from + SLICE;
-
-		if ((rc = index_begin(index)) != KMS_OK)
+	for (int t = GENERATION_OBSERVED; t < GENERATION_TABLES && !g->small_carried; t++)
+		if ((rc = carry_table(index, g, t)) != KMS_OK)
 			return rc;
-		for (size_t i = from; i < to; i++) {
-			const uint8_t *subject, *row;
-			size_t len;
-
-			if (overlay_at(g->rows[GENERATION_OBSERVED], (uint32_t)i, &subject, &row,
-				&len) == OVERLAY_ROW)
-				index_put(index, INDEX_RELAYED, subject, 16, row, len);
-		}
-		rc = index_commit(index);
-	}
-	g->observed_carried = rc == KMS_OK;
-	return rc;
+	g->small_carried = true;
+	return KMS_OK;
 }
 
 /* When this is cut short, the rows that are left are absent all the same. */
@@ -221,7 +233,7 @@ carry(struct index *index, const struct seats *seats, struct generation *g)
 	size_t count = overlay_count(g->rows[GENERATION_HOT]), to;
 	int rc;
 
-	if ((rc = carry_observed(index, g)) != KMS_OK)
+	if ((rc = carry_small(index, g)) != KMS_OK)
 		return rc;
 	if (g->order == NULL) {
 		g->order = malloc((count + 1) * sizeof(*g->order));

@@ -1,18 +1,20 @@
 /*
- * generation.c - three overlays and the batches that filled them.
+ * generation.c - overlays, one for each table, and the batches that filled them.
  */
 #include "kmsdb/generation.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "kmsdb/history.h"
 #include "libkms/base/clock.h"
 #include "libkms/kms_error.h"
 
 /*
  * Cold rows change seldom, and few sources are relayed: their tables are smaller, since a
- * generation is carried when one of its tables is full.
+ * generation is carried when one of its tables is full. Those of history.h have room for a batch.
  */
+#define NO_PART UINT32_MAX
 static const struct {
 	enum index_table index;
 	size_t row;
@@ -21,6 +23,9 @@ static const struct {
 	[GENERATION_HOT] = { INDEX_HOT, ROW_HOT, 1 },
 	[GENERATION_COLD] = { INDEX_COLD, ROW_COLD, 8 },
 	[GENERATION_OBSERVED] = { INDEX_RELAYED, ROW_OBSERVED, 16 },
+	[GENERATION_WITNESSES] = { INDEX_WITNESSES, ROW_WITNESS, NO_PART },
+	[GENERATION_RESTORED] = { INDEX_RESTORED, ROW_RESTORED, NO_PART },
+	[GENERATION_INSTALLED] = { INDEX_INSTALLED, ROW_INSTALLED, NO_PART },
 };
 
 enum index_table
@@ -62,7 +67,7 @@ generation_clear(struct generation *g)
 {
 	for (int t = 0; t < GENERATION_TABLES; t++)
 		overlay_clear(g->rows[t]);
-	g->observed_carried = false;
+	g->small_carried = false;
 	free(g->order);
 	g->order = NULL;
 	g->batch_count = 0;

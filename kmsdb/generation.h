@@ -23,8 +23,12 @@ enum generation_table {
 	GENERATION_HOT,
 	GENERATION_COLD,     /* every CMID here is among the hot ones too */
 	GENERATION_OBSERVED, /* by the commitment to the source address */
+	/* history.h */
+	GENERATION_WITNESSES,
+	GENERATION_RESTORED,
+	GENERATION_INSTALLED,
 };
-#define GENERATION_TABLES 3
+#define GENERATION_TABLES 6
 
 struct generation {
 	struct overlay *rows[GENERATION_TABLES];
@@ -40,9 +44,10 @@ struct generation {
 	struct index_floors floors;
 	bool expires; /* a floor of rows was raised: those below it are to be removed */
 	uint64_t erased;
+	uint64_t clock;
 	uint32_t *order;
-	size_t carried; /* records that are in the index */
-	bool observed_carried;
+	size_t carried;     /* records that are in the index */
+	bool small_carried; /* all rows but those of clients */
 };
 
 /* The table of the index that the rows go to. */

@@ -31,7 +31,7 @@
 #include "libkms/base/wire.h"
 #include "libkms/kms_error.h"
 
-#define META_SIZE 80
+#define META_SIZE 88
 static const char META_KEY[] = "kmsdb";
 static const char *const NAMES[INDEX_TABLES] = {
 	"hot",
@@ -43,6 +43,8 @@ static const char *const NAMES[INDEX_TABLES] = {
 	"witnesses",
 	"meta",
 	"relayed",
+	"restored",
+	"installed",
 };
 
 struct index {
@@ -370,6 +372,7 @@ index_get_meta(struct index *ix, struct index_meta *meta)
 	meta->floors.relayed = get_u40(&r);
 	meta->floors.names = get_u40(&r);
 	meta->erased = wire_get_u64(&r);
+	meta->clock = wire_get_u64(&r);
 	return r.bad ? KMS_E_ALTERED : KMS_OK;
 }
 
@@ -530,6 +533,7 @@ index_put_meta(struct index *ix, const struct index_meta *meta)
 	put_u40(&w, meta->floors.relayed);
 	put_u40(&w, meta->floors.names);
 	wire_put_u64(&w, meta->erased);
+	wire_put_u64(&w, meta->clock);
 	index_put(ix, INDEX_META, META_KEY, sizeof(META_KEY) - 1, row, sizeof(row));
 }
 

@@ -12,7 +12,7 @@
 #include "kmsdb/row.h"
 #include "libkms/base/fault.h"
 
-#define INDEX_SCHEMA 3
+#define INDEX_SCHEMA 4
 /* Not an error: the map must grow, then the transaction is repeated. */
 #define INDEX_MAP_FULL KMS_E_TOO_LARGE
 
@@ -25,13 +25,15 @@ enum index_table {
 	INDEX_BATCHES,
 	INDEX_SEATS,
 	INDEX_CHAINS,
-	INDEX_WITNESSES, /* key number 8, hash 8: batch 8 of the entry; nobody writes it yet */
+	INDEX_WITNESSES,
 	INDEX_META,
-	INDEX_RELAYED
+	INDEX_RELAYED,
+	INDEX_RESTORED,
+	INDEX_INSTALLED
 };
-#define INDEX_TABLES 9
+#define INDEX_TABLES 11
 
-/* Row `kmsdb`: schema 4, last 8, hash 32, counter 8, floors 5 each, erased 8 (widths). */
+/* Row `kmsdb`: schema 4, last 8, hash 32, counter 8, floors 5 each, erased 8, clock 8 (widths). */
 struct index_meta {
 	uint32_t schema;
 	uint64_t last; /* last batch whose every effect is in the index */
@@ -39,6 +41,7 @@ struct index_meta {
 	uint64_t counter; /* highest in any entry about a client */
 	struct index_floors floors;
 	uint64_t erased; /* batch up to which every ERASE entry is carried out in the journal */
+	uint64_t clock;  /* time of the last CLOCK entry, seconds; 0: none */
 };
 
 enum index_use {

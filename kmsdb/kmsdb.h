@@ -20,6 +20,7 @@
 #include "libkms/core/batch.h"
 #include "libkms/core/entry.h"
 #include "libkms/core/entry_about.h"
+#include "libkms/core/history.h"
 #include "libkms/core/item.h"
 #include "libkms/core/merkle.h"
 #include "libkms/kms_error.h"
@@ -226,6 +227,49 @@ struct kmsdb_count {
 };
 int kmsdb_each_count(
     struct kmsdb *db, int (*fn)(const struct kmsdb_count *c, void *arg), void *arg);
+
+/*
+ * witnesses.c: the ledger's own history. Hash of a batch of this host's chain. KMS_E_NOT_FOUND: it
+ * has no batch of that number, or not yet.
+ */
+int kmsdb_batch_hash(struct kmsdb *db, uint64_t number, uint8_t hash[32]);
+/* A header that a client brought and the chain lacks (ENTRY_WITNESS). */
+struct kmsdb_witness {
+	uint64_t number;
+	uint8_t hash[8]; /* first bytes */
+	uint64_t batch;  /* with its first entry */
+	uint64_t time;   /* of the header, seconds */
+	uint64_t told;   /* of the entry */
+};
+/* KMS_E_NOT_FOUND: no entry has it. One that is staged counts. */
+int kmsdb_witness_get(
+    struct kmsdb *db, uint64_t number, const uint8_t hash[8], struct kmsdb_witness *out);
+/* What it means, as the chain is now. */
+int kmsdb_grade(struct kmsdb *db, const struct kmsdb_witness *w, enum history_grade *out);
+/*
+ * Is there an entry that says that this was installed? digest: of the file; of a certificate or a
+ * rotation itself. KMS_E_NOT_FOUND: none.
+ */
+int kmsdb_installed(struct kmsdb *db, const uint8_t digest[32]);
+/* Time of the last batch in the journal; 0: there is none, or it was opened read only. */
+uint64_t kmsdb_last_time(const struct kmsdb *db);
+/* ENTRY_RESTORED */
+struct kmsdb_restored {
+	uint64_t batch;  /* with the entry; 0: there was none */
+	uint64_t number; /* of the last batch that was left */
+	uint64_t time;   /* of the entry */
+	uint8_t cause;   /* enum entry_restored */
+};
+#define KMSDB_HISTORY_MAX 10000 /* witnesses that are graded: that takes some milliseconds */
+struct kmsdb_history {
+	uint64_t grades[HISTORY_GRADES]; /* witnesses */
+	uint64_t newest[HISTORY_GRADES]; /* when the last of them came, seconds */
+	bool more;                       /* than KMSDB_HISTORY_MAX */
+	uint64_t restores;
+	struct kmsdb_restored last_restored;
+	uint64_t clock; /* time of the last ENTRY_CLOCK; 0: none */
+};
+int kmsdb_history(struct kmsdb *db, struct kmsdb_history *out);
 
 /*
  * Read the journal from batch `from` on without opening the index: for each batch its

@@ -12,7 +12,14 @@
 #include "libkms/kms_error.h"
 
 /* Where each table's row before is kept in struct undo. */
-static const size_t undo_at[GENERATION_TABLES] = { 0, ROW_HOT, ROW_HOT + ROW_COLD };
+static const size_t undo_at[GENERATION_TABLES] = {
+	[GENERATION_HOT] = 0,
+	[GENERATION_COLD] = ROW_HOT,
+	[GENERATION_OBSERVED] = ROW_HOT + ROW_COLD,
+	[GENERATION_WITNESSES] = ROW_HOT + ROW_COLD + ROW_OBSERVED,
+	[GENERATION_RESTORED] = ROW_HOT + ROW_COLD + ROW_OBSERVED,
+	[GENERATION_INSTALLED] = ROW_HOT + ROW_COLD + ROW_OBSERVED,
+};
 
 void
 ledger_log(struct kmsdb *db, int level, const char *event, const char *fmt, ...)
@@ -50,6 +57,15 @@ newest_row(struct kmsdb *db, enum generation_table table, const uint8_t key[16],
 	}
 	*from_index = true;
 	return index_get(db->index, generation_index(table), key, 16, row, len);
+}
+
+int
+ledger_row(struct kmsdb *db, enum generation_table table, const uint8_t key[16],
+    const uint8_t **row, size_t *len)
+{
+	bool from_index;
+
+	return newest_row(db, table, key, row, len, &from_index);
 }
 
 int
@@ -225,6 +241,26 @@ apply_observed(
 	return put_row(db, GENERATION_OBSERVED, e->key, octets, observed_encode(octets, &row), u);
 }
 
+/* Written once, with its first entry: an unfinished checkpoint may have written it already. */
+static int
+apply_history(struct kmsdb *db, const struct history_row *h, struct undo *u)
+{
+	static const enum generation_table tables[] = {
+		[HISTORY_WITNESS] = GENERATION_WITNESSES,
+		[HISTORY_RESTORED] = GENERATION_RESTORED,
+		[HISTORY_INSTALLED] = GENERATION_INSTALLED,
+	};
+	const uint8_t *before;
+	size_t len;
+	int rc = ledger_row(db, tables[h->table], h->key, &before, &len);
+
+	if (rc == KMS_OK && history_batch(before, len) <= history_batch(h->row, h->len))
+		return KMS_OK;
+	if (rc != KMS_OK && rc != KMS_E_NOT_FOUND)
+		return rc;
+	return put_row(db, tables[h->table], h->key, h->row, h->len, u);
+}
+
 static void
 raise(uint64_t *floor, uint64_t time)
 {
@@ -261,6 +297,11 @@ apply_effect(struct kmsdb *db, const struct apply_entry *e, const struct item *i
 		return KMS_OK;
 	case APPLY_OBSERVED:
 		return apply_observed(db, e, item, u);
+	case APPLY_HISTORY:
+		return apply_history(db, &e->history, u);
+	case APPLY_CLOCK:
+		raise(&db->clock, e->time);
+		return KMS_OK;
 	default:
 		return KMS_OK;
 	}
@@ -276,6 +317,7 @@ ledger_apply(
 	memset(u->put, 0, sizeof(u->put));
 	u->counted = false;
 	u->floors = db->floors;
+	u->clock = db->clock;
 	if (rc != KMS_OK)
 		return rc;
 	memcpy(u->key, e.key, 16);
@@ -294,6 +336,7 @@ ledger_undo(struct kmsdb *db, const struct undo *u)
 {
 	db->memo = false;
 	db->floors = u->floors;
+	db->clock = u->clock;
 	if (u->counted) {
 		seats_count(&db->seats, u->from.seat, u->from.borrowed, u->from.until, 1);
 		seats_count(&db->seats, u->to.seat, u->to.borrowed, u->to.until, -1);

@@ -12,6 +12,7 @@
 
 #include "kmsdb/apply.h"
 #include "kmsdb/generation.h"
+#include "kmsdb/history.h"
 #include "kmsdb/index.h"
 #include "kmsdb/journal.h"
 #include "kmsdb/kmsdb.h"
@@ -25,13 +26,15 @@ struct counted {
 };
 /* What undoes one entry. */
 struct undo {
-	uint8_t key[16]; /* CMID, or subject of a relayed exchange */
+	uint8_t key[16]; /* CMID, subject of a relayed exchange, or that of history.h */
 	bool put[GENERATION_TABLES];
 	struct overlay_old old[GENERATION_TABLES];
-	uint8_t rows[ROW_HOT + ROW_COLD + ROW_OBSERVED]; /* the rows before, one behind another */
+	/* the rows before, one behind another; an entry has one of history.h at most */
+	uint8_t rows[ROW_HOT + ROW_COLD + ROW_OBSERVED + ROW_RESTORED];
 	bool counted;
 	struct counted from, to;
 	struct index_floors floors; /* before */
+	uint64_t clock;
 };
 
 /* An ERASE entry that is not carried out (erase.h). */
@@ -51,6 +54,8 @@ struct kmsdb {
 	struct seats seats;
 	uint64_t counter; /* highest of any entry about a client */
 	struct index_floors floors;
+	uint64_t clock;     /* time of the last CLOCK entry */
+	uint64_t last_time; /* of the last batch in the journal; 0: none, or not read */
 	struct {
 		struct erase_job *list;
 		size_t count, room;
@@ -103,6 +108,9 @@ int ledger_apply(
     struct kmsdb *db, const struct item *item, const struct apply_place *place, struct undo *u);
 void ledger_undo(struct kmsdb *db, const struct undo *u);
 int ledger_batch(struct kmsdb *db, uint64_t number, struct batch_ref *out);
+/* A row as it is now; a view, until the next change. KMS_OK, KMS_E_NOT_FOUND, ... */
+int ledger_row(struct kmsdb *db, enum generation_table table, const uint8_t key[16],
+    const uint8_t **row, size_t *len);
 
 /* Callers are on the main thread: the log need not be safe for others. */
 void ledger_log(struct kmsdb *db, int level, const char *event, const char *fmt, ...)

@@ -44,6 +44,7 @@ find_last(struct kmsdb *db, struct scan **scan, struct fault *fault)
 	}
 	if (rc != KMS_OK)
 		return fault_set(fault, rc, "%s" SEE, (*scan)->fault.text);
+	db->last_time = (*scan)->record.batch.time;
 	return KMS_OK;
 }
 
@@ -100,6 +101,7 @@ replay_batch(struct kmsdb *db, struct scan *s, struct fault *fault)
 		generation_add_batch(db->active, &ref, r->batch.host_id);
 	if (rc == KMS_OK && generation_full(db->active, db->opt.overlay_records))
 		rc = checkpoint_all(db);
+	db->last_time = r->batch.time;
 	if (rc != KMS_OK)
 		return fault_set(fault, rc,
 		    "journal/%s, offset %" PRIu64 ": batch %" PRIu64 " cannot be replayed: %s",

@@ -167,6 +167,7 @@ kmsdb_commit(
 	}
 	stamp(db, &ref);
 	note_erase(db, ref.number);
+	db->last_time = now;
 	generation_add_batch(db->active, &ref, host_id);
 	db->bundles = db->staged;
 	db->staged = 0;

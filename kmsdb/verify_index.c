@@ -265,6 +265,41 @@ observed_same(const uint8_t *key, size_t key_len, const uint8_t *octets, size_t 
 	return enough(c) ? KMS_E_ALTERED : 0;
 }
 
+/* A row of history.h, from either side; the index may be ahead. */
+static int
+history_same(struct verify *c, enum index_table table, const uint8_t *key, size_t key_len,
+    const uint8_t *row, size_t len)
+{
+	static const char *const names[] = { [INDEX_WITNESSES] = "witness",
+		[INDEX_RESTORED] = "restore",
+		[INDEX_INSTALLED] = "file" };
+
+	if (history_batch(row, len) > c->upto ||
+	    same_row(c->index->index, c->scratch->index, table, key, key_len))
+		return 0;
+	verify_tell(
+	    c, KMS_E_ALTERED, "index: the row of a %s does not match the journal", names[table]);
+	return enough(c) ? KMS_E_ALTERED : 0;
+}
+
+static int
+witness_same(const uint8_t *key, size_t key_len, const uint8_t *row, size_t len, void *arg)
+{
+	return history_same(arg, INDEX_WITNESSES, key, key_len, row, len);
+}
+
+static int
+restored_same(const uint8_t *key, size_t key_len, const uint8_t *row, size_t len, void *arg)
+{
+	return history_same(arg, INDEX_RESTORED, key, key_len, row, len);
+}
+
+static int
+installed_same(const uint8_t *key, size_t key_len, const uint8_t *row, size_t len, void *arg)
+{
+	return history_same(arg, INDEX_INSTALLED, key, key_len, row, len);
+}
+
 /* Compares every count of a with b; called twice, to find what either lacks. */
 static void
 compare_counts(struct verify *c, const struct seats *a, const struct seats *b)
@@ -289,6 +324,29 @@ compare_counts(struct verify *c, const struct seats *a, const struct seats *b)
 	}
 }
 
+/* Tables whose rows are compared from both sides, and one that is from the scratch's alone. */
+static int
+compare_tables(struct verify *c)
+{
+	static const struct {
+		enum index_table table;
+		int (*fn)(const uint8_t *, size_t, const uint8_t *, size_t, void *);
+	} both[] = {
+		{ INDEX_RELAYED, observed_same },
+		{ INDEX_WITNESSES, witness_same },
+		{ INDEX_RESTORED, restored_same },
+		{ INDEX_INSTALLED, installed_same },
+	};
+	int rc = KMS_OK;
+
+	for (size_t i = 0; i < sizeof(both) / sizeof(both[0]) && rc == KMS_OK; i++) {
+		rc = index_each(c->index->index, both[i].table, both[i].fn, c);
+		if (rc == KMS_OK)
+			rc = index_each(c->scratch->index, both[i].table, both[i].fn, c);
+	}
+	return rc != KMS_OK ? rc : index_each(c->scratch->index, INDEX_BATCHES, scratch_batch, c);
+}
+
 void
 verify_index(struct verify *c)
 {
@@ -303,11 +361,11 @@ verify_index(struct verify *c)
 	    memcmp(c->scratch->meta.hash, c->index->meta.hash, 32) != 0)
 		verify_tell(c, KMS_E_ALTERED,
 		    "index: made from another journal; run kmsctl ledger rebuild");
+	if (c->scratch->meta.clock != c->index->meta.clock)
+		verify_tell(c, KMS_E_ALTERED, "index: the time of the last CLOCK entry is wrong");
 	if ((rc = index_each(c->index->index, INDEX_HOT, index_client, c)) != KMS_OK ||
 	    (rc = index_each(c->scratch->index, INDEX_HOT, scratch_client, c)) != KMS_OK ||
-	    (rc = index_each(c->index->index, INDEX_RELAYED, observed_same, c)) != KMS_OK ||
-	    (rc = index_each(c->scratch->index, INDEX_RELAYED, observed_same, c)) != KMS_OK ||
-	    (rc = index_each(c->scratch->index, INDEX_BATCHES, scratch_batch, c)) != KMS_OK) {
+	    (rc = compare_tables(c)) != KMS_OK) {
 		if (c->first == KMS_OK)
 			verify_tell(c, rc, "index: %s", kms_strerror((uint32_t)rc));
 		return;

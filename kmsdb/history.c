@@ -1,0 +1,133 @@
+/*
+ * history.c - see history.h.
+ */
+#include "kmsdb/history.h"
+
+#include <sodium.h>
+#include <string.h>
+
+#include "libkms/base/wire.h"
+#include "libkms/core/batch.h"
+
+void
+history_witness_key(uint8_t key[ROW_HISTORY_KEY], uint64_t number, const uint8_t hash[8])
+{
+	struct wire_writer w;
+
+	wire_writer_init(&w, key, ROW_HISTORY_KEY);
+	wire_put_u64(&w, number);
+	wire_put(&w, hash, 8);
+}
+
+/* The hash is computed here: the entry's digest is only what the host says. */
+static void
+witness(struct history_row *out, const struct entry_admin *e, uint64_t batch)
+{
+	struct batch_header h;
+	struct wire_writer w;
+	uint8_t hash[32];
+
+	if (batch_header_decode(&h, e->blob) != KMS_OK)
+		return;
+	out->table = HISTORY_WITNESS;
+	batch_header_hash(hash, e->blob);
+	history_witness_key(out->key, h.number, hash);
+	wire_writer_init(&w, out->row, ROW_WITNESS);
+	wire_put_u64(&w, batch);
+	wire_put_u64(&w, h.time);
+	wire_put_u64(&w, e->time);
+	out->len = wire_written(&w);
+}
+
+static void
+restored(struct history_row *out, const struct entry_admin *e, uint64_t batch, uint32_t leaf)
+{
+	struct wire_writer w;
+
+	out->table = HISTORY_RESTORED;
+	wire_writer_init(&w, out->key, ROW_HISTORY_KEY);
+	wire_put_u64(&w, batch);
+	wire_put_u64(&w, leaf);
+	wire_writer_init(&w, out->row, ROW_RESTORED);
+	wire_put_u64(&w, batch);
+	wire_put(&w, e->blob, 8);
+	wire_put_u64(&w, e->time);
+	wire_put_u8(&w, e->blob[16]);
+	out->len = wire_written(&w);
+}
+
+static void
+installed(struct history_row *out, const struct entry_admin *e, uint64_t batch)
+{
+	struct wire_writer w;
+	uint8_t digest[32];
+
+	memcpy(digest, e->digest, sizeof(digest));
+	if (e->kind == ENTRY_CERTIFICATE || e->kind == ENTRY_ROTATION)
+		crypto_hash_sha256(digest, e->blob, e->blob_len);
+	out->table = HISTORY_INSTALLED;
+	memcpy(out->key, digest, ROW_HISTORY_KEY);
+	wire_writer_init(&w, out->row, ROW_INSTALLED);
+	wire_put_u64(&w, batch);
+	wire_put_u8(&w, e->kind);
+	out->len = wire_written(&w);
+}
+
+void
+history_row(struct history_row *out, const struct entry_admin *e, uint64_t batch, uint32_t leaf)
+{
+	out->table = HISTORY_NONE;
+	switch (e->kind) {
+	case ENTRY_WITNESS:
+		witness(out, e, batch);
+		break;
+	case ENTRY_RESTORED:
+		restored(out, e, batch, leaf);
+		break;
+	case ENTRY_KEY:
+	case ENTRY_CERTIFICATE:
+	case ENTRY_POLICY:
+	case ENTRY_ROTATION:
+	case ENTRY_REVOCATIONS:
+		installed(out, e, batch);
+		break;
+	}
+}
+
+uint64_t
+history_batch(const uint8_t *row, size_t len)
+{
+	struct wire_reader r;
+
+	wire_reader_init(&r, row, len);
+	return len < ROW_INSTALLED ? 0 : wire_get_u64(&r);
+}
+
+int
+history_witness_decode(
+    struct kmsdb_witness *out, const uint8_t key[ROW_HISTORY_KEY], const uint8_t *row, size_t len)
+{
+	struct wire_reader k, r;
+
+	wire_reader_init(&k, key, ROW_HISTORY_KEY);
+	out->number = wire_get_u64(&k);
+	wire_get(&k, out->hash, sizeof(out->hash));
+	wire_reader_init(&r, row, len);
+	out->batch = wire_get_u64(&r);
+	out->time = wire_get_u64(&r);
+	out->told = wire_get_u64(&r);
+	return wire_finish(&r) == KMS_OK ? KMS_OK : KMS_E_ALTERED;
+}
+
+int
+history_restored_decode(struct kmsdb_restored *out, const uint8_t *row, size_t len)
+{
+	struct wire_reader r;
+
+	wire_reader_init(&r, row, len);
+	out->batch = wire_get_u64(&r);
+	out->number = wire_get_u64(&r);
+	out->time = wire_get_u64(&r);
+	out->cause = wire_get_u8(&r);
+	return wire_finish(&r) == KMS_OK ? KMS_OK : KMS_E_ALTERED;
+}

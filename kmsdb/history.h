@@ -1,0 +1,48 @@
+/*
+ * history.h - rows of three small tables that the host's own entries make, each written once: the
+ * headers that clients brought and the journal lacks, the restores, and what was installed. All
+ * begin with the number of the batch of their first entry, so that entries give the same rows in
+ * any order, and applied twice they change nothing.
+ *
+ * Witness row, key number 8, first bytes of the header's hash 8: batch 8, time of the header 8,
+ *                                                                 time of the entry 8
+ * Restored row, key batch 8, leaf 8: batch 8, number that was left 8, time of the entry 8, cause 1
+ * Installed row, key first 16 bytes of the digest (of the file; of a certificate or rotation
+ * itself): batch 8, kind of the entry 1
+ */
+#ifndef KMSDB_HISTORY_H
+#define KMSDB_HISTORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kmsdb/kmsdb.h"
+#include "libkms/core/entry_blobs.h"
+
+#define ROW_WITNESS 24
+#define ROW_RESTORED 25
+#define ROW_INSTALLED 9
+#define ROW_HISTORY_KEY 16
+
+enum history_table { HISTORY_NONE, HISTORY_WITNESS, HISTORY_RESTORED, HISTORY_INSTALLED };
+
+/* The row that an entry makes. */
+struct history_row {
+	enum history_table table;
+	uint8_t key[ROW_HISTORY_KEY];
+	uint8_t row[ROW_RESTORED];
+	size_t len;
+};
+/* table HISTORY_NONE: none, as for a WITNESS of something that is no header. */
+void history_row(
+    struct history_row *out, const struct entry_admin *e, uint64_t batch, uint32_t leaf);
+void history_witness_key(uint8_t key[ROW_HISTORY_KEY], uint64_t number, const uint8_t hash[8]);
+/* The batch of any of the rows; 0: malformed. */
+uint64_t history_batch(const uint8_t *row, size_t len);
+/* KMS_OK, KMS_E_ALTERED. */
+int history_witness_decode(
+    struct kmsdb_witness *out, const uint8_t key[ROW_HISTORY_KEY], const uint8_t *row, size_t len);
+int history_restored_decode(struct kmsdb_restored *out, const uint8_t *row, size_t len);
+
+#endif
