@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "libkms/base/fault.h"
+#include "libkms/base/wire.h"
 #include "libkms/core/certificate.h"
 #include "libkms/core/entry_about.h"
 #include "libkms/core/entry_blobs.h"
@@ -131,13 +132,55 @@ fixture_cmid(uint8_t cmid[16], uint32_t client)
 	memcpy(cmid, hash, 16);
 }
 
+void
+fixture_header(const struct fixture *f, uint8_t out[BATCH_HEADER], uint32_t client, uint64_t number,
+    uint64_t time)
+{
+	struct batch_header h = { .number = number, .size = 1, .time = time };
+
+	memcpy(h.host_id, f->host_id, 16);
+	memcpy(h.root, &client, sizeof(client));
+	h.previous[0] = number > 1;
+	batch_header_encode(out, &h);
+}
+
+/* Returns the length of the blob that the kind has. */
 static size_t
-encode_admin(uint8_t *out, size_t size, const struct fixture_entry *e)
+make_blob(const struct fixture *f, uint8_t *blob, const struct fixture_entry *e)
+{
+	struct wire_writer w;
+
+	switch (e->kind) {
+	case ENTRY_WITNESS:
+		fixture_header(f, blob, e->client, e->sequence, e->value);
+		memset(blob + BATCH_HEADER, 1, BATCH_SIGNATURE);
+		return BATCH_HEADER + BATCH_SIGNATURE;
+	case ENTRY_RESTORED:
+	case ENTRY_CLOCK:
+		wire_writer_init(&w, blob, 17);
+		wire_put_u64(&w, e->sequence);
+		wire_put_u64(&w, e->value);
+		wire_put_u8(&w, RESTORED_BACKUP);
+		return e->kind == ENTRY_CLOCK ? 16 : 17;
+	case ENTRY_CERTIFICATE:
+		memcpy(blob, &e->client, sizeof(e->client));
+		return sizeof(e->client);
+	default:
+		return 0;
+	}
+}
+
+static size_t
+encode_admin(const struct fixture *f, uint8_t *out, size_t size, const struct fixture_entry *e)
 {
 	struct entry_admin a = { .kind = (uint8_t)e->kind, .time = e->time, .text = "test" };
+	uint8_t blob[BATCH_HEADER + BATCH_SIGNATURE];
 
 	a.text_len = 4;
 	fixture_cmid(a.subject, e->client);
+	fixture_cmid(a.digest, e->client);
+	a.blob = blob;
+	a.blob_len = make_blob(f, blob, e);
 	return entry_admin_encode(out, size, &a);
 }
 
@@ -224,7 +267,7 @@ fixture_encode(struct fixture *f, struct fixture_item *out, const struct fixture
 	else if (entry_kind_is_about(e->kind))
 		out->item.entry_len = encode_about(f, out->entry, sizeof(out->entry), e);
 	else
-		out->item.entry_len = encode_admin(out->entry, sizeof(out->entry), e);
+		out->item.entry_len = encode_admin(f, out->entry, sizeof(out->entry), e);
 	assert_true(out->item.entry_len > 0);
 }
 

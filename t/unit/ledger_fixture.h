@@ -46,9 +46,9 @@ struct fixture_entry {
 	uint32_t client;
 	uint32_t product; /* 1.. */
 	uint16_t pool;
-	uint64_t sequence; /* about a client: through */
+	uint64_t sequence; /* about a client: through; WITNESS, RESTORED: number of the batch */
 	uint64_t time;
-	uint64_t value;   /* about a client */
+	uint64_t value;   /* about a client; WITNESS: time of the header */
 	uint64_t counter; /* the same; 0: the next */
 	uint32_t status;  /* 0: one that the kind allows */
 	uint16_t flags;
@@ -64,6 +64,9 @@ struct fixture_item {
 	struct item item;
 	uint8_t entry[ENTRY_MAX], aside[ASIDE_MAX];
 };
+/* What a WITNESS of that client, number and time has: a header of this host. */
+void fixture_header(const struct fixture *f, uint8_t out[BATCH_HEADER], uint32_t client,
+    uint64_t number, uint64_t time);
 void fixture_encode(struct fixture *f, struct fixture_item *out, const struct fixture_entry *e);
 #define FIXTURE_WINDOW (30 * 1440) /* minutes */
 /* Minute in the middle of that day. */

@@ -25,6 +25,7 @@
 #include "kmsdb/apply.h"
 #include "kmsdb/index.h"
 #include "kmsdb/seats.h"
+#include "libkms/core/entry_blobs.h"
 #include "t/unit/ledger_fixture.h"
 
 static uint64_t seed;
@@ -63,8 +64,9 @@ one_entry(struct fixture *f, uint64_t time)
 {
 	static const int kinds[] = { ENTRY_LEASE, ENTRY_LEASE, ENTRY_LEASE, ENTRY_LEASE, ENTRY_SEEN,
 		ENTRY_SEEN, ENTRY_RELEASE, ENTRY_REFUSAL, ENTRY_REVOKE, ENTRY_UNREVOKE,
-		ENTRY_FORGET, ENTRY_ERASE, ENTRY_HOLD, ENTRY_RECLAIM, ENTRY_POLICY };
-	struct fixture_entry e = { .kind = kinds[pick(15)], .client = pick(CLIENTS), .time = time };
+		ENTRY_FORGET, ENTRY_ERASE, ENTRY_HOLD, ENTRY_RECLAIM, ENTRY_POLICY, ENTRY_WITNESS,
+		ENTRY_RESTORED, ENTRY_CLOCK, ENTRY_CERTIFICATE };
+	struct fixture_entry e = { .kind = kinds[pick(19)], .client = pick(CLIENTS), .time = time };
 	struct model *m = &model[e.client];
 	char name[32];
 
@@ -79,10 +81,15 @@ one_entry(struct fixture *f, uint64_t time)
 		e.sequence = 0;
 		e.all = pick(8) == 0;
 	}
+	if (entry_blobs_kind(e.kind)) {
+		e.client = pick(40); /* so that some come twice */
+		e.sequence = 1 + pick(300);
+		e.value = time - pick(50000);
+	}
 	snprintf(name, sizeof(name), "h%u", pick(20) == 0 ? pick(9) : e.client);
 	e.name = name;
 	fixture_stage(f, &e);
-	if (e.kind == ENTRY_POLICY || e.all)
+	if (entry_blobs_kind(e.kind) || e.all)
 		return;
 	m->known = true;
 	if (e.kind == ENTRY_REFUSAL || e.kind == ENTRY_ERASE || e.kind == ENTRY_HOLD)
@@ -138,15 +145,31 @@ hash_count(const struct kmsdb_count *c, void *arg)
 	return 0;
 }
 
+/* Is it installed? */
+static void
+hash_certificate(struct fixture *f, crypto_generichash_state *state, uint32_t client)
+{
+	uint8_t digest[32], is;
+
+	crypto_hash_sha256(digest, (const uint8_t *)&client, sizeof(client));
+	is = kmsdb_installed(f->db, digest) == KMS_OK;
+	crypto_generichash_update(state, &is, 1);
+}
+
 static void
 index_hash(struct fixture *f, uint8_t out[32])
 {
 	crypto_generichash_state state;
+	struct kmsdb_history history;
 
 	assert_int_equal(kmsdb_checkpoint(f->db), KMS_OK);
 	crypto_generichash_init(&state, NULL, 0, 32);
 	assert_int_equal(kmsdb_each_client(f->db, hash_client, &state), 0);
 	assert_int_equal(kmsdb_each_count(f->db, hash_count, &state), 0);
+	assert_int_equal(kmsdb_history(f->db, &history), KMS_OK);
+	crypto_generichash_update(&state, (const uint8_t *)&history, sizeof(history));
+	for (uint32_t i = 0; i < 40; i++)
+		hash_certificate(f, &state, i);
 	crypto_generichash_final(&state, out, 32);
 }
 
@@ -575,6 +598,32 @@ wrong_names(struct index *ix)
 }
 
 static void
+wrong_witness(struct index *ix)
+{
+	uint8_t key[ROW_HISTORY_KEY] = { 9 }, row[ROW_WITNESS] = { 0, 0, 0, 0, 0, 0, 0, 1 };
+
+	index_put(ix, INDEX_WITNESSES, key, sizeof(key), row, sizeof(row));
+}
+
+static void
+no_restored(struct index *ix)
+{
+	static const uint8_t key[ROW_HISTORY_KEY] = { 0, 0, 0, 0, 0, 0, 0, 2 };
+
+	index_delete(ix, INDEX_RESTORED, key, sizeof(key));
+}
+
+static void
+wrong_clock(struct index *ix)
+{
+	struct index_meta meta;
+
+	assert_int_equal(index_get_meta(ix, &meta), KMS_OK);
+	meta.clock++;
+	index_put_meta(ix, &meta);
+}
+
+static void
 no_client(struct index *ix)
 {
 	uint8_t cmid[16];
@@ -587,16 +636,18 @@ no_client(struct index *ix)
 static void
 test_wrong_index(void **state)
 {
-	static void (*const edits[])(
-	    struct index *) = { wrong_counter, wrong_client, wrong_names, no_client };
+	static void (*const edits[])(struct index *) = { wrong_counter, wrong_client, wrong_names,
+		no_client, wrong_witness, no_restored, wrong_clock };
 	struct fixture f;
 
 	(void)state;
 	fixture_make(&f, NULL);
 	fixture_open(&f);
 	fixture_leases(&f, 1, 9, 1, FIXTURE_NOW);
+	fixture_stage(&f, &(struct fixture_entry){ .kind = ENTRY_RESTORED, .time = FIXTURE_NOW });
+	fixture_commit(&f);
 	fixture_close(&f);
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < sizeof(edits) / sizeof(edits[0]); i++) {
 		assert_int_equal(fixture_check(&f), KMS_OK);
 		edit_index(&f, edits[i]);
 		assert_int_equal(fixture_check(&f), KMS_E_ALTERED);
