@@ -7,6 +7,7 @@
 #include <sys/statvfs.h>
 #include <time.h>
 
+#include "kmsd/activate/installed.h"
 #include "kmsd/common/log.h"
 #include "libkms/base/clock.h"
 
@@ -39,6 +40,14 @@ activate_look_at_disk(struct activate *a)
 	a->budget.disk_low = low;
 }
 
+int
+activate_stage(struct activate *a, const struct item *item, uint32_t *leaf)
+{
+	int rc = kmsdb_staged(a->db) == 0 ? opening_stage(a) : KMS_OK;
+
+	return rc == KMS_OK ? kmsdb_stage(a->db, item, leaf) : rc;
+}
+
 /* len 0: it does not fit. */
 static int
 commit_alone(struct activate *a, const uint8_t *entry, size_t len)
@@ -49,7 +58,7 @@ commit_alone(struct activate *a, const uint8_t *entry, size_t len)
 
 	if (len == 0)
 		return KMS_E_TOO_LARGE;
-	rc = kmsdb_stage(a->db, &item, &leaf);
+	rc = activate_stage(a, &item, &leaf);
 	return rc != KMS_OK ? rc : pending_commit(a);
 }
 
@@ -79,18 +88,16 @@ activate_record_about(struct activate *a, struct entry_about *e)
 int
 activate_record_start(struct activate *a)
 {
-	static const char version[] = PACKAGE_STRING;
-	struct entry_admin e = {
-		.kind = ENTRY_START,
-		.text = version,
-		.text_len = sizeof(version) - 1,
-		.blob = host_identity_sign_pk(a->key),
-		.blob_len = 32,
-	};
 	int rc;
 
-	memcpy(e.subject, host_identity_id(a->key), 16);
-	rc = activate_record(a, &e);
+	pending_finish(a);
+	activate_clock(a);
+	opening_start(a);
+	rc = opening_stage(a);
+	if (rc == KMS_OK)
+		rc = pending_commit(a);
+	if (rc == KMS_OK)
+		rc = installed_record(a);
 	/* Continue when it cannot be written: clients are told, and space may be freed. */
 	if (rc == KMS_E_FULL || rc == KMS_E_IO)
 		return KMS_OK;

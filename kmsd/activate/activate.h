@@ -10,6 +10,7 @@
 #include "kmsd/activate/budget.h"
 #include "kmsd/activate/exchange_keys.h"
 #include "kmsd/activate/host_identity.h"
+#include "kmsd/activate/opening.h"
 #include "kmsd/activate/pending.h"
 #include "kmsd/activate/publishers.h"
 #include "kmsd/activate/refusal.h"
@@ -49,6 +50,8 @@ struct activate {
 	uint32_t layers; /* of the sandbox, in force */
 	uint64_t now;    /* seconds; read once an event */
 	uint64_t started;
+	bool new_identity; /* made at this start */
+	struct opening opening;
 	uint64_t last_batch;                  /* number of the newest batch on disk */
 	uint64_t failing_since, failure_said; /* the ledger; 0: it works */
 	struct activate_counts counts;
@@ -94,9 +97,11 @@ void activate_turn_exchange(struct activate *a);
 int activate_record(struct activate *a, struct entry_admin *e);
 /* The same of one about a client; the counter is filled in too. */
 int activate_record_about(struct activate *a, struct entry_about *e);
+/* kmsdb_stage, behind what a batch begins with (opening.h). */
+int activate_stage(struct activate *a, const struct item *item, uint32_t *leaf);
 /*
- * The first entry of every run: with which keys it signs. A ledger that cannot be written is not a
- * failure here.
+ * The first entries of every run: with which keys it signs, and what installed.h finds missing. A
+ * ledger that cannot be written is not a failure here: the next batch begins with START.
  */
 int activate_record_start(struct activate *a);
 

@@ -18,6 +18,8 @@ static const struct rate relayed_rate = { BUDGET_RELAYED_BURST, BUDGET_RELAYED_R
 			 read_client = { BUDGET_READS_CLIENT, 1 },
 			 read_source = { BUDGET_READS_SOURCE, BUDGET_READS_SOURCE / 8 },
 			 read_all = { BUDGET_READS_ALL, BUDGET_READS_ALL / 2 },
+			 witness_source = { BUDGET_WITNESS_SOURCE, BUDGET_WITNESS_SOURCE / 2 },
+			 witness_all = { BUDGET_WITNESS_ALL, BUDGET_WITNESS_ALL },
 			 refusal_rate = { BUDGET_REFUSALS, 2 }, made_rate = { MADE_FULL, 1 };
 
 static const char *const names[BUDGET_LIMITS] = {
@@ -48,6 +50,7 @@ budget_init(struct budget *b, uint64_t seed)
 	buckets_init(&b->made, seed);
 	buckets_init(&b->reads_sources, seed);
 	buckets_init(&b->reads_clients, seed);
+	buckets_init(&b->witness_sources, seed);
 }
 
 static bool
@@ -207,6 +210,27 @@ budget_take_read(struct budget *b, const struct config *c, const uint8_t cmid[16
 		    buckets_find(&b->reads_sources, &read_source, address_source(address), now);
 	bucket_fill(&b->reads, &read_all, now);
 	return take(b, asked, sizeof(asked) / sizeof(asked[0]), address, now);
+}
+
+bool
+budget_take_witness(
+    struct budget *b, const struct config *c, const uint8_t address[16], uint64_t now)
+{
+	struct bucket *source = NULL;
+
+	if (b->disk_low)
+		return false;
+	if (!networks_have(c->exempt.at, c->exempt.count, address))
+		source = buckets_find(
+		    &b->witness_sources, &witness_source, address_source(address), now);
+	bucket_fill(&b->witnesses, &witness_all, now);
+	if (!bucket_has(&b->witnesses, &witness_all) ||
+	    (source != NULL && !bucket_has(source, &witness_source)))
+		return false;
+	bucket_take(&b->witnesses);
+	if (source != NULL)
+		bucket_take(source);
+	return true;
 }
 
 uint32_t

@@ -145,10 +145,9 @@ open_keys(struct activate *a)
 {
 	struct fault f = { 0 };
 	char why[256] = "";
-	bool made = false;
 	int rc;
 
-	rc = host_identity_open(&a->key, a->state_dir, a->now, &a->secrets, &made, why);
+	rc = host_identity_open(&a->key, a->state_dir, a->now, &a->secrets, &a->new_identity, why);
 	if (rc != KMS_OK) {
 		log_event(LOG_CRIT, "host-key-refused", "keys/host.key: %s; %s",
 		    kms_strerror((uint32_t)rc),
@@ -158,7 +157,7 @@ open_keys(struct activate *a)
 		return rc;
 	}
 	secrets_forget_passphrase(&a->secrets);
-	if (made)
+	if (a->new_identity)
 		log_event(LOG_NOTICE, "host-key-made", "keys/host.key: keep a backup of it");
 	if (host_identity_locked(a->key))
 		log_event(LOG_WARNING, "host-locked",

@@ -165,7 +165,9 @@ pending_commit(struct activate *a)
 
 	if (entries == 0)
 		return KMS_OK;
-	rc = kmsdb_commit(a->db, host_identity_id(a->key), a->now, host_identity_batch, a->key);
+	rc = kmsdb_commit(
+	    a->db, host_identity_id(a->key), a->opening.time, host_identity_batch, a->key);
+	opening_settled(a, rc == KMS_OK);
 	if (rc != KMS_OK) {
 		say_failure(a, entries, rc);
 		return rc;
@@ -224,10 +226,10 @@ pending_stage(struct activate *a, const struct item *item)
 
 	if (item->entry_len == 0)
 		return KMS_E_FORMAT;
-	if ((rc = kmsdb_stage(a->db, item, &leaf)) != KMS_E_TOO_LARGE)
+	if ((rc = activate_stage(a, item, &leaf)) != KMS_E_TOO_LARGE)
 		return rc;
 	pending_finish(a);
-	return kmsdb_stage(a->db, item, &leaf);
+	return activate_stage(a, item, &leaf);
 }
 
 void

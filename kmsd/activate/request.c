@@ -10,6 +10,7 @@
 #include "kmsd/activate/activate.h"
 #include "kmsd/activate/front_peer.h"
 #include "kmsd/activate/refusal_log.h"
+#include "kmsd/activate/witness.h"
 #include "kmsd/common/log.h"
 #include "libkms/base/address.h"
 #include "libkms/core/frame.h"
@@ -330,7 +331,7 @@ stage(struct activate *a, const struct request *q, const struct ipc_frame *f,
 	memcpy(aside.name, q->auth.request.name, sizeof(aside.name));
 	item.entry_len = build_entry(a, q, kind, &aside, entry, sizeof(entry));
 	item.aside_len = aside_encode(beside, sizeof(beside), &aside);
-	rc = item.entry_len > 0 && item.aside_len > 0 ? kmsdb_stage(a->db, &item, &slot->leaf)
+	rc = item.entry_len > 0 && item.aside_len > 0 ? activate_stage(a, &item, &slot->leaf)
 						      : KMS_E_FORMAT;
 	if (rc == KMS_OK) {
 		if (kind == ENTRY_LEASE)
@@ -394,6 +395,34 @@ deny(struct activate *a, const struct request *q, const struct ipc_frame *f,
 		stage(a, q, f, slot, ENTRY_REFUSAL);
 }
 
+/*
+ * Counted before, or by the entry that is staged: what others say of this host's history costs it
+ * nothing.
+ */
+static bool
+is_counted(const struct request *q, const struct pending_slot *slot)
+{
+	const struct policy_decision *d = &q->decision;
+
+	return q->client.counted || ((d->outcome == POLICY_GRANT || d->outcome == POLICY_RECORD) &&
+					slot->reply.status == d->status);
+}
+
+static void
+hear_witness(struct activate *a, const struct request *q, const struct ipc_frame *f,
+    struct pending_slot *slot)
+{
+	const struct message_request *m = &q->auth.request;
+	const struct witness w = { .cmid = q->auth.session.cmid,
+		.address = f->address,
+		.name = m->name,
+		.claim = m->witness,
+		.header = m->header };
+
+	if (m->witness != NULL && !witness_is_last(m->witness, &q->row) && is_counted(q, slot))
+		slot->reply.show = witness_take(a, &w);
+}
+
 static void
 settle(struct activate *a, struct request *q, const struct ipc_frame *f, struct pending_slot *slot)
 {
@@ -428,6 +457,7 @@ settle(struct activate *a, struct request *q, const struct ipc_frame *f, struct 
 		deny(a, q, f, slot);
 		break;
 	}
+	hear_witness(a, q, f, slot);
 }
 
 static struct pending_slot *

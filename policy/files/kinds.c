@@ -486,6 +486,7 @@ adopt_revocations(struct publisher *p, struct publisher_file *c)
 	free(p->revocations);
 	p->revocations = c->revocations;
 	c->revocations = NULL;
+	memcpy(p->revocations_digest, c->digest, sizeof(c->digest));
 }
 
 static void

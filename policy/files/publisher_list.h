@@ -34,6 +34,7 @@ struct publisher {
 	struct policy_pack *pack; /* NULL: none */
 	uint8_t pack_digest[32];
 	struct revocation_list *revocations; /* NULL: none */
+	uint8_t revocations_digest[32];
 	/* the entry that names this host's certificate; NULL: none */
 	const struct revocation *revoked;
 	/* by the certificate; same index as pack->products */

@@ -7,6 +7,7 @@
 
 #include "kmsd/activate/activate.h"
 #include "kmsd/activate/control/control_verbs.h"
+#include "kmsd/activate/installed.h"
 #include "kmsd/common/log.h"
 #include "policy/code.h"
 
@@ -18,46 +19,6 @@ refuse(struct control_request *q, int rc, const struct fault *f)
 	if (rc != KMS_OK)
 		snprintf(q->why, CONTROL_WHY, "%.*s", CONTROL_WHY - 1, f->text);
 	return rc;
-}
-
-/* The journal's entry for the file; number has room for that of a revocation list. */
-static void
-fill_entry(struct entry_admin *e, uint8_t number[4], const struct publisher_file *c)
-{
-	static const uint8_t kinds[FILE_KINDS] = { [FILE_ROTATION] = ENTRY_ROTATION,
-		[FILE_KEY] = ENTRY_KEY,
-		[FILE_CERTIFICATE] = ENTRY_CERTIFICATE,
-		[FILE_PACK] = ENTRY_POLICY,
-		[FILE_REVOCATIONS] = ENTRY_REVOCATIONS };
-
-	e->kind = kinds[c->kind];
-	memcpy(e->digest, c->digest, sizeof(e->digest));
-	if (c->kind == FILE_KEY)
-		memcpy(e->subject, c->key.id, 16);
-	else if (c->kind == FILE_CERTIFICATE)
-		memcpy(e->subject, c->certificate.host_key_id, 16);
-	else
-		memcpy(e->subject, c->publisher->public.key.id, 8);
-	if (c->kind == FILE_CERTIFICATE) {
-		e->blob = c->certificate_octets;
-		e->blob_len = c->certificate_len;
-	} else if (c->kind == FILE_ROTATION) {
-		e->blob = c->rotation_octets;
-		e->blob_len = ROTATION_SIZE;
-	} else if (c->kind == FILE_REVOCATIONS) {
-		for (unsigned i = 0; i < 4; i++)
-			number[i] = (uint8_t)(c->revocations->number >> 8 * (3 - i));
-		e->blob = number;
-		e->blob_len = 4;
-	}
-}
-
-static void
-describe(const struct publisher_file *c, char *out, size_t size)
-{
-	int n = snprintf(out, size, "%s: ", c->publisher->name);
-
-	publisher_file_describe(c, out + n, size - (size_t)n);
 }
 
 static int
@@ -81,21 +42,16 @@ static int
 install(struct control_request *q, struct publisher_file *c)
 {
 	struct activate *a = q->activate;
-	struct entry_admin e = { 0 };
-	uint8_t number[4];
-	char text[300];
+	struct installed_entry entry;
 	int rc;
 
 	if ((rc = check(q, c)) != KMS_OK)
 		return rc;
-	describe(c, text, sizeof(text));
-	fill_entry(&e, number, c);
-	e.text = text;
-	e.text_len = strlen(text);
+	installed_entry(&entry, c);
 	if ((rc = publisher_file_store(&a->publishers, c)) != KMS_OK)
 		snprintf(q->why, CONTROL_WHY, "the file cannot be stored: %s",
 		    kms_strerror((uint32_t)rc));
-	else if ((rc = activate_record(a, &e)) != KMS_OK)
+	else if ((rc = activate_record(a, &entry.e)) != KMS_OK)
 		snprintf(q->why, CONTROL_WHY, "the ledger cannot be written: %s",
 		    kms_strerror((uint32_t)rc));
 	if (rc != KMS_OK)
@@ -106,7 +62,7 @@ install(struct control_request *q, struct publisher_file *c)
 		publishers_tell_revoked(c->publisher);
 	control_row(q->out, "installed");
 	control_text(q->out, "publisher", c->publisher->name);
-	control_text(q->out, "what", text);
+	control_text(q->out, "what", entry.text);
 	return KMS_OK;
 }
 

@@ -1,0 +1,157 @@
+/*
+ * opening.c - see opening.h.
+ */
+#include "kmsd/activate/opening.h"
+
+#include <string.h>
+
+#include "kmsd/activate/activate.h"
+#include "kmsd/common/log.h"
+#include "libkms/base/wire.h"
+
+#define RESTORED_BLOB 17
+#define CLOCK_BLOB 16
+
+static int
+stage(struct activate *a, struct entry_admin *e)
+{
+	uint8_t entry[512];
+	struct item item = { .entry = entry };
+	uint32_t leaf;
+
+	e->time = a->now;
+	memcpy(e->subject, host_identity_id(a->key), 16);
+	item.entry_len = entry_admin_encode(entry, sizeof(entry), e);
+	return item.entry_len > 0 ? kmsdb_stage(a->db, &item, &leaf) : KMS_E_FORMAT;
+}
+
+static int
+stage_clock(struct activate *a, uint64_t last)
+{
+	uint8_t blob[CLOCK_BLOB];
+	struct entry_admin e = { .kind = ENTRY_CLOCK, .blob = blob, .blob_len = sizeof(blob) };
+	struct wire_writer w;
+
+	wire_writer_init(&w, blob, sizeof(blob));
+	wire_put_u64(&w, last);
+	wire_put_u64(&w, last - a->now);
+	log_limited(LOG_ERR, "clock-back",
+	    "the clock is %llu s behind the last batch of the journal: it was ahead then, or is wrong now. Check it (timedatectl); clients whose clocks differ by more than four hours are refused, and the journal says when it went back",
+	    (unsigned long long)(last - a->now));
+	return stage(a, &e);
+}
+
+static int
+stage_restored(struct activate *a, const struct kmsdb_left *left)
+{
+	uint8_t blob[RESTORED_BLOB];
+	struct entry_admin e = { .kind = ENTRY_RESTORED, .blob = blob, .blob_len = sizeof(blob) };
+	struct wire_writer w;
+
+	memcpy(e.digest, left->hash, sizeof(e.digest));
+	wire_writer_init(&w, blob, sizeof(blob));
+	wire_put_u64(&w, left->number);
+	wire_put_u64(&w, left->time);
+	wire_put_u8(&w, left->cause);
+	return stage(a, &e);
+}
+
+/* Where kmsctl says something that is not in the journal, the ledger went back to its last batch.
+ */
+static void
+mend(struct activate *a, struct kmsdb_left *left)
+{
+	struct kmsdb_info info;
+	uint8_t hash[32];
+
+	if (left->number != 0 && kmsdb_batch_hash(a->db, left->number, hash) == KMS_OK &&
+	    memcmp(hash, left->hash, sizeof(hash)) == 0)
+		return;
+	kmsdb_info(a->db, &info);
+	memcpy(left->hash, info.last_hash, sizeof(left->hash));
+	left->number = info.last_batch;
+	left->time = kmsdb_last_time(a->db);
+	left->cause = RESTORED_BACKUP;
+}
+
+/* False: the ledger is that of the last run. */
+static bool
+went_back(struct activate *a, struct kmsdb_left *left)
+{
+	memset(left, 0, sizeof(*left));
+	left->cause = RESTORED_NOTHING;
+	if (a->opening.lost)
+		return true;
+	if (kmsdb_left_read(a->state_dir, left) == KMS_E_NOT_FOUND)
+		return false;
+	mend(a, left);
+	return true;
+}
+
+static int
+stage_start(struct activate *a)
+{
+	static const char version[] = PACKAGE_STRING;
+	struct entry_admin e = {
+		.kind = ENTRY_START,
+		.text = version,
+		.text_len = sizeof(version) - 1,
+		.blob = host_identity_sign_pk(a->key),
+		.blob_len = 32,
+	};
+	struct kmsdb_left left;
+	int rc = went_back(a, &left) ? stage_restored(a, &left) : KMS_OK;
+
+	if (rc == KMS_OK)
+		rc = stage(a, &e);
+	a->opening.staged = rc == KMS_OK;
+	return rc;
+}
+
+static bool
+anything_installed(const struct publishers *s)
+{
+	for (unsigned i = 0; i < s->count; i++) {
+		const struct publisher *p = &s->list[i];
+
+		if (p->key_count > 0 || p->confirmed || p->pack != NULL || p->public.count > 0 ||
+		    p->revocations != NULL)
+			return true;
+	}
+	return false;
+}
+
+/* What is installed has its entry, and a host that was made just now never had a ledger. */
+void
+opening_start(struct activate *a)
+{
+	a->opening = (struct opening){ .due = true };
+	a->opening.lost =
+	    a->last_batch == 0 && !a->new_identity && anything_installed(&a->publishers);
+	if (a->opening.lost)
+		log_event(LOG_ERR, "ledger-lost",
+		    "there is no ledger, but this host has keys and files of publishers: it was lost or removed. A new one is begun, and the next audit shows it. If there is a backup: stop kmsd, move kmsdb away, and run kmsctl ledger restore");
+}
+
+int
+opening_stage(struct activate *a)
+{
+	uint64_t last = kmsdb_last_time(a->db);
+	int rc = KMS_OK;
+
+	a->opening.time = a->now;
+	if (a->now + OPENING_SKEW < last)
+		rc = stage_clock(a, last);
+	return rc == KMS_OK && a->opening.due ? stage_start(a) : rc;
+}
+
+/* A crash before the file is gone has RESTORED written twice, which says nothing false. */
+void
+opening_settled(struct activate *a, bool on_disk)
+{
+	if (on_disk && a->opening.staged) {
+		a->opening.due = a->opening.lost = false;
+		(void)kmsdb_left_remove(a->state_dir);
+	}
+	a->opening.staged = false;
+}

@@ -1,0 +1,42 @@
+/*
+ * witness.h - clients as witnesses of this host's history: each says which batch of this host it
+ * knows. One that the journal lacks is asked for, and when its header is signed by this host's key,
+ * the journal gets an entry of it (ENTRY_WITNESS). Whatever else a client claims changes nothing.
+ */
+#ifndef KMSD_ACTIVATE_WITNESS_H
+#define KMSD_ACTIVATE_WITNESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "kmsdb/kmsdb.h"
+
+struct activate;
+
+/* What a client says, and where it comes from. */
+struct witness {
+	const uint8_t *cmid;    /* 16 */
+	const uint8_t *address; /* 16 */
+	const char *name;
+	const uint8_t *claim;  /* MESSAGE_WITNESS_SIZE */
+	const uint8_t *header; /* MESSAGE_HEADER_SIZE; NULL: it did not show it */
+};
+
+/* Nearly always: the batch of the lease that the client got last. */
+static inline bool
+witness_is_last(const uint8_t *claim, const struct kmsdb_client *row)
+{
+	uint64_t number = 0;
+
+	for (int i = 0; i < 8; i++)
+		number = number << 8 | claim[i];
+	return number == row->batch && memcmp(claim + 8, row->header, sizeof(row->header)) == 0;
+}
+/*
+ * Of a client that is counted. Returns the number of the batch whose header the host wants to see,
+ * for the reply; 0: none.
+ */
+uint64_t witness_take(struct activate *a, const struct witness *w);
+
+#endif
