@@ -321,7 +321,7 @@ struct kmsdb_backup {
 int kmsdb_backup(int from, int to, struct kmsdb_backup *count, struct fault *fault);
 
 /*
- * Whole check: every root, chain link and signature (sign_pk, or the keys that
+ * Whole check: every root, chain link and signature (by sign_pk alone; NULL: by the keys that
  * ENTRY_CERTIFICATE / ENTRY_START entries introduce), time and aside, counts against a recount,
  * index against a replay into a scratch index. Problems go to report, one line each; returns the
  * first error. *erased: entries whose names are erased, which is no problem.

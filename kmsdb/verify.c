@@ -48,15 +48,40 @@ learn(struct verify *c, const struct record *r)
 	}
 }
 
+/* No other key counts: entries of a journal that somebody made name the keys that he made. */
+static void
+check_own(struct verify *c, const struct scan *s)
+{
+	const struct record *r = &s->record;
+	uint8_t own[16];
+
+	if (batch_verify(r->header, r->signature, c->sign_pk) == KMS_OK)
+		return;
+	certificate_host_id(own, c->sign_pk);
+	if (memcmp(own, r->batch.host_id, sizeof(own)) == 0)
+		verify_tell(c, KMS_E_SIGNATURE,
+		    "journal/%s, offset %" PRIu64 ": batch %" PRIu64
+		    " is not signed by this host's key",
+		    s->segment, s->offset, r->batch.number);
+	else if (!c->unknown_key)
+		verify_tell(c, KMS_E_UNKNOWN_HOST,
+		    "journal/%s, offset %" PRIu64 ": batch %" PRIu64
+		    " is another host's, as its signing key is not this host's",
+		    s->segment, s->offset, r->batch.number);
+	c->unknown_key |= memcmp(own, r->batch.host_id, sizeof(own)) != 0;
+}
+
 static void
 check_signature(struct verify *c, const struct scan *s)
 {
 	const struct record *r = &s->record;
-	bool known = c->sign_pk != NULL;
+	bool known = false;
 
-	learn(c, r);
-	if (c->sign_pk != NULL && batch_verify(r->header, r->signature, c->sign_pk) == KMS_OK)
+	if (c->sign_pk != NULL) {
+		check_own(c, s);
 		return;
+	}
+	learn(c, r);
 	for (unsigned k = 0; k < c->key_count; k++) {
 		if (memcmp(c->keys[k].host_id, r->batch.host_id, 16) != 0)
 			continue;

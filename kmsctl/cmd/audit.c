@@ -269,11 +269,28 @@ write_file(struct export *x)
 	return rc == KMS_OK ? CTL_OK : write_failed(x, rc);
 }
 
+/* The last batch that the index knows; 0 when it cannot be read. It is never ahead of the journal.
+ */
+static uint64_t
+indexed(struct ctl *ctl)
+{
+	struct kmsdb_info info = { 0 };
+	struct fault fault = { 0 };
+	struct kmsdb *db;
+
+	if (ledger_access_open(ctl, &db, &fault) != KMS_OK)
+		return 0;
+	kmsdb_info(db, &info);
+	ledger_access_close(db, -1);
+	return info.index_batch;
+}
+
 static int
 walk(struct export *x)
 {
 	struct ctl *ctl = x->ctl;
 	struct fault fault = { 0 };
+	uint64_t index = indexed(ctl); /* before the journal, which grows */
 	int state = ledger_access_directory(ctl), e;
 
 	if (state < 0)
@@ -282,6 +299,11 @@ walk(struct export *x)
 	ledger_access_close(NULL, state);
 	if (e != KMS_OK)
 		return fail(ctl, (uint32_t)e, "%s", fault_text(&fault, e));
+	if (x->last < index)
+		return fail(ctl, KMS_E_MISSING,
+		    "the journal ends with batch %" PRIu64 ", but the index has batch %" PRIu64
+		    ": the end of the journal is missing. Stop kmsd, move %s/kmsdb away, and restore the newest backup with kmsctl ledger restore",
+		    x->last, index, ctl->config.state_directory);
 	if (x->last == 0)
 		return fail(ctl, KMS_E_NOT_FOUND, "the journal is empty");
 	choose_documents(x);

@@ -98,6 +98,8 @@ restore(struct ctl *ctl, int from, int state, struct kmsdb_backup *b, struct fau
 		.map_size = ctl->config.map_size,
 		.checkpoint_seconds = ctl->config.checkpoint_interval };
 	const char *dir = ctl->config.state_directory;
+	struct kmsdb_left left;
+	uint8_t sign_pk[32];
 	int to, rc;
 
 	if (file_exists(state, "kmsdb"))
@@ -112,8 +114,11 @@ restore(struct ctl *ctl, int from, int state, struct kmsdb_backup *b, struct fau
 	rc = kmsdb_backup(from, to, b, fault);
 	if (rc == KMS_OK)
 		rc = kmsdb_rebuild(to, &opt, fault);
-	if (rc == KMS_OK)
-		rc = kmsdb_check(to, NULL, NULL, no_report, NULL);
+	if (rc == KMS_OK && (rc = journal_host_key(sign_pk, state, dir, fault)) == KMS_OK)
+		rc = kmsdb_check(to, sign_pk, NULL, no_report, NULL);
+	/* Inside, so that both come into place at once. */
+	if (rc == KMS_OK && (rc = journal_host_left(&left, to, dir, fault)) == KMS_OK)
+		rc = kmsdb_left_write(to, &left);
 	if (rc == KMS_OK &&
 	    (give_to_owner(to, state) == -1 || renameat(to, "kmsdb", state, "kmsdb") == -1 ||
 		fsync(state) == -1)) {
@@ -147,6 +152,8 @@ run_restore(struct ctl *ctl)
 		    "Restored to batch %" PRIu64
 		    "; the index was rebuilt, and the check found no problem",
 		    b.batch);
+		output_line(ctl->out, OUTPUT_PLAIN,
+		    "kmsd writes an entry of it at its next start. What was activated after that batch comes back when those clients renew; tell the publisher of the restore before the next audit");
 	}
 	code = e == KMS_OK ? CTL_OK : fail(ctl, (uint32_t)e, "%s", fault_text(&fault, e));
 	close(state);

@@ -69,6 +69,7 @@ run_doctor(struct ctl *ctl)
 	doctor_clock(&d);
 	doctor_disk(&d);
 	doctor_ledger(&d);
+	doctor_history(&d);
 	doctor_limits(&d);
 	doctor_shares(&d);
 	doctor_sandbox(&d);

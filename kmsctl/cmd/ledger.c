@@ -9,6 +9,7 @@
 #include "kmsctl/cli/fail.h"
 #include "kmsctl/kmsctl.h"
 #include "kmsctl/ledger/ledger_access.h"
+#include "kmsctl/ledger/whole_check.h"
 #include "kmsdb/kmsdb.h"
 #include "libkms/base/fault.h"
 #include "libkms/kms_error.h"
@@ -37,6 +38,7 @@ run_ledger_check(struct ctl *ctl)
 {
 	struct findings f = { .ctl = ctl };
 	uint64_t erased = 0;
+	bool own;
 	int fd, rc;
 
 	ctl->leave_root = true;
@@ -44,17 +46,23 @@ run_ledger_check(struct ctl *ctl)
 	if (fd < 0)
 		return CTL_FAILED;
 	output_list(ctl->out, "problems", NULL);
-	rc = kmsdb_check(fd, NULL, &erased, report, &f);
+	rc = whole_check(ctl, fd, &own, &erased, report, &f);
 	output_end(ctl->out);
 	ledger_access_close(NULL, fd);
 	output_bool(ctl->out, "sound", NULL, rc == KMS_OK && f.count == 0);
 	output_number(ctl->out, "problem_count", NULL, f.count);
 	output_number(ctl->out, "erased", NULL, erased);
+	output_bool(ctl->out, "own_keys", NULL, own);
+	if (!own)
+		output_line(ctl->out, OUTPUT_WARN,
+		    "The signatures were checked with the keys that the journal itself names: %s has neither keys/host.key nor a certificate.",
+		    ctl->config.state_directory);
 	if (erased > 0)
 		output_line(ctl->out, OUTPUT_PLAIN, "%" PRIu64 " names erased.", erased);
 	if (rc == KMS_OK && f.count == 0) {
 		output_line(ctl->out, OUTPUT_GOOD,
-		    "The ledger is sound: chain, signatures, counters and index agree.");
+		    own ? "The ledger is sound: chain, signatures by this host's own key, counters and index agree."
+			: "The ledger is sound in itself: chain, signatures, counters and index agree.");
 		return CTL_OK;
 	}
 	if (f.count == 0)

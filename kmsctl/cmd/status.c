@@ -13,6 +13,7 @@
 #include "kmsctl/host/port.h"
 #include "kmsctl/kmsctl.h"
 #include "kmsctl/ledger/ledger_access.h"
+#include "kmsctl/ledger/past.h"
 #include "kmsdb/kmsdb.h"
 #include "libkms/base/fault.h"
 #include "libkms/base/hex.h"
@@ -116,9 +117,21 @@ print_next(struct ctl *ctl, const struct reply *reply)
 	}
 }
 
+static void
+print_past(struct ctl *ctl, const struct kmsdb_history *h)
+{
+	struct past_line lines[PAST_LINES];
+	unsigned count = past_lines(lines, h, (uint64_t)time(NULL));
+
+	for (unsigned i = 0; i < count; i++)
+		output_line(ctl->out, lines[i].bad ? OUTPUT_BAD : OUTPUT_WARN, "  %s: %s",
+		    lines[i].text, lines[i].next);
+}
+
 static int
 status_running(struct ctl *ctl, const struct reply *reply)
 {
+	struct kmsdb_history past;
 	const struct reply_row *ledger = reply_next(reply, "ledger", NULL);
 
 	output_bool(ctl->out, "running", NULL, true);
@@ -131,8 +144,11 @@ status_running(struct ctl *ctl, const struct reply *reply)
 	reply_print_list(ctl->out, reply, "front", "fronts", "Fronts");
 	reply_print_list(ctl->out, reply, "limit", "limits", "Limits that were reached");
 	output_object(ctl->out, "ledger", "Ledger");
-	if (ledger != NULL)
+	if (ledger != NULL) {
 		reply_print_fields(ctl->out, ledger);
+		past_of_reply(&past, ledger);
+		print_past(ctl, &past);
+	}
 	output_end(ctl->out);
 	return CTL_OK;
 }
@@ -188,11 +204,22 @@ print_ledger_pools(struct ctl *ctl, const struct pools *p)
 	output_end(ctl->out);
 }
 
+/* As a running host's fields. */
+static void
+print_grades(struct ctl *ctl, const struct kmsdb_history *h)
+{
+	output_number(ctl->out, "witnesses_contradiction", NULL, h->grades[HISTORY_CONTRADICTION]);
+	output_number(ctl->out, "witnesses_unexplained", NULL, h->grades[HISTORY_UNEXPLAINED]);
+	output_number(ctl->out, "witnesses_note", NULL, h->grades[HISTORY_NOTE]);
+	output_number(ctl->out, "restores", NULL, h->restores);
+}
+
 static void
 print_ledger(struct ctl *ctl)
 {
 	struct pools pools = { .now = policy_minute((uint64_t)time(NULL)) };
 	struct kmsdb_info info;
+	struct kmsdb_history past;
 	struct fault fault = { 0 };
 	char hash[65];
 	struct kmsdb *db;
@@ -221,6 +248,10 @@ print_ledger(struct ctl *ctl)
 				 .number = info.index_bytes });
 	output_number(ctl->out, "schema", "Schema", info.schema);
 	output_text(ctl->out, "last_hash", NULL, hash);
+	if (kmsdb_history(db, &past) == KMS_OK) {
+		print_grades(ctl, &past);
+		print_past(ctl, &past);
+	}
 	output_end(ctl->out);
 	ledger_access_close(db, -1);
 }

@@ -41,6 +41,7 @@ void doctor_limits(struct doctor *d);
 /* machine.c: the machine. */
 void doctor_ledger(struct doctor *d);
 void doctor_shares(struct doctor *d);
+void doctor_history(struct doctor *d);
 void doctor_disk(struct doctor *d);
 void doctor_clock(struct doctor *d);
 /* relay.c: the KMS hosts of [relay]; nothing without them. */

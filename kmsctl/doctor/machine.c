@@ -14,6 +14,8 @@
 #include "kmsctl/ledger/bulk.h"
 #include "kmsctl/ledger/clients.h"
 #include "kmsctl/ledger/ledger_access.h"
+#include "kmsctl/ledger/past.h"
+#include "kmsctl/ledger/whole_check.h"
 #include "kmsdb/kmsdb.h"
 #include "libkms/base/fault.h"
 #include "libkms/kms_error.h"
@@ -31,10 +33,12 @@ static void
 read_ledger(struct doctor *d)
 {
 	unsigned problems = 0;
+	bool own;
 	int fd = ledger_access_directory(d->ctl),
 	    e; /* as the owner of the ledger: the check makes files */
 
-	e = fd == -1 ? KMS_E_NOT_FOUND : kmsdb_check(fd, NULL, NULL, count_problem, &problems);
+	e = fd == -1 ? KMS_E_NOT_FOUND
+		     : whole_check(d->ctl, fd, &own, NULL, count_problem, &problems);
 	ledger_access_close(NULL, fd);
 	if (e == KMS_OK && problems == 0)
 		doctor_find(d, "ledger", GOOD, NULL, "the whole ledger was checked");
@@ -75,6 +79,45 @@ doctor_ledger(struct doctor *d)
 		    d, "ledger", GOOD, NULL, "kmsd can write the ledger; only root can check more");
 	else
 		doctor_find(d, "ledger", BAD, "kmsctl ledger check", "%s", fault.text);
+}
+
+/* False: nobody can tell. */
+static bool
+read_past(struct doctor *d, struct kmsdb_history *h)
+{
+	const struct reply_row *row = d->running ? reply_next(&d->status, "ledger", NULL) : NULL;
+	struct fault fault = { 0 };
+	struct kmsdb *db;
+	int rc;
+
+	if (row != NULL) {
+		past_of_reply(h, row);
+		return true;
+	}
+	if (ledger_access_open(d->ctl, &db, &fault) != KMS_OK)
+		return false;
+	rc = kmsdb_history(db, h);
+	ledger_access_close(db, -1);
+	return rc == KMS_OK;
+}
+
+/* What clients, restores and the clock say of the ledger's own history. */
+void
+doctor_history(struct doctor *d)
+{
+	struct past_line lines[PAST_LINES];
+	struct kmsdb_history h;
+	unsigned count;
+
+	if (!read_past(d, &h))
+		return;
+	count = past_lines(lines, &h, (uint64_t)time(NULL));
+	for (unsigned i = 0; i < count; i++)
+		doctor_find(d, lines[i].check, lines[i].bad ? BAD : WARNING, lines[i].next, "%s",
+		    lines[i].text);
+	if (h.grades[HISTORY_CONTRADICTION] + h.grades[HISTORY_UNEXPLAINED] == 0)
+		doctor_find(d, "history", GOOD, NULL,
+		    "no client holds a batch that the journal lacks without a reason");
 }
 
 #define SHARES 16

@@ -19,7 +19,10 @@
  *   service    s version, u pid, u started, s host-name, s host-id, u port, u fronts
  *   sandbox    s process, s layers, s missing, u required     (names as confine_names gives them)
  *   ledger     u clients, u last-batch, u index-batch, u overlay, u segments, u journal-octets, u
- * index-octets, u map-octets, u checkpoints, u schema, s last-hash publisher  s name, s id, u
+ * index-octets, u map-octets, u checkpoints, u schema, s last-hash, u witnesses-contradiction, u
+ * witnesses-unexplained, u witnesses-note, u witness-last (time of the last one above a note), u
+ * restores, u restored (time of the last), u restored-to (batch), u restored-cause, u clock-back
+ * (time when it last went back) publisher  s name, s id, u
  * installed, u confirmed, s key, s customer, s group, u not-before, u not-after, u capacity, u
  * revocations (number of the list installed), s revoked (why this host may no longer activate) pool
  * s publisher, u number, s name, u counted, u capacity, u window-days product    s publisher, s id,

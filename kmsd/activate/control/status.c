@@ -107,6 +107,34 @@ row_front(const struct front_peer *p, void *arg)
 	control_number(b, "evicted-connections", p->stats.evicted);
 }
 
+/* What clients and restores say of the ledger's own history; nothing when there is nothing. */
+static void
+fields_history(struct activate *a, struct control_buf *b)
+{
+	struct kmsdb_history h;
+	bool bad;
+
+	if (kmsdb_history(a->db, &h) != KMS_OK)
+		return;
+	bad = h.grades[HISTORY_CONTRADICTION] + h.grades[HISTORY_UNEXPLAINED] > 0;
+	control_number(b, "witnesses-contradiction", h.grades[HISTORY_CONTRADICTION]);
+	control_number(b, "witnesses-unexplained", h.grades[HISTORY_UNEXPLAINED]);
+	control_number(b, "witnesses-note", h.grades[HISTORY_NOTE]);
+	if (bad)
+		control_number(b, "witness-last",
+		    h.newest[HISTORY_CONTRADICTION] > h.newest[HISTORY_UNEXPLAINED]
+			? h.newest[HISTORY_CONTRADICTION]
+			: h.newest[HISTORY_UNEXPLAINED]);
+	if (h.restores > 0) {
+		control_number(b, "restores", h.restores);
+		control_number(b, "restored", h.last_restored.time);
+		control_number(b, "restored-to", h.last_restored.number);
+		control_number(b, "restored-cause", h.last_restored.cause);
+	}
+	if (h.clock != 0)
+		control_number(b, "clock-back", h.clock);
+}
+
 static void
 row_ledger(struct activate *a, struct control_buf *b)
 {
@@ -127,6 +155,7 @@ row_ledger(struct activate *a, struct control_buf *b)
 	control_hex(b, "last-hash", i.last_hash, 32);
 	if (a->failing_since != 0)
 		control_number(b, "failing-since", a->failing_since);
+	fields_history(a, b);
 }
 
 /* Limits that have refused something. */
