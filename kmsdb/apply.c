@@ -30,11 +30,11 @@ take_admin(struct apply_entry *out, const struct entry_admin *in)
 		out->effect = APPLY_OBSERVED;
 		return;
 	}
-	history_row(&out->history, in, out->place.batch, out->place.leaf);
-	if (out->history.table == HISTORY_NONE)
+	own_row(&out->own, in, out->place.batch, out->place.leaf);
+	if (out->own.table == OWN_NONE)
 		return;
-	out->effect = APPLY_HISTORY;
-	memcpy(out->key, out->history.key, 16);
+	out->effect = APPLY_OWN;
+	memcpy(out->key, out->own.key, 16);
 }
 
 int

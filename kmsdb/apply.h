@@ -21,7 +21,7 @@
  * EXPIRE    a floor: rows that only refusals made, that were forgotten, or of relayed sources, and
  *           that are last seen up to it, are absent (row_expired, observed_expired).
  * RELAYED   a row of its own by the commitment to its source address, observed.h.
- * WITNESS, RESTORED and what was installed: a row of their own, history.h
+ * WITNESS, RESTORED and what was installed: a row of their own, own_rows.h
  * CLOCK     the time of the last one
  * others    nothing
  */
@@ -31,7 +31,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "kmsdb/history.h"
+#include "kmsdb/own_rows.h"
 #include "kmsdb/row.h"
 #include "libkms/core/entry.h"
 #include "libkms/core/entry_about.h"
@@ -42,7 +42,7 @@ enum apply_effect {
 	APPLY_ABOUT,    /* about one client: e.about */
 	APPLY_FLOOR,    /* ERASE of all, EXPIRE: e.about.value is the floor of names, or rows */
 	APPLY_OBSERVED, /* of the relay: e.key is its subject */
-	APPLY_HISTORY,  /* e.history */
+	APPLY_OWN,      /* e.own */
 	APPLY_CLOCK,    /* e.time */
 };
 
@@ -57,13 +57,13 @@ struct apply_place {
 struct apply_entry {
 	enum apply_effect effect;
 	uint8_t kind;
-	uint8_t key[16]; /* CMID, subject, or that of history.h */
+	uint8_t key[16]; /* CMID, subject, or that of own_rows.h */
 	uint64_t time;
 	struct apply_place place;
 	union {
 		struct entry_client client;
 		struct entry_about about;
-		struct history_row history;
+		struct own_row own;
 	};
 	bool named;  /* aside is there */
 	bool spoilt; /* there is one, and it is malformed: counts as erased */

@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kmsdb/history.h"
+#include "kmsdb/own_rows.h"
 #include "libkms/base/clock.h"
 #include "libkms/kms_error.h"
 
 /*
  * Cold rows change seldom, and few sources are relayed: their tables are smaller, since a
- * generation is carried when one of its tables is full. Those of history.h have room for a batch.
+ * generation is carried when one of its tables is full. Those of own_rows.h have room for a batch.
  */
 #define NO_PART UINT32_MAX
 static const struct {

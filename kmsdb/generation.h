@@ -23,7 +23,7 @@ enum generation_table {
 	GENERATION_HOT,
 	GENERATION_COLD,     /* every CMID here is among the hot ones too */
 	GENERATION_OBSERVED, /* by the commitment to the source address */
-	/* history.h */
+	/* own_rows.h */
 	GENERATION_WITNESSES,
 	GENERATION_RESTORED,
 	GENERATION_INSTALLED,

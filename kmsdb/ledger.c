@@ -243,18 +243,18 @@ apply_observed(
 
 /* Written once, with its first entry: an unfinished checkpoint may have written it already. */
 static int
-apply_history(struct kmsdb *db, const struct history_row *h, struct undo *u)
+apply_own(struct kmsdb *db, const struct own_row *h, struct undo *u)
 {
 	static const enum generation_table tables[] = {
-		[HISTORY_WITNESS] = GENERATION_WITNESSES,
-		[HISTORY_RESTORED] = GENERATION_RESTORED,
-		[HISTORY_INSTALLED] = GENERATION_INSTALLED,
+		[OWN_WITNESS] = GENERATION_WITNESSES,
+		[OWN_RESTORED] = GENERATION_RESTORED,
+		[OWN_INSTALLED] = GENERATION_INSTALLED,
 	};
 	const uint8_t *before;
 	size_t len;
 	int rc = ledger_row(db, tables[h->table], h->key, &before, &len);
 
-	if (rc == KMS_OK && history_batch(before, len) <= history_batch(h->row, h->len))
+	if (rc == KMS_OK && own_batch(before, len) <= own_batch(h->row, h->len))
 		return KMS_OK;
 	if (rc != KMS_OK && rc != KMS_E_NOT_FOUND)
 		return rc;
@@ -297,8 +297,8 @@ apply_effect(struct kmsdb *db, const struct apply_entry *e, const struct item *i
 		return KMS_OK;
 	case APPLY_OBSERVED:
 		return apply_observed(db, e, item, u);
-	case APPLY_HISTORY:
-		return apply_history(db, &e->history, u);
+	case APPLY_OWN:
+		return apply_own(db, &e->own, u);
 	case APPLY_CLOCK:
 		raise(&db->clock, e->time);
 		return KMS_OK;

@@ -12,10 +12,10 @@
 
 #include "kmsdb/apply.h"
 #include "kmsdb/generation.h"
-#include "kmsdb/history.h"
 #include "kmsdb/index.h"
 #include "kmsdb/journal.h"
 #include "kmsdb/kmsdb.h"
+#include "kmsdb/own_rows.h"
 #include "kmsdb/seats.h"
 
 /* What a row counts. */
@@ -26,10 +26,10 @@ struct counted {
 };
 /* What undoes one entry. */
 struct undo {
-	uint8_t key[16]; /* CMID, subject of a relayed exchange, or that of history.h */
+	uint8_t key[16]; /* CMID, subject of a relayed exchange, or that of own_rows.h */
 	bool put[GENERATION_TABLES];
 	struct overlay_old old[GENERATION_TABLES];
-	/* the rows before, one behind another; an entry has one of history.h at most */
+	/* the rows before, one behind another; an entry has one of own_rows.h at most */
 	uint8_t rows[ROW_HOT + ROW_COLD + ROW_OBSERVED + ROW_RESTORED];
 	bool counted;
 	struct counted from, to;

@@ -265,16 +265,16 @@ observed_same(const uint8_t *key, size_t key_len, const uint8_t *octets, size_t 
 	return enough(c) ? KMS_E_ALTERED : 0;
 }
 
-/* A row of history.h, from either side; the index may be ahead. */
+/* A row of own_rows.h, from either side; the index may be ahead. */
 static int
-history_same(struct verify *c, enum index_table table, const uint8_t *key, size_t key_len,
+own_same(struct verify *c, enum index_table table, const uint8_t *key, size_t key_len,
     const uint8_t *row, size_t len)
 {
 	static const char *const names[] = { [INDEX_WITNESSES] = "witness",
 		[INDEX_RESTORED] = "restore",
 		[INDEX_INSTALLED] = "file" };
 
-	if (history_batch(row, len) > c->upto ||
+	if (own_batch(row, len) > c->upto ||
 	    same_row(c->index->index, c->scratch->index, table, key, key_len))
 		return 0;
 	verify_tell(
@@ -285,19 +285,19 @@ history_same(struct verify *c, enum index_table table, const uint8_t *key, size_
 static int
 witness_same(const uint8_t *key, size_t key_len, const uint8_t *row, size_t len, void *arg)
 {
-	return history_same(arg, INDEX_WITNESSES, key, key_len, row, len);
+	return own_same(arg, INDEX_WITNESSES, key, key_len, row, len);
 }
 
 static int
 restored_same(const uint8_t *key, size_t key_len, const uint8_t *row, size_t len, void *arg)
 {
-	return history_same(arg, INDEX_RESTORED, key, key_len, row, len);
+	return own_same(arg, INDEX_RESTORED, key, key_len, row, len);
 }
 
 static int
 installed_same(const uint8_t *key, size_t key_len, const uint8_t *row, size_t len, void *arg)
 {
-	return history_same(arg, INDEX_INSTALLED, key, key_len, row, len);
+	return own_same(arg, INDEX_INSTALLED, key, key_len, row, len);
 }
 
 /* Compares every count of a with b; called twice, to find what either lacks. */

@@ -24,15 +24,15 @@ int
 kmsdb_witness_get(
     struct kmsdb *db, uint64_t number, const uint8_t hash[8], struct kmsdb_witness *out)
 {
-	uint8_t key[ROW_HISTORY_KEY];
+	uint8_t key[ROW_OWN_KEY];
 	const uint8_t *row;
 	size_t len;
 	int rc;
 
 	checkpoint_poll(db);
-	history_witness_key(key, number, hash);
+	own_witness_key(key, number, hash);
 	rc = ledger_row(db, GENERATION_WITNESSES, key, &row, &len);
-	return rc == KMS_OK ? history_witness_decode(out, key, row, len) : rc;
+	return rc == KMS_OK ? own_witness_decode(out, key, row, len) : rc;
 }
 
 int
@@ -79,7 +79,7 @@ indexed_row(const uint8_t *key, size_t key_len, const uint8_t *row, size_t len, 
 {
 	const struct walk *w = arg;
 
-	if (key_len != ROW_HISTORY_KEY)
+	if (key_len != ROW_OWN_KEY)
 		return KMS_E_ALTERED;
 	return waits(w, 2, key) ? 0 : w->fn(key, row, len, w->arg);
 }
@@ -118,7 +118,7 @@ take_restored(const uint8_t key[16], const uint8_t *row, size_t len, void *arg)
 	struct restores *r = arg;
 	struct history_restored *more;
 	struct kmsdb_restored one;
-	int rc = history_restored_decode(&one, row, len);
+	int rc = own_restored_decode(&one, row, len);
 
 	if (rc != KMS_OK)
 		return rc;
@@ -170,7 +170,7 @@ add_witness(const uint8_t key[16], const uint8_t *row, size_t len, void *arg)
 	struct sum *s = arg;
 	struct kmsdb_witness w;
 	enum history_grade g;
-	int rc = history_witness_decode(&w, key, row, len);
+	int rc = own_witness_decode(&w, key, row, len);
 
 	if (rc != KMS_OK)
 		return rc;

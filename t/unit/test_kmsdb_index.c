@@ -160,7 +160,7 @@ static void
 index_hash(struct fixture *f, uint8_t out[32])
 {
 	crypto_generichash_state state;
-	struct kmsdb_history history;
+	struct kmsdb_history own;
 
 	assert_int_equal(kmsdb_checkpoint(f->db), KMS_OK);
 	crypto_generichash_init(&state, NULL, 0, 32);
@@ -600,7 +600,7 @@ wrong_names(struct index *ix)
 static void
 wrong_witness(struct index *ix)
 {
-	uint8_t key[ROW_HISTORY_KEY] = { 9 }, row[ROW_WITNESS] = { 0, 0, 0, 0, 0, 0, 0, 1 };
+	uint8_t key[ROW_OWN_KEY] = { 9 }, row[ROW_WITNESS] = { 0, 0, 0, 0, 0, 0, 0, 1 };
 
 	index_put(ix, INDEX_WITNESSES, key, sizeof(key), row, sizeof(row));
 }
@@ -608,7 +608,7 @@ wrong_witness(struct index *ix)
 static void
 no_restored(struct index *ix)
 {
-	static const uint8_t key[ROW_HISTORY_KEY] = { 0, 0, 0, 0, 0, 0, 0, 2 };
+	static const uint8_t key[ROW_OWN_KEY] = { 0, 0, 0, 0, 0, 0, 0, 2 };
 
 	index_delete(ix, INDEX_RESTORED, key, sizeof(key));
 }

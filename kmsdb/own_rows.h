@@ -1,5 +1,5 @@
 /*
- * history.h - rows of three small tables that the host's own entries make, each written once: the
+ * own_rows.h - rows of three small tables that the host's own entries make, each written once: the
  * headers that clients brought and the journal lacks, the restores, and what was installed. All
  * begin with the number of the batch of their first entry, so that entries give the same rows in
  * any order, and applied twice they change nothing.
@@ -10,8 +10,8 @@
  * Installed row, key first 16 bytes of the digest (of the file; of a certificate or rotation
  * itself): batch 8, kind of the entry 1
  */
-#ifndef KMSDB_HISTORY_H
-#define KMSDB_HISTORY_H
+#ifndef KMSDB_OWN_ROWS_H
+#define KMSDB_OWN_ROWS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,26 +23,25 @@
 #define ROW_WITNESS 24
 #define ROW_RESTORED 25
 #define ROW_INSTALLED 9
-#define ROW_HISTORY_KEY 16
+#define ROW_OWN_KEY 16
 
-enum history_table { HISTORY_NONE, HISTORY_WITNESS, HISTORY_RESTORED, HISTORY_INSTALLED };
+enum own_table { OWN_NONE, OWN_WITNESS, OWN_RESTORED, OWN_INSTALLED };
 
 /* The row that an entry makes. */
-struct history_row {
-	enum history_table table;
-	uint8_t key[ROW_HISTORY_KEY];
+struct own_row {
+	enum own_table table;
+	uint8_t key[ROW_OWN_KEY];
 	uint8_t row[ROW_RESTORED];
 	size_t len;
 };
-/* table HISTORY_NONE: none, as for a WITNESS of something that is no header. */
-void history_row(
-    struct history_row *out, const struct entry_admin *e, uint64_t batch, uint32_t leaf);
-void history_witness_key(uint8_t key[ROW_HISTORY_KEY], uint64_t number, const uint8_t hash[8]);
+/* table OWN_NONE: none, as for a WITNESS of something that is no header. */
+void own_row(struct own_row *out, const struct entry_admin *e, uint64_t batch, uint32_t leaf);
+void own_witness_key(uint8_t key[ROW_OWN_KEY], uint64_t number, const uint8_t hash[8]);
 /* The batch of any of the rows; 0: malformed. */
-uint64_t history_batch(const uint8_t *row, size_t len);
+uint64_t own_batch(const uint8_t *row, size_t len);
 /* KMS_OK, KMS_E_ALTERED. */
-int history_witness_decode(
-    struct kmsdb_witness *out, const uint8_t key[ROW_HISTORY_KEY], const uint8_t *row, size_t len);
-int history_restored_decode(struct kmsdb_restored *out, const uint8_t *row, size_t len);
+int own_witness_decode(
+    struct kmsdb_witness *out, const uint8_t key[ROW_OWN_KEY], const uint8_t *row, size_t len);
+int own_restored_decode(struct kmsdb_restored *out, const uint8_t *row, size_t len);
 
 #endif

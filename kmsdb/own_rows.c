@@ -1,7 +1,7 @@
 /*
- * history.c - see history.h.
+ * own_rows.c - see own_rows.h.
  */
-#include "kmsdb/history.h"
+#include "kmsdb/own_rows.h"
 
 #include <sodium.h>
 #include <string.h>
@@ -10,18 +10,18 @@
 #include "libkms/core/batch.h"
 
 void
-history_witness_key(uint8_t key[ROW_HISTORY_KEY], uint64_t number, const uint8_t hash[8])
+own_witness_key(uint8_t key[ROW_OWN_KEY], uint64_t number, const uint8_t hash[8])
 {
 	struct wire_writer w;
 
-	wire_writer_init(&w, key, ROW_HISTORY_KEY);
+	wire_writer_init(&w, key, ROW_OWN_KEY);
 	wire_put_u64(&w, number);
 	wire_put(&w, hash, 8);
 }
 
 /* The hash is computed here: the entry's digest is only what the host says. */
 static void
-witness(struct history_row *out, const struct entry_admin *e, uint64_t batch)
+witness(struct own_row *out, const struct entry_admin *e, uint64_t batch)
 {
 	struct batch_header h;
 	struct wire_writer w;
@@ -29,9 +29,9 @@ witness(struct history_row *out, const struct entry_admin *e, uint64_t batch)
 
 	if (batch_header_decode(&h, e->blob) != KMS_OK)
 		return;
-	out->table = HISTORY_WITNESS;
+	out->table = OWN_WITNESS;
 	batch_header_hash(hash, e->blob);
-	history_witness_key(out->key, h.number, hash);
+	own_witness_key(out->key, h.number, hash);
 	wire_writer_init(&w, out->row, ROW_WITNESS);
 	wire_put_u64(&w, batch);
 	wire_put_u64(&w, h.time);
@@ -40,12 +40,12 @@ witness(struct history_row *out, const struct entry_admin *e, uint64_t batch)
 }
 
 static void
-restored(struct history_row *out, const struct entry_admin *e, uint64_t batch, uint32_t leaf)
+restored(struct own_row *out, const struct entry_admin *e, uint64_t batch, uint32_t leaf)
 {
 	struct wire_writer w;
 
-	out->table = HISTORY_RESTORED;
-	wire_writer_init(&w, out->key, ROW_HISTORY_KEY);
+	out->table = OWN_RESTORED;
+	wire_writer_init(&w, out->key, ROW_OWN_KEY);
 	wire_put_u64(&w, batch);
 	wire_put_u64(&w, leaf);
 	wire_writer_init(&w, out->row, ROW_RESTORED);
@@ -57,7 +57,7 @@ restored(struct history_row *out, const struct entry_admin *e, uint64_t batch, u
 }
 
 static void
-installed(struct history_row *out, const struct entry_admin *e, uint64_t batch)
+installed(struct own_row *out, const struct entry_admin *e, uint64_t batch)
 {
 	struct wire_writer w;
 	uint8_t digest[32];
@@ -65,8 +65,8 @@ installed(struct history_row *out, const struct entry_admin *e, uint64_t batch)
 	memcpy(digest, e->digest, sizeof(digest));
 	if (e->kind == ENTRY_CERTIFICATE || e->kind == ENTRY_ROTATION)
 		crypto_hash_sha256(digest, e->blob, e->blob_len);
-	out->table = HISTORY_INSTALLED;
-	memcpy(out->key, digest, ROW_HISTORY_KEY);
+	out->table = OWN_INSTALLED;
+	memcpy(out->key, digest, ROW_OWN_KEY);
 	wire_writer_init(&w, out->row, ROW_INSTALLED);
 	wire_put_u64(&w, batch);
 	wire_put_u8(&w, e->kind);
@@ -74,9 +74,9 @@ installed(struct history_row *out, const struct entry_admin *e, uint64_t batch)
 }
 
 void
-history_row(struct history_row *out, const struct entry_admin *e, uint64_t batch, uint32_t leaf)
+own_row(struct own_row *out, const struct entry_admin *e, uint64_t batch, uint32_t leaf)
 {
-	out->table = HISTORY_NONE;
+	out->table = OWN_NONE;
 	switch (e->kind) {
 	case ENTRY_WITNESS:
 		witness(out, e, batch);
@@ -95,7 +95,7 @@ history_row(struct history_row *out, const struct entry_admin *e, uint64_t batch
 }
 
 uint64_t
-history_batch(const uint8_t *row, size_t len)
+own_batch(const uint8_t *row, size_t len)
 {
 	struct wire_reader r;
 
@@ -104,12 +104,12 @@ history_batch(const uint8_t *row, size_t len)
 }
 
 int
-history_witness_decode(
-    struct kmsdb_witness *out, const uint8_t key[ROW_HISTORY_KEY], const uint8_t *row, size_t len)
+own_witness_decode(
+    struct kmsdb_witness *out, const uint8_t key[ROW_OWN_KEY], const uint8_t *row, size_t len)
 {
 	struct wire_reader k, r;
 
-	wire_reader_init(&k, key, ROW_HISTORY_KEY);
+	wire_reader_init(&k, key, ROW_OWN_KEY);
 	out->number = wire_get_u64(&k);
 	wire_get(&k, out->hash, sizeof(out->hash));
 	wire_reader_init(&r, row, len);
@@ -120,7 +120,7 @@ history_witness_decode(
 }
 
 int
-history_restored_decode(struct kmsdb_restored *out, const uint8_t *row, size_t len)
+own_restored_decode(struct kmsdb_restored *out, const uint8_t *row, size_t len)
 {
 	struct wire_reader r;
 
