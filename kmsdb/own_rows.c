@@ -124,6 +124,7 @@ own_restored_decode(struct kmsdb_restored *out, const uint8_t *row, size_t len)
 {
 	struct wire_reader r;
 
+	memset(out, 0, sizeof(*out));
 	wire_reader_init(&r, row, len);
 	out->batch = wire_get_u64(&r);
 	out->number = wire_get_u64(&r);

@@ -322,6 +322,39 @@ test_reads(void **state)
 	(void)state;
 }
 
+static uint64_t
+witnesses(struct all *a, const uint8_t source[16], unsigned count, uint64_t now)
+{
+	uint64_t taken = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		taken += budget_take_witness(&a->b, &a->c, source, now);
+	return taken;
+}
+
+/* A signature costs time: one source cannot take all that is there for others. */
+static void
+test_witnesses(void **state)
+{
+	struct all *a = made();
+	uint8_t source[16], other[16], third[16];
+
+	v4(source, 0x0a000001);
+	v4(other, 0x0a000002);
+	v4(third, 0x0a000003);
+	assert_int_equal(witnesses(a, source, 100, NOW), BUDGET_WITNESS_SOURCE);
+	assert_int_equal(witnesses(a, other, 100, NOW), BUDGET_WITNESS_ALL - BUDGET_WITNESS_SOURCE);
+	assert_int_equal(witnesses(a, third, 100, NOW), 0);
+	assert_int_equal(witnesses(a, source, 100, NOW + 1), BUDGET_WITNESS_SOURCE / 2);
+	assert_int_equal(witnesses(a, third, 100, NOW + 1), BUDGET_WITNESS_SOURCE);
+	a->b.disk_low = true;
+	assert_int_equal(witnesses(a, third, 100, NOW + 60), 0);
+	for (unsigned i = 0; i < BUDGET_LIMITS; i++)
+		assert_int_equal(a->b.bites[i].count, 0);
+	free(a);
+	(void)state;
+}
+
 static void
 test_waits(void **state)
 {
@@ -361,6 +394,7 @@ main(void)
 		cmocka_unit_test(test_disk),
 		cmocka_unit_test(test_relayed),
 		cmocka_unit_test(test_reads),
+		cmocka_unit_test(test_witnesses),
 		cmocka_unit_test(test_waits),
 	};
 

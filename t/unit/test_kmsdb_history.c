@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "libkms/base/file.h"
 #include "libkms/core/entry_blobs.h"
 #include "t/unit/ledger_fixture.h"
 
@@ -288,6 +289,32 @@ test_no_header(void **state)
 	fixture_remove(&f);
 }
 
+/* What kmsctl leaves for kmsd: read as it was written, or known to be there. */
+static void
+test_left(void **state)
+{
+	struct kmsdb_left in = { .number = 9, .time = 7000, .hash = { 1, 2 }, .cause = 1 }, out;
+	struct fixture f;
+	uint8_t file[50] = { 0 };
+
+	(void)state;
+	begin(&f);
+	assert_int_equal(kmsdb_left_read(f.dirfd, &out), KMS_E_NOT_FOUND);
+	assert_int_equal(kmsdb_left_write(f.dirfd, &in), KMS_OK);
+	assert_int_equal(kmsdb_left_read(f.dirfd, &out), KMS_OK);
+	assert_memory_equal(in.hash, out.hash, sizeof(in.hash));
+	assert_true(out.number == in.number && out.time == in.time && out.cause == in.cause);
+	for (size_t len = 0; len <= sizeof(file); len++) {
+		assert_int_equal(
+		    file_write(f.dirfd, "kmsdb/restored", file, len, 0600, true), KMS_OK);
+		assert_int_equal(kmsdb_left_read(f.dirfd, &out), KMS_E_FORMAT); /* cause 0 */
+	}
+	assert_int_equal(kmsdb_left_remove(f.dirfd), KMS_OK);
+	assert_int_equal(kmsdb_left_read(f.dirfd, &out), KMS_E_NOT_FOUND);
+	assert_int_equal(kmsdb_left_remove(f.dirfd), KMS_OK);
+	fixture_remove(&f);
+}
+
 int
 main(void)
 {
@@ -299,6 +326,7 @@ main(void)
 		cmocka_unit_test(test_clock),
 		cmocka_unit_test(test_installed),
 		cmocka_unit_test(test_no_header),
+		cmocka_unit_test(test_left),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

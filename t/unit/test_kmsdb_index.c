@@ -160,7 +160,7 @@ static void
 index_hash(struct fixture *f, uint8_t out[32])
 {
 	crypto_generichash_state state;
-	struct kmsdb_history own;
+	struct kmsdb_history history;
 
 	assert_int_equal(kmsdb_checkpoint(f->db), KMS_OK);
 	crypto_generichash_init(&state, NULL, 0, 32);
