@@ -15,7 +15,7 @@
  * 17 KEY             host key id        SHA-256 of the file    customer
  * 18 CERTIFICATE     host key id        SHA-256 of it                             certificate
  * 19 POLICY          publisher, zeros   SHA-256 of the file    name and version
- * 22 KEY_REMOVE      host key id        SHA-256 of the file    customer
+ * 22 KEY_REMOVE      host key id        0                      customer
  * 24 RELAYED         entry_relayed.h
  * 25 ROTATION        publisher, zeros   0                                         statement 232
  * 26 REVOCATIONS     publisher, zeros   SHA-256 of the file                       number 4

@@ -34,10 +34,9 @@ enum entry_kind {
 	ENTRY_REVOCATIONS = 26, /* revocation list installed; subject: publisher */
 	/* what that host's own log says about a client; entry_relayed_name */
 	ENTRY_RELAYED_NAME = 27,
-	ENTRY_WITNESS =
-	    28, /* a client knows a header of ours that we do not; nobody writes it yet */
-	ENTRY_RESTORED = 29, /* the ledger went back on purpose; nobody writes it yet */
-	ENTRY_CLOCK = 30,    /* the clock went back; nobody writes it yet */
+	ENTRY_WITNESS = 28,  /* a client knows a header of ours that the chain lacks */
+	ENTRY_RESTORED = 29, /* the ledger went back */
+	ENTRY_CLOCK = 30,    /* the clock went back */
 	/* about a client, by the host: entry_about.h */
 	ENTRY_REVOKE = 32,
 	ENTRY_UNREVOKE = 33,
