@@ -283,6 +283,8 @@ def ask(port, line, product, change):
         text = bytearray(k.request_text(1, 0, False, 0, os.urandom(16), NOW, 1, product,
                                         k.salt_of(secret), "later"))
         text += {"request-plain": PLAIN, "request-critical": CRITICAL,
+                 "request-witness": k.tlv(1, k.u(8, 9) + bytes(32)),
+                 "request-header": k.tlv(1, k.u(8, 9) + bytes(32)) + k.tlv(2, bytes(172)),
                  "request-borrow": k.tlv(0x8006, k.u(4, 60))}.get(change, b"")
         if change == "request-flag":
             text[3] |= 2
