@@ -7,16 +7,16 @@
  *
  * Steps (steps.h). An entry begins with the number of a client, a verb or a kind:
  *   m  a request, in fields: client, operation, flags, time, product, sequence number, name
- *   q  a request whose text is the input's: client, text     H  a HELLO, for the publisher or raw
- *   r  bytes on the front's channel                          v  a frame: verb, flags, body
- *   n  the other front; it connects anew with 1              ;  the end of a turn
- *   k  the administrator asks: verb, or verb and client; then fields
- *   c  bytes on the control socket                           C  its answer is read
- *   f  the publisher signs a text, and it is installed: kind, text      R  it changes its key: seed
- *   y  a confirmation is typed: serial number, version of the pack (2), which host key, what to
- * spoil t  the tick, so many days later                          L  a reload, with other days x
- * clients fetch the newest exchange key                 O  kmsd is restarted V  the ledger is
- * checked at the end: that takes longer than all the rest
+ *   w  a client is a witness: client, what is wrong with its header (enum spoilt), number of the
+ * batch q  a request whose text is the input's: client, text     H  a HELLO, for the publisher or
+ * raw r  bytes on the front's channel                          v  a frame: verb, flags, body n  the
+ * other front; it connects anew with 1              ;  the end of a turn k  the administrator asks:
+ * verb, or verb and client; then fields c  bytes on the control socket                           C
+ * its answer is read f  the publisher signs a text, and it is installed: kind, text      R  it
+ * changes its key: seed y  a confirmation is typed: serial number, version of the pack (2), which
+ * host key, what to spoil t  the tick, so many days later                          L  a reload,
+ * with other days x clients fetch the newest exchange key                 O  kmsd is restarted V
+ * the ledger is checked at the end: that takes longer than all the rest
  */
 #include <event2/event.h>
 #include <fcntl.h>
@@ -36,6 +36,7 @@
 #include "kmsd/common/config_text.h"
 #include "kmsd/common/log.h"
 #include "kmsd/ipc/channel.h"
+#include "libkms/core/batch.h"
 #include "libkms/core/frame.h"
 #include "libkms/core/lease.h"
 #include "policy/code.h"
@@ -81,9 +82,10 @@ struct play {
 	struct sent sent[SENT];
 	unsigned count;
 	unsigned restarts;
-	bool check;   /* the ledger, at the end */
-	bool raw;     /* a front sent what it chose: kmsd-activate may end it at any time */
-	bool changed; /* other files are installed than those of the beginning */
+	uint64_t shown; /* headers that this host's key signed */
+	bool check;     /* the ledger, at the end */
+	bool raw;       /* a front sent what it chose: kmsd-activate may end it at any time */
+	bool changed;   /* other files are installed than those of the beginning */
 };
 
 /* Argon2id takes a second. What is sealed with this is as good here. */
@@ -640,6 +642,58 @@ request_of_fields(struct play *p, const uint8_t *d, size_t len)
 		request(p, d[0] % CLIENTS, text, n);
 }
 
+enum spoilt {
+	SPOILT_SIGNATURE = 1,
+	SPOILT_HOST = 2,
+	SPOILT_HASH = 4,
+	SPOILT_NUMBER = 8,
+	NO_HEADER = 16
+};
+
+/* A header as a client of a copy of this host would have it, or one that somebody made. */
+static void
+make_header(struct play *p, uint8_t out[MESSAGE_HEADER_SIZE], uint8_t how, uint64_t number)
+{
+	struct batch_header h = { .number = number, .size = 1, .time = p->a.now };
+
+	memcpy(h.host_id, host_identity_id(p->a.key), sizeof(h.host_id));
+	h.previous[0] = number > 1;
+	batch_header_encode(out, &h);
+	memset(out + BATCH_HEADER, 1, BATCH_SIGNATURE);
+	if (how == 0 && host_identity_batch(out + BATCH_HEADER, out, p->a.key) == KMS_OK)
+		p->shown++;
+	out[8] ^= how & SPOILT_HOST;
+}
+
+/* Only a true one may be written, which the end compares. */
+static void
+witness(struct play *p, const uint8_t *d)
+{
+	struct player *c = &p->player[d[0] % CLIENTS];
+	uint8_t claim[MESSAGE_WITNESS_SIZE], header[MESSAGE_HEADER_SIZE], text[FRAME_MAX_REQUEST];
+	struct message_request m = { .operation = MESSAGE_RENEW,
+		.time = p->a.now,
+		.highest_version = FRAME_VERSION,
+		.name = "pc",
+		.witness = claim,
+		.header = d[1] & NO_HEADER ? NULL : header };
+	size_t n;
+
+	make_header(p, header, d[1], 1 + d[2]);
+	memcpy(claim, header + 24, 8);
+	batch_header_hash(claim + 8, header);
+	claim[8] ^= d[1] & SPOILT_HASH;
+	claim[7] ^= d[1] & SPOILT_NUMBER;
+	m.sequence = sequence(c, 0);
+	memcpy(m.product, p->one, 16);
+	m.request_id[0] = 1;
+	memcpy(m.request_id + 1, &m.sequence, sizeof(m.sequence));
+	memcpy(m.salt, c->salt, sizeof(m.salt));
+	n = message_request_encode(text, sizeof(text), &m);
+	if (n > 0)
+		request(p, d[0] % CLIENTS, text, n);
+}
+
 static void
 hello(struct play *p, const uint8_t *data, size_t len)
 {
@@ -779,6 +833,10 @@ play_front(struct play *p, const struct step *s)
 		if (s->len >= 6)
 			request_of_fields(p, s->data, s->len);
 		break;
+	case 'w':
+		if (s->len >= 3)
+			witness(p, s->data);
+		break;
 	case 'q':
 		if (s->len >= 1)
 			request(p, s->data[0] % CLIENTS, s->data + 1, s->len - 1);
@@ -859,6 +917,19 @@ complain(int status, const char *line, void *arg)
 	fprintf(stderr, "ledger: %d: %s\n", status, line);
 }
 
+/* Nothing that a client claims is in the journal, but what this host's key signed. */
+static void
+check_history(struct play *p)
+{
+	struct kmsdb_history h;
+	uint64_t told = 0;
+
+	MUST(kmsdb_history(p->a.db, &h) == KMS_OK);
+	for (int g = 0; g < HISTORY_GRADES; g++)
+		told += h.grades[g];
+	MUST(told <= p->shown);
+}
+
 static void
 end(struct play *p)
 {
@@ -867,6 +938,7 @@ end(struct play *p)
 	int dirfd;
 
 	turn(p);
+	check_history(p);
 	memcpy(sign_pk, host_identity_sign_pk(p->a.key), sizeof(sign_pk));
 	control_answer(p);
 	for (unsigned i = 0; i < FRONTS; i++)
