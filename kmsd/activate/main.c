@@ -21,6 +21,7 @@
 #include "kmsd/activate/control/control_server.h"
 #include "kmsd/activate/front_peer.h"
 #include "kmsd/activate/front_verbs.h"
+#include "kmsd/activate/installed.h"
 #include "kmsd/common/child.h"
 #include "kmsd/common/log.h"
 #include "libkms/base/fault.h"
@@ -255,6 +256,9 @@ reload(struct server *s, int fd)
 	a->disk_looked = 0;
 	log_level((int)a->config.log_level);
 	log_event(LOG_INFO, "activate-reloaded", "%u publishers", a->publishers.count);
+	/* Of a publisher that is new in kms.ini, files may be there already. */
+	if (!host_identity_locked(a->key) && !a->opening.due)
+		(void)installed_record(a);
 }
 
 static void

@@ -175,7 +175,8 @@ pending_commit(struct activate *a)
 	if (a->failing_since != 0) {
 		log_event(LOG_NOTICE, "ledger-mended",
 		    "the ledger can be written again, after %llu s",
-		    (unsigned long long)(a->now - a->failing_since));
+		    (unsigned long long)(a->now < a->failing_since ? 0
+								   : a->now - a->failing_since));
 		a->failing_since = a->failure_said = 0;
 	}
 	a->last_batch++;

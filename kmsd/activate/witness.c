@@ -79,7 +79,9 @@ tell(struct activate *a, const struct witness *w, const struct claim *c,
 		return;
 	hex_format(cmid, w->cmid, 16);
 	value_time_format(time, h->time);
-	log_limited(grade == HISTORY_NOTE ? LOG_NOTICE : LOG_ERR, "history",
+	/* Names of their own: what is to be read today must not be hidden by notes. */
+	log_limited(grade == HISTORY_NOTE ? LOG_NOTICE : LOG_ERR,
+	    grade == HISTORY_NOTE ? "history-note" : "history",
 	    "client %s (%s, %s) holds batch %llu of %s, signed by this host, %s: %s", cmid, w->name,
 	    address_text(address, w->address), (unsigned long long)c->number, time,
 	    says[grade].what, says[grade].next);
