@@ -4,6 +4,8 @@
  */
 #include "kmsd/activate/witness.h"
 
+#include <stdio.h>
+
 #include "kmsd/activate/activate.h"
 #include "kmsd/common/log.h"
 #include "libkms/base/address.h"
@@ -71,7 +73,7 @@ tell(struct activate *a, const struct witness *w, const struct claim *c,
     const struct batch_header *h)
 {
 	struct kmsdb_witness one = { .number = c->number, .time = h->time };
-	char cmid[33], time[VALUE_TIME + 1] = "", address[ADDRESS_TEXT];
+	char cmid[33], time[VALUE_TIME + 1] = "", address[ADDRESS_TEXT], text[800];
 	enum history_grade grade;
 
 	memcpy(one.hash, c->hash, sizeof(one.hash));
@@ -79,12 +81,15 @@ tell(struct activate *a, const struct witness *w, const struct claim *c,
 		return;
 	hex_format(cmid, w->cmid, 16);
 	value_time_format(time, h->time);
-	/* Names of their own: what is to be read today must not be hidden by notes. */
-	log_limited(grade == HISTORY_NOTE ? LOG_NOTICE : LOG_ERR,
-	    grade == HISTORY_NOTE ? "history-note" : "history",
+	snprintf(text, sizeof(text),
 	    "client %s (%s, %s) holds batch %llu of %s, signed by this host, %s: %s", cmid, w->name,
 	    address_text(address, w->address), (unsigned long long)c->number, time,
 	    says[grade].what, says[grade].next);
+	/* A name of their own: what is to be read today must not be hidden by notes. */
+	if (grade == HISTORY_NOTE)
+		log_limited(LOG_NOTICE, "history-note", "%s", text);
+	else
+		log_limited(LOG_ERR, "history", "%s", text);
 }
 
 static int
