@@ -261,18 +261,12 @@ struct kmsdb_restored {
 	uint8_t cause;   /* enum entry_restored */
 };
 /*
- * restored.c: to which batch the ledger below dirfd went back, told by kmsctl, which cannot sign,
- * to kmsd, which writes ENTRY_RESTORED from it. KMS_E_NOT_FOUND: nothing was told; KMS_E_FORMAT:
- * something was, and is not readable.
+ * restored.c: kmsctl, which cannot sign, tells kmsd that the ledger below dirfd was restored; kmsd
+ * writes ENTRY_RESTORED, and forgets it.
  */
-struct kmsdb_left {
-	uint64_t number, time; /* of the last batch that was left */
-	uint8_t hash[32];
-	uint8_t cause; /* enum entry_restored */
-};
-int kmsdb_left_write(int dirfd, const struct kmsdb_left *left);
-int kmsdb_left_read(int dirfd, struct kmsdb_left *left);
-int kmsdb_left_remove(int dirfd);
+int kmsdb_restored_tell(int dirfd);
+bool kmsdb_restored_told(int dirfd);
+int kmsdb_restored_forget(int dirfd);
 #define KMSDB_HISTORY_MAX 10000 /* witnesses that are graded: that takes some milliseconds */
 struct kmsdb_history {
 	uint64_t grades[HISTORY_GRADES]; /* witnesses */

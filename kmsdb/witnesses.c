@@ -109,8 +109,16 @@ each_row(struct kmsdb *db, enum generation_table table, row_fn fn, void *arg)
 struct restores {
 	struct history_restored *list;
 	size_t count, room;
+	size_t all;
 	struct kmsdb_restored last;
 };
+
+/* One that names another batch than the one before it explains nothing. */
+static bool
+restored_explains(const struct kmsdb_restored *r)
+{
+	return r->number + 1 == r->batch;
+}
 
 static int
 take_restored(const uint8_t key[16], const uint8_t *row, size_t len, void *arg)
@@ -128,8 +136,11 @@ take_restored(const uint8_t key[16], const uint8_t *row, size_t len, void *arg)
 			return KMS_E_NO_MEMORY;
 		r->list = more;
 	}
-	r->list[r->count].number = one.number;
-	r->list[r->count++].time = one.time;
+	if (restored_explains(&one)) {
+		r->list[r->count].number = one.number;
+		r->list[r->count++].time = one.time;
+	}
+	r->all++;
 	if (one.batch >= r->last.batch)
 		r->last = one;
 	return 0;
@@ -199,7 +210,7 @@ kmsdb_history(struct kmsdb *db, struct kmsdb_history *out)
 		rc = each_row(db, GENERATION_WITNESSES, add_witness, &s);
 	if (out->more)
 		rc = KMS_OK;
-	out->restores = s.restores.count;
+	out->restores = s.restores.all;
 	out->last_restored = s.restores.last;
 	out->clock = db->clock;
 	free(s.restores.list);

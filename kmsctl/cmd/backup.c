@@ -98,7 +98,6 @@ restore(struct ctl *ctl, int from, int state, struct kmsdb_backup *b, struct fau
 		.map_size = ctl->config.map_size,
 		.checkpoint_seconds = ctl->config.checkpoint_interval };
 	const char *dir = ctl->config.state_directory;
-	struct kmsdb_left left;
 	uint8_t sign_pk[32];
 	int to, rc;
 
@@ -117,8 +116,8 @@ restore(struct ctl *ctl, int from, int state, struct kmsdb_backup *b, struct fau
 	if (rc == KMS_OK && (rc = journal_host_key(sign_pk, state, dir, fault)) == KMS_OK)
 		rc = kmsdb_check(to, sign_pk, NULL, no_report, NULL);
 	/* Inside, so that both come into place at once. */
-	if (rc == KMS_OK && (rc = journal_host_left(&left, to, dir, fault)) == KMS_OK)
-		rc = kmsdb_left_write(to, &left);
+	if (rc == KMS_OK)
+		rc = kmsdb_restored_tell(to);
 	if (rc == KMS_OK &&
 	    (give_to_owner(to, state) == -1 || renameat(to, "kmsdb", state, "kmsdb") == -1 ||
 		fsync(state) == -1)) {

@@ -8,10 +8,10 @@
 #include <string.h>
 
 #include "kmsd/activate/identity_file.h"
+#include "kmsdb/kmsdb.h"
 #include "libkms/base/file.h"
 #include "libkms/base/hex.h"
 #include "libkms/core/certificate.h"
-#include "libkms/core/entry_blobs.h"
 #include "libkms/kms_error.h"
 
 #define ID_TEXT (2 * 16 + 1)
@@ -19,7 +19,6 @@
 /* The last batch, as far as its signature goes. */
 struct last {
 	uint64_t number; /* 0: none */
-	uint64_t time;
 	uint8_t host_id[16];
 	uint8_t header[BATCH_HEADER];
 	uint8_t signature[BATCH_SIGNATURE];
@@ -31,7 +30,6 @@ keep(const struct kmsdb_batch_view *b, void *arg)
 	struct last *l = arg;
 
 	l->number = b->header.number;
-	l->time = b->header.time;
 	memcpy(l->host_id, b->header.host_id, sizeof(l->host_id));
 	memcpy(l->header, b->header_octets, sizeof(l->header));
 	memcpy(l->signature, b->signature, sizeof(l->signature));
@@ -53,21 +51,6 @@ read_last(struct last *l, int from, const char *name, struct fault *fault)
 	if (rc != KMS_OK)
 		fault_prefix(fault, "%.200s: ", name);
 	return rc;
-}
-
-int
-journal_host_left(struct kmsdb_left *left, int dirfd, const char *name, struct fault *fault)
-{
-	struct last l;
-	int rc = read_last(&l, dirfd, name, fault);
-
-	if (rc != KMS_OK)
-		return rc;
-	left->number = l.number;
-	left->time = l.time;
-	left->cause = RESTORED_BACKUP;
-	batch_header_hash(left->hash, l.header);
-	return KMS_OK;
 }
 
 /* A plain file is the secret itself: guarded memory. */

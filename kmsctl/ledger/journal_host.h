@@ -7,7 +7,6 @@
 
 #include <stdint.h>
 
-#include "kmsdb/kmsdb.h"
 #include "libkms/base/fault.h"
 
 /*
@@ -19,7 +18,5 @@ int journal_host_check(
     int from, const char *from_name, int state, const char *state_name, struct fault *fault);
 /* The public key of the host identity below the state directory. KMS_E_NOT_FOUND: there is none. */
 int journal_host_key(uint8_t sign_pk[32], int state, const char *state_name, struct fault *fault);
-/* The last batch of the journal below dirfd, as what a restore leaves. */
-int journal_host_left(struct kmsdb_left *left, int dirfd, const char *name, struct fault *fault);
 
 #endif

@@ -41,51 +41,22 @@ stage_clock(struct activate *a, uint64_t last)
 	return stage(a, &e);
 }
 
+/* The batch right before this one, whatever anybody says: so nobody explains away what is there. */
 static int
-stage_restored(struct activate *a, const struct kmsdb_left *left)
+stage_restored(struct activate *a, enum entry_restored cause)
 {
 	uint8_t blob[RESTORED_BLOB];
 	struct entry_admin e = { .kind = ENTRY_RESTORED, .blob = blob, .blob_len = sizeof(blob) };
+	struct kmsdb_info info;
 	struct wire_writer w;
 
-	memcpy(e.digest, left->hash, sizeof(e.digest));
-	wire_writer_init(&w, blob, sizeof(blob));
-	wire_put_u64(&w, left->number);
-	wire_put_u64(&w, left->time);
-	wire_put_u8(&w, left->cause);
-	return stage(a, &e);
-}
-
-/* Where kmsctl says something that is not in the journal, the ledger went back to its last batch.
- */
-static void
-mend(struct activate *a, struct kmsdb_left *left)
-{
-	struct kmsdb_info info;
-	uint8_t hash[32];
-
-	if (left->number != 0 && kmsdb_batch_hash(a->db, left->number, hash) == KMS_OK &&
-	    memcmp(hash, left->hash, sizeof(hash)) == 0)
-		return;
 	kmsdb_info(a->db, &info);
-	memcpy(left->hash, info.last_hash, sizeof(left->hash));
-	left->number = info.last_batch;
-	left->time = kmsdb_last_time(a->db);
-	left->cause = RESTORED_BACKUP;
-}
-
-/* False: the ledger is that of the last run. */
-static bool
-went_back(struct activate *a, struct kmsdb_left *left)
-{
-	memset(left, 0, sizeof(*left));
-	left->cause = RESTORED_NOTHING;
-	if (a->opening.lost)
-		return true;
-	if (kmsdb_left_read(a->state_dir, left) == KMS_E_NOT_FOUND)
-		return false;
-	mend(a, left);
-	return true;
+	memcpy(e.digest, info.last_hash, sizeof(e.digest));
+	wire_writer_init(&w, blob, sizeof(blob));
+	wire_put_u64(&w, info.last_batch);
+	wire_put_u64(&w, kmsdb_last_time(a->db));
+	wire_put_u8(&w, (uint8_t)cause);
+	return stage(a, &e);
 }
 
 static int
@@ -99,9 +70,12 @@ stage_start(struct activate *a)
 		.blob = host_identity_sign_pk(a->key),
 		.blob_len = 32,
 	};
-	struct kmsdb_left left;
-	int rc = went_back(a, &left) ? stage_restored(a, &left) : KMS_OK;
+	int rc = KMS_OK;
 
+	if (a->opening.lost)
+		rc = stage_restored(a, RESTORED_NOTHING);
+	else if (kmsdb_restored_told(a->state_dir))
+		rc = stage_restored(a, RESTORED_BACKUP);
 	if (rc == KMS_OK)
 		rc = stage(a, &e);
 	a->opening.staged = rc == KMS_OK;
@@ -151,7 +125,7 @@ opening_settled(struct activate *a, bool on_disk)
 {
 	if (on_disk && a->opening.staged) {
 		a->opening.due = a->opening.lost = false;
-		(void)kmsdb_left_remove(a->state_dir);
+		(void)kmsdb_restored_forget(a->state_dir);
 	}
 	a->opening.staged = false;
 }

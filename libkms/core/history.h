@@ -17,7 +17,10 @@ enum history_grade {
 };
 #define HISTORY_GRADES 3
 
-/* A RESTORED entry of the chain. */
+/*
+ * A RESTORED entry of the chain. The caller leaves out those that do not name the batch right
+ * before their own, so that nobody explains away what is there.
+ */
 struct history_restored {
 	uint64_t number; /* of the last batch that was left */
 	uint64_t time;   /* of the entry, seconds */

@@ -13,7 +13,6 @@
 
 #include <cmocka.h>
 
-#include "libkms/base/file.h"
 #include "libkms/core/entry_blobs.h"
 #include "t/unit/ledger_fixture.h"
 
@@ -143,36 +142,38 @@ test_grade(void **state)
 
 	(void)state;
 	begin(&f);
-	put(&f, ENTRY_WITNESS, 1, 6, 7000, FIXTURE_NOW + 10);
+	put(&f, ENTRY_WITNESS, 1, 7, 7000, FIXTURE_NOW + 10);
 	put(&f, ENTRY_WITNESS, 2, 2, 7000, FIXTURE_NOW + 10);
 	fixture_commit(&f); /* batch 4 */
-	assert_int_equal(grade(&f, 1, 6, 7000), HISTORY_UNEXPLAINED);
+	assert_int_equal(grade(&f, 1, 7, 7000), HISTORY_UNEXPLAINED);
 	assert_int_equal(grade(&f, 2, 2, 7000), HISTORY_CONTRADICTION);
+	/* One that does not name the batch before it explains nothing. */
 	put(&f, ENTRY_RESTORED, 0, 3, FIXTURE_NOW, restored);
-	assert_int_equal(grade(&f, 1, 6, 7000), HISTORY_NOTE); /* staged */
+	fixture_commit(&f); /* 5 */
+	assert_int_equal(grade(&f, 1, 7, 7000), HISTORY_UNEXPLAINED);
+	put(&f, ENTRY_RESTORED, 0, 5, FIXTURE_NOW, restored);
+	assert_int_equal(grade(&f, 1, 7, 7000), HISTORY_NOTE); /* staged */
 	f.sign_fails = KMS_E_IO;
 	assert_int_equal(fixture_try_commit(&f), KMS_E_IO);
-	assert_int_equal(grade(&f, 1, 6, 7000), HISTORY_UNEXPLAINED);
-	fixture_leases(&f, 1, 1, 2, restored); /* 5 */
-	fixture_leases(&f, 1, 1, 3, restored); /* 6: the chain has that number now */
-	assert_int_equal(grade(&f, 1, 6, 7000), HISTORY_CONTRADICTION);
-	put(&f, ENTRY_RESTORED, 0, 3, FIXTURE_NOW, restored);
+	assert_int_equal(grade(&f, 1, 7, 7000), HISTORY_UNEXPLAINED);
+	put(&f, ENTRY_RESTORED, 0, 5, FIXTURE_NOW, restored);
+	fixture_commit(&f);                    /* 6 */
+	fixture_leases(&f, 1, 1, 2, restored); /* 7: the chain has that number now */
+	put(&f, ENTRY_WITNESS, 3, 7, restored + 1, restored + 2);
 	fixture_commit(&f);
-	put(&f, ENTRY_WITNESS, 3, 6, restored + 1, restored + 2);
-	fixture_commit(&f);
-	assert_int_equal(grade(&f, 1, 6, 7000), HISTORY_NOTE);
+	assert_int_equal(grade(&f, 1, 7, 7000), HISTORY_NOTE);
 	assert_int_equal(grade(&f, 2, 2, 7000), HISTORY_CONTRADICTION);
-	assert_int_equal(grade(&f, 3, 6, restored + 1), HISTORY_CONTRADICTION);
+	assert_int_equal(grade(&f, 3, 7, restored + 1), HISTORY_CONTRADICTION);
 	for (int round = 0; round < 2; round++) {
 		assert_int_equal(kmsdb_history(f.db, &h), KMS_OK);
 		assert_int_equal(h.grades[HISTORY_NOTE], 1);
 		assert_int_equal(h.grades[HISTORY_UNEXPLAINED], 0);
 		assert_int_equal(h.grades[HISTORY_CONTRADICTION], 2);
 		assert_int_equal(h.newest[HISTORY_CONTRADICTION], restored + 2);
-		assert_int_equal(h.restores, 1);
-		assert_int_equal(h.last_restored.number, 3);
+		assert_int_equal(h.restores, 2);
+		assert_int_equal(h.last_restored.number, 5);
 		assert_int_equal(h.last_restored.time, restored);
-		assert_int_equal(h.last_restored.batch, 7);
+		assert_int_equal(h.last_restored.batch, 6);
 		assert_int_equal(h.last_restored.cause, RESTORED_BACKUP);
 		assert_int_equal(h.clock, 0);
 		assert_false(h.more);
@@ -289,29 +290,23 @@ test_no_header(void **state)
 	fixture_remove(&f);
 }
 
-/* What kmsctl leaves for kmsd: read as it was written, or known to be there. */
+/* What kmsctl leaves for kmsd. */
 static void
-test_left(void **state)
+test_told(void **state)
 {
-	struct kmsdb_left in = { .number = 9, .time = 7000, .hash = { 1, 2 }, .cause = 1 }, out;
 	struct fixture f;
-	uint8_t file[50] = { 0 };
 
 	(void)state;
 	begin(&f);
-	assert_int_equal(kmsdb_left_read(f.dirfd, &out), KMS_E_NOT_FOUND);
-	assert_int_equal(kmsdb_left_write(f.dirfd, &in), KMS_OK);
-	assert_int_equal(kmsdb_left_read(f.dirfd, &out), KMS_OK);
-	assert_memory_equal(in.hash, out.hash, sizeof(in.hash));
-	assert_true(out.number == in.number && out.time == in.time && out.cause == in.cause);
-	for (size_t len = 0; len <= sizeof(file); len++) {
-		assert_int_equal(
-		    file_write(f.dirfd, "kmsdb/restored", file, len, 0600, true), KMS_OK);
-		assert_int_equal(kmsdb_left_read(f.dirfd, &out), KMS_E_FORMAT); /* cause 0 */
+	assert_false(kmsdb_restored_told(f.dirfd));
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(kmsdb_restored_tell(f.dirfd), KMS_OK);
+		assert_true(kmsdb_restored_told(f.dirfd));
 	}
-	assert_int_equal(kmsdb_left_remove(f.dirfd), KMS_OK);
-	assert_int_equal(kmsdb_left_read(f.dirfd, &out), KMS_E_NOT_FOUND);
-	assert_int_equal(kmsdb_left_remove(f.dirfd), KMS_OK);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(kmsdb_restored_forget(f.dirfd), KMS_OK);
+		assert_false(kmsdb_restored_told(f.dirfd));
+	}
 	fixture_remove(&f);
 }
 
@@ -326,7 +321,7 @@ main(void)
 		cmocka_unit_test(test_clock),
 		cmocka_unit_test(test_installed),
 		cmocka_unit_test(test_no_header),
-		cmocka_unit_test(test_left),
+		cmocka_unit_test(test_told),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

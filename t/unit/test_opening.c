@@ -2,7 +2,6 @@
  * test_opening.c - what a batch begins with: START until it is on disk, RESTORED before it, CLOCK
  * when the time went back.
  */
-#include "libkms/base/file.h"
 #include "libkms/base/wire.h"
 #include "t/unit/activate_world.h"
 
@@ -96,58 +95,38 @@ test_clock(void **state)
 	}
 }
 
-/* The entry names the batch that kmsctl told of; where that is not in the journal, its last one. */
-static void
-check_restored(struct world *w, const struct world_batch *left, uint8_t cause)
-{
-	struct world_batch b;
-	struct entry_admin e;
-	struct wire_reader r;
-	uint8_t hash[32];
-
-	assert_int_equal(activate_record_start(&w->a), KMS_OK);
-	world_last(w, &b);
-	assert_int_equal(b.kinds[0], ENTRY_RESTORED);
-	assert_int_equal(b.kinds[1], ENTRY_START);
-	assert_int_equal(entry_admin_decode(&e, b.first, b.first_len), KMS_OK);
-	batch_header_hash(hash, left->octets);
-	assert_memory_equal(e.digest, hash, 32);
-	wire_reader_init(&r, e.blob, e.blob_len);
-	assert_int_equal(wire_get_u64(&r), left->header.number);
-	assert_int_equal(wire_get_u64(&r), left->header.time);
-	assert_int_equal(wire_get_u8(&r), cause);
-	assert_false(file_exists(w->a.state_dir, "kmsdb/restored"));
-}
-
+/* The entry names the batch before it, and is written once. */
 static void
 test_restored(void **state)
 {
 	struct world *w = *state;
-	struct kmsdb_left left = { .cause = RESTORED_BACKUP };
-	struct world_batch old, last;
+	struct world_batch left, b;
+	struct entry_admin e;
+	struct wire_reader r;
+	uint8_t hash[32];
 
 	activate_clock(&w->a);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(world_entry(w, w->a.now), KMS_OK);
-	world_last(w, &old);
-	batch_header_hash(left.hash, old.octets);
-	left.number = old.header.number;
-	left.time = old.header.time;
-	assert_int_equal(world_entry(w, w->a.now), KMS_OK);
-	assert_int_equal(kmsdb_left_write(w->a.state_dir, &left), KMS_OK);
-	check_restored(w, &old, RESTORED_BACKUP);
-	/* What is there, and says something else. */
-	world_last(w, &last);
-	left.hash[0] ^= 1;
-	assert_int_equal(kmsdb_left_write(w->a.state_dir, &left), KMS_OK);
-	check_restored(w, &last, RESTORED_BACKUP);
-	world_last(w, &last);
-	assert_int_equal(file_write(w->a.state_dir, "kmsdb/restored", "?", 1, 0600, true), KMS_OK);
-	check_restored(w, &last, RESTORED_BACKUP);
-	/* Nothing more: the next run has none. */
+	world_last(w, &left);
+	assert_int_equal(kmsdb_restored_tell(w->a.state_dir), KMS_OK);
 	assert_int_equal(activate_record_start(&w->a), KMS_OK);
-	world_last(w, &last);
-	assert_int_equal(last.kinds[0], ENTRY_START);
+	world_last(w, &b);
+	assert_int_equal(b.count, 2);
+	assert_int_equal(b.kinds[0], ENTRY_RESTORED);
+	assert_int_equal(b.kinds[1], ENTRY_START);
+	assert_int_equal(entry_admin_decode(&e, b.first, b.first_len), KMS_OK);
+	batch_header_hash(hash, left.octets);
+	assert_memory_equal(e.digest, hash, 32);
+	wire_reader_init(&r, e.blob, e.blob_len);
+	assert_int_equal(wire_get_u64(&r), left.header.number);
+	assert_int_equal(wire_get_u64(&r), left.header.time);
+	assert_int_equal(wire_get_u8(&r), RESTORED_BACKUP);
+	assert_false(kmsdb_restored_told(w->a.state_dir));
+	assert_int_equal(activate_record_start(&w->a), KMS_OK);
+	world_last(w, &b);
+	assert_int_equal(b.count, 1);
+	assert_int_equal(b.kinds[0], ENTRY_START);
 }
 
 /* Without a batch there is a lost ledger only where something was installed before. */
