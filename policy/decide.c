@@ -48,7 +48,8 @@ check_host(const struct question *q)
 		return KMS_E_NOT_ENABLED;
 	if (!q->host->confirmed)
 		return KMS_E_NOT_CONFIRMED;
-	if (q->host->revoked)
+	/* What a client gives back is taken also by a host that may give nothing. */
+	if (q->host->revoked && q->request->operation != MESSAGE_RELEASE)
 		return KMS_E_KEY_INVALID;
 	if (!q->host->covered)
 		return KMS_E_NOT_COVERED;
@@ -78,23 +79,90 @@ is_repeat(const struct question *q)
 		   sizeof(q->client->request_id)) == 0;
 }
 
+/* With this client. */
+static uint32_t
+count_with(const struct question *q)
+{
+	uint32_t counted = q->counters->counted;
+
+	return has_seat(q) || counted == UINT32_MAX ? counted : counted + 1;
+}
+
+/* Would the answer that the client did not get be another one now? */
+static bool
+was_too_few(const struct question *q)
+{
+	return q->client->seen && q->request->operation != MESSAGE_RELEASE &&
+	       count_with(q) >= q->product->threshold;
+}
+
+static bool
+has_sequence(const struct question *q)
+{
+	return q->client->known && q->client->sequence != 0;
+}
+
+static enum kms_status
+check_hold(struct policy_decision *out, const struct question *q)
+{
+	uint64_t rest;
+
+	if (!q->client->known || q->client->held_until <= q->now)
+		return KMS_OK;
+	rest = q->client->held_until - q->now;
+	out->retry_after = rest < UINT32_MAX ? (uint32_t)rest : UINT32_MAX;
+	return KMS_E_CLONE;
+}
+
+/* A clock that was wrong once must not make every later time one within the hold. */
+static bool
+caught_up_lately(const struct question *q)
+{
+	uint64_t last = q->client->caught_up;
+	uint64_t apart = last > q->now ? last - q->now : q->now - last;
+
+	return last != 0 && apart < q->product->clone_hold * UINT64_C(60);
+}
+
 /*
- * A sequence number that was used before, by another request. A lower one is never served: it may
- * come from a copied image or a replayed message. A client that only lost its state learns from
- * SEQUENCE where to continue.
+ * The echo proves that somebody holds the key now, with an older state than the one that was served
+ * last. That is a client restored from a backup, once. Who needs it again and again shares the key
+ * with somebody who moves the number meanwhile.
+ */
+static enum kms_status
+check_holders(struct policy_decision *out, const struct question *q)
+{
+	enum policy_rule rule = q->product->clones;
+
+	out->caught_up = true;
+	if (rule == POLICY_ALLOW || !caught_up_lately(q))
+		return KMS_OK;
+	out->clone = true;
+	if (rule == POLICY_FLAG)
+		return KMS_OK;
+	out->caught_up = false;
+	out->hold_end = later(q->now, q->product->clone_hold);
+	out->retry_after = q->product->clone_hold * 60;
+	return KMS_E_CLONE;
+}
+
+/*
+ * A number that was used before may be of a recorded message, of a copied image or of a client that
+ * lost its state: only a holder of the key can answer the challenge.
  */
 static enum kms_status
 check_sequence(struct policy_decision *out, const struct question *q)
 {
-	enum policy_rule rule;
+	uint64_t ours = q->client->sequence, theirs = q->request->sequence;
 
-	if (!q->client->known || q->request->sequence > q->client->sequence)
+	if (!has_sequence(q))
 		return KMS_OK;
-	rule = q->product->clones;
-	out->clone = rule != POLICY_ALLOW;
-	if (rule == POLICY_REFUSE)
-		return KMS_E_CLONE;
-	return q->request->sequence < q->client->sequence ? KMS_E_SEQUENCE : KMS_OK;
+	if (theirs > ours && q->client->echoed)
+		return check_holders(out, q);
+	if (theirs > ours && q->request->echo == NULL)
+		return KMS_OK;
+	out->highest = theirs > ours ? theirs : ours;
+	return KMS_E_SEQUENCE;
 }
 
 static enum kms_status
@@ -104,6 +172,21 @@ check_machine(struct policy_decision *out, const struct question *q)
 		return KMS_OK;
 	out->vm = q->product->vm != POLICY_ALLOW;
 	return q->product->vm == POLICY_REFUSE ? KMS_E_VM_REFUSED : KMS_OK;
+}
+
+/* A machine may lose its id, and images copy it: by default a change is only marked. */
+static enum kms_status
+check_binding(struct policy_decision *out, const struct question *q)
+{
+	const uint8_t *theirs = q->request->binding;
+	bool same;
+
+	if (!q->product->bind)
+		return KMS_OK;
+	same = theirs != NULL &&
+	       (!q->client->bound || memcmp(theirs, q->client->binding, MESSAGE_BINDING_SIZE) == 0);
+	out->bound_other = !same && q->client->bound;
+	return !same && q->product->bind_refuse ? KMS_E_BINDING : KMS_OK;
 }
 
 /* A client that came back from an old copy of its state, or lost its lease. */
@@ -163,11 +246,11 @@ static void
 decide_activation(struct policy_decision *out, const struct question *q)
 {
 	if ((out->status = check_machine(out, q)) != KMS_OK ||
+	    (out->status = check_binding(out, q)) != KMS_OK ||
 	    (out->status = check_pace(out, q)) != KMS_OK ||
 	    (out->status = check_capacity(q)) != KMS_OK)
 		return;
-	if (!has_seat(q) && out->count < UINT32_MAX)
-		out->count++;
+	out->count = count_with(q);
 	if (out->count < q->product->threshold) {
 		out->outcome = POLICY_RECORD;
 		out->status = KMS_E_COUNT_TOO_LOW;
@@ -185,10 +268,12 @@ policy_decide(struct policy_decision *out, const struct policy_pack *pack,
     const struct message_request *request, uint64_t now)
 {
 	const struct question q = { pack, product, host, counters, client, request, now };
+	bool repeat = is_repeat(&q);
 
 	memset(out, 0, sizeof(*out));
 	out->outcome = POLICY_DENY;
 	out->count = counters->counted;
+	out->stale = has_sequence(&q) && request->sequence <= client->sequence;
 	if (product != NULL) {
 		out->required = product->threshold;
 		out->activation_interval = product->activation_interval;
@@ -196,14 +281,16 @@ policy_decide(struct policy_decision *out, const struct policy_pack *pack,
 	}
 	if ((out->status = check_host(&q)) != KMS_OK || (out->status = check_client(&q)) != KMS_OK)
 		return;
-	if (is_repeat(&q)) {
+	if (repeat && !was_too_few(&q)) {
 		out->outcome = POLICY_REPEAT;
 		return;
 	}
-	if ((out->status = check_sequence(out, &q)) != KMS_OK)
+	if ((out->status = check_hold(out, &q)) != KMS_OK ||
+	    (!repeat && (out->status = check_sequence(out, &q)) != KMS_OK))
 		return;
 	if (request->operation == MESSAGE_RELEASE)
 		decide_release(out, &q);
 	else
 		decide_activation(out, &q);
+	out->caught_up = out->caught_up && out->outcome != POLICY_DENY;
 }

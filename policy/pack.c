@@ -17,6 +17,8 @@
 #define DAY_MINUTES 1440
 #define WINDOW_MIN 5 /* minutes */
 #define WINDOW_MAX PACK_YEAR
+#define CLONE_HOLD_MIN 60                    /* minutes */
+#define CLONE_HOLD_DEFAULT (7 * DAY_MINUTES) /* as kms.policy(5) says */
 
 /* A name that a line referred to, until all names are known. */
 struct reference {
@@ -32,6 +34,9 @@ struct parse {
 	char covers[POLICY_GROUPS][INI_LINE_MAX + 1];
 	int covers_line[POLICY_GROUPS];
 	int requires_host_line;
+	int bind_change_line[POLICY_PRODUCTS]; /* 0: not given, as the next */
+	int newer_line;                        /* first key that kmsd 0.1 did not always know */
+	char newer[16];
 	int window_line; /* of a window that is not built yet, 0: none */
 };
 
@@ -138,6 +143,66 @@ read_rule(struct ini_reader *r, const struct ini_key *key, void *record, const c
 	return ini_expected(r, key, value, "allow, flag or refuse");
 }
 
+/* The key is one that older versions take for a mistake. */
+static void
+note_newer(struct ini_reader *r, const struct ini_key *key)
+{
+	struct parse *p = r->arg;
+
+	if (p->newer_line != 0)
+		return;
+	p->newer_line = r->line;
+	snprintf(p->newer, sizeof(p->newer), "%s", key->name);
+}
+
+/* One of two words: the field is true for the second. */
+static bool
+read_choice(struct ini_reader *r, const struct ini_key *key, void *record, const char *value,
+    const char *const words[2], const char *expected)
+{
+	bool second = strcmp(value, words[1]) == 0;
+
+	if (!second && strcmp(value, words[0]) != 0)
+		return ini_expected(r, key, value, expected);
+	memcpy((char *)record + key->offset, &second, sizeof(second));
+	note_newer(r, key);
+	return true;
+}
+
+static bool
+read_bind(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	static const char *const words[] = { "no", "machine" };
+
+	return read_choice(r, key, record, value, words, "no or machine");
+}
+
+static bool
+read_bind_change(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	static const char *const words[] = { "mark", "refuse" };
+	struct parse *p = r->arg;
+
+	p->bind_change_line[p->out->product_count - 1] = r->line;
+	return read_choice(r, key, record, value, words, "mark or refuse");
+}
+
+/* A bare number could be meant as days, as that of window is: it needs its unit. */
+static bool
+read_clone_hold(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	struct policy_product *product = record;
+	uint64_t minutes;
+
+	if (value[strspn(value, "0123456789")] == '\0' || !value_minutes_parse(&minutes, value) ||
+	    minutes < CLONE_HOLD_MIN || minutes > PACK_YEAR)
+		return ini_expected(
+		    r, key, value, "a time from 1h to 366d with its unit, such as 12h or 7d");
+	product->clone_hold = (uint32_t)minutes;
+	note_newer(r, key);
+	return true;
+}
+
 static bool
 read_covers(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
 {
@@ -233,6 +298,7 @@ open_product(struct ini_reader *r, const char *argument)
 		    p->product_line[i]);
 		return NULL;
 	}
+	product->clone_hold = CLONE_HOLD_DEFAULT;
 	p->product_line[p->out->product_count++] = r->line;
 	return product;
 }
@@ -290,6 +356,9 @@ static const struct ini_key product_keys[] = {
 	{ "grace", ini_minutes, AT(policy_product, grace), 0, PACK_YEAR, "30d", false },
 	{ "virtual-machines", read_rule, AT(policy_product, vm), 0, 0, "allow", false },
 	{ "clones", read_rule, AT(policy_product, clones), 0, 0, "refuse", false },
+	{ "clone-hold", read_clone_hold, AT(policy_product, clone_hold), 0, 0, "", false },
+	{ "bind", read_bind, AT(policy_product, bind), 0, 0, "", false },
+	{ "bind-change", read_bind_change, AT(policy_product, bind_refuse), 0, 0, "", false },
 };
 static const struct ini_key contact_keys[] = {
 	{ "text", ini_text, AT(policy_contact, text), 1, 0, NULL, false },
@@ -382,10 +451,26 @@ resolve_products(struct parse *p, struct fault *err)
 		    p->out->pools[pool].capacity < product->threshold)
 			return fail_at(err, p->product_line[i],
 			    "threshold is above the capacity of its pool: product", product->name);
+		if (p->bind_change_line[i] != 0 && !product->bind)
+			return fail_at(err, p->bind_change_line[i],
+			    "bind-change needs bind = machine: product", product->name);
 		product->group = (uint8_t)group;
 		product->pool = (uint8_t)pool;
 	}
 	return true;
+}
+
+/* So that an older kmsd says that it is too old, and not that the pack has a mistake. */
+static int
+check_newer(const struct parse *p, struct fault *err)
+{
+	static const uint16_t any[3];
+
+	if (p->newer_line == 0 || memcmp(p->out->requires_host, any, sizeof(any)) != 0)
+		return KMS_OK;
+	return fault_at(err, p->newer_line, KMS_E_FORMAT,
+	    "older versions of kmsd do not know the key \"%s\": add requires-host = %s to [policy]",
+	    p->newer, PACKAGE_VERSION);
 }
 
 static int
@@ -440,6 +525,8 @@ policy_pack_parse(struct policy_pack *out, const char *text, size_t len, struct 
 	if (rc == KMS_OK &&
 	    (!close_groups(p, err) || !check_pools(p, err) || !resolve_products(p, err)))
 		rc = KMS_E_FORMAT;
+	if (rc == KMS_OK)
+		rc = check_newer(p, err);
 	if (rc == KMS_OK && p->window_line != 0)
 		rc = fault_at(err, p->window_line, KMS_E_PREREQUISITE,
 		    "a window that is no whole number of days is not built yet in kmsd %s",

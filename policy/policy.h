@@ -47,7 +47,10 @@ struct policy_product {
 	uint32_t validity;            /* minutes a lease lives */
 	uint32_t grace;               /* minutes a product may run before its first activation */
 	enum policy_rule vm;          /* FLAG: count and mark */
-	enum policy_rule clones;      /* FLAG: activate, mark; ALLOW: activate silently */
+	enum policy_rule clones;      /* of two holders of a key. FLAG: mark; ALLOW: say nothing */
+	uint32_t clone_hold;          /* minutes; REFUSE: for how long both get nothing */
+	bool bind;                    /* to the machine that asks first */
+	bool bind_refuse;             /* another machine is refused, not only marked */
 };
 struct policy_contact {
 	char country[3]; /* ISO 3166-1 alpha-2 */
@@ -112,10 +115,16 @@ struct policy_client {
 	bool released; /* gave its seat back: not counted now */
 	bool revoked;
 	bool counted;           /* counted in THIS product's pool within its window at now */
+	bool seen;              /* what it was served last is COUNT_TOO_LOW */
 	uint64_t leased;        /* when it got its lease for THIS product; 0: not known, or none */
 	bool old_certificate;   /* and the certificate was installed after that */
-	uint64_t sequence;      /* highest seen */
+	uint64_t sequence;      /* highest seen; 0: none */
 	uint8_t request_id[16]; /* of that sequence number */
+	bool echoed;            /* the request's echo is right */
+	uint64_t held_until; /* seconds; 0: not held. Looked up if the row says that it is held */
+	uint64_t caught_up;  /* seconds; 0: never. Looked up if echoed */
+	bool bound;          /* THIS product's binding follows. Looked up for a product with bind */
+	uint8_t binding[MESSAGE_BINDING_SIZE];
 };
 
 /*
@@ -138,6 +147,12 @@ struct policy_decision {
 	enum kms_status status; /* KMS_OK for GRANT, RELEASE_SEAT and REPEAT */
 	bool clone;             /* mark the entry ENTRY_CLONE */
 	bool vm;                /* mark the entry ENTRY_VM */
+	bool caught_up;         /* mark the entry ENTRY_CAUGHT_UP; never of a refusal */
+	bool bound_other;       /* mark the entry ENTRY_BOUND_OTHER */
+	/* DENY: anybody can have recorded such a request: nothing of it is written */
+	bool stale;
+	uint64_t highest;  /* SEQUENCE, with a challenge: what the client goes on from; else 0 */
+	uint64_t hold_end; /* seconds: write ENTRY_HOLD; 0: none */
 	/* GRANT: it comes at most `renewals` times in an interval, or once with a certificate */
 	bool paced;
 	uint32_t count; /* after this decision, as the client is told */
@@ -146,17 +161,20 @@ struct policy_decision {
 	uint32_t renewal_interval;    /* minutes */
 	uint64_t expires;             /* seconds, GRANT only; never after host.not_after */
 	uint64_t renew_after;         /* seconds, GRANT only */
-	uint32_t retry_after;         /* seconds, TOO_SOON only */
+	uint32_t retry_after;         /* seconds, TOO_SOON and CLONE only */
 };
 
 /*
  * Rules in order, the first that applies decides: product known (UNKNOWN_PRODUCT),
- * host key installed (NOT_ENABLED), confirmed (NOT_CONFIRMED), not revoked (KEY_INVALID),
- * product covered (NOT_COVERED), certificate dates (KEY_EXPIRED), clock skew (TIME_SKEW),
- * client revoked (REVOKED), sequence (equal and same request id: REPEAT; equal and another id:
- * clone, by rule REFUSE -> CLONE, else go on marked for FLAG; lower: a clone or an old message,
- * by rule REFUSE -> CLONE, else SEQUENCE), release (unknown or released client:
- * UNKNOWN_CLIENT), virtual machine (VM_REFUSED), pace (a counted client whose lease for this
+ * host key installed (NOT_ENABLED), confirmed (NOT_CONFIRMED), not revoked (KEY_INVALID; a release
+ * goes on), product covered (NOT_COVERED), certificate dates (KEY_EXPIRED), clock skew (TIME_SKEW),
+ * client revoked (REVOKED), repeat (equal number and request id: REPEAT, unless it was SEEN and the
+ * threshold is reached now: then it goes on behind the sequence), hold (CLONE), sequence (lower,
+ * equal, or with an echo that is not right: SEQUENCE with a challenge; higher with the right echo:
+ * caught up, and if that is the second time within clone_hold, two holders alternate: by rule
+ * REFUSE -> CLONE and a hold, FLAG -> marked), release (unknown or released client:
+ * UNKNOWN_CLIENT), virtual machine (VM_REFUSED), binding (another than the row's or none: marked,
+ * or by bind_refuse BINDING, as is none at all), pace (a counted client whose lease for this
  * product is younger than its renewal interval divided by host.renewals, and not from before the
  * certificate: TOO_SOON, unless it says that it has no valid lease), capacity (a client not yet
  * counted, counted >= smaller non-zero of pool and host capacity: CAPACITY), threshold (count with

@@ -74,6 +74,10 @@ show_products(struct issue *i, const struct policy_pack *p)
 		tell_number(i->out, "grace_minutes", product->grace);
 		tell_text(i->out, "virtual_machines", rules[product->vm]);
 		tell_text(i->out, "clones", rules[product->clones]);
+		tell_number(i->out, "clone_hold_minutes", product->clone_hold);
+		tell_text(i->out, "bind", product->bind ? "machine" : "no");
+		if (product->bind)
+			tell_text(i->out, "bind_change", product->bind_refuse ? "refuse" : "mark");
 	}
 	output_end(i->out);
 }

@@ -66,6 +66,10 @@ rows_product(struct control_buf *b, const struct publisher *p)
 		control_number(b, "grace", product->grace);
 		control_text(b, "vm", rules[product->vm]);
 		control_text(b, "clones", rules[product->clones]);
+		control_number(b, "clone-hold", product->clone_hold);
+		control_text(b, "bind", product->bind ? "machine" : "no");
+		if (product->bind)
+			control_text(b, "bind-change", product->bind_refuse ? "refuse" : "mark");
 		control_number(b, "covered", p->confirmed && p->covered[i]);
 	}
 }
