@@ -43,6 +43,7 @@ struct activate {
 	struct kmsdb *db;
 	struct pending *pending;
 	struct refusals *refusals;
+	uint8_t *challenge; /* challenge_key() */
 	struct event_base *base;
 	struct front_peer *peers; /* list, front_peer.h */
 	int state_dir;

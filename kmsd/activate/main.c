@@ -18,6 +18,7 @@
 
 #include "kmsd/activate/activate.h"
 #include "kmsd/activate/activate_confine.h"
+#include "kmsd/activate/challenge.h"
 #include "kmsd/activate/control/control_server.h"
 #include "kmsd/activate/front_peer.h"
 #include "kmsd/activate/front_verbs.h"
@@ -210,8 +211,10 @@ open_memory(struct activate *a)
 	a->cache = session_keys_new(sessions(a));
 	a->pending = pending_new(slots(a));
 	a->refusals = refusals_new();
+	a->challenge = challenge_key();
 	a->base = new_base();
-	if (a->cache == NULL || a->pending == NULL || a->refusals == NULL || a->base == NULL)
+	if (a->cache == NULL || a->pending == NULL || a->refusals == NULL || a->challenge == NULL ||
+	    a->base == NULL)
 		return KMS_E_NO_MEMORY;
 	return KMS_OK;
 }
@@ -423,6 +426,7 @@ tear_down(struct server *s)
 	session_keys_free(a->cache);
 	pending_free(a->pending);
 	refusals_free(a->refusals);
+	sodium_free(a->challenge);
 	if (s->parent != NULL)
 		event_free(s->parent);
 	if (s->tick != NULL)

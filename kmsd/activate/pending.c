@@ -15,7 +15,7 @@
 #include "libkms/core/frame.h"
 #include "libkms/core/lease.h"
 
-#define REPLY_TLVS 32
+#define REPLY_TLVS (12 + 8 + 20 + 12)
 #define REPLY_TEXT (MESSAGE_REPLY_TEXT + LEASE_MAX + REPLY_TLVS)
 #define REPLY_FRAME (FRAME_HEADER + SEAL_REPLY_OVERHEAD + REPLY_TEXT)
 _Static_assert(
@@ -92,6 +92,8 @@ refuse(struct pending_slot *slot, enum kms_status status)
 	slot->answer = PENDING_PLAIN;
 	slot->reply.status = status;
 	slot->reply.bundle_len = 0;
+	slot->reply.highest_sequence = 0;
+	slot->reply.challenge = NULL;
 	if (status == KMS_E_LEDGER)
 		slot->reply.retry_after = LEDGER_RETRY;
 	else

@@ -28,6 +28,7 @@ struct pending_slot {
 	uint64_t token;
 	struct seal_keys keys;
 	struct message_reply reply;
+	uint8_t challenge[MESSAGE_ECHO_SIZE]; /* what reply.challenge borrows, if it is there */
 	enum pending_answer answer;
 	bool settled; /* true whether or not the batch succeeds */
 	uint32_t leaf;

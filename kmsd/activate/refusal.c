@@ -22,8 +22,8 @@ struct refusals {
 };
 
 static const uint32_t worth_keeping[] = { KMS_E_VM_REFUSED, KMS_E_CLONE, KMS_E_CAPACITY,
-	KMS_E_REVOKED, KMS_E_NOT_COVERED, KMS_E_UNKNOWN_PRODUCT, KMS_E_TIME_SKEW,
-	KMS_E_KEY_INVALID };
+	KMS_E_REVOKED, KMS_E_NOT_COVERED, KMS_E_UNKNOWN_PRODUCT, KMS_E_TIME_SKEW, KMS_E_KEY_INVALID,
+	KMS_E_BINDING };
 
 struct refusals *
 refusals_new(void)

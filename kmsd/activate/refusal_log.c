@@ -23,6 +23,7 @@ static const struct {
 	{ KMS_E_TIME_SKEW, "time-skew" },
 	{ KMS_E_CAPACITY, "capacity" },
 	{ KMS_E_CLONE, "clone" },
+	{ KMS_E_BINDING, "binding" },
 	{ KMS_E_REVOKED, "revoked" },
 	{ KMS_E_TOO_SOON, "too-soon" },
 	{ KMS_E_UNKNOWN_HOST, "unknown-host" },

@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "kmsd/activate/activate.h"
+#include "kmsd/activate/challenge.h"
 #include "kmsd/activate/front_peer.h"
+#include "kmsd/activate/holders.h"
 #include "kmsd/activate/refusal_log.h"
 #include "kmsd/activate/witness.h"
 #include "kmsd/common/log.h"
@@ -181,10 +183,15 @@ decide(struct activate *a, struct request *q)
 		q->client.counted =
 		    known && kmsdb_client_counts(&q->row, q->found.publisher->public.key.id,
 				 q->found.pool->number, policy_minute(a->now));
+		q->client.seen = q->row.kind == ENTRY_SEEN &&
+				 memcmp(q->row.product, q->auth.request.product, 16) == 0;
 		q->client.leased = known ? leased_at(q) : 0;
 		q->client.old_certificate = known && has_old_certificate(q);
 		q->client.sequence = q->row.sequence;
 		memcpy(q->client.request_id, q->row.request_id, 16);
+		rc = holders_look(a, &q->row, &q->auth.request, q->found.product, &q->client);
+		if (rc != KMS_OK)
+			return rc;
 	} else {
 		memset(&q->row, 0, sizeof(q->row));
 	}
@@ -284,6 +291,26 @@ limited(struct activate *a, const struct ipc_frame *f, struct pending_slot *slot
 	slot->reply.retry_after = budget_wait(&a->budget, limit);
 }
 
+/* Marks that a refusal cannot have are not in its decision. */
+static uint16_t
+entry_flags(const struct policy_decision *d)
+{
+	return (uint16_t)((d->vm ? ENTRY_VM : 0) | (d->clone ? ENTRY_CLONE : 0) |
+			  (d->caught_up ? ENTRY_CAUGHT_UP : 0) |
+			  (d->bound_other ? ENTRY_BOUND_OTHER : 0));
+}
+
+/* The machine's id is nobody's business when the product is not bound to it. */
+static void
+fill_binding(const struct request *q, struct entry_client *e)
+{
+	const uint8_t *binding = q->auth.request.binding;
+
+	e->bound = binding != NULL && q->found.product != NULL && q->found.product->bind;
+	if (e->bound)
+		memcpy(e->binding, binding, sizeof(e->binding));
+}
+
 static size_t
 build_entry(const struct activate *a, const struct request *q, enum entry_kind kind,
     const struct aside *aside, uint8_t *out, size_t size)
@@ -292,7 +319,7 @@ build_entry(const struct activate *a, const struct request *q, enum entry_kind k
 	const struct message_request *m = &q->auth.request;
 	struct entry_client e = {
 		.kind = (uint8_t)kind,
-		.flags = (uint16_t)((d->vm ? ENTRY_VM : 0) | (d->clone ? ENTRY_CLONE : 0)),
+		.flags = entry_flags(d),
 		.status = d->status,
 		.time = a->now,
 		.sequence = m->sequence,
@@ -308,6 +335,7 @@ build_entry(const struct activate *a, const struct request *q, enum entry_kind k
 	memcpy(e.request_id, m->request_id, 16);
 	aside_commit(&e.commitments, aside);
 	fill_seat(a, q, &e);
+	fill_binding(q, &e);
 	return entry_client_encode(out, size, &e);
 }
 
@@ -374,24 +402,74 @@ repeat(struct activate *a, const struct request *q, const struct ipc_frame *f,
 		limited(a, f, slot, limit);
 }
 
+/* May change with entries of the batch under way, which may still fail. */
+static bool
+may_be_undone(uint32_t status)
+{
+	return status == KMS_E_SEQUENCE || status == KMS_E_CLONE || status == KMS_E_CAPACITY ||
+	       status == KMS_E_TOO_SOON || status == KMS_E_BINDING;
+}
+
+/* The challenge is for the number that the row has: it is right until a request is served. */
+static void
+challenge(const struct activate *a, const struct request *q, struct pending_slot *slot)
+{
+	challenge_make(
+	    slot->challenge, a->challenge, q->auth.session.cmid, q->row.sequence, a->now);
+	slot->reply.challenge = slot->challenge;
+	slot->reply.highest_sequence = q->decision.highest;
+}
+
+/* False: the hold cannot be written, and the client is told to try again. */
+static bool
+hold(struct activate *a, const struct request *q, const struct ipc_frame *f,
+    struct pending_slot *slot)
+{
+	char cmid[33];
+	enum budget_limit limit;
+	int rc;
+
+	activate_look_at_disk(a);
+	limit = budget_take(&a->budget, &a->config, BUDGET_OTHER, f->address, a->now);
+	if (limit != BUDGET_FREE) {
+		limited(a, f, slot, limit);
+		return false;
+	}
+	rc = holders_hold(a, q->auth.session.cmid, q->decision.hold_end);
+	sodium_bin2hex(cmid, sizeof(cmid), q->auth.session.cmid, 16);
+	if (rc == KMS_OK) {
+		log_limited(LOG_WARNING, "clone-hold",
+		    "two machines use the key of client %s in turn: neither gets a lease for %u minutes; kmsctl clients --clones names them, kmsctl client forget %s ends the hold",
+		    cmid, q->found.product->clone_hold, cmid);
+		return true;
+	}
+	log_limited(
+	    LOG_ERR, "entry-lost", "the hold of client %s: %s", cmid, kms_strerror((uint32_t)rc));
+	slot->reply.status = KMS_E_LEDGER;
+	slot->reply.retry_after = 1;
+	return false;
+}
+
 static void
 deny(struct activate *a, const struct request *q, const struct ipc_frame *f,
     struct pending_slot *slot)
 {
-	uint32_t status = q->decision.status;
+	const struct policy_decision *d = &q->decision;
+	uint32_t status = d->status;
 
+	slot->settled = !may_be_undone(status);
+	if (d->hold_end != 0 && !hold(a, q, f, slot))
+		return;
 	a->counts.refused++;
 	refusal_log(f, status, q->auth.request.name);
-	/* These may depend on entries of the current batch, which may still fail. */
-	slot->settled = status != KMS_E_SEQUENCE && status != KMS_E_CLONE &&
-			status != KMS_E_CAPACITY && status != KMS_E_TOO_SOON;
-	if (status == KMS_E_SEQUENCE)
-		slot->reply.highest_sequence = q->row.sequence;
-	if (status == KMS_E_TOO_SOON) {
-		slot->reply.retry_after = q->decision.retry_after;
+	slot->reply.retry_after = d->retry_after;
+	if (d->highest != 0)
+		challenge(a, q, slot);
+	if (status == KMS_E_TOO_SOON)
 		budget_bite(&a->budget, BUDGET_PACE, f->address, a->now);
-	}
-	if (refusal_due(a->refusals, q->auth.session.cmid, status, a->now))
+	/* After a hold there may be no room in the batch. */
+	if (!d->stale && !kmsdb_full(a->db) &&
+	    refusal_due(a->refusals, q->auth.session.cmid, status, a->now))
 		stage(a, q, f, slot, ENTRY_REFUSAL);
 }
 

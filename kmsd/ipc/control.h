@@ -33,18 +33,22 @@
  * host-id, s license (licensed, unconfirmed, not-yet-valid, expired), s installation-id, u
  * confirmed-at, u products request    s key, s publisher, s text, s installation-id pack       s
  * publisher, s id, s title, s version, u issued product    s publisher, s id, s name, s group, s
- * pool, u threshold, u activation-interval, u renewal-interval, u validity, u grace, s vm, s clones
- * (policy show) group      s publisher, s name, s covers (blank-separated names) contact    s
- * publisher, s country, s text client     s cmid, s product, s product-name, s publisher, u pool, u
- * class, u counted, s name, s user, s address, u first-seen, u last-clone (time), u held-until, s
- * state, u status, u last-seen, u expires, u counts-until, u sequence, u batch, u leaf, u revoked,
- * u vm sealed     s kind             (after CONTROL_KEY_SEAL; in row service: key-sealed, with u
- * locked) installed  s publisher, s what (after an installation or a confirmation, in words)
- * removed    s publisher, s what, u confirmed (was this host confirmed by the key?) relay      u
- * configured, s upstream, s domain, u answered, u faults, u lost, u late, u no-host, u refused, u
- * dropped, u unwritten relay-host s name, s address, u port, u answered ... u refused, u
- * latency-mean, u latency-most (microseconds), u last relay-version  u major, u minor, u requests
+ * pool, u threshold, u activation-interval, u renewal-interval, u validity, u grace, s vm, s
+ * clones, u clone-hold (minutes), s bind, s bind-change (policy show) group      s publisher, s
+ * name, s covers (blank-separated names) contact    s publisher, s country, s text client     s
+ * cmid, s product, s product-name, s publisher, u pool, u class, u counted, s name, s user, s
+ * address, u first-seen, u last-clone (time), u caught-up (time), u held-until, u bound, u
+ * bound-other, s state, u status, u last-seen, u expires, u counts-until, u sequence, u batch, u
+ * leaf, u revoked, u vm sealed     s kind             (after CONTROL_KEY_SEAL; in row service:
+ * key-sealed, with u locked) installed  s publisher, s what (after an installation or a
+ * confirmation, in words) removed    s publisher, s what, u confirmed (was this host confirmed by
+ * the key?) relay      u configured, s upstream, s domain, u answered, u faults, u lost, u late, u
+ * no-host, u refused, u dropped, u unwritten relay-host s name, s address, u port, u answered ... u
+ * refused, u latency-mean, u latency-most (microseconds), u last relay-version  u major, u minor, u
+ * requests
+ *
  *   error      s message
+ *
  * state of a client: activated, expired, below-threshold, released, ended (by the host), revoked,
  * refused, not-seen.
  */

@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include "kmsd/activate/activate.h"
+#include "kmsd/activate/challenge.h"
 #include "kmsd/activate/control/control_server.h"
 #include "kmsd/activate/control/control_verbs.h"
 #include "kmsd/activate/front_peer.h"
@@ -159,7 +160,8 @@ open_memory(struct activate *a)
 	a->cache = session_keys_new(a->config.session_cache);
 	a->pending = pending_new(a->config.batch);
 	a->refusals = refusals_new();
-	MUST(a->cache != NULL && a->pending != NULL && a->refusals != NULL);
+	a->challenge = challenge_key();
+	MUST(a->cache != NULL && a->pending != NULL && a->refusals != NULL && a->challenge != NULL);
 	budget_init(&a->budget, 1);
 }
 
@@ -221,6 +223,7 @@ stop(struct play *p)
 	session_keys_free(a->cache);
 	pending_free(a->pending);
 	refusals_free(a->refusals);
+	sodium_free(a->challenge);
 	event_base_free(a->base);
 	close(a->state_dir);
 	memset(a, 0, sizeof(*a));

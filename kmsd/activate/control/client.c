@@ -75,9 +75,16 @@ cold_fields(struct control_request *q, const struct kmsdb_client *c)
 		control_text(b, "user", cold.user);
 	address(b, cold.address);
 	control_number(b, "first-seen", cold.first_seen);
-	control_number(b, "last-clone", cold.last_clone);
+	if (cold.last_clone != 0)
+		control_number(b, "last-clone", cold.last_clone);
+	if (cold.caught_up != 0)
+		control_number(b, "caught-up", cold.caught_up * UINT64_C(60));
 	if ((c->flags & KMSDB_HELD) != 0)
 		control_number(b, "held-until", cold.hold_end);
+	if (cold.bound)
+		control_number(b, "bound", 1);
+	if ((c->flags & ENTRY_BOUND_OTHER) != 0)
+		control_number(b, "bound-other", 1);
 }
 
 int

@@ -1,0 +1,53 @@
+/*
+ * holders.c - see holders.h.
+ */
+#include "kmsd/activate/holders.h"
+
+#include <string.h>
+
+#include "kmsd/activate/activate.h"
+#include "kmsd/activate/challenge.h"
+
+/* A hash of product and machine says nothing about another product. */
+static bool
+same_product(const struct kmsdb_client *row, const struct message_request *request)
+{
+	return memcmp(row->product, request->product, sizeof(row->product)) == 0;
+}
+
+int
+holders_look(struct activate *a, const struct kmsdb_client *row,
+    const struct message_request *request, const struct policy_product *product,
+    struct policy_client *client)
+{
+	bool held = (row->flags & KMSDB_HELD) != 0, bind = product != NULL && product->bind;
+	struct kmsdb_cold cold;
+	int rc;
+
+	client->echoed =
+	    request->echo != NULL && request->sequence > row->sequence &&
+	    challenge_right(request->echo, a->challenge, row->cmid, row->sequence, a->now);
+	if (!held && !bind && !client->echoed)
+		return KMS_OK;
+	if ((rc = kmsdb_cold_get(a->db, row->cmid, &cold)) != KMS_OK)
+		return rc;
+	client->held_until = held ? cold.hold_end : 0;
+	client->caught_up = cold.caught_up * UINT64_C(60);
+	client->bound = cold.bound && same_product(row, request);
+	memcpy(client->binding, cold.binding, sizeof(client->binding));
+	return KMS_OK;
+}
+
+int
+holders_hold(struct activate *a, const uint8_t cmid[16], uint64_t end)
+{
+	struct entry_about e = { .kind = ENTRY_HOLD, .time = a->now, .value = end };
+	uint8_t entry[ENTRY_ABOUT_MAX];
+	struct item item = { .entry = entry };
+	uint32_t leaf;
+
+	memcpy(e.cmid, cmid, 16);
+	e.counter = kmsdb_counter(a->db);
+	item.entry_len = entry_about_encode(entry, sizeof(entry), &e);
+	return item.entry_len > 0 ? kmsdb_stage(a->db, &item, &leaf) : KMS_E_FORMAT;
+}
