@@ -42,6 +42,7 @@ struct listing {
 	bool by_product;
 	uint8_t product[16];
 	uint64_t shown, total, now;
+	uint64_t held; /* of those shown */
 };
 
 static int
@@ -64,6 +65,7 @@ list_one(const struct kmsdb_client *c, const struct kmsdb_cold *h, void *arg)
 	output_row(l->ctl->out);
 	client_print(l->ctl, c, h, &l->products, l->options->full ? CLIENT_ROW_FULL : CLIENT_ROW);
 	l->shown++;
+	l->held += (c->flags & KMSDB_HELD) != 0 && h->hold_end > l->now;
 	if (ferror(l->ctl->out->file))
 		return STOP; /* the reader has closed the pipe */
 	return l->options->limit != 0 && l->shown == l->options->limit ? STOP : 0;
@@ -99,6 +101,12 @@ list_clients(struct ctl *ctl, struct listing *l, bool running)
 	output_line(ctl->out, OUTPUT_PLAIN, "%" PRIu64 " client%s%s", l->shown,
 	    l->shown == 1 ? "" : "s",
 	    rc == STOP ? ", and there may be more: use a higher --limit" : "");
+	output_number(ctl->out, "held", NULL, l->held);
+	if (l->held > 0)
+		output_line(ctl->out, OUTPUT_BAD,
+		    "Of these, %" PRIu64
+		    " get no lease, because two machines use the same key in turn: kmsctl clients --clones",
+		    l->held);
 	return CTL_OK;
 }
 
@@ -138,6 +146,7 @@ show_from_ledger(struct ctl *ctl, const uint8_t cmid[16])
 	struct kmsdb_cold host;
 	struct kmsdb *db;
 	struct fault fault = { 0 };
+	char hex[33];
 	int rc, host_e;
 
 	ctl->leave_root = true;
@@ -154,6 +163,9 @@ show_from_ledger(struct ctl *ctl, const uint8_t cmid[16])
 	output_object(ctl->out, "client", "Client");
 	client_print(ctl, &client, host_e == KMS_OK ? &host : NULL, &none, CLIENT_ALL);
 	output_end(ctl->out);
+	hex_format(hex, cmid, 16);
+	if (host_e == KMS_OK && (client.flags & KMSDB_HELD) != 0)
+		client_tell_hold(ctl, hex, host.hold_end);
 	return CTL_OK;
 }
 
@@ -164,6 +176,7 @@ run_client_show(struct ctl *ctl)
 	struct reply reply = { 0 };
 	const struct reply_row *row;
 	char name[MESSAGE_NAME + 1], hex[33];
+	uint64_t held_until;
 	struct fault f = { 0 };
 	uint8_t cmid[16];
 	int rc, code = client_find(ctl, ctl->args[0], cmid, name);
@@ -187,6 +200,8 @@ run_client_show(struct ctl *ctl)
 	output_object(ctl->out, "client", "Client");
 	reply_print_fields(ctl->out, row);
 	output_end(ctl->out);
+	if (reply_number(row, "held-until", &held_until))
+		client_tell_hold(ctl, hex, held_until);
 	reply_free(&reply);
 	return CTL_OK;
 }

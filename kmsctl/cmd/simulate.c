@@ -169,6 +169,28 @@ warn(struct forecast *f, const char *text)
 	output_line(f->ctl->out, OUTPUT_WARN, "%s", text);
 }
 
+/* What the new pack asks for and the ledger has no record of, product by product. */
+static void
+warn_of_product(struct forecast *f, const struct simulate_product *p)
+{
+	char text[256];
+
+	if (p->before == NULL || p->after == NULL || p->clients == 0)
+		return;
+	if (p->before->vm == POLICY_ALLOW && p->after->vm == POLICY_REFUSE) {
+		snprintf(text, sizeof(text),
+		    "%s: the pack refuses virtual machines, but the ledger does not say which clients are virtual, because the pack in force does not record it.",
+		    p->after->name);
+		warn(f, text);
+	}
+	if (!p->before->bind && p->after->bind && p->after->bind_refuse) {
+		snprintf(text, sizeof(text),
+		    "%s: the pack refuses machines without an id (bind-change = refuse), but the ledger does not say which clients send one, because the pack in force does not record it.",
+		    p->after->name);
+		warn(f, text);
+	}
+}
+
 static void
 print_warnings(struct forecast *f)
 {
@@ -184,17 +206,8 @@ print_warnings(struct forecast *f)
 		    revocation_what(f->publisher->revoked), f->publisher->revoked->reason);
 		warn(f, text);
 	}
-	for (unsigned i = 0; i < f->simulation.product_count; i++) {
-		const struct simulate_product *p = &f->simulation.products[i];
-
-		if (p->before == NULL || p->after == NULL || p->before->vm != POLICY_ALLOW ||
-		    p->after->vm != POLICY_REFUSE || p->clients == 0)
-			continue;
-		snprintf(text, sizeof(text),
-		    "%s: the pack refuses virtual machines, but the ledger does not say which clients are virtual, because the pack in force does not record it.",
-		    p->after->name);
-		warn(f, text);
-	}
+	for (unsigned i = 0; i < f->simulation.product_count; i++)
+		warn_of_product(f, &f->simulation.products[i]);
 	if (f->simulation.nameless > 0) {
 		snprintf(text, sizeof(text),
 		    "Clients that were refused because no installed pack names their product: %" PRIu64

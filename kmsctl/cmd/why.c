@@ -12,6 +12,7 @@
 #include "kmsctl/host/ask_host.h"
 #include "kmsctl/kmsctl.h"
 #include "kmsctl/ledger/clients.h"
+#include "kmsctl/ledger/ledger_access.h"
 #include "kmsctl/ledger/recent.h"
 #include "libkms/base/address.h"
 #include "libkms/base/hex.h"
@@ -159,6 +160,26 @@ print_since(struct question *q)
 		    e->kind == ENTRY_LEASE ? ": it has a lease" : "");
 }
 
+/* A hold refuses whatever the client asks, until it ends. */
+static void
+print_hold(struct question *q, const char *cmid)
+{
+	struct kmsdb_client row;
+	struct kmsdb_cold cold;
+	struct kmsdb *db;
+	bool held;
+
+	if (q->by_address || ledger_access_open(q->ctl, &db, NULL) != KMS_OK)
+		return;
+	held = kmsdb_client_get(db, q->cmid, &row) == KMS_OK && (row.flags & KMSDB_HELD) != 0 &&
+	       kmsdb_cold_get(db, q->cmid, &cold) == KMS_OK;
+	ledger_access_close(db, -1);
+	if (!held)
+		return;
+	output_time(q->ctl->out, "held_until", NULL, cold.hold_end);
+	client_tell_hold(q->ctl, cmid, cold.hold_end);
+}
+
 static void
 obstacle(struct ctl *ctl, uint32_t status, const char *publisher)
 {
@@ -247,6 +268,7 @@ answer(struct question *q)
 	    ctl->out, "address", NULL, q->by_address ? address_text(address, q->address) : NULL);
 	print_refusals(q);
 	print_since(q);
+	print_hold(q, cmid);
 	print_now(ctl);
 	recent_print(ctl, &t);
 	return CTL_OK;

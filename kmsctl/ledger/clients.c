@@ -97,7 +97,34 @@ print_more(struct output *o, const struct kmsdb_client *c, const struct kmsdb_co
 	output_number(o, "leaf", LABEL("Leaf"), c->leaf);
 	output_time(o, "last_clone", LABEL("Last collision"), cold != NULL ? cold->last_clone : 0);
 	output_bool(o, "revoked", LABEL("Revoked"), (c->flags & KMSDB_REVOKED) != 0);
+	if (cold != NULL && cold->caught_up != 0)
+		output_time(o, "caught_up", LABEL("Caught up"), cold->caught_up * UINT64_C(60));
+	if (cold != NULL && (c->flags & KMSDB_HELD) != 0)
+		output_time(o, "held_until", LABEL("Held until"), cold->hold_end);
+	if (cold != NULL && cold->bound)
+		output_bool(o, "bound", LABEL("Bound to a machine"), true);
+	if ((c->flags & ENTRY_BOUND_OTHER) != 0)
+		output_bool(o, "bound_other", LABEL("Machine changed"), true);
 #undef LABEL
+}
+
+void
+client_tell_hold(struct ctl *ctl, const char *cmid, uint64_t held_until)
+{
+	time_t end = (time_t)held_until;
+	char when[32] = "";
+	struct tm tm;
+
+	if (held_until <= (uint64_t)time(NULL))
+		return;
+	if (localtime_r(&end, &tm) != NULL)
+		strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
+	output_line(ctl->out, OUTPUT_BAD,
+	    "Two holders alternate: two machines use this client's key in turn, and neither gets a lease until %s.",
+	    when);
+	output_line(ctl->out, OUTPUT_PLAIN,
+	    "kmsctl clients --clones names them. On all but one, remove the client state file (kms.state(5)).");
+	output_line(ctl->out, OUTPUT_PLAIN, "Then end the hold: kmsctl client forget %s", cmid);
 }
 
 void

@@ -40,6 +40,12 @@ void client_print(struct ctl *ctl, const struct kmsdb_client *c, const struct km
     const struct products *products, enum client_form form);
 
 /*
+ * What an administrator does about a client that is held until then; nothing when that is over or
+ * 0. cmid: hexadecimal.
+ */
+void client_tell_hold(struct ctl *ctl, const char *cmid, uint64_t held_until);
+
+/*
  * The client that text names: a CMID (32 digits), the beginning of one (4 digits or more) or a
  * host name. CTL_OK, or the exit code of the failure that was printed. name is "" when the ledger
  * was not searched.

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "kmsctl/cli/fail.h"
 #include "kmsctl/ledger/ledger_access.h"
@@ -29,7 +30,8 @@ struct machine {
 };
 struct shared {
 	uint8_t cmid[16], product[16];
-	uint64_t last; /* collision */
+	uint64_t last;       /* collision; 0: none was marked */
+	uint64_t held_until; /* seconds; 0: not held */
 	struct machine machines[MACHINES_MAX];
 	unsigned count;
 	uint64_t more; /* machines that were dropped */
@@ -50,8 +52,10 @@ find_shared(const struct kmsdb_client *c, const struct kmsdb_cold *h, void *arg)
 {
 	struct clones *l = arg;
 	struct shared *s;
+	bool held = (c->flags & KMSDB_HELD) != 0;
 
-	if (h->last_clone == 0 || (l->by_product && memcmp(c->product, l->product, 16) != 0))
+	if ((h->last_clone == 0 && !held) ||
+	    (l->by_product && memcmp(c->product, l->product, 16) != 0))
 		return 0;
 	if (l->count == l->most) {
 		l->cut = true;
@@ -68,6 +72,7 @@ find_shared(const struct kmsdb_client *c, const struct kmsdb_cold *h, void *arg)
 	memcpy(s->cmid, c->cmid, 16);
 	memcpy(s->product, c->product, 16);
 	s->last = h->last_clone;
+	s->held_until = held ? h->hold_end : 0;
 	return 0;
 }
 
@@ -151,6 +156,8 @@ print_client(struct clones *l, const struct shared *s)
 	output_text(l->ctl->out, "cmid", NULL, cmid);
 	output_number(l->ctl->out, "machines", NULL, s->count + s->more);
 	output_time(l->ctl->out, "last_collision", NULL, s->last);
+	if (s->held_until != 0)
+		output_time(l->ctl->out, "held_until", NULL, s->held_until);
 }
 
 static void
@@ -160,11 +167,25 @@ print_remedy(struct ctl *ctl)
 		"Machines with the same CMID share one client key: one is a copy of the other, or both are copies of a disk image with a key in it.",
 		"On all of them but one, stop the product, remove its client state file (kms.state(5)) and start it again.",
 		"The product then creates its own key, and the machine is counted separately. Leave that file out of images.",
-		"Then kmsctl client forget CMID clears the record; the machine that keeps the key is recorded again when it next asks.",
+		"Then kmsctl client forget CMID clears the record, and ends a hold; the machine that keeps the key is recorded again when it next asks.",
 	};
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++)
 		output_line(ctl->out, OUTPUT_PLAIN, "%s", lines[i]);
+}
+
+static void
+print_holds(struct clones *l)
+{
+	uint64_t now = (uint64_t)time(NULL);
+	unsigned held = 0;
+
+	for (unsigned i = 0; i < l->count; i++)
+		held += l->list[i].held_until > now;
+	if (held > 0)
+		output_line(l->ctl->out, OUTPUT_BAD,
+		    "Of these keys, %u %s held: no machine gets a lease with %s until then (kmsctl client show CMID), or until it is forgotten.",
+		    held, held == 1 ? "is" : "are", held == 1 ? "it" : "them");
 }
 
 static void
@@ -192,6 +213,7 @@ print_clones(struct clones *l, const struct recent *t)
 		output_line(ctl->out, OUTPUT_GOOD, "No two machines share a client key.");
 	else
 		print_remedy(ctl);
+	print_holds(l);
 	if (silent > 0)
 		output_line(ctl->out, OUTPUT_WARN,
 		    "The collisions of %u more client%s are older than the part of the journal that was read.",

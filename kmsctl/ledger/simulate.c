@@ -70,6 +70,7 @@ simulate_init(
 /* One client with everything that the simulation needs. */
 struct candidate {
 	const struct kmsdb_client *client;
+	const struct kmsdb_cold *cold; /* NULL: unknown */
 	struct simulate_product *product;
 	struct simulate_pool *before, *after; /* its product's; NULL: the pack does not name it */
 	bool counted_before;                  /* in the pool of the pack in force */
@@ -182,6 +183,28 @@ settle_pools(struct simulation *s)
 	}
 }
 
+/*
+ * What the ledger knows of the machine and of who holds the key. A client whose binding is not
+ * known is taken for one that sends its machine's id: most machines have one.
+ */
+static void
+fill_holders(
+    struct policy_client *client, struct message_request *request, const struct candidate *c)
+{
+	static const uint8_t some[MESSAGE_BINDING_SIZE] = { 1 };
+	const struct kmsdb_cold *cold = c->cold;
+
+	request->binding = some;
+	if (cold == NULL)
+		return;
+	if ((c->client->flags & KMSDB_HELD) != 0)
+		client->held_until = cold->hold_end;
+	client->bound = cold->bound;
+	memcpy(client->binding, cold->binding, sizeof(client->binding));
+	if (cold->bound)
+		request->binding = cold->binding;
+}
+
 static void
 ask(const struct simulation *s, const struct candidate *c, const struct policy_pack *pack,
     const struct policy_product *product, bool counted_now, uint32_t count,
@@ -202,6 +225,7 @@ ask(const struct simulation *s, const struct candidate *c, const struct policy_p
 	struct policy_counters counters = { .counted = count };
 
 	publisher_host(s->in, c->product->covered, &host);
+	fill_holders(&client, &request, c);
 	memcpy(request.product, c->client->product, 16);
 	policy_decide(out, pack, product, &host, &counters, &client, &request, s->now);
 }
@@ -256,6 +280,7 @@ judge_one(const struct kmsdb_client *client, const struct kmsdb_cold *host, void
 
 	if (!consider(s, client, &c))
 		return 0;
+	c.cold = host;
 	ask(s, &c, s->in->pack, c.product->before, c.counted_before,
 	    c.before != NULL ? c.before->counted_before : 0, &before);
 	ask_after(s, &c, &after);
