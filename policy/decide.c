@@ -102,14 +102,17 @@ has_sequence(const struct question *q)
 	return q->client->known && q->client->sequence != 0;
 }
 
-static enum kms_status
-check_hold(struct policy_decision *out, const struct question *q)
+static bool
+is_held(const struct question *q)
 {
-	uint64_t rest;
+	return q->client->known && q->client->held_until > q->now;
+}
 
-	if (!q->client->known || q->client->held_until <= q->now)
-		return KMS_OK;
-	rest = q->client->held_until - q->now;
+static enum kms_status
+refuse_held(struct policy_decision *out, const struct question *q)
+{
+	uint64_t rest = q->client->held_until - q->now;
+
 	out->retry_after = rest < UINT32_MAX ? (uint32_t)rest : UINT32_MAX;
 	return KMS_E_CLONE;
 }
@@ -149,17 +152,22 @@ check_holders(struct policy_decision *out, const struct question *q)
 /*
  * A number that was used before may be of a recorded message, of a copied image or of a client that
  * lost its state: only a holder of the key can answer the challenge.
+ *
+ * In a hold each higher number is challenged too. So whoever tries in it has an echo to carry, and
+ * no number of attempts leads past the challenge when the hold ends.
  */
 static enum kms_status
 check_sequence(struct policy_decision *out, const struct question *q)
 {
 	uint64_t ours = q->client->sequence, theirs = q->request->sequence;
 
+	if (is_held(q) && (theirs <= ours || q->client->echoed))
+		return refuse_held(out, q);
 	if (!has_sequence(q))
 		return KMS_OK;
 	if (theirs > ours && q->client->echoed)
 		return check_holders(out, q);
-	if (theirs > ours && q->request->echo == NULL)
+	if (theirs > ours && q->request->echo == NULL && !is_held(q))
 		return KMS_OK;
 	out->highest = theirs > ours ? theirs : ours;
 	return KMS_E_SEQUENCE;
@@ -285,8 +293,11 @@ policy_decide(struct policy_decision *out, const struct policy_pack *pack,
 		out->outcome = POLICY_REPEAT;
 		return;
 	}
-	if ((out->status = check_hold(out, &q)) != KMS_OK ||
-	    (!repeat && (out->status = check_sequence(out, &q)) != KMS_OK))
+	if (repeat && is_held(&q))
+		out->status = refuse_held(out, &q);
+	else if (!repeat)
+		out->status = check_sequence(out, &q);
+	if (out->status != KMS_OK)
 		return;
 	if (request->operation == MESSAGE_RELEASE)
 		decide_release(out, &q);

@@ -169,7 +169,8 @@ struct policy_decision {
  * host key installed (NOT_ENABLED), confirmed (NOT_CONFIRMED), not revoked (KEY_INVALID; a release
  * goes on), product covered (NOT_COVERED), certificate dates (KEY_EXPIRED), clock skew (TIME_SKEW),
  * client revoked (REVOKED), repeat (equal number and request id: REPEAT, unless it was SEEN and the
- * threshold is reached now: then it goes on behind the sequence), hold (CLONE), sequence (lower,
+ * threshold is reached now: then it goes on behind the sequence), hold (CLONE, but a higher number
+ * must echo rightly before it is told so), sequence (lower,
  * equal, or with an echo that is not right: SEQUENCE with a challenge; higher with the right echo:
  * caught up, and if that is the second time within clone_hold, two holders alternate: by rule
  * REFUSE -> CLONE and a hold, FLAG -> marked), release (unknown or released client:

@@ -19,6 +19,7 @@
 #define VALIDITY (180 * 1440)
 #define RENEWAL (7 * 1440)
 #define SEQUENCE 10
+#define HOLD (7 * 1440)
 
 struct situation {
 	struct policy_pack pack;
@@ -41,7 +42,8 @@ all_well(struct situation *s)
 		.renewal_interval = RENEWAL,
 		.validity = VALIDITY,
 		.vm = POLICY_ALLOW,
-		.clones = POLICY_REFUSE };
+		.clones = POLICY_REFUSE,
+		.clone_hold = HOLD };
 	s->host = (struct policy_host){ .installed = true,
 		.confirmed = true,
 		.covered = true,
@@ -167,6 +169,84 @@ static void lower_allow(struct situation *s) { lower(s); rule(s, POLICY_ALLOW); 
 /* The same id with a lower number is an old message, not the last one again. */
 static void lower_same_id(struct situation *s) { again(s); lower(s); rule(s, POLICY_ALLOW); }
 static void higher_by_many(struct situation *s) { s->request.sequence = UINT64_MAX; }
+static void vm_refuse_now(struct situation *s)
+{
+	s->request.flags = MESSAGE_VM;
+	s->product.vm = POLICY_REFUSE;
+}
+/* An answer to the host's challenge, or what looks like one. */
+static const uint8_t some_echo[MESSAGE_ECHO_SIZE] = { 1 };
+static void wrong_echo(struct situation *s) { s->request.echo = some_echo; }
+static void echo(struct situation *s) { wrong_echo(s); s->client.echoed = true; }
+static void echo_of_old(struct situation *s) { echo(s); s->request.sequence = SEQUENCE; s->client.echoed = false; }
+static void echo_unknown(struct situation *s) { wrong_echo(s); s->client.known = false; }
+static void echo_no_number(struct situation *s) { wrong_echo(s); s->client.sequence = 0; }
+static void again_with_echo(struct situation *s) { again(s); wrong_echo(s); }
+static void echo_at(struct situation *s, uint64_t caught_up) { echo(s); s->client.caught_up = caught_up; }
+static void second_echo(struct situation *s) { echo_at(s, NOW - 60); }
+static void second_flag(struct situation *s) { second_echo(s); rule(s, POLICY_FLAG); }
+static void second_allow(struct situation *s) { second_echo(s); rule(s, POLICY_ALLOW); }
+static void second_within(struct situation *s) { echo_at(s, NOW - HOLD * 60 + 1); }
+static void second_later(struct situation *s) { echo_at(s, NOW - HOLD * 60); }
+static void second_ahead(struct situation *s) { echo_at(s, NOW + HOLD * 60 - 1); }
+static void second_far_ahead(struct situation *s) { echo_at(s, NOW + HOLD * 60); }
+static void second_release(struct situation *s) { second_echo(s); s->request.operation = MESSAGE_RELEASE; }
+static void second_full(struct situation *s) { second_echo(s); s->client.counted = false; s->host.capacity = 30; }
+static void echo_full(struct situation *s) { echo(s); s->client.counted = false; s->host.capacity = 30; }
+static void echo_low(struct situation *s) { echo(s); counted_24(s); }
+static void echo_release(struct situation *s) { echo(s); s->request.operation = MESSAGE_RELEASE; }
+static void held(struct situation *s) { s->client.held_until = NOW + 1000; }
+static void held_lower(struct situation *s) { lower(s); held(s); }
+static void held_echo(struct situation *s) { echo(s); held(s); }
+static void held_wrong_echo(struct situation *s) { wrong_echo(s); held(s); }
+static void held_allow(struct situation *s) { held_lower(s); rule(s, POLICY_ALLOW); }
+static void held_repeat(struct situation *s) { again(s); held(s); }
+static void held_last_second(struct situation *s) { echo(s); s->client.held_until = NOW + 1; }
+static void hold_over(struct situation *s) { s->client.held_until = NOW; }
+static void held_release(struct situation *s) { held_echo(s); s->request.operation = MESSAGE_RELEASE; }
+static void held_long(struct situation *s) { lower(s); s->client.held_until = UINT64_MAX; }
+
+/* It was told COUNT_TOO_LOW and repeats that request, when 25 are counted, or 24. */
+static void too_few(struct situation *s) { again(s); s->client.seen = true; s->counters.counted = 24; }
+static void enough_now(struct situation *s) { too_few(s); s->counters.counted = 25; }
+static void enough_with_it(struct situation *s) { too_few(s); s->client.counted = false; }
+static void enough_echo(struct situation *s) { enough_now(s); wrong_echo(s); }
+static void enough_held(struct situation *s) { enough_now(s); held(s); }
+static void enough_release(struct situation *s) { enough_now(s); s->request.operation = MESSAGE_RELEASE; }
+static void enough_full(struct situation *s) { enough_with_it(s); s->counters.counted = 30; s->host.capacity = 30; }
+
+static const uint8_t machine[MESSAGE_BINDING_SIZE] = { 1 }, other_machine[MESSAGE_BINDING_SIZE] = { 2 };
+static void bind(struct situation *s, const uint8_t *row, const uint8_t *told)
+{
+	s->product.bind = true;
+	s->client.bound = row != NULL;
+	if (row != NULL)
+		memcpy(s->client.binding, row, sizeof(s->client.binding));
+	s->request.binding = told;
+}
+static void strictly(struct situation *s, const uint8_t *row, const uint8_t *told)
+{
+	bind(s, row, told);
+	s->product.bind_refuse = true;
+}
+static void bind_first(struct situation *s) { bind(s, NULL, machine); }
+static void bind_nothing(struct situation *s) { bind(s, NULL, NULL); }
+static void bind_same(struct situation *s) { bind(s, machine, machine); }
+static void bind_other(struct situation *s) { bind(s, machine, other_machine); }
+static void bind_left_out(struct situation *s) { bind(s, machine, NULL); }
+static void strict_first(struct situation *s) { strictly(s, NULL, machine); }
+static void strict_nothing(struct situation *s) { strictly(s, NULL, NULL); }
+static void strict_same(struct situation *s) { strictly(s, machine, machine); }
+static void strict_other(struct situation *s) { strictly(s, machine, other_machine); }
+static void strict_left_out(struct situation *s) { strictly(s, machine, NULL); }
+static void strict_release(struct situation *s) { strict_other(s); s->request.operation = MESSAGE_RELEASE; }
+static void not_bound(struct situation *s) { bind_other(s); s->product.bind = false; }
+
+static void release_at_revoked(struct situation *s) { host_revoked(s); s->request.operation = MESSAGE_RELEASE; }
+static void order_bind(struct situation *s) { strict_other(s); vm_refuse_now(s); }
+static void order_bind_pace(struct situation *s) { strict_other(s); leased(s, 60); }
+static void order_held(struct situation *s) { held(s); revoked(s); }
+
 static void unknown_low(struct situation *s)
 {
 	new_client(s);
@@ -298,14 +378,62 @@ static const struct row {
 	{ "repeat with a wrong clock", repeat_skewed, POLICY_DENY, KMS_E_TIME_SKEW, 30, 0, 0 },
 	{ "repeat by a revoked client", repeat_revoked, POLICY_DENY, KMS_E_REVOKED, 30, 0, 0 },
 	{ "repeat of the release itself", repeat_release, POLICY_REPEAT, KMS_OK, 30, 0, 0 },
-	{ "same number, another id, refuse", equal, POLICY_DENY, KMS_E_CLONE, 30, 1, 0 },
-	{ "same number, another id, flag", equal_flag, POLICY_GRANT, KMS_OK, 30, 1, 0 },
-	{ "same number, another id, allow", equal_allow, POLICY_GRANT, KMS_OK, 30, 0, 0 },
-	{ "ids that differ in the last octet", last_octet_differs, POLICY_DENY, KMS_E_CLONE, 30, 1, 0 },
-	{ "lower number, refuse", lower, POLICY_DENY, KMS_E_CLONE, 30, 1, 0 },
-	{ "lower number, flag", lower_flag, POLICY_DENY, KMS_E_SEQUENCE, 30, 1, 0 },
+	{ "same number, another id, refuse", equal, POLICY_DENY, KMS_E_SEQUENCE, 30, 0, 0 },
+	{ "same number, another id, flag", equal_flag, POLICY_DENY, KMS_E_SEQUENCE, 30, 0, 0 },
+	{ "same number, another id, allow", equal_allow, POLICY_DENY, KMS_E_SEQUENCE, 30, 0, 0 },
+	{ "ids that differ in the last octet", last_octet_differs, POLICY_DENY, KMS_E_SEQUENCE, 30, 0, 0 },
+	{ "lower number, refuse", lower, POLICY_DENY, KMS_E_SEQUENCE, 30, 0, 0 },
+	{ "lower number, flag", lower_flag, POLICY_DENY, KMS_E_SEQUENCE, 30, 0, 0 },
 	{ "lower number, allow", lower_allow, POLICY_DENY, KMS_E_SEQUENCE, 30, 0, 0 },
 	{ "lower number, same id", lower_same_id, POLICY_DENY, KMS_E_SEQUENCE, 30, 0, 0 },
+	{ "an echo that is not right", wrong_echo, POLICY_DENY, KMS_E_SEQUENCE, 30, 0, 0 },
+	{ "the right echo", echo, POLICY_GRANT, KMS_OK, 30, 0, 0 },
+	{ "an echo with the old number", echo_of_old, POLICY_DENY, KMS_E_SEQUENCE, 30, 0, 0 },
+	{ "an echo by nobody", echo_unknown, POLICY_GRANT, KMS_OK, 31, 0, 0 },
+	{ "an echo when there is no number", echo_no_number, POLICY_GRANT, KMS_OK, 30, 0, 0 },
+	{ "a repeat that echoes", again_with_echo, POLICY_REPEAT, KMS_OK, 30, 0, 0 },
+	{ "a second echo, refuse", second_echo, POLICY_DENY, KMS_E_CLONE, 30, 1, 0 },
+	{ "a second echo, flag", second_flag, POLICY_GRANT, KMS_OK, 30, 1, 0 },
+	{ "a second echo, allow", second_allow, POLICY_GRANT, KMS_OK, 30, 0, 0 },
+	{ "a second echo, last second of the hold", second_within, POLICY_DENY, KMS_E_CLONE, 30, 1, 0 },
+	{ "a second echo after the hold", second_later, POLICY_GRANT, KMS_OK, 30, 0, 0 },
+	{ "caught up by a clock a little ahead", second_ahead, POLICY_DENY, KMS_E_CLONE, 30, 1, 0 },
+	{ "caught up by a clock far ahead", second_far_ahead, POLICY_GRANT, KMS_OK, 30, 0, 0 },
+	{ "a second echo that releases", second_release, POLICY_DENY, KMS_E_CLONE, 30, 1, 0 },
+	{ "a second echo at capacity", second_full, POLICY_DENY, KMS_E_CLONE, 30, 1, 0 },
+	{ "the right echo at capacity", echo_full, POLICY_DENY, KMS_E_CAPACITY, 30, 0, 0 },
+	{ "the right echo, count too low", echo_low, POLICY_RECORD, KMS_E_COUNT_TOO_LOW, 24, 0, 0 },
+	{ "the right echo of a release", echo_release, POLICY_RELEASE_SEAT, KMS_OK, 29, 0, 0 },
+	{ "held, with a higher number", held, POLICY_DENY, KMS_E_SEQUENCE, 30, 0, 0 },
+	{ "held, with an echo that is not right", held_wrong_echo, POLICY_DENY, KMS_E_SEQUENCE, 30, 0, 0 },
+	{ "held, with a lower number", held_lower, POLICY_DENY, KMS_E_CLONE, 30, 0, 0 },
+	{ "held, with the right echo", held_echo, POLICY_DENY, KMS_E_CLONE, 30, 0, 0 },
+	{ "held, whatever a pack says since", held_allow, POLICY_DENY, KMS_E_CLONE, 30, 0, 0 },
+	{ "held, but a repeat of what was served", held_repeat, POLICY_REPEAT, KMS_OK, 30, 0, 0 },
+	{ "last second of a hold", held_last_second, POLICY_DENY, KMS_E_CLONE, 30, 0, 0 },
+	{ "the hold is over", hold_over, POLICY_GRANT, KMS_OK, 30, 0, 0 },
+	{ "a held client releases", held_release, POLICY_DENY, KMS_E_CLONE, 30, 0, 0 },
+	{ "held for ever", held_long, POLICY_DENY, KMS_E_CLONE, 30, 0, 0 },
+	{ "a repeat of too few, still too few", too_few, POLICY_REPEAT, KMS_OK, 24, 0, 0 },
+	{ "a repeat of too few, now enough", enough_now, POLICY_GRANT, KMS_OK, 25, 0, 0 },
+	{ "the same, not counted any more", enough_with_it, POLICY_GRANT, KMS_OK, 25, 0, 0 },
+	{ "the same, with an old echo", enough_echo, POLICY_GRANT, KMS_OK, 25, 0, 0 },
+	{ "the same, held", enough_held, POLICY_DENY, KMS_E_CLONE, 25, 0, 0 },
+	{ "the same, as a release", enough_release, POLICY_REPEAT, KMS_OK, 25, 0, 0 },
+	{ "the same, at capacity", enough_full, POLICY_DENY, KMS_E_CAPACITY, 30, 0, 0 },
+
+	{ "binds", bind_first, POLICY_GRANT, KMS_OK, 30, 0, 0 },
+	{ "has no id to bind to", bind_nothing, POLICY_GRANT, KMS_OK, 30, 0, 0 },
+	{ "bound, the same machine", bind_same, POLICY_GRANT, KMS_OK, 30, 0, 0 },
+	{ "bound, another machine", bind_other, POLICY_GRANT, KMS_OK, 30, 0, 0 },
+	{ "bound, no id", bind_left_out, POLICY_GRANT, KMS_OK, 30, 0, 0 },
+	{ "strict, binds", strict_first, POLICY_GRANT, KMS_OK, 30, 0, 0 },
+	{ "strict, has no id", strict_nothing, POLICY_DENY, KMS_E_BINDING, 30, 0, 0 },
+	{ "strict, the same machine", strict_same, POLICY_GRANT, KMS_OK, 30, 0, 0 },
+	{ "strict, another machine", strict_other, POLICY_DENY, KMS_E_BINDING, 30, 0, 0 },
+	{ "strict, no id", strict_left_out, POLICY_DENY, KMS_E_BINDING, 30, 0, 0 },
+	{ "strict, another machine releases", strict_release, POLICY_RELEASE_SEAT, KMS_OK, 29, 0, 0 },
+	{ "a product that is not bound", not_bound, POLICY_GRANT, KMS_OK, 30, 0, 0 },
 	{ "highest number there is", higher_by_many, POLICY_GRANT, KMS_OK, 30, 0, 0 },
 	{ "a new client has no sequence", unknown_low, POLICY_GRANT, KMS_OK, 31, 0, 0 },
 	{ "a stale record is no client", stale_record, POLICY_GRANT, KMS_OK, 31, 0, 0 },
@@ -334,7 +462,11 @@ static const struct row {
 	{ "dates before clock skew", order_dates, POLICY_DENY, KMS_E_KEY_EXPIRED, 30, 0, 0 },
 	{ "clock skew before revocation", order_skew, POLICY_DENY, KMS_E_TIME_SKEW, 30, 0, 0 },
 	{ "revocation before sequence", order_revoked, POLICY_DENY, KMS_E_REVOKED, 30, 0, 0 },
-	{ "sequence before release", order_sequence, POLICY_DENY, KMS_E_CLONE, 30, 1, 0 },
+	{ "sequence before release", order_sequence, POLICY_DENY, KMS_E_SEQUENCE, 30, 0, 0 },
+	{ "revocation before hold", order_held, POLICY_DENY, KMS_E_REVOKED, 30, 0, 0 },
+	{ "virtual machine before binding", order_bind, POLICY_DENY, KMS_E_VM_REFUSED, 30, 0, 1 },
+	{ "binding before pace", order_bind_pace, POLICY_DENY, KMS_E_BINDING, 30, 0, 0 },
+	{ "a release at a revoked host", release_at_revoked, POLICY_RELEASE_SEAT, KMS_OK, 29, 0, 0 },
 	{ "virtual machine before capacity", order_vm, POLICY_DENY, KMS_E_VM_REFUSED, 40, 0, 1 },
 	{ "capacity before threshold", order_capacity, POLICY_DENY, KMS_E_CAPACITY, 10, 0, 0 },
 };
@@ -505,10 +637,69 @@ test_pace(void **state)
 	(void)state;
 }
 
+/* What else the caller is to write and to answer. */
+static void
+test_holders(void **state)
+{
+	static const struct {
+		const char *name;
+		void (*change)(struct situation *s);
+		uint64_t highest, hold_end;
+		uint32_t wait;
+		bool caught_up, bound_other, stale;
+	} table[] = {
+		{ "well", well, 0, 0, 0, false, false, false },
+		{ "lower", lower, SEQUENCE, 0, 0, false, false, true },
+		{ "equal", equal, SEQUENCE, 0, 0, false, false, true },
+		{ "a repeat", again, 0, 0, 0, false, false, true },
+		{ "a wrong echo", wrong_echo, SEQUENCE + 1, 0, 0, false, false, false },
+		{ "an echo", echo, 0, 0, 0, true, false, false },
+		{ "count too low", echo_low, 0, 0, 0, true, false, false },
+		{ "a release", echo_release, 0, 0, 0, true, false, false },
+		{ "refused", echo_full, 0, 0, 0, false, false, false },
+		{ "two holders", second_echo, 0, NOW + HOLD * 60, HOLD * 60, false, false, false },
+		{ "flagged", second_flag, 0, 0, 0, true, false, false },
+		{ "allowed", second_allow, 0, 0, 0, true, false, false },
+		{ "held", held, SEQUENCE + 1, 0, 0, false, false, false },
+		{ "held and echoed", held_echo, 0, 0, 1000, false, false, false },
+		{ "held and lower", held_lower, 0, 0, 1000, false, false, true },
+		{ "held for ever", held_long, 0, 0, UINT32_MAX, false, false, true },
+		{ "wrong clock", repeat_skewed, 0, 0, 0, false, false, true },
+		{ "an unknown client", new_client, 0, 0, 0, false, false, false },
+		{ "enough now", enough_now, 0, 0, 0, false, false, true },
+		{ "binds", bind_first, 0, 0, 0, false, false, false },
+		{ "no id", bind_nothing, 0, 0, 0, false, false, false },
+		{ "the same", bind_same, 0, 0, 0, false, false, false },
+		{ "another", bind_other, 0, 0, 0, false, true, false },
+		{ "left out", bind_left_out, 0, 0, 0, false, true, false },
+		{ "refused as another", strict_other, 0, 0, 0, false, true, false },
+		{ "refused without", strict_nothing, 0, 0, 0, false, false, false },
+		{ "not bound", not_bound, 0, 0, 0, false, false, false },
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct policy_decision d;
+		struct situation s;
+
+		all_well(&s);
+		table[i].change(&s);
+		decide(&d, &s);
+		if (d.highest != table[i].highest || d.hold_end != table[i].hold_end ||
+		    d.retry_after != table[i].wait || d.caught_up != table[i].caught_up ||
+		    d.bound_other != table[i].bound_other || d.stale != table[i].stale)
+			fail_msg(
+			    "%s: highest %llu hold %llu wait %u caught up %d other %d stale %d",
+			    table[i].name, (unsigned long long)d.highest,
+			    (unsigned long long)d.hold_end, d.retry_after, d.caught_up,
+			    d.bound_other, d.stale);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_holders),
 		cmocka_unit_test(test_pace),
 		cmocka_unit_test(test_rules),
 		cmocka_unit_test(test_lease_times),
