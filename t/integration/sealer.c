@@ -6,7 +6,8 @@
  *     seal CLIENT [field=value ...]              -> frame HEX
  *         product=UUID time=SECONDS sequence=N operation=N state=N flags=N name=TEXT id=HEX
  *         host=HEX (another host id) text=HEX (instead of a request text)
- *     open CLIENT HEX                            -> status N lease OCTETS [show N], or: bad STATUS
+ *     open CLIENT HEX                            -> status N lease OCTETS, or: bad STATUS
+ *     read CLIENT HEX                            -> text HEX, the whole reply text, or: bad STATUS
  */
 #include <inttypes.h>
 #include <sodium.h>
@@ -105,16 +106,7 @@ do_seal(const struct player_host *h, struct player *p)
 }
 
 static void
-print_reply(const struct message_reply *m)
-{
-	printf("status %u lease %zu", m->status, m->bundle_len);
-	if (m->show != 0)
-		printf(" show %" PRIu64, m->show);
-	putchar('\n');
-}
-
-static void
-do_open(const struct player *p, const char *octets)
+do_open(const struct player *p, const char *octets, bool whole)
 {
 	uint8_t frame[PLAYER_REPLY], text[FRAME_MAX_REPLY];
 	struct message_reply m;
@@ -127,8 +119,12 @@ do_open(const struct player *p, const char *octets)
 	if ((rc = seal_open_reply(text, sizeof(text), &n, &p->keys, frame, len)) != KMS_OK ||
 	    (rc = message_reply_decode(&m, text, n)) != KMS_OK)
 		printf("bad %d\n", rc);
-	else
-		print_reply(&m);
+	else if (!whole)
+		printf("status %u lease %zu\n", m.status, m.bundle_len);
+	else {
+		printf("text ");
+		print_hex(text, n);
+	}
 }
 
 int
@@ -160,7 +156,7 @@ main(void)
 		if (strcmp(command, "seal") == 0)
 			do_seal(&host, &client);
 		else
-			do_open(&client, strtok(NULL, " \n"));
+			do_open(&client, strtok(NULL, " \n"), strcmp(command, "read") == 0);
 	}
 	return 0;
 }

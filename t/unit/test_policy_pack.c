@@ -24,6 +24,7 @@
 #define PRODUCT_HEAD "[product " UUID_1 "]\n"                                  /* 9 */
 #define PRODUCT PRODUCT_HEAD "name = N\ngroup = g\npool = p\nthreshold = 25\n" /* 10-13 */
 #define GOOD POLICY GROUP POOL PRODUCT                                         /* 13 lines */
+#define NEW_HOST "requires-host = " PACKAGE_VERSION "\n" /* in [policy]: one line more */
 #define FIFTY "12345678901234567890123456789012345678901234567890"
 #define LINE_198 "# " FIFTY FIFTY FIFTY "1234567890123456789012345678901234567890123456"
 
@@ -175,6 +176,27 @@ static const struct bad {
 	{ GOOD "virtual-machines = maybe\n", 14,
 	    "virtual-machines = \"maybe\": it must be allow, flag or refuse" },
 	{ GOOD "clones = no\n", 14, "clones = \"no\": it must be allow, flag or refuse" },
+	{ GOOD "bind = yes\n", 14, "bind = \"yes\": it must be no or machine" },
+	{ GOOD "bind = machine\nbind-change = flag\n", 15,
+	    "bind-change = \"flag\": it must be mark or refuse" },
+	{ GOOD "clone-hold = 7\n", 14,
+	    "clone-hold = \"7\": it must be a time from 1h to 366d with its unit" },
+	{ GOOD "clone-hold = 0\n", 14, "clone-hold = \"0\"" },
+	{ GOOD "clone-hold = 59m\n", 14, "clone-hold = \"59m\"" },
+	{ GOOD "clone-hold = 367d\n", 14, "clone-hold = \"367d\"" },
+	{ GOOD "clone-hold = d\n", 14, "clone-hold = \"d\"" },
+	{ GOOD "bind = machine\n", 14,
+	    "older versions of kmsd do not know the key \"bind\": add requires-host = " PACKAGE_VERSION
+	    " to [policy]" },
+	{ GOOD "bind = no\n", 14, "older versions of kmsd do not know the key \"bind\"" },
+	{ GOOD "clone-hold = 7d\n", 14,
+	    "older versions of kmsd do not know the key \"clone-hold\"" },
+	{ POLICY "requires-host = 0.0\n" GROUP POOL PRODUCT "clone-hold = 7d\n", 15,
+	    "older versions of kmsd do not know the key \"clone-hold\"" },
+	{ POLICY NEW_HOST GROUP POOL PRODUCT "bind-change = mark\n", 15,
+	    "bind-change needs bind = machine: product 'N'" },
+	{ POLICY NEW_HOST GROUP POOL PRODUCT "bind-change = refuse\nbind = no\n", 15,
+	    "bind-change needs bind = machine: product 'N'" },
 
 	{ GOOD "[contact Germany]\n", 14, "'Germany' is not a country" },
 	{ GOOD "[contact de]\n", 14, "'de' is not a country" },
@@ -254,6 +276,29 @@ test_window(void **state)
 		assert_int_equal(parse(rows[i].text, &err), KMS_OK);
 		assert_int_equal(pack.pools[0].window_days, rows[i].days);
 	}
+}
+
+static void
+test_holders(void **state)
+{
+	const struct policy_product *p = &pack.products[0];
+
+	must_parse(GOOD);
+	assert_int_equal(p->clone_hold, 7 * 1440);
+	assert_false(p->bind);
+	assert_false(p->bind_refuse);
+	must_parse(POLICY NEW_HOST GROUP POOL PRODUCT "clone-hold = 1h\nbind = machine\n");
+	assert_int_equal(p->clone_hold, 60);
+	assert_true(p->bind);
+	assert_false(p->bind_refuse);
+	must_parse(POLICY NEW_HOST GROUP POOL PRODUCT
+	    "bind-change = refuse\nbind = machine\nclone-hold = 366d\n");
+	assert_int_equal(p->clone_hold, 366 * 1440);
+	assert_true(p->bind_refuse);
+	must_parse(POLICY NEW_HOST GROUP POOL PRODUCT "bind = no\n");
+	assert_false(p->bind);
+	must_parse(POLICY NEW_HOST GROUP POOL PRODUCT "bind = machine\nbind-change = mark\n");
+	assert_false(p->bind_refuse);
 }
 
 static void
@@ -572,6 +617,7 @@ main(void)
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_requires_host),
 		cmocka_unit_test(test_window),
+		cmocka_unit_test(test_holders),
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_defaults_and_order),
