@@ -373,6 +373,28 @@ subtest 'a forgotten client is not counted again' => sub {
     is(counted('refuse'), $count, 'and counts');
 };
 
+# A request may be as late as four hours after its time, by a clock that was four hours ahead. The row stays for that long, also when rows
+# that nobody needs are dropped, which a host does at its start.
+subtest 'the last second at which a recorded request is accepted' => sub {
+    my $c = served('refuse');
+    my $recorded = $clock->now;
+    my $r = attempt($c, time => $recorded + 4 * HOUR - 5);
+    is_told($r, OK, 'a clock that is ahead');
+    $a->do('client', 'forget', $c->{cmid});
+    my $count = counted('refuse');
+    $clock->to($recorded + 8 * HOUR - 60);
+    is($a->stop, 0, 'kmsd stops');
+    $a->start;
+    meet();
+    my $batch = last_batch();
+    wait_for(30, sub { last_batch() > $batch }, 'rows are dropped');
+    is((entries())[-1]{kind}, 38, 'by EXPIRE');
+    is_told(sent($c->{key}, $r->{frame}, '127.0.9.9'), SEQUENCE, 'the recorded request is challenged, as the row is there');
+    is(counted('refuse'), $count, 'and not counted');
+    $clock->to($recorded + 8 * HOUR);
+    is_told(sent($c->{key}, $r->{frame}, '127.0.9.9'), TIME_SKEW, 'a little later it is too old');
+};
+
 subtest 'forget does not undo a revocation' => sub {
     my $c = served('refuse');
     $a->do('client', 'revoke', $c->{cmid});
