@@ -15,6 +15,18 @@ same_product(const struct kmsdb_client *row, const struct message_request *reque
 	return memcmp(row->product, request->product, sizeof(row->product)) == 0;
 }
 
+/*
+ * An administrator who forgets a client begins anew with it: what was before is no first time. It
+ * is known by the minute; of the minute of the FORGET, only the row tells whether it was before.
+ */
+static uint64_t
+caught_up(const struct kmsdb_client *row, const struct kmsdb_cold *cold)
+{
+	if (row->kind == ENTRY_FORGET || cold->caught_up < cold->forgotten / 60)
+		return 0;
+	return cold->caught_up * UINT64_C(60);
+}
+
 int
 holders_look(struct activate *a, const struct kmsdb_client *row,
     const struct message_request *request, const struct policy_product *product,
@@ -32,7 +44,7 @@ holders_look(struct activate *a, const struct kmsdb_client *row,
 	if ((rc = kmsdb_cold_get(a->db, row->cmid, &cold)) != KMS_OK)
 		return rc;
 	client->held_until = held ? cold.hold_end : 0;
-	client->caught_up = cold.caught_up * UINT64_C(60);
+	client->caught_up = caught_up(row, &cold);
 	client->bound = cold.bound && same_product(row, request);
 	memcpy(client->binding, cold.binding, sizeof(client->binding));
 	return KMS_OK;

@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# Virtual machines and clones, each by the three rules of a policy pack: allowed and not spoken of, marked, refused; as
+# Virtual machines and clones, each by the three rules of a policy pack: allowed and not spoken of, marked, refused, as kmsclient asks; as
 # the client is told, as kmsctl shows them, and as the pools count them.
 use v5.36;
 use FindBin;
@@ -70,7 +70,8 @@ subtest 'virtual machines' => sub {
     is($a->kmsctl('client', 'show', 'refused')->{exit}, 0, 'client show');
 };
 
-# A machine is copied with its state file; then both renew.
+# A machine is copied with its state file. Then both renew, and the original once more: the copy catches up as a backup would, and then
+# they are two.
 sub copied ($rule) {
     my $first = client($rule, "one-$rule", 'activate', '--vm', 'no');
     is("$first->{exit} $first->{status}", '0 KMS_OK', "$rule: activated") or diag($first->{text});
@@ -78,24 +79,29 @@ sub copied ($rule) {
     copy("$clients/one-$rule$_", "$clients/two-$rule$_") or die $! for '', '.key';
     my $one = client($rule, "one-$rule", 'renew', '--vm', 'no');
     is("$one->{exit} $one->{status}", '0 KMS_OK', "$rule: the original renews") or diag($one->{text});
-    return client($rule, "two-$rule", 'renew', '--vm', 'no');
+    my $two = client($rule, "two-$rule", 'renew', '--vm', 'no');
+    is("$two->{exit} $two->{status}", '0 KMS_OK', "$rule: the copy catches up") or diag($two->{text});
+    return client($rule, "one-$rule", 'renew', '--vm', 'no');
 }
 
 subtest 'clones' => sub {
     my %before = map { $_ => counted($_) } keys %id;
     my $r = copied('refuse');
-    is("$r->{exit} $r->{status}", '2 KMS_E_CLONE', 'refuse: the copy is refused') or diag($r->{text});
+    is("$r->{exit} $r->{status}", '2 KMS_E_CLONE', 'refuse: then the original is refused') or diag($r->{text});
+    my $copy = client('refuse', 'two-refuse', 'renew', '--vm', 'no');
+    is("$copy->{exit} $copy->{status}", '2 KMS_E_CLONE', 'and so is the copy') or diag($copy->{text});
     my $cmid = $r->{client};
     ok(($a->kmsctl_json('client', 'show', $cmid))[0]{client}{last_clone}, 'client show: when a clone was seen last');
-    like($a->log, qr/^kmsd-activate\[\d+\]: clone: .*\(two-refuse\)/m, 'the log names it');
+    ok(($a->kmsctl_json('client', 'show', $cmid))[0]{client}{held_until} > time, 'and until when it is held');
+    like($a->log, qr/^kmsd-activate\[\d+\]: clone: .*\($_-refuse\)/m, "the log names $_") for 'one', 'two';
 
     $r = copied('flag');
-    is("$r->{exit} $r->{status}", '0 KMS_OK', 'flag: the copy is activated') or diag($r->{text});
+    is("$r->{exit} $r->{status}", '0 KMS_OK', 'flag: all are served') or diag($r->{text});
     ok(($a->kmsctl_json('client', 'show', $r->{client}))[0]{client}{last_clone}, 'and marked');
     my $flagged = $r->{client};
 
     $r = copied('allow');
-    is("$r->{exit} $r->{status}", '0 KMS_OK', 'allow: the copy is activated') or diag($r->{text});
+    is("$r->{exit} $r->{status}", '0 KMS_OK', 'allow: all are served') or diag($r->{text});
     ok(!($a->kmsctl_json('client', 'show', $r->{client}))[0]{client}{last_clone}, 'and nothing is said of it');
     is(counted($_), $before{$_} + 1, "$_: original and copy are one client in the count") for sort keys %id;
 
@@ -103,6 +109,9 @@ subtest 'clones' => sub {
     like($text, qr/\Q$_\E/, 'clients --clones names it') for substr($cmid, 0, 12), substr($flagged, 0, 12);
     unlike($text, qr/\Q${\ substr $r->{client}, 0, 12}\E/, 'but not the one that is allowed');
     like($text, qr/two-flag/, 'with the name of the copy');
+    $a->do('client', 'forget', $cmid);
+    $r = client('refuse', 'two-refuse', 'renew', '--vm', 'no');
+    is("$r->{exit} $r->{status}", '0 KMS_OK', 'forget ends the hold') or diag($r->{text});
 };
 is($a->stop, 0, 'stopped');
 done_testing;
