@@ -221,21 +221,23 @@ subtest 'clones = refuse' => sub {
 
 # In each state that a machine may be in: that which was served last, with an echo that is right still, without one.
 subtest 'forget ends a hold' => sub {
-  for my $which (1, 2, 5) {
-    my $c = served('refuse');
-    my @copies = ten($c);
-    round(@copies);
-    is_told(attempt($copies[$which]), CLONE, 'held') for 1 .. 2;
-    my $count = counted('refuse');
-    $a->do('client', 'forget', $c->{cmid});
-    is(counted('refuse'), $count - 1, 'it counts no more');
-    is_told(attempt($copies[$which]), OK, 'the machine that asks then is served') for 1 .. 2;
-    ok(!shown($c)->{held_until}, 'and not held');
-    is(shown($c)->{state}, 'activated', 'client show');
-    unlike($a->kmsctl('client', 'show', $c->{cmid})->{out}, qr/Two holders/, 'nothing is said of two');
-    is_told(attempt($copies[8]), OK, 'another one catches up');
-    is_told(attempt($copies[$which]), CLONE, 'and then there are two again');
-  }
+    for my $which (1, 2, 5) {
+        my $c = served('refuse');
+        my @copies = ten($c);
+        round(@copies);
+        is_told(attempt($copies[$which]), CLONE, 'held') for 1 .. 2;
+        my $count = counted('refuse');
+        $a->do('client', 'forget', $c->{cmid});
+        is(counted('refuse'), $count - 1, 'it counts no more');
+        is_told(attempt($copies[$which]), OK, 'the machine that asks then is served') for 1 .. 2;
+        ok(!shown($c)->{held_until}, 'and not held');
+        is(shown($c)->{state}, 'activated', 'client show');
+        unlike($a->kmsctl('client', 'show', $c->{cmid})->{out}, qr/Two holders/, 'nothing is said of two');
+        # It may have used the one catch-up already, if it had an echo to show.
+        my @more = round(@copies[ 8, $which, 8, $which ]);
+        cmp_ok(of(OK, @more), '<=', 1, 'another one catches up at most once');
+        is(of(CLONE, @more[ 1 .. 3 ]), 3, 'and then there are two again');
+    }
 };
 
 subtest 'clones = flag' => sub {

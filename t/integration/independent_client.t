@@ -106,7 +106,10 @@ subtest 'lease files, both ways' => sub {
 subtest 'two machines with one state file' => sub {
     copy('b', 'clone');
     says(python('b', 'renew'), 'KMS_OK', 0, 'the first of them');
-    says(python('clone', 'renew'), 'KMS_E_CLONE', 1, 'the second, same number, another request');
+    my $clone = says(python('clone', 'renew'), 'KMS_OK', 0, 'the second, same number, another request: it answers a challenge');
+    is($clone->{marked}, 'no', 'as a client that was restored from a backup, without a mark');
+    says(python('b', 'renew'), 'KMS_E_CLONE', 1, 'then the first is refused: they are two');
+    says(python('clone', 'renew'), 'KMS_E_CLONE', 1, 'and so is the second');
     says(python('clone', 'status'), 'KMS_OK', 0, 'a lease once verified stays');
     says(python('b', 'renew', how => 'low-sequence'), 'KMS_E_CLONE', 1, 'a number gone back');
 };
@@ -149,8 +152,8 @@ subtest 'a product that is lenient with clones' => sub {
     my $back = says(python('restored', 'renew', %other), 'KMS_OK', 0, 'a state restored from a backup');
     is($back->{sequence}, $sequence + 1, 'KMS_E_SEQUENCE said where to go on');
     is($back->{marked}, 'no', 'a number that was new');
-    my $same = says(python('a', 'renew', %other), 'KMS_OK', 0, 'the other one, with the same number');
-    is("$same->{sequence} $same->{marked}", $sequence + 1 . ' yes', 'is served and marked');
+    my $same = says(python('a', 'renew', %other), 'KMS_OK', 0, 'the other one, with the same number, is challenged too');
+    is("$same->{sequence} $same->{marked}", $sequence + 2 . ' yes', 'is served and marked');
     is($same->{count}, 4, 'and they are one seat');
 };
 

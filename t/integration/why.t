@@ -38,10 +38,11 @@ is(client('pc-1', $strict, 'activate'), 0, 'a machine');
 like(text(qw(clients --clones)), qr/No two machines share a client key\./, 'no clone yet');
 image('pc-1', 'copy-1');
 is(client('pc-1', $strict), 0, 'it renews');
-is(client('copy-1', $strict), 2, 'its copy is refused');
+is(client('copy-1', $strict), 0, 'its copy catches up, as a backup would');
+is(client('pc-1', $strict), 2, 'so the machine itself is refused: they are two');
 is(client('flag-1', $lenient, 'activate'), 0, 'another machine');
 image('flag-1', 'copy-2');
-is(client($_, $lenient), 0, "$_ is served") for qw(flag-1 copy-2);
+is(client($_, $lenient), 0, "$_ is served") for qw(flag-1 copy-2 flag-1);
 is(client('alone', $strict, 'activate'), 0, 'one without a copy');
 
 my %cmid = map { $_->{name} => $_->{cmid} } @{ ($host->kmsctl_json('clients'))[0]{clients} };
@@ -51,8 +52,8 @@ subtest 'clients --clones' => sub {
     is($exit, 0, 'exit 0');
     my %of;
     push @{ $of{ $_->{product_name} } }, $_ for @{ $c->{machines} };
-    is(join(' ', map { "$_->{name}:$_->{requests}/$_->{collisions}" } sort { $a->{name} cmp $b->{name} } @{ $of{Strict} }), 'copy-1:1/1 pc-1:2/0', 'two machines with the strict product');
-    is(join(' ', map { "$_->{name}:$_->{requests}" } sort { $a->{name} cmp $b->{name} } @{ $of{Lenient} }), 'copy-2:1 flag-1:2', 'two with the lenient one');
+    is(join(' ', map { "$_->{name}:$_->{requests}/$_->{collisions}" } sort { $a->{name} cmp $b->{name} } @{ $of{Strict} }), 'copy-1:1/0 pc-1:3/1', 'two machines with the strict product');
+    is(join(' ', map { "$_->{name}:$_->{requests}" } sort { $a->{name} cmp $b->{name} } @{ $of{Lenient} }), 'copy-2:1 flag-1:3', 'two with the lenient one');
     for my $m (@{ $c->{machines} }) {
         is($m->{address}, '127.0.0.1', "$m->{name}: its address");
         ok(abs($_ - time) < 300, "$m->{name}: when") for @$m{qw(first last)};
@@ -75,7 +76,9 @@ subtest 'why, cause by cause' => sub {
     my $w = why($shared);
     is($w->{exit}, 0, 'exit 0');
     is($w->{symbols}, 'KMS_E_CLONE', 'a clone, by CMID');
-    is_deeply([ @{ $w->{refusals}[0] }{qw(name address product_name)} ], [ 'copy-1', '127.0.0.1', 'Strict' ], 'which of the two it was');
+    is_deeply([ @{ $w->{refusals}[0] }{qw(name address product_name)} ], [ 'pc-1', '127.0.0.1', 'Strict' ], 'which of the two it was');
+    cmp_ok(abs($w->{held_until} - time - 7 * 86400), '<', 300, 'until when both are refused');
+    like(text('why', $shared), qr/Two holders alternate: .*kmsctl client forget $shared/s, 'and what to type');
     ok(length $w->{refusals}[0]{meaning} && length $w->{refusals}[0]{remedy}, 'what it means and what to do');
     is(client('vm-1', $physical, 'activate', '--vm', 'yes'), 2, 'a virtual machine');
     is(client('few-1', $physical, 'activate', '--vm', 'no'), 5, 'one of too few');
