@@ -6,17 +6,18 @@
  * check.
  *
  * Steps (steps.h). An entry begins with the number of a client, a verb or a kind:
- *   m  a request, in fields: client, operation, flags, time, product, sequence number, name
- *   w  a client is a witness: client, what is wrong with its header (enum spoilt), number of the
- * batch q  a request whose text is the input's: client, text     H  a HELLO, for the publisher or
- * raw r  bytes on the front's channel                          v  a frame: verb, flags, body n  the
- * other front; it connects anew with 1              ;  the end of a turn k  the administrator asks:
- * verb, or verb and client; then fields c  bytes on the control socket                           C
- * its answer is read f  the publisher signs a text, and it is installed: kind, text      R  it
- * changes its key: seed y  a confirmation is typed: serial number, version of the pack (2), which
- * host key, what to spoil t  the tick, so many days later                          L  a reload,
- * with other days x clients fetch the newest exchange key                 O  kmsd is restarted V
- * the ledger is checked at the end: that takes longer than all the rest
+ *   m  a request, in fields: client, operation, flags, time, product, sequence number, name. Its
+ * echo is that of the last challenge, or without one the input's
+ *   q  a request whose text is the input's: client, text     H  a HELLO, for the publisher or raw
+ *   r  bytes on the front's channel                          v  a frame: verb, flags, body
+ *   n  the other front; it connects anew with 1              ;  the end of a turn
+ *   k  the administrator asks: verb, or verb and client; then fields
+ *   c  bytes on the control socket                           C  its answer is read
+ *   f  the publisher signs a text, and it is installed: kind, text      R  it changes its key: seed
+ *   y  a confirmation is typed: serial number, version of the pack (2), which host key, what to
+ * spoil t  the tick, so many days later                          L  a reload, with other days x
+ * clients fetch the newest exchange key                 O  kmsd is restarted V  the ledger is
+ * checked at the end: that takes longer than all the rest
  */
 #include <event2/event.h>
 #include <fcntl.h>
@@ -77,6 +78,7 @@ struct play {
 	struct test_publisher publisher;
 	struct player_host host;
 	struct player player[CLIENTS];
+	uint8_t challenge[CLIENTS][MESSAGE_ECHO_SIZE]; /* the last one that each was told */
 	uint8_t one[16], five[16];
 	struct front fronts[FRONTS];
 	struct front *front; /* that sends */
@@ -438,8 +440,19 @@ check_lease(const struct play *p, const struct sent *s, const struct message_rep
 		     KMS_OK);
 }
 
+/* As libkms goes on from it. */
 static void
-check_answer(const struct play *p, const struct sent *s, const uint8_t *body, uint32_t len)
+take_challenge(struct play *p, const struct sent *s, const struct message_reply *m)
+{
+	if (m->challenge == NULL)
+		return;
+	MUST(m->highest_sequence > 0);
+	memcpy(p->challenge[s->client], m->challenge, MESSAGE_ECHO_SIZE);
+	p->player[s->client].sequence = m->highest_sequence;
+}
+
+static void
+check_answer(struct play *p, const struct sent *s, const uint8_t *body, uint32_t len)
 {
 	static uint8_t text[FRAME_MAX_REPLY];
 	struct frame_error e;
@@ -462,6 +475,7 @@ check_answer(const struct play *p, const struct sent *s, const uint8_t *body, ui
 			 body - FRAME_HEADER, len) == KMS_OK);
 		MUST(message_reply_decode(&m, text, n) == KMS_OK);
 		check_lease(p, s, &m);
+		take_challenge(p, s, &m);
 	}
 }
 
@@ -612,6 +626,7 @@ static void
 request_of_fields(struct play *p, const uint8_t *d, size_t len)
 {
 	struct player *c = &p->player[d[0] % CLIENTS];
+	const uint8_t *challenge = p->challenge[d[0] % CLIENTS];
 	uint8_t more[MESSAGE_HEADER_SIZE] = { 1 };
 	struct message_request m = {
 		.operation = (uint8_t)(MESSAGE_ACTIVATE + d[1] % 3),
@@ -620,7 +635,9 @@ request_of_fields(struct play *p, const uint8_t *d, size_t len)
 		.time = p->a.now + (d[3] == 0xff ? 20000 : d[3]),
 		.highest_version = FRAME_VERSION,
 		.witness = d[2] & 0x02 ? more : NULL,
-		.echo = d[2] & 0x04 ? more : NULL,
+		.echo = !(d[2] & 0x04)                                 ? NULL
+			: sodium_is_zero(challenge, MESSAGE_ECHO_SIZE) ? more
+								       : challenge,
 		.header = d[2] & 0x40 ? more : NULL,
 		.binding = d[2] & 0x08 ? more : NULL,
 	};

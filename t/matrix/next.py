@@ -218,6 +218,9 @@ def files(directory, scene):
         "pack-section": PACK.format(policy="", pool="", more="[later]\nx = y\n", product=uuid),
         "pack-requires-host": PACK.format(
             policy="requires-host = 99.0\n", pool="overdraft = 10%\n", more="", product=uuid),
+        "pack-bind": PACK.format(
+            policy="requires-host = 0.1\n", pool="", more="bind = machine\n", product=uuid),
+        "pack-bind-alone": PACK.format(policy="", pool="", more="bind = machine\n", product=uuid),
         "hostkey-same": HOST_KEY.format(more="", publisher=scene.key_id.hex()),
         "hostkey-key": HOST_KEY.format(more="later = yes\n", publisher=scene.key_id.hex()),
     }
