@@ -479,8 +479,8 @@ test_replay(struct stage *s)
 	ok(len_one > 0 && len_one == len_two && memcmp(one, two, len_one) == 0,
 	    "the same lease again");
 	ok(seats(s) == before, "no second seat");
-	ok(sealed_for(s, fd, s->first, sizeof(s->first), two, &len_two) == KMS_E_CLONE,
-	    "an older request sent again: refused");
+	ok(sealed_for(s, fd, s->first, sizeof(s->first), two, &len_two) == KMS_E_SEQUENCE,
+	    "an older request sent again: challenged, not served");
 	check_honest(s, "replays");
 	len_two = seal_request(frame, sizeof(frame), &s->other.keys, s->a.host.certificate.host_id,
 	    s->a.host.exchange.key_id, s->other.pk, NULL, text, sizeof(text));

@@ -32,6 +32,7 @@ test_statuses(void **state)
 	} rows[] = {
 		{ KMS_E_VM_REFUSED, true },
 		{ KMS_E_CLONE, true },
+		{ KMS_E_BINDING, true },
 		{ KMS_E_CAPACITY, true },
 		{ KMS_E_REVOKED, true },
 		{ KMS_E_NOT_COVERED, true },
