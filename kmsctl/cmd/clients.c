@@ -105,8 +105,8 @@ list_clients(struct ctl *ctl, struct listing *l, bool running)
 	if (l->held > 0)
 		output_line(ctl->out, OUTPUT_BAD,
 		    "Of these, %" PRIu64
-		    " get no lease, because two machines use the same key in turn: kmsctl clients --clones",
-		    l->held);
+		    " %s no lease, because two machines use the same key in turn: kmsctl clients --clones",
+		    l->held, l->held == 1 ? "gets" : "get");
 	return CTL_OK;
 }
 

@@ -159,6 +159,36 @@ renew_many(struct play *p, int most)
 	return rc;
 }
 
+/*
+ * The newest request, and in the same batch one that is challenged because of it. As the batch
+ * fails, so does what was told of its number.
+ */
+static void
+test_challenge_undone(struct play *p)
+{
+	uint8_t burst[2 * (IPC_HEADER + PLAYER_REQUEST)], *at = burst, reply[PLAYER_REPLY];
+	static uint8_t text[FRAME_MAX_REPLY];
+	struct ipc_frame f = { .verb = IPC_REQUEST, .length = PLAYER_REQUEST };
+	const uint8_t *lease;
+	size_t len;
+	int rc[2];
+
+	for (unsigned i = 0; i < 2; i++, at += IPC_HEADER + PLAYER_REQUEST) {
+		ipc_encode(at, &f);
+		memcpy(at + IPC_HEADER, i == 0 ? p->frame : p->good, PLAYER_REQUEST);
+	}
+	if (send(p->front, burst, sizeof(burst), MSG_NOSIGNAL) != (ssize_t)sizeof(burst))
+		player_die("two requests at once");
+	for (unsigned i = 0; i < 2; i++) {
+		if (appliance_recv(p->front, &f, reply, sizeof(reply)) != 1)
+			player_die("no reply");
+		rc[i] = player_open(
+		    &p->player, &p->a.host, p->product, reply, f.length, text, &lease, &len);
+	}
+	ok(rc[0] == KMS_E_LEDGER && rc[1] == KMS_E_LEDGER,
+	    "nor is a number told that was undone: %s", kms_strerror((uint32_t)rc[1]));
+}
+
 static void
 test_full(struct play *p)
 {
@@ -172,6 +202,7 @@ test_full(struct play *p)
 	ok(rc == KMS_E_LEDGER, "when the disk is full the client is told: %s", kms_strerror(rc));
 	ok(p->retry_after > 0, "and when to come back: in %u s", p->retry_after);
 	ok(renew(p, true) == KMS_E_LEDGER, "the same for the same request again");
+	test_challenge_undone(p);
 	ok(appliance_logged(&p->a, "ledger-full:") == 1, "logged once");
 	rc = send_frame(p, p->good, &lease, &len);
 	ok(rc == KMS_OK && len == p->lease_len && memcmp(lease, p->lease, len) == 0,

@@ -149,6 +149,16 @@ sub served ($product, %more) {
 
 meet();
 
+subtest 'what the pack says' => sub {
+    my %shown = map { $_->{name} => $_ } @{ ($a->kmsctl_json('policy', 'show'))[0]{products} };
+    is_deeply([ map { $shown{"Product $_"}{clone_hold} } qw(refuse flag) ], [ 120, 7 * 24 * 60 ], 'policy show: clone_hold');
+    is_deeply([ map { $shown{"Product $_"}{bind} } qw(refuse marked strict) ], [qw(no machine machine)], 'bind');
+    is_deeply([ map { $shown{"Product $_"}{bind_change} } qw(refuse marked strict) ], [ undef, 'mark', 'refuse' ], 'bind_change');
+    my $read = json_of(run([ program('kmsissue'), '--json', 'show', '-d', $publisher->{dir}, $publisher->{pack} ]));
+    my ($strict) = grep { $_->{name} eq 'Product strict' } @{ $read->{products} };
+    is("@$strict{qw(clone_hold_minutes bind bind_change)}", '10080 machine refuse', 'kmsissue show');
+};
+
 # -- ten machines with one state --
 
 # The statuses of one attempt of each.
@@ -191,7 +201,7 @@ subtest 'clones = refuse' => sub {
     like($a->kmsctl('why', $c->{cmid})->{out}, qr/Two holders alternate: .*kmsctl client forget $c->{cmid}/s, 'why says it too');
     is((($a->kmsctl_json('why', $c->{cmid}))[0]{held_until}), $hold->{end}, 'also in JSON');
     is(($a->kmsctl_json('clients'))[0]{held}, 1, 'clients: one is held');
-    like($a->kmsctl('clients')->{out}, qr/Of these, 1 get no lease.*kmsctl clients --clones/, 'in words');
+    like($a->kmsctl('clients')->{out}, qr/Of these, 1 gets no lease.*kmsctl clients --clones/, 'in words');
     $said = $a->kmsctl('clients', '--clones')->{out};
     like($said, qr/copy-3/, 'clients --clones names a copy');
     like($said, qr/1 is held/, 'and that the key is held');

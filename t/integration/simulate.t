@@ -11,7 +11,7 @@ my ($one, $two, $three) = map { "cccccccc-0000-4000-8000-00000000000$_" } 1 .. 3
 
 # A pack: version, other lines of [policy], threshold and pool of One and Two (undef: dropped), lines for pool 1, more.
 sub pack_text (%o) {
-    my $text = "[policy]\nid = p\ntitle = P\nversion = $o{version}\nissued = 2026-01-01\n[group g]\n[group h]\ncovers = g\n"
+    my $text = "[policy]\nid = p\ntitle = P\nversion = $o{version}\nissued = 2026-01-01\n" . ($o{policy} // '') . "[group g]\n[group h]\ncovers = g\n"
         . "[pool first]\nnumber = 1\n" . ($o{first} // '') . "[pool second]\nnumber = 2\n";
     for my $p ([ $one, 'One', $o{one} ], [ $two, 'Two', $o{two} ]) {
         my ($threshold, $pool, $more) = @{ $p->[2] // next };
@@ -80,6 +80,10 @@ subtest 'the rest of an answer' => sub {
     my ($shown) = $a->kmsctl_json(qw(client show one-1));
     is($one_1->{from}, $shown->{client}{expires}, 'which is then');
     like($s->{warnings}[0]{warning}, qr/One: the pack refuses virtual machines/, 'what the ledger cannot tell is said');
+    my $bound = simulate(pack_text(version => '1.1', policy => "requires-host = 0.1\n", two => [ 5, 'second' ],
+        one => [ 3, 'first', "bind = machine\nbind-change = refuse\n" ]));
+    is($bound->{lose}, 0, 'a pack that binds to machines: clients are taken for those that send their id');
+    like($bound->{warnings}[0]{warning}, qr/One: the pack refuses machines without an id/, 'and that the ledger cannot tell is said');
     my $r = $a->kmsctl('policy', 'simulate', '--limit', 2, $s->{file});
     is($r->{exit}, 4, 'as text: exit 4');
     like($r->{out}, qr/^p 1\.1 of publisher acme, to replace 1\.0$/m, 'which pack');

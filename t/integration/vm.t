@@ -113,5 +113,17 @@ subtest 'clones' => sub {
     $r = client('refuse', 'two-refuse', 'renew', '--vm', 'no');
     is("$r->{exit} $r->{status}", '0 KMS_OK', 'forget ends the hold') or diag($r->{text});
 };
+# Ten machines from one image, which renew as often as they like.
+subtest 'ten copies' => sub {
+    my $first = client('refuse', 'image', 'activate', '--vm', 'no');
+    is($first->{exit}, 0, 'activated') or diag($first->{text});
+    for my $n (1 .. 10) { copy($a->dir . "/clients/image$_", $a->dir . "/clients/copy$n$_") or die $! for '', '.key' }
+    my @told = map { client('refuse', "copy$_", 'renew', '--vm', 'no')->{status} } 1 .. 10;
+    is("@told", join(' ', ('KMS_OK') x 2, ('KMS_E_CLONE') x 8), 'one renews, one catches up, eight are refused');
+    my %more;
+    for my $n (map { ($_) x $_ } 1 .. 5) { $more{ client('refuse', "copy$n", 'renew', '--vm', 'no')->{status} }++ }
+    is(join(' ', %more), 'KMS_E_CLONE 15', 'and so are all, however often they ask');
+    is(client('refuse', "copy$_", 'status')->{status}, 'KMS_OK', "copy $_ keeps the lease that it has") for 1, 10;
+};
 is($a->stop, 0, 'stopped');
 done_testing;
