@@ -72,6 +72,7 @@ run_doctor(struct ctl *ctl)
 	doctor_history(&d);
 	doctor_limits(&d);
 	doctor_shares(&d);
+	doctor_holds(&d);
 	doctor_sandbox(&d);
 	look_at_aspect(&d, &aspect_users, BAD, "users");
 	look_at_aspect(&d, &aspect_files, BAD, "files");

@@ -39,6 +39,7 @@ void doctor_counts(struct doctor *d);
 void doctor_sandbox(struct doctor *d);
 void doctor_limits(struct doctor *d);
 /* machine.c: the machine. */
+void doctor_holds(struct doctor *d);
 void doctor_ledger(struct doctor *d);
 void doctor_shares(struct doctor *d);
 void doctor_history(struct doctor *d);

@@ -205,6 +205,9 @@ subtest 'clones = refuse' => sub {
     $said = $a->kmsctl('clients', '--clones')->{out};
     like($said, qr/copy-3/, 'clients --clones names a copy');
     like($said, qr/1 is held/, 'and that the key is held');
+    my ($found) = grep { $_->{check} eq 'clone' } @{ ($a->kmsctl_json('doctor'))[0]{findings} };
+    is("$found->{level}: $found->{text}", 'warning: 1 client is held, because two machines use the same key in turn', 'doctor finds it');
+    like($found->{next}, qr/kmsctl clients --clones, .*kmsctl client forget $c->{cmid}/, 'and says what to do');
     like($a->log, qr/clone-hold: two machines use the key of client $c->{cmid} in turn.*kmsctl client forget $c->{cmid}/, 'the log says it');
     my ($state) = grep { $_->{cmid} eq $c->{cmid} } @{ ($a->kmsctl_json('clients'))[0]{clients} };
     is($state->{state}, 'activated', 'the lease that was given stays valid');
@@ -241,6 +244,8 @@ subtest 'forget ends a hold' => sub {
         is(counted('refuse'), $count - 1, 'it counts no more');
         is_told(attempt($copies[$which]), OK, 'the machine that asks then is served') for 1 .. 2;
         ok(!shown($c)->{held_until}, 'and not held');
+        my ($found) = grep { $_->{check} eq 'clone' } @{ ($a->kmsctl_json('doctor'))[0]{findings} };
+        is($found->{level}, 'good', 'doctor finds none') if $which == 1;
         is(shown($c)->{state}, 'activated', 'client show');
         unlike($a->kmsctl('client', 'show', $c->{cmid})->{out}, qr/Two holders/, 'nothing is said of two');
         # It may have used the one catch-up already, if it had an echo to show.
