@@ -117,14 +117,25 @@ refuse_held(struct policy_decision *out, const struct question *q)
 	return KMS_E_CLONE;
 }
 
+/* A copy must not catch up with a product that allows it, and go on with one that does not. */
+static const struct policy_product *
+stricter(const struct question *q)
+{
+	const struct policy_product *now = q->product, *before = q->client->before;
+
+	if (before == NULL || before->clones < now->clones)
+		return now;
+	return before->clones > now->clones || before->clone_hold > now->clone_hold ? before : now;
+}
+
 /* A clock that was wrong once must not make every later time one within the hold. */
 static bool
-caught_up_lately(const struct question *q)
+caught_up_lately(const struct question *q, uint32_t hold)
 {
 	uint64_t last = q->client->caught_up;
 	uint64_t apart = last > q->now ? last - q->now : q->now - last;
 
-	return last != 0 && apart < q->product->clone_hold * UINT64_C(60);
+	return last != 0 && apart < hold * UINT64_C(60);
 }
 
 /*
@@ -135,17 +146,17 @@ caught_up_lately(const struct question *q)
 static enum kms_status
 check_holders(struct policy_decision *out, const struct question *q)
 {
-	enum policy_rule rule = q->product->clones;
+	const struct policy_product *by = stricter(q);
 
 	out->caught_up = true;
-	if (rule == POLICY_ALLOW || !caught_up_lately(q))
+	if (by->clones == POLICY_ALLOW || !caught_up_lately(q, by->clone_hold))
 		return KMS_OK;
 	out->clone = true;
-	if (rule == POLICY_FLAG)
+	if (by->clones == POLICY_FLAG)
 		return KMS_OK;
 	out->caught_up = false;
-	out->hold_end = later(q->now, q->product->clone_hold);
-	out->retry_after = q->product->clone_hold * 60;
+	out->hold_end = later(q->now, by->clone_hold);
+	out->retry_after = by->clone_hold * 60;
 	return KMS_E_CLONE;
 }
 

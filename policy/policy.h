@@ -123,7 +123,9 @@ struct policy_client {
 	bool echoed;            /* the request's echo is right */
 	uint64_t held_until; /* seconds; 0: not held. Looked up if the row says that it is held */
 	uint64_t caught_up;  /* seconds; 0: never. Looked up if echoed */
-	bool bound;          /* THIS product's binding follows. Looked up for a product with bind */
+	/* the product that it was served for last, if that is another one. Looked up if echoed */
+	const struct policy_product *before;
+	bool bound; /* THIS product's binding follows. Looked up for a product with bind */
 	uint8_t binding[MESSAGE_BINDING_SIZE];
 };
 
@@ -172,14 +174,15 @@ struct policy_decision {
  * threshold is reached now: then it goes on behind the sequence), hold (CLONE, but a higher number
  * must echo rightly before it is told so), sequence (lower,
  * equal, or with an echo that is not right: SEQUENCE with a challenge; higher with the right echo:
- * caught up, and if that is the second time within clone_hold, two holders alternate: by rule
- * REFUSE -> CLONE and a hold, FLAG -> marked), release (unknown or released client:
- * UNKNOWN_CLIENT), virtual machine (VM_REFUSED), binding (another than the row's or none: marked,
- * or by bind_refuse BINDING, as is none at all), pace (a counted client whose lease for this
- * product is younger than its renewal interval divided by host.renewals, and not from before the
- * certificate: TOO_SOON, unless it says that it has no valid lease), capacity (a client not yet
- * counted, counted >= smaller non-zero of pool and host capacity: CAPACITY), threshold (count with
- * this client < threshold: RECORD with COUNT_TOO_LOW, else GRANT). product NULL: no pack names it.
+ * caught up, and if that is the second time within clone_hold, two holders alternate: by the
+ * stricter rule of the products now and before, REFUSE -> CLONE and a hold, FLAG -> marked),
+ * release (unknown or released client: UNKNOWN_CLIENT), virtual machine (VM_REFUSED), binding
+ * (another than the row's or none: marked, or by bind_refuse BINDING, as is none at all), pace (a
+ * counted client whose lease for this product is younger than its renewal interval divided by
+ * host.renewals, and not from before the certificate: TOO_SOON, unless it says that it has no valid
+ * lease), capacity (a client not yet counted, counted >= smaller non-zero of pool and host
+ * capacity: CAPACITY), threshold (count with this client < threshold: RECORD with COUNT_TOO_LOW,
+ * else GRANT). product NULL: no pack names it.
  */
 void policy_decide(struct policy_decision *out, const struct policy_pack *pack,
     const struct policy_product *product, const struct policy_host *host,

@@ -33,6 +33,7 @@ holders_look(struct activate *a, const struct kmsdb_client *row,
     struct policy_client *client)
 {
 	bool held = (row->flags & KMSDB_HELD) != 0, bind = product != NULL && product->bind;
+	struct publisher_product before;
 	struct kmsdb_cold cold;
 	int rc;
 
@@ -45,6 +46,9 @@ holders_look(struct activate *a, const struct kmsdb_client *row,
 		return rc;
 	client->held_until = held ? cold.hold_end : 0;
 	client->caught_up = caught_up(row, &cold);
+	if (client->echoed && !same_product(row, request) &&
+	    publishers_find(&a->publishers, row->product, &before))
+		client->before = before.product;
 	client->bound = cold.bound && same_product(row, request);
 	memcpy(client->binding, cold.binding, sizeof(client->binding));
 	return KMS_OK;

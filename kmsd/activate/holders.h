@@ -11,8 +11,8 @@
 struct activate;
 
 /*
- * Fills in echoed, held_until, caught_up, bound and binding of a client whose other fields are
- * there. product NULL: no pack names it. KMS_OK, or the ledger's error.
+ * Fills in echoed, held_until, caught_up, before, bound and binding of a client whose other fields
+ * are there. product NULL: no pack names it. KMS_OK, or the ledger's error.
  */
 int holders_look(struct activate *a, const struct kmsdb_client *row,
     const struct message_request *request, const struct policy_product *product,

@@ -439,8 +439,8 @@ hold(struct activate *a, const struct request *q, const struct ipc_frame *f,
 	sodium_bin2hex(cmid, sizeof(cmid), q->auth.session.cmid, 16);
 	if (rc == KMS_OK) {
 		log_limited(LOG_WARNING, "clone-hold",
-		    "two machines use the key of client %s in turn: neither gets a lease for %u minutes; kmsctl clients --clones names them, kmsctl client forget %s ends the hold",
-		    cmid, q->found.product->clone_hold, cmid);
+		    "two machines use the key of client %s in turn: neither gets a lease for %llu minutes; kmsctl clients --clones names them, kmsctl client forget %s ends the hold",
+		    cmid, (unsigned long long)(q->decision.hold_end - a->now) / 60, cmid);
 		return true;
 	}
 	log_limited(

@@ -273,6 +273,20 @@ subtest 'clones = allow' => sub {
     ok(!shown($c)->{last_clone}, 'no collision');
 };
 
+# A copy that catches up with a product of another rule, and goes on with its own.
+subtest 'another product is no way around' => sub {
+    my $c = served('refuse');
+    my $leases = 0;
+    for my $copy (ten($c)) {
+        $copy->{product} = 'allow';
+        attempt($copy);
+        $copy->{product} = 'refuse';
+        $leases++ if attempt($copy)->{status} == OK;
+    }
+    cmp_ok($leases, '<=', 2, 'at most two of ten get a lease for the strict product') or diag($leases);
+    ok(shown($c)->{held_until}, 'and then it is held');
+};
+
 # -- an honest client --
 
 subtest 'a state restored from a backup' => sub {

@@ -186,6 +186,23 @@ static void echo_at(struct situation *s, uint64_t caught_up) { echo(s); s->clien
 static void second_echo(struct situation *s) { echo_at(s, NOW - 60); }
 static void second_flag(struct situation *s) { second_echo(s); rule(s, POLICY_FLAG); }
 static void second_allow(struct situation *s) { second_echo(s); rule(s, POLICY_ALLOW); }
+/* It was served for another product before. */
+static const struct policy_product lenient = { .clones = POLICY_ALLOW, .clone_hold = 60 },
+	marking = { .clones = POLICY_FLAG, .clone_hold = 60 }, strict = { .clones = POLICY_REFUSE, .clone_hold = 2 * HOLD },
+	strict_short = { .clones = POLICY_REFUSE, .clone_hold = 60 };
+static void before(struct situation *s, enum policy_rule r, const struct policy_product *b)
+{
+	second_echo(s);
+	rule(s, r);
+	s->client.before = b;
+}
+static void from_lenient(struct situation *s) { before(s, POLICY_REFUSE, &lenient); }
+static void from_strict(struct situation *s) { before(s, POLICY_ALLOW, &strict); }
+static void from_strict_flag(struct situation *s) { before(s, POLICY_FLAG, &strict); }
+static void from_marking(struct situation *s) { before(s, POLICY_ALLOW, &marking); }
+static void from_lenient_flag(struct situation *s) { before(s, POLICY_FLAG, &lenient); }
+static void from_short(struct situation *s) { before(s, POLICY_REFUSE, &strict_short); }
+static void from_long(struct situation *s) { before(s, POLICY_REFUSE, &strict); s->client.caught_up = NOW - HOLD * 60 - 60; }
 static void second_within(struct situation *s) { echo_at(s, NOW - HOLD * 60 + 1); }
 static void second_later(struct situation *s) { echo_at(s, NOW - HOLD * 60); }
 static void second_ahead(struct situation *s) { echo_at(s, NOW + HOLD * 60 - 1); }
@@ -395,6 +412,11 @@ static const struct row {
 	{ "a second echo, refuse", second_echo, POLICY_DENY, KMS_E_CLONE, 30, 1, 0 },
 	{ "a second echo, flag", second_flag, POLICY_GRANT, KMS_OK, 30, 1, 0 },
 	{ "a second echo, allow", second_allow, POLICY_GRANT, KMS_OK, 30, 0, 0 },
+	{ "a second echo, refuse, before it allow", from_lenient, POLICY_DENY, KMS_E_CLONE, 30, 1, 0 },
+	{ "a second echo, allow, before it refuse", from_strict, POLICY_DENY, KMS_E_CLONE, 30, 1, 0 },
+	{ "a second echo, flag, before it refuse", from_strict_flag, POLICY_DENY, KMS_E_CLONE, 30, 1, 0 },
+	{ "a second echo, allow, before it flag", from_marking, POLICY_GRANT, KMS_OK, 30, 1, 0 },
+	{ "a second echo, flag, before it allow", from_lenient_flag, POLICY_GRANT, KMS_OK, 30, 1, 0 },
 	{ "a second echo, last second of the hold", second_within, POLICY_DENY, KMS_E_CLONE, 30, 1, 0 },
 	{ "a second echo after the hold", second_later, POLICY_GRANT, KMS_OK, 30, 0, 0 },
 	{ "caught up by a clock a little ahead", second_ahead, POLICY_DENY, KMS_E_CLONE, 30, 1, 0 },
@@ -658,6 +680,12 @@ test_holders(void **state)
 		{ "a release", echo_release, 0, 0, 0, true, false, false },
 		{ "refused", echo_full, 0, 0, 0, false, false, false },
 		{ "two holders", second_echo, 0, NOW + HOLD * 60, HOLD * 60, false, false, false },
+		{ "by the product before", from_strict, 0, NOW + 2 * HOLD * 60, 2 * HOLD * 60,
+		    false, false, false },
+		{ "the longer hold", from_short, 0, NOW + HOLD * 60, HOLD * 60, false, false,
+		    false },
+		{ "within the longer hold", from_long, 0, NOW + 2 * HOLD * 60, 2 * HOLD * 60, false,
+		    false, false },
 		{ "flagged", second_flag, 0, 0, 0, true, false, false },
 		{ "allowed", second_allow, 0, 0, 0, true, false, false },
 		{ "held", held, SEQUENCE + 1, 0, 0, false, false, false },
