@@ -163,12 +163,6 @@ activate_erase_names(struct activate *a)
 
 #define EXPIRY_INTERVAL (6 * UINT64_C(3600))
 #define EXPIRY_SEEN (7 * SECONDS_A_DAY)
-/*
- * A request is accepted up to and including POLICY_SKEW after its time, and the client's clock may
- * be as much ahead: until then what was recorded must meet the row. The minute is for a clock that
- * is corrected a little.
- */
-#define EXPIRY_FORGOTTEN (2 * POLICY_SKEW + 60)
 
 /* Of rows of a floor, when it can move by a day. */
 static void
@@ -213,6 +207,6 @@ activate_expire(struct activate *a)
 	expire(a, ENTRY_EXPIRE_REFUSALS | ENTRY_EXPIRE_RELAYED,
 	    info.refusals_floor > info.relayed_floor ? info.refusals_floor : info.relayed_floor,
 	    EXPIRY_SEEN);
-	expire(a, ENTRY_EXPIRE_FORGOTTEN, info.forgotten_floor, EXPIRY_FORGOTTEN);
+	expire(a, ENTRY_EXPIRE_FORGOTTEN, info.forgotten_floor, ACTIVATE_FORGOTTEN);
 	a->expiry_batch = a->last_batch;
 }

@@ -83,6 +83,13 @@ uint64_t activate_names_due(uint64_t now, unsigned keep, uint64_t floor);
 /* Erases those names. */
 void activate_erase_names(struct activate *a);
 /*
+ * How long after a forgotten client asked last its row is needed, in seconds. A request is accepted
+ * up to and including POLICY_SKEW after its time, and the client's clock may be as much ahead:
+ * until then what was recorded must meet the row. The minute is for a clock that is corrected a
+ * little.
+ */
+#define ACTIVATE_FORGOTTEN (2 * POLICY_SKEW + 60)
+/*
  * Once in a while: has the index drop rows that nobody needs (ENTRY_EXPIRE): those that only
  * refusals or relayed exchanges made, a week after; those of forgotten clients, when no recorded
  * request of theirs can be accepted any more.

@@ -1,7 +1,9 @@
 /*
- * test_keep_names.c - when names are erased by [ledger] keep_names.
+ * test_keep_names.c - when names are erased by [ledger] keep_names, and for how long a forgotten
+ * client is known.
  */
 #include "kmsd/activate/activate.h"
+#include "kmsdb/row.h"
 #include "t/unit/core_test.h"
 
 #define DAY UINT64_C(86400)
@@ -38,11 +40,45 @@ test_due(void **state)
 	(void)state;
 }
 
+/*
+ * A client whose clock is ahead as far as may be asked at 0, and was forgotten. For as long as what
+ * it sent is accepted, its row is there to meet it.
+ */
+static void
+test_forgotten(void **state)
+{
+	const uint64_t asked = 1000 * DAY;
+	const struct policy_product product = { .threshold = 1, .validity = 1440 };
+	const struct policy_host host = {
+		.installed = true, .confirmed = true, .covered = true, .not_after = UINT64_MAX
+	};
+	const struct policy_counters none = { 0 };
+	const struct policy_client unknown = { 0 };
+	const struct message_request request = {
+		.operation = MESSAGE_ACTIVATE, .sequence = 1, .time = asked + POLICY_SKEW
+	};
+	static struct policy_pack pack = { .pool_count = 1 };
+	struct policy_decision d = { 0 };
+	uint64_t now = asked;
+
+	for (;; now++) {
+		struct index_floors floors = { .forgotten = now - ACTIVATE_FORGOTTEN };
+
+		policy_decide(&d, &pack, &product, &host, &none, &unknown, &request, now);
+		if (d.status == KMS_E_TIME_SKEW)
+			break;
+		assert_false(row_expired(ENTRY_FORGET, KMSDB_FORGOTTEN, asked, &floors));
+	}
+	assert_int_equal(now, asked + 2 * POLICY_SKEW + 1);
+	(void)state;
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_due),
+		cmocka_unit_test(test_forgotten),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
