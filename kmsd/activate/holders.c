@@ -65,5 +65,5 @@ holders_hold(struct activate *a, const uint8_t cmid[16], uint64_t end)
 	memcpy(e.cmid, cmid, 16);
 	e.counter = kmsdb_counter(a->db);
 	item.entry_len = entry_about_encode(entry, sizeof(entry), &e);
-	return item.entry_len > 0 ? kmsdb_stage(a->db, &item, &leaf) : KMS_E_FORMAT;
+	return item.entry_len > 0 ? activate_stage(a, &item, &leaf) : KMS_E_FORMAT;
 }

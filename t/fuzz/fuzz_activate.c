@@ -6,18 +6,26 @@
  * check.
  *
  * Steps (steps.h). An entry begins with the number of a client, a verb or a kind:
- *   m  a request, in fields: client, operation, flags, time, product, sequence number, name. Its
- * echo is that of the last challenge, or without one the input's
- *   q  a request whose text is the input's: client, text     H  a HELLO, for the publisher or raw
- *   r  bytes on the front's channel                          v  a frame: verb, flags, body
- *   n  the other front; it connects anew with 1              ;  the end of a turn
+ *   m  a request, in fields: client, operation, flags, time, product, sequence number, name.
+ *      Its echo is that of the last challenge, or without one the input's
+ *   w  a client is a witness: client, what is wrong with its header, number of the batch
+ *   q  a request whose text is the input's: client, text
+ *   H  a HELLO, for the publisher or raw
+ *   r  bytes on the front's channel
+ *   v  a frame: verb, flags, body
+ *   n  the other front; it connects anew with 1
+ *   ;  the end of a turn
  *   k  the administrator asks: verb, or verb and client; then fields
- *   c  bytes on the control socket                           C  its answer is read
- *   f  the publisher signs a text, and it is installed: kind, text      R  it changes its key: seed
- *   y  a confirmation is typed: serial number, version of the pack (2), which host key, what to
- * spoil t  the tick, so many days later                          L  a reload, with other days x
- * clients fetch the newest exchange key                 O  kmsd is restarted V  the ledger is
- * checked at the end: that takes longer than all the rest
+ *   c  bytes on the control socket
+ *   C  its answer is read
+ *   f  the publisher signs a text, and it is installed: kind, text
+ *   R  it changes its key: seed
+ *   y  a confirmation is typed: serial number, version of the pack (2), host key, what to spoil
+ *   t  the tick, so many days later
+ *   L  a reload, with other days
+ *   x  clients fetch the newest exchange key
+ *   O  kmsd is restarted
+ *   V  the ledger is checked at the end: that takes longer than all the rest
  */
 #include <event2/event.h>
 #include <fcntl.h>

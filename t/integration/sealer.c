@@ -6,7 +6,7 @@
  *     seal CLIENT [field=value ...]              -> frame HEX
  *         product=UUID time=SECONDS sequence=N operation=N state=N flags=N name=TEXT id=HEX
  *         host=HEX (another host id) text=HEX (instead of a request text)
- *     open CLIENT HEX                            -> status N lease OCTETS, or: bad STATUS
+ *     open CLIENT HEX                            -> status N lease OCTETS [show N], or: bad STATUS
  *     read CLIENT HEX                            -> text HEX, the whole reply text, or: bad STATUS
  */
 #include <inttypes.h>
@@ -106,6 +106,15 @@ do_seal(const struct player_host *h, struct player *p)
 }
 
 static void
+print_reply(const struct message_reply *m)
+{
+	printf("status %u lease %zu", m->status, m->bundle_len);
+	if (m->show != 0)
+		printf(" show %" PRIu64, m->show);
+	putchar('\n');
+}
+
+static void
 do_open(const struct player *p, const char *octets, bool whole)
 {
 	uint8_t frame[PLAYER_REPLY], text[FRAME_MAX_REPLY];
@@ -120,7 +129,7 @@ do_open(const struct player *p, const char *octets, bool whole)
 	    (rc = message_reply_decode(&m, text, n)) != KMS_OK)
 		printf("bad %d\n", rc);
 	else if (!whole)
-		printf("status %u lease %zu\n", m.status, m.bundle_len);
+		print_reply(&m);
 	else {
 		printf("text ");
 		print_hex(text, n);

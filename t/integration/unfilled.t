@@ -10,7 +10,7 @@ use KMS::Test;
 use Test::More;
 
 use constant { HELLO => 1, REQUEST => 3, REPLY => 4, ERROR => 5 };
-use constant { ECHO => 3, BINDING => 4, USER => 5, BORROW => 0x8006 };
+use constant { USER => 5, BORROW => 0x8006 };
 
 my $dir = workspace();
 my $publisher = publisher(dir => "$dir/publisher",
@@ -70,10 +70,7 @@ sub last_batch () { return ($a->kmsctl_json('status'))[0]{ledger}{last_batch} }
 # -- skipped: the same answer and the same entry with and without it --
 
 my %skipped = (
-    'request witness' => tlv(WITNESS, pack 'Q> x32', 1),
-    'request header' => tlv(HEADER, "\1" x 172),
     'request user' => tlv(USER, pack 'a64', 'ann'),
-    'all of them' => tlv(ECHO, "\2" x 16) . tlv(BINDING, "\3" x 16) . tlv(USER, pack 'a64', 'ann'),
 );
 my $client = 10;
 is(asked($client, name => 'twin'), 0, 'without any: activated');
@@ -119,7 +116,7 @@ for (entries()) {
     $tails{ length($e) - 168 }++;
 }
 is_deeply([ grep { !$kinds{$_} } 1, 3, 16, 17, 18, 19, 32, 33, 34, 37 ], [], 'a life with each kind that is written');
-is_deeply([ grep { $kinds{$_} } 28, 29, 30, 35, 40 .. 44 ], [], 'WITNESS, RESTORED, CLOCK, RECLAIM and the rest are not written');
+is_deeply([ grep { $kinds{$_} } 35, 40 .. 44 ], [], 'RECLAIM and the rest are not written');
 is_deeply([ keys %flags ], [0], 'no flag but those of machines and clones');
 is_deeply([ keys %classes ], [0], 'no class');
 is_deeply([ sort keys %widths ], [ 0, 1440 ], 'slots are days');
@@ -128,7 +125,7 @@ is_deeply([ keys %tails ], [0], 'no TLV but the binding of a product that is bou
 # -- statuses that no host answers --
 
 my $sources = join ' ', map { "$SRC/$_" } qw(kmsd kmsdb policy kmsctl libkms/client libkms/core libkms/kmsclient);
-for my $status (qw(CLASS_FULL RECLAIMED ALONE HISTORY NOT_PROVED)) {
+for my $status (qw(CLASS_FULL RECLAIMED ALONE)) {
     my @used = split /\n/, `grep -rln 'KMS_E_$status\\b' $sources --include=*.c`;
     @used = grep { !m{core/entry} } @used;    # the codec knows which status a kind has
     is("@used", '', "KMS_E_$status is in the table alone");
