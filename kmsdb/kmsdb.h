@@ -237,7 +237,7 @@ int kmsdb_batch_hash(struct kmsdb *db, uint64_t number, uint8_t hash[32]);
 struct kmsdb_witness {
 	uint64_t number;
 	uint8_t hash[8]; /* first bytes */
-	uint64_t batch;  /* with its first entry */
+	uint64_t batch;  /* with its first entry; UINT64_MAX: with none yet */
 	uint64_t time;   /* of the header, seconds */
 	uint64_t told;   /* of the entry */
 };

@@ -42,6 +42,7 @@ witness(struct own_row *out, const struct entry_admin *e, uint64_t batch)
 static void
 restored(struct own_row *out, const struct entry_admin *e, uint64_t batch, uint32_t leaf)
 {
+	bool start = e->kind == ENTRY_START;
 	struct wire_writer w;
 
 	out->table = OWN_RESTORED;
@@ -50,9 +51,12 @@ restored(struct own_row *out, const struct entry_admin *e, uint64_t batch, uint3
 	wire_put_u64(&w, leaf);
 	wire_writer_init(&w, out->row, ROW_RESTORED);
 	wire_put_u64(&w, batch);
-	wire_put(&w, e->blob, 8);
+	if (start)
+		wire_put_u64(&w, batch - 1);
+	else
+		wire_put(&w, e->blob, 8);
 	wire_put_u64(&w, e->time);
-	wire_put_u8(&w, e->blob[16]);
+	wire_put_u8(&w, start ? ROW_RESTORED_START : e->blob[16]);
 	out->len = wire_written(&w);
 }
 
@@ -81,6 +85,7 @@ own_row(struct own_row *out, const struct entry_admin *e, uint64_t batch, uint32
 	case ENTRY_WITNESS:
 		witness(out, e, batch);
 		break;
+	case ENTRY_START:
 	case ENTRY_RESTORED:
 		restored(out, e, batch, leaf);
 		break;

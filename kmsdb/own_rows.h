@@ -1,12 +1,13 @@
 /*
  * own_rows.h - rows of three small tables that the host's own entries make, each written once: the
- * headers that clients brought and the journal lacks, the restores, and what was installed. All
- * begin with the number of the batch of their first entry, so that entries give the same rows in
- * any order, and applied twice they change nothing.
+ * headers that clients brought and the journal lacks, restores and starts, and what was installed.
+ * All begin with the number of the batch of their first entry, so that entries give the same rows
+ * in any order, and applied twice they change nothing.
  *
  * Witness row, key number 8, first bytes of the header's hash 8: batch 8, time of the header 8,
  *                                                                 time of the entry 8
- * Restored row, key batch 8, leaf 8: batch 8, number that was left 8, time of the entry 8, cause 1
+ * Restored row, key batch 8, leaf 8: batch 8, number that was left 8, time of the entry 8, cause 1;
+ *                                    a START has one too, cause 0: the ledger may have gone back
  * Installed row, key first 16 bytes of the digest (of the file; of a certificate or rotation
  * itself): batch 8, kind of the entry 1
  */
@@ -24,6 +25,7 @@
 #define ROW_RESTORED 25
 #define ROW_INSTALLED 9
 #define ROW_OWN_KEY 16
+#define ROW_RESTORED_START 0 /* in the place of a cause: it is a START */
 
 enum own_table { OWN_NONE, OWN_WITNESS, OWN_RESTORED, OWN_INSTALLED };
 

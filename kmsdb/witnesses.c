@@ -106,71 +106,67 @@ each_row(struct kmsdb *db, enum generation_table table, row_fn fn, void *arg)
 
 /* -- grades -- */
 
-struct restores {
-	struct history_restored *list;
+struct marks {
+	struct history_mark *list;
 	size_t count, room;
-	size_t all;
-	struct kmsdb_restored last;
+	size_t restores;
+	struct kmsdb_restored last; /* of the restores */
 };
 
-/* One that names another batch than the one before it explains nothing. */
-static bool
-restored_explains(const struct kmsdb_restored *r)
-{
-	return r->number + 1 == r->batch;
-}
-
 static int
-take_restored(const uint8_t key[16], const uint8_t *row, size_t len, void *arg)
+take_mark(const uint8_t key[16], const uint8_t *row, size_t len, void *arg)
 {
-	struct restores *r = arg;
-	struct history_restored *more;
+	struct marks *m = arg;
+	struct history_mark *more;
 	struct kmsdb_restored one;
 	int rc = own_restored_decode(&one, row, len);
 
 	if (rc != KMS_OK)
 		return rc;
-	if (r->count == r->room) {
-		r->room = r->room == 0 ? 8 : 2 * r->room;
-		if ((more = realloc(r->list, r->room * sizeof(*more))) == NULL)
+	if (m->count == m->room) {
+		m->room = m->room == 0 ? 64 : 2 * m->room;
+		if ((more = realloc(m->list, m->room * sizeof(*more))) == NULL)
 			return KMS_E_NO_MEMORY;
-		r->list = more;
+		m->list = more;
 	}
-	if (restored_explains(&one)) {
-		r->list[r->count].number = one.number;
-		r->list[r->count++].time = one.time;
-	}
-	r->all++;
-	if (one.batch >= r->last.batch)
-		r->last = one;
+	/* A restore that names another batch than the one before it explains nothing. */
+	if (one.number + 1 == one.batch)
+		m->list[m->count++] =
+		    (struct history_mark){ one.number, one.time, one.cause != ROW_RESTORED_START };
+	if (one.cause == ROW_RESTORED_START)
+		return 0;
+	m->restores++;
+	if (one.batch >= m->last.batch)
+		m->last = one;
 	return 0;
 }
 
 static enum history_grade
-grade(struct kmsdb *db, const struct kmsdb_witness *w, const struct restores *r)
+grade(struct kmsdb *db, const struct kmsdb_witness *w, const struct marks *m)
 {
+	struct history_header h = { .number = w->number, .time = w->time, .seen = w->batch };
 	struct batch_ref ref;
-	bool differs = ledger_batch(db, w->number, &ref) == KMS_OK &&
-		       memcmp(ref.hash, w->hash, sizeof(w->hash)) != 0;
 
-	return history_grade(w->number, w->time, differs, r->list, r->count);
+	h.differs = ledger_batch(db, w->number, &ref) == KMS_OK &&
+		    memcmp(ref.hash, w->hash, sizeof(w->hash)) != 0;
+	return history_grade(&h, m->list, m->count);
 }
 
 int
 kmsdb_grade(struct kmsdb *db, const struct kmsdb_witness *w, enum history_grade *out)
 {
-	struct restores r = { 0 };
-	int rc = each_row(db, GENERATION_RESTORED, take_restored, &r);
+	struct marks m = { 0 };
+	int rc = each_row(db, GENERATION_RESTORED, take_mark, &m);
 
 	if (rc == KMS_OK)
-		*out = grade(db, w, &r);
-	free(r.list);
+		*out = grade(db, w, &m);
+	free(m.list);
 	return rc;
 }
 
 struct sum {
 	struct kmsdb *db;
-	struct restores restores;
+	struct marks marks;
 	struct kmsdb_history *out;
 	uint64_t seen;
 };
@@ -189,7 +185,7 @@ add_witness(const uint8_t key[16], const uint8_t *row, size_t len, void *arg)
 		s->out->more = true;
 		return KMS_E_LIMIT;
 	}
-	g = grade(s->db, &w, &s->restores);
+	g = grade(s->db, &w, &s->marks);
 	s->out->grades[g]++;
 	if (w.told > s->out->newest[g])
 		s->out->newest[g] = w.told;
@@ -205,14 +201,14 @@ kmsdb_history(struct kmsdb *db, struct kmsdb_history *out)
 
 	memset(out, 0, sizeof(*out));
 	kmsdb_info(db, &info); /* as in each look-up: what is committed now */
-	rc = each_row(db, GENERATION_RESTORED, take_restored, &s.restores);
+	rc = each_row(db, GENERATION_RESTORED, take_mark, &s.marks);
 	if (rc == KMS_OK)
 		rc = each_row(db, GENERATION_WITNESSES, add_witness, &s);
 	if (out->more)
 		rc = KMS_OK;
-	out->restores = s.restores.all;
-	out->last_restored = s.restores.last;
+	out->restores = s.marks.restores;
+	out->last_restored = s.marks.last;
 	out->clock = db->clock;
-	free(s.restores.list);
+	free(s.marks.list);
 	return rc;
 }

@@ -24,7 +24,7 @@ void
 audit_history_free(struct audit_history *h)
 {
 	free(h->offsets);
-	free(h->restored);
+	free(h->marks);
 	free(h->witnesses);
 	*h = (struct audit_history){ 0 };
 }
@@ -45,6 +45,15 @@ more(void **list, size_t size, size_t count, size_t *room)
 	return KMS_OK;
 }
 
+static int
+add_mark(struct audit_history *h, const struct history_mark *mark)
+{
+	if (more((void **)&h->marks, sizeof(*h->marks), h->mark_count, &h->mark_room) != KMS_OK)
+		return KMS_E_NO_MEMORY;
+	h->marks[h->mark_count++] = *mark;
+	return KMS_OK;
+}
+
 /* -- batch by batch -- */
 
 int
@@ -53,8 +62,13 @@ audit_history_begin(struct audit_history *h, const struct batch_header *header, 
 	size_t count = h->offsets != NULL ? (size_t)(header->number - h->first) : 0;
 
 	if (count == 0) {
+		/* The last START before the file may be any that is older than its first batch. */
+		const struct history_mark begun = { 0, header->time, false };
+
 		h->first = header->number;
 		memcpy(h->before, header->previous, sizeof(h->before));
+		if (header->number > 1 && add_mark(h, &begun) != KMS_OK)
+			return KMS_E_NO_MEMORY;
 	}
 	if (more((void **)&h->offsets, sizeof(*h->offsets), count, &h->room) != KMS_OK)
 		return KMS_E_NO_MEMORY;
@@ -91,8 +105,8 @@ clock_entry(struct audit_history *h, const struct batch_header *header, const st
 static bool
 named_before(const struct audit_history *h, uint64_t number)
 {
-	for (size_t i = 0; i < h->restored_count; i++)
-		if (h->restored[i].number == number)
+	for (size_t i = 0; i < h->mark_count; i++)
+		if (h->marks[i].restored && h->marks[i].number == number)
 			return true;
 	return number + 1 < h->first;
 }
@@ -101,7 +115,7 @@ static int
 restored_entry(struct audit_history *h, const struct batch_header *header,
     const struct entry_admin *e, struct audit_findings *f)
 {
-	struct history_restored one = { .time = e->time };
+	struct history_mark one = { .time = e->time, .restored = true };
 	struct wire_reader r;
 	bool first;
 
@@ -120,13 +134,7 @@ restored_entry(struct audit_history *h, const struct batch_header *header,
 		? "the host's ledger was missing: what it had before is in no file"
 		: "the host's ledger was restored to batch %llu: what it had after that is in no file",
 	    (unsigned long long)one.number);
-	if (!first)
-		return KMS_OK;
-	if (more((void **)&h->restored, sizeof(*h->restored), h->restored_count,
-		&h->restored_room) != KMS_OK)
-		return KMS_E_NO_MEMORY;
-	h->restored[h->restored_count++] = one;
-	return KMS_OK;
+	return first ? add_mark(h, &one) : KMS_OK;
 }
 
 /* Only a header that the host itself signed says anything. */
@@ -159,6 +167,10 @@ int
 audit_history_entry(struct audit_history *h, const struct batch_header *header,
     const struct entry_admin *e, const uint8_t sign_pk[32], struct audit_findings *f)
 {
+	const struct history_mark start = { header->number - 1, e->time, false };
+
+	if (e->kind == ENTRY_START)
+		return add_mark(h, &start);
 	if (e->kind == ENTRY_CLOCK)
 		clock_entry(h, header, e, f);
 	else if (e->kind == ENTRY_RESTORED)
@@ -213,8 +225,9 @@ tell(struct audit_findings *f, enum audit_kind kind, enum history_grade grade, u
 {
 	static const char *const why[HISTORY_GRADES] = {
 		[HISTORY_NOTE] = "a restore explains that the file has it not",
-		[HISTORY_UNEXPLAINED] = "the file ends before it, and no restore explains that",
-		[HISTORY_CONTRADICTION] = "the host signed another batch of that number",
+		[HISTORY_UNEXPLAINED] = "the file has it not, and no restore explains that",
+		[HISTORY_CONTRADICTION] =
+		    "the host signed another batch of that number, and was not set back",
 	};
 	char hex[65];
 
@@ -223,17 +236,17 @@ tell(struct audit_findings *f, enum audit_kind kind, enum history_grade grade, u
 	    why[grade]);
 }
 
-/*
- * The host writes a WITNESS only of a header that its chain did not have. So one from before the
- * file, whose number is not after that entry, is of another batch, as the host itself says.
+/* Of one from before the file, nobody can say what the chain has, and which start came before it.
  */
 static void
 witness_finding(
     const struct audit_history *h, const struct audit_claim *c, struct audit_findings *f)
 {
 	enum audit_lease_place place = place_of(h, c->number, c->hash);
-	enum history_grade grade = history_grade(c->number, c->time,
-	    place == LEASE_OTHER || place == LEASE_BEFORE, h->restored, h->restored_count);
+	const struct history_header header = {
+		.number = c->number, .time = c->time, .differs = place == LEASE_OTHER, .seen = c->in
+	};
+	enum history_grade grade = history_grade(&header, h->marks, h->mark_count);
 
 	if (place == LEASE_IN_CHAIN)
 		audit_find(f, AUDIT_WITNESS, HISTORY_UNEXPLAINED, c->in, 1,
@@ -246,12 +259,13 @@ witness_finding(
 static void
 lease_finding(const struct audit_history *h, struct audit_lease *l, struct audit_findings *f)
 {
+	struct history_header header = { .number = l->number, .time = l->time, .seen = UINT64_MAX };
+
 	l->place = place_of(h, l->number, l->hash);
+	header.differs = l->place == LEASE_OTHER;
 	if (l->place == LEASE_OTHER || l->place == LEASE_AFTER)
-		tell(f, AUDIT_LEASE,
-		    history_grade(l->number, l->time, l->place == LEASE_OTHER, h->restored,
-			h->restored_count),
-		    0, "a lease is of batch", l->number, l->hash);
+		tell(f, AUDIT_LEASE, history_grade(&header, h->marks, h->mark_count), 0,
+		    "a lease is of batch", l->number, l->hash);
 }
 
 void

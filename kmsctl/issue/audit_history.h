@@ -44,8 +44,8 @@ struct audit_history {
 	size_t room;
 	uint64_t time; /* of the batch before, or 0 */
 	bool clock;    /* the batch has an entry CLOCK */
-	struct history_restored *restored;
-	size_t restored_count, restored_room;
+	struct history_mark *marks;
+	size_t mark_count, mark_room;
 	struct audit_claim *witnesses;
 	size_t witness_count, witness_room;
 };
@@ -55,7 +55,7 @@ void audit_history_free(struct audit_history *h);
 /* The next batch, whose header is at the place at; after that its entries, then the end. */
 int audit_history_begin(
     struct audit_history *h, const struct batch_header *header, const uint8_t *at);
-/* An entry of kind WITNESS, RESTORED or CLOCK. sign_pk: the host's. KMS_E_NO_MEMORY. */
+/* An entry of kind START, WITNESS, RESTORED or CLOCK. sign_pk: the host's. KMS_E_NO_MEMORY. */
 int audit_history_entry(struct audit_history *h, const struct batch_header *header,
     const struct entry_admin *e, const uint8_t sign_pk[32], struct audit_findings *f);
 void audit_history_end(

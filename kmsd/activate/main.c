@@ -369,9 +369,11 @@ open_service(void *arg, uint32_t layers)
 	struct server *s = arg;
 	int rc;
 
-	if (!host_identity_locked(s->activate.key) &&
-	    (rc = activate_record_start(&s->activate)) != KMS_OK)
-		return rc;
+	if (!host_identity_locked(s->activate.key)) {
+		if ((rc = activate_record_start(&s->activate)) != KMS_OK)
+			return rc;
+		opening_wait(&s->activate);
+	}
 	return open_fronts(s);
 }
 

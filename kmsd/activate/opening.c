@@ -3,6 +3,7 @@
  */
 #include "kmsd/activate/opening.h"
 
+#include <poll.h>
 #include <string.h>
 
 #include "kmsd/activate/activate.h"
@@ -128,4 +129,19 @@ opening_settled(struct activate *a, bool on_disk)
 		(void)kmsdb_restored_forget(a->state_dir);
 	}
 	a->opening.staged = false;
+}
+
+#define WAIT_STEP 10  /* milliseconds */
+#define WAIT_MOST 120 /* steps: a clock may stand still or go back */
+
+void
+opening_wait(struct activate *a)
+{
+	uint64_t start = kmsdb_last_time(a->db);
+
+	activate_clock(a);
+	for (unsigned i = 0; a->now == start && i < WAIT_MOST; i++) {
+		poll(NULL, 0, WAIT_STEP);
+		activate_clock(a);
+	}
 }

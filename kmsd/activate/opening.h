@@ -27,4 +27,11 @@ int opening_stage(struct activate *a);
 /* The batch is on disk, or it is undone. */
 void opening_settled(struct activate *a, bool on_disk);
 
+/*
+ * Until the second after START, at most a little longer than one: what a client is given by this
+ * run is then dated later than its START, and what it was given before a ledger was set back is not
+ * (history.h).
+ */
+void opening_wait(struct activate *a);
+
 #endif

@@ -12,7 +12,7 @@
 #include "kmsd/activate/front_peer.h"
 #include "kmsd/activate/holders.h"
 #include "kmsd/activate/refusal_log.h"
-#include "kmsd/activate/witness.h"
+#include "kmsd/activate/testimony.h"
 #include "kmsd/common/log.h"
 #include "libkms/base/address.h"
 #include "libkms/core/frame.h"
@@ -491,14 +491,14 @@ hear_witness(struct activate *a, const struct request *q, const struct ipc_frame
     struct pending_slot *slot)
 {
 	const struct message_request *m = &q->auth.request;
-	const struct witness w = { .cmid = q->auth.session.cmid,
+	const struct testimony w = { .cmid = q->auth.session.cmid,
 		.address = f->address,
 		.name = m->name,
 		.claim = m->witness,
 		.header = m->header };
 
-	if (m->witness != NULL && !witness_is_last(m->witness, &q->row) && is_counted(q, slot))
-		slot->reply.show = witness_take(a, &w);
+	if (m->witness != NULL && !testimony_is_last(m->witness, &q->row) && is_counted(q, slot))
+		slot->reply.show = testimony_take(a, &w);
 }
 
 static void

@@ -11,6 +11,7 @@
 
 #define HEADER_WANTED 1
 #define EVIDENCE 2
+#define HEADER_SHOWN 4
 
 static const char magic[8] = { 'K', 'M', 'S', 'S', 'T', 'A', 'T', 'E' };
 
@@ -51,7 +52,8 @@ put_host(struct wire_writer *w, const struct state_host *h)
 {
 	wire_put(w, h->id, sizeof(h->id));
 	wire_put_u64(w, h->last_use);
-	wire_put_u8(w, (h->header_wanted ? HEADER_WANTED : 0) | (h->evidence ? EVIDENCE : 0));
+	wire_put_u8(w, (h->header_wanted ? HEADER_WANTED : 0) | (h->evidence ? EVIDENCE : 0) |
+			   (h->header_shown ? HEADER_SHOWN : 0));
 	wire_put(w, h->highest, sizeof(h->highest));
 	if (h->evidence)
 		wire_put(w, h->contradiction, sizeof(h->contradiction));
@@ -67,10 +69,12 @@ get_host(struct wire_reader *r, struct state_host *h)
 	flags = wire_get_u8(r);
 	h->header_wanted = (flags & HEADER_WANTED) != 0;
 	h->evidence = (flags & EVIDENCE) != 0;
+	h->header_shown = (flags & HEADER_SHOWN) != 0;
 	wire_get(r, h->highest, sizeof(h->highest));
 	if (h->evidence)
 		wire_get(r, h->contradiction, sizeof(h->contradiction));
-	if ((flags & ~(HEADER_WANTED | EVIDENCE)) != 0)
+	if ((flags & ~(HEADER_WANTED | EVIDENCE | HEADER_SHOWN)) != 0 ||
+	    (h->header_shown && !h->header_wanted))
 		r->bad = true;
 }
 

@@ -15,10 +15,9 @@
  *        1  1 and its exchange statement of 160, or 0
  *        2  length and certificate of the host that signed the lease
  *        2  length and lease bundle
- *        1  w, at most 8, then w hosts: id 16, last use 8, flags 1 (1 header wanted, 2 evidence),
- *           header of the highest batch with its signature 172, and with flag 2 the first two
- *           headers that cannot both be true 344
- *       32  BLAKE2b-256 of all before
+ *        1  w, at most 8, then w hosts: id 16, last use 8, flags 1 (1 header wanted, 2 evidence,
+ *           4 shown once), header of the highest batch with its signature 172, and with flag 2 the
+ * first two headers that cannot both be true 344 32  BLAKE2b-256 of all before
  */
 #ifndef KMS_LIBKMS_CLIENT_STATE_H
 #define KMS_LIBKMS_CLIENT_STATE_H
@@ -47,6 +46,7 @@ struct state_host {
 	uint8_t id[16];
 	uint64_t last_use;
 	bool header_wanted; /* it asked for the header of its highest batch */
+	bool header_shown;  /* and one request had it since */
 	bool evidence;      /* the two headers cannot both be true */
 	uint8_t highest[MESSAGE_HEADER_SIZE];
 	uint8_t contradiction[2][MESSAGE_HEADER_SIZE];

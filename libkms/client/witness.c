@@ -68,8 +68,9 @@ witness_for(struct witness *w, const struct state *s, const struct certificate *
 }
 
 /*
- * A host that has just been shown the header cannot ask for it again in that answer; otherwise it
- * could keep the client at one header for ever.
+ * The header goes with two requests: when two copies of a host take turns in answering, the one
+ * that asked gets the second. A host that has just been shown it cannot ask for it again in that
+ * answer; otherwise it could keep the client at one header for ever.
  */
 void
 witness_answered(struct state *s, const struct certificate *cert, const struct witness *w,
@@ -80,22 +81,36 @@ witness_answered(struct state *s, const struct certificate *cert, const struct w
 	if (h == NULL)
 		return;
 	h->last_use = now;
-	if (w->shown)
-		h->header_wanted = false;
-	else if (w->number != 0 && show == w->number)
+	if (w->shown) {
+		h->header_wanted = !h->header_shown;
+		h->header_shown = h->header_wanted;
+	} else if (w->number != 0 && show == w->number) {
 		h->header_wanted = true;
+		h->header_shown = false;
+	}
 }
 
-/* Which host the stored lease is from, as its header says. */
+/* Is the stored lease from this host, as its header says? Then that header. */
 static bool
-gave_the_lease(const struct state *s, const struct state_host *h)
+lease_header(uint8_t out[MESSAGE_HEADER_SIZE], const struct state *s, const struct state_host *h)
 {
 	struct batch_header header;
 	struct lease l;
 
-	return lease_decode(&l, s->bundle, s->bundle_len) == KMS_OK &&
-	       batch_header_decode(&header, l.header) == KMS_OK &&
-	       memcmp(header.host_id, h->id, sizeof(h->id)) == 0;
+	if (lease_decode(&l, s->bundle, s->bundle_len) != KMS_OK ||
+	    batch_header_decode(&header, l.header) != KMS_OK ||
+	    memcmp(header.host_id, h->id, sizeof(h->id)) != 0)
+		return false;
+	witness_header(out, &l);
+	return true;
+}
+
+static bool
+gave_the_lease(const struct state *s, const struct state_host *h)
+{
+	uint8_t header[MESSAGE_HEADER_SIZE];
+
+	return lease_header(header, s, h);
 }
 
 /* A place for another host. NULL: each of those that are there has to stay. */
@@ -131,13 +146,27 @@ add(struct state *s, const struct certificate *cert, const uint8_t header[MESSAG
 }
 
 static void
-keep_pair(struct state_host *h, const uint8_t header[MESSAGE_HEADER_SIZE])
+keep_pair(struct state_host *h, const uint8_t known[MESSAGE_HEADER_SIZE],
+    const uint8_t header[MESSAGE_HEADER_SIZE])
 {
 	if (h->evidence)
 		return;
 	h->evidence = true;
-	memcpy(h->contradiction[0], h->highest, sizeof(h->contradiction[0]));
+	memcpy(h->contradiction[0], known, sizeof(h->contradiction[0]));
 	memcpy(h->contradiction[1], header, sizeof(h->contradiction[1]));
+}
+
+/* The highest header that is known; the stored lease has a higher one while one is to be shown. */
+static uint64_t
+newest(uint8_t out[MESSAGE_HEADER_SIZE], const struct state *s, const struct state_host *h,
+    const struct certificate *cert)
+{
+	uint64_t known = number_of(h->highest, cert), leased = 0;
+
+	if (lease_header(out, s, h) && (leased = number_of(out, cert)) > known)
+		return leased;
+	memcpy(out, h->highest, sizeof(h->highest));
+	return known;
 }
 
 int
@@ -146,6 +175,7 @@ witness_lease(struct state *s, const struct certificate *cert,
 {
 	struct state_host *h = find(s, cert->host_id);
 	uint64_t known, number = number_of(header, cert);
+	uint8_t before[MESSAGE_HEADER_SIZE];
 
 	if (number == 0)
 		return KMS_OK;
@@ -154,15 +184,15 @@ witness_lease(struct state *s, const struct certificate *cert,
 		return KMS_OK;
 	}
 	h->last_use = now;
-	known = number_of(h->highest, cert);
+	known = newest(before, s, h, cert);
 	if (number > known) {
 		if (!h->header_wanted || known == 0)
 			memcpy(h->highest, header, sizeof(h->highest));
 		return KMS_OK;
 	}
-	if (number == known && memcmp(h->highest, header, BATCH_HEADER) == 0)
+	if (number == known && memcmp(before, header, BATCH_HEADER) == 0)
 		return KMS_OK;
-	keep_pair(h, header);
+	keep_pair(h, before, header);
 	return KMS_E_HISTORY;
 }
 

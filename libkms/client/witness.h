@@ -4,8 +4,9 @@
  * no other, so a host whose record went back meets somebody who knows. Pure: no clock, no file.
  *
  * Of each host one header is kept, the one with the highest number. It moves on with each lease,
- * unless the host has just asked to see it: then it stays until a request has shown it. Two headers
- * that do not fit together are evidence (enum kms_evidence_kind); the first pair of a host stays.
+ * unless the host has just asked to see it: then it stays until two requests have shown it. Two
+ * headers that do not fit together are evidence (enum kms_evidence_kind); the first pair of a host
+ * stays.
  */
 #ifndef KMS_LIBKMS_CLIENT_WITNESS_H
 #define KMS_LIBKMS_CLIENT_WITNESS_H

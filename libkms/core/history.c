@@ -4,13 +4,20 @@
 #include "libkms/core/history.h"
 
 enum history_grade
-history_grade(uint64_t number, uint64_t header_time, bool differs,
-    const struct history_restored *list, size_t count)
+history_grade(const struct history_header *h, const struct history_mark *marks, size_t count)
 {
-	for (size_t i = 0; i < count; i++)
-		if (number > list[i].number && header_time <= list[i].time)
+	bool set_back = false;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct history_mark *m = &marks[i];
+
+		if (h->number <= m->number || h->time > m->time)
+			continue;
+		if (m->restored)
 			return HISTORY_NOTE;
-	return differs ? HISTORY_CONTRADICTION : HISTORY_UNEXPLAINED;
+		set_back = set_back || m->number < h->seen;
+	}
+	return h->differs && !set_back ? HISTORY_CONTRADICTION : HISTORY_UNEXPLAINED;
 }
 
 const char *

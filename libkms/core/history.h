@@ -11,28 +11,37 @@
 
 /* The higher, the worse. */
 enum history_grade {
-	HISTORY_NOTE,          /* a restore that is in the chain explains it */
-	HISTORY_UNEXPLAINED,   /* newer than the chain, and no restore explains it */
-	HISTORY_CONTRADICTION, /* one key signed two headers of one number */
+	HISTORY_NOTE,        /* a restore that is in the chain explains it */
+	HISTORY_UNEXPLAINED, /* the ledger was set back without a word, or the chain ends before it
+			      */
+	HISTORY_CONTRADICTION, /* one key signed two headers of one number, in one run of the host
+				*/
 };
 #define HISTORY_GRADES 3
 
 /*
- * A RESTORED entry of the chain. The caller leaves out those that do not name the batch right
- * before their own, so that nobody explains away what is there.
+ * A place of the chain before which batches may be lost: an entry RESTORED says so, and at an entry
+ * START it may have been done without a word, by a copy or a snapshot.
  */
-struct history_restored {
-	uint64_t number; /* of the last batch that was left */
+struct history_mark {
+	uint64_t number; /* of the batch before that of the entry */
 	uint64_t time;   /* of the entry, seconds */
+	bool restored;
+};
+
+struct history_header {
+	uint64_t number, time; /* of the header */
+	bool differs;          /* the chain has that number with another hash */
+	uint64_t seen;         /* the batch that records it; UINT64_MAX: none does */
 };
 
 /*
- * Number and time are those of the header; differs: the chain has that number with another hash.
- * A restore explains what is behind the batch that it left, and was signed before it, so that
- * nobody explains with it what he signs later.
+ * A mark explains what is behind the batch before it, and was signed before it, so that nobody
+ * explains with it what he signs later. A START that came after the host had recorded the header
+ * explains nothing: the chain was another one already.
  */
-enum history_grade history_grade(uint64_t number, uint64_t header_time, bool differs,
-    const struct history_restored *list, size_t count);
+enum history_grade history_grade(
+    const struct history_header *h, const struct history_mark *marks, size_t count);
 
 /* "note", "unexplained", "contradiction" */
 const char *history_grade_word(enum history_grade grade);

@@ -167,7 +167,10 @@ class Witness:
         if not kept:
             return
         kept["used"] = now
-        kept["wanted"] = not shown and show == int.from_bytes(header[24:32], "big")
+        if shown:
+            kept["wanted"] = kept["once"] = not kept.get("once", False)
+        else:
+            kept["wanted"], kept["once"] = show == int.from_bytes(header[24:32], "big"), False
 
     def lease(self, c, bundle, now):
         """A lease that came in answer to the request under way."""
@@ -180,9 +183,15 @@ class Witness:
                 self.state.hosts[host_id.hex()] = {"highest": new.hex(), "wanted": False,
                                                    "used": now, "pair": None}
             return
+        highest = header
+        if kept["wanted"] and self.state.lease:
+            had = k.read_bundle(bytes.fromhex(self.state.lease["bundle"]))
+            leased = had.header + had.signature
+            if leased[8:24] == host_id and leased[24:32] > header[24:32]:
+                header = leased
         before = int.from_bytes(header[24:32], "big")
         if number > before:
-            kept["highest"] = header.hex() if kept["wanted"] else new.hex()
+            kept["highest"] = highest.hex() if kept["wanted"] else new.hex()
         elif number < before or new[:108] != header[:108]:
             kept["pair"] = kept["pair"] or [header.hex(), new.hex()]
             self.warned = True

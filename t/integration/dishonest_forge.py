@@ -194,7 +194,7 @@ def copied_back(c):
            args=["--last", "4:" + hash_of(twice[3])])
     forked = on_top(twice[:4], acts(99, 99, NOW + 700))
     c.case("A2", "restored-said-twice-explains-no-more", file_of(parts=on_top(twice, (NOW + 1000, [witness(forked[4], NOW + 1000)]))),
-           ["contradiction witness 6 1", "note restored 4 1", "note restored 5 1"], args=last)
+           ["unexplained witness 6 1", "note restored 4 1", "note restored 5 1"], args=last)
     later = on_top(lost, acts(99, 99, NOW + 900))
     c.case("A2", "restored-and-signed-later", file_of(parts=on_top(said, (NOW + 960, [witness(later[5], NOW + 960)]))),
            ["contradiction witness 7 1", "note restored 4 1", "note witness 6 1", "note witness 6 1"], args=last)
@@ -214,8 +214,26 @@ def copied_back(c):
     c.case("A6", "lease-before-the-file", joined, args=last, leases=[lease_of(audited[1], acts(1, 3))], beginning="known batch")
     c.case("A6", "lease-of-the-batch-before-the-file", joined, args=last, leases=[lease_of(audited[2], acts(4, 6, NOW + 60))])
     twin = on_top(audited[:2], acts(9, 9, NOW + 61))
-    c.case("A6", "lease-of-another-batch-before-the-file", joined, ["contradiction lease 0 1"], args=last,
+    c.case("A6", "lease-of-another-batch-before-the-file", joined, ["unexplained lease 0 1"], args=last,
            leases=[lease_of(twin[2], acts(9, 9, NOW + 61))])
+    runs(c, audited, last, lost, lease)
+
+
+def runs(c, audited, last, lost, lease):
+    """What a START says: what was signed before it may have been set back there, what was signed after it was not."""
+    snapshot = on_top(audited, (NOW + 240, [start(NOW + 240)]), acts(60, 60, NOW + 250))
+    c.case("A2", "set-back-lease", file_of(parts=snapshot), ["unexplained lease 0 1"], args=last, leases=[lease])
+    told = on_top(snapshot, (NOW + 300, [witness(lost[3], NOW + 300), witness(lost[4], NOW + 300)]))
+    c.case("A2", "set-back-witness", file_of(parts=told), ["unexplained witness 6 1", "unexplained witness 6 1"], args=last)
+    copy = on_top(audited, (NOW + 60, [start(NOW + 60)]), acts(60, 60, NOW + 250))
+    told = on_top(copy, (NOW + 300, [witness(lost[3], NOW + 300)]))
+    c.case("A6", "both-at-work-witness", file_of(parts=told), ["contradiction witness 6 1"], args=last)
+    late = on_top(told, (NOW + 400, [start(NOW + 400)]))
+    c.case("A6", "both-at-work-and-started-again", file_of(parts=late), ["contradiction witness 6 1"], args=last)
+    same = on_top(audited, (NOW + 120, [start(NOW + 120)]), acts(60, 60, NOW + 250))
+    c.case("A2", "set-back-in-one-second", file_of(parts=same), ["unexplained lease 0 1"], args=last, leases=[lease])
+    early = on_top(audited, (NOW + 100, [start(NOW + 100), witness(lost[4], NOW + 300)]), acts(60, 60, NOW + 310), (NOW + 320, [start(NOW + 320)]))
+    c.case("A6", "recorded-before-the-start-that-would-explain-it", file_of(parts=early), ["contradiction witness 4 1"], args=last)
 
 
 def foreign_lease():
@@ -237,9 +255,9 @@ def odd_witnesses(c):
            ["contradiction witness 3 1"])
     many = [witness(on_top(base[:1], acts(1, 5 + n))[1]) for n in range(40)]
     c.case("-", "witnesses-of-forty-chains", file_of(parts=on_top(base, (NOW, many))),
-           ["contradiction witness 3 1"] * 15 + ["contradiction witness 3 25"])
+           ["unexplained witness 3 1"] * 15 + ["unexplained witness 3 25"])
     middle = on_top(base, (NOW, [witness(other[1])]))
-    c.case("-", "witness-of-before-the-file", file_of(parts=middle[2:], first=3, period=(NOW + 1, 2**64 - 1)), ["contradiction witness 3 1"],
+    c.case("-", "witness-of-before-the-file", file_of(parts=middle[2:], first=3, period=(NOW + 1, 2**64 - 1)), ["unexplained witness 3 1"],
            args=["--last", "2:" + hash_of(base[1])])
 
 

@@ -53,19 +53,19 @@ for (1 .. 5) {
 }
 my $lease = slurp("$dir/lease");
 @asked = stop($host);
-is(join(' ', map { $_->{header} ? 1 : 0 } @asked), '0 0 0 1 0 0', 'only the request after one that was asked for its batch has the header');
+is(join(' ', map { $_->{header} ? 1 : 0 } @asked), '0 0 0 1 1 0', 'the two requests after one that was asked for its batch have the header');
 is(named($asked[3]{witness}), $batch[1], 'the batch that was asked for stays the one that is told, whatever lease came with the question');
 my $header = pack 'H*', $asked[3]{header};
 is(unpack('Q>', substr $header, 24, 8) . ':' . sha256_hex(substr $header, 0, 108), $batch[1], 'and its header is shown');
-is(named($asked[4]{witness}), $batch[3], 'after that it moves on, also if the answer to the header asks again');
-is(named($asked[5]{witness}), $batch[4], 'and goes on moving');
+is(named($asked[4]{witness}), $batch[1], 'twice: another copy of the host may have answered the first');
+is(named($asked[5]{witness}), $batch[4], 'after that it moves on, also if the answer to the header asks again');
 
 # A question that came with no lease.
 @state = client();
-$host = standin('-s', 3, 'good:batch=5,count:show=5,ledger,close-after-request,good:batch=6');
-ask($_ ? 'renew' : 'activate', \@state, $host) for 0 .. 4;
+$host = standin('-s', 3, 'good:batch=5,count:show=5,ledger,close-after-request,good:batch=6,good:batch=7');
+ask($_ ? 'renew' : 'activate', \@state, $host) for 0 .. 5;
 @asked = stop($host);
-is(join(' ', map { $_->{header} ? 1 : 0 } @asked), '0 0 1 0', 'one sealed answer is enough, also a refusal');
+is(join(' ', map { $_->{header} ? 1 : 0 } @asked), '0 0 1 1 0', 'two sealed answers are enough, also a refusal');
 
 # -- nothing is said to another host --
 
@@ -233,7 +233,7 @@ for my $who (qw(libkms page)) {
 }
 is_deeply($said{page}, $said{libkms}, 'its requests say the same');
 is_deeply($warned{page}, $warned{libkms}, 'and it warns of the same');
-is(join(' ', map { $_->[1] || '-' } @{ $said{libkms} }), '- - - header - - -', 'one of them shows a header');
+is(join(' ', map { $_->[1] || '-' } @{ $said{libkms} }), '- - - header header - -', 'two of them show a header');
 
 # -- a lease without the names beside it --
 

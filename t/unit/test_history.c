@@ -4,39 +4,57 @@
 #include "libkms/core/history.h"
 #include "t/unit/core_test.h"
 
-static const struct history_restored restored[] = { { 100, 5000 }, { 40, 9000 } };
+/* Two restores, and a start after each; the last one is of a snapshot. */
+static const struct history_mark marks[] = {
+	{ 100, 5000, true },
+	{ 40, 9000, true },
+	{ 100, 5000, false },
+	{ 40, 9000, false },
+	{ 200, 20000, false },
+};
 
 static void
 test_grade(void **state)
 {
 	static const struct {
 		const char *what;
-		uint64_t number, time;
+		uint64_t number, time, seen;
 		bool differs;
-		size_t restores;
+		size_t marks;
 		enum history_grade grade;
 	} rows[] = {
-		{ "newer, no restore", 101, 4000, false, 0, HISTORY_UNEXPLAINED },
-		{ "another hash, no restore", 101, 4000, true, 0, HISTORY_CONTRADICTION },
-		{ "newer, lost by a restore", 101, 4000, false, 1, HISTORY_NOTE },
-		{ "another hash, lost by a restore", 101, 4000, true, 1, HISTORY_NOTE },
-		{ "signed in the second of the restore", 101, 5000, true, 1, HISTORY_NOTE },
-		{ "signed after the restore", 101, 5001, true, 1, HISTORY_CONTRADICTION },
-		{ "newer, and signed after it", 500, 5001, false, 1, HISTORY_UNEXPLAINED },
-		{ "the batch that was left, another hash", 100, 4000, true, 1,
+		{ "newer, no mark", 101, 4000, 90, false, 0, HISTORY_UNEXPLAINED },
+		{ "another hash, no mark", 101, 4000, 110, true, 0, HISTORY_CONTRADICTION },
+		{ "newer, lost by a restore", 101, 4000, 101, false, 1, HISTORY_NOTE },
+		{ "another hash, lost by a restore", 101, 4000, 110, true, 1, HISTORY_NOTE },
+		{ "in the second of the restore", 101, 5000, 110, true, 1, HISTORY_NOTE },
+		{ "after the restore", 101, 5001, 110, true, 1, HISTORY_CONTRADICTION },
+		{ "newer, and after it", 500, 5001, 110, false, 1, HISTORY_UNEXPLAINED },
+		{ "the batch that was left, other hash", 100, 4000, 110, true, 1,
 		    HISTORY_CONTRADICTION },
-		{ "before it", 41, 4000, true, 1, HISTORY_CONTRADICTION },
-		{ "a second restore went further back", 41, 4000, true, 2, HISTORY_NOTE },
-		{ "signed between the two restores", 101, 8999, true, 2, HISTORY_NOTE },
-		{ "signed after both", 101, 9001, true, 2, HISTORY_CONTRADICTION },
-		{ "before both", 40, 4000, true, 2, HISTORY_CONTRADICTION },
-		{ "another first batch, no restore", 1, 10, true, 0, HISTORY_CONTRADICTION },
+		{ "before it", 41, 4000, 110, true, 1, HISTORY_CONTRADICTION },
+		{ "a second restore went further back", 41, 4000, 110, true, 2, HISTORY_NOTE },
+		{ "between the two restores", 101, 8999, 110, true, 2, HISTORY_NOTE },
+		{ "after both", 101, 9001, 110, true, 2, HISTORY_CONTRADICTION },
+		{ "before both", 40, 4000, 110, true, 2, HISTORY_CONTRADICTION },
+		{ "another first batch", 1, 10, 110, true, 0, HISTORY_CONTRADICTION },
+		{ "set back to a snapshot", 201, 19000, 300, true, 5, HISTORY_UNEXPLAINED },
+		{ "in the second of that start", 201, 20000, 300, true, 5, HISTORY_UNEXPLAINED },
+		{ "signed while that run was at work", 201, 20001, 300, true, 5,
+		    HISTORY_CONTRADICTION },
+		{ "the batch before that start", 200, 19000, 300, true, 5, HISTORY_CONTRADICTION },
+		{ "recorded before that start", 250, 19000, 200, true, 5, HISTORY_CONTRADICTION },
+		{ "recorded with it", 250, 19000, 201, true, 5, HISTORY_UNEXPLAINED },
+		{ "nobody recorded it", 250, 19000, UINT64_MAX, true, 5, HISTORY_UNEXPLAINED },
 	};
 
-	for (size_t i = 0; i < COUNT(rows); i++)
-		if (history_grade(rows[i].number, rows[i].time, rows[i].differs, restored,
-			rows[i].restores) != rows[i].grade)
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		const struct history_header h = { rows[i].number, rows[i].time, rows[i].differs,
+			rows[i].seen };
+
+		if (history_grade(&h, marks, rows[i].marks) != rows[i].grade)
 			fail_msg("%s", rows[i].what);
+	}
 	(void)state;
 }
 
@@ -44,11 +62,16 @@ test_grade(void **state)
 static void
 test_lost(void **state)
 {
-	static const struct history_restored lost = { 0, 7000 };
+	static const struct history_mark lost = { 0, 7000, true };
+	static const struct history_header rows[] = {
+		{ 1, 6999, true, UINT64_MAX },
+		{ 900, 6999, false, UINT64_MAX },
+		{ 1, 7001, true, UINT64_MAX },
+	};
 
-	assert_int_equal(history_grade(1, 6999, true, &lost, 1), HISTORY_NOTE);
-	assert_int_equal(history_grade(900, 6999, false, &lost, 1), HISTORY_NOTE);
-	assert_int_equal(history_grade(1, 7001, true, &lost, 1), HISTORY_CONTRADICTION);
+	assert_int_equal(history_grade(&rows[0], &lost, 1), HISTORY_NOTE);
+	assert_int_equal(history_grade(&rows[1], &lost, 1), HISTORY_NOTE);
+	assert_int_equal(history_grade(&rows[2], &lost, 1), HISTORY_CONTRADICTION);
 	(void)state;
 }
 

@@ -327,7 +327,8 @@ test_bad_fields(void **arg)
 		{ "bundle one less", BUNDLE + 1, 0x2d },
 		{ "one host less", HOSTS, 1 },
 		{ "nine hosts", HOSTS, 9 },
-		{ "unknown flag of a host", HOSTS + 1 + 24, 5 },
+		{ "unknown flag of a host", HOSTS + 1 + 24, 9 },
+		{ "shown, and not wanted", HOSTS + 1 + 24, 4 },
 		{ "evidence that is not there", HOSTS + 1 + 24, 3 },
 	};
 	static uint8_t bytes[STATE_MAX], bad[STATE_MAX];

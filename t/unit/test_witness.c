@@ -181,10 +181,12 @@ static const struct {
 	{ "asked for a lower one", 1, { { 6, 8 } }, 8, false },
 	{ "asked", 1, { { 7, 0 } }, 7, true },
 	{ "asked, with a lease: it stays", 1, { { 7, 8 } }, 7, true },
-	{ "shown", 2, { { 7, 8 }, { 0, 9 } }, 9, false },
-	{ "shown, and asked again", 2, { { 7, 8 }, { 7, 9 } }, 9, false },
-	{ "shown without a lease", 2, { { 7, 0 }, { 0, 0 } }, 7, false },
-	{ "asked again later", 3, { { 7, 0 }, { 7, 0 }, { 7, 0 } }, 7, true },
+	{ "shown once", 2, { { 7, 8 }, { 0, 9 } }, 7, true },
+	{ "shown once, and asked again", 2, { { 7, 8 }, { 7, 9 } }, 7, true },
+	{ "shown twice", 3, { { 7, 8 }, { 0, 9 }, { 0, 10 } }, 10, false },
+	{ "shown twice, and asked again", 3, { { 7, 8 }, { 7, 9 }, { 7, 10 } }, 10, false },
+	{ "shown without a lease", 3, { { 7, 0 }, { 0, 0 }, { 0, 0 } }, 7, false },
+	{ "asked again later", 4, { { 7, 0 }, { 7, 0 }, { 7, 0 }, { 7, 0 } }, 7, true },
 	{ "asked for each number", 4, { { 7, 8 }, { 7, 9 }, { 9, 10 }, { 9, 11 } }, 11, false },
 };
 

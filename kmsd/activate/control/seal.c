@@ -97,7 +97,9 @@ control_unlock(struct control_request *q)
 		return rc;
 	log_event(LOG_NOTICE, "host-unlocked", "clients are served");
 	row_sealed(q);
-	return activate_record_start(a);
+	if ((rc = activate_record_start(a)) == KMS_OK)
+		opening_wait(a);
+	return rc;
 }
 
 static bool

@@ -1,10 +1,10 @@
 /*
- * witness.h - clients as witnesses of this host's history: each says which batch of this host it
+ * testimony.h - clients as witnesses of this host's history: each says which batch of this host it
  * knows. One that the journal lacks is asked for, and when its header is signed by this host's key,
  * the journal gets an entry of it (ENTRY_WITNESS). Whatever else a client claims changes nothing.
  */
-#ifndef KMSD_ACTIVATE_WITNESS_H
-#define KMSD_ACTIVATE_WITNESS_H
+#ifndef KMSD_ACTIVATE_TESTIMONY_H
+#define KMSD_ACTIVATE_TESTIMONY_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,7 +15,7 @@
 struct activate;
 
 /* What a client says, and where it comes from. */
-struct witness {
+struct testimony {
 	const uint8_t *cmid;    /* 16 */
 	const uint8_t *address; /* 16 */
 	const char *name;
@@ -25,7 +25,7 @@ struct witness {
 
 /* Nearly always: the batch of the lease that the client got last. */
 static inline bool
-witness_is_last(const uint8_t *claim, const struct kmsdb_client *row)
+testimony_is_last(const uint8_t *claim, const struct kmsdb_client *row)
 {
 	uint64_t number = 0;
 
@@ -37,6 +37,6 @@ witness_is_last(const uint8_t *claim, const struct kmsdb_client *row)
  * Of a client that is counted. Returns the number of the batch whose header the host wants to see,
  * for the reply; 0: none.
  */
-uint64_t witness_take(struct activate *a, const struct witness *w);
+uint64_t testimony_take(struct activate *a, const struct testimony *w);
 
 #endif

@@ -1,8 +1,8 @@
 /*
- * witness.c - see witness.h. The cheap checks come first: the look-ups, then the shape of the
+ * testimony.c - see testimony.h. The cheap checks come first: the look-ups, then the shape of the
  * header, then the budget, and the signature last.
  */
-#include "kmsd/activate/witness.h"
+#include "kmsd/activate/testimony.h"
 
 #include <stdio.h>
 
@@ -64,15 +64,15 @@ static const struct {
 	    "there is nothing to do" },
 	[HISTORY_UNEXPLAINED] = { "which this journal does not have: the ledger was set back (a snapshot of the machine, a copied directory), or another machine works with the keys of this host",
 	    "if there is a newer ledger, stop kmsd, move kmsdb away, and run kmsctl ledger restore; if another machine has these keys, stop it; and tell the publisher" },
-	[HISTORY_CONTRADICTION] = { "and this journal has another batch of that number: two copies of this host were at work, or its ledger was set back",
+	[HISTORY_CONTRADICTION] = { "and this journal has another batch of that number, while it was not set back: two copies of this host are at work",
 	    "find the other copy and stop it; tell the publisher, whose audit shows it" },
 };
 
 static void
-tell(struct activate *a, const struct witness *w, const struct claim *c,
+tell(struct activate *a, const struct testimony *w, const struct claim *c,
     const struct batch_header *h)
 {
-	struct kmsdb_witness one = { .number = c->number, .time = h->time };
+	struct kmsdb_witness one = { .number = c->number, .time = h->time, .batch = UINT64_MAX };
 	char cmid[33], time[VALUE_TIME + 1] = "", address[ADDRESS_TEXT], text[800];
 	enum history_grade grade;
 
@@ -93,7 +93,7 @@ tell(struct activate *a, const struct witness *w, const struct claim *c,
 }
 
 static int
-record(struct activate *a, const struct witness *w, const struct claim *c)
+record(struct activate *a, const struct testimony *w, const struct claim *c)
 {
 	uint8_t entry[512];
 	struct item item = { .entry = entry };
@@ -110,7 +110,7 @@ record(struct activate *a, const struct witness *w, const struct claim *c)
 }
 
 uint64_t
-witness_take(struct activate *a, const struct witness *w)
+testimony_take(struct activate *a, const struct testimony *w)
 {
 	struct batch_header header;
 	struct claim c;

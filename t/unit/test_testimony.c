@@ -1,14 +1,14 @@
 /*
- * test_activate_witness.c - what a client says of this host's history: only a header that this
+ * test_testimony.c - what a client says of this host's history: only a header that this
  * host's key signed, and that the chain lacks, is recorded, and once.
  */
-#include "kmsd/activate/witness.h"
+#include "kmsd/activate/testimony.h"
 #include "t/unit/activate_world.h"
 
 struct said {
 	uint8_t claim[MESSAGE_WITNESS_SIZE];
 	uint8_t header[MESSAGE_HEADER_SIZE];
-	struct witness w;
+	struct testimony w;
 };
 
 static const uint8_t cmid[16] = { 5 }, address[16] = { [10] = 0xff, 0xff, 192, 0, 2, 7 };
@@ -18,7 +18,7 @@ claims(struct said *s, bool shows)
 {
 	memcpy(s->claim, s->header + 24, 8);
 	batch_header_hash(s->claim + 8, s->header);
-	s->w = (struct witness){ .cmid = cmid,
+	s->w = (struct testimony){ .cmid = cmid,
 		.address = address,
 		.name = "pc",
 		.claim = s->claim,
@@ -69,7 +69,7 @@ test_own(void **state)
 	memcpy(s.header, b.octets, sizeof(s.header));
 	for (int shows = 0; shows < 2; shows++) {
 		claims(&s, shows);
-		assert_int_equal(witness_take(&w->a, &s.w), 0);
+		assert_int_equal(testimony_take(&w->a, &s.w), 0);
 	}
 	assert_int_equal(staged(w), 0);
 }
@@ -84,12 +84,12 @@ test_lost(void **state)
 
 	lost(w, &s, 9);
 	s.w.header = NULL;
-	assert_int_equal(witness_take(&w->a, &s.w), 9);
+	assert_int_equal(testimony_take(&w->a, &s.w), 9);
 	assert_int_equal(staged(w), 0);
 	s.w.header = s.header;
-	assert_int_equal(witness_take(&w->a, &s.w), 0);
+	assert_int_equal(testimony_take(&w->a, &s.w), 0);
 	assert_int_equal(staged(w), 1);
-	assert_int_equal(witness_take(&w->a, &s.w), 0); /* in the same batch */
+	assert_int_equal(testimony_take(&w->a, &s.w), 0); /* in the same batch */
 	assert_int_equal(staged(w), 1);
 	assert_int_equal(pending_commit(&w->a), KMS_OK);
 	world_last(w, &b);
@@ -100,12 +100,12 @@ test_lost(void **state)
 	assert_memory_equal(e.blob, s.header, MESSAGE_HEADER_SIZE);
 	for (int shows = 0; shows < 2; shows++) {
 		claims(&s, shows);
-		assert_int_equal(witness_take(&w->a, &s.w), 0);
+		assert_int_equal(testimony_take(&w->a, &s.w), 0);
 	}
 	assert_int_equal(staged(w), 0);
 	/* Of a number that the chain has. */
 	lost(w, &s, 2);
-	assert_int_equal(witness_take(&w->a, &s.w), 0);
+	assert_int_equal(testimony_take(&w->a, &s.w), 0);
 	assert_int_equal(staged(w), 1);
 }
 
@@ -123,20 +123,20 @@ test_forged(void **state)
 		lost(w, &s, 9);
 		s.header[i] ^= 1;
 		claims(&s, true);
-		assert_int_equal(witness_take(&w->a, &s.w), 0);
+		assert_int_equal(testimony_take(&w->a, &s.w), 0);
 	}
 	crypto_sign_keypair(other_pk, other_sk);
 	lost(w, &s, 9);
 	crypto_sign_detached(s.header + BATCH_HEADER, NULL, s.header, BATCH_HEADER, other_sk);
-	assert_int_equal(witness_take(&w->a, &s.w), 0);
+	assert_int_equal(testimony_take(&w->a, &s.w), 0);
 	/* Another hash, or another number, than it shows. */
 	for (int i = 0; i < MESSAGE_WITNESS_SIZE; i++) {
 		lost(w, &s, 9);
 		s.claim[i] ^= 2;
-		assert_int_equal(witness_take(&w->a, &s.w), 0);
+		assert_int_equal(testimony_take(&w->a, &s.w), 0);
 	}
 	memset(s.claim, 0, 8);
-	assert_int_equal(witness_take(&w->a, &s.w), 0);
+	assert_int_equal(testimony_take(&w->a, &s.w), 0);
 	assert_int_equal(staged(w), 0);
 }
 
@@ -150,7 +150,7 @@ test_budget(void **state)
 
 	for (uint64_t n = 100; n < 150; n++) {
 		lost(w, &s, n);
-		if (witness_take(&w->a, &s.w) == n)
+		if (testimony_take(&w->a, &s.w) == n)
 			again++;
 		else
 			taken++;
@@ -160,7 +160,7 @@ test_budget(void **state)
 	assert_int_equal(staged(w), taken);
 	w->a.now += 100;
 	lost(w, &s, 149);
-	assert_int_equal(witness_take(&w->a, &s.w), 0);
+	assert_int_equal(testimony_take(&w->a, &s.w), 0);
 	assert_int_equal(staged(w), taken + 1);
 }
 
@@ -170,12 +170,12 @@ test_last(void **state)
 	struct kmsdb_client row = { .batch = 0x0102030405060708, .header = { 1, 2, 3 } };
 	uint8_t claim[MESSAGE_WITNESS_SIZE] = { 1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3 };
 
-	assert_true(witness_is_last(claim, &row));
+	assert_true(testimony_is_last(claim, &row));
 	claim[7]++;
-	assert_false(witness_is_last(claim, &row));
+	assert_false(testimony_is_last(claim, &row));
 	claim[7]--;
 	claim[15]++;
-	assert_false(witness_is_last(claim, &row));
+	assert_false(testimony_is_last(claim, &row));
 	(void)state;
 }
 
