@@ -224,8 +224,11 @@ apply_needs_cold(
 {
 	const struct entry_client *in = &e->client;
 
-	/* Of what a client does, a renewal is nearly everything, and changes nothing there. */
-	return !exists || e->effect != APPLY_CLIENT || !wins(row, e) ||
+	/*
+	 * Of what a client does, a renewal is nearly everything, and changes nothing there. One
+	 * whose names are erased blanks them, also where its commitments are those that are shown.
+	 */
+	return !exists || e->effect != APPLY_CLIENT || !wins(row, e) || !e->named ||
 	       e->time < row->c.last_seen || row->c.last_seen <= floor ||
 	       (in->flags & (ENTRY_CLONE | ENTRY_CAUGHT_UP)) != 0 || row->shown == 0 ||
 	       row->shown != row_shown(&in->commitments, in->bound ? in->binding : NULL);

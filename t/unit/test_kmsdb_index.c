@@ -350,6 +350,45 @@ test_any_order(void **state)
 	fixture_remove(&f);
 }
 
+/*
+ * A case that random orders met once in many runs: the newest entry has no names, and the same
+ * commitments as the one before it.
+ */
+static void
+test_nameless_order(void **state)
+{
+	static const struct fixture_entry three[] = {
+		{ .kind = ENTRY_SEEN, .time = FIXTURE_NOW + 14, .sequence = 2, .name = "a" },
+		{ .kind = ENTRY_RELEASE,
+		    .time = FIXTURE_NOW + 39,
+		    .sequence = 10,
+		    .name = "a",
+		    .nameless = true },
+		{ .kind = ENTRY_LEASE, .time = FIXTURE_NOW + 8, .sequence = 12, .name = "b" },
+	};
+	static const uint32_t orders[][3] = { { 0, 1, 2 }, { 0, 2, 1 }, { 1, 0, 2 }, { 1, 2, 0 },
+		{ 2, 0, 1 }, { 2, 1, 0 } };
+	static struct one many[3];
+	struct rows first[FEW] = { 0 }, other[FEW];
+	struct fixture f;
+
+	(void)state;
+	fixture_make(&f, NULL);
+	for (uint32_t i = 0; i < 3; i++) {
+		fixture_encode(&f, &many[i].made, &three[i]);
+		many[i].place = (struct apply_place){ .batch = 1 + i };
+	}
+	for (size_t o = 0; o < 6; o++) {
+		memset(other, 0, sizeof(other));
+		for (uint32_t i = 0; i < 3; i++)
+			apply_one(o == 0 ? first : other, &many[orders[o][i]]);
+		if (o > 0)
+			same_rows(first, other);
+	}
+	assert_string_equal(first[0].cold.name, "");
+	fixture_remove(&f);
+}
+
 /* Batches for ever, each number told through the pipe once it is committed. */
 static void
 load(struct fixture *f, int report)
@@ -878,6 +917,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random),
 		cmocka_unit_test(test_any_order),
+		cmocka_unit_test(test_nameless_order),
 		cmocka_unit_test(test_kill),
 		cmocka_unit_test(test_check_beside_writer),
 		cmocka_unit_test(test_small_map),
