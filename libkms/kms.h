@@ -6,7 +6,7 @@
  * lease is good because the publisher's signature says so, not because a server
  * answered. An outage never turns a valid lease into an invalid one.
  *
- *	struct kms_options o = { .size = sizeof(o) };
+ *	struct kms_options o = { .size = sizeof(o) };  // the rest is zero: the safe choices
  *	o.publisher_key = "RWQ...";                    // minisign public key
  *	o.product = "9f3c...-....";                    // UUID
  *	o.state_file = "/var/lib/product/kms.state";
@@ -15,8 +15,13 @@
  *		kms_activate(c, NULL);
  *		struct kms_status_info s = { .size = sizeof(s) };
  *		kms_status(c, &s);
+ *		printf("%s. %s\n", kms_text_licence(s.licence, NULL),
+ *		    kms_text_licence_next(s.licence, NULL));
  *		kms_close(c);
  *	}
+ *
+ * A whole product is in the folder of examples that is installed with this header; kms(3) says
+ * where.
  *
  * Units: times are seconds since 1970 UTC, intervals minutes, time-outs
  * milliseconds. Functions return KMS_OK or a KMS_E_* of kms_error.h. Objects are
@@ -40,6 +45,17 @@ extern "C" {
 
 struct kms_client;
 
+/*
+ * kms_options.virtual_machine. Nothing (zero) finds out, so that a pack's rule for virtual machines
+ * holds without a line in the product; so does -1, which products of before use. Only a product
+ * that knows better than the library says one of the other two.
+ */
+enum kms_vm {
+	KMS_VM_DETECT = 0,
+	KMS_VM_YES = 1,
+	KMS_VM_NO = 2, /* 0 until this was here */
+};
+
 struct kms_options {
 	size_t size;               /* sizeof(struct kms_options) */
 	const char *publisher_key; /* "RW...", required */
@@ -50,14 +66,16 @@ struct kms_options {
 	const char *nameserver;    /* "address[:port]"; NULL: the system's */
 	/* this machine's name as the host records it; NULL: gethostname */
 	const char *name;
-	int virtual_machine;        /* 1 yes, 0 no, -1 find out */
+	int virtual_machine;        /* enum kms_vm */
 	uint32_t grace_minutes;     /* grace from first use; KMS_NO_GRACE: none; 0: 30 days */
 	uint32_t connect_timeout;   /* for each host; 0: 5000 */
 	uint32_t reply_timeout;     /* for each exchange; 0: 10000 */
 	uint32_t total_timeout;     /* for a whole call, all hosts; 0: 30000 */
 	uint64_t (*now)(void *arg); /* clock, for tests; NULL: time(2) */
 	void *now_arg;
-	char *detail;       /* the caller's: why kms_open failed, one line; NULL: not wanted */
+	/* the caller's: why kms_open failed, and which option is wrong, one line; NULL: not wanted
+	 */
+	char *detail;
 	size_t detail_size; /* bytes */
 	/*
 	 * Pins: leases of any other host are refused, those that are stored too (KMS_E_PINNED).
@@ -92,6 +110,8 @@ struct kms_status_info {
 	char host[256]; /* that answered last, "" without */
 	/* 0, or KMS_E_HISTORY as long as there is evidence (kms_evidence): no failure */
 	uint32_t warning;
+	/* whose host signed the stored lease, and for which key group; "" without a lease */
+	char customer[65], group[33];
 };
 
 /* What happened during a call. */
@@ -108,9 +128,9 @@ struct kms_result {
 
 /*
  * KMS_OK, KMS_E_ARGUMENT, KMS_E_FORMAT (key or UUID), KMS_E_STATE, KMS_E_SCHEMA (state file of
- * another version), KMS_E_DENIED, KMS_E_IO, KMS_E_EXISTS (another process is making the state
- * file at this moment), KMS_E_NO_MEMORY. Needs no lock and no secret: several processes may have
- * one state file open.
+ * another version), KMS_E_DENIED, KMS_E_FULL, KMS_E_IO, KMS_E_EXISTS (another process has been
+ * making the state file for two seconds), KMS_E_NO_MEMORY. Needs no lock and no secret: several
+ * processes may have one state file open.
  */
 int kms_open(struct kms_client **out, const struct kms_options *options);
 void kms_close(struct kms_client *c);
@@ -127,8 +147,8 @@ int kms_renew(struct kms_client *c, struct kms_result *result);
 int kms_release(struct kms_client *c, struct kms_result *result);
 
 /*
- * Offline: no network, no secret. Both remember the latest time seen if this user may write the
- * state file.
+ * Offline: no network, no secret, no lock: many processes may ask at once. Both remember the latest
+ * time seen if this user may write the state file and there is room on the disk.
  */
 int kms_status(struct kms_client *c, struct kms_status_info *info);
 /*
@@ -217,6 +237,20 @@ int kms_evidence_verify(
 int kms_discover(struct kms_client *c, char *out, size_t size);
 
 const char *kms_version(void);
+
+/*
+ * Texts for the person who uses the product, in UTF-8: what is so (a clause without a full stop,
+ * which begins with a small letter) and what to do next (a sentence). Those of a status are for its
+ * KMS_E_*, those of a licence for what kms_status says; kms_strerror and .detail are for
+ * administrators and logs. Never NULL, and static.
+ *
+ * language: "en" or "de", also as in a locale ("de_AT.UTF-8"); NULL: the program's locale for
+ * messages, as setlocale(3) set it. English for any other: kms(3) says how to add one.
+ */
+const char *kms_text_status(uint32_t status, const char *language);
+const char *kms_text_status_next(uint32_t status, const char *language);
+const char *kms_text_licence(enum kms_licence licence, const char *language);
+const char *kms_text_licence_next(enum kms_licence licence, const char *language);
 
 #ifdef __cplusplus
 }

@@ -1,6 +1,5 @@
 /*
- * client.c - kms_open and kms_close: the product's options, checked and copied,
- * and the state file behind them.
+ * client.c - kms_open and kms_close: an object for the product, and the state file behind it.
  */
 #include "libkms/client/client.h"
 
@@ -9,17 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "libkms/base/uuid.h"
 #include "libkms/base/wire.h"
-#include "libkms/client/machine.h"
-#include "libkms/client/order.h"
+#include "libkms/client/options.h"
 #include "libkms/core/seal.h"
 #include "libkms/kms_error.h"
 
 /* Seconds the clock may run ahead of the disk: not every kms_status needs a write. */
 #define SEE_EVERY 60
+/* Milliseconds: a process that only remembers the time has the lock no longer. */
+#define PATIENCE 1000
 
 uint64_t
 client_now(struct kms_client *c)
@@ -47,6 +45,13 @@ client_refresh(struct kms_client *c)
 	return rc;
 }
 
+/* Not to be able to write the time makes no lease invalid; kms(3) says what is lost. */
+static int
+may_go_on(int rc)
+{
+	return rc == KMS_E_EXISTS || rc == KMS_E_DENIED || rc == KMS_E_FULL ? KMS_OK : rc;
+}
+
 int
 client_see_time(struct kms_client *c)
 {
@@ -55,11 +60,11 @@ client_see_time(struct kms_client *c)
 
 	if (now < c->state->highest_seen + SEE_EVERY)
 		return KMS_OK;
-	if ((rc = state_lock(c->file, NULL)) != KMS_OK)
-		return rc == KMS_E_EXISTS || rc == KMS_E_DENIED ? KMS_OK : rc;
+	if ((rc = state_lock(c->file, 0, NULL)) != KMS_OK)
+		return may_go_on(rc);
 	if (c->state->highest_seen < now) {
 		c->state->highest_seen = now;
-		rc = state_save(c->file, NULL);
+		rc = may_go_on(state_save(c->file, NULL));
 	}
 	state_unlock(c->file);
 	return rc;
@@ -68,7 +73,7 @@ client_see_time(struct kms_client *c)
 int
 client_begin(struct kms_client *c, struct fault *fault)
 {
-	int rc = state_lock(c->file, fault);
+	int rc = state_lock(c->file, PATIENCE, fault);
 
 	if (rc != KMS_OK)
 		return rc;
@@ -85,102 +90,6 @@ client_end(struct kms_client *c)
 	state_unlock(c->file);
 }
 
-/* The caller's struct may be older (shorter) or newer (longer) than ours. */
-static int
-take_options(struct kms_options *o, const struct kms_options *from)
-{
-	if (from == NULL || from->size < offsetof(struct kms_options, host))
-		return KMS_E_ARGUMENT;
-	memset(o, 0, sizeof(*o));
-	memcpy(o, from, from->size < sizeof(*o) ? from->size : sizeof(*o));
-	if (o->publisher_key == NULL || o->product == NULL || o->state_file == NULL ||
-	    o->state_file[0] == '\0' || o->virtual_machine < -1 || o->virtual_machine > 1)
-		return KMS_E_ARGUMENT;
-	return KMS_OK;
-}
-
-static int
-copy_text(char **out, const char *from)
-{
-	if (from == NULL || from[0] == '\0')
-		return KMS_OK;
-	if (strlen(from) >= DISCOVER_NAME)
-		return KMS_E_ARGUMENT;
-	*out = strdup(from);
-	return *out != NULL ? KMS_OK : KMS_E_NO_MEMORY;
-}
-
-/* The record's name: what fits of it, cut between characters. The system's own is made to follow
- * the text rule; the product's has to. */
-static int
-copy_name(struct kms_client *c, const char *from)
-{
-	char own[256] = "";
-	size_t len;
-
-	if (from == NULL) {
-		if (gethostname(own, sizeof(own) - 1) != 0 || own[0] == '\0')
-			return KMS_OK; /* the name is a courtesy, its absence no failure */
-		from = own;
-	}
-	len = strlen(from);
-	if (len > MESSAGE_NAME)
-		for (len = MESSAGE_NAME; len > 0 && ((unsigned char)from[len] & 0xc0) == 0x80;
-		     len--)
-			;
-	if (from == own)
-		len = wire_text_clean(own, len);
-	else if (!wire_text_ok(from, len))
-		return KMS_E_ARGUMENT;
-	memcpy(c->name, from, len);
-	return KMS_OK;
-}
-
-/* An empty pin would be none, and nobody would notice. */
-static int
-copy_pins(struct kms_client *c, const struct kms_options *o)
-{
-	size_t len = o->customer == NULL ? 0 : strlen(o->customer);
-
-	if (o->host_key != NULL) {
-		if (!uuid_parse(c->host_key, o->host_key))
-			return KMS_E_FORMAT;
-		c->has_host_key = true;
-	}
-	if (o->customer == NULL)
-		return KMS_OK;
-	if (len == 0 || len > CERTIFICATE_CUSTOMER || !wire_text_ok(o->customer, len))
-		return KMS_E_ARGUMENT;
-	c->customer = strdup(o->customer);
-	return c->customer != NULL ? KMS_OK : KMS_E_NO_MEMORY;
-}
-
-static int
-fill(struct kms_client *c, const struct kms_options *o)
-{
-	struct discover_host fixed;
-	int rc;
-
-	if ((rc = minisig_key_parse(&c->publisher, o->publisher_key)) != KMS_OK ||
-	    (rc = uuid_parse(c->product, o->product) ? KMS_OK : KMS_E_FORMAT) != KMS_OK ||
-	    (rc = copy_text(&c->host, o->host)) != KMS_OK ||
-	    (rc = copy_text(&c->domain, o->domain)) != KMS_OK ||
-	    (rc = copy_text(&c->nameserver, o->nameserver)) != KMS_OK ||
-	    (rc = copy_name(c, o->name)) != KMS_OK || (rc = copy_pins(c, o)) != KMS_OK)
-		return rc;
-	if (c->host != NULL && discover_parse(&fixed, c->host, KMS_PORT) != KMS_OK)
-		return KMS_E_ARGUMENT;
-	c->virtual_machine =
-	    o->virtual_machine < 0 ? machine_is_virtual("") : o->virtual_machine != 0;
-	c->grace_minutes = o->grace_minutes;
-	c->connect_timeout = o->connect_timeout ? o->connect_timeout : CLIENT_CONNECT_TIMEOUT;
-	c->reply_timeout = o->reply_timeout ? o->reply_timeout : CLIENT_REPLY_TIMEOUT;
-	c->total_timeout = o->total_timeout ? o->total_timeout : CLIENT_TOTAL_TIMEOUT;
-	c->now = o->now;
-	c->now_arg = o->now_arg;
-	return KMS_OK;
-}
-
 static int
 open_client(struct kms_client **out, const struct kms_options *o, struct fault *fault)
 {
@@ -191,7 +100,7 @@ open_client(struct kms_client **out, const struct kms_options *o, struct fault *
 		return KMS_E_NO_MEMORY;
 	if ((c = calloc(1, sizeof(*c))) == NULL)
 		return KMS_E_NO_MEMORY;
-	if ((rc = fill(c, o)) != KMS_OK ||
+	if ((rc = options_copy(c, o, fault)) != KMS_OK ||
 	    (rc = state_open(&c->file, &c->state, o->state_file, client_now(c), fault)) != KMS_OK) {
 		kms_close(c);
 		return rc;
@@ -211,9 +120,8 @@ kms_open(struct kms_client **out, const struct kms_options *options)
 	if (out == NULL)
 		return KMS_E_ARGUMENT;
 	*out = NULL;
-	if ((rc = take_options(&o, options)) != KMS_OK)
-		return rc;
-	rc = open_client(out, &o, &fault);
+	if ((rc = options_take(&o, options, &fault)) == KMS_OK)
+		rc = open_client(out, &o, &fault);
 	if (o.detail != NULL && o.detail_size > 0) {
 		snprintf(o.detail, o.detail_size, "%s", rc == KMS_OK ? "" : fault_text(&fault, rc));
 		o.detail[wire_text_clean(o.detail, strlen(o.detail))] = '\0';

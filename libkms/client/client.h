@@ -53,7 +53,7 @@ uint64_t client_now(struct kms_client *c);
 int client_refresh(struct kms_client *c);
 /*
  * Remembers the local time; writes it to disk when it has changed enough. KMS_OK also when this
- * user may not write FILE, or another process is writing it.
+ * user may not write FILE, another process is writing it, or the disk is full.
  */
 int client_see_time(struct kms_client *c);
 /* Takes the lock and the secret, to ask a host. What state_lock and state_secret return. */

@@ -61,8 +61,9 @@ request_text(struct dialogue *d, uint8_t *out, size_t size)
 	uint8_t bound[MESSAGE_BINDING_SIZE];
 	size_t len;
 	struct licence_facts f;
+	struct certificate cert;
 
-	client_facts(c, &f, client_now(c));
+	client_facts(c, &f, &cert, client_now(c));
 	m.grace_minutes = licence_grace_left(&f);
 	m.state = (uint8_t)licence_state(&f);
 	m.flags = c->virtual_machine ? MESSAGE_VM : 0;

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,8 +16,13 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "libkms/base/clock.h"
 #include "libkms/base/file.h"
 #include "libkms/kms_error.h"
+
+/* How long to wait for another process that is making the state, and how often to look. */
+#define MAKING_MS 2000
+#define LOOK_MS 10
 
 /* In one block of guarded memory: both halves hold the secret key. */
 struct guarded {
@@ -178,6 +184,42 @@ make_new(struct state_file *f, uint64_t now, struct fault *fault)
 	return state_save(f, fault);
 }
 
+static int
+try_to_make(struct state_file *f, uint64_t now, struct fault *fault)
+{
+	int rc = take_lock(f, fault);
+
+	/* Another process may have made it at the same time: look again with the lock. */
+	if (rc == KMS_OK && (rc = read_state(f, fault)) == KMS_E_NOT_FOUND)
+		rc = make_new(f, now, fault);
+	state_unlock(f);
+	return rc;
+}
+
+/*
+ * Many processes may begin at once, on a machine that has no state yet: one makes it, the others
+ * wait for it.
+ */
+static int
+make(struct state_file *f, uint64_t now, struct fault *fault)
+{
+	int64_t until = clock_ms() + MAKING_MS;
+	struct fault last;
+	int rc;
+
+	do {
+		last = (struct fault){ 0 };
+		rc = try_to_make(f, now, &last);
+		if (rc != KMS_E_EXISTS || clock_ms() >= until) {
+			if (fault != NULL)
+				*fault = last;
+			return rc;
+		}
+		(void)poll(NULL, 0, LOOK_MS);
+	} while ((rc = read_state(f, fault)) == KMS_E_NOT_FOUND);
+	return rc;
+}
+
 int
 state_open(struct state_file **out, struct state **state, const char *path, uint64_t now,
     struct fault *fault)
@@ -191,16 +233,11 @@ state_open(struct state_file **out, struct state **state, const char *path, uint
 	f->lock = -1;
 	snprintf(f->key, sizeof(f->key), "%s.key", path);
 	if (snprintf(f->path, sizeof(f->path), "%s", path) >= (int)sizeof(f->path))
-		rc = fault_set(fault, KMS_E_ARGUMENT, "the path of the state file is too long");
+		rc = fault_set(fault, KMS_E_ARGUMENT, "state_file: the path is too long");
 	else
 		rc = read_state(f, fault);
-	if (rc == KMS_E_NOT_FOUND) {
-		/* Another process may make it at the same time: look again with the lock. */
-		if ((rc = take_lock(f, fault)) == KMS_OK &&
-		    (rc = read_state(f, fault)) == KMS_E_NOT_FOUND)
-			rc = make_new(f, now, fault);
-		state_unlock(f);
-	}
+	if (rc == KMS_E_NOT_FOUND)
+		rc = make(f, now, fault);
 	if (rc != KMS_OK) {
 		state_close(f);
 		return rc;
@@ -220,10 +257,16 @@ state_close(struct state_file *f)
 }
 
 int
-state_lock(struct state_file *f, struct fault *fault)
+state_lock(struct state_file *f, int patience, struct fault *fault)
 {
-	int rc = take_lock(f, fault);
+	int64_t until = clock_ms() + patience;
+	int rc;
 
+	while ((rc = take_lock(f, NULL)) == KMS_E_EXISTS && clock_ms() < until)
+		(void)poll(NULL, 0, LOOK_MS);
+	/* Once more, for the words. */
+	if (rc != KMS_OK)
+		rc = take_lock(f, fault);
 	if (rc == KMS_OK && (rc = state_read(f, fault)) != KMS_OK)
 		state_unlock(f);
 	return rc;

@@ -20,8 +20,9 @@ struct state_file;
 /*
  * Reads FILE. Without it, makes a new client at the time now, or makes FILE anew for the FILE.key
  * that is there. KMS_OK, KMS_E_STATE (damaged), KMS_E_SCHEMA, KMS_E_EXISTS (must be made, and
- * another process has the lock), KMS_E_ARGUMENT (path too long), KMS_E_NO_MEMORY, and those of
- * file_status. *state belongs to the file and stays where it is. fault may be NULL.
+ * another process has had the lock for two seconds), KMS_E_ARGUMENT (path too long),
+ * KMS_E_NO_MEMORY, and those of file_status. *state belongs to the file and stays where it is.
+ * fault may be NULL.
  */
 int state_open(struct state_file **out, struct state **state, const char *path, uint64_t now,
     struct fault *fault);
@@ -32,10 +33,10 @@ void state_close(struct state_file *f);
 int state_read(struct state_file *f, struct fault *fault);
 
 /*
- * Takes the lock and reads FILE again. KMS_E_EXISTS: another process has the lock. KMS_E_DENIED:
- * may not write here.
+ * Takes the lock and reads FILE again. KMS_E_EXISTS: another process has the lock, and kept it for
+ * as many milliseconds as patience says. KMS_E_DENIED: may not write here.
  */
-int state_lock(struct state_file *f, struct fault *fault);
+int state_lock(struct state_file *f, int patience, struct fault *fault);
 /*
  * With the lock: reads FILE.key. KMS_E_STATE: it is missing, damaged or not of FILE's client.
  * *secret is in guarded memory until state_unlock.

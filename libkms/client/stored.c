@@ -62,7 +62,8 @@ kms_entitlement(struct kms_client *c, const char *key, char *value, size_t *size
 }
 
 void
-client_facts(struct kms_client *c, struct licence_facts *out, uint64_t now)
+client_facts(
+    struct kms_client *c, struct licence_facts *out, struct certificate *cert, uint64_t now)
 {
 	const struct state *s = c->state;
 	struct entry_client lease;
@@ -76,7 +77,7 @@ client_facts(struct kms_client *c, struct licence_facts *out, uint64_t now)
 		/* An earlier version of this library kept what it was told. */
 		.activation_interval = told_interval(0, s->activation_interval),
 		.retry_after = told_retry(s->retry_after),
-		.lease = client_lease(c, &lease) == KMS_OK,
+		.lease = client_stored(c, &lease, cert) == KMS_OK,
 	};
 	memcpy(out->cmid, c->cmid, sizeof(out->cmid));
 	if (out->lease) {
@@ -110,6 +111,7 @@ kms_status(struct kms_client *c, struct kms_status_info *info)
 {
 	struct kms_status_info full;
 	struct licence_facts f;
+	struct certificate cert;
 	size_t size;
 	int rc;
 
@@ -117,7 +119,7 @@ kms_status(struct kms_client *c, struct kms_status_info *info)
 		return KMS_E_ARGUMENT;
 	if ((rc = client_refresh(c)) == KMS_OK)
 		rc = client_see_time(c);
-	client_facts(c, &f, client_now(c));
+	client_facts(c, &f, &cert, client_now(c));
 	memset(&full, 0, sizeof(full));
 	full.licence = licence_state(&f);
 	full.expires = f.expires;
@@ -131,6 +133,10 @@ kms_status(struct kms_client *c, struct kms_status_info *info)
 	memcpy(full.cmid, c->cmid, sizeof(full.cmid));
 	snprintf(full.host, sizeof(full.host), "%s", c->state->host);
 	full.warning = witness_evidence(c->state) ? KMS_E_HISTORY : 0;
+	if (f.lease) {
+		snprintf(full.customer, sizeof(full.customer), "%s", cert.customer);
+		snprintf(full.group, sizeof(full.group), "%s", cert.group);
+	}
 	size = full.size = info->size;
 	memcpy(info, &full, size < sizeof(full) ? size : sizeof(full));
 	return rc;

@@ -15,6 +15,8 @@
  */
 int client_stored(struct kms_client *c, struct entry_client *out, struct certificate *cert);
 int client_lease(struct kms_client *c, struct entry_client *out);
-void client_facts(struct kms_client *c, struct licence_facts *out, uint64_t now);
+/* *cert is set when out->lease is. */
+void client_facts(
+    struct kms_client *c, struct licence_facts *out, struct certificate *cert, uint64_t now);
 
 #endif

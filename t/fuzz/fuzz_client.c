@@ -463,7 +463,7 @@ open_client(struct play *p, uint8_t how)
 	o->nameserver = how & 2 ? "127.0.0.1:1" : NULL;
 	o->product = how & 4 ? TESTHOST_OTHER : TESTHOST_PRODUCT;
 	o->grace_minutes = how & 8 ? 0 : KMS_NO_GRACE;
-	o->virtual_machine = how & 16 ? 1 : how & 64 ? -1 : 0;
+	o->virtual_machine = how & 16 ? KMS_VM_YES : how & 64 ? KMS_VM_DETECT : KMS_VM_NO;
 	o->name = how & 128 ? NULL : how & 32 ? "other" : "tester";
 	o->detail = detail;
 	o->detail_size = sizeof(detail);

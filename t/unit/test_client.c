@@ -4,6 +4,7 @@
  * nothing away.
  */
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <sodium.h>
@@ -12,12 +13,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "libkms/client/client.h"
+#include "libkms/client/machine.h"
 #include "libkms/client/state.h"
 #include "libkms/kms.h"
 #include "libkms/kms_error.h"
@@ -149,7 +152,8 @@ test_options(void **arg)
 	REFUSED(o.host = text, KMS_E_ARGUMENT);
 	REFUSED(o.domain = text, KMS_E_ARGUMENT);
 	REFUSED(o.name = "bad\nname", KMS_E_ARGUMENT);
-	REFUSED(o.virtual_machine = 2, KMS_E_ARGUMENT);
+	REFUSED(o.virtual_machine = 3, KMS_E_ARGUMENT);
+	REFUSED(o.virtual_machine = -2, KMS_E_ARGUMENT);
 	REFUSED(o.customer = "", KMS_E_ARGUMENT); /* it would pin nothing */
 	REFUSED(o.customer = text, KMS_E_ARGUMENT);
 	REFUSED(o.customer = "turned \xe2\x80\xae round", KMS_E_ARGUMENT);
@@ -170,6 +174,184 @@ test_options(void **arg)
 	assert_int_equal(strlen(c->name), 63);
 	assert_ptr_equal(c->now, NULL);
 	kms_close(c);
+}
+
+static void
+drop_key(struct kms_options *o)
+{
+	o->publisher_key = NULL;
+}
+
+static void
+spoil_key(struct kms_options *o)
+{
+	o->publisher_key = "RWnonsense";
+}
+
+static void
+spoil_product(struct kms_options *o)
+{
+	o->product = "6f1d2c3b";
+}
+
+static void
+drop_product(struct kms_options *o)
+{
+	o->product = NULL;
+}
+
+static void
+drop_state(struct kms_options *o)
+{
+	o->state_file = NULL;
+}
+
+static void
+spoil_host(struct kms_options *o)
+{
+	o->host = "kms:port";
+}
+
+static void
+spoil_name(struct kms_options *o)
+{
+	o->name = "two\nlines";
+}
+
+static void
+spoil_customer(struct kms_options *o)
+{
+	o->customer = "";
+}
+
+static void
+spoil_host_key(struct kms_options *o)
+{
+	o->host_key = "x\ny";
+}
+
+static void
+spoil_machine(struct kms_options *o)
+{
+	o->virtual_machine = 7;
+}
+
+/* Whoever embeds the library reads which of twenty options is wrong, and what it should be. */
+static void
+test_wrong_option(void **arg)
+{
+	static const struct {
+		void (*spoil)(struct kms_options *o);
+		const char *says;
+	} rows[] = {
+		{ drop_key, "publisher_key: it is missing. It needs \"RW...\"" },
+		{ spoil_key, "publisher_key: \"RWnonsense\" is no public key" },
+		{ drop_product, "product: it is missing" },
+		{ spoil_product, "product: \"6f1d2c3b\" is no UUID" },
+		{ drop_state, "state_file: it is missing" },
+		{ spoil_host, "host: \"kms:port\" is no name or address" },
+		{ spoil_name, "name: it is not UTF-8, or has control" },
+		{ spoil_customer, "customer: it is empty" },
+		{ spoil_host_key, "host_key: \"x?y\" is no UUID" },
+		{ spoil_machine, "virtual_machine: 7 is none of" },
+	};
+	struct world *w = *arg;
+	struct kms_client *c;
+	char detail[300], tiny[9];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct kms_options o = w->o;
+
+		o.detail = detail;
+		o.detail_size = sizeof(detail);
+		rows[i].spoil(&o);
+		assert_true(kms_open(&c, &o) != KMS_OK);
+		if (strncmp(detail, rows[i].says, strlen(rows[i].says)) != 0)
+			fail_msg("\"%s\" is not \"%s...\"", detail, rows[i].says);
+		o.detail = tiny;
+		o.detail_size = sizeof(tiny);
+		assert_true(kms_open(&c, &o) != KMS_OK);
+		assert_memory_equal(tiny, rows[i].says, sizeof(tiny) - 1);
+		assert_int_equal(tiny[sizeof(tiny) - 1], '\0');
+	}
+	w->o.detail = detail;
+	w->o.detail_size = sizeof(detail);
+	kms_close(open_client(w));
+	assert_string_equal(detail, "");
+}
+
+/* Zero is what a product that says nothing has: as safe as -1, which products of before say. */
+static void
+test_virtual_machine(void **arg)
+{
+	struct world *w = *arg;
+	const bool is = machine_is_virtual("");
+	const struct {
+		int says;
+		bool sent;
+	} rows[] = { { 0, is }, { -1, is }, { KMS_VM_DETECT, is }, { KMS_VM_YES, true },
+		{ KMS_VM_NO, false } };
+	struct kms_client *c;
+
+	assert_int_equal(KMS_VM_DETECT, 0);
+	assert_int_equal(KMS_VM_YES, 1);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		w->o.virtual_machine = rows[i].says;
+		c = open_client(w);
+		assert_int_equal(c->virtual_machine, rows[i].sent);
+		kms_close(c);
+	}
+}
+
+/* "Licensed to ...", for as long as there is a lease that verifies, also one that has ended. */
+static void
+test_licensed_to(void **arg)
+{
+	struct world *w = *arg;
+	struct kms_client *c = open_client(w);
+	struct kms_status_info s = { .size = sizeof(s) };
+
+	memset(s.customer, 'x', sizeof(s.customer));
+	assert_int_equal(kms_status(c, &s), KMS_OK);
+	assert_string_equal(s.customer, "");
+	assert_string_equal(s.group, "");
+	give_lease(w);
+	assert_int_equal(kms_status(c, &s), KMS_OK);
+	assert_string_equal(s.customer, w->host.cert.customer);
+	assert_string_equal(s.group, w->host.cert.group);
+	assert_true(s.customer[0] != '\0' && s.group[0] != '\0');
+	w->now = T + 11 * DAY;
+	assert_int_equal(kms_status(c, &s), KMS_OK);
+	assert_int_equal(s.licence, KMS_EXPIRED);
+	assert_string_equal(s.customer, w->host.cert.customer);
+	kms_close(c);
+	/* Not of a lease that does not count here. */
+	w->o.customer = "Somebody Else";
+	c = open_client(w);
+	assert_int_equal(kms_status(c, &s), KMS_OK);
+	assert_string_equal(s.customer, "");
+	kms_close(c);
+}
+
+/* Whoever holds the lock and makes no state keeps others for two seconds, and no longer. */
+static void
+test_making(void **arg)
+{
+	struct world *w = *arg;
+	struct kms_client *c;
+	char path[96], detail[300];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s.lock", w->path);
+	assert_true((fd = open(path, O_RDWR | O_CREAT, 0600)) >= 0);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	w->o.detail = detail;
+	w->o.detail_size = sizeof(detail);
+	assert_int_equal(kms_open(&c, &w->o), KMS_E_EXISTS);
+	assert_non_null(strstr(detail, "another process is using it"));
+	close(fd);
+	kms_close(open_client(w));
+	assert_string_equal(detail, "");
 }
 
 /* While one process asks, others may look, and may not ask. */
@@ -585,7 +767,7 @@ peek(struct world *w, uint64_t *sequence, uint8_t id[16])
 	struct secret *secret;
 
 	assert_int_equal(state_open(&f, &s, w->path, w->now, NULL), KMS_OK);
-	assert_int_equal(state_lock(f, NULL), KMS_OK);
+	assert_int_equal(state_lock(f, 0, NULL), KMS_OK);
 	assert_int_equal(state_secret(f, &secret, NULL), KMS_OK);
 	*sequence = secret->sequence;
 	memcpy(id, secret->pending_id, 16);
@@ -601,7 +783,7 @@ challenge(struct world *w)
 	struct secret *secret;
 
 	assert_int_equal(state_open(&f, &s, w->path, w->now, NULL), KMS_OK);
-	assert_int_equal(state_lock(f, NULL), KMS_OK);
+	assert_int_equal(state_lock(f, 0, NULL), KMS_OK);
 	assert_int_equal(state_secret(f, &secret, NULL), KMS_OK);
 	memset(secret->challenge, 0x61, sizeof(secret->challenge));
 	assert_int_equal(state_save_secret(f, NULL), KMS_OK);
@@ -695,6 +877,10 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_options, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_wrong_option, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_virtual_machine, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_licensed_to, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_making, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_in_use, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_two_objects, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_entitlement, setup, teardown),

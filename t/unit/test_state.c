@@ -166,7 +166,7 @@ test_round_trip(void **arg)
 	umask(old);
 	assert_int_equal(s->first_use, 1000);
 	assert_int_equal(s->highest_seen, 1000);
-	assert_int_equal(state_lock(f, NULL), KMS_OK);
+	assert_int_equal(state_lock(f, 0, NULL), KMS_OK);
 	assert_int_equal(state_secret(f, &key, NULL), KMS_OK);
 	fill(s);
 	fill_secret(key);
@@ -181,7 +181,7 @@ test_round_trip(void **arg)
 	assert_int_equal(st.st_size, FILLED);
 	assert_int_equal(open_state(p, &f, &s, 2000), KMS_OK);
 	assert_memory_equal(s, kept, sizeof(*kept));
-	assert_int_equal(state_lock(f, NULL), KMS_OK);
+	assert_int_equal(state_lock(f, 0, NULL), KMS_OK);
 	assert_int_equal(state_secret(f, &key, NULL), KMS_OK);
 	assert_memory_equal(key, &kept_key, sizeof(kept_key));
 	state_close(f);
@@ -197,7 +197,7 @@ test_largest(void **arg)
 	struct stat st;
 
 	assert_int_equal(open_state(p, &f, &s, 1), KMS_OK);
-	assert_int_equal(state_lock(f, NULL), KMS_OK);
+	assert_int_equal(state_lock(f, 0, NULL), KMS_OK);
 	s->certificate_len = sizeof(s->certificate);
 	s->lease_certificate_len = sizeof(s->lease_certificate);
 	s->bundle_len = sizeof(s->bundle);
@@ -212,7 +212,7 @@ test_largest(void **arg)
 	assert_int_equal(st.st_size, STATE_MAX);
 	assert_int_equal(open_state(p, &f, &s, 1), KMS_OK);
 	assert_int_equal(s->bundle_len, sizeof(s->bundle));
-	assert_int_equal(state_lock(f, NULL), KMS_OK);
+	assert_int_equal(state_lock(f, 0, NULL), KMS_OK);
 	s->host_count++;
 	assert_int_equal(state_save(f, NULL), KMS_E_STATE);
 	state_close(f);
@@ -225,7 +225,7 @@ good_file(struct place *p, uint8_t *bytes, size_t size)
 	struct state *s;
 
 	assert_int_equal(open_state(p, &f, &s, 1), KMS_OK);
-	assert_int_equal(state_lock(f, NULL), KMS_OK);
+	assert_int_equal(state_lock(f, 0, NULL), KMS_OK);
 	fill(s);
 	save(f);
 	state_close(f);
@@ -379,7 +379,7 @@ test_other_version(void **arg)
 	spill(p->other, key, SECRET_SIZE);
 	fault = (struct fault){ 0 };
 	assert_int_equal(open_state(p, &f, &s, 1), KMS_OK); /* a status needs no secret */
-	assert_int_equal(state_lock(f, NULL), KMS_OK);
+	assert_int_equal(state_lock(f, 0, NULL), KMS_OK);
 	assert_int_equal(state_secret(f, &secret, &fault), KMS_E_SCHEMA);
 	assert_non_null(
 	    strstr(fault.text, ".key: written by another version: client key version 2"));
@@ -444,7 +444,7 @@ test_one_of_two(void **arg)
 	slurp(p->other, key, sizeof(key));
 	assert_int_equal(unlink(p->other), 0);
 	assert_int_equal(state_read(f, NULL), KMS_OK);
-	assert_int_equal(state_lock(f, NULL), KMS_OK);
+	assert_int_equal(state_lock(f, 0, NULL), KMS_OK);
 	assert_int_equal(state_secret(f, &secret, &fault), KMS_E_STATE);
 	assert_non_null(strstr(fault.text, ".key is missing. "));
 	/* The key of another client. */
@@ -472,17 +472,17 @@ test_one_at_a_time(void **arg)
 
 	assert_int_equal(open_state(p, &f, &s, 1), KMS_OK);
 	assert_int_equal(open_state(p, &g, &t, 1), KMS_OK);
-	assert_int_equal(state_lock(f, NULL), KMS_OK);
-	assert_int_equal(state_lock(g, NULL), KMS_E_EXISTS);
+	assert_int_equal(state_lock(f, 0, NULL), KMS_OK);
+	assert_int_equal(state_lock(g, 0, NULL), KMS_E_EXISTS);
 	s->count = 7;
 	assert_int_equal(state_save(f, NULL), KMS_OK); /* the rename must not lose the lock */
-	assert_int_equal(state_lock(g, NULL), KMS_E_EXISTS);
+	assert_int_equal(state_lock(g, 0, NULL), KMS_E_EXISTS);
 	assert_int_equal(t->count, 0);
 	assert_int_equal(state_read(g, NULL), KMS_OK); /* reading needs no lock */
 	assert_int_equal(t->count, 7);
 	s->count = 8;
 	save(f);
-	assert_int_equal(state_lock(g, NULL), KMS_OK);
+	assert_int_equal(state_lock(g, 0, NULL), KMS_OK);
 	assert_int_equal(t->count, 8); /* what was written meanwhile is not overwritten */
 	state_close(f);
 	state_close(g);
@@ -503,7 +503,7 @@ test_crash_before_rename(void **arg)
 	chmod(p->other, 0666);
 	assert_int_equal(open_state(p, &f, &s, 1), KMS_OK);
 	assert_int_equal(s->count, 17);
-	assert_int_equal(state_lock(f, NULL), KMS_OK);
+	assert_int_equal(state_lock(f, 0, NULL), KMS_OK);
 	s->count++;
 	save(f);
 	assert_int_equal(access(p->other, F_OK), -1);
@@ -554,7 +554,7 @@ test_write_fails(void **arg)
 	low.rlim_cur = 100;
 	signal(SIGXFSZ, SIG_IGN);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
-	assert_int_equal(state_lock(f, NULL), KMS_OK);
+	assert_int_equal(state_lock(f, 0, NULL), KMS_OK);
 	s->count++;
 	assert_int_equal(state_save(f, NULL), KMS_E_FULL);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
