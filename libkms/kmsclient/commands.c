@@ -18,13 +18,23 @@ static const char *const licence_words[] = {
 	[KMS_CLOCK_BACK] = "clock moved back",
 };
 
+/* status: of the call before, whose message comes first when it failed. */
 static void
-tell_licence(struct tool *t, struct kms_client *c)
+tell_licence(struct tool *t, struct kms_client *c, uint32_t status)
 {
 	struct kms_status_info s = { .size = sizeof(s) };
 
 	(void)kms_status(c, &s); /* fills s even when the latest time seen could not be written */
 	tell_text(t->out, "licence", licence_words[s.licence]);
+	if (status == KMS_OK)
+		tool_message(t, kms_text_licence(s.licence, tool_language()),
+		    kms_text_licence_next(s.licence, tool_language()));
+	else
+		tool_message_of(t, status);
+	if (s.customer[0] != '\0') {
+		tell_text(t->out, "customer", s.customer);
+		tell_text(t->out, "key-group", s.group);
+	}
 	tell_hex(t->out, "client", s.cmid, 16);
 	tool_time(t, "expires", s.expires);
 	tool_time(t, "renew-after", s.renew_after);
@@ -53,7 +63,7 @@ talk(struct tool *t, int (*call)(struct kms_client *, struct kms_result *))
 	}
 	if (t->json || r.retry_after > 0)
 		tell_number(t->out, "retry-after", r.retry_after);
-	tell_licence(t, c);
+	tell_licence(t, c, r.status);
 	kms_close(c);
 	return rc;
 }
@@ -92,7 +102,7 @@ command_status(struct tool *t)
 	if ((rc = tool_open(t, &c)) != TOOL_OK)
 		return rc;
 	rc = kms_status(c, &s);
-	tell_licence(t, c);
+	tell_licence(t, c, KMS_OK);
 	if (s.host[0] != '\0')
 		tell_text(t->out, "host", s.host);
 	tell_number(t->out, "count", s.count);
@@ -102,7 +112,8 @@ command_status(struct tool *t)
 	tool_warning(t, s.warning, NULL);
 	kms_close(c);
 	if (rc != KMS_OK)
-		return tool_status(t, (uint32_t)rc, "the latest time seen could not be stored");
+		return tool_status(t, (uint32_t)rc,
+		    rc == KMS_E_IO ? "the latest time seen could not be stored" : NULL);
 	return may_run(s.licence) ? TOOL_OK : TOOL_LOCAL;
 }
 
@@ -110,15 +121,16 @@ static int
 command_verify(struct tool *t)
 {
 	struct kms_client *c;
-	int rc;
+	int rc, result;
 
 	if ((rc = tool_open(t, &c)) != TOOL_OK)
 		return rc;
 	rc = kms_verify(c);
 	kms_close(c);
 	/* Offline, no host refused anything: the status is about this machine. */
-	rc = tool_status(t, (uint32_t)rc, NULL);
-	return rc == TOOL_OK ? TOOL_OK : TOOL_LOCAL;
+	result = tool_status(t, (uint32_t)rc, NULL) == TOOL_OK ? TOOL_OK : TOOL_LOCAL;
+	tool_message_of(t, (uint32_t)rc);
+	return result;
 }
 
 static void

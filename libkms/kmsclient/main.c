@@ -38,7 +38,7 @@ no_command(struct line *l)
 int
 main(int argc, char **argv)
 {
-	struct tool t = { .options = { .size = sizeof(t.options), .virtual_machine = -1 } };
+	struct tool t = { .options = { .size = sizeof(t.options) } };
 	struct line line;
 	int rc;
 

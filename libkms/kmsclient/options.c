@@ -43,7 +43,7 @@ read_vm(void *field, const char *text)
 	static const struct {
 		const char *word;
 		int value;
-	} words[] = { { "yes", 1 }, { "no", 0 }, { "auto", -1 } };
+	} words[] = { { "yes", KMS_VM_YES }, { "no", KMS_VM_NO }, { "auto", KMS_VM_DETECT } };
 	size_t i = 0;
 
 	while (i < sizeof(words) / sizeof(*words) && strcmp(text, words[i].word) != 0)

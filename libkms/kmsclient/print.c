@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -43,6 +44,8 @@ exit_code(uint32_t status)
 		return TOOL_NO_HOST;
 	case KMS_E_ARGUMENT:
 		return TOOL_USAGE;
+	case KMS_E_EXISTS:
+		return TOOL_IN_USE;
 	default:
 		return status < KMS_E_LOCAL ? TOOL_REFUSED : TOOL_LOCAL;
 	}
@@ -72,6 +75,38 @@ tool_status(struct tool *t, uint32_t status, const char *detail)
 	if (status != KMS_OK)
 		help_failure(TOOL_NAME, status, detail);
 	return exit_code(status);
+}
+
+/*
+ * As setlocale(3) would find it, but a locale that is not installed here, as in a container, is a
+ * language too.
+ */
+const char *
+tool_language(void)
+{
+	static const char *const names[] = { "LC_ALL", "LC_MESSAGES", "LANG" };
+	const char *value;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if ((value = getenv(names[i])) != NULL && value[0] != '\0')
+			return value;
+	return "C";
+}
+
+void
+tool_message(struct tool *t, const char *user, const char *next)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text), "%s. %s", user, next);
+	tell_text(t->out, "message", text);
+}
+
+void
+tool_message_of(struct tool *t, uint32_t status)
+{
+	tool_message(t, kms_text_status(status, tool_language()),
+	    kms_text_status_next(status, tool_language()));
 }
 
 void

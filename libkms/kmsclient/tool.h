@@ -21,8 +21,9 @@ enum tool_exit {
 	TOOL_USAGE = 1,
 	TOOL_REFUSED = 2, /* by the host */
 	TOOL_NO_HOST = 3, /* none found, or no answer in time */
-	TOOL_LOCAL = 4,   /* state file or verification */
+	TOOL_LOCAL = 4,   /* state file or verification; may not run */
 	TOOL_COUNTED = 5, /* recorded, too few clients yet */
+	TOOL_IN_USE = 6,  /* another process has the state file: again, a moment later */
 };
 
 struct tool {
@@ -54,6 +55,11 @@ void tool_time(struct tool *t, const char *key, uint64_t when);
 int tool_status(struct tool *t, uint32_t status, const char *detail);
 /* Beside a success; 0: none. detail as above. */
 void tool_warning(struct tool *t, uint32_t warning, const char *detail);
+/* For the person who uses the product: a clause and a sentence. */
+void tool_message(struct tool *t, const char *user, const char *next);
+void tool_message_of(struct tool *t, uint32_t status);
+/* The language of kms.h that the environment asks for; "C" when it says nothing. */
+const char *tool_language(void);
 /* About a file that could not be read or written. Returns the exit code. */
 int tool_file_failed(struct tool *t, const char *path, int rc);
 
