@@ -46,6 +46,7 @@ $ENV{CFLAGS} = '';
 my $sanitized = slurp("$BUILD/config.h") =~ /define KMS_SANITIZED 1/;
 my %said;
 for my $block (@blocks) {
+    next if $sanitized && $block->{text} =~ /^cc -static/m; # sanitizers are shared libraries
     my $script = $block->{text};
     $script =~ s/^(state_directory = .*\n)/$1$kms/m;
     $script =~ s/^cc /cc -Wall -Werror /m;
@@ -57,6 +58,9 @@ for my $block (@blocks) {
 }
 my $all = join '', map { $said{$_} } sort { $a <=> $b } keys %said;
 like($all, qr/not activated: 1 of 3.*not activated: 2 of 3.*^activated: 3 of 3.*^activated: 3 of 3/ms, 'three machines, as the guide says');
+like($all, qr/^not activated: 1 of 3.*?^Example Editor: the licence server waits until enough computers have asked\. .*?^Example Editor: this product has no licence yet/ms, 'what their users read');
+like($all, qr/^Licensed to Customer Ltd$/m, 'and whose licence it is');
+like($all, qr/^activated: 4 of 3 machines counted$/m, 'a fourth, with libkms in it') if !$sanitized;
 my %ids = map { $_ => 1 } $all =~ /\b(\d{7}(?:-\d{7}){8})\b/g;
 is(scalar keys %ids, 1, 'both ends showed one installation id');
 like($all, qr/Customer Ltd/, 'the register knows the customer');
