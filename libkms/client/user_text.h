@@ -1,12 +1,12 @@
 /*
- * text.h - the texts for users, one catalogue for each language. To add a language: a copy of
- * text_de.c, translated, and a line in the table of text.c.
+ * user_text.h - the texts for users, one catalogue for each language. To add a language: a copy of
+ * user_text_de.c, translated, and a line in the table of user_text.c.
  *
  * The English texts of statuses are in the one table of statuses (libkms/base/error.c); they are
  * not in a catalogue again.
  */
-#ifndef KMS_LIBKMS_CLIENT_TEXT_H
-#define KMS_LIBKMS_CLIENT_TEXT_H
+#ifndef KMS_LIBKMS_CLIENT_USER_TEXT_H
+#define KMS_LIBKMS_CLIENT_USER_TEXT_H
 
 #include <stddef.h>
 

@@ -1,9 +1,9 @@
 /*
- * test_text.c - the texts for users: each status and each licence has one in each language, in the
- * form that kms.h promises, and the language is found as in a locale.
+ * test_user_text.c - the texts for users: each status and each licence has one in each language, in
+ * the form that kms.h promises, and the language is found as in a locale.
  */
 #include "libkms/base/wire.h"
-#include "libkms/client/text.h"
+#include "libkms/client/user_text.h"
 #include "t/unit/core_test.h"
 
 /* A clause may follow a colon and be followed by a full stop; a sentence ends with one. */

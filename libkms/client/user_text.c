@@ -1,7 +1,7 @@
 /*
- * text.c - see text.h and kms.h; and the English texts of licences.
+ * user_text.c - see user_text.h and kms.h; and the English texts of licences.
  */
-#include "libkms/client/text.h"
+#include "libkms/client/user_text.h"
 
 #include <locale.h>
 #include <stdbool.h>

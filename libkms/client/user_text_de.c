@@ -1,7 +1,7 @@
 /*
- * text_de.c - the texts for users in German. Rows in the order of kms_error.h.
+ * user_text_de.c - the texts for users in German. Rows in the order of kms_error.h.
  */
-#include "libkms/client/text.h"
+#include "libkms/client/user_text.h"
 #include "libkms/kms_error.h"
 
 #define NOTHING "Sie müssen nichts tun."
