@@ -73,8 +73,7 @@ struct kms_options {
 	uint32_t total_timeout;     /* for a whole call, all hosts; 0: 30000 */
 	uint64_t (*now)(void *arg); /* clock, for tests; NULL: time(2) */
 	void *now_arg;
-	/* the caller's: why kms_open failed, and which option is wrong, one line; NULL: not wanted
-	 */
+	/* the caller's: which option is wrong, or why else kms_open failed; NULL: not wanted */
 	char *detail;
 	size_t detail_size; /* bytes */
 	/*
@@ -137,10 +136,11 @@ void kms_close(struct kms_client *c);
 
 /*
  * Ask the host. The state is on disk before anything is sent and after every answer. result may
- * be NULL. KMS_E_EXISTS: another process is asking with this state file. KMS_E_STATE: the secret
- * file is missing or damaged. KMS_OK: activated (released). KMS_E_COUNT_TOO_LOW: counted, ask again
- * after the activation interval. Any other host status, or KMS_E_NO_HOST, KMS_E_TIMEOUT, ... A
- * lease that was valid before stays valid after any failure.
+ * be NULL. KMS_OK: activated (released). KMS_E_COUNT_TOO_LOW: counted, ask again after the
+ * activation interval. KMS_E_EXISTS: in use, another process is asking with this state file; it
+ * says nothing about the licence, ask again in a moment. KMS_E_STATE: the secret file is missing or
+ * damaged. Any other host status, or KMS_E_NO_HOST, KMS_E_TIMEOUT, ... A lease that was valid
+ * before stays valid after any failure.
  */
 int kms_activate(struct kms_client *c, struct kms_result *result);
 int kms_renew(struct kms_client *c, struct kms_result *result);
@@ -239,10 +239,10 @@ int kms_discover(struct kms_client *c, char *out, size_t size);
 const char *kms_version(void);
 
 /*
- * Texts for the person who uses the product, in UTF-8: what is so (a clause without a full stop,
- * which begins with a small letter) and what to do next (a sentence). Those of a status are for its
- * KMS_E_*, those of a licence for what kms_status says; kms_strerror and .detail are for
- * administrators and logs. Never NULL, and static.
+ * Texts for the person who uses the product, in UTF-8: what is so (a clause without a full stop, as
+ * it follows a colon) and what to do next (a sentence). Those of a status are for its KMS_E_*,
+ * those of a licence for what kms_status says; kms_strerror and .detail are for administrators and
+ * logs. Never NULL, and static.
  *
  * language: "en" or "de", also as in a locale ("de_AT.UTF-8"); NULL: the program's locale for
  * messages, as setlocale(3) set it. English for any other: kms(3) says how to add one.

@@ -188,7 +188,7 @@ static const struct kms_error errors[] = {
 	    "the licence could not be checked", "Ask your administrator."),
 	ROW(KMS_E_EXISTS, 0, "it exists already, or another program is using it",
 	    "Remove the existing one, or stop the program that is using it.", FINAL,
-	    "another program is using the licence", "Close the other program, then try again."),
+	    "another program is using the licence", "Try again in a moment."),
 	ROW(KMS_E_CONFIG, 0, "the configuration is not valid",
 	    "Correct the line that the message names, then run kmsctl config check.", FINAL,
 	    "the licence could not be checked", "Ask your administrator."),

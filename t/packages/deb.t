@@ -87,6 +87,25 @@ is(wait_exit($siege, 60), 0, 'every answer was right');
 like(slurp("$dir/siege.log"), qr/refused=0 dropped=0/, 'the upgrade refused and dropped nobody') or diag(slurp("$dir/siege.log"));
 like(slurp("$root/etc/kms/kms.ini"), qr/publisher acme/, 'the administrator\'s ini file was kept');
 is(in_root('kmsctl', 'ledger', 'check')->{exit}, 0, 'the ledger is whole');
+
+# What a developer does with libkms-dev, whose dependencies are in this system because its control file names them: the headers and libraries
+# are the system's; the compiler is this machine's, since it takes a minute to install one.
+my $multiarch = run([ qw(dpkg-architecture -qDEB_HOST_MULTIARCH) ])->{out} =~ s/\n//r;
+my $libs = "$root/usr/lib/$multiarch";
+{
+    local $ENV{PKG_CONFIG_SYSROOT_DIR} = $root;
+    local $ENV{PKG_CONFIG_LIBDIR} = "$libs/pkgconfig:$root/usr/share/pkgconfig";
+    like(run([ qw(pkg-config --cflags --libs kms) ])->{out}, qr/-lkms\b/, 'pkg-config knows libkms-dev') or diag(run([ qw(pkg-config --print-errors kms) ])->{err});
+    run([ 'cp', '-r', "$root/usr/share/doc/libkms-dev/examples", "$dir/examples" ]);
+    my $made = run([ 'make', '-C', "$dir/examples", "CFLAGS=-I$root/usr/include -L$libs -Wl,-rpath-link,$libs -DPUBLISHER_KEY='\"$p->{key}\"' -DPRODUCT='\"$product\"'" ]);
+    is($made->{exit}, 0, 'its examples are built as their Makefile says') or diag("$made->{out}$made->{err}");
+}
+run([ 'cp', map({ "$dir/examples/$_" } qw(product product-static)), "$root/tmp/" ]);
+for my $example (qw(product product-static)) {
+    my $said = in_root("/tmp/$example", "/tmp/$example.state", '127.0.0.1:' . $socket->sockport);
+    like($said->{out}, qr/^Example Product: this product is licensed\. .*^Licensed to /ms, "$example is activated") or diag("$said->{out}$said->{err}");
+}
+
 is(end_process($kmsd), 0, 'kmsd stops');
 
 my $r = in_root('dpkg', '--purge', @PACKAGES);
