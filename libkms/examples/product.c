@@ -42,8 +42,6 @@ ask(struct kms_client *c, enum kms_licence licence)
 	if (e == KMS_OK || e == KMS_E_EXISTS) /* another process is asking just now */
 		return;
 	fprintf(stderr, "%s: %s (%s)\n", NAME, r.detail, kms_error_find((uint32_t)e)->symbol);
-	printf("%s: %s. %s\n", NAME, kms_text_status((uint32_t)e, NULL),
-	    kms_text_status_next((uint32_t)e, NULL));
 }
 
 static void
@@ -51,6 +49,10 @@ tell(const struct kms_status_info *s)
 {
 	printf("%s: %s. %s\n", NAME, kms_text_licence(s->licence, NULL),
 	    kms_text_licence_next(s->licence, NULL));
+	/* Why it is not better: of the last attempt, now or hours ago. */
+	if (s->licence != KMS_ACTIVATED && s->last_status != KMS_OK)
+		printf("%s: %s. %s\n", NAME, kms_text_status(s->last_status, NULL),
+		    kms_text_status_next(s->last_status, NULL));
 	if (s->customer[0] != '\0')
 		printf("Licensed to %s\n", s->customer);
 	if (s->licence == KMS_GRACE)

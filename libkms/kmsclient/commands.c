@@ -27,10 +27,10 @@ tell_licence(struct tool *t, struct kms_client *c, uint32_t status)
 	(void)kms_status(c, &s); /* fills s even when the latest time seen could not be written */
 	tell_text(t->out, "licence", licence_words[s.licence]);
 	if (status == KMS_OK)
-		tool_message(t, kms_text_licence(s.licence, tool_language()),
+		tool_message(t, "message", kms_text_licence(s.licence, tool_language()),
 		    kms_text_licence_next(s.licence, tool_language()));
 	else
-		tool_message_of(t, status);
+		tool_message_of(t, "message", status);
 	if (s.customer[0] != '\0') {
 		tell_text(t->out, "customer", s.customer);
 		tell_text(t->out, "key-group", s.group);
@@ -108,6 +108,9 @@ command_status(struct tool *t)
 	tell_number(t->out, "count", s.count);
 	tell_number(t->out, "required", s.required);
 	tell_text(t->out, "last-status", kms_error_find(s.last_status)->symbol);
+	/* Why the licence is not better. */
+	if (s.licence != KMS_ACTIVATED && s.last_status != KMS_OK)
+		tool_message_of(t, "last-message", s.last_status);
 	tool_time(t, "last-exchange", s.last_exchange);
 	tool_warning(t, s.warning, NULL);
 	kms_close(c);
@@ -129,7 +132,7 @@ command_verify(struct tool *t)
 	kms_close(c);
 	/* Offline, no host refused anything: the status is about this machine. */
 	result = tool_status(t, (uint32_t)rc, NULL) == TOOL_OK ? TOOL_OK : TOOL_LOCAL;
-	tool_message_of(t, (uint32_t)rc);
+	tool_message_of(t, "message", (uint32_t)rc);
 	return result;
 }
 

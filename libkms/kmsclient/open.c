@@ -40,6 +40,7 @@ int
 tool_open(struct tool *t, struct kms_client **c)
 {
 	char detail[512] = "", words[600];
+	uint32_t status;
 	int rc;
 
 	t->options.detail = detail;
@@ -47,6 +48,8 @@ tool_open(struct tool *t, struct kms_client **c)
 	if ((rc = kms_open(c, &t->options)) == KMS_OK)
 		return TOOL_OK;
 	name_option(words, sizeof(words), rc, detail);
-	rc = tool_status(t, (uint32_t)rc, words);
+	status = (uint32_t)rc;
+	rc = tool_status(t, status, words);
+	tool_message_of(t, "message", status);
 	return rc == TOOL_REFUSED ? TOOL_LOCAL : rc;
 }

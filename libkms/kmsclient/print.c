@@ -94,18 +94,18 @@ tool_language(void)
 }
 
 void
-tool_message(struct tool *t, const char *user, const char *next)
+tool_message(struct tool *t, const char *key, const char *user, const char *next)
 {
 	char text[512];
 
 	snprintf(text, sizeof(text), "%s. %s", user, next);
-	tell_text(t->out, "message", text);
+	tell_text(t->out, key, text);
 }
 
 void
-tool_message_of(struct tool *t, uint32_t status)
+tool_message_of(struct tool *t, const char *key, uint32_t status)
 {
-	tool_message(t, kms_text_status(status, tool_language()),
+	tool_message(t, key, kms_text_status(status, tool_language()),
 	    kms_text_status_next(status, tool_language()));
 }
 

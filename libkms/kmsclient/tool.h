@@ -56,8 +56,8 @@ int tool_status(struct tool *t, uint32_t status, const char *detail);
 /* Beside a success; 0: none. detail as above. */
 void tool_warning(struct tool *t, uint32_t warning, const char *detail);
 /* For the person who uses the product: a clause and a sentence. */
-void tool_message(struct tool *t, const char *user, const char *next);
-void tool_message_of(struct tool *t, uint32_t status);
+void tool_message(struct tool *t, const char *key, const char *user, const char *next);
+void tool_message_of(struct tool *t, const char *key, uint32_t status);
 /* The language of kms.h that the environment asks for; "C" when it says nothing. */
 const char *tool_language(void);
 /* About a file that could not be read or written. Returns the exit code. */

@@ -46,7 +46,7 @@ sub kmsclient_apart ($n, @args) {
     return kmsclient(@args);
 }
 
-# The exit codes, in the words of the page.
+# The exit codes, in the words of the page; messages come with failures, too.
 my %seen;
 sub code ($want, $what, $r) {
     $seen{$want} = 1;
@@ -57,6 +57,7 @@ code(4, 'verify, without a lease', kmsclient('verify'));
 code(0, 'status, in grace', kmsclient('status'));
 my ($port, $socket) = dead_port();
 code(3, 'activate, nobody answers', kmsclient('activate', '-H', "127.0.0.1:$port"));
+my $r;
 for my $case ([ 'vm', 2, 'activate, the host refuses' ], [ 'count', 5, 'activate, too few clients yet' ]) {
     my $other = standin($case->[0]);
     my $r = kmsclient('activate', '-s', "$dir/$case->[0]", '-H', "127.0.0.1:$other->{port}");
@@ -66,8 +67,16 @@ for my $case ([ 'vm', 2, 'activate, the host refuses' ], [ 'count', 5, 'activate
 code(0, 'activate', kmsclient('activate', @at));
 code(1, 'usage', kmsclient('fly'));
 code(1, 'a wrong option', kmsclient('status', '--customer', ''));
+$r = kmsclient('status', '-s', "$dir/vm");
+is($r->{message}, "this product has no licence yet, and runs for a limited time. Connect to your organisation's network before that time ends.",
+    'a message of the licence');
+is($r->{'last-message'}, 'this product may not be used on a virtual machine. Ask your administrator.', 'and why it is not better');
+spew("$dir/damaged", 'damage');
+$r = kmsclient('status', '-s', "$dir/damaged");
+code(4, 'status of a damaged file', $r);
+is($r->{message}, 'the licence file is damaged. Ask your administrator.', 'a message of what is wrong here');
 my $lock = lock_of("$dir/state");
-my $r = kmsclient('renew', @at);
+$r = kmsclient('renew', @at);
 code(6, 'renew, while another process asks: in use', $r);
 is($r->{status}, 'KMS_E_EXISTS', 'and the status says so');
 like($r->{message}, qr/^another program is using the licence\. /, 'and the message to the user');
