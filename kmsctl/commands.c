@@ -29,6 +29,7 @@ static const struct option_row common[] = {
 
 static const struct command *const commands[] = {
 	&cmd_status.line,
+	&cmd_setup.line,
 	&cmd_plan.line,
 	&cmd_apply.line,
 	&cmd_doctor.line,

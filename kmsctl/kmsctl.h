@@ -57,6 +57,6 @@ extern const struct ctl_command cmd_apply, cmd_audit_export, cmd_client_erase, c
     cmd_key_unseal, cmd_ledger_backup, cmd_ledger_check, cmd_ledger_rebuild, cmd_ledger_restore,
     cmd_plan, cmd_policy_history, cmd_policy_install, cmd_policy_show, cmd_policy_simulate,
     cmd_publisher_rotate, cmd_relay_check, cmd_relay_import, cmd_relay_status,
-    cmd_revocations_install, cmd_status, cmd_unlock, cmd_version, cmd_why;
+    cmd_revocations_install, cmd_setup, cmd_status, cmd_unlock, cmd_version, cmd_why;
 
 #endif

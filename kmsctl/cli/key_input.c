@@ -17,25 +17,37 @@
 
 #define KEY_ROOM 2048
 
-/* The file that the code represents, as kmsissue wrote it, and its signature. */
+int
+key_input_file(struct signed_file *out, const char *text, size_t len, struct fault *f)
+{
+	uint8_t octets[64];
+	struct host_key key;
+	int rc;
+
+	*out = (struct signed_file){ 0 };
+	if ((rc = host_key_code_parse(&key, octets, text, len, f)) != KMS_OK)
+		return rc;
+	out->text = malloc(KEY_ROOM);
+	out->signature = malloc(MINISIG_PLAIN);
+	if (out->text == NULL || out->signature == NULL) {
+		signed_file_free(out);
+		return fault_set(f, KMS_E_NO_MEMORY, NULL);
+	}
+	out->len = host_key_format(out->text, KEY_ROOM, &key);
+	out->signature_len = minisig_format_plain(out->signature, key.publisher, octets);
+	return KMS_OK;
+}
+
 static int
 put_host_key(const char *text, size_t len, struct control_buf *args, struct fault *err)
 {
-	char file[KEY_ROOM], signature[MINISIG_PLAIN];
-	uint8_t octets[64];
-	struct host_key key;
-	size_t n;
-	int rc;
+	struct signed_file file;
+	int rc = key_input_file(&file, text, len, err);
 
-	if ((rc = host_key_code_parse(&key, octets, text, len, err)) != KMS_OK)
-		return rc;
-	if (args == NULL)
-		return KMS_OK;
-	n = host_key_format(file, sizeof(file), &key);
-	control_octets(args, "file", file, n);
-	n = minisig_format_plain(signature, key.publisher, octets);
-	control_octets(args, "signature", signature, n);
-	return KMS_OK;
+	if (rc == KMS_OK && args != NULL)
+		install_put(args, &file);
+	signed_file_free(&file);
+	return rc;
 }
 
 /* args NULL: only checks the code. */

@@ -10,6 +10,7 @@
 #include "kmsctl/cli/fail.h"
 #include "kmsctl/cli/qr.h"
 #include "kmsctl/host/ask_host.h"
+#include "kmsctl/host/contacts.h"
 #include "kmsctl/kmsctl.h"
 #include "libkms/base/file.h"
 #include "libkms/kms_error.h"
@@ -90,36 +91,6 @@ print_request(struct ctl *ctl, const struct reply_row *row)
 	return CTL_OK;
 }
 
-/*
- * Contacts for customers who cannot send the request: those of the given country or, when it has
- * none, all.
- */
-static void
-print_contacts(struct ctl *ctl, const struct reply *reply, const char *wanted)
-{
-	const struct reply_row *row = NULL;
-	const char *country;
-	bool some = false;
-
-	while ((row = reply_next(reply, "contact", row)) != NULL)
-		if ((country = reply_text(row, "country")) != NULL)
-			some |= strcmp(country, wanted) == 0;
-	if (wanted[0] != '\0' && !some)
-		output_line(
-		    ctl->out, OUTPUT_WARN, "The policy pack has no contact for %s.", wanted);
-	output_list(ctl->out, "contacts",
-	    reply_next(reply, "contact", NULL) != NULL ? "Who confirms by telephone" : NULL);
-	while ((row = reply_next(reply, "contact", row)) != NULL) {
-		country = reply_text(row, "country");
-		if (country == NULL || (some && strcmp(country, wanted) != 0))
-			continue;
-		output_row(ctl->out);
-		output_text(ctl->out, "country", "Country", country);
-		output_text(ctl->out, "text", "Contact", reply_text(row, "text"));
-	}
-	output_end(ctl->out);
-}
-
 static int
 run_key_request(struct ctl *ctl)
 {
@@ -134,7 +105,7 @@ run_key_request(struct ctl *ctl)
 	if (code == CTL_OK)
 		code = print_request(ctl, reply_next(&reply, "request", NULL));
 	if (code == CTL_OK)
-		print_contacts(ctl, &reply, o->country);
+		contacts_print(ctl->out, &reply, o->country);
 	control_buf_free(&args);
 	reply_free(&reply);
 	return code;

@@ -37,6 +37,7 @@ struct plan {
 	struct ctl *ctl;
 	const char *root;            /* "" or a directory without the last slash */
 	const char *nameserver;      /* NULL: the system's */
+	bool brief;                  /* what is left to the administrator is not shown */
 	const struct aspect *aspect; /* being looked at */
 	struct difference list[DIFFERENCES_MAX];
 	unsigned count;

@@ -1,0 +1,319 @@
+/*
+ * setup.c - setup: from the files that a publisher sent to a host that is confirmed. Looks at all
+ * of them, shows what it would do, and does it when that is agreed to; the parts are in
+ * kmsctl/setup.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kmsctl/cli/fail.h"
+#include "kmsctl/cli/key_input.h"
+#include "kmsctl/host/ini_file.h"
+#include "kmsctl/plan/run.h"
+#include "kmsctl/setup/finish.h"
+#include "kmsctl/setup/place.h"
+#include "kmsd/common/config_text.h"
+#include "libkms/kms_error.h"
+
+struct setup_options {
+	const char *name, *output;
+	bool yes;
+};
+
+/* -- what was sent -- */
+
+static const struct {
+	const char *name, *word;
+	enum output_style style;
+} states[] = {
+	[SENT_READ] = { "passed-over", "not used", OUTPUT_PLAIN },
+	[SENT_WRONG] = { "wrong", "not used", OUTPUT_WARN },
+	[SENT_PASSED] = { "passed-over", "not used", OUTPUT_PLAIN },
+	[SENT_USED] = { "new", "new", OUTPUT_GOOD },
+	[SENT_THERE] = { "installed", "there already", OUTPUT_PLAIN },
+};
+
+/* Most contents say what they are: "host key for Example Ltd, group server". */
+static void
+describe(const struct sent_file *s, char *out, size_t size)
+{
+	bool name =
+	    s->is.kind == SENT_PUBLIC_KEY || (s->is.kind == SENT_SIGNED && s->is.file == FILE_PACK);
+
+	if (s->contents[0] == '\0')
+		snprintf(out, size, "%s", s->is.what);
+	else if (name)
+		snprintf(out, size, "%s, %s", s->is.what, s->contents);
+	else
+		snprintf(out, size, "%s", s->contents);
+}
+
+static void
+show_file(struct ctl *ctl, const struct sent_file *s)
+{
+	bool used = s->state == SENT_USED || s->state == SENT_THERE, told = s->contents[0] != '\0';
+	const char *fault = s->fault.text;
+	char what[300];
+
+	describe(s, what, sizeof(what));
+	if (ctl->json) {
+		output_row(ctl->out);
+		output_text(ctl->out, "file", NULL, s->path);
+		output_text(ctl->out, "what", NULL, what);
+		output_text(ctl->out, "state", NULL, states[s->state].name);
+		output_text(ctl->out, "problem", NULL, used ? NULL : fault);
+	} else if (used) {
+		output_line(ctl->out, states[s->state].style, "%s: %s: %s", s->path, what,
+		    states[s->state].word);
+	} else {
+		output_line(ctl->out, s->is.secret ? OUTPUT_BAD : states[s->state].style,
+		    "%s: not used: %s%s%s", s->path, told ? what : "", told ? ": " : "", fault);
+	}
+}
+
+/* The ini file that is being written is no news. */
+static bool
+is_own_ini(const struct sent_file *s, const struct place *p)
+{
+	char *real = s->is.kind == SENT_INI && !s->named ? realpath(s->path, NULL) : NULL;
+	bool own = real != NULL && strcmp(real, p->ini) == 0;
+
+	free(real);
+	return own;
+}
+
+static void
+show_files(struct ctl *ctl, const struct sent *s, const struct place *p)
+{
+	output_list(ctl->out, "files", NULL);
+	for (unsigned i = 0; i < s->count; i++)
+		if (!is_own_ini(&s->list[i], p))
+			show_file(ctl, &s->list[i]);
+	output_end(ctl->out);
+}
+
+/* Is another file of the same kind good? Then a folder may contain one that is not. */
+static bool
+has_good(const struct sent *s, const struct sent_file *bad)
+{
+	for (unsigned i = 0; i < s->count; i++)
+		if (s->list[i].is.kind == bad->is.kind && s->list[i].is.file == bad->is.file &&
+		    (s->list[i].state == SENT_USED || s->list[i].state == SENT_THERE))
+			return true;
+	return false;
+}
+
+/* The file that keeps the command from going on; NULL: none. */
+static const struct sent_file *
+find_fatal(const struct sent *s)
+{
+	for (unsigned i = 0; i < s->count; i++) {
+		const struct sent_file *f = &s->list[i];
+		bool publishers = f->is.kind == SENT_SIGNED || f->is.kind == SENT_KEY_CODE ||
+				  f->is.kind == SENT_CONFIRMATION_CODE ||
+				  f->is.kind == SENT_PUBLIC_KEY;
+
+		if (f->state == SENT_WRONG && (f->named || (publishers && !has_good(s, f))))
+			return f;
+	}
+	return NULL;
+}
+
+static unsigned
+count_state(const struct sent *s, enum sent_state state)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < s->count; i++)
+		n += s->list[i].state == state;
+	return n;
+}
+
+/* CTL_OK: there is something to go on with. */
+static int
+check_files(struct ctl *ctl, const struct sent *s, const struct place *p)
+{
+	const struct sent_file *bad = find_fatal(s);
+	unsigned good =
+	    count_state(s, SENT_USED) + count_state(s, SENT_THERE) + count_state(s, SENT_PASSED);
+
+	if (s->count > 1 || bad == NULL || ctl->json)
+		show_files(ctl, s, p);
+	if (bad != NULL)
+		return fail(ctl, (uint32_t)bad->fault.status, "%s: %s", bad->path, bad->fault.text);
+	if (s->count == 0)
+		return fail(ctl, KMS_E_NOT_FOUND,
+		    "no file is there: the folder must contain what the publisher sent");
+	if (good == 0)
+		return fail(ctl, KMS_E_NOT_FOUND, "nothing there is for a host");
+	return CTL_OK;
+}
+
+/* -- what would be done -- */
+
+static void
+show_section(struct ctl *ctl, const struct judged *j, const struct place *p)
+{
+	bool changed = strcmp(p->before, p->after) != 0;
+
+	output_text(ctl->out, "publisher", NULL, j->publisher != NULL ? j->name : NULL);
+	output_bool(ctl->out, "ini_changes", NULL, changed);
+	if (changed) {
+		output_line(ctl->out, OUTPUT_PLAIN, "%s", "");
+		output_line(ctl->out, OUTPUT_PLAIN, "%s will say:", p->ini);
+		output_line(ctl->out, OUTPUT_PLAIN, "  [publisher %s]", j->name);
+		output_line(ctl->out, OUTPUT_PLAIN, "  key = %s", j->key);
+	}
+	for (enum ini_file f = 0; changed && f < INI_FILES; f++)
+		if (p->files[f].path[0] != '\0')
+			output_line(ctl->out, OUTPUT_PLAIN, "  %s = %s", judge_ini_key(f),
+			    p->files[f].path);
+	if (j->fresh)
+		output_line(ctl->out, OUTPUT_WARN,
+		    "Compare this key with the one that the publisher publishes: its owner decides what this host activates.");
+}
+
+/* As it would be with the new ini file; ctl->config is that from here on. */
+static unsigned
+show_plan(struct ctl *ctl, const struct place *p)
+{
+	static struct plan plan; /* large */
+
+	config_parse(&ctl->config, p->after, strlen(p->after), NULL, 0);
+	memset(&plan, 0, sizeof(plan));
+	plan.ctl = ctl;
+	plan.root = "";
+	plan_look(&plan, PLAN_MACHINE);
+	output_list(ctl->out, "differences", NULL);
+	if (plan.count > 0)
+		output_line(ctl->out, OUTPUT_PLAIN, "%s", "");
+	plan_show(&plan);
+	output_end(ctl->out);
+	return plan.count - plan_by_hand(&plan);
+}
+
+/* CTL_OK: go on. */
+static int
+make_sure(struct ctl *ctl)
+{
+	const struct setup_options *o = ctl->options;
+	char *answer;
+	bool yes;
+
+	if (o->yes)
+		return CTL_OK;
+	if (ctl->json || !isatty(STDIN_FILENO))
+		return fail(ctl, KMS_E_ARGUMENT, "nothing was changed: to do all this, add --yes");
+	fflush(ctl->out->file);
+	answer = key_input_line("\nType yes to do all this: ");
+	yes = answer != NULL && strcmp(answer, "yes") == 0;
+	free(answer);
+	return yes ? CTL_OK : fail(ctl, KMS_E_ARGUMENT, "nothing was changed");
+}
+
+/* -- doing it -- */
+
+static int
+do_it(struct ctl *ctl, const struct judged *j, const struct place *p)
+{
+	static struct plan plan; /* large */
+	struct plan_result r = { 0 };
+	struct fault f = { 0 };
+
+	if (place_write(p, j, &f) != KMS_OK)
+		return fail_fault(ctl, &f);
+	memset(&plan, 0, sizeof(plan));
+	plan.ctl = ctl;
+	plan.root = "";
+	plan.brief = true; /* it was shown before the question */
+	output_list(ctl->out, "changes", NULL);
+	plan_mend(&plan, PLAN_MACHINE, &r);
+	output_end(ctl->out);
+	if (r.failed > 0)
+		return fail(ctl, KMS_E_IO,
+		    "%u of these could not be done: correct that, then run the same command again",
+		    r.failed);
+	return CTL_OK;
+}
+
+static int
+agree_and_do(struct ctl *ctl, const struct judged *j, const struct sent *s, const struct place *p)
+{
+	const struct setup_options *o = ctl->options;
+	unsigned due;
+	int code = CTL_OK;
+
+	show_section(ctl, j, p);
+	due = show_plan(ctl, p);
+	if (p->changes && access(p->directory[0] ? p->directory : "/", W_OK) != 0)
+		return fail(
+		    ctl, KMS_E_DENIED, "%s: %s: run this as root", p->directory, strerror(errno));
+	if (p->changes || due > 0 || count_state(s, SENT_USED) > 0) {
+		if ((code = make_sure(ctl)) == CTL_OK && (code = do_it(ctl, j, p)) == CTL_OK)
+			code = finish_install(ctl, j, s);
+	} else {
+		output_line(ctl->out, OUTPUT_GOOD, "All of it is installed.");
+	}
+	return code == CTL_OK ? finish_request(ctl, j, o->output) : code;
+}
+
+/* -1: there is none, or it cannot be read: then nothing is known to be installed. */
+static int
+open_state(const struct ctl *ctl)
+{
+	return open(ctl->config.state_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static int
+run_setup(struct ctl *ctl)
+{
+	const struct setup_options *o = ctl->options;
+	struct judged j = { 0 };
+	struct sent s = { 0 };
+	struct place p = { .lock = -1 };
+	struct fault f = { 0 };
+	int dirfd = open_state(ctl), code = CTL_FAILED;
+
+	if (dirfd < 0 && errno != ENOENT)
+		code = fail(ctl, (uint32_t)file_status(errno), "%s: %s: run this as root",
+		    ctl->config.state_directory, strerror(errno));
+	else if (sent_read(&s, ctl->args, ctl->arg_count, &f) != KMS_OK ||
+		 place_open(&p, ctl, &f) != KMS_OK ||
+		 judge(&j, ctl, &s, dirfd, o->name, &f) != KMS_OK ||
+		 place_prepare(&p, ctl, &j, &f) != KMS_OK)
+		code = fail_fault(ctl, &f);
+	else if ((code = check_files(ctl, &s, &p)) == CTL_OK)
+		code = agree_and_do(ctl, &j, &s, &p);
+	judged_free(&j);
+	sent_free(&s);
+	place_free(&p);
+	if (dirfd >= 0)
+		close(dirfd);
+	return code;
+}
+
+static const struct option_row rows[] = {
+	{ "yes", 0, NULL, "do not ask for confirmation",
+	    .offset = offsetof(struct setup_options, yes) },
+	{ "name", 0, "NAME", "the name of a new [publisher NAME] in kms.ini",
+	    .offset = offsetof(struct setup_options, name) },
+	{ "output", 'o', "FILE", "write the request to this file",
+	    .offset = offsetof(struct setup_options, output) },
+	{ 0 },
+};
+
+const struct ctl_command cmd_setup = {
+	.line.noun = "setup",
+	.line.args = "FOLDER|FILE...",
+	.line.summary = "set this host up from the files that a publisher sent",
+	.line.min = 1,
+	.line.max = 64,
+	.line.options = rows,
+	.line.values = sizeof(struct setup_options),
+	.line.complete = "file *",
+	.run = run_setup,
+};
