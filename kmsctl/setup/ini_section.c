@@ -159,6 +159,7 @@ ini_section_write(char **out, const char *text, const char *noun, const char *na
 {
 	struct writer w = { .noun = noun, .name = name, .values = values, .count = count };
 	const char *line = text, *first = strchr(text, '\n');
+	static const char mark[] = "\xef\xbb\xbf"; /* of UTF-8, as Windows editors write it */
 	bool failed;
 	size_t size;
 
@@ -166,6 +167,8 @@ ini_section_write(char **out, const char *text, const char *noun, const char *na
 	w.end = first != NULL && first > text && first[-1] == '\r' ? "\r\n" : "\n";
 	if ((w.to = open_memstream(out, &size)) == NULL)
 		return KMS_E_NO_MEMORY;
+	if (strncmp(line, mark, sizeof(mark) - 1) == 0)
+		line += sizeof(mark) - 1;
 	while (*line != '\0' && !is_header(&w, line))
 		line += line_length(line);
 	if (*line != '\0')
