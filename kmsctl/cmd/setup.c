@@ -156,23 +156,23 @@ check_files(struct ctl *ctl, const struct sent *s, const struct place *p)
 /* -- what would be done -- */
 
 static void
-show_section(struct ctl *ctl, const struct judged *j, const struct place *p)
+show_section(struct ctl *ctl, const struct verdict *v, const struct place *p)
 {
 	bool changed = strcmp(p->before, p->after) != 0;
 
-	output_text(ctl->out, "publisher", NULL, j->publisher != NULL ? j->name : NULL);
+	output_text(ctl->out, "publisher", NULL, v->publisher != NULL ? v->name : NULL);
 	output_bool(ctl->out, "ini_changes", NULL, changed);
 	if (changed) {
 		output_line(ctl->out, OUTPUT_PLAIN, "%s", "");
 		output_line(ctl->out, OUTPUT_PLAIN, "%s will say:", p->ini);
-		output_line(ctl->out, OUTPUT_PLAIN, "  [publisher %s]", j->name);
-		output_line(ctl->out, OUTPUT_PLAIN, "  key = %s", j->key);
+		output_line(ctl->out, OUTPUT_PLAIN, "  [publisher %s]", v->name);
+		output_line(ctl->out, OUTPUT_PLAIN, "  key = %s", v->key);
 	}
 	for (enum ini_file f = 0; changed && f < INI_FILES; f++)
 		if (p->files[f].path[0] != '\0')
-			output_line(ctl->out, OUTPUT_PLAIN, "  %s = %s", judge_ini_key(f),
+			output_line(ctl->out, OUTPUT_PLAIN, "  %s = %s", verdict_ini_key(f),
 			    p->files[f].path);
-	if (j->fresh)
+	if (v->fresh)
 		output_line(ctl->out, OUTPUT_WARN,
 		    "Compare this key with the one that the publisher publishes: its owner decides what this host activates.");
 }
@@ -218,13 +218,13 @@ make_sure(struct ctl *ctl)
 /* -- doing it -- */
 
 static int
-do_it(struct ctl *ctl, const struct judged *j, const struct place *p)
+do_it(struct ctl *ctl, const struct verdict *v, const struct place *p)
 {
 	static struct plan plan; /* large */
 	struct plan_result r = { 0 };
 	struct fault f = { 0 };
 
-	if (place_write(p, j, &f) != KMS_OK)
+	if (place_write(p, v, &f) != KMS_OK)
 		return fail_fault(ctl, &f);
 	memset(&plan, 0, sizeof(plan));
 	plan.ctl = ctl;
@@ -241,24 +241,24 @@ do_it(struct ctl *ctl, const struct judged *j, const struct place *p)
 }
 
 static int
-agree_and_do(struct ctl *ctl, const struct judged *j, const struct sent *s, const struct place *p)
+agree_and_do(struct ctl *ctl, const struct verdict *v, const struct sent *s, const struct place *p)
 {
 	const struct setup_options *o = ctl->options;
 	unsigned due;
 	int code = CTL_OK;
 
-	show_section(ctl, j, p);
+	show_section(ctl, v, p);
 	due = show_plan(ctl, p);
 	if (p->changes && access(p->directory[0] ? p->directory : "/", W_OK) != 0)
 		return fail(
 		    ctl, KMS_E_DENIED, "%s: %s: run this as root", p->directory, strerror(errno));
 	if (p->changes || due > 0 || count_state(s, SENT_USED) > 0) {
-		if ((code = make_sure(ctl)) == CTL_OK && (code = do_it(ctl, j, p)) == CTL_OK)
-			code = finish_install(ctl, j, s);
+		if ((code = make_sure(ctl)) == CTL_OK && (code = do_it(ctl, v, p)) == CTL_OK)
+			code = finish_install(ctl, v, s);
 	} else {
 		output_line(ctl->out, OUTPUT_GOOD, "All of it is installed.");
 	}
-	return code == CTL_OK ? finish_request(ctl, j, o->output) : code;
+	return code == CTL_OK ? finish_request(ctl, v, o->output) : code;
 }
 
 /* -1: there is none, or it cannot be read: then nothing is known to be installed. */
@@ -272,7 +272,7 @@ static int
 run_setup(struct ctl *ctl)
 {
 	const struct setup_options *o = ctl->options;
-	struct judged j = { 0 };
+	struct verdict v = { 0 };
 	struct sent s = { 0 };
 	struct place p = { .lock = -1 };
 	struct fault f = { 0 };
@@ -283,12 +283,12 @@ run_setup(struct ctl *ctl)
 		    ctl->config.state_directory, strerror(errno));
 	else if (sent_read(&s, ctl->args, ctl->arg_count, &f) != KMS_OK ||
 		 place_open(&p, ctl, &f) != KMS_OK ||
-		 judge(&j, ctl, &s, dirfd, o->name, &f) != KMS_OK ||
-		 place_prepare(&p, ctl, &j, &f) != KMS_OK)
+		 verdict_make(&v, ctl, &s, dirfd, o->name, &f) != KMS_OK ||
+		 place_prepare(&p, ctl, &v, &f) != KMS_OK)
 		code = fail_fault(ctl, &f);
 	else if ((code = check_files(ctl, &s, &p)) == CTL_OK)
-		code = agree_and_do(ctl, &j, &s, &p);
-	judged_free(&j);
+		code = agree_and_do(ctl, &v, &s, &p);
+	verdict_free(&v);
 	sent_free(&s);
 	place_free(&p);
 	if (dirfd >= 0)

@@ -36,7 +36,7 @@ static const struct {
 
 /* Is kmsd there, and does it know the publisher? */
 static int
-await_kmsd(struct ctl *ctl, const struct judged *j)
+await_kmsd(struct ctl *ctl, const struct verdict *v)
 {
 	const struct config_publisher *publisher;
 	struct reply status = { 0 };
@@ -54,7 +54,7 @@ await_kmsd(struct ctl *ctl, const struct judged *j)
 	else if (locked)
 		code = fail(ctl, KMS_E_LOCKED,
 		    "kms.ini is written, but the host's keys are locked: kmsctl unlock, then run the same command again");
-	else if (j->publisher != NULL && publisher != NULL)
+	else if (v->publisher != NULL && publisher != NULL)
 		code = fail(ctl, KMS_E_CONFIG,
 		    "kms.ini is written, but kmsd has not read [publisher %s] yet: kill -HUP $(cat %s/kmsd.pid), then run the same command again",
 		    publisher->name, ctl->config.runtime_directory);
@@ -102,9 +102,9 @@ is_of(const struct sent_file *s, enum publisher_file_kind kind)
 }
 
 int
-finish_install(struct ctl *ctl, const struct judged *j, const struct sent *s)
+finish_install(struct ctl *ctl, const struct verdict *v, const struct sent *s)
 {
-	int code = await_kmsd(ctl, j);
+	int code = await_kmsd(ctl, v);
 
 	if (code != CTL_OK)
 		return code;
@@ -122,19 +122,19 @@ finish_install(struct ctl *ctl, const struct judged *j, const struct sent *s)
 
 /* The publisher's host key to go on with: the one that was sent, a confirmed one, or any. */
 static const struct reply_row *
-choose_key(const struct reply *keys, const struct judged *j)
+choose_key(const struct reply *keys, const struct verdict *v)
 {
 	const struct reply_row *row = NULL, *found = NULL;
 	char wanted[37] = "";
 
-	if (j->host_key != NULL)
-		uuid_format(wanted, j->host_key->key_id);
+	if (v->host_key != NULL)
+		uuid_format(wanted, v->host_key->key_id);
 	while ((row = reply_next(keys, "key", row)) != NULL) {
 		const char *id = reply_text(row, "id"), *owner = reply_text(row, "publisher");
 		uint64_t confirmed = 0;
 
 		if (id == NULL || owner == NULL ||
-		    (j->publisher != NULL && strcmp(owner, j->name) != 0))
+		    (v->publisher != NULL && strcmp(owner, v->name) != 0))
 			continue;
 		reply_number(row, "confirmed", &confirmed);
 		if (wanted[0] != '\0' && strcasecmp(id, wanted) == 0)
@@ -163,13 +163,13 @@ may_replace(const char *path)
 
 static int
 write_request(
-    struct ctl *ctl, const struct judged *j, const char *given, const char *text, char path[128])
+    struct ctl *ctl, const struct verdict *v, const char *given, const char *text, char path[128])
 {
 	int rc;
 
 	snprintf(path, 128, "%s", given);
 	if (given[0] == '\0')
-		snprintf(path, 128, "%s.kmsreq", j->publisher != NULL ? j->name : "host");
+		snprintf(path, 128, "%s.kmsreq", v->publisher != NULL ? v->name : "host");
 	if (given[0] == '\0' && !may_replace(path))
 		return fail(ctl, KMS_E_EXISTS,
 		    "%s is there already and is not a request: name another file with --output",
@@ -182,7 +182,7 @@ write_request(
 }
 
 static int
-show_request(struct ctl *ctl, const struct judged *j, const struct reply *reply, const char *given)
+show_request(struct ctl *ctl, const struct verdict *v, const struct reply *reply, const char *given)
 {
 	const struct reply_row *row = reply_next(reply, "request", NULL);
 	const char *text = reply_text(row, "text"), *id = reply_text(row, "installation-id");
@@ -191,7 +191,7 @@ show_request(struct ctl *ctl, const struct judged *j, const struct reply *reply,
 
 	if (text == NULL || id == NULL)
 		return fail(ctl, KMS_E_FORMAT, "the host's answer contains no request");
-	if ((code = write_request(ctl, j, given, text, path)) != CTL_OK)
+	if ((code = write_request(ctl, v, given, text, path)) != CTL_OK)
 		return code;
 	output_line(ctl->out, OUTPUT_PLAIN, "%s", "");
 	output_text(ctl->out, "request", "Request", path);
@@ -208,7 +208,7 @@ show_request(struct ctl *ctl, const struct judged *j, const struct reply *reply,
 
 static int
 make_request(
-    struct ctl *ctl, const struct judged *j, const struct reply_row *key, const char *given)
+    struct ctl *ctl, const struct verdict *v, const struct reply_row *key, const char *given)
 {
 	struct control_buf args = { 0 };
 	struct reply reply = { 0 };
@@ -217,7 +217,7 @@ make_request(
 	control_text(&args, "key", reply_text(key, "id"));
 	code = ask_host(ctl, CONTROL_KEY_REQUEST, &args, &reply);
 	if (code == CTL_OK)
-		code = show_request(ctl, j, &reply, given);
+		code = show_request(ctl, v, &reply, given);
 	control_buf_free(&args);
 	reply_free(&reply);
 	return code;
@@ -239,7 +239,7 @@ show_confirmed(struct ctl *ctl, const struct reply_row *key)
 }
 
 int
-finish_request(struct ctl *ctl, const struct judged *j, const char *path)
+finish_request(struct ctl *ctl, const struct verdict *v, const char *path)
 {
 	const struct reply_row *key;
 	struct reply keys = { 0 };
@@ -247,7 +247,7 @@ finish_request(struct ctl *ctl, const struct judged *j, const char *path)
 	int code = ask_host(ctl, CONTROL_KEY_SHOW, NULL, &keys);
 
 	if (code == CTL_OK) {
-		key = choose_key(&keys, j);
+		key = choose_key(&keys, v);
 		reply_number(key, "confirmed", &confirmed);
 		output_bool(ctl->out, "confirmed", NULL, confirmed != 0);
 		if (key == NULL)
@@ -256,7 +256,7 @@ finish_request(struct ctl *ctl, const struct judged *j, const char *path)
 		else if (confirmed)
 			show_confirmed(ctl, key);
 		else
-			code = make_request(ctl, j, key, path != NULL ? path : "");
+			code = make_request(ctl, v, key, path != NULL ? path : "");
 	}
 	reply_free(&keys);
 	return code;

@@ -95,13 +95,13 @@ place_free(struct place *p)
 /* -- where the files go -- */
 
 static const char *
-path_in_ini(const struct ctl *ctl, const struct judged *j, enum ini_file file)
+path_in_ini(const struct ctl *ctl, const struct verdict *v, enum ini_file file)
 {
 	const struct config_publisher *c;
 
-	if (j->fresh)
+	if (v->fresh)
 		return "";
-	c = &ctl->config.publishers[j->publisher - j->all.list];
+	c = &ctl->config.publishers[v->publisher - v->all.list];
 	return file == INI_POLICY     ? c->policy
 	       : file == INI_HOST_KEY ? c->host_key
 				      : c->confirmation;
@@ -146,22 +146,22 @@ lies_beside_ini(const struct place *p, const struct sent_file *s, char path[256]
 }
 
 static int
-choose_path(struct place *p, const struct ctl *ctl, const struct judged *j, enum ini_file file,
+choose_path(struct place *p, const struct ctl *ctl, const struct verdict *v, enum ini_file file,
     struct fault *f)
 {
-	const char *have = path_in_ini(ctl, j, file);
+	const char *have = path_in_ini(ctl, v, file);
 	char *path = p->files[file].path;
 	int n;
 
 	if (have[0] != '\0')
 		n = snprintf(path, 256, "%s", have);
-	else if (lies_beside_ini(p, j->ini[file], path))
+	else if (lies_beside_ini(p, v->ini[file], path))
 		n = 0;
 	else
-		n = snprintf(path, 256, "%s/%s%s", p->directory, j->name, judge_ini_ending(file));
+		n = snprintf(path, 256, "%s/%s%s", p->directory, v->name, verdict_ini_ending(file));
 	if (n >= 256)
 		return fault_set(f, KMS_E_ARGUMENT, "%s: the path is too long", p->directory);
-	p->files[file].write = !is_there(path, &j->ini[file]->file);
+	p->files[file].write = !is_there(path, &v->ini[file]->file);
 	return KMS_OK;
 }
 
@@ -178,24 +178,24 @@ check_text(const struct place *p, struct fault *f)
 }
 
 int
-place_prepare(struct place *p, const struct ctl *ctl, const struct judged *j, struct fault *f)
+place_prepare(struct place *p, const struct ctl *ctl, const struct verdict *v, struct fault *f)
 {
-	struct ini_value values[1 + INI_FILES] = { { "key", j->key } };
+	struct ini_value values[1 + INI_FILES] = { { "key", v->key } };
 	unsigned count = 1;
 	int rc = KMS_OK;
 
-	if (j->publisher == NULL) {
+	if (v->publisher == NULL) {
 		p->after = strdup(p->before);
 		return p->after != NULL ? KMS_OK : fault_set(f, KMS_E_NO_MEMORY, NULL);
 	}
 	for (enum ini_file file = 0; rc == KMS_OK && file < INI_FILES; file++) {
-		if (j->ini[file] == NULL)
+		if (v->ini[file] == NULL)
 			continue;
-		rc = choose_path(p, ctl, j, file, f);
-		values[count++] = (struct ini_value){ judge_ini_key(file), p->files[file].path };
+		rc = choose_path(p, ctl, v, file, f);
+		values[count++] = (struct ini_value){ verdict_ini_key(file), p->files[file].path };
 		p->changes |= p->files[file].write;
 	}
-	if (rc == KMS_OK && (rc = ini_section_write(&p->after, p->before, "publisher", j->name,
+	if (rc == KMS_OK && (rc = ini_section_write(&p->after, p->before, "publisher", v->name,
 				 values, count)) != KMS_OK)
 		fault_set(f, rc, NULL);
 	if (rc != KMS_OK)
@@ -258,13 +258,13 @@ write_ini(const struct place *p, struct fault *f)
 }
 
 int
-place_write(const struct place *p, const struct judged *j, struct fault *f)
+place_write(const struct place *p, const struct verdict *v, struct fault *f)
 {
 	int rc = KMS_OK;
 
 	for (enum ini_file file = 0; rc == KMS_OK && file < INI_FILES; file++)
 		if (p->files[file].path[0] != '\0' && p->files[file].write)
-			rc = write_file(p->files[file].path, &j->ini[file]->file, f);
+			rc = write_file(p->files[file].path, &v->ini[file]->file, f);
 	if (rc == KMS_OK && strcmp(p->before, p->after) != 0)
 		rc = write_ini(p, f);
 	return rc;

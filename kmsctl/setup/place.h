@@ -5,7 +5,7 @@
 #ifndef KMSCTL_SETUP_PLACE_H
 #define KMSCTL_SETUP_PLACE_H
 
-#include "kmsctl/setup/judge.h"
+#include "kmsctl/setup/verdict.h"
 
 struct place {
 	char ini[FILE_PATH_MAX];       /* where the ini file really is: no link */
@@ -27,9 +27,9 @@ struct place {
  */
 int place_open(struct place *p, const struct ctl *ctl, struct fault *f);
 /* Where the files go, and the new text. KMS_E_CONFIG: it would be no valid kms.ini. */
-int place_prepare(struct place *p, const struct ctl *ctl, const struct judged *j, struct fault *f);
+int place_prepare(struct place *p, const struct ctl *ctl, const struct verdict *v, struct fault *f);
 /* Each file is whole or as it was; a repeated run does what was left. */
-int place_write(const struct place *p, const struct judged *j, struct fault *f);
+int place_write(const struct place *p, const struct verdict *v, struct fault *f);
 void place_free(struct place *p);
 
 #endif

@@ -1,6 +1,6 @@
 /*
  * sent.h - the files that a publisher sent, as the administrator has them: in a folder, or named
- * one by one. Read and recognised, and not yet trusted: judge.h does that.
+ * one by one. Read and recognised, and not yet trusted: verdict.h does that.
  */
 #ifndef KMSCTL_SETUP_SENT_H
 #define KMSCTL_SETUP_SENT_H

@@ -232,6 +232,46 @@ subtest 'what comes later' => sub {
     is(slurp("$dir/etc/kms/acme-publishing-ltd.kmskey"), slurp("$work/second.kmskey"), 'does not bring the old one back');
 };
 
+subtest 'a publisher changes its key' => sub {
+    mkdir "$work/rotated";
+    my $r = run([ program('kmsissue'), qw(rotate --no-passphrase --from 2020-01-01 --to 2090-01-01 -d), $p->{dir} ]);
+    is($r->{exit}, 0, 'kmsissue rotate') or diag("$r->{out}$r->{err}");
+    signed_copy("$p->{dir}/publisher.kmsrotate", "$work/rotated/z.kmsrotate");
+    copy("$p->{dir}/publisher.new.pub", "$work/rotated/new.pub");
+    spew("$work/rotated/two.kmspolicy", slurp($p->{pack}) =~ s/^version = .*$/version = 1.15\nreplaces = 1.0/mr);
+    run([ program('kmsissue'), qw(policy sign -f --new-key -d), $p->{dir}, "$work/rotated/two.kmspolicy" ]);
+    my $before = slurp($g->ini);
+    $r = setup('rotated');
+    unlike($r->{err}, qr/PUBLISHER/, 'a pack by the new key is known before the rotation is installed') or diag("$r->{out}$r->{err}");
+    like($r->{out}, qr/new\.pub: a publisher's public key, .*: there already/, 'the new key is the publisher\'s');
+    $r = setup('--yes', 'rotated', '-o', "$work/mine.kmsreq");
+    is($r->{exit}, 0, 'rotation and pack') or diag("$r->{out}$r->{err}");
+    like($r->{out}, qr/Installed: .*a new key.*Installed: .*example 1\.15/s, 'are installed in this order');
+    is(slurp($g->ini), $before, 'kms.ini needs no change');
+};
+
+subtest 'another publisher, by codes' => sub {
+    my $q = publisher(name => 'Nordwind', products => [ { name => 'Nord', id => '33333333-3333-4333-8333-333333333333', threshold => 1, group => 'server', pool => 'servers' } ]);
+    mkdir "$work/nord";
+    copy("$q->{dir}/publisher.pub", "$work/nord/nordwind.pub");
+    copy("$q->{dir}/publisher.key", "$work/nord/oops");
+    signed_copy($q->{pack}, "$work/nord/nord.kmspolicy");
+    my $issued = json_of(run([ program('kmsissue'), qw(--json key issue --code --customer Typed --group server -d), $q->{dir}, '-p', $q->{pack}, '-o', "$dir/typed" ]));
+    spew("$work/nord/key.txt", $issued->{code});
+    my $r = setup('--yes', 'nord');
+    is($r->{exit}, 0, 'setup') or diag("$r->{out}$r->{err}");
+    like($r->{out}, qr/oops: not used: a publisher's secret key: it must never leave the publisher/, 'a secret key in the folder is named');
+    like($r->{out}, qr/key\.txt: host key for Typed, group server: new/, 'a code is a host key');
+    like(slurp($g->ini), qr/\n\[publisher nordwind\]\nkey = \Q$q->{key}\E\npolicy = \S+nordwind\.kmspolicy\nhost_key = \S+nordwind\.kmskey\n\z/, 'a second section');
+    my $confirmed = json_of(run([ program('kmsissue'), qw(--json confirm --code -d), $q->{dir}, '-p', $q->{pack}, '-o', "$dir/typed", "$work/nordwind.kmsreq" ]));
+    spew("$work/answer.txt", $confirmed->{code} =~ s/-/ /gr);
+    $r = setup('--yes', 'answer.txt');
+    is($r->{exit}, 0, 'the code of the confirmation') or diag("$r->{out}$r->{err}");
+    my ($row) = grep { $_->{publisher} eq 'nordwind' } @{ json_of(run([ 'kmsctl', '--json', 'key', 'show' ]))->{keys} };
+    ok($row->{confirmed}, 'and the host is confirmed');
+    like(setup('nord')->{out}, qr/All of it is installed.*This host is confirmed and activates 1 product of nordwind/s, 'again: nothing to do');
+};
+
 subtest 'a request goes nowhere else' => sub {
     spew("$work/acme-publishing-ltd.kmsreq", "my notes\n");
     my $r = setup('second.kmskey');
@@ -271,14 +311,14 @@ subtest 'without kmsd, and without a right' => sub {
     $r = setup('--yes', 'sent');
     is($r->{exit}, 3, 'kmsd does not run, and nothing here can start it: exit 3');
     like($r->{err}, qr/kmsd is not running/, 'and why');
-    my $pack = sign_pack($p, 'third', slurp($p->{pack}) =~ s/^version = .*$/version = 1.2\nreplaces = 1.1/mr);
+    my $pack = sign_pack($p, 'third', slurp($p->{pack}) =~ s/^version = .*$/version = 1.16\nreplaces = 1.15/mr);
     $r = setup('--yes', $pack);
     is($r->{exit}, 3, 'with something new it is written');
     like($r->{err}, qr/kms\.ini is written, but kmsd does not run: start it, then run the same command again/, 'and what to do is said');
     mkdir '/run/systemd/system';
     $r = setup('--yes', $pack);
     is($r->{exit}, 0, 'the same command again') or diag("$r->{out}$r->{err}");
-    like($r->{out}, qr/Installed: .*example 1\.2/, 'does what was left');
+    like($r->{out}, qr/Installed: .*example 1\.16/, 'does what was left');
 };
 chdir '/';
 done_testing;

@@ -1,8 +1,8 @@
 /*
- * judge.c - see judge.h. One run is for one publisher: that of the first file whose signature
+ * verdict.c - see verdict.h. One run is for one publisher: that of the first file whose signature
  * verifies. A file counts as installed as soon as it could be: the next one builds on it.
  */
-#include "kmsctl/setup/judge.h"
+#include "kmsctl/setup/verdict.h"
 
 #include <ctype.h>
 #include <fcntl.h>
@@ -26,13 +26,13 @@ static const struct {
 };
 
 const char *
-judge_ini_key(enum ini_file file)
+verdict_ini_key(enum ini_file file)
 {
 	return ini_files[file].key;
 }
 
 const char *
-judge_ini_ending(enum ini_file file)
+verdict_ini_ending(enum ini_file file)
 {
 	return ini_files[file].ending;
 }
@@ -55,11 +55,11 @@ line_ends_changed(const struct sent_file *s)
 
 static void
 explain_signature(
-    const struct judged *j, struct sent_file *s, const struct publisher_file *c, int status)
+    const struct verdict *v, struct sent_file *s, const struct publisher_file *c, int status)
 {
 	struct fault f = { 0 };
 
-	if (status == KMS_E_PUBLISHER && j->all.count == 0)
+	if (status == KMS_E_PUBLISHER && v->all.count == 0)
 		fault_set(&f, status,
 		    "nobody's public key is there to check it with: the publisher's .pub file must be among the files");
 	else if (status == KMS_E_PUBLISHER && c->kind != FILE_ROTATION)
@@ -74,19 +74,19 @@ explain_signature(
 }
 
 static int
-read_signed(struct judged *j, struct sent_file *s, struct publisher_file *c)
+read_signed(struct verdict *v, struct sent_file *s, struct publisher_file *c)
 {
-	int rc = publisher_file_read(&j->all, c, &s->fault);
+	int rc = publisher_file_read(&v->all, c, &s->fault);
 
 	if (rc != KMS_OK)
-		explain_signature(j, s, c, rc);
+		explain_signature(v, s, c, rc);
 	if (rc != KMS_OK)
 		return rc;
 	publisher_file_describe(c, s->contents, sizeof(s->contents));
 	memcpy(s->key_id, c->key.id, sizeof(s->key_id));
-	if (j->publisher == NULL)
-		j->publisher = c->publisher;
-	if (j->publisher != c->publisher)
+	if (v->publisher == NULL)
+		v->publisher = c->publisher;
+	if (v->publisher != c->publisher)
 		return fault_set(&s->fault, KMS_E_PUBLISHER,
 		    "of another publisher, %s, than the files before it: run kmsctl setup with each publisher's files alone",
 		    c->publisher->name);
@@ -95,16 +95,16 @@ read_signed(struct judged *j, struct sent_file *s, struct publisher_file *c)
 
 /* An older file than one that is installed, or than another that was sent, is no mistake. */
 static void
-judge_signed(struct judged *j, struct sent_file *s, enum publisher_file_kind kind, uint64_t now)
+judge_signed(struct verdict *v, struct sent_file *s, enum publisher_file_kind kind, uint64_t now)
 {
 	struct publisher_file c = publisher_file_of(kind, &s->file);
-	int rc = read_signed(j, s, &c);
+	int rc = read_signed(v, s, &c);
 
 	if (rc == KMS_OK && c.installed) {
 		s->state = SENT_THERE;
 	} else {
 		if (rc == KMS_OK)
-			rc = publisher_file_check(&j->all, &c, now, &s->fault);
+			rc = publisher_file_check(&v->all, &c, now, &s->fault);
 		s->state = rc == KMS_OK ? SENT_USED : rc == KMS_E_OLDER ? SENT_PASSED : SENT_WRONG;
 		if (rc == KMS_OK)
 			publisher_file_adopt(&c);
@@ -113,54 +113,54 @@ judge_signed(struct judged *j, struct sent_file *s, enum publisher_file_kind kin
 }
 
 static void
-judge_kind(struct judged *j, struct sent *s, enum publisher_file_kind kind, uint64_t now)
+judge_kind(struct verdict *v, struct sent *s, enum publisher_file_kind kind, uint64_t now)
 {
 	for (unsigned i = 0; i < s->count; i++)
 		if (is_signed(&s->list[i], kind))
-			judge_signed(j, &s->list[i], kind, now);
+			judge_signed(v, &s->list[i], kind, now);
 }
 
 /* -- public keys, and the rotations between them -- */
 
 /* Those that link to a key that is known by now; the others wait for theirs. */
 static void
-take_rotations(struct judged *j, struct sent *s, uint64_t now)
+take_rotations(struct verdict *v, struct sent *s, uint64_t now)
 {
 	for (unsigned i = 0; i < s->count; i++) {
 		struct sent_file *file = &s->list[i];
 		struct publisher_file c = publisher_file_of(FILE_ROTATION, &file->file);
 
 		if (is_signed(file, FILE_ROTATION) &&
-		    publisher_file_read(&j->all, &c, NULL) == KMS_OK)
-			judge_signed(j, file, FILE_ROTATION, now);
+		    publisher_file_read(&v->all, &c, NULL) == KMS_OK)
+			judge_signed(v, file, FILE_ROTATION, now);
 		publisher_file_free(&c);
 	}
 }
 
 static struct publisher *
-owner_of(struct judged *j, const struct minisig_key *key)
+owner_of(struct verdict *v, const struct minisig_key *key)
 {
-	for (unsigned i = 0; i < j->all.count; i++) {
+	for (unsigned i = 0; i < v->all.count; i++) {
 		const struct minisig_key *have =
-		    publisher_keys_find(&j->all.list[i].public, key->id);
+		    publisher_keys_find(&v->all.list[i].public, key->id);
 
 		if (have != NULL && memcmp(have->pk, key->pk, sizeof(key->pk)) == 0)
-			return &j->all.list[i];
+			return &v->all.list[i];
 	}
 	return NULL;
 }
 
 /* A publisher that was removed from kms.ini may have left files in the state directory. */
 static void
-read_installed(struct judged *j, unsigned index)
+read_installed(struct verdict *v, unsigned index)
 {
-	struct publishers one = { &j->all.list[index], 1, j->all.dirfd, j->all.host_id };
+	struct publishers one = { &v->all.list[index], 1, v->all.dirfd, v->all.host_id };
 
 	publishers_read(&one, NULL, NULL);
 }
 
 static void
-take_key(struct judged *j, struct sent_file *s)
+take_key(struct verdict *v, struct sent_file *s)
 {
 	const struct publisher *owner;
 	struct minisig_key key;
@@ -171,35 +171,35 @@ take_key(struct judged *j, struct sent_file *s)
 	hex_format(hex, key.id, 8);
 	snprintf(
 	    s->contents, sizeof(s->contents), "%s%s%s", s->name, s->name[0] ? ", id " : "id ", hex);
-	if ((owner = owner_of(j, &key)) != NULL) {
+	if ((owner = owner_of(v, &key)) != NULL) {
 		s->state = SENT_THERE;
 		return;
 	}
 	/* The name for messages; the section's comes later. */
-	if (publishers_add(&j->all, s->name[0] ? s->name : hex, s->key, &s->fault) != KMS_OK)
+	if (publishers_add(&v->all, s->name[0] ? s->name : hex, s->key, &s->fault) != KMS_OK)
 		s->state = SENT_WRONG;
 	else
-		read_installed(j, j->all.count - 1);
+		read_installed(v, v->all.count - 1);
 }
 
 static void
-take_keys(struct judged *j, struct sent *s, uint64_t now)
+take_keys(struct verdict *v, struct sent *s, uint64_t now)
 {
-	take_rotations(j, s, now);
+	take_rotations(v, s, now);
 	for (unsigned i = 0; i < s->count; i++)
 		if (s->list[i].is.kind == SENT_PUBLIC_KEY && s->list[i].state == SENT_READ) {
-			take_key(j, &s->list[i]);
-			take_rotations(j, s, now);
+			take_key(v, &s->list[i]);
+			take_rotations(v, s, now);
 		}
-	judge_kind(j, s, FILE_ROTATION, now);
+	judge_kind(v, s, FILE_ROTATION, now);
 }
 
 /* Without a signed file, a key alone says whose section is to be made. */
 static void
-settle_keys(struct judged *j, struct sent *s, unsigned known)
+settle_keys(struct verdict *v, struct sent *s, unsigned known)
 {
-	if (j->publisher == NULL && j->all.count == known + 1)
-		j->publisher = &j->all.list[known];
+	if (v->publisher == NULL && v->all.count == known + 1)
+		v->publisher = &v->all.list[known];
 	for (unsigned i = 0; i < s->count; i++) {
 		struct sent_file *file = &s->list[i];
 		struct minisig_key key;
@@ -208,7 +208,7 @@ settle_keys(struct judged *j, struct sent *s, unsigned known)
 		    minisig_key_parse(&key, file->key) != KMS_OK)
 			continue;
 		file->state = SENT_USED;
-		if (j->publisher == NULL || owner_of(j, &key) != j->publisher) {
+		if (v->publisher == NULL || owner_of(v, &key) != v->publisher) {
 			file->state = SENT_PASSED;
 			fault_set(&file->fault, KMS_E_PUBLISHER, "signed none of these files");
 		}
@@ -237,55 +237,55 @@ make_name(char out[65], const char *from)
 }
 
 static void
-name_section(struct judged *j, const struct sent *s, const char *name)
+name_section(struct verdict *v, const struct sent *s, const char *name)
 {
 	for (unsigned i = 0; i < s->count; i++)
 		if (s->list[i].is.kind == SENT_PUBLIC_KEY && s->list[i].state == SENT_USED)
-			make_name(j->name, s->list[i].name);
-	if (j->name[0] == '\0')
-		hex_format(j->name, j->publisher->public.key.id, 8);
+			make_name(v->name, s->list[i].name);
+	if (v->name[0] == '\0')
+		hex_format(v->name, v->publisher->public.key.id, 8);
 	if (name != NULL)
-		snprintf(j->name, sizeof(j->name), "%s", name);
-	minisig_key_format(j->key, &j->publisher->public.key);
+		snprintf(v->name, sizeof(v->name), "%s", name);
+	minisig_key_format(v->key, &v->publisher->public.key);
 }
 
 static int
-choose_section(struct judged *j, const struct ctl *ctl, const struct sent *s, const char *name,
+choose_section(struct verdict *v, const struct ctl *ctl, const struct sent *s, const char *name,
     struct fault *f)
 {
 	unsigned known = ctl->config.publisher_count, index;
 
-	if (j->publisher == NULL)
+	if (v->publisher == NULL)
 		return KMS_OK;
-	index = (unsigned)(j->publisher - j->all.list);
-	j->fresh = index >= known;
-	if (!j->fresh) {
-		snprintf(j->name, sizeof(j->name), "%s", j->publisher->name);
-		snprintf(j->key, sizeof(j->key), "%s", ctl->config.publishers[index].key);
-		if (name != NULL && strcmp(name, j->name) != 0)
+	index = (unsigned)(v->publisher - v->all.list);
+	v->fresh = index >= known;
+	if (!v->fresh) {
+		snprintf(v->name, sizeof(v->name), "%s", v->publisher->name);
+		snprintf(v->key, sizeof(v->key), "%s", ctl->config.publishers[index].key);
+		if (name != NULL && strcmp(name, v->name) != 0)
 			return fault_set(f, KMS_E_ARGUMENT,
 			    "--name %s: kms.ini has this publisher as [publisher %s]", name,
-			    j->name);
+			    v->name);
 		return KMS_OK;
 	}
-	name_section(j, s, name);
+	name_section(v, s, name);
 	for (unsigned i = 0; i < known; i++)
-		if (strcmp(ctl->config.publishers[i].name, j->name) == 0)
+		if (strcmp(ctl->config.publishers[i].name, v->name) == 0)
 			return fault_set(f, KMS_E_EXISTS,
 			    "kms.ini has a [publisher %s] with another key: if both are the same publisher, ask it for its rotation file (.kmsrotate); if not, give this one another name with --name",
-			    j->name);
+			    v->name);
 	return KMS_OK;
 }
 
 /* Does kms.ini name a file for this, and is it there? */
 static bool
-is_placed(const struct judged *j, const struct ctl *ctl, enum ini_file file)
+is_placed(const struct verdict *v, const struct ctl *ctl, enum ini_file file)
 {
 	const struct config_publisher *c;
 
-	if (j->fresh)
+	if (v->fresh)
 		return false;
-	c = &ctl->config.publishers[j->publisher - j->all.list];
+	c = &ctl->config.publishers[v->publisher - v->all.list];
 	return file_exists(AT_FDCWD, file == INI_POLICY     ? c->policy
 				     : file == INI_HOST_KEY ? c->host_key
 							    : c->confirmation);
@@ -299,7 +299,7 @@ is_host_key(const struct sent_file *s)
 
 /* A new one, or one that was named. */
 static void
-choose_host_key(struct judged *j, const struct sent *s)
+choose_host_key(struct verdict *v, const struct sent *s)
 {
 	for (unsigned i = 0; i < s->count; i++) {
 		const struct sent_file *f = &s->list[i];
@@ -307,17 +307,17 @@ choose_host_key(struct judged *j, const struct sent *s)
 		if (is_host_key(f) &&
 		    (f->state == SENT_USED ||
 			(f->state == SENT_THERE && f->named &&
-			    (j->host_key == NULL || j->host_key->state != SENT_USED))))
-			j->host_key = f;
+			    (v->host_key == NULL || v->host_key->state != SENT_USED))))
+			v->host_key = f;
 	}
 }
 
 /* The last one is the newest, because an older one was not accepted after it. */
 static void
-choose_files(struct judged *j, const struct ctl *ctl, struct sent *s)
+choose_files(struct verdict *v, const struct ctl *ctl, struct sent *s)
 {
 	for (enum ini_file file = 0; file < INI_FILES; file++) {
-		bool placed = is_placed(j, ctl, file);
+		bool placed = is_placed(v, ctl, file);
 
 		for (unsigned i = 0; i < s->count; i++) {
 			struct sent_file *f = &s->list[i];
@@ -327,19 +327,19 @@ choose_files(struct judged *j, const struct ctl *ctl, struct sent *s)
 				: f->is.kind == SENT_SIGNED && f->is.file == ini_files[file].file;
 
 			if (of_kind && f->state == SENT_THERE &&
-			    (!placed || file != INI_HOST_KEY) && j->ini[file] == NULL)
-				j->ini[file] = f;
+			    (!placed || file != INI_HOST_KEY) && v->ini[file] == NULL)
+				v->ini[file] = f;
 			if (of_kind && f->state == SENT_USED)
-				j->ini[file] = f;
+				v->ini[file] = f;
 		}
 	}
 }
 
 /* Of several confirmations, the last is enough; a pack may need the one before it. */
 static void
-pass_superseded(const struct judged *j, struct sent *s)
+pass_superseded(const struct verdict *v, struct sent *s)
 {
-	const struct sent_file *last = j->ini[INI_CONFIRMATION];
+	const struct sent_file *last = v->ini[INI_CONFIRMATION];
 
 	for (unsigned i = 0; i < s->count && last != NULL; i++) {
 		struct sent_file *f = &s->list[i];
@@ -365,27 +365,27 @@ count_keys(const struct sent *s)
 }
 
 static int
-known_publishers(struct judged *j, const struct ctl *ctl, const struct sent *s, struct fault *f)
+known_publishers(struct verdict *v, const struct ctl *ctl, const struct sent *s, struct fault *f)
 {
 	const struct config *c = &ctl->config;
-	int rc = publishers_init(&j->all, c->publisher_count + count_keys(s));
+	int rc = publishers_init(&v->all, c->publisher_count + count_keys(s));
 
 	for (unsigned i = 0; rc == KMS_OK && i < c->publisher_count; i++)
-		rc = publishers_add(&j->all, c->publishers[i].name, c->publishers[i].key, f);
+		rc = publishers_add(&v->all, c->publishers[i].name, c->publishers[i].key, f);
 	return rc == KMS_OK ? rc : fault_set(f, rc, NULL);
 }
 
 /* Which host a confirmation must be for: known once kmsd has run. */
 static void
-ask_host_id(struct judged *j, struct ctl *ctl)
+ask_host_id(struct verdict *v, struct ctl *ctl)
 {
 	struct reply status = { 0 };
 	const char *id;
 
 	if (ask_quietly(ctl, CONTROL_STATUS, NULL, &status, NULL) == KMS_OK) {
 		id = reply_text(reply_next(&status, "service", NULL), "host-id");
-		if (id != NULL && hex_parse(j->host_id, sizeof(j->host_id), id))
-			j->all.host_id = j->host_id;
+		if (id != NULL && hex_parse(v->host_id, sizeof(v->host_id), id))
+			v->all.host_id = v->host_id;
 	}
 	reply_free(&status);
 }
@@ -399,8 +399,8 @@ judge_codes(struct sent *s)
 }
 
 int
-judge(
-    struct judged *j, struct ctl *ctl, struct sent *s, int dirfd, const char *name, struct fault *f)
+verdict_make(struct verdict *v, struct ctl *ctl, struct sent *s, int dirfd, const char *name,
+    struct fault *f)
 {
 	static const enum publisher_file_kind order[] = { FILE_PACK, FILE_KEY, FILE_CERTIFICATE,
 		FILE_REVOCATIONS };
@@ -408,27 +408,27 @@ judge(
 	uint64_t now = (uint64_t)time(NULL);
 	int rc;
 
-	memset(j, 0, sizeof(*j));
-	if ((rc = known_publishers(j, ctl, s, f)) != KMS_OK)
+	memset(v, 0, sizeof(*v));
+	if ((rc = known_publishers(v, ctl, s, f)) != KMS_OK)
 		return rc;
-	ask_host_id(j, ctl);
-	j->all.dirfd = dirfd;
-	publishers_read(&j->all, NULL, NULL);
-	take_keys(j, s, now);
+	ask_host_id(v, ctl);
+	v->all.dirfd = dirfd;
+	publishers_read(&v->all, NULL, NULL);
+	take_keys(v, s, now);
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
-		judge_kind(j, s, order[i], now);
+		judge_kind(v, s, order[i], now);
 	judge_codes(s);
-	settle_keys(j, s, known);
-	if ((rc = choose_section(j, ctl, s, name, f)) == KMS_OK && j->publisher != NULL) {
-		choose_files(j, ctl, s);
-		choose_host_key(j, s);
-		pass_superseded(j, s);
+	settle_keys(v, s, known);
+	if ((rc = choose_section(v, ctl, s, name, f)) == KMS_OK && v->publisher != NULL) {
+		choose_files(v, ctl, s);
+		choose_host_key(v, s);
+		pass_superseded(v, s);
 	}
 	return rc;
 }
 
 void
-judged_free(struct judged *j)
+verdict_free(struct verdict *v)
 {
-	publishers_free(&j->all);
+	publishers_free(&v->all);
 }
