@@ -57,7 +57,7 @@ main(int argc, char **argv)
 	int code;
 
 	setlocale(LC_TIME, "");
-	signal(SIGPIPE, SIG_IGN); /* a reader that closed the pipe is a write error */
+	signal(SIGPIPE, SIG_IGN); /* output_written */
 	ctl.timeout_ms = TIMEOUT_DEFAULT * 1000;
 	ctl.program = &kmsctl_program;
 	if (argc == 2 && strcmp(argv[1], "--completion") == 0)

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kmsctl/cli/output.h"
+
 /* What the name of an argument says. */
 static const struct {
 	const char *name, *value;
@@ -56,5 +58,5 @@ completion_print(const struct program *p)
 		printf("c\t%s\t\t%s\t%s\n", words, value_of(c->complete, c->args), c->summary);
 		print_options(words, c->options);
 	}
-	return fflush(stdout) == 0;
+	return output_written(stdout);
 }

@@ -4,6 +4,7 @@
 #include "kmsctl/cli/output.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,13 +28,30 @@ output_new(const struct output_format *format, FILE *file, bool colour)
 	return o;
 }
 
+/* The other end of a pipe or socket is closed. */
+static bool
+reader_gone(FILE *file)
+{
+	struct pollfd p = { .fd = fileno(file), .events = POLLOUT };
+
+	return p.fd >= 0 && poll(&p, 1, 0) == 1 && (p.revents & (POLLERR | POLLHUP)) != 0;
+}
+
+bool
+output_written(FILE *file)
+{
+	bool ok = fflush(file) == 0;
+
+	return (ok && !ferror(file)) || reader_gone(file);
+}
+
 bool
 output_close(struct output *o)
 {
 	bool ok;
 
 	o->format->close(o);
-	ok = fflush(o->file) == 0 && !ferror(o->file) && !o->failed;
+	ok = output_written(o->file) && !o->failed;
 	free(o);
 	return ok;
 }

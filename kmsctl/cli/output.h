@@ -66,8 +66,14 @@ extern const struct output_format output_format_text, output_format_json, output
 
 /* NULL: memory. */
 struct output *output_new(const struct output_format *format, FILE *file, bool colour);
-/* Ends the object, flushes, frees. False when something could not be written. */
+/* Ends the object, flushes, frees. False when something could not be written (output_written). */
 bool output_close(struct output *o);
+/*
+ * Flushes. False: something could not be written. A pipe whose reader has seen enough, as head(1)
+ * has, is no failure: what nobody wants to read need not be written. SIGPIPE is ignored by the
+ * programs, so that a command is not ended in the middle of its work.
+ */
+bool output_written(FILE *file);
 bool output_colour_wanted(FILE *file); /* a terminal, and no NO_COLOR */
 
 void output_object(struct output *o, const char *key, const char *heading);

@@ -89,5 +89,5 @@ words_print(struct ctl *ctl, const char *what, const char *ini)
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
 		if (strcmp(words[i].what, what) == 0)
 			words[i].print(ctl);
-	return fflush(stdout) == 0;
+	return output_written(stdout);
 }

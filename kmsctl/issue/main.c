@@ -2,6 +2,7 @@
  * main.c - kmsissue, the publisher's tool: reads the command line, runs the command, prints its
  * result or what went wrong.
  */
+#include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,8 +73,9 @@ run(struct issue *i, const struct issue_command *c)
 	tell_status(i);
 	ok = output_close(i->out);
 	ok = fclose(held) == 0 && ok;
-	if (rc == KMS_OK &&
-	    (!ok || fwrite(text, 1, len, stdout) != len || fflush(stdout) != 0 || ferror(stdout)))
+	if (rc == KMS_OK && ok)
+		fwrite(text, 1, len, stdout);
+	if (rc == KMS_OK && (!ok || !output_written(stdout)))
 		rc = fault_set(&i->fault, KMS_E_IO, "the result could not be printed");
 	free(text);
 	if (rc != KMS_OK)
@@ -92,6 +94,7 @@ main(int argc, char **argv)
 	struct line line;
 	int code;
 
+	signal(SIGPIPE, SIG_IGN); /* output_written */
 	if (argc == 2 && strcmp(argv[1], "--completion") == 0)
 		return completion_print(&kmsissue_program) ? EXIT_SUCCESS : EXIT_FAILURE;
 	line_parse(&line, &kmsissue_program, &i, argc, argv);

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -113,10 +114,12 @@ receive(const struct child_role *role, struct config *config, void *arg)
 	}
 }
 
-/* Are the layers in force enough for what the ini file says? */
+/* Are the layers in force enough for what the ini file says? forbidden: confine_forbidden. */
 static int
-check(const struct child_role *role, const struct config *config, uint32_t layers)
+check(
+    const struct child_role *role, const struct config *config, uint32_t layers, uint32_t forbidden)
 {
+	const char *lacks = confine_lacks(forbidden, role->wanted & ~layers);
 	char why[256], names[128];
 	bool enough = confine_enough(
 	    role->wanted, layers, config->sandbox_required, config->allow_missing, why);
@@ -126,6 +129,10 @@ check(const struct child_role *role, const struct config *config, uint32_t layer
 			  : role->vital ? LOG_CRIT
 					: LOG_ERR,
 		    "sandbox", "%s", why);
+	if (why[0] != '\0' && lacks != NULL)
+		log_event(LOG_WARNING, "sandbox",
+		    "kmsd was started without %s: docker and podman give it with --cap-add=%s",
+		    lacks, lacks + strlen("CAP_"));
 	if (!enough)
 		return KMS_E_SANDBOX;
 	confine_names(names, sizeof(names), layers);
@@ -145,6 +152,7 @@ tell_parent(uint8_t verb, uint32_t value)
 int
 child_start(const struct child_role *role, struct config *config, void *arg, uint32_t *layers)
 {
+	uint32_t forbidden = confine_forbidden();
 	int rc = receive(role, config, arg);
 
 	if (rc == KMS_OK) {
@@ -152,7 +160,7 @@ child_start(const struct child_role *role, struct config *config, void *arg, uin
 		rc = role->confine(arg, layers);
 	}
 	if (rc == KMS_OK)
-		rc = check(role, config, *layers);
+		rc = check(role, config, *layers, forbidden);
 	if (rc == KMS_OK && role->open != NULL)
 		rc = role->open(arg, *layers);
 	if (rc == KMS_OK)

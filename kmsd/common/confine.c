@@ -3,8 +3,10 @@
  */
 #include "kmsd/common/confine.h"
 
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 static const char *const layer_names[CONFINE_LAYERS] = { "no-new-privs", "uid", "chroot", "netns",
@@ -78,4 +80,36 @@ confine_enough(
 	    "sandbox layers not in force: %s; to start without them, write \"allow_missing = %s\" under [sandbox] in the ini file",
 	    names, names);
 	return !required;
+}
+
+static const struct {
+	enum confine_layer layer;
+	int capability;
+	const char *name;
+} needed[] = {
+	{ CONFINE_UID, CAP_SETUID, "CAP_SETUID" },
+	{ CONFINE_UID, CAP_SETGID, "CAP_SETGID" },
+	{ CONFINE_CHROOT, CAP_SYS_CHROOT, "CAP_SYS_CHROOT" },
+	{ CONFINE_NETNS, CAP_SYS_ADMIN, "CAP_SYS_ADMIN" },
+};
+#define NEEDED (sizeof(needed) / sizeof(needed[0]))
+
+uint32_t
+confine_forbidden(void)
+{
+	uint32_t forbidden = 0;
+
+	for (size_t i = 0; i < NEEDED; i++)
+		if (prctl(PR_CAPBSET_READ, needed[i].capability, 0, 0, 0) == 0)
+			forbidden |= UINT32_C(1) << i;
+	return forbidden;
+}
+
+const char *
+confine_lacks(uint32_t forbidden, uint32_t layers)
+{
+	for (size_t i = 0; i < NEEDED; i++)
+		if ((forbidden & UINT32_C(1) << i) != 0 && (layers & needed[i].layer) != 0)
+			return needed[i].name;
+	return NULL;
 }

@@ -27,6 +27,14 @@ void confine_names(char *out, size_t size, uint32_t layers);
 /* Layers from a blank-separated list; false on an unknown name. */
 bool confine_parse(uint32_t *layers, const char *names);
 
+/*
+ * The capabilities for layers that this process, and all that it starts, can never have: a
+ * container was not given them. Read before any layer is applied, for confine_lacks.
+ */
+uint32_t confine_forbidden(void);
+/* "CAP_SYS_ADMIN": the first of them that one of these layers needs; NULL: none. */
+const char *confine_lacks(uint32_t forbidden, uint32_t layers);
+
 /* Each applies one layer: KMS_OK or KMS_E_SANDBOX (errno says more). */
 int confine_no_core(void);
 int confine_no_new_privs(void);

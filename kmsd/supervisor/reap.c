@@ -29,12 +29,6 @@
 #define CLOSE_WAIT 1000 /* ms for a child that closed its channel to end */
 #define STEADY 60000    /* ms: after serving this long, the count of failures begins again */
 
-static bool
-stopping(const struct supervisor *s)
-{
-	return s->phase >= PHASE_STOPPING_FRONTS;
-}
-
 static void
 all_ready(struct supervisor *s)
 {
@@ -91,7 +85,7 @@ child_ready(struct supervisor *s, struct child *c, uint32_t layers)
 	c->state = CHILD_READY;
 	c->ready_at = clock_ms();
 	ping_begin(c);
-	if (stopping(s))
+	if (stop_begun(s))
 		return;
 	c->deadline = 0;
 	if (c->index < 0)
@@ -109,7 +103,7 @@ child_failed(struct supervisor *s, struct child *c, uint32_t status)
 
 	child_name(c, name);
 	log_event(LOG_ERR, "child-failed", "%s: %s. %s", name, e->meaning, e->remedy);
-	if (!stopping(s) && (status == KMS_E_SANDBOX || status == KMS_E_CONFIG))
+	if (!stop_begun(s) && (status == KMS_E_SANDBOX || status == KMS_E_CONFIG))
 		stop_begin(s, "a process cannot be started as the ini file demands", EXIT_START);
 }
 
@@ -235,7 +229,7 @@ child_ended(struct supervisor *s, struct child *c, int status)
 	c->pid = 0;
 	c->state = CHILD_ABSENT;
 	c->deadline = 0;
-	if (!stopping(s)) {
+	if (!stop_begun(s)) {
 		if (c->index < 0)
 			activate_ended(s, status);
 		else
@@ -273,7 +267,7 @@ overdue(struct supervisor *s, struct child *c)
 	char name[32];
 
 	child_name(c, name);
-	if (stopping(s))
+	if (stop_begun(s))
 		log_event(LOG_WARNING, "stop-forced", "%s did not end in time: killed", name);
 	else if (c->state == CHILD_STARTING)
 		log_event(LOG_ERR, "child-not-ready", "%s was not ready within %u s: killed", name,
@@ -295,7 +289,7 @@ child_deadlines(struct supervisor *s)
 		c = i < 0 ? &s->activate : &s->fronts[i];
 		if (c->pid > 0 && c->deadline != 0 && t >= c->deadline)
 			overdue(s, c);
-		if (c->pid != 0 || c->restart_at == 0 || t < c->restart_at || stopping(s))
+		if (c->pid != 0 || c->restart_at == 0 || t < c->restart_at || stop_begun(s))
 			continue;
 		/* The next front gets the sockets that the last one had. */
 		listen_check(s);

@@ -49,8 +49,11 @@ signals_read(struct supervisor *s)
 		case SIGHUP:
 			reload(s);
 			break;
+		case SIGINT:
+			stop_at_terminal(s);
+			break;
 		default:
-			stop_begin(s, si.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM", EXIT_OK);
+			stop_begin(s, "SIGTERM", EXIT_OK);
 		}
 	}
 }

@@ -14,6 +14,12 @@
 
 #define STOP_WAIT 10000 /* ms */
 
+bool
+stop_begun(const struct supervisor *s)
+{
+	return s->phase >= PHASE_STOPPING_FRONTS;
+}
+
 static void
 ask_to_stop(struct child *c)
 {
@@ -41,14 +47,13 @@ stop_begin(struct supervisor *s, const char *why, int exit_code)
 {
 	unsigned i;
 
-	if (s->phase >= PHASE_STOPPING_FRONTS) {
-		/* Asked twice: stop at once. The ledger survives that. */
-		if (exit_code == EXIT_OK) {
-			log_event(LOG_WARNING, "stop-forced", "asked to stop again: killing all");
-			kill_all(s);
-		} else if (s->exit_code == EXIT_OK) {
+	if (stop_begun(s)) {
+		/* Service managers and containers ask more than once. */
+		if (exit_code == EXIT_OK)
+			log_event(LOG_NOTICE, "kmsd-stopping",
+			    "%s again: still stopping, which takes 20 seconds at most", why);
+		else if (s->exit_code == EXIT_OK)
 			s->exit_code = exit_code;
-		}
 		return;
 	}
 	log_event(LOG_NOTICE, "kmsd-stopping", "%s", why);
@@ -59,6 +64,18 @@ stop_begin(struct supervisor *s, const char *why, int exit_code)
 	for (i = 0; i < s->config.fronts; i++)
 		ask_to_stop(&s->fronts[i]);
 	stop_continue(s);
+}
+
+/* The ledger survives being killed. */
+void
+stop_at_terminal(struct supervisor *s)
+{
+	if (!stop_begun(s)) {
+		stop_begin(s, "SIGINT", EXIT_OK);
+		return;
+	}
+	log_event(LOG_WARNING, "stop-forced", "SIGINT while stopping: killing all");
+	kill_all(s);
 }
 
 void

@@ -2,6 +2,7 @@
  * main.c - kmsclient: activates a product from the command line, through libkms's public interface
  * and nothing else. kmsclient(1).
  */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,7 @@ main(int argc, char **argv)
 	struct line line;
 	int rc;
 
+	signal(SIGPIPE, SIG_IGN); /* output_written */
 	if (argc == 2 && strcmp(argv[1], "--completion") == 0)
 		return completion_print(&kmsclient_program) ? TOOL_OK : TOOL_LOCAL;
 	line_parse(&line, &kmsclient_program, &t, argc, argv);

@@ -6,6 +6,7 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 use JSON::PP ();
 use KMS::Test;
+use POSIX ();
 use Test::More;
 
 my $dir = workspace();
@@ -399,6 +400,31 @@ if (-e '/dev/full') {
     my $exit = system("'" . program('kmsctl') . "' explain > /dev/full 2>/dev/null") >> 8;
     is($exit, 2, 'output that cannot be written: exit 2');
 }
+
+# Who reads no further has seen enough: no error, no word, and no signal, with pipefail too.
+sub deaf (@command) {
+    pipe my $in, my $out or die "pipe: $!";
+    close $in;
+    my $err = "$dir/deaf.err";
+    my $pid = fork // die "fork: $!";
+    if ($pid == 0) {
+        $SIG{PIPE} = 'DEFAULT';
+        open STDOUT, '>&', $out;
+        open STDERR, '>', $err;
+        exec @command or POSIX::_exit(127);
+    }
+    close $out;
+    waitpid $pid, 0;
+    return ($?, slurp($err));
+}
+my $somebody = publisher();
+for my $command ([ 'kmsctl', 'explain' ], [ 'kmsctl', '--json', 'help' ], [ 'kmsctl', '--help' ], [ 'kmsctl', '--completion' ],
+    [ 'kmsissue', 'ledger', '-d', $somebody->{dir} ], [ 'kmsissue', '--json', 'show', $somebody->{pack} ], [ 'kmsissue', '--help' ],
+    [ 'kmsclient', '--help' ], [ 'kmsclient', '--completion' ]) {
+    my ($name, @args) = @$command;
+    is_deeply([ deaf(program($name), @args) ], [ 0, '' ], "$name @args | head: no error");
+}
+is_deeply([ (deaf(program('kmsctl'), '-s', "$dir/nothing", 'status'))[0] >> 8 ], [ 3 ], 'a command that fails still does');
 
 # The manual page knows every command (completion.t: what the shells offer).
 my $commands = json_of(run([ program('kmsctl'), qw(help --json) ]))->{commands};

@@ -372,8 +372,11 @@ SKIP: {
 	kill 'TERM', $k->{pid};
 	ok(until_true { children($k) =~ /kmsd-front 0 stop/ }, 'a deaf front is asked to stop');
 	kill 'TERM', $k->{pid};
-	isnt(ended($k), -1, 'asked twice, kmsd does not wait the whole time');
-	like(slurp($k->{log}), qr/stop-forced/, 'and says that it did not wait');
+	ok(log_has($k, qr/kmsd-stopping: SIGTERM again: still stopping/), 'asked twice, kmsd says that it is stopping');
+	unlike(slurp($k->{log}), qr/stop-forced/, 'and kills nobody');
+	kill 'INT', $k->{pid};
+	isnt(ended($k), -1, 'at a terminal somebody may wait no longer');
+	like(slurp($k->{log}), qr/stop-forced/, 'and kmsd says so');
 }
 
 # --- kmsd itself is killed: the children notice ---
