@@ -26,7 +26,8 @@ sub new ($class, %opt) {
     $self->script('systemctl', <<"SH");
 # start|stop|restart|reload of kmsd; enabled units are not this test's.
 case \$1 in
-start) @{[ program('kmsd') ]} -f $dir/etc/kms/kms.ini -L $BUILD >>$dir/log 2>&1 </dev/null & echo \$! >$dir/pid
+start) test ! -e $dir/pid || ! kill -0 \$(cat $dir/pid) 2>/dev/null || exit 0
+	@{[ program('kmsd') ]} -f $dir/etc/kms/kms.ini -L $BUILD >>$dir/log 2>&1 </dev/null & echo \$! >$dir/pid
 	for i in \$(seq 300); do kmsctl status >/dev/null 2>&1 && exit 0; sleep 0.05; done; exit 1 ;;
 stop) test -e $dir/pid || exit 0; p=\$(cat $dir/pid); kill \$p; while kill -0 \$p 2>/dev/null; do sleep 0.05; done; rm $dir/pid ;;
 restart) \$0 stop kmsd && \$0 start kmsd ;;
