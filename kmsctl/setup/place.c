@@ -131,14 +131,20 @@ is_there(const char *path, const struct signed_file *s)
 	       same_bytes(beside, s->signature, s->signature_len);
 }
 
-/* Files that were put into the directory of kms.ini already stay where they are. */
+/*
+ * Files that were put into the directory of kms.ini already stay where they are. Their names are
+ * the publisher's: one that could be more than a value in the ini file is not written into it.
+ */
 static bool
 lies_beside_ini(const struct place *p, const struct sent_file *s, char path[256])
 {
+	static const char plain[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
 	char *real = realpath(s->path, NULL), *slash = real != NULL ? strrchr(real, '/') : NULL;
 	bool beside = false;
 
-	if (slash != NULL && (size_t)(slash - real) == strlen(p->directory) &&
+	if (slash != NULL && slash[1 + strspn(slash + 1, plain)] == '\0' &&
+	    (size_t)(slash - real) == strlen(p->directory) &&
 	    strncmp(real, p->directory, (size_t)(slash - real)) == 0 && is_there(real, &s->file))
 		beside = snprintf(path, 256, "%s", real) < 256;
 	free(real);
@@ -165,16 +171,38 @@ choose_path(struct place *p, const struct ctl *ctl, const struct verdict *v, enu
 	return KMS_OK;
 }
 
+/* Does kms.ini mean what was written? */
+static bool
+says(const struct config *c, const struct place *p, const struct verdict *v)
+{
+	for (unsigned i = 0; i < c->publisher_count; i++) {
+		const struct config_publisher *q = &c->publishers[i];
+		const char *const paths[INI_FILES] = { q->policy, q->host_key, q->confirmation };
+		bool same = strcmp(q->name, v->name) == 0 && strcmp(q->key, v->key) == 0;
+
+		for (enum ini_file f = 0; f < INI_FILES; f++)
+			same = same && (p->files[f].path[0] == '\0' ||
+					   strcmp(p->files[f].path, paths[f]) == 0);
+		if (same)
+			return true;
+	}
+	return false;
+}
+
 static int
-check_text(const struct place *p, struct fault *f)
+check_text(const struct place *p, const struct verdict *v, struct fault *f)
 {
 	static struct config c; /* large */
 	struct fault own = { 0 };
 
-	if (config_parse(&c, p->after, strlen(p->after), &own, 1) == 0)
-		return KMS_OK;
-	return fault_set(f, KMS_E_CONFIG, "%s would not be valid any more: line %d: %s", p->ini,
-	    own.line, own.text);
+	if (config_parse(&c, p->after, strlen(p->after), &own, 1) > 0)
+		return fault_set(f, KMS_E_CONFIG, "%s would not be valid any more: line %d: %s",
+		    p->ini, own.line, own.text);
+	if (!says(&c, p, v))
+		return fault_set(f, KMS_E_CONFIG,
+		    "%s: the section [publisher %s] cannot be written: the path of this directory has characters that an ini file cannot have",
+		    p->ini, v->name);
+	return KMS_OK;
 }
 
 int
@@ -201,7 +229,7 @@ place_prepare(struct place *p, const struct ctl *ctl, const struct verdict *v, s
 	if (rc != KMS_OK)
 		return rc;
 	p->changes |= strcmp(p->before, p->after) != 0;
-	return check_text(p, f);
+	return check_text(p, v, f);
 }
 
 /* -- writing -- */

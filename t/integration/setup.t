@@ -272,6 +272,18 @@ subtest 'another publisher, by codes' => sub {
     like(setup('nord')->{out}, qr/All of it is installed.*This host is confirmed and activates 1 product of nordwind/s, 'again: nothing to do');
 };
 
+subtest 'a name that is more than a name' => sub {
+    my $r3 = publisher(name => 'Tricky', products => [ { name => 'Tricky', id => '44444444-4444-4444-8444-444444444444', threshold => 1, group => 'server', pool => 'servers' } ]);
+    my $trick = "$dir/etc/kms/x\n[kms]\ncontrol_group = users\n;.kmspolicy";
+    signed_copy($r3->{pack}, $trick);
+    copy("$r3->{dir}/publisher.pub", "$dir/etc/kms/tricky.pub");
+    my $r = setup('--yes', $trick, "$dir/etc/kms/tricky.pub");
+    is($r->{exit}, 0, 'a file with such a name is taken') or diag("$r->{out}$r->{err}");
+    like(slurp($g->ini), qr/\n\[publisher tricky\]\nkey = \S+\npolicy = \S+\/tricky\.kmspolicy\n\z/, 'under a name of ours');
+    unlike(slurp($g->ini), qr/control_group/, 'and its name is not written into kms.ini');
+    unlink $trick, "$trick.minisig", "$dir/etc/kms/tricky.pub";
+};
+
 subtest 'a request goes nowhere else' => sub {
     spew("$work/acme-publishing-ltd.kmsreq", "my notes\n");
     my $r = setup('second.kmskey');

@@ -6,6 +6,9 @@ package KMS::Debian;
 #   not_tested($why)                skips the whole test, loudly
 #   $d = prepare()                  { debs => { name => path }, base => tar of a fresh Debian }; made once for all tests of a build tree,
 #                                   in packages/ of it. KMS_DEBS=DIR takes packages that are built already
+#   $d = fresh()                    { base => tar of a fresh Debian that has nothing on it that kmsd needs }
+#   contained(@command)             run() in a mount and a pid namespace of its own
+#   ($place, $lock) = place()       the directory of what is made once, for one process at a time
 #   $dir = apart($d, 'net')         goes on in namespaces of its own (mount, pid, and what is named) and a cgroup of its own, with a
 #                                   directory in memory: what is mounted, started and written there is gone when the test is, however it ends
 #   make_root($d, $dir)             unpacks the base into $dir
@@ -18,7 +21,7 @@ use KMS::Test;
 use POSIX ();
 use Test::More;
 
-our @EXPORT = qw(skip_unless_possible not_tested prepare apart make_root newer @PACKAGES);
+our @EXPORT = qw(skip_unless_possible not_tested prepare fresh contained place apart make_root newer @PACKAGES);
 our @PACKAGES = qw(kmsd kmsctl kmsissue libkms1 libkms-dev);
 # What an administrator's machine has; and what is installed into it later, without a network.
 my @INSTALLED = qw(systemd-sysv dbus nftables bind9-dnsutils iproute2 netbase procps);
@@ -56,11 +59,38 @@ cd "$0" && { git ls-files -co --exclude-standard 2>/dev/null || find . -type f !
 SH
 }
 
-sub prepare () {
+# The place of what is made once, for this process alone while $lock lives.
+sub place () {
     my $place = "$BUILD/packages";
     mkdir $place;
     open my $lock, '>', "$place/lock" or die "$place/lock: $!\n";
     flock $lock, LOCK_EX or die "flock: $!\n";
+    return ($place, $lock);
+}
+
+# A tar of a fresh Debian with these packages, made again when it is a day old.
+sub base ($name, @packages) {
+    my $place = "$BUILD/packages";
+    my @base = (release(), mirror(), @packages);
+    my $file = "$place/$name-" . substr(Digest::SHA::sha256_hex("@base" . slurp("$SRC/t/packages/make_base")), 0, 16) . '.tar';
+    return $file if -e $file && -M _ <= 1;
+    unlink grep { $_ ne $file } glob "$place/$name-*";
+    my $r = contained("$SRC/t/packages/make_base", $file, @base);
+    my $said = "$r->{out}$r->{err}";
+    not_tested("no fresh Debian from $base[1]: " . ($said =~ /^(E: .*)/m)[0] // '')
+        if $r->{exit} != 0 && !-e $file && $said =~ /Failed getting release file|Couldn't download|Failed to fetch|Could not (?:connect|resolve)|Temporary failure/;
+    -e $file or die 'no fresh Debian: ' . substr($said, -2000) . "\n";
+    return $file;
+}
+
+# One with nothing on it that kmsd needs.
+sub fresh () {
+    my ($place, $lock) = place();
+    return { base => base('fresh', join(',', qw(systemd-sysv dbus iproute2 netbase)), '') };
+}
+
+sub prepare () {
+    my ($place, $lock) = place();
     my $debs = $ENV{KMS_DEBS} // "$place/debs-" . tree();
     if (!-d $debs) {
         run([ 'rm', '-rf', glob "$place/debs-*" ]);
@@ -72,16 +102,7 @@ sub prepare () {
     my $self = { debs => \%deb };
     my %needs = map { s/\s.*//r => 1 } map { split /,\s*/ } map { run([ 'dpkg-deb', '-f', $_, 'Depends' ])->{out} =~ s/\n//gr } @deb{@PACKAGES};
     delete @needs{@PACKAGES};
-    my @base = (release(), mirror(), join(',', @INSTALLED, sort keys %needs), "@LATER");
-    $self->{base} = "$place/base-" . substr(Digest::SHA::sha256_hex("@base" . slurp("$SRC/t/packages/make_base")), 0, 16) . '.tar';
-    if (!-e $self->{base} || -M _ > 1) {
-        unlink grep { $_ ne $self->{base} } glob "$place/base-*";
-        my $r = contained("$SRC/t/packages/make_base", $self->{base}, @base);
-        my $said = "$r->{out}$r->{err}";
-        not_tested("no fresh Debian from $base[1]: " . ($said =~ /^(E: .*)/m)[0] // '')
-            if $r->{exit} != 0 && !-e $self->{base} && $said =~ /Failed getting release file|Couldn't download|Failed to fetch|Could not (?:connect|resolve)|Temporary failure/;
-        -e $self->{base} or die 'no fresh Debian: ' . substr($said, -2000) . "\n";
-    }
+    $self->{base} = base('base', join(',', @INSTALLED, sort keys %needs), "@LATER");
     return $self;
 }
 
