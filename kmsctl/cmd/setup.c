@@ -172,9 +172,11 @@ show_section(struct ctl *ctl, const struct verdict *v, const struct place *p)
 		if (p->files[f].path[0] != '\0')
 			output_line(ctl->out, OUTPUT_PLAIN, "  %s = %s", verdict_ini_key(f),
 			    p->files[f].path);
-	if (v->fresh)
+	if (v->fresh) {
 		output_line(ctl->out, OUTPUT_WARN,
-		    "Compare this key with the one that the publisher publishes: its owner decides what this host activates.");
+		    "Compare this key with the one that the publisher publishes:");
+		output_line(ctl->out, OUTPUT_WARN, "its owner decides what this host activates.");
+	}
 }
 
 /* As it would be with the new ini file; ctl->config is that from here on. */

@@ -199,10 +199,9 @@ show_request(struct ctl *ctl, const struct verdict *v, const struct reply *reply
 	contacts_print(ctl->out, reply, "");
 	output_line(ctl->out, OUTPUT_PLAIN, "%s", "");
 	output_line(ctl->out, OUTPUT_PLAIN,
-	    "Next: send %s to the publisher, or read out the installation id on the telephone.",
-	    path);
+	    "Next: send %s to the publisher, or read the installation id out.", path);
 	output_line(ctl->out, OUTPUT_PLAIN,
-	    "The answer is a file: kmsctl setup FILE.kmscert; or a code: kmsctl key confirm");
+	    "Its answer is a file: kmsctl setup FILE.kmscert; or a code: kmsctl key confirm");
 	return CTL_OK;
 }
 
@@ -235,7 +234,7 @@ show_confirmed(struct ctl *ctl, const struct reply_row *key)
 	    "This host is confirmed and activates %llu product%s of %s.",
 	    (unsigned long long)products, products == 1 ? "" : "s", owner);
 	output_line(ctl->out, OUTPUT_PLAIN,
-	    "Next: let clients find it: kmsctl dns show, or kmsctl dns publish. Then: kmsctl doctor");
+	    "Next: kmsctl dns show (or publish), so that clients find it; then kmsctl doctor");
 }
 
 int
