@@ -365,7 +365,7 @@ tell_no_publisher(struct plan *p)
 
 	d->by_hand = true;
 	snprintf(d->is, sizeof(d->is), "kms.ini has no such section");
-	snprintf(d->due, sizeof(d->due), "add [publisher NAME] and its key to kms.ini");
+	snprintf(d->due, sizeof(d->due), "kmsctl setup FOLDER, with what the publisher sent");
 }
 
 static int
