@@ -146,5 +146,6 @@ main(void)
 		cmocka_unit_test(test_recognise),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
