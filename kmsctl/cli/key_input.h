@@ -17,7 +17,7 @@
 int key_input_read(struct ctl *ctl, enum code_kind kind, struct control_buf *args);
 
 /*
- * The file that the code of a host key stands for, as kmsissue wrote it, with its signature.
+ * The file that the code of a host key represents, as kmsissue wrote it, with its signature.
  * Statuses of host_key_code_parse, and KMS_E_NO_MEMORY; signed_file_free after KMS_OK.
  */
 int key_input_file(struct signed_file *out, const char *text, size_t len, struct fault *f);

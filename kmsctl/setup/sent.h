@@ -25,7 +25,7 @@ struct sent_file {
 	struct recognised is;
 	enum sent_state state;
 	struct fault fault;
-	/* SENT_SIGNED, and SENT_KEY_CODE as the file that the code stands for */
+	/* SENT_SIGNED, and SENT_KEY_CODE as the file that the code represents */
 	struct signed_file file;
 	/* SENT_CONFIRMATION_CODE: its bytes */
 	uint8_t code[CODE_OCTETS];

@@ -65,7 +65,7 @@ subtest 'nothing is done without a yes' => sub {
     like($r->{out}, qr{sent/README\.txt: not used: a text that kmsd has no use for}, 'another file is not taken');
     like($r->{out}, qr{will say:\n  \[publisher acme-publishing-ltd\]\n  key = \Q$p->{key}\E\n  policy = \Q$dir\E/etc/kms/acme-publishing-ltd\.kmspolicy\n},
         'what would be written');
-    like($r->{out}, qr/Compare this key with the one that the publisher publishes/, 'whom to trust is the administrator\'s decision');
+    like($r->{out}, qr/Compare this key with the one that the publisher publishes/, 'the administrator decides which key to trust');
     like($r->{out}, qr/service: kmsd\.service: not running\. Would be started/, 'the plan');
     like($r->{err}, qr/nothing was changed: to do all this, add --yes/, 'and what to type');
     is(picture(), $before, 'nothing was changed');

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# The first hour of a new user: a fresh Debian, README.md and nothing else. Each command that README gives up to "Install by hand" is run as it
-# stands there: first those that build, in a chroot with a network, then those of the appliance, on the machine that boots from it. How long
+# The first hour of a new user: a fresh Debian, README.md and nothing else. Each command that README gives up to "Install by hand" is run exactly
+# as it is there: first those that build, in a chroot with a network, then those of the appliance, on the machine that boots from it. How long
 # each took is printed, and the whole walk is kept in doc/first-hour.txt (KMS_UPDATE=1 writes it).
 use v5.36;
 use FindBin;
