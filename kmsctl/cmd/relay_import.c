@@ -1,138 +1,375 @@
 /*
  * relay_import.c - relay import: the KMS host's own log gives the observed clients their names.
+ *
+ * All of the file is read first; then each name is looked up once; then kmsd is told the newest of
+ * what is known of each client, since every telling is an entry in the journal.
  */
-#include <netdb.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
+#include <unistd.h>
 
 #include "kmsctl/cli/fail.h"
 #include "kmsctl/cli/input.h"
 #include "kmsctl/host/ask_host.h"
 #include "kmsctl/kmsctl.h"
 #include "kmsctl/ledger/ledger_access.h"
+#include "kmsctl/relay/client_names.h"
 #include "kmsctl/relay/event_log.h"
 #include "kmsdb/kmsdb.h"
-#include "libkms/base/address.h"
 #include "libkms/base/fault.h"
+#include "libkms/base/number.h"
 #include "libkms/kms_error.h"
 
-/* Sources that the relay observed, to be matched with names. */
-struct sources {
-	uint8_t (*addresses)[16];
-	size_t count, room;
+#define LOOKUP_TIME 60 /* seconds */
+#define DAY 86400
+
+struct import_options {
+	const char *dates; /* "dmy", "mdy" */
+	uint64_t lookup_time;
 };
+
+/* An event that was granted. */
+struct granted {
+	struct event_12290 e;
+	const struct client_name *name; /* and its source, when it is looked up */
+};
+
+struct import {
+	struct ctl *ctl;
+	const struct import_options *options;
+	struct event_log log;
+	uint8_t (*sources)[16]; /* that the relay observed, ascending */
+	size_t source_count, source_room;
+	struct granted *events;
+	size_t event_count, event_room;
+	struct client_name *names; /* each once */
+	size_t name_count;
+	uint64_t joined, clients, unknown, refused, late, silent;
+};
+
+/* Room for one more. */
+static bool
+grow(void **at, size_t count, size_t *room, size_t size)
+{
+	size_t more = *room == 0 ? 256 : *room * 2;
+	void *grown;
+
+	if (count < *room)
+		return true;
+	if ((grown = reallocarray(*at, more, size)) == NULL)
+		return false;
+	*at = grown;
+	*room = more;
+	return true;
+}
 
 static int
 keep_source(const struct kmsdb_relayed *r, void *arg)
 {
-	struct sources *s = arg;
+	struct import *m = arg;
 
-	if (s->count == s->room) {
-		size_t room = s->room == 0 ? 256 : s->room * 2;
-		void *more = realloc(s->addresses, room * 16);
-
-		if (more == NULL)
-			return KMS_E_NO_MEMORY;
-		s->addresses = more;
-		s->room = room;
-	}
-	memcpy(s->addresses[s->count++], r->address, 16);
+	if (!grow((void **)&m->sources, m->source_count, &m->source_room, 16))
+		return KMS_E_NO_MEMORY;
+	memcpy(m->sources[m->source_count++], r->address, 16);
 	return 0;
 }
 
-struct import {
-	struct ctl *ctl;
-	struct sources sources;
-	uint64_t joined, unknown, refused;
-	int code;
-};
-
-/* The observed source with that name, or NULL. */
-static const uint8_t *
-source_of(const struct import *m, const char *name)
-{
-	struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM }, *all = NULL;
-	const uint8_t *found = NULL;
-
-	if (getaddrinfo(name, NULL, &hints, &all) != 0)
-		return NULL;
-	for (struct addrinfo *i = all; i != NULL && found == NULL; i = i->ai_next) {
-		uint8_t address[16];
-
-		address_take(address, NULL, i->ai_addr);
-		for (size_t j = 0; j < m->sources.count && found == NULL; j++)
-			if (memcmp(m->sources.addresses[j], address, 16) == 0)
-				found = m->sources.addresses[j];
-	}
-	freeaddrinfo(all);
-	return found;
-}
-
 static int
-import_event(const struct event_12290 *e, void *arg)
+keep_event(const struct event_12290 *e, void *arg)
 {
 	struct import *m = arg;
-	struct control_buf args = { 0 };
-	struct reply reply = { 0 };
-	const uint8_t *source;
 
 	if (e->status != 0) {
 		m->refused++;
 		return 0;
 	}
-	if ((source = source_of(m, e->name)) == NULL) {
-		m->unknown++;
+	if (e->time == 0)
 		return 0;
+	if (!grow((void **)&m->events, m->event_count, &m->event_room, sizeof(*m->events)))
+		return KMS_E_NO_MEMORY;
+	m->events[m->event_count++] = (struct granted){ .e = *e };
+	return 0;
+}
+
+static int
+by_address(const void *a, const void *b)
+{
+	return memcmp(a, b, 16);
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct granted *)a)->e.name, ((const struct granted *)b)->e.name);
+}
+
+/* Of one client, the newest last. */
+static int
+by_client(const void *a, const void *b)
+{
+	const struct granted *x = a, *y = b;
+	int d = (x->name->source > y->name->source) - (x->name->source < y->name->source);
+
+	if (d == 0)
+		d = memcmp(x->e.cmid, y->e.cmid, 16);
+	return d != 0 ? d : (x->e.time > y->e.time) - (x->e.time < y->e.time);
+}
+
+static int
+by_time(const void *a, const void *b)
+{
+	const struct granted *x = a, *y = b;
+
+	return (x->e.time > y->e.time) - (x->e.time < y->e.time);
+}
+
+static void
+sort_events(struct import *m, int (*compare)(const void *, const void *))
+{
+	if (m->event_count > 1)
+		qsort(m->events, m->event_count, sizeof(*m->events), compare);
+}
+
+/* The names of the events, each once; sorts the events. */
+static int
+collect_names(struct import *m)
+{
+	sort_events(m, by_name);
+	if ((m->names = calloc(m->event_count + 1, sizeof(*m->names))) == NULL)
+		return KMS_E_NO_MEMORY;
+	for (size_t i = 0; i < m->event_count; i++) {
+		if (i == 0 || strcmp(m->events[i].e.name, m->events[i - 1].e.name) != 0)
+			m->names[m->name_count++].name = m->events[i].e.name;
+		m->events[i].name = &m->names[m->name_count - 1];
 	}
-	control_octets(&args, "source", source, 16);
-	control_octets(&args, "cmid", e->cmid, 16);
-	control_text(&args, "name", e->name);
-	control_number(&args, "count", e->count);
-	control_number(&args, "told", e->time);
-	m->code = ask_host(m->ctl, CONTROL_RELAY_NAME, &args, &reply);
-	m->joined += m->code == CTL_OK;
+	return KMS_OK;
+}
+
+static void
+look_up(struct import *m)
+{
+	uint64_t seconds = m->options->lookup_time;
+	struct client_names n = {
+		.names = m->names,
+		.count = m->name_count,
+		.sources = (const uint8_t(*)[16])m->sources,
+		.source_count = m->source_count,
+		.patience = (int64_t)(seconds > 0 ? seconds : LOOKUP_TIME) * 1000,
+		.progress = !m->ctl->json && isatty(STDERR_FILENO) ? stderr : NULL,
+	};
+
+	if (m->source_count > 1)
+		qsort(m->sources, m->source_count, 16, by_address);
+	client_names_look_up(&n);
+	for (size_t i = 0; i < m->name_count; i++) {
+		m->late += m->names[i].state == CLIENT_NAME_LATE;
+		m->silent += m->names[i].state == CLIENT_NAME_SILENT;
+	}
+}
+
+/* Leaves the events whose name is an observed source's, and of each client the newest. */
+static void
+keep_newest(struct import *m)
+{
+	size_t kept = 0, newest = 0;
+
+	for (size_t i = 0; i < m->event_count; i++)
+		if (m->events[i].name->source != NULL)
+			m->events[kept++] = m->events[i];
+	m->unknown = m->event_count - kept;
+	m->joined = m->event_count = kept;
+	/* The names go with the events. */
+	sort_events(m, by_client);
+	for (size_t i = 0; i < kept; i++)
+		if (i + 1 == kept || m->events[i].name->source != m->events[i + 1].name->source ||
+		    memcmp(m->events[i].e.cmid, m->events[i + 1].e.cmid, 16) != 0)
+			m->events[newest++] = m->events[i];
+	m->clients = m->event_count = newest;
+	/* Of two at one address, the row has the one that is told last. */
+	sort_events(m, by_time);
+}
+
+static int
+tell(struct import *m, const struct granted *g)
+{
+	struct control_buf args = { 0 };
+	struct reply reply = { 0 };
+	int code;
+
+	control_octets(&args, "source", g->name->source, 16);
+	control_octets(&args, "cmid", g->e.cmid, 16);
+	control_text(&args, "name", g->e.name);
+	control_number(&args, "count", g->e.count);
+	control_number(&args, "told", g->e.time);
+	code = ask_host(m->ctl, CONTROL_RELAY_NAME, &args, &reply);
 	control_buf_free(&args);
 	reply_free(&reply);
-	return m->code != CTL_OK;
+	return code;
+}
+
+static int
+read_file(struct import *m, const char *path)
+{
+	struct fault fault = { 0 };
+	char *text = NULL;
+	size_t len = 0;
+	int rc = input_read(path, EVENT_LOG_MAX, &text, &len);
+
+	if (rc == KMS_E_TOO_LARGE)
+		return fail(m->ctl, (uint32_t)rc,
+		    "%s: at most 64 MiB: export a part of the log, for example the last 90 days",
+		    path);
+	if (rc != KMS_OK)
+		return fail(m->ctl, (uint32_t)rc, "%s", path);
+	if (m->options->dates != NULL)
+		m->log.dates =
+		    strcmp(m->options->dates, "dmy") == 0 ? EVENT_DATES_DMY : EVENT_DATES_MDY;
+	rc = event_log_read(text, len, &m->log, keep_event, m, &fault);
+	free(text);
+	if (rc != KMS_OK)
+		return fail(m->ctl, (uint32_t)rc, "%s: %s", path, fault.text);
+	if (m->log.events > 0)
+		return CTL_OK;
+	if (m->log.unread > 0)
+		return fail(m->ctl, KMS_E_FORMAT,
+		    "%s: none of the %zu events 12290 can be read; line %zu: %s", path,
+		    m->log.unread, m->log.named[0].line, m->log.named[0].why);
+	return fail(m->ctl, KMS_E_FORMAT,
+	    "%s: contains no event 12290. Export the log \"Key Management Service\" of the KMS host",
+	    path);
+}
+
+static int
+read_sources(struct import *m)
+{
+	struct kmsdb *db = NULL;
+	struct fault fault = { 0 };
+	int rc, code;
+
+	/* Changes that are not yet in the index must be found, too. */
+	code = ask_host(m->ctl, CONTROL_CHECKPOINT, NULL, &(struct reply){ 0 });
+	if (code != CTL_OK)
+		return code;
+	rc = ledger_access_open(m->ctl, &db, &fault);
+	if (rc == KMS_OK)
+		rc = kmsdb_each_relayed(db, keep_source, m);
+	ledger_access_close(db, -1);
+	if (rc == KMS_OK)
+		return CTL_OK;
+	return fail(m->ctl, (uint32_t)rc, "the ledger cannot be read: %s", fault_text(&fault, rc));
+}
+
+/* What could not be read, by line, and what to type. */
+static void
+show_problems(const struct import *m)
+{
+	struct output *o = m->ctl->out;
+	const struct event_log *log = &m->log;
+
+	if (log->named_count > 0)
+		output_list(o, "problems", "Not imported");
+	for (size_t i = 0; i < log->named_count; i++) {
+		output_row(o);
+		output_number(o, "line", "Line", log->named[i].line);
+		output_number(o, "event", "Event", log->named[i].number);
+		output_text(o, "why", "Why", log->named[i].why);
+	}
+	if (log->named_count > 0)
+		output_end(o);
+	if (log->unread + log->ambiguous > log->named_count)
+		output_line(o, OUTPUT_WARN, "... and %zu more",
+		    log->unread + log->ambiguous - log->named_count);
+	if (log->ambiguous > 0)
+		output_line(o, OUTPUT_WARN,
+		    "%s. Say it: --dates dmy where 3/4 is the 3rd of April, --dates mdy where it is March 4th.",
+		    log->dates == EVENT_DATES_MIXED
+			? "The file has dates of both orders, day first and month first"
+			: "No date in the file tells whether its day or its month is first");
+	if (m->late > 0)
+		output_line(o, OUTPUT_WARN,
+		    "%" PRIu64
+		    " names were not looked up: %s. Give more time, --lookup-time SECONDS, and import the file again.",
+		    m->late,
+		    m->silent >= m->name_count - m->late ? "no name server answers"
+							 : "the time for it was over");
+	else if (m->silent > 0)
+		output_line(o, OUTPUT_WARN, "For %" PRIu64 " of %zu names no name server answered.",
+		    m->silent, m->name_count);
+}
+
+static int
+show(const struct import *m)
+{
+	struct output *o = m->ctl->out;
+
+	output_number(o, "events", "Events 12290", m->log.events);
+	output_number(o, "joined", "Joined", m->joined);
+	output_number(o, "clients", "Clients with a name now", m->clients);
+	output_number(o, "unknown", "Not observed, or without an address", m->unknown);
+	output_number(o, "refused", "Refused by the host", m->refused);
+	output_number(o, "ambiguous", "With a date that can be two", m->log.ambiguous);
+	output_number(o, "unread", "Could not be read", m->log.unread);
+	output_number(o, "copies", NULL, m->log.copies);
+	output_number(o, "late", NULL, m->late);
+	output_number(o, "silent", NULL, m->silent);
+	show_problems(m);
+	return m->log.unread + m->log.ambiguous + m->late > 0 ? CTL_PROBLEM : CTL_OK;
+}
+
+static int
+import(struct import *m, const char *path)
+{
+	int rc, code = read_file(m, path);
+
+	if (code == CTL_OK)
+		code = read_sources(m);
+	if (code != CTL_OK)
+		return code;
+	if ((rc = collect_names(m)) != KMS_OK)
+		return fail(m->ctl, (uint32_t)rc, "%s", path);
+	look_up(m);
+	keep_newest(m);
+	for (size_t i = 0; i < m->event_count; i++)
+		if ((code = tell(m, &m->events[i])) != CTL_OK)
+			return code;
+	return show(m);
 }
 
 static int
 run_relay_import(struct ctl *ctl)
 {
-	struct import m = { .ctl = ctl, .code = CTL_OK };
-	struct kmsdb *db = NULL;
-	struct fault fault = { 0 };
-	char *text = NULL;
-	size_t len = 0, events;
-	int rc = input_read(ctl->args[0], EVENT_LOG_MAX, &text, &len);
+	struct import m = { .ctl = ctl, .options = ctl->options };
+	int code = import(&m, ctl->args[0]);
 
-	if (rc != KMS_OK)
-		return fail(ctl, (uint32_t)rc, "%s", ctl->args[0]);
-	/* Changes that are not yet in the index must be found, too. */
-	if ((m.code = ask_host(ctl, CONTROL_CHECKPOINT, NULL, &(struct reply){ 0 })) != CTL_OK)
-		goto done;
-	rc = ledger_access_open(ctl, &db, &fault);
-	if (rc == KMS_OK)
-		rc = kmsdb_each_relayed(db, keep_source, &m.sources);
-	ledger_access_close(db, -1);
-	if (rc != KMS_OK) {
-		m.code = fail(
-		    ctl, (uint32_t)rc, "the ledger cannot be read: %s", fault_text(&fault, rc));
-		goto done;
-	}
-	events = event_log_each(text, len, import_event, &m);
-	output_number(ctl->out, "events", "Events 12290", events);
-	output_number(ctl->out, "joined", "Joined", m.joined);
-	output_number(ctl->out, "unknown", "Not observed, or without an address", m.unknown);
-	output_number(ctl->out, "refused", "Refused by the host", m.refused);
-	if (events == 0)
-		m.code = fail(ctl, KMS_E_FORMAT, "%s: contains no event 12290", ctl->args[0]);
-done:
-	free(m.sources.addresses);
-	free(text);
-	return m.code;
+	free(m.sources);
+	free(m.events);
+	free(m.names);
+	return code;
 }
+
+static bool
+read_dates(void *field, const char *text)
+{
+	*(const char **)field = text;
+	return strcmp(text, "dmy") == 0 || strcmp(text, "mdy") == 0;
+}
+
+static bool
+read_seconds(void *field, const char *text)
+{
+	return number_parse(field, DAY, text) && *(uint64_t *)field > 0;
+}
+
+static const struct option_row rows[] = {
+	{ "dates", 0, "dmy|mdy", "the file's dates have the day first, or the month first",
+	    .offset = offsetof(struct import_options, dates), .read = read_dates,
+	    .takes = "dmy or mdy" },
+	{ "lookup-time", 0, "SECONDS", "how long names are looked up, by default 60",
+	    .offset = offsetof(struct import_options, lookup_time), .read = read_seconds,
+	    .takes = "a number of seconds from 1 to 86400" },
+	{ 0 },
+};
 
 const struct ctl_command cmd_relay_import = {
 	.line.noun = "relay",
@@ -142,5 +379,7 @@ const struct ctl_command cmd_relay_import = {
 	    "import names and CMIDs of observed clients from the KMS host's own event log",
 	.line.min = 1,
 	.line.max = 1,
+	.line.options = rows,
+	.line.values = sizeof(struct import_options),
 	.run = run_relay_import,
 };

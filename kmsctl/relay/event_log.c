@@ -1,164 +1,181 @@
 /*
- * event_log.c - an event's fields are found by their form, whatever is between them: commas and
- * quotes in CSV, tags in XML. In their order: 0x status, count, name, GUID, date and time.
+ * event_log.c - see event_log.h: decodes the file, finds the records in it, and hands on what the
+ * others read.
+ *
+ * Records of XML and JSON have a beginning and an end, so that each is one event, whatever forms of
+ * it are inside. What is between them is plain text.
  */
 #include "kmsctl/relay/event_log.h"
 
 #include <ctype.h>
-#include <stdbool.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "kmsctl/kmsctl.h"
-#include "libkms/base/hex.h"
-#include "libkms/base/uuid.h"
+#include "kmsctl/relay/event_reader.h"
+#include "kmsctl/relay/event_text.h"
+#include "libkms/kms_error.h"
 
-#define FIELDS 5
+#define JSON_TRIES 16                  /* times the file's size */
+#define SAME_ROW ((uint64_t)36 * 3600) /* between the dates of one record */
+#define ZONES ((uint64_t)14 * 3600)
+#define QUARTER 900 /* zones differ by multiples of it */
 
-/* UTF-16 as Windows exports it: our fields are all ASCII. */
-static size_t
-narrow(char *text, size_t len)
-{
-	bool little = len >= 2 && (uint8_t)text[0] == 0xff && (uint8_t)text[1] == 0xfe;
-	bool big = len >= 2 && (uint8_t)text[0] == 0xfe && (uint8_t)text[1] == 0xff;
-	size_t out = 0;
-
-	if (!little && !big)
-		return len;
-	for (size_t i = 2; i + 1 < len; i += 2) {
-		char high = text[big ? i : i + 1], low = text[big ? i + 1 : i];
-
-		text[out++] = high == '\0' ? low : '?';
-	}
-	return out;
-}
-
-static bool
-separates(char c)
-{
-	return c == ',' || c == '"' || c == ';' || c == '\t' || c == '\r' || c == '\n' || c == '\0';
-}
-
-/* The next field that is not empty, trimmed; tags separate as commas do. NULL: the end. */
-static const char *
-next_field(const char **at, const char *end, size_t *len)
-{
-	const char *p = *at, *from;
-
-	for (;;) {
-		while (p < end && (separates(*p) || *p == ' '))
-			p++;
-		if (p == end || *p != '<')
-			break;
-		while (p < end && *p != '>')
-			p++;
-		p += p < end;
-	}
-	from = p;
-	while (p < end && !separates(*p) && *p != '<')
-		p++;
-	*at = p;
-	while (p > from && p[-1] == ' ')
-		p--;
-	*len = (size_t)(p - from);
-	return *len > 0 ? from : NULL;
-}
-
-struct field {
-	const char *text;
-	size_t len;
-};
-
-static bool
-number(const struct field *f, unsigned base, uint32_t *out)
-{
-	size_t from = base == 16 ? 2 : 0;
-	uint64_t v = 0;
-
-	if (f->len <= from || f->len > from + 9)
-		return false;
-	if (base == 16 && (f->text[0] != '0' || tolower((unsigned char)f->text[1]) != 'x'))
-		return false;
-	for (size_t i = from; i < f->len; i++) {
-		int digit = hex_digit(f->text[i]);
-
-		if (digit < 0 || (unsigned)digit >= base)
-			return false;
-		v = v * base + (unsigned)digit;
-	}
-	*out = (uint32_t)v;
-	return v <= UINT32_MAX;
-}
-
-static bool
-host_name(const struct field *f, char out[65])
-{
-	if (f->len > 64)
-		return false;
-	for (size_t i = 0; i < f->len; i++) {
-		unsigned char c = (unsigned char)f->text[i];
-
-		if (!isalnum(c) && c != '-' && c != '_' && c != '.')
-			return false;
-		out[i] = (char)tolower(c);
-	}
-	out[f->len] = '\0';
-	return true;
-}
-
-/* "2026/11/23 10:15" */
-static bool
-date(const struct field *f, uint64_t *out)
-{
-	struct tm t = { 0 };
-	char text[20];
-	time_t when;
-	int end = 0;
-
-	if (f->len < 14 || f->len >= sizeof(text))
-		return false;
-	memcpy(text, f->text, f->len);
-	text[f->len] = '\0';
-	if (sscanf(text, "%4d/%2d/%2d %2d:%2d%n", &t.tm_year, &t.tm_mon, &t.tm_mday, &t.tm_hour,
-		&t.tm_min, &end) != 5)
-		return false;
-	if ((text[end] != '\0' && text[end] != ':') || t.tm_year < 2000 || t.tm_year > 9999 ||
-	    t.tm_mon < 1 || t.tm_mon > 12 || t.tm_mday < 1 || t.tm_mday > 31 || t.tm_hour < 0 ||
-	    t.tm_hour > 23 || t.tm_min < 0 || t.tm_min > 59)
-		return false;
-	t.tm_year -= 1900;
-	t.tm_mon--;
-	when = timegm(&t);
-	*out = (uint64_t)when;
-	return when > 0;
-}
-
-static bool
-is_event(const struct field f[FIELDS], struct event_12290 *e)
-{
-	return number(&f[0], 16, &e->status) && number(&f[1], 10, &e->count) &&
-	       f[3].len >= UUID_TEXT - 1 && uuid_parse_loose(e->cmid, f[3].text, f[3].len) &&
-	       host_name(&f[2], e->name) && date(&f[4], &e->time);
-}
+static const char ambiguous[] = "its day and month cannot be told apart";
 
 size_t
-event_log_each(char *text, size_t len, int (*fn)(const struct event_12290 *e, void *arg), void *arg)
+event_reader_line(struct event_reader *r, const char *where)
 {
-	struct field f[FIELDS] = { { "", 0 }, { "", 0 }, { "", 0 }, { "", 0 }, { "", 0 } };
-	const char *at = text, *end = text + narrow(text, len);
-	struct event_12290 e;
-	size_t found = 0;
+	for (; r->counted < where; r->counted++)
+		r->line += *r->counted == '\n' || (*r->counted == '\r' && r->counted + 1 < r->end &&
+						      r->counted[1] != '\n');
+	return r->line;
+}
 
-	for (;;) {
-		memmove(f, f + 1, (FIELDS - 1) * sizeof(f[0]));
-		f[FIELDS - 1].text = next_field(&at, end, &f[FIELDS - 1].len);
-		if (f[FIELDS - 1].text == NULL)
-			return found;
-		if (!is_event(f, &e))
+static void
+name_problem(struct event_log *log, size_t line, const char *why)
+{
+	if (log->named_count == EVENT_LOG_NAMED)
+		return;
+	log->named[log->named_count].line = line;
+	log->named[log->named_count].number = log->events + log->unread;
+	log->named[log->named_count++].why = why;
+}
+
+void
+event_reader_broken(struct event_reader *r, size_t line, const char *why)
+{
+	r->log->unread++;
+	name_problem(r->log, line, why);
+}
+
+static uint64_t
+apart(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : b - a;
+}
+
+static bool
+same_time(uint64_t a, uint64_t b, bool zones)
+{
+	uint64_t d = apart(a, b);
+
+	return d < 60 || (zones && d < ZONES + 60 && (d + 59) % QUARTER < 119);
+}
+
+bool
+event_same(const struct event_fields *a, const struct event_fields *b)
+{
+	/* A column in local time has seconds, and the message has none. */
+	bool zones = a->date.seconds != b->date.seconds;
+
+	return a->status == b->status && a->count == b->count && strcmp(a->name, b->name) == 0 &&
+	       memcmp(a->cmid, b->cmid, 16) == 0 &&
+	       (same_time(a->date.dmy, b->date.dmy, zones) ||
+		   same_time(a->date.dmy, b->date.mdy, zones) ||
+		   same_time(a->date.mdy, b->date.dmy, zones));
+}
+
+/* Another date of the record, which leaves no choice, is near to one of the two readings. */
+static uint64_t
+choose_by_record(const struct event_date *d, const char *text, size_t len)
+{
+	const char *end = text + len, *next;
+	struct event_date other;
+
+	for (const char *p = text; p < end; p = next) {
+		next = event_date_read(p, end, &other);
+		if (next != NULL && other.dmy == other.mdy) {
+			bool dmy = apart(other.dmy, d->dmy) < SAME_ROW;
+
+			if (dmy != (apart(other.dmy, d->mdy) < SAME_ROW))
+				return dmy ? d->dmy : d->mdy;
+		}
+		if (next != NULL)
 			continue;
-		found++;
-		if (fn(&e, arg) != 0)
-			return found;
+		/* Not in the middle of a number. */
+		for (next = p + 1;
+		     next < end && isdigit((unsigned char)*p) && isdigit((unsigned char)*next);)
+			next++;
 	}
+	return 0;
+}
+
+void
+event_reader_found(struct event_reader *r, const struct event_fields *e, size_t line,
+    const char *record, size_t len)
+{
+	struct event_12290 event = { .status = e->status, .count = e->count };
+
+	memcpy(event.name, e->name, sizeof(event.name));
+	memcpy(event.cmid, e->cmid, sizeof(event.cmid));
+	event.time = event_date_choose(&e->date, r->given);
+	if (event.time == 0)
+		event.time = choose_by_record(&e->date, record, len);
+	if (event.time == 0)
+		event.time = event_date_choose(&e->date, r->seen);
+	r->log->events++;
+	if (event.time == 0) {
+		r->log->ambiguous++;
+		name_problem(r->log, line, ambiguous);
+	}
+	r->last = *e;
+	r->have_last = true;
+	if (r->fn(&event, r->arg) != 0)
+		r->stop = true;
+}
+
+static void
+read_all(struct event_reader *r)
+{
+	const char *p = r->text, *begin, *after;
+	json_t *json;
+
+	while (p < r->end && !r->stop) {
+		begin = event_record_next(r, p, &json, &after);
+		event_lines(r, p, begin);
+		if (begin == r->end)
+			break;
+		if (r->stop)
+			json_decref(json);
+		else
+			event_record_read(r, begin, after, json);
+		p = after;
+	}
+	if (!r->stop)
+		event_lines_flush(r);
+}
+
+int
+event_log_read(const char *text, size_t len, struct event_log *log,
+    int (*fn)(const struct event_12290 *e, void *arg), void *arg, struct fault *f)
+{
+	const char *advice = event_text_refused(text, len);
+	struct event_reader *r;
+	char *decoded = NULL;
+	int rc;
+
+	if (advice != NULL)
+		return fault_set(f, KMS_E_FORMAT, "%s", advice);
+	if ((r = calloc(1, sizeof(*r))) == NULL)
+		return fault_set(f, KMS_E_NO_MEMORY, "memory");
+	rc = event_text_decode(text, len, &decoded, &len);
+	if (rc == KMS_OK) {
+		*r = (struct event_reader){ .text = decoded,
+			.end = decoded + len,
+			.log = log,
+			.fn = fn,
+			.arg = arg,
+			.given = log->dates,
+			.seen = event_dates_of(decoded, len),
+			.counted = decoded,
+			.line = 1,
+			.json_from = decoded,
+			.json_left = len * JSON_TRIES };
+		*log = (struct event_log){ .dates = r->seen };
+		read_all(r);
+		rc = r->rc;
+	}
+	free(decoded);
+	free(r);
+	return rc == KMS_OK ? KMS_OK : fault_set(f, rc, "memory");
 }
