@@ -179,7 +179,6 @@ keep_newest(struct import *m)
 			m->events[kept++] = m->events[i];
 	m->unknown = m->event_count - kept;
 	m->joined = m->event_count = kept;
-	/* The names go with the events. */
 	sort_events(m, by_client);
 	for (size_t i = 0; i < kept; i++)
 		if (i + 1 == kept || m->events[i].name->source != m->events[i + 1].name->source ||
@@ -260,26 +259,36 @@ read_sources(struct import *m)
 	return fail(m->ctl, (uint32_t)rc, "the ledger cannot be read: %s", fault_text(&fault, rc));
 }
 
-/* What could not be read, by line, and what to type. */
+/* What is left out, by line: a list for a program, lines for a person. */
 static void
-show_problems(const struct import *m)
+show_named(struct output *o, const struct event_log *log, const char *path)
+{
+	size_t all = log->unread + log->ambiguous;
+
+	output_list(o, "problems", NULL);
+	for (size_t i = 0; i < log->named_count; i++) {
+		output_row(o);
+		output_number(o, "line", NULL, log->named[i].line);
+		output_number(o, "event", NULL, log->named[i].number);
+		output_text(o, "why", NULL, log->named[i].why);
+	}
+	output_end(o);
+	for (size_t i = 0; i < log->named_count; i++)
+		output_line(o, OUTPUT_WARN, "%s: line %zu, event %zu: not imported: %s", path,
+		    log->named[i].line, log->named[i].number, log->named[i].why);
+	if (all > log->named_count)
+		output_line(o, OUTPUT_WARN, "... and %zu more", all - log->named_count);
+}
+
+/* And what to type. */
+static void
+show_problems(const struct import *m, const char *path)
 {
 	struct output *o = m->ctl->out;
 	const struct event_log *log = &m->log;
 
 	if (log->named_count > 0)
-		output_list(o, "problems", "Not imported");
-	for (size_t i = 0; i < log->named_count; i++) {
-		output_row(o);
-		output_number(o, "line", "Line", log->named[i].line);
-		output_number(o, "event", "Event", log->named[i].number);
-		output_text(o, "why", "Why", log->named[i].why);
-	}
-	if (log->named_count > 0)
-		output_end(o);
-	if (log->unread + log->ambiguous > log->named_count)
-		output_line(o, OUTPUT_WARN, "... and %zu more",
-		    log->unread + log->ambiguous - log->named_count);
+		show_named(o, log, path);
 	if (log->ambiguous > 0)
 		output_line(o, OUTPUT_WARN,
 		    "%s. Say it: --dates dmy where 3/4 is the 3rd of April, --dates mdy where it is March 4th.",
@@ -299,7 +308,7 @@ show_problems(const struct import *m)
 }
 
 static int
-show(const struct import *m)
+show(const struct import *m, const char *path)
 {
 	struct output *o = m->ctl->out;
 
@@ -308,12 +317,12 @@ show(const struct import *m)
 	output_number(o, "clients", "Clients with a name now", m->clients);
 	output_number(o, "unknown", "Not observed, or without an address", m->unknown);
 	output_number(o, "refused", "Refused by the host", m->refused);
-	output_number(o, "ambiguous", "With a date that can be two", m->log.ambiguous);
+	output_number(o, "ambiguous", "With an ambiguous date", m->log.ambiguous);
 	output_number(o, "unread", "Could not be read", m->log.unread);
 	output_number(o, "copies", NULL, m->log.copies);
 	output_number(o, "late", NULL, m->late);
 	output_number(o, "silent", NULL, m->silent);
-	show_problems(m);
+	show_problems(m, path);
 	return m->log.unread + m->log.ambiguous + m->late > 0 ? CTL_PROBLEM : CTL_OK;
 }
 
@@ -333,7 +342,7 @@ import(struct import *m, const char *path)
 	for (size_t i = 0; i < m->event_count; i++)
 		if ((code = tell(m, &m->events[i])) != CTL_OK)
 			return code;
-	return show(m);
+	return show(m, path);
 }
 
 static int

@@ -20,6 +20,7 @@ struct row {
 	size_t line;
 	unsigned found, broken, ids;
 	size_t id_line, id_digits;
+	bool id_named; /* "Id : 12290" */
 	/* what is broken, and not yet told; its why is NULL: nothing */
 	const char *why;
 	size_t broken_line;
@@ -33,7 +34,8 @@ line_end(const char *p, const char *end)
 {
 	while (p < end && *p != '\n' && *p != '\r')
 		p++;
-	if (p < end && *p == '\r' && p + 1 < end && p[1] == '\n')
+	/* cmd.exe makes \r\r\n of a program's \r\n. */
+	while (p + 1 < end && *p == '\r' && (p[1] == '\n' || p[1] == '\r'))
 		p++;
 	return p < end ? p + 1 : end;
 }
@@ -51,9 +53,12 @@ opens(const char *p, const char *line)
 	return p == line || strchr(",;|\t", p[-1]) != NULL;
 }
 
-/* The end of the line, with the lines to which a quoted cell that begins on it goes on. */
+/*
+ * The end of the line, with the lines to which a quoted cell that begins on it goes on. Where no
+ * quote closes a cell, none is looked for again.
+ */
 static const char *
-row_end(const char *line, const char *end)
+row_end(struct event_reader *r, const char *line, const char *end)
 {
 	const char *first = line_end(line, end), *stop = first;
 	bool quoted = false;
@@ -63,12 +68,23 @@ row_end(const char *line, const char *end)
 			quoted = quoted ? !closes(p, end) : opens(p, line);
 		if (p + 1 < stop || !quoted)
 			continue;
+		if (stop == end || line < r->unclosed || (size_t)(stop - line) > LIST_MAX) {
+			r->unclosed = stop > r->unclosed ? stop : r->unclosed;
+			return first;
+		}
 		/* Still in a cell at the end of the line. */
 		stop = line_end(stop, end);
-		if (p + 1 == stop || (size_t)(stop - line) > LIST_MAX)
-			return first;
 	}
-	return quoted ? first : stop;
+	return stop;
+}
+
+void
+event_lines_flush(struct event_reader *r)
+{
+	if (r->pending != 0)
+		event_reader_broken(r, r->pending, "its fields are not there");
+	r->pending = 0;
+	r->loose = false;
 }
 
 /* How a row is told from its neighbours is a guess; a copy in it must match well. */
@@ -81,6 +97,9 @@ take_found(struct event_reader *r, struct row *row, const struct event_find *f)
 		r->log->copies++;
 		return;
 	}
+	/* With a number of its own, it is not that of the number before. */
+	if (row->ids > 0)
+		event_lines_flush(r);
 	row->found++;
 	row->last = f->fields;
 	event_reader_found(r, &f->fields, line, row->text, (size_t)(row->end - row->text));
@@ -131,15 +150,6 @@ take_named(struct event_reader *r, struct row *row)
 	}
 }
 
-void
-event_lines_flush(struct event_reader *r)
-{
-	if (r->pending != 0 && !r->loose)
-		event_reader_broken(r, r->pending, "its fields are not there");
-	r->pending = 0;
-	r->loose = false;
-}
-
 /* Numbers and fields on lines of their own come in turn. */
 static void
 match(struct event_reader *r, const struct row *row)
@@ -151,7 +161,8 @@ match(struct event_reader *r, const struct row *row)
 	} else if (fields) {
 		r->loose = r->pending == 0;
 		r->pending = 0;
-	} else if (row->ids > 0 && r->loose) {
+	} else if (row->ids > 0 && r->loose && row->id_named) {
+		/* A list may have its message before its number. */
 		r->loose = false;
 	} else if (row->ids > 0) {
 		event_lines_flush(r);
@@ -161,10 +172,10 @@ match(struct event_reader *r, const struct row *row)
 
 /* A second number on another line is another row: the quote that joins the two is none. */
 static void
-take_id(struct event_reader *r, struct row *row, size_t line, size_t digits)
+take_id(struct event_reader *r, struct row *row, size_t line, const struct event_word *w)
 {
 	/* Get-EventLog has the number twice, as EventID and as InstanceId. */
-	if (row->ids > 0 && digits != row->id_digits)
+	if (row->ids > 0 && w->len != row->id_digits)
 		return;
 	if (row->ids > 0 && line != row->id_line) {
 		tell_broken(r, row);
@@ -173,7 +184,8 @@ take_id(struct event_reader *r, struct row *row, size_t line, size_t digits)
 	}
 	row->ids++;
 	row->id_line = line;
-	row->id_digits = digits;
+	row->id_digits = w->len;
+	row->id_named = w->key != NULL;
 }
 
 static void
@@ -192,7 +204,7 @@ take(struct event_reader *r, struct row *row, const struct event_find *f, enum e
 		memcpy(row->cmid, f->fields.cmid, 16);
 		break;
 	case EVENT_ID:
-		take_id(r, row, event_reader_line(r, f->where), f->word.len);
+		take_id(r, row, event_reader_line(r, f->where), &f->word);
 		break;
 	case EVENT_END:
 		break;
@@ -262,10 +274,11 @@ event_lines(struct event_reader *r, const char *text, const char *end)
 	for (const char *next; text < end && !r->stop; text = next) {
 		struct row row = { .text = text };
 
-		row.end = next = row_end(text, end);
+		row.end = next = row_end(r, text, end);
 		row.line = event_reader_line(r, text);
 		if (is_empty(text, next)) {
 			end_list(r, &list, text);
+			r->loose = false;
 			continue;
 		}
 		if (list.lines++ == 0) {

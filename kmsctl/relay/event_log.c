@@ -15,19 +15,21 @@
 #include "kmsctl/relay/event_text.h"
 #include "libkms/kms_error.h"
 
+#define RECORD_MAX 16384               /* bytes in which another date is looked for */
 #define JSON_TRIES 16                  /* times the file's size */
 #define SAME_ROW ((uint64_t)36 * 3600) /* between the dates of one record */
 #define ZONES ((uint64_t)14 * 3600)
 #define QUARTER 900 /* zones differ by multiples of it */
 
-static const char ambiguous[] = "its day and month cannot be told apart";
+static const char ambiguous[] = "its date is ambiguous: day and month cannot be told apart";
 
 size_t
 event_reader_line(struct event_reader *r, const char *where)
 {
 	for (; r->counted < where; r->counted++)
-		r->line += *r->counted == '\n' || (*r->counted == '\r' && r->counted + 1 < r->end &&
-						      r->counted[1] != '\n');
+		r->line +=
+		    *r->counted == '\n' || (*r->counted == '\r' && r->counted + 1 < r->end &&
+					       r->counted[1] != '\n' && r->counted[1] != '\r');
 	return r->line;
 }
 
@@ -82,6 +84,9 @@ choose_by_record(const struct event_date *d, const char *text, size_t len)
 	const char *end = text + len, *next;
 	struct event_date other;
 
+	/* A line of a million events is no record. */
+	if (len > RECORD_MAX)
+		return 0;
 	for (const char *p = text; p < end; p = next) {
 		next = event_date_read(p, end, &other);
 		if (next != NULL && other.dmy == other.mdy) {
@@ -168,6 +173,7 @@ event_log_read(const char *text, size_t len, struct event_log *log,
 			.given = log->dates,
 			.seen = event_dates_of(decoded, len),
 			.counted = decoded,
+			.unclosed = decoded,
 			.line = 1,
 			.json_from = decoded,
 			.json_left = len * JSON_TRIES };

@@ -26,6 +26,7 @@ struct event_reader {
 	 */
 	size_t pending;
 	bool loose;
+	const char *unclosed; /* up to here, no quote closes a cell of several lines */
 	struct event_header header;
 	/* the last event, if no other text came since */
 	bool have_last;
