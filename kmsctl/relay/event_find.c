@@ -308,9 +308,6 @@ is_cut(struct event_find *f, const struct event_word *w)
 	    !event_count_read(f->last[1].text, f->last[1].len, &number) ||
 	    !event_name_read(f->last[2].text, f->last[2].len, name))
 		return false;
-	for (size_t i = 0; i < 8; i++)
-		if (hex_digit(w->text[i]) < 0)
-			return false;
 	f->where = f->last[0].text;
 	f->have_cmid = false;
 	f->why = "its client machine ID is cut off or mistyped";

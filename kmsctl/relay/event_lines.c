@@ -1,14 +1,14 @@
 /*
- * event_lines.c - plain text: CSV and the like, lines of a log server, and lists.
+ * event_lines.c - see event_lines.h.
  *
  * An event has its number on one line and its fields on this line or on another (Event Viewer's
  * message has three lines); a number without fields is one that cannot be read. A quoted cell of
  * several lines belongs to one row.
  */
+#include "kmsctl/relay/event_lines.h"
+
 #include <ctype.h>
 #include <string.h>
-
-#include "kmsctl/relay/event_reader.h"
 
 #define ROW_MAX 4096   /* bytes of a row that is read by its columns */
 #define LIST_MAX 16384 /* bytes of a list of fields, or of a quoted cell */
@@ -78,15 +78,6 @@ row_end(struct event_reader *r, const char *line, const char *end)
 	return stop;
 }
 
-void
-event_lines_flush(struct event_reader *r)
-{
-	if (r->pending != 0)
-		event_reader_broken(r, r->pending, "its fields are not there");
-	r->pending = 0;
-	r->loose = false;
-}
-
 /* How a row is told from its neighbours is a guess; a copy in it must match well. */
 static void
 take_found(struct event_reader *r, struct row *row, const struct event_find *f)
@@ -99,7 +90,7 @@ take_found(struct event_reader *r, struct row *row, const struct event_find *f)
 	}
 	/* With a number of its own, it is not that of the number before. */
 	if (row->ids > 0)
-		event_lines_flush(r);
+		event_reader_flush(r);
 	row->found++;
 	row->last = f->fields;
 	event_reader_found(r, &f->fields, line, row->text, (size_t)(row->end - row->text));
@@ -157,7 +148,7 @@ match(struct event_reader *r, const struct row *row)
 	bool fields = row->found + row->broken > 0;
 
 	if (fields && row->ids > 0) {
-		event_lines_flush(r);
+		event_reader_flush(r);
 	} else if (fields) {
 		r->loose = r->pending == 0;
 		r->pending = 0;
@@ -165,7 +156,7 @@ match(struct event_reader *r, const struct row *row)
 		/* A list may have its message before its number. */
 		r->loose = false;
 	} else if (row->ids > 0) {
-		event_lines_flush(r);
+		event_reader_flush(r);
 		r->pending = row->id_line;
 	}
 }

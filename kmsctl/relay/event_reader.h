@@ -1,15 +1,13 @@
 /*
- * event_reader.h - the state of reading one file, for the files of the reader: event_log.c
- * (what becomes of an event), event_lines.c (plain text), event_record.c (XML and JSON).
+ * event_reader.h - the state of reading one file, and what becomes of an event: event_lines.c
+ * (plain text) and event_record.c (XML and JSON) find it.
  */
 #ifndef KMSCTL_RELAY_EVENT_READER_H
 #define KMSCTL_RELAY_EVENT_READER_H
 
-#include <jansson.h>
-
+#include "kmsctl/relay/event_12290.h"
 #include "kmsctl/relay/event_columns.h"
 #include "kmsctl/relay/event_find.h"
-#include "kmsctl/relay/event_log.h"
 
 struct event_reader {
 	const char *text, *end;
@@ -22,13 +20,12 @@ struct event_reader {
 	/* lines are counted up to here */
 	const char *counted;
 	size_t line;
-	/* event_lines.c: a number without its fields yet, by its line; fields without their number
-	 */
-	size_t pending;
-	bool loose;
+	/* event_lines.c */
+	size_t pending;       /* the line of a number whose fields have not come yet; 0: none */
+	bool loose;           /* fields whose number has not come yet */
 	const char *unclosed; /* up to here, no quote closes a cell of several lines */
 	struct event_header header;
-	/* the last event, if no other text came since */
+	/* the last event; Event Viewer copies one as text and then as XML */
 	bool have_last;
 	struct event_fields last;
 	/* event_record.c: no JSON begins before this; bytes that may still be tried */
@@ -46,18 +43,7 @@ void event_reader_broken(struct event_reader *r, size_t line, const char *why);
 /* Both are the same event, perhaps in two forms of which one is in local time. */
 bool event_same(const struct event_fields *a, const struct event_fields *b);
 
-/* Plain text, up to where a record begins or the file ends. */
-void event_lines(struct event_reader *r, const char *text, const char *end);
-/* A number whose fields never came. */
-void event_lines_flush(struct event_reader *r);
-
-/*
- * The next record of XML or JSON at p or behind it: where it begins. r->end: none. *json: of a
- * record in JSON, else NULL; *after: its end.
- */
-const char *event_record_next(
-    struct event_reader *r, const char *p, json_t **json, const char **after);
-/* Reads it; json is released. */
-void event_record_read(struct event_reader *r, const char *text, const char *after, json_t *json);
+/* A number whose fields never came is an event that cannot be read. */
+void event_reader_flush(struct event_reader *r);
 
 #endif

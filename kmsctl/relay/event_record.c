@@ -3,13 +3,14 @@
  * objects of JSON, one in a line or many in an array, however deep. Both are made into plain
  * text, so that one function finds the fields.
  */
+#include "kmsctl/relay/event_record.h"
+
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "kmsctl/relay/event_reader.h"
 #include "libkms/kms_error.h"
 
 #define RECORD_MAX ((size_t)1 << 20) /* bytes; more is no event */
@@ -461,7 +462,7 @@ event_record_read(struct event_reader *r, const char *text, const char *after, j
 	}
 	if (r->pending == line || copy)
 		r->pending = 0;
-	event_lines_flush(r);
+	event_reader_flush(r);
 	if (c.found && copy && r->have_last && event_same(&r->last, &c.first))
 		r->log->copies++;
 	else if (c.found)

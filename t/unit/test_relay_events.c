@@ -67,6 +67,7 @@ static const struct {
 	{ "cr-cr-lf.csv", 2, 1, 0, 0, 1795428900 },
 	{ "cr-only.csv", 2, 0, 0, 0, 1795436100 },
 	{ "csv", 1, 0, 0, 0, 1795428900 },
+	{ "cut-id.txt", 0, 2, 0, 0, 0 },
 	{ "cut-off.xml", 1, 1, 0, 0, 1795428900 },
 	{ "elastic-search.json", 3, 0, 0, 3, 1795428900 },
 	{ "empty", 0, 0, 0, 0, 0 },
@@ -84,6 +85,7 @@ static const struct {
 	{ "json-columns-ets.json", 1, 0, 0, 0, 1795428900 },
 	{ "json-columns.json", 2, 0, 0, 0, 1795428960 },
 	{ "json-cut-off.json", 1, 1, 0, 0, 1795428900 },
+	{ "json-epoch.json", 2, 0, 0, 0, 1795428900 },
 	{ "json-in-syslog.log", 2, 0, 0, 0, 1795342500 },
 	{ "json-no-data.json", 1, 1, 0, 0, 1795428900 },
 	{ "json-other.json", 0, 0, 0, 0, 0 },
@@ -93,9 +95,11 @@ static const struct {
 	{ "name-lost-letters.csv", 1, 0, 0, 0, 1795428900 },
 	{ "name-too-long.csv", 0, 1, 0, 0, 0 },
 	{ "name-utf16.csv", 2, 0, 0, 0, 1795428900 },
+	{ "names-entities.xml", 1, 0, 0, 0, 1795428900 },
 	{ "no-data.xml", 1, 1, 0, 0, 1795428900 },
 	{ "nxlog-pairs.log", 1, 0, 0, 0, 1795428900 },
 	{ "odd-quote.csv", 3, 2, 0, 0, 1795436100 },
+	{ "open-quote.csv", 1, 0, 0, 0, 1795428900 },
 	{ "other-events.xml", 0, 0, 0, 0, 0 },
 	{ "pairs-any-order.log", 1, 0, 0, 0, 1795428900 },
 	{ "pairs-params.log", 1, 0, 0, 0, 1795428900 },
@@ -103,6 +107,7 @@ static const struct {
 	{ "snare.log", 1, 0, 0, 0, 1795428900 },
 	{ "splunk.json", 2, 0, 0, 0, 1795428900 },
 	{ "syslog.log", 2, 1, 0, 0, 1795428900 },
+	{ "two-ends.xml", 2, 0, 0, 0, 1795436100 },
 	{ "utf16", 1, 0, 0, 0, 1795428900 },
 	{ "viewer-broken-event.csv", 2, 1, 0, 0, 1795515300 },
 	{ "viewer-de.csv", 2, 0, 0, 0, 1795428900 },
@@ -129,6 +134,7 @@ static const struct {
 	{ "xml-in-json.json", 1, 0, 0, 0, 1795428900 },
 	{ "xml-in-syslog.log", 1, 0, 0, 0, 1795428900 },
 	{ "zeros", 0, 0, 0, 0, 0 },
+	{ "zones.csv", 2, 0, 0, 0, 1795428900 },
 };
 
 /* What was given. */
