@@ -106,7 +106,7 @@ half(struct cursor *c)
 	return 0;
 }
 
-/* Z, +01:00, -0500: seconds that local time is ahead. */
+/* Z, +01:00, -0500, +01: seconds that local time is ahead. */
 static int64_t
 zone(struct cursor *c)
 {
@@ -125,8 +125,9 @@ zone(struct cursor *c)
 		hours /= 100;
 		break;
 	case 2:
-		if (at.p < at.end && *at.p == ':')
-			at.p++;
+		if (at.p == at.end || *at.p != ':')
+			break;
+		at.p++;
 		if (number(&at, 2, &minutes) == 2)
 			break;
 		return 0;
