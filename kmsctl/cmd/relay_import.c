@@ -43,6 +43,7 @@ struct import {
 	size_t source_count, source_room;
 	struct granted *events;
 	size_t event_count, event_room;
+	bool no_memory;
 	struct client_name *names; /* each once */
 	size_t name_count;
 	uint64_t joined, clients, unknown, refused, late, silent;
@@ -86,8 +87,10 @@ keep_event(const struct event_12290 *e, void *arg)
 	}
 	if (e->time == 0)
 		return 0;
-	if (!grow((void **)&m->events, m->event_count, &m->event_room, sizeof(*m->events)))
-		return KMS_E_NO_MEMORY;
+	if (!grow((void **)&m->events, m->event_count, &m->event_room, sizeof(*m->events))) {
+		m->no_memory = true;
+		return 1;
+	}
 	m->events[m->event_count++] = (struct granted){ .e = *e };
 	return 0;
 }
@@ -228,6 +231,8 @@ read_file(struct import *m, const char *path)
 	free(text);
 	if (rc != KMS_OK)
 		return fail(m->ctl, (uint32_t)rc, "%s: %s", path, fault.text);
+	if (m->no_memory)
+		return fail(m->ctl, KMS_E_NO_MEMORY, "%s", path);
 	if (m->log.events > 0)
 		return CTL_OK;
 	if (m->log.unread > 0)

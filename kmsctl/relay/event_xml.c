@@ -1,0 +1,112 @@
+/*
+ * event_xml.c - see event_xml.h.
+ */
+#include "kmsctl/relay/event_xml.h"
+
+#include <ctype.h>
+#include <stdint.h>
+#include <string.h>
+#include <strings.h>
+
+bool
+event_xml_begins(const char *p, const char *end)
+{
+	return end - p > 6 && memcmp(p, "<Event", 6) == 0 &&
+	       (isspace((unsigned char)p[6]) || p[6] == '>');
+}
+
+const char *
+event_xml_end(const char *p, const char *end)
+{
+	static const char close[] = "</Event>";
+
+	for (p++; (p = memchr(p, '<', (size_t)(end - p))) != NULL; p++) {
+		if ((size_t)(end - p) >= sizeof(close) - 1 &&
+		    memcmp(p, close, sizeof(close) - 1) == 0)
+			return p + sizeof(close) - 1;
+		if (event_xml_begins(p, end))
+			return p;
+	}
+	return end;
+}
+
+/* The character of an entity that begins at p, as UTF-8. Returns its length there; 0: none. */
+static size_t
+entity(const char *p, const char *end, char out[5])
+{
+	static const struct {
+		const char *name, *text;
+	} rows[] = { { "&lt;", "<" }, { "&gt;", ">" }, { "&amp;", "&" }, { "&quot;", "\"" },
+		{ "&apos;", "'" } };
+	uint32_t c = 0;
+	size_t i = 2;
+	bool hex;
+
+	for (size_t j = 0; j < sizeof(rows) / sizeof(rows[0]); j++) {
+		size_t n = strlen(rows[j].name);
+
+		if ((size_t)(end - p) >= n && memcmp(p, rows[j].name, n) == 0) {
+			memcpy(out, rows[j].text, 2);
+			return n;
+		}
+	}
+	if (end - p < 4 || p[1] != '#')
+		return 0;
+	hex = tolower((unsigned char)p[2]) == 'x';
+	for (i += hex; i < 10 && p + i < end && isxdigit((unsigned char)p[i]); i++)
+		c = c * (hex ? 16 : 10) + (uint32_t)(isdigit((unsigned char)p[i])
+							 ? p[i] - '0'
+							 : tolower((unsigned char)p[i]) - 'a' + 10);
+	if (p + i >= end || p[i] != ';' || c == 0 || c > 0xFFFF || (c >= 0xD800 && c < 0xE000))
+		return 0;
+	if (c < 0x80)
+		memcpy(out, (char[]){ (char)c, 0 }, 2);
+	else if (c < 0x800)
+		memcpy(out, (char[]){ (char)(0xC0 | c >> 6), (char)(0x80 | (c & 0x3F)), 0 }, 3);
+	else
+		memcpy(out,
+		    (char[]){ (char)(0xE0 | c >> 12), (char)(0x80 | (c >> 6 & 0x3F)),
+			(char)(0x80 | (c & 0x3F)), 0 },
+		    4);
+	return i + 1;
+}
+
+void
+event_xml_put(struct event_buffer *t, const char *p, const char *end)
+{
+	char text[5];
+	const char *and;
+	size_t n;
+
+	while ((and = memchr(p, '&', (size_t)(end - p))) != NULL) {
+		event_buffer_put(t, p, (size_t)(and-p));
+		n = entity(and, end, text);
+		if (n > 0)
+			event_buffer_put(t, text, strlen(text));
+		else
+			event_buffer_put(t, and, n = 1);
+		p = and+n;
+	}
+	event_buffer_put(t, p, (size_t)(end - p));
+}
+
+/*
+ * The line before has "Event Xml:", as Event Viewer copies an event: text, and then the same as
+ * XML. Its name ends so in every language.
+ */
+bool
+event_xml_is_copy(const char *text, const char *begin)
+{
+	const char *end = begin, *p;
+
+	while (end > text && isspace((unsigned char)end[-1]))
+		end--;
+	for (p = end; p > text && p[-1] != '\n' && end - p < 64; p--)
+		;
+	if (end - p < 4 || (end[-1] != ':' && memcmp(end - 3, "\xef\xbc\x9a", 3) != 0))
+		return false;
+	for (; end - p >= 3; p++)
+		if (strncasecmp(p, "xml", 3) == 0)
+			return true;
+	return false;
+}
