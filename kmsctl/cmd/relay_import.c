@@ -162,8 +162,10 @@ look_up(struct import *m)
 		.progress = !m->ctl->json && isatty(STDERR_FILENO) ? stderr : NULL,
 	};
 
-	if (m->source_count > 1)
-		qsort(m->sources, m->source_count, 16, by_address);
+	/* Nobody can have the name. */
+	if (m->source_count == 0)
+		return;
+	qsort(m->sources, m->source_count, 16, by_address);
 	client_names_look_up(&n);
 	for (size_t i = 0; i < m->name_count; i++) {
 		m->late += m->names[i].state == CLIENT_NAME_LATE;
@@ -300,6 +302,9 @@ show_problems(const struct import *m, const char *path)
 		    log->dates == EVENT_DATES_MIXED
 			? "The file has dates of both orders, day first and month first"
 			: "No date in the file tells whether its day or its month is first");
+	if (m->source_count == 0)
+		output_line(o, OUTPUT_WARN,
+		    "The relay has not observed any client yet: kmsctl relay check, and import the file again when clients came through the appliance.");
 	if (m->late > 0)
 		output_line(o, OUTPUT_WARN,
 		    "%" PRIu64

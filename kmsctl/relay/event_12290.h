@@ -30,7 +30,7 @@ struct event_log {
 	enum event_dates dates;
 	/* out */
 	size_t events;    /* given to fn */
-	size_t ambiguous; /* of these, without a time */
+	size_t ambiguous; /* of these, granted and without a time */
 	size_t unread;    /* not given to fn: recognised, but a field cannot be read */
 	size_t copies;    /* the same event again in another form, in the same record */
 	struct {

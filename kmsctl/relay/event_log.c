@@ -15,7 +15,7 @@
 #include "kmsctl/relay/event_text.h"
 #include "libkms/kms_error.h"
 
-#define JSON_TRIES 16 /* times the file's size */
+#define TRIES 16 /* times the file's size */
 
 static void
 read_all(struct event_reader *r)
@@ -64,7 +64,7 @@ event_log_read(const char *text, size_t len, struct event_log *log,
 			.unclosed = decoded,
 			.line = 1,
 			.json_from = decoded,
-			.json_left = len * JSON_TRIES };
+			.left = len * TRIES };
 		*log = (struct event_log){ .dates = r->seen };
 		read_all(r);
 		rc = r->rc;

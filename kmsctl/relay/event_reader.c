@@ -109,7 +109,8 @@ event_reader_found(struct event_reader *r, const struct event_fields *e, size_t 
 	if (event.time == 0)
 		event.time = event_date_choose(&e->date, r->seen);
 	r->log->events++;
-	if (event.time == 0) {
+	/* When the host refused does not matter. */
+	if (event.time == 0 && event.status == 0) {
 		r->log->ambiguous++;
 		name_problem(r->log, line, ambiguous);
 	}

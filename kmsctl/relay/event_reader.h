@@ -28,9 +28,9 @@ struct event_reader {
 	/* the last event; Event Viewer copies one as text and then as XML */
 	bool have_last;
 	struct event_fields last;
-	/* event_record.c: no JSON begins before this; bytes that may still be tried */
-	const char *json_from;
-	size_t json_left;
+	/* event_record.c */
+	const char *json_from; /* no JSON begins before this */
+	size_t left;           /* bytes that may still be tried as a record */
 };
 
 /* The line of a place that is not before the last one asked for. */

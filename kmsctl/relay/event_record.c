@@ -18,11 +18,11 @@ try_json(struct event_reader *r, const char *p, const char **after)
 	size_t left = (size_t)(r->end - p);
 	json_t *json;
 
-	if (left > r->json_left)
+	if (left > r->left)
 		return NULL;
 	json = json_loadb(p, left, JSON_DISABLE_EOF_CHECK | JSON_ALLOW_NUL, &error);
 	left = error.position > 0 && (size_t)error.position < left ? (size_t)error.position : left;
-	r->json_left -= left < r->json_left ? left : r->json_left;
+	r->left -= left < r->left ? left : r->left;
 	if (json == NULL) {
 		r->json_from = p + left;
 		return NULL;
@@ -32,6 +32,42 @@ try_json(struct event_reader *r, const char *p, const char **after)
 		return json;
 	json_decref(json);
 	return NULL;
+}
+
+/* How many different events are in it; 2: or more. */
+static unsigned
+events_in(const struct event_buffer *t)
+{
+	struct event_fields last;
+	struct event_find f;
+	enum event_kind kind;
+	unsigned n = 0;
+
+	event_find_start(&f, t->text, t->len);
+	while (n < 2 && (kind = event_find_next(&f)) != EVENT_END) {
+		if (kind != EVENT_FOUND || (n > 0 && event_same(&last, &f.fields)))
+			continue;
+		last = f.fields;
+		n++;
+	}
+	return n;
+}
+
+/* A record of XML begins at p. An object may be a list of events: it is none then. */
+static bool
+is_xml(struct event_reader *r, const char *p, const char **after)
+{
+	struct event_buffer t = { 0 };
+	bool one = true;
+
+	*after = event_xml_end(p, r->end, &r->left);
+	if (*after == NULL || event_xml_is_event(p, r->end))
+		return *after != NULL;
+	event_xml_put(&t, p, *after);
+	if (t.len > 0)
+		one = events_in(&t) < 2;
+	event_buffer_free(&t);
+	return one;
 }
 
 static bool
@@ -47,10 +83,8 @@ event_record_next(struct event_reader *r, const char *p, json_t **json, const ch
 {
 	*json = NULL;
 	for (; p < r->end; p++) {
-		if (*p == '<' && event_xml_begins(p, r->end)) {
-			*after = event_xml_end(p, r->end);
+		if (*p == '<' && is_xml(r, p, after))
 			return p;
-		}
 		if (*p == '{' && p >= r->json_from && begins_object(p, r->end) &&
 		    (*json = try_json(r, p, after)) != NULL)
 			return p;

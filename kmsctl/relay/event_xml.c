@@ -8,26 +8,95 @@
 #include <string.h>
 #include <strings.h>
 
-bool
-event_xml_begins(const char *p, const char *end)
+#define PREFIX 16                       /* characters */
+#define OBJECT_MAX ((ptrdiff_t)1 << 18) /* bytes; more is no event */
+
+/* An element whose name, perhaps behind a prefix, is that: its prefix and name. 0: none. */
+static size_t
+name_at(const char *p, const char *end, const char *name)
 {
-	return end - p > 6 && memcmp(p, "<Event", 6) == 0 &&
-	       (isspace((unsigned char)p[6]) || p[6] == '>');
+	const char *from = p;
+	size_t n = strlen(name);
+
+	while (p < end && p - from < PREFIX && isalnum((unsigned char)*p))
+		p++;
+	p = p < end && *p == ':' ? p + 1 : from;
+	if ((size_t)(end - p) <= n || memcmp(p, name, n) != 0 ||
+	    (!isspace((unsigned char)p[n]) && p[n] != '>'))
+		return 0;
+	return (size_t)(p - from) + n;
 }
 
-const char *
-event_xml_end(const char *p, const char *end)
+static bool
+begins(const char *p, const char *end, const char *name)
 {
-	static const char close[] = "</Event>";
+	return p < end && *p == '<' && name_at(p + 1, end, name) > 0;
+}
 
+static bool
+ends(const char *p, const char *end, const char *name)
+{
+	return end - p > 2 && p[0] == '<' && p[1] == '/' && name_at(p + 2, end, name) > 0;
+}
+
+static const char *
+behind_tag(const char *p, const char *end)
+{
+	p = memchr(p, '>', (size_t)(end - p));
+	return p == NULL ? end : p + 1;
+}
+
+/* One that is cut off ends where the next begins. */
+static const char *
+event_end(const char *p, const char *end)
+{
 	for (p++; (p = memchr(p, '<', (size_t)(end - p))) != NULL; p++) {
-		if ((size_t)(end - p) >= sizeof(close) - 1 &&
-		    memcmp(p, close, sizeof(close) - 1) == 0)
-			return p + sizeof(close) - 1;
-		if (event_xml_begins(p, end))
+		if (ends(p, end, "Event"))
+			return behind_tag(p, end);
+		if (begins(p, end, "Event"))
 			return p;
 	}
 	return end;
+}
+
+/* With others of its name inside, up to the file's end if it is cut off; NULL: it is too long. */
+static const char *
+object_end(const char *p, const char *end, const char *name, size_t *left)
+{
+	const char *last = end - p < OBJECT_MAX ? end : p + OBJECT_MAX, *from = p;
+	size_t depth = 1, tried;
+
+	for (p++; (p = memchr(p, '<', (size_t)(last - p))) != NULL && (size_t)(p - from) < *left;
+	     p++) {
+		if (begins(p, end, name))
+			depth++;
+		else if (ends(p, end, name) && --depth == 0)
+			break;
+	}
+	tried = (size_t)((p == NULL ? last : p) - from);
+	*left -= tried < *left ? tried : *left;
+	if (*left == 0 || (p == NULL && last < end))
+		return NULL;
+	return p == NULL ? end : behind_tag(p, end);
+}
+
+const char *
+event_xml_end(const char *p, const char *end, size_t *left)
+{
+	static const char *const objects[] = { "Obj", "Object" };
+
+	if (begins(p, end, "Event"))
+		return event_end(p, end);
+	for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++)
+		if (begins(p, end, objects[i]))
+			return object_end(p, end, objects[i], left);
+	return NULL;
+}
+
+bool
+event_xml_is_event(const char *p, const char *end)
+{
+	return begins(p, end, "Event");
 }
 
 /* The character of an entity that begins at p, as UTF-8. Returns its length there; 0: none. */

@@ -1,14 +1,19 @@
 /*
- * event_xml.h - <Event> of XML, with or without its rendered text.
+ * event_xml.h - events in XML: <Event>, with or without its rendered text, and PowerShell's
+ * objects.
  */
 #ifndef KMSCTL_RELAY_EVENT_XML_H
 #define KMSCTL_RELAY_EVENT_XML_H
 
 #include "kmsctl/relay/event_buffer.h"
 
-bool event_xml_begins(const char *p, const char *end);
-/* The end of the element that begins at p; one that is cut off ends where the next begins. */
-const char *event_xml_end(const char *p, const char *end);
+/*
+ * The end of the record that begins at p: <Event>, or what PowerShell makes of an object, <Obj> and
+ * <Object>. NULL: none begins there. left: bytes that may still be looked at in vain.
+ */
+const char *event_xml_end(const char *p, const char *end, size_t *left);
+/* It is <Event>, and so one event and no more. */
+bool event_xml_is_event(const char *p, const char *end);
 /* Its text, with its entities as characters. */
 void event_xml_put(struct event_buffer *t, const char *p, const char *end);
 /*

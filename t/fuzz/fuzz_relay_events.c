@@ -20,7 +20,7 @@ look(const struct event_12290 *e, void *arg)
 	size_t len = strlen(e->name);
 
 	s->count++;
-	s->timeless += e->time == 0;
+	s->timeless += e->time == 0 && e->status == 0;
 	MUST(len > 0 && len <= 64 && wire_text_ok(e->name, len));
 	MUST(e->time == 0 || (e->time > 946598399 && e->time < 4102531200));
 	return 0;

@@ -18,15 +18,23 @@ spawn([ $python, "$SRC/t/lib/relay/standin_host.py", '--mode', $host{mode}, '--l
 wait_for(20, sub { -s $host{port} }, 'the stand-in listens');
 my ($number) = slurp($host{port}) =~ /(\d+)/;
 my $a = start_appliance(publisher => publisher(), fronts => 1, ini => "[relay]\nupstream = 127.0.0.1:$number\n");
-my $r = run([ $python, "$SRC/t/lib/relay/rpc_client.py", '--port', $a->port, '--mode', $host{mode}, '--log', $host{log}, 'plain' ]);
-is($r->{out}, qq({"plain": null}\n), 'a client is relayed, and so observed') or diag($r->{err});
-
+my $r;
 my $ID = '1ab2c3d4-0000-4000-8000-0123456789ab';
 
 sub event (%e) {
     %e = (status => '0x0', count => 25, name => 'localhost', id => $ID, date => '2026/11/23 10:15', %e);
     return "$e{status},$e{count},$e{name},$e{id},$e{date},0,1,43200\r\n";
 }
+
+
+# Nobody was relayed yet: no name is looked up, and it is said why nothing is joined.
+$r = $a->kmsctl('relay', 'import', spew("$dir/events", event() . event(name => 'pc1.example.com')));
+is($r->{exit}, 0, 'nobody was observed yet');
+like($r->{out}, qr/^Not observed, or without an address: +2$/m, 'so nobody is joined');
+like($r->{out}, qr/has not observed any client yet: kmsctl relay check/, 'and it is said why');
+
+$r = run([ $python, "$SRC/t/lib/relay/rpc_client.py", '--port', $a->port, '--mode', $host{mode}, '--log', $host{log}, 'plain' ]);
+is($r->{out}, qq({"plain": null}\n), 'a client is relayed, and so observed') or diag($r->{err});
 
 sub import_log ($text, @options) {
     return $a->kmsctl_json('relay', 'import', @options, spew("$dir/events", $text));

@@ -34,6 +34,9 @@ static const struct {
 	{ "bare-then-broken.txt", 1, 1, 0, 0, 1795428900 },
 	{ "bare.txt", 3, 0, 0, 0, 1795428900 },
 	{ "cef.log", 1, 0, 0, 0, 1795428900 },
+	{ "clixml-cut-off.xml", 2, 0, 0, 2, 1795428900 },
+	{ "clixml-list.xml", 2, 0, 0, 2, 1795428900 },
+	{ "clixml-properties.xml", 2, 0, 0, 2, 1795428900 },
 	{ "clixml.xml", 1, 0, 0, 0, 1795428900 },
 	{ "columns-ambiguous.csv", 2, 0, 1, 0, 1772532900 },
 	{ "columns-and-message.csv", 2, 0, 0, 2, 1795432500 },
@@ -81,11 +84,13 @@ static const struct {
 	{ "format-table.txt", 2, 0, 0, 0, 1795428960 },
 	{ "gelf.json", 1, 0, 0, 1, 1795428900 },
 	{ "geteventlog-export.csv", 1, 0, 0, 0, 1795428900 },
+	{ "html.html", 1, 0, 0, 0, 1795428900 },
 	{ "json-ambiguous.json", 1, 0, 1, 0, 0 },
 	{ "json-columns-ets.json", 1, 0, 0, 0, 1795428900 },
 	{ "json-columns.json", 2, 0, 0, 0, 1795428960 },
 	{ "json-cut-off.json", 1, 1, 0, 0, 1795428900 },
 	{ "json-epoch.json", 2, 0, 0, 0, 1795428900 },
+	{ "json-escaped-name.json", 1, 0, 0, 0, 1795428900 },
 	{ "json-in-syslog.log", 2, 0, 0, 0, 1795342500 },
 	{ "json-no-data.json", 1, 1, 0, 0, 1795428900 },
 	{ "json-other.json", 0, 0, 0, 0, 0 },
@@ -103,6 +108,7 @@ static const struct {
 	{ "other-events.xml", 0, 0, 0, 0, 0 },
 	{ "pairs-any-order.log", 1, 0, 0, 0, 1795428900 },
 	{ "pairs-params.log", 1, 0, 0, 0, 1795428900 },
+	{ "prefixed.xml", 2, 0, 0, 2, 1795428900 },
 	{ "rsyslog-escapes.log", 1, 0, 0, 0, 1795428900 },
 	{ "snare.log", 1, 0, 0, 0, 1795428900 },
 	{ "splunk.json", 2, 0, 0, 0, 1795428900 },
@@ -129,6 +135,7 @@ static const struct {
 	{ "wevtutil.xml", 2, 0, 0, 0, 1795436100 },
 	{ "winlogbeat-params.ndjson", 1, 0, 0, 0, 1795428900 },
 	{ "winlogbeat.ndjson", 2, 0, 0, 2, 1795428900 },
+	{ "wmic.csv", 1, 0, 0, 0, 1795428900 },
 	{ "xml", 1, 0, 0, 0, 1795428900 },
 	{ "xml-as-json.json", 1, 0, 0, 0, 1795428900 },
 	{ "xml-in-json.json", 1, 0, 0, 0, 1795428900 },
@@ -321,6 +328,11 @@ test_problems(void **state)
 	assert_int_equal(log.named[0].line, 3);
 	assert_int_equal(log.named[0].number, 2);
 	assert_string_equal(log.named[0].why, "its date cannot be read");
+	/* The date of a refusal is not needed. */
+	strcpy(text, "0xC004F042,25,pc1.example.com," G ",03/04/2026 10:15\r\n");
+	log = (struct event_log){ 0 };
+	assert_int_equal(read_text(text, strlen(text), &log, &s), 1);
+	assert_int_equal(log.ambiguous, 0);
 	text[0] = '\0';
 	for (size_t i = 0; i < EVENT_LOG_NAMED + 5; i++)
 		strcat(text, "EventID=12290\n");
