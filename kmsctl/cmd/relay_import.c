@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "kmsctl/cli/fail.h"
@@ -29,6 +30,12 @@ struct import_options {
 	uint64_t lookup_time;
 };
 
+/* That the relay observed. */
+struct source {
+	uint8_t address[16]; /* the first member */
+	uint64_t told;       /* the newest that is in the ledger; 0: nothing yet */
+};
+
 /* An event that was granted. */
 struct granted {
 	struct event_12290 e;
@@ -39,14 +46,14 @@ struct import {
 	struct ctl *ctl;
 	const struct import_options *options;
 	struct event_log log;
-	uint8_t (*sources)[16]; /* that the relay observed, ascending */
+	struct source *sources; /* ascending */
 	size_t source_count, source_room;
 	struct granted *events;
 	size_t event_count, event_room;
 	bool no_memory;
 	struct client_name *names; /* each once */
 	size_t name_count;
-	uint64_t joined, clients, unknown, refused, late, silent;
+	uint64_t joined, clients, written, unknown, refused, late, silent;
 };
 
 /* Room for one more. */
@@ -70,9 +77,13 @@ keep_source(const struct kmsdb_relayed *r, void *arg)
 {
 	struct import *m = arg;
 
-	if (!grow((void **)&m->sources, m->source_count, &m->source_room, 16))
+	struct source *s;
+
+	if (!grow((void **)&m->sources, m->source_count, &m->source_room, sizeof(*m->sources)))
 		return KMS_E_NO_MEMORY;
-	memcpy(m->sources[m->source_count++], r->address, 16);
+	s = &m->sources[m->source_count++];
+	memcpy(s->address, r->address, 16);
+	s->told = r->name[0] != '\0' ? r->told : 0;
 	return 0;
 }
 
@@ -112,7 +123,8 @@ static int
 by_client(const void *a, const void *b)
 {
 	const struct granted *x = a, *y = b;
-	int d = (x->name->source > y->name->source) - (x->name->source < y->name->source);
+	const char *s = x->name->source, *t = y->name->source;
+	int d = (s > t) - (s < t);
 
 	if (d == 0)
 		d = memcmp(x->e.cmid, y->e.cmid, 16);
@@ -156,8 +168,9 @@ look_up(struct import *m)
 	struct client_names n = {
 		.names = m->names,
 		.count = m->name_count,
-		.sources = (const uint8_t(*)[16])m->sources,
+		.sources = m->sources,
 		.source_count = m->source_count,
+		.source_size = sizeof(*m->sources),
 		.patience = (int64_t)(seconds > 0 ? seconds : LOOKUP_TIME) * 1000,
 		.progress = !m->ctl->json && isatty(STDERR_FILENO) ? stderr : NULL,
 	};
@@ -165,7 +178,7 @@ look_up(struct import *m)
 	/* Nobody can have the name. */
 	if (m->source_count == 0)
 		return;
-	qsort(m->sources, m->source_count, 16, by_address);
+	qsort(m->sources, m->source_count, sizeof(*m->sources), by_address);
 	client_names_look_up(&n);
 	for (size_t i = 0; i < m->name_count; i++) {
 		m->late += m->names[i].state == CLIENT_NAME_LATE;
@@ -197,16 +210,21 @@ keep_newest(struct import *m)
 static int
 tell(struct import *m, const struct granted *g)
 {
+	const struct source *source = g->name->source;
 	struct control_buf args = { 0 };
 	struct reply reply = { 0 };
 	int code;
 
-	control_octets(&args, "source", g->name->source, 16);
+	/* An older export must not set back what a newer one said; a clock that was wrong may. */
+	if (source->told >= g->e.time && source->told <= (uint64_t)time(NULL) + DAY)
+		return CTL_OK;
+	control_octets(&args, "source", source->address, 16);
 	control_octets(&args, "cmid", g->e.cmid, 16);
 	control_text(&args, "name", g->e.name);
 	control_number(&args, "count", g->e.count);
 	control_number(&args, "told", g->e.time);
 	code = ask_host(m->ctl, CONTROL_RELAY_NAME, &args, &reply);
+	m->written += code == CTL_OK;
 	control_buf_free(&args);
 	reply_free(&reply);
 	return code;
@@ -325,6 +343,7 @@ show(const struct import *m, const char *path)
 	output_number(o, "events", "Events 12290", m->log.events);
 	output_number(o, "joined", "Joined", m->joined);
 	output_number(o, "clients", "Clients with a name now", m->clients);
+	output_number(o, "written", NULL, m->written);
 	output_number(o, "unknown", "Not observed, or without an address", m->unknown);
 	output_number(o, "refused", "Refused by the host", m->refused);
 	output_number(o, "ambiguous", "With an ambiguous date", m->log.ambiguous);

@@ -81,7 +81,8 @@ look_up(const struct client_names *n, struct client_name *c, int64_t deadline)
 		uint8_t address[16];
 
 		if (address_take(address, NULL, (const struct sockaddr *)&addresses[i].to))
-			c->source = bsearch(address, n->sources, n->source_count, 16, compare);
+			c->source =
+			    bsearch(address, n->sources, n->source_count, n->source_size, compare);
 	}
 }
 

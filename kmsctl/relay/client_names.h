@@ -19,14 +19,15 @@ enum client_name_state {
 struct client_name {
 	const char *name;
 	enum client_name_state state; /* out */
-	const uint8_t *source;        /* out: of `sources`, with one of its addresses; NULL: none */
+	const void *source;           /* out: of `sources`, with one of its addresses; NULL: none */
 };
 
 struct client_names {
 	struct client_name *names;
 	size_t count;
-	const uint8_t (*sources)[16]; /* ascending, as memcmp(3) compares */
-	size_t source_count;
+	/* each begins with its address, 16 bytes; ascending, as memcmp(3) compares */
+	const void *sources;
+	size_t source_count, source_size;
 	int64_t patience; /* ms, for all names together */
 	FILE *progress;   /* NULL: none */
 };

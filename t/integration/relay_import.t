@@ -18,7 +18,7 @@ spawn([ $python, "$SRC/t/lib/relay/standin_host.py", '--mode', $host{mode}, '--l
 wait_for(20, sub { -s $host{port} }, 'the stand-in listens');
 my ($number) = slurp($host{port}) =~ /(\d+)/;
 my $a = start_appliance(publisher => publisher(), fronts => 1, ini => "[relay]\nupstream = 127.0.0.1:$number\n");
-my $r;
+
 my $ID = '1ab2c3d4-0000-4000-8000-0123456789ab';
 
 sub event (%e) {
@@ -26,9 +26,8 @@ sub event (%e) {
     return "$e{status},$e{count},$e{name},$e{id},$e{date},0,1,43200\r\n";
 }
 
-
 # Nobody was relayed yet: no name is looked up, and it is said why nothing is joined.
-$r = $a->kmsctl('relay', 'import', spew("$dir/events", event() . event(name => 'pc1.example.com')));
+my $r = $a->kmsctl('relay', 'import', spew("$dir/events", event() . event(name => 'pc1.example.com')));
 is($r->{exit}, 0, 'nobody was observed yet');
 like($r->{out}, qr/^Not observed, or without an address: +2$/m, 'so nobody is joined');
 like($r->{out}, qr/has not observed any client yet: kmsctl relay check/, 'and it is said why');
@@ -46,10 +45,20 @@ subtest 'the newest event of a client is written, once' => sub {
     # Event Viewer exports the newest first.
     my ($i, $exit) = import_log(join '', event(count => 5, date => '2026/11/23 10:15'), map { event(date => "2026/$_/1 9:05") } reverse 1 .. 10);
     is($exit, 0, 'nothing is wrong with them');
-    is_deeply([ @$i{qw(events joined clients unknown refused ambiguous unread late)} ], [ 11, 11, 1, 0, 0, 0, 0, 0 ], 'eleven events of one client')
+    is_deeply([ @$i{qw(events joined clients written unknown refused ambiguous unread late)} ], [ 11, 11, 1, 1, 0, 0, 0, 0, 0 ], 'eleven events of one client')
         or diag(explain $i);
     is(row()->{count}, 5, 'its row has what the newest says');
     is(row()->{cmid}, $ID =~ tr/-//dr, 'and its CMID');
+    ($i) = import_log(event(count => 5) . event(count => 7, date => '2026/11/22 10:15'));
+    is_deeply([ @$i{qw(joined clients written)} ], [ 2, 1, 0 ], 'the same again, and an older one, are not written');
+    is(row()->{count}, 5, 'and set nothing back');
+    ($i) = import_log(event(count => 6, date => '2026/11/24 10:15'));
+    is($i->{written}, 1, 'a newer one is');
+    is(row()->{count}, 6, 'and the row has it');
+    import_log(event(count => 9, date => '2090/1/1 0:00'));
+    is(row()->{count}, 9, 'a client whose clock is wrong');
+    import_log(event(count => 6, date => '2026/11/24 10:15'));
+    is(row()->{count}, 6, 'does not keep its row from the next one');
 };
 
 subtest 'what cannot be read is named' => sub {
