@@ -25,7 +25,9 @@ put_key(struct json *j, const char *key)
 static void
 dump(struct json *j, json_t *value)
 {
-	if (value == NULL || json_dumpf(value, j->base.file, JSON_ENCODE_ANY) != 0)
+	/* A write that failed is output_written's matter: the reader may have ended. */
+	if (value == NULL ||
+	    (json_dumpf(value, j->base.file, JSON_ENCODE_ANY) != 0 && !ferror(j->base.file)))
 		j->base.failed = true;
 	json_decref(value);
 }

@@ -61,7 +61,7 @@ run_ledger_check(struct ctl *ctl)
 		output_line(ctl->out, OUTPUT_PLAIN, "%" PRIu64 " names erased.", erased);
 	if (rc == KMS_OK && f.count == 0) {
 		output_line(ctl->out, OUTPUT_GOOD,
-		    own ? "The ledger is sound: chain, signatures by this host's own key, counters and index agree."
+		    own ? "The ledger is sound: chain, own signatures, counters and index agree."
 			: "The ledger is sound in itself: chain, signatures, counters and index agree.");
 		return CTL_OK;
 	}

@@ -224,8 +224,8 @@ tell(struct audit_findings *f, enum audit_kind kind, enum history_grade grade, u
     const char *who, uint64_t number, const uint8_t hash[32])
 {
 	static const char *const why[HISTORY_GRADES] = {
-		[HISTORY_NOTE] = "a restore explains that the file has it not",
-		[HISTORY_UNEXPLAINED] = "the file has it not, and no restore explains that",
+		[HISTORY_NOTE] = "a restore explains that the file does not have it",
+		[HISTORY_UNEXPLAINED] = "the file does not have it, and no restore explains that",
 		[HISTORY_CONTRADICTION] =
 		    "the host signed another batch of that number, and was not set back",
 	};

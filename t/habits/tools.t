@@ -27,11 +27,11 @@ for my $file (glob('t/*/*.t'), glob('t/lib/KMS/*.pm'), 't/packages/make_base') {
         $used{$1}{$file} = 1 while $script =~ /(?:^|&&|\|\|?|;|\bdo\b|\bexec\b)\s*([a-z][\w.+-]*)\b(?!=)/g;
     }
 }
-# In every Debian: dpkg, coreutils, findutils, grep, sed, tar, gzip, diffutils, util-linux, hostname, the shells; and their own words.
+# In every Debian: dpkg, libc-bin, coreutils, findutils, grep, sed, tar, gzip, diffutils, util-linux, hostname, the shells; and their own words.
 my %everywhere = map { $_ => 1 } qw(cat chmod chown chroot cmp cp cut date dd df diff dirname dpkg du echo env expr false find grep head hostname id kill
     ln ls mkdir mkfifo mktemp mv nproc od printf pwd readlink realpath rm rmdir sed seq sh sha256sum sleep sort stat sync tail tar tee test timeout touch
     tr true truncate umask uniq wc xargs yes bash cd exec exit for if then else fi do done while until case esac export set trap ulimit read wait command
-    apt-get dpkg-query dpkg-deb);
+    apt-get dpkg-query dpkg-deb ldd);
 # Ours.
 my %ours = map { $_ => 1 } qw(kmsd kmsctl kmsissue kmsclient);
 my @missing = sort grep { !$listed{$_} && !$everywhere{$_} && !$ours{$_} && (grep { -x } "/usr/bin/$_", "/usr/sbin/$_", "/bin/$_", "/sbin/$_") } keys %used;
