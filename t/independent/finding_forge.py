@@ -309,6 +309,61 @@ def lease_cases():
     yield "twenty", file_of(parts=on), "", *(lease_of(on_top(base, a)[3], a) for a in many_acts)
 
 
+def figure_cases():
+    """Days, and who counts and holds a lease at the end of each."""
+    def day(n, *entries, seconds=0):
+        when = NOW + n * DAY + seconds
+        return when, [e(when) for e in entries]
+
+    def new(client, **changes):
+        return lambda when: act(when=when, client=client, **changes)
+
+    def gone(kind, **changes):
+        return lambda when: decision(kind, when=when, **changes)
+
+    def said(*contents, arguments=""):
+        return file_of([begin(), *contents]), arguments
+    life = (day(0, new(1), new(2)), day(1, new(3)), day(2, new(3, kind=3, sequence=2), new(4, pool=2)), day(40, new(1, sequence=2)), day(80, new(5)))
+    yield "of-a-life", *said(*life)
+    for name, first, last in ("within", 1, 2), ("after-some", 20, 50), ("before-all", -9, -1), ("to-come", 90, 99), ("the-end", 31, 99):
+        yield f"of-a-life-{name}", *said(*life, arguments=f"--from {stamp(NOW + first * DAY)} --to {stamp(NOW + last * DAY)}")
+    yield "at-the-first-second", *said((NOW - NOW % DAY + DAY, [act(when=NOW - NOW % DAY + DAY)]), (NOW + 9 * DAY, [start(NOW + 9 * DAY)]))
+    yield "at-the-last-second", *said((NOW - NOW % DAY + DAY - 1, [act(when=NOW - NOW % DAY + DAY - 1)]), (NOW + 9 * DAY, [start(NOW + 9 * DAY)]))
+    midnight = NOW - NOW % DAY + 2 * DAY
+    for name, ends in ("before", midnight - 1), ("at", midnight), ("behind", midnight + 1):
+        yield f"lease-ends-{name}-midnight", *said((NOW, [act(expires=ends, renew_after=0)]), (midnight + DAY, [start(midnight + DAY)]))
+        yield f"count-ends-{name}-midnight", *said((NOW, [act(width=1, until=midnight // 60 + ends - midnight)]), (midnight + DAY, [start(midnight + DAY)]))
+    yield "moved-to-another-pool", *said(day(0, new(1)), day(1, new(1, pool=2, sequence=2)), day(2, new(1, sequence=3)))
+    yield "seen-in-another-pool", *said(day(0, new(1)), day(1, new(1, pool=2, sequence=2, kind=2, required=25)))
+    yield "moved-to-another-publisher", *said(day(0, new(1)), day(1, new(1, key_id=STRANGER.id, sequence=2)))
+    yield "seen-by-another-publisher", *said(day(0, new(1)), day(1, new(1, key_id=STRANGER.id, sequence=2, kind=2, required=25)))
+    yield "released-to-another-publisher", *said(day(0, new(1)), day(1, new(1, key_id=STRANGER.id, sequence=2, kind=3)))
+    yield "refused-by-another-publisher", *said(day(0, new(1)), day(1, new(1, key_id=STRANGER.id, sequence=2, kind=4)))
+    yield "released-and-back", *said(day(0, new(1)), day(1, new(1, kind=3, sequence=2)), day(2, new(1, sequence=3)))
+    yield "forgotten", *said(day(0, new(1)), day(1, gone(34)), day(2, new(1, sequence=2)))
+    yield "revoked", *said(day(0, new(1)), day(1, gone(32)), day(2, gone(33, counter=2)), day(3, new(1, sequence=2)))
+    yield "held", *said(day(0, new(1)), day(1, gone(36, value=NOW + 9 * DAY)), day(2, new(1, kind=4, status=11, sequence=2)))
+    yield "older-lease-later", *said(day(0, new(1, sequence=5)), day(1, new(1, sequence=3, pool=2)))
+    yield "older-release-later", *said(day(0, new(1, sequence=5)), day(1, new(1, sequence=3, kind=3)))
+    yield "of-one-number", *said(day(0, new(1)), day(1, new(1, pool=2)), day(2, new(2)))
+    yield "of-one-number-and-day", *said(day(0, new(1, pool=2), new(1)))
+    yield "release-of-one-number", *said(day(0, new(1)), day(1, new(1, kind=3)))
+    yield "one-day-in-two-orders", *said(day(1, new(1, sequence=2), seconds=50), day(1, new(1, pool=2), seconds=20))
+    yield "pool-65535", *said(day(0, new(1, pool=65535), new(2, pool=0)))
+    yield "seen-first", *said(day(0, new(1, kind=2, required=25)), day(1, new(1, sequence=2)))
+    yield "seen-later", *said(day(0, new(1)), day(1, new(1, sequence=2, kind=2, required=25)))
+    yield "shorter-lease-later", *said(day(0, new(1)), day(1, new(1, sequence=2, expires=NOW + 3 * DAY, renew_after=0)), day(9, new(2)))
+    yield "time-goes-back", *said(day(5, new(1)), day(2, new(2)), day(7, new(3)))
+    yield "dated-back-in-its-batch", *said((NOW + DAY, [act(when=NOW + DAY - 3 * 3600), act(when=NOW + DAY + 3 * 3600, client=2)]))
+    yield "dated-behind-the-last-batch", *said((NOW, [act(when=NOW + 16 * 3600)]))
+    yield "only-refused", *said(day(0, new(1, kind=4)))
+    yield "only-released", *said(day(0, new(1, kind=3)))
+    yield "only-decided", *said(day(0, gone(34)))
+    yield "that-never-counts", *said(day(0, new(1, until=0)))
+    parts = batches([begin(), *life])
+    yield "of-a-part", *part(parts, 4)
+
+
 def other_cases():
     whole = [begin(), acts(1, 3), acts(4, 5, NOW + 60), acts(6, 6, NOW + 90)]
     parts = batches(whole)
@@ -335,7 +390,7 @@ def cases(directory):
             f.write(octets)
         return path
     groups = {"witness": witness_cases, "restored": restored_cases, "clock": clock_cases, "mark": mark_cases, "capacity": capacity_cases,
-              "recount": recount_cases, "documents": document_cases, "other": other_cases}
+              "recount": recount_cases, "documents": document_cases, "figures": figure_cases, "other": other_cases}
     for group, make in groups.items():
         for name, octets, arguments in make():
             yield f"{group}-{name}", arguments, octets

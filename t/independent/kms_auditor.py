@@ -18,6 +18,7 @@ import time
 import uuid
 from collections import defaultdict, namedtuple
 
+import kms_figures
 import kms_findings
 from kms_findings import Chain, Findings, Judge, read_pack, verify_lease_of, verify_minisig
 from kms_wire import (CLOCK_FAR, KmsError, Reader, commitments, ed25519_ok, host_id_of, leaf_hash, merkle_root, need, plain_text,
@@ -225,7 +226,7 @@ class Audit:
         self.asides, self.acts, self.uncovered = 0, 0, 0
         self.findings, self.chain, self.beginning = Findings(), Chain(), "not proved"
         self.judge = Judge(self.findings, self.chain, keys, certificates, packs)
-        self.hashes = self.chain.hashes
+        self.hashes, self.figures = self.chain.hashes, kms_figures.Figures(keys)
 
     def batch(self, b):
         h, before = b.header, self.last
@@ -254,6 +255,7 @@ class Audit:
         if not names_match(e, aside):
             self.findings.add("unexplained", "names-differ", h.number)
         self.judge.entry(h, before, index, e)
+        self.figures.entry(e, (h.host_id, h.number, index))
         begins, ends = self.period
         if e.kind == LEASE and e.client.key_id in self.keys and begins <= e.time <= ends:
             self.clients[e.client.product].add(e.client.cmid)
@@ -309,6 +311,11 @@ class Audit:
         if self.first.number == 1:
             self.beginning = "batch 1"
 
+    def days(self):
+        """Those of the period that the file has, and its first time."""
+        first = max(self.first.time, self.period[0])
+        return self.figures.days(first, min(self.last.time, self.period[1])), first
+
     def check_leases(self, leases):
         """Of their files; those of other hosts are no matter."""
         for lease in leases:
@@ -357,6 +364,10 @@ def stamp(when):
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(when))
 
 
+def date(day):
+    return stamp(day * kms_figures.DAY)[:10]
+
+
 def report(a):
     yield "host", a.host.hex()
     yield "beginning", a.beginning
@@ -373,6 +384,11 @@ def report(a):
         yield "product", f"{uuid.UUID(bytes=product)} {len(a.clients[product])} {a.leases[product]}"
     for place in a.places:
         yield "lease-file", place
+    days, first = a.days()
+    for pool, counted, counted_on, holding, holding_on in kms_figures.most(days, first):
+        yield "pool", f"{pool} {counted} {date(counted_on)} {holding} {date(holding_on)}"
+    for pool, day, counted, holding in days:
+        yield "day", f"{pool} {date(day)} {counted} {holding}"
     yield "clients", len(set().union(*a.clients.values()))
     yield "leases", sum(a.leases.values())
     yield "leases-not-covered", a.uncovered

@@ -136,9 +136,9 @@ class Seats:
     def count(self, minute):
         return len(self.all) - bisect.bisect_right(self.all, minute)
 
-    def full(self, until, minute):
+    def full(self, until, minute, most):
         later = len(self.different) - bisect.bisect_right(self.different, minute)
-        return until not in self.times and later >= MOST_VALUES
+        return most is not None and until not in self.times and later >= most
 
     def put(self, until):
         bisect.insort(self.all, until)
@@ -157,8 +157,8 @@ class Seats:
 class Counting:
     """Who is counted where, entry by entry.  Pools are those of one publisher, by number; a seat elsewhere is in none."""
 
-    def __init__(self, keys):
-        self.keys, self.pools = keys, {}
+    def __init__(self, keys, most=MOST_VALUES):
+        self.keys, self.most, self.pools = keys, most, {}
         self.acts, self.seats, self.revoked = {}, {}, {}
 
     def pool(self, number):
@@ -213,7 +213,7 @@ class Counting:
         self.leave(c.cmid)
         if c.kind == RELEASE or not c.until or c.key_id not in self.keys:
             return False
-        if self.pool(c.pool).full(c.until, minute):
+        if self.pool(c.pool).full(c.until, minute, self.most):
             return None
         self.sit(c.cmid, c.pool, c.until)
         return not before and self.counted(c.cmid, c.pool, minute)
