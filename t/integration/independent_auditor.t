@@ -1,11 +1,12 @@
 #!/usr/bin/perl
 # An auditor written from kms.audit(5), kms.journal(5) and kms-protocol(7) alone, beside kmsissue audit verify: on the journal of an
 # appliance on which much happened, on that journal damaged in every way, and on files that a host could sign and that are at the
-# edge of what the pages allow, or those of a customer who cheats.  Both must say the same of each.
+# edge of what the pages allow, or those of a customer who cheats.  Both must say the same of each.  The journal itself is read, too,
+# beside kmsctl ledger check.
 use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
-use Digest::SHA qw(sha256_hex);
+use Digest::SHA qw(sha256 sha256_hex);
 use JSON::PP;
 use KMS::AuditFile;
 use KMS::Test;
@@ -67,6 +68,8 @@ sub understood ($text) {
     return { %said, findings => [ sort @{ $lists{finding} // [] } ], map { $_->[0] => $lists{ $_->[1] } // [] } [qw(products product)],
         [qw(certificates certificate)], [qw(lease_files lease_file)], [qw(pools pool)], [qw(days day)] };
 }
+
+sub flipped ($octets, $at, $bit = 1) { substr($octets, $at, 1) ^.= chr $bit; return $octets }
 
 # undef, or in what they differ.
 sub differ ($mine, $its) {
@@ -155,6 +158,82 @@ both_refuse('a rotation of another publisher', $rotated, $stranger->{key});
 }
 is($a->stop, 0, 'kmsd ends');
 
+# -- the journal itself --
+
+my $segment = "$dir/state/kmsdb/journal/00000000000000000001.seg";
+my $journal = slurp($segment);
+my @at = (512);    # of each record, and where the next would be
+push @at, $at[-1] + unpack 'N', substr $journal, $at[-1] + 8, 4 while substr($journal, $at[-1], 8) eq 'KMSJBAT1';
+
+sub page_of_journal (@args) { return understood(run([ @PYTHON, "$SRC/t/independent/kms_journal.py", "$dir/state", @args ])->{out}) }
+
+# In place: the file keeps its owner. The statuses that kmsctl and the page have for it.
+sub damaged ($octets) {
+    open my $f, '+<:raw', $segment or die;
+    print {$f} $octets;
+    close $f;
+    my ($said) = $a->kmsctl_json(qw(ledger check));
+    return ($said->{problems}[0]{symbol} // 'KMS_OK', page_of_journal());
+}
+sub zeroed ($at, $n) { return substr($journal, 0, $at) . "\0" x $n . substr $journal, $at + $n }
+my $whole = page_of_journal('--audit', $rotated);
+is($whole->{status}, 'KMS_OK', 'the journal verifies') or diag($whole->{err});
+cmp_ok($whole->{entries}, '>', 20, 'with its entries');
+is($whole->{last}, both('the last file', $publisher->{key}, $rotated)->{last}, 'the audit file ends where the journal ends');
+is($whole->{exported}, @at - 1, 'and each of its batches is in the journal, octet for octet');
+is(page_of_journal('--audit', "$dir/names.kmsaudit")->{status}, 'KMS_OK', 'with the names, too');
+is(page_of_journal('--audit', "$dir/future.kmsaudit")->{exported}, 1, 'and one that begins later');
+my ($some, $last, $behind) = @at[ 3, -2, -1 ];
+for my $row (
+    [ 'a segment\'s magic', 3 ], [ 'its schema', 11 ], [ 'its number', 20 ], [ 'the hash before it', 30 ], [ 'its check octets', 60 ], [ 'its zeros', 200 ],
+    [ 'a record\'s magic', $some + 3 ], [ 'its length', $some + 11 ], [ 'length of its items', $some + 15 ], [ 'its batch header', $some + 24 ],
+    [ 'its signature', $some + 130 ], [ 'its check octets', $some + 190 ], [ 'an entry', $some + 224 ], [ 'the second length', $at[4] - 10 ],
+    [ 'its trailer', $at[4] - 5 ], [ 'its last octet', $at[4] - 1 ], [ 'the last record\'s magic', $last + 3 ], [ 'the last entry', $last + 224 ],
+    [ 'the last check octets', $last + 190 ], [ 'the last octet', $behind - 1 ], [ 'far behind the end', $behind + 655872 + 600 ],
+) {
+    my ($name, $at) = @$row;
+    my ($mine, $its) = damaged(flipped($journal, $at));
+    is("$mine $its->{status}", 'KMS_E_ALTERED KMS_E_ALTERED', "$name: changed, both say");
+}
+for my $at (5, 204, 300) {
+    my ($mine, $its) = damaged(flipped($journal, $behind + $at));
+    is("$mine $its->{status} $its->{torn} $its->{last}", "KMS_E_TORN KMS_OK yes $whole->{last}", "$at behind the end: the remains of a write, both say");
+}
+for my $row ([ 'the first sector', $last, 512 ], [ 'the last sector', $behind - 512, 512 ], [ 'all', $last, $behind - $last ]) {
+    my ($name, $at, $n) = @$row;
+    my ($mine, $its) = damaged(zeroed($at, $n));
+    is("$its->{status} " . ($its->{last} =~ s/:.*//r), 'KMS_OK ' . (@at - 2), "$name of the last batch is zeros: a journal that is one batch shorter");
+    is($mine, 'KMS_E_ALTERED', 'only the index knows better');
+}
+my ($mine, $its) = damaged(zeroed($some, 512));
+is("$mine $its->{status}", 'KMS_E_ALTERED KMS_E_ALTERED', 'the first sector of another batch is zeros: changed, both say');
+my $twice = $journal;
+substr $twice, $behind, $behind - $last, substr $journal, $last, $behind - $last;
+($mine, $its) = damaged($twice);
+is("$mine $its->{status}", 'KMS_E_CHAIN KMS_E_CHAIN', 'the last batch once more: out of the chain, both say');
+damaged($journal);
+
+# The same batches in two segments, made as the page says.
+sub with_check ($octets) { return $octets . substr sha256($octets), 0, 16 }
+sub header_hash ($at) { return sha256(substr $journal, $at + 16, 108) }
+sub in_two () {
+    my $hash = header_hash($at[4]);
+    my $footer = pack 'a504a8', with_check('KMSJNEXT' . pack('Q>', 6) . $hash), "KMSJEND\xa5";
+    my $second = pack 'a72a24a416', with_check(pack 'a8NNQ>a32', 'KMSJSEG1', 2, 512, 6, $hash), 'kmsd', '';
+    my $file = $segment =~ s/1\.seg$/6.seg/r;
+    spew($file, pack 'a1048576', $second . substr $journal, $at[5], $behind - $at[5]);
+    damaged(pack 'a' . length $journal, substr($journal, 0, $at[5]) . $footer);
+    return $file;
+}
+my $second = in_two();
+is(page_of_journal()->{last}, $whole->{last}, 'a journal of two segments');
+($mine) = $a->kmsctl_json(qw(ledger check));
+is(join(', ', map { $_->{message} } grep { $_->{message} =~ /seg/ } @{ $mine->{problems} }), '', 'which kmsctl reads, too');
+unlink $second or die;
+($mine) = $a->kmsctl_json(qw(ledger check));
+is(join(' ', $mine->{problems}[0]{symbol} // 'none', page_of_journal()->{status}), 'KMS_E_MISSING KMS_E_MISSING', 'without the second: missing, both say');
+damaged($journal);
+
 # -- damage --
 
 my $text = slurp($all);
@@ -162,7 +241,6 @@ my ($head, @batches) = parts($text);
 my $certificate = 65;    # behind the head, and its own kind and length
 my $first = length $head;
 my $third = $first + length(join '', @batches[ 0, 1 ]);
-sub flipped ($octets, $at, $bit = 1) { substr($octets, $at, 1) ^.= chr $bit; return $octets }
 sub named ($with) { my ($h, @b) = parts(slurp("$dir/names.kmsaudit")); return $with->($h, @b) }
 sub hash_of ($n) { sha256_hex(substr $batches[ $n - 1 ], 4, 108) }
 my $end = @batches;
