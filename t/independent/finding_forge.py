@@ -90,6 +90,11 @@ def restored_cases():
     parts = on_top(base, (at, [restored(3, good, NOW + 60, when=at)]), (at, [witness(on_top(base[:2], acts(8, 9, at - 5))[2])]))
     yield "number-of-the-restored-itself", file_of(parts=parts), ""
     parts = on_top(base, (at, [restored(3, bytes(32), NOW + 60, when=at)]), (at, [witness(lost[3])]))
+    back = (at, [restored(3, good, NOW + 60, when=at), start(at)])
+    parts = on_top(base, back)
+    yield "a-witness-of-a-batch-that-is-there", file_of(parts=on_top(parts, (at, [witness(parts[3])]))), ""
+    yield "true-after-a-false-one", file_of(parts=on_top(base[:2], (at, [restored(3, bytes(32), NOW, when=at)]), back, (at, [witness(lost[3])]))), ""
+    parts = on_top(base, (at, [restored(3, bytes(32), NOW + 60, when=at)]), (at, [witness(lost[3])]))
     yield "false-explains-nothing", file_of(parts=parts), ""
     many = [restored(3, good, NOW + 60, when=at) for _ in range(18)]
     yield "eighteen", *after(*many)
@@ -342,6 +347,8 @@ def figure_cases():
     yield "released-and-back", *said(day(0, new(1)), day(1, new(1, kind=3, sequence=2)), day(2, new(1, sequence=3)))
     yield "forgotten", *said(day(0, new(1)), day(1, gone(34)), day(2, new(1, sequence=2)))
     yield "revoked", *said(day(0, new(1)), day(1, gone(32)), day(2, gone(33, counter=2)), day(3, new(1, sequence=2)))
+    yield "forgotten-through-more", *said(day(0, gone(34, through=9)), day(1, new(1, sequence=5)))
+    yield "last-day-before-the-first", file_of([begin(NOW + 3 * DAY), (NOW, [act()])]), ""
     yield "held", *said(day(0, new(1)), day(1, gone(36, value=NOW + 9 * DAY)), day(2, new(1, kind=4, status=11, sequence=2)))
     yield "older-lease-later", *said(day(0, new(1, sequence=5)), day(1, new(1, sequence=3, pool=2)))
     yield "older-release-later", *said(day(0, new(1, sequence=5)), day(1, new(1, sequence=3, kind=3)))

@@ -71,13 +71,15 @@ class Chain:
     def grade(self, known, digest, recorded=None):
         """Of a header that a client has.  recorded: the batch that has the WITNESS; None: a lease brought it."""
         n, t = known.number, known.time
+        if self.hashes.get(n) == digest:
+            return "unexplained"
         if any(number < n and when >= t for number, when in self.restores):
             return "note"
         if any(n >= s and t <= when and (recorded is None or recorded >= s) for s, when in self.starts):
             return "unexplained"
         if self.first.number != 1 and t <= self.first.time:
             return "unexplained"
-        return "unexplained" if self.hashes.get(n, digest) == digest else "contradiction"
+        return "contradiction" if n in self.hashes else "unexplained"
 
     def settle(self, findings, host, signing):
         """When the whole file is known."""

@@ -327,8 +327,11 @@ my %CONTRADICTS = (
     # the counts until of clients that do not count any more are not later
     'recount-values-that-passed' => [ qr/^(?!.*recount)/, qr/unexplained recount 11 50/ ],
     'recount-values-that-passed-and-more' => [ qr/unexplained recount 11 49/, qr/unexplained recount 11 150/ ],
-    # the period begins after the last batch, so the file has no day of it
+    # the file has no day of the period: that begins after the last batch, or the last batch is of a day before that of the first
     'figures-of-a-life-to-come' => [ '', '1 2027-04-15 1 1, 2 2027-04-15 0 0' ],
+    'figures-last-day-before-the-first' => [ qr/time-back 2 1$/, qr/time-back 2 1, 1 2027-01-18 1 1$/ ],
+    # a LEASE of a lower number than a FORGET is through: the client holds it, and does not count
+    'figures-forgotten-through-more' => [ '1 2027-01-16 0 1', '' ],
 );
 sub said_otherwise ($name, $page, $kmsissue, $its, $mine) {
     for my $side ([ 'the page', $page, $its ], [ 'kmsissue', $kmsissue, $mine ]) {
