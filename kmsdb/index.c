@@ -246,6 +246,11 @@ index_open(struct index **out, int dirfd, const char *name, enum index_use use, 
 	*out = ix;
 	return KMS_OK;
 fail:
+	/* Its bytes are not the journal's, which makes it again. */
+	if (rc == KMS_E_ALTERED)
+		rc = fault_set(fault, KMS_E_INDEX,
+		    "the index (kmsdb/%s) is damaged, as in a file copy made while kmsd ran: %s; stop kmsd and run kmsctl ledger rebuild",
+		    name, mdb != 0 ? mdb_strerror(mdb) : kms_strerror((uint32_t)rc));
 	fault_set(fault, rc, "the index (kmsdb/%s) cannot be opened: %s", name,
 	    mdb != 0 ? mdb_strerror(mdb) : kms_strerror((uint32_t)rc));
 	if (fd >= 0)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "kmsdb/ledger.h"
@@ -33,6 +34,28 @@ remove_unfinished(int dirfd, int status)
 	close(fd);
 }
 
+/*
+ * Does the old index know a batch that the journal does not have? Then clients may hold leases of
+ * it, and the record must say that it went back. What cannot be read says nothing.
+ */
+static bool
+goes_back(struct kmsdb *db)
+{
+	struct index_meta meta = { 0 };
+	struct fault f = { 0 };
+	struct batch_ref ref;
+	struct index *old;
+	int rc;
+
+	if (index_open(&old, db->dirfd, "index", INDEX_READ, db->opt.map_size, &f) != KMS_OK)
+		return false;
+	rc = index_get_meta(old, &meta);
+	index_close(old);
+	if (rc != KMS_OK || meta.last == 0)
+		return false;
+	return ledger_batch(db, meta.last, &ref) != KMS_OK || memcmp(ref.hash, meta.hash, 32) != 0;
+}
+
 int
 kmsdb_rebuild(int dirfd, const struct kmsdb_options *opt, struct fault *fault)
 {
@@ -46,6 +69,8 @@ kmsdb_rebuild(int dirfd, const struct kmsdb_options *opt, struct fault *fault)
 	rc = checkpoint_all(db);
 	if (rc == KMS_OK)
 		rc = index_sync(db->index);
+	if (rc == KMS_OK && goes_back(db))
+		rc = kmsdb_restored_tell(dirfd);
 	if (rc == KMS_OK)
 		rc = swap(db->dirfd);
 	if (rc != KMS_OK)

@@ -13,6 +13,8 @@
 #include "libkms/kms_error.h"
 
 #define SEE "; restore the journal from a backup, see kms.journal(5)"
+#define REBUILD                                                                                    \
+	"; if this is a file copy of the state directory (tar, rsync, a snapshot), stop kmsd and run kmsctl ledger rebuild: it makes the index from the journal"
 
 /* The index's last batch must be in the journal, with the same hash. */
 static int
@@ -24,8 +26,9 @@ find_last(struct kmsdb *db, struct scan **scan, struct fault *fault)
 
 	if (ledger_batch(db, db->meta.last, &last) != KMS_OK ||
 	    (db->meta.last > 1 && ledger_batch(db, db->meta.last - 1, &before) != KMS_OK)) {
-		return fault_set(fault, KMS_E_ALTERED,
-		    "the index lacks its own last batch, %" PRIu64 ": run kmsctl ledger rebuild",
+		return fault_set(fault, KMS_E_INDEX,
+		    "the index lacks its own last batch, %" PRIu64
+		    ": stop kmsd and run kmsctl ledger rebuild",
 		    db->meta.last);
 	}
 	place.first = last.first;
@@ -34,18 +37,19 @@ find_last(struct kmsdb *db, struct scan **scan, struct fault *fault)
 	if ((rc = scan_open(scan, db->journalfd, &place, 0, fault)) != KMS_OK)
 		return rc;
 	rc = scan_next(*scan);
-	if (rc == KMS_E_NOT_FOUND ||
-	    (rc == KMS_OK && memcmp((*scan)->hash, db->meta.hash, 32) != 0)) {
-		return fault_set(fault, KMS_E_ALTERED,
-		    "journal/%s, offset %" PRIu64 ": batch %" PRIu64
-		    ", which the index contains, %s" SEE,
-		    (*scan)->segment, last.offset, db->meta.last,
-		    rc == KMS_OK ? "is another one" : "is gone");
+	if (rc == KMS_OK && memcmp((*scan)->hash, db->meta.hash, 32) == 0) {
+		db->last_time = (*scan)->record.batch.time;
+		return KMS_OK;
 	}
-	if (rc != KMS_OK)
-		return fault_set(fault, rc, "%s" SEE, (*scan)->fault.text);
-	db->last_time = (*scan)->record.batch.time;
-	return KMS_OK;
+	/* A copy of files that were copied one after the other looks like this; so does tampering.
+	 */
+	if (rc == KMS_E_NOT_FOUND || rc == KMS_OK || rc == KMS_E_TORN)
+		return fault_set(fault, KMS_E_INDEX,
+		    "journal/%s, offset %" PRIu64 ": batch %" PRIu64
+		    ", which the index contains, %s" REBUILD,
+		    (*scan)->segment, last.offset, db->meta.last,
+		    rc == KMS_OK ? "is another one" : "is not in the journal");
+	return fault_set(fault, rc, "%s" SEE, (*scan)->fault.text);
 }
 
 /* Checks that every segment known to the index exists, without reading them. */
@@ -54,7 +58,7 @@ check_segments(struct kmsdb *db, struct fault *fault)
 {
 	struct segment_list list;
 	struct batch_ref ref;
-	uint64_t end = db->meta.last + 1, missing = 0;
+	uint64_t end = db->meta.last + 1, missing = 0, newest;
 	int rc = segment_list_read(&list, db->journalfd);
 
 	if (rc != KMS_OK)
@@ -69,9 +73,15 @@ check_segments(struct kmsdb *db, struct fault *fault)
 	}
 	if (missing == 0 && end > 1)
 		missing = ledger_batch(db, end - 1, &ref) == KMS_OK ? ref.first : 1;
+	newest = list.count > 0 ? list.first[list.count - 1] : UINT64_MAX;
 	segment_list_free(&list);
 	if (missing == 0)
 		return KMS_OK;
+	/* Without a hole, the journal is whole, and the index is newer. */
+	if (missing > newest)
+		return fault_set(fault, KMS_E_INDEX,
+		    "journal/%020" PRIu64 ".seg, which the index knows, is not there" REBUILD,
+		    missing);
 	return fault_set(
 	    fault, KMS_E_MISSING, "journal/%020" PRIu64 ".seg is missing" SEE, missing);
 }

@@ -1,6 +1,7 @@
 /*
- * restored.c - what kmsctl ledger restore leaves for kmsd, which alone can sign: that the ledger
- * went back. To which batch is not for a file to say: it is the last one that is there.
+ * restored.c - what kmsctl ledger restore, and rebuild from a shorter journal, leave for kmsd,
+ * which alone can sign: that the ledger went back. To which batch is not for a file to say: it is
+ * the last one that is there.
  */
 #include "kmsdb/kmsdb.h"
 #include "libkms/base/file.h"

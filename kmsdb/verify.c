@@ -160,9 +160,9 @@ walk(struct verify *c, struct scan *s)
 	if (rc != KMS_E_NOT_FOUND)
 		verify_tell(c, rc, "%s", s->fault.text);
 	else if (last < c->upto)
-		verify_tell(c, KMS_E_ALTERED,
-		    "the journal ends with batch %" PRIu64
-		    ", but the index contains batch %" PRIu64,
+		verify_tell(c, KMS_E_INDEX,
+		    "the journal ends with batch %" PRIu64 ", but the index contains batch %" PRIu64
+		    ": in a file copy of the state directory, run kmsctl ledger rebuild",
 		    last, c->upto);
 	else
 		verify_end(c);

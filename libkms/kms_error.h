@@ -85,6 +85,7 @@ enum kms_status {
 	KMS_E_HISTORY = 290,      /* lease valid, but the host's record went back */
 	KMS_E_NOT_PROVED = 291,   /* audit file does not prove its beginning or end */
 	KMS_E_PINNED = 292,       /* host of another customer or host key than the product wants */
+	KMS_E_INDEX = 293,        /* the ledger's index does not match its journal */
 };
 
 #ifdef __cplusplus

@@ -509,8 +509,11 @@ check_release(struct parse *p, struct fault *err, int rc)
 	return rc;
 }
 
-int
-policy_pack_parse(struct policy_pack *out, const char *text, size_t len, struct fault *err)
+typedef int (*read_fn)(const struct ini_section *sections, unsigned count, void *arg,
+    const char *text, size_t len, size_t max, struct fault *err);
+
+static int
+parse(struct policy_pack *out, const char *text, size_t len, read_fn read, struct fault *err)
 {
 	struct parse *p = calloc(1, sizeof(*p));
 	int rc;
@@ -520,7 +523,7 @@ policy_pack_parse(struct policy_pack *out, const char *text, size_t len, struct 
 	if (p == NULL)
 		return fault_set(err, KMS_E_NO_MEMORY, NULL);
 	p->out = out;
-	rc = ini_read(sections, COUNT(sections), p, text, len, PACK_MAX, err);
+	rc = read(sections, COUNT(sections), p, text, len, PACK_MAX, err);
 	rc = check_release(p, err, rc);
 	if (rc == KMS_OK &&
 	    (!close_groups(p, err) || !check_pools(p, err) || !resolve_products(p, err)))
@@ -535,4 +538,16 @@ policy_pack_parse(struct policy_pack *out, const char *text, size_t len, struct 
 		qsort(out->products, out->product_count, sizeof(out->products[0]), by_id);
 	free(p);
 	return rc;
+}
+
+int
+policy_pack_parse(struct policy_pack *out, const char *text, size_t len, struct fault *err)
+{
+	return parse(out, text, len, ini_read, err);
+}
+
+int
+policy_pack_proofread(struct policy_pack *out, const char *text, size_t len, struct fault *err)
+{
+	return parse(out, text, len, ini_read_careful, err);
 }

@@ -17,5 +17,10 @@
  * large: let the caller allocate it.
  */
 int policy_pack_parse(struct policy_pack *out, const char *text, size_t len, struct fault *err);
+/*
+ * The same for the one who writes it, before it is signed: a quotation mark or a comment that would
+ * be part of a value is a fault too. No host refuses a signed pack for that.
+ */
+int policy_pack_proofread(struct policy_pack *out, const char *text, size_t len, struct fault *err);
 
 #endif

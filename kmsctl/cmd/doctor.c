@@ -59,6 +59,7 @@ run_doctor(struct ctl *ctl)
 	d.plan.nameserver = o->nameserver;
 	output_list(ctl->out, "findings", NULL);
 	doctor_service(&d);
+	doctor_start(&d);
 	doctor_keys(&d);
 	doctor_counts(&d);
 	if (names_files(&ctl->config))

@@ -45,6 +45,8 @@ void doctor_shares(struct doctor *d);
 void doctor_history(struct doctor *d);
 void doctor_disk(struct doctor *d);
 void doctor_clock(struct doctor *d);
+/* start.c: why kmsd cannot start, or could not start again. */
+void doctor_start(struct doctor *d);
 /* relay.c: the KMS hosts of [relay]; nothing without them. */
 void doctor_relay(struct doctor *d);
 

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "kmsctl/host/lost_state.h"
 #include "kmsctl/plan/owned_tree.h"
 #include "kmsctl/plan/plan.h"
 #include "libkms/kms_error.h"
@@ -130,11 +131,29 @@ look_inside(struct plan *p)
 	}
 }
 
+static bool
+look_for_identity(struct plan *p)
+{
+	struct lost_state lost;
+	struct difference *d;
+
+	if (!lost_state(p->ctl, p->root, &lost))
+		return false;
+	d = plan_add(p, STATE_FILES, "a start would make a new host", "%s", lost.path);
+	d->by_hand = true;
+	snprintf(d->is, sizeof(d->is), "%s", lost.is);
+	snprintf(d->due, sizeof(d->due), "%s", lost.due);
+	return true;
+}
+
 static int
 inspect(struct plan *p, struct fault *f)
 {
 	look(p, CONFIG_DIRECTORY, "kms.ini is in it");
 	look(p, INI_FILE, "anybody who can write it controls the appliance");
+	/* Nothing is made where a disk should be: it would only hide what is missing. */
+	if (look_for_identity(p))
+		return KMS_OK;
 	look(p, STATE_DIRECTORY, "the ledger and the host's keys are in it");
 	look_inside(p);
 	return KMS_OK;

@@ -8,6 +8,7 @@
 
 #include "kmsctl/cli/program.h"
 #include "kmsctl/host/ask_host.h"
+#include "kmsctl/host/lost_state.h"
 #include "kmsctl/plan/plan.h"
 #include "kmsd/common/config_wire.h"
 #include "libkms/base/clock.h"
@@ -136,6 +137,7 @@ static int
 inspect(struct plan *p, struct fault *f)
 {
 	struct difference *d;
+	struct lost_state lost;
 	struct reply reply;
 	struct fault said = { 0 };
 	int rc = ask_quietly(p->ctl, CONTROL_STATUS, NULL, &reply, &said);
@@ -148,7 +150,8 @@ inspect(struct plan *p, struct fault *f)
 		look_at_running(p, &reply);
 	} else {
 		d = plan_add(p, STOPPED, "it serves the clients", "kmsd.service");
-		d->by_hand = !plan_systemd(p) || rc != KMS_E_NOT_RUNNING;
+		d->by_hand = !plan_systemd(p) || rc != KMS_E_NOT_RUNNING ||
+			     lost_state(p->ctl, p->root, &lost);
 		snprintf(d->is, sizeof(d->is), "%.150s",
 		    rc == KMS_E_NOT_RUNNING ? "not running" : said.text);
 		snprintf(d->due, sizeof(d->due), d->by_hand ? "start kmsd" : "started");

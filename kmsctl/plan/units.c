@@ -68,7 +68,10 @@ service_text(const struct config *c, bool binds, FILE *f)
 	if (paths[0] == NULL && paths[1] == NULL && !relays && !binds)
 		return;
 	fprintf(f,
-	    "# Settings that kms.ini needs and the unit does not have, written by kmsctl apply.\n[Service]\n");
+	    "# Settings that kms.ini needs and the unit does not have, written by kmsctl apply.\n");
+	if (paths[0] != NULL)
+		fprintf(f, "[Unit]\nRequiresMountsFor=%s\n", paths[0]);
+	fprintf(f, "[Service]\n");
 	for (i = 0; i < sizeof(paths) / sizeof(*paths); i++)
 		if (paths[i] != NULL)
 			fprintf(f, "ReadWritePaths=%s\n", paths[i]);

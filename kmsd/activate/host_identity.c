@@ -112,6 +112,51 @@ done:
 	return rc;
 }
 
+/* -- lost -- */
+
+static int
+any_name(const char *name, void *arg)
+{
+	return 1;
+}
+
+/*
+ * What only a host that had its identity can have. A new identity beside it would be a new host,
+ * for which the publishers' confirmations and this journal say nothing.
+ */
+static const char *
+left_behind(int dirfd)
+{
+	static const struct {
+		const char *dir, *suffix, *what;
+	} traces[] = {
+		{ "kmsdb/journal", ".seg", "a journal" },
+		{ "certs", ".kmscert", "a confirmation" },
+		{ "keys", ".kmskey", "a host key" },
+		{ "keys", "exchange.key", "an exchange key" },
+	};
+
+	for (size_t i = 0; i < sizeof(traces) / sizeof(traces[0]); i++)
+		if (file_each(dirfd, traces[i].dir, traces[i].suffix, any_name, NULL) != 0)
+			return traces[i].what;
+	return NULL;
+}
+
+/* KMS_E_NOT_FOUND: the file is lost, and why says what to do. */
+static int
+first_start(
+    struct host_identity *k, int dirfd, uint64_t now, const struct secrets *s, char why[256])
+{
+	const char *trace = left_behind(dirfd);
+
+	if (trace == NULL)
+		return make(k, dirfd, now, s);
+	snprintf(why, 256,
+	    "it is missing, and %s of this host is still there: restore keys/ from a backup. Or, for a NEW host that each publisher must confirm: move everything out of the state directory, then start kmsd",
+	    trace);
+	return KMS_E_NOT_FOUND;
+}
+
 static int
 open_machine(struct host_identity *k, uint8_t *secret, const struct secrets *s, char why[256])
 {
@@ -187,8 +232,8 @@ host_identity_open(struct host_identity **out, int dirfd, uint64_t now, const st
 	scrub_unfinished(dirfd, IDENTITY_PATH);
 	rc = file_read_into(dirfd, IDENTITY_PATH, FILE_OURS, k->file, IDENTITY_SIZE, &k->file_len);
 	if (rc == KMS_E_NOT_FOUND) {
-		*made = true;
-		rc = make(k, dirfd, now, s);
+		rc = first_start(k, dirfd, now, s, why);
+		*made = rc == KMS_OK;
 	}
 	if (rc == KMS_E_TOO_LARGE)
 		rc = KMS_E_FORMAT;

@@ -20,8 +20,10 @@ struct host_identity;
 /*
  * Loads keys/host.key beneath dirfd, or makes it when there is none (sealed when secrets holds
  * something to seal it with). A file sealed with a passphrase that is not given, or given wrong
- * (why says so), opens locked. KMS_E_FORMAT: damaged, KMS_E_SCHEMA: a version or kind of later
- * kmsd, KMS_E_PASSPHRASE: not this machine file (why), KMS_E_IO, KMS_E_FULL, KMS_E_NO_MEMORY.
+ * (why says so), opens locked. KMS_E_NOT_FOUND: it is
+ * missing where something of the host is left (why), KMS_E_FORMAT: damaged, KMS_E_SCHEMA: a version
+ * or kind of later kmsd, KMS_E_PASSPHRASE: not this machine file (why), KMS_E_IO, KMS_E_FULL,
+ * KMS_E_NO_MEMORY.
  */
 int host_identity_open(struct host_identity **out, int dirfd, uint64_t now,
     const struct secrets *secrets, bool *made, char why[256]);

@@ -23,6 +23,7 @@
 #include "libkms/kms_error.h"
 
 #define FAILED "start-failed"
+#define RUNTIME_HOST "host"
 
 static bool
 user_may_be_missing(const struct supervisor *s)
@@ -187,6 +188,35 @@ open_control(struct supervisor *s)
 	return KMS_OK;
 }
 
+/*
+ * RUNTIME/host says that kmsd has served here. It outlives kmsd, but not the machine's uptime.
+ * Without the identity, then, a disk is not mounted or was emptied, and a start would quietly make
+ * a new host.
+ */
+static int
+check_identity(const struct supervisor *s)
+{
+	char path[256];
+
+	runtime_path(s, RUNTIME_HOST, path, sizeof(path));
+	if (access(path, F_OK) == -1 || file_exists(s->state_dir, "keys/host.key"))
+		return KMS_OK;
+	log_event(LOG_CRIT, "host-lost",
+	    "%s/keys/host.key is missing, and kmsd has served here since the machine started (%s): mount the disk of %s (findmnt shows what is mounted), or restore keys/ from a backup. Or, for a NEW host that each publisher must confirm: rm %s, then start kmsd",
+	    s->config.state_directory, path, s->config.state_directory, path);
+	return KMS_E_NOT_FOUND;
+}
+
+static int
+write_host(const struct supervisor *s)
+{
+	char path[256], text[300];
+	int n = snprintf(text, sizeof(text), "%s\n", s->config.state_directory);
+
+	runtime_path(s, RUNTIME_HOST, path, sizeof(path));
+	return file_write(AT_FDCWD, path, text, (size_t)n, 0644, true);
+}
+
 int
 prepare_directories(struct supervisor *s)
 {
@@ -209,7 +239,8 @@ prepare_directories(struct supervisor *s)
 		log_event(LOG_ERR, FAILED, "%s: %s", s->config.state_directory, strerror(errno));
 		return KMS_E_IO;
 	}
-	return open_control(s);
+	rc = check_identity(s);
+	return rc == KMS_OK ? open_control(s) : rc;
 }
 
 int
@@ -220,6 +251,8 @@ write_port(const struct supervisor *s)
 
 	runtime_path(s, "port", path, sizeof(path));
 	rc = file_write(AT_FDCWD, path, text, (size_t)n, 0644, true);
+	if (rc == KMS_OK)
+		rc = write_host(s);
 	if (rc != KMS_OK)
 		log_event(LOG_ERR, FAILED, "%s: %s", path, strerror(errno));
 	return rc;

@@ -180,6 +180,8 @@ listen_bind(struct supervisor *s)
 			? "; find the program that uses it with ss -ltnp, or change [listen] port"
 		    : errno == EADDRNOTAVAIL
 			? "; this machine does not have the address: change [listen] address"
+		    : errno == EAFNOSUPPORT
+			? "; the unit lets kmsd open no socket, and kmsd.socket gave it none, for example because another program has the port: see kmsctl doctor and systemctl status kmsd.socket"
 			: "");
 	return rc;
 }

@@ -18,8 +18,12 @@ enum {
 	EXIT_OK = 0,
 	EXIT_CONFIG = 1, /* ini file invalid or unreadable */
 	EXIT_USAGE = 2,
-	EXIT_START = 3,    /* an address, directory, user or child was not available */
-	EXIT_ACTIVATE = 4, /* the activation process ended */
+	/*
+	 * Not 3 to 7, which systemctl shows with the names that LSB gave them ("NOTIMPLEMENTED",
+	 * "NOPERMISSION"); these are sysexits.h's: unavailable, software.
+	 */
+	EXIT_START = 69,    /* an address, directory, user or child was not available */
+	EXIT_ACTIVATE = 70, /* the activation process ended */
 };
 
 enum child_state { CHILD_ABSENT, CHILD_STARTING, CHILD_READY };

@@ -228,6 +228,9 @@ static const struct kms_error errors[] = {
 	    "the host is another customer's, or was confirmed for another host key",
 	    "Find out whose host it is; correct the customer or host key that the product was set to if yours changed.",
 	    HOST, "this licence server belongs to somebody else", "Ask your administrator."),
+	ROW(KMS_E_INDEX, 0, "the ledger's index does not match its journal",
+	    "Stop kmsd and run kmsctl ledger rebuild, which makes the index again from the journal.",
+	    FINAL, "the licence could not be checked", "Ask your administrator."),
 };
 
 /* What kms_error_find returns for a number without a row. */

@@ -112,6 +112,7 @@ static const struct text_status statuses[] = {
 	{ KMS_E_NOT_PROVED,
 	    { "die Aufzeichnungen sind nicht vollständig", "Fragen Sie den Absender." } },
 	{ KMS_E_PINNED, { "dieser Lizenzserver gehört jemand anderem", ASK } },
+	{ KMS_E_INDEX, { "die Lizenz konnte nicht geprüft werden", ASK } },
 };
 
 const struct text_catalogue text_german = {

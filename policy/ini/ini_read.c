@@ -126,6 +126,51 @@ section_find(struct ini_reader *r, const char *name)
 	return NULL;
 }
 
+/* The mark at the beginning of the value, or NULL: also those of a word processor. */
+static const char *
+quotation_mark(const char *value)
+{
+	static const char *const marks[] = { "\"", "'", "`", "\u201c", "\u201d", "\u201e", "\u2018",
+		"\u2019", "\u201a", "\u00ab", "\u00bb" };
+
+	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
+		if (strncmp(value, marks[i], strlen(marks[i])) == 0)
+			return marks[i];
+	return NULL;
+}
+
+/* What looks like a comment behind the value, or NULL. "C# 1" is a name. */
+static const char *
+comment_behind(const char *value)
+{
+	static const char *const marks[] = { " #", "\t#", " //", "\t//" };
+	const char *first = NULL, *at;
+
+	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
+		if ((at = strstr(value, marks[i])) != NULL && (first == NULL || at < first))
+			first = at;
+	return first != NULL ? first + strspn(first, " \t") : NULL;
+}
+
+/* False: it is not what its writer means. what: the key or the section. */
+static bool
+plain(struct ini_reader *r, const char *what, const char *value)
+{
+	const char *mark = quotation_mark(value), *comment = comment_behind(value);
+
+	if (!r->format->careful)
+		return true;
+	if (mark != NULL)
+		return ini_fail(r, r->line,
+		    "%s: %.64s: the quotation mark %s would be part of it: values have no quotation marks here",
+		    what, value, mark);
+	if (comment != NULL)
+		return ini_fail(r, r->line,
+		    "%s: %.64s: \"%.32s\" would be part of it: give a comment a line of its own",
+		    what, value, comment);
+	return true;
+}
+
 /* False: it was refused. */
 static bool
 section_open(struct ini_reader *r, char *header)
@@ -146,6 +191,8 @@ section_open(struct ini_reader *r, char *header)
 	if (s->argument != NULL && (argument == NULL || *argument == '\0'))
 		return ini_fail(
 		    r, r->line, "section [%s] needs a name: [%s]", s->name, section_name(s, name));
+	if (argument != NULL && !plain(r, s->name, argument))
+		return false;
 	if (s->argument == NULL && s->presence != INI_RESUMED && (r->sections_seen & bit) != 0)
 		return ini_fail(r, r->line, "second [%s]: there may be only one", s->name);
 	if (s->presence != INI_RESUMED || (r->sections_seen & bit) == 0)
@@ -290,7 +337,7 @@ take_value(void *user, const char *section, const char *name, const char *value)
 	key = r->continued ? r->last : key_find(r, name);
 	r->again |= r->continued;
 	r->last = key;
-	if (key != NULL)
+	if (key != NULL && plain(r, key->name, value))
 		key->read(r, key, r->record, value);
 	return 1;
 }
@@ -342,6 +389,17 @@ ini_read_all(const struct ini_format *format, void *arg, const char *text, size_
 	return r.count;
 }
 
+static int
+read_first(
+    const struct ini_format *format, void *arg, const char *text, size_t len, struct fault *err)
+{
+	unsigned faults = ini_read_all(format, arg, text, len, err, 1);
+
+	if (faults > 0 && len > format->max)
+		err->status = KMS_E_TOO_LARGE;
+	return faults > 0 ? err->status : KMS_OK;
+}
+
 int
 ini_read(const struct ini_section *sections, unsigned count, void *arg, const char *text,
     size_t len, size_t max, struct fault *err)
@@ -349,11 +407,19 @@ ini_read(const struct ini_section *sections, unsigned count, void *arg, const ch
 	const struct ini_format format = {
 		.sections = sections, .section_count = count, .max = max
 	};
-	unsigned faults = ini_read_all(&format, arg, text, len, err, 1);
 
-	if (faults > 0 && len > max)
-		err->status = KMS_E_TOO_LARGE;
-	return faults > 0 ? err->status : KMS_OK;
+	return read_first(&format, arg, text, len, err);
+}
+
+int
+ini_read_careful(const struct ini_section *sections, unsigned count, void *arg, const char *text,
+    size_t len, size_t max, struct fault *err)
+{
+	const struct ini_format format = {
+		.sections = sections, .section_count = count, .max = max, .careful = true
+	};
+
+	return read_first(&format, arg, text, len, err);
 }
 
 bool

@@ -63,6 +63,12 @@ struct ini_format {
 	unsigned section_count;
 	size_t max;         /* bytes of text */
 	const char *manual; /* where all keys are told: "kms.ini(5)"; NULL: not said */
+	/*
+	 * Values in quotation marks, and with a comment behind them, are faults: other ini files
+	 * have them, here they would be part of the value. For the one who writes the text; a file
+	 * that is signed already means what it says.
+	 */
+	bool careful;
 	/* What no single line can get wrong, once all is read; NULL: nothing. */
 	void (*check)(struct ini_reader *r);
 };
@@ -94,6 +100,9 @@ unsigned ini_read_all(const struct ini_format *format, void *arg, const char *te
 /* KMS_OK, KMS_E_FORMAT or KMS_E_TOO_LARGE; err, which is emptied first, says what the first is. */
 int ini_read(const struct ini_section *sections, unsigned count, void *arg, const char *text,
     size_t len, size_t max, struct fault *err);
+/* The same with format->careful. */
+int ini_read_careful(const struct ini_section *sections, unsigned count, void *arg,
+    const char *text, size_t len, size_t max, struct fault *err);
 
 /* Both return false. line 0: the file as a whole. */
 bool ini_fail(struct ini_reader *r, int line, const char *fmt, ...)

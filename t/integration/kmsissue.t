@@ -95,6 +95,20 @@ like(minisign_verifies('a pack', 'e.kmspolicy', 'pub/publisher.pub'),
     'the trusted comment names pack, version and time');
 bad_issue('policy sign again', 'KMS_E_EXISTS', qr/e\.kmspolicy\.minisig exists already/, qw(policy sign -d pub e.kmspolicy));
 ok_issue('policy sign --force', qw(policy sign -d pub -f e.kmspolicy));
+{
+    my $pack = slurp('e.kmspolicy');
+    for ([ 'quoted', '"', '"', qr/e2\.kmspolicy:\d+: name: "/ ], [ 'quoted once', "'", '', qr/quotation mark '/ ], [ 'quoted by a word processor', "\xe2\x80\x9c", "\xe2\x80\x9d", qr/quotation mark/ ],
+        [ 'a comment', '', ' # the flagship', qr/"# the flagship" would be part of it/ ], [ 'a C comment', '', ' // it', qr/"\/\/ it" would be part/ ]) {
+        my ($what, $before, $behind, $says) = @$_;
+        spew('e2.kmspolicy', $pack =~ s/^(name = )(.*)$/$1$before$2$behind/mr);
+        bad_issue("policy sign, $what", 'KMS_E_FORMAT', $says, qw(policy sign -d pub e2.kmspolicy));
+        ok(!-e 'e2.kmspolicy.minisig', "$what: nothing is signed");
+    }
+    ok_issue('policy sign --literal', qw(policy sign -d pub --literal e2.kmspolicy));
+    spew('e2.kmspolicy', $pack =~ s/^(name = .*)$/$1 C# "Pro"/mr);
+    ok_issue('policy sign, a name with # and quotation marks inside', qw(policy sign -d pub -f e2.kmspolicy));
+    unlink 'e2.kmspolicy', 'e2.kmspolicy.minisig';
+}
 
 spew('bad.kmspolicy', slurp('e.kmspolicy') =~ s/threshold = 5/treshold = 5/r);
 bad_issue('a pack with a typo', 'KMS_E_FORMAT', qr/bad\.kmspolicy:\d+: unknown key "treshold" in \[product UUID\]: did you mean "threshold"\?/,

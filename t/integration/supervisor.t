@@ -168,13 +168,13 @@ is($? >> 8, 2, 'an unknown option: exit code 2');
 	}
 
 	my $second = start({ dir => $k->{dir}, log => "$k->{dir}/log2" });
-	is(ended($second), 3, 'a second kmsd with the same runtime directory ends with 3');
+	is(ended($second), 69, 'a second kmsd with the same runtime directory ends with 3');
 	like(slurp("$k->{dir}/log2"), qr/start-failed: another kmsd uses/, 'and says why');
 	ok(-e "$k->{dir}/run/port", 'and leaves the first one\'s files');
 
 	my $other = prepare(ini => { listen => "[listen]\naddress = 127.0.0.1\nport = " . port($k) . "\n" });
 	start($other);
-	is(ended($other), 3, 'another kmsd on the same port ends with 3, though both would share it');
+	is(ended($other), 69, 'another kmsd on the same port ends with 3, though both would share it');
 	like(slurp($other->{log}), qr/start-failed: cannot listen on 127\.0\.0\.1 port \d+: Address already in use; find the program/, 'and says what to do');
 
 	is(stop($k), 0, 'SIGTERM: exit code 0');
@@ -266,7 +266,7 @@ SKIP: {
 	sleep 6;
 	ok(kill(0, $pid), 'an activation process that does not answer pings may be slow for an honest reason');
 	kill 'STOP', $pid;
-	is(ended($k), 4, 'unless it is stopped: exit code 4');
+	is(ended($k), 70, 'unless it is stopped: exit code 70');
 	like(slurp($k->{log}), qr/child-hung: kmsd-activate, process $pid, was stopped by a signal .*: killed.*activate-died/s, 'and the log says so');
 }
 {
@@ -289,7 +289,7 @@ SKIP: {
 # --- starting that fails ---
 {
 	my $k = start(prepare(activate => 'never-ready'), '-t', '1');
-	is(ended($k), 4, 'activate never ready: exit code 4');
+	is(ended($k), 70, 'activate never ready: exit code 70');
 	like(slurp($k->{log}), qr/child-not-ready: kmsd-activate was not ready within 1 s: killed/, 'and the log says so');
 	unlike(children($k), qr/kmsd-front/, 'no front was started');
 }
@@ -301,7 +301,7 @@ SKIP: {
 }
 {
 	my $k = start(prepare(front => 'fail-sandbox'));
-	is(ended($k), 3, 'a front that cannot be confined ends kmsd: exit code 3');
+	is(ended($k), 69, 'a front that cannot be confined ends kmsd: exit code 69');
 	like(slurp($k->{log}), qr/child-failed: kmsd-front \d: .*sandbox|confine/i, 'and the log says why');
 	like(children($k), qr/kmsd-activate -1 stop/, 'activate was stopped in order');
 }
@@ -309,7 +309,7 @@ SKIP: {
 	my $k = prepare();
 	unlink "$k->{dir}/lib/kmsd-activate";
 	start($k);
-	is(ended($k), 3, 'no kmsd-activate: exit code 3');
+	is(ended($k), 69, 'no kmsd-activate: exit code 69');
 	like(slurp($k->{log}), qr{start-failed: cannot run .*/lib/kmsd-activate: No such file or directory \(see libexec_directory, or option -L\)}, 'and where it looked');
 }
 {
@@ -317,7 +317,7 @@ SKIP: {
 	mkdir "$k->{dir}/state"; chmod 0777, "$k->{dir}/state";
 	chown scalar getpwnam('nobody'), -1, "$k->{dir}/state" if $root;
 	start($k);
-	is(ended($k), 3, 'a state directory that others can write: exit code 3');
+	is(ended($k), 69, 'a state directory that others can write: exit code 69');
 	like(slurp($k->{log}), qr/state can be written by others: chmod 700 it/, 'and what to do');
 }
 SKIP: {
@@ -325,7 +325,7 @@ SKIP: {
 	my $k = prepare();
 	spew("$k->{dir}/kms.ini", slurp("$k->{dir}/kms.ini") =~ s/nobody/no_such_user/r);
 	start($k);
-	is(ended($k), 3, 'a user that does not exist: exit code 3');
+	is(ended($k), 69, 'a user that does not exist: exit code 69');
 	like(slurp($k->{log}), qr/there is no user no_such_user: create it with "systemd-sysusers/, 'and how to make it');
 	spew("$k->{dir}/kms.ini", slurp("$k->{dir}/kms.ini") . "[sandbox]\nrequired = no\n");
 	start($k);
@@ -338,7 +338,7 @@ SKIP: {
 	my $k = start(prepare(activate => 'die-on-reload'));
 	ready($k) or diag(slurp($k->{log}));
 	kill 'HUP', $k->{pid};
-	is(ended($k), 4, 'activate dies: exit code 4');
+	is(ended($k), 70, 'activate dies: exit code 70');
 	like(slurp($k->{log}), qr/activate-died: kmsd-activate: exit status 3; everything stops\. .*kmsctl ledger check/, 'why, and what to do');
 	like(children($k), qr/kmsd-front 0 exit/, 'front 0 stopped in order');
 	like(children($k), qr/kmsd-front 1 exit/, 'front 1 stopped in order');
@@ -479,7 +479,7 @@ like(children($deaf), qr/kmsd-front 0 stop.*kmsd-activate -1 stop/s, 'and activa
 # --- the activation process that hangs ---
 {
 	local $LIMIT = 90;
-	is(ended($slow), 4, 'an activation process that answers nothing: exit code 4');
+	is(ended($slow), 70, 'an activation process that answers nothing: exit code 70');
 	like(slurp($slow->{log}), qr/child-hung: kmsd-activate, process \d+, is alive and has not answered for 60 s: killed.*activate-died/s, 'after sixty intervals');
 }
 

@@ -23,7 +23,7 @@ for (
 ) {
     my ($capability, $layer) = @$_;
     my $r = start_without($capability);
-    is($r->{exit}, 3, "without CAP_$capability, kmsd does not start") or diag($r->{err});
+    is($r->{exit}, 69, "without CAP_$capability, kmsd does not start") or diag($r->{err});
     like($r->{err}, qr/sandbox: sandbox layers not in force: $layer; /, 'the layer is named');
     like($r->{err}, qr/sandbox: kmsd was started without CAP_$capability: docker and podman give it with --cap-add=$capability$/m, 'and the capability');
 }

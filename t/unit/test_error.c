@@ -27,14 +27,14 @@ test_table(void **state)
 		assert_ptr_equal(kms_error_find(want), &e[i]);
 		assert_ptr_equal(kms_strerror(want), e[i].meaning);
 	}
-	assert_int_equal(want, KMS_E_PINNED + 1);
+	assert_int_equal(want, KMS_E_INDEX + 1);
 	(void)state;
 }
 
 static void
 test_unknown(void **state)
 {
-	static const uint32_t none[] = { KMS_E_ALONE + 1, KMS_E_LOCAL, KMS_E_PINNED + 1,
+	static const uint32_t none[] = { KMS_E_ALONE + 1, KMS_E_LOCAL, KMS_E_INDEX + 1,
 		UINT32_MAX };
 
 	for (size_t i = 0; i < COUNT(none); i++) {

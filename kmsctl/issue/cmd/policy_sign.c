@@ -12,7 +12,7 @@
 #include "policy/values.h"
 
 struct sign_options {
-	bool force;
+	bool force, literal;
 };
 
 static int
@@ -46,6 +46,7 @@ sign_pack(struct issue *i, const struct policy_pack *pack, const char *text, siz
 static int
 run_policy_sign(struct issue *i)
 {
+	const struct sign_options *o = i->options;
 	struct policy_pack *pack = malloc(sizeof(*pack));
 	struct fault err;
 	char *text = NULL;
@@ -56,7 +57,8 @@ run_policy_sign(struct issue *i)
 		return KMS_E_NO_MEMORY;
 	if ((rc = file_read(AT_FDCWD, i->operand, FILE_GIVEN, PACK_MAX, &text, &len)) != KMS_OK)
 		issue_fail_file(i, rc, i->operand);
-	else if ((rc = policy_pack_parse(pack, text, len, &err)) != KMS_OK)
+	else if ((rc = (o->literal ? policy_pack_parse : policy_pack_proofread)(
+		      pack, text, len, &err)) != KMS_OK)
 		fault_set(&i->fault, rc, "%s:%d: %s", i->operand, err.line, err.text);
 	else
 		rc = sign_pack(i, pack, text, len);
@@ -69,6 +71,8 @@ static const struct option_row rows[] = {
 	ISSUE_SIGNING,
 	{ "force", 'f', NULL, "replace an existing signature",
 	    .offset = offsetof(struct sign_options, force) },
+	{ "literal", 0, NULL, "quotation marks and # belong to the values",
+	    .offset = offsetof(struct sign_options, literal) },
 	{ 0 },
 };
 

@@ -1,0 +1,110 @@
+#!/usr/bin/perl
+# What a host must not lose without a word: its identity, its state directory, the end of its journal. Each time it does not start, says
+# what to type, and that works.
+use v5.36;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use File::Path qw(make_path remove_tree);
+use KMS::Test;
+use Test::More;
+
+my $p = publisher(products => [ { name => 'Kept', id => '11111111-1111-4111-8111-111111111111', threshold => 1, group => 'client', pool => 'desktops' } ]);
+my $a = start_appliance(publisher => $p, fronts => 1, ini => "[ledger]\ncheckpoint_interval = 1\n");
+my ($state, $run) = map { $a->dir . "/$_" } qw(state run);
+$a->enable(group => 'client', output => $a->dir . '/customer');
+is($a->client('one', 'activate')->{exit}, 0, 'a client is activated');
+my ($before) = $a->kmsctl_json('status');
+my $id = $before->{service}{host_id} // $before->{service}{'host-id'};
+like($id, qr/^[0-9a-f]{32}$/, 'the host has an id');
+
+# How a start ends: exit code, and what was logged.
+sub start_fails () {
+    my $r = run([ program('kmsd'), '-f', $a->ini, '-L', $BUILD ]);
+    return ($r->{exit}, $r->{err});
+}
+
+sub refused ($what, $says) {
+    my ($exit, $log) = start_fails;
+    cmp_ok($exit, '>=', 69, "$what: no start");
+    like($log, $says, "$what: the log says what to do") or diag $log;
+    return;
+}
+
+is($a->stop, 0, 'kmsd stops');
+ok(-e "$run/host", 'the runtime directory remembers the host');
+
+# -- the key alone --
+rename "$state/keys/host.key", $a->dir . '/host.key' or die;
+refused('without host.key', qr/host-lost: .*keys\/host\.key is missing.*restore keys\/.*NEW host/);
+unlink "$run/host" or die;
+refused('without host.key, after a reboot', qr/host-key-refused: .*a journal of this host is still there: restore keys\/ from a backup.*NEW host/);
+ok(!-e "$state/keys/host.key", 'no new key was made');
+rename "$state/kmsdb", $a->dir . '/kmsdb' or die;
+refused('without journal too', qr/host-key-refused: .*a confirmation of this host is still there/);
+rename $a->dir . '/kmsdb', "$state/kmsdb" or die;
+rename $a->dir . '/host.key', "$state/keys/host.key" or die;
+$a->start;
+is($a->client('one', 'renew')->{exit}, 0, 'with the key back, clients are served');
+is($a->stop, 0, 'kmsd stops');
+
+# -- the state directory: a disk that is not mounted --
+my ($uid, $gid) = (stat $state)[4, 5];
+rename $state, "$state.disk" or die;
+mkdir $state, 0700 or die;
+chown $uid, $gid, $state;
+refused('an empty state directory', qr/host-lost: .*findmnt.*restore keys\/.*rm \Q$run\E\/host/);
+is_deeply([ glob "$state/*" ], [], 'nothing is made in it');
+my ($plan) = $a->kmsctl_json('plan');
+my ($found) = grep { $_->{aspect} eq 'files' && $_->{what} =~ /host\.key/ } @{ $plan->{differences} };
+is($found->{state}, 'by-hand', 'plan leaves it to the administrator') or diag explain $plan->{differences};
+like($found->{due}, qr/mount/, 'and says what to do');
+ok(!(grep { $_->{aspect} eq 'service' && $_->{state} ne 'by-hand' } @{ $plan->{differences} }), 'apply would not start kmsd');
+my ($doctor) = $a->kmsctl_json('doctor');
+ok((grep { $_->{check} eq 'identity' && $_->{level} eq 'bad' } @{ $doctor->{findings} }), 'doctor says so');
+unlink "$run/host" or die;
+$a->start;
+my ($after) = $a->kmsctl_json('status');
+isnt($after->{service}{host_id} // $after->{service}{'host-id'}, $id, 'as the message says: without the file, it is a new host');
+is($a->stop, 0, 'kmsd stops');
+remove_tree($state);
+rename "$state.disk", $state or die;
+
+# -- copies of files, made while kmsd ran: the journal first, the index later --
+sub copy_live () {
+    $a->start;
+    my $copy = $a->dir . '/copy';
+    remove_tree($copy);
+    make_path("$copy/kmsdb");
+    run([ 'cp', '-a', "$state/kmsdb/journal", "$copy/kmsdb/" ]);
+    is($a->client($_, 'activate')->{exit}, 0, 'meanwhile a client is activated') for 'c' . time . int rand 1e6;
+    is($a->kmsctl('clients')->{exit}, 0, 'and the index is written');
+    run([ 'cp', '-a', "$state/kmsdb/index", "$copy/kmsdb/" ]);
+    is($a->stop, 0, 'kmsd stops');
+    for (glob "$state/*") { run([ 'cp', '-a', $_, $copy ]) if !/kmsdb$/ }
+    chown $uid, $gid, $copy, "$copy/kmsdb";
+    remove_tree($state);
+    rename $copy, $state or die;
+    return;
+}
+copy_live;
+refused('a live copy', qr/ledger-refused: .*not in the journal; .*kmsctl ledger rebuild/);
+my ($check) = $a->kmsctl_json('ledger', 'check');
+is($check->{error}{symbol}, 'KMS_E_INDEX', 'ledger check names the same cause');
+is($a->kmsctl('ledger', 'rebuild')->{exit}, 0, 'ledger rebuild');
+ok(-e "$state/kmsdb/restored", 'the record will say that it went back');
+$a->start;
+is($a->client('one', 'renew')->{exit}, 0, 'then it starts and serves');
+my ($s) = $a->kmsctl_json('status');
+cmp_ok($s->{ledger}{restores}, '>=', 1, 'and the journal has an entry of it') or diag explain $s->{ledger};
+is($a->stop, 0, 'kmsd stops');
+
+# A damaged index is not a damaged journal.
+open my $fh, '+<:raw', "$state/kmsdb/index/data.mdb" or die;
+print {$fh} "\xff" x 8192;
+close $fh;
+refused('a damaged index', qr/ledger-refused: .*the index \(kmsdb\/index\) is damaged.*kmsctl ledger rebuild/);
+is($a->kmsctl('ledger', 'rebuild')->{exit}, 0, 'ledger rebuild');
+$a->start;
+is($a->client('one', 'renew')->{exit}, 0, 'then it starts and serves');
+is($a->stop, 0, 'kmsd stops');
+done_testing;
