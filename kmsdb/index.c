@@ -382,22 +382,33 @@ index_get_meta(struct index *ix, struct index_meta *meta)
 }
 
 int
-index_each(struct index *ix, enum index_table table,
+index_each_from(struct index *ix, enum index_table table, const void *from, size_t from_len,
     int (*fn)(const uint8_t *key, size_t key_len, const uint8_t *row, size_t len, void *arg),
     void *arg)
 {
+	MDB_cursor_op op = from != NULL ? MDB_SET_RANGE : MDB_FIRST;
+	MDB_val k = { from_len, (void *)(uintptr_t)from }, v;
 	MDB_cursor *cursor;
-	MDB_val k, v;
 	int rc, result = 0;
 
 	if (!ix->snapshot_live)
 		return KMS_E_IO;
 	if ((rc = mdb_cursor_open(ix->snapshot, ix->tables[table], &cursor)) != 0)
 		return status_of(rc);
-	while (result == 0 && (rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) == 0)
+	while (result == 0 && (rc = mdb_cursor_get(cursor, &k, &v, op)) == 0) {
 		result = fn(k.mv_data, k.mv_size, v.mv_data, v.mv_size, arg);
+		op = MDB_NEXT;
+	}
 	mdb_cursor_close(cursor);
 	return result != 0 || rc == MDB_NOTFOUND ? result : status_of(rc);
+}
+
+int
+index_each(struct index *ix, enum index_table table,
+    int (*fn)(const uint8_t *key, size_t key_len, const uint8_t *row, size_t len, void *arg),
+    void *arg)
+{
+	return index_each_from(ix, table, NULL, 0, fn, arg);
 }
 
 int

@@ -66,6 +66,10 @@ int index_get(struct index *ix, enum index_table table, const void *key, size_t 
     const uint8_t **row, size_t *len);
 int index_get_meta(struct index *ix, struct index_meta *meta);
 /* In order of keys; fn non-zero stops and is returned. */
+int index_each_from(struct index *ix, enum index_table table, const void *from, size_t from_len,
+    int (*fn)(const uint8_t *key, size_t key_len, const uint8_t *row, size_t len, void *arg),
+    void *arg);
+/* All of them; above, those from that key on (NULL: all). */
 int index_each(struct index *ix, enum index_table table,
     int (*fn)(const uint8_t *key, size_t key_len, const uint8_t *row, size_t len, void *arg),
     void *arg);

@@ -2,9 +2,11 @@
  * journal_read.c - reading the journal for other rooms: kmsdb_journal_each, and where to begin.
  */
 #include <inttypes.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "kmsdb/kmsdb.h"
+#include "kmsdb/ledger.h"
 #include "kmsdb/scan.h"
 
 static void
@@ -43,18 +45,14 @@ scan_check_entries(struct scan *s)
 	    PACKAGE_VERSION);
 }
 
-int
-kmsdb_journal_each(int dirfd, uint64_t from, int (*fn)(const struct kmsdb_batch_view *b, void *arg),
+/* Batches from that number on, to the end or until fn is not 0. */
+static int
+each_batch(struct scan *s, uint64_t from, int (*fn)(const struct kmsdb_batch_view *b, void *arg),
     void *arg, struct fault *fault)
 {
 	struct kmsdb_batch_view view;
-	struct scan *s = NULL;
-	int fd = -1, result = 0, rc = segment_directory(dirfd, false, &fd, fault);
+	int result = 0, rc = KMS_OK;
 
-	if (rc != KMS_OK)
-		return rc;
-	if ((rc = scan_open(&s, fd, NULL, from, fault)) != KMS_OK)
-		goto done;
 	while (result == 0 && (rc = scan_next(s)) == KMS_OK) {
 		if (s->record.batch.number < from)
 			continue;
@@ -65,12 +63,43 @@ kmsdb_journal_each(int dirfd, uint64_t from, int (*fn)(const struct kmsdb_batch_
 	}
 	/* The end; a torn batch there was never acknowledged. */
 	if (result != 0)
-		rc = result;
-	else if (rc == KMS_E_NOT_FOUND)
-		rc = KMS_OK;
-	else
-		fault_set(fault, rc, "%s", s->fault.text);
-done:
+		return result;
+	return rc == KMS_E_NOT_FOUND ? KMS_OK : fault_set(fault, rc, "%s", s->fault.text);
+}
+
+int
+kmsdb_journal_from(struct kmsdb *db, uint64_t from,
+    int (*fn)(const struct kmsdb_batch_view *b, void *arg), void *arg, struct fault *fault)
+{
+	struct batch_ref ref, before = { .number = 0 };
+	struct scan_place place = { .number = from };
+	struct scan *s = NULL;
+	int rc = ledger_batch(db, from, &ref);
+
+	if (rc == KMS_OK && from > 1)
+		rc = ledger_batch(db, from - 1, &before);
+	if (rc != KMS_OK)
+		return rc == KMS_E_NOT_FOUND ? KMS_OK : fault_set(fault, rc, NULL);
+	place.first = ref.first;
+	place.offset = ref.offset;
+	memcpy(place.previous, before.hash, sizeof(before.hash));
+	if ((rc = scan_open(&s, db->journalfd, &place, 0, fault)) == KMS_OK)
+		rc = each_batch(s, from, fn, arg, fault);
+	scan_close(s);
+	return rc;
+}
+
+int
+kmsdb_journal_each(int dirfd, uint64_t from, int (*fn)(const struct kmsdb_batch_view *b, void *arg),
+    void *arg, struct fault *fault)
+{
+	struct scan *s = NULL;
+	int fd = -1, rc = segment_directory(dirfd, false, &fd, fault);
+
+	if (rc != KMS_OK)
+		return rc;
+	if ((rc = scan_open(&s, fd, NULL, from, fault)) == KMS_OK)
+		rc = each_batch(s, from, fn, arg, fault);
 	scan_close(s);
 	close(fd);
 	return rc;

@@ -216,6 +216,18 @@ void kmsdb_info(struct kmsdb *db, struct kmsdb_info *out);
  */
 int kmsdb_each_client(struct kmsdb *db,
     int (*fn)(const struct kmsdb_client *c, const struct kmsdb_cold *cold, void *arg), void *arg);
+/* The same from that CMID on; NULL: all. In kmsd, from the last checkpoint. */
+int kmsdb_each_client_from(struct kmsdb *db, const uint8_t from[16],
+    int (*fn)(const struct kmsdb_client *c, const struct kmsdb_cold *cold, void *arg), void *arg);
+/*
+ * portable.c: one client as bytes, for a reader who may not open the ledger; without what only a
+ * decision needs (request id, binding). Returns the size. Decode: KMS_E_FORMAT.
+ */
+#define KMSDB_CLIENT_OCTETS (44 + 68 + 81 + 2 * (1 + MESSAGE_NAME))
+size_t kmsdb_client_encode(
+    uint8_t out[KMSDB_CLIENT_OCTETS], const struct kmsdb_client *c, const struct kmsdb_cold *cold);
+int kmsdb_client_decode(
+    struct kmsdb_client *c, struct kmsdb_cold *cold, const uint8_t *in, size_t len);
 int kmsdb_each_relayed(
     struct kmsdb *db, int (*fn)(const struct kmsdb_relayed *r, void *arg), void *arg);
 struct kmsdb_count {
@@ -292,6 +304,13 @@ struct kmsdb_batch_view {
 	uint64_t offset;
 };
 int kmsdb_journal_each(int dirfd, uint64_t from,
+    int (*fn)(const struct kmsdb_batch_view *b, void *arg), void *arg, struct fault *fault);
+
+/*
+ * The same of an open ledger, beginning at that batch without reading its segment up to there. A
+ * batch that the ledger does not have yet: KMS_OK, and fn is not called.
+ */
+int kmsdb_journal_from(struct kmsdb *db, uint64_t from,
     int (*fn)(const struct kmsdb_batch_view *b, void *arg), void *arg, struct fault *fault);
 
 /*

@@ -190,13 +190,20 @@ each_client(const uint8_t *key, size_t key_len, const uint8_t *octets, size_t le
 }
 
 int
-kmsdb_each_client(struct kmsdb *db,
+kmsdb_each_client_from(struct kmsdb *db, const uint8_t from[16],
     int (*fn)(const struct kmsdb_client *c, const struct kmsdb_cold *cold, void *arg), void *arg)
 {
 	struct each e = { .db = db, .client = fn, .arg = arg };
 
 	up_to_date(db);
-	return index_each(db->index, INDEX_HOT, each_client, &e);
+	return index_each_from(db->index, INDEX_HOT, from, ROW_CMID, each_client, &e);
+}
+
+int
+kmsdb_each_client(struct kmsdb *db,
+    int (*fn)(const struct kmsdb_client *c, const struct kmsdb_cold *cold, void *arg), void *arg)
+{
+	return kmsdb_each_client_from(db, NULL, fn, arg);
 }
 
 struct each_relayed {

@@ -14,6 +14,7 @@
 #include "kmsctl/ledger/bulk.h"
 #include "kmsctl/ledger/clones.h"
 #include "kmsctl/ledger/ledger_access.h"
+#include "kmsctl/ledger/ledger_ask.h"
 #include "kmsctl/relay/observed_list.h"
 #include "libkms/base/fault.h"
 #include "libkms/base/hex.h"
@@ -74,7 +75,6 @@ list_one(const struct kmsdb_client *c, const struct kmsdb_cold *h, void *arg)
 static int
 list_clients(struct ctl *ctl, struct listing *l, bool running)
 {
-	struct kmsdb *db;
 	struct fault fault = { 0 };
 	int rc;
 
@@ -87,15 +87,11 @@ list_clients(struct ctl *ctl, struct listing *l, bool running)
 		    l->options->product);
 	l->by_product = l->options->product != NULL;
 	ctl->leave_root = true;
-	rc = ledger_access_open(ctl, &db, &fault);
-	if (rc != KMS_OK)
-		return fail(ctl, (uint32_t)rc, "the ledger cannot be read: %s", fault.text);
 	output_list(ctl->out, "clients", NULL);
-	rc = kmsdb_each_client(db, list_one, l);
+	rc = ledger_each_client(ctl, list_one, l, &fault);
 	output_end(ctl->out);
-	ledger_access_close(db, -1);
 	if (rc != 0 && rc != STOP)
-		return fail(ctl, (uint32_t)rc, "the ledger cannot be read");
+		return fail(ctl, (uint32_t)rc, "the ledger cannot be read: %s", fault.text);
 	output_number(ctl->out, "shown", NULL, l->shown);
 	output_bool(ctl->out, "complete", NULL, rc == 0);
 	output_line(ctl->out, OUTPUT_PLAIN, "%" PRIu64 " client%s%s", l->shown,
@@ -327,7 +323,6 @@ forget_many(struct ctl *ctl, const struct forget_options *o)
 		.since = o->since,
 		.until = o->until != 0 ? o->until : UINT64_MAX };
 	struct fault fault = { 0 };
-	struct kmsdb *db;
 	struct bulk chosen;
 	int rc, code;
 
@@ -341,14 +336,9 @@ forget_many(struct ctl *ctl, const struct forget_options *o)
 	if (!clients_checkpoint(ctl))
 		return fail(ctl, KMS_E_NOT_RUNNING,
 		    "kmsd must run: it writes the journal. Type: systemctl start kmsd");
-	rc = ledger_access_open(ctl, &db, &fault);
-	if (rc != KMS_OK)
-		return fail(ctl, (uint32_t)rc, "the ledger cannot be read: %s", fault.text);
-	rc = bulk_choose(db, &wanted, (uint64_t)time(NULL), &chosen);
-	ledger_access_close(db, -1);
+	rc = bulk_choose(ctl, &wanted, (uint64_t)time(NULL), &chosen, &fault);
 	if (rc != KMS_OK) {
-		code = fail(
-		    ctl, (uint32_t)rc, "the ledger cannot be read: %s", kms_strerror((uint32_t)rc));
+		code = fail(ctl, (uint32_t)rc, "the ledger cannot be read: %s", fault.text);
 	} else {
 		output_list(ctl->out, "chosen", NULL);
 		preview(ctl, &chosen);

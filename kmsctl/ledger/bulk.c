@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kmsctl/ledger/ledger_ask.h"
 #include "libkms/kms_error.h"
 #include "policy/policy.h"
 
@@ -47,12 +48,13 @@ choose(const struct kmsdb_client *c, const struct kmsdb_cold *cold, void *arg)
 }
 
 int
-bulk_choose(struct kmsdb *db, const struct bulk_wanted *wanted, uint64_t now, struct bulk *out)
+bulk_choose(struct ctl *ctl, const struct bulk_wanted *wanted, uint64_t now, struct bulk *out,
+    struct fault *fault)
 {
 	struct choice q = { wanted, policy_minute(now), out };
 
 	memset(out, 0, sizeof(*out));
-	return kmsdb_each_client(db, choose, &q);
+	return ledger_each_client(ctl, choose, &q, fault);
 }
 
 void

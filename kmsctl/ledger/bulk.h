@@ -27,7 +27,8 @@ struct bulk {
 	size_t count, room;
 };
 /* KMS_OK, KMS_E_NO_MEMORY or what the ledger says; the caller frees what was chosen. */
-int bulk_choose(struct kmsdb *db, const struct bulk_wanted *wanted, uint64_t now, struct bulk *out);
+int bulk_choose(struct ctl *ctl, const struct bulk_wanted *wanted, uint64_t now, struct bulk *out,
+    struct fault *fault);
 void bulk_free(struct bulk *b);
 
 /* A source whose part of a pool is worth a look (policy.h). */

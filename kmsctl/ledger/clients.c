@@ -11,7 +11,7 @@
 
 #include "kmsctl/cli/fail.h"
 #include "kmsctl/host/ask_host.h"
-#include "kmsctl/ledger/ledger_access.h"
+#include "kmsctl/ledger/ledger_ask.h"
 #include "libkms/base/address.h"
 #include "libkms/base/fault.h"
 #include "libkms/base/hex.h"
@@ -252,7 +252,6 @@ client_find(struct ctl *ctl, const char *text, uint8_t cmid[16], char name[MESSA
 {
 	struct search s = { .text = text };
 	struct reply reply = { 0 };
-	struct kmsdb *db;
 	struct fault fault = { 0 };
 	int rc;
 
@@ -263,12 +262,8 @@ client_find(struct ctl *ctl, const char *text, uint8_t cmid[16], char name[MESSA
 	    strlen(text) >= PREFIX_MIN && text[strspn(text, "0123456789abcdefABCDEF")] == '\0';
 	if (ask_quietly(ctl, CONTROL_CHECKPOINT, NULL, &reply, NULL) == KMS_OK)
 		reply_free(&reply);
-	rc = ledger_access_open(ctl, &db, &fault);
+	rc = ledger_each_client(ctl, search_one, &s, &fault);
 	if (rc != KMS_OK)
 		return fail(ctl, (uint32_t)rc, "the ledger cannot be read: %s", fault.text);
-	rc = kmsdb_each_client(db, search_one, &s);
-	ledger_access_close(db, -1);
-	if (rc != 0)
-		return fail(ctl, (uint32_t)rc, "the ledger cannot be read");
 	return search_result(ctl, &s, cmid, name);
 }

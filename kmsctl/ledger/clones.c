@@ -11,7 +11,7 @@
 #include <time.h>
 
 #include "kmsctl/cli/fail.h"
-#include "kmsctl/ledger/ledger_access.h"
+#include "kmsctl/ledger/ledger_ask.h"
 #include "kmsctl/ledger/recent.h"
 #include "libkms/base/fault.h"
 #include "libkms/base/hex.h"
@@ -229,7 +229,6 @@ int
 clones_list(struct ctl *ctl, const struct clones_wanted *w, const struct products *products)
 {
 	struct clones l = { .ctl = ctl, .wanted = w, .products = products, .most = CLONES_MAX };
-	struct kmsdb *db;
 	struct recent t;
 	struct fault fault = { 0 };
 	int code = CTL_OK, rc;
@@ -240,12 +239,9 @@ clones_list(struct ctl *ctl, const struct clones_wanted *w, const struct product
 		return fail(ctl, KMS_E_NOT_FOUND,
 		    "no installed policy pack names the product \"%s\"", w->product);
 	l.by_product = w->product != NULL;
-	if ((rc = ledger_access_open(ctl, &db, &fault)) != KMS_OK)
-		return fail(ctl, (uint32_t)rc, "the ledger cannot be read: %s", fault.text);
-	rc = kmsdb_each_client(db, find_shared, &l);
-	ledger_access_close(db, -1);
+	rc = ledger_each_client(ctl, find_shared, &l, &fault);
 	if (rc != 0 && rc != 1)
-		code = fail(ctl, (uint32_t)rc, "the ledger cannot be read");
+		code = fail(ctl, (uint32_t)rc, "the ledger cannot be read: %s", fault.text);
 	else if (l.count == 0 || (code = recent_read(ctl, &t, w->all, heard, &l)) == CTL_OK)
 		print_clones(&l, &t);
 	free(l.list);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -45,6 +46,16 @@ open_state(struct ctl *ctl)
 	ledger_access_close(NULL, fd);
 	errno = EPERM;
 	return -1;
+}
+
+bool
+ledger_access_may(const struct ctl *ctl)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/kmsdb", ctl->config.state_directory);
+	return geteuid() == 0 || faccessat(AT_FDCWD, path, R_OK | X_OK, AT_EACCESS) == 0 ||
+	       errno != EACCES;
 }
 
 void

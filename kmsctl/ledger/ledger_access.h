@@ -15,6 +15,11 @@
 int ledger_access_directory(struct ctl *ctl);
 /* The ledger, read-only. KMS_OK or status, fault set. */
 int ledger_access_open(struct ctl *ctl, struct kmsdb **db, struct fault *fault);
+/*
+ * May this user open it? False: it is closed to him, and kmsd may tell what is in it
+ * (ledger_ask.h).
+ */
+bool ledger_access_may(const struct ctl *ctl);
 /* Closes what was opened (db NULL, fd -1: nothing) and restores the user's own rights. */
 void ledger_access_close(struct kmsdb *db, int fd);
 

@@ -11,6 +11,7 @@
 
 #include "kmsctl/cli/fail.h"
 #include "kmsctl/ledger/ledger_access.h"
+#include "kmsctl/ledger/ledger_ask.h"
 #include "kmsdb/kmsdb.h"
 #include "libkms/base/fault.h"
 #include "libkms/kms_error.h"
@@ -66,13 +67,18 @@ names_floor(struct ctl *ctl)
 int
 recent_read(struct ctl *ctl, struct recent *t, bool all, recent_fn fn, void *arg)
 {
-	struct walk w = { t, fn, arg, names_floor(ctl) };
+	struct walk w = { t, fn, arg, 0 };
 	struct fault fault = { 0 };
 	uint64_t from;
-	int fd = ledger_access_directory(ctl), r;
+	int fd, r;
 
 	memset(t, 0, sizeof(*t));
-	if (fd < 0)
+	if (!ledger_access_may(ctl))
+		return ledger_ask_recent(ctl, t, all, fn, arg, &fault) == KMS_OK
+			   ? CTL_OK
+			   : fail_fault(ctl, &fault);
+	w.floor = names_floor(ctl);
+	if ((fd = ledger_access_directory(ctl)) < 0)
 		return CTL_FAILED;
 	r = kmsdb_journal_newest(fd, all ? UINT64_MAX : RECENT_BYTES, &from, &t->whole, &fault);
 	if (r == KMS_OK)

@@ -2,6 +2,7 @@
  * users.c - the users that the processes run as, and the group that may use kmsctl.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "kmsctl/plan/plan.h"
 #include "libkms/kms_error.h"
@@ -21,19 +22,28 @@ want_user(struct plan *p, const char *name, const char *why)
 	snprintf(d->due, sizeof(d->due), "created as a system user without a home or a shell");
 }
 
+static void
+want_group(struct plan *p, const char *name, const char *why)
+{
+	struct difference *d;
+
+	if (name[0] == '\0' || plan_group(p, name))
+		return;
+	d = plan_add(p, GROUP, why, "%s", name);
+	snprintf(d->is, sizeof(d->is), "no such group");
+	snprintf(d->due, sizeof(d->due), "created as a system group");
+}
+
 static int
 inspect(struct plan *p, struct fault *f)
 {
 	const struct config *c = &p->ctl->config;
-	struct difference *d;
 
 	want_user(p, c->activate_user, "the activation process runs as this user");
 	want_user(p, c->front_user, "the network processes run as this user");
-	if (c->control_group[0] == '\0' || plan_group(p, c->control_group))
-		return KMS_OK;
-	d = plan_add(p, GROUP, "members of this group may use kmsctl", "%s", c->control_group);
-	snprintf(d->is, sizeof(d->is), "no such group");
-	snprintf(d->due, sizeof(d->due), "created as a system group");
+	want_group(p, c->control_group, "members of this group may use kmsctl");
+	if (strcmp(c->monitor_group, c->control_group) != 0)
+		want_group(p, c->monitor_group, "members of this group may look with kmsctl");
 	return KMS_OK;
 }
 

@@ -82,6 +82,18 @@ take_early(void *arg, const struct ipc_parent *m)
 	}
 }
 
+static bool
+find_group(const char *key, const char *name, gid_t *gid)
+{
+	struct group *g = name[0] != '\0' ? getgrnam(name) : NULL;
+
+	if (g != NULL)
+		*gid = g->gr_gid;
+	else if (name[0] != '\0')
+		log_event(LOG_WARNING, "no-such-group", "[kms] %s = %s", key, name);
+	return g != NULL;
+}
+
 /* Everything that needs names and files outside the state directory, before confinement. */
 static void
 look_around(struct server *s)
@@ -89,21 +101,13 @@ look_around(struct server *s)
 	const struct config *c = &s->activate.config;
 	struct ucred parent;
 	socklen_t len = sizeof(parent);
-	struct group *g;
 
 	tzset();
 	s->access.starter = getuid();
 	if (getsockopt(IPC_PARENT_FD, SOL_SOCKET, SO_PEERCRED, &parent, &len) == 0)
 		s->access.starter = parent.uid;
-	if (c->control_group[0] != 0) {
-		if ((g = getgrnam(c->control_group)) != NULL) {
-			s->access.have_group = true;
-			s->access.group = g->gr_gid;
-		} else {
-			log_event(LOG_WARNING, "no-such-group", "[kms] control_group = %s",
-			    c->control_group);
-		}
-	}
+	s->access.have_group = find_group("control_group", c->control_group, &s->access.group);
+	s->access.have_monitor = find_group("monitor_group", c->monitor_group, &s->access.monitor);
 	if (gethostname(s->activate.host_name, sizeof(s->activate.host_name) - 1) != 0)
 		strcpy(s->activate.host_name, "localhost");
 }

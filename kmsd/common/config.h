@@ -65,6 +65,7 @@ struct config {
 	char activate_user[33]; /* _kms */
 	char front_user[33];    /* _kmsnet */
 	char control_group[33]; /* empty: root and the daemon's own uid only */
+	char monitor_group[33]; /* empty: none */
 	/* where kmsd-front and kmsd-activate are; default from configure */
 	char libexec_directory[256];
 	unsigned ping_interval; /* seconds, default 5; 0: never */

@@ -47,6 +47,8 @@ static const struct config_key keys[] = {
 	    "user that runs the network processes when kmsd is started by root" },
 	{ "kms", "control_group", KEY_GROUP, AT(control_group), 0, 32, "", RESTART, ACTIVATE,
 	    "group whose members may use kmsctl; empty: only root and the daemon's own user" },
+	{ "kms", "monitor_group", KEY_GROUP, AT(monitor_group), 0, 32, "", RESTART, ACTIVATE,
+	    "group whose members may use the commands of kmsctl that only show something; empty: none" },
 	{ "kms", "libexec_directory", KEY_DIRECTORY, AT(libexec_directory), 1, 255, KMS_LIBEXECDIR, RESTART, KMSD,
 	    "where kmsd-front and kmsd-activate are installed" },
 	{ "kms", "ping_interval", KEY_SECONDS, AT(ping_interval), 0, 3600, "5", RELOAD, KMSD,

@@ -62,6 +62,7 @@
 #include "libkms/base/wire.h"
 
 #define CONTROL_MAX (1024 * 1024)
+#define CONTROL_CLIENTS 500 /* in an answer to CONTROL_CLIENT_LIST */
 
 enum control_verb {
 	/* rows: service, sandbox (one each process), ledger, publisher, pool, product, front */
@@ -76,13 +77,26 @@ enum control_verb {
 	CONTROL_KEY_REQUEST = 5,
 	/* b file, b signature; or b code, the bytes of policy/code.h */
 	CONTROL_KEY_CONFIRM = 6,
-	CONTROL_POLICY_INSTALL = 7,       /* b file, b signature */
-	CONTROL_POLICY_SHOW = 8,          /* rows: pack, product, group, pool */
-	CONTROL_CLIENT_SHOW = 9,          /* s cmid: row client (from the overlay: newest) */
-	CONTROL_CLIENT_REVOKE = 10,       /* s cmid */
-	CONTROL_CLIENT_FORGET = 11,       /* s cmid: row client, u revoked: it still is */
-	CONTROL_CLIENT_UNREVOKE = 13,     /* s cmid */
-	CONTROL_CLIENT_ERASE = 14,        /* s cmid: its names up to now, here and in the journal */
+	CONTROL_POLICY_INSTALL = 7,   /* b file, b signature */
+	CONTROL_POLICY_SHOW = 8,      /* rows: pack, product, group, pool */
+	CONTROL_CLIENT_SHOW = 9,      /* s cmid: row client (from the overlay: newest) */
+	CONTROL_CLIENT_REVOKE = 10,   /* s cmid */
+	CONTROL_CLIENT_FORGET = 11,   /* s cmid: row client, u revoked: it still is */
+	CONTROL_CLIENT_UNREVOKE = 13, /* s cmid */
+	CONTROL_CLIENT_ERASE = 14,    /* s cmid: its names up to now, here and in the journal */
+	/*
+	 * For who may not read the ledger's files. b from (16; optional): rows stored: b client
+	 * (kmsdb_client_encode), in the order of their CMIDs, CONTROL_CLIENTS of them unless these
+	 * are the last.
+	 */
+	CONTROL_CLIENT_LIST = 15,
+	/*
+	 * u from (batch; 0: the first that is wanted), u octets (with from 0: how much of the
+	 * newest journal, at least): rows entry: b entry, b aside (optional), u batch; row page:
+	 * u from, u from-time, u to, u next (0: that was the end), u whole (with from 0: the whole
+	 * journal)
+	 */
+	CONTROL_JOURNAL = 16,
 	CONTROL_REVOCATIONS_INSTALL = 50, /* b file, b signature */
 	CONTROL_PUBLISHER_ROTATE = 51,    /* b file, b signature */
 	/* s key (UUID): row removed: s publisher, s what, u confirmed */

@@ -142,22 +142,37 @@ open_pid_file(struct supervisor *s)
 }
 
 static int
-control_owner(const struct supervisor *s, gid_t *gid)
+find_group(const char *key, const char *name, gid_t *gid)
 {
 	struct group *gr;
 
-	*gid = s->activate_gid;
-	if (s->config.control_group[0] == '\0')
+	if (name[0] == '\0')
 		return KMS_OK;
-	gr = getgrnam(s->config.control_group);
+	gr = getgrnam(name);
 	if (gr == NULL) {
 		log_event(LOG_ERR, FAILED,
-		    "there is no group %s: create it with groupadd --system, or change control_group",
-		    s->config.control_group);
+		    "there is no group %s: create it with groupadd --system, or change %s", name,
+		    key);
 		return KMS_E_NOT_FOUND;
 	}
 	*gid = gr->gr_gid;
 	return KMS_OK;
+}
+
+/*
+ * A file has one group. With two, everybody may connect, and the activation process, which asks
+ * the kernel who it is in any case, turns all others away at once.
+ */
+static int
+control_owner(const struct supervisor *s, gid_t *gid, mode_t *mode)
+{
+	const struct config *c = &s->config;
+
+	*gid = s->activate_gid;
+	*mode = c->control_group[0] != '\0' && c->monitor_group[0] != '\0' ? 0666 : 0660;
+	if (find_group("monitor_group", c->monitor_group, gid) != KMS_OK)
+		return KMS_E_NOT_FOUND;
+	return find_group("control_group", c->control_group, gid);
 }
 
 /* Bound under umask 0777, so that nobody connects before the owner and mode are right. */
@@ -165,11 +180,11 @@ static int
 open_control(struct supervisor *s)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	mode_t mask;
+	mode_t mask, mode;
 	gid_t gid;
 	int rc;
 
-	if (control_owner(s, &gid) != KMS_OK)
+	if (control_owner(s, &gid, &mode) != KMS_OK)
 		return KMS_E_NOT_FOUND;
 	runtime_path(s, "control.sock", a.sun_path, sizeof(a.sun_path));
 	unlink(a.sun_path);
@@ -181,7 +196,7 @@ open_control(struct supervisor *s)
 	    (gid != getegid() || s->activate_uid != geteuid()
 		    ? chown(a.sun_path, s->activate_uid, gid)
 		    : 0) == -1 ||
-	    chmod(a.sun_path, 0660) == -1 || listen(s->control, 16) == -1) {
+	    chmod(a.sun_path, mode) == -1 || listen(s->control, 16) == -1) {
 		log_event(LOG_ERR, FAILED, "control socket %s: %s", a.sun_path, strerror(errno));
 		return KMS_E_IO;
 	}

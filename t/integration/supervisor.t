@@ -174,7 +174,7 @@ is($? >> 8, 2, 'an unknown option: exit code 2');
 
 	my $other = prepare(ini => { listen => "[listen]\naddress = 127.0.0.1\nport = " . port($k) . "\n" });
 	start($other);
-	is(ended($other), 69, 'another kmsd on the same port ends with 3, though both would share it');
+	is(ended($other), 69, 'another kmsd on the same port ends with 69, though both would share it');
 	like(slurp($other->{log}), qr/start-failed: cannot listen on 127\.0\.0\.1 port \d+: Address already in use; find the program/, 'and says what to do');
 
 	is(stop($k), 0, 'SIGTERM: exit code 0');
@@ -183,7 +183,10 @@ is($? >> 8, 2, 'an unknown option: exit code 2');
 	like($c, qr/kmsd-front 0 exit/, 'front 0 was asked to stop');
 	like($c, qr/kmsd-front 1 exit/, 'front 1 was asked to stop');
 	ok($activate_stop > $last_front, 'activate is asked to stop when the fronts are gone');
-	is_deeply([ map { s/.*\///r } glob "$k->{dir}/run/*" ], [], 'nothing is left in the runtime directory');
+	is_deeply([ map { s/.*\///r } glob "$k->{dir}/run/*" ], ['host'], 'nothing is left in the runtime directory, but that this machine is a host');
+	start($k);
+	is(ended($k), 69, 'which is why kmsd does not start without the key: the stand-in makes none');
+	like(slurp($k->{log}), qr/host-lost: .*keys\/host\.key is missing.* rm /, 'and says what to do');
 	like(slurp($k->{log}), qr/kmsd-stopped: exit code 0/, 'the log says so');
 }
 
@@ -386,6 +389,7 @@ SKIP: {
 	kill 'KILL', $k->{pid};
 	is(ended($k), 1009, 'kmsd is killed');
 	ok(until_true { (() = children($k) =~ /parent gone/g) == 3 }, 'its children see the channel close and end');
+	unlink "$k->{dir}/run/host";    # the stand-in makes no key
 	start($k);
 	ok(until_true { (() = slurp($k->{log}) =~ /kmsd-ready/g) == 2 }, 'the next kmsd starts over what the killed one left');
 	is(stop($k), 0, 'and stops');

@@ -26,11 +26,14 @@
 /* How long a status waits for the figures of the fronts, which answer at once or not at all. */
 #define STATS_MICROSECONDS 50000
 
+enum access { ACCESS_NONE, ACCESS_SHOWS, ACCESS_ALL };
+
 struct connection {
 	struct control_server *server;
 	struct event *event, *deadline;
 	int fd;
 	uid_t uid;
+	enum access access;
 	uint64_t number; /* of all ever accepted */
 	uint16_t verb;
 	struct wire_reader args;
@@ -49,35 +52,38 @@ struct control_server {
 
 /*
  * One row for each verb. A verb that changes something is logged with the user's number; a verb
- * that shows statistics asks the fronts first.
+ * that shows statistics asks the fronts first. The monitor group may use those that only show.
  */
 static const struct {
 	enum control_verb verb;
 	const char *name;
-	bool changes, figures;
+	bool changes, figures, shows;
 	int (*run)(struct control_request *q);
 } verbs[] = {
-	{ CONTROL_STATUS, "status", false, true, control_status },
-	{ CONTROL_CHECKPOINT, "checkpoint", false, false, control_checkpoint },
-	{ CONTROL_KEY_INSTALL, "key install", true, false, control_key_install },
-	{ CONTROL_KEY_SHOW, "key show", false, false, control_key_show },
-	{ CONTROL_KEY_REQUEST, "key request", true, false, control_key_request },
-	{ CONTROL_KEY_CONFIRM, "key confirm", true, false, control_key_confirm },
-	{ CONTROL_KEY_REMOVE, "key remove", true, false, control_key_remove },
-	{ CONTROL_KEY_SEAL, "key seal", true, false, control_key_seal },
-	{ CONTROL_UNLOCK, "unlock", true, false, control_unlock },
-	{ CONTROL_POLICY_INSTALL, "policy install", true, false, control_policy_install },
-	{ CONTROL_POLICY_SHOW, "policy show", false, false, control_policy_show },
-	{ CONTROL_CLIENT_SHOW, "client show", false, false, control_client_show },
-	{ CONTROL_CLIENT_REVOKE, "client revoke", true, false, control_client_revoke },
-	{ CONTROL_PUBLISHER_ROTATE, "publisher rotate", true, false, control_publisher_rotate },
-	{ CONTROL_REVOCATIONS_INSTALL, "revocations install", true, false,
+	{ CONTROL_STATUS, "status", false, true, true, control_status },
+	{ CONTROL_CHECKPOINT, "checkpoint", false, false, true, control_checkpoint },
+	{ CONTROL_KEY_INSTALL, "key install", true, false, false, control_key_install },
+	{ CONTROL_KEY_SHOW, "key show", false, false, true, control_key_show },
+	{ CONTROL_KEY_REQUEST, "key request", true, false, false, control_key_request },
+	{ CONTROL_KEY_CONFIRM, "key confirm", true, false, false, control_key_confirm },
+	{ CONTROL_KEY_REMOVE, "key remove", true, false, false, control_key_remove },
+	{ CONTROL_KEY_SEAL, "key seal", true, false, false, control_key_seal },
+	{ CONTROL_UNLOCK, "unlock", true, false, false, control_unlock },
+	{ CONTROL_POLICY_INSTALL, "policy install", true, false, false, control_policy_install },
+	{ CONTROL_POLICY_SHOW, "policy show", false, false, true, control_policy_show },
+	{ CONTROL_CLIENT_SHOW, "client show", false, false, true, control_client_show },
+	{ CONTROL_CLIENT_LIST, "client list", false, false, true, control_client_list },
+	{ CONTROL_JOURNAL, "journal", false, false, true, control_journal },
+	{ CONTROL_CLIENT_REVOKE, "client revoke", true, false, false, control_client_revoke },
+	{ CONTROL_PUBLISHER_ROTATE, "publisher rotate", true, false, false,
+	    control_publisher_rotate },
+	{ CONTROL_REVOCATIONS_INSTALL, "revocations install", true, false, false,
 	    control_revocations_install },
-	{ CONTROL_RELAY_NAME, "relay name", false, false, control_relay_name },
-	{ CONTROL_RELAY_STATUS, "relay status", false, false, control_relay_status },
-	{ CONTROL_CLIENT_UNREVOKE, "client unrevoke", true, false, control_client_unrevoke },
-	{ CONTROL_CLIENT_FORGET, "client forget", true, false, control_client_forget },
-	{ CONTROL_CLIENT_ERASE, "client erase", true, false, control_client_erase },
+	{ CONTROL_RELAY_NAME, "relay name", false, false, false, control_relay_name },
+	{ CONTROL_RELAY_STATUS, "relay status", false, false, true, control_relay_status },
+	{ CONTROL_CLIENT_UNREVOKE, "client unrevoke", true, false, false, control_client_unrevoke },
+	{ CONTROL_CLIENT_FORGET, "client forget", true, false, false, control_client_forget },
+	{ CONTROL_CLIENT_ERASE, "client erase", true, false, false, control_client_erase },
 };
 
 /* A request may contain a passphrase. */
@@ -126,19 +132,26 @@ in_group(int fd, gid_t group)
 }
 
 static bool
+is_member(const struct ucred *peer, int fd, bool have, gid_t group)
+{
+	return have && (peer->gid == group || in_group(fd, group));
+}
+
+static enum access
 authorised(const struct control_server *s, int fd, uid_t *uid)
 {
+	const struct control_access *a = &s->access;
 	struct ucred peer;
 	socklen_t len = sizeof(peer);
 
 	*uid = (uid_t)-1;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0 || len != sizeof(peer))
-		return false;
+		return ACCESS_NONE;
 	*uid = peer.uid;
-	if (peer.uid == 0 || peer.uid == getuid() || peer.uid == s->access.starter)
-		return true;
-	return s->access.have_group &&
-	       (peer.gid == s->access.group || in_group(fd, s->access.group));
+	if (peer.uid == 0 || peer.uid == getuid() || peer.uid == a->starter ||
+	    is_member(&peer, fd, a->have_group, a->group))
+		return ACCESS_ALL;
+	return is_member(&peer, fd, a->have_monitor, a->monitor) ? ACCESS_SHOWS : ACCESS_NONE;
 }
 
 /* Header, rows. For a failed verb, the reason replaces the rows. */
@@ -182,6 +195,11 @@ run_verb(struct connection *c, uint16_t verb, struct wire_reader *args, struct c
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
 		if (verbs[i].verb != verb)
 			continue;
+		if (c->access == ACCESS_SHOWS && !verbs[i].shows) {
+			strcpy(why,
+			    "members of [kms] monitor_group may only look: this needs root or a member of control_group");
+			return KMS_E_DENIED;
+		}
 		activate_clock(q.activate);
 		if (host_identity_locked(q.activate->key) && verb != CONTROL_STATUS &&
 		    verb != CONTROL_UNLOCK) {
@@ -325,7 +343,7 @@ refuse(int fd, uid_t uid)
 	    LOG_WARNING, "control-denied", "uid %ld may not use the control socket", (long)uid);
 	control_row(&rows, "error");
 	control_text(&rows, "message",
-	    "only root, the user who started kmsd and members of [kms] control_group may do this");
+	    "only root, the user who started kmsd and members of [kms] control_group (or, to look, of monitor_group) may do this");
 	if (!rows.bad && rows.len <= 256 && control_reply_header(reply, KMS_E_DENIED, rows.len)) {
 		memcpy(reply + CONTROL_REPLY_HEADER, rows.data, rows.len);
 		/* This fits into a new socket's buffer; if it does not, the user gets no reason. */
@@ -352,7 +370,7 @@ find_place(struct control_server *s)
 }
 
 static void
-connection_new(struct control_server *s, int fd, uid_t uid)
+connection_new(struct control_server *s, int fd, uid_t uid, enum access access)
 {
 	static const struct timeval patience = { CONTROL_SECONDS, 0 };
 	struct connection *c = calloc(1, sizeof(*c));
@@ -364,6 +382,7 @@ connection_new(struct control_server *s, int fd, uid_t uid)
 	c->server = s;
 	c->fd = fd;
 	c->uid = uid;
+	c->access = access;
 	c->number = s->accepted++;
 	s->connections[find_place(s)] = c;
 	c->event = event_new(s->activate->base, fd, EV_READ | EV_PERSIST, on_readable, c);
@@ -377,13 +396,14 @@ static void
 on_connection(evutil_socket_t listener, short what, void *arg)
 {
 	struct control_server *s = arg;
+	enum access access;
 	uid_t uid;
 	int fd;
 
 	if ((fd = accept4(s->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) < 0)
 		return;
-	if (authorised(s, fd, &uid))
-		connection_new(s, fd, uid);
+	if ((access = authorised(s, fd, &uid)) != ACCESS_NONE)
+		connection_new(s, fd, uid, access);
 	else
 		refuse(fd, uid);
 }

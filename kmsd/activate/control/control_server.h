@@ -17,8 +17,9 @@ struct control_server;
 /* Who may use the socket, beside root and this process's own user. */
 struct control_access {
 	uid_t starter; /* who started kmsd */
-	bool have_group;
+	bool have_group, have_monitor;
 	gid_t group;
+	gid_t monitor; /* may use the verbs that only show */
 };
 
 /* Takes over the listening descriptor. NULL: memory. */

@@ -37,6 +37,8 @@ int control_policy_show(struct control_request *q);
 int control_key_seal(struct control_request *q);
 int control_unlock(struct control_request *q);
 int control_client_show(struct control_request *q);
+int control_client_list(struct control_request *q);
+int control_journal(struct control_request *q);
 int control_client_revoke(struct control_request *q);
 int control_client_unrevoke(struct control_request *q);
 int control_client_forget(struct control_request *q);
