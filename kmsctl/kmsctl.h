@@ -19,7 +19,7 @@ enum ctl_exit {
 	CTL_USAGE = 1,
 	CTL_FAILED = 2,  /* refused by the host, or failed */
 	CTL_DOWN = 3,    /* kmsd is not running */
-	CTL_PROBLEM = 4, /* a check found something */
+	CTL_PROBLEM = 4, /* a check found something; of status: it cannot be known */
 };
 
 struct ctl;

@@ -276,7 +276,9 @@ run_status(struct ctl *ctl)
 		output_line(ctl->out, OUTPUT_BAD, "kmsd is not running");
 		print_ledger(ctl);
 	}
-	return fail_fault(ctl, &f);
+	/* 3: it does not run; 4: nobody can tell. So has LSB, for the status of an init script. */
+	code = fail_fault(ctl, &f);
+	return code == CTL_FAILED ? CTL_PROBLEM : code;
 }
 
 const struct ctl_command cmd_status = {

@@ -476,6 +476,7 @@ test_values(void **ignored)
 	free(text);
 	assert_string_equal(c.state_directory, "/srv/kms/state");
 	assert_string_equal(c.control_group, "kmsadm");
+	assert_string_equal(c.monitor_group, "kmslook");
 	assert_int_equal(c.address.count, 2);
 	assert_string_equal(address_text(text_of, c.address.at[0]), "192.0.2.1");
 	assert_string_equal(address_text(text_of, c.address.at[1]), "2001:db8::1");

@@ -541,6 +541,86 @@ test_expire(void **state)
 	assert_int_equal(fixture_check(f), KMS_OK);
 }
 
+struct pages {
+	uint8_t next[16];
+	unsigned left, rows, batches;
+	uint64_t batch;
+};
+
+/* Each client as bytes and back: the same, but for what only a decision needs. */
+static int
+take_portable(const struct kmsdb_client *c, const struct kmsdb_cold *cold, void *arg)
+{
+	uint8_t octets[KMSDB_CLIENT_OCTETS];
+	size_t len = kmsdb_client_encode(octets, c, cold);
+	struct pages *p = arg;
+	struct kmsdb_client back;
+	struct kmsdb_cold back_cold;
+
+	assert_true(memcmp(c->cmid, p->next, 16) >= 0);
+	assert_int_equal(kmsdb_client_decode(&back, &back_cold, octets, len), KMS_OK);
+	assert_memory_equal(back.cmid, c->cmid, 16);
+	assert_memory_equal(back.product, c->product, 16);
+	assert_memory_equal(back.publisher, c->publisher, 8);
+	assert_int_equal(back.pool, c->pool);
+	assert_int_equal(back.seated, c->seated);
+	assert_int_equal(back.sequence, c->sequence);
+	assert_int_equal(back.expires, c->expires);
+	assert_int_equal(back.until, c->until);
+	assert_string_equal(back_cold.name, cold->name);
+	assert_memory_equal(back_cold.address, cold->address, 16);
+	assert_int_equal(back_cold.first_seen, cold->first_seen);
+	for (size_t i = 0; i < len; i++)
+		assert_int_equal(kmsdb_client_decode(&back, &back_cold, octets, i), KMS_E_FORMAT);
+	memcpy(p->next, c->cmid, 16);
+	p->next[15]++; /* fixture_cmid leaves room */
+	p->rows++;
+	return --p->left == 0 ? 1 : 0;
+}
+
+static int
+take_batch(const struct kmsdb_batch_view *b, void *arg)
+{
+	struct pages *p = arg;
+
+	assert_int_equal(b->header.number, p->batch);
+	p->batch++;
+	p->batches++;
+	return p->batches % 2 == 0 ? 1 : 0;
+}
+
+/* What kmsd tells a reader to whom the files are closed: pages, from anywhere on. */
+static void
+test_pages(void **state)
+{
+	struct fixture *f = *state;
+	struct pages p = { .left = 0 };
+	struct fault fault = { 0 };
+	struct kmsdb_info info;
+	int rc = 1;
+
+	for (uint32_t i = 0; i < 7; i++)
+		fixture_leases(f, 1 + i, 1, 1, FIXTURE_NOW + i);
+	assert_int_equal(kmsdb_checkpoint(f->db), KMS_OK);
+	for (unsigned pages = 0; rc == 1; pages++) {
+		assert_true(pages < 9);
+		p.left = 2;
+		rc = kmsdb_each_client_from(f->db, p.next, take_portable, &p);
+	}
+	assert_int_equal(rc, KMS_OK);
+	assert_int_equal(p.rows, 7);
+	kmsdb_info(f->db, &info);
+	p.batch = 1;
+	do
+		rc = kmsdb_journal_from(f->db, p.batch, take_batch, &p, &fault);
+	while (rc == 1);
+	assert_int_equal(rc, KMS_OK);
+	assert_int_equal(p.batches, info.last_batch);
+	assert_int_equal(
+	    kmsdb_journal_from(f->db, info.last_batch + 1, take_batch, &p, &fault), KMS_OK);
+	assert_int_equal(p.batches, info.last_batch);
+}
+
 /* A batch that fails takes the floor with it. */
 static void
 test_expire_undone(void **state)
@@ -961,6 +1041,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_header_of_row, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_erase, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_expire, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_pages, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_expire_undone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_erase_on_disk, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_host_changes, setup, teardown),
