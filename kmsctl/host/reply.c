@@ -193,3 +193,12 @@ reply_replace_zero(struct reply *r, const char *kind, const char *name, uint64_t
 				r->rows[i].fields[j].number = number;
 	}
 }
+
+size_t
+reply_octets(const struct reply_row *row, const char *name, uint8_t *out, size_t size)
+{
+	const struct reply_field *f = reply_field(row, name);
+	size_t len = f != NULL && f->type == 'b' ? strlen(f->text) / 2 : 0;
+
+	return len > 0 && len <= size && hex_parse(out, len, f->text) ? len : 0;
+}

@@ -1,12 +1,11 @@
 /*
- * ledger_ask.h - what is in the ledger, for a user to whom its files are closed: members of
+ * ledger_ask.h - what is in the ledger, for a user who may not open its files: members of
  * control_group and monitor_group ask kmsd. For all others it is read as before.
  */
 #ifndef KMSCTL_LEDGER_LEDGER_ASK_H
 #define KMSCTL_LEDGER_LEDGER_ASK_H
 
 #include "kmsctl/kmsctl.h"
-#include "kmsctl/ledger/recent.h"
 #include "kmsdb/kmsdb.h"
 #include "libkms/base/fault.h"
 
@@ -17,8 +16,4 @@
 int ledger_each_client(struct ctl *ctl,
     int (*fn)(const struct kmsdb_client *c, const struct kmsdb_cold *cold, void *arg), void *arg,
     struct fault *fault);
-/* recent_read of such a user; t is zeros before. KMS_OK or the status, fault set. */
-int ledger_ask_recent(
-    struct ctl *ctl, struct recent *t, bool all, recent_fn fn, void *arg, struct fault *fault);
-
 #endif

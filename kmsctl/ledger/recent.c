@@ -11,7 +11,6 @@
 
 #include "kmsctl/cli/fail.h"
 #include "kmsctl/ledger/ledger_access.h"
-#include "kmsctl/ledger/ledger_ask.h"
 #include "kmsdb/kmsdb.h"
 #include "libkms/base/fault.h"
 #include "libkms/kms_error.h"
@@ -74,9 +73,8 @@ recent_read(struct ctl *ctl, struct recent *t, bool all, recent_fn fn, void *arg
 
 	memset(t, 0, sizeof(*t));
 	if (!ledger_access_may(ctl))
-		return ledger_ask_recent(ctl, t, all, fn, arg, &fault) == KMS_OK
-			   ? CTL_OK
-			   : fail_fault(ctl, &fault);
+		return recent_ask(ctl, t, all, fn, arg, &fault) == KMS_OK ? CTL_OK
+									  : fail_fault(ctl, &fault);
 	w.floor = names_floor(ctl);
 	if ((fd = ledger_access_directory(ctl)) < 0)
 		return CTL_FAILED;

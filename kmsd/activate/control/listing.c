@@ -1,6 +1,6 @@
 /*
- * listing.c - all clients, and what they did lately, page by page: for the control group, to whom
- * the ledger's files are closed. A page takes some milliseconds, between the requests of clients.
+ * listing.c - all clients, and what they did lately, page by page: for the groups that may not open
+ * the ledger's files. A page takes some milliseconds, between the requests of clients.
  */
 #include <stdio.h>
 #include <string.h>
@@ -107,7 +107,7 @@ control_journal(struct control_request *q)
 
 	if (!control_argument(q, 'u', "from", &from) ||
 	    !control_argument(q, 'u', "octets", &octets)) {
-		snprintf(q->why, CONTROL_WHY, "expected from and octets");
+		snprintf(q->why, CONTROL_WHY, "expected from and how much");
 		return KMS_E_ARGUMENT;
 	}
 	pending_finish(q->activate);
