@@ -172,7 +172,7 @@ for my $row (@lies) {
     my ($scenario, $symbol, $says) = @$row;
     with_host($scenario, sub ($socket) {
         my $r = kmsctl('-t', 1, '-s', $socket, 'status');
-        is($r->{exit}, 2, "$scenario: exit 2");
+        is($r->{exit}, 4, "$scenario: exit 4, it cannot be known");
         like($r->{err}, $says, "$scenario: says what is wrong");
         like($r->{err}, qr/\Q$symbol\E/, "$scenario: $symbol") if $symbol;
         is($r->{out}, '', "$scenario: nothing is shown as if it were true");
@@ -196,7 +196,7 @@ for my $args ([qw(key show)], [qw(policy show)], [ qw(client revoke), $id ], [qw
 }
 spew("$dir/stale", '');
 is(kmsctl('-s', "$dir/stale", 'status')->{exit}, 3, 'a file that is no socket: exit 3');
-is(kmsctl('-s', 'x' x 200, 'status')->{exit}, 2, 'a socket path that is too long: exit 2');
+is(kmsctl('-s', 'x' x 200, 'status')->{exit}, 4, 'a socket path that is too long: exit 4');
 
 # A ledger without kmsd.
 is(run([ program('make_ledger'), "$dir/state", 2000 ])->{exit}, 0, 'a ledger of 2000 clients');
