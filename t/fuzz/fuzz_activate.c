@@ -265,6 +265,8 @@ static const struct {
 	{ CONTROL_UNLOCK, control_unlock },
 	{ CONTROL_REVOCATIONS_INSTALL, control_revocations_install },
 	{ CONTROL_PUBLISHER_ROTATE, control_publisher_rotate },
+	{ CONTROL_CLIENT_LIST, control_client_list },
+	{ CONTROL_JOURNAL, control_journal },
 };
 
 /*
