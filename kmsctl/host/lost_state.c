@@ -75,7 +75,8 @@ traces(const char *state)
 		return false;
 	found = file_each(fd, "kmsdb/journal", ".seg", any_name, NULL) != 0 ||
 		file_each(fd, "certs", ".kmscert", any_name, NULL) != 0 ||
-		file_each(fd, "keys", ".kmskey", any_name, NULL) != 0;
+		file_each(fd, "keys", ".kmskey", any_name, NULL) != 0 ||
+		file_exists(fd, "keys/exchange.key");
 	close(fd);
 	return found;
 }
