@@ -129,11 +129,14 @@ restored_entry(struct audit_history *h, const struct batch_header *header,
 		    (unsigned long long)one.number);
 		return KMS_OK;
 	}
-	audit_find(f, AUDIT_RESTORED, HISTORY_NOTE, header->number, 1,
-	    e->blob[16] == RESTORED_NOTHING
-		? "the host's ledger was missing: what it had before is in no file"
-		: "the host's ledger was restored to batch %llu: what it had after that is in no file",
-	    (unsigned long long)one.number);
+	/* Nobody restores nothing on purpose. */
+	if (e->blob[16] == RESTORED_NOTHING)
+		audit_find(f, AUDIT_RESTORED, HISTORY_UNEXPLAINED, header->number, 1,
+		    "the host's ledger was missing: what it had before is in no file");
+	else
+		audit_find(f, AUDIT_RESTORED, HISTORY_NOTE, header->number, 1,
+		    "the host's ledger was restored to batch %llu: what it had after that is in no file",
+		    (unsigned long long)one.number);
 	return first ? add_mark(h, &one) : KMS_OK;
 }
 
@@ -236,6 +239,41 @@ tell(struct audit_findings *f, enum audit_kind kind, enum history_grade grade, u
 	    why[grade]);
 }
 
+static uint64_t
+time_of(const struct audit_history *h, uint64_t number)
+{
+	struct batch_header header;
+
+	if (batch_header_decode(&header, h->data + h->offsets[number - h->first]) != KMS_OK)
+		return UINT64_MAX; /* each was decoded before */
+	return header.time;
+}
+
+/*
+ * A restore explains what was signed before it. Who sets the clock ahead for that one entry would
+ * have it explain what a copy signs after it, so its time is not later than that of any batch from
+ * its own on, but for the little that a clock may go back without a word.
+ */
+static void
+limit_restores(struct audit_history *h)
+{
+	uint64_t number = h->last, earliest = UINT64_MAX - STEP_BACK;
+
+	for (size_t i = h->mark_count; i-- > 0;) {
+		struct history_mark *m = &h->marks[i];
+
+		if (!m->restored)
+			continue;
+		for (; number > m->number; number--) {
+			uint64_t time = time_of(h, number);
+
+			earliest = time < earliest ? time : earliest;
+		}
+		if (m->time > earliest + STEP_BACK)
+			m->time = earliest + STEP_BACK;
+	}
+}
+
 /* Of one from before the file, nobody can say what the chain has, and which start came before it.
  */
 static void
@@ -269,9 +307,10 @@ lease_finding(const struct audit_history *h, struct audit_lease *l, struct audit
 }
 
 void
-audit_history_findings(const struct audit_history *h, const uint8_t host[16],
-    struct audit_lease *leases, size_t lease_count, struct audit_findings *f)
+audit_history_findings(struct audit_history *h, const uint8_t host[16], struct audit_lease *leases,
+    size_t lease_count, struct audit_findings *f)
 {
+	limit_restores(h);
 	for (size_t i = 0; i < h->witness_count; i++)
 		witness_finding(h, &h->witnesses[i], f);
 	for (size_t i = 0; i < lease_count; i++) {

@@ -61,7 +61,7 @@ int audit_history_entry(struct audit_history *h, const struct batch_header *head
 void audit_history_end(
     struct audit_history *h, const struct batch_header *header, struct audit_findings *f);
 /* After the last batch. host: the audited one. */
-void audit_history_findings(const struct audit_history *h, const uint8_t host[16],
+void audit_history_findings(struct audit_history *h, const uint8_t host[16],
     struct audit_lease *leases, size_t lease_count, struct audit_findings *f);
 
 #endif

@@ -198,6 +198,19 @@ def copied_back(c):
     later = on_top(lost, acts(99, 99, NOW + 900))
     c.case("A2", "restored-and-signed-later", file_of(parts=on_top(said, (NOW + 960, [witness(later[5], NOW + 960)]))),
            ["contradiction witness 7 1", "note restored 4 1", "note witness 6 1", "note witness 6 1"], args=last)
+    ahead = NOW + 365 * DAY
+    said_ahead = (ahead, [restored(3, header_hash(audited[2]), NOW + 60, when=ahead), start(ahead)])
+    twin = on_top(audited, acts(7, 54, NOW + 1000))
+    both = on_top(audited, said_ahead, (NOW + 240, [clock(ahead, NOW + 240)]), (NOW + 1100, [witness(twin[3], NOW + 1100)]))
+    c.case("A6", "restored-with-the-clock-ahead", file_of(parts=both),
+           ["unexplained witness 6 1", "note time-back 5 1", "note clock 5 1", "note restored 4 1"], args=last)
+    c.case("A6", "restored-with-the-clock-ahead-lease", file_of(parts=both[:5]),
+           ["unexplained lease 0 1", "note time-back 5 1", "note clock 5 1", "note restored 4 1"], args=last,
+           leases=[lease_of(twin[3], acts(7, 54, NOW + 1000))])
+    step = (NOW + 240, [restored(3, header_hash(audited[2]), NOW + 60, when=NOW + 240), start(NOW + 240)])
+    late = on_top(audited, acts(7, 54, NOW + 240))
+    c.case("-", "restored-and-the-clock-a-minute-back", file_of(parts=on_top(audited, step, (NOW + 180, [witness(late[3], NOW + 180)]))),
+           ["note time-back 5 1", "note restored 4 1", "note witness 5 1"], args=last)
     wide = on_top(audited, on, (NOW + 300, [restored(1, header_hash(audited[0]), NOW, when=NOW + 300)]),
                   (NOW + 360, [witness(lost[3], NOW + 360)]))
     c.case("A2", "restored-to-elsewhere", file_of(parts=wide), ["contradiction restored 5 1", "contradiction witness 6 1"], args=last)
@@ -291,7 +304,9 @@ def begun_anew(c):
     late = NOW + FAR + 1
     c.case("A5", "begun-anew", file_of([begin(late), acts(1, 6, late)]), ["unexplained begun-anew 1 1"], clients=6)
     missing = (late, [restored(0, bytes(32), 0, 3, late), start(late), entered(CERT, when=late)])
-    c.case("A5", "begun-anew-and-said", file_of([missing, acts(1, 6, late)]), ["unexplained begun-anew 1 1", "note restored 1 1"], clients=6)
+    c.case("A5", "begun-anew-and-said", file_of([missing, acts(1, 6, late)]), ["unexplained begun-anew 1 1", "unexplained restored 1 1"], clients=6)
+    soon = (NOW, [restored(0, bytes(32), 0, 3), start(), entered(CERT)])
+    c.case("A5", "begun-anew-at-the-old-time-and-said", file_of([soon, acts(1, 6, late)]), ["unexplained restored 1 1"], clients=6)
     c.case("A5", "begun-anew-first-of-two-certificates", file_of([(late, [start(late), entered(CERT, when=late), entered(certificate(serial=2, issued=late), when=late)])],
            documents=[(1, CERT), (1, certificate(serial=2, issued=late))]), ["unexplained begun-anew 1 1"])
 
