@@ -222,21 +222,23 @@ place_of(const struct audit_history *h, uint64_t number, const uint8_t hash[32])
 	return memcmp(own, hash, sizeof(own)) == 0 ? LEASE_IN_CHAIN : LEASE_OTHER;
 }
 
+/* What a grade says of a batch that the file has not. */
 static void
-tell(struct audit_findings *f, enum audit_kind kind, enum history_grade grade, uint64_t batch,
-    const char *who, uint64_t number, const uint8_t hash[32])
+tell(struct audit_findings *f, enum audit_kind kind, const struct history_header *of,
+    enum history_grade grade, enum audit_lease_place place, const char *who, const uint8_t hash[32])
 {
 	static const char *const why[HISTORY_GRADES] = {
-		[HISTORY_NOTE] = "a restore explains that the file does not have it",
-		[HISTORY_UNEXPLAINED] = "the file does not have it, and no restore explains that",
-		[HISTORY_CONTRADICTION] =
-		    "the host signed another batch of that number, and was not set back",
+		[HISTORY_NOTE] = "a restore explains that",
+		[HISTORY_UNEXPLAINED] = "no restore explains that",
+		[HISTORY_CONTRADICTION] = "the host, which was not set back, signed another one",
 	};
+	uint64_t batch = kind == AUDIT_WITNESS ? of->seen : 0;
 	char hex[65];
 
 	hex_format(hex, hash, 32);
-	audit_find(f, kind, grade, batch, 1, "%s %llu:%s: %s", who, (unsigned long long)number, hex,
-	    why[grade]);
+	audit_find(f, kind, grade, batch, 1, "%s %llu:%s: the file %s, and %s", who,
+	    (unsigned long long)of->number, hex,
+	    place == LEASE_AFTER ? "ends before it" : "has it not", why[grade]);
 }
 
 static uint64_t
@@ -291,7 +293,7 @@ witness_finding(
 		    "the host recorded that it lacks batch %llu, and the file has it",
 		    (unsigned long long)c->number);
 	else
-		tell(f, AUDIT_WITNESS, grade, c->in, "a client knows batch", c->number, c->hash);
+		tell(f, AUDIT_WITNESS, &header, grade, place, "a client knows batch", c->hash);
 }
 
 static void
@@ -302,8 +304,8 @@ lease_finding(const struct audit_history *h, struct audit_lease *l, struct audit
 	l->place = place_of(h, l->number, l->hash);
 	header.differs = l->place == LEASE_OTHER;
 	if (l->place == LEASE_OTHER || l->place == LEASE_AFTER)
-		tell(f, AUDIT_LEASE, history_grade(&header, h->marks, h->mark_count), 0,
-		    "a lease is of batch", l->number, l->hash);
+		tell(f, AUDIT_LEASE, &header, history_grade(&header, h->marks, h->mark_count),
+		    l->place, "a lease is of batch", l->hash);
 }
 
 void

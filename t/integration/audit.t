@@ -306,13 +306,18 @@ sub hosts (@args) {
     # What was recorded needs no typing.
     ($r, $said) = registered("$dir/future.kmsaudit", '--from', '2090-01-01');
     is("$r->{exit} $said->{beginning}", '0 known batch', 'the next file joins it without --last');
+    (undef, %host) = hosts();
+    my $until = $host{ $all->{host} }{until};
+    ($r, $said) = registered("$dir/future.kmsaudit", '--to', '2099-12-31');
+    (undef, %host) = hosts();
+    is($host{ $all->{host} }{until}, $until, 'with a period that is longer than the file, it goes no further');
     ($r, $said) = registered("$dir/short.kmsaudit");
     is("$r->{exit} $said->{status}", '1 KMS_E_MISSING', 'a shorter file does not reach it');
     like($r->{err}, qr/batch $known is known: the end was cut off, or the file is older than the last audit/, 'and is told from an older one');
     proved('with -P alone the register takes no part', "$dir/short.kmsaudit");
     ($r) = issue('ledger', '-d', $publisher->{dir}, '--json');
     my @audits = grep { $_->{event} eq 'audit' } @{ json_of($r)->{events} };
-    is(scalar @audits, 2, 'the ledger has both audits');
+    is(scalar @audits, 3, 'the ledger has the audits');
     is_deeply([ @{ $audits[0] }{qw(host serial capacity customer)} ], [ $all->{host}, $known, 5, 'Example Customer' ], 'with host, batch and count');
     is("$audits[0]{serial}:$audits[0]{request}", $all->{last}, 'and the hash of that batch');
     # A year later, both are to be asked for; a revoked one is not.
@@ -325,6 +330,10 @@ sub hosts (@args) {
         $clock->to(time + 401 * 86400);
         ($said, %host) = hosts();
         is($said->{overdue}, 2, 'after 401 days the one that was audited is, and so is the one that never was');
+        ($r, $said) = registered("$dir/future.kmsaudit");
+        ok($r->{exit} == 0 && $said->{recorded}, 'its old file once more');
+        ($said, %host) = hosts();
+        is($said->{overdue}, 2, 'shows nothing new, and it is overdue as before');
         run([ program('kmsissue'), 'revoke', 'host', '-d', $publisher->{dir}, '--reason', 'sold', $all->{host} ]);
         ($said, %host) = hosts();
         ok($said->{overdue} == 1 && $host{ $all->{host} }{revoked}, 'a revoked host is not asked for');

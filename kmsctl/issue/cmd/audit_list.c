@@ -12,10 +12,12 @@ struct list_options {
 	const char *overdue;
 };
 
+/* An old file that is verified today shows nothing of today. */
 static bool
 is_overdue(const struct audited *h, uint64_t now, uint64_t age)
 {
-	uint64_t since = h->time != 0 ? h->time : h->confirmed;
+	uint64_t audited = h->until < h->time ? h->until : h->time;
+	uint64_t since = h->time != 0 ? audited : h->confirmed;
 
 	return !h->revoked && now > since && now - since > age;
 }

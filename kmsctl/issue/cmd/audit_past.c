@@ -54,7 +54,8 @@ audit_past_record(struct issue *i, const struct audit_options *opt,
 		.time = i->now,
 		.serial = report->last,
 		.from = opt->from > 0 ? opt->from : report->first_time,
-		.until = opt->to < UINT64_MAX ? opt->to : report->last_time,
+		/* What is asked for may go on after what there is. */
+		.until = opt->to < report->last_time ? opt->to : report->last_time,
 		.capacity = highest < UINT32_MAX ? (uint32_t)highest : UINT32_MAX };
 	struct issue_register *r;
 	int rc = issue_register(i, &r, true);
