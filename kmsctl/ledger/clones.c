@@ -210,7 +210,8 @@ print_clones(struct clones *l, const struct recent *t)
 	output_number(ctl->out, "shown", NULL, l->count);
 	output_bool(ctl->out, "complete", NULL, !l->cut);
 	if (l->count == 0)
-		output_line(ctl->out, OUTPUT_GOOD, "No two machines share a client key.");
+		output_line(
+		    ctl->out, OUTPUT_GOOD, "No two machines were seen with one client key.");
 	else
 		print_remedy(ctl);
 	print_holds(l);

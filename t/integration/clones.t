@@ -232,6 +232,22 @@ subtest 'clones = refuse' => sub {
     is(kinds($c)->{ +HOLD }, 2, 'without a hold');
 };
 
+# What kms.policy(5) does not promise: an owner who has each copy refused elsewhere until its number is the highest.
+subtest 'copies in order' => sub {
+    my $c = served('refuse');
+    my @copies = ten($c);
+    my $highest = $c->{number};
+    for my $renewal (1 .. 3) {
+        for my $copy (@copies) {
+            fresh($copy, $highest += 10);
+            is_told(request($copy), OK, "renewal $renewal of $copy->{name}");
+        }
+        $clock->to($clock->now + 60);
+    }
+    is(kinds($c)->{ +HOLD } // 0, 0, 'no hold');
+    is(scalar(grep { $_->{flags} & (MARK_CLONE | CAUGHT_UP) } entries($c)), 0, 'and no mark');
+};
+
 # In each state that a machine may be in: that which was served last, with an echo that is right still, without one.
 subtest 'forget ends a hold' => sub {
     for my $which (1, 2, 5) {
