@@ -271,6 +271,7 @@ struct kmsdb_restored {
 	uint64_t number; /* of the last batch that was left */
 	uint64_t time;   /* of the entry */
 	uint8_t cause;   /* enum entry_restored */
+	uint64_t since;  /* time of that last batch */
 };
 /*
  * restored.c: kmsctl, which cannot sign, tells kmsd that the ledger below dirfd was restored; kmsd

@@ -57,6 +57,10 @@ restored(struct own_row *out, const struct entry_admin *e, uint64_t batch, uint3
 		wire_put(&w, e->blob, 8);
 	wire_put_u64(&w, e->time);
 	wire_put_u8(&w, start ? ROW_RESTORED_START : e->blob[16]);
+	if (start)
+		wire_put_u64(&w, 0);
+	else
+		wire_put(&w, e->blob + 8, 8);
 	out->len = wire_written(&w);
 }
 
@@ -135,5 +139,6 @@ own_restored_decode(struct kmsdb_restored *out, const uint8_t *row, size_t len)
 	out->number = wire_get_u64(&r);
 	out->time = wire_get_u64(&r);
 	out->cause = wire_get_u8(&r);
+	out->since = wire_get_u64(&r);
 	return wire_finish(&r) == KMS_OK ? KMS_OK : KMS_E_ALTERED;
 }

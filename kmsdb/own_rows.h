@@ -22,7 +22,7 @@
 #include "libkms/core/entry_blobs.h"
 
 #define ROW_WITNESS 24
-#define ROW_RESTORED 25
+#define ROW_RESTORED 33
 #define ROW_INSTALLED 9
 #define ROW_OWN_KEY 16
 #define ROW_RESTORED_START 0 /* in the place of a cause: it is a START */

@@ -131,8 +131,10 @@ take_mark(const uint8_t key[16], const uint8_t *row, size_t len, void *arg)
 	}
 	/* A restore that names another batch than the one before it explains nothing. */
 	if (one.number + 1 == one.batch)
-		m->list[m->count++] =
-		    (struct history_mark){ one.number, one.time, one.cause != ROW_RESTORED_START };
+		m->list[m->count++] = (struct history_mark){ .number = one.number,
+			.time = one.time,
+			.restored = one.cause != ROW_RESTORED_START,
+			.since = one.since };
 	if (one.cause == ROW_RESTORED_START)
 		return 0;
 	m->restores++;

@@ -63,7 +63,7 @@ audit_history_begin(struct audit_history *h, const struct batch_header *header, 
 
 	if (count == 0) {
 		/* The last START before the file may be any that is older than its first batch. */
-		const struct history_mark begun = { 0, header->time, false };
+		const struct history_mark begun = { .time = header->time };
 
 		h->first = header->number;
 		memcpy(h->before, header->previous, sizeof(h->before));
@@ -121,6 +121,7 @@ restored_entry(struct audit_history *h, const struct batch_header *header,
 
 	wire_reader_init(&r, e->blob, e->blob_len);
 	one.number = wire_get_u64(&r);
+	one.since = wire_get_u64(&r);
 	first = one.number == header->number - 1 &&
 		memcmp(e->digest, header->previous, sizeof(header->previous)) == 0;
 	if (!first && (one.number >= header->number - 1 || !named_before(h, one.number))) {
@@ -170,7 +171,7 @@ int
 audit_history_entry(struct audit_history *h, const struct batch_header *header,
     const struct entry_admin *e, const uint8_t sign_pk[32], struct audit_findings *f)
 {
-	const struct history_mark start = { header->number - 1, e->time, false };
+	const struct history_mark start = { .number = header->number - 1, .time = e->time };
 
 	if (e->kind == ENTRY_START)
 		return add_mark(h, &start);
@@ -253,8 +254,8 @@ time_of(const struct audit_history *h, uint64_t number)
 
 /*
  * A restore explains what was signed before it. Who sets the clock ahead for that one entry would
- * have it explain what a copy signs after it, so its time is not later than that of any batch from
- * its own on, but for the little that a clock may go back without a word.
+ * have it explain what a copy signs after it, so it explains nothing that is later than any batch
+ * from its own on, but for the little that a clock may go back without a word.
  */
 static void
 limit_restores(struct audit_history *h)
@@ -271,8 +272,7 @@ limit_restores(struct audit_history *h)
 
 			earliest = time < earliest ? time : earliest;
 		}
-		if (m->time > earliest + STEP_BACK)
-			m->time = earliest + STEP_BACK;
+		m->limit = earliest + STEP_BACK;
 	}
 }
 

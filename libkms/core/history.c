@@ -11,11 +11,12 @@ history_grade(const struct history_header *h, const struct history_mark *marks, 
 	for (size_t i = 0; i < count; i++) {
 		const struct history_mark *m = &marks[i];
 
-		if (h->number <= m->number || h->time > m->time)
+		if (h->time > m->time)
 			continue;
-		if (m->restored)
+		if (m->restored && h->number > m->number && (m->limit == 0 || h->time <= m->limit))
 			return HISTORY_NOTE;
-		set_back = set_back || m->number < h->seen;
+		if (h->number > m->number || (m->restored && h->time > m->since))
+			set_back = set_back || m->number < h->seen;
 	}
 	return h->differs && !set_back ? HISTORY_CONTRADICTION : HISTORY_UNEXPLAINED;
 }

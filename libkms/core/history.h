@@ -27,6 +27,9 @@ struct history_mark {
 	uint64_t number; /* of the batch before that of the entry */
 	uint64_t time;   /* of the entry, seconds */
 	bool restored;
+	/* Of a restore: */
+	uint64_t since; /* time of the batch before that of the entry */
+	uint64_t limit; /* it is no note for what was signed after that; 0: after time */
 };
 
 struct history_header {
@@ -39,6 +42,9 @@ struct history_header {
  * A mark explains what is behind the batch before it, and was signed before it, so that nobody
  * explains with it what he signs later. A START that came after the host had recorded the header
  * explains nothing: the chain was another one already.
+ *
+ * What was signed between the last batch that was left and the restore is of a ledger that was in
+ * use meanwhile, begun anew or restored from another backup: it has any number.
  */
 enum history_grade history_grade(
     const struct history_header *h, const struct history_mark *marks, size_t count);

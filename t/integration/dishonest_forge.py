@@ -207,6 +207,13 @@ def copied_back(c):
     c.case("A6", "restored-with-the-clock-ahead-lease", file_of(parts=both[:5]),
            ["unexplained lease 0 1", "note time-back 5 1", "note clock 5 1", "note restored 4 1"], args=last,
            leases=[lease_of(twin[3], acts(7, 54, NOW + 1000))])
+    meanwhile = on_top(batches([begin(NOW + 100)]), acts(80, 81, NOW + 120))
+    other = on_top(batches([begin(NOW + 1)]), acts(80, 81, NOW + 50))
+    parts = on_top(audited, (NOW + 240, [restored(3, header_hash(audited[2]), NOW + 60, when=NOW + 240), start(NOW + 240)]),
+                   (NOW + 300, [witness(meanwhile[1], NOW + 300)]))
+    c.case("-", "begun-anew-and-then-restored", file_of(parts=parts), ["unexplained witness 5 1", "note restored 4 1"], args=last)
+    c.case("A6", "both-at-work-before-a-restore", file_of(parts=on_top(parts, (NOW + 360, [witness(other[1], NOW + 360)]))),
+           ["contradiction witness 6 1", "unexplained witness 5 1", "note restored 4 1"], args=last)
     step = (NOW + 240, [restored(3, header_hash(audited[2]), NOW + 60, when=NOW + 240), start(NOW + 240)])
     late = on_top(audited, acts(7, 54, NOW + 240))
     c.case("-", "restored-and-the-clock-a-minute-back", file_of(parts=on_top(audited, step, (NOW + 180, [witness(late[3], NOW + 180)]))),

@@ -299,6 +299,18 @@ $clock->to($clock->now + 5);
 $a->certify($publisher, $key);
 is(scalar entries($a, CERTIFICATE), 2, 'a new confirmation is taken');
 sound($a, 'after it was lost');
+# What the log says, done: a backup is restored when clients have been served from the ledger that was begun anew.
+my $meanwhile = last_batch($a);
+is($meanwhile->[0], 7, 'a ledger that was begun anew has low numbers') or diag $meanwhile->[0];
+is($a->stop, 0, 'kmsd stops');
+remove_tree(state_of($a) . '/kmsdb');
+is($a->kmsctl('ledger', 'restore', "$dir/backup")->{exit}, 0, 'the backup is restored after all');
+$clock->to($clock->now + 5);
+$a->start;
+face($a);
+is_deeply([ asked($a, 1, tells($meanwhile->[1], 1)) ], [ 0, 0 ], 'a client shows what it got meanwhile');
+is(grades($a), '0 1 0', 'which is no contradiction, though the journal has that number');
+sound($a, 'restored after it was begun anew');
 is($a->stop, 0, 'kmsd stops');
 
 # -- a backup from before the confirmation --

@@ -6,11 +6,11 @@
 
 /* Two restores, and a start after each; the last one is of a snapshot. */
 static const struct history_mark marks[] = {
-	{ 100, 5000, true },
-	{ 40, 9000, true },
-	{ 100, 5000, false },
-	{ 40, 9000, false },
-	{ 200, 20000, false },
+	{ 100, 5000, true, 5000, 0 },
+	{ 40, 9000, true, 9000, 0 },
+	{ 100, 5000, false, 0, 0 },
+	{ 40, 9000, false, 0, 0 },
+	{ 200, 20000, false, 0, 0 },
 };
 
 static void
@@ -62,7 +62,7 @@ test_grade(void **state)
 static void
 test_lost(void **state)
 {
-	static const struct history_mark lost = { 0, 7000, true };
+	static const struct history_mark lost = { 0, 7000, true, 0, 0 };
 	static const struct history_header rows[] = {
 		{ 1, 6999, true, UINT64_MAX },
 		{ 900, 6999, false, UINT64_MAX },
@@ -72,6 +72,35 @@ test_lost(void **state)
 	assert_int_equal(history_grade(&rows[0], &lost, 1), HISTORY_NOTE);
 	assert_int_equal(history_grade(&rows[1], &lost, 1), HISTORY_NOTE);
 	assert_int_equal(history_grade(&rows[2], &lost, 1), HISTORY_CONTRADICTION);
+	(void)state;
+}
+
+/* A ledger that was begun anew was in use before the restore; or another backup was. */
+static void
+test_meanwhile(void **state)
+{
+	static const struct history_mark restored = { 100, 5000, true, 3000, 0 },
+					 limited = { 100, 5000, true, 3000, 4000 };
+	static const struct {
+		uint64_t number, time, seen;
+		enum history_grade grade, limited;
+	} rows[] = {
+		{ 5, 3001, 110, HISTORY_UNEXPLAINED, HISTORY_UNEXPLAINED },
+		{ 5, 5000, UINT64_MAX, HISTORY_UNEXPLAINED, HISTORY_UNEXPLAINED },
+		{ 5, 3000, 110, HISTORY_CONTRADICTION, HISTORY_CONTRADICTION },
+		{ 5, 5001, 110, HISTORY_CONTRADICTION, HISTORY_CONTRADICTION },
+		{ 5, 3001, 100, HISTORY_CONTRADICTION, HISTORY_CONTRADICTION },
+		{ 101, 4000, 110, HISTORY_NOTE, HISTORY_NOTE },
+		{ 101, 4001, 110, HISTORY_NOTE, HISTORY_UNEXPLAINED },
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		const struct history_header h = { rows[i].number, rows[i].time, true,
+			rows[i].seen };
+
+		assert_int_equal(history_grade(&h, &restored, 1), rows[i].grade);
+		assert_int_equal(history_grade(&h, &limited, 1), rows[i].limited);
+	}
 	(void)state;
 }
 
@@ -92,6 +121,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_grade),
 		cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_meanwhile),
 		cmocka_unit_test(test_words),
 	};
 
