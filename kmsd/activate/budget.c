@@ -218,8 +218,6 @@ budget_take_witness(
 {
 	struct bucket *source = NULL;
 
-	if (b->disk_low)
-		return false;
 	if (!networks_have(c->exempt.at, c->exempt.count, address))
 		source = buckets_find(
 		    &b->witness_sources, &witness_source, address_source(address), now);

@@ -121,7 +121,6 @@ testimony_take(struct activate *a, const struct testimony *w)
 		return c.number;
 	if (!fits(a, &c, w->header, &header))
 		return 0;
-	activate_look_at_disk(a);
 	/* It is asked for again, as is one that finds no room. */
 	if (!budget_take_witness(&a->budget, &a->config, w->address, a->now))
 		return c.number;

@@ -103,6 +103,12 @@ sub put_back ($a, $name) {
 }
 sub ledger ($a) { return ($a->kmsctl_json('status'))[0]{ledger} }
 sub grades ($a) { my $l = ledger($a); return join ' ', map { $l->{"witnesses_$_"} } qw(contradiction unexplained note) }
+sub reload ($a, $ini) {
+    my $before = () = $a->log =~ /activate-reloaded/g;
+    spew($a->dir . '/kms.ini', $ini);
+    kill 'HUP', $a->pid;
+    wait_for(30, sub { (() = $a->log =~ /activate-reloaded/g) > $before }, 'kmsd reads kms.ini');
+}
 sub findings ($a, $check) { my ($d) = $a->kmsctl_json('doctor'); return grep { $_->{check} eq $check } @{ $d->{findings} } }
 sub sound ($a, $what) {
     my $r = $a->kmsctl('ledger', 'check');
@@ -196,7 +202,12 @@ like($finding->{next}, qr/tell the publisher/, 'with what to do');
 asked($a, 1) while last_batch($a)->[0] < $highest;
 is(grades($a), '0 1 0', 'once the journal has that number too, it is the same: the batch is older than the last START');
 my ($inner) = grep { $_->[0] == $highest - 2 } @lost;
-is_deeply([ asked($a, 10, tells($inner->[1], 1)) ], [ 0, 0 ], 'another lost batch, of a number that the journal has');
+# An owner who reserves the whole disk has renewals served, and hears what they show.
+my $ini = slurp($a->dir . '/kms.ini');
+reload($a, "$ini\n[limits]\ndisk_reserve = 1024G\n");
+is((asked($a, 41))[0], 15, 'no new client is written');
+is_deeply([ asked($a, 1, tells($inner->[1], 1)) ], [ 0, 0 ], 'another lost batch, of a number that the journal has');
+reload($a, $ini);
 is(grades($a), '0 2 0', 'is unexplained, too');
 sound($a, 'with witnesses');
 is($a->stop, 0, 'kmsd stops');
