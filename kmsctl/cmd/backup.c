@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "kmsctl/cli/fail.h"
+#include "kmsctl/host/ask_host.h"
 #include "kmsctl/kmsctl.h"
 #include "kmsctl/ledger/journal_host.h"
 #include "kmsctl/plan/owned_tree.h"
@@ -89,6 +90,20 @@ no_report(int status, const char *line, void *arg)
 {
 }
 
+/* It would go on in the directory that was moved away, and lose what it writes there. */
+static int
+is_stopped(struct ctl *ctl, struct fault *fault)
+{
+	struct reply reply = { 0 };
+	int rc = ask_quietly(ctl, CONTROL_STATUS, NULL, &reply, NULL);
+
+	reply_free(&reply);
+	return rc != KMS_OK
+		   ? KMS_OK
+		   : fault_set(fault, KMS_E_EXISTS,
+			 "kmsd is running, and still uses the ledger that was moved away: stop kmsd first");
+}
+
 /* Makes a complete ledger in a directory of its own, which is then renamed into place. */
 static int
 restore(struct ctl *ctl, int from, int state, struct kmsdb_backup *b, struct fault *fault)
@@ -104,7 +119,8 @@ restore(struct ctl *ctl, int from, int state, struct kmsdb_backup *b, struct fau
 	if (file_exists(state, "kmsdb"))
 		return fault_set(fault, KMS_E_EXISTS,
 		    "%s/kmsdb exists: stop kmsd and move this directory away first", dir);
-	if ((rc = journal_host_check(from, ctl->args[0], state, dir, fault)) != KMS_OK)
+	if ((rc = is_stopped(ctl, fault)) != KMS_OK ||
+	    (rc = journal_host_check(from, ctl->args[0], state, dir, fault)) != KMS_OK)
 		return rc;
 	owned_tree_remove(state, RESTORING); /* left by an interrupted restore */
 	if (mkdirat(state, RESTORING, 0700) == -1 ||

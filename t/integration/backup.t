@@ -80,4 +80,15 @@ for my $what ('a link', 'a FIFO') {
     }
     remove_tree($made, "$dir/of.state");
 }
+
+# kmsd goes on in a directory that was moved away.
+rename "$dir/kmsdb.good", "$dir/state/kmsdb" or die;
+$a->start;
+rename "$dir/state/kmsdb", "$dir/kmsdb.good" or die;
+my $running = $a->kmsctl('ledger', 'restore', "$dir/copy.5");
+is($running->{exit}, 2, 'nothing is restored while kmsd runs');
+like($running->{err}, qr/kmsd is running, and still uses the ledger that was moved away: stop kmsd first/, 'which it says');
+ok(!-e "$dir/state/kmsdb", 'and nothing is there');
+is($a->stop, 0, 'kmsd stops');
+is($a->kmsctl('ledger', 'restore', "$dir/copy.5")->{exit}, 0, 'then it is');
 done_testing;
