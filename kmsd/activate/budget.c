@@ -9,6 +9,7 @@
 
 /* A client costs so many tokens, of which one comes back a second: 864 clients a day. */
 #define MADE_COST 100
+#define WITNESS_COST 100
 #define MADE_FULL (1u << 30)
 #define WAIT_LEAST 60 /* seconds; as many again is the spread */
 #define WAIT_READ 1   /* seconds: a client repeats a request that was served */
@@ -18,6 +19,7 @@ static const struct rate relayed_rate = { BUDGET_RELAYED_BURST, BUDGET_RELAYED_R
 			 read_client = { BUDGET_READS_CLIENT, 1 },
 			 read_source = { BUDGET_READS_SOURCE, BUDGET_READS_SOURCE / 8 },
 			 read_all = { BUDGET_READS_ALL, BUDGET_READS_ALL / 2 },
+			 witness_client = { BUDGET_WITNESS_CLIENT * WITNESS_COST, 1 },
 			 witness_source = { BUDGET_WITNESS_SOURCE, BUDGET_WITNESS_SOURCE / 2 },
 			 witness_all = { BUDGET_WITNESS_ALL, BUDGET_WITNESS_ALL },
 			 refusal_rate = { BUDGET_REFUSALS, 2 }, made_rate = { MADE_FULL, 1 };
@@ -51,6 +53,7 @@ budget_init(struct budget *b, uint64_t seed)
 	buckets_init(&b->reads_sources, seed);
 	buckets_init(&b->reads_clients, seed);
 	buckets_init(&b->witness_sources, seed);
+	buckets_init(&b->witness_clients, seed);
 }
 
 static bool
@@ -213,18 +216,21 @@ budget_take_read(struct budget *b, const struct config *c, const uint8_t cmid[16
 }
 
 bool
-budget_take_witness(
-    struct budget *b, const struct config *c, const uint8_t address[16], uint64_t now)
+budget_take_witness(struct budget *b, const struct config *c, const uint8_t cmid[16],
+    const uint8_t address[16], uint64_t now)
 {
 	struct bucket *source = NULL;
+	struct bucket *client =
+	    buckets_find(&b->witness_clients, &witness_client, cmid_key(cmid), now);
 
 	if (!networks_have(c->exempt.at, c->exempt.count, address))
 		source = buckets_find(
 		    &b->witness_sources, &witness_source, address_source(address), now);
 	bucket_fill(&b->witnesses, &witness_all, now);
-	if (!bucket_has(&b->witnesses, &witness_all) ||
+	if (client->left < WITNESS_COST || !bucket_has(&b->witnesses, &witness_all) ||
 	    (source != NULL && !bucket_has(source, &witness_source)))
 		return false;
+	client->left -= WITNESS_COST;
 	bucket_take(&b->witnesses);
 	if (source != NULL)
 		bucket_take(source);

@@ -58,6 +58,7 @@ enum budget_entry {
 #define BUDGET_FRONT_REFILL 10     /* and 175 MB a day */
 #define BUDGET_READS_CLIENT 8      /* leases read back for one client, and 1 a second */
 #define BUDGET_READS_SOURCE 100    /* the same for one source, and 12 a second */
+#define BUDGET_WITNESS_CLIENT 2    /* headers from one client, and 1 each 100 seconds */
 #define BUDGET_WITNESS_SOURCE 10   /* headers of witnesses from one source, and 5 a second */
 #define BUDGET_WITNESS_ALL 20 /* from all, and as many a second: each is a signature to check */
 #define BUDGET_READS_ALL 400  /* each reads and hashes a whole batch; and 200 a second */
@@ -70,7 +71,7 @@ struct budget_bites {
 
 struct budget {
 	struct buckets sources, wide, relayed, refusals, reads_sources, reads_clients,
-	    witness_sources;
+	    witness_sources, witness_clients;
 	struct buckets made; /* what budget_made tells */
 	struct bucket clients, entries, reads, witnesses;
 	struct bucket fronts[CONFIG_FRONTS]; /* by its number, which a new front takes over */
@@ -98,10 +99,11 @@ enum budget_limit budget_take_read(struct budget *b, const struct config *c, con
     const uint8_t address[16], uint64_t now);
 /*
  * May a signature be checked that a client brought as a witness, and its entry be written? Nobody
- * is refused by this: the client brings it again.
+ * is refused by this: the client brings it again. One client that brings forged ones has few, so
+ * that it cannot take what is there for the others.
  */
-bool budget_take_witness(
-    struct budget *b, const struct config *c, const uint8_t address[16], uint64_t now);
+bool budget_take_witness(struct budget *b, const struct config *c, const uint8_t cmid[16],
+    const uint8_t address[16], uint64_t now);
 /* Counts what another rule refused: BUDGET_PACE. */
 void budget_bite(
     struct budget *b, enum budget_limit limit, const uint8_t address[16], uint64_t now);

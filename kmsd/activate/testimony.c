@@ -122,7 +122,7 @@ testimony_take(struct activate *a, const struct testimony *w)
 	if (!fits(a, &c, w->header, &header))
 		return 0;
 	/* It is asked for again, as is one that finds no room. */
-	if (!budget_take_witness(&a->budget, &a->config, w->address, a->now))
+	if (!budget_take_witness(&a->budget, &a->config, w->cmid, w->address, a->now))
 		return c.number;
 	if (batch_verify(w->header, w->header + BATCH_HEADER, host_identity_sign_pk(a->key)) !=
 	    KMS_OK)

@@ -325,11 +325,37 @@ test_reads(void **state)
 static uint64_t
 witnesses(struct all *a, const uint8_t source[16], unsigned count, uint64_t now)
 {
+	static uint64_t clients;
 	uint64_t taken = 0;
+	uint8_t cmid[16] = { 0 };
 
-	for (unsigned i = 0; i < count; i++)
-		taken += budget_take_witness(&a->b, &a->c, source, now);
+	for (unsigned i = 0; i < count; i++) {
+		clients++;
+		memcpy(cmid, &clients, sizeof(clients));
+		taken += budget_take_witness(&a->b, &a->c, cmid, source, now);
+	}
 	return taken;
+}
+
+/* One client that comes from many addresses leaves the others theirs. */
+static void
+test_witness_client(void **state)
+{
+	struct all *a = made();
+	uint8_t source[16], cmid[16] = { 7 };
+	unsigned taken = 0;
+
+	for (uint32_t i = 0; i < 1000; i++) {
+		v4(source, 0x0a000001 + i);
+		taken += budget_take_witness(&a->b, &a->c, cmid, source, NOW);
+	}
+	assert_int_equal(taken, BUDGET_WITNESS_CLIENT);
+	assert_int_equal(witnesses(a, source, 100, NOW), BUDGET_WITNESS_SOURCE);
+	assert_false(budget_take_witness(&a->b, &a->c, cmid, source, NOW + 99));
+	assert_true(budget_take_witness(&a->b, &a->c, cmid, source, NOW + 100));
+	assert_false(budget_take_witness(&a->b, &a->c, cmid, source, NOW + 101));
+	free(a);
+	(void)state;
 }
 
 /* A signature costs time: one source cannot take all that is there for others. */
@@ -396,6 +422,7 @@ main(void)
 		cmocka_unit_test(test_relayed),
 		cmocka_unit_test(test_reads),
 		cmocka_unit_test(test_witnesses),
+		cmocka_unit_test(test_witness_client),
 		cmocka_unit_test(test_waits),
 	};
 

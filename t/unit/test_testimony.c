@@ -120,11 +120,13 @@ test_forged(void **state)
 	for (size_t i = 0; i < MESSAGE_HEADER_SIZE; i++) {
 		w->a.budget.witnesses = (struct bucket){ 0 };
 		buckets_init(&w->a.budget.witness_sources, 1);
+		buckets_init(&w->a.budget.witness_clients, 1);
 		lost(w, &s, 9);
 		s.header[i] ^= 1;
 		claims(&s, true);
 		assert_int_equal(testimony_take(&w->a, &s.w), 0);
 	}
+	buckets_init(&w->a.budget.witness_clients, 1);
 	crypto_sign_keypair(other_pk, other_sk);
 	lost(w, &s, 9);
 	crypto_sign_detached(s.header + BATCH_HEADER, NULL, s.header, BATCH_HEADER, other_sk);
@@ -146,10 +148,13 @@ test_budget(void **state)
 {
 	struct world *w = *state;
 	unsigned taken = 0, again = 0;
+	uint8_t each[16] = { 0 };
 	struct said s;
 
 	for (uint64_t n = 100; n < 150; n++) {
 		lost(w, &s, n);
+		memcpy(each, &n, sizeof(n));
+		s.w.cmid = each;
 		if (testimony_take(&w->a, &s.w) == n)
 			again++;
 		else
