@@ -239,7 +239,7 @@ tell(struct audit_findings *f, enum audit_kind kind, const struct history_header
 	hex_format(hex, hash, 32);
 	audit_find(f, kind, grade, batch, 1, "%s %llu:%s: the file %s, and %s", who,
 	    (unsigned long long)of->number, hex,
-	    place == LEASE_AFTER ? "ends before it" : "has it not", why[grade]);
+	    place == LEASE_AFTER ? "ends before it" : "does not have it", why[grade]);
 }
 
 static uint64_t

@@ -369,7 +369,7 @@ $other->client('o1', 'export-lease', product => $server, args => ["$dir/o1.lease
     $r = verify("$dir/all.kmsaudit", '--lease', "$dir/w1.lease");
     $said = json_of($r);
     is("$r->{exit} $said->{findings}[0]{kind} $said->{findings}[0]{grade}", '3 lease unexplained', 'a lease that is newer than the file');
-    like($said->{findings}[0]{finding}, qr/the file does not have it, and no restore explains that/, 'and how');
+    like($said->{findings}[0]{finding}, qr/the file ends before it, and no restore explains that/, 'and how');
     refused('a lease of another publisher', 'KMS_E_PUBLISHER', qr/lease of another publisher/, "$dir/all.kmsaudit", '-P', publisher(dir => "$dir/third")->{key},
         '--lease', "$dir/w1.lease");
 }
