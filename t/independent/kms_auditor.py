@@ -242,6 +242,7 @@ class Audit:
         self.last = h
         self.batches, self.entries = self.batches + 1, self.entries + len(b.items)
         self.hashes[h.number] = hashlib.sha256(b.octets).digest()
+        self.chain.times[h.number] = h.time
         kinds = [self.entry(h, before, index, read_entry(octets), aside) for index, (octets, aside) in enumerate(b.items)]
         if before and h.time < before.time:
             excused = before.time - h.time <= kms_findings.CLOCK_NOTE or kms_findings.CLOCK in kinds

@@ -57,25 +57,31 @@ class Chain:
 
     def __init__(self):
         self.first = None                   # header
-        self.hashes, self.starts, self.restores, self.witnesses = {}, [], [], []
+        self.hashes, self.times, self.starts, self.restores, self.witnesses = {}, {}, [], [], []
 
     def restored(self, findings, header, e):
         number, digest = num(e.blob[:8]), e.digest
-        grade = "note"
+        grade = "unexplained" if e.blob[16] == 3 else "note"
         if number == header.number - 1 and self.hashes[number] == digest:
-            self.restores.append((number, e.time))
-        elif number >= self.first.number - 1 and number not in [said for said, _ in self.restores]:
+            self.restores.append((number, e.time, num(e.blob[8:16])))
+        elif number >= self.first.number - 1 and number not in [said for said, _, _ in self.restores]:
             grade = "contradiction"
         findings.add(grade, "restored", header.number)
+
+    def explains_until(self, number, when):
+        """A restore to that batch: the time of its entry, or what later batches leave of it."""
+        return min([when] + [t + 60 for n, t in self.times.items() if n > number])
 
     def grade(self, known, digest, recorded=None):
         """Of a header that a client has.  recorded: the batch that has the WITNESS; None: a lease brought it."""
         n, t = known.number, known.time
         if self.hashes.get(n) == digest:
             return "unexplained"
-        if any(number < n and when >= t for number, when in self.restores):
+        if any(number < n and self.explains_until(number, when) >= t for number, when, _ in self.restores):
             return "note"
-        if any(n >= s and t <= when and (recorded is None or recorded >= s) for s, when in self.starts):
+        excuses = [(s, when, None) for s, when in self.starts] + [(number + 1, when, left) for number, when, left in self.restores]
+        if any(t <= when and (recorded is None or recorded >= s) and (n >= s or (left is not None and t > left))
+               for s, when, left in excuses):
             return "unexplained"
         if self.first.number != 1 and t <= self.first.time:
             return "unexplained"
