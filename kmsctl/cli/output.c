@@ -148,18 +148,19 @@ output_line(struct output *o, enum output_style style, const char *fmt, ...)
 	o->format->line(o, style, text);
 }
 
-static void
-format_time(char *out, size_t size, uint64_t seconds)
+const char *
+output_when(char out[OUTPUT_WHEN], uint64_t seconds)
 {
 	time_t t = (time_t)seconds;
 	struct tm tm;
 
 	if (seconds == 0)
-		snprintf(out, size, "-");
-	else if (seconds > 253402300799u || localtime_r(&t, &tm) == NULL)
-		snprintf(out, size, "%" PRIu64, seconds); /* past the year 9999 */
+		snprintf(out, OUTPUT_WHEN, "-");
+	else if (seconds > 253402300799u || gmtime_r(&t, &tm) == NULL)
+		snprintf(out, OUTPUT_WHEN, "%" PRIu64, seconds); /* past the year 9999 */
 	else
-		strftime(out, size, "%Y-%m-%d %H:%M:%S", &tm);
+		strftime(out, OUTPUT_WHEN, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	return out;
 }
 
 static void
@@ -211,7 +212,7 @@ output_value(const struct output_field *f)
 		snprintf(text, sizeof(text), "%s", f->number ? "yes" : "no");
 		break;
 	case OUTPUT_TIME:
-		format_time(text, sizeof(text), f->number);
+		output_when(text, f->number);
 		break;
 	case OUTPUT_OCTETS:
 		format_octets(text, sizeof(text), f->number);

@@ -102,6 +102,12 @@ void output_say(FILE *to, const char *fmt, ...) __attribute__((format(printf, 2,
  * For the formats: the value as a person reads it, and text that cannot move the cursor
  * (malloc'd, NULL: memory).
  */
+#define OUTPUT_WHEN 32
+/*
+ * The one form of a time in all tools: 2026-11-23T14:00:00Z, as options take it and kmsclient
+ * prints it. "-" for 0. Returns out.
+ */
+const char *output_when(char out[OUTPUT_WHEN], uint64_t seconds);
 char *output_value(const struct output_field *f);
 char *output_printable(const char *text, bool lines);
 

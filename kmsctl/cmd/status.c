@@ -11,6 +11,7 @@
 #include "kmsctl/cli/fail.h"
 #include "kmsctl/host/ask_host.h"
 #include "kmsctl/host/port.h"
+#include "kmsctl/host/serving.h"
 #include "kmsctl/kmsctl.h"
 #include "kmsctl/ledger/ledger_access.h"
 #include "kmsctl/ledger/past.h"
@@ -43,16 +44,23 @@ print_service(struct ctl *ctl, const struct reply_row *row)
 
 /* "Example Writer: 24 of 25, 1 more client needed" */
 static void
-print_product_line(struct output *o, const struct reply_row *row)
+print_product_line(struct output *o, const struct reply *reply, const struct reply_row *row)
 {
-	const char *name = reply_text(row, "name"), *id = reply_text(row, "id");
+	const char *name = reply_text(row, "name"), *id = reply_text(row, "id"), *next;
 	uint64_t counted = 0, required = 0, covered = 1;
+	char why[SERVING_TEXT];
+	uint32_t refused = serving_refuses(why, &next,
+	    serving_publisher(reply, reply_text(row, "publisher")), (uint64_t)time(NULL));
 
 	reply_number(row, "counted", &counted);
 	reply_number(row, "required", &required);
 	reply_number(row, "covered", &covered);
 	name = name != NULL && *name ? name : id != NULL ? id : "?";
-	if (!covered)
+	if (refused != KMS_OK)
+		output_line(o, OUTPUT_BAD,
+		    "%s: %" PRIu64 " of %" PRIu64 " counted, but every client is refused: %s", name,
+		    counted, required, why);
+	else if (!covered)
 		output_line(o, OUTPUT_WARN, "%s: not covered by an installed KMS host key", name);
 	else if (counted < required)
 		output_line(o, OUTPUT_WARN,
@@ -64,15 +72,21 @@ print_product_line(struct output *o, const struct reply_row *row)
 }
 
 static void
-print_product_row(struct output *o, const struct reply_row *row)
+print_product_row(struct output *o, const struct reply *reply, const struct reply_row *row)
 {
 	uint64_t counted = 0, required = 0;
+	char why[SERVING_TEXT];
+	const char *next;
+	uint32_t refused = serving_refuses(why, &next,
+	    serving_publisher(reply, reply_text(row, "publisher")), (uint64_t)time(NULL));
 
 	reply_number(row, "counted", &counted);
 	reply_number(row, "required", &required);
 	output_row(o);
 	reply_print_fields(o, row);
 	output_number(o, "needed", NULL, counted < required ? required - counted : 0);
+	output_text(
+	    o, "refused_with", NULL, refused != KMS_OK ? kms_error_find(refused)->symbol : NULL);
 }
 
 static void
@@ -86,9 +100,9 @@ print_products(struct ctl *ctl, const struct reply *reply)
 		output_object(ctl->out, "products", "Clients counted");
 	for (; row != NULL; row = reply_next(reply, "product", row)) {
 		if (ctl->json)
-			print_product_row(ctl->out, row);
+			print_product_row(ctl->out, reply, row);
 		else
-			print_product_line(ctl->out, row);
+			print_product_line(ctl->out, reply, row);
 	}
 	if (reply_next(reply, "product", NULL) == NULL)
 		output_line(ctl->out, OUTPUT_WARN,
@@ -101,19 +115,14 @@ static void
 print_next(struct ctl *ctl, const struct reply *reply)
 {
 	const struct reply_row *row = NULL;
-	uint64_t installed, confirmed;
-	const char *name;
+	char why[SERVING_TEXT];
+	const char *name, *next;
 
 	while ((row = reply_next(reply, "publisher", row)) != NULL) {
 		name = reply_text(row, "name");
-		if (reply_number(row, "installed", &installed) && !installed)
-			output_line(ctl->out, OUTPUT_WARN,
-			    "  %s: no KMS host key yet: kmsctl key install FILE.kmskey",
-			    name ? name : "?");
-		else if (reply_number(row, "confirmed", &confirmed) && !confirmed)
-			output_line(ctl->out, OUTPUT_WARN,
-			    "  %s: the host is not confirmed yet: kmsctl key request",
-			    name ? name : "?");
+		if (serving_refuses(why, &next, row, (uint64_t)time(NULL)) != KMS_OK)
+			output_line(
+			    ctl->out, OUTPUT_BAD, "  %s: %s: %s", name ? name : "?", why, next);
 	}
 }
 
@@ -126,6 +135,29 @@ print_past(struct ctl *ctl, const struct kmsdb_history *h)
 	for (unsigned i = 0; i < count; i++)
 		output_line(ctl->out, lines[i].bad ? OUTPUT_BAD : OUTPUT_WARN, "  %s: %s",
 		    lines[i].text, lines[i].next);
+}
+
+/*
+ * A client that is new and one that changed look alike until the index is written, some seconds
+ * later.
+ */
+static void
+print_clients(struct ctl *ctl, const struct reply_row *ledger)
+{
+	uint64_t indexed = 0, changed = 0;
+	char text[96];
+
+	reply_number(ledger, "clients", &indexed);
+	reply_number(ledger, "overlay", &changed);
+	if (ctl->json)
+		return; /* both numbers are there */
+	if (indexed == 0 || changed == 0)
+		snprintf(text, sizeof(text), "%" PRIu64, indexed + changed);
+	else
+		snprintf(text, sizeof(text),
+		    "%" PRIu64 ", and those that are new among the last %" PRIu64 " that asked",
+		    indexed, changed);
+	output_text(ctl->out, "clients", "Clients", text);
 }
 
 static int
@@ -145,6 +177,7 @@ status_running(struct ctl *ctl, const struct reply *reply)
 	reply_print_list(ctl->out, reply, "limit", "limits", "Limits that were reached");
 	output_object(ctl->out, "ledger", "Ledger");
 	if (ledger != NULL) {
+		print_clients(ctl, ledger);
 		reply_print_fields(ctl->out, ledger);
 		past_of_reply(&past, ledger);
 		print_past(ctl, &past);
@@ -234,7 +267,7 @@ print_ledger(struct ctl *ctl)
 		print_ledger_pools(ctl, &pools);
 	hex_format(hash, info.last_hash, sizeof(info.last_hash));
 	output_object(ctl->out, "ledger", "Ledger");
-	output_number(ctl->out, "clients", "Clients in the index", info.clients);
+	output_number(ctl->out, "clients", "Clients", info.clients);
 	output_number(ctl->out, "last_batch", "Last batch", info.last_batch);
 	output_number(ctl->out, "index_batch", "Indexed up to batch", info.index_batch);
 	output_number(ctl->out, "segments", "Segments", info.segments);

@@ -10,6 +10,7 @@
 
 #include "kmsctl/cli/fail.h"
 #include "kmsctl/host/ask_host.h"
+#include "kmsctl/host/serving.h"
 #include "kmsctl/kmsctl.h"
 #include "kmsctl/ledger/clients.h"
 #include "kmsctl/ledger/ledger_access.h"
@@ -21,6 +22,7 @@
 
 #define REFUSALS_MAX 1000
 #define REFUSALS_SHOWN 10
+#define OTHERS_MAX 8
 
 struct why_options {
 	uint64_t limit; /* 0: not given */
@@ -35,8 +37,13 @@ struct refusal {
 struct question {
 	struct ctl *ctl;
 	struct products products;
-	bool by_address;
+	bool by_address, by_name;
 	uint8_t address[16], cmid[16];
+	const char *name;              /* by_name: as the administrator wrote it */
+	struct client_matches clients; /* by_name: of that name, maybe none */
+	/* by_name: that asked under it, and now have another; the first ones */
+	uint8_t others[OTHERS_MAX][16];
+	unsigned other_count;
 	/* the last ones, in a ring */
 	struct refusal *ring;
 	unsigned size;
@@ -45,13 +52,46 @@ struct question {
 	struct entry_client last;
 };
 
+/* Of the clients of that name, or of one that asked under it: a copy has the original's CMID. */
+static bool
+is_named(struct question *q, const struct entry_client *e, const struct aside *names)
+{
+	unsigned i;
+
+	for (i = 0; i < q->clients.count && i < CLIENT_MATCHES; i++)
+		if (memcmp(e->cmid, q->clients.at[i].client.cmid, 16) == 0)
+			return true;
+	for (i = 0; i < q->other_count; i++)
+		if (memcmp(e->cmid, q->others[i], 16) == 0)
+			return true;
+	if (!client_name_is(names->name, q->name, q->clients.kind == CLIENT_BY_NAME))
+		return false;
+	if (q->other_count < OTHERS_MAX)
+		memcpy(q->others[q->other_count++], e->cmid, 16);
+	return true;
+}
+
+static bool
+is_asked_for(struct question *q, const struct entry_client *e, const struct aside *names)
+{
+	if (q->by_address)
+		return memcmp(names->address, q->address, 16) == 0;
+	return q->by_name ? is_named(q, e, names) : memcmp(e->cmid, q->cmid, 16) == 0;
+}
+
+/* What was found is of one client, and cmid is its CMID. */
+static bool
+one_client(const struct question *q)
+{
+	return !q->by_address && (!q->by_name || q->clients.count + q->other_count == 1);
+}
+
 static void
 look(const struct entry_client *e, const struct aside *names, uint64_t batch, void *arg)
 {
 	struct question *q = arg;
 
-	if (q->by_address ? memcmp(names->address, q->address, 16) != 0
-			  : memcmp(e->cmid, q->cmid, 16) != 0)
+	if (!is_asked_for(q, e, names))
 		return;
 	q->entries++;
 	q->last = *e;
@@ -137,7 +177,7 @@ print_refusals(struct question *q)
 		return;
 	output_line(o, OUTPUT_PLAIN,
 	    q->entries > 0
-		? "No refusal was found in the searched part of the journal: the client was served."
+		? "No refusal was found in the searched part of the journal: the client was served each time."
 		: "No entry was found in the searched part of the journal.");
 	output_line(o, OUTPUT_PLAIN,
 	    "The journal does not record these refusals (kmsd logs them): unauthenticated requests, requests for a publisher without");
@@ -156,28 +196,86 @@ print_since(struct question *q)
 	output_bool(o, "served_since", NULL, served);
 	if (served)
 		output_line(o, OUTPUT_GOOD, "%s last request %swas served%s.",
-		    q->by_address ? "The" : "The client's", q->by_address ? "from there " : "",
-		    e->kind == ENTRY_LEASE ? ": it has a lease" : "");
+		    one_client(q) ? "The client's" : "The",
+		    q->by_address    ? "from there "
+		    : !one_client(q) ? "under that name "
+				     : "",
+		    e->kind == ENTRY_LEASE && e->expires > (uint64_t)time(NULL) ? ": it has a lease"
+										: "");
 }
 
 /* A hold refuses whatever the client asks, until it ends. */
 static void
-print_hold(struct question *q, const char *cmid)
+print_hold(struct question *q, const char *cmid, uint64_t end)
+{
+	output_time(q->ctl->out, "held_until", NULL, end);
+	client_tell_hold(q->ctl, cmid, end);
+}
+
+/* What an administrator did to the client, after all that the journal has of its requests. */
+static void
+print_state(struct question *q, const char *cmid, const struct kmsdb_client *row)
+{
+	struct output *o = q->ctl->out;
+	bool revoked = (row->flags & KMSDB_REVOKED) != 0;
+
+	output_text(o, "state", NULL, kmsdb_client_state(row, (uint64_t)time(NULL)));
+	output_bool(o, "revoked", NULL, revoked);
+	if (revoked)
+		output_line(o, OUTPUT_BAD,
+		    "The client is revoked: it gets KMS_E_REVOKED until kmsctl client unrevoke %s.",
+		    cmid);
+	else if ((row->flags & KMSDB_FORGOTTEN) != 0)
+		output_line(o, OUTPUT_PLAIN,
+		    "The client was forgotten: it is not counted until it asks again.");
+	else if ((row->flags & KMSDB_RELEASED) != 0)
+		output_line(o, OUTPUT_PLAIN, "The client gave its seat back.");
+}
+
+static void
+print_client(struct question *q, const uint8_t id[16])
 {
 	struct kmsdb_client row;
-	struct kmsdb_cold cold;
+	struct kmsdb_cold cold = { 0 };
 	struct kmsdb *db;
-	bool held;
+	char cmid[33];
+	bool found;
 
-	if (q->by_address || ledger_access_open(q->ctl, &db, NULL) != KMS_OK)
+	if (ledger_access_open(q->ctl, &db, NULL) != KMS_OK)
 		return;
-	held = kmsdb_client_get(db, q->cmid, &row) == KMS_OK && (row.flags & KMSDB_HELD) != 0 &&
-	       kmsdb_cold_get(db, q->cmid, &cold) == KMS_OK;
+	found = kmsdb_client_get(db, id, &row) == KMS_OK;
+	if (found && kmsdb_cold_get(db, id, &cold) != KMS_OK)
+		cold.hold_end = 0;
 	ledger_access_close(db, -1);
-	if (!held)
+	if (!found)
 		return;
-	output_time(q->ctl->out, "held_until", NULL, cold.hold_end);
-	client_tell_hold(q->ctl, cmid, cold.hold_end);
+	hex_format(cmid, id, 16);
+	print_state(q, cmid, &row);
+	if ((row.flags & KMSDB_HELD) != 0)
+		print_hold(q, cmid, cold.hold_end);
+}
+
+/* Several have the name: each, with what to type about it. */
+static void
+print_clients(struct question *q)
+{
+	struct ctl *ctl = q->ctl;
+	struct kmsdb_cold none;
+	unsigned i;
+
+	output_list(
+	    ctl->out, "clients", q->clients.count > 0 ? "Clients that have the name" : NULL);
+	for (i = 0; i < q->clients.count && i < CLIENT_MATCHES; i++) {
+		memset(&none, 0, sizeof(none));
+		snprintf(none.name, sizeof(none.name), "%s", q->clients.at[i].name);
+		output_row(ctl->out);
+		client_print(ctl, &q->clients.at[i].client, &none, &q->products, CLIENT_ROW_FULL);
+	}
+	output_end(ctl->out);
+	if (q->clients.count > CLIENT_MATCHES)
+		output_line(ctl->out, OUTPUT_PLAIN, "There are %u of them: these are the first.",
+		    q->clients.count);
+	output_line(ctl->out, OUTPUT_PLAIN, "One of them alone: kmsctl why CMID");
 }
 
 static void
@@ -229,22 +327,19 @@ static void
 print_now(struct ctl *ctl)
 {
 	const struct reply_row *row = NULL;
-	uint64_t installed, confirmed, end, now = (uint64_t)time(NULL);
+	char why[SERVING_TEXT];
 	struct reply reply;
-	const char *name;
+	const char *name, *next;
+	uint32_t status;
 
 	if (ask_quietly(ctl, CONTROL_STATUS, NULL, &reply, NULL) != KMS_OK)
 		return;
 	output_list(ctl->out, "now", NULL);
 	while ((row = reply_next(&reply, "publisher", row)) != NULL) {
 		name = reply_text(row, "name");
-		if (name == NULL || !reply_number(row, "installed", &installed) ||
-		    !reply_number(row, "confirmed", &confirmed))
-			continue;
-		if (!confirmed)
-			obstacle(ctl, installed ? KMS_E_NOT_CONFIRMED : KMS_E_NOT_ENABLED, name);
-		else if (reply_number(row, "not-after", &end) && end < now)
-			obstacle(ctl, KMS_E_KEY_EXPIRED, name);
+		status = serving_refuses(why, &next, row, (uint64_t)time(NULL));
+		if (name != NULL && status != KMS_OK)
+			obstacle(ctl, status, name);
 	}
 	output_end(ctl->out);
 	print_limits(ctl, &reply);
@@ -262,15 +357,45 @@ answer(struct question *q)
 
 	if (code != CTL_OK)
 		return code;
+	if (q->by_name && q->clients.count == 0 && q->other_count == 1)
+		memcpy(q->cmid, q->others[0], 16);
 	hex_format(cmid, q->cmid, 16);
-	output_text(ctl->out, "cmid", NULL, q->by_address ? NULL : cmid);
+	if (q->by_name && q->clients.count == 0 && q->entries == 0)
+		return fail(ctl, KMS_E_NOT_FOUND,
+		    "no client has the name or CMID \"%s\", and no request in the %s of the journal (kmsctl clients lists all)",
+		    q->name, t.whole ? "whole" : "newest part");
+	output_text(ctl->out, "cmid", NULL, one_client(q) ? cmid : NULL);
 	output_text(
 	    ctl->out, "address", NULL, q->by_address ? address_text(address, q->address) : NULL);
 	print_refusals(q);
 	print_since(q);
-	print_hold(q, cmid);
+	if (one_client(q))
+		print_client(q, q->cmid);
+	else if (q->by_name)
+		print_clients(q);
 	print_now(ctl);
 	recent_print(ctl, &t);
+	return CTL_OK;
+}
+
+/* A CMID or the beginning of one, else a name; one client of that name is asked for by its CMID. */
+static int
+find_clients(struct question *q)
+{
+	const char *text = q->ctl->args[0];
+	char name[MESSAGE_NAME + 1];
+	int code;
+
+	q->name = text;
+	if (hex_parse(q->cmid, 16, text))
+		return CTL_OK;
+	if ((code = client_search(q->ctl, text, &q->clients)) != CTL_OK)
+		return code;
+	if (q->clients.kind == CLIENT_BY_CMID)
+		return client_find(q->ctl, text, q->cmid, name);
+	if (q->clients.count == 1)
+		memcpy(q->cmid, q->clients.at[0].client.cmid, 16);
+	q->by_name = true;
 	return CTL_OK;
 }
 
@@ -279,14 +404,13 @@ run_why(struct ctl *ctl)
 {
 	const struct why_options *o = ctl->options;
 	struct question q = { .ctl = ctl, .size = REFUSALS_SHOWN };
-	char name[MESSAGE_NAME + 1];
 	int code = CTL_OK;
 	bool running = clients_checkpoint(ctl);
 
 	output_bool(ctl->out, "running", NULL, running);
 	q.by_address = address_parse(q.address, ctl->args[0]);
 	if (!q.by_address)
-		code = client_find(ctl, ctl->args[0], q.cmid, name);
+		code = find_clients(&q);
 	if (code != CTL_OK)
 		return code;
 	if (o->limit != 0)

@@ -111,17 +111,13 @@ print_more(struct output *o, const struct kmsdb_client *c, const struct kmsdb_co
 void
 client_tell_hold(struct ctl *ctl, const char *cmid, uint64_t held_until)
 {
-	time_t end = (time_t)held_until;
-	char when[32] = "";
-	struct tm tm;
+	char when[OUTPUT_WHEN];
 
 	if (held_until <= (uint64_t)time(NULL))
 		return;
-	if (localtime_r(&end, &tm) != NULL)
-		strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
 	output_line(ctl->out, OUTPUT_BAD,
 	    "Two holders alternate: two machines use this client's key in turn, and neither gets a lease until %s.",
-	    when);
+	    output_when(when, held_until));
 	output_line(ctl->out, OUTPUT_PLAIN,
 	    "kmsctl clients --clones names them. On all but one, remove the client state file (kms.state(5)).");
 	output_line(ctl->out, OUTPUT_PLAIN, "Then end the hold: kmsctl client forget %s", cmid);
@@ -196,68 +192,63 @@ clients_checkpoint(struct ctl *ctl)
 	return rc != KMS_E_NOT_RUNNING;
 }
 
-/* Looks for one client among all. A name takes precedence over digits that look like a CMID. */
+bool
+client_name_is(const char *name, const char *text, bool whole)
+{
+	size_t len = strlen(text);
+
+	return len > 0 && strncasecmp(name, text, len) == 0 &&
+	       (name[len] == '\0' || (!whole && name[len] == '.'));
+}
+
 struct search {
 	const char *text;
 	bool digits; /* text may begin a CMID */
-	uint8_t cmid[16], by_prefix[16];
-	char name[MESSAGE_NAME + 1], prefix_name[MESSAGE_NAME + 1];
-	unsigned names, prefixes;
-	char list[512]; /* those with the name */
+	struct client_matches *out;
 };
+
+/* What is better than all before replaces them. */
+static void
+matched(struct client_matches *m, enum client_match_kind kind, const struct kmsdb_client *c,
+    const struct kmsdb_cold *h)
+{
+	if (kind < m->kind)
+		return;
+	if (kind > m->kind)
+		m->count = 0;
+	m->kind = kind;
+	if (m->count < CLIENT_MATCHES) {
+		m->at[m->count].client = *c;
+		snprintf(m->at[m->count].name, sizeof(m->at[0].name), "%s", h ? h->name : "");
+	}
+	m->count++;
+}
 
 static int
 search_one(const struct kmsdb_client *c, const struct kmsdb_cold *h, void *arg)
 {
 	struct search *s = arg;
-	size_t at = strlen(s->list);
 	char cmid[33];
 
 	hex_format(cmid, c->cmid, 16);
-	if (h != NULL && strcasecmp(h->name, s->text) == 0) {
-		memcpy(s->cmid, c->cmid, 16);
-		snprintf(s->name, sizeof(s->name), "%s", h->name);
-		if (s->names++ < MATCHES_SHOWN)
-			snprintf(s->list + at, sizeof(s->list) - at, " %s", cmid);
-	}
-	if (s->digits && strncasecmp(cmid, s->text, strlen(s->text)) == 0) {
-		memcpy(s->by_prefix, c->cmid, 16);
-		snprintf(s->prefix_name, sizeof(s->prefix_name), "%s", h != NULL ? h->name : "");
-		s->prefixes++;
-	}
+	if (h != NULL && client_name_is(h->name, s->text, true))
+		matched(s->out, CLIENT_BY_NAME, c, h);
+	else if (h != NULL && client_name_is(h->name, s->text, false))
+		matched(s->out, CLIENT_BY_SHORT_NAME, c, h);
+	else if (s->digits && strncasecmp(cmid, s->text, strlen(s->text)) == 0)
+		matched(s->out, CLIENT_BY_CMID, c, h);
 	return 0;
 }
 
-static int
-search_result(
-    struct ctl *ctl, const struct search *s, uint8_t cmid[16], char name[MESSAGE_NAME + 1])
-{
-	if (s->names > 1)
-		return fail(ctl, KMS_E_ARGUMENT,
-		    "%u clients have the name \"%s\": use the CMID:%s%s", s->names, s->text,
-		    s->list, s->names > MATCHES_SHOWN ? " ..." : "");
-	if (s->names == 0 && s->prefixes > 1)
-		return fail(ctl, KMS_E_ARGUMENT, "%u CMIDs begin with %s: give more digits",
-		    s->prefixes, s->text);
-	if (s->names == 0 && s->prefixes == 0)
-		return fail(ctl, KMS_E_NOT_FOUND,
-		    "no client has the name or CMID \"%s\" (kmsctl clients lists all)", s->text);
-	memcpy(cmid, s->names ? s->cmid : s->by_prefix, 16);
-	snprintf(name, MESSAGE_NAME + 1, "%s", s->names ? s->name : s->prefix_name);
-	return CTL_OK;
-}
-
 int
-client_find(struct ctl *ctl, const char *text, uint8_t cmid[16], char name[MESSAGE_NAME + 1])
+client_search(struct ctl *ctl, const char *text, struct client_matches *out)
 {
-	struct search s = { .text = text };
+	struct search s = { .text = text, .out = out };
 	struct reply reply = { 0 };
 	struct fault fault = { 0 };
 	int rc;
 
-	name[0] = '\0';
-	if (hex_parse(cmid, 16, text))
-		return CTL_OK;
+	memset(out, 0, sizeof(*out));
 	s.digits =
 	    strlen(text) >= PREFIX_MIN && text[strspn(text, "0123456789abcdefABCDEF")] == '\0';
 	if (ask_quietly(ctl, CONTROL_CHECKPOINT, NULL, &reply, NULL) == KMS_OK)
@@ -265,5 +256,43 @@ client_find(struct ctl *ctl, const char *text, uint8_t cmid[16], char name[MESSA
 	rc = ledger_each_client(ctl, search_one, &s, &fault);
 	if (rc != KMS_OK)
 		return fail(ctl, (uint32_t)rc, "the ledger cannot be read: %s", fault.text);
-	return search_result(ctl, &s, cmid, name);
+	return CTL_OK;
+}
+
+static int
+several(struct ctl *ctl, const char *text, const struct client_matches *m)
+{
+	char list[MATCHES_SHOWN * 34 + 1] = "", cmid[33];
+	size_t at = 0;
+
+	if (m->kind == CLIENT_BY_CMID)
+		return fail(ctl, KMS_E_ARGUMENT, "%u CMIDs begin with %s: give more digits",
+		    m->count, text);
+	for (unsigned i = 0; i < m->count && i < MATCHES_SHOWN; i++) {
+		hex_format(cmid, m->at[i].client.cmid, 16);
+		at += (size_t)snprintf(list + at, sizeof(list) - at, " %s", cmid);
+	}
+	return fail(ctl, KMS_E_ARGUMENT, "%u clients have the name \"%s\": use the CMID:%s%s",
+	    m->count, text, list, m->count > MATCHES_SHOWN ? " ..." : "");
+}
+
+int
+client_find(struct ctl *ctl, const char *text, uint8_t cmid[16], char name[MESSAGE_NAME + 1])
+{
+	struct client_matches m;
+	int code;
+
+	name[0] = '\0';
+	if (hex_parse(cmid, 16, text))
+		return CTL_OK;
+	if ((code = client_search(ctl, text, &m)) != CTL_OK)
+		return code;
+	if (m.count > 1)
+		return several(ctl, text, &m);
+	if (m.count == 0)
+		return fail(ctl, KMS_E_NOT_FOUND,
+		    "no client has the name or CMID \"%s\" (kmsctl clients lists all)", text);
+	memcpy(cmid, m.at[0].client.cmid, 16);
+	snprintf(name, MESSAGE_NAME + 1, "%s", m.at[0].name);
+	return CTL_OK;
 }

@@ -46,9 +46,31 @@ void client_print(struct ctl *ctl, const struct kmsdb_client *c, const struct km
 void client_tell_hold(struct ctl *ctl, const char *cmid, uint64_t held_until);
 
 /*
- * The client that text names: a CMID (32 digits), the beginning of one (4 digits or more) or a
- * host name. CTL_OK, or the exit code of the failure that was printed. name is "" when the ledger
- * was not searched.
+ * Is it that name or, unless it must be the whole one, its first label: "pc1" for
+ * "pc1.example.com"?
+ */
+bool client_name_is(const char *name, const char *text, bool whole);
+
+#define CLIENT_MATCHES 32
+
+/* A better kind hides the others. */
+enum client_match_kind { CLIENT_NONE, CLIENT_BY_CMID, CLIENT_BY_SHORT_NAME, CLIENT_BY_NAME };
+struct client_matches {
+	enum client_match_kind kind;
+	unsigned count; /* all of them */
+	struct {
+		struct kmsdb_client client;
+		char name[MESSAGE_NAME + 1];
+	} at[CLIENT_MATCHES]; /* the first */
+};
+/*
+ * The clients that text names: a host name, or the beginning of a CMID (4 digits or more). CTL_OK,
+ * also when there is none, or the exit code of the failure that was printed.
+ */
+int client_search(struct ctl *ctl, const char *text, struct client_matches *out);
+/*
+ * The one client that text names: a CMID (32 digits), or as client_search. CTL_OK, or the exit code
+ * of the failure that was printed. name is "" when the ledger was not searched.
  */
 int client_find(struct ctl *ctl, const char *text, uint8_t cmid[16], char name[MESSAGE_NAME + 1]);
 

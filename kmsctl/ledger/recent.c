@@ -90,18 +90,14 @@ recent_read(struct ctl *ctl, struct recent *t, bool all, recent_fn fn, void *arg
 void
 recent_print(struct ctl *ctl, const struct recent *t)
 {
-	char when[32] = "";
-	time_t time = (time_t)t->from_time;
-	struct tm tm;
+	char when[OUTPUT_WHEN];
 
-	if (localtime_r(&time, &tm) != NULL)
-		strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
 	if (t->from_batch == 0)
 		output_line(ctl->out, OUTPUT_PLAIN, "The journal is empty.");
 	else
 		output_line(ctl->out, OUTPUT_PLAIN,
 		    "Searched batches %" PRIu64 " to %" PRIu64 ", from %s on: %s", t->from_batch,
-		    t->to_batch, when,
+		    t->to_batch, output_when(when, t->from_time),
 		    t->whole ? "the whole journal."
 			     : "the newest part of the journal; --all reads all of it.");
 	output_object(ctl->out, "searched", NULL);

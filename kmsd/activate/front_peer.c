@@ -186,6 +186,12 @@ front_peer_ask_stats(struct activate *a)
 	}
 }
 
+bool
+front_peer_fresh(const struct front_peer *p)
+{
+	return p->have_stats && p->stats_left < STATS_UNASKED;
+}
+
 void
 front_peer_each(
     const struct activate *a, void (*fn)(const struct front_peer *i, void *arg), void *arg)

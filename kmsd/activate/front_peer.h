@@ -62,6 +62,8 @@ void front_peer_flush_all(struct activate *a);
 bool front_peer_pending_any(const struct activate *a);
 /* Asks every front for its statistics; also renews what each may send unasked. */
 void front_peer_ask_stats(struct activate *a);
+/* It has answered since it was asked. */
+bool front_peer_fresh(const struct front_peer *p);
 
 /* Those that are not given up. */
 void front_peer_each(

@@ -54,7 +54,7 @@ rows_status(struct control_buf *b)
 	control_row(b, "publisher");
 	control_text(b, "name", "acme");
 	control_number(b, "installed", 1);
-	control_number(b, "confirmed", 0);
+	control_number(b, "confirmed", 1);
 	product(b, "11111111-2222-4333-8444-555555555555", "Example Writer", 24, 25);
 	product(b, "11111111-2222-4333-8444-666666666666", "Example Server", 6, 5);
 	control_row(b, "pool");

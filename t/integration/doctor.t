@@ -74,6 +74,10 @@ subtest 'a key at its end' => sub {
     $b->certify($p, $key);
     like(doctor_of($b, 'key'), qr/^warning: acme: the key expires in 0 days/, 'on its last day');
     wait_for(30, sub { time > $until + 1 }, 'the key runs out');
+    my $status = $b->kmsctl('status')->{out};
+    like($status, qr/Example Server: 0 of 5 counted, but every client is refused: the key expired at 20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ/, 'status says that all are refused');
+    unlike($status, qr/activating|more clients? needed/, 'and nothing else of the product');
+    is(($b->kmsctl_json('status'))[0]{products}[0]{refused_with}, 'KMS_E_KEY_EXPIRED', 'also to a program');
     like(doctor_of($b, 'key'), qr/^bad: acme: the key has expired -> ask the publisher for a new key, then kmsctl key install/, 'expired');
 };
 
@@ -85,11 +89,14 @@ subtest 'a key that is not valid yet, a key that is revoked' => sub {
         '--valid-from', soon(3 * 3600 - 60), '-o', "$dir/later" ])->{exit}, 0, 'a key for later');
     $b->do('key', 'install', "$dir/later.kmskey");
     $b->certify($q, "$dir/later.kmskey");
+    like($b->kmsctl('status')->{out}, qr/every client is refused: the key becomes valid at 20/, 'status says so');
     like(doctor_of($b, 'key'), qr/^bad: acme: the key becomes valid in 3 hours -> wait/, 'not valid yet');
     my ($id) = slurp("$dir/later.kmskey") =~ /^id = (\S+)$/m;
     is(run([ program('kmsissue'), qw(revoke key -d), $q->{dir}, '--reason', 'not paid', $id ])->{exit}, 0, 'the publisher revokes it');
     is(run([ program('kmsissue'), qw(revocations -d), $q->{dir}, '-o', "$dir/list" ])->{exit}, 0, 'in a list');
     $b->do('revocations', 'install', "$dir/list.kmsrevoked");
+    like($b->kmsctl('status')->{out}, qr/every client is refused: the publisher revoked the key: not paid/, 'status says that all are refused');
+    is(($b->kmsctl_json("why", "127.0.0.1"))[0]{now}[0]{symbol}, 'KMS_E_KEY_INVALID', 'and why, what they get');
     like(doctor_of($b, 'key'), qr/^bad: acme: revoked by the publisher: not paid -> ask the publisher/, 'revoked');
 };
 

@@ -56,7 +56,7 @@ my @good = (
     [ [ qw(key confirm), "$dir/a.kmskey" ], '6 file=18:[host-key]_id_=_x_ signature=26:untrusted_comment:_x_AAAA_', qr/Host confirmed/, { confirmed => 1 } ],
     [ [ qw(policy install), "$dir/a.kmskey" ], '7 file=18:[host-key]_id_=_x_ signature=26:untrusted_comment:_x_AAAA_', qr/pack installed: acme: example 1\.2/, { installed => 1 } ],
     [ [qw(policy show)], '8', qr/Example Writer.*25.*7 days/, { packs => [ { id => 'example' } ], products => [ { renewal_interval => 10080 } ], pools => [] } ],
-    [ [ qw(client show), $id ], "9 cmid=32:$id", qr/Lease until: +2030-03-17 17:46:40/, { client => { name => 'pc-7', expires => 1900000000 } } ],
+    [ [ qw(client show), $id ], "9 cmid=32:$id", qr/Lease until: +2030-03-17T17:46:40Z/, { client => { name => 'pc-7', expires => 1900000000 } } ],
     [ [ qw(client revoke), uc $id ], "10 cmid=32:$id", qr/Client $id revoked/, { revoked => 1, cmid => $id } ],
     [ [ qw(client forget), $id ], "11 cmid=32:$id", qr/Client $id forgotten/, { forgotten => 1 } ],
 );

@@ -99,13 +99,46 @@ subtest 'why, cause by cause' => sub {
     like(text(qw(why few-1)), qr/KMS_E_COUNT_TOO_LOW: .*: 1 of 2 were counted\./, 'how many are missing');
 };
 
+subtest 'a revocation that came after the last request' => sub {
+    is(client('gone', $lenient, 'activate'), 0, 'a client that is served');
+    $host->do(qw(client revoke gone));
+    my $said = text(qw(why gone));
+    like($said, qr/The client is revoked: it gets KMS_E_REVOKED until kmsctl client unrevoke [0-9a-f]{32}\./, 'it is revoked, and how to lift that');
+    is(why('gone')->{revoked}, 1, 'also in JSON');
+    $host->do(qw(client unrevoke gone));
+    unlike(text(qw(why gone)), qr/is revoked/, 'it is not said when it is lifted');
+};
+
+subtest 'names' => sub {
+    is(client($_, $physical, 'activate', '--vm', 'yes', '--name', 'Runner.corp.example.com'), 2, "$_ is refused under a name that several have") for qw(run-1 run-2);
+    my $w = why('runner.corp.example.com');
+    is($w->{symbols}, 'KMS_E_VM_REFUSED KMS_E_VM_REFUSED', 'refusals of both, in either case of letters');
+    my %of = map { $_->{cmid} => 1 } @{ $w->{refusals} };
+    is(scalar keys %of, 2, 'of two clients');
+    is(why('runner')->{symbols}, $w->{symbols}, 'the first label is enough');
+    is(why('run')->{exit}, 2, 'a part of it is not');
+    like(text(qw(clients)), qr/Runner\.corp\.example\.com .* refused$/m, 'clients shows them as refused');
+    is(client('desk-6', $strict, 'activate'), 0, 'a machine');
+    image('desk-6', 'desk-7');
+    is(client('desk-6', $strict), 0, 'it renews');
+    is(client('desk-7', $strict, 'renew', '--name', 'desk-7'), 0, 'its copy asks under a name of its own');
+    is(client('desk-6', $strict), 2, 'so that one of them is refused');
+    for my $name (qw(desk-6 desk-7)) {
+        $w = why($name);
+        is($w->{symbols}, 'KMS_E_CLONE', "why $name says so");
+        ok($w->{held_until} > time, 'and until when');
+    }
+    is(client('long', $lenient, 'activate', '--name', 'long.corp.example.com'), 0, 'a client with a long name');
+    is(($host->kmsctl_json(qw(client show long)))[0]{client}{name}, 'long.corp.example.com', 'client show finds it by its first label');
+};
+
 subtest 'by address, and its end' => sub {
     my $w = why('127.0.0.1');
-    is(scalar @{ $w->{refusals} }, 6, 'all of an address, newest first');
-    like($w->{symbols}, qr/^KMS_E_REVOKED .* KMS_E_CLONE$/, 'in that order');
+    is(scalar @{ $w->{refusals} }, 9, 'all of an address, newest first');
+    like($w->{symbols}, qr/^KMS_E_CLONE KMS_E_VM_REFUSED .* KMS_E_CLONE$/, 'in that order');
     $w = why('127.0.0.1', '--limit', 2);
-    is_deeply([ scalar @{ $w->{refusals} }, $w->{found} ], [ 2, 6 ], '--limit');
-    is(why('::ffff:127.0.0.1')->{found}, 6, 'IPv4 in the form of IPv6');
+    is_deeply([ scalar @{ $w->{refusals} }, $w->{found} ], [ 2, 9 ], '--limit');
+    is(why('::ffff:127.0.0.1')->{found}, 9, 'IPv4 in the form of IPv6');
     $w = why('192.0.2.1');
     is($w->{found}, 0, 'an address that never asked');
     like(text(qw(why 192.0.2.1)), qr/No entry was found in the searched part of the journal.*Searched batches 1 to \d+, from 20\d\d-.*: the whole journal\./s, 'says so, and how far it looked');
@@ -116,7 +149,7 @@ subtest 'by address, and its end' => sub {
     is($w->{symbols}, 'KMS_E_COUNT_TOO_LOW', 'its refusal is still told');
     ok($w->{served_since}, 'and that it was served since');
     like(text(qw(why few-1)), qr/The client's last request was served: it has a lease\./, 'as text');
-    like(text(qw(why few-2)), qr/No refusal was found in the searched part of the journal: the client was served\./, 'one that never was refused');
+    like(text(qw(why few-2)), qr/No refusal was found in the searched part of the journal: the client was served each time\./, 'one that never was refused');
     is($host->kmsctl(qw(why nobody))->{exit}, 2, 'a name that nobody has');
 };
 
@@ -124,5 +157,5 @@ is($host->stop, 0, 'kmsd stops');
 my $down = why('vm-1');
 is($down->{symbols}, 'KMS_E_VM_REFUSED', 'why works without kmsd');
 ok(!$down->{running}, 'and says that it is down');
-is(scalar @{ ($host->kmsctl_json(qw(clients --clones)))[0]{clients} }, 2, 'so does clients --clones');
+is(scalar @{ ($host->kmsctl_json(qw(clients --clones)))[0]{clients} }, 3, 'so does clients --clones');
 done_testing;

@@ -94,7 +94,9 @@ row_front(const struct front_peer *p, void *arg)
 	control_number(b, "in-flight", p->in_flight);
 	control_number(b, "credits", p->credits);
 	control_number(b, "answered", p->replies);
-	if (!p->have_stats)
+	control_text(b, "answer", front_peer_fresh(p) ? "in time" : "no answer");
+	/* Old figures, or zeros, would be taken for those of now. */
+	if (!front_peer_fresh(p))
 		return;
 	control_number(b, "open", p->stats.open);
 	control_number(b, "accepted", p->stats.accepted);
@@ -231,13 +233,16 @@ rows_pool(struct activate *a, const struct publisher *p, struct control_buf *b)
 {
 	for (unsigned i = 0; p->pack != NULL && i < p->pack->pool_count; i++) {
 		const struct policy_pool *pool = &p->pack->pools[i];
+		const struct policy_host host = {
+			.capacity = p->confirmed ? p->certificate.capacity : 0,
+		};
 
 		control_row(b, "pool");
 		control_text(b, "publisher", p->name);
 		control_number(b, "number", pool->number);
 		control_text(b, "name", pool->name);
 		control_number(b, "counted", pool_count(a, p, pool));
-		control_number(b, "capacity", pool->capacity);
+		control_number(b, "capacity", policy_capacity(pool, &host));
 		control_number(b, "window-days", pool->window_days);
 	}
 }
