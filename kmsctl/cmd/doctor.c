@@ -6,7 +6,9 @@
 
 #include <stdio.h>
 
+#include "kmsctl/host/ini_file.h"
 #include "kmsctl/kmsctl.h"
+#include "libkms/base/fault.h"
 #include "libkms/kms_error.h"
 
 struct doctor_options {
@@ -55,23 +57,36 @@ run_doctor(struct ctl *ctl)
 	const struct doctor_options *o = ctl->options;
 	static struct doctor d; /* large */
 
+	struct fault f = { 0 };
+	unsigned errors;
+
 	d.ctl = ctl;
 	d.plan.nameserver = o->nameserver;
 	output_list(ctl->out, "findings", NULL);
+	if (ini_load_damaged(ctl, &f, &errors) != KMS_OK)
+		doctor_find(&d, "config", BAD, "kmsctl config check", "%s has %u error%s: %.250s",
+		    ctl->config_path, errors, errors == 1 ? "" : "s", f.text);
 	doctor_service(&d);
 	doctor_start(&d);
 	doctor_keys(&d);
 	doctor_counts(&d);
+	doctor_pools(&d);
+	doctor_refused(&d);
 	if (names_files(&ctl->config))
 		look_at_aspect(&d, &aspect_publishers, WARNING, "publishers");
 	doctor_relay(&d);
-	look_at_aspect(&d, &aspect_dns, BAD, "dns");
+	doctor_port(&d);
+	if (ctl->config.dns_domains.count > 0 || ctl->config.publisher_count == 0)
+		look_at_aspect(&d, &aspect_dns, BAD, "dns");
+	else
+		doctor_unpublished(&d, o->nameserver);
 	look_at_aspect(&d, &aspect_firewall, BAD, "firewall");
 	doctor_clock(&d);
 	doctor_disk(&d);
 	doctor_ledger(&d);
 	doctor_history(&d);
 	doctor_limits(&d);
+	doctor_connections(&d);
 	doctor_shares(&d);
 	doctor_holds(&d);
 	doctor_sandbox(&d);
@@ -98,5 +113,6 @@ const struct ctl_command cmd_doctor = {
 	.line.summary = "list what is wrong with this appliance, and what to type next",
 	.line.options = doctor_rows,
 	.line.values = sizeof(struct doctor_options),
+	.no_config = true,
 	.run = run_doctor,
 };

@@ -10,6 +10,7 @@
 
 #include "kmsctl/cli/fail.h"
 #include "kmsctl/host/ask_host.h"
+#include "kmsctl/host/ini_file.h"
 #include "kmsctl/host/port.h"
 #include "kmsctl/host/serving.h"
 #include "kmsctl/kmsctl.h"
@@ -294,9 +295,17 @@ run_status(struct ctl *ctl)
 {
 	struct reply reply;
 	struct fault f = { 0 };
-	int rc = ask_quietly(ctl, CONTROL_STATUS, NULL, &reply, &f);
-	int code;
+	struct fault ini = { 0 };
+	unsigned errors;
+	int rc, code, damaged = ini_load_damaged(ctl, &ini, &errors);
 
+	if (damaged != KMS_OK && damaged != KMS_E_CONFIG)
+		return fail(ctl, (uint32_t)damaged, "%s: %s", ctl->config_path, ini.text);
+	if (damaged != KMS_OK)
+		output_line(ctl->out, OUTPUT_BAD, "%s has %u error%s: %s: kmsctl config check",
+		    ctl->config_path, errors, errors == 1 ? "" : "s", ini.text);
+	output_text(ctl->out, "config_problem", NULL, damaged != KMS_OK ? ini.text : NULL);
+	rc = ask_quietly(ctl, CONTROL_STATUS, NULL, &reply, &f);
 	if (rc == KMS_OK) {
 		port_fill(ctl, &reply);
 		reply_sort(&reply, "front", "number");
@@ -318,5 +327,6 @@ const struct ctl_command cmd_status = {
 	.line.noun = "status",
 	.line.summary =
 	    "show the state of the host: service, counts and thresholds, sandbox, ledger",
+	.no_config = true,
 	.run = run_status,
 };

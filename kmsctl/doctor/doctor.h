@@ -38,6 +38,14 @@ void doctor_keys(struct doctor *d);
 void doctor_counts(struct doctor *d);
 void doctor_sandbox(struct doctor *d);
 void doctor_limits(struct doctor *d);
+/* clients.c: what clients get. */
+void doctor_pools(struct doctor *d);
+void doctor_refused(struct doctor *d);
+uint64_t doctor_clones(struct doctor *d); /* keys that several machines use */
+void doctor_connections(struct doctor *d);
+/* reach.c: as clients reach this host. nameserver: NULL: the system's. */
+void doctor_port(struct doctor *d);
+void doctor_unpublished(struct doctor *d, const char *nameserver);
 /* machine.c: the machine. */
 void doctor_holds(struct doctor *d);
 void doctor_ledger(struct doctor *d);

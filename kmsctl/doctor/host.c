@@ -132,7 +132,10 @@ doctor_keys(struct doctor *d)
 		while ((row = reply_next(&reply, "key", row)) != NULL && ++keys)
 			look_at_key(d, row);
 		if (keys == 0 && !doctor_only_relays(d))
-			doctor_find(d, "key", BAD, "kmsctl key install FILE.kmskey",
+			doctor_find(d, "key", BAD,
+			    d->ctl->config.publisher_count > 0
+				? "kmsctl key install FILE.kmskey"
+				: "kmsctl setup FOLDER, with the files that the publisher sent",
 			    "no host key is installed");
 	}
 	reply_free(&reply);
@@ -143,9 +146,16 @@ doctor_counts(struct doctor *d)
 {
 	const struct reply_row *row = NULL;
 	unsigned products = 0;
+	uint64_t clones;
+	char next[160] = "more clients must contact this host";
 
 	if (!d->running || d->locked)
 		return;
+	if ((clones = doctor_clones(d)) > 0)
+		snprintf(next, sizeof(next),
+		    "kmsctl clients --clones: %" PRIu64
+		    " key%s used by several machines, which count as one",
+		    clones, clones == 1 ? " is" : "s are");
 	while ((row = reply_next(&d->status, "product", row)) != NULL) {
 		uint64_t counted = 0, required = 0, covered = 1;
 		const char *name = reply_text(row, "name");
@@ -155,7 +165,7 @@ doctor_counts(struct doctor *d)
 		reply_number(row, "covered", &covered);
 		products++;
 		if (covered && counted < required)
-			doctor_find(d, "count", WARNING, "more clients must contact this host",
+			doctor_find(d, "count", WARNING, next,
 			    "%s: %" PRIu64 " of %" PRIu64 " clients, %" PRIu64 " more needed",
 			    name ? name : "?", counted, required, required - counted);
 		else if (covered)
@@ -164,7 +174,10 @@ doctor_counts(struct doctor *d)
 			    required);
 	}
 	if (products == 0 && !doctor_only_relays(d))
-		doctor_find(d, "count", BAD, "kmsctl policy install FILE.kmspolicy",
+		doctor_find(d, "count", BAD,
+		    d->ctl->config.publisher_count > 0
+			? "kmsctl policy install FILE.kmspolicy"
+			: "kmsctl setup FOLDER, with the files that the publisher sent",
 		    "no policy pack is installed, so no product is known");
 }
 

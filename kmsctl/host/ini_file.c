@@ -22,6 +22,17 @@ ini_load(struct ctl *ctl)
 	    ctl->config_path, f.line, f.text, count, count == 1 ? "" : "s");
 }
 
+int
+ini_load_damaged(struct ctl *ctl, struct fault *f, unsigned *count)
+{
+	*count = config_load(&ctl->config, ctl->config_path, f, 1);
+	if (*count == 0 || (f->status == KMS_E_NOT_FOUND && !ctl->config_given))
+		return KMS_OK;
+	if (f->status == KMS_E_FORMAT)
+		fault_prefix(f, "line %d: ", f->line);
+	return f->status == KMS_E_FORMAT ? KMS_E_CONFIG : f->status;
+}
+
 void
 ini_load_quietly(struct ctl *ctl)
 {

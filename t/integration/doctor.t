@@ -53,7 +53,9 @@ subtest 'keys and counts' => sub {
     like(doctor('count'), qr/^warning: Example Server: 0 of 5 clients, 5 more needed -> more clients must contact this host/m, 'below the threshold');
     $a->client("pc-$_", 'activate') for 1 .. 5;
     like(doctor('count'), qr/^good: Example Server: 5 of 5 clients/m, 'at the threshold');
-    like(doctor($_), qr/^good: /, "$_ is well") for qw(service version ledger disk dns);
+    like(doctor($_), qr/^good: /, "$_ is well") for qw(service version ledger disk port refused);
+    like(doctor('listen'), qr/^warning: kmsd listens on loopback only: .* -> set \[listen\] address/, 'which no other machine reaches');
+    like(doctor('dns'), qr/^warning: (?:no client finds this host|no name server answers)/, 'and nothing was published');
     like(doctor('clock'), qr/^(?:good: synchronised.* s off|warning: .* -> timedatectl)/, 'the clock is looked at');
     is(doctor($_), '', "nothing is said of $_, which nobody asked for") for qw(relay publishers);
 
@@ -63,6 +65,59 @@ subtest 'keys and counts' => sub {
     like(doctor('key'), qr/^warning: acme: this host is confirmed for another key.* -> kmsctl key request $id, or kmsctl key remove $id$/m,
         'a second key that is not used is no more than a warning');
     $a->do('key', 'remove', '--yes', $id);
+};
+
+subtest 'a pool that is full' => sub {
+    my $q = publisher(products => [ { id => 'dddddddd-0000-4000-8000-000000000001' } ],
+        ini => "[policy]\nid = p\ntitle = P\nversion = 1.0\nissued = 2026-01-01\n[group server]\n[pool first]\nnumber = 1\ncapacity = 20\n"
+            . "[product dddddddd-0000-4000-8000-000000000001]\nname = One\ngroup = server\npool = first\nthreshold = 1\n");
+    my $b = start_appliance(publisher => $q, fronts => 1);
+    $b->enable(group => 'server');
+    my $client = sub ($n) { $b->client("seat-$n", 'activate', product => 'dddddddd-0000-4000-8000-000000000001')->{exit} };
+    is($client->($_), 0, "client $_") for 1 .. 18;
+    like(doctor_of($b, 'capacity'), qr/^good: first: 18 of 20 seats/, 'room is left');
+    like(doctor_of($b, 'refused'), qr/^good: no client was refused/, 'nobody was refused');
+    is($client->(19), 0, 'client 19');
+    like(doctor_of($b, 'capacity'), qr/^warning: first: 19 of 20 seats/, 'nearly full');
+    is($client->(20), 0, 'client 20');
+    is($client->(21), 2, 'one too many');
+    my $findings = examine($b->kmsctl('--json', 'doctor'));
+    like(of($findings, 'capacity'), qr/^bad: first: the pool is full: all of its 20 seats .*KMS_E_CAPACITY -> kmsctl clients, then kmsctl client forget/, 'full');
+    like(of($findings, 'refused'), qr/^bad: 1 client was refused within a day with KMS_E_CAPACITY: .* -> kmsctl why '.*'/, 'and who was refused');
+    like($b->kmsctl('status')->{out}, qr/first +20 +20 +/, 'status has the capacity');
+    like($b->kmsctl('status')->{out}, qr/^  Clients: +2[01]$/m, 'and as many clients as asked');
+};
+
+subtest 'kms.ini with errors' => sub {
+    my $ini = slurp($a->ini);
+    spew($a->ini, "$ini\n[limits]\nconnnections = 4\n");
+    my $findings = examine($a->kmsctl('--json', 'doctor'));
+    like(of($findings, 'config'), qr/^bad: .* has 1 error: line \d+: .*connnections.* -> kmsctl config check/, 'is a finding');
+    like(of($findings, 'service'), qr/^good/, 'and the rest is looked at all the same');
+    my $status = $a->kmsctl('status');
+    is($status->{exit}, 0, 'status works too');
+    like($status->{out}, qr/has 1 error: line \d+: .*kmsctl config check.*activating/s, 'and says so first');
+    spew($a->ini, $ini);
+};
+
+subtest 'no publisher' => sub {
+    my $q = publisher();
+    my $b = start_appliance(publisher => $q, fronts => 1);
+    spew($b->ini, slurp($b->ini) =~ s/^\[publisher .*//msr);
+    $b->stop;
+    $b->start;
+    like(doctor_of($b, $_), qr/^bad: no .* -> kmsctl setup FOLDER/, "$_: key install and policy install would fail") for qw(key count);
+};
+
+subtest 'a front that does not answer' => sub {
+    my $b = start_appliance(publisher => $p, fronts => 2);
+    my ($front) = grep { slurp("/proc/$_/comm") =~ /^kmsd-front/ } split ' ', slurp('/proc/' . $b->pid . '/task/' . $b->pid . '/children');
+    kill STOP => $front;
+    my @answer = sort map { $_->{answer} . (defined $_->{open} ? ' with figures' : '') } @{ ($b->kmsctl_json('status'))[0]{fronts} };
+    is_deeply(\@answer, [ 'in time with figures', 'no answer' ], 'has no figures');
+    like($b->kmsctl('status')->{out}, qr/ no answer +- +- /, 'also as text');
+    like(doctor_of($b, 'front'), qr/^warning: 1 front did not answer in time -> /, 'doctor says so');
+    kill CONT => $front;
 };
 
 subtest 'a key at its end' => sub {

@@ -265,6 +265,7 @@ nobody_left(struct conversation *c)
 			      ? "no KMS host is known: see [relay] upstream and domain"
 			      : "no KMS host can be reached";
 
+	c->connection->front->stats.refused_connections += c->over_limit;
 	say(c, LOG_WARNING, c->over_limit ? "relay-source-limit" : "relay-no-host", why);
 	memset(&c->at, 0, sizeof(c->at));
 	if (exchange_lost(&c->x, false, c->over_limit ? PDU_NAK_LIMIT : PDU_NAK_CONGESTION) !=
