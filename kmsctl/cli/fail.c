@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "kmsctl/cli/help.h"
 #include "libkms/kms_error.h"
@@ -27,6 +28,16 @@ fail_json(struct ctl *ctl, const struct kms_error *e, uint32_t status, const cha
 	output_end(ctl->out);
 }
 
+/* The table's words would be of another case, as "too busy" of a passphrase that was wrong. */
+static bool
+specific(uint32_t status, const char *message)
+{
+	bool host = strncmp(message, "kmsd: ", 6) == 0;
+
+	return status == KMS_E_ARGUMENT || status == KMS_E_NOT_FOUND || status == KMS_E_CONFIG ||
+	       (host && (status == KMS_E_OVERLOAD || status == KMS_E_PASSPHRASE));
+}
+
 int
 fail(struct ctl *ctl, uint32_t status, const char *fmt, ...)
 {
@@ -41,7 +52,8 @@ fail(struct ctl *ctl, uint32_t status, const char *fmt, ...)
 	} else {
 		output_end(ctl->out);
 		fflush(ctl->out->file);
-		help_failure(ctl->program->name, status, message);
+		(specific(status, message) ? help_told : help_failure)(
+		    ctl->program->name, status, message);
 	}
 	return status == KMS_E_NOT_RUNNING ? CTL_DOWN : CTL_FAILED;
 }

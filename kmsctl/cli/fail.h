@@ -8,7 +8,9 @@
 #include "libkms/base/fault.h"
 
 /*
- * Prints the text with the symbol, meaning and remedy of the status. Returns the exit code for it.
+ * Prints the text with the symbol of the status, and with its meaning and remedy unless the text
+ * has them: what the host says of a request, and what is wrong with an argument. Returns the exit
+ * code for it.
  */
 int fail(struct ctl *ctl, uint32_t status, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

@@ -25,6 +25,13 @@ help_failure(const char *who, uint32_t status, const char *text)
 }
 
 void
+help_told(const char *who, uint32_t status, const char *text)
+{
+	output_say(stderr, "%s: %s", who, text);
+	output_say(stderr, "  %s (%" PRIu32 ")", kms_error_find(status)->symbol, status);
+}
+
+void
 help_usage(const char *program, const struct fault *f)
 {
 	output_say(stderr, "%s: %s", program, f->text);

@@ -12,6 +12,8 @@
  * text NULL: the meaning. What a file or a peer said may be in text: it drives no terminal.
  */
 void help_failure(const char *who, uint32_t status, const char *text);
+/* The same for a text that says what to do: the status alone follows it. */
+void help_told(const char *who, uint32_t status, const char *text);
 /* On standard error: what is wrong with the command line, and where the help is. */
 void help_usage(const char *program, const struct fault *f);
 /* KMS_E_ARGUMENT, unless the line already has a fault or a command. */

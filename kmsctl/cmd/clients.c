@@ -315,18 +315,20 @@ forget_chosen(struct ctl *ctl, const struct bulk *b, const struct forget_options
 	return CTL_OK;
 }
 
-/* What one machine made, by its address and by when it was first seen. */
+/* What one machine made, by its address, by when it was first seen, or by a name (m, else NULL). */
 static int
-forget_many(struct ctl *ctl, const struct forget_options *o)
+forget_many(struct ctl *ctl, const struct forget_options *o, const struct client_matches *m)
 {
 	struct bulk_wanted wanted = { .any = o->address == NULL,
+		.name = m != NULL ? ctl->args[0] : NULL,
+		.whole_name = m != NULL && m->kind == CLIENT_BY_NAME,
 		.since = o->since,
 		.until = o->until != 0 ? o->until : UINT64_MAX };
 	struct fault fault = { 0 };
 	struct bulk chosen;
 	int rc, code;
 
-	if (ctl->arg_count > 0)
+	if (ctl->arg_count > 0 && m == NULL)
 		return fail(ctl, KMS_E_ARGUMENT,
 		    "name a client, or choose by --address, --since and --until, not both");
 	if (o->address != NULL && !network_parse(&wanted.network, o->address))
@@ -353,12 +355,21 @@ static int
 run_client_forget(struct ctl *ctl)
 {
 	const struct forget_options *o = ctl->options;
+	struct client_matches m;
+	uint8_t cmid[16];
+	int code;
 
 	if (o->address != NULL || o->since != 0 || o->until != 0)
-		return forget_many(ctl, o);
+		return forget_many(ctl, o, NULL);
 	if (ctl->arg_count == 0)
 		return fail(ctl, KMS_E_ARGUMENT,
 		    "name a client, or choose clients by --address, --since and --until");
+	if (!hex_parse(cmid, 16, ctl->args[0])) {
+		if ((code = client_search(ctl, ctl->args[0], &m)) != CTL_OK)
+			return code;
+		if (m.count > 1 && m.kind != CLIENT_BY_CMID)
+			return forget_many(ctl, o, &m);
+	}
 	return act_on_client(ctl, CONTROL_CLIENT_FORGET, "forgotten",
 	    "The client is no longer counted. If it asks again, it is a new client.");
 }

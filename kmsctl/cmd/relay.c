@@ -1,6 +1,7 @@
 /*
  * relay.c - relay status, and the clients that the relay observed.
  */
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "kmsctl/cli/fail.h"
@@ -15,11 +16,29 @@
 #include "libkms/base/hex.h"
 #include "libkms/kms_error.h"
 
+/* A limit of ours says nothing about a KMS host, so the fronts alone know it. */
+static uint64_t
+refused_connections(struct ctl *ctl)
+{
+	const struct reply_row *row = NULL;
+	struct reply reply;
+	uint64_t sum = 0, n;
+
+	if (ask_quietly(ctl, CONTROL_STATUS, NULL, &reply, NULL) != KMS_OK)
+		return 0;
+	while ((row = reply_next(&reply, "front", row)) != NULL)
+		if (reply_number(row, "refused-connections", &n))
+			sum += n;
+	reply_free(&reply);
+	return sum;
+}
+
 static int
 run_relay_status(struct ctl *ctl)
 {
 	struct reply reply = { 0 };
 	const struct reply_row *relay;
+	uint64_t turned;
 	uint64_t configured = 0;
 	int code = ask_host(ctl, CONTROL_RELAY_STATUS, NULL, &reply);
 
@@ -32,6 +51,13 @@ run_relay_status(struct ctl *ctl)
 		reply_print_list(ctl->out, &reply, "relay-host", "hosts", "KMS hosts");
 		reply_print_list(
 		    ctl->out, &reply, "relay-version", "versions", "Protocol versions");
+		turned = refused_connections(ctl);
+		output_number(ctl->out, "refused_connections", NULL, turned);
+		if (turned > 0)
+			output_line(ctl->out, OUTPUT_WARN,
+			    "%" PRIu64
+			    " connections were refused since kmsd started: one address had more than [relay] or [limits] connections_per_source, or is not allowed",
+			    turned);
 		if (!configured)
 			output_line(ctl->out, OUTPUT_WARN,
 			    "No relay is set up: see [relay] in kms.ini(5) and kms-relay(7)");

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kmsctl/ledger/clients.h"
 #include "kmsctl/ledger/ledger_ask.h"
 #include "libkms/kms_error.h"
 #include "policy/policy.h"
@@ -33,6 +34,8 @@ choose(const struct kmsdb_client *c, const struct kmsdb_cold *cold, void *arg)
 
 	if (!counts(c, q->minute) || cold->first_seen < q->wanted->since ||
 	    cold->first_seen > q->wanted->until ||
+	    (q->wanted->name != NULL &&
+		!client_name_is(cold->name, q->wanted->name, q->wanted->whole_name)) ||
 	    (!q->wanted->any && !network_has(&q->wanted->network, cold->address)))
 		return 0;
 	if (b->count == b->room) {

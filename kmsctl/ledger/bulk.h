@@ -18,6 +18,8 @@ struct bulk_wanted {
 	bool any; /* of any address */
 	struct network network;
 	uint64_t since, until;
+	const char *name; /* NULL: of any name; else as client_name_is */
+	bool whole_name;
 };
 struct bulk {
 	struct bulk_client {

@@ -358,7 +358,7 @@ is(kmsctl(qw(config check), $typos)->{out} =~ s/^\Q$typos\E//mgr, <<'END', 'conf
 12 errors
 END
 is(kmsctl(qw(config check), "$dir/none.ini")->{exit}, 2, 'config check: no such file, exit 2');
-$r = run([ program('kmsctl'), '-c', "$dir/bad.ini", 'status' ]);
+$r = run([ program('kmsctl'), '-c', "$dir/bad.ini", 'clients' ]);
 is($r->{exit}, 2, 'another command with a bad file: exit 2');
 like($r->{err}, qr{bad\.ini:3: .*kmsctl config check}, 'and names the line and the command');
 is(run([ program('kmsctl'), '-c', "$dir/none.ini", 'status' ])->{exit}, 2, '-c with a file that is not there: exit 2');

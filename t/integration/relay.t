@@ -194,6 +194,26 @@ subtest 'no host at all' => sub {
     is($b->stop, 0, 'stopped cleanly');
 };
 
+subtest 'one address that has too many connections' => sub {
+    my $b = start_appliance(publisher => $publisher, fronts => 1, ini => "[relay]\nupstream = 127.0.0.1:$host->{number}\nconnections_per_source = 3\n");
+    my $r = run([ $python, '-c', <<'PYTHON', "$SRC/t/lib/relay", $b->port ]);
+import sys, types
+sys.path.insert(0, sys.argv[1])
+import rpc_client as r
+r.opt = types.SimpleNamespace(address='127.0.0.1', port=int(sys.argv[2]))
+held, naks = [], 0
+for i in range(8):
+    c = r.Client(); c.send(c.bind_pdu()); naks += c.recv()['type'] == 13; held.append(c)
+print(naks)
+PYTHON
+    is($r->{out}, "5\n", 'five of eight get a bind_nak') or diag($r->{err});
+    is(($b->kmsctl_json('status'))[0]{fronts}[0]{refused_connections}, 5, 'status counts them');
+    my ($found) = grep { $_->{check} eq 'connections' } @{ ($b->kmsctl_json('doctor'))[0]{findings} };
+    like($found->{text}, qr/^5 connections were refused since kmsd started/, 'doctor tells it');
+    like($b->kmsctl('relay', 'status')->{out}, qr/5 connections were refused/, 'relay status too');
+    is($b->stop, 0, 'stopped cleanly');
+};
+
 subtest 'not to itself' => sub {
     # what it listens on, and a name of that: its own, any of the loopback's, and nobody's, which connect(2) takes for it
     for my $row ([qw(127.0.0.1 127.0.0.1)], [qw(0.0.0.0 127.0.0.9)], [qw(127.0.0.1 0.0.0.0)], ['0.0.0.0 ::', '[::]']) {

@@ -132,6 +132,15 @@ subtest 'names' => sub {
     is(($host->kmsctl_json(qw(client show long)))[0]{client}{name}, 'long.corp.example.com', 'client show finds it by its first label');
 };
 
+subtest 'client forget, of a name that several have' => sub {
+    is(client($_, $lenient, 'activate', '--name', 'job.example'), 0, "$_ activates") for qw(job-1 job-2 job-3);
+    my ($shown) = $host->kmsctl_json(qw(client forget job));
+    is($shown->{clients}, 3, 'all three are shown');
+    ok(!defined $shown->{forgotten}, 'and nothing is done');
+    is(($host->kmsctl_json(qw(client forget job.example --yes)))[0]{forgotten}, 3, 'with --yes they are forgotten');
+    is(($host->kmsctl_json(qw(client forget alone)))[0]{forgotten}, 1, 'one of its name is forgotten at once');
+};
+
 subtest 'by address, and its end' => sub {
     my $w = why('127.0.0.1');
     is(scalar @{ $w->{refusals} }, 9, 'all of an address, newest first');
