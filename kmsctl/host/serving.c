@@ -73,7 +73,7 @@ serving_refuses(
 		snprintf(text, SERVING_TEXT, "the host is not confirmed yet");
 		return KMS_E_NOT_CONFIRMED;
 	}
-	*next = "kmsctl setup FILE.kmskey";
+	*next = "kmsctl key install FILE.kmskey";
 	snprintf(text, SERVING_TEXT, "no KMS host key is installed");
 	return KMS_E_NOT_ENABLED;
 }
