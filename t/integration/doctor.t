@@ -88,6 +88,17 @@ subtest 'a pool that is full' => sub {
     like($b->kmsctl('status')->{out}, qr/^  Clients: +2[01]$/m, 'and as many clients as asked');
 };
 
+subtest 'clones that hold the count down' => sub {
+    my $b = start_appliance(publisher => publisher(), fronts => 1);
+    $b->enable;
+    is($b->client('first', 'activate')->{exit}, 5, 'a machine, below the threshold');
+    my $clients = $b->dir . '/clients';
+    for my $end ('', '.key') { spew("$clients/copy$end", slurp("$clients/first$end")); chmod 0600, "$clients/copy$end" }
+    $b->client($_, 'activate') for qw(first copy first copy first);
+    like(doctor_of($b, 'count'), qr/^warning: Example Server: 1 of 5 clients, 4 more needed -> kmsctl clients --clones: 1 key is used by several machines/m,
+        'more requests of clones do not help');
+};
+
 subtest 'kms.ini with errors' => sub {
     my $ini = slurp($a->ini);
     spew($a->ini, "$ini\n[limits]\nconnnections = 4\n");
