@@ -322,6 +322,24 @@ print_limits(struct ctl *ctl, const struct reply *reply)
 	output_end(ctl->out);
 }
 
+/* A connection that was refused is no request: nobody knows which client it was. */
+static void
+print_connections(struct ctl *ctl, const struct reply *reply)
+{
+	const struct reply_row *row = NULL;
+	uint64_t sum = 0, n;
+
+	while ((row = reply_next(reply, "front", row)) != NULL)
+		if (reply_number(row, "refused-connections", &n))
+			sum += n;
+	output_number(ctl->out, "refused_connections", NULL, sum);
+	if (sum > 0)
+		output_line(ctl->out, OUTPUT_WARN,
+		    "Since kmsd started, %" PRIu64
+		    " connections were refused before they said who they are: see connections_per_source in kms.ini(5).",
+		    sum);
+}
+
 /* Reasons that refuse all clients of a publisher and leave no entry. */
 static void
 print_now(struct ctl *ctl)
@@ -343,6 +361,7 @@ print_now(struct ctl *ctl)
 	}
 	output_end(ctl->out);
 	print_limits(ctl, &reply);
+	print_connections(ctl, &reply);
 	reply_free(&reply);
 }
 

@@ -129,7 +129,7 @@ subtest 'history' => sub {
         [ 'acme p 1.0 before', 'acme p 1.1 in force' ], 'both packs, in order');
     like($h->{packs}[0]{digest}, qr/^[0-9a-f]{64}$/, 'with their digest');
     cmp_ok(abs($h->{packs}[1]{time} - time), '<', 120, 'and time');
-    like($a->kmsctl(qw(policy history))->{out}, qr/^  20\S+ \S+ .*acme +p 1\.0 +no .*\n  20\S+ \S+ .*acme +p 1\.1 +yes /m, 'as text');
+    like($a->kmsctl(qw(policy history))->{out}, qr/^  20\S+Z .*acme +p 1\.0 +no .*\n  20\S+Z .*acme +p 1\.1 +yes /m, 'as text');
 };
 
 subtest 'without kmsd' => sub {
