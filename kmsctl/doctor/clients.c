@@ -10,7 +10,7 @@
 #include <time.h>
 
 #include "kmsctl/doctor/doctor.h"
-#include "kmsctl/ledger/ledger_access.h"
+#include "kmsctl/ledger/ledger_ask.h"
 #include "kmsdb/kmsdb.h"
 #include "libkms/base/fault.h"
 #include "libkms/kms_error.h"
@@ -87,30 +87,20 @@ uint64_t
 doctor_clones(struct doctor *d)
 {
 	uint64_t clones = 0;
-	struct kmsdb *db;
+	struct fault fault = { 0 };
 
 	clients_checkpoint(d->ctl);
-	if (ledger_access_open(d->ctl, &db, NULL) != KMS_OK)
-		return 0;
-	if (kmsdb_each_client(db, add_clone, &clones) != KMS_OK)
-		clones = 0;
-	ledger_access_close(db, -1);
-	return clones;
+	return ledger_each_client(d->ctl, add_clone, &clones, &fault) == KMS_OK ? clones : 0;
 }
 
 void
 doctor_refused(struct doctor *d)
 {
 	struct refused r = { .now = (uint64_t)time(NULL) };
-	struct kmsdb *db;
-	int rc;
+	struct fault fault = { 0 };
 
 	r.since = r.now > DAY ? r.now - DAY : 0;
-	if (ledger_access_open(d->ctl, &db, NULL) != KMS_OK)
-		return;
-	rc = kmsdb_each_client(db, add_refused, &r);
-	ledger_access_close(db, -1);
-	if (rc == KMS_OK)
+	if (ledger_each_client(d->ctl, add_refused, &r, &fault) == KMS_OK)
 		tell_refused(d, &r);
 }
 
