@@ -49,27 +49,34 @@ check_item(struct audit *a, const struct item *item)
 }
 
 static int
+clients_fault(struct audit *a, int rc)
+{
+	if (rc == KMS_E_TOO_LARGE)
+		return fault_set(a->fault, rc, "it has more than %d pools", AUDIT_POOLS);
+	return fault_set(a->fault, rc, "not enough memory for its clients");
+}
+
+static int
 take_client(struct audit *a, const struct item *item)
 {
 	uint64_t number = a->batch.header.number;
 	struct audit_report *out = a->out;
 	struct entry_client e;
-	bool ours, period, joins, covered;
+	struct audit_act act;
+	bool ours, period, covered;
 	int rc;
 
 	if (entry_client_decode(&e, item->entry, item->entry_len) != KMS_OK)
 		return KMS_OK;
 	ours = audit_documents_ours(&a->documents, e.publisher);
 	period = ours && e.time >= a->opt->from && e.time <= a->opt->to;
-	rc = audit_clients_act(&a->clients, &e, number, ours, period, &joins);
-	if (rc == KMS_E_TOO_LARGE)
-		return fault_set(a->fault, rc, "it has more than %d pools", AUDIT_POOLS);
+	rc = audit_clients_act(&a->clients, &e, number, ours, period, &act);
 	if (rc != KMS_OK)
-		return fault_set(a->fault, rc, "not enough memory for its clients");
+		return clients_fault(a, rc);
 	if (!ours || (e.kind != ENTRY_LEASE && e.kind != ENTRY_SEEN))
 		return KMS_OK;
 	audit_rules_entry(
-	    &a->rules, &e, number, joins, &a->clients.recount, &out->findings, &covered);
+	    &a->rules, &e, number, &act, &a->clients.recount, &out->findings, &covered);
 	out->leases += period && e.kind == ENTRY_LEASE;
 	out->beyond += period && !covered;
 	return KMS_OK;
@@ -96,12 +103,12 @@ static int
 take_about(struct audit *a, const struct item *item)
 {
 	struct entry_about e;
+	int rc;
 
 	if (entry_about_decode(&e, item->entry, item->entry_len) != KMS_OK)
 		return KMS_OK;
-	if (audit_clients_about(&a->clients, &e, a->batch.header.number) != KMS_OK)
-		return fault_set(a->fault, KMS_E_NO_MEMORY, "not enough memory for its clients");
-	return KMS_OK;
+	rc = audit_clients_about(&a->clients, &e, a->batch.header.number);
+	return rc == KMS_OK ? KMS_OK : clients_fault(a, rc);
 }
 
 static int

@@ -14,10 +14,13 @@ struct client {
 	bool leased;    /* in the period */
 	bool ours;      /* has an entry of this publisher */
 	bool revoked;   /* as the highest counter says */
+	bool suspended; /* has a seat that does not count, as it is revoked: where it says */
 	uint8_t marked; /* bits of enum audit_mark */
 	uint8_t stage;  /* of its last act, with the sequence number */
 	uint64_t sequence;
+	uint64_t leased_at; /* sequence number of the last act that gave or ended a lease */
 	uint64_t counter;
+	uint64_t held, holds; /* first batch with a HOLD, and how many there are */
 	uint8_t name[COMMITMENT], address[COMMITMENT];
 	struct audit_span seat, lease;
 };
@@ -113,33 +116,60 @@ supersedes(struct client *row, uint64_t sequence, uint8_t stage)
 	return true;
 }
 
+/* The lease that it holds, which no host can take from it. */
 static int
-move_seat(struct audit_clients *c, struct client *row, const struct entry_client *e, bool ours,
-    bool *joins)
+move_lease(struct audit_clients *c, struct client *row, const struct entry_client *e, bool ours)
 {
 	uint32_t minute = policy_minute(e->time);
-	struct audit_recount *r = &c->recount;
-	int rc = KMS_OK;
 
+	if ((e->kind == ENTRY_SEEN && ours) || e->sequence < row->leased_at)
+		return KMS_OK;
+	row->leased_at = e->sequence;
 	if (ours && e->kind == ENTRY_LEASE)
-		rc = audit_recount_hold(r, &row->lease, e->pool, minute, policy_minute(e->expires));
-	else if (!ours || e->kind == ENTRY_RELEASE)
-		rc = audit_recount_let_go(r, &row->lease, minute);
-	if (rc != KMS_OK)
+		return audit_recount_hold(
+		    &c->recount, &row->lease, e->pool, minute, policy_minute(e->expires));
+	return audit_recount_let_go(&c->recount, &row->lease, minute);
+}
+
+static int
+leave_seat(struct audit_clients *c, struct client *row, uint32_t minute)
+{
+	row->suspended = false;
+	return audit_recount_leave(&c->recount, &row->seat, minute);
+}
+
+static int
+suspend_seat(struct audit_clients *c, struct client *row, uint32_t minute)
+{
+	row->suspended = row->seat.open;
+	return audit_recount_leave(&c->recount, &row->seat, minute);
+}
+
+static int
+move_seat(struct audit_clients *c, struct client *row, const struct entry_client *e, bool ours,
+    enum audit_join *joins)
+{
+	uint32_t minute = policy_minute(e->time);
+	int rc;
+
+	if (!ours || e->kind == ENTRY_RELEASE || e->until <= minute)
+		return leave_seat(c, row, minute);
+	rc = audit_recount_sit(&c->recount, &row->seat, e->pool, minute, e->until, joins);
+	if (rc != KMS_OK || !row->revoked)
 		return rc;
-	if (!ours || e->kind == ENTRY_RELEASE || e->until <= minute || row->revoked)
-		return audit_recount_leave(r, &row->seat, minute);
-	return audit_recount_sit(r, &row->seat, e->pool, minute, e->until, joins);
+	if (*joins == JOIN_MORE)
+		*joins = JOIN_NONE;
+	return suspend_seat(c, row, minute);
 }
 
 int
 audit_clients_act(struct audit_clients *c, const struct entry_client *e, uint64_t batch, bool ours,
-    bool in_period, bool *joins)
+    bool in_period, struct audit_act *out)
 {
 	struct client *row = audit_table_at(&c->rows, e->cmid);
 	int rc;
 
-	*joins = false;
+	*out = (struct audit_act){ JOIN_NONE, COUNTS };
 	if (row == NULL)
 		return KMS_E_NO_MEMORY;
 	if (ours)
@@ -148,30 +178,56 @@ audit_clients_act(struct audit_clients *c, const struct entry_client *e, uint64_
 		return KMS_OK;
 	if (ours && in_period && e->kind == ENTRY_LEASE && (rc = take_lease(c, row, e)) != KMS_OK)
 		return rc;
-	return supersedes(row, e->sequence, 0) ? move_seat(c, row, e, ours, joins) : KMS_OK;
+	if ((rc = move_lease(c, row, e, ours)) != KMS_OK)
+		return rc;
+	if (row->revoked)
+		out->counts = COUNTS_REVOKED;
+	if (supersedes(row, e->sequence, 0))
+		return move_seat(c, row, e, ours, &out->joins);
+	out->counts = COUNTS_EARLIER;
+	return KMS_OK;
+}
+
+/* A seat that the revocation did not end does not count while it is in force. */
+static int
+move_revocation(struct audit_clients *c, struct client *row, const struct entry_about *e)
+{
+	bool was = row->revoked;
+	uint32_t minute = policy_minute(e->time);
+	enum audit_join joins;
+
+	if (e->counter < row->counter)
+		return KMS_OK;
+	row->counter = e->counter;
+	row->revoked = e->kind == ENTRY_REVOKE;
+	if (row->revoked && !was)
+		return suspend_seat(c, row, minute);
+	if (row->revoked || !row->suspended)
+		return KMS_OK;
+	row->suspended = false;
+	return audit_recount_sit(
+	    &c->recount, &row->seat, row->seat.pool, minute, row->seat.until, &joins);
 }
 
 int
 audit_clients_about(struct audit_clients *c, const struct entry_about *e, uint64_t batch)
 {
 	struct client *row;
+	int rc;
 
 	if (e->kind == ENTRY_ERASE || e->kind == ENTRY_EXPIRE)
 		return KMS_OK;
 	if ((row = audit_table_at(&c->rows, e->cmid)) == NULL)
 		return KMS_E_NO_MEMORY;
 	if (e->kind == ENTRY_HOLD) {
-		if (row->ours)
-			mark(c, row, MARK_HELD, batch);
+		row->held = row->holds++ == 0 ? batch : row->held;
 		return KMS_OK;
 	}
-	if ((e->kind == ENTRY_REVOKE || e->kind == ENTRY_UNREVOKE) && e->counter >= row->counter) {
-		row->counter = e->counter;
-		row->revoked = e->kind == ENTRY_REVOKE;
-	}
-	if (!supersedes(row, e->through, 1))
-		return KMS_OK;
-	return audit_recount_leave(&c->recount, &row->seat, policy_minute(e->time));
+	if (supersedes(row, e->through, 1) &&
+	    (rc = leave_seat(c, row, policy_minute(e->time))) != KMS_OK)
+		return rc;
+	return e->kind == ENTRY_REVOKE || e->kind == ENTRY_UNREVOKE ? move_revocation(c, row, e)
+								    : KMS_OK;
 }
 
 /* -- the end -- */
@@ -229,8 +285,25 @@ audit_clients_close(struct audit_clients *c)
 	return rc;
 }
 
+/* Whose a client is that was held, a later entry may say. */
+static void
+count_held(struct audit_clients *c)
+{
+	struct audit_marked *m = &c->marks[MARK_HELD];
+
+	for (size_t i = 0; i < c->rows.count; i++) {
+		const struct client *row = audit_table_row(&c->rows, i);
+
+		if (!row->ours || row->holds == 0)
+			continue;
+		if (m->clients++ == 0 || row->held < m->first)
+			m->first = row->held;
+		m->entries += row->holds;
+	}
+}
+
 void
-audit_clients_findings(const struct audit_clients *c, struct audit_findings *f)
+audit_clients_findings(struct audit_clients *c, struct audit_findings *f)
 {
 	static const struct {
 		enum audit_kind kind;
@@ -246,6 +319,7 @@ audit_clients_findings(const struct audit_clients *c, struct audit_findings *f)
 		    "came from another address than before" },
 	};
 
+	count_held(c);
 	for (unsigned i = 0; i < AUDIT_MARKS; i++) {
 		const struct audit_marked *m = &c->marks[i];
 

@@ -38,6 +38,18 @@ struct audit_marked {
 	uint64_t entries, clients;
 };
 
+/* Does the client's seat follow from this entry? */
+enum audit_counts {
+	COUNTS,
+	COUNTS_EARLIER, /* no: from an earlier entry of a higher number, or through it */
+	COUNTS_REVOKED, /* the client is revoked */
+};
+/* What an entry is to the count of its pool. */
+struct audit_act {
+	enum audit_join joins;
+	enum audit_counts counts;
+};
+
 struct audit_clients {
 	struct audit_table rows;  /* by CMID */
 	struct audit_table seats; /* by product and CMID: leases of the period */
@@ -49,11 +61,11 @@ void audit_clients_init(struct audit_clients *c);
 void audit_clients_free(struct audit_clients *c);
 /*
  * An entry of a client. ours: of this publisher; in_period: a lease of it is to be counted.
- * *joins: it took a seat in a pool in which it was not counted. KMS_E_TOO_LARGE, KMS_E_NO_MEMORY.
+ * KMS_E_TOO_LARGE: too many pools; KMS_E_NO_MEMORY.
  */
 int audit_clients_act(struct audit_clients *c, const struct entry_client *e, uint64_t batch,
-    bool ours, bool in_period, bool *joins);
-/* The host's entry about a client. */
+    bool ours, bool in_period, struct audit_act *out);
+/* The host's entry about a client. KMS_E_TOO_LARGE, KMS_E_NO_MEMORY. */
 int audit_clients_about(struct audit_clients *c, const struct entry_about *e, uint64_t batch);
 /*
  * After the last: distinct clients, and the products by ascending id. KMS_E_TOO_LARGE: more than
@@ -63,6 +75,6 @@ int audit_clients_count(const struct audit_clients *c, uint64_t *clients,
     struct audit_product products[AUDIT_PRODUCTS], unsigned *product_count);
 /* Ends every seat and lease where it ends by itself, before audit_recount_days. */
 int audit_clients_close(struct audit_clients *c);
-void audit_clients_findings(const struct audit_clients *c, struct audit_findings *f);
+void audit_clients_findings(struct audit_clients *c, struct audit_findings *f);
 
 #endif

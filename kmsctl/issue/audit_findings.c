@@ -32,6 +32,7 @@ static const struct {
 	[AUDIT_THRESHOLD] = { "threshold", false },
 	[AUDIT_CAPACITY] = { "capacity", false },
 	[AUDIT_RECOUNT] = { "recount", false },
+	[AUDIT_UNCOUNTED] = { "uncounted", false },
 	[AUDIT_NOT_COVERED] = { "not-covered", false },
 	[AUDIT_PACK_VALIDITY] = { "pack-validity", false },
 	[AUDIT_PACK_THRESHOLD] = { "pack-threshold", false },

@@ -12,6 +12,10 @@
 
 /* Seats that ended so long ago are no longer asked for, unless the clock goes back farther. */
 #define PASSED (2 * AUDIT_DAY)
+/* Slots that may be kept: more than those of which AUDIT_SLOTS are later, and those PASSED. */
+#define MOST_ROOM 16384
+
+_Static_assert(MOST_ROOM >= AUDIT_SLOTS + PASSED, "room for what counts");
 
 struct day_row {
 	uint8_t key[6]; /* pool 2, day 4: big-endian */
@@ -149,57 +153,67 @@ later(const struct audit_pool *p, uint32_t minute)
 	return low;
 }
 
-/* Those that are over, and those that nobody has any more. */
+/* Those that are over. */
 static void
 drop_passed(struct audit_pool *p)
 {
-	size_t kept = 0;
+	size_t first = p->latest > PASSED ? later(p, p->latest - PASSED) : 0;
 
-	for (size_t i = p->latest > PASSED ? later(p, p->latest - PASSED) : 0; i < p->count; i++)
-		if (p->slots[i].count > 0)
-			p->slots[kept++] = p->slots[i];
-	p->count = kept;
+	memmove(p->slots, p->slots + first, (p->count - first) * sizeof(*p->slots));
+	p->count -= first;
 }
 
 static int
-seat_add(struct audit_pool *p, uint32_t until)
+make_room(struct audit_pool *p)
 {
 	struct audit_slot *grown;
-	size_t at = later(p, until);
+	size_t room = p->room != 0 ? 2 * p->room : 64;
 
-	if (p->given_up)
+	if (p->count == p->room && p->count > 0)
+		drop_passed(p);
+	if (p->count < p->room)
 		return KMS_OK;
+	if (p->room >= MOST_ROOM)
+		return KMS_E_FULL;
+	if ((grown = realloc(p->slots, room * sizeof(*grown))) == NULL)
+		return KMS_E_NO_MEMORY;
+	p->slots = grown;
+	p->room = room;
+	return KMS_OK;
+}
+
+/* KMS_E_FULL: it has no place. */
+static int
+seat_add(struct audit_pool *p, uint32_t minute, uint32_t until)
+{
+	size_t at = later(p, until);
+	int rc;
+
 	if (at > 0 && p->slots[at - 1].until == until) {
 		p->slots[at - 1].count++;
 		return KMS_OK;
 	}
-	if (p->count == p->room) {
-		drop_passed(p);
-		at = later(p, until);
-	}
-	if (p->count == AUDIT_SLOTS) {
-		p->given_up = true;
-		return KMS_OK;
-	}
-	if (p->count == p->room) {
-		p->room = p->room != 0 ? 2 * p->room : 64;
-		if ((grown = realloc(p->slots, p->room * sizeof(*grown))) == NULL)
-			return KMS_E_NO_MEMORY;
-		p->slots = grown;
-	}
+	if (p->count - later(p, minute) >= AUDIT_SLOTS)
+		return KMS_E_FULL;
+	if ((rc = make_room(p)) != KMS_OK)
+		return rc;
+	at = later(p, until);
 	memmove(p->slots + at + 1, p->slots + at, (p->count - at) * sizeof(*p->slots));
 	p->slots[at] = (struct audit_slot){ until, 1 };
 	p->count++;
 	return KMS_OK;
 }
 
+/* Its slot may have been dropped. */
 static void
 seat_remove(struct audit_pool *p, uint32_t until)
 {
 	size_t at = later(p, until);
 
-	if (at > 0 && p->slots[at - 1].until == until && p->slots[at - 1].count > 0)
-		p->slots[at - 1].count--;
+	if (at == 0 || p->slots[at - 1].until != until || --p->slots[at - 1].count > 0)
+		return;
+	memmove(p->slots + at - 1, p->slots + at, (p->count - at) * sizeof(*p->slots));
+	p->count--;
 }
 
 static int
@@ -217,7 +231,7 @@ take_pool(struct audit_recount *r, uint16_t number, struct audit_pool **out)
 int
 audit_recount_leave(struct audit_recount *r, struct audit_span *seat, uint32_t minute)
 {
-	struct audit_pool *p = seat->open ? pool_of(r, seat->pool) : NULL;
+	struct audit_pool *p = seat->open && seat->listed ? pool_of(r, seat->pool) : NULL;
 
 	if (p != NULL)
 		seat_remove(p, seat->until);
@@ -226,19 +240,24 @@ audit_recount_leave(struct audit_recount *r, struct audit_span *seat, uint32_t m
 
 int
 audit_recount_sit(struct audit_recount *r, struct audit_span *seat, uint16_t pool, uint32_t minute,
-    uint32_t until, bool *joins)
+    uint32_t until, enum audit_join *joins)
 {
 	struct audit_pool *p;
+	bool more = !seat->open || !seat->listed || seat->pool != pool || seat->until <= minute;
 	int rc;
 
-	*joins = !seat->open || seat->pool != pool || seat->until <= minute;
+	*joins = more ? JOIN_MORE : JOIN_NONE;
 	if ((rc = take_pool(r, pool, &p)) != KMS_OK ||
 	    (rc = audit_recount_leave(r, seat, minute)) != KMS_OK)
 		return rc;
 	if (minute > p->latest)
 		p->latest = minute;
-	*seat = (struct audit_span){ true, pool, minute, until };
-	return seat_add(p, until);
+	rc = seat_add(p, minute, until);
+	*seat = (struct audit_span){ true, rc == KMS_OK, pool, minute, until };
+	if (rc != KMS_E_FULL)
+		return rc;
+	*joins = JOIN_TOO_MANY;
+	return KMS_OK;
 }
 
 int
@@ -253,22 +272,22 @@ audit_recount_hold(struct audit_recount *r, struct audit_span *lease, uint16_t p
 {
 	int rc = audit_recount_let_go(r, lease, minute);
 
-	*lease = (struct audit_span){ true, pool, minute, until };
+	*lease = (struct audit_span){ true, false, pool, minute, until };
 	return rc;
 }
 
-bool
-audit_recount_at(const struct audit_recount *r, uint16_t pool, uint32_t minute, uint64_t *count)
+uint64_t
+audit_recount_at(const struct audit_recount *r, uint16_t pool, uint32_t minute)
 {
-	*count = 0;
+	uint64_t count = 0;
+
 	for (unsigned i = 0; i < r->pool_count; i++) {
 		const struct audit_pool *p = &r->pools[i];
 
 		if (p->number != pool)
 			continue;
 		for (size_t n = later(p, minute); n < p->count; n++)
-			*count += p->slots[n].count;
-		return !p->given_up;
+			count += p->slots[n].count;
 	}
-	return true;
+	return count;
 }

@@ -12,12 +12,13 @@
 #include "kmsctl/issue/audit_table.h"
 
 #define AUDIT_POOLS 1024
-#define AUDIT_SLOTS 8192 /* minutes until which clients of a pool count, at one time */
+#define AUDIT_SLOTS 8192 /* minutes, later than now, until which clients of a pool count */
 #define AUDIT_DAY 1440   /* minutes */
 
 /* A span of one client in a pool: from one minute to another, which is not in it. */
 struct audit_span {
 	bool open;
+	bool listed; /* of a seat: it has its place in a slot */
 	uint16_t pool;
 	uint32_t from, until;
 };
@@ -27,9 +28,8 @@ struct audit_slot {
 };
 struct audit_pool {
 	uint16_t number;
-	bool given_up; /* more than AUDIT_SLOTS: no host does that */
 	uint32_t latest;
-	struct audit_slot *slots; /* ascending by until */
+	struct audit_slot *slots; /* ascending by until; each is of a client at least */
 	size_t count, room;
 };
 struct audit_recount {
@@ -44,22 +44,28 @@ struct audit_day {
 	int64_t counted, holding;
 };
 
+/* What a seat is to the count of its pool. */
+enum audit_join {
+	JOIN_NONE,     /* it was counted already, or does not count */
+	JOIN_MORE,     /* one more */
+	JOIN_TOO_MANY, /* more than AUDIT_SLOTS would be needed: it was not counted */
+};
+
 void audit_recount_init(struct audit_recount *r);
 void audit_recount_free(struct audit_recount *r);
 /*
- * A seat is taken, or taken again. *joins: its client was not counted in this pool at that minute.
- * KMS_E_TOO_LARGE: too many pools; KMS_E_NO_MEMORY.
+ * A seat is taken, or taken again. The figures of the days have it also when there are too many
+ * minutes for the count. KMS_E_TOO_LARGE: too many pools; KMS_E_NO_MEMORY.
  */
 int audit_recount_sit(struct audit_recount *r, struct audit_span *seat, uint16_t pool,
-    uint32_t minute, uint32_t until, bool *joins);
+    uint32_t minute, uint32_t until, enum audit_join *joins);
 /* It ends, or the lease does: at that minute, if it has not ended before. */
 int audit_recount_leave(struct audit_recount *r, struct audit_span *seat, uint32_t minute);
 int audit_recount_hold(struct audit_recount *r, struct audit_span *lease, uint16_t pool,
     uint32_t minute, uint32_t until);
 int audit_recount_let_go(struct audit_recount *r, struct audit_span *lease, uint32_t minute);
-/* Clients of the pool whose counts until is later; false: it was given up. */
-bool audit_recount_at(
-    const struct audit_recount *r, uint16_t pool, uint32_t minute, uint64_t *count);
+/* Clients of the pool whose counts until is later. */
+uint64_t audit_recount_at(const struct audit_recount *r, uint16_t pool, uint32_t minute);
 /*
  * After the last: every day on which a figure changes, by pool and day, with the figures. malloc'd.
  * KMS_E_NO_MEMORY.

@@ -51,8 +51,9 @@ audit_report_days(
 		const struct audit_day *d = &out->days[i], *next = d + 1;
 		bool last = i + 1 == out->day_count || next->pool != d->pool;
 
-		/* A row is in force until the next: the one before the period counts in it. */
-		if (d->day > end || (!last && next->day <= begin))
+		/* A row is in force until the next: the one before the period counts in it, if
+		 * the file has a day of the period. */
+		if (begin > end || d->day > end || (!last && next->day <= begin))
 			continue;
 		take_day(out, d, begin);
 		out->days[kept] = *d;

@@ -35,24 +35,38 @@ capacity_of(const struct audit_rules *r, const struct entry_client *e)
 
 static void
 check_capacity(const struct audit_rules *r, const struct entry_client *e, uint64_t batch,
-    bool joins, const struct audit_recount *recount, struct audit_findings *f)
+    enum audit_join joins, const struct audit_recount *recount, struct audit_findings *f)
 {
 	uint32_t capacity = capacity_of(r, e);
 	uint64_t count = e->count;
 
-	if (capacity == 0 || (r->whole && !joins))
+	if (capacity == 0 || (r->whole && joins == JOIN_NONE))
 		return;
-	if (r->whole && !audit_recount_at(recount, e->pool, policy_minute(e->time), &count)) {
+	if (r->whole && joins == JOIN_TOO_MANY) {
 		audit_find(f, AUDIT_RECOUNT, HISTORY_UNEXPLAINED, batch, 1,
-		    "pool %u has seats that end at more than %d different minutes: it was not counted again",
+		    "pool %u has seats that end at more than %d different minutes: a client was not counted",
 		    e->pool, AUDIT_SLOTS);
 		return;
 	}
+	if (r->whole)
+		count = audit_recount_at(recount, e->pool, policy_minute(e->time));
 	if (count > capacity)
 		audit_find(f, AUDIT_CAPACITY, HISTORY_UNEXPLAINED, batch, 1,
 		    "a client was counted beyond the capacity%s: the first time as number %llu of %u in pool %u",
 		    r->whole ? "" : ", as the entry itself says", (unsigned long long)count,
 		    capacity, e->pool);
+}
+
+/* A host could keep its count low with entries that take the seats before it gives the leases. */
+static void
+check_counted(enum audit_counts counts, uint64_t batch, struct audit_findings *f)
+{
+	if (counts == COUNTS_REVOKED)
+		audit_find(f, AUDIT_UNCOUNTED, HISTORY_UNEXPLAINED, batch, 1,
+		    "a client that does not count was served: the first is revoked");
+	else if (counts == COUNTS_EARLIER)
+		audit_find(f, AUDIT_UNCOUNTED, HISTORY_UNEXPLAINED, batch, 1,
+		    "a client that does not count was served: the first has a sequence number that an earlier entry overrides");
 }
 
 static void
@@ -77,10 +91,12 @@ check_pack(const struct audit_rules *r, const struct entry_client *e, uint64_t b
 
 void
 audit_rules_entry(const struct audit_rules *r, const struct entry_client *e, uint64_t batch,
-    bool joins, const struct audit_recount *recount, struct audit_findings *f, bool *covered)
+    const struct audit_act *act, const struct audit_recount *recount, struct audit_findings *f,
+    bool *covered)
 {
 	*covered = true;
-	check_capacity(r, e, batch, joins, recount, f);
+	check_capacity(r, e, batch, act->joins, recount, f);
+	check_counted(act->counts, batch, f);
 	if (e->kind != ENTRY_LEASE)
 		return;
 	if (!(*covered = audit_documents_cover(r->documents, e)))

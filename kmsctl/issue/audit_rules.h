@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kmsctl/issue/audit_clients.h"
 #include "kmsctl/issue/audit_documents.h"
 #include "kmsctl/issue/audit_findings.h"
 #include "kmsctl/issue/audit_recount.h"
@@ -31,10 +32,11 @@ struct audit_rules {
 /* An entry of kind POLICY: another pack is in force from now on, if it is the publisher's. */
 void audit_rules_policy(struct audit_rules *r, const struct entry_admin *e);
 /*
- * A LEASE or SEEN of the publisher. joins: its client was not counted in the pool before.
- * *covered: as audit_documents_cover.
+ * A LEASE or SEEN of the publisher, and what it is to the count. *covered: as
+ * audit_documents_cover.
  */
 void audit_rules_entry(const struct audit_rules *r, const struct entry_client *e, uint64_t batch,
-    bool joins, const struct audit_recount *recount, struct audit_findings *f, bool *covered);
+    const struct audit_act *act, const struct audit_recount *recount, struct audit_findings *f,
+    bool *covered);
 
 #endif

@@ -20,19 +20,17 @@
 static uint64_t
 at(const struct audit_recount *r, uint16_t pool, uint32_t minute)
 {
-	uint64_t count;
-
-	assert_true(audit_recount_at(r, pool, minute, &count));
-	return count;
+	return audit_recount_at(r, pool, minute);
 }
 
 static bool
 sit(struct audit_recount *r, struct audit_span *s, uint16_t pool, uint32_t minute, uint32_t until)
 {
-	bool joins;
+	enum audit_join joins;
 
 	assert_int_equal(audit_recount_sit(r, s, pool, minute, until, &joins), KMS_OK);
-	return joins;
+	assert_int_not_equal(joins, JOIN_TOO_MANY);
+	return joins == JOIN_MORE;
 }
 
 static void
@@ -122,30 +120,49 @@ test_short_spans(void **state)
 	free(r);
 }
 
+/* Too many minutes are those that are later: what is over takes no part, and comes back no more. */
+static void
+test_too_many(struct audit_recount *r)
+{
+	struct audit_span one = { 0 }, last = { 0 };
+	enum audit_join joins;
+
+	for (uint32_t n = 0; n < AUDIT_SLOTS; n++) {
+		one = (struct audit_span){ 0 };
+		assert_true(sit(r, &one, 2, 5, 100 + n));
+	}
+	assert_int_equal(audit_recount_sit(r, &last, 2, 5, 100 + AUDIT_SLOTS, &joins), KMS_OK);
+	assert_int_equal(joins, JOIN_TOO_MANY);
+	assert_int_equal(at(r, 2, 5), AUDIT_SLOTS);
+	assert_int_equal(at(r, 2, 100), AUDIT_SLOTS - 1);
+	one = (struct audit_span){ 0 };
+	assert_true(sit(r, &one, 2, 5, 7000)); /* a minute that others have, too */
+	assert_int_equal(at(r, 2, 5), AUDIT_SLOTS + 1);
+	assert_true(sit(r, &last, 2, 100, 100 + AUDIT_SLOTS)); /* one of them is over */
+	assert_int_equal(at(r, 2, 5), AUDIT_SLOTS + 2);
+	assert_int_equal(audit_recount_leave(r, &last, 100), KMS_OK);
+	assert_int_equal(audit_recount_leave(r, &last, 100), KMS_OK);
+	assert_int_equal(at(r, 2, 5), AUDIT_SLOTS + 1);
+}
+
 /* Windows of minutes leave seats behind that are over: they take no room for ever. */
 static void
 test_slots(void **state)
 {
 	struct audit_recount *r = calloc(1, sizeof(*r));
-	struct audit_span a = { 0 }, many[2] = { 0 };
-	uint64_t count;
-	bool joins;
+	struct audit_span a = { 0 }, other = { 0 };
+	enum audit_join joins;
 
 	audit_recount_init(r);
 	for (uint32_t m = 0; m < 10 * AUDIT_SLOTS; m++)
 		assert_false(sit(r, &a, 1, m, m + 65) != (m == 0));
 	assert_int_equal(at(r, 1, 10 * AUDIT_SLOTS), 1);
 	assert_true(r->pools[0].room <= AUDIT_SLOTS);
-	for (uint32_t n = 0; n <= AUDIT_SLOTS; n++) {
-		many[0] = (struct audit_span){ 0 };
-		assert_int_equal(audit_recount_sit(r, &many[0], 2, 5, 100 + n, &joins), KMS_OK);
-	}
-	assert_false(audit_recount_at(r, 2, 5, &count));
-	assert_true(audit_recount_at(r, 1, 5, &count));
+	test_too_many(r);
 	for (uint16_t pool = 3; pool <= AUDIT_POOLS; pool++)
-		sit(r, &many[1], pool, 5, 100);
+		sit(r, &other, pool, 5, 100);
 	assert_int_equal(
-	    audit_recount_sit(r, &many[1], AUDIT_POOLS + 1, 5, 100, &joins), KMS_E_TOO_LARGE);
+	    audit_recount_sit(r, &other, AUDIT_POOLS + 1, 5, 100, &joins), KMS_E_TOO_LARGE);
 	audit_recount_free(r);
 	free(r);
 }
