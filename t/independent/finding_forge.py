@@ -163,6 +163,17 @@ def capacity_cases():
     yield "unrevoked-with-its-seat", *said((NOW, back))
     yield "released", *said((NOW, [act(), act(client=2), act(3, sequence=2), act(client=3), act(sequence=3)]))
     yield "refused", *said((NOW, [act(), act(client=2), act(4, sequence=2), act(client=3)]))
+    yield "forgotten-in-advance", *said((NOW, [decision(34, through=2**62), act(sequence=2**62), act(2, sequence=7, required=25)]))
+    yield "forgotten-and-above", *said((NOW, [act(), decision(34), act(sequence=2)]))
+    yield "unrevoked-in-advance", *said((NOW, [decision(33, through=9), act(sequence=9), act(client=2, sequence=9)]))
+    yield "reclaimed-in-advance", *said((NOW, [decision(35, through=9, other=b"\3" * 16), act(sequence=9)]))
+    yield "revoked-and-seen", *said((NOW, [act(), decision(32), act(2, sequence=9, required=25), act(4, sequence=10), act(3, sequence=11)]))
+    yield "revoked-for-another-publisher", *said((NOW, [decision(32, through=9), act(key_id=STRANGER.id, sequence=4)]))
+    yield "below-another-publishers", *said((NOW, [act(key_id=STRANGER.id, sequence=9), act(sequence=4)]))
+    yield "below-its-own", *said((NOW, [act(sequence=9), act(sequence=9), act(sequence=4), act(client=2, sequence=4, until=0), act(client=2, sequence=3)]))
+    yield "held-in-advance", *said((NOW, [decision(36, value=NOW + 9, through=9), act(sequence=4), act(4, sequence=8), act(sequence=5)]))
+    waits = [decision(32, through=0), act(sequence=3), act(client=2), decision(33, counter=2, through=0), act(client=3)]
+    yield "unrevoked-with-a-seat-of-meanwhile", *said((NOW, waits))
     yield "reclaimed", *said((NOW, [act(), act(client=2), decision(35, other=b"\3" * 16), act(client=3)]))
     yield "held-and-erased", *said((NOW, [act(), act(client=2), decision(36, value=NOW + 9), decision(37, value=NOW, through=0), act(client=3)]))
     soon = NOW // 60 + 2
@@ -185,6 +196,8 @@ def capacity_cases():
     for name, entry in ("until-0", act(client=7, count=3, until=0)), ("seen", act(2, client=7, count=3, required=25)), ("one-twice", act(client=2, count=3)):
         parts = batches([(NOW, [start(), entered(small)]), acts(1, 2), (NOW, [entry, act(client=2, count=2)])])
         yield f"in-a-part-{name}", file_of(parts=parts[2:], first=3, period=BEFORE_ALL, documents=[(1, small)]), f"--last 2:{hash_of(parts[1])}"
+    parts = batches([(NOW, [start(), entered(small)]), acts(1, 2), (NOW, [decision(34, through=9), act(sequence=9), act(client=2, sequence=9)])])
+    yield "in-a-part-forgotten-in-advance", file_of(parts=parts[2:], first=3, period=BEFORE_ALL, documents=[(1, small)]), f"--last 2:{hash_of(parts[1])}"
     old = certificate(publisher=BEFORE, capacity=2)
     turn = rotation(BEFORE, PUBLISHER)
     yield ("keys-of-one-chain", file_of([(NOW, [start(), entered(old), entered(turn, 25)]), acts(1, 2, key_id=BEFORE.id), acts(3, 4)],
@@ -348,6 +361,8 @@ def figure_cases():
     yield "forgotten", *said(day(0, new(1)), day(1, gone(34)), day(2, new(1, sequence=2)))
     yield "revoked", *said(day(0, new(1)), day(1, gone(32)), day(2, gone(33, counter=2)), day(3, new(1, sequence=2)))
     yield "forgotten-through-more", *said(day(0, gone(34, through=9)), day(1, new(1, sequence=5)))
+    yield "revoked-through-less", *said(day(0, new(1, sequence=5)), day(1, gone(32, through=3)), day(3, gone(33, counter=2, through=3)), day(4, new(2)))
+    yield "revoked-and-served", *said(day(0, gone(32)), day(1, new(1, sequence=5)), day(3, gone(33, counter=2)), day(4, new(1, sequence=6)))
     yield "last-day-before-the-first", file_of([begin(NOW + 3 * DAY), (NOW, [act()])]), ""
     yield "held", *said(day(0, new(1)), day(1, gone(36, value=NOW + 9 * DAY)), day(2, new(1, kind=4, status=11, sequence=2)))
     yield "older-lease-later", *said(day(0, new(1, sequence=5)), day(1, new(1, sequence=3, pool=2)))

@@ -179,9 +179,13 @@ class Counting:
     def is_revoked(self, cmid):
         return self.revoked.get(cmid, (None, False))[1]
 
+    def overridden(self, cmid, order):
+        """Whether an earlier entry is the last act of the client all the same."""
+        return cmid in self.acts and order <= self.acts[cmid]
+
     def act(self, cmid, order):
         """Whether this is the last act of the client by now."""
-        if cmid in self.acts and order <= self.acts[cmid]:
+        if self.overridden(cmid, order):
             return False
         self.acts[cmid] = order
         return True
@@ -211,6 +215,10 @@ class Counting:
             self.leave(d.cmid)
         if e.kind in (REVOKE, UNREVOKE):
             self.revoke(d.cmid, (d.counter, place[0]), e.kind == REVOKE)
+
+    def counts(self, c, place):
+        """Whether its client can be counted by a LEASE or SEEN."""
+        return not self.is_revoked(c.cmid) and not self.overridden(c.cmid, (c.sequence, 0, *place))
 
     def client(self, c, place):
         """True: a client more is counted.  None: it cannot be."""
@@ -338,6 +346,8 @@ class Judge:
         self.commitments[c.cmid] = c.name, c.source
 
     def client(self, n, c, place):
+        if c.kind in (LEASE, SEEN) and c.key_id in self.keys:
+            self.findings.add("unexplained", "uncounted", n, int(not self.counting.counts(c, place)))
         more = self.counting.client(c, place)
         if c.kind == LEASE and c.key_id in self.keys:
             self.lease(n, c)

@@ -352,6 +352,7 @@ def beyond(c):
     part = batches([begin(), acts(1, 2), (NOW, [act(client=7, count=4), act(client=8, count=3)])])
     c.case("A8", "over-the-capacity-in-a-part", file_of(parts=part[2:], first=3, period=(NOW + 1, 2**64 - 1), documents=[(1, small)]),
            ["unexplained capacity 3 1"], args=["--last", "2:" + hash_of(part[1])])
+    uncounted(c, small)
     under = [begin(NOW, policy(pack)), (NOW, [inside, act(client=2, count=3, required=3, expires=NOW + 30 * DAY + 1)])]
     c.case("A8", "longer-than-the-validity", file_of(under), ["unexplained pack-validity 2 1"], pack=pack)
     c.case("A8", "longer-than-the-validity-without-the-pack", file_of(under))
@@ -371,6 +372,21 @@ def beyond(c):
              for n in range(9)]
     c.case("A8", "seats-that-cannot-be-counted", file_of([(NOW, [start(), entered(small)]), *slots], documents=[(1, small)]),
            ["unexplained capacity 2 8189", "unexplained recount 10 808"])
+
+
+def uncounted(c, small):
+    """Entries that make the count low, before the leases are given that it should have."""
+    def case(name, *entries, found, exit=None):
+        c.case("A8", name, file_of([(NOW, [start(), entered(small)]), (NOW, list(entries))], documents=[(1, small)]), found, exit)
+    leases = [act(client=n) for n in range(1, 6)]
+    for name, kind in ("revoked", 32), ("unrevoked", 33), ("forgotten", 34):
+        case(f"{name}-before-its-first-lease", *[decision(kind, cmid=bytes([n]) * 16, through=2**62) for n in range(1, 6)], *leases,
+             found=["unexplained uncounted 2 5"])
+    case("revoked-and-served", *leases[:3], decision(32), act(sequence=2), act(client=4), found=["unexplained uncounted 2 1"])
+    case("released-of-a-higher-number", act(3, sequence=2**61), *leases[:4], found=["unexplained uncounted 2 1"])
+    case("forgotten-and-back", *leases[:3], decision(34), act(sequence=2), found=[])
+    case("revoked-and-back", *leases[:3], decision(32), decision(33, counter=2), act(sequence=2), found=[])
+    case("too-few-and-then-enough", act(2, sequence=4, required=25), act(sequence=4), found=[])
 
 
 def cut_off(c):
