@@ -182,7 +182,8 @@ check_chain(struct audit *a)
 			return KMS_OK;
 		if (h->number == 1 && sodium_is_zero(h->previous, sizeof(h->previous)))
 			return KMS_OK;
-		return fault_set(a->fault, KMS_E_CHAIN, "its first batch follows another");
+		return fault_set(a->fault, KMS_E_CHAIN,
+		    "its first batch is not the first of a journal: it names a batch before it");
 	}
 	if (h->number == out->last + 1 && memcmp(h->previous, a->hash, 32) == 0)
 		return KMS_OK;
@@ -318,12 +319,12 @@ check_head(struct audit *a, const struct audit_head *h)
 		    f, AUDIT_HEAD_HOST, HISTORY_UNEXPLAINED, 0, 1, "the head names another host");
 	if (h->first != out->first || h->last != out->last)
 		audit_find(f, AUDIT_HEAD_BATCHES, HISTORY_UNEXPLAINED, 0, 1,
-		    "the head names batches %llu to %llu, and the file holds %llu to %llu",
+		    "the head names batches %llu to %llu, but the file has %llu to %llu",
 		    (unsigned long long)h->first, (unsigned long long)h->last,
 		    (unsigned long long)out->first, (unsigned long long)out->last);
 	if (h->names && a->bare > 0 && a->named == 0)
 		audit_find(f, AUDIT_HEAD_NAMES, HISTORY_UNEXPLAINED, 0, 1,
-		    "the head says that names are in the file, and there are none");
+		    "the head says that the file has names, but it has none");
 	if (h->to < h->from || (out->first > 1 && out->first_time >= h->from && out->batches > 1))
 		audit_find(f, AUDIT_HEAD_PERIOD, HISTORY_UNEXPLAINED, 0, 1,
 		    "the head names a period that the file does not cover from its beginning");

@@ -246,5 +246,5 @@ audit_documents_findings(
 		alone += !d->rotated[i];
 	if (alone > 0)
 		audit_find(f, AUDIT_DOCUMENT_ALONE, whole ? HISTORY_UNEXPLAINED : HISTORY_NOTE, 0,
-		    alone, "a document that no entry of the journal has");
+		    alone, "a document of the file is in no entry of the journal");
 }

@@ -126,7 +126,7 @@ restored_entry(struct audit_history *h, const struct batch_header *header,
 		memcmp(e->digest, header->previous, sizeof(header->previous)) == 0;
 	if (!first && (one.number >= header->number - 1 || !named_before(h, one.number))) {
 		audit_find(f, AUDIT_RESTORED, HISTORY_CONTRADICTION, header->number, 1,
-		    "a restore names batch %llu as the last that was left, and the chain has another before it",
+		    "a restore names batch %llu as the last that was left, but another batch is before it in the chain",
 		    (unsigned long long)one.number);
 		return KMS_OK;
 	}
@@ -155,7 +155,7 @@ witness_entry(struct audit_history *h, const struct batch_header *header,
 	    memcmp(claim.hash, e->digest, sizeof(claim.hash)) != 0 ||
 	    batch_verify(e->blob, e->blob + BATCH_HEADER, sign_pk) != KMS_OK) {
 		audit_find(f, AUDIT_WITNESS, HISTORY_CONTRADICTION, header->number, 1,
-		    "the host recorded a header that a client knows as its own, and it is not");
+		    "the host recorded a batch header that a client has, but its content, hash or signature is not the one of this host");
 		return KMS_OK;
 	}
 	claim.number = seen.number;
@@ -290,7 +290,7 @@ witness_finding(
 
 	if (place == LEASE_IN_CHAIN)
 		audit_find(f, AUDIT_WITNESS, HISTORY_UNEXPLAINED, c->in, 1,
-		    "the host recorded that it lacks batch %llu, and the file has it",
+		    "the host recorded that it lacks batch %llu, but the file has it",
 		    (unsigned long long)c->number);
 	else
 		tell(f, AUDIT_WITNESS, &header, grade, place, "a client knows batch", c->hash);

@@ -63,10 +63,10 @@ check_counted(enum audit_counts counts, uint64_t batch, struct audit_findings *f
 {
 	if (counts == COUNTS_REVOKED)
 		audit_find(f, AUDIT_UNCOUNTED, HISTORY_UNEXPLAINED, batch, 1,
-		    "a client that does not count was served: the first is revoked");
+		    "a client was served that cannot count: the first time, it was revoked");
 	else if (counts == COUNTS_EARLIER)
 		audit_find(f, AUDIT_UNCOUNTED, HISTORY_UNEXPLAINED, batch, 1,
-		    "a client that does not count was served: the first has a sequence number that an earlier entry overrides");
+		    "a client was served that cannot count: the first time, an earlier entry has a sequence number as high or higher");
 }
 
 static void
@@ -101,7 +101,7 @@ audit_rules_entry(const struct audit_rules *r, const struct entry_client *e, uin
 		return;
 	if (!(*covered = audit_documents_cover(r->documents, e)))
 		audit_find(f, AUDIT_NOT_COVERED, HISTORY_UNEXPLAINED, batch, 1,
-		    "a lease that no certificate covers: none has its product, or dates that contain its time and its end");
+		    "a lease is not covered: no certificate has its product, and dates that include its time and its end");
 	if (e->count < e->required)
 		audit_find(f, AUDIT_THRESHOLD, HISTORY_CONTRADICTION, batch, 1,
 		    "a lease was given below the threshold: the first at count %u of %u", e->count,

@@ -69,7 +69,7 @@ show_proved(struct issue *i, const struct audit_print *p)
 	item(i, "Somebody who has this host's key signed each batch from %llu to %llu.",
 	    (ull)r->first, (ull)r->last);
 	item(i,
-	    "They are one chain: none between its first and its last was left out, put in or changed after the next was signed.");
+	    "These batches are one chain: none between its first and its last was left out, put in or changed after the next was signed.");
 	item(i,
 	    "All entries are those that were signed: %llu, of which %llu are leases of the period.",
 	    (ull)r->entries, (ull)r->leases);

@@ -56,7 +56,7 @@ get_passphrase(struct issue *i, char **out)
 	rc = passphrase_get(out, i->passphrase_file, true);
 	if (rc == KMS_E_ARGUMENT)
 		return fault_set(&i->fault, rc,
-		    "no terminal to ask for a passphrase: use --passphrase-file or --no-passphrase");
+		    "there is no terminal to ask for a passphrase: use --passphrase-file or --no-passphrase");
 	if (rc == KMS_E_PASSPHRASE)
 		return fault_set(
 		    &i->fault, rc, "the passphrase is empty, or the two entries differ");
