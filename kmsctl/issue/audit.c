@@ -102,13 +102,19 @@ take_admin(struct audit *a, const struct item *item)
 static int
 take_about(struct audit *a, const struct item *item)
 {
+	uint64_t number = a->batch.header.number;
 	struct entry_about e;
+	bool late;
 	int rc;
 
 	if (entry_about_decode(&e, item->entry, item->entry_len) != KMS_OK)
 		return KMS_OK;
-	rc = audit_clients_about(&a->clients, &e, a->batch.header.number);
-	return rc == KMS_OK ? KMS_OK : clients_fault(a, rc);
+	if ((rc = audit_clients_about(&a->clients, &e, number, &late)) != KMS_OK)
+		return clients_fault(a, rc);
+	if (late)
+		audit_find(&a->out->findings, AUDIT_UNCOUNTED, HISTORY_UNEXPLAINED, number, 1,
+		    "an entry that ends a seat is through a lower sequence number than the client had before");
+	return KMS_OK;
 }
 
 static int

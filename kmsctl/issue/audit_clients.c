@@ -210,11 +210,13 @@ move_revocation(struct audit_clients *c, struct client *row, const struct entry_
 }
 
 int
-audit_clients_about(struct audit_clients *c, const struct entry_about *e, uint64_t batch)
+audit_clients_about(
+    struct audit_clients *c, const struct entry_about *e, uint64_t batch, bool *late)
 {
 	struct client *row;
 	int rc;
 
+	*late = false;
 	if (e->kind == ENTRY_ERASE || e->kind == ENTRY_EXPIRE)
 		return KMS_OK;
 	if ((row = audit_table_at(&c->rows, e->cmid)) == NULL)
@@ -223,8 +225,9 @@ audit_clients_about(struct audit_clients *c, const struct entry_about *e, uint64
 		row->held = row->holds++ == 0 ? batch : row->held;
 		return KMS_OK;
 	}
-	if (supersedes(row, e->through, 1) &&
-	    (rc = leave_seat(c, row, policy_minute(e->time))) != KMS_OK)
+	if (!supersedes(row, e->through, 1))
+		*late = row->ours;
+	else if ((rc = leave_seat(c, row, policy_minute(e->time))) != KMS_OK)
 		return rc;
 	return e->kind == ENTRY_REVOKE || e->kind == ENTRY_UNREVOKE ? move_revocation(c, row, e)
 								    : KMS_OK;

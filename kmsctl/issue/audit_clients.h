@@ -65,8 +65,12 @@ void audit_clients_free(struct audit_clients *c);
  */
 int audit_clients_act(struct audit_clients *c, const struct entry_client *e, uint64_t batch,
     bool ours, bool in_period, struct audit_act *out);
-/* The host's entry about a client. KMS_E_TOO_LARGE, KMS_E_NO_MEMORY. */
-int audit_clients_about(struct audit_clients *c, const struct entry_about *e, uint64_t batch);
+/*
+ * The host's entry about a client. *late: the client is the publisher's, and its seat would end,
+ * but for an earlier act of a higher number. KMS_E_TOO_LARGE, KMS_E_NO_MEMORY.
+ */
+int audit_clients_about(
+    struct audit_clients *c, const struct entry_about *e, uint64_t batch, bool *late);
 /*
  * After the last: distinct clients, and the products by ascending id. KMS_E_TOO_LARGE: more than
  * AUDIT_PRODUCTS.

@@ -168,6 +168,8 @@ def capacity_cases():
     yield "unrevoked-in-advance", *said((NOW, [decision(33, through=9), act(sequence=9), act(client=2, sequence=9)]))
     yield "reclaimed-in-advance", *said((NOW, [decision(35, through=9, other=b"\3" * 16), act(sequence=9)]))
     yield "revoked-and-seen", *said((NOW, [act(), decision(32), act(2, sequence=9, required=25), act(4, sequence=10), act(3, sequence=11)]))
+    yield "revoked-late-of-another-publisher", *said((NOW, [act(key_id=STRANGER.id, sequence=4), decision(32, through=3)]))
+    yield "revoked-late-before-it-is-ours", *said((NOW, [act(key_id=STRANGER.id, sequence=4), decision(34, through=3), act(sequence=5), decision(34, through=4)]))
     yield "revoked-for-another-publisher", *said((NOW, [decision(32, through=9), act(key_id=STRANGER.id, sequence=4)]))
     yield "below-another-publishers", *said((NOW, [act(key_id=STRANGER.id, sequence=9), act(sequence=4)]))
     yield "below-its-own", *said((NOW, [act(sequence=9), act(sequence=9), act(sequence=4), act(client=2, sequence=4, until=0), act(client=2, sequence=3)]))

@@ -307,6 +307,8 @@ class Judge:
                 self.marks(n, e.client)
             self.client(n, e.client, place)
         elif e.decision:
+            late = self.counting.overridden(e.decision.cmid, (e.decision.through, 1, *place)) and e.decision.cmid in self.commitments
+            self.findings.add("unexplained", "uncounted", n, int(late and e.kind in (REVOKE, UNREVOKE, FORGET, RECLAIM)))
             self.counting.decision(e, place)
             if e.kind == HOLD:
                 self.held.setdefault(e.decision.cmid, n)

@@ -194,7 +194,7 @@ proved('--last of a batch in the middle', "$dir/all.kmsaudit", '--last', last_of
         like($said->{findings}[0]{finding}, $words, "$name: which");
     };
     $find->('another host', qr/the head names another host/, 12, "\0" x 16);
-    $find->('another first batch', qr/names batches 2 to $known, and the file holds 1 to $known/, 28, pack 'Q>', 2);
+    $find->('another first batch', qr/names batches 2 to $known, but the file has 1 to $known/, 28, pack 'Q>', 2);
     $find->('a period that ends before it begins', qr/names a period/, 44, pack 'Q> Q>', 9, 8);
     my $version = sub ($name, $words, $text) {
         spew("$dir/bad.kmsaudit", $text);

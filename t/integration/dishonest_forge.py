@@ -384,6 +384,8 @@ def uncounted(c, small):
              found=["unexplained uncounted 2 5"])
     case("revoked-and-served", *leases[:3], decision(32), act(sequence=2), act(client=4), found=["unexplained uncounted 2 1"])
     case("released-of-a-higher-number", act(3, sequence=2**61), *leases[:4], found=["unexplained uncounted 2 1"])
+    case("revoked-while-others-come", *leases[:3], decision(32, through=0), act(client=4), decision(33, counter=2, through=0),
+         found=["unexplained uncounted 2 2"])
     case("forgotten-and-back", *leases[:3], decision(34), act(sequence=2), found=[])
     case("revoked-and-back", *leases[:3], decision(32), decision(33, counter=2), act(sequence=2), found=[])
     case("too-few-and-then-enough", act(2, sequence=4, required=25), act(sequence=4), found=[])
