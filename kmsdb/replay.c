@@ -77,10 +77,11 @@ check_segments(struct kmsdb *db, struct fault *fault)
 	segment_list_free(&list);
 	if (missing == 0)
 		return KMS_OK;
-	/* Without a hole, the journal is whole, and the index is newer. */
+	/* Without a hole, the journal may be whole, and the index newer, as in a live copy. */
 	if (missing > newest)
-		return fault_set(fault, KMS_E_INDEX,
-		    "journal/%020" PRIu64 ".seg, which the index knows, is not there" REBUILD,
+		return fault_set(fault, KMS_E_MISSING,
+		    "journal/%020" PRIu64
+		    ".seg, which the index knows, is missing: restore it from a backup; if no backup has it, stop kmsd and run kmsctl ledger rebuild",
 		    missing);
 	return fault_set(
 	    fault, KMS_E_MISSING, "journal/%020" PRIu64 ".seg is missing" SEE, missing);

@@ -64,7 +64,7 @@ $a->enable(group => 'client');
 subtest 'keys that take effect on restart' => sub {
     my %other = (
         '[kms] state_directory' => '/elsewhere', '[kms] runtime_directory' => '/run/elsewhere', '[kms] activate_user' => 'games',
-        '[kms] front_user' => 'games', '[kms] control_group' => 'adm', '[kms] libexec_directory' => '/elsewhere',
+        '[kms] front_user' => 'games', '[kms] control_group' => 'adm', '[kms] monitor_group' => 'adm', '[kms] libexec_directory' => '/elsewhere',
         '[keys] passphrase_credential' => 'word', '[keys] passphrase_file' => '/elsewhere', '[keys] machine_file' => '/elsewhere',
         '[listen] address' => '127.0.0.2', '[listen] port' => 1, '[listen] fronts' => 3, '[limits] credits' => 7,
         '[ledger] segment_size' => '2M', '[ledger] overlay_records' => 1000, '[ledger] map_size' => '32M',

@@ -123,25 +123,25 @@ subtest 'by a file' => sub {
     serves('pc', 'renew', 'and serves');
     is($a->stop, 0, 'stopped');
     keys_ini("passphrase_file = $dir/other/none");
-    refused(3, qr/start-failed: \[keys\] passphrase_file: .*No such file/, 'a missing file');
+    refused(69, qr/start-failed: \[keys\] passphrase_file: .*No such file/, 'a missing file');
     chmod 0644, $file{right};
     keys_ini("passphrase_file = $file{right}");
-    refused(3, qr/start-failed: \[keys\] passphrase_file: .*chmod 600/, 'a file that others can read');
+    refused(69, qr/start-failed: \[keys\] passphrase_file: .*chmod 600/, 'a file that others can read');
     chmod 0600, $file{right};
     keys_ini("passphrase_file = $dir/other");
-    refused(3, qr/passphrase_file: .*not a regular file/, 'a directory');
+    refused(69, qr/passphrase_file: .*not a regular file/, 'a directory');
     keys_ini("passphrase_file = $dir/other/empty");
-    refused(3, qr/passphrase-refused: .*is empty/, 'an empty one');
+    refused(69, qr/passphrase-refused: .*is empty/, 'an empty one');
     spew("$dir/other/long", 'x' x 1025);
     chmod 0600, "$dir/other/long";
     keys_ini("passphrase_file = $dir/other/long");
-    refused(3, qr/passphrase-refused: .*is too long/, 'one that is too long');
+    refused(69, qr/passphrase-refused: .*is too long/, 'one that is too long');
 };
 
 subtest 'by a credential' => sub {
     keys_ini('passphrase_credential = right');
-    refused(3, qr/systemd gave no credentials/, 'no credentials');
-    refused(3, qr/passphrase_credential: .*No such file/, 'another credential', CREDENTIALS_DIRECTORY => $dir);
+    refused(69, qr/systemd gave no credentials/, 'no credentials');
+    refused(69, qr/passphrase_credential: .*No such file/, 'another credential', CREDENTIALS_DIRECTORY => $dir);
     local $ENV{CREDENTIALS_DIRECTORY} = "$dir/other";
     $a->start;
     ok(!service()->{locked}, 'given: not locked');
@@ -157,9 +157,9 @@ subtest 'by a credential' => sub {
 
 subtest 'by the machine' => sub {
     keys_ini("machine_file = $dir/state/machine.key");
-    refused(3, qr/machine_file: .*in the state directory/, 'a file in the state directory');
+    refused(69, qr/machine_file: .*in the state directory/, 'a file in the state directory');
     keys_ini("machine_file = $dir/none/machine.key");
-    refused(3, qr/machine_file: .*No such file/, 'no directory');
+    refused(69, qr/machine_file: .*No such file/, 'no directory');
     my $machine = "$dir/other/machine.key";
     keys_ini("machine_file = $machine");
     $a->start;
@@ -179,26 +179,26 @@ subtest 'by the machine' => sub {
     is($a->stop, 0, 'stopped');
 
     chmod 0640, $machine;
-    refused(3, qr/machine_file: .*chmod 600/, 'a file that others can read');
+    refused(69, qr/machine_file: .*chmod 600/, 'a file that others can read');
     chmod 0600, $machine;
     spew($machine, substr($text, 0, -2) . "\n");
-    refused(3, qr/machine-file-refused: /, 'a file cut short');
+    refused(69, qr/machine-file-refused: /, 'a file cut short');
     spew($machine, $text . 'x');
-    refused(3, qr/machine-file-refused: /, 'a file with something after it');
+    refused(69, qr/machine-file-refused: /, 'a file with something after it');
     spew($machine, $text =~ s/key 1/key 2/r);
-    refused(3, qr/machine-file-refused: /, 'a file of a later version');
+    refused(69, qr/machine-file-refused: /, 'a file of a later version');
     rename $machine, "$machine.kept";
-    refused(4, qr/host-key-refused: .*another machine file/, 'another machine');
+    refused(70, qr/host-key-refused: .*another machine file/, 'another machine');
     rename "$machine.kept", $machine;
     spew($machine, $text);
     spew($a->ini, $plain_ini);
-    refused(4, qr/host-key-refused: .*machine_file/, 'no machine file in kms.ini');
+    refused(70, qr/host-key-refused: .*machine_file/, 'no machine file in kms.ini');
     keys_ini("machine_file = $machine");
     my $good = slurp($key);
     my $bad = $good;
     substr($bad, 150, 1) ^.= "\x01";
     spew($key, $bad);
-    refused(4, qr/host-key-refused: .*restore it from a backup/, 'a damaged host.key');
+    refused(70, qr/host-key-refused: .*restore it from a backup/, 'a damaged host.key');
     spew($key, $good);
     $a->start;
     serves('pc', 'renew', 'all in order again: serves');
