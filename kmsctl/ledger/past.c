@@ -40,9 +40,8 @@ past_of_reply(struct kmsdb_history *h, const struct reply_row *row)
 	take(row, "clock-back", &h->clock);
 }
 
-static struct past_line *
-add(struct past_line *list, unsigned *count, const char *check, bool bad, const char *next,
-    const char *fmt, ...)
+static struct past_line *__attribute__((format(printf, 6, 7))) add(struct past_line *list,
+    unsigned *count, const char *check, bool bad, const char *next, const char *fmt, ...)
 {
 	struct past_line *l = &list[(*count)++];
 	va_list ap;
