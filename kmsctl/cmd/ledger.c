@@ -3,7 +3,6 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 #include <syslog.h>
 
 #include "kmsctl/cli/fail.h"

@@ -20,15 +20,12 @@
 static uint64_t
 refused_connections(struct ctl *ctl)
 {
-	const struct reply_row *row = NULL;
 	struct reply reply;
-	uint64_t sum = 0, n;
+	uint64_t sum;
 
 	if (ask_quietly(ctl, CONTROL_STATUS, NULL, &reply, NULL) != KMS_OK)
 		return 0;
-	while ((row = reply_next(&reply, "front", row)) != NULL)
-		if (reply_number(row, "refused-connections", &n))
-			sum += n;
+	sum = reply_sum(&reply, "front", "refused-connections");
 	reply_free(&reply);
 	return sum;
 }

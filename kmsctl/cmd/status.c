@@ -4,7 +4,6 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -45,13 +44,10 @@ print_service(struct ctl *ctl, const struct reply_row *row)
 
 /* "Example Writer: 24 of 25, 1 more client needed" */
 static void
-print_product_line(struct output *o, const struct reply *reply, const struct reply_row *row)
+print_product_line(struct output *o, const struct reply_row *row, uint32_t refused, const char *why)
 {
-	const char *name = reply_text(row, "name"), *id = reply_text(row, "id"), *next;
+	const char *name = reply_text(row, "name"), *id = reply_text(row, "id");
 	uint64_t counted = 0, required = 0, covered = 1;
-	char why[SERVING_TEXT];
-	uint32_t refused = serving_refuses(why, &next,
-	    serving_publisher(reply, reply_text(row, "publisher")), (uint64_t)time(NULL));
 
 	reply_number(row, "counted", &counted);
 	reply_number(row, "required", &required);
@@ -73,13 +69,9 @@ print_product_line(struct output *o, const struct reply *reply, const struct rep
 }
 
 static void
-print_product_row(struct output *o, const struct reply *reply, const struct reply_row *row)
+print_product_row(struct output *o, const struct reply_row *row, uint32_t refused)
 {
 	uint64_t counted = 0, required = 0;
-	char why[SERVING_TEXT];
-	const char *next;
-	uint32_t refused = serving_refuses(why, &next,
-	    serving_publisher(reply, reply_text(row, "publisher")), (uint64_t)time(NULL));
 
 	reply_number(row, "counted", &counted);
 	reply_number(row, "required", &required);
@@ -94,16 +86,21 @@ static void
 print_products(struct ctl *ctl, const struct reply *reply)
 {
 	const struct reply_row *row = reply_next(reply, "product", NULL);
+	char why[SERVING_TEXT];
+	const char *next;
+	uint32_t refused;
 
 	if (ctl->json)
 		output_list(ctl->out, "products", NULL);
 	else
 		output_object(ctl->out, "products", "Clients counted");
 	for (; row != NULL; row = reply_next(reply, "product", row)) {
+		refused = serving_refuses(why, &next,
+		    serving_publisher(reply, reply_text(row, "publisher")), (uint64_t)time(NULL));
 		if (ctl->json)
-			print_product_row(ctl->out, reply, row);
+			print_product_row(ctl->out, row, refused);
 		else
-			print_product_line(ctl->out, reply, row);
+			print_product_line(ctl->out, row, refused, why);
 	}
 	if (reply_next(reply, "product", NULL) == NULL)
 		output_line(ctl->out, OUTPUT_WARN,

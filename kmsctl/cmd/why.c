@@ -326,12 +326,8 @@ print_limits(struct ctl *ctl, const struct reply *reply)
 static void
 print_connections(struct ctl *ctl, const struct reply *reply)
 {
-	const struct reply_row *row = NULL;
-	uint64_t sum = 0, n;
+	uint64_t sum = reply_sum(reply, "front", "refused-connections");
 
-	while ((row = reply_next(reply, "front", row)) != NULL)
-		if (reply_number(row, "refused-connections", &n))
-			sum += n;
 	output_number(ctl->out, "refused_connections", NULL, sum);
 	if (sum > 0)
 		output_line(ctl->out, OUTPUT_WARN,

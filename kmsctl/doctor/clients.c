@@ -1,6 +1,6 @@
 /*
  * clients.c - doctor's checks of what clients get: pools that are full, clients that were refused
- * within a day, connections that the fronts refused.
+ * within a day or are held, connections that the fronts refused.
  */
 #include "kmsctl/ledger/clients.h"
 
@@ -13,95 +13,117 @@
 #include "kmsctl/ledger/ledger_ask.h"
 #include "kmsdb/kmsdb.h"
 #include "libkms/base/fault.h"
+#include "libkms/base/hex.h"
 #include "libkms/kms_error.h"
 
 #define DAY 86400
-#define CAUSES 8
 #define NEARLY 95 /* percent */
 
-struct refused {
-	uint64_t now, since; /* seconds */
-	struct {
-		uint32_t status;
-		uint64_t clients, last;
-		char name[MESSAGE_NAME + 1]; /* of the one that asked last */
-	} cause[CAUSES];
-	unsigned count;
-};
+#define CLONE_AGE (UINT64_C(30) * DAY)
 
 /* A client whose last request was refused, within a day. */
-static int
-add_refused(const struct kmsdb_client *c, const struct kmsdb_cold *cold, void *arg)
+static void
+add_refused(struct doctor_clients *s, const struct kmsdb_client *c, const struct kmsdb_cold *cold)
 {
-	struct refused *r = arg;
+	struct doctor_cause *cause;
 	unsigned i = 0;
 
-	if (c->status == KMS_OK || c->status == KMS_E_COUNT_TOO_LOW || c->last_seen < r->since)
-		return 0;
-	while (i < r->count && r->cause[i].status != c->status)
+	if (c->status == KMS_OK || c->status == KMS_E_COUNT_TOO_LOW || c->last_seen + DAY < s->now)
+		return;
+	while (i < s->cause_count && s->causes[i].status != c->status)
 		i++;
-	if (i == CAUSES)
-		return 0;
-	if (i == r->count)
-		r->cause[r->count++].status = c->status;
-	r->cause[i].clients++;
-	if (c->last_seen >= r->cause[i].last) {
-		r->cause[i].last = c->last_seen;
-		snprintf(r->cause[i].name, sizeof(r->cause[i].name), "%s",
-		    cold != NULL ? cold->name : "");
+	if (i == DOCTOR_CAUSES)
+		return;
+	cause = &s->causes[i];
+	if (i == s->cause_count)
+		s->causes[s->cause_count++].status = c->status;
+	cause->clients++;
+	if (c->last_seen >= cause->last) {
+		cause->last = c->last_seen;
+		snprintf(cause->name, sizeof(cause->name), "%s", cold->name);
 	}
-	return 0;
 }
 
-static void
-tell_refused(struct doctor *d, const struct refused *r)
-{
-	char next[MESSAGE_NAME + 64];
-
-	for (unsigned i = 0; i < r->count; i++) {
-		const struct kms_error *e = kms_error_find(r->cause[i].status);
-
-		snprintf(next, sizeof(next), "kmsctl why '%s'", r->cause[i].name);
-		doctor_find(d, "refused", r->cause[i].status == KMS_E_CAPACITY ? BAD : WARNING,
-		    r->cause[i].name[0] != '\0' ? next : "kmsctl clients",
-		    "%" PRIu64 " client%s refused within a day with %s: %s", r->cause[i].clients,
-		    r->cause[i].clients == 1 ? " was" : "s were", e->symbol, e->meaning);
-	}
-	if (r->count == 0)
-		doctor_find(d, "refused", GOOD, NULL, "no client was refused within a day");
-}
-
-/* A collision of the last month, or a hold. */
 static int
-add_clone(const struct kmsdb_client *c, const struct kmsdb_cold *cold, void *arg)
+add_client(const struct kmsdb_client *c, const struct kmsdb_cold *cold, void *arg)
 {
-	uint64_t now = (uint64_t)time(NULL);
+	struct doctor_clients *s = arg;
+	bool held = (c->flags & KMSDB_HELD) != 0;
 
-	*(uint64_t *)arg +=
-	    (c->flags & KMSDB_HELD) != 0 ||
-	    (cold != NULL && cold->last_clone != 0 && cold->last_clone + UINT64_C(30) * DAY > now);
+	add_refused(s, c, cold);
+	s->clones += held || (cold->last_clone != 0 && cold->last_clone + CLONE_AGE > s->now);
+	if (held && cold->hold_end > s->now) {
+		s->held++;
+		memcpy(s->held_cmid, c->cmid, sizeof(s->held_cmid));
+	}
 	return 0;
+}
+
+/* One walk over all clients for the checks that ask about them; NULL: they cannot be read. */
+static const struct doctor_clients *
+look_at_clients(struct doctor *d)
+{
+	struct doctor_clients *s = &d->clients;
+	struct fault fault = { 0 };
+
+	if (!s->looked) {
+		s->now = (uint64_t)time(NULL);
+		s->looked = true;
+		s->read = ledger_each_client(d->ctl, add_client, s, &fault) == KMS_OK;
+	}
+	return s->read ? s : NULL;
 }
 
 uint64_t
 doctor_clones(struct doctor *d)
 {
-	uint64_t clones = 0;
-	struct fault fault = { 0 };
+	const struct doctor_clients *s;
 
 	clients_checkpoint(d->ctl);
-	return ledger_each_client(d->ctl, add_clone, &clones, &fault) == KMS_OK ? clones : 0;
+	s = look_at_clients(d);
+	return s != NULL ? s->clones : 0;
 }
 
 void
 doctor_refused(struct doctor *d)
 {
-	struct refused r = { .now = (uint64_t)time(NULL) };
-	struct fault fault = { 0 };
+	const struct doctor_clients *s = look_at_clients(d);
+	char next[MESSAGE_NAME + 64];
 
-	r.since = r.now > DAY ? r.now - DAY : 0;
-	if (ledger_each_client(d->ctl, add_refused, &r, &fault) == KMS_OK)
-		tell_refused(d, &r);
+	for (unsigned i = 0; s != NULL && i < s->cause_count; i++) {
+		const struct doctor_cause *cause = &s->causes[i];
+		const struct kms_error *e = kms_error_find(cause->status);
+
+		snprintf(next, sizeof(next), "kmsctl why '%s'", cause->name);
+		doctor_find(d, "refused", cause->status == KMS_E_CAPACITY ? BAD : WARNING,
+		    cause->name[0] != '\0' ? next : "kmsctl clients",
+		    "%" PRIu64 " client%s refused within a day with %s: %s", cause->clients,
+		    cause->clients == 1 ? " was" : "s were", e->symbol, e->meaning);
+	}
+	if (s != NULL && s->cause_count == 0)
+		doctor_find(d, "refused", GOOD, NULL, "no client was refused within a day");
+}
+
+/* Two machines that use one key in turn: neither of them gets a lease. */
+void
+doctor_holds(struct doctor *d)
+{
+	const struct doctor_clients *s = look_at_clients(d);
+	char cmid[33], next[256];
+
+	if (s == NULL)
+		return;
+	hex_format(cmid, s->held_cmid, sizeof(s->held_cmid));
+	snprintf(next, sizeof(next),
+	    "kmsctl clients --clones, remove the client state file on all machines but one, then kmsctl client forget %s",
+	    s->held == 1 ? cmid : "CMID");
+	if (s->held > 0)
+		doctor_find(d, "clone", WARNING, next,
+		    "%" PRIu64 " client%s held, because two machines use the same key in turn",
+		    s->held, s->held == 1 ? " is" : "s are");
+	else
+		doctor_find(d, "clone", GOOD, NULL,
+		    "no client is held because two machines use its key in turn");
 }
 
 void
@@ -138,13 +160,11 @@ void
 doctor_connections(struct doctor *d)
 {
 	const struct reply_row *row = NULL;
-	uint64_t refused = 0, n;
+	uint64_t refused = d->running ? reply_sum(&d->status, "front", "refused-connections") : 0;
 	unsigned silent = 0;
 	const char *answer;
 
 	while (d->running && (row = reply_next(&d->status, "front", row)) != NULL) {
-		if (reply_number(row, "refused-connections", &n))
-			refused += n;
 		answer = reply_text(row, "answer");
 		silent += answer != NULL && strcmp(answer, "no answer") == 0;
 	}

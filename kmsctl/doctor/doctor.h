@@ -9,8 +9,26 @@
 #include "kmsctl/kmsctl.h"
 #include "kmsctl/plan/plan.h"
 #include "kmsd/common/relay_config.h"
+#include "libkms/core/message.h"
 
 enum level { GOOD, WARNING, BAD };
+
+#define DOCTOR_CAUSES 8
+/* Clients whose last request was refused with one status. */
+struct doctor_cause {
+	uint32_t status;
+	uint64_t clients, last;
+	char name[MESSAGE_NAME + 1]; /* of the one that asked last */
+};
+/* What one walk over all clients finds (clients.c). */
+struct doctor_clients {
+	bool looked, read; /* the walk was made; it could be */
+	uint64_t now;
+	uint64_t clones, held;
+	uint8_t held_cmid[16]; /* of one that is held */
+	struct doctor_cause causes[DOCTOR_CAUSES];
+	unsigned cause_count;
+};
 
 struct doctor {
 	struct ctl *ctl;
@@ -19,6 +37,7 @@ struct doctor {
 	bool locked; /* running, but answers only status */
 	unsigned bad, warnings;
 	struct plan plan;
+	struct doctor_clients clients;
 };
 
 /* next: what to type, NULL: nothing. */
@@ -42,12 +61,12 @@ void doctor_limits(struct doctor *d);
 void doctor_pools(struct doctor *d);
 void doctor_refused(struct doctor *d);
 uint64_t doctor_clones(struct doctor *d); /* keys that several machines use */
+void doctor_holds(struct doctor *d);
 void doctor_connections(struct doctor *d);
 /* reach.c: as clients reach this host. nameserver: NULL: the system's. */
 void doctor_port(struct doctor *d);
 void doctor_unpublished(struct doctor *d, const char *nameserver);
 /* machine.c: the machine. */
-void doctor_holds(struct doctor *d);
 void doctor_ledger(struct doctor *d);
 void doctor_shares(struct doctor *d);
 void doctor_history(struct doctor *d);

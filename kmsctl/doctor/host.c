@@ -9,6 +9,7 @@
 
 #include "kmsctl/doctor/doctor.h"
 #include "kmsctl/host/ask_host.h"
+#include "kmsctl/host/serving.h"
 #include "libkms/kms_error.h"
 
 #define DAY 86400
@@ -51,19 +52,6 @@ doctor_service(struct doctor *d)
 		doctor_find(d, "version", GOOD, NULL, "kmsd and kmsctl are %s", PACKAGE_VERSION);
 }
 
-/* The publisher's row of the status. */
-static const struct reply_row *
-publisher_row(const struct doctor *d, const char *publisher)
-{
-	const struct reply_row *row = NULL;
-	const char *name;
-
-	while ((row = reply_next(&d->status, "publisher", row)) != NULL)
-		if ((name = reply_text(row, "name")) != NULL && strcmp(name, publisher) == 0)
-			break;
-	return row;
-}
-
 /* A key that does not serve. This matters only when no other key of the publisher does. */
 static void
 look_at_idle_key(struct doctor *d, const struct reply_row *row, const char *publisher)
@@ -71,7 +59,7 @@ look_at_idle_key(struct doctor *d, const struct reply_row *row, const char *publ
 	uint64_t confirmed = 0;
 	char next[128];
 
-	reply_number(publisher_row(d, publisher), "confirmed", &confirmed);
+	reply_number(serving_publisher(&d->status, publisher), "confirmed", &confirmed);
 	if (!confirmed) {
 		doctor_find(d, "key", BAD, "kmsctl key request, then kmsctl key confirm",
 		    "%s: this host is not confirmed", publisher);
@@ -99,7 +87,7 @@ look_at_key(struct doctor *d, const struct reply_row *row)
 		look_at_idle_key(d, row, publisher);
 		return;
 	}
-	revoked = reply_text(publisher_row(d, publisher), "revoked");
+	revoked = reply_text(serving_publisher(&d->status, publisher), "revoked");
 	if (revoked != NULL)
 		doctor_find(
 		    d, "key", BAD, ask, "%s: revoked by the publisher: %s", publisher, revoked);

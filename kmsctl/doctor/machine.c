@@ -152,50 +152,6 @@ doctor_shares(struct doctor *d)
 		doctor_find(d, "share", GOOD, NULL, "no address made a large part of the clients");
 }
 
-struct holds {
-	uint64_t now, held;
-	uint8_t cmid[16]; /* of one of them */
-};
-
-static int
-count_hold(const struct kmsdb_client *c, const struct kmsdb_cold *cold, void *arg)
-{
-	struct holds *h = arg;
-
-	if ((c->flags & KMSDB_HELD) == 0 || cold->hold_end <= h->now)
-		return 0;
-	h->held++;
-	memcpy(h->cmid, c->cmid, sizeof(h->cmid));
-	return 0;
-}
-
-/* Two machines that use one key in turn: neither of them gets a lease. */
-void
-doctor_holds(struct doctor *d)
-{
-	struct holds h = { .now = (uint64_t)time(NULL) };
-	struct fault fault = { 0 };
-	char cmid[33], next[256];
-	struct kmsdb *db;
-	int rc;
-
-	if (ledger_access_open(d->ctl, &db, &fault) != KMS_OK)
-		return;
-	rc = kmsdb_each_client(db, count_hold, &h);
-	ledger_access_close(db, -1);
-	hex_format(cmid, h.cmid, sizeof(h.cmid));
-	snprintf(next, sizeof(next),
-	    "kmsctl clients --clones, remove the client state file on all machines but one, then kmsctl client forget %s",
-	    h.held == 1 ? cmid : "CMID");
-	if (h.held > 0)
-		doctor_find(d, "clone", WARNING, next,
-		    "%" PRIu64 " client%s held, because two machines use the same key in turn",
-		    h.held, h.held == 1 ? " is" : "s are");
-	else if (rc == KMS_OK)
-		doctor_find(d, "clone", GOOD, NULL,
-		    "no client is held because two machines use its key in turn");
-}
-
 void
 doctor_disk(struct doctor *d)
 {

@@ -159,6 +159,18 @@ reply_number(const struct reply_row *row, const char *name, uint64_t *out)
 	return true;
 }
 
+uint64_t
+reply_sum(const struct reply *r, const char *kind, const char *name)
+{
+	const struct reply_row *row = NULL;
+	uint64_t sum = 0, n;
+
+	while ((row = reply_next(r, kind, row)) != NULL)
+		if (reply_number(row, name, &n))
+			sum += n;
+	return sum;
+}
+
 void
 reply_sort(struct reply *r, const char *kind, const char *name)
 {

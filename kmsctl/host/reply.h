@@ -39,6 +39,8 @@ const struct reply_field *reply_field(const struct reply_row *row, const char *n
 /* NULL, or false, when the row has no such field. */
 const char *reply_text(const struct reply_row *row, const char *name);
 bool reply_number(const struct reply_row *row, const char *name, uint64_t *out);
+/* Of that number in all rows of the kind that have it. */
+uint64_t reply_sum(const struct reply *r, const char *kind, const char *name);
 /* The bytes of a field; 0: there is no such field, or it has more of them. */
 size_t reply_octets(const struct reply_row *row, const char *name, uint8_t *out, size_t size);
 

@@ -4,7 +4,6 @@
  */
 #include "kmsctl/issue/audit_history.h"
 
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-#include "libkms/kms_error.h"
-
 void
 audit_rules_policy(struct audit_rules *r, const struct entry_admin *e)
 {

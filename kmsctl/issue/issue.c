@@ -13,6 +13,7 @@
 
 #include "kmsctl/issue/register.h"
 #include "libkms/base/file.h"
+#include "libkms/base/hex.h"
 #include "libkms/core/entitlement.h"
 #include "libkms/core/minisig.h"
 #include "policy/values.h"
@@ -50,6 +51,16 @@ issue_time(struct issue *i, const char *key, uint64_t time)
 	char s[VALUE_TIME + 1];
 
 	tell_text(i->out, key, value_time_format(s, time) ? s : "after the year 9999");
+}
+
+void
+issue_batch(struct issue *i, const char *key, uint64_t number, const uint8_t hash[32])
+{
+	char text[24 + 65];
+
+	snprintf(text, sizeof(text), "%llu:", (unsigned long long)number);
+	hex_format(text + strlen(text), hash, 32);
+	tell_text(i->out, key, text);
 }
 
 void

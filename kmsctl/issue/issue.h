@@ -76,6 +76,8 @@ bool issue_path(struct issue *i, char out[ISSUE_PATH], const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /* A moment as text, to a program too. */
 void issue_time(struct issue *i, const char *key, uint64_t time);
+/* "NUMBER:HASH", as --last takes it. */
+void issue_batch(struct issue *i, const char *key, uint64_t number, const uint8_t hash[32]);
 
 struct entitlements;
 /* "entitlements: KEY=VALUE, ..."; nothing when there is none. */

@@ -96,15 +96,12 @@ static void
 show_told(struct issue *i, const struct lease_told *t)
 {
 	const struct certificate *c = &t->certificate;
-	char batch[24 + 65];
 
-	snprintf(batch, sizeof(batch), "%llu:", (unsigned long long)t->header.number);
-	hex_format(batch + strlen(batch), t->hash, sizeof(t->hash));
 	tell_hex(i->out, "client", t->entry.cmid, sizeof(t->entry.cmid));
 	tell_uuid(i->out, "product", t->entry.product);
 	show_names(i, t);
 	tell_hex(i->out, "host", t->header.host_id, sizeof(t->header.host_id));
-	tell_text(i->out, "batch", batch);
+	issue_batch(i, "batch", t->header.number, t->hash);
 	issue_time(i, "batch_time", t->header.time);
 	tell_number(i->out, "index", t->lease.index);
 	issue_time(i, "issued", t->entry.time);

@@ -4,7 +4,6 @@
  */
 #include "kmsctl/ledger/clones.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,6 @@
  */
 #include "kmsctl/ledger/ledger_ask.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "kmsctl/host/ask_host.h"

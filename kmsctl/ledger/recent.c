@@ -7,7 +7,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "kmsctl/cli/fail.h"
 #include "kmsctl/ledger/ledger_access.h"

@@ -25,8 +25,6 @@ is_overdue(const struct audited *h, uint64_t now, uint64_t age)
 static void
 show_host(struct issue *i, const struct audited *h, bool overdue)
 {
-	char last[24 + 65] = "";
-
 	output_row(i->out);
 	tell_hex(i->out, "host", h->host, sizeof(h->host));
 	tell_text(i->out, "customer", h->customer);
@@ -40,7 +38,7 @@ show_host(struct issue *i, const struct audited *h, bool overdue)
 	if (h->time != 0)
 		issue_time(i, "until", h->until);
 	else
-		tell_text(i->out, "until", last);
+		tell_text(i->out, "until", "");
 	tell_number(i->out, "most_counted", h->clients);
 	tell_flag(i->out, "overdue", overdue);
 	tell_flag(i->out, "revoked", h->revoked);
@@ -54,13 +52,15 @@ show_hosts(struct issue *i, const struct audit_table *hosts, uint64_t age)
 	output_list(i->out, "hosts", NULL);
 	for (size_t n = 0; n < hosts->count; n++) {
 		const struct audited *h = audit_table_row(hosts, n);
+		bool late;
 
 		if (h->confirmed == 0)
 			continue;
 		count++;
 		never += h->time == 0;
-		overdue += is_overdue(h, i->now, age);
-		show_host(i, h, is_overdue(h, i->now, age));
+		late = is_overdue(h, i->now, age);
+		overdue += late;
+		show_host(i, h, late);
 	}
 	output_end(i->out);
 	tell_number(i->out, "host_count", count);

@@ -24,16 +24,6 @@ static void __attribute__((format(printf, 2, 3))) item(struct issue *i, const ch
 }
 
 static void
-tell_batch(struct issue *i, const char *key, uint64_t number, const uint8_t hash[32])
-{
-	char text[24 + 65];
-
-	snprintf(text, sizeof(text), "%llu:", (ull)number);
-	hex_format(text + strlen(text), hash, 32);
-	tell_text(i->out, key, text);
-}
-
-static void
 tell_day(struct issue *i, const char *key, uint32_t day)
 {
 	char text[VALUE_TIME + 1];
@@ -163,7 +153,7 @@ show_leases(struct issue *i, const struct audit_options *opt)
 
 		output_row(i->out);
 		tell_text(i->out, "file", l->name);
-		tell_batch(i, "batch", l->number, l->hash);
+		issue_batch(i, "batch", l->number, l->hash);
 		tell_text(i->out, "place", words[l->place]);
 	}
 	output_end(i->out);
@@ -271,7 +261,7 @@ show_figures(struct issue *i, const struct audit_print *p)
 	issue_time(i, "first_time", r->first_time);
 	tell_number(i->out, "last_batch", r->last);
 	issue_time(i, "last_time", r->last_time);
-	tell_batch(i, "last", r->last, r->last_hash);
+	issue_batch(i, "last", r->last, r->last_hash);
 	tell_number(i->out, "batches", r->batches);
 	tell_number(i->out, "entries", r->entries);
 	tell_flag(i->out, "goes_beyond_period", r->closed);
