@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "libkms/base/file.h"
+#include "kmsd/activate/identity_file.h"
 
 #define NEW_HOST "for a NEW host, which each publisher must confirm, "
 
@@ -58,12 +58,6 @@ unmounted(const char *path, char out[256])
 	return found;
 }
 
-static int
-any_name(const char *name, void *arg)
-{
-	return 1;
-}
-
 /* What kmsd itself refuses to make a new identity beside. */
 static bool
 traces(const char *state)
@@ -73,10 +67,7 @@ traces(const char *state)
 
 	if (fd == -1)
 		return false;
-	found = file_each(fd, "kmsdb/journal", ".seg", any_name, NULL) != 0 ||
-		file_each(fd, "certs", ".kmscert", any_name, NULL) != 0 ||
-		file_each(fd, "keys", ".kmskey", any_name, NULL) != 0 ||
-		file_exists(fd, "keys/exchange.key");
+	found = identity_left_behind(fd) != NULL;
 	close(fd);
 	return found;
 }
@@ -89,8 +80,8 @@ lost_state(const struct ctl *ctl, const char *root, struct lost_state *out)
 
 	snprintf(state, sizeof(state), "%s%s", root, c->state_directory);
 	snprintf(mark, sizeof(mark), "%s%s/host", root, c->runtime_directory);
-	snprintf(out->path, sizeof(out->path), "%.255s/keys/host.key", c->state_directory);
-	snprintf(key, sizeof(key), "%s/keys/host.key", state);
+	snprintf(out->path, sizeof(out->path), "%.255s/" IDENTITY_PATH, c->state_directory);
+	snprintf(key, sizeof(key), "%s/" IDENTITY_PATH, state);
 	if (faccessat(AT_FDCWD, key, F_OK, AT_EACCESS) == 0 ||
 	    (errno != ENOENT && errno != ENOTDIR))
 		return false;

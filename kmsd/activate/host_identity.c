@@ -114,40 +114,12 @@ done:
 
 /* -- lost -- */
 
-static int
-any_name(const char *name, void *arg)
-{
-	return 1;
-}
-
-/*
- * What only a host that had its identity can have. A new identity beside it would be a new host,
- * for which the publishers' confirmations and this journal say nothing.
- */
-static const char *
-left_behind(int dirfd)
-{
-	static const struct {
-		const char *dir, *suffix, *what;
-	} traces[] = {
-		{ "kmsdb/journal", ".seg", "a journal" },
-		{ "certs", ".kmscert", "a confirmation" },
-		{ "keys", ".kmskey", "a host key" },
-		{ "keys", "exchange.key", "an exchange key" },
-	};
-
-	for (size_t i = 0; i < sizeof(traces) / sizeof(traces[0]); i++)
-		if (file_each(dirfd, traces[i].dir, traces[i].suffix, any_name, NULL) != 0)
-			return traces[i].what;
-	return NULL;
-}
-
 /* KMS_E_NOT_FOUND: the file is lost, and why says what to do. */
 static int
 first_start(
     struct host_identity *k, int dirfd, uint64_t now, const struct secrets *s, char why[256])
 {
-	const char *trace = left_behind(dirfd);
+	const char *trace = identity_left_behind(dirfd);
 
 	if (trace == NULL)
 		return make(k, dirfd, now, s);

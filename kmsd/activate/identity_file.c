@@ -7,6 +7,7 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "libkms/base/file.h"
 #include "libkms/base/wire.h"
 #include "libkms/kms_error.h"
 
@@ -188,4 +189,28 @@ identity_file_encode(uint8_t file[IDENTITY_SIZE], size_t *len, struct identity_f
 	if (rc == KMS_OK)
 		crypto_hash_sha256(file + *len - DIGEST, file, *len - DIGEST);
 	return rc;
+}
+
+static int
+any_name(const char *name, void *arg)
+{
+	return 1;
+}
+
+const char *
+identity_left_behind(int dirfd)
+{
+	static const struct {
+		const char *dir, *suffix, *what;
+	} traces[] = {
+		{ "kmsdb/journal", ".seg", "a journal" },
+		{ "certs", ".kmscert", "a confirmation" },
+		{ "keys", ".kmskey", "a host key" },
+		{ "keys", "exchange.key", "an exchange key" },
+	};
+
+	for (size_t i = 0; i < sizeof(traces) / sizeof(traces[0]); i++)
+		if (file_each(dirfd, traces[i].dir, traces[i].suffix, any_name, NULL) != 0)
+			return traces[i].what;
+	return NULL;
 }

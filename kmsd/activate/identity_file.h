@@ -88,6 +88,12 @@ int identity_file_open(
  */
 int identity_file_encode(uint8_t file[IDENTITY_SIZE], size_t *len, struct identity_file *f,
     const uint8_t *secret, const struct identity_secret *s);
+/*
+ * What only a host that had its identity can have, below its state directory ("a journal"); NULL:
+ * nothing. A new identity beside it would be a new host, for which the publishers' confirmations
+ * and this journal say nothing.
+ */
+const char *identity_left_behind(int dirfd);
 /* "no", "passphrase", "machine": as kmsctl status shows it. */
 const char *identity_kind_name(enum identity_kind kind);
 
