@@ -166,7 +166,6 @@ carry_meta(struct slice *s)
 		.counter = s->g->counter,
 		.floors = s->g->floors,
 		.erased = s->g->erased,
-		.clock = s->g->clock,
 	};
 
 	memcpy(meta.hash, s->g->hash, 32);

@@ -238,7 +238,6 @@ take_over(struct kmsdb *db, struct checkpoint *c)
 	db->meta.last = db->frozen->last;
 	memcpy(db->meta.hash, db->frozen->hash, 32);
 	db->meta.floors = db->frozen->floors;
-	db->meta.clock = db->frozen->clock;
 	generation_clear(db->frozen);
 	db->frozen = NULL;
 	db->checkpoints++;
@@ -310,7 +309,6 @@ freeze(struct kmsdb *db, struct checkpoint *c)
 	db->frozen->seat_count = db->seats.count;
 	db->frozen->counter = db->counter;
 	db->frozen->floors = db->floors;
-	db->frozen->clock = db->clock;
 	db->frozen->expires = db->floors.refusals != db->meta.floors.refusals ||
 			      db->floors.forgotten != db->meta.floors.forgotten ||
 			      db->floors.relayed != db->meta.floors.relayed;

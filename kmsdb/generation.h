@@ -44,7 +44,6 @@ struct generation {
 	struct index_floors floors;
 	bool expires; /* a floor of rows was raised: those below it are to be removed */
 	uint64_t erased;
-	uint64_t clock;
 	uint32_t *order;
 	size_t carried;     /* records that are in the index */
 	bool small_carried; /* all rows but those of clients */

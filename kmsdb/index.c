@@ -377,7 +377,7 @@ index_get_meta(struct index *ix, struct index_meta *meta)
 	meta->floors.relayed = get_u40(&r);
 	meta->floors.names = get_u40(&r);
 	meta->erased = wire_get_u64(&r);
-	meta->clock = wire_get_u64(&r);
+	meta->floors.clock = wire_get_u64(&r);
 	return r.bad ? KMS_E_ALTERED : KMS_OK;
 }
 
@@ -549,7 +549,7 @@ index_put_meta(struct index *ix, const struct index_meta *meta)
 	put_u40(&w, meta->floors.relayed);
 	put_u40(&w, meta->floors.names);
 	wire_put_u64(&w, meta->erased);
-	wire_put_u64(&w, meta->clock);
+	wire_put_u64(&w, meta->floors.clock);
 	index_put(ix, INDEX_META, META_KEY, sizeof(META_KEY) - 1, row, sizeof(row));
 }
 

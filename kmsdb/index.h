@@ -41,7 +41,6 @@ struct index_meta {
 	uint64_t counter; /* highest in any entry about a client */
 	struct index_floors floors;
 	uint64_t erased; /* batch up to which every ERASE entry is carried out in the journal */
-	uint64_t clock;  /* time of the last CLOCK entry, seconds; 0: none */
 };
 
 enum index_use {

@@ -300,7 +300,7 @@ apply_effect(struct kmsdb *db, const struct apply_entry *e, const struct item *i
 	case APPLY_OWN:
 		return apply_own(db, &e->own, u);
 	case APPLY_CLOCK:
-		raise(&db->clock, e->time);
+		raise(&db->floors.clock, e->time);
 		return KMS_OK;
 	default:
 		return KMS_OK;
@@ -317,7 +317,6 @@ ledger_apply(
 	memset(u->put, 0, sizeof(u->put));
 	u->counted = false;
 	u->floors = db->floors;
-	u->clock = db->clock;
 	if (rc != KMS_OK)
 		return rc;
 	memcpy(u->key, e.key, 16);
@@ -336,7 +335,6 @@ ledger_undo(struct kmsdb *db, const struct undo *u)
 {
 	db->memo = false;
 	db->floors = u->floors;
-	db->clock = u->clock;
 	if (u->counted) {
 		seats_count(&db->seats, u->from.seat, u->from.borrowed, u->from.until, 1);
 		seats_count(&db->seats, u->to.seat, u->to.borrowed, u->to.until, -1);

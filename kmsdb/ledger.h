@@ -34,7 +34,6 @@ struct undo {
 	bool counted;
 	struct counted from, to;
 	struct index_floors floors; /* before */
-	uint64_t clock;
 };
 
 /* An ERASE entry that is not carried out (erase.h). */
@@ -54,7 +53,6 @@ struct kmsdb {
 	struct seats seats;
 	uint64_t counter; /* highest of any entry about a client */
 	struct index_floors floors;
-	uint64_t clock;     /* time of the last CLOCK entry */
 	uint64_t last_time; /* of the last batch in the journal; 0: none, or not read */
 	struct {
 		struct erase_job *list;
@@ -122,6 +120,9 @@ void checkpoint_close(struct kmsdb *db);
 int checkpoint_start(struct kmsdb *db); /* the writer thread; once */
 /* Cheap; first in each call: takes the results of the writer thread. */
 void checkpoint_poll(struct kmsdb *db);
+/* Called first in each look-up: a reader sees what is committed now, the writer what was written.
+ */
+void ledger_up_to_date(struct kmsdb *db);
 /*
  * Before a commit: when the active generation is full, wait until nothing is frozen, so that
  * it can freeze right after. This is where a slow disk holds back the fast one.

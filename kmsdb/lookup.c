@@ -24,15 +24,11 @@ reload_seats(struct kmsdb *db)
 	db->seats = fresh;
 	if (index_get_meta(db->index, &db->meta) == KMS_OK) {
 		db->floors = db->meta.floors;
-		db->clock = db->meta.clock;
 	}
 }
 
-/*
- * Called first in each look-up: a reader sees what is committed now, the writer what was written.
- */
-static void
-up_to_date(struct kmsdb *db)
+void
+ledger_up_to_date(struct kmsdb *db)
 {
 	if (db->journal != NULL)
 		checkpoint_poll(db);
@@ -46,7 +42,7 @@ kmsdb_client_get(struct kmsdb *db, const uint8_t cmid[16], struct kmsdb_client *
 	struct client_row row = { .seat = 0 };
 	int rc;
 
-	up_to_date(db);
+	ledger_up_to_date(db);
 	rc = ledger_client(db, cmid, &row);
 	db->memo = rc == KMS_OK || rc == KMS_E_NOT_FOUND;
 	db->memo_found = rc == KMS_OK;
@@ -72,7 +68,7 @@ kmsdb_cold_get(struct kmsdb *db, const uint8_t cmid[16], struct kmsdb_cold *out)
 	struct client_row row;
 	int rc;
 
-	up_to_date(db);
+	ledger_up_to_date(db);
 	if ((rc = ledger_client(db, cmid, &row)) != KMS_OK ||
 	    (rc = ledger_cold(db, &row, out)) != KMS_OK)
 		return rc;
@@ -107,7 +103,7 @@ kmsdb_client_state(const struct kmsdb_client *c, uint64_t now)
 uint32_t
 kmsdb_pool_count(struct kmsdb *db, const uint8_t publisher[8], uint16_t pool, uint32_t minute)
 {
-	up_to_date(db);
+	ledger_up_to_date(db);
 	return seats_sum(&db->seats, publisher, pool, minute);
 }
 
@@ -123,7 +119,7 @@ kmsdb_info(struct kmsdb *db, struct kmsdb_info *out)
 	struct index_size size;
 
 	memset(out, 0, sizeof(*out));
-	up_to_date(db);
+	ledger_up_to_date(db);
 	index_size(db->index, &size);
 	segment_list_total(db->journalfd, &out->segments, &out->journal_bytes);
 	out->index_batch = out->last_batch = db->meta.last;
@@ -195,7 +191,7 @@ kmsdb_each_client_from(struct kmsdb *db, const uint8_t from[16],
 {
 	struct each e = { .db = db, .client = fn, .arg = arg };
 
-	up_to_date(db);
+	ledger_up_to_date(db);
 	return index_each_from(db->index, INDEX_HOT, from, ROW_CMID, each_client, &e);
 }
 
@@ -231,7 +227,7 @@ kmsdb_each_relayed(struct kmsdb *db, int (*fn)(const struct kmsdb_relayed *r, vo
 {
 	struct each_relayed e = { db, fn, arg };
 
-	up_to_date(db);
+	ledger_up_to_date(db);
 	return index_each(db->index, INDEX_RELAYED, each_relayed, &e);
 }
 
@@ -255,6 +251,6 @@ kmsdb_each_count(struct kmsdb *db, int (*fn)(const struct kmsdb_count *c, void *
 {
 	struct each_count e = { fn, arg };
 
-	up_to_date(db);
+	ledger_up_to_date(db);
 	return index_each(db->index, INDEX_COUNTS, each_count, &e);
 }

@@ -101,7 +101,6 @@ open_index(struct kmsdb *db, const struct use *use, struct fault *fault)
 	if ((rc = index_get_meta(db->index, &db->meta)) == KMS_OK) {
 		db->counter = db->meta.counter;
 		db->floors = db->meta.floors;
-		db->clock = db->meta.clock;
 		rc = seats_load(&db->seats, db->index);
 	}
 	if (rc != KMS_OK)

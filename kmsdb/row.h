@@ -62,6 +62,7 @@ struct client_row {
 /* Times up to which rows, or their names, are gone; 0: none are. */
 struct index_floors {
 	uint64_t refusals, forgotten, relayed, names; /* seconds */
+	uint64_t clock; /* no floor: the time of the last CLOCK entry, which never falls either */
 };
 /*
  * Is the row of such a client absent? So are those that have only refusals, and those that were

@@ -361,7 +361,7 @@ verify_index(struct verify *c)
 	    memcmp(c->scratch->meta.hash, c->index->meta.hash, 32) != 0)
 		verify_tell(c, KMS_E_ALTERED,
 		    "index: made from another journal; run kmsctl ledger rebuild");
-	if (c->scratch->meta.clock != c->index->meta.clock)
+	if (c->scratch->meta.floors.clock != c->index->meta.floors.clock)
 		verify_tell(c, KMS_E_ALTERED, "index: the time of the last CLOCK entry is wrong");
 	if ((rc = index_each(c->index->index, INDEX_HOT, index_client, c)) != KMS_OK ||
 	    (rc = index_each(c->scratch->index, INDEX_HOT, scratch_client, c)) != KMS_OK ||

@@ -198,11 +198,10 @@ int
 kmsdb_history(struct kmsdb *db, struct kmsdb_history *out)
 {
 	struct sum s = { .db = db, .out = out };
-	struct kmsdb_info info;
 	int rc;
 
 	memset(out, 0, sizeof(*out));
-	kmsdb_info(db, &info); /* as in each look-up: what is committed now */
+	ledger_up_to_date(db);
 	rc = each_row(db, GENERATION_RESTORED, take_mark, &s.marks);
 	if (rc == KMS_OK)
 		rc = each_row(db, GENERATION_WITNESSES, add_witness, &s);
@@ -210,7 +209,7 @@ kmsdb_history(struct kmsdb *db, struct kmsdb_history *out)
 		rc = KMS_OK;
 	out->restores = s.marks.restores;
 	out->last_restored = s.marks.last;
-	out->clock = db->clock;
+	out->clock = db->floors.clock;
 	free(s.marks.list);
 	return rc;
 }

@@ -50,39 +50,53 @@ activate_stage(struct activate *a, const struct item *item, uint32_t *leaf)
 
 /* len 0: it does not fit. */
 static int
-commit_alone(struct activate *a, const uint8_t *entry, size_t len)
+stage_alone(struct activate *a, const uint8_t *entry, size_t len)
 {
 	const struct item item = { .entry = entry, .entry_len = len };
 	uint32_t leaf;
-	int rc;
 
-	if (len == 0)
-		return KMS_E_TOO_LARGE;
-	rc = activate_stage(a, &item, &leaf);
-	return rc != KMS_OK ? rc : pending_commit(a);
+	return len > 0 ? activate_stage(a, &item, &leaf) : KMS_E_TOO_LARGE;
+}
+
+int
+activate_stage_admin(struct activate *a, struct entry_admin *e)
+{
+	uint8_t entry[ENTRY_MAX];
+
+	e->time = a->now;
+	return stage_alone(a, entry, entry_admin_encode(entry, sizeof(entry), e));
+}
+
+int
+activate_stage_about(struct activate *a, struct entry_about *e)
+{
+	uint8_t entry[ENTRY_ABOUT_MAX];
+
+	e->time = a->now;
+	e->counter = kmsdb_counter(a->db);
+	return stage_alone(a, entry, entry_about_encode(entry, sizeof(entry), e));
 }
 
 int
 activate_record(struct activate *a, struct entry_admin *e)
 {
-	uint8_t entry[ENTRY_MAX];
+	int rc;
 
 	pending_finish(a);
 	activate_clock(a);
-	e->time = a->now;
-	return commit_alone(a, entry, entry_admin_encode(entry, sizeof(entry), e));
+	rc = activate_stage_admin(a, e);
+	return rc == KMS_OK ? pending_commit(a) : rc;
 }
 
 int
 activate_record_about(struct activate *a, struct entry_about *e)
 {
-	uint8_t entry[ENTRY_ABOUT_MAX];
+	int rc;
 
 	pending_finish(a);
 	activate_clock(a);
-	e->time = a->now;
-	e->counter = kmsdb_counter(a->db);
-	return commit_alone(a, entry, entry_about_encode(entry, sizeof(entry), e));
+	rc = activate_stage_about(a, e);
+	return rc == KMS_OK ? pending_commit(a) : rc;
 }
 
 int

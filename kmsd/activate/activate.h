@@ -107,6 +107,9 @@ int activate_record(struct activate *a, struct entry_admin *e);
 int activate_record_about(struct activate *a, struct entry_about *e);
 /* kmsdb_stage, behind what a batch begins with (opening.h). */
 int activate_stage(struct activate *a, const struct item *item, uint32_t *leaf);
+/* The same of one of these, which has no aside; time and counter are filled in. */
+int activate_stage_admin(struct activate *a, struct entry_admin *e);
+int activate_stage_about(struct activate *a, struct entry_about *e);
 /*
  * The first entries of every run: with which keys it signs, and what installed.h finds missing. A
  * ledger that cannot be written is not a failure here: the next batch begins with START.

@@ -4,7 +4,6 @@
 #include "kmsd/activate/challenge.h"
 
 #include <sodium.h>
-#include <string.h>
 
 #include "libkms/base/wire.h"
 

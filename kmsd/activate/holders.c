@@ -8,13 +8,6 @@
 #include "kmsd/activate/activate.h"
 #include "kmsd/activate/challenge.h"
 
-/* A hash of product and machine says nothing about another product. */
-static bool
-same_product(const struct kmsdb_client *row, const struct message_request *request)
-{
-	return memcmp(row->product, request->product, sizeof(row->product)) == 0;
-}
-
 /*
  * An administrator who forgets a client begins anew with it: what was before is no first time. It
  * is known by the minute; of the minute of the FORGET, only the row tells whether it was before.
@@ -46,10 +39,11 @@ holders_look(struct activate *a, const struct kmsdb_client *row,
 		return rc;
 	client->held_until = held ? cold.hold_end : 0;
 	client->caught_up = caught_up(row, &cold);
-	if (client->echoed && !same_product(row, request) &&
+	if (client->echoed && !holders_same_product(row, request) &&
 	    publishers_find(&a->publishers, row->product, &before))
 		client->before = before.product;
-	client->bound = cold.bound && same_product(row, request);
+	/* A hash of product and machine says nothing about another product. */
+	client->bound = cold.bound && holders_same_product(row, request);
 	memcpy(client->binding, cold.binding, sizeof(client->binding));
 	return KMS_OK;
 }
@@ -57,13 +51,8 @@ holders_look(struct activate *a, const struct kmsdb_client *row,
 int
 holders_hold(struct activate *a, const uint8_t cmid[16], uint64_t end)
 {
-	struct entry_about e = { .kind = ENTRY_HOLD, .time = a->now, .value = end };
-	uint8_t entry[ENTRY_ABOUT_MAX];
-	struct item item = { .entry = entry };
-	uint32_t leaf;
+	struct entry_about e = { .kind = ENTRY_HOLD, .value = end };
 
 	memcpy(e.cmid, cmid, 16);
-	e.counter = kmsdb_counter(a->db);
-	item.entry_len = entry_about_encode(entry, sizeof(entry), &e);
-	return item.entry_len > 0 ? activate_stage(a, &item, &leaf) : KMS_E_FORMAT;
+	return activate_stage_about(a, &e);
 }

@@ -5,10 +5,20 @@
 #ifndef KMSD_ACTIVATE_HOLDERS_H
 #define KMSD_ACTIVATE_HOLDERS_H
 
+#include <stdbool.h>
+#include <string.h>
+
 #include "kmsdb/kmsdb.h"
 #include "policy/policy.h"
 
 struct activate;
+
+/* Is the row's act about the product that is asked for? */
+static inline bool
+holders_same_product(const struct kmsdb_client *row, const struct message_request *request)
+{
+	return memcmp(row->product, request->product, sizeof(row->product)) == 0;
+}
 
 /*
  * Fills in echoed, held_until, caught_up, before, bound and binding of a client whose other fields

@@ -9,6 +9,7 @@
 
 #include "kmsd/activate/activate.h"
 #include "kmsd/common/log.h"
+#include "libkms/base/wire.h"
 
 static const uint8_t kinds[FILE_KINDS] = { [FILE_ROTATION] = ENTRY_ROTATION,
 	[FILE_KEY] = ENTRY_KEY,
@@ -43,6 +44,7 @@ static void
 fill_blob(struct installed_entry *out, const struct publisher_file *c)
 {
 	struct entry_admin *e = &out->e;
+	struct wire_writer w;
 
 	if (c->kind == FILE_CERTIFICATE) {
 		e->blob = c->certificate_octets;
@@ -51,8 +53,8 @@ fill_blob(struct installed_entry *out, const struct publisher_file *c)
 		e->blob = c->rotation_octets;
 		e->blob_len = ROTATION_SIZE;
 	} else if (c->kind == FILE_REVOCATIONS) {
-		for (unsigned i = 0; i < sizeof(out->number); i++)
-			out->number[i] = (uint8_t)(c->revocations->number >> 8 * (3 - i));
+		wire_writer_init(&w, out->number, sizeof(out->number));
+		wire_put_u32(&w, c->revocations->number);
 		e->blob = out->number;
 		e->blob_len = sizeof(out->number);
 	}

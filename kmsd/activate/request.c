@@ -141,7 +141,7 @@ leased_at(const struct request *q)
 	const struct kmsdb_client *c = &q->row;
 	uint64_t validity;
 
-	if (c->kind != ENTRY_LEASE || memcmp(c->product, q->auth.request.product, 16) != 0)
+	if (c->kind != ENTRY_LEASE || !holders_same_product(c, &q->auth.request))
 		return 0;
 	if (c->status == KMS_OK)
 		return c->last_seen;
@@ -183,8 +183,8 @@ decide(struct activate *a, struct request *q)
 		q->client.counted =
 		    known && kmsdb_client_counts(&q->row, q->found.publisher->public.key.id,
 				 q->found.pool->number, policy_minute(a->now));
-		q->client.seen = q->row.kind == ENTRY_SEEN &&
-				 memcmp(q->row.product, q->auth.request.product, 16) == 0;
+		q->client.seen =
+		    q->row.kind == ENTRY_SEEN && holders_same_product(&q->row, &q->auth.request);
 		q->client.leased = known ? leased_at(q) : 0;
 		q->client.old_certificate = known && has_old_certificate(q);
 		q->client.sequence = q->row.sequence;
@@ -207,7 +207,7 @@ decide(struct activate *a, struct request *q)
 static uint64_t
 held_until(const struct request *q)
 {
-	return memcmp(q->row.product, q->auth.request.product, 16) == 0 ? q->row.expires : 0;
+	return holders_same_product(&q->row, &q->auth.request) ? q->row.expires : 0;
 }
 
 static void
@@ -311,6 +311,14 @@ fill_binding(const struct request *q, struct entry_client *e)
 		memcpy(e->binding, binding, sizeof(e->binding));
 }
 
+/* The same request may come again at once: nothing of it is in the ledger. */
+static void
+unwritten(struct pending_slot *slot)
+{
+	slot->reply.status = KMS_E_LEDGER;
+	slot->reply.retry_after = 1;
+}
+
 static size_t
 build_entry(const struct activate *a, const struct request *q, enum entry_kind kind,
     const struct aside *aside, uint8_t *out, size_t size)
@@ -370,8 +378,7 @@ stage(struct activate *a, const struct request *q, const struct ipc_frame *f,
 	    LOG_ERR, "entry-lost", "an entry of kind %d: %s", kind, kms_strerror((uint32_t)rc));
 	if (kind == ENTRY_REFUSAL)
 		return;
-	slot->reply.status = KMS_E_LEDGER;
-	slot->reply.retry_after = 1;
+	unwritten(slot);
 }
 
 /*
@@ -445,8 +452,7 @@ hold(struct activate *a, const struct request *q, const struct ipc_frame *f,
 	}
 	log_limited(
 	    LOG_ERR, "entry-lost", "the hold of client %s: %s", cmid, kms_strerror((uint32_t)rc));
-	slot->reply.status = KMS_E_LEDGER;
-	slot->reply.retry_after = 1;
+	unwritten(slot);
 	return false;
 }
 
@@ -509,8 +515,7 @@ settle(struct activate *a, struct request *q, const struct ipc_frame *f, struct 
 	if (decide(a, q) != KMS_OK) {
 		log_limited(LOG_CRIT, "ledger-error", "a client's record cannot be read");
 		slot->settled = true;
-		slot->reply.status = KMS_E_LEDGER;
-		slot->reply.retry_after = 1;
+		unwritten(slot);
 		return;
 	}
 	slot->reply.status = d->status;

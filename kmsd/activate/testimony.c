@@ -95,18 +95,13 @@ tell(struct activate *a, const struct testimony *w, const struct claim *c,
 static int
 record(struct activate *a, const struct testimony *w, const struct claim *c)
 {
-	uint8_t entry[512];
-	struct item item = { .entry = entry };
-	struct entry_admin e = { .kind = ENTRY_WITNESS,
-		.time = a->now,
-		.blob = w->header,
-		.blob_len = MESSAGE_HEADER_SIZE };
-	uint32_t leaf;
+	struct entry_admin e = {
+		.kind = ENTRY_WITNESS, .blob = w->header, .blob_len = MESSAGE_HEADER_SIZE
+	};
 
 	memcpy(e.subject, w->cmid, sizeof(e.subject));
 	memcpy(e.digest, c->hash, sizeof(e.digest));
-	item.entry_len = entry_admin_encode(entry, sizeof(entry), &e);
-	return item.entry_len > 0 ? activate_stage(a, &item, &leaf) : KMS_E_FORMAT;
+	return activate_stage_admin(a, &e);
 }
 
 uint64_t

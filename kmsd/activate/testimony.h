@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "kmsdb/kmsdb.h"
+#include "libkms/base/wire.h"
 
 struct activate;
 
@@ -27,11 +28,11 @@ struct testimony {
 static inline bool
 testimony_is_last(const uint8_t *claim, const struct kmsdb_client *row)
 {
-	uint64_t number = 0;
+	struct wire_reader r;
 
-	for (int i = 0; i < 8; i++)
-		number = number << 8 | claim[i];
-	return number == row->batch && memcmp(claim + 8, row->header, sizeof(row->header)) == 0;
+	wire_reader_init(&r, claim, 8);
+	return wire_get_u64(&r) == row->batch &&
+	       memcmp(claim + 8, row->header, sizeof(row->header)) == 0;
 }
 /*
  * Of a client that is counted. Returns the number of the batch whose header the host wants to see,

@@ -222,14 +222,18 @@ check_identity(const struct supervisor *s)
 	return KMS_E_NOT_FOUND;
 }
 
+/* text: a line, without its end. */
 static int
-write_host(const struct supervisor *s)
+write_runtime(const struct supervisor *s, const char *name, const char *text)
 {
-	char path[256], text[300];
-	int n = snprintf(text, sizeof(text), "%s\n", s->config.state_directory);
+	char path[256], line[300];
+	int rc, n = snprintf(line, sizeof(line), "%s\n", text);
 
-	runtime_path(s, RUNTIME_HOST, path, sizeof(path));
-	return file_write(AT_FDCWD, path, text, (size_t)n, 0644, true);
+	runtime_path(s, name, path, sizeof(path));
+	rc = file_write(AT_FDCWD, path, line, (size_t)n, 0644, true);
+	if (rc != KMS_OK)
+		log_event(LOG_ERR, FAILED, "%s: %s", path, strerror(errno));
+	return rc;
 }
 
 int
@@ -261,16 +265,12 @@ prepare_directories(struct supervisor *s)
 int
 write_port(const struct supervisor *s)
 {
-	char path[256], text[16];
-	int rc, n = snprintf(text, sizeof(text), "%u\n", s->port);
+	char port[16];
+	int rc;
 
-	runtime_path(s, "port", path, sizeof(path));
-	rc = file_write(AT_FDCWD, path, text, (size_t)n, 0644, true);
-	if (rc == KMS_OK)
-		rc = write_host(s);
-	if (rc != KMS_OK)
-		log_event(LOG_ERR, FAILED, "%s: %s", path, strerror(errno));
-	return rc;
+	snprintf(port, sizeof(port), "%u", s->port);
+	rc = write_runtime(s, "port", port);
+	return rc == KMS_OK ? write_runtime(s, RUNTIME_HOST, s->config.state_directory) : rc;
 }
 
 void

@@ -658,7 +658,7 @@ wrong_clock(struct index *ix)
 	struct index_meta meta;
 
 	assert_int_equal(index_get_meta(ix, &meta), KMS_OK);
-	meta.clock++;
+	meta.floors.clock++;
 	index_put_meta(ix, &meta);
 }
 
