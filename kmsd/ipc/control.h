@@ -85,9 +85,9 @@ enum control_verb {
 	CONTROL_CLIENT_UNREVOKE = 13, /* s cmid */
 	CONTROL_CLIENT_ERASE = 14,    /* s cmid: its names up to now, here and in the journal */
 	/*
-	 * For who may not read the ledger's files. b from (16; optional): rows stored: b client
-	 * (kmsdb_client_encode), in the order of their CMIDs, CONTROL_CLIENTS of them unless these
-	 * are the last.
+	 * For a user who may not read the ledger's files. b from (16; optional): rows stored: b
+	 * client (kmsdb_client_encode), in the order of their CMIDs, CONTROL_CLIENTS of them unless
+	 * these are the last.
 	 */
 	CONTROL_CLIENT_LIST = 15,
 	/*

@@ -107,15 +107,6 @@ tell_signer(struct kms_evidence_info *info, const struct certificate *cert)
 	return KMS_OK;
 }
 
-static void
-give(struct kms_evidence_info *out, const struct kms_evidence_info *from)
-{
-	size_t size = out->size;
-
-	memcpy(out, from, size < sizeof(*from) ? size : sizeof(*from));
-	out->size = size;
-}
-
 /* *with: the certificate, when full->verified. */
 static int
 collect(struct kms_client *c, unsigned index, struct kms_evidence_info *full,
@@ -145,7 +136,7 @@ kms_evidence(struct kms_client *c, unsigned index, struct kms_evidence_info *inf
 	if (c == NULL || info == NULL || info->size < sizeof(info->size))
 		return KMS_E_ARGUMENT;
 	if ((rc = collect(c, index, &full, &with, &host)) == KMS_OK)
-		give(info, &full);
+		client_give(info, &full, sizeof(full));
 	return rc;
 }
 
@@ -210,6 +201,6 @@ kms_evidence_verify(
 	    (rc = tell_pair(&full, pair)) != KMS_OK || (rc = tell_signer(&full, &cert)) != KMS_OK)
 		return rc;
 	if (info != NULL)
-		give(info, &full);
+		client_give(info, &full, sizeof(full));
 	return KMS_OK;
 }

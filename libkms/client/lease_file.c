@@ -11,7 +11,6 @@
 #include "libkms/base/wire.h"
 #include "libkms/client/stored.h"
 #include "libkms/client/trust.h"
-#include "libkms/core/batch.h"
 #include "libkms/core/lease.h"
 #include "libkms/core/shown.h"
 #include "libkms/kms_error.h"
@@ -76,15 +75,13 @@ kms_lease_export_unnamed(struct kms_client *c, void *out, size_t *size)
 }
 
 static void
-tell(struct kms_lease_info *info, const struct entry_client *e, const struct certificate *cert,
-    const struct lease *l, const uint8_t *bundle, size_t bundle_len)
+tell(struct kms_lease_info *info, const struct lease_told *told, const struct lease_file *file)
 {
-	struct kms_lease_info full;
+	const struct entry_client *e = &told->entry;
+	const struct certificate *cert = &told->certificate;
+	struct kms_lease_info full = { 0 };
 	struct aside names;
-	struct batch_header batch;
-	size_t size = info->size;
 
-	memset(&full, 0, sizeof(full));
 	memcpy(full.cmid, e->cmid, sizeof(full.cmid));
 	memcpy(full.product, e->product, sizeof(full.product));
 	memcpy(full.host_id, cert->host_id, sizeof(full.host_id));
@@ -92,11 +89,10 @@ tell(struct kms_lease_info *info, const struct entry_client *e, const struct cer
 	full.issued = e->time;
 	full.expires = e->expires;
 	full.renew_after = e->renew_after;
-	full.index = l->index;
-	if (batch_header_decode(&batch, l->header) == KMS_OK)
-		full.batch = batch.number;
-	batch_header_hash(full.header_hash, l->header);
-	switch (lease_names(&names, bundle, bundle_len, e)) {
+	full.index = told->lease.index;
+	full.batch = told->header.number;
+	memcpy(full.header_hash, told->hash, sizeof(full.header_hash));
+	switch (lease_names(&names, file->bundle, file->bundle_len, e)) {
 	case KMS_OK:
 		full.names = KMS_NAMES_MATCH;
 		break;
@@ -110,8 +106,7 @@ tell(struct kms_lease_info *info, const struct entry_client *e, const struct cer
 	snprintf(full.user, sizeof(full.user), "%s", names.user);
 	snprintf(full.customer, sizeof(full.customer), "%s", cert->customer);
 	snprintf(full.group, sizeof(full.group), "%s", cert->group);
-	full.size = size;
-	memcpy(info, &full, size < sizeof(full) ? size : sizeof(full));
+	client_give(info, &full, sizeof(full));
 }
 
 int
@@ -135,7 +130,6 @@ kms_lease_verify(const void *file, size_t size, const char *publisher_key, uint6
 	    (rc = lease_file_verify(&told, &parts, &publisher)) != KMS_OK)
 		return rc;
 	if (info != NULL)
-		tell(info, &told.entry, &told.certificate, &told.lease, parts.bundle,
-		    parts.bundle_len);
+		tell(info, &told, &parts);
 	return now != 0 && now >= told.entry.expires ? KMS_E_LEASE_EXPIRED : KMS_OK;
 }

@@ -15,6 +15,7 @@
 #include "libkms/client/stored.h"
 #include "libkms/client/transport.h"
 #include "libkms/client/witness.h"
+#include "libkms/core/batch.h"
 #include "libkms/kms_error.h"
 
 /* The lease that is kept testifies too, also one of before this library kept hosts. */
@@ -22,12 +23,15 @@ static void
 hear_stored(struct kms_client *c)
 {
 	uint8_t header[MESSAGE_HEADER_SIZE];
+	struct batch_header batch;
 	struct certificate cert;
 	struct entry_client e;
 	struct lease l;
 
-	if (client_stored(c, &e, &cert) != KMS_OK || witness_knows(c->state, cert.host_id) ||
-	    lease_decode(&l, c->state->bundle, c->state->bundle_len) != KMS_OK)
+	/* Nearly always the host is known, and no signature need be looked at. */
+	if (lease_decode(&l, c->state->bundle, c->state->bundle_len) != KMS_OK ||
+	    batch_header_decode(&batch, l.header) != KMS_OK ||
+	    witness_knows(c->state, batch.host_id) || client_stored(c, &e, &cert) != KMS_OK)
 		return;
 	witness_header(header, &l);
 	(void)witness_lease(c->state, &cert, header, client_now(c));
@@ -151,15 +155,6 @@ try_hosts(struct ask *a)
 	}
 }
 
-static void
-give(struct kms_result *out, const struct kms_result *from)
-{
-	size_t size = out->size;
-
-	memcpy(out, from, size < sizeof(*from) ? size : sizeof(*from));
-	out->size = size;
-}
-
 static int
 ask(struct kms_client *c, uint8_t operation, struct kms_result *result)
 {
@@ -182,7 +177,7 @@ ask(struct kms_client *c, uint8_t operation, struct kms_result *result)
 		ask_note(&a, (uint32_t)rc, false, "%s", fault_text(&fault, rc));
 	}
 	if (result != NULL)
-		give(result, &a.result);
+		client_give(result, &a.result, sizeof(a.result));
 	return (int)a.result.status;
 }
 

@@ -15,9 +15,13 @@
  *        1  1 and its exchange statement of 160, or 0
  *        2  length and certificate of the host that signed the lease
  *        2  length and lease bundle
- *        1  w, at most 8, then w hosts: id 16, last use 8, flags 1 (1 header wanted, 2 evidence,
- *           4 shown once), header of the highest batch with its signature 172, and with flag 2 the
- * first two headers that cannot both be true 344 32  BLAKE2b-256 of all before
+ *        1  w, at most 8, then w hosts:
+ *             16  id
+ *              8  last use
+ *              1  flags: 1 header wanted, 2 evidence, 4 shown once
+ *            172  header of the highest batch, with its signature
+ *            344  with flag 2: the first two headers that cannot both be true
+ *       32  BLAKE2b-256 of all before
  */
 #ifndef KMS_LIBKMS_CLIENT_STATE_H
 #define KMS_LIBKMS_CLIENT_STATE_H

@@ -33,8 +33,8 @@ void state_close(struct state_file *f);
 int state_read(struct state_file *f, struct fault *fault);
 
 /*
- * Takes the lock and reads FILE again. KMS_E_EXISTS: another process has the lock, and kept it for
- * as many milliseconds as patience says. KMS_E_DENIED: may not write here.
+ * Takes the lock and reads FILE again. patience: how long to wait for the lock, in milliseconds.
+ * KMS_E_EXISTS: another process kept it for longer. KMS_E_DENIED: this user may not write here.
  */
 int state_lock(struct state_file *f, int patience, struct fault *fault);
 /*

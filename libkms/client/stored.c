@@ -112,7 +112,6 @@ kms_status(struct kms_client *c, struct kms_status_info *info)
 	struct kms_status_info full;
 	struct licence_facts f;
 	struct certificate cert;
-	size_t size;
 	int rc;
 
 	if (c == NULL || info == NULL || info->size < sizeof(info->size))
@@ -137,7 +136,6 @@ kms_status(struct kms_client *c, struct kms_status_info *info)
 		snprintf(full.customer, sizeof(full.customer), "%s", cert.customer);
 		snprintf(full.group, sizeof(full.group), "%s", cert.group);
 	}
-	size = full.size = info->size;
-	memcpy(info, &full, size < sizeof(full) ? size : sizeof(full));
+	client_give(info, &full, sizeof(full));
 	return rc;
 }

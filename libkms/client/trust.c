@@ -8,20 +8,14 @@
 #include "libkms/core/lease_file.h"
 #include "libkms/kms_error.h"
 
-int
-trust_init(struct publisher_keys *keys, const struct minisig_key *publisher,
-    const uint8_t *statements, unsigned count)
-{
-	*keys = (struct publisher_keys){ .key = *publisher };
-	return count == 0 ? KMS_OK : publisher_keys_chain(keys, statements, count);
-}
-
 void
 trust_stored(struct publisher_keys *keys, const struct kms_client *c)
 {
 	const struct state *s = c->state;
 
-	(void)trust_init(keys, &c->publisher, s->rotations[0], s->rotation_count);
+	/* The publisher's own key is trusted in any case. */
+	*keys = (struct publisher_keys){ .key = c->publisher };
+	(void)publisher_keys_chain(keys, s->rotations[0], s->rotation_count);
 }
 
 void

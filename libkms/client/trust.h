@@ -13,12 +13,6 @@
 #include "libkms/core/entry.h"
 #include "libkms/core/publisher_keys.h"
 
-/*
- * count statements of ROTATION_SIZE bytes. KMS_OK, or why one of them does not link the
- * publisher's key to another one; the publisher's key is trusted in any case.
- */
-int trust_init(struct publisher_keys *keys, const struct minisig_key *publisher,
-    const uint8_t *statements, unsigned count);
 /* The remembered rotations, verified again: the state file is not trusted. */
 void trust_stored(struct publisher_keys *keys, const struct kms_client *c);
 /*

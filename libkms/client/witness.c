@@ -9,22 +9,28 @@
 #include "libkms/core/batch.h"
 #include "libkms/kms_error.h"
 
-static struct state_host *
-find(struct state *s, const uint8_t host_id[16])
+/* Its place in the list; -1: it is not there. */
+static int
+place_of(const struct state *s, const uint8_t host_id[16])
 {
 	for (unsigned i = 0; i < s->host_count; i++)
 		if (memcmp(s->hosts[i].id, host_id, sizeof(s->hosts[i].id)) == 0)
-			return &s->hosts[i];
-	return NULL;
+			return (int)i;
+	return -1;
+}
+
+static struct state_host *
+find(struct state *s, const uint8_t host_id[16])
+{
+	int place = place_of(s, host_id);
+
+	return place < 0 ? NULL : &s->hosts[place];
 }
 
 bool
 witness_knows(const struct state *s, const uint8_t host_id[16])
 {
-	for (unsigned i = 0; i < s->host_count; i++)
-		if (memcmp(s->hosts[i].id, host_id, sizeof(s->hosts[i].id)) == 0)
-			return true;
-	return false;
+	return place_of(s, host_id) >= 0;
 }
 
 void
@@ -51,13 +57,11 @@ number_of(const uint8_t header[MESSAGE_HEADER_SIZE], const struct certificate *c
 void
 witness_for(struct witness *w, const struct state *s, const struct certificate *cert)
 {
-	const struct state_host *h = NULL;
+	int place = place_of(s, cert->host_id);
+	const struct state_host *h = place < 0 ? NULL : &s->hosts[place];
 	struct wire_writer out;
 
 	memset(w, 0, sizeof(*w));
-	for (unsigned i = 0; i < s->host_count; i++)
-		if (memcmp(s->hosts[i].id, cert->host_id, sizeof(s->hosts[i].id)) == 0)
-			h = &s->hosts[i];
 	if (h == NULL || (w->number = number_of(h->highest, cert)) == 0)
 		return;
 	wire_writer_init(&out, w->text, sizeof(w->text));

@@ -20,12 +20,10 @@ word_of(uint32_t kind)
 static void
 tell_header(struct tool *t, const char *which, const struct kms_evidence_info *e, unsigned i)
 {
-	char key[32], text[2 * sizeof(e->header[0]) + 1], batch[32 + 2 * sizeof(e->hash[0])];
-	size_t used = (size_t)snprintf(batch, sizeof(batch), "%" PRIu64 ":", e->number[i]);
+	char key[32], text[2 * sizeof(e->header[0]) + 1];
 
-	hex_format(batch + used, e->hash[i], sizeof(e->hash[i]));
 	snprintf(key, sizeof(key), "%s-batch", which);
-	tell_text(t->out, key, batch);
+	tool_batch(t, key, e->number[i], e->hash[i]);
 	snprintf(key, sizeof(key), "%s-time", which);
 	tool_time(t, key, e->time[i]);
 	hex_format(text, e->header[i], sizeof(e->header[i]));

@@ -34,17 +34,6 @@ command_export_lease(struct tool *t)
 	return TOOL_OK;
 }
 
-/* As the publisher's audit names a batch. */
-static void
-tell_header(struct tool *t, const struct kms_lease_info *i)
-{
-	char text[32 + 2 * sizeof(i->header_hash)];
-	size_t used = (size_t)snprintf(text, sizeof(text), "%" PRIu64 ":", i->batch);
-
-	hex_format(text + used, i->header_hash, sizeof(i->header_hash));
-	tell_text(t->out, "header", text);
-}
-
 static void
 tell_lease(struct tool *t, const struct kms_lease_info *i)
 {
@@ -66,7 +55,7 @@ tell_lease(struct tool *t, const struct kms_lease_info *i)
 	tool_time(t, "renew-after", i->renew_after);
 	tool_time(t, "expires", i->expires);
 	tell_number(t->out, "batch", i->batch);
-	tell_header(t, i);
+	tool_batch(t, "header", i->batch, i->header_hash);
 	tell_number(t->out, "index", i->index);
 }
 

@@ -3,12 +3,14 @@
  * object for programs.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "kmsctl/cli/help.h"
+#include "libkms/base/hex.h"
 #include "libkms/kmsclient/tool.h"
 
 void
@@ -27,6 +29,16 @@ tool_time(struct tool *t, const char *key, uint64_t when)
 	if (gmtime_r(&seconds, &tm) == NULL ||
 	    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
 		snprintf(text, sizeof(text), "%llu", (unsigned long long)when);
+	tell_text(t->out, key, text);
+}
+
+void
+tool_batch(struct tool *t, const char *key, uint64_t number, const uint8_t hash[32])
+{
+	char text[24 + 65];
+	size_t used = (size_t)snprintf(text, sizeof(text), "%" PRIu64 ":", number);
+
+	hex_format(text + used, hash, 32);
 	tell_text(t->out, key, text);
 }
 

@@ -51,6 +51,8 @@ int tool_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* print.c. Programs get seconds, people get RFC 3339. Zero is not a time: people see none. */
 void tool_time(struct tool *t, const char *key, uint64_t when);
+/* "NUMBER:HASH", as the publisher's audit names a batch. */
+void tool_batch(struct tool *t, const char *key, uint64_t number, const uint8_t hash[32]);
 /* Symbol, meaning, Microsoft's code and the remedy; detail may be NULL. Returns the exit code. */
 int tool_status(struct tool *t, uint32_t status, const char *detail);
 /* Beside a success; 0: none. detail as above. */

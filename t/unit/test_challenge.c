@@ -1,6 +1,6 @@
 /*
- * test_challenge.c - challenges: which echo is right, for whom, until when; and one that was made
- * by another implementation of BLAKE2b.
+ * test_challenge.c - challenges: an echo is right for one client, one number and a short time. One
+ * challenge is compared with that of another implementation of BLAKE2b.
  */
 #include <setjmp.h>
 #include <sodium.h>

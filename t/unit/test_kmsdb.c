@@ -589,7 +589,7 @@ take_batch(const struct kmsdb_batch_view *b, void *arg)
 	return p->batches % 2 == 0 ? 1 : 0;
 }
 
-/* What kmsd tells a reader to whom the files are closed: pages, from anywhere on. */
+/* A reader that may not open the files asks kmsd for pages. A page can begin anywhere. */
 static void
 test_pages(void **state)
 {
