@@ -509,12 +509,13 @@ check_release(struct parse *p, struct fault *err, int rc)
 	return rc;
 }
 
-typedef int (*read_fn)(const struct ini_section *sections, unsigned count, void *arg,
-    const char *text, size_t len, size_t max, struct fault *err);
-
 static int
-parse(struct policy_pack *out, const char *text, size_t len, read_fn read, struct fault *err)
+parse(struct policy_pack *out, const char *text, size_t len, bool careful, struct fault *err)
 {
+	const struct ini_format format = { .sections = sections,
+		.section_count = COUNT(sections),
+		.max = PACK_MAX,
+		.careful = careful };
 	struct parse *p = calloc(1, sizeof(*p));
 	int rc;
 
@@ -523,7 +524,7 @@ parse(struct policy_pack *out, const char *text, size_t len, read_fn read, struc
 	if (p == NULL)
 		return fault_set(err, KMS_E_NO_MEMORY, NULL);
 	p->out = out;
-	rc = read(sections, COUNT(sections), p, text, len, PACK_MAX, err);
+	rc = ini_read_format(&format, p, text, len, err);
 	rc = check_release(p, err, rc);
 	if (rc == KMS_OK &&
 	    (!close_groups(p, err) || !check_pools(p, err) || !resolve_products(p, err)))
@@ -543,11 +544,11 @@ parse(struct policy_pack *out, const char *text, size_t len, read_fn read, struc
 int
 policy_pack_parse(struct policy_pack *out, const char *text, size_t len, struct fault *err)
 {
-	return parse(out, text, len, ini_read, err);
+	return parse(out, text, len, false, err);
 }
 
 int
 policy_pack_proofread(struct policy_pack *out, const char *text, size_t len, struct fault *err)
 {
-	return parse(out, text, len, ini_read_careful, err);
+	return parse(out, text, len, true, err);
 }

@@ -5,8 +5,10 @@
 
 #include <ctype.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
-#include <time.h>
+
+#include "policy/values.h"
 
 #define FIRST_YEAR 2000
 #define THAI 543 /* years of the Buddhist calendar are so much higher */
@@ -180,19 +182,15 @@ clock_time(struct cursor *c, int64_t *out, bool *seconds)
 static uint64_t
 day_time(unsigned year, unsigned month, unsigned day)
 {
-	static const uint8_t days[12] = { 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
-	struct tm t = { 0 };
-	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+	char text[40];
+	uint64_t time;
 
 	if (year >= FIRST_YEAR + THAI && year < FIRST_YEAR + THAI + 100)
 		year -= THAI;
-	if (year < FIRST_YEAR || year >= FIRST_YEAR + 100 || month < 1 || month > 12 || day < 1 ||
-	    day > days[month - 1] || (month == 2 && day == 29 && !leap))
+	if (year < FIRST_YEAR || year >= FIRST_YEAR + 100)
 		return 0;
-	t.tm_year = (int)year - 1900;
-	t.tm_mon = (int)month - 1;
-	t.tm_mday = (int)day;
-	return (uint64_t)timegm(&t);
+	snprintf(text, sizeof(text), "%04u-%02u-%02u", year, month, day);
+	return value_time_parse(&time, text, false) ? time : 0;
 }
 
 /* The separator, with what is written around it: "5. 1. 2026", "1\/5\/2026". */

@@ -67,29 +67,42 @@ put_byte(struct sink *s, uint32_t byte)
 	s->len++;
 }
 
+size_t
+event_text_utf8(char out[4], uint32_t c)
+{
+	size_t n = 0;
+
+	if (c < 0x80) {
+		out[n++] = (char)c;
+		return n;
+	}
+	if (c < 0x800) {
+		out[n++] = (char)(0xC0 | c >> 6);
+	} else {
+		if (c < 0x10000) {
+			out[n++] = (char)(0xE0 | c >> 12);
+		} else {
+			out[n++] = (char)(0xF0 | c >> 18);
+			out[n++] = (char)(0x80 | (c >> 12 & 0x3F));
+		}
+		out[n++] = (char)(0x80 | (c >> 6 & 0x3F));
+	}
+	out[n++] = (char)(0x80 | (c & 0x3F));
+	return n;
+}
+
 /* A code point; what the text rule does not allow is left out, new lines and tabs are kept. */
 static void
 put(struct sink *s, uint32_t c)
 {
 	char text[4];
-	size_t n = 0;
+	size_t n;
 
 	if (c < 0x80) {
 		put_byte(s, c == 0 ? ' ' : c);
 		return;
 	}
-	if (c < 0x800) {
-		text[n++] = (char)(0xC0 | c >> 6);
-	} else {
-		if (c < 0x10000) {
-			text[n++] = (char)(0xE0 | c >> 12);
-		} else {
-			text[n++] = (char)(0xF0 | c >> 18);
-			text[n++] = (char)(0x80 | (c >> 12 & 0x3F));
-		}
-		text[n++] = (char)(0x80 | (c >> 6 & 0x3F));
-	}
-	text[n++] = (char)(0x80 | (c & 0x3F));
+	n = event_text_utf8(text, c);
 	for (size_t i = 0; wire_text_character(text, n) == n && i < n; i++)
 		put_byte(s, (uint8_t)text[i]);
 }
@@ -120,33 +133,6 @@ from_utf16(struct sink *s, const char *in, size_t len, bool big)
 	}
 }
 
-/* Bytes of a well-formed character that the text rule does not allow; 0: it is something else. */
-static size_t
-hidden(const char *in, size_t len)
-{
-	static const struct {
-		const char *from;
-		uint8_t last; /* of the last byte */
-	} rows[] = {
-		{ "\xC2\x80", 0x9F },
-		{ "\xD8\x9C", 0x9C },
-		{ "\xE2\x80\x8E", 0x8F },
-		{ "\xE2\x80\xA8", 0xAE },
-		{ "\xE2\x81\xA6", 0xA9 },
-		{ "\xEF\xBB\xBF", 0xBF },
-	};
-
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		size_t n = strlen(rows[i].from);
-		uint8_t first = (uint8_t)rows[i].from[n - 1];
-
-		if (len >= n && memcmp(in, rows[i].from, n - 1) == 0 &&
-		    (uint8_t)in[n - 1] >= first && (uint8_t)in[n - 1] <= rows[i].last)
-			return n;
-	}
-	return 0;
-}
-
 static void
 from_bytes(struct sink *s, const char *in, size_t len)
 {
@@ -161,7 +147,7 @@ from_bytes(struct sink *s, const char *in, size_t len)
 		} else if ((n = wire_text_character(in + i, len - i)) > 0) {
 			for (size_t j = 0; j < n; j++)
 				put_byte(s, (uint8_t)in[i + j]);
-		} else if ((n = hidden(in + i, len - i)) == 0) {
+		} else if ((n = wire_text_sequence(in + i, len - i)) == 0) {
 			n = 1;
 			put(s, c >= 0xA0                ? c
 			       : windows_1252[c - 0x80] ? windows_1252[c - 0x80]

@@ -5,7 +5,10 @@
 #define KMSCTL_RELAY_EVENT_TEXT_H
 
 #include <stddef.h>
+#include <stdint.h>
 
+/* A code point up to U+10FFFF as UTF-8. Returns its length. */
+size_t event_text_utf8(char out[4], uint32_t c);
 /* What the file is if it is no text, and what to do instead; NULL: it may be text. */
 const char *event_text_refused(const char *in, size_t len);
 

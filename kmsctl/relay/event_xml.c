@@ -8,6 +8,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "kmsctl/relay/event_text.h"
+#include "libkms/base/hex.h"
+
 #define PREFIX 16                       /* characters */
 #define OBJECT_MAX ((ptrdiff_t)1 << 18) /* bytes; more is no event */
 
@@ -123,20 +126,10 @@ entity(const char *p, const char *end, char out[5])
 		return 0;
 	hex = tolower((unsigned char)p[2]) == 'x';
 	for (i += hex; i < 10 && p + i < end && isxdigit((unsigned char)p[i]); i++)
-		c = c * (hex ? 16 : 10) + (uint32_t)(isdigit((unsigned char)p[i])
-							 ? p[i] - '0'
-							 : tolower((unsigned char)p[i]) - 'a' + 10);
+		c = c * (hex ? 16 : 10) + (uint32_t)hex_digit(p[i]);
 	if (p + i >= end || p[i] != ';' || c == 0 || c > 0xFFFF || (c >= 0xD800 && c < 0xE000))
 		return 0;
-	if (c < 0x80)
-		memcpy(out, (char[]){ (char)c, 0 }, 2);
-	else if (c < 0x800)
-		memcpy(out, (char[]){ (char)(0xC0 | c >> 6), (char)(0x80 | (c & 0x3F)), 0 }, 3);
-	else
-		memcpy(out,
-		    (char[]){ (char)(0xE0 | c >> 12), (char)(0x80 | (c >> 6 & 0x3F)),
-			(char)(0x80 | (c & 0x3F)), 0 },
-		    4);
+	out[event_text_utf8(out, c)] = '\0';
 	return i + 1;
 }
 

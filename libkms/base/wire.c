@@ -27,17 +27,20 @@ wire_finish(const struct wire_reader *r)
 	return wire_left(r) > 0 ? KMS_E_TRAILING : KMS_OK;
 }
 
-/* Bytes of the UTF-8 sequence at s (RFC 3629: shortest form, no surrogates), 0 for malformed bytes.
- */
-static size_t
-utf8_sequence(const uint8_t *s, size_t len)
+size_t
+wire_text_sequence(const char *text, size_t len)
 {
-	size_t n = s[0] < 0x80   ? 1
-		   : s[0] < 0xC2 ? 0
-		   : s[0] < 0xE0 ? 2
-		   : s[0] < 0xF0 ? 3
-		   : s[0] < 0xF5 ? 4
-				 : 0;
+	const uint8_t *s = (const uint8_t *)text;
+	size_t n;
+
+	if (len == 0)
+		return 0;
+	n = s[0] < 0x80   ? 1
+	    : s[0] < 0xC2 ? 0
+	    : s[0] < 0xE0 ? 2
+	    : s[0] < 0xF0 ? 3
+	    : s[0] < 0xF5 ? 4
+			  : 0;
 
 	if (n == 0 || n > len)
 		return 0;
@@ -88,7 +91,7 @@ size_t
 wire_text_character(const char *text, size_t len)
 {
 	const uint8_t *s = (const uint8_t *)text;
-	size_t n = len == 0 ? 0 : utf8_sequence(s, len);
+	size_t n = wire_text_sequence(text, len);
 
 	return n > 0 && allowed(code_point(s, n)) ? n : 0;
 }
@@ -116,7 +119,7 @@ wire_text_clean(char *text, size_t len)
 	size_t out = 0, n;
 
 	for (size_t i = 0; i < len; i += n) {
-		n = utf8_sequence(s + i, len - i);
+		n = wire_text_sequence(text + i, len - i);
 		if (n == 0 || !allowed(code_point(s + i, n))) {
 			s[out++] = '?';
 			n = n == 0 ? 1 : n;

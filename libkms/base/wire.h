@@ -210,6 +210,11 @@ void wire_put_short_text(struct wire_writer *w, const char *text, size_t max);
  * U+2066-2069, U+FEFF).
  */
 bool wire_text_ok(const char *text, size_t len);
+/*
+ * Bytes of the UTF-8 sequence (RFC 3629: shortest form, no surrogates) that text begins with,
+ * whether the rule allows it or not; 0: none.
+ */
+size_t wire_text_sequence(const char *text, size_t len);
 /* Bytes of the first character of text, which has len bytes; 0: the rule does not allow it. */
 size_t wire_text_character(const char *text, size_t len);
 /*

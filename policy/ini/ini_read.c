@@ -156,15 +156,15 @@ comment_behind(const char *value)
 static bool
 plain(struct ini_reader *r, const char *what, const char *value)
 {
-	const char *mark = quotation_mark(value), *comment = comment_behind(value);
+	const char *mark, *comment;
 
 	if (!r->format->careful)
 		return true;
-	if (mark != NULL)
+	if ((mark = quotation_mark(value)) != NULL)
 		return ini_fail(r, r->line,
 		    "%s: %.64s: the quotation mark %s would be part of it: values have no quotation marks here",
 		    what, value, mark);
-	if (comment != NULL)
+	if ((comment = comment_behind(value)) != NULL)
 		return ini_fail(r, r->line,
 		    "%s: %.64s: \"%.32s\" would be part of it: give a comment a line of its own",
 		    what, value, comment);
@@ -389,8 +389,8 @@ ini_read_all(const struct ini_format *format, void *arg, const char *text, size_
 	return r.count;
 }
 
-static int
-read_first(
+int
+ini_read_format(
     const struct ini_format *format, void *arg, const char *text, size_t len, struct fault *err)
 {
 	unsigned faults = ini_read_all(format, arg, text, len, err, 1);
@@ -408,18 +408,7 @@ ini_read(const struct ini_section *sections, unsigned count, void *arg, const ch
 		.sections = sections, .section_count = count, .max = max
 	};
 
-	return read_first(&format, arg, text, len, err);
-}
-
-int
-ini_read_careful(const struct ini_section *sections, unsigned count, void *arg, const char *text,
-    size_t len, size_t max, struct fault *err)
-{
-	const struct ini_format format = {
-		.sections = sections, .section_count = count, .max = max, .careful = true
-	};
-
-	return read_first(&format, arg, text, len, err);
+	return ini_read_format(&format, arg, text, len, err);
 }
 
 bool

@@ -100,9 +100,9 @@ unsigned ini_read_all(const struct ini_format *format, void *arg, const char *te
 /* KMS_OK, KMS_E_FORMAT or KMS_E_TOO_LARGE; err, which is emptied first, says what the first is. */
 int ini_read(const struct ini_section *sections, unsigned count, void *arg, const char *text,
     size_t len, size_t max, struct fault *err);
-/* The same with format->careful. */
-int ini_read_careful(const struct ini_section *sections, unsigned count, void *arg,
-    const char *text, size_t len, size_t max, struct fault *err);
+/* The same of a format that says more. */
+int ini_read_format(
+    const struct ini_format *format, void *arg, const char *text, size_t len, struct fault *err);
 
 /* Both return false. line 0: the file as a whole. */
 bool ini_fail(struct ini_reader *r, int line, const char *fmt, ...)
