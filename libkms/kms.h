@@ -60,14 +60,20 @@ struct kms_options {
 	size_t size;               /* sizeof(struct kms_options) */
 	const char *publisher_key; /* "RW...", required */
 	const char *product;       /* UUID text, required */
-	const char *state_file;    /* mode 0644; its secret is beside it in .key; required */
-	const char *host;          /* "name", "name:port", "[v6]:port"; NULL: DNS SRV */
-	const char *domain;        /* for SRV; NULL: the resolver's search domain */
-	const char *nameserver;    /* "address[:port]"; NULL: the system's */
+	/* mode 0644; its secret is beside it in .key. NULL: a client without state, see kms_open */
+	const char *state_file;
+	/*
+	 * "name", "name:port", "[v6]:port"; NULL: DNS SRV, in this domain; NULL: in the resolver's
+	 * search domains. When both are NULL, the environment's KMS_HOST or else KMS_DOMAIN counts.
+	 */
+	const char *host;
+	const char *domain;
+	const char *nameserver; /* "address[:port]"; NULL: the system's */
 	/* this machine's name as the host records it; NULL: gethostname */
 	const char *name;
-	int virtual_machine;        /* enum kms_vm */
-	uint32_t grace_minutes;     /* grace from first use; KMS_NO_GRACE: none; 0: 30 days */
+	int virtual_machine; /* enum kms_vm */
+	/* grace from first use; KMS_NO_GRACE: none; 0: 30 days, without a state file none */
+	uint32_t grace_minutes;
 	uint32_t connect_timeout;   /* for each host; 0: 5000 */
 	uint32_t reply_timeout;     /* for each exchange; 0: 10000 */
 	uint32_t total_timeout;     /* for a whole call, all hosts; 0: 30000 */
@@ -82,6 +88,9 @@ struct kms_options {
 	 */
 	const char *customer; /* as the host's certificate writes it, at most 64 bytes */
 	const char *host_key; /* UUID text of the KMS host key that the host was confirmed for */
+	/* who uses the product, as the host may record it, at most 64 bytes; NULL: not told */
+	const char *user;
+	uint32_t close_timeout; /* for the release of kms_close; 0: 2000 */
 };
 
 /* What a product asks: may I run, and what should I tell my user? */
@@ -111,6 +120,7 @@ struct kms_status_info {
 	uint32_t warning;
 	/* whose host signed the stored lease, and for which key group; "" without a lease */
 	char customer[65], group[33];
+	uint32_t borrowed; /* 1: the stored lease is of a borrowed seat, until expires; else 0 */
 };
 
 /* What happened during a call. */
@@ -130,8 +140,17 @@ struct kms_result {
  * another version), KMS_E_DENIED, KMS_E_FULL, KMS_E_IO, KMS_E_EXISTS (another process has been
  * making the state file for two seconds), KMS_E_NO_MEMORY. Needs no lock and no secret: several
  * processes may have one state file open.
+ *
+ * Without a state file, each object is a client of its own, with a new key pair that is only in
+ * memory: for containers, jobs of a CI, and seats that a process has for as long as it runs.
+ * Nothing is left of it but its seat, which kms_close gives back.
  */
 int kms_open(struct kms_client **out, const struct kms_options *options);
+/*
+ * Wipes and frees. A client without state that has a seat, or may have one, gives it back first:
+ * this process asked for it, and close_timeout is the longest that it takes. After a crash the
+ * host counts the seat until the pool's window is over. With a state file no host is asked.
+ */
 void kms_close(struct kms_client *c);
 
 /*
@@ -145,6 +164,60 @@ void kms_close(struct kms_client *c);
 int kms_activate(struct kms_client *c, struct kms_result *result);
 int kms_renew(struct kms_client *c, struct kms_result *result);
 int kms_release(struct kms_client *c, struct kms_result *result);
+
+/*
+ * As kms_activate, for a lease that lasts so many minutes without a host: a laptop takes its seat
+ * on a journey. It counts until its end or until kms_release gives it back; kms_renew before that
+ * keeps its end, and another kms_borrow moves it. The publisher's pack says for how long, and how
+ * many at once: KMS_E_BORROW (not so long, or none is lent, or the client keeps no state),
+ * KMS_E_BORROWED_OUT (all that are lent are out). After both the client has the seat and the lease
+ * that it had. minutes: not 0.
+ */
+int kms_borrow(struct kms_client *c, uint32_t minutes, struct kms_result *result);
+
+/*
+ * The same without blocking, for a product with a loop of its own: kms_start begins, and kms_poll
+ * goes on as far as it can without waiting for the network, whenever kms_fd can be read. The calls
+ * above are a loop over the same steps, with the same limits of time.
+ *
+ *	struct pollfd p = { kms_fd(c), POLLIN, 0 };
+ *	int e = kms_start(c, KMS_ACTIVATE);
+ *	while (e == KMS_OK && poll(&p, 1, -1) >= 0 && (e = kms_poll(c, &r)) == KMS_E_PENDING)
+ *		;
+ *
+ * Meanwhile kms_status and all that asks no host may be called as ever; kms_activate, kms_renew
+ * and kms_release say KMS_E_EXISTS. The state file is written here, which waits for the disk.
+ */
+enum kms_operation {
+	KMS_ACTIVATE = 1,
+	KMS_RENEW = 2,
+	KMS_RELEASE = 3,
+};
+/* Asks nobody yet. KMS_OK, KMS_E_EXISTS (one has been started), KMS_E_ARGUMENT, KMS_E_NO_MEMORY. */
+int kms_start(struct kms_client *c, enum kms_operation operation);
+/* The same for kms_borrow. */
+int kms_start_borrow(struct kms_client *c, uint32_t minutes);
+/*
+ * KMS_E_PENDING: not over. Else it is, and this is what kms_activate and the others return; result,
+ * which may be NULL, is only filled in then. KMS_E_ARGUMENT: nothing was started. A call that comes
+ * too early does no harm, and one that comes late finds that the time is over.
+ */
+int kms_poll(struct kms_client *c, struct kms_result *result);
+/*
+ * One descriptor for all requests of this object, to be watched for reading with poll(2), epoll(7),
+ * libevent, ...: it cannot be read while none has been started. The object owns it, from the first
+ * call to kms_close: neither read nor close it. -1: no memory or no descriptors left, see errno.
+ */
+int kms_fd(struct kms_client *c);
+/* Gives up what kms_start began, as if no host had answered. Nothing was started: does nothing. */
+void kms_cancel(struct kms_client *c);
+/*
+ * When to ask next: milliseconds from now, as poll(2) takes them, 0: now; at most a day, as the
+ * clock may be set meanwhile: then look again. It is next_attempt of kms_status as a time to wait.
+ * operation, which may be NULL: what to ask then, KMS_RENEW with a lease that is valid, else
+ * KMS_ACTIVATE. -1: after kms_start, wait for kms_fd instead. Offline, as kms_status.
+ */
+int kms_next(struct kms_client *c, enum kms_operation *operation);
 
 /*
  * Offline: no network, no secret, no lock: many processes may ask at once. Both remember the latest

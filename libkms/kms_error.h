@@ -46,6 +46,9 @@ enum kms_status {
 	KMS_E_RECLAIMED = 29,      /* seat taken back while the client was away */
 	KMS_E_DOWNGRADE = 30,      /* both sides speak a newer protocol: HELLO, and again */
 	KMS_E_ALONE = 31,          /* host cut off from its share, no seats left to give */
+	KMS_E_STATELESS = 32,      /* the pool takes no client that keeps no state */
+	KMS_E_BORROW = 33,         /* the pool lends no seat, or not for so long */
+	KMS_E_BORROWED_OUT = 34,   /* all seats that the pool lends are out */
 
 	/* Local: never on the wire. */
 	KMS_E_LOCAL = 256,
@@ -86,6 +89,7 @@ enum kms_status {
 	KMS_E_NOT_PROVED = 291,   /* audit file does not prove its beginning or end */
 	KMS_E_PINNED = 292,       /* host of another customer or host key than the product wants */
 	KMS_E_INDEX = 293,        /* the ledger's index does not match its journal */
+	KMS_E_PENDING = 294,      /* asking, no answer yet */
 };
 
 #ifdef __cplusplus

@@ -3,8 +3,6 @@
  */
 #include "libkms/base/address.h"
 
-#include <arpa/inet.h>
-#include <ifaddrs.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -132,31 +130,6 @@ address_is_nowhere(const uint8_t address[16])
 	static const uint8_t nowhere[16], mapped[16] = { [10] = 0xff, [11] = 0xff };
 
 	return memcmp(address, nowhere, 16) == 0 || memcmp(address, mapped, 16) == 0;
-}
-
-/* All of 127.0.0.0/8 belongs to this machine, but an interface has only one of these addresses. */
-static bool
-is_loopback(const uint8_t address[16])
-{
-	return address_is_ipv4(address) && address[12] == 127;
-}
-
-bool
-address_is_own(const uint8_t address[16])
-{
-	struct ifaddrs *all, *i;
-	uint8_t one[16];
-	bool own = false;
-
-	if (is_loopback(address))
-		return true;
-	if (getifaddrs(&all) == -1)
-		return false;
-	for (i = all; i != NULL && !own; i = i->ifa_next)
-		own = i->ifa_addr != NULL && address_take(one, NULL, i->ifa_addr) &&
-		      memcmp(one, address, 16) == 0;
-	freeifaddrs(all);
-	return own;
 }
 
 bool

@@ -5,10 +5,10 @@
 #ifndef KMS_LIBKMS_BASE_ADDRESS_H
 #define KMS_LIBKMS_BASE_ADDRESS_H
 
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/socket.h>
+
+#include "libkms/os/net.h"
 
 #define ADDRESS_TEXT INET6_ADDRSTRLEN
 #define ADDRESS_PORT_TEXT (ADDRESS_TEXT + sizeof(" port 65535"))

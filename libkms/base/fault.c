@@ -11,6 +11,7 @@
 
 #include "libkms/base/file.h"
 #include "libkms/kms_error.h"
+#include "libkms/os/error_text.h"
 
 static void __attribute__((format(printf, 4, 0)))
 keep(struct fault *f, int line, int status, const char *fmt, va_list ap)
@@ -60,7 +61,7 @@ fault_errno(struct fault *f, int error, const char *fmt, ...)
 	keep(f, 0, rc, fmt, ap);
 	va_end(ap);
 	len = strlen(f->text);
-	snprintf(f->text + len, sizeof(f->text) - len, ": %s", strerror(error));
+	snprintf(f->text + len, sizeof(f->text) - len, ": %s", os_error_text(error));
 	return rc;
 }
 

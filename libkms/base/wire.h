@@ -10,11 +10,12 @@
 #ifndef KMS_LIBKMS_BASE_WIRE_H
 #define KMS_LIBKMS_BASE_WIRE_H
 
-#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+#include "libkms/os/byte_order.h"
 
 struct wire_reader {
 	const uint8_t *at;

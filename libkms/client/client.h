@@ -6,8 +6,11 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
+#include "libkms/client/discover.h"
 #include "libkms/client/state_file.h"
+#include "libkms/client/watch.h"
 #include "libkms/core/message.h"
 #include "libkms/core/minisig.h"
 #include "libkms/kms.h"
@@ -16,6 +19,7 @@
 #define CLIENT_CONNECT_TIMEOUT 5000
 #define CLIENT_REPLY_TIMEOUT 10000
 #define CLIENT_TOTAL_TIMEOUT 30000
+#define CLIENT_CLOSE_TIMEOUT 2000
 /*
  * A request without an answer is repeated unchanged for this long (seconds); then a new one is
  * made, unless it echoes a challenge.
@@ -33,6 +37,7 @@ struct kms_client {
 	char *domain;
 	char *nameserver;
 	char name[MESSAGE_NAME + 1];
+	char user[MESSAGE_NAME + 1]; /* "": not told */
 	/* Pins: NULL, false: any */
 	char *customer;
 	bool has_host_key;
@@ -42,6 +47,16 @@ struct kms_client {
 	uint32_t connect_timeout;
 	uint32_t reply_timeout;
 	uint32_t total_timeout;
+	uint32_t close_timeout;
+	bool stateless;
+	/* A host counts this client, or may: a request was sent, and nothing says the contrary. */
+	bool seat;
+	pid_t owner; /* the process that asked last */
+	/* Where this client without state is counted. */
+	bool has_served;
+	struct discover_address served;
+	struct ask *ask;     /* of kms_start, until it has an end; NULL: none */
+	struct watch *watch; /* NULL: nobody asked for a descriptor */
 	uint64_t (*now)(void *arg);
 	void *now_arg;
 };
@@ -61,8 +76,13 @@ int client_refresh(struct kms_client *c);
  * user may not write FILE, another process is writing it, or the disk is full.
  */
 int client_see_time(struct kms_client *c);
-/* Takes the lock and the secret, to ask a host. What state_lock and state_secret return. */
+/*
+ * Takes the lock and the secret, to ask a host: c->secret is not NULL until client_end. What
+ * state_lock and state_secret return; KMS_E_EXISTS also: this object asks already.
+ */
 int client_begin(struct kms_client *c, struct fault *fault);
 void client_end(struct kms_client *c);
+/* Gives the seat of a client without state back, if it has one, within its close_timeout. */
+void client_give_back(struct kms_client *c);
 
 #endif

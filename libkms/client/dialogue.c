@@ -12,6 +12,7 @@
 #include "libkms/client/trust.h"
 #include "libkms/core/message.h"
 #include "libkms/kms_error.h"
+#include "libkms/os/error_text.h"
 
 /* What a host may say in the clear. Anybody on the way could have sent it. */
 static const uint32_t clear_statuses[] = {
@@ -58,7 +59,7 @@ broken_wire(struct dialogue *d, int rc, const char *what)
 	if (rc != KMS_E_TRUNCATED && rc != KMS_E_IO)
 		return dialogue_broken(d, rc, what);
 	ask_note(d->a, KMS_E_NO_HOST, false, "%s: %s: %s", d->t->peer, what,
-	    rc == KMS_E_IO ? strerror(errno) : "the host closed the connection");
+	    rc == KMS_E_IO ? os_error_text(errno) : "the host closed the connection");
 	return STEP_NEXT_HOST;
 }
 
@@ -73,7 +74,7 @@ keep_retry(struct state *s, uint32_t seconds)
 }
 
 /*
- * An ERROR frame. STEP_AGAIN only when what is cached belongs to another host, or its exchange key
+ * An ERROR frame. STEP_HELLO only when what is cached belongs to another host, or its exchange key
  * has ended.
  */
 static enum step
@@ -85,7 +86,7 @@ clear_error(struct dialogue *d)
 	if (rc != KMS_OK || !DIALOGUE_AMONG(clear_statuses, e.status))
 		return dialogue_broken(d, KMS_E_BAD_FRAME, "error frame");
 	if ((e.status == KMS_E_UNKNOWN_HOST || e.status == KMS_E_UNKNOWN_KEY) && !d->a->refreshed)
-		return STEP_AGAIN;
+		return STEP_HELLO;
 	d->a->result.retry_after = told_retry(e.retry_after);
 	keep_retry(d->a->c->state, d->a->result.retry_after);
 	ask_note(d->a, e.status, true, "%s: %s", d->t->peer, kms_strerror(e.status));
@@ -93,17 +94,48 @@ clear_error(struct dialogue *d)
 }
 
 enum step
-dialogue_roundtrip(struct dialogue *d, enum frame_type want, const char *what)
+dialogue_say(struct dialogue *d, enum frame_type asked)
 {
-	int64_t until = transport_sooner(d->a->deadline, clock_ms() + d->a->c->reply_timeout);
-	int rc = transport_send(d->t, d->frame, d->frame_len, until);
+	d->asked = asked;
+	d->sending = true;
+	d->done = 0;
+	d->until = transport_sooner(d->a->deadline, clock_ms() + d->a->c->reply_timeout);
+	return STEP_WAIT;
+}
+
+/* As transport_read. */
+static int
+exchange_step(struct dialogue *d)
+{
+	int rc;
+
+	if (d->sending) {
+		rc = transport_write(d->t, d->frame, d->frame_len, &d->done);
+		/* A host that refuses and closes may have answered before our send failed. */
+		if (rc != KMS_OK && rc != KMS_E_IO)
+			return rc;
+		d->sending = false;
+		d->done = 0;
+	}
+	return transport_read(d->t, d->frame, sizeof(d->frame), &d->done);
+}
+
+enum step
+dialogue_hear(struct dialogue *d, enum frame_type want, const char *what, struct wait *w)
+{
+	int rc = exchange_step(d);
 	struct frame f;
 
-	/* A host that refuses and closes may have answered before our send failed. */
-	if (rc == KMS_OK || rc == KMS_E_IO)
-		rc = transport_receive(d->t, d->frame, sizeof(d->frame), &d->frame_len, until);
+	if (rc == TRANSPORT_WAIT && clock_ms() < d->until) {
+		wait_until(w, d->until);
+		wait_fd(w, d->t->fd, d->t->events);
+		return STEP_WAIT;
+	}
+	if (rc == TRANSPORT_WAIT)
+		rc = KMS_E_TIMEOUT;
 	if (rc != KMS_OK)
 		return broken_wire(d, rc, what);
+	d->frame_len = d->done;
 	rc = frame_decode(&f, d->frame, FRAME_MAX_REPLY);
 	if (rc == KMS_OK && f.type == FRAME_ERROR)
 		return clear_error(d);
@@ -131,21 +163,28 @@ dialogue_use(struct dialogue *d, const uint8_t *certificate, size_t len, const u
 }
 
 enum step
-dialogue_hello(struct dialogue *d)
+dialogue_say_hello(struct dialogue *d)
 {
-	struct state *s = d->a->c->state;
 	struct message_hello m;
-	struct message_hello_reply reply;
-	enum step step;
 	size_t n;
-	int rc;
 
 	d->a->refreshed = true;
 	memcpy(m.publisher, d->a->c->publisher.id, sizeof(m.publisher));
 	n = message_hello_encode(d->frame + FRAME_HEADER, FRAME_MAX_REQUEST, &m);
 	frame_encode(d->frame, FRAME_HELLO, (uint32_t)n);
 	d->frame_len = FRAME_HEADER + n;
-	if ((step = dialogue_roundtrip(d, FRAME_HELLO_REPLY, "HELLO")) != STEP_FINAL)
+	return dialogue_say(d, FRAME_HELLO);
+}
+
+enum step
+dialogue_hear_hello(struct dialogue *d, struct wait *w)
+{
+	enum step step = dialogue_hear(d, FRAME_HELLO_REPLY, "HELLO", w);
+	struct state *s = d->a->c->state;
+	struct message_hello_reply reply;
+	int rc;
+
+	if (step != STEP_FINAL)
 		return step;
 	rc = message_hello_reply_decode(
 	    &reply, d->frame + FRAME_HEADER, d->frame_len - FRAME_HEADER);

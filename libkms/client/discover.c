@@ -1,43 +1,35 @@
 /*
- * discover.c - SRV, A and AAAA through c-ares, driven by poll(2) until the
- * caller's deadline: no thread, no signal, and no wait without an end.
+ * discover.c - SRV, A and AAAA through the system's resolver (resolver.h), in steps until the
+ * caller's deadline.
  */
 #include "libkms/client/discover.h"
 
-#include <ares.h>
-#include <arpa/nameser.h>
-#include <netdb.h>
-#include <poll.h>
 #include <sodium.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "libkms/base/address.h"
 #include "libkms/base/clock.h"
-#include "libkms/base/wire.h"
-#include "libkms/client/transport.h"
 #include "libkms/kms_error.h"
+#include "libkms/os/resolver.h"
 
-#define SOCKETS 32
-#define QUERY_TIMEOUT 1500 /* one try; c-ares doubles it */
-#define QUERY_TRIES 3
 #define SEARCH_DOMAINS 6
 
-struct resolver {
-	ares_channel channel;
-	struct pollfd sockets[SOCKETS];
-	nfds_t count;
+struct lookup {
+	struct resolver *resolver;
+	struct resolver_answer answer;
+	size_t *found;                 /* the caller's: how many there are in the end */
+	unsigned asked;                /* SRV: domains */
+	char name[DISCOVER_NAME + 16]; /* that is asked for now */
 };
 
-/* What a callback stores. */
-struct answer {
-	bool done;
-	int status;
-	struct discover_host *hosts;
-	struct discover_address *addresses;
-	size_t count;
-};
+bool
+discover_same(const struct discover_address *a, const struct discover_address *b)
+{
+	return a->len == b->len && memcmp(&a->to, &b->to, a->len) == 0;
+}
 
 static uint32_t
 own_random(void *arg, uint32_t upper)
@@ -45,213 +37,106 @@ own_random(void *arg, uint32_t upper)
 	return randombytes_uniform(upper);
 }
 
-/* c-ares tells which sockets it waits on: select()'s sets would end at descriptor 1023. */
-static void
-socket_state(void *arg, ares_socket_t fd, int readable, int writable)
-{
-	struct resolver *r = arg;
-	short events = (short)((readable ? POLLIN : 0) | (writable ? POLLOUT : 0));
-	nfds_t i;
-
-	for (i = 0; i < r->count && r->sockets[i].fd != fd; i++)
-		;
-	if (events == 0) {
-		if (i < r->count)
-			r->sockets[i] = r->sockets[--r->count];
-		return;
-	}
-	if (i == SOCKETS)
-		return;
-	if (i == r->count)
-		r->count++;
-	r->sockets[i] = (struct pollfd){ .fd = fd, .events = events };
-}
-
+/* d->lookup, for an answer that goes to hosts or to addresses, and their number to *count. */
 static int
-resolver_open(struct resolver *r, struct discover *d)
+open_lookup(struct discover *d, struct discover_host *hosts, struct discover_address *addresses,
+    size_t *count)
 {
-	struct ares_options o = {
-		.timeout = QUERY_TIMEOUT,
-		.tries = QUERY_TRIES,
-		.sock_state_cb = socket_state,
-		.sock_state_cb_data = r,
-	};
+	struct lookup *l = calloc(1, sizeof(*l));
+	const char *why = "";
 	int rc;
 
-	memset(r, 0, sizeof(*r));
-	rc = ares_init_options(
-	    &r->channel, &o, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB);
-	if (rc != ARES_SUCCESS) {
-		snprintf(d->detail, sizeof(d->detail), "resolver: %s", ares_strerror(rc));
-		return rc == ARES_ENOMEM ? KMS_E_NO_MEMORY : KMS_E_NO_HOST;
+	if (l == NULL)
+		return KMS_E_NO_MEMORY;
+	if ((rc = resolver_open(&l->resolver, d->nameserver, &why)) != KMS_OK) {
+		if (rc == KMS_E_FORMAT)
+			snprintf(d->detail, sizeof(d->detail), "name server \"%.80s\": give %s",
+			    d->nameserver, resolver_takes);
+		else
+			snprintf(d->detail, sizeof(d->detail), "resolver: %s", why);
+		free(l);
+		return rc;
 	}
-	if (d->nameserver == NULL)
-		return KMS_OK;
-	rc = ares_set_servers_ports_csv(r->channel, d->nameserver);
-	if (rc != ARES_SUCCESS) {
-		snprintf(d->detail, sizeof(d->detail),
-		    "name server \"%.80s\": give an address or address:port", d->nameserver);
-		ares_destroy(r->channel);
-		return KMS_E_FORMAT;
-	}
+	l->answer = (struct resolver_answer){ .hosts = hosts, .addresses = addresses };
+	l->found = count;
+	d->lookup = l;
 	return KMS_OK;
 }
 
-static void
-turn(struct resolver *r, int wait)
+/* Also while a question is on its way. */
+void
+discover_cancel(struct discover *d)
 {
-	struct pollfd ready[SOCKETS];
-	nfds_t i, n = r->count;
-	struct timeval limit = { wait / 1000, wait % 1000 * 1000 }, room, *t;
-	int got;
-
-	/* Callbacks change r->sockets while this walks: walk a copy. */
-	memcpy(ready, r->sockets, sizeof(ready));
-	t = ares_timeout(r->channel, &limit, &room);
-	got = poll(ready, n, (int)(t->tv_sec * 1000 + t->tv_usec / 1000 + 1));
-	for (i = 0; got > 0 && i < n; i++) {
-		short e = ready[i].revents;
-
-		if (e == 0)
-			continue;
-		ares_process_fd(r->channel,
-		    e & (POLLIN | POLLERR | POLLHUP) ? ready[i].fd : ARES_SOCKET_BAD,
-		    e & POLLOUT ? ready[i].fd : ARES_SOCKET_BAD);
-	}
-	ares_process_fd(r->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD); /* time-outs */
-}
-
-static void
-run(struct resolver *r, struct answer *a, int64_t deadline)
-{
-	while (!a->done) {
-		int64_t left = deadline - clock_ms();
-
-		if (left <= 0) {
-			ares_cancel(r->channel); /* calls back with ARES_ECANCELLED */
-			break;
-		}
-		turn(r, left > 10000 ? 10000 : (int)left);
-	}
-}
-
-static void
-keep_srv(struct answer *a, const struct ares_srv_reply *srv)
-{
-	for (; srv != NULL && a->count < DISCOVER_HOSTS; srv = srv->next) {
-		struct discover_host *h = &a->hosts[a->count];
-		size_t len = strlen(srv->host);
-
-		/* What DNS says is printed later. A root target means that the service is
-		 * explicitly not available here. */
-		if (len == 0 || strcmp(srv->host, ".") == 0 || len >= sizeof(h->name) ||
-		    srv->port == 0 || !wire_text_ok(srv->host, len))
-			continue;
-		memcpy(h->name, srv->host, len + 1);
-		h->port = srv->port;
-		h->priority = srv->priority;
-		h->weight = srv->weight;
-		a->count++;
-	}
-}
-
-static void
-srv_answered(void *arg, int status, int timeouts, unsigned char *bytes, int len)
-{
-	struct answer *a = arg;
-	struct ares_srv_reply *srv = NULL;
-
-	a->done = true;
-	a->status = status;
-	if (status != ARES_SUCCESS)
+	if (d->lookup == NULL)
 		return;
-	a->status = ares_parse_srv_reply(bytes, len, &srv);
-	if (a->status == ARES_SUCCESS)
-		keep_srv(a, srv);
-	ares_free_data(srv);
+	resolver_close(d->lookup->resolver);
+	free(d->lookup);
+	d->lookup = NULL;
 }
 
-static void
-addresses_answered(void *arg, int status, int timeouts, struct ares_addrinfo *info)
-{
-	struct answer *a = arg;
-	struct ares_addrinfo_node *n;
-
-	a->done = true;
-	a->status = status;
-	for (n = info == NULL ? NULL : info->nodes; n != NULL && a->count < DISCOVER_ADDRESSES;
-	     n = n->ai_next) {
-		if (n->ai_addrlen > sizeof(a->addresses[0].to))
-			continue;
-		memcpy(&a->addresses[a->count].to, n->ai_addr, n->ai_addrlen);
-		a->addresses[a->count++].len = n->ai_addrlen;
-	}
-	ares_freeaddrinfo(info);
-}
-
+/* Asks the next domain for SRV records; false: each was asked. */
 static bool
-says_none(int status)
+ask_next(struct discover *d)
 {
-	return status == ARES_SUCCESS || status == ARES_ENOTFOUND || status == ARES_ENODATA;
-}
+	struct lookup *l = d->lookup;
+	const char *domain = NULL;
 
-/* One domain: KMS_OK with a->count > 0, or KMS_E_NO_HOST. */
-static int
-ask_srv(struct discover *d, struct resolver *r, const char *domain, struct answer *a)
-{
-	char name[DISCOVER_NAME + 16];
-
-	if (snprintf(name, sizeof(name), "%s._tcp.%s", d->service != NULL ? d->service : "_kms",
-		domain) >= (int)sizeof(name)) {
-		snprintf(d->detail, sizeof(d->detail), "domain: longer than DNS allows");
-		return KMS_E_NO_HOST;
+	if (d->domain != NULL)
+		domain = l->asked == 0 ? d->domain : NULL;
+	else if (l->asked < SEARCH_DOMAINS)
+		domain = resolver_domain(l->resolver, l->asked);
+	if (domain == NULL)
+		return false;
+	l->asked++;
+	l->answer.done = false;
+	if (snprintf(l->name, sizeof(l->name), "%s._tcp.%s",
+		d->service != NULL ? d->service : "_kms", domain) >= (int)sizeof(l->name)) {
+		l->answer.done = true;
+		l->answer.none = false;
+		l->answer.why = "the name is too long";
+	} else {
+		resolver_srv(l->resolver, l->name, &l->answer);
 	}
-	a->done = false;
-	ares_query(r->channel, name, ns_c_in, ns_t_srv, srv_answered, a);
-	run(r, a, d->deadline);
-	if (a->count > 0)
-		return KMS_OK;
-	d->absent = says_none(a->status);
-	snprintf(d->detail, sizeof(d->detail), "SRV %.90s: %s", name,
-	    a->status == ARES_SUCCESS ? "no usable target" : ares_strerror(a->status));
-	return KMS_E_NO_HOST;
+	return true;
 }
 
+/* The answer of one domain after the other, until one has hosts. */
 static int
-ask_search_domains(struct discover *d, struct resolver *r, struct answer *a)
+hosts_step(struct discover *d)
 {
-	struct ares_options o;
-	int i, mask = 0, rc = KMS_E_NO_HOST;
+	struct lookup *l = d->lookup;
+	struct resolver_answer *a = &l->answer;
 
-	memset(&o, 0, sizeof(o));
-	if (ares_save_options(r->channel, &o, &mask) != ARES_SUCCESS)
-		return KMS_E_NO_MEMORY;
-	snprintf(d->detail, sizeof(d->detail), "the resolver's settings have no search domain");
-	for (i = 0; i < o.ndomains && i < SEARCH_DOMAINS && rc == KMS_E_NO_HOST; i++)
-		rc = ask_srv(d, r, o.domains[i], a);
-	ares_destroy_options(&o);
-	return rc;
+	while (a->done && a->count == 0) {
+		d->absent = a->none;
+		snprintf(d->detail, sizeof(d->detail), "SRV %.90s: %s", l->name,
+		    a->why == NULL ? "no usable target" : a->why);
+		if (!ask_next(d))
+			return KMS_E_NO_HOST;
+	}
+	if (!a->done)
+		return DISCOVER_WAIT;
+	discover_order(
+	    a->hosts, a->count, d->random != NULL ? d->random : own_random, d->random_arg);
+	*l->found = a->count;
+	return KMS_OK;
 }
 
 int
-discover_hosts(struct discover *d, struct discover_host hosts[DISCOVER_HOSTS], size_t *count)
+discover_hosts_begin(struct discover *d, struct discover_host hosts[DISCOVER_HOSTS], size_t *count)
 {
-	struct answer a = { .hosts = hosts };
-	struct resolver r;
 	int rc;
 
 	*count = 0;
 	d->detail[0] = '\0';
 	d->absent = false;
-	if ((rc = resolver_open(&r, d)) != KMS_OK)
+	if ((rc = open_lookup(d, hosts, NULL, count)) != KMS_OK)
 		return rc;
-	rc = d->domain != NULL ? ask_srv(d, &r, d->domain, &a) : ask_search_domains(d, &r, &a);
-	ares_destroy(r.channel);
-	if (rc != KMS_OK)
-		return rc;
-	discover_order(hosts, a.count, d->random != NULL ? d->random : own_random, d->random_arg);
-	*count = a.count;
-	return KMS_OK;
+	if (ask_next(d))
+		return DISCOVER_WAIT;
+	snprintf(d->detail, sizeof(d->detail), "the resolver's settings have no search domain");
+	discover_cancel(d);
+	return KMS_E_NO_HOST;
 }
 
 /*
@@ -269,35 +154,78 @@ take_address(const struct discover_host *host, struct discover_address *out)
 	return true;
 }
 
+static int
+addresses_step(struct discover *d)
+{
+	struct lookup *l = d->lookup;
+	const struct resolver_answer *a = &l->answer;
+
+	if (!a->done)
+		return DISCOVER_WAIT;
+	*l->found = a->count;
+	if (a->count > 0)
+		return KMS_OK;
+	d->absent = a->none;
+	snprintf(d->detail, sizeof(d->detail), "%.100s: %s", l->name,
+	    a->why == NULL ? "no address" : a->why);
+	return KMS_E_NO_HOST;
+}
+
 int
-discover_addresses(struct discover *d, const struct discover_host *host,
+discover_addresses_begin(struct discover *d, const struct discover_host *host,
     struct discover_address out[DISCOVER_ADDRESSES], size_t *count)
 {
-	struct ares_addrinfo_hints hints = {
-		.ai_flags = ARES_AI_NUMERICSERV,
-		.ai_family = AF_UNSPEC,
-		.ai_socktype = SOCK_STREAM,
-	};
-	struct answer a = { .addresses = out };
-	struct resolver r;
-	char port[8];
 	int rc;
 
 	d->detail[0] = '\0';
 	d->absent = false;
 	if ((*count = take_address(host, &out[0])) > 0)
 		return KMS_OK;
-	if ((rc = resolver_open(&r, d)) != KMS_OK)
+	if ((rc = open_lookup(d, NULL, out, count)) != KMS_OK)
 		return rc;
-	snprintf(port, sizeof(port), "%u", host->port);
-	ares_getaddrinfo(r.channel, host->name, port, &hints, addresses_answered, &a);
-	run(&r, &a, d->deadline);
-	ares_destroy(r.channel);
-	*count = a.count;
-	if (a.count > 0)
-		return KMS_OK;
-	d->absent = says_none(a.status);
-	snprintf(d->detail, sizeof(d->detail), "%.100s: %s", host->name,
-	    a.status == ARES_SUCCESS ? "no address" : ares_strerror(a.status));
-	return KMS_E_NO_HOST;
+	snprintf(d->lookup->name, sizeof(d->lookup->name), "%s", host->name);
+	resolver_addresses(d->lookup->resolver, host->name, host->port, &d->lookup->answer);
+	return DISCOVER_WAIT;
+}
+
+int
+discover_step(struct discover *d, struct wait *w)
+{
+	struct lookup *l = d->lookup;
+	int rc;
+
+	resolver_step(l->resolver);
+	if (!l->answer.done && clock_ms() >= d->deadline)
+		resolver_give_up(l->resolver);
+	rc = l->answer.hosts != NULL ? hosts_step(d) : addresses_step(d);
+	if (rc == DISCOVER_WAIT)
+		resolver_wait(l->resolver, w, d->deadline);
+	else
+		discover_cancel(d);
+	return rc;
+}
+
+int
+discover_finish(struct discover *d, int rc)
+{
+	struct wait w;
+
+	if (rc != DISCOVER_WAIT)
+		return rc;
+	while ((rc = discover_step(d, &w)) == DISCOVER_WAIT)
+		wait_block(&w);
+	return rc;
+}
+
+int
+discover_hosts(struct discover *d, struct discover_host hosts[DISCOVER_HOSTS], size_t *count)
+{
+	return discover_finish(d, discover_hosts_begin(d, hosts, count));
+}
+
+int
+discover_addresses(struct discover *d, const struct discover_host *host,
+    struct discover_address out[DISCOVER_ADDRESSES], size_t *count)
+{
+	return discover_finish(d, discover_addresses_begin(d, host, out, count));
 }

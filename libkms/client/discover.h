@@ -8,17 +8,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/socket.h>
 
 #include "libkms/client/order.h"
+#include "libkms/client/wait.h"
 
-#define DISCOVER_HOSTS 32     /* targets kept of one answer */
-#define DISCOVER_ADDRESSES 16 /* addresses kept of one target */
+bool discover_same(const struct discover_address *a, const struct discover_address *b);
 
-struct discover_address {
-	struct sockaddr_storage to;
-	socklen_t len;
-};
+struct lookup; /* a question to DNS that is on its way */
 
 struct discover {
 	const char *nameserver;  /* "address[:port]"; NULL: the system's */
@@ -27,8 +23,9 @@ struct discover {
 	int64_t deadline;        /* clock_ms */
 	discover_random *random; /* NULL: randombytes_uniform */
 	void *random_arg;
-	char detail[160]; /* out: what went wrong, one line */
-	bool absent;      /* out, with KMS_E_NO_HOST: a name server says that there is none */
+	char detail[160];      /* out: what went wrong, one line */
+	bool absent;           /* out, with KMS_E_NO_HOST: a name server says that there is none */
+	struct lookup *lookup; /* NULL: none */
 };
 
 /*
@@ -38,5 +35,20 @@ struct discover {
 int discover_hosts(struct discover *d, struct discover_host hosts[DISCOVER_HOSTS], size_t *count);
 int discover_addresses(struct discover *d, const struct discover_host *host,
     struct discover_address out[DISCOVER_ADDRESSES], size_t *count);
+
+/*
+ * The same in steps that never block. What those above return, or DISCOVER_WAIT: then
+ * discover_step, until it returns something else, or discover_cancel. d, the results and *count
+ * stay where they are until then. *w: what the next step waits for.
+ */
+#define DISCOVER_WAIT (-1)
+int discover_hosts_begin(
+    struct discover *d, struct discover_host hosts[DISCOVER_HOSTS], size_t *count);
+int discover_addresses_begin(struct discover *d, const struct discover_host *host,
+    struct discover_address out[DISCOVER_ADDRESSES], size_t *count);
+int discover_step(struct discover *d, struct wait *w);
+void discover_cancel(struct discover *d);
+/* rc: of one of the two. Waits for the end. */
+int discover_finish(struct discover *d, int rc);
 
 #endif

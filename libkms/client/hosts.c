@@ -9,7 +9,7 @@
 #include "libkms/kms_error.h"
 
 int
-client_hosts(struct kms_client *c, struct discover *d, int64_t deadline,
+client_hosts_begin(struct kms_client *c, struct discover *d, int64_t deadline,
     struct discover_host hosts[DISCOVER_HOSTS], size_t *count)
 {
 	*d = (struct discover){
@@ -18,7 +18,7 @@ client_hosts(struct kms_client *c, struct discover *d, int64_t deadline,
 		.deadline = deadline,
 	};
 	if (c->host == NULL)
-		return discover_hosts(d, hosts, count);
+		return discover_hosts_begin(d, hosts, count);
 	*count = 1;
 	return discover_parse(&hosts[0], c->host, KMS_PORT);
 }
@@ -34,8 +34,8 @@ kms_discover(struct kms_client *c, char *out, size_t size)
 	if (c == NULL || out == NULL || size == 0)
 		return KMS_E_ARGUMENT;
 	out[0] = '\0';
-	rc = client_hosts(c, &d, clock_ms() + c->total_timeout, hosts, &count);
-	if (rc != KMS_OK)
+	rc = client_hosts_begin(c, &d, clock_ms() + c->total_timeout, hosts, &count);
+	if ((rc = discover_finish(&d, rc)) != KMS_OK)
 		return rc;
 	for (i = 0; i < count; i++) {
 		n = snprintf(out + used, size - used, "%s %u\n", hosts[i].name, hosts[i].port);

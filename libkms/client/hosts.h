@@ -8,8 +8,8 @@
 #include "libkms/client/client.h"
 #include "libkms/client/discover.h"
 
-/* d is set from the client's options. As discover_hosts. */
-int client_hosts(struct kms_client *c, struct discover *d, int64_t deadline,
+/* d is set from the client's options. As discover_hosts_begin. */
+int client_hosts_begin(struct kms_client *c, struct discover *d, int64_t deadline,
     struct discover_host hosts[DISCOVER_HOSTS], size_t *count);
 
 #endif

@@ -21,14 +21,13 @@
 
 /*
  * The host has a higher sequence number than we remember (a restored state file): go past it, once.
- * The challenge is on disk with the number: whoever uses that number proves that it got this
- * answer.
+ * The challenge goes on disk with the number (converse.c): whoever uses that number proves that it
+ * got this answer.
  */
 static enum step
 catch_up(struct dialogue *d, const struct message_reply *reply)
 {
 	struct secret *s = d->a->c->secret;
-	struct fault fault = { 0 };
 	int rc;
 
 	if ((rc = told_sequence(reply->highest_sequence, s->sequence)) != KMS_OK)
@@ -45,11 +44,13 @@ catch_up(struct dialogue *d, const struct message_reply *reply)
 	randombytes_buf(s->pending_id, sizeof(s->pending_id));
 	s->pending_operation = d->a->operation;
 	memcpy(d->a->request_id, s->pending_id, sizeof(d->a->request_id));
-	rc = state_save_secret(d->a->c->file, &fault);
-	return rc == KMS_OK ? STEP_AGAIN : dialogue_broken(d, rc, fault_text(&fault, rc));
+	return STEP_REQUEST;
 }
 
-/* Is it about the name that this client told, and are the names beside it those of the entry? */
+/*
+ * Is it about the names that this client told, and are those beside it the entry's? A host need not
+ * record a user; it may not record another one.
+ */
 static int
 check_names(struct kms_client *c, const struct message_reply *reply, const struct entry_client *e)
 {
@@ -60,10 +61,12 @@ check_names(struct kms_client *c, const struct message_reply *reply, const struc
 
 	hash16_salt(told.salt, c->secret->sk);
 	memcpy(told.name, c->name, sizeof(told.name));
+	memcpy(told.user, c->user, sizeof(told.user));
 	aside_commit(&own, &told);
 	sodium_memzero(&told, sizeof(told));
 	if (memcmp(own.name, e->commitments.name, COMMITMENT) != 0 ||
-	    memcmp(own.user, e->commitments.user, COMMITMENT) != 0)
+	    (memcmp(own.user, e->commitments.user, COMMITMENT) != 0 &&
+		!sodium_is_zero(e->commitments.user, COMMITMENT)))
 		return KMS_E_LEASE_OTHER;
 	rc = lease_names(&names, reply->bundle, reply->bundle_len, e);
 	return rc == KMS_E_NOT_FOUND ? KMS_OK : rc;
@@ -151,29 +154,15 @@ hear_witness(struct dialogue *d, const struct message_reply *reply)
 		d->a->result.warning = KMS_E_HISTORY;
 }
 
-static int
-take_lease(struct dialogue *d, const struct message_reply *reply)
+static void
+keep_lease(struct dialogue *d)
 {
 	struct state *s = d->a->c->state;
-	int rc;
 
-	hear_witness(d, reply);
-	rc = check_lease(d, reply);
-
-	/*
-	 * The host may have been confirmed again since the certificate was cached. The reply is in
-	 * d->text, so the frame is free.
-	 */
-	if ((rc == KMS_E_KEY_EXPIRED || rc == KMS_E_NOT_COVERED) && !d->a->refreshed &&
-	    dialogue_hello(d) == STEP_FINAL)
-		rc = check_lease(d, reply);
-	if (rc != KMS_OK)
-		return rc;
-	memcpy(s->bundle, reply->bundle, reply->bundle_len);
-	s->bundle_len = reply->bundle_len;
+	memcpy(s->bundle, d->reply.bundle, d->reply.bundle_len);
+	s->bundle_len = d->reply.bundle_len;
 	memcpy(s->lease_certificate, s->certificate, s->certificate_len);
 	s->lease_certificate_len = s->certificate_len;
-	return KMS_OK;
 }
 
 static int
@@ -188,17 +177,59 @@ drop_lease(struct dialogue *d)
 	return KMS_OK;
 }
 
+/* These two ask for the same request again. */
+static bool
+is_put_off(const struct message_reply *reply)
+{
+	return reply->status == KMS_E_LEDGER || reply->status == KMS_E_OVERLOAD;
+}
+
+static bool
+is_served(const struct message_reply *reply)
+{
+	return reply->status == KMS_OK || reply->status == KMS_E_COUNT_TOO_LOW;
+}
+
+/* Is it the host that counts this client without state, as far as is known? */
+static bool
+asks_its_host(const struct ask *a)
+{
+	return !a->c->has_served || discover_same(&a->c->served, &a->address_list[a->address]);
+}
+
+/*
+ * Does a host count this client now? A refusal leaves it as it was before this call, and so does a
+ * host that knows nothing of a seat that another one gave.
+ */
+static void
+note_seat(struct ask *a, const struct message_reply *reply)
+{
+	struct kms_client *c = a->c;
+
+	if (is_served(reply))
+		c->seat = a->operation != MESSAGE_RELEASE;
+	else
+		c->seat =
+		    a->had_seat && (reply->status != KMS_E_UNKNOWN_CLIENT || !asks_its_host(a));
+	if (c->stateless && c->seat && is_served(reply)) {
+		c->served = a->address_list[a->address];
+		c->has_served = true;
+	}
+}
+
 static void
 remember(struct dialogue *d, const struct message_reply *reply)
 {
 	struct state *s = d->a->c->state;
 	uint64_t now = client_now(d->a->c);
 
-	/* These two ask for the same request again. */
-	if (reply->status != KMS_E_LEDGER && reply->status != KMS_E_OVERLOAD)
+	if (!is_put_off(reply)) {
 		d->a->c->secret->pending_operation = 0;
-	if (reply->status == KMS_OK || reply->status == KMS_E_COUNT_TOO_LOW)
+		d->a->c->secret->borrow_minutes = 0;
+	}
+	if (is_served(reply))
 		sodium_memzero(d->a->c->secret->challenge, sizeof(d->a->c->secret->challenge));
+	note_seat(d->a, reply);
 	s->last_exchange = now;
 	s->count = d->a->result.count = reply->count;
 	s->required = d->a->result.required = reply->required;
@@ -207,8 +238,8 @@ remember(struct dialogue *d, const struct message_reply *reply)
 	s->renewal_interval = told_interval(reply->renewal_interval, s->renewal_interval);
 	snprintf(s->host, sizeof(s->host), "%s", d->t->peer);
 	/* A host that accepts our time also corrects a wrong latest time seen. */
-	if ((reply->status == KMS_OK || reply->status == KMS_E_COUNT_TOO_LOW) &&
-	    !licence_clock_back(now, reply->time) && !licence_clock_back(reply->time, now))
+	if (is_served(reply) && !licence_clock_back(now, reply->time) &&
+	    !licence_clock_back(reply->time, now))
 		s->highest_seen = now;
 }
 
@@ -232,36 +263,100 @@ note_warning(struct dialogue *d)
 	    kms_strerror(d->a->result.warning));
 }
 
-enum step
-judge_reply(struct dialogue *d, const struct message_reply *reply)
+/*
+ * What the answer says of this host's record, and of the requests that it was sent. A host that
+ * dropped the batch of the lease of this very request challenges nobody.
+ */
+static void
+hear_answer(struct dialogue *d, const struct message_reply *reply, bool first)
 {
+	struct kms_client *c = d->a->c;
+	bool mine = reply->status == KMS_E_SEQUENCE && reply->challenge == NULL;
+
+	if (reply->status == KMS_E_SEQUENCE && !mine)
+		after_challenged(&c->secret->after, d->cert.host_id);
+	else
+		after_answered(&c->secret->after, d->cert.host_id, is_served(reply) || mine,
+		    first && !is_put_off(reply));
+	witness_answered(c->state, &d->cert, &d->witness, reply->show, client_now(c));
+}
+
+/* A success is one only when what came with it is good. */
+static enum step
+conclude(struct dialogue *d, int rc)
+{
+	bool release = d->a->operation == MESSAGE_RELEASE;
+	uint32_t status = d->reply.status;
+
+	if (status == KMS_OK && rc != KMS_OK) {
+		ask_note(d->a, (uint32_t)rc, true, "%s: %s: %s", d->t->peer,
+		    release ? "the lease is not from this host"
+			    : "the lease from this host is not valid",
+		    kms_strerror((uint32_t)rc));
+		return STEP_NEXT_HOST;
+	}
+	ask_note(d->a, status, true, "%s: %s", d->t->peer, kms_strerror(status));
+	if (status == KMS_E_TIME_SKEW)
+		note_skew(d, &d->reply);
+	if (status == KMS_OK && d->a->result.warning != 0)
+		note_warning(d);
+	return kms_error_find(status)->next == KMS_NEXT_HOST ? STEP_NEXT_HOST : STEP_FINAL;
+}
+
+enum step
+judge_again(struct dialogue *d, bool fetched)
+{
+	int rc = fetched ? check_lease(d, &d->reply) : d->lease_rc;
+
+	if (rc == KMS_OK)
+		keep_lease(d);
+	return conclude(d, rc);
+}
+
+static enum step
+take_lease(struct dialogue *d)
+{
+	int rc;
+
+	hear_witness(d, &d->reply);
+	rc = check_lease(d, &d->reply);
+	/* The host may have been confirmed again since the certificate was cached. */
+	if ((rc == KMS_E_KEY_EXPIRED || rc == KMS_E_NOT_COVERED) && !d->a->refreshed) {
+		d->judging = true;
+		d->lease_rc = rc;
+		return STEP_HELLO;
+	}
+	if (rc == KMS_OK)
+		keep_lease(d);
+	return conclude(d, rc);
+}
+
+enum step
+judge_reply(struct dialogue *d)
+{
+	const struct message_reply *reply = &d->reply;
 	int rc = told_status(reply->status);
 
 	if (rc != KMS_OK)
 		return dialogue_broken(d, rc, "status");
-	rc = (int)reply->status;
-	witness_answered(d->a->c->state, &d->cert, &d->witness, reply->show, client_now(d->a->c));
+	hear_answer(d, reply, d->first);
 	if (reply->status == KMS_E_SEQUENCE)
 		return catch_up(d, reply);
 	/* Nothing was recorded: what the host speaks now is in a newer statement. */
 	if (reply->status == KMS_E_DOWNGRADE && !d->a->refreshed)
-		return dialogue_hello(d) == STEP_FINAL ? STEP_AGAIN : STEP_NEXT_HOST;
+		return STEP_HELLO;
 	remember(d, reply);
-	if (reply->status == KMS_OK) {
-		bool release = d->a->operation == MESSAGE_RELEASE;
+	if (reply->status == KMS_OK && d->a->operation != MESSAGE_RELEASE)
+		return take_lease(d);
+	return conclude(d, reply->status == KMS_OK ? drop_lease(d) : KMS_OK);
+}
 
-		if ((rc = release ? drop_lease(d) : take_lease(d, reply)) != KMS_OK) {
-			ask_note(d->a, (uint32_t)rc, true, "%s: %s: %s", d->t->peer,
-			    release ? "the lease is not from this host"
-				    : "the lease from this host is not valid",
-			    kms_strerror((uint32_t)rc));
-			return STEP_NEXT_HOST;
-		}
-	}
-	ask_note(d->a, (uint32_t)rc, true, "%s: %s", d->t->peer, kms_strerror((uint32_t)rc));
-	if (reply->status == KMS_E_TIME_SKEW)
-		note_skew(d, reply);
-	if (rc == KMS_OK && d->a->result.warning != 0)
-		note_warning(d);
-	return kms_error_find(reply->status)->next == KMS_NEXT_HOST ? STEP_NEXT_HOST : STEP_FINAL;
+enum step
+judge_settled(struct dialogue *d)
+{
+	if (is_put_off(&d->reply))
+		return judge_reply(d);
+	hear_answer(d, &d->reply, false);
+	d->settled = true;
+	return STEP_REQUEST;
 }

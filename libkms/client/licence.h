@@ -26,7 +26,8 @@ struct licence_facts {
 	uint32_t grace_minutes;       /* as kms_options */
 	uint32_t activation_interval; /* minutes, 0: not told */
 	uint32_t retry_after;         /* seconds, 0: not told */
-	bool lease; /* a lease is stored, and everything but its dates is verified */
+	bool lease;    /* a lease is stored, and everything but its dates is verified */
+	bool borrowed; /* of a borrowed seat */
 	uint64_t expires;
 	uint64_t renew_after;
 	uint8_t cmid[16]; /* spreads machines over time */

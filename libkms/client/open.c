@@ -56,6 +56,10 @@ kms_close(struct kms_client *c)
 {
 	if (c == NULL)
 		return;
+	kms_cancel(c);
+	if (c->stateless && c->seat)
+		client_give_back(c);
+	watch_close(c->watch);
 	state_close(c->file);
 	free(c->host);
 	free(c->domain);

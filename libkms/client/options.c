@@ -5,13 +5,13 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "libkms/base/uuid.h"
 #include "libkms/base/wire.h"
 #include "libkms/client/machine.h"
 #include "libkms/client/order.h"
 #include "libkms/kms_error.h"
+#include "libkms/os/surroundings.h"
 
 static int
 missing(const char *option, const char *needs, struct fault *fault)
@@ -26,8 +26,10 @@ required(const struct kms_options *o, struct fault *fault)
 		return missing("publisher_key", "\"RW...\", the publisher's public key", fault);
 	if (o->product == NULL)
 		return missing("product", "the product's UUID", fault);
-	if (o->state_file == NULL || o->state_file[0] == '\0')
-		return missing("state_file", "a path", fault);
+	/* NULL is a wish, an empty path a mistake. */
+	if (o->state_file != NULL && o->state_file[0] == '\0')
+		return fault_set(fault, KMS_E_ARGUMENT,
+		    "state_file: it is empty. It needs a path, or NULL for a client without state");
 	return KMS_OK;
 }
 
@@ -56,43 +58,69 @@ copy_text(char **out, const char *option, const char *from, struct fault *fault)
 }
 
 static int
-copy_host(struct kms_client *c, const char *from, struct fault *fault)
+copy_host(struct kms_client *c, const char *option, const char *from, struct fault *fault)
 {
 	struct discover_host fixed;
-	int rc = copy_text(&c->host, "host", from, fault);
+	int rc = copy_text(&c->host, option, from, fault);
 
 	if (rc != KMS_OK || c->host == NULL || discover_parse(&fixed, c->host, KMS_PORT) == KMS_OK)
 		return rc;
 	return fault_set(fault, KMS_E_ARGUMENT,
-	    "host: \"%.80s\" is no name or address. It needs \"name\", \"name:port\" or \"[v6]:port\"",
-	    from);
+	    "%s: \"%.80s\" is no name or address. It needs \"name\", \"name:port\" or \"[v6]:port\"",
+	    option, from);
 }
 
-/* The record's name: what fits of it, cut between characters. The system's own is made to follow
- * the text rule; the product's has to. */
+/*
+ * Where to ask. What the product says counts; when it says nothing, whoever starts a container
+ * does: the host is verified in any case. A program with the rights of another user does not
+ * listen.
+ */
 static int
-copy_name(struct kms_client *c, const char *from, struct fault *fault)
+copy_place(struct kms_client *c, const struct kms_options *o, struct fault *fault)
 {
-	char own[256] = "";
-	size_t len;
+	int rc;
 
-	if (from == NULL) {
-		if (gethostname(own, sizeof(own) - 1) != 0 || own[0] == '\0')
-			return KMS_OK; /* the name is a courtesy, its absence no failure */
-		from = own;
+	if (o->host != NULL || o->domain != NULL) {
+		rc = copy_host(c, "host", o->host, fault);
+		return rc == KMS_OK ? copy_text(&c->domain, "domain", o->domain, fault) : rc;
 	}
-	len = strlen(from);
+	rc = copy_host(c, "KMS_HOST", os_environment("KMS_HOST"), fault);
+	if (rc != KMS_OK || c->host != NULL)
+		return rc;
+	return copy_text(&c->domain, "KMS_DOMAIN", os_environment("KMS_DOMAIN"), fault);
+}
+
+/* What fits of a text of the product's, cut between characters. */
+static int
+copy_told(char out[MESSAGE_NAME + 1], const char *option, const char *from, struct fault *fault)
+{
+	size_t len = strlen(from);
+
 	if (len > MESSAGE_NAME)
 		for (len = MESSAGE_NAME; len > 0 && ((unsigned char)from[len] & 0xc0) == 0x80;
 		     len--)
 			;
-	if (from == own)
-		len = wire_text_clean(own, len);
-	else if (!wire_text_ok(from, len))
+	if (!wire_text_ok(from, len))
 		return fault_set(fault, KMS_E_ARGUMENT,
-		    "name: it is not UTF-8, or has control characters or characters that change the direction of writing");
-	memcpy(c->name, from, len);
+		    "%s: it is not UTF-8, or has control characters or characters that change the direction of writing",
+		    option);
+	memcpy(out, from, len);
 	return KMS_OK;
+}
+
+/* The record's name. The system's own is made to follow the text rule; the product's has to. */
+static int
+copy_name(struct kms_client *c, const char *from, struct fault *fault)
+{
+	char own[256] = "";
+
+	if (from == NULL) {
+		if (!os_host_name(own, sizeof(own)))
+			return KMS_OK; /* the name is a courtesy, its absence no failure */
+		own[wire_text_clean(own, strlen(own))] = '\0';
+		from = own;
+	}
+	return copy_told(c->name, "name", from, fault);
 }
 
 static int
@@ -153,10 +181,12 @@ copy_machine(struct kms_client *c, int virtual_machine, struct fault *fault)
 static void
 copy_numbers(struct kms_client *c, const struct kms_options *o)
 {
-	c->grace_minutes = o->grace_minutes;
+	/* Without state, each start would be the first use, and grace would never end. */
+	c->grace_minutes = c->stateless && o->grace_minutes == 0 ? KMS_NO_GRACE : o->grace_minutes;
 	c->connect_timeout = o->connect_timeout ? o->connect_timeout : CLIENT_CONNECT_TIMEOUT;
 	c->reply_timeout = o->reply_timeout ? o->reply_timeout : CLIENT_REPLY_TIMEOUT;
 	c->total_timeout = o->total_timeout ? o->total_timeout : CLIENT_TOTAL_TIMEOUT;
+	c->close_timeout = o->close_timeout ? o->close_timeout : CLIENT_CLOSE_TIMEOUT;
 	c->now = o->now;
 	c->now_arg = o->now_arg;
 }
@@ -166,15 +196,16 @@ options_copy(struct kms_client *c, const struct kms_options *o, struct fault *fa
 {
 	int rc;
 
+	c->stateless = o->state_file == NULL;
 	if (minisig_key_parse(&c->publisher, o->publisher_key) != KMS_OK)
 		return fault_set(fault, KMS_E_FORMAT,
 		    "publisher_key: \"%.80s\" is no public key of minisign. It needs \"RW...\" of 56 characters, or the text of a .pub file",
 		    o->publisher_key);
 	if ((rc = copy_uuid(c->product, "product", o->product, fault)) != KMS_OK ||
-	    (rc = copy_host(c, o->host, fault)) != KMS_OK ||
-	    (rc = copy_text(&c->domain, "domain", o->domain, fault)) != KMS_OK ||
+	    (rc = copy_place(c, o, fault)) != KMS_OK ||
 	    (rc = copy_text(&c->nameserver, "nameserver", o->nameserver, fault)) != KMS_OK ||
 	    (rc = copy_name(c, o->name, fault)) != KMS_OK ||
+	    (o->user != NULL && (rc = copy_told(c->user, "user", o->user, fault)) != KMS_OK) ||
 	    (rc = copy_pins(c, o, fault)) != KMS_OK ||
 	    (rc = copy_machine(c, o->virtual_machine, fault)) != KMS_OK)
 		return rc;

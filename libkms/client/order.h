@@ -7,13 +7,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "libkms/os/net.h"
+
 #define DISCOVER_NAME 256
+#define DISCOVER_HOSTS 32     /* targets kept of one answer */
+#define DISCOVER_ADDRESSES 16 /* addresses kept of one target */
 
 struct discover_host {
 	char name[DISCOVER_NAME]; /* name or numeric address */
 	uint16_t port;
 	uint16_t priority;
 	uint16_t weight;
+};
+
+struct discover_address {
+	struct sockaddr_storage to;
+	socklen_t len;
 };
 
 /* A number from 0 to upper - 1. The caller gives it, so that tests can. */

@@ -1,22 +1,31 @@
 /*
- * requests.c - kms_activate, kms_renew and kms_release: the request put on disk, the
- * hosts tried one after the other, and the outcome put on disk again.
+ * requests.c - kms_activate, kms_renew, kms_release, and the same in steps, kms_start and kms_poll:
+ * the request, what attempt.c makes of it, and the outcome put on disk.
  */
-#include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "libkms/base/clock.h"
+#include "libkms/client/attempt.h"
 #include "libkms/client/client.h"
-#include "libkms/client/converse.h"
-#include "libkms/client/hosts.h"
 #include "libkms/client/licence.h"
 #include "libkms/client/stored.h"
-#include "libkms/client/transport.h"
 #include "libkms/client/witness.h"
 #include "libkms/core/batch.h"
 #include "libkms/kms_error.h"
+
+/*
+ * Milliseconds: a process that only remembers the time has the lock no longer; how often to look.
+ */
+#define PATIENCE_MS 1000
+#define LOOK_MS 10
+
+_Static_assert((int)KMS_ACTIVATE == (int)MESSAGE_ACTIVATE && (int)KMS_RENEW == (int)MESSAGE_RENEW &&
+		   (int)KMS_RELEASE == (int)MESSAGE_RELEASE,
+    "as a request says them");
 
 /* The lease that is kept testifies too, also one of before this library kept hosts. */
 static void
@@ -47,7 +56,7 @@ is_repeat(const struct ask *a, uint64_t now)
 {
 	const struct secret *s = a->c->secret;
 
-	if (s->pending_operation != a->operation ||
+	if (s->pending_operation != a->operation || s->borrow_minutes != a->borrow ||
 	    memcmp(s->pending_product, a->c->product, sizeof(s->pending_product)) != 0)
 		return false;
 	if (!sodium_is_zero(s->challenge, sizeof(s->challenge)))
@@ -57,19 +66,19 @@ is_repeat(const struct ask *a, uint64_t now)
 
 /*
  * A request that got no answer is sent again unchanged, so that the host answers for the same
- * seat; otherwise a new request is made. It is on disk before it is sent.
+ * seat; otherwise a new request is made. What sends it puts it on disk first (converse.c).
  */
-static int
-prepare(struct ask *a, struct fault *fault)
+static void
+prepare(struct ask *a)
 {
 	struct kms_client *c = a->c;
 	struct secret *s = c->secret;
 	uint64_t now = client_now(c);
-	bool repeat = is_repeat(a, now);
 
-	if (!repeat) {
+	if (!is_repeat(a, now)) {
 		s->sequence++;
 		s->pending_operation = a->operation;
+		s->borrow_minutes = a->borrow;
 		s->pending_time = now;
 		memcpy(s->pending_product, c->product, sizeof(s->pending_product));
 		randombytes_buf(s->pending_id, sizeof(s->pending_id));
@@ -78,7 +87,6 @@ prepare(struct ask *a, struct fault *fault)
 	hear_stored(c);
 	c->state->last_attempt = now;
 	c->state->highest_seen = licence_time(now, c->state->highest_seen);
-	return repeat ? KMS_OK : state_save_secret(c->file, fault);
 }
 
 /* The outcome before "nothing is pending": a crash between the two repeats the same request. */
@@ -94,91 +102,132 @@ conclude(struct ask *a, struct fault *fault)
 	return state_save_secret(c->file, fault);
 }
 
-/*
- * Every address gets a share of the host's time, so that a dead first address leaves time for the
- * others.
- */
+/* Takes the state file. False: it waits for another process. The outcome is in the fault. */
 static bool
-try_addresses(struct ask *a, const struct discover_address *at, size_t count)
+take_state(struct ask *a, struct fault *fault)
 {
-	int64_t until = transport_sooner(a->deadline, clock_ms() + a->c->connect_timeout);
-	struct transport t = { .fd = -1 };
-	bool final = false;
-	size_t i;
+	int rc = client_begin(a->c, fault);
 
-	for (i = 0; i < count && !final; i++) {
-		int64_t now = clock_ms(), share = (until - now) / (int64_t)(count - i);
-		int rc = transport_connect(
-		    &t, (const struct sockaddr *)&at[i].to, at[i].len, now + share);
-
-		snprintf(a->result.host, sizeof(a->result.host), "%s", t.peer);
-		if (rc != KMS_OK) {
-			ask_note(a, KMS_E_NO_HOST, false, "%s: %s", t.peer,
-			    rc == KMS_E_TIMEOUT ? "no connection in time" : strerror(errno));
-			continue;
-		}
-		a->refreshed = a->caught_up = false;
-		final = converse(a, &t);
-		transport_close(&t);
-		until = transport_sooner(a->deadline, clock_ms() + a->c->connect_timeout);
+	if (rc == KMS_E_EXISTS && clock_ms() < a->lock_until) {
+		wait_until(&a->wait, clock_ms() + LOOK_MS);
+		return false;
 	}
-	return final;
+	if (rc == KMS_OK)
+		prepare(a);
+	fault->status = (uint32_t)rc;
+	return true;
 }
 
+/* The request is over: its end goes on disk, and what became of it into a->result. */
 static void
-try_hosts(struct ask *a)
+finish(struct ask *a, struct fault *fault)
 {
-	struct discover d;
-	struct discover_host hosts[DISCOVER_HOSTS];
-	struct discover_address at[DISCOVER_ADDRESSES];
-	size_t i, count, addresses;
-	int rc = client_hosts(a->c, &d, a->deadline, hosts, &count);
+	int rc = (int)fault->status;
 
-	if (rc != KMS_OK) {
-		ask_note(a, (uint32_t)rc, false, "%s", d.detail);
+	if (a->c->secret != NULL) {
+		rc = conclude(a, fault);
+		client_end(a->c);
+	}
+	if (rc == KMS_OK)
 		return;
+	a->from_host = false;
+	ask_note(a, (uint32_t)rc, false, "%s", fault_text(fault, rc));
+}
+
+/* As far as it goes now. True: it is over. False: a->wait says what it waits for. */
+static bool
+go_on(struct ask *a)
+{
+	struct fault fault = { 0 };
+
+	if (a->phase == ASK_LOCK) {
+		if (!take_state(a, &fault))
+			return false;
+		a->phase = fault.status == KMS_OK ? ASK_AGAIN : ASK_DONE;
 	}
-	for (i = 0; i < count; i++) {
-		if (clock_ms() >= a->deadline) {
-			ask_note(a, KMS_E_TIMEOUT, false, "out of time after %zu of %zu hosts", i,
-			    count);
-			return;
-		}
-		rc = discover_addresses(&d, &hosts[i], at, &addresses);
-		if (rc != KMS_OK) {
-			snprintf(a->result.host, sizeof(a->result.host), "%.240s port %u",
-			    hosts[i].name, hosts[i].port);
-			ask_note(a, (uint32_t)rc, false, "%s", d.detail);
-		} else if (try_addresses(a, at, addresses)) {
-			return;
-		}
-	}
+	if (!attempt_step(a))
+		return false;
+	finish(a, &fault);
+	return true;
+}
+
+static struct ask *
+begin(struct kms_client *c, uint8_t operation, uint32_t borrow, uint32_t total_timeout)
+{
+	struct ask *a = calloc(1, sizeof(*a));
+
+	if (a == NULL)
+		return NULL;
+	a->c = c;
+	a->operation = operation;
+	a->borrow = borrow;
+	a->had_seat = c->seat;
+	a->t.fd = -1;
+	a->deadline = clock_ms() + total_timeout;
+	a->lock_until = transport_sooner(a->deadline, clock_ms() + PATIENCE_MS);
+	wait_until(&a->wait, clock_ms());
+	c->owner = getpid();
+	ask_note(a, KMS_E_NO_HOST, false, "no host was tried");
+	return a;
+}
+
+/* What a call says without having asked. */
+static int
+refuse(struct kms_result *result, int rc, const char *detail)
+{
+	struct kms_result full = { .status = (uint32_t)rc };
+
+	snprintf(full.detail, sizeof(full.detail), "%s", detail);
+	if (result != NULL)
+		client_give(result, &full, sizeof(full));
+	return rc;
+}
+
+static int
+end(struct ask *a, struct kms_result *result)
+{
+	int rc = (int)a->result.status;
+
+	if (result != NULL)
+		client_give(result, &a->result, sizeof(a->result));
+	free(a);
+	return rc;
+}
+
+static int
+ask_within(struct kms_client *c, uint8_t operation, uint32_t borrow, struct kms_result *result,
+    uint32_t total_timeout)
+{
+	struct ask *a;
+
+	if (c->ask != NULL)
+		return refuse(result, KMS_E_EXISTS, "this object is asking already");
+	if ((a = begin(c, operation, borrow, total_timeout)) == NULL)
+		return refuse(result, KMS_E_NO_MEMORY, kms_strerror(KMS_E_NO_MEMORY));
+	while (!go_on(a))
+		wait_block(&a->wait);
+	return end(a, result);
+}
+
+static bool
+fits(const struct kms_client *c, const struct kms_result *result)
+{
+	return c != NULL && (result == NULL || result->size >= sizeof(result->size));
 }
 
 static int
 ask(struct kms_client *c, uint8_t operation, struct kms_result *result)
 {
-	struct ask a = { .c = c, .operation = operation };
-	struct fault fault = { 0 };
-	int rc;
+	return fits(c, result) ? ask_within(c, operation, 0, result, c->total_timeout)
+			       : KMS_E_ARGUMENT;
+}
 
-	if (c == NULL || (result != NULL && result->size < sizeof(result->size)))
-		return KMS_E_ARGUMENT;
-	a.deadline = clock_ms() + c->total_timeout;
-	ask_note(&a, KMS_E_NO_HOST, false, "no host was tried");
-	rc = client_begin(c, &fault);
-	if (rc == KMS_OK && (rc = prepare(&a, &fault)) == KMS_OK) {
-		try_hosts(&a);
-		rc = conclude(&a, &fault);
-	}
-	client_end(c);
-	if (rc != KMS_OK) {
-		a.from_host = false;
-		ask_note(&a, (uint32_t)rc, false, "%s", fault_text(&fault, rc));
-	}
-	if (result != NULL)
-		client_give(result, &a.result, sizeof(a.result));
-	return (int)a.result.status;
+/* A child that a process forked after it asked has its parent's object, and not its seat. */
+void
+client_give_back(struct kms_client *c)
+{
+	if (c->owner == getpid())
+		(void)ask_within(c, MESSAGE_RELEASE, 0, NULL, c->close_timeout);
 }
 
 int
@@ -197,4 +246,88 @@ int
 kms_release(struct kms_client *c, struct kms_result *result)
 {
 	return ask(c, MESSAGE_RELEASE, result);
+}
+
+int
+kms_borrow(struct kms_client *c, uint32_t minutes, struct kms_result *result)
+{
+	return fits(c, result) && minutes > 0
+		   ? ask_within(c, MESSAGE_ACTIVATE, minutes, result, c->total_timeout)
+		   : KMS_E_ARGUMENT;
+}
+
+static int
+start(struct kms_client *c, uint8_t operation, uint32_t borrow)
+{
+	if (c->ask != NULL)
+		return KMS_E_EXISTS;
+	if ((c->ask = begin(c, operation, borrow, c->total_timeout)) == NULL)
+		return KMS_E_NO_MEMORY;
+	watch_set(c->watch, &c->ask->wait);
+	return KMS_OK;
+}
+
+int
+kms_start(struct kms_client *c, enum kms_operation operation)
+{
+	if (c == NULL || operation < KMS_ACTIVATE || operation > KMS_RELEASE)
+		return KMS_E_ARGUMENT;
+	return start(c, (uint8_t)operation, 0);
+}
+
+int
+kms_start_borrow(struct kms_client *c, uint32_t minutes)
+{
+	return c != NULL && minutes > 0 ? start(c, MESSAGE_ACTIVATE, minutes) : KMS_E_ARGUMENT;
+}
+
+int
+kms_poll(struct kms_client *c, struct kms_result *result)
+{
+	struct ask *a;
+
+	if (!fits(c, result) || c->ask == NULL)
+		return KMS_E_ARGUMENT;
+	watch_clear(c->watch);
+	if (!go_on(c->ask)) {
+		watch_set(c->watch, &c->ask->wait);
+		return KMS_E_PENDING;
+	}
+	a = c->ask;
+	c->ask = NULL;
+	return end(a, result);
+}
+
+int
+kms_fd(struct kms_client *c)
+{
+	if (c == NULL)
+		return -1;
+	if (c->watch == NULL && (c->watch = watch_open()) != NULL && c->ask != NULL)
+		watch_set(c->watch, &c->ask->wait);
+	return c->watch == NULL ? -1 : watch_fd(c->watch);
+}
+
+/*
+ * A child that was forked meanwhile has copies of the descriptors, and the request is its parent's:
+ * it leaves the set of them, the state file and the lock as they are.
+ */
+void
+kms_cancel(struct kms_client *c)
+{
+	struct fault fault = { 0 };
+	bool own;
+
+	if (c == NULL || c->ask == NULL)
+		return;
+	own = c->owner == getpid();
+	if (own)
+		watch_clear(c->watch);
+	attempt_end(c->ask);
+	if (own)
+		finish(c->ask, &fault);
+	else if (c->secret != NULL)
+		client_end(c);
+	free(c->ask);
+	c->ask = NULL;
 }

@@ -13,12 +13,13 @@
 
 static const char magic[8] = { 'K', 'M', 'S', 'S', 'T', 'K', 'E', 'Y' };
 
-void
-secret_encode(uint8_t out[SECRET_SIZE], const struct secret *s)
+size_t
+secret_encode(uint8_t out[SECRET_MAX], const struct secret *s)
 {
 	struct wire_writer w;
+	size_t len;
 
-	wire_writer_init(&w, out, SECRET_SIZE - CLIENT_FILE_SUM);
+	wire_writer_init(&w, out, SECRET_MAX - CLIENT_FILE_SUM);
 	wire_reserve(&w, CLIENT_FILE_HEAD);
 	wire_put(&w, s->sk, sizeof(s->sk));
 	wire_put_u64(&w, s->sequence);
@@ -30,7 +31,10 @@ secret_encode(uint8_t out[SECRET_SIZE], const struct secret *s)
 	wire_put_u32(&w, s->borrow_minutes);
 	wire_put_u32(&w, 0);
 	wire_put(&w, s->challenge, sizeof(s->challenge));
-	client_file_close(out, SECRET_SIZE, magic, SECRET_VERSION);
+	after_put(&w, &s->after);
+	len = wire_written(&w) + CLIENT_FILE_SUM;
+	client_file_close(out, len, magic, SECRET_VERSION);
+	return len;
 }
 
 int
@@ -42,14 +46,13 @@ secret_decode(struct secret *s, const uint8_t *in, size_t len, uint16_t *version
 	uint32_t reserved;
 	int rc = client_file_check(in, len, magic, SECRET_VERSION, &found);
 
+	if (rc == KMS_E_SCHEMA && found == SECRET_OLD)
+		rc = KMS_OK;
 	if (version != NULL)
 		*version = found;
 	if (rc != KMS_OK)
 		return rc;
-	if (len != SECRET_SIZE)
-		return KMS_E_STATE;
-	wire_reader_init(
-	    &r, in + CLIENT_FILE_HEAD, SECRET_SIZE - CLIENT_FILE_HEAD - CLIENT_FILE_SUM);
+	wire_reader_init(&r, in + CLIENT_FILE_HEAD, len - CLIENT_FILE_HEAD - CLIENT_FILE_SUM);
 	wire_get(&r, s->sk, sizeof(s->sk));
 	s->sequence = wire_get_u64(&r);
 	s->pending_operation = wire_get_u8(&r);
@@ -60,6 +63,10 @@ secret_decode(struct secret *s, const uint8_t *in, size_t len, uint16_t *version
 	s->borrow_minutes = wire_get_u32(&r);
 	reserved = wire_get_u32(&r);
 	wire_get(&r, s->challenge, sizeof(s->challenge));
+	if (found == SECRET_OLD)
+		s->after = (struct after){ .partial = true };
+	else
+		after_get(&r, &s->after);
 	return wire_finish(&r) == KMS_OK && reserved == 0 && sodium_is_zero(zero, 7) ? KMS_OK
 										     : KMS_E_STATE;
 }

@@ -7,18 +7,17 @@
 #include "libkms/client/state_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include "libkms/base/clock.h"
 #include "libkms/base/file.h"
 #include "libkms/kms_error.h"
+#include "libkms/os/lock_file.h"
+#include "libkms/os/surroundings.h"
+#include "libkms/os/working_dir.h"
 
 /* How long to wait for another process that is making the state, and how often to look. */
 #define MAKING_MS 2000
@@ -27,17 +26,23 @@
 /* In one block of guarded memory: both halves hold the secret key. */
 struct guarded {
 	struct secret secret;
-	uint8_t bytes[SECRET_SIZE + 1];
+	uint8_t bytes[SECRET_MAX + 1];
 };
 
 struct state_file {
-	char path[FILE_PATH_MAX];
+	char path[FILE_PATH_MAX]; /* "": a client without state */
 	char key[FILE_PATH_MAX + sizeof(".key")];
-	int lock;                /* -1: not taken */
+	intptr_t lock;           /* OS_NO_LOCK: not taken */
 	struct guarded *guarded; /* NULL: the secret is not here */
 	struct state state;
 	uint8_t bytes[STATE_MAX];
 };
+
+static bool
+in_memory(const struct state_file *f)
+{
+	return f->path[0] == '\0';
+}
 
 static int
 other_version(struct state_file *f, struct fault *fault, const char *path, const char *what,
@@ -104,7 +109,7 @@ read_state(struct state_file *f, struct fault *fault)
 int
 state_read(struct state_file *f, struct fault *fault)
 {
-	int rc = read_state(f, fault);
+	int rc = in_memory(f) ? KMS_OK : read_state(f, fault);
 
 	if (rc == KMS_E_NOT_FOUND)
 		return fault_set(fault, KMS_E_STATE, "%s: it was removed", f->path);
@@ -118,16 +123,12 @@ take_lock(struct state_file *f, struct fault *fault)
 	int rc;
 
 	snprintf(path, sizeof(path), "%s.lock", f->path);
-	f->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (f->lock >= 0 && flock(f->lock, LOCK_EX | LOCK_NB) == 0)
+	if ((f->lock = os_lock(path)) != OS_NO_LOCK)
 		return KMS_OK;
-	if (f->lock >= 0 && errno == EWOULDBLOCK)
+	if (errno == EWOULDBLOCK)
 		rc = fault_set(fault, KMS_E_EXISTS, "%s: another process is using it", f->path);
 	else if ((rc = fault_errno(fault, errno, "%s", path)) == KMS_E_NOT_FOUND)
 		rc = KMS_E_IO; /* its directory, not the state, which would be made */
-	if (f->lock >= 0)
-		close(f->lock);
-	f->lock = -1;
 	return rc;
 }
 
@@ -152,6 +153,8 @@ read_secret(struct state_file *f, struct fault *fault)
 
 	if (rc != KMS_OK)
 		return rc;
+	if (in_memory(f))
+		return KMS_E_NOT_FOUND;
 	rc = read_whole(f->key, f->guarded->bytes, sizeof(f->guarded->bytes), &len);
 	if (rc == KMS_E_NOT_FOUND)
 		return rc;
@@ -215,7 +218,7 @@ make(struct state_file *f, uint64_t now, struct fault *fault)
 				*fault = last;
 			return rc;
 		}
-		(void)poll(NULL, 0, LOOK_MS);
+		os_sleep(LOOK_MS);
 	} while ((rc = read_state(f, fault)) == KMS_E_NOT_FOUND);
 	return rc;
 }
@@ -230,9 +233,12 @@ state_open(struct state_file **out, struct state **state, const char *path, uint
 	*out = NULL;
 	if (f == NULL)
 		return fault_set(fault, KMS_E_NO_MEMORY, NULL);
-	f->lock = -1;
-	snprintf(f->key, sizeof(f->key), "%s.key", path);
-	if (snprintf(f->path, sizeof(f->path), "%s", path) >= (int)sizeof(f->path))
+	f->lock = OS_NO_LOCK;
+	if (path != NULL)
+		snprintf(f->key, sizeof(f->key), "%s.key", path);
+	if (path == NULL)
+		rc = make_new(f, now, fault);
+	else if (snprintf(f->path, sizeof(f->path), "%s", path) >= (int)sizeof(f->path))
 		rc = fault_set(fault, KMS_E_ARGUMENT, "state_file: the path is too long");
 	else
 		rc = read_state(f, fault);
@@ -253,21 +259,18 @@ state_close(struct state_file *f)
 	if (f == NULL)
 		return;
 	state_unlock(f);
+	sodium_free(f->guarded); /* wipes */
 	free(f);
 }
 
 int
-state_lock(struct state_file *f, int patience, struct fault *fault)
+state_lock(struct state_file *f, struct fault *fault)
 {
-	int64_t until = clock_ms() + patience;
 	int rc;
 
-	while ((rc = take_lock(f, NULL)) == KMS_E_EXISTS && clock_ms() < until)
-		(void)poll(NULL, 0, LOOK_MS);
-	/* Once more, for the words. */
-	if (rc != KMS_OK)
-		rc = take_lock(f, fault);
-	if (rc == KMS_OK && (rc = state_read(f, fault)) != KMS_OK)
+	if (in_memory(f))
+		return KMS_OK;
+	if ((rc = take_lock(f, fault)) == KMS_OK && (rc = state_read(f, fault)) != KMS_OK)
 		state_unlock(f);
 	return rc;
 }
@@ -276,8 +279,14 @@ int
 state_secret(struct state_file *f, struct secret **secret, struct fault *fault)
 {
 	uint8_t pk[32];
-	int rc = read_secret(f, fault);
+	int rc;
 
+	*secret = NULL;
+	if (in_memory(f)) {
+		*secret = &f->guarded->secret;
+		return KMS_OK;
+	}
+	rc = read_secret(f, fault);
 	if (rc == KMS_E_NOT_FOUND)
 		return fault_set(fault, KMS_E_STATE,
 		    "%s is missing. Restore it from a backup of this machine, or move %s away to begin as a new client",
@@ -296,9 +305,12 @@ state_secret(struct state_file *f, struct secret **secret, struct fault *fault)
 int
 state_save(struct state_file *f, struct fault *fault)
 {
-	size_t len = state_encode(f->bytes, sizeof(f->bytes), &f->state);
+	size_t len;
 	int rc;
 
+	if (in_memory(f))
+		return KMS_OK;
+	len = state_encode(f->bytes, sizeof(f->bytes), &f->state);
 	if (len == 0)
 		return fault_set(fault, KMS_E_STATE, NULL);
 	rc = file_write(AT_FDCWD, f->path, f->bytes, len, 0644, true);
@@ -308,10 +320,13 @@ state_save(struct state_file *f, struct fault *fault)
 int
 state_save_secret(struct state_file *f, struct fault *fault)
 {
+	size_t len;
 	int rc;
 
-	secret_encode(f->guarded->bytes, &f->guarded->secret);
-	rc = file_write(AT_FDCWD, f->key, f->guarded->bytes, SECRET_SIZE, 0600, true);
+	if (in_memory(f))
+		return KMS_OK;
+	len = secret_encode(f->guarded->bytes, &f->guarded->secret);
+	rc = file_write(AT_FDCWD, f->key, f->guarded->bytes, len, 0600, true);
 	sodium_memzero(f->guarded->bytes, sizeof(f->guarded->bytes));
 	return rc == KMS_OK ? KMS_OK : fault_errno(fault, errno, "%s", f->key);
 }
@@ -321,10 +336,11 @@ state_unlock(struct state_file *f)
 {
 	int error = errno;
 
+	if (in_memory(f))
+		return;
 	sodium_free(f->guarded); /* wipes */
 	f->guarded = NULL;
-	if (f->lock >= 0)
-		close(f->lock);
-	f->lock = -1;
+	os_unlock(f->lock);
+	f->lock = OS_NO_LOCK;
 	errno = error;
 }

@@ -5,6 +5,9 @@
  * Reading FILE needs no lock: it is replaced whole. Who writes, or needs the secret, holds
  * FILE.lock: one process at a time. When a save has returned KMS_OK, the file survives a power
  * cut.
+ *
+ * A client without state has neither file. Then the struct is the client: its secret is in guarded
+ * memory from open to close, and nothing here can be in use, missing or damaged.
  */
 #ifndef KMS_LIBKMS_CLIENT_STATE_FILE_H
 #define KMS_LIBKMS_CLIENT_STATE_FILE_H
@@ -22,7 +25,7 @@ struct state_file;
  * that is there. KMS_OK, KMS_E_STATE (damaged), KMS_E_SCHEMA, KMS_E_EXISTS (must be made, and
  * another process has had the lock for two seconds), KMS_E_ARGUMENT (path too long),
  * KMS_E_NO_MEMORY, and those of file_status. *state belongs to the file and stays where it is.
- * fault may be NULL.
+ * path NULL: a new client without state. fault may be NULL.
  */
 int state_open(struct state_file **out, struct state **state, const char *path, uint64_t now,
     struct fault *fault);
@@ -33,10 +36,10 @@ void state_close(struct state_file *f);
 int state_read(struct state_file *f, struct fault *fault);
 
 /*
- * Takes the lock and reads FILE again. patience: how long to wait for the lock, in milliseconds.
- * KMS_E_EXISTS: another process kept it for longer. KMS_E_DENIED: this user may not write here.
+ * Takes the lock and reads FILE again. KMS_E_EXISTS: another process has it. KMS_E_DENIED: this
+ * user may not write here.
  */
-int state_lock(struct state_file *f, int patience, struct fault *fault);
+int state_lock(struct state_file *f, struct fault *fault);
 /*
  * With the lock: reads FILE.key. KMS_E_STATE: it is missing, damaged or not of FILE's client.
  * *secret is in guarded memory until state_unlock.

@@ -6,10 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "libkms/base/seat_status.h"
 #include "libkms/client/told.h"
 #include "libkms/client/trust.h"
 #include "libkms/client/witness.h"
 #include "libkms/kms_error.h"
+
+#define NEXT_MAX 86400 /* seconds, of kms_next */
 
 int
 client_stored(struct kms_client *c, struct entry_client *out, struct certificate *cert)
@@ -61,6 +64,23 @@ kms_entitlement(struct kms_client *c, const char *key, char *value, size_t *size
 	return KMS_OK;
 }
 
+/*
+ * When the host told how long to wait. For a seat that is to come back it is a hope, and a seat
+ * that is given back comes sooner: such a client asks no later than at its interval.
+ */
+static uint32_t
+retry_of(const struct state *s)
+{
+	uint32_t retry = told_retry(s->retry_after),
+		 interval = told_interval(0, s->activation_interval);
+
+	if (interval == 0)
+		interval = LICENCE_ACTIVATION_INTERVAL;
+	if (status_lacks_seat(s->last_status) && retry / 60 >= interval)
+		return 0; /* the interval then */
+	return retry;
+}
+
 void
 client_facts(
     struct kms_client *c, struct licence_facts *out, struct certificate *cert, uint64_t now)
@@ -76,11 +96,12 @@ client_facts(
 		.grace_minutes = c->grace_minutes,
 		/* An earlier version of this library kept what it was told. */
 		.activation_interval = told_interval(0, s->activation_interval),
-		.retry_after = told_retry(s->retry_after),
+		.retry_after = retry_of(s),
 		.lease = client_stored(c, &lease, cert) == KMS_OK,
 	};
 	memcpy(out->cmid, c->cmid, sizeof(out->cmid));
 	if (out->lease) {
+		out->borrowed = (lease.flags & ENTRY_BORROWED) != 0;
 		out->expires = lease.expires;
 		out->renew_after = lease.renew_after;
 	}
@@ -135,7 +156,30 @@ kms_status(struct kms_client *c, struct kms_status_info *info)
 	if (f.lease) {
 		snprintf(full.customer, sizeof(full.customer), "%s", cert.customer);
 		snprintf(full.group, sizeof(full.group), "%s", cert.group);
+		full.borrowed = f.borrowed;
 	}
 	client_give(info, &full, sizeof(full));
 	return rc;
+}
+
+int
+kms_next(struct kms_client *c, enum kms_operation *operation)
+{
+	struct licence_facts f;
+	struct certificate cert;
+	enum kms_licence licence;
+	uint64_t at;
+
+	if (c == NULL || c->ask != NULL)
+		return -1;
+	(void)client_refresh(c);
+	client_facts(c, &f, &cert, client_now(c));
+	licence = licence_state(&f);
+	if (operation != NULL)
+		*operation = licence == KMS_ACTIVATED || licence == KMS_RENEWAL_DUE ? KMS_RENEW
+										    : KMS_ACTIVATE;
+	at = licence_next_attempt(&f);
+	if (at <= f.now)
+		return 0;
+	return at - f.now < NEXT_MAX ? (int)(at - f.now) * 1000 : NEXT_MAX * 1000;
 }

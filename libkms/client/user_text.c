@@ -3,11 +3,11 @@
  */
 #include "libkms/client/user_text.h"
 
-#include <locale.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "libkms/kms_error.h"
+#include "libkms/os/surroundings.h"
 
 static const struct text_catalogue english = {
 	.language = "en",
@@ -49,7 +49,7 @@ speaks(const struct text_catalogue *c, const char *language)
 const struct text_catalogue *
 text_find(const char *language)
 {
-	if (language == NULL && (language = setlocale(LC_MESSAGES, NULL)) == NULL)
+	if (language == NULL && (language = os_language()) == NULL)
 		return &english;
 	for (size_t i = 0; i < sizeof(catalogues) / sizeof(catalogues[0]); i++)
 		if (speaks(catalogues[i], language))

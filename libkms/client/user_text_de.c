@@ -61,6 +61,12 @@ static const struct text_status statuses[] = {
 	{ KMS_E_DOWNGRADE, { "die Verbindung zum Lizenzserver ist nicht so, wie sie sein sollte",
 			       "Melden Sie das Ihrer Systemverwaltung." } },
 	{ KMS_E_ALONE, { "der Lizenzserver kann zurzeit keine neuen Lizenzen vergeben", LATER } },
+	{ KMS_E_STATELESS,
+	    { "diese Lizenz gilt nicht für Programme, die jedes Mal neu eingerichtet werden",
+		ASK } },
+	{ KMS_E_BORROW, { "diese Lizenz kann nicht für so lange ausgeliehen werden", ASK } },
+	{ KMS_E_BORROWED_OUT,
+	    { "alle Lizenzen, die ausgeliehen werden können, sind verliehen", LATER } },
 	{ KMS_E_NO_HOST,
 	    { "kein Lizenzserver ist erreichbar",
 		"Prüfen Sie die Netzwerkverbindung, oder wenden Sie sich an Ihre Systemverwaltung." } },
@@ -113,6 +119,8 @@ static const struct text_status statuses[] = {
 	    { "die Aufzeichnungen sind nicht vollständig", "Fragen Sie den Absender." } },
 	{ KMS_E_PINNED, { "dieser Lizenzserver gehört jemand anderem", ASK } },
 	{ KMS_E_INDEX, { "die Lizenz konnte nicht geprüft werden", ASK } },
+	{ KMS_E_PENDING,
+	    { "der Lizenzserver wird gerade gefragt", "Warten Sie einen Augenblick." } },
 };
 
 const struct text_catalogue text_german = {

@@ -8,6 +8,7 @@
 
 #include "libkms/base/wire.h"
 #include "libkms/core/entry_about.h"
+#include "libkms/core/entry_base.h"
 #include "libkms/core/entry_blobs.h"
 #include "libkms/core/entry_codec.h"
 #include "libkms/kms_error.h"
@@ -42,7 +43,7 @@ entry_may_have_aside(const uint8_t *entry, size_t len)
 	int kind = entry_kind(entry, len);
 
 	return kind == 0 || entry_kind_is_client(kind) || kind == ENTRY_RELAYED ||
-	       kind == ENTRY_RELAYED_NAME;
+	       kind == ENTRY_RELAYED_NAME || kind == ENTRY_BASE;
 }
 
 uint64_t
@@ -55,6 +56,19 @@ entry_time(const uint8_t *entry, size_t len)
 	if (len >= ENTRY_HEAD)
 		entry_head_get(&r, &h);
 	return h.time;
+}
+
+bool
+entry_base_kept_in(struct entry_base_kept *k, const uint8_t *entry, size_t len)
+{
+	struct entry_admin admin;
+
+	if (entry_kind(entry, len) != ENTRY_BASE ||
+	    entry_admin_decode(&admin, entry, len) != KMS_OK ||
+	    entry_base_part(admin.blob) != BASE_KEPT)
+		return false;
+	entry_base_get_kept(k, admin.blob, admin.blob_len);
+	return true;
 }
 
 int
@@ -227,12 +241,28 @@ entry_slot_width(uint32_t window)
 								      : (uint16_t)width;
 }
 
+/* The end of the slot before that one; a clock beyond the year 10000 counts as long as the field
+ * can say. */
+static uint32_t
+end_of_slots(uint64_t slots, uint64_t width)
+{
+	uint64_t most = UINT32_MAX / width;
+
+	return (uint32_t)((slots < most ? slots : most) * width);
+}
+
 uint32_t
 entry_counts_until(uint64_t time, uint32_t window)
 {
 	uint64_t width = entry_slot_width(window);
-	uint64_t until = (time / 60 / width + (window + width - 1) / width + 1) * width;
 
-	/* A clock beyond the year 10000 counts as long as the field can say. */
-	return until <= UINT32_MAX ? (uint32_t)until : (uint32_t)(UINT32_MAX / width * width);
+	return end_of_slots((time / 60 + window) / width + 1, width);
+}
+
+uint32_t
+entry_counts_through(uint64_t time, uint32_t window)
+{
+	uint64_t width = entry_slot_width(window), minutes = time / 60 + (time % 60 != 0);
+
+	return end_of_slots(minutes / width + (minutes % width != 0), width);
 }

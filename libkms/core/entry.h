@@ -26,7 +26,7 @@
  *                     152 16  commitment to the source address, not zero
  *                     168 ..  TLV tail, at most 256: 0x0001 binding (16)
  * Counts until and width: LEASE and SEEN, else 0.
- * Kinds 16 to 30: entry_blobs.h. Kinds 32 to 38: entry_about.h.
+ * Kinds 16 to 30, 40 and 41: entry_blobs.h. Kinds 32 to 38: entry_about.h.
  */
 #ifndef KMS_LIBKMS_CORE_ENTRY_H
 #define KMS_LIBKMS_CORE_ENTRY_H
@@ -90,6 +90,10 @@ uint64_t entry_time(const uint8_t *entry, size_t len);
  */
 int entry_check(const uint8_t *entry, size_t len);
 
+struct entry_base_kept;
+/* Does the encoded entry restate another, as it was (entry_base.h)? */
+bool entry_base_kept_in(struct entry_base_kept *k, const uint8_t *entry, size_t len);
+
 /*
  * Encoders return the size, 0 when it does not fit or a field is out of range. Decoders: as
  * entry_check.
@@ -98,10 +102,12 @@ size_t entry_client_encode(uint8_t *out, size_t size, const struct entry_client 
 int entry_client_decode(struct entry_client *e, const uint8_t *in, size_t len);
 
 /*
- * When a client that is seen at a time no longer counts, in minutes, for a window in minutes; and
- * the width of the slots of such a window.
+ * When a client that is seen at a time no longer counts, in minutes, for a window in minutes: the
+ * first end of a slot that is later than the window. And the width of the slots of such a window.
  */
 uint16_t entry_slot_width(uint32_t window);
 uint32_t entry_counts_until(uint64_t time, uint32_t window);
+/* The first end of a slot that is not before that second. */
+uint32_t entry_counts_through(uint64_t time, uint32_t window);
 
 #endif

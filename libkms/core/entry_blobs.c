@@ -8,7 +8,10 @@
 #include "libkms/base/wire.h"
 #include "libkms/core/batch.h"
 #include "libkms/core/certificate.h"
+#include "libkms/core/entry_about.h"
+#include "libkms/core/entry_base.h"
 #include "libkms/core/entry_codec.h"
+#include "libkms/core/entry_counters.h"
 #include "libkms/core/rotation.h"
 #include "libkms/kms_error.h"
 
@@ -28,6 +31,8 @@ static const struct {
 	{ ENTRY_WITNESS, BATCH_HEADER + BATCH_SIGNATURE, BATCH_HEADER + BATCH_SIGNATURE },
 	{ ENTRY_RESTORED, 17, 17 },
 	{ ENTRY_CLOCK, 16, 16 },
+	{ ENTRY_COUNTERS, ENTRY_COUNTERS_HEAD + ENTRY_COUNTER, ENTRY_COUNTERS_BLOB },
+	{ ENTRY_BASE, BASE_PREFIX, BASE_BLOB_MAX },
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
@@ -47,6 +52,30 @@ entry_blobs_kind(int kind)
 	return find(kind) < KINDS;
 }
 
+/* The entry in an entry. No kind that is kept has one itself, so this ends. */
+static bool
+kept_ok(const uint8_t *blob, size_t len)
+{
+	struct entry_base_kept k;
+	struct entry_admin admin;
+	struct entry_about about;
+	int kind;
+
+	entry_base_get_kept(&k, blob, len);
+	if (k.entry_len < ENTRY_HEAD || !entry_base_keeps(kind = k.entry[1]))
+		return false;
+	return (entry_kind_is_about(kind)
+		       ? entry_about_decode(&about, k.entry, k.entry_len)
+		       : entry_admin_decode(&admin, k.entry, k.entry_len)) == KMS_OK;
+}
+
+static bool
+base_ok(const struct entry_admin *e)
+{
+	return e->text_len == 0 && entry_base_check(e->blob, e->blob_len) == KMS_OK &&
+	       (entry_base_part(e->blob) != BASE_KEPT || kept_ok(e->blob, e->blob_len));
+}
+
 static bool
 in_range(const struct entry_admin *e)
 {
@@ -56,6 +85,10 @@ in_range(const struct entry_admin *e)
 		return false;
 	if (e->kind == ENTRY_RESTORED &&
 	    (e->blob[16] < RESTORED_BACKUP || e->blob[16] > RESTORED_NOTHING))
+		return false;
+	if (e->kind == ENTRY_COUNTERS && !entry_counters_ok(e->blob, e->blob_len))
+		return false;
+	if (e->kind == ENTRY_BASE && !base_ok(e))
 		return false;
 	return wire_text_ok(e->text, e->text_len);
 }
@@ -97,7 +130,8 @@ entry_admin_decode(struct entry_admin *e, const uint8_t *in, size_t len)
 	e->blob = wire_view(&r, e->blob_len);
 	if (r.bad)
 		return KMS_E_TRUNCATED;
-	if (h.version != ENTRY_VERSION || !entry_blobs_kind(h.kind) || h.flags != 0)
+	if (h.version != ENTRY_VERSION || !entry_blobs_kind(h.kind) || h.flags != 0 ||
+	    (h.kind == ENTRY_BASE && entry_base_check(e->blob, e->blob_len) == KMS_E_SCHEMA))
 		return KMS_E_SCHEMA;
 	if ((rc = wire_tail_skip(&r, ENTRY_MAX)) != KMS_OK)
 		return rc;

@@ -1,5 +1,5 @@
 /*
- * entry_blobs.h - entries about the host, its files and its relay: kinds 16 to 30.
+ * entry_blobs.h - entries about the host, its files and its relay: kinds 16 to 30, 40 and 41.
  *
  * All kinds: head of 16 (entry_kind.h), flags and status zero
  *                      16 16  subject
@@ -27,6 +27,8 @@
  * 30 CLOCK           host id            0                                         time of the batch
  *                                                                                 before 8, seconds
  *                                                                                 it is ahead 8
+ * 40 COUNTERS        entry_counters.h
+ * 41 BASE            entry_base.h
  */
 #ifndef KMS_LIBKMS_CORE_ENTRY_BLOBS_H
 #define KMS_LIBKMS_CORE_ENTRY_BLOBS_H

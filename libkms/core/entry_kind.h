@@ -41,10 +41,12 @@ enum entry_kind {
 	ENTRY_REVOKE = 32,
 	ENTRY_UNREVOKE = 33,
 	ENTRY_FORGET = 34,
-	ENTRY_RECLAIM = 35, /* nobody writes it yet */
+	ENTRY_RECLAIM = 35, /* its seat goes to another client */
 	ENTRY_HOLD = 36,    /* nobody writes it yet */
 	ENTRY_ERASE = 37,
 	ENTRY_EXPIRE = 38,
+	ENTRY_COUNTERS = 40, /* refusals since the last one; entry_counters.h */
+	ENTRY_BASE = 41,     /* restates batches that are dropped; entry_base.h */
 };
 
 static inline bool

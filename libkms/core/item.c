@@ -3,10 +3,12 @@
  */
 #include "libkms/core/item.h"
 
+#include <sodium.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "libkms/core/entry.h"
+#include "libkms/core/entry_base.h"
 #include "libkms/core/entry_blobs.h"
 #include "libkms/kms_error.h"
 
@@ -65,6 +67,14 @@ commitments_of(struct commitments *out, const struct item *item)
 	memset(out, 0, sizeof(*out));
 	if (entry_admin_decode(&a, item->entry, item->entry_len) != KMS_OK)
 		return false;
+	if (a.kind == ENTRY_BASE) {
+		struct entry_base_names names;
+
+		if (!entry_base_get_names(&names, a.blob))
+			return false;
+		*out = names.commitments;
+		return !sodium_is_zero((const uint8_t *)out, sizeof(*out));
+	}
 	memcpy(out->address, a.subject, COMMITMENT);
 	memcpy(out->name, a.digest, COMMITMENT);
 	return a.kind == ENTRY_RELAYED || a.kind == ENTRY_RELAYED_NAME;

@@ -59,7 +59,10 @@
 #define FRAME_MAX_REPLY 12288
 
 /* A client's two files, and a lease and evidence for others to verify. */
-#define CLIENT_KEY_SIZE (128 + 32)
+#define AFTER_HOSTS 32
+#define AFTER_IDS 9
+#define CLIENT_KEY_FIXED 128
+#define CLIENT_KEY_MAX (CLIENT_KEY_FIXED + 2 + AFTER_HOSTS * (54 + 16 * AFTER_IDS) + 32)
 #define CLIENT_HOSTS 8
 #define CLIENT_HOST_MAX (25 + 3 * (BATCH_HEADER + BATCH_SIGNATURE))
 #define CLIENT_STATE_MAX                                                                           \

@@ -8,6 +8,7 @@
 #include "libkms/core/merkle.h"
 
 #include <sodium.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,38 +17,57 @@
 _Static_assert(MERKLE_HASH == crypto_hash_sha256_BYTES, "SHA-256");
 
 struct merkle_tree {
+	merkle_sha256 hash;
 	size_t max;
 	size_t count;                         /* leaves */
 	uint8_t *level[MERKLE_MAX_PROOF + 1]; /* into nodes */
 	uint8_t nodes[];
 };
 
-void
-merkle_leaf(uint8_t out[MERKLE_HASH], const void *entry, size_t len)
+static void
+sodium_sha256(uint8_t out[MERKLE_HASH], const void *a, size_t a_len, const void *b, size_t b_len)
 {
-	static const uint8_t prefix = 0;
 	crypto_hash_sha256_state state;
 
 	crypto_hash_sha256_init(&state);
-	crypto_hash_sha256_update(&state, &prefix, 1);
-	crypto_hash_sha256_update(&state, entry, len);
+	crypto_hash_sha256_update(&state, a, a_len);
+	crypto_hash_sha256_update(&state, b, b_len);
 	crypto_hash_sha256_final(&state, out);
+}
+
+static void
+leaf_hash(merkle_sha256 hash, uint8_t out[MERKLE_HASH], const void *entry, size_t len)
+{
+	static const uint8_t prefix = 0;
+
+	hash(out, &prefix, 1, entry, len);
+}
+
+void
+merkle_leaf(uint8_t out[MERKLE_HASH], const void *entry, size_t len)
+{
+	leaf_hash(sodium_sha256, out, entry, len);
 }
 
 /* out may be left or right. */
 static void
-node_hash(uint8_t out[MERKLE_HASH], const uint8_t *left, const uint8_t *right)
+node_hash(merkle_sha256 hash, uint8_t out[MERKLE_HASH], const uint8_t *left, const uint8_t *right)
 {
-	uint8_t text[1 + 2 * MERKLE_HASH];
+	uint8_t text[1 + MERKLE_HASH];
 
 	text[0] = 1;
 	memcpy(text + 1, left, MERKLE_HASH);
-	memcpy(text + 1 + MERKLE_HASH, right, MERKLE_HASH);
-	crypto_hash_sha256(out, text, sizeof(text));
+	hash(out, text, sizeof(text), right, MERKLE_HASH);
 }
 
 struct merkle_tree *
 merkle_tree_new(size_t max_leaves)
+{
+	return merkle_tree_with(max_leaves, sodium_sha256);
+}
+
+struct merkle_tree *
+merkle_tree_with(size_t max_leaves, merkle_sha256 hash)
 {
 	struct merkle_tree *t;
 	size_t nodes = 0, n = max_leaves, at = 0;
@@ -58,6 +78,7 @@ merkle_tree_new(size_t max_leaves)
 		nodes += n;
 	if ((t = calloc(1, sizeof(*t) + (nodes + 1) * MERKLE_HASH)) == NULL)
 		return NULL;
+	t->hash = hash;
 	t->max = n = max_leaves;
 	for (unsigned i = 0; i <= MERKLE_MAX_PROOF; i++) {
 		t->level[i] = t->nodes + at * MERKLE_HASH;
@@ -90,6 +111,15 @@ merkle_tree_add(struct merkle_tree *t, const uint8_t leaf[MERKLE_HASH])
 	return KMS_OK;
 }
 
+int
+merkle_tree_add_entry(struct merkle_tree *t, const void *entry, size_t len)
+{
+	if (t->count == t->max)
+		return KMS_E_TOO_LARGE;
+	leaf_hash(t->hash, t->level[0] + t->count++ * MERKLE_HASH, entry, len);
+	return KMS_OK;
+}
+
 void
 merkle_tree_close(struct merkle_tree *t, uint8_t root[MERKLE_HASH])
 {
@@ -97,7 +127,7 @@ merkle_tree_close(struct merkle_tree *t, uint8_t root[MERKLE_HASH])
 	unsigned level = 0;
 
 	if (n == 0) {
-		crypto_hash_sha256(root, NULL, 0);
+		t->hash(root, "", 0, "", 0);
 		return;
 	}
 	for (; n > 1; n = (n + 1) / 2, level++) {
@@ -105,7 +135,7 @@ merkle_tree_close(struct merkle_tree *t, uint8_t root[MERKLE_HASH])
 		uint8_t *to = t->level[level + 1];
 
 		for (size_t i = 0; i + 1 < n; i += 2, from += 2 * MERKLE_HASH, to += MERKLE_HASH)
-			node_hash(to, from, from + MERKLE_HASH);
+			node_hash(t->hash, to, from, from + MERKLE_HASH);
 		if (n % 2 == 1)
 			memcpy(to, from, MERKLE_HASH);
 	}
@@ -136,6 +166,40 @@ merkle_tree_proof(
 	return found;
 }
 
+/* Whole trees are joined as a carry runs through the bits of the count. */
+void
+merkle_run_add(struct merkle_run *r, const uint8_t leaf[MERKLE_HASH])
+{
+	uint8_t hash[MERKLE_HASH];
+	unsigned level = 0;
+
+	memcpy(hash, leaf, sizeof(hash));
+	for (uint64_t n = r->count; (n & 1) != 0; n >>= 1, level++)
+		node_hash(sodium_sha256, hash, r->whole[level], hash);
+	memcpy(r->whole[level], hash, sizeof(hash));
+	r->count++;
+}
+
+/* The smaller trees are to the right. */
+void
+merkle_run_root(const struct merkle_run *r, uint8_t root[MERKLE_HASH])
+{
+	bool any = false;
+	unsigned level = 0;
+
+	if (r->count == 0)
+		crypto_hash_sha256(root, NULL, 0);
+	for (uint64_t n = r->count; n != 0; n >>= 1, level++) {
+		if ((n & 1) == 0)
+			continue;
+		if (any)
+			node_hash(sodium_sha256, root, r->whole[level], root);
+		else
+			memcpy(root, r->whole[level], MERKLE_HASH);
+		any = true;
+	}
+}
+
 /* RFC 9162 section 2.1.3.2, which spells out what RFC 6962 leaves to the reader. */
 int
 merkle_verify(const uint8_t leaf[MERKLE_HASH], uint64_t index, uint64_t size, const uint8_t *proof,
@@ -151,13 +215,13 @@ merkle_verify(const uint8_t leaf[MERKLE_HASH], uint64_t index, uint64_t size, co
 		if (last == 0)
 			return KMS_E_PROOF;
 		if (at % 2 == 1 || at == last) {
-			node_hash(hash, proof, hash);
+			node_hash(sodium_sha256, hash, proof, hash);
 			while (at % 2 == 0 && at != 0) {
 				at >>= 1;
 				last >>= 1;
 			}
 		} else {
-			node_hash(hash, hash, proof);
+			node_hash(sodium_sha256, hash, hash, proof);
 		}
 		at >>= 1;
 		last >>= 1;

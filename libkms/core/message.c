@@ -80,7 +80,8 @@ message_hello_reply_decode(struct message_hello_reply *m, const uint8_t *in, siz
 }
 
 static_assert(2 + 2 + MESSAGE_WITNESS_SIZE + 4 + MESSAGE_HEADER_SIZE + 4 + MESSAGE_ECHO_SIZE + 4 +
-		      MESSAGE_BINDING_SIZE + 4 + MESSAGE_NAME <=
+		      MESSAGE_BINDING_SIZE + 4 + MESSAGE_NAME + 4 + 16 * MESSAGE_AFTER_MAX + 4 +
+		      4 <=
 		  TAIL_REQUEST,
     "a request's TLVs fit");
 
@@ -90,6 +91,7 @@ request_in_range(const struct message_request *m)
 {
 	return m->state <= MESSAGE_CLOCK_BACK && m->sequence > 0 &&
 	       m->sequence <= MESSAGE_SEQUENCE_MAX && m->highest_version > 0 &&
+	       (m->borrow == 0 || m->operation != MESSAGE_RELEASE) &&
 	       !sodium_is_zero(m->request_id, sizeof(m->request_id)) &&
 	       !sodium_is_zero(m->salt, sizeof(m->salt));
 }
@@ -99,7 +101,19 @@ static bool
 request_is_known(const struct message_request *m)
 {
 	return m->operation >= MESSAGE_ACTIVATE && m->operation <= MESSAGE_RELEASE &&
-	       (m->flags & ~MESSAGE_VM) == 0;
+	       (m->flags & ~(MESSAGE_VM | MESSAGE_STATELESS)) == 0;
+}
+
+/* Zeros are no request's id: alone they say that the client knows of none. */
+static bool
+after_in_range(const uint8_t *after, size_t count)
+{
+	if (count == 0 || count > MESSAGE_AFTER_MAX)
+		return false;
+	for (size_t i = 0; count > 1 && i < count; i++)
+		if (sodium_is_zero(after + 16 * i, 16))
+			return false;
+	return true;
 }
 
 static void
@@ -114,7 +128,8 @@ message_request_encode(uint8_t *out, size_t size, const struct message_request *
 {
 	struct wire_writer w;
 
-	if (!request_in_range(m) || !request_is_known(m))
+	if (!request_in_range(m) || !request_is_known(m) ||
+	    (m->after != NULL && !after_in_range(m->after, m->after_count)))
 		return 0;
 	wire_writer_init(&w, out, size);
 	wire_put_u8(&w, m->operation);
@@ -138,7 +153,28 @@ message_request_encode(uint8_t *out, size_t size, const struct message_request *
 		wire_put_u16(&w, MESSAGE_NAME);
 		wire_put_text(&w, m->user, MESSAGE_NAME);
 	}
+	put_optional(&w, MESSAGE_REQUEST_AFTER, m->after, (uint16_t)(16 * m->after_count));
+	if (m->borrow > 0) {
+		wire_put_u16(&w, MESSAGE_REQUEST_BORROW);
+		wire_put_u16(&w, 4);
+		wire_put_u32(&w, m->borrow);
+	}
 	return wire_written(&w);
+}
+
+/* A number that is 0 is malformed, because absence already means that. */
+static uint64_t
+number_tlv(struct wire_tail *tail, const struct wire_tlv *tlv, uint16_t len)
+{
+	struct wire_reader r;
+	uint64_t n;
+
+	if (!wire_tail_expect(tail, tlv, len))
+		return 0;
+	wire_reader_init(&r, tlv->value, tlv->len);
+	n = len == 4 ? wire_get_u32(&r) : wire_get_u64(&r);
+	tail->bad = n == 0;
+	return n;
 }
 
 /* A batch number of 0 names no batch. */
@@ -162,6 +198,18 @@ user(struct message_request *m, struct wire_tail *tail, const struct wire_tlv *t
 	tail->bad = !wire_get_text(&r, m->user, MESSAGE_NAME) || m->user[0] == '\0';
 }
 
+/* The one TLV of a request that has several lengths. */
+static void
+after(struct message_request *m, struct wire_tail *tail, const struct wire_tlv *tlv)
+{
+	if (tlv->len % 16 != 0 || !after_in_range(tlv->value, tlv->len / 16)) {
+		tail->bad = true;
+		return;
+	}
+	m->after = tlv->value;
+	m->after_count = tlv->len / 16;
+}
+
 static void
 request_tlv(struct message_request *m, struct wire_tail *tail, const struct wire_tlv *tlv)
 {
@@ -180,6 +228,12 @@ request_tlv(struct message_request *m, struct wire_tail *tail, const struct wire
 		break;
 	case MESSAGE_REQUEST_USER:
 		user(m, tail, tlv);
+		break;
+	case MESSAGE_REQUEST_AFTER:
+		after(m, tail, tlv);
+		break;
+	case MESSAGE_REQUEST_BORROW:
+		m->borrow = (uint32_t)number_tlv(tail, tlv, 4);
 		break;
 	default:
 		wire_tail_unknown(tail, tlv);
@@ -265,21 +319,6 @@ message_reply_encode(uint8_t *out, size_t size, const struct message_reply *m)
 		wire_put_u64(&w, m->show);
 	}
 	return wire_written(&w);
-}
-
-/* A number that is 0 is malformed, because absence already means that. */
-static uint64_t
-number_tlv(struct wire_tail *tail, const struct wire_tlv *tlv, uint16_t len)
-{
-	struct wire_reader r;
-	uint64_t n;
-
-	if (!wire_tail_expect(tail, tlv, len))
-		return 0;
-	wire_reader_init(&r, tlv->value, tlv->len);
-	n = len == 4 ? wire_get_u32(&r) : wire_get_u64(&r);
-	tail->bad = n == 0;
-	return n;
 }
 
 static void

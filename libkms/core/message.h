@@ -22,7 +22,7 @@
  *
  * Request text          0  1  operation (enum message_operation)
  *                       1  1  licence state (enum message_state)
- *                       2  2  flags (MESSAGE_VM)
+ *                       2  2  flags (MESSAGE_VM, MESSAGE_STATELESS)
  *                       4  4  minutes of grace left
  *                       8 16  request id (random, not zero; the same on a retry)
  *                      24  8  client time, seconds
@@ -56,7 +56,8 @@
 
 #include "libkms/core/limits.h"
 
-#define MESSAGE_VM 0x0001 /* runs on a virtual machine */
+#define MESSAGE_VM 0x0001        /* runs on a virtual machine */
+#define MESSAGE_STATELESS 0x0002 /* the client keeps no state: its key ends with its object */
 #define MESSAGE_SEQUENCE_MAX (UINT64_C(1) << 62)
 
 /* TLV of a HELLO_REPLY, the only one that repeats. */
@@ -68,10 +69,14 @@
 #define MESSAGE_REQUEST_ECHO 0x0003    /* the challenge of an earlier reply, 16 */
 #define MESSAGE_REQUEST_BINDING 0x0004 /* hash of product and machine id, 16 */
 #define MESSAGE_REQUEST_USER 0x0005    /* user name, as the host name, 64, not empty */
+#define MESSAGE_REQUEST_AFTER 0x0007   /* 1 to 8 request ids; zeros alone: none */
+/* Critical: a host that cannot lend must not answer with a lease that is too short. */
+#define MESSAGE_REQUEST_BORROW 0x8006 /* u32 minutes, not 0; not with a release */
 #define MESSAGE_WITNESS_SIZE 40
 #define MESSAGE_HEADER_SIZE 172
 #define MESSAGE_ECHO_SIZE 16
 #define MESSAGE_BINDING_SIZE 16
+#define MESSAGE_AFTER_MAX 8
 
 /* TLVs of a reply text. */
 #define MESSAGE_REPLY_HIGHEST 0x0001   /* u64, always and only with KMS_E_SEQUENCE */
@@ -118,6 +123,9 @@ struct message_request {
 	const uint8_t *header;  /* MESSAGE_HEADER_SIZE */
 	const uint8_t *echo;    /* MESSAGE_ECHO_SIZE */
 	const uint8_t *binding; /* MESSAGE_BINDING_SIZE */
+	const uint8_t *after;   /* after_count request ids; one of zeros alone: none is known */
+	unsigned after_count;   /* at most MESSAGE_AFTER_MAX */
+	uint32_t borrow;        /* minutes; 0: TLV absent */
 };
 struct message_reply {
 	uint32_t status;

@@ -1,13 +1,15 @@
 /*
  * commands.c - the commands of kmsclient, one function each.
  */
-#include <errno.h>
-#include <stdio.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <time.h>
 
 #include "libkms/kmsclient/tool.h"
+
+#define MINUTE_MS 60000
+#define BORROW_MAX_DAYS 366
 
 static const char *const licence_words[] = {
 	[KMS_UNLICENSED] = "unlicensed",
@@ -36,11 +38,36 @@ tell_licence(struct tool *t, struct kms_client *c, uint32_t status)
 		tell_text(t->out, "key-group", s.group);
 	}
 	tell_hex(t->out, "client", s.cmid, 16);
+	if (t->json || s.borrowed)
+		tell_flag(t->out, "borrowed", s.borrowed != 0);
 	tool_time(t, "expires", s.expires);
 	tool_time(t, "renew-after", s.renew_after);
 	tool_time(t, "next-attempt", s.next_attempt);
 	if (t->json || s.expires == 0)
 		tell_number(t->out, "grace-minutes-left", s.grace_left);
+}
+
+/* What a host was asked, and has answered. Closes the client. */
+static int
+tell_answer(struct tool *t, struct kms_client *c, const struct kms_result *answer)
+{
+	const struct kms_result r = *answer;
+	int rc = tool_status(t, r.status, r.detail);
+
+	tool_warning(t, r.warning, r.detail);
+	if (r.host[0] != '\0')
+		tell_text(t->out, "host", r.host);
+	if (t->json || r.required > 0) {
+		tell_number(t->out, "count", r.count);
+		tell_number(t->out, "required", r.required);
+	}
+	if (t->json || r.retry_after > 0)
+		tell_number(t->out, "retry-after", r.retry_after);
+	if (tool_seat_expected(r.status, r.retry_after))
+		tool_time(t, "seat-expected", (uint64_t)time(NULL) + r.retry_after);
+	tell_licence(t, c, r.status);
+	kms_close(c);
+	return rc;
 }
 
 static int
@@ -53,19 +80,25 @@ talk(struct tool *t, int (*call)(struct kms_client *, struct kms_result *))
 	if ((rc = tool_open(t, &c)) != TOOL_OK)
 		return rc;
 	call(c, &r);
-	rc = tool_status(t, r.status, r.detail);
-	tool_warning(t, r.warning, r.detail);
-	if (r.host[0] != '\0')
-		tell_text(t->out, "host", r.host);
-	if (t->json || r.required > 0) {
-		tell_number(t->out, "count", r.count);
-		tell_number(t->out, "required", r.required);
-	}
-	if (t->json || r.retry_after > 0)
-		tell_number(t->out, "retry-after", r.retry_after);
-	tell_licence(t, c, r.status);
-	kms_close(c);
-	return rc;
+	return tell_answer(t, c, &r);
+}
+
+static int
+command_borrow(struct tool *t)
+{
+	struct kms_result r = { .size = sizeof(r) };
+	struct kms_client *c;
+	uint64_t ms;
+	int rc;
+
+	if (!tool_duration(&ms, BORROW_MAX_DAYS, t->file) || ms < MINUTE_MS || ms % MINUTE_MS != 0)
+		return tool_usage(
+		    "borrow: \"%.40s\" is no duration. It takes whole minutes, as 90m, 8h or 14d, at most 366d",
+		    t->file);
+	if ((rc = tool_open(t, &c)) != TOOL_OK)
+		return rc;
+	kms_borrow(c, (uint32_t)(ms / MINUTE_MS), &r);
+	return tell_answer(t, c, &r);
 }
 
 static int
@@ -86,8 +119,8 @@ command_release(struct tool *t)
 	return talk(t, kms_release);
 }
 
-static bool
-may_run(enum kms_licence licence)
+bool
+tool_may_run(enum kms_licence licence)
 {
 	return licence == KMS_GRACE || licence == KMS_ACTIVATED || licence == KMS_RENEWAL_DUE;
 }
@@ -117,7 +150,7 @@ command_status(struct tool *t)
 	if (rc != KMS_OK)
 		return tool_status(t, (uint32_t)rc,
 		    rc == KMS_E_IO ? "the latest time seen could not be stored" : NULL);
-	return may_run(s.licence) ? TOOL_OK : TOOL_LOCAL;
+	return tool_may_run(s.licence) ? TOOL_OK : TOOL_LOCAL;
 }
 
 static int
@@ -149,73 +182,77 @@ tell_hosts(struct tool *t, char *lines)
 
 /*
  * Looking for hosts needs no key, product or state, but the library's object does: missing ones
- * are made up, and the state is in a temporary directory.
+ * are made up, and it is a client without state.
  */
 static int
 command_discover(struct tool *t)
 {
-	char directory[] = "/tmp/kmsclient.XXXXXX", state[64], beside[80], *lines = NULL;
-	struct kms_client *c = NULL;
-	int rc = TOOL_LOCAL;
+	struct kms_client *c;
+	char *lines;
+	int rc;
 
-	if (mkdtemp(directory) == NULL)
-		return tool_status(t, KMS_E_IO, directory);
-	snprintf(state, sizeof(state), "%s/state", directory);
-	t->options.state_file = state;
+	t->options.state_file = NULL;
 	t->options.publisher_key = "RWQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 	t->options.product = "00000000-0000-0000-0000-000000000001";
-	if ((rc = tool_open(t, &c)) == TOOL_OK) {
-		lines = malloc(16384);
-		rc = lines == NULL ? KMS_E_NO_MEMORY : kms_discover(c, lines, 16384);
-		if (rc == KMS_OK)
-			tell_hosts(t, lines);
-		else
-			rc = tool_status(t, (uint32_t)rc, t->options.domain);
-	}
+	if ((rc = tool_open(t, &c)) != TOOL_OK)
+		return rc;
+	lines = malloc(16384);
+	rc = lines == NULL ? KMS_E_NO_MEMORY : kms_discover(c, lines, 16384);
+	if (rc == KMS_OK)
+		tell_hosts(t, lines);
+	else
+		rc = tool_status(t, (uint32_t)rc, t->options.domain);
 	free(lines);
 	kms_close(c);
-	unlink(state);
-	snprintf(beside, sizeof(beside), "%s.lock", state);
-	unlink(beside);
-	snprintf(beside, sizeof(beside), "%s.key", state);
-	unlink(beside);
-	rmdir(directory);
 	return rc;
 }
 
 static const struct tool_command commands[] = {
-	{ { .noun = "activate", .summary = "ask a host for a lease" }, true, command_activate },
+	{ { .noun = "activate", .summary = "ask a host for a lease" }, true, false,
+	    command_activate },
 	{ { .noun = "renew", .summary = "ask for a new lease before the old one expires" }, true,
-	    command_renew },
-	{ { .noun = "release", .summary = "give up the seat" }, true, command_release },
+	    false, command_renew },
+	{ { .noun = "release", .summary = "give up the seat" }, true, false, command_release },
+	{ { .noun = "borrow",
+	      .args = "DURATION",
+	      .min = 1,
+	      .max = 1,
+	      .summary = "take the seat along for so long, without a host; release gives it back" },
+	    true, false, command_borrow },
+	{ { .noun = "run",
+	      .args = "-- COMMAND [ARG...]",
+	      .min = 1,
+	      .max = UINT_MAX,
+	      .summary = "run a command with a seat, and give the seat back at its end" },
+	    true, true, command_run },
 	{ { .noun = "status", .summary = "show whether the product may run now (no network)" },
-	    true, command_status },
-	{ { .noun = "verify", .summary = "check the stored lease (no network)" }, true,
+	    true, false, command_status },
+	{ { .noun = "verify", .summary = "check the stored lease (no network)" }, true, false,
 	    command_verify },
 	{ { .noun = "export-lease",
 	      .args = "FILE",
 	      .min = 1,
 	      .max = 1,
 	      .summary = "write the lease to a file that others can verify" },
-	    true, command_export_lease },
+	    true, false, command_export_lease },
 	{ { .noun = "verify-lease",
 	      .args = "FILE",
 	      .min = 1,
 	      .max = 1,
 	      .summary = "check such a file; needs only the publisher key" },
-	    false, command_verify_lease },
+	    false, false, command_verify_lease },
 	{ { .noun = "evidence",
 	      .summary = "show what proves that a host's record went back (no network)" },
-	    true, command_evidence },
+	    true, false, command_evidence },
 	{ { .noun = "verify-evidence",
 	      .args = "FILE",
 	      .min = 1,
 	      .max = 1,
 	      .summary = "check such a file; needs only the publisher key" },
-	    false, command_verify_evidence },
+	    false, false, command_verify_evidence },
 	{ { .noun = "discover",
 	      .summary = "list the hosts, in the order in which they would be tried" },
-	    false, command_discover },
+	    false, false, command_discover },
 };
 
 static const struct command *const table[] = {
@@ -229,7 +266,9 @@ static const struct command *const table[] = {
 	&commands[7].line,
 	&commands[8].line,
 	&commands[9].line,
+	&commands[10].line,
+	&commands[11].line,
 	NULL,
 };
 
-const struct program kmsclient_program = { TOOL_NAME, table, tool_options };
+const struct program kmsclient_program = { TOOL_NAME, table, tool_options, NULL };

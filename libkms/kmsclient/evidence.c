@@ -1,7 +1,6 @@
 /*
  * evidence.c - kmsclient evidence and verify-evidence.
  */
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include "libkms/base/file.h"
 #include "libkms/base/hex.h"
 #include "libkms/kmsclient/tool.h"
+#include "libkms/os/working_dir.h"
 
 static const char *
 word_of(uint32_t kind)

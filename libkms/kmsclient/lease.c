@@ -1,7 +1,6 @@
 /*
  * lease.c - kmsclient export-lease and verify-lease.
  */
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
@@ -9,6 +8,7 @@
 #include "libkms/base/file.h"
 #include "libkms/base/hex.h"
 #include "libkms/kmsclient/tool.h"
+#include "libkms/os/working_dir.h"
 
 int
 command_export_lease(struct tool *t)

@@ -2,14 +2,15 @@
  * main.c - kmsclient: activates a product from the command line, through libkms's public interface
  * and nothing else. kmsclient(1).
  */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "kmsctl/cli/completion.h"
 #include "kmsctl/cli/help.h"
+#include "kmsctl/cli/screen.h"
 #include "libkms/kmsclient/tool.h"
+#include "libkms/os/terminal.h"
 
 static int
 run(struct tool *t, const struct tool_command *c)
@@ -17,7 +18,9 @@ run(struct tool *t, const struct tool_command *c)
 	int rc = tool_check(t, c);
 
 	if (rc != TOOL_OK)
-		return rc;
+		return c->runs ? TOOL_RUN_FAILED : rc;
+	if (c->runs)
+		return c->run(t);
 	t->out = output_new(t->json ? &output_format_json : &output_format_pairs, stdout, false);
 	if (t->out == NULL)
 		return tool_usage("out of memory");
@@ -28,12 +31,25 @@ run(struct tool *t, const struct tool_command *c)
 	return TOOL_LOCAL;
 }
 
+/* The words before "--", which getopt moves; *dashes: is there one? */
+static bool
+says_run(int argc, char **argv, bool *dashes)
+{
+	bool run = false;
+	int i;
+
+	for (i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		run = run || strcmp(argv[i], "run") == 0;
+	*dashes = i < argc;
+	return run;
+}
+
 static int
-no_command(struct line *l)
+no_command(struct line *l, bool run)
 {
 	help_no_command(l);
 	help_usage(TOOL_NAME, &l->fault);
-	return TOOL_USAGE;
+	return run ? TOOL_RUN_FAILED : TOOL_USAGE;
 }
 
 int
@@ -41,19 +57,25 @@ main(int argc, char **argv)
 {
 	struct tool t = { .options = { .size = sizeof(t.options) } };
 	struct line line;
+	bool run_said;
 	int rc;
 
-	signal(SIGPIPE, SIG_IGN); /* output_written */
+	if (!os_program_start(&argc, &argv))
+		return TOOL_LOCAL;
+	run_said = says_run(argc, argv, &t.dashes);
+	t.sigpipe = os_survive_pipes(); /* output_written */
 	if (argc == 2 && strcmp(argv[1], "--completion") == 0)
 		return completion_print(&kmsclient_program) ? TOOL_OK : TOOL_LOCAL;
 	line_parse(&line, &kmsclient_program, &t, argc, argv);
+	t.args = line.args;
 	t.file = line.count > 0 ? line.args[0] : NULL;
 	if (line.version)
 		rc = printf("kmsclient %s\n", kms_version()) < 0 ? TOOL_LOCAL : TOOL_OK;
-	else if (line.help && help_commands(&kmsclient_program, line.args, line.count, stdout) > 0)
+	else if (line.help && help_commands(&kmsclient_program, line.args, line.count, stdout,
+				  screen_width(stdout)) > 0)
 		rc = TOOL_OK;
 	else if (line.fault.status != KMS_OK || line.command == NULL)
-		rc = no_command(&line);
+		rc = no_command(&line, run_said);
 	else
 		rc = run(&t, (const struct tool_command *)line.command);
 	line_free(&line);

@@ -20,6 +20,7 @@ name_option(char *out, size_t size, int rc, const char *detail)
 		{ "domain: ", "--domain" },
 		{ "nameserver: ", "--nameserver" },
 		{ "name: ", "--name" },
+		{ "user: ", "--user" },
 		{ "customer: ", "--customer" },
 		{ "host_key: ", "--host-key" },
 	};
@@ -35,19 +36,29 @@ name_option(char *out, size_t size, int rc, const char *detail)
 	}
 }
 
-/* Says which file it is about, and what to do. */
 int
-tool_open(struct tool *t, struct kms_client **c)
+tool_try_open(struct tool *t, struct kms_client **c, char *words, size_t size)
 {
-	char detail[512] = "", words[600];
-	uint32_t status;
+	char detail[512] = "";
 	int rc;
 
 	t->options.detail = detail;
 	t->options.detail_size = sizeof(detail);
-	if ((rc = kms_open(c, &t->options)) == KMS_OK)
+	rc = kms_open(c, &t->options);
+	name_option(words, size, rc, detail);
+	return rc;
+}
+
+/* Says which file it is about, and what to do. */
+int
+tool_open(struct tool *t, struct kms_client **c)
+{
+	char words[600];
+	uint32_t status;
+	int rc;
+
+	if ((rc = tool_try_open(t, c, words, sizeof(words))) == KMS_OK)
 		return TOOL_OK;
-	name_option(words, sizeof(words), rc, detail);
 	status = (uint32_t)rc;
 	rc = tool_status(t, status, words);
 	tool_message_of(t, "message", status);

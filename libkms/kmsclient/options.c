@@ -2,7 +2,6 @@
  * options.c - what kmsclient's commands take.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,8 +9,12 @@
 
 #include "kmsctl/cli/help.h"
 #include "libkms/base/file.h"
+#include "libkms/base/number.h"
 #include "libkms/kmsclient/tool.h"
+#include "libkms/os/error_text.h"
+#include "libkms/os/working_dir.h"
 
+#define WAIT_MAX_DAYS 30
 #define KEY_FILE_MAX 16384 /* its comment may be long */
 
 static bool
@@ -23,6 +26,38 @@ read_seconds(void *field, const char *text)
 	if (end == text || *end != '\0' || !(v >= 0.001 && v <= 86400))
 		return false;
 	*(uint32_t *)field = (uint32_t)(v * 1000);
+	return true;
+}
+
+bool
+tool_duration(uint64_t *ms, uint64_t max_days, const char *text)
+{
+	static const struct {
+		const char *unit;
+		uint64_t ms;
+	} units[] = { { "s", 1000 }, { "m", 60 * 1000 }, { "h", 3600 * 1000 },
+		{ "d", 24 * 3600 * 1000 } };
+	uint64_t n;
+
+	if (!number_prefix(&n, max_days * 86400, &text))
+		return false;
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+		if (strcmp(text, units[i].unit) == 0 &&
+		    n <= max_days * UINT64_C(86400000) / units[i].ms) {
+			*ms = n * units[i].ms;
+			return true;
+		}
+	return false;
+}
+
+static bool
+read_wait(void *field, const char *text)
+{
+	uint64_t ms;
+
+	if (!tool_duration(&ms, WAIT_MAX_DAYS, text))
+		return false;
+	*(uint32_t *)field = (uint32_t)ms;
 	return true;
 }
 
@@ -70,6 +105,7 @@ const struct option_row tool_options[] = {
 	    OPTION(options.nameserver) },
 	{ "name", 'N', "NAME", "this machine's name (default: its host name)",
 	    OPTION(options.name) },
+	{ "user", 0, "NAME", "who uses the product (default: not told)", OPTION(options.user) },
 	{ "customer", 0, "NAME", "take leases of this customer's hosts only",
 	    OPTION(options.customer) },
 	{ "host-key", 0, "UUID", "take leases of hosts confirmed for this host key only",
@@ -84,6 +120,8 @@ const struct option_row tool_options[] = {
 	    SECONDS },
 	{ "reply-timeout", 0, "S", "seconds for a reply", OPTION(options.reply_timeout), SECONDS },
 	{ "timeout", 0, "S", "seconds in all", OPTION(options.total_timeout), SECONDS },
+	{ "wait", 0, "DURATION", "run: wait so long for a seat (default: do not wait)",
+	    OPTION(wait_ms), .read = read_wait, .takes = "30s, 10m, 2h or 1d, at most 30d" },
 	{ "ignore-expiry", 0, NULL, "verify-lease: do not look at the clock",
 	    OPTION(ignore_expiry) },
 	{ "no-names", 0, NULL, "export-lease: without name and address of this machine",
@@ -120,7 +158,7 @@ read_key(struct tool *t)
 	if (rc == KMS_E_TOO_LARGE)
 		return tool_usage("publisher key %s: the file is too large", key);
 	if (rc != KMS_OK)
-		return tool_usage("publisher key %s: %s", key, strerror(errno));
+		return tool_usage("publisher key %s: %s", key, os_error_text(errno));
 	if (len == 0)
 		return tool_usage("publisher key %s: the file is empty", key);
 	t->options.publisher_key = t->key_text;
@@ -132,7 +170,10 @@ tool_check(struct tool *t, const struct tool_command *c)
 {
 	const struct kms_options *o = &t->options;
 
-	if (c->client && (o->publisher_key == NULL || o->product == NULL || o->state_file == NULL))
+	if (c->runs && (o->publisher_key == NULL || o->product == NULL))
+		return tool_usage("%s: needs --publisher-key and --product", c->line.noun);
+	if (c->client && !c->runs &&
+	    (o->publisher_key == NULL || o->product == NULL || o->state_file == NULL))
 		return tool_usage("%s: needs --publisher-key, --product and --state", c->line.noun);
 	return o->publisher_key != NULL ? read_key(t) : TOOL_OK;
 }

@@ -7,29 +7,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "kmsctl/cli/help.h"
+#include "kmsctl/cli/output.h"
 #include "libkms/base/hex.h"
+#include "libkms/base/seat_status.h"
 #include "libkms/kmsclient/tool.h"
+#include "libkms/os/error_text.h"
 
 void
 tool_time(struct tool *t, const char *key, uint64_t when)
 {
-	time_t seconds = (time_t)when;
-	struct tm tm;
-	char text[40];
+	char text[OUTPUT_WHEN];
 
-	if (t->json) {
+	if (t->json)
 		tell_number(t->out, key, when);
-		return;
-	}
-	if (when == 0)
-		return;
-	if (gmtime_r(&seconds, &tm) == NULL ||
-	    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
-		snprintf(text, sizeof(text), "%llu", (unsigned long long)when);
-	tell_text(t->out, key, text);
+	else if (when != 0)
+		tell_text(t->out, key, output_when(text, when));
 }
 
 void
@@ -61,6 +55,12 @@ exit_code(uint32_t status)
 	default:
 		return status < KMS_E_LOCAL ? TOOL_REFUSED : TOOL_LOCAL;
 	}
+}
+
+bool
+tool_seat_expected(uint32_t status, uint32_t retry_after)
+{
+	return retry_after > 0 && status_lacks_seat(status);
 }
 
 int
@@ -136,7 +136,7 @@ tool_file_failed(struct tool *t, const char *path, int rc)
 	char detail[512];
 
 	snprintf(detail, sizeof(detail), "%s: %s", path,
-	    rc == KMS_E_ARGUMENT ? kms_strerror((uint32_t)rc) : strerror(errno));
+	    rc == KMS_E_ARGUMENT ? kms_strerror((uint32_t)rc) : os_error_text(errno));
 	tool_status(t, KMS_E_IO, detail);
 	return TOOL_LOCAL;
 }

@@ -24,6 +24,12 @@ enum tool_exit {
 	TOOL_LOCAL = 4,   /* state file or verification; may not run */
 	TOOL_COUNTED = 5, /* recorded, too few clients yet */
 	TOOL_IN_USE = 6,  /* another process has the state file: again, a moment later */
+
+	/* Of run, beside those of its command: as env(1) and timeout(1) have them. */
+	TOOL_RUN_NO_SEAT = 124,
+	TOOL_RUN_FAILED = 125,
+	TOOL_RUN_NOT_EXECUTED = 126,
+	TOOL_RUN_NOT_FOUND = 127,
 };
 
 struct tool {
@@ -32,14 +38,19 @@ struct tool {
 	bool json;
 	bool ignore_expiry;
 	bool no_names;
-	const char *output; /* evidence: where to write it, NULL: nowhere */
-	const char *file;   /* the command's argument, or NULL */
+	const char *output;   /* evidence: where to write it, NULL: nowhere */
+	uint32_t wait_ms;     /* run: for a seat */
+	const char *file;     /* the command's argument, or NULL */
+	char **args;          /* run: the command and its arguments, ends with NULL */
+	bool dashes;          /* there was a "--" on the command line */
+	void (*sigpipe)(int); /* what was done with SIGPIPE before this program */
 	struct output *out;
 };
 
 struct tool_command {
 	struct command line; /* the first member: the table points to it */
 	bool client;         /* needs key, product and state */
+	bool runs;           /* run: no state is needed, and the exit codes are its own */
 	int (*run)(struct tool *t);
 };
 extern const struct program kmsclient_program;
@@ -47,6 +58,8 @@ extern const struct program kmsclient_program;
 /* options.c: what all commands take, and what is wrong with it. TOOL_OK or TOOL_USAGE, said. */
 extern const struct option_row tool_options[];
 int tool_check(struct tool *t, const struct tool_command *c);
+/* "90s", "10m", "2h", "14d"; false: none of at most so many days. */
+bool tool_duration(uint64_t *ms, uint64_t max_days, const char *text);
 int tool_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* print.c. Programs get seconds, people get RFC 3339. Zero is not a time: people see none. */
@@ -65,8 +78,19 @@ const char *tool_language(void);
 /* About a file that could not be read or written. Returns the exit code. */
 int tool_file_failed(struct tool *t, const char *path, int rc);
 
+/* Does this refusal come with the time when a seat is expected back? */
+bool tool_seat_expected(uint32_t status, uint32_t retry_after);
+
 /* open.c */
 int tool_open(struct tool *t, struct kms_client **c);
+/* The same, and nothing is printed: what kms_open returns, and in words why. */
+int tool_try_open(struct tool *t, struct kms_client **c, char *words, size_t size);
+
+/* commands.c */
+bool tool_may_run(enum kms_licence licence);
+
+/* run.c */
+int command_run(struct tool *t);
 
 /* lease.c */
 int command_export_lease(struct tool *t);

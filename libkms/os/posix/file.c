@@ -14,30 +14,6 @@
 
 #include "libkms/kms_error.h"
 
-int
-file_status(int error)
-{
-	static const struct {
-		int error;
-		int status;
-	} table[] = {
-		{ ENOENT, KMS_E_NOT_FOUND },
-		{ EACCES, KMS_E_DENIED },
-		{ EPERM, KMS_E_DENIED },
-		{ EROFS, KMS_E_DENIED },
-		{ ENOSPC, KMS_E_FULL },
-		{ EDQUOT, KMS_E_FULL },
-		{ EFBIG, KMS_E_FULL },
-		{ EEXIST, KMS_E_EXISTS },
-		{ ENOMEM, KMS_E_NO_MEMORY },
-	};
-
-	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
-		if (table[i].error == error)
-			return table[i].status;
-	return KMS_E_IO;
-}
-
 /* Cleaning up keeps the errno of the failure. */
 static void
 close_quietly(int fd)

@@ -8,37 +8,15 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
+
+#include "libkms/os/hypervisors.h"
 
 static const char *const dmi_files[] = {
 	"/sys/class/dmi/id/sys_vendor",
 	"/sys/class/dmi/id/product_name",
 	"/sys/class/dmi/id/board_vendor",
 	"/sys/class/dmi/id/bios_vendor",
-};
-
-/* How hypervisors name themselves there; as systemd-detect-virt(1) knows them. */
-static const char *const dmi_marks[] = {
-	"KVM",
-	"QEMU",
-	"VMware",
-	"VMW",
-	"innotek GmbH",
-	"VirtualBox",
-	"Xen",
-	"Bochs",
-	"Parallels",
-	"BHYVE",
-	"Virtual Machine",
-	"HVM domU",
-	"Amazon EC2",
-	"Google Compute Engine",
-	"OpenStack",
-	"DigitalOcean",
-	"Hetzner",
-	"Apple Virtualization",
-	"Nutanix",
 };
 
 /* The existence of such a file is enough. */
@@ -74,13 +52,11 @@ static bool
 dmi_says_so(const char *root)
 {
 	char text[256];
-	size_t i, j;
 
-	for (i = 0; i < sizeof(dmi_files) / sizeof(*dmi_files); i++) {
+	for (size_t i = 0; i < sizeof(dmi_files) / sizeof(*dmi_files); i++) {
 		slurp(text, sizeof(text), root, dmi_files[i]);
-		for (j = 0; j < sizeof(dmi_marks) / sizeof(*dmi_marks); j++)
-			if (strcasestr(text, dmi_marks[j]) != NULL)
-				return true;
+		if (hypervisor_named(text))
+			return true;
 	}
 	return false;
 }
