@@ -26,6 +26,16 @@ take_admin(struct apply_entry *out, const struct entry_admin *in)
 	memcpy(out->key, in->subject, 16);
 	out->time = in->time;
 	out->effect = in->kind == ENTRY_CLOCK ? APPLY_CLOCK : APPLY_NOTHING;
+	if (in->kind == ENTRY_COUNTERS) {
+		out->effect = APPLY_COUNTERS;
+		out->blob = in->blob;
+		out->blob_len = in->blob_len;
+		return;
+	}
+	if (in->kind == ENTRY_BASE) {
+		out->effect = APPLY_BASE;
+		return;
+	}
 	if (in->kind == ENTRY_RELAYED || in->kind == ENTRY_RELAYED_NAME) {
 		out->effect = APPLY_OBSERVED;
 		return;
@@ -84,10 +94,7 @@ compare(uint64_t a, uint64_t b)
 	return a < b ? -1 : a > b;
 }
 
-/*
- * Is the entry an act that comes after the row's, or the same? All acts are of one host's chain, so
- * host ids need not be compared.
- */
+/* Is the entry an act that comes after the row's, or the same? */
 static bool
 wins(const struct client_row *row, const struct apply_entry *e)
 {
@@ -102,6 +109,8 @@ wins(const struct client_row *row, const struct apply_entry *e)
 	if (order == 0)
 		order = compare(e->effect == APPLY_ABOUT, entry_kind_is_about(row->c.kind));
 	if (order == 0)
+		order = merge_order(e->place.chains, e->place.chain, row->c.chain);
+	if (order == 0)
 		order = compare(e->place.batch, row->c.batch);
 	if (order == 0)
 		order = compare(e->place.leaf, row->c.leaf);
@@ -110,11 +119,14 @@ wins(const struct client_row *row, const struct apply_entry *e)
 
 /* -- the hot row -- */
 
+/* Flags that no act takes away. */
+#define KEPT_FLAGS (KMSDB_REVOKED | KMSDB_HELD | KMSDB_STATELESS)
+
 static void
 take_place(struct kmsdb_client *c, const struct apply_entry *e)
 {
 	c->kind = e->kind;
-	c->chain = 0;
+	c->chain = e->place.chain;
 	c->batch = e->place.batch;
 	c->leaf = e->place.leaf;
 	memcpy(c->header, e->place.header, sizeof(c->header));
@@ -128,7 +140,7 @@ take_seat(struct kmsdb_client *c, const struct entry_client *in)
 	c->pool = in->pool;
 	c->class = in->class;
 	c->seated = true;
-	c->flags = (uint16_t)((c->flags & (KMSDB_REVOKED | KMSDB_HELD)) | (in->flags & 0xff));
+	c->flags = (uint16_t)((c->flags & KEPT_FLAGS) | (in->flags & 0xff));
 }
 
 static void
@@ -138,7 +150,7 @@ drop_seat(struct kmsdb_client *c)
 	memset(c->publisher, 0, 8);
 	c->pool = c->class = 0;
 	c->seated = false;
-	c->flags &= KMSDB_REVOKED | KMSDB_HELD;
+	c->flags &= KEPT_FLAGS;
 }
 
 /* LEASE, SEEN, RELEASE. */
@@ -313,14 +325,19 @@ client_cold(struct client_row *row, struct kmsdb_cold *cold, bool won, const str
 
 /* -- registers -- */
 
-/* The counters of one host differ, so the same counter is the same entry. */
+/* The counters of one host differ, so the same counter of one host is the same entry. */
 static bool
-write_register(struct kmsdb_register *r, const struct entry_about *in)
+write_register(struct kmsdb_register *r, const struct apply_entry *e)
 {
-	if (in->counter < r->counter)
+	uint64_t counter = e->about.counter;
+	int order = compare(counter, r->counter);
+
+	if (order == 0)
+		order = merge_order(e->place.chains, e->place.chain, r->chain);
+	if (order < 0)
 		return false;
-	r->counter = in->counter;
-	r->chain = 0;
+	r->counter = counter;
+	r->chain = e->place.chain;
 	return true;
 }
 
@@ -337,9 +354,9 @@ take_about(struct client_row *row, struct kmsdb_cold *cold, const struct apply_e
 	bool hold = e->kind == ENTRY_HOLD;
 
 	if ((e->kind == ENTRY_REVOKE || e->kind == ENTRY_UNREVOKE) &&
-	    write_register(&cold->revocation, in))
+	    write_register(&cold->revocation, e))
 		set_flag(&row->c, KMSDB_REVOKED, e->kind == ENTRY_REVOKE);
-	if ((hold || e->kind == ENTRY_FORGET) && write_register(&cold->hold, in)) {
+	if ((hold || e->kind == ENTRY_FORGET) && write_register(&cold->hold, e)) {
 		cold->hold_end = hold ? in->value : 0;
 		set_flag(&row->c, KMSDB_HELD, hold);
 	}
@@ -378,5 +395,7 @@ apply(struct client_row *row, struct kmsdb_cold *cold, bool exists, const struct
 		take_act(&row->c, e);
 	else if (e->kind == ENTRY_REFUSAL && row->c.kind == 0)
 		take_refusal(&row->c, e);
+	if (is_act(e) && (e->client.flags & ENTRY_STATELESS) != 0)
+		set_flag(&row->c, KMSDB_STATELESS, true);
 	take_seen(&row->c, e);
 }

@@ -15,14 +15,18 @@
  *           has only refusals has a row for the operator to see, with the seat of the one with the
  *           highest (time, status, product); a stranger must not fill the table of seats, so the
  *           seat of a product that no pack names is not recorded.
- * Registers revoked (REVOKE, UNREVOKE) and held (HOLD, FORGET): the highest counter wins.
+ * Registers revoked (REVOKE, UNREVOKE) and held (HOLD, FORGET): the highest (counter, host) wins.
  * Names     of the client kind with the highest time; none of a time up to an ERASE, or before a
  *           FORGET.
- * EXPIRE    a floor: rows that only refusals made, that were forgotten, or of relayed sources, and
- *           that are last seen up to it, are absent (row_expired, observed_expired).
+ * Stateless that any act said that the client keeps no state.
+ * EXPIRE    a floor: rows that only refusals made, that are over, or of relayed sources, and that
+ *           are last seen up to it, are absent (row_expired, observed_expired). Over are those that
+ *           were forgotten, and those of clients without state whose seat and lease ended.
  * RELAYED   a row of its own by the commitment to its source address, observed.h.
  * WITNESS, RESTORED and what was installed: a row of their own, own_rows.h
  * CLOCK     the time of the last one
+ * COUNTERS  nothing here; usage.h, whose sums are kept in another way
+ * BASE      restates rows where the journal does not begin with batch 1, base_load.c
  * others    nothing
  */
 #ifndef KMSDB_APPLY_H
@@ -31,6 +35,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kmsdb/merge.h"
 #include "kmsdb/own_rows.h"
 #include "kmsdb/row.h"
 #include "libkms/core/entry.h"
@@ -44,10 +49,14 @@ enum apply_effect {
 	APPLY_OBSERVED, /* of the relay: e.key is its subject */
 	APPLY_OWN,      /* e.own */
 	APPLY_CLOCK,    /* e.time */
+	APPLY_COUNTERS, /* e.blob */
+	APPLY_BASE,     /* base_load.c */
 };
 
 /* Where an entry is. */
 struct apply_place {
+	const struct merge_chains *chains; /* NULL: there is the own chain alone */
+	uint16_t chain;                    /* 0: the own one */
 	uint64_t batch;
 	uint32_t leaf;
 	uint8_t header[8]; /* zeros: the batch is not closed yet */
@@ -64,7 +73,9 @@ struct apply_entry {
 		struct entry_client client;
 		struct entry_about about;
 		struct own_row own;
+		const uint8_t *blob; /* of COUNTERS; the item's */
 	};
+	size_t blob_len;
 	bool named;  /* aside is there */
 	bool spoilt; /* there is one, and it is malformed: counts as erased */
 	struct aside aside;

@@ -4,6 +4,9 @@
  * Of a closed segment nothing changes but names that are erased, which also changes its time: it is
  * copied once, and again after that. Of the open segment, everything up to the last complete batch
  * is copied: that part is final. The index is not copied; kmsdb_rebuild makes it again.
+ *
+ * Segments that were dropped are dropped here too, when all else is there: what is left of them in
+ * journal/dropped, and the base, which is in the segments that remain (retain.h).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,10 +14,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "kmsdb/dropped.h"
 #include "kmsdb/kmsdb.h"
 #include "kmsdb/position.h"
 #include "kmsdb/scan.h"
 #include "libkms/base/file.h"
+
+#define ROUNDS 10
 
 struct backup {
 	int from, to;       /* kmsdb/journal of each */
@@ -122,6 +128,52 @@ copy_segment(struct backup *b, uint64_t first)
 	return rc;
 }
 
+/* Hashes are only ever added, so a copy that is as long is the same. */
+static int
+copy_dropped(struct backup *b)
+{
+	struct stat st, have;
+	int in = openat(b->from, DROPPED_NAME, POSITION_READ), rc = KMS_OK;
+
+	if (in < 0)
+		return errno == ENOENT ? KMS_OK : file_status(errno);
+	if (fstat(in, &st) != 0 || !S_ISREG(st.st_mode))
+		rc = KMS_E_IO;
+	else if (fstatat(b->to, DROPPED_NAME, &have, AT_SYMLINK_NOFOLLOW) != 0 ||
+		 have.st_size != st.st_size)
+		rc = write_segment(b, in, DROPPED_NAME, &st, (uint64_t)st.st_size, false);
+	close(in);
+	return rc;
+}
+
+static int
+drop_before(struct backup *b, uint64_t first)
+{
+	struct segment_list there;
+	char name[SEGMENT_NAME];
+	int rc = segment_list_read(&there, b->to);
+
+	for (size_t i = 0; rc == KMS_OK && i < there.count && there.first[i] < first; i++) {
+		segment_name(name, there.first[i]);
+		if (unlinkat(b->to, name, 0) != 0 || fsync(b->to) != 0)
+			rc = file_status(errno);
+		b->count->dropped++;
+	}
+	segment_list_free(&there);
+	return rc;
+}
+
+/* Nothing is dropped there because a segment is missing here. */
+static int
+check_beginning(struct backup *b, struct fault *fault)
+{
+	struct scan *s;
+	int rc = scan_open(&s, b->from, NULL, 0, fault);
+
+	scan_close(s);
+	return rc;
+}
+
 static int
 copy_list(struct backup *b, const struct segment_list *l, struct fault *fault)
 {
@@ -129,6 +181,8 @@ copy_list(struct backup *b, const struct segment_list *l, struct fault *fault)
 
 	if (l->count == 0)
 		return fault_set(fault, KMS_E_NOT_FOUND, "there is no journal");
+	if ((rc = check_beginning(b, fault)) != KMS_OK)
+		return rc;
 	rc = find_end(b, l->first[l->count - 1], fault);
 	/* A segment without a batch contains nothing yet: it is left out. */
 	if (rc == KMS_OK && b->last == 0 && l->count > 1)
@@ -138,25 +192,46 @@ copy_list(struct backup *b, const struct segment_list *l, struct fault *fault)
 			fault_set(fault, rc, "%020llu.seg: %s", (unsigned long long)l->first[i],
 			    kms_strerror((uint32_t)rc));
 	}
+	if (rc == KMS_OK &&
+	    ((rc = copy_dropped(b)) != KMS_OK || (rc = drop_before(b, l->first[0])) != KMS_OK))
+		fault_set(fault, rc, DROPPED_NAME ": %s", kms_strerror((uint32_t)rc));
 	return rc;
+}
+
+/*
+ * Again when segments were dropped meanwhile, because their base may be behind what was copied; and
+ * when there is a newer segment than those that were listed, because it has the last batch.
+ */
+static int
+copy_journal(struct backup *b, struct fault *fault)
+{
+	struct segment_list l;
+	bool newer;
+	int rc;
+
+	for (int round = 1;; round++) {
+		*fault = (struct fault){ 0 };
+		if ((rc = segment_list_read(&l, b->from)) != KMS_OK)
+			return fault_set(fault, rc, NULL);
+		b->count->copied = b->count->kept = 0;
+		rc = copy_list(b, &l, fault);
+		newer = rc == KMS_OK && b->last > l.first[l.count - 1];
+		segment_list_free(&l);
+		if ((rc != KMS_E_NOT_FOUND && !newer) || round == ROUNDS)
+			return rc;
+	}
 }
 
 int
 kmsdb_backup(int from, int to, struct kmsdb_backup *count, struct fault *fault)
 {
 	struct backup b = { .from = -1, .to = -1, .count = count };
-	struct segment_list list = { 0 };
 	int rc;
 
 	*count = (struct kmsdb_backup){ 0 };
 	if ((rc = segment_directory(from, false, &b.from, fault)) == KMS_OK &&
-	    (rc = segment_directory(to, true, &b.to, fault)) == KMS_OK) {
-		if ((rc = segment_list_read(&list, b.from)) == KMS_OK)
-			rc = copy_list(&b, &list, fault);
-		else
-			fault_set(fault, rc, NULL);
-	}
-	segment_list_free(&list);
+	    (rc = segment_directory(to, true, &b.to, fault)) == KMS_OK)
+		rc = copy_journal(&b, fault);
 	if (b.from >= 0)
 		close(b.from);
 	if (b.to >= 0)

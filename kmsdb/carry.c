@@ -170,6 +170,7 @@ carry_meta(struct slice *s)
 
 	memcpy(meta.hash, s->g->hash, 32);
 	index_put_meta(s->index, &meta);
+	base_state_put(s->index, &s->g->base);
 }
 
 static int
@@ -225,6 +226,23 @@ carry_expiry(struct index *index, const struct generation *g)
 	return rc;
 }
 
+/* Batches that were dropped are found in journal/dropped. */
+static int
+carry_dropped(struct index *index, const struct generation *g)
+{
+	uint8_t before[ROW_BATCH_KEY];
+	struct wire_writer w;
+	bool more = g->first > 1;
+	int rc = KMS_OK;
+
+	wire_writer_init(&w, before, sizeof(before));
+	wire_put_u16(&w, 0);
+	wire_put_u64(&w, g->first);
+	while (more && rc == KMS_OK)
+		rc = index_drop_before(index, INDEX_BATCHES, before, sizeof(before), SLICE, &more);
+	return rc;
+}
+
 int
 carry(struct index *index, const struct seats *seats, struct generation *g)
 {
@@ -232,7 +250,9 @@ carry(struct index *index, const struct seats *seats, struct generation *g)
 	size_t count = overlay_count(g->rows[GENERATION_HOT]), to;
 	int rc;
 
-	if ((rc = carry_small(index, g)) != KMS_OK)
+	/* First of all (usage.h). */
+	if ((rc = usage_carry(index, &g->usage)) != KMS_OK ||
+	    (rc = carry_small(index, g)) != KMS_OK)
 		return rc;
 	if (g->order == NULL) {
 		g->order = malloc((count + 1) * sizeof(*g->order));
@@ -254,5 +274,7 @@ carry(struct index *index, const struct seats *seats, struct generation *g)
 			return rc;
 		g->carried = to;
 	} while (to < count);
-	return g->expires ? carry_expiry(index, g) : KMS_OK;
+	if (g->expires && (rc = carry_expiry(index, g)) != KMS_OK)
+		return rc;
+	return carry_dropped(index, g);
 }

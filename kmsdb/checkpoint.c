@@ -301,19 +301,27 @@ checkpoint_poll(struct kmsdb *db)
 	pthread_mutex_unlock(&c->lock);
 }
 
-static void
+/* Without memory nothing is frozen: the next call tries again. */
+static int
 freeze(struct kmsdb *db, struct checkpoint *c)
 {
+	int rc = usage_freeze(&db->usage, &db->active->usage, db->active->last);
+
+	if (rc != KMS_OK)
+		return rc;
 	db->frozen = db->active;
 	db->active = &db->generations[db->frozen == &db->generations[0]];
 	db->frozen->seat_count = db->seats.count;
 	db->frozen->counter = db->counter;
 	db->frozen->floors = db->floors;
+	db->frozen->base = db->base;
+	db->frozen->first = db->first;
 	db->frozen->expires = db->floors.refusals != db->meta.floors.refusals ||
 			      db->floors.forgotten != db->meta.floors.forgotten ||
 			      db->floors.relayed != db->meta.floors.relayed;
 	db->frozen->erased = erase_through(db, db->frozen->last);
 	go(db, c);
+	return KMS_OK;
 }
 
 /* Waits until nothing is frozen. A failed attempt is repeated once, at once. The lock is held. */
@@ -388,10 +396,8 @@ checkpoint_all(struct kmsdb *db)
 
 	pthread_mutex_lock(&c->lock);
 	rc = settle(db, c);
-	if (rc == KMS_OK && !generation_empty(db->active)) {
-		freeze(db, c);
+	if (rc == KMS_OK && !generation_empty(db->active) && (rc = freeze(db, c)) == KMS_OK)
 		rc = settle(db, c);
-	}
 	pthread_mutex_unlock(&c->lock);
 	return rc;
 }

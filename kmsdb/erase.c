@@ -13,6 +13,8 @@
 #include "kmsdb/position.h"
 #include "kmsdb/scan.h"
 #include "libkms/base/file.h"
+#include "libkms/core/entry_base.h"
+#include "libkms/core/entry_blobs.h"
 
 #define STEP_BATCHES 64
 #define STEP_ROWS 2048
@@ -23,6 +25,7 @@ struct erase_pass {
 	uint64_t floor; /* of the jobs for all clients */
 	uint64_t last;  /* batch with which it ends */
 	int journalfd;
+	struct journal *journal;
 	struct index *index;
 	struct scan *scan; /* NULL: the journal is done */
 	bool scanned;
@@ -111,6 +114,7 @@ erase_begin(const struct kmsdb *db)
 	}
 	p->last = journal_last(db->journal);
 	p->journalfd = db->journalfd;
+	p->journal = db->journal;
 	p->index = db->index;
 	p->fd = -1;
 	p->more = p->floor > 0;
@@ -119,13 +123,34 @@ erase_begin(const struct kmsdb *db)
 
 /* -- the journal -- */
 
+/* What is restated has names of an earlier entry. False: nothing of the item can be erased. */
+static bool
+names_of(const struct item *item, uint64_t *time, bool *client)
+{
+	struct entry_base_names names;
+	struct entry_admin e;
+	int kind = entry_kind(item->entry, item->entry_len);
+
+	*time = entry_time(item->entry, item->entry_len);
+	*client = entry_kind_is_client(kind);
+	if (kind != ENTRY_BASE)
+		return true;
+	if (entry_admin_decode(&e, item->entry, item->entry_len) != KMS_OK ||
+	    !entry_base_get_names(&names, e.blob))
+		return false;
+	*time = names.time;
+	*client = entry_base_part(e.blob) == BASE_CLIENT;
+	return true;
+}
+
 static bool
 wanted(const struct erase_pass *p, const struct item *item)
 {
-	uint64_t time = entry_time(item->entry, item->entry_len);
-	bool client = entry_kind_is_client(entry_kind(item->entry, item->entry_len));
+	uint64_t time;
+	bool client;
 
-	if (item->aside_len == 0 || octets_zero(item->aside, item->aside_len))
+	if (item->aside_len == 0 || octets_zero(item->aside, item->aside_len) ||
+	    !names_of(item, &time, &client))
 		return false;
 	for (size_t i = 0; i < p->count; i++) {
 		const struct erase_job *job = &p->jobs[i];
@@ -181,7 +206,7 @@ erase_batch(struct erase_pass *p)
 		if (!wanted(p, item))
 			continue;
 		if ((rc = open_segment(p)) == KMS_OK)
-			rc = position_zero(p->fd,
+			rc = journal_zero(p->journal, p->first, p->fd,
 			    p->scan->offset + (uint64_t)(item->aside - r->octets), item->aside_len);
 		p->asides += rc == KMS_OK;
 	}

@@ -59,6 +59,7 @@ generation_free(struct generation *g)
 		overlay_free(g->rows[t]);
 	free(g->batches);
 	free(g->order);
+	usage_part_clear(&g->usage);
 	memset(g, 0, sizeof(*g));
 }
 
@@ -70,6 +71,7 @@ generation_clear(struct generation *g)
 	g->small_carried = false;
 	free(g->order);
 	g->order = NULL;
+	usage_part_clear(&g->usage);
 	g->batch_count = 0;
 	g->carried = 0;
 }

@@ -8,9 +8,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kmsdb/base_state.h"
 #include "kmsdb/index.h"
 #include "kmsdb/observed.h"
 #include "kmsdb/overlay.h"
+#include "kmsdb/usage_rows.h"
 
 #define GENERATION_BATCHES 32768 /* batches a generation may hold */
 
@@ -42,8 +44,11 @@ struct generation {
 	size_t seat_count;
 	uint64_t counter;
 	struct index_floors floors;
-	bool expires; /* a floor of rows was raised: those below it are to be removed */
+	struct base_state base;
+	uint64_t first; /* batch that the journal begins with: places of those before go */
+	bool expires;   /* a floor of rows was raised: those below it are to be removed */
 	uint64_t erased;
+	struct usage_part usage;
 	uint32_t *order;
 	size_t carried;     /* records that are in the index */
 	bool small_carried; /* all rows but those of clients */

@@ -32,6 +32,8 @@
 #include "libkms/kms_error.h"
 
 #define META_SIZE 88
+/* A quarter of what a 32-bit processor can address; an index that needs more grows later. */
+#define MAP_AT_START (UINT64_C(1) << (sizeof(size_t) > 4 ? 62 : 30))
 static const char META_KEY[] = "kmsdb";
 static const char *const NAMES[INDEX_TABLES] = {
 	"hot",
@@ -45,6 +47,7 @@ static const char *const NAMES[INDEX_TABLES] = {
 	"relayed",
 	"restored",
 	"installed",
+	"usage",
 };
 
 struct index {
@@ -109,7 +112,7 @@ open_env(struct index *ix, int fd, enum index_use use, uint64_t map_size)
 	if ((rc = mdb_env_create(&ix->env)) != 0 ||
 	    (rc = mdb_env_set_maxdbs(ix->env, INDEX_TABLES)) != 0)
 		return rc;
-	if (use != INDEX_READ && (rc = mdb_env_set_mapsize(ix->env, map_size)) != 0)
+	if (use != INDEX_READ && (rc = mdb_env_set_mapsize(ix->env, (size_t)map_size)) != 0)
 		return rc;
 	return mdb_env_open(ix->env, path, flags, 0600);
 }
@@ -234,9 +237,11 @@ index_open(struct index **out, int dirfd, const char *name, enum index_use use, 
 	ix->read_only = use == INDEX_READ;
 	if ((rc = position_directory(dirfd, name, use != INDEX_READ, &fd)) != KMS_OK)
 		goto fail;
+	if (map_size > MAP_AT_START)
+		map_size = MAP_AT_START;
 	/* A map too small even for the tables grows. */
 	while ((rc = try_open(ix, fd, use, map_size, &mdb, fault)) == INDEX_MAP_FULL &&
-	       map_size < UINT64_MAX / 4) {
+	       map_size <= MAP_AT_START / 2) {
 		close_env(ix);
 		map_size *= 2;
 	}
@@ -481,6 +486,26 @@ index_delete(struct index *ix, enum index_table table, const void *key, size_t k
 }
 
 void
+index_drop(struct index *ix, enum index_table table,
+    bool (*gone)(const uint8_t *key, size_t key_len, const void *arg), const void *arg)
+{
+	MDB_cursor *cursor;
+	MDB_val k, v;
+	int rc;
+
+	if (ix->error != 0)
+		return;
+	if ((rc = mdb_cursor_open(ix->writing, ix->tables[table], &cursor)) != 0) {
+		keep_error(ix, rc);
+		return;
+	}
+	while (ix->error == 0 && mdb_cursor_get(cursor, &k, &v, MDB_NEXT) == 0)
+		if (gone(k.mv_data, k.mv_size, arg))
+			keep_error(ix, mdb_cursor_del(cursor, 0));
+	mdb_cursor_close(cursor);
+}
+
+void
 index_swap_hot(struct index *ix, const uint8_t cmid[16], const uint8_t row[ROW_HOT],
     uint8_t old[ROW_HOT], bool *had)
 {
@@ -670,11 +695,40 @@ expire_observed(struct index *ix, const struct index_floors *floors)
 	mdb_cursor_close(cursor);
 }
 
+/* The seat's row ends with what a count's key begins with (row.h). */
+static void
+count_less(struct index *ix, const uint8_t row[ROW_HOT])
+{
+	enum { OF_POOL = 12, AT = ROW_SEAT - OF_POOL };
+	uint16_t seat = row_hot_seat(row);
+	uint8_t number[2] = { (uint8_t)(seat >> 8), (uint8_t)seat }, key[ROW_COUNT_KEY];
+	MDB_val k = { sizeof(number), number }, v;
+	struct wire_writer w;
+	int rc;
+
+	if (row_hot_counts(row) == 0 || seat == ROW_NO_SEAT)
+		return;
+	if ((rc = mdb_get(ix->writing, ix->tables[INDEX_SEATS], &k, &v)) != 0 ||
+	    v.mv_size != ROW_SEAT) {
+		keep_error(ix, rc != 0 ? rc : MDB_CORRUPTED);
+		return;
+	}
+	wire_writer_init(&w, key, sizeof(key));
+	wire_put(&w, (const uint8_t *)v.mv_data + AT, OF_POOL);
+	wire_put_u8(&w, row_hot_borrowed(row));
+	wire_put_u32(&w, row_hot_counts(row));
+	index_count(ix, key, -1);
+}
+
+struct gone {
+	uint8_t cmid[ROW_CMID], row[ROW_HOT];
+};
+
 int
 index_expire(
     struct index *ix, uint8_t from[ROW_CMID], const struct index_floors *floors, bool *more)
 {
-	uint8_t gone[EXPIRE_REMOVED][ROW_CMID];
+	struct gone gone[EXPIRE_REMOVED];
 	unsigned looked = 0, removed = 0;
 	MDB_val k = { ROW_CMID, from }, v;
 	int mdb, rc = index_begin(ix);
@@ -683,8 +737,10 @@ index_expire(
 		return rc;
 	mdb = mdb_cursor_get(ix->hot, &k, &v, MDB_SET_RANGE);
 	for (; mdb == 0 && looked < EXPIRE_LOOKED && removed < EXPIRE_REMOVED; looked++) {
-		if (v.mv_size == ROW_HOT && row_hot_expired(v.mv_data, floors))
-			memcpy(gone[removed++], k.mv_data, ROW_CMID);
+		if (v.mv_size == ROW_HOT && row_hot_expired(v.mv_data, floors)) {
+			memcpy(gone[removed].cmid, k.mv_data, ROW_CMID);
+			memcpy(gone[removed++].row, v.mv_data, ROW_HOT);
+		}
 		mdb = mdb_cursor_get(ix->hot, &k, &v, MDB_NEXT);
 	}
 	*more = mdb == 0;
@@ -695,9 +751,39 @@ index_expire(
 	else
 		keep_error(ix, mdb);
 	for (unsigned i = 0; i < removed; i++) {
-		index_delete(ix, INDEX_HOT, gone[i], ROW_CMID);
-		index_delete(ix, INDEX_COLD, gone[i], ROW_CMID);
+		count_less(ix, gone[i].row);
+		index_delete(ix, INDEX_HOT, gone[i].cmid, ROW_CMID);
+		index_delete(ix, INDEX_COLD, gone[i].cmid, ROW_CMID);
 	}
+	return index_commit(ix);
+}
+
+int
+index_drop_before(struct index *ix, enum index_table table, const void *before, size_t key_len,
+    unsigned count, bool *more)
+{
+	MDB_val bound = { key_len, (void *)(uintptr_t)before }, k, v;
+	MDB_cursor *cursor;
+	int mdb, rc = index_begin(ix);
+
+	*more = false;
+	if (rc != KMS_OK)
+		return rc;
+	if ((mdb = mdb_cursor_open(ix->writing, ix->tables[table], &cursor)) != 0) {
+		keep_error(ix, mdb);
+		return index_commit(ix);
+	}
+	while (ix->error == 0 && (mdb = mdb_cursor_get(cursor, &k, &v, MDB_FIRST)) == 0 &&
+	       mdb_cmp(ix->writing, ix->tables[table], &k, &bound) < 0) {
+		if (count-- == 0) {
+			*more = true;
+			break;
+		}
+		keep_error(ix, mdb_cursor_del(cursor, 0));
+	}
+	if (mdb != 0 && mdb != MDB_NOTFOUND)
+		keep_error(ix, mdb);
+	mdb_cursor_close(cursor);
 	return index_commit(ix);
 }
 
@@ -709,7 +795,9 @@ index_grow(struct index *ix)
 
 	drop_snapshot(ix);
 	if ((rc = mdb_env_info(ix->env, &info)) == 0)
-		rc = mdb_env_set_mapsize(ix->env, info.me_mapsize * 2);
+		rc = info.me_mapsize > SIZE_MAX / 2
+			 ? MDB_MAP_FULL
+			 : mdb_env_set_mapsize(ix->env, info.me_mapsize * 2);
 	return rc != 0 ? status_of(rc) : index_refresh(ix);
 }
 
@@ -724,6 +812,15 @@ index_size(struct index *ix, struct index_size *out)
 		out->map = info.me_mapsize;
 		out->octets = (info.me_last_pgno + 1) * stat.ms_psize;
 	}
-	if (ix->snapshot_live && mdb_stat(ix->snapshot, ix->tables[INDEX_HOT], &stat) == 0)
-		out->clients = stat.ms_entries;
+	out->clients = index_rows(ix, INDEX_HOT);
+}
+
+uint64_t
+index_rows(struct index *ix, enum index_table table)
+{
+	MDB_stat stat;
+
+	return ix->snapshot_live && mdb_stat(ix->snapshot, ix->tables[table], &stat) == 0
+		   ? stat.ms_entries
+		   : 0;
 }

@@ -12,7 +12,7 @@
 #include "kmsdb/row.h"
 #include "libkms/base/fault.h"
 
-#define INDEX_SCHEMA 5
+#define INDEX_SCHEMA 7
 /* Not an error: the map must grow, then the transaction is repeated. */
 #define INDEX_MAP_FULL KMS_E_TOO_LARGE
 
@@ -29,9 +29,10 @@ enum index_table {
 	INDEX_META,
 	INDEX_RELAYED,
 	INDEX_RESTORED,
-	INDEX_INSTALLED
+	INDEX_INSTALLED,
+	INDEX_USAGE
 };
-#define INDEX_TABLES 11
+#define INDEX_TABLES 12
 
 /* Row `kmsdb`: schema 5, last 8, hash 32, counter 8, floors 5 each, erased 8, clock 8 (widths). */
 struct index_meta {
@@ -82,6 +83,9 @@ int index_begin(struct index *ix);
 void index_put(struct index *ix, enum index_table table, const void *key, size_t key_len,
     const void *row, size_t len);
 void index_delete(struct index *ix, enum index_table table, const void *key, size_t key_len);
+/* Deletes the rows whose keys are to go. */
+void index_drop(struct index *ix, enum index_table table,
+    bool (*gone)(const uint8_t *key, size_t key_len, const void *arg), const void *arg);
 /* Puts a client's hot row and returns its old one; *had false: it had none. */
 void index_swap_hot(struct index *ix, const uint8_t cmid[16], const uint8_t row[ROW_HOT],
     uint8_t old[ROW_HOT], bool *had);
@@ -96,11 +100,14 @@ void index_put_meta(struct index *ix, const struct index_meta *meta);
 int index_blank(
     struct index *ix, uint8_t from[ROW_CMID], uint64_t floor, unsigned count, bool *more);
 /*
- * The same: removes the rows of clients that are below a floor; with the last of them, also those
- * of relayed sources.
+ * The same: removes the rows of clients that are below a floor, and what they counted; with the
+ * last of them, also those of relayed sources.
  */
 int index_expire(
     struct index *ix, uint8_t from[ROW_CMID], const struct index_floors *floors, bool *more);
+/* The same: removes the next count rows at most whose keys are before that one. */
+int index_drop_before(struct index *ix, enum index_table table, const void *before, size_t key_len,
+    unsigned count, bool *more);
 int index_commit(struct index *ix); /* INDEX_MAP_FULL, KMS_E_FULL, KMS_E_IO */
 
 /*
@@ -113,5 +120,6 @@ struct index_size {
 	uint64_t clients, octets, map;
 };
 void index_size(struct index *ix, struct index_size *out);
+uint64_t index_rows(struct index *ix, enum index_table table);
 
 #endif

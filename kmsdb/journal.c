@@ -15,6 +15,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "kmsdb/direct.h"
 #include "kmsdb/position.h"
 #include "libkms/base/file.h"
 #include "libkms/kms_error.h"
@@ -27,12 +28,14 @@ struct journal {
 	int journalfd;
 	uint64_t segment_size;
 	int fd;
+	struct direct *direct;  /* the same file */
 	uint64_t size;          /* of the current segment's file */
 	struct scan_place tail; /* where the next batch goes */
 	uint64_t dirty;         /* bytes after tail that a failed append may have left */
 	int closing_fd;         /* segment that still lacks its footer, -1 none */
 	uint64_t closing_at;
-	pthread_mutex_t lock; /* of those below */
+	pthread_mutex_t writing; /* to the current segment; the tail is read under it elsewhere */
+	pthread_mutex_t lock;    /* of those below */
 	pthread_cond_t prepared;
 	enum next_state next;
 	int next_fd;
@@ -181,6 +184,7 @@ install_next(struct journal *j)
 	j->size = j->segment_size;
 	j->tail.first = h.first;
 	j->tail.offset = SEGMENT_SECTOR;
+	direct_open(j->direct, j->journalfd, name);
 	name_free(j);
 	return KMS_OK;
 fail:
@@ -226,8 +230,18 @@ scrub(struct journal *j)
 	return KMS_OK;
 }
 
-int
-journal_append(struct journal *j, const uint8_t *record, size_t len, const uint8_t hash[32],
+static int
+write_record(struct journal *j, const uint8_t *record, size_t len)
+{
+	int rc = direct_write(j->direct, j->fd, j->size, record, len, j->tail.offset);
+
+	if (rc == KMS_E_NOT_OFFERED)
+		rc = position_write(j->fd, record, len, j->tail.offset);
+	return rc == KMS_OK ? sync_fd(j->fd) : rc;
+}
+
+static int
+append(struct journal *j, const uint8_t *record, size_t len, const uint8_t hash[32],
     uint64_t *first, uint64_t *offset)
 {
 	int rc = scrub(j);
@@ -240,8 +254,7 @@ journal_append(struct journal *j, const uint8_t *record, size_t len, const uint8
 	if (rc != KMS_OK)
 		return rc;
 	j->dirty = len;
-	if ((rc = position_write(j->fd, record, len, j->tail.offset)) != KMS_OK ||
-	    (rc = sync_fd(j->fd)) != KMS_OK) {
+	if ((rc = write_record(j, record, len)) != KMS_OK) {
 		scrub(j);
 		return rc;
 	}
@@ -252,6 +265,31 @@ journal_append(struct journal *j, const uint8_t *record, size_t len, const uint8
 	j->tail.number++;
 	memcpy(j->tail.previous, hash, 32);
 	return KMS_OK;
+}
+
+int
+journal_append(struct journal *j, const uint8_t *record, size_t len, const uint8_t hash[32],
+    uint64_t *first, uint64_t *offset)
+{
+	int rc;
+
+	pthread_mutex_lock(&j->writing);
+	rc = append(j, record, len, hash, first, offset);
+	pthread_mutex_unlock(&j->writing);
+	return rc;
+}
+
+int
+journal_zero(struct journal *j, uint64_t first, int fd, uint64_t offset, uint64_t len)
+{
+	int rc;
+
+	pthread_mutex_lock(&j->writing);
+	rc = position_zero(fd, offset, len);
+	if (first == j->tail.first)
+		direct_forget(j->direct);
+	pthread_mutex_unlock(&j->writing);
+	return rc;
 }
 
 uint64_t
@@ -295,11 +333,14 @@ clear_torn(struct journal *j, const struct scan *scan)
 static int
 resume(struct journal *j, const struct scan *scan)
 {
+	char name[SEGMENT_NAME];
 	int rc;
 
 	if ((rc = open_segment(j, scan->end.first, &j->fd)) != KMS_OK ||
 	    (rc = position_size(j->fd, &j->size)) != KMS_OK)
 		return rc;
+	segment_name(name, scan->end.first);
+	direct_open(j->direct, j->journalfd, name);
 	/*
 	 * The file was cut short: no batch fits, but the zeros are written again when there is
 	 * room.
@@ -339,14 +380,17 @@ journal_open(struct journal **out, int journalfd, uint64_t segment_size, const s
 	int rc;
 
 	*out = NULL;
-	if (j == NULL)
+	if (j == NULL || (j->direct = direct_new(RECORD_MAX)) == NULL) {
+		free(j);
 		return KMS_E_NO_MEMORY;
+	}
 	j->journalfd = journalfd;
 	j->segment_size = segment_size;
 	j->fd = j->closing_fd = j->next_fd = -1;
 	j->tail = scan->end;
 	j->log = log;
 	j->log_arg = log_arg;
+	pthread_mutex_init(&j->writing, NULL);
 	pthread_mutex_init(&j->lock, NULL);
 	pthread_cond_init(&j->prepared, NULL);
 	unlinkat(journalfd, NEXT_NAME, 0);
@@ -376,5 +420,7 @@ journal_close(struct journal *j)
 	unlinkat(j->journalfd, NEXT_NAME, 0);
 	pthread_cond_destroy(&j->prepared);
 	pthread_mutex_destroy(&j->lock);
+	pthread_mutex_destroy(&j->writing);
+	direct_free(j->direct);
 	free(j);
 }

@@ -33,6 +33,12 @@ void journal_close(struct journal *j);
 int journal_append(struct journal *j, const uint8_t *record, size_t len, const uint8_t hash[32],
     uint64_t *first, uint64_t *offset);
 
+/*
+ * Zeros in the segment that begins with first, which fd is: so that an append, perhaps at the same
+ * time, does not write what was there before. From the writer thread, too.
+ */
+int journal_zero(struct journal *j, uint64_t first, int fd, uint64_t offset, uint64_t len);
+
 uint64_t journal_last(const struct journal *j); /* number of the last batch */
 const uint8_t *journal_last_hash(const struct journal *j);
 /* The current segment is half full and nobody has prepared the next one. */

@@ -71,19 +71,21 @@ int
 kmsdb_journal_from(struct kmsdb *db, uint64_t from,
     int (*fn)(const struct kmsdb_batch_view *b, void *arg), void *arg, struct fault *fault)
 {
-	struct batch_ref ref, before = { .number = 0 };
+	struct batch_ref ref = { .number = 0 }, before = { .number = 0 };
 	struct scan_place place = { .number = from };
 	struct scan *s = NULL;
-	int rc = ledger_batch(db, from, &ref);
+	bool first = from <= db->first;
+	int rc = first ? KMS_OK : ledger_batch(db, from, &ref);
 
-	if (rc == KMS_OK && from > 1)
+	if (rc == KMS_OK && !first)
 		rc = ledger_batch(db, from - 1, &before);
 	if (rc != KMS_OK)
 		return rc == KMS_E_NOT_FOUND ? KMS_OK : fault_set(fault, rc, NULL);
 	place.first = ref.first;
 	place.offset = ref.offset;
 	memcpy(place.previous, before.hash, sizeof(before.hash));
-	if ((rc = scan_open(&s, db->journalfd, &place, 0, fault)) == KMS_OK)
+	rc = scan_open(&s, db->journalfd, first ? NULL : &place, 0, fault);
+	if (rc == KMS_OK)
 		rc = each_batch(s, from, fn, arg, fault);
 	scan_close(s);
 	return rc;
@@ -126,5 +128,44 @@ kmsdb_journal_newest(int dirfd, uint64_t octets, uint64_t *from, bool *all, stru
 	*all = at == 0;
 	segment_list_free(&list);
 	close(fd);
+	return rc;
+}
+
+static int
+first_time(int journalfd, uint64_t first, uint64_t *time, struct fault *fault)
+{
+	struct scan *s;
+	int rc = scan_open(&s, journalfd, NULL, first, fault);
+
+	if (rc == KMS_OK && (rc = scan_next(s)) == KMS_OK)
+		*time = s->record.batch.time;
+	else if (rc != KMS_OK && s != NULL)
+		fault_set(fault, rc, "%s", s->fault.text);
+	scan_close(s);
+	return rc;
+}
+
+#define PACE_SEGMENTS 8
+
+int
+kmsdb_journal_pace(struct kmsdb *db, uint64_t *octets, uint64_t *seconds, struct fault *fault)
+{
+	struct segment_list l = { 0 };
+	uint64_t from = 0, to = 0;
+	size_t i;
+	int fd = db->journalfd, rc = segment_list_read(&l, fd);
+
+	*octets = *seconds = 0;
+	if (rc == KMS_OK && l.count < 2)
+		rc = KMS_E_NOT_FOUND;
+	i = l.count > PACE_SEGMENTS + 1 ? l.count - PACE_SEGMENTS - 1 : 0;
+	if (rc == KMS_OK && (rc = first_time(fd, l.first[i], &from, fault)) == KMS_OK)
+		rc = first_time(fd, l.first[l.count - 1], &to, fault);
+	for (; rc == KMS_OK && i + 1 < l.count; i++)
+		*octets += segment_bytes(fd, l.first[i]);
+	if (rc == KMS_OK && to <= from)
+		rc = KMS_E_NOT_FOUND;
+	*seconds = to - from;
+	segment_list_free(&l);
 	return rc;
 }

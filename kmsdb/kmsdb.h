@@ -55,7 +55,8 @@ struct kmsdb_client {
 #define KMSDB_ENDED 0x0200 /* the host ended the seat */
 #define KMSDB_FORGOTTEN 0x0400
 #define KMSDB_REVOKED 0x0800
-#define KMSDB_HELD 0x1000 /* see kmsdb_cold.hold.end */
+#define KMSDB_HELD 0x1000      /* see kmsdb_cold.hold.end */
+#define KMSDB_STATELESS 0x2000 /* it said once that it keeps no state */
 
 /* A value of which the last writer wins: the one with the highest counter. */
 struct kmsdb_register {
@@ -144,6 +145,17 @@ void kmsdb_close(struct kmsdb *db); /* last checkpoint, then frees; NULL is fine
  */
 int kmsdb_start(struct kmsdb *db);
 
+/*
+ * So many rows of clients are kept in memory, beside those that wait for the index. The table grows
+ * by half at least, up to most, and is never made smaller, but for 0: none. Without memory for a
+ * larger one it stays as it is.
+ */
+void kmsdb_remember(struct kmsdb *db, size_t rows, size_t most);
+size_t kmsdb_remembered(const struct kmsdb *db); /* bytes */
+/*
+ * These clients will be looked up soon: their rows are fetched from memory for all at once.
+ */
+void kmsdb_expect(const struct kmsdb *db, const uint8_t *const cmid[], size_t count);
 /* KMS_OK or KMS_E_NOT_FOUND. */
 int kmsdb_client_get(struct kmsdb *db, const uint8_t cmid[16], struct kmsdb_client *out);
 int kmsdb_cold_get(struct kmsdb *db, const uint8_t cmid[16], struct kmsdb_cold *out);
@@ -152,7 +164,29 @@ bool kmsdb_client_counts(
     const struct kmsdb_client *c, const uint8_t publisher[8], uint16_t pool, uint32_t minute);
 /* "activated", "expired", ... as control.h lists them; a lease has ended at its last second. */
 const char *kmsdb_client_state(const struct kmsdb_client *c, uint64_t now);
-/* Clients of the pool that count at that minute, of all classes. */
+/*
+ * What stays of a client that was forgotten only refuses its old requests: it is no client, unless
+ * it is revoked.
+ */
+bool kmsdb_client_gone(const struct kmsdb_client *c);
+/*
+ * What of a pool counts at a minute. next: when the first of them no longer counts, unless its
+ * client asks again; 0: none counts.
+ */
+struct kmsdb_pool {
+	uint32_t counted, next;           /* clients of all classes */
+	uint32_t borrowed, next_borrowed; /* those among them whose seat is BORROWED */
+};
+void kmsdb_pool_get(struct kmsdb *db, const uint8_t publisher[8], uint16_t pool, uint32_t minute,
+    struct kmsdb_pool *out);
+/* The same of some of its classes: class is given. */
+struct kmsdb_class {
+	uint16_t class;
+	uint32_t counted, next;
+};
+void kmsdb_class_counts(struct kmsdb *db, const uint8_t publisher[8], uint16_t pool,
+    uint32_t minute, struct kmsdb_class *classes, unsigned count);
+/* Clients of the pool that count, of all classes. */
 uint32_t kmsdb_pool_count(
     struct kmsdb *db, const uint8_t publisher[8], uint16_t pool, uint32_t minute);
 /* For the next entry about a client: one more than the highest counter in any entry. */
@@ -166,6 +200,12 @@ int kmsdb_stage(struct kmsdb *db, const struct item *item, uint32_t *leaf);
 size_t kmsdb_staged(const struct kmsdb *db);
 /* The next entry may be too large, whatever it is. */
 bool kmsdb_full(const struct kmsdb *db);
+/* Is there room for so many entries of or about clients? */
+bool kmsdb_has_room(const struct kmsdb *db, unsigned entries);
+/*
+ * What is staged is no longer whole: kmsdb_commit undoes it and returns KMS_E_LIMIT.
+ */
+void kmsdb_abandon(struct kmsdb *db);
 
 typedef int (*kmsdb_sign_fn)(
     uint8_t sig[BATCH_SIGNATURE], const uint8_t header[BATCH_HEADER], void *arg);
@@ -189,11 +229,31 @@ size_t kmsdb_bundle(struct kmsdb *db, uint32_t leaf, uint8_t *out, size_t size);
 int kmsdb_bundle_read(
     struct kmsdb *db, uint64_t batch, uint32_t leaf, uint8_t *out, size_t size, size_t *len);
 
+/*
+ * Drops whole segments that are older than is kept, once a base in the chain restates what they
+ * still say (retain.h). A step, which takes some milliseconds: it may stage entries, which the
+ * caller commits; only what begins a batch may be staged before. In KMSDB_RETAIN_NOW, nothing else
+ * is staged before the next step, and now stays. An error: the next call begins with what is on
+ * disk.
+ */
+struct kmsdb_retention {
+	uint64_t keep; /* seconds; 0: for ever */
+	uint64_t now;
+	uint8_t host_id[16];
+};
+enum kmsdb_retain_next {
+	KMSDB_RETAIN_IDLE, /* nothing to do for now */
+	KMSDB_RETAIN_SOON,
+	KMSDB_RETAIN_NOW,
+};
+int kmsdb_retain(struct kmsdb *db, const struct kmsdb_retention *how, enum kmsdb_retain_next *next);
+
 /* Writes the whole overlay to LMDB now, and waits for it. */
 int kmsdb_checkpoint(struct kmsdb *db);
 
 struct kmsdb_info {
-	uint64_t last_batch;  /* in the journal */
+	uint64_t first_batch; /* in the journal; 1: nothing was dropped */
+	uint64_t last_batch;
 	uint64_t index_batch; /* in the index */
 	uint64_t clients;     /* rows in the index */
 	uint64_t segments;
@@ -204,6 +264,7 @@ struct kmsdb_info {
 	size_t overlay; /* records waiting */
 	unsigned schema;
 	uint8_t last_hash[32];
+	size_t erasures;      /* ERASE entries that are not carried out yet */
 	uint64_t names_floor; /* seconds: names of entries up to then are erased; 0: none */
 	/* seconds: rows last seen up to then are gone (ENTRY_EXPIRE); 0: none */
 	uint64_t refusals_floor, forgotten_floor, relayed_floor;
@@ -219,6 +280,9 @@ int kmsdb_each_client(struct kmsdb *db,
 /* The same from that CMID on; NULL: all. In kmsd, from the last checkpoint. */
 int kmsdb_each_client_from(struct kmsdb *db, const uint8_t from[16],
     int (*fn)(const struct kmsdb_client *c, const struct kmsdb_cold *cold, void *arg), void *arg);
+/* The same without cold rows, and without what is only a refusal. */
+int kmsdb_each_seat_from(struct kmsdb *db, const uint8_t from[16],
+    int (*fn)(const struct kmsdb_client *c, void *arg), void *arg);
 /*
  * portable.c: one client as bytes, for a reader who may not open the ledger; without what only a
  * decision needs (request id, binding). Returns the size. Decode: KMS_E_FORMAT.
@@ -241,10 +305,32 @@ int kmsdb_each_count(
     struct kmsdb *db, int (*fn)(const struct kmsdb_count *c, void *arg), void *arg);
 
 /*
- * witnesses.c: the ledger's own history. Hash of a batch of this host's chain. KMS_E_NOT_FOUND: it
- * has no batch of that number, or not yet.
+ * How much a pool was used on one day (usage.h says what each number is); or, with a status, how
+ * often clients of it were refused with that.
  */
-int kmsdb_batch_hash(struct kmsdb *db, uint64_t number, uint8_t hash[32]);
+struct kmsdb_usage {
+	uint8_t publisher[8]; /* zeros: refusals of products that no pack names */
+	uint16_t pool;
+	uint16_t status;
+	uint32_t day; /* since 1970, UTC */
+	uint32_t peak;
+	uint32_t end; /* count at the day's end; of today: now */
+	uint64_t first, renewals, releases, clients;
+	uint64_t refusals;
+};
+/*
+ * Ascending by publisher, pool, day and status; from that one on, NULL: all. now: seconds, for what
+ * today is. In kmsd as of now, in kmsctl as of the last checkpoint.
+ */
+int kmsdb_each_usage(struct kmsdb *db, const struct kmsdb_usage *from, uint64_t now,
+    int (*fn)(const struct kmsdb_usage *row, void *arg), void *arg);
+
+/*
+ * witnesses.c: the ledger's own history. First bytes of the hash of a batch of this host's chain,
+ * also of one that was dropped. KMS_E_NOT_FOUND: it has no batch of that number, or not yet.
+ */
+#define KMSDB_HASH 16
+int kmsdb_batch_hash(struct kmsdb *db, uint64_t number, uint8_t hash[KMSDB_HASH]);
 /* A header that a client brought and the chain lacks (ENTRY_WITNESS). */
 struct kmsdb_witness {
 	uint64_t number;
@@ -259,9 +345,11 @@ int kmsdb_witness_get(
 /* What it means, as the chain is now. */
 int kmsdb_grade(struct kmsdb *db, const struct kmsdb_witness *w, enum history_grade *out);
 /*
- * Is there an entry that says that this was installed? digest: of the file; of a certificate or a
- * rotation itself. KMS_E_NOT_FOUND: none.
+ * Is there an entry that says that this was installed? digest: as kmsdb_installed_digest makes it
+ * of such an entry. KMS_E_NOT_FOUND: none.
  */
+struct entry_admin;
+void kmsdb_installed_digest(uint8_t out[32], const struct entry_admin *e);
 int kmsdb_installed(struct kmsdb *db, const uint8_t digest[32]);
 /* Time of the last batch in the journal; 0: there is none, or it was opened read only. */
 uint64_t kmsdb_last_time(const struct kmsdb *db);
@@ -323,14 +411,20 @@ int kmsdb_journal_newest(
     int dirfd, uint64_t octets, uint64_t *from, bool *all, struct fault *fault);
 
 /*
+ * How fast the journal grows: bytes of its newest closed segments, and the seconds in which they
+ * were filled, by the times of batches. KMS_E_NOT_FOUND: none is closed yet.
+ */
+int kmsdb_journal_pace(struct kmsdb *db, uint64_t *octets, uint64_t *seconds, struct fault *fault);
+
+/*
  * Copy the journal, up to its last complete batch: kmsdb/journal below `to` (made when absent)
  * becomes that below `from`. A closed segment that is there already is not copied again, unless
- * names were erased in it. A writer may be at work; what was copied can be read with
- * kmsdb_journal_each.
+ * names were erased in it; those that were dropped are dropped there. A writer may be at work; what
+ * was copied can be read with kmsdb_journal_each.
  */
 struct kmsdb_backup {
-	uint64_t batch;        /* the last one */
-	unsigned copied, kept; /* segments */
+	uint64_t batch;                 /* the last one */
+	unsigned copied, kept, dropped; /* segments */
 };
 int kmsdb_backup(int from, int to, struct kmsdb_backup *count, struct fault *fault);
 

@@ -68,17 +68,32 @@ ledger_row(struct kmsdb *db, enum generation_table table, const uint8_t key[16],
 	return newest_row(db, table, key, row, len, &from_index);
 }
 
+/* What an overlay has may be staged, and is not put into recent, which the commit does. */
+static int
+hot_row(struct kmsdb *db, const uint8_t cmid[16], const uint8_t **row, size_t *len)
+{
+	bool from_index;
+	int rc;
+
+	*len = ROW_HOT;
+	if (db->recent != NULL && (*row = recent_get(db->recent, cmid)) != NULL)
+		return KMS_OK;
+	rc = newest_row(db, GENERATION_HOT, cmid, row, len, &from_index);
+	if (rc == KMS_OK && from_index && db->recent != NULL && *len == ROW_HOT)
+		recent_put(db->recent, cmid, *row);
+	return rc;
+}
+
 int
 ledger_client(struct kmsdb *db, const uint8_t cmid[16], struct client_row *row)
 {
 	const uint8_t *octets;
 	size_t len;
-	bool from_index;
-	int rc = newest_row(db, GENERATION_HOT, cmid, &octets, &len, &from_index);
+	int rc = hot_row(db, cmid, &octets, &len);
 
 	if (rc == KMS_OK)
 		rc = seats_row_decode(&db->seats, row, cmid, octets, len);
-	if (rc == KMS_OK && row_expired(row->c.kind, row->c.flags, row->c.last_seen, &db->floors))
+	if (rc == KMS_OK && row_expired(&row->c, &db->floors))
 		return KMS_E_NOT_FOUND;
 	return rc;
 }
@@ -160,6 +175,8 @@ put_client(struct kmsdb *db, struct client_row *row, const struct kmsdb_cold *co
 	if (row->c.seated && (rc = seats_find(&db->seats, &row->c, &row->seat)) != KMS_OK)
 		return rc;
 	row_hot_encode(octets, row);
+	if (db->recent != NULL)
+		recent_drop(db->recent, row->c.cmid);
 	rc = put_row(db, GENERATION_HOT, row->c.cmid, octets, ROW_HOT, u);
 	if (rc != KMS_OK || cold == NULL)
 		return rc;
@@ -204,7 +221,39 @@ apply_client(struct kmsdb *db, const struct apply_entry *e, struct undo *u)
 	if ((rc = put_client(db, &after, needs ? &cold : NULL, u)) != KMS_OK)
 		return rc;
 	to = counted_by(&after, true);
+	if ((rc = count(db, &from, &to, u)) != KMS_OK || e->effect != APPLY_CLIENT ||
+	    db->base.loading)
+		return rc;
+	return usage_act(&db->usage, exists ? &before.c : NULL, e, &u->usage);
+}
+
+int
+ledger_restate(
+    struct kmsdb *db, struct client_row *row, const struct kmsdb_cold *cold, struct undo *u)
+{
+	struct client_row before;
+	struct counted from, to;
+	int rc = ledger_client(db, row->c.cmid, &before);
+
+	if (rc != KMS_OK && rc != KMS_E_NOT_FOUND)
+		return rc;
+	from = counted_by(&before, rc == KMS_OK);
+	db->memo = false;
+	if ((rc = put_client(db, row, cold, u)) != KMS_OK)
+		return rc;
+	to = counted_by(row, true);
 	return count(db, &from, &to, u);
+}
+
+int
+ledger_observed(struct kmsdb *db, const struct observed_row *row, struct undo *u)
+{
+	struct observed_row shown = *row;
+	uint8_t octets[ROW_OBSERVED];
+
+	observed_blank(&shown.r, db->floors.names);
+	return put_row(
+	    db, GENERATION_OBSERVED, row->r.subject, octets, observed_encode(octets, &shown), u);
 }
 
 static int
@@ -212,7 +261,6 @@ apply_observed(
     struct kmsdb *db, const struct apply_entry *e, const struct item *item, struct undo *u)
 {
 	struct observed_row row;
-	uint8_t octets[ROW_OBSERVED];
 	const uint8_t *before;
 	size_t before_len;
 	bool from_index;
@@ -237,13 +285,12 @@ apply_observed(
 	}
 	if ((rc = observed_apply(&row, item, e)) != KMS_OK)
 		return rc;
-	observed_blank(&row.r, db->floors.names);
-	return put_row(db, GENERATION_OBSERVED, e->key, octets, observed_encode(octets, &row), u);
+	return ledger_observed(db, &row, u);
 }
 
 /* Written once, with its first entry: an unfinished checkpoint may have written it already. */
-static int
-apply_own(struct kmsdb *db, const struct own_row *h, struct undo *u)
+int
+ledger_own(struct kmsdb *db, const struct own_row *h, struct undo *u)
 {
 	static const enum generation_table tables[] = {
 		[OWN_WITNESS] = GENERATION_WITNESSES,
@@ -261,11 +308,11 @@ apply_own(struct kmsdb *db, const struct own_row *h, struct undo *u)
 	return put_row(db, tables[h->table], h->key, h->row, h->len, u);
 }
 
-static void
-raise(uint64_t *floor, uint64_t time)
+void
+ledger_raise(uint64_t *value, uint64_t to)
 {
-	if (time > *floor)
-		*floor = time;
+	if (to > *value)
+		*value = to;
 }
 
 /* ERASE of all clients, or EXPIRE. */
@@ -274,15 +321,15 @@ apply_floor(struct kmsdb *db, const struct entry_about *e)
 {
 	db->memo = false;
 	if (e->kind == ENTRY_ERASE)
-		raise(&db->floors.names, e->value);
+		ledger_raise(&db->floors.names, e->value);
 	if (e->kind != ENTRY_EXPIRE)
 		return;
 	if (e->through & ENTRY_EXPIRE_REFUSALS)
-		raise(&db->floors.refusals, e->value);
+		ledger_raise(&db->floors.refusals, e->value);
 	if (e->through & ENTRY_EXPIRE_FORGOTTEN)
-		raise(&db->floors.forgotten, e->value);
+		ledger_raise(&db->floors.forgotten, e->value);
 	if (e->through & ENTRY_EXPIRE_RELAYED)
-		raise(&db->floors.relayed, e->value);
+		ledger_raise(&db->floors.relayed, e->value);
 }
 
 static int
@@ -298,10 +345,14 @@ apply_effect(struct kmsdb *db, const struct apply_entry *e, const struct item *i
 	case APPLY_OBSERVED:
 		return apply_observed(db, e, item, u);
 	case APPLY_OWN:
-		return apply_own(db, &e->own, u);
+		return ledger_own(db, &e->own, u);
 	case APPLY_CLOCK:
-		raise(&db->floors.clock, e->time);
+		ledger_raise(&db->floors.clock, e->time);
 		return KMS_OK;
+	case APPLY_COUNTERS:
+		return db->base.loading ? KMS_OK : usage_counters(&db->usage, e, &u->usage);
+	case APPLY_BASE:
+		return base_apply(db, e, item, u);
 	default:
 		return KMS_OK;
 	}
@@ -315,8 +366,10 @@ ledger_apply(
 	int rc = apply_decode(&e, item, place);
 
 	memset(u->put, 0, sizeof(u->put));
-	u->counted = false;
+	u->counted = u->based = false;
 	u->floors = db->floors;
+	u->usage.what = USAGE_SAME;
+	u->usage.day = db->usage.day;
 	if (rc != KMS_OK)
 		return rc;
 	memcpy(u->key, e.key, 16);
@@ -324,7 +377,10 @@ ledger_apply(
 	/* It is only ever raised: after an undo some numbers are not used. */
 	if ((e.effect == APPLY_ABOUT || e.effect == APPLY_FLOOR) && e.about.counter > db->counter)
 		db->counter = e.about.counter;
-	rc = apply_effect(db, &e, item, u);
+	if (!db->base.loading)
+		rc = usage_reach(&db->usage, &db->seats, &e, &u->usage);
+	if (rc == KMS_OK && base_lets(db, &e))
+		rc = apply_effect(db, &e, item, u);
 	if (rc != KMS_OK)
 		ledger_undo(db, u);
 	return rc;
@@ -335,6 +391,9 @@ ledger_undo(struct kmsdb *db, const struct undo *u)
 {
 	db->memo = false;
 	db->floors = u->floors;
+	usage_undo(&db->usage, &u->usage);
+	if (u->based)
+		db->base = u->base;
 	if (u->counted) {
 		seats_count(&db->seats, u->from.seat, u->from.borrowed, u->from.until, 1);
 		seats_count(&db->seats, u->to.seat, u->to.borrowed, u->to.until, -1);

@@ -5,18 +5,23 @@
 #ifndef KMSDB_LEDGER_H
 #define KMSDB_LEDGER_H
 
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "kmsdb/apply.h"
+#include "kmsdb/base_state.h"
 #include "kmsdb/generation.h"
 #include "kmsdb/index.h"
 #include "kmsdb/journal.h"
 #include "kmsdb/kmsdb.h"
+#include "kmsdb/observed.h"
 #include "kmsdb/own_rows.h"
+#include "kmsdb/recent_rows.h"
 #include "kmsdb/seats.h"
+#include "kmsdb/usage.h"
 
 /* What a row counts. */
 struct counted {
@@ -34,6 +39,9 @@ struct undo {
 	bool counted;
 	struct counted from, to;
 	struct index_floors floors; /* before */
+	struct usage_undo usage;
+	bool based;
+	struct base_state base; /* before, when based */
 };
 
 /* An ERASE entry that is not carried out (erase.h). */
@@ -51,8 +59,11 @@ struct kmsdb {
 	struct index *index;
 	struct index_meta meta; /* as the index was at open or after the last checkpoint */
 	struct seats seats;
+	struct usage usage;
 	uint64_t counter; /* highest of any entry about a client */
 	struct index_floors floors;
+	struct base_state base;
+	uint64_t first;     /* batch that the journal begins with; 0: it has no segment */
 	uint64_t last_time; /* of the last batch in the journal; 0: none, or not read */
 	struct {
 		struct erase_job *list;
@@ -64,12 +75,15 @@ struct kmsdb {
 	struct generation *frozen; /* being written to the index; NULL: none */
 	struct checkpoint *checkpoint;
 	uint64_t checkpoints;
+	struct recent *recent; /* NULL: none */
+	size_t recent_rows;    /* for which it was made */
 
 	/* The current batch, or the one just committed. */
 	uint8_t *record; /* RECORD_MAX; items from RECORD_HEAD on */
 	size_t octets;
 	uint32_t staged;
 	bool erases;                  /* an ERASE is staged */
+	bool abandoned;               /* kmsdb_abandon */
 	uint32_t at[KMSDB_BATCH_MAX]; /* offset of each item in record */
 	struct merkle_tree *tree;
 	struct undo *undo; /* one for each entry staged */
@@ -80,7 +94,8 @@ struct kmsdb {
 	bool memo_found;
 	struct client_row memo_row;
 
-	struct readback *readback; /* the batch read back last; stage.c */
+	struct readback *readback; /* the batch read back last; stage.h */
+	struct retain *retain;     /* retain.h; NULL: not asked for yet */
 	uint64_t spoilt;           /* asides met in replay that are malformed */
 };
 
@@ -106,6 +121,14 @@ int ledger_apply(
     struct kmsdb *db, const struct item *item, const struct apply_place *place, struct undo *u);
 void ledger_undo(struct kmsdb *db, const struct undo *u);
 int ledger_batch(struct kmsdb *db, uint64_t number, struct batch_ref *out);
+/* For what is only ever raised: floors, counters. */
+void ledger_raise(uint64_t *value, uint64_t to);
+/* Rows as they are told, in place of those that there are; one of own_rows.h, if it is the first.
+ */
+int ledger_restate(
+    struct kmsdb *db, struct client_row *row, const struct kmsdb_cold *cold, struct undo *u);
+int ledger_observed(struct kmsdb *db, const struct observed_row *row, struct undo *u);
+int ledger_own(struct kmsdb *db, const struct own_row *row, struct undo *u);
 /* A row as it is now; a view, until the next change. KMS_OK, KMS_E_NOT_FOUND, ... */
 int ledger_row(struct kmsdb *db, enum generation_table table, const uint8_t key[16],
     const uint8_t **row, size_t *len);
@@ -133,7 +156,17 @@ void checkpoint_due(struct kmsdb *db);
 /* Writes everything to the index, now. */
 int checkpoint_all(struct kmsdb *db);
 
+/* base_load.c: the effect of an entry BASE. */
+int base_apply(
+    struct kmsdb *db, const struct apply_entry *e, const struct item *item, struct undo *u);
+/* Has the entry an effect now? */
+bool base_lets(const struct kmsdb *db, const struct apply_entry *e);
+
 /* replay.c */
+/* With the batch. */
+#define LEDGER_NO_BASE                                                                             \
+	"the journal begins with batch %" PRIu64                                                   \
+	", and no base in it says what was before, although batches were dropped"
 /* Replays what the index lacks; then, if journal, opens the journal for writing. */
 int replay(struct kmsdb *db, bool journal, struct fault *fault);
 int replay_batch(struct kmsdb *db, struct scan *s, struct fault *fault);

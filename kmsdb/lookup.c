@@ -36,6 +36,57 @@ ledger_up_to_date(struct kmsdb *db)
 		reload_seats(db);
 }
 
+void
+kmsdb_expect(const struct kmsdb *db, const uint8_t *const cmid[], size_t count)
+{
+	const struct overlay *active = db->active->rows[GENERATION_HOT];
+	const struct overlay *frozen = db->frozen != NULL ? db->frozen->rows[GENERATION_HOT] : NULL;
+
+	for (size_t i = 0; i < count; i++) {
+		if (db->recent != NULL)
+			recent_announce(db->recent, cmid[i]);
+		overlay_announce(active, cmid[i]);
+		if (frozen != NULL)
+			overlay_announce(frozen, cmid[i]);
+	}
+	for (size_t i = 0; i < count; i++) {
+		bool here = db->recent != NULL && recent_expect(db->recent, cmid[i]);
+
+		overlay_expect(active, cmid[i]);
+		if (frozen != NULL && !here)
+			overlay_expect(frozen, cmid[i]);
+	}
+}
+
+void
+kmsdb_remember(struct kmsdb *db, size_t rows, size_t most)
+{
+	size_t grown = db->recent_rows + db->recent_rows / 2;
+	struct recent *larger;
+
+	if (rows == 0) {
+		recent_free(db->recent);
+		db->recent = NULL;
+		db->recent_rows = 0;
+	}
+	if (db->journal == NULL || rows <= db->recent_rows)
+		return;
+	if (grown > rows)
+		rows = grown < most ? grown : most > rows ? most : rows;
+	/* The rows come again as they are asked for. */
+	if ((larger = recent_new(rows)) == NULL)
+		return;
+	recent_free(db->recent);
+	db->recent = larger;
+	db->recent_rows = rows;
+}
+
+size_t
+kmsdb_remembered(const struct kmsdb *db)
+{
+	return recent_octets(db->recent);
+}
+
 int
 kmsdb_client_get(struct kmsdb *db, const uint8_t cmid[16], struct kmsdb_client *out)
 {
@@ -100,11 +151,35 @@ kmsdb_client_state(const struct kmsdb_client *c, uint64_t now)
 	return c->status != KMS_OK ? "refused" : "not-seen";
 }
 
+bool
+kmsdb_client_gone(const struct kmsdb_client *c)
+{
+	return (c->flags & (KMSDB_FORGOTTEN | KMSDB_REVOKED)) == KMSDB_FORGOTTEN;
+}
+
+void
+kmsdb_pool_get(struct kmsdb *db, const uint8_t publisher[8], uint16_t pool, uint32_t minute,
+    struct kmsdb_pool *out)
+{
+	ledger_up_to_date(db);
+	seats_sum(&db->seats, publisher, pool, minute, out);
+}
+
+void
+kmsdb_class_counts(struct kmsdb *db, const uint8_t publisher[8], uint16_t pool, uint32_t minute,
+    struct kmsdb_class *classes, unsigned count)
+{
+	ledger_up_to_date(db);
+	seats_classes(&db->seats, publisher, pool, minute, classes, count);
+}
+
 uint32_t
 kmsdb_pool_count(struct kmsdb *db, const uint8_t publisher[8], uint16_t pool, uint32_t minute)
 {
-	ledger_up_to_date(db);
-	return seats_sum(&db->seats, publisher, pool, minute);
+	struct kmsdb_pool all;
+
+	kmsdb_pool_get(db, publisher, pool, minute, &all);
+	return all.counted;
 }
 
 uint64_t
@@ -131,6 +206,8 @@ kmsdb_info(struct kmsdb *db, struct kmsdb_info *out)
 		if (db->frozen != NULL)
 			out->overlay += overlay_count(db->frozen->rows[GENERATION_HOT]);
 	}
+	out->first_batch = db->first;
+	out->erasures = db->jobs.count;
 	out->clients = size.clients;
 	out->index_bytes = size.octets;
 	out->map_size = size.map;
@@ -202,6 +279,35 @@ kmsdb_each_client(struct kmsdb *db,
 	return kmsdb_each_client_from(db, NULL, fn, arg);
 }
 
+struct each_seat {
+	struct kmsdb *db;
+	int (*fn)(const struct kmsdb_client *c, void *arg);
+	void *arg;
+};
+
+static int
+each_seat(const uint8_t *key, size_t key_len, const uint8_t *octets, size_t len, void *arg)
+{
+	struct each_seat *e = arg;
+	struct client_row row;
+	int rc = key_len == ROW_CMID ? seats_row_decode(&e->db->seats, &row, key, octets, len)
+				     : KMS_E_ALTERED;
+
+	if (rc != KMS_OK)
+		return rc;
+	return row.c.kind != 0 ? e->fn(&row.c, e->arg) : KMS_OK;
+}
+
+int
+kmsdb_each_seat_from(struct kmsdb *db, const uint8_t from[16],
+    int (*fn)(const struct kmsdb_client *c, void *arg), void *arg)
+{
+	struct each_seat e = { db, fn, arg };
+
+	ledger_up_to_date(db);
+	return index_each_from(db->index, INDEX_HOT, from, ROW_CMID, each_seat, &e);
+}
+
 struct each_relayed {
 	struct kmsdb *db;
 	int (*fn)(const struct kmsdb_relayed *r, void *arg);
@@ -229,6 +335,21 @@ kmsdb_each_relayed(struct kmsdb *db, int (*fn)(const struct kmsdb_relayed *r, vo
 
 	ledger_up_to_date(db);
 	return index_each(db->index, INDEX_RELAYED, each_relayed, &e);
+}
+
+int
+kmsdb_each_usage(struct kmsdb *db, const struct kmsdb_usage *from, uint64_t now,
+    int (*fn)(const struct kmsdb_usage *row, void *arg), void *arg)
+{
+	uint8_t key[ROW_USAGE_KEY];
+	int rc;
+
+	ledger_up_to_date(db);
+	if (db->journal == NULL && (rc = usage_load(&db->usage, db->index)) != KMS_OK)
+		return rc;
+	if (from != NULL)
+		usage_key(key, from->publisher, from->pool, from->day, from->status);
+	return usage_each(&db->usage, &db->seats, from != NULL ? key : NULL, now, fn, arg);
 }
 
 struct each_count {

@@ -13,10 +13,12 @@
 #include "kmsdb/ledger.h"
 #include "kmsdb/lock.h"
 #include "kmsdb/position.h"
+#include "kmsdb/retain.h"
 #include "kmsdb/scan.h"
 #include "kmsdb/segment.h"
 #include "kmsdb/stage.h"
 #include "libkms/base/wire.h"
+#include "libkms/core/fast_sha256.h"
 
 #define MIB (UINT64_C(1) << 20)
 
@@ -49,7 +51,7 @@ make_memory(struct kmsdb *db)
 		return rc;
 	db->active = &db->generations[0];
 	db->record = malloc(RECORD_MAX);
-	db->tree = merkle_tree_new(KMSDB_BATCH_MAX);
+	db->tree = merkle_tree_with(KMSDB_BATCH_MAX, fast_sha256);
 	db->undo = calloc(KMSDB_BATCH_MAX, sizeof(*db->undo));
 	if (db->record == NULL || db->tree == NULL || db->undo == NULL)
 		return KMS_E_NO_MEMORY;
@@ -103,9 +105,42 @@ open_index(struct kmsdb *db, const struct use *use, struct fault *fault)
 		db->floors = db->meta.floors;
 		rc = seats_load(&db->seats, db->index);
 	}
+	if (rc == KMS_OK)
+		rc = base_state_read(&db->base, db->index);
+	if (rc == KMS_OK)
+		rc = usage_load(&db->usage, db->index);
 	if (rc != KMS_OK)
 		return fault_set(fault, rc,
 		    "the index (kmsdb/index) is damaged: stop kmsd and run kmsctl ledger rebuild");
+	return KMS_OK;
+}
+
+/* An index that was being made from a base when kmsd ended says nothing: it is begun again. */
+static int
+open_anew(struct kmsdb *db, const struct use *use, struct fault *fault)
+{
+	int rc;
+
+	index_close(db->index);
+	db->index = NULL;
+	index_remove(db->dirfd, use->index);
+	seats_free(&db->seats);
+	if ((rc = seats_init(&db->seats)) != KMS_OK)
+		return rc;
+	return open_index(db, use, fault);
+}
+
+/* Batch that the journal begins with; 0: there is none. */
+static int
+find_first(struct kmsdb *db)
+{
+	struct segment_list list;
+	int rc = segment_list_read(&list, db->journalfd);
+
+	if (rc != KMS_OK)
+		return rc;
+	db->first = list.count > 0 ? list.first[0] : 0;
+	segment_list_free(&list);
 	return KMS_OK;
 }
 
@@ -130,9 +165,15 @@ ledger_open(struct kmsdb **out, int dirfd, const struct kmsdb_options *opt, enum
 	if (rc == KMS_OK)
 		rc = scan_version(db->journalfd, fault);
 	if (rc == KMS_OK)
+		rc = find_first(db);
+	if (rc == KMS_OK)
 		rc = open_index(db, use, fault);
+	if (rc == KMS_OK && use->replay && db->base.loading)
+		rc = open_anew(db, use, fault);
 	if (rc == KMS_OK && use->replay)
 		rc = replay(db, use->journal, fault);
+	if (rc == KMS_OK && db->first == 0)
+		rc = find_first(db); /* the first segment was made just now */
 	if (rc != KMS_OK) {
 		kmsdb_close(db);
 		return fault_set(fault, rc, NULL);
@@ -167,10 +208,13 @@ kmsdb_close(struct kmsdb *db)
 	checkpoint_close(db);
 	journal_close(db->journal);
 	index_close(db->index);
+	recent_free(db->recent);
 	readback_free(db->readback);
+	retain_free(db->retain);
 	generation_free(&db->generations[0]);
 	generation_free(&db->generations[1]);
 	seats_free(&db->seats);
+	usage_free(&db->usage);
 	merkle_tree_free(db->tree);
 	free(db->record);
 	free(db->undo);

@@ -5,10 +5,10 @@
  */
 #include "kmsdb/overlay.h"
 
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "kmsdb/cmid_hash.h"
 #include "libkms/kms_error.h"
 
 #define KEY 16
@@ -20,7 +20,7 @@ struct overlay {
 	size_t mask;
 	uint32_t *slots;  /* record number + 1, 0 empty */
 	uint8_t *records; /* CMID, found, length of two bytes, row */
-	uint64_t seed[2];
+	struct cmid_hash hash;
 };
 
 struct overlay *
@@ -39,7 +39,7 @@ overlay_new(size_t records, size_t row_size)
 	o->mask = slots - 1;
 	o->slots = calloc(slots, sizeof(*o->slots));
 	o->records = malloc(records * o->stride);
-	randombytes_buf(o->seed, sizeof(o->seed));
+	cmid_hash_init(&o->hash);
 	if (o->slots == NULL || o->records == NULL) {
 		overlay_free(o);
 		return NULL;
@@ -84,16 +84,10 @@ length(const uint8_t *r)
 	return (uint16_t)(r[KEY + 1] << 8 | r[KEY + 2]);
 }
 
-/* A stranger can choose the bits of a CMID by trying keys, but does not know the seed. */
 static size_t
 hash(const struct overlay *o, const uint8_t *cmid)
 {
-	uint64_t k[2];
-	unsigned __int128 product;
-
-	memcpy(k, cmid, sizeof(k));
-	product = (unsigned __int128)(k[0] ^ o->seed[0]) * ((k[1] ^ o->seed[1]) | 1);
-	return (size_t)((uint64_t)product ^ (uint64_t)(product >> 64));
+	return (size_t)cmid_hash(&o->hash, cmid);
 }
 
 /* Slot of the key, or the empty one where it would go. */
@@ -112,6 +106,21 @@ overlay_prefetch(const struct overlay *o, uint32_t n)
 {
 	__builtin_prefetch(record(o, n));
 	__builtin_prefetch(record(o, n) + o->stride - 1);
+}
+
+void
+overlay_announce(const struct overlay *o, const uint8_t cmid[16])
+{
+	__builtin_prefetch(&o->slots[hash(o, cmid) & o->mask]);
+}
+
+void
+overlay_expect(const struct overlay *o, const uint8_t cmid[16])
+{
+	uint32_t n = o->slots[hash(o, cmid) & o->mask];
+
+	if (n != 0)
+		overlay_prefetch(o, n - 1);
 }
 
 enum overlay_found

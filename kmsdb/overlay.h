@@ -19,6 +19,9 @@ void overlay_clear(struct overlay *o);
 size_t overlay_count(const struct overlay *o);
 enum overlay_found overlay_get(
     const struct overlay *o, const uint8_t cmid[16], const uint8_t **row, size_t *len);
+/* It will be looked up soon: first announced, then, when other work was done, expected. */
+void overlay_announce(const struct overlay *o, const uint8_t cmid[16]);
+void overlay_expect(const struct overlay *o, const uint8_t cmid[16]);
 /* The row itself, to change bytes of it; NULL: there is none. */
 uint8_t *overlay_row(struct overlay *o, const uint8_t cmid[16]);
 /*

@@ -64,15 +64,23 @@ restored(struct own_row *out, const struct entry_admin *e, uint64_t batch, uint3
 	out->len = wire_written(&w);
 }
 
+/* Of the file; of a certificate or a rotation itself, which is in the entry. */
+void
+kmsdb_installed_digest(uint8_t out[32], const struct entry_admin *e)
+{
+	if (e->kind == ENTRY_CERTIFICATE || e->kind == ENTRY_ROTATION)
+		crypto_hash_sha256(out, e->blob, e->blob_len);
+	else
+		memcpy(out, e->digest, 32);
+}
+
 static void
 installed(struct own_row *out, const struct entry_admin *e, uint64_t batch)
 {
 	struct wire_writer w;
 	uint8_t digest[32];
 
-	memcpy(digest, e->digest, sizeof(digest));
-	if (e->kind == ENTRY_CERTIFICATE || e->kind == ENTRY_ROTATION)
-		crypto_hash_sha256(digest, e->blob, e->blob_len);
+	kmsdb_installed_digest(digest, e);
 	out->table = OWN_INSTALLED;
 	memcpy(out->key, digest, ROW_OWN_KEY);
 	wire_writer_init(&w, out->row, ROW_INSTALLED);

@@ -24,6 +24,7 @@ find_last(struct kmsdb *db, struct scan **scan, struct fault *fault)
 	struct batch_ref last, before = { .number = 0 };
 	int rc;
 
+	/* Both are there: a base is behind all that it lets go. */
 	if (ledger_batch(db, db->meta.last, &last) != KMS_OK ||
 	    (db->meta.last > 1 && ledger_batch(db, db->meta.last - 1, &before) != KMS_OK)) {
 		return fault_set(fault, KMS_E_INDEX,
@@ -71,7 +72,8 @@ check_segments(struct kmsdb *db, struct fault *fault)
 			missing = ref.first;
 		end = list.first[i];
 	}
-	if (missing == 0 && end > 1)
+	/* What is before was dropped, if a base that is whole lets it go. */
+	if (missing == 0 && end > 1 && end - 1 > db->base.dropped)
 		missing = ledger_batch(db, end - 1, &ref) == KMS_OK ? ref.first : 1;
 	newest = list.count > 0 ? list.first[list.count - 1] : UINT64_MAX;
 	segment_list_free(&list);
@@ -104,6 +106,7 @@ replay_batch(struct kmsdb *db, struct scan *s, struct fault *fault)
 		if (rc == KMS_OK)
 			rc = erase_note(db, &r->items[i], ref.number);
 	}
+	usage_settle(&db->usage);
 	if (rc == KMS_E_SCHEMA && scan_check_entries(s) != KMS_OK)
 		return fault_set(fault, rc, "%s", s->fault.text);
 	if (rc == KMS_OK)
@@ -156,6 +159,8 @@ replay_from(struct kmsdb *db, struct scan *s, bool at_last, bool journal, struct
 	}
 	if (any && (rc = check_signature(db, header, signature, s, fault)) != KMS_OK)
 		return rc;
+	if (db->base.loading)
+		return fault_set(fault, KMS_E_MISSING, LEDGER_NO_BASE SEE, s->begins);
 	if (s->end.number - 1 > from)
 		ledger_log(db, LOG_INFO, "ledger-replay",
 		    "batches %" PRIu64 " to %" PRIu64 " carried from the journal to the index",
@@ -177,10 +182,12 @@ replay(struct kmsdb *db, bool journal, struct fault *fault)
 	struct scan *s = NULL;
 	int rc;
 
-	if (db->meta.last == 0)
+	if (db->meta.last == 0) {
 		rc = scan_open(&s, db->journalfd, NULL, 0, fault);
-	else if ((rc = check_segments(db, fault)) == KMS_OK)
+		db->base.loading = rc == KMS_OK && s->begins > 1;
+	} else if ((rc = check_segments(db, fault)) == KMS_OK) {
 		rc = find_last(db, &s, fault);
+	}
 	/* An erasure that the last run did not finish. */
 	if (rc == KMS_OK && journal && db->meta.erased < db->meta.last)
 		rc = erase_find(db, db->meta.erased, db->meta.last, fault);

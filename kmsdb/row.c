@@ -38,20 +38,35 @@ below(uint64_t time, uint64_t floor)
 	return floor != 0 && time <= floor;
 }
 
-bool
-row_expired(uint8_t kind, uint16_t flags, uint64_t last_seen, const struct index_floors *floors)
+/* Its key ended with the process that had it: nobody asks with it again. */
+static bool
+is_over(const struct kmsdb_client *c, uint64_t floor)
 {
-	if (flags & (KMSDB_REVOKED | KMSDB_HELD))
+	return (c->flags & KMSDB_STATELESS) != 0 && c->until * UINT64_C(60) <= floor &&
+	       c->expires <= floor;
+}
+
+bool
+row_expired(const struct kmsdb_client *c, const struct index_floors *floors)
+{
+	if (c->flags & (KMSDB_REVOKED | KMSDB_HELD))
 		return false;
-	if (kind == 0)
-		return below(last_seen, floors->refusals);
-	return (flags & KMSDB_FORGOTTEN) != 0 && below(last_seen, floors->forgotten);
+	if (c->kind == 0)
+		return below(c->last_seen, floors->refusals);
+	return below(c->last_seen, floors->forgotten) &&
+	       ((c->flags & KMSDB_FORGOTTEN) != 0 || is_over(c, floors->forgotten));
 }
 
 bool
 row_hot_expired(const uint8_t row[ROW_HOT], const struct index_floors *floors)
 {
-	return row_expired(row[6], (uint16_t)get(row + 2, 2), row_hot_last_seen(row), floors);
+	struct kmsdb_client c = { .flags = (uint16_t)get(row + 2, 2),
+		.kind = row[6],
+		.until = (uint32_t)get(row + 48, 4),
+		.last_seen = row_hot_last_seen(row),
+		.expires = get(row + 57, 5) };
+
+	return row_expired(&c, floors);
 }
 
 void

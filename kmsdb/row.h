@@ -65,11 +65,11 @@ struct index_floors {
 	uint64_t clock; /* no floor: the time of the last CLOCK entry, which never falls either */
 };
 /*
- * Is the row of such a client absent? So are those that have only refusals, and those that were
- * forgotten, up to their floor; a client that is revoked or held stays.
+ * Is the row of such a client absent? So are those that have only refusals, up to their floor; and
+ * up to another one those that were forgotten, and those of clients without state, whose seat and
+ * lease ended by then, too. A client that is revoked or held stays.
  */
-bool row_expired(
-    uint8_t kind, uint16_t flags, uint64_t last_seen, const struct index_floors *floors);
+bool row_expired(const struct kmsdb_client *c, const struct index_floors *floors);
 
 void row_hot_encode(uint8_t out[ROW_HOT], const struct client_row *r);
 /*

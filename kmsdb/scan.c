@@ -13,8 +13,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "kmsdb/dropped.h"
 #include "kmsdb/position.h"
 #include "libkms/base/file.h"
+#include "libkms/core/fast_sha256.h"
 #include "libkms/core/merkle.h"
 #include "libkms/kms_error.h"
 
@@ -164,6 +166,22 @@ segment_enter(struct scan *s, bool chain_known)
 	return KMS_OK;
 }
 
+/* The segment with that batch is no longer there. */
+static int
+start_after_dropped(struct scan *s, uint64_t from)
+{
+	struct scan_state *st = s->state;
+	int rc;
+
+	st->at = 0;
+	if ((rc = segment_enter(s, false)) != KMS_OK)
+		return rc;
+	if (dropped_continues(st->journalfd, s->begins, st->next.previous))
+		return KMS_OK;
+	segment_name(s->segment, from);
+	return fail(s, KMS_E_MISSING, 0, "the segment with batch %" PRIu64 " is missing", from);
+}
+
 static int
 start(struct scan *s, const struct scan_place *place, uint64_t from)
 {
@@ -177,7 +195,10 @@ start(struct scan *s, const struct scan_place *place, uint64_t from)
 		if (place == NULL && from <= 1)
 			return KMS_OK;
 	}
+	s->begins = st->list.count > 0 ? st->list.first[0] : 1;
 	st->at = segment_list_find(&st->list, place != NULL ? place->first : from);
+	if (place == NULL && from < s->begins)
+		return start_after_dropped(s, from);
 	if (st->at == st->list.count || (place != NULL && st->list.first[st->at] != place->first)) {
 		segment_name(s->segment, place != NULL ? place->first : from);
 		return fail(s, KMS_E_MISSING, 0, "the segment with batch %" PRIu64 " is missing",
@@ -209,7 +230,7 @@ scan_open(struct scan **out, int journalfd, const struct scan_place *place, uint
 	st->fd = -1;
 	st->next.number = 1;
 	st->window = malloc(WINDOW);
-	st->tree = merkle_tree_new(RECORD_ENTRIES);
+	st->tree = merkle_tree_with(RECORD_ENTRIES, fast_sha256);
 	if (st->window != NULL && st->tree != NULL &&
 	    (rc = segment_list_read(&st->list, journalfd)) == KMS_OK)
 		rc = start(s, place, from);

@@ -26,6 +26,8 @@ struct scan {
 	uint8_t hash[32];           /* its hash */
 	char segment[SEGMENT_NAME]; /* and where it is */
 	uint64_t offset;
+	uint64_t
+	    begins; /* batch that the journal begins with: 1, unless those before were dropped */
 	/* After the end (KMS_E_NOT_FOUND): */
 	struct scan_place end; /* where the next batch goes */
 	bool empty;            /* there is no segment */
@@ -39,7 +41,8 @@ struct scan {
 
 /*
  * From a place, or (place NULL) from the first batch of the segment that holds batch
- * `from` (0 or 1: from the first there is, which must be batch 1).
+ * `from`; from the first there is, if that one was dropped, or from is 0 or 1. The first must be
+ * batch 1, or continue the batches that were dropped (dropped.h).
  */
 int scan_open(struct scan **out, int journalfd, const struct scan_place *place, uint64_t from,
     struct fault *fault);

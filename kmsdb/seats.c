@@ -121,15 +121,31 @@ tally_of(struct seats *s, const struct seat *seat, bool borrowed)
 	return &s->tallies[s->last_tally];
 }
 
-/* The place of until, or where it would be; changes are near the end, so search from there. */
+/* The place of until, or where it would be. */
 static size_t
 slot_place(const struct tally *t, uint32_t until)
 {
-	size_t i = t->slot_count;
+	size_t low = 0, i = t->slot_count;
 
-	while (i > 0 && t->slots[i - 1].until >= until)
-		i--;
+	while (low < i) {
+		size_t middle = low + (i - low) / 2;
+
+		if (t->slots[middle].until >= until)
+			i = middle;
+		else
+			low = middle + 1;
+	}
 	return i;
+}
+
+static void
+move_to(struct tally *t, uint32_t minute)
+{
+	t->at = minute;
+	while (t->first < t->slot_count && t->slots[t->first].until <= minute)
+		t->sum -= t->slots[t->first++].count;
+	while (t->first > 0 && t->slots[t->first - 1].until > minute)
+		t->sum += t->slots[--t->first].count;
 }
 
 static int
@@ -149,10 +165,14 @@ tally_count(struct tally *t, uint32_t until, int64_t by)
 		memmove(&t->slots[i + 1], &t->slots[i], (t->slot_count - i) * sizeof(*t->slots));
 		t->slots[i] = (struct tally_slot){ .until = until };
 		t->slot_count++;
+		t->first += until <= t->at;
 	}
 	t->slots[i].count = (uint32_t)((int64_t)t->slots[i].count + by);
+	if (until > t->at)
+		t->sum = (uint32_t)((int64_t)t->sum + by);
 	if (t->slots[i].count == 0) {
 		t->slot_count--;
+		t->first -= until <= t->at;
 		memmove(&t->slots[i], &t->slots[i + 1], (t->slot_count - i) * sizeof(*t->slots));
 	}
 	return KMS_OK;
@@ -169,20 +189,72 @@ seats_count(struct seats *s, uint16_t seat, bool borrowed, uint32_t until, int64
 	return t == NULL ? KMS_E_LIMIT : tally_count(t, until, by);
 }
 
-uint32_t
-seats_sum(const struct seats *s, const uint8_t publisher[8], uint16_t pool, uint32_t minute)
+static void
+sooner(uint32_t *next, uint32_t until)
 {
-	uint32_t sum = 0;
+	if (until != 0 && (*next == 0 || until < *next))
+		*next = until;
+}
 
-	for (size_t i = 0; i < s->tally_count; i++) {
-		const struct tally *t = &s->tallies[i];
+/* The tally from place i on that is of the pool, moved to the minute; NULL: there is no more. */
+static struct tally *
+next_of_pool(struct seats *s, size_t *i, const uint8_t publisher[8], uint16_t pool, uint32_t minute)
+{
+	while (*i < s->tally_count) {
+		struct tally *t = &s->tallies[(*i)++];
 
 		if (t->pool != pool || memcmp(t->publisher, publisher, 8) != 0)
 			continue;
-		for (size_t k = t->slot_count; k > 0 && t->slots[k - 1].until > minute; k--)
-			sum += t->slots[k - 1].count;
+		move_to(t, minute);
+		return t;
 	}
-	return sum;
+	return NULL;
+}
+
+/* When the first that it counts no longer counts; 0: none does. */
+static uint32_t
+next_until(const struct tally *t)
+{
+	return t->first < t->slot_count ? t->slots[t->first].until : 0;
+}
+
+void
+seats_sum(struct seats *s, const uint8_t publisher[8], uint16_t pool, uint32_t minute,
+    struct kmsdb_pool *out)
+{
+	struct tally *t;
+	size_t i = 0;
+
+	memset(out, 0, sizeof(*out));
+	while ((t = next_of_pool(s, &i, publisher, pool, minute)) != NULL) {
+		uint32_t next = next_until(t);
+
+		out->counted += t->sum;
+		sooner(&out->next, next);
+		if (!t->borrowed)
+			continue;
+		out->borrowed += t->sum;
+		sooner(&out->next_borrowed, next);
+	}
+}
+
+void
+seats_classes(struct seats *s, const uint8_t publisher[8], uint16_t pool, uint32_t minute,
+    struct kmsdb_class *classes, unsigned count)
+{
+	struct tally *t;
+	size_t i = 0;
+
+	for (unsigned k = 0; k < count; k++)
+		classes[k].counted = classes[k].next = 0;
+	while ((t = next_of_pool(s, &i, publisher, pool, minute)) != NULL) {
+		for (unsigned k = 0; k < count; k++) {
+			if (classes[k].class != t->class)
+				continue;
+			classes[k].counted += t->sum;
+			sooner(&classes[k].next, next_until(t));
+		}
+	}
 }
 
 void

@@ -32,6 +32,10 @@ struct tally {
 	bool borrowed;
 	struct tally_slot *slots; /* ascending */
 	size_t slot_count, slot_room;
+	/* The sum of the slots from `first` on, those later than minute `at`: it moves with the
+	 * clock. */
+	uint32_t at, sum;
+	size_t first;
 };
 struct seats {
 	struct seat *seats; /* SEATS_MAX; untouched pages cost nothing */
@@ -58,9 +62,12 @@ int seats_row_decode(const struct seats *s, struct client_row *r, const uint8_t 
  * until 0. KMS_E_LIMIT, KMS_E_NO_MEMORY.
  */
 int seats_count(struct seats *s, uint16_t seat, bool borrowed, uint32_t until, int64_t by);
-/* Clients of the pool, of all classes, that count at that minute. */
-uint32_t seats_sum(
-    const struct seats *s, const uint8_t publisher[8], uint16_t pool, uint32_t minute);
+/* What of the pool counts at that minute. */
+void seats_sum(struct seats *s, const uint8_t publisher[8], uint16_t pool, uint32_t minute,
+    struct kmsdb_pool *out);
+/* The same of these classes of it. */
+void seats_classes(struct seats *s, const uint8_t publisher[8], uint16_t pool, uint32_t minute,
+    struct kmsdb_class *classes, unsigned count);
 const struct tally *seats_tally(const struct seats *s, const struct tally *like); /* or NULL */
 
 /* Key of a count row: row.h has its layout. */

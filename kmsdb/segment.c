@@ -11,11 +11,11 @@
 #include "kmsdb/segment.h"
 
 #include <inttypes.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "libkms/base/wire.h"
+#include "libkms/core/fast_sha256.h"
 #include "libkms/core/merkle.h"
 #include "libkms/kms_error.h"
 
@@ -51,9 +51,9 @@ segment_name_parse(const char *name, uint64_t *first)
 static void
 check_octets(uint8_t out[CHECK], const uint8_t *in, size_t len)
 {
-	uint8_t hash[crypto_hash_sha256_BYTES];
+	uint8_t hash[MERKLE_HASH];
 
-	crypto_hash_sha256(hash, in, len);
+	fast_sha256(hash, in, len, "", 0);
 	memcpy(out, hash, CHECK);
 }
 
@@ -202,8 +202,8 @@ root_holds(const struct record *r, struct merkle_tree *scratch)
 
 	merkle_tree_reset(scratch);
 	for (uint32_t i = 0; i < r->batch.size; i++) {
-		merkle_leaf(hash, r->items[i].entry, r->items[i].entry_len);
-		if (merkle_tree_add(scratch, hash) != KMS_OK)
+		if (merkle_tree_add_entry(scratch, r->items[i].entry, r->items[i].entry_len) !=
+		    KMS_OK)
 			return false;
 	}
 	merkle_tree_close(scratch, hash);

@@ -10,15 +10,8 @@
 
 #include "kmsdb/erase.h"
 #include "kmsdb/scan.h"
+#include "libkms/core/fast_sha256.h"
 #include "libkms/core/lease.h"
-
-/* A batch read back from its segment: the last one is kept, because retries come in groups. */
-struct readback {
-	uint64_t number; /* 0: none */
-	uint8_t *octets; /* RECORD_MAX */
-	struct record record;
-	struct merkle_tree *tree;
-};
 
 bool
 kmsdb_full(const struct kmsdb *db)
@@ -26,11 +19,23 @@ kmsdb_full(const struct kmsdb *db)
 	return db->staged == KMSDB_BATCH_MAX || db->octets + ITEM_MAX > RECORD_OCTETS;
 }
 
+bool
+kmsdb_has_room(const struct kmsdb *db, unsigned entries)
+{
+	return db->staged + entries <= KMSDB_BATCH_MAX &&
+	       db->octets + (size_t)entries * ITEM_CLIENT_MAX <= RECORD_OCTETS;
+}
+
+void
+kmsdb_abandon(struct kmsdb *db)
+{
+	db->abandoned = db->staged > 0;
+}
+
 int
 kmsdb_stage(struct kmsdb *db, const struct item *item, uint32_t *leaf)
 {
 	struct apply_place place = { .leaf = db->staged };
-	uint8_t hash[MERKLE_HASH];
 	size_t len;
 	int rc;
 
@@ -45,6 +50,7 @@ kmsdb_stage(struct kmsdb *db, const struct item *item, uint32_t *leaf)
 	if (db->staged == 0) {
 		db->bundles = 0;
 		db->erases = false;
+		usage_settle(&db->usage);
 		merkle_tree_reset(db->tree);
 	}
 	len = item_encode(db->record + RECORD_HEAD + db->octets, RECORD_OCTETS - db->octets, item);
@@ -53,8 +59,7 @@ kmsdb_stage(struct kmsdb *db, const struct item *item, uint32_t *leaf)
 	place.batch = journal_last(db->journal) + 1;
 	if ((rc = ledger_apply(db, item, &place, &db->undo[db->staged])) != KMS_OK)
 		return rc;
-	merkle_leaf(hash, item->entry, item->entry_len);
-	merkle_tree_add(db->tree, hash);
+	merkle_tree_add_entry(db->tree, item->entry, item->entry_len);
 	db->at[db->staged] = (uint32_t)(RECORD_HEAD + db->octets);
 	db->octets += len;
 	db->erases |= entry_kind(item->entry, item->entry_len) == ENTRY_ERASE;
@@ -75,6 +80,7 @@ stage_undo(struct kmsdb *db)
 		ledger_undo(db, &db->undo[--db->staged]);
 	db->octets = 0;
 	db->bundles = 0;
+	db->abandoned = false;
 }
 
 /* Puts header and signature into place, which completes the record. */
@@ -99,7 +105,9 @@ seal(struct kmsdb *db, const uint8_t host_id[16], uint64_t now, kmsdb_sign_fn si
 	return KMS_OK;
 }
 
-/* The rows that this batch changed say in which it is: now its hash is known. */
+/*
+ * The rows that this batch changed say in which it is: now its hash is known, and they are on disk.
+ */
 static void
 stamp(struct kmsdb *db, const struct batch_ref *ref)
 {
@@ -110,8 +118,12 @@ stamp(struct kmsdb *db, const struct batch_ref *ref)
 		uint8_t *row =
 		    db->undo[i].put[GENERATION_HOT] ? overlay_row(hot, db->undo[i].key) : NULL;
 
-		if (row != NULL && row_hot_batch(row) == ref->number)
+		if (row == NULL)
+			continue;
+		if (row_hot_batch(row) == ref->number)
 			memcpy(row + ROW_HOT_HEADER, ref->hash, 8);
+		if (db->recent != NULL)
+			recent_put(db->recent, db->undo[i].key, row);
 	}
 }
 
@@ -152,7 +164,7 @@ kmsdb_commit(
 		checkpoint_due(db);
 		return KMS_OK;
 	}
-	rc = checkpoint_room(db);
+	rc = db->abandoned ? KMS_E_LIMIT : checkpoint_room(db);
 	/* Reserve room for the batch's reference first: nothing may fail after the append. */
 	if (rc == KMS_OK)
 		rc = generation_reserve(db->active);
@@ -223,12 +235,22 @@ readback_new(void)
 	if (r == NULL)
 		return NULL;
 	r->octets = malloc(RECORD_MAX);
-	r->tree = merkle_tree_new(KMSDB_BATCH_MAX);
+	r->tree = merkle_tree_with(KMSDB_BATCH_MAX, fast_sha256);
 	if (r->octets == NULL || r->tree == NULL) {
 		readback_free(r);
 		return NULL;
 	}
 	return r;
+}
+
+struct readback *
+readback_take(struct kmsdb *db)
+{
+	if (db->readback == NULL)
+		db->readback = readback_new();
+	if (db->readback != NULL)
+		db->readback->number = 0;
+	return db->readback;
 }
 
 static int

@@ -11,8 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kmsdb/dropped.h"
 #include "kmsdb/lock.h"
 #include "libkms/core/certificate.h"
+#include "libkms/core/entry_base.h"
 #include "libkms/core/entry_blobs.h"
 #include "libkms/core/entry_relayed.h"
 
@@ -102,6 +104,21 @@ check_signature(struct verify *c, const struct scan *s)
 	c->unknown_key |= !known;
 }
 
+/* The key of the first entry that names one may come after batches that it signed. */
+static int
+learn_first(struct verify *c, struct fault *fault)
+{
+	struct scan *s;
+	int rc = scan_open(&s, c->scratch->journalfd, NULL, 0, fault);
+
+	if (rc != KMS_OK)
+		return rc;
+	while (s->begins > 1 && c->key_count == 0 && scan_next(s) == KMS_OK)
+		learn(c, &s->record);
+	scan_close(s);
+	return KMS_OK;
+}
+
 /* -- entries -- */
 
 static void
@@ -118,6 +135,31 @@ check_names(struct verify *c, const struct scan *s, uint32_t i)
 		    s->segment, s->offset, s->record.batch.number, i);
 }
 
+/* What remains of the batches that a base let go gives the root that it was signed with. */
+static void
+check_dropped(struct verify *c, const struct scan *s, uint32_t i)
+{
+	const struct item *in = &s->record.items[i];
+	struct merkle_run run = { .count = 0 };
+	uint8_t root[MERKLE_HASH];
+	struct entry_admin e;
+	struct entry_base_end end;
+	int rc;
+
+	if (entry_kind(in->entry, in->entry_len) != ENTRY_BASE ||
+	    entry_admin_decode(&e, in->entry, in->entry_len) != KMS_OK ||
+	    entry_base_part(e.blob) != BASE_END)
+		return;
+	entry_base_get_end(&end, e.blob);
+	rc = dropped_run(c->scratch->journalfd, end.through, &run);
+	merkle_run_root(&run, root);
+	if (rc != KMS_OK || memcmp(root, e.digest, sizeof(root)) != 0)
+		verify_tell(c, rc != KMS_OK && rc != KMS_E_NOT_FOUND ? rc : KMS_E_ALTERED,
+		    "journal/" DROPPED_NAME ": the hashes of batches up to %" PRIu64
+		    " are not those that batch %" PRIu64 " was signed with",
+		    end.through, s->record.batch.number);
+}
+
 static void
 check_items(struct verify *c, const struct scan *s)
 {
@@ -132,6 +174,7 @@ check_items(struct verify *c, const struct scan *s)
 			    ": its time is more than 4 hours from that of the batch",
 			    s->segment, s->offset, r->batch.number, i);
 		check_names(c, s, i);
+		check_dropped(c, s, i);
 	}
 }
 
@@ -142,8 +185,11 @@ walk(struct verify *c, struct scan *s)
 	struct fault fault = { 0 };
 	int rc;
 
+	c->scratch->base.loading = s->begins > 1;
 	if (c->index != NULL && c->upto == 0)
 		verify_index(c);
+	if (c->index != NULL && c->usage_upto == 0)
+		verify_usage(c);
 	while ((rc = scan_next(s)) == KMS_OK) {
 		check_signature(c, s);
 		last = s->record.batch.number;
@@ -156,9 +202,13 @@ walk(struct verify *c, struct scan *s)
 			verify_index(c);
 		else if (last > c->upto)
 			verify_later(c, &s->record);
+		if (c->index != NULL && last == c->usage_upto)
+			verify_usage(c);
 	}
 	if (rc != KMS_E_NOT_FOUND)
 		verify_tell(c, rc, "%s", s->fault.text);
+	else if (c->scratch->base.loading)
+		verify_tell(c, KMS_E_MISSING, LEDGER_NO_BASE, s->begins);
 	else if (last < c->upto)
 		verify_tell(c, KMS_E_INDEX,
 		    "the journal ends with batch %" PRIu64 ", but the index contains batch %" PRIu64
@@ -195,12 +245,15 @@ kmsdb_check(int dirfd, const uint8_t *sign_pk, uint64_t *erased,
 	 * Open the index before reading the journal, so that everything in it is in the journal
 	 * that we read.
 	 */
-	if ((status = ledger_open(&c->index, dirfd, &opt, LEDGER_READ, &fault)) != KMS_OK)
+	if ((status = ledger_open(&c->index, dirfd, &opt, LEDGER_READ, &fault)) != KMS_OK) {
 		verify_tell(c, status, "%s", fault.text);
-	else
+	} else {
 		c->upto = c->index->meta.last;
+		c->usage_upto = c->index->usage.through;
+	}
 	fault = (struct fault){ 0 };
 	if ((status = ledger_open(&c->scratch, dirfd, &opt, LEDGER_CHECK, &fault)) != KMS_OK ||
+	    (sign_pk == NULL && (status = learn_first(c, &fault)) != KMS_OK) ||
 	    (status = scan_open(&s, c->scratch->journalfd, NULL, 0, &fault)) != KMS_OK)
 		verify_tell(c, status, "%s", fault.text);
 	else

@@ -31,6 +31,7 @@ struct verify {
 	struct kmsdb *index;   /* as it is; NULL when it cannot be opened */
 	struct kmsdb *scratch; /* as it should be */
 	uint64_t upto;         /* last batch that index contains completely */
+	uint64_t usage_upto;   /* the same of its usage: that is written first */
 	struct verify_signer keys[VERIFY_KEYS];
 	unsigned key_count;
 	const uint8_t *sign_pk;
@@ -49,6 +50,8 @@ void verify_tell(struct verify *c, int status, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /* Called when the scratch index has reached the index. */
 void verify_index(struct verify *c);
+/* Called when it has reached usage_upto. */
+void verify_usage(struct verify *c);
 /* A batch after that was replayed: rows of its clients may now be what the index has. */
 void verify_later(struct verify *c, const struct record *r);
 /* The end of the journal: rows that the index has as they never were. */

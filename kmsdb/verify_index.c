@@ -347,6 +347,35 @@ compare_tables(struct verify *c)
 	return rc != KMS_OK ? rc : index_each(c->scratch->index, INDEX_BATCHES, scratch_batch, c);
 }
 
+static int
+usage_same(const uint8_t *key, size_t key_len, const uint8_t *row, size_t len, void *arg)
+{
+	struct verify *c = arg;
+
+	(void)row;
+	(void)len;
+	if ((key_len == ROW_USAGE_KEY && usage_old(key, c->scratch->usage.day)) ||
+	    same_row(c->index->index, c->scratch->index, INDEX_USAGE, key, key_len))
+		return 0;
+	verify_tell(
+	    c, KMS_E_ALTERED, "index: the usage of a pool on a day does not match the journal");
+	return enough(c) ? KMS_E_ALTERED : 0;
+}
+
+void
+verify_usage(struct verify *c)
+{
+	int rc = checkpoint_all(c->scratch);
+
+	if (rc == KMS_OK && c->scratch->usage.day != c->index->usage.day)
+		verify_tell(c, KMS_E_ALTERED, "index: the last day of the usage is wrong");
+	if (rc == KMS_OK &&
+	    (rc = index_each(c->index->index, INDEX_USAGE, usage_same, c)) == KMS_OK)
+		rc = index_each(c->scratch->index, INDEX_USAGE, usage_same, c);
+	if (rc != KMS_OK && c->first == KMS_OK)
+		verify_tell(c, rc, "index: %s", kms_strerror((uint32_t)rc));
+}
+
 void
 verify_index(struct verify *c)
 {

@@ -5,19 +5,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kmsdb/dropped.h"
 #include "kmsdb/ledger.h"
 
-int
-kmsdb_batch_hash(struct kmsdb *db, uint64_t number, uint8_t hash[32])
+/* Views into the snapshot stay: no checkpoint is taken over. */
+static int
+batch_hash(struct kmsdb *db, uint64_t number, uint8_t hash[KMSDB_HASH])
 {
 	struct batch_ref ref;
-	int rc;
+	int rc = ledger_batch(db, number, &ref);
 
-	checkpoint_poll(db);
-	rc = ledger_batch(db, number, &ref);
 	if (rc == KMS_OK)
-		memcpy(hash, ref.hash, 32);
+		memcpy(hash, ref.hash, KMSDB_HASH);
+	else if (rc == KMS_E_NOT_FOUND && number < db->first)
+		rc = dropped_get(db->journalfd, number, hash);
 	return rc;
+}
+
+int
+kmsdb_batch_hash(struct kmsdb *db, uint64_t number, uint8_t hash[KMSDB_HASH])
+{
+	checkpoint_poll(db);
+	return batch_hash(db, number, hash);
 }
 
 int
@@ -147,10 +156,10 @@ static enum history_grade
 grade(struct kmsdb *db, const struct kmsdb_witness *w, const struct marks *m)
 {
 	struct history_header h = { .number = w->number, .time = w->time, .seen = w->batch };
-	struct batch_ref ref;
+	uint8_t hash[KMSDB_HASH];
 
-	h.differs = ledger_batch(db, w->number, &ref) == KMS_OK &&
-		    memcmp(ref.hash, w->hash, sizeof(w->hash)) != 0;
+	h.differs = batch_hash(db, w->number, hash) == KMS_OK &&
+		    memcmp(hash, w->hash, sizeof(w->hash)) != 0;
 	return history_grade(&h, m->list, m->count);
 }
 
