@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "libkms/core/entry.h"
 #include "policy/policy.h"
 
 struct question {
@@ -162,7 +163,9 @@ check_holders(struct policy_decision *out, const struct question *q)
 
 /*
  * A number that was used before may be of a recorded message, of a copied image or of a client that
- * lost its state: only a holder of the key can answer the challenge.
+ * lost its state: only a holder of the key can answer the challenge. So may a higher number of one
+ * that does not know what was served last: copies can raise their numbers elsewhere. Who knows it
+ * was served last, whatever it echoes.
  *
  * In a hold each higher number is challenged too. So whoever tries in it has an echo to carry, and
  * no number of attempts leads past the challenge when the hold ends.
@@ -176,9 +179,12 @@ check_sequence(struct policy_decision *out, const struct question *q)
 		return refuse_held(out, q);
 	if (!has_sequence(q))
 		return KMS_OK;
+	if (theirs > ours && !is_held(q) && q->client->after == POLICY_KNOWN)
+		return KMS_OK;
 	if (theirs > ours && q->client->echoed)
 		return check_holders(out, q);
-	if (theirs > ours && q->request->echo == NULL && !is_held(q))
+	if (theirs > ours && q->request->echo == NULL && !is_held(q) &&
+	    q->client->after == POLICY_NOT_SAID)
 		return KMS_OK;
 	out->highest = theirs > ours ? theirs : ours;
 	return KMS_E_SEQUENCE;
@@ -232,20 +238,189 @@ check_pace(struct policy_decision *out, const struct question *q)
 		return KMS_OK;
 	/* Once under each certificate, and whenever the least time is over. */
 	out->paced = q->client->old_certificate || (leased <= q->now && q->now - leased >= least);
-	if (out->paced || leased > q->now || needs_lease(q->request))
+	if (out->paced || leased > q->now || needs_lease(q->request) || q->request->borrow != 0)
 		return KMS_OK;
 	out->retry_after = (uint32_t)(least - (q->now - leased));
 	return KMS_E_TOO_SOON;
 }
 
-static enum kms_status
-check_capacity(const struct question *q)
-{
-	uint32_t limit = policy_capacity(&q->pack->pools[q->product->pool], q->host);
+/* -- seats -- */
 
-	if (!has_seat(q) && limit != 0 && q->counters->counted >= limit)
-		return KMS_E_CAPACITY;
-	return KMS_OK;
+static const struct policy_pool *
+pool_of(const struct question *q)
+{
+	return &q->pack->pools[q->product->pool];
+}
+
+static uint32_t
+capacity_of(const struct question *q)
+{
+	return policy_capacity(pool_of(q), q->host);
+}
+
+/* When the next seat that would help is expected back. */
+static uint32_t
+expected(const struct question *q, uint32_t next)
+{
+	uint64_t at = next * UINT64_C(60);
+
+	return at > q->now && at - q->now < UINT32_MAX ? (uint32_t)(at - q->now) : 0;
+}
+
+static bool
+has_borrowed(const struct question *q)
+{
+	return has_seat(q) && q->client->borrowed != 0;
+}
+
+/* A client that keeps no state could not give back what it borrowed: a crash would lose the seat.
+ */
+static enum kms_status
+check_borrow(struct policy_decision *out, const struct question *q)
+{
+	const struct policy_pool *pool = pool_of(q);
+	bool stateless = (q->request->flags & MESSAGE_STATELESS) != 0;
+
+	if (stateless && pool->stateless_refuse)
+		return KMS_E_STATELESS;
+	if (q->request->borrow == 0)
+		return KMS_OK;
+	if (stateless || q->request->borrow > pool->borrow)
+		return KMS_E_BORROW;
+	if (pool->borrow_seats == 0 || q->counters->borrowed < pool->borrow_seats ||
+	    has_borrowed(q))
+		return KMS_OK;
+	out->retry_after = expected(q, q->counters->next_borrowed);
+	return KMS_E_BORROWED_OUT;
+}
+
+static bool
+is_full(const struct policy_class *class)
+{
+	return class != NULL && class->limit != 0 && class->counted >= class->limit;
+}
+
+/* A client that has its seat keeps it, in the class that it has, until that of now has room. */
+static enum kms_status
+check_class(struct policy_decision *out, const struct question *q)
+{
+	const struct policy_class *now = q->counters->class;
+
+	if (!is_full(now) || (has_seat(q) && now == q->counters->seat_class))
+		return KMS_OK;
+	if (has_seat(q)) {
+		out->keep_class = true;
+		return KMS_OK;
+	}
+	out->retry_after = expected(q, now->next);
+	return KMS_E_CLASS_FULL;
+}
+
+/* Free seats that are kept for classes other than the client's. */
+static uint64_t
+kept_for_others(const struct question *q)
+{
+	uint64_t kept = 0;
+
+	for (unsigned i = 0; i < q->counters->class_count; i++) {
+		const struct policy_class *class = &q->counters->classes[i];
+
+		if (class != q->counters->class && class->counted < class->reserve)
+			kept += class->reserve - class->counted;
+	}
+	return kept;
+}
+
+enum room { ROOM_NONE, ROOM_FREE, ROOM_OVERDRAFT };
+
+/* For one more, when so many are counted. */
+static enum room
+room_for(const struct question *q, uint32_t counted)
+{
+	uint32_t capacity = capacity_of(q);
+	uint64_t used = counted + kept_for_others(q);
+
+	if (capacity == 0 || used < capacity)
+		return ROOM_FREE;
+	return counted >= capacity &&
+		       used < (uint64_t)capacity + policy_overdraft(pool_of(q), capacity)
+		   ? ROOM_OVERDRAFT
+		   : ROOM_NONE;
+}
+
+/* A seat for a seat: none is taken for a lease that the threshold forbids, or from a reserve. */
+static bool
+may_reclaim(const struct question *q)
+{
+	const struct policy_class *class = q->counters->victim_class;
+
+	return q->counters->victim && q->counters->counted >= q->product->threshold &&
+	       (class == NULL || class == q->counters->class || class->counted > class->reserve);
+}
+
+static enum kms_status
+check_capacity(struct policy_decision *out, const struct question *q)
+{
+	uint32_t counted = q->counters->counted, capacity = capacity_of(q);
+	enum room room;
+
+	if (has_seat(q)) {
+		out->overdraft = q->client->overdraft && capacity != 0 && counted > capacity;
+		return KMS_OK;
+	}
+	room = room_for(q, counted);
+	if (room != ROOM_FREE && may_reclaim(q) && room_for(q, counted - 1) != ROOM_NONE) {
+		out->reclaim = true;
+		room = room_for(q, counted - 1);
+	}
+	out->overdraft = room == ROOM_OVERDRAFT;
+	if (room != ROOM_NONE)
+		return KMS_OK;
+	out->retry_after = expected(q, q->counters->next);
+	if (counted < capacity)
+		return KMS_E_CLASS_FULL;
+	return q->client->known && q->client->reclaimed ? KMS_E_RECLAIMED : KMS_E_CAPACITY;
+}
+
+/*
+ * What was borrowed stays, until what the client gets without it reaches as far: its row has one
+ * end of a seat and one of a lease, and whichever of the two is still the borrowed one is exact.
+ */
+static void
+keep_borrowed(struct policy_decision *out, const struct question *q)
+{
+	const struct policy_client *c = q->client;
+	uint64_t end = earlier_of(c->borrowed_end, c->borrowed * UINT64_C(60));
+
+	if (!has_borrowed(q) || (c->borrowed <= out->until && end <= out->expires))
+		return;
+	out->borrowed = true;
+	if (c->borrowed > out->until)
+		out->until = entry_counts_through(c->borrowed * UINT64_C(60), pool_of(q)->window);
+	if (end > out->expires)
+		out->expires = end;
+}
+
+/* With a lease, or only counted. */
+static void
+fill_seat(struct policy_decision *out, const struct question *q, bool lease)
+{
+	uint32_t window = pool_of(q)->window;
+
+	out->until = entry_counts_until(q->now, window);
+	out->expires = lease ? later(q->now, q->product->validity) : q->now;
+	if (lease && q->request->borrow != 0) {
+		out->borrowed = true;
+		out->expires = later(q->now, q->request->borrow);
+	} else {
+		keep_borrowed(out, q);
+	}
+	out->expires = lease ? earlier_of(out->expires, q->host->not_after) : 0;
+	if (lease && q->request->borrow != 0)
+		out->until = entry_counts_through(out->expires, window);
+	if (lease)
+		out->renew_after =
+		    earlier_of(later(q->now, q->product->renewal_interval), out->expires);
 }
 
 static void
@@ -267,17 +442,19 @@ decide_activation(struct policy_decision *out, const struct question *q)
 	if ((out->status = check_machine(out, q)) != KMS_OK ||
 	    (out->status = check_binding(out, q)) != KMS_OK ||
 	    (out->status = check_pace(out, q)) != KMS_OK ||
-	    (out->status = check_capacity(q)) != KMS_OK)
+	    (out->status = check_borrow(out, q)) != KMS_OK ||
+	    (out->status = check_class(out, q)) != KMS_OK ||
+	    (out->status = check_capacity(out, q)) != KMS_OK)
 		return;
-	out->count = count_with(q);
+	out->count = out->reclaim ? q->counters->counted : count_with(q);
 	if (out->count < q->product->threshold) {
 		out->outcome = POLICY_RECORD;
 		out->status = KMS_E_COUNT_TOO_LOW;
+		fill_seat(out, q, false);
 		return;
 	}
 	out->outcome = POLICY_GRANT;
-	out->expires = earlier_of(later(q->now, q->product->validity), q->host->not_after);
-	out->renew_after = earlier_of(later(q->now, q->product->renewal_interval), out->expires);
+	fill_seat(out, q, true);
 }
 
 void

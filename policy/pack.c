@@ -17,6 +17,7 @@
 #define DAY_MINUTES 1440
 #define WINDOW_MIN 5 /* minutes */
 #define WINDOW_MAX PACK_YEAR
+#define AUDIT_KEEP_MAX (3660 * DAY_MINUTES)
 #define CLONE_HOLD_MIN 60                    /* minutes */
 #define CLONE_HOLD_DEFAULT (7 * DAY_MINUTES) /* as kms.policy(5) says */
 
@@ -34,10 +35,10 @@ struct parse {
 	char covers[POLICY_GROUPS][INI_LINE_MAX + 1];
 	int covers_line[POLICY_GROUPS];
 	int requires_host_line;
-	int bind_change_line[POLICY_PRODUCTS]; /* 0: not given, as the next */
-	int newer_line;                        /* first key that kmsd 0.1 did not always know */
+	int bind_change_line[POLICY_PRODUCTS]; /* 0: not given, as the next two */
+	int borrow_seats_line[POLICY_POOLS];
+	int newer_line; /* first key that kmsd 0.1 did not always know */
 	char newer[16];
-	int window_line; /* of a window that is not built yet, 0: none */
 };
 
 static int
@@ -106,12 +107,23 @@ read_requires_host(struct ini_reader *r, const struct ini_key *key, void *record
 	return true;
 }
 
+/* The key is one that older versions take for a mistake. */
+static void
+note_newer(struct ini_reader *r, const struct ini_key *key)
+{
+	struct parse *p = r->arg;
+
+	if (p->newer_line != 0)
+		return;
+	p->newer_line = r->line;
+	snprintf(p->newer, sizeof(p->newer), "%s", key->name);
+}
+
 /* A bare number is days, as it always was. */
 static bool
 read_window(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
 {
 	bool bare = value[0] != '\0' && value[strspn(value, "0123456789")] == '\0';
-	struct parse *p = r->arg;
 	struct policy_pool *pool = record;
 	uint64_t minutes;
 
@@ -120,10 +132,9 @@ read_window(struct ini_reader *r, const struct ini_key *key, void *record, const
 	    (bare ? minutes * DAY_MINUTES : minutes) < WINDOW_MIN)
 		return ini_expected(r, key, value,
 		    "a number of days from 1 to 366, or a time from 5m to 366d such as 90m, 12h or 30d");
-	minutes *= bare ? DAY_MINUTES : 1;
-	if (minutes % DAY_MINUTES != 0)
-		p->window_line = r->line;
-	pool->window_days = (uint16_t)(minutes / DAY_MINUTES);
+	pool->window = (uint32_t)(bare ? minutes * DAY_MINUTES : minutes);
+	if (policy_floating(pool))
+		note_newer(r, key);
 	return true;
 }
 
@@ -141,18 +152,6 @@ read_rule(struct ini_reader *r, const struct ini_key *key, void *record, const c
 		return true;
 	}
 	return ini_expected(r, key, value, "allow, flag or refuse");
-}
-
-/* The key is one that older versions take for a mistake. */
-static void
-note_newer(struct ini_reader *r, const struct ini_key *key)
-{
-	struct parse *p = r->arg;
-
-	if (p->newer_line != 0)
-		return;
-	p->newer_line = r->line;
-	snprintf(p->newer, sizeof(p->newer), "%s", key->name);
 }
 
 /* One of two words: the field is true for the second. */
@@ -189,16 +188,107 @@ read_bind_change(struct ini_reader *r, const struct ini_key *key, void *record, 
 
 /* A bare number could be meant as days, as that of window is: it needs its unit. */
 static bool
-read_clone_hold(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+parse_time_to(uint32_t *out, const char *value, unsigned min, unsigned max)
 {
-	struct policy_product *product = record;
 	uint64_t minutes;
 
 	if (value[strspn(value, "0123456789")] == '\0' || !value_minutes_parse(&minutes, value) ||
-	    minutes < CLONE_HOLD_MIN || minutes > PACK_YEAR)
+	    minutes < min || minutes > max)
+		return false;
+	*out = (uint32_t)minutes;
+	return true;
+}
+
+static bool
+parse_time(uint32_t *out, const char *value, unsigned min)
+{
+	return parse_time_to(out, value, min, PACK_YEAR);
+}
+
+static bool
+read_audit_keep(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	struct policy_pack *p = record;
+
+	note_newer(r, key);
+	if (strcmp(value, "0") == 0)
+		p->audit_keep = 0;
+	else if (!parse_time_to(&p->audit_keep, value, 0, AUDIT_KEEP_MAX))
+		return ini_expected(
+		    r, key, value, "0, or a time up to 3660d with its unit, such as 400d");
+	return true;
+}
+
+static bool
+read_clone_hold(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	struct policy_product *product = record;
+
+	if (!parse_time(&product->clone_hold, value, CLONE_HOLD_MIN))
 		return ini_expected(
 		    r, key, value, "a time from 1h to 366d with its unit, such as 12h or 7d");
-	product->clone_hold = (uint32_t)minutes;
+	note_newer(r, key);
+	return true;
+}
+
+static bool
+read_stateless(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	static const char *const words[] = { "allow", "refuse" };
+
+	return read_choice(r, key, record, value, words, "allow or refuse");
+}
+
+static bool
+read_borrow(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	struct policy_pool *pool = record;
+
+	if (!parse_time(&pool->borrow, value, WINDOW_MIN))
+		return ini_expected(
+		    r, key, value, "a time from 5m to 366d with its unit, such as 12h or 14d");
+	note_newer(r, key);
+	return true;
+}
+
+static bool
+read_borrow_seats(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	struct parse *p = r->arg;
+
+	p->borrow_seats_line[p->out->pool_count - 1] = r->line;
+	note_newer(r, key);
+	return ini_number(r, key, record, value);
+}
+
+static bool
+read_when_full(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	static const char unseen[] = "longest-unseen";
+	struct policy_pool *pool = record;
+	const char *time = value + strlen(unseen);
+
+	note_newer(r, key);
+	pool->reclaim = 0;
+	if (strcmp(value, "refuse") == 0)
+		return true;
+	if (strncmp(value, unseen, strlen(unseen)) == 0 && strspn(time, " \t") > 0 &&
+	    parse_time(&pool->reclaim, time + strspn(time, " \t"), WINDOW_MIN))
+		return true;
+	return ini_expected(r, key, value,
+	    "refuse, or longest-unseen and a time from 5m to 366d with its unit, such as longest-unseen 8h");
+}
+
+static bool
+read_overdraft(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	struct policy_pool *pool = record;
+	size_t digits = strspn(value, "0123456789");
+	unsigned percent = digits > 0 && digits <= 3 ? (unsigned)strtoul(value, NULL, 10) : 101;
+
+	if (strcmp(value + digits, "%") != 0 || percent > 100)
+		return ini_expected(r, key, value, "a part of the capacity from 0% to 100%");
+	pool->overdraft = (uint8_t)percent;
 	note_newer(r, key);
 	return true;
 }
@@ -333,6 +423,7 @@ static const struct ini_key policy_keys[] = {
 	{ "requires-host", read_requires_host, AT(policy_pack, requires_host), 0, 0, "", false },
 	{ "requires", read_versions, AT(policy_pack, requires_any), 0, 0, "", false },
 	{ "replaces", read_versions, AT(policy_pack, replaces), 0, 0, "", false },
+	{ "audit-keep", read_audit_keep, AT(policy_pack, audit_keep), 0, 0, "", false },
 };
 static const struct ini_key group_keys[] = {
 	{ "covers", read_covers, AT(policy_group, covers), 0, 0, "", false },
@@ -340,7 +431,13 @@ static const struct ini_key group_keys[] = {
 static const struct ini_key pool_keys[] = {
 	{ "number", ini_number, AT(policy_pool, number), 1, UINT16_MAX, NULL, false },
 	{ "capacity", ini_number, AT(policy_pool, capacity), 0, UINT32_MAX, "0", false },
-	{ "window", read_window, AT(policy_pool, window_days), 0, 0, "30", false },
+	{ "window", read_window, AT(policy_pool, window), 0, 0, "30", false },
+	{ "stateless", read_stateless, AT(policy_pool, stateless_refuse), 0, 0, "", false },
+	{ "borrow", read_borrow, AT(policy_pool, borrow), 0, 0, "", false },
+	{ "borrow-seats", read_borrow_seats, AT(policy_pool, borrow_seats), 1, UINT32_MAX, "",
+	    false },
+	{ "overdraft", read_overdraft, AT(policy_pool, overdraft), 0, 0, "", false },
+	{ "when-full", read_when_full, AT(policy_pool, reclaim), 0, 0, "", false },
 };
 static const struct ini_key product_keys[] = {
 	{ "name", ini_text, AT(policy_product, name), 1, 0, NULL, false },
@@ -421,12 +518,38 @@ check_pools(const struct parse *p, struct fault *err)
 {
 	const struct policy_pack *out = p->out;
 
-	for (unsigned i = 0; i < out->pool_count; i++)
+	for (unsigned i = 0; i < out->pool_count; i++) {
+		const struct policy_pool *pool = &out->pools[i];
+
 		for (unsigned j = 0; j < i; j++)
-			if (out->pools[i].number == out->pools[j].number)
-				return fail_at(err, 0, "two pools have the same number; one is",
-				    out->pools[i].name);
+			if (pool->number == out->pools[j].number)
+				return fail_at(
+				    err, 0, "two pools have the same number; one is", pool->name);
+		if (pool->borrow_seats != 0 && pool->borrow == 0)
+			return fail_at(err, p->borrow_seats_line[i],
+			    "borrow-seats needs borrow, the longest time: pool", pool->name);
+		if (pool->capacity != 0 && pool->borrow_seats > pool->capacity)
+			return fail_at(err, p->borrow_seats_line[i],
+			    "borrow-seats is above the capacity: pool", pool->name);
+	}
 	return true;
+}
+
+/*
+ * A seat that floats is free again once its client was not seen for the window: a lease that lives
+ * longer would be used beside the one of who gets the seat.
+ */
+static bool
+check_floating(struct parse *p, unsigned i, const struct policy_pool *pool, struct fault *err)
+{
+	const struct policy_product *product = &p->out->products[i];
+
+	if (!policy_floating(pool) || product->validity < pool->window)
+		return true;
+	fault_at(err, p->product_line[i], KMS_E_FORMAT,
+	    "validity must be below the window of %um of pool '%s', which is no whole number of days: write, for example, validity = %um and renewal-interval = %um: product '%s'",
+	    pool->window, pool->name, pool->window / 2, pool->window / 4, product->name);
+	return false;
 }
 
 static bool
@@ -451,6 +574,8 @@ resolve_products(struct parse *p, struct fault *err)
 		    p->out->pools[pool].capacity < product->threshold)
 			return fail_at(err, p->product_line[i],
 			    "threshold is above the capacity of its pool: product", product->name);
+		if (!check_floating(p, i, &p->out->pools[pool], err))
+			return false;
 		if (p->bind_change_line[i] != 0 && !product->bind)
 			return fail_at(err, p->bind_change_line[i],
 			    "bind-change needs bind = machine: product", product->name);
@@ -520,6 +645,7 @@ parse(struct policy_pack *out, const char *text, size_t len, bool careful, struc
 	int rc;
 
 	memset(out, 0, sizeof(*out));
+	out->audit_keep = POLICY_AUDIT_KEEP;
 	*err = (struct fault){ 0 };
 	if (p == NULL)
 		return fault_set(err, KMS_E_NO_MEMORY, NULL);
@@ -531,10 +657,6 @@ parse(struct policy_pack *out, const char *text, size_t len, bool careful, struc
 		rc = KMS_E_FORMAT;
 	if (rc == KMS_OK)
 		rc = check_newer(p, err);
-	if (rc == KMS_OK && p->window_line != 0)
-		rc = fault_at(err, p->window_line, KMS_E_PREREQUISITE,
-		    "a window that is no whole number of days is not built yet in kmsd %s",
-		    PACKAGE_VERSION);
 	if (rc == KMS_OK)
 		qsort(out->products, out->product_count, sizeof(out->products[0]), by_id);
 	free(p);

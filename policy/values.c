@@ -4,6 +4,7 @@
  */
 #include "policy/values.h"
 
+#include <inttypes.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -130,18 +131,20 @@ value_time_format(char out[VALUE_TIME + 1], uint64_t time)
 	return true;
 }
 
+static const struct {
+	char letter;
+	unsigned minutes;
+} units[] = { { 'm', 1 }, { 'h', 60 }, { 'd', 1440 } };
+#define UNITS (sizeof(units) / sizeof(units[0]))
+
 bool
 value_minutes_parse(uint64_t *out, const char *text)
 {
-	static const struct {
-		char letter;
-		unsigned minutes;
-	} units[] = { { 'm', 1 }, { 'h', 60 }, { 'd', 1440 } };
 	uint64_t v;
 
 	if (!number_prefix(&v, NUMBER_EXACT, &text))
 		return false;
-	for (size_t i = 0; *text != '\0' && i < sizeof(units) / sizeof(units[0]); i++) {
+	for (size_t i = 0; *text != '\0' && i < UNITS; i++) {
 		if (*text != units[i].letter)
 			continue;
 		if (text[1] != '\0' || v > UINT32_MAX)
@@ -151,6 +154,18 @@ value_minutes_parse(uint64_t *out, const char *text)
 	}
 	*out = v;
 	return *text == '\0';
+}
+
+char *
+value_minutes_format(char out[VALUE_MINUTES + 1], uint64_t minutes)
+{
+	size_t i = UNITS - 1;
+
+	while (i > 0 && (minutes == 0 || minutes % units[i].minutes != 0))
+		i--;
+	snprintf(
+	    out, VALUE_MINUTES + 1, "%" PRIu64 "%c", minutes / units[i].minutes, units[i].letter);
+	return out;
 }
 
 bool

@@ -23,6 +23,8 @@ bool value_time_parse(uint64_t *out, const char *text, bool end_of_day);
 bool value_time_format(char out[VALUE_TIME + 1], uint64_t time);
 
 bool value_minutes_parse(uint64_t *out, const char *text); /* 90, 90m, 2h, 30d */
+#define VALUE_MINUTES 21
+char *value_minutes_format(char out[VALUE_MINUTES + 1], uint64_t minutes); /* 90m, 2h, 30d */
 bool value_version_parse(uint16_t *major, uint16_t *minor, const char *text);
 /* X.Y or X.Y.Z, each up to 65535. */
 bool value_release_parse(uint16_t out[3], const char *text);

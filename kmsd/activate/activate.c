@@ -20,6 +20,24 @@ activate_clock(struct activate *a)
 	a->now = (uint64_t)t.tv_sec;
 }
 
+const uint32_t activate_commit_steps[ACTIVATE_COMMIT_STEPS] = { 100, 250, 500, 1000, 2500, 5000,
+	10000, 25000, 50000, 100000, 250000, 500000, 1000000, 5000000 };
+
+void
+activate_count_answer(struct activate *a, uint32_t status)
+{
+	if (status < ACTIVATE_STATUSES)
+		a->counts.answers[status]++;
+}
+
+void
+activate_count_commit(struct activate *a, uint64_t us)
+{
+	a->counts.commit_us += us;
+	for (unsigned i = 0; i < ACTIVATE_COMMIT_STEPS; i++)
+		a->counts.commits[i] += us <= activate_commit_steps[i];
+}
+
 void
 activate_look_at_disk(struct activate *a)
 {
@@ -223,4 +241,34 @@ activate_expire(struct activate *a)
 	    EXPIRY_SEEN);
 	expire(a, ENTRY_EXPIRE_FORGOTTEN, info.forgotten_floor, ACTIVATE_FORGOTTEN);
 	a->expiry_batch = a->last_batch;
+}
+
+void
+activate_write_refusals(struct activate *a, bool end)
+{
+	struct entry_admin e = { .kind = ENTRY_COUNTERS, .text = "" };
+	uint8_t blob[ENTRY_COUNTERS_BLOB];
+
+	if (a->refusal_counts.count == 0 ||
+	    !(end || refusal_counts_due(&a->refusal_counts, a->now)) || a->failing_since != 0 ||
+	    host_identity_locked(a->key))
+		return;
+	activate_look_at_disk(a);
+	if (a->budget.disk_low)
+		return;
+	memcpy(e.subject, host_identity_id(a->key), 16);
+	e.blob_len = refusal_counts_blob(&a->refusal_counts, blob, sizeof(blob), a->now);
+	e.blob = blob;
+	/* When it fails, they are counted on, and told with the next. */
+	if (activate_record(a, &e) == KMS_OK)
+		refusal_counts_clear(&a->refusal_counts, a->now);
+}
+
+void
+activate_tell_classes(struct activate *a)
+{
+	struct fault f = { 0 };
+
+	if (classes_check(&a->classes, &a->publishers, &f) != KMS_OK)
+		log_event(LOG_ERR, "class-problem", "%s", f.text);
 }

@@ -8,14 +8,18 @@
 #include <stdint.h>
 
 #include "kmsd/activate/budget.h"
+#include "kmsd/activate/classes.h"
 #include "kmsd/activate/exchange_keys.h"
 #include "kmsd/activate/host_identity.h"
 #include "kmsd/activate/opening.h"
 #include "kmsd/activate/pending.h"
 #include "kmsd/activate/publishers.h"
 #include "kmsd/activate/refusal.h"
+#include "kmsd/activate/refusal_counts.h"
 #include "kmsd/activate/relayed.h"
 #include "kmsd/activate/session_keys.h"
+#include "kmsd/activate/unseen.h"
+#include "kmsd/activate/web_sessions.h"
 #include "kmsd/common/config.h"
 #include "kmsd/ipc/ipc.h"
 #include "kmsdb/kmsdb.h"
@@ -24,16 +28,25 @@
 
 struct event_base;
 struct front_peer;
+struct web_peer;
 
+#define ACTIVATE_STATUSES 512 /* every KMS_E_* is below */
+#define ACTIVATE_COMMIT_STEPS 14
+/* Microseconds: the bounds of the histogram of commits. */
+extern const uint32_t activate_commit_steps[ACTIVATE_COMMIT_STEPS];
 struct activate_counts {
 	uint64_t requests, refused, batches, entries, largest;
 	uint64_t ledger_failures;
+	uint64_t answers[ACTIVATE_STATUSES];
+	uint64_t commits[ACTIVATE_COMMIT_STEPS]; /* that took no longer than the step */
+	uint64_t commit_us;                      /* of all */
 };
 
 /* Owned by main.c. */
 struct activate {
 	struct config config;
 	struct publishers publishers;
+	struct class_list classes; /* of config */
 	struct host_identity *key;
 	struct exchange_keys *exchange; /* NULL while the host is locked */
 	struct secrets secrets;         /* what kmsd handed over to unlock it */
@@ -43,9 +56,13 @@ struct activate {
 	struct kmsdb *db;
 	struct pending *pending;
 	struct refusals *refusals;
+	struct unseen *unseen; /* whose seats may be taken back */
+	struct refusal_counts refusal_counts;
 	uint8_t *challenge; /* challenge_key() */
 	struct event_base *base;
 	struct front_peer *peers; /* list, front_peer.h */
+	struct web_peer *web;     /* NULL: there is none, web_peer.h */
+	struct web_sessions web_sessions;
 	int state_dir;
 	char host_name[MESSAGE_NAME + 1];
 	uint32_t layers; /* of the sandbox, in force */
@@ -64,11 +81,19 @@ struct activate {
 };
 
 void activate_clock(struct activate *a);
+/* A client was answered so. */
+void activate_count_answer(struct activate *a, uint32_t status);
+/* A commit took so many microseconds. */
+void activate_count_commit(struct activate *a, uint64_t us);
 /*
  * Looks at most once a second whether less than [limits] disk_reserve is free, and tells the
  * budget. Called before an entry of a client or a front is asked for.
  */
 void activate_look_at_disk(struct activate *a);
+
+/* Logs what is wrong with the classes of kms.ini under the packs in force; they are served as they
+ * are. */
+void activate_tell_classes(struct activate *a);
 
 /*
  * The exchange keys, once the host key is open. A failure is logged: without an exchange key no
@@ -95,6 +120,8 @@ void activate_erase_names(struct activate *a);
  * request of theirs can be accepted any more.
  */
 void activate_expire(struct activate *a);
+/* Once a minute, or at the end of the run: how often clients were refused (ENTRY_COUNTERS). */
+void activate_write_refusals(struct activate *a, bool end);
 /* A new exchange key when it is time, and an end of the old one. */
 void activate_turn_exchange(struct activate *a);
 

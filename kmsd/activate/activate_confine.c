@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "kmsd/common/log.h"
-#include "libkms/kms_error.h"
 
 /* Fronts, control connections, segments, the index, files of an installation. */
 #define FILES 256
@@ -36,15 +35,9 @@ static const char *const allowed[] = {
 static const char *const refused[] = { "socket", "connect", "open", "access", "faccessat", "stat",
 	"readlink", "readlinkat", "ioctl", "uname", "sysinfo", NULL };
 
-static uint32_t
-layer(int status, uint32_t bit)
-{
-	return status == KMS_OK ? bit : 0;
-}
-
 /* While still root: the session keys of all clients must stay out of swap. */
 static void
-raise_memlock(uint64_t memlock)
+raise_memlock(uint64_t memlock, uint64_t least)
 {
 	struct rlimit have, want;
 
@@ -55,27 +48,28 @@ raise_memlock(uint64_t memlock)
 	want.rlim_max = have.rlim_max > memlock ? have.rlim_max : memlock;
 	if (setrlimit(RLIMIT_MEMLOCK, &want) == 0)
 		return;
-	log_event(LOG_NOTICE, "memory-not-locked",
-	    "the limit of locked memory is %llu bytes, but %llu are needed: session keys may reach swap (raise LimitMEMLOCK in systemd, ulimit -l in a shell)",
-	    (unsigned long long)have.rlim_max, (unsigned long long)memlock);
+	if (have.rlim_max < least)
+		log_event(LOG_NOTICE, "memory-not-locked",
+		    "the limit of locked memory is %llu bytes, but %llu are needed: session keys may reach swap (raise LimitMEMLOCK in systemd, ulimit -l in a shell)",
+		    (unsigned long long)have.rlim_max, (unsigned long long)least);
 	have.rlim_cur = have.rlim_max;
 	setrlimit(RLIMIT_MEMLOCK, &have);
 }
 
 uint32_t
-activate_confine_early(const struct config *c, int state_dir, uint64_t memlock)
+activate_confine_early(const struct config *c, int state_dir, uint64_t memlock, uint64_t least)
 {
 	uint32_t in_force = 0;
 
-	raise_memlock(memlock);
+	raise_memlock(memlock, least);
 	if (geteuid() == 0) {
-		in_force |= layer(confine_network_namespace(), CONFINE_NETNS);
-		in_force |= layer(confine_user(c->activate_user), CONFINE_UID);
+		in_force |= confine_layer_if(confine_network_namespace(), CONFINE_NETNS);
+		in_force |= confine_layer_if(confine_user(c->activate_user), CONFINE_UID);
 	}
 	/* After the change of user, which itself changes whether the process can be dumped. */
-	in_force |= layer(confine_no_core(), CONFINE_NO_CORE);
-	in_force |= layer(confine_no_new_privs(), CONFINE_NO_NEW_PRIVS);
-	in_force |= layer(confine_landlock(state_dir), CONFINE_LANDLOCK);
+	in_force |= confine_layer_if(confine_no_core(), CONFINE_NO_CORE);
+	in_force |= confine_layer_if(confine_no_new_privs(), CONFINE_NO_NEW_PRIVS);
+	in_force |= confine_layer_if(confine_landlock(state_dir), CONFINE_LANDLOCK);
 	return in_force;
 }
 
@@ -83,7 +77,7 @@ uint32_t
 activate_confine_late(uint64_t memlock)
 {
 	const struct confine_rlimits limits = { .files = FILES, .memlock = memlock };
-	uint32_t in_force = layer(confine_rlimits(&limits), CONFINE_RLIMITS);
+	uint32_t in_force = confine_layer_if(confine_rlimits(&limits), CONFINE_RLIMITS);
 
-	return in_force | layer(confine_seccomp(allowed, refused), CONFINE_SECCOMP);
+	return in_force | confine_layer_if(confine_seccomp(allowed, refused), CONFINE_SECCOMP);
 }

@@ -15,8 +15,12 @@
 	(CONFINE_NO_NEW_PRIVS | CONFINE_UID | CONFINE_NETNS | CONFINE_LANDLOCK | CONFINE_SECCOMP | \
 	    CONFINE_RLIMITS | CONFINE_NO_CORE)
 
-/* Both return the layers now in force. memlock: bytes of locked memory it will need. */
-uint32_t activate_confine_early(const struct config *c, int state_dir, uint64_t memlock);
+/*
+ * Both return the layers now in force. memlock: the most bytes of locked memory that it may need;
+ * least: those that any host needs, without which the administrator is told.
+ */
+uint32_t activate_confine_early(
+    const struct config *c, int state_dir, uint64_t memlock, uint64_t least);
 uint32_t activate_confine_late(uint64_t memlock);
 
 #endif

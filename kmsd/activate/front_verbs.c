@@ -120,25 +120,26 @@ half_way(size_t waiting)
 	return waiting / 2 >= HALF_LEAST ? waiting / 2 : 0;
 }
 
-/* 1: there is one; as ipc_channel_next. */
-static int
-next_frame(struct front_peer *p, struct request_frame *in)
+/* What waits, up to a group; the bytes of all stay where they are until the next fill. */
+static size_t
+next_group(struct front_peer *p, struct request_frame group[REQUEST_GROUP], int *last)
 {
-	int n = ipc_channel_next(p->channel, &in->from, &in->bytes);
+	size_t count = 0;
 
-	if (n > 0)
-		request_decode(p->activate, in);
-	return n;
+	while (count < REQUEST_GROUP &&
+	       (*last = ipc_channel_next(p->channel, &group[count].from, &group[count].bytes)) > 0)
+		count++;
+	request_expect(p->activate, group, count);
+	return count;
 }
 
 static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct front_peer *p = arg;
-	struct request_frame frames[2];
-	unsigned at = 0;
-	size_t left;
-	int n;
+	struct request_frame group[REQUEST_GROUP];
+	size_t left, count;
+	int last;
 
 	activate_clock(p->activate);
 	if (ipc_channel_fill(p->channel) != KMS_OK) {
@@ -147,21 +148,17 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	left = half_way(ipc_channel_waiting(p->channel));
-	n = next_frame(p, &frames[at]);
-	while (!p->dead && n > 0) {
-		const struct request_frame *in = &frames[at];
-
-		/* One ahead: the bytes of both stay where they are until the next fill. */
-		at = !at;
-		n = next_frame(p, &frames[at]);
-		if (dispatch(p, in) != KMS_OK)
-			front_peer_give_up(p);
-		if (left > 0 && --left == 0) {
-			pending_finish(p->activate);
-			front_peer_flush(p);
+	while (!p->dead && (count = next_group(p, group, &last)) > 0) {
+		for (size_t i = 0; i < count && !p->dead; i++) {
+			if (dispatch(p, &group[i]) != KMS_OK)
+				front_peer_give_up(p);
+			if (left > 0 && --left == 0) {
+				pending_finish(p->activate);
+				front_peer_flush(p);
+			}
 		}
 	}
-	if (n < 0 && !p->dead) {
+	if (last < 0 && !p->dead) {
 		front_peer_broken(
 		    p, "peer-malformed", "sent a frame that is too long or has reserved bytes set");
 		front_peer_give_up(p);

@@ -3,10 +3,12 @@
  */
 #include "kmsd/activate/holders.h"
 
+#include <sodium.h>
 #include <string.h>
 
 #include "kmsd/activate/activate.h"
 #include "kmsd/activate/challenge.h"
+#include "kmsd/activate/testimony.h"
 
 /*
  * An administrator who forgets a client begins anew with it: what was before is no first time. It
@@ -18,6 +20,35 @@ caught_up(const struct kmsdb_client *row, const struct kmsdb_cold *cold)
 	if (row->kind == ENTRY_FORGET || cold->caught_up < cold->forgotten / 60)
 		return 0;
 	return cold->caught_up * UINT64_C(60);
+}
+
+static bool
+is_among(const uint8_t id[16], const struct message_request *request)
+{
+	for (unsigned i = 0; i < request->after_count; i++)
+		if (memcmp(id, request->after + 16 * i, 16) == 0)
+			return true;
+	return false;
+}
+
+/* A row that is older than a lease which the client has is of a ledger that was restored. */
+static bool
+is_older(const struct kmsdb_client *row, const struct message_request *request)
+{
+	return request->witness != NULL && testimony_batch(request->witness) > row->batch;
+}
+
+/*
+ * Was another holder served meanwhile? A client says which of its requests to this host may have
+ * been served last. An older client does not say it, and of one that was ended no id is known.
+ */
+static enum policy_after
+after(const struct kmsdb_client *row, const struct message_request *request)
+{
+	if (request->after == NULL || sodium_is_zero(row->request_id, 16))
+		return POLICY_NOT_SAID;
+	return is_among(row->request_id, request) || is_older(row, request) ? POLICY_KNOWN
+									    : POLICY_PASSED;
 }
 
 int
@@ -33,6 +64,7 @@ holders_look(struct activate *a, const struct kmsdb_client *row,
 	client->echoed =
 	    request->echo != NULL && request->sequence > row->sequence &&
 	    challenge_right(request->echo, a->challenge, row->cmid, row->sequence, a->now);
+	client->after = after(row, request);
 	if (!held && !bind && !client->echoed)
 		return KMS_OK;
 	if ((rc = kmsdb_cold_get(a->db, row->cmid, &cold)) != KMS_OK)

@@ -21,8 +21,8 @@ holders_same_product(const struct kmsdb_client *row, const struct message_reques
 }
 
 /*
- * Fills in echoed, held_until, caught_up, before, bound and binding of a client whose other fields
- * are there. product NULL: no pack names it. KMS_OK, or the ledger's error.
+ * Fills in echoed, after, held_until, caught_up, before, bound and binding of a client whose other
+ * fields are there. product NULL: no pack names it. KMS_OK, or the ledger's error.
  */
 int holders_look(struct activate *a, const struct kmsdb_client *row,
     const struct message_request *request, const struct policy_product *product,

@@ -17,16 +17,14 @@ static const uint8_t kinds[FILE_KINDS] = { [FILE_ROTATION] = ENTRY_ROTATION,
 	[FILE_PACK] = ENTRY_POLICY,
 	[FILE_REVOCATIONS] = ENTRY_REVOCATIONS };
 
-/* What identifies the contents: the file, or what is in the entry itself. */
+/* Of the file, or of the certificate; a statement is in its entry, and has no other digest. */
 static void
-digest_of(uint8_t out[32], const struct publisher_file *c)
+fill_digest(struct entry_admin *e, const struct publisher_file *c)
 {
 	if (c->kind == FILE_CERTIFICATE)
-		crypto_hash_sha256(out, c->certificate_octets, c->certificate_len);
-	else if (c->kind == FILE_ROTATION)
-		crypto_hash_sha256(out, c->rotation_octets, ROTATION_SIZE);
-	else
-		memcpy(out, c->digest, 32);
+		crypto_hash_sha256(e->digest, c->certificate_octets, c->certificate_len);
+	else if (c->kind != FILE_ROTATION)
+		memcpy(e->digest, c->digest, 32);
 }
 
 static void
@@ -69,9 +67,7 @@ installed_entry(struct installed_entry *out, const struct publisher_file *c)
 	out->e = (struct entry_admin){ .kind = kinds[c->kind] };
 	out->e.text = out->text;
 	out->e.text_len = strlen(out->text);
-	/* A statement is in its entry, and has no other digest. */
-	if (c->kind != FILE_ROTATION)
-		digest_of(out->e.digest, c);
+	fill_digest(&out->e, c);
 	fill_subject(&out->e, c);
 	fill_blob(out, c);
 }
@@ -86,10 +82,10 @@ record(struct activate *a, const struct publisher_file *c)
 	uint8_t digest[32];
 	int rc;
 
-	digest_of(digest, c);
+	installed_entry(&entry, c);
+	kmsdb_installed_digest(digest, &entry.e);
 	if ((rc = kmsdb_installed(a->db, digest)) != KMS_E_NOT_FOUND)
 		return rc;
-	installed_entry(&entry, c);
 	if ((rc = activate_record(a, &entry.e)) == KMS_OK)
 		log_event(LOG_WARNING, "entry-again",
 		    "the journal had no entry of what is installed, %s: it was written again",

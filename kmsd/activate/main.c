@@ -23,8 +23,11 @@
 #include "kmsd/activate/front_peer.h"
 #include "kmsd/activate/front_verbs.h"
 #include "kmsd/activate/installed.h"
+#include "kmsd/activate/retention.h"
+#include "kmsd/activate/web_peer.h"
 #include "kmsd/common/child.h"
 #include "kmsd/common/log.h"
+#include "kmsd/common/loop.h"
 #include "libkms/base/fault.h"
 
 #define STATS_SECONDS 5
@@ -37,10 +40,12 @@ struct server {
 	struct control_server *control;
 	struct control_access access;
 	struct event *parent, *tick;
-	int control_fd;
+	struct retention *retention;
+	int control_fd, web_fd;
 	int fronts[CONFIG_FRONTS]; /* channels that came before START */
 	unsigned ticks;
 	bool stopping;
+	bool unlocked_said; /* some of its session keys may reach swap */
 };
 
 static const struct child_role role;
@@ -77,6 +82,11 @@ take_early(void *arg, const struct ipc_parent *m)
 		return rc;
 	case IPC_CHANNEL:
 		return take_front(s, m);
+	case IPC_WEB:
+		if (s->web_fd != -1)
+			close(s->web_fd);
+		s->web_fd = m->fd;
+		return KMS_OK;
 	default:
 		return KMS_E_PEER;
 	}
@@ -173,21 +183,10 @@ open_keys(struct activate *a)
 	    publishers_open(&a->publishers, a->state_dir, host_identity_id(a->key), &a->config, &f);
 	if (rc != KMS_OK)
 		log_event(LOG_CRIT, "config-refused", "%s", f.text);
+	classes_take(&a->classes, &a->config);
+	if (rc == KMS_OK)
+		activate_tell_classes(a);
 	return rc;
-}
-
-static struct event_base *
-new_base(void)
-{
-	struct event_config *config = event_config_new();
-	struct event_base *base;
-
-	if (config == NULL)
-		return NULL;
-	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV);
-	base = event_base_new_with_config(config);
-	event_config_free(config);
-	return base;
 }
 
 static size_t
@@ -203,10 +202,30 @@ sessions(const struct activate *a)
 	return a->config.session_cache > 0 ? a->config.session_cache : 1;
 }
 
+/* Of locked memory, with so many session keys. */
 static uint64_t
-memlock_needed(const struct activate *a)
+memlock_needed(const struct activate *a, size_t keys)
 {
-	return session_keys_octets(sessions(a)) + pending_octets(slots(a)) + MEMLOCK_SLACK;
+	return session_keys_octets(keys) + pending_octets(slots(a)) + MEMLOCK_SLACK;
+}
+
+/* What is kept of clients grows with the ledger. */
+static void
+look_at_clients(struct server *s)
+{
+	struct activate *a = &s->activate;
+	struct session_keys_info cache;
+	struct kmsdb_info info;
+
+	kmsdb_info(a->db, &info);
+	session_keys_clients(a->cache, info.clients + info.overlay);
+	session_keys_info(a->cache, &cache);
+	kmsdb_remember(a->db, cache.size, sessions(a));
+	if (cache.unlocked > 0 && !s->unlocked_said)
+		log_event(LOG_NOTICE, "memory-not-locked",
+		    "%zu bytes of session keys are beyond the limit of locked memory and may reach swap (raise LimitMEMLOCK in systemd, ulimit -l in a shell)",
+		    cache.unlocked);
+	s->unlocked_said = cache.unlocked > 0;
 }
 
 static int
@@ -216,7 +235,7 @@ open_memory(struct activate *a)
 	a->pending = pending_new(slots(a));
 	a->refusals = refusals_new();
 	a->challenge = challenge_key();
-	a->base = new_base();
+	a->base = loop_new();
 	if (a->cache == NULL || a->pending == NULL || a->refusals == NULL || a->challenge == NULL ||
 	    a->base == NULL)
 		return KMS_E_NO_MEMORY;
@@ -235,6 +254,8 @@ open_fronts(struct server *s)
 			return rc;
 		s->fronts[i] = -1;
 	}
+	if (s->web_fd != -1 && (rc = web_peer_open(&s->activate, s->web_fd)) != KMS_OK)
+		return rc;
 	s->control = control_server_new(&s->activate, s->control_fd, &s->access);
 	return s->control != NULL ? KMS_OK : KMS_E_NO_MEMORY;
 }
@@ -244,6 +265,7 @@ reload(struct server *s, int fd)
 {
 	struct activate *a = &s->activate;
 	struct publishers publishers;
+	struct class_list classes;
 	struct fault f = { 0 };
 	struct config fresh;
 
@@ -254,12 +276,19 @@ reload(struct server *s, int fd)
 		log_event(LOG_ERR, "config-refused", "%s; the publishers were not changed", f.text);
 		return;
 	}
+	classes_take(&classes, &fresh);
+	if (classes_check(&classes, &publishers, &f) != KMS_OK) {
+		log_event(LOG_ERR, "config-refused", "%s; nothing was changed", f.text);
+		publishers_free(&publishers);
+		return;
+	}
 	/* No request outlives its turn of the loop, so nothing points into the old one. */
 	publishers_free(&a->publishers);
 	a->publishers = publishers;
 	if (budget_differs(&a->config, &fresh))
 		budget_fill(&a->budget);
 	config_reload(&a->config, &fresh);
+	classes_take(&a->classes, &a->config);
 	a->disk_looked = 0;
 	log_level((int)a->config.log_level);
 	log_event(LOG_INFO, "activate-reloaded", "%u publishers", a->publishers.count);
@@ -295,6 +324,11 @@ on_parent(evutil_socket_t fd, short what, void *arg)
 			close(m.fd);
 		return;
 	}
+	if (m.verb == IPC_WEB && m.fd >= 0) {
+		if (web_peer_open(&s->activate, m.fd) != KMS_OK)
+			close(m.fd);
+		return;
+	}
 	if (m.verb == IPC_RELOAD && m.fd >= 0)
 		reload(s, m.fd);
 	else if (m.verb == IPC_PING)
@@ -314,7 +348,10 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	activate_turn_exchange(&s->activate);
 	activate_erase_names(&s->activate);
 	activate_expire(&s->activate);
+	activate_write_refusals(&s->activate, false);
+	retention_tick(s->retention);
 	front_peer_ask_stats(&s->activate);
+	look_at_clients(s);
 	pending_idle(&s->activate);
 	if (++s->ticks % LOG_TICKS == 0)
 		log_flush_limited();
@@ -323,14 +360,16 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 static int
 add_events(struct server *s)
 {
-	static const struct timeval every = { STATS_SECONDS, 0 };
 	struct event_base *base = s->activate.base;
 
 	evutil_make_socket_nonblocking(IPC_PARENT_FD);
 	s->parent = event_new(base, IPC_PARENT_FD, EV_READ | EV_PERSIST, on_parent, s);
 	s->tick = event_new(base, -1, EV_PERSIST, on_tick, s);
-	if (s->parent == NULL || s->tick == NULL || event_add(s->parent, NULL) != 0 ||
-	    event_add(s->tick, &every) != 0)
+	s->activate.unseen = unseen_new(&s->activate);
+	s->retention = retention_new(&s->activate);
+	if (s->parent == NULL || s->tick == NULL || s->activate.unseen == NULL ||
+	    s->retention == NULL || event_add(s->parent, NULL) != 0 ||
+	    loop_timer(s->tick, STATS_SECONDS * SECOND_US) != 0)
 		return KMS_E_NO_MEMORY;
 	return KMS_OK;
 }
@@ -341,7 +380,8 @@ confine(void *arg, uint32_t *layers)
 {
 	struct server *s = arg;
 	struct activate *a = &s->activate;
-	uint64_t memlock, seed;
+	uint64_t seed;
+	size_t keys;
 	int rc;
 
 	if (a->state_dir < 0 || s->control_fd < 0) {
@@ -354,15 +394,17 @@ confine(void *arg, uint32_t *layers)
 	a->started = a->now;
 	randombytes_buf(&seed, sizeof(seed));
 	budget_init(&a->budget, seed);
-	memlock = memlock_needed(a);
-	a->layers = activate_confine_early(&a->config, a->state_dir, memlock);
+	keys = sessions(a);
+	a->layers = activate_confine_early(&a->config, a->state_dir, memlock_needed(a, keys),
+	    memlock_needed(a, keys < SESSION_KEYS_LEAST ? keys : SESSION_KEYS_LEAST));
 	if ((rc = open_memory(a)) != KMS_OK || (rc = add_events(s)) != KMS_OK)
 		return rc;
 	/* The ledger may be of another version: nothing is written before it is open. */
 	if ((rc = open_keys(a)) != KMS_OK || (rc = open_ledger(a)) != KMS_OK ||
 	    (!host_identity_locked(a->key) && (rc = activate_open_exchange(a)) != KMS_OK))
 		return rc;
-	a->layers |= activate_confine_late(memlock);
+	look_at_clients(s);
+	a->layers |= activate_confine_late(memlock_needed(a, keys));
 	*layers = a->layers;
 	return KMS_OK;
 }
@@ -397,6 +439,7 @@ drain(struct activate *a)
 
 	event_base_loop(a->base, EVLOOP_NONBLOCK);
 	pending_finish(a);
+	activate_write_refusals(a, true);
 	turn(a);
 	while (front_peer_pending_any(a) && time(NULL) < end) {
 		poll(NULL, 0, 10);
@@ -423,6 +466,7 @@ tear_down(struct server *s)
 	struct activate *a = &s->activate;
 
 	control_server_free(s->control);
+	web_peer_close(a);
 	front_peer_free_all(a);
 	kmsdb_close(a->db);
 	publishers_free(&a->publishers);
@@ -432,6 +476,8 @@ tear_down(struct server *s)
 	session_keys_free(a->cache);
 	pending_free(a->pending);
 	refusals_free(a->refusals);
+	unseen_free(a->unseen);
+	retention_free(s->retention);
 	sodium_free(a->challenge);
 	if (s->parent != NULL)
 		event_free(s->parent);
@@ -454,18 +500,20 @@ static const struct child_role role = {
 };
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	struct server *s = calloc(1, sizeof(*s));
 	uint32_t layers;
 
+	if (child_asked(role.program, argc, argv))
+		return 0;
 	if (!child_begin(&role))
 		return 1;
 	if (s == NULL || sodium_init() < 0) {
 		log_event(LOG_CRIT, role.failed, "%s", kms_strerror(KMS_E_NO_MEMORY));
 		return 1;
 	}
-	s->activate.state_dir = s->control_fd = -1;
+	s->activate.state_dir = s->control_fd = s->web_fd = -1;
 	for (unsigned i = 0; i < CONFIG_FRONTS; i++)
 		s->fronts[i] = -1;
 	if (child_start(&role, &s->activate.config, s, &layers) != KMS_OK) {

@@ -11,6 +11,7 @@
 #include "kmsd/activate/activate.h"
 #include "kmsd/activate/front_peer.h"
 #include "kmsd/common/log.h"
+#include "libkms/base/clock.h"
 #include "libkms/core/certificate.h"
 #include "libkms/core/frame.h"
 #include "libkms/core/lease.h"
@@ -136,6 +137,7 @@ answer(struct activate *a, struct pending_slot *slot, const uint8_t nonce[SEAL_N
 	if ((room = front_peer_reserve(slot->peer, REPLY_FRAME)) == NULL)
 		return;
 	find_bundle(a, slot, bundle);
+	activate_count_answer(a, slot->reply.status);
 	len = message_reply_encode(text, sizeof(text), &slot->reply);
 	if (len > 0)
 		len = seal_reply(room, REPLY_FRAME, &slot->keys, nonce, text, len);
@@ -163,12 +165,15 @@ int
 pending_commit(struct activate *a)
 {
 	size_t entries = kmsdb_staged(a->db);
+	uint64_t began;
 	int rc;
 
 	if (entries == 0)
 		return KMS_OK;
+	began = clock_us();
 	rc = kmsdb_commit(
 	    a->db, host_identity_id(a->key), a->opening.time, host_identity_batch, a->key);
+	activate_count_commit(a, clock_us() - began);
 	opening_settled(a, rc == KMS_OK);
 	if (rc != KMS_OK) {
 		say_failure(a, entries, rc);
@@ -189,12 +194,19 @@ pending_commit(struct activate *a)
 	return KMS_OK;
 }
 
-/* Random nonces, drawn for a thousand replies in one system call. */
+/*
+ * Random nonces for a thousand replies, from one seed that is used once: libsodium asks the kernel
+ * for 256 bytes at a time.
+ */
 static const uint8_t *
 next_nonce(struct pending *p)
 {
+	uint8_t seed[randombytes_SEEDBYTES];
+
 	if (p->nonces_used == p->size) {
-		randombytes_buf(p->nonces, p->size * SEAL_NONCE);
+		randombytes_buf(seed, sizeof(seed));
+		randombytes_buf_deterministic(p->nonces, p->size * SEAL_NONCE, seed);
+		sodium_memzero(seed, sizeof(seed));
 		p->nonces_used = 0;
 	}
 	return p->nonces + p->nonces_used++ * SEAL_NONCE;

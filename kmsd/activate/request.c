@@ -24,7 +24,9 @@ struct request {
 	struct authenticated auth;
 	struct publisher_product found;
 	struct kmsdb_client row;
-	bool recorded; /* it has a row */
+	bool recorded;              /* it has a row */
+	uint16_t class;             /* of its entry */
+	struct kmsdb_client victim; /* decision.reclaim: whose seat it gets */
 	struct policy_host host;
 	struct policy_client client;
 	struct policy_decision decision;
@@ -42,6 +44,7 @@ answer_error(
 	uint8_t *room = front_peer_reserve(p, FRAME_ERROR_SIZE);
 
 	a->counts.refused++;
+	activate_count_answer(a, status);
 	if (room == NULL)
 		return;
 	frame_error_encode(room, &e);
@@ -116,6 +119,7 @@ request_hello(struct activate *a, struct front_peer *p, const struct request_fra
 	if (publisher == NULL || !publisher->confirmed) {
 		rc = publisher != NULL && publisher->key_count > 0 ? KMS_E_NOT_CONFIRMED
 								   : KMS_E_NOT_ENABLED;
+		refusal_counts_add(&a->refusal_counts, NULL, 0, (uint32_t)rc, a->now);
 		refusal_log(f, (uint32_t)rc, "");
 		answer_error(a, p, f->token, (uint32_t)rc, 0);
 		return;
@@ -159,10 +163,106 @@ has_old_certificate(const struct request *q)
 				       : q->client.leased < p->certified;
 }
 
+/* What its row says of its seat in the pool of the product that it asks for. */
+static void
+fill_seat_of(const struct activate *a, struct request *q)
+{
+	struct policy_client *c = &q->client;
+	const struct kmsdb_client *row = &q->row;
+
+	c->counted = kmsdb_client_counts(
+	    row, q->found.publisher->public.key.id, q->found.pool->number, policy_minute(a->now));
+	c->reclaimed = row->kind == ENTRY_RECLAIM;
+	if (!c->counted)
+		return;
+	c->overdraft = (row->flags & ENTRY_OVERDRAFT) != 0;
+	if ((row->flags & ENTRY_BORROWED) == 0 || !holders_same_product(row, &q->auth.request))
+		return;
+	c->borrowed = row->until;
+	c->borrowed_end = row->expires;
+}
+
+static void
+fill_counters(struct activate *a, const struct request *q, struct policy_counters *out)
+{
+	struct kmsdb_pool pool;
+
+	kmsdb_pool_get(a->db, q->found.publisher->public.key.id, q->found.pool->number,
+	    policy_minute(a->now), &pool);
+	out->counted = pool.counted;
+	out->next = pool.next;
+	out->borrowed = pool.borrowed;
+	out->next_borrowed = pool.next_borrowed;
+}
+
+/* Its class is of those of the pool, of which most hosts have none. */
+static void
+fill_classes(struct activate *a, const struct request *q, const struct ipc_frame *f,
+    struct class_pool *classes, struct policy_counters *out)
+{
+	const struct message_request *m = &q->auth.request;
+	const struct class_client who = { .address = f->address, .name = m->name, .user = m->user };
+
+	classes_of_pool(
+	    classes, &a->classes, q->found.publisher, q->found.pool, a->db, policy_minute(a->now));
+	out->classes = classes->at;
+	out->class_count = classes->count;
+	out->class = classes_match(classes, &who);
+	if (q->client.counted)
+		out->seat_class = classes_numbered(classes, q->row.class);
+}
+
+/* A release leaves the class that the seat has. */
+static uint16_t
+class_of(const struct request *q, const struct class_pool *classes,
+    const struct policy_counters *counters)
+{
+	if (q->decision.keep_class || q->decision.outcome == POLICY_RELEASE_SEAT)
+		return q->row.class;
+	return counters->class_count > 0 ? classes_number(classes, counters->class) : 0;
+}
+
+/* Would it help to take a seat back? */
+static bool
+wants_seat(const struct request *q)
+{
+	const struct policy_decision *d = &q->decision;
+
+	if (q->found.pool == NULL || q->found.pool->reclaim == 0 || q->client.counted)
+		return false;
+	return d->status == KMS_E_CAPACITY || d->status == KMS_E_RECLAIMED ||
+	       d->status == KMS_E_CLASS_FULL || (d->overdraft && d->outcome != POLICY_DENY);
+}
+
+/*
+ * Decides again with the longest unseen, until one may lose its seat: that of another class may be
+ * reserved for it.
+ */
+static void
+decide_reclaim(struct activate *a, struct request *q, const struct class_pool *classes,
+    struct policy_counters *counters)
+{
+	struct policy_decision with;
+	unsigned i = 0;
+
+	counters->victim = true;
+	while (unseen_next(a->unseen, &q->found, q->auth.session.cmid, &i, &q->victim)) {
+		counters->victim_class =
+		    counters->class_count > 0 ? classes_numbered(classes, q->victim.class) : NULL;
+		policy_decide(&with, q->found.publisher->pack, q->found.product, &q->host, counters,
+		    &q->client, &q->auth.request, a->now);
+		if (!with.reclaim)
+			continue;
+		q->decision = with;
+		return;
+	}
+}
+
 static int
-decide(struct activate *a, struct request *q)
+decide(struct activate *a, struct request *q, const struct ipc_frame *f)
 {
 	struct policy_counters counters = { 0 };
+	struct class_pool classes;
 	bool known = publishers_find(&a->publishers, q->auth.request.product, &q->found);
 	int rc = kmsdb_client_get(a->db, q->auth.session.cmid, &q->row);
 
@@ -180,9 +280,8 @@ decide(struct activate *a, struct request *q)
 		q->client.known = q->row.kind != 0 || (q->row.flags & KMSDB_REVOKED) != 0;
 		q->client.released = (q->row.flags & (KMSDB_RELEASED | KMSDB_ENDED)) != 0;
 		q->client.revoked = (q->row.flags & KMSDB_REVOKED) != 0;
-		q->client.counted =
-		    known && kmsdb_client_counts(&q->row, q->found.publisher->public.key.id,
-				 q->found.pool->number, policy_minute(a->now));
+		if (known)
+			fill_seat_of(a, q);
 		q->client.seen =
 		    q->row.kind == ENTRY_SEEN && holders_same_product(&q->row, &q->auth.request);
 		q->client.leased = known ? leased_at(q) : 0;
@@ -196,10 +295,14 @@ decide(struct activate *a, struct request *q)
 		memset(&q->row, 0, sizeof(q->row));
 	}
 	if (known)
-		counters.counted = kmsdb_pool_count(a->db, q->found.publisher->public.key.id,
-		    q->found.pool->number, policy_minute(a->now));
+		fill_counters(a, q, &counters);
+	if (known && a->classes.count > 0)
+		fill_classes(a, q, f, &classes, &counters);
 	policy_decide(&q->decision, known ? q->found.publisher->pack : NULL, q->found.product,
 	    &q->host, &counters, &q->client, &q->auth.request, a->now);
+	if (wants_seat(q))
+		decide_reclaim(a, q, &classes, &counters);
+	q->class = class_of(q, &classes, &counters);
 	return KMS_OK;
 }
 
@@ -218,11 +321,12 @@ fill_seat(const struct activate *a, const struct request *q, struct entry_client
 	if (q->found.publisher != NULL) {
 		memcpy(e->publisher, q->found.publisher->public.key.id, 8);
 		e->pool = q->found.pool->number;
+		e->class = q->class;
 	}
 	if (e->kind != ENTRY_LEASE && e->kind != ENTRY_SEEN)
 		return;
-	e->until = entry_counts_until(a->now, policy_window(q->found.pool));
-	e->width = entry_slot_width(policy_window(q->found.pool));
+	e->until = d->until;
+	e->width = entry_slot_width(q->found.pool->window);
 	e->expires = e->kind == ENTRY_LEASE ? d->expires : held_until(q);
 	e->renew_after = e->kind == ENTRY_LEASE ? d->renew_after : 0;
 }
@@ -293,11 +397,16 @@ limited(struct activate *a, const struct ipc_frame *f, struct pending_slot *slot
 
 /* Marks that a refusal cannot have are not in its decision. */
 static uint16_t
-entry_flags(const struct policy_decision *d)
+entry_flags(const struct request *q)
 {
+	const struct policy_decision *d = &q->decision;
+	bool stateless = (q->auth.request.flags & MESSAGE_STATELESS) != 0;
+
 	return (uint16_t)((d->vm ? ENTRY_VM : 0) | (d->clone ? ENTRY_CLONE : 0) |
 			  (d->caught_up ? ENTRY_CAUGHT_UP : 0) |
-			  (d->bound_other ? ENTRY_BOUND_OTHER : 0));
+			  (d->bound_other ? ENTRY_BOUND_OTHER : 0) |
+			  (d->borrowed ? ENTRY_BORROWED : 0) |
+			  (d->overdraft ? ENTRY_OVERDRAFT : 0) | (stateless ? ENTRY_STATELESS : 0));
 }
 
 /* The machine's id is nobody's business when the product is not bound to it. */
@@ -327,7 +436,7 @@ build_entry(const struct activate *a, const struct request *q, enum entry_kind k
 	const struct message_request *m = &q->auth.request;
 	struct entry_client e = {
 		.kind = (uint8_t)kind,
-		.flags = entry_flags(d),
+		.flags = entry_flags(q),
 		.status = d->status,
 		.time = a->now,
 		.sequence = m->sequence,
@@ -345,6 +454,50 @@ build_entry(const struct activate *a, const struct request *q, enum entry_kind k
 	fill_seat(a, q, &e);
 	fill_binding(q, &e);
 	return entry_client_encode(out, size, &e);
+}
+
+/* In the batch of the entry that gets the seat, before it. */
+static int
+stage_reclaim(struct activate *a, const struct request *q)
+{
+	const struct kmsdb_client *c = &q->victim;
+	struct entry_about e = { .kind = ENTRY_RECLAIM,
+		.through = c->sequence,
+		.pool = c->pool,
+		.class = c->class };
+	char loser[33], winner[33];
+	int rc;
+
+	if (!kmsdb_has_room(a->db, 3)) /* with what a batch begins with */
+		return KMS_E_TOO_LARGE;
+	memcpy(e.cmid, c->cmid, 16);
+	memcpy(e.other, q->auth.session.cmid, 16);
+	memcpy(e.product, c->product, 16);
+	memcpy(e.publisher, c->publisher, 8);
+	if ((rc = activate_stage_about(a, &e)) != KMS_OK)
+		return rc;
+	sodium_bin2hex(loser, sizeof(loser), c->cmid, 16);
+	sodium_bin2hex(winner, sizeof(winner), q->auth.session.cmid, 16);
+	log_limited(LOG_NOTICE, "seat-reclaimed",
+	    "pool %s is full: the seat of client %s, unseen for %llu minutes, goes to client %s",
+	    q->found.pool->name, loser, (unsigned long long)(a->now - c->last_seen) / 60, winner);
+	return KMS_OK;
+}
+
+/* Both entries, or none: a seat is not taken for nothing. */
+static int
+stage_entry(struct activate *a, const struct request *q, const struct item *item, uint32_t *leaf)
+{
+	bool reclaim = q->decision.reclaim;
+	int rc;
+
+	if (item->entry_len == 0 || item->aside_len == 0)
+		return KMS_E_FORMAT;
+	if (reclaim && (rc = stage_reclaim(a, q)) != KMS_OK)
+		return rc;
+	if ((rc = activate_stage(a, item, leaf)) != KMS_OK && reclaim)
+		kmsdb_abandon(a->db);
+	return rc;
 }
 
 static void
@@ -365,10 +518,10 @@ stage(struct activate *a, const struct request *q, const struct ipc_frame *f,
 	memcpy(aside.salt, q->auth.request.salt, sizeof(aside.salt));
 	memcpy(aside.address, f->address, 16);
 	memcpy(aside.name, q->auth.request.name, sizeof(aside.name));
+	memcpy(aside.user, q->auth.request.user, sizeof(aside.user));
 	item.entry_len = build_entry(a, q, kind, &aside, entry, sizeof(entry));
 	item.aside_len = aside_encode(beside, sizeof(beside), &aside);
-	rc = item.entry_len > 0 && item.aside_len > 0 ? activate_stage(a, &item, &slot->leaf)
-						      : KMS_E_FORMAT;
+	rc = stage_entry(a, q, &item, &slot->leaf);
 	if (rc == KMS_OK) {
 		if (kind == ENTRY_LEASE)
 			slot->answer = PENDING_LEAF;
@@ -413,8 +566,14 @@ repeat(struct activate *a, const struct request *q, const struct ipc_frame *f,
 static bool
 may_be_undone(uint32_t status)
 {
-	return status == KMS_E_SEQUENCE || status == KMS_E_CLONE || status == KMS_E_CAPACITY ||
-	       status == KMS_E_TOO_SOON || status == KMS_E_BINDING;
+	static const uint32_t statuses[] = { KMS_E_SEQUENCE, KMS_E_CLONE, KMS_E_CAPACITY,
+		KMS_E_TOO_SOON, KMS_E_BINDING, KMS_E_CLASS_FULL, KMS_E_RECLAIMED,
+		KMS_E_BORROWED_OUT };
+
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
+		if (statuses[i] == status)
+			return true;
+	return false;
 }
 
 /* The challenge is for the number that the row has: it is right until a request is served. */
@@ -457,6 +616,13 @@ hold(struct activate *a, const struct request *q, const struct ipc_frame *f,
 }
 
 static void
+sooner(uint32_t *retry, uint32_t seconds)
+{
+	if (seconds != 0 && (*retry == 0 || seconds < *retry))
+		*retry = seconds;
+}
+
+static void
 deny(struct activate *a, const struct request *q, const struct ipc_frame *f,
     struct pending_slot *slot)
 {
@@ -467,8 +633,15 @@ deny(struct activate *a, const struct request *q, const struct ipc_frame *f,
 	if (d->hold_end != 0 && !hold(a, q, f, slot))
 		return;
 	a->counts.refused++;
+	if (q->found.publisher != NULL)
+		refusal_counts_add(&a->refusal_counts, q->found.publisher->public.key.id,
+		    q->found.pool->number, status, a->now);
+	else
+		refusal_counts_add(&a->refusal_counts, NULL, 0, status, a->now);
 	refusal_log(f, status, q->auth.request.name);
 	slot->reply.retry_after = d->retry_after;
+	if (wants_seat(q))
+		sooner(&slot->reply.retry_after, unseen_wait(a->unseen, &q->found));
 	if (d->highest != 0)
 		challenge(a, q, slot);
 	if (status == KMS_E_TOO_SOON)
@@ -512,7 +685,7 @@ settle(struct activate *a, struct request *q, const struct ipc_frame *f, struct 
 {
 	const struct policy_decision *d = &q->decision;
 
-	if (decide(a, q) != KMS_OK) {
+	if (decide(a, q, f) != KMS_OK) {
 		log_limited(LOG_CRIT, "ledger-error", "a client's record cannot be read");
 		slot->settled = true;
 		unwritten(slot);
@@ -596,12 +769,27 @@ done:
 }
 
 void
-request_decode(const struct activate *a, struct request_frame *in)
+request_expect(const struct activate *a, struct request_frame *frames, size_t count)
 {
-	in->status = KMS_OK;
-	if (in->from.verb != IPC_REQUEST)
-		return;
-	in->status = authenticate_parse(&in->view, in->bytes, in->from.length);
-	if (in->status == KMS_OK)
-		session_keys_expect(a->cache, in->view.client_pk);
+	const struct session *session;
+	const uint8_t *cmid[REQUEST_GROUP];
+	size_t known = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		struct request_frame *in = &frames[i];
+
+		in->status = in->from.verb != IPC_REQUEST
+				 ? KMS_E_NOT_FOUND
+				 : authenticate_parse(&in->view, in->bytes, in->from.length);
+		if (in->status == KMS_OK)
+			session_keys_announce(a->cache, in->view.client_pk);
+	}
+	for (size_t i = 0; i < count; i++) {
+		session = frames[i].status != KMS_OK
+			      ? NULL
+			      : session_keys_expect(a->cache, frames[i].view.client_pk);
+		if (session != NULL)
+			cmid[known++] = session->cmid;
+	}
+	kmsdb_expect(a->db, cmid, known);
 }

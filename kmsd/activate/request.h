@@ -16,12 +16,16 @@ struct front_peer;
 struct request_frame {
 	struct ipc_frame from;
 	const uint8_t *bytes;          /* from.length */
-	int status;                    /* IPC_REQUEST: of authenticate_parse */
+	int status;                    /* of authenticate_parse; of another verb: not KMS_OK */
 	struct seal_request_view view; /* KMS_OK */
 };
 
-/* Decodes the clear part, and lets the client's session keys come nearer meanwhile. */
-void request_decode(const struct activate *a, struct request_frame *in);
+/*
+ * Decodes the clear part of each, and fetches what their clients need from memory, for all at
+ * once: a processor waits for many lines of memory as long as for one.
+ */
+#define REQUEST_GROUP 8
+void request_expect(const struct activate *a, struct request_frame *frames, size_t count);
 /*
  * A client's frame, of a front that has a credit for it; each leads to exactly one reply, now or
  * with the batch.

@@ -35,7 +35,7 @@ static bool
 known(struct activate *a, const struct claim *c)
 {
 	struct kmsdb_witness recorded;
-	uint8_t hash[32];
+	uint8_t hash[KMSDB_HASH];
 	int rc = kmsdb_batch_hash(a->db, c->number, hash);
 
 	if (rc == KMS_OK && memcmp(hash, c->hash, sizeof(hash)) == 0)

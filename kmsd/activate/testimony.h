@@ -24,14 +24,20 @@ struct testimony {
 	const uint8_t *header; /* MESSAGE_HEADER_SIZE; NULL: it did not show it */
 };
 
-/* Nearly always: the batch of the lease that the client got last. */
-static inline bool
-testimony_is_last(const uint8_t *claim, const struct kmsdb_client *row)
+/* The number of the batch that a client says it knows. */
+static inline uint64_t
+testimony_batch(const uint8_t *claim)
 {
 	struct wire_reader r;
 
 	wire_reader_init(&r, claim, 8);
-	return wire_get_u64(&r) == row->batch &&
+	return wire_get_u64(&r);
+}
+/* Nearly always: the batch of the lease that the client got last. */
+static inline bool
+testimony_is_last(const uint8_t *claim, const struct kmsdb_client *row)
+{
+	return testimony_batch(claim) == row->batch &&
 	       memcmp(claim + 8, row->header, sizeof(row->header)) == 0;
 }
 /*

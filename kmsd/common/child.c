@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -25,6 +26,19 @@ started_by_kmsd(void)
 
 	return getsockopt(IPC_PARENT_FD, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
 	       type == SOCK_SEQPACKET;
+}
+
+bool
+child_asked(const char *program, int argc, char **argv)
+{
+	if (argc != 2)
+		return false;
+	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)
+		return printf("%s " PACKAGE_VERSION "\n", program) > 0;
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+		return printf("%s is started by kmsd(8) only, and takes no arguments.\n", program) >
+		       0;
+	return false;
 }
 
 bool

@@ -36,6 +36,11 @@ struct child_role {
  * standard error. False, with a line in the log: kmsd did not start this process.
  */
 bool child_begin(const struct child_role *role);
+/*
+ * A person looks at the program: --help or --version is its only argument, and is answered on
+ * standard output.
+ */
+bool child_asked(const char *program, int argc, char **argv);
 /* KMS_OK; else the log and kmsd were told. config is filled first, then arg is handed on. */
 int child_start(const struct child_role *role, struct config *config, void *arg, uint32_t *layers);
 void child_ready(uint32_t layers);

@@ -24,6 +24,9 @@
 #define CONFIG_NETWORKS 32
 #define CONFIG_ENDPOINTS 16
 #define CONFIG_PORTS 16
+#define CONFIG_CLASSES 64
+#define CONFIG_PATTERNS 16
+#define CONFIG_PATTERN 64 /* bytes of one */
 
 struct config_addresses {
 	unsigned count;
@@ -46,6 +49,12 @@ struct config_ports {
 	uint16_t at[CONFIG_PORTS];
 };
 
+struct config_patterns {
+	unsigned count;
+	char at[CONFIG_PATTERNS][CONFIG_PATTERN + 1];
+};
+
+/* Sections that may come several times begin with their name. */
 struct config_publisher {
 	char name[65];
 	/* minisign public key line, "RW" + 54: shape checked here, parsed by activate */
@@ -57,6 +66,19 @@ struct config_publisher {
 	char policy[256], host_key[256], confirmation[256];
 };
 
+/* The administrator's classes of clients: the first that matches counts (kmsd/activate/classes.h).
+ */
+struct config_class {
+	char name[33];
+	char publisher[65]; /* whose pool it is; empty: of the only one that has it */
+	char pool[33];      /* by its name in the pack */
+	/* A client matches by both; one that is empty matches all. */
+	struct config_networks networks;
+	struct config_patterns names; /* of hosts or users (libkms/base/glob.h) */
+	uint32_t reserve;             /* seats that are kept free for it */
+	uint32_t limit;               /* most seats that it may have; 0: no limit */
+};
+
 struct config {
 	/* [kms] */
 	char state_directory[256]; /* /var/lib/kms */
@@ -64,6 +86,7 @@ struct config {
 	char runtime_directory[92];
 	char activate_user[33]; /* _kms */
 	char front_user[33];    /* _kmsnet */
+	char web_user[33];      /* _kmsweb */
 	char control_group[33]; /* empty: root and the daemon's own uid only */
 	char monitor_group[33]; /* empty: none */
 	/* where kmsd-front and kmsd-activate are; default from configure */
@@ -102,8 +125,9 @@ struct config {
 	uint64_t map_size;            /* bytes, default 1G */
 	unsigned checkpoint_interval; /* seconds, default 60 */
 	unsigned batch;               /* most entries in a batch, default 1024 */
-	unsigned session_cache;       /* session keys kept, default 20000 */
-	unsigned keep_names;          /* days; 0: for ever */
+	unsigned session_cache;       /* most session keys kept, default 1000000 */
+	unsigned keep;                /* days; 0: for ever */
+	unsigned keep_names;          /* the same */
 	/* [sandbox] */
 	bool sandbox_required;  /* default yes: refuse to start without */
 	uint32_t allow_missing; /* layers that may be missing, confine.h */
@@ -127,6 +151,13 @@ struct config {
 	struct config_networks allow;
 	unsigned firewall_rate;      /* new connections of a source in a minute; 0: no limit */
 	char firewall_interface[16]; /* empty: all */
+	/* [alerts], read by kmsctl doctor; the first two by kmsd-web, too */
+	unsigned alerts_pool_used;   /* percent of a capacity */
+	unsigned alerts_key_left;    /* days */
+	unsigned alerts_disk_free;   /* percent */
+	unsigned alerts_clock_error; /* seconds */
+	bool alerts_strict;          /* warnings count */
+	bool alerts_hourly;          /* kms-doctor.timer is enabled */
 	/* [relay]; relay_config.h asks of several of them */
 	struct config_endpoints relay_upstream; /* none, and relay_domain empty: no relay */
 	char relay_domain[DNS_NAME];
@@ -142,12 +173,27 @@ struct config {
 	unsigned relay_per_source;       /* 0: no limit */
 	unsigned relay_backoff;          /* seconds, doubling */
 	unsigned relay_resolve_interval; /* seconds */
+	/* [web]; no listen and no socket_group: no kmsd-web (web_configured) */
+	struct config_endpoints web_listen; /* addresses and ports */
+	char web_socket_group[33];       /* of runtime_directory/web.sock; empty: no such socket */
+	struct config_domains web_hosts; /* under which the page may be asked for */
+	unsigned web_connections;
 	/* [publisher NAME] */
 	struct config_publisher publishers[CONFIG_PUBLISHERS];
 	unsigned publisher_count;
+	/* [class NAME], in the file's order */
+	struct config_class classes[CONFIG_CLASSES];
+	unsigned class_count;
 	/* In a child: config_mark of all that kmsd has read, [0] at a reload and [1] at a start. */
 	uint64_t marks[2];
 };
+
+/* There is to be a kmsd-web. */
+static inline bool
+web_configured(const struct config *c)
+{
+	return c->web_listen.count > 0 || c->web_socket_group[0] != '\0';
+}
 
 /* -- the schema -- */
 
@@ -180,6 +226,9 @@ enum config_type {
 	KEY_NETWORK_LIST,
 	KEY_UPSTREAM_LIST,
 	KEY_PORT_LIST,
+	KEY_LISTEN_LIST,
+	KEY_NAME,         /* of something that another file or section defines */
+	KEY_PATTERN_LIST, /* of names */
 	KEY_TYPES,
 };
 
@@ -189,6 +238,7 @@ enum config_reader {
 	CONFIG_FRONT = 1 << 1,
 	CONFIG_ACTIVATE = 1 << 2,
 	CONFIG_RESOLVE = 1 << 3,
+	CONFIG_WEB = 1 << 4,
 };
 
 /* A row of the schema, which ends with section NULL. */
@@ -196,7 +246,7 @@ struct config_key {
 	const char *section; /* "publisher NAME" for named sections */
 	const char *key;
 	enum config_type type;
-	size_t offset, size; /* in struct config; in struct config_publisher for a publisher's */
+	size_t offset, size; /* in struct config; of a named section in its record */
 	uint64_t min, max;   /* of a number; of text its bytes, of a list its words */
 	const char *def;
 	bool restart;     /* a change takes effect when kmsd is restarted */
@@ -204,7 +254,24 @@ struct config_key {
 	const char *meaning;
 };
 const struct config_key *config_schema(void);
-bool config_of_publisher(const struct config_key *k);
+
+/* A section that may come several times, each with another name; the table ends with word NULL. */
+struct config_record {
+	const char *section; /* "publisher NAME", as in its rows */
+	const char *word;    /* "publisher" */
+	size_t list, size;   /* in struct config: the records, and the size of one */
+	size_t count;        /* the same: unsigned, how many there are */
+	unsigned most;
+	size_t name_max; /* bytes of the name, with which a record begins */
+};
+const struct config_record *config_records(void);
+/* That of the row; NULL: of a section that is there once. */
+const struct config_record *config_record_of(const struct config_key *k);
+unsigned config_record_count(const struct config_record *d, const struct config *c);
+/* The i-th of them. */
+const void *config_record_at(const struct config_record *d, const struct config *c, unsigned i);
+/* One more, with zeros; NULL: there are as many as there may be. */
+void *config_record_add(const struct config_record *d, struct config *c);
 
 /* Does a row have another value in b than in a? For what a reload changed. */
 bool config_differs(const struct config_key *k, const struct config *a, const struct config *b);

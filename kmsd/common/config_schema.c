@@ -17,6 +17,8 @@
 #define OF(field)                                                                                  \
 	offsetof(struct config_publisher, field), sizeof(((struct config_publisher *)0)->field)
 
+#define CL(field) offsetof(struct config_class, field), sizeof(((struct config_class *)0)->field)
+
 #define M (UINT64_C(1) << 20)
 #define RATE_MAX 1000000000 /* of both numbers of a rate */
 #define G (UINT64_C(1) << 30)
@@ -32,19 +34,22 @@
 #define RELAY (CONFIG_KMSD | CONFIG_FRONT | CONFIG_RESOLVE)
 #define RELAY_SHOWN (RELAY | CONFIG_ACTIVATE) /* kmsctl relay status asks activation */
 #define RESOLVE (CONFIG_KMSD | CONFIG_RESOLVE)
-#define CHILDREN (CONFIG_KMSD | CONFIG_FRONT | CONFIG_ACTIVATE | CONFIG_RESOLVE)
+#define WEB (CONFIG_KMSD | CONFIG_WEB)
+#define CHILDREN (CONFIG_KMSD | CONFIG_FRONT | CONFIG_ACTIVATE | CONFIG_RESOLVE | CONFIG_WEB)
 #define KMSCTL 0
 
 /* clang-format off */
 static const struct config_key keys[] = {
 	{ "kms", "state_directory", KEY_DIRECTORY, AT(state_directory), 1, 255, KMS_STATEDIR, RESTART, KMSD,
 	    "where the ledger, keys and policies are kept" },
-	{ "kms", "runtime_directory", KEY_DIRECTORY, AT(runtime_directory), 1, 90, KMS_RUNDIR, RESTART, RELAY,
+	{ "kms", "runtime_directory", KEY_DIRECTORY, AT(runtime_directory), 1, 90, KMS_RUNDIR, RESTART, RELAY | WEB,
 	    "where the control socket, the process id and the port are written" },
 	{ "kms", "activate_user", KEY_USER, AT(activate_user), 1, 32, "_kms", RESTART, ACTIVATE,
 	    "user that runs the activation process when kmsd is started by root" },
 	{ "kms", "front_user", KEY_USER, AT(front_user), 1, 32, "_kmsnet", RESTART, RELAY,
 	    "user that runs the network processes when kmsd is started by root" },
+	{ "kms", "web_user", KEY_USER, AT(web_user), 1, 32, "_kmsweb", RESTART, WEB,
+	    "user that runs the process of the page and of metrics when kmsd is started by root" },
 	{ "kms", "control_group", KEY_GROUP, AT(control_group), 0, 32, "", RESTART, ACTIVATE,
 	    "group whose members may use kmsctl; empty: only root and the daemon's own user" },
 	{ "kms", "monitor_group", KEY_GROUP, AT(monitor_group), 0, 32, "", RESTART, ACTIVATE,
@@ -103,8 +108,10 @@ static const struct config_key keys[] = {
 	    "how often the index is written" },
 	{ "ledger", "batch", KEY_NUMBER, AT(batch), 1, 65536, "1024", RESTART, ACTIVATE,
 	    "most requests that share one signature and one write" },
-	{ "ledger", "session_cache", KEY_NUMBER, AT(session_cache), 0, 10000000, "20000", RESTART, ACTIVATE,
+	{ "ledger", "session_cache", KEY_NUMBER, AT(session_cache), 0, 10000000, "1000000", RESTART, ACTIVATE,
 	    "most session keys kept in locked memory" },
+	{ "ledger", "keep", KEY_DAYS, AT(keep), 0, 3660, "0", RELOAD, ACTIVATE,
+	    "how long the journal is kept, at least as long as each publisher's pack asks for; 0: for ever" },
 	{ "ledger", "keep_names", KEY_DAYS, AT(keep_names), 0, 3660, "0", RELOAD, ACTIVATE,
 	    "how long names, users and addresses of clients are kept in the journal; 0: for ever" },
 	{ "sandbox", "required", KEY_YES_NO, AT(sandbox_required), 0, 1, "yes", RESTART, CHILDREN,
@@ -134,6 +141,14 @@ static const struct config_key keys[] = {
 	    "a host that failed is not used for this long; each further failure doubles the time, up to 5 minutes" },
 	{ "relay", "resolve_interval", KEY_SECONDS, AT(relay_resolve_interval), 5, 86400, "300", RELOAD, KMSD,
 	    "how often names are resolved again" },
+	{ "web", "listen", KEY_LISTEN_LIST, AT(web_listen), 0, CONFIG_ADDRESSES, "", RESTART, KMSD,
+	    "addresses for the page and for metrics, address:port, separated by blanks; empty: none" },
+	{ "web", "socket_group", KEY_GROUP, AT(web_socket_group), 0, 32, "", RESTART, KMSD,
+	    "group whose members may connect to the Unix socket runtime_directory/web.sock; empty: no such socket" },
+	{ "web", "hosts", KEY_DOMAIN_LIST, AT(web_hosts), 0, CONFIG_DOMAINS, "", RELOAD, WEB,
+	    "names of this host under which the page may be asked for, beside localhost and addresses" },
+	{ "web", "connections", KEY_NUMBER, AT(web_connections), 1, 1000, "64", RESTART, WEB,
+	    "most open connections; the oldest is closed for a new one" },
 	{ "log", "level", KEY_LEVEL, AT(log_level), LOG_ERR, LOG_DEBUG, "info", RELOAD, CHILDREN,
 	    "the least important level that is written" },
 	{ "log", "target", KEY_TARGET, AT(log_syslog), 0, 1, "stderr", RESTART, CHILDREN,
@@ -168,6 +183,18 @@ static const struct config_key keys[] = {
 	    "most new connections from one address in a minute; 0: no limit" },
 	{ "firewall", "interface", KEY_INTERFACE, AT(firewall_interface), 0, 15, "", RELOAD, KMSCTL,
 	    "the only network interface, beside lo, on which clients may connect; empty: all" },
+	{ "alerts", "pool_used", KEY_NUMBER, AT(alerts_pool_used), 1, 100, "90", RELOAD, WEB,
+	    "percent of a pool's capacity from which it is a warning" },
+	{ "alerts", "key_left", KEY_DAYS, AT(alerts_key_left), 0, 3660, "30d", RELOAD, WEB,
+	    "a host key or confirmation that ends within this time is a warning" },
+	{ "alerts", "disk_free", KEY_NUMBER, AT(alerts_disk_free), 0, 100, "10", RELOAD, KMSCTL,
+	    "percent of the ledger's disk below which it is a warning" },
+	{ "alerts", "clock_error", KEY_SECONDS, AT(alerts_clock_error), 1, 15, "5", RELOAD, KMSCTL,
+	    "a clock that may be further off is a warning" },
+	{ "alerts", "strict", KEY_YES_NO, AT(alerts_strict), 0, 1, "no", RELOAD, KMSCTL,
+	    "a warning counts: kmsctl doctor exits with 4 then, too" },
+	{ "alerts", "hourly", KEY_YES_NO, AT(alerts_hourly), 0, 1, "no", RELOAD, KMSCTL,
+	    "run kmsctl doctor every hour; kmsctl apply enables kms-doctor.timer" },
 	{ "publisher NAME", "key", KEY_PUBLIC_KEY, OF(key), 56, 56, "", RELOAD, ACTIVATE,
 	    "the publisher's minisign public key, the line that begins with RW" },
 	{ "publisher NAME", "policy", KEY_FILE, OF(policy), 0, 255, "", RELOAD, KMSCTL,
@@ -176,9 +203,32 @@ static const struct config_key keys[] = {
 	    "KMS host key that kmsctl apply installs; empty: none" },
 	{ "publisher NAME", "confirmation", KEY_FILE, OF(confirmation), 0, 255, "", RELOAD, KMSCTL,
 	    "the publisher's confirmation of this host, which kmsctl apply installs; empty: none" },
+	{ "class NAME", "pool", KEY_NAME, CL(pool), 1, 32, "", RELOAD, ACTIVATE,
+	    "the pool, by its name in the publisher's policy pack" },
+	{ "class NAME", "publisher", KEY_NAME, CL(publisher), 0, 64, "", RELOAD, ACTIVATE,
+	    "the publisher, if the packs of two have a pool of that name; empty: the one that has it" },
+	{ "class NAME", "networks", KEY_NETWORK_LIST, CL(networks), 0, CONFIG_NETWORKS, "", RELOAD, ACTIVATE,
+	    "networks whose clients are of the class; empty: all" },
+	{ "class NAME", "names", KEY_PATTERN_LIST, CL(names), 0, CONFIG_PATTERNS, "", RELOAD, ACTIVATE,
+	    "names of hosts or users that are of the class, with * and ?; empty: all" },
+	{ "class NAME", "reserve", KEY_NUMBER, CL(reserve), 0, UINT32_MAX, "0", RELOAD, ACTIVATE,
+	    "seats of the pool that are kept free for the class" },
+	{ "class NAME", "limit", KEY_NUMBER, CL(limit), 0, UINT32_MAX, "0", RELOAD, ACTIVATE,
+	    "most seats that the class may have; 0: no limit of its own" },
 	{ .section = NULL },
 };
 /* clang-format on */
+
+#define RECORDS(list, counter)                                                                     \
+	offsetof(struct config, list), sizeof(((struct config *)0)->list[0]),                      \
+	    offsetof(struct config, counter)
+
+static const struct config_record records[] = {
+	{ "publisher NAME", "publisher", RECORDS(publishers, publisher_count), CONFIG_PUBLISHERS,
+	    64 },
+	{ "class NAME", "class", RECORDS(classes, class_count), CONFIG_CLASSES, 32 },
+	{ .word = NULL },
+};
 
 const struct config_key *
 config_schema(void)
@@ -186,18 +236,54 @@ config_schema(void)
 	return keys;
 }
 
-bool
-config_of_publisher(const struct config_key *k)
+const struct config_record *
+config_records(void)
 {
-	return strcmp(k->section, "publisher NAME") == 0;
+	return records;
+}
+
+const struct config_record *
+config_record_of(const struct config_key *k)
+{
+	for (const struct config_record *d = records; d->word != NULL; d++)
+		if (strcmp(k->section, d->section) == 0)
+			return d;
+	return NULL;
+}
+
+unsigned
+config_record_count(const struct config_record *d, const struct config *c)
+{
+	return *(const unsigned *)((const char *)c + d->count);
+}
+
+const void *
+config_record_at(const struct config_record *d, const struct config *c, unsigned i)
+{
+	return (const char *)c + d->list + i * d->size;
+}
+
+void *
+config_record_add(const struct config_record *d, struct config *c)
+{
+	unsigned *count = (unsigned *)((char *)c + d->count);
+	char *record = (char *)c + d->list + *count * d->size;
+
+	if (*count == d->most)
+		return NULL;
+	++*count;
+	return memset(record, 0, d->size);
 }
 
 bool
 config_differs(const struct config_key *k, const struct config *a, const struct config *b)
 {
-	if (config_of_publisher(k))
-		return a->publisher_count != b->publisher_count ||
-		       memcmp(a->publishers, b->publishers, sizeof(a->publishers)) != 0;
+	const struct config_record *d = config_record_of(k);
+
+	if (d != NULL)
+		return config_record_count(d, a) != config_record_count(d, b) ||
+		       memcmp(config_record_at(d, a, 0), config_record_at(d, b, 0),
+			   d->most * d->size) != 0;
 	return memcmp((const char *)a + k->offset, (const char *)b + k->offset, k->size) != 0;
 }
 
@@ -205,10 +291,13 @@ void
 config_reload(struct config *running, const struct config *fresh)
 {
 	for (const struct config_key *k = keys; k->section != NULL; k++)
-		if (!k->restart && !config_of_publisher(k))
+		if (!k->restart && config_record_of(k) == NULL)
 			memcpy(
 			    (char *)running + k->offset, (const char *)fresh + k->offset, k->size);
-	memcpy(running->publishers, fresh->publishers, sizeof(running->publishers));
-	running->publisher_count = fresh->publisher_count;
+	for (const struct config_record *d = records; d->word != NULL; d++) {
+		memcpy((char *)running + d->list, config_record_at(d, fresh, 0), d->most * d->size);
+		memcpy(
+		    (char *)running + d->count, (const char *)fresh + d->count, sizeof(unsigned));
+	}
 	running->marks[0] = fresh->marks[0];
 }

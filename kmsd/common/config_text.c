@@ -20,6 +20,7 @@
 struct parse {
 	struct config *c;
 	int publisher_line[CONFIG_PUBLISHERS];
+	int class_line[CONFIG_CLASSES];
 	struct ini_key keys[ROWS];
 	struct ini_section sections[INI_SECTIONS_MAX];
 	unsigned section_count;
@@ -31,39 +32,57 @@ open_section(struct ini_reader *r, const char *argument)
 	return ((struct parse *)r->arg)->c;
 }
 
+static bool
+has_record(const struct config_record *d, const struct config *c, const char *name)
+{
+	for (unsigned i = 0; i < config_record_count(d, c); i++)
+		if (strcmp(config_record_at(d, c, i), name) == 0)
+			return true;
+	return false;
+}
+
 /*
- * A publisher's name is used in messages and by kmsctl: letters, digits, dot, underscore and
- * hyphen.
+ * The name of such a section is used in messages and by kmsctl: letters, digits, dot, underscore
+ * and hyphen. lines: in which line each of them begins.
  */
 static void *
-open_publisher(struct ini_reader *r, const char *name)
+open_record(struct ini_reader *r, const struct config_record *d, const char *name, int *lines)
 {
 	static const char good[] =
 	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-	struct parse *p = r->arg;
-	struct config *c = p->c;
-	struct config_publisher *fresh = &c->publishers[c->publisher_count];
+	struct config *c = ((struct parse *)r->arg)->c;
+	unsigned count = config_record_count(d, c);
+	void *fresh;
 	size_t len = strlen(name);
 
-	if (len >= sizeof(fresh->name) || strspn(name, good) != len) {
+	if (len > d->name_max || strspn(name, good) != len) {
 		ini_fail(r, r->line,
-		    "publisher name \"%.48s\": it must be 1 to 64 letters, digits, '.', '_' or '-'",
-		    name);
+		    "%s name \"%.48s\": it must be 1 to %zu letters, digits, '.', '_' or '-'",
+		    d->word, name, d->name_max);
 		return NULL;
 	}
-	for (unsigned i = 0; i < c->publisher_count; i++)
-		if (strcmp(c->publishers[i].name, name) == 0) {
-			ini_fail(r, r->line, "publisher \"%s\" is given twice", name);
-			return NULL;
-		}
-	if (c->publisher_count == CONFIG_PUBLISHERS) {
-		ini_fail(r, r->line, "more than %d publishers", CONFIG_PUBLISHERS);
+	if (has_record(d, c, name)) {
+		ini_fail(r, r->line, "%s \"%s\" is given twice", d->word, name);
 		return NULL;
 	}
-	p->publisher_line[c->publisher_count++] = r->line;
-	memset(fresh, 0, sizeof(*fresh));
-	memcpy(fresh->name, name, len);
-	return fresh;
+	if ((fresh = config_record_add(d, c)) == NULL) {
+		ini_fail(r, r->line, "more than %u sections [%s]", d->most, d->section);
+		return NULL;
+	}
+	lines[count] = r->line;
+	return memcpy(fresh, name, len);
+}
+
+static void *
+open_publisher(struct ini_reader *r, const char *name)
+{
+	return open_record(r, &config_records()[0], name, ((struct parse *)r->arg)->publisher_line);
+}
+
+static void *
+open_class(struct ini_reader *r, const char *name)
+{
+	return open_record(r, &config_records()[1], name, ((struct parse *)r->arg)->class_line);
 }
 
 static struct ini_key
@@ -86,17 +105,19 @@ make_sections(struct parse *p)
 	const struct config_key *k = config_schema();
 
 	for (unsigned i = 0; k[i].section != NULL; i++) {
-		bool named = config_of_publisher(&k[i]);
+		const struct config_record *d = config_record_of(&k[i]);
 		struct ini_section *s;
 
 		assert(i < ROWS);
 		p->keys[i] = key_of(&k[i]);
 		if (i == 0 || strcmp(k[i].section, k[i - 1].section) != 0)
 			p->sections[p->section_count++] = (struct ini_section){
-				.name = named ? "publisher" : k[i].section,
-				.argument = named ? "NAME" : NULL,
-				.presence = named ? INI_OPTIONAL : INI_RESUMED,
-				.open = named ? open_publisher : open_section,
+				.name = d != NULL ? d->word : k[i].section,
+				.argument = d != NULL ? "NAME" : NULL,
+				.presence = d != NULL ? INI_OPTIONAL : INI_RESUMED,
+				.open = d == NULL                   ? open_section
+					: d == &config_records()[0] ? open_publisher
+								    : open_class,
 				.keys = &p->keys[i],
 			};
 		s = &p->sections[p->section_count - 1];
@@ -141,6 +162,28 @@ check_publishers(struct ini_reader *r, const struct parse *p)
 			    all[i].name);
 }
 
+/* Which pools there are, and how many seats, is known by who has the packs (classes.h). */
+static void
+check_classes(struct ini_reader *r, const struct parse *p)
+{
+	for (unsigned i = 0; i < p->c->class_count; i++) {
+		const struct config_class *class = &p->c->classes[i];
+		int line = p->class_line[i];
+
+		if (class->pool[0] == '\0')
+			ini_fail(r, line, "[class %s] has no pool = NAME", class->name);
+		if (class->publisher[0] != '\0' &&
+		    !has_record(&config_records()[0], p->c, class->publisher))
+			ini_fail(r, line,
+			    "[class %s] names the publisher \"%s\": there is no [publisher %s]",
+			    class->name, class->publisher, class->publisher);
+		if (class->limit != 0 && class->limit < class->reserve)
+			ini_fail(r, line,
+			    "[class %s] reserves %u seats, and may have %u: limit must not be below reserve",
+			    class->name, class->reserve, class->limit);
+	}
+}
+
 /* Errors that involve more than one line. */
 static void
 check_whole(struct ini_reader *r)
@@ -149,6 +192,7 @@ check_whole(struct ini_reader *r)
 	const struct config *c = p->c;
 
 	check_publishers(r, p);
+	check_classes(r, p);
 	if (c->passphrase_credential[0] != '\0' && c->passphrase_file[0] != '\0')
 		ini_fail(r, 0,
 		    "[keys] passphrase_credential and passphrase_file: only one may be given");
@@ -187,7 +231,7 @@ config_defaults(struct config *c)
 	for (const struct config_key *k = config_schema(); k->section != NULL; k++) {
 		const struct ini_key key = key_of(k);
 
-		if (!config_of_publisher(k))
+		if (config_record_of(k) == NULL)
 			key.read(&r, &key, c, k->def);
 	}
 	assert(r.count == 0);
@@ -247,23 +291,33 @@ print_row(FILE *out, const struct config_key *k, const void *record)
 	print_value(out, k->key, value);
 }
 
+static void
+print_records(FILE *out, const struct config_record *d, const struct config *c)
+{
+	for (unsigned i = 0; i < config_record_count(d, c); i++) {
+		const void *record = config_record_at(d, c, i);
+
+		fprintf(out, "\n[%s %s]\n", d->word, (const char *)record);
+		for (const struct config_key *k = config_schema(); k->section != NULL; k++)
+			if (config_record_of(k) == d)
+				print_row(out, k, record);
+	}
+}
+
 void
 config_print(const struct config *c, FILE *out)
 {
-	const struct config_key *k, *publishers = config_schema();
+	const struct config_key *k;
 	const char *section = "";
 
-	while (!config_of_publisher(publishers))
-		publishers++;
-	for (k = config_schema(); k < publishers; k++) {
+	for (k = config_schema(); k->section != NULL; k++) {
+		if (config_record_of(k) != NULL)
+			continue;
 		if (strcmp(section, k->section) != 0)
 			fprintf(out, "%s[%s]\n", *section ? "\n" : "", k->section);
 		section = k->section;
 		print_row(out, k, c);
 	}
-	for (unsigned i = 0; i < c->publisher_count; i++) {
-		fprintf(out, "\n[publisher %s]\n", c->publishers[i].name);
-		for (k = publishers; k->section != NULL; k++)
-			print_row(out, k, &c->publishers[i]);
-	}
+	for (const struct config_record *d = config_records(); d->word != NULL; d++)
+		print_records(out, d, c);
 }

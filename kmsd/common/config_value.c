@@ -57,9 +57,16 @@ static bool
 read_days(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
 {
 	const char *s = value;
+	char what[120];
 	uint64_t v;
-	bool ok = number_prefix(&v, UINT64_MAX, &s) && strcmp(s, v == 0 && *s == 0 ? "" : "d") == 0;
+	bool number = number_prefix(&v, UINT64_MAX, &s),
+	     ok = number && strcmp(s, v == 0 && *s == 0 ? "" : "d") == 0;
 
+	if (number && *s == '\0' && v != 0) {
+		snprintf(what, sizeof(what), "a number of days with its unit: write %s = %.20sd",
+		    key->name, value);
+		return ini_expected(r, key, value, what);
+	}
 	return ini_store(r, key, record, value, ok, v, " days, such as 7d");
 }
 
@@ -377,6 +384,16 @@ read_public_key(struct ini_reader *r, const struct ini_key *key, void *record, c
 	return ini_expected(r, key, value, "a minisign public key: RW and 54 characters of base64");
 }
 
+static bool
+read_name(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	if (value[strspn(value, NAME)] == '\0' && keep_text(key, record, value))
+		return true;
+	return expected(r, key, value,
+	    "a name of %" PRIu64 " to %" PRIu64 " letters, digits, '.', '_' or '-'", key->min,
+	    key->max);
+}
+
 /* What the kernel accepts (dev_valid_name) and nft accepts in quotes. */
 static bool
 read_interface(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
@@ -520,6 +537,15 @@ parse_upstream(void *out, const char *word)
 	       strlen(((struct endpoint *)out)->name) <= UPSTREAM_NAME;
 }
 
+/* Where a socket is bound: names would have to be looked up. */
+static bool
+parse_listen(void *out, const char *word)
+{
+	const struct endpoint *e = out;
+
+	return endpoint_parse(out, word, 0) && e->literal && e->port != 0;
+}
+
 static bool
 parse_port(void *out, const char *word)
 {
@@ -527,6 +553,22 @@ parse_port(void *out, const char *word)
 
 	*(uint16_t *)out = number_parse(&port, UINT16_MAX, word) ? (uint16_t)port : 0;
 	return port > 0;
+}
+
+/* What a name may have, and the wildcards: a control character is in no name. */
+static bool
+parse_pattern(void *out, const char *word)
+{
+	size_t len = strlen(word);
+
+	if (len == 0 || len > CONFIG_PATTERN)
+		return false;
+	for (const char *c = word; *c != '\0'; c++)
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			return false;
+	memset(out, 0, CONFIG_PATTERN + 1);
+	memcpy(out, word, len);
+	return true;
 }
 
 static void
@@ -551,6 +593,12 @@ static void
 text_upstream(char out[CONFIG_VALUE], const void *at)
 {
 	endpoint_text(out, at, RELAY_PORT);
+}
+
+static void
+text_listen(char out[CONFIG_VALUE], const void *at)
+{
+	endpoint_text(out, at, 0);
 }
 
 static void
@@ -590,6 +638,10 @@ static const struct list {
 	    "different hosts as host[:port][/priority[/weight]], separated by blanks" },
 	[KEY_PORT_LIST] = { LIST(config_ports), parse_port, text_port, NULL,
 	    "different port numbers separated by blanks" },
+	[KEY_LISTEN_LIST] = { LIST(config_endpoints), parse_listen, text_listen, same_upstream,
+	    "different addresses with their ports, as 127.0.0.1:1690 or [::1]:1690, separated by blanks" },
+	[KEY_PATTERN_LIST] = { LIST(config_patterns), parse_pattern, text_domain, NULL,
+	    "different names of at most 64 bytes, with * and ?, separated by blanks" },
 #undef LIST
 };
 
@@ -693,6 +745,18 @@ read_ports(struct ini_reader *r, const struct ini_key *key, void *record, const 
 	return read_list(r, key, record, value, KEY_PORT_LIST);
 }
 
+static bool
+read_listen(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	return read_list(r, key, record, value, KEY_LISTEN_LIST);
+}
+
+static bool
+read_patterns(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	return read_list(r, key, record, value, KEY_PATTERN_LIST);
+}
+
 static void
 write_list(char out[CONFIG_VALUE], const struct config_key *k, const void *at)
 {
@@ -744,6 +808,9 @@ static const struct type {
 	[KEY_NETWORK_LIST] = { "networks", read_networks, write_list, true },
 	[KEY_UPSTREAM_LIST] = { "upstreams", read_upstreams, write_list, true },
 	[KEY_PORT_LIST] = { "ports", read_ports, write_list, false },
+	[KEY_LISTEN_LIST] = { "listen addresses", read_listen, write_list, false },
+	[KEY_NAME] = { "name", read_name, write_text, false },
+	[KEY_PATTERN_LIST] = { "names", read_patterns, write_list, true },
 };
 
 config_reads *

@@ -175,6 +175,12 @@ get_domain(struct wire_reader *r, void *at)
 	return get_name(r, at);
 }
 
+static bool
+get_pattern(struct wire_reader *r, void *at)
+{
+	return get_word(r, at, 1, CONFIG_PATTERN);
+}
+
 static void
 put_network(struct wire_writer *w, const void *at)
 {
@@ -253,6 +259,7 @@ static const struct shape {
   domains_shape = { .words = WORDS(config_domains, put_domain, get_domain) },
   networks_shape = { .words = WORDS(config_networks, put_network, get_network) },
   endpoints_shape = { .words = WORDS(config_endpoints, put_endpoint, get_endpoint) },
+  patterns_shape = { .words = WORDS(config_patterns, put_domain, get_pattern) },
   ports_shape = { .words = WORDS(config_ports, put_port, get_port) };
 
 static const struct shape *const shapes[KEY_TYPES] = {
@@ -284,6 +291,9 @@ static const struct shape *const shapes[KEY_TYPES] = {
 	[KEY_NETWORK_LIST] = &networks_shape,
 	[KEY_UPSTREAM_LIST] = &endpoints_shape,
 	[KEY_PORT_LIST] = &ports_shape,
+	[KEY_LISTEN_LIST] = &endpoints_shape,
+	[KEY_NAME] = &text_shape,
+	[KEY_PATTERN_LIST] = &patterns_shape,
 };
 
 /* Every list begins with its count. */
@@ -368,12 +378,14 @@ config_mark(const struct config *c, bool restart)
 	for (const struct config_key *k = config_schema(); k->section != NULL; k++) {
 		if (k->restart != restart || k->readers == 0)
 			continue;
+		const struct config_record *d = config_record_of(k);
+
 		hash = mark_text(mark_text(hash, k->section), k->key);
-		if (!config_of_publisher(k))
+		if (d == NULL)
 			hash = mark_value(hash, k, c);
-		for (unsigned i = 0; config_of_publisher(k) && i < c->publisher_count; i++)
-			hash = mark_value(
-			    mark_text(hash, c->publishers[i].name), k, &c->publishers[i]);
+		for (unsigned i = 0; d != NULL && i < config_record_count(d, c); i++)
+			hash = mark_value(mark_text(hash, config_record_at(d, c, i)), k,
+			    config_record_at(d, c, i));
 	}
 	/* 48 bits: JSON readers keep such a number exactly. */
 	return hash >> 16;
@@ -394,35 +406,38 @@ rows_mark(enum config_reader reader)
 
 /* -- whole -- */
 
+/* d NULL: of a section that is there once. */
 static bool
-row_is(const struct config_key *k, enum config_reader reader, bool of_publisher)
+row_is(const struct config_key *k, enum config_reader reader, const struct config_record *d)
 {
-	return (k->readers & reader) != 0 && config_of_publisher(k) == of_publisher;
+	return (k->readers & reader) != 0 && config_record_of(k) == d;
 }
 
 static bool
-has_publishers(enum config_reader reader)
+has_records(enum config_reader reader, const struct config_record *d)
 {
 	const struct config_key *k = config_schema();
 
-	while (k->section != NULL && !row_is(k, reader, true))
+	while (k->section != NULL && !row_is(k, reader, d))
 		k++;
 	return k->section != NULL;
 }
 
 static void
-put_rows(struct wire_writer *w, enum config_reader reader, bool of_publisher, const void *record)
+put_rows(struct wire_writer *w, enum config_reader reader, const struct config_record *d,
+    const void *record)
 {
 	for (const struct config_key *k = config_schema(); k->section != NULL; k++)
-		if (row_is(k, reader, of_publisher))
+		if (row_is(k, reader, d))
 			put_value(w, k, record);
 }
 
 static bool
-get_rows(struct wire_reader *r, enum config_reader reader, bool of_publisher, void *record)
+get_rows(
+    struct wire_reader *r, enum config_reader reader, const struct config_record *d, void *record)
 {
 	for (const struct config_key *k = config_schema(); k->section != NULL; k++)
-		if (row_is(k, reader, of_publisher) && (!get_value(r, k, record) || r->bad))
+		if (row_is(k, reader, d) && (!get_value(r, k, record) || r->bad))
 			return false;
 	return true;
 }
@@ -436,12 +451,14 @@ config_encode(uint8_t out[CONFIG_WIRE_MAX], const struct config *c, enum config_
 	wire_put_u32(&w, rows_mark(reader));
 	wire_put_u64(&w, config_mark(c, false));
 	wire_put_u64(&w, config_mark(c, true));
-	put_rows(&w, reader, false, c);
-	if (has_publishers(reader)) {
-		wire_put_u16(&w, (uint16_t)c->publisher_count);
-		for (unsigned i = 0; i < c->publisher_count; i++) {
-			put_word(&w, c->publishers[i].name);
-			put_rows(&w, reader, true, &c->publishers[i]);
+	put_rows(&w, reader, NULL, c);
+	for (const struct config_record *d = config_records(); d->word != NULL; d++) {
+		if (!has_records(reader, d))
+			continue;
+		wire_put_u16(&w, (uint16_t)config_record_count(d, c));
+		for (unsigned i = 0; i < config_record_count(d, c); i++) {
+			put_word(&w, config_record_at(d, c, i));
+			put_rows(&w, reader, d, config_record_at(d, c, i));
 		}
 	}
 	assert(!w.bad);
@@ -449,19 +466,30 @@ config_encode(uint8_t out[CONFIG_WIRE_MAX], const struct config *c, enum config_
 }
 
 static bool
-get_publishers(struct wire_reader *r, enum config_reader reader, struct config *out)
+get_records(struct wire_reader *r, enum config_reader reader, const struct config_record *d,
+    struct config *out)
 {
-	unsigned count = wire_get_u16(r);
+	unsigned count;
 
-	if (count > CONFIG_PUBLISHERS)
+	if (!has_records(reader, d))
+		return true;
+	if ((count = wire_get_u16(r)) > d->most)
 		return false;
 	for (unsigned i = 0; i < count; i++) {
-		struct config_publisher *p = &out->publishers[i];
+		void *record = config_record_add(d, out);
 
-		if (!get_word(r, p->name, 1, sizeof(p->name) - 1) || !get_rows(r, reader, true, p))
+		if (!get_word(r, record, 1, d->name_max) || !get_rows(r, reader, d, record))
 			return false;
 	}
-	out->publisher_count = count;
+	return true;
+}
+
+static bool
+get_all_records(struct wire_reader *r, enum config_reader reader, struct config *out)
+{
+	for (const struct config_record *d = config_records(); d->word != NULL; d++)
+		if (!get_records(r, reader, d, out))
+			return false;
 	return true;
 }
 
@@ -479,8 +507,7 @@ config_decode(struct config *out, const uint8_t *in, size_t len, enum config_rea
 		return KMS_E_BAD_VERSION;
 	out->marks[false] = wire_get_u64(&r);
 	out->marks[true] = wire_get_u64(&r);
-	if (!get_rows(&r, reader, false, out) ||
-	    (has_publishers(reader) && !get_publishers(&r, reader, out)))
+	if (!get_rows(&r, reader, NULL, out) || !get_all_records(&r, reader, out))
 		rc = r.bad ? KMS_E_TRUNCATED : KMS_E_FORMAT;
 	else
 		rc = wire_finish(&r);

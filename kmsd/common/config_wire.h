@@ -6,7 +6,7 @@
  *   20     a value a row, in the schema's order: 8 bytes of a number; u16 length and bytes of text;
  *          u16 count and words of a list, each an address (16), a network (16, u8 bits), a port
  *          (2), text, or an endpoint: text, u8 literal, 16 address, u16 port, priority, weight
- *    +  2  how many publishers, when a row is theirs: name and rows of each
+ *    +  2  how many publishers, when a row is theirs: name and rows of each; then of classes
  *
  * A child checks each value against its row again: it takes nothing for granted.
  */
@@ -15,7 +15,7 @@
 
 #include "kmsd/common/config.h"
 
-#define CONFIG_WIRE_MAX (32 * 1024)
+#define CONFIG_WIRE_MAX (256 * 1024)
 
 /* For one reader; the length. Whatever config_parse accepts fits. */
 size_t config_encode(

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "libkms/kms_error.h"
+
 enum confine_layer {
 	CONFINE_NO_NEW_PRIVS = 1 << 0,
 	CONFINE_UID = 1 << 1,      /* own user, no groups */
@@ -35,13 +37,22 @@ uint32_t confine_forbidden(void);
 /* "CAP_SYS_ADMIN": the first of them that one of these layers needs; NULL: none. */
 const char *confine_lacks(uint32_t forbidden, uint32_t layers);
 
+/* What one of the functions below said, as a bit of the layers in force. */
+static inline uint32_t
+confine_layer_if(int status, uint32_t layer)
+{
+	return status == KMS_OK ? layer : 0;
+}
+
 /* Each applies one layer: KMS_OK or KMS_E_SANDBOX (errno says more). */
 int confine_no_core(void);
 int confine_no_new_privs(void);
 /* by name; looked up before chroot: see confine_user_ids */
 int confine_user(const char *user);
 int confine_user_ids(unsigned uid, unsigned gid);
-int confine_chroot(const char *dir); /* kmsd makes runtime_directory/empty for this */
+int confine_chroot(const char *dir);
+/* runtime_directory/empty, which is root's own; it is made if it is missing */
+int confine_empty_root(const char *runtime_directory);
 int confine_network_namespace(void);
 /*
  * Allows nothing in the file system but what is beneath dirfd (-1: nothing at all), no TCP bind

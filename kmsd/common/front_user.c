@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
-static bool
-find(const char *name, unsigned *uid, unsigned *gid)
+bool
+user_find(const char *name, unsigned *uid, unsigned *gid)
 {
 	struct passwd *pw = getpwnam(name);
 
@@ -25,5 +25,5 @@ front_user(const struct config *c, unsigned index, unsigned *uid, unsigned *gid)
 	char own[sizeof(c->front_user) + 12];
 
 	snprintf(own, sizeof(own), "%s%u", c->front_user, index);
-	return (index > 0 && find(own, uid, gid)) || find(c->front_user, uid, gid);
+	return (index > 0 && user_find(own, uid, gid)) || user_find(c->front_user, uid, gid);
 }

@@ -8,6 +8,8 @@
 
 #include "kmsd/common/config.h"
 
+/* False: there is no such user. */
+bool user_find(const char *name, unsigned *uid, unsigned *gid);
 /*
  * The first front is front_user. Another one is front_user with its number behind it ("_kmsnet1"),
  * so that it can neither signal nor trace the others whatever else holds it; when there is no such

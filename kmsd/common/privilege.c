@@ -89,6 +89,18 @@ confine_chroot(const char *dir)
 	return KMS_OK;
 }
 
+int
+confine_empty_root(const char *runtime_directory)
+{
+	char path[256];
+
+	if ((size_t)snprintf(path, sizeof(path), "%s/empty", runtime_directory) >= sizeof(path))
+		return KMS_E_SANDBOX;
+	if (mkdir(path, 0555) == -1 && errno != EEXIST)
+		return KMS_E_SANDBOX;
+	return confine_chroot(path);
+}
+
 /* Does this namespace have no interface but lo? Unknown counts as no. */
 static bool
 no_interfaces(void)

@@ -31,6 +31,10 @@ struct special {
 	struct scmp_arg_cmp when[3]; /* all of these have to hold; op 0: no more */
 };
 
+/* libseccomp's numbers of the calls that socketcall(2) is: __PNR_socket, __PNR_sendmmsg */
+#define FIRST_SOCKET_CALL (-101)
+#define LAST_SOCKET_CALL (-120)
+
 #define ARG(n, cmp, ...)                                                                           \
 	{                                                                                          \
 		n, SCMP_CMP_##cmp, __VA_ARGS__                                                     \
@@ -49,6 +53,12 @@ struct special {
 		}                                                                                  \
 	}
 
+/* s390x has the two first arguments the other way round. */
+#ifdef __s390x__
+#define CLONE_FLAGS 1
+#else
+#define CLONE_FLAGS 0
+#endif
 #define NAMESPACES                                                                                 \
 	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |             \
 	    CLONE_NEWPID | CLONE_NEWNET)
@@ -93,7 +103,7 @@ static const struct special specials[] = {
 	OPTION("getsockopt", SOL_SOCKET, SO_PEERCRED),
 	OPTION("getsockopt", SOL_SOCKET, SO_PEERGROUPS),
 	/* What starts a process or a thread, in the namespaces that are there. */
-	{ "clone@here", "clone", { CLEAR(0, NAMESPACES) } },
+	{ "clone@here", "clone", { CLEAR(CLONE_FLAGS, NAMESPACES) } },
 	{ "sendto@plain", "sendto", { CLEAR(3, MSG_FASTOPEN) } },
 	/* Which addresses this machine has: getifaddrs(3) */
 	{ "socket@route", "socket",
@@ -101,8 +111,10 @@ static const struct special specials[] = {
 	OPTION("setsockopt", SOL_SOCKET, SO_SNDBUF),
 	/* isatty(3) */
 	{ "ioctl@terminal", "ioctl", { IS(1, TCGETS) } },
+	/* How much can be read: libevent asks. */
+	{ "ioctl@pending", "ioctl", { IS(1, FIONREAD) } },
 	{ "setpriority@own", "setpriority", { IS(0, PRIO_PROCESS), IS(1, 0) } },
-	{ "clone@thread", "clone", { BITS(0, CLONE_THREAD, CLONE_THREAD) } },
+	{ "clone@thread", "clone", { BITS(CLONE_FLAGS, CLONE_THREAD, CLONE_THREAD) } },
 	/* No new executable memory. */
 	{ "mmap@data", "mmap", { CLEAR(2, PROT_EXEC) } },
 	{ "mprotect@data", "mprotect", { CLEAR(2, PROT_EXEC) } },
@@ -113,10 +125,44 @@ static const struct special denied[] = {
 	/* syslog(3) connecting again */
 	{ "socket@unix", "socket", { IS(0, AF_UNIX) } },
 	{ "socket", "socket", { ARG(0, NE, AF_UNIX, 0) } },
-	{ "clone", "clone", { CLEAR(0, CLONE_THREAD) } },
+	{ "clone", "clone", { CLEAR(CLONE_FLAGS, CLONE_THREAD) } },
 	{ "ioctl", "ioctl", { ARG(1, NE, TCGETS, 0) } },
 	{ "mmap", "mmap", { BITS(2, PROT_EXEC, PROT_EXEC) } },
 	{ "mprotect", "mprotect", { BITS(2, PROT_EXEC, PROT_EXEC) } },
+};
+
+/*
+ * The same call under the other names that a 32-bit processor has for it: with a time or a place in
+ * a file of 64 bits, with users of 32. A processor that has no call of that name skips it.
+ */
+static const char *const others[][2] = {
+	{ "clock_gettime", "clock_gettime64" },
+	{ "clock_nanosleep", "clock_nanosleep_time64" },
+	{ "fcntl", "fcntl64" },
+	{ "fstat", "fstat64" },
+	{ "fstat", "statx" }, /* glibc's fstat(3), where time has 64 bits */
+	{ "fstatfs", "fstatfs64" },
+	{ "ftruncate", "ftruncate64" },
+	{ "futex", "futex_time64" },
+	{ "getegid", "getegid32" },
+	{ "geteuid", "geteuid32" },
+	{ "getgid", "getgid32" },
+	{ "getgroups", "getgroups32" },
+	{ "getrlimit", "ugetrlimit" },
+	{ "getuid", "getuid32" },
+	{ "lseek", "_llseek" },
+	{ "newfstatat", "fstatat64" },
+	{ "ppoll", "ppoll_time64" },
+	{ "pselect6", "pselect6_time64" },
+	{ "rt_sigreturn", "sigreturn" },
+	{ "select", "_newselect" },
+	{ "setgroups", "setgroups32" },
+	{ "setresgid", "setresgid32" },
+	{ "setresuid", "setresuid32" },
+	{ "setuid", "setuid32" },
+	{ "stat", "stat64" },
+	{ "time", "clock_gettime64" },
+	{ "wait4", "waitpid" },
 };
 
 const char *const confine_base_calls[] = {
@@ -177,14 +223,15 @@ listed(const char *const *names, const char *name)
 }
 
 /*
- * The number of a call; 0 and *skip when this architecture has none; an error for a name that no
- * architecture has.
+ * The number of a call, *skip when this architecture has none; an error for a name that no
+ * architecture has. i386 and s390x have one call for all that sockets do (socketcall): libseccomp
+ * gives those numbers below 0, and cannot see their arguments there.
  */
 static int
 resolve(const char *name, int *number, bool *skip)
 {
 	*number = seccomp_syscall_resolve_name(name);
-	*skip = *number < 0 && *number != __NR_SCMP_ERROR;
+	*skip = *number < 0 && (*number > FIRST_SOCKET_CALL || *number < LAST_SOCKET_CALL);
 	if (*number == __NR_SCMP_ERROR) {
 		errno = EINVAL;
 		return KMS_E_SANDBOX;
@@ -193,7 +240,7 @@ resolve(const char *name, int *number, bool *skip)
 }
 
 static int
-add(scmp_filter_ctx ctx, uint32_t action, const char *call, const struct scmp_arg_cmp *when,
+add_name(scmp_filter_ctx ctx, uint32_t action, const char *call, const struct scmp_arg_cmp *when,
     unsigned count)
 {
 	int number, rc;
@@ -207,6 +254,30 @@ add(scmp_filter_ctx ctx, uint32_t action, const char *call, const struct scmp_ar
 		return KMS_OK;
 	errno = -rc;
 	return KMS_E_SANDBOX;
+}
+
+static int
+add(scmp_filter_ctx ctx, uint32_t action, const char *call, const struct scmp_arg_cmp *when,
+    unsigned count)
+{
+	int rc;
+
+#ifdef __i386__
+	/* The old one has its arguments in memory, where nothing can look at them. */
+	if (strcmp(call, "mmap") == 0)
+		call = "mmap2";
+#endif
+#ifdef __s390x__
+	if (strcmp(call, "mmap") == 0)
+		count = 0; /* so are all of this one's */
+#endif
+	rc = add_name(ctx, action, call, when, count);
+	if (sizeof(long) > 4)
+		return rc;
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]) && rc == KMS_OK; i++)
+		if (strcmp(others[i][0], call) == 0)
+			rc = add_name(ctx, action, others[i][1], when, count);
+	return rc;
 }
 
 static int

@@ -4,10 +4,7 @@
  */
 #include "kmsd/front/front_confine.h"
 
-#include <errno.h>
 #include <stddef.h>
-#include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "kmsd/common/config.h"
@@ -35,25 +32,6 @@ static const char *const allowed_relaying[] = { "socket@tcp", "connect", "setsoc
 
 /* Asked by libc in passing (syslog(3) reconnecting, time zones): refused, not fatal. */
 static const char *const refused[] = { "open", "openat", "socket", "connect", NULL };
-
-/* An empty directory of root's own beneath the runtime directory. */
-static int
-enter_empty_root(const char *runtime_directory)
-{
-	char path[256];
-
-	if ((size_t)snprintf(path, sizeof(path), "%s/empty", runtime_directory) >= sizeof(path))
-		return KMS_E_SANDBOX;
-	if (mkdir(path, 0555) == -1 && errno != EEXIST)
-		return KMS_E_SANDBOX;
-	return confine_chroot(path);
-}
-
-static uint32_t
-layer(int status, uint32_t bit)
-{
-	return status == KMS_OK ? bit : 0;
-}
 
 /* With a relay, connections to the ports of the ini file and to no others. */
 static int
@@ -92,20 +70,21 @@ front_confine(const struct config *c, unsigned index, uint64_t files)
 		.file_size = UINT64_MAX,
 		.processes = 0,
 	};
-	uint32_t in_force = layer(confine_no_core(), CONFINE_NO_CORE);
+	uint32_t in_force = confine_layer_if(confine_no_core(), CONFINE_NO_CORE);
 
 	if (geteuid() == 0) {
 		unsigned uid, gid;
 		/* before chroot: the name is looked up in files */
 		bool known = front_user(c, index, &uid, &gid);
 
-		in_force |= layer(enter_empty_root(c->runtime_directory), CONFINE_CHROOT);
+		in_force |=
+		    confine_layer_if(confine_empty_root(c->runtime_directory), CONFINE_CHROOT);
 		if (known)
-			in_force |= layer(confine_user_ids(uid, gid), CONFINE_UID);
+			in_force |= confine_layer_if(confine_user_ids(uid, gid), CONFINE_UID);
 	}
-	in_force |= layer(confine_no_new_privs(), CONFINE_NO_NEW_PRIVS);
-	in_force |= layer(landlock(c), CONFINE_LANDLOCK);
-	in_force |= layer(confine_rlimits(&limits), CONFINE_RLIMITS);
-	in_force |= layer(seccomp(relay_configured(c)), CONFINE_SECCOMP);
+	in_force |= confine_layer_if(confine_no_new_privs(), CONFINE_NO_NEW_PRIVS);
+	in_force |= confine_layer_if(landlock(c), CONFINE_LANDLOCK);
+	in_force |= confine_layer_if(confine_rlimits(&limits), CONFINE_RLIMITS);
+	in_force |= confine_layer_if(seccomp(relay_configured(c)), CONFINE_SECCOMP);
 	return in_force;
 }

@@ -12,6 +12,7 @@
 #include "kmsd/common/child.h"
 #include "kmsd/common/confine.h"
 #include "kmsd/common/log.h"
+#include "kmsd/common/loop.h"
 #include "kmsd/common/relay_config.h"
 #include "kmsd/front/front.h"
 #include "kmsd/front/front_confine.h"
@@ -98,15 +99,13 @@ on_linger(evutil_socket_t fd, short what, void *arg)
 static void
 begin_stop(struct server *s)
 {
-	const struct timeval patience = { .tv_sec = STOP_SECONDS }, moment = { .tv_sec = 1 };
-
 	if (s->front.stopping)
 		return;
 	s->front.stopping = s->front.lingering = true;
 	listeners_close(&s->front);
 	connections_stop(&s->front);
-	event_add(&s->linger, &moment);
-	event_add(&s->late, &patience);
+	loop_timer(&s->linger, SECOND_US);
+	loop_timer(&s->late, STOP_SECONDS * SECOND_US);
 }
 
 static void
@@ -173,20 +172,6 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 		log_flush_limited();
 }
 
-static struct event_base *
-new_base(void)
-{
-	struct event_config *config = event_config_new();
-	struct event_base *base = NULL;
-
-	if (config == NULL)
-		return NULL;
-	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV);
-	base = event_base_new_with_config(config);
-	event_config_free(config);
-	return base;
-}
-
 /* As many descriptors as the configuration asks for, if kmsd was given so many. */
 static uint64_t
 file_limit(const struct front *f, const struct config *c)
@@ -244,7 +229,6 @@ open_forward(void *arg, uint32_t layers)
 static void
 serve(struct server *s)
 {
-	const struct timeval second = { .tv_sec = 1 };
 	struct front *f = &s->front;
 
 	event_assign(&s->parent, f->base, IPC_PARENT_FD, EV_READ | EV_PERSIST, on_parent, s);
@@ -252,7 +236,7 @@ serve(struct server *s)
 	event_assign(&s->linger, f->base, -1, 0, on_linger, s);
 	event_assign(&s->late, f->base, -1, 0, on_late, s);
 	event_add(&s->parent, NULL);
-	event_add(&s->tick, &second);
+	loop_timer(&s->tick, SECOND_US);
 	f->now = clock_seconds();
 	forward_turn(f);
 	while (!f->broken && !s->too_late && !(f->stopping && f->connections.open == 0)) {
@@ -292,15 +276,17 @@ static const struct child_role role = {
 };
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	struct server *s = calloc(1, sizeof(*s));
 	uint32_t layers = 0;
 	int rc;
 
+	if (child_asked(role.program, argc, argv))
+		return 0;
 	if (!child_begin(&role))
 		return 1;
-	if (s == NULL || (s->front.base = new_base()) == NULL) {
+	if (s == NULL || (s->front.base = loop_new()) == NULL) {
 		log_event(LOG_ERR, role.failed, "%s", kms_strerror(KMS_E_NO_MEMORY));
 		return 1;
 	}

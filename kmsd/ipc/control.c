@@ -183,23 +183,55 @@ control_field_is(const struct control_field *f, char type, const char *name)
 	       memcmp(f->name, name, f->name_len) == 0;
 }
 
-int
-control_request_parse(const void *data, size_t len, uint16_t *verb, struct wire_reader *args)
+/* r: what follows the length. 1: all of it is there, least bytes or more; else 0 or -1. */
+static int
+is_whole(struct wire_reader *r, const void *data, size_t len, uint32_t least)
 {
-	struct wire_reader r;
 	uint32_t length;
 
 	if (len < 4)
 		return 0;
-	wire_reader_init(&r, data, len);
-	length = wire_get_u32(&r);
-	if (length < 2 || length > CONTROL_MAX || wire_left(&r) > length)
+	wire_reader_init(r, data, len);
+	length = wire_get_u32(r);
+	if (length < least || length > CONTROL_MAX || wire_left(r) > length)
 		return -1;
-	if (wire_left(&r) < length)
-		return 0;
+	return wire_left(r) == length;
+}
+
+int
+control_request_parse(const void *data, size_t len, uint16_t *verb, struct wire_reader *args)
+{
+	struct wire_reader r;
+	int rc = is_whole(&r, data, len, 2);
+
+	if (rc != 1)
+		return rc;
 	*verb = wire_get_u16(&r);
 	*args = r;
 	return 1;
+}
+
+int
+control_reply_parse(const void *data, size_t len, uint32_t *status, struct wire_reader *rows)
+{
+	struct wire_reader r;
+	int rc = is_whole(&r, data, len, 4);
+
+	if (rc != 1)
+		return rc;
+	*status = wire_get_u32(&r);
+	*rows = r;
+	return 1;
+}
+
+void
+control_request_header(uint8_t out[CONTROL_REQUEST_HEADER], uint16_t verb, size_t len)
+{
+	struct wire_writer w;
+
+	wire_writer_init(&w, out, CONTROL_REQUEST_HEADER);
+	wire_put_u32(&w, (uint32_t)(len + 2));
+	wire_put_u16(&w, verb);
 }
 
 bool
@@ -369,7 +401,6 @@ control_call(const char *path, uint16_t verb, const struct control_buf *args, in
 	struct call c = { .fd = -1, .deadline = clock_ms() + timeout_ms };
 	uint8_t head[CONTROL_REQUEST_HEADER];
 	size_t len = args != NULL ? args->len : 0;
-	struct wire_writer w;
 	int rc, saved;
 
 	*reply = NULL;
@@ -377,9 +408,7 @@ control_call(const char *path, uint16_t verb, const struct control_buf *args, in
 	*status = KMS_OK;
 	if (args != NULL && args->bad)
 		return KMS_E_TOO_LARGE;
-	wire_writer_init(&w, head, sizeof(head));
-	wire_put_u32(&w, (uint32_t)(len + 2));
-	wire_put_u16(&w, verb);
+	control_request_header(head, verb, len);
 	rc = call_open(&c, path);
 	if (rc == KMS_OK)
 		rc = call_send(&c, head, sizeof(head));

@@ -2,6 +2,7 @@
  * control.h - kmsctl to kmsd-activate, over a Unix stream socket that the
  * supervisor binds (runtime directory, control.sock). Authorised by SO_PEERCRED: uid 0, the uid
  * of the activation process, the uid that started kmsd, or a member of the control group.
+ * kmsd-web asks in the same way over a channel of its own (kmsd/activate/web_peer.h).
  *
  * Request:  u32 length of what follows, u16 verb, then arguments.
  * Reply:    u32 length of what follows, u32 status, then rows.
@@ -16,38 +17,66 @@
  * publisher id, hashes) s in lower-case hexadecimal. kmsctl shows what it gets: a field may be
  * missing, and an unknown field is shown under its name.
  *
- *   service    s version, u pid, u started, s host-name, s host-id, u port, u fronts
- *   sandbox    s process, s layers, s missing, u required     (names as confine_names gives them)
- *   ledger     u clients, u last-batch, u index-batch, u overlay, u segments, u journal-octets, u
- * index-octets, u map-octets, u checkpoints, u schema, s last-hash, u witnesses-contradiction, u
- * witnesses-unexplained, u witnesses-note, u witness-last (time of the last one above a note), u
- * restores, u restored (time of the last), u restored-to (batch), u restored-cause, u clock-back
- * (time when it last went back) publisher  s name, s id, u
- * installed, u confirmed, s key, s customer, s group, u not-before, u not-after, u capacity, u
- * revocations (number of the list installed), s revoked (why this host may no longer activate) pool
- * s publisher, u number, s name, u counted, u capacity, u window-days product    s publisher, s id,
- * s name, s group, s pool, u counted, u required, u covered     (status) front      u number, u
- * open, u accepted, u closed, u requests, u replies, u refused-frames, u timeouts, u
- * refused-connections key        s id, s publisher, s customer, s group, u issued, u not-before, u
- * not-after, u capacity, u hosts, u confirmations, u confirmed, u confirmation, u serial, s
- * host-id, s license (licensed, unconfirmed, not-yet-valid, expired), s installation-id, u
- * confirmed-at, u products request    s key, s publisher, s text, s installation-id pack       s
- * publisher, s id, s title, s version, u issued product    s publisher, s id, s name, s group, s
- * pool, u threshold, u activation-interval, u renewal-interval, u validity, u grace, s vm, s
- * clones, u clone-hold (minutes), s bind, s bind-change (policy show) group      s publisher, s
- * name, s covers (blank-separated names) contact    s publisher, s country, s text client     s
- * cmid, s product, s product-name, s publisher, u pool, u class, u counted, s name, s user, s
- * address, u first-seen, u last-clone (time), u caught-up (time), u held-until, u bound, u
- * bound-other, s state, u status, u last-seen, u expires, u counts-until, u sequence, u batch, u
- * leaf, u revoked, u vm sealed     s kind             (after CONTROL_KEY_SEAL; in row service:
- * key-sealed, with u locked) installed  s publisher, s what (after an installation or a
- * confirmation, in words) removed    s publisher, s what, u confirmed (was this host confirmed by
- * the key?) relay      u configured, s upstream, s domain, u answered, u faults, u lost, u late, u
- * no-host, u refused, u dropped, u unwritten relay-host s name, s address, u port, u answered ... u
- * refused, u latency-mean, u latency-most (microseconds), u last relay-version  u major, u minor, u
- * requests
+ *	service       s version, u pid, u started, s host-name, s host-id, u port, u
+ *	              fronts
+ *	sandbox       s process, s layers, s missing, u required (names as confine_names
+ *	              gives them)
+ *	ledger        u clients, u first-batch (1: the journal is whole), u last-batch,
+ *	              u index-batch, u overlay, u segments, u journal-octets, u
+ *	              index-octets, u map-octets, u checkpoints, u schema, s last-hash,
+ *	              u witnesses-contradiction, u witnesses-unexplained, u
+ *	              witnesses-note, u witness-last (time of the last one above a
+ *	              note), u restores, u restored (time of the last), u restored-to
+ *	              (batch), u restored-cause, u clock-back (time when it last went
+ *	              back)
+ *	publisher     s name, s id, u installed, u confirmed, s key, s customer, s
+ *	              group, u not-before, u not-after, u capacity, u revocations
+ *	              (number of the list installed), s revoked (why this host may no
+ *	              longer activate)
+ *	pool          s publisher, u number, s name, u counted, u capacity, u
+ *	              window-minutes, u borrowed, u over (counted beyond the capacity),
+ *	              u overdraft (seats that may be beyond it; in policy show percent),
+ *	              s stateless, u longest-unseen (minutes), u borrow (minutes), u
+ *	              borrow-seats
+ *	product       s publisher, s id, s name, s group, s pool, u counted, u required,
+ *	              u covered (status)
+ *	front         u number, u open, u accepted, u closed, u requests, u replies, u
+ *	              refused-frames, u timeouts, u refused-connections
+ *	key           s id, s publisher, s customer, s group, u issued, u not-before, u
+ *	              not-after, u capacity, u hosts, u confirmations, u confirmed, u
+ *	              confirmation, u serial, s host-id, s license (licensed,
+ *	              unconfirmed, not-yet-valid, expired), s installation-id, u
+ *	              confirmed-at, u products
+ *	request       s key, s publisher, s text, s installation-id
+ *	pack          s publisher, s id, s title, s version, u issued
+ *	product       s publisher, s id, s name, s group, s pool, u threshold, u
+ *	              activation-interval, u renewal-interval, u validity, u grace, s
+ *	              vm, s clones, u clone-hold (minutes), s bind, s bind-change
+ *	              (policy show)
+ *	group         s publisher, s name, s covers (blank-separated names)
+ *	contact       s publisher, s country, s text
+ *	client        s cmid, s product, s product-name, s publisher, u pool, u class, s
+ *	              class-name, u counted, s name, s user, s address, u first-seen, u
+ *	              last-clone (time), u caught-up (time), u held-until, u bound, u
+ *	              bound-other, s state, u status, u last-seen, u expires, u
+ *	              counts-until, u sequence, u batch, u leaf, u revoked, u vm, u
+ *	              borrowed-until (time), u overdraft, u stateless
+ *	sealed        s kind (after CONTROL_KEY_SEAL; in row service: key-sealed, with u
+ *	              locked)
+ *	installed     s publisher, s what (after an installation or a confirmation, in
+ *	              words)
+ *	removed       s publisher, s what, u confirmed (was this host confirmed by the
+ *	              key?)
+ *	relay         u configured, s upstream, s domain, u answered, u faults, u lost,
+ *	              u late, u no-host, u refused, u dropped, u unwritten
+ *	relay-host    s name, s address, u port, u answered ... u refused, u
+ *	              latency-mean, u latency-most (microseconds), u last
+ *	relay-version u major, u minor, u requests
+ *	usage         s publisher (zeros: of no publisher), u pool, u day (time at which
+ *	              it begins), u status; with status 0: u peak, u end, u first, u
+ *	              renewals, u releases, u clients (kmsdb/usage.h); else u refusals
  *
- *   error      s message
+ *	error         s message
  *
  * state of a client: activated, expired, below-threshold, released, ended (by the host), revoked,
  * refused, not-seen.
@@ -62,7 +91,10 @@
 #include "libkms/base/wire.h"
 
 #define CONTROL_MAX (1024 * 1024)
-#define CONTROL_CLIENTS 500 /* in an answer to CONTROL_CLIENT_LIST */
+#define CONTROL_PAGE_REQUEST_MAX 4096 /* bytes of a whole request of kmsd-web */
+#define CONTROL_CLIENTS 500           /* in an answer to CONTROL_CLIENT_LIST */
+#define CONTROL_USAGE_ROWS 1000
+#define CONTROL_USAGE_CURSOR 16
 
 enum control_verb {
 	/* rows: service, sandbox (one each process), ledger, publisher, pool, product, front */
@@ -92,11 +124,18 @@ enum control_verb {
 	CONTROL_CLIENT_LIST = 15,
 	/*
 	 * u from (batch; 0: the first that is wanted), u octets (with from 0: how much of the
-	 * newest journal, at least): rows entry: b entry, b aside (optional), u batch; row page:
+	 * newest journal, at least): rows entry: b entry, b aside (optional), u batch; rows ended,
+	 * of what ended a seat: the same; row page:
 	 * u from, u from-time, u to, u next (0: that was the end), u whole (with from 0: the whole
 	 * journal)
 	 */
 	CONTROL_JOURNAL = 16,
+	/*
+	 * u from, u to (times; optional), b after (16; optional: where a page ended): rows usage,
+	 * by publisher, pool, day and status, of CONTROL_USAGE_ROWS rows that are looked at; row
+	 * page: b next (16; missing: that was the end)
+	 */
+	CONTROL_USAGE = 17,
 	CONTROL_REVOCATIONS_INSTALL = 50, /* b file, b signature */
 	CONTROL_PUBLISHER_ROTATE = 51,    /* b file, b signature */
 	/* s key (UUID): row removed: s publisher, s what, u confirmed */
@@ -110,6 +149,22 @@ enum control_verb {
 	/* b source (16), b cmid (16), s name, u count, u told: of one observed source */
 	CONTROL_RELAY_NAME = 21,
 	CONTROL_RELAY_STATUS = 20, /* rows: relay, relay-host, relay-version */
+	/*
+	 * Since the start, rows: answers (s status, u refusal, u count, s meaning,
+	 * s remedy), commits (u count, u
+	 * microseconds), commits-within (u microseconds, u count: of those that took no longer)
+	 */
+	CONTROL_METRICS = 60,
+	/* for `kmsctl web login`: row login: s token, u seconds (how long it is good, once) */
+	CONTROL_WEB_LOGIN = 62,
+	CONTROL_WEB_SESSION = 63, /* s token: row session: s session, u seconds */
+	/*
+	 * s session, s pattern (optional), s from (a CMID; optional): rows client, as of the last
+	 * checkpoint; row page: u looked, s next (from where to go on; absent at the end)
+	 */
+	CONTROL_CLIENT_FIND = 64,
+	CONTROL_WEB_LOGOUT = 65, /* all of them; row logout: u sessions (how many there were) */
+	CONTROL_WEB_READY = 61,  /* kmsd-web alone, first: u layers (confine.h) */
 };
 
 /* Building: fields append to a growing buffer; the first error sticks. */
@@ -148,6 +203,13 @@ bool control_field_is(const struct control_field *f, char type, const char *name
 int control_request_parse(const void *data, size_t len, uint16_t *verb, struct wire_reader *args);
 /* The header for len bytes of rows; false when they are too many for one reply. */
 bool control_reply_header(uint8_t out[CONTROL_REPLY_HEADER], uint32_t status, size_t len);
+
+/*
+ * The same of the side that asks. The header for len bytes of arguments, of a struct control_buf
+ * that is not bad; and, as control_request_parse: 1: status and rows are set.
+ */
+void control_request_header(uint8_t out[CONTROL_REQUEST_HEADER], uint16_t verb, size_t len);
+int control_reply_parse(const void *data, size_t len, uint32_t *status, struct wire_reader *rows);
 
 /*
  * kmsctl's side: connect, send, wait at most timeout_ms. *reply is malloc'd, the fields only;

@@ -146,6 +146,7 @@ enum ipc_parent_verb {
 	/* fd: ipc_upstreams (front): at the start and whenever they change */
 	IPC_UPSTREAMS = 10,
 	IPC_PING = 11, /* value: a number; a child that serves answers with IPC_PONG */
+	IPC_WEB = 12,  /* fd: channel between activate and kmsd-web, web_peer.h (both) */
 	/* child -> kmsd */
 	IPC_CHILD_READY = 16,  /* value: confinement layers in force */
 	IPC_CHILD_FAILED = 17, /* value: status; kmsd logs and decides */

@@ -130,7 +130,7 @@ answer(const struct ipc_upstreams *found)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	static const struct child_role role = {
 		.program = "kmsd-resolve",
@@ -143,6 +143,8 @@ main(void)
 	uint32_t layers;
 	int rc;
 
+	if (child_asked(role.program, argc, argv))
+		return 0;
 	if (w == NULL || !child_begin(&role) ||
 	    child_start(&role, &w->config, w, &layers) != KMS_OK)
 		return 1;

@@ -42,12 +42,6 @@ static const char *const refused[] = { "socket", "open", "access", "faccessat", 
 static const char *const settings[] = { "/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf",
 	"/etc/host.conf", "/etc/svc.conf", "/etc/gai.conf", "/dev/urandom", NULL };
 
-static uint32_t
-layer(int status, uint32_t bit)
-{
-	return status == KMS_OK ? bit : 0;
-}
-
 static int
 become_user(const struct config *c)
 {
@@ -77,13 +71,13 @@ resolve_confine(const struct config *c)
 		.file_size = IPC_UPSTREAMS_SIZE, /* the memfd is a file to this limit */
 		.processes = 0,
 	};
-	uint32_t in_force = layer(confine_no_core(), CONFINE_NO_CORE);
+	uint32_t in_force = confine_layer_if(confine_no_core(), CONFINE_NO_CORE);
 
 	if (geteuid() == 0)
-		in_force |= layer(become_user(c), CONFINE_UID);
-	in_force |= layer(confine_no_new_privs(), CONFINE_NO_NEW_PRIVS);
-	in_force |= layer(landlock(c), CONFINE_LANDLOCK);
-	in_force |= layer(confine_rlimits(&limits), CONFINE_RLIMITS);
-	in_force |= layer(confine_seccomp(allowed, refused), CONFINE_SECCOMP);
+		in_force |= confine_layer_if(become_user(c), CONFINE_UID);
+	in_force |= confine_layer_if(confine_no_new_privs(), CONFINE_NO_NEW_PRIVS);
+	in_force |= confine_layer_if(landlock(c), CONFINE_LANDLOCK);
+	in_force |= confine_layer_if(confine_rlimits(&limits), CONFINE_RLIMITS);
+	in_force |= confine_layer_if(confine_seccomp(allowed, refused), CONFINE_SECCOMP);
 	return in_force;
 }

@@ -12,13 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "kmsd/common/confine.h"
 #include "kmsd/common/log.h"
+#include "kmsd/supervisor/listen.h"
+#include "kmsd/supervisor/web.h"
 #include "libkms/base/file.h"
 #include "libkms/kms_error.h"
 
@@ -175,29 +175,22 @@ control_owner(const struct supervisor *s, gid_t *gid, mode_t *mode)
 	return find_group("control_group", c->control_group, gid);
 }
 
-/* Bound under umask 0777, so that nobody connects before the owner and mode are right. */
 static int
 open_control(struct supervisor *s)
 {
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	mode_t mask, mode;
+	uid_t uid = s->activate_uid;
+	char path[256];
+	mode_t mode;
 	gid_t gid;
-	int rc;
 
 	if (control_owner(s, &gid, &mode) != KMS_OK)
 		return KMS_E_NOT_FOUND;
-	runtime_path(s, "control.sock", a.sun_path, sizeof(a.sun_path));
-	unlink(a.sun_path);
-	s->control = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	mask = umask(0777);
-	rc = s->control == -1 ? -1 : bind(s->control, (struct sockaddr *)&a, sizeof(a));
-	umask(mask);
-	if (rc == -1 ||
-	    (gid != getegid() || s->activate_uid != geteuid()
-		    ? chown(a.sun_path, s->activate_uid, gid)
-		    : 0) == -1 ||
-	    chmod(a.sun_path, mode) == -1 || listen(s->control, 16) == -1) {
-		log_event(LOG_ERR, FAILED, "control socket %s: %s", a.sun_path, strerror(errno));
+	if (gid == getegid() && uid == geteuid())
+		uid = gid = (uid_t)-1;
+	runtime_path(s, "control.sock", path, sizeof(path));
+	s->control = listen_unix(path, uid, gid, mode, 16);
+	if (s->control == -1) {
+		log_event(LOG_ERR, FAILED, "control socket %s: %s", path, strerror(errno));
 		return KMS_E_IO;
 	}
 	return KMS_OK;
@@ -276,7 +269,8 @@ write_port(const struct supervisor *s)
 void
 remove_runtime_files(struct supervisor *s)
 {
-	static const char *const names[] = { "port", "port.new", "control.sock", "kmsd.pid" };
+	static const char *const names[] = { "port", "port.new", "control.sock", WEB_SOCKET,
+		"kmsd.pid" };
 	char path[256];
 	size_t i;
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "kmsd/common/log.h"
+#include "kmsd/supervisor/web.h"
 #include "libkms/base/address.h"
 #include "libkms/kms_error.h"
 
@@ -75,25 +76,60 @@ compare(const struct supervisor *s)
 		    "the service manager's sockets do not match [listen]: run \"kmsctl apply\", which writes them into kmsd.socket, then restart kmsd.socket");
 }
 
-/* One socket for all fronts: the kernel gives a connection to the front that accepts it first. */
+static int
+prepare(int fd)
+{
+	if (fcntl(fd, F_SETFD, FD_CLOEXEC) != -1 &&
+	    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) != -1)
+		return KMS_OK;
+	log_event(LOG_ERR, "start-failed", "fcntl: %s", strerror(errno));
+	return KMS_E_IO;
+}
+
+/* One that neither [listen] nor [web] asks for, as when [web] was taken out of kms.ini. */
+static bool
+is_left_over(const struct supervisor *s, uint16_t port)
+{
+	return s->listener_count > 0 && port != s->port && port != s->config.port;
+}
+
+static int
+leave(int fd, const uint8_t address[16], uint16_t port)
+{
+	char text[ADDRESS_TEXT];
+
+	log_event(LOG_WARNING, "listen-differs",
+	    "the service manager has a socket on %s port %u, which kms.ini does not ask for: run \"kmsctl apply\", then restart kmsd.socket",
+	    address_text(text, address), port);
+	close(fd);
+	return KMS_OK;
+}
+
+/*
+ * One socket for all fronts: the kernel gives a connection to the front that accepts it first; or
+ * one of kmsd-web's.
+ */
 static int
 take(struct supervisor *s, int fd)
 {
 	unsigned a = s->listener_count, f;
+	uint8_t address[16];
 	uint16_t port;
+	bool good = describe(fd, address, &port);
 
-	if (a == CONFIG_ADDRESSES || !describe(fd, s->listener_addresses[a], &port) ||
-	    (a > 0 && port != s->port)) {
+	if (good && web_inherit(s, fd, address, port))
+		return prepare(fd);
+	if (good && is_left_over(s, port))
+		return leave(fd, address, port);
+	if (!good || a == CONFIG_ADDRESSES || (a > 0 && port != s->port)) {
 		log_event(LOG_ERR, "start-failed",
 		    "descriptor %d of the service manager is not one of at most %d listening TCP sockets on one port: correct kmsd.socket",
 		    fd, CONFIG_ADDRESSES);
 		return KMS_E_ARGUMENT;
 	}
-	if (fcntl(fd, F_SETFD, FD_CLOEXEC) == -1 ||
-	    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) == -1) {
-		log_event(LOG_ERR, "start-failed", "fcntl: %s", strerror(errno));
+	if (prepare(fd) != KMS_OK)
 		return KMS_E_IO;
-	}
+	memcpy(s->listener_addresses[a], address, 16);
 	for (f = 0; f < s->config.fronts; f++)
 		s->listeners[f][a] = fd;
 	s->listener_count++;

@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "kmsd/common/log.h"
@@ -42,9 +44,8 @@ socket_address(union address *a, const uint8_t address[16], uint16_t port)
 	return sizeof(a->v6);
 }
 
-/* A bound socket, or -1. shared: other sockets of kmsd may have the same address. */
-static int
-bind_one(const uint8_t address[16], uint16_t port, bool shared)
+int
+listen_socket(const uint8_t address[16], uint16_t port, bool shared)
 {
 	union address a;
 	socklen_t len = socket_address(&a, address, port);
@@ -66,6 +67,31 @@ bind_one(const uint8_t address[16], uint16_t port, bool shared)
 	return fd;
 }
 
+/* Bound under umask 0777: its mode is right later than it is there. */
+int
+listen_unix(const char *path, uid_t owner, gid_t group, mode_t mode, int backlog)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd, rc, saved;
+	mode_t mask;
+
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
+	unlink(a.sun_path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return -1;
+	mask = umask(0777);
+	rc = bind(fd, (struct sockaddr *)&a, sizeof(a));
+	umask(mask);
+	if (rc == 0 && chown(a.sun_path, owner, group) == 0 && chmod(a.sun_path, mode) == 0 &&
+	    listen(fd, backlog) == 0)
+		return fd;
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return -1;
+}
+
 /*
  * Is the address free? A second kmsd of the same user could share the port through SO_REUSEPORT
  * and silently take half of the clients, so try without it first.
@@ -73,7 +99,7 @@ bind_one(const uint8_t address[16], uint16_t port, bool shared)
 static bool
 is_free(const uint8_t address[16], uint16_t port)
 {
-	int fd = bind_one(address, port, false);
+	int fd = listen_socket(address, port, false);
 
 	if (fd == -1)
 		return false;
@@ -106,7 +132,7 @@ bind_address(struct supervisor *s, const uint8_t address[16], uint16_t port)
 	unsigned f, a = s->listener_count;
 
 	for (f = 0; f < s->config.fronts; f++) {
-		s->listeners[f][a] = bind_one(address, port, true);
+		s->listeners[f][a] = listen_socket(address, port, true);
 		if (s->listeners[f][a] == -1) {
 			while (f-- > 0)
 				close(s->listeners[f][a]);
@@ -148,7 +174,7 @@ choose_port(const struct supervisor *s)
 {
 	union address a;
 	socklen_t len = sizeof(a);
-	int fd = bind_one(s->config.address.at[0], 0, false);
+	int fd = listen_socket(s->config.address.at[0], 0, false);
 
 	if (fd == -1)
 		return 0;

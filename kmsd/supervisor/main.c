@@ -29,6 +29,7 @@
 #include "kmsd/supervisor/signals.h"
 #include "kmsd/supervisor/spawn.h"
 #include "kmsd/supervisor/stop.h"
+#include "kmsd/supervisor/web.h"
 #include "libkms/kms_error.h"
 
 #define SPARE_DESCRIPTORS 1024 /* besides connections */
@@ -199,6 +200,7 @@ prepare(struct supervisor *s)
 		rc = inherited_count() > 0 ? listen_inherited(s) : listen_bind(s);
 	if (rc != KMS_OK)
 		return rc;
+	web_bind(s);
 	drop_capabilities();
 	resolve_init(s);
 	rc = spawn_activate(s);
@@ -207,14 +209,12 @@ prepare(struct supervisor *s)
 
 /* Milliseconds until the next deadline, restart or sign of life, a minute at most. */
 static int
-next_wake(const struct supervisor *s)
+next_wake(struct supervisor *s)
 {
 	int64_t t = clock_ms(), next = s->watchdog != 0 ? s->watchdog_at : t + 60000;
 	const struct child *c;
-	int i;
 
-	for (i = -1; i < (int)s->config.fronts; i++) {
-		c = i < 0 ? &s->activate : &s->fronts[i];
+	for (unsigned i = 0; (c = child_at(s, i)) != NULL; i++) {
 		if (c->deadline != 0 && c->deadline < next)
 			next = c->deadline;
 		if (c->restart_at != 0 && c->pid == 0 && c->restart_at < next)
@@ -257,25 +257,23 @@ look_at_listeners(struct supervisor *s)
 static void
 wait_once(struct supervisor *s)
 {
-	struct pollfd p[3 + CONFIG_FRONTS] = { { .fd = s->signals, .events = POLLIN } };
-	unsigned n = s->config.fronts, i;
+	struct pollfd p[2 + SUPERVISED] = { { .fd = s->signals, .events = POLLIN },
+		{ .fd = s->resolver.sock, .events = POLLIN } };
+	struct child *c;
+	unsigned n;
 
-	p[1] = (struct pollfd){ .fd = s->activate.sock, .events = POLLIN };
-	for (i = 0; i < n; i++)
-		p[2 + i] = (struct pollfd){ .fd = s->fronts[i].sock, .events = POLLIN };
-	p[2 + n] = (struct pollfd){ .fd = s->resolver.sock, .events = POLLIN };
-	if (poll(p, 3 + n, next_wake(s)) == -1 && errno != EINTR) {
+	for (n = 0; (c = child_at(s, n)) != NULL; n++)
+		p[2 + n] = (struct pollfd){ .fd = c->sock, .events = POLLIN };
+	if (poll(p, 2 + n, next_wake(s)) == -1 && errno != EINTR) {
 		log_event(LOG_CRIT, "start-failed", "poll: %s", strerror(errno));
 		stop_begin(s, "poll failed", EXIT_START);
 		return;
 	}
 	/* Messages before deaths: the reason that a child gives is read before it is reaped. */
-	if (p[1].revents != 0)
-		child_message(s, &s->activate);
-	for (i = 0; i < n; i++)
+	for (unsigned i = 0; i < n; i++)
 		if (p[2 + i].revents != 0)
-			child_message(s, &s->fronts[i]);
-	if (p[2 + n].revents != 0)
+			child_message(s, child_at(s, i));
+	if (p[1].revents != 0)
 		resolve_message(s);
 	if (p[0].revents != 0)
 		signals_read(s);

@@ -92,7 +92,7 @@ ping(struct supervisor *s, struct child *c)
 		return;
 	}
 	is_stopped = stopped(c);
-	if (++c->unanswered < (c->index < 0 && !is_stopped ? ACTIVATE_SILENCE : SILENCE))
+	if (++c->unanswered < (c == &s->activate && !is_stopped ? ACTIVATE_SILENCE : SILENCE))
 		return;
 	silent(s, c, is_stopped);
 	/* One that waits for a disk dies later: it is said again then. */
@@ -105,21 +105,19 @@ ping_children(struct supervisor *s)
 	int64_t t = clock_ms();
 	struct child *c;
 
-	for (int i = -1; i < (int)s->config.fronts; i++) {
-		c = i < 0 ? &s->activate : &s->fronts[i];
+	for (unsigned i = 0; (c = child_at(s, i)) != NULL; i++) {
 		if (pinged(s, c) && t >= c->pinged_at + interval(s))
 			ping(s, c);
 	}
 }
 
 int64_t
-ping_due(const struct supervisor *s)
+ping_due(struct supervisor *s)
 {
 	int64_t next = INT64_MAX;
 	const struct child *c;
 
-	for (int i = -1; i < (int)s->config.fronts; i++) {
-		c = i < 0 ? &s->activate : &s->fronts[i];
+	for (unsigned i = 0; (c = child_at(s, i)) != NULL; i++) {
 		if (pinged(s, c) && c->pinged_at + interval(s) < next)
 			next = c->pinged_at + interval(s);
 	}

@@ -20,6 +20,6 @@ bool ping_answered(struct child *c, const struct ipc_parent *m);
 /* Asks whose interval is over, and kills a child that was silent for too many of them. */
 void ping_children(struct supervisor *s);
 /* ms: when ping_children is needed next; INT64_MAX: not at all. */
-int64_t ping_due(const struct supervisor *s);
+int64_t ping_due(struct supervisor *s);
 
 #endif

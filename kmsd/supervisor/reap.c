@@ -22,6 +22,7 @@
 #include "kmsd/supervisor/spawn.h"
 #include "kmsd/supervisor/stop.h"
 #include "kmsd/supervisor/supervisor_confine.h"
+#include "kmsd/supervisor/web.h"
 #include "libkms/kms_error.h"
 
 #define BACKOFF_FIRST 100 /* ms, after the restart that is immediate */
@@ -71,6 +72,7 @@ start_fronts(struct supervisor *s)
 			stop_begin(s, "a front cannot be started", EXIT_START);
 			return;
 		}
+	web_start(s);
 }
 
 static void
@@ -88,7 +90,7 @@ child_ready(struct supervisor *s, struct child *c, uint32_t layers)
 	if (stop_begun(s))
 		return;
 	c->deadline = 0;
-	if (c->index < 0)
+	if (c == &s->activate)
 		start_fronts(s);
 	else
 		all_ready(s);
@@ -103,7 +105,11 @@ child_failed(struct supervisor *s, struct child *c, uint32_t status)
 
 	child_name(c, name);
 	log_event(LOG_ERR, "child-failed", "%s: %s. %s", name, e->meaning, e->remedy);
-	if (!stop_begun(s) && (status == KMS_E_SANDBOX || status == KMS_E_CONFIG))
+	if (stop_begun(s) || (status != KMS_E_SANDBOX && status != KMS_E_CONFIG))
+		return;
+	if (c == &s->web)
+		web_give_up(s);
+	else
 		stop_begin(s, "a process cannot be started as the ini file demands", EXIT_START);
 }
 
@@ -190,15 +196,24 @@ back_off(struct child *c)
 	return wait;
 }
 
+/* A front or kmsd-web: another one follows. */
 static void
-front_ended(struct supervisor *s, struct child *c, int status)
+other_ended(struct supervisor *s, struct child *c, int status)
 {
-	char how[96];
+	bool front = c != &s->web;
+	char how[96], name[32];
 
 	describe_end(status, how);
+	child_name(c, name);
+	if (!front && !web_wanted(s)) {
+		log_event(LOG_ERR, "web-died", "%s: %s", name, how);
+		return;
+	}
 	log_event(LOG_ERR,
-	    WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS ? "sandbox-violation" : "front-died",
-	    "%s %d: %s; the next one starts in %d ms", c->program, c->index, how, (int)back_off(c));
+	    WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS ? "sandbox-violation"
+	    : front                                           ? "front-died"
+							      : "web-died",
+	    "%s: %s; the next one starts in %d ms", name, how, (int)back_off(c));
 }
 
 static void
@@ -230,14 +245,14 @@ child_ended(struct supervisor *s, struct child *c, int status)
 	c->state = CHILD_ABSENT;
 	c->deadline = 0;
 	if (!stop_begun(s)) {
-		if (c->index < 0)
+		if (c == &s->activate)
 			activate_ended(s, status);
 		else
-			front_ended(s, c, status);
+			other_ended(s, c, status);
 		return;
 	}
 	if (status != 0) {
-		if (c->index < 0 && s->exit_code == EXIT_OK)
+		if (c == &s->activate && s->exit_code == EXIT_OK)
 			s->exit_code = EXIT_ACTIVATE;
 		child_name(c, name);
 		describe_end(status, how);
@@ -251,11 +266,10 @@ void
 reap_children(struct supervisor *s)
 {
 	struct child *c;
-	int status, i;
+	int status;
 
 	resolve_reap(s);
-	for (i = -1; i < (int)s->config.fronts; i++) {
-		c = i < 0 ? &s->activate : &s->fronts[i];
+	for (unsigned i = 0; (c = child_at(s, i)) != NULL; i++) {
 		if (c->pid > 0 && waitpid(c->pid, &status, WNOHANG) == c->pid)
 			child_ended(s, c, status);
 	}
@@ -283,17 +297,19 @@ child_deadlines(struct supervisor *s)
 {
 	int64_t t = clock_ms();
 	struct child *c;
-	int i;
 
-	for (i = -1; i < (int)s->config.fronts; i++) {
-		c = i < 0 ? &s->activate : &s->fronts[i];
+	for (unsigned i = 0; (c = child_at(s, i)) != NULL; i++) {
 		if (c->pid > 0 && c->deadline != 0 && t >= c->deadline)
 			overdue(s, c);
 		if (c->pid != 0 || c->restart_at == 0 || t < c->restart_at || stop_begun(s))
 			continue;
+		if (c == &s->web) {
+			web_start(s);
+			continue;
+		}
 		/* The next front gets the sockets that the last one had. */
 		listen_check(s);
-		if (spawn_front(s, (unsigned)i) != KMS_OK)
+		if (spawn_front(s, (unsigned)c->index) != KMS_OK)
 			back_off(c);
 	}
 }

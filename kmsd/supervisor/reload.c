@@ -70,12 +70,13 @@ send_reload(struct supervisor *s, struct child *c)
 static void
 take_over(struct supervisor *s, const struct config *fresh)
 {
+	struct child *c;
+
 	name_restart_keys(s, fresh);
 	config_reload(&s->config, fresh);
 	log_level((int)s->config.log_level);
-	send_reload(s, &s->activate);
-	for (unsigned i = 0; i < s->config.fronts; i++)
-		send_reload(s, &s->fronts[i]);
+	for (unsigned i = 0; (c = child_at(s, i)) != NULL; i++)
+		send_reload(s, c);
 	resolve_now(s);
 	log_event(LOG_NOTICE, "config-reloaded", "%s", s->ini_path);
 }

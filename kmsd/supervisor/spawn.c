@@ -204,6 +204,8 @@ spawn_init(struct supervisor *s)
 	s->activate = (struct child){
 		.program = "kmsd-activate", .index = -1, .reader = CONFIG_ACTIVATE, .sock = -1
 	};
+	s->web =
+	    (struct child){ .program = "kmsd-web", .index = -1, .reader = CONFIG_WEB, .sock = -1 };
 	for (unsigned i = 0; i < CONFIG_FRONTS; i++)
 		s->fronts[i] = (struct child){
 			.program = "kmsd-front", .index = (int)i, .reader = CONFIG_FRONT, .sock = -1

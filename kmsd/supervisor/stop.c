@@ -1,5 +1,5 @@
 /*
- * stop.c - the end, in order: fronts first, which answer what is in flight while the
+ * stop.c - the end, in order: fronts and kmsd-web first, which answer what is in flight while the
  * activation process still serves them, then the activation process. Each has ten seconds.
  */
 #include "kmsd/supervisor/stop.h"
@@ -33,19 +33,17 @@ ask_to_stop(struct child *c)
 static void
 kill_all(struct supervisor *s)
 {
-	unsigned i;
+	struct child *c;
 
-	for (i = 0; i < s->config.fronts; i++)
-		if (s->fronts[i].pid > 0)
-			kill(s->fronts[i].pid, SIGKILL);
-	if (s->activate.pid > 0)
-		kill(s->activate.pid, SIGKILL);
+	for (unsigned i = 0; (c = child_at(s, i)) != NULL; i++)
+		if (c->pid > 0)
+			kill(c->pid, SIGKILL);
 }
 
 void
 stop_begin(struct supervisor *s, const char *why, int exit_code)
 {
-	unsigned i;
+	struct child *c;
 
 	if (stop_begun(s)) {
 		/* Service managers and containers ask more than once. */
@@ -61,8 +59,9 @@ stop_begin(struct supervisor *s, const char *why, int exit_code)
 	s->exit_code = exit_code;
 	s->phase = PHASE_STOPPING_FRONTS;
 	resolve_stop(s);
-	for (i = 0; i < s->config.fronts; i++)
-		ask_to_stop(&s->fronts[i]);
+	/* All but the first, which the others need to the end. */
+	for (unsigned i = 1; (c = child_at(s, i)) != NULL; i++)
+		ask_to_stop(c);
 	stop_continue(s);
 }
 
@@ -81,10 +80,10 @@ stop_at_terminal(struct supervisor *s)
 void
 stop_continue(struct supervisor *s)
 {
-	unsigned i;
+	const struct child *c;
 
-	for (i = 0; i < s->config.fronts; i++)
-		if (s->fronts[i].pid > 0)
+	for (unsigned i = 1; (c = child_at(s, i)) != NULL; i++)
+		if (c->pid > 0)
 			return;
 	if (s->phase == PHASE_STOPPING_FRONTS) {
 		s->phase = PHASE_STOPPING_ACTIVATE;

@@ -30,7 +30,7 @@ enum child_state { CHILD_ABSENT, CHILD_STARTING, CHILD_READY };
 
 struct child {
 	const char *program; /* "kmsd-front" */
-	int index;           /* which front; -1: activate */
+	int index;           /* which front; -1: another program, of which there is one */
 	enum config_reader reader;
 	pid_t pid; /* 0: none */
 	int sock;  /* our end of the PARENT channel, -1: none */
@@ -71,7 +71,12 @@ struct supervisor {
 	int secrets[2];
 	struct child activate;
 	struct child fronts[CONFIG_FRONTS];
-	struct child resolver;      /* there while names are resolved */
+	struct child web; /* kmsd-web, when [web] asks for it */
+	int web_listeners[CONFIG_ADDRESSES + 1];
+	unsigned web_listener_count;
+	unsigned web_inherited; /* bits: addresses of [web] listen that the service manager bound */
+	bool web_on;            /* it is to run */
+	struct child resolver;  /* there while names are resolved */
 	struct ipc_upstreams hosts; /* KMS hosts of the relay, as last known */
 	int64_t resolve_at;         /* ms, 0: never */
 	enum phase phase;
@@ -80,5 +85,17 @@ struct supervisor {
 	bool announced; /* told the service manager that all are ready */
 	int exit_code;
 };
+
+/* Those that are looked after: activate, then the fronts, then kmsd-web; NULL: no more. */
+static inline struct child *
+child_at(struct supervisor *s, unsigned i)
+{
+	if (i == 0)
+		return &s->activate;
+	if (i <= s->config.fronts)
+		return &s->fronts[i - 1];
+	return i == s->config.fronts + 1 ? &s->web : NULL;
+}
+#define SUPERVISED (CONFIG_FRONTS + 2)
 
 #endif

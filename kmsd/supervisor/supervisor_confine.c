@@ -41,6 +41,8 @@ static const char *const allowed[] = {
 	/* a front at work */
 	"accept4", "shutdown@write", "setsockopt@TCP_NODELAY", "epoll_create1", "epoll_ctl",
 	"epoll_wait", "epoll_pwait",
+	/* kmsd-web at work */
+	"ioctl@pending", "setpriority@own",
 #ifdef KMS_SANITIZED
 	"gettid", "getdents64", "sched_getaffinity", "getrusage",
 #endif

@@ -135,3 +135,18 @@ revocation_what(const struct revocation *e)
 	       : e->kind == REVOKED_HOST ? "host"
 					 : "host certificate";
 }
+
+uint64_t
+publishers_audit_keep(const struct publishers *s)
+{
+	uint32_t most = s->count == 0 ? POLICY_AUDIT_KEEP : 0;
+
+	for (unsigned i = 0; i < s->count; i++) {
+		const struct policy_pack *pack = s->list[i].pack;
+		uint32_t keep = pack != NULL ? pack->audit_keep : POLICY_AUDIT_KEEP;
+
+		if (keep > most)
+			most = keep;
+	}
+	return most * UINT64_C(60);
+}

@@ -41,6 +41,17 @@ struct publisher {
 	bool covered[POLICY_PRODUCTS];
 };
 
+/* Most clients that may count in a pool of the publisher on this host; 0: no limit. */
+static inline uint32_t
+publisher_capacity(const struct publisher *p, const struct policy_pool *pool)
+{
+	const struct policy_host host = {
+		.capacity = p->confirmed ? p->certificate.capacity : 0,
+	};
+
+	return policy_capacity(pool, &host);
+}
+
 struct publishers {
 	struct publisher *list;
 	unsigned count;
@@ -73,6 +84,10 @@ const struct publisher *publishers_by_id(const struct publishers *s, const uint8
  */
 const struct publisher *publishers_claim(const struct publishers *s, const struct publisher *except,
     const struct policy_pack *pack, const struct policy_product **product);
+
+/* Seconds that the journal is kept at least, as the packs say; without one: as one that does not.
+ */
+uint64_t publishers_audit_keep(const struct publishers *s);
 
 const struct host_key *publisher_find_host_key(const struct publisher *p, const uint8_t id[16]);
 /* What the host may do for a product, whether or not the certificate covers it; p may be NULL. */

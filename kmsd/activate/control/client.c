@@ -30,13 +30,18 @@ row_product(struct activate *a, struct control_buf *b, const struct kmsdb_client
 	if (publishers_find(&a->publishers, c->product, &found)) {
 		control_text(b, "product-name", found.product->name);
 		control_text(b, "publisher", found.publisher->name);
+		control_text(b, "pool-name", found.pool->name);
 		counted = kmsdb_client_counts(
 		    c, found.publisher->public.key.id, found.pool->number, policy_minute(a->now));
 	} else {
 		control_text(b, "publisher", publisher);
 	}
 	control_number(b, "pool", c->pool);
-	control_number(b, "class", c->class);
+	if (c->class != 0)
+		control_number(b, "class", c->class);
+	for (unsigned i = 0; i < a->classes.count; i++)
+		if (a->classes.at[i].number == c->class)
+			control_text(b, "class-name", a->classes.at[i].of->name);
 	control_number(b, "counted", counted);
 }
 
@@ -54,8 +59,7 @@ find_client(struct control_request *q, bool forgotten, struct kmsdb_client *c)
 		return rc;
 	pending_finish(q->activate);
 	rc = kmsdb_client_get(q->activate->db, cmid, c);
-	if (rc == KMS_OK && !forgotten && (c->flags & KMSDB_FORGOTTEN) != 0 &&
-	    (c->flags & KMSDB_REVOKED) == 0)
+	if (rc == KMS_OK && !forgotten && kmsdb_client_gone(c))
 		rc = KMS_E_NOT_FOUND;
 	if (rc == KMS_E_NOT_FOUND)
 		snprintf(q->why, CONTROL_WHY, "no such client (kmsctl clients lists all)");
@@ -112,6 +116,12 @@ control_client_show(struct control_request *q)
 	control_number(b, "leaf", c.leaf);
 	control_number(b, "revoked", (c.flags & KMSDB_REVOKED) != 0);
 	control_number(b, "vm", (c.flags & ENTRY_VM) != 0);
+	if ((c.flags & ENTRY_BORROWED) != 0)
+		control_number(b, "borrowed-until", c.expires);
+	if ((c.flags & ENTRY_OVERDRAFT) != 0)
+		control_number(b, "overdraft", 1);
+	if ((c.flags & (ENTRY_STATELESS | KMSDB_STATELESS)) != 0)
+		control_number(b, "stateless", 1);
 	return KMS_OK;
 }
 

@@ -15,25 +15,22 @@
 #include <unistd.h>
 
 #include "kmsd/activate/activate.h"
-#include "kmsd/activate/control/control_verbs.h"
+#include "kmsd/activate/control/control_answer.h"
 #include "kmsd/activate/front_peer.h"
 #include "kmsd/common/log.h"
+#include "kmsd/common/loop.h"
 #include "kmsd/ipc/control.h"
 #include "libkms/base/wire.h"
 
 #define READ_STEP 65536
 #define GROUPS_MAX 1024
-/* How long a status waits for the figures of the fronts, which answer at once or not at all. */
-#define STATS_MICROSECONDS 50000
-
-enum access { ACCESS_NONE, ACCESS_SHOWS, ACCESS_ALL };
 
 struct connection {
 	struct control_server *server;
 	struct event *event, *deadline;
 	int fd;
 	uid_t uid;
-	enum access access;
+	enum control_right access;
 	uint64_t number; /* of all ever accepted */
 	uint16_t verb;
 	struct wire_reader args;
@@ -48,42 +45,6 @@ struct control_server {
 	int fd;
 	uint64_t accepted;
 	struct connection *connections[CONTROL_CONNECTIONS];
-};
-
-/*
- * One row for each verb. A verb that changes something is logged with the user's number; a verb
- * that shows statistics asks the fronts first. The monitor group may use those that only show.
- */
-static const struct {
-	enum control_verb verb;
-	const char *name;
-	bool changes, figures, shows;
-	int (*run)(struct control_request *q);
-} verbs[] = {
-	{ CONTROL_STATUS, "status", false, true, true, control_status },
-	{ CONTROL_CHECKPOINT, "checkpoint", false, false, true, control_checkpoint },
-	{ CONTROL_KEY_INSTALL, "key install", true, false, false, control_key_install },
-	{ CONTROL_KEY_SHOW, "key show", false, false, true, control_key_show },
-	{ CONTROL_KEY_REQUEST, "key request", true, false, false, control_key_request },
-	{ CONTROL_KEY_CONFIRM, "key confirm", true, false, false, control_key_confirm },
-	{ CONTROL_KEY_REMOVE, "key remove", true, false, false, control_key_remove },
-	{ CONTROL_KEY_SEAL, "key seal", true, false, false, control_key_seal },
-	{ CONTROL_UNLOCK, "unlock", true, false, false, control_unlock },
-	{ CONTROL_POLICY_INSTALL, "policy install", true, false, false, control_policy_install },
-	{ CONTROL_POLICY_SHOW, "policy show", false, false, true, control_policy_show },
-	{ CONTROL_CLIENT_SHOW, "client show", false, false, true, control_client_show },
-	{ CONTROL_CLIENT_LIST, "client list", false, false, true, control_client_list },
-	{ CONTROL_JOURNAL, "journal", false, false, true, control_journal },
-	{ CONTROL_CLIENT_REVOKE, "client revoke", true, false, false, control_client_revoke },
-	{ CONTROL_PUBLISHER_ROTATE, "publisher rotate", true, false, false,
-	    control_publisher_rotate },
-	{ CONTROL_REVOCATIONS_INSTALL, "revocations install", true, false, false,
-	    control_revocations_install },
-	{ CONTROL_RELAY_NAME, "relay name", false, false, false, control_relay_name },
-	{ CONTROL_RELAY_STATUS, "relay status", false, false, true, control_relay_status },
-	{ CONTROL_CLIENT_UNREVOKE, "client unrevoke", true, false, false, control_client_unrevoke },
-	{ CONTROL_CLIENT_FORGET, "client forget", true, false, false, control_client_forget },
-	{ CONTROL_CLIENT_ERASE, "client erase", true, false, false, control_client_erase },
 };
 
 /* A request may contain a passphrase. */
@@ -137,7 +98,7 @@ is_member(const struct ucred *peer, int fd, bool have, gid_t group)
 	return have && (peer->gid == group || in_group(fd, group));
 }
 
-static enum access
+static enum control_right
 authorised(const struct control_server *s, int fd, uid_t *uid)
 {
 	const struct control_access *a = &s->access;
@@ -146,76 +107,12 @@ authorised(const struct control_server *s, int fd, uid_t *uid)
 
 	*uid = (uid_t)-1;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0 || len != sizeof(peer))
-		return ACCESS_NONE;
+		return CONTROL_NOTHING;
 	*uid = peer.uid;
 	if (peer.uid == 0 || peer.uid == getuid() || peer.uid == a->starter ||
 	    is_member(&peer, fd, a->have_group, a->group))
-		return ACCESS_ALL;
-	return is_member(&peer, fd, a->have_monitor, a->monitor) ? ACCESS_SHOWS : ACCESS_NONE;
-}
-
-/* Header, rows. For a failed verb, the reason replaces the rows. */
-static bool
-build_reply(struct connection *c, int status, struct control_buf *rows, const char *why)
-{
-	if (status == KMS_OK && rows->bad) {
-		status = KMS_E_TOO_LARGE;
-		why = "the answer is too large";
-	}
-	if (status != KMS_OK) {
-		control_buf_free(rows);
-		control_row(rows, "error");
-		control_text(
-		    rows, "message", *why ? why : kms_error_find((uint32_t)status)->remedy);
-	}
-	wipe(c);
-	c->size = CONTROL_REPLY_HEADER + rows->len;
-	c->len = c->size;
-	c->sent = 0;
-	if (rows->bad || (c->data = malloc(c->size)) == NULL) {
-		c->data = NULL;
-		return false;
-	}
-	if (!control_reply_header(c->data, (uint32_t)status, rows->len))
-		return false;
-	if (rows->len > 0)
-		memcpy(c->data + CONTROL_REPLY_HEADER, rows->data, rows->len);
-	return true;
-}
-
-static int
-run_verb(struct connection *c, uint16_t verb, struct wire_reader *args, struct control_buf *rows,
-    char why[CONTROL_WHY])
-{
-	struct control_request q = {
-		.activate = c->server->activate, .args = *args, .out = rows, .why = why
-	};
-	int rc;
-
-	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
-		if (verbs[i].verb != verb)
-			continue;
-		if (c->access == ACCESS_SHOWS && !verbs[i].shows) {
-			strcpy(why,
-			    "members of [kms] monitor_group may only look: this needs root or a member of control_group");
-			return KMS_E_DENIED;
-		}
-		activate_clock(q.activate);
-		if (host_identity_locked(q.activate->key) && verb != CONTROL_STATUS &&
-		    verb != CONTROL_UNLOCK) {
-			strcpy(why, "the host is locked: kmsctl unlock first");
-			return KMS_E_LOCKED;
-		}
-		rc = verbs[i].run(&q);
-		if (verbs[i].changes)
-			log_event(rc == KMS_OK ? LOG_NOTICE : LOG_WARNING, "control",
-			    "%s by uid %ld: %s%s%s", verbs[i].name, (long)c->uid,
-			    rc == KMS_OK ? "done" : kms_strerror((uint32_t)rc), *why ? ": " : "",
-			    why);
-		return rc;
-	}
-	strcpy(why, "this kmsd does not know the command: kmsctl has another version");
-	return KMS_E_ARGUMENT;
+		return CONTROL_CHANGE;
+	return is_member(&peer, fd, a->have_monitor, a->monitor) ? CONTROL_LOOK : CONTROL_NOTHING;
 }
 
 static void
@@ -246,13 +143,14 @@ begin_reply(struct connection *c)
 static void
 serve(struct connection *c)
 {
-	struct control_buf rows = { 0 };
-	char why[CONTROL_WHY] = "";
-	int rc = run_verb(c, c->verb, &c->args, &rows, why);
-	bool built = build_reply(c, rc, &rows, why);
+	const struct control_asker by = { .access = c->access, .uid = (long)c->uid };
+	size_t len;
+	uint8_t *reply = control_answer(c->server->activate, &by, c->verb, &c->args, &len);
 
-	control_buf_free(&rows);
-	if (!built || begin_reply(c) != KMS_OK)
+	wipe(c);
+	c->data = reply;
+	c->size = c->len = reply != NULL ? len : 0;
+	if (reply == NULL || begin_reply(c) != KMS_OK)
 		connection_close(c);
 }
 
@@ -262,30 +160,18 @@ on_figures(evutil_socket_t fd, short what, void *arg)
 	serve(arg);
 }
 
-static bool
-wants_figures(uint16_t verb)
-{
-	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
-		if (verbs[i].verb == verb)
-			return verbs[i].figures;
-	}
-	return false;
-}
-
 /* The request is complete: nothing more is read. */
 static void
 take(struct connection *c)
 {
-	static const struct timeval moment = { 0, STATS_MICROSECONDS };
-
-	if (!wants_figures(c->verb)) {
+	if (!control_wants_figures(c->verb)) {
 		serve(c);
 		return;
 	}
 	front_peer_ask_stats(c->server->activate);
 	event_free(c->event);
 	c->event = evtimer_new(c->server->activate->base, on_figures, c);
-	if (c->event == NULL || event_add(c->event, &moment) != 0)
+	if (c->event == NULL || loop_timer(c->event, CONTROL_FIGURES_US) != 0)
 		connection_close(c);
 }
 
@@ -370,9 +256,8 @@ find_place(struct control_server *s)
 }
 
 static void
-connection_new(struct control_server *s, int fd, uid_t uid, enum access access)
+connection_new(struct control_server *s, int fd, uid_t uid, enum control_right access)
 {
-	static const struct timeval patience = { CONTROL_SECONDS, 0 };
 	struct connection *c = calloc(1, sizeof(*c));
 
 	if (c == NULL) {
@@ -388,7 +273,7 @@ connection_new(struct control_server *s, int fd, uid_t uid, enum access access)
 	c->event = event_new(s->activate->base, fd, EV_READ | EV_PERSIST, on_readable, c);
 	c->deadline = evtimer_new(s->activate->base, on_deadline, c);
 	if (c->event == NULL || c->deadline == NULL || event_add(c->event, NULL) != 0 ||
-	    event_add(c->deadline, &patience) != 0)
+	    loop_timer(c->deadline, CONTROL_SECONDS * SECOND_US) != 0)
 		connection_close(c);
 }
 
@@ -396,13 +281,13 @@ static void
 on_connection(evutil_socket_t listener, short what, void *arg)
 {
 	struct control_server *s = arg;
-	enum access access;
+	enum control_right access;
 	uid_t uid;
 	int fd;
 
 	if ((fd = accept4(s->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) < 0)
 		return;
-	if ((access = authorised(s, fd, &uid)) != ACCESS_NONE)
+	if ((access = authorised(s, fd, &uid)) != CONTROL_NOTHING)
 		connection_new(s, fd, uid, access);
 	else
 		refuse(fd, uid);

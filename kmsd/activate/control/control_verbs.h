@@ -20,7 +20,8 @@ struct control_request {
 	struct activate *activate;
 	struct wire_reader args;
 	struct control_buf *out;
-	char *why; /* CONTROL_WHY */
+	char *why;  /* CONTROL_WHY */
+	bool names; /* the asker may see names and addresses of clients */
 };
 
 int control_status(struct control_request *q);
@@ -39,12 +40,18 @@ int control_unlock(struct control_request *q);
 int control_client_show(struct control_request *q);
 int control_client_list(struct control_request *q);
 int control_journal(struct control_request *q);
+int control_usage(struct control_request *q);
 int control_client_revoke(struct control_request *q);
 int control_client_unrevoke(struct control_request *q);
 int control_client_forget(struct control_request *q);
 int control_client_erase(struct control_request *q);
 int control_relay_name(struct control_request *q);
 int control_relay_status(struct control_request *q);
+int control_metrics(struct control_request *q);
+int control_web_login(struct control_request *q);
+int control_web_logout(struct control_request *q);
+int control_web_session(struct control_request *q);
+int control_client_find(struct control_request *q);
 
 /* The argument of that type and name; false when absent. */
 bool control_argument(

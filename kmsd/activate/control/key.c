@@ -58,6 +58,7 @@ install(struct control_request *q, struct publisher_file *c)
 		return rc;
 	c->batch = a->last_batch;
 	publisher_file_adopt(c);
+	activate_tell_classes(q->activate);
 	if (c->kind == FILE_CERTIFICATE || c->kind == FILE_REVOCATIONS)
 		publishers_tell_revoked(c->publisher);
 	control_row(q->out, "installed");

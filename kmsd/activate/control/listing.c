@@ -62,12 +62,15 @@ size_of(const struct kmsdb_batch_view *b)
 	return size;
 }
 
+/* What clients did, and what ended their seats. */
 static void
 add_entry(struct page *p, const struct item *item, uint64_t batch)
 {
-	if (!entry_kind_is_client(entry_kind(item->entry, item->entry_len)))
+	int kind = entry_kind(item->entry, item->entry_len);
+
+	if (!entry_kind_is_client(kind) && !entry_about_ends_seat(kind))
 		return;
-	control_row(p->out, "entry");
+	control_row(p->out, entry_kind_is_client(kind) ? "entry" : "ended");
 	control_octets(p->out, "entry", item->entry, item->entry_len);
 	if (entry_time(item->entry, item->entry_len) > p->floor && item->aside_len > 0)
 		control_octets(p->out, "aside", item->aside, item->aside_len);

@@ -43,7 +43,16 @@ rows_pool(struct control_buf *b, const struct publisher *p)
 		control_number(b, "number", pool->number);
 		control_text(b, "name", pool->name);
 		control_number(b, "capacity", pool->capacity);
-		control_number(b, "window-days", pool->window_days);
+		control_number(b, "window-minutes", pool->window);
+		control_text(b, "stateless", pool->stateless_refuse ? "refuse" : "allow");
+		if (pool->borrow != 0) {
+			control_number(b, "borrow", pool->borrow);
+			control_number(b, "borrow-seats", pool->borrow_seats);
+		}
+		if (pool->overdraft != 0)
+			control_number(b, "overdraft-percent", pool->overdraft);
+		if (pool->reclaim != 0)
+			control_number(b, "longest-unseen", pool->reclaim);
 	}
 }
 

@@ -10,6 +10,7 @@
 #include "kmsd/activate/activate_confine.h"
 #include "kmsd/activate/control/control_verbs.h"
 #include "kmsd/activate/front_peer.h"
+#include "kmsd/activate/web_peer.h"
 #include "kmsd/common/confine.h"
 #include "libkms/base/address.h"
 
@@ -41,7 +42,7 @@ row_service(struct activate *a, struct control_buf *b)
 	control_number(b, "ledger-failures", a->counts.ledger_failures);
 	control_number(b, "sessions", cache.entries);
 	control_number(b, "sessions-most", cache.size);
-	control_number(b, "session-octets", cache.octets);
+	control_number(b, "session-octets", cache.octets + kmsdb_remembered(a->db));
 	control_number(b, "session-hits", cache.hits);
 	control_number(b, "session-misses", cache.misses);
 }
@@ -145,6 +146,7 @@ row_ledger(struct activate *a, struct control_buf *b)
 	kmsdb_info(a->db, &i);
 	control_row(b, "ledger");
 	control_number(b, "clients", i.clients);
+	control_number(b, "first-batch", i.first_batch);
 	control_number(b, "last-batch", i.last_batch);
 	control_number(b, "index-batch", i.index_batch);
 	control_number(b, "overlay", i.overlay);
@@ -162,7 +164,7 @@ row_ledger(struct activate *a, struct control_buf *b)
 
 /* Limits that have refused something. */
 static void
-rows_limit(const struct activate *a, struct control_buf *b)
+rows_limit(const struct activate *a, struct control_buf *b, bool names)
 {
 	char text[ADDRESS_TEXT];
 
@@ -175,7 +177,8 @@ rows_limit(const struct activate *a, struct control_buf *b)
 		control_text(b, "name", budget_name(i));
 		control_number(b, "refused", bites->count);
 		control_number(b, "last", bites->last);
-		control_text(b, "address", address_text(text, bites->address));
+		if (names)
+			control_text(b, "address", address_text(text, bites->address));
 	}
 }
 
@@ -222,6 +225,53 @@ row_publisher(const struct publisher *p, struct control_buf *b)
 		control_text(b, "revoked", p->revoked->reason);
 }
 
+static void
+row_seats(struct activate *a, const struct publisher *p, const struct policy_pool *pool,
+    struct control_buf *b)
+{
+	uint32_t capacity = publisher_capacity(p, pool);
+	struct kmsdb_pool seats;
+
+	kmsdb_pool_get(a->db, p->public.key.id, pool->number, policy_minute(a->now), &seats);
+	control_number(b, "counted", seats.counted);
+	control_number(b, "capacity", capacity);
+	control_number(b, "window-minutes", pool->window);
+	if (pool->borrow != 0 || seats.borrowed != 0)
+		control_number(b, "borrowed", seats.borrowed);
+	if (pool->borrow != 0)
+		control_number(b, "borrow-seats", pool->borrow_seats);
+	if (capacity != 0 && seats.counted > capacity)
+		control_number(b, "over", seats.counted - capacity);
+	if (pool->overdraft != 0)
+		control_number(b, "overdraft", policy_overdraft(pool, capacity));
+	if (pool->reclaim != 0)
+		control_number(b, "longest-unseen", pool->reclaim);
+	if (capacity != 0 && seats.counted >= capacity && seats.next != 0)
+		control_number(b, "next-seat", seats.next * UINT64_C(60));
+}
+
+/* The classes of kms.ini, and what they have of the pool. */
+static void
+rows_class(struct activate *a, const struct publisher *p, struct control_buf *b)
+{
+	for (unsigned i = 0; p->pack != NULL && i < p->pack->pool_count; i++) {
+		const struct policy_pool *pool = &p->pack->pools[i];
+		struct class_pool classes;
+
+		classes_of_pool(&classes, &a->classes, p, pool, a->db, policy_minute(a->now));
+		for (unsigned k = 0; k < classes.count; k++) {
+			control_row(b, "class");
+			control_text(b, "publisher", p->name);
+			control_text(b, "pool", pool->name);
+			control_text(b, "name", classes.of[k]->name);
+			control_number(b, "number", classes.number[k]);
+			control_number(b, "counted", classes.at[k].counted);
+			control_number(b, "reserve", classes.at[k].reserve);
+			control_number(b, "limit", classes.at[k].limit);
+		}
+	}
+}
+
 static uint32_t
 pool_count(struct activate *a, const struct publisher *p, const struct policy_pool *pool)
 {
@@ -233,17 +283,12 @@ rows_pool(struct activate *a, const struct publisher *p, struct control_buf *b)
 {
 	for (unsigned i = 0; p->pack != NULL && i < p->pack->pool_count; i++) {
 		const struct policy_pool *pool = &p->pack->pools[i];
-		const struct policy_host host = {
-			.capacity = p->confirmed ? p->certificate.capacity : 0,
-		};
 
 		control_row(b, "pool");
 		control_text(b, "publisher", p->name);
 		control_number(b, "number", pool->number);
 		control_text(b, "name", pool->name);
-		control_number(b, "counted", pool_count(a, p, pool));
-		control_number(b, "capacity", policy_capacity(pool, &host));
-		control_number(b, "window-days", pool->window_days);
+		row_seats(a, p, pool, b);
 	}
 }
 
@@ -272,18 +317,23 @@ control_status(struct control_request *q)
 	struct activate *a = q->activate;
 	struct control_buf *b = q->out;
 	struct walk walk = { a, b };
+	uint32_t layers;
 
 	/* What is shown here is on disk. */
 	pending_finish(a);
 	row_service(a, b);
 	row_sandbox(b, "kmsd-activate", a->layers, ACTIVATE_LAYERS, a->config.sandbox_required);
 	front_peer_each(a, front_sandbox, &walk);
+	if (web_peer_layers(a, &layers))
+		row_sandbox(b, "kmsd-web", layers, FRONT_WANTED, a->config.sandbox_required);
 	row_ledger(a, b);
-	rows_limit(a, b);
+	rows_limit(a, b, q->names);
 	for (unsigned i = 0; i < a->publishers.count; i++)
 		row_publisher(&a->publishers.list[i], b);
 	for (unsigned i = 0; i < a->publishers.count; i++)
 		rows_pool(a, &a->publishers.list[i], b);
+	for (unsigned i = 0; i < a->publishers.count; i++)
+		rows_class(a, &a->publishers.list[i], b);
 	for (unsigned i = 0; i < a->publishers.count; i++)
 		rows_product(a, &a->publishers.list[i], b);
 	front_peer_each(a, row_front, &walk);

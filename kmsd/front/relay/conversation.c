@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "kmsd/common/log.h"
+#include "kmsd/common/loop.h"
 #include "kmsd/front/front.h"
 #include "kmsd/front/relay/exchange.h"
 #include "kmsd/front/relay/half.h"
@@ -103,7 +104,6 @@ static void
 set_timer(struct conversation *c)
 {
 	uint64_t now, at = c->answer_by;
-	struct timeval wait;
 
 	if (!exchange_waits(&c->x)) {
 		if (c->answer_by != 0)
@@ -118,9 +118,7 @@ set_timer(struct conversation *c)
 	if (c->connect_by != 0 && c->connect_by < at)
 		at = c->connect_by;
 	at = at > now ? at - now : 0;
-	wait.tv_sec = (time_t)(at / 1000);
-	wait.tv_usec = (suseconds_t)(at % 1000 * 1000);
-	event_add(&c->timer, &wait);
+	loop_timer(&c->timer, at * 1000);
 }
 
 static bool
