@@ -1,6 +1,6 @@
 /*
- * commands.c - the table of kmsctl's commands, in the order of kmsctl help, and the options that
- * all of them take.
+ * commands.c - the table of kmsctl's commands, in the order of kmsctl help, the options that all
+ * of them take, and the manual page of each.
  */
 #include "kmsctl/kmsctl.h"
 
@@ -33,7 +33,13 @@ static const struct command *const commands[] = {
 	&cmd_plan.line,
 	&cmd_apply.line,
 	&cmd_doctor.line,
+	&cmd_top.line,
 	&cmd_clients.line,
+	&cmd_report_usage.line,
+	&cmd_report_classes.line,
+	&cmd_report_refusals.line,
+	&cmd_report_clients.line,
+	&cmd_report_expiry.line,
 	&cmd_relay_status.line,
 	&cmd_relay_check.line,
 	&cmd_relay_import.line,
@@ -70,6 +76,8 @@ static const struct command *const commands[] = {
 	&cmd_firewall_show.line,
 	&cmd_config_check.line,
 	&cmd_why.line,
+	&cmd_web_login.line,
+	&cmd_web_logout.line,
 	&cmd_unlock.line,
 	&cmd_explain.line,
 	&cmd_version.line,
@@ -77,4 +85,32 @@ static const struct command *const commands[] = {
 	NULL,
 };
 
-const struct program kmsctl_program = { "kmsctl", commands, common };
+/* kmsctl(8) has the same groups. */
+static const struct manual manuals[] = {
+	{ "setup", "kmsctl-setup(8)" },
+	{ "plan", "kmsctl-setup(8)" },
+	{ "apply", "kmsctl-setup(8)" },
+	{ "config", "kmsctl-setup(8)" },
+	{ "status", "kmsctl-status(8)" },
+	{ "doctor", "kmsctl-status(8)" },
+	{ "why", "kmsctl-status(8)" },
+	{ "explain", "kmsctl-status(8)" },
+	{ "web", "kmsctl-status(8)" },
+	{ "clients", "kmsctl-client(8)" },
+	{ "client", "kmsctl-client(8)" },
+	{ "report", "kmsctl-report(8)" },
+	{ "top", "kmsctl-report(8)" },
+	{ "key", "kmsctl-key(8)" },
+	{ "unlock", "kmsctl-key(8)" },
+	{ "policy", "kmsctl-policy(8)" },
+	{ "publisher", "kmsctl-policy(8)" },
+	{ "revocations", "kmsctl-policy(8)" },
+	{ "ledger", "kmsctl-ledger(8)" },
+	{ "audit", "kmsctl-ledger(8)" },
+	{ "dns", "kmsctl-dns(8)" },
+	{ "firewall", "kmsctl-firewall(8)" },
+	{ "relay", "kmsctl-relay(8)" },
+	{ NULL, "kmsctl(8)" },
+};
+
+const struct program kmsctl_program = { "kmsctl", commands, common, manuals };

@@ -11,13 +11,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kmsctl/cli/screen.h"
 #include "libkms/base/number.h"
 #include "libkms/base/typo.h"
 #include "libkms/kms_error.h"
 
 #define OPTIONS_MAX 96 /* different names in a program */
 #define COUNT_MAX (UINT64_C(1000000000000000000) - 1)
-#define LONG 256 /* getopt's value for the first row */
+#define LONG 256   /* getopt's value for the first row */
+#define MEANING 33 /* column of what an option means */
+#define MEANING_LEAST 24
+#define MEANING_BELOW 12
 
 const struct option_row option_standard[] = {
 	{ "help", 'h', .meaning = "this help", .offset = offsetof(struct line, help) },
@@ -268,7 +272,8 @@ line_parse(struct line *l, const struct program *p, void *shared, int argc, char
 		return;
 	}
 	n = read_options(l, p, shared, argc, argv, own);
-	if (l->fault.status == KMS_OK && l->count > 0 && !l->version)
+	/* With a wrong option too: the exit code may be the command's. */
+	if (l->count > 0 && !l->version)
 		l->command = command_find(p, l, &words);
 	if (l->command != NULL && !l->help) {
 		l->args += words;
@@ -342,17 +347,36 @@ command_usage(const struct program *p, const struct command *c, bool brief, char
 	command_words(c, brief, out + at, size - at);
 }
 
+const char *
+command_manual(const struct program *p, const struct command *c)
+{
+	const struct manual *m = p->manuals;
+
+	while (m != NULL && m->noun != NULL && strcmp(m->noun, c->noun) != 0)
+		m++;
+	return m != NULL ? m->page : NULL;
+}
+
 void
-option_help(const struct option_row *rows, FILE *to)
+option_help(const struct option_row *rows, FILE *to, unsigned width)
 {
 	char left[40];
+	bool below; /* the meaning, where there is no room beside the option */
+	int hang;
 
 	for (; rows != NULL && rows->name != NULL; rows++) {
 		snprintf(left, sizeof(left), "--%s%s%s", rows->name,
 		    rows->argument != NULL ? " " : "",
 		    rows->argument != NULL ? rows->argument : "");
-		fprintf(to, "    %c%c%c %-24s %s\n", rows->letter != 0 ? '-' : ' ',
-		    rows->letter != 0 ? rows->letter : ' ', rows->letter != 0 ? ',' : ' ', left,
-		    rows->meaning != NULL ? rows->meaning : "");
+		below = width != 0 && width < MEANING + MEANING_LEAST;
+		hang = below ? MEANING_BELOW : MEANING;
+		fprintf(to, "    %c%c%c %-*s", rows->letter != 0 ? '-' : ' ',
+		    rows->letter != 0 ? rows->letter : ' ', rows->letter != 0 ? ',' : ' ',
+		    below ? 0 : MEANING - 8, left);
+		if (below)
+			fprintf(to, "\n%*s", MEANING_BELOW, "");
+		screen_print(to, rows->meaning != NULL ? rows->meaning : "", (unsigned)hang,
+		    (unsigned)hang, width);
+		fputc('\n', to);
 	}
 }

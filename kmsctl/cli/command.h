@@ -42,10 +42,17 @@ struct command {
 	const char *complete;             /* the arguments, as in a row */
 };
 
+/* Which manual page describes the commands of a noun. */
+struct manual {
+	const char *noun; /* NULL: all nouns that have no row before; ends the table */
+	const char *page;
+};
+
 struct program {
 	const char *name;
 	const struct command *const *commands; /* ends with NULL */
 	const struct option_row *common;       /* of all commands, beside --help and --version */
+	const struct manual *manuals;          /* NULL: one page, which has the program's name */
 };
 
 /* A command line, understood. */
@@ -76,9 +83,11 @@ void command_words(const struct command *c, bool brief, char *out, size_t size);
 /* The same after the program's name. */
 void command_usage(
     const struct program *p, const struct command *c, bool brief, char *out, size_t size);
+/* "kmsctl-key(8)"; NULL: the program has one page. */
+const char *command_manual(const struct program *p, const struct command *c);
 /* "-o FILE", "--qr" */
 void option_usage(const struct option_row *row, char *out, size_t size);
-/* A line for each option: its forms and what it means. */
-void option_help(const struct option_row *rows, FILE *to);
+/* A line for each option: its forms and what it means; width: of the screen (screen.h). */
+void option_help(const struct option_row *rows, FILE *to, unsigned width);
 
 #endif

@@ -28,34 +28,47 @@ fail_json(struct ctl *ctl, const struct kms_error *e, uint32_t status, const cha
 	output_end(ctl->out);
 }
 
-/* The table's words would be of another case, as "too busy" of a passphrase that was wrong. */
-static bool
-specific(uint32_t status, const char *message)
-{
-	bool host = strncmp(message, "kmsd: ", 6) == 0;
-
-	return status == KMS_E_ARGUMENT || status == KMS_E_NOT_FOUND || status == KMS_E_CONFIG ||
-	       (host && (status == KMS_E_OVERLOAD || status == KMS_E_PASSPHRASE));
-}
-
-int
-fail(struct ctl *ctl, uint32_t status, const char *fmt, ...)
+static int __attribute__((format(printf, 4, 0)))
+report(struct ctl *ctl, uint32_t status, bool told, const char *fmt, va_list ap)
 {
 	char message[1024];
-	va_list ap;
 
-	va_start(ap, fmt);
 	vsnprintf(message, sizeof(message), fmt, ap);
-	va_end(ap);
 	if (ctl->json) {
 		fail_json(ctl, kms_error_find(status), status, message);
 	} else {
 		output_end(ctl->out);
 		fflush(ctl->out->file);
-		(specific(status, message) ? help_told : help_failure)(
-		    ctl->program->name, status, message);
+		/* Of these two, kmsd's own words to kmsctl say what to do: unlock, and when. */
+		(told || status == KMS_E_OVERLOAD || status == KMS_E_LOCKED
+			? help_told
+			: help_failure)(ctl->program->name, status, message);
 	}
 	return status == KMS_E_NOT_RUNNING ? CTL_DOWN : CTL_FAILED;
+}
+
+int
+fail(struct ctl *ctl, uint32_t status, const char *fmt, ...)
+{
+	va_list ap;
+	int code;
+
+	va_start(ap, fmt);
+	code = report(ctl, status, false, fmt, ap);
+	va_end(ap);
+	return code;
+}
+
+int
+fail_told(struct ctl *ctl, uint32_t status, const char *fmt, ...)
+{
+	va_list ap;
+	int code;
+
+	va_start(ap, fmt);
+	code = report(ctl, status, true, fmt, ap);
+	va_end(ap);
+	return code;
 }
 
 int

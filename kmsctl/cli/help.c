@@ -7,7 +7,24 @@
 #include <string.h>
 
 #include "kmsctl/cli/output.h"
+#include "kmsctl/cli/screen.h"
 #include "libkms/kms_error.h"
+
+#define USAGE 4 /* where a command's usage begins, and its summary */
+#define SUMMARY 8
+
+/* The table's words about these are so general that a text of the case says more. */
+static bool
+general(uint32_t status)
+{
+	static const uint32_t list[] = { KMS_E_ARGUMENT, KMS_E_NOT_FOUND, KMS_E_CONFIG,
+		KMS_E_EXISTS, KMS_E_PASSPHRASE };
+
+	for (size_t i = 0; i < sizeof(list) / sizeof(*list); i++)
+		if (list[i] == status)
+			return true;
+	return false;
+}
 
 void
 help_failure(const char *who, uint32_t status, const char *text)
@@ -15,6 +32,10 @@ help_failure(const char *who, uint32_t status, const char *text)
 	const struct kms_error *e = kms_error_find(status);
 	char microsoft[32] = "";
 
+	if (text != NULL && general(status)) {
+		help_told(who, status, text);
+		return;
+	}
 	if (e->microsoft != 0)
 		snprintf(microsoft, sizeof(microsoft), ", Microsoft 0x%08" PRIX32, e->microsoft);
 	output_say(stderr, "%s: %s", who, text != NULL ? text : e->meaning);
@@ -53,17 +74,50 @@ asked_for(const struct command *c, char *const *words, unsigned count)
 }
 
 static void
-print_options(const struct program *p, const struct command *c, FILE *to)
+print_options(const struct program *p, const struct command *c, FILE *to, unsigned width)
 {
 	fputs("\noptions:\n", to);
 	if (c != NULL)
-		option_help(c->options, to);
-	option_help(p->common, to);
-	option_help(option_standard, to);
+		option_help(c->options, to, width);
+	option_help(p->common, to, width);
+	option_help(option_standard, to, width);
+}
+
+static void
+print_indented(FILE *to, const char *text, unsigned indent, unsigned width)
+{
+	fprintf(to, "%*s", (int)indent, "");
+	screen_print(to, text, indent, indent == 0 ? USAGE : SUMMARY, width);
+	fputc('\n', to);
+}
+
+/* Where there is more to read. */
+static void
+print_where(const struct program *p, const struct command *of, bool several, bool asked, FILE *to,
+    unsigned width)
+{
+	char text[160];
+
+	fputc('\n', to);
+	if (several) {
+		snprintf(text, sizeof(text), "%s COMMAND --help lists the options of a command.",
+		    p->name);
+		print_indented(to, text, 0, width);
+	}
+	if (p->manuals == NULL)
+		return;
+	if (several && asked)
+		fputc('\n', to);
+	if (asked)
+		snprintf(text, sizeof(text), "The manual page is %s.", command_manual(p, of));
+	else
+		snprintf(text, sizeof(text),
+		    "The manual page %s(8) names the page of each group of commands.", p->name);
+	print_indented(to, text, 0, width);
 }
 
 unsigned
-help_commands(const struct program *p, char *const *words, unsigned count, FILE *to)
+help_commands(const struct program *p, char *const *words, unsigned count, FILE *to, unsigned width)
 {
 	const struct command *only = NULL;
 	char usage[400];
@@ -79,11 +133,12 @@ help_commands(const struct program *p, char *const *words, unsigned count, FILE 
 	for (const struct command *const *c = p->commands; *c != NULL; c++)
 		if (asked_for(*c, words, count)) {
 			command_usage(p, *c, found > 1, usage, sizeof(usage));
-			fprintf(to, "    %s\n        %s\n", usage, (*c)->summary);
+			print_indented(to, usage, USAGE, width);
+			print_indented(to, (*c)->summary, SUMMARY, width);
 		}
 	if (found > 0)
-		print_options(p, found == 1 ? only : NULL, to);
-	if (found > 1)
-		fprintf(to, "\n%s COMMAND --help lists the options of a command.\n", p->name);
+		print_options(p, found == 1 ? only : NULL, to, width);
+	if (found > 0)
+		print_where(p, only, found > 1, count > 0, to, width);
 	return found;
 }

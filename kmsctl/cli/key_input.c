@@ -174,6 +174,9 @@ take_text(struct ctl *ctl, enum code_kind kind, const char *path, struct control
 		code = pasted && text != NULL ? install_split(ctl, text, len, &file)
 					      : install_read_file(ctl, path, &file);
 		if (code == CTL_OK)
+			code = install_is(
+			    ctl, &file, path, kind == CODE_HOST_KEY ? FILE_KEY : FILE_CERTIFICATE);
+		if (code == CTL_OK)
 			install_put(args, &file);
 	}
 	signed_file_free(&file);

@@ -4,7 +4,6 @@
 #include "kmsctl/cli/output.h"
 
 #include <inttypes.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +11,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "kmsctl/cli/screen.h"
 #include "libkms/base/wire.h"
+#include "libkms/os/terminal.h"
 
 struct output *
 output_new(const struct output_format *format, FILE *file, bool colour)
@@ -28,21 +29,12 @@ output_new(const struct output_format *format, FILE *file, bool colour)
 	return o;
 }
 
-/* The other end of a pipe or socket is closed. */
-static bool
-reader_gone(FILE *file)
-{
-	struct pollfd p = { .fd = fileno(file), .events = POLLOUT };
-
-	return p.fd >= 0 && poll(&p, 1, 0) == 1 && (p.revents & (POLLERR | POLLHUP)) != 0;
-}
-
 bool
 output_written(FILE *file)
 {
 	bool ok = fflush(file) == 0;
 
-	return (ok && !ferror(file)) || reader_gone(file);
+	return (ok && !ferror(file)) || os_reader_gone(file);
 }
 
 bool
@@ -78,6 +70,13 @@ void
 output_list(struct output *o, const char *key, const char *heading)
 {
 	o->format->begin(o, key, heading, true);
+}
+
+void
+output_columns(struct output *o, const char *keys)
+{
+	if (o->format->columns != NULL)
+		o->format->columns(o, keys);
 }
 
 void
@@ -157,7 +156,7 @@ output_when(char out[OUTPUT_WHEN], uint64_t seconds)
 	if (seconds == 0)
 		snprintf(out, OUTPUT_WHEN, "-");
 	else if (seconds > 253402300799u || gmtime_r(&t, &tm) == NULL)
-		snprintf(out, OUTPUT_WHEN, "%" PRIu64, seconds); /* past the year 9999 */
+		snprintf(out, OUTPUT_WHEN, "after the year 9999");
 	else
 		strftime(out, OUTPUT_WHEN, "%Y-%m-%dT%H:%M:%SZ", &tm);
 	return out;
@@ -234,7 +233,8 @@ output_say(FILE *to, const char *fmt, ...)
 	if (vasprintf(&text, fmt, ap) >= 0)
 		safe = output_printable(text, false);
 	va_end(ap);
-	fprintf(to, "%s\n", safe != NULL ? safe : "out of memory");
+	screen_print(to, safe != NULL ? safe : "out of memory", 0, 4, screen_width(to));
+	fputc('\n', to);
 	free(safe);
 	free(text);
 }

@@ -34,6 +34,9 @@ struct output_field {
 	const char *text; /* NULL: none */
 	uint64_t number;
 	bool none; /* no value */
+	uint8_t
+	    spare; /* column of a table that is too wide: the highest is left out first; 0: never */
+	bool whole; /* is never broken, because it is copied */
 };
 
 struct output;
@@ -48,21 +51,23 @@ struct output_format {
 	void (*line)(struct output *o, enum output_style style, const char *text);
 	void (*end)(struct output *o);
 	void (*close)(struct output *o);
+	void (*columns)(struct output *o, const char *keys); /* may be NULL */
 };
 
 struct output {
 	const struct output_format *format;
 	FILE *file;
 	bool colour;
-	bool failed; /* memory; write errors are the FILE's */
+	unsigned width; /* of the screen (screen.h); 0: any */
+	bool failed;    /* memory; write errors are the FILE's */
 };
 
 /*
  * Sections and tables for a person; one JSON object; one value a line, in columns or as "name:
- * value".
+ * value"; the first list as CSV.
  */
 extern const struct output_format output_format_text, output_format_json, output_format_columns,
-    output_format_pairs;
+    output_format_pairs, output_format_csv;
 
 /* NULL: memory. */
 struct output *output_new(const struct output_format *format, FILE *file, bool colour);
@@ -78,6 +83,11 @@ bool output_colour_wanted(FILE *file); /* a terminal, and no NO_COLOR */
 
 void output_object(struct output *o, const char *key, const char *heading);
 void output_list(struct output *o, const char *key, const char *heading);
+/*
+ * Of the list that was begun: "name,cmid,state", the keys of each of its rows. CSV begins with them
+ * even if no row comes, so that a program can tell none from nothing. Kept, not copied.
+ */
+void output_columns(struct output *o, const char *keys);
 void output_row(struct output *o);
 void output_end(struct output *o);
 void output_put(struct output *o, const struct output_field *f);
@@ -91,7 +101,7 @@ void output_line(struct output *o, enum output_style style, const char *fmt, ...
 
 /*
  * One line beside the answer, for a person: on standard error. Whatever text is in it, it is one
- * line and follows the text rule.
+ * line, which a terminal breaks between words, and follows the text rule.
  */
 void output_say(FILE *to, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

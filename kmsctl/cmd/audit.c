@@ -20,6 +20,7 @@
 #include "libkms/base/file.h"
 #include "libkms/base/hex.h"
 #include "libkms/core/certificate.h"
+#include "libkms/core/entry_base.h"
 #include "libkms/core/entry_blobs.h"
 #include "libkms/core/minisig.h"
 #include "libkms/core/publisher_keys.h"
@@ -44,7 +45,9 @@ struct export
 	const struct export_options *options;
 	struct publisher_keys publisher;
 	uint64_t from, to;
+	bool shortened; /* from is later than was asked for */
 	/* found in the first pass */
+	uint64_t first, first_time; /* batch that the journal begins with */
 	uint64_t last;              /* in the journal */
 	uint64_t first_in, last_in; /* batches in the period, 0: none */
 	struct document *documents;
@@ -126,8 +129,12 @@ static int
 take_entry(struct export *x, const uint8_t *octets, size_t len)
 {
 	int kind = entry_kind(octets, len);
+	struct entry_base_kept k;
 	struct entry_admin e;
 
+	/* One of a batch that was dropped. */
+	if (entry_base_kept_in(&k, octets, len))
+		return take_entry(x, k.entry, k.entry_len);
 	if ((kind != ENTRY_CERTIFICATE && kind != ENTRY_ROTATION) ||
 	    entry_admin_decode(&e, octets, len) != KMS_OK)
 		return KMS_OK;
@@ -144,6 +151,10 @@ look(const struct kmsdb_batch_view *b, void *arg)
 	struct export *x = arg;
 	int e = KMS_OK;
 
+	if (x->first == 0) {
+		x->first = b->header.number;
+		x->first_time = b->header.time;
+	}
 	x->last = b->header.number;
 	if (b->header.time >= x->from && x->first_in == 0)
 		x->first_in = b->header.number;
@@ -158,7 +169,7 @@ look(const struct kmsdb_batch_view *b, void *arg)
 static void
 choose(struct export *x)
 {
-	x->begin = x->first_in == 0 ? x->last : x->first_in > 1 ? x->first_in - 1 : 1;
+	x->begin = x->first_in == 0 ? x->last : x->first_in > x->first ? x->first_in - 1 : x->first;
 	x->end = x->last_in < x->last ? x->last_in + 1 : x->last;
 	if (x->end < x->begin)
 		x->end = x->begin;
@@ -300,7 +311,7 @@ walk(struct export *x)
 	if (e != KMS_OK)
 		return fail(ctl, (uint32_t)e, "%s", fault_text(&fault, e));
 	if (x->last < index)
-		return fail(ctl, KMS_E_MISSING,
+		return fail_told(ctl, KMS_E_MISSING,
 		    "the journal ends with batch %" PRIu64 ", but the index has batch %" PRIu64
 		    ": the end of the journal is missing. Stop kmsd, move %s/kmsdb away, and restore the newest backup with kmsctl ledger restore",
 		    x->last, index, ctl->config.state_directory);
@@ -311,6 +322,11 @@ walk(struct export *x)
 		return fail(ctl, KMS_E_NOT_CONFIRMED,
 		    "the journal contains no host certificate of this publisher, so there is nothing to prove");
 	choose(x);
+	/* The head names no time that the journal does not cover any more. */
+	if (x->first > 1 && x->begin == x->first && x->from <= x->first_time) {
+		x->from = x->first_time + 1;
+		x->shortened = true;
+	}
 	return CTL_OK;
 }
 
@@ -340,7 +356,7 @@ run_audit_export(struct ctl *ctl)
 {
 	const struct export_options *o = ctl->options;
 	struct export x = { .ctl = ctl, .options = o, .to = UINT64_MAX };
-	char last[24 + 64];
+	char last[24 + 64], begins[VALUE_TIME + 1] = "";
 	int code;
 
 	if (o->output == NULL)
@@ -363,6 +379,14 @@ run_audit_export(struct ctl *ctl)
 		output_number(ctl->out, "batches", "Batches", x.batches);
 		output_text(ctl->out, "last", "Last batch and its hash", last);
 		output_bool(ctl->out, "names", "Names are in it", o->names);
+		output_bool(ctl->out, "shortened", NULL, x.shortened);
+		if (x.shortened) {
+			(void)value_time_format(begins, x.first_time);
+			output_line(ctl->out, OUTPUT_WARN,
+			    "The journal begins with batch %" PRIu64
+			    " of %s: what is before was dropped ([ledger] keep), and the file does not cover it",
+			    x.first, begins);
+		}
 		output_line(ctl->out, OUTPUT_PLAIN,
 		    "Next: give the file to the publisher, who runs kmsissue audit verify");
 	}

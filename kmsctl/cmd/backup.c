@@ -190,8 +190,7 @@ const struct ctl_command cmd_ledger_restore = {
 	.line.noun = "ledger",
 	.line.verb = "restore",
 	.line.args = "DIR",
-	.line.summary =
-	    "restore the ledger from a backup, rebuild its index and check it; kmsd must be stopped",
+	.line.summary = "restore the ledger from a backup, and check it; kmsd must be stopped",
 	.line.min = 1,
 	.line.max = 1,
 	.run = run_restore,

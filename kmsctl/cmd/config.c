@@ -2,6 +2,7 @@
  * config.c - config check: every error of an ini file, as FILE:LINE: message.
  */
 #include "kmsctl/cli/fail.h"
+#include "kmsctl/host/class_check.h"
 #include "kmsctl/kmsctl.h"
 #include "kmsd/common/config_text.h"
 #include "libkms/kms_error.h"
@@ -13,9 +14,13 @@ print_errors(struct ctl *ctl, const char *path, const struct fault *faults, unsi
 {
 	unsigned i;
 
-	for (i = 0; i < count; i++)
-		output_line(
-		    ctl->out, OUTPUT_BAD, "%s:%d: %s", path, faults[i].line, faults[i].text);
+	for (i = 0; i < count; i++) {
+		if (faults[i].line > 0)
+			output_line(ctl->out, OUTPUT_BAD, "%s:%d: %s", path, faults[i].line,
+			    faults[i].text);
+		else
+			output_line(ctl->out, OUTPUT_BAD, "%s: %s", path, faults[i].text);
+	}
 	output_list(ctl->out, "errors", NULL);
 	for (i = 0; i < count && ctl->json; i++) {
 		output_row(ctl->out);
@@ -34,6 +39,9 @@ run_config_check(struct ctl *ctl)
 
 	if (count > 0 && faults[0].status != KMS_E_FORMAT)
 		return fail(ctl, (uint32_t)faults[0].status, "%s: %s", path, faults[0].text);
+	/* What no line says alone: it is about the whole file. */
+	if (count == 0 && class_check(ctl, &faults[0]) != KMS_OK)
+		count = 1;
 	output_text(ctl->out, "file", NULL, path);
 	output_bool(ctl->out, "valid", NULL, count == 0);
 	output_number(ctl->out, "error_count", NULL, count);

@@ -199,7 +199,7 @@ carry_out(struct ctl *ctl, struct work *w)
 	w->all = w->old;
 	for (i = 0; i < w->due.count; i++)
 		if (!records_add(&w->all, &w->due.rows[i]))
-			return fail(ctl, KMS_E_FULL,
+			return fail_told(ctl, KMS_E_FULL,
 			    "more than %d records were published: run kmsctl dns unpublish first",
 			    RECORDS_MAX);
 	for (i = 0; i < w->gone.count; i++)

@@ -4,15 +4,21 @@
  */
 #include "kmsctl/doctor/doctor.h"
 
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "kmsctl/cli/fail.h"
 #include "kmsctl/host/ini_file.h"
+#include "kmsctl/host/pool_words.h"
 #include "kmsctl/kmsctl.h"
+#include "kmsd/common/alerts.h"
 #include "libkms/base/fault.h"
 #include "libkms/kms_error.h"
 
 struct doctor_options {
 	const char *nameserver;
+	bool strict, nagios;
 };
 
 /* What plan finds, one line for each aspect. */
@@ -51,6 +57,55 @@ names_files(const struct config *c)
 	return false;
 }
 
+/* Exit codes of --nagios. */
+enum nagios_state { NAGIOS_OK, NAGIOS_WARNING, NAGIOS_CRITICAL, NAGIOS_UNKNOWN };
+
+/* "'desktops'=24;27;30;0;30": the count, when it is a warning, when it is bad, and its range. */
+static void
+performance(const struct doctor *d, FILE *to)
+{
+	const struct reply_row *row = NULL;
+	struct pool_seats s;
+
+	fprintf(to, " | bad=%u;;1;0 warnings=%u;1;;0", d->bad, d->warnings);
+	while (d->running && !d->locked && (row = reply_next(&d->status, "pool", row)) != NULL) {
+		pool_seats(&s, row);
+		fprintf(to, " '%s'=%" PRIu64, s.name, s.counted);
+		if (s.capacity != 0)
+			fprintf(to, ";%" PRIu64 ";%" PRIu64 ";0;%" PRIu64,
+			    alerts_pool_at(&d->ctl->config, s.capacity), s.capacity + s.overdraft,
+			    s.capacity + s.overdraft);
+	}
+	fputc('\n', to);
+}
+
+/* The names and texts have no line of their own, and the bar is what ends the text. */
+static int
+nagios(const struct doctor *d, FILE *to)
+{
+	/* Who may not look cannot know. */
+	enum nagios_state state = d->denied         ? NAGIOS_UNKNOWN
+				  : d->bad > 0      ? NAGIOS_CRITICAL
+				  : d->warnings > 0 ? NAGIOS_WARNING
+						    : NAGIOS_OK;
+	static const char *const words[] = { "OK", "WARNING", "CRITICAL", "UNKNOWN" };
+	char *text = output_printable(d->said, false);
+
+	for (char *c = text; c != NULL && *c != '\0'; c++)
+		if (*c == '|')
+			*c = '/';
+	fprintf(to, "KMS %s - %s", words[state],
+	    state == NAGIOS_OK ? "all is well"
+	    : text != NULL     ? text
+			       : "?");
+	if (d->bad + d->warnings > 1)
+		fprintf(to, " (%u bad, %u warning%s)", d->bad, d->warnings,
+		    d->warnings == 1 ? "" : "s");
+	performance(d, to);
+	free(text);
+	return (int)state;
+}
+
 static int
 run_doctor(struct ctl *ctl)
 {
@@ -59,9 +114,15 @@ run_doctor(struct ctl *ctl)
 
 	struct fault f = { 0 };
 	unsigned errors;
+	bool strict;
 
 	d.ctl = ctl;
 	d.plan.nameserver = o->nameserver;
+	d.one_line = o->nagios;
+	if (o->nagios && ctl->json) {
+		fail(ctl, KMS_E_ARGUMENT, "--nagios and --json exclude each other");
+		return NAGIOS_UNKNOWN;
+	}
 	output_list(ctl->out, "findings", NULL);
 	if (ini_load_damaged(ctl, &f, &errors) != KMS_OK)
 		doctor_find(&d, "config", BAD, "kmsctl config check", "%s has %u error%s: %.250s",
@@ -89,22 +150,35 @@ run_doctor(struct ctl *ctl)
 	doctor_connections(&d);
 	doctor_shares(&d);
 	doctor_holds(&d);
+	doctor_flocks(&d);
 	doctor_sandbox(&d);
 	look_at_aspect(&d, &aspect_users, BAD, "users");
 	look_at_aspect(&d, &aspect_files, BAD, "files");
 	look_at_aspect(&d, &aspect_units, BAD, "units");
+	strict = o->strict || ctl->config.alerts_strict;
+	if (o->nagios) {
+		int state = nagios(&d, ctl->out->file);
+
+		reply_free(&d.status);
+		output_end(ctl->out);
+		return state;
+	}
 	reply_free(&d.status);
 	output_end(ctl->out);
 	output_number(ctl->out, "bad", NULL, d.bad);
 	output_number(ctl->out, "warnings", NULL, d.warnings);
 	output_line(ctl->out, d.bad > 0 ? OUTPUT_BAD : OUTPUT_PLAIN, "%u bad, %u warning%s", d.bad,
 	    d.warnings, d.warnings == 1 ? "" : "s");
-	return d.bad > 0 ? CTL_PROBLEM : CTL_OK;
+	return d.bad > 0 || (strict && d.warnings > 0) ? CTL_PROBLEM : CTL_OK;
 }
 
 static const struct option_row doctor_rows[] = {
 	{ "nameserver", 0, "ADDRESS", "the name server to ask",
 	    .offset = offsetof(struct doctor_options, nameserver) },
+	{ "strict", 0, NULL, "a warning counts as a problem, too",
+	    .offset = offsetof(struct doctor_options, strict) },
+	{ "nagios", 0, NULL, "one line and exit codes for Nagios, Icinga and the like",
+	    .offset = offsetof(struct doctor_options, nagios) },
 	{ 0 },
 };
 

@@ -114,24 +114,48 @@ list_commands(struct ctl *ctl)
 		output_text(ctl->out, "summary", NULL, c->summary);
 		output_text(ctl->out, "noun", NULL, c->noun);
 		output_text(ctl->out, "verb", NULL, c->verb);
+		output_text(ctl->out, "manual", NULL, command_manual(ctl->program, c));
 		found++;
 	}
 	output_end(ctl->out);
 	return found;
 }
 
+void
+ctl_greet(struct ctl *ctl)
+{
+	static const struct {
+		const char *command, *purpose;
+	} first[] = {
+		{ "kmsctl setup FILE...", "install the files that a publisher sent" },
+		{ "kmsctl status", "does the host serve, and how many clients?" },
+		{ "kmsctl doctor", "what is wrong, and what to type next" },
+		{ "kmsctl clients", "list the clients" },
+		{ "kmsctl why NAME", "why was this client refused?" },
+	};
+
+	output_line(ctl->out, OUTPUT_HEADING,
+	    "kmsctl %s manages kmsd, a Key Management Service. Begin with one of these:",
+	    PACKAGE_VERSION);
+	for (size_t i = 0; i < sizeof(first) / sizeof(*first); i++)
+		output_line(
+		    ctl->out, OUTPUT_PLAIN, "    %-22s %s", first[i].command, first[i].purpose);
+	output_line(ctl->out, OUTPUT_PLAIN,
+	    "All commands: kmsctl help. All about one: kmsctl COMMAND --help, man kmsctl");
+}
+
 static int
 run_help(struct ctl *ctl)
 {
-	unsigned found =
-	    ctl->json ? list_commands(ctl)
-		      : help_commands(ctl->program, ctl->args, ctl->arg_count, ctl->out->file);
+	unsigned found = ctl->json ? list_commands(ctl)
+				   : help_commands(ctl->program, ctl->args, ctl->arg_count,
+					 ctl->out->file, ctl->out->width);
 
 	if (found == 0)
 		return fail(ctl, KMS_E_NOT_FOUND, "no command \"%s\"", ctl->args[0]);
 	output_line(ctl->out, OUTPUT_PLAIN, "%s", "");
 	output_line(ctl->out, OUTPUT_PLAIN,
-	    "Exit status: 0 done, 1 usage, 2 refused or failed, 3 kmsd is not running, 4 a check found a problem.");
+	    "Exit status: 0 done, 1 usage, 2 refused or failed, 3 kmsd is not running, 4 a check found a problem (kmsctl(8)).");
 	return CTL_OK;
 }
 
@@ -142,6 +166,7 @@ const struct ctl_command cmd_explain = {
 	.line.max = 1,
 	.line.complete = "ask symbols",
 	.no_config = true,
+	.paged = true,
 	.run = run_explain,
 };
 const struct ctl_command cmd_version = {
@@ -157,5 +182,6 @@ const struct ctl_command cmd_help = {
 	.line.max = 2,
 	.line.complete = "ask nouns",
 	.no_config = true,
+	.paged = true,
 	.run = run_help,
 };

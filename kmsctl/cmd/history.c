@@ -4,6 +4,7 @@
  * not.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "kmsctl/cli/fail.h"
@@ -13,6 +14,7 @@
 #include "kmsdb/kmsdb.h"
 #include "libkms/base/fault.h"
 #include "libkms/base/hex.h"
+#include "libkms/core/entry_base.h"
 #include "libkms/core/entry_blobs.h"
 #include "libkms/kms_error.h"
 
@@ -25,6 +27,14 @@ struct history {
 	bool full;
 	struct publishers publishers;
 	uint64_t count;
+	/* found; a base may restate one */
+	struct installed {
+		uint64_t batch;
+		uint32_t leaf;
+		size_t len;
+		uint8_t entry[1024];
+	} * list;
+	size_t packs;
 };
 
 static void
@@ -54,16 +64,64 @@ print_pack(struct history *h, const struct entry_admin *e, uint64_t batch)
 }
 
 static int
+take_pack(struct history *h, uint64_t batch, uint32_t leaf, const uint8_t *entry, size_t len)
+{
+	struct installed *grown;
+
+	if (entry_kind(entry, len) != ENTRY_POLICY || len > sizeof(grown->entry))
+		return KMS_OK;
+	if ((grown = realloc(h->list, (h->packs + 1) * sizeof(*grown))) == NULL)
+		return KMS_E_NO_MEMORY;
+	h->list = grown;
+	grown += h->packs++;
+	grown->batch = batch;
+	grown->leaf = leaf;
+	grown->len = len;
+	memcpy(grown->entry, entry, len);
+	return KMS_OK;
+}
+
+/* What a base restates is of batches that were dropped, or that are still there. */
+static int
 look(const struct kmsdb_batch_view *b, void *arg)
 {
 	struct history *h = arg;
+	struct entry_base_kept k;
+	int rc = KMS_OK;
+
+	for (uint32_t i = 0; i < b->header.size && rc == KMS_OK; i++) {
+		const struct item *item = &b->items[i];
+
+		if (entry_base_kept_in(&k, item->entry, item->entry_len))
+			rc = take_pack(h, k.batch, k.leaf, k.entry, k.entry_len);
+		else
+			rc = take_pack(h, b->header.number, i, item->entry, item->entry_len);
+	}
+	return rc;
+}
+
+static int
+by_place(const void *a, const void *b)
+{
+	const struct installed *x = a, *y = b;
+
+	if (x->batch != y->batch)
+		return x->batch < y->batch ? -1 : 1;
+	return x->leaf < y->leaf ? -1 : x->leaf > y->leaf;
+}
+
+/* Each once. */
+static void
+print_packs(struct history *h)
+{
 	struct entry_admin e;
 
-	for (uint32_t i = 0; i < b->header.size; i++)
-		if (entry_kind(b->items[i].entry, b->items[i].entry_len) == ENTRY_POLICY &&
-		    entry_admin_decode(&e, b->items[i].entry, b->items[i].entry_len) == KMS_OK)
-			print_pack(h, &e, b->header.number);
-	return ferror(h->ctl->out->file) ? KMS_E_IO : KMS_OK;
+	if (h->packs > 0)
+		qsort(h->list, h->packs, sizeof(*h->list), by_place);
+	for (size_t i = 0; i < h->packs; i++)
+		if ((i == 0 || by_place(&h->list[i - 1], &h->list[i]) != 0) &&
+		    entry_admin_decode(&e, h->list[i].entry, h->list[i].len) == KMS_OK)
+			print_pack(h, &e, h->list[i].batch);
 }
 
 static int
@@ -82,7 +140,9 @@ run_policy_history(struct ctl *ctl)
 	if ((r = install_find(ctl, &h.publishers, fd, &fault)) == KMS_OK) {
 		if ((r = kmsdb_journal_newest(fd, UINT64_MAX, &from, &all, &fault)) == KMS_OK)
 			r = kmsdb_journal_each(fd, from, look, &h, &fault);
+		print_packs(&h);
 	}
+	free(h.list);
 	output_end(ctl->out);
 	ledger_access_close(NULL, fd);
 	publishers_free(&h.publishers);
@@ -106,5 +166,6 @@ const struct ctl_command cmd_policy_history = {
 	.line.summary = "list the packs that were installed, in order, from the journal",
 	.line.options = policy_history_rows,
 	.line.values = sizeof(struct history_options),
+	.paged = true,
 	.run = run_policy_history,
 };

@@ -153,8 +153,7 @@ const struct ctl_command cmd_key_install = {
 	.line.noun = "key",
 	.line.verb = "install",
 	.line.args = "[FILE|-|CODE...]",
-	.line.summary =
-	    "install a KMS host key: FILE with FILE.minisig, or a code; without an argument, asks for a code",
+	.line.summary = "install a KMS host key: a FILE, or a code that you can type",
 	.line.max = CODE_GROUPS_MAX + 1,
 	.line.complete = "file *.kmskey",
 	.run = run_key_install,
@@ -163,8 +162,7 @@ const struct ctl_command cmd_key_confirm = {
 	.line.noun = "key",
 	.line.verb = "confirm",
 	.line.args = "[FILE|-|CODE...]",
-	.line.summary =
-	    "install the publisher's confirmation: FILE with FILE.minisig, or a code; without an argument, asks for a code",
+	.line.summary = "install a confirmation: a FILE, or a code that you can type",
 	.line.max = CODE_GROUPS_MAX + 1,
 	.line.complete = "file *.kmscert",
 	.run = run_key_confirm,

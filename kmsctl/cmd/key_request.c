@@ -54,7 +54,8 @@ write_png(struct ctl *ctl, const char *path, const char *text)
 	int code;
 
 	if (png == NULL)
-		return fail(ctl, KMS_E_TOO_LARGE, "the request does not fit into a QR code");
+		return fail_told(ctl, KMS_E_TOO_LARGE,
+		    "the request does not fit into a QR code: write it to a file with --output");
 	code = write_file(ctl, path, png, len);
 	free(png);
 	return code;
@@ -85,7 +86,8 @@ print_request(struct ctl *ctl, const struct reply_row *row)
 	}
 	output_line(ctl->out, OUTPUT_PLAIN, "%s", "");
 	if (o->qr && !ctl->json && !qr_print(ctl->out->file, text))
-		return fail(ctl, KMS_E_TOO_LARGE, "the request does not fit into a QR code");
+		return fail_told(ctl, KMS_E_TOO_LARGE,
+		    "the request does not fit into a QR code: write it to a file with --output");
 	output_line(ctl->out, OUTPUT_PLAIN,
 	    "Next: give this to the publisher; install the answer with kmsctl key confirm FILE.kmscert");
 	return CTL_OK;

@@ -193,9 +193,9 @@ static const struct option_row key_show_rows[] = {
 const struct ctl_command cmd_key_show = {
 	.line.noun = "key",
 	.line.verb = "show",
-	.line.summary =
-	    "show installed KMS host keys and their confirmation; --detailed: all details",
+	.line.summary = "show the installed KMS host keys and their confirmation",
 	.line.options = key_show_rows,
 	.line.values = sizeof(struct show_options),
+	.paged = true,
 	.run = run_key_show,
 };

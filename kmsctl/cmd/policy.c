@@ -45,5 +45,6 @@ const struct ctl_command cmd_policy_show = {
 	.line.noun = "policy",
 	.line.verb = "show",
 	.line.summary = "show the installed packs, their products, groups and pools",
+	.paged = true,
 	.run = run_policy_show,
 };

@@ -99,14 +99,15 @@ hosts(char *out, size_t size, const struct kmsdb_relayed *r)
 		    out + used, size - used, "%sothers x %u", used ? ", " : "", r->other_hosts);
 }
 
+/* The last one of a client, and the key of how many there were. */
 static const char *const outcomes[KMSDB_RELAYED_OUTCOMES + 1][2] = {
 	{ "", "" },
-	{ "answered", "Answered" },
-	{ "faults", "Faults" },
-	{ "lost", "Lost" },
-	{ "late", "Late" },
-	{ "no-host", "No host" },
-	{ "refused", "Refused" },
+	{ "answered", "answered" },
+	{ "faults", "faults" },
+	{ "lost", "lost" },
+	{ "late", "late" },
+	{ "no-host", "no_host" },
+	{ "refused", "refused" },
 };
 
 struct listing {
@@ -130,14 +131,13 @@ list_one(const struct kmsdb_relayed *r, void *arg)
 	hex_format(cmid, r->cmid, 16);
 	output_text(o, "cmid", NULL, r->name[0] != '\0' ? cmid : NULL);
 	output_number(o, "count", NULL, r->count);
-	output_time(o, "first-seen", NULL, r->first_seen);
-	output_time(o, "last-seen", "Last seen", r->last_seen);
-	output_text(o, "last-outcome", "Last",
+	output_time(o, "first_seen", NULL, r->first_seen);
+	output_time(o, "last_seen", "Last seen", r->last_seen);
+	output_text(o, "last_outcome", "Last",
 	    r->outcome >= 1 && r->outcome <= KMSDB_RELAYED_OUTCOMES ? outcomes[r->outcome][0]
 								    : NULL);
 	for (unsigned i = 1; i <= KMSDB_RELAYED_OUTCOMES; i++)
-		output_number(
-		    o, outcomes[i][0], i == 1 ? outcomes[i][1] : NULL, r->outcomes[i - 1]);
+		output_number(o, outcomes[i][1], i == 1 ? "Answered" : NULL, r->outcomes[i - 1]);
 	versions(text, sizeof(text), r);
 	output_text(o, "versions", "Versions", text[0] != '\0' ? text : NULL);
 	hosts(text, sizeof(text), r);
@@ -159,6 +159,8 @@ relayed_list(struct ctl *ctl, uint64_t limit)
 	if (rc == KMS_OK) {
 		output_list(
 		    ctl->out, "relayed", "Clients of another KMS host that the relay observed");
+		output_columns(ctl->out,
+		    "address,name,cmid,count,first_seen,last_seen,last_outcome,answered,faults,lost,late,no_host,refused,versions,hosts,observed");
 		rc = kmsdb_each_relayed(db, list_one, &l);
 		output_end(ctl->out);
 		if (rc == 1)
@@ -176,7 +178,7 @@ relayed_list(struct ctl *ctl, uint64_t limit)
 const struct ctl_command cmd_relay_status = {
 	.line.noun = "relay",
 	.line.verb = "status",
-	.line.summary =
-	    "show the Windows clients that were relayed, by KMS host and protocol version",
+	.line.summary = "show the relayed Windows clients, by KMS host and protocol version",
+	.paged = true,
 	.run = run_relay_status,
 };

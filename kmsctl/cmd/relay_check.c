@@ -204,7 +204,6 @@ run_relay_check(struct ctl *ctl)
 const struct ctl_command cmd_relay_check = {
 	.line.noun = "relay",
 	.line.verb = "check",
-	.line.summary =
-	    "check that the KMS hosts can be reached and that clients find the right one",
+	.line.summary = "check that the KMS hosts answer and that clients find the right one",
 	.run = run_relay_check,
 };

@@ -4,6 +4,7 @@
  * All of the file is read first; then each name is looked up once; then kmsd is told the newest of
  * what is known of each client, since every telling is an entry in the journal.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 #include "kmsctl/relay/event_log.h"
 #include "kmsdb/kmsdb.h"
 #include "libkms/base/fault.h"
+#include "libkms/base/grow.h"
 #include "libkms/base/number.h"
 #include "libkms/kms_error.h"
 
@@ -56,31 +58,15 @@ struct import {
 	uint64_t joined, clients, written, unknown, refused, late, silent;
 };
 
-/* Room for one more. */
-static bool
-grow(void **at, size_t count, size_t *room, size_t size)
-{
-	size_t more = *room == 0 ? 256 : *room * 2;
-	void *grown;
-
-	if (count < *room)
-		return true;
-	if ((grown = reallocarray(*at, more, size)) == NULL)
-		return false;
-	*at = grown;
-	*room = more;
-	return true;
-}
-
 static int
 keep_source(const struct kmsdb_relayed *r, void *arg)
 {
 	struct import *m = arg;
+	struct source *s = grow_list(m->sources, m->source_count, &m->source_room, sizeof(*s));
 
-	struct source *s;
-
-	if (!grow((void **)&m->sources, m->source_count, &m->source_room, sizeof(*m->sources)))
+	if (s == NULL)
 		return KMS_E_NO_MEMORY;
+	m->sources = s;
 	s = &m->sources[m->source_count++];
 	memcpy(s->address, r->address, 16);
 	s->told = r->name[0] != '\0' ? r->told : 0;
@@ -91,6 +77,7 @@ static int
 keep_event(const struct event_12290 *e, void *arg)
 {
 	struct import *m = arg;
+	struct granted *more;
 
 	if (e->status != 0) {
 		m->refused++;
@@ -98,10 +85,12 @@ keep_event(const struct event_12290 *e, void *arg)
 	}
 	if (e->time == 0)
 		return 0;
-	if (!grow((void **)&m->events, m->event_count, &m->event_room, sizeof(*m->events))) {
+	more = grow_list(m->events, m->event_count, &m->event_room, sizeof(*more));
+	if (more == NULL) {
 		m->no_memory = true;
 		return 1;
 	}
+	m->events = more;
 	m->events[m->event_count++] = (struct granted){ .e = *e };
 	return 0;
 }
@@ -239,27 +228,28 @@ read_file(struct import *m, const char *path)
 	int rc = input_read(path, EVENT_LOG_MAX, &text, &len);
 
 	if (rc == KMS_E_TOO_LARGE)
-		return fail(m->ctl, (uint32_t)rc,
+		return fail_told(m->ctl, (uint32_t)rc,
 		    "%s: at most 64 MiB: export a part of the log, for example the last 90 days",
 		    path);
 	if (rc != KMS_OK)
-		return fail(m->ctl, (uint32_t)rc, "%s", path);
+		return fail(m->ctl, (uint32_t)rc, "%s: cannot be read: %s", path,
+		    rc == KMS_E_NO_MEMORY ? kms_strerror((uint32_t)rc) : strerror(errno));
 	if (m->options->dates != NULL)
 		m->log.dates =
 		    strcmp(m->options->dates, "dmy") == 0 ? EVENT_DATES_DMY : EVENT_DATES_MDY;
 	rc = event_log_read(text, len, &m->log, keep_event, m, &fault);
 	free(text);
 	if (rc != KMS_OK)
-		return fail(m->ctl, (uint32_t)rc, "%s: %s", path, fault.text);
+		return fail_told(m->ctl, (uint32_t)rc, "%s: %s", path, fault.text);
 	if (m->no_memory)
 		return fail(m->ctl, KMS_E_NO_MEMORY, "%s", path);
 	if (m->log.events > 0)
 		return CTL_OK;
 	if (m->log.unread > 0)
-		return fail(m->ctl, KMS_E_FORMAT,
+		return fail_told(m->ctl, KMS_E_FORMAT,
 		    "%s: none of the %zu events 12290 can be read; line %zu: %s", path,
 		    m->log.unread, m->log.named[0].line, m->log.named[0].why);
-	return fail(m->ctl, KMS_E_FORMAT,
+	return fail_told(m->ctl, KMS_E_FORMAT,
 	    "%s: contains no event 12290. Export the log \"Key Management Service\" of the KMS host",
 	    path);
 }
@@ -413,8 +403,7 @@ const struct ctl_command cmd_relay_import = {
 	.line.noun = "relay",
 	.line.verb = "import",
 	.line.args = "FILE",
-	.line.summary =
-	    "import names and CMIDs of observed clients from the KMS host's own event log",
+	.line.summary = "import names and CMIDs of observed clients from a KMS host's log",
 	.line.min = 1,
 	.line.max = 1,
 	.line.options = rows,

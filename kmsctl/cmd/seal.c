@@ -130,7 +130,7 @@ seal(struct ctl *ctl, const char *kind, const char *current_file, const char *ne
 	if (code != CTL_OK)
 		return code;
 	if (locked)
-		return fail(ctl, KMS_E_LOCKED, "the host is locked: kmsctl unlock first");
+		return fail_told(ctl, KMS_E_LOCKED, "the host is locked: kmsctl unlock first");
 	control_text(&args, "kind", kind);
 	if (strcmp(now, "passphrase") == 0)
 		code = add_passphrase(ctl, &args, "current", PROMPT_CURRENT, current_file, false);
@@ -222,8 +222,7 @@ static const struct option_row unlock_rows[] = {
 const struct ctl_command cmd_key_seal = {
 	.line.noun = "key",
 	.line.verb = "seal",
-	.line.summary =
-	    "choose how the host's keys are protected on disk: passphrase, bound to the machine, or none",
+	.line.summary = "protect the host's keys on disk: by a passphrase, by the machine, or not",
 	.line.options = seal_rows,
 	.line.values = sizeof(struct seal_options),
 	.run = run_key_seal,
@@ -231,8 +230,7 @@ const struct ctl_command cmd_key_seal = {
 const struct ctl_command cmd_key_unseal = {
 	.line.noun = "key",
 	.line.verb = "unseal",
-	.line.summary =
-	    "the same as key seal --none; --passphrase-file contains the current passphrase",
+	.line.summary = "store the host's keys unprotected, as key seal --none does",
 	.line.options = unlock_rows,
 	.line.values = sizeof(struct seal_options),
 	.run = run_key_unseal,

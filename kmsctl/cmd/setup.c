@@ -236,7 +236,7 @@ do_it(struct ctl *ctl, const struct verdict *v, const struct place *p)
 	plan_mend(&plan, PLAN_MACHINE, &r);
 	output_end(ctl->out);
 	if (r.failed > 0)
-		return fail(ctl, KMS_E_IO,
+		return fail_told(ctl, KMS_E_IO,
 		    "%u of these could not be done: correct that, then run the same command again",
 		    r.failed);
 	return CTL_OK;

@@ -9,6 +9,8 @@
 #include <time.h>
 
 #include "kmsctl/cli/fail.h"
+#include "kmsctl/cmd/simulate_history.h"
+#include "kmsctl/host/class_check.h"
 #include "kmsctl/host/install.h"
 #include "kmsctl/kmsctl.h"
 #include "kmsctl/ledger/clients.h"
@@ -18,11 +20,10 @@
 #include "libkms/base/uuid.h"
 #include "libkms/kms_error.h"
 
-#define SHORT_CMID 12 /* digits, as in the list of clients */
-
 struct simulate_options {
 	uint64_t limit; /* 0: none */
 	bool full;
+	bool all; /* the whole journal */
 };
 
 struct forecast {
@@ -33,6 +34,7 @@ struct forecast {
 	const struct publisher *publisher; /* who signed it */
 	const struct policy_pack *pack;
 	struct simulation simulation;
+	struct replayed history;
 	char obstacle[FAULT_TEXT + 40]; /* why it could not be installed, or "" */
 	uint64_t shown;
 };
@@ -91,7 +93,7 @@ print_change(const struct simulate_change *c, void *arg)
 			  .style = c->gain ? OUTPUT_GOOD : OUTPUT_BAD });
 	output_text(o, "name", "Name", c->host != NULL ? c->host->name : NULL);
 	if (!f->options->full && !f->ctl->json)
-		cmid[SHORT_CMID] = '\0';
+		cmid[CLIENT_SHORT_CMID] = '\0';
 	output_text(o, "cmid", "CMID", cmid);
 	output_text(o, "product_name", "Product", c->product->name);
 	output_text(o, "product", NULL, id);
@@ -168,6 +170,16 @@ warn(struct forecast *f, const char *text)
 	output_line(f->ctl->out, OUTPUT_WARN, "%s", text);
 }
 
+static void
+warn_of_history(struct forecast *f)
+{
+	char text[256];
+
+	for (unsigned i = 0; i < f->history.count; i++)
+		if (replayed_warning(&f->history, i, text, sizeof(text)) != NULL)
+			warn(f, text);
+}
+
 /* What the new pack asks for and the ledger has no record of, product by product. */
 static void
 warn_of_product(struct forecast *f, const struct simulate_product *p)
@@ -193,7 +205,7 @@ warn_of_product(struct forecast *f, const struct simulate_product *p)
 static void
 print_warnings(struct forecast *f)
 {
-	char text[256];
+	char text[320];
 
 	output_list(f->ctl->out, "warnings", NULL);
 	if (!f->publisher->confirmed)
@@ -207,6 +219,7 @@ print_warnings(struct forecast *f)
 	}
 	for (unsigned i = 0; i < f->simulation.product_count; i++)
 		warn_of_product(f, &f->simulation.products[i]);
+	warn_of_history(f);
 	if (f->simulation.nameless > 0) {
 		snprintf(text, sizeof(text),
 		    "Clients that were refused because no installed pack names their product: %" PRIu64
@@ -266,6 +279,7 @@ print_outcome(struct forecast *f)
 
 	print_products(f);
 	print_pools(f);
+	replayed_print(&f->history, o);
 	print_warnings(f);
 	output_number(o, "clients", NULL, s->clients);
 	output_number(o, "away", NULL, s->away);
@@ -289,8 +303,45 @@ forecast(struct forecast *f)
 	output_bool(f->ctl->out, "running", NULL, clients_checkpoint(f->ctl));
 	print_subject(f);
 	simulate_init(&f->simulation, f->publisher, f->pack, (uint64_t)time(NULL));
-	code = run_passes(f);
+	if ((code = run_passes(f)) != CTL_OK)
+		return code;
+	if ((code = replayed_add(&f->history, f->ctl, f->publisher, f->pack)) == CTL_OK)
+		code = replayed_read(&f->history, f->ctl, f->options->all);
 	return code == CTL_OK ? print_outcome(f) : code;
+}
+
+/* The classes of kms.ini under the packs in force. Would kmsd take them at a reload? */
+static int
+forecast_classes(struct forecast *f)
+{
+	struct output *o = f->ctl->out;
+	struct fault fault = { 0 };
+	int code = CTL_OK;
+
+	if (f->ctl->config.class_count == 0)
+		return fail(f->ctl, KMS_E_ARGUMENT,
+		    "kms.ini has no class, and no pack is named: kmsctl policy simulate FILE");
+	for (unsigned i = 0; code == CTL_OK && i < f->publishers.count; i++)
+		if (f->publishers.list[i].pack != NULL)
+			code = replayed_add(&f->history, f->ctl, &f->publishers.list[i],
+			    f->publishers.list[i].pack);
+	if (code != CTL_OK)
+		return code;
+	output_bool(o, "running", NULL, clients_checkpoint(f->ctl));
+	if ((code = replayed_read(&f->history, f->ctl, f->options->all)) != CTL_OK)
+		return code;
+	if (class_check(f->ctl, &fault) != KMS_OK)
+		snprintf(f->obstacle, sizeof(f->obstacle), "%s", fault.text);
+	output_text(o, "obstacle", NULL, f->obstacle[0] != '\0' ? f->obstacle : NULL);
+	if (f->obstacle[0] != '\0')
+		output_line(o, OUTPUT_BAD, "kmsd would not take these classes: %s", f->obstacle);
+	replayed_print(&f->history, o);
+	output_list(o, "warnings", NULL);
+	warn_of_history(f);
+	output_end(o);
+	if (f->history.count == 0)
+		output_line(o, OUTPUT_WARN, "No installed pack has a pool of these classes.");
+	return f->obstacle[0] != '\0' ? CTL_PROBLEM : CTL_OK;
 }
 
 static int
@@ -304,11 +355,14 @@ run_policy_simulate(struct ctl *ctl)
 		return fail(ctl, KMS_E_NO_MEMORY, "a policy pack needs more memory");
 	f->ctl = ctl;
 	f->options = ctl->options;
-	if ((code = read_installed(f)) == CTL_OK &&
-	    (code = install_read_file(ctl, ctl->args[0], &file)) == CTL_OK) {
+	if ((code = read_installed(f)) == CTL_OK && ctl->args[0] == NULL) {
+		code = forecast_classes(f);
+	} else if (code == CTL_OK &&
+		   (code = install_read_file(ctl, ctl->args[0], &file)) == CTL_OK) {
 		f->file = publisher_file_of(FILE_PACK, &file);
 		code = forecast(f);
 	}
+	replayed_free(&f->history);
 	publisher_file_free(&f->file);
 	signed_file_free(&file);
 	publishers_free(&f->publishers);
@@ -321,19 +375,20 @@ static const struct option_row policy_simulate_rows[] = {
 	    .offset = offsetof(struct simulate_options, limit), .read = option_count,
 	    .takes = "a number from 1" },
 	{ "full", 0, NULL, "show whole CMIDs", .offset = offsetof(struct simulate_options, full) },
+	{ "all", 0, NULL, "judge the whole journal, and not its newest part",
+	    .offset = offsetof(struct simulate_options, all) },
 	{ 0 },
 };
 
 const struct ctl_command cmd_policy_simulate = {
 	.line.noun = "policy",
 	.line.verb = "simulate",
-	.line.args = "FILE",
-	.line.summary =
-	    "show which clients would gain or lose activation with a pack; changes nothing",
-	.line.min = 1,
+	.line.args = "[FILE]",
+	.line.summary = "show who would gain or lose activation with a pack; changes nothing",
 	.line.max = 1,
 	.line.options = policy_simulate_rows,
 	.line.values = sizeof(struct simulate_options),
 	.line.complete = "file *.kmspolicy",
+	.paged = true,
 	.run = run_policy_simulate,
 };

@@ -10,6 +10,7 @@
 #include "kmsctl/cli/fail.h"
 #include "kmsctl/host/ask_host.h"
 #include "kmsctl/host/ini_file.h"
+#include "kmsctl/host/pool_words.h"
 #include "kmsctl/host/port.h"
 #include "kmsctl/host/serving.h"
 #include "kmsctl/kmsctl.h"
@@ -22,6 +23,39 @@
 #include "policy/policy.h"
 
 #define POOLS_MAX 64
+#define BRIEF 4 /* rows of each kind, without --all */
+
+struct status_options {
+	bool all;
+};
+
+/* Is all that is known to be shown? A program always gets it, a person gets it with --all. */
+static bool
+whole(const struct ctl *ctl)
+{
+	return ctl->json || ((const struct status_options *)ctl->options)->all;
+}
+
+static void
+print_service_briefly(struct output *o, const struct reply_row *row)
+{
+	const char *sealed = reply_text(row, "key-sealed");
+	uint64_t port = 0, started = 0, requests = 0, refused = 0;
+	char text[128];
+
+	reply_number(row, "port", &port);
+	reply_number(row, "started", &started);
+	reply_number(row, "requests", &requests);
+	reply_number(row, "refused", &refused);
+	output_text(o, NULL, "Host name", reply_text(row, "host-name"));
+	output_number(o, NULL, "Port", port);
+	output_time(o, NULL, "Started", started);
+	snprintf(text, sizeof(text), "%" PRIu64 ", of which %" PRIu64 " were refused", requests,
+	    refused);
+	output_text(o, NULL, "Requests", text);
+	if (sealed != NULL && strcmp(sealed, "no") != 0)
+		output_text(o, NULL, "Keys sealed", sealed);
+}
 
 static void
 print_service(struct ctl *ctl, const struct reply_row *row)
@@ -37,8 +71,10 @@ print_service(struct ctl *ctl, const struct reply_row *row)
 		output_line(ctl->out, OUTPUT_BAD,
 		    "The host is locked and serves no client, because its keys need their passphrase: kmsctl unlock");
 	output_object(ctl->out, "service", NULL);
-	if (row != NULL)
+	if (row != NULL && whole(ctl))
 		reply_print_fields(ctl->out, row);
+	else if (row != NULL)
+		print_service_briefly(ctl->out, row);
 	output_end(ctl->out);
 }
 
@@ -83,11 +119,20 @@ print_product_row(struct output *o, const struct reply_row *row, uint32_t refuse
 }
 
 static void
+print_left(struct ctl *ctl, unsigned count, const char *what)
+{
+	if (count > 0)
+		output_line(
+		    ctl->out, OUTPUT_PLAIN, "and %u more %s: kmsctl status --all", count, what);
+}
+
+static void
 print_products(struct ctl *ctl, const struct reply *reply)
 {
 	const struct reply_row *row = reply_next(reply, "product", NULL);
 	char why[SERVING_TEXT];
 	const char *next;
+	unsigned shown = 0;
 	uint32_t refused;
 
 	if (ctl->json)
@@ -95,6 +140,8 @@ print_products(struct ctl *ctl, const struct reply *reply)
 	else
 		output_object(ctl->out, "products", "Clients counted");
 	for (; row != NULL; row = reply_next(reply, "product", row)) {
+		if (!whole(ctl) && shown++ >= BRIEF)
+			continue;
 		refused = serving_refuses(why, &next,
 		    serving_publisher(reply, reply_text(row, "publisher")), (uint64_t)time(NULL));
 		if (ctl->json)
@@ -105,6 +152,7 @@ print_products(struct ctl *ctl, const struct reply *reply)
 	if (reply_next(reply, "product", NULL) == NULL)
 		output_line(ctl->out, OUTPUT_WARN,
 		    "no product is known: install a policy pack with kmsctl policy install FILE.kmspolicy");
+	print_left(ctl, shown > BRIEF ? shown - BRIEF : 0, "products");
 	output_end(ctl->out);
 }
 
@@ -121,6 +169,30 @@ print_next(struct ctl *ctl, const struct reply *reply)
 		if (serving_refuses(why, &next, row, (uint64_t)time(NULL)) != KMS_OK)
 			output_line(
 			    ctl->out, OUTPUT_BAD, "  %s: %s: %s", name ? name : "?", why, next);
+	}
+}
+
+/* Of each pool that is full, or that gives more than it has, or lends. */
+static void
+print_seats(struct ctl *ctl, const struct reply *reply)
+{
+	const struct reply_row *row = NULL;
+	char words[POOL_WORDS];
+	struct pool_seats seats;
+	unsigned shown = 0;
+
+	while ((row = reply_next(reply, "pool", row)) != NULL) {
+		pool_seats(&seats, row);
+		if (seats.borrowed == 0 && (seats.capacity == 0 || seats.counted < seats.capacity))
+			continue;
+		if (!whole(ctl) && shown++ >= BRIEF)
+			break;
+		pool_words(words, &seats);
+		output_line(ctl->out,
+		    pool_full(&seats) ? OUTPUT_BAD
+		    : seats.over > 0  ? OUTPUT_WARN
+				      : OUTPUT_PLAIN,
+		    "  %s: %s", seats.name, words);
 	}
 }
 
@@ -158,25 +230,122 @@ print_clients(struct ctl *ctl, const struct reply_row *ledger)
 	output_text(ctl->out, "clients", "Clients", text);
 }
 
+/* A person is told of what is missing; a program gets the number. */
+static void
+print_begin(struct ctl *ctl, uint64_t first)
+{
+	if (first > 1 && !ctl->json)
+		output_line(ctl->out, OUTPUT_PLAIN,
+		    "  The journal begins with batch %" PRIu64
+		    ": those before it were older than keep in section [ledger], and were dropped",
+		    first);
+}
+
+static void
+print_some(struct ctl *ctl, const struct reply *reply, const struct reply_some *some)
+{
+	print_left(ctl, reply_print_some(ctl->out, reply, some), some->key);
+}
+
+/* What a process lacks or does not say, and else nothing. */
+static void
+print_processes_briefly(struct ctl *ctl, const struct reply *reply)
+{
+	const struct reply_row *row = NULL;
+	const char *missing, *process, *answer;
+	unsigned silent = 0;
+	uint64_t ready;
+
+	while ((row = reply_next(reply, "sandbox", row)) != NULL) {
+		missing = reply_text(row, "missing");
+		process = reply_text(row, "process");
+		if (missing != NULL && *missing != '\0' && strcmp(missing, "none") != 0)
+			output_line(ctl->out, OUTPUT_WARN, "Sandbox of %s: %s is missing",
+			    process != NULL ? process : "?", missing);
+	}
+	while ((row = reply_next(reply, "front", row)) != NULL) {
+		answer = reply_text(row, "answer");
+		silent += (answer != NULL && strcmp(answer, "no answer") == 0) ||
+			  (reply_number(row, "ready", &ready) && !ready);
+	}
+	if (silent > 0)
+		output_line(ctl->out, OUTPUT_WARN,
+		    "%u front%s did not answer in time: kmsctl status --all", silent,
+		    silent == 1 ? "" : "s");
+}
+
+static void
+print_ledger_briefly(struct ctl *ctl, const struct reply_row *ledger)
+{
+	uint64_t last = 0, octets = 0;
+
+	reply_number(ledger, "last-batch", &last);
+	reply_number(ledger, "journal-octets", &octets);
+	print_clients(ctl, ledger);
+	output_number(ctl->out, NULL, "Last batch", last);
+	output_put(ctl->out,
+	    &(struct output_field){ .label = "Journal", .type = OUTPUT_OCTETS, .number = octets });
+}
+
+/* The parts that a person seldom asks for. */
+static void
+print_whole_lists(struct ctl *ctl, const struct reply *reply)
+{
+	reply_print_list(ctl->out, reply, "publisher", "publishers", "Publishers");
+	print_next(ctl, reply);
+	reply_print_list(ctl->out, reply, "pool", "pools", "Counting pools");
+	print_seats(ctl, reply);
+	if (reply_next(reply, "class", NULL) != NULL)
+		reply_print_list(ctl->out, reply, "class", "classes", "Classes");
+	reply_print_list(ctl->out, reply, "sandbox", "sandbox", "Sandbox");
+	reply_print_list(ctl->out, reply, "front", "fronts", "Fronts");
+	reply_print_list(ctl->out, reply, "limit", "limits", "Limits that were reached");
+}
+
+static void
+print_lists_briefly(struct ctl *ctl, const struct reply *reply)
+{
+	static const char *const publisher[] = { "name", "confirmed", "customer", "not-after",
+		NULL };
+	static const char *const pool[] = { "name", "counted", "capacity", NULL };
+	const struct reply_some publishers = { "publisher", "publishers", "Publishers", publisher,
+		BRIEF };
+	const struct reply_some pools = { "pool", "pools", "Counting pools", pool, BRIEF };
+	const struct reply_some classes = { "class", "classes", "Classes", NULL, BRIEF };
+	const struct reply_some limits = { "limit", "limits", "Limits that were reached", NULL,
+		BRIEF };
+
+	print_some(ctl, reply, &publishers);
+	print_next(ctl, reply);
+	print_some(ctl, reply, &pools);
+	print_seats(ctl, reply);
+	if (reply_next(reply, "class", NULL) != NULL)
+		print_some(ctl, reply, &classes);
+	print_some(ctl, reply, &limits);
+	print_processes_briefly(ctl, reply);
+}
+
 static int
 status_running(struct ctl *ctl, const struct reply *reply)
 {
 	struct kmsdb_history past;
 	const struct reply_row *ledger = reply_next(reply, "ledger", NULL);
+	uint64_t first = 0;
 
 	output_bool(ctl->out, "running", NULL, true);
 	print_service(ctl, reply_next(reply, "service", NULL));
 	print_products(ctl, reply);
-	reply_print_list(ctl->out, reply, "publisher", "publishers", "Publishers");
-	print_next(ctl, reply);
-	reply_print_list(ctl->out, reply, "pool", "pools", "Counting pools");
-	reply_print_list(ctl->out, reply, "sandbox", "sandbox", "Sandbox");
-	reply_print_list(ctl->out, reply, "front", "fronts", "Fronts");
-	reply_print_list(ctl->out, reply, "limit", "limits", "Limits that were reached");
+	(whole(ctl) ? print_whole_lists : print_lists_briefly)(ctl, reply);
 	output_object(ctl->out, "ledger", "Ledger");
-	if (ledger != NULL) {
+	if (ledger != NULL && !whole(ctl))
+		print_ledger_briefly(ctl, ledger);
+	if (ledger != NULL && whole(ctl)) {
 		print_clients(ctl, ledger);
 		reply_print_fields(ctl->out, ledger);
+	}
+	if (ledger != NULL) {
+		reply_number(ledger, "first-batch", &first);
+		print_begin(ctl, first);
 		past_of_reply(&past, ledger);
 		print_past(ctl, &past);
 	}
@@ -266,6 +435,7 @@ print_ledger(struct ctl *ctl)
 	hex_format(hash, info.last_hash, sizeof(info.last_hash));
 	output_object(ctl->out, "ledger", "Ledger");
 	output_number(ctl->out, "clients", "Clients", info.clients);
+	output_number(ctl->out, "first_batch", "First batch", info.first_batch);
 	output_number(ctl->out, "last_batch", "Last batch", info.last_batch);
 	output_number(ctl->out, "index_batch", "Indexed up to batch", info.index_batch);
 	output_number(ctl->out, "segments", "Segments", info.segments);
@@ -283,6 +453,7 @@ print_ledger(struct ctl *ctl)
 		print_grades(ctl, &past);
 		print_past(ctl, &past);
 	}
+	print_begin(ctl, info.first_batch);
 	output_end(ctl->out);
 	ledger_access_close(db, -1);
 }
@@ -294,7 +465,7 @@ run_status(struct ctl *ctl)
 	struct fault f = { 0 };
 	struct fault ini = { 0 };
 	unsigned errors;
-	int rc, code, damaged = ini_load_damaged(ctl, &ini, &errors);
+	int rc, damaged = ini_load_damaged(ctl, &ini, &errors);
 
 	if (damaged != KMS_OK && damaged != KMS_E_CONFIG)
 		return fail(ctl, (uint32_t)damaged, "%s: %s", ctl->config_path, ini.text);
@@ -306,24 +477,30 @@ run_status(struct ctl *ctl)
 	if (rc == KMS_OK) {
 		port_fill(ctl, &reply);
 		reply_sort(&reply, "front", "number");
-		code = status_running(ctl, &reply);
+		rc = status_running(ctl, &reply);
 		reply_free(&reply);
-		return code;
+		return rc;
 	}
 	if (rc == KMS_E_NOT_RUNNING) {
 		output_bool(ctl->out, "running", NULL, false);
 		output_line(ctl->out, OUTPUT_BAD, "kmsd is not running");
 		print_ledger(ctl);
 	}
-	/* 3: it does not run; 4: nobody can tell. So has LSB, for the status of an init script. */
-	code = fail_fault(ctl, &f);
-	return code == CTL_FAILED ? CTL_PROBLEM : code;
+	return fail_fault(ctl, &f);
 }
+
+static const struct option_row status_rows[] = {
+	{ "all", 0, NULL, "show also the sandbox, the fronts and the whole ledger",
+	    .offset = offsetof(struct status_options, all) },
+	{ 0 },
+};
 
 const struct ctl_command cmd_status = {
 	.line.noun = "status",
-	.line.summary =
-	    "show the state of the host: service, counts and thresholds, sandbox, ledger",
+	.line.summary = "does the host serve? Counts, thresholds, publishers, ledger",
+	.line.options = status_rows,
+	.line.values = sizeof(struct status_options),
 	.no_config = true,
+	.paged = true,
 	.run = run_status,
 };

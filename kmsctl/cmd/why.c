@@ -10,13 +10,15 @@
 
 #include "kmsctl/cli/fail.h"
 #include "kmsctl/host/ask_host.h"
+#include "kmsctl/host/pool_words.h"
 #include "kmsctl/host/serving.h"
 #include "kmsctl/kmsctl.h"
 #include "kmsctl/ledger/clients.h"
-#include "kmsctl/ledger/ledger_access.h"
+#include "kmsctl/ledger/ledger_ask.h"
 #include "kmsctl/ledger/recent.h"
 #include "libkms/base/address.h"
 #include "libkms/base/hex.h"
+#include "libkms/base/seat_status.h"
 #include "libkms/base/uuid.h"
 #include "libkms/kms_error.h"
 
@@ -117,7 +119,7 @@ print_refusal(struct question *q, const struct refusal *r)
 	output_text(o, "name", "Name", r->names.name[0] ? r->names.name : NULL);
 	client_print_address(o, "Address", r->names.address);
 	if (!q->ctl->json)
-		cmid[12] = '\0';
+		cmid[CLIENT_SHORT_CMID] = '\0';
 	output_text(o, "cmid", "CMID", cmid);
 	output_text(o, "product_name", "Product", product != NULL || q->ctl->json ? product : id);
 	output_text(o, "product", NULL, id);
@@ -236,18 +238,10 @@ static void
 print_client(struct question *q, const uint8_t id[16])
 {
 	struct kmsdb_client row;
-	struct kmsdb_cold cold = { 0 };
-	struct kmsdb *db;
+	struct kmsdb_cold cold;
 	char cmid[33];
-	bool found;
 
-	if (ledger_access_open(q->ctl, &db, NULL) != KMS_OK)
-		return;
-	found = kmsdb_client_get(db, id, &row) == KMS_OK;
-	if (found && kmsdb_cold_get(db, id, &cold) != KMS_OK)
-		cold.hold_end = 0;
-	ledger_access_close(db, -1);
-	if (!found)
+	if (ledger_one_client(q->ctl, id, &row, &cold, NULL) != KMS_OK)
 		return;
 	hex_format(cmid, id, 16);
 	print_state(q, cmid, &row);
@@ -336,10 +330,72 @@ print_connections(struct ctl *ctl, const struct reply *reply)
 		    sum);
 }
 
+/* The class of the client that was refused last; NULL: it is of none. */
+static const struct reply_row *
+class_row(const struct question *q, const struct reply *reply, const struct reply_row *pool)
+{
+	const struct reply_row *row = NULL;
+	const char *of, *publisher, *name = reply_text(pool, "name"),
+				    *whose = reply_text(pool, "publisher");
+	uint64_t number;
+
+	if (name == NULL || whose == NULL)
+		return NULL;
+	while (q->last.class != 0 && (row = reply_next(reply, "class", row)) != NULL)
+		if (reply_number(row, "number", &number) && number == q->last.class &&
+		    (of = reply_text(row, "pool")) != NULL &&
+		    (publisher = reply_text(row, "publisher")) != NULL && strcmp(of, name) == 0 &&
+		    strcmp(publisher, whose) == 0)
+			return row;
+	return NULL;
+}
+
+static void
+print_class(struct question *q, const struct reply_row *row)
+{
+	struct output *o = q->ctl->out;
+	uint64_t counted = 0, limit = 0;
+
+	output_object(o, "class", NULL);
+	if (row != NULL && q->ctl->json)
+		reply_print_fields(o, row);
+	output_end(o);
+	if (row != NULL && reply_number(row, "counted", &counted) &&
+	    reply_number(row, "limit", &limit) && limit != 0 && counted >= limit)
+		output_line(o, OUTPUT_WARN,
+		    "Now, of class %s: all of its %" PRIu64 " seats are taken.",
+		    reply_text(row, "name"), limit);
+}
+
+/* The seats of the pool that refused last. */
+static void
+print_seats(struct question *q, const struct reply *reply)
+{
+	const struct entry_client *e = &q->last;
+	const struct reply_row *row = q->entries > 0 && status_lacks_seat(e->status)
+					  ? pool_row(reply, e->publisher, e->pool)
+					  : NULL;
+	struct output *o = q->ctl->out;
+	struct pool_seats seats;
+	char words[POOL_WORDS];
+
+	output_object(o, "pool", NULL);
+	if (row != NULL && q->ctl->json)
+		reply_print_fields(o, row);
+	output_end(o);
+	print_class(q, row != NULL ? class_row(q, reply, row) : NULL);
+	if (row == NULL)
+		return;
+	pool_seats(&seats, row);
+	pool_words(words, &seats);
+	output_line(o, OUTPUT_WARN, "Now, of pool %s: %s.", seats.name, words);
+}
+
 /* Reasons that refuse all clients of a publisher and leave no entry. */
 static void
-print_now(struct ctl *ctl)
+print_now(struct question *q)
 {
+	struct ctl *ctl = q->ctl;
 	const struct reply_row *row = NULL;
 	char why[SERVING_TEXT];
 	struct reply reply;
@@ -356,6 +412,7 @@ print_now(struct ctl *ctl)
 			obstacle(ctl, status, name);
 	}
 	output_end(ctl->out);
+	print_seats(q, &reply);
 	print_limits(ctl, &reply);
 	print_connections(ctl, &reply);
 	reply_free(&reply);
@@ -388,7 +445,7 @@ answer(struct question *q)
 		print_client(q, q->cmid);
 	else if (q->by_name)
 		print_clients(q);
-	print_now(ctl);
+	print_now(q);
 	recent_print(ctl, &t);
 	return CTL_OK;
 }
@@ -455,5 +512,6 @@ const struct ctl_command cmd_why = {
 	.line.max = 1,
 	.line.options = why_rows,
 	.line.values = sizeof(struct why_options),
+	.paged = true,
 	.run = run_why,
 };

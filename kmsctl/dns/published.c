@@ -56,7 +56,7 @@ published_read(struct ctl *ctl, struct records *out)
 	if (rc != KMS_OK && rc != KMS_E_NOT_FOUND)
 		code = failed(ctl, "cannot be read", rc);
 	else if (rc == KMS_OK && (bad = read_lines(text, out)) != 0)
-		code = fail(ctl, KMS_E_FORMAT,
+		code = fail_told(ctl, KMS_E_FORMAT,
 		    "%s/" NAME ":%d: not a record of this host: correct or remove the line",
 		    ctl->config.state_directory, bad);
 	free(text);

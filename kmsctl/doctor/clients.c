@@ -1,9 +1,7 @@
 /*
- * clients.c - doctor's checks of what clients get: pools that are full, clients that were refused
- * within a day or are held, connections that the fronts refused.
+ * clients.c - doctor's checks of what clients get: those that were refused within a day or are
+ * held, connections that the fronts refused.
  */
-#include "kmsctl/ledger/clients.h"
-
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,12 +10,13 @@
 #include "kmsctl/doctor/doctor.h"
 #include "kmsctl/ledger/ledger_ask.h"
 #include "kmsdb/kmsdb.h"
+#include "libkms/base/address.h"
 #include "libkms/base/fault.h"
 #include "libkms/base/hex.h"
 #include "libkms/kms_error.h"
+#include "policy/values.h"
 
 #define DAY 86400
-#define NEARLY 95 /* percent */
 
 #define CLONE_AGE (UINT64_C(30) * DAY)
 
@@ -40,14 +39,21 @@ add_refused(struct doctor_clients *s, const struct kmsdb_client *c, const struct
 	cause->clients++;
 	if (c->last_seen >= cause->last) {
 		cause->last = c->last_seen;
+		memcpy(cause->cmid, c->cmid, sizeof(cause->cmid));
 		snprintf(cause->name, sizeof(cause->name), "%s", cold->name);
 	}
 }
 
+struct walk {
+	struct doctor_clients *found;
+	struct shares shares;
+};
+
 static int
 add_client(const struct kmsdb_client *c, const struct kmsdb_cold *cold, void *arg)
 {
-	struct doctor_clients *s = arg;
+	struct walk *w = arg;
+	struct doctor_clients *s = w->found;
 	bool held = (c->flags & KMSDB_HELD) != 0;
 
 	add_refused(s, c, cold);
@@ -56,7 +62,8 @@ add_client(const struct kmsdb_client *c, const struct kmsdb_cold *cold, void *ar
 		s->held++;
 		memcpy(s->held_cmid, c->cmid, sizeof(s->held_cmid));
 	}
-	return 0;
+	return shares_add(&w->shares, c, cold) != KMS_OK ? KMS_E_NO_MEMORY
+							 : flocks_add(&s->flocks, c, cold);
 }
 
 /* One walk over all clients for the checks that ask about them; NULL: they cannot be read. */
@@ -64,12 +71,18 @@ static const struct doctor_clients *
 look_at_clients(struct doctor *d)
 {
 	struct doctor_clients *s = &d->clients;
+	struct walk w = { .found = s };
 	struct fault fault = { 0 };
 
 	if (!s->looked) {
-		s->now = (uint64_t)time(NULL);
+		s->now = s->flocks.now = w.shares.now = (uint64_t)time(NULL);
 		s->looked = true;
-		s->read = ledger_each_client(d->ctl, add_client, s, &fault) == KMS_OK;
+		s->read = ledger_each_client(d->ctl, add_client, &w, &fault) == KMS_OK &&
+			  flocks_find(d->ctl, &s->flocks) == KMS_OK;
+		s->share_count =
+		    shares_find(&w.shares, &d->ctl->config.exempt, s->shares, DOCTOR_SHARES);
+		flocks_free(&s->flocks);
+		shares_free(&w.shares);
 	}
 	return s->read ? s : NULL;
 }
@@ -77,11 +90,20 @@ look_at_clients(struct doctor *d)
 uint64_t
 doctor_clones(struct doctor *d)
 {
-	const struct doctor_clients *s;
+	const struct doctor_clients *s = look_at_clients(d);
 
-	clients_checkpoint(d->ctl);
-	s = look_at_clients(d);
 	return s != NULL ? s->clones : 0;
+}
+
+/* A name comes from the network, and what is shown here is typed in a shell. */
+static void
+why_command(char *out, size_t size, const struct doctor_cause *cause)
+{
+	char cmid[33];
+
+	hex_format(cmid, cause->cmid, sizeof(cause->cmid));
+	snprintf(out, size, "kmsctl why %s",
+	    value_name_ok(cause->name, MESSAGE_NAME) ? cause->name : cmid);
 }
 
 void
@@ -94,9 +116,8 @@ doctor_refused(struct doctor *d)
 		const struct doctor_cause *cause = &s->causes[i];
 		const struct kms_error *e = kms_error_find(cause->status);
 
-		snprintf(next, sizeof(next), "kmsctl why '%s'", cause->name);
-		doctor_find(d, "refused", cause->status == KMS_E_CAPACITY ? BAD : WARNING,
-		    cause->name[0] != '\0' ? next : "kmsctl clients",
+		why_command(next, sizeof(next), cause);
+		doctor_find(d, "refused", cause->status == KMS_E_CAPACITY ? BAD : WARNING, next,
 		    "%" PRIu64 " client%s refused within a day with %s: %s", cause->clients,
 		    cause->clients == 1 ? " was" : "s were", e->symbol, e->meaning);
 	}
@@ -126,34 +147,55 @@ doctor_holds(struct doctor *d)
 		    "no client is held because two machines use its key in turn");
 }
 
-void
-doctor_pools(struct doctor *d)
+static void
+forget_command(char *out, size_t size, const struct flock *f, const char *address)
 {
-	const struct reply_row *row = NULL;
-	uint64_t counted, capacity;
-	const char *name;
+	if (value_name_ok(f->name, MESSAGE_NAME))
+		snprintf(
+		    out, size, "kmsctl client forget --name %s --address %s", f->name, address);
+	else
+		snprintf(out, size, "kmsctl client forget --address %s", address);
+}
 
-	while (d->running && !d->locked && (row = reply_next(&d->status, "pool", row)) != NULL) {
-		if (!reply_number(row, "counted", &counted) ||
-		    !reply_number(row, "capacity", &capacity) || capacity == 0)
-			continue;
-		name = reply_text(row, "name");
-		if (counted >= capacity)
-			doctor_find(d, "capacity", BAD,
-			    "kmsctl clients, then kmsctl client forget CMID for those that are gone, or buy more seats",
-			    "%s: the pool is full: all of its %" PRIu64
-			    " seats are taken, and a new client is refused with KMS_E_CAPACITY",
-			    name != NULL ? name : "?", capacity);
-		else if (counted >= capacity / 100 * NEARLY + capacity % 100 * NEARLY / 100)
-			doctor_find(d, "capacity", WARNING,
-			    "kmsctl clients, and see which are gone, or buy more seats",
-			    "%s: %" PRIu64 " of %" PRIu64 " seats are taken",
-			    name != NULL ? name : "?", counted, capacity);
-		else
-			doctor_find(d, "capacity", GOOD, NULL,
-			    "%s: %" PRIu64 " of %" PRIu64 " seats are taken",
-			    name != NULL ? name : "?", counted, capacity);
+void
+doctor_flocks(struct doctor *d)
+{
+	const struct doctor_clients *s = look_at_clients(d);
+	char next[2 * MESSAGE_NAME + 128], address[ADDRESS_TEXT];
+
+	for (size_t i = 0; s != NULL && i < s->flocks.count; i++) {
+		const struct flock *f = &s->flocks.at[i];
+
+		forget_command(next, sizeof(next), f, address_text(address, f->address));
+		doctor_find(d, "flock", WARNING, next,
+		    "%" PRIu64
+		    " seats of one product have the name \"%s\" and the address %s: a machine or container that keeps no client state file takes a new one at each start. Keep that file (kms.state(5)); to free the seats",
+		    f->seats, f->name, address);
 	}
+	if (s != NULL && s->flocks.count == 0)
+		doctor_find(d, "flock", GOOD, NULL, "no machine takes several seats of a product");
+}
+
+/* Does one machine take the licence for itself? */
+void
+doctor_shares(struct doctor *d)
+{
+	const struct doctor_clients *s = look_at_clients(d);
+	char address[ADDRESS_SOURCE_TEXT], next[256];
+
+	for (size_t i = 0; s != NULL && i < s->share_count; i++) {
+		const struct share *share = &s->shares[i];
+
+		address_source_text(address, share->address);
+		snprintf(next, sizeof(next),
+		    "kmsctl client forget --address %s, or name it in [limits] exempt if many machines share it",
+		    address);
+		doctor_find(d, "share", WARNING, next,
+		    "%s made %" PRIu64 " of the %" PRIu64 " clients that pool %u counts", address,
+		    share->clients, share->counted, share->pool);
+	}
+	if (s != NULL && s->share_count == 0)
+		doctor_find(d, "share", GOOD, NULL, "no address made a large part of the clients");
 }
 
 void

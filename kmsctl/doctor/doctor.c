@@ -27,6 +27,12 @@ doctor_find(
 	va_end(ap);
 	d->bad += level == BAD;
 	d->warnings += level == WARNING;
+	if (d->one_line) {
+		if (level > d->worst)
+			snprintf(d->said, sizeof(d->said), "%s", text);
+		d->worst = level > d->worst ? level : d->worst;
+		return;
+	}
 	if (d->ctl->json) {
 		output_row(d->ctl->out);
 		output_text(d->ctl->out, "check", NULL, check);

@@ -10,10 +10,20 @@
 #include "kmsctl/doctor/doctor.h"
 #include "kmsctl/host/ask_host.h"
 #include "kmsctl/host/serving.h"
+#include "kmsd/common/alerts.h"
 #include "libkms/kms_error.h"
 
 #define DAY 86400
-#define EXPIRY_SOON (30 * DAY)
+
+/* What clients did of late is in the ledger then. Who may not ask for it sees what is there. */
+static void
+bring_up_to_date(struct doctor *d)
+{
+	struct reply reply;
+
+	ask_quietly(d->ctl, CONTROL_CHECKPOINT, NULL, &reply, NULL);
+	reply_free(&reply);
+}
 
 void
 doctor_service(struct doctor *d)
@@ -26,6 +36,7 @@ doctor_service(struct doctor *d)
 	int rc = ask_quietly(d->ctl, CONTROL_STATUS, NULL, &d->status, &f);
 
 	d->running = rc == KMS_OK;
+	d->denied = rc == KMS_E_DENIED;
 	if (!d->running) {
 		doctor_find(d, "service", BAD,
 		    rc == KMS_E_NOT_RUNNING ? "systemctl start kmsd, then journalctl -u kmsd"
@@ -37,6 +48,7 @@ doctor_service(struct doctor *d)
 	row = reply_next(&d->status, "service", NULL);
 	reply_number(row, "locked", &locked);
 	d->locked = locked != 0;
+	bring_up_to_date(d);
 	if (d->locked)
 		doctor_find(d, "service", BAD, "kmsctl unlock", "the host's keys are locked");
 	else if ((publisher = plan_unread(&d->status, &d->ctl->config)) != NULL)
@@ -97,7 +109,7 @@ look_at_key(struct doctor *d, const struct reply_row *row)
 		doctor_find(d, "key", BAD, "wait, or set the clock",
 		    "%s: the key becomes valid in %" PRIu64 " hours", publisher,
 		    (not_before - now) / 3600 + 1);
-	else if (not_after != 0 && not_after - now < EXPIRY_SOON)
+	else if (not_after != 0 && not_after - now < alerts_key_left(&d->ctl->config))
 		doctor_find(d, "key", WARNING, ask, "%s: the key expires in %" PRIu64 " days",
 		    publisher, (not_after - now) / DAY);
 	else

@@ -11,8 +11,6 @@
 
 #include "kmsctl/doctor/doctor.h"
 #include "kmsctl/doctor/time_sync.h"
-#include "kmsctl/ledger/bulk.h"
-#include "kmsctl/ledger/clients.h"
 #include "kmsctl/ledger/ledger_access.h"
 #include "kmsctl/ledger/past.h"
 #include "kmsctl/ledger/whole_check.h"
@@ -20,8 +18,7 @@
 #include "libkms/base/fault.h"
 #include "libkms/base/hex.h"
 #include "libkms/kms_error.h"
-
-#define DISK_LOW 10 /* percent */
+#include "policy/values.h"
 
 static void
 count_problem(int status, const char *line, void *arg)
@@ -121,35 +118,38 @@ doctor_history(struct doctor *d)
 		    "no client holds a batch that the journal lacks without a reason");
 }
 
-#define SHARES 16
+#define FULL_SOON 30 /* days */
+#define FULL_LATE (100 * 366)
 
-/* Does one machine take the licence for itself? Only who can read the ledger sees it. */
-void
-doctor_shares(struct doctor *d)
+/* When the disk is full at the pace of the newest segments, if nothing is dropped. */
+static void
+tell_pace(struct doctor *d, uint64_t room)
 {
-	struct share shares[SHARES];
-	char address[ADDRESS_SOURCE_TEXT], next[256];
+	const struct config *c = &d->ctl->config;
+	char when[VALUE_TIME + 1] = "";
 	struct fault fault = { 0 };
+	uint64_t octets, seconds, days, full;
 	struct kmsdb *db;
-	size_t count = 0;
-	int rc;
+	bool known;
 
-	clients_checkpoint(d->ctl);
-	if (ledger_access_open(d->ctl, &db, &fault) != KMS_OK)
+	if (c->keep != 0 || ledger_access_open(d->ctl, &db, &fault) != KMS_OK)
 		return;
-	rc = shares_find(db, &d->ctl->config.exempt, (uint64_t)time(NULL), shares, SHARES, &count);
+	known = kmsdb_journal_pace(db, &octets, &seconds, &fault) == KMS_OK && octets > 0;
 	ledger_access_close(db, -1);
-	for (size_t i = 0; i < count; i++) {
-		address_source_text(address, shares[i].address);
-		snprintf(next, sizeof(next),
-		    "kmsctl client forget --address %s, or name it in [limits] exempt if many machines share it",
-		    address);
-		doctor_find(d, "share", WARNING, next,
-		    "%s made %" PRIu64 " of the %" PRIu64 " clients that pool %u counts", address,
-		    shares[i].clients, shares[i].counted, shares[i].pool);
+	if (!known)
+		return;
+	days = room / octets * seconds / 86400;
+	full = (uint64_t)time(NULL) + days * 86400;
+	if (days > FULL_LATE || !value_time_format(when, full)) {
+		doctor_find(d, "journal", GOOD, NULL,
+		    "the journal is kept for ever: at the pace of its newest segments, the disk is large enough for 100 years");
+		return;
 	}
-	if (rc == KMS_OK && count == 0)
-		doctor_find(d, "share", GOOD, NULL, "no address made a large part of the clients");
+	doctor_find(d, "journal", days < FULL_SOON ? WARNING : GOOD,
+	    days < FULL_SOON ? "set [ledger] keep, or enlarge the disk" : NULL,
+	    "the journal is kept for ever: at the pace of its newest segments, the disk is full in %" PRIu64
+	    " days, %.10s",
+	    days, when);
 }
 
 void
@@ -168,11 +168,12 @@ doctor_disk(struct doctor *d)
 	room = (uint64_t)v.f_bavail * v.f_frsize;
 	percent = (unsigned)(v.f_bavail * 100 / v.f_blocks);
 	doctor_find(d, "disk",
-	    room < 2 * c->segment_size ? BAD
-	    : percent < DISK_LOW       ? WARNING
-				       : GOOD,
-	    room < 2 * c->segment_size || percent < DISK_LOW ? "free disk space" : NULL,
+	    room < 2 * c->segment_size      ? BAD
+	    : percent < c->alerts_disk_free ? WARNING
+					    : GOOD,
+	    room < 2 * c->segment_size || percent < c->alerts_disk_free ? "free disk space" : NULL,
 	    "%s: %" PRIu64 " MiB free, %u %%", c->state_directory, room >> 20, percent);
+	tell_pace(d, room);
 }
 
 void
@@ -187,6 +188,6 @@ doctor_clock(struct doctor *d)
 		doctor_find(d, "clock", WARNING, "timedatectl", "adjtimex: %s", strerror(errno));
 		return;
 	}
-	right = clock_judge(&t, text, &next);
+	right = clock_judge(&t, d->ctl->config.alerts_clock_error, text, &next);
 	doctor_find(d, "clock", right ? GOOD : WARNING, next, "%s", text);
 }

@@ -6,11 +6,8 @@
 
 #include <stdio.h>
 
-#define DOUBTFUL                                                                                   \
-	5000000 /* microseconds; at 16 seconds the kernel itself calls its clock unsynchronised */
-
 bool
-clock_judge(const struct timex *t, char text[200], const char **next)
+clock_judge(const struct timex *t, unsigned doubtful, char text[200], const char **next)
 {
 	double most = (double)t->maxerror / 1e6, estimate = (double)t->esterror / 1e6;
 
@@ -19,7 +16,7 @@ clock_judge(const struct timex *t, char text[200], const char **next)
 		snprintf(text, 200,
 		    "the clock is not synchronised, and clients whose clocks differ by more than four hours are refused");
 		*next = "timedatectl set-ntp true";
-	} else if (t->maxerror > DOUBTFUL) {
+	} else if (most > doubtful) {
 		snprintf(text, 200,
 		    "a time server answered earlier, but the clock may now be %.1f s off", most);
 		*next = "timedatectl timesync-status, or chronyc tracking";

@@ -8,9 +8,10 @@
 #include <sys/timex.h>
 
 /*
- * What the kernel says (adjtimex(2)), in words. True: the clock is right; otherwise *next is what
+ * What the kernel says (adjtimex(2)), in words. doubtful: seconds, below the 16 at which the kernel
+ * itself calls its clock unsynchronised. True: the clock is right; otherwise *next is what
  * to type next.
  */
-bool clock_judge(const struct timex *t, char text[200], const char **next);
+bool clock_judge(const struct timex *t, unsigned doubtful, char text[200], const char **next);
 
 #endif

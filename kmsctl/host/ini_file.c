@@ -18,6 +18,8 @@ ini_load(struct ctl *ctl)
 		return CTL_OK;
 	if (f.status != KMS_E_FORMAT)
 		return fail(ctl, (uint32_t)f.status, "%s: %s", ctl->config_path, f.text);
+	if (f.line == 0) /* of the whole file */
+		return fail(ctl, KMS_E_CONFIG, "%s: %s", ctl->config_path, f.text);
 	return fail(ctl, KMS_E_CONFIG, "%s:%d: %s (%u error%s: see kmsctl config check)",
 	    ctl->config_path, f.line, f.text, count, count == 1 ? "" : "s");
 }
@@ -28,7 +30,7 @@ ini_load_damaged(struct ctl *ctl, struct fault *f, unsigned *count)
 	*count = config_load(&ctl->config, ctl->config_path, f, 1);
 	if (*count == 0 || (f->status == KMS_E_NOT_FOUND && !ctl->config_given))
 		return KMS_OK;
-	if (f->status == KMS_E_FORMAT)
+	if (f->status == KMS_E_FORMAT && f->line > 0)
 		fault_prefix(f, "line %d: ", f->line);
 	return f->status == KMS_E_FORMAT ? KMS_E_CONFIG : f->status;
 }

@@ -51,6 +51,43 @@ install_read_file(struct ctl *ctl, const char *path, struct signed_file *out)
 	return rc == KMS_OK ? CTL_OK : fail_fault(ctl, &f);
 }
 
+static const struct {
+	uint16_t verb;
+	const char *command;
+} takers[FILE_KINDS] = {
+	[FILE_ROTATION] = { CONTROL_PUBLISHER_ROTATE, "publisher rotate" },
+	[FILE_KEY] = { CONTROL_KEY_INSTALL, "key install" },
+	[FILE_CERTIFICATE] = { CONTROL_KEY_CONFIRM, "key confirm" },
+	[FILE_PACK] = { CONTROL_POLICY_INSTALL, "policy install" },
+	[FILE_REVOCATIONS] = { CONTROL_REVOCATIONS_INSTALL, "revocations install" },
+};
+
+int
+install_is(struct ctl *ctl, const struct signed_file *file, const char *path,
+    enum publisher_file_kind wanted)
+{
+	enum publisher_file_kind is = publisher_file_guess(file->text);
+
+	if (is == wanted || is == FILE_KINDS)
+		return CTL_OK;
+	if (strcmp(path, "-") == 0)
+		return fail_told(ctl, KMS_E_FORMAT,
+		    "standard input is a %s, and no %s: kmsctl %s takes it",
+		    publisher_file_name(is), publisher_file_name(wanted), takers[is].command);
+	return fail_told(ctl, KMS_E_FORMAT, "%s is a %s, and no %s: kmsctl %s %s", path,
+	    publisher_file_name(is), publisher_file_name(wanted), takers[is].command, path);
+}
+
+static enum publisher_file_kind
+kind_of(uint16_t verb)
+{
+	unsigned kind = 0;
+
+	while (kind < FILE_KINDS && takers[kind].verb != verb)
+		kind++;
+	return (enum publisher_file_kind)kind;
+}
+
 void
 install_put(struct control_buf *args, const struct signed_file *file)
 {
@@ -89,6 +126,8 @@ install_argument(struct ctl *ctl, uint16_t verb, const char *label)
 	struct signed_file file;
 	int code = install_read_file(ctl, ctl->args[0], &file);
 
+	if (code == CTL_OK)
+		code = install_is(ctl, &file, ctl->args[0], kind_of(verb));
 	if (code == CTL_OK)
 		install_put(&args, &file);
 	signed_file_free(&file);

@@ -14,6 +14,12 @@
 int install_read_file(struct ctl *ctl, const char *path, struct signed_file *out);
 /* The same of a text that was read from standard input. */
 int install_split(struct ctl *ctl, const char *text, size_t len, struct signed_file *out);
+/*
+ * CTL_OK, unless the file is plainly of another kind that a host takes: then it has been said what
+ * it is, and which command takes it.
+ */
+int install_is(struct ctl *ctl, const struct signed_file *file, const char *path,
+    enum publisher_file_kind wanted);
 /* Both as arguments of a verb. */
 void install_put(struct control_buf *args, const struct signed_file *file);
 /*

@@ -81,36 +81,62 @@ columns_add(struct columns *c, const char *name, const struct reply_known *k)
 	c->known[c->count++] = k;
 }
 
+/* NULL: every name is. */
+static bool
+listed(const char *const *names, const char *name)
+{
+	if (names == NULL)
+		return true;
+	while (*names != NULL && strcmp(*names, name) != 0)
+		names++;
+	return *names != NULL;
+}
+
 static void
-columns_find(struct columns *c, const struct reply *r, const char *kind)
+columns_find(struct columns *c, const struct reply *r, const char *kind, const char *const *only)
 {
 	const struct reply_row *row = NULL;
 	unsigned i;
 
 	c->count = 0;
 	for (const struct reply_known *k = reply_fields; k->kind != NULL; k++)
-		if (strcmp(k->kind, kind) == 0 && some_row_has(r, kind, k->name))
+		if (strcmp(k->kind, kind) == 0 && some_row_has(r, kind, k->name) &&
+		    listed(only, k->name))
 			columns_add(c, k->name, k);
-	while ((row = reply_next(r, kind, row)) != NULL)
+	while (only == NULL && (row = reply_next(r, kind, row)) != NULL)
 		for (i = 0; i < row->count; i++)
 			if (reply_known(kind, row->fields[i].name) == NULL)
 				columns_add(c, row->fields[i].name, NULL);
+}
+
+unsigned
+reply_print_some(struct output *o, const struct reply *r, const struct reply_some *some)
+{
+	const struct reply_row *row = NULL;
+	const char *kind = some->kind;
+	unsigned i, left = 0, shown = 0;
+	struct columns c;
+
+	columns_find(&c, r, kind, some->only);
+	output_list(o, some->key, c.count > 0 ? some->heading : NULL);
+	while ((row = reply_next(r, kind, row)) != NULL) {
+		if (some->most != 0 && shown++ >= some->most) {
+			left++;
+			continue;
+		}
+		output_row(o);
+		for (i = 0; i < c.count; i++)
+			print_field(o, c.names[i], c.known[i], reply_field(row, c.names[i]));
+	}
+	output_end(o);
+	return left;
 }
 
 void
 reply_print_list(
     struct output *o, const struct reply *r, const char *kind, const char *key, const char *heading)
 {
-	const struct reply_row *row = NULL;
-	struct columns c;
-	unsigned i;
+	const struct reply_some all = { .kind = kind, .key = key, .heading = heading };
 
-	columns_find(&c, r, kind);
-	output_list(o, key, c.count > 0 ? heading : NULL);
-	while ((row = reply_next(r, kind, row)) != NULL) {
-		output_row(o);
-		for (i = 0; i < c.count; i++)
-			print_field(o, c.names[i], c.known[i], reply_field(row, c.names[i]));
-	}
-	output_end(o);
+	reply_print_some(o, r, &all);
 }

@@ -6,10 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <time.h>
 
 #include "kmsctl/host/ask_host.h"
 #include "kmsctl/host/ini_file.h"
+#include "kmsctl/ledger/ledger_ask.h"
 #include "libkms/kms_error.h"
+#include "policy/values.h"
 
 #define PATIENCE 2000 /* ms: a person waits at a prompt */
 
@@ -71,6 +75,57 @@ print_keys(struct ctl *ctl)
 	print_rows(ctl, CONTROL_KEY_SHOW, "key", "id");
 }
 
+static void
+print_pools(struct ctl *ctl)
+{
+	print_rows(ctl, CONTROL_POLICY_SHOW, "pool", "name");
+}
+
+/* More are of no use to who waits at a prompt. */
+#define CLIENTS_MOST 2000
+
+struct named {
+	const char *beginning;
+	unsigned count;
+	struct timespec until;
+};
+
+static bool
+late(const struct timespec *until)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec > until->tv_sec;
+}
+
+/* One that a shell, or a person, would have to quote is left to the CMID. */
+static int
+print_client(const struct kmsdb_client *c, const struct kmsdb_cold *cold, void *arg)
+{
+	struct named *n = arg;
+
+	if (!kmsdb_client_gone(c) && value_name_ok(cold->name, MESSAGE_NAME) &&
+	    strncasecmp(cold->name, n->beginning, strlen(n->beginning)) == 0) {
+		puts(cold->name);
+		n->count++;
+	}
+	return n->count == CLIENTS_MOST || late(&n->until);
+}
+
+static void
+print_clients(struct ctl *ctl)
+{
+	struct named n = { .beginning = ctl->arg_count > 0 ? ctl->args[0] : "" };
+	struct fault fault = { 0 };
+
+	ini_load_quietly(ctl);
+	ctl->timeout_ms = PATIENCE;
+	clock_gettime(CLOCK_MONOTONIC, &n.until);
+	n.until.tv_sec += PATIENCE / 1000;
+	ledger_each_client(ctl, print_client, &n, &fault);
+}
+
 static const struct {
 	const char *what;
 	void (*print)(struct ctl *ctl);
@@ -80,12 +135,18 @@ static const struct {
 	{ "publishers", print_publishers },
 	{ "products", print_products },
 	{ "keys", print_keys },
+	{ "pools", print_pools },
+	{ "clients", print_clients },
 };
 
 bool
-words_print(struct ctl *ctl, const char *what, const char *ini)
+words_print(struct ctl *ctl, const char *what, const char *ini, const char *beginning)
 {
-	ctl->config_path = ini != NULL ? ini : KMS_SYSCONFDIR "/kms/kms.ini";
+	char *args[] = { (char *)beginning, NULL };
+
+	ctl->args = args;
+	ctl->arg_count = beginning != NULL;
+	ctl->config_path = ini != NULL && *ini != '\0' ? ini : KMS_SYSCONFDIR "/kms/kms.ini";
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
 		if (strcmp(words[i].what, what) == 0)
 			words[i].print(ctl);

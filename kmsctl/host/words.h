@@ -7,9 +7,10 @@
 #include "kmsctl/kmsctl.h"
 
 /*
- * kmsctl --completion WHAT [INI]: one a line; prints nothing, and no error, when they are unknown.
- * False: standard output cannot be written.
+ * kmsctl --completion WHAT [INI [BEGINNING]]: one a line; of clients those that begin so. INI
+ * "": the usual one. Prints nothing, and no error, when they are unknown. False: standard output
+ * cannot be written.
  */
-bool words_print(struct ctl *ctl, const char *what, const char *ini);
+bool words_print(struct ctl *ctl, const char *what, const char *ini, const char *beginning);
 
 #endif

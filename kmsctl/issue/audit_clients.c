@@ -14,6 +14,7 @@ struct client {
 	bool leased;    /* in the period */
 	bool ours;      /* has an entry of this publisher */
 	bool revoked;   /* as the highest counter says */
+	bool served;    /* has a LEASE or SEEN of this publisher */
 	bool suspended; /* has a seat that does not count, as it is revoked: where it says */
 	uint8_t marked; /* bits of enum audit_mark */
 	uint8_t stage;  /* of its last act, with the sequence number */
@@ -23,6 +24,8 @@ struct client {
 	uint64_t held, holds; /* first batch with a HOLD, and how many there are */
 	uint8_t name[COMMITMENT], address[COMMITMENT];
 	struct audit_span seat, lease;
+	uint32_t hosts,
+	    host; /* of several chains: how many served it, and which one last, from 1 */
 };
 
 struct seat {
@@ -172,8 +175,10 @@ audit_clients_act(struct audit_clients *c, const struct entry_client *e, uint64_
 	*out = (struct audit_act){ JOIN_NONE, COUNTS };
 	if (row == NULL)
 		return KMS_E_NO_MEMORY;
+	c->recount.client = row->cmid;
 	if (ours)
 		take_marks(c, row, e, batch);
+	row->served = row->served || (ours && (e->kind == ENTRY_LEASE || e->kind == ENTRY_SEEN));
 	if (e->kind == ENTRY_REFUSAL)
 		return KMS_OK;
 	if (ours && in_period && e->kind == ENTRY_LEASE && (rc = take_lease(c, row, e)) != KMS_OK)
@@ -221,6 +226,7 @@ audit_clients_about(
 		return KMS_OK;
 	if ((row = audit_table_at(&c->rows, e->cmid)) == NULL)
 		return KMS_E_NO_MEMORY;
+	c->recount.client = row->cmid;
 	if (e->kind == ENTRY_HOLD) {
 		row->held = row->holds++ == 0 ? batch : row->held;
 		return KMS_OK;
@@ -275,6 +281,52 @@ audit_clients_count(const struct audit_clients *c, uint64_t *clients,
 }
 
 int
+audit_clients_into(struct audit_clients *all, const struct audit_clients *c, uint32_t host)
+{
+	for (size_t i = 0; i < c->rows.count; i++) {
+		const struct client *row = audit_table_row(&c->rows, i);
+		struct client *sum;
+
+		if (!row->leased && !row->served)
+			continue;
+		if ((sum = audit_table_at(&all->rows, row->cmid)) == NULL)
+			return KMS_E_NO_MEMORY;
+		sum->leased = sum->leased || row->leased;
+		if (row->served && sum->host != host) {
+			sum->host = host;
+			sum->hosts++;
+		}
+	}
+	for (size_t i = 0; i < c->seats.count; i++) {
+		const struct seat *seat = audit_table_row(&c->seats, i);
+		struct seat *sum = audit_table_at(&all->seats, seat->product);
+
+		if (sum == NULL)
+			return KMS_E_NO_MEMORY;
+		sum->leases += seat->leases;
+	}
+	return KMS_OK;
+}
+
+bool
+audit_clients_several(const struct audit_clients *all, const uint8_t cmid[16])
+{
+	const struct client *row = audit_table_find(&all->rows, cmid);
+
+	return row != NULL && row->hosts > 1;
+}
+
+uint64_t
+audit_clients_several_count(const struct audit_clients *all)
+{
+	uint64_t several = 0;
+
+	for (size_t i = 0; i < all->rows.count; i++)
+		several += ((const struct client *)audit_table_row(&all->rows, i))->hosts > 1;
+	return several;
+}
+
+int
 audit_clients_close(struct audit_clients *c)
 {
 	int rc = KMS_OK;
@@ -282,6 +334,7 @@ audit_clients_close(struct audit_clients *c)
 	for (size_t i = 0; i < c->rows.count && rc == KMS_OK; i++) {
 		struct client *row = audit_table_row(&c->rows, i);
 
+		c->recount.client = row->cmid;
 		if ((rc = audit_recount_leave(&c->recount, &row->seat, UINT32_MAX)) == KMS_OK)
 			rc = audit_recount_let_go(&c->recount, &row->lease, UINT32_MAX);
 	}

@@ -77,6 +77,14 @@ int audit_clients_about(
  */
 int audit_clients_count(const struct audit_clients *c, uint64_t *clients,
     struct audit_product products[AUDIT_PRODUCTS], unsigned *product_count);
+/*
+ * Adds the clients and leases of a chain to those of several chains, as of the host of that number:
+ * all is asked with audit_clients_count and audit_clients_several alone. KMS_E_NO_MEMORY.
+ */
+int audit_clients_into(struct audit_clients *all, const struct audit_clients *c, uint32_t host);
+/* Is the client one to which several hosts gave a lease, or a seat? */
+bool audit_clients_several(const struct audit_clients *all, const uint8_t cmid[16]);
+uint64_t audit_clients_several_count(const struct audit_clients *all);
 /* Ends every seat and lease where it ends by itself, before audit_recount_days. */
 int audit_clients_close(struct audit_clients *c);
 void audit_clients_findings(struct audit_clients *c, struct audit_findings *f);

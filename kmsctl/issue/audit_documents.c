@@ -119,6 +119,59 @@ audit_documents_free(struct audit_documents *d)
 	*d = (struct audit_documents){ 0 };
 }
 
+/* Puts it in its place by serial, unless it is there. */
+static int
+join_certificate(struct audit_documents *d, const struct certificate *c,
+    const struct audit_paper *paper, struct fault *fault)
+{
+	unsigned at = 0;
+
+	while (at < d->count && d->certificates[at].serial < c->serial)
+		at++;
+	if (at < d->count && d->certificates[at].serial == c->serial) {
+		if (d->papers[at].len == paper->len &&
+		    memcmp(d->papers[at].octets, paper->octets, paper->len) == 0)
+			return KMS_OK;
+		return fault_set(fault, KMS_E_FORMAT,
+		    "it contains another certificate of number %llu than an earlier file of this host",
+		    (unsigned long long)c->serial);
+	}
+	memmove(d->certificates + at + 1, d->certificates + at,
+	    (d->count - at) * sizeof(*d->certificates));
+	memmove(d->papers + at + 1, d->papers + at, (d->count - at) * sizeof(*d->papers));
+	d->certificates[at] = *c;
+	d->papers[at] = *paper;
+	d->count++;
+	return KMS_OK;
+}
+
+int
+audit_documents_join(
+    struct audit_documents *d, const struct audit_documents *other, struct fault *fault)
+{
+	struct certificate *certificates;
+	struct audit_paper *papers;
+	int rc = KMS_OK;
+
+	if (memcmp(d->host, other->host, sizeof(d->host)) != 0)
+		return fault_set(fault, KMS_E_UNKNOWN_HOST, "it is the journal of another host");
+	certificates = realloc(d->certificates, (d->count + other->count) * sizeof(*certificates));
+	d->certificates = certificates != NULL ? certificates : d->certificates;
+	papers = realloc(d->papers, (d->count + other->count) * sizeof(*papers));
+	d->papers = papers != NULL ? papers : d->papers;
+	if (certificates == NULL || papers == NULL)
+		return fault_set(fault, KMS_E_NO_MEMORY, "not enough memory for its documents");
+	for (unsigned i = 0; i < other->count && rc == KMS_OK; i++)
+		rc = join_certificate(d, &other->certificates[i], &other->papers[i], fault);
+	if (rc == KMS_OK &&
+	    publisher_keys_chain(&d->keys, other->keys.octets[0], other->keys.count) != KMS_OK)
+		rc = fault_set(fault, KMS_E_SIGNATURE,
+		    "it contains a key rotation that is not in one chain with those of an earlier file of this host");
+	d->rotation_order += other->rotation_order;
+	d->rotation_repeated += other->rotation_repeated;
+	return rc;
+}
+
 /* -- questions -- */
 
 bool

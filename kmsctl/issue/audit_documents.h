@@ -40,6 +40,13 @@ struct audit_documents {
 int audit_documents_read(struct audit_documents *d, const struct minisig_key *publisher,
     struct audit_reader *r, struct fault *fault);
 void audit_documents_free(struct audit_documents *d);
+/*
+ * Adds those of another file of the same host, which stays the owner of its own lists.
+ * KMS_E_UNKNOWN_HOST: another host's; KMS_E_FORMAT: another certificate of the same number;
+ * KMS_E_SIGNATURE: rotations that are not of one chain; KMS_E_NO_MEMORY.
+ */
+int audit_documents_join(
+    struct audit_documents *d, const struct audit_documents *other, struct fault *fault);
 
 /* Is it an id of one of the publisher's keys? */
 bool audit_documents_ours(const struct audit_documents *d, const uint8_t publisher[8]);

@@ -14,15 +14,9 @@
 #define STEP_BACK 60 /* seconds that a clock may be set back without a word (kms.journal(5)) */
 
 void
-audit_history_init(struct audit_history *h, const void *data)
-{
-	*h = (struct audit_history){ .data = data };
-}
-
-void
 audit_history_free(struct audit_history *h)
 {
-	free(h->offsets);
+	free(h->headers);
 	free(h->marks);
 	free(h->witnesses);
 	*h = (struct audit_history){ 0 };
@@ -58,7 +52,7 @@ add_mark(struct audit_history *h, const struct history_mark *mark)
 int
 audit_history_begin(struct audit_history *h, const struct batch_header *header, const uint8_t *at)
 {
-	size_t count = h->offsets != NULL ? (size_t)(header->number - h->first) : 0;
+	size_t count = h->headers != NULL ? (size_t)(header->number - h->first) : 0;
 
 	if (count == 0) {
 		/* The last START before the file may be any that is older than its first batch. */
@@ -69,9 +63,9 @@ audit_history_begin(struct audit_history *h, const struct batch_header *header, 
 		if (header->number > 1 && add_mark(h, &begun) != KMS_OK)
 			return KMS_E_NO_MEMORY;
 	}
-	if (more((void **)&h->offsets, sizeof(*h->offsets), count, &h->room) != KMS_OK)
+	if (more((void **)&h->headers, sizeof(*h->headers), count, &h->room) != KMS_OK)
 		return KMS_E_NO_MEMORY;
-	h->offsets[count] = (uint64_t)(at - h->data);
+	h->headers[count] = at;
 	h->last = header->number;
 	h->clock = false;
 	return KMS_OK;
@@ -205,9 +199,8 @@ audit_history_end(
 
 /* -- after the last -- */
 
-/* Where a signed header is, seen from the chain. */
-static enum audit_lease_place
-place_of(const struct audit_history *h, uint64_t number, const uint8_t hash[32])
+enum audit_lease_place
+audit_history_place(const struct audit_history *h, uint64_t number, const uint8_t hash[32])
 {
 	uint8_t own[32];
 
@@ -218,7 +211,7 @@ place_of(const struct audit_history *h, uint64_t number, const uint8_t hash[32])
 	if (number + 1 == h->first)
 		memcpy(own, h->before, sizeof(own));
 	else
-		batch_header_hash(own, h->data + h->offsets[number - h->first]);
+		batch_header_hash(own, h->headers[number - h->first]);
 	return memcmp(own, hash, sizeof(own)) == 0 ? LEASE_IN_CHAIN : LEASE_OTHER;
 }
 
@@ -246,7 +239,7 @@ time_of(const struct audit_history *h, uint64_t number)
 {
 	struct batch_header header;
 
-	if (batch_header_decode(&header, h->data + h->offsets[number - h->first]) != KMS_OK)
+	if (batch_header_decode(&header, h->headers[number - h->first]) != KMS_OK)
 		return UINT64_MAX; /* each was decoded before */
 	return header.time;
 }
@@ -281,7 +274,7 @@ static void
 witness_finding(
     const struct audit_history *h, const struct audit_claim *c, struct audit_findings *f)
 {
-	enum audit_lease_place place = place_of(h, c->number, c->hash);
+	enum audit_lease_place place = audit_history_place(h, c->number, c->hash);
 	const struct history_header header = {
 		.number = c->number, .time = c->time, .differs = place == LEASE_OTHER, .seen = c->in
 	};
@@ -300,7 +293,7 @@ lease_finding(const struct audit_history *h, struct audit_lease *l, struct audit
 {
 	struct history_header header = { .number = l->number, .time = l->time, .seen = UINT64_MAX };
 
-	l->place = place_of(h, l->number, l->hash);
+	l->place = audit_history_place(h, l->number, l->hash);
 	header.differs = l->place == LEASE_OTHER;
 	if (l->place == LEASE_OTHER || l->place == LEASE_AFTER)
 		tell(f, AUDIT_LEASE, &header, history_grade(&header, h->marks, h->mark_count),
@@ -319,4 +312,16 @@ audit_history_findings(struct audit_history *h, const uint8_t host[16], struct a
 		if (memcmp(leases[i].host, host, sizeof(leases[i].host)) == 0)
 			lease_finding(h, &leases[i], f);
 	}
+}
+
+enum history_grade
+audit_history_rival(
+    const struct audit_history *h, uint64_t number, uint64_t time, const uint8_t hash[32])
+{
+	const struct history_header header = { .number = number,
+		.time = time,
+		.differs = audit_history_place(h, number, hash) == LEASE_OTHER,
+		.seen = UINT64_MAX };
+
+	return history_grade(&header, h->marks, h->mark_count);
 }

@@ -37,10 +37,9 @@ struct audit_claim {
 	uint8_t hash[32];
 };
 struct audit_history {
-	const uint8_t *data; /* the file */
 	uint64_t first, last;
-	uint8_t before[32]; /* hash of the batch before the first */
-	uint64_t *offsets;  /* of the headers of all batches */
+	uint8_t before[32];      /* hash of the batch before the first */
+	const uint8_t **headers; /* of all batches, where they are in the files */
 	size_t room;
 	uint64_t time; /* of the batch before, or 0 */
 	bool clock;    /* the batch has an entry CLOCK */
@@ -50,9 +49,11 @@ struct audit_history {
 	size_t witness_count, witness_room;
 };
 
-void audit_history_init(struct audit_history *h, const void *data);
 void audit_history_free(struct audit_history *h);
-/* The next batch, whose header is at the place at; after that its entries, then the end. */
+/*
+ * Begins as zeros. The next batch, whose header is at the place at, which stays; after that its
+ * entries, then the end.
+ */
 int audit_history_begin(
     struct audit_history *h, const struct batch_header *header, const uint8_t *at);
 /* An entry of kind START, WITNESS, RESTORED or CLOCK. sign_pk: the host's. KMS_E_NO_MEMORY. */
@@ -60,6 +61,12 @@ int audit_history_entry(struct audit_history *h, const struct batch_header *head
     const struct entry_admin *e, const uint8_t sign_pk[32], struct audit_findings *f);
 void audit_history_end(
     struct audit_history *h, const struct batch_header *header, struct audit_findings *f);
+/* Where a signed header is, seen from the chain. */
+enum audit_lease_place audit_history_place(
+    const struct audit_history *h, uint64_t number, const uint8_t hash[32]);
+/* After audit_history_findings: what such a header means that the chain does not have. */
+enum history_grade audit_history_rival(
+    const struct audit_history *h, uint64_t number, uint64_t time, const uint8_t hash[32]);
 /* After the last batch. host: the audited one. */
 void audit_history_findings(struct audit_history *h, const uint8_t host[16],
     struct audit_lease *leases, size_t lease_count, struct audit_findings *f);

@@ -54,21 +54,35 @@ change(struct audit_recount *r, uint16_t pool, uint32_t day, int counted, int ho
 	return KMS_OK;
 }
 
+int
+audit_recount_span(struct audit_recount *r, uint16_t pool, uint32_t from, uint32_t end, bool seat)
+{
+	uint32_t first = from / AUDIT_DAY, last = end / AUDIT_DAY;
+	int rc;
+
+	if (first >= last)
+		return KMS_OK;
+	rc = change(r, pool, first, seat, !seat);
+	return rc == KMS_OK ? change(r, pool, last, -(int)seat, -(int)!seat) : rc;
+}
+
 /* The span is over at that minute. */
 static int
 close_span(struct audit_recount *r, struct audit_span *s, uint32_t minute, bool seat)
 {
-	uint32_t first = s->from / AUDIT_DAY,
-		 end = (s->until < minute ? s->until : minute) / AUDIT_DAY;
+	uint32_t end = s->until < minute ? s->until : minute;
 	int rc;
 
 	if (!s->open)
 		return KMS_OK;
 	s->open = false;
-	if (first >= end)
-		return KMS_OK;
-	rc = change(r, s->pool, first, seat, !seat);
-	return rc == KMS_OK ? change(r, s->pool, end, -(int)seat, -(int)!seat) : rc;
+	if (r->spans != NULL &&
+	    (rc = audit_spans_add(r->spans, r->client,
+		 &(struct audit_span_row){
+		     .pool = s->pool, .seat = seat, .from = s->from, .end = end },
+		 &s->kept)) != KMS_OK)
+		return rc;
+	return audit_recount_span(r, s->pool, s->from, end, seat);
 }
 
 static int
@@ -253,7 +267,7 @@ audit_recount_sit(struct audit_recount *r, struct audit_span *seat, uint16_t poo
 	if (minute > p->latest)
 		p->latest = minute;
 	rc = seat_add(p, minute, until);
-	*seat = (struct audit_span){ true, rc == KMS_OK, pool, minute, until };
+	*seat = (struct audit_span){ true, rc == KMS_OK, pool, minute, until, seat->kept };
 	if (rc != KMS_E_FULL)
 		return rc;
 	*joins = JOIN_TOO_MANY;
@@ -272,7 +286,7 @@ audit_recount_hold(struct audit_recount *r, struct audit_span *lease, uint16_t p
 {
 	int rc = audit_recount_let_go(r, lease, minute);
 
-	*lease = (struct audit_span){ true, false, pool, minute, until };
+	*lease = (struct audit_span){ true, false, pool, minute, until, lease->kept };
 	return rc;
 }
 

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kmsctl/issue/audit_spans.h"
 #include "kmsctl/issue/audit_table.h"
 
 #define AUDIT_POOLS 1024
@@ -21,6 +22,7 @@ struct audit_span {
 	bool listed; /* of a seat: it has its place in a slot */
 	uint16_t pool;
 	uint32_t from, until;
+	size_t kept; /* audit_spans_add */
 };
 struct audit_slot {
 	uint32_t until;
@@ -35,7 +37,9 @@ struct audit_pool {
 struct audit_recount {
 	unsigned pool_count;
 	struct audit_pool pools[AUDIT_POOLS];
-	struct audit_table days; /* pool, day: how the two figures change */
+	struct audit_table days;   /* pool, day: how the two figures change */
+	struct audit_spans *spans; /* keeps each span that ends; NULL: nobody does */
+	const uint8_t *client;     /* CMID: whose spans the next call is about, if there is spans */
 };
 /* The two figures of a pool at the end of a day, and until the day of the next row. */
 struct audit_day {
@@ -64,6 +68,9 @@ int audit_recount_leave(struct audit_recount *r, struct audit_span *seat, uint32
 int audit_recount_hold(struct audit_recount *r, struct audit_span *lease, uint16_t pool,
     uint32_t minute, uint32_t until);
 int audit_recount_let_go(struct audit_recount *r, struct audit_span *lease, uint32_t minute);
+/* For the days alone: somebody was counted, or held a lease, from one minute until another. */
+int audit_recount_span(
+    struct audit_recount *r, uint16_t pool, uint32_t from, uint32_t end, bool seat);
 /* Clients of the pool whose counts until is later. */
 uint64_t audit_recount_at(const struct audit_recount *r, uint16_t pool, uint32_t minute);
 /*

@@ -11,11 +11,12 @@
 #include "kmsctl/issue/audit_clients.h"
 #include "kmsctl/issue/audit_findings.h"
 #include "kmsctl/issue/audit_recount.h"
+#include "kmsctl/issue/audit_refusals.h"
 #include "libkms/core/certificate.h"
 
 #define AUDIT_CERTIFICATES 64 /* in a report: the newest; all others are checked as well */
 
-enum audit_beginning { BEGINNING_NOT_PROVED, BEGINNING_BATCH_1, BEGINNING_KNOWN };
+enum audit_beginning { BEGINNING_NOT_PROVED, BEGINNING_BATCH_1, BEGINNING_KNOWN, BEGINNING_BASE };
 
 /* The two figures of a pool, on their highest days in the period. */
 struct audit_pool_report {
@@ -26,6 +27,7 @@ struct audit_pool_report {
 
 struct audit_report {
 	uint8_t host[16];
+	size_t part;          /* the file that was read last */
 	uint64_t first, last; /* batches */
 	uint64_t first_time, last_time;
 	uint8_t last_hash[32];
@@ -44,7 +46,8 @@ struct audit_report {
 	struct audit_pool_report pools[AUDIT_POOLS];
 	struct audit_day *days; /* of the period, malloc'd: audit_report_free */
 	size_t day_count;
-	bool names; /* the names of clients are in the file */
+	struct audit_refusals refusals; /* of the period */
+	bool names;                     /* the names of clients are in the file */
 	struct audit_findings findings;
 };
 

@@ -12,6 +12,7 @@ take_confirmation(struct audited *h, const struct register_event *e)
 {
 	if (h->confirmed == 0 || e->time < h->confirmed)
 		h->confirmed = e->time;
+	memcpy(h->host_key, e->host_key, sizeof(h->host_key));
 	memcpy(h->customer, e->customer, sizeof(h->customer));
 	memcpy(h->host_name, e->host_name, sizeof(h->host_name));
 }

@@ -15,7 +15,8 @@
 struct audited {
 	uint8_t host[16]; /* the key of the table */
 	bool revoked;
-	uint64_t confirmed; /* first, seconds; 0: never */
+	uint64_t confirmed;   /* first, seconds; 0: never */
+	uint8_t host_key[16]; /* of its last confirmation */
 	char customer[65], host_name[65];
 	uint64_t time; /* of the last audit; 0: never audited */
 	uint64_t last; /* batch, the highest of all audits since one that overrode the others */

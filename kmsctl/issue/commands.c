@@ -25,4 +25,4 @@ static const struct command *const commands[] = {
 	NULL,
 };
 
-const struct program kmsissue_program = { "kmsissue", commands, common };
+const struct program kmsissue_program = { "kmsissue", commands, common, NULL };

@@ -25,7 +25,9 @@ struct issue_command {
 };
 
 struct issue {
-	const char *operand; /* the one file or directory of the command; NULL: none */
+	const char *operand; /* the first file or directory of the command; NULL: none */
+	char *const *operands;
+	unsigned operand_count;
 	const void *options; /* the command's own struct, as its rows fill it */
 	/* options of several commands */
 	const char *dir;        /* publisher's directory, "." */

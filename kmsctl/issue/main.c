@@ -11,6 +11,7 @@
 
 #include "kmsctl/cli/completion.h"
 #include "kmsctl/cli/help.h"
+#include "kmsctl/cli/screen.h"
 #include "kmsctl/issue/issue.h"
 
 #define EXIT_USAGE 2
@@ -99,11 +100,13 @@ main(int argc, char **argv)
 		return completion_print(&kmsissue_program) ? EXIT_SUCCESS : EXIT_FAILURE;
 	line_parse(&line, &kmsissue_program, &i, argc, argv);
 	i.operand = line.count > 0 ? line.args[0] : NULL;
+	i.operands = line.args;
+	i.operand_count = line.count;
 	i.options = line.values;
 	if (line.version) {
 		code = puts("kmsissue " PACKAGE_VERSION) < 0;
-	} else if (line.help &&
-		   help_commands(&kmsissue_program, line.args, line.count, stdout) > 0) {
+	} else if (line.help && help_commands(&kmsissue_program, line.args, line.count, stdout,
+				    screen_width(stdout)) > 0) {
 		code = EXIT_SUCCESS;
 	} else if (line.fault.status != KMS_OK || line.command == NULL) {
 		help_no_command(&line);

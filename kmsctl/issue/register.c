@@ -20,7 +20,8 @@
 #include "libkms/base/file.h"
 #include "libkms/base/wire.h"
 
-#define MAP_SIZE (UINT64_C(4) << 30) /* of address space, not of disk space */
+/* Of address space, not of disk space; a 32-bit processor has 4 GiB of it. */
+#define MAP_SIZE ((size_t)(sizeof(size_t) > 4 ? UINT64_C(4) << 30 : UINT64_C(1) << 30))
 #define PATH_ROOM 1100
 #define HASH 32
 #define EVENT_RECORD_MAX (EVENT_MAX + HASH)

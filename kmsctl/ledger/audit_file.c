@@ -61,6 +61,17 @@ audit_next_document(struct audit_reader *a, struct audit_document *out)
 									     : KMS_E_SCHEMA;
 }
 
+int
+audit_reader_batches(struct audit_reader *a, const void *data, size_t len)
+{
+	struct audit_document doc;
+	int rc = audit_reader_init(a, data, len);
+
+	while (rc == KMS_OK)
+		rc = audit_next_document(a, &doc);
+	return rc == KMS_E_NOT_FOUND ? KMS_OK : rc;
+}
+
 static int
 split_entries(struct audit_batch *out, bool names, const uint8_t *octets, size_t len)
 {

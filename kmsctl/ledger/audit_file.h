@@ -82,6 +82,8 @@ int audit_reader_init(struct audit_reader *a, const void *data, size_t len);
  */
 int audit_next_document(struct audit_reader *a, struct audit_document *out);
 int audit_next_batch(struct audit_reader *a, struct audit_batch *out);
+/* audit_reader_init, and past the documents: the next is the first batch. */
+int audit_reader_batches(struct audit_reader *a, const void *data, size_t len);
 
 void audit_head_encode(uint8_t out[AUDIT_HEAD], const struct audit_head *head);
 void audit_document_head_encode(uint8_t out[AUDIT_DOCUMENT_HEAD], uint8_t kind, uint16_t len);

@@ -1,29 +1,20 @@
 /*
- * bulk.c - see bulk.h. Both go through the index once.
+ * bulk.c - see bulk.h.
  */
 #include "kmsctl/ledger/bulk.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
-#include "kmsctl/ledger/clients.h"
 #include "kmsctl/ledger/ledger_ask.h"
+#include "libkms/base/grow.h"
 #include "libkms/kms_error.h"
-#include "policy/policy.h"
-
-/* -- clients to be forgotten -- */
 
 struct choice {
-	const struct bulk_wanted *wanted;
-	uint32_t minute;
+	const struct client_filter *filter;
 	struct bulk *out;
 };
-
-static bool
-counts(const struct kmsdb_client *c, uint32_t minute)
-{
-	return c->seated && kmsdb_client_counts(c, c->publisher, c->pool, minute);
-}
 
 static int
 choose(const struct kmsdb_client *c, const struct kmsdb_cold *cold, void *arg)
@@ -32,29 +23,20 @@ choose(const struct kmsdb_client *c, const struct kmsdb_cold *cold, void *arg)
 	struct bulk *b = q->out;
 	struct bulk_client *more;
 
-	if (!counts(c, q->minute) || cold->first_seen < q->wanted->since ||
-	    cold->first_seen > q->wanted->until ||
-	    (q->wanted->name != NULL &&
-		!client_name_is(cold->name, q->wanted->name, q->wanted->whole_name)) ||
-	    (!q->wanted->any && !network_has(&q->wanted->network, cold->address)))
+	if (!client_filter_has(q->filter, c, cold))
 		return 0;
-	if (b->count == b->room) {
-		size_t room = b->room == 0 ? 256 : 2 * b->room;
-
-		if ((more = realloc(b->at, room * sizeof(*more))) == NULL)
-			return KMS_E_NO_MEMORY;
-		b->at = more;
-		b->room = room;
-	}
+	if ((more = grow_list(b->at, b->count, &b->room, sizeof(*more))) == NULL)
+		return KMS_E_NO_MEMORY;
+	b->at = more;
 	b->at[b->count++] = (struct bulk_client){ *c, *cold };
 	return 0;
 }
 
 int
-bulk_choose(struct ctl *ctl, const struct bulk_wanted *wanted, uint64_t now, struct bulk *out,
-    struct fault *fault)
+bulk_choose(
+    struct ctl *ctl, const struct client_filter *filter, struct bulk *out, struct fault *fault)
 {
-	struct choice q = { wanted, policy_minute(now), out };
+	struct choice q = { filter, out };
 
 	memset(out, 0, sizeof(*out));
 	return ledger_each_client(ctl, choose, &q, fault);
@@ -67,107 +49,55 @@ bulk_free(struct bulk *b)
 	memset(b, 0, sizeof(*b));
 }
 
-/* -- shares -- */
-
-/* A client that counts: in which pool, and where it came from. */
-struct counted {
-	uint8_t publisher[8];
-	uint8_t pool[2];
-	uint8_t source[8];
-	uint8_t address[16];
-};
-#define OF_POOL offsetof(struct counted, source)
-#define OF_SOURCE offsetof(struct counted, address)
-
-struct count {
-	uint32_t minute;
-	struct counted *list;
-	size_t count, room;
+struct order {
+	enum bulk_order by;
+	bool reverse;
+	uint64_t now;
 };
 
 static int
-take(const struct kmsdb_client *c, const struct kmsdb_cold *cold, void *arg)
+in_time(uint64_t a, uint64_t b)
 {
-	struct count *q = arg;
-	struct counted *more, *one;
-	uint64_t source = address_source(cold->address);
-
-	if (!counts(c, q->minute))
-		return 0;
-	if (q->count == q->room) {
-		size_t room = q->room == 0 ? 1024 : 2 * q->room;
-
-		if ((more = realloc(q->list, room * sizeof(*more))) == NULL)
-			return KMS_E_NO_MEMORY;
-		q->list = more;
-		q->room = room;
-	}
-	one = &q->list[q->count++];
-	memcpy(one->publisher, c->publisher, 8);
-	one->pool[0] = (uint8_t)(c->pool >> 8);
-	one->pool[1] = (uint8_t)c->pool;
-	memcpy(one->source, &source, sizeof(source));
-	memcpy(one->address, cold->address, 16);
-	return 0;
+	return (a > b) - (a < b);
 }
 
 static int
-by_pool_and_source(const void *a, const void *b)
+compare(const void *left, const void *right, void *arg)
 {
-	return memcmp(a, b, OF_SOURCE);
-}
+	const struct bulk_client *a = left, *b = right;
+	const struct order *o = arg;
+	int r = 0;
 
-/* How many from at on are equal in their first octets. */
-static size_t
-run(const struct count *q, size_t at, size_t octets)
-{
-	size_t n = 1;
-
-	while (at + n < q->count && memcmp(&q->list[at], &q->list[at + n], octets) == 0)
-		n++;
-	return n;
-}
-
-/* The largest source of the pool whose clients are n from at on. */
-static struct share
-largest(const struct count *q, const struct config_networks *exempt, size_t at, size_t n)
-{
-	static const uint8_t erased[16];
-	struct share s = { .counted = n };
-	size_t end = at + n, m;
-
-	for (; at < end; at += m) {
-		const struct counted *c = &q->list[at];
-
-		m = run(q, at, OF_SOURCE);
-		if (m <= s.clients || memcmp(c->address, erased, 16) == 0 ||
-		    networks_have(exempt->at, exempt->count, c->address))
-			continue;
-		s.clients = m;
-		s.pool = (uint16_t)(c->pool[0] << 8 | c->pool[1]);
-		memcpy(s.publisher, c->publisher, 8);
-		memcpy(s.address, c->address, 16);
+	switch (o->by) {
+	case BULK_CMID:
+		break;
+	case BULK_NAME:
+		r = strcasecmp(a->cold.name, b->cold.name);
+		break;
+	case BULK_SEEN:
+		r = in_time(a->client.last_seen, b->client.last_seen);
+		break;
+	case BULK_FIRST:
+		r = in_time(a->cold.first_seen, b->cold.first_seen);
+		break;
+	case BULK_EXPIRES:
+		r = in_time(a->client.expires, b->client.expires);
+		break;
+	case BULK_STATE:
+		r = strcmp(
+		    kmsdb_client_state(&a->client, o->now), kmsdb_client_state(&b->client, o->now));
+		break;
 	}
-	return s;
+	if (r == 0)
+		r = memcmp(a->client.cmid, b->client.cmid, 16);
+	return o->reverse ? -r : r;
 }
 
-int
-shares_find(struct kmsdb *db, const struct config_networks *exempt, uint64_t now, struct share *out,
-    size_t max, size_t *count)
+void
+bulk_sort(struct bulk *b, enum bulk_order order, bool reverse, uint64_t now)
 {
-	struct count q = { .minute = policy_minute(now) };
-	int rc = kmsdb_each_client(db, take, &q);
-	size_t n;
+	struct order o = { order, reverse, now };
 
-	*count = 0;
-	if (rc == KMS_OK && q.count > 0)
-		qsort(q.list, q.count, sizeof(*q.list), by_pool_and_source);
-	for (size_t at = 0; rc == KMS_OK && at < q.count && *count < max; at += n) {
-		n = run(&q, at, OF_POOL);
-		out[*count] = largest(&q, exempt, at, n);
-		*count += out[*count].clients >= POLICY_SHARE_LEAST &&
-			  out[*count].clients >= n / POLICY_SHARE_PART;
-	}
-	free(q.list);
-	return rc;
+	if (b->count > 0)
+		qsort_r(b->at, b->count, sizeof(*b->at), compare, &o);
 }

@@ -18,31 +18,65 @@
 #include "libkms/base/uuid.h"
 #include "libkms/kms_error.h"
 
-#define SHORT_CMID 12 /* digits shown in a table */
-#define PREFIX_MIN 4  /* digits that may be the beginning of a CMID */
+#define PREFIX_MIN 4 /* digits that may be the beginning of a CMID */
 #define MATCHES_SHOWN 8
+
+static void
+take_text(char out[65], const struct reply_row *row, const char *field)
+{
+	const char *text = reply_text(row, field);
+
+	snprintf(out, 65, "%.64s", text != NULL ? text : "");
+}
+
+static void
+take_products(struct products *p, const struct reply *reply)
+{
+	const struct reply_row *row = NULL;
+
+	while (p->list != NULL && (row = reply_next(reply, "product", row)) != NULL) {
+		struct product_name *at = &p->list[p->count];
+		const char *id = reply_text(row, "id");
+
+		if (id == NULL || !uuid_parse_loose(at->id, id, strlen(id)) ||
+		    reply_text(row, "name") == NULL)
+			continue;
+		take_text(at->name, row, "name");
+		take_text(at->publisher, row, "publisher");
+		p->count++;
+	}
+}
+
+static void
+take_pools(struct products *p, const struct reply *reply)
+{
+	const struct reply_row *row = NULL;
+	uint64_t number;
+
+	while (p->pools != NULL && (row = reply_next(reply, "pool", row)) != NULL) {
+		struct pool_name *at = &p->pools[p->pool_count];
+
+		if (!reply_number(row, "number", &number) || reply_text(row, "name") == NULL)
+			continue;
+		at->number = (uint16_t)number;
+		take_text(at->name, row, "name");
+		take_text(at->publisher, row, "publisher");
+		p->pool_count++;
+	}
+}
 
 void
 products_ask(struct ctl *ctl, struct products *p)
 {
-	const struct reply_row *row = NULL;
-	struct product_name *at;
-	const char *id, *name;
 	struct reply reply;
 
 	memset(p, 0, sizeof(*p));
 	if (ask_quietly(ctl, CONTROL_POLICY_SHOW, NULL, &reply, NULL) != KMS_OK)
 		return;
 	p->list = calloc(reply.count + 1, sizeof(*p->list));
-	while (p->list != NULL && (row = reply_next(&reply, "product", row)) != NULL) {
-		id = reply_text(row, "id");
-		name = reply_text(row, "name");
-		at = &p->list[p->count];
-		if (id == NULL || name == NULL || !uuid_parse_loose(at->id, id, strlen(id)))
-			continue;
-		snprintf(at->name, sizeof(at->name), "%.64s", name);
-		p->count++;
-	}
+	p->pools = calloc(reply.count + 1, sizeof(*p->pools));
+	take_products(p, &reply);
+	take_pools(p, &reply);
 	reply_free(&reply);
 }
 
@@ -50,6 +84,7 @@ void
 products_free(struct products *p)
 {
 	free(p->list);
+	free(p->pools);
 	memset(p, 0, sizeof(*p));
 }
 
@@ -62,6 +97,28 @@ products_name(const struct products *p, const uint8_t id[16])
 		if (memcmp(p->list[i].id, id, 16) == 0)
 			return p->list[i].name;
 	return NULL;
+}
+
+const struct pool_name *
+products_pool(const struct products *p, const struct kmsdb_client *c)
+{
+	const struct pool_name *found = NULL;
+	const char *publisher = NULL;
+
+	for (unsigned i = 0; i < p->count && publisher == NULL; i++)
+		if (memcmp(p->list[i].id, c->product, 16) == 0)
+			publisher = p->list[i].publisher;
+	for (unsigned i = 0; i < p->pool_count; i++) {
+		const struct pool_name *pool = &p->pools[i];
+
+		if (pool->number != c->pool ||
+		    (publisher != NULL && strcmp(pool->publisher, publisher) != 0))
+			continue;
+		if (found != NULL && publisher == NULL)
+			return NULL; /* a product of no pack, and two publishers */
+		found = pool;
+	}
+	return found;
 }
 
 bool
@@ -87,6 +144,32 @@ state_style(const char *state)
 	return strcmp(state, "released") == 0 ? OUTPUT_PLAIN : OUTPUT_WARN;
 }
 
+/* What few clients have: of one client only if it has it, in every row of a list. */
+static void
+print_rare(struct output *o, const struct kmsdb_client *c, const struct kmsdb_cold *cold, bool row)
+{
+	const struct {
+		const char *key, *label;
+		bool set;
+	} rare[] = {
+		{ "bound", "Bound to a machine", cold != NULL && cold->bound },
+		{ "bound_other", "Machine changed", (c->flags & ENTRY_BOUND_OTHER) != 0 },
+		{ "borrowed", "Borrowed", (c->flags & ENTRY_BORROWED) != 0 },
+		{ "overdraft", "Overdraft", (c->flags & ENTRY_OVERDRAFT) != 0 },
+		{ "stateless", "Stateless", (c->flags & (ENTRY_STATELESS | KMSDB_STATELESS)) != 0 },
+	};
+	bool held = cold != NULL && (c->flags & KMSDB_HELD) != 0;
+	uint64_t caught_up = cold != NULL ? cold->caught_up * UINT64_C(60) : 0;
+
+	if (row || caught_up != 0)
+		output_time(o, "caught_up", row ? NULL : "Caught up", caught_up);
+	if (row || held)
+		output_time(o, "held_until", row ? NULL : "Held until", held ? cold->hold_end : 0);
+	for (size_t i = 0; i < sizeof(rare) / sizeof(rare[0]); i++)
+		if (row || rare[i].set)
+			output_bool(o, rare[i].key, row ? NULL : rare[i].label, rare[i].set);
+}
+
 static void
 print_more(struct output *o, const struct kmsdb_client *c, const struct kmsdb_cold *cold, bool row)
 {
@@ -97,15 +180,30 @@ print_more(struct output *o, const struct kmsdb_client *c, const struct kmsdb_co
 	output_number(o, "leaf", LABEL("Leaf"), c->leaf);
 	output_time(o, "last_clone", LABEL("Last collision"), cold != NULL ? cold->last_clone : 0);
 	output_bool(o, "revoked", LABEL("Revoked"), (c->flags & KMSDB_REVOKED) != 0);
-	if (cold != NULL && cold->caught_up != 0)
-		output_time(o, "caught_up", LABEL("Caught up"), cold->caught_up * UINT64_C(60));
-	if (cold != NULL && (c->flags & KMSDB_HELD) != 0)
-		output_time(o, "held_until", LABEL("Held until"), cold->hold_end);
-	if (cold != NULL && cold->bound)
-		output_bool(o, "bound", LABEL("Bound to a machine"), true);
-	if ((c->flags & ENTRY_BOUND_OTHER) != 0)
-		output_bool(o, "bound_other", LABEL("Machine changed"), true);
 #undef LABEL
+	print_rare(o, c, cold, row);
+}
+
+/* Columns of a list that is too wide for the screen, in the order in which they are left out. */
+enum { SPARE_SEEN = 1, SPARE_EXPIRES, SPARE_PRODUCT, SPARE_ADDRESS, SPARE_CMID, SPARE_VM };
+
+static void
+print_text(struct output *o, const char *key, const char *label, const char *text, uint8_t spare)
+{
+	output_put(o, &(struct output_field){ .key = key,
+			  .label = label,
+			  .type = OUTPUT_TEXT,
+			  .text = text,
+			  .none = text == NULL,
+			  .spare = spare });
+}
+
+static void
+print_time(struct output *o, const char *key, const char *label, uint64_t time, uint8_t spare)
+{
+	output_put(o,
+	    &(struct output_field){
+		.key = key, .label = label, .type = OUTPUT_TIME, .number = time, .spare = spare });
 }
 
 void
@@ -129,15 +227,17 @@ client_print_address(struct output *o, const char *label, const uint8_t address[
 	static const uint8_t none[16];
 	char text[ADDRESS_TEXT];
 
-	output_text(o, "address", label,
-	    memcmp(address, none, 16) != 0 ? address_text(text, address) : NULL);
+	print_text(o, "address", label,
+	    memcmp(address, none, 16) != 0 ? address_text(text, address) : NULL, SPARE_ADDRESS);
 }
 
 void
 client_print(struct ctl *ctl, const struct kmsdb_client *c, const struct kmsdb_cold *h,
     const struct products *products, enum client_form form)
 {
-	bool row = form != CLIENT_ALL;
+	bool row = form != CLIENT_ALL, program = ctl->json || ctl->csv, user;
+	bool borrowed =
+	    form == CLIENT_ROW_BORROWED || (form == CLIENT_ALL && (c->flags & ENTRY_BORROWED) != 0);
 	const char *state = kmsdb_client_state(c, (uint64_t)time(NULL));
 	char cmid[33], id[37], publisher[17];
 	static const uint8_t none[16];
@@ -148,23 +248,34 @@ client_print(struct ctl *ctl, const struct kmsdb_client *c, const struct kmsdb_c
 	hex_format(publisher, c->publisher, 8);
 	uuid_format(id, c->product);
 	output_text(o, "name", "Name", h != NULL ? h->name : NULL);
-	if (h != NULL && h->user[0] != '\0')
-		output_text(o, "user", row ? NULL : "User", h->user);
-	if (form == CLIENT_ROW && !ctl->json)
-		cmid[SHORT_CMID] = '\0';
-	output_text(o, "cmid", "CMID", cmid);
-	output_text(
-	    o, "product_name", "Product", product != NULL || ctl->json || !row ? product : id);
+	user = h != NULL && h->user[0] != '\0';
+	if (row || user)
+		output_text(o, "user", row ? NULL : "User", user ? h->user : NULL);
+	if (form == CLIENT_ROW && !program)
+		cmid[CLIENT_SHORT_CMID] = '\0';
+	output_put(o, &(struct output_field){ .key = "cmid",
+			  .label = "CMID",
+			  .type = OUTPUT_TEXT,
+			  .text = cmid,
+			  .whole = true,
+			  .spare = form == CLIENT_ROW_FULL ? 0 : SPARE_CMID });
+	print_text(o, "product_name", "Product", product != NULL || program || !row ? product : id,
+	    SPARE_PRODUCT);
 	output_text(o, "product", row ? NULL : "Product id", id);
 	output_text(o, "publisher", row ? NULL : "Publisher", publisher);
-	output_number(o, "pool", row ? NULL : "Pool", c->pool);
-	if (c->class != 0)
-		output_number(o, "class", row ? NULL : "Class", c->class);
+	output_number(o, "pool", row ? NULL : "Pool number", c->pool);
+	if (row || c->class != 0)
+		output_number(o, "class", row ? NULL : "Class number", c->class);
 	client_print_address(o, "Address", h != NULL ? h->address : none);
 	output_time(o, "first_seen", row ? NULL : "First seen", h != NULL ? h->first_seen : 0);
-	output_time(o, "last_seen", "Last seen", c->last_seen);
-	output_time(o, "expires", "Lease until", c->expires);
-	output_bool(o, "vm", row ? "VM" : "Virtual machine", (c->flags & ENTRY_VM) != 0);
+	print_time(o, "last_seen", "Last seen", c->last_seen, SPARE_SEEN);
+	print_time(o, "expires", borrowed ? "Borrowed until" : "Lease until", c->expires,
+	    form == CLIENT_ROW_BORROWED ? 0 : SPARE_EXPIRES);
+	output_put(o, &(struct output_field){ .key = "vm",
+			  .label = row ? "VM" : "Virtual machine",
+			  .type = OUTPUT_BOOL,
+			  .number = (c->flags & ENTRY_VM) != 0,
+			  .spare = SPARE_VM });
 	output_put(o, &(struct output_field){ .key = "state",
 			  .label = "State",
 			  .type = OUTPUT_TEXT,
@@ -255,7 +366,7 @@ client_search(struct ctl *ctl, const char *text, struct client_matches *out)
 		reply_free(&reply);
 	rc = ledger_each_client(ctl, search_one, &s, &fault);
 	if (rc != KMS_OK)
-		return fail(ctl, (uint32_t)rc, "the ledger cannot be read: %s", fault.text);
+		return ledger_failed(ctl, rc, &fault);
 	return CTL_OK;
 }
 

@@ -7,18 +7,25 @@
 #include "kmsctl/kmsctl.h"
 #include "kmsdb/kmsdb.h"
 
-/* Products in the host's packs; empty when the host does not answer. */
+/* Products and pools in the host's packs; empty when the host does not answer. */
 struct products {
 	struct product_name {
 		uint8_t id[16];
-		char name[65];
+		char name[65], publisher[65];
 	} * list;
 	unsigned count;
+	struct pool_name {
+		uint16_t number;
+		char name[65], publisher[65];
+	} * pools;
+	unsigned pool_count;
 };
 void products_ask(struct ctl *ctl, struct products *p);
 void products_free(struct products *p);
 /* NULL: unknown */
 const char *products_name(const struct products *p, const uint8_t id[16]);
+/* Of the pool that a client's seat is in. NULL: unknown */
+const struct pool_name *products_pool(const struct products *p, const struct kmsdb_client *c);
 /* By UUID or name; false: no such product. */
 bool products_find(const struct products *p, const char *text, uint8_t id[16]);
 
@@ -28,12 +35,15 @@ bool products_find(const struct products *p, const char *text, uint8_t id[16]);
  */
 bool clients_checkpoint(struct ctl *ctl);
 
+#define CLIENT_SHORT_CMID 12 /* digits that a table shows to a person */
+
 /* The field "address"; none when it is all zeros. label as in output_text. */
 void client_print_address(struct output *o, const char *label, const uint8_t address[16]);
 enum client_form {
-	CLIENT_ROW,      /* a row, the CMID short for a person */
-	CLIENT_ROW_FULL, /* a row */
-	CLIENT_ALL,      /* all that is known */
+	CLIENT_ROW,          /* a row, the CMID short for a person */
+	CLIENT_ROW_FULL,     /* a row */
+	CLIENT_ROW_BORROWED, /* a row of a list of borrowed seats: when they come back */
+	CLIENT_ALL,          /* all that is known */
 };
 /* Fields of one client. */
 void client_print(struct ctl *ctl, const struct kmsdb_client *c, const struct kmsdb_cold *h,

@@ -128,14 +128,15 @@ print_machine(struct clones *l, const struct shared *s, const struct machine *m)
 	struct output *o = l->ctl->out;
 	char cmid[33], id[37];
 	const char *product = products_name(l->products, s->product);
+	bool program = l->ctl->json || l->ctl->csv;
 
 	hex_format(cmid, s->cmid, 16);
-	if (!l->wanted->full && !l->ctl->json)
-		cmid[12] = '\0';
+	if (!l->wanted->full && !program)
+		cmid[CLIENT_SHORT_CMID] = '\0';
 	uuid_format(id, s->product);
 	output_row(o);
 	output_text(o, "cmid", "CMID", cmid);
-	output_text(o, "product_name", "Product", product != NULL || l->ctl->json ? product : id);
+	output_text(o, "product_name", "Product", product != NULL || program ? product : id);
 	output_text(o, "product", NULL, id);
 	output_text(o, "name", "Machine", m->name[0] ? m->name : NULL);
 	client_print_address(o, "Address", m->address);
@@ -194,6 +195,8 @@ print_clones(struct clones *l, const struct recent *t)
 	unsigned silent = 0;
 
 	output_list(ctl->out, "machines", NULL);
+	output_columns(
+	    ctl->out, "cmid,product_name,product,name,address,first,last,requests,collisions");
 	for (unsigned i = 0; i < l->count; i++) {
 		silent += l->list[i].count == 0;
 		for (unsigned k = 0; k < l->list[i].count; k++)
@@ -241,7 +244,7 @@ clones_list(struct ctl *ctl, const struct clones_wanted *w, const struct product
 	l.by_product = w->product != NULL;
 	rc = ledger_each_client(ctl, find_shared, &l, &fault);
 	if (rc != 0 && rc != 1)
-		code = fail(ctl, (uint32_t)rc, "the ledger cannot be read: %s", fault.text);
+		code = ledger_failed(ctl, rc, &fault);
 	else if (l.count == 0 || (code = recent_read(ctl, &t, w->all, heard, &l)) == CTL_OK)
 		print_clones(&l, &t);
 	free(l.list);

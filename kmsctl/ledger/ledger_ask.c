@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "kmsctl/cli/fail.h"
 #include "kmsctl/host/ask_host.h"
 #include "kmsctl/ledger/ledger_access.h"
 #include "libkms/kms_error.h"
@@ -22,6 +23,17 @@ next_cmid(uint8_t cmid[16])
 
 typedef int (*client_fn)(const struct kmsdb_client *c, const struct kmsdb_cold *cold, void *arg);
 
+int
+ledger_ask(
+    struct ctl *ctl, uint16_t verb, struct control_buf *args, struct reply *reply, struct fault *f)
+{
+	int rc = ask_quietly(ctl, verb, args, reply, f);
+
+	if (rc == KMS_E_NOT_RUNNING)
+		fault_prefix(f, "without kmsd, only root may look (sudo kmsctl): ");
+	return rc;
+}
+
 /* One page, from that CMID on, which is moved. *count: how many there were. */
 static int
 ask_page(struct ctl *ctl, uint8_t from[16], unsigned *count, client_fn fn, void *arg,
@@ -37,7 +49,7 @@ ask_page(struct ctl *ctl, uint8_t from[16], unsigned *count, client_fn fn, void 
 	int rc;
 
 	control_octets(&args, "from", from, 16);
-	rc = ask_quietly(ctl, CONTROL_CLIENT_LIST, &args, &reply, fault);
+	rc = ledger_ask(ctl, CONTROL_CLIENT_LIST, &args, &reply, fault);
 	control_buf_free(&args);
 	if (rc != KMS_OK)
 		return rc;
@@ -85,4 +97,65 @@ ledger_each_client(struct ctl *ctl, client_fn fn, void *arg, struct fault *fault
 	if (rc != KMS_OK)
 		fault_set(fault, rc, NULL);
 	return rc;
+}
+
+int
+ledger_failed(struct ctl *ctl, int rc, const struct fault *fault)
+{
+	return fail(ctl, (uint32_t)rc, "the ledger cannot be read: %s", fault_text(fault, rc));
+}
+
+struct wanted {
+	const uint8_t *cmid;
+	struct kmsdb_client *c;
+	struct kmsdb_cold *cold;
+	bool found;
+};
+
+/* The first of a page that begins with it. */
+static int
+take_wanted(const struct kmsdb_client *c, const struct kmsdb_cold *cold, void *arg)
+{
+	struct wanted *w = arg;
+
+	if (memcmp(c->cmid, w->cmid, 16) == 0) {
+		*w->c = *c;
+		*w->cold = *cold;
+		w->found = true;
+	}
+	return 1;
+}
+
+static int
+ask_client(struct ctl *ctl, struct wanted *w, struct fault *fault)
+{
+	uint8_t from[16];
+	unsigned count;
+	int rc;
+
+	memcpy(from, w->cmid, 16);
+	rc = ask_page(ctl, from, &count, take_wanted, w, fault);
+	if (rc != KMS_OK && rc != 1)
+		return rc;
+	return w->found ? KMS_OK : fault_set(fault, KMS_E_NOT_FOUND, "no client has that CMID");
+}
+
+int
+ledger_one_client(struct ctl *ctl, const uint8_t cmid[16], struct kmsdb_client *c,
+    struct kmsdb_cold *cold, struct fault *fault)
+{
+	struct wanted w = { .cmid = cmid, .c = c, .cold = cold };
+	struct kmsdb *db;
+	int rc;
+
+	memset(cold, 0, sizeof(*cold));
+	if (!ledger_access_may(ctl))
+		return ask_client(ctl, &w, fault);
+	if ((rc = ledger_access_open(ctl, &db, fault)) != KMS_OK)
+		return rc;
+	rc = kmsdb_client_get(db, cmid, c);
+	if (rc == KMS_OK && kmsdb_cold_get(db, cmid, cold) != KMS_OK)
+		memset(cold, 0, sizeof(*cold));
+	ledger_access_close(db, -1);
+	return rc == KMS_OK ? KMS_OK : fault_set(fault, rc, "no client has that CMID");
 }

@@ -16,9 +16,8 @@
 
 struct walk {
 	struct recent *recent;
-	recent_fn fn;
+	recent_item_fn fn;
 	void *arg;
-	uint64_t floor; /* names up to then are erased */
 };
 
 static int
@@ -26,26 +25,64 @@ look(const struct kmsdb_batch_view *b, void *arg)
 {
 	struct walk *w = arg;
 	struct recent *t = w->recent;
-	struct entry_client e;
-	struct aside names;
 
 	if (t->from_batch == 0) {
 		t->from_batch = b->header.number;
 		t->from_time = b->header.time;
 	}
 	t->to_batch = b->header.number;
-	for (uint32_t i = 0; i < b->header.size; i++) {
-		const struct item *item = &b->items[i];
-
-		if (!entry_kind_is_client(entry_kind(item->entry, item->entry_len)) ||
-		    entry_client_decode(&e, item->entry, item->entry_len) != KMS_OK)
-			continue;
-		/* Erased names may still be there for a moment. */
-		aside_decode(&names, item->aside, e.time > w->floor ? item->aside_len : 0);
-		t->entries++;
-		w->fn(&e, &names, b->header.number, w->arg);
-	}
+	for (uint32_t i = 0; i < b->header.size; i++)
+		w->fn(&b->items[i], b->header.number, w->arg);
 	return KMS_OK;
+}
+
+int
+recent_items(struct ctl *ctl, struct recent *t, bool all, recent_item_fn fn, void *arg)
+{
+	struct walk w = { t, fn, arg };
+	struct fault fault = { 0 };
+	uint64_t from;
+	int fd, r;
+
+	memset(t, 0, sizeof(*t));
+	if ((fd = ledger_access_directory(ctl)) < 0)
+		return CTL_FAILED;
+	r = kmsdb_journal_newest(fd, all ? UINT64_MAX : RECENT_BYTES, &from, &t->whole, &fault);
+	if (r == KMS_OK)
+		r = kmsdb_journal_each(fd, from, look, &w, &fault);
+	ledger_access_close(NULL, fd);
+	if (r == KMS_OK)
+		return CTL_OK;
+	return fail(ctl, (uint32_t)r, "%s: %s", ctl->config.state_directory, fault_text(&fault, r));
+}
+
+/* -- entries of clients -- */
+
+struct clients {
+	struct recent *recent;
+	const struct recent_calls *calls;
+	uint64_t floor; /* names up to then are erased */
+};
+
+static void
+take_client(const struct item *item, uint64_t batch, void *arg)
+{
+	struct clients *w = arg;
+	int kind = entry_kind(item->entry, item->entry_len);
+	struct entry_client e;
+	struct entry_about ended;
+	struct aside names;
+
+	if (w->calls->ended != NULL && entry_about_ends_seat(kind) &&
+	    entry_about_decode(&ended, item->entry, item->entry_len) == KMS_OK)
+		w->calls->ended(&ended, w->calls->arg);
+	if (!entry_kind_is_client(kind) ||
+	    entry_client_decode(&e, item->entry, item->entry_len) != KMS_OK)
+		return;
+	/* Erased names may still be there for a moment. */
+	aside_decode(&names, item->aside, e.time > w->floor ? item->aside_len : 0);
+	w->recent->entries++;
+	w->calls->client(&e, &names, batch, w->calls->arg);
 }
 
 /* 0 too when the index cannot be read: it is not needed for the rest. */
@@ -65,25 +102,22 @@ names_floor(struct ctl *ctl)
 int
 recent_read(struct ctl *ctl, struct recent *t, bool all, recent_fn fn, void *arg)
 {
-	struct walk w = { t, fn, arg, 0 };
+	return recent_seats(
+	    ctl, t, all, &(struct recent_calls){ .client = fn, .ended = NULL, .arg = arg });
+}
+
+int
+recent_seats(struct ctl *ctl, struct recent *t, bool all, const struct recent_calls *calls)
+{
+	struct clients w = { t, calls, 0 };
 	struct fault fault = { 0 };
-	uint64_t from;
-	int fd, r;
 
 	memset(t, 0, sizeof(*t));
 	if (!ledger_access_may(ctl))
-		return recent_ask(ctl, t, all, fn, arg, &fault) == KMS_OK ? CTL_OK
-									  : fail_fault(ctl, &fault);
+		return recent_ask(ctl, t, all, calls, &fault) == KMS_OK ? CTL_OK
+									: fail_fault(ctl, &fault);
 	w.floor = names_floor(ctl);
-	if ((fd = ledger_access_directory(ctl)) < 0)
-		return CTL_FAILED;
-	r = kmsdb_journal_newest(fd, all ? UINT64_MAX : RECENT_BYTES, &from, &t->whole, &fault);
-	if (r == KMS_OK)
-		r = kmsdb_journal_each(fd, from, look, &w, &fault);
-	ledger_access_close(NULL, fd);
-	if (r == KMS_OK)
-		return CTL_OK;
-	return fail(ctl, (uint32_t)r, "%s: %s", ctl->config.state_directory, fault_text(&fault, r));
+	return recent_items(ctl, t, all, take_client, &w);
 }
 
 void

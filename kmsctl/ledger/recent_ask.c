@@ -3,11 +3,25 @@
  */
 #include "kmsctl/ledger/recent_ask.h"
 
-#include "kmsctl/host/ask_host.h"
+#include <string.h>
+
+#include "kmsctl/ledger/ledger_ask.h"
 #include "libkms/kms_error.h"
 
 static int
-take_entry(struct recent *t, const struct reply_row *row, recent_fn fn, void *arg)
+take_ended(const struct reply_row *row, const struct recent_calls *calls)
+{
+	uint8_t entry[1024];
+	struct entry_about e;
+	int rc = entry_about_decode(&e, entry, reply_octets(row, "entry", entry, sizeof(entry)));
+
+	if (rc == KMS_OK && calls->ended != NULL)
+		calls->ended(&e, calls->arg);
+	return rc;
+}
+
+static int
+take_entry(struct recent *t, const struct reply_row *row, const struct recent_calls *calls)
 {
 	uint8_t entry[1024], beside[ASIDE_MAX];
 	struct entry_client e;
@@ -21,15 +35,16 @@ take_entry(struct recent *t, const struct reply_row *row, recent_fn fn, void *ar
 	reply_number(row, "batch", &batch);
 	aside_decode(&names, beside, reply_octets(row, "aside", beside, sizeof(beside)));
 	t->entries++;
-	fn(&e, &names, batch, arg);
+	calls->client(&e, &names, batch, calls->arg);
 	return KMS_OK;
 }
 
 /* *from: where the next page begins, 0: there is none. */
 static int
-take_page(struct recent *t, const struct reply *reply, uint64_t *from, recent_fn fn, void *arg)
+take_page(
+    struct recent *t, const struct reply *reply, uint64_t *from, const struct recent_calls *calls)
 {
-	const struct reply_row *row = NULL, *page = reply_next(reply, "page", NULL);
+	const struct reply_row *page = reply_next(reply, "page", NULL);
 	uint64_t first, time, to, next, whole;
 	int rc = KMS_OK;
 
@@ -45,33 +60,47 @@ take_page(struct recent *t, const struct reply *reply, uint64_t *from, recent_fn
 	}
 	if (to != 0)
 		t->to_batch = to;
-	while (rc == KMS_OK && (row = reply_next(reply, "entry", row)) != NULL)
-		rc = take_entry(t, row, fn, arg);
+	for (unsigned i = 0; rc == KMS_OK && i < reply->count; i++) {
+		const struct reply_row *row = &reply->rows[i];
+
+		if (strcmp(row->kind, "entry") == 0)
+			rc = take_entry(t, row, calls);
+		else if (strcmp(row->kind, "ended") == 0)
+			rc = take_ended(row, calls);
+	}
 	*from = next;
 	return rc;
 }
 
 int
-recent_ask(
-    struct ctl *ctl, struct recent *t, bool all, recent_fn fn, void *arg, struct fault *fault)
+recent_ask_page(struct ctl *ctl, struct recent *t, uint64_t *from, uint64_t bytes,
+    const struct recent_calls *calls, struct fault *fault)
 {
-	struct control_buf args;
+	struct control_buf args = { 0 };
 	struct reply reply;
+	int rc;
+
+	control_number(&args, "from", *from);
+	control_number(&args, "octets", bytes);
+	rc = ledger_ask(ctl, CONTROL_JOURNAL, &args, &reply, fault);
+	control_buf_free(&args);
+	if (rc != KMS_OK)
+		return rc;
+	if ((rc = take_page(t, &reply, from, calls)) != KMS_OK)
+		fault_set(fault, rc, "the host's answer has a malformed part of the journal");
+	reply_free(&reply);
+	return rc;
+}
+
+int
+recent_ask(struct ctl *ctl, struct recent *t, bool all, const struct recent_calls *calls,
+    struct fault *fault)
+{
 	uint64_t from = 0;
 	int rc;
 
 	do {
-		args = (struct control_buf){ 0 };
-		control_number(&args, "from", from);
-		control_number(&args, "octets", all ? UINT64_MAX : RECENT_BYTES);
-		rc = ask_quietly(ctl, CONTROL_JOURNAL, &args, &reply, fault);
-		control_buf_free(&args);
-		if (rc != KMS_OK)
-			return rc;
-		if ((rc = take_page(t, &reply, &from, fn, arg)) != KMS_OK)
-			fault_set(
-			    fault, rc, "the host's answer has a malformed part of the journal");
-		reply_free(&reply);
+		rc = recent_ask_page(ctl, t, &from, all ? UINT64_MAX : RECENT_BYTES, calls, fault);
 	} while (rc == KMS_OK && from != 0);
 	return rc;
 }

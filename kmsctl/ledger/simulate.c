@@ -89,7 +89,7 @@ static bool
 seen_within(
     const struct simulation *s, const struct kmsdb_client *c, const struct policy_pool *pool)
 {
-	return entry_counts_until(c->last_seen, policy_window(pool)) > policy_minute(s->now);
+	return entry_counts_until(c->last_seen, pool->window) > policy_minute(s->now);
 }
 
 static bool
@@ -156,15 +156,6 @@ count_one(const struct kmsdb_client *client, const struct kmsdb_cold *host, void
 	return 0;
 }
 
-static uint32_t
-limit_of(const struct simulation *s, const struct simulate_pool *p)
-{
-	uint32_t pool = p->after->capacity;
-	uint32_t host = s->in->confirmed ? s->in->certificate.capacity : 0;
-
-	return pool != 0 && (host == 0 || pool < host) ? pool : host;
-}
-
 /* The final count of each pool: clients with a seat, and as many others as there is room for. */
 static void
 settle_pools(struct simulation *s)
@@ -175,7 +166,7 @@ settle_pools(struct simulation *s)
 
 		if (p->after == NULL)
 			continue;
-		limit = limit_of(s, p);
+		limit = publisher_capacity(s->in, p->after);
 		p->running = p->seated;
 		p->counted_after = limit == 0 || all <= limit ? all
 				   : p->seated > limit        ? p->seated

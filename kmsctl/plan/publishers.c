@@ -171,14 +171,10 @@ offer_pack(const struct look *l, const struct publisher_file *c)
 static void
 offer_key(const struct look *l, const struct publisher_file *c)
 {
-	time_t until = (time_t)c->key.not_after;
-	struct tm tm;
-	char day[16];
+	char when[OUTPUT_WHEN];
 
-	if (gmtime_r(&until, &tm) == NULL || strftime(day, sizeof(day), "%Y-%m-%d", &tm) == 0)
-		snprintf(day, sizeof(day), "?");
-	offer(l, KEY, "not installed: for %.40s, group %s, to %s", c->key.customer, c->key.group,
-	    day);
+	offer(l, KEY, "not installed: for %.40s, group %s, until %s", c->key.customer, c->key.group,
+	    output_when(when, c->key.not_after));
 }
 
 static void

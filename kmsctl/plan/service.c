@@ -8,6 +8,7 @@
 
 #include "kmsctl/cli/program.h"
 #include "kmsctl/host/ask_host.h"
+#include "kmsctl/host/class_check.h"
 #include "kmsctl/host/lost_state.h"
 #include "kmsctl/plan/plan.h"
 #include "kmsd/common/config_wire.h"
@@ -15,7 +16,7 @@
 #include "libkms/client/transport.h"
 #include "libkms/kms_error.h"
 
-enum { STOPPED, OLD_SERVICE, OLD_SOCKET, UNREAD, OLD_CONFIG, NO_SOCKET };
+enum { STOPPED, OLD_SERVICE, OLD_SOCKET, UNREAD, OLD_CONFIG, NO_SOCKET, BAD_CLASSES };
 
 /*
  * Was an active unit started before its directory of drop-ins changed? (Removing a file changes
@@ -77,6 +78,86 @@ stale(
 		snprintf(d->due, sizeof(d->due), "%s", due);
 }
 
+static bool
+is_number(const struct reply_row *row, const char *name, uint64_t number)
+{
+	uint64_t theirs;
+
+	return reply_number(row, name, &theirs) && theirs == number;
+}
+
+static bool
+is_text(const struct reply_row *row, const char *name, const char *text)
+{
+	const char *theirs = reply_text(row, name);
+
+	return theirs != NULL && strcmp(theirs, text) == 0;
+}
+
+static const struct reply_row *
+row_named(const struct reply *status, const char *kind, const char *name)
+{
+	const struct reply_row *row = NULL;
+
+	while ((row = reply_next(status, kind, row)) != NULL && !is_text(row, "name", name))
+		;
+	return row;
+}
+
+/*
+ * The first class that kmsd has otherwise than kms.ini, of a pool that it has; of networks and
+ * names it says nothing. False: there is none.
+ */
+static bool
+changed_class(const struct plan *p, const struct reply *status, char out[160])
+{
+	const struct config *c = &p->ctl->config;
+	const struct reply_row *row = NULL;
+
+	for (unsigned i = 0; i < c->class_count; i++) {
+		const struct config_class *class = &c->classes[i];
+
+		row = row_named(status, "class", class->name);
+		if (row == NULL ? row_named(status, "pool", class->pool) != NULL
+				: !is_text(row, "pool", class->pool) ||
+				      !is_number(row, "reserve", class->reserve) ||
+				      !is_number(row, "limit", class->limit)) {
+			snprintf(
+			    out, 160, "[class %s] has changed since kmsd read it", class->name);
+			return true;
+		}
+	}
+	row = NULL;
+	while ((row = reply_next(status, "class", row)) != NULL) {
+		bool there = false;
+
+		for (unsigned i = 0; i < c->class_count && !there; i++)
+			there = is_text(row, "name", c->classes[i].name);
+		if (there)
+			continue;
+		snprintf(out, 160, "[class %.32s] is no longer in kms.ini, and kmsd has it",
+		    reply_text(row, "name"));
+		return true;
+	}
+	return false;
+}
+
+/* kmsd refuses to read them again, and serves them as they are after a start. */
+static bool
+bad_classes(struct plan *p)
+{
+	struct fault f = { 0 };
+	struct difference *d;
+
+	if (class_check(p->ctl, &f) == KMS_OK)
+		return false;
+	d = plan_add(p, BAD_CLASSES, "kmsd refuses to reload such a kms.ini", "classes of kms.ini");
+	d->by_hand = true;
+	snprintf(d->is, sizeof(d->is), "%.150s", f.text);
+	snprintf(d->due, sizeof(d->due), "correct the classes in kms.ini, then kmsctl plan");
+	return true;
+}
+
 static void
 look_at_config(struct plan *p, const struct reply *status)
 {
@@ -86,6 +167,10 @@ look_at_config(struct plan *p, const struct reply *status)
 	if (publisher != NULL)
 		snprintf(is, sizeof(is), "[publisher %s] has changed since kmsd read it",
 		    publisher->name);
+	else
+		(void)changed_class(p, status, is);
+	if (bad_classes(p))
+		return;
 	if (differs(p, status, "config-started", true))
 		stale(p, OLD_CONFIG, "some keys take effect only at a start",
 		    "kms.ini has changed since kmsd started",

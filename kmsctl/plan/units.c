@@ -36,19 +36,33 @@ default_listen(const struct config *c)
 }
 
 static void
+listen_line(const uint8_t address[16], unsigned port, FILE *f)
+{
+	char text[ADDRESS_TEXT];
+
+	fprintf(f, address_is_ipv4(address) ? "ListenStream=%s:%u\n" : "ListenStream=[%s]:%u\n",
+	    address_text(text, address), port);
+}
+
+/* Lines of a drop-in add to those of the unit, until an empty one removes them all. */
+static void
 socket_text(const struct config *c, FILE *f)
 {
-	char address[ADDRESS_TEXT];
+	bool other = !default_listen(c) && c->port != 0;
 	unsigned i;
 
-	if (default_listen(c) || c->port == 0)
+	if (!other && (c->web_listen.count == 0 || c->port == 0))
 		return;
-	fprintf(f, "# [listen] of kms.ini, written by kmsctl apply.\n[Socket]\nListenStream=\n");
-	for (i = 0; i < c->address.count; i++)
-		fprintf(f,
-		    address_is_ipv4(c->address.at[i]) ? "ListenStream=%s:%u\n"
-						      : "ListenStream=[%s]:%u\n",
-		    address_text(address, c->address.at[i]), c->port);
+	fprintf(f, "# %s of kms.ini, written by kmsctl apply.\n[Socket]\n",
+	    !other                    ? "[web]"
+	    : c->web_listen.count > 0 ? "[listen] and [web]"
+				      : "[listen]");
+	if (other)
+		fprintf(f, "ListenStream=\n");
+	for (i = 0; other && i < c->address.count; i++)
+		listen_line(c->address.at[i], c->port, f);
+	for (i = 0; i < c->web_listen.count; i++)
+		listen_line(c->web_listen.at[i].address, c->web_listen.at[i].port, f);
 }
 
 /*
@@ -218,6 +232,8 @@ inspect(struct plan *p, struct fault *f)
 	look_at_running(p, "kms-firewall.service", "loads the firewall when the machine starts");
 	if (c->dns_domains.count > 0)
 		look_at_running(p, "kms-dns.timer", "republishes the DNS records daily");
+	if (c->alerts_hourly)
+		look_at_running(p, "kms-doctor.timer", "looks every hour whether all is well");
 	return KMS_OK;
 }
 

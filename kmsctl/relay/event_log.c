@@ -50,7 +50,7 @@ event_log_read(const char *text, size_t len, struct event_log *log,
 	if (advice != NULL)
 		return fault_set(f, KMS_E_FORMAT, "%s", advice);
 	if ((r = calloc(1, sizeof(*r))) == NULL)
-		return fault_set(f, KMS_E_NO_MEMORY, "memory");
+		return fault_set(f, KMS_E_NO_MEMORY, "no memory");
 	rc = event_text_decode(text, len, &decoded, &len);
 	if (rc == KMS_OK) {
 		*r = (struct event_reader){ .text = decoded,
@@ -71,5 +71,5 @@ event_log_read(const char *text, size_t len, struct event_log *log,
 	}
 	free(decoded);
 	free(r);
-	return rc == KMS_OK ? KMS_OK : fault_set(f, rc, "memory");
+	return rc == KMS_OK ? KMS_OK : fault_set(f, rc, NULL);
 }

@@ -47,12 +47,12 @@ await_kmsd(struct ctl *ctl, const struct verdict *v)
 	reply_number(reply_next(&status, "service", NULL), "locked", &locked);
 	publisher = plan_unread(&status, &ctl->config);
 	if (rc == KMS_E_NOT_RUNNING)
-		code = fail(ctl, (uint32_t)rc,
+		code = fail_told(ctl, (uint32_t)rc,
 		    "kms.ini is written, but kmsd does not run: start it, then run the same command again");
 	else if (rc != KMS_OK)
 		code = fail_fault(ctl, &f);
 	else if (locked)
-		code = fail(ctl, KMS_E_LOCKED,
+		code = fail_told(ctl, KMS_E_LOCKED,
 		    "kms.ini is written, but the host's keys are locked: kmsctl unlock, then run the same command again");
 	else if (v->publisher != NULL && publisher != NULL)
 		code = fail(ctl, KMS_E_CONFIG,

@@ -15,6 +15,7 @@
 
 #include "kmsctl/issue/cmd/audit_past.h"
 #include "kmsctl/issue/cmd/audit_print.h"
+#include "kmsctl/issue/cmd/audit_several.h"
 #include "kmsctl/issue/lease_read.h"
 #include "kmsctl/issue/sign.h"
 #include "libkms/base/file.h"
@@ -153,7 +154,16 @@ take_leases(struct issue *i, struct audit_job *job)
 
 /* -- the register -- */
 
-/* What it knows of the file's host. With -P alone, nobody's directory takes part. */
+/* With -P alone, nobody's directory takes part. */
+static bool
+has_register(struct issue *i)
+{
+	const struct verify_options *o = i->options;
+
+	return (o->publisher == NULL || o->dir != NULL) && issue_is_directory(i);
+}
+
+/* What it knows of the file's host. */
 static int
 take_past(struct issue *i, struct audit_job *job, const void *data, size_t len)
 {
@@ -161,7 +171,7 @@ take_past(struct issue *i, struct audit_job *job, const void *data, size_t len)
 	const struct verify_options *o = i->options;
 	int rc;
 
-	job->registered = (o->publisher == NULL || o->dir != NULL) && issue_is_directory(i);
+	job->registered = has_register(i);
 	if (!job->registered || (rc = audit_past_take(i, &job->opt.publisher, data, len,
 				     &job->past)) == KMS_E_NOT_FOUND)
 		return KMS_OK;
@@ -210,25 +220,23 @@ conclude(struct issue *i, const struct audit_job *job)
 
 /* A journal may be larger than memory: the file is mapped, and must not be truncated meanwhile. */
 static int
-map_file(struct issue *i, const void **data, size_t *len)
+map_file(struct issue *i, struct audit_named *f)
 {
-	int fd = open(i->operand, O_RDONLY | O_CLOEXEC), rc = KMS_OK;
+	int fd = open(f->name, O_RDONLY | O_CLOEXEC), rc = KMS_OK;
 	struct stat st;
 	void *at;
 
-	*data = NULL;
-	*len = 0;
+	f->part = (struct audit_part){ "", 0 };
 	if (fd < 0 || fstat(fd, &st) != 0)
-		rc = issue_fail_file(i, file_status(errno), i->operand);
+		rc = issue_fail_file(i, file_status(errno), f->name);
 	else if (!S_ISREG(st.st_mode))
-		rc = fault_set(&i->fault, KMS_E_FORMAT, "%s is not a file", i->operand);
+		rc = fault_set(&i->fault, KMS_E_FORMAT, "%s is not a file", f->name);
 	if (rc == KMS_OK && st.st_size > 0) {
 		at = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 		if (at == MAP_FAILED)
-			rc = issue_fail_file(i, file_status(errno), i->operand);
+			rc = issue_fail_file(i, file_status(errno), f->name);
 		else
-			*data = at;
-		*len = (size_t)st.st_size;
+			f->part = (struct audit_part){ at, (size_t)st.st_size };
 	}
 	if (fd >= 0)
 		close(fd);
@@ -236,16 +244,16 @@ map_file(struct issue *i, const void **data, size_t *len)
 }
 
 static int
-verify(struct issue *i, struct audit_job *job, const void *data, size_t len)
+verify(struct issue *i, struct audit_job *job, const struct audit_part *part)
 {
 	const struct verify_options *o = i->options;
 	struct audit_print p = { &job->opt, &job->report, o->days, false };
 	struct fault f = { 0 };
-	int rc = take_past(i, job, data, len);
+	int rc = take_past(i, job, part->data, part->len);
 
 	if (rc != KMS_OK)
 		return rc;
-	if ((rc = audit_verify(&job->report, &job->opt, data, len, &f)) != KMS_OK)
+	if ((rc = audit_verify(&job->report, &job->opt, part, 1, &f)) != KMS_OK)
 		return fault_set(&i->fault, rc, "%s: %s", i->operand, fault_text(&f, rc));
 	if ((p.recorded = to_be_recorded(i, job)))
 		rc = audit_past_record(i, &job->opt, &job->report, o->override);
@@ -258,22 +266,50 @@ verify(struct issue *i, struct audit_job *job, const void *data, size_t len)
 }
 
 static int
+verify_several(struct issue *i, struct audit_job *job, struct audit_named *files)
+{
+	const struct verify_options *o = i->options;
+	const struct audit_several s = { &job->opt, files, i->operand_count, has_register(i),
+		o->no_record, o->days, o->override };
+
+	if (o->last != NULL || o->host != NULL)
+		return fault_set(&i->fault, KMS_E_ARGUMENT,
+		    "--last and --host are about one host: give one FILE, or give the earlier files of each host, too");
+	return audit_several(i, &s);
+}
+
+static int
+map_and_verify(struct issue *i, struct audit_job *job, struct audit_named *files)
+{
+	unsigned mapped = 0;
+	int rc = KMS_OK;
+
+	for (; mapped < i->operand_count && rc == KMS_OK; mapped++) {
+		files[mapped].name = i->operands[mapped];
+		rc = map_file(i, &files[mapped]);
+	}
+	if (rc == KMS_OK)
+		rc = i->operand_count == 1 ? verify(i, job, &files[0].part)
+					   : verify_several(i, job, files);
+	while (mapped-- > 0)
+		if (files[mapped].part.len > 0)
+			munmap((void *)(uintptr_t)files[mapped].part.data, files[mapped].part.len);
+	return rc;
+}
+
+static int
 run_audit_verify(struct issue *i)
 {
 	struct audit_job *job = calloc(1, sizeof(*job));
-	const void *data = NULL;
-	size_t len = 0;
-	int rc;
+	struct audit_named *files = calloc(i->operand_count, sizeof(*files));
+	int rc = job != NULL && files != NULL ? KMS_OK : KMS_E_NO_MEMORY;
 
-	if (job == NULL)
-		return KMS_E_NO_MEMORY;
-	if ((rc = take_options(i, &job->opt)) == KMS_OK && (rc = take_packs(i, job)) == KMS_OK &&
-	    (rc = take_leases(i, job)) == KMS_OK && (rc = map_file(i, &data, &len)) == KMS_OK)
-		rc = verify(i, job, data != NULL ? data : "", len);
-	if (data != NULL)
-		munmap((void *)(uintptr_t)data, len);
-	for (unsigned n = 0; n < job->opt.pack_count; n++)
+	if (rc == KMS_OK && (rc = take_options(i, &job->opt)) == KMS_OK &&
+	    (rc = take_packs(i, job)) == KMS_OK && (rc = take_leases(i, job)) == KMS_OK)
+		rc = map_and_verify(i, job, files);
+	for (unsigned n = 0; job != NULL && n < job->opt.pack_count; n++)
 		free(job->packs[n].pack);
+	free(files);
 	free(job);
 	return rc;
 }
@@ -334,10 +370,10 @@ static const struct option_row rows[] = {
 const struct issue_command cmd_audit_verify = {
 	.line.noun = "audit",
 	.line.verb = "verify",
-	.line.args = "FILE",
-	.line.summary = "verify a host's exported journal",
+	.line.args = "FILE...",
+	.line.summary = "verify the exported journals of a host, or of several",
 	.line.min = 1,
-	.line.max = 1,
+	.line.max = AUDIT_FILES,
 	.line.options = rows,
 	.line.values = sizeof(struct verify_options),
 	.run = run_audit_verify,

@@ -6,17 +6,34 @@
 #include <stdio.h>
 #include <string.h>
 
-static int
-find_host(struct issue *i, struct issue_register *r, const uint8_t host[16], struct audited *out)
+int
+audit_past_all(struct issue *i, struct audit_table *hosts)
+{
+	struct issue_register *r = NULL;
+	struct fault f = { 0 };
+	int rc;
+
+	audit_table_init(hosts, sizeof(struct audited), 16);
+	rc = issue_register(i, &r, false);
+	if (rc == KMS_E_NOT_FOUND)
+		i->fault = (struct fault){ 0 };
+	if (rc != KMS_OK)
+		return rc;
+	if ((rc = audited_read(r, hosts, &f)) != KMS_OK)
+		issue_fail_register(i, rc, &f);
+	register_close(r);
+	return rc;
+}
+
+int
+audit_past_host(struct issue *i, const uint8_t host[16], struct audited *out)
 {
 	struct audit_table hosts;
-	struct fault f = { 0 };
 	const struct audited *past;
-	int rc = audited_read(r, &hosts, &f);
+	int rc = audit_past_all(i, &hosts);
 
-	if (rc != KMS_OK)
-		issue_fail_register(i, rc, &f);
-	else if ((past = audit_table_find(&hosts, host)) != NULL)
+	memset(out, 0, sizeof(*out));
+	if (rc == KMS_OK && (past = audit_table_find(&hosts, host)) != NULL)
 		*out = *past;
 	audit_table_free(&hosts);
 	return rc;
@@ -26,7 +43,6 @@ int
 audit_past_take(struct issue *i, const struct minisig_key *publisher, const void *data, size_t len,
     struct audited *out)
 {
-	struct issue_register *r = NULL;
 	struct fault f = { 0 };
 	uint8_t host[16];
 	int rc = audit_host(host, publisher, data, len, &f);
@@ -34,14 +50,7 @@ audit_past_take(struct issue *i, const struct minisig_key *publisher, const void
 	memset(out, 0, sizeof(*out));
 	if (rc != KMS_OK)
 		return fault_set(&i->fault, rc, "%s: %s", i->operand, fault_text(&f, rc));
-	rc = issue_register(i, &r, false);
-	if (rc == KMS_E_NOT_FOUND)
-		i->fault = (struct fault){ 0 };
-	if (rc != KMS_OK)
-		return rc;
-	rc = find_host(i, r, host, out);
-	register_close(r);
-	return rc;
+	return audit_past_host(i, host, out);
 }
 
 int

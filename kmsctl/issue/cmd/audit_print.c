@@ -8,11 +8,13 @@
 #include <string.h>
 
 #include "libkms/base/hex.h"
+#include "libkms/kms_error.h"
 #include "policy/values.h"
 
 typedef unsigned long long ull;
 
-static void __attribute__((format(printf, 2, 3))) item(struct issue *i, const char *fmt, ...)
+void
+audit_print_item(struct issue *i, const char *fmt, ...)
 {
 	char text[300];
 	va_list ap;
@@ -23,8 +25,8 @@ static void __attribute__((format(printf, 2, 3))) item(struct issue *i, const ch
 	output_text(i->out, NULL, NULL, text);
 }
 
-static void
-tell_day(struct issue *i, const char *key, uint32_t day)
+void
+audit_print_day(struct issue *i, const char *key, uint32_t day)
 {
 	char text[VALUE_TIME + 1];
 
@@ -54,22 +56,23 @@ show_proved(struct issue *i, const struct audit_print *p)
 	const struct certificate *c = &r->certificates[r->certificate_count - 1];
 
 	output_list(i->out, "proved", NULL);
-	item(i, "The publisher confirmed this host for %s, with certificate %llu.", c->customer,
-	    (ull)c->serial);
-	item(i, "Somebody who has this host's key signed each batch from %llu to %llu.",
+	audit_print_item(i, "The publisher confirmed this host for %s, with certificate %llu.",
+	    c->customer, (ull)c->serial);
+	audit_print_item(i, "Somebody who has this host's key signed each batch from %llu to %llu.",
 	    (ull)r->first, (ull)r->last);
-	item(i,
+	audit_print_item(i,
 	    "These batches are one chain: none between its first and its last was left out, put in or changed after the next was signed.");
-	item(i,
+	audit_print_item(i,
 	    "All entries are those that were signed: %llu, of which %llu are leases of the period.",
 	    (ull)r->entries, (ull)r->leases);
 	if (r->beginning == BEGINNING_BATCH_1)
-		item(i, "The chain begins with batch 1.");
+		audit_print_item(i, "The chain begins with batch 1.");
 	else if (r->beginning == BEGINNING_KNOWN)
-		item(i, "The chain goes on from batch %llu, which is known from before.",
+		audit_print_item(i,
+		    "The chain goes on from batch %llu, which is known from before.",
 		    (ull)r->joined);
 	if (leases_at(p->opt, LEASE_IN_CHAIN) > 0)
-		item(i, "The chain has %llu of the leases that were given.",
+		audit_print_item(i, "The chain has %llu of the leases that were given.",
 		    (ull)leases_at(p->opt, LEASE_IN_CHAIN));
 	output_end(i->out);
 }
@@ -78,13 +81,16 @@ static void
 show_stated(struct issue *i, const struct audit_report *r)
 {
 	output_list(i->out, "stated_by_the_host", NULL);
-	item(i, "All times, and so which entries are in the period.");
-	item(i,
+	audit_print_item(i, "All times, and so which entries are in the period.");
+	audit_print_item(i,
 	    "That the %llu clients exist and are different machines: the host can invent clients.",
 	    (ull)r->clients);
-	item(i, "Counts and addresses, and names that no client confirms with its lease.");
+	audit_print_item(
+	    i, "How often clients were refused, and with what: %llu times.", (ull)r->refusals.all);
+	audit_print_item(
+	    i, "Counts and addresses, and names that no client confirms with its lease.");
 	if (r->closed)
-		item(i, "That its journal goes on after the period.");
+		audit_print_item(i, "That its journal goes on after the period.");
 	output_end(i->out);
 }
 
@@ -95,25 +101,47 @@ show_not_shown(struct issue *i, const struct audit_print *p)
 
 	output_list(i->out, "not_shown", NULL);
 	if (r->beginning == BEGINNING_NOT_PROVED)
-		item(i, "What was before batch %llu: the beginning is not proved.", (ull)r->first);
+		audit_print_item(
+		    i, "What was before batch %llu: the beginning is not proved.", (ull)r->first);
+	else if (r->beginning == BEGINNING_BASE)
+		audit_print_item(i,
+		    "What was before batch %llu: the host dropped it, after it was kept as long as the pack asks for. This audit does not cover that time.",
+		    (ull)r->first);
 	else if (r->first > 1 && r->first_time > p->opt->from)
-		item(i, "Leases of the period in batches before %llu: they are in earlier files.",
+		audit_print_item(i,
+		    "Leases of the period in batches before %llu: they are in earlier files.",
 		    (ull)r->first);
 	if (r->first > 1)
-		item(i,
+		audit_print_item(i,
 		    "Clients that batches before %llu counted: pools and days may have had more.",
 		    (ull)r->first);
-	item(i, "That nothing follows batch %llu.", (ull)r->last);
-	item(i,
+	audit_print_item(i, "That nothing follows batch %llu.", (ull)r->last);
+	audit_print_item(i,
 	    "That there is no other journal of this host: a copy, or one that was set back. Its clients hold leases that this file lacks: compare them with --lease.");
 	if (leases_at(p->opt, LEASE_BEFORE) > 0)
-		item(i,
+		audit_print_item(i,
 		    "Whether %llu of the leases that were given are in the chain: their batches are before this file.",
 		    (ull)leases_at(p->opt, LEASE_BEFORE));
 	output_end(i->out);
 }
 
 /* -- the others -- */
+
+void
+audit_print_finding(
+    struct issue *i, const struct audit_finding *f, const uint8_t *host, bool several)
+{
+	output_row(i->out);
+	tell_text(i->out, "grade", history_grade_word(f->grade));
+	tell_text(i->out, "kind", audit_kind_name(f->kind));
+	if (several && host != NULL)
+		tell_hex(i->out, "host", host, 16);
+	else if (several)
+		tell_text(i->out, "host", "");
+	tell_number(i->out, "batch", f->batch);
+	tell_number(i->out, "count", f->count);
+	tell_text(i->out, "finding", f->text);
+}
 
 static void
 show_findings(struct issue *i, const struct audit_findings *f)
@@ -123,21 +151,13 @@ show_findings(struct issue *i, const struct audit_findings *f)
 	    f->count > 0 ? history_grade_word((enum history_grade)audit_findings_grade(f))
 			 : "none");
 	output_list(i->out, "findings", NULL);
-	for (unsigned n = 0; n < f->count; n++) {
-		const struct audit_finding *one = &f->list[n];
-
-		output_row(i->out);
-		tell_text(i->out, "grade", history_grade_word(one->grade));
-		tell_text(i->out, "kind", audit_kind_name(one->kind));
-		tell_number(i->out, "batch", one->batch);
-		tell_number(i->out, "count", one->count);
-		tell_text(i->out, "finding", one->text);
-	}
+	for (unsigned n = 0; n < f->count; n++)
+		audit_print_finding(i, &f->list[n], NULL, false);
 	output_end(i->out);
 }
 
-static void
-show_leases(struct issue *i, const struct audit_options *opt)
+void
+audit_print_leases(struct issue *i, const struct audit_options *opt)
 {
 	static const char *const words[] = {
 		[LEASE_IN_CHAIN] = "in the chain",
@@ -197,9 +217,24 @@ show_pools(struct issue *i, const struct audit_report *r)
 		output_row(i->out);
 		tell_number(i->out, "pool", p->number);
 		tell_number(i->out, "most_counted", p->counted);
-		tell_day(i, "counted_on", p->counted_day);
+		audit_print_day(i, "counted_on", p->counted_day);
 		tell_number(i->out, "most_holding", p->holding);
-		tell_day(i, "holding_on", p->holding_day);
+		audit_print_day(i, "holding_on", p->holding_day);
+	}
+	output_end(i->out);
+}
+
+static void
+show_refusals(struct issue *i, const struct audit_refusals *r)
+{
+	output_list(i->out, "refused", NULL);
+	for (unsigned n = 0; n < r->count; n++) {
+		const struct kms_error *e = kms_error_find(r->list[n].status);
+
+		output_row(i->out);
+		tell_number(i->out, "status", r->list[n].status);
+		tell_text(i->out, "symbol", e->symbol);
+		tell_number(i->out, "refusals", r->list[n].refusals);
 	}
 	output_end(i->out);
 }
@@ -213,7 +248,7 @@ show_days(struct issue *i, const struct audit_report *r)
 
 		output_row(i->out);
 		tell_number(i->out, "pool", d->pool);
-		tell_day(i, "day", d->day);
+		audit_print_day(i, "day", d->day);
 		tell_number(i->out, "counted", d->counted > 0 ? (uint64_t)d->counted : 0);
 		tell_number(i->out, "holding", d->holding > 0 ? (uint64_t)d->holding : 0);
 	}
@@ -242,21 +277,30 @@ show_certificates(struct issue *i, const struct audit_report *r)
 	output_end(i->out);
 }
 
-static void
-show_figures(struct issue *i, const struct audit_print *p)
+const char *
+audit_print_beginning(enum audit_beginning beginning)
 {
 	static const char *const beginnings[] = {
 		[BEGINNING_NOT_PROVED] = "not proved",
 		[BEGINNING_BATCH_1] = "batch 1",
 		[BEGINNING_KNOWN] = "known batch",
+		[BEGINNING_BASE] = "base",
 	};
+
+	return beginnings[beginning];
+}
+
+static void
+show_figures(struct issue *i, const struct audit_print *p)
+{
 	const struct audit_report *r = p->report;
 
 	tell_hex(i->out, "host", r->host, sizeof(r->host));
 	tell_number(i->out, "clients", r->clients);
 	tell_number(i->out, "leases", r->leases);
 	tell_number(i->out, "leases_not_covered", r->beyond);
-	tell_text(i->out, "beginning", beginnings[r->beginning]);
+	tell_number(i->out, "refusals", r->refusals.all);
+	tell_text(i->out, "beginning", audit_print_beginning(r->beginning));
 	tell_number(i->out, "first_batch", r->first);
 	issue_time(i, "first_time", r->first_time);
 	tell_number(i->out, "last_batch", r->last);
@@ -270,6 +314,16 @@ show_figures(struct issue *i, const struct audit_print *p)
 }
 
 void
+audit_print_sums(struct issue *i, const struct audit_print *p)
+{
+	show_products(i, p);
+	show_pools(i, p->report);
+	show_refusals(i, &p->report->refusals);
+	if (p->days)
+		show_days(i, p->report);
+}
+
+void
 audit_print(struct issue *i, const struct audit_print *p)
 {
 	show_figures(i, p);
@@ -278,10 +332,7 @@ audit_print(struct issue *i, const struct audit_print *p)
 	show_not_shown(i, p);
 	show_findings(i, &p->report->findings);
 	if (p->opt->lease_count > 0)
-		show_leases(i, p->opt);
-	show_products(i, p);
-	show_pools(i, p->report);
-	if (p->days)
-		show_days(i, p->report);
+		audit_print_leases(i, p->opt);
+	audit_print_sums(i, p);
 	show_certificates(i, p->report);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "kmsctl/cli/csv.h"
 #include "kmsctl/issue/issue.h"
 #include "kmsctl/issue/register.h"
 #include "libkms/base/hex.h"
@@ -234,29 +235,6 @@ struct listing {
 	uint64_t shown;
 };
 
-/* RFC 4180: quoted where necessary. */
-static int
-print_csv(const char *value, bool last)
-{
-	char *text = output_printable(value, false);
-	bool quote = text != NULL && strpbrk(text, ",\"") != NULL;
-
-	if (text == NULL)
-		return KMS_E_NO_MEMORY;
-	if (quote)
-		putchar('"');
-	for (const char *c = text; *c != '\0'; c++) {
-		if (*c == '"')
-			putchar('"');
-		putchar(*c);
-	}
-	if (quote)
-		putchar('"');
-	fputs(last ? "\r\n" : ",", stdout);
-	free(text);
-	return KMS_OK;
-}
-
 static bool
 wanted(const struct listing *l, const struct register_event *e)
 {
@@ -285,7 +263,8 @@ show(const struct register_event *e, void *arg)
 		uint64_t number;
 
 		columns[n].text(text, sizeof(text), e);
-		if (options->csv && print_csv(text, n + 1 == COLUMNS) != KMS_OK)
+		if (options->csv &&
+		    !csv_cell(stdout, text, columns[n].type != OUTPUT_TEXT, n + 1 == COLUMNS))
 			return KMS_E_NO_MEMORY;
 		if (options->csv)
 			continue;
@@ -327,7 +306,7 @@ run_ledger(struct issue *i)
 	if (!o->csv)
 		output_list(i->out, "events", NULL);
 	for (size_t n = 0; o->csv && n < COLUMNS; n++)
-		(void)print_csv(columns[n].name, n + 1 == COLUMNS);
+		(void)csv_cell(stdout, columns[n].name, false, n + 1 == COLUMNS);
 	rc = r != NULL ? register_each(r, show, &l, &f) : KMS_OK;
 	register_close(r);
 	if (rc != KMS_OK)

@@ -50,7 +50,12 @@ show_pools(struct issue *i, const struct policy_pack *p)
 		tell_text(i->out, "name", p->pools[n].name);
 		tell_number(i->out, "number", p->pools[n].number);
 		tell_limit(i->out, "capacity", p->pools[n].capacity);
-		tell_number(i->out, "window_days", p->pools[n].window_days);
+		tell_number(i->out, "window_minutes", p->pools[n].window);
+		tell_text(i->out, "stateless", p->pools[n].stateless_refuse ? "refuse" : "allow");
+		tell_number(i->out, "borrow_minutes", p->pools[n].borrow);
+		tell_limit(i->out, "borrow_seats", p->pools[n].borrow_seats);
+		tell_number(i->out, "overdraft_percent", p->pools[n].overdraft);
+		tell_number(i->out, "longest_unseen_minutes", p->pools[n].reclaim);
 	}
 	output_end(i->out);
 }
