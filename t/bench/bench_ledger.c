@@ -23,6 +23,7 @@
 #include "kmsdb/kmsdb.h"
 #include "libkms/base/fault.h"
 #include "libkms/core/lease.h"
+#include "t/bench/made_lease.h"
 
 #define ROUNDS 64
 #define NOW (UINT64_C(20000) * 86400)
@@ -91,31 +92,19 @@ cmid_of(uint8_t cmid[16], uint32_t client)
 	}
 }
 
-/* With its three commitments, as kmsd makes them. */
 static void
-lease(struct bench *b, struct item *item, uint8_t *entry, uint8_t *beside, uint32_t client)
+lease(struct bench *b, struct made_lease *out, uint32_t client)
 {
-	struct aside aside = { .salt = { 1 }, .address = { [15] = 1 } };
-	struct entry_client e = { .kind = ENTRY_LEASE,
-		.time = b->time,
+	struct made_client c = { .publisher = "BENCHKEY",
+		.product = { 1 },
 		.pool = 1,
-		.operation = MESSAGE_RENEW,
-		.sequence = b->sequence,
-		.count = 25,
-		.required = 25 };
+		.window = 30 * 1440,
+		.time = b->time,
+		.sequence = b->sequence };
 
-	cmid_of(e.cmid, client);
-	memcpy(e.publisher, "BENCHKEY", 8);
-	e.product[0] = 1;
-	e.expires = b->time + 180 * 86400;
-	memcpy(e.request_id, &b->sequence, 8);
-	e.width = entry_slot_width(30 * 1440);
-	e.until = entry_counts_until(b->time, 30 * 1440);
-	snprintf(aside.name, sizeof(aside.name), "pc-%07" PRIu32 ".example.org", client);
-	aside_commit(&e.commitments, &aside);
-	*item = (struct item){ .entry = entry, .aside = beside };
-	item->entry_len = entry_client_encode(entry, ENTRY_CLIENT_MAX, &e);
-	item->aside_len = aside_encode(beside, ASIDE_MAX, &aside);
+	cmid_of(c.cmid, client);
+	snprintf(c.name, sizeof(c.name), "pc-%07" PRIu32 ".example.org", client);
+	made_lease(out, &c);
 }
 
 static int
@@ -139,20 +128,20 @@ commit(struct bench *b)
 static void
 batch(struct bench *b, uint32_t size, uint32_t first, bool random)
 {
-	uint8_t entry[ENTRY_CLIENT_MAX], beside[ASIDE_MAX], bundle[LEASE_MAX], cmid[16];
-	struct item item;
+	uint8_t bundle[LEASE_MAX], cmid[16];
+	struct made_lease made;
 	struct kmsdb_client c;
 	uint32_t leaf;
 
 	b->sequence++;
 	for (uint32_t i = 0; i < size; i++) {
 		uint32_t client = random ? pick(b, b->clients) : first + i;
-		lease(b, &item, entry, beside, client);
+		lease(b, &made, client);
 		cmid_of(cmid, client);
 		kmsdb_client_get(b->db, cmid, &c);
 		(void)kmsdb_pool_count(
 		    b->db, (const uint8_t *)"BENCHKEY", 1, (uint32_t)(b->time / 60));
-		must(kmsdb_stage(b->db, &item, &leaf), "stage");
+		must(kmsdb_stage(b->db, &made.item, &leaf), "stage");
 	}
 	commit(b);
 	for (uint32_t i = 0; i < size; i++)

@@ -16,27 +16,37 @@ my $seconds = $ENV{KMS_FUZZ_SECONDS} // 3;
 open my $makefile, '<', "$build/Makefile" or die "$build/Makefile: $!\n";
 my $fuzzing = grep { /^FUZZ_LDFLAGS = *-fsanitize=fuzzer/ } <$makefile>;
 
+# libFuzzer works by the clock: one target for each processor.
+my $at_once = $fuzzing ? 0 + `nproc` || 1 : 1;
+
 my @targets = map { m{(fuzz_\w+)\.c$} } glob "$src/t/fuzz/fuzz_*.c";
 cmp_ok(scalar @targets, '>=', 7, 'fuzz targets found: ' . join ' ', @targets);
 
+my @built;
 for my $target (@targets) {
-	my $program = "$build/t/fuzz/$target";
 	my @seeds = grep { -f } glob "$src/t/fuzz/corpus/$target/*";
-	unless (ok(-x $program && @seeds > 0, "$target is built and has seeds")) {
-		diag("build it: make $program; seeds belong in t/fuzz/corpus/$target/");
+	unless (ok(-x "$build/t/fuzz/$target" && @seeds > 0, "$target is built and has seeds")) {
+		diag("build it: make t/fuzz/$target; seeds belong in t/fuzz/corpus/$target/");
 		next;
 	}
 	my $dir = tempdir(CLEANUP => 1);
 	copy($_, $dir) or die "$_: $!\n" for @seeds;
-	my @args = $fuzzing
-	    ? ("-max_total_time=$seconds", '-max_len=8192', '-timeout=10', '-rss_limit_mb=1024',
-		"-artifact_prefix=$dir/", $dir)
-	    : glob "$dir/*";
-	my $output = run($program, @args);
-	is($?, 0, $fuzzing ? "$target: $seconds s of libFuzzer" : "$target: " . @seeds . ' seeds')
-	    or diag($output);
-	like($output, $fuzzing ? qr/DONE/ : qr/^replayed ${\scalar @seeds} files$/m,
-	    "$target says what it ran");
+	push @built, { name => $target, dir => $dir, seeds => scalar @seeds };
+}
+while (my @some = splice @built, 0, $at_once) {
+	for my $t (@some) {
+		my @args = $fuzzing
+		    ? ("-max_total_time=$seconds", '-max_len=8192', '-timeout=10', '-rss_limit_mb=1024',
+			"-artifact_prefix=$t->{dir}/", $t->{dir})
+		    : glob "$t->{dir}/*";
+		$t->{out} = start("$build/t/fuzz/$t->{name}", @args);
+	}
+	for my $t (@some) {
+		my $output = finish($t->{out});
+		is($?, 0, $fuzzing ? "$t->{name}: $seconds s of libFuzzer" : "$t->{name}: $t->{seeds} seeds")
+		    or diag($output);
+		like($output, $fuzzing ? qr/DONE/ : qr/^replayed $t->{seeds} files$/m, "$t->{name} says what it ran");
+	}
 }
 my $nightly = "$src/t/fuzz/nightly";
 my $corpus = tempdir(CLEANUP => 1);
@@ -71,15 +81,24 @@ SKIP: {
 }
 done_testing;
 
-sub run {
+sub start {
 	my @command = @_;
 	my $pid = open(my $out, '-|') // die "fork: $!\n";
 	if ($pid == 0) {
 		open STDERR, '>&', \*STDOUT;
 		exec { $command[0] } @command or die "$command[0]: $!\n";
 	}
+	return $out;
+}
+
+sub finish {
+	my ($out) = @_;
 	local $/;
 	my $text = <$out>;
 	close $out;
 	return $text;
+}
+
+sub run {
+	return finish(start(@_));
 }

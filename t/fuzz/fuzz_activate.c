@@ -7,7 +7,9 @@
  *
  * Steps (steps.h). An entry begins with the number of a client, a verb or a kind:
  *   m  a request, in fields: client, operation, flags, time, product, sequence number, name.
- *      Its echo is that of the last challenge, or without one the input's
+ *      The operation with 0x40: of a client without state; with 0x80: it asks to borrow, for as
+ *      many hours as its low bits say. Its echo is that of the last challenge, or without one
+ *      the input's; it comes after the number before
  *   w  a client is a witness: client, what is wrong with its header, number of the batch
  *   q  a request whose text is the input's: client, text
  *   H  a HELLO, for the publisher or raw
@@ -43,8 +45,10 @@
 #include "kmsd/activate/control/control_verbs.h"
 #include "kmsd/activate/front_peer.h"
 #include "kmsd/activate/front_verbs.h"
+#include "kmsd/activate/unseen.h"
 #include "kmsd/common/config_text.h"
 #include "kmsd/common/log.h"
+#include "kmsd/common/loop.h"
 #include "kmsd/ipc/channel.h"
 #include "libkms/core/batch.h"
 #include "libkms/core/frame.h"
@@ -161,17 +165,14 @@ open_ledger(struct play *p)
 static void
 open_memory(struct activate *a)
 {
-	struct event_config *config = event_config_new();
-
-	MUST(config != NULL);
-	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
-	MUST((a->base = event_base_new_with_config(config)) != NULL);
-	event_config_free(config);
+	MUST((a->base = loop_new()) != NULL);
 	a->cache = session_keys_new(a->config.session_cache);
 	a->pending = pending_new(a->config.batch);
 	a->refusals = refusals_new();
 	a->challenge = challenge_key();
-	MUST(a->cache != NULL && a->pending != NULL && a->refusals != NULL && a->challenge != NULL);
+	a->unseen = unseen_new(a);
+	MUST(a->cache != NULL && a->pending != NULL && a->refusals != NULL &&
+	     a->challenge != NULL && a->unseen != NULL);
 	budget_init(&a->budget, 1);
 }
 
@@ -234,6 +235,7 @@ stop(struct play *p)
 	pending_free(a->pending);
 	refusals_free(a->refusals);
 	sodium_free(a->challenge);
+	unseen_free(a->unseen);
 	event_base_free(a->base);
 	close(a->state_dir);
 	memset(a, 0, sizeof(*a));
@@ -267,6 +269,7 @@ static const struct {
 	{ CONTROL_PUBLISHER_ROTATE, control_publisher_rotate },
 	{ CONTROL_CLIENT_LIST, control_client_list },
 	{ CONTROL_JOURNAL, control_journal },
+	{ CONTROL_USAGE, control_usage },
 };
 
 /*
@@ -637,10 +640,12 @@ request_of_fields(struct play *p, const uint8_t *d, size_t len)
 {
 	struct player *c = &p->player[d[0] % CLIENTS];
 	const uint8_t *challenge = p->challenge[d[0] % CLIENTS];
-	uint8_t more[MESSAGE_HEADER_SIZE] = { 1 };
+	uint8_t more[MESSAGE_HEADER_SIZE] = { 1 }, before[16] = { 1 };
 	struct message_request m = {
-		.operation = (uint8_t)(MESSAGE_ACTIVATE + d[1] % 3),
-		.flags = d[2] & 0x01 ? MESSAGE_VM : 0,
+		.operation = (uint8_t)(MESSAGE_ACTIVATE + (d[1] & 0x3f) % 3),
+		.flags = (uint16_t)((d[2] & 0x01 ? MESSAGE_VM : 0) |
+				    (d[1] & 0x40 ? MESSAGE_STATELESS : 0)),
+		.borrow = d[1] & 0x80 ? (d[1] & 0x3fu) * 60 : 0,
 		.state = d[2] >> 4 & 3,
 		.time = p->a.now + (d[3] == 0xff ? 20000 : d[3]),
 		.highest_version = FRAME_VERSION,
@@ -650,10 +655,13 @@ request_of_fields(struct play *p, const uint8_t *d, size_t len)
 								       : challenge,
 		.header = d[2] & 0x40 ? more : NULL,
 		.binding = d[2] & 0x08 ? more : NULL,
+		.after = d[2] & 0x80 ? before : NULL,
+		.after_count = 1,
 	};
 	uint8_t text[FRAME_MAX_REQUEST];
 	size_t n;
 
+	memcpy(before + 1, &c->sequence, sizeof(c->sequence));
 	memcpy(more, d, len < sizeof(more) ? len : sizeof(more));
 	m.sequence = sequence(c, d[5]);
 	memcpy(m.product, d[4] & 1 ? p->one : p->five, 16);

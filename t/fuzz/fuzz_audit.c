@@ -259,6 +259,22 @@ name_product(struct policy_pack *pack, const uint8_t *copy, size_t size)
 		memcpy(pack->products[0].id, c.products[0], 16);
 }
 
+/* A file that is given twice says what it says once. */
+static void
+verify_twice(const struct audit_report *once, const struct audit_options *opt, const uint8_t *data,
+    size_t size)
+{
+	static struct audit_report report;
+	const struct audit_part parts[2] = { { data, size }, { data, size } };
+	struct fault fault = { 0 };
+
+	MUST(audit_verify(&report, opt, parts, 2, &fault) == KMS_OK);
+	MUST(report.clients == once->clients && report.leases == once->leases);
+	MUST(report.batches == once->batches && report.entries == once->entries);
+	MUST(report.beginning == once->beginning && report.beyond == once->beyond);
+	audit_report_free(&report);
+}
+
 static void
 verify_signed(const uint8_t *data, size_t size)
 {
@@ -294,9 +310,10 @@ verify_signed(const uint8_t *data, size_t size)
 		leases[i].number = data[HOST_AT + 1 + i];
 		memcpy(leases[i].host, k->host_id, i == 2 && how & 1 ? 0 : 16);
 	}
-	rc = audit_verify(&report, &opt, copy, size, &fault);
+	rc = audit_verify(&report, &opt, &(struct audit_part){ copy, size }, 1, &fault);
 	if (rc == KMS_OK) {
 		check_report(&report);
+		verify_twice(&report, &opt, copy, size);
 		audit_report_free(&report);
 	} else
 		MUST(fault.text[0] != '\0');
@@ -333,7 +350,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct fault fault = { 0 };
 
 	read_only(data, size);
-	MUST(audit_verify(&report, &opt, data, size, &fault) != KMS_OK);
+	MUST(audit_verify(&report, &opt, &(struct audit_part){ data, size }, 1, &fault) != KMS_OK);
 	MUST(fault.text[0] != '\0');
 	verify_signed(data, size);
 	return 0;

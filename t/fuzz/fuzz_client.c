@@ -7,16 +7,22 @@
  *
  * Steps (steps.h). The product:
  *   a  kms_activate   n  kms_renew   l  kms_release   s  everything that asks no host
- *   t  so many hours pass            o  close, open with other options
- *   P  bytes of the state file change, and its checksum is put right        K  those of its secret
+ *   b  kms_borrow, for so many hours
+ *   t  so many hours pass
+ *   o  close, open with other options; a second byte: without state
+ *   P  bytes of the state file change, and its checksum is put right
+ *   K  those of its secret
  *   D  what DNS answers to the question for SRV records
  * Between them, the host's next answers; without one it closes:
- *   H  HELLO_REPLY: options, changes                e  ERROR: status, seconds
- *   R  a sealed reply: status, options, changes     q  a sealed reply of this text
- *   W  the same as R, before its changes: number of the lease's batch, of the batch that it wants
- * to see, and the challenge's octet; 0: the next number, nothing, none r  these bytes, and then no
- * more                c  no connection to this address "Changes" are triples: a place (two bytes)
- * and what to add to the byte there.
+ *   H  HELLO_REPLY: options, changes
+ *   e  ERROR: status, seconds
+ *   R  a sealed reply: status, options, changes
+ *   q  a sealed reply of this text
+ *   W  the same as R, before its changes: number of the lease's batch, of the batch that it
+ *      wants to see, and the challenge's byte; 0: the next number, nothing, none
+ *   r  these bytes, and then no more
+ *   c  no connection to this address
+ * "Changes" are triples: a place (two bytes) and what to add to the byte there.
  */
 #include <ares.h>
 #include <errno.h>
@@ -57,6 +63,7 @@ struct play {
 	struct step step; /* the next one, while have */
 	bool have;
 	struct step dns; /* of the last D */
+	uint32_t borrow; /* minutes, of the last b */
 	int peer;        /* the host's end of the connection; -1: none */
 	/* Every header that a host signed. */
 	unsigned signed_count;
@@ -71,14 +78,10 @@ struct play {
  */
 static struct play *playing;
 
-int __wrap_transport_connect(
-    struct transport *t, const struct sockaddr *to, socklen_t len, int64_t deadline);
-int __real_transport_connect(
-    struct transport *t, const struct sockaddr *to, socklen_t len, int64_t deadline);
-int __wrap_transport_receive(
-    struct transport *t, uint8_t *out, size_t size, size_t *len, int64_t deadline);
-int __real_transport_receive(
-    struct transport *t, uint8_t *out, size_t size, size_t *len, int64_t deadline);
+int __wrap_transport_dial(struct transport *t, const struct sockaddr *to, socklen_t len);
+int __real_transport_dial(struct transport *t, const struct sockaddr *to, socklen_t len);
+int __wrap_transport_read(struct transport *t, uint8_t *out, size_t size, size_t *done);
+int __real_transport_read(struct transport *t, uint8_t *out, size_t size, size_t *done);
 void __wrap_ares_query(ares_channel channel, const char *name, int dnsclass, int type,
     ares_callback callback, void *arg);
 void __real_ares_query(ares_channel channel, const char *name, int dnsclass, int type,
@@ -200,7 +203,7 @@ say_error(struct play *p, const struct step *s)
 }
 
 /* A request of the client's, opened. */
-struct asked {
+struct opened {
 	struct seal_keys keys;
 	uint8_t pk[SEAL_PUBLIC];
 	struct message_request m;
@@ -248,7 +251,7 @@ check_witness(const struct play *p, const struct message_request *m, const struc
  * how far the host is ahead.
  */
 static size_t
-fill_bundle(struct play *p, const struct asked *a, uint8_t how, uint64_t batch, uint8_t *bundle,
+fill_bundle(struct play *p, const struct opened *a, uint8_t how, uint64_t batch, uint8_t *bundle,
     size_t size)
 {
 	struct aside names = { 0 };
@@ -260,6 +263,8 @@ fill_bundle(struct play *p, const struct asked *a, uint8_t how, uint64_t batch, 
 	testhost_entry(&p->host, &e, &names, a->pk, p->now - (how & 16 ? 5 * HOUR : 0), 1440);
 	memcpy(e.request_id, a->m.request_id, sizeof(e.request_id));
 	e.request_id[0] ^= how & 4 ? 1 : 0;
+	e.flags = (uint16_t)((a->m.borrow != 0 ? ENTRY_BORROWED : 0) |
+			     (a->m.flags & MESSAGE_STATELESS ? ENTRY_STATELESS : 0));
 	e.sequence = a->m.sequence + (how & 8 ? 1 : 0);
 	if (how & 32) {
 		e.expires = e.time + 60;
@@ -273,7 +278,7 @@ fill_bundle(struct play *p, const struct asked *a, uint8_t how, uint64_t batch, 
 }
 
 static void
-say_text(struct play *p, const struct asked *a, const uint8_t *text, size_t len)
+say_text(struct play *p, const struct opened *a, const uint8_t *text, size_t len)
 {
 	uint8_t frame[FRAME_HEADER + FRAME_MAX_REPLY];
 	size_t n = seal_reply(frame, sizeof(frame), &a->keys, NULL, text, len);
@@ -285,7 +290,7 @@ say_text(struct play *p, const struct asked *a, const uint8_t *text, size_t len)
 }
 
 static void
-say_reply(struct play *p, const struct asked *a, const struct step *s)
+say_reply(struct play *p, const struct opened *a, const struct step *s)
 {
 	static uint8_t bundle[LEASE_MAX], text[FRAME_MAX_REPLY];
 	uint8_t how = s->len > 1 ? s->data[1] : 0;
@@ -326,7 +331,7 @@ say_reply(struct play *p, const struct asked *a, const struct step *s)
 
 /* What the client sent, all of it; true: a request that opens. */
 static bool
-take_request(struct play *p, struct asked *a)
+take_request(struct play *p, struct opened *a)
 {
 	static uint8_t frame[FRAME_HEADER + FRAME_MAX_REQUEST], text[FRAME_MAX_REQUEST];
 	const struct testhost *h = &p->host;
@@ -350,6 +355,8 @@ take_request(struct play *p, struct asked *a)
 	MUST(seal_open_view(text, sizeof(text), &n, &a->keys, &view) == KMS_OK);
 	/* Whatever the host made the client keep: it sends only what a host can read. */
 	MUST(message_request_decode(&a->m, text, n) == KMS_OK);
+	MUST(a->m.borrow == 0 || a->m.borrow == p->borrow);
+	MUST(((a->m.flags & MESSAGE_STATELESS) != 0) == (p->options.state_file == NULL));
 	check_witness(p, &a->m, h);
 	return true;
 }
@@ -357,7 +364,7 @@ take_request(struct play *p, struct asked *a)
 static void
 answer(struct play *p)
 {
-	struct asked a;
+	struct opened a;
 	bool request = take_request(p, &a);
 	struct step s;
 
@@ -383,8 +390,7 @@ answer(struct play *p)
 /* -- the network -- */
 
 int
-__wrap_transport_connect(
-    struct transport *t, const struct sockaddr *to, socklen_t len, int64_t deadline)
+__wrap_transport_dial(struct transport *t, const struct sockaddr *to, socklen_t len)
 {
 	const struct sockaddr_in nobody = { .sin_family = AF_INET,
 		.sin_port = htons(1),
@@ -398,8 +404,7 @@ __wrap_transport_connect(
 	host_closes(playing);
 	if (peek(playing) && playing->step.what == 'c' && next_answer(playing, &s)) {
 		/* Nobody listens there. */
-		return __real_transport_connect(
-		    t, (const struct sockaddr *)&nobody, sizeof(nobody), deadline);
+		return __real_transport_dial(t, (const struct sockaddr *)&nobody, sizeof(nobody));
 	}
 	MUST(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) == 0);
 	t->fd = pair[0];
@@ -409,12 +414,11 @@ __wrap_transport_connect(
 
 /* Now the request has been sent: the answer is there before anything waits. */
 int
-__wrap_transport_receive(
-    struct transport *t, uint8_t *out, size_t size, size_t *len, int64_t deadline)
+__wrap_transport_read(struct transport *t, uint8_t *out, size_t size, size_t *done)
 {
-	if (playing->peer >= 0)
+	if (playing->peer >= 0 && *done == 0)
 		answer(playing);
-	return __real_transport_receive(t, out, size, len, deadline);
+	return __real_transport_read(t, out, size, done);
 }
 
 void
@@ -451,13 +455,16 @@ __wrap_ares_getaddrinfo(ares_channel channel, const char *node, const char *serv
 /* -- the product -- */
 
 static void
-open_client(struct play *p, uint8_t how)
+open_client(struct play *p, uint8_t how, bool stateless)
 {
 	struct kms_options *o = &p->options;
 	char detail[256];
 
 	kms_close(p->client);
 	p->client = NULL;
+	/* A client without state gave its seat back. */
+	host_closes(p);
+	o->state_file = stateless ? NULL : p->path;
 	o->host = how & 1 ? NULL : "192.0.2.1";
 	o->domain = "example.org";
 	o->nameserver = how & 2 ? "127.0.0.1:1" : NULL;
@@ -550,6 +557,19 @@ ask(struct play *p, int (*what)(struct kms_client *, struct kms_result *))
 	look(p);
 }
 
+static int
+borrow(struct kms_client *c, struct kms_result *result)
+{
+	return kms_borrow(c, playing->borrow, result);
+}
+
+static void
+play_borrow(struct play *p, const struct step *s)
+{
+	p->borrow = 60 * (1 + (s->len > 0 ? s->data[0] : 0u));
+	ask(p, borrow);
+}
+
 /* A file of the client's, changed, and with a checksum that fits. */
 static void
 change_file(const char *path, const struct step *s)
@@ -577,7 +597,7 @@ play_files(struct play *p, const struct step *s)
 	if (s->what == 't')
 		p->now += first * (uint64_t)HOUR;
 	else if (s->what == 'o')
-		open_client(p, first);
+		open_client(p, first, s->len > 1 && (s->data[1] & 1) != 0);
 	else if (s->what == 'P' || s->what == 'K')
 		change_file(s->what == 'P' ? p->path : key, s);
 	else if (s->what == 'D')
@@ -596,6 +616,8 @@ play_step(struct play *p, const struct step *s)
 		ask(p, kms_renew);
 	else if (s->what == 'l')
 		ask(p, kms_release);
+	else if (s->what == 'b')
+		play_borrow(p, s);
 	else if (s->what == 's')
 		look(p);
 }
@@ -620,7 +642,7 @@ begin(struct play *p, const uint8_t *data, size_t size)
 		.state_file = p->path,
 		.now = play_now,
 		.now_arg = p };
-	open_client(p, 0);
+	open_client(p, 0, false);
 	MUST(p->client != NULL);
 }
 

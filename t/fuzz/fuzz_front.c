@@ -22,10 +22,10 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "kmsd/common/log.h"
+#include "kmsd/common/loop.h"
 #include "kmsd/front/front.h"
 #include "libkms/base/clock.h"
 #include "libkms/base/wire.h"
@@ -33,30 +33,20 @@
 #include "libkms/kms_error.h"
 #include "t/fuzz/fuzz.h"
 #include "t/fuzz/steps.h"
+#include "t/fuzz/strangers.h"
 
-#define CLIENTS 4
 #define HOSTS 2
 #define CREDITS 2
 #define STEPS 64         /* of one input */
 #define CROWD 24         /* more than may wait for a credit */
-#define CONNECTIONS 64   /* of clients in one input */
 #define CONVERSATIONS 64 /* with hosts in one input */
 #define WAITING 64       /* requests that kmsd-activate has not answered */
 #define GOT 16384        /* less than the longest frame or PDU of which a part has come */
 
-struct client {
-	int fd; /* -1: not connected */
-	uint8_t got[GOT];
-	size_t len;
-};
-
 struct play {
 	struct front f;
 	struct config config;
-	struct sockaddr_un address;
-	socklen_t address_len;
-	struct client client[CLIENTS + CROWD];
-	unsigned connected;
+	struct strangers strangers;
 	struct ipc_channel *activate;
 	int activate_fd;
 	uint64_t waiting[WAITING]; /* tokens */
@@ -83,13 +73,6 @@ uint64_t
 __wrap_clock_us(void)
 {
 	return (uint64_t)moment * 1000;
-}
-
-static void
-write_some(int fd, const uint8_t *data, size_t len)
-{
-	if (fd >= 0 && len > 0)
-		(void)!send(fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 /* With a reset: a normal close would leave a port in TIME_WAIT for each of many inputs. */
@@ -129,7 +112,7 @@ whole(const uint8_t *data, size_t len)
 }
 
 static void
-client_reads(struct client *c)
+client_reads(struct stranger *c)
 {
 	size_t at, n;
 	ssize_t got;
@@ -232,42 +215,13 @@ turn(struct play *p)
 }
 
 static void
-client_connects(struct play *p, struct client *c)
-{
-	if (c->fd >= 0 || p->connected == CONNECTIONS || p->f.stopping)
-		return;
-	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	MUST(c->fd >= 0);
-	MUST(connect(c->fd, (struct sockaddr *)&p->address, p->address_len) == 0);
-	c->len = 0;
-	p->connected++;
-}
-
-static void
-crowd_writes(struct play *p, const struct step *s)
-{
-	for (unsigned i = CLIENTS; i < CLIENTS + CROWD; i++) {
-		client_connects(p, &p->client[i]);
-		write_some(p->client[i].fd, s->data, s->len);
-	}
-}
-
-static void
-client_closes(struct client *c)
-{
-	if (c->fd >= 0)
-		close(c->fd);
-	c->fd = -1;
-}
-
-static void
 activate_sends(struct play *p, const struct ipc_frame *f, const uint8_t *body)
 {
 	uint8_t header[IPC_HEADER];
 
 	ipc_encode(header, f);
-	write_some(p->activate_fd, header, sizeof(header));
-	write_some(p->activate_fd, body, f->length);
+	send_some(p->activate_fd, header, sizeof(header));
+	send_some(p->activate_fd, body, f->length);
 }
 
 /* First byte: which of the waiting requests, and whether the connection is closed after it. */
@@ -364,7 +318,7 @@ few_descriptors(struct play *p, unsigned left, unsigned client)
 	struct rlimit usual, few;
 	int lowest;
 
-	client_connects(p, &p->client[client]);
+	stranger_connects(&p->strangers, &p->strangers.list[client]);
 	lowest = fcntl(p->activate_fd, F_DUPFD_CLOEXEC, 0);
 	MUST(lowest >= 0 && getrlimit(RLIMIT_NOFILE, &usual) == 0);
 	close(lowest);
@@ -386,39 +340,25 @@ stop(struct play *p)
 }
 
 static void
-play_client(struct play *p, const struct step *s)
-{
-	uint8_t what = s->what;
-
-	if (what >= '0' && what < '0' + CLIENTS) {
-		client_connects(p, &p->client[what - '0']);
-		write_some(p->client[what - '0'].fd, s->data, s->len);
-	} else if (what >= 'a' && what < 'a' + CLIENTS) {
-		client_closes(&p->client[what - 'a']);
-	} else if (what >= 'w' && what < 'w' + CLIENTS && p->client[what - 'w'].fd >= 0) {
-		shutdown(p->client[what - 'w'].fd, SHUT_WR);
-	}
-}
-
-static void
 play_step(struct play *p, const struct step *s)
 {
 	unsigned first = s->len > 0 ? s->data[0] : 0;
 
+	p->strangers.shut = p->f.stopping;
 	switch (s->what) {
 	case 'r':
-		for (unsigned i = 0; i < CLIENTS + CROWD; i++)
-			client_reads(&p->client[i]);
+		for (unsigned i = 0; i < p->strangers.count; i++)
+			client_reads(&p->strangers.list[i]);
 		break;
 	case 'A':
-		write_some(p->activate_fd, s->data, s->len);
+		send_some(p->activate_fd, s->data, s->len);
 		break;
 	case 'X':
 		activate_answers(p, s);
 		break;
 	case 'h':
 	case 'i':
-		write_some(*conversation(p, s->what - 'h'), s->data, s->len);
+		send_some(*conversation(p, s->what - 'h'), s->data, s->len);
 		break;
 	case 'H':
 	case 'I':
@@ -434,36 +374,20 @@ play_step(struct play *p, const struct step *s)
 		new_hosts(p, s->data, s->len);
 		break;
 	case 'F':
-		few_descriptors(p, first % 4, s->len > 1 ? s->data[1] % CLIENTS : 0);
+		few_descriptors(p, first % 4, s->len > 1 ? s->data[1] % STRANGERS_ALONE : 0);
 		break;
 	case 'Q':
-		crowd_writes(p, s);
+		crowd_writes(&p->strangers, s);
 		break;
 	case 'S':
 		stop(p);
 		break;
 	default:
-		play_client(p, s);
+		strangers_step(&p->strangers, s);
 	}
 }
 
 /* -- beginning and end -- */
-
-/* A Unix socket: everything arrives at once, and no port stays in TIME_WAIT. */
-static void
-open_listener(struct play *p)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	MUST(fd >= 0);
-	p->address.sun_family = AF_UNIX;
-	/* An abstract name that the kernel chooses. */
-	MUST(bind(fd, (struct sockaddr *)&p->address, sizeof(p->address.sun_family)) == 0);
-	p->address_len = sizeof(p->address);
-	MUST(getsockname(fd, (struct sockaddr *)&p->address, &p->address_len) == 0);
-	MUST(listen(fd, CONNECTIONS) == 0);
-	MUST(listeners_add(&p->f, fd) == KMS_OK);
-}
 
 static void
 open_host(struct play *p, unsigned i)
@@ -482,14 +406,10 @@ open_host(struct play *p, unsigned i)
 static void
 open_front(struct play *p)
 {
-	struct event_config *config = event_config_new();
 	struct config *c = &p->config;
 	int pair[2];
 
-	MUST(config != NULL);
-	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
-	MUST((p->f.base = event_base_new_with_config(config)) != NULL);
-	event_config_free(config);
+	MUST((p->f.base = loop_new()) != NULL);
 	deadlines_init(&p->f.deadlines);
 	connections_init(&p->f.connections);
 	MUST(throttle_init(&p->f.throttle, 7) == KMS_OK);
@@ -534,12 +454,10 @@ begin(void)
 	MUST(p != NULL);
 	moment = 1000000;
 	p->f.now = 1000;
-	for (unsigned i = 0; i < CLIENTS + CROWD; i++)
-		p->client[i].fd = -1;
 	for (unsigned i = 0; i < HOSTS; i++)
 		open_host(p, i);
 	open_front(p);
-	open_listener(p);
+	MUST(listeners_add(&p->f, strangers_begin(&p->strangers, CROWD, GOT)) == KMS_OK);
 	new_hosts(p, (const uint8_t[]){ 0, 1 }, HOSTS);
 	welcome(p);
 	return p;
@@ -565,8 +483,7 @@ end(struct play *p)
 	relay_free(f);
 	event_base_free(f->base);
 	ipc_channel_free(p->activate);
-	for (unsigned i = 0; i < CLIENTS + CROWD; i++)
-		client_closes(&p->client[i]);
+	strangers_end(&p->strangers);
 	for (unsigned i = 0; i < p->conversation_count; i++)
 		reset(&p->conversation[i]);
 	for (unsigned i = 0; i < HOSTS; i++)

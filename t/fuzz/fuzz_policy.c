@@ -17,7 +17,20 @@ check_products(const struct policy_pack *p)
 
 		MUST(product->group < p->group_count && product->pool < p->pool_count);
 		MUST(product->threshold > 0 && product->renewal_interval < product->validity);
+		MUST(!policy_floating(&p->pools[product->pool]) ||
+		     product->validity < p->pools[product->pool].window);
 		MUST(policy_product_find(p, product->id) == product);
+	}
+}
+
+static void
+check_pools(const struct policy_pack *p)
+{
+	for (unsigned i = 0; i < p->pool_count; i++) {
+		const struct policy_pool *pool = &p->pools[i];
+
+		MUST(pool->overdraft <= 100 && pool->window >= 5);
+		MUST(pool->borrow_seats == 0 || pool->borrow != 0);
 	}
 }
 
@@ -48,6 +61,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (policy_pack_parse(p, (const char *)data, size, &err) == KMS_OK) {
 		check_groups(p);
 		check_products(p);
+		check_pools(p);
 		MUST(policy_pack_succeeds(p, p) == KMS_E_EXISTS);
 	} else {
 		MUST(err.text[0] != '\0' && err.line >= 0);

@@ -11,17 +11,18 @@
 #include "t/fuzz/fuzz.h"
 
 static void
-secret(const uint8_t *data)
+secret(const uint8_t *data, size_t size)
 {
-	uint8_t file[SECRET_SIZE], again[SECRET_SIZE];
+	uint8_t file[SECRET_MAX], again[SECRET_MAX];
 	struct secret s;
+	uint16_t version;
 
-	memcpy(file, data, sizeof(file));
-	crypto_generichash(file + sizeof(file) - 32, 32, file, sizeof(file) - 32, NULL, 0);
-	if (secret_decode(&s, file, sizeof(file), NULL) != KMS_OK)
+	memcpy(file, data, size);
+	crypto_generichash(file + size - 32, 32, file, size - 32, NULL, 0);
+	if (secret_decode(&s, file, size, &version) != KMS_OK || version == SECRET_OLD)
 		return;
-	secret_encode(again, &s);
-	MUST(memcmp(again, file, sizeof(file)) == 0);
+	MUST(secret_encode(again, &s) == size);
+	MUST(memcmp(again, file, size) == 0);
 }
 
 int
@@ -31,8 +32,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct state s;
 
 	MUST(state_decode(&s, data, size, NULL) != KMS_OK || size <= STATE_MAX);
-	if (size == SECRET_SIZE)
-		secret(data);
+	if (size >= SECRET_OLD_SIZE && size <= SECRET_MAX)
+		secret(data, size);
 	if (size < STATE_MIN || size > sizeof(file))
 		return 0;
 	memcpy(file, data, size);

@@ -35,9 +35,9 @@ PUBLISHER, BEFORE, AFTER, STRANGER, HOST, HOST2 = (Key(n) for n in ("publisher",
 
 
 def certificate(publisher=PUBLISHER, host=HOST, serial=1, products=(PRODUCT,), begins=NOW - DAY, ends=NOW + 400 * DAY, extra=b"",
-                bad=False, issued=NOW, capacity=0):
-    octets = write_certificate(Certificate(publisher.id, b"\x40" * 16, host.public, serial, issued, begins, ends, capacity, 1, "group",
-                                           "Customer", sorted(products), extra, b"", b""))
+                bad=False, issued=NOW, capacity=0, key=b"\x40" * 16, customer="Customer"):
+    octets = write_certificate(Certificate(publisher.id, key, host.public, serial, issued, begins, ends, capacity, 1, "group",
+                                           customer, sorted(products), extra, b"", b""))
     return octets + publisher.sign(octets + b"x" * bad)
 
 
@@ -165,12 +165,19 @@ def entry_cases():
     yield "short", act()[:-1]
     yield "empty", b""
     yield "only-version", b"\2"
-    for kind in (0, 5, 15, 20, 21, 23, 31, 39, 255):
+    for kind in (0, 5, 15, 20, 21, 23, 31, 39, 41, 255):
         yield f"kind-{kind}", note(kind)
     blobs = {16: 32, 17: 0, 18: 300, 19: 0, 22: 0, 24: 39, 25: 232, 26: 4, 27: 28, 28: 172, 29: 17, 30: 16}
     for kind, length in blobs.items():
         yield f"note-{kind}", note(kind, bytes(length - 1) + b"\1" if length else b"")
         yield f"note-{kind}-blob-longer", note(kind, bytes(length + 1))
+    for n in (0, 1, 400, 401):
+        yield f"note-40-{n}", note(40, u(4, 60) + b"".join(b"PUBLISHR" + u(2, i) + u(2, 10) + u(4, 1) for i in range(n)))
+    yield "note-40-half", note(40, u(4, 60) + bytes(11) + b"\1" + u(2, 0) + u(4, 1) + b"PUBL")
+    yield "note-40-status-0", note(40, u(4, 60) + b"PUBLISHR" + u(2, 1) + u(2, 0) + u(4, 1))
+    yield "note-40-refusals-0", note(40, u(4, 60) + b"PUBLISHR" + u(2, 1) + u(2, 10) + u(4, 0))
+    yield "note-40-twice", note(40, u(4, 60) + 2 * (b"PUBLISHR" + u(2, 1) + u(2, 10) + u(4, 1)))
+    yield "note-40-descending", note(40, u(4, 60) + b"PUBLISHR" + u(2, 2) + u(2, 10) + u(4, 1) + b"PUBLISHR" + u(2, 1) + u(2, 10) + u(4, 1))
     yield "note-18-certificate", note(18, CERT)
     yield "note-18-none", note(18)
     yield "note-18-1", note(18, b"x")

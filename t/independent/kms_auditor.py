@@ -2,7 +2,7 @@
 """What an audit file proves, after kms.audit(5), kms.journal(5) and kms-protocol(7) alone: a second reading of those pages, made to
 find out what they leave open.  No line of it comes from kmsissue.
 
-    kms_auditor.py FILE --publisher-key RW... [--last NUMBER:HASH] [--from T] [--until T] [--host ID] [--lease FILE]... [--policy FILE]...
+    kms_auditor.py FILE... --publisher-key RW... [--last NUMBER:HASH] [--from T] [--until T] [--host ID] [--lease FILE]... [--policy FILE]...
 
     kms_auditor.py -    the same for each line of standard input, which holds the arguments
 
@@ -18,6 +18,7 @@ import time
 import uuid
 from collections import defaultdict, namedtuple
 
+import kms_base
 import kms_figures
 import kms_findings
 from kms_findings import Chain, Findings, Judge, read_pack, verify_lease_of, verify_minisig
@@ -29,18 +30,22 @@ CERTIFICATE, ROTATION = 1, 2
 FOREVER = 2**64 - 1
 LEASE = 1
 CLIENT_KINDS = (1, 2, 3, 4)
-NAMED_KINDS = [bytes([kind]) for kind in (*CLIENT_KINDS, 24, 27)]
+NAMED_KINDS = [bytes([kind]) for kind in (*CLIENT_KINDS, 24, 27, 41)]
 REVOKE, UNREVOKE, FORGET, RECLAIM, HOLD, ERASE, EXPIRE = range(32, 39)
-# Kinds about the host, its files and its relay: the length of their blobs; None: that of a certificate.
-BLOBS = {16: 32, 17: 0, 18: None, 19: 0, 22: 0, 24: 39, 25: 232, 26: 4, 27: 28, 28: 172, 29: 17, 30: 16}
-RELAYED, RELAYED_NAME, RESTORED = 24, 27, 29
+# Kinds about the host, its files and its relay: the length of their blobs; None: from 1 to 3338, or as read_counters and read_base say.
+BLOBS = {16: 32, 17: 0, 18: None, 19: 0, 22: 0, 24: 39, 25: 232, 26: 4, 27: 28, 28: 172, 29: 17, 30: 16, 40: None, 41: None}
+RELAYED, RELAYED_NAME, RESTORED, COUNTERS, BASE = 24, 27, 29, 40, 41
+# Parts of a base: least and most octets of the blob; and the kinds that it keeps as they were.
+PARTS = {1: (98, 98), 2: (42, 8124), 3: (265, 265), 4: (237, 237), 5: (2, 2), 6: (26, 8124), 7: (14, 14)}
+KEPT, ROW_OF_SOURCE, ROW_OF_CLIENT = 2, 3, 4
+KEPT_KINDS = (16, 17, 18, 19, 22, 25, 26, 28, 29, 30, HOLD)
 LONGEST_ENTRY, LONGEST_ASIDE, MOST_ITEMS, MOST_DOCUMENTS, MOST_ROTATIONS = 8192, 163, 1024, 1000, 32
 MOST_CERTIFICATES = 64     # that are printed
 
 Head = namedtuple("Head", "flags host first last begins ends")
 Batch = namedtuple("Batch", "header signature octets items")
 Entry = namedtuple("Entry", "kind time client subject digest blob decision")
-Decision = namedtuple("Decision", "cmid counter through")
+Decision = namedtuple("Decision", "cmid counter through other key_id pool")
 Known = namedtuple("Known", "number digest")
 Rotation = namedtuple("Rotation", "old_id old new_id new starts until")
 
@@ -174,10 +179,34 @@ def read_host_entry(r, kind, when):
     subject, digest = r.raw(16), r.raw(32)
     plain_text(r.raw(r.num(2)))
     blob = r.raw(r.num(2))
-    need(BLOBS[kind] == len(blob) or BLOBS[kind] is None and 1 <= len(blob) <= 3338, "length of a blob")
+    if kind == COUNTERS:
+        read_counters(blob)
+    elif kind == BASE:
+        read_base(blob)
+    else:
+        need(BLOBS[kind] == len(blob) or BLOBS[kind] is None and 1 <= len(blob) <= 3338, "length of a blob")
     need(kind != RESTORED or 1 <= blob[16] <= 3, "cause of a RESTORED")
     tail(r.rest(), LONGEST_ENTRY)
     return Entry(kind, when, None, subject, digest, blob, None)
+
+
+def read_counters(blob):
+    """Of COUNTERS: 1 to 400 of 16 octets, ascending, none with zero as status or number."""
+    count, rest = divmod(len(blob) - 4, 16)
+    need(rest == 0 and 1 <= count <= 400, "length of a blob")
+    rows = [blob[at:at + 16] for at in range(4, len(blob), 16)]
+    need(all(row[10:12] != b"\0\0" and row[12:] != bytes(4) for row in rows), "a counter of nothing")
+    need(all(a[:12] < b[:12] for a, b in zip(rows, rows[1:])), "order of counters")
+
+
+def read_base(blob):
+    """A part of a base; an entry that it keeps is one of these kinds, and well formed."""
+    need(len(blob) >= 2, "length of a blob")
+    need(blob[0] in PARTS and blob[1] == 1, "part of a base", "KMS_E_SCHEMA")
+    least, most = PARTS[blob[0]]
+    need(least <= len(blob) <= most, "length of a blob")
+    if blob[0] == KEPT:
+        need(read_any_entry(blob[26:]).kind in KEPT_KINDS, "kind of an entry that is kept")
 
 
 def read_decision(r, kind, status, when):
@@ -193,7 +222,7 @@ def read_decision(r, kind, status, when):
     need({HOLD: value > 0, ERASE: value <= when, EXPIRE: value <= when}.get(kind, value == 0), "value of an entry")
     need(any(other) == (kind == RECLAIM), "who gets the seat")
     need(kind not in (HOLD, ERASE, EXPIRE) or not any(seat), "an entry that ends no seat has one")
-    return Decision(cmid, counter, through)
+    return Decision(cmid, counter, through, other, seat[16:24], int.from_bytes(seat[24:26], "big"))
 
 
 def names_match(entry, aside):
@@ -207,9 +236,17 @@ def names_match(entry, aside):
     name, user, source = commitments(names)
     if entry.client:
         return (name, user, source) == (entry.client.name, entry.client.user, entry.client.source)
+    if entry.kind == BASE:
+        return entry.blob[0] in (ROW_OF_SOURCE, ROW_OF_CLIENT) and matches_row(names, entry.blob[10:58])
     if entry.kind == RELAYED:
         return source == entry.subject and not names.name and not names.user
     return (source, name) == (entry.subject, entry.digest[:16]) and not names.user
+
+
+def matches_row(names, committed):
+    """A row that a base restates: a name that is not known is committed to as zeros."""
+    name, user, source = commitments(names)
+    return committed in (name + user + source, bytes(16) + user + source if not names.name else None)
 
 
 # The audit -------------------------------------------------------------------------------------
@@ -226,6 +263,7 @@ class Audit:
         self.asides, self.acts, self.uncovered = 0, 0, 0
         self.findings, self.chain, self.beginning = Findings(), Chain(), "not proved"
         self.judge = Judge(self.findings, self.chain, keys, certificates, packs)
+        self.bases = kms_base.Bases(self.signing)
         self.hashes, self.figures = self.chain.hashes, kms_figures.Figures(keys)
 
     def batch(self, b):
@@ -243,6 +281,7 @@ class Audit:
         self.batches, self.entries = self.batches + 1, self.entries + len(b.items)
         self.hashes[h.number] = hashlib.sha256(b.octets).digest()
         self.chain.times[h.number] = h.time
+        self.bases.batch(h)
         kinds = [self.entry(h, before, index, read_entry(octets), aside) for index, (octets, aside) in enumerate(b.items)]
         if before and h.time < before.time:
             excused = before.time - h.time <= kms_findings.CLOCK_NOTE or kms_findings.CLOCK in kinds
@@ -256,6 +295,8 @@ class Audit:
         if not names_match(e, aside):
             self.findings.add("unexplained", "names-differ", h.number)
         self.judge.entry(h, before, index, e)
+        if e.kind == BASE:
+            self.bases.entry(h, e, read_entry)
         self.figures.entry(e, (h.host_id, h.number, index))
         begins, ends = self.period
         if e.kind == LEASE and e.client.key_id in self.keys and begins <= e.time <= ends:
@@ -272,6 +313,8 @@ class Audit:
             "head-names": head.flags & FLAG_NAMES and self.acts and not self.asides}
         for kind, is_wrong in wrong.items():
             self.findings.add("unexplained", kind, 0, int(bool(is_wrong)))
+
+    def check_begun(self):
         if self.first.number == 1 and self.first.time > min(c.issued for c in self.certificates) + CLOCK_FAR:
             self.findings.add("unexplained", "begun-anew", 1)
 
@@ -311,6 +354,11 @@ class Audit:
             self.beginning = "known batch"
         if self.first.number == 1:
             self.beginning = "batch 1"
+
+    def check_base(self, asked):
+        least = max(asked, default=kms_findings.duration("400d"))
+        if self.bases.settle(self.findings, self.first, least) and self.beginning == "not proved":
+            self.beginning = "base"
 
     def days(self):
         """Those of the period that the file has, and its first time."""
@@ -353,7 +401,9 @@ def audit(octets, publisher, period, known=None, host=None, leases=(), packs=())
         a.batch(b)
     need(a.last, "no batch", "KMS_E_MISSING")
     a.check_known(known)
+    a.check_base([read_pack(pack).keep for pack, _ in packs])
     a.check_head(head)
+    a.check_begun()
     a.check_documents(documents, publisher, chain, head.ends)
     a.judge.settle()
     a.chain.settle(a.findings, a.host, a.signing)
@@ -416,7 +466,7 @@ def moment(text, of_day):
 
 def parser():
     p = argparse.ArgumentParser()
-    p.add_argument("file")
+    p.add_argument("files", nargs="+")
     p.add_argument("--publisher-key", required=True)
     p.add_argument("--last", type=known_batch)
     p.add_argument("--from", dest="begins", type=lambda t: moment(t, "00:00:00"), default=0)
@@ -432,12 +482,19 @@ def contents(path):
         return f.read()
 
 
+def packs_of(o):
+    return [(contents(path), contents(path + ".minisig")) for path in o.policy]
+
+
 def one_file(arguments):
     """Prints what the file proves; the exit status."""
-    o = parser().parse_args(arguments)
+    o = parser().parse_intermixed_args(arguments)
+    if len(o.files) > 1:
+        import kms_several
+        return kms_several.all_files(o)
     try:
-        a = audit(contents(o.file), publisher_key(o.publisher_key), (o.begins, o.until), o.last, o.host, [contents(path) for path in o.lease],
-                  [(contents(path), contents(path + ".minisig")) for path in o.policy])
+        a = audit(contents(o.files[0]), publisher_key(o.publisher_key), (o.begins, o.until), o.last, o.host,
+                  [contents(path) for path in o.lease], packs_of(o))
     except KmsError as bad:
         print(f"status: {bad.name}\nwhy: {bad}\nexit: 1")
         return 1

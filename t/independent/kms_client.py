@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """A client of kmsd written from kms-protocol(7) alone: keeps its key, sequence number, request
-under way, certificates and lease in one JSON file, asks hosts, verifies what it gets.  It is for
+under way, certificates and lease in one JSON file, asks hosts, verifies what it gets.  Or it keeps
+no state, and all of that in memory: a visit takes a seat, renews it and gives it back.  It is for
 testing that page and the host; a product links libkms.  Prints `key: value` lines.
 
 Exit codes: 0 done (status: a valid lease is held), 1 a host refused, 2 usage, 3 no host
@@ -22,6 +23,7 @@ import kms_wire as k  # noqa: E402
 
 CONNECT_SECONDS, REPLY_SECONDS, ALL_SECONDS = 5, 10, 30
 AN_HOUR = 3600
+VISIT = "visit"
 OPERATIONS = {"activate": k.ACTIVATE, "renew": k.RENEW, "release": k.RELEASE}
 
 
@@ -30,7 +32,8 @@ class NoAnswer(Exception):
 
 
 class State:
-    """What the client must remember.  save() returns when it is on the disk."""
+    """What the client must remember.  save() returns when it is on the disk; path None: it keeps
+    no state, and this ends with the program."""
 
     def __init__(self, path):
         self.path = path
@@ -44,6 +47,12 @@ class State:
         # when it was last used, and the first two headers that do not fit together; hex
         self.hosts = {}
         self.echo = None          # the challenge to echo, hex
+        # host id -> the requests that were sent to it, the oldest first: what is kept of a pending
+        # one, and "refused" and "answered"
+        self.sent = {}
+        if path is None:
+            self.secret = os.urandom(32).hex()
+            return
         # Two processes with one state file would use one sequence number twice.
         self.lock = open(path + ".lock", "a")
         fcntl.flock(self.lock, fcntl.LOCK_EX)
@@ -67,6 +76,8 @@ class State:
         return [n for n in vars(self) if n not in ("path", "lock")]
 
     def save(self):
+        if self.path is None:
+            return
         new = self.path + ".new"
         fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(fd, "w", encoding="ascii") as f:
@@ -208,12 +219,71 @@ class Witness:
         return bool(may_go)
 
 
+class Sent:
+    """What was sent to each host, so that a request can say what it may come after."""
+
+    ROOM = 9
+
+    def __init__(self, state):
+        self.state = state
+
+    def of(self, host_id):
+        return self.state.sent.setdefault(host_id.hex(), [])
+
+    def last_answer(self, sent):
+        return max((i for i, p in enumerate(sent) if p["answered"]), default=-1)
+
+    def droppable(self, sent):
+        """The place of one that may go; None: each of them may be the one that was served."""
+        last = self.last_answer(sent)
+        if last > 0:
+            return 0
+        return next((i for i, p in enumerate(sent) if i > last and p["refused"]), None)
+
+    def unsettled(self, host_id, pending):
+        sent = self.of(host_id)
+        if (len(sent) < self.ROOM - 1 or self.droppable(sent) is not None
+                or sent[-1]["request_id"] == pending["request_id"]):
+            return None
+        return sent[-1]
+
+    def add(self, host_id, pending):
+        """Whether it was sent to this host for the first time."""
+        sent = self.of(host_id)
+        if sent and sent[-1]["request_id"] == pending["request_id"]:
+            sent[-1]["refused"] = False
+            return False
+        if len(sent) == self.ROOM:
+            place = self.droppable(sent)
+            del sent[self.ROOM // 2 if place is None else place]
+        sent.append(dict(pending, refused=False, answered=False))
+        self.state.save()
+        return True
+
+    def say(self, host_id, pending):
+        ids = [p["request_id"] for p in self.of(host_id)]
+        return [bytes.fromhex(i) for i in ids if i != pending["request_id"]][:8]
+
+    def answered(self, host_id, reply, first):
+        sent = self.of(host_id)
+        status = k.STATUS.get(reply.status)
+        own = status == "KMS_E_SEQUENCE" and not reply.challenge
+        if status in ("KMS_OK", "KMS_E_COUNT_TOO_LOW") or own:
+            sent[-1]["answered"] = True
+        elif status == "KMS_E_SEQUENCE":
+            for p in sent[self.last_answer(sent) + 1:]:
+                p["refused"] = True
+        elif first and status not in ("KMS_E_LEDGER", "KMS_E_OVERLOAD"):
+            sent[-1]["refused"] = True
+
+
 class Client:
     def __init__(self, options):
         self.o = options
         self.publisher = k.publisher_key(options.publisher)
-        self.state = State(options.state)
+        self.state = State(None if options.command == VISIT else options.state)
         self.witness = Witness(self.state)
+        self.sent = Sent(self.state)
         self.secret = bytes.fromhex(self.state.secret)
         self.public = k.public_key(self.secret)
         self.cmid = k.cmid_of(self.public)
@@ -227,14 +297,20 @@ class Client:
     def new_request(self, operation):
         self.state.pending = {"operation": operation, "product": self.product.hex(),
                               "request_id": os.urandom(16).hex(),
-                              "sequence": self.state.sequence, "since": self.now()}
+                              "sequence": self.state.sequence, "since": self.now(),
+                              "borrow": self.borrows(operation)}
         self.state.save()
+
+    def borrows(self, operation):
+        """Minutes."""
+        return self.o.borrow if operation != k.RELEASE else 0
 
     def begin(self, operation):
         p = self.state.pending
         # A lost answer may have used the echo up: that request is not given up.
         young = p and (self.state.echo or 0 <= self.now() - p["since"] < AN_HOUR)
-        if young and (p["operation"], p["product"]) == (operation, self.product.hex()):
+        wanted = (operation, self.product.hex(), self.borrows(operation))
+        if young and (p["operation"], p["product"], p.get("borrow", 0)) == wanted:
             return
         self.state.sequence += 1
         self.new_request(operation)
@@ -256,19 +332,22 @@ class Client:
         bundle = bytes.fromhex(self.state.lease["bundle"])
         return k.read_client_entry(k.read_bundle(bundle).entry), certificate, bundle
 
-    def claims(self, kept, header):
-        """What the request says of the host and of this machine."""
+    def claims(self, exchange, kept, header, p):
+        """What the request p says of the host and of this machine."""
         machine, echo = machine_id(), self.state.echo
         return k.claims(header, header if kept and kept["wanted"] else None,
                         bytes.fromhex(echo) if echo else None,
-                        k.binding_of(self.product, machine) if machine else None)
+                        k.binding_of(bytes.fromhex(p["product"]), machine) if machine else None,
+                        borrow=p.get("borrow", 0) if p is self.state.pending else 0,
+                        after=self.sent.say(exchange.host_id, p))
 
-    def frame_for(self, exchange, keys, tail=b""):
-        p = self.state.pending
+    def frame_for(self, exchange, keys, p, tail=b""):
         text = k.request_text(p["operation"], self.licence(), self.o.vm, 0,
                               bytes.fromhex(p["request_id"]), self.now(), p["sequence"],
-                              self.product, k.salt_of(bytes.fromhex(self.state.secret)),
-                              self.o.name)
+                              bytes.fromhex(p["product"]),
+                              k.salt_of(bytes.fromhex(self.state.secret)), self.o.name)
+        if self.state.path is None:
+            text = k.with_flags(text, (k.VIRTUAL if self.o.vm else 0) | k.STATELESS)
         return k.seal_request(text + tail, exchange.host_id, exchange.key_id, self.public,
                               os.urandom(24), keys[1])
 
@@ -311,7 +390,7 @@ class Client:
             link.close()
 
     def converse(self, link, host):
-        known, helloed = self.kept_certificate(host), False
+        known, helloed, settled = self.kept_certificate(host), False, False
         while True:
             if known is None:
                 known, helloed = self.hello(link, host), True
@@ -322,16 +401,29 @@ class Client:
             c = k.read_certificate(raw)
             kept, header = self.witness.known(exchange.host_id, c.signing)
             shown = bool(kept and kept["wanted"])
+            # With an echo the host needs to know nothing else.
+            again = None
+            if not self.state.echo and not settled:
+                again = self.sent.unsettled(exchange.host_id, self.state.pending)
+            first = not again and self.sent.add(exchange.host_id, self.state.pending)
+            asked = again or self.state.pending
             kind, octets, error = link.ask(
-                self.frame_for(exchange, keys, self.claims(kept, header)), k.REPLY)
+                self.frame_for(exchange, keys, asked, self.claims(exchange, kept, header, asked)),
+                k.REPLY)
             if kind == k.ERROR:
                 if (k.STATUS[error.status] in ("KMS_E_UNKNOWN_HOST", "KMS_E_UNKNOWN_KEY")
                         and not helloed):
+                    # Most likely it got to another host.
+                    self.sent.of(exchange.host_id)[-1]["refused"] |= first
                     known = None
                     continue
                 return Answer(error.status, None, error.retry_after, clear=True)
-            reply = self.opened(octets, keys)
+            reply = self.opened(octets, keys, asked)
             self.witness.answered(kept, header, shown, reply.show, self.now())
+            self.sent.answered(exchange.host_id, reply, first)
+            if again and k.STATUS.get(reply.status) not in ("KMS_E_LEDGER", "KMS_E_OVERLOAD"):
+                settled = True
+                continue
             if k.STATUS.get(reply.status) == "KMS_E_DOWNGRADE" and not helloed:
                 known = None
                 continue
@@ -354,8 +446,7 @@ class Client:
                     bad = wrong
             return Answer(reply.status, reply, reply.retry_after or 0, lease, bad=bad)
 
-    def opened(self, octets, keys):
-        p = self.state.pending
+    def opened(self, octets, keys, p):
         try:
             reply = k.read_reply(k.open_reply(octets, keys[0]), p["operation"])
         except k.KmsError as bad:
@@ -554,6 +645,19 @@ def verify_file(options):
     return 0
 
 
+def visit(client):
+    """A client without state: its seat lasts as long as this."""
+    answer = client.perform(k.ACTIVATE)
+    if answer is None:
+        print("status: KMS_E_NO_HOST")
+        return 3
+    code = show_answer(client, answer)
+    for name in ("renew", "release") if code == 0 else ():
+        answer = client.perform(OPERATIONS[name])
+        print(f"{name}:", answer.status if answer else "KMS_E_NO_HOST")
+    return code
+
+
 def arguments(argv, commands=()):
     a = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     a.add_argument("--publisher", required=True, help="minisign public key line, RW...")
@@ -565,7 +669,8 @@ def arguments(argv, commands=()):
     a.add_argument("--clock-offset", type=int, default=0, metavar="SECONDS")
     a.add_argument("--timeout", type=float, default=ALL_SECONDS, metavar="SECONDS")
     a.add_argument("--insist", action="store_true", help="try all hosts again until --timeout")
-    a.add_argument("command", choices=[*OPERATIONS, "status", "export-lease",
+    a.add_argument("--borrow", type=int, default=0, metavar="MINUTES")
+    a.add_argument("command", choices=[*OPERATIONS, VISIT, "status", "export-lease",
                                        "verify-lease-file", "evidence", "verify-evidence",
                                        *commands])
     a.add_argument("file", nargs="?")
@@ -573,9 +678,9 @@ def arguments(argv, commands=()):
     alone = ("verify-lease-file", "verify-evidence")
     if o.command in ("export-lease", "evidence", *alone) and not o.file:
         a.error("which FILE?")
-    if o.command not in alone and not (o.product and o.state):
+    if o.command not in alone and not (o.product and (o.state or o.command == VISIT)):
         a.error("--product and --state are needed")
-    if o.command in (*OPERATIONS, *commands) and not o.host:
+    if o.command in (*OPERATIONS, VISIT, *commands) and not o.host:
         a.error("--host is needed")
     return o
 
@@ -586,6 +691,8 @@ def run(options, make=Client):
     if options.command == "verify-evidence":
         return verify_evidence(options)
     client = make(options)
+    if options.command == VISIT:
+        return visit(client)
     if options.command == "status":
         return status(client)
     if options.command == "export-lease":

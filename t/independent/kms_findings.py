@@ -17,8 +17,9 @@ LEASE, SEEN, RELEASE, REFUSAL = 1, 2, 3, 4
 START, CERTIFICATE, POLICY, ROTATION, WITNESS, RESTORED, CLOCK = 16, 18, 19, 25, 28, 29, 30
 REVOKE, UNREVOKE, FORGET, RECLAIM, HOLD = range(32, 37)
 FLAGS = (0x0002, "clone"), (0x0004, "caught-up"), (0x0080, "bound-other")
+BORROWED, OVERDRAFT = 0x0008, 0x0010
 GRADES = ("contradiction", "unexplained", "note")
-EACH_A_LINE, MOST_LINES = ("witness", "restored", "lease"), 16
+EACH_A_LINE, MOST_LINES = ("witness", "restored", "lease", "fork", "hosts-capacity"), 16
 MOST_VALUES, CLOCK_NOTE = 8192, 60
 UNITS = {"": 60, "m": 60, "h": 3600, "d": 86400}
 
@@ -237,7 +238,9 @@ class Counting:
 
 # Policy packs ----------------------------------------------------------------------------------
 
-Pack = namedtuple("Pack", "products pools")     # {uuid: (seconds of validity, threshold)}, {number: capacity}
+# {uuid: (seconds of validity, threshold)}, {number: Pool}, seconds, {uuid: number of its pool}
+Pack = namedtuple("Pack", "products pools keep pool_of")
+Pool = namedtuple("Pool", "capacity overdraft borrow")      # overdraft: percent; borrow: seconds
 
 
 def sections(text):
@@ -262,13 +265,18 @@ def duration(text):
 
 
 def read_pack(octets):
-    products, pools = {}, {}
+    products, pools, keep, names, pool_of = {}, {}, duration("400d"), {}, {}
     for kind, name, keys in sections(octets.decode()):
         if kind == "product":
+            pool_of[uuid.UUID(name).bytes] = keys["pool"]
             products[uuid.UUID(name).bytes] = duration(keys.get("validity", "180d")), int(keys["threshold"])
         elif kind == "pool":
-            pools[int(keys["number"])] = int(keys.get("capacity", 0))
-    return Pack(products, pools)
+            names[name] = int(keys["number"])
+            pools[int(keys["number"])] = Pool(int(keys.get("capacity", 0)), int(keys.get("overdraft", "0%").rstrip("%")),
+                                              duration(keys.get("borrow", "0")))
+        elif kind == "policy":
+            keep = duration(keys.get("audit-keep", "400d"))
+    return Pack(products, pools, keep, {product: names[pool] for product, pool in pool_of.items()})
 
 
 def verify_minisig(octets, signature, keys):
@@ -297,11 +305,15 @@ class Judge:
         self.counting, self.commitments = Counting(keys), {}
         self.with_certificate, self.with_rotation = [], []      # (batch, octets)
         self.held = {}                                          # {CMID: batch}
+        self.reclaim = None                                     # the RECLAIM of the entry before
 
     def entry(self, header, before, index, e):
         """before: the header of the batch before, None in the first of a file."""
         n = header.number
         place = header.host_id, n, index
+        if index == 0:
+            self.reclaim = None
+        self.won(n, e, index + 1 == header.size)
         if e.client:
             if e.client.key_id in self.keys:
                 self.marks(n, e.client)
@@ -324,6 +336,15 @@ class Judge:
             self.clock(n, before, e)
         elif e.kind in (CERTIFICATE, ROTATION):
             (self.with_certificate if e.kind == CERTIFICATE else self.with_rotation).append((n, e.blob))
+
+    def won(self, n, e, last):
+        """Behind the entry of a seat that was taken back comes that of the client that gets it."""
+        r, c, self.reclaim = self.reclaim, e.client, e.decision if e.kind == RECLAIM else None
+        if r and r.key_id in self.keys:
+            got = c and c.kind in (LEASE, SEEN) and (c.cmid, c.pool, c.key_id) == (r.other, r.pool, r.key_id)
+            self.findings.add("unexplained", "reclaim", n, int(not got))
+        if last and self.reclaim and self.reclaim.key_id in self.keys:
+            self.findings.add("unexplained", "reclaim", n)
 
     def settle(self):
         """When the whole file is known, and with it which clients are the publisher's."""
@@ -350,6 +371,8 @@ class Judge:
     def client(self, n, c, place):
         if c.kind in (LEASE, SEEN) and c.key_id in self.keys:
             self.findings.add("unexplained", "uncounted", n, int(not self.counting.counts(c, place)))
+            if self.pack:
+                self.findings.add("unexplained", "pack-pool", n, int(self.pack.pool_of.get(c.product, c.pool) != c.pool))
         more = self.counting.client(c, place)
         if c.kind == LEASE and c.key_id in self.keys:
             self.lease(n, c)
@@ -359,7 +382,15 @@ class Judge:
         if limit and whole and more is None:
             self.findings.add("unexplained", "recount", n)
         elif limit and (more or not whole) and count > limit:
-            self.findings.add("unexplained", "capacity", n)
+            within = count <= limit + self.overdraft(c, limit)
+            self.findings.add(*("note", "overdraft") if within else ("unexplained", "capacity"), n)
+
+    def pool(self, c):
+        return self.pack.pools.get(c.pool) if self.pack else None
+
+    def overdraft(self, c, limit):
+        pool = self.pool(c)
+        return -(-limit * pool.overdraft // 100) if pool and c.flags & OVERDRAFT else 0
 
     def lease(self, n, c):
         if c.count < c.required:
@@ -368,6 +399,9 @@ class Judge:
             self.findings.add("unexplained", "not-covered", n)
         if self.pack and c.product in self.pack.products:
             validity, threshold = self.pack.products[c.product]
+            pool = self.pool(c)
+            if pool and c.flags & BORROWED:
+                validity = max(validity, pool.borrow)
             self.findings.add("unexplained", "pack-validity", n, int(c.expires - c.time > validity))
             self.findings.add("unexplained", "pack-threshold", n, int(min(c.count, c.required) < threshold))
 
@@ -379,4 +413,4 @@ class Judge:
         sold = [k.capacity for k in self.certificates
                 if c.product in k.products and k.not_before <= c.time <= k.not_after and k.issued <= c.time + CLOCK_FAR]
         bought = 0 if 0 in sold else max(sold, default=0)
-        return lowest([bought, self.pack.pools.get(c.pool, 0) if self.pack else 0])
+        return lowest([bought, self.pool(c).capacity if self.pool(c) else 0])

@@ -119,8 +119,8 @@ def read_items(record):
 
 
 class Journal:
-    def __init__(self, key=None):
-        self.key, self.number, self.hash, self.entries, self.other_names, self.torn = key, 0, bytes(32), 0, 0, False
+    def __init__(self, key=None, number=0, before=bytes(32)):
+        self.key, self.number, self.hash, self.entries, self.other_names, self.torn = key, number, before, 0, 0, False
         self.batches = {}                       # {number: (header and signature, items)}
 
     def segment(self, s, expected):
@@ -154,10 +154,22 @@ class Journal:
         return n
 
 
+def beginning(directory, name):
+    """(number of the first batch, hash before it): batch 1, or one that continues what was dropped."""
+    number = int(os.path.basename(name)[:-4])
+    if number <= 1 or not os.path.exists(dropped := os.path.join(directory, "kmsdb/journal/dropped")):
+        return 1, bytes(32)
+    octets, before = contents(dropped), contents(name)[24:56]
+    need(octets[:16] == b"KMSJDROP" + bytes((0, 0, 0, 1)) + bytes(4), "another version of what was dropped", "KMS_E_SCHEMA")
+    need(octets[16 * (number - 1):16 * number] == before[:16], f"the segment before {number} is missing", "KMS_E_MISSING")
+    return number, before
+
+
 def read_journal(directory, key):
     names = sorted(glob.glob(os.path.join(directory, "kmsdb/journal/*.seg")))
     need(names, "no segment", "KMS_E_MISSING")
-    journal, expected = Journal(key), (1, bytes(32))
+    expected = beginning(directory, names[0])
+    journal = Journal(key, expected[0] - 1, expected[1])
     for name in names:
         newest = name == names[-1]
         number = int(os.path.basename(name)[:-4])

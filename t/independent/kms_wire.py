@@ -22,6 +22,7 @@ STATUS = {
     21: "KMS_E_UNKNOWN_CLIENT", 22: "KMS_E_TOO_LARGE", 23: "KMS_E_LOCKED",
     24: "KMS_E_UNKNOWN_KEY", 25: "KMS_E_TOO_SOON", 26: "KMS_E_BINDING", 27: "KMS_E_NOT_OFFERED",
     28: "KMS_E_CLASS_FULL", 29: "KMS_E_RECLAIMED", 30: "KMS_E_DOWNGRADE", 31: "KMS_E_ALONE",
+    32: "KMS_E_STATELESS", 33: "KMS_E_BORROW", 34: "KMS_E_BORROWED_OUT",
     257: "KMS_E_NO_HOST",
     258: "KMS_E_TIMEOUT", 261: "KMS_E_TRUNCATED", 262: "KMS_E_TRAILING", 263: "KMS_E_FORMAT",
     265: "KMS_E_STATE", 266: "KMS_E_SIGNATURE", 267: "KMS_E_PUBLISHER", 268: "KMS_E_PROOF",
@@ -255,14 +256,28 @@ def request_text(operation, licence, virtual, grace, request_id, when, sequence,
             + bytes(7) + pad_text(name, 64))
 
 
-def claims(witness=None, header=None, echo=None, binding=None):
+VIRTUAL, STATELESS = 1, 2
+
+
+def with_flags(text, flags):
+    """The request text with these flags."""
+    return text[:2] + u(2, flags) + text[4:]
+
+
+def claims(witness=None, header=None, echo=None, binding=None, user="", borrow=0, after=None):
     """The TLV tail of a request text.  witness: the signed header (172) of the highest batch that
-    is known of the host; header: the same again, when the host asked for it."""
+    is known of the host; header: the same again, when the host asked for it; borrow: minutes;
+    after: what earlier requests to the host had as their ids, a list that may be empty; None: not
+    said."""
     out = b""
     if witness:
         out += tlv(1, witness[24:32] + hashlib.sha256(witness[:108]).digest())
     for kind, value in ((2, header), (3, echo), (4, binding)):
         out += tlv(kind, value) if value else b""
+    out += tlv(5, pad_text(user, 64)) if user else b""
+    if after is not None:
+        out += tlv(7, b"".join(after) or bytes(16))
+    out += tlv(0x8006, u(4, borrow)) if borrow else b""
     return out
 
 
@@ -655,10 +670,21 @@ def with_sum(octets):
     return octets + hashlib.blake2b(octets, digest_size=32).digest()
 
 
-def write_client_key(secret, sequence, operation, request_id, product, sent, challenge=bytes(16)):
-    return with_sum(b"KMSSTKEY" + u(2, 1) + u(2, 0) + u(4, 160) + secret + u(8, sequence)
-                    + u(1, operation) + bytes(7) + request_id + product + u(8, sent) + bytes(8)
-                    + challenge)
+def write_sent(host_id, used, product, sequence, operation, ids, answered=0, partial=False,
+               refused=0):
+    """Of FILE.key: the requests that were sent to one host."""
+    return (host_id + u(8, used) + product + u(8, sequence) + u(1, operation) + u(1, len(ids))
+            + u(1, answered) + u(1, 1 if partial else 0) + u(2, refused) + b"".join(ids))
+
+
+def write_client_key(secret, sequence, operation, request_id, product, sent, challenge=bytes(16),
+                     hosts=(), partial=False, version=2):
+    """Version 1 ends behind the challenge."""
+    rest = (secret + u(8, sequence) + u(1, operation) + bytes(7) + request_id + product
+            + u(8, sent) + bytes(8) + challenge)
+    if version > 1:
+        rest += u(1, 1 if partial else 0) + u(1, len(hosts)) + b"".join(hosts)
+    return with_sum(b"KMSSTKEY" + u(2, version) + u(2, 0) + u(4, 16 + len(rest) + 32) + rest)
 
 
 def write_host(host_id, used, highest, wanted=False, pair=None):

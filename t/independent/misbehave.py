@@ -25,11 +25,11 @@ class Misbehaving(kms_client.Client):
             self.state.sequence, self.state.pending = 0, None
         super().begin(operation)
 
-    def frame_for(self, exchange, keys, tail=b""):
+    def frame_for(self, exchange, keys, p, tail=b""):
         self.asked += 1
         if how == "wrong-host" or how == "stale-host" and self.asked == 1:
             exchange = exchange._replace(host_id=bytes(16))
-        octets = super().frame_for(exchange, keys, tail)
+        octets = super().frame_for(exchange, keys, p, tail)
         at = {"bad-tag": len(octets) - 1, "bad-text": 12 + 80 + 1}.get(how)
         if at is None:
             return octets

@@ -195,12 +195,13 @@ def request():
                           bytes(range(0x50, 0x60)), k.salt_of(v["client_secret"]), "host-3.example")
     same(text, v["request_text"], "request text")
     taken = bytes(range(0x41, 0x41 + 172))
-    full = text + (k.tlv(1, taken[:40]) + k.tlv(2, taken) + k.tlv(3, taken[:16])
-                   + k.tlv(4, taken[:16]) + k.tlv(5, k.pad_text("ann", 64)))
-    same(full, v["request_full_text"], "request text with every TLV")
+    full = k.with_flags(text, k.VIRTUAL | k.STATELESS) + (k.tlv(1, taken[:40]) + k.tlv(2, taken) + k.tlv(3, taken[:16])
+                   + k.tlv(4, taken[:16]) + k.tlv(5, k.pad_text("ann", 64))
+                   + k.tlv(7, bytes(range(0xc1, 0xe1))))
+    same(full + k.claims(borrow=20160), v["request_full_text"], "request text with every TLV")
     full += k.tlv(0x7fff, b"skipped")
     same(full, v["request_unknown_text"], "request text with an unknown TLV")
-    same(full + k.tlv(0x8006, k.u(4, 60)), v["request_critical_text"],
+    same(full + k.tlv(0x8fff, k.u(4, 60)), v["request_critical_text"],
          "request text with a critical TLV")
     same(v["request_nonce"], bytes(range(0x30, 0x48)), "request nonce")
     same(k.seal_request(text, v["host_id"], v["exchange_key_id"], v["client_public"],
@@ -290,14 +291,24 @@ def entries():
             ("key", 17, b"Acme: host key", 0), ("policy", 19, b"Acme: 1.2", 0),
             ("key_remove", 22, b"Acme: host key", 0), ("rotation", 25, b"", 232),
             ("revocations", 26, b"", 4), ("witness", 28, b"", 172), ("restored", 29, b"", 17),
-            ("clock", 30, b"", 16))):
+            ("clock", 30, b"", 16), ("counters", 40, b"", 36))):
         first = 0x01 if name == "restored" else 0xf1
         blob = bytes((first + i) % 256 for i in range(length))
         if name == "restored":
             blob = blob[:16] + b"\2"
+        if name == "counters":
+            blob = blob[:20] + b"\xff" + blob[21:]
         same(head(kind) + bytes(range(0x10 * n, 0x10 * n + 16)) + bytes(range(0x21 + n, 0x41 + n))
              + k.u(2, len(text)) + text + k.u(2, length) + blob, v[f"entry_{name}"],
              f"entry {name}")
+
+    kept = head(30) + bytes(48) + k.u(2, 0) + k.u(2, 16) + bytes(0xf1 + i & 0xff for i in range(16))
+    for n, (name, part, length, rest) in enumerate((("head", 1, 96, b""), ("kept", 2, 24, kept), ("client", 4, 235, b""),
+                                                    ("sums", 5, 0, b""), ("end", 7, 12, b""))):
+        blob = bytes([part, 1]) + bytes(0x11 * n + i & 0xff for i in range(length)) + rest
+        digest = bytes(range(0x41, 0x61)) if name == "end" else bytes(32)
+        same(head(41) + bytes(range(0x90, 0xa0)) + digest + k.u(2, 0) + k.u(2, len(blob)) + blob, v[f"entry_base_{name}"],
+             f"entry base {name}")
 
     one = client_entry(1)
     for name, kind, operation, status in (("release", 3, 3, 0), ("refusal", 4, 1, 10)):
@@ -460,8 +471,13 @@ def leases():
 
 
 def client_files():
-    same(k.write_client_key(v["client_secret"], 3, k.RENEW, bytes(range(0xa3, 0xb3)),
-                            bytes(range(0x50, 0x60)), NOW), v["client_key"], "FILE.key")
+    product, newest = bytes(range(0x50, 0x60)), bytes(range(0xa3, 0xb3))
+    one, two = (bytes([n]) + bytes(15) for n in (1, 2))
+    sent = (k.write_sent(v["host_id"], NOW, product, 3, k.ACTIVATE, (one, two, newest), answered=1,
+                         refused=2),
+            k.write_sent(product, NOW - 1, product, 2, k.ACTIVATE, (two,), partial=True))
+    same(k.write_client_key(v["client_secret"], 3, k.RENEW, newest, product, NOW, hosts=sent,
+                            partial=True), v["client_key"], "FILE.key")
     same(k.write_client_state(v["client_public"], (NOW, NOW - 3600, NOW, NOW),
                               (0, 27, 25, 120, 10080, 0), "192.0.2.1 port 1688", v["certificate"],
                               v["certificate"], v["lease_bundle"]), v["client_state"], "FILE")

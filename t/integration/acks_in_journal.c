@@ -24,6 +24,7 @@ struct ack {
 };
 
 struct acks {
+	uint8_t *data; /* the file */
 	struct ack *list;
 	size_t count, next; /* sorted by batch; next to be met */
 	uint64_t batches, missing;
@@ -49,6 +50,7 @@ read_acks(struct acks *acks, const char *path)
 	    read(fd, data, (size_t)st.st_size) != st.st_size)
 		player_die(path);
 	close(fd);
+	acks->data = data;
 	acks->list = calloc((size_t)st.st_size / 64 + 1, sizeof(*acks->list));
 	wire_reader_init(&r, data, (size_t)st.st_size);
 	while (acks->list != NULL && wire_left(&r) > 0) {
@@ -108,6 +110,8 @@ main(int argc, char **argv)
 		return 1;
 	}
 	acks.missing += acks.count - acks.next;
+	free(acks.list);
+	free(acks.data);
 	printf("acknowledged=%zu batches=%llu missing=%llu\n", acks.count,
 	    (unsigned long long)acks.batches, (unsigned long long)acks.missing);
 	return acks.missing != 0;

@@ -383,14 +383,6 @@ is($a->kmsctl('audit', 'export', '-o', "$dir/after.kmsaudit")->{exit}, 0, 'an ex
 cmp_ok(proved('is verified', "$dir/after.kmsaudit", '--last', $all->{last})->{last_batch}, '>=', $known, 'and goes on from the one before');
 done_testing;
 
-# The head made to name these batches, and a period that begins after the first.
-sub rehead ($head, @batches) {
-    my ($first, $last) = map { unpack 'Q>', substr $_, 4 + 24, 8 } @batches[ 0, -1 ];
-    my $time = unpack 'Q>', substr $batches[0], 4 + 100, 8;
-    substr $head, 28, 24, pack 'Q> Q> Q>', $first, $last, $first == 1 ? 0 : $time + 1;
-    return ($head, @batches);
-}
-
 sub boundaries (@parts) {
     my $at = 0;
     return map { $at += length } @parts;

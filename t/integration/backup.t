@@ -14,8 +14,8 @@ my $a = start_appliance(publisher => $p);
 $a->enable(group => 'client');
 my $dir = $a->dir;
 my ($acks, $copy) = ("$dir/acks", "$dir/copy");
-my $siege = spawn([ "$BUILD/siege", '--churn', '--port', $a->port, '--publisher', $p->{key}, '--product', $product,
-    '--clients', 24, '--state', "$dir/siege.state", '--acks', $acks ], log => "$dir/siege.log");
+my $siege = start_siege(churn => 1, port => $a->port, publisher => $p, product => $product, clients => 24,
+    state => "$dir/siege.state", acks => $acks, log => "$dir/siege.log");
 my $kept = 0;
 for my $round (1 .. 6) {
     my $before = -s $acks // 0;

@@ -198,7 +198,7 @@ my %said = (
     'request text malformed' => { send => [ bad(text => '00' x 144), bad(text => '01'), bad(text => text(sequence => 0)),
         bad(text => text(salt => '')), bad(text => text(name => "a\xe2\x80\xaeb")) ] },
     'operation, flag or critical TLV unknown' => { send => [ bad(text => text(operation => 4)),
-        bad(text => text(flags => 0x8000)), bad(text => text(tail => pack 'n n N', 0x8006, 4, 60)) ] },
+        bad(text => text(flags => 0x8000)), bad(text => text(tail => pack 'n n N', 0x8fff, 4, 60)) ] },
     "client's time 5 hours behind" => { send => [ bad(time => int(time) - 5 * 3600) ] },
     "client's time 5 hours ahead" => { send => [ bad(time => int(time) + 5 * 3600), bad(time => '18446744073709551615') ] },
     'unknown product' => { send => [ bad(product => product(9)->{id}) ] },

@@ -15,6 +15,11 @@ my $four = standin('good');
 my $six = standin('-6', 'good');
 my $full = standin('-s', 2, 'ledger');
 my $refuses = standin('-s', 3, 'vm');
+# Two equal hosts for each of two clients: a stand-in keeps one highest number for all clients that ask it.
+my @pairs = map { [ standin('-s', $_, 'good'), standin('-s', $_ + 1, 'good') ] } 4, 6;
+my @equal = map { standin('-s', $_, 'good') } 12 .. 14;
+# The first of each two is away once.
+my @aways = map { (standin('-s', $_->[0], 'good,close,good'), standin('-s', $_->[0] + 1, $_->[1])) } [ 8, 'capacity' ], [ 10, 'unknown-client' ];
 my ($dead, $keep) = dead_port();
 
 sub spill ($name, $text) {
@@ -37,6 +42,11 @@ my %zones = (
     'full.test' => "_kms._tcp SRV 0 0 $full->{port} live\n_kms._tcp SRV 1 0 $four->{port} live\nlive A 127.0.0.1\n",
     'refuses.test' => "_kms._tcp SRV 0 0 $refuses->{port} live\n_kms._tcp SRV 1 0 $four->{port} live\nlive A 127.0.0.1\n",
     'fulldead.test' => "_kms._tcp SRV 0 0 $full->{port} live\n_kms._tcp SRV 1 0 $dead live\nlive A 127.0.0.1\n",
+    map({ ("two$_.test" => join('', map { "_kms._tcp SRV 0 1 $_->{port} live\n" } @{ $pairs[$_] }) . "live A 127.0.0.1\n") } 0, 1),
+    'equal.test' => join('', map { "_kms._tcp SRV 0 1 $_->{port} live\n" } @equal[0, 1]) . "live A 127.0.0.1\n",
+    'unequal.test' => "_kms._tcp SRV 0 1 $equal[2]{port} live\n" . join('', map { "_kms._tcp SRV 1 1 $_->{port} live\n" } @equal[0, 1]) . "live A 127.0.0.1\n",
+    'capacity.test' => "_kms._tcp SRV 0 0 $aways[0]{port} live\n_kms._tcp SRV 1 0 $aways[1]{port} live\nlive A 127.0.0.1\n",
+    'unknown-client.test' => "_kms._tcp SRV 0 0 $aways[2]{port} live\n_kms._tcp SRV 1 0 $aways[3]{port} live\nlive A 127.0.0.1\n",
     'none.test' => "www A 127.0.0.1\n",
     'not.test' => "_kms._tcp SRV 0 0 0 .\n",
     'alldead.test' => "_kms._tcp SRV 0 0 $dead dead\ndead A 127.0.0.1\n",
@@ -127,6 +137,39 @@ is("$r->{exit} $r->{status}", '2 KMS_E_LEDGER', 'what a host said counts more th
 $r = kmsclient('renew', @dns, '-d', 'alldead.test');
 is("$r->{exit} $r->{status}", '3 KMS_E_NO_HOST', 'every target dead');
 is(kmsclient('verify')->{exit}, 0, 'and the lease stays');
+
+# A client without state is counted by one of two equal hosts: it renews there, and gives the seat back there. In steps, too.
+for my $i (0, 1) {
+    my $way = ('activate', 'start-activate loop')[$i];
+    my $steps = join ' ', 'open', $way, (map { s/activate/renew/r } ($way) x 8), 'close';
+    my $said = `printf '%s\n' $steps | '$build/product_steps' $KMS::Client::key $KMS::Client::product name=tester domain=two$i.test nameserver=127.0.0.1:$port`;
+    is(() = $said =~ /^KMS_OK 127\.0\.0\.1 port/mg, 9, "$way: asked nine times") or diag $said;
+    is_deeply([ sort { $a <=> $b } map { scalar stop($_) } @{ $pairs[$i] } ], [ 0, 10 ],
+        "$way: all requests, and the release, are at one host");
+}
+
+# A client with state stays where it was answered last, as long as that is of the first priority. If each request drew a host, all would be at one
+# once in 4096 runs.
+{
+    my @at = map { kmsclient($_ ? 'renew' : 'activate', @dns, '-d', 'equal.test', '-s', "$dir/equal")->{host} // 'none' } 0 .. 12;
+    is_deeply([ grep { $_ ne $at[0] } @at ], [], 'thirteen requests at one of two equal hosts');
+    my ($here, $there) = map { my $p = $_; grep { $at[0] =~ /port $_->{port}$/ ? $p : !$p } @equal[0, 1] } 1, 0;
+    is(kmsclient('renew', @dns, '-d', 'unequal.test', '-s', "$dir/equal")->{host}, "127.0.0.1 port $equal[2]{port}", 'another one of a better priority comes first');
+    stop($here);
+    like(kmsclient('renew', @dns, '-d', 'equal.test', '-s', "$dir/equal")->{host}, qr/port $there->{port}$/, 'when it is gone, the other one');
+    stop($there);
+    stop($equal[2]);
+}
+
+# The host that counts it is away once: what another one says, which did not serve it, changes nothing.
+for my $row ([ 'a refused renewal', 'renew', 'capacity', 'KMS_E_CAPACITY', '1 3' ], [ 'a release there', 'release', 'unknown-client', 'KMS_E_UNKNOWN_CLIENT', '1 3' ]) {
+    my ($what, $verb, $mode, $status, $requests) = @$row;
+    my ($first, $second) = (shift @aways, shift @aways);
+    my $said = `printf '%s\n' open activate $verb close | '$build/product_steps' $KMS::Client::key $KMS::Client::product name=tester domain=$mode.test nameserver=127.0.0.1:$port`;
+    like($said, qr/^KMS_OK .*\nKMS_OK .*\n$status .*\nclosed/s, "$what: what it is told");
+    is(join(' ', map { $_->{request} } stop($first)), $requests, "$what: the seat is given back where it is");
+    is(scalar(stop($second)), 1, "$what: the other host is asked once");
+}
 
 kill 'TERM', $pid;
 waitpid $pid, 0;

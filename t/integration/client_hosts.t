@@ -148,6 +148,21 @@ is(kmsclient('renew', '-H', "127.0.0.1:$host->{port}")->{exit}, 0, 'and after th
 stop($host);
 $lease = kmsclient('status');
 
+# Seven answers were lost, the last of them to a request to borrow. It is sent again first, to learn what the host served, and borrows nothing:
+# nobody waits for that lease.
+$host = standin(join ',', 'good', ('bad-seal') x 7, 'good');
+my @settle = ('-H', "127.0.0.1:$host->{port}", '-s', "$dir/settle");
+is(kmsclient('activate', @settle)->{exit}, 0, 'activated');
+is(kmsclient($_ % 2 ? 'activate' : 'renew', @settle)->{status}, 'KMS_E_BAD_SEAL', "answer $_ is lost") for 1 .. 6;
+is(kmsclient([ 'borrow', '1d' ], @settle)->{status}, 'KMS_E_BAD_SEAL', 'the answer to a borrow is lost');
+$r = kmsclient('renew', @settle);
+is($r->{exit}, 0, 'renewed') or diag $r->{stderr};
+@asked = stop($host);
+is(scalar @asked, 10, 'with one request more');
+is(join(' ', map { $_->{borrow} // 0 } @asked), '0 0 0 0 0 0 0 1440 0 0', 'one of all asks to borrow');
+is("$asked[8]{request} $asked[8]{id}", "$asked[7]{request} $asked[7]{id}", 'that request is sent again');
+isnt($asked[9]{id}, $asked[8]{id}, 'and then the renewal');
+
 # A host that saw a higher sequence number (a restored state file): catch up.
 $host = standin('-n', 5000, 'good');
 $r = kmsclient('renew', '-H', "127.0.0.1:$host->{port}");

@@ -94,7 +94,7 @@ waitpid $briefly, 0;
 my $begun = lock_of("$dir/begun");
 code(6, 'status of a state that another process is making, for more than two seconds', kmsclient('status', '-s', "$dir/begun"));
 close $begun;
-my $page = slurp("$src/doc/kmsclient.1") =~ /^\.Sh EXIT STATUS\n(.*?)^\.Sh /ms ? $1 : '';
+my $page = slurp("$src/doc/kmsclient.1") =~ /^\.Sh EXIT CODES\n(.*?)^\.Sh /ms ? $1 : '';
 is_deeply([ $page =~ /^\.It (\d+)$/mg ], [ sort keys %seen ], 'kmsclient(1) has these codes and no others');
 
 # Who the customer is, and messages, in the language of the user.

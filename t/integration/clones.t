@@ -6,16 +6,18 @@ use v5.36;
 use Digest::SHA qw(sha256);
 use FindBin;
 use IO::Socket::INET;
+use List::Util qw(max);
 use lib "$FindBin::Bin/../lib";
+use KMS::Asker qw(answer journal tlv);
 use KMS::Clock;
 use KMS::Sealer;
 use KMS::Test;
 use Test::More;
 
-use constant { HELLO => 1, ACTIVATE => 1, RENEW => 2, RELEASE => 3, LEASE => 1, SEEN => 2, REFUSAL => 4, HOLD => 36 };
+use constant { HELLO => 1, ACTIVATE => 1, RENEW => 2, RELEASE => 3, LEASE => 1, SEEN => 2, REFUSAL => 4, HOLD => 36, COUNTERS => 40 };
 use constant { OK => 0, TOO_LOW => 1, KEY_INVALID => 6, TIME_SKEW => 9, CLONE => 11, SEQUENCE => 12, REVOKED => 13, BINDING => 26 };
 use constant { MARK_CLONE => 2, CAUGHT_UP => 4, BOUND_OTHER => 0x80 };
-use constant { ECHO => 3, TLV_BINDING => 4 };
+use constant { ECHO => 3, TLV_BINDING => 4, AFTER => 7 };
 use constant { HOUR => 3600, DAY => 86400 };
 
 my $clock = KMS::Clock->start;
@@ -32,13 +34,6 @@ my $a = start_appliance(publisher => $publisher, fronts => 1, environment => $cl
 
 # -- frames --
 
-sub take ($s, $n) {
-    my $octets = '';
-    while (length $octets < $n) { sysread($s, $octets, $n - length $octets, length $octets) or die 'closed' }
-    return $octets;
-}
-sub answer ($s) { my $head = take($s, 12); return $head . take($s, unpack 'N', substr $head, 8) }
-
 # Another address is another machine, or somebody who has recorded what a client sent.
 sub dial ($from = '127.0.0.1') {
     return IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $a->port, LocalAddr => $from) || die "connect: $@";
@@ -48,7 +43,6 @@ sub meet () {
     syswrite $s, pack 'a4 C C n N x8', 'KMSD', 2, HELLO, 0, 8;
     is((sealer_host(substr answer($s), 12))[1], 'ok', 'the host is known');
 }
-sub tlv ($type, $value) { return pack 'n n/a*', $type, $value }
 
 # Sends a frame, and reads the REPLY for that client.
 sub sent ($key, $frame, $from = '127.0.0.1') {
@@ -73,27 +67,31 @@ sub sent ($key, $frame, $from = '127.0.0.1') {
 
 my $clients = 10;
 sub client ($product, %more) {
-    return { key => ++$clients, product => $product, name => "pc-$clients", from => '127.0.0.1', number => 0, echo => '', %more };
+    return { key => ++$clients, product => $product, name => "pc-$clients", from => '127.0.0.1', number => 0, echo => '', after => "\0" x 16, %more };
 }
 sub copy ($c, %more) { return { %$c, %more } }
 
 # The frame of the client's request as it is now, with what is in %o otherwise.
 sub frame ($c, %o) {
     my %t = (%$c, operation => ACTIVATE, id => $c->{id}, time => $clock->now, %o);
-    my $tail = ($t{echo} ne '' ? tlv(ECHO, $t{echo}) : '') . ($t{binding} ? tlv(TLV_BINDING, $t{binding}) : '');
+    my $tail = ($t{echo} ne '' ? tlv(ECHO, $t{echo}) : '') . ($t{binding} ? tlv(TLV_BINDING, $t{binding}) : '')
+        . (defined $t{after} ? tlv(AFTER, $t{after}) : '');
     my $text = pack 'C C n N a16 Q> Q> H32 a16 C x7 a64 a*', $t{operation}, 0, 0, 0, $t{id}, $t{time}, $t{number},
         $id{ $t{product} } =~ tr/-//dr, "salt $t{key}", 2, $t{name}, $tail;
     return sealer_frame($t{key}, 'text=' . unpack 'H*', $text);
 }
 my $ids = 0;
-sub fresh ($c, $number) { @$c{qw(number id)} = ($number, 'request ' . ++$ids) }
+sub fresh ($c, $number) { @$c{qw(number id)} = ($number, pack 'a16', 'request ' . ++$ids) }
 
 # One request, as the client keeps it: the answer, and what was sent.
 sub request ($c, %o) {
     my $frame = frame($c, %o);
     my $r = sent($c->{key}, $frame, $c->{from});
     $r->{frame} = $frame;
-    $c->{echo} = '' if $r->{status} == OK || $r->{status} == TOO_LOW;
+    if ($r->{status} == OK || $r->{status} == TOO_LOW) {
+        $c->{echo} = '';
+        $c->{after} = $c->{id} if defined $c->{after};
+    }
     return $r if $r->{status} != SEQUENCE;
     $c->{echo} = $r->{challenge} // '';
     fresh($c, $r->{highest} + 1);
@@ -111,40 +109,29 @@ sub is_told ($r, $status, $what) { is($r->{status}, $status, $what) or diag(expl
 
 # -- the journal and its views --
 
-# Entries of that client, or of all: { kind, flags, status, number, name, address, bound, end }.
+# Entries of that client, or of all; those of clients with { address, bound } also.
 sub entries ($c = undef) {
-    $a->do('audit', 'export', '--names', '-o', $a->dir . '/all');
-    my $text = slurp($a->dir . '/all');
-    my ($at, @all) = 62;
-    $at += 3 + unpack 'n', substr $text, $at + 1, 2 for 1 .. unpack 'n', substr $text, 60, 2;
-    while ($at < length $text) {
-        my $n = unpack 'N', substr $text, $at, 4;
-        my $items = substr $text, $at + 176, $n;
-        while (length $items) {
-            (my $entry, $items) = unpack 'n/a* a*', $items;
-            (my $aside, $items) = unpack 'C/a* a*', $items;
-            my %e = (kind => ord substr($entry, 1, 1), flags => unpack('n', substr $entry, 2, 2), status => unpack('N', substr $entry, 4, 4),
-                time => unpack('Q>', substr $entry, 8, 8), cmid => unpack 'H*', substr $entry, 16, 16);
-            @e{qw(number name address bound)} = (unpack('Q>', substr $entry, 64, 8), unpack('C/a*', substr $aside, 33),
-                join('.', unpack 'C4', substr $aside, 29, 4), substr $entry, 168) if $e{kind} < 16;
-            $e{end} = unpack 'Q>', substr $entry, 48, 8 if $e{kind} == HOLD;
-            push @all, \%e;
-        }
-        $at += 176 + $n;
-    }
-    return $c ? grep { $_->{cmid} eq $c->{cmid} } @all : @all;
+    my @all = journal($a);
+    @$_{qw(address bound)} = (join('.', unpack 'x29 C4', $_->{aside}), substr $_->{octets}, 168) for grep { $_->{kind} < 16 } @all;
+    return $c ? grep { ($_->{cmid} // '') eq $c->{cmid} } @all : @all;
 }
 sub kinds ($c) { my %n; $n{ $_->{kind} }++ for entries($c); return \%n }
-sub last_batch () { return ($a->kmsctl_json('status'))[0]{ledger}{last_batch} }
+# COUNTERS says how many were refused, once a minute, and nothing of whom.
+sub written () { return scalar grep { $_->{kind} != COUNTERS } entries() }
 sub shown ($c) { return ($a->kmsctl_json('client', 'show', $c->{cmid}))[0]{client} // {} }
 sub counted ($product) { return (grep { $_->{name} eq $product } @{ ($a->kmsctl_json('status'))[0]{pools} })[0]{counted} }
 
+# Its CMID, from the lease with its name: the last entry of all may be kmsd's own.
+sub identified ($c) {
+    my ($first) = grep { $_->{kind} == LEASE && $_->{name} eq $c->{name} } entries();
+    $c->{cmid} = $first->{cmid};
+    return $c;
+}
 # A client that was served once.
 sub served ($product, %more) {
     my $c = client($product, %more);
     is_told(attempt($c), OK, "$c->{name} is activated");
-    $c->{cmid} = (entries())[-1]{cmid};
-    return $c;
+    return identified($c);
 }
 
 meet();
@@ -187,19 +174,19 @@ subtest 'clones = refuse' => sub {
     is($kinds->{ +LEASE }, 3, 'leases: the first of all, and two since');
     is($kinds->{ +HOLD }, 1, 'one hold');
     my ($hold) = grep { $_->{kind} == HOLD } entries($c);
-    is($hold->{end} - $hold->{time}, 2 * HOUR, 'of clone-hold');
+    is($hold->{value} - $hold->{time}, 2 * HOUR, 'of clone-hold');
     is($hold->{status}, CLONE, 'because of KMS_E_CLONE');
     is(join(' ', map { $_->{flags} } grep { $_->{kind} == LEASE } entries($c)), '0 0 ' . CAUGHT_UP, 'the last lease is marked as caught up');
     is(counted('refuse'), 1, 'ten machines count as one client');
 
     my $show = shown($c);
-    cmp_ok(abs($show->{held_until} - $hold->{end}), '<', 2, 'client show: held until');
+    cmp_ok(abs($show->{held_until} - $hold->{value}), '<', 2, 'client show: held until');
     ok($show->{caught_up} && $show->{last_clone}, 'when it caught up, and that there was a collision');
     my $said = $a->kmsctl('client', 'show', $c->{cmid})->{out};
     like($said, qr/Two holders alternate: .*neither gets a lease until 20\d\d-/, 'in words');
     like($said, qr/kmsctl client forget $c->{cmid}/, 'with what to type');
     like($a->kmsctl('why', $c->{cmid})->{out}, qr/Two holders alternate: .*kmsctl client forget $c->{cmid}/s, 'why says it too');
-    is((($a->kmsctl_json('why', $c->{cmid}))[0]{held_until}), $hold->{end}, 'also in JSON');
+    is((($a->kmsctl_json('why', $c->{cmid}))[0]{held_until}), $hold->{value}, 'also in JSON');
     is(($a->kmsctl_json('clients'))[0]{held}, 1, 'clients: one is held');
     like($a->kmsctl('clients')->{out}, qr/Of these, 1 gets no lease.*kmsctl clients --clones/, 'in words');
     $said = $a->kmsctl('clients', '--clones')->{out};
@@ -232,18 +219,72 @@ subtest 'clones = refuse' => sub {
     is(kinds($c)->{ +HOLD }, 2, 'without a hold');
 };
 
-# What kms.policy(5) does not promise: an owner who has each copy refused elsewhere until its number is the highest.
-subtest 'copies in order' => sub {
-    my $c = served('refuse');
+# Each copy has its number raised elsewhere, by a second host for example, so that it is the highest here.
+sub in_order ($c, $renewals) {
     my @copies = ten($c);
     my $highest = $c->{number};
-    for my $renewal (1 .. 3) {
+    my @told;
+    for (1 .. $renewals) {
         for my $copy (@copies) {
-            fresh($copy, $highest += 10);
-            is_told(request($copy), OK, "renewal $renewal of $copy->{name}");
+            fresh($copy, $highest = max($highest, map { $_->{number} } @copies) + 10);
+            my $r = request($copy);
+            $r = request($copy) if $r->{status} == SEQUENCE;
+            push @told, $r->{status};
         }
         $clock->to($clock->now + 60);
     }
+    return @told;
+}
+
+subtest 'copies in order' => sub {
+    my $c = served('refuse');
+    is(join(' ', in_order($c, 3)), join(' ', OK, OK, (CLONE) x 28), 'one is served, one catches up, and all others are refused');
+    is(kinds($c)->{ +HOLD }, 1, 'a hold');
+    is(join(' ', map { $_->{flags} } grep { $_->{kind} == LEASE } entries($c)), '0 0 ' . CAUGHT_UP, 'and the mark');
+    $a->do('client', 'forget', $c->{cmid});
+    $c = served('flag');
+    is(of(OK, in_order($c, 1)), 10, 'clones = flag: all are served');
+    is(join(' ', map { $_->{flags} } grep { $_->{kind} == LEASE } entries($c)), '0 0 ' . join(' ', CAUGHT_UP, (CAUGHT_UP | MARK_CLONE) x 8),
+        'and marked');
+    $a->do('client', 'forget', $c->{cmid});
+};
+
+subtest 'what a request comes after' => sub {
+    my $c = served('refuse');
+    my @ids = map { pack 'a16', "other $_" } 1 .. 7;
+    my $last = $c->{after};
+    for my $said ([ 'the last alone', $last ], [ 'among others', @ids, $last ], [ 'before others', $last, @ids ]) {
+        my ($what, @list) = @$said;
+        fresh($c, $c->{number} + 1);
+        is_told(request($c, after => join '', map { $_ eq $last ? $c->{after} : $_ } @list), OK, $what);
+    }
+    my $before = written();
+    for my $said ([ 'none', "\0" x 16 ], [ 'one that was served before the last', $last ], [ 'others', join '', @ids ]) {
+        my $copy = copy($c);
+        fresh($copy, $c->{number} + 1);
+        my $r = request($copy, after => $said->[1]);
+        is("$r->{status} $r->{highest}", SEQUENCE . ' ' . ($c->{number} + 1), "$said->[0]: challenged, and told its own number");
+    }
+    is(written(), $before, 'nothing of it was written');
+    for my $bad ('', 'x' x 15, "\0" x 32, $last . "\0" x 16, 'x' x 144) {
+        fresh($c, $c->{number} + 1);
+        is_told(request($c, after => $bad), 20, length($bad) . ' octets: malformed');
+    }
+    fresh($c, $c->{number} + 1);
+    is_told(request($c, echo => "\7" x 16), OK, 'who knows what was served last need not echo rightly');
+    fresh($c, $c->{number} + 1);
+    is_told(request($c, operation => RELEASE, after => $last), SEQUENCE, 'a release is challenged too');
+    is_told(request($c, operation => RELEASE), OK, 'and served with the echo');
+    $a->do('client', 'forget', $c->{cmid});
+    fresh($c, $c->{number} + 1);
+    is_told(request($c, after => $last), OK, 'of one that was forgotten no id is known');
+    $a->do('client', 'forget', $c->{cmid});
+};
+
+# A client of before says nothing of it: what kms.policy(5) does not promise for it.
+subtest 'copies in order, of clients of before' => sub {
+    my $c = served('refuse', after => undef);
+    is(of(OK, in_order($c, 3)), 30, 'all are served');
     is(kinds($c)->{ +HOLD } // 0, 0, 'no hold');
     is(scalar(grep { $_->{flags} & (MARK_CLONE | CAUGHT_UP) } entries($c)), 0, 'and no mark');
 };
@@ -340,7 +381,7 @@ subtest 'an echo that is wrong or old' => sub {
     my $c = served('refuse');
     my $old = copy($c);
     attempt($c);
-    my $before = last_batch();
+    my $before = written();
     fresh($old, 50);
     $old->{echo} = "\7" x 16;
     my $r = request($old);
@@ -353,7 +394,7 @@ subtest 'an echo that is wrong or old' => sub {
     my $first = $r->{challenge};
     fresh($old, 2);
     is_told(request($old), SEQUENCE, 'the right echo is not enough for a number that was used');
-    is(last_batch(), $before, 'nothing of it was written');
+    is(written(), $before, 'nothing of it was written');
     $clock->to($clock->now + 15 * 60);
     fresh($old, 60);
     $old->{echo} = $first;
@@ -363,13 +404,13 @@ subtest 'an echo that is wrong or old' => sub {
     is_told(request($old), OK, 'whose echo is right');
     fresh($old, 70);
     $old->{echo} = $r->{challenge};
-    is_told(request($old), SEQUENCE, 'it serves once');
+    is_told(request($old, after => "\0" x 16), SEQUENCE, 'it serves once');
 };
 
 # -- what a bystander has recorded --
 
 # What a host has written of a client.
-sub trace ($c) { return { shown => shown($c), entries => scalar entries(), batch => last_batch() } }
+sub trace ($c) { return { shown => shown($c), entries => written() } }
 
 subtest 'recorded requests leave no trace' => sub {
     my $c = served('refuse');
@@ -412,17 +453,31 @@ subtest 'a forgotten client is not counted again' => sub {
     is(counted('refuse'), $count - 1, 'forgotten');
     for my $later (0, 3 * HOUR, HOUR - 60, 4 * HOUR, HOUR) {
         $clock->to($clock->now + $later);
-        my $batch = last_batch();
+        my $batch = written();
         for my $frame (@frames) {
             my $r = sent($c->{key}, $frame, '127.0.9.9');
             ok($r->{status} == SEQUENCE || $r->{status} == TIME_SKEW, 'an old request is not served') or diag($r->{status});
             ok(!$r->{lease}, 'no lease');
         }
         is(counted('refuse'), $count - 1, 'and not counted');
-        is(last_batch(), $batch, 'nothing is written');
+        is(written(), $batch, 'nothing is written');
     }
     is_told(attempt($c), OK, 'the client itself comes back');
     is(counted('refuse'), $count, 'and counts');
+};
+
+# Refusals are told at the end of a run at the latest.
+subtest 'what kmsd tells of refusals comes after what it told of a client' => sub {
+    my $c = client('refuse');
+    is_told(attempt($c, time => $clock->now - DAY), TIME_SKEW, 'a clock that is a day late');
+    is_told(attempt($c), OK, 'and one that is right');
+    is($a->stop, 0, 'kmsd stops');
+    is((entries())[-1]{kind}, COUNTERS, 'the last entry is of refusals');
+    identified($c);
+    $a->start;
+    meet();
+    $a->do('client', 'forget', $c->{cmid});
+    is(kinds($c)->{ +LEASE }, 1, 'which does not hide the lease');
 };
 
 # A request may be as late as four hours after its time, by a clock that was four hours ahead. That the row stays for as long:
@@ -515,7 +570,6 @@ subtest 'a repeated "too low" after the threshold was reached' => sub {
     my $r = attempt($c[0]);
     is_told($r, TOO_LOW, 'the first of three');
     is(sent($c[0]{key}, $r->{frame})->{status}, TOO_LOW, 'asks again, as it heard nothing: still too few');
-    my $batch = last_batch();
     is_told(attempt($c[1]), TOO_LOW, 'the second');
     is_told(attempt($c[2]), OK, 'the third');
     my $again = sent($c[0]{key}, $r->{frame});

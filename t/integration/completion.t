@@ -110,7 +110,7 @@ subtest 'the tables are the programs\'' => sub {
     is_deeply(plain($said->{out} =~ /^  -(\w) /mg), plain(map { s/-//r } @{ tables('kmsd')->{''}{options} }), 'and those of its help');
     is(run([ $program{kmsd}, '--version' ])->{out}, run([ $program{kmsd}, '-V' ])->{out}, 'kmsd --version');
     my %all = map { ($_ => 1) } map { @{ $_->{options} // [] } } values %$t;
-    ok($all{"--$_"}, "--$_ of kmsctl(8) is offered") for @{ plain(slurp("$SRC/doc/kmsctl.8") =~ /\bFl -([a-z]+(?:-[a-z]+)*)/g) };
+    ok($all{"--$_"}, "--$_ of the manual pages is offered") for @{ plain(join('', map { slurp($_) } glob "$SRC/doc/kmsctl*.8") =~ /\bFl -([a-z]+(?:-[a-z]+)*)/g) };
 };
 
 subtest 'values and arguments' => sub {

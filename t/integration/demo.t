@@ -5,9 +5,10 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 use IPC::Open3 qw(open3);
 use KMS::Test;
+use KMS::Web;
 use Test::More;
 
-plan skip_all => 'NOT TESTED: as root the demo needs the users of ./bootstrap demo' if $> == 0 && !defined getpwnam '_kms';
+plan skip_all => 'NOT TESTED: as root the demo needs the users of ./bootstrap demo' if $> == 0 && grep { !defined getpwnam $_ } qw(_kms _kmsweb);
 # A network of its own, where nobody else takes port 1688.
 if ($> == 0 && !$ENV{KMS_DEMO_APART}) {
     $ENV{KMS_DEMO_APART} = 1;
@@ -36,16 +37,25 @@ my $pid = open3(my $in, my $out, undef, $demo, '--stay', $BUILD);
 my $said = '';
 while (my $line = <$out>) {
     $said .= $line;
-    last if $line =~ /activate$/ && $said =~ /until you press Enter/;
+    last if $line =~ m{^  http://} && $said =~ /until you press Enter/;
 }
 my ($home) = $said =~ /^  cd (\S+)$/m;
 my ($path) = $said =~ /^  PATH=(\S+):\$PATH$/m;
-my @commands = map { s/^  //r } split /\n(?=  \S)/, ($said =~ /:\$PATH\n(.*)\z/s)[0] // '';
+my @commands = map { s/^  //r } split /\n(?=  \S)/, ($said =~ /:\$PATH\n(.*)^In a browser/ms)[0] // '';
 is(scalar @commands, 3, 'it says what may be tried') or diag($said);
 for my $command (@commands) {
     my $tried = run([ 'bash', '-c', "cd $home && PATH=$path:\$PATH && $command" ]);
     is($tried->{exit}, 0, $command) or diag("$tried->{out}$tried->{err}");
 }
+# The last that it says is the address of the page, for a browser that sees names.
+my ($page, $path_of_login) = $said =~ m{^  http://127\.0\.0\.1:(\d+)(/login\?token=[0-9a-f]{32})\n\z}m;
+ok($page, 'it ends with the address of the page') or diag($said);
+my $web = bless { port => $page, extra => '' }, 'KMS::Web';
+$web->wait;
+is($web->get('/health')->{code}, 200, 'which serves');
+my ($cookie) = $web->get($path_of_login)->{headers}{'set-cookie'} =~ /^([^;]+)/;
+my $seen = $web->get('/api/clients', Cookie => $cookie)->{body};
+is(scalar(() = $seen =~ /"name":"ward-\d\d\.example"/g), 30, 'and shows the thirty machines');
 print {$in} "\n";
 close $in;
 local $/;

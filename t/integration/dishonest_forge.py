@@ -11,28 +11,14 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "independent"))
+import several_forge
 from audit_forge import (AFTER, ASIDE, BEFORE, DAY, FAR, HOST, HOST2, NAMES, NOW, OTHER, PRODUCT, PUBLISHER, START, act, audit_file,
                          batches, certificate, decision, hash_of, note, rotation, stamp)
+from several_forge import PACK
 from kms_wire import (Bundle, commitments, host_id_of, leaf_hash, merkle_path, u, write_aside, write_bundle, write_lease_file)
 
 FOREVER = (0, 2**64 - 1)
 CERT = certificate()
-PACK = """[policy]
-id = forged
-title = Forged
-version = 1.0
-issued = 2026-01-01
-[group g]
-[pool first]
-number = 1
-window = 30
-%s[product 11111111-1111-1111-1111-111111111111]
-name = One
-group = g
-pool = first
-threshold = %d
-validity = %s
-"""
 
 
 # What a host writes -----------------------------------------------------------------------------
@@ -358,12 +344,20 @@ def beyond(c):
     c.case("A8", "longer-than-the-validity-without-the-pack", file_of(under))
     below = [begin(NOW, policy(pack)), (NOW, [inside, act(client=2, count=2, required=2), act(client=4, count=2, required=3)])]
     c.case("A8", "below-the-threshold-of-the-pack", file_of(below), ["contradiction threshold 2 1", "unexplained pack-threshold 2 2"], pack=pack)
+    full = dict(count=3, required=3)
+    pools = [begin(NOW, policy(pack)), (NOW, [inside, act(client=5, pool=7, **full), act(2, client=6, pool=8)])]
+    c.case("A8", "other-pools-than-the-pack", file_of(pools), ["unexplained pack-pool 2 2"], pack=pack)
+    c.case("A8", "other-pools-without-the-pack", file_of(pools))
+    c.case("A8", "other-pools-given-back", file_of([begin(NOW, policy(pack)), (NOW, [inside, act(3, client=5, pool=7), act(4, client=6, pool=8)])]),
+           pack=pack)
+    c.case("A8", "other-pools-of-another-product", file_of([begin(NOW, policy(pack)), (NOW, [act(2, client=5, pool=7, product=OTHER)])]), pack=pack)
     c.case("A8", "another-pack-in-force", file_of([begin(NOW, policy(pack + " ")), under[1]]), pack=pack)
     c.case("A8", "pack-not-yet-in-force", file_of([begin(), under[1], (NOW, [policy(pack)])]), pack=pack)
     c.case("A8", "pack-replaced", file_of([begin(NOW, policy(pack)), (NOW, [policy(pack + " ")]), under[1]]), pack=pack)
     c.case("A8", "pack-of-another-publisher", file_of([begin(NOW, policy(pack, publisher=AFTER)), under[1]]), pack=pack)
     tight = PACK % ("capacity = 2\n", 1, "30d")
     c.case("A8", "over-the-capacity-of-the-pool", file_of([begin(NOW, policy(tight)), acts(1, 4)]), ["unexplained capacity 2 2"], pack=tight)
+    seats(c)
     c.case("A8", "not-covered-product", file_of([begin(), (NOW, [act(product=OTHER)])]), ["unexplained not-covered 2 1"], leases_not_covered=1)
     short = certificate(ends=NOW + 30 * DAY - 1)
     c.case("A8", "ends-after-its-certificate", file_of([(NOW, [start(), entered(short)]), acts(1, 2)], documents=[(1, short)]),
@@ -372,6 +366,38 @@ def beyond(c):
              for n in range(9)]
     c.case("A8", "seats-that-cannot-be-counted", file_of([(NOW, [start(), entered(small)]), *slots], documents=[(1, small)]),
            ["unexplained capacity 2 8189", "unexplained recount 10 808"])
+
+
+def seats(c):
+    """Beyond the capacity within the overdraft, leases that were borrowed, seats that were taken back."""
+    pack = PACK % ("capacity = 3\noverdraft = 34%\nborrow = 60d\n", 1, "30d")
+    pack = pack.replace("issued = 2026-01-01\n", "issued = 2026-01-01\nrequires-host = 0.1\n")
+
+    def case(name, *entries, found=(), pack=pack):
+        c.case("A8", name, file_of([begin(NOW, policy(pack)), (NOW, list(entries))]), list(found), pack=pack)
+    leases = [act(client=n, expires=NOW + 30 * DAY) for n in range(1, 4)]
+    over = [act(client=n, flags=0x10, expires=NOW + 30 * DAY) for n in range(4, 7)]
+    case("within-the-overdraft", *leases, *over[:2], found=["note overdraft 2 2"])
+    case("beyond-the-overdraft", *leases, *over, found=["unexplained capacity 2 1", "note overdraft 2 2"])
+    case("overdraft-without-its-mark", *leases, act(client=4, expires=NOW + 30 * DAY), found=["unexplained capacity 2 1"])
+    case("overdraft-that-the-pack-has-not", *leases, *over[:1], found=["unexplained capacity 2 1"], pack=pack.replace("overdraft = 34%\n", ""))
+    case("overdraft-renewed", *leases, *over[:1], act(client=4, sequence=2, flags=0x10, expires=NOW + 30 * DAY), found=["note overdraft 2 1"])
+    case("borrowed", act(flags=8, expires=NOW + 60 * DAY))
+    case("borrowed-for-too-long", act(flags=8, expires=NOW + 60 * DAY + 1), found=["unexplained pack-validity 2 1"])
+    case("long-and-not-borrowed", act(expires=NOW + 60 * DAY), found=["unexplained pack-validity 2 1"])
+    case("borrowed-where-nothing-is-lent", act(flags=8, expires=NOW + 60 * DAY), found=["unexplained pack-validity 2 1"],
+         pack=pack.replace("borrow = 60d\n", ""))
+
+    def taken(other=4, **more):
+        return decision(35, status=29, other=bytes([other]) * 16, through=1,
+                        seat=PRODUCT + PUBLISHER.id + u(2, 1) + u(2, 0), **more)
+    won = act(client=4, expires=NOW + 30 * DAY)
+    case("taken-back", *leases, taken(), won)
+    case("taken-back-for-nobody", *leases, taken(), found=["unexplained reclaim 2 1"])
+    case("taken-back-for-another", *leases, taken(5), won, found=["unexplained reclaim 2 1"])
+    case("taken-back-after-the-lease", *leases, won, taken(), found=["unexplained capacity 2 1", "unexplained reclaim 2 1"])
+    case("taken-back-twice", *leases, taken(), taken(cmid=b"\2" * 16, counter=2), won, found=["unexplained reclaim 2 1"])
+    case("taken-back-for-a-refusal", *leases, taken(), act(4, client=4, status=10), found=["unexplained reclaim 2 1"])
 
 
 def uncounted(c, small):
@@ -422,6 +448,46 @@ def documents(c):
     c.case("-", "documents-of-a-part", file_of(parts=parts[2:], first=3, period=(NOW + 1, 2**64 - 1)), args=["--last", "2:" + hash_of(parts[1])])
 
 
+def base(part, rest=b"", digest=bytes(32), when=NOW):
+    return note(41, u(1, part) + u(1, 1) + rest, b"", host_id_of(HOST.public), digest, when=when)
+
+
+def base_head(through, before, time, when=NOW):
+    return base(1, u(8, through) + before + u(8, time) + bytes(48), when=when)
+
+
+def base_end(through, when=NOW):
+    return base(7, u(8, through) + u(4, when // DAY), b"\x77" * 32, when=when)
+
+
+def base_kept(entry, batch, when=NOW):
+    return base(2, u(8, batch) + u(4, 0) + u(8, batch) + u(4, 0) + entry, when=when)
+
+
+def dropped(c):
+    """A10: the host drops old batches, and with them what convicts it."""
+    before, later = b"\x99" * 32, NOW + 60
+    part = dict(first=11, period=(later, 2**64 - 1))
+
+    def shorter(name, found, days=400, extra=0, through=10, hash=before, kept=(), more=(), **also):
+        first, said = part["first"], base_head(through, hash, NOW - days * DAY + extra)
+        contents = [begin(), (NOW, [said, *kept]), (NOW, [base_end(through)]), *more, acts(1, 4, later)]
+        c.case("A10", name, file_of(parts=batches(contents, first=first, before=before), **part), found, clients=4, **also)
+
+    refused = dict(exit=1, status="KMS_E_NOT_PROVED", beginning="not proved")
+    shorter("dropped-after-400-days", ["note dropped 12 1"], beginning="base")
+    shorter("dropped-a-second-early", ["unexplained dropped 12 1"], extra=1, **refused)
+    shorter("dropped-early-as-the-pack-says", ["note dropped 12 1"], days=2, pack=PACK.replace("[group g]", "requires-host = 0.1\naudit-keep = 2d\n[group g]") % ("", 1, "30d"), beginning="base")
+    shorter("dropped-another-batch", ["contradiction dropped 12 1"], hash=b"\x98" * 32, **refused)
+    shorter("dropped-less-than-is-missing", ["note dropped 12 1"], through=9, **refused)
+    shorter("dropped-with-a-clock-ahead", ["unexplained time-back 14 1", "unexplained dropped 12 1"],
+            more=[(NOW - 2 * DAY, [start(NOW - 2 * DAY)])], **refused)
+    stranger = witness(batches([acts(1, 1)], first=7)[0])
+    shorter("dropped-with-a-witness", ["unexplained dropped 12 1", "note dropped 12 1"], kept=[base_kept(stranger, 8)], beginning="base")
+    shorter("dropped-with-a-witness-that-nobody-signed", ["note dropped 12 1"], beginning="base",
+            kept=[base_kept(witness(batches([acts(1, 1)], first=7, host=HOST2)[0]), 8)])
+
+
 def head(c):
     """What the head says and the file does not bear out."""
     contents = [begin(), acts(1, 2)]
@@ -435,7 +501,8 @@ def head(c):
 
 def main():
     c = Cases(sys.argv[1])
-    for make in (honest, clock_set_back, copied_back, odd_witnesses, shared_state, outside, begun_anew, made_anew, beyond, cut_off, documents, head):
+    for make in (honest, clock_set_back, copied_back, odd_witnesses, shared_state, outside, begun_anew, made_anew, beyond, cut_off, documents, dropped, head,
+                 *several_forge.ALL):
         make(c)
     print(json.dumps({"key": PUBLISHER.line()}))
     for case in c.made:

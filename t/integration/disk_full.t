@@ -35,8 +35,8 @@ sub ballast () {
 }
 my ($acks, $log) = ("$outside/acks", "$outside/siege");
 ballast();
-my $siege = spawn([ "$BUILD/siege", '--port', $a->port, '--publisher', $p->{key}, '--product', $product,
-    '--clients', 16, '--state', "$outside/state", '--acks', $acks ], log => $log);
+my $siege = start_siege(port => $a->port, publisher => $p, product => $product, clients => 16,
+    state => "$outside/state", acks => $acks, log => $log);
 
 # The journal has room for some time; then every commit fails.
 my $size = -1;

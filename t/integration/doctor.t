@@ -74,18 +74,50 @@ subtest 'a pool that is full' => sub {
     my $b = start_appliance(publisher => $q, fronts => 1);
     $b->enable(group => 'server');
     my $client = sub ($n) { $b->client("seat-$n", 'activate', product => 'dddddddd-0000-4000-8000-000000000001')->{exit} };
-    is($client->($_), 0, "client $_") for 1 .. 18;
-    like(doctor_of($b, 'capacity'), qr/^good: first: 18 of 20 seats/, 'room is left');
+    is($client->($_), 0, "client $_") for 1 .. 17;
+    like(doctor_of($b, 'capacity'), qr/^good: first: 17 of 20 seats/, 'room is left');
     like(doctor_of($b, 'refused'), qr/^good: no client was refused/, 'nobody was refused');
+    my $ini = slurp($b->ini);
+    spew($b->ini, "$ini\n[alerts]\npool_used = 85\n");
+    like(doctor_of($b, 'capacity'), qr/^warning: first: 17 of 20 seats/, '[alerts] pool_used: a warning earlier');
+    like($b->kmsctl('doctor', '--nagios')->{out}, qr/ 'first'=17;17;20;0;20$/, 'which --nagios says, too');
+    spew($b->ini, "$ini\n[alerts]\npool_used = 86\n");
+    like(doctor_of($b, 'capacity'), qr/^good: first: 17 of 20 seats/, 'a part of a seat is a whole one');
+    spew($b->ini, "$ini\n[alerts]\nstrict = yes\n");
+    is($b->kmsctl('doctor')->{exit}, 4, '[alerts] strict: a warning is a problem');
+    spew($b->ini, "$ini\n[alerts]\ndisk_free = 100\n");
+    like(doctor_of($b, 'disk'), qr/^warning: .* -> free disk space/, '[alerts] disk_free');
+    spew($b->ini, "$ini\n[alerts]\nkey_left = 3660d\n");
+    like(doctor_of($b, 'key'), qr/^warning: acme: the key expires in \d+ days/, '[alerts] key_left');
+    spew($b->ini, $ini);
+    is($client->(18), 0, 'client 18');
+    my $nagios = $b->kmsctl('doctor', '--nagios');
+    my %state = (OK => 0, WARNING => 1, CRITICAL => 2);
+    is($nagios->{exit}, $state{ ($nagios->{out} =~ /^KMS (\w+)/)[0] }, '--nagios: the exit code is of the state') or diag($nagios->{out});
+    is($b->kmsctl('doctor', '--strict')->{exit}, 4, '--strict: a warning is a problem');
+    is($b->kmsctl(@$_)->{exit}, 3, "kmsctl @$_: UNKNOWN, as a monitor expects it of a wrong call")
+        for [ '--json', 'doctor', '--nagios' ], [qw(doctor --nagios --bogus)], [qw(doctor --bogus --nagios)];
+    is($b->kmsctl(qw(doctor --bogus))->{exit}, 1, 'and without --nagios the exit code of every command');
+    SKIP: {
+        skip 'needs root, to run as another user', 2 if $> != 0;
+        chmod 0755, $b->dir;
+        my $r = run([ 'setpriv', '--reuid', 2, '--regid', 2, '--clear-groups', program('kmsctl'), '-c', $b->ini, 'doctor', '--nagios' ]);
+        is($r->{exit}, 3, '--nagios, for a user who may not look: UNKNOWN');
+        like($r->{out}, qr/^KMS UNKNOWN - not allowed to use [^|\n]+ \| bad=\d+;;1;0 warnings=\d+;1;;0\n\z/, 'and why');
+    }
+    like($nagios->{out}, qr/^KMS [A-Z]+ - [^|\n]+ \| bad=\d+;;1;0 warnings=\d+;1;;0 'first'=18;18;20;0;20\n\z/, '--nagios: one line, with the count');
+    like(doctor_of($b, 'capacity'), qr/^warning: first: 18 of 20 seats/, 'nine tenths');
     is($client->(19), 0, 'client 19');
     like(doctor_of($b, 'capacity'), qr/^warning: first: 19 of 20 seats/, 'nearly full');
     is($client->(20), 0, 'client 20');
+    is($b->client("x'; reboot; echo '", 'activate', product => 'dddddddd-0000-4000-8000-000000000001')->{exit}, 2, 'a name that is a command');
+    like(doctor_of($b, 'refused'), qr/ -> kmsctl why [0-9a-f]{32}$/m, 'a name from the network is not given to a shell');
     is($client->(21), 2, 'one too many');
     my $findings = examine($b->kmsctl('--json', 'doctor'));
-    like(of($findings, 'capacity'), qr/^bad: first: the pool is full: all of its 20 seats .*KMS_E_CAPACITY -> kmsctl clients, then kmsctl client forget/, 'full');
-    like(of($findings, 'refused'), qr/^bad: 1 client was refused within a day with KMS_E_CAPACITY: .* -> kmsctl why '.*'/, 'and who was refused');
-    like($b->kmsctl('status')->{out}, qr/first +20 +20 +/, 'status has the capacity');
-    like($b->kmsctl('status')->{out}, qr/^  Clients: +2[01]$/m, 'and as many clients as asked');
+    like(of($findings, 'capacity'), qr/^bad: first: the pool is full, .*KMS_E_CAPACITY: all 20 seats are taken.* -> kmsctl clients, then kmsctl client forget/, 'full');
+    like(of($findings, 'refused'), qr/^bad: 2 clients were refused within a day with KMS_E_CAPACITY: .* -> kmsctl why (?:seat-21|[0-9a-f]{32})$/, 'and who was refused');
+    like($b->kmsctl('status')->{out}, qr/first +20 +20$/m, 'status has the capacity');
+    like($b->kmsctl('status')->{out}, qr/^  Clients: +2[0-2]$/m, 'and as many clients as asked');
 };
 
 subtest 'clones that hold the count down' => sub {
@@ -126,7 +158,8 @@ subtest 'a front that does not answer' => sub {
     kill STOP => $front;
     my @answer = sort map { $_->{answer} . (defined $_->{open} ? ' with figures' : '') } @{ ($b->kmsctl_json('status'))[0]{fronts} };
     is_deeply(\@answer, [ 'in time with figures', 'no answer' ], 'has no figures');
-    like($b->kmsctl('status')->{out}, qr/ no answer +- +- /, 'also as text');
+    like($b->kmsctl(qw(status --all))->{out}, qr/ no answer +- +- /, 'also as text');
+    like($b->kmsctl('status')->{out}, qr/1 front did not answer in time: kmsctl status --all/, 'and in short');
     like(doctor_of($b, 'front'), qr/^warning: 1 front did not answer in time -> /, 'doctor says so');
     kill CONT => $front;
 };

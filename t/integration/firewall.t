@@ -51,7 +51,7 @@ for my $line (split /\n/, slurp("$SRC/etc/ufw/kms")) {
 is(join(' ', keys %ufw), 'KMS', 'ufw profile: one application');
 is(join(' ', sort keys %{ $ufw{KMS} }), 'description ports title', 'ufw profile: all that ufw asks for');
 like($ufw{KMS}{ports}, qr{^\d+(?:[,:]\d+)*(?:/(?:tcp|udp))?(?:\|\d+(?:[,:]\d+)*(?:/(?:tcp|udp))?)*$}, 'ufw profile: ports');
-for my $unit (qw(kms-firewall.service kms-dns.service kms-dns.timer)) {
+for my $unit (qw(kms-firewall.service kms-dns.service kms-dns.timer kms-doctor.service kms-doctor.timer)) {
     my @said = grep { !/kmsctl is not executable/ } split /\n/, `systemd-analyze verify --man=no '$SRC/etc/systemd/$unit' 2>&1`;
     is("@said", '', "systemd: $unit");
 }

@@ -19,8 +19,15 @@ sub as ($group, @args) {
     return run([ 'setpriv', '--reuid', 2, '--regid', scalar getgrnam($group), '--clear-groups', program('kmsctl'), '-c', $a->ini, @args ]);
 }
 
+# A copy of pc2, so that the key is held.
+spew($a->dir . "/clients/copy$_", slurp($a->dir . "/clients/pc2$_")) for '', '.key';
+chmod 0600, $a->dir . '/clients/copy.key';
+is($a->client($_->[0], 'renew')->{exit}, $_->[1], "$_->[0] renews: exit $_->[1]") for [ 'pc2', 0 ], [ 'copy', 0 ], [ 'pc2', 2 ];
+my ($held) = map { $_->{cmid} } grep { $_->{held_until} } @{ ($a->kmsctl_json('clients'))[0]{clients} };
+like($held, qr/^[0-9a-f]{32}$/, 'a client is held');
+
 my @all = split /\n/, $a->kmsctl('clients', '--full')->{out};
-my ($cmid) = "@all" =~ /([0-9a-f]{32})/;
+my ($cmid) = grep { $_ ne $held } "@all" =~ /([0-9a-f]{32})/g;
 like($cmid, qr/^[0-9a-f]{32}$/, 'root sees a CMID');
 for my $group (qw(games daemon)) {
     is(as($group, 'status')->{exit}, 0, "$group: status");
@@ -32,6 +39,10 @@ for my $group (qw(games daemon)) {
     $r = as($group, 'why', '127.0.0.1');
     is($r->{exit}, 0, "$group: why") or diag $r->{err};
     is($r->{out}, $a->kmsctl('why', '127.0.0.1')->{out}, "$group: the same as root sees");
+    $r = as($group, 'why', $held);
+    like($r->{out}, qr/Two holders alternate: .*kmsctl client forget $held/s, "$group: why tells of a hold, and what to type") or diag $r->{err};
+    is($r->{out}, $a->kmsctl('why', $held)->{out}, "$group: the same as root sees");
+    like(as($group, 'client', 'show', $held)->{out}, qr/Two holders alternate/, "$group: so does client show");
     is(as($group, 'clients', '--clones', '--all')->{exit}, 0, "$group: clients --clones");
     isnt(as($group, 'ledger', 'check')->{exit}, 0, "$group: the files of the ledger are closed");
     isnt(run([ 'setpriv', '--reuid', 2, '--regid', scalar getgrnam($group), '--clear-groups', 'ls', $a->dir . '/state/kmsdb' ])->{exit}, 0, "$group: for every program");
@@ -51,4 +62,13 @@ is($a->stop, 0, 'kmsd stops');
 $r = as('games', 'clients');
 is($r->{exit}, 3, 'without kmsd, the group sees nothing, and exit 3 says that it does not run') or diag $r->{err};
 is(as('games', 'status')->{exit}, 3, 'status: 3');
+for my $who (substr($held, 0, 8), $held, 'copy') {
+    for my $command ([ 'client', 'show' ], ['why']) {
+        $r = as('games', @$command, $who);
+        is($r->{exit}, 3, "@$command $who: 3");
+        like($r->{err}, qr/without kmsd, only root may look \(sudo kmsctl\): kmsd is not running.*\n.*\n  Start kmsd/, "@$command $who: why, and what to type");
+    }
+}
+like($a->kmsctl('client', 'show', $held)->{out}, qr/this is the state of the ledger.*Two holders alternate/s, 'root may look: at the hold, too');
+like($a->kmsctl('client', 'show', 'f' x 32)->{err}, qr/no client has the CMID/, 'and is told when there is no such client');
 done_testing;

@@ -157,6 +157,9 @@ both_refuse('a rotation of another publisher', $rotated, $stranger->{key});
         for [ 8, 'old key\'s id' ], [ 70, 'new key' ], [ 110, 'first signature' ], [ 200, 'second signature' ];
 }
 is($a->stop, 0, 'kmsd ends');
+# At its end it writes how often it refused.
+my $final = "$dir/final.kmsaudit";
+$a->do(qw(audit export -o), $final);
 
 # -- the journal itself --
 
@@ -176,10 +179,10 @@ sub damaged ($octets) {
     return ($said->{problems}[0]{symbol} // 'KMS_OK', page_of_journal());
 }
 sub zeroed ($at, $n) { return substr($journal, 0, $at) . "\0" x $n . substr $journal, $at + $n }
-my $whole = page_of_journal('--audit', $rotated);
+my $whole = page_of_journal('--audit', $final);
 is($whole->{status}, 'KMS_OK', 'the journal verifies') or diag($whole->{err});
 cmp_ok($whole->{entries}, '>', 20, 'with its entries');
-is($whole->{last}, both('the last file', $publisher->{key}, $rotated)->{last}, 'the audit file ends where the journal ends');
+is($whole->{last}, both('the last file', $publisher->{key}, $final)->{last}, 'the audit file ends where the journal ends');
 is($whole->{exported}, @at - 1, 'and each of its batches is in the journal, octet for octet');
 is(page_of_journal('--audit', "$dir/names.kmsaudit")->{status}, 'KMS_OK', 'with the names, too');
 is(page_of_journal('--audit', "$dir/future.kmsaudit")->{exported}, 1, 'and one that begins later');
@@ -350,7 +353,7 @@ my $r = run([ @PYTHON, "$SRC/t/integration/dishonest_forge.py", "$dir/dishonest"
 is($r->{exit}, 0, 'the files of a dishonest customer are made') or diag($r->{err});
 my ($owner, @cases) = map { decode_json($_) } split /\n/, $r->{out};
 cmp_ok(scalar @cases, '>', 80, scalar(@cases) . ' cases');
-my @answers = answers($owner->{key}, map { [ $_->{file}, @{ $_->{args} } ] } @cases);
+my @answers = answers($owner->{key}, map { [ join(' ', @{ $_->{files} // [ $_->{file} ] }), @{ $_->{args} } ] } @cases);
 for my $case (@cases) {
     my $its = shift @answers // {};
     my $name = "$case->{row} $case->{name}";

@@ -4,6 +4,7 @@
 use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
+use KMS::Clock;
 use KMS::Test;
 use Test::More;
 
@@ -20,7 +21,7 @@ sub python ($name, $command, %opt) {
     my @program = $opt{how} ? ("$SRC/t/independent/misbehave.py", $opt{how})
         : "$SRC/t/independent/kms_client.py";
     my $r = run([ $PYTHON, @program, '--publisher', $opt{publisher} // $publisher->{key},
-        '--product', $opt{product} // $SERVER, '--host', '127.0.0.1:' . $appliance->port,
+        '--product', $opt{product} // $SERVER, '--host', '127.0.0.1:' . ($opt{on} // $appliance)->port,
         '--state', "$dir/$name.json", '--name', $name, @{ $opt{args} // [] },
         $command, @{ $opt{file} // [] } ]);
     diag($r->{err}) if $r->{err} ne '';
@@ -176,6 +177,40 @@ subtest 'release' => sub {
     says(python('t', 'release'), 'KMS_E_UNKNOWN_CLIENT', 1, 'a client that was only ever refused');
 };
 
+# A pool that floats and lends, for clients without state and for those that borrow.
+my $FLOAT = '44444444-2222-4222-8222-222222222222';
+my $floating = publisher(name => 'floating', products => [ { id => $FLOAT } ], ini => floating_pack($FLOAT));
+my $clock = KMS::Clock->start;
+my $second = start_appliance(publisher => $floating, environment => $clock->environment)->enable(group => 'all');
+sub floating ($name, $command, %opt) {
+    return python($name, $command, product => $FLOAT, publisher => $floating->{key}, on => $second, %opt);
+}
+sub pool () { return ($second->kmsctl_json('status'))[0]{pools}[0] }
+
+subtest 'a client without state' => sub {
+    my $seat = says(floating('x', 'visit'), 'KMS_OK', 0, 'it gets a seat');
+    cmp_ok($seat->{expires} - $seat->{issued}, '==', 3600, 'and a lease of an hour');
+    # The first request under a new certificate is served at once.
+    like("$seat->{renew} $seat->{release}", qr/^KMS_(?:OK|E_TOO_SOON) KMS_OK$/, 'asks to renew it, and gives it back');
+    ok(!-e "$dir/x.json", 'it leaves no file');
+    is(pool()->{counted}, 0, 'no seat is left');
+    isnt(floating('x', 'visit')->{cmid}, $seat->{cmid}, 'it has another key each time');
+    is_deeply([ map { !!$_->{stateless} } @{ ($second->kmsctl_json('clients'))[0]{clients} } ], [ !!1, !!1 ], 'the host knows that it keeps no state');
+};
+
+subtest 'a client that borrows' => sub {
+    my $lease = says(floating('lap', 'activate', args => [ '--borrow', 1440 ]), 'KMS_OK', 0, 'lent');
+    cmp_ok($lease->{expires} - $lease->{issued}, '==', 86400, 'for a day');
+    is(pool()->{borrowed}, 1, 'the host counts it as lent');
+    $clock->to($clock->now + 600);
+    my $kept = says(floating('lap', 'renew', args => [ '--clock-offset', 600 ]), 'KMS_OK', 0, 'a plain renewal');
+    is($kept->{expires}, $lease->{expires}, 'keeps the end');
+    says(floating('lap', 'renew', args => [ '--borrow', 2881 ]), 'KMS_E_BORROW', 1, 'not for longer than the pool lends');
+    says(floating('lap', 'status'), 'KMS_OK', 0, 'the lease that it has stays');
+    says(floating('lap', 'release'), 'KMS_OK', 0, 'given back early');
+    is(pool()->{counted}, 0, 'and no seat is left');
+};
+is($second->stop, 0, 'the floating one ends well');
 is($appliance->stop, 0, 'the appliance ends well');
 says(python('c', 'renew'), 'KMS_E_NO_HOST', 3, 'then nobody answers');
 says(python('c', 'status'), 'KMS_OK', 0, 'and the lease holds');

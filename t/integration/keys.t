@@ -66,6 +66,21 @@ subtest 'the code of a host key' => sub {
     like($text, qr/^    (?:[0-9A-Z]{5}-){4}[0-9A-Z]{5}\n    /m, 'for a person, five groups a line');
 };
 
+subtest 'another kind of file is named for what it is' => sub {
+    my $key = "$dir/customer.kmskey";
+    for my $row ([ $publisher->{pack}, 'policy pack', 'KMS host key', [qw(key install)], 'policy install' ], [ $key, 'KMS host key', 'policy pack', [qw(policy install)], 'key install' ],
+        [ $key, 'KMS host key', 'host certificate', [qw(key confirm)], 'key install' ], [ $key, 'KMS host key', 'revocation list', [qw(revocations install)], 'key install' ],
+        [ $publisher->{pack}, 'policy pack', 'key rotation', [qw(publisher rotate)], 'policy install' ]) {
+        my ($file, $is, $wanted, $command, $takes) = @$row;
+        my $r = kmsctl(@$command, $file);
+        is($r->{exit}, 2, "kmsctl @$command, of a $is: refused");
+        like($r->{err}, qr/\Q$file is a $is, and no $wanted: kmsctl $takes $file\E$/m, 'and what takes it');
+        $r = with_input(slurp($file) . slurp("$file.minisig"), @$command, '-');
+        like($r->{err}, qr/standard input is a $is, and no $wanted: kmsctl $takes takes it$/m, 'from standard input, too');
+    }
+    is(scalar @{ keys_now() }, 0, 'nothing was installed');
+};
+
 subtest 'mistakes are named' => sub {
     my @bad = (
         [ mistyped($code, 7), qr/group 7 \(\w{5}\) is mistyped/, 'a wrong character' ],

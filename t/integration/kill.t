@@ -28,8 +28,8 @@ my ($acks, $state) = ($a->dir . '/acks', $a->dir . '/siege.state');
 my ($told, $repeated) = (0, 0);
 for my $round (1 .. $rounds) {
     my $log = $a->dir . "/siege.$round";
-    my $siege = spawn([ "$BUILD/siege", '--port', $a->port, '--publisher', $p->{key}, '--product', $product,
-        '--clients', 24, '--state', $state, '--acks', $acks ], log => $log);
+    my $siege = start_siege(port => $a->port, publisher => $p, product => $product, clients => 24,
+        state => $state, acks => $acks, log => $log);
     my $before = -s $acks // 0;
     wait_for(20, sub { (-s $acks // 0) > $before }, "round $round: the siege is answered");
     sleep rand 0.15;

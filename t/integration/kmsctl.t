@@ -38,7 +38,9 @@ sub with_host ($scenario, $code) {
 sub kmsctl (@args) { return run([ @kmsctl, @args ]) }
 
 spew("$dir/a.kmskey", "[host-key]\nid = x\n");
-spew("$dir/a.kmskey.minisig", "untrusted comment: x\nAAAA\n");
+spew("$dir/a.kmscert", "[host-certificate]\nid = x\n");
+spew("$dir/a.kmspolicy", "[policy]\nid = x\n");
+spew("$dir/a.$_.minisig", "untrusted comment: x\nAAAA\n") for qw(kmskey kmscert kmspolicy);
 my $signed = "[host-certificate]\ndata = x\nuntrusted comment: sig\nAAAA\n";
 my $id = '0' x 31 . '7';
 
@@ -53,8 +55,8 @@ my @good = (
     [ [ qw(key request), 'aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee' ], '5 key=36:aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee', qr/Installation id/, { key => 'aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee' } ],
     [ [ qw(key install), "$dir/a.kmskey" ], '3 file=18:[host-key]_id_=_x_ signature=26:untrusted_comment:_x_AAAA_', qr/installed: acme: example 1\.2\n.*kmsctl key request/s,
         { installed => 1, what => 'acme: example 1.2' } ],
-    [ [ qw(key confirm), "$dir/a.kmskey" ], '6 file=18:[host-key]_id_=_x_ signature=26:untrusted_comment:_x_AAAA_', qr/Host confirmed/, { confirmed => 1 } ],
-    [ [ qw(policy install), "$dir/a.kmskey" ], '7 file=18:[host-key]_id_=_x_ signature=26:untrusted_comment:_x_AAAA_', qr/pack installed: acme: example 1\.2/, { installed => 1 } ],
+    [ [ qw(key confirm), "$dir/a.kmscert" ], '6 file=26:[host-certificate]_id_=_x_ signature=26:untrusted_comment:_x_AAAA_', qr/Host confirmed/, { confirmed => 1 } ],
+    [ [ qw(policy install), "$dir/a.kmspolicy" ], '7 file=16:[policy]_id_=_x_ signature=26:untrusted_comment:_x_AAAA_', qr/pack installed: acme: example 1\.2/, { installed => 1 } ],
     [ [qw(policy show)], '8', qr/Example Writer.*25.*7 days/, { packs => [ { id => 'example' } ], products => [ { renewal_interval => 10080 } ], pools => [] } ],
     [ [ qw(client show), $id ], "9 cmid=32:$id", qr/Lease until: +2030-03-17T17:46:40Z/, { client => { name => 'pc-7', expires => 1900000000 } } ],
     [ [ qw(client revoke), uc $id ], "10 cmid=32:$id", qr/Client $id revoked/, { revoked => 1, cmid => $id } ],
@@ -294,7 +296,6 @@ like($r->{err}, qr/the file followed by its signature/, 'and says what it expect
 
 # Bad arguments: exit 1, one line that helps, and the same in JSON.
 my @bad = (
-    [ [], qr/a command is missing/ ],
     [ ['statsu'], qr/no command "statsu".*Did you mean "status"\?/ ],
     [ ['key'], qr/key what\? One of: install show request confirm/ ],
     [ [qw(ledger chekc)], qr/no command "ledger chekc".*Did you mean "check"\?/ ],
@@ -321,7 +322,8 @@ for my $row (@bad) {
     my ($args, $says) = @$row;
     my $name = "kmsctl @$args";
     my $said = run([ program('kmsctl'), @$args ]);
-    is($said->{exit}, 1, "$name: exit 1");
+    my $code = (grep { $_ eq 'status' } @$args) ? 4 : 1; # as LSB has it: 1 would say that the service died
+    is($said->{exit}, $code, "$name: exit $code");
     like($said->{err}, $says, "$name: says why");
     is($said->{out}, '', "$name: nothing on standard output");
     my $data = json_of(run([ program('kmsctl'), '--json', @$args ]));
@@ -361,7 +363,13 @@ is(kmsctl(qw(config check), "$dir/none.ini")->{exit}, 2, 'config check: no such 
 $r = run([ program('kmsctl'), '-c', "$dir/bad.ini", 'clients' ]);
 is($r->{exit}, 2, 'another command with a bad file: exit 2');
 like($r->{err}, qr{bad\.ini:3: .*kmsctl config check}, 'and names the line and the command');
-is(run([ program('kmsctl'), '-c', "$dir/none.ini", 'status' ])->{exit}, 2, '-c with a file that is not there: exit 2');
+is(run([ program('kmsctl'), '-c', "$dir/none.ini", 'clients' ])->{exit}, 2, '-c with a file that is not there: exit 2');
+# LSB's codes 1 and 2 would say of a service that it died.
+is(run([ program('kmsctl'), @$_ ])->{exit}, 4, "@$_: 4, nobody can tell")
+    for [ '-c', "$dir/none.ini", 'status' ], [qw(status --foo)], [qw(--foo status)], [qw(status -t)], [qw(-t 0 status)], [qw(status of)], [qw(status --nameserver 1)],
+    [ '-c', $ini, '-s', 'x' x 200, 'status' ];
+is(run([ program('kmsctl'), @$_ ])->{exit}, 1, "@$_: 1, usage") for [qw(clients --foo)], [qw(--foo clients)], [qw(clients of)], ['state'];
+is(run([ 'sh', '-c', '"$0" -c "$1" status >/dev/full 2>/dev/null', program('kmsctl'), $ini ])->{exit}, 4, 'nor does a status that cannot be written tell');
 
 # explain, version, help need nothing.
 my @explain = (
@@ -426,12 +434,17 @@ for my $command ([ 'kmsctl', 'explain' ], [ 'kmsctl', '--json', 'help' ], [ 'kms
 }
 is_deeply([ (deaf(program('kmsctl'), '-s', "$dir/nothing", 'status'))[0] >> 8 ], [ 3 ], 'a command that fails still does');
 
-# The manual page knows every command (completion.t: what the shells offer).
+# The manual pages know every command (completion.t: what the shells offer).
 my $commands = json_of(run([ program('kmsctl'), qw(help --json) ]))->{commands};
 cmp_ok(scalar @$commands, '>=', 16, 'help --json lists the commands');
-my $manual = slurp("$SRC/doc/kmsctl.8");
+my %page = map { m{(kmsctl[^/]*)\.8$} => slurp($_) } glob "$SRC/doc/kmsctl*.8";
 for my $c (@$commands) {
     my $words = join ' ', grep { defined } @$c{qw(noun verb)};
-    like($manual, qr/^\.It (?:Cm|Xo Cm) \Q$words\E\b/m, "kmsctl(8) describes $words");
+    my ($name) = $c->{manual} =~ /^(.*)\(8\)$/;
+    like($page{$name}, qr/^\.It (?:Cm|Xo Cm) \Q$words\E\b/m, "$c->{manual} describes $words");
+    like($page{kmsctl}, qr/^\.It Xr \Q$name\E 8\n[^:]*\b$c->{noun}\b/m, "kmsctl(8) leads there from $c->{noun}") if $name ne 'kmsctl';
+    like(run([ program('kmsctl'), 'help', split / /, $words ])->{out}, qr/^The manual page is \Q$c->{manual}\E\.$/m, "so does help $words");
 }
+is_deeply([ sort keys %page ], [ sort keys %{ { map { $_->{manual} =~ s/\(8\)//r => 1 } @$commands } } ], 'each page is the page of some command');
+like(run([ program('kmsctl'), '--help' ])->{out}, qr/^The manual page kmsctl\(8\) names the page of each group of commands\.$/m, 'kmsctl --help names the first page');
 done_testing;

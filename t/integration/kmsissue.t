@@ -46,7 +46,9 @@ sub ok_issue ($name, @args) {
 sub bad_issue ($name, $status, $words, @args) {
     my ($code, $out, $err) = issue(@args, '--json');
     is($code, 1, "$name: refused");
-    like($err, qr/^kmsissue [^\n]*\n  \Q$status\E \([^\n]*\n  [A-Z][^\n]*\.\n\z/, "$name: $status") or diag($err);
+    # The remedy of a status that is about all kinds of things does not follow words that are about this one.
+    my $rest = $status =~ /^KMS_E_(?:ARGUMENT|NOT_FOUND|CONFIG|EXISTS|PASSPHRASE)$/ ? qr/\(\d+\)\n/ : qr/\([^\n]*\n  [A-Z][^\n]*\.\n/;
+    like($err, qr/^kmsissue [^\n]*\n  \Q$status\E $rest\z/, "$name: $status") or diag($err);
     like($err, $words, "$name: says what is wrong");
     my $json = eval { decode_json($out) } // {};
     is($json->{status}, $status, "$name: the same in JSON");

@@ -135,4 +135,28 @@ SKIP: {
 }
 ok((grep { $_->{check} eq 'identity' && $_->{level} eq 'good' } @{ $doctor->{findings} }), 'and the identity is there');
 close $taker;
+
+# -- systemd does not start it any more: a systemctl that says so, on a machine that looks as if systemd ran it --
+SKIP: {
+    skip 'needs root, for a /run of its own', 10 if $> != 0;
+    my $bin = $a->dir . '/bin';
+    mkdir $bin or die "$bin: $!";
+    my $units = sub (%result) {
+        spew("$bin/systemctl", "#!/bin/sh\n[ \"\$1\" = show ] || exit 1\ncat <<END\n"
+            . join("\n", map { "Result=$result{$_}\nId=$_\n" =~ s/(Result.*\n)(Id.*\n)/$2$1/r } sort keys %result) . "END\n");
+        chmod 0755, "$bin/systemctl";
+        my $j = json_of(run([ 'unshare', '-m', 'sh', '-c', 'mount -t tmpfs none /run && mkdir -p /run/systemd/system && PATH=$1:$PATH && shift && exec "$@"', 'sh', $bin,
+            program('kmsctl'), '-c', $a->ini, '--json', 'doctor' ]));
+        return grep { $_->{check} eq 'start' } @{ $j->{findings} };
+    };
+    for my $row ([ 'kmsd.service', 'start-limit-hit' ], [ 'kmsd.socket', 'trigger-limit-hit' ], [ 'kmsd.socket', 'service-start-limit-hit' ]) {
+        my ($unit, $result) = @$row;
+        my ($limit, @more) = $units->('kmsd.service' => 'success', 'kmsd.socket' => 'success', $unit => $result);
+        is($limit->{level}, 'bad', "$unit, $result: doctor has a finding");
+        like("$limit->{text} -> $limit->{next}", qr/no longer starts \Q$unit\E: .*\($result\) -> .*systemctl reset-failed kmsd\.socket kmsd\.service, then systemctl start kmsd$/,
+            'which says why, and how to reset it');
+        is(scalar @more, 0, 'one');
+    }
+    is_deeply([ $units->('kmsd.service' => 'exit-code', 'kmsd.socket' => 'success') ], [], 'a start that failed for another reason is no limit');
+}
 done_testing;

@@ -41,8 +41,8 @@ is(code('desktop-2', $new), '2 0xC004F069', 'a product of 1.2 is unknown');
 
 # The load: 32 clients that ask as fast as they are answered, from before the first update until the end.
 my ($acks, $log) = ($a->dir . '/acks', $a->dir . '/siege.log');
-my $siege = spawn([ "$BUILD/siege", '--port', $a->port, '--publisher', $p->{key}, '--product', $old, '--clients', 32,
-    '--state', $a->dir . '/siege.state', '--acks', $acks ], log => $log);
+my $siege = start_siege(port => $a->port, publisher => $p, product => $old, clients => 32,
+    state => $a->dir . '/siege.state', acks => $acks, log => $log);
 sub served ($what) {
     my $before = -s $acks // 0;
     ok(eval { wait_for(20, sub { (-s $acks // 0) > $before + 100_000 }, $what) }, "$what: leases go on being given")

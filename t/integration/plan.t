@@ -29,7 +29,7 @@ sub fresh_root ($name) {
     make_path("$root/etc", "$root/usr/lib/systemd/system");
     copy($_, "$root/usr/lib/systemd/system/") or die "$_: $!"
         for "$BUILD/etc/systemd/kmsd.service", map { "$SRC/etc/systemd/$_" }
-            qw(kmsd.socket kms-firewall.service kms-dns.service kms-dns.timer);
+            qw(kmsd.socket kms-firewall.service kms-dns.service kms-dns.timer kms-doctor.service kms-doctor.timer);
     spew("$root/kms.ini", "[kms]\nstate_directory = /var/lib/kms\ncontrol_group = kmsadmins\n"
         . "[publisher acme]\nkey = $pub->{key}\n");
     return $root;
@@ -102,6 +102,7 @@ my @drifts = (
         'units /etc/systemd/system/kmsd.socket.d/50-kms-ini.conf' ],
     [ 'a relay', sub { spew("$root/kms.ini", slurp("$root/kms.ini") . "[relay]\nupstream = 192.0.2.7\n") },
         'units /etc/systemd/system/kmsd.service.d/50-kms-ini.conf' ],
+    [ 'an hourly check', sub { spew("$root/kms.ini", slurp("$root/kms.ini") . "[alerts]\nhourly = yes\n") }, 'units kms-doctor.timer' ],
     [ 'another state directory', sub { spew("$root/kms.ini", slurp("$root/kms.ini") =~ s{/var/lib/kms}{/srv/kms}r) },
         'files /srv/kms', 'units /etc/systemd/system/kmsd.service.d/50-kms-ini.conf' ],
 );

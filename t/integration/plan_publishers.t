@@ -95,7 +95,7 @@ subtest 'pack and key, and the host is not confirmed' => sub {
     is_deeply(states($rows), { 'acme policy' => 'due', 'acme host key' => 'due', 'acme confirmation' => 'by-hand' }, 'plan');
     like($rows->{'acme policy'}{is}, qr/none is installed, the file is 1\.0/, 'how the pack is');
     like($rows->{'acme policy'}{due}, qr{^installed from $file->{kmspolicy}$}, 'and what would be done');
-    like($rows->{'acme host key'}{is}, qr/not installed: for Example Customer, group server, to \d{4}-/, 'how the key is');
+    like($rows->{'acme host key'}{is}, qr/not installed: for Example Customer, group server, until \d{4}-/, 'how the key is');
     is(entries($a), $before, 'plan changes nothing');
     is(run([ apart('true', $kmsctl, '-c', $a->ini, qw(plan --check)) ])->{exit}, 4, 'plan --check: exit 4');
     my $json;

@@ -40,8 +40,8 @@ sub appliance (%opt) {
 sub siege_begin ($a) {
     my $log = $a->dir . '/siege.' . ++$sieges;
     my $acks = "$log.acks";
-    my $pid = spawn([ "$BUILD/siege", '--churn', '--port', $a->port, '--publisher', $p->{key}, '--product', $product,
-        '--clients', $clients, '--state', "$log.state", '--acks', $acks ], log => $log);
+    my $pid = start_siege(churn => 1, port => $a->port, publisher => $p, product => $product, clients => $clients,
+        state => "$log.state", acks => $acks, log => $log);
     wait_for(20, sub { -s $acks }, 'the siege is answered');
     return { pid => $pid, log => $log, acks => $acks };
 }

@@ -1,15 +1,17 @@
 #!/usr/bin/perl
 # Every key of kms.ini(5) at a reload: one that takes effect on restart is named in the log, alone; one that takes effect on reload
 # does. A wait that the old value would make longer than the test's patience proves the new one. What kmsctl alone
-# reads ([dns], [firewall], the files of [publisher NAME]) it reads each time.
+# reads ([dns], [firewall], most of [alerts], the files of [publisher NAME]) it reads each time.
 use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use IO::Select;
 use IO::Socket::INET;
+use JSON::PP ();
 use KMS::Named;
 use KMS::Sealer;
 use KMS::Test;
+use KMS::Web;
 use Test::More;
 
 my $PATIENCE = 30;
@@ -64,14 +66,14 @@ $a->enable(group => 'client');
 subtest 'keys that take effect on restart' => sub {
     my %other = (
         '[kms] state_directory' => '/elsewhere', '[kms] runtime_directory' => '/run/elsewhere', '[kms] activate_user' => 'games',
-        '[kms] front_user' => 'games', '[kms] control_group' => 'adm', '[kms] monitor_group' => 'adm', '[kms] libexec_directory' => '/elsewhere',
+        '[kms] front_user' => 'games', '[kms] web_user' => 'games', '[kms] control_group' => 'adm', '[kms] monitor_group' => 'adm', '[kms] libexec_directory' => '/elsewhere',
         '[keys] passphrase_credential' => 'word', '[keys] passphrase_file' => '/elsewhere', '[keys] machine_file' => '/elsewhere',
         '[listen] address' => '127.0.0.2', '[listen] port' => 1, '[listen] fronts' => 3, '[limits] credits' => 7,
         '[ledger] segment_size' => '2M', '[ledger] overlay_records' => 1000, '[ledger] map_size' => '32M',
         '[ledger] checkpoint_interval' => 7, '[ledger] batch' => 7, '[ledger] session_cache' => 7,
         '[sandbox] required' => 'no', '[sandbox] allow_missing' => 'landlock',
         '[relay] upstream' => '192.0.2.1', '[relay] domain' => 'example.test', '[relay] nameserver' => '192.0.2.1', '[relay] ports' => 7,
-        '[log] target' => 'syslog',
+        '[log] target' => 'syslog', '[web] connections' => 7, '[web] listen' => '127.0.0.1:1', '[web] socket_group' => 'adm',
     );
     is_deeply([ sort keys %other ], [ sort grep { $effect{$_} eq 'restart' } keys %effect ], 'another value of each');
     for my $name (sort keys %other) {
@@ -176,6 +178,18 @@ subtest '[publisher NAME]' => sub {
     is($names->(), 'acme', 'and one again');
     $tried{'[publisher NAME] key'} = 1;
 };
+subtest '[class NAME]' => sub {
+    my $classes = sub { return join ' ', map { "$_->{name}:$_->{pool}:$_->{reserve}:" . ($_->{limit} // 0) } @{ ($a->kmsctl_json('status'))[0]{classes} // [] } };
+    is($classes->(), '', 'none');
+    my $of = "[class dev]\npool = servers\npublisher = acme\nnetworks = 10.0.0.0/8\nnames = build-*\nreserve = 3\nlimit = 5\n";
+    unlike(reload($a, $ini . $of), qr/config-restart-needed|config-refused/, 'a class');
+    is($classes->(), 'dev:servers:3:5', 'which counts at once');
+    reload($a, $ini . $of =~ s/limit = 5/limit = 6/r =~ s/servers/desktops/r);
+    is($classes->(), 'dev:desktops:3:6', 'and changes');
+    reload($a, $ini);
+    is($classes->(), '', 'and goes');
+    $tried{"[class NAME] $_"} = 1 for qw(pool publisher networks names reserve limit);    # test_classes and seats.t have which clients match
+};
 # The next key is days away: what is left to see is that no restart is asked for (t/unit/test_exchange_keys has the rest).
 # Names are kept for ever; from the reload on for ten years, and what is older goes with one entry.
 {
@@ -184,6 +198,9 @@ subtest '[publisher NAME]' => sub {
     wait_for($PATIENCE, sub { ($a->kmsctl_json('status'))[0]{ledger}{last_batch} == $before->{ledger}{last_batch} + 1 }, 'names are erased');
     $tried{'[ledger] keep_names'} = 1;
 }
+# An hour of quiet comes first (retention.t has the rest).
+unlike(reload($a, with($ini, '[ledger] keep', '1d')), qr/config-restart-needed|config-error/, 'keep: no restart is needed');
+$tried{'[ledger] keep'} = 1;
 unlike(reload($a, with($ini, '[keys] exchange_rotation', '3d')), qr/config-restart-needed|config-error/, 'exchange_rotation: no restart is needed');
 $tried{'[keys] exchange_rotation'} = 1;
 
@@ -285,7 +302,39 @@ subtest '[relay] resolve_interval' => sub {
     is($b->stop, 0, 'kmsd stops');
 };
 
-my @left = grep { !$tried{$_} && !/^\[(?:dns|firewall)\] |^\[publisher NAME\] (?:policy|host_key|confirmation)$/ } sort keys %effect;
+subtest '[web] hosts' => sub {
+    my $web = KMS::Web->new(ini => "hosts = before.example.test\n");
+    my $b = start_appliance(publisher => $publisher, fronts => 1, ini => $web->ini);
+    $web->wait;
+    my $code = sub ($host) { $web->get('/health', Host => $host)->{code} };
+    is($code->('after.example.test'), 421, 'a name that is not ours');
+    reload($b, with(slurp($b->ini), '[web] hosts', 'after.example.test'));
+    $tried{'[web] hosts'} = 1;
+    wait_for($PATIENCE, sub { $code->('after.example.test') != 421 }, 'it is ours after the reload');
+    is($code->('before.example.test'), 421, 'and the other no longer is');
+};
+
+subtest '[alerts] pool_used and key_left, of the page' => sub {
+    my $web = KMS::Web->new;
+    my $b = start_appliance(publisher => $publisher, fronts => 1, ini => $web->ini);
+    $b->enable(group => 'server', capacity => 4, output => $b->dir . '/customer');
+    $b->client('one', 'activate');
+    $web->wait;
+    my $warned = sub { join '|', map { $_->{text} } @{ JSON::PP::decode_json($web->get('/api/state')->{body})->{problems} } };
+    unlike($warned->(), qr/seats in use|ends in/, 'one seat of four, and years to go: nothing to say');
+    my $ini = slurp($b->ini);
+    for my $row ([ 'pool_used', 25, qr/has 1 of 4 seats in use/ ], [ 'key_left', '3660d', qr/The confirmation of acme ends in \d+ days/ ]) {
+        my ($key, $value, $says) = @$row;
+        reload($b, with($ini, "[alerts] $key", $value));
+        $tried{"[alerts] $key"} = 1;
+        ok(eval { wait_for($PATIENCE, sub { $warned->() =~ $says }, 'the page') }, "$key: the page warns") or diag($warned->());
+    }
+    reload($b, with($ini, '[alerts] pool_used', 26));
+    wait_for($PATIENCE, sub { $warned->() !~ /ends in/ }, 'the old values');
+    unlike($warned->(), qr/seats in use/, 'one seat of four is less than 26 percent');
+};
+
+my @left = grep { !$tried{$_} && !/^\[(?:dns|firewall)\] |^\[alerts\] (?:disk_free|clock_error|strict|hourly)$|^\[publisher NAME\] (?:policy|host_key|confirmation)$/ } sort keys %effect;
 is_deeply(\@left, [], 'every key that kmsd reads was tried');
 # What plan says of a kmsd that was not told: comments and what it does not read are nothing, a reload or a restart takes the rest.
 subtest 'plan compares kms.ini with what kmsd has taken' => sub {

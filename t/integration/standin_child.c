@@ -22,19 +22,9 @@
 
 #include "kmsd/ipc/ipc.h"
 #include "libkms/kms_error.h"
+#include "t/lib/untraced.h"
 
 #define LISTENERS 8
-
-#ifdef KMS_SANITIZED
-/* LeakSanitizer traces its own process, which kmsd's list of system calls forbids to its children.
- */
-const char *__asan_default_options(void);
-const char *
-__asan_default_options(void)
-{
-	return "detect_leaks=0";
-}
-#endif
 
 extern char **environ;
 

@@ -102,14 +102,31 @@ out:
 	return rc;
 }
 
-void
-player_make(struct player *p, const struct player_host *h, uint64_t seed, uint64_t number)
+static void
+key_pair(uint8_t pk[SEAL_PUBLIC], uint8_t sk[SEAL_SECRET], uint64_t seed, uint64_t number)
 {
-	uint8_t from[crypto_kx_SEEDBYTES], sk[SEAL_SECRET];
+	uint8_t from[crypto_kx_SEEDBYTES];
 	uint64_t key[2] = { seed, number };
 
 	crypto_generichash(from, sizeof(from), (const uint8_t *)key, sizeof(key), NULL, 0);
-	crypto_kx_seed_keypair(p->pk, sk, from);
+	crypto_kx_seed_keypair(pk, sk, from);
+}
+
+void
+player_cmid(uint8_t cmid[SEAL_CMID], uint64_t seed, uint64_t number)
+{
+	uint8_t pk[SEAL_PUBLIC], sk[SEAL_SECRET];
+
+	key_pair(pk, sk, seed, number);
+	seal_cmid(cmid, pk);
+}
+
+void
+player_make(struct player *p, const struct player_host *h, uint64_t seed, uint64_t number)
+{
+	uint8_t sk[SEAL_SECRET];
+
+	key_pair(p->pk, sk, seed, number);
 	if (seal_client_keys(&p->keys, p->pk, sk, h->exchange.pk) != KMS_OK)
 		player_die("session keys");
 	hash16_salt(p->salt, sk);
@@ -129,7 +146,7 @@ player_seal(uint8_t frame[PLAYER_REQUEST], struct player *p, const struct player
 	memcpy(m->product, product, 16);
 	memcpy(m->salt, p->salt, sizeof(m->salt));
 	m->highest_version = FRAME_VERSION;
-	snprintf(m->name, sizeof(m->name), "pc-%llu.example", (unsigned long long)number);
+	snprintf(m->name, sizeof(m->name), PLAYER_NAME, (unsigned long long)number);
 	n = message_request_encode(text, sizeof(text), m);
 	if (seal_request(frame, PLAYER_REQUEST, &p->keys, h->certificate.host_id,
 		h->exchange.key_id, p->pk, NULL, text, n) != PLAYER_REQUEST)

@@ -6,6 +6,7 @@
 #define KMS_T_LIB_PLAYER_H
 
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "libkms/core/certificate.h"
@@ -18,6 +19,7 @@
 
 #define PLAYER_REQUEST (FRAME_HEADER + SEAL_REQUEST_OVERHEAD + MESSAGE_REQUEST_TEXT)
 #define PLAYER_REPLY (FRAME_HEADER + FRAME_MAX_REPLY)
+#define PLAYER_NAME "pc-%llu.example" /* of a client, from its number */
 
 struct player_host {
 	struct sockaddr_in address;
@@ -32,6 +34,7 @@ struct player {
 	uint8_t salt[HASH16_SIZE];
 	struct seal_keys keys;
 	uint64_t sequence; /* last used */
+	bool leased;       /* its last answer was a lease: load.c's own */
 };
 
 /* Print what went wrong with errno and exit 1. */
@@ -49,6 +52,8 @@ int player_hello(struct player_host *h);
 
 /* The same client for the same seed and number. */
 void player_make(struct player *p, const struct player_host *h, uint64_t seed, uint64_t number);
+/* Its CMID alone. */
+void player_cmid(uint8_t cmid[SEAL_CMID], uint64_t seed, uint64_t number);
 /*
  * Seal the next request of p into frame; m's sequence, request id, name, product and time are
  * set here.

@@ -216,6 +216,7 @@ status_of(struct standin *s, const struct message_request *m)
 		{ "vm", KMS_E_VM_REFUSED },
 		{ "ledger", KMS_E_LEDGER },
 		{ "capacity", KMS_E_CAPACITY },
+		{ "unknown-client", KMS_E_UNKNOWN_CLIENT },
 		{ "revoked", KMS_E_REVOKED },
 		{ "bad-request", KMS_E_BAD_REQUEST },
 	};
@@ -286,10 +287,15 @@ note(const struct message_request *m)
 	uuid_format(id, m->request_id);
 	printf("request %d sequence %llu id %s name %s flags %u state %u", m->operation,
 	    (unsigned long long)m->sequence, id, m->name, m->flags, m->state);
+	if (m->user[0] != '\0')
+		printf(" user %s", m->user);
+	if (m->borrow != 0)
+		printf(" borrow %u", m->borrow);
 	note_tlv("witness", m->witness, MESSAGE_WITNESS_SIZE);
 	note_tlv("header", m->header, MESSAGE_HEADER_SIZE);
 	note_tlv("echo", m->echo, MESSAGE_ECHO_SIZE);
 	note_tlv("binding", m->binding, MESSAGE_BINDING_SIZE);
+	note_tlv("after", m->after, (size_t)16 * m->after_count);
 	putchar('\n');
 	fflush(stdout);
 }

@@ -212,7 +212,7 @@ confined(const struct probe *probe, struct place *p, const struct config *c)
 
 	if (geteuid() != 0)
 		wanted &= ~(uint32_t)(CONFINE_UID | CONFINE_NETNS);
-	p->layers = activate_confine_early(c, p->dir, MEMLOCK);
+	p->layers = activate_confine_early(c, p->dir, MEMLOCK, MEMLOCK);
 	p->layers |= activate_confine_late(MEMLOCK);
 	if ((p->layers & wanted) != wanted)
 		_exit(NOT_CONFINED);

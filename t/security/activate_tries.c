@@ -17,7 +17,7 @@ static int
 confine(const struct config *c)
 {
 	int state = open(c->state_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	uint32_t layers = activate_confine_early(c, state, MEMLOCK);
+	uint32_t layers = activate_confine_early(c, state, MEMLOCK, MEMLOCK);
 	char why[256];
 
 	layers |= activate_confine_late(MEMLOCK);

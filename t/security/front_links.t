@@ -31,6 +31,7 @@ cmp_ok(scalar(grep { /^ipc_channel_/ } @symbols), '>', 3, 'nm sees its symbols')
 for my $foreign (
 	[libsodium => qr/^(?:sodium_|crypto_|randombytes)/],
 	[LMDB => qr/^mdb_/],
+	[nettle => qr/^(?:nettle_|fast_sha256)/],
 	['the ledger' => qr/^(?:kmsdb_|journal_|overlay_)/],
 	[policy => qr/^(?:policy_|pack_)/],
 	['seals, leases and signatures' => qr/^(?:seal_|lease_|minisig_|certificate_|merkle_|batch_|host_key)/],
@@ -40,6 +41,15 @@ for my $foreign (
 	# the sanitizers bring wrappers of much of libc
 	next if $what =~ /program/ && grep { $_ eq '__asan_init' } @symbols;
 	is(join(' ', grep { $_ =~ $pattern } @symbols), '', "no symbol of $what");
+}
+
+# nettle hashes whole journals. A product does not get it.
+my $activate = executable('kmsd-activate');
+ok(scalar(grep { /^libnettle\b/ } @{ needed($activate) }), 'kmsd-activate hashes with nettle');
+my ($libkms) = grep { -e } "$build/.libs/libkms.so";
+SKIP: {
+	skip 'libkms was built without a shared library', 1 if !$libkms;
+	is(join(' ', grep { /nettle/ } @{ needed($libkms) }), '', 'libkms does not');
 }
 
 done_testing;

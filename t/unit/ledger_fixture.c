@@ -4,6 +4,7 @@
 #include "t/unit/ledger_fixture.h"
 
 #include <dirent.h>
+#include <endian.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <sodium.h>
@@ -22,6 +23,7 @@
 #include "libkms/core/certificate.h"
 #include "libkms/core/entry_about.h"
 #include "libkms/core/entry_blobs.h"
+#include "libkms/core/entry_counters.h"
 
 static void
 count_log(int level, const char *event, const char *text, void *arg)
@@ -114,6 +116,8 @@ fixture_open(struct fixture *f)
 	if (rc != KMS_OK)
 		print_message("# open: %d %s\n", rc, f->fault.text);
 	assert_int_equal(rc, KMS_OK);
+	/* A few, so that rows push others out. */
+	kmsdb_remember(f->db, FIXTURE_REMEMBERED, FIXTURE_REMEMBERED);
 }
 
 void
@@ -128,6 +132,8 @@ fixture_cmid(uint8_t cmid[16], uint32_t client)
 {
 	uint8_t hash[32];
 
+	/* In one order of bytes, so that every processor gets the same clients. */
+	client = htole32(client);
 	crypto_hash_sha256(hash, (const uint8_t *)&client, sizeof(client));
 	memcpy(cmid, hash, 16);
 }
@@ -148,9 +154,15 @@ fixture_header(const struct fixture *f, uint8_t out[BATCH_HEADER], uint32_t clie
 static size_t
 make_blob(const struct fixture *f, uint8_t *blob, const struct fixture_entry *e)
 {
+	struct entry_counter counter = { .pool = e->pool, .refusals = (uint32_t)e->value };
 	struct wire_writer w;
 
 	switch (e->kind) {
+	case ENTRY_COUNTERS:
+		memcpy(counter.publisher, f->publisher, 8);
+		counter.status = (uint16_t)(e->status != 0 ? e->status : KMS_E_CAPACITY);
+		return entry_counters_encode(
+		    blob, ENTRY_COUNTERS_HEAD + ENTRY_COUNTER, 60, &counter, 1);
 	case ENTRY_WITNESS:
 		fixture_header(f, blob, e->client, e->sequence, e->value);
 		memset(blob + BATCH_HEADER, 1, BATCH_SIGNATURE);
@@ -226,6 +238,7 @@ encode_client(const struct fixture *f, struct fixture_item *out, const struct fi
 {
 	struct entry_client c = { .kind = (uint8_t)e->kind, .flags = e->flags };
 	uint64_t request = e->request != 0 ? e->request : e->sequence;
+	uint32_t window = e->window != 0 ? e->window : FIXTURE_WINDOW;
 	bool counts = e->kind == ENTRY_LEASE || e->kind == ENTRY_SEEN;
 	struct aside aside;
 
@@ -244,12 +257,13 @@ encode_client(const struct fixture *f, struct fixture_item *out, const struct fi
 	c.sequence = e->sequence;
 	c.expires = e->kind == ENTRY_LEASE ? e->time + 180 * 86400 : 0;
 	c.renew_after = e->kind == ENTRY_LEASE ? e->time + 7 * 86400 : 0;
-	c.count = c.required = 25;
+	c.count = e->count != 0 ? e->count : 25;
+	c.required = 25;
 	memcpy(c.publisher, f->publisher, 8);
 	c.pool = e->pool;
 	c.class = e->class;
-	c.width = counts ? entry_slot_width(FIXTURE_WINDOW) : 0;
-	c.until = counts ? entry_counts_until(e->time, FIXTURE_WINDOW) : 0;
+	c.width = counts ? entry_slot_width(window) : 0;
+	c.until = counts ? entry_counts_until(e->time, window) : 0;
 	c.operation = e->kind == ENTRY_RELEASE ? MESSAGE_RELEASE : MESSAGE_RENEW;
 	c.bound = e->bound != 0;
 	c.binding[0] = e->bound;

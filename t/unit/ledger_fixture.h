@@ -33,7 +33,8 @@ struct fixture {
 /* Under /dev/shm, $TMPDIR or /tmp; or under base. */
 void fixture_make(struct fixture *f, const char *base);
 void fixture_remove(struct fixture *f);
-/* kmsdb_open with f->opt; asserts KMS_OK. */
+/* kmsdb_open with f->opt, and kmsdb_remember; asserts KMS_OK. */
+#define FIXTURE_REMEMBERED 200
 void fixture_open(struct fixture *f);
 void fixture_close(struct fixture *f);
 /* f->fault, emptied: for a call that fills it. */
@@ -48,7 +49,7 @@ struct fixture_entry {
 	uint16_t pool;
 	uint64_t sequence; /* about a client: through; WITNESS, RESTORED: number of the batch */
 	uint64_t time;
-	uint64_t value;   /* about a client; WITNESS: time of the header */
+	uint64_t value;   /* about a client; WITNESS: time of the header; COUNTERS: refusals */
 	uint64_t counter; /* the same; 0: the next */
 	uint32_t status;  /* 0: one that the kind allows */
 	uint16_t flags;
@@ -59,6 +60,8 @@ struct fixture_entry {
 	bool all;         /* ERASE: of all clients */
 	uint8_t bound;    /* first byte of its binding; 0: none */
 	uint16_t class;
+	uint32_t window; /* minutes; 0: FIXTURE_WINDOW */
+	uint32_t count;  /* told; 0: 25 */
 };
 struct fixture_item {
 	struct item item;

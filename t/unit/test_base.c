@@ -20,6 +20,7 @@
 #include "libkms/base/clock.h"
 #include "libkms/base/fault.h"
 #include "libkms/base/file.h"
+#include "libkms/base/glob.h"
 #include "libkms/base/hex.h"
 #include "libkms/base/number.h"
 #include "libkms/base/uuid.h"
@@ -475,6 +476,49 @@ addresses_in_one_form(void **state)
 	}
 }
 
+/* Names come from strangers: the last case takes for ever where each '*' is gone back to. */
+static void
+globs_match_names(void **state)
+{
+	static const struct {
+		const char *pattern, *name;
+		bool match;
+	} t[] = {
+		{ "", "", true },
+		{ "", "a", false },
+		{ "*", "", true },
+		{ "*", "anything", true },
+		{ "?", "", false },
+		{ "?", "a", true },
+		{ "?", "\xc3\xbc", true },
+		{ "b?ro", "b\xc3\xbcro", true },
+		{ "build-*", "build-", true },
+		{ "build-*", "build-1", true },
+		{ "build-*", "rebuild-1", false },
+		{ "*.example.com", "PC1.Example.COM", true },
+		{ "*.example.com", "example.com", false },
+		{ "PC?", "pc1", true },
+		{ "pc1", "pc12", false },
+		{ "pc12", "pc1", false },
+		{ "*a*b", "aXbXb", true },
+		{ "*a*b", "aXbXc", false },
+		{ "a**b", "ab", true },
+		{ "[a]", "a", false },
+		{ "\\*", "\\x", true },
+		{ "*a*a*a*a*a*a*a*a*b",
+		    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		if (glob_match(t[i].pattern, t[i].name) != t[i].match)
+			fail_msg("%s and %s", t[i].pattern, t[i].name);
+	}
+	assert_true(glob_is_pattern("a*"));
+	assert_true(glob_is_pattern("?"));
+	assert_false(glob_is_pattern("[a]"));
+}
+
 int
 main(void)
 {
@@ -492,6 +536,7 @@ main(void)
 		cmocka_unit_test(hexadecimal_numbers_are_whole),
 		cmocka_unit_test(hex_is_whole),
 		cmocka_unit_test(uuids_in_one_spelling),
+		cmocka_unit_test(globs_match_names),
 		cmocka_unit_test(addresses_in_one_form),
 	};
 

@@ -146,12 +146,12 @@ test_options(void **arg)
 	REFUSED(o.product = "6f1d2c3b-4a59-4687-9abc-def0123456789", KMS_E_FORMAT);
 	REFUSED(o.product = "6f1d2c3b04a59-4687-9abc-def012345678", KMS_E_FORMAT);
 	REFUSED(o.product = "6f1d2c3g-4a59-4687-9abc-def012345678", KMS_E_FORMAT);
-	REFUSED(o.state_file = NULL, KMS_E_ARGUMENT);
 	REFUSED(o.state_file = "", KMS_E_ARGUMENT);
 	REFUSED(o.host = "kms:port", KMS_E_ARGUMENT);
 	REFUSED(o.host = text, KMS_E_ARGUMENT);
 	REFUSED(o.domain = text, KMS_E_ARGUMENT);
 	REFUSED(o.name = "bad\nname", KMS_E_ARGUMENT);
+	REFUSED(o.user = "bad\nname", KMS_E_ARGUMENT);
 	REFUSED(o.virtual_machine = 3, KMS_E_ARGUMENT);
 	REFUSED(o.virtual_machine = -2, KMS_E_ARGUMENT);
 	REFUSED(o.customer = "", KMS_E_ARGUMENT); /* it would pin nothing */
@@ -201,9 +201,9 @@ drop_product(struct kms_options *o)
 }
 
 static void
-drop_state(struct kms_options *o)
+empty_state(struct kms_options *o)
 {
-	o->state_file = NULL;
+	o->state_file = "";
 }
 
 static void
@@ -248,7 +248,7 @@ test_wrong_option(void **arg)
 		{ spoil_key, "publisher_key: \"RWnonsense\" is no public key" },
 		{ drop_product, "product: it is missing" },
 		{ spoil_product, "product: \"6f1d2c3b\" is no UUID" },
-		{ drop_state, "state_file: it is missing" },
+		{ empty_state, "state_file: it is empty" },
 		{ spoil_host, "host: \"kms:port\" is no name or address" },
 		{ spoil_name, "name: it is not UTF-8, or has control" },
 		{ spoil_customer, "customer: it is empty" },
@@ -301,6 +301,56 @@ test_virtual_machine(void **arg)
 		assert_int_equal(c->virtual_machine, rows[i].sent);
 		kms_close(c);
 	}
+}
+
+/*
+ * A client without state: a key pair of its own, nothing on disk, no grace that begins again at
+ * each start, and nothing that another process could be using.
+ */
+static void
+test_stateless(void **arg)
+{
+	struct world *w = *arg;
+	struct kms_status_info s = { .size = sizeof(s) };
+	struct kms_client *c, *d;
+	uint8_t zero[16] = { 0 };
+	char detail[300];
+
+	w->o.state_file = NULL;
+	w->o.grace_minutes = 0;
+	w->o.detail = detail;
+	w->o.detail_size = sizeof(detail);
+	c = open_client(w);
+	d = open_client(w);
+	assert_string_equal(detail, "");
+	assert_memory_not_equal(c->cmid, zero, sizeof(zero));
+	assert_memory_not_equal(c->cmid, d->cmid, sizeof(c->cmid));
+	assert_int_equal(kms_verify(c), KMS_E_NO_LEASE);
+	assert_int_equal(kms_status(c, &s), KMS_OK);
+	assert_int_equal(s.licence, KMS_UNLICENSED);
+	assert_int_equal(s.grace_left, 0);
+	assert_memory_equal(s.cmid, c->cmid, sizeof(s.cmid));
+	assert_int_equal(client_begin(c, NULL), KMS_OK);
+	assert_int_equal(client_begin(d, NULL), KMS_OK);
+	assert_memory_not_equal(c->secret->sk, d->secret->sk, sizeof(c->secret->sk));
+	c->secret->sequence = 7;
+	client_end(c);
+	assert_null(c->secret);
+	assert_int_equal(client_begin(c, NULL), KMS_OK);
+	assert_int_equal(c->secret->sequence, 7);
+	kms_close(d);
+	kms_close(c);
+	assert_int_equal(access(w->path, F_OK), -1);
+	/* Grace is for a product that asks for it. */
+	w->o.grace_minutes = 60;
+	c = open_client(w);
+	assert_int_equal(licence(w, c), KMS_GRACE);
+	/* The clock is seen, for as long as the object lives. */
+	w->now += 3600;
+	assert_int_equal(licence(w, c), KMS_UNLICENSED);
+	w->now -= DAY;
+	assert_int_equal(licence(w, c), KMS_CLOCK_BACK);
+	kms_close(c);
 }
 
 /* "Licensed to ...", for as long as there is a lease that verifies, also one that has ended. */
@@ -684,6 +734,16 @@ dead_port(char host[32])
 	return fd;
 }
 
+/* A port that takes connections and answers nothing. */
+static int
+mute_port(char host[32])
+{
+	int fd = dead_port(host);
+
+	assert_int_equal(listen(fd, 64), 0);
+	return fd;
+}
+
 /* The same proof, and nothing of the names. */
 static void
 test_export_unnamed(void **arg)
@@ -767,7 +827,7 @@ peek(struct world *w, uint64_t *sequence, uint8_t id[16])
 	struct secret *secret;
 
 	assert_int_equal(state_open(&f, &s, w->path, w->now, NULL), KMS_OK);
-	assert_int_equal(state_lock(f, 0, NULL), KMS_OK);
+	assert_int_equal(state_lock(f, NULL), KMS_OK);
 	assert_int_equal(state_secret(f, &secret, NULL), KMS_OK);
 	*sequence = secret->sequence;
 	memcpy(id, secret->pending_id, 16);
@@ -783,7 +843,7 @@ challenge(struct world *w)
 	struct secret *secret;
 
 	assert_int_equal(state_open(&f, &s, w->path, w->now, NULL), KMS_OK);
-	assert_int_equal(state_lock(f, 0, NULL), KMS_OK);
+	assert_int_equal(state_lock(f, NULL), KMS_OK);
 	assert_int_equal(state_secret(f, &secret, NULL), KMS_OK);
 	memset(secret->challenge, 0x61, sizeof(secret->challenge));
 	assert_int_equal(state_save_secret(f, NULL), KMS_OK);
@@ -825,6 +885,61 @@ test_outage(void **arg)
 	close(fd);
 }
 
+/* Its host is known, so that what it asks is sent at once; and no answer comes. */
+static int
+know_host(struct world *w, char host[32])
+{
+	struct state_file *f;
+	struct state *s;
+
+	assert_int_equal(state_open(&f, &s, w->path, w->now, NULL), KMS_OK);
+	memcpy(s->certificate, w->host.certificate, w->host.certificate_len);
+	s->certificate_len = w->host.certificate_len;
+	w->host.exchange.made = w->now;
+	w->host.exchange.until = w->now + 7 * DAY;
+	w->host.exchange.ends = w->now + 8 * DAY;
+	testhost_state(&w->host);
+	memcpy(s->statement, w->host.statement, sizeof(s->statement));
+	s->has_statement = true;
+	assert_int_equal(state_save(f, NULL), KMS_OK);
+	state_close(f);
+	w->o.reply_timeout = 1;
+	return mute_port(host);
+}
+
+static void
+ask_in_vain(struct world *w, int (*call)(struct kms_client *, struct kms_result *))
+{
+	struct kms_client *c = open_client(w);
+
+	assert_int_equal(call(c, NULL), KMS_E_TIMEOUT);
+	kms_close(c);
+}
+
+/* What was never sent leaves nothing behind: the number is free. */
+static void
+test_not_sent(void **arg)
+{
+	struct world *w = *arg;
+	uint8_t id[16];
+	uint64_t sequence;
+	char host[32];
+	int fd = dead_port(host);
+
+	w->o.host = host;
+	ask(w, kms_activate);
+	peek(w, &sequence, id);
+	assert_int_equal(sequence, 0);
+	assert_true(sodium_is_zero(id, sizeof(id)));
+	close(fd);
+	fd = know_host(w, host);
+	ask_in_vain(w, kms_activate);
+	peek(w, &sequence, id);
+	assert_int_equal(sequence, 1);
+	assert_false(sodium_is_zero(id, sizeof(id)));
+	close(fd);
+}
+
 /* The same request again while it is unanswered, a new one when it is old, of another kind or for
  * another product. */
 static void
@@ -834,42 +949,138 @@ test_repeat(void **arg)
 	uint8_t id[16], before[16];
 	uint64_t sequence;
 	char host[32];
-	int fd = dead_port(host);
+	int fd = know_host(w, host);
 
 	w->o.host = host;
-	ask(w, kms_activate);
+	ask_in_vain(w, kms_activate);
 	peek(w, &sequence, before);
 	assert_int_equal(sequence, 1);
 	w->now += CLIENT_PENDING;
-	ask(w, kms_activate);
+	ask_in_vain(w, kms_activate);
 	peek(w, &sequence, id);
 	assert_int_equal(sequence, 1);
 	assert_memory_equal(id, before, 16);
 	w->now++;
-	ask(w, kms_activate);
+	ask_in_vain(w, kms_activate);
 	peek(w, &sequence, id);
 	assert_int_equal(sequence, 2);
 	assert_memory_not_equal(id, before, 16);
-	ask(w, kms_renew);
+	ask_in_vain(w, kms_renew);
 	peek(w, &sequence, id);
 	assert_int_equal(sequence, 3);
 	w->o.product = TESTHOST_OTHER;
-	ask(w, kms_renew);
+	ask_in_vain(w, kms_renew);
 	peek(w, &sequence, before);
 	assert_int_equal(sequence, 4);
 	/* One that echoes is repeated however old it is, also after the clock was set back. */
 	challenge(w);
 	w->now += 30 * DAY;
-	ask(w, kms_renew);
+	ask_in_vain(w, kms_renew);
 	w->now -= 60 * DAY;
-	ask(w, kms_renew);
+	ask_in_vain(w, kms_renew);
+	w->now += 30 * DAY;
 	peek(w, &sequence, id);
 	assert_int_equal(sequence, 4);
 	assert_memory_equal(id, before, 16);
-	ask(w, kms_release);
+	ask_in_vain(w, kms_release);
 	peek(w, &sequence, id);
 	assert_int_equal(sequence, 5);
 	close(fd);
+}
+
+static int
+borrow_a_day(struct kms_client *c, struct kms_result *result)
+{
+	return kms_borrow(c, 1440, result);
+}
+
+static int
+borrow_a_week(struct kms_client *c, struct kms_result *result)
+{
+	return kms_borrow(c, 10080, result);
+}
+
+/* A request to borrow is repeated as it was; for another time, it is another request. */
+static void
+test_borrow_repeat(void **arg)
+{
+	struct world *w = *arg;
+	uint8_t id[16], before[16];
+	uint64_t sequence;
+	char host[32];
+	int fd = know_host(w, host);
+
+	w->o.host = host;
+	ask_in_vain(w, borrow_a_day);
+	peek(w, &sequence, before);
+	ask_in_vain(w, borrow_a_day);
+	peek(w, &sequence, id);
+	assert_int_equal(sequence, 1);
+	assert_memory_equal(id, before, 16);
+	ask_in_vain(w, borrow_a_week);
+	peek(w, &sequence, id);
+	assert_int_equal(sequence, 2);
+	assert_memory_not_equal(id, before, 16);
+	ask_in_vain(w, kms_activate);
+	peek(w, &sequence, id);
+	assert_int_equal(sequence, 3);
+	close(fd);
+}
+
+/*
+ * When to ask again after a refusal with a time: for a seat that is to come back, the interval is
+ * the longest; a host that is busy is obeyed.
+ */
+static void
+test_next(void **arg)
+{
+	static const struct {
+		uint32_t status, retry, interval;
+		uint64_t least;
+	} rows[] = {
+		{ KMS_E_CAPACITY, 600, 120, 600 },
+		{ KMS_E_CAPACITY, 7199, 120, 7199 },
+		{ KMS_E_CAPACITY, 7200, 120, 7200 },
+		{ KMS_E_CAPACITY, 80000, 120, 7200 },
+		{ KMS_E_CLASS_FULL, 80000, 120, 7200 },
+		{ KMS_E_RECLAIMED, 80000, 120, 7200 },
+		{ KMS_E_BORROWED_OUT, 80000, 120, 7200 },
+		{ KMS_E_CAPACITY, 80000, 0, 7200 },
+		{ KMS_E_CAPACITY, 0, 30, 1800 },
+		{ KMS_E_LEDGER, 80000, 120, 80000 },
+		{ KMS_E_TOO_SOON, 80000, 120, 80000 },
+	};
+	struct world *w = *arg;
+	struct kms_client *c = open_client(w);
+	enum kms_operation operation = KMS_RELEASE;
+
+	assert_int_equal(kms_next(c, &operation), 0);
+	assert_int_equal(operation, KMS_ACTIVATE);
+	assert_int_equal(kms_next(NULL, NULL), -1);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct kms_status_info s = { .size = sizeof(s) };
+		struct state_file *f;
+		struct state *state;
+
+		assert_int_equal(state_open(&f, &state, w->path, w->now, NULL), KMS_OK);
+		state->last_status = rows[i].status;
+		state->retry_after = rows[i].retry;
+		state->activation_interval = rows[i].interval;
+		state->last_attempt = w->now;
+		assert_int_equal(state_save(f, NULL), KMS_OK);
+		state_close(f);
+		assert_int_equal(kms_status(c, &s), KMS_OK);
+		/* And up to a quarter, so that clients do not ask together. */
+		if (s.next_attempt < w->now + rows[i].least ||
+		    s.next_attempt > w->now + rows[i].least * 5 / 4)
+			fail_msg("row %zu: %u", i, (unsigned)(s.next_attempt - w->now));
+		assert_int_equal(kms_next(c, NULL),
+		    s.next_attempt - w->now < DAY ? (s.next_attempt - w->now) * 1000 : DAY * 1000);
+	}
+	give_lease(w);
+	assert_int_equal(kms_next(c, &operation), DAY * 1000);
+	assert_int_equal(operation, KMS_RENEW);
+	kms_close(c);
 }
 
 int
@@ -879,6 +1090,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_options, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_wrong_option, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_virtual_machine, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_stateless, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_licensed_to, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_making, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_in_use, setup, teardown),
@@ -893,7 +1105,10 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_export_spoilt_rotation, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_short_structs, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_outage, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_not_sent, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_repeat, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_borrow_repeat, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_next, setup, teardown),
 	};
 
 	if (sodium_init() < 0)

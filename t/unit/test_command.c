@@ -58,7 +58,7 @@ static const struct command wash = {
 	.noun = "wash", .options = wash_rows, .values = sizeof(struct wash)
 };
 static const struct command *const commands[] = { &tea_pour, &tea_throw, &wash, NULL };
-static const struct program kitchen = { "kitchen", commands, common };
+static const struct program kitchen = { "kitchen", commands, common, NULL };
 
 /* text: words between blanks. argv is cut from copy. */
 static void

@@ -27,6 +27,7 @@
 
 #define KEY "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3"
 #define KEYTAB "gss_tsig = yes\nkeytab = /k\n"
+#define CLASS "\n\n[class a]\npool = p\n" /* the next line is 5 */
 #define A50 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
 /* The first error of text: its line and words that it must hold; count: how many there are. */
@@ -185,6 +186,14 @@ static const struct bad {
 	{ "[dns]\n" KEYTAB "principal = A@B$\n", 4, "NAME@REALM", 1 },
 	{ "[dns]\npublish_vlmcs = 1\n", 2, "yes or no", 1 },
 	/* Networks. */
+	{ "[alerts]\npool_used = 0\n", 2, "1 to 100", 1 },
+	{ "[alerts]\npool_used = 101\n", 2, "1 to 100", 1 },
+	{ "[alerts]\npool_used = 90%\n", 2, "1 to 100", 1 },
+	{ "[alerts]\nkey_left = 3661d\n", 2, "3660", 1 },
+	{ "[alerts]\ndisk_free = 101\n", 2, "0 to 100", 1 },
+	{ "[alerts]\nclock_error = 0\n", 2, "1 to 15", 1 },
+	{ "[alerts]\nclock_error = 16\n", 2, "1 to 15", 1 },
+	{ "[alerts]\nhourly = 1\n", 2, "yes or no", 1 },
 	{ "[firewall]\nallow =\n", 2, "1 to 32 different networks", 1 },
 	{ "[firewall]\nallow = 10.0.0.1/8\n", 2, "no bit set beyond BITS", 1 },
 	{ "[firewall]\nallow = 2001:db8::1/64\n", 2, "no bit set beyond BITS", 1 },
@@ -228,6 +237,25 @@ static const struct bad {
 	{ "[publisher a]\nkey = " KEY
 	  "\n[publisher b]\nkey = RWQf6LRCGA9i5/mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3\n",
 	    3, "[publisher b] has the same key id as [publisher a]", 1 },
+	{ CLASS "[class a]\npool = q\n", 5, "class \"a\" is given twice", 1 },
+	{ "[class]\npool = p\n", 1, "needs a name: [class NAME]", 1 },
+	{ "[class a b]\npool = p\n", 1, "1 to 32 letters", 1 },
+	{ "[class " A50 "]\npool = p\n", 1, "1 to 32 letters", 1 },
+	{ "[class a]\nreserve = 1\n", 1, "[class a] has no pool = NAME", 1 },
+	{ "[class a]\npool =\n", 2, "a name of 1 to 32 letters", 2 },
+	{ "[class a]\npool = a/b\n", 2, "a name of 1 to 32 letters", 2 },
+	{ CLASS "publisher = nobody\n", 3, "there is no [publisher nobody]", 1 },
+	{ CLASS "networks = 10.0.0.0/33\n", 5, "networks as ADDRESS/BITS", 1 },
+	{ CLASS "networks = build-*\n", 5, "networks as ADDRESS/BITS", 1 },
+	{ CLASS "names = a a\n", 5, "different names of at most 64 bytes", 1 },
+	{ CLASS "names = " A50 A50 "\n", 5, "different names of at most 64 bytes", 1 },
+	{ CLASS "names = 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17\n", 5, "0 to 16 different names",
+	    1 },
+	{ CLASS "reserve = -1\n", 5, "a number from 0 to 4294967295", 1 },
+	{ CLASS "limit = 10%\n", 5, "a number from 0 to 4294967295", 1 },
+	{ CLASS "reserve = 6\nlimit = 5\n", 3,
+	    "[class a] reserves 6 seats, and may have 5: limit must not be below reserve", 1 },
+	{ CLASS "limits = 5\n", 5, "did you mean \"limit\"?", 1 },
 };
 
 static void
@@ -262,7 +290,8 @@ test_typos(void **ignored)
 
 	for (k = config_schema(); k->section != NULL; k++) {
 		for (size_t way = 0; way < 3; way++) {
-			bool publisher = strcmp(k->section, "publisher NAME") == 0;
+			const struct config_record *d = config_record_of(k);
+			bool publisher = d != NULL && strcmp(d->word, "publisher") == 0;
 			size_t len = strlen(k->key), at = len / 2;
 
 			/* In three letters, one is a third. */
@@ -280,17 +309,22 @@ test_typos(void **ignored)
 				typo[at - 1] = k->key[at];
 			}
 			snprintf(text, sizeof(text), "; line 1\n[%s]\n%s%s = 1\n",
-			    publisher ? "publisher a" : k->section,
-			    publisher ? "key = " KEY "\n" : "", typo);
+			    publisher   ? "publisher a"
+			    : d != NULL ? "class a"
+					: k->section,
+			    publisher   ? "key = " KEY "\n"
+			    : d != NULL ? "pool = a\n"
+					: "",
+			    typo);
 			snprintf(want, sizeof(want),
 			    "unknown key \"%s\" in [%s]: did you mean \"%s\"?", typo, k->section,
 			    k->key);
 			if (config_parse(&c, text, strlen(text), e, 4) != 1 ||
-			    e[0].line != 3 + publisher || strcmp(e[0].text, want) != 0)
+			    e[0].line != 3 + (d != NULL) || strcmp(e[0].text, want) != 0)
 				fail_msg("%s: %s\ngave %d: %s\nbut not: %s", ways[way], text,
 				    e[0].line, e[0].text, want);
 		}
-		if (strcmp(k->section, "publisher NAME") == 0)
+		if (config_record_of(k) != NULL)
 			continue;
 		snprintf(text, sizeof(text), "\n[%sx]\n", k->section);
 		snprintf(want, sizeof(want), "unknown section [%sx]: did you mean [%s]?",
@@ -373,7 +407,7 @@ test_too_many_publishers(void **ignored)
 	}
 	assert_int_equal(config_parse(&c, text, used, e, 2), 1);
 	assert_int_equal(e[0].line, 2 * CONFIG_PUBLISHERS + 1);
-	assert_non_null(strstr(e[0].text, "more than 16 publishers"));
+	assert_non_null(strstr(e[0].text, "more than 16 sections [publisher NAME]"));
 }
 
 static char *
@@ -510,6 +544,12 @@ test_values(void **ignored)
 	assert_string_equal(network_text(text_of, &c.allow.at[3]), "2001:db8::1");
 	assert_int_equal(c.firewall_rate, 0);
 	assert_string_equal(c.firewall_interface, "eth0.100");
+	assert_int_equal(c.alerts_pool_used, 100);
+	assert_int_equal(c.alerts_key_left, 60);
+	assert_int_equal(c.alerts_disk_free, 0);
+	assert_int_equal(c.alerts_clock_error, 15);
+	assert_true(c.alerts_strict);
+	assert_true(c.alerts_hourly);
 
 	text = read_whole(path, "publishers.in", &len);
 	parse_good(&c, text, len, "publishers.in");
@@ -552,6 +592,9 @@ test_defaults(void **ignored)
 	assert_string_equal(network_text(text, &c.allow.at[0]), "10.0.0.0/8");
 	assert_string_equal(network_text(text, &c.allow.at[5]), "fe80::/10");
 	assert_int_equal(c.firewall_rate, 6000);
+	assert_int_equal(c.alerts_pool_used, 90);
+	assert_int_equal(c.alerts_key_left, 30);
+	assert_false(c.alerts_strict);
 	assert_int_equal(c.connections_per_source, 1000);
 	assert_int_equal(c.new_clients_per_source.burst, 20000);
 	assert_int_equal(c.new_clients_per_source.refill, 20);
@@ -599,8 +642,9 @@ test_example(void **ignored)
 	assert_non_null(text);
 	text[len] = '\0';
 	for (k = config_schema(); k->section != NULL; k++) {
-		if (strcmp(k->section, "publisher NAME") == 0) {
-			assert_non_null(strstr(text, "\n;[publisher "));
+		if (config_record_of(k) != NULL) {
+			snprintf(line, sizeof(line), "\n;[%s ", config_record_of(k)->word);
+			assert_non_null(strstr(text, line));
 			continue;
 		}
 		snprintf(line, sizeof(line), "\n;%s =%s%s\n", k->key, *k->def ? " " : "", k->def);

@@ -30,7 +30,9 @@ static const char full[] =
     "[log]\nlevel = debug\ntarget = syslog\n"
     "[relay]\nupstream = kms.example.com:1689/10/5 [2001:db8::9]:1700\ndomain = example.com\n"
     "nameserver = 192.0.2.53:5353\nports = 1688 1999\nallow = 10.0.0.0/8 2001:db8::/32\n"
-    "[publisher acme]\nkey = " KEY "\npolicy = /p\n";
+    "[publisher acme]\nkey = " KEY "\npolicy = /p\n"
+    "[class dev]\npool = float\npublisher = acme\nnetworks = 10.0.0.0/8 2001:db8::/32\n"
+    "names = build-* ann?\nreserve = 3\nlimit = 5\n";
 
 static const struct {
 	const char *name;
@@ -100,9 +102,10 @@ static void
 rows_are(const struct config *got, const struct config *c, enum config_reader reader)
 {
 	for (const struct config_key *k = config_schema(); k->section != NULL; k++) {
-		bool theirs = (k->readers & reader) != 0, publishers = config_of_publisher(k);
-		const char *a = publishers ? (const char *)got->publishers : (const char *)got;
-		const char *b = publishers ? (const char *)c->publishers : (const char *)c;
+		const struct config_record *d = config_record_of(k);
+		bool theirs = (k->readers & reader) != 0;
+		const char *a = d != NULL ? config_record_at(d, got, 0) : (const char *)got;
+		const char *b = d != NULL ? config_record_at(d, c, 0) : (const char *)c;
 
 		if (theirs ? memcmp(a + k->offset, b + k->offset, k->size) != 0
 			   : !is_zero(a + k->offset, k->size))
@@ -130,6 +133,8 @@ test_rows(void **state)
 			assert_true(got.marks[true] == config_mark(&c, true));
 			assert_int_equal(got.publisher_count,
 			    readers[i].reader == CONFIG_ACTIVATE ? c.publisher_count : 0);
+			assert_int_equal(got.class_count,
+			    readers[i].reader == CONFIG_ACTIVATE ? c.class_count : 0);
 		}
 	}
 	(void)state;
@@ -209,6 +214,18 @@ test_bounds(void **state)
 	for (unsigned i = 0; i < CONFIG_PUBLISHERS; i++) {
 		memset(c.publishers[i].name, 'p', 64);
 		memcpy(c.publishers[i].key, KEY, 56);
+	}
+	c.class_count = CONFIG_CLASSES;
+	for (unsigned i = 0; i < CONFIG_CLASSES; i++) {
+		struct config_class *class = &c.classes[i];
+
+		memset(class->name, 'c', 32);
+		memset(class->publisher, 'p', 64);
+		memset(class->pool, 'q', 32);
+		class->networks.count = CONFIG_NETWORKS;
+		class->names.count = CONFIG_PATTERNS;
+		for (unsigned k = 0; k < CONFIG_PATTERNS; k++)
+			memset(class->names.at[k], '*', CONFIG_PATTERN);
 	}
 	for (size_t i = 0; i < READERS; i++) {
 		len = config_encode(bytes, &c, readers[i].reader);

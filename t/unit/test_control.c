@@ -214,6 +214,35 @@ request_framing(void **state)
 	assert_true(args.at == args.end);
 }
 
+static void
+reply_framing(void **state)
+{
+	static const uint8_t reply[] = "\0\0\0\15\0\0\0\7s\1\0\0\0\2kab";
+	size_t len = sizeof(reply) - 1, cut;
+	uint8_t head[CONTROL_REQUEST_HEADER];
+	struct wire_reader rows;
+	struct control_field f;
+	uint32_t status = 0;
+
+	for (cut = 0; cut < len; cut++)
+		assert_int_equal(control_reply_parse(reply, cut, &status, &rows), 0);
+	assert_int_equal(control_reply_parse(reply, len, &status, &rows), 1);
+	assert_int_equal(status, 7);
+	assert_true(control_next(&rows, &f));
+	assert_true(control_field_is(&f, 's', "k"));
+	assert_false(control_next(&rows, &f));
+	assert_false(rows.bad);
+	assert_int_equal(control_reply_parse(reply, len + 1, &status, &rows), -1); /* trailing */
+	assert_int_equal(control_reply_parse("\0\0\0\3\0\0\0", 7, &status, &rows), -1);
+	assert_int_equal(control_reply_parse("\0\0\0\0", 4, &status, &rows), -1);
+	assert_int_equal(control_reply_parse("\0\20\0\1", 4, &status, &rows), -1);
+	assert_int_equal(control_reply_parse("\0\20\0\0", 4, &status, &rows), 0);
+	assert_int_equal(control_reply_parse("\0\0\0\4\0\0\0\1", 8, &status, &rows), 1);
+	assert_true(rows.at == rows.end);
+	control_request_header(head, CONTROL_KEY_REQUEST, 9);
+	assert_memory_equal(head, "\0\0\0\13\0\5", sizeof(head));
+}
+
 int
 main(void)
 {
@@ -224,6 +253,7 @@ main(void)
 		cmocka_unit_test(malformed),
 		cmocka_unit_test(growth_limit),
 		cmocka_unit_test(request_framing),
+		cmocka_unit_test(reply_framing),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

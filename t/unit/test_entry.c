@@ -6,6 +6,7 @@
 
 #include "libkms/core/entry.h"
 #include "libkms/core/entry_about.h"
+#include "libkms/core/entry_base.h"
 #include "libkms/core/entry_blobs.h"
 #include "libkms/core/entry_relayed.h"
 #include "t/unit/core_test.h"
@@ -213,10 +214,15 @@ test_slots(void **state)
 		{ 20000 * 1440 + 60, 30 * 1440, 1440, 20031 * 1440 },
 		{ 100, 5, 1, 106 },
 		{ 100, 64, 1, 165 },
-		{ 100, 65, 2, (50 + 33 + 1) * 2 },
+		{ 99, 65, 2, 166 },
+		{ 100, 65, 2, 166 },
+		{ 101, 65, 2, 168 },
 		{ 100, 240, 4, (25 + 60 + 1) * 4 },
-		{ 1000, 1441, 23, (43 + 63 + 1) * 23 },
-		{ 0, 100 * 1440 + 60, 1440, (101 + 1) * 1440 },
+		{ 103, 240, 4, (25 + 60 + 1) * 4 },
+		{ 104, 240, 4, (26 + 60 + 1) * 4 },
+		{ 1000, 1439, 23, (106 + 1) * 23 },
+		{ 1000, 1441, 23, (106 + 1) * 23 },
+		{ 0, 100 * 1440 + 60, 1440, (100 + 1) * 1440 },
 		{ 0, 366 * 1440, 1440, 367 * 1440 },
 	};
 
@@ -228,6 +234,18 @@ test_slots(void **state)
 			fail_msg("row %zu: %u", i, entry_counts_until(time, rows[i].window));
 	}
 	assert_int_equal(entry_counts_until(UINT64_MAX, 1440), UINT32_MAX / 1440 * 1440);
+	assert_int_equal(entry_counts_through(0, 5), 0);
+	assert_int_equal(entry_counts_through(1, 5), 1);
+	assert_int_equal(entry_counts_through(60, 5), 1);
+	assert_int_equal(entry_counts_through(61, 5), 2);
+	assert_int_equal(entry_counts_through(99 * 60, 65), 100);
+	assert_int_equal(entry_counts_through(100 * 60, 65), 100);
+	assert_int_equal(entry_counts_through(100 * 60 + 1, 65), 102);
+	assert_int_equal(entry_counts_through(86400 - 1, 1440), 1440);
+	assert_int_equal(entry_counts_through(86400, 1440), 1440);
+	assert_int_equal(entry_counts_through(86400 + 1, 1440), 2880);
+	assert_int_equal(entry_counts_through(UINT64_MAX, 5), UINT32_MAX);
+	assert_int_equal(entry_counts_through(UINT64_MAX, 1440), UINT32_MAX / 1440 * 1440);
 	(void)state;
 }
 
@@ -406,7 +424,7 @@ test_admin_kinds(void **state)
 	} rows[] = { { ENTRY_START, 32 }, { ENTRY_KEY, 0 }, { ENTRY_POLICY, 0 },
 		{ ENTRY_KEY_REMOVE, 0 }, { ENTRY_RELAYED, 39 }, { ENTRY_ROTATION, 232 },
 		{ ENTRY_REVOCATIONS, 4 }, { ENTRY_RELAYED_NAME, 28 }, { ENTRY_WITNESS, 172 },
-		{ ENTRY_RESTORED, 17 }, { ENTRY_CLOCK, 16 } };
+		{ ENTRY_RESTORED, 17 }, { ENTRY_CLOCK, 16 }, { ENTRY_COUNTERS, 20 } };
 	uint8_t buffer[512], blob[256];
 
 	memset(blob, 1, sizeof(blob));
@@ -419,6 +437,88 @@ test_admin_kinds(void **state)
 			    (len == rows[i].blob))
 				fail_msg("kind %u, %zu", rows[i].kind, len);
 		}
+	(void)state;
+}
+
+/* Each part of a base: its length on both sides, and what an unknown one is. */
+static void
+test_base(void **state)
+{
+	static const struct {
+		uint8_t part;
+		size_t least, most; /* of the blob */
+	} rows[] = { { BASE_HEAD, 98, 98 }, { BASE_RELAYED, 265, 265 }, { BASE_CLIENT, 237, 237 },
+		{ BASE_SUMS, 2, 2 }, { BASE_USAGE, 26, ENTRY_MAX - 68 }, { BASE_END, 14, 14 } };
+	static uint8_t blob[ENTRY_MAX], buffer[ENTRY_MAX];
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		blob[0] = rows[i].part;
+		blob[1] = BASE_VERSION;
+		for (size_t len = 0; len < 400; len++)
+			assert_int_equal(entry_base_check(blob, len),
+			    len >= rows[i].least && len <= rows[i].most ? KMS_OK : KMS_E_FORMAT);
+	}
+	for (unsigned part = 0; part < 256; part += part < 9 ? 1 : 247) {
+		struct entry_admin e = { .kind = ENTRY_BASE, .text = "", .blob = blob };
+		size_t n;
+
+		blob[0] = BASE_SUMS;
+		blob[1] = BASE_VERSION;
+		e.blob_len = 2;
+		n = entry_admin_encode(buffer, sizeof(buffer), &e);
+		assert_int_equal(n, 70);
+		assert_int_equal(decode_admin(buffer, n), KMS_OK);
+		buffer[68] = (uint8_t)part;
+		assert_int_equal(decode_admin(buffer, n),
+		    part == BASE_SUMS                           ? KMS_OK
+		    : part == BASE_NONE || part > (int)BASE_END ? KMS_E_SCHEMA
+								: KMS_E_FORMAT);
+		buffer[68] = BASE_SUMS;
+		buffer[69] = 2;
+		assert_int_equal(decode_admin(buffer, n), KMS_E_SCHEMA);
+	}
+	(void)state;
+}
+
+/* What is restated as it was is one of these kinds, and whole. */
+static void
+test_base_kept(void **state)
+{
+	static const char text[] = "t";
+	uint8_t inner[ENTRY_MAX], blob[ENTRY_MAX], buffer[ENTRY_MAX];
+	struct entry_base_kept k = { .batch = 7, .leaf = 3, .found = 9, .entry = inner }, got;
+	struct entry_admin e = { .text = text, .text_len = 1, .blob = blob };
+	static const uint8_t kinds[] = { ENTRY_KEY, ENTRY_POLICY, ENTRY_RELAYED };
+
+	memset(blob, 0, sizeof(blob));
+	for (size_t i = 0; i < COUNT(kinds); i++) {
+		struct entry_admin outer = { .kind = ENTRY_BASE, .text = "", .blob = blob };
+		size_t n;
+
+		e.kind = kinds[i];
+		e.blob_len = e.kind == ENTRY_RELAYED ? ENTRY_RELAYED_BLOB : 0;
+		k.entry_len = entry_admin_encode(inner, sizeof(inner), &e);
+		assert_true(k.entry_len > 0);
+		outer.blob_len = entry_base_put_kept(blob, sizeof(blob), &k);
+		n = entry_admin_encode(buffer, sizeof(buffer), &outer);
+		if (e.kind == ENTRY_RELAYED) {
+			assert_int_equal(n, 0);
+			break;
+		}
+		assert_int_equal(entry_check(buffer, n), KMS_OK);
+		assert_int_equal(decode_admin(buffer, n), KMS_OK);
+		entry_base_get_kept(&got, blob, outer.blob_len);
+		assert_int_equal(got.batch, 7);
+		assert_int_equal(got.leaf, 3);
+		assert_int_equal(got.found, 9);
+		assert_int_equal(got.entry_len, k.entry_len);
+		assert_memory_equal(got.entry, inner, k.entry_len);
+		/* Its own text is cut short: the decoder and the check agree. */
+		buffer[68 + BASE_PREFIX + BASE_KEPT_HEAD + 65]++;
+		assert_int_equal(entry_check(buffer, n), KMS_E_FORMAT);
+		assert_int_equal(decode_admin(buffer, n), KMS_E_FORMAT);
+		memset(blob, 0, sizeof(blob));
+	}
 	(void)state;
 }
 
@@ -477,7 +577,8 @@ test_kind(void **state)
 
 	for (int kind = 0; kind < 256; kind++) {
 		bool known = (kind >= 1 && kind <= 4) || (kind >= 16 && kind <= 19) || kind == 22 ||
-			     (kind >= 24 && kind <= 30) || (kind >= 32 && kind <= 38);
+			     (kind >= 24 && kind <= 30) || (kind >= 32 && kind <= 38) ||
+			     kind == 40 || kind == 41;
 
 		in[1] = (uint8_t)kind;
 		assert_int_equal(entry_kind(in, 16), known ? kind : 0);
@@ -509,6 +610,8 @@ main(void)
 		cmocka_unit_test(test_about_kinds),
 		cmocka_unit_test(test_admin),
 		cmocka_unit_test(test_admin_kinds),
+		cmocka_unit_test(test_base),
+		cmocka_unit_test(test_base_kept),
 		cmocka_unit_test(test_admin_size),
 		cmocka_unit_test(test_relayed),
 		cmocka_unit_test(test_kind),

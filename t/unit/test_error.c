@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "libkms/base/seat_status.h"
 #include "t/unit/core_test.h"
 
 static void
@@ -15,7 +16,7 @@ test_table(void **state)
 	uint32_t want = 0;
 
 	for (unsigned i = 0; i < count; i++, want++) {
-		if (want == KMS_E_ALONE + 1)
+		if (want == KMS_E_BORROWED_OUT + 1)
 			want = KMS_E_LOCAL + 1;
 		assert_int_equal(e[i].status, want);
 		assert_true(strncmp(e[i].symbol, i == 0 ? "KMS_OK" : "KMS_E_", 6) == 0);
@@ -27,14 +28,14 @@ test_table(void **state)
 		assert_ptr_equal(kms_error_find(want), &e[i]);
 		assert_ptr_equal(kms_strerror(want), e[i].meaning);
 	}
-	assert_int_equal(want, KMS_E_INDEX + 1);
+	assert_int_equal(want, KMS_E_PENDING + 1);
 	(void)state;
 }
 
 static void
 test_unknown(void **state)
 {
-	static const uint32_t none[] = { KMS_E_ALONE + 1, KMS_E_LOCAL, KMS_E_INDEX + 1,
+	static const uint32_t none[] = { KMS_E_BORROWED_OUT + 1, KMS_E_LOCAL, KMS_E_PENDING + 1,
 		UINT32_MAX };
 
 	for (size_t i = 0; i < COUNT(none); i++) {
@@ -42,6 +43,22 @@ test_unknown(void **state)
 		assert_string_equal(kms_error_find(none[i])->symbol, "KMS_E_UNKNOWN");
 		assert_string_equal(kms_strerror(none[i]), "unknown status");
 	}
+	(void)state;
+}
+
+static void
+test_seats(void **state)
+{
+	static const uint32_t lacking[] = { KMS_E_CAPACITY, KMS_E_CLASS_FULL, KMS_E_RECLAIMED,
+		KMS_E_BORROWED_OUT };
+	unsigned count, found = 0;
+	const struct kms_error *e = kms_error_table(&count);
+
+	for (size_t i = 0; i < COUNT(lacking); i++)
+		assert_true(status_lacks_seat(lacking[i]));
+	for (unsigned i = 0; i < count; i++)
+		found += status_lacks_seat(e[i].status);
+	assert_int_equal(found, COUNT(lacking));
 	(void)state;
 }
 
@@ -146,6 +163,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_unknown),
+		cmocka_unit_test(test_seats),
 		cmocka_unit_test(test_page),
 		cmocka_unit_test(test_microsoft),
 	};

@@ -75,8 +75,8 @@ static void
 test_bad(void **state)
 {
 	static const struct bad_field rows[] = {
-		{ "another host's id", 8, 1, 1, KMS_E_FORMAT },
-		{ "another key's id", 24, 1, 1, KMS_E_FORMAT },
+		{ "another host's id", 8, 1, 8, KMS_E_FORMAT },
+		{ "another key's id", 24, 1, 8, KMS_E_FORMAT },
 		{ "made after until", 64, MADE + 7 * DAY + 1, 8, KMS_E_FORMAT },
 		{ "made at until", 64, MADE + 7 * DAY, 8, KMS_OK },
 		{ "until after ends", 72, MADE + 8 * DAY + 1, 8, KMS_E_FORMAT },

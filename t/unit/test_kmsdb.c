@@ -541,6 +541,104 @@ test_expire(void **state)
 	assert_int_equal(fixture_check(f), KMS_OK);
 }
 
+static int
+sum_counts(const struct kmsdb_count *c, void *arg)
+{
+	*(uint32_t *)arg += c->clients;
+	return 0;
+}
+
+static uint32_t
+all_counts(struct fixture *f)
+{
+	uint32_t sum = 0;
+
+	assert_int_equal(kmsdb_checkpoint(f->db), KMS_OK);
+	assert_int_equal(kmsdb_each_count(f->db, sum_counts, &sum), KMS_OK);
+	return sum;
+}
+
+/*
+ * The rows of clients without state go with those that were forgotten, when seat and lease are over
+ * by the floor, and what they counted goes, too. A seat that was given back or taken back is over
+ * at once; a client that is revoked stays, and so does one that keeps state.
+ */
+static void
+test_expire_stateless(void **state)
+{
+	enum { SEEN = 21, GIVEN_BACK, TAKEN_BACK, KEEPS, REVOKED, LEASED, LATER };
+	struct fixture *f = *state;
+	struct fixture_entry one = { .kind = ENTRY_SEEN,
+		.product = 1,
+		.pool = 1,
+		.sequence = 1,
+		.time = FIXTURE_NOW,
+		.window = 5 };
+	uint64_t end = entry_counts_until(FIXTURE_NOW, one.window) * UINT64_C(60);
+	struct fixture_entry about = { .sequence = 1, .product = 1, .pool = 1 };
+	struct fixture_entry expire = {
+		.kind = ENTRY_EXPIRE, .sequence = 2, .time = end + 60, .value = end - 1
+	};
+	uint8_t cmid[16];
+
+	for (one.client = SEEN; one.client <= LATER; one.client++) {
+		one.flags = one.client == KEEPS ? 0 : ENTRY_STATELESS;
+		one.kind =
+		    one.client == LEASED || one.client == TAKEN_BACK ? ENTRY_LEASE : ENTRY_SEEN;
+		one.window = one.client == LATER ? 65 : 5;
+		fixture_stage(f, &one);
+	}
+	one.kind = ENTRY_RELEASE;
+	one.client = GIVEN_BACK;
+	one.sequence = 2;
+	fixture_stage(f, &one);
+	about.time = FIXTURE_NOW;
+	about.client = TAKEN_BACK;
+	about.kind = ENTRY_RECLAIM;
+	fixture_stage(f, &about);
+	about.client = REVOKED;
+	about.kind = ENTRY_REVOKE;
+	fixture_stage(f, &about);
+	fixture_commit(f);
+	assert_int_equal(all_counts(f), 4); /* SEEN, KEEPS, LEASED, LATER */
+	fixture_stage(f, &expire);
+	fixture_commit(f);
+	for (uint32_t i = SEEN; i <= LATER; i++)
+		assert_int_equal(known(f, i), i != GIVEN_BACK && i != TAKEN_BACK);
+	assert_int_equal(all_counts(f), 4);
+	expire.value = end;
+	fixture_stage(f, &expire);
+	fixture_commit(f);
+	for (int round = 0; round < 4; round++) {
+		unsigned rows = 0;
+
+		for (uint32_t i = SEEN; i <= LATER; i++)
+			assert_int_equal(known(f, i), i >= KEEPS);
+		assert_int_equal(all_counts(f), 3);
+		assert_int_equal(kmsdb_each_client(f->db, count_clients, &rows), 0);
+		assert_int_equal(rows, 4);
+		fixture_close(f);
+		assert_int_equal(fixture_check(f), KMS_OK);
+		if (round == 2)
+			fixture_drop_index(f);
+		fixture_open(f);
+	}
+	/* It comes back: a client as any other. */
+	one = (struct fixture_entry){ .kind = ENTRY_LEASE,
+		.client = SEEN,
+		.product = 1,
+		.pool = 1,
+		.sequence = 9,
+		.time = end + 90 };
+	fixture_stage(f, &one);
+	fixture_commit(f);
+	fixture_cmid(cmid, SEEN);
+	assert_true(known(f, SEEN));
+	assert_int_equal(all_counts(f), 4);
+	fixture_close(f);
+	assert_int_equal(fixture_check(f), KMS_OK);
+}
+
 struct pages {
 	uint8_t next[16];
 	unsigned left, rows, batches;
@@ -705,6 +803,9 @@ test_erase_on_disk(void **state)
 	fixture_erased(f);
 	assert_int_equal(in_journal(f, "client-2.example"), 1);
 	assert_int_equal(in_journal(f, "client-3.example"), 2);
+	/* The next append writes the same block of the disk. */
+	fixture_leases(f, 6, 1, 1, FIXTURE_NOW + 6);
+	assert_int_equal(in_journal(f, "client-2.example"), 1);
 	assert_int_equal(kmsdb_bundle_read(f->db, 2, 0, bundle, sizeof(bundle), &len), KMS_OK);
 	assert_int_equal(lease_verify(&lease, bundle, len, &cert, NULL, NULL), KMS_OK);
 	assert_int_equal(lease_names(&names, bundle, len, &lease), KMS_OK);
@@ -1041,6 +1142,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_header_of_row, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_erase, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_expire, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_expire_stateless, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pages, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_expire_undone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_erase_on_disk, setup, teardown),

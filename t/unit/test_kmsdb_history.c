@@ -69,13 +69,13 @@ test_batch_hash(void **state)
 {
 	struct fixture f;
 	struct kmsdb_info info;
-	uint8_t hash[32], other[32];
+	uint8_t hash[KMSDB_HASH], other[KMSDB_HASH];
 
 	(void)state;
 	begin(&f);
 	kmsdb_info(f.db, &info);
 	assert_int_equal(kmsdb_batch_hash(f.db, 3, hash), KMS_OK);
-	assert_memory_equal(hash, info.last_hash, 32);
+	assert_memory_equal(hash, info.last_hash, sizeof(hash));
 	assert_int_equal(kmsdb_batch_hash(f.db, 0, hash), KMS_E_NOT_FOUND);
 	assert_int_equal(kmsdb_batch_hash(f.db, 4, hash), KMS_E_NOT_FOUND);
 	fixture_stage(
@@ -89,7 +89,7 @@ test_batch_hash(void **state)
 	fixture_close(&f);
 	fixture_open(&f);
 	assert_int_equal(kmsdb_batch_hash(f.db, 2, other), KMS_OK);
-	assert_memory_equal(hash, other, 32);
+	assert_memory_equal(hash, other, sizeof(hash));
 	assert_int_equal(kmsdb_last_time(f.db), FIXTURE_NOW);
 	fixture_remove(&f);
 }

@@ -25,6 +25,7 @@
 #include "kmsdb/apply.h"
 #include "kmsdb/index.h"
 #include "kmsdb/seats.h"
+#include "kmsdb/usage.h"
 #include "libkms/core/entry_blobs.h"
 #include "t/unit/ledger_fixture.h"
 
@@ -65,8 +66,8 @@ one_entry(struct fixture *f, uint64_t time)
 	static const int kinds[] = { ENTRY_LEASE, ENTRY_LEASE, ENTRY_LEASE, ENTRY_LEASE, ENTRY_SEEN,
 		ENTRY_SEEN, ENTRY_RELEASE, ENTRY_REFUSAL, ENTRY_REVOKE, ENTRY_UNREVOKE,
 		ENTRY_FORGET, ENTRY_ERASE, ENTRY_HOLD, ENTRY_RECLAIM, ENTRY_POLICY, ENTRY_WITNESS,
-		ENTRY_RESTORED, ENTRY_CLOCK, ENTRY_CERTIFICATE };
-	struct fixture_entry e = { .kind = kinds[pick(19)], .client = pick(CLIENTS), .time = time };
+		ENTRY_RESTORED, ENTRY_CLOCK, ENTRY_CERTIFICATE, ENTRY_COUNTERS };
+	struct fixture_entry e = { .kind = kinds[pick(20)], .client = pick(CLIENTS), .time = time };
 	struct model *m = &model[e.client];
 	char name[32];
 
@@ -86,6 +87,9 @@ one_entry(struct fixture *f, uint64_t time)
 		e.sequence = 1 + pick(300);
 		e.value = time - pick(50000);
 	}
+	if (e.kind == ENTRY_COUNTERS)
+		e.value = 1 + pick(9);
+	e.count = 1 + pick(99);
 	snprintf(name, sizeof(name), "h%u", pick(20) == 0 ? pick(9) : e.client);
 	e.name = name;
 	fixture_stage(f, &e);
@@ -145,6 +149,17 @@ hash_count(const struct kmsdb_count *c, void *arg)
 	return 0;
 }
 
+static int
+hash_usage(const struct kmsdb_usage *u, void *arg)
+{
+	uint64_t v[10] = { u->pool, u->status, u->day, u->peak, u->end, u->first, u->renewals,
+		u->releases, u->clients, u->refusals };
+
+	crypto_generichash_update(arg, u->publisher, 8);
+	crypto_generichash_update(arg, (const uint8_t *)v, sizeof(v));
+	return 0;
+}
+
 /* Is it installed? */
 static void
 hash_certificate(struct fixture *f, crypto_generichash_state *state, uint32_t client)
@@ -166,6 +181,7 @@ index_hash(struct fixture *f, uint8_t out[32])
 	crypto_generichash_init(&state, NULL, 0, 32);
 	assert_int_equal(kmsdb_each_client(f->db, hash_client, &state), 0);
 	assert_int_equal(kmsdb_each_count(f->db, hash_count, &state), 0);
+	assert_int_equal(kmsdb_each_usage(f->db, NULL, f->time, hash_usage, &state), 0);
 	assert_int_equal(kmsdb_history(f->db, &history), KMS_OK);
 	crypto_generichash_update(&state, (const uint8_t *)&history, sizeof(history));
 	for (uint32_t i = 0; i < 40; i++)
@@ -173,7 +189,41 @@ index_hash(struct fixture *f, uint8_t out[32])
 	crypto_generichash_final(&state, out, 32);
 }
 
-/* Random entries, commits that fail, checkpoints, restarts; then check, rebuild, compare. */
+struct looked {
+	struct kmsdb_client row;
+	int status;
+};
+static void
+look_at_all(struct fixture *f, struct looked looked[CLIENTS])
+{
+	uint8_t cmid[16];
+
+	for (uint32_t i = 0; i < CLIENTS; i++) {
+		fixture_cmid(cmid, i);
+		looked[i].status = kmsdb_client_get(f->db, cmid, &looked[i].row);
+	}
+}
+
+/* Rows that are remembered are those of overlay and index. */
+static void
+remembers_right(struct fixture *f)
+{
+	static struct looked with[CLIENTS], without[CLIENTS];
+
+	look_at_all(f, with);
+	kmsdb_remember(f->db, 0, 0);
+	look_at_all(f, without);
+	for (uint32_t i = 0; i < CLIENTS; i++) {
+		assert_int_equal(with[i].status, without[i].status);
+		if (with[i].status == KMS_OK)
+			assert_memory_equal(&with[i].row, &without[i].row, sizeof(with[i].row));
+	}
+	kmsdb_remember(f->db, 1 + pick(2 * CLIENTS), 2 * CLIENTS);
+}
+
+/*
+ * Random entries, commits that fail, checkpoints, restarts; then check, rebuild, compare.
+ */
 static void
 test_random(void **state)
 {
@@ -189,11 +239,16 @@ test_random(void **state)
 	memset(model, 0, sizeof(model));
 	for (int batch = 0; batch < 300; batch++) {
 		static struct model saved[CLIENTS];
+		static struct looked looked[CLIENTS];
 		bool fails = pick(10) == 0;
 		memcpy(saved, model, sizeof(model));
 		time += pick(20000);
 		for (uint32_t n = 1 + pick(pick(4) == 0 ? 300 : 20); n > 0; n--)
 			one_entry(&f, time);
+		if (pick(3) == 0)
+			look_at_all(&f, looked);
+		if (pick(20) == 0)
+			remembers_right(&f);
 		if (fails) {
 			f.sign_fails = KMS_E_IO;
 			assert_int_equal(fixture_try_commit(&f), KMS_E_IO);
@@ -207,6 +262,8 @@ test_random(void **state)
 			fixture_close(&f);
 			fixture_open(&f);
 		}
+		if (pick(8) == 0)
+			remembers_right(&f);
 		if (batch % 60 == 0)
 			matches_model(&f);
 	}
@@ -228,6 +285,7 @@ test_random(void **state)
 
 #define MANY 400
 #define FEW 12 /* clients */
+#define HOSTS 3
 
 struct one {
 	struct fixture_item made;
@@ -239,10 +297,18 @@ struct rows {
 	bool exists;
 };
 
-/* Entries of a few clients in a chain: sequence numbers, times, counters and asides at random. */
+/*
+ * Entries of a few clients in chains of so many hosts: sequence numbers, times, counters and asides
+ * at random. Counters of different hosts meet.
+ */
 static void
-make_many(struct fixture *f, struct one *many)
+make_many(struct fixture *f, struct one *many, uint16_t hosts)
 {
+	struct chain {
+		uint64_t batch, counter;
+		uint32_t leaf;
+	} chains[HOSTS] = { 0 };
+
 	static const int kinds[] = { ENTRY_LEASE, ENTRY_SEEN, ENTRY_RELEASE, ENTRY_REFUSAL,
 		ENTRY_REVOKE, ENTRY_UNREVOKE, ENTRY_FORGET, ENTRY_RECLAIM, ENTRY_HOLD,
 		ENTRY_ERASE };
@@ -252,6 +318,8 @@ make_many(struct fixture *f, struct one *many)
 	for (uint32_t i = 0; i < MANY; i++) {
 		uint64_t time = FIXTURE_NOW + pick(40);
 		struct fixture_entry e = { .kind = kinds[pick(10)], .client = pick(FEW) };
+		uint16_t host = (uint16_t)pick(hosts);
+		struct chain *c = &chains[host];
 
 		e.time = time;
 		e.product = pick(3);
@@ -260,21 +328,31 @@ make_many(struct fixture *f, struct one *many)
 		e.value = e.kind == ENTRY_ERASE  ? time - pick(40)
 			  : e.kind == ENTRY_HOLD ? time + pick(99)
 						 : 0;
-		e.flags = (uint16_t)pick(4);
+		e.flags = (uint16_t)(pick(4) | (pick(4) == 0 ? ENTRY_STATELESS : 0));
 		e.name = names[pick(4)];
 		e.nameless = pick(5) == 0;
 		e.bound = (uint8_t)pick(3);
 		e.request = 1 + pick(9);
 		if (e.kind == ENTRY_REFUSAL)
 			e.status = statuses[pick(3)];
+		f->counter = c->counter;
 		fixture_encode(f, &many[i].made, &e);
-		many[i].place = (struct apply_place){ .batch = 1 + i / 7, .leaf = i % 7 };
+		c->counter = f->counter;
+		if (c->batch == 0 || ++c->leaf == 7) {
+			c->batch++;
+			c->leaf = 0;
+		}
+		many[i].place =
+		    (struct apply_place){ .chain = host, .batch = c->batch, .leaf = c->leaf };
 	}
 }
 
+/* numbers: those that this index gave the chains. */
 static void
-apply_one(struct rows *all, const struct one *o)
+apply_one(struct rows *all, const struct one *o, const struct merge_chains *chains,
+    const uint16_t *numbers)
 {
+	struct apply_place place = o->place;
 	struct item item = o->made.item;
 	struct apply_entry e;
 	struct kmsdb_cold *cold;
@@ -283,7 +361,9 @@ apply_one(struct rows *all, const struct one *o)
 
 	item.entry = o->made.entry;
 	item.aside = o->made.aside;
-	assert_int_equal(apply_decode(&e, &item, &o->place), KMS_OK);
+	place.chains = chains;
+	place.chain = numbers != NULL ? numbers[place.chain] : 0;
+	assert_int_equal(apply_decode(&e, &item, &place), KMS_OK);
 	for (uint32_t i = 0; i < FEW; i++) {
 		fixture_cmid(cmid, i);
 		if (memcmp(cmid, e.key, 16) == 0)
@@ -313,26 +393,67 @@ same_rows(struct rows *a, struct rows *b)
 	}
 }
 
-/* The same entries in any order, and some of them twice: the same rows. */
+/* The chain of each row, as its host; nothing but that differs when chains have other numbers. */
 static void
-test_any_order(void **state)
+name_hosts(struct rows *all, const uint16_t *numbers)
 {
+	uint16_t host[HOSTS] = { 0 };
+
+	for (uint16_t h = 0; h < HOSTS; h++)
+		host[numbers[h]] = h;
+	for (uint32_t i = 0; i < FEW; i++) {
+		all[i].row.c.chain = host[all[i].row.c.chain];
+		all[i].cold.revocation.chain = host[all[i].cold.revocation.chain];
+		all[i].cold.hold.chain = host[all[i].cold.hold.chain];
+	}
+}
+
+/* A row or register that nobody wrote has chain 0 at any host. */
+static void
+clear_unwritten(struct rows *all)
+{
+	for (uint32_t i = 0; i < FEW; i++) {
+		if (all[i].row.c.kind == 0)
+			all[i].row.c.chain = 0;
+		if (all[i].cold.revocation.counter == 0)
+			all[i].cold.revocation.chain = 0;
+		if (all[i].cold.hold.counter == 0)
+			all[i].cold.hold.chain = 0;
+	}
+}
+
+/*
+ * The same entries in any order, and some of them twice: the same rows. With several chains also
+ * when each host has given them other numbers.
+ */
+static void
+any_order(uint16_t hosts)
+{
+	static const uint8_t ids[HOSTS][16] = { { 5 }, { 2, 1 }, { 2, 7 } };
 	static struct one many[MANY];
 	struct rows first[FEW], other[FEW];
 	struct fixture f;
 
-	(void)state;
-	start_seed("order");
 	fixture_make(&f, NULL);
 	for (int round = 0; round < 60; round++) {
+		uint16_t plain[HOSTS] = { 0, 1, 2 }, turned[HOSTS];
+		uint8_t turned_ids[HOSTS][16];
+		const struct merge_chains one_list = { ids, HOSTS },
+					  other_list = { turned_ids, HOSTS };
+		uint16_t turn = (uint16_t)pick(HOSTS);
 		uint32_t order[2 * MANY];
 		uint32_t n = MANY;
 
-		make_many(&f, many);
+		for (uint16_t h = 0; h < HOSTS; h++) {
+			turned[h] = (uint16_t)((h + turn) % HOSTS);
+			memcpy(turned_ids[turned[h]], ids[h], 16);
+		}
+		make_many(&f, many, hosts);
 		memset(first, 0, sizeof(first));
 		memset(other, 0, sizeof(other));
 		for (uint32_t i = 0; i < MANY; i++) {
-			apply_one(first, &many[i]);
+			apply_one(first, &many[i], hosts > 1 ? &one_list : NULL,
+			    hosts > 1 ? plain : NULL);
 			order[i] = i;
 		}
 		while (n < 2 * MANY - pick(MANY))
@@ -343,11 +464,51 @@ test_any_order(void **state)
 			order[k] = x;
 		}
 		for (uint32_t i = 0; i < n; i++)
-			apply_one(other, &many[order[i]]);
+			apply_one(other, &many[order[i]], hosts > 1 ? &other_list : NULL,
+			    hosts > 1 ? turned : NULL);
+		if (hosts > 1) {
+			name_hosts(other, turned);
+			clear_unwritten(other);
+		}
 		same_rows(first, other);
 		f.counter = 0;
 	}
 	fixture_remove(&f);
+}
+
+static void
+test_any_order(void **state)
+{
+	(void)state;
+	start_seed("order");
+	any_order(1);
+}
+
+static void
+test_any_order_of_chains(void **state)
+{
+	(void)state;
+	start_seed("order of chains");
+	any_order(2);
+	any_order(HOSTS);
+}
+
+/* Chains that are not in the list: an order, and the same one in both directions. */
+static void
+test_merge_order(void **state)
+{
+	static const uint8_t ids[2][16] = { { 9 }, { 3 } };
+	const struct merge_chains chains = { ids, 2 };
+
+	assert_int_equal(merge_order(NULL, 0, 0), 0);
+	assert_int_equal(merge_order(&chains, 1, 1), 0);
+	assert_int_equal(merge_order(&chains, 7, 7), 0);
+	assert_true(merge_order(&chains, 0, 1) > 0);
+	assert_true(merge_order(&chains, 1, 0) < 0);
+	assert_true(merge_order(&chains, 2, 1) < 0);
+	assert_true(merge_order(&chains, 1, 2) > 0);
+	assert_true(merge_order(&chains, 2, 3) < 0);
+	assert_true(merge_order(NULL, 3, 2) > 0);
 }
 
 /*
@@ -381,7 +542,7 @@ test_nameless_order(void **state)
 	for (size_t o = 0; o < 6; o++) {
 		memset(other, 0, sizeof(other));
 		for (uint32_t i = 0; i < 3; i++)
-			apply_one(o == 0 ? first : other, &many[orders[o][i]]);
+			apply_one(o == 0 ? first : other, &many[orders[o][i]], NULL, NULL);
 		if (o > 0)
 			same_rows(first, other);
 	}
@@ -663,6 +824,24 @@ wrong_clock(struct index *ix)
 }
 
 static void
+wrong_usage(struct index *ix)
+{
+	uint8_t key[ROW_USAGE_KEY], row[ROW_USAGE] = { 0 };
+
+	usage_key(key, (const uint8_t *)"PUBLISHR", 1, FIXTURE_DAY, 0);
+	index_put(ix, INDEX_USAGE, key, sizeof(key), row, sizeof(row));
+}
+
+static void
+other_usage(struct index *ix)
+{
+	uint8_t key[ROW_USAGE_KEY], row[8] = { 1 };
+
+	usage_key(key, (const uint8_t *)"PUBLISHR", 1, FIXTURE_DAY, KMS_E_CAPACITY);
+	index_put(ix, INDEX_USAGE, key, sizeof(key), row, sizeof(row));
+}
+
+static void
 no_client(struct index *ix)
 {
 	uint8_t cmid[16];
@@ -676,7 +855,7 @@ static void
 test_wrong_index(void **state)
 {
 	static void (*const edits[])(struct index *) = { wrong_counter, wrong_client, wrong_names,
-		no_client, wrong_witness, no_restored, wrong_clock };
+		no_client, wrong_witness, no_restored, wrong_clock, wrong_usage, other_usage };
 	struct fixture f;
 
 	(void)state;
@@ -917,6 +1096,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random),
 		cmocka_unit_test(test_any_order),
+		cmocka_unit_test(test_any_order_of_chains),
+		cmocka_unit_test(test_merge_order),
 		cmocka_unit_test(test_nameless_order),
 		cmocka_unit_test(test_kill),
 		cmocka_unit_test(test_check_beside_writer),

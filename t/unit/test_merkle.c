@@ -5,6 +5,7 @@
  */
 #include <sodium.h>
 
+#include "libkms/core/fast_sha256.h"
 #include "libkms/core/merkle.h"
 #include "t/unit/core_test.h"
 
@@ -33,9 +34,8 @@ from_hex(uint8_t *out, size_t size, const char *hex, size_t *len)
 }
 
 static void
-test_known_answers(void **state)
+known_answers(struct merkle_tree *t)
 {
-	struct merkle_tree *t = merkle_tree_new(COUNT(known));
 	uint8_t leaf[MERKLE_HASH], root[MERKLE_HASH], want[MERKLE_HASH], octets[16];
 	size_t len;
 
@@ -47,14 +47,55 @@ test_known_answers(void **state)
 	for (size_t i = 0; i < COUNT(known); i++) {
 		from_hex(octets, sizeof(octets), known[i].leaf, &len);
 		merkle_leaf(leaf, octets, len);
-		assert_int_equal(merkle_tree_add(t, leaf), KMS_OK);
+		assert_int_equal(
+		    i % 2 == 0 ? merkle_tree_add(t, leaf) : merkle_tree_add_entry(t, octets, len),
+		    KMS_OK);
 		merkle_tree_close(t, root);
 		from_hex(want, 32, known[i].root, &len);
 		assert_memory_equal(root, want, 32);
 		assert_int_equal(merkle_tree_size(t), i + 1);
 	}
 	assert_int_equal(merkle_tree_add(t, leaf), KMS_E_TOO_LARGE);
+	assert_int_equal(merkle_tree_add_entry(t, octets, len), KMS_E_TOO_LARGE);
 	merkle_tree_free(t);
+}
+
+static void
+test_known_answers(void **state)
+{
+	known_answers(merkle_tree_new(COUNT(known)));
+	known_answers(merkle_tree_with(COUNT(known), fast_sha256));
+	(void)state;
+}
+
+/* Examples of FIPS 180-2, and every length around the ends of blocks, cut at every place. */
+static void
+test_fast_sha256(void **state)
+{
+	static const struct {
+		const char *text, *hash;
+	} examples[] = {
+		{ "", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" },
+		{ "abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" },
+		{ "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+		    "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1" },
+	};
+	uint8_t text[200], hash[MERKLE_HASH], want[MERKLE_HASH];
+	size_t len;
+
+	for (size_t i = 0; i < COUNT(examples); i++) {
+		from_hex(want, sizeof(want), examples[i].hash, &len);
+		fast_sha256(hash, examples[i].text, strlen(examples[i].text), "", 0);
+		assert_memory_equal(hash, want, sizeof(want));
+	}
+	randombytes_buf(text, sizeof(text));
+	for (size_t n = 0; n <= sizeof(text); n++) {
+		crypto_hash_sha256(want, text, n);
+		for (size_t cut = 0; cut <= n; cut++) {
+			fast_sha256(hash, text, cut, text + cut, n - cut);
+			assert_memory_equal(hash, want, sizeof(want));
+		}
+	}
 	(void)state;
 }
 
@@ -198,6 +239,27 @@ test_sizes(void **state)
 	(void)state;
 }
 
+/* The root alone, of each number of leaves. */
+static void
+test_run(void **state)
+{
+	static uint8_t leaf[MOST][32];
+	struct merkle_run run = { .count = 0 };
+	uint8_t root[32], want[32];
+
+	make_leaves(leaf);
+	merkle_run_root(&run, root);
+	crypto_hash_sha256(want, NULL, 0);
+	assert_memory_equal(root, want, 32);
+	for (size_t n = 1; n <= MOST; n++) {
+		merkle_run_add(&run, leaf[n - 1]);
+		merkle_run_root(&run, root);
+		mth(want, (const uint8_t(*)[32])leaf, n);
+		assert_memory_equal(root, want, 32);
+	}
+	(void)state;
+}
+
 /* A node's text taken for an entry: the prefixes keep leaves and nodes apart. */
 static void
 test_leaf_is_no_node(void **state)
@@ -223,8 +285,10 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_known_answers),
+		cmocka_unit_test(test_fast_sha256),
 		cmocka_unit_test(test_every_index),
 		cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_run),
 		cmocka_unit_test(test_leaf_is_no_node),
 	};
 

@@ -135,6 +135,25 @@ test_request(void **state)
 	(void)state;
 }
 
+/* The two flags that there are, and the first that is not. */
+static void
+test_request_flags(void **state)
+{
+	struct message_request in = request, out;
+	uint8_t buffer[MESSAGE_REQUEST_TEXT];
+
+	for (in.flags = 0; in.flags <= (MESSAGE_VM | MESSAGE_STATELESS); in.flags++) {
+		assert_int_equal(message_request_encode(buffer, sizeof(buffer), &in), 144);
+		assert_int_equal(message_request_decode(&out, buffer, 144), KMS_OK);
+		assert_int_equal(out.flags, in.flags);
+	}
+	assert_int_equal(in.flags, 4);
+	assert_int_equal(message_request_encode(buffer, sizeof(buffer), &in), 0);
+	buffer[3] = 4;
+	assert_int_equal(message_request_decode(&out, buffer, 144), KMS_E_SCHEMA);
+	(void)state;
+}
+
 static void
 test_request_bad(void **state)
 {
@@ -144,7 +163,9 @@ test_request_bad(void **state)
 		{ "operation 3", 0, 3, 1, KMS_OK },
 		{ "state 6", 1, 6, 1, KMS_E_FORMAT },
 		{ "state 5", 1, 5, 1, KMS_OK },
-		{ "flag 2", 2, 2, 2, KMS_E_SCHEMA },
+		{ "flag 2", 2, 2, 2, KMS_OK },
+		{ "flags 1 and 2", 2, 3, 2, KMS_OK },
+		{ "flag 4", 2, 4, 2, KMS_E_SCHEMA },
 		{ "flag 0x8000", 2, 0x8000, 2, KMS_E_SCHEMA },
 		{ "no flag", 2, 0, 2, KMS_OK },
 		{ "sequence 0", 32, 0, 8, KMS_E_FORMAT },
@@ -186,8 +207,11 @@ static void
 test_request_tlvs(void **state)
 {
 	static uint8_t bytes[MESSAGE_HEADER_SIZE] = { 0, 0, 0, 0, 0, 0, 0, 1, 2, 3 };
-	/* Offsets of the TLVs: 144 witness, 188 header, 364 echo, 384 binding, 404 user; 472 in
-	 * all. */
+	static const uint8_t ids[2 * 16] = { [0] = 1, [16] = 2 };
+	/*
+	 * Offsets of the TLVs: 144 witness, 188 header, 364 echo, 384 binding, 404 user, 472 after,
+	 * 508 borrow; 516 in all.
+	 */
 	static const struct bad_field rows[] = {
 		{ "witness of batch 0", 155, 0, 1, KMS_E_FORMAT },
 		{ "witness too long", 146, 41, 2, KMS_E_FORMAT },
@@ -195,26 +219,50 @@ test_request_tlvs(void **state)
 		{ "header twice", 364, 2, 2, KMS_E_FORMAT },
 		{ "echo of the wrong length", 366, 15, 2, KMS_E_FORMAT },
 		{ "binding as an unknown type", 384, 0x0100, 2, KMS_E_FORMAT }, /* user before it */
-		{ "user as an unknown type", 404, 0x7fff, 2, KMS_OK },
-		{ "user as a critical type", 404, 0x8006, 2, KMS_E_SCHEMA },
+		{ "user as an unknown type", 404, 6, 2, KMS_OK },
+		{ "user as a critical type", 404, 0x8005, 2, KMS_E_FORMAT },
+		{ "user as borrow", 404, 0x8006, 2, KMS_E_FORMAT },
 		{ "user empty", 408, 0, 1, KMS_E_FORMAT },
 		{ "user with a control", 409, 0x1b, 1, KMS_E_FORMAT },
-		{ "flag and malformed", 2, 2, 2, KMS_E_SCHEMA },
+		{ "borrow no minutes", 512, 0, 4, KMS_E_FORMAT },
+		{ "borrow a minute", 512, 1, 4, KMS_OK },
+		{ "borrow for ever", 512, UINT32_MAX, 4, KMS_OK },
+		{ "borrow of the wrong length", 510, 3, 2, KMS_E_FORMAT },
+		{ "borrow as an unknown type", 508, 0x7fff, 2, KMS_OK },
+		{ "borrow as an unknown critical type", 508, 0x8007, 2, KMS_E_SCHEMA },
+		{ "borrow before user", 508, 4, 2, KMS_E_FORMAT },
+		{ "activate and borrow", 0, MESSAGE_ACTIVATE, 1, KMS_OK },
+		{ "release and borrow", 0, MESSAGE_RELEASE, 1, KMS_E_FORMAT },
+		{ "after as a critical type", 472, 0x8005, 2, KMS_E_SCHEMA },
+		{ "after before user", 472, 4, 2, KMS_E_FORMAT },
+		{ "after with half an id", 474, 24, 2, KMS_E_FORMAT },
+		{ "after without an id", 474, 0, 2, KMS_E_FORMAT },
+		{ "flag and malformed", 2, 4, 2, KMS_E_SCHEMA },
 	};
 	struct message_request m = request, out;
 	uint8_t buffer[MESSAGE_REQUEST_TEXT + TAIL_REQUEST + 1];
 
 	m.witness = m.header = m.echo = m.binding = bytes;
 	strcpy(m.user, "ann");
-	assert_int_equal(message_request_encode(buffer, 471, &m), 0);
-	assert_int_equal(message_request_encode(buffer, sizeof(buffer), &m), 472);
-	assert_int_equal(message_request_decode(&out, buffer, 472), KMS_OK);
+	m.borrow = 20160;
+	m.flags = MESSAGE_VM | MESSAGE_STATELESS;
+	m.after = ids;
+	m.after_count = 2;
+	assert_int_equal(message_request_encode(buffer, 515, &m), 0);
+	assert_int_equal(message_request_encode(buffer, sizeof(buffer), &m), 516);
+	assert_int_equal(message_request_decode(&out, buffer, 516), KMS_OK);
 	assert_ptr_equal(out.witness, buffer + 148);
 	assert_ptr_equal(out.header, buffer + 192);
 	assert_ptr_equal(out.echo, buffer + 368);
 	assert_ptr_equal(out.binding, buffer + 388);
 	assert_string_equal(out.user, "ann");
-	check_bad_fields(decode_request, buffer, 472, rows, COUNT(rows));
+	assert_ptr_equal(out.after, buffer + 476);
+	assert_int_equal(out.after_count, 2);
+	assert_int_equal(out.borrow, 20160);
+	assert_int_equal(out.flags, 3);
+	check_bad_fields(decode_request, buffer, 516, rows, COUNT(rows));
+	m.operation = MESSAGE_RELEASE;
+	assert_int_equal(message_request_encode(buffer, sizeof(buffer), &m), 0);
 	/* A tail as long as it may be, and one byte more. */
 	memset(buffer + 144, 0, sizeof(buffer) - 144);
 	buffer[144] = 0x7f;
@@ -223,6 +271,55 @@ test_request_tlvs(void **state)
 	assert_int_equal(decode_request(buffer, sizeof(buffer) - 1), KMS_OK);
 	buffer[147]++;
 	assert_int_equal(decode_request(buffer, sizeof(buffer)), KMS_E_FORMAT);
+	(void)state;
+}
+
+/* What a request comes after: each length, and where zeros may be. */
+static void
+test_request_after(void **state)
+{
+	static const struct {
+		const char *what;
+		uint16_t len;
+		int zero; /* the id that is zeros; -1: none */
+		int rc;
+	} rows[] = {
+		{ "nothing", 0, -1, KMS_E_FORMAT },
+		{ "less than an id", 15, -1, KMS_E_FORMAT },
+		{ "an id", 16, -1, KMS_OK },
+		{ "none is known", 16, 0, KMS_OK },
+		{ "more than an id", 17, -1, KMS_E_FORMAT },
+		{ "two", 32, -1, KMS_OK },
+		{ "none, and then one", 32, 0, KMS_E_FORMAT },
+		{ "one, and then none", 32, 1, KMS_E_FORMAT },
+		{ "eight", 128, -1, KMS_OK },
+		{ "eight, the last of zeros", 128, 7, KMS_E_FORMAT },
+		{ "nine", 144, -1, KMS_E_FORMAT },
+	};
+	uint8_t buffer[MESSAGE_REQUEST_TEXT + TAIL_REQUEST], ids[9 * 16];
+	struct message_request m, out;
+	struct wire_writer w;
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		m = request;
+		memset(ids, 7, sizeof(ids));
+		if (rows[i].zero >= 0)
+			memset(ids + 16 * rows[i].zero, 0, 16);
+		wire_writer_init(&w, buffer + MESSAGE_REQUEST_TEXT, TAIL_REQUEST);
+		assert_int_equal(message_request_encode(buffer, sizeof(buffer), &m), 144);
+		wire_put_tlv(&w, MESSAGE_REQUEST_AFTER, ids, rows[i].len);
+		if (message_request_decode(&out, buffer, 144 + wire_written(&w)) != rows[i].rc)
+			fail_msg("%s", rows[i].what);
+		m.after = ids;
+		m.after_count = rows[i].len / 16;
+		if (rows[i].len % 16 == 0)
+			assert_int_equal(message_request_encode(buffer, sizeof(buffer), &m),
+			    rows[i].rc == KMS_OK ? 144u + 4u + rows[i].len : 0u);
+		if (rows[i].rc == KMS_OK) {
+			assert_int_equal(out.after_count, rows[i].len / 16);
+			assert_memory_equal(out.after, ids, rows[i].len);
+		}
+	}
 	(void)state;
 }
 
@@ -318,8 +415,10 @@ main(void)
 		cmocka_unit_test(test_hello),
 		cmocka_unit_test(test_hello_reply),
 		cmocka_unit_test(test_request),
+		cmocka_unit_test(test_request_flags),
 		cmocka_unit_test(test_request_bad),
 		cmocka_unit_test(test_request_tlvs),
+		cmocka_unit_test(test_request_after),
 		cmocka_unit_test(test_reply),
 		cmocka_unit_test(test_reply_tlvs),
 	};

@@ -222,6 +222,22 @@ static void held_last_second(struct situation *s) { echo(s); s->client.held_unti
 static void hold_over(struct situation *s) { s->client.held_until = NOW; }
 static void held_release(struct situation *s) { held_echo(s); s->request.operation = MESSAGE_RELEASE; }
 static void held_long(struct situation *s) { lower(s); s->client.held_until = UINT64_MAX; }
+/* What a request says of the one that was served last. */
+static void known(struct situation *s) { s->client.after = POLICY_KNOWN; }
+static void passed(struct situation *s) { s->client.after = POLICY_PASSED; }
+static void known_wrong_echo(struct situation *s) { wrong_echo(s); known(s); }
+static void known_second_echo(struct situation *s) { second_echo(s); known(s); }
+static void known_lower(struct situation *s) { lower(s); known(s); }
+static void known_held(struct situation *s) { held(s); known(s); }
+static void passed_again(struct situation *s) { again(s); passed(s); }
+static void passed_echo(struct situation *s) { echo(s); passed(s); }
+static void passed_second_echo(struct situation *s) { second_echo(s); passed(s); }
+static void passed_flag(struct situation *s) { passed(s); rule(s, POLICY_FLAG); }
+static void passed_allow(struct situation *s) { passed(s); rule(s, POLICY_ALLOW); }
+static void passed_release(struct situation *s) { passed(s); s->request.operation = MESSAGE_RELEASE; }
+static void passed_new(struct situation *s) { new_client(s); passed(s); }
+static void passed_no_number(struct situation *s) { passed(s); s->client.sequence = 0; }
+static void passed_held(struct situation *s) { held(s); passed(s); }
 
 /* It was told COUNT_TOO_LOW and repeats that request, when 25 are counted, or 24. */
 static void too_few(struct situation *s) { again(s); s->client.seen = true; s->counters.counted = 24; }
@@ -409,6 +425,21 @@ static const struct row {
 	{ "an echo by nobody", echo_unknown, POLICY_GRANT, KMS_OK, 31, 0, 0 },
 	{ "an echo when there is no number", echo_no_number, POLICY_GRANT, KMS_OK, 30, 0, 0 },
 	{ "a repeat that echoes", again_with_echo, POLICY_REPEAT, KMS_OK, 30, 0, 0 },
+	{ "after what was served last", known, POLICY_GRANT, KMS_OK, 30, 0, 0 },
+	{ "after it, with another echo", known_wrong_echo, POLICY_GRANT, KMS_OK, 30, 0, 0 },
+	{ "after it, with a second echo", known_second_echo, POLICY_GRANT, KMS_OK, 30, 0, 0 },
+	{ "after it, with a lower number", known_lower, POLICY_DENY, KMS_E_SEQUENCE, 30, 0, 0 },
+	{ "after it, held", known_held, POLICY_DENY, KMS_E_SEQUENCE, 30, 0, 0 },
+	{ "after another, refuse", passed, POLICY_DENY, KMS_E_SEQUENCE, 30, 0, 0 },
+	{ "after another, flag", passed_flag, POLICY_DENY, KMS_E_SEQUENCE, 30, 0, 0 },
+	{ "after another, allow", passed_allow, POLICY_DENY, KMS_E_SEQUENCE, 30, 0, 0 },
+	{ "after another, a release", passed_release, POLICY_DENY, KMS_E_SEQUENCE, 30, 0, 0 },
+	{ "after another, a repeat", passed_again, POLICY_REPEAT, KMS_OK, 30, 0, 0 },
+	{ "after another, the right echo", passed_echo, POLICY_GRANT, KMS_OK, 30, 0, 0 },
+	{ "after another, a second echo", passed_second_echo, POLICY_DENY, KMS_E_CLONE, 30, 1, 0 },
+	{ "after another, by nobody", passed_new, POLICY_GRANT, KMS_OK, 31, 0, 0 },
+	{ "after another, no number", passed_no_number, POLICY_GRANT, KMS_OK, 30, 0, 0 },
+	{ "after another, held", passed_held, POLICY_DENY, KMS_E_SEQUENCE, 30, 0, 0 },
 	{ "a second echo, refuse", second_echo, POLICY_DENY, KMS_E_CLONE, 30, 1, 0 },
 	{ "a second echo, flag", second_flag, POLICY_GRANT, KMS_OK, 30, 1, 0 },
 	{ "a second echo, allow", second_allow, POLICY_GRANT, KMS_OK, 30, 0, 0 },
@@ -612,9 +643,9 @@ test_window(void **state)
 	};
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		struct policy_pool pool = { .window_days = table[i].window };
-		uint32_t until = entry_counts_until(
-		    table[i].seen * UINT64_C(86400) + 86399, policy_window(&pool));
+		struct policy_pool pool = { .window = table[i].window * 1440u };
+		uint32_t until =
+		    entry_counts_until(table[i].seen * UINT64_C(86400) + 86399, pool.window);
 
 		assert_int_equal(
 		    until > policy_minute(table[i].today * UINT64_C(86400)), table[i].counts);
@@ -675,6 +706,10 @@ test_holders(void **state)
 		{ "equal", equal, SEQUENCE, 0, 0, false, false, true },
 		{ "a repeat", again, 0, 0, 0, false, false, true },
 		{ "a wrong echo", wrong_echo, SEQUENCE + 1, 0, 0, false, false, false },
+		{ "after the last", known, 0, 0, 0, false, false, false },
+		{ "after the last, with an echo", known_second_echo, 0, 0, 0, false, false, false },
+		{ "after another", passed, SEQUENCE + 1, 0, 0, false, false, false },
+		{ "after another, with an echo", passed_echo, 0, 0, 0, true, false, false },
 		{ "an echo", echo, 0, 0, 0, true, false, false },
 		{ "count too low", echo_low, 0, 0, 0, true, false, false },
 		{ "a release", echo_release, 0, 0, 0, true, false, false },

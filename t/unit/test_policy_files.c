@@ -60,6 +60,26 @@ test_uuid(void **state)
 }
 
 static void
+test_minutes(void **state)
+{
+	static const struct {
+		uint64_t minutes;
+		const char *text;
+	} rows[] = { { 0, "0m" }, { 1, "1m" }, { 59, "59m" }, { 60, "1h" }, { 61, "61m" },
+		{ 720, "12h" }, { 1439, "1439m" }, { 1440, "1d" }, { 1500, "25h" },
+		{ 43200, "30d" }, { UINT32_MAX, "4294967295m" } };
+	char text[VALUE_MINUTES + 1];
+	uint64_t back;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		assert_string_equal(value_minutes_format(text, rows[i].minutes), rows[i].text);
+		assert_true(value_minutes_parse(&back, text));
+		assert_true(back == rows[i].minutes);
+	}
+}
+
+static void
 test_time(void **state)
 {
 	static const struct {
@@ -411,6 +431,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_minutes),
 		cmocka_unit_test(test_uuid),
 		cmocka_unit_test(test_time),
 		cmocka_unit_test(test_key_round_trip),

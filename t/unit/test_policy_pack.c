@@ -25,6 +25,10 @@
 #define PRODUCT PRODUCT_HEAD "name = N\ngroup = g\npool = p\nthreshold = 25\n" /* 10-13 */
 #define GOOD POLICY GROUP POOL PRODUCT                                         /* 13 lines */
 #define NEW_HOST "requires-host = " PACKAGE_VERSION "\n" /* in [policy]: one line more */
+/* A floating pool; its product's line is 11. */
+#define FLOATING(w) POLICY NEW_HOST GROUP POOL "window = " w "\n" PRODUCT
+#define SEATS POLICY NEW_HOST GROUP POOL /* its next line is 10 */
+#define SHORT "validity = 3h\nrenewal-interval = 1h\n"
 #define FIFTY "12345678901234567890123456789012345678901234567890"
 #define LINE_198 "# " FIFTY FIFTY FIFTY "1234567890123456789012345678901234567890123456"
 
@@ -135,8 +139,8 @@ static const struct bad {
 	{ POLICY GROUP POOL "window = 527041m\n", 9, "window = \"527041m\"" },
 	{ POLICY GROUP POOL "window = -1d\n", 9, "window = \"-1d\"" },
 	{ POLICY GROUP POOL "window = 18446744073709551616d\n", 9, "window = \"184467" },
-	{ POLICY GROUP POOL "overdraft = 10%\n", 9,
-	    "unknown key \"overdraft\" in [pool NAME]; a newer kmsd may know it" },
+	{ POLICY GROUP POOL "surge = 10%\n", 9,
+	    "unknown key \"surge\" in [pool NAME]; a newer kmsd may know it" },
 	{ "[policy]\nrequires-host = 1\n", 2,
 	    "requires-host = \"1\": it must be a version of kmsd" },
 	{ "[policy]\nrequires-host = 0.1.2.3\n", 2, "requires-host = \"0.1.2.3\"" },
@@ -198,6 +202,65 @@ static const struct bad {
 	{ POLICY NEW_HOST GROUP POOL PRODUCT "bind-change = refuse\nbind = no\n", 15,
 	    "bind-change needs bind = machine: product 'N'" },
 
+	{ POLICY GROUP POOL "window = 12h\n" PRODUCT SHORT, 9,
+	    "older versions of kmsd do not know the key \"window\": add requires-host = " },
+	{ POLICY GROUP POOL "window = 12h\n" PRODUCT, 10,
+	    "validity must be below the window of 720m of pool 'p', which is no whole number of days: write, for example, validity = 360m and renewal-interval = 180m: product 'N'" },
+	{ FLOATING("90m") "validity = 90m\nrenewal-interval = 30m\n", 11,
+	    "validity must be below the window of 90m of pool 'p'" },
+	{ FLOATING("90m") "validity = 89m\nrenewal-interval = 89m\n", 11,
+	    "renewal-interval must be shorter than validity: product 'N'" },
+	{ FLOATING("5m") "validity = 5m\nrenewal-interval = 1m\n", 11,
+	    "validity must be below the window of 5m of pool 'p', which is no whole number of days: write, for example, validity = 2m and renewal-interval = 1m" },
+	{ FLOATING("25h") "validity = 25h\n"
+			  "renewal-interval = 1h\n",
+	    11, "validity must be below the window of 1500m" },
+
+	{ SEATS "stateless = maybe\n" PRODUCT, 10,
+	    "stateless = \"maybe\": it must be allow or refuse" },
+	{ SEATS "borrow = 14\n" PRODUCT, 10,
+	    "borrow = \"14\": it must be a time from 5m to 366d with its unit, such as 12h or 14d" },
+	{ SEATS "borrow = 4m\n" PRODUCT, 10, "borrow = \"4m\"" },
+	{ SEATS "borrow = 367d\n" PRODUCT, 10, "borrow = \"367d\"" },
+	{ SEATS "borrow = 0\n" PRODUCT, 10, "borrow = \"0\"" },
+	{ SEATS "borrow = 1d\nborrow-seats = 0\n" PRODUCT, 11,
+	    "borrow-seats = \"0\": it must be a number from 1 to 4294967295" },
+	{ SEATS "borrow-seats = 3\n" PRODUCT, 10,
+	    "borrow-seats needs borrow, the longest time: pool 'p'" },
+	{ SEATS "borrow = 1d\nborrow-seats = 26\ncapacity = 25\n" PRODUCT, 11,
+	    "borrow-seats is above the capacity: pool 'p'" },
+	{ POLICY NEW_HOST "audit-keep = 400\n" GROUP POOL PRODUCT, 7,
+	    "audit-keep = \"400\": it must be 0, or a time up to 3660d with its unit, such as 400d" },
+	{ POLICY NEW_HOST "audit-keep = 3661d\n" GROUP POOL PRODUCT, 7, "audit-keep = \"3661d\"" },
+	{ POLICY NEW_HOST "audit-keep = forever\n" GROUP POOL PRODUCT, 7,
+	    "audit-keep = \"forever\"" },
+	{ POLICY "audit-keep = 1d\n" GROUP POOL PRODUCT, 6,
+	    "older versions of kmsd do not know the key \"audit-keep\"" },
+	{ SEATS "overdraft = 10\n" PRODUCT, 10,
+	    "overdraft = \"10\": it must be a part of the capacity from 0% to 100%" },
+	{ SEATS "overdraft = 101%\n" PRODUCT, 10, "overdraft = \"101%\"" },
+	{ SEATS "overdraft = 4294967396%\n" PRODUCT, 10, "overdraft = \"4294967396%\"" },
+	{ SEATS "overdraft = %\n" PRODUCT, 10, "overdraft = \"%\"" },
+	{ SEATS "overdraft = -1%\n" PRODUCT, 10, "overdraft = \"-1%\"" },
+	{ SEATS "overdraft = 10%%\n" PRODUCT, 10, "overdraft = \"10%%\"" },
+	{ SEATS "overdraft = 10 %\n" PRODUCT, 10, "overdraft = \"10 %\"" },
+	{ SEATS "when-full = wait\n" PRODUCT, 10,
+	    "when-full = \"wait\": it must be refuse, or longest-unseen and a time from 5m to 366d" },
+	{ SEATS "when-full = longest-unseen\n" PRODUCT, 10, "when-full = \"longest-unseen\"" },
+	{ SEATS "when-full = longest-unseen 8\n" PRODUCT, 10, "when-full = \"longest-unseen 8\"" },
+	{ SEATS "when-full = longest-unseen 4m\n" PRODUCT, 10, "when-full = \"longest-unseen 4m" },
+	{ SEATS "when-full = longest-unseen 367d\n" PRODUCT, 10, "when-full = \"longest-unseen 3" },
+	{ SEATS "when-full = longest-unseen8h\n" PRODUCT, 10, "when-full = \"longest-unseen8h\"" },
+	{ SEATS "when-full = refuse 8h\n" PRODUCT, 10, "when-full = \"refuse 8h\"" },
+	{ POLICY GROUP POOL "when-full = refuse\n" PRODUCT, 9,
+	    "older versions of kmsd do not know the key \"when-full\"" },
+	{ POLICY GROUP POOL "overdraft = 10%\n" PRODUCT, 9,
+	    "older versions of kmsd do not know the key \"overdraft\": add requires-host" },
+	{ POLICY GROUP POOL "stateless = allow\n" PRODUCT, 9,
+	    "older versions of kmsd do not know the key \"stateless\"" },
+	{ POLICY GROUP POOL "borrow = 1d\n" PRODUCT, 9,
+	    "older versions of kmsd do not know the key \"borrow\"" },
+
 	{ GOOD "[contact Germany]\n", 14, "'Germany' is not a country" },
 	{ GOOD "[contact de]\n", 14, "'de' is not a country" },
 	{ GOOD "[contact DE]\n", 14, "[contact COUNTRY] needs the key \"text\"" },
@@ -239,8 +302,6 @@ test_requires_host(void **state)
 		    KMS_E_PREREQUISITE, "the pack needs kmsd 65535.65535.65535 or newer" },
 		{ POLICY "requires-host = 0.0\nzebra = 1\n" GROUP POOL PRODUCT, KMS_E_FORMAT,
 		    "unknown key \"zebra\" in [policy]; a newer kmsd may know it" },
-		{ POLICY GROUP POOL "window = 12h\n" PRODUCT, KMS_E_PREREQUISITE,
-		    "a window that is no whole number of days is not built yet" },
 		{ POLICY GROUP POOL "window = 12h\n" PRODUCT "zebra = 1\n", KMS_E_FORMAT,
 		    "unknown key" },
 	};
@@ -260,22 +321,74 @@ test_window(void **state)
 {
 	static const struct {
 		const char *text;
-		unsigned days;
+		unsigned minutes;
+		bool floating;
 	} rows[] = {
-		{ POLICY GROUP POOL "window = 1\n" PRODUCT, 1 },
-		{ POLICY GROUP POOL "window = 366\n" PRODUCT, 366 },
-		{ POLICY GROUP POOL "window = 30d\n" PRODUCT, 30 },
-		{ POLICY GROUP POOL "window = 48h\n" PRODUCT, 2 },
-		{ POLICY GROUP POOL "window = 1440m\n" PRODUCT, 1 },
-		{ POLICY GROUP POOL PRODUCT, 30 },
+		{ POLICY GROUP POOL "window = 1\n" PRODUCT, 1440, false },
+		{ POLICY GROUP POOL "window = 366\n" PRODUCT, 366 * 1440, false },
+		{ POLICY GROUP POOL "window = 30d\n" PRODUCT, 30 * 1440, false },
+		{ POLICY GROUP POOL "window = 48h\n" PRODUCT, 2 * 1440, false },
+		{ POLICY GROUP POOL "window = 1440m\n" PRODUCT, 1440, false },
+		{ POLICY GROUP POOL PRODUCT, 30 * 1440, false },
+		{ FLOATING("5m") "validity = 4m\nrenewal-interval = 3m\n", 5, true },
+		{ FLOATING("90m") "validity = 89m\nrenewal-interval = 30m\n", 90, true },
+		{ FLOATING("1439m") SHORT, 1439, true },
+		{ FLOATING("1441m") SHORT, 1441, true },
+		{ FLOATING("25h") "validity = 1499m\nrenewal-interval = 1h\n", 1500, true },
+		{ FLOATING("527039m") SHORT, 527039, true },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct fault err;
 
 		assert_int_equal(parse(rows[i].text, &err), KMS_OK);
-		assert_int_equal(pack.pools[0].window_days, rows[i].days);
+		assert_int_equal(pack.pools[0].window, rows[i].minutes);
+		assert_int_equal(policy_floating(&pack.pools[0]), rows[i].floating);
 	}
+}
+
+static void
+test_audit_keep(void **state)
+{
+	must_parse(GOOD);
+	assert_int_equal(pack.audit_keep, 400 * 1440);
+	must_parse(POLICY NEW_HOST "audit-keep = 0\n" GROUP POOL PRODUCT);
+	assert_int_equal(pack.audit_keep, 0);
+	must_parse(POLICY NEW_HOST "audit-keep = 90m\n" GROUP POOL PRODUCT);
+	assert_int_equal(pack.audit_keep, 90);
+	must_parse(POLICY NEW_HOST "audit-keep = 3660d\n" GROUP POOL PRODUCT);
+	assert_int_equal(pack.audit_keep, 3660 * 1440);
+	(void)state;
+}
+
+static void
+test_seats(void **state)
+{
+	const struct policy_pool *p = &pack.pools[0];
+
+	must_parse(GOOD);
+	assert_false(p->stateless_refuse);
+	assert_int_equal(p->borrow, 0);
+	assert_int_equal(p->borrow_seats, 0);
+	assert_int_equal(p->overdraft, 0);
+	assert_int_equal(p->reclaim, 0);
+	must_parse(
+	    SEATS "stateless = refuse\nborrow = 366d\nborrow-seats = 25\n"
+		  "capacity = 25\noverdraft = 100%\nwhen-full = longest-unseen 366d\n" PRODUCT);
+	assert_int_equal(p->reclaim, 366 * 1440);
+	assert_true(p->stateless_refuse);
+	assert_int_equal(p->borrow, 366 * 1440);
+	assert_int_equal(p->borrow_seats, 25);
+	assert_int_equal(p->overdraft, 100);
+	must_parse(SEATS "when-full = refuse\n" PRODUCT);
+	assert_int_equal(p->reclaim, 0);
+	must_parse(SEATS "when-full = longest-unseen \t 5m\n" PRODUCT);
+	assert_int_equal(p->reclaim, 5);
+	must_parse(SEATS "stateless = allow\nborrow = 5m\noverdraft = 0%\n" PRODUCT);
+	assert_false(p->stateless_refuse);
+	assert_int_equal(p->borrow, 5);
+	assert_int_equal(p->borrow_seats, 0);
+	assert_int_equal(p->overdraft, 0);
 }
 
 static void
@@ -372,7 +485,7 @@ test_defaults_and_order(void **state)
 	struct policy_product *p = &pack.products[0];
 
 	must_parse("\xef\xbb\xbf" GOOD);
-	assert_int_equal(pack.pools[0].window_days, 30);
+	assert_int_equal(pack.pools[0].window, 30 * 1440);
 	assert_int_equal(pack.pools[0].capacity, 0);
 	assert_int_equal(p->activation_interval, 120);
 	assert_int_equal(p->renewal_interval, 10080);
@@ -617,6 +730,8 @@ main(void)
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_requires_host),
 		cmocka_unit_test(test_window),
+		cmocka_unit_test(test_audit_keep),
+		cmocka_unit_test(test_seats),
 		cmocka_unit_test(test_holders),
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_many),

@@ -132,6 +132,66 @@ test_bound(void **state)
 	session_keys_free(c);
 }
 
+/* It grows with the ledger, and what it holds stays where it is. */
+static void
+test_sizes_itself(void **state)
+{
+	struct session_keys *c = session_keys_new(200000);
+	struct session_keys_info info;
+	const struct session *first;
+	size_t octets;
+
+	put(c, 0);
+	first = find(c, 0);
+	session_keys_info(c, &info);
+	octets = info.octets;
+	assert_int_equal(info.size, SESSION_KEYS_LEAST);
+	session_keys_clients(c, 10);
+	session_keys_info(c, &info);
+	assert_int_equal(info.size, SESSION_KEYS_LEAST);
+	session_keys_clients(c, 80000);
+	session_keys_info(c, &info);
+	assert_int_equal(info.size, 100000);
+	assert_int_equal(info.octets, octets);
+	for (uint32_t i = 1; i < 100000; i++)
+		put(c, i);
+	session_keys_clients(c, 10);
+	session_keys_info(c, &info);
+	assert_int_equal(info.entries, 100000);
+	assert_int_equal(info.size, 100000);
+	assert_true(info.octets > octets);
+	for (uint32_t i = 0; i < 100000; i++)
+		assert_non_null(find(c, i));
+	assert_ptr_equal(find(c, 0), first);
+	session_keys_clients(c, 5000000);
+	for (uint32_t i = 100000; i < 300000; i++)
+		put(c, i);
+	session_keys_info(c, &info);
+	assert_int_equal(info.entries, 200000);
+	assert_int_equal(info.size, 200000);
+	session_keys_free(c);
+}
+
+/* Before a look-up, without counting as one. */
+static void
+test_expected(void **state)
+{
+	struct session_keys *c = session_keys_new(10);
+	struct session a = session_of(1), b = session_of(2);
+	struct session_keys_info info;
+
+	session_keys_announce(c, a.client_pk);
+	assert_null(session_keys_expect(c, a.client_pk));
+	put(c, 1);
+	session_keys_announce(c, a.client_pk);
+	assert_ptr_equal(session_keys_expect(c, a.client_pk), find(c, 1));
+	session_keys_expect(c, b.client_pk);
+	session_keys_info(c, &info);
+	assert_int_equal(info.hits, 1);
+	assert_int_equal(info.misses, 0);
+	session_keys_free(c);
+}
+
 static void
 test_regulars_stay(void **state)
 {
@@ -170,6 +230,8 @@ main(void)
 		cmocka_unit_test(test_same_cmid),
 		cmocka_unit_test(test_forget),
 		cmocka_unit_test(test_bound),
+		cmocka_unit_test(test_sizes_itself),
+		cmocka_unit_test(test_expected),
 		cmocka_unit_test(test_regulars_stay),
 		cmocka_unit_test(test_one),
 	};

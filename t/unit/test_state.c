@@ -92,6 +92,9 @@ fill(struct state *s)
 static void
 fill_secret(struct secret *s)
 {
+	static const uint8_t host[16] = { 0xb1 };
+	struct asked q = { .id = { 0xc1 }, .sequence = 0x0102030405060707, .operation = 1 };
+
 	s->sequence = 0x0102030405060708;
 	s->pending_operation = 2;
 	memset(s->pending_id, 0xa1, sizeof(s->pending_id));
@@ -99,6 +102,13 @@ fill_secret(struct secret *s)
 	s->pending_time = 11;
 	s->borrow_minutes = 24;
 	memset(s->challenge, 0xa3, sizeof(s->challenge));
+	memcpy(q.product, s->pending_product, sizeof(q.product));
+	after_sending(&s->after, host, &q, 12);
+	after_answered(&s->after, host, true, true);
+	q.sequence++;
+	memcpy(q.id, s->pending_id, sizeof(q.id));
+	after_sending(&s->after, host, &q, 13);
+	after_answered(&s->after, host, false, true);
 }
 
 /* Bytes of a file that fill made. */
@@ -166,7 +176,7 @@ test_round_trip(void **arg)
 	umask(old);
 	assert_int_equal(s->first_use, 1000);
 	assert_int_equal(s->highest_seen, 1000);
-	assert_int_equal(state_lock(f, 0, NULL), KMS_OK);
+	assert_int_equal(state_lock(f, NULL), KMS_OK);
 	assert_int_equal(state_secret(f, &key, NULL), KMS_OK);
 	fill(s);
 	fill_secret(key);
@@ -181,7 +191,7 @@ test_round_trip(void **arg)
 	assert_int_equal(st.st_size, FILLED);
 	assert_int_equal(open_state(p, &f, &s, 2000), KMS_OK);
 	assert_memory_equal(s, kept, sizeof(*kept));
-	assert_int_equal(state_lock(f, 0, NULL), KMS_OK);
+	assert_int_equal(state_lock(f, NULL), KMS_OK);
 	assert_int_equal(state_secret(f, &key, NULL), KMS_OK);
 	assert_memory_equal(key, &kept_key, sizeof(kept_key));
 	state_close(f);
@@ -197,7 +207,7 @@ test_largest(void **arg)
 	struct stat st;
 
 	assert_int_equal(open_state(p, &f, &s, 1), KMS_OK);
-	assert_int_equal(state_lock(f, 0, NULL), KMS_OK);
+	assert_int_equal(state_lock(f, NULL), KMS_OK);
 	s->certificate_len = sizeof(s->certificate);
 	s->lease_certificate_len = sizeof(s->lease_certificate);
 	s->bundle_len = sizeof(s->bundle);
@@ -212,7 +222,7 @@ test_largest(void **arg)
 	assert_int_equal(st.st_size, STATE_MAX);
 	assert_int_equal(open_state(p, &f, &s, 1), KMS_OK);
 	assert_int_equal(s->bundle_len, sizeof(s->bundle));
-	assert_int_equal(state_lock(f, 0, NULL), KMS_OK);
+	assert_int_equal(state_lock(f, NULL), KMS_OK);
 	s->host_count++;
 	assert_int_equal(state_save(f, NULL), KMS_E_STATE);
 	state_close(f);
@@ -225,7 +235,7 @@ good_file(struct place *p, uint8_t *bytes, size_t size)
 	struct state *s;
 
 	assert_int_equal(open_state(p, &f, &s, 1), KMS_OK);
-	assert_int_equal(state_lock(f, 0, NULL), KMS_OK);
+	assert_int_equal(state_lock(f, NULL), KMS_OK);
 	fill(s);
 	save(f);
 	state_close(f);
@@ -358,7 +368,8 @@ test_other_version(void **arg)
 	struct fault fault = { 0 };
 	struct state_file *f;
 	struct state *s;
-	uint8_t key[SECRET_SIZE];
+	uint8_t key[SECRET_MAX];
+	size_t key_len;
 	struct secret *secret;
 
 	bytes[9] = 4;
@@ -373,16 +384,16 @@ test_other_version(void **arg)
 	again(bytes, len);
 	spill(p->path, bytes, len);
 	snprintf(p->other, sizeof(p->other), "%s.key", p->path);
-	assert_int_equal(slurp(p->other, key, sizeof(key)), SECRET_SIZE);
-	key[9] = 2;
-	again(key, SECRET_SIZE);
-	spill(p->other, key, SECRET_SIZE);
+	key_len = slurp(p->other, key, sizeof(key));
+	key[9] = 3;
+	again(key, key_len);
+	spill(p->other, key, key_len);
 	fault = (struct fault){ 0 };
 	assert_int_equal(open_state(p, &f, &s, 1), KMS_OK); /* a status needs no secret */
-	assert_int_equal(state_lock(f, 0, NULL), KMS_OK);
+	assert_int_equal(state_lock(f, NULL), KMS_OK);
 	assert_int_equal(state_secret(f, &secret, &fault), KMS_E_SCHEMA);
 	assert_non_null(
-	    strstr(fault.text, ".key: written by another version: client key version 2"));
+	    strstr(fault.text, ".key: written by another version: client key version 3"));
 	state_close(f);
 }
 
@@ -391,32 +402,103 @@ static void
 test_secret(void **arg)
 {
 	struct secret s, t = { 0 };
-	uint8_t bytes[SECRET_SIZE + 1];
+	uint8_t bytes[SECRET_MAX + 1];
+	size_t len;
 
 	memset(&s, 0, sizeof(s));
 	memset(s.sk, 0x42, sizeof(s.sk));
 	fill_secret(&s);
-	secret_encode(bytes, &s);
-	assert_int_equal(secret_decode(&t, bytes, SECRET_SIZE, NULL), KMS_OK);
+	len = secret_encode(bytes, &s);
+	assert_int_equal(len, SECRET_MIN + 54 + 2 * 16);
+	assert_int_equal(secret_decode(&t, bytes, len, NULL), KMS_OK);
 	assert_memory_equal(&t, &s, sizeof(s));
-	for (size_t i = 0; i < SECRET_SIZE; i++) {
+	for (size_t i = 0; i < len; i++) {
 		assert_int_equal(secret_decode(&t, bytes, i, NULL), KMS_E_STATE);
 		bytes[i] ^= (uint8_t)(1 << i % 8);
-		assert_int_equal(secret_decode(&t, bytes, SECRET_SIZE, NULL), KMS_E_STATE);
+		assert_int_equal(secret_decode(&t, bytes, len, NULL), KMS_E_STATE);
 		bytes[i] ^= (uint8_t)(1 << i % 8);
 	}
-	bytes[SECRET_SIZE] = 0;
-	assert_int_equal(secret_decode(&t, bytes, SECRET_SIZE + 1, NULL), KMS_E_STATE);
+	bytes[len] = 0;
+	assert_int_equal(secret_decode(&t, bytes, len + 1, NULL), KMS_E_STATE);
 	for (size_t i = 57; i < 64; i++) {
 		secret_encode(bytes, &s);
 		bytes[i] = 1;
-		again(bytes, SECRET_SIZE);
-		assert_int_equal(secret_decode(&t, bytes, SECRET_SIZE, NULL), KMS_E_STATE);
+		again(bytes, len);
+		assert_int_equal(secret_decode(&t, bytes, len, NULL), KMS_E_STATE);
 	}
 	secret_encode(bytes, &s);
 	bytes[111] = 1;
-	again(bytes, SECRET_SIZE);
-	assert_int_equal(secret_decode(&t, bytes, SECRET_SIZE, NULL), KMS_E_STATE);
+	again(bytes, len);
+	assert_int_equal(secret_decode(&t, bytes, len, NULL), KMS_E_STATE);
+	(void)arg;
+}
+
+/* FILE.key of before, without the requests to each host: of none is anything known. */
+static void
+test_old_secret(void **arg)
+{
+	uint8_t bytes[SECRET_MAX], said[16 * MESSAGE_AFTER_MAX];
+	struct secret s = { .sequence = 7 }, t;
+	uint16_t version;
+
+	fill_secret(&s);
+	secret_encode(bytes, &s);
+	bytes[9] = SECRET_OLD;
+	bytes[14] = 0;
+	bytes[15] = SECRET_OLD_SIZE;
+	again(bytes, SECRET_OLD_SIZE);
+	assert_int_equal(secret_decode(&t, bytes, SECRET_OLD_SIZE, &version), KMS_OK);
+	assert_int_equal(version, SECRET_OLD);
+	assert_int_equal(t.sequence, s.sequence);
+	assert_memory_equal(t.challenge, s.challenge, sizeof(t.challenge));
+	assert_int_equal(t.after.count, 0);
+	assert_true(t.after.partial);
+	assert_int_equal(after_say(&t.after, s.after.hosts[0].id, s.pending_id, said), 0);
+	for (size_t len = SECRET_OLD_SIZE - 1; len <= SECRET_OLD_SIZE + 1; len += 2) {
+		bytes[15] = (uint8_t)len;
+		again(bytes, len);
+		assert_int_equal(secret_decode(&t, bytes, len, NULL), KMS_E_STATE);
+	}
+	(void)arg;
+}
+
+/* What is known of hosts, byte by byte: behind 128 bytes flags, number, and one host. */
+static void
+test_bad_after(void **arg)
+{
+	static const struct {
+		const char *what;
+		size_t at;
+		uint8_t value;
+	} rows[] = {
+		{ "an unknown flag", 128, 2 },
+		{ "more hosts than there are", 129, 2 },
+		{ "more hosts than may be", 129, AFTER_HOSTS + 1 },
+		{ "fewer", 129, 0 },
+		{ "no id", 179, 0 },
+		{ "more ids than may be", 179, AFTER_IDS + 1 },
+		{ "more answered than there are", 180, 3 },
+		{ "an answer that is missing", 181, 1 },
+		{ "an unknown flag of a host", 181, 2 },
+		{ "an answer that was refused", 183, 1 },
+		{ "a refusal of no id", 183, 4 },
+	};
+	struct secret s = { .sequence = 7 }, t;
+	uint8_t bytes[SECRET_MAX];
+	size_t len;
+
+	fill_secret(&s);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		len = secret_encode(bytes, &s);
+		bytes[rows[i].at] = rows[i].value;
+		again(bytes, len);
+		if (secret_decode(&t, bytes, len, NULL) != KMS_E_STATE)
+			fail_msg("%s", rows[i].what);
+	}
+	len = secret_encode(bytes, &s);
+	memset(bytes + 184, 0, 16);
+	again(bytes, len);
+	assert_int_equal(secret_decode(&t, bytes, len, NULL), KMS_E_STATE); /* an id of zeros */
 	(void)arg;
 }
 
@@ -429,7 +511,8 @@ test_one_of_two(void **arg)
 	struct state_file *f;
 	struct state *s;
 	struct secret *secret;
-	uint8_t pk[32], key[SECRET_SIZE];
+	uint8_t pk[32], key[SECRET_MAX];
+	size_t len;
 
 	assert_int_equal(open_state(p, &f, &s, 1), KMS_OK);
 	memcpy(pk, s->pk, sizeof(pk));
@@ -441,23 +524,23 @@ test_one_of_two(void **arg)
 	assert_memory_equal(s->pk, pk, sizeof(pk));
 	assert_int_equal(s->first_use, 50);
 	/* FILE alone: it can be read, and nothing can be asked. */
-	slurp(p->other, key, sizeof(key));
+	len = slurp(p->other, key, sizeof(key));
 	assert_int_equal(unlink(p->other), 0);
 	assert_int_equal(state_read(f, NULL), KMS_OK);
-	assert_int_equal(state_lock(f, 0, NULL), KMS_OK);
+	assert_int_equal(state_lock(f, NULL), KMS_OK);
 	assert_int_equal(state_secret(f, &secret, &fault), KMS_E_STATE);
 	assert_non_null(strstr(fault.text, ".key is missing. "));
 	/* The key of another client. */
 	key[17] ^= 1; /* bit 0 of the first byte is not used */
-	again(key, sizeof(key));
-	spill(p->other, key, sizeof(key));
+	again(key, len);
+	spill(p->other, key, len);
 	fault = (struct fault){ 0 };
 	assert_int_equal(state_secret(f, &secret, &fault), KMS_E_STATE);
 	assert_non_null(strstr(fault.text, ".key is not the key of "));
 	state_close(f);
 	/* FILE.key alone and damaged: nothing is made. */
 	key[20] ^= 1;
-	spill(p->other, key, sizeof(key));
+	spill(p->other, key, len);
 	assert_int_equal(unlink(p->path), 0);
 	assert_int_equal(open_state(p, &f, &s, 1), KMS_E_STATE);
 	assert_int_equal(access(p->path, F_OK), -1);
@@ -472,17 +555,17 @@ test_one_at_a_time(void **arg)
 
 	assert_int_equal(open_state(p, &f, &s, 1), KMS_OK);
 	assert_int_equal(open_state(p, &g, &t, 1), KMS_OK);
-	assert_int_equal(state_lock(f, 0, NULL), KMS_OK);
-	assert_int_equal(state_lock(g, 0, NULL), KMS_E_EXISTS);
+	assert_int_equal(state_lock(f, NULL), KMS_OK);
+	assert_int_equal(state_lock(g, NULL), KMS_E_EXISTS);
 	s->count = 7;
 	assert_int_equal(state_save(f, NULL), KMS_OK); /* the rename must not lose the lock */
-	assert_int_equal(state_lock(g, 0, NULL), KMS_E_EXISTS);
+	assert_int_equal(state_lock(g, NULL), KMS_E_EXISTS);
 	assert_int_equal(t->count, 0);
 	assert_int_equal(state_read(g, NULL), KMS_OK); /* reading needs no lock */
 	assert_int_equal(t->count, 7);
 	s->count = 8;
 	save(f);
-	assert_int_equal(state_lock(g, 0, NULL), KMS_OK);
+	assert_int_equal(state_lock(g, NULL), KMS_OK);
 	assert_int_equal(t->count, 8); /* what was written meanwhile is not overwritten */
 	state_close(f);
 	state_close(g);
@@ -503,7 +586,7 @@ test_crash_before_rename(void **arg)
 	chmod(p->other, 0666);
 	assert_int_equal(open_state(p, &f, &s, 1), KMS_OK);
 	assert_int_equal(s->count, 17);
-	assert_int_equal(state_lock(f, 0, NULL), KMS_OK);
+	assert_int_equal(state_lock(f, NULL), KMS_OK);
 	s->count++;
 	save(f);
 	assert_int_equal(access(p->other, F_OK), -1);
@@ -554,7 +637,7 @@ test_write_fails(void **arg)
 	low.rlim_cur = 100;
 	signal(SIGXFSZ, SIG_IGN);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
-	assert_int_equal(state_lock(f, 0, NULL), KMS_OK);
+	assert_int_equal(state_lock(f, NULL), KMS_OK);
 	s->count++;
 	assert_int_equal(state_save(f, NULL), KMS_E_FULL);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
@@ -579,6 +662,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_bad_fields, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_other_version, setup, teardown),
 		cmocka_unit_test(test_secret),
+		cmocka_unit_test(test_old_secret),
+		cmocka_unit_test(test_bad_after),
 		cmocka_unit_test_setup_teardown(test_one_of_two, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_one_at_a_time, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_crash_before_rename, setup, teardown),

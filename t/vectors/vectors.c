@@ -15,6 +15,7 @@
 #include "libkms/core/certificate.h"
 #include "libkms/core/entry.h"
 #include "libkms/core/entry_about.h"
+#include "libkms/core/entry_base.h"
 #include "libkms/core/entry_blobs.h"
 #include "libkms/core/entry_relayed.h"
 #include "libkms/core/exchange_statement.h"
@@ -628,6 +629,7 @@ print_blobs(FILE *out, struct scene *s)
 		{ "entry_witness", "", ENTRY_WITNESS, 172 },
 		{ "entry_restored", "", ENTRY_RESTORED, 17 },
 		{ "entry_clock", "", ENTRY_CLOCK, 16 },
+		{ "entry_counters", "", ENTRY_COUNTERS, 36 },
 	};
 	uint8_t octets[512], blob[256];
 	size_t n;
@@ -644,6 +646,54 @@ print_blobs(FILE *out, struct scene *s)
 		e.blob_len = rows[i].blob;
 		if (e.kind == ENTRY_RESTORED)
 			blob[16] = RESTORED_TAIL;
+		if (e.kind == ENTRY_COUNTERS) /* the second behind the first */
+			blob[20] = 0xff;
+		if ((n = entry_admin_encode(octets, sizeof(octets), &e)) == 0)
+			return -1;
+		hex(out, rows[i].name, octets, n);
+	}
+	return 0;
+}
+
+/* Parts of a base; KEPT has an entry that another vector has, too. */
+static int
+print_base(FILE *out)
+{
+	static const struct {
+		const char *name;
+		uint8_t part;
+		size_t len; /* behind part and version */
+	} rows[] = {
+		{ "entry_base_head", BASE_HEAD, 96 },
+		{ "entry_base_kept", BASE_KEPT, BASE_KEPT_HEAD },
+		{ "entry_base_client", BASE_CLIENT, 235 },
+		{ "entry_base_sums", BASE_SUMS, 0 },
+		{ "entry_base_end", BASE_END, 12 },
+	};
+	uint8_t octets[1024], blob[512], clock[16];
+	struct entry_admin kept = { .kind = ENTRY_CLOCK,
+		.time = NOW,
+		.text = "",
+		.blob = clock,
+		.blob_len = sizeof(clock) };
+	size_t n;
+
+	count_up(clock, sizeof(clock), 0xf1);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct entry_admin e = {
+			.kind = ENTRY_BASE, .time = NOW, .text = "", .blob = blob
+		};
+
+		blob[0] = rows[i].part;
+		blob[1] = BASE_VERSION;
+		count_up(blob + BASE_PREFIX, rows[i].len, (uint8_t)(0x11 * i));
+		e.blob_len = BASE_PREFIX + rows[i].len;
+		if (rows[i].part == BASE_KEPT)
+			e.blob_len +=
+			    entry_admin_encode(blob + e.blob_len, sizeof(blob) - e.blob_len, &kept);
+		count_up(e.subject, 16, 0x90);
+		if (rows[i].part == BASE_END)
+			count_up(e.digest, 32, 0x41);
 		if ((n = entry_admin_encode(octets, sizeof(octets), &e)) == 0)
 			return -1;
 		hex(out, rows[i].name, octets, n);
@@ -695,7 +745,7 @@ print_entries(FILE *out, struct scene *s)
 
 	if (n == 0 || print_about(out, s) != 0 || print_client_kinds(out, s) != 0 ||
 	    print_certificate_entry(out, s) != 0 || print_newer(out, s) != 0 ||
-	    print_blobs(out, s) != 0 || print_relayed(out) != 0)
+	    print_blobs(out, s) != 0 || print_base(out) != 0 || print_relayed(out) != 0)
 		return -1;
 	fprintf(out, "# entry_3 of the batch with its aside; then with the aside erased\n");
 	hex(out, "item", whole, n);
@@ -748,19 +798,27 @@ static int
 print_full_request(FILE *out, struct message_request *m)
 {
 	uint8_t text[MESSAGE_REQUEST_TEXT + TAIL_REQUEST], bytes[MESSAGE_HEADER_SIZE];
+	uint8_t ids[2 * 16];
 	struct wire_writer w;
 	size_t n;
 
 	count_up(bytes, sizeof(bytes), 0x41);
 	m->witness = m->header = m->echo = m->binding = bytes;
 	strcpy(m->user, "ann");
+	m->borrow = 20160;
+	m->flags = MESSAGE_VM | MESSAGE_STATELESS;
+	count_up(ids, sizeof(ids), 0xc1);
+	m->after = ids;
+	m->after_count = 2;
 	if ((n = message_request_encode(text, sizeof(text), m)) == 0)
 		return -1;
 	hex(out, "request_full_text", text, n);
+	m->borrow = 0;
+	n = message_request_encode(text, sizeof(text), m);
 	wire_writer_init(&w, text + n, sizeof(text) - n);
 	wire_put_tlv(&w, 0x7fff, "skipped", 7);
 	hex(out, "request_unknown_text", text, n + wire_written(&w));
-	wire_put_tlv(&w, 0x8006, "\0\0\0\x3c", 4);
+	wire_put_tlv(&w, 0x8fff, "\0\0\0\x3c", 4);
 	hex(out, "request_critical_text", text, n + wire_written(&w));
 	return w.bad ? -1 : 0;
 }
@@ -845,14 +903,26 @@ print_client(FILE *out, struct scene *s)
 		.pending_operation = MESSAGE_RENEW,
 		.pending_time = NOW,
 		.borrow_minutes = 0 };
-	uint8_t bytes[SECRET_SIZE];
+	struct after *after = &key.after;
+	struct asked q = { .id = { 1 }, .sequence = OURS - 2, .operation = MESSAGE_ACTIVATE };
+	uint8_t bytes[SECRET_MAX];
 	size_t len;
 
 	memcpy(key.sk, s->client_sk, 32);
 	count_up(key.pending_id, 16, 0xa0 + OURS);
 	count_up(key.pending_product, 16, 0x50);
-	secret_encode(bytes, &key);
-	hex(out, "client_key", bytes, sizeof(bytes));
+	count_up(q.product, 16, 0x50);
+	after_sending(after, s->host_id, &q, NOW - 2);
+	after_answered(after, s->host_id, true, true);
+	q.id[0]++, q.sequence++;
+	after_sending(after, s->host_id, &q, NOW - 1);
+	after_answered(after, s->host_id, false, true);
+	after->partial = true;
+	after_sending(after, q.product, &q, NOW - 1);
+	memcpy(q.id, key.pending_id, 16);
+	q.sequence++;
+	after_sending(after, s->host_id, &q, NOW);
+	hex(out, "client_key", bytes, secret_encode(bytes, &key));
 	memset(&st, 0, sizeof(st));
 	memcpy(st.pk, s->client_pk, 32);
 	st.highest_seen = NOW;

@@ -3,7 +3,7 @@ package KMS::AuditFile;
 use v5.36;
 use Exporter qw(import);
 
-our @EXPORT = qw(parts);
+our @EXPORT = qw(parts rehead);
 
 # The head with its documents, then each batch.
 sub parts ($octets) {
@@ -19,4 +19,13 @@ sub parts ($octets) {
     }
     return @parts;
 }
+
+# The head made to name these batches, and a period that begins after the first.
+sub rehead ($head, @batches) {
+    my ($first, $last) = map { unpack 'Q>', substr $_, 4 + 24, 8 } @batches[ 0, -1 ];
+    my $time = unpack 'Q>', substr $batches[0], 4 + 100, 8;
+    substr $head, 28, 24, pack 'Q> Q> Q>', $first, $last, $first == 1 ? 0 : $time + 1;
+    return ($head, @batches);
+}
+
 1;

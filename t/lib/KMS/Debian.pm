@@ -7,6 +7,7 @@ package KMS::Debian;
 #   $d = prepare()                  { debs => { name => path }, base => tar of a fresh Debian }; made once for all tests of a build tree,
 #                                   in packages/ of it. KMS_DEBS=DIR takes packages that are built already
 #   $d = fresh()                    { base => tar of a fresh Debian that has nothing on it that kmsd needs }
+#   $tar = slim($d, @names)         a tar of a fresh Debian as containers have it, with what these of the packages need
 #   contained(@command)             run() in a mount and a pid namespace of its own
 #   ($place, $lock) = place()       the directory of what is made once, for one process at a time
 #   $dir = apart($d, 'net')         goes on in namespaces of its own (mount, pid, and what is named) and a cgroup of its own, with a
@@ -21,8 +22,8 @@ use KMS::Test;
 use POSIX ();
 use Test::More;
 
-our @EXPORT = qw(skip_unless_possible not_tested prepare fresh contained place apart make_root newer @PACKAGES);
-our @PACKAGES = qw(kmsd kmsctl kmsissue libkms1 libkms-dev);
+our @EXPORT = qw(skip_unless_possible not_tested prepare fresh slim contained place apart make_root newer @PACKAGES);
+our @PACKAGES = qw(kmsd kmsctl kmsissue libkms1 libkms-dev python3-kms);
 # What an administrator's machine has; and what is installed into it later, without a network.
 my @INSTALLED = qw(systemd-sysv dbus nftables bind9-dnsutils iproute2 netbase procps);
 my @LATER = qw(firewalld ufw);
@@ -83,6 +84,17 @@ sub base ($name, @packages) {
     return $file;
 }
 
+sub needs ($debs, @names) {
+    my %needs = map { s/[\s:].*//r => 1 } map { split /,\s*/ } map { run([ 'dpkg-deb', '-f', $_, 'Depends' ])->{out} =~ s/\n//gr } @$debs{@names};
+    delete @needs{@PACKAGES};
+    return sort keys %needs;
+}
+
+sub slim ($d, @names) {
+    my ($place, $lock) = place();
+    return base('slim', join(',', qw(systemd-standalone-sysusers systemd-standalone-tmpfiles), needs($d->{debs}, @names)), '');
+}
+
 # One with nothing on it that kmsd needs.
 sub fresh () {
     my ($place, $lock) = place();
@@ -100,9 +112,7 @@ sub prepare () {
     }
     my %deb = map { m{/([^/_]+)_[^/]*\.deb$} ? ($1 => $_) : () } glob "$debs/*.deb";
     my $self = { debs => \%deb };
-    my %needs = map { s/\s.*//r => 1 } map { split /,\s*/ } map { run([ 'dpkg-deb', '-f', $_, 'Depends' ])->{out} =~ s/\n//gr } @deb{@PACKAGES};
-    delete @needs{@PACKAGES};
-    $self->{base} = base('base', join(',', @INSTALLED, sort keys %needs), "@LATER");
+    $self->{base} = base('base', join(',', @INSTALLED, needs(\%deb, @PACKAGES)), "@LATER");
     return $self;
 }
 

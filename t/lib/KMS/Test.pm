@@ -57,7 +57,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(program run json_of spawn end_process wait_exit wait_for slurp spew workspace publisher
-    sign_pack issue_key confirm start_appliance $SRC $BUILD);
+    floating_pack sign_pack issue_key confirm start_appliance start_siege $SRC $BUILD);
 
 our $SRC = abs_path($ENV{KMS_SRC} // '.');
 our $BUILD = abs_path($ENV{KMS_BUILD} // 'build');
@@ -215,6 +215,30 @@ sub publisher (%opt) {
     return $self;
 }
 
+# The text of a pack with one product, of a pool that floats and lends.
+sub floating_pack ($product) {
+    return <<"INI";
+[policy]
+id = floating
+title = Floating
+version = 1.0
+issued = 2026-01-01
+requires-host = 0.1
+[group all]
+[pool seats]
+number = 1
+window = 2h
+borrow = 2d
+[product $product]
+name = Float
+group = all
+pool = seats
+threshold = 1
+validity = 1h
+renewal-interval = 20m
+INI
+}
+
 sub sign_pack ($publisher, $name, $text) {
     my $pack = spew("$publisher->{dir}/$name.kmspolicy", $text);
     must([ program('kmsissue'), 'policy', 'sign', '-f', '-d', $publisher->{dir}, $pack ]);
@@ -226,7 +250,7 @@ sub issue_key ($publisher, %opt) {
     must([ program('kmsissue'), 'key', 'issue', '-d', $publisher->{dir},
         '--customer', $opt{customer} // 'Example Customer', '--group', $opt{group} // 'server',
         '--capacity', $opt{capacity} // 0, $opt{valid_to} ? ('--valid-to', $opt{valid_to}) : (),
-        '--policy', $opt{policy} // $publisher->{pack}, '-o', $out ]);
+        '--policy', $opt{policy} // $publisher->{pack}, @{ $opt{options} // [] }, '-o', $out ]);
     return "$out.kmskey";
 }
 
@@ -242,7 +266,7 @@ sub start_appliance (%opt) {
     my $self = bless { dir => $dir, publisher => $opt{publisher}, as => $opt{as},
         setup => $opt{setup}, through => $opt{through} // [] }, 'KMS::Test::Appliance';
     mkdir "$dir/$_" for qw(libexec clients);    # kmsd makes its own
-    for my $name (qw(kmsd-front kmsd-activate kmsd-resolve)) {
+    for my $name (qw(kmsd-front kmsd-activate kmsd-resolve kmsd-web)) {
         # A plain user may not be able to reach the build (a clone in /root): give that user its own.
         if ($opt{environment}) {
             # Not a shell script: kmsd's list of system calls, which its children inherit, has not all that a shell does.
@@ -283,6 +307,12 @@ INI
     }
     $self->start;
     return $self;
+}
+
+# Clients that do not give up (t/integration/siege.c), on port; what they were given goes to acks. Its pid.
+sub start_siege (%opt) {
+    return spawn([ "$BUILD/siege", $opt{churn} ? '--churn' : (), '--port', $opt{port}, '--publisher', $opt{publisher}{key},
+        '--product', $opt{product}, '--clients', $opt{clients}, '--state', $opt{state}, '--acks', $opt{acks} ], log => $opt{log});
 }
 
 package KMS::Test::Appliance;

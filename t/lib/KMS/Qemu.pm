@@ -1,0 +1,120 @@
+package KMS::Qemu;
+
+# A machine of QEMU that boots a disk image of the appliance, on a network of QEMU's own: no root is needed.
+#
+#   $m = KMS::Qemu->new($dir, $image, setup => FILE?, disks => [FILE...])   a disk over $image that grows to 8 GiB; not started yet
+#   $m->setup_disk($files)          makes the disk KMS-SETUP of { path => FILE or DIRECTORY } and keeps it
+#   $m->from_setup($name)           the text of a file on it, or undef
+#   $m->start                       switches it on
+#   $m->up                          waits until ssh answers; dies with the console when it does not
+#   $m->ssh($script)                run() of a shell script in it, as root
+#   $m->copy_in($file, $path)       a file, into it
+#   $m->kms                         the port on 127.0.0.1 that is 1688 there
+#   $m->console, $m->events         what was said on the serial line; what QEMU reported (WATCHDOG ...)
+#   $m->kill                        the plug is pulled
+#   $m->poweroff                    it is switched off
+#   $m->reboot($script)             runs $script, which ends in another boot, and waits for that
+#
+# KVM is used where the processor itself runs guests (kvm_intel, kvm_amd): others run no firmware. Software does it elsewhere.
+use v5.36;
+use IO::Socket::INET;
+use KMS::Test qw(slurp spew spawn end_process wait_exit wait_for);
+use Time::HiRes qw(sleep time);
+
+# Under software emulation, and beside others.
+use constant PATIENCE => 900;
+
+sub must (@command) {
+    my $r = KMS::Test::run(\@command);
+    $r->{exit} == 0 or die "@command: $r->{out}$r->{err}\n";
+    return $r->{out};
+}
+
+sub free_port () { return IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1')->sockport }
+
+sub new ($class, $dir, $image, %opt) {
+    mkdir $dir;
+    my $self = bless { dir => $dir, disk => "$dir/disk.qcow2", disks => [], starts => 0, %opt }, $class;
+    must('qemu-img', 'create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', $image, $self->{disk}, '8G');
+    must('ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', 'test', '-f', "$dir/key") if !-e "$dir/key";
+    return $self;
+}
+
+sub public_key ($self) { return slurp("$self->{dir}/key.pub") =~ s/\n//r }
+sub kms ($self) { return $self->{kms} }
+sub console ($self) { return join '', map { -e ? slurp($_) : () } "$self->{dir}/console.$self->{starts}" }
+sub events ($self) { return -e "$self->{dir}/events" ? slurp("$self->{dir}/events") : '' }
+
+sub setup_disk ($self, $files) {
+    my $disk = "$self->{dir}/setup.img";
+    if (!-e $disk) {
+        must('truncate', '-s', '512M', $disk);
+        must('mkfs.fat', '-n', 'KMS-SETUP', $disk);
+    }
+    for my $path (sort keys %$files) {
+        # A folder that is there would get the other one inside.
+        KMS::Test::run([ 'mdeltree', '-i', $disk, "::/$path" ]);
+        must('mcopy', '-o', '-s', '-i', $disk, $files->{$path}, "::/$path");
+    }
+    $self->{setup} = $disk;
+    return $self;
+}
+
+sub from_setup ($self, $name) {
+    my $r = KMS::Test::run([ 'mcopy', '-n', '-i', $self->{setup}, "::/$name", '-' ]);
+    return $r->{exit} == 0 ? $r->{out} : undef;
+}
+
+sub start ($self) {
+    @$self{qw(kms ssh)} = (free_port(), free_port());
+    $self->{starts}++;
+    my $kvm = -w '/dev/kvm' && (-d '/sys/module/kvm_intel' || -d '/sys/module/kvm_amd');
+    my $number = 0;
+    my @disks = map { $number++; ('-drive', "file=$_->[0],format=$_->[1],if=none,id=d$number", '-device', "virtio-blk-pci,drive=d$number,serial=$_->[2]") }
+        [ $self->{disk}, 'qcow2', 'system' ], (map { [ $_, 'raw', 'setup' ] } $self->{setup} // ()), map { [ $_, 'raw', 'update' ] } @{ $self->{disks} };
+    $self->{pid} = spawn([ 'setpriv', '--pdeathsig', 'KILL', 'qemu-system-x86_64', '-nodefaults', '-display', 'none', $kvm ? ('-accel', 'kvm') : (), '-accel', 'tcg', '-m', '1024', '-smp', '2', '-no-user-config',
+        $self->{uefi} ? ('-bios', $self->{uefi}) : (), '-serial', "file:$self->{dir}/console.$self->{starts}", '-device', 'virtio-rng-pci',
+        '-netdev', "user,id=n,hostfwd=tcp:127.0.0.1:$self->{kms}-:1688,hostfwd=tcp:127.0.0.1:$self->{ssh}-:22", '-device', 'virtio-net-pci,netdev=n',
+        '-device', 'i6300esb', '-action', 'watchdog=reset', '-qmp', "unix:$self->{dir}/qmp,server=on,wait=off", @disks ], log => "$self->{dir}/qemu.log");
+    return $self;
+}
+
+sub ssh_options ($self, $port) {
+    return ('-i', "$self->{dir}/key", $port, $self->{ssh}, qw(-o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR
+        -o ConnectTimeout=60 -o ServerAliveInterval=20));
+}
+
+sub ssh ($self, $script) { return KMS::Test::run([ 'timeout', PATIENCE, 'ssh', $self->ssh_options('-p'), 'root@127.0.0.1', $script ]) }
+sub copy_in ($self, $file, $path) { return must('timeout', PATIENCE, 'scp', '-q', $self->ssh_options('-P'), $file, "root\@127.0.0.1:$path") }
+
+sub up ($self, $not_boot = '') {
+    eval {
+        wait_for(PATIENCE, sub {
+            waitpid($self->{pid}, POSIX::WNOHANG()) == 0 or die "qemu ended: " . slurp("$self->{dir}/qemu.log");
+            sleep 1;
+            my $r = $self->ssh('cat /proc/sys/kernel/random/boot_id');
+            $r->{exit} == 0 && $r->{out} ne $not_boot or return 0;
+            $self->{boot} = $r->{out};
+            return 1;
+        }, 'the machine answers');
+        # The first boot's last unit is that of the publisher's files.
+        wait_for(PATIENCE, sub { $self->ssh('systemctl is-system-running --wait')->{out} =~ /^(?:running|degraded)$/m }, 'all units have started');
+        1;
+    } or die $@ . substr($self->console, -6000);
+    return $self;
+}
+
+sub reboot ($self, $script) {
+    my $before = $self->{boot};
+    $self->ssh($script);
+    return $self->up($before);
+}
+
+sub kill ($self) { end_process($self->{pid}, 'KILL') }
+
+sub poweroff ($self) {
+    $self->ssh('systemctl poweroff --no-block');
+    return wait_exit($self->{pid}, PATIENCE);
+}
+
+1;
