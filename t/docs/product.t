@@ -5,8 +5,10 @@
 use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
+use IPC::Open3;
 use KMS::Client;
 use KMS::Test qw(run slurp spew workspace);
+use Symbol qw(gensym);
 use Test::More;
 
 my $root = workspace() . '/root';
@@ -34,12 +36,14 @@ sub compiles ($what, $source) {
 }
 
 # The examples, in a copy as a developer has it.
-ok($at{$_}, "the example $_ is installed") for qw(product.c texts.c);
+ok($at{$_}, "the example $_ is installed") for qw(product.c texts.c loop_poll.c loop_event.c thread.c);
 run([ 'cp', '-r', $at{'product.c'} =~ s{/[^/]+$}{}r, "$place/examples" ]);
 my $host = standin('long');
 my $defines = "-DPUBLISHER_KEY='\"$KMS::Client::key\"' -DPRODUCT='\"$KMS::Client::product\"'";
 my $r = run([ 'make', '-C', "$place/examples", "CC=$cc", "CFLAGS=@strict $defines" ]);
 is($r->{exit}, 0, 'the examples are built by their Makefile') or diag("$r->{out}$r->{err}");
+$r = run([ 'make', '-C', "$place/examples", "CC=$cc", "CFLAGS=@strict $defines", 'loop_event' ]);
+is($r->{exit}, 0, 'the one with libevent, too') or diag("$r->{out}$r->{err}");
 sub product ($name, @args) { return run([ "$place/examples/$name", @args ]) }
 $r = product('product', "$place/a.state", "127.0.0.1:$host->{port}");
 is("$r->{exit} $r->{out}", "0 Example Product: this product is licensed. Nothing to do.\nLicensed to Test Customer\n", 'the example is activated') or diag $r->{err};
@@ -66,6 +70,27 @@ $r = product('product', "$place/e.state");
 is($r->{exit}, 2, 'a developer who changed nothing');
 like($r->{err}, qr/^Example Product: publisher_key: .* is no public key of minisign/, 'is told which option is wrong');
 stop($host);
+
+# Three ways to keep a lease beside the product's own work: a loop of its own, libevent, a thread. The work is to copy lines.
+for my $name (qw(loop_poll loop_event thread)) {
+    for my $mode (qw(silent good)) {
+        my $host = standin($mode);
+        my $err = gensym;
+        my $pid = open3(my $in, my $out, $err, "$place/examples/$name", "127.0.0.1:$host->{port}");
+        print $in "one\n";
+        $in->flush;
+        is(scalar readline $out, "one\n", "$name, $mode host: it works while it asks");
+        like(scalar readline $err, qr/^licence: 127\.0\.0\.1 port \d+: /, "$name: it is activated") if $mode eq 'good';
+        print $in "two\n";
+        $in->flush;
+        is(scalar readline $out, "two\n", "$name: it works on");
+        close $in;
+        waitpid $pid, 0;
+        is($?, 0, "$name: it ends well");
+        is(scalar readline $out, "licence 2 at the end\n", "$name: with a lease") if "$name $mode" eq 'thread good';
+        is(join(' ', map { $_->{request} } stop($host)), $mode eq 'good' ? '1 3' : '', "$name: what it asked, and its seat is given back");
+    }
+}
 
 # The texts: each status and licence is in the template, and gettext takes it.
 $r = product('texts');

@@ -20,6 +20,7 @@ my %wider = ('sendto@connected' => 'sendto@plain');
 for my $case (
     [ [ 'supervisor/supervisor_confine.c', 'allowed' ], [ 'front/front_confine.c', 'allowed' ] ],
     [ [ 'supervisor/supervisor_confine.c', 'allowed', 'allowed_relaying' ], [ 'front/front_confine.c', 'allowed', 'allowed_relaying' ] ],
+    [ [ 'supervisor/supervisor_confine.c', 'allowed' ], [ 'web/web_confine.c', 'allowed' ] ],
     [ [ 'supervisor/supervisor_confine.c', 'allowed', 'allowed_relaying' ], [ 'resolve/resolve_confine.c', 'allowed' ] ],
 ) {
     my ($kmsd, $child) = @$case;

@@ -1,5 +1,6 @@
 #!/usr/bin/perl
-# What the tests run is in the list of ./bootstrap tools, which a check begins with; and what is in that list is installed by ./bootstrap deps.
+# What the tests run is in the list of ./bootstrap tools, which a check begins with, or in that of the image; and what is in the lists is in those of
+# the packages, which ./bootstrap deps and ./bootstrap image install.
 use v5.36;
 use Test::More;
 
@@ -11,8 +12,7 @@ sub slurp ($path) {
 }
 
 my $bootstrap = slurp('bootstrap');
-my ($list) = $bootstrap =~ /^TOOLS=\((.*?)^\)/ms;
-my %listed = map { $_ => 1 } split ' ', $list;
+my %listed = map { $_ => 1 } map { split } $bootstrap =~ /^(?:IMAGE_)?TOOLS=\((.*?)^\)/msg;
 cmp_ok(scalar keys %listed, '>', 40, 'bootstrap has a list');
 
 # Commands as tests name them: run([ 'x', ...]), qw(x ...), exec 'x', and the first word of a shell's line.
@@ -29,7 +29,7 @@ for my $file (glob('t/*/*.t'), glob('t/lib/KMS/*.pm'), 't/packages/make_base') {
 }
 # In every Debian: dpkg, libc-bin, coreutils, findutils, grep, sed, tar, gzip, diffutils, util-linux, hostname, the shells; and their own words.
 my %everywhere = map { $_ => 1 } qw(cat chmod chown chroot cmp cp cut date dd df diff dirname dpkg du echo env expr false find grep head hostname id kill
-    ln ls mkdir mkfifo mktemp mv nproc od printf pwd readlink realpath rm rmdir sed seq sh sha256sum sleep sort stat sync tail tar tee test timeout touch
+    ln ls mkdir mkfifo mktemp mv nproc od printf pwd readlink realpath rm rmdir sed seq sh sha256sum sleep sort stat stty sync tail tar tee test timeout touch
     tr true truncate umask uniq wc xargs yes bash cd exec exit for if then else fi do done while until case esac export set trap ulimit read wait command
     apt-get dpkg-query dpkg-deb ldd);
 # Ours.
@@ -41,7 +41,7 @@ cmp_ok(scalar(grep { $listed{$_} } keys %used), '>', 20, 'many of its programs w
 # Which package a program is from, here.
 SKIP: {
     skip 'no dpkg here', 1 if !-x '/usr/bin/dpkg';
-    my %packages = map { $_ => 1 } map { split ' ', s/#.*//rg } $bootstrap =~ /^(?:BUILD|DEB|TEST)_PACKAGES=\((.*?)^?\)/msg;
+    my %packages = map { $_ => 1 } map { split ' ', s/#.*//rg } $bootstrap =~ /^(?:BUILD|DEB|TEST|IMAGE)_PACKAGES=\((.*?)^?\)/msg;
     # They come with one of the list, or with a name of Debian's own.
     my %with = (gcc => 'build-essential', make => 'build-essential', binutils => 'build-essential', 'bind9-utils' => 'bind9', 'python3-minimal' => 'python3-nacl',
         pkgconf => 'pkg-config', 'pkgconf-bin' => 'pkg-config', 'perl-base' => 'perl', 'clang-14' => 'clang', 'clang-format-14' => 'clang-format', 'libtool-bin' => 'libtool');

@@ -7,6 +7,7 @@
 
 The octets are made with t/independent/kms_wire.py, which was written from the pages alone."""
 
+import contextlib
 import base64
 import hashlib
 import os
@@ -23,6 +24,7 @@ import nacl.bindings as sodium  # noqa: E402
 
 NOW = int(time.time())
 DAY = 86400
+COUNTERS = ("entry-counters", "entry-counters-plain", "entry-counters-critical")
 PLAIN, CRITICAL = k.tlv(0x7fff, b"later"), k.tlv(0xffff, b"later")
 
 
@@ -82,6 +84,13 @@ class Scene:
             octets[1] = 127
         return bytes(octets), k.write_aside(names)
 
+    def counters(self, change):
+        """How often this host refused: kind 40, which older readers do not know."""
+        blob = k.u(4, 60) + self.key_id + k.u(2, 1) + k.u(2, 10) + k.u(4, 7)
+        tail = {"entry-counters-plain": PLAIN, "entry-counters-critical": CRITICAL}.get(change, b"")
+        return (b"\2\x28" + bytes(6) + k.u(8, NOW) + self.host_id + bytes(32) + k.u(2, 0)
+                + k.u(2, len(blob)) + blob + tail)
+
     def start(self):
         text = b"kmsd 99.0"
         return (b"\2\x10" + bytes(6) + k.u(8, NOW) + self.host_id + bytes(32) + k.u(2, len(text))
@@ -111,6 +120,8 @@ class Scene:
         entry, aside = self.entry(change)
         entries = [(self.start(), b""), (self.certificate_entry(certificate), b""),
                    (entry, aside)]
+        if change.startswith("entry-counters"):
+            entries[2] = (self.counters(change), b"")
         header, signature = self.batch([e for e, _ in entries])
         return header, signature, entries
 
@@ -202,10 +213,10 @@ def files(directory, scene):
     put(directory, "evidence-magic", b"KMSEVID2" + k.write_evidence_file(
         scene.certificate(), *pair)[8:])
     for change in ("same", "entry-plain", "entry-critical", "entry-flag", "entry-version",
-                   "entry-kind", "file-version", "file-flag", "document"):
+                   "entry-kind", *COUNTERS, "file-version", "file-flag", "document"):
         put(directory, "audit-" + change, scene.audit(change), 0o600)
     for change in ("same", "entry-plain", "entry-critical", "entry-flag", "entry-version",
-                   "entry-kind", "file-version"):
+                   "entry-kind", *COUNTERS, "file-version"):
         put(directory, f"journal-{change}/keys/host.key", scene.host_key(), 0o600)
         put(directory, f"journal-{change}/kmsdb/journal/00000000000000000001.seg",
             scene.segment(change), 0o600)
@@ -214,12 +225,23 @@ def files(directory, scene):
     uuid = "-".join((uuid[:8], uuid[8:12], uuid[12:16], uuid[16:20], uuid[20:]))
     texts = {
         "pack-same": PACK.format(policy="", pool="", more="", product=uuid),
-        "pack-key": PACK.format(policy="", pool="overdraft = 10%\n", more="", product=uuid),
+        "pack-key": PACK.format(policy="", pool="surge = 10%\n", more="", product=uuid),
         "pack-section": PACK.format(policy="", pool="", more="[later]\nx = y\n", product=uuid),
         "pack-requires-host": PACK.format(
-            policy="requires-host = 99.0\n", pool="overdraft = 10%\n", more="", product=uuid),
+            policy="requires-host = 99.0\n", pool="surge = 10%\n", more="", product=uuid),
         "pack-bind": PACK.format(
             policy="requires-host = 0.1\n", pool="", more="bind = machine\n", product=uuid),
+        "pack-floating": PACK.format(
+            policy="requires-host = 0.1\n", pool="window = 12h\n",
+            more="validity = 6h\nrenewal-interval = 2h\n", product=uuid),
+        "pack-seats": PACK.format(
+            policy="requires-host = 0.1\n", pool="stateless = refuse\nborrow = 14d\n"
+            "borrow-seats = 3\noverdraft = 10%\nwhen-full = longest-unseen 8h\n", more="", product=uuid),
+        "pack-overdraft-alone": PACK.format(
+            policy="", pool="overdraft = 10%\n", more="", product=uuid),
+        "pack-floating-alone": PACK.format(
+            policy="", pool="window = 12h\n",
+            more="validity = 6h\nrenewal-interval = 2h\n", product=uuid),
         "pack-bind-alone": PACK.format(policy="", pool="", more="bind = machine\n", product=uuid),
         "hostkey-same": HOST_KEY.format(more="", publisher=scene.key_id.hex()),
         "hostkey-key": HOST_KEY.format(more="later = yes\n", publisher=scene.key_id.hex()),
@@ -239,7 +261,7 @@ def files(directory, scene):
         if change == "version":
             state = k.with_sum(state[:8] + k.u(2, 4) + state[10:-32])
         if change == "key-version":
-            key = k.with_sum(key[:8] + k.u(2, 2) + key[10:-32])
+            key = k.with_sum(key[:8] + k.u(2, 3) + key[10:-32])
         put(directory, "state-" + change, state)
         put(directory, f"state-{change}.key", key, 0o600)
     print(scene.line)
@@ -288,8 +310,12 @@ def ask(port, line, product, change):
         text += {"request-plain": PLAIN, "request-critical": CRITICAL,
                  "request-witness": k.tlv(1, k.u(8, 9) + bytes(32)),
                  "request-header": k.tlv(1, k.u(8, 9) + bytes(32)) + k.tlv(2, bytes(172)),
-                 "request-borrow": k.tlv(0x8006, k.u(4, 60))}.get(change, b"")
+                 "request-after": k.tlv(7, bytes(16)),
+                 "request-borrow": k.tlv(0x8006, k.u(4, 60)),
+                 "request-user": k.tlv(5, k.pad_text("ann", 64))}.get(change, b"")
         if change == "request-flag":
+            text[3] |= 4
+        elif change == "request-stateless":
             text[3] |= 2
         elif change == "request-operation":
             text[0] = 4
@@ -299,6 +325,17 @@ def ask(port, line, product, change):
                                  to_host))
         reply = k.read_reply(k.open_reply(frame_of(s), to_client), 1)
         print("REPLY " + k.STATUS[reply.status])
+
+
+def offered(text):
+    """To a host of before clients without state and loans: one flag, and no critical TLV."""
+    at = 144
+    while at < len(text):
+        kind, length = struct.unpack(">HH", text[at:at + 4])
+        if kind & 0x8000:
+            return False
+        at += 4 + length
+    return text[2:4] in (b"\0\0", b"\0\1")
 
 
 def answer(scene, change, s):
@@ -322,6 +359,8 @@ def answer(scene, change, s):
         bundle = scene.bundle(change, cmid=k.cmid_of(public), request_id=request_id,
                               sequence=sequence, names=names)
         status = 200 if change == "reply-status" else 0
+        if change == "older-host" and not offered(text):
+            status = k.NUMBER["KMS_E_NOT_OFFERED"]
         if status:
             bundle = b""
         flags = 1 if change == "reply-flag" else 0
@@ -339,7 +378,7 @@ def serve(scene, change):
     def accept():
         while True:
             s = listener.accept()[0]
-            with s:
+            with s, contextlib.suppress(ConnectionResetError): # a client that refuses a reply may leave without reading it whole
                 answer(scene, change, s)
 
     threading.Thread(target=accept, daemon=True).start()

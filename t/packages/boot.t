@@ -210,7 +210,7 @@ part 'journald, timers, exposure' => sub {
         like($m->run(qw(journalctl -b -o json), "KMS_EVENT=$of")->{out}, qr/"SYSLOG_IDENTIFIER":"kmsd-(?:front|activate)"/, "$of too");
     }
     # Of the unit as it is in force here.
-    for my $of ([ 'kmsd', 2.0 ], [ 'kms-firewall', 3.0 ], [ 'kms-dns', 3.0 ]) {
+    for my $of ([ 'kmsd', 2.0 ], [ 'kms-firewall', 3.0 ], [ 'kms-dns', 3.0 ], [ 'kms-doctor', 4.0 ]) {
         my ($exposure) = $m->run(qw(systemd-analyze security --no-pager), "$of->[0].service")->{out} =~ /Overall exposure level for \S+: ([0-9.]+)/;
         cmp_ok($exposure // 99, '<', $of->[1], "exposure of $of->[0].service: " . ($exposure // 'not said'));
     }

@@ -35,7 +35,7 @@ sub install (@files) {
 }
 
 install(@deb{@PACKAGES});
-is(in_root('id', '-u', $_)->{exit}, 0, "the user $_ is there") for qw(_kms _kmsnet _kmsnet1);
+is(in_root('id', '-u', $_)->{exit}, 0, "the user $_ is there") for qw(_kms _kmsnet _kmsnet1 _kmsweb);
 is(in_root('stat', '-c', '%a %U', '/var/lib/kms')->{out}, "700 _kms\n", 'the state directory too');
 ok(-l "$root/etc/systemd/system/multi-user.target.wants/kmsd.service", 'the service is enabled');
 ok(-l "$root/etc/systemd/system/sockets.target.wants/kmsd.socket", 'and its socket');
@@ -72,8 +72,8 @@ my $certificate = confirm($p, "$root/tmp/host.kmsreq", output => "$root/tmp/host
 is(in_root('kmsctl', 'key', 'confirm', '/tmp/host.kmscert')->{exit}, 0, 'and its confirmation');
 
 my $acks = "$dir/acks";
-my $siege = spawn([ "$BUILD/siege", '--churn', '--port', $socket->sockport, '--publisher', $p->{key}, '--product', $product,
-    '--clients', 16, '--state', "$dir/siege.state", '--acks', $acks ], log => "$dir/siege.log");
+my $siege = start_siege(churn => 1, port => $socket->sockport, publisher => $p, product => $product, clients => 16,
+    state => "$dir/siege.state", acks => $acks, log => "$dir/siege.log");
 my $more = sub { my $before = -s $acks // 0; wait_for(30, sub { (-s $acks // 0) > $before + 10_000 }, 'clients are served') };
 $more->();
 
@@ -105,6 +105,19 @@ for my $example (qw(product product-static)) {
     my $said = in_root("/tmp/$example", "/tmp/$example.state", '127.0.0.1:' . $socket->sockport);
     like($said->{out}, qr/^Example Product: this product is licensed\. .*^Licensed to /ms, "$example is activated") or diag("$said->{out}$said->{err}");
 }
+
+
+# And a product in Python: the package, its library and pydoc's pages are the system's.
+spew("$root/tmp/product.py", <<"PYTHON");
+import kms
+with kms.Client("$p->{key}", "$product", "/tmp/python.state", host="127.0.0.1:@{[ $socket->sockport ]}") as client:
+    client.activate()
+    print(client.status().licence.name, client.status().customer, kms.__file__)
+PYTHON
+like(in_root('python3', '/tmp/product.py')->{out}, qr{^ACTIVATED Example Customer /usr/lib/python3/dist-packages/kms/__init__\.py$}, 'a product in Python is activated')
+    or diag(in_root('python3', '/tmp/product.py')->{err});
+is(in_root('python3', '-c', 'import importlib.metadata as m; print(m.version("kms"))')->{out}, (slurp("$SRC/debian/changelog") =~ /\(([^)]+)\)/)[0] . "\n",
+    'and its version can be asked for');
 
 is(end_process($kmsd), 0, 'kmsd stops');
 
