@@ -1,5 +1,6 @@
 #!/usr/bin/perl
-# Strangers at the port of kmsd-web, until SIGTERM: then it says what they did, as "opened=N closed=N".
+# Strangers at the port of kmsd-web, until SIGTERM: then it says what they did, as "opened=N closed=N". It prints "there" when half of COUNT
+# have been opened.
 #
 #   web_crowd.pl PORT COUNT HOW...
 #
@@ -26,25 +27,31 @@ my %says = (
     foreign => sub ($n) { "GET /api/state HTTP/1.1\r\n" . ($n % 2 ? "Host: evil.example\r\n" : "${own}Origin: http://evil.example\r\n") . "\r\n" },
 );
 my $address = pack_sockaddr_in($port, inet_aton('127.0.0.1'));
-my ($opened, $closed, $end, %at) = (0, 0, 0);
+my ($opened, $closed, $end, $there, %at) = (0, 0, 0, 0);
 my $poll = IO::Poll->new;
 $SIG{TERM} = sub { $end = 1 };
 $SIG{PIPE} = 'IGNORE';
+$| = 1;
 
+my @waiting = (0 .. $count - 1);
 sub begin ($slot) {
     socket(my $s, AF_INET, SOCK_STREAM, 0) or die "socket: $!\n";
     # What is not read soon fills it.
     setsockopt $s, SOL_SOCKET, SO_RCVBUF, 1024;
-    connect($s, $address) or return close $s;
+    # A full queue of the listener keeps a connect waiting for a second or longer; a signal ends the wait.
+    if (!connect($s, $address)) {
+        push @waiting, $slot;
+        return close $s;
+    }
     my $how = $how[ $slot % @how ];
     syswrite $s, $says{$how}->($opened++);
     $at{$s} = [ $slot, $how ];
     $poll->mask($s, $how eq 'deaf' || $how eq 'half' ? POLLHUP | POLLERR : POLLIN);
 }
 
-my @waiting = (0 .. $count - 1);
 until ($end) {
     begin(shift @waiting) for 1 .. (@waiting < 50 ? scalar @waiting : 50);
+    say 'there' if !$there && ($there = $opened >= $count / 2);
     $poll->poll(0.05) >= 0 || $!{EINTR} or die "poll: $!\n";
     for my $s ($poll->handles(POLLIN | POLLHUP | POLLERR)) {
         my ($slot, $how) = $at{$s}->@*;
