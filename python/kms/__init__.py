@@ -14,13 +14,13 @@
         if not licence.may_run:
             sys.exit(1)
 
-It is a thin layer: names, fields and rules are those of kms(3), which says what each means. An
-outage never makes a valid lease invalid: an Error says what happened, and status() what the
-product may do. AsyncClient does the same in asyncio. Times are datetimes in UTC, lengths of time
-are timedeltas, ids are UUIDs.
+It is a thin layer: it has the names, fields and rules of kms(3), which explains them. An outage
+never makes a valid lease invalid: an Error says what happened, and status() says what the product
+may do. AsyncClient does the same in asyncio. Times are datetimes in UTC, durations are timedeltas,
+and ids are UUIDs.
 
-Texts are of two kinds: str(error), Status.meaning and Status.remedy are for a log and an
-administrator; text() and text_next() of a Status or a Licence are for the person at the screen,
+There are two kinds of texts. str(error), Status.meaning and Status.remedy are for a log and an
+administrator. text() and text_next() of a Status or a Licence are for the person at the screen,
 in the language of locale.setlocale() or of their argument.
 
 The package needs libkms.so.1 of the same or a newer version.
@@ -85,10 +85,10 @@ def version() -> str:
 
 
 def verify_lease(file: bytes, publisher_key: str, now: _Optional[_datetime] = None) -> LeaseInfo:
-    """Verifies a lease file with the publisher's public key alone, at the time now.
+    """Verifies a lease file at the time now, with only the publisher's public key.
 
-    now is an aware datetime; None does not look at the end of the lease. The LEASE_EXPIRED that is
-    raised has the LeaseInfo as its value.
+    now is an aware datetime. With None, the end of the lease is not checked. If the lease has
+    expired, the Error with LEASE_EXPIRED has the LeaseInfo as its value.
     """
     if now is not None and now.tzinfo is None:
         raise ValueError("now: it has no time zone")
@@ -103,7 +103,7 @@ def verify_lease(file: bytes, publisher_key: str, now: _Optional[_datetime] = No
 
 
 def verify_evidence(file: bytes, publisher_key: str) -> EvidenceInfo:
-    """Verifies an evidence file with the publisher's public key alone."""
+    """Verifies an evidence file with only the publisher's public key."""
     key = _abi.no_nul("publisher_key", publisher_key).encode()
     raw = _struct(_abi.EvidenceInfo)
     _check(_abi.lib.kms_evidence_verify(file, len(file), key, _byref(raw)))

@@ -17,7 +17,7 @@ _MINUTE = timedelta(minutes=1)
 
 
 class Client(Object):
-    """A client whose requests block. Ctrl-C interrupts them, and gives the request up.
+    """A client with requests that block. Ctrl-C interrupts a request, and cancels it.
 
     with kms.Client("RW...", "6f1d2c3b-...", "/var/lib/product/kms.state") as client:
         client.activate()
@@ -25,7 +25,7 @@ class Client(Object):
     """
 
     def close(self) -> None:
-        """Ends the client; one without state gives its seat back, which may take close_timeout."""
+        """Ends the client. A client without state gives its seat back, within close_timeout."""
         self._end()
 
     def __enter__(self) -> Client:
@@ -46,7 +46,7 @@ class Client(Object):
         return result
 
     def ask(self, operation: Operation) -> Result:
-        """Asks a host for what next() said. Raises Refused, Unreachable or another Error."""
+        """Asks a host for the operation from next(). Raises Refused, Unreachable or another Error."""
         return self._ask(lib.kms_start, Operation(operation))
 
     def activate(self) -> Result:
@@ -58,27 +58,27 @@ class Client(Object):
         return self.ask(Operation.RENEW)
 
     def release(self) -> Result:
-        """Gives the seat back; the lease is deleted when the host has agreed."""
+        """Gives the seat back, and deletes the lease when the host has agreed."""
         return self.ask(Operation.RELEASE)
 
     def borrow(self, time: timedelta) -> Result:
-        """Asks for a lease that lasts so long without a host, in whole minutes."""
+        """Asks for a lease that lasts for this time without a host, in whole minutes."""
         return self._ask(lib.kms_start_borrow, length("time", time, _MINUTE))
 
 
 class AsyncClient(Object):
-    """A client for asyncio: requests are awaited. What asks no host is as in Client, and not awaited.
+    """A client for asyncio: await its requests. All other methods are as in Client, without await.
 
     async with kms.AsyncClient("RW...", "6f1d2c3b-...", "/var/lib/product/kms.state") as client:
         await client.activate()
 
-    A request that is cancelled is given up, as if no host had answered.
+    If its task is cancelled, a request is given up, as if no host had answered.
     """
 
     _task: Optional[asyncio.Task[Result]] = None
 
     async def close(self) -> None:
-        """Ends the client, after giving up what it asks. A client without state gives its seat back."""
+        """Gives up a running request and ends the client. A client without state gives its seat back."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
@@ -107,7 +107,7 @@ class AsyncClient(Object):
         return result
 
     async def _ask(self, begin: object, *arguments: int) -> Result:
-        """In a task of its own, so that close() can end it without ending who waits for it."""
+        """In a separate task, so that close() can cancel it without cancelling the caller."""
         task = asyncio.ensure_future(self._run(begin, *arguments))
         if self._task is None:
             self._task = task
@@ -118,7 +118,7 @@ class AsyncClient(Object):
                 self._task = None
 
     async def ask(self, operation: Operation) -> Result:
-        """Asks a host for what next() said. Raises Refused, Unreachable or another Error."""
+        """Asks a host for the operation from next(). Raises Refused, Unreachable or another Error."""
         return await self._ask(lib.kms_start, Operation(operation))
 
     async def activate(self) -> Result:
@@ -130,9 +130,9 @@ class AsyncClient(Object):
         return await self.ask(Operation.RENEW)
 
     async def release(self) -> Result:
-        """Gives the seat back; the lease is deleted when the host has agreed."""
+        """Gives the seat back, and deletes the lease when the host has agreed."""
         return await self.ask(Operation.RELEASE)
 
     async def borrow(self, time: timedelta) -> Result:
-        """Asks for a lease that lasts so long without a host, in whole minutes."""
+        """Asks for a lease that lasts for this time without a host, in whole minutes."""
         return await self._ask(lib.kms_start_borrow, length("time", time, _MINUTE))

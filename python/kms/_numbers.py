@@ -1,4 +1,4 @@
-"""The numbers of kms.h and kms_error.h, and what libkms says of them.
+"""The numbers of kms.h and kms_error.h, and the texts that libkms has for them.
 
 t/languages/header.t compares them with the headers.
 """
@@ -10,7 +10,7 @@ from typing import Optional, TypeVar
 
 from . import _abi
 
-#: The port of a KMS host that names no other.
+#: The port of a KMS host, if no other port is given.
 PORT = 1688
 
 _Number = TypeVar("_Number", bound=IntEnum)
@@ -37,14 +37,14 @@ def _language(language: Optional[str]) -> Optional[bytes]:
 class NextStep(IntEnum):
     """What a client does after an answer with a status."""
 
-    FINAL = 0  #: ask again at the usual time; no other host would answer otherwise
-    HOST = 1  #: ask the next host; without one, later
+    FINAL = 0  #: ask again at the usual time; another host would give the same answer
+    HOST = 1  #: ask the next host; if there is none, ask later
     SAME = 2  #: ask the same host once more, at once; after that, the next one
-    LATER = 3  #: ask again after the time told, else after the activation interval
+    LATER = 3  #: ask again after the time that the host gave, else after the activation interval
 
 
 class Status(IntEnum):
-    """What a call or a host answered. Those below 256 are on the wire."""
+    """The answer of a call or of a host. Numbers below 256 come from a host."""
 
     OK = 0
     COUNT_TOO_LOW = 1
@@ -146,7 +146,7 @@ class Status(IntEnum):
 
     @property
     def microsoft(self) -> int:
-        """The documented code of the same meaning at Microsoft, or 0."""
+        """Microsoft's documented code of the same meaning, or 0."""
         return int(self._row().microsoft)
 
     @property
@@ -155,7 +155,7 @@ class Status(IntEnum):
         return NextStep(self._row().next)
 
     def text(self, language: Optional[str] = None) -> str:
-        """For the person at the screen: what is so, a clause without a full stop.
+        """For the person at the screen: the state, a clause without a full stop.
 
         language is "en", "de" or the name of a locale; None is what locale.setlocale() set.
         """
@@ -167,7 +167,7 @@ class Status(IntEnum):
 
 
 class Licence(IntEnum):
-    """What a product asks: may it run, and what is its user told?"""
+    """The state of the licence: whether the product may run, and the texts for its user."""
 
     UNLICENSED = 0  #: never activated, and grace is over
     GRACE = 1  #: never activated, grace left
@@ -182,11 +182,11 @@ class Licence(IntEnum):
 
     @property
     def may_run(self) -> bool:
-        """Whether a product runs: in its grace, and with a lease that is valid."""
+        """Whether the product may run: in its grace, or with a valid lease."""
         return self in (Licence.GRACE, Licence.ACTIVATED, Licence.RENEWAL_DUE)
 
     def text(self, language: Optional[str] = None) -> str:
-        """For the person at the screen: what is so, a clause without a full stop."""
+        """For the person at the screen: the state, a clause without a full stop."""
         return _text(_abi.lib.kms_text_licence(self.value, _language(language)))
 
     def text_next(self, language: Optional[str] = None) -> str:
@@ -203,7 +203,7 @@ class VirtualMachine(IntEnum):
 
 
 class Operation(IntEnum):
-    """What a client asks a host for."""
+    """The operation that a client asks a host for."""
 
     ACTIVATE = 1
     RENEW = 2
@@ -214,8 +214,8 @@ class Names(IntEnum):
     """The names beside a lease, compared with those that the host signed."""
 
     NONE = 0  #: erased, or left out: name and user are empty
-    MATCH = 1  #: those that the host signed
-    DIFFER = 2  #: others; the lease itself is proved nevertheless
+    MATCH = 1  #: these are the names that the host signed
+    DIFFER = 2  #: other names than the host signed; the lease itself is still proved
 
     @classmethod
     def _missing_(cls, value: object) -> Optional[Names]:
@@ -223,10 +223,10 @@ class Names(IntEnum):
 
 
 class EvidenceKind(IntEnum):
-    """How two batch headers of one host do not fit together."""
+    """How two batch headers of one host contradict each other."""
 
-    CONTRADICTION = 1  #: one number, two headers: no honest record has both
-    WENT_BACK = 2  #: the second has a lower number: also after an honest restore
+    CONTRADICTION = 1  #: two headers with one number: no honest record has both
+    WENT_BACK = 2  #: the second header has a lower number; an honest restore causes this, too
 
     @classmethod
     def _missing_(cls, value: object) -> Optional[EvidenceKind]:

@@ -1,4 +1,4 @@
-"""One object of libkms, and all of it that asks no host."""
+"""One object of libkms, and all its methods that contact no host."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Path = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
 
 
 def length(option: str, value: Optional[timedelta], unit: timedelta) -> int:
-    """A length of time in units of C, rounded up, since 0 is C's default there."""
+    """A duration in the units of C, rounded up, because 0 means the default in C."""
     if value is None:
         return 0
     if not isinstance(value, timedelta):
@@ -54,7 +54,7 @@ def check(status: int, detail: str = "") -> None:
 
 
 def sized(call: Callable[[Any, Any], int]) -> bytes:
-    """What a call writes into a buffer, which grows until there is room."""
+    """The bytes that a call writes into a buffer; the buffer grows until there is room."""
     room = 1024
     while True:
         buffer, size = create_string_buffer(room), c_size_t(room)
@@ -117,17 +117,17 @@ class Object:
         user: Optional[str] = None,
         close_timeout: Optional[timedelta] = None,
     ) -> None:
-        """Opens the client, and asks nobody.
+        """Opens the client, and contacts no host.
 
         publisher_key       "RW...", or the text of a whole .pub file
         product             the product's UUID
-        state_file          where the client is kept. None: a client without state, whose seat
-                            close() gives back
+        state_file          the client state file. None: a client without state; close() gives
+                            its seat back
         host                "name", "name:port" or "[v6]:port". None: found by DNS SRV in domain,
-                            else in the resolver's search domains
+                            or else in the resolver's search domains
         nameserver          "address[:port]". None: the system's
-        name, user          as the host may record them. None: this machine's name; no user
-        virtual_machine     DETECT finds out
+        name, user          names that the host may record. None: this machine's name; no user
+        virtual_machine     with DETECT, libkms finds out
         grace               how long the product runs without a lease, from its first use. None:
                             30 days, or without a state file not at all. NO_GRACE: not at all
         connect_timeout     for each host. None: 5 seconds
@@ -135,7 +135,7 @@ class Object:
         total_timeout       for a whole call. None: 30 seconds
         close_timeout       for the release of close(). None: 2 seconds
         now                 another clock, for tests: seconds since 1970
-        customer, host_key  pins: a lease of any other host is refused
+        customer, host_key  pins: the client refuses a lease of any other host
         """
         self._handle: Optional[int] = None
         self._lock = threading.Lock()
@@ -177,7 +177,7 @@ class Object:
 
     @contextmanager
     def _using(self) -> Iterator[int]:
-        """The object of C, for one thread at a time."""
+        """The C object, for one thread at a time."""
         me = threading.get_ident()
         if self._owner == me:
             raise RuntimeError("the clock of a client cannot call that client")
@@ -202,7 +202,7 @@ class Object:
 
     @contextmanager
     def _request(self, begin: Any, *arguments: int) -> Iterator[int]:
-        """A request from its start to its end, or to the exception that gives it up."""
+        """A request, from its start to its end or to the exception that cancels it."""
         with self._using() as handle:
             descriptor = int(lib.kms_fd(handle))
             if descriptor < 0:
@@ -217,7 +217,7 @@ class Object:
                 self._asking = False
 
     def _step(self) -> Optional[Result]:
-        """One step of what was started: its result, or None while it is not over."""
+        """One step of the started request: its result, or None while it is not over."""
         with self._using() as handle:
             raw = struct(_abi.Result)
             status = lib.kms_poll(handle, byref(raw))
@@ -234,7 +234,7 @@ class Object:
         return self._handle is None
 
     def status(self) -> StatusInfo:
-        """What the product may do, and what its user is told."""
+        """What the product may do, and the texts for its user."""
         with self._using() as handle:
             raw = struct(_abi.StatusInfo)
             status = lib.kms_status(handle, byref(raw))
@@ -244,15 +244,15 @@ class Object:
         return info
 
     def verify(self) -> None:
-        """Raises why the stored lease is not valid: NO_LEASE, LEASE_EXPIRED, SIGNATURE, ..."""
+        """Raises an Error if the stored lease is not valid: NO_LEASE, LEASE_EXPIRED, ..."""
         with self._using() as handle:
             status = lib.kms_verify(handle)
         check(status)
 
     def next(self) -> tuple[Optional[timedelta], Optional[Operation]]:
-        """How long to wait before the next request, at most a day, and which one it is.
+        """How long to wait before the next request, at most a day, and its operation.
 
-        (None, None) while one is under way.
+        (None, None) while a request is running.
         """
         with self._using() as handle:
             operation = c_uint()
@@ -262,7 +262,7 @@ class Object:
         return timedelta(milliseconds=wait), Operation(operation.value)
 
     def entitlement(self, key: str, default: Optional[str] = None) -> Optional[str]:
-        """What the customer bought, from the certificate of the stored lease; else default."""
+        """The value of key in the certificate of the stored lease, or else default."""
         name = _abi.no_nul("key", key).encode()
         with self._using() as handle:
             try:
@@ -274,13 +274,13 @@ class Object:
         return value[:-1].decode("utf-8", "replace")
 
     def export_lease(self, *, names: bool = True) -> bytes:
-        """The stored lease as a file that others verify; names: with the names beside it."""
+        """The stored lease as a file that others can verify; names: whether to include the names."""
         call = lib.kms_lease_export if names else lib.kms_lease_export_unnamed
         with self._using() as handle:
             return sized(lambda out, size: int(call(handle, out, size)))
 
     def evidence(self) -> list[EvidenceInfo]:
-        """The evidence that this client keeps that a host's record went back: one for each host."""
+        """The evidence that this client keeps: one for each host with a record that went back."""
         found: list[EvidenceInfo] = []
         with self._using() as handle:
             while True:
@@ -292,12 +292,12 @@ class Object:
                 found.append(value_of(EvidenceInfo, raw))
 
     def export_evidence(self, index: int) -> bytes:
-        """One of evidence() as a file that others verify."""
+        """One item of evidence() as a file that others can verify."""
         with self._using() as handle:
             return sized(lambda out, size: int(lib.kms_evidence_export(handle, index, out, size)))
 
     def discover(self) -> list[tuple[str, int]]:
-        """The hosts, as (name, port), in the order in which they would be asked."""
+        """The hosts, as (name, port), in the order in which the client would ask them."""
         room = 4096
         with self._using() as handle:
             while True:

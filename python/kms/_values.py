@@ -1,7 +1,7 @@
-"""What libkms answers, as Python's own types, and what it raises.
+"""The answers of libkms as Python types, and the exceptions.
 
-The fields have the names of kms(3). A time is an aware datetime in UTC, a length of time is a
-timedelta, an id is a UUID; None is no time.
+The fields have the names of kms(3). A time is an aware datetime in UTC, a duration is a
+timedelta, an id is a UUID; None means no time.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 @dataclass(frozen=True)
 class StatusInfo:
-    """What the product may do, as Client.status() says."""
+    """What the product may do, from Client.status()."""
 
     licence: Licence
     expires: Optional[datetime]  #: None without a lease
     renew_after: Optional[datetime]  #: None without a lease
     next_attempt: Optional[datetime]  #: when to activate or renew next
     grace_left: timedelta
-    count: int  #: as the host last said
+    count: int  #: from the last answer of a host
     required: int
-    last_status: Status  #: of the last attempt
+    last_status: Status  #: status of the last attempt
     last_exchange: Optional[datetime]  #: None: never
     cmid: UUID  #: the client's id
-    host: str  #: that answered last, "" without
-    warning: Status  #: OK, or HISTORY as long as there is evidence: no failure
+    host: str  #: the host that answered last, or ""
+    warning: Status  #: OK, or HISTORY as long as there is evidence; not a failure
     customer: str  #: of the stored lease; "" without a lease
     group: str
-    borrowed: bool  #: the stored lease is of a borrowed seat, until expires
+    borrowed: bool  #: whether the stored lease is for a borrowed seat, until expires
 
 
 @dataclass(frozen=True)
 class Result:
-    """What happened while a host was asked."""
+    """The result of a request to a host."""
 
     status: Status
     count: int
@@ -49,12 +49,12 @@ class Result:
     retry_after: Optional[timedelta]  #: None: not told
     host: str  #: "address port N" that answered or was tried last
     detail: str  #: one line for a log
-    warning: Status  #: OK, or HISTORY: the host's record went back, and the lease is good
+    warning: Status  #: OK, or HISTORY: the host's record went back, but the lease is valid
 
 
 @dataclass(frozen=True)
 class LeaseInfo:
-    """What a lease file proves."""
+    """The contents of a lease file, as it proves them."""
 
     cmid: UUID
     product: UUID
@@ -75,11 +75,11 @@ class LeaseInfo:
 
 @dataclass(frozen=True)
 class EvidenceInfo:
-    """Two batch headers that one host signed, and that do not fit together."""
+    """Two batch headers that one host signed, and that contradict each other."""
 
     host_id: UUID
     kind: EvidenceKind
-    verified: bool  #: False: no certificate of this host is kept; the next two are empty
+    verified: bool  #: False: the client has no certificate of this host; the next two are empty
     signing_key: bytes
     customer: str
     number: tuple[int, int]
@@ -94,7 +94,7 @@ _V = TypeVar("_V", StatusInfo, Result, LeaseInfo, EvidenceInfo)
 
 
 def time_of(seconds: int) -> Optional[datetime]:
-    """Of any 64-bit number that somebody signed: what is after year 9999 is its last second."""
+    """The time of any signed 64-bit number; a time after the year 9999 becomes its last second."""
     if seconds == 0:
         return None
     try:
@@ -146,11 +146,11 @@ def value_of(cls: type[_V], raw: Structure) -> _V:
 
 
 class Error(Exception):
-    """What libkms answers in place of KMS_OK.
+    """Raised when libkms does not answer KMS_OK.
 
     status  its number, with texts for users
     detail  what happened here, one line for a log; it may be empty
-    value   what the call filled in nevertheless: a Result, a LeaseInfo, ..., or None
+    value   the structure that the call still filled in: a Result, a LeaseInfo, ..., or None
     """
 
     def __init__(self, status: Status, detail: str = "", value: Optional[Value] = None) -> None:
@@ -173,11 +173,11 @@ class Error(Exception):
 
 
 class Refused(Error):
-    """A host answered, and its answer is no lease. COUNT_TOO_LOW: it has counted this client."""
+    """A host answered, but gave no lease. COUNT_TOO_LOW: the host has counted this client."""
 
 
 class Unreachable(Error):
-    """No host was found, or none answered. A lease that was valid is valid still."""
+    """No host was found, or no host answered. A valid lease stays valid."""
 
 
 def error_of(status: int, detail: str = "", value: Optional[Value] = None) -> Error:
