@@ -104,7 +104,8 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n == 0 && w->len < sizeof(w->in)) {
+	/* Reset: it ended before it read an answer. */
+	if ((n == 0 && w->len < sizeof(w->in)) || (n < 0 && errno == ECONNRESET)) {
 		log_event(LOG_NOTICE, "web-closed", "kmsd-web has ended");
 		web_peer_close(w->activate);
 		return;

@@ -392,8 +392,9 @@ on_event(struct run *r, struct connection *c, uint32_t events)
 static struct timespec
 wait_for(const struct run *r)
 {
-	/* A connection that a firewall drops is tried again after 1, 2, 4, 8, 16 and 32 seconds. */
-	struct timespec t = { .tv_sec = r->opt.reconnect ? 70 : 10 };
+	/* A connection that a firewall drops is tried again after 1, 2, 4, 8, 16 and 32 seconds. A
+	 * disk that has much else to do can let a sync wait for some of them, too. */
+	struct timespec t = { .tv_sec = 70 };
 	uint64_t now = now_ns(), at;
 
 	if (r->opt.rate == 0 || r->idle_count == 0 || r->next == r->opt.requests)
@@ -416,7 +417,7 @@ run_load(struct run *r)
 		struct timespec t = wait_for(r);
 		int k = epoll_pwait2(r->epoll, ev, 256, &t, NULL);
 
-		if ((k == 0 && t.tv_sec >= 10) || now_ns() > end)
+		if ((k == 0 && t.tv_sec >= 70) || now_ns() > end)
 			player_die("no reply for a long time");
 		for (int i = 0; i < k; i++)
 			on_event(r, ev[i].data.ptr, ev[i].events);

@@ -135,6 +135,18 @@ flood(const struct control_buf *none)
 	log_event(LOG_INFO, "hostile", "flood: %s", count > 10 ? "answered" : "not answered");
 }
 
+/* It ends while its answer is on the way: as when it was killed. */
+static void
+leave(const struct control_buf *none)
+{
+	struct pollfd p = { .fd = channel, .events = POLLIN };
+
+	ask(CONTROL_STATUS, none);
+	poll(&p, 1, 20000);
+	close(channel);
+	channel = -1;
+}
+
 static void
 do_it(const char *what)
 {
@@ -171,6 +183,8 @@ do_it(const char *what)
 	}
 	if (strcmp(what, "flood") == 0)
 		flood(&none);
+	else if (strcmp(what, "leaves") == 0)
+		leave(&none);
 	else if (strcmp(what, "deaf") == 0)
 		ask(CONTROL_STATUS, &none);
 	else

@@ -50,6 +50,13 @@ for my $case (@cases) {
     is($a->stop, 0, "$what: the end");
 }
 unlink $a->dir . '/log';
+spew($a->dir . '/run/hostile', "leaves\n");
+$a->start;
+wait_for(30, sub { $a->log =~ /web-(?:closed|refused)/ }, 'the end of the channel');
+like($a->log, qr/web-closed: kmsd-web has ended/, 'one that ends before it has read its answer has ended');
+unlike($a->log, qr/web-refused/, 'and broke no rule');
+is($a->stop, 0, 'the end');
+unlink $a->dir . '/log';
 spew($a->dir . '/run/hostile', "deaf\n");
 $a->start;
 is($a->kmsctl('status')->{exit}, 0, 'one that does not read its answer: kmsctl is answered');

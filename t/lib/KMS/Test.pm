@@ -140,7 +140,7 @@ sub spawn ($command, %opt) {
     return $pid;
 }
 
-sub end_process ($pid, $signal = 'TERM', $seconds = 20) {
+sub end_process ($pid, $signal = 'TERM', $seconds = 60) {
     return undef if !$running{$pid};
     kill $signal, $pid;
     my $until = time + $seconds;
