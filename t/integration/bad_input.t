@@ -164,7 +164,7 @@ sub limits (@lines) {
     kill 'HUP', $appliance->pid;
     wait_for(PATIENCE, sub { lines('front-reloaded') > $before }, 'new limits');
 }
-my @roomy = ('connections = 15000', 'connections_per_source = 0', 'first_timeout = 60', 'frame_timeout = 60');
+my @roomy = ('connections = 15000', 'connections_per_source = 0', 'first_timeout = 600', 'frame_timeout = 600');
 
 my $host_id = learn_host();
 sub bad (%field) { return seal(BAD, product => $writer->{id}, sequence => 1, name => 'bad', %field) }
