@@ -145,6 +145,7 @@ fixture_header(const struct fixture *f, uint8_t out[BATCH_HEADER], uint32_t clie
 	struct batch_header h = { .number = number, .size = 1, .time = time };
 
 	memcpy(h.host_id, f->host_id, 16);
+	client = htole32(client);
 	memcpy(h.root, &client, sizeof(client));
 	h.previous[0] = number > 1;
 	batch_header_encode(out, &h);
@@ -237,7 +238,7 @@ static size_t
 encode_client(const struct fixture *f, struct fixture_item *out, const struct fixture_entry *e)
 {
 	struct entry_client c = { .kind = (uint8_t)e->kind, .flags = e->flags };
-	uint64_t request = e->request != 0 ? e->request : e->sequence;
+	uint64_t request = htole64(e->request != 0 ? e->request : e->sequence);
 	uint32_t window = e->window != 0 ? e->window : FIXTURE_WINDOW;
 	bool counts = e->kind == ENTRY_LEASE || e->kind == ENTRY_SEEN;
 	struct aside aside;
