@@ -136,6 +136,7 @@ static const struct special denied[] = {
  * a file of 64 bits, with users of 32. A processor that has no call of that name skips it.
  */
 static const char *const others[][2] = {
+	{ "arch_prctl", "set_thread_area" }, /* where a thread's own variables are */
 	{ "clock_gettime", "clock_gettime64" },
 	{ "clock_nanosleep", "clock_nanosleep_time64" },
 	{ "fcntl", "fcntl64" },
@@ -163,6 +164,12 @@ static const char *const others[][2] = {
 	{ "stat", "stat64" },
 	{ "time", "clock_gettime64" },
 	{ "wait4", "waitpid" },
+};
+
+/* What the C library calls recv(3) and send(3) in socketcall(2). */
+static const char *const socket_others[][2] = {
+	{ "recvfrom", "recv" },
+	{ "sendto", "send" },
 };
 
 const char *const confine_base_calls[] = {
@@ -223,15 +230,26 @@ listed(const char *const *names, const char *name)
 }
 
 /*
+ * i386 and s390x have one call for all that sockets do (socketcall), and their C library makes no
+ * other: a filter sees which of them it is, but not its arguments, which are in memory. So a row
+ * for some arguments allows all of them there, as kmsd(8) says. libseccomp's numbers of these
+ * calls are below 0.
+ */
+static bool
+in_one_call(int number)
+{
+	return number <= FIRST_SOCKET_CALL && number >= LAST_SOCKET_CALL;
+}
+
+/*
  * The number of a call, *skip when this architecture has none; an error for a name that no
- * architecture has. i386 and s390x have one call for all that sockets do (socketcall): libseccomp
- * gives those numbers below 0, and cannot see their arguments there.
+ * architecture has.
  */
 static int
 resolve(const char *name, int *number, bool *skip)
 {
 	*number = seccomp_syscall_resolve_name(name);
-	*skip = *number < 0 && (*number > FIRST_SOCKET_CALL || *number < LAST_SOCKET_CALL);
+	*skip = *number < 0 && !in_one_call(*number);
 	if (*number == __NR_SCMP_ERROR) {
 		errno = EINVAL;
 		return KMS_E_SANDBOX;
@@ -249,12 +267,27 @@ add_name(scmp_filter_ctx ctx, uint32_t action, const char *call, const struct sc
 	rc = resolve(call, &number, &skip);
 	if (rc != KMS_OK || skip)
 		return rc;
-	rc = seccomp_rule_add_array(ctx, action, number, count, when);
+	rc = seccomp_rule_add_array(ctx, action, number, in_one_call(number) ? 0 : count, when);
 	if (rc == 0 || rc == -EEXIST)
 		return KMS_OK;
 	errno = -rc;
 	return KMS_E_SANDBOX;
 }
+
+/* The same call under its other names. */
+static int
+add_others(scmp_filter_ctx ctx, uint32_t action, const char *const (*names)[2], size_t n,
+    const char *call, const struct scmp_arg_cmp *when, unsigned count)
+{
+	int rc = KMS_OK;
+
+	for (size_t i = 0; i < n && rc == KMS_OK; i++)
+		if (strcmp(names[i][0], call) == 0)
+			rc = add_name(ctx, action, names[i][1], when, count);
+	return rc;
+}
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 static int
 add(scmp_filter_ctx ctx, uint32_t action, const char *call, const struct scmp_arg_cmp *when,
@@ -272,11 +305,10 @@ add(scmp_filter_ctx ctx, uint32_t action, const char *call, const struct scmp_ar
 		count = 0; /* so are all of this one's */
 #endif
 	rc = add_name(ctx, action, call, when, count);
-	if (sizeof(long) > 4)
-		return rc;
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]) && rc == KMS_OK; i++)
-		if (strcmp(others[i][0], call) == 0)
-			rc = add_name(ctx, action, others[i][1], when, count);
+	if (rc == KMS_OK && in_one_call(seccomp_syscall_resolve_name(call)))
+		rc = add_others(ctx, action, socket_others, COUNT(socket_others), call, when, 0);
+	if (rc == KMS_OK && sizeof(long) == 4)
+		rc = add_others(ctx, action, others, COUNT(others), call, when, count);
 	return rc;
 }
 
@@ -356,6 +388,8 @@ deny(scmp_filter_ctx ctx, const char *const *allow, const char *call)
 		return KMS_OK;
 	if (!allowed_in_part(allow, call) && !allowed_in_part(confine_base_calls, call))
 		return add(ctx, SCMP_ACT_ERRNO(EPERM), call, NULL, 0);
+	if (in_one_call(seccomp_syscall_resolve_name(call)))
+		return KMS_OK; /* it is allowed for all arguments */
 	for (size_t i = 0; i < sizeof(denied) / sizeof(denied[0]); i++)
 		if (strcmp(denied[i].call, call) == 0 && !listed(allow, denied[i].name))
 			return add_special(ctx, SCMP_ACT_ERRNO(EPERM), &denied[i]);

@@ -5,7 +5,10 @@ use strict;
 use warnings;
 use Test::More;
 use File::Temp;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
 use IO::Socket::INET;
+use KMS::Test ();
 
 my $build = $ENV{KMS_BUILD} // 'build';
 my $dir = File::Temp->newdir('kms-confined-XXXXXX', TMPDIR => 1);
@@ -114,7 +117,7 @@ for my $row (map { my $kernel = $_; map { [ @$_, $kernel ] } @table } @kernels) 
 	if ($sanitized) {
 		like($got, qr/^(?:refused|killed)$/, "$name: $got (built with a sanitizer)");
 	} else {
-		is($got, $end, "$name: $end");
+		is(KMS::Test::held($what, $got, $end), $end, "$name: $end");
 	}
 }
 # With a relay, TCP to the ports of the ini file, and nothing else. Without one, none of it.
@@ -146,8 +149,8 @@ for my $row (
 	is(attempt('free', $what, $argument), 'done', "$name: can be done without the sandbox") ;
 	my @got = map { attempt("$dir/$_.ini", $what, $argument) } qw(kms relay);
 	s/killed/refused/ for $sanitized ? (@got, $without, $with) : ();
-	is($got[0], $without, "$name: $without without a relay");
-	is($got[1], $with, "$name: $with with a relay");
+	is(KMS::Test::held($what, $got[0], $without), $without, "$name: $without without a relay");
+	is(KMS::Test::held($what, $got[1], $with), $with, "$name: $with with a relay");
 }
 
 ok(!-e "$dir/new", 'nothing was created');

@@ -144,7 +144,8 @@ try_listen(const char *arg, const struct found *have)
 static int
 try_exec(const char *arg, const struct found *have)
 {
-	return execl("/bin/true", "true", (char *)NULL);
+	/* This program, since seccomp kills what another processor's program would do. */
+	return execl("/proc/self/exe", "again", (char *)NULL);
 }
 
 static int
@@ -523,6 +524,8 @@ tries_main(int argc, char **argv, int (*confine)(const struct config *c))
 	char scratch[] = "/tmp/tries.XXXXXX";
 	const char *arg = argc > 3 ? argv[3] : "";
 
+	if (argc == 1)
+		return 0; /* started by try_exec */
 	if (argc < 3)
 		return 12;
 	have.inet = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

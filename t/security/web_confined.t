@@ -85,7 +85,7 @@ for my $row (map { my $old = $_; map { [ @$_, $old ] } @table } 0, 1) {
     if ($sanitized) {
         like($got, qr/^(?:refused|killed)$/, "$name: $got (built with a sanitizer)");
     } else {
-        is($got, $end, "$name: $end");
+        is(held($what, $got, $end), $end, "$name: $end");
     }
 }
 ok(!-e "$dir/new", 'nothing was created');
