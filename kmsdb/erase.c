@@ -13,6 +13,7 @@
 #include "kmsdb/position.h"
 #include "kmsdb/scan.h"
 #include "libkms/base/file.h"
+#include "libkms/base/octets.h"
 #include "libkms/core/entry_base.h"
 #include "libkms/core/entry_blobs.h"
 

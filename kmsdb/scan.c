@@ -16,6 +16,7 @@
 #include "kmsdb/dropped.h"
 #include "kmsdb/position.h"
 #include "libkms/base/file.h"
+#include "libkms/base/octets.h"
 #include "libkms/core/fast_sha256.h"
 #include "libkms/core/merkle.h"
 #include "libkms/kms_error.h"

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "libkms/base/octets.h"
 #include "libkms/base/wire.h"
 #include "libkms/core/fast_sha256.h"
 #include "libkms/core/merkle.h"
@@ -64,12 +65,6 @@ check_holds(const uint8_t *in, size_t len)
 
 	check_octets(check, in, len);
 	return memcmp(check, in + len, CHECK) == 0;
-}
-
-bool
-octets_zero(const uint8_t *p, size_t len)
-{
-	return len == 0 || (p[0] == 0 && memcmp(p, p + 1, len - 1) == 0);
 }
 
 void

@@ -88,6 +88,5 @@ enum segment_item {
 struct merkle_tree;
 enum segment_item segment_item(struct record *r, const uint8_t *at, size_t avail,
     struct merkle_tree *scratch, const char **why);
-bool octets_zero(const uint8_t *p, size_t len);
 
 #endif

@@ -773,6 +773,7 @@ request_expect(const struct activate *a, struct request_frame *frames, size_t co
 {
 	const struct session *session;
 	const uint8_t *cmid[REQUEST_GROUP];
+	uint32_t place[REQUEST_GROUP];
 	size_t known = 0;
 
 	for (size_t i = 0; i < count; i++) {
@@ -782,12 +783,11 @@ request_expect(const struct activate *a, struct request_frame *frames, size_t co
 				 ? KMS_E_NOT_FOUND
 				 : authenticate_parse(&in->view, in->bytes, in->from.length);
 		if (in->status == KMS_OK)
-			session_keys_announce(a->cache, in->view.client_pk);
+			place[i] = session_keys_announce(a->cache, in->view.client_pk);
 	}
 	for (size_t i = 0; i < count; i++) {
-		session = frames[i].status != KMS_OK
-			      ? NULL
-			      : session_keys_expect(a->cache, frames[i].view.client_pk);
+		session =
+		    frames[i].status != KMS_OK ? NULL : session_keys_expect(a->cache, place[i]);
 		if (session != NULL)
 			cmid[known++] = session->cmid;
 	}

@@ -200,16 +200,19 @@ session_keys_get(
 	return NULL;
 }
 
-void
+uint32_t
 session_keys_announce(const struct session_keys *c, const uint8_t client_pk[SEAL_PUBLIC])
 {
-	__builtin_prefetch(&c->heads[head_of(c, client_pk)]);
+	uint32_t place = head_of(c, client_pk);
+
+	__builtin_prefetch(&c->heads[place]);
+	return place;
 }
 
 const struct session *
-session_keys_expect(const struct session_keys *c, const uint8_t client_pk[SEAL_PUBLIC])
+session_keys_expect(const struct session_keys *c, uint32_t place)
 {
-	uint32_t i = c->heads[head_of(c, client_pk)];
+	uint32_t i = c->heads[place];
 	const struct slot *slot;
 
 	if (i == 0)

@@ -47,12 +47,12 @@ const struct session *session_keys_get(struct session_keys *c, const uint8_t key
     const uint8_t client_pk[SEAL_PUBLIC]);
 /*
  * This key will be looked up soon: a large cache is slow memory, and the wait can be used for
- * other work. First announce it, then, when something else was done, expect it: that needs what
- * announce has fetched. Returns what will be found, unless two keys share a place; NULL: nothing.
+ * other work. First announce it, then, when something else was done, expect it at the place that
+ * announce returned: that needs what announce has fetched. Returns what will be found, unless two
+ * keys share a place; NULL: nothing.
  */
-void session_keys_announce(const struct session_keys *c, const uint8_t client_pk[SEAL_PUBLIC]);
-const struct session *session_keys_expect(
-    const struct session_keys *c, const uint8_t client_pk[SEAL_PUBLIC]);
+uint32_t session_keys_announce(const struct session_keys *c, const uint8_t client_pk[SEAL_PUBLIC]);
+const struct session *session_keys_expect(const struct session_keys *c, uint32_t place);
 /* Copies s in, roughly over the least recently used entry. s must not be in the cache yet. */
 const struct session *session_keys_put(struct session_keys *c, const struct session *s);
 /* Wipes all that belong to this exchange key, whose secret was destroyed. */

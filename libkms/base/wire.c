@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "libkms/base/octets.h"
 #include "libkms/kms_error.h"
 
 int
@@ -139,10 +140,7 @@ wire_get_text(struct wire_reader *r, char *out, size_t len)
 	wire_get(r, out, len);
 	out[len] = '\0';
 	n = strlen(out);
-	for (size_t i = n; i < len; i++)
-		if (out[i] != '\0')
-			return false;
-	return !r->bad && wire_text_ok(out, n);
+	return octets_zero((const uint8_t *)out + n, len - n) && !r->bad && wire_text_ok(out, n);
 }
 
 void

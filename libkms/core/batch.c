@@ -6,6 +6,7 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "libkms/base/octets.h"
 #include "libkms/base/wire.h"
 #include "libkms/core/merkle.h"
 #include "libkms/kms_error.h"
@@ -52,7 +53,7 @@ batch_header_decode(struct batch_header *h, const uint8_t in[BATCH_HEADER])
 	if (h->size == 0 || h->size > (uint32_t)1 << MERKLE_MAX_PROOF)
 		return KMS_E_FORMAT;
 	/* Only the first batch has no predecessor. */
-	if (sodium_is_zero(h->previous, sizeof(h->previous)) != (h->number == 1))
+	if (octets_zero(h->previous, sizeof(h->previous)) != (h->number == 1))
 		return KMS_E_FORMAT;
 	return KMS_OK;
 }

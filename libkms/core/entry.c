@@ -3,9 +3,9 @@
  */
 #include "libkms/core/entry.h"
 
-#include <sodium.h>
 #include <string.h>
 
+#include "libkms/base/octets.h"
 #include "libkms/base/wire.h"
 #include "libkms/core/entry_about.h"
 #include "libkms/core/entry_base.h"
@@ -135,8 +135,8 @@ in_range(const struct entry_client *e)
 	       times_in_range(e) && counting_in_range(e) && e->sequence >= 1 &&
 	       e->sequence <= ENTRY_SEQUENCE_MAX && e->operation >= MESSAGE_ACTIVATE &&
 	       e->operation <= MESSAGE_RELEASE && e->state <= MESSAGE_CLOCK_BACK &&
-	       !sodium_is_zero(e->commitments.name, COMMITMENT) &&
-	       !sodium_is_zero(e->commitments.address, COMMITMENT);
+	       !octets_zero(e->commitments.name, COMMITMENT) &&
+	       !octets_zero(e->commitments.address, COMMITMENT);
 }
 
 size_t

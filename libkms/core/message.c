@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "libkms/base/octets.h"
 #include "libkms/base/wire.h"
 #include "libkms/core/frame.h"
 #include "libkms/kms_error.h"
@@ -92,8 +93,8 @@ request_in_range(const struct message_request *m)
 	return m->state <= MESSAGE_CLOCK_BACK && m->sequence > 0 &&
 	       m->sequence <= MESSAGE_SEQUENCE_MAX && m->highest_version > 0 &&
 	       (m->borrow == 0 || m->operation != MESSAGE_RELEASE) &&
-	       !sodium_is_zero(m->request_id, sizeof(m->request_id)) &&
-	       !sodium_is_zero(m->salt, sizeof(m->salt));
+	       !octets_zero(m->request_id, sizeof(m->request_id)) &&
+	       !octets_zero(m->salt, sizeof(m->salt));
 }
 
 /* What a later version may add. */
@@ -111,7 +112,7 @@ after_in_range(const uint8_t *after, size_t count)
 	if (count == 0 || count > MESSAGE_AFTER_MAX)
 		return false;
 	for (size_t i = 0; count > 1 && i < count; i++)
-		if (sodium_is_zero(after + 16 * i, 16))
+		if (octets_zero(after + 16 * i, 16))
 			return false;
 	return true;
 }
@@ -184,7 +185,7 @@ witness(struct message_request *m, struct wire_tail *tail, const struct wire_tlv
 	if (!wire_tail_expect(tail, tlv, MESSAGE_WITNESS_SIZE))
 		return;
 	m->witness = tlv->value;
-	tail->bad = sodium_is_zero(tlv->value, 8);
+	tail->bad = octets_zero(tlv->value, 8);
 }
 
 static void
@@ -269,7 +270,7 @@ message_request_decode(struct message_request *m, const uint8_t *in, size_t len)
 		request_tlv(m, &tail, &tlv);
 	if ((rc = wire_tail_finish(&tail)) != KMS_OK && rc != KMS_E_SCHEMA)
 		return rc;
-	if (!ok || !request_in_range(m) || !sodium_is_zero(reserved, sizeof(reserved)))
+	if (!ok || !request_in_range(m) || !octets_zero(reserved, sizeof(reserved)))
 		return KMS_E_FORMAT;
 	return rc == KMS_OK && request_is_known(m) ? KMS_OK : KMS_E_SCHEMA;
 }
@@ -281,7 +282,7 @@ reply_in_range(const struct message_reply *m)
 	if ((m->status == KMS_E_SEQUENCE) != (m->highest_sequence != 0))
 		return false;
 	return m->challenge == NULL ||
-	       (m->status == KMS_E_SEQUENCE && !sodium_is_zero(m->challenge, MESSAGE_ECHO_SIZE));
+	       (m->status == KMS_E_SEQUENCE && !octets_zero(m->challenge, MESSAGE_ECHO_SIZE));
 }
 
 size_t

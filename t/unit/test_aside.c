@@ -4,6 +4,7 @@
 #include <sodium.h>
 
 #include "libkms/core/entry.h"
+#include "libkms/core/hash16.h"
 #include "libkms/core/item.h"
 #include "t/unit/core_test.h"
 
@@ -170,6 +171,32 @@ test_item(void **state)
 	(void)state;
 }
 
+/* Of any length the digest is BLAKE2b's over label and parts. */
+static void
+test_hash16(void **state)
+{
+	static const size_t lens[] = { 0, 1, 64, 116, 117, 118, 127, 128, 129, 255, 256, 257,
+		1000 };
+	static const uint8_t head[128] = { 7, 8, 9 };
+	uint8_t octets[1000], got[HASH16_SIZE], want[HASH16_SIZE];
+
+	for (size_t i = 0; i < sizeof(octets); i++)
+		octets[i] = (uint8_t)(i * 31);
+	for (size_t i = 0; i < COUNT(lens); i++) {
+		crypto_generichash_state s;
+
+		crypto_generichash_init(&s, NULL, 0, HASH16_SIZE);
+		crypto_generichash_update(&s, (const uint8_t *)"KMS name v1", 11);
+		crypto_generichash_update(&s, head, sizeof(head));
+		crypto_generichash_update(&s, octets, lens[i]);
+		crypto_generichash_final(&s, want, HASH16_SIZE);
+		hash16(got, "KMS name v1",
+		    (const struct hash16_part[]){ { head, sizeof(head) }, { octets, lens[i] } }, 2);
+		assert_memory_equal(got, want, HASH16_SIZE);
+	}
+	(void)state;
+}
+
 int
 main(void)
 {
@@ -178,6 +205,7 @@ main(void)
 		cmocka_unit_test(test_erased),
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_commitments),
+		cmocka_unit_test(test_hash16),
 		cmocka_unit_test(test_item),
 	};
 

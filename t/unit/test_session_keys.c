@@ -180,12 +180,10 @@ test_expected(void **state)
 	struct session a = session_of(1), b = session_of(2);
 	struct session_keys_info info;
 
-	session_keys_announce(c, a.client_pk);
-	assert_null(session_keys_expect(c, a.client_pk));
+	assert_null(session_keys_expect(c, session_keys_announce(c, a.client_pk)));
 	put(c, 1);
-	session_keys_announce(c, a.client_pk);
-	assert_ptr_equal(session_keys_expect(c, a.client_pk), find(c, 1));
-	session_keys_expect(c, b.client_pk);
+	assert_ptr_equal(session_keys_expect(c, session_keys_announce(c, a.client_pk)), find(c, 1));
+	session_keys_expect(c, session_keys_announce(c, b.client_pk));
 	session_keys_info(c, &info);
 	assert_int_equal(info.hits, 1);
 	assert_int_equal(info.misses, 0);

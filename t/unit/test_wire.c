@@ -3,6 +3,7 @@
  */
 #include <stdio.h>
 
+#include "libkms/base/octets.h"
 #include "libkms/base/wire.h"
 #include "t/unit/core_test.h"
 
@@ -127,6 +128,22 @@ test_text_ok(void **state)
 	for (size_t i = 0; i < COUNT(texts); i++)
 		if (wire_text_ok(texts[i].text, texts[i].len) != texts[i].ok)
 			fail_msg("row %zu", i);
+	(void)state;
+}
+
+static void
+test_octets_zero(void **state)
+{
+	uint8_t octets[33] = { 0 };
+
+	for (size_t len = 0; len <= 32; len++) {
+		octets[len] = 1;
+		assert_true(octets_zero(octets, len));
+		assert_false(octets_zero(octets, len + 1));
+		octets[len] = 0;
+	}
+	octets[0] = 0x80;
+	assert_false(octets_zero(octets, sizeof(octets)));
 	(void)state;
 }
 
@@ -356,6 +373,7 @@ main(void)
 		cmocka_unit_test(test_reader_huge_view),
 		cmocka_unit_test(test_writer_error_sticks),
 		cmocka_unit_test(test_text_ok),
+		cmocka_unit_test(test_octets_zero),
 		cmocka_unit_test(test_text_field),
 		cmocka_unit_test(test_put_text),
 		cmocka_unit_test(test_short_text),
