@@ -23,7 +23,7 @@ static const struct option_row common[] = {
 	{ "timeout", 't', "SECONDS", "how long to wait for the host",
 	    .offset = offsetof(struct ctl, timeout_ms), .read = read_timeout,
 	    .takes = "seconds, 1 to 3600" },
-	{ "json", 'j', NULL, "one JSON object", .offset = offsetof(struct ctl, json) },
+	{ "json", 'j', NULL, "print one JSON object", .offset = offsetof(struct ctl, json) },
 	{ 0 },
 };
 

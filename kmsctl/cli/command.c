@@ -198,7 +198,8 @@ suggest(struct fault *f, const struct program *p, const char *noun, const char *
 		}
 	}
 	if (word == NULL) {
-		fault_set(f, KMS_E_ARGUMENT, "%s what? One of:%s", noun, list);
+		fault_set(
+		    f, KMS_E_ARGUMENT, "a command is missing after \"%s\". One of:%s", noun, list);
 		return;
 	}
 	fault_set(f, KMS_E_ARGUMENT, "no command \"%s%s%.40s\". One of:%s%s%s%s",

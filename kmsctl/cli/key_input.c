@@ -116,7 +116,7 @@ add_line(enum code_kind kind, char text[CODE_INPUT], size_t *have, const char *l
 	if (rc == KMS_OK || rc == KMS_E_TRUNCATED) {
 		*have += n + 1;
 		if (rc != KMS_OK)
-			output_say(stderr, "  %s; go on", err.text);
+			output_say(stderr, "  %s; type the next line", err.text);
 		return rc;
 	}
 	output_say(stderr, "  %s: type this line again", err.text);

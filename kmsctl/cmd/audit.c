@@ -378,13 +378,13 @@ run_audit_export(struct ctl *ctl)
 		output_number(ctl->out, "last_batch", "Last batch", x.end);
 		output_number(ctl->out, "batches", "Batches", x.batches);
 		output_text(ctl->out, "last", "Last batch and its hash", last);
-		output_bool(ctl->out, "names", "Names are in it", o->names);
+		output_bool(ctl->out, "names", "Contains names", o->names);
 		output_bool(ctl->out, "shortened", NULL, x.shortened);
 		if (x.shortened) {
 			(void)value_time_format(begins, x.first_time);
 			output_line(ctl->out, OUTPUT_WARN,
 			    "The journal begins with batch %" PRIu64
-			    " of %s: what is before was dropped ([ledger] keep), and the file does not cover it",
+			    " of %s. kmsd dropped the batches before it ([ledger] keep), so the file does not contain them.",
 			    x.first, begins);
 		}
 		output_line(ctl->out, OUTPUT_PLAIN,

@@ -101,7 +101,7 @@ is_stopped(struct ctl *ctl, struct fault *fault)
 	return rc != KMS_OK
 		   ? KMS_OK
 		   : fault_set(fault, KMS_E_EXISTS,
-			 "kmsd is running, and still uses the ledger that was moved away: stop kmsd first");
+			 "kmsd is still running and uses the ledger that you moved away: stop kmsd first");
 }
 
 /* Makes a complete ledger in a directory of its own, which is then renamed into place. */
@@ -168,7 +168,7 @@ run_restore(struct ctl *ctl)
 		    "; the index was rebuilt, and the check found no problem",
 		    b.batch);
 		output_line(ctl->out, OUTPUT_PLAIN,
-		    "kmsd writes an entry of it at its next start. What was activated after that batch comes back when those clients renew; tell the publisher of the restore before the next audit");
+		    "At its next start, kmsd records the restore in the journal. Clients that were activated after that batch are counted again when they renew. Tell the publisher about the restore before the next audit.");
 	}
 	code = e == KMS_OK ? CTL_OK : fail(ctl, (uint32_t)e, "%s", fault_text(&fault, e));
 	close(state);

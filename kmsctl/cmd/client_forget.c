@@ -90,15 +90,15 @@ ask_first(struct ctl *ctl, const struct bulk *b)
 	char now[VALUE_TIME + 1];
 
 	output_line(ctl->out, OUTPUT_PLAIN,
-	    "Their leases stay valid until they expire, and a client that asks again counts again: first keep away what made them (kmsctl firewall).");
+	    "Their leases stay valid until they expire. A client that asks again is counted again: first block the machines that made them (kmsctl firewall).");
 	if (can_ask(ctl)) {
 		if (agreed(ctl, b->count))
 			return forget_all(ctl, b);
-		output_line(ctl->out, OUTPUT_PLAIN, "Nothing is done.");
+		output_line(ctl->out, OUTPUT_PLAIN, "Nothing was changed.");
 		return CTL_OK;
 	}
 	output_line(ctl->out, OUTPUT_WARN,
-	    "%zu client%s would be forgotten. Nothing is done yet: add --yes, and --until %s, so that none is forgotten that came since.",
+	    "%zu client%s would be forgotten. Nothing was changed: to forget them, add --yes, and --until %s to keep clients that come later.",
 	    b->count, b->count == 1 ? "" : "s",
 	    value_time_format(now, (uint64_t)time(NULL)) ? now : "NOW");
 	return CTL_OK;
@@ -119,7 +119,7 @@ forget_chosen(
 	bulk_sort(&chosen, BULK_SEEN, false, filter->now);
 	preview(ctl, &chosen, products);
 	if (chosen.count == 0) {
-		output_line(ctl->out, OUTPUT_PLAIN, "No client that counts is such a one.");
+		output_line(ctl->out, OUTPUT_PLAIN, "No counted client matches these options.");
 		code = CTL_OK;
 	} else {
 		code = (yes ? forget_all : ask_first)(ctl, &chosen);
@@ -164,13 +164,13 @@ client_forget(struct ctl *ctl, const struct forget_options *o, const struct clie
 
 const struct option_row client_forget_rows[] = {
 	CLIENT_FILTER_ROWS(struct forget_options, filter),
-	{ "since", 0, "TIME", "only clients first seen at that time or later",
+	{ "since", 0, "TIME", "only clients first seen at this time or later",
 	    .offset = offsetof(struct forget_options, since), .read = client_filter_time,
 	    .takes = CLIENT_FILTER_TIME },
-	{ "until", 0, "TIME", "the same, at that time or earlier",
+	{ "until", 0, "TIME", "only clients first seen at this time or earlier",
 	    .offset = offsetof(struct forget_options, until), .read = client_filter_time,
 	    .takes = CLIENT_FILTER_TIME },
-	{ "yes", 0, NULL, "forget them without a question",
+	{ "yes", 0, NULL, "do not ask for confirmation",
 	    .offset = offsetof(struct forget_options, yes) },
 	{ 0 },
 };

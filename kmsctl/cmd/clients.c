@@ -156,11 +156,11 @@ check_options(struct ctl *ctl)
 		return fail(ctl, KMS_E_ARGUMENT, "--csv and --json exclude each other");
 	if (o->relayed && (o->clones || o->all || chooses(o, true)))
 		return fail(ctl, KMS_E_ARGUMENT,
-		    "--relayed lists clients of another host: the only other options that it allows are --limit and --csv");
+		    "--relayed lists clients of another host: combine it only with --limit and --csv");
 	if (o->clones ? chooses(o, false) : o->all)
 		return fail(ctl, KMS_E_ARGUMENT,
 		    o->clones
-			? "--clones goes only with --product, --limit, --full, --all and --csv"
+			? "combine --clones only with --product, --limit, --full, --all and --csv"
 			: "--all needs --clones: it reads the whole journal");
 	return CTL_OK;
 }
@@ -299,7 +299,7 @@ static int
 run_client_unrevoke(struct ctl *ctl)
 {
 	return act_on_client(ctl, CONTROL_CLIENT_UNREVOKE, "unrevoked",
-	    "It is not counted yet: it must ask again, and is then decided on like any other client.");
+	    "It is not counted yet. When it asks again, kmsd decides as for any other client.");
 }
 
 static int
@@ -329,25 +329,25 @@ static int
 run_client_erase(struct ctl *ctl)
 {
 	return act_on_client(ctl, CONTROL_CLIENT_ERASE, "erased",
-	    "Its names and addresses up to now are erased, in the journal too. If it still renews, it brings its name again. Backups and exports that were made before still have it.");
+	    "Its names and addresses were erased from the index and the journal. If the client renews, kmsd records its name again. Older backups and exports still contain the names.");
 }
 
 static const struct option_row clients_rows[] = {
 	CLIENT_FILTER_ROWS(struct clients_options, filter),
 	{ "active", 0, NULL, "only clients with a lease",
 	    .offset = offsetof(struct clients_options, active) },
-	{ "since", 0, "TIME", "only clients heard from at that time or later",
+	{ "since", 0, "TIME", "only clients last seen at this time or later",
 	    .offset = offsetof(struct clients_options, since), .read = client_filter_time,
 	    .takes = CLIENT_FILTER_TIME },
-	{ "vm", 0, NULL, "only virtual machines, as --flag vm",
+	{ "vm", 0, NULL, "only virtual machines; the same as --flag vm",
 	    .offset = offsetof(struct clients_options, vm) },
-	{ "borrowed", 0, NULL, "only borrowed seats, and until when",
+	{ "borrowed", 0, NULL, "only clients that borrowed their seat, and until when",
 	    .offset = offsetof(struct clients_options, borrowed) },
 	{ "sort", 0, "ORDER", "by name, seen, first, expires or state",
 	    .offset = offsetof(struct clients_options, sort), .read = read_order,
 	    .takes = "name, seen, first, expires or state",
 	    .complete = "words name seen first expires state" },
-	{ "reverse", 0, NULL, "in the opposite order",
+	{ "reverse", 0, NULL, "reverse the order",
 	    .offset = offsetof(struct clients_options, reverse) },
 	{ "limit", 0, "N", "show at most N rows", .offset = offsetof(struct clients_options, limit),
 	    .read = option_count, .takes = "a number from 1" },
@@ -416,7 +416,7 @@ const struct ctl_command cmd_client_forget = {
 	.line.verb = "forget",
 	.line.args = "[CMID|NAME]",
 	.line.complete = "ask clients",
-	.line.summary = "forget a client, or all that options choose: they count no more",
+	.line.summary = "stop counting a client, or all clients that the options choose",
 	.line.options = client_forget_rows,
 	.line.values = sizeof(struct forget_options),
 	.line.max = 1,

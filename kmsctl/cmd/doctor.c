@@ -175,9 +175,9 @@ run_doctor(struct ctl *ctl)
 static const struct option_row doctor_rows[] = {
 	{ "nameserver", 0, "ADDRESS", "the name server to ask",
 	    .offset = offsetof(struct doctor_options, nameserver) },
-	{ "strict", 0, NULL, "a warning counts as a problem, too",
+	{ "strict", 0, NULL, "treat warnings as problems",
 	    .offset = offsetof(struct doctor_options, strict) },
-	{ "nagios", 0, NULL, "one line and exit codes for Nagios, Icinga and the like",
+	{ "nagios", 0, NULL, "print one line, with exit codes for Nagios and Icinga",
 	    .offset = offsetof(struct doctor_options, nagios) },
 	{ 0 },
 };

@@ -141,7 +141,7 @@ ctl_greet(struct ctl *ctl)
 		output_line(
 		    ctl->out, OUTPUT_PLAIN, "    %-22s %s", first[i].command, first[i].purpose);
 	output_line(ctl->out, OUTPUT_PLAIN,
-	    "All commands: kmsctl help. All about one: kmsctl COMMAND --help, man kmsctl");
+	    "All commands: kmsctl help. One command: kmsctl COMMAND --help, man kmsctl");
 }
 
 static int

@@ -112,9 +112,10 @@ print_published(struct ctl *ctl)
 	char first[RECORD_TEXT], text[RECORD_TEXT + 64];
 
 	if (!published_glance(ctl, &published)) {
-		snprintf(text, sizeof(text), "unknown: only root can read what was published");
+		snprintf(text, sizeof(text),
+		    "unknown: only root can read the list of published records");
 	} else if (published.count == 0) {
-		snprintf(text, sizeof(text), "nothing was published: kmsctl dns publish");
+		snprintf(text, sizeof(text), "no record is published: kmsctl dns publish");
 	} else {
 		record_text(first, &published.rows[0]);
 		snprintf(text, sizeof(text), "%u record%s, for example %s", published.count,

@@ -53,7 +53,7 @@ run_relay_status(struct ctl *ctl)
 		if (turned > 0)
 			output_line(ctl->out, OUTPUT_WARN,
 			    "%" PRIu64
-			    " connections were refused since kmsd started: one address had more than [relay] or [limits] connections_per_source, or is not allowed",
+			    " connections were refused since kmsd started: their addresses are not in [relay] allow, or had more connections than connections_per_source of [relay] or [limits]",
 			    turned);
 		if (!configured)
 			output_line(ctl->out, OUTPUT_WARN,

@@ -306,20 +306,20 @@ show_problems(const struct import *m, const char *path)
 		show_named(o, log, path);
 	if (log->ambiguous > 0)
 		output_line(o, OUTPUT_WARN,
-		    "%s. Say it: --dates dmy where 3/4 is the 3rd of April, --dates mdy where it is March 4th.",
+		    "%s. Add --dates dmy if 3/4 means the 3rd of April, or --dates mdy if it means March 4th.",
 		    log->dates == EVENT_DATES_MIXED
 			? "The file has dates of both orders, day first and month first"
-			: "No date in the file tells whether its day or its month is first");
+			: "No date in the file shows whether the day or the month comes first");
 	if (m->source_count == 0)
 		output_line(o, OUTPUT_WARN,
-		    "The relay has not observed any client yet: kmsctl relay check, and import the file again when clients came through the appliance.");
+		    "The relay has not observed any client yet. Run kmsctl relay check, and import the file again when clients have used the relay.");
 	if (m->late > 0)
 		output_line(o, OUTPUT_WARN,
 		    "%" PRIu64
-		    " names were not looked up: %s. Give more time, --lookup-time SECONDS, and import the file again.",
+		    " names were not looked up: %s. Import the file again, with more time: --lookup-time SECONDS.",
 		    m->late,
 		    m->silent >= m->name_count - m->late ? "no name server answers"
-							 : "the time for it was over");
+							 : "the time limit was reached");
 	else if (m->silent > 0)
 		output_line(o, OUTPUT_WARN, "For %" PRIu64 " of %zu names no name server answered.",
 		    m->silent, m->name_count);
@@ -390,10 +390,10 @@ read_seconds(void *field, const char *text)
 }
 
 static const struct option_row rows[] = {
-	{ "dates", 0, "dmy|mdy", "the file's dates have the day first, or the month first",
+	{ "dates", 0, "dmy|mdy", "order of day and month in the file's dates",
 	    .offset = offsetof(struct import_options, dates), .read = read_dates,
 	    .takes = "dmy or mdy" },
-	{ "lookup-time", 0, "SECONDS", "how long names are looked up, by default 60",
+	{ "lookup-time", 0, "SECONDS", "time limit for looking up names (default: 60)",
 	    .offset = offsetof(struct import_options, lookup_time), .read = read_seconds,
 	    .takes = "a number of seconds from 1 to 86400" },
 	{ 0 },

@@ -84,7 +84,7 @@ read_period(struct ctl *ctl, struct report *r)
 	if (r->from == 0 && r->to > days[by] * DAY)
 		r->from = period_begin((uint32_t)(r->to / DAY - days[by]), r->by) * DAY;
 	if (r->from > r->to)
-		return fail(ctl, KMS_E_ARGUMENT, "the report would end before it begins");
+		return fail(ctl, KMS_E_ARGUMENT, "the end of the report is before its beginning");
 	if (ctl->csv + ctl->json + ctl->html > 1)
 		return fail(ctl, KMS_E_ARGUMENT, "--csv, --html and --json exclude each other");
 	return CTL_OK;
@@ -207,13 +207,13 @@ run_expiry(struct ctl *ctl)
 	{                                                                                          \
 		"from", 0, "TIME", "the first day",                                                \
 		    .offset = offsetof(struct report_options, from), .read = read_from,            \
-		    .takes = "a date or a time as 2026-11-23T14:00:00Z"                            \
+		    .takes = "a date, or a time such as 2026-11-23T14:00:00Z"                      \
 	}
 #define TO                                                                                         \
 	{                                                                                          \
 		"to", 0, "TIME", "the last day",                                                   \
 		    .offset = offsetof(struct report_options, to), .read = read_to,                \
-		    .takes = "a date or a time as 2026-11-23T14:00:00Z"                            \
+		    .takes = "a date, or a time such as 2026-11-23T14:00:00Z"                      \
 	}
 #define BY                                                                                         \
 	{                                                                                          \
@@ -223,7 +223,7 @@ run_expiry(struct ctl *ctl)
 	}
 #define POOL                                                                                       \
 	{                                                                                          \
-		"pool", 0, "NAME", "only the pool of that name",                                   \
+		"pool", 0, "NAME", "only the pool of this name",                                   \
 		    .offset = offsetof(struct report_options, pool)                                \
 	}
 #define PRODUCT                                                                                    \
@@ -233,7 +233,7 @@ run_expiry(struct ctl *ctl)
 	}
 #define HTML                                                                                       \
 	{                                                                                          \
-		"html", 0, NULL, "as one file of HTML, with charts",                               \
+		"html", 0, NULL, "print one HTML file, with charts",                               \
 		    .offset = offsetof(struct ctl, html), .shared = true                           \
 	}
 static const struct option_row usage_rows[] = {
@@ -258,9 +258,10 @@ static const struct option_row clients_rows[] = { FROM, TO, BY, POOL, PRODUCT, C
 static const struct option_row classes_rows[] = { FROM, TO, POOL, PRODUCT, ALL, CTL_CSV, HTML,
 	{ 0 } };
 static const struct option_row refusals_rows[] = {
-	{ "since", 0, "DURATION|TIME", "from then on, as 24h",
+	{ "since", 0, "DURATION|TIME", "only since this time, or for this long, such as 24h",
 	    .offset = offsetof(struct report_options, since), .read = read_since,
-	    .takes = "a duration as 24h or 7d, a date or a time as 2026-11-23T14:00:00Z" },
+	    .takes =
+		"a duration such as 24h or 7d, a date, or a time such as 2026-11-23T14:00:00Z" },
 	FROM,
 	TO,
 	BY,
@@ -278,7 +279,7 @@ static const struct option_row refusals_rows[] = {
 const struct ctl_command cmd_report_usage = {
 	.line.noun = "report",
 	.line.verb = "usage",
-	.line.summary = "how much each pool was used, by day, week or month",
+	.line.summary = "show how much of each pool was used, by day, week or month",
 	.line.options = usage_rows,
 	.line.values = sizeof(struct report_options),
 	.paged = true,
@@ -287,7 +288,7 @@ const struct ctl_command cmd_report_usage = {
 const struct ctl_command cmd_report_classes = {
 	.line.noun = "report",
 	.line.verb = "classes",
-	.line.summary = "what each class of kms.ini had of its pool",
+	.line.summary = "show how many seats each class of kms.ini had",
 	.line.options = classes_rows,
 	.line.values = sizeof(struct report_options),
 	.paged = true,
@@ -296,7 +297,7 @@ const struct ctl_command cmd_report_classes = {
 const struct ctl_command cmd_report_refusals = {
 	.line.noun = "report",
 	.line.verb = "refusals",
-	.line.summary = "who was refused, why, how often, and what to do",
+	.line.summary = "show who was refused, why, how often, and what to do",
 	.line.options = refusals_rows,
 	.line.values = sizeof(struct report_options),
 	.paged = true,
@@ -305,7 +306,7 @@ const struct ctl_command cmd_report_refusals = {
 const struct ctl_command cmd_report_clients = {
 	.line.noun = "report",
 	.line.verb = "clients",
-	.line.summary = "how many clients each product has, and how many came",
+	.line.summary = "show how many clients each product has, and how many are new",
 	.line.options = clients_rows,
 	.line.values = sizeof(struct report_options),
 	.paged = true,
@@ -314,7 +315,7 @@ const struct ctl_command cmd_report_clients = {
 const struct ctl_command cmd_report_expiry = {
 	.line.noun = "report",
 	.line.verb = "expiry",
-	.line.summary = "which certificates, keys and leases end soon",
+	.line.summary = "show which certificates, keys and leases end soon",
 	.line.options = expiry_rows,
 	.line.values = sizeof(struct report_options),
 	.paged = true,

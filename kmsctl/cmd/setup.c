@@ -147,9 +147,9 @@ check_files(struct ctl *ctl, const struct sent *s, const struct place *p)
 		return fail(ctl, (uint32_t)bad->fault.status, "%s: %s", bad->path, bad->fault.text);
 	if (s->count == 0)
 		return fail(ctl, KMS_E_NOT_FOUND,
-		    "no file is there: the folder must contain what the publisher sent");
+		    "the folder contains no file: name the folder with the files that the publisher sent");
 	if (good == 0)
-		return fail(ctl, KMS_E_NOT_FOUND, "nothing there is for a host");
+		return fail(ctl, KMS_E_NOT_FOUND, "none of these files is for a host");
 	return CTL_OK;
 }
 
@@ -174,8 +174,9 @@ show_section(struct ctl *ctl, const struct verdict *v, const struct place *p)
 			    p->files[f].path);
 	if (v->fresh) {
 		output_line(ctl->out, OUTPUT_WARN,
-		    "Compare this key with the one that the publisher publishes:");
-		output_line(ctl->out, OUTPUT_WARN, "its owner decides what this host activates.");
+		    "Compare this key with the key that the publisher publishes:");
+		output_line(ctl->out, OUTPUT_WARN,
+		    "the owner of the key decides which products this host activates.");
 	}
 }
 
@@ -237,7 +238,7 @@ do_it(struct ctl *ctl, const struct verdict *v, const struct place *p)
 	output_end(ctl->out);
 	if (r.failed > 0)
 		return fail_told(ctl, KMS_E_IO,
-		    "%u of these could not be done: correct that, then run the same command again",
+		    "%u of these changes failed: correct the cause, then run the same command again",
 		    r.failed);
 	return CTL_OK;
 }
@@ -258,7 +259,7 @@ agree_and_do(struct ctl *ctl, const struct verdict *v, const struct sent *s, con
 		if ((code = make_sure(ctl)) == CTL_OK && (code = do_it(ctl, v, p)) == CTL_OK)
 			code = finish_install(ctl, v, s);
 	} else {
-		output_line(ctl->out, OUTPUT_GOOD, "All of it is installed.");
+		output_line(ctl->out, OUTPUT_GOOD, "All of these files are installed.");
 	}
 	return code == CTL_OK ? finish_request(ctl, v, o->output) : code;
 }

@@ -334,7 +334,7 @@ forecast_classes(struct forecast *f)
 		snprintf(f->obstacle, sizeof(f->obstacle), "%s", fault.text);
 	output_text(o, "obstacle", NULL, f->obstacle[0] != '\0' ? f->obstacle : NULL);
 	if (f->obstacle[0] != '\0')
-		output_line(o, OUTPUT_BAD, "kmsd would not take these classes: %s", f->obstacle);
+		output_line(o, OUTPUT_BAD, "kmsd would refuse these classes: %s", f->obstacle);
 	replayed_print(&f->history, o);
 	output_list(o, "warnings", NULL);
 	warn_of_history(f);
@@ -352,7 +352,7 @@ run_policy_simulate(struct ctl *ctl)
 	int code;
 
 	if (f == NULL)
-		return fail(ctl, KMS_E_NO_MEMORY, "a policy pack needs more memory");
+		return fail(ctl, KMS_E_NO_MEMORY, "not enough memory to read a policy pack");
 	f->ctl = ctl;
 	f->options = ctl->options;
 	if ((code = read_installed(f)) == CTL_OK && ctl->args[0] == NULL) {
@@ -375,7 +375,7 @@ static const struct option_row policy_simulate_rows[] = {
 	    .offset = offsetof(struct simulate_options, limit), .read = option_count,
 	    .takes = "a number from 1" },
 	{ "full", 0, NULL, "show whole CMIDs", .offset = offsetof(struct simulate_options, full) },
-	{ "all", 0, NULL, "judge the whole journal, and not its newest part",
+	{ "all", 0, NULL, "simulate the whole journal, not only its newest part",
 	    .offset = offsetof(struct simulate_options, all) },
 	{ 0 },
 };

@@ -129,12 +129,12 @@ replayed_warning(const struct replayed *h, unsigned pool, char *text, size_t siz
 
 	if (r->failed != KMS_OK)
 		snprintf(text, size,
-		    "%s: the history was not judged to its end, because more than %" PRIu32
+		    "%s: the simulation stopped before the end of the journal, because more than %" PRIu32
 		    " clients had a seat at once.",
 		    r->name, replay_most(&r->table));
 	else if (r->sparse && r->requests > 0)
 		snprintf(text, size,
-		    "%s: with this pack clients renew more often than they did, and the journal does not say whether they were at work in between: the peaks are the least that there would have been.",
+		    "%s: with this pack, clients renew more often. The journal does not say whether they were in use in between, so the real peaks may be higher.",
 		    r->name);
 	else
 		return NULL;

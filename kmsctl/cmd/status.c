@@ -50,8 +50,7 @@ print_service_briefly(struct output *o, const struct reply_row *row)
 	output_text(o, NULL, "Host name", reply_text(row, "host-name"));
 	output_number(o, NULL, "Port", port);
 	output_time(o, NULL, "Started", started);
-	snprintf(text, sizeof(text), "%" PRIu64 ", of which %" PRIu64 " were refused", requests,
-	    refused);
+	snprintf(text, sizeof(text), "%" PRIu64 ", %" PRIu64 " of them refused", requests, refused);
 	output_text(o, NULL, "Requests", text);
 	if (sealed != NULL && strcmp(sealed, "no") != 0)
 		output_text(o, NULL, "Keys sealed", sealed);
@@ -225,7 +224,7 @@ print_clients(struct ctl *ctl, const struct reply_row *ledger)
 		snprintf(text, sizeof(text), "%" PRIu64, indexed + changed);
 	else
 		snprintf(text, sizeof(text),
-		    "%" PRIu64 ", and those that are new among the last %" PRIu64 " that asked",
+		    "%" PRIu64 ", and up to %" PRIu64 " new ones that are not in the index yet",
 		    indexed, changed);
 	output_text(ctl->out, "clients", "Clients", text);
 }
@@ -237,7 +236,7 @@ print_begin(struct ctl *ctl, uint64_t first)
 	if (first > 1 && !ctl->json)
 		output_line(ctl->out, OUTPUT_PLAIN,
 		    "  The journal begins with batch %" PRIu64
-		    ": those before it were older than keep in section [ledger], and were dropped",
+		    ": kmsd dropped the batches before it, which were older than [ledger] keep",
 		    first);
 }
 

@@ -108,7 +108,7 @@ show_live(struct top *t, struct live *l, int ms)
 		if ((text = compose(t, l)) == NULL)
 			code = CTL_FAILED;
 		else
-			live_draw(l, text, "q ends, space draws now");
+			live_draw(l, text, "q: quit, space: refresh");
 		free(text);
 		event = code == CTL_OK ? live_wait(l, ms) : LIVE_END;
 	}
@@ -137,7 +137,7 @@ run_top(struct ctl *ctl)
 }
 
 static const struct option_row top_rows[] = {
-	{ "interval", 0, "SECONDS", "how often the screen is drawn; 2",
+	{ "interval", 0, "SECONDS", "time between refreshes (default: 2)",
 	    .offset = offsetof(struct top_options, interval), .read = read_interval,
 	    .takes = "seconds, 1 to 3600" },
 	{ 0 },

@@ -34,7 +34,7 @@ run_web_login(struct ctl *ctl)
 
 	if (c->web_listen.count == 0 && c->web_hosts.count == 0)
 		return fail_told(ctl, KMS_E_NOT_FOUND,
-		    "kms.ini has no page: write listen = 127.0.0.1:1690 under [web], then restart kmsd");
+		    "kms.ini does not set up the page: write listen = 127.0.0.1:1690 under [web], then restart kmsd");
 	if ((code = ask_host(ctl, CONTROL_WEB_LOGIN, NULL, &reply)) != CTL_OK)
 		return code;
 	token = reply_text(reply_next(&reply, "login", NULL), "token");
@@ -50,7 +50,8 @@ run_web_login(struct ctl *ctl)
 	output_text(ctl->out, "address", NULL, url);
 	output_line(ctl->out, OUTPUT_PLAIN, "%s", url);
 	output_line(ctl->out, OUTPUT_PLAIN,
-	    "Open it in a browser within %u minutes; it is good once.", (unsigned)(seconds / 60));
+	    "Open this address in a browser within %u minutes. It works once.",
+	    (unsigned)(seconds / 60));
 	output_number(ctl->out, "seconds", NULL, seconds);
 	reply_free(&reply);
 	return CTL_OK;
@@ -59,7 +60,7 @@ run_web_login(struct ctl *ctl)
 const struct ctl_command cmd_web_login = {
 	.line.noun = "web",
 	.line.verb = "login",
-	.line.summary = "print an address at which a browser sees the names of clients",
+	.line.summary = "print an address; a browser that opens it sees the names of clients",
 	.run = run_web_login,
 };
 
@@ -75,7 +76,8 @@ run_web_logout(struct ctl *ctl)
 	reply_number(reply_next(&reply, "logout", NULL), "sessions", &sessions);
 	output_number(ctl->out, "sessions", NULL, sessions);
 	output_line(ctl->out, OUTPUT_PLAIN,
-	    "Browsers that saw names of clients: %u. None does any longer.", (unsigned)sessions);
+	    "Browsers logged out: %u. No browser sees the names of clients now.",
+	    (unsigned)sessions);
 	reply_free(&reply);
 	return CTL_OK;
 }
@@ -83,6 +85,6 @@ run_web_logout(struct ctl *ctl)
 const struct ctl_command cmd_web_logout = {
 	.line.noun = "web",
 	.line.verb = "logout",
-	.line.summary = "no browser sees the names of clients any longer",
+	.line.summary = "hide the names of clients from all browsers again",
 	.run = run_web_logout,
 };

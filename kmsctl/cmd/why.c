@@ -269,7 +269,7 @@ print_clients(struct question *q)
 	if (q->clients.count > CLIENT_MATCHES)
 		output_line(ctl->out, OUTPUT_PLAIN, "There are %u of them: these are the first.",
 		    q->clients.count);
-	output_line(ctl->out, OUTPUT_PLAIN, "One of them alone: kmsctl why CMID");
+	output_line(ctl->out, OUTPUT_PLAIN, "To see one of them: kmsctl why CMID");
 }
 
 static void
@@ -310,7 +310,7 @@ print_limits(struct ctl *ctl, const struct reply *reply)
 		output_line(ctl->out, OUTPUT_WARN,
 		    "Since kmsd started, the limit %s has refused %" PRIu64
 		    " requests, which the journal does not record; the last one %" PRIu64
-		    " s ago, of %s. See [limits] in kms.ini(5).",
+		    " s ago, from %s. See [limits] in kms.ini(5).",
 		    name, refused, (uint64_t)time(NULL) - last, address);
 	}
 	output_end(ctl->out);
@@ -326,7 +326,7 @@ print_connections(struct ctl *ctl, const struct reply *reply)
 	if (sum > 0)
 		output_line(ctl->out, OUTPUT_WARN,
 		    "Since kmsd started, %" PRIu64
-		    " connections were refused before they said who they are: see connections_per_source in kms.ini(5).",
+		    " connections were refused before the clients could name themselves: see connections_per_source in kms.ini(5).",
 		    sum);
 }
 
@@ -362,8 +362,7 @@ print_class(struct question *q, const struct reply_row *row)
 	output_end(o);
 	if (row != NULL && reply_number(row, "counted", &counted) &&
 	    reply_number(row, "limit", &limit) && limit != 0 && counted >= limit)
-		output_line(o, OUTPUT_WARN,
-		    "Now, of class %s: all of its %" PRIu64 " seats are taken.",
+		output_line(o, OUTPUT_WARN, "Class %s now: all of its %" PRIu64 " seats are taken.",
 		    reply_text(row, "name"), limit);
 }
 
@@ -388,7 +387,7 @@ print_seats(struct question *q, const struct reply *reply)
 		return;
 	pool_seats(&seats, row);
 	pool_words(words, &seats);
-	output_line(o, OUTPUT_WARN, "Now, of pool %s: %s.", seats.name, words);
+	output_line(o, OUTPUT_WARN, "Pool %s now: %s.", seats.name, words);
 }
 
 /* Reasons that refuse all clients of a publisher and leave no entry. */
@@ -434,7 +433,7 @@ answer(struct question *q)
 	hex_format(cmid, q->cmid, 16);
 	if (q->by_name && q->clients.count == 0 && q->entries == 0)
 		return fail(ctl, KMS_E_NOT_FOUND,
-		    "no client has the name or CMID \"%s\", and no request in the %s of the journal (kmsctl clients lists all)",
+		    "no client has the name or CMID \"%s\", and the %s of the journal has no request from it (kmsctl clients lists all clients)",
 		    q->name, t.whole ? "whole" : "newest part");
 	output_text(ctl->out, "cmid", NULL, one_client(q) ? cmid : NULL);
 	output_text(

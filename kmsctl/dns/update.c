@@ -24,7 +24,7 @@ static const struct answer {
 	{ "BADKEY", KMS_E_DENIED, "the server does not know this TSIG key" },
 	{ "BADSIG", KMS_E_DENIED, "the server has another secret for this TSIG key" },
 	{ "BADTIME", KMS_E_DENIED, "the clocks of this machine and of the server differ" },
-	{ "could not read key", KMS_E_FORMAT, "tsig_key_file holds no TSIG key" },
+	{ "could not read key", KMS_E_FORMAT, "tsig_key_file contains no TSIG key" },
 	{ "update failed: YXRRSET", KMS_E_EXISTS,
 	    "the name is an alias (CNAME), which allows no other record beside it" },
 	{ "update failed: REFUSED", KMS_E_DENIED,

@@ -143,8 +143,7 @@ doctor_holds(struct doctor *d)
 		    "%" PRIu64 " client%s held, because two machines use the same key in turn",
 		    s->held, s->held == 1 ? " is" : "s are");
 	else
-		doctor_find(d, "clone", GOOD, NULL,
-		    "no client is held because two machines use its key in turn");
+		doctor_find(d, "clone", GOOD, NULL, "no two machines use the same key in turn");
 }
 
 static void
@@ -169,7 +168,7 @@ doctor_flocks(struct doctor *d)
 		forget_command(next, sizeof(next), f, address_text(address, f->address));
 		doctor_find(d, "flock", WARNING, next,
 		    "%" PRIu64
-		    " seats of one product have the name \"%s\" and the address %s: a machine or container that keeps no client state file takes a new one at each start. Keep that file (kms.state(5)); to free the seats",
+		    " seats of one product have the name \"%s\" and the address %s: a machine or container that does not keep its client state file takes a new seat at each start. Keep that file (kms.state(5)); to free the seats",
 		    f->seats, f->name, address);
 	}
 	if (s != NULL && s->flocks.count == 0)

@@ -233,7 +233,7 @@ doctor_limits(struct doctor *d)
 			;
 		any++;
 		doctor_find(d, "limit", limits[i].level, limits[i].next,
-		    "%s refused %" PRIu64 " requests, the last one of %s", name, refused,
+		    "%s refused %" PRIu64 " requests, the last one from %s", name, refused,
 		    address != NULL ? address : "?");
 	}
 	if (d->running && any == 0)

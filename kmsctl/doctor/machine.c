@@ -115,7 +115,7 @@ doctor_history(struct doctor *d)
 		    lines[i].text);
 	if (h.grades[HISTORY_CONTRADICTION] + h.grades[HISTORY_UNEXPLAINED] == 0)
 		doctor_find(d, "history", GOOD, NULL,
-		    "no client holds a batch that the journal lacks without a reason");
+		    "every batch that clients hold is in the journal, or a restore explains the loss");
 }
 
 #define FULL_SOON 30 /* days */
@@ -142,12 +142,12 @@ tell_pace(struct doctor *d, uint64_t room)
 	full = (uint64_t)time(NULL) + days * 86400;
 	if (days > FULL_LATE || !value_time_format(when, full)) {
 		doctor_find(d, "journal", GOOD, NULL,
-		    "the journal is kept for ever: at the pace of its newest segments, the disk is large enough for 100 years");
+		    "the journal is kept for ever: as fast as it grows now, the disk is large enough for 100 years");
 		return;
 	}
 	doctor_find(d, "journal", days < FULL_SOON ? WARNING : GOOD,
 	    days < FULL_SOON ? "set [ledger] keep, or enlarge the disk" : NULL,
-	    "the journal is kept for ever: at the pace of its newest segments, the disk is full in %" PRIu64
+	    "the journal is kept for ever: as fast as it grows now, the disk will be full in %" PRIu64
 	    " days, %.10s",
 	    days, when);
 }

@@ -11,15 +11,15 @@
 static void
 look_at_pool(struct doctor *d, const struct pool_seats *s)
 {
-	static const char look[] = "kmsctl clients, and see which are gone, or buy more seats";
+	static const char look[] = "kmsctl clients, to find those that are gone, or buy more seats";
 	bool nearly = s->counted >= alerts_pool_at(&d->ctl->config, s->capacity);
 	char words[POOL_WORDS];
 
 	pool_words(words, s);
 	if (pool_full(s) && s->reclaim != 0)
 		doctor_find(d, "capacity", WARNING, look,
-		    "%s: the pool is full. A new client gets the seat that was not seen for longest, and for at least %" PRIu64
-		    " minutes; if there is none, it is refused with KMS_E_CAPACITY: %s",
+		    "%s: the pool is full. A new client gets the seat of the client that was unseen for longest, at least %" PRIu64
+		    " minutes; if there is no such client, kmsd refuses the new one with KMS_E_CAPACITY: %s",
 		    s->name, s->reclaim, words);
 	else if (pool_full(s))
 		doctor_find(d, "capacity", BAD,
@@ -35,9 +35,9 @@ look_at_pool(struct doctor *d, const struct pool_seats *s)
 		    s->name, words);
 	if (s->borrow_seats != 0 && s->borrowed >= s->borrow_seats)
 		doctor_find(d, "borrowed", WARNING,
-		    "kmsctl clients --borrowed, and have those returned that are not needed",
+		    "kmsctl clients --borrowed, then have unneeded seats returned",
 		    "%s: all %" PRIu64
-		    " seats that the pool lends are out: a client that asks for one is refused with KMS_E_BORROWED_OUT",
+		    " seats that the pool may lend are lent: a client that asks to borrow one is refused with KMS_E_BORROWED_OUT",
 		    s->name, s->borrow_seats);
 }
 

@@ -81,10 +81,10 @@ ask(struct doctor *d, const uint8_t address[16], uint16_t port)
 		    "no client can connect to %s: %s", p.address, p.state);
 	else if (hello && !p.serves)
 		doctor_find(d, "port", BAD, "kmsctl key show, then journalctl -u kmsd",
-		    "a client that asks at %s is not served: %s", p.address, p.state);
+		    "kmsd does not serve a client that connects to %s: %s", p.address, p.state);
 	else
 		doctor_find(d, "port", GOOD, NULL, "%s %s", p.address,
-		    hello ? "answers as clients ask it" : "accepts connections");
+		    hello ? "answers the requests of clients" : "accepts connections");
 }
 
 void
@@ -130,6 +130,6 @@ doctor_unpublished(struct doctor *d, const char *nameserver)
 		    "no client finds this host: DNS has no record for it (%.150s)", q.detail);
 	else
 		doctor_find(d, "dns", WARNING, "resolvectl status, or cat /etc/resolv.conf",
-		    "no name server answers, so that nobody can tell what clients find: %.150s",
+		    "no name server answers, so kmsctl cannot tell which hosts clients find: %.150s",
 		    q.detail[0] != '\0' ? q.detail : kms_strerror((uint32_t)rc));
 }

@@ -24,7 +24,7 @@ look_at_identity(struct doctor *d)
 	if (lost_state(d->ctl, "", &lost))
 		doctor_find(d, "identity", BAD, lost.due, "%s is %s", lost.path, lost.is);
 	else
-		doctor_find(d, "identity", GOOD, NULL, "the host has the identity that it had");
+		doctor_find(d, "identity", GOOD, NULL, "the host's identity is unchanged");
 }
 
 /* The inode of a socket that listens on the port; 0: there is none in the table. */

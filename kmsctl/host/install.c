@@ -72,9 +72,9 @@ install_is(struct ctl *ctl, const struct signed_file *file, const char *path,
 		return CTL_OK;
 	if (strcmp(path, "-") == 0)
 		return fail_told(ctl, KMS_E_FORMAT,
-		    "standard input is a %s, and no %s: kmsctl %s takes it",
-		    publisher_file_name(is), publisher_file_name(wanted), takers[is].command);
-	return fail_told(ctl, KMS_E_FORMAT, "%s is a %s, and no %s: kmsctl %s %s", path,
+		    "standard input is a %s, not a %s: use kmsctl %s", publisher_file_name(is),
+		    publisher_file_name(wanted), takers[is].command);
+	return fail_told(ctl, KMS_E_FORMAT, "%s is a %s, not a %s: use kmsctl %s %s", path,
 	    publisher_file_name(is), publisher_file_name(wanted), takers[is].command, path);
 }
 

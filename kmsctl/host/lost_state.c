@@ -102,7 +102,7 @@ lost_state(const struct ctl *ctl, const char *root, struct lost_state *out)
 	}
 	snprintf(out->is, sizeof(out->is), "missing, and other files of this host are there");
 	snprintf(out->due, sizeof(out->due),
-	    "restore keys/ from a backup; " NEW_HOST "move away all that is in %.100s",
+	    "restore keys/ from a backup; " NEW_HOST "move everything out of %.100s",
 	    c->state_directory);
 	return traces(state);
 }

@@ -65,8 +65,8 @@ pool_words(char out[POOL_WORDS], const struct pool_seats *s)
 	else if (s->over > 0)
 		add(out, ", and %" PRIu64 " beyond them", s->over);
 	if (s->borrowed > 0 && s->borrow_seats > 0)
-		add(out, "; %" PRIu64 " of the %" PRIu64 " that may be lent are", s->borrowed,
-		    s->borrow_seats);
+		add(out, "; %" PRIu64 " of the %" PRIu64 " seats that may be lent are lent",
+		    s->borrowed, s->borrow_seats);
 	else if (s->borrowed > 0)
 		add(out, "; %" PRIu64 " %s lent", s->borrowed, s->borrowed == 1 ? "is" : "are");
 	if (s->next != 0)

@@ -48,7 +48,7 @@ check_item(struct audit *a, const struct item *item, bool again)
 	if (!again &&
 	    !batch_time_near(entry_time(item->entry, item->entry_len), a->batch.header.time))
 		audit_find(f, AUDIT_ENTRY_FAR, HISTORY_UNEXPLAINED, number, 1,
-		    "an entry's time is more than 4 hours from its batch's");
+		    "an entry's time differs by more than 4 hours from the time of its batch");
 	a->part.bare +=
 	    item->aside_len == 0 && entry_kind_is_client(entry_kind(item->entry, item->entry_len));
 	a->part.named += item->aside_len != 0;
@@ -80,7 +80,7 @@ settle_reclaim(struct audit *a, const struct entry_client *e)
 	if (audit_documents_ours(&a->documents, r->publisher))
 		audit_find(&a->out->findings, AUDIT_RECLAIM, HISTORY_UNEXPLAINED,
 		    a->batch.header.number, 1,
-		    "a seat was taken back, and the entry behind it is not of the client that gets it");
+		    "a seat was taken back, but the next entry is not of the client that gets the seat");
 }
 
 static int
@@ -151,7 +151,7 @@ take_about(struct audit *a, const struct item *item)
 	a->reclaim = e;
 	if (late)
 		audit_find(&a->out->findings, AUDIT_UNCOUNTED, HISTORY_UNEXPLAINED, number, 1,
-		    "an entry that ends a seat is through a lower sequence number than the client had before");
+		    "an entry that ends a seat names a lower sequence number than the client had before");
 	return KMS_OK;
 }
 
@@ -272,7 +272,7 @@ check_again(struct audit *a, bool *again)
 	if (!*again || audit_history_place(&a->history, number, a->part.hash) == LEASE_IN_CHAIN)
 		return KMS_OK;
 	return fault_set(a->fault, KMS_E_CHAIN,
-	    "batch %llu is another one than in an earlier file of this host",
+	    "batch %llu differs from the batch of this number in an earlier file of this host",
 	    (unsigned long long)number);
 }
 

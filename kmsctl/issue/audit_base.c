@@ -89,18 +89,18 @@ audit_base_end(const struct audit_base *b, uint64_t least, struct audit_findings
 	early = kept_for(b) < least;
 	if (b->first == through + 1 && memcmp(b->before, w->head.hash, sizeof(b->before)) != 0) {
 		audit_find(f, AUDIT_DROPPED, HISTORY_CONTRADICTION, w->batch, 1,
-		    "the host says that it dropped another batch %llu than the one that the file follows",
+		    "the host says that it dropped batch %llu, but the file follows a different batch of this number",
 		    (unsigned long long)through);
 		return false;
 	}
 	audit_find(f, AUDIT_DROPPED, early ? HISTORY_UNEXPLAINED : HISTORY_NOTE, w->batch, 1,
 	    early
-		? "batches up to %llu, of %s, were let go after %llu days, and had to be kept for %llu"
-		: "batches up to %llu, of %s, were let go after %llu days; at least %llu are asked for",
+		? "the host dropped batches up to %llu, of %s, after %llu days, but had to keep them for %llu"
+		: "the host dropped batches up to %llu, of %s, after %llu days; it must keep them for at least %llu",
 	    (unsigned long long)through, until, (unsigned long long)(kept_for(b) / 86400),
 	    (unsigned long long)((least + 86399) / 86400));
 	if (w->witnesses > 0)
 		audit_find(f, AUDIT_DROPPED, HISTORY_UNEXPLAINED, w->batch, w->witnesses,
-		    "headers that clients brought, and that the chain lacked, are of the time that was let go");
+		    "clients sent headers that the chain lacked, from the time of the dropped batches");
 	return !early && b->first <= through + 1;
 }

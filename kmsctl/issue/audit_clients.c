@@ -367,12 +367,14 @@ audit_clients_findings(struct audit_clients *c, struct audit_findings *f)
 	} rows[AUDIT_MARKS] = {
 		[MARK_CLONE] = { AUDIT_CLONE, "were marked as copies" },
 		[MARK_CAUGHT_UP] = { AUDIT_CAUGHT_UP,
-		    "were behind, and proved that they have the key" },
-		[MARK_HELD] = { AUDIT_HELD, "were held, as two holders of one key took turns" },
-		[MARK_BOUND_OTHER] = { AUDIT_BOUND_OTHER, "came from another machine than before" },
-		[MARK_NAME] = { AUDIT_SEVERAL_NAMES, "told another name than before" },
+		    "had an old sequence number, and proved that they have the key" },
+		[MARK_HELD] = { AUDIT_HELD,
+		    "were held, because two machines used one key in turn" },
+		[MARK_BOUND_OTHER] = { AUDIT_BOUND_OTHER,
+		    "came from a different machine than before" },
+		[MARK_NAME] = { AUDIT_SEVERAL_NAMES, "sent a different name than before" },
 		[MARK_ADDRESS] = { AUDIT_SEVERAL_ADDRESSES,
-		    "came from another address than before" },
+		    "came from a different address than before" },
 	};
 
 	count_held(c);

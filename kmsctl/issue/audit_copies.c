@@ -192,10 +192,10 @@ judge(struct acts *a, struct audit_findings *f)
 			continue;
 		if (differ(list, count, offsetof(struct act, name)))
 			audit_find(f, AUDIT_HOSTS_NAMES, HISTORY_NOTE, 0, 1,
-			    "clients told one host another name than another host");
+			    "clients sent different names to different hosts");
 		if (shares_number(list, count) || goes_back(list, count))
 			audit_find(f, AUDIT_HOSTS_CLONE, HISTORY_UNEXPLAINED, 0, 1,
-			    "clients asked several hosts as two holders of one key do: with one number twice, or with a lower number after a higher one");
+			    "clients asked several hosts as two machines with one key do: with the same sequence number twice, or with a lower one after a higher one");
 		first = i;
 	}
 }

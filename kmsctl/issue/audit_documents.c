@@ -24,7 +24,7 @@ take_certificate(struct audit_documents *d, const struct audit_document *doc, st
 		    kms_strerror((uint32_t)rc));
 	if (d->count > 0 && cert->serial <= cert[-1].serial)
 		return fault_set(fault, KMS_E_FORMAT,
-		    "its host certificates are not in the order of their numbers, or one is there twice");
+		    "its host certificates are not in the order of their numbers, or one occurs twice");
 	if (d->count > 0 && memcmp(cert->host_id, d->host, 16) != 0)
 		return fault_set(
 		    fault, KMS_E_UNKNOWN_HOST, "it contains certificates of two hosts");
@@ -94,8 +94,8 @@ audit_documents_read(struct audit_documents *d, const struct minisig_key *publis
 		return rc;
 	while ((rc = audit_next_document(r, &doc)) == KMS_OK) {
 		if (doc.kind == AUDIT_CERTIFICATE && rotations)
-			return fault_set(
-			    fault, KMS_E_FORMAT, "a host certificate is behind the key rotations");
+			return fault_set(fault, KMS_E_FORMAT,
+			    "a host certificate comes after the key rotations");
 		rotations = rotations || doc.kind == AUDIT_ROTATION;
 		if (doc.kind == AUDIT_CERTIFICATE &&
 		    (rc = take_certificate(d, &doc, fault)) != KMS_OK)
@@ -133,7 +133,7 @@ join_certificate(struct audit_documents *d, const struct certificate *c,
 		    memcmp(d->papers[at].octets, paper->octets, paper->len) == 0)
 			return KMS_OK;
 		return fault_set(fault, KMS_E_FORMAT,
-		    "it contains another certificate of number %llu than an earlier file of this host",
+		    "its certificate of number %llu differs from the one in an earlier file of this host",
 		    (unsigned long long)c->serial);
 	}
 	memmove(d->certificates + at + 1, d->certificates + at,
@@ -247,7 +247,7 @@ certificate_entry(struct audit_documents *d, const struct entry_admin *e, uint64
 		    (unsigned long long)cert.serial);
 	else if (rc == KMS_E_SIGNATURE)
 		audit_find(f, AUDIT_ENTRY_ALONE, HISTORY_UNEXPLAINED, batch, 1,
-		    "the journal has a certificate in the publisher's name that does not verify");
+		    "the journal has a certificate with this publisher's name, but its signature does not verify");
 }
 
 static void
@@ -287,7 +287,7 @@ audit_documents_findings(
 
 	if (d->rotation_repeated > 0)
 		audit_find(f, AUDIT_DOCUMENT_REPEATED, HISTORY_UNEXPLAINED, 0, d->rotation_repeated,
-		    "a key rotation is there twice");
+		    "a key rotation occurs twice");
 	if (d->rotation_order > 0)
 		audit_find(f, AUDIT_DOCUMENT_ORDER, HISTORY_UNEXPLAINED, 0, d->rotation_order,
 		    "the key rotations are not in the order of their chain");

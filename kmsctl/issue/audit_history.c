@@ -87,7 +87,7 @@ clock_entry(struct audit_history *h, const struct batch_header *header, const st
 	    (unsigned long long)ahead);
 	if (header->number > h->first && before != h->time)
 		audit_find(f, AUDIT_CLOCK_OTHER, HISTORY_UNEXPLAINED, header->number, 1,
-		    "an entry about the clock names another time than the batch before has");
+		    "an entry about the clock does not name the time of the batch before it");
 }
 
 /*
@@ -119,17 +119,17 @@ restored_entry(struct audit_history *h, const struct batch_header *header,
 		memcmp(e->digest, header->previous, sizeof(header->previous)) == 0;
 	if (!first && (one.number >= header->number - 1 || !named_before(h, one.number))) {
 		audit_find(f, AUDIT_RESTORED, HISTORY_CONTRADICTION, header->number, 1,
-		    "a restore names batch %llu as the last that was left, but another batch is before it in the chain",
+		    "a restore names batch %llu as the last batch that was left, but the chain has another batch before the restore",
 		    (unsigned long long)one.number);
 		return KMS_OK;
 	}
 	/* Nobody restores nothing on purpose. */
 	if (e->blob[16] == RESTORED_NOTHING)
 		audit_find(f, AUDIT_RESTORED, HISTORY_UNEXPLAINED, header->number, 1,
-		    "the host's ledger was missing: what it had before is in no file");
+		    "the host's ledger was missing: no file has its earlier batches");
 	else
 		audit_find(f, AUDIT_RESTORED, HISTORY_NOTE, header->number, 1,
-		    "the host's ledger was restored to batch %llu: what it had after that is in no file",
+		    "the host's ledger was restored to batch %llu: no file has the batches that it had after that",
 		    (unsigned long long)one.number);
 	return first ? add_mark(h, &one) : KMS_OK;
 }
@@ -148,7 +148,7 @@ witness_entry(struct audit_history *h, const struct batch_header *header,
 	    memcmp(claim.hash, e->digest, sizeof(claim.hash)) != 0 ||
 	    batch_verify(e->blob, e->blob + BATCH_HEADER, sign_pk) != KMS_OK) {
 		audit_find(f, AUDIT_WITNESS, HISTORY_CONTRADICTION, header->number, 1,
-		    "the host recorded a batch header that a client has, but its content, hash or signature is not the one of this host");
+		    "the host recorded a batch header that a client has, but the header's content, hash or signature is not from this host");
 		return KMS_OK;
 	}
 	claim.number = seen.number;
@@ -189,11 +189,11 @@ audit_history_end(
 		return;
 	if (h->clock || back <= STEP_BACK)
 		audit_find(f, AUDIT_TIME_BACK, HISTORY_NOTE, header->number, 1,
-		    "the time of a batch is before that of the one before: the first time by %llu seconds",
+		    "a batch has an earlier time than the batch before it: the first one by %llu seconds",
 		    (unsigned long long)back);
 	else
 		audit_find(f, AUDIT_TIME_BACK, HISTORY_UNEXPLAINED, header->number, 1,
-		    "the time of a batch is before that of the one before, and no entry says that the clock was set back: the first time by %llu seconds",
+		    "a batch has an earlier time than the batch before it, and no entry says that the clock was set back: the first one by %llu seconds",
 		    (unsigned long long)back);
 }
 
@@ -223,7 +223,8 @@ tell(struct audit_findings *f, enum audit_kind kind, const struct history_header
 	static const char *const why[HISTORY_GRADES] = {
 		[HISTORY_NOTE] = "a restore explains that",
 		[HISTORY_UNEXPLAINED] = "no restore explains that",
-		[HISTORY_CONTRADICTION] = "the host, which was not set back, signed another one",
+		[HISTORY_CONTRADICTION] =
+		    "the host, which was not set back, signed a different batch of this number",
 	};
 	uint64_t batch = kind == AUDIT_WITNESS ? of->seen : 0;
 	char hex[65];

@@ -84,10 +84,10 @@ check_counted(enum audit_counts counts, uint64_t batch, struct audit_findings *f
 {
 	if (counts == COUNTS_REVOKED)
 		audit_find(f, AUDIT_UNCOUNTED, HISTORY_UNEXPLAINED, batch, 1,
-		    "a client was served that cannot count: the first time, it was revoked");
+		    "the host served a client that cannot count: the first time, the client was revoked");
 	else if (counts == COUNTS_EARLIER)
 		audit_find(f, AUDIT_UNCOUNTED, HISTORY_UNEXPLAINED, batch, 1,
-		    "a client was served that cannot count: the first time, an earlier entry has a sequence number as high or higher");
+		    "the host served a client that cannot count: the first time, an earlier entry has the same or a higher sequence number");
 }
 
 /* A lease that was borrowed may be as long as the pool lends. */
@@ -117,7 +117,7 @@ check_pack(const struct audit_rules *r, const struct entry_client *e, uint64_t b
 		    (unsigned long long)minutes, longest(r, p, e));
 	if (e->required < p->threshold || e->count < p->threshold)
 		audit_find(f, AUDIT_PACK_THRESHOLD, HISTORY_UNEXPLAINED, batch, 1,
-		    "a lease is below the threshold of the pack in force: the first has count %u and required %u, and the pack says %u",
+		    "a lease is below the threshold of the pack in force: the first has count %u and required %u, but the pack requires %u",
 		    e->count, e->required, p->threshold);
 }
 
@@ -148,7 +148,7 @@ audit_rules_entry(const struct audit_rules *r, const struct entry_client *e, uin
 		return;
 	if (!(*covered = audit_documents_cover(r->documents, e)))
 		audit_find(f, AUDIT_NOT_COVERED, HISTORY_UNEXPLAINED, batch, 1,
-		    "a lease is not covered: no certificate has its product, and dates that include its time and its end");
+		    "a lease is not covered: no certificate includes its product, its time and its end");
 	if (e->count < e->required)
 		audit_find(f, AUDIT_THRESHOLD, HISTORY_CONTRADICTION, batch, 1,
 		    "a lease was given below the threshold: the first at count %u of %u", e->count,

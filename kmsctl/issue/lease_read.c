@@ -22,7 +22,7 @@ fail_lease(struct issue *i, int status, const char *path)
 {
 	if (status == KMS_E_SCHEMA)
 		return fault_set(&i->fault, status,
-		    "%s is a lease of another version, which this kmsissue %s does not know", path,
+		    "%s is a lease of a version that this kmsissue %s does not know", path,
 		    PACKAGE_VERSION);
 	if (status == KMS_E_PUBLISHER)
 		return fault_set(&i->fault, status, "%s is a lease of another publisher", path);

@@ -104,7 +104,7 @@ client_filter_ready(struct ctl *ctl, struct client_filter *f, const struct produ
 	f->products = products;
 	if (f->address != NULL && !network_parse(&f->network, f->address))
 		return fail(ctl, KMS_E_ARGUMENT,
-		    "--address takes an address or a network as ADDRESS/BITS, not \"%s\"",
+		    "--address takes an address, or a network such as 10.1.0.0/16, not \"%s\"",
 		    f->address);
 	if (f->product != NULL && !products_find(products, f->product, f->product_id))
 		return fail(ctl, KMS_E_NOT_FOUND,

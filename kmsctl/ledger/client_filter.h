@@ -44,18 +44,18 @@ enum client_flag {
 
 /* The options' rows: of the field member of the command's struct. */
 #define CLIENT_FILTER_ROWS(type, member)                                                           \
-	{ "name", 0, "PATTERN", "only clients of that name, which may have * and ?",               \
+	{ "name", 0, "PATTERN", "only clients of this name, in which * and ? are wildcards",       \
 		.offset = offsetof(type, member.name), .complete = "ask clients" },                \
-	    { "address", 0, "NETWORK", "only clients of that ADDRESS[/BITS]",                      \
+	    { "address", 0, "NETWORK", "only clients of this address or network",                  \
 		    .offset = offsetof(type, member.address) },                                    \
 	    { "pool", 0, "NAME|NUMBER", "only clients that this pool counts",                      \
 		    .offset = offsetof(type, member.pool), .complete = "ask pools" },              \
 	    { "product", 0, "NAME|UUID", "only clients of this product",                           \
 		    .offset = offsetof(type, member.product), .complete = "ask products" },        \
-	    { "unseen", 0, "TIME", "only clients not heard from for 90m, 2h, 30d",                 \
+	    { "unseen", 0, "TIME", "only clients not seen for this long, such as 90m, 2h or 30d",  \
 		    .offset = offsetof(type, member.unseen), .read = client_filter_span,           \
 		    .takes = CLIENT_FILTER_SPAN },                                                 \
-	    { "older-than", 0, "TIME", "another name of --unseen",                                 \
+	    { "older-than", 0, "TIME", "the same as --unseen",                                     \
 		    .offset = offsetof(type, member.unseen), .read = client_filter_span,           \
 		    .takes = CLIENT_FILTER_SPAN },                                                 \
 	{                                                                                          \
@@ -64,11 +64,11 @@ enum client_flag {
 		    .takes = "vm, clone, overdraft, stateless or borrowed",                        \
 		    .complete = "words vm clone overdraft stateless borrowed"                      \
 	}
-#define CLIENT_FILTER_SPAN "a time with its unit, as 90m, 2h or 30d"
+#define CLIENT_FILTER_SPAN "a time with its unit, such as 90m, 2h or 30d"
 bool client_filter_span(void *field, const char *text);
 bool client_filter_flag(void *field, const char *text); /* adds one */
 /* For options of a command's own that set a time of the filter. */
-#define CLIENT_FILTER_TIME "a date or a time as 2026-11-23T14:00:00Z"
+#define CLIENT_FILTER_TIME "a date, or a time such as 2026-11-23T14:00:00Z"
 bool client_filter_time(void *field, const char *text);
 
 /* Is any option of the rows given? */

@@ -214,7 +214,7 @@ client_tell_hold(struct ctl *ctl, const char *cmid, uint64_t held_until)
 	if (held_until <= (uint64_t)time(NULL))
 		return;
 	output_line(ctl->out, OUTPUT_BAD,
-	    "Two holders alternate: two machines use this client's key in turn, and neither gets a lease until %s.",
+	    "Two machines use this client's key in turn. Neither gets a lease until %s.",
 	    output_when(when, held_until));
 	output_line(ctl->out, OUTPUT_PLAIN,
 	    "kmsctl clients --clones names them. On all but one, remove the client state file (kms.state(5)).");

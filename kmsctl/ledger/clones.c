@@ -184,7 +184,7 @@ print_holds(struct clones *l)
 		held += l->list[i].held_until > now;
 	if (held > 0)
 		output_line(l->ctl->out, OUTPUT_BAD,
-		    "Of these keys, %u %s held: no machine gets a lease with %s until then (kmsctl client show CMID), or until it is forgotten.",
+		    "%u of these keys %s held: no machine gets a lease with %s until the hold ends (kmsctl client show CMID), or until you forget the client.",
 		    held, held == 1 ? "is" : "are", held == 1 ? "it" : "them");
 }
 

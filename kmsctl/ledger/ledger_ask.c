@@ -30,7 +30,8 @@ ledger_ask(
 	int rc = ask_quietly(ctl, verb, args, reply, f);
 
 	if (rc == KMS_E_NOT_RUNNING)
-		fault_prefix(f, "without kmsd, only root may look (sudo kmsctl): ");
+		fault_prefix(
+		    f, "while kmsd is not running, only root can read the ledger (sudo kmsctl): ");
 	return rc;
 }
 

@@ -80,7 +80,7 @@ add_witnesses(struct past_line *list, unsigned *count, const struct kmsdb_histor
 		batches(many, contradiction);
 		add(list, count, "history", recent(h->newest[HISTORY_CONTRADICTION], now),
 		    "find the other copy of this host and stop it, and tell the publisher, whose audit shows it",
-		    "clients hold %s signed by this host whose numbers have other batches in the journal: two copies of this host were at work, or its ledger was set back",
+		    "clients hold %s that this host signed, and the journal has different batches of the same numbers: two copies of this host were running, or its ledger was set back",
 		    many);
 	}
 	if (unexplained > 0) {
@@ -103,8 +103,7 @@ past_lines(struct past_line out[PAST_LINES], const struct kmsdb_history *h, uint
 		value_time_format(time, h->last_restored.time);
 		add(out, &count, "history", false,
 		    "if there is a backup, stop kmsd, move kmsdb away, and run kmsctl ledger restore DIR; tell the publisher",
-		    "at %s there was no ledger, although keys were installed, and a new one was begun",
-		    time);
+		    "at %s kmsd found keys but no ledger, and began a new one", time);
 	}
 	if (h->clock != 0 && (now < h->clock || now - h->clock < DAY)) {
 		value_time_format(time, h->clock);

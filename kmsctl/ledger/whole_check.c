@@ -45,7 +45,7 @@ look_at_certificate(struct whole *w, const struct publisher *p)
 		return;
 	hex_format(theirs, p->certificate.host_id, 16);
 	snprintf(line, sizeof(line),
-	    "certs: the installed certificate of publisher %s is for host %s, which is not the one of keys/host.key: ask for a new one with kmsctl key request",
+	    "certs: the installed certificate of publisher %s is for host %s, but keys/host.key belongs to another host: ask for a new certificate with kmsctl key request",
 	    p->name, theirs);
 	problem(w, KMS_E_UNKNOWN_HOST, line);
 }

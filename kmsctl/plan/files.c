@@ -122,7 +122,8 @@ look_inside(struct plan *p)
 		snprintf(d->due, sizeof(d->due), "given to %s", p->ctl->config.activate_user);
 	}
 	if (o.linked > 0) {
-		d = plan_add(p, STATE_FILES, "a new owner would own the file under all its names",
+		d = plan_add(p, STATE_FILES,
+		    "the same file has other names elsewhere, and would get a new owner there, too",
 		    "links in %s", state);
 		d->by_hand = true;
 		snprintf(d->is, sizeof(d->is),
@@ -139,7 +140,7 @@ look_for_identity(struct plan *p)
 
 	if (!lost_state(p->ctl, p->root, &lost))
 		return false;
-	d = plan_add(p, STATE_FILES, "a start would make a new host", "%s", lost.path);
+	d = plan_add(p, STATE_FILES, "kmsd would start as a new host", "%s", lost.path);
 	d->by_hand = true;
 	snprintf(d->is, sizeof(d->is), "%s", lost.is);
 	snprintf(d->due, sizeof(d->due), "%s", lost.due);
@@ -150,7 +151,7 @@ static int
 inspect(struct plan *p, struct fault *f)
 {
 	look(p, CONFIG_DIRECTORY, "kms.ini is in it");
-	look(p, INI_FILE, "anybody who can write it controls the appliance");
+	look(p, INI_FILE, "anybody who can change it controls the appliance");
 	/* Nothing is made where a disk should be: it would only hide what is missing. */
 	if (look_for_identity(p))
 		return KMS_OK;

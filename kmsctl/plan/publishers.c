@@ -46,9 +46,10 @@ static const struct {
 } remedies[] = {
 	{ PACK, KMS_E_OLDER, "in kms.ini, set policy to a newer pack, or remove that line" },
 	{ PACK, KMS_E_PREREQUISITE,
-	    "install first what the message names: the other pack (kmsctl policy install) or the newer kmsd; then run kmsctl apply" },
+	    "first install the other pack (kmsctl policy install) or the newer kmsd that the message names; then run kmsctl apply" },
 	{ PACK, KMS_E_EXISTS, "ask the publisher: a changed pack must have another version" },
-	{ KEY, KMS_E_EXISTS, "if the file is the right one: kmsctl key remove, then kmsctl apply" },
+	{ KEY, KMS_E_EXISTS,
+	    "if this file is the right one: kmsctl key remove, then kmsctl apply" },
 	{ KEY, KMS_E_KEY_EXPIRED, "ask the publisher for a new key, and replace the file" },
 	{ KEY, KMS_E_KEY_INVALID, "ask the publisher for a new key, and replace the file" },
 	{ KEY, KMS_E_LIMIT, "kmsctl key remove, then kmsctl apply" },

@@ -135,7 +135,7 @@ changed_class(const struct plan *p, const struct reply *status, char out[160])
 			there = is_text(row, "name", c->classes[i].name);
 		if (there)
 			continue;
-		snprintf(out, 160, "[class %.32s] is no longer in kms.ini, and kmsd has it",
+		snprintf(out, 160, "[class %.32s] is no longer in kms.ini, but kmsd still uses it",
 		    reply_text(row, "name"));
 		return true;
 	}
@@ -174,7 +174,7 @@ look_at_config(struct plan *p, const struct reply *status)
 	if (differs(p, status, "config-started", true))
 		stale(p, OLD_CONFIG, "some keys take effect only at a start",
 		    "kms.ini has changed since kmsd started",
-		    "restarted: clients that connect meanwhile wait",
+		    "restarted; clients that connect meanwhile must wait",
 		    "stop it and start kmsd again: kill $(cat ");
 	else if (publisher != NULL || differs(p, status, "config-read", false))
 		stale(p, UNREAD, "kmsd still uses the kms.ini that it read before", is, "reloaded",
@@ -206,13 +206,13 @@ look_at_running(struct plan *p, const struct reply *status)
 	if (older_than_drop_ins(p, "/etc/systemd/system/kmsd.service.d",
 		"/org/freedesktop/systemd1/unit/kmsd_2eservice")) {
 		outdated(p, OLD_SERVICE, "kmsd.service",
-		    "restarted: clients that connect meanwhile wait");
+		    "restarted; clients that connect meanwhile must wait");
 	} else if (socket_unused(p)) {
 		d = plan_add(p, NO_SOCKET, "systemd keeps the socket open while kmsd restarts",
 		    "kmsd.socket");
 		snprintf(d->is, sizeof(d->is), "enabled, but the running kmsd does not use it");
 		snprintf(d->due, sizeof(d->due),
-		    "started, and kmsd restarted: connections are refused for a moment");
+		    "started, and kmsd restarted; connections are refused for a moment");
 	} else {
 		look_at_config(p, status);
 	}
@@ -230,7 +230,7 @@ inspect(struct plan *p, struct fault *f)
 	if (older_than_drop_ins(p, "/etc/systemd/system/kmsd.socket.d",
 		"/org/freedesktop/systemd1/unit/kmsd_2esocket")) {
 		outdated(p, OLD_SOCKET, "kmsd.socket",
-		    "restarted together with kmsd: connections are refused for a moment");
+		    "restarted together with kmsd; connections are refused for a moment");
 	} else if (rc == KMS_OK) {
 		look_at_running(p, &reply);
 	} else {

@@ -233,7 +233,7 @@ inspect(struct plan *p, struct fault *f)
 	if (c->dns_domains.count > 0)
 		look_at_running(p, "kms-dns.timer", "republishes the DNS records daily");
 	if (c->alerts_hourly)
-		look_at_running(p, "kms-doctor.timer", "looks every hour whether all is well");
+		look_at_running(p, "kms-doctor.timer", "checks this host every hour");
 	return KMS_OK;
 }
 

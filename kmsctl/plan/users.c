@@ -43,10 +43,11 @@ inspect(struct plan *p, struct fault *f)
 	want_user(p, c->front_user, "the network processes run as this user");
 	if (web_configured(c))
 		want_user(
-		    p, c->web_user, "the process of the page and of metrics runs as this user");
+		    p, c->web_user, "the process for the web page and metrics runs as this user");
 	want_group(p, c->control_group, "members of this group may use kmsctl");
 	if (strcmp(c->monitor_group, c->control_group) != 0)
-		want_group(p, c->monitor_group, "members of this group may look with kmsctl");
+		want_group(p, c->monitor_group,
+		    "members of this group may use the kmsctl commands that only show something");
 	return KMS_OK;
 }
 

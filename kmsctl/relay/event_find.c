@@ -285,9 +285,9 @@ judge(struct event_find *f)
 		return EVENT_END;
 	date = date_begins(f->at, f->end);
 	date = date == NULL ? NULL : event_date_read(date, f->end, &e->date);
-	f->why = !status        ? "its status is no number"
-		 : !count       ? "its count is no number"
-		 : !name        ? "its name is not the name of a machine"
+	f->why = !status        ? "its status is not a number"
+		 : !count       ? "its count is not a number"
+		 : !name        ? "its client name is not a machine's name"
 		 : date == NULL ? "its date cannot be read"
 				: NULL;
 	if (f->why != NULL)

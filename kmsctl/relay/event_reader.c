@@ -124,7 +124,7 @@ void
 event_reader_flush(struct event_reader *r)
 {
 	if (r->pending != 0)
-		event_reader_broken(r, r->pending, "its fields are not there");
+		event_reader_broken(r, r->pending, "its fields are missing");
 	r->pending = 0;
 	r->loose = false;
 }

@@ -163,6 +163,6 @@ event_record_read(struct event_reader *r, const char *text, const char *after, j
 	else if (c.broken)
 		event_reader_broken(r, line, c.why);
 	else if (c.id)
-		event_reader_broken(r, line, "its fields are not there");
+		event_reader_broken(r, line, "its fields are missing");
 	event_buffer_free(&t);
 }

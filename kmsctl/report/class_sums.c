@@ -242,7 +242,7 @@ print(struct ctl *ctl, const struct sums *s, const struct recent *searched)
 	}
 	output_end(ctl->out);
 	if (shown == 0)
-		output_line(ctl->out, OUTPUT_PLAIN, "No pool has classes in that time.");
+		output_line(ctl->out, OUTPUT_PLAIN, "No pool had classes in that time.");
 	if (searched->from_time > s->from && !searched->whole)
 		recent_print(ctl, searched);
 }

@@ -92,7 +92,7 @@ print_causes(struct ctl *ctl, const struct report *r)
 
 	if (r->cause_count == 0 && r->count > 0 && r->pools->running)
 		output_line(o, OUTPUT_PLAIN,
-		    "How often: kmsd writes these numbers once a minute. Ask again in a minute.");
+		    "kmsd counts refusals once a minute: for how often, ask again in a minute.");
 	output_list(o, "causes", r->cause_count > 0 ? "How often, by whole days (UTC)" : NULL);
 	for (size_t i = 0; i < r->cause_count; i++) {
 		const struct cause *c = &r->causes[i];

@@ -66,8 +66,8 @@ show_host(const struct view *v)
 	    output_when(time_text, (uint64_t)time(NULL)), version != NULL ? version : "?",
 	    host != NULL ? host : "?");
 	output_line(v->o, OUTPUT_PLAIN,
-	    "Requests: %s a second, refused: %s a second. Since %s: %" PRIu64 ", of which %" PRIu64
-	    " were refused",
+	    "Requests: %s a second, refused: %s a second. Since %s: %" PRIu64 ", %" PRIu64
+	    " of them refused",
 	    rate, refused, output_when(since, started), requests, refusals);
 	output_time(v->o, "started", NULL, started);
 	output_number(v->o, "requests", NULL, requests);
@@ -275,7 +275,7 @@ show_who(const struct view *v, const struct top_who *who, unsigned most)
 	unsigned n = who->count < most ? who->count : most;
 	char cmid[33];
 
-	output_list(v->o, "clients", n > 0 ? "Who, the last one first" : NULL);
+	output_list(v->o, "clients", n > 0 ? "Who, latest first" : NULL);
 	for (unsigned i = 0; i < n; i++) {
 		const struct top_refused *r = &who->list[i];
 
@@ -294,7 +294,7 @@ show_who(const struct view *v, const struct top_who *who, unsigned most)
 	output_end(v->o);
 	if (who->skipped)
 		output_line(v->o, OUTPUT_PLAIN,
-		    "More happened than one look reads: kmsctl report refusals --since 1h");
+		    "There are more refusals than these: kmsctl report refusals --since 1h");
 }
 
 void

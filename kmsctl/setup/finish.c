@@ -48,7 +48,7 @@ await_kmsd(struct ctl *ctl, const struct verdict *v)
 	publisher = plan_unread(&status, &ctl->config);
 	if (rc == KMS_E_NOT_RUNNING)
 		code = fail_told(ctl, (uint32_t)rc,
-		    "kms.ini is written, but kmsd does not run: start it, then run the same command again");
+		    "kms.ini is written, but kmsd is not running: start it, then run the same command again");
 	else if (rc != KMS_OK)
 		code = fail_fault(ctl, &f);
 	else if (locked)
@@ -199,9 +199,9 @@ show_request(struct ctl *ctl, const struct verdict *v, const struct reply *reply
 	contacts_print(ctl->out, reply, "");
 	output_line(ctl->out, OUTPUT_PLAIN, "%s", "");
 	output_line(ctl->out, OUTPUT_PLAIN,
-	    "Next: send %s to the publisher, or read the installation id out.", path);
+	    "Next: send %s to the publisher, or give the installation id by phone.", path);
 	output_line(ctl->out, OUTPUT_PLAIN,
-	    "Its answer is a file: kmsctl setup FILE.kmscert; or a code: kmsctl key confirm");
+	    "The answer is a file (kmsctl setup FILE.kmscert) or a code (kmsctl key confirm).");
 	return CTL_OK;
 }
 
@@ -251,7 +251,7 @@ finish_request(struct ctl *ctl, const struct verdict *v, const char *path)
 		output_bool(ctl->out, "confirmed", NULL, confirmed != 0);
 		if (key == NULL)
 			output_line(ctl->out, OUTPUT_WARN,
-			    "Next: there is no host key yet. Ask the publisher for it, and run kmsctl setup with it");
+			    "Next: there is no host key yet. Ask the publisher for one, then run kmsctl setup FILE.kmskey");
 		else if (confirmed)
 			show_confirmed(ctl, key);
 		else

@@ -59,7 +59,7 @@ lock(struct place *p, struct fault *f)
 		return KMS_OK;
 	return errno == EWOULDBLOCK
 		   ? fault_set(f, KMS_E_EXISTS,
-			 "another kmsctl setup is running: run this again when it has ended")
+			 "another kmsctl setup is running: wait until it ends, then run this again")
 		   : fault_errno(f, errno, "%s", p->directory);
 }
 
@@ -196,8 +196,8 @@ check_text(const struct place *p, const struct verdict *v, struct fault *f)
 	struct fault own = { 0 };
 
 	if (config_parse(&c, p->after, strlen(p->after), &own, 1) > 0)
-		return fault_set(f, KMS_E_CONFIG, "%s would not be valid any more: line %d: %s",
-		    p->ini, own.line, own.text);
+		return fault_set(f, KMS_E_CONFIG, "%s would become invalid: line %d: %s", p->ini,
+		    own.line, own.text);
 	if (!says(&c, p, v))
 		return fault_set(f, KMS_E_CONFIG,
 		    "%s: the section [publisher %s] cannot be written: the path of this directory has characters that an ini file cannot have",
@@ -267,8 +267,8 @@ write_ini(const struct place *p, struct fault *f)
 	int rc;
 
 	if (!unchanged(p))
-		return fault_set(
-		    f, KMS_E_EXISTS, "%s was changed meanwhile: run this again", p->ini);
+		return fault_set(f, KMS_E_EXISTS,
+		    "another program changed %s meanwhile: run this again", p->ini);
 	if (p->exists && stat(p->ini, &st) != 0)
 		return fault_errno(f, errno, "%s", p->ini);
 	if ((rc = file_stream_open(&s, AT_FDCWD, p->ini, st.st_mode & 07777)) != KMS_OK)
@@ -276,7 +276,7 @@ write_ini(const struct place *p, struct fault *f)
 	ready = !p->exists || fchown(fileno(s.to), st.st_uid, st.st_gid) == 0;
 	ready = ready && fchmod(fileno(s.to), st.st_mode & 07777) == 0;
 	if (!ready)
-		fault_errno(f, errno, "%s: its owner and mode cannot be kept", p->ini);
+		fault_errno(f, errno, "%s: kmsctl cannot keep its owner and mode", p->ini);
 	else if (fputs(p->after, s.to) == EOF)
 		fault_errno(f, errno, "%s", p->ini);
 	rc = file_stream_close(&s, ready);

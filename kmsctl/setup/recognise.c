@@ -13,7 +13,7 @@
 #define SAVE_ATTACHMENT                                                                            \
 	"save the files that are attached to it, each with its .minisig, and name those"
 #define UNPACK "unpack it into a folder, and name the folder"
-#define SAVE_AS_SENT "ask the publisher for the file itself, and save it as it is"
+#define SAVE_AS_SENT "ask the publisher for the file itself, and save it unchanged"
 #define TYPE_CODE                                                                                  \
 	"if it shows a code: type the code with kmsctl key install or kmsctl key confirm; else ask for the file"
 
@@ -195,7 +195,7 @@ by_minisign(struct recognised *out, const char *text)
 	} else if (n == 100 && line != text) {
 		*out = (struct recognised){ .kind = SENT_SIGNATURE,
 			.what = "a signature (.minisig)",
-			.advice = "the file that it signs belongs beside it" };
+			.advice = "put it beside the file that it signs" };
 	} else if (line != text) {
 		other(out, "a damaged file of minisign", SAVE_AS_SENT);
 	}
@@ -245,7 +245,7 @@ by_text(struct recognised *out, const char *text, size_t len)
 
 	if (len >= 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0)) {
 		other(out, "text in UTF-16, as Windows editors save it",
-		    "a signature holds only for the bytes that were signed: ask for the file itself");
+		    "the signature is valid only for the original bytes: ask for the file itself");
 		return true;
 	}
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
@@ -271,5 +271,5 @@ recognise(struct recognised *out, const char *text, size_t len)
 	else if (memchr(text, '\0', len) != NULL)
 		other(out, "a file of an unknown kind", NULL);
 	else
-		other(out, "a text that kmsd has no use for", NULL);
+		other(out, "a text that kmsd does not use", NULL);
 }

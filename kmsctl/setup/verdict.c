@@ -61,13 +61,13 @@ explain_signature(
 
 	if (status == KMS_E_PUBLISHER && v->all.count == 0)
 		fault_set(&f, status,
-		    "nobody's public key is there to check it with: the publisher's .pub file must be among the files");
+		    "there is no public key to check it with: add the publisher's .pub file to these files");
 	else if (status == KMS_E_PUBLISHER && c->kind != FILE_ROTATION)
 		fault_set(&f, status,
-		    "signed by another publisher, whose key is neither among the files nor in kms.ini");
+		    "signed by another publisher: that publisher's key is neither among these files nor in kms.ini");
 	else if (status == KMS_E_SIGNATURE && line_ends_changed(s))
 		fault_set(&f, status,
-		    "its line ends were changed on the way (CR LF), so that the signature no longer fits: ask for the file as an attachment or in an archive");
+		    "its line ends were changed on the way (CR LF), so the signature no longer matches: ask for the file as an attachment or in an archive");
 	else
 		return;
 	s->fault = f;
@@ -88,7 +88,7 @@ read_signed(struct verdict *v, struct sent_file *s, struct publisher_file *c)
 		v->publisher = c->publisher;
 	if (v->publisher != c->publisher)
 		return fault_set(&s->fault, KMS_E_PUBLISHER,
-		    "of another publisher, %s, than the files before it: run kmsctl setup with each publisher's files alone",
+		    "from publisher %s, but the files before it are from another publisher: run kmsctl setup once for each publisher's files",
 		    c->publisher->name);
 	return KMS_OK;
 }
@@ -210,7 +210,8 @@ settle_keys(struct verdict *v, struct sent *s, unsigned known)
 		file->state = SENT_USED;
 		if (v->publisher == NULL || owner_of(v, &key) != v->publisher) {
 			file->state = SENT_PASSED;
-			fault_set(&file->fault, KMS_E_PUBLISHER, "signed none of these files");
+			fault_set(
+			    &file->fault, KMS_E_PUBLISHER, "this key signed none of these files");
 		}
 	}
 }

@@ -40,7 +40,7 @@ sub not_proved ($name, $file, @args) {
     my $said = json_of($r);
     is($said->{status}, 'KMS_E_NOT_PROVED', "$name: KMS_E_NOT_PROVED");
     is($said->{beginning}, 'not proved', "$name: and the report is there");
-    like($r->{err}, qr/nothing shows what was before: ask the customer for kmsctl audit export/, "$name: and what to ask for");
+    like($r->{err}, qr/nothing proves the batches before it: ask the customer for kmsctl audit export/, "$name: and what to ask for");
     return $said;
 }
 sub refused ($name, $status, $words, $file, @args) {
@@ -99,7 +99,7 @@ sub export_tail () {
 # A batch from before the period is a statement of the host: one step of its clock makes one.
 my $tail = not_proved('a stretch whose first batch is before the period', "$dir/tail.kmsaudit", '--from', '2090-01-01');
 is($tail->{first_batch}, 4, 'is a stretch');
-like("@{ $tail->{not_shown} }", qr/What was before batch 4/, 'and says what is not shown');
+like("@{ $tail->{not_shown} }", qr/The batches before batch 4/, 'and says what is not shown');
 my ($future, $future_code) = $a->kmsctl_json('audit', 'export', '--from', '2090-01-01', '-o', "$dir/future.kmsaudit");
 is($future_code, 0, 'an export of a period in which nothing happened');
 is($future->{batches}, 1, 'holds the batch before it');

@@ -87,7 +87,7 @@ $a->start;
 rename "$dir/state/kmsdb", "$dir/kmsdb.good" or die;
 my $running = $a->kmsctl('ledger', 'restore', "$dir/copy.5");
 is($running->{exit}, 2, 'nothing is restored while kmsd runs');
-like($running->{err}, qr/kmsd is running, and still uses the ledger that was moved away: stop kmsd first/, 'which it says');
+like($running->{err}, qr/kmsd is still running and uses the ledger that you moved away: stop kmsd first/, 'which it says');
 ok(!-e "$dir/state/kmsdb", 'and nothing is there');
 is($a->stop, 0, 'kmsd stops');
 is($a->kmsctl('ledger', 'restore', "$dir/copy.5")->{exit}, 0, 'then it is');

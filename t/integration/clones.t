@@ -183,15 +183,15 @@ subtest 'clones = refuse' => sub {
     cmp_ok(abs($show->{held_until} - $hold->{value}), '<', 2, 'client show: held until');
     ok($show->{caught_up} && $show->{last_clone}, 'when it caught up, and that there was a collision');
     my $said = $a->kmsctl('client', 'show', $c->{cmid})->{out};
-    like($said, qr/Two holders alternate: .*neither gets a lease until 20\d\d-/, 'in words');
+    like($said, qr/Two machines use this client's key in turn\. Neither gets a lease until 20\d\d-/, 'in words');
     like($said, qr/kmsctl client forget $c->{cmid}/, 'with what to type');
-    like($a->kmsctl('why', $c->{cmid})->{out}, qr/Two holders alternate: .*kmsctl client forget $c->{cmid}/s, 'why says it too');
+    like($a->kmsctl('why', $c->{cmid})->{out}, qr/Two machines use this client's key in turn\. .*kmsctl client forget $c->{cmid}/s, 'why says it too');
     is((($a->kmsctl_json('why', $c->{cmid}))[0]{held_until}), $hold->{value}, 'also in JSON');
     is(($a->kmsctl_json('clients'))[0]{held}, 1, 'clients: one is held');
     like($a->kmsctl('clients')->{out}, qr/Of these, 1 gets no lease.*kmsctl clients --clones/, 'in words');
     $said = $a->kmsctl('clients', '--clones')->{out};
     like($said, qr/copy-3/, 'clients --clones names a copy');
-    like($said, qr/1 is held/, 'and that the key is held');
+    like($said, qr/1 of these keys is held/, 'and that the key is held');
     my ($found) = grep { $_->{check} eq 'clone' } @{ ($a->kmsctl_json('doctor'))[0]{findings} };
     is("$found->{level}: $found->{text}", 'warning: 1 client is held, because two machines use the same key in turn', 'doctor finds it');
     like($found->{next}, qr/kmsctl clients --clones, .*kmsctl client forget $c->{cmid}/, 'and says what to do');

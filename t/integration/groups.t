@@ -40,9 +40,9 @@ for my $group (qw(games daemon)) {
     is($r->{exit}, 0, "$group: why") or diag $r->{err};
     is($r->{out}, $a->kmsctl('why', '127.0.0.1')->{out}, "$group: the same as root sees");
     $r = as($group, 'why', $held);
-    like($r->{out}, qr/Two holders alternate: .*kmsctl client forget $held/s, "$group: why tells of a hold, and what to type") or diag $r->{err};
+    like($r->{out}, qr/Two machines use this client's key in turn\. .*kmsctl client forget $held/s, "$group: why tells of a hold, and what to type") or diag $r->{err};
     is($r->{out}, $a->kmsctl('why', $held)->{out}, "$group: the same as root sees");
-    like(as($group, 'client', 'show', $held)->{out}, qr/Two holders alternate/, "$group: so does client show");
+    like(as($group, 'client', 'show', $held)->{out}, qr/Two machines use this client's key in turn/, "$group: so does client show");
     is(as($group, 'clients', '--clones', '--all')->{exit}, 0, "$group: clients --clones");
     isnt(as($group, 'ledger', 'check')->{exit}, 0, "$group: the files of the ledger are closed");
     isnt(run([ 'setpriv', '--reuid', 2, '--regid', scalar getgrnam($group), '--clear-groups', 'ls', $a->dir . '/state/kmsdb' ])->{exit}, 0, "$group: for every program");
@@ -66,9 +66,9 @@ for my $who (substr($held, 0, 8), $held, 'copy') {
     for my $command ([ 'client', 'show' ], ['why']) {
         $r = as('games', @$command, $who);
         is($r->{exit}, 3, "@$command $who: 3");
-        like($r->{err}, qr/without kmsd, only root may look \(sudo kmsctl\): kmsd is not running.*\n.*\n  Start kmsd/, "@$command $who: why, and what to type");
+        like($r->{err}, qr/while kmsd is not running, only root can read the ledger \(sudo kmsctl\): kmsd is not running.*\n.*\n  Start kmsd/, "@$command $who: why, and what to type");
     }
 }
-like($a->kmsctl('client', 'show', $held)->{out}, qr/this is the state of the ledger.*Two holders alternate/s, 'root may look: at the hold, too');
+like($a->kmsctl('client', 'show', $held)->{out}, qr/this is the state of the ledger.*Two machines use this client's key in turn/s, 'root may look: at the hold, too');
 like($a->kmsctl('client', 'show', 'f' x 32)->{err}, qr/no client has the CMID/, 'and is told when there is no such client');
 done_testing;

@@ -74,9 +74,9 @@ subtest 'another kind of file is named for what it is' => sub {
         my ($file, $is, $wanted, $command, $takes) = @$row;
         my $r = kmsctl(@$command, $file);
         is($r->{exit}, 2, "kmsctl @$command, of a $is: refused");
-        like($r->{err}, qr/\Q$file is a $is, and no $wanted: kmsctl $takes $file\E$/m, 'and what takes it');
+        like($r->{err}, qr/\Q$file is a $is, not a $wanted: use kmsctl $takes $file\E$/m, 'and what takes it');
         $r = with_input(slurp($file) . slurp("$file.minisig"), @$command, '-');
-        like($r->{err}, qr/standard input is a $is, and no $wanted: kmsctl $takes takes it$/m, 'from standard input, too');
+        like($r->{err}, qr/standard input is a $is, not a $wanted: use kmsctl $takes$/m, 'from standard input, too');
     }
     is(scalar @{ keys_now() }, 0, 'nothing was installed');
 };
@@ -224,7 +224,7 @@ subtest 'shown, in short and in detail' => sub {
     unlike($short->{out}, qr/Installation id/, 'no more than that');
     my $long = kmsctl(qw(key show --detailed));
     is($long->{exit}, 0, 'key show --detailed');
-    for my $what (qr/Installation id: +\d{7}-/, qr/Port: +\d+/, qr/Activates: +.*Example Server/, qr/DNS publishing: +nothing was published/,
+    for my $what (qr/Installation id: +\d{7}-/, qr/Port: +\d+/, qr/Activates: +.*Example Server/, qr/DNS publishing: +no record is published/,
         qr/Certificate serial: +\d/, qr/Host id: +[0-9a-f]{32}/, qr/Requests: +\d/, qr/Thresholds and intervals/, qr/Example Server +.*server/) {
         like($long->{out}, $what, "detail: $what");
     }

@@ -297,7 +297,7 @@ like($r->{err}, qr/the file followed by its signature/, 'and says what it expect
 # Bad arguments: exit 1, one line that helps, and the same in JSON.
 my @bad = (
     [ ['statsu'], qr/no command "statsu".*Did you mean "status"\?/ ],
-    [ ['key'], qr/key what\? One of: install show request confirm/ ],
+    [ ['key'], qr/a command is missing after "key"\. One of: install show request confirm/ ],
     [ [qw(ledger chekc)], qr/no command "ledger chekc".*Did you mean "check"\?/ ],
     [ [qw(policy install)], qr/an argument is missing\. Usage: kmsctl policy install FILE/ ],
     [ [qw(policy install a b)], qr/too many arguments: "b"/ ],
@@ -309,7 +309,7 @@ my @bad = (
     [ [qw(clients --limit -1)], qr/--limit takes a number from 1, not -1/ ],
     [ [qw(clients --limit 99999999999999999999)], qr/--limit takes a number/ ],
     [ [qw(clients --limit 1x)], qr/--limit takes a number/ ],
-    [ [qw(clients --since yesterday)], qr/--since takes a date or a time as 2026-11-23T14:00:00Z, not yesterday/ ],
+    [ [qw(clients --since yesterday)], qr/--since takes a date, or a time such as 2026-11-23T14:00:00Z, not yesterday/ ],
     [ [qw(-t 0 status)], qr/--timeout takes seconds/ ],
     [ [qw(-t 3601 status)], qr/--timeout takes seconds/ ],
     [ [qw(-t never status)], qr/--timeout takes seconds/ ],

@@ -210,7 +210,7 @@ PYTHON
     is(($b->kmsctl_json('status'))[0]{fronts}[0]{refused_connections}, 5, 'status counts them');
     my ($found) = grep { $_->{check} eq 'connections' } @{ ($b->kmsctl_json('doctor'))[0]{findings} };
     like($found->{text}, qr/^5 connections were refused since kmsd started/, 'doctor tells it');
-    like($b->kmsctl('why', '127.0.0.1')->{out}, qr/5 connections were refused before they said who they are/, 'why too');
+    like($b->kmsctl('why', '127.0.0.1')->{out}, qr/5 connections were refused before the clients could name themselves/, 'why too');
     like($b->kmsctl('relay', 'status')->{out}, qr/5 connections were refused/, 'relay status too');
     is($b->stop, 0, 'stopped cleanly');
 };

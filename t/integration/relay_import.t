@@ -30,7 +30,7 @@ sub event (%e) {
 my $r = $a->kmsctl('relay', 'import', spew("$dir/events", event() . event(name => 'pc1.example.com')));
 is($r->{exit}, 0, 'nobody was observed yet');
 like($r->{out}, qr/^Not observed, or without an address: +2$/m, 'so nobody is joined');
-like($r->{out}, qr/has not observed any client yet: kmsctl relay check/, 'and it is said why');
+like($r->{out}, qr/has not observed any client yet\. Run kmsctl relay check/, 'and it is said why');
 
 $r = run([ $python, "$SRC/t/lib/relay/rpc_client.py", '--port', $a->port, '--mode', $host{mode}, '--log', $host{log}, 'plain' ]);
 is($r->{out}, qq({"plain": null}\n), 'a client is relayed, and so observed') or diag($r->{err});
@@ -67,10 +67,10 @@ subtest 'what cannot be read is named' => sub {
     is($exit, 4, 'exit status');
     is_deeply([ @$i{qw(events joined ambiguous unread)} ], [ 2, 1, 1, 2 ], 'counted') or diag(explain $i);
     is_deeply([ map { "$_->{line}/$_->{event} $_->{why}" } @{ $i->{problems} } ],
-        [ '3/2 its date cannot be read', '4/3 its date is ambiguous: day and month cannot be told apart', '5/4 its fields are not there' ], 'and named by line');
+        [ '3/2 its date cannot be read', '4/3 its date is ambiguous: day and month cannot be told apart', '5/4 its fields are missing' ], 'and named by line');
     my $said = $a->kmsctl('relay', 'import', "$dir/events")->{out};
     like($said, qr{^\Q$dir\E/events: line 4, event 3: not imported: its date is ambiguous}m, 'a person sees the line');
-    like($said, qr/--dates dmy where 3\/4 is the 3rd of April/, 'and what to type');
+    like($said, qr/--dates dmy if 3\/4 means the 3rd of April/, 'and what to type');
     ($i) = import_log($text, '--dates', 'mdy');
     is_deeply([ @$i{qw(events joined ambiguous unread)} ], [ 2, 2, 0, 2 ], 'and types it');
     my ($many) = import_log(event() . "12290\n" x 50);
@@ -80,7 +80,7 @@ subtest 'what cannot be read is named' => sub {
 
 subtest 'what is no export' => sub {
     for my $case ([ "ElfFile\0" . "\0" x 100, qr/\.evtx.*wevtutil query-events/s, 'an .evtx' ], [ "PK\3\4xxxxxxxx", qr/workbook/, 'a workbook' ],
-        [ "hello\n", qr/contains no event 12290/, 'a text' ], [ "12290\n", qr/none of the 1 events 12290 can be read; line 1: its fields are not there/, 'a log without data' ]) {
+        [ "hello\n", qr/contains no event 12290/, 'a text' ], [ "12290\n", qr/none of the 1 events 12290 can be read; line 1: its fields are missing/, 'a log without data' ]) {
         my ($text, $said, $what) = @$case;
         my $r = $a->kmsctl('relay', 'import', spew("$dir/events", $text));
         is($r->{exit}, 2, $what);

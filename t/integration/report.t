@@ -194,6 +194,6 @@ sub refused_of (@args) { return json_of(run([ program('kmsissue'), 'audit', 'ver
 my $all = refused_of();
 is_deeply([ map { "$_->{symbol} $_->{refusals}" } @{ $all->{refused} } ], ['KMS_E_CAPACITY 2'], 'the audit: how often clients were refused, and with what') or diag explain $all;
 is($all->{refusals}, 2, 'and the sum');
-ok((grep { /refused, and with what: 2 times/ } @{ $all->{stated_by_the_host} }), 'which the host states');
+ok((grep { /refused, and why: 2 times/ } @{ $all->{stated_by_the_host} }), 'which the host states');
 is(refused_of('--to', '2020-01-01')->{refusals}, 0, 'of another period: none');
 done_testing;

@@ -66,10 +66,10 @@ my $next = pool()->{next_seat};
 is(pool()->{counted}, 3, 'all are taken');
 cmp_ok($next, '>=', ($first + 90) * 60, 'the first comes back after the window');
 cmp_ok($next, '<=', (int($clock->now / 60) + 92) * 60, 'and a slot');
-like(text('status'), qr/^  float: all 3 seats are taken, and 0 of 1 beyond them; 1 of the 1 that may be lent are; the next one comes back at @{[ when($next) ]}, if/m,
+like(text('status'), qr/^  float: all 3 seats are taken, and 0 of 1 beyond them; 1 of the 1 seats that may be lent are lent; the next one comes back at @{[ when($next) ]}, if/m,
     'status says all of that');
 like(doctor('capacity'), qr/^warning: float: all 3 seats are taken, and 0 of 1 beyond them;.* -> kmsctl clients, /, 'doctor: nearly full');
-like(doctor('borrowed'), qr/^warning: float: all 1 seats that the pool lends are out: .*KMS_E_BORROWED_OUT -> kmsctl clients --borrowed/, 'and nothing is left to lend');
+like(doctor('borrowed'), qr/^warning: float: all 1 seats that the pool may lend are lent: .*KMS_E_BORROWED_OUT -> kmsctl clients --borrowed/, 'and nothing is left to lend');
 is(ask(4), OK, 'one more beyond the capacity');
 is_deeply([ @{ pool() }{qw(counted over overdraft borrowed borrow_seats)} ], [ 4, 1, 1, 1, 1 ], 'status has it');
 like(doctor('capacity'), qr/^bad: float: the pool is full, .*KMS_E_CAPACITY: all 3 seats are taken, and 1 of 1 beyond them; /, 'doctor: full');
@@ -79,10 +79,10 @@ my ($why) = $host->kmsctl_json('why', 'client-5');
 is_deeply([ @{ $why->{pool} }{qw(name counted capacity over next_seat)} ], [ 'float', 4, 3, 1, $next ], 'why shows the pool');
 my $said = text('why', 'client-5');
 like($said, qr/^KMS_E_CAPACITY: /m, 'the cause');
-like($said, qr/^Now, of pool float: all 3 seats are taken, and 1 of 1 beyond them; .* comes back at @{[ when($next) ]}, if its client does not ask again\.$/m,
+like($said, qr/^Pool float now: all 3 seats are taken, and 1 of 1 beyond them; .* comes back at @{[ when($next) ]}, if its client does not ask again\.$/m,
     'and when it may be served');
 is(ask(2, tail => tlv(0x8006, pack 'N', 60)), BORROWED_OUT, 'another borrows nothing');
-like(text('why', 'client-2'), qr/^Now, of pool float: .*; 1 of the 1 that may be lent are; /m, 'why: all that are lent are out');
+like(text('why', 'client-2'), qr/^Pool float now: .*; 1 of the 1 seats that may be lent are lent; /m, 'why: all that are lent are out');
 is(ask(1, operation => RELEASE), OK, 'one gives its seat back');
 like(text('status'), qr/^  float: all 3 seats are taken, and 0 of 1/m, 'status follows at once');
 is_deeply(($host->kmsctl_json('why', 'client-1'))[0]{pool}, {}, 'why has no pool for a client that lacks no seat');
@@ -96,7 +96,7 @@ my $next_pack = sign_pack($publisher, 'next', slurp($publisher->{pack}) =~ s/^ve
 $host->do('policy', 'install', $next_pack);
 is(ask($_), OK, "client $_ has a seat") for 6, 7;
 is(pool()->{longest_unseen}, 30, 'status says for how long');
-like(doctor('capacity'), qr/^warning: float: the pool is full\. A new client gets the seat that was not seen for longest, .* 30 minutes; .*KMS_E_CAPACITY: all 3 seats/,
+like(doctor('capacity'), qr/^warning: float: the pool is full\. A new client gets the seat of the client that was unseen for longest, .* 30 minutes; .*KMS_E_CAPACITY: all 3 seats/,
     'doctor: full, and a new client may be served all the same');
 is($host->stop, 0, 'the host ends well');
 done_testing;

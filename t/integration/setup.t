@@ -62,10 +62,10 @@ subtest 'nothing is done without a yes' => sub {
     like($r->{out}, qr{sent/acme\.pub: a publisher's public key, Acme Publishing, Ltd\., id [0-9a-f]{16}: new}, 'the key is recognised');
     like($r->{out}, qr{sent/example\.kmspolicy: policy pack, example 1\.0: new}, 'the pack too');
     like($r->{out}, qr{sent/hospital\.kmskey: host key for Example Customer, group server: new}, 'and the host key');
-    like($r->{out}, qr{sent/README\.txt: not used: a text that kmsd has no use for}, 'another file is not taken');
+    like($r->{out}, qr{sent/README\.txt: not used: a text that kmsd does not use}, 'another file is not taken');
     like($r->{out}, qr{will say:\n  \[publisher acme-publishing-ltd\]\n  key = \Q$p->{key}\E\n  policy = \Q$dir\E/etc/kms/acme-publishing-ltd\.kmspolicy\n},
         'what would be written');
-    like($r->{out}, qr/Compare this key with the one that the publisher publishes/, 'the administrator decides which key to trust');
+    like($r->{out}, qr/Compare this key with the key that the publisher publishes/, 'the administrator decides which key to trust');
     like($r->{out}, qr/service: kmsd\.service: not running\. Would be started/, 'the plan');
     like($r->{err}, qr/nothing was changed: to do all this, add --yes/, 'and what to type');
     is(picture(), $before, 'nothing was changed');
@@ -98,7 +98,7 @@ subtest 'repeated' => sub {
     for my $args ([ 'sent' ], [ '--yes', 'sent' ], [ '--yes', "$dir/etc/kms" ], [ '--yes', "$dir/etc/kms/acme-publishing-ltd.kmspolicy" ]) {
         my $r = setup(@$args);
         is($r->{exit}, 0, "setup @$args") or diag("$r->{out}$r->{err}");
-        like($r->{out}, qr/All of it is installed\..*Request/s, 'there is nothing to do but to send the request');
+        like($r->{out}, qr/All of these files are installed\..*Request/s, 'there is nothing to do but to send the request');
     }
     is(picture() =~ s/.*kmsreq\n//rg, $before =~ s/.*kmsreq\n//rg, 'nothing was changed');
     is(entries(), $batch, 'nor anything new in the journal');
@@ -116,7 +116,7 @@ subtest 'the confirmation' => sub {
     is(run([ 'kmsctl', 'plan', '--check' ])->{out} =~ /publishers:/ ? 1 : 0, 0, 'kmsctl plan has nothing to say of publishers');
     $r = setup('answer.kmscert.minisig');
     is($r->{exit}, 0, 'the name of a signature beside its file means the file') or diag("$r->{out}$r->{err}");
-    like($r->{out}, qr/there already.*All of it is installed.*This host is confirmed/s, 'and again there is nothing to do');
+    like($r->{out}, qr/there already.*All of these files are installed.*This host is confirmed/s, 'and again there is nothing to do');
 };
 
 # -- what is not for this host --
@@ -140,7 +140,7 @@ my $state = "$dir/client-5";
 run([ program('kmsclient'), '--publisher-key', $p->{key}, '--product', $product, '--state', $state, 'export-lease', "$dir/lease" ]);
 run([ 'kmsctl', 'audit', 'export', '-o', "$dir/audit" ]);
 
-wrong('lonely.kmscert.minisig', sub ($f) { copy("$certificate.minisig", $f); $f }, qr/a signature \(\.minisig\): the file that it signs belongs beside it/);
+wrong('lonely.kmscert.minisig', sub ($f) { copy("$certificate.minisig", $f); $f }, qr/a signature \(\.minisig\): put it beside the file that it signs/);
 wrong('unsigned.kmskey', sub ($f) { copy($key, $f); $f }, qr/unsigned\.kmskey\.minisig: no such file: the publisher's signature must be beside/);
 wrong('publisher.key', sub ($f) { copy("$p->{dir}/publisher.key", $f); $f }, qr/a publisher's secret key: it must never leave the publisher/);
 wrong('client.state', sub ($f) { copy($state, $f); $f }, qr/a client's (?:state file|secret key): it belongs to that client/);
@@ -149,7 +149,7 @@ wrong('pc.kmslease', sub ($f) { copy("$dir/lease", $f); $f }, qr/a lease file: k
 wrong('host.key', sub ($f) { copy("$dir/state/keys/host.key", $f); $f }, qr/the identity of a host/);
 wrong('host.kmsreq', sub ($f) { copy("$work/acme-publishing-ltd.kmsreq", $f); $f }, qr/a request \(\.kmsreq\): it goes to the publisher/);
 wrong('kms.ini', sub ($f) { copy($g->ini, $f); $f }, qr/an ini file of kmsd/);
-wrong('strangers.kmskey', sub ($f) { signed_copy(issue_key($stranger), $f) }, qr/signed by another publisher, whose key is neither among the files nor in kms\.ini/);
+wrong('strangers.kmskey', sub ($f) { signed_copy(issue_key($stranger), $f) }, qr/signed by another publisher: that publisher's key is neither among these files nor in kms\.ini/);
 wrong('picture.kmskey', $text->("\x89PNG\r\n\x1a\n\0\0\0\rIHDR"), qr/a picture \(PNG\): if it shows a code/);
 wrong('page.kmskey', $text->("\n<!DOCTYPE HTML>\n<html><title>Sign in</title>"), qr/a web page: ask the publisher for the file itself/);
 wrong('sent.zip', $text->("PK\3\4" . 'x' x 100), qr/a ZIP archive or an office document: unpack it/);
@@ -159,10 +159,10 @@ wrong('empty.kmskey', $text->(''), qr/an empty file/);
 wrong('id.txt', $text->(join('-', ('1234567') x 9) . "\n"), qr/an installation id: it goes to the publisher/);
 wrong('shell.sh', $text->("#!/bin/sh\nid\n"), qr/a script/);
 wrong('big.bin', $text->("\0" x 400_000), qr/a file of an unknown kind/);
-wrong('esc.txt', $text->("\e]0;owned\a\n"), qr/a text that kmsd has no use for/);
+wrong('esc.txt', $text->("\e]0;owned\a\n"), qr/a text that kmsd does not use/);
 wrong('none', sub ($f) { $f }, qr/none: No such file or directory/);
-wrong('folder', sub ($f) { mkdir $f; $f }, qr/no file is there: the folder must contain what the publisher sent/);
-wrong('junk', sub ($f) { mkdir $f; spew("$f/a.txt", "x\n"); $f }, qr/nothing there is for a host/);
+wrong('folder', sub ($f) { mkdir $f; $f }, qr/the folder contains no file: name the folder with the files that the publisher sent/);
+wrong('junk', sub ($f) { mkdir $f; spew("$f/a.txt", "x\n"); $f }, qr/none of these files is for a host/);
 wrong('many', sub ($f) { mkdir $f; spew("$f/$_", "x\n") for 1 .. 80; $f }, qr/more than 64 files: name those that the publisher sent/);
 wrong('edited.kmskey', sub ($f) { signed_copy($key, $f); spew($f, slurp($f) =~ s/Example/Another/r); $f }, qr/changed after publisher acme-publishing-ltd signed it/);
 wrong('crlf.kmskey', sub ($f) { signed_copy($key, $f); spew($f, slurp($f) =~ s/\n/\r\n/gr); $f }, qr/its line ends were changed on the way/);
@@ -269,7 +269,7 @@ subtest 'another publisher, by codes' => sub {
     is($r->{exit}, 0, 'the code of the confirmation') or diag("$r->{out}$r->{err}");
     my ($row) = grep { $_->{publisher} eq 'nordwind' } @{ json_of(run([ 'kmsctl', '--json', 'key', 'show' ]))->{keys} };
     ok($row->{confirmed}, 'and the host is confirmed');
-    like(setup('nord')->{out}, qr/All of it is installed.*This host is confirmed and activates 1 product of nordwind/s, 'again: nothing to do');
+    like(setup('nord')->{out}, qr/All of these files are installed.*This host is confirmed and activates 1 product of nordwind/s, 'again: nothing to do');
 };
 
 subtest 'a name that is more than a name' => sub {
@@ -326,7 +326,7 @@ subtest 'without kmsd, and without a right' => sub {
     my $pack = sign_pack($p, 'third', slurp($p->{pack}) =~ s/^version = .*$/version = 1.16\nreplaces = 1.15/mr);
     $r = setup('--yes', $pack);
     is($r->{exit}, 3, 'with something new it is written');
-    like($r->{err}, qr/kms\.ini is written, but kmsd does not run: start it, then run the same command again/, 'and what to do is said');
+    like($r->{err}, qr/kms\.ini is written, but kmsd is not running: start it, then run the same command again/, 'and what to do is said');
     mkdir '/run/systemd/system';
     $r = setup('--yes', $pack);
     is($r->{exit}, 0, 'the same command again') or diag("$r->{out}$r->{err}");

@@ -41,7 +41,7 @@ is("$said->{host_count} $said->{chain_count} $said->{clients} $said->{clients_by
 is($r->{exit} . ' ' . found($said), '3 unexplained hosts-capacity 1', 'each host has no more than was sold, and both together have');
 is_deeply([ map { [ @{$_}{qw(pool most_at_once capacity)} ] } @{ $said->{pools_together} } ], [ [ 2, 5, 3 ] ], 'and how many');
 is_deeply([ map { $_->{finding_count} } @{ $said->{hosts} } ], [ 0, 0 ], 'neither host has a finding of its own');
-like("@{ $said->{not_shown} }", qr/nobody knows how many were confirmed/, 'without a register, a host may be missing');
+like("@{ $said->{not_shown} }", qr/only the register shows how many were confirmed/, 'without a register, a host may be missing');
 
 # One client moves, and another is copied: neither host can see it.
 copy("$dir/a/clients/$_", "$dir/b/clients/$_") or die for qw(a1 a1.key a2 a2.key);

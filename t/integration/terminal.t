@@ -185,20 +185,20 @@ subtest 'client forget: a list and a count, then a question' => sub {
     my $count = sub { scalar grep { $_->{name} eq 'build-runner' } @{ ($a->kmsctl_json('clients'))[0]{clients} } };
     my $r = run([@forget]);
     is($r->{exit}, 0, 'a script that does not say --yes');
-    like($r->{out}, qr/^4 clients are chosen\n.*Nothing is done yet: add --yes/ms, 'is told');
+    like($r->{out}, qr/^4 clients are chosen\n.*Nothing was changed: to forget them, add --yes/ms, 'is told');
     is($count->(), 4, 'nothing is done');
     $r = run([ @forget, '--older-than', '1h', '--yes' ]);
-    like($r->{out}, qr/No client that counts is such a one/, 'none is so old');
+    like($r->{out}, qr/No counted client matches these options/, 'none is so old');
     for my $answer ('n\n', '\n', 'no\n', 'yess\n') {
         $r = terminal(80, 24, [$answer], @forget);
-        like($r->{out}, qr/(?:build-runner.*){4}4 clients are chosen.*Forget these 4 clients\? \[y\/N\].*Nothing is done\./s, "a person who answers $answer");
+        like($r->{out}, qr/(?:build-runner.*){4}4 clients are chosen.*Forget these 4 clients\? \[y\/N\].*Nothing was changed\./s, "a person who answers $answer");
     }
     is($count->(), 4, 'nothing is done');
     $r = terminal(80, 24, ['y\n'], @forget, '--name', 'build-*');
     like($r->{out}, qr/4 of 4 clients forgotten/, 'y') or diag($r->{out});
     is($count->(), 0, 'they are gone');
     $r = run([ @forget[ 0 .. $#forget - 6 ], qw(--name pc* --flag vm --yes) ]);
-    like($r->{out}, qr/No client/, 'a flag chooses');
+    like($r->{out}, qr/No counted client/, 'a flag chooses');
     $r = run([ @kmsctl, qw(client forget --name pc? --pool 1 --yes) ]);
     like($r->{out}, qr/^5 clients are chosen\n5 of 5 clients forgotten$/m, 'with --yes the list comes first, too') or diag($r->{out});
     $r = run([ @kmsctl, qw(client forget --yes) ]);

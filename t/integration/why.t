@@ -78,7 +78,7 @@ subtest 'why, cause by cause' => sub {
     is($w->{symbols}, 'KMS_E_CLONE', 'a clone, by CMID');
     is_deeply([ @{ $w->{refusals}[0] }{qw(name address product_name)} ], [ 'pc-1', '127.0.0.1', 'Strict' ], 'which of the two it was');
     cmp_ok(abs($w->{held_until} - time - 7 * 86400), '<', 300, 'until when both are refused');
-    like(text('why', $shared), qr/Two holders alternate: .*kmsctl client forget $shared/s, 'and what to type');
+    like(text('why', $shared), qr/Two machines use this client's key in turn\. .*kmsctl client forget $shared/s, 'and what to type');
     ok(length $w->{refusals}[0]{meaning} && length $w->{refusals}[0]{remedy}, 'what it means and what to do');
     is(client('vm-1', $physical, 'activate', '--vm', 'yes'), 2, 'a virtual machine');
     is(client('few-1', $physical, 'activate', '--vm', 'no'), 5, 'one of too few');

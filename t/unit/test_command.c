@@ -129,7 +129,7 @@ test_bad(void **ignored)
 	} rows[] = {
 		{ "coffee", "no command \"coffee\". One of: tea wash" },
 		{ "wahs", "no command \"wahs\". One of: tea wash. Did you mean \"wash\"?" },
-		{ "tea", "tea what? One of: pour throw" },
+		{ "tea", "a command is missing after \"tea\". One of: pour throw" },
 		{ "tea poor x",
 		    "no command \"tea poor\". One of: pour throw. Did you mean \"pour\"?" },
 		{ "tea pour", "an argument is missing. Usage: " POUR },

@@ -211,7 +211,7 @@ conclude(struct issue *i, const struct audit_job *job)
 	if (job->past.last > 0)
 		(void)value_time_format(since, job->past.until);
 	fault_set(&i->conclusion, KMS_E_NOT_PROVED,
-	    "%s begins with batch %llu, and nothing shows what was before: ask the customer for kmsctl audit export%s%s -o FILE%s",
+	    "%s begins with batch %llu, and nothing proves the batches before it: ask the customer for kmsctl audit export%s%s -o FILE%s",
 	    i->operand, (unsigned long long)a->first, since[0] != '\0' ? " --from " : "", since,
 	    since[0] != '\0'
 		? ""
@@ -336,10 +336,11 @@ read_lease(void *field, const char *text)
 }
 
 static const struct option_row rows[] = {
-	{ "dir", 'd', "DIR", "the publisher's directory, whose register takes part (default: .)",
+	{ "dir", 'd', "DIR",
+	    "the publisher's directory, with the register to compare with (default: .)",
 	    .offset = offsetof(struct verify_options, dir) },
 	{ "publisher", 'P', "KEY",
-	    "public key \"RW...\" or its file, to verify with; without --dir, no register takes part",
+	    "public key \"RW...\" or its file, to verify with; without --dir, no register is used",
 	    .offset = offsetof(struct verify_options, publisher), .complete = "file *.pub" },
 	{ "from", 0, "TIME", "first moment of the period",
 	    .offset = offsetof(struct verify_options, from) },
@@ -357,10 +358,11 @@ static const struct option_row rows[] = {
 	    "lease file whose batch the journal must have; may be given several times",
 	    .offset = offsetof(struct verify_options, leases), .read = read_lease,
 	    .takes = "at most 1000 files" },
-	{ "days", 0, NULL, "print both figures of each pool for each day on which one changes",
+	{ "days", 0, NULL,
+	    "print both counts of each pool, for each day on which one of them changes",
 	    .offset = offsetof(struct verify_options, days) },
 	{ "override", 0, "REASON",
-	    "record it although the last audit does not join, or something is a contradiction",
+	    "record the audit although it does not join the last one, or found a contradiction",
 	    .offset = offsetof(struct verify_options, override) },
 	{ "no-record", 0, NULL, "do not record the audit in the register",
 	    .offset = offsetof(struct verify_options, no_record) },

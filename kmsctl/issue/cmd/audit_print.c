@@ -58,21 +58,21 @@ show_proved(struct issue *i, const struct audit_print *p)
 	output_list(i->out, "proved", NULL);
 	audit_print_item(i, "The publisher confirmed this host for %s, with certificate %llu.",
 	    c->customer, (ull)c->serial);
-	audit_print_item(i, "Somebody who has this host's key signed each batch from %llu to %llu.",
+	audit_print_item(i, "Each batch from %llu to %llu was signed with this host's key.",
 	    (ull)r->first, (ull)r->last);
 	audit_print_item(i,
-	    "These batches are one chain: none between its first and its last was left out, put in or changed after the next was signed.");
+	    "These batches form one chain: no batch was removed, inserted or changed after the next one was signed.");
 	audit_print_item(i,
-	    "All entries are those that were signed: %llu, of which %llu are leases of the period.",
+	    "All %llu entries are unchanged since they were signed; %llu of them are leases of the period.",
 	    (ull)r->entries, (ull)r->leases);
 	if (r->beginning == BEGINNING_BATCH_1)
 		audit_print_item(i, "The chain begins with batch 1.");
 	else if (r->beginning == BEGINNING_KNOWN)
 		audit_print_item(i,
-		    "The chain goes on from batch %llu, which is known from before.",
+		    "The chain continues from batch %llu, which is known from an earlier audit.",
 		    (ull)r->joined);
 	if (leases_at(p->opt, LEASE_IN_CHAIN) > 0)
-		audit_print_item(i, "The chain has %llu of the leases that were given.",
+		audit_print_item(i, "The chain has %llu of the leases given with --lease.",
 		    (ull)leases_at(p->opt, LEASE_IN_CHAIN));
 	output_end(i->out);
 }
@@ -81,16 +81,16 @@ static void
 show_stated(struct issue *i, const struct audit_report *r)
 {
 	output_list(i->out, "stated_by_the_host", NULL);
-	audit_print_item(i, "All times, and so which entries are in the period.");
+	audit_print_item(i, "All times, and therefore which entries are in the period.");
 	audit_print_item(i,
 	    "That the %llu clients exist and are different machines: the host can invent clients.",
 	    (ull)r->clients);
 	audit_print_item(
-	    i, "How often clients were refused, and with what: %llu times.", (ull)r->refusals.all);
+	    i, "How often clients were refused, and why: %llu times.", (ull)r->refusals.all);
 	audit_print_item(
-	    i, "Counts and addresses, and names that no client confirms with its lease.");
+	    i, "Counts, addresses, and names for which there is no lease from a client.");
 	if (r->closed)
-		audit_print_item(i, "That its journal goes on after the period.");
+		audit_print_item(i, "That the host's journal continues after the period.");
 	output_end(i->out);
 }
 
@@ -101,11 +101,11 @@ show_not_shown(struct issue *i, const struct audit_print *p)
 
 	output_list(i->out, "not_shown", NULL);
 	if (r->beginning == BEGINNING_NOT_PROVED)
-		audit_print_item(
-		    i, "What was before batch %llu: the beginning is not proved.", (ull)r->first);
+		audit_print_item(i, "The batches before batch %llu: nothing proves the beginning.",
+		    (ull)r->first);
 	else if (r->beginning == BEGINNING_BASE)
 		audit_print_item(i,
-		    "What was before batch %llu: the host dropped it, after it was kept as long as the pack asks for. This audit does not cover that time.",
+		    "The batches before batch %llu: the host dropped them, after it had kept them as long as the pack asks. This audit does not cover that time.",
 		    (ull)r->first);
 	else if (r->first > 1 && r->first_time > p->opt->from)
 		audit_print_item(i,
@@ -113,14 +113,14 @@ show_not_shown(struct issue *i, const struct audit_print *p)
 		    (ull)r->first);
 	if (r->first > 1)
 		audit_print_item(i,
-		    "Clients that batches before %llu counted: pools and days may have had more.",
+		    "Clients that batches before %llu counted: the real counts of pools and days may be higher.",
 		    (ull)r->first);
 	audit_print_item(i, "That nothing follows batch %llu.", (ull)r->last);
 	audit_print_item(i,
-	    "That there is no other journal of this host: a copy, or one that was set back. Its clients hold leases that this file lacks: compare them with --lease.");
+	    "That there is no other journal of this host, such as a copy, or a journal that was set back. Clients of such a journal hold leases that this file lacks: compare them with --lease.");
 	if (leases_at(p->opt, LEASE_BEFORE) > 0)
 		audit_print_item(i,
-		    "Whether %llu of the leases that were given are in the chain: their batches are before this file.",
+		    "Whether %llu of the leases given with --lease are in the chain: their batches are before this file.",
 		    (ull)leases_at(p->opt, LEASE_BEFORE));
 	output_end(i->out);
 }

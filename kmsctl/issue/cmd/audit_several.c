@@ -241,8 +241,8 @@ fork_finding(struct several *s, size_t n, size_t k)
 	};
 
 	audit_find(s->f, AUDIT_FORK, grade, number, 1,
-	    "two files of one host have another batch %llu, and %s: %.60s and %.60s", (ull)number,
-	    why[grade], a->files[a->count - 1]->name, b->files[0]->name);
+	    "two files of one host have different batches %llu, and %s: %.60s and %.60s",
+	    (ull)number, why[grade], a->files[a->count - 1]->name, b->files[0]->name);
 }
 
 /* Two chains that have no number in common part from a third one. */
@@ -301,7 +301,7 @@ find_absent(struct issue *i, struct several *s)
 			continue;
 		hex_format(hex, h->host, sizeof(h->host));
 		audit_find(s->f, AUDIT_HOST_ABSENT, HISTORY_UNEXPLAINED, 0, 1,
-		    "the register has a host with a host key of these files, and no file of it was given: the first is %s (%s)",
+		    "the register has a host with a host key of these files, but you gave no file of that host: the first is %s (%s)",
 		    hex, h->host_name);
 	}
 	audit_table_free(&hosts);
@@ -399,14 +399,14 @@ show_words(struct issue *i, const struct several *s)
 		open += s->list[n].report.beginning == BEGINNING_NOT_PROVED;
 	output_list(i->out, "proved", NULL);
 	audit_print_item(i,
-	    "The publisher confirmed each of these hosts, and somebody who has the key of the host signed each batch.");
+	    "The publisher confirmed each of these hosts, and each batch was signed with the key of its host.");
 	audit_print_item(i,
-	    "The batches of each chain are without a gap, and all entries are those that were signed: %llu.",
+	    "The batches of each chain are without a gap, and all %llu entries are unchanged since they were signed.",
 	    (ull)r->entries);
 	output_end(i->out);
 	output_list(i->out, "stated_by_the_host", NULL);
 	audit_print_item(i,
-	    "All times, by the clock of each host: so which seats of two hosts were taken at the same minute.");
+	    "All times, by the clock of each host, and therefore which seats of two hosts were taken at the same minute.");
 	audit_print_item(i,
 	    "That the %llu clients exist and are different machines: a host can invent clients.",
 	    (ull)r->clients);
@@ -414,15 +414,15 @@ show_words(struct issue *i, const struct several *s)
 	output_list(i->out, "not_shown", NULL);
 	if (open > 0)
 		audit_print_item(
-		    i, "What was before the first batch of %llu of the chains.", (ull)open);
+		    i, "The batches before the first batch of %llu of the chains.", (ull)open);
 	if (s->in->registered)
 		audit_print_item(i,
-		    "What hosts have counted that the register does not know, or that are revoked.");
+		    "The clients of hosts that the register does not know, or that are revoked.");
 	else
 		audit_print_item(i,
-		    "Whether these are all hosts of the customer: without the register, nobody knows how many were confirmed.");
+		    "Whether these are all hosts of the customer: only the register shows how many were confirmed.");
 	audit_print_item(i,
-	    "That nothing follows the last batch of each chain, and that there is no other journal of a host: compare the leases of its clients with --lease.");
+	    "That nothing follows the last batch of each chain, and that there is no other journal of a host: compare the leases of the host's clients with --lease.");
 	output_end(i->out);
 }
 
@@ -537,7 +537,7 @@ conclude(struct issue *i, const struct several *s)
 		if (s->list[n].report.beginning != BEGINNING_NOT_PROVED)
 			continue;
 		fault_set(&i->conclusion, KMS_E_NOT_PROVED,
-		    "%s begins with batch %llu, and nothing shows what was before: give the earlier files of this host, too",
+		    "%s begins with batch %llu, and nothing proves the batches before it: give the earlier files of this host, too",
 		    s->chains.chains[n].files[0]->name, (ull)s->list[n].report.first);
 		return;
 	}

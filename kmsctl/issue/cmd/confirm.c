@@ -152,7 +152,7 @@ encode_certificate(struct issue *i, struct confirm *c)
 	c->len = certificate_encode(c->octets, sizeof(c->octets) - crypto_sign_BYTES, cert);
 	if (c->len == 0)
 		return fault_set(
-		    &i->fault, KMS_E_TOO_LARGE, "the certificate does not fit its format");
+		    &i->fault, KMS_E_TOO_LARGE, "the certificate is too large for its format");
 	crypto_hash_sha256(c->event.certificate, c->octets, c->len);
 	secret_key_sign(c->secret, c->octets + c->len, c->octets, c->len);
 	c->len += crypto_sign_BYTES;
@@ -332,9 +332,9 @@ static const struct option_row rows[] = {
 	    .offset = offsetof(struct confirm_options, key), .complete = "file *.kmskey" },
 	{ "override", 0, "REASON", "confirm despite the key's limits; the reason is recorded",
 	    .offset = offsetof(struct confirm_options, override) },
-	{ "output", 'o', "NAME", "write NAME with its ending and NAME's signature",
+	{ "output", 'o', "NAME", "name of the files to write, without suffix",
 	    .offset = offsetof(struct confirm_options, out) },
-	{ "code", 0, NULL, "print it as a code that can be typed, too",
+	{ "code", 0, NULL, "also print it as a code that can be typed",
 	    .offset = offsetof(struct confirm_options, code) },
 	{ 0 },
 };

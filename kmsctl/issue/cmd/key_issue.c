@@ -172,7 +172,7 @@ write_key(struct issue *i, const struct secret_key *k, const struct host_key *ke
 	    key->customer);
 	if (len == 0)
 		return fault_set(&i->fault, KMS_E_ARGUMENT,
-		    "the key's dates lie after the year 9999, or it has more than %d entitlements, or one that is too long for a line",
+		    "the key's dates are after the year 9999, or the key has more than %d entitlements, or an entitlement is too long for a line",
 		    HOST_KEY_ENTITLEMENTS);
 	if (!issue_path(i, path, "%s.kmskey", o->out != NULL ? o->out : id) ||
 	    !issue_path(i, copy, "%s/issued/%s.kmskey", i->dir, id))
@@ -245,15 +245,15 @@ static const struct option_row rows[] = {
 	{ "confirmations", 0, "N", "confirmations of each host (default 10)",
 	    .offset = offsetof(struct key_options, confirmations) },
 	{ "entitlement", 0, "KEY=VALUE",
-	    "what products read from the certificate; may be given several times",
+	    "an entitlement, which products read from the certificate; may be given several times",
 	    .offset = offsetof(struct key_options, entitlements), .read = read_entitlement,
 	    .takes =
 		"a new KEY=VALUE: a key of 1 to 32 of a-z 0-9 . - that begins with a letter, and text" },
 	{ "policy", 'p', "FILE", "signed policy pack",
 	    .offset = offsetof(struct key_options, policy), .complete = "file *.kmspolicy" },
-	{ "output", 'o', "NAME", "write NAME with its ending and NAME's signature",
+	{ "output", 'o', "NAME", "name of the files to write, without suffix",
 	    .offset = offsetof(struct key_options, out) },
-	{ "code", 0, NULL, "print it as a code that can be typed, too",
+	{ "code", 0, NULL, "also print it as a code that can be typed",
 	    .offset = offsetof(struct key_options, code) },
 	{ 0 },
 };

@@ -71,7 +71,7 @@ static const struct option_row rows[] = {
 	ISSUE_SIGNING,
 	{ "force", 'f', NULL, "replace an existing signature",
 	    .offset = offsetof(struct sign_options, force) },
-	{ "literal", 0, NULL, "quotation marks and # belong to the values",
+	{ "literal", 0, NULL, "accept values that contain quotation marks or #",
 	    .offset = offsetof(struct sign_options, literal) },
 	{ 0 },
 };

@@ -139,7 +139,7 @@ number(struct issue *i, struct revocation_list *l)
 		return rc;
 	memcpy(e.publisher, l->publisher, sizeof(e.publisher));
 	if ((rc = register_each(r, collect, l, &f)) == KMS_E_TOO_LARGE)
-		fault_set(&i->fault, rc, "more than %d revocations do not fit a list", REVOCATIONS);
+		fault_set(&i->fault, rc, "a list can have at most %d revocations", REVOCATIONS);
 	else if (rc == KMS_OK && (rc = register_next_list(r, &e.serial)) == KMS_OK &&
 		 (rc = register_append(r, &e)) == KMS_OK)
 		rc = register_commit(r);
@@ -162,7 +162,7 @@ write_list(
 	snprintf(comment, sizeof(comment), "kms revocation list %llu of %u revocations",
 	    (unsigned long long)l->number, l->count);
 	if (rc == KMS_OK && len == 0)
-		rc = fault_set(&i->fault, KMS_E_TOO_LARGE, "the list does not fit its format");
+		rc = fault_set(&i->fault, KMS_E_TOO_LARGE, "the list is too large for its format");
 	if (rc == KMS_OK && (rc = sign_write(i, k, path, text, len, comment)) == KMS_OK) {
 		tell_text(i->out, "file", path);
 		tell_number(i->out, "number", l->number);
@@ -205,7 +205,7 @@ static const struct option_row revoke_rows[] = {
 	ISSUE_DIR,
 	{ "reason", 0, "TEXT", "the reason, for the register and the list",
 	    .offset = offsetof(struct revoke_options, reason) },
-	{ "force", 'f', NULL, "revoke what the register does not know",
+	{ "force", 'f', NULL, "revoke it although the register does not have it",
 	    .offset = offsetof(struct revoke_options, force) },
 	{ 0 },
 };
@@ -248,7 +248,7 @@ const struct issue_command cmd_revoke_certificate = {
 
 static const struct option_row list_rows[] = {
 	ISSUE_SIGNING,
-	{ "output", 'o', "NAME", "write NAME with its ending and NAME's signature",
+	{ "output", 'o', "NAME", "name of the files to write, without suffix",
 	    .offset = offsetof(struct list_options, out) },
 	{ 0 },
 };

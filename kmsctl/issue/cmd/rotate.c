@@ -100,7 +100,7 @@ check_chain(struct issue *i, const struct rotation *r)
 		return rc;
 	if (before.count >= ROTATION_CHAIN_MAX)
 		return fault_set(&i->fault, KMS_E_LIMIT,
-		    "the key was rotated %u times: programs follow no more than %d rotations",
+		    "the key was already rotated %u times: programs accept at most %d rotations",
 		    before.count, ROTATION_CHAIN_MAX);
 	if (r->from < before.from)
 		return fault_set(&i->fault, KMS_E_ARGUMENT,
@@ -166,7 +166,8 @@ write_statement(struct issue *i, struct rotate *t)
 	secret_key_sign(t->old, t->octets + ROTATION_OLD_SIGNS, t->octets, ROTATION_OLD_SIGNS);
 	secret_key_sign(t->new, t->octets + ROTATION_NEW_SIGNS, t->octets, ROTATION_NEW_SIGNS);
 	if ((len = rotation_file_format(text, sizeof(text), t->octets)) == 0)
-		return fault_set(&i->fault, KMS_E_FORMAT, "the statement does not fit its format");
+		return fault_set(
+		    &i->fault, KMS_E_FORMAT, "the statement is too large for its format");
 	rc = sign_write(i, t->old, t->file, text, len, "kms publisher key rotation");
 	if (rc != KMS_OK)
 		return rc;
@@ -252,8 +253,8 @@ finish(struct issue *i)
 		if (rc != KMS_OK && rc != KMS_E_NOT_FOUND)
 			return issue_fail_file(i, rc, to);
 	}
-	tell_text(
-	    i->out, "finished", "the new key is publisher.key, the old one publisher.old.key");
+	tell_text(i->out, "finished",
+	    "the new key is now publisher.key; the old one is publisher.old.key");
 	return KMS_OK;
 }
 
@@ -284,13 +285,13 @@ static const struct option_row rows[] = {
 	    .offset = offsetof(struct rotate_options, from) },
 	{ "to", 0, "TIME", "last moment of the period",
 	    .offset = offsetof(struct rotate_options, to) },
-	{ "output", 'o', "NAME", "write NAME with its ending and NAME's signature",
+	{ "output", 'o', "NAME", "name of the files to write, without suffix",
 	    .offset = offsetof(struct rotate_options, out) },
 	{ "no-passphrase", 0, NULL, "do not encrypt the secret key",
 	    .offset = offsetof(struct rotate_options, no_passphrase) },
 	{ "new-passphrase-file", 0, "FILE", "file whose first line is the new key's passphrase",
 	    .offset = offsetof(struct rotate_options, new_passphrase_file) },
-	{ "finish", 0, NULL, "end the rotation: the new key takes the old one's place",
+	{ "finish", 0, NULL, "end the rotation: the new key replaces the old one",
 	    .offset = offsetof(struct rotate_options, finish) },
 	{ 0 },
 };

@@ -212,7 +212,7 @@ show_request(struct issue *i, const char *text, size_t len)
 	if (rc != KMS_OK)
 		return fault_set(&i->fault, rc, "%s:%d: %s", i->operand, f.line, f.text);
 	tell_text(i->out, "kind", "confirmation request");
-	tell_text(i->out, "signature", "verified with the host's own key in it");
+	tell_text(i->out, "signature", "verified with the host's public key in the request");
 	certificate_host_id(host, r.sign_pk);
 	tell_uuid(i->out, "host_key", r.host_key_id);
 	tell_hex(i->out, "publisher", r.publisher, sizeof(r.publisher));
