@@ -2,8 +2,8 @@
  * kms.h - libkms, what a product links to activate itself against a KMS host.
  *
  * A product compiles in its publisher's public key and its product UUID, opens
- * its client state file, and asks. Everything that can be checked offline is: a
- * lease is good because the publisher's signature says so, not because a server
+ * its client state file, and asks. libkms checks offline what can be checked offline: a
+ * lease is valid because the publisher signed it, not because a server
  * answered. An outage never turns a valid lease into an invalid one.
  *
  *	struct kms_options o = { .size = sizeof(o) };  // the rest is zero: the safe choices
@@ -25,9 +25,9 @@
  *
  * Units: times are seconds since 1970 UTC, intervals minutes, time-outs
  * milliseconds. Functions return KMS_OK or a KMS_E_* of kms_error.h. Objects are
- * the caller's from _open to _close; strings in results live until the next call on the
- * same object. One object is for one thread at a time. No signal handler, no
- * thread, no global state. Structs begin with .size so that they can grow.
+ * the caller's from _open to _close; strings in results are valid until the next call on the
+ * same object. Use one object in one thread at a time. libkms has no signal handlers, no
+ * threads and no global state. Structs begin with .size so that they can grow.
  */
 #ifndef KMS_H
 #define KMS_H
@@ -46,14 +46,14 @@ extern "C" {
 struct kms_client;
 
 /*
- * kms_options.virtual_machine. Nothing (zero) finds out, so that a pack's rule for virtual machines
- * holds without a line in the product; so does -1, which products of before use. Only a product
- * that knows better than the library says one of the other two.
+ * kms_options.virtual_machine. With 0, the library finds out, so that a pack's rule for virtual
+ * machines applies without a line in the product. -1, which older products use, does the same. Only
+ * a product that knows better than the library sets one of the other two.
  */
 enum kms_vm {
 	KMS_VM_DETECT = 0,
 	KMS_VM_YES = 1,
-	KMS_VM_NO = 2, /* 0 until this was here */
+	KMS_VM_NO = 2, /* it was 0 before KMS_VM_DETECT existed */
 };
 
 struct kms_options {
@@ -63,8 +63,9 @@ struct kms_options {
 	/* mode 0644; its secret is beside it in .key. NULL: a client without state, see kms_open */
 	const char *state_file;
 	/*
-	 * "name", "name:port", "[v6]:port"; NULL: DNS SRV, in this domain; NULL: in the resolver's
-	 * search domains. When both are NULL, the environment's KMS_HOST or else KMS_DOMAIN counts.
+	 * host: "name", "name:port", "[v6]:port"; NULL: DNS SRV, in domain; domain NULL: in the
+	 * resolver's search domains. Both NULL: the environment's KMS_HOST or else KMS_DOMAIN
+	 * counts.
 	 */
 	const char *host;
 	const char *domain;
@@ -83,12 +84,12 @@ struct kms_options {
 	char *detail;
 	size_t detail_size; /* bytes */
 	/*
-	 * Pins: leases of any other host are refused, those that are stored too (KMS_E_PINNED).
-	 * NULL: any host that the publisher certified will do.
+	 * Pins: libkms refuses leases of any other host, also stored ones (KMS_E_PINNED).
+	 * NULL: any host that the publisher certified is accepted.
 	 */
 	const char *customer; /* as the host's certificate writes it, at most 64 bytes */
 	const char *host_key; /* UUID text of the KMS host key that the host was confirmed for */
-	/* who uses the product, as the host may record it, at most 64 bytes; NULL: not told */
+	/* who uses the product; the host may record it; at most 64 bytes; NULL: not sent */
 	const char *user;
 	uint32_t close_timeout; /* for the release of kms_close; 0: 2000 */
 };
@@ -115,23 +116,23 @@ struct kms_status_info {
 	uint32_t last_status;     /* of the last exchange */
 	uint64_t last_exchange;   /* 0: never */
 	uint8_t cmid[16];
-	char host[256]; /* that answered last, "" without */
-	/* 0, or KMS_E_HISTORY as long as there is evidence (kms_evidence): no failure */
+	char host[256]; /* the host that answered last; "": none yet */
+	/* 0, or KMS_E_HISTORY while there is evidence (kms_evidence); this is not a failure */
 	uint32_t warning;
-	/* whose host signed the stored lease, and for which key group; "" without a lease */
+	/* customer of the host that signed the stored lease, and key group; "" without a lease */
 	char customer[65], group[33];
-	uint32_t borrowed; /* 1: the stored lease is of a borrowed seat, until expires; else 0 */
+	uint32_t borrowed; /* 1: the stored lease is for a borrowed seat, until expires; else 0 */
 };
 
 /* What happened during a call. */
 struct kms_result {
 	size_t size;
-	uint32_t status; /* the host's, or why there is none */
+	uint32_t status; /* the host's status, or why no host answered */
 	uint32_t count, required;
 	uint32_t retry_after; /* seconds, 0: not told */
-	char host[256];       /* "address port N" that answered or was tried last */
+	char host[256];       /* "address port N" of the host that answered or was tried last */
 	char detail[256];     /* one line for a log */
-	/* 0, or KMS_E_HISTORY: the host's record went back, and the lease is good nevertheless */
+	/* 0, or KMS_E_HISTORY: the host's record went back, but the lease is valid */
 	uint32_t warning;
 };
 
@@ -141,23 +142,23 @@ struct kms_result {
  * making the state file for two seconds), KMS_E_NO_MEMORY. Needs no lock and no secret: several
  * processes may have one state file open.
  *
- * Without a state file, each object is a client of its own, with a new key pair that is only in
- * memory: for containers, jobs of a CI, and seats that a process has for as long as it runs.
- * Nothing is left of it but its seat, which kms_close gives back.
+ * Without a state file, each object is a separate client, with a new key pair that is only in
+ * memory: for containers, CI jobs, and seats that a process has for as long as it runs.
+ * Only the client's seat outlives the object, unless kms_close gives the seat back.
  */
 int kms_open(struct kms_client **out, const struct kms_options *options);
 /*
- * Wipes and frees. A client without state that has a seat, or may have one, gives it back first:
- * this process asked for it, and close_timeout is the longest that it takes. After a crash the
- * host counts the seat until the pool's window is over. With a state file no host is asked.
+ * Wipes and frees. A client without state that has a seat, or may have one, gives it back first;
+ * this takes at most close_timeout. After a crash, the host counts the seat until the pool's
+ * window is over. With a state file, kms_close asks no host.
  */
 void kms_close(struct kms_client *c);
 
 /*
  * Ask the host. The state is on disk before anything is sent and after every answer. result may
  * be NULL. KMS_OK: activated (released). KMS_E_COUNT_TOO_LOW: counted, ask again after the
- * activation interval. KMS_E_EXISTS: in use, another process is asking with this state file; it
- * says nothing about the licence, ask again in a moment. KMS_E_STATE: the secret file is missing or
+ * activation interval. KMS_E_EXISTS: another process is asking with this state file; this says
+ * nothing about the licence: ask again in a moment. KMS_E_STATE: the secret file is missing or
  * damaged. Any other host status, or KMS_E_NO_HOST, KMS_E_TIMEOUT, ... A lease that was valid
  * before stays valid after any failure.
  */
@@ -166,12 +167,12 @@ int kms_renew(struct kms_client *c, struct kms_result *result);
 int kms_release(struct kms_client *c, struct kms_result *result);
 
 /*
- * As kms_activate, for a lease that lasts so many minutes without a host: a laptop takes its seat
- * on a journey. It counts until its end or until kms_release gives it back; kms_renew before that
- * keeps its end, and another kms_borrow moves it. The publisher's pack says for how long, and how
- * many at once: KMS_E_BORROW (not so long, or none is lent, or the client keeps no state),
- * KMS_E_BORROWED_OUT (all that are lent are out). After both the client has the seat and the lease
- * that it had. minutes: not 0.
+ * As kms_activate, but the lease lasts this many minutes without a host: a laptop takes its seat
+ * on a journey. The seat counts until the lease ends or kms_release gives it back; kms_renew keeps
+ * the end, and another kms_borrow moves it. The publisher's pack limits the time and the number of
+ * such seats: KMS_E_BORROW (not for that long, the pool lends none, or the client has no state),
+ * KMS_E_BORROWED_OUT (all are lent). After either, the client still has the seat and the lease
+ * that it had before. minutes: not 0.
  */
 int kms_borrow(struct kms_client *c, uint32_t minutes, struct kms_result *result);
 
@@ -185,37 +186,37 @@ int kms_borrow(struct kms_client *c, uint32_t minutes, struct kms_result *result
  *	while (e == KMS_OK && poll(&p, 1, -1) >= 0 && (e = kms_poll(c, &r)) == KMS_E_PENDING)
  *		;
  *
- * Meanwhile kms_status and all that asks no host may be called as ever; kms_activate, kms_renew
- * and kms_release say KMS_E_EXISTS. The state file is written here, which waits for the disk.
+ * Meanwhile, kms_status and all functions that ask no host may be called; kms_activate, kms_renew
+ * and kms_release return KMS_E_EXISTS. kms_poll writes the state file, and waits for the disk.
  */
 enum kms_operation {
 	KMS_ACTIVATE = 1,
 	KMS_RENEW = 2,
 	KMS_RELEASE = 3,
 };
-/* Asks nobody yet. KMS_OK, KMS_E_EXISTS (one has been started), KMS_E_ARGUMENT, KMS_E_NO_MEMORY. */
+/* Asks no host yet. KMS_OK, KMS_E_EXISTS (already started), KMS_E_ARGUMENT, KMS_E_NO_MEMORY. */
 int kms_start(struct kms_client *c, enum kms_operation operation);
 /* The same for kms_borrow. */
 int kms_start_borrow(struct kms_client *c, uint32_t minutes);
 /*
- * KMS_E_PENDING: not over. Else it is, and this is what kms_activate and the others return; result,
- * which may be NULL, is only filled in then. KMS_E_ARGUMENT: nothing was started. A call that comes
- * too early does no harm, and one that comes late finds that the time is over.
+ * KMS_E_PENDING: call again. Any other value ends the operation, and is what kms_activate and the
+ * others return; only then is result, which may be NULL, filled in. KMS_E_ARGUMENT: nothing was
+ * started. An early call does no harm; a late call may find that the time-out has passed.
  */
 int kms_poll(struct kms_client *c, struct kms_result *result);
 /*
  * One descriptor for all requests of this object, to be watched for reading with poll(2), epoll(7),
- * libevent, ...: it cannot be read while none has been started. The object owns it, from the first
- * call to kms_close: neither read nor close it. -1: no memory or no descriptors left, see errno.
+ * libevent, ...: it cannot be read while no request runs. The object owns it, from the first call
+ * to kms_close: do not read or close it. -1: no memory or no descriptors left, see errno.
  */
 int kms_fd(struct kms_client *c);
-/* Gives up what kms_start began, as if no host had answered. Nothing was started: does nothing. */
+/* Gives up what kms_start began, as if no host had answered. Without a request: does nothing. */
 void kms_cancel(struct kms_client *c);
 /*
- * When to ask next: milliseconds from now, as poll(2) takes them, 0: now; at most a day, as the
- * clock may be set meanwhile: then look again. It is next_attempt of kms_status as a time to wait.
- * operation, which may be NULL: what to ask then, KMS_RENEW with a lease that is valid, else
- * KMS_ACTIVATE. -1: after kms_start, wait for kms_fd instead. Offline, as kms_status.
+ * When to ask next, in milliseconds from now, for poll(2). 0: now. At most a day, because the clock
+ * may be set meanwhile: then call this again. It is next_attempt of kms_status as a time to wait.
+ * operation, which may be NULL: what to ask then: KMS_RENEW with a valid lease, else KMS_ACTIVATE.
+ * -1: a request is started, wait for kms_fd instead. Offline, as kms_status.
  */
 int kms_next(struct kms_client *c, enum kms_operation *operation);
 
@@ -232,7 +233,7 @@ int kms_verify(struct kms_client *c);
 /*
  * Offline: what the customer bought, from the certificate that the stored lease was verified with.
  * *size in: room, out: bytes of the value with its final zero. KMS_E_NOT_FOUND: no such key;
- * KMS_E_TOO_LARGE with the size needed; else as kms_verify. A lease that has ended still tells.
+ * KMS_E_TOO_LARGE with the size needed; else as kms_verify. An expired lease still has the value.
  */
 int kms_entitlement(struct kms_client *c, const char *key, char *value, size_t *size);
 
@@ -241,7 +242,7 @@ int kms_entitlement(struct kms_client *c, const char *key, char *value, size_t *
  * KMS_E_TOO_LARGE with the size needed.
  */
 int kms_lease_export(struct kms_client *c, void *out, size_t *size);
-/* The same without the names beside it, which no proof needs. */
+/* The same without the names beside the lease, which no proof needs. */
 int kms_lease_export_unnamed(struct kms_client *c, void *out, size_t *size);
 
 struct kms_lease_info {
@@ -255,11 +256,11 @@ struct kms_lease_info {
 	uint8_t host_key[16];
 	uint8_t header_hash[32]; /* SHA-256 of the header of that batch */
 };
-/* The names beside a lease prove nothing themselves: they are compared with what was signed. */
+/* The names beside a lease prove nothing: libkms compares them with the signed hashes. */
 enum kms_names {
 	KMS_NAMES_NONE = 0,   /* erased, or left out: name and user are empty */
 	KMS_NAMES_MATCH = 1,  /* those that the host signed */
-	KMS_NAMES_DIFFER = 2, /* others; the lease itself is proved nevertheless */
+	KMS_NAMES_DIFFER = 2, /* other names; the lease itself is still proved */
 };
 /*
  * Anybody with the publisher's public key: verify a lease file at time now (0: do not look at
@@ -269,8 +270,8 @@ int kms_lease_verify(const void *file, size_t size, const char *publisher_key, u
     struct kms_lease_info *info);
 
 /*
- * Two batch headers that one host signed, the first seen before the second, and that do not fit
- * together: the host's record was copied back, or there are two of it.
+ * Two batch headers that one host signed, in the order in which the client saw them. They do not
+ * fit together: the host's record was set back, or there are two copies of it.
  */
 enum kms_evidence_kind {
 	KMS_CONTRADICTION = 1, /* one number, two headers: no honest record has both */
@@ -280,11 +281,10 @@ struct kms_evidence_info {
 	size_t size;
 	uint8_t host_id[16];
 	uint32_t kind; /* enum kms_evidence_kind */
-	/* 1: both verify. 0: of this host no certificate is kept any more; the next two are zeros
-	 */
+	/* 1: both verify. 0: the client no longer has the certificate; the next two are zeros */
 	uint32_t verified;
 	uint8_t signing_key[32]; /* Ed25519, which both signatures verify with */
-	char customer[65];       /* whose host it is, as its certificate says */
+	char customer[65];       /* the host's customer, from its certificate */
 	uint64_t number[2], time[2];
 	uint8_t hash[2][32]; /* SHA-256 of the header */
 	uint8_t header[2][108], signature[2][64];
@@ -296,10 +296,10 @@ struct kms_evidence_info {
 int kms_evidence(struct kms_client *c, unsigned index, struct kms_evidence_info *info);
 /*
  * The same as a file that anybody can verify. *size as in kms_lease_export. KMS_E_NOT_FOUND
- * also: verified is 0; a certificate comes again when this host is asked.
+ * also: verified is 0; the client gets the certificate again when it asks this host.
  */
 int kms_evidence_export(struct kms_client *c, unsigned index, void *out, size_t *size);
-/* Anybody with the publisher's public key: verify such a file. info may be NULL. */
+/* Anybody with the publisher's public key: verify an evidence file. info may be NULL. */
 int kms_evidence_verify(
     const void *file, size_t size, const char *publisher_key, struct kms_evidence_info *info);
 
@@ -312,12 +312,12 @@ int kms_discover(struct kms_client *c, char *out, size_t size);
 const char *kms_version(void);
 
 /*
- * Texts for the person who uses the product, in UTF-8: what is so (a clause without a full stop, as
- * it follows a colon) and what to do next (a sentence). Those of a status are for its KMS_E_*,
- * those of a licence for what kms_status says; kms_strerror and .detail are for administrators and
- * logs. Never NULL, and static.
+ * Texts for the person who uses the product, in UTF-8: what the state is (a clause without a full
+ * stop, to follow a colon) and what to do next (a sentence). kms_text_status is for a KMS_E_*,
+ * kms_text_licence for the licence of kms_status; kms_strerror and .detail are for administrators
+ * and logs. Never NULL, and static.
  *
- * language: "en" or "de", also as in a locale ("de_AT.UTF-8"); NULL: the program's locale for
+ * language: "en" or "de", or a locale ("de_AT.UTF-8"); NULL: the program's locale for
  * messages, as setlocale(3) set it. English for any other: kms(3) says how to add one.
  */
 const char *kms_text_status(uint32_t status, const char *language);

@@ -18,7 +18,7 @@ enum kms_status {
 	KMS_E_COUNT_TOO_LOW = 1,   /* recorded; too few clients counted so far */
 	KMS_E_NOT_ENABLED = 2,     /* no host key of this publisher installed */
 	KMS_E_NOT_CONFIRMED = 3,   /* host key installed, not yet confirmed */
-	KMS_E_NOT_COVERED = 4,     /* host key's group does not cover it */
+	KMS_E_NOT_COVERED = 4,     /* host key's group does not cover the product */
 	KMS_E_UNKNOWN_PRODUCT = 5, /* no installed pack names the product */
 	KMS_E_KEY_INVALID = 6,     /* host key damaged or not the publisher's */
 	KMS_E_KEY_EXPIRED = 7,     /* host certificate expired or not yet valid */
@@ -46,9 +46,9 @@ enum kms_status {
 	KMS_E_RECLAIMED = 29,      /* seat taken back while the client was away */
 	KMS_E_DOWNGRADE = 30,      /* both sides speak a newer protocol: HELLO, and again */
 	KMS_E_ALONE = 31,          /* host cut off from its share, no seats left to give */
-	KMS_E_STATELESS = 32,      /* the pool takes no client that keeps no state */
-	KMS_E_BORROW = 33,         /* the pool lends no seat, or not for so long */
-	KMS_E_BORROWED_OUT = 34,   /* all seats that the pool lends are out */
+	KMS_E_STATELESS = 32,      /* the pool does not accept clients without state */
+	KMS_E_BORROW = 33,         /* the pool lends no seats, or not for that long */
+	KMS_E_BORROWED_OUT = 34,   /* all seats that the pool may lend are lent */
 
 	/* Local: never on the wire. */
 	KMS_E_LOCAL = 256,
@@ -62,7 +62,7 @@ enum kms_status {
 	KMS_E_ARGUMENT = 264,  /* caller's mistake */
 	KMS_E_STATE = 265,     /* client state file damaged */
 	KMS_E_SIGNATURE = 266, /* signature does not verify */
-	KMS_E_PUBLISHER = 267, /* signer is no publisher trusted here */
+	KMS_E_PUBLISHER = 267, /* signer is not a publisher trusted here */
 	KMS_E_PROOF = 268,     /* inclusion proof does not lead to the root */
 	KMS_E_LEASE_EXPIRED = 269,
 	KMS_E_LEASE_OTHER = 270, /* lease of another client or product */
@@ -89,7 +89,7 @@ enum kms_status {
 	KMS_E_NOT_PROVED = 291,   /* audit file does not prove its beginning or end */
 	KMS_E_PINNED = 292,       /* host of another customer or host key than the product wants */
 	KMS_E_INDEX = 293,        /* the ledger's index does not match its journal */
-	KMS_E_PENDING = 294,      /* asking, no answer yet */
+	KMS_E_PENDING = 294,      /* a host was asked and has not answered yet */
 };
 
 #ifdef __cplusplus
@@ -116,7 +116,7 @@ struct kms_error {
 	const char *user_next; /* what that person does next, one sentence */
 };
 
-/* The row for status; never NULL: an unknown number has a row that says so. */
+/* The row for status; never NULL: unknown numbers share a row that says so. */
 const struct kms_error *kms_error_find(uint32_t status);
 
 /* All rows in order; *count is set to how many. */

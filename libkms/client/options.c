@@ -66,7 +66,7 @@ copy_host(struct kms_client *c, const char *option, const char *from, struct fau
 	if (rc != KMS_OK || c->host == NULL || discover_parse(&fixed, c->host, KMS_PORT) == KMS_OK)
 		return rc;
 	return fault_set(fault, KMS_E_ARGUMENT,
-	    "%s: \"%.80s\" is no name or address. It needs \"name\", \"name:port\" or \"[v6]:port\"",
+	    "%s: \"%.80s\" is not a name or an address. It needs \"name\", \"name:port\" or \"[v6]:port\"",
 	    option, from);
 }
 
@@ -129,7 +129,7 @@ copy_uuid(uint8_t out[16], const char *option, const char *from, struct fault *f
 	if (uuid_parse(out, from))
 		return KMS_OK;
 	return fault_set(fault, KMS_E_FORMAT,
-	    "%s: \"%.80s\" is no UUID. It needs 32 hexadecimal digits as \"12345678-1234-1234-1234-123456789abc\"",
+	    "%s: \"%.80s\" is not a UUID. It needs 32 hexadecimal digits as \"12345678-1234-1234-1234-123456789abc\"",
 	    option, from);
 }
 
@@ -152,7 +152,7 @@ copy_pins(struct kms_client *c, const struct kms_options *o, struct fault *fault
 		    "customer: it is empty. It needs the name in the host's certificate, or NULL for any customer");
 	if (len > CERTIFICATE_CUSTOMER || !wire_text_ok(o->customer, len))
 		return fault_set(fault, KMS_E_ARGUMENT,
-		    "customer: no certificate can have this name. It needs at most %d bytes of UTF-8 without control characters",
+		    "customer: a certificate cannot have this name. It needs at most %d bytes of UTF-8 without control characters",
 		    CERTIFICATE_CUSTOMER);
 	c->customer = strdup(o->customer);
 	return c->customer != NULL ? KMS_OK : KMS_E_NO_MEMORY;
@@ -173,7 +173,7 @@ copy_machine(struct kms_client *c, int virtual_machine, struct fault *fault)
 		return KMS_OK;
 	default:
 		return fault_set(fault, KMS_E_ARGUMENT,
-		    "virtual_machine: %d is none of KMS_VM_DETECT, KMS_VM_YES and KMS_VM_NO",
+		    "virtual_machine: %d is not KMS_VM_DETECT, KMS_VM_YES or KMS_VM_NO",
 		    virtual_machine);
 	}
 }
@@ -199,7 +199,7 @@ options_copy(struct kms_client *c, const struct kms_options *o, struct fault *fa
 	c->stateless = o->state_file == NULL;
 	if (minisig_key_parse(&c->publisher, o->publisher_key) != KMS_OK)
 		return fault_set(fault, KMS_E_FORMAT,
-		    "publisher_key: \"%.80s\" is no public key of minisign. It needs \"RW...\" of 56 characters, or the text of a .pub file",
+		    "publisher_key: \"%.80s\" is not a minisign public key. It needs \"RW...\" of 56 characters, or the text of a .pub file",
 		    o->publisher_key);
 	if ((rc = copy_uuid(c->product, "product", o->product, fault)) != KMS_OK ||
 	    (rc = copy_place(c, o, fault)) != KMS_OK ||

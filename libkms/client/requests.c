@@ -201,7 +201,8 @@ ask_within(struct kms_client *c, uint8_t operation, uint32_t borrow, struct kms_
 	struct ask *a;
 
 	if (c->ask != NULL)
-		return refuse(result, KMS_E_EXISTS, "this object is asking already");
+		return refuse(
+		    result, KMS_E_EXISTS, "this client object is already waiting for an answer");
 	if ((a = begin(c, operation, borrow, total_timeout)) == NULL)
 		return refuse(result, KMS_E_NO_MEMORY, kms_strerror(KMS_E_NO_MEMORY));
 	while (!go_on(a))

@@ -51,7 +51,7 @@ other_version(struct state_file *f, struct fault *fault, const char *path, const
 	char next[128 + sizeof(f->path) + sizeof(f->key)];
 
 	snprintf(next, sizeof(next),
-	    "Install the product's version again, or move %s and %s away to begin as a new client",
+	    "Install that version of the product again, or move %s and %s away to begin as a new client",
 	    f->path, f->key);
 	return fault_version(fault, &(struct fault_version){ .file = path,
 					.what = what,

@@ -93,7 +93,7 @@ command_borrow(struct tool *t)
 
 	if (!tool_duration(&ms, BORROW_MAX_DAYS, t->file) || ms < MINUTE_MS || ms % MINUTE_MS != 0)
 		return tool_usage(
-		    "borrow: \"%.40s\" is no duration. It takes whole minutes, as 90m, 8h or 14d, at most 366d",
+		    "borrow: \"%.40s\" is not a duration. Give whole minutes, hours or days, such as 90m, 8h or 14d, at most 366d",
 		    t->file);
 	if ((rc = tool_open(t, &c)) != TOOL_OK)
 		return rc;
@@ -217,13 +217,15 @@ static const struct tool_command commands[] = {
 	      .args = "DURATION",
 	      .min = 1,
 	      .max = 1,
-	      .summary = "take the seat along for so long, without a host; release gives it back" },
+	      .summary =
+		  "keep the seat for this long without a host; release gives it back earlier" },
 	    true, false, command_borrow },
 	{ { .noun = "run",
 	      .args = "-- COMMAND [ARG...]",
 	      .min = 1,
 	      .max = UINT_MAX,
-	      .summary = "run a command with a seat, and give the seat back at its end" },
+	      .summary =
+		  "run a command with a seat, and give the seat back when the command ends" },
 	    true, true, command_run },
 	{ { .noun = "status", .summary = "show whether the product may run now (no network)" },
 	    true, false, command_status },
@@ -239,16 +241,16 @@ static const struct tool_command commands[] = {
 	      .args = "FILE",
 	      .min = 1,
 	      .max = 1,
-	      .summary = "check such a file; needs only the publisher key" },
+	      .summary = "verify a lease file; needs only the publisher key" },
 	    false, false, command_verify_lease },
 	{ { .noun = "evidence",
-	      .summary = "show what proves that a host's record went back (no network)" },
+	      .summary = "show the proof that a host's record went back (no network)" },
 	    true, false, command_evidence },
 	{ { .noun = "verify-evidence",
 	      .args = "FILE",
 	      .min = 1,
 	      .max = 1,
-	      .summary = "check such a file; needs only the publisher key" },
+	      .summary = "verify an evidence file; needs only the publisher key" },
 	    false, false, command_verify_evidence },
 	{ { .noun = "discover",
 	      .summary = "list the hosts, in the order in which they would be tried" },

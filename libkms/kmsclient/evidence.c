@@ -63,7 +63,7 @@ write_file(struct tool *t, struct kms_client *c, unsigned index, const char *pat
 
 	if (rc == KMS_E_NOT_FOUND)
 		return fail(t, rc,
-		    "this host's certificate is not kept any more: ask the host once, and try again");
+		    "the state file no longer has this host's certificate: run activate or renew once, then try again");
 	if (rc != KMS_OK)
 		return fail(t, rc, NULL);
 	rc = file_write_given(path, bytes, size);

@@ -269,7 +269,7 @@ command_run(struct tool *t)
 	int rc;
 
 	if (t->json)
-		tool_usage("run: it prints nothing itself. Leave --json away");
+		tool_usage("run: leave out --json, because run prints no result of its own");
 	else if (!t->dashes)
 		tool_usage("run: put -- before the command: run -- %s", t->args[0]);
 	if (t->json || !t->dashes)

@@ -68,7 +68,7 @@ SKIP: {
 $r = run([ 'make', '-C', "$place/examples", '-B', "CC=$cc", "CFLAGS=@strict", 'product' ]);
 $r = product('product', "$place/e.state");
 is($r->{exit}, 2, 'a developer who changed nothing');
-like($r->{err}, qr/^Example Product: publisher_key: .* is no public key of minisign/, 'is told which option is wrong');
+like($r->{err}, qr/^Example Product: publisher_key: .* is not a minisign public key/, 'is told which option is wrong');
 stop($host);
 
 # Three ways to keep a lease beside the product's own work: a loop of its own, libevent, a thread. The work is to copy lines.

@@ -85,7 +85,7 @@ cmp_ok($r->{'next-attempt'}, '<=', $r->{'renew-after'} + DAY, 'it asks again in 
 for my $text ('', '7', '0d', '30s', '90s', '367d', '8785h', '1w', '1d ', 'x') {
     my $r = client('desk', 'borrow', $text);
     is($r->{exit}, 1, "borrow \"$text\": no duration");
-    like($r->{err}, qr/borrow: "\Q$text\E" is no duration. It takes whole minutes/, 'which is said');
+    like($r->{err}, qr/borrow: "\Q$text\E" is not a duration\. Give whole minutes/, 'which is said');
 }
 
 # -- given back before its end --

@@ -77,7 +77,7 @@ like(does($p, 'step'), qr/^KMS_E_PENDING/, 'the host is silent') for 1 .. 3;
 is(does($p, 'next'), '-1 operation 0', 'the descriptor says when');
 like(does($p, 'status'), qr/^KMS_OK licence 1 /, 'the licence can be asked for');
 is(does($p, 'start-renew'), 'KMS_E_EXISTS', 'another request cannot');
-like(does($p, 'renew'), qr/^KMS_E_EXISTS this object is asking already/, 'nor one that blocks');
+like(does($p, 'renew'), qr/^KMS_E_EXISTS this client object is already waiting for an answer/, 'nor one that blocks');
 like(does($other, 'activate'), qr/^KMS_E_EXISTS .*another process is using it/, 'nor by another process');
 like(does($other, 'status'), qr/^KMS_OK licence 1 /, 'which may ask for the licence, too');
 is(does($p, 'cancel'), 'cancelled', 'given up');

@@ -98,7 +98,7 @@ for (
     like($said[1], qr/^KMS_E_NO_HOST SRV _kms\._tcp\.\Q$domain\E:/, $what);
 }
 @said = with({ KMS_HOST => 'no:port' }, [], qw(open));
-like($said[0], qr/^KMS_E_ARGUMENT KMS_HOST: "no:port" is no name or address\./, 'a wrong one is named');
+like($said[0], qr/^KMS_E_ARGUMENT KMS_HOST: "no:port" is not a name or an address\./, 'a wrong one is named');
 @said = with({ KMS_DOMAIN => 'x' x 300 }, [], qw(open));
 like($said[0], qr/^KMS_E_ARGUMENT KMS_DOMAIN: it is longer than 255 bytes/, 'so is one that is too long');
 stop($_) for $host, $other;

@@ -107,8 +107,8 @@ for my $language (qw(LC_ALL LC_MESSAGES LANG)) {
     is(kmsclient('status')->{message}, "dieses Produkt ist lizenziert. Sie m\x{fc}ssen nichts tun.", "German, from $language");
 }
 # A wrong option is named as it was typed.
-like(kmsclient('status', '--host-key', 'x')->{stderr}, qr/^kmsclient: --host-key: "x" is no UUID/, 'a wrong option is named');
-like(kmsclient('status', '-p', 'y')->{stderr}, qr/^kmsclient: --product: "y" is no UUID/, 'also one that is required');
+like(kmsclient('status', '--host-key', 'x')->{stderr}, qr/^kmsclient: --host-key: "x" is not a UUID/, 'a wrong option is named');
+like(kmsclient('status', '-p', 'y')->{stderr}, qr/^kmsclient: --product: "y" is not a UUID/, 'also one that is required');
 stop($host);
 
 # The latest time seen: who may write it does, for all others.

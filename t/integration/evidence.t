@@ -154,7 +154,7 @@ $other = standin('-s', 4, 'good:batch=2,good:batch=3,good:batch=1');
 ask('renew', \@state, $other);
 my $gone = kmsclient('evidence', @state, '-o', "$dir/gone");
 is("$gone->{exit} $gone->{evidence}[0]{'signing-key'}", '4 not kept', 'a host that was left: its certificate is not kept');
-like($gone->{stderr}, qr/ask the host once, and try again/, 'and it is said how to get it');
+like($gone->{stderr}, qr/run activate or renew once, then try again/, 'and it is said how to get it');
 ok(!-e "$dir/gone", 'nothing is written');
 ask('renew', \@state, $host);
 is(kmsclient('evidence', @state, '-o', "$dir/gone")->{exit}, 0, 'asked again: there is something to show');

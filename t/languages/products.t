@@ -54,6 +54,6 @@ both('and once more, without asking', 0, "${licensed}one\ntwo\n", qr/^$/, note =
 is($appliance->stop, 0, 'the host stops');
 both('a lease is good without a host', 0, "${licensed}one\ntwo\nthree\n", qr/^$/, note => ['three']);
 both('a new machine without a host runs in its grace', 0, { map { $_ => $first->{out} =~ s/one\n//r } keys %language }, qr/^notes: 127\.0\.0\.1 port \d+: .*KMS_E_NO_HOST/, folder => '-new');
-both('a developer who changed nothing is told what to change', 1, { C => '', Python => '' }, qr/^notes: publisher_key: .* is no public key of minisign/, program => \%unchanged, folder => '-unchanged', note => ['no']);
+both('a developer who changed nothing is told what to change', 1, { C => '', Python => '' }, qr/^notes: publisher_key: .* is not a minisign public key/, program => \%unchanged, folder => '-unchanged', note => ['no']);
 ok(!-e "$dir/$_-unchanged/notes.txt", "$_: nothing is written without a licence") for keys %language;
 done_testing;

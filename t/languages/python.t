@@ -154,7 +154,7 @@ with kms.Client(KEY, PRODUCT, state()) as client:
 
 # What C refuses says why.
 wrong = raises(kms.Error, lambda: kms.Client(KEY, "6f1d"), "no UUID", status=Status.FORMAT)
-ok(str(wrong).startswith('product: "6f1d" is no UUID. It needs '), "the message names the option")
+ok(str(wrong).startswith('product: "6f1d" is not a UUID. It needs '), "the message names the option")
 raises(kms.Error, lambda: kms.Client("RW", PRODUCT), "no key", status=Status.FORMAT)
 raises(kms.Error, lambda: kms.Client(KEY, PRODUCT, f"{place.name}/no/state"), "no such folder", status=Status.IO)
 

@@ -245,15 +245,16 @@ test_wrong_option(void **arg)
 		const char *says;
 	} rows[] = {
 		{ drop_key, "publisher_key: it is missing. It needs \"RW...\"" },
-		{ spoil_key, "publisher_key: \"RWnonsense\" is no public key" },
+		{ spoil_key, "publisher_key: \"RWnonsense\" is not a minisign public key" },
 		{ drop_product, "product: it is missing" },
-		{ spoil_product, "product: \"6f1d2c3b\" is no UUID" },
+		{ spoil_product, "product: \"6f1d2c3b\" is not a UUID" },
 		{ empty_state, "state_file: it is empty" },
-		{ spoil_host, "host: \"kms:port\" is no name or address" },
+		{ spoil_host, "host: \"kms:port\" is not a name or an address" },
 		{ spoil_name, "name: it is not UTF-8, or has control" },
 		{ spoil_customer, "customer: it is empty" },
-		{ spoil_host_key, "host_key: \"x?y\" is no UUID" },
-		{ spoil_machine, "virtual_machine: 7 is none of" },
+		{ spoil_host_key, "host_key: \"x?y\" is not a UUID" },
+		{ spoil_machine,
+		    "virtual_machine: 7 is not KMS_VM_DETECT, KMS_VM_YES or KMS_VM_NO" },
 	};
 	struct world *w = *arg;
 	struct kms_client *c;
