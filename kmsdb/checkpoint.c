@@ -262,7 +262,7 @@ take_pass(struct kmsdb *db, struct checkpoint *c)
 	}
 	c->pass_after = clock_seconds() + ERASE_RETRY_SECONDS;
 	ledger_log(db, LOG_ERR, "erase-failed",
-	    "names cannot be overwritten: %s; it is tried again every minute",
+	    "names cannot be overwritten: %s; kmsd tries again every minute",
 	    kms_strerror((uint32_t)c->pass_status));
 }
 

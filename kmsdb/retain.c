@@ -177,7 +177,7 @@ stage_head(struct step *s, uint64_t through)
 	rc = stage_blob(s, NULL, blob, entry_base_put_head(blob, sizeof(blob), &h));
 	if (rc == KMS_OK)
 		ledger_log(db, LOG_INFO, "journal-base",
-		    "batches up to %llu are older than is kept: what they still say is written again, then they are dropped",
+		    "batches up to %llu are older than the journal keeps: kmsd copies what is still needed to a new batch, then drops them",
 		    (unsigned long long)through);
 	return rc;
 }
@@ -536,7 +536,7 @@ drop_segment(struct step *s, const struct segment_list *l)
 	s->next = KMSDB_RETAIN_SOON;
 	if (db->first == db->base.dropped + 1)
 		ledger_log(db, LOG_NOTICE, "journal-dropped",
-		    "the journal begins with batch %llu now: those before are older than is kept, and were dropped",
+		    "the journal now begins with batch %llu: kmsd dropped the older batches",
 		    (unsigned long long)db->first);
 	return KMS_OK;
 }

@@ -68,7 +68,7 @@ check_own(struct verify *c, const struct scan *s)
 	else if (!c->unknown_key)
 		verify_tell(c, KMS_E_UNKNOWN_HOST,
 		    "journal/%s, offset %" PRIu64 ": batch %" PRIu64
-		    " is another host's, as its signing key is not this host's",
+		    " belongs to another host: its signing key is not this host's",
 		    s->segment, s->offset, r->batch.number);
 	c->unknown_key |= memcmp(own, r->batch.host_id, sizeof(own)) != 0;
 }

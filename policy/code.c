@@ -405,7 +405,7 @@ code_parse(uint8_t out[CODE_OCTETS], size_t *len, enum code_kind kind, const cha
 	whole_check(want, kind, all, n);
 	if (memcmp(want, all + n, CHECK_OCTETS) != 0)
 		return fault_set(err, KMS_E_FORMAT,
-		    "each group is right, but the code is not: one group has two mistakes");
+		    "each group passes its own check, but the whole code does not: one group has two mistakes");
 	memcpy(out, all, n);
 	*len = n;
 	return KMS_OK;

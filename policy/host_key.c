@@ -103,12 +103,12 @@ read_entitlement(struct ini_reader *r, const struct ini_key *key, void *record, 
 			 : KMS_E_FORMAT;
 	}
 	if (rc == KMS_E_EXISTS)
-		return ini_fail(r, r->line, "entitlement: %s is there twice", name);
+		return ini_fail(r, r->line, "entitlement: %s is given twice", name);
 	if (rc == KMS_E_TOO_LARGE)
-		return ini_fail(r, r->line, "entitlement: all of them have more than %d bytes",
+		return ini_fail(r, r->line, "entitlement: together they have more than %d bytes",
 		    ENTITLEMENTS_MAX);
 	if (rc == KMS_OK && count_entitlements(&k->entitlements) > HOST_KEY_ENTITLEMENTS)
-		return ini_fail(r, r->line, "entitlement: there are more than %d lines of it",
+		return ini_fail(r, r->line, "entitlement: there are more than %d of them",
 		    HOST_KEY_ENTITLEMENTS);
 	return rc == KMS_OK
 		   ? true

@@ -527,7 +527,8 @@ check_pools(const struct parse *p, struct fault *err)
 				    err, 0, "two pools have the same number; one is", pool->name);
 		if (pool->borrow_seats != 0 && pool->borrow == 0)
 			return fail_at(err, p->borrow_seats_line[i],
-			    "borrow-seats needs borrow, the longest time: pool", pool->name);
+			    "borrow-seats is given without borrow, the longest time: pool",
+			    pool->name);
 		if (pool->capacity != 0 && pool->borrow_seats > pool->capacity)
 			return fail_at(err, p->borrow_seats_line[i],
 			    "borrow-seats is above the capacity: pool", pool->name);
@@ -617,8 +618,8 @@ check_release(struct parse *p, struct fault *err, int rc)
 	char patch[8] = "";
 
 	if (!value_release_parse(ours, PACKAGE_VERSION))
-		return fault_set(
-		    err, KMS_E_FORMAT, "this is kmsd %s, which is no version", PACKAGE_VERSION);
+		return fault_set(err, KMS_E_FORMAT, "this is kmsd %s, which is not a valid version",
+		    PACKAGE_VERSION);
 	for (unsigned i = 0; i < 3; i++) {
 		if (needs[i] == ours[i])
 			continue;

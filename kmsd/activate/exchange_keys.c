@@ -55,7 +55,7 @@ save(struct exchange_keys *k, uint64_t now)
 	if (rc != KMS_OK && !k->unwritten)
 		log_event(LOG_WARNING, "exchange-key-unwritten",
 		    FILE_NAME
-		    ": %s; clients are served with a key in memory, and it is written again each minute",
+		    ": %s; kmsd serves clients with a key in memory, and tries to write the key again each minute",
 		    kms_strerror((uint32_t)rc));
 	else if (rc == KMS_OK && k->unwritten)
 		log_event(LOG_NOTICE, "exchange-key-written", FILE_NAME);
@@ -228,7 +228,7 @@ exchange_keys_open(struct exchange_keys **out, struct host_identity *identity, i
 	if (rc != KMS_OK && rc != KMS_E_NOT_FOUND) {
 		log_event(LOG_WARNING, "exchange-key-refused",
 		    FILE_NAME
-		    ": %s; it is destroyed, and a new key is made: each client asks once more",
+		    ": %s; kmsd destroys the key and makes a new one: each client asks once more",
 		    kms_strerror((uint32_t)rc));
 		/* Most of the secret may still be in it, and nobody would ever destroy that. */
 		scrub_remove(dirfd, FILE_NAME);

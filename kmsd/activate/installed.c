@@ -88,7 +88,7 @@ record(struct activate *a, const struct publisher_file *c)
 		return rc;
 	if ((rc = activate_record(a, &entry.e)) == KMS_OK)
 		log_event(LOG_WARNING, "entry-again",
-		    "the journal had no entry of what is installed, %s: it was written again",
+		    "the journal had no entry of an installed file, %s: kmsd wrote the entry again",
 		    entry.text);
 	return rc;
 }

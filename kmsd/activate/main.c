@@ -174,7 +174,8 @@ open_keys(struct activate *a)
 	}
 	secrets_forget_passphrase(&a->secrets);
 	if (a->new_identity)
-		log_event(LOG_NOTICE, "host-key-made", "keys/host.key: keep a backup of it");
+		log_event(LOG_NOTICE, "host-key-made",
+		    "keys/host.key: this host has a new identity; keep a backup of this file");
 	if (host_identity_locked(a->key))
 		log_event(LOG_WARNING, "host-locked",
 		    "%s%skeys/host.key is sealed with a passphrase: clients are told to try again later, until kmsctl unlock",
@@ -523,7 +524,7 @@ main(int argc, char **argv)
 	child_ready(layers);
 	serve(s);
 	tear_down(s);
-	log_event(LOG_INFO, "activate-stopped", "everything accepted is answered and on disk");
+	log_event(LOG_INFO, "activate-stopped", "every accepted request is answered and on disk");
 	log_close();
 	free(s);
 	return 0;

@@ -37,7 +37,7 @@ stage_clock(struct activate *a, uint64_t last)
 	wire_put_u64(&w, last);
 	wire_put_u64(&w, last - a->now);
 	log_limited(LOG_ERR, "clock-back",
-	    "the clock is %llu s behind the last batch of the journal: it was ahead then, or is wrong now. Check it (timedatectl); clients whose clocks differ by more than four hours are refused, and the journal says when it went back",
+	    "the clock is %llu s behind the last batch of the journal: it was ahead then, or is wrong now. Check the clock (timedatectl). kmsd refuses clients if the clocks differ by more than four hours, and records in the journal when the clock went back",
 	    (unsigned long long)(last - a->now));
 	return stage(a, &e);
 }
@@ -105,7 +105,7 @@ opening_start(struct activate *a)
 	    a->last_batch == 0 && !a->new_identity && anything_installed(&a->publishers);
 	if (a->opening.lost)
 		log_event(LOG_ERR, "ledger-lost",
-		    "there is no ledger, but this host has keys and files of publishers: it was lost or removed. A new one is begun, and the next audit shows it. If there is a backup: stop kmsd, move kmsdb away, and run kmsctl ledger restore");
+		    "there is no ledger, but this host has keys and files of publishers: the ledger was lost or removed. kmsd begins a new one, and the next audit shows that. If there is a backup: stop kmsd, move kmsdb away, and run kmsctl ledger restore");
 }
 
 int

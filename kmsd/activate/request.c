@@ -362,7 +362,7 @@ look_at_share(struct activate *a, const struct request *q, const struct ipc_fram
 		return;
 	address_source_text(source, f->address);
 	log_limited(LOG_WARNING, "source-share",
-	    "%s made %u new clients of late, and pool %s has %u seats: if that is one machine, kmsctl client forget --address %s shows what can be taken back",
+	    "%s made %u new clients in a short time, and pool %s has %u seats: if it is one machine, kmsctl client forget --address %s shows the seats that can be freed",
 	    source, made, q->found.pool->name, pool_size(q), source);
 }
 

@@ -84,7 +84,7 @@ go_on(struct retention *r)
 	} while (rc == KMS_OK && next == KMSDB_RETAIN_NOW);
 	if (rc != KMS_OK)
 		log_limited(LOG_ERR, "retention-failed",
-		    "old segments of the journal cannot be dropped: %s; it is tried again",
+		    "old segments of the journal cannot be dropped: %s; kmsd tries again",
 		    kms_strerror((uint32_t)rc));
 	else if (next == KMSDB_RETAIN_SOON)
 		loop_timer(r->turn, PAUSE_US);

@@ -60,11 +60,11 @@ fits(struct activate *a, const struct claim *c, const uint8_t *header, struct ba
 static const struct {
 	const char *what, *next;
 } says[HISTORY_GRADES] = {
-	[HISTORY_NOTE] = { "which this journal lost by the restore that it has an entry of",
+	[HISTORY_NOTE] = { "which this journal lost in the restore that it records",
 	    "there is nothing to do" },
-	[HISTORY_UNEXPLAINED] = { "which this journal does not have: the ledger was set back (a snapshot of the machine, a copied directory), or another machine works with the keys of this host",
+	[HISTORY_UNEXPLAINED] = { "which this journal does not have: the ledger was set back (a snapshot of the machine, a copied directory), or another machine has the keys of this host",
 	    "if there is a newer ledger, stop kmsd, move kmsdb away, and run kmsctl ledger restore; if another machine has these keys, stop it; and tell the publisher" },
-	[HISTORY_CONTRADICTION] = { "and this journal has another batch of that number, while it was not set back: two copies of this host are at work",
+	[HISTORY_CONTRADICTION] = { "but this journal has a different batch of that number, and was not set back: two copies of this host are running",
 	    "find the other copy and stop it; tell the publisher, whose audit shows it" },
 };
 

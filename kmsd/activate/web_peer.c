@@ -66,7 +66,7 @@ answer(struct web_peer *w)
 
 	if (w->verb == CONTROL_WEB_READY) {
 		if (!take_ready(w, w->args)) {
-			broken(w, "began twice, or not as it must");
+			broken(w, "sent its first message twice, or a malformed one");
 			return;
 		}
 	} else {
@@ -83,7 +83,7 @@ static void
 take(struct web_peer *w)
 {
 	if (w->verb != CONTROL_WEB_READY && (!w->ready || !control_may(CONTROL_PAGE, w->verb))) {
-		broken(w, "asked what it may not ask");
+		broken(w, "sent a verb that it may not send");
 		return;
 	}
 	event_del(w->readable);

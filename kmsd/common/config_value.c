@@ -639,7 +639,7 @@ static const struct list {
 	[KEY_PORT_LIST] = { LIST(config_ports), parse_port, text_port, NULL,
 	    "different port numbers separated by blanks" },
 	[KEY_LISTEN_LIST] = { LIST(config_endpoints), parse_listen, text_listen, same_upstream,
-	    "different addresses with their ports, as 127.0.0.1:1690 or [::1]:1690, separated by blanks" },
+	    "different addresses with their ports, such as 127.0.0.1:1690 or [::1]:1690, separated by blanks" },
 	[KEY_PATTERN_LIST] = { LIST(config_patterns), parse_pattern, text_domain, NULL,
 	    "different names of at most 64 bytes, with * and ?, separated by blanks" },
 #undef LIST

@@ -157,10 +157,11 @@ form(char line[PIPE_BUF], int level, const char *event, const char *text)
 static void
 write_line(int level, const char *event, const char *text)
 {
-	char line[PIPE_BUF], count[64];
+	char line[PIPE_BUF], count[96];
 
 	if (state.lost > 0) {
-		snprintf(count, sizeof(count), "%lu lines, because nobody read them", state.lost);
+		snprintf(count, sizeof(count), "%lu lines were lost, because nobody read the log",
+		    state.lost);
 		if (write_ready(line, form(line, LOG_WARNING, "log-lost", count)))
 			state.lost = 0;
 	}

@@ -78,7 +78,7 @@ evict(struct front *f, const uint8_t *address)
 	if (c == NULL)
 		return false;
 	log_limited(LOG_NOTICE, "connection-evicted",
-	    "%s: idle for %llu s, and another one needs its place",
+	    "%s: closed after %llu s without a request, to make room for another connection",
 	    address_port_text(text, c->address, c->port), (unsigned long long)(f->now - c->since));
 	f->stats.evicted++;
 	connection_close(c);

@@ -271,11 +271,12 @@ static void
 mend(const struct supervisor *s, unsigned f, unsigned a)
 {
 	int fd = s->listeners[f][a];
-	char text[ADDRESS_TEXT], why[128] = "it listens again, and who has it is replaced";
+	char text[ADDRESS_TEXT],
+	    why[128] = "kmsd listens again, and replaces the processes that use this socket";
 
 	replace_fronts(s, fd, a);
 	if (!listen_again(s, fd, s->listener_addresses[a]))
-		snprintf(why, sizeof(why), "and it cannot listen again: %s; restart kmsd",
+		snprintf(why, sizeof(why), "kmsd cannot listen on it again: %s; restart kmsd",
 		    strerror(errno));
 	log_event(LOG_CRIT, "listener-shut",
 	    "%s port %u: a process shut the listening socket of kmsd-front %u down; %s",

@@ -287,7 +287,8 @@ overdue(struct supervisor *s, struct child *c)
 		log_event(LOG_ERR, "child-not-ready", "%s was not ready within %u s: killed", name,
 		    s->start_timeout);
 	else
-		log_event(LOG_ERR, "child-hung", "%s closed its channel and goes on: killed", name);
+		log_event(
+		    LOG_ERR, "child-hung", "%s closed its channel but did not end: killed", name);
 	c->deadline = 0;
 	kill(c->pid, SIGKILL);
 }

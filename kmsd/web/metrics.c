@@ -58,7 +58,7 @@ static const struct sample {
 	    "Most clients beyond the capacity; absent where the pack has no overdraft",
 	    KNOWN_STATUS, "pool", "overdraft", IF_ANY,
 	    { { "publisher", "publisher" }, { "pool", "name" } } },
-	{ "kms_pool_borrowed", GAUGE, "Clients that borrowed their seat; absent without",
+	{ "kms_pool_borrowed", GAUGE, "Clients that borrowed their seat; absent if there are none",
 	    KNOWN_STATUS, "pool", "borrowed", IF_ANY,
 	    { { "publisher", "publisher" }, { "pool", "name" } } },
 	{ "kms_class_clients", GAUGE, "Clients of a class of kms.ini", KNOWN_STATUS, "class",

@@ -72,7 +72,7 @@ put(struct ask *ask, struct evhttp_request *r, uint16_t verb, struct control_buf
 	if (rc == KMS_E_TOO_LARGE)
 		answer_text(r, 400, "the query is too long");
 	else if (rc != KMS_OK)
-		answer_text(r, 503, "too many ask at once");
+		answer_text(r, 503, "too many browsers ask at once: try again later");
 }
 
 static void

@@ -58,7 +58,7 @@ text(const struct reply_row *row, const char *name)
 static void
 pool_seats(struct list *l, const struct reply_row *row, const struct config *c)
 {
-	static const char look[] = "kmsctl clients, and see which are gone, or buy more seats";
+	static const char look[] = "kmsctl clients, to find those that are gone, or buy more seats";
 	unsigned long long counted = number(row, "counted"), capacity = number(row, "capacity"),
 			   overdraft = number(row, "overdraft");
 	const char *pool = text(row, "name"), *publisher = text(row, "publisher");
@@ -70,11 +70,11 @@ pool_seats(struct list *l, const struct reply_row *row, const struct config *c)
 		    publisher, counted, capacity);
 	else if (counted - capacity < overdraft)
 		add(l, false, look,
-		    "The pool %s of %s has given %llu beyond its %llu seats; the publisher sees each",
+		    "The pool %s of %s has given %llu seats beyond its capacity of %llu; the publisher sees each of them",
 		    pool, publisher, counted - capacity, capacity);
 	else if (number(row, "longest-unseen") != 0)
 		add(l, false, look,
-		    "The pool %s of %s is full (%llu seats): a new client gets the one that was not seen for longest",
+		    "The pool %s of %s is full (%llu seats): a new client gets the seat of the client that was unseen for longest",
 		    pool, publisher, capacity);
 	else
 		add(l, true,
@@ -94,8 +94,8 @@ pools(struct list *l, const struct reply *status, const struct config *c)
 		pool_seats(l, row, c);
 		if (seats != 0 && number(row, "borrowed") >= seats)
 			add(l, false,
-			    "kmsctl clients --borrowed, and have those returned that are not needed",
-			    "All %llu seats that the pool %s of %s lends are out", seats,
+			    "kmsctl clients --borrowed, then have unneeded seats returned",
+			    "All %llu seats that the pool %s of %s may lend are lent", seats,
 			    text(row, "name"), text(row, "publisher"));
 	}
 	while ((row = reply_next(status, "class", row)) != NULL)
@@ -199,11 +199,11 @@ machine(struct list *l, const struct reply *status)
 	if (number(reply_next(status, "service", NULL), "locked") != 0)
 		add(l, true, "kmsctl unlock", "The host is locked");
 	if (number(ledger, "failing-since") != 0)
-		add(l, true, "Free space on the disk, or mend it: kmsctl doctor",
+		add(l, true, "Free space on the disk, or repair the disk: kmsctl doctor",
 		    "The ledger cannot be written");
 	if (number(ledger, "witnesses-contradiction") + number(ledger, "witnesses-unexplained") > 0)
 		add(l, true, "kmsctl doctor says what happened.",
-		    "Clients have leases that the journal does not have: it was put back");
+		    "Clients have leases that the journal does not have: the ledger was set back");
 	while ((row = reply_next(status, "front", row)) != NULL)
 		if (number(row, "ready") == 0)
 			add(l, false, "kmsctl status; journalctl -u kmsd",
@@ -211,7 +211,7 @@ machine(struct list *l, const struct reply *status)
 			    (unsigned long long)number(row, "number"));
 	while ((row = reply_next(status, "sandbox", row)) != NULL)
 		if (text(row, "missing")[0] != '\0')
-			add(l, false, "kmsctl doctor", "The sandbox of %s is not whole: %s",
+			add(l, false, "kmsctl doctor", "The sandbox of %s is incomplete: %s",
 			    text(row, "process"), text(row, "missing"));
 }
 

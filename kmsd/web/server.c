@@ -199,14 +199,14 @@ may_ask(const struct server *s, struct evhttp_request *r)
 
 	if (!host_allowed(s->config, host)) {
 		log_limited(LOG_NOTICE, "web-host",
-		    "refused a request for the host \"%.64s\": [web] hosts does not have it",
+		    "refused a request for the host \"%.64s\", which is not in [web] hosts",
 		    host != NULL ? host : "");
 		answer_text(r, 421,
-		    "This name is not one of this host's: write it under [web] hosts in kms.ini");
+		    "This host does not know this name: write it under [web] hosts in kms.ini");
 		return false;
 	}
 	if (!origin_allowed(evhttp_find_header(in, "Origin"), host)) {
-		answer_text(r, 403, "Pages of other sites may not ask");
+		answer_text(r, 403, "Pages of other sites may not send requests");
 		return false;
 	}
 	return true;
@@ -236,7 +236,7 @@ on_request(struct evhttp_request *r, void *arg)
 	if (!may_ask(s, r))
 		return;
 	if ((page = find_page(r)) == NULL) {
-		answer_text(r, 404, "There is nothing here");
+		answer_text(r, 404, "There is no such page");
 		return;
 	}
 	if (page->text != NULL) {

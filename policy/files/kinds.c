@@ -262,7 +262,7 @@ belongs_certificate(const struct publishers *s, struct publisher_file *c, struct
 
 	if (rc == KMS_E_SIGNATURE && c->made != NULL)
 		return fault_set(f, rc,
-		    "the code belongs to another host, host key or policy pack: the publisher's signature does not fit those of this host");
+		    "the code belongs to another host, host key or policy pack: the publisher's signature does not match those of this host");
 	if (rc != KMS_OK)
 		return fault_set(f, rc, "host certificate: %s", kms_strerror((uint32_t)rc));
 	if (s->host_id == NULL || memcmp(c->certificate.host_id, s->host_id, 16) == 0)

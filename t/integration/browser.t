@@ -104,7 +104,7 @@ subtest 'no client' => sub {
     $a->enable;
     wait_for(30, sub { @{ host_state()->{pools} } == 2 }, 'the pack');
     open_page();
-    like($b->text('verdict'), qr/Clients are served; look at this/, 'the verdict');
+    like($b->text('verdict'), qr/Clients are served, but look at the problems/, 'the verdict');
     like($b->text('problem-list'), qr/Warning: Example Server of acme has 0 of the 5 clients that it needs\s+It is activated once/, 'why nothing is activated yet');
     like(card('servers'), qr/0\s+counted\s+needed 5, at most 40.*5 more needed/s, 'the pool');
     like($b->text('answer-list'), qr/No client has asked yet/, 'no answer');
@@ -241,7 +241,7 @@ HTML
     }
     # A name of theirs that now means this host: same origin for the browser, and no name of ours.
     $b->go('http://evil.test:' . $web->port . '/');
-    like($b->js('return document.body.innerText'), qr/not one of this host's/, 'a name that was bent to this host gets nothing');
+    like($b->js('return document.body.innerText'), qr/This host does not know this name/, 'a name that was bent to this host gets nothing');
     is($b->js('return document.querySelectorAll("script").length'), 0, 'and no script');
     is($b->js('const r = new XMLHttpRequest(); r.open("GET", "/api/state", false); r.send(); return r.status'), 421, 'whatever it asks for');
     end_process($server);
@@ -302,7 +302,7 @@ subtest 'pictures' => sub {
 };
 
 subtest 'a pool that fills' => sub {
-    for my $case ([ 36, 'Clients are served; look at this', qr/^Warning: The pool servers of acme has 36 of 40 seats in use\s+kmsctl clients, and see/m ],
+    for my $case ([ 36, 'Clients are served, but look at the problems', qr/^Warning: The pool servers of acme has 36 of 40 seats in use\s+kmsctl clients, to find/m ],
         [ 40, 'Clients cannot be served as they should', qr/^Bad: The pool servers of acme is full: all 40 seats are in use\s+kmsctl clients, then/m ],
         [ 41, 'Clients cannot be served as they should', qr/^Bad: The pool servers of acme was full today: [1-9]\d* requests were refused\s+kmsctl report refusals/m ]) {
         my ($count, $verdict, $problem) = @$case;

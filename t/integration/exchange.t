@@ -64,7 +64,7 @@ for my $how ('lost', 'damaged') {
     is(unknown(), $was + 1, 'under the new key');
 }
 is_deeply([ glob "$file?*" ], [], 'the damaged file is not kept: t/security/exchange_secret.t');
-like($a->log, qr/exchange-key-refused: keys.exchange\.key: .*it is destroyed, and a new key is made/, 'and the log says so');
+like($a->log, qr/exchange-key-refused: keys.exchange\.key: .*kmsd destroys the key and makes a new one/, 'and the log says so');
 is($a->kmsctl('ledger', 'check')->{exit}, 0, 'the ledger is sound');
 is($a->stop, 0, 'kmsd stops');
 done_testing;

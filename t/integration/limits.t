@@ -113,7 +113,7 @@ subtest 'new clients of one address' => sub {
     is($limit->{refused}, $told{ +OVERLOAD }, 'and the number');
     like($a->kmsctl('status')->{out}, qr/new_clients_per_source/, 'a person reads it too');
     like($a->log, qr/limit-reached: 127\.0\.0\.5: \[limits\] new_clients_per_source/, 'the log has it');
-    like($a->log, qr/source-share: 127\.0\.0\.5 made \d+ new clients of late, and pool desktops has \d+ seats.*kmsctl client forget --address 127\.0\.0\.5/, 'and the alarm of a large share');
+    like($a->log, qr/source-share: 127\.0\.0\.5 made \d+ new clients in a short time, and pool desktops has \d+ seats.*kmsctl client forget --address 127\.0\.0\.5/, 'and the alarm of a large share');
     my ($doctor) = $a->kmsctl_json('doctor');
     my ($found) = grep { $_->{check} eq 'limit' } @{ $doctor->{findings} };
     like($found->{text}, qr/new_clients_per_source refused \d+ requests, the last one from 127\.0\.0\.5/, 'doctor has it');

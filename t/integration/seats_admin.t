@@ -88,7 +88,7 @@ like(text('status'), qr/^  float: all 3 seats are taken, and 0 of 1/m, 'status f
 is_deeply(($host->kmsctl_json('why', 'client-1'))[0]{pool}, {}, 'why has no pool for a client that lacks no seat');
 
 $clock->to($begin + 3 * 3600);
-like(doctor('capacity'), qr/^good: float: 1 of 3 seats are taken; 1 of the 1 that may be lent are$/, 'later, only the one that is lent counts');
+like(doctor('capacity'), qr/^good: float: 1 of 3 seats are taken; 1 of the 1 seats that may be lent are lent$/, 'later, only the one that is lent counts');
 is(pool()->{next_seat}, undef, 'a pool with a free seat waits for none');
 
 # A pack that takes back what was not seen for long: a full pool is no longer bad.

@@ -187,7 +187,7 @@ subtest 'names' => sub {
     is(($a->kmsctl_json('web', 'logout'))[0]{sessions}, 0, 'a second time');
     like($a->log, qr/^kmsd-activate.*control: web logout by uid \d+: done/m, 'the log says so');
     is($a->kmsctl('web', 'login')->{exit}, 0, 'more addresses') for 1 .. 9;
-    like($a->log, qr/^kmsd-activate.*web-login: a browser may see names/m, 'the log says that a browser is in');
+    like($a->log, qr/^kmsd-activate.*web-login: a browser logged in: it can see the names/m, 'the log says that a browser is in');
 };
 
 subtest 'a Unix socket' => sub {

@@ -217,8 +217,8 @@ test_reader_stuck(void **ignored)
 	assert_true(n > 0);
 	text[n] = '\0';
 	snprintf(want, sizeof(want),
-	    "kmsd-test[%ld]: log-lost: %d lines, because nobody read them\n", (long)getpid(),
-	    1000 - i);
+	    "kmsd-test[%ld]: log-lost: %d lines were lost, because nobody read the log\n",
+	    (long)getpid(), 1000 - i);
 	assert_memory_equal(text, want, strlen(want));
 	assert_non_null(strstr(text, "some-event: read again\n"));
 }

@@ -226,7 +226,7 @@ static const struct bad {
 	{ SEATS "borrow = 1d\nborrow-seats = 0\n" PRODUCT, 11,
 	    "borrow-seats = \"0\": it must be a number from 1 to 4294967295" },
 	{ SEATS "borrow-seats = 3\n" PRODUCT, 10,
-	    "borrow-seats needs borrow, the longest time: pool 'p'" },
+	    "borrow-seats is given without borrow, the longest time: pool 'p'" },
 	{ SEATS "borrow = 1d\nborrow-seats = 26\ncapacity = 25\n" PRODUCT, 11,
 	    "borrow-seats is above the capacity: pool 'p'" },
 	{ POLICY NEW_HOST "audit-keep = 400\n" GROUP POOL PRODUCT, 7,

@@ -103,7 +103,7 @@ run_verb(struct control_request *q, const struct control_asker *by, uint16_t ver
 	}
 	if (by->access < v->least) {
 		strcpy(q->why,
-		    "members of [kms] monitor_group may only look: this needs root or a member of control_group");
+		    "members of [kms] monitor_group may only use commands that show something: run this as root or as a member of control_group");
 		return KMS_E_DENIED;
 	}
 	activate_clock(q->activate);

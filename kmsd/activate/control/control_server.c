@@ -229,7 +229,7 @@ refuse(int fd, uid_t uid)
 	    LOG_WARNING, "control-denied", "uid %ld may not use the control socket", (long)uid);
 	control_row(&rows, "error");
 	control_text(&rows, "message",
-	    "only root, the user who started kmsd and members of [kms] control_group (or, to look, of monitor_group) may do this");
+	    "only root, the user who started kmsd and members of [kms] control_group may do this; members of monitor_group may use the commands that only show something");
 	if (!rows.bad && rows.len <= 256 && control_reply_header(reply, KMS_E_DENIED, rows.len)) {
 		memcpy(reply + CONTROL_REPLY_HEADER, rows.data, rows.len);
 		/* This fits into a new socket's buffer; if it does not, the user gets no reason. */

@@ -295,14 +295,14 @@ control_key_remove(struct control_request *q)
 	e.text_len = strlen(text);
 	if ((rc = activate_record(a, &e)) != KMS_OK) {
 		if (publisher_restore(&a->publishers, &m, &f) != KMS_OK)
-			log_event(LOG_ERR, "file-aside", "%s: it cannot be put back", f.text);
+			log_event(LOG_ERR, "file-aside", "%s: kmsd cannot put it back", f.text);
 		snprintf(q->why, CONTROL_WHY,
 		    "the ledger cannot be written, so the key was not removed: %s",
 		    kms_strerror((uint32_t)rc));
 		return rc;
 	}
 	if (publisher_removed(&a->publishers, &m, &f) != KMS_OK)
-		log_event(LOG_WARNING, "file-left", "%s: it cannot be removed", f.text);
+		log_event(LOG_WARNING, "file-left", "%s: kmsd cannot remove it", f.text);
 	control_row(q->out, "removed");
 	control_text(q->out, "publisher", m.publisher->name);
 	control_text(q->out, "what", text);

@@ -80,7 +80,8 @@ control_relay_name(struct control_request *q)
 	    !control_argument(q, 's', "name", &name) || name.value_len == 0 ||
 	    name.value_len > MESSAGE_NAME || !control_argument(q, 'u', "count", &count) ||
 	    count.number > UINT32_MAX || !control_argument(q, 'u', "told", &told)) {
-		snprintf(q->why, CONTROL_WHY, "expected source, cmid, name, count and told");
+		snprintf(q->why, CONTROL_WHY,
+		    "one of the arguments \"source\", \"cmid\", \"name\", \"count\" and \"told\" is missing or wrong");
 		return KMS_E_ARGUMENT;
 	}
 	rc = relayed_subject(q->activate, source.value, &aside, e.subject);

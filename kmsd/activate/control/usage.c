@@ -113,7 +113,8 @@ control_usage(struct control_request *q)
 		p.last = f.number / DAY;
 	if (control_argument(q, 'b', "after", &f)) {
 		if (f.value_len != CONTROL_USAGE_CURSOR) {
-			snprintf(q->why, CONTROL_WHY, "after must be what next was");
+			snprintf(q->why, CONTROL_WHY,
+			    "the argument \"after\" must be the \"next\" of an earlier answer");
 			return KMS_E_ARGUMENT;
 		}
 		cursor_read(&p.from, f.value);

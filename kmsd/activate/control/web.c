@@ -66,7 +66,8 @@ control_web_session(struct control_request *q)
 		    "the address was used already, or is older than five minutes: kmsctl web login prints a new one");
 		return KMS_E_DENIED;
 	}
-	log_event(LOG_NOTICE, "web-login", "a browser may see names of clients for 12 hours");
+	log_event(LOG_NOTICE, "web-login",
+	    "a browser logged in: it can see the names of clients for 12 hours");
 	control_row(q->out, "session");
 	control_hex(q->out, "session", session, sizeof(session));
 	control_number(q->out, "seconds", WEB_SESSION_SECONDS);

@@ -146,7 +146,7 @@ function drawProblems(s) {
   const worst = s.problems.some((p) => p.level === 'bad') ? 'bad' : s.problems.length ? 'warning' : 'good';
   say('host', s.service.host_name);
   document.title = (worst === 'good' ? '' : '(' + s.problems.length + ') ') + s.service.host_name;
-  say('verdict', worst === 'good' ? 'All is well' : worst === 'bad' ? 'Clients cannot be served as they should' : 'Clients are served; look at this');
+  say('verdict', worst === 'good' ? 'All is well' : worst === 'bad' ? 'Clients cannot be served as they should' : 'Clients are served, but look at the problems');
   byId('verdict').className = worst;
   say('age', 'asked ' + time(Date.now() / 1000));
   fill('problem-list', '', ...(s.problems.length ? s.problems.map((p) => {
@@ -160,7 +160,7 @@ function drawAnswers(s) {
   fill('answer-list', 'No client has asked yet.', ...some('refusals', [['Refusal', (r) => r.meaning], ['Clients told', (r) => r.count, true],
     ['What to do', (r) => r.remedy]], s.answers.filter((r) => r.refusal)),
   ...some('other answers', [['Answer', (r) => r.meaning], ['Clients told', (r) => r.count, true]], s.answers.filter((r) => !r.refusal)),
-  ...some('limits of kms.ini that have refused requests', [['Limit', (r) => r.name], ['Requests refused', (r) => r.refused, true], ['Last', (r) => time(r.last)]], s.limits));
+  ...some('limits of kms.ini that refused requests', [['Limit', (r) => r.name], ['Requests refused', (r) => r.refused, true], ['Last', (r) => time(r.last)]], s.limits));
 }
 
 function drawKeys(s) {
