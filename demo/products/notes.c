@@ -14,7 +14,7 @@
 #define PRODUCT "the UUID of the product, as in the policy pack"
 #endif
 
-/* Whether the product may run. Asks a host when it is time, and tells the user what is so. */
+/* Whether the product may run. Asks a host when it is time, and tells the user the result. */
 static int
 licensed(const char *state)
 {

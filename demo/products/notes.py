@@ -16,7 +16,7 @@ PRODUCT = "the UUID of the product, as in the policy pack"
 
 
 def licensed(state: Path) -> bool:
-    """Whether the product may run. Asks a host when it is time, and tells the user what is so."""
+    """Whether the product may run. Asks a host when it is time, and tells the user the result."""
     edition = "Standard"
     with kms.Client(PUBLISHER_KEY, PRODUCT, state) as client:
         wait, operation = client.next()
