@@ -23,7 +23,7 @@ use POSIX ();
 use Test::More;
 
 our @EXPORT = qw(skip_unless_possible not_tested prepare fresh slim contained place apart make_root newer @PACKAGES);
-our @PACKAGES = qw(kmsd kmsctl kmsissue libkms1 libkms-dev python3-kms);
+our @PACKAGES = qw(kmsd kmsctl kmsissue kmsclient libkms1 libkms-dev python3-kms);
 # What an administrator's machine has; and what is installed into it later, without a network.
 my @INSTALLED = qw(systemd-sysv dbus nftables bind9-dnsutils iproute2 netbase procps);
 my @LATER = qw(firewalld ufw);
