@@ -28,11 +28,14 @@ address_parse(uint8_t out[16], const char *text)
 	uint8_t v4[4];
 
 	memset(out, 0, 16);
-	if (inet_pton(AF_INET, text, v4) == 1)
+	if (inet_pton(AF_INET, text, v4) == 1) {
 		map_v4(out, v4);
-	else if (inet_pton(AF_INET6, text, out) != 1)
-		return false;
-	return true;
+		return true;
+	}
+	if (inet_pton(AF_INET6, text, out) == 1)
+		return true;
+	memset(out, 0, 16); /* Windows leaves what it could read */
+	return false;
 }
 
 const char *

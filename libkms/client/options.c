@@ -78,16 +78,22 @@ copy_host(struct kms_client *c, const char *option, const char *from, struct fau
 static int
 copy_place(struct kms_client *c, const struct kms_options *o, struct fault *fault)
 {
+	char *told;
 	int rc;
 
 	if (o->host != NULL || o->domain != NULL) {
 		rc = copy_host(c, "host", o->host, fault);
 		return rc == KMS_OK ? copy_text(&c->domain, "domain", o->domain, fault) : rc;
 	}
-	rc = copy_host(c, "KMS_HOST", os_environment("KMS_HOST"), fault);
+	told = os_environment("KMS_HOST");
+	rc = copy_host(c, "KMS_HOST", told, fault);
+	free(told);
 	if (rc != KMS_OK || c->host != NULL)
 		return rc;
-	return copy_text(&c->domain, "KMS_DOMAIN", os_environment("KMS_DOMAIN"), fault);
+	told = os_environment("KMS_DOMAIN");
+	rc = copy_text(&c->domain, "KMS_DOMAIN", told, fault);
+	free(told);
+	return rc;
 }
 
 /* What fits of a text of the product's, cut between characters. */

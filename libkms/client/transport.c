@@ -42,8 +42,12 @@ transport_dial(struct transport *t, const struct sockaddr *to, socklen_t len)
 {
 	int error;
 
+	/* The socket first: Windows names nobody before a process has begun with sockets. */
+	t->fd = os_socket(to->sa_family);
+	error = errno;
 	transport_name(t->peer, to, len);
-	if ((t->fd = os_socket(to->sa_family)) < 0)
+	errno = error;
+	if (t->fd < 0)
 		return KMS_E_IO;
 	if (os_connect(t->fd, to, len) == 0)
 		return KMS_OK;

@@ -6,12 +6,15 @@
 #include <locale.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
-const char *
+char *
 os_environment(const char *name)
 {
-	return secure_getenv(name);
+	const char *text = secure_getenv(name);
+
+	return text == NULL ? NULL : strdup(text);
 }
 
 bool

@@ -16,8 +16,8 @@
 #include "libkms/os/windows/win.h"
 
 /* A virus scanner or a reader may have the file for a moment. */
-#define MOVE_TRIES 50
-#define MOVE_WAIT_MS 10
+#define TRIES 50
+#define WAIT_MS 10
 
 static int
 status_failed(void)
@@ -60,6 +60,23 @@ read_handle(HANDLE h, void *buffer, size_t size, size_t *len)
 	}
 }
 
+/* With FILE_SHARE_DELETE it can be replaced while it is read. */
+static HANDLE
+open_shared(const wchar_t *path, DWORD flags)
+{
+	HANDLE h;
+
+	for (int i = 0;; i++) {
+		h = CreateFileW(path, GENERIC_READ,
+		    FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL, OPEN_EXISTING,
+		    FILE_ATTRIBUTE_NORMAL | flags, NULL);
+		if (h != INVALID_HANDLE_VALUE || i == TRIES ||
+		    GetLastError() != ERROR_SHARING_VIOLATION)
+			return h;
+		Sleep(WAIT_MS);
+	}
+}
+
 static int
 open_to_read(const char *path, enum file_origin origin, HANDLE *h)
 {
@@ -71,9 +88,7 @@ open_to_read(const char *path, enum file_origin origin, HANDLE *h)
 	if (wide == NULL)
 		return file_status(errno);
 	attributes = GetFileAttributesW(wide);
-	/* With FILE_SHARE_DELETE it can be replaced while it is read. */
-	*h = CreateFileW(wide, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
-	    NULL, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL | links, NULL);
+	*h = open_shared(wide, links);
 	free(wide);
 	if (attributes != INVALID_FILE_ATTRIBUTES && (attributes & FILE_ATTRIBUTE_DIRECTORY)) {
 		if (*h != INVALID_HANDLE_VALUE)
@@ -150,10 +165,10 @@ move_over(const wchar_t *from, const wchar_t *to, bool replace)
 	for (int i = 0; !MoveFileExW(from, to, how); i++) {
 		DWORD error = GetLastError();
 
-		if (!replace || i == MOVE_TRIES ||
+		if (!replace || i == TRIES ||
 		    (error != ERROR_SHARING_VIOLATION && error != ERROR_ACCESS_DENIED))
 			return status_failed();
-		Sleep(MOVE_WAIT_MS);
+		Sleep(WAIT_MS);
 	}
 	return KMS_OK;
 }

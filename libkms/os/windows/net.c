@@ -4,6 +4,7 @@
 #include "libkms/os/net.h"
 
 #include <errno.h>
+#include <stdbool.h>
 
 #include "libkms/os/windows/wide.h"
 #include "libkms/os/windows/win.h"
@@ -94,15 +95,63 @@ os_close_socket(int fd)
 	closesocket((SOCKET)fd);
 }
 
+/*
+ * select and not WSAPoll, which before Windows 10 version 2004 does not tell that a connection
+ * failed. A descriptor below 0 is left out, as poll(2) does it.
+ */
+struct three_sets {
+	fd_set in, out, failed;
+};
+
+static bool
+fill_sets(struct three_sets *s, const struct pollfd *fds, nfds_t count)
+{
+	bool any = false;
+
+	FD_ZERO(&s->in);
+	FD_ZERO(&s->out);
+	FD_ZERO(&s->failed);
+	for (nfds_t i = 0; i < count; i++) {
+		if (fds[i].fd == INVALID_SOCKET || fds[i].events == 0)
+			continue;
+		any = true;
+		if (fds[i].events & POLLIN)
+			FD_SET(fds[i].fd, &s->in);
+		if (fds[i].events & POLLOUT) {
+			FD_SET(fds[i].fd, &s->out);
+			FD_SET(fds[i].fd, &s->failed);
+		}
+	}
+	return any;
+}
+
 int
 os_poll(struct pollfd *fds, nfds_t count, int ms)
 {
-	int n;
+	struct timeval time = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+	struct three_sets s;
+	int ready = 0;
 
-	if (count == 0) { /* WSAPoll refuses that */
+	if (count > FD_SETSIZE) {
+		errno = EINVAL;
+		return -1;
+	}
+	for (nfds_t i = 0; i < count; i++)
+		fds[i].revents = 0;
+	if (!fill_sets(&s, fds, count)) { /* select refuses that */
 		Sleep(ms < 0 ? INFINITE : (DWORD)ms);
 		return 0;
 	}
-	n = WSAPoll(fds, count, ms);
-	return n >= 0 ? n : failed();
+	if (select(0, &s.in, &s.out, &s.failed, ms < 0 ? NULL : &time) == SOCKET_ERROR)
+		return failed();
+	for (nfds_t i = 0; i < count; i++) {
+		if (FD_ISSET(fds[i].fd, &s.in))
+			fds[i].revents |= POLLIN;
+		if (FD_ISSET(fds[i].fd, &s.out))
+			fds[i].revents |= POLLOUT;
+		if (FD_ISSET(fds[i].fd, &s.failed))
+			fds[i].revents |= POLLERR;
+		ready += fds[i].revents != 0;
+	}
+	return ready;
 }

@@ -10,11 +10,23 @@
 #include "libkms/os/windows/wide.h"
 #include "libkms/os/windows/win.h"
 
-/* Windows has no program with the rights of another user than the one that started it. */
-const char *
+/*
+ * Windows has no program with the rights of another user than the one that started it. The
+ * process's own environment: getenv has a copy for each C library, and the product has another one.
+ */
+char *
 os_environment(const char *name)
 {
-	return getenv(name);
+	wchar_t *wide = wide_from(name), *value = NULL;
+	DWORD size = wide == NULL ? 0 : GetEnvironmentVariableW(wide, NULL, 0);
+	char *text = NULL;
+
+	if (size > 0 && (value = calloc(size, sizeof(*value))) != NULL &&
+	    GetEnvironmentVariableW(wide, value, size) < size)
+		text = wide_to(value);
+	free(value);
+	free(wide);
+	return text;
 }
 
 bool

@@ -56,7 +56,9 @@ wide_path(const char *path)
 {
 	wchar_t *wide = wide_from(path);
 
-	if (wide == NULL || wcslen(wide) < LONG_PATH || wcsncmp(wide, L"\\\\?\\", 4) == 0)
+	/* The folder in which a relative one begins counts too. */
+	if (wide == NULL || wcsncmp(wide, L"\\\\?\\", 4) == 0 ||
+	    GetFullPathNameW(wide, 0, NULL, NULL) < LONG_PATH)
 		return wide;
 	return make_long(wide);
 }

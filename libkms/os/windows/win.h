@@ -8,6 +8,7 @@
 #include <winsock2.h>
 #include <ws2tcpip.h>
 #include <windows.h>
+#include <aclapi.h>
 #include <iphlpapi.h>
 #include <sddl.h>
 #include <shellapi.h>
