@@ -3,9 +3,6 @@
  * over time, a lease that is checked and exported, and an outage that takes
  * nothing away.
  */
-#include <arpa/inet.h>
-#include <fcntl.h>
-#include <netinet/in.h>
 #include <setjmp.h>
 #include <sodium.h>
 #include <stdarg.h>
@@ -13,8 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -24,6 +19,9 @@
 #include "libkms/client/state.h"
 #include "libkms/kms.h"
 #include "libkms/kms_error.h"
+#include "libkms/os/lock_file.h"
+#include "libkms/os/net.h"
+#include "t/lib/folder.h"
 #include "t/lib/testhost.h"
 
 #define T 1700000000u
@@ -31,8 +29,8 @@
 #define YEAR (365u * DAY)
 
 struct world {
-	char directory[64];
-	char path[80];
+	char directory[FOLDER_PATH];
+	char path[FOLDER_PATH + 2];
 	uint64_t now;
 	struct testhost host;
 	struct kms_options o;
@@ -49,8 +47,7 @@ setup(void **arg)
 {
 	struct world *w = calloc(1, sizeof(*w));
 
-	snprintf(w->directory, sizeof(w->directory), "/tmp/test_client.XXXXXX");
-	if (mkdtemp(w->directory) == NULL)
+	if (!folder_make(w->directory))
 		return -1;
 	snprintf(w->path, sizeof(w->path), "%s/s", w->directory);
 	w->now = T;
@@ -71,7 +68,7 @@ static int
 teardown(void **arg)
 {
 	struct world *w = *arg;
-	char beside[96];
+	char beside[FOLDER_PATH + 16];
 	int left;
 
 	snprintf(beside, sizeof(beside), "%s.lock", w->path);
@@ -390,17 +387,16 @@ test_making(void **arg)
 {
 	struct world *w = *arg;
 	struct kms_client *c;
-	char path[96], detail[300];
-	int fd;
+	char path[FOLDER_PATH + 16], detail[2 * FOLDER_PATH];
+	intptr_t lock;
 
 	snprintf(path, sizeof(path), "%s.lock", w->path);
-	assert_true((fd = open(path, O_RDWR | O_CREAT, 0600)) >= 0);
-	assert_int_equal(flock(fd, LOCK_EX), 0);
+	assert_true((lock = os_lock(path)) != OS_NO_LOCK);
 	w->o.detail = detail;
 	w->o.detail_size = sizeof(detail);
 	assert_int_equal(kms_open(&c, &w->o), KMS_E_EXISTS);
 	assert_non_null(strstr(detail, "another process is using it"));
-	close(fd);
+	os_unlock(lock);
 	kms_close(open_client(w));
 	assert_string_equal(detail, "");
 }
@@ -726,7 +722,7 @@ dead_port(char host[32])
 {
 	struct sockaddr_in a = { .sin_family = AF_INET };
 	socklen_t len = sizeof(a);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = os_socket(AF_INET);
 
 	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	assert_int_equal(bind(fd, (struct sockaddr *)&a, len), 0);
@@ -810,7 +806,7 @@ test_short_structs(void **arg)
 	r.size = offsetof(struct kms_result, warning);
 	assert_int_equal(kms_activate(c, &r), KMS_E_NO_HOST);
 	assert_int_equal(r.warning, 0x5a5a5a5a);
-	close(fd);
+	os_close_socket(fd);
 	give_lease(w);
 	assert_int_equal(kms_lease_export(c, file, &size), KMS_OK);
 	memset(&info, 0x5a, sizeof(info));
@@ -883,7 +879,7 @@ test_outage(void **arg)
 	assert_int_equal(kms_verify(c), KMS_OK);
 	assert_int_equal(licence(w, c), KMS_RENEWAL_DUE);
 	kms_close(c);
-	close(fd);
+	os_close_socket(fd);
 }
 
 /* Its host is known, so that what it asks is sent at once; and no answer comes. */
@@ -932,13 +928,13 @@ test_not_sent(void **arg)
 	peek(w, &sequence, id);
 	assert_int_equal(sequence, 0);
 	assert_true(sodium_is_zero(id, sizeof(id)));
-	close(fd);
+	os_close_socket(fd);
 	fd = know_host(w, host);
 	ask_in_vain(w, kms_activate);
 	peek(w, &sequence, id);
 	assert_int_equal(sequence, 1);
 	assert_false(sodium_is_zero(id, sizeof(id)));
-	close(fd);
+	os_close_socket(fd);
 }
 
 /* The same request again while it is unanswered, a new one when it is old, of another kind or for
@@ -986,7 +982,7 @@ test_repeat(void **arg)
 	ask_in_vain(w, kms_release);
 	peek(w, &sequence, id);
 	assert_int_equal(sequence, 5);
-	close(fd);
+	os_close_socket(fd);
 }
 
 static int
@@ -1025,7 +1021,7 @@ test_borrow_repeat(void **arg)
 	ask_in_vain(w, kms_activate);
 	peek(w, &sequence, id);
 	assert_int_equal(sequence, 3);
-	close(fd);
+	os_close_socket(fd);
 }
 
 /*

@@ -16,14 +16,15 @@
 #include "libkms/client/state_file.h"
 #include "libkms/kms.h"
 #include "libkms/kms_error.h"
+#include "t/lib/folder.h"
 #include "t/lib/testhost.h"
 
 #define T 1700000000u
 #define YEAR (365u * 86400u)
 
 struct world {
-	char directory[64];
-	char path[80];
+	char directory[FOLDER_PATH];
+	char path[FOLDER_PATH + 2];
 	struct testhost host, other;
 	struct kms_options o;
 };
@@ -40,8 +41,7 @@ setup(void **arg)
 	struct world *w = calloc(1, sizeof(*w));
 	struct kms_client *c;
 
-	snprintf(w->directory, sizeof(w->directory), "/tmp/test_evidence.XXXXXX");
-	if (mkdtemp(w->directory) == NULL)
+	if (!folder_make(w->directory))
 		return -1;
 	snprintf(w->path, sizeof(w->path), "%s/s", w->directory);
 	testhost_init(&w->host, 0x50, 1, T - YEAR, T + YEAR);
@@ -63,7 +63,7 @@ teardown(void **arg)
 {
 	static const char *const names[] = { "", ".key", ".lock" };
 	struct world *w = *arg;
-	char path[96];
+	char path[FOLDER_PATH + 16];
 	int left;
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {

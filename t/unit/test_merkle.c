@@ -5,7 +5,6 @@
  */
 #include <sodium.h>
 
-#include "libkms/core/fast_sha256.h"
 #include "libkms/core/merkle.h"
 #include "t/unit/core_test.h"
 
@@ -64,38 +63,6 @@ static void
 test_known_answers(void **state)
 {
 	known_answers(merkle_tree_new(COUNT(known)));
-	known_answers(merkle_tree_with(COUNT(known), fast_sha256));
-	(void)state;
-}
-
-/* Examples of FIPS 180-2, and every length around the ends of blocks, cut at every place. */
-static void
-test_fast_sha256(void **state)
-{
-	static const struct {
-		const char *text, *hash;
-	} examples[] = {
-		{ "", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" },
-		{ "abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" },
-		{ "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
-		    "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1" },
-	};
-	uint8_t text[200], hash[MERKLE_HASH], want[MERKLE_HASH];
-	size_t len;
-
-	for (size_t i = 0; i < COUNT(examples); i++) {
-		from_hex(want, sizeof(want), examples[i].hash, &len);
-		fast_sha256(hash, examples[i].text, strlen(examples[i].text), "", 0);
-		assert_memory_equal(hash, want, sizeof(want));
-	}
-	randombytes_buf(text, sizeof(text));
-	for (size_t n = 0; n <= sizeof(text); n++) {
-		crypto_hash_sha256(want, text, n);
-		for (size_t cut = 0; cut <= n; cut++) {
-			fast_sha256(hash, text, cut, text + cut, n - cut);
-			assert_memory_equal(hash, want, sizeof(want));
-		}
-	}
 	(void)state;
 }
 
@@ -285,7 +252,6 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_known_answers),
-		cmocka_unit_test(test_fast_sha256),
 		cmocka_unit_test(test_every_index),
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_run),

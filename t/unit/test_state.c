@@ -2,16 +2,13 @@
  * test_state.c - the client's two files: whole or refused, never half, never replaced behind the
  * owner's back; one process at a time that writes, any number that read.
  */
-#include <fcntl.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <sodium.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,11 +16,12 @@
 
 #include "libkms/client/state_file.h"
 #include "libkms/kms_error.h"
+#include "t/lib/folder.h"
 
 struct place {
-	char directory[64];
-	char path[80];
-	char other[96];
+	char directory[FOLDER_PATH];
+	char path[FOLDER_PATH + 2];
+	char other[FOLDER_PATH + 16];
 };
 
 static int
@@ -31,8 +29,7 @@ setup(void **arg)
 {
 	struct place *p = calloc(1, sizeof(*p));
 
-	snprintf(p->directory, sizeof(p->directory), "/tmp/test_state.XXXXXX");
-	if (mkdtemp(p->directory) == NULL)
+	if (!folder_make(p->directory))
 		return -1;
 	snprintf(p->path, sizeof(p->path), "%s/s", p->directory);
 	*arg = p;
@@ -151,15 +148,13 @@ save(struct state_file *f)
 	state_unlock(f);
 }
 
-static mode_t
+static unsigned
 mode_of(const char *path, const char *suffix)
 {
-	char name[128];
-	struct stat st;
+	char name[FOLDER_PATH + 16];
 
 	snprintf(name, sizeof(name), "%s%s", path, suffix);
-	assert_int_equal(stat(name, &st), 0);
-	return st.st_mode & 07777;
+	return folder_mode(name);
 }
 
 static void
@@ -606,15 +601,16 @@ test_nowhere(void **arg)
 
 	snprintf(p->other, sizeof(p->other), "%s/none/s", p->directory);
 	assert_int_equal(state_open(&f, &s, p->other, 1, NULL), KMS_E_IO);
-	assert_int_equal(mkdir(p->path, 0700), 0);
+	assert_true(folder_add(p->path));
 	assert_int_equal(open_state(p, &f, &s, 1), KMS_E_STATE);
 	assert_int_equal(rmdir(p->path), 0);
-	assert_int_equal(symlink("/dev/null", p->path), 0);
-	assert_int_equal(open_state(p, &f, &s, 1), KMS_E_STATE);
-	assert_int_equal(unlink(p->path), 0);
+	if (folder_link(p->path)) {
+		assert_int_equal(open_state(p, &f, &s, 1), KMS_E_STATE);
+		assert_int_equal(unlink(p->path), 0);
+	}
 	/* The temporary file cannot be made: nothing is, and nothing is left. */
 	snprintf(p->other, sizeof(p->other), "%s.key.new", p->path);
-	assert_int_equal(mkdir(p->other, 0700), 0);
+	assert_true(folder_add(p->other));
 	assert_int_not_equal(open_state(p, &f, &s, 1), KMS_OK);
 	assert_int_equal(access(p->path, F_OK), -1);
 	assert_int_equal(rmdir(p->other), 0);
@@ -627,21 +623,18 @@ test_write_fails(void **arg)
 	static uint8_t before[STATE_MAX], after[STATE_MAX];
 	struct place *p = *arg;
 	size_t len = good_file(p, before, sizeof(before));
-	struct rlimit old, low;
 	struct state_file *f;
 	struct state *s;
 
+	if (!folder_limit(100))
+		skip();
+	assert_true(folder_limit(0));
 	assert_int_equal(open_state(p, &f, &s, 1), KMS_OK);
-	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
-	low = old;
-	low.rlim_cur = 100;
-	signal(SIGXFSZ, SIG_IGN);
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
+	assert_true(folder_limit(100));
 	assert_int_equal(state_lock(f, NULL), KMS_OK);
 	s->count++;
 	assert_int_equal(state_save(f, NULL), KMS_E_FULL);
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
-	signal(SIGXFSZ, SIG_DFL);
+	assert_true(folder_limit(0));
 	assert_int_equal(slurp(p->path, after, sizeof(after)), len);
 	assert_memory_equal(after, before, len);
 	snprintf(p->other, sizeof(p->other), "%s.new", p->path);
