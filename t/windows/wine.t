@@ -7,6 +7,7 @@
 #   KMS_WINE_ROOT  a Debian system with Wine in it (wine64, wine32:i386), which is entered with chroot; ./bootstrap windows makes it.
 #                  Without it: this machine's own Wine
 #   KMS_WINE_FOR   "x64 x86", or one of them
+#   KMS_WINE_OPTIONAL  1: a Wine that does not start on this machine is no failure
 use v5.36;
 use Cwd 'abs_path';
 use FindBin;
@@ -83,6 +84,10 @@ END {
 }
 wine('', 'wineboot', '-i');
 wine('', 'wineserver', '-w');
+if (!-e "$work/prefix/system.reg" && $ENV{KMS_WINE_OPTIONAL}) {
+    diag('*** NOT TESTED: libkms for Windows: Wine does not start on this machine');
+    plan skip_all => 'Wine does not start on this machine';
+}
 ok(-e "$work/prefix/system.reg", 'Wine has its folder') or BAIL_OUT('Wine does not start');
 
 # -- which unit tests of libkms are here, and why the others are not --
@@ -190,6 +195,7 @@ sub client ($system) {
     is("$r->{exit} $r->{licence}", '0 activated', 'renewal') or diag("$r->{out}$r->{said}");
     $r = wine($system, 'wine', 'kmsclient.exe', @who, 'verify');
     like($r->{out}, qr/^status: KMS_OK$/m, 'the output for people') or diag("$r->{out}$r->{err}");
+    like(run([ wine_command($system, 'wine', 'kmsclient.exe', @who, 'verify') ])->{out}, qr/\A(?:[^\r\n]+\r\n)+\z/, 'has lines as Windows ends them');
 
     # Linux reads what Windows wrote, and the other way about.
     my $there = $linux->('verify');
