@@ -14,7 +14,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "kmsdb/chains.h"
 #include "kmsdb/dropped.h"
+#include "kmsdb/foreign.h"
 #include "kmsdb/kmsdb.h"
 #include "kmsdb/position.h"
 #include "kmsdb/scan.h"
@@ -222,8 +224,8 @@ copy_journal(struct backup *b, struct fault *fault)
 	}
 }
 
-int
-kmsdb_backup(int from, int to, struct kmsdb_backup *count, struct fault *fault)
+static int
+backup_journal(int from, int to, struct kmsdb_backup *count, struct fault *fault)
 {
 	struct backup b = { .from = -1, .to = -1, .count = count };
 	int rc;
@@ -237,4 +239,60 @@ kmsdb_backup(int from, int to, struct kmsdb_backup *count, struct fault *fault)
 	if (b.to >= 0)
 		close(b.to);
 	return rc;
+}
+
+/* -- the chains of other hosts -- */
+
+/* As the own journal. One without a batch yet has nothing to copy. */
+static int
+backup_other(
+    int from, int to, const uint8_t host[16], struct kmsdb_backup *count, struct fault *fault)
+{
+	struct kmsdb_backup one;
+	struct foreign *in = NULL, *out = NULL;
+	uint8_t made[16];
+	int rc = foreign_open(&in, from, host, fault);
+
+	if (rc == KMS_OK)
+		rc = foreign_make(to, foreign_key(in), made, fault);
+	if (rc == KMS_OK)
+		rc = foreign_open(&out, to, host, fault);
+	if (rc == KMS_OK)
+		rc = backup_journal(foreign_directory(in), foreign_directory(out), &one, fault);
+	if (rc == KMS_OK) {
+		count->copied += one.copied;
+		count->kept += one.kept;
+	}
+	foreign_close(in);
+	foreign_close(out);
+	return rc;
+}
+
+static int
+backup_others(int from, int to, struct kmsdb_backup *count, struct fault *fault)
+{
+	uint8_t hosts[CHAINS_MAX][16];
+	unsigned n = 0;
+	int in = -1, out = -1, rc;
+
+	if ((rc = position_directory(from, "kmsdb", 0, &in)) != KMS_OK ||
+	    (rc = position_directory(to, "kmsdb", 1, &out)) != KMS_OK)
+		fault_set(fault, rc, "kmsdb: %s", kms_strerror((uint32_t)rc));
+	else
+		rc = foreign_list(in, hosts, CHAINS_MAX, &n, fault);
+	for (unsigned i = 0; i < n && rc == KMS_OK; i++)
+		rc = backup_other(in, out, hosts[i], count, fault);
+	if (in >= 0)
+		close(in);
+	if (out >= 0)
+		close(out);
+	return rc;
+}
+
+int
+kmsdb_backup(int from, int to, struct kmsdb_backup *count, struct fault *fault)
+{
+	int rc = backup_journal(from, to, count, fault);
+
+	return rc == KMS_OK ? backup_others(from, to, count, fault) : rc;
 }

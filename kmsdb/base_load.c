@@ -35,8 +35,10 @@ take_head(struct kmsdb *db, const struct apply_entry *e, const struct entry_admi
 	if (!db->base.loading)
 		return;
 	ledger_raise(&db->counter, h.counter);
-	ledger_raise(&db->floors.refusals, h.refusals);
-	ledger_raise(&db->floors.forgotten, h.forgotten);
+	if (ledger_expires(db)) {
+		ledger_raise(&db->floors.refusals, h.refusals);
+		ledger_raise(&db->floors.forgotten, h.forgotten);
+	}
 	ledger_raise(&db->floors.relayed, h.relayed);
 	ledger_raise(&db->floors.names, h.names);
 	ledger_raise(&db->floors.clock, h.clock);

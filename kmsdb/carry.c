@@ -132,11 +132,11 @@ carry_seats(struct slice *s)
 	}
 }
 
-/* Batches of the own chain, 0; and how far that is applied. */
+/* Batches of the own chain, 0; and how far each chain is applied. */
 static void
 carry_batches(struct slice *s)
 {
-	uint8_t key[ROW_BATCH_KEY] = { 0 }, row[ROW_BATCH], chain[ROW_CHAIN];
+	uint8_t key[ROW_BATCH_KEY] = { 0 }, row[ROW_BATCH];
 	struct wire_writer w;
 
 	for (size_t i = 0; i < s->g->batch_count; i++) {
@@ -150,11 +150,7 @@ carry_batches(struct slice *s)
 		wire_put(&w, b->hash, 32);
 		index_put(s->index, INDEX_BATCHES, key, sizeof(key), row, sizeof(row));
 	}
-	wire_writer_init(&w, chain, sizeof(chain));
-	wire_put(&w, s->g->host, 16);
-	wire_put_u64(&w, s->g->last);
-	wire_put(&w, s->g->hash, 32);
-	index_put(s->index, INDEX_CHAINS, key, 2, chain, sizeof(chain));
+	chains_put(s->index, &s->g->chains);
 }
 
 static void

@@ -305,15 +305,23 @@ checkpoint_poll(struct kmsdb *db)
 static int
 freeze(struct kmsdb *db, struct checkpoint *c)
 {
-	int rc = usage_freeze(&db->usage, &db->active->usage, db->active->last);
+	int rc;
 
-	if (rc != KMS_OK)
+	/* With batches of other chains alone: nothing is frozen, so the index has all before. */
+	if (db->active->batch_count == 0) {
+		db->active->last = db->meta.last;
+		memcpy(db->active->hash, db->meta.hash, 32);
+	}
+	if ((rc = usage_freeze(&db->usage, &db->active->usage, db->active->last)) != KMS_OK)
 		return rc;
 	db->frozen = db->active;
 	db->active = &db->generations[db->frozen == &db->generations[0]];
 	db->frozen->seat_count = db->seats.count;
 	db->frozen->counter = db->counter;
 	db->frozen->floors = db->floors;
+	db->frozen->chains = db->chains;
+	db->frozen->chains.list[0].last = db->frozen->last;
+	memcpy(db->frozen->chains.list[0].hash, db->frozen->hash, 32);
 	db->frozen->base = db->base;
 	db->frozen->first = db->first;
 	db->frozen->expires = db->floors.refusals != db->meta.floors.refusals ||

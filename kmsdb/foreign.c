@@ -3,7 +3,11 @@
  */
 #include "kmsdb/foreign.h"
 
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,12 +15,15 @@
 #include "kmsdb/journal.h"
 #include "kmsdb/position.h"
 #include "kmsdb/scan.h"
+#include "libkms/base/file.h"
 #include "libkms/base/hex.h"
 #include "libkms/core/certificate.h"
 #include "libkms/core/entry.h"
 #include "libkms/core/fast_sha256.h"
 #include "libkms/core/merkle.h"
 #include "libkms/kms_error.h"
+
+#define KEY_NAME "key"
 
 struct foreign {
 	uint8_t host[16], sign_pk[32];
@@ -51,82 +58,215 @@ foreign_directory(const struct foreign *f)
 	return f->dirfd;
 }
 
-/* -- opening -- */
+const uint8_t *
+foreign_key(const struct foreign *f)
+{
+	return f->sign_pk;
+}
+
+int
+foreign_segments(const struct foreign *f)
+{
+	return f->journalfd;
+}
+
+struct journal *
+foreign_journal(const struct foreign *f)
+{
+	return f->journal;
+}
+
+/* Says which host's chain it is about. */
+static int
+name_host(const struct foreign *f, struct fault *fault, int rc)
+{
+	char name[33];
+
+	hex_format(name, f->host, sizeof(f->host));
+	if (rc != KMS_OK)
+		fault_prefix(fault, FOREIGN_NAME "/%s: ", name);
+	return rc;
+}
+
+/* -- folders -- */
 
 static int
-make_directory(struct foreign *f, int statefd, struct fault *fault)
+open_folder(int kmsdbfd, const uint8_t host[16], bool make, int *dirfd)
 {
 	char name[33];
 	int all = -1, rc;
 
-	hex_format(name, f->host, sizeof(f->host));
-	rc = position_directory(statefd, "foreign", 1, &all);
-	if (rc == KMS_OK)
-		rc = position_directory(all, name, 1, &f->dirfd);
-	if (all >= 0)
+	hex_format(name, host, 16);
+	rc = position_directory(kmsdbfd, FOREIGN_NAME, make, &all);
+	if (rc == KMS_OK) {
+		rc = position_directory(all, name, make, dirfd);
 		close(all);
-	if (rc != KMS_OK)
-		return fault_set(fault, rc, "foreign/%s: %s", name, kms_strerror((uint32_t)rc));
-	return segment_directory(f->dirfd, true, &f->journalfd, fault);
-}
-
-/* A batch that is on disk. Root and chain are checked by the scan. */
-static int
-check_stored(const struct foreign *f, const struct scan *s, struct fault *fault)
-{
-	const struct record *r = &s->record;
-
-	if (memcmp(r->batch.host_id, f->host, sizeof(f->host)) != 0)
-		return fault_set(fault, KMS_E_UNKNOWN_HOST,
-		    "batch %" PRIu64 " of a foreign chain is of another host", r->batch.number);
-	if (batch_verify(r->header, r->signature, f->sign_pk) != KMS_OK)
-		return fault_set(fault, KMS_E_SIGNATURE,
-		    "batch %" PRIu64 " of a foreign chain is not signed by its host",
-		    r->batch.number);
-	return KMS_OK;
-}
-
-static int
-read_stored(struct foreign *f, uint64_t segment_size, struct fault *fault)
-{
-	struct scan *s;
-	int rc = scan_open(&s, f->journalfd, NULL, 0, fault);
-
-	if (rc != KMS_OK)
-		return rc;
-	while ((rc = scan_next(s)) == KMS_OK && (rc = check_stored(f, s, fault)) == KMS_OK)
-		;
-	if (rc == KMS_E_NOT_FOUND && (rc = scan_rest(s)) == KMS_OK)
-		rc = journal_open(&f->journal, f->journalfd, segment_size, s, NULL, NULL, fault);
-	else if (s->fault.status != KMS_OK)
-		*fault = s->fault;
-	scan_close(s);
+	}
 	return rc;
 }
 
 int
-foreign_open(struct foreign **out, int statefd, const uint8_t sign_pk[32], uint64_t segment_size,
-    struct fault *fault)
+foreign_make(int kmsdbfd, const uint8_t sign_pk[32], uint8_t host[16], struct fault *fault)
+{
+	int dirfd = -1, journalfd = -1, rc;
+
+	certificate_host_id(host, sign_pk);
+	rc = open_folder(kmsdbfd, host, true, &dirfd);
+	/* Before the journal: a folder without a key has no batch. */
+	if (rc == KMS_OK && !file_exists(dirfd, KEY_NAME))
+		rc = file_write(dirfd, KEY_NAME, sign_pk, 32, 0600, true);
+	if (rc != KMS_OK)
+		fault_set(fault, rc, "kmsdb/" FOREIGN_NAME " cannot be written: %s",
+		    kms_strerror((uint32_t)rc));
+	else
+		rc = segment_directory(dirfd, true, &journalfd, fault);
+	if (dirfd >= 0)
+		close(dirfd);
+	if (journalfd >= 0)
+		close(journalfd);
+	return rc;
+}
+
+static int
+by_host(const void *a, const void *b)
+{
+	return memcmp(a, b, 16);
+}
+
+int
+foreign_list(int kmsdbfd, uint8_t (*hosts)[16], unsigned max, unsigned *count, struct fault *fault)
+{
+	int fd = openat(kmsdbfd, FOREIGN_NAME, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+	uint8_t host[16];
+	int rc = KMS_OK;
+
+	*count = 0;
+	if (fd < 0 && errno == ENOENT)
+		return KMS_OK;
+	if (dir == NULL) {
+		rc = fault_errno(fault, errno, "kmsdb/" FOREIGN_NAME);
+		if (fd >= 0)
+			close(fd);
+		return rc;
+	}
+	while (rc == KMS_OK && (e = readdir(dir)) != NULL) {
+		/* Nothing was taken from a host whose key is not there yet. */
+		char key[64];
+
+		snprintf(key, sizeof(key), "%.33s/" KEY_NAME, e->d_name);
+		if (!hex_parse(host, sizeof(host), e->d_name) || !file_exists(dirfd(dir), key))
+			continue;
+		if (*count == max)
+			rc = fault_set(fault, KMS_E_LIMIT,
+			    "kmsdb/" FOREIGN_NAME " has the chains of more than %u hosts", max);
+		else
+			memcpy(hosts[(*count)++], host, 16);
+	}
+	closedir(dir);
+	if (*count > 1)
+		qsort(hosts, *count, 16, by_host);
+	return rc;
+}
+
+static int
+read_key(struct foreign *f, struct fault *fault)
+{
+	uint8_t id[16];
+	size_t len = 0;
+	int rc =
+	    file_read_into(f->dirfd, KEY_NAME, FILE_OURS, f->sign_pk, sizeof(f->sign_pk), &len);
+
+	if (rc != KMS_OK)
+		return fault_set(fault, rc, "the key of the host cannot be read: %s",
+		    kms_strerror((uint32_t)rc));
+	certificate_host_id(id, f->sign_pk);
+	if (len == sizeof(f->sign_pk) && memcmp(id, f->host, sizeof(id)) == 0)
+		return KMS_OK;
+	return fault_set(fault, KMS_E_UNKNOWN_HOST, "the key there is another host's");
+}
+
+int
+foreign_open(struct foreign **out, int kmsdbfd, const uint8_t host[16], struct fault *fault)
 {
 	struct foreign *f = calloc(1, sizeof(*f));
 	int rc = KMS_E_NO_MEMORY;
 
 	*out = NULL;
 	if (f == NULL)
-		return rc;
+		return fault_set(fault, rc, NULL);
 	f->dirfd = f->journalfd = -1;
-	memcpy(f->sign_pk, sign_pk, sizeof(f->sign_pk));
-	certificate_host_id(f->host, sign_pk);
+	memcpy(f->host, host, sizeof(f->host));
 	f->octets = malloc(RECORD_MAX);
 	f->tree = merkle_tree_with(RECORD_ENTRIES, fast_sha256);
-	if (f->octets != NULL && f->tree != NULL &&
-	    (rc = make_directory(f, statefd, fault)) == KMS_OK)
-		rc = read_stored(f, segment_size, fault);
+	if (f->octets != NULL && f->tree != NULL)
+		rc = open_folder(kmsdbfd, host, false, &f->dirfd);
+	if (rc != KMS_OK)
+		fault_set(fault, rc, "%s", kms_strerror((uint32_t)rc));
 	if (rc == KMS_OK)
+		rc = read_key(f, fault);
+	if (rc == KMS_OK)
+		rc = segment_directory(f->dirfd, false, &f->journalfd, fault);
+	if (rc == KMS_OK) {
 		*out = f;
-	else
-		foreign_close(f);
+		return rc;
+	}
+	name_host(f, fault, rc);
+	foreign_close(f);
 	return rc;
+}
+
+/* -- what is stored -- */
+
+int
+foreign_scan(
+    struct foreign *f, const struct scan_place *from, struct scan **out, struct fault *fault)
+{
+	int rc = scan_open(out, f->journalfd, from, 0, fault);
+
+	/* What a base of that host restates is as that host saw it, other hosts' acts included. */
+	if (rc == KMS_OK && (*out)->begins > 1) {
+		rc = fault_set(fault, KMS_E_MISSING,
+		    "the chain begins with batch %" PRIu64
+		    ": only a chain that begins with batch 1 can be followed",
+		    (*out)->begins);
+		scan_close(*out);
+		*out = NULL;
+	}
+	return name_host(f, fault, rc);
+}
+
+/* Root and chain are checked by the scan. */
+int
+foreign_next(struct foreign *f, struct scan *s, struct fault *fault)
+{
+	const struct record *r = &s->record;
+	int rc = scan_next(s);
+
+	if (rc == KMS_E_NOT_FOUND)
+		return rc;
+	if (rc != KMS_OK)
+		fault_set(fault, rc, "%s", fault_text(&s->fault, rc));
+	else if (memcmp(r->batch.host_id, f->host, sizeof(f->host)) != 0)
+		rc = fault_set(fault, KMS_E_UNKNOWN_HOST, "batch %" PRIu64 " is of another host",
+		    r->batch.number);
+	else if (batch_verify(r->header, r->signature, f->sign_pk) != KMS_OK)
+		rc = fault_set(fault, KMS_E_SIGNATURE,
+		    "batch %" PRIu64 " is not signed by that host", r->batch.number);
+	return name_host(f, fault, rc);
+}
+
+int
+foreign_write(struct foreign *f, struct scan *s, uint64_t segment_size, struct fault *fault)
+{
+	int rc = scan_rest(s);
+
+	if (rc != KMS_OK)
+		fault_set(fault, rc, "%s", s->fault.text);
+	else
+		rc = journal_open(&f->journal, f->journalfd, segment_size, s, NULL, NULL, fault);
+	return name_host(f, fault, rc);
 }
 
 void
@@ -192,18 +332,25 @@ check_place(
 
 /* The record as it goes to the disk; its own reader checks it. */
 static int
-make_record(struct foreign *f, const struct foreign_batch *b, size_t *length, struct fault *fault)
+make_record(struct foreign *f, const struct foreign_batch *b, uint64_t time, size_t *length,
+    struct fault *fault)
 {
 	const char *why;
 	size_t n = 0;
 
 	for (uint32_t i = 0; i < b->count; i++) {
-		const struct item *item = &b->items[i];
-		size_t one = item_encode(f->octets + RECORD_HEAD + n, RECORD_OCTETS - n, item);
-		int rc = entry_check(item->entry, item->entry_len);
+		struct item item = b->items[i];
+		int rc = entry_check(item.entry, item.entry_len);
+		size_t one;
 
-		if (one == 0)
+		if (rc == KMS_OK && item_names(&item) == KMS_E_ALTERED)
+			item.aside_len = 0;
+		one = item_encode(f->octets + RECORD_HEAD + n, RECORD_OCTETS - n, &item);
+		if (rc == KMS_OK && one == 0)
 			return fault_set(fault, KMS_E_FORMAT, "the batch is too long");
+		if (rc == KMS_OK && !batch_time_near(entry_time(item.entry, item.entry_len), time))
+			return fault_set(fault, KMS_E_FORMAT,
+			    "the time of entry %u is more than 4 hours from that of the batch", i);
 		if (rc != KMS_OK)
 			return fault_set(fault, rc == KMS_E_SCHEMA ? rc : KMS_E_FORMAT,
 			    "entry %u of the batch is %s", i,
@@ -218,11 +365,12 @@ make_record(struct foreign *f, const struct foreign_batch *b, size_t *length, st
 }
 
 int
-foreign_take(struct foreign *f, const struct foreign_batch *b, struct fault *fault)
+foreign_take(struct foreign *f, const struct foreign_batch *b, struct foreign_taken *taken,
+    struct fault *fault)
 {
 	struct batch_header h;
 	uint8_t hash[32];
-	uint64_t first, offset;
+	struct scan_place at = { 0 };
 	size_t length = 0;
 	int rc;
 
@@ -237,10 +385,18 @@ foreign_take(struct foreign *f, const struct foreign_batch *b, struct fault *fau
 		    fault, KMS_E_SIGNATURE, "the batch is not signed by the host that it names");
 	batch_header_hash(hash, b->header);
 	if ((rc = check_place(f, &h, hash, fault)) != KMS_OK ||
-	    (rc = make_record(f, b, &length, fault)) != KMS_OK)
+	    (rc = make_record(f, b, h.time, &length, fault)) != KMS_OK)
 		return rc;
-	rc = journal_append(f->journal, f->octets, length, hash, &first, &offset);
+	at.number = h.number;
+	memcpy(at.previous, h.previous, sizeof(at.previous));
+	rc = journal_append(f->journal, f->octets, length, hash, &at.first, &at.offset);
 	if (rc != KMS_OK)
-		fault_set(fault, rc, "the batch cannot be written: %s", kms_strerror((uint32_t)rc));
-	return rc;
+		return fault_set(
+		    fault, rc, "the batch cannot be written: %s", kms_strerror((uint32_t)rc));
+	if (taken != NULL) {
+		taken->record = &f->record;
+		taken->at = at;
+		memcpy(taken->hash, hash, sizeof(taken->hash));
+	}
+	return KMS_OK;
 }

@@ -73,13 +73,14 @@ generation_clear(struct generation *g)
 	g->order = NULL;
 	usage_part_clear(&g->usage);
 	g->batch_count = 0;
+	g->others = false;
 	g->carried = 0;
 }
 
 bool
 generation_empty(const struct generation *g)
 {
-	return g->batch_count == 0;
+	return g->batch_count == 0 && !g->others;
 }
 
 bool
@@ -108,14 +109,21 @@ generation_reserve(struct generation *g)
 }
 
 void
-generation_add_batch(struct generation *g, const struct batch_ref *b, const uint8_t host[16])
+generation_add_other(struct generation *g)
 {
-	if (g->batch_count == 0)
+	if (generation_empty(g))
+		g->since = clock_seconds();
+	g->others = true;
+}
+
+void
+generation_add_batch(struct generation *g, const struct batch_ref *b)
+{
+	if (generation_empty(g))
 		g->since = clock_seconds();
 	g->batches[g->batch_count++] = *b;
 	g->last = b->number;
 	memcpy(g->hash, b->hash, 32);
-	memcpy(g->host, host, 16);
 }
 
 bool

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "kmsdb/base_state.h"
+#include "kmsdb/chains.h"
 #include "kmsdb/index.h"
 #include "kmsdb/observed.h"
 #include "kmsdb/overlay.h"
@@ -38,12 +39,13 @@ struct generation {
 	size_t batch_count, batch_room;
 	uint64_t last; /* last batch it contains */
 	uint8_t hash[32];
-	uint8_t host[16]; /* of that batch */
-	uint64_t since;   /* monotonic seconds of its first batch */
+	bool others;    /* batches of other chains changed it */
+	uint64_t since; /* monotonic seconds of its first batch */
 	/* Carrying: */
 	size_t seat_count;
 	uint64_t counter;
 	struct index_floors floors;
+	struct chains chains; /* how far each is in here */
 	struct base_state base;
 	uint64_t first; /* batch that the journal begins with: places of those before go */
 	bool expires;   /* a floor of rows was raised: those below it are to be removed */
@@ -62,7 +64,8 @@ void generation_clear(struct generation *g);
 bool generation_full(const struct generation *g, size_t records);
 bool generation_empty(const struct generation *g);
 int generation_reserve(struct generation *g); /* room for one more batch */
-void generation_add_batch(struct generation *g, const struct batch_ref *b, const uint8_t host[16]);
+void generation_add_batch(struct generation *g, const struct batch_ref *b);
+void generation_add_other(struct generation *g); /* a batch of another chain */
 /* False: not in this generation. */
 bool generation_batch(const struct generation *g, uint64_t number, struct batch_ref *out);
 

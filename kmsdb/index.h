@@ -12,7 +12,7 @@
 #include "kmsdb/row.h"
 #include "libkms/base/fault.h"
 
-#define INDEX_SCHEMA 7
+#define INDEX_SCHEMA 8
 /* Not an error: the map must grow, then the transaction is repeated. */
 #define INDEX_MAP_FULL KMS_E_TOO_LARGE
 
@@ -34,7 +34,7 @@ enum index_table {
 };
 #define INDEX_TABLES 12
 
-/* Row `kmsdb`: schema 5, last 8, hash 32, counter 8, floors 5 each, erased 8, clock 8 (widths). */
+/* Row `kmsdb`: schema 4, last 8, hash 32, counter 8, floors 5 each, erased 8, clock 8 (widths). */
 struct index_meta {
 	uint32_t schema;
 	uint64_t last; /* last batch whose every effect is in the index */

@@ -222,7 +222,7 @@ apply_client(struct kmsdb *db, const struct apply_entry *e, struct undo *u)
 		return rc;
 	to = counted_by(&after, true);
 	if ((rc = count(db, &from, &to, u)) != KMS_OK || e->effect != APPLY_CLIENT ||
-	    db->base.loading)
+	    e->place.chain != 0 || db->base.loading)
 		return rc;
 	return usage_act(&db->usage, exists ? &before.c : NULL, e, &u->usage);
 }
@@ -315,18 +315,29 @@ ledger_raise(uint64_t *value, uint64_t to)
 		*value = to;
 }
 
-/* ERASE of all clients, or EXPIRE. */
+/*
+ * Not while other chains are followed. What is absent is not added to, so a row that an EXPIRE
+ * means would be another one after it than before it; and which of them was heard first is open
+ * (doc/several-hosts.md).
+ */
+bool
+ledger_expires(const struct kmsdb *db)
+{
+	return db->chains.count == 1;
+}
+
+/* ERASE of all clients, or EXPIRE. Sources that a relay observed are those of its host. */
 static void
-apply_floor(struct kmsdb *db, const struct entry_about *e)
+apply_floor(struct kmsdb *db, const struct entry_about *e, bool own)
 {
 	db->memo = false;
 	if (e->kind == ENTRY_ERASE)
 		ledger_raise(&db->floors.names, e->value);
-	if (e->kind != ENTRY_EXPIRE)
+	if (e->kind != ENTRY_EXPIRE || !own)
 		return;
-	if (e->through & ENTRY_EXPIRE_REFUSALS)
+	if ((e->through & ENTRY_EXPIRE_REFUSALS) && ledger_expires(db))
 		ledger_raise(&db->floors.refusals, e->value);
-	if (e->through & ENTRY_EXPIRE_FORGOTTEN)
+	if ((e->through & ENTRY_EXPIRE_FORGOTTEN) && ledger_expires(db))
 		ledger_raise(&db->floors.forgotten, e->value);
 	if (e->through & ENTRY_EXPIRE_RELAYED)
 		ledger_raise(&db->floors.relayed, e->value);
@@ -340,7 +351,7 @@ apply_effect(struct kmsdb *db, const struct apply_entry *e, const struct item *i
 	case APPLY_ABOUT:
 		return apply_client(db, e, u);
 	case APPLY_FLOOR:
-		apply_floor(db, &e->about);
+		apply_floor(db, &e->about, e->place.chain == 0);
 		return KMS_OK;
 	case APPLY_OBSERVED:
 		return apply_observed(db, e, item, u);
@@ -358,6 +369,14 @@ apply_effect(struct kmsdb *db, const struct apply_entry *e, const struct item *i
 	}
 }
 
+/* Of another host's entries, those about clients: the rest is about that host. */
+static bool
+concerns(const struct apply_entry *e)
+{
+	return e->place.chain == 0 || e->effect == APPLY_CLIENT || e->effect == APPLY_ABOUT ||
+	       e->effect == APPLY_FLOOR;
+}
+
 int
 ledger_apply(
     struct kmsdb *db, const struct item *item, const struct apply_place *place, struct undo *u)
@@ -365,6 +384,7 @@ ledger_apply(
 	struct apply_entry e;
 	int rc = apply_decode(&e, item, place);
 
+	e.place.chains = &db->chains.order;
 	memset(u->put, 0, sizeof(u->put));
 	u->counted = u->based = false;
 	u->floors = db->floors;
@@ -377,9 +397,9 @@ ledger_apply(
 	/* It is only ever raised: after an undo some numbers are not used. */
 	if ((e.effect == APPLY_ABOUT || e.effect == APPLY_FLOOR) && e.about.counter > db->counter)
 		db->counter = e.about.counter;
-	if (!db->base.loading)
+	if (!db->base.loading && e.place.chain == 0)
 		rc = usage_reach(&db->usage, &db->seats, &e, &u->usage);
-	if (rc == KMS_OK && base_lets(db, &e))
+	if (rc == KMS_OK && concerns(&e) && base_lets(db, &e))
 		rc = apply_effect(db, &e, item, u);
 	if (rc != KMS_OK)
 		ledger_undo(db, u);

@@ -13,6 +13,7 @@
 
 #include "kmsdb/apply.h"
 #include "kmsdb/base_state.h"
+#include "kmsdb/chains.h"
 #include "kmsdb/generation.h"
 #include "kmsdb/index.h"
 #include "kmsdb/journal.h"
@@ -62,6 +63,8 @@ struct kmsdb {
 	struct usage usage;
 	uint64_t counter; /* highest of any entry about a client */
 	struct index_floors floors;
+	struct chains chains;
+	struct foreign *foreign[CHAINS_MAX]; /* by chain; NULL: the own one, and for a reader */
 	struct base_state base;
 	uint64_t first;     /* batch that the journal begins with; 0: it has no segment */
 	uint64_t last_time; /* of the last batch in the journal; 0: none, or not read */
@@ -123,6 +126,8 @@ void ledger_undo(struct kmsdb *db, const struct undo *u);
 int ledger_batch(struct kmsdb *db, uint64_t number, struct batch_ref *out);
 /* For what is only ever raised: floors, counters. */
 void ledger_raise(uint64_t *value, uint64_t to);
+/* Do rows expire? */
+bool ledger_expires(const struct kmsdb *db);
 /* Rows as they are told, in place of those that there are; one of own_rows.h, if it is the first.
  */
 int ledger_restate(

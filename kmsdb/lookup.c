@@ -22,9 +22,10 @@ reload_seats(struct kmsdb *db)
 	}
 	seats_free(&db->seats);
 	db->seats = fresh;
-	if (index_get_meta(db->index, &db->meta) == KMS_OK) {
+	if (index_get_meta(db->index, &db->meta) == KMS_OK)
 		db->floors = db->meta.floors;
-	}
+	chains_init(&db->chains);
+	chains_read(&db->chains, db->index);
 }
 
 void

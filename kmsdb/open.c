@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "kmsdb/follow.h"
 #include "kmsdb/kmsdb.h"
 #include "kmsdb/ledger.h"
 #include "kmsdb/lock.h"
@@ -18,6 +19,7 @@
 #include "kmsdb/segment.h"
 #include "kmsdb/stage.h"
 #include "libkms/base/wire.h"
+#include "libkms/core/certificate.h"
 #include "libkms/core/fast_sha256.h"
 
 #define MIB (UINT64_C(1) << 20)
@@ -63,13 +65,14 @@ struct use {
 	const char *index;
 	enum index_use index_use;
 	const char *lock;
-	bool memory, replay, journal;
+	bool memory, replay, journal, others;
 };
 static const struct use uses[] = {
-	[LEDGER_WRITE] = { "index", INDEX_WRITE, LOCK_WRITER, true, true, true },
-	[LEDGER_READ] = { "index", INDEX_READ, NULL, false, false, false },
-	[LEDGER_REBUILD] = { LEDGER_REBUILD_NAME, INDEX_SCRATCH, LOCK_WRITER, true, true, false },
-	[LEDGER_CHECK] = { LEDGER_CHECK_NAME, INDEX_SCRATCH, LOCK_CHECK, true, false, false },
+	[LEDGER_WRITE] = { "index", INDEX_WRITE, LOCK_WRITER, true, true, true, true },
+	[LEDGER_READ] = { "index", INDEX_READ, NULL, false, false, false, false },
+	[LEDGER_REBUILD] = { LEDGER_REBUILD_NAME, INDEX_SCRATCH, LOCK_WRITER, true, true, false,
+	    true },
+	[LEDGER_CHECK] = { LEDGER_CHECK_NAME, INDEX_SCRATCH, LOCK_CHECK, true, false, false, true },
 };
 
 static int
@@ -109,10 +112,25 @@ open_index(struct kmsdb *db, const struct use *use, struct fault *fault)
 		rc = base_state_read(&db->base, db->index);
 	if (rc == KMS_OK)
 		rc = usage_load(&db->usage, db->index);
+	if (rc == KMS_OK)
+		rc = chains_read(&db->chains, db->index);
 	if (rc != KMS_OK)
 		return fault_set(fault, rc,
 		    "the index (kmsdb/index) is damaged: stop kmsd and run kmsctl ledger rebuild");
 	return KMS_OK;
+}
+
+/* The host's id is known before its first batch, if its key is. */
+static void
+init_chains(struct kmsdb *db)
+{
+	uint8_t host[16];
+
+	chains_init(&db->chains);
+	if (!db->opt.have_sign_pk)
+		return;
+	certificate_host_id(host, db->opt.sign_pk);
+	chains_own(&db->chains, host);
 }
 
 /* An index that was being made from a base when kmsd ended says nothing: it is begun again. */
@@ -125,6 +143,7 @@ open_anew(struct kmsdb *db, const struct use *use, struct fault *fault)
 	db->index = NULL;
 	index_remove(db->dirfd, use->index);
 	seats_free(&db->seats);
+	init_chains(db);
 	if ((rc = seats_init(&db->seats)) != KMS_OK)
 		return rc;
 	return open_index(db, use, fault);
@@ -157,6 +176,7 @@ ledger_open(struct kmsdb **out, int dirfd, const struct kmsdb_options *opt, enum
 		return fault_set(fault, KMS_E_NO_MEMORY, NULL);
 	db->dirfd = db->journalfd = db->lockfd = -1;
 	take_options(db, opt);
+	init_chains(db);
 	rc = seats_init(&db->seats);
 	if (rc == KMS_OK && use->memory)
 		rc = make_memory(db);
@@ -170,8 +190,12 @@ ledger_open(struct kmsdb **out, int dirfd, const struct kmsdb_options *opt, enum
 		rc = open_index(db, use, fault);
 	if (rc == KMS_OK && use->replay && db->base.loading)
 		rc = open_anew(db, use, fault);
+	if (rc == KMS_OK && use->others)
+		rc = follow_open(db, fault);
 	if (rc == KMS_OK && use->replay)
 		rc = replay(db, use->journal, fault);
+	if (rc == KMS_OK && use->replay)
+		rc = follow_all(db, use->journal, fault);
 	if (rc == KMS_OK && db->first == 0)
 		rc = find_first(db); /* the first segment was made just now */
 	if (rc != KMS_OK) {
@@ -206,6 +230,7 @@ kmsdb_close(struct kmsdb *db)
 		checkpoint_all(db);
 	}
 	checkpoint_close(db);
+	follow_close(db);
 	journal_close(db->journal);
 	index_close(db->index);
 	recent_free(db->recent);

@@ -89,6 +89,14 @@ check_segments(struct kmsdb *db, struct fault *fault)
 	    fault, KMS_E_MISSING, "journal/%020" PRIu64 ".seg is missing" SEE, missing);
 }
 
+static void
+take_batch(struct kmsdb *db, const struct record *r, const struct batch_ref *ref)
+{
+	chains_own(&db->chains, r->batch.host_id);
+	ledger_raise(&db->chains.list[0].heard, r->batch.time);
+	generation_add_batch(db->active, ref);
+}
+
 int
 replay_batch(struct kmsdb *db, struct scan *s, struct fault *fault)
 {
@@ -112,7 +120,7 @@ replay_batch(struct kmsdb *db, struct scan *s, struct fault *fault)
 	if (rc == KMS_OK)
 		rc = generation_reserve(db->active);
 	if (rc == KMS_OK)
-		generation_add_batch(db->active, &ref, r->batch.host_id);
+		take_batch(db, r, &ref);
 	if (rc == KMS_OK && generation_full(db->active, db->opt.overlay_records))
 		rc = checkpoint_all(db);
 	db->last_time = r->batch.time;

@@ -49,6 +49,7 @@ struct retain {
 	struct usage_row *sums;
 	size_t sum_count, sum_room, sum_at;
 	uint64_t sums_last;
+	bool kept_whole; /* the log says so */
 	uint64_t synced; /* the keep for which the index was synced and the age looked at, since the
 			    END; 0: none */
 };
@@ -60,7 +61,7 @@ begin_anew(struct retain *r)
 	if (r->fd >= 0)
 		close(r->fd);
 	free(r->sums);
-	*r = (struct retain){ .looked = r->looked, .fd = -1 };
+	*r = (struct retain){ .looked = r->looked, .fd = -1, .kept_whole = r->kept_whole };
 }
 
 void
@@ -576,6 +577,20 @@ begin(struct step *s, const struct segment_list *l)
 	return stage_head(s, through);
 }
 
+/*
+ * A base restates rows as they are, with what other hosts did, and not what this chain says alone:
+ * a reader could not apply the other chains to that.
+ */
+static int
+keep_whole(struct step *s)
+{
+	if (!s->r->kept_whole)
+		ledger_log(s->db, LOG_NOTICE, "journal-base",
+		    "the journal is kept whole, also what is older than is kept, because the chains of other hosts are followed");
+	s->r->kept_whole = true;
+	return KMS_OK;
+}
+
 static int
 look(struct step *s)
 {
@@ -590,7 +605,7 @@ look(struct step *s)
 	r->looked = s->how->now;
 	if ((rc = segment_list_read(&l, s->db->journalfd)) != KMS_OK)
 		return rc;
-	rc = drops ? drop(s, &l) : begin(s, &l);
+	rc = drops ? drop(s, &l) : s->db->chains.count > 1 ? keep_whole(s) : begin(s, &l);
 	segment_list_free(&l);
 	return rc;
 }

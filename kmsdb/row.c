@@ -123,6 +123,12 @@ row_hot_seat(const uint8_t row[ROW_HOT])
 	return (uint16_t)get(row, 2);
 }
 
+uint16_t
+row_hot_chain(const uint8_t row[ROW_HOT])
+{
+	return (uint16_t)get(row + 4, 2);
+}
+
 uint64_t
 row_hot_batch(const uint8_t row[ROW_HOT])
 {

@@ -26,8 +26,8 @@
  *                     49 16  binding                 65 16  address
  *                     81  1  n    82  n  name         .. 1  m   m  user
  * Count row, key publisher 8, pool 2, class 2, BORROWED or 0 1, until 4: u32 clients
- * Batch row, key chain 2, number 8: segment 8, offset 8, hash 32
- * Chain row, key chain 2: host id 16, last number applied 8, hash 32
+ * Batch row, key chain 2, 0, number 8: segment 8, offset 8, hash 32
+ * Chain row: chains.h
  * Seat row, key seat 2: product 16, publisher 8, pool 2, class 2
  *
  * Numbers of seats and chains are given in the order in which they are met, and shown depends on
@@ -48,7 +48,7 @@
 #define ROW_COUNT_KEY 17
 #define ROW_BATCH_KEY 10
 #define ROW_BATCH 48
-#define ROW_CHAIN 56
+#define ROW_CHAIN 112
 #define ROW_SEAT 28
 #define ROW_NO_SEAT 0xffff
 
@@ -80,6 +80,7 @@ int row_hot_decode(
     struct client_row *r, const uint8_t cmid[ROW_CMID], const uint8_t *in, size_t len);
 /* The minute until which the encoded row counts its client, 0: it does not. */
 uint32_t row_hot_counts(const uint8_t row[ROW_HOT]);
+uint16_t row_hot_chain(const uint8_t row[ROW_HOT]);
 uint64_t row_hot_batch(const uint8_t row[ROW_HOT]);
 uint64_t row_hot_last_seen(const uint8_t row[ROW_HOT]);
 bool row_hot_expired(const uint8_t row[ROW_HOT], const struct index_floors *floors);

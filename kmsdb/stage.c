@@ -120,7 +120,8 @@ stamp(struct kmsdb *db, const struct batch_ref *ref)
 
 		if (row == NULL)
 			continue;
-		if (row_hot_batch(row) == ref->number)
+		/* Another host's act may be the later one. */
+		if (row_hot_chain(row) == 0 && row_hot_batch(row) == ref->number)
 			memcpy(row + ROW_HOT_HEADER, ref->hash, 8);
 		if (db->recent != NULL)
 			recent_put(db->recent, db->undo[i].key, row);
@@ -180,7 +181,9 @@ kmsdb_commit(
 	stamp(db, &ref);
 	note_erase(db, ref.number);
 	db->last_time = now;
-	generation_add_batch(db->active, &ref, host_id);
+	chains_own(&db->chains, host_id);
+	ledger_raise(&db->chains.list[0].heard, now);
+	generation_add_batch(db->active, &ref);
 	db->bundles = db->staged;
 	db->staged = 0;
 	checkpoint_due(db);

@@ -12,7 +12,9 @@
 #include <string.h>
 
 #include "kmsdb/dropped.h"
+#include "kmsdb/follow.h"
 #include "kmsdb/lock.h"
+#include "libkms/base/hex.h"
 #include "libkms/core/certificate.h"
 #include "libkms/core/entry_base.h"
 #include "libkms/core/entry_blobs.h"
@@ -178,6 +180,79 @@ check_items(struct verify *c, const struct scan *s)
 	}
 }
 
+/* -- the chains of other hosts -- */
+
+static void
+check_other(struct kmsdb *db, struct scan *s, void *arg)
+{
+	struct verify *c = arg;
+
+	(void)db;
+	for (uint32_t i = 0; i < s->record.batch.size; i++)
+		check_names(c, s, i);
+	if (c->others)
+		verify_later(c, &s->record);
+}
+
+static void
+find_folders(struct verify *c)
+{
+	const struct chains *is = &c->index->chains;
+	char name[33];
+
+	for (unsigned i = 1; i < is->count; i++) {
+		if (chains_find(&c->scratch->chains, is->hosts[i]) < c->scratch->chains.count)
+			continue;
+		hex_format(name, is->hosts[i], 16);
+		verify_tell(c, KMS_E_MISSING,
+		    "kmsdb/" FOREIGN_NAME
+		    "/%s, whose batches the index contains, is missing: restore it from a backup",
+		    name);
+	}
+}
+
+/*
+ * Each as far as the index has it, then to its end. Those that the index does not know were
+ * followed since.
+ */
+static void
+follow(struct verify *c)
+{
+	struct kmsdb *db = c->scratch;
+	struct fault fault = { 0 };
+	int rc = KMS_OK;
+
+	for (unsigned i = 1; i < db->chains.count && rc == KMS_OK; i++) {
+		uint64_t upto = UINT64_MAX;
+
+		if (!c->others && c->index != NULL) {
+			unsigned n = chains_find(&c->index->chains, db->chains.hosts[i]);
+
+			upto = n < c->index->chains.count ? c->index->chains.list[n].last : 0;
+		}
+		rc = follow_chain(db, i, upto, false, check_other, c, &fault);
+		if (rc == KMS_OK && db->chains.list[i].last < upto && upto != UINT64_MAX)
+			rc = fault_set(&fault, KMS_E_INDEX,
+			    "the chain of another host ends with batch %" PRIu64
+			    ", but the index contains batch %" PRIu64
+			    ": in a file copy of the state directory, run kmsctl ledger rebuild",
+			    db->chains.list[i].last, upto);
+	}
+	if (rc != KMS_OK)
+		verify_tell(c, rc, "%s", fault.text);
+	if (!c->others && c->index != NULL)
+		find_folders(c);
+	c->others = true;
+}
+
+/* The scratch index has what the index has. */
+static void
+compare(struct verify *c)
+{
+	follow(c);
+	verify_index(c);
+}
+
 static void
 walk(struct verify *c, struct scan *s)
 {
@@ -187,7 +262,7 @@ walk(struct verify *c, struct scan *s)
 
 	c->scratch->base.loading = s->begins > 1;
 	if (c->index != NULL && c->upto == 0)
-		verify_index(c);
+		compare(c);
 	if (c->index != NULL && c->usage_upto == 0)
 		verify_usage(c);
 	while ((rc = scan_next(s)) == KMS_OK) {
@@ -199,7 +274,7 @@ walk(struct verify *c, struct scan *s)
 		}
 		check_items(c, s);
 		if (c->index != NULL && last == c->upto)
-			verify_index(c);
+			compare(c);
 		else if (last > c->upto)
 			verify_later(c, &s->record);
 		if (c->index != NULL && last == c->usage_upto)
@@ -214,8 +289,10 @@ walk(struct verify *c, struct scan *s)
 		    "the journal ends with batch %" PRIu64 ", but the index contains batch %" PRIu64
 		    ": in a file copy of the state directory, run kmsctl ledger rebuild",
 		    last, c->upto);
-	else
+	else {
+		follow(c);
 		verify_end(c);
+	}
 	if (rc != KMS_E_NOT_FOUND || lock_held(c->scratch->dirfd))
 		return; /* the end is being written */
 	if (s->torn)

@@ -32,6 +32,7 @@ struct verify {
 	struct kmsdb *scratch; /* as it should be */
 	uint64_t upto;         /* last batch that index contains completely */
 	uint64_t usage_upto;   /* the same of its usage: that is written first */
+	bool others;           /* the scratch index has the other chains, up to where index does */
 	struct verify_signer keys[VERIFY_KEYS];
 	unsigned key_count;
 	const uint8_t *sign_pk;

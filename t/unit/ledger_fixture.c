@@ -40,10 +40,19 @@ count_log(int level, const char *event, const char *text, void *arg)
 }
 
 void
+fixture_host(struct fixture *f, uint8_t number)
+{
+	uint8_t seed[32] = { 7, number };
+
+	crypto_sign_seed_keypair(f->sign_pk, f->sign_sk, seed);
+	certificate_host_id(f->host_id, f->sign_pk);
+	memcpy(f->opt.sign_pk, f->sign_pk, 32);
+}
+
+void
 fixture_make(struct fixture *f, const char *base)
 {
 	const char *tmp = getenv("TMPDIR");
-	uint8_t seed[32] = { 7 };
 
 	memset(f, 0, sizeof(*f));
 	assert_true(sodium_init() >= 0);
@@ -54,15 +63,13 @@ fixture_make(struct fixture *f, const char *base)
 	assert_non_null(mkdtemp(f->path));
 	f->dirfd = open(f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_true(f->dirfd >= 0);
-	crypto_sign_seed_keypair(f->sign_pk, f->sign_sk, seed);
-	certificate_host_id(f->host_id, f->sign_pk);
 	memcpy(f->publisher, "PUBLISHR", 8);
 	f->opt.segment_size = 1 << 20;
 	f->opt.overlay_records = 4000;
 	f->opt.map_size = 64 << 20;
 	f->opt.checkpoint_seconds = 3600;
-	memcpy(f->opt.sign_pk, f->sign_pk, 32);
 	f->opt.have_sign_pk = true;
+	fixture_host(f, 0);
 	f->opt.log = count_log;
 	f->opt.log_arg = f;
 }

@@ -32,6 +32,8 @@ struct fixture {
 
 /* Under /dev/shm, $TMPDIR or /tmp; or under base. */
 void fixture_make(struct fixture *f, const char *base);
+/* Another host than those of other numbers; before fixture_open. fixture_make's is number 0. */
+void fixture_host(struct fixture *f, uint8_t number);
 void fixture_remove(struct fixture *f);
 /* kmsdb_open with f->opt, and kmsdb_remember; asserts KMS_OK. */
 #define FIXTURE_REMEMBERED 200

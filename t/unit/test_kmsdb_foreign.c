@@ -55,12 +55,36 @@ keep(const struct kmsdb_batch_view *b, void *arg)
 	return 0;
 }
 
+/* Read to its end, to be written. */
+static int
+open_chain(struct world *w, const uint8_t sign_pk[32], struct foreign **f)
+{
+	struct fault *fault = fixture_fault(&w->here);
+	struct scan *s = NULL;
+	uint8_t host[16];
+	int rc = foreign_make(w->here.dirfd, sign_pk, host, fault);
+
+	*f = NULL;
+	if (rc == KMS_OK)
+		rc = foreign_open(f, w->here.dirfd, host, fault);
+	if (rc == KMS_OK)
+		rc = foreign_scan(*f, NULL, &s, fault);
+	while (rc == KMS_OK)
+		rc = foreign_next(*f, s, fault);
+	if (rc == KMS_E_NOT_FOUND)
+		rc = foreign_write(*f, s, SEGMENT, fault);
+	scan_close(s);
+	if (rc != KMS_OK) {
+		foreign_close(*f);
+		*f = NULL;
+	}
+	return rc;
+}
+
 static void
 open_here(struct world *w)
 {
-	assert_int_equal(
-	    foreign_open(&w->f, w->here.dirfd, w->there.sign_pk, SEGMENT, fixture_fault(&w->here)),
-	    KMS_OK);
+	assert_int_equal(open_chain(w, w->there.sign_pk, &w->f), KMS_OK);
 }
 
 static int
@@ -99,7 +123,7 @@ take(struct world *w, const struct kept *k)
 {
 	const struct foreign_batch b = { k->header, k->signature, k->items, k->count };
 	uint64_t last = foreign_last(w->f);
-	int rc = foreign_take(w->f, &b, fixture_fault(&w->here));
+	int rc = foreign_take(w->f, &b, NULL, fixture_fault(&w->here));
 
 	assert_int_equal(foreign_last(w->f), rc == KMS_OK ? last + 1 : last);
 	if (rc != KMS_OK && rc != KMS_E_EXISTS)
@@ -266,9 +290,7 @@ test_stored(void **state)
 	assert_int_equal(pread(fd, &octet, 1, SEGMENT_SECTOR + 140), 1);
 	octet ^= 1; /* of the signature of batch 1: its check bytes do not match either */
 	assert_int_equal(pwrite(fd, &octet, 1, SEGMENT_SECTOR + 140), 1);
-	assert_int_equal(
-	    foreign_open(&none, w->here.dirfd, w->there.sign_pk, SEGMENT, fixture_fault(&w->here)),
-	    KMS_E_ALTERED);
+	assert_int_equal(open_chain(w, w->there.sign_pk, &none), KMS_E_ALTERED);
 	assert_null(none);
 	octet ^= 1;
 	assert_int_equal(pwrite(fd, &octet, 1, SEGMENT_SECTOR + 140), 1);
@@ -283,14 +305,13 @@ static void
 test_exchanged(void **state)
 {
 	struct world *w = *state;
-	char hex[33], from[64], to[64];
+	char hex[33], from[80], to[64];
 	uint8_t id[16], other_pk[32], other_sk[64];
 
 	crypto_sign_keypair(other_pk, other_sk);
 	assert_int_equal(take(w, &w->batches[1]), KMS_OK);
 	foreign_close(w->f);
-	assert_int_equal(
-	    foreign_open(&w->f, w->here.dirfd, other_pk, SEGMENT, fixture_fault(&w->here)), KMS_OK);
+	assert_int_equal(open_chain(w, other_pk, &w->f), KMS_OK);
 	memcpy(id, foreign_host(w->f), 16);
 	assert_int_equal(take(w, &w->batches[1]), KMS_E_UNKNOWN_HOST);
 	foreign_close(w->f);
@@ -303,9 +324,13 @@ test_exchanged(void **state)
 	snprintf(to, sizeof(to), "foreign/%s", hex);
 	assert_int_equal(renameat(w->here.dirfd, to, w->here.dirfd, "foreign/aside"), 0);
 	assert_int_equal(renameat(w->here.dirfd, from, w->here.dirfd, to), 0);
+	/* Its key is that of the other one, too. */
 	assert_int_equal(
-	    foreign_open(&w->f, w->here.dirfd, other_pk, SEGMENT, fixture_fault(&w->here)),
-	    KMS_E_UNKNOWN_HOST);
+	    foreign_open(&w->f, w->here.dirfd, id, fixture_fault(&w->here)), KMS_E_UNKNOWN_HOST);
+	assert_null(w->f);
+	snprintf(from, sizeof(from), "%s/key", to);
+	assert_int_equal(unlinkat(w->here.dirfd, from, 0), 0);
+	assert_int_equal(open_chain(w, other_pk, &w->f), KMS_E_UNKNOWN_HOST);
 	assert_null(w->f);
 }
 

@@ -1,0 +1,764 @@
+/*
+ * test_kmsdb_share.c - several hosts write chains of their own and follow each other's: whatever
+ * order batches meet in, and whatever a host was doing when it was killed, all have one index, and
+ * it is that of a rebuild.
+ *
+ * KMS_SEED=n repeats a run; the seed is printed. KMS_ROUNDS=n runs so many, each with another seed.
+ */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "kmsdb/foreign.h"
+#include "kmsdb/parcel.h"
+#include "kmsdb/share.h"
+#include "libkms/core/entry_about.h"
+#include "t/unit/ledger_fixture.h"
+
+#define HOSTS 5
+#define CLIENTS 120
+
+static uint64_t seed;
+static uint8_t parcel[PARCEL_ONE_MAX];
+static size_t parcel_len;
+
+static uint32_t
+pick(uint32_t below)
+{
+	seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return (uint32_t)((seed >> 33) % below);
+}
+
+static void
+start_seed(const char *test)
+{
+	const char *given = getenv("KMS_SEED");
+
+	if (given != NULL)
+		seed = strtoull(given, NULL, 10);
+	else
+		randombytes_buf(&seed, sizeof(seed));
+	print_message("# %s: KMS_SEED=%llu\n", test, (unsigned long long)seed);
+}
+
+/* The clients, who number their requests wherever they ask. */
+static struct asker {
+	uint64_t sequence;
+} askers[CLIENTS];
+
+struct share {
+	struct fixture hosts[HOSTS];
+	unsigned count;
+	uint64_t time;
+	uint64_t counter; /* of entries about clients, where no host was asked */
+};
+
+static void
+share_make(struct share *s, unsigned hosts)
+{
+	memset(s, 0, sizeof(*s));
+	memset(askers, 0, sizeof(askers));
+	s->count = hosts;
+	s->time = FIXTURE_NOW;
+	for (unsigned h = 0; h < hosts; h++) {
+		fixture_make(&s->hosts[h], NULL);
+		fixture_host(&s->hosts[h], (uint8_t)(1 + h));
+		s->hosts[h].opt.overlay_records = 300;
+		fixture_open(&s->hosts[h]);
+	}
+}
+
+static void
+share_remove(struct share *s)
+{
+	for (unsigned h = 0; h < s->count; h++)
+		fixture_remove(&s->hosts[h]);
+}
+
+/* -- what hosts write -- */
+
+/* Its key lives as long as one process: nothing but activations is known of it. */
+static bool
+stateless(uint32_t client)
+{
+	return client % 8 == 3;
+}
+
+/* Two machines have its key. */
+static bool
+copied(uint32_t client)
+{
+	return client % 8 == 5;
+}
+
+static const int asked[] = { ENTRY_LEASE, ENTRY_LEASE, ENTRY_LEASE, ENTRY_SEEN, ENTRY_RELEASE,
+	ENTRY_REFUSAL };
+static const int done_to[] = { ENTRY_REVOKE, ENTRY_UNREVOKE, ENTRY_FORGET, ENTRY_RECLAIM,
+	ENTRY_HOLD, ENTRY_ERASE };
+
+static void
+ask(struct fixture *f, struct fixture_entry *e)
+{
+	struct asker *a = &askers[e->client];
+
+	e->kind = asked[pick(6)];
+	a->sequence += copied(e->client) ? pick(2) : 1;
+	e->sequence = a->sequence > 0 ? a->sequence : 1;
+	e->request = copied(e->client) ? 1 + pick(3) : 0;
+	e->flags = pick(6) == 0 ? ENTRY_CLONE : 0;
+	if (stateless(e->client))
+		e->flags = (uint16_t)(e->flags | ENTRY_STATELESS);
+	if (e->kind == ENTRY_LEASE || e->kind == ENTRY_SEEN)
+		e->flags = (uint16_t)(e->flags | (pick(5) == 0 ? ENTRY_BORROWED : 0) |
+				      (pick(9) == 0 ? ENTRY_OVERDRAFT : 0) |
+				      (pick(9) == 0 ? ENTRY_CAUGHT_UP : 0));
+	if (e->kind == ENTRY_REFUSAL)
+		e->status = pick(2) == 0 ? KMS_E_CAPACITY : KMS_E_UNKNOWN_PRODUCT;
+	e->bound = (uint8_t)pick(3);
+	e->window = e->pool == 2 ? 10 : 0; /* a pool by the minute */
+	f->time = e->time;
+}
+
+static void
+do_to(struct fixture *f, struct fixture_entry *e)
+{
+	struct kmsdb_client c;
+	uint8_t cmid[16];
+
+	e->kind = done_to[pick(6)];
+	fixture_cmid(cmid, e->client);
+	if (kmsdb_client_get(f->db, cmid, &c) == KMS_OK)
+		e->sequence = c.sequence;
+	e->counter = kmsdb_counter(f->db);
+	e->value = e->kind == ENTRY_HOLD ? e->time + 1 + pick(90000) : 0;
+	if (e->kind == ENTRY_ERASE) {
+		e->sequence = 0;
+		e->value = e->time - pick(90000);
+		e->all = pick(6) == 0;
+	}
+}
+
+/* Rows of several chains do not go; those of the relay, which are a host's own, do. */
+static void
+expire(struct fixture *f, struct fixture_entry *e)
+{
+	e->kind = ENTRY_EXPIRE;
+	e->counter = kmsdb_counter(f->db);
+	e->sequence = 1 + pick(7);
+	e->value = e->time - pick(30 * 86400);
+}
+
+static void
+one_entry(struct share *s, struct fixture *f)
+{
+	struct fixture_entry e = { .client = pick(CLIENTS), .time = s->time };
+	char name[32];
+
+	/* Where hosts' clocks are apart. */
+	e.time += (uint64_t)(f - s->hosts) * 60;
+	e.product = 1 + pick(3);
+	e.pool = (uint16_t)(1 + e.product % 2);
+	e.class = (uint16_t)pick(2);
+	e.count = 1 + pick(99);
+	snprintf(name, sizeof(name), "h%u-%u", e.client, pick(3));
+	e.name = name;
+	if (pick(30) == 0)
+		expire(f, &e);
+	else if (pick(4) == 0)
+		do_to(f, &e);
+	else
+		ask(f, &e);
+	fixture_stage(f, &e);
+}
+
+static void
+write_batch(struct share *s, struct fixture *f)
+{
+	bool fails = pick(12) == 0;
+
+	s->time += pick(86400);
+	for (uint32_t n = 1 + pick(12); n > 0; n--)
+		one_entry(s, f);
+	if (!fails) {
+		fixture_commit(f);
+		return;
+	}
+	f->sign_fails = KMS_E_IO;
+	assert_int_equal(fixture_try_commit(f), KMS_E_IO);
+}
+
+/* -- what they hear -- */
+
+static int
+take(struct fixture *f, unsigned *taken)
+{
+	int rc = kmsdb_share_take(f->db, parcel, parcel_len, taken, fixture_fault(f));
+
+	if (rc != KMS_OK && rc != KMS_E_MISSING)
+		print_message("# take: %d %s\n", rc, f->fault.text);
+	return rc;
+}
+
+/* The next batches of a host, as another one has them; from: that host itself, or a third one. */
+static bool
+hand_over(struct fixture *to, struct fixture *from, const uint8_t host[16])
+{
+	struct kmsdb_member m;
+	unsigned count, taken;
+	bool own = memcmp(from->host_id, host, 16) == 0;
+
+	assert_int_equal(kmsdb_share_member(to->db, host, &m), KMS_OK);
+	/* Some of it again. */
+	m.last -= m.last > 0 ? pick(2) : 0;
+	assert_int_equal(kmsdb_share_parcel(from->db, own ? NULL : host, m.last + 1, parcel,
+			     &parcel_len, &count, fixture_fault(from)),
+	    KMS_OK);
+	if (count == 0)
+		return false;
+	assert_true(count <= PARCEL_BATCHES);
+	assert_int_equal(take(to, &taken), KMS_OK);
+	return taken > 0;
+}
+
+static void
+follow_each_other(struct share *s)
+{
+	for (unsigned a = 0; a < s->count; a++)
+		for (unsigned k = 0; k < s->count; k++) {
+			unsigned b = (a + k) % s->count; /* each gives them other numbers */
+
+			if (a != b)
+				assert_int_equal(
+				    kmsdb_share_follow(s->hosts[a].db, s->hosts[b].sign_pk,
+					fixture_fault(&s->hosts[a])),
+				    KMS_OK);
+		}
+}
+
+static void
+hear_all(struct share *s)
+{
+	for (unsigned a = 0; a < s->count; a++)
+		for (unsigned b = 0; b < s->count; b++)
+			while (a != b && hand_over(&s->hosts[a], &s->hosts[b], s->hosts[b].host_id))
+				;
+}
+
+/* -- kills -- */
+
+static struct share *killed_share;
+
+static void
+die_at_work(struct fixture *f)
+{
+	unsigned taken;
+
+	for (unsigned n = pick(4); n > 0; n--)
+		write_batch(killed_share, f);
+	if (parcel_len > 0)
+		take(f, &taken);
+	if (pick(2) == 0)
+		kmsdb_checkpoint(f->db);
+	for (unsigned n = pick(4); n > 0; n--)
+		write_batch(killed_share, f);
+	if (pick(2) == 0)
+		one_entry(killed_share, f);
+}
+
+/* A child takes the parcel, writes batches, and dies; what it did is in the journals alone. */
+static void
+kill_one(struct share *s)
+{
+	struct fixture *f = &s->hosts[pick(s->count)], *other = &s->hosts[pick(s->count)];
+	struct kmsdb_member m;
+	unsigned count;
+
+	if (f == other)
+		return;
+	assert_int_equal(kmsdb_share_member(f->db, other->host_id, &m), KMS_OK);
+	assert_int_equal(kmsdb_share_parcel(other->db, NULL, m.last + 1, parcel, &parcel_len,
+			     &count, fixture_fault(other)),
+	    KMS_OK);
+	fixture_close(f);
+	killed_share = s;
+	fixture_crash(f, die_at_work);
+	fixture_open(f);
+	/* What the child gave the clients is not known here: they go on behind it. */
+	s->time += 8 * 86400;
+	for (uint32_t i = 0; i < CLIENTS; i++)
+		askers[i].sequence += 40;
+}
+
+/* -- one index -- */
+
+/* A row, with hosts instead of the numbers that this index gave their chains. */
+struct row {
+	struct kmsdb_client c;
+	struct kmsdb_cold cold;
+	uint8_t act[16], revocation[16], hold[16];
+};
+struct rows {
+	struct fixture *f;
+	uint64_t floor, forgotten, names;
+	struct row list[CLIENTS];
+	unsigned count;
+	struct kmsdb_count counts[8192];
+	unsigned count_count;
+};
+
+static void
+name_host(const struct rows *r, uint8_t host[16], uint16_t *chain, bool written)
+{
+	if (written)
+		assert_int_equal(kmsdb_share_host(r->f->db, *chain, host), KMS_OK);
+	*chain = 0;
+}
+
+static int
+take_row(const struct kmsdb_client *c, const struct kmsdb_cold *cold, void *arg)
+{
+	struct rows *r = arg;
+	struct row *one = &r->list[r->count];
+
+	assert_true(++r->count <= CLIENTS);
+	memset(one, 0, sizeof(*one));
+	one->c = *c;
+	one->cold = *cold;
+	name_host(r, one->act, &one->c.chain, c->kind != 0);
+	name_host(r, one->revocation, &one->cold.revocation.chain, cold->revocation.counter != 0);
+	name_host(r, one->hold, &one->cold.hold.chain, cold->hold.counter != 0);
+	return 0;
+}
+
+static int
+take_count(const struct kmsdb_count *c, void *arg)
+{
+	struct rows *r = arg;
+
+	assert_true(r->count_count < 8192);
+	memset(&r->counts[r->count_count], 0, sizeof(*c));
+	r->counts[r->count_count++] = *c;
+	return 0;
+}
+
+static void
+read_rows(struct fixture *f, struct rows *r)
+{
+	struct kmsdb_info info;
+
+	memset(r, 0, sizeof(*r));
+	r->f = f;
+	assert_int_equal(kmsdb_checkpoint(f->db), KMS_OK);
+	kmsdb_info(f->db, &info);
+	r->floor = info.refusals_floor;
+	r->forgotten = info.forgotten_floor;
+	r->names = info.names_floor;
+	assert_int_equal(kmsdb_each_client(f->db, take_row, r), 0);
+	assert_int_equal(kmsdb_each_count(f->db, take_count, r), 0);
+}
+
+static void
+show(const struct row *r)
+{
+	print_message(
+	    "# %02x%02x kind %u flags %x status %u until %u seen %llu number %llu batch %llu/%u pool %u, first %llu erased %llu forgotten %llu revocation %llu hold %llu, name %s, host %02x\n",
+	    r->c.cmid[0], r->c.cmid[1], r->c.kind, r->c.flags, r->c.status, r->c.until,
+	    (unsigned long long)r->c.last_seen, (unsigned long long)r->c.sequence,
+	    (unsigned long long)r->c.batch, r->c.leaf, r->c.pool,
+	    (unsigned long long)r->cold.first_seen, (unsigned long long)r->cold.erased,
+	    (unsigned long long)r->cold.forgotten, (unsigned long long)r->cold.revocation.counter,
+	    (unsigned long long)r->cold.hold.counter, r->cold.name, r->act[0]);
+}
+
+/* The first row that only one of them has. */
+static void
+show_missing(const struct rows *a, const struct rows *b)
+{
+	unsigned i = 0;
+
+	print_message("# floors %llu %llu, clients %u and %u\n", (unsigned long long)a->floor,
+	    (unsigned long long)a->forgotten, a->count, b->count);
+	while (
+	    i < a->count && i < b->count && memcmp(a->list[i].c.cmid, b->list[i].c.cmid, 16) == 0)
+		i++;
+	show(&a->list[i]);
+	show(&b->list[i]);
+}
+
+static void
+same_row(const struct row *a, const struct row *b)
+{
+	if (memcmp(a, b, sizeof(*a)) != 0) {
+		show(a);
+		show(b);
+	}
+	assert_memory_equal(a, b, sizeof(*a));
+}
+
+static void
+same_index(const struct rows *a, const struct rows *b)
+{
+	assert_int_equal(a->floor, b->floor);
+	assert_int_equal(a->forgotten, b->forgotten);
+	assert_int_equal(a->names, b->names);
+	if (a->count != b->count)
+		show_missing(a, b);
+	assert_int_equal(a->count, b->count);
+	for (unsigned i = 0; i < a->count; i++)
+		same_row(&a->list[i], &b->list[i]);
+	assert_int_equal(a->count_count, b->count_count);
+	assert_memory_equal(a->counts, b->counts, a->count_count * sizeof(a->counts[0]));
+}
+
+static void
+one_index(struct share *s)
+{
+	static struct rows first, other;
+
+	for (unsigned h = 0; h < s->count; h++) {
+		struct fixture *f = &s->hosts[h];
+
+		read_rows(f, h == 0 ? &first : &other);
+		if (h > 0)
+			same_index(&first, &other);
+		fixture_close(f);
+		assert_int_equal(fixture_check(f), KMS_OK);
+		assert_int_equal(kmsdb_rebuild(f->dirfd, &f->opt, fixture_fault(f)), KMS_OK);
+		assert_int_equal(fixture_check(f), KMS_OK);
+		fixture_open(f);
+		read_rows(f, &other);
+		same_index(&first, &other);
+	}
+}
+
+static void
+live(struct share *s, int steps)
+{
+	follow_each_other(s);
+	for (int i = 0; i < steps; i++) {
+		struct fixture *f = &s->hosts[pick(s->count)], *by = &s->hosts[pick(s->count)];
+		const uint8_t *host = s->hosts[pick(s->count)].host_id;
+
+		if (pick(2) == 0)
+			write_batch(s, f);
+		else if (f != by && memcmp(host, f->host_id, 16) != 0)
+			hand_over(f, by, host);
+		if (pick(12) == 0)
+			assert_int_equal(kmsdb_checkpoint(f->db), KMS_OK);
+		if (pick(25) == 0) {
+			fixture_close(f);
+			fixture_open(f);
+		}
+		if (pick(40) == 0)
+			kill_one(s);
+	}
+	hear_all(s);
+}
+
+static void
+test_one_index(void **state)
+{
+	const char *rounds = getenv("KMS_ROUNDS");
+	struct share s;
+
+	(void)state;
+	for (int i = rounds != NULL ? atoi(rounds) : 3; i > 0; i--) {
+		start_seed("one index");
+		share_make(&s, 2 + pick(HOSTS - 1));
+		live(&s, 60 + (int)pick(120));
+		one_index(&s);
+		share_remove(&s);
+	}
+}
+
+/* -- single cases -- */
+
+static void
+parcel_of(struct fixture *f, uint64_t from)
+{
+	unsigned count;
+
+	assert_int_equal(
+	    kmsdb_share_parcel(f->db, NULL, from, parcel, &parcel_len, &count, fixture_fault(f)),
+	    KMS_OK);
+}
+
+static void
+two_hosts(struct share *s)
+{
+	share_make(s, 2);
+	for (unsigned h = 0; h < 2; h++)
+		for (uint32_t n = 1; n <= 3; n++)
+			fixture_leases(&s->hosts[h], 10 * h + n, n, n, FIXTURE_NOW + n);
+}
+
+/* Octets from outside: nothing changes, and the fault says why. */
+static void
+test_bad_parcels(void **state)
+{
+	struct share s;
+	struct fixture *a, *b;
+	struct kmsdb_member m;
+	uint8_t *bad = malloc(PARCEL_ONE_MAX + 1);
+	unsigned taken;
+
+	(void)state;
+	assert_non_null(bad);
+	two_hosts(&s);
+	a = &s.hosts[0];
+	b = &s.hosts[1];
+	parcel_of(b, 1);
+	assert_int_equal(take(a, &taken), KMS_E_UNKNOWN_HOST);
+	follow_each_other(&s);
+	for (size_t len = 0; len < parcel_len; len += len < 200 ? 1 : 37) {
+		int rc = kmsdb_share_take(a->db, parcel, len, &taken, fixture_fault(a));
+
+		assert_int_not_equal(rc, KMS_OK);
+		assert_true(a->fault.text[0] != '\0');
+		assert_int_equal(kmsdb_share_member(a->db, b->host_id, &m), KMS_OK);
+		/* Whole batches before the cut are what their host signed. */
+		assert_true(m.last <= 3);
+	}
+	fixture_remove(a);
+	fixture_make(a, NULL);
+	fixture_host(a, 1);
+	fixture_open(a);
+	assert_int_equal(kmsdb_share_follow(a->db, b->sign_pk, fixture_fault(a)), KMS_OK);
+	for (size_t at = 0; at < parcel_len; at += at < 400 ? 1 : 11) {
+		int rc;
+
+		/* Of the first batch, so that none is taken; names are not signed. */
+		memcpy(bad, parcel, parcel_len);
+		bad[at] ^= 0x40;
+		rc = kmsdb_share_take(a->db, bad, parcel_len, &taken, fixture_fault(a));
+		assert_int_equal(kmsdb_share_member(a->db, b->host_id, &m), KMS_OK);
+		if (rc != KMS_OK)
+			assert_true(a->fault.text[0] != '\0');
+		if (m.last > 0)
+			break;
+	}
+	memcpy(bad, parcel, parcel_len);
+	bad[parcel_len] = 0;
+	assert_int_equal(
+	    kmsdb_share_take(a->db, bad, parcel_len + 1, &taken, fixture_fault(a)), KMS_E_FORMAT);
+	memset(bad, 0, PARCEL_ONE_MAX + 1);
+	assert_int_equal(kmsdb_share_take(a->db, bad, PARCEL_ONE_MAX + 1, &taken, fixture_fault(a)),
+	    KMS_E_TOO_LARGE);
+	memcpy(bad, parcel, parcel_len);
+	bad[7] = '2';
+	assert_int_equal(
+	    kmsdb_share_take(a->db, bad, parcel_len, &taken, fixture_fault(a)), KMS_E_SCHEMA);
+	assert_int_equal(take(a, &taken), KMS_OK);
+	assert_int_equal(take(a, &taken), KMS_OK);
+	assert_int_equal(taken, 0);
+	free(bad);
+	share_remove(&s);
+}
+
+/* What may not be followed, and when nothing is taken. */
+static void
+test_refused(void **state)
+{
+	struct share s;
+	struct fixture *a, *b;
+	struct kmsdb_member m;
+	struct fixture_entry e = { .kind = ENTRY_LEASE,
+		.client = 1,
+		.product = 1,
+		.pool = 1,
+		.sequence = 9,
+		.time = FIXTURE_NOW + 9 };
+	unsigned taken, count;
+
+	(void)state;
+	two_hosts(&s);
+	a = &s.hosts[0];
+	b = &s.hosts[1];
+	assert_int_equal(kmsdb_share_follow(a->db, a->sign_pk, fixture_fault(a)), KMS_E_ARGUMENT);
+	follow_each_other(&s);
+	parcel_of(b, 2);
+	assert_int_equal(take(a, &taken), KMS_E_MISSING);
+	assert_int_equal(taken, 0);
+	parcel_of(b, 1);
+	fixture_stage(a, &e);
+	assert_int_equal(take(a, &taken), KMS_E_ARGUMENT);
+	fixture_commit(a);
+	assert_int_equal(take(a, &taken), KMS_OK);
+	assert_int_equal(taken, 3);
+	parcel_of(a, 1);
+	assert_int_equal(take(a, &taken), KMS_E_UNKNOWN_HOST);
+	assert_int_equal(kmsdb_share_member(a->db, b->host_id, &m), KMS_OK);
+	assert_int_equal(m.last, 3);
+	assert_false(m.own);
+	assert_int_equal(kmsdb_share_member(a->db, a->host_id, &m), KMS_OK);
+	assert_true(m.own && m.last == 4);
+	assert_int_equal(
+	    kmsdb_share_parcel(a->db, b->host_id, 4, parcel, &parcel_len, &count, fixture_fault(a)),
+	    KMS_OK);
+	assert_int_equal(count, 0);
+	memset(m.host, 1, sizeof(m.host));
+	assert_int_equal(
+	    kmsdb_share_parcel(a->db, m.host, 1, parcel, &parcel_len, &count, fixture_fault(a)),
+	    KMS_E_NOT_FOUND);
+	share_remove(&s);
+}
+
+/* The folder of another host is lost, or its chain is shorter than the index says. */
+static void
+test_lost_folder(void **state)
+{
+	struct share s;
+	struct fixture *a, *b;
+	unsigned taken;
+
+	(void)state;
+	two_hosts(&s);
+	a = &s.hosts[0];
+	b = &s.hosts[1];
+	follow_each_other(&s);
+	fixture_close(a);
+	fixture_copy(a, "kmsdb/foreign", "empty");
+	fixture_open(a);
+	parcel_of(b, 1);
+	assert_int_equal(take(a, &taken), KMS_OK);
+	fixture_close(a);
+	fixture_copy(a, "kmsdb/foreign", "full");
+	fixture_copy(a, "empty", "kmsdb/foreign");
+	assert_int_equal(fixture_try_open(a), KMS_E_INDEX);
+	assert_int_equal(fixture_check(a), KMS_E_INDEX);
+	fixture_copy(a, "full", "kmsdb/foreign");
+	assert_int_equal(fixture_check(a), KMS_OK);
+	assert_int_equal(renameat(a->dirfd, "kmsdb/foreign", a->dirfd, "aside"), 0);
+	assert_int_equal(fixture_try_open(a), KMS_E_MISSING);
+	assert_int_equal(fixture_check(a), KMS_E_MISSING);
+	/* A rebuild goes on without it. */
+	assert_int_equal(kmsdb_rebuild(a->dirfd, &a->opt, fixture_fault(a)), KMS_OK);
+	assert_int_equal(fixture_check(a), KMS_OK);
+	fixture_open(a);
+	share_remove(&s);
+}
+
+/* A backup has the chains of others, too; what is restored from it is the same index. */
+static void
+test_backup(void **state)
+{
+	static struct rows before, after;
+	struct share s;
+	struct fixture *a, to;
+	struct kmsdb_backup count;
+
+	(void)state;
+	two_hosts(&s);
+	a = &s.hosts[0];
+	follow_each_other(&s);
+	hear_all(&s);
+	read_rows(a, &before);
+	fixture_make(&to, NULL);
+	fixture_host(&to, 1);
+	assert_int_equal(kmsdb_backup(a->dirfd, to.dirfd, &count, fixture_fault(a)), KMS_OK);
+	assert_int_equal(count.copied, 2);
+	assert_int_equal(kmsdb_backup(a->dirfd, to.dirfd, &count, fixture_fault(a)), KMS_OK);
+	assert_int_equal(kmsdb_rebuild(to.dirfd, &to.opt, fixture_fault(&to)), KMS_OK);
+	assert_int_equal(fixture_check(&to), KMS_OK);
+	fixture_open(&to);
+	read_rows(&to, &after);
+	same_index(&before, &after);
+	fixture_remove(&to);
+	share_remove(&s);
+}
+
+/* Rows that had expired come back before another chain may add to them. */
+static void
+test_expired_before(void **state)
+{
+	struct share s;
+	struct fixture *a, *b;
+	struct fixture_entry e = { .kind = ENTRY_REFUSAL,
+		.client = 40,
+		.product = 1,
+		.pool = 1,
+		.sequence = 1,
+		.time = FIXTURE_NOW };
+	unsigned taken;
+
+	(void)state;
+	two_hosts(&s);
+	a = &s.hosts[0];
+	b = &s.hosts[1];
+	fixture_stage(a, &e);
+	e = (struct fixture_entry){ .kind = ENTRY_EXPIRE,
+		.sequence = 7,
+		.time = FIXTURE_NOW + 9,
+		.value = FIXTURE_NOW + 1 };
+	fixture_stage(a, &e);
+	fixture_commit(a);
+	assert_int_equal(kmsdb_share_follow(a->db, b->sign_pk, fixture_fault(a)), KMS_E_INDEX);
+	fixture_close(a);
+	assert_int_equal(fixture_try_open(a), KMS_E_INDEX);
+	assert_int_equal(kmsdb_rebuild(a->dirfd, &a->opt, fixture_fault(a)), KMS_OK);
+	fixture_open(a);
+	assert_int_equal(kmsdb_share_follow(a->db, b->sign_pk, fixture_fault(a)), KMS_OK);
+	parcel_of(b, 1);
+	assert_int_equal(take(a, &taken), KMS_OK);
+	fixture_close(a);
+	assert_int_equal(fixture_check(a), KMS_OK);
+	fixture_open(a);
+	share_remove(&s);
+}
+
+/* Batches of which many clients' rows are a small part: a base would be begun. */
+static void
+test_no_base(void **state)
+{
+	const struct kmsdb_retention how = { .keep = 86400, .now = FIXTURE_NOW + 9 * 86400 };
+	enum kmsdb_retain_next next;
+	struct share s;
+	struct fixture *a;
+
+	(void)state;
+	share_make(&s, 2);
+	a = &s.hosts[0];
+	for (uint32_t n = 1; n <= 24; n++)
+		fixture_leases(a, 1, 900, n, FIXTURE_NOW + n);
+	fixture_leases(a, 1, 1, 99, how.now);
+	assert_int_equal(kmsdb_checkpoint(a->db), KMS_OK);
+	assert_int_equal(kmsdb_retain(a->db, &how, &next), KMS_OK);
+	assert_int_equal(kmsdb_staged(a->db), 1);
+	kmsdb_abandon(a->db);
+	assert_int_equal(fixture_try_commit(a), KMS_E_LIMIT);
+	fixture_close(a);
+	fixture_open(a);
+	assert_int_equal(kmsdb_share_follow(a->db, s.hosts[1].sign_pk, fixture_fault(a)), KMS_OK);
+	assert_int_equal(kmsdb_retain(a->db, &how, &next), KMS_OK);
+	assert_int_equal(kmsdb_staged(a->db), 0);
+	assert_int_equal(next, KMSDB_RETAIN_IDLE);
+	share_remove(&s);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_one_index),
+		cmocka_unit_test(test_bad_parcels),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_lost_folder),
+		cmocka_unit_test(test_backup),
+		cmocka_unit_test(test_expired_before),
+		cmocka_unit_test(test_no_base),
+	};
+
+	if (sodium_init() < 0)
+		return 1;
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
