@@ -110,7 +110,8 @@ control_journal(struct control_request *q)
 
 	if (!control_argument(q, 'u', "from", &from) ||
 	    !control_argument(q, 'u', "octets", &octets)) {
-		snprintf(q->why, CONTROL_WHY, "an argument is missing: where to begin, or how much to read");
+		snprintf(q->why, CONTROL_WHY,
+		    "an argument is missing: where to begin, or how much to read");
 		return KMS_E_ARGUMENT;
 	}
 	pending_finish(q->activate);
