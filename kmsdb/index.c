@@ -148,9 +148,20 @@ close_env(struct index *ix)
 	ix->env = NULL;
 }
 
-/* The schema, which has its place in every version. MDB_NOTFOUND: a new index. */
+static void
+read_meta_head(struct wire_reader *r, struct index_meta *meta)
+{
+	meta->schema = wire_get_u32(r);
+	meta->last = wire_get_u64(r);
+	wire_get(r, meta->hash, 32);
+}
+
+/*
+ * Schema, last batch and its hash, which have their places in every version. MDB_NOTFOUND: a new
+ * index.
+ */
 static int
-read_schema(MDB_env *env, uint32_t *schema)
+read_head(MDB_env *env, struct index_meta *meta)
 {
 	MDB_val k = { sizeof(META_KEY) - 1, (void *)(uintptr_t)META_KEY }, v;
 	struct wire_reader r;
@@ -163,59 +174,82 @@ read_schema(MDB_env *env, uint32_t *schema)
 	if ((rc = mdb_dbi_open(txn, "meta", 0, &dbi)) == 0 &&
 	    (rc = mdb_get(txn, dbi, &k, &v)) == 0) {
 		wire_reader_init(&r, v.mv_data, v.mv_size);
-		*schema = wire_get_u32(&r);
+		read_meta_head(&r, meta);
 		rc = r.bad ? MDB_CORRUPTED : 0;
 	}
 	mdb_txn_abort(txn);
 	return rc;
 }
 
-/*
- * Before it is opened for writing, which changes files: is it of another version? Without LMDB's
- * locks, because the caller is the only writer.
- */
+/* Without LMDB's locks, because the caller is the only writer. */
 static bool
-other_version(int fd, uint32_t *schema)
+peek(int fd, struct index_meta *meta)
 {
 	char path[64];
 	MDB_env *env;
-	bool other;
+	bool there;
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	if (faccessat(fd, "data.mdb", F_OK, 0) != 0 || mdb_env_create(&env) != 0)
 		return false;
-	other = mdb_env_set_maxdbs(env, INDEX_TABLES) == 0 &&
+	there = mdb_env_set_maxdbs(env, INDEX_TABLES) == 0 &&
 		mdb_env_open(env, path, MDB_RDONLY | MDB_NOLOCK | MDB_NOTLS, 0600) == 0 &&
-		read_schema(env, schema) == 0 && *schema != INDEX_SCHEMA;
+		read_head(env, meta) == 0;
 	mdb_env_close(env);
-	return other;
+	return there;
+}
+
+bool
+index_peek(int dirfd, const char *name, struct index_meta *meta)
+{
+	bool there;
+	int fd;
+
+	memset(meta, 0, sizeof(*meta));
+	if (position_directory(dirfd, name, 0, &fd) != KMS_OK)
+		return false;
+	there = peek(fd, meta);
+	close(fd);
+	return there;
 }
 
 static int
-say_version(uint32_t schema, struct fault *fault)
+say_version(int dirfd, uint32_t schema, struct fault *fault)
 {
+	char by[VERSION_TEXT] = "", next[192];
+
+	version_writer(dirfd, by);
+	if (schema < INDEX_SCHEMA)
+		snprintf(next, sizeof(next),
+		    "Start kmsd, which makes it again from the journal, or run kmsctl ledger rebuild");
+	else
+		snprintf(next, sizeof(next),
+		    "Install %s%s again. To go back, stop kmsd and run kmsctl ledger rebuild: it says whether this version knows the whole journal",
+		    by[0] != '\0' ? "kmsd " : "the kmsd that wrote it", by);
 	return fault_version(fault, &(struct fault_version){ .file = "kmsdb/index",
 					.what = "index",
 					.found = schema,
 					.known = INDEX_SCHEMA,
 					.reader = "kmsd",
-					.next = "Stop kmsd and run kmsctl ledger rebuild" });
+					.by = by,
+					.next = next });
 }
 
 /* *mdb: LMDB's own code of a failure, 0 without one. */
 static int
-try_open(
-    struct index *ix, int fd, enum index_use use, uint64_t map_size, int *mdb, struct fault *fault)
+try_open(struct index *ix, int dirfd, int fd, enum index_use use, uint64_t map_size, int *mdb,
+    struct fault *fault)
 {
-	uint32_t schema;
+	struct index_meta meta;
 	int dead, rc;
 
-	if (use == INDEX_WRITE && other_version(fd, &schema))
-		return say_version(schema, fault);
+	/* Before it is opened for writing, which changes files. */
+	if (use == INDEX_WRITE && peek(fd, &meta) && meta.schema != INDEX_SCHEMA)
+		return say_version(dirfd, meta.schema, fault);
 	if ((*mdb = open_env(ix, fd, use, map_size)) != 0)
 		return status_of(*mdb);
-	if (use == INDEX_READ && read_schema(ix->env, &schema) == 0 && schema != INDEX_SCHEMA)
-		return say_version(schema, fault);
+	if (use == INDEX_READ && read_head(ix->env, &meta) == 0 && meta.schema != INDEX_SCHEMA)
+		return say_version(dirfd, meta.schema, fault);
 	/* Readers that died keep old pages in use. */
 	mdb_reader_check(ix->env, &dead);
 	if ((*mdb = open_tables(ix, use != INDEX_READ)) != 0)
@@ -240,7 +274,7 @@ index_open(struct index **out, int dirfd, const char *name, enum index_use use, 
 	if (map_size > MAP_AT_START)
 		map_size = MAP_AT_START;
 	/* A map too small even for the tables grows. */
-	while ((rc = try_open(ix, fd, use, map_size, &mdb, fault)) == INDEX_MAP_FULL &&
+	while ((rc = try_open(ix, dirfd, fd, use, map_size, &mdb, fault)) == INDEX_MAP_FULL &&
 	       map_size <= MAP_AT_START / 2) {
 		close_env(ix);
 		map_size *= 2;
@@ -370,9 +404,7 @@ index_get_meta(struct index *ix, struct index_meta *meta)
 		return rc;
 	memset(meta, 0, sizeof(*meta));
 	wire_reader_init(&r, row, len);
-	meta->schema = wire_get_u32(&r);
-	meta->last = wire_get_u64(&r);
-	wire_get(&r, meta->hash, 32);
+	read_meta_head(&r, meta);
 	/* Another schema has something else here; callers check the schema first. */
 	if (meta->schema != INDEX_SCHEMA)
 		return r.bad ? KMS_E_ALTERED : KMS_OK;

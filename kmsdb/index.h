@@ -10,9 +10,9 @@
 #include <stdint.h>
 
 #include "kmsdb/row.h"
+#include "kmsdb/version.h"
 #include "libkms/base/fault.h"
 
-#define INDEX_SCHEMA 8
 /* Not an error: the map must grow, then the transaction is repeated. */
 #define INDEX_MAP_FULL KMS_E_TOO_LARGE
 
@@ -54,6 +54,11 @@ enum index_use {
 int index_open(struct index **out, int dirfd, const char *name, enum index_use use,
     uint64_t map_size, struct fault *fault);
 void index_close(struct index *ix);
+/*
+ * Schema, last batch and its hash of an index of any version; the caller keeps writers away. false:
+ * there is none, or it cannot be read.
+ */
+bool index_peek(int dirfd, const char *name, struct index_meta *meta);
 /* Syncs everything to disk, for INDEX_SCRATCH. */
 int index_sync(struct index *ix);
 /* Removes the files and the directory, if they exist. */

@@ -124,16 +124,18 @@ struct kmsdb_options {
 	bool have_sign_pk;
 	/* syslog levels */
 	void (*log)(int level, const char *event, const char *text, void *arg);
-	void *log_arg;
+	/* Opening goes on, however long it takes: called often meanwhile. May be NULL. */
+	void (*busy)(void *arg);
+	void *log_arg; /* of both */
 };
 
 struct kmsdb;
 
 /*
  * Open kmsdb/ under dirfd (creates it when absent: journal/NNNN.seg, index/). Repairs a torn tail
- * (and logs that), replays from the index's last batch. KMS_OK, KMS_E_ALTERED, KMS_E_MISSING,
- * KMS_E_CHAIN, KMS_E_SCHEMA, KMS_E_FULL, KMS_E_IO, KMS_E_NO_MEMORY, KMS_E_EXISTS (another writer).
- * fault: where, and what to do.
+ * (and logs that), makes an index of an earlier version again, replays from the index's last batch.
+ * KMS_OK, KMS_E_ALTERED, KMS_E_MISSING, KMS_E_CHAIN, KMS_E_SCHEMA, KMS_E_FULL, KMS_E_IO,
+ * KMS_E_NO_MEMORY, KMS_E_EXISTS (another writer). fault: where, and what to do.
  */
 int kmsdb_open(struct kmsdb **out, int dirfd, const struct kmsdb_options *opt, struct fault *fault);
 void kmsdb_close(struct kmsdb *db); /* last checkpoint, then frees; NULL is fine */

@@ -35,6 +35,13 @@ ledger_log(struct kmsdb *db, int level, const char *event, const char *fmt, ...)
 	db->opt.log(level, event, text, db->opt.log_arg);
 }
 
+void
+ledger_busy(struct kmsdb *db)
+{
+	if (db->opt.busy != NULL)
+		db->opt.busy(db->opt.log_arg);
+}
+
 /* The row as it is now, encoded; *from_index: no overlay has it. KMS_OK, KMS_E_NOT_FOUND, ... */
 static int
 newest_row(struct kmsdb *db, enum generation_table table, const uint8_t key[16],

@@ -142,6 +142,9 @@ int ledger_row(struct kmsdb *db, enum generation_table table, const uint8_t key[
 void ledger_log(struct kmsdb *db, int level, const char *event, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* What is being done takes its time. */
+void ledger_busy(struct kmsdb *db);
+
 /* checkpoint.c */
 int checkpoint_open(struct kmsdb *db);
 void checkpoint_close(struct kmsdb *db);

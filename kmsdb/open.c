@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "kmsdb/follow.h"
@@ -18,6 +19,7 @@
 #include "kmsdb/scan.h"
 #include "kmsdb/segment.h"
 #include "kmsdb/stage.h"
+#include "kmsdb/version.h"
 #include "libkms/base/wire.h"
 #include "libkms/core/certificate.h"
 #include "libkms/core/fast_sha256.h"
@@ -169,7 +171,7 @@ ledger_open(struct kmsdb **out, int dirfd, const struct kmsdb_options *opt, enum
 {
 	const struct use *use = &uses[what];
 	struct kmsdb *db = calloc(1, sizeof(*db));
-	int rc;
+	int told, rc;
 
 	*out = NULL;
 	if (db == NULL)
@@ -198,6 +200,11 @@ ledger_open(struct kmsdb **out, int dirfd, const struct kmsdb_options *opt, enum
 		rc = follow_all(db, use->journal, fault);
 	if (rc == KMS_OK && db->first == 0)
 		rc = find_first(db); /* the first segment was made just now */
+	/* For others: the index says the same to us. */
+	if (rc == KMS_OK && use->journal && (told = version_tell(db->dirfd)) != KMS_OK)
+		ledger_log(db, LOG_WARNING, "ledger-version",
+		    "kmsdb/version cannot be written: %s; a package of an earlier version would not notice that it is earlier",
+		    kms_strerror((uint32_t)told));
 	if (rc != KMS_OK) {
 		kmsdb_close(db);
 		return fault_set(fault, rc, NULL);
@@ -206,9 +213,44 @@ ledger_open(struct kmsdb **out, int dirfd, const struct kmsdb_options *opt, enum
 	return KMS_OK;
 }
 
+/*
+ * The index is made from the journal: one of an earlier version is made again. One of a later
+ * version is not: the journal may have what is not known here, and that is for a person to decide.
+ */
+static int
+renew_index(int dirfd, const struct kmsdb_options *opt, struct fault *fault)
+{
+	struct index_meta meta;
+	char text[160];
+	bool there;
+	int fd, rc;
+
+	if (position_directory(dirfd, "kmsdb", 0, &fd) != KMS_OK)
+		return KMS_OK;
+	there = index_peek(fd, "index", &meta);
+	close(fd);
+	if (!there || meta.schema >= INDEX_SCHEMA)
+		return KMS_OK;
+	snprintf(text, sizeof(text),
+	    "the index has schema %" PRIu32
+	    ", and kmsd %s has %d: it is made again from the journal, up to batch %" PRIu64,
+	    meta.schema, PACKAGE_VERSION, INDEX_SCHEMA, meta.last);
+	if (opt != NULL && opt->log != NULL)
+		opt->log(LOG_NOTICE, "index-rebuild", text, opt->log_arg);
+	if ((rc = kmsdb_rebuild(dirfd, opt, fault)) == KMS_OK && opt != NULL && opt->log != NULL)
+		opt->log(
+		    LOG_NOTICE, "index-rebuild", "the index has been made again", opt->log_arg);
+	return rc;
+}
+
 int
 kmsdb_open(struct kmsdb **out, int dirfd, const struct kmsdb_options *opt, struct fault *fault)
 {
+	int rc;
+
+	*out = NULL;
+	if ((opt == NULL || !opt->read_only) && (rc = renew_index(dirfd, opt, fault)) != KMS_OK)
+		return rc;
 	return ledger_open(
 	    out, dirfd, opt, opt != NULL && opt->read_only ? LEDGER_READ : LEDGER_WRITE, fault);
 }

@@ -36,22 +36,16 @@ remove_unfinished(int dirfd, int status)
 
 /*
  * Does the old index know a batch that the journal does not have? Then clients may hold leases of
- * it, and the record must say that it went back. What cannot be read says nothing.
+ * it, and the record must say that it went back. It may be of another version. What cannot be read
+ * says nothing.
  */
 static bool
 goes_back(struct kmsdb *db)
 {
-	struct index_meta meta = { 0 };
-	struct fault f = { 0 };
+	struct index_meta meta;
 	struct batch_ref ref;
-	struct index *old;
-	int rc;
 
-	if (index_open(&old, db->dirfd, "index", INDEX_READ, db->opt.map_size, &f) != KMS_OK)
-		return false;
-	rc = index_get_meta(old, &meta);
-	index_close(old);
-	if (rc != KMS_OK || meta.last == 0)
+	if (!index_peek(db->dirfd, "index", &meta) || meta.last == 0)
 		return false;
 	return ledger_batch(db, meta.last, &ref) != KMS_OK || memcmp(ref.hash, meta.hash, 32) != 0;
 }
@@ -69,6 +63,8 @@ kmsdb_rebuild(int dirfd, const struct kmsdb_options *opt, struct fault *fault)
 	rc = checkpoint_all(db);
 	if (rc == KMS_OK)
 		rc = index_sync(db->index);
+	/* Syncing may take long, too. */
+	ledger_busy(db);
 	if (rc == KMS_OK && goes_back(db))
 		rc = kmsdb_restored_tell(dirfd);
 	if (rc == KMS_OK)

@@ -156,6 +156,7 @@ replay_from(struct kmsdb *db, struct scan *s, bool at_last, bool journal, struct
 			memcpy(signature, s->record.signature, sizeof(signature));
 		}
 		rc = scan_next(s);
+		ledger_busy(db);
 		if (rc == KMS_OK) {
 			any = true;
 			if ((rc = replay_batch(db, s, fault)) != KMS_OK)

@@ -28,12 +28,14 @@
 #include "kmsd/common/child.h"
 #include "kmsd/common/log.h"
 #include "kmsd/common/loop.h"
+#include "libkms/base/clock.h"
 #include "libkms/base/fault.h"
 
 #define STATS_SECONDS 5
 #define LOG_TICKS 12   /* of STATS_SECONDS: limited log lines come once a minute */
 #define STOP_SECONDS 3 /* for fronts to take their last replies */
 #define MEMLOCK_SLACK (1024 * 1024)
+#define BUSY_MS 500
 
 struct server {
 	struct activate activate;
@@ -44,6 +46,7 @@ struct server {
 	int control_fd, web_fd;
 	int fronts[CONFIG_FRONTS]; /* channels that came before START */
 	unsigned ticks;
+	int64_t busy_said; /* ms: when kmsd was told that the ledger is being opened */
 	bool stopping;
 	bool unlocked_said; /* some of its session keys may reach swap */
 };
@@ -128,9 +131,23 @@ ledger_log(int level, const char *event, const char *text, void *arg)
 	log_event(level, event, "%s", text);
 }
 
-static int
-open_ledger(struct activate *a)
+/* Not more often than kmsd needs to hear it. */
+static void
+ledger_busy(void *arg)
 {
+	struct server *s = arg;
+	int64_t t = clock_ms();
+
+	if (t - s->busy_said < BUSY_MS)
+		return;
+	s->busy_said = t;
+	child_busy();
+}
+
+static int
+open_ledger(struct server *s)
+{
+	struct activate *a = &s->activate;
 	struct kmsdb_options o = {
 		.segment_size = a->config.segment_size,
 		.overlay_records = a->config.overlay_records,
@@ -138,6 +155,8 @@ open_ledger(struct activate *a)
 		.checkpoint_seconds = a->config.checkpoint_interval,
 		.have_sign_pk = true,
 		.log = ledger_log,
+		.busy = ledger_busy,
+		.log_arg = s,
 	};
 	struct kmsdb_info info;
 	struct fault fault = { 0 };
@@ -401,7 +420,7 @@ confine(void *arg, uint32_t *layers)
 	if ((rc = open_memory(a)) != KMS_OK || (rc = add_events(s)) != KMS_OK)
 		return rc;
 	/* The ledger may be of another version: nothing is written before it is open. */
-	if ((rc = open_keys(a)) != KMS_OK || (rc = open_ledger(a)) != KMS_OK ||
+	if ((rc = open_keys(a)) != KMS_OK || (rc = open_ledger(s)) != KMS_OK ||
 	    (!host_identity_locked(a->key) && (rc = activate_open_exchange(a)) != KMS_OK))
 		return rc;
 	look_at_clients(s);

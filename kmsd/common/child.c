@@ -191,6 +191,12 @@ child_ready(uint32_t layers)
 }
 
 void
+child_busy(void)
+{
+	tell_parent(IPC_CHILD_BUSY, 0);
+}
+
+void
 child_pong(const struct ipc_parent *ping)
 {
 	tell_parent(IPC_PONG, ping->value);

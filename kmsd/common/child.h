@@ -44,6 +44,8 @@ bool child_asked(const char *program, int argc, char **argv);
 /* KMS_OK; else the log and kmsd were told. config is filled first, then arg is handed on. */
 int child_start(const struct child_role *role, struct config *config, void *arg, uint32_t *layers);
 void child_ready(uint32_t layers);
+/* Before it is ready: it takes its time, and is not stuck. */
+void child_busy(void);
 /* IPC_PING: this process still serves. */
 void child_pong(const struct ipc_parent *ping);
 /*

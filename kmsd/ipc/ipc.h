@@ -152,6 +152,7 @@ enum ipc_parent_verb {
 	IPC_CHILD_FAILED = 17, /* value: status; kmsd logs and decides */
 	IPC_RESOLVED = 18,     /* fd: ipc_upstreams (kmsd-resolve, its only message) */
 	IPC_PONG = 19,         /* value: the number of the ping; once for each */
+	IPC_CHILD_BUSY = 20,   /* opening the ledger goes on: wait as long again (activate) */
 };
 enum ipc_secret {
 	IPC_SECRET_PASSPHRASE = 0, /* first line */

@@ -5,6 +5,7 @@
 #include "kmsd/supervisor/reap.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -113,6 +114,18 @@ child_failed(struct supervisor *s, struct child *c, uint32_t status)
 		stop_begin(s, "a process cannot be started as the ini file demands", EXIT_START);
 }
 
+/* An index is made again, which takes minutes when clients are many. */
+static void
+child_busy(struct supervisor *s, struct child *c)
+{
+	if (stop_begun(s))
+		return;
+	c->deadline = clock_ms() + (int64_t)s->start_timeout * 1000;
+	if (!s->announced)
+		notify("EXTEND_TIMEOUT_USEC=%" PRIu64 "\nSTATUS=reading the ledger\n",
+		    (uint64_t)s->start_timeout * 1000000);
+}
+
 /*
  * One message from a child. A child that serves answers pings and sends nothing more: otherwise a
  * front that an attacker controls could report a failure that ends everything.
@@ -124,6 +137,11 @@ heard(struct supervisor *s, struct child *c, const struct ipc_parent *m)
 
 	if (m->fd < 0 && c->state == CHILD_STARTING && m->verb == IPC_CHILD_READY) {
 		child_ready(s, c, m->value);
+		return KMS_OK;
+	}
+	if (m->fd < 0 && c->state == CHILD_STARTING && m->verb == IPC_CHILD_BUSY &&
+	    c == &s->activate) {
+		child_busy(s, c);
 		return KMS_OK;
 	}
 	if (m->fd < 0 && c->state == CHILD_STARTING && m->verb == IPC_CHILD_FAILED) {

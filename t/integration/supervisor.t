@@ -297,6 +297,22 @@ SKIP: {
 	unlike(children($k), qr/kmsd-front/, 'no front was started');
 }
 {
+	my $k = prepare(activate => 'busy');
+	my $n = IO::Socket::UNIX->new(Type => SOCK_DGRAM, Local => "$k->{dir}/notify") or die "notify: $!";
+	local $ENV{NOTIFY_SOCKET} = "$k->{dir}/notify";
+	start($k, '-t', '5');
+	my $all = '';
+	my $ready = until_true { my $m; if (IO::Select->new($n)->can_read(0.1)) { recv $n, $m, 4096, 0; $all .= $m } $all =~ /^READY=1/m };
+	ok($ready, 'an activation process that says that it goes on may take longer') or diag(slurp($k->{log}));
+	like($all, qr/\AEXTEND_TIMEOUT_USEC=5000000\nSTATUS=reading the ledger\n/, 'and the service manager is asked to wait');
+	is(stop($k), 0, 'stops');
+}
+{
+	my $k = start(prepare(front => 'busy', ini => { fronts => 1 }));
+	ok(log_has($k, qr/child-protocol: kmsd-front 0 sent verb 20/), 'a front that says so is killed');
+	is(stop($k), 0, 'stops');
+}
+{
 	my $k = start(prepare(front => 'never-ready', ini => { fronts => 1 }), '-t', '3');
 	ok(log_has($k, qr/child-not-ready: kmsd-front 0 .*front-died: kmsd-front 0: signal 9/s), 'a front never ready is killed and another started');
 	unlike(slurp($k->{log}), qr/kmsd-ready/, 'kmsd does not call itself ready');

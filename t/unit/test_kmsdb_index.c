@@ -26,6 +26,7 @@
 #include "kmsdb/index.h"
 #include "kmsdb/seats.h"
 #include "kmsdb/usage.h"
+#include "libkms/base/file.h"
 #include "libkms/core/entry_blobs.h"
 #include "t/unit/ledger_fixture.h"
 
@@ -753,12 +754,18 @@ edit_index(struct fixture *f, void (*edit)(struct index *ix))
 }
 
 static uint32_t schema_to_write;
+static uint64_t last_to_write;
+static unsigned busy_calls;
 
 static void
 other_schema(struct index *ix)
 {
-	struct index_meta meta = { .schema = schema_to_write, .last = 1 };
+	struct index_meta meta;
 
+	assert_int_equal(index_get_meta(ix, &meta), KMS_OK);
+	meta.schema = schema_to_write;
+	if (last_to_write != 0)
+		meta.last = last_to_write;
 	index_put_meta(ix, &meta);
 }
 
@@ -850,7 +857,17 @@ no_client(struct index *ix)
 	index_delete(ix, INDEX_HOT, cmid, 16);
 }
 
-/* A schema of tomorrow is refused; what the index should not say is found by the check. */
+/*
+ * A schema of tomorrow is refused, and one of yesterday is made again; what the index should not
+ * say is found by the check.
+ */
+static void
+count_busy(void *arg)
+{
+	(void)arg;
+	busy_calls++;
+}
+
 static void
 test_wrong_index(void **state)
 {
@@ -871,17 +888,88 @@ test_wrong_index(void **state)
 		assert_int_equal(fixture_check(&f), KMS_E_ALTERED);
 		assert_int_equal(kmsdb_rebuild(f.dirfd, &f.opt, fixture_fault(&f)), KMS_OK);
 	}
-	for (schema_to_write = INDEX_SCHEMA - 1; schema_to_write <= INDEX_SCHEMA + 1;
-	     schema_to_write += 2) {
-		edit_index(&f, other_schema);
-		fixture_copy(&f, "kmsdb/index/data.mdb", "before");
-		assert_int_equal(fixture_try_open(&f), KMS_E_SCHEMA);
-		assert_non_null(strstr(f.fault.text, "kmsdb/index: written by another version"));
-		assert_non_null(strstr(f.fault.text, "run kmsctl ledger rebuild"));
-		fixture_same(&f, "kmsdb/index/data.mdb", "before");
-		assert_int_equal(kmsdb_rebuild(f.dirfd, &f.opt, fixture_fault(&f)), KMS_OK);
-	}
+	schema_to_write = INDEX_SCHEMA + 1;
+	edit_index(&f, other_schema);
+	fixture_copy(&f, "kmsdb/index/data.mdb", "before");
+	assert_int_equal(fixture_try_open(&f), KMS_E_SCHEMA);
+	assert_non_null(strstr(f.fault.text, "kmsdb/index: written by another version"));
+	assert_non_null(strstr(f.fault.text, "(by kmsd " PACKAGE_VERSION ")"));
+	assert_non_null(strstr(f.fault.text, "Install kmsd " PACKAGE_VERSION " again."));
+	assert_non_null(strstr(f.fault.text, "run kmsctl ledger rebuild"));
+	fixture_same(&f, "kmsdb/index/data.mdb", "before");
+	/* For a person who goes back: the whole journal is known here. */
+	assert_int_equal(kmsdb_rebuild(f.dirfd, &f.opt, fixture_fault(&f)), KMS_OK);
+	schema_to_write = INDEX_SCHEMA - 1;
+	edit_index(&f, other_schema);
+	f.opt.read_only = true;
+	assert_int_equal(fixture_try_open(&f), KMS_E_SCHEMA);
+	assert_non_null(strstr(f.fault.text, "Start kmsd, which makes it again"));
+	f.opt.read_only = false;
+	f.opt.busy = count_busy;
 	fixture_open(&f);
+	/* Each batch, and the end, in which the disk may take its time. */
+	assert_true(busy_calls >= 3);
+	fixture_close(&f);
+	assert_int_equal(fixture_check(&f), KMS_OK);
+	assert_false(kmsdb_restored_told(f.dirfd));
+	fixture_remove(&f);
+}
+
+/* An index of yesterday that has a batch of which the journal lost the end: the host must say so.
+ */
+static void
+test_old_index_ahead(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_make(&f, NULL);
+	fixture_open(&f);
+	fixture_leases(&f, 1, 9, 1, FIXTURE_NOW);
+	fixture_close(&f);
+	schema_to_write = INDEX_SCHEMA - 1;
+	last_to_write = 99;
+	edit_index(&f, other_schema);
+	last_to_write = 0;
+	fixture_open(&f);
+	assert_true(kmsdb_restored_told(f.dirfd));
+	fixture_remove(&f);
+}
+
+static void
+file_is(struct fixture *f, const char *path, const char *text)
+{
+	char found[128];
+	size_t len;
+
+	assert_int_equal(
+	    file_read_into(f->dirfd, path, FILE_OURS, found, sizeof(found), &len), KMS_OK);
+	assert_int_equal(len, strlen(text));
+	assert_memory_equal(found, text, len);
+}
+
+/* What packages of an earlier version read. */
+static void
+test_version_file(void **state)
+{
+	char want[128];
+	struct fixture f;
+
+	(void)state;
+	snprintf(want, sizeof(want), "index %d\nkmsd %s\n", INDEX_SCHEMA, PACKAGE_VERSION);
+	fixture_make(&f, NULL);
+	fixture_open(&f);
+	fixture_close(&f);
+	file_is(&f, "kmsdb/version", want);
+	assert_int_equal(
+	    file_write(f.dirfd, "kmsdb/version", "index 6\nkmsd 0.0.9\n", 19, 0600, true), KMS_OK);
+	f.opt.read_only = true;
+	fixture_open(&f);
+	fixture_close(&f);
+	file_is(&f, "kmsdb/version", "index 6\nkmsd 0.0.9\n");
+	f.opt.read_only = false;
+	fixture_open(&f);
+	file_is(&f, "kmsdb/version", want);
 	fixture_remove(&f);
 }
 
@@ -1105,6 +1193,8 @@ main(void)
 		cmocka_unit_test(test_small_overlay),
 		cmocka_unit_test(test_lost_index),
 		cmocka_unit_test(test_wrong_index),
+		cmocka_unit_test(test_old_index_ahead),
+		cmocka_unit_test(test_version_file),
 		cmocka_unit_test(test_full_journal),
 		cmocka_unit_test(test_full_index),
 		cmocka_unit_test(test_full_open),
