@@ -14,6 +14,8 @@ package KMS::Debian;
 #                                   directory in memory: what is mounted, started and written there is gone when the test is, however it ends
 #   make_root($d, $dir)             unpacks the base into $dir
 #   newer($d, $dir)                 paths of the same packages with a higher version
+#   older($d)                       { name => path } of kmsd and kmsctl of a version before, 0.0.9: programs of the same tree, but for the version and the
+#                                   schema of the index, which is one less. Made once, as prepare() does it
 use v5.36;
 use Digest::SHA ();
 use Exporter qw(import);
@@ -22,7 +24,7 @@ use KMS::Test;
 use POSIX ();
 use Test::More;
 
-our @EXPORT = qw(skip_unless_possible not_tested prepare fresh slim contained place apart make_root newer @PACKAGES);
+our @EXPORT = qw(skip_unless_possible not_tested prepare fresh slim contained place apart make_root newer older @PACKAGES);
 our @PACKAGES = qw(kmsd kmsctl kmsissue kmsclient libkms1 libkms-dev python3-kms);
 # What an administrator's machine has; and what is installed into it later, without a network.
 my @INSTALLED = qw(systemd-sysv dbus nftables bind9-dnsutils iproute2 netbase procps);
@@ -116,6 +118,44 @@ sub prepare () {
     return $self;
 }
 
+# The programs alone are built again, and put into the packages of this version.
+sub older ($d) {
+    my ($place, $lock) = place();
+    my $at = "$place/older-" . tree();
+    my %older = map { $_ => "$at/$_.deb" } qw(kmsd kmsctl);
+    return \%older if -d $at;
+    run([ 'rm', '-rf', glob "$place/older-*" ]);
+    my $new = "$at.new";
+    my $r = contained('sh', '-ec', <<'SH', $SRC, $new);
+mkdir -p "$1/tree/build"
+tar cf - -C "$0" --exclude-vcs --exclude='./build*' --exclude=./deb --exclude=./autom4te.cache . | tar xf - -C "$1/tree"
+cp -r "$0/build-aux" "$1/tree/"
+cd "$1/tree"
+schema=$(sed -n 's/^#define INDEX_SCHEMA //p' kmsdb/version.h)
+sed -i "s/^#define INDEX_SCHEMA .*/#define INDEX_SCHEMA $((schema - 1))/" kmsdb/version.h
+cd build
+../configure -q --prefix=/usr --sysconfdir=/etc --localstatedir=/var --libexecdir=/usr/libexec CFLAGS=-O1
+sed -i 's/^#define PACKAGE_VERSION .*/#define PACKAGE_VERSION "0.0.9"/' config.h
+make -s -j"$(nproc)" kmsd/supervisor/kmsd kmsd-activate kmsd-front kmsd-resolve kmsd-web kmsctl/kmsctl
+mkdir -p "$1/kmsd/usr/sbin" "$1/kmsd/usr/libexec/kms" "$1/kmsctl/usr/bin"
+strip -o "$1/kmsd/usr/sbin/kmsd" kmsd/supervisor/kmsd
+strip -o "$1/kmsctl/usr/bin/kmsctl" kmsctl/kmsctl
+for name in activate front resolve web; do strip -o "$1/kmsd/usr/libexec/kms/kmsd-$name" kmsd-$name; done
+SH
+    $r->{exit} == 0 or die "the programs of the version before are not built: $r->{out}$r->{err}\n";
+    for my $name (sort keys %older) {
+        repacked($d->{debs}{$name}, "$new/$name.deb", sub ($tree) {
+            run([ 'cp', '-r', "$new/$name/.", $tree ]);
+            spew("$tree/DEBIAN/control", slurp("$tree/DEBIAN/control") =~ s/^(Version: ).*/${1}0.0.9/mr =~ s/(kmsctl \(= )[^)]*/${1}0.0.9/r);
+            spew("$tree/DEBIAN/preinst", slurp("$tree/DEBIAN/preinst") =~ s/^known=\K(\d+)/$1 - 1/mer);
+            unlink "$tree/DEBIAN/md5sums";
+        });
+    }
+    run([ 'rm', '-rf', map { "$new/$_" } qw(tree kmsd kmsctl) ]);
+    rename $new, $at or die "$at: $!\n";
+    return \%older;
+}
+
 # Directories of our own in the cgroup hierarchies that systemd uses.
 sub cgroups () {
     my %own = map { /^\d+:(name=systemd|):(.*)$/ ? ($1 => $2) : () } split /\n/, slurp('/proc/self/cgroup');
@@ -173,14 +213,21 @@ sub make_root ($d, $dir) {
     return $dir;
 }
 
+# A package with its files changed by $change, which is given their directory.
+sub repacked ($deb, $to, $change) {
+    my $tree = "$to.tree";
+    sh('dpkg-deb', '-R', $deb, $tree);
+    $change->($tree);
+    sh('dpkg-deb', '-Znone', '--root-owner-group', '-b', $tree, $to);
+    run([ 'rm', '-r', $tree ]);
+    return $to;
+}
+
 sub newer ($d, $dir) {
     return map {
-        my $tree = "$dir/newer-$_";
-        run([ 'dpkg-deb', '-R', $d->{debs}{$_}, $tree ]);
-        spew("$tree/DEBIAN/control", slurp("$tree/DEBIAN/control") =~ s/^(Version: \S+)/$1+later/mr =~ s/\(= (\S+)\)/(= $1+later)/gr);
-        run([ 'dpkg-deb', '-Znone', '--root-owner-group', '-b', $tree, "$dir/$_.deb" ]);
-        run([ 'rm', '-r', $tree ]);
-        "$dir/$_.deb";
+        repacked($d->{debs}{$_}, "$dir/$_.deb", sub ($tree) {
+            spew("$tree/DEBIAN/control", slurp("$tree/DEBIAN/control") =~ s/^(Version: \S+)/$1+later/mr =~ s/\(= (\S+)\)/(= $1+later)/gr);
+        });
     } @PACKAGES;
 }
 
