@@ -585,8 +585,8 @@ static int
 keep_whole(struct step *s)
 {
 	if (!s->r->kept_whole)
-		ledger_log(s->db, LOG_NOTICE, "journal-base",
-		    "the journal is kept whole, also what is older than is kept, because the chains of other hosts are followed");
+		ledger_log(s->db, LOG_NOTICE, "journal-kept",
+		    "kmsd keeps the whole journal, older segments than [ledger] keep says too, because it follows the chains of other hosts");
 	s->r->kept_whole = true;
 	return KMS_OK;
 }
