@@ -163,6 +163,7 @@ open_ledger(struct server *s)
 	int rc;
 
 	memcpy(o.sign_pk, host_identity_sign_pk(a->key), 32);
+	s->busy_said = clock_ms();
 	if ((rc = kmsdb_open(&a->db, a->state_dir, &o, &fault)) != KMS_OK) {
 		log_event(
 		    LOG_CRIT, "ledger-refused", "%s: %s", kms_strerror((uint32_t)rc), fault.text);

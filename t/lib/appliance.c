@@ -146,8 +146,10 @@ appliance_start(struct appliance *a)
 	close(ini);
 	close(control);
 	p.fd = a->parent;
-	if (poll(&p, 1, PATIENCE_MS) != 1 || ipc_parent_recv(a->parent, &m) != KMS_OK)
-		return KMS_E_NOT_RUNNING;
+	do {
+		if (poll(&p, 1, PATIENCE_MS) != 1 || ipc_parent_recv(a->parent, &m) != KMS_OK)
+			return KMS_E_NOT_RUNNING;
+	} while (m.verb == IPC_CHILD_BUSY);
 	a->layers = m.verb == IPC_CHILD_READY ? m.value : 0;
 	return m.verb == IPC_CHILD_READY ? KMS_OK : m.value;
 }
