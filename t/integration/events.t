@@ -21,7 +21,7 @@ for my $file (split /\n/, `find $src/kmsd $src/kmsdb -name "*.c"`) {
 		$written{$1} = $file while $call =~ /"([a-z][a-z0-9-]*)"/g;
 	}
 	# Its level, or the two of a condition. A client's refusal is handed on by name, or is in a table.
-	while ($text =~ /\b(log_event|log_limited|ledger_log|say|broken|front_peer_broken|refuse|malformed|refuse_call)\s*\(((?:[^";]|"[a-z][a-z0-9-]*"\s*:)*(?:"[a-z][a-z0-9-]*"|\bFAILED\b))\s*,/g) {
+	while ($text =~ /\b(log_event|log_limited|ledger_log|opt->log|say|broken|front_peer_broken|refuse|malformed|refuse_call)\s*\(((?:[^";]|"[a-z][a-z0-9-]*"\s*:)*(?:"[a-z][a-z0-9-]*"|\bFAILED\b))\s*,/g) {
 		my ($function, $call) = ($1, $2);
 		my @levels = $call =~ /\bLOG_([A-Z]+)/g;
 		@levels = $function =~ /broken/ ? 'ERR' : 'NOTICE' if !@levels;
