@@ -120,11 +120,9 @@ follow_apply(struct kmsdb *db, unsigned number, const struct record *r, const st
 static int
 fail(struct kmsdb *db, unsigned number, uint64_t batch, int rc, struct fault *fault)
 {
-	char name[33];
-
-	hex_format(name, db->chains.hosts[number], 16);
-	return fault_set(fault, rc, FOREIGN_NAME "/%s: batch %" PRIu64 " cannot be applied: %s",
-	    name, batch, kms_strerror((uint32_t)rc));
+	fault_set(fault, rc, "batch %" PRIu64 " cannot be applied: %s", batch,
+	    kms_strerror((uint32_t)rc));
+	return foreign_name_fault(db->foreign[number], fault, rc);
 }
 
 /* The scan begins with the batch that was applied last: it must be there, and the same. */
@@ -132,19 +130,17 @@ static int
 find_last(struct kmsdb *db, unsigned number, struct scan *s, struct fault *fault)
 {
 	const struct chain *c = &db->chains.list[number];
-	char name[33];
 	int rc = foreign_next(db->foreign[number], s, fault);
 
 	if (rc == KMS_OK && memcmp(s->hash, c->hash, sizeof(c->hash)) == 0)
 		return KMS_OK;
 	if (rc != KMS_OK && rc != KMS_E_NOT_FOUND)
 		return rc;
-	hex_format(name, db->chains.hosts[number], 16);
-	return fault_set(fault, KMS_E_INDEX,
-	    FOREIGN_NAME
-	    "/%s: batch %" PRIu64
+	rc = fault_set(fault, KMS_E_INDEX,
+	    "batch %" PRIu64
 	    ", which the index contains, is not there: restore the folder from a backup; if no backup has it, stop kmsd and run kmsctl ledger rebuild",
-	    name, c->last);
+	    c->last);
+	return foreign_name_fault(db->foreign[number], fault, rc);
 }
 
 static int

@@ -76,9 +76,8 @@ foreign_journal(const struct foreign *f)
 	return f->journal;
 }
 
-/* Says which host's chain it is about. */
-static int
-name_host(const struct foreign *f, struct fault *fault, int rc)
+int
+foreign_name_fault(const struct foreign *f, struct fault *fault, int rc)
 {
 	char name[33];
 
@@ -212,7 +211,7 @@ foreign_open(struct foreign **out, int kmsdbfd, const uint8_t host[16], struct f
 		*out = f;
 		return rc;
 	}
-	name_host(f, fault, rc);
+	foreign_name_fault(f, fault, rc);
 	foreign_close(f);
 	return rc;
 }
@@ -234,7 +233,7 @@ foreign_scan(
 		scan_close(*out);
 		*out = NULL;
 	}
-	return name_host(f, fault, rc);
+	return foreign_name_fault(f, fault, rc);
 }
 
 /* Root and chain are checked by the scan. */
@@ -254,7 +253,7 @@ foreign_next(struct foreign *f, struct scan *s, struct fault *fault)
 	else if (batch_verify(r->header, r->signature, f->sign_pk) != KMS_OK)
 		rc = fault_set(fault, KMS_E_SIGNATURE,
 		    "batch %" PRIu64 " is not signed by that host", r->batch.number);
-	return name_host(f, fault, rc);
+	return foreign_name_fault(f, fault, rc);
 }
 
 int
@@ -266,7 +265,7 @@ foreign_write(struct foreign *f, struct scan *s, uint64_t segment_size, struct f
 		fault_set(fault, rc, "%s", s->fault.text);
 	else
 		rc = journal_open(&f->journal, f->journalfd, segment_size, s, NULL, NULL, fault);
-	return name_host(f, fault, rc);
+	return foreign_name_fault(f, fault, rc);
 }
 
 void

@@ -64,10 +64,16 @@ int foreign_next(struct foreign *f, struct scan *s, struct fault *fault);
  */
 int foreign_write(struct foreign *f, struct scan *s, uint64_t segment_size, struct fault *fault);
 
+struct foreign_taken {
+	const struct record *record; /* borrowed, until the next call */
+	struct scan_place at;
+	uint8_t hash[32];
+};
 /*
- * Takes the next batch: it is on disk when this returns KMS_OK. Otherwise nothing changed:
- * KMS_E_FORMAT       no header, items that are too many, too long or not as many as it says, or an
- *                    entry whose time is not near that of the batch
+ * Takes the next batch: it is on disk when this returns KMS_OK. Names that do not match their entry
+ * are left out. taken, when not NULL: what was written. After any error, nothing has changed:
+ * KMS_E_FORMAT       the header is malformed; the items are too many, too long, or not as many as
+ *                    the header says; or the time of an entry is not near that of the batch
  * KMS_E_UNKNOWN_HOST another host's
  * KMS_E_SIGNATURE    not signed by the host
  * KMS_E_EXISTS       it is there already
@@ -78,16 +84,12 @@ int foreign_write(struct foreign *f, struct scan *s, uint64_t segment_size, stru
  * KMS_E_SCHEMA       it has an entry of a version or kind that is not known here
  * KMS_E_FULL, KMS_E_IO
  */
-/* Names that are not those of their entry are left out. taken, when not NULL: what was written. */
-struct foreign_taken {
-	const struct record *record; /* borrowed, until the next call */
-	struct scan_place at;
-	uint8_t hash[32];
-};
 int foreign_take(struct foreign *f, const struct foreign_batch *b, struct foreign_taken *taken,
     struct fault *fault);
 
 const uint8_t *foreign_host(const struct foreign *f); /* 16 bytes */
+/* Puts the folder of the chain before the text of a fault. Returns rc; KMS_OK: nothing to do. */
+int foreign_name_fault(const struct foreign *f, struct fault *fault, int rc);
 /* Of one that is open to write: number of the last batch, 0: none; its hash; the journal. */
 uint64_t foreign_last(const struct foreign *f);
 const uint8_t *foreign_last_hash(const struct foreign *f);

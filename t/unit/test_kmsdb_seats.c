@@ -14,34 +14,21 @@
 #include <cmocka.h>
 
 #include "t/unit/ledger_fixture.h"
+#include "t/unit/seeded.h"
 
 #define CLIENTS 60
 #define MINUTES 2500
 #define BEGIN (FIXTURE_DAY * 1440u + 700) /* so that a day ends meanwhile */
 
-static uint64_t seed;
-
-static uint32_t
-pick(uint32_t below)
-{
-	seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-	return (uint32_t)((seed >> 33) % below);
-}
-
 static int
 setup(void **state)
 {
 	struct fixture *f = malloc(sizeof(*f));
-	const char *given = getenv("KMS_SEED");
 
 	fixture_make(f, NULL);
 	fixture_open(f);
 	*state = f;
-	if (given != NULL)
-		seed = strtoull(given, NULL, 10);
-	else
-		randombytes_buf(&seed, sizeof(seed));
-	print_message("# KMS_SEED=%llu\n", (unsigned long long)seed);
+	start_seed("seats");
 	return 0;
 }
 

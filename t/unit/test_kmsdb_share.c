@@ -23,32 +23,13 @@
 #include "kmsdb/share.h"
 #include "libkms/core/entry_about.h"
 #include "t/unit/ledger_fixture.h"
+#include "t/unit/seeded.h"
 
 #define HOSTS 5
 #define CLIENTS 120
 
-static uint64_t seed;
 static uint8_t parcel[PARCEL_ONE_MAX];
 static size_t parcel_len;
-
-static uint32_t
-pick(uint32_t below)
-{
-	seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-	return (uint32_t)((seed >> 33) % below);
-}
-
-static void
-start_seed(const char *test)
-{
-	const char *given = getenv("KMS_SEED");
-
-	if (given != NULL)
-		seed = strtoull(given, NULL, 10);
-	else
-		randombytes_buf(&seed, sizeof(seed));
-	print_message("# %s: KMS_SEED=%llu\n", test, (unsigned long long)seed);
-}
 
 /* The clients, who number their requests wherever they ask. */
 static struct asker {

@@ -15,6 +15,7 @@
 
 #include "kmsctl/ledger/replay.h"
 #include "libkms/kms_error.h"
+#include "t/unit/seeded.h"
 
 #define NOW UINT64_C(1800000000) /* the end of a slot of each width that is used here */
 #define DAY 1440u
@@ -374,15 +375,6 @@ test_others(void **state)
 
 /* -- a seeded history -- */
 
-static uint64_t seed;
-
-static uint32_t
-pick(uint32_t below)
-{
-	seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-	return (uint32_t)((seed >> 33) % below);
-}
-
 #define CLIENTS 3000
 #define EVENTS 60000
 
@@ -396,14 +388,9 @@ test_history(void **state)
 	static uint32_t until[CLIENTS];
 	struct world *w = make(&wide, &over);
 	struct entry_client e = { .kind = ENTRY_LEASE, .sequence = 1, .time = NOW };
-	const char *given = getenv("KMS_SEED");
 
 	(void)state;
-	if (given != NULL)
-		seed = strtoull(given, NULL, 10);
-	else
-		randombytes_buf(&seed, sizeof(seed));
-	print_message("# KMS_SEED=%llu\n", (unsigned long long)seed);
+	start_seed("history");
 	memset(until, 0, sizeof(until));
 	memset(e.publisher, 9, 8);
 	memset(e.product, 7, 16);
