@@ -266,13 +266,18 @@ take_pass(struct kmsdb *db, struct checkpoint *c)
 	    kms_strerror((uint32_t)c->pass_status));
 }
 
-/* Main thread, between batches: begins a pass when there is something to erase. */
+/*
+ * Main thread, between batches: begins a pass when there is something to erase that the index
+ * knows. Before, a row there may be older than one in memory whose names stay, and which has no
+ * names of its own.
+ */
 static void
 begin_pass(struct kmsdb *db, struct checkpoint *c)
 {
 	if (c->pass_ended)
 		take_pass(db, c);
-	if (c->pass == NULL && db->jobs.count > 0 && clock_seconds() >= c->pass_after)
+	if (c->pass == NULL && db->jobs.count > 0 && erase_known(db) &&
+	    clock_seconds() >= c->pass_after)
 		c->pass = erase_begin(db);
 	if (c->pass == NULL)
 		return;
@@ -378,7 +383,7 @@ checkpoint_due(struct kmsdb *db)
 {
 	struct checkpoint *c = db->checkpoint;
 	bool due = !generation_empty(db->active) &&
-		   (generation_full(db->active, db->opt.overlay_records) ||
+		   (generation_full(db->active, db->opt.overlay_records) || !erase_known(db) ||
 		       clock_seconds() - db->active->since >= db->opt.checkpoint_seconds);
 
 	if (!due && !journal_wants_segment(db->journal) && db->jobs.count == 0)

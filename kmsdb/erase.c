@@ -95,6 +95,16 @@ erase_through(const struct kmsdb *db, uint64_t last)
 	return last;
 }
 
+bool
+erase_known(const struct kmsdb *db)
+{
+	for (size_t i = 0; i < db->jobs.count; i++) {
+		if (db->jobs.list[i].batch > db->meta.last)
+			return false;
+	}
+	return true;
+}
+
 struct erase_pass *
 erase_begin(const struct kmsdb *db)
 {

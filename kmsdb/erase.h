@@ -17,6 +17,8 @@ int erase_note(struct kmsdb *db, const struct item *item, uint64_t batch);
 int erase_find(struct kmsdb *db, uint64_t from, uint64_t to, struct fault *fault);
 /* Up to this batch, at most last, every ERASE is carried out. */
 uint64_t erase_through(const struct kmsdb *db, uint64_t last);
+/* The index has the batches of all jobs. */
+bool erase_known(const struct kmsdb *db);
 
 /* One way through journal and index, for all jobs that there are when it begins. */
 struct erase_pass;

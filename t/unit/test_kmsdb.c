@@ -839,6 +839,31 @@ test_erase_on_disk(void **state)
 	assert_int_equal(fixture_check(f), KMS_OK);
 }
 
+/* The row on disk is of before the time, the one in memory of after it: its names stay. */
+static void
+test_erase_keeps_later(void **state)
+{
+	struct fixture *f = *state;
+	struct fixture_entry e = {
+		.kind = ENTRY_ERASE, .all = true, .time = FIXTURE_NOW + 20, .value = FIXTURE_NOW + 10
+	};
+	struct kmsdb_cold h;
+
+	fixture_leases(f, 1, 2, 1, FIXTURE_NOW);
+	assert_int_equal(kmsdb_checkpoint(f->db), KMS_OK);
+	fixture_leases(f, 2, 1, 2, FIXTURE_NOW + 20);
+	fixture_stage(f, &e);
+	fixture_commit(f);
+	fixture_erased(f);
+	assert_int_equal(kmsdb_checkpoint(f->db), KMS_OK);
+	assert_int_equal(kmsdb_cold_get(f->db, client(f, 1).cmid, &h), KMS_OK);
+	assert_string_equal(h.name, "");
+	assert_int_equal(kmsdb_cold_get(f->db, client(f, 2).cmid, &h), KMS_OK);
+	assert_string_equal(h.name, "client-2.example");
+	fixture_close(f);
+	assert_int_equal(fixture_check(f), KMS_OK);
+}
+
 static void
 test_host_changes(void **state)
 {
@@ -1146,6 +1171,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_pages, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_expire_undone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_erase_on_disk, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_erase_keeps_later, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_host_changes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_undo, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bounds, setup, teardown),
