@@ -14,7 +14,7 @@ plan skip_all => 'NOT TESTED: only root can take a descriptor of another process
 
 # What hostile code in a front would do: the same socket, by pidfd_getfd(2), since the sandbox of a real front forbids the call.
 my $shut = <<'PY';
-import ctypes, os, socket, sys
+import ctypes, errno, os, socket, sys
 libc, pid, done = ctypes.CDLL(None, use_errno=True), int(sys.argv[1]), 0
 pidfd = os.pidfd_open(pid)
 for fd in os.listdir(f"/proc/{pid}/fd"):
@@ -29,7 +29,11 @@ for fd in os.listdir(f"/proc/{pid}/fd"):
     if listens and len(sys.argv) > 2:
         # A front of a relay may connect: to nowhere, which ends the listening, and then outward.
         libc.connect(s.fileno(), bytes(16), 16)
-        s.setblocking(True); s.connect(("127.0.0.1", int(sys.argv[2])))
+        s.setblocking(True)
+        try: s.connect(("127.0.0.1", int(sys.argv[2])))
+        except OSError as e:
+            if e.errno != errno.EINVAL: raise
+            print("this kernel never connects a socket that has listened", file=sys.stderr)
         kept = s; done += 1; break
     if listens:
         s.shutdown(socket.SHUT_RD); done += 1; break
@@ -81,7 +85,10 @@ for my $manager (0, 1) {
     my $elsewhere = IO::Socket::INET->new(Listen => 5, LocalAddr => '127.0.0.1') or die "socket: $!";
     ($hostile) = fronts($a);
     my $times = () = $a->log =~ /listener-shut/g;
-    is(run([ '/usr/bin/python3', '-c', $shut, $hostile, $elsewhere->sockport ])->{out}, "1\n", "$name: a front has connected its listening socket elsewhere");
+    $r = run([ '/usr/bin/python3', '-c', $shut, $hostile, $elsewhere->sockport ]);
+    is($r->{out}, "1\n", "$name: a front has connected its listening socket elsewhere") or diag($r->{err});
+    # Linux 6.18 is one: the socket listens no more, and is in nobody's connection.
+    diag("NOT TESTED: a listening socket that is connected elsewhere: $r->{err}") if $r->{err} ne '';
     wait_for(30, sub { (() = $a->log =~ /listener-shut: .*listens again/g) > $times }, 'kmsd makes it listen again');
     wait_for(30, sub { my @f = fronts($a); @f == 2 && !grep { $_ == $hostile } @f }, 'the front is replaced');
     wait_for(30, sub { !grep { !served($port) } 1 .. 10 }, 'all are served');

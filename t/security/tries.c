@@ -238,17 +238,29 @@ try_block_listener(const char *arg, const struct found *have)
 	return fcntl(have->listener, F_SETFL, 0);
 }
 
-/* A listening socket connects outward, and neither socket(2) nor connect(2) is called. */
+static int
+send_fast(int fd, const struct sockaddr_in *to)
+{
+	ssize_t n = sendto(
+	    fd, "x", 1, MSG_FASTOPEN | MSG_NOSIGNAL, (const struct sockaddr *)to, sizeof(*to));
+
+	return n == 1 || errno == EINPROGRESS ? 0 : -1;
+}
+
+/*
+ * A listening socket connects outward, and neither socket(2) nor connect(2) is called. Some kernels
+ * (Linux 6.18) never connect a socket that has listened, which is EINVAL: there, the socket beside
+ * it connects in the same way.
+ */
 static int
 try_fast_open(const char *arg, const struct found *have)
 {
 	struct sockaddr_in to = loopback(arg);
-	ssize_t n;
 
 	shutdown(have->listener, SHUT_RDWR);
-	n = sendto(have->listener, "x", 1, MSG_FASTOPEN | MSG_NOSIGNAL, (struct sockaddr *)&to,
-	    sizeof(to));
-	return n == 1 || errno == EINPROGRESS ? 0 : -1;
+	if (send_fast(have->listener, &to) == 0)
+		return 0;
+	return errno == EINVAL ? send_fast(have->inet, &to) : -1;
 }
 
 static int
