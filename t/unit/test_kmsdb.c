@@ -844,9 +844,10 @@ static void
 test_erase_keeps_later(void **state)
 {
 	struct fixture *f = *state;
-	struct fixture_entry e = {
-		.kind = ENTRY_ERASE, .all = true, .time = FIXTURE_NOW + 20, .value = FIXTURE_NOW + 10
-	};
+	struct fixture_entry e = { .kind = ENTRY_ERASE,
+		.all = true,
+		.time = FIXTURE_NOW + 20,
+		.value = FIXTURE_NOW + 10 };
 	struct kmsdb_cold h;
 
 	fixture_leases(f, 1, 2, 1, FIXTURE_NOW);
