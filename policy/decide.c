@@ -338,8 +338,13 @@ static enum room
 room_for(const struct question *q, uint32_t counted)
 {
 	uint32_t capacity = capacity_of(q);
-	uint64_t used = counted + kept_for_others(q);
+	uint64_t kept = kept_for_others(q), used = counted + kept;
 
+	/* A seat that ended is free when all have heard of it: as a right that can be claimed. */
+	if (q->counters->shared && capacity != 0 && q->counters->rights <= kept)
+		return ROOM_NONE;
+	if (q->counters->shared && capacity != 0)
+		return counted < capacity ? ROOM_FREE : ROOM_OVERDRAFT;
 	if (capacity == 0 || used < capacity)
 		return ROOM_FREE;
 	return counted >= capacity &&
@@ -374,10 +379,11 @@ check_capacity(struct policy_decision *out, const struct question *q)
 		room = room_for(q, counted - 1);
 	}
 	out->overdraft = room == ROOM_OVERDRAFT;
+	out->right = q->counters->shared && capacity != 0 && room != ROOM_NONE;
 	if (room != ROOM_NONE)
 		return KMS_OK;
 	out->retry_after = expected(q, q->counters->next);
-	if (counted < capacity)
+	if (q->counters->shared ? q->counters->rights > 0 : counted < capacity)
 		return KMS_E_CLASS_FULL;
 	return q->client->known && q->client->reclaimed ? KMS_E_RECLAIMED : KMS_E_CAPACITY;
 }

@@ -179,6 +179,12 @@ struct policy_counters {
 	unsigned class_count;
 	/* Of these: the first that the client matches now, and that of its seat; NULL: none. */
 	const struct policy_class *class, *seat_class;
+	/*
+	 * Several hosts count together: counted is what this one heard, and it may give so many
+	 * seats to clients that do not count (rights.h). A right takes the place of a free seat.
+	 */
+	bool shared;
+	uint64_t rights;
 	/* The pool reclaims, and another client's seat may be taken: of that class, or of none. */
 	bool victim;
 	const struct policy_class *victim_class;
@@ -203,6 +209,7 @@ struct policy_decision {
 			 */
 	bool borrowed;  /* mark the entry ENTRY_BORROWED */
 	bool reclaim;   /* GRANT: write ENTRY_RECLAIM of the victim before it */
+	bool right;     /* mark the entry ENTRY_RIGHT; only GRANT and RECORD */
 	bool keep_class; /* the seat keeps its class: that which matches now has no room */
 	uint32_t until;  /* minutes: until when the client counts */
 	/* DENY: anybody can have recorded such a request: nothing of it is written */

@@ -235,6 +235,20 @@ static void reclaimed_full(struct situation *s) { reclaimed(s); full(s); }
 static void reclaimed_limit(struct situation *s) { at_limit(s); reclaimed(s); }
 static void reclaimed_unknown(struct situation *s) { full(s); s->client.reclaimed = true; }
 
+/* The pool is shared with other hosts, of which this one has rights to so many seats. */
+static void rights(struct situation *s, uint64_t rights) { s->counters.shared = true; s->counters.rights = rights; }
+static void one_right(struct situation *s) { rights(s, 1); }
+static void no_right(struct situation *s) { rights(s, 0); }
+static void no_right_seated(struct situation *s) { seated(s); rights(s, 0); }
+static void no_right_full(struct situation *s) { full(s); rights(s, 0); }
+static void right_above(struct situation *s) { full(s); rights(s, 1); }
+static void right_unlimited(struct situation *s) { pool(s)->capacity = 0; rights(s, 0); }
+static void right_victim(struct situation *s) { victim(s); rights(s, 0); }
+static void right_low(struct situation *s) { s->product.threshold = 7; rights(s, 1); }
+static void right_reserved(struct situation *s) { classes(s, 5); s->classes[1].reserve = 3; rights(s, 2); }
+static void right_spare(struct situation *s) { classes(s, 5); s->classes[1].reserve = 3; rights(s, 4); }
+static void right_released(struct situation *s) { seated(s); s->request.operation = MESSAGE_RELEASE; rights(s, 0); }
+
 #define GRANT POLICY_GRANT, KMS_OK
 #define DENY(status) POLICY_DENY, KMS_E_##status
 
@@ -244,7 +258,7 @@ static const struct row {
 	enum policy_outcome outcome;
 	enum kms_status status;
 	uint32_t count;
-	const char *marks; /* borrowed, overdraft, reclaim, keeps class */
+	const char *marks; /* reclaim, overdraft, borrowed, keeps class, right */
 	uint32_t until, lease; /* minutes from NOW; 0: not looked at */
 	uint32_t retry; /* seconds */
 } rows[] = {
@@ -293,6 +307,18 @@ static const struct row {
 	{ "renews what it borrowed, count too low", held_low, POLICY_RECORD, KMS_E_COUNT_TOO_LOW, 5, "B", 300, 0, 0 },
 	{ "the same at its end", ended_low, POLICY_RECORD, KMS_E_COUNT_TOO_LOW, 5, "", 92, 0, 0 },
 	{ "a lease that outlives its seat", long_lease, GRANT, 5, "B", 300, 300, 0 },
+
+	{ "shared, with its last right", one_right, GRANT, 6, "T", 92, VALIDITY, 0 },
+	{ "shared, without a right", no_right, DENY(CAPACITY), 5, "", 0, 0, 240 },
+	{ "shared, without a right, but it counts", no_right_seated, GRANT, 5, "", 92, VALIDITY, 0 },
+	{ "shared and full, without a right", no_right_full, DENY(CAPACITY), 10, "", 0, 0, 240 },
+	{ "shared and full by what is heard, with a right", right_above, GRANT, 11, "OT", 92, VALIDITY, 0 },
+	{ "shared, without a capacity", right_unlimited, GRANT, 6, "", 92, VALIDITY, 0 },
+	{ "shared: another's seat is no right", right_victim, DENY(CAPACITY), 10, "", 0, 0, 240 },
+	{ "shared: a right below the threshold", right_low, POLICY_RECORD, KMS_E_COUNT_TOO_LOW, 6, "T", 92, 0, 0 },
+	{ "shared: the rights are kept for a class", right_reserved, DENY(CLASS_FULL), 5, "", 0, 0, 240 },
+	{ "shared: and one more", right_spare, GRANT, 6, "T", 92, VALIDITY, 0 },
+	{ "shared: a release needs no right", right_released, POLICY_RELEASE_SEAT, KMS_OK, 4, "", 0, 0, 0 },
 
 	{ "the first beyond the capacity", draw_first, GRANT, 11, "O", 92, VALIDITY, 0 },
 	{ "the second of a tenth of 10", draw_second, DENY(CAPACITY), 11, "", 0, 0, 240 },
@@ -375,8 +401,8 @@ check_row(const struct row *r)
 	before = s;
 	memset(&d, 0xff, sizeof(d));
 	policy_decide(&d, &s.pack, &s.product, &s.host, &s.counters, &s.client, &s.request, NOW);
-	snprintf(marks, sizeof(marks), "%s%s%s%s", d.reclaim ? "R" : "", d.overdraft ? "O" : "",
-	    d.borrowed ? "B" : "", d.keep_class ? "K" : "");
+	snprintf(marks, sizeof(marks), "%s%s%s%s%s", d.reclaim ? "R" : "", d.overdraft ? "O" : "",
+	    d.borrowed ? "B" : "", d.keep_class ? "K" : "", d.right ? "T" : "");
 	if (d.outcome != r->outcome || d.status != r->status || d.count != r->count ||
 	    strcmp(marks, r->marks) != 0 || d.retry_after != r->retry)
 		fail_msg("%s: outcome %d status %d count %u marks %s retry %u", r->name,
