@@ -3,7 +3,7 @@ package KMS::Qemu;
 # A machine of QEMU that boots a disk image of the appliance, on a network of QEMU's own: no root is needed.
 #
 #   $m = KMS::Qemu->new($dir, $image, %opt)   a copy of the disk DIR/kms.raw of make image, of 8 GiB; not started yet. With $image undef, the
-#                                   one that is in $dir already. %opt: disks => [FILE...], sshd => FILE: a configuration of sshd, which is then
+#                                   one that is in $dir already. %opt: disks => { NAME => FILE }: more disks, which are /dev/disk/by-id/virtio-NAME; sshd => FILE: a configuration of sshd, which is then
 #                                   at 10.0.2.100, port 22
 #   $m->setup_disk($files)          makes the disk KMS-SETUP of { path => FILE or DIRECTORY } and keeps it
 #   $m->from_setup($name)           the text of a file on it, or undef
@@ -24,8 +24,8 @@ use IO::Socket::INET;
 use KMS::Test qw(slurp spew spawn end_process wait_exit wait_for);
 use Time::HiRes qw(sleep time);
 
-# Under software emulation, and beside others.
-use constant PATIENCE => 900;
+# Seconds. A first boot of a quarter of an hour was seen: software emulation, on a machine that others worked on.
+use constant PATIENCE => 2400;
 
 sub must (@command) {
     my $r = KMS::Test::run(\@command);
@@ -37,7 +37,7 @@ sub free_port () { return IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0
 
 sub new ($class, $dir, $image, %opt) {
     mkdir $dir;
-    my $self = bless { dir => $dir, disk => "$dir/disk.raw", disks => [], starts => 0, %opt }, $class;
+    my $self = bless { dir => $dir, disk => "$dir/disk.raw", disks => {}, starts => 0, %opt }, $class;
     $self->{setup} = "$dir/setup.img" if -e "$dir/setup.img";
     if (defined $image) {
         # Raw, and without waiting for the host's disk (cache=unsafe): what the machine wrote is the host's when its plug is pulled.
@@ -82,7 +82,7 @@ sub start ($self, %how) {
     my $kvm = -w '/dev/kvm' && (-d '/sys/module/kvm_intel' || -d '/sys/module/kvm_amd');
     my $number = 0;
     my @disks = map { $number++; ('-drive', "file=$_->[0],format=$_->[1],if=none,id=d$number,cache=unsafe", '-device', "virtio-blk-pci,drive=d$number,serial=$_->[2]") }
-        [ $self->{disk}, 'raw', 'system' ], (map { [ $_, 'raw', 'setup' ] } $self->{setup} // ()), map { [ $_, 'raw', 'update' ] } @{ $self->{disks} };
+        [ $self->{disk}, 'raw', 'system' ], (map { [ $_, 'raw', 'setup' ] } $self->{setup} // ()), map { [ $self->{disks}{$_}, 'raw', $_ ] } sort keys %{ $self->{disks} };
     # What makes emulation slow and proves nothing: page tables of the kernel's own, and a serial line for each message.
     my @boot = $how{loader} ? $how{uefi} ? ('-bios', $how{uefi}) : ()
         : ('-kernel', "$self->{dir}/vmlinuz", '-initrd', "$self->{dir}/initrd.img", '-append',
