@@ -3,8 +3,8 @@ package KMS::Qemu;
 # A machine of QEMU that boots a disk image of the appliance, on a network of QEMU's own: no root is needed.
 #
 #   $m = KMS::Qemu->new($dir, $image, %opt)   a copy of the disk DIR/kms.raw of make image, of 8 GiB; not started yet. With $image undef, the
-#                                   one that is in $dir already. %opt: disks => { NAME => FILE }: more disks, which are /dev/disk/by-id/virtio-NAME; sshd => FILE: a configuration of sshd, which is then
-#                                   at 10.0.2.100, port 22
+#                                   one that is in $dir already. %opt: disks => { NAME => FILE }: more disks, which are /dev/disk/by-id/virtio-NAME; root => FILE: root a, in place
+#                                   of that of the image; sshd => FILE: a configuration of sshd, which is then at 10.0.2.100, port 22
 #   $m->setup_disk($files)          makes the disk KMS-SETUP of { path => FILE or DIRECTORY } and keeps it
 #   $m->from_setup($name)           the text of a file on it, or undef
 #   $m->start(%how)                 switches it on. loader => 1: by the firmware and GRUB, as a real machine boots, uefi => FILE: with that firmware.
@@ -13,7 +13,8 @@ package KMS::Qemu;
 #   $m->ssh($script)                run() of a shell script in it, as root
 #   $m->copy_in($file, $path)       a file, into it
 #   $m->kms                         the port on 127.0.0.1 that is 1688 there
-#   $m->console, $m->events         what was said on the serial line; what QEMU reported (WATCHDOG ...)
+#   $m->console                     what was said on the serial line since the start, and what QEMU itself said
+#   $m->answer($prompt, $line)      waits until the serial line has said the prompt (a regex) after the last answer, and types the line
 #   $m->kill                        the plug is pulled
 #   $m->poweroff                    it is switched off
 #   $m->reboot($script)             runs $script, which ends in another boot, and waits for that
@@ -21,6 +22,7 @@ package KMS::Qemu;
 # KVM is used where the processor itself runs guests (kvm_intel, kvm_amd): others run no firmware. Software does it elsewhere.
 use v5.36;
 use IO::Socket::INET;
+use POSIX ();
 use KMS::Test qw(slurp spew spawn end_process wait_exit wait_for);
 use Time::HiRes qw(sleep time);
 
@@ -43,6 +45,7 @@ sub new ($class, $dir, $image, %opt) {
         # Raw, and without waiting for the host's disk (cache=unsafe): what the machine wrote is the host's when its plug is pulled.
         must('cp', '--sparse=always', "$image/kms.raw", $self->{disk});
         must('truncate', '-s', '8G', $self->{disk});
+        $self->put_root($opt{root}) if $opt{root};
         for my $name (map { /(vmlinuz|initrd\.img)-[^\/]*/g ? $& : () } split /\n/, must('debugfs', '-R', 'ls -p /boot', "$image/kms-root.img")) {
             must('debugfs', '-R', "dump /boot/$name $dir/" . $name =~ s/-.*//r, "$image/kms-root.img");
         }
@@ -51,10 +54,29 @@ sub new ($class, $dir, $image, %opt) {
     return $self;
 }
 
+sub put_root ($self, $file) {
+    my ($start) = map { /start=\s*(\d+).*name="kms-root-a"/ ? $1 * 512 : () } split /\n/, must('sfdisk', '-d', $self->{disk});
+    must('fallocate', '-p', '-o', $start, '-l', -s $file, $self->{disk});
+    must('dd', "if=$file", "of=$self->{disk}", 'bs=1M', "seek=$start", 'oflag=seek_bytes', 'conv=notrunc,sparse', 'status=none');
+}
+
 sub public_key ($self) { return slurp("$self->{dir}/key.pub") =~ s/\n//r }
 sub kms ($self) { return $self->{kms} }
 sub console ($self) { return join '', map { -e ? slurp($_) : () } "$self->{dir}/console.$self->{starts}" }
-sub events ($self) { return -e "$self->{dir}/events" ? slurp("$self->{dir}/events") : '' }
+
+sub answer ($self, $prompt, $line) {
+    eval {
+        wait_for(PATIENCE, sub {
+            sleep 1;
+            pos(my $said = $self->console) = $self->{answered};
+            $said =~ /$prompt/g or return 0;
+            return $self->{answered} = pos $said;
+        }, "\"$prompt\" on the serial line");
+        1;
+    } or die $@ . substr($self->console, -3000);
+    syswrite $self->{in}, "$line\r";
+    return $self;
+}
 
 sub setup_disk ($self, $files) {
     my $disk = "$self->{dir}/setup.img";
@@ -88,10 +110,16 @@ sub start ($self, %how) {
         : ('-kernel', "$self->{dir}/vmlinuz", '-initrd', "$self->{dir}/initrd.img", '-append',
             'root=PARTLABEL=kms-root-a ro rootfstype=ext4 console=ttyS0,115200 quiet mitigations=off');
     my $other = $self->{sshd} ? ",guestfwd=tcp:10.0.2.100:22-cmd:/usr/sbin/sshd -i -f $self->{sshd}" : '';
+    # The serial line: what is typed comes from a FIFO, which has no end.
+    my $fifo = "$self->{dir}/typed";
+    POSIX::mkfifo($fifo, 0600) or die "$fifo: $!\n";
+    open $self->{in}, '+<', $fifo or die "$fifo: $!\n";
+    unlink $fifo;
+    $self->{answered} = 0;
     $self->{pid} = spawn([ 'setpriv', '--pdeathsig', 'KILL', 'qemu-system-x86_64', '-nodefaults', '-display', 'none', $kvm ? ('-accel', 'kvm') : (), '-accel', 'tcg,thread=multi,tb-size=256', '-m', '1024', '-smp', '2', '-no-user-config',
-        @boot, '-serial', "file:$self->{dir}/console.$self->{starts}", '-device', 'virtio-rng-pci',
+        @boot, '-chardev', 'stdio,id=serial,signal=off', '-serial', 'chardev:serial', '-device', 'virtio-rng-pci',
         '-netdev', "user,id=n,hostfwd=tcp:127.0.0.1:$self->{kms}-:1688,hostfwd=tcp:127.0.0.1:$self->{ssh}-:22$other", '-device', 'virtio-net-pci,netdev=n',
-        '-device', 'i6300esb', '-action', 'watchdog=reset', '-qmp', "unix:$self->{dir}/qmp,server=on,wait=off", @disks ], log => "$self->{dir}/qemu.log");
+        '-device', 'i6300esb', '-action', 'watchdog=reset', @disks ], in => $self->{in}, log => "$self->{dir}/console.$self->{starts}");
     return $self;
 }
 
@@ -106,7 +134,7 @@ sub copy_in ($self, $file, $path) { return must('timeout', PATIENCE, 'scp', '-q'
 sub up ($self, $not_boot = '') {
     eval {
         wait_for(PATIENCE, sub {
-            waitpid($self->{pid}, POSIX::WNOHANG()) == 0 or die "qemu ended: " . slurp("$self->{dir}/qemu.log");
+            waitpid($self->{pid}, POSIX::WNOHANG()) == 0 or die 'qemu ended: ' . $self->console;
             sleep 1;
             my $r = $self->ssh('cat /proc/sys/kernel/random/boot_id');
             $r->{exit} == 0 && $r->{out} ne $not_boot or return 0;
