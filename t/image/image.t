@@ -3,8 +3,8 @@
 # is restarted by its watchdog, is updated by packages and by an image over a live ledger of the version before, refuses an older one, and is restored on a
 # fresh disk from the backup on another host. KMS_IMAGE=DIR is where make image has left kms.raw and kms-root.img; it is image/ of the build tree otherwise.
 #
-# KMS_IMAGE_PARTS names the parts that are tried (setup console accidents packages update restore); all of them otherwise. setup leaves two machines that it
-# set up in tried/ of that directory, one of this version and one of the version before, and each of the others begins with a copy of one.
+# KMS_IMAGE_PARTS names the parts that are tried (setup restore before console accidents packages update); all of them otherwise. setup and before
+# leave the machines that they set up in tried/ of that directory, one of this version and one of the version before. The others begin with a copy of one.
 use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
@@ -18,7 +18,7 @@ use Time::HiRes qw(sleep time);
 skip_unless_possible(qw(qemu-system-x86_64 mkfs.fat mcopy ssh scp ssh-keygen debugfs rsync));
 my $image = $ENV{KMS_IMAGE} // "$BUILD/image";
 -e "$image/kms.raw" or BAIL_OUT("there is no $image/kms.raw: make image");
-my @PARTS = qw(setup console accidents packages update restore);
+my @PARTS = qw(setup restore before console accidents packages update);
 my %wanted = map { $_ => 1 } split ' ', $ENV{KMS_IMAGE_PARTS} || "@PARTS";
 for my $name (keys %wanted) { BAIL_OUT("there is no part $name: @PARTS") if !grep { $_ eq $name } @PARTS }
 my $dir = workspace();
@@ -117,12 +117,19 @@ sub root_before () {
         sub ($text) { return $text =~ s/^(Package: (?:kmsd|kmsctl)\n(?:.+\n)*?Version: ).*/${1}0.0.9/mgr =~ s/ kmsctl \(= \K[^)]*/0.0.9/r });
 }
 
+# The machines, for the parts that follow.
+sub keep () {
+    run([ 'rm', '-rf', $tried, glob "$dir/programs $dir/*.img" ]);
+    spew("$dir/publisher.json", JSON::PP->new->encode($p) =~ s/\Q$dir\E/\@DIR\@/gr);
+    KMS::Qemu::must('cp', '-r', '--sparse=always', $dir, $tried);
+}
+
 # The part begins with one of the machines that setup left: machine, or before, which has the version before.
 sub begin ($part, $name, $code) {
     return if !$wanted{$part};
     if (!$wanted{setup} || defined $m) {
         $m->kill if $m && $m->{pid};
-        -e "$tried/publisher.json" or BAIL_OUT("there is no $tried: the part setup makes it");
+        -d "$tried/$name" or BAIL_OUT("there is no $tried/$name: the part " . ($name eq 'machine' ? 'setup' : $name) . ' makes it');
         run([ 'find', $dir, '-mindepth', '1', '-delete' ]);
         KMS::Qemu::must('cp', '-r', '--sparse=always', "$tried/.", $dir);
         $p = JSON::PP->new->decode(slurp("$dir/publisher.json") =~ s/\@DIR\@/$dir/gr);
@@ -179,27 +186,56 @@ begin setup => 'machine', sub {
     };
     is($m->poweroff, 0, 'it is switched off');
 
+    keep();
+};
+
+begin restore => 'machine', sub {
+    my $host;
+    part 'backed up to another host' => sub {
+        $m->start->up;
+        done($m, 'kms-machine backup', 'kms-machine backup');
+        ok(-d "$dir/other/machine/backup/kmsdb/journal", 'the journal is there');
+        ok(-e "$dir/other/machine/backup/keys/host.key" && !-e "$dir/other/machine/backup/keys/exchange.key", 'the keys are, and not the one that opens what was recorded');
+        is(client($m, 2, 'activate')->{exit}, 0, 'another client');
+        done($m, 'another one', 'kms-machine backup');
+        $host = host_id($m);
+        like($host, qr/^[0-9a-f]{32}$/, 'it is a host');
+        $m->kill;
+    };
+
+    part 'restored on a fresh image from its backup' => sub {
+        my $new = $m = KMS::Qemu->new("$dir/new", $image, host => 'machine', sshd => "$dir/other/sshd_config");
+        $new->setup_disk({ 'machine.conf' => settings($new), backup => "$dir/other/machine/backup" });
+        $new->start->up;
+        is(host_id($new), $host, 'it is the same host');
+        let_in($new);
+        whole($new, 'the new machine');
+        is(client($new, 2, 'renew')->{exit}, 0, 'client 2 renews');
+        is(client($new, 'late', 'activate')->{exit}, 0, 'a new client is activated');
+        $new->kill;
+    };
+};
+
+begin before => 'machine', sub {
     part 'a machine of the version before' => sub {
         my $older = older({ debs => $debs });
         mkdir "$dir/older";
         KMS::Qemu::must('cp', @$older{qw(kmsd kmsctl)}, "$dir/older");
-        my $before = $m = KMS::Qemu->new("$dir/before", $image, root => root_before(), host => 'before', sshd => other_host());
-        unlink glob "$folder/host.kmscert*";
-        $before->setup_disk({ 'machine.conf' => settings($before), publisher => $folder });
-        $before->start->up;
-        spew("$dir/before.kmsreq", $before->from_setup('acme.kmsreq') // '');
-        let_in($before);
-        confirm($p, "$dir/before.kmsreq", output => "$dir/host");
-        $before->copy_in("$dir/host.$_", '/root/') for qw(kmscert kmscert.minisig);
-        done($before, 'the answer, by hand', 'cd /root && kmsctl setup --yes host.kmscert');
-        is(client($before, 1, 'activate')->{exit}, 0, 'a client is activated');
-        is(version($before), '0.0.9', 'it is the version before');
-        whole($before, 'and it');
-        is($before->poweroff, 0, 'it is switched off');
+        $m = KMS::Qemu->new("$dir/before", $image, root => root_before(), host => 'before', sshd => other_host());
+        unlink glob "$dir/from-acme/host.kmscert*";
+        $m->setup_disk({ 'machine.conf' => settings($m), publisher => "$dir/from-acme" });
+        $m->start->up;
+        spew("$dir/before.kmsreq", $m->from_setup('acme.kmsreq') // '');
+        let_in($m);
+        confirm($p, "$dir/before.kmsreq", output => "$dir/before-host");
+        $m->copy_in("$dir/before-host.$_", '/root/') for qw(kmscert kmscert.minisig);
+        done($m, 'the answer, by hand', 'cd /root && kmsctl setup --yes before-host.kmscert');
+        is(client($m, 1, 'activate')->{exit}, 0, 'a client is activated');
+        is(version($m), '0.0.9', 'it is the version before');
+        whole($m, 'and it');
+        is($m->poweroff, 0, 'it is switched off');
     };
-    run([ 'rm', '-rf', $tried, glob "$dir/programs $dir/*.img" ]);
-    spew("$dir/publisher.json", JSON::PP->new->encode($p) =~ s/\Q$dir\E/\@DIR\@/gr);
-    KMS::Qemu::must('cp', '-r', '--sparse=always', $dir, $tried);
+    keep();
 };
 
 begin console => 'machine', sub {
@@ -321,33 +357,6 @@ begin update => 'before', sub {
         whole($m, 'after it');
         is(client($m, 2, 'renew')->{exit}, 0, 'client 2 renews');
         $m->kill;
-    };
-};
-
-begin restore => 'machine', sub {
-    my $host;
-    part 'backed up to another host' => sub {
-        $m->start->up;
-        done($m, 'kms-machine backup', 'kms-machine backup');
-        ok(-d "$dir/other/machine/backup/kmsdb/journal", 'the journal is there');
-        ok(-e "$dir/other/machine/backup/keys/host.key" && !-e "$dir/other/machine/backup/keys/exchange.key", 'the keys are, and not the one that opens what was recorded');
-        is(client($m, 2, 'activate')->{exit}, 0, 'another client');
-        done($m, 'another one', 'kms-machine backup');
-        $host = host_id($m);
-        like($host, qr/^[0-9a-f]{32}$/, 'it is a host');
-        $m->kill;
-    };
-
-    part 'restored on a fresh image from its backup' => sub {
-        my $new = $m = KMS::Qemu->new("$dir/new", $image, host => 'machine', sshd => "$dir/other/sshd_config");
-        $new->setup_disk({ 'machine.conf' => settings($new), backup => "$dir/other/machine/backup" });
-        $new->start->up;
-        is(host_id($new), $host, 'it is the same host');
-        let_in($new);
-        whole($new, 'the new machine');
-        is(client($new, 2, 'renew')->{exit}, 0, 'client 2 renews');
-        is(client($new, 'late', 'activate')->{exit}, 0, 'a new client is activated');
-        $new->kill;
     };
 };
 
