@@ -11,6 +11,14 @@
 
 /* -- taking -- */
 
+/* Not while what is on disk is not the chain: kmsdb_share_follow failed. */
+static bool
+takes(const struct kmsdb *db, unsigned number)
+{
+	return number > 0 && number < db->chains.count && db->foreign[number] != NULL &&
+	       foreign_journal(db->foreign[number]) != NULL;
+}
+
 int
 kmsdb_share_follow(struct kmsdb *db, const uint8_t sign_pk[32], struct fault *fault)
 {
@@ -24,7 +32,7 @@ kmsdb_share_follow(struct kmsdb *db, const uint8_t sign_pk[32], struct fault *fa
 	number = chains_find(&db->chains, host);
 	if (number == 0)
 		return fault_set(fault, KMS_E_ARGUMENT, "the key is this host's own");
-	if (number < db->chains.count)
+	if (takes(db, number))
 		return KMS_OK;
 	/* It restates rows that are only of the own chain. */
 	if (db->base.begun != 0)
@@ -57,7 +65,7 @@ take_batch(struct kmsdb *db, const struct foreign_batch *b, unsigned *taken, str
 	if (batch_header_decode(&h, b->header) != KMS_OK)
 		return fault_set(fault, KMS_E_FORMAT, "the header of the batch is malformed");
 	number = chains_find(&db->chains, h.host_id);
-	if (number == 0 || number == db->chains.count)
+	if (!takes(db, number))
 		return fault_set(fault, KMS_E_UNKNOWN_HOST,
 		    number == 0 ? "the batch is this host's own"
 				: "the batch is of a host that is not followed");
