@@ -161,7 +161,6 @@ carry_meta(struct slice *s)
 		.last = s->g->last,
 		.counter = s->g->counter,
 		.floors = s->g->floors,
-		.erased = s->g->erased,
 	};
 
 	memcpy(meta.hash, s->g->hash, 32);

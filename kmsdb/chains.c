@@ -72,6 +72,9 @@ read_chain(const uint8_t *key, size_t key_len, const uint8_t *row, size_t len, v
 	wire_get(&r, one->at.previous, 32);
 	one->at.number = one->last;
 	one->heard = wire_get_u64(&r);
+	one->erased = wire_get_u64(&r);
+	one->carried = one->last;
+	one->unsought = one->erased < one->last;
 	return wire_finish(&r) == KMS_OK ? KMS_OK : KMS_E_ALTERED;
 }
 
@@ -97,6 +100,7 @@ chains_put(struct index *index, const struct chains *c)
 		wire_put_u64(&w, one->at.offset);
 		wire_put(&w, one->at.previous, 32);
 		wire_put_u64(&w, one->heard);
+		wire_put_u64(&w, one->erased);
 		index_put(index, INDEX_CHAINS, key, sizeof(key), row, sizeof(row));
 	}
 }

@@ -9,6 +9,7 @@
  *	56  8  segment and   64  8  offset of that batch, and   72 32  hash of the batch before it;
  *	       zeros for chain 0, whose batches have rows of their own
  *     104  8  highest time of any batch so far: the chain was heard up to then
+ *     112  8  batch up to which names that are erased are on no disk of this host (erase.h)
  */
 #ifndef KMSDB_CHAINS_H
 #define KMSDB_CHAINS_H
@@ -28,6 +29,9 @@ struct chain {
 	uint8_t hash[32];
 	struct scan_place at; /* of that batch; not of chain 0 */
 	uint64_t heard;
+	uint64_t carried; /* batch that the index on disk has, too */
+	uint64_t erased;
+	bool unsought; /* what is behind erased is not looked for yet: it stays */
 };
 struct chains {
 	struct chain list[CHAINS_MAX];

@@ -238,6 +238,8 @@ take_over(struct kmsdb *db, struct checkpoint *c)
 	db->meta.last = db->frozen->last;
 	memcpy(db->meta.hash, db->frozen->hash, 32);
 	db->meta.floors = db->frozen->floors;
+	for (unsigned i = 0; i < db->frozen->chains.count; i++)
+		db->chains.list[i].carried = db->frozen->chains.list[i].last;
 	generation_clear(db->frozen);
 	db->frozen = NULL;
 	db->checkpoints++;
@@ -332,7 +334,7 @@ freeze(struct kmsdb *db, struct checkpoint *c)
 	db->frozen->expires = db->floors.refusals != db->meta.floors.refusals ||
 			      db->floors.forgotten != db->meta.floors.forgotten ||
 			      db->floors.relayed != db->meta.floors.relayed;
-	db->frozen->erased = erase_through(db, db->frozen->last);
+	erase_through(db, &db->frozen->chains);
 	go(db, c);
 	return KMS_OK;
 }

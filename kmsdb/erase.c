@@ -10,8 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "kmsdb/foreign.h"
 #include "kmsdb/position.h"
-#include "kmsdb/scan.h"
 #include "libkms/base/file.h"
 #include "libkms/base/octets.h"
 #include "libkms/core/entry_base.h"
@@ -20,17 +20,21 @@
 #define STEP_BATCHES 64
 #define STEP_ROWS 2048
 
+/* A journal, as far as it is on disk when the pass begins: what comes later has no such names. */
+struct erase_journal {
+	struct journal *journal;
+	int fd;
+	uint64_t last;
+};
 struct erase_pass {
 	struct erase_job *jobs;
 	size_t count;
 	uint64_t floor; /* of the jobs for all clients */
-	uint64_t last;  /* batch with which it ends */
-	int journalfd;
-	struct journal *journal;
+	struct erase_journal journals[CHAINS_MAX];
+	unsigned chains, at; /* at == chains: the journals are done */
 	struct index *index;
-	struct scan *scan; /* NULL: the journal is done */
-	bool scanned;
-	int fd; /* segment being written; -1 */
+	struct scan *scan; /* of the one at `at`; NULL: not begun */
+	int fd;            /* segment being written; -1 */
 	uint64_t first;
 	uint64_t asides;
 	uint8_t next[ROW_CMID]; /* in the index */
@@ -39,16 +43,81 @@ struct erase_pass {
 
 static const uint8_t all[16];
 
-int
-erase_note(struct kmsdb *db, const struct item *item, uint64_t batch)
+/* -- what is erased -- */
+
+/* What is restated has names of an earlier entry. False: nothing of the item can be erased. */
+static bool
+names_of(const struct item *item, uint64_t *time, bool *client)
+{
+	struct entry_base_names names;
+	struct entry_admin e;
+	int kind = entry_kind(item->entry, item->entry_len);
+
+	if (item->aside_len == 0 || octets_zero(item->aside, item->aside_len))
+		return false;
+	*time = entry_time(item->entry, item->entry_len);
+	*client = entry_kind_is_client(kind);
+	if (kind != ENTRY_BASE)
+		return true;
+	if (entry_admin_decode(&e, item->entry, item->entry_len) != KMS_OK ||
+	    !entry_base_get_names(&names, e.blob))
+		return false;
+	*time = names.time;
+	*client = entry_base_part(e.blob) == BASE_CLIENT;
+	return true;
+}
+
+/* Does one of the jobs mean these names? */
+static bool
+wanted(const struct erase_job *jobs, size_t count, const struct item *item)
+{
+	uint64_t time;
+	bool client;
+
+	if (!names_of(item, &time, &client))
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		const struct erase_job *job = &jobs[i];
+
+		if (time <= job->upto &&
+		    (memcmp(job->cmid, all, 16) == 0 ||
+			(client && memcmp(job->cmid, item->entry + ENTRY_HEAD, 16) == 0)))
+			return true;
+	}
+	return false;
+}
+
+bool
+erase_reaches(struct kmsdb *db, const struct item *item, struct erase_job *by)
+{
+	struct erase_job job = { .upto = db->floors.names };
+	struct client_row row;
+	struct kmsdb_cold cold;
+	uint64_t time;
+	bool client;
+
+	if (!names_of(item, &time, &client))
+		return false;
+	if (time > job.upto) {
+		if (!client || ledger_client(db, item->entry + ENTRY_HEAD, &row) != KMS_OK ||
+		    ledger_cold(db, &row, &cold) != KMS_OK || time > cold.erased)
+			return false;
+		memcpy(job.cmid, row.c.cmid, sizeof(job.cmid));
+		job.upto = cold.erased;
+	}
+	if (by != NULL)
+		*by = job;
+	return true;
+}
+
+/* -- jobs -- */
+
+static int
+add_job(struct kmsdb *db, const struct erase_job *job)
 {
 	struct erase_job *more;
-	struct entry_about e;
 	size_t room;
 
-	if (entry_kind(item->entry, item->entry_len) != ENTRY_ERASE ||
-	    entry_about_decode(&e, item->entry, item->entry_len) != KMS_OK)
-		return KMS_OK;
 	if (db->jobs.count == db->jobs.room) {
 		room = db->jobs.room == 0 ? 16 : 2 * db->jobs.room;
 		if ((more = realloc(db->jobs.list, room * sizeof(*more))) == NULL)
@@ -56,53 +125,116 @@ erase_note(struct kmsdb *db, const struct item *item, uint64_t batch)
 		db->jobs.list = more;
 		db->jobs.room = room;
 	}
-	more = &db->jobs.list[db->jobs.count++];
-	memcpy(more->cmid, e.cmid, 16);
-	more->upto = e.value;
-	more->batch = batch;
+	db->jobs.list[db->jobs.count++] = *job;
 	return KMS_OK;
 }
 
 int
-erase_find(struct kmsdb *db, uint64_t from, uint64_t to, struct fault *fault)
+erase_note(struct kmsdb *db, const struct item *item, unsigned chain, uint64_t batch)
 {
-	struct scan *s;
-	int rc = scan_open(&s, db->journalfd, NULL, from + 1, fault);
+	struct erase_job job = { .chain = chain, .batch = batch };
+	struct entry_about e;
 
-	if (rc != KMS_OK)
-		return rc;
-	while (rc == KMS_OK && (rc = scan_next(s)) == KMS_OK && s->record.batch.number <= to) {
-		if (s->record.batch.number <= from)
+	if (entry_kind(item->entry, item->entry_len) != ENTRY_ERASE ||
+	    entry_about_decode(&e, item->entry, item->entry_len) != KMS_OK)
+		return KMS_OK;
+	memcpy(job.cmid, e.cmid, 16);
+	job.upto = e.value;
+	return add_job(db, &job);
+}
+
+int
+erase_missed(struct kmsdb *db, const struct record *r, unsigned chain)
+{
+	struct erase_job job;
+	int rc = KMS_OK;
+
+	for (uint32_t i = 0; i < r->batch.size && rc == KMS_OK; i++) {
+		if (wanted(db->jobs.list, db->jobs.count, &r->items[i]) ||
+		    !erase_reaches(db, &r->items[i], &job))
 			continue;
-		for (uint32_t i = 0; i < s->record.batch.size && rc == KMS_OK; i++)
-			rc = erase_note(db, &s->record.items[i], s->record.batch.number);
+		job.chain = chain;
+		job.batch = r->batch.number;
+		rc = add_job(db, &job);
+	}
+	return rc;
+}
+
+static int
+find_in(struct kmsdb *db, const struct record *r, unsigned chain)
+{
+	int rc = KMS_OK;
+
+	for (uint32_t i = 0; i < r->batch.size && rc == KMS_OK; i++)
+		rc = erase_note(db, &r->items[i], chain, r->batch.number);
+	/* The own journal is never put back without its index. */
+	return rc == KMS_OK && chain != 0 ? erase_missed(db, r, chain) : rc;
+}
+
+int
+erase_find(struct kmsdb *db, unsigned chain, struct fault *fault)
+{
+	struct chain *c = &db->chains.list[chain];
+	int rc, fd = chain == 0 ? db->journalfd : foreign_segments(db->foreign[chain]);
+	struct scan *s;
+
+	if (!c->unsought)
+		return KMS_OK;
+	if ((rc = scan_open(&s, fd, NULL, c->erased + 1, fault)) != KMS_OK)
+		return rc;
+	while (
+	    rc == KMS_OK && (rc = scan_next(s)) == KMS_OK && s->record.batch.number <= c->carried) {
+		if (s->record.batch.number > c->erased)
+			rc = find_in(db, &s->record, chain);
 	}
 	if (rc == KMS_E_NOT_FOUND)
 		rc = KMS_OK;
 	else if (rc != KMS_OK)
-		fault_set(fault, rc, "%s", s->fault.text);
+		fault_set(fault, rc, "%s", fault_text(&s->fault, rc));
 	scan_close(s);
+	c->unsought = rc != KMS_OK;
 	return rc;
 }
 
-uint64_t
-erase_through(const struct kmsdb *db, uint64_t last)
+void
+erase_through(const struct kmsdb *db, struct chains *chains)
 {
+	for (unsigned i = 0; i < chains->count; i++)
+		if (!chains->list[i].unsought)
+			chains->list[i].erased = chains->list[i].last;
 	for (size_t i = 0; i < db->jobs.count; i++) {
-		if (db->jobs.list[i].batch <= last)
-			last = db->jobs.list[i].batch - 1;
+		struct chain *c = &chains->list[db->jobs.list[i].chain];
+
+		if (db->jobs.list[i].batch <= c->erased)
+			c->erased = db->jobs.list[i].batch - 1;
 	}
-	return last;
 }
 
 bool
 erase_known(const struct kmsdb *db)
 {
 	for (size_t i = 0; i < db->jobs.count; i++) {
-		if (db->jobs.list[i].batch > db->meta.last)
+		const struct erase_job *job = &db->jobs.list[i];
+
+		if (job->batch > db->chains.list[job->chain].carried)
 			return false;
 	}
 	return true;
+}
+
+/* -- a pass -- */
+
+static void
+take_journals(struct erase_pass *p, const struct kmsdb *db)
+{
+	p->chains = db->chains.count;
+	p->journals[0] = (struct erase_journal){ db->journal, db->journalfd, 0 };
+	for (unsigned i = 1; i < p->chains; i++)
+		p->journals[i] = (struct erase_journal){ foreign_journal(db->foreign[i]),
+			foreign_segments(db->foreign[i]), 0 };
+	for (unsigned i = 0; i < p->chains; i++)
+		if (p->journals[i].journal != NULL)
+			p->journals[i].last = journal_last(p->journals[i].journal);
 }
 
 struct erase_pass *
@@ -123,55 +255,11 @@ erase_begin(const struct kmsdb *db)
 		if (memcmp(p->jobs[i].cmid, all, 16) == 0 && p->jobs[i].upto > p->floor)
 			p->floor = p->jobs[i].upto;
 	}
-	p->last = journal_last(db->journal);
-	p->journalfd = db->journalfd;
-	p->journal = db->journal;
+	take_journals(p, db);
 	p->index = db->index;
 	p->fd = -1;
 	p->more = p->floor > 0;
 	return p;
-}
-
-/* -- the journal -- */
-
-/* What is restated has names of an earlier entry. False: nothing of the item can be erased. */
-static bool
-names_of(const struct item *item, uint64_t *time, bool *client)
-{
-	struct entry_base_names names;
-	struct entry_admin e;
-	int kind = entry_kind(item->entry, item->entry_len);
-
-	*time = entry_time(item->entry, item->entry_len);
-	*client = entry_kind_is_client(kind);
-	if (kind != ENTRY_BASE)
-		return true;
-	if (entry_admin_decode(&e, item->entry, item->entry_len) != KMS_OK ||
-	    !entry_base_get_names(&names, e.blob))
-		return false;
-	*time = names.time;
-	*client = entry_base_part(e.blob) == BASE_CLIENT;
-	return true;
-}
-
-static bool
-wanted(const struct erase_pass *p, const struct item *item)
-{
-	uint64_t time;
-	bool client;
-
-	if (item->aside_len == 0 || octets_zero(item->aside, item->aside_len) ||
-	    !names_of(item, &time, &client))
-		return false;
-	for (size_t i = 0; i < p->count; i++) {
-		const struct erase_job *job = &p->jobs[i];
-
-		if (time <= job->upto &&
-		    (memcmp(job->cmid, all, 16) == 0 ||
-			(client && memcmp(job->cmid, item->entry + ENTRY_HEAD, 16) == 0)))
-			return true;
-	}
-	return false;
 }
 
 static int
@@ -200,8 +288,8 @@ open_segment(struct erase_pass *p)
 	if ((rc = close_segment(p)) != KMS_OK)
 		return rc;
 	p->first = first;
-	p->fd =
-	    openat(p->journalfd, p->scan->segment, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	p->fd = openat(p->journals[p->at].fd, p->scan->segment,
+	    O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	return p->fd < 0 ? file_status(errno) : KMS_OK;
 }
 
@@ -214,33 +302,43 @@ erase_batch(struct erase_pass *p)
 	for (uint32_t i = 0; i < r->batch.size && rc == KMS_OK; i++) {
 		const struct item *item = &r->items[i];
 
-		if (!wanted(p, item))
+		if (!wanted(p->jobs, p->count, item))
 			continue;
 		if ((rc = open_segment(p)) == KMS_OK)
-			rc = journal_zero(p->journal, p->first, p->fd,
+			rc = journal_zero(p->journals[p->at].journal, p->first, p->fd,
 			    p->scan->offset + (uint64_t)(item->aside - r->octets), item->aside_len);
 		p->asides += rc == KMS_OK;
 	}
 	return rc;
 }
 
+/* The one at `at` is done. */
+static int
+next_journal(struct erase_pass *p)
+{
+	scan_close(p->scan);
+	p->scan = NULL;
+	p->at++;
+	return close_segment(p);
+}
+
 static int
 erase_journal(struct erase_pass *p)
 {
+	const struct erase_journal *j = &p->journals[p->at];
 	struct fault fault = { 0 };
 	int rc;
 
-	if (p->scan == NULL && (rc = scan_open(&p->scan, p->journalfd, NULL, 0, &fault)) != KMS_OK)
+	if (j->last == 0)
+		return next_journal(p);
+	if (p->scan == NULL && (rc = scan_open(&p->scan, j->fd, NULL, 0, &fault)) != KMS_OK)
 		return rc;
 	for (int i = 0; i < STEP_BATCHES; i++) {
 		if ((rc = scan_next(p->scan)) == KMS_OK)
 			rc = erase_batch(p);
-		if (rc == KMS_OK && p->scan->record.batch.number < p->last)
+		if (rc == KMS_OK && p->scan->record.batch.number < j->last)
 			continue;
-		if (rc != KMS_OK && rc != KMS_E_NOT_FOUND)
-			return rc;
-		p->scanned = true;
-		return close_segment(p);
+		return rc != KMS_OK && rc != KMS_E_NOT_FOUND ? rc : next_journal(p);
 	}
 	return KMS_OK;
 }
@@ -250,13 +348,13 @@ erase_step(struct erase_pass *p)
 {
 	int rc;
 
-	if (!p->scanned)
+	if (p->at < p->chains)
 		rc = erase_journal(p);
 	else if (p->more)
 		rc = index_blank(p->index, p->next, p->floor, STEP_ROWS, &p->more);
 	else
 		return KMS_OK;
-	return rc == KMS_OK && (!p->scanned || p->more) ? ERASE_AGAIN : rc;
+	return rc == KMS_OK && (p->at < p->chains || p->more) ? ERASE_AGAIN : rc;
 }
 
 uint64_t
@@ -266,8 +364,8 @@ erase_end(struct kmsdb *db, struct erase_pass *p, bool done)
 
 	close_segment(p);
 	scan_close(p->scan);
-	/* Those that came meanwhile are behind it. */
-	if (done) {
+	/* Those that came meanwhile are behind it. Another chain may have such names, too. */
+	if (done && p->chains == db->chains.count) {
 		db->jobs.count -= p->count;
 		memmove(db->jobs.list, db->jobs.list + p->count,
 		    db->jobs.count * sizeof(*db->jobs.list));

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "kmsdb/erase.h"
 #include "libkms/base/hex.h"
 #include "libkms/kms_error.h"
 
@@ -85,16 +86,20 @@ static int
 apply_items(struct kmsdb *db, unsigned number, const struct record *r, const uint8_t hash[32])
 {
 	struct apply_place place = { .chain = (uint16_t)number, .batch = r->batch.number };
+	size_t jobs = db->jobs.count;
 	int rc = KMS_OK;
 
 	memcpy(place.header, hash, sizeof(place.header));
 	db->memo = false;
 	for (uint32_t i = 0; i < r->batch.size && rc == KMS_OK; i++) {
 		place.leaf = i;
-		rc = ledger_apply(db, &r->items[i], &place, &db->undo[i]);
+		if ((rc = erase_note(db, &r->items[i], number, place.batch)) == KMS_OK)
+			rc = ledger_apply(db, &r->items[i], &place, &db->undo[i]);
 		while (rc != KMS_OK && i > 0)
 			ledger_undo(db, &db->undo[--i]);
 	}
+	if (rc != KMS_OK)
+		db->jobs.count = jobs;
 	return rc;
 }
 
@@ -151,7 +156,10 @@ apply_next(struct kmsdb *db, unsigned number, struct scan *s, struct fault *faul
 
 	segment_name_parse(s->segment, &at.first);
 	memcpy(at.previous, s->record.batch.previous, sizeof(at.previous));
-	rc = follow_apply(db, number, &s->record, &at, s->hash);
+	/* The folder may be an old copy of it. */
+	rc = db->journal != NULL ? erase_missed(db, &s->record, number) : KMS_OK;
+	if (rc == KMS_OK)
+		rc = follow_apply(db, number, &s->record, &at, s->hash);
 	if (rc == KMS_OK && generation_full(db->active, db->opt.overlay_records))
 		rc = checkpoint_all(db);
 	return rc == KMS_OK ? rc : fail(db, number, at.number, rc, fault);
@@ -170,6 +178,8 @@ follow_chain(struct kmsdb *db, unsigned number, uint64_t upto, bool write, follo
 		return rc;
 	if (c->last > 0)
 		rc = find_last(db, number, s, fault);
+	if (rc == KMS_OK && write)
+		rc = erase_find(db, number, fault);
 	while (rc == KMS_OK && c->last < upto && (rc = foreign_next(f, s, fault)) == KMS_OK) {
 		rc = apply_next(db, number, s, fault);
 		if (rc == KMS_OK && seen != NULL)

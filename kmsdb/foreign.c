@@ -331,8 +331,8 @@ check_place(
 
 /* The record as it goes to the disk; its own reader checks it. */
 static int
-make_record(struct foreign *f, const struct foreign_batch *b, uint64_t time, size_t *length,
-    struct fault *fault)
+make_record(struct foreign *f, const struct foreign_batch *b, uint64_t time,
+    foreign_erased_fn erased, void *arg, size_t *length, struct fault *fault)
 {
 	const char *why;
 	size_t n = 0;
@@ -342,7 +342,8 @@ make_record(struct foreign *f, const struct foreign_batch *b, uint64_t time, siz
 		int rc = entry_check(item.entry, item.entry_len);
 		size_t one;
 
-		if (rc == KMS_OK && item_names(&item) == KMS_E_ALTERED)
+		if (rc == KMS_OK &&
+		    (item_names(&item) == KMS_E_ALTERED || (erased != NULL && erased(&item, arg))))
 			item.aside_len = 0;
 		one = item_encode(f->octets + RECORD_HEAD + n, RECORD_OCTETS - n, &item);
 		if (rc == KMS_OK && one == 0)
@@ -364,8 +365,8 @@ make_record(struct foreign *f, const struct foreign_batch *b, uint64_t time, siz
 }
 
 int
-foreign_take(struct foreign *f, const struct foreign_batch *b, struct foreign_taken *taken,
-    struct fault *fault)
+foreign_take(struct foreign *f, const struct foreign_batch *b, foreign_erased_fn erased, void *arg,
+    struct foreign_taken *taken, struct fault *fault)
 {
 	struct batch_header h;
 	uint8_t hash[32];
@@ -384,7 +385,7 @@ foreign_take(struct foreign *f, const struct foreign_batch *b, struct foreign_ta
 		    fault, KMS_E_SIGNATURE, "the batch is not signed by the host that it names");
 	batch_header_hash(hash, b->header);
 	if ((rc = check_place(f, &h, hash, fault)) != KMS_OK ||
-	    (rc = make_record(f, b, h.time, &length, fault)) != KMS_OK)
+	    (rc = make_record(f, b, h.time, erased, arg, &length, fault)) != KMS_OK)
 		return rc;
 	at.number = h.number;
 	memcpy(at.previous, h.previous, sizeof(at.previous));

@@ -11,6 +11,7 @@
 #ifndef KMSDB_FOREIGN_H
 #define KMSDB_FOREIGN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "kmsdb/scan.h"
@@ -64,6 +65,8 @@ int foreign_next(struct foreign *f, struct scan *s, struct fault *fault);
  */
 int foreign_write(struct foreign *f, struct scan *s, uint64_t segment_size, struct fault *fault);
 
+/* Are the names beside that entry erased? */
+typedef bool (*foreign_erased_fn)(const struct item *item, void *arg);
 struct foreign_taken {
 	const struct record *record; /* borrowed, until the next call */
 	struct scan_place at;
@@ -71,7 +74,8 @@ struct foreign_taken {
 };
 /*
  * Takes the next batch: it is on disk when this returns KMS_OK. Names that do not match their entry
- * are left out. taken, when not NULL: what was written. After any error, nothing has changed:
+ * are left out, and those of which erased, when not NULL, says so. taken, when not NULL: what was
+ * written. After any error, nothing has changed:
  * KMS_E_FORMAT       the header is malformed; the items are too many, too long, or not as many as
  *                    the header says; or the time of an entry is not near that of the batch
  * KMS_E_UNKNOWN_HOST another host's
@@ -84,8 +88,8 @@ struct foreign_taken {
  * KMS_E_SCHEMA       it has an entry of a version or kind that is not known here
  * KMS_E_FULL, KMS_E_IO
  */
-int foreign_take(struct foreign *f, const struct foreign_batch *b, struct foreign_taken *taken,
-    struct fault *fault);
+int foreign_take(struct foreign *f, const struct foreign_batch *b, foreign_erased_fn erased,
+    void *arg, struct foreign_taken *taken, struct fault *fault);
 
 const uint8_t *foreign_host(const struct foreign *f); /* 16 bytes */
 /* Puts the folder of the chain before the text of a fault. Returns rc; KMS_OK: nothing to do. */

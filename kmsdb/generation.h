@@ -49,7 +49,6 @@ struct generation {
 	struct base_state base;
 	uint64_t first; /* batch that the journal begins with: places of those before go */
 	bool expires;   /* a floor of rows was raised: those below it are to be removed */
-	uint64_t erased;
 	struct usage_part usage;
 	uint32_t *order;
 	size_t carried;     /* records that are in the index */

@@ -31,7 +31,7 @@
 #include "libkms/base/wire.h"
 #include "libkms/kms_error.h"
 
-#define META_SIZE 88
+#define META_SIZE 80
 /* A quarter of what a 32-bit processor can address; an index that needs more grows later. */
 #define MAP_AT_START (UINT64_C(1) << (sizeof(size_t) > 4 ? 62 : 30))
 static const char META_KEY[] = "kmsdb";
@@ -413,7 +413,6 @@ index_get_meta(struct index *ix, struct index_meta *meta)
 	meta->floors.forgotten = get_u40(&r);
 	meta->floors.relayed = get_u40(&r);
 	meta->floors.names = get_u40(&r);
-	meta->erased = wire_get_u64(&r);
 	meta->floors.clock = wire_get_u64(&r);
 	return r.bad ? KMS_E_ALTERED : KMS_OK;
 }
@@ -605,7 +604,6 @@ index_put_meta(struct index *ix, const struct index_meta *meta)
 	put_u40(&w, meta->floors.forgotten);
 	put_u40(&w, meta->floors.relayed);
 	put_u40(&w, meta->floors.names);
-	wire_put_u64(&w, meta->erased);
 	wire_put_u64(&w, meta->floors.clock);
 	index_put(ix, INDEX_META, META_KEY, sizeof(META_KEY) - 1, row, sizeof(row));
 }

@@ -34,14 +34,13 @@ enum index_table {
 };
 #define INDEX_TABLES 12
 
-/* Row `kmsdb`: schema 4, last 8, hash 32, counter 8, floors 5 each, erased 8, clock 8 (widths). */
+/* Row `kmsdb`: schema 4, last 8, hash 32, counter 8, floors 5 each, clock 8 (widths). */
 struct index_meta {
 	uint32_t schema;
 	uint64_t last; /* last batch whose every effect is in the index */
 	uint8_t hash[32];
 	uint64_t counter; /* highest in any entry about a client */
 	struct index_floors floors;
-	uint64_t erased; /* batch up to which every ERASE entry is carried out in the journal */
 };
 
 enum index_use {

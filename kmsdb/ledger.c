@@ -221,6 +221,7 @@ apply_client(struct kmsdb *db, const struct apply_entry *e, struct undo *u)
 	}
 	if (exists)
 		after = before;
+	u->erased |= needs && e->effect == APPLY_CLIENT && e->named && e->time <= cold.erased;
 	apply(&after, needs ? &cold : NULL, exists, e);
 	if (exists && needs && same_cold(&was, &cold))
 		needs = false;
@@ -394,6 +395,7 @@ ledger_apply(
 	e.place.chains = &db->chains.order;
 	memset(u->put, 0, sizeof(u->put));
 	u->counted = u->based = false;
+	u->erased = e.named && e.time <= db->floors.names;
 	u->floors = db->floors;
 	u->usage.what = USAGE_SAME;
 	u->usage.day = db->usage.day;

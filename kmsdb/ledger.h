@@ -43,13 +43,15 @@ struct undo {
 	struct usage_undo usage;
 	bool based;
 	struct base_state base; /* before, when based */
+	bool erased;            /* what is beside the entry is erased already */
 };
 
-/* An ERASE entry that is not carried out (erase.h). */
+/* Names that are still on disk although they are erased (erase.h). */
 struct erase_job {
 	uint8_t cmid[16]; /* zeros: all clients */
 	uint64_t upto;    /* seconds */
-	uint64_t batch;
+	unsigned chain;   /* of the entry that says so, */
+	uint64_t batch;   /* and its batch there */
 };
 
 struct checkpoint;

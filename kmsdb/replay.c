@@ -112,7 +112,7 @@ replay_batch(struct kmsdb *db, struct scan *s, struct fault *fault)
 		place.leaf = i;
 		rc = ledger_apply(db, &r->items[i], &place, &db->undo[0]);
 		if (rc == KMS_OK)
-			rc = erase_note(db, &r->items[i], ref.number);
+			rc = erase_note(db, &r->items[i], 0, ref.number);
 	}
 	usage_settle(&db->usage);
 	if (rc == KMS_E_SCHEMA && scan_check_entries(s) != KMS_OK)
@@ -198,8 +198,8 @@ replay(struct kmsdb *db, bool journal, struct fault *fault)
 		rc = find_last(db, &s, fault);
 	}
 	/* An erasure that the last run did not finish. */
-	if (rc == KMS_OK && journal && db->meta.erased < db->meta.last)
-		rc = erase_find(db, db->meta.erased, db->meta.last, fault);
+	if (rc == KMS_OK && journal)
+		rc = erase_find(db, 0, fault);
 	if (rc == KMS_OK)
 		rc = replay_from(db, s, db->meta.last > 0, journal, fault);
 	scan_close(s);

@@ -48,7 +48,7 @@
 #define ROW_COUNT_KEY 17
 #define ROW_BATCH_KEY 10
 #define ROW_BATCH 48
-#define ROW_CHAIN 112
+#define ROW_CHAIN 120
 #define ROW_SEAT 28
 #define ROW_NO_SEAT 0xffff
 

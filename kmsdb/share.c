@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kmsdb/erase.h"
 #include "kmsdb/follow.h"
 #include "libkms/core/certificate.h"
 
@@ -54,6 +55,12 @@ catch_up(struct kmsdb *db, unsigned number, struct fault *fault)
 	return follow_chain(db, number, UINT64_MAX, false, NULL, NULL, fault);
 }
 
+static bool
+erased(const struct item *item, void *db)
+{
+	return erase_reaches(db, item, NULL);
+}
+
 static int
 take_batch(struct kmsdb *db, const struct foreign_batch *b, unsigned *taken, struct fault *fault)
 {
@@ -71,7 +78,7 @@ take_batch(struct kmsdb *db, const struct foreign_batch *b, unsigned *taken, str
 				: "the batch is of a host that is not followed");
 	if ((rc = catch_up(db, number, fault)) != KMS_OK)
 		return rc;
-	rc = foreign_take(db->foreign[number], b, &t, fault);
+	rc = foreign_take(db->foreign[number], b, erased, db, &t, fault);
 	if (rc == KMS_E_EXISTS)
 		return KMS_OK;
 	if (rc != KMS_OK)

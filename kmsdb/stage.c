@@ -32,6 +32,16 @@ kmsdb_abandon(struct kmsdb *db)
 	db->abandoned = db->staged > 0;
 }
 
+/* Once more, over what was encoded: names that are erased do not get to the disk. */
+static size_t
+stage_nameless(struct kmsdb *db, const struct item *item)
+{
+	const struct item bare = { .entry = item->entry, .entry_len = item->entry_len };
+
+	return item_encode(
+	    db->record + RECORD_HEAD + db->octets, RECORD_OCTETS - db->octets, &bare);
+}
+
 int
 kmsdb_stage(struct kmsdb *db, const struct item *item, uint32_t *leaf)
 {
@@ -59,6 +69,8 @@ kmsdb_stage(struct kmsdb *db, const struct item *item, uint32_t *leaf)
 	place.batch = journal_last(db->journal) + 1;
 	if ((rc = ledger_apply(db, item, &place, &db->undo[db->staged])) != KMS_OK)
 		return rc;
+	if (db->undo[db->staged].erased)
+		len = stage_nameless(db, item);
 	merkle_tree_add_entry(db->tree, item->entry, item->entry_len);
 	db->at[db->staged] = (uint32_t)(RECORD_HEAD + db->octets);
 	db->octets += len;
@@ -146,7 +158,7 @@ note_erase(struct kmsdb *db, uint64_t batch)
 
 	for (uint32_t i = 0; db->erases && i < db->staged; i++)
 		if (staged_item(db, i, &item))
-			erase_note(db, &item, batch);
+			erase_note(db, &item, 0, batch);
 }
 
 int
@@ -272,21 +284,6 @@ read_back(struct kmsdb *db, const struct batch_ref *ref, struct readback *r)
 	return KMS_OK;
 }
 
-/* Erased, also if the bytes are still there. */
-static bool
-names_erased(struct kmsdb *db, const struct item *item)
-{
-	uint64_t time = entry_time(item->entry, item->entry_len);
-	struct client_row row;
-	struct kmsdb_cold cold;
-
-	if (time <= db->floors.names)
-		return true;
-	return entry_kind_is_client(entry_kind(item->entry, item->entry_len)) &&
-	       ledger_client(db, item->entry + ENTRY_HEAD, &row) == KMS_OK &&
-	       ledger_cold(db, &row, &cold) == KMS_OK && time <= cold.erased;
-}
-
 int
 kmsdb_bundle_read(
     struct kmsdb *db, uint64_t batch, uint32_t leaf, uint8_t *out, size_t size, size_t *len)
@@ -312,7 +309,7 @@ kmsdb_bundle_read(
 	if (leaf >= r->record.batch.size)
 		return KMS_E_NOT_FOUND;
 	item = r->record.items[leaf];
-	if (names_erased(db, &item))
+	if (erase_reaches(db, &item, NULL))
 		item.aside_len = 0;
 	*len = bundle(r->tree, r->octets, &item, leaf, out, size);
 	return *len > 0 ? KMS_OK : KMS_E_TOO_LARGE;

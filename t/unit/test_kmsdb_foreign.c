@@ -123,7 +123,7 @@ take(struct world *w, const struct kept *k)
 {
 	const struct foreign_batch b = { k->header, k->signature, k->items, k->count };
 	uint64_t last = foreign_last(w->f);
-	int rc = foreign_take(w->f, &b, NULL, fixture_fault(&w->here));
+	int rc = foreign_take(w->f, &b, NULL, NULL, NULL, fixture_fault(&w->here));
 
 	assert_int_equal(foreign_last(w->f), rc == KMS_OK ? last + 1 : last);
 	if (rc != KMS_OK && rc != KMS_E_EXISTS)

@@ -1,11 +1,13 @@
 /*
  * test_kmsdb_share.c - several hosts write chains of their own and follow each other's: whatever
  * order batches meet in, and whatever a host was doing when it was killed, all have one index, and
- * it is that of a rebuild.
+ * it is that of a rebuild; and names that any of them erased are in no file of any of them.
  *
  * KMS_SEED=n repeats a run; the seed is printed. KMS_ROUNDS=n runs so many, each with another seed.
  */
+#include <dirent.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <setjmp.h>
 #include <sodium.h>
 #include <stdarg.h>
@@ -14,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -21,6 +24,7 @@
 #include "kmsdb/foreign.h"
 #include "kmsdb/parcel.h"
 #include "kmsdb/share.h"
+#include "libkms/base/hex.h"
 #include "libkms/core/entry_about.h"
 #include "t/unit/ledger_fixture.h"
 #include "t/unit/seeded.h"
@@ -123,7 +127,8 @@ do_to(struct fixture *f, struct fixture_entry *e)
 	e->value = e->kind == ENTRY_HOLD ? e->time + 1 + pick(90000) : 0;
 	if (e->kind == ENTRY_ERASE) {
 		e->sequence = 0;
-		e->value = e->time - pick(90000);
+		/* Up to now, where the clock of another host is behind. */
+		e->value = e->time - (pick(3) == 0 ? 0 : pick(90000));
 		e->all = pick(6) == 0;
 	}
 }
@@ -138,11 +143,14 @@ expire(struct fixture *f, struct fixture_entry *e)
 	e->value = e->time - pick(30 * 86400);
 }
 
+/* A name says of which client and time it is. */
+#define NAMED "host-"
+
 static void
 one_entry(struct share *s, struct fixture *f)
 {
 	struct fixture_entry e = { .client = pick(CLIENTS), .time = s->time };
-	char name[32];
+	char name[48];
 
 	/* Where hosts' clocks are apart. */
 	e.time += (uint64_t)(f - s->hosts) * 60;
@@ -150,7 +158,8 @@ one_entry(struct share *s, struct fixture *f)
 	e.pool = (uint16_t)(1 + e.product % 2);
 	e.class = (uint16_t)pick(2);
 	e.count = 1 + pick(99);
-	snprintf(name, sizeof(name), "h%u-%u", e.client, pick(3));
+	snprintf(
+	    name, sizeof(name), NAMED "%u-%llu-%u", e.client, (unsigned long long)e.time, pick(3));
 	e.name = name;
 	if (pick(30) == 0)
 		expire(f, &e);
@@ -166,7 +175,7 @@ write_batch(struct share *s, struct fixture *f)
 {
 	bool fails = pick(12) == 0;
 
-	s->time += pick(86400);
+	s->time += pick(3) == 0 ? pick(90) : pick(86400);
 	for (uint32_t n = 1 + pick(12); n > 0; n--)
 		one_entry(s, f);
 	if (!fails) {
@@ -277,6 +286,92 @@ kill_one(struct share *s)
 	s->time += 8 * 86400;
 	for (uint32_t i = 0; i < CLIENTS; i++)
 		askers[i].sequence += 40;
+}
+
+/* -- names -- */
+
+struct erased {
+	struct fixture *f;
+	uint64_t upto[CLIENTS];
+	unsigned names; /* found that stay */
+};
+
+/* The bytes of one file. */
+static void
+check_octets(struct erased *e, const char *path, const char *octets, size_t len)
+{
+	const char *end = octets + len, *at = octets, *next;
+
+	while ((next = memmem(at, (size_t)(end - at), NAMED, strlen(NAMED))) != NULL) {
+		char text[48] = { 0 };
+		unsigned long long time;
+		unsigned client, last;
+
+		at = next + strlen(NAMED);
+		memcpy(text, at,
+		    (size_t)(end - at) < sizeof(text) ? (size_t)(end - at) : sizeof(text) - 1);
+		/* In a page of the index, what was moved may have overwritten a part of it. */
+		if (sscanf(text, "%u-%llu-%u", &client, &time, &last) != 3 || client >= CLIENTS ||
+		    time < FIXTURE_NOW)
+			continue;
+		if (time <= e->upto[client])
+			print_message("# host %ld, %s: %.24s, erased up to %llu\n",
+			    (long)e->f->host_id[0], path, text,
+			    (unsigned long long)e->upto[client]);
+		assert_true(time > e->upto[client]);
+		e->names++;
+	}
+}
+
+static struct erased *erased_files;
+static bool erased_index;
+
+static int
+check_file(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	char *octets;
+	int fd;
+
+	(void)ftw;
+	/* Pages that LMDB no longer uses may have names until a rebuild; doc/privacy.md. */
+	if (type != FTW_F || (!erased_index && strstr(path, "/index/") != NULL))
+		return 0;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	octets = malloc((size_t)st->st_size + 1);
+	assert_true(fd >= 0 && octets != NULL);
+	assert_int_equal(read(fd, octets, (size_t)st->st_size), st->st_size);
+	check_octets(erased_files, path, octets, (size_t)st->st_size);
+	close(fd);
+	free(octets);
+	return 0;
+}
+
+/* All that was erased, as the rows say, is gone from every file. */
+static void
+no_erased_names(struct fixture *f, bool index)
+{
+	struct erased e = { .f = f };
+	struct kmsdb_info info;
+	struct kmsdb_cold cold;
+	uint8_t cmid[16];
+
+	for (int i = 0; i < 4000; i++) {
+		kmsdb_info(f->db, &info);
+		if (info.erasures == 0)
+			break;
+		fixture_commit(f);
+		usleep(1000);
+	}
+	assert_int_equal(info.erasures, 0);
+	for (uint32_t c = 0; c < CLIENTS; c++) {
+		fixture_cmid(cmid, c);
+		e.upto[c] = info.names_floor;
+		if (kmsdb_cold_get(f->db, cmid, &cold) == KMS_OK && cold.erased > e.upto[c])
+			e.upto[c] = cold.erased;
+	}
+	erased_files = &e;
+	erased_index = index;
+	assert_int_equal(nftw(f->path, check_file, 16, FTW_PHYS), 0);
 }
 
 /* -- one index -- */
@@ -408,6 +503,7 @@ one_index(struct share *s)
 	for (unsigned h = 0; h < s->count; h++) {
 		struct fixture *f = &s->hosts[h];
 
+		no_erased_names(f, false);
 		read_rows(f, h == 0 ? &first : &other);
 		if (h > 0)
 			same_index(&first, &other);
@@ -418,6 +514,7 @@ one_index(struct share *s)
 		fixture_open(f);
 		read_rows(f, &other);
 		same_index(&first, &other);
+		no_erased_names(f, true);
 	}
 }
 
@@ -441,6 +538,8 @@ live(struct share *s, int steps)
 		}
 		if (pick(40) == 0)
 			kill_one(s);
+		if (pick(20) == 0)
+			no_erased_names(f, false);
 	}
 	hear_all(s);
 }
@@ -657,6 +756,196 @@ test_backup(void **state)
 	share_remove(&s);
 }
 
+/* -- erasing, step by step -- */
+
+/* How often a text is in a journal: that of the host, or its copy of another one's. */
+static unsigned
+in_journal(struct fixture *f, const struct fixture *of, const char *text)
+{
+	char dir[512], host[33], path[800];
+	struct dirent *e;
+	unsigned found = 0;
+	DIR *d;
+
+	hex_format(host, of->host_id, 16);
+	if (f == of)
+		snprintf(dir, sizeof(dir), "%s/kmsdb/journal", f->path);
+	else
+		snprintf(dir, sizeof(dir), "%s/kmsdb/foreign/%s/kmsdb/journal", f->path, host);
+	assert_non_null(d = opendir(dir));
+	while ((e = readdir(d)) != NULL) {
+		uint8_t octets[1 << 20], *at = octets;
+		ssize_t len;
+		int fd;
+
+		snprintf(path, sizeof(path), "%s/%.200s", dir, e->d_name);
+		if (strstr(e->d_name, ".seg") == NULL || (fd = open(path, O_RDONLY)) < 0)
+			continue;
+		len = read(fd, octets, sizeof(octets));
+		close(fd);
+		while ((at = memmem(at, (size_t)(octets + len - at), text, strlen(text))) != NULL) {
+			found++;
+			at++;
+		}
+	}
+	closedir(d);
+	return found;
+}
+
+static void
+erase_client(struct fixture *f, uint32_t client, uint64_t upto)
+{
+	struct fixture_entry e = {
+		.kind = ENTRY_ERASE, .client = client, .time = upto, .value = upto
+	};
+
+	fixture_stage(f, &e);
+	fixture_commit(f);
+}
+
+static void
+hear(struct fixture *to, struct fixture *from)
+{
+	while (hand_over(to, from, from->host_id))
+		;
+}
+
+static struct fixture *heard;
+
+static void
+hear_and_die(struct fixture *f)
+{
+	hear(f, heard);
+	assert_int_equal(kmsdb_checkpoint(f->db), KMS_OK);
+}
+
+/*
+ * What one host erases leaves the journal of the host that wrote it, the copies, and what comes
+ * later; also when a host is killed before it has done so.
+ */
+static void
+test_erase_everywhere(void **state)
+{
+	struct share s;
+	struct fixture *a, *b, *c;
+	const char *two = "client-2.example", *three = "client-3.example";
+
+	(void)state;
+	share_make(&s, 3);
+	a = &s.hosts[0];
+	b = &s.hosts[1];
+	c = &s.hosts[2];
+	follow_each_other(&s);
+	fixture_leases(a, 1, 3, 1, FIXTURE_NOW);
+	hear(c, a);
+	assert_int_equal(in_journal(c, a, two), 1);
+	erase_client(b, 2, FIXTURE_NOW + 5);
+	no_erased_names(b, false);
+	/* Heard late: never there. */
+	hear(b, a);
+	assert_int_equal(in_journal(b, a, two), 0);
+	assert_int_equal(in_journal(b, a, three), 1);
+	/* The copy. */
+	hear(c, b);
+	no_erased_names(c, false);
+	assert_int_equal(in_journal(c, a, two), 0);
+	assert_int_equal(in_journal(c, a, three), 1);
+	/* Killed before: the next start does it, in the journal of the host that was asked. */
+	fixture_close(a);
+	heard = b;
+	fixture_crash(a, hear_and_die);
+	assert_int_equal(in_journal(a, a, two), 1);
+	fixture_open(a);
+	no_erased_names(a, false);
+	assert_int_equal(in_journal(a, a, two), 0);
+	assert_int_equal(in_journal(a, a, three), 1);
+	/* A host whose clock is behind: what it writes has a time that is erased. */
+	fixture_leases(a, 1, 3, 2, FIXTURE_NOW + 3);
+	assert_int_equal(in_journal(a, a, two), 0);
+	assert_int_equal(in_journal(a, a, three), 2);
+	fixture_leases(a, 1, 3, 3, FIXTURE_NOW + 6);
+	assert_int_equal(in_journal(a, a, two), 1);
+	hear_all(&s);
+	one_index(&s);
+	share_remove(&s);
+}
+
+/* The folder that a host had before the names in it were erased. */
+static void
+test_old_folder(void **state)
+{
+	struct share s;
+	struct fixture *a, *b;
+	const char *two = "client-2.example", *three = "client-3.example";
+
+	(void)state;
+	share_make(&s, 2);
+	a = &s.hosts[0];
+	b = &s.hosts[1];
+	fixture_leases(a, 1, 3, 1, FIXTURE_NOW);
+	follow_each_other(&s);
+	hear(b, a);
+	fixture_close(b);
+	fixture_copy(b, "kmsdb/foreign", "old");
+	assert_int_equal(renameat(b->dirfd, "kmsdb/foreign", b->dirfd, "gone"), 0);
+	assert_int_equal(kmsdb_rebuild(b->dirfd, &b->opt, fixture_fault(b)), KMS_OK);
+	fixture_open(b);
+	erase_client(b, 2, FIXTURE_NOW + 5);
+	no_erased_names(b, false);
+	/* So that the index has it, too. */
+	fixture_leases(b, 50, 1, 1, FIXTURE_NOW + 6);
+	fixture_close(b);
+	fixture_copy(b, "old", "kmsdb/foreign");
+	assert_int_equal(in_journal(b, a, two), 1);
+	/* Killed once more after the rows have all of it. */
+	heard = a;
+	fixture_crash(b, hear_and_die);
+	fixture_open(b);
+	no_erased_names(b, true);
+	assert_int_equal(in_journal(b, a, two), 0);
+	assert_int_equal(in_journal(b, a, three), 1);
+	hear(a, b);
+	one_index(&s);
+	share_remove(&s);
+}
+
+/* What is there is not the host's chain: nothing is taken until it is. */
+static void
+test_bad_folder(void **state)
+{
+	struct share s;
+	struct fixture *a, *b;
+	char name[33], path[200];
+	uint8_t octet = 0xff;
+	unsigned taken;
+	int fd;
+
+	(void)state;
+	two_hosts(&s);
+	a = &s.hosts[0];
+	b = &s.hosts[1];
+	follow_each_other(&s);
+	hear(a, b);
+	fixture_close(a);
+	assert_int_equal(renameat(a->dirfd, "kmsdb/foreign", a->dirfd, "aside"), 0);
+	assert_int_equal(kmsdb_rebuild(a->dirfd, &a->opt, fixture_fault(a)), KMS_OK);
+	fixture_open(a);
+	hex_format(name, b->host_id, 16);
+	snprintf(path, sizeof(path), "aside/%s/kmsdb/journal/%020d.seg", name, 1);
+	fd = openat(a->dirfd, path, O_WRONLY);
+	assert_true(fd >= 0 && pwrite(fd, &octet, 1, 600) == 1);
+	close(fd);
+	assert_int_equal(renameat(a->dirfd, "aside", a->dirfd, "kmsdb/foreign"), 0);
+	parcel_of(b, 1);
+	for (int i = 0; i < 2; i++) {
+		assert_int_not_equal(
+		    kmsdb_share_follow(a->db, b->sign_pk, fixture_fault(a)), KMS_OK);
+		assert_non_null(strstr(a->fault.text, name));
+		assert_int_equal(take(a, &taken), KMS_E_UNKNOWN_HOST);
+	}
+	share_remove(&s);
+}
+
 /* Rows that had expired come back before another chain may add to them. */
 static void
 test_expired_before(void **state)
@@ -734,6 +1023,9 @@ main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_lost_folder),
 		cmocka_unit_test(test_backup),
+		cmocka_unit_test(test_erase_everywhere),
+		cmocka_unit_test(test_old_folder),
+		cmocka_unit_test(test_bad_folder),
 		cmocka_unit_test(test_expired_before),
 		cmocka_unit_test(test_no_base),
 	};
