@@ -1,7 +1,8 @@
 /*
  * test_windows.c - what libkms/os/windows promises beyond what every system does (test_os.c): who
  * may read a file, paths that are long, a file that somebody has for himself for a moment, the
- * environment as it is now, and a connection that failed.
+ * environment as it is now, and a connection that failed. And what Windows is told of the two files
+ * that are beside this one.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -289,10 +290,56 @@ test_refused(void **arg)
 	assert_int_equal(os_poll(p, 1, 1), 0);
 }
 
+/* -- the versions of libkms-1.dll and kmsclient.exe -- */
+
+static void
+assert_said(const void *info, const wchar_t *what, const wchar_t *expected)
+{
+	wchar_t path[64], *said;
+	UINT len;
+
+	_snwprintf(path, sizeof(path) / sizeof(*path), L"\\StringFileInfo\\040904B0\\%ls", what);
+	assert_true(VerQueryValueW(info, path, (void **)&said, &len));
+	assert_int_equal(wcscmp(said, expected), 0);
+}
+
+static void
+version_of(const wchar_t *file, DWORD type)
+{
+	wchar_t version[32];
+	unsigned major, minor, patch;
+	VS_FIXEDFILEINFO *fixed;
+	DWORD size = GetFileVersionInfoSizeW(file, NULL);
+	UINT len;
+	void *info;
+
+	assert_true(size > 0);
+	assert_non_null(info = malloc(size));
+	assert_true(GetFileVersionInfoW(file, 0, size, info));
+	assert_true(MultiByteToWideChar(CP_UTF8, 0, PACKAGE_VERSION, -1, version, 32) > 0);
+	assert_said(info, L"FileVersion", version);
+	assert_said(info, L"ProductVersion", version);
+	assert_said(info, L"OriginalFilename", file);
+	assert_true(VerQueryValueW(info, L"\\", (void **)&fixed, &len));
+	assert_int_equal(sscanf(PACKAGE_VERSION, "%u.%u.%u", &major, &minor, &patch), 3);
+	assert_int_equal(fixed->dwFileVersionMS, major << 16 | minor);
+	assert_int_equal(fixed->dwFileVersionLS, patch << 16);
+	assert_int_equal(fixed->dwFileType, type);
+	free(info);
+}
+
+static void
+test_versions(void **state)
+{
+	version_of(L"libkms-1.dll", VFT_DLL);
+	version_of(L"kmsclient.exe", VFT_APP);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_versions),
 		cmocka_unit_test(test_another_user),
 		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_files),
