@@ -33,7 +33,7 @@
 #define MACHINES 6
 #define CLIENTS 12
 #define ACTS 400
-#define POOLS 2
+#define POOLS 3 /* by the day with overdraft, by the day, floating */
 #define CLAIMS 400
 #define SHADOWS 400
 #define STEPS 300
@@ -52,6 +52,20 @@ pick(uint32_t below)
 {
 	chance = chance * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
 	return (uint32_t)((chance >> 33) % below);
+}
+
+/* Seconds; the worst ones often. */
+static int64_t
+wrong_by(void)
+{
+	switch (pick(4)) {
+	case 0:
+		return -WITHIN;
+	case 1:
+		return WITHIN;
+	default:
+		return (int64_t)pick(2 * WITHIN) - WITHIN;
+	}
 }
 
 /* -- the world -- */
@@ -156,6 +170,13 @@ cmid_of(uint8_t cmid[16], unsigned client)
 	memset(cmid, 0, 16);
 	cmid[0] = 0x40;
 	cmid[15] = (uint8_t)client;
+}
+
+/* What may be given of a pool in all. */
+static uint32_t
+most(unsigned pool)
+{
+	return bought + policy_overdraft(&pack.pools[pool], bought);
 }
 
 /* -- rows -- */
@@ -307,7 +328,7 @@ paid(const struct disk *d, unsigned client, unsigned pool)
 static uint64_t
 left_of(const struct disk *d, unsigned pool, uint64_t clock)
 {
-	struct rights_purse p = { .first = d->host == 0 ? bought : 0 };
+	struct rights_purse p = { .first = d->host == 0 ? most(pool) : 0 };
 	bool taken[CLIENTS];
 
 	find_taken(d, pool, taken);
@@ -570,7 +591,7 @@ claim(struct machine *m, unsigned pool)
 	find_taken(d, pool, taken);
 	for (unsigned c = 0; c < CLIENTS; c++)
 		clients += taken[c];
-	room = rights_room(list, count, bought, clients);
+	room = rights_room(list, count, most(pool), clients);
 	want = RESERVE - free_of(d, pool);
 	if (room < want)
 		want = room;
@@ -701,7 +722,7 @@ restore(struct machine *m)
 	to->exists = true;
 	to->linked = true;
 	to->ready = false;
-	to->wrong = (int64_t)pick(2 * WITHIN) - WITHIN;
+	to->wrong = wrong_by();
 	to->disk = backups[host];
 	mark_twins();
 }
@@ -736,7 +757,7 @@ rare(struct machine *m)
 		break;
 	case 5:
 	case 6:
-		m->wrong = (int64_t)pick(2 * WITHIN) - WITHIN;
+		m->wrong = wrong_by();
 		break;
 	default:
 		administer(m);
@@ -784,11 +805,12 @@ work(struct machine *m)
 static void
 step(void)
 {
-	struct machine *m = &machines[pick(MACHINES)];
+	struct machine *m;
 
+	do
+		m = &machines[pick(MACHINES)];
+	while (!m->exists);
 	now += pick(8) == 0 ? pick(12 * 3600) : pick(600);
-	if (!m->exists)
-		return;
 	if (pick(20) == 0)
 		m->linked = !m->linked;
 	if (pick(12) == 0)
@@ -832,12 +854,12 @@ oversold(uint64_t seed, unsigned at)
 
 			for (unsigned c = 0; c < CLIENTS; c++)
 				count += counts(&merged, c, pool, minute);
-			if (count <= bought)
+			if (count <= most(pool))
 				continue;
 			if (shown)
 				printf(
-				    "# seed %llu, step %u: %u clients count in pool %u, %u were bought\n",
-				    (unsigned long long)seed, at, count, pool + 1, bought);
+				    "# seed %llu, step %u: %u clients count in pool %u, %u may\n",
+				    (unsigned long long)seed, at, count, pool + 1, most(pool));
 			return true;
 		}
 	return false;
@@ -858,7 +880,7 @@ history(uint64_t seed)
 		struct machine *m = &machines[h];
 
 		m->exists = m->linked = true;
-		m->wrong = (int64_t)pick(2 * WITHIN) - WITHIN;
+		m->wrong = wrong_by();
 		m->disk.host = h;
 	}
 	for (unsigned i = 0; i < STEPS; i++) {
