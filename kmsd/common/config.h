@@ -239,6 +239,7 @@ enum config_reader {
 	CONFIG_ACTIVATE = 1 << 2,
 	CONFIG_RESOLVE = 1 << 3,
 	CONFIG_WEB = 1 << 4,
+	CONFIG_SHARE = 1 << 5,
 };
 
 /* A row of the schema, which ends with section NULL. */

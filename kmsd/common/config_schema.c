@@ -35,14 +35,15 @@
 #define RELAY_SHOWN (RELAY | CONFIG_ACTIVATE) /* kmsctl relay status asks activation */
 #define RESOLVE (CONFIG_KMSD | CONFIG_RESOLVE)
 #define WEB (CONFIG_KMSD | CONFIG_WEB)
-#define CHILDREN (CONFIG_KMSD | CONFIG_FRONT | CONFIG_ACTIVATE | CONFIG_RESOLVE | CONFIG_WEB)
+#define CHILDREN                                                                                   \
+	(CONFIG_KMSD | CONFIG_FRONT | CONFIG_ACTIVATE | CONFIG_RESOLVE | CONFIG_WEB | CONFIG_SHARE)
 #define KMSCTL 0
 
 /* clang-format off */
 static const struct config_key keys[] = {
 	{ "kms", "state_directory", KEY_DIRECTORY, AT(state_directory), 1, 255, KMS_STATEDIR, RESTART, KMSD,
 	    "where the ledger, keys and policies are kept" },
-	{ "kms", "runtime_directory", KEY_DIRECTORY, AT(runtime_directory), 1, 90, KMS_RUNDIR, RESTART, RELAY | WEB,
+	{ "kms", "runtime_directory", KEY_DIRECTORY, AT(runtime_directory), 1, 90, KMS_RUNDIR, RESTART, RELAY | WEB | CONFIG_SHARE,
 	    "where the control socket, the process id and the port are written" },
 	{ "kms", "activate_user", KEY_USER, AT(activate_user), 1, 32, "_kms", RESTART, ACTIVATE,
 	    "user that runs the activation process when kmsd is started by root" },

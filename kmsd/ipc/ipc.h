@@ -143,16 +143,27 @@ enum ipc_parent_verb {
 	IPC_STOP = 8,      /* answer what is in flight, then exit 0 */
 	/* fd: file that unlocks the host's keys; index: enum ipc_secret (activate) */
 	IPC_SECRET = 9,
-	/* fd: ipc_upstreams (front): at the start and whenever they change */
+	/*
+	 * fd: ipc_upstreams. Front: at the start and whenever they change. kmsd-share: the engine's
+	 * members, once
+	 */
 	IPC_UPSTREAMS = 10,
-	IPC_PING = 11, /* value: a number; a child that serves answers with IPC_PONG */
-	IPC_WEB = 12,  /* fd: channel between activate and kmsd-web, web_peer.h (both) */
+	IPC_PING = 11,  /* value: a number; a child that serves answers with IPC_PONG */
+	IPC_WEB = 12,   /* fd: channel between activate and kmsd-web, web_peer.h (both) */
+	IPC_SHARE = 13, /* fd: channel between activate and kmsd-share, share_verbs.h (both) */
+	/* fd: PEM file for the engine's members; index: enum ipc_share_tls (kmsd-share) */
+	IPC_SHARE_TLS = 14,
 	/* child -> kmsd */
 	IPC_CHILD_READY = 16,  /* value: confinement layers in force */
 	IPC_CHILD_FAILED = 17, /* value: status; kmsd logs and decides */
 	IPC_RESOLVED = 18,     /* fd: ipc_upstreams (kmsd-resolve, its only message) */
 	IPC_PONG = 19,         /* value: the number of the ping; once for each */
 	IPC_CHILD_BUSY = 20,   /* opening the ledger goes on: wait as long again (activate) */
+};
+enum ipc_share_tls {
+	IPC_SHARE_AUTHORITY = 0,
+	IPC_SHARE_CERTIFICATE = 1,
+	IPC_SHARE_KEY = 2,
 };
 enum ipc_secret {
 	IPC_SECRET_PASSPHRASE = 0, /* first line */
