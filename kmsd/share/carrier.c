@@ -32,6 +32,7 @@ struct errand {
 	enum etcd_kind kind;
 	int64_t began, until;
 	unsigned member, tries;
+	int trouble; /* why its last try failed */
 	struct event *again;
 };
 
@@ -92,16 +93,17 @@ heard(struct carrier *c, unsigned member, uint64_t cluster)
 }
 
 static void
-failed_try(struct carrier *c, unsigned member, int status, const char *why)
+failed_try(struct errand *e, int status, const char *why)
 {
+	struct carrier *c = e->carrier;
 	char name[ENGINE_MEMBER_TEXT];
 
-	c->trouble = status;
+	c->trouble = e->trouble = status;
 	snprintf(c->why, sizeof(c->why), "%s: %s",
-	    engine_member_text(name, &c->members->at[member]),
+	    engine_member_text(name, &c->members->at[e->member]),
 	    why[0] != '\0' ? why : kms_strerror((uint32_t)status));
-	if (c->member == member)
-		c->member = (member + 1) % c->members->count;
+	if (c->member == e->member)
+		c->member = (e->member + 1) % c->members->count;
 }
 
 /* -- answers -- */
@@ -243,7 +245,7 @@ try_again(struct errand *e)
 	e->member = (e->member + 1) % c->members->count;
 	if (clock_ms() >= e->until) {
 		if (e->asked.verb != PROBE)
-			say_failed(c, e, c->trouble);
+			say_failed(c, e, e->trouble);
 		end_errand(e);
 	} else if (++e->tries % c->members->count == 0) {
 		loop_timer(e->again, PAUSE_MS * MS_US);
@@ -266,7 +268,7 @@ refused(struct errand *e, const struct engine_result *result)
 	char why[128];
 	int status = etcd_error(why, result->http, result->body, result->len);
 
-	failed_try(e->carrier, e->member, status, why);
+	failed_try(e, status, why);
 	if (!final(e, status)) {
 		try_again(e);
 		return;
@@ -285,7 +287,7 @@ on_result(void *arg, const struct engine_result *result)
 	int rc;
 
 	if (result->status != KMS_OK) {
-		failed_try(c, e->member, result->status, result->why);
+		failed_try(e, result->status, result->why);
 		try_again(e);
 		return;
 	}
@@ -303,7 +305,7 @@ on_result(void *arg, const struct engine_result *result)
 		end_errand(e);
 		return;
 	}
-	failed_try(c, e->member, rc, "its answer is not one of etcd's to this request");
+	failed_try(e, rc, "its answer is not one of etcd's to this request");
 	try_again(e);
 }
 
@@ -321,7 +323,7 @@ try_member(struct errand *e)
 
 	if (rc == KMS_OK)
 		return;
-	failed_try(e->carrier, e->member, rc, "");
+	failed_try(e, rc, "");
 	loop_timer(e->again, PAUSE_MS * MS_US);
 }
 

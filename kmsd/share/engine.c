@@ -265,10 +265,11 @@ status_of(const struct transfer *t, CURLcode code)
 {
 	if (code == CURLE_OK)
 		return KMS_OK;
-	if (t->no_memory || code == CURLE_OUT_OF_MEMORY)
+	if (t->no_memory)
 		return KMS_E_NO_MEMORY;
 	if (t->too_large)
 		return KMS_E_TOO_LARGE;
+	/* Also CURLE_OUT_OF_MEMORY, which libcurl says of a line that is longer than it allows. */
 	return code == CURLE_OPERATION_TIMEDOUT ? KMS_E_TIMEOUT : KMS_E_NO_HOST;
 }
 

@@ -41,6 +41,7 @@ static const struct {
 	{ "front", CONFIG_FRONT },
 	{ "activate", CONFIG_ACTIVATE },
 	{ "resolve", CONFIG_RESOLVE },
+	{ "share", CONFIG_SHARE },
 };
 #define READERS (sizeof(readers) / sizeof(readers[0]))
 
