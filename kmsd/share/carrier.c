@@ -26,7 +26,7 @@
 struct errand {
 	struct carrier *carrier;
 	bool busy;
-	struct share_message asked; /* its octets are: */
+	struct share_message asked; /* what it borrows is kept in: */
 	uint8_t *octets;            /* malloc'd, also when there are none */
 	struct etcd_text text;
 	enum etcd_kind kind;

@@ -13,8 +13,8 @@
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const enum config_reader readers[] = { CONFIG_FRONT, CONFIG_ACTIVATE,
-		CONFIG_RESOLVE, CONFIG_SHARE };
+	static const enum config_reader readers[] = { CONFIG_FRONT, CONFIG_ACTIVATE, CONFIG_RESOLVE,
+		CONFIG_SHARE };
 	uint8_t again[CONFIG_WIRE_MAX];
 	struct config c;
 
