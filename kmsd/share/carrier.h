@@ -14,7 +14,8 @@
 #include "kmsd/ipc/share_verbs.h"
 #include "kmsd/share/engine.h"
 
-#define CARRIER_LINK_MS 3000    /* without an answer: the link is down */
+/* Without an answer the link is down. A leader that dies takes half of it. */
+#define CARRIER_LINK_MS 5000
 #define CARRIER_PROBE_MS 1000   /* between two probes */
 #define CARRIER_TRY_MS 1500     /* for one member, of a small request */
 #define CARRIER_ASK_MS 10000    /* for all of them together */

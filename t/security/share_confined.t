@@ -52,6 +52,7 @@ my @table = (
     [ 'listen on a socket that was there', 'listen', '', 'killed' ],
     [ 'end a listening socket', 'shut-listener', '', 'killed' ],
     [ 'let others wait for ever at a listening socket', 'block-listener', '', 'killed' ],
+    [ 'connect outward from a listening socket', 'fast-open', $listener->sockport, 'killed' ],
     [ 'connect outward with sendmsg', 'fast-open-message', $listener->sockport, 'killed' ],
     [ 'connect outward with sendmmsg', 'fast-open-messages', $listener->sockport, 'killed' ],
     [ 'have the first write connect', 'fast-open-option', '', 'killed' ],

@@ -24,8 +24,13 @@ for my $tool (@tools) {
     grep { -x "$_/$tool" } split /:/, $ENV{PATH} or die "$tool is not installed: ./bootstrap deps\n";
 }
 
+# A member that comes back has its port again: not one of those that the kernel gives to others in the meantime.
 sub free_ports ($count) {
-    my @open = map { IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1) // die "listen: $!\n" } 1 .. $count;
+    my @open;
+    while (@open < $count) {
+        my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => 10000 + int rand 22000, Listen => 1) or next;
+        push @open, $socket;
+    }
     return map { $_->sockport } @open;
 }
 
@@ -98,6 +103,7 @@ sub ctl ($self, @args) {
 package KMS::Engine::Drive;
 
 use v5.36;
+use File::Basename qw(dirname);
 use IO::Select;
 use KMS::Test;
 use POSIX qw(WNOHANG);
@@ -112,6 +118,7 @@ sub start ($class, %opt) {
         open STDIN, '<&', $in;
         open STDOUT, '>&', $out;
         open STDERR, '>>', $opt{log};
+        $ENV{TMPDIR} = dirname($opt{log});
         close $_ for $to, $from;
         my @command = (program('share_drive'), program('kmsd-share'), $opt{ini}, $opt{own}, $tls->{authority}, $opt{certificate} // $tls->{client},
             $opt{key} // $tls->{client_key}, @{ $opt{members} });
