@@ -97,6 +97,16 @@ was_too_few(const struct question *q)
 	       count_with(q) >= q->product->threshold;
 }
 
+/*
+ * The answer that the client did not get was of another host, whose lease this one cannot hand out
+ * as its own: the client gets one of this host under the same number.
+ */
+static bool
+was_elsewhere(const struct question *q)
+{
+	return q->client->elsewhere;
+}
+
 static bool
 has_sequence(const struct question *q)
 {
@@ -234,7 +244,8 @@ check_pace(struct policy_decision *out, const struct question *q)
 			     : q->product->renewal_interval * UINT64_C(60) / q->host->renewals;
 	uint64_t leased = q->client->leased;
 
-	if (!has_seat(q) || leased == 0)
+	/* Nor is it soon for what another host served just now, and the client did not get. */
+	if (!has_seat(q) || leased == 0 || (is_repeat(q) && was_elsewhere(q)))
 		return KMS_OK;
 	/* Once under each certificate, and whenever the least time is over. */
 	out->paced = q->client->old_certificate || (leased <= q->now && q->now - leased >= least);
@@ -483,7 +494,7 @@ policy_decide(struct policy_decision *out, const struct policy_pack *pack,
 	}
 	if ((out->status = check_host(&q)) != KMS_OK || (out->status = check_client(&q)) != KMS_OK)
 		return;
-	if (repeat && !was_too_few(&q)) {
+	if (repeat && !was_too_few(&q) && !was_elsewhere(&q)) {
 		out->outcome = POLICY_REPEAT;
 		return;
 	}

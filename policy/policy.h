@@ -152,6 +152,7 @@ struct policy_client {
 	bool old_certificate;   /* and the certificate was installed after that */
 	uint64_t sequence;      /* highest seen; 0: none */
 	uint8_t request_id[16]; /* of that sequence number */
+	bool elsewhere;         /* and what it got for it is a lease of another host */
 	bool echoed;            /* the request's echo is right */
 	enum policy_after after;
 	uint64_t held_until; /* seconds; 0: not held. Looked up if the row says that it is held */

@@ -40,12 +40,14 @@ is_older(const struct kmsdb_client *row, const struct message_request *request)
 
 /*
  * Was another holder served meanwhile? A client says which of its requests to this host may have
- * been served last. An older client does not say it, and of one that was ended no id is known.
+ * been served last. An older client does not say it, and of one that was ended no id is known. When
+ * another host served it last, the client does not say it, either, and that host's batches have
+ * numbers of their own.
  */
 static enum policy_after
 after(const struct kmsdb_client *row, const struct message_request *request)
 {
-	if (request->after == NULL || sodium_is_zero(row->request_id, 16))
+	if (request->after == NULL || row->chain != 0 || sodium_is_zero(row->request_id, 16))
 		return POLICY_NOT_SAID;
 	return is_among(row->request_id, request) || is_older(row, request) ? POLICY_KNOWN
 									    : POLICY_PASSED;

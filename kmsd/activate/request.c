@@ -159,8 +159,9 @@ has_old_certificate(const struct request *q)
 {
 	const struct publisher *p = q->found.publisher;
 
-	return p->certified_batch != 0 ? q->row.batch < p->certified_batch
-				       : q->client.leased < p->certified;
+	/* A number of another host's chain says nothing about this one. */
+	return p->certified_batch != 0 && q->row.chain == 0 ? q->row.batch < p->certified_batch
+							    : q->client.leased < p->certified;
 }
 
 /* What its row says of its seat in the pool of the product that it asks for. */
@@ -288,6 +289,7 @@ decide(struct activate *a, struct request *q, const struct ipc_frame *f)
 		q->client.old_certificate = known && has_old_certificate(q);
 		q->client.sequence = q->row.sequence;
 		memcpy(q->client.request_id, q->row.request_id, 16);
+		q->client.elsewhere = q->row.chain != 0 && q->row.kind == ENTRY_LEASE;
 		rc = holders_look(a, &q->row, &q->auth.request, q->found.product, &q->client);
 		if (rc != KMS_OK)
 			return rc;
@@ -537,6 +539,7 @@ stage(struct activate *a, const struct request *q, const struct ipc_frame *f,
 /*
  * The reply was lost. What the client was told follows from the kind of its last entry that
  * counted, which has its highest sequence number; the row's status may be that of a later refusal.
+ * An entry of another host is on disk, and is none with a lease (policy_client.elsewhere).
  */
 static void
 repeat(struct activate *a, const struct request *q, const struct ipc_frame *f,
@@ -545,7 +548,7 @@ repeat(struct activate *a, const struct request *q, const struct ipc_frame *f,
 	enum budget_limit limit;
 
 	slot->reply.status = q->row.kind == ENTRY_SEEN ? KMS_E_COUNT_TOO_LOW : KMS_OK;
-	slot->settled = q->row.batch <= a->last_batch;
+	slot->settled = q->row.chain != 0 || q->row.batch <= a->last_batch;
 	if (q->row.kind != ENTRY_LEASE)
 		return;
 	slot->leaf = q->row.leaf;

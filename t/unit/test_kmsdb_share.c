@@ -25,7 +25,9 @@
 #include "kmsdb/parcel.h"
 #include "kmsdb/share.h"
 #include "libkms/base/hex.h"
+#include "libkms/core/certificate.h"
 #include "libkms/core/entry_about.h"
+#include "libkms/core/lease.h"
 #include "t/unit/ledger_fixture.h"
 #include "t/unit/seeded.h"
 
@@ -870,6 +872,66 @@ test_erase_everywhere(void **state)
 	share_remove(&s);
 }
 
+/*
+ * The client got no answer of one host, and asks another one again: this gives a lease of its own
+ * under the same number. It is one client, that is counted once, everywhere.
+ */
+static void
+test_repeat_elsewhere(void **state)
+{
+	struct share s;
+	struct fixture *a, *b;
+	struct fixture_entry e = { .kind = ENTRY_LEASE,
+		.client = 1,
+		.product = 1,
+		.pool = 1,
+		.sequence = 5,
+		.request = 77,
+		.time = FIXTURE_NOW };
+	struct kmsdb_client c;
+	struct entry_client lease;
+	struct certificate cert = { .not_after = UINT64_MAX, .product_count = 1 };
+	uint8_t cmid[16], host[16], bundle[LEASE_MAX];
+	uint32_t leaf;
+	size_t len;
+
+	(void)state;
+	fixture_cmid(cmid, 1);
+	for (unsigned first = 0; first < 2; first++) {
+		share_make(&s, 2);
+		a = &s.hosts[first];
+		b = &s.hosts[1 - first];
+		follow_each_other(&s);
+		fixture_stage(a, &e);
+		fixture_commit(a);
+		hear(b, a);
+		assert_int_equal(kmsdb_client_get(b->db, cmid, &c), KMS_OK);
+		assert_int_not_equal(c.chain, 0);
+		assert_int_equal(kmsdb_share_host(b->db, c.chain, host), KMS_OK);
+		assert_memory_equal(host, a->host_id, 16);
+		leaf = fixture_stage(b, &e);
+		fixture_commit(b);
+		len = kmsdb_bundle(b->db, leaf, bundle, sizeof(bundle));
+		assert_true(len > 0);
+		memcpy(cert.publisher, b->publisher, 8);
+		memset(cert.products[0], 0x41, 16);
+		memcpy(cert.sign_pk, b->sign_pk, 32);
+		memcpy(cert.host_id, b->host_id, 16);
+		assert_int_equal(lease_verify(&lease, bundle, len, &cert, NULL, NULL), KMS_OK);
+		assert_int_equal(lease.sequence, 5);
+		for (int i = 0; i < 2; i++) {
+			assert_int_equal(kmsdb_client_get(s.hosts[i].db, cmid, &c), KMS_OK);
+			assert_int_equal(c.sequence, 5);
+			assert_int_equal(kmsdb_pool_count(s.hosts[i].db, a->publisher, 1,
+					     FIXTURE_MINUTE(FIXTURE_DAY)),
+			    1);
+		}
+		hear_all(&s);
+		one_index(&s);
+		share_remove(&s);
+	}
+}
+
 /* The folder that a host had before the names in it were erased. */
 static void
 test_old_folder(void **state)
@@ -1024,6 +1086,7 @@ main(void)
 		cmocka_unit_test(test_lost_folder),
 		cmocka_unit_test(test_backup),
 		cmocka_unit_test(test_erase_everywhere),
+		cmocka_unit_test(test_repeat_elsewhere),
 		cmocka_unit_test(test_old_folder),
 		cmocka_unit_test(test_bad_folder),
 		cmocka_unit_test(test_expired_before),

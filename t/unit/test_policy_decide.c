@@ -132,6 +132,9 @@ static void no_pace(struct situation *s) { leased(s, 0); s->host.renewals = 0; }
 static void soon_after_certificate(struct situation *s) { leased(s, 60); s->client.old_certificate = true; }
 static void soon_not_counted(struct situation *s) { leased(s, 60); s->client.counted = false; }
 static void soon_repeat(struct situation *s);
+static void elsewhere(struct situation *s);
+static void soon_elsewhere(struct situation *s) { elsewhere(s); leased(s, 60); }
+static void soon_next(struct situation *s) { leased(s, 60); s->client.elsewhere = true; }
 static void soon_release(struct situation *s) { leased(s, 60); s->request.operation = MESSAGE_RELEASE; }
 static void soon_lost(struct situation *s) { leased(s, 60); s->request.state = MESSAGE_UNLICENSED; }
 static void soon_expired(struct situation *s) { leased(s, 60); s->request.state = MESSAGE_EXPIRED; }
@@ -149,6 +152,16 @@ static void again(struct situation *s)
 	memcpy(s->request.request_id, s->client.request_id, 16);
 }
 static void repeat(struct situation *s) { again(s); }
+/* Another host served this request, and the client asks here. */
+static void elsewhere(struct situation *s) { again(s); s->client.elsewhere = true; }
+static void elsewhere_next(struct situation *s) { s->client.elsewhere = true; }
+static void elsewhere_other_id(struct situation *s) { elsewhere(s); s->request.request_id[0] ^= 1; }
+static void elsewhere_lower(struct situation *s) { elsewhere(s); s->request.sequence--; }
+static void elsewhere_held(struct situation *s) { elsewhere(s); s->client.held_until = NOW + 1000; }
+static void elsewhere_full(struct situation *s) { elsewhere(s); s->client.counted = false; s->host.capacity = 30; }
+static void elsewhere_few(struct situation *s) { elsewhere(s); s->counters.counted = 24; }
+static void elsewhere_release(struct situation *s) { elsewhere(s); s->request.operation = MESSAGE_RELEASE; }
+static void elsewhere_revoked(struct situation *s) { elsewhere(s); s->client.revoked = true; }
 static void soon_repeat(struct situation *s) { again(s); leased(s, 60); }
 static void repeat_flag(struct situation *s) { again(s); rule(s, POLICY_FLAG); }
 static void repeat_skewed(struct situation *s) { again(s); ahead_past_limit(s); }
@@ -467,6 +480,17 @@ static const struct row {
 	{ "the hold is over", hold_over, POLICY_GRANT, KMS_OK, 30, 0, 0 },
 	{ "a held client releases", held_release, POLICY_DENY, KMS_E_CLONE, 30, 0, 0 },
 	{ "held for ever", held_long, POLICY_DENY, KMS_E_CLONE, 30, 0, 0 },
+	{ "a repeat of what another host served", elsewhere, POLICY_GRANT, KMS_OK, 30, 0, 0 },
+	{ "the same, too soon for a renewal", soon_elsewhere, POLICY_GRANT, KMS_OK, 30, 0, 0 },
+	{ "too soon after another host", soon_next, POLICY_DENY, KMS_E_TOO_SOON, 30, 0, 0 },
+	{ "the next number after another host's", elsewhere_next, POLICY_GRANT, KMS_OK, 30, 0, 0 },
+	{ "another host's number, another id", elsewhere_other_id, POLICY_DENY, KMS_E_SEQUENCE, 30, 0, 0 },
+	{ "a number before another host's", elsewhere_lower, POLICY_DENY, KMS_E_SEQUENCE, 30, 0, 0 },
+	{ "a repeat of another host's, held", elsewhere_held, POLICY_DENY, KMS_E_CLONE, 30, 0, 0 },
+	{ "the same, at capacity", elsewhere_full, POLICY_DENY, KMS_E_CAPACITY, 30, 0, 0 },
+	{ "the same, too few here", elsewhere_few, POLICY_RECORD, KMS_E_COUNT_TOO_LOW, 24, 0, 0 },
+	{ "the same, as a release", elsewhere_release, POLICY_RELEASE_SEAT, KMS_OK, 29, 0, 0 },
+	{ "the same, revoked", elsewhere_revoked, POLICY_DENY, KMS_E_REVOKED, 30, 0, 0 },
 	{ "a repeat of too few, still too few", too_few, POLICY_REPEAT, KMS_OK, 24, 0, 0 },
 	{ "a repeat of too few, now enough", enough_now, POLICY_GRANT, KMS_OK, 25, 0, 0 },
 	{ "the same, not counted any more", enough_with_it, POLICY_GRANT, KMS_OK, 25, 0, 0 },
