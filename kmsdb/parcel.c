@@ -65,7 +65,7 @@ parcel_open(struct parcel_reader *p, const uint8_t *in, size_t len, struct item 
 		return KMS_E_TOO_LARGE;
 	wire_reader_init(&p->r, in, len);
 	if ((rc = wire_magic(&p->r, MAGIC)) != KMS_OK)
-		return rc;
+		return rc == KMS_E_SCHEMA ? rc : KMS_E_FORMAT;
 	p->left = wire_get_u16(&p->r);
 	p->items = items;
 	if (p->r.bad || p->left == 0 || p->left > PARCEL_BATCHES)
