@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -370,7 +371,15 @@ test_parent_malformed(void **ignored)
 		struct iovec iov = { (void *)(uintptr_t)rows[i].bytes, rows[i].len };
 		struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 		struct cmsghdr *c = (struct cmsghdr *)control;
+		const char *emulator = getenv("KMS_EMULATOR");
 
+		/* qemu-user takes more from the kernel than it gives us, and keeps those. */
+		if (rows[i].fds > 8 && emulator != NULL && *emulator != '\0') {
+			print_message(
+			    "# *** NOT TESTED: %u descriptors in one message: %s keeps some\n",
+			    rows[i].fds, emulator);
+			continue;
+		}
 		memset(control, 0, sizeof(control));
 		if (rows[i].fds > 0) {
 			msg.msg_control = control;
