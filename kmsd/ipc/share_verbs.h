@@ -11,26 +11,28 @@
  *   12     octets
  * What a verb does not use is zero; the table in share_verbs.c says what it uses, and how much.
  *
- *	verb     host      number           value    octets
- *	READY    -         layers in force  version  -                      first, of kmsd-share
- *	WELCOME  own       -                version  name of the share      activate's answer
- *	STORE    of chain  first batch      -        parcel (kmsdb/parcel.h)
- *	BEAT     own       -                -        what all others are to read, signed
- *	FETCH    of chain  batch            which    -
- *	PRUNE    own       batch            -        -                      what begins before it
- *	STORED   of chain  first batch      -        -                      also: it was there,
- *equal TAKEN    of chain  first batch      -        what is there instead PARCEL   of chain  first
- *batch      -        parcel; number 0 and none: there is none BEATS    -         -                -
- *all of them (share_beats_next) PRUNED   own       how many         -        - FAILED   as asked  -
- *status   -                      an error of kms_error.h LINK     -         cluster id       status
- *-                      KMS_OK: the engine answers
+ * verb     host      number           value    octets
+ * READY    -         layers in force  version  -              first, of kmsd-share
+ * WELCOME  own       -                version  share's name   activate's answer
+ * STORE    of chain  first batch      -        parcel         kmsdb/parcel.h
+ * BEAT     own       -                -        signed         what all others are to read
+ * FETCH    of chain  batch            which    -
+ * PRUNE    own       batch            -        -              what begins before it
+ * STORED   of chain  first batch      -        -              or it was there, and equal
+ * TAKEN    of chain  first batch      -        parcel         what is there instead
+ * PARCEL   of chain  first batch      -        parcel         number 0, none: there is none
+ * BEATS    -         -                -        all of them    share_beats_next
+ * PRUNED   own       how many         -        -
+ * FAILED   as asked  -                status   -              an error of kms_error.h
+ * LINK     -         cluster id       status   -              KMS_OK: the engine answers
  *
  * Each request gets exactly one answer, in any order; SHARE_REQUESTS may be without one. A STORE
  * that FAILED may have been carried out all the same: it is sent again until STORED or TAKEN says
  * what is so. LINK answers nothing: it is sent when the engine is heard for the first time, is lost
  * or comes back, and before any answer that comes from another cluster than the last one did.
  *
- * CLAIM and OFFER come with the rights, and have no number yet.
+ * OFFER, for packs, revocations and keys, has no number yet. Rights are given by entries of a chain
+ * (policy/rights.h), which need no verb.
  *
  * A frame that breaks a rule means a compromised process. Activate closes the channel; kmsd-share
  * ends.
