@@ -112,21 +112,31 @@ erase_reaches(struct kmsdb *db, const struct item *item, struct erase_job *by)
 
 /* -- jobs -- */
 
+int
+erase_reserve(struct kmsdb *db, size_t count)
+{
+	struct erase_job *more;
+	size_t room = db->jobs.room == 0 ? 16 : db->jobs.room;
+
+	while (room < db->jobs.count + count)
+		room *= 2;
+	if (room == db->jobs.room)
+		return KMS_OK;
+	if ((more = realloc(db->jobs.list, room * sizeof(*more))) == NULL)
+		return KMS_E_NO_MEMORY;
+	db->jobs.list = more;
+	db->jobs.room = room;
+	return KMS_OK;
+}
+
 static int
 add_job(struct kmsdb *db, const struct erase_job *job)
 {
-	struct erase_job *more;
-	size_t room;
+	int rc = erase_reserve(db, 1);
 
-	if (db->jobs.count == db->jobs.room) {
-		room = db->jobs.room == 0 ? 16 : 2 * db->jobs.room;
-		if ((more = realloc(db->jobs.list, room * sizeof(*more))) == NULL)
-			return KMS_E_NO_MEMORY;
-		db->jobs.list = more;
-		db->jobs.room = room;
-	}
-	db->jobs.list[db->jobs.count++] = *job;
-	return KMS_OK;
+	if (rc == KMS_OK)
+		db->jobs.list[db->jobs.count++] = *job;
+	return rc;
 }
 
 int

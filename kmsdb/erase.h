@@ -22,6 +22,8 @@
  */
 bool erase_reaches(struct kmsdb *db, const struct item *item, struct erase_job *by);
 
+/* Room for so many jobs more: that many notes cannot fail then. KMS_OK, KMS_E_NO_MEMORY. */
+int erase_reserve(struct kmsdb *db, size_t count);
 /* The main thread's: takes the item if it is an ERASE. KMS_OK, KMS_E_NO_MEMORY. */
 int erase_note(struct kmsdb *db, const struct item *item, unsigned chain, uint64_t batch);
 /*

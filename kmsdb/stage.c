@@ -150,7 +150,7 @@ staged_item(const struct kmsdb *db, uint32_t leaf, struct item *item)
 	return item_read(&r, item) == KMS_OK;
 }
 
-/* From memory that cannot be had, the next start finds it in the journal. */
+/* Room was reserved. */
 static void
 note_erase(struct kmsdb *db, uint64_t batch)
 {
@@ -181,6 +181,8 @@ kmsdb_commit(
 	/* Reserve room for the batch's reference first: nothing may fail after the append. */
 	if (rc == KMS_OK)
 		rc = generation_reserve(db->active);
+	if (rc == KMS_OK && db->erases)
+		rc = erase_reserve(db, db->staged);
 	if (rc == KMS_OK)
 		rc = seal(db, host_id, now, sign, arg, &ref, &len);
 	if (rc == KMS_OK)
