@@ -36,7 +36,6 @@ open_plan(struct ctl *ctl, struct plan *p)
 {
 	const struct plan_options *o = ctl->options;
 	char *root = NULL;
-	size_t len;
 
 	memset(p, 0, sizeof(*p));
 	p->ctl = ctl;
@@ -45,9 +44,9 @@ open_plan(struct ctl *ctl, struct plan *p)
 	if (o->root != NULL) {
 		if ((root = realpath(o->root, NULL)) == NULL)
 			return fail(ctl, KMS_E_NOT_FOUND, "%s: no such directory", o->root);
-		len = strlen(root);
-		if (root[len - 1] == '/')
-			root[len - 1] = '\0';
+		/* Of this machine itself, too, what only a running one has is left out. */
+		if (strcmp(root, "/") == 0 && (root = below(root, ".")) == NULL)
+			return fail(ctl, KMS_E_NO_MEMORY, "no memory");
 		p->root = root;
 		if (!ctl->config_given &&
 		    (ctl->config_path = below(root, ctl->config_path)) == NULL)

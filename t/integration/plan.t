@@ -220,6 +220,10 @@ SH
     $r = run([ 'unshare', '--mount', 'sh', '-c', 'mount --bind "$0/etc" /etc; exec $1 -c "$0/kms.ini" --json plan', $machine, $kmsctl ]);
     is_deeply([ map { $_->{aspect} } grep { $_->{state} eq 'due' } @{ json_of($r)->{differences} } ], ['firewall'],
         'a rule that somebody added is a difference');
+    $r = run([ 'unshare', '--mount', 'sh', '-c', 'mount --bind "$0/etc" /etc; exec $1 -c "$0/kms.ini" --json plan --root /', $machine, $kmsctl ]);
+    my %below = map { ($_->{aspect} => 1) } @{ json_of($r)->{differences} };
+    is_deeply([ grep { $below{$_} } qw(firewall service dns) ], [], '--root / leaves out what only a running machine has') or diag("$r->{out}$r->{err}");
+    ok($below{units}, 'and looks at its units');
 
     my $key = run([ 'tsig-keygen', 'plan' ])->{out};
     my $named = KMS::Named->start(conf => $key,
