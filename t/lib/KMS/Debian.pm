@@ -92,9 +92,10 @@ sub needs ($debs, @names) {
     return sort keys %needs;
 }
 
+# These two programs of systemd in place of all of it.
 sub slim ($d, @names) {
     my ($place, $lock) = place();
-    return base('slim', join(',', qw(systemd-standalone-sysusers systemd-standalone-tmpfiles), needs($d->{debs}, @names)), '');
+    return base('slim', join(',', qw(systemd-standalone-sysusers systemd-standalone-tmpfiles), grep { $_ ne 'systemd' } needs($d->{debs}, @names)), '');
 }
 
 # One with nothing on it that kmsd needs.
