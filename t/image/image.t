@@ -212,6 +212,7 @@ begin restore => 'machine', sub {
         whole($new, 'the new machine');
         is(client($new, 2, 'renew')->{exit}, 0, 'client 2 renews');
         is(client($new, 'late', 'activate')->{exit}, 0, 'a new client is activated');
+        is($new->ssh('kmsctl plan --check')->{exit}, 0, 'and the machine is as kms.ini says') or diag($new->ssh('kmsctl plan; journalctl -b -1 --no-pager -u kms-first-boot')->{out});
         $new->kill;
     };
 };
