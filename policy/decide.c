@@ -97,16 +97,6 @@ was_too_few(const struct question *q)
 	       count_with(q) >= q->product->threshold;
 }
 
-/*
- * The answer that the client did not get was of another host, whose lease this one cannot hand out
- * as its own: the client gets one of this host under the same number.
- */
-static bool
-was_elsewhere(const struct question *q)
-{
-	return q->client->elsewhere;
-}
-
 static bool
 has_sequence(const struct question *q)
 {
@@ -245,7 +235,7 @@ check_pace(struct policy_decision *out, const struct question *q)
 	uint64_t leased = q->client->leased;
 
 	/* Nor is it soon for what another host served just now, and the client did not get. */
-	if (!has_seat(q) || leased == 0 || (is_repeat(q) && was_elsewhere(q)))
+	if (!has_seat(q) || leased == 0 || (is_repeat(q) && q->client->elsewhere))
 		return KMS_OK;
 	/* Once under each certificate, and whenever the least time is over. */
 	out->paced = q->client->old_certificate || (leased <= q->now && q->now - leased >= least);
@@ -351,12 +341,14 @@ room_for(const struct question *q, uint32_t counted)
 	uint32_t capacity = capacity_of(q);
 	uint64_t kept = kept_for_others(q), used = counted + kept;
 
-	/* A seat that ended is free when all have heard of it: as a right that can be claimed. */
-	if (q->counters->shared && capacity != 0 && q->counters->rights <= kept)
+	if (capacity == 0)
+		return ROOM_FREE;
+	/* A seat that ended is free when all have heard of it: as a right. */
+	if (q->counters->shared && q->counters->rights <= kept)
 		return ROOM_NONE;
-	if (q->counters->shared && capacity != 0)
+	if (q->counters->shared)
 		return counted < capacity ? ROOM_FREE : ROOM_OVERDRAFT;
-	if (capacity == 0 || used < capacity)
+	if (used < capacity)
 		return ROOM_FREE;
 	return counted >= capacity &&
 		       used < (uint64_t)capacity + policy_overdraft(pool_of(q), capacity)
@@ -494,7 +486,8 @@ policy_decide(struct policy_decision *out, const struct policy_pack *pack,
 	}
 	if ((out->status = check_host(&q)) != KMS_OK || (out->status = check_client(&q)) != KMS_OK)
 		return;
-	if (repeat && !was_too_few(&q) && !was_elsewhere(&q)) {
+	/* Another host's lease cannot be handed out as one of this host: it gives its own. */
+	if (repeat && !was_too_few(&q) && !client->elsewhere) {
 		out->outcome = POLICY_REPEAT;
 		return;
 	}

@@ -1,10 +1,12 @@
 /*
  * rights.h - which seats a host may give when several hosts count together. Pure.
  *
- * A right is one seat that a host may give to a client that it does not see counted. A host claims
- * rights in one list that all hosts share; each client that it counts anew uses one, for ever
- * (ENTRY_RIGHT). A client that the host sees counted costs nothing. So what may be claimed is what
- * the capacity leaves when
+ * A right is one seat that a host may give to a client that it does not see counted; its entry says
+ * so (ENTRY_RIGHT). A client that the host sees counted costs nothing. There are two ways to hand
+ * rights out, which t/model compares. Transfers, below, are the way that is taken.
+ *
+ * Claims: a host claims rights in one list that all hosts share; each client that it counts anew
+ * uses one, for ever. So what may be claimed is what the capacity leaves when
  *
  *   - each client is taken that any member may see as counted: it renews there for nothing. A
  *     member sees by its own clock, and only what it heard: see rights_since and rights_lingers;
