@@ -3,15 +3,13 @@
  * cluster with their addresses, its keys and certificates and its channel to kmsd-activate, gives
  * up everything else, and carries bytes between the two.
  */
-#include <errno.h>
 #include <event2/event.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "kmsd/common/child.h"
+#include "kmsd/common/child_loop.h"
 #include "kmsd/common/log.h"
 #include "kmsd/common/loop.h"
 #include "kmsd/ipc/channel.h"
@@ -19,7 +17,6 @@
 #include "kmsd/share/share_confine.h"
 #include "libkms/kms_error.h"
 
-#define LOG_FLUSH_SECONDS 60
 /* Standard ones, PARENT, channel, epoll, log, room for what kmsd sends. */
 #define OWN_FILES (16 + ENGINE_FILES)
 
@@ -27,15 +24,14 @@ struct share {
 	struct config config;
 	struct ipc_upstreams members;
 	struct engine_tls tls;
-	struct event_base *base;
-	struct event *parent, *tick, *readable, *writable;
+	struct child_loop loop; /* its base is that of all */
+	struct event *readable, *writable;
 	int fd; /* until channel has it; -1: there is none */
 	struct ipc_channel *channel;
 	struct engine *engine;
 	struct carrier *carrier;
 	struct share_requests requests;
-	unsigned ticks;
-	bool stopping, broken;
+	bool broken;
 };
 
 static const struct child_role role;
@@ -86,35 +82,6 @@ take_message(void *arg, const struct ipc_parent *m)
 		return KMS_E_PEER;
 	s->fd = m->fd;
 	return KMS_OK;
-}
-
-static void
-on_parent(evutil_socket_t fd, short what, void *arg)
-{
-	struct share *s = arg;
-	struct ipc_parent m;
-	int rc = ipc_parent_recv(fd, &m);
-
-	if (rc == KMS_E_IO && (errno == EAGAIN || errno == EINTR))
-		return;
-	/* kmsd has ended: stop, as if it had asked for that. */
-	if (rc != KMS_OK || m.verb == IPC_STOP)
-		s->stopping = true;
-	else if (m.verb == IPC_RELOAD && m.fd != -1)
-		child_reload(&role, &s->config, m.fd);
-	else if (m.verb == IPC_PING)
-		child_pong(&m);
-	if (rc == KMS_OK && m.fd != -1)
-		close(m.fd);
-}
-
-static void
-on_tick(evutil_socket_t fd, short what, void *arg)
-{
-	struct share *s = arg;
-
-	if (++s->ticks % LOG_FLUSH_SECONDS == 0)
-		log_flush_limited();
 }
 
 /* -- activation -- */
@@ -208,8 +175,8 @@ open_channel(struct share *s)
 	if ((s->channel = ipc_channel_new(s->fd, SHARE_BODY)) == NULL)
 		return KMS_E_NO_MEMORY;
 	ipc_channel_queue_for(s->channel, SHARE_REQUESTS + 1, SHARE_BODY);
-	s->readable = event_new(s->base, s->fd, EV_READ | EV_PERSIST, on_readable, s);
-	s->writable = event_new(s->base, s->fd, EV_WRITE, on_writable, s);
+	s->readable = event_new(s->loop.base, s->fd, EV_READ | EV_PERSIST, on_readable, s);
+	s->writable = event_new(s->loop.base, s->fd, EV_WRITE, on_writable, s);
 	return s->readable != NULL && s->writable != NULL && event_add(s->readable, NULL) == 0
 		   ? KMS_OK
 		   : KMS_E_NO_MEMORY;
@@ -222,15 +189,10 @@ open_all(struct share *s)
 	tzset();
 	/* It would read a file for it. */
 	json_object_seed(0);
-	evutil_make_socket_nonblocking(IPC_PARENT_FD);
-	fcntl(IPC_PARENT_FD, F_SETFD, FD_CLOEXEC);
-	if ((s->engine = engine_new(s->base, &s->members, &s->tls)) == NULL ||
-	    (s->carrier = carrier_new(s->base, s->engine, &s->members, say, s)) == NULL)
+	if ((s->engine = engine_new(s->loop.base, &s->members, &s->tls)) == NULL ||
+	    (s->carrier = carrier_new(s->loop.base, s->engine, &s->members, say, s)) == NULL)
 		return KMS_E_NO_MEMORY;
-	s->parent = event_new(s->base, IPC_PARENT_FD, EV_READ | EV_PERSIST, on_parent, s);
-	s->tick = event_new(s->base, -1, EV_PERSIST, on_tick, s);
-	if (s->parent == NULL || s->tick == NULL || event_add(s->parent, NULL) != 0 ||
-	    loop_timer(s->tick, SECOND_US) != 0)
+	if (child_loop_open(&s->loop) != KMS_OK)
 		return KMS_E_NO_MEMORY;
 	return open_channel(s);
 }
@@ -283,10 +245,9 @@ tear_down(struct share *s)
 	carrier_free(s->carrier);
 	event_free(s->readable);
 	event_free(s->writable);
-	event_free(s->parent);
-	event_free(s->tick);
+	child_loop_close(&s->loop);
 	ipc_channel_free(s->channel);
-	event_base_free(s->base);
+	event_base_free(s->loop.base);
 	explicit_bzero(&s->tls, sizeof(s->tls));
 }
 
@@ -301,18 +262,20 @@ main(int argc, char **argv)
 		return 0;
 	if (!child_begin(&role))
 		return 1;
-	if (s == NULL || (s->base = loop_new()) == NULL) {
+	if (s == NULL || (s->loop.base = loop_new()) == NULL) {
 		log_event(LOG_ERR, role.failed, "%s", kms_strerror(KMS_E_NO_MEMORY));
 		return 1;
 	}
 	s->fd = -1;
+	s->loop.role = &role;
+	s->loop.config = &s->config;
 	if (child_start(&role, &s->config, s, &layers) != KMS_OK)
 		return 1;
 	child_ready(layers);
-	while (!s->stopping && !s->broken)
-		if (event_base_loop(s->base, EVLOOP_ONCE) == -1)
+	while (!s->loop.stopping && !s->broken)
+		if (event_base_loop(s->loop.base, EVLOOP_ONCE) == -1)
 			break;
-	rc = !s->stopping;
+	rc = !s->loop.stopping;
 	tear_down(s);
 	log_close();
 	free(s);

@@ -2,15 +2,12 @@
  * main.c - kmsd-web: takes from kmsd (child.h) its values of kms.ini, its listening sockets and its
  * channel to kmsd-activate, gives up everything else, and answers browsers and monitors.
  */
-#include <errno.h>
 #include <event2/event.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "kmsd/common/child.h"
+#include "kmsd/common/child_loop.h"
 #include "kmsd/common/log.h"
 #include "kmsd/common/loop.h"
 #include "kmsd/web/known.h"
@@ -19,22 +16,18 @@
 #include "kmsd/web/web_confine.h"
 #include "libkms/kms_error.h"
 
-#define LOG_FLUSH_SECONDS 60
 /* Standard ones, PARENT, channel, epoll, log, room for a memfd; a connection that has to go. */
 #define OWN_FILES 24
 
 struct web {
 	struct config config;
-	struct event_base *base;
-	struct event *parent, *tick;
+	struct child_loop loop; /* its base is that of all */
 	struct ask *ask;
 	struct known *known;
 	struct server *server;
 	int channel; /* until ask has it; -1: there is none */
 	int listeners[SERVER_LISTENERS];
 	unsigned listener_count;
-	unsigned ticks;
-	bool stopping;
 };
 
 static const struct child_role role;
@@ -55,35 +48,6 @@ take_message(void *arg, const struct ipc_parent *m)
 	return KMS_OK;
 }
 
-static void
-on_parent(evutil_socket_t fd, short what, void *arg)
-{
-	struct web *w = arg;
-	struct ipc_parent m;
-	int rc = ipc_parent_recv(fd, &m);
-
-	if (rc == KMS_E_IO && (errno == EAGAIN || errno == EINTR))
-		return;
-	/* kmsd has ended: stop, as if it had asked for that. */
-	if (rc != KMS_OK || m.verb == IPC_STOP)
-		w->stopping = true;
-	else if (m.verb == IPC_RELOAD && m.fd != -1)
-		child_reload(&role, &w->config, m.fd);
-	else if (m.verb == IPC_PING)
-		child_pong(&m);
-	if (rc == KMS_OK && m.fd != -1)
-		close(m.fd);
-}
-
-static void
-on_tick(evutil_socket_t fd, short what, void *arg)
-{
-	struct web *w = arg;
-
-	if (++w->ticks % LOG_FLUSH_SECONDS == 0)
-		log_flush_limited();
-}
-
 /* What opens a file or asks the kernel for something, while it still may. */
 static int
 open_all(struct web *w)
@@ -92,21 +56,14 @@ open_all(struct web *w)
 	/* It would read a file for it. */
 	json_object_seed(0);
 	evutil_make_socket_nonblocking(w->channel);
-	evutil_make_socket_nonblocking(IPC_PARENT_FD);
-	fcntl(IPC_PARENT_FD, F_SETFD, FD_CLOEXEC);
-	if ((w->ask = ask_new(w->base, w->channel)) == NULL ||
+	if ((w->ask = ask_new(w->loop.base, w->channel)) == NULL ||
 	    (w->known = known_new(w->ask, &w->config)) == NULL ||
-	    (w->server = server_new(w->base, &w->config, w->known, w->ask)) == NULL)
+	    (w->server = server_new(w->loop.base, &w->config, w->known, w->ask)) == NULL)
 		return KMS_E_NO_MEMORY;
 	for (unsigned i = 0; i < w->listener_count; i++)
 		if (server_listen(w->server, w->listeners[i]) != KMS_OK)
 			return KMS_E_NO_MEMORY;
-	w->parent = event_new(w->base, IPC_PARENT_FD, EV_READ | EV_PERSIST, on_parent, w);
-	w->tick = event_new(w->base, -1, EV_PERSIST, on_tick, w);
-	if (w->parent == NULL || w->tick == NULL || event_add(w->parent, NULL) != 0 ||
-	    loop_timer(w->tick, SECOND_US) != 0)
-		return KMS_E_NO_MEMORY;
-	return KMS_OK;
+	return child_loop_open(&w->loop);
 }
 
 static int
@@ -156,8 +113,8 @@ static const struct child_role role = {
 static void
 serve(struct web *w)
 {
-	while (!w->stopping && !ask_broken(w->ask)) {
-		if (event_base_loop(w->base, EVLOOP_ONCE) == -1)
+	while (!w->loop.stopping && !ask_broken(w->ask)) {
+		if (event_base_loop(w->loop.base, EVLOOP_ONCE) == -1)
 			break;
 		server_turn(w->server);
 	}
@@ -169,9 +126,8 @@ tear_down(struct web *w)
 	server_free(w->server);
 	known_free(w->known);
 	ask_free(w->ask);
-	event_free(w->parent);
-	event_free(w->tick);
-	event_base_free(w->base);
+	child_loop_close(&w->loop);
+	event_base_free(w->loop.base);
 }
 
 int
@@ -185,16 +141,18 @@ main(int argc, char **argv)
 		return 0;
 	if (!child_begin(&role))
 		return 1;
-	if (w == NULL || (w->base = loop_new()) == NULL) {
+	if (w == NULL || (w->loop.base = loop_new()) == NULL) {
 		log_event(LOG_ERR, role.failed, "%s", kms_strerror(KMS_E_NO_MEMORY));
 		return 1;
 	}
 	w->channel = -1;
+	w->loop.role = &role;
+	w->loop.config = &w->config;
 	if (child_start(&role, &w->config, w, &layers) != KMS_OK)
 		return 1;
 	child_ready(layers);
 	serve(w);
-	rc = !w->stopping;
+	rc = !w->loop.stopping;
 	tear_down(w);
 	log_close();
 	free(w);
