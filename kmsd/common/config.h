@@ -24,6 +24,7 @@
 #define CONFIG_NETWORKS 32
 #define CONFIG_ENDPOINTS 16
 #define CONFIG_PORTS 16
+#define CONFIG_MEMBERS 8 /* of the engine */
 #define CONFIG_CLASSES 64
 #define CONFIG_PATTERNS 16
 #define CONFIG_PATTERN 64 /* bytes of one */
@@ -66,6 +67,13 @@ struct config_publisher {
 	char policy[256], host_key[256], confirmation[256];
 };
 
+/* What a host does while it hears no engine, for alone_for at most. */
+enum config_alone {
+	CONFIG_ALONE_SERVE, /* all, from the rights that it has */
+	CONFIG_ALONE_RENEW, /* clients that have a seat, and no others */
+	CONFIG_ALONE_REFUSE,
+};
+
 /* The administrator's classes of clients: the first that matches counts (kmsd/activate/classes.h).
  */
 struct config_class {
@@ -87,6 +95,7 @@ struct config {
 	char activate_user[33]; /* _kms */
 	char front_user[33];    /* _kmsnet */
 	char web_user[33];      /* _kmsweb */
+	char share_user[33];    /* _kmsshare */
 	char control_group[33]; /* empty: root and the daemon's own uid only */
 	char monitor_group[33]; /* empty: none */
 	/* where kmsd-front and kmsd-activate are; default from configure */
@@ -178,6 +187,14 @@ struct config {
 	char web_socket_group[33];       /* of runtime_directory/web.sock; empty: no such socket */
 	struct config_domains web_hosts; /* under which the page may be asked for */
 	unsigned web_connections;
+	/* [share]; no name: this host counts by itself (share_configured) */
+	char share_name[33];
+	struct config_endpoints share_members; /* of the engine, etcd */
+	/* PEM files; with a name, all three are given */
+	char share_authority[256], share_certificate[256], share_key[256];
+	unsigned share_alone;     /* enum config_alone */
+	unsigned share_alone_for; /* days */
+	unsigned share_reserve;   /* rights kept ready for each pool */
 	/* [publisher NAME] */
 	struct config_publisher publishers[CONFIG_PUBLISHERS];
 	unsigned publisher_count;
@@ -193,6 +210,13 @@ static inline bool
 web_configured(const struct config *c)
 {
 	return c->web_listen.count > 0 || c->web_socket_group[0] != '\0';
+}
+
+/* This host counts together with others: there is to be a kmsd-share. */
+static inline bool
+share_configured(const struct config *c)
+{
+	return c->share_name[0] != '\0';
 }
 
 /* -- the schema -- */
@@ -229,6 +253,9 @@ enum config_type {
 	KEY_LISTEN_LIST,
 	KEY_NAME,         /* of something that another file or section defines */
 	KEY_PATTERN_LIST, /* of names */
+	KEY_SHARE_NAME,
+	KEY_MEMBER_LIST,
+	KEY_ALONE,
 	KEY_TYPES,
 };
 

@@ -35,6 +35,9 @@
 #define RELAY_SHOWN (RELAY | CONFIG_ACTIVATE) /* kmsctl relay status asks activation */
 #define RESOLVE (CONFIG_KMSD | CONFIG_RESOLVE)
 #define WEB (CONFIG_KMSD | CONFIG_WEB)
+#define SHARE (CONFIG_KMSD | CONFIG_SHARE)
+/* kmsd-resolve looks members up, and activation counts with other hosts. */
+#define SHARED (CONFIG_KMSD | CONFIG_ACTIVATE | CONFIG_RESOLVE)
 #define CHILDREN                                                                                   \
 	(CONFIG_KMSD | CONFIG_FRONT | CONFIG_ACTIVATE | CONFIG_RESOLVE | CONFIG_WEB | CONFIG_SHARE)
 #define KMSCTL 0
@@ -51,6 +54,8 @@ static const struct config_key keys[] = {
 	    "user that runs the network processes when kmsd is started by root" },
 	{ "kms", "web_user", KEY_USER, AT(web_user), 1, 32, "_kmsweb", RESTART, WEB,
 	    "user that runs the process for the page and metrics when kmsd is started by root" },
+	{ "kms", "share_user", KEY_USER, AT(share_user), 1, 32, "_kmsshare", RESTART, SHARE,
+	    "user that runs the process which speaks to etcd when kmsd is started by root" },
 	{ "kms", "control_group", KEY_GROUP, AT(control_group), 0, 32, "", RESTART, ACTIVATE,
 	    "group whose members may use kmsctl; empty: only root and the daemon's own user" },
 	{ "kms", "monitor_group", KEY_GROUP, AT(monitor_group), 0, 32, "", RESTART, ACTIVATE,
@@ -150,6 +155,22 @@ static const struct config_key keys[] = {
 	    "names of this host that browsers may use for the page, besides localhost and addresses" },
 	{ "web", "connections", KEY_NUMBER, AT(web_connections), 1, 1000, "64", RESTART, WEB,
 	    "most open connections; a new one beyond that closes the oldest" },
+	{ "share", "name", KEY_SHARE_NAME, AT(share_name), 0, 32, "", RESTART, SHARED,
+	    "the share: hosts of this name count together; empty: this host counts by itself" },
+	{ "share", "members", KEY_MEMBER_LIST, AT(share_members), 0, CONFIG_MEMBERS, "", RESTART, SHARED,
+	    "members of the etcd cluster in which the hosts leave their batches, host[:port], separated by blanks" },
+	{ "share", "authority", KEY_FILE, AT(share_authority), 0, 255, "", RELOAD, KMSD,
+	    "PEM file with the certificates of the authority that signs those of the members" },
+	{ "share", "certificate", KEY_FILE, AT(share_certificate), 0, 255, "", RELOAD, KMSD,
+	    "PEM file with the certificate that this host shows to the members" },
+	{ "share", "key", KEY_FILE, AT(share_key), 0, 255, "", RELOAD, KMSD,
+	    "PEM file with the private key of this certificate" },
+	{ "share", "alone", KEY_ALONE, AT(share_alone), CONFIG_ALONE_SERVE, CONFIG_ALONE_REFUSE, "serve", RELOAD, ACTIVATE,
+	    "what this host does while no majority of the members answers" },
+	{ "share", "alone_for", KEY_DAYS, AT(share_alone_for), 1, 3660, "30d", RELOAD, ACTIVATE,
+	    "how long it does so; after that, it refuses all clients" },
+	{ "share", "reserve", KEY_NUMBER, AT(share_reserve), 0, 1000000, "16", RELOAD, ACTIVATE,
+	    "rights to new seats that this host keeps ready for each pool" },
 	{ "log", "level", KEY_LEVEL, AT(log_level), LOG_ERR, LOG_DEBUG, "info", RELOAD, CHILDREN,
 	    "the least important level that is written" },
 	{ "log", "target", KEY_TARGET, AT(log_syslog), 0, 1, "stderr", RESTART, CHILDREN,

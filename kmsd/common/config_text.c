@@ -15,7 +15,7 @@
 #include "libkms/base/file.h"
 #include "libkms/kms_error.h"
 
-#define ROWS 96
+#define ROWS 128
 
 struct parse {
 	struct config *c;
@@ -184,6 +184,27 @@ check_classes(struct ini_reader *r, const struct parse *p)
 	}
 }
 
+/* A share takes all four. */
+static void
+check_share(struct ini_reader *r, const struct config *c)
+{
+	const struct {
+		const char *key, *value;
+		bool given;
+	} wanted[] = {
+		{ "members", "HOST ...", c->share_members.count > 0 },
+		{ "authority", "FILE", c->share_authority[0] != '\0' },
+		{ "certificate", "FILE", c->share_certificate[0] != '\0' },
+		{ "key", "FILE", c->share_key[0] != '\0' },
+	};
+
+	for (size_t i = 0; share_configured(c) && i < sizeof(wanted) / sizeof(wanted[0]); i++)
+		if (!wanted[i].given)
+			ini_fail(r, 0,
+			    "[share] has a name, and needs %s = %s; without a name, this host counts by itself",
+			    wanted[i].key, wanted[i].value);
+}
+
 /* Errors that involve more than one line. */
 static void
 check_whole(struct ini_reader *r)
@@ -193,6 +214,7 @@ check_whole(struct ini_reader *r)
 
 	check_publishers(r, p);
 	check_classes(r, p);
+	check_share(r, c);
 	if (c->passphrase_credential[0] != '\0' && c->passphrase_file[0] != '\0')
 		ini_fail(r, 0,
 		    "[keys] passphrase_credential and passphrase_file: only one may be given");

@@ -15,12 +15,15 @@
 
 #include "kmsd/common/confine.h"
 #include "kmsd/common/relay_config.h"
+#include "kmsd/ipc/ipc.h"
+#include "kmsd/ipc/share_verbs.h"
 #include "libkms/base/number.h"
 #include "libkms/base/typo.h"
 
 #define BLANKS " \t,"
 #define WORD ENDPOINT_TEXT /* bytes of one word of a list, and its end */
 #define UPSTREAM_NAME 64   /* bytes of a KMS host's name: what the ledger keeps of it */
+#define MEMBER_PORT 2379   /* of etcd, for its clients */
 
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 #define DIGITS "0123456789"
@@ -192,12 +195,16 @@ static const struct words {
   targets = { "stderr or syslog", { { "stderr", false }, { "syslog", true } } },
   levels = { "error, warning, notice, info or debug",
 	  { { "error", LOG_ERR }, { "warning", LOG_WARNING }, { "notice", LOG_NOTICE },
-	      { "info", LOG_INFO }, { "debug", LOG_DEBUG } } };
+	      { "info", LOG_INFO }, { "debug", LOG_DEBUG } } },
+  alone = { "serve, renew or refuse",
+	  { { "serve", CONFIG_ALONE_SERVE }, { "renew", CONFIG_ALONE_RENEW },
+	      { "refuse", CONFIG_ALONE_REFUSE } } };
 
 static const struct words *const words_of[KEY_TYPES] = {
 	[KEY_YES_NO] = &yes_no,
 	[KEY_LEVEL] = &levels,
 	[KEY_TARGET] = &targets,
+	[KEY_ALONE] = &alone,
 };
 
 /* all: what may be given; then the word of them that was meant, if one is near. */
@@ -241,6 +248,12 @@ static bool
 read_level(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
 {
 	return read_word(r, key, record, value, &levels);
+}
+
+static bool
+read_alone(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	return read_word(r, key, record, value, &alone);
 }
 
 static void
@@ -394,6 +407,17 @@ read_name(struct ini_reader *r, const struct ini_key *key, void *record, const c
 	    key->max);
 }
 
+static bool
+read_share_name(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	if ((*value == '\0' || share_name_ok(value, strlen(value))) &&
+	    keep_text(key, record, value))
+		return true;
+	return expected(r, key, value,
+	    "a name of at most %d characters of a-z, 0-9 and '-', no '-' first; or empty",
+	    SHARE_NAME);
+}
+
 /* What the kernel accepts (dev_valid_name) and nft accepts in quotes. */
 static bool
 read_interface(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
@@ -537,6 +561,17 @@ parse_upstream(void *out, const char *word)
 	       strlen(((struct endpoint *)out)->name) <= UPSTREAM_NAME;
 }
 
+/* With a name that goes to kmsd-share. */
+static bool
+parse_member(void *out, const char *word)
+{
+	const struct endpoint *e = out;
+
+	return endpoint_parse(out, word, MEMBER_PORT) && e->port != 0 &&
+	       strlen(e->name) <= IPC_UPSTREAM_NAME &&
+	       !(e->literal && address_is_nowhere(e->address));
+}
+
 /* Where a socket is bound: names would have to be looked up. */
 static bool
 parse_listen(void *out, const char *word)
@@ -596,6 +631,12 @@ text_upstream(char out[CONFIG_VALUE], const void *at)
 }
 
 static void
+text_member(char out[CONFIG_VALUE], const void *at)
+{
+	endpoint_text(out, at, MEMBER_PORT);
+}
+
+static void
 text_listen(char out[CONFIG_VALUE], const void *at)
 {
 	endpoint_text(out, at, 0);
@@ -640,6 +681,8 @@ static const struct list {
 	    "different port numbers separated by blanks" },
 	[KEY_LISTEN_LIST] = { LIST(config_endpoints), parse_listen, text_listen, same_upstream,
 	    "different addresses with their ports, such as 127.0.0.1:1690 or [::1]:1690, separated by blanks" },
+	[KEY_MEMBER_LIST] = { LIST(config_endpoints), parse_member, text_member, same_upstream,
+	    "different hosts as host[:port], separated by blanks" },
 	[KEY_PATTERN_LIST] = { LIST(config_patterns), parse_pattern, text_domain, NULL,
 	    "different names of at most 64 bytes, with * and ?, separated by blanks" },
 #undef LIST
@@ -752,6 +795,12 @@ read_listen(struct ini_reader *r, const struct ini_key *key, void *record, const
 }
 
 static bool
+read_members(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
+{
+	return read_list(r, key, record, value, KEY_MEMBER_LIST);
+}
+
+static bool
 read_patterns(struct ini_reader *r, const struct ini_key *key, void *record, const char *value)
 {
 	return read_list(r, key, record, value, KEY_PATTERN_LIST);
@@ -811,6 +860,9 @@ static const struct type {
 	[KEY_LISTEN_LIST] = { "listen addresses", read_listen, write_list, false },
 	[KEY_NAME] = { "name", read_name, write_text, false },
 	[KEY_PATTERN_LIST] = { "names", read_patterns, write_list, true },
+	[KEY_SHARE_NAME] = { "share", read_share_name, write_text, false },
+	[KEY_MEMBER_LIST] = { "members", read_members, write_list, true },
+	[KEY_ALONE] = { "mode", read_alone, write_word, false },
 };
 
 config_reads *

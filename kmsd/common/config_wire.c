@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "kmsd/ipc/share_verbs.h"
 #include "libkms/base/wire.h"
 #include "libkms/kms_error.h"
 
@@ -91,6 +92,13 @@ static bool
 get_text(struct wire_reader *r, const struct config_key *k, void *at)
 {
 	return get_word(r, at, k->min, k->max < k->size ? k->max : k->size - 1);
+}
+
+/* It becomes part of keys in the engine. */
+static bool
+get_share_name(struct wire_reader *r, const struct config_key *k, void *at)
+{
+	return get_text(r, k, at) && (*(char *)at == '\0' || share_name_ok(at, strlen((char *)at)));
 }
 
 /* Letters, digits and their like: what goes into a log line, a DNS question or a script. */
@@ -254,6 +262,7 @@ static const struct shape {
 } number_shape = { .put = put_number, .get = get_number },
   rate_shape = { .put = put_rate, .get = get_rate },
   text_shape = { .put = put_text, .get = get_text },
+  share_name_shape = { .put = put_text, .get = get_share_name },
   server_shape = { .put = put_server, .get = get_server },
   addresses_shape = { .words = WORDS(config_addresses, put_address, get_address) },
   domains_shape = { .words = WORDS(config_domains, put_domain, get_domain) },
@@ -294,6 +303,9 @@ static const struct shape *const shapes[KEY_TYPES] = {
 	[KEY_LISTEN_LIST] = &endpoints_shape,
 	[KEY_NAME] = &text_shape,
 	[KEY_PATTERN_LIST] = &patterns_shape,
+	[KEY_SHARE_NAME] = &share_name_shape,
+	[KEY_MEMBER_LIST] = &endpoints_shape,
+	[KEY_ALONE] = &number_shape,
 };
 
 /* Every list begins with its count. */

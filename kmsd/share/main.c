@@ -34,6 +34,8 @@ struct share {
 	bool broken;
 };
 
+_Static_assert(ENGINE_MEMBERS == CONFIG_MEMBERS, "each member that kms.ini may name");
+
 static const struct child_role role;
 
 /* -- what kmsd hands over -- */
@@ -211,7 +213,7 @@ confine(void *arg, uint32_t *layers)
 		return rc;
 	for (unsigned i = 0; i < s->members.count; i++)
 		ports[i] = s->members.at[i].port;
-	*layers = share_confine(&s->config, SHARE_USER, ports, s->members.count, OWN_FILES);
+	*layers = share_confine(&s->config, ports, s->members.count, OWN_FILES);
 	return KMS_OK;
 }
 

@@ -32,8 +32,7 @@ static const char *const refused[] = { "open", "openat", "access", "stat", "newf
 	NULL };
 
 uint32_t
-share_confine(
-    const struct config *c, const char *user, const uint16_t *ports, unsigned count, uint64_t files)
+share_confine(const struct config *c, const uint16_t *ports, unsigned count, uint64_t files)
 {
 	const struct confine_rlimits limits = {
 		.files = files,
@@ -46,7 +45,7 @@ share_confine(
 	if (geteuid() == 0) {
 		unsigned uid, gid;
 		/* before chroot: the name is looked up in files */
-		bool known = user_find(user, &uid, &gid);
+		bool known = user_find(c->share_user, &uid, &gid);
 
 		in_force |=
 		    confine_layer_if(confine_empty_root(c->runtime_directory), CONFINE_CHROOT);

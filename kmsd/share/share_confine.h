@@ -14,14 +14,12 @@ struct config;
 #define SHARE_CONFINE_WANTED                                                                       \
 	(CONFINE_NO_NEW_PRIVS | CONFINE_UID | CONFINE_CHROOT | CONFINE_LANDLOCK |                  \
 	    CONFINE_SECCOMP | CONFINE_RLIMITS | CONFINE_NO_CORE)
-/* Nobody else's user. It becomes a key of kms.ini with the rest of [share]. */
-#define SHARE_USER "_kmsshare"
 
 /*
  * Applies every layer that can be had. ports: of the engine; a kernel before Linux 6.7 restricts no
  * ports. files: RLIMIT_NOFILE. Returns the layers in force.
  */
-uint32_t share_confine(const struct config *c, const char *user, const uint16_t *ports,
-    unsigned count, uint64_t files);
+uint32_t share_confine(
+    const struct config *c, const uint16_t *ports, unsigned count, uint64_t files);
 
 #endif

@@ -59,14 +59,16 @@ sub heard ($s) {
 }
 my $hello = pack 'a4 C C n N a8', 'KMSD', 2, 1, 0, 8, "\0" x 8;
 
-my $a = start_appliance(publisher => $publisher, fronts => 1);
+# A share needs the rest of its section; without a name there is none.
+my $a = start_appliance(publisher => $publisher, fronts => 1,
+    ini => "[share]\nmembers = 192.0.2.9\nauthority = /authority\ncertificate = /certificate\nkey = /key\n");
 my $ini = slurp($a->ini);
 $a->enable(group => 'client');
 
 subtest 'keys that take effect on restart' => sub {
     my %other = (
         '[kms] state_directory' => '/elsewhere', '[kms] runtime_directory' => '/run/elsewhere', '[kms] activate_user' => 'games',
-        '[kms] front_user' => 'games', '[kms] web_user' => 'games', '[kms] control_group' => 'adm', '[kms] monitor_group' => 'adm', '[kms] libexec_directory' => '/elsewhere',
+        '[kms] front_user' => 'games', '[kms] web_user' => 'games', '[kms] share_user' => 'games', '[kms] control_group' => 'adm', '[kms] monitor_group' => 'adm', '[kms] libexec_directory' => '/elsewhere',
         '[keys] passphrase_credential' => 'word', '[keys] passphrase_file' => '/elsewhere', '[keys] machine_file' => '/elsewhere',
         '[listen] address' => '127.0.0.2', '[listen] port' => 1, '[listen] fronts' => 3, '[limits] credits' => 7,
         '[ledger] segment_size' => '2M', '[ledger] overlay_records' => 1000, '[ledger] map_size' => '32M',
@@ -74,6 +76,7 @@ subtest 'keys that take effect on restart' => sub {
         '[sandbox] required' => 'no', '[sandbox] allow_missing' => 'landlock',
         '[relay] upstream' => '192.0.2.1', '[relay] domain' => 'example.test', '[relay] nameserver' => '192.0.2.1', '[relay] ports' => 7,
         '[log] target' => 'syslog', '[web] connections' => 7, '[web] listen' => '127.0.0.1:1', '[web] socket_group' => 'adm',
+        '[share] name' => 'here', '[share] members' => '192.0.2.1',
     );
     is_deeply([ sort keys %other ], [ sort grep { $effect{$_} eq 'restart' } keys %effect ], 'another value of each');
     for my $name (sort keys %other) {
@@ -203,6 +206,12 @@ unlike(reload($a, with($ini, '[ledger] keep', '1d')), qr/config-restart-needed|c
 $tried{'[ledger] keep'} = 1;
 unlike(reload($a, with($ini, '[keys] exchange_rotation', '3d')), qr/config-restart-needed|config-error/, 'exchange_rotation: no restart is needed');
 $tried{'[keys] exchange_rotation'} = 1;
+
+# Without a share, nothing shows them.
+for my $row ([ authority => '/a' ], [ certificate => '/b' ], [ key => '/c' ], [ alone => 'refuse' ], [ alone_for => '1d' ], [ reserve => 7 ]) {
+    unlike(reload($a, with($ini, "[share] $row->[0]", $row->[1])), qr/config-restart-needed|config-error/, "$row->[0]: no restart is needed");
+    $tried{"[share] $row->[0]"} = 1;
+}
 
 is($a->stop, 0, 'kmsd stops');
 

@@ -22,7 +22,7 @@ my $tcp_ports = `uname -r` =~ /^(\d+)\.(\d+)/ && ($1 > 6 || $1 == 6 && $2 >= 7);
 diag('THIS KERNEL IS OLDER THAN 6.7: Landlock cannot hold it to ports, not tried here') unless $tcp_ports;
 # The same user: it is not the user that protects it.
 my $victim = spawn([ $root ? qw(setpriv --reuid=nobody --regid=nogroup --clear-groups) : (), 'sleep', 600 ]);
-my $ini = spew("$dir/kms.ini", "[kms]\nstate_directory = $dir/state\nruntime_directory = $dir\n");
+my $ini = spew("$dir/kms.ini", "[kms]\nstate_directory = $dir/state\nruntime_directory = $dir\nshare_user = nobody\n");
 
 sub attempt (@args) {
     my $r = run([ program('share_tries'), @args ]);

@@ -9,7 +9,7 @@
 #include "kmsd/share/share_confine.h"
 #include "t/security/tries.h"
 
-/* The real list and order, and nothing of it left out but what INI allows; a user that is there. */
+/* The real list and order, and nothing of it left out but what INI allows. */
 static int
 confine(const struct config *c)
 {
@@ -17,8 +17,8 @@ confine(const struct config *c)
 	uint16_t ports[1] = { port != NULL ? (uint16_t)atoi(port) : 0 };
 	char why[256];
 
-	if (confine_enough(SHARE_CONFINE_WANTED, share_confine(c, "nobody", ports, 1, 64), true,
-		c->allow_missing, why))
+	if (confine_enough(
+		SHARE_CONFINE_WANTED, share_confine(c, ports, 1, 64), true, c->allow_missing, why))
 		return 0;
 	fprintf(stderr, "%s\n", why);
 	return -1;

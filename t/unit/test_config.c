@@ -28,6 +28,8 @@
 #define KEY "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3"
 #define KEYTAB "gss_tsig = yes\nkeytab = /k\n"
 #define CLASS "\n\n[class a]\npool = p\n" /* the next line is 5 */
+#define SHARE "[share]\nname = n\nmembers = a\nauthority = /a\ncertificate = /c\nkey = /k\n"
+#define SHARE_NAME_WANTED "a name of at most 32 characters of a-z, 0-9 and '-'"
 #define A50 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
 /* The first error of text: its line and words that it must hold; count: how many there are. */
@@ -255,6 +257,39 @@ static const struct bad {
 	{ CLASS "limit = 10%\n", 5, "a number from 0 to 4294967295", 1 },
 	{ CLASS "reserve = 6\nlimit = 5\n", 3,
 	    "[class a] reserves 6 seats, and may have 5: limit must not be below reserve", 1 },
+	/* Shares. */
+	{ "[share]\nname = North\n", 2, SHARE_NAME_WANTED, 1 },
+	{ "[share]\nname = a/b\n", 2, SHARE_NAME_WANTED, 1 },
+	{ "[share]\nname = -a\n", 2, SHARE_NAME_WANTED, 1 },
+	{ "[share]\nname = a_b\n", 2, SHARE_NAME_WANTED, 1 },
+	{ "[share]\nname = " A50 "\n", 2, SHARE_NAME_WANTED, 1 },
+	{ "[share]\nmembers = a b c d e f g h i\n", 2,
+	    "it must be 0 to 8 different hosts as host[:port]", 1 },
+	{ "[share]\nmembers = a:2379 a\n", 2, "0 to 8 different hosts", 1 },
+	{ "[share]\nmembers = a:0\n", 2, "0 to 8 different hosts", 1 },
+	{ "[share]\nmembers = a/1\n", 2, "0 to 8 different hosts", 1 },
+	{ "[share]\nmembers = https://a\n", 2, "0 to 8 different hosts", 1 },
+	{ "[share]\nmembers = 0.0.0.0\n", 2, "0 to 8 different hosts", 1 },
+	{ "[share]\nmembers = [::]:2379\n", 2, "0 to 8 different hosts", 1 },
+	{ "[share]\nmembers = 0123456789012345678901234567890123456789012345678901234567890123.x\n",
+	    2, "0 to 8 different hosts", 1 },
+	{ "[share]\nkey = key.pem\n", 2, "an absolute path", 1 },
+	{ "[share]\nauthority = /a/../b\n", 2, "an absolute path", 1 },
+	{ "[share]\nalone = maybe\n", 2, "it must be serve, renew or refuse", 1 },
+	{ "[share]\nalone = sreve\n", 2, "did you mean \"serve\"?", 1 },
+	{ "[share]\nalone_for = 30\n", 2, "write alone_for = 30d", 1 },
+	{ "[share]\nalone_for = 0\n", 2, "a number from 1 to 3660 days", 1 },
+	{ "[share]\nreserve = 1000001\n", 2, "a number from 0 to 1000000", 1 },
+	{ "[share]\nreserve = 5%\n", 2, "a number from 0 to 1000000", 1 },
+	{ "[share]\nname = n\n", 0, "[share] has a name, and needs members = HOST ...", 4 },
+	{ "[share]\nname = n\nmembers = a\nkey = /k\nauthority = /a\n", 0,
+	    "needs certificate = FILE", 1 },
+	{ "[share]\nname = n\nmembers = a\nkey = /k\ncertificate = /c\n", 0,
+	    "needs authority = FILE", 1 },
+	{ "[share]\nname = n\nmembers = a\ncertificate = /c\nauthority = /a\n", 0,
+	    "needs key = FILE", 1 },
+	{ SHARE "alone_fro = 3d\n", 7, "did you mean \"alone_for\"?", 1 },
+	{ SHARE "name = n\n", 7, "\"name\" is given twice", 1 },
 	{ CLASS "limits = 5\n", 5, "did you mean \"limit\"?", 1 },
 };
 
@@ -550,6 +585,20 @@ test_values(void **ignored)
 	assert_int_equal(c.alerts_clock_error, 15);
 	assert_true(c.alerts_strict);
 	assert_true(c.alerts_hourly);
+	assert_string_equal(c.share_user, "kms-share");
+	assert_string_equal(c.share_name, "north-1");
+	assert_true(share_configured(&c));
+	assert_int_equal(c.share_members.count, 4);
+	assert_string_equal(c.share_members.at[0].name, "etcd1.example.com");
+	assert_false(c.share_members.at[0].literal);
+	assert_int_equal(c.share_members.at[0].port, 2379);
+	assert_int_equal(c.share_members.at[1].port, 2380);
+	assert_string_equal(c.share_members.at[2].name, "2001:db8::7");
+	assert_true(c.share_members.at[2].literal);
+	assert_string_equal(c.share_key, "/etc/kms/share/host.key");
+	assert_int_equal(c.share_alone, CONFIG_ALONE_REFUSE);
+	assert_int_equal(c.share_alone_for, 1);
+	assert_int_equal(c.share_reserve, 1000000);
 
 	text = read_whole(path, "publishers.in", &len);
 	parse_good(&c, text, len, "publishers.in");
@@ -600,6 +649,12 @@ test_defaults(void **ignored)
 	assert_int_equal(c.new_clients_per_source.refill, 20);
 	assert_false(c.gss_tsig);
 	assert_false(c.publish_vlmcs);
+	assert_string_equal(c.share_user, "_kmsshare");
+	assert_false(share_configured(&c));
+	assert_int_equal(c.share_members.count, 0);
+	assert_int_equal(c.share_alone, CONFIG_ALONE_SERVE);
+	assert_int_equal(c.share_alone_for, 30);
+	assert_int_equal(c.share_reserve, 16);
 }
 
 static void

@@ -30,6 +30,8 @@ static const char full[] =
     "[log]\nlevel = debug\ntarget = syslog\n"
     "[relay]\nupstream = kms.example.com:1689/10/5 [2001:db8::9]:1700\ndomain = example.com\n"
     "nameserver = 192.0.2.53:5353\nports = 1688 1999\nallow = 10.0.0.0/8 2001:db8::/32\n"
+    "[share]\nname = north-1\nmembers = etcd1.example.com 192.0.2.7:2380 [2001:db8::7]:1\n"
+    "authority = /a\ncertificate = /b\nkey = /c\nalone = renew\nalone_for = 7d\nreserve = 0\n"
     "[publisher acme]\nkey = " KEY "\npolicy = /p\n"
     "[class dev]\npool = float\npublisher = acme\nnetworks = 10.0.0.0/8 2001:db8::/32\n"
     "names = build-* ann?\nreserve = 3\nlimit = 5\n";
@@ -228,6 +230,12 @@ test_bounds(void **state)
 		for (unsigned k = 0; k < CONFIG_PATTERNS; k++)
 			memset(class->names.at[k], '*', CONFIG_PATTERN);
 	}
+	memset(c.share_name, 's', 32);
+	c.share_members = (struct config_endpoints){ .count = CONFIG_MEMBERS };
+	for (unsigned i = 0; i < CONFIG_MEMBERS; i++) {
+		memset(c.share_members.at[i].name, 'b', DNS_NAME - 1);
+		c.share_members.at[i].port = 2379;
+	}
 	for (size_t i = 0; i < READERS; i++) {
 		len = config_encode(bytes, &c, readers[i].reader);
 		assert_true(len < CONFIG_WIRE_MAX / 2);
@@ -244,6 +252,14 @@ test_bounds(void **state)
 	c.connections = 0;
 	len = config_encode(bytes, &c, CONFIG_FRONT);
 	assert_int_equal(config_decode(&got, bytes, len, CONFIG_FRONT), KMS_E_FORMAT);
+	config_defaults(&c);
+	strcpy(c.share_name, "a/b");
+	len = config_encode(bytes, &c, CONFIG_ACTIVATE);
+	assert_int_equal(config_decode(&got, bytes, len, CONFIG_ACTIVATE), KMS_E_FORMAT);
+	config_defaults(&c);
+	c.share_alone = CONFIG_ALONE_REFUSE + 1;
+	len = config_encode(bytes, &c, CONFIG_ACTIVATE);
+	assert_int_equal(config_decode(&got, bytes, len, CONFIG_ACTIVATE), KMS_E_FORMAT);
 	config_defaults(&c);
 	c.front_user[1] = '\n';
 	len = config_encode(bytes, &c, CONFIG_FRONT);
