@@ -80,7 +80,7 @@ static bool
 is_own_ini(const struct sent_file *s, const struct place *p)
 {
 	char *real = s->is.kind == SENT_INI && !s->named ? realpath(s->path, NULL) : NULL;
-	bool own = real != NULL && strcmp(real, p->ini) == 0;
+	bool own = real != NULL && strcmp(real, p->ini.path) == 0;
 
 	free(real);
 	return own;
@@ -158,13 +158,13 @@ check_files(struct ctl *ctl, const struct sent *s, const struct place *p)
 static void
 show_section(struct ctl *ctl, const struct verdict *v, const struct place *p)
 {
-	bool changed = strcmp(p->before, p->after) != 0;
+	bool changed = ini_edit_changes(&p->ini);
 
 	output_text(ctl->out, "publisher", NULL, v->publisher != NULL ? v->name : NULL);
 	output_bool(ctl->out, "ini_changes", NULL, changed);
 	if (changed) {
 		output_line(ctl->out, OUTPUT_PLAIN, "%s", "");
-		output_line(ctl->out, OUTPUT_PLAIN, "%s will say:", p->ini);
+		output_line(ctl->out, OUTPUT_PLAIN, "%s will say:", p->ini.path);
 		output_line(ctl->out, OUTPUT_PLAIN, "  [publisher %s]", v->name);
 		output_line(ctl->out, OUTPUT_PLAIN, "  key = %s", v->key);
 	}
@@ -186,7 +186,7 @@ show_plan(struct ctl *ctl, const struct place *p)
 {
 	static struct plan plan; /* large */
 
-	config_parse(&ctl->config, p->after, strlen(p->after), NULL, 0);
+	config_parse(&ctl->config, p->ini.after, strlen(p->ini.after), NULL, 0);
 	memset(&plan, 0, sizeof(plan));
 	plan.ctl = ctl;
 	plan.root = "";
@@ -252,9 +252,9 @@ agree_and_do(struct ctl *ctl, const struct verdict *v, const struct sent *s, con
 
 	show_section(ctl, v, p);
 	due = show_plan(ctl, p);
-	if (p->changes && access(p->directory[0] ? p->directory : "/", W_OK) != 0)
-		return fail(
-		    ctl, KMS_E_DENIED, "%s: %s: run this as root", p->directory, strerror(errno));
+	if (p->changes && !ini_edit_permitted(&p->ini))
+		return fail(ctl, KMS_E_DENIED, "%s: %s: run this as root", p->ini.directory,
+		    strerror(errno));
 	if (p->changes || due > 0 || count_state(s, SENT_USED) > 0) {
 		if ((code = make_sure(ctl)) == CTL_OK && (code = do_it(ctl, v, p)) == CTL_OK)
 			code = finish_install(ctl, v, s);
@@ -277,7 +277,7 @@ run_setup(struct ctl *ctl)
 	const struct setup_options *o = ctl->options;
 	struct verdict v = { 0 };
 	struct sent s = { 0 };
-	struct place p = { .lock = -1 };
+	struct place p = { .ini.lock = -1 };
 	struct fault f = { 0 };
 	int dirfd = open_state(ctl), code = CTL_FAILED;
 

@@ -39,9 +39,13 @@ is_header(const struct writer *w, const char *line)
 	const char *at = line + 1;
 	size_t n = strlen(w->noun);
 
-	if (line[0] != '[' || strncmp(at, w->noun, n) != 0 || strchr(" \t", at[n]) == NULL)
+	if (line[0] != '[' || strncmp(at, w->noun, n) != 0)
 		return false;
 	at += n;
+	if (w->name[0] == '\0')
+		return *at == ']';
+	if (*at == '\0' || strchr(" \t", *at) == NULL)
+		return false;
 	at += strspn(at, " \t");
 	n = strlen(w->name);
 	return strncmp(at, w->name, n) == 0 && at[n] == ']';
@@ -115,8 +119,10 @@ copy_keys(struct writer *w, const char *line, const char *last)
 		bool empty = false;
 		unsigned i = value_of(w, line, &empty);
 
-		if (i < w->count && empty) {
-			put(w, i);
+		if (i < w->count && (empty || w->values[i].replace)) {
+			/* A list may go on in a second line of its key. */
+			if (!w->written[i])
+				put(w, i);
 			continue;
 		}
 		if (i < w->count)
@@ -149,7 +155,7 @@ write_at_end(struct writer *w, const char *text)
 		fputs(w->end, w->to);
 	if (len > 0)
 		fputs(w->end, w->to);
-	fprintf(w->to, "[%s %s]%s", w->noun, w->name, w->end);
+	fprintf(w->to, "[%s%s%s]%s", w->noun, w->name[0] ? " " : "", w->name, w->end);
 	put_missing(w);
 }
 

@@ -13,83 +13,20 @@
 #include <unistd.h>
 
 #include "kmsctl/setup/ini_section.h"
-#include "kmsd/common/config_text.h"
 #include "libkms/base/file.h"
 #include "libkms/kms_error.h"
-
-/* -- the ini file as it is -- */
-
-/* The file that a link names, or a new one in a directory that is there. */
-static int
-resolve(struct place *p, const char *path, struct fault *f)
-{
-	char *real = realpath(path, NULL), *slash;
-	const char *name = strrchr(path, '/');
-	int rc = KMS_OK;
-
-	if (real != NULL) {
-		p->exists = true;
-		if (snprintf(p->ini, sizeof(p->ini), "%s", real) >= (int)sizeof(p->ini))
-			rc = fault_set(f, KMS_E_ARGUMENT, "%s: the path is too long", path);
-		free(real);
-	} else if (errno == ENOENT) {
-		snprintf(p->directory, sizeof(p->directory), "%.*s",
-		    name == NULL ? 1 : (int)(name - path), name == NULL ? "." : path);
-		if ((real = realpath(p->directory[0] ? p->directory : "/", NULL)) == NULL)
-			return fault_errno(f, errno, "%s", p->directory);
-		if (snprintf(p->ini, sizeof(p->ini), "%s/%s", real,
-			name == NULL ? path : name + 1) >= (int)sizeof(p->ini))
-			rc = fault_set(f, KMS_E_ARGUMENT, "%s: the path is too long", path);
-		free(real);
-	} else {
-		rc = fault_errno(f, errno, "%s", path);
-	}
-	if (rc == KMS_OK && (slash = strrchr(p->ini, '/')) != NULL)
-		snprintf(p->directory, sizeof(p->directory), "%.*s", (int)(slash - p->ini), p->ini);
-	return rc;
-}
-
-static int
-lock(struct place *p, struct fault *f)
-{
-	p->lock = open(p->directory[0] ? p->directory : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (p->lock < 0)
-		return fault_errno(f, errno, "%s", p->directory);
-	if (flock(p->lock, LOCK_EX | LOCK_NB) == 0)
-		return KMS_OK;
-	return errno == EWOULDBLOCK
-		   ? fault_set(f, KMS_E_EXISTS,
-			 "another kmsctl setup is running: wait until it ends, then run this again")
-		   : fault_errno(f, errno, "%s", p->directory);
-}
 
 int
 place_open(struct place *p, const struct ctl *ctl, struct fault *f)
 {
-	size_t len;
-	int rc;
-
 	memset(p, 0, sizeof(*p));
-	p->lock = -1;
-	if ((rc = resolve(p, ctl->config_path, f)) != KMS_OK || (rc = lock(p, f)) != KMS_OK)
-		return rc;
-	if (p->exists) {
-		rc = file_read(AT_FDCWD, p->ini, FILE_GIVEN, CONFIG_MAX, &p->before, &len);
-		return rc == KMS_OK ? rc : fault_set(f, rc, "%s: cannot be read", p->ini);
-	}
-	p->before = strdup("");
-	return p->before != NULL ? KMS_OK : fault_set(f, KMS_E_NO_MEMORY, NULL);
+	return ini_edit_open(&p->ini, ctl->config_path, f);
 }
 
 void
 place_free(struct place *p)
 {
-	free(p->before);
-	free(p->after);
-	if (p->lock >= 0)
-		close(p->lock);
-	p->before = p->after = NULL;
-	p->lock = -1;
+	ini_edit_free(&p->ini);
 }
 
 /* -- where the files go -- */
@@ -144,8 +81,9 @@ lies_beside_ini(const struct place *p, const struct sent_file *s, char path[256]
 	bool beside = false;
 
 	if (slash != NULL && slash[1 + strspn(slash + 1, plain)] == '\0' &&
-	    (size_t)(slash - real) == strlen(p->directory) &&
-	    strncmp(real, p->directory, (size_t)(slash - real)) == 0 && is_there(real, &s->file))
+	    (size_t)(slash - real) == strlen(p->ini.directory) &&
+	    strncmp(real, p->ini.directory, (size_t)(slash - real)) == 0 &&
+	    is_there(real, &s->file))
 		beside = snprintf(path, 256, "%s", real) < 256;
 	free(real);
 	return beside;
@@ -164,9 +102,10 @@ choose_path(struct place *p, const struct ctl *ctl, const struct verdict *v, enu
 	else if (lies_beside_ini(p, v->ini[file], path))
 		n = 0;
 	else
-		n = snprintf(path, 256, "%s/%s%s", p->directory, v->name, verdict_ini_ending(file));
+		n = snprintf(
+		    path, 256, "%s/%s%s", p->ini.directory, v->name, verdict_ini_ending(file));
 	if (n >= 256)
-		return fault_set(f, KMS_E_ARGUMENT, "%s: the path is too long", p->directory);
+		return fault_set(f, KMS_E_ARGUMENT, "%s: the path is too long", p->ini.directory);
 	p->files[file].write = !is_there(path, &v->ini[file]->file);
 	return KMS_OK;
 }
@@ -193,42 +132,42 @@ static int
 check_text(const struct place *p, const struct verdict *v, struct fault *f)
 {
 	static struct config c; /* large */
-	struct fault own = { 0 };
+	int rc = ini_edit_check(&p->ini, &c, f);
 
-	if (config_parse(&c, p->after, strlen(p->after), &own, 1) > 0)
-		return fault_set(f, KMS_E_CONFIG, "%s would become invalid: line %d: %s", p->ini,
-		    own.line, own.text);
+	if (rc != KMS_OK)
+		return rc;
 	if (!says(&c, p, v))
 		return fault_set(f, KMS_E_CONFIG,
 		    "%s: the section [publisher %s] cannot be written: the path of this directory has characters that an ini file cannot have",
-		    p->ini, v->name);
+		    p->ini.path, v->name);
 	return KMS_OK;
 }
 
 int
 place_prepare(struct place *p, const struct ctl *ctl, const struct verdict *v, struct fault *f)
 {
-	struct ini_value values[1 + INI_FILES] = { { "key", v->key } };
+	struct ini_value values[1 + INI_FILES] = { { .key = "key", .value = v->key } };
 	unsigned count = 1;
 	int rc = KMS_OK;
 
 	if (v->publisher == NULL) {
-		p->after = strdup(p->before);
-		return p->after != NULL ? KMS_OK : fault_set(f, KMS_E_NO_MEMORY, NULL);
+		p->ini.after = strdup(p->ini.before);
+		return p->ini.after != NULL ? KMS_OK : fault_set(f, KMS_E_NO_MEMORY, NULL);
 	}
 	for (enum ini_file file = 0; rc == KMS_OK && file < INI_FILES; file++) {
 		if (v->ini[file] == NULL)
 			continue;
 		rc = choose_path(p, ctl, v, file, f);
-		values[count++] = (struct ini_value){ verdict_ini_key(file), p->files[file].path };
+		values[count++] = (struct ini_value){ .key = verdict_ini_key(file),
+			.value = p->files[file].path };
 		p->changes |= p->files[file].write;
 	}
-	if (rc == KMS_OK && (rc = ini_section_write(&p->after, p->before, "publisher", v->name,
-				 values, count)) != KMS_OK)
+	if (rc == KMS_OK && (rc = ini_section_write(&p->ini.after, p->ini.before, "publisher",
+				 v->name, values, count)) != KMS_OK)
 		fault_set(f, rc, NULL);
 	if (rc != KMS_OK)
 		return rc;
-	p->changes |= strcmp(p->before, p->after) != 0;
+	p->changes |= ini_edit_changes(&p->ini);
 	return check_text(p, v, f);
 }
 
@@ -249,42 +188,6 @@ write_file(const char *path, const struct signed_file *s, struct fault *f)
 	return rc == KMS_OK ? rc : fault_errno(f, errno, "%s", path);
 }
 
-/* Somebody's editor may have saved it since it was read. */
-static bool
-unchanged(const struct place *p)
-{
-	return p->exists ? same_bytes(p->ini, p->before, strlen(p->before))
-			 : !file_exists(AT_FDCWD, p->ini);
-}
-
-/* Mode and owner of the old file are the new one's before it takes the old one's place. */
-static int
-write_ini(const struct place *p, struct fault *f)
-{
-	struct stat st = { .st_mode = 0644 };
-	struct file_stream s;
-	bool ready;
-	int rc;
-
-	if (!unchanged(p))
-		return fault_set(f, KMS_E_EXISTS,
-		    "another program changed %s meanwhile: run this again", p->ini);
-	if (p->exists && stat(p->ini, &st) != 0)
-		return fault_errno(f, errno, "%s", p->ini);
-	if ((rc = file_stream_open(&s, AT_FDCWD, p->ini, st.st_mode & 07777)) != KMS_OK)
-		return fault_errno(f, errno, "%s", p->ini);
-	ready = !p->exists || fchown(fileno(s.to), st.st_uid, st.st_gid) == 0;
-	ready = ready && fchmod(fileno(s.to), st.st_mode & 07777) == 0;
-	if (!ready)
-		fault_errno(f, errno, "%s: kmsctl cannot keep its owner and mode", p->ini);
-	else if (fputs(p->after, s.to) == EOF)
-		fault_errno(f, errno, "%s", p->ini);
-	rc = file_stream_close(&s, ready);
-	if (rc != KMS_OK)
-		fault_errno(f, errno, "%s", p->ini);
-	return f->status;
-}
-
 int
 place_write(const struct place *p, const struct verdict *v, struct fault *f)
 {
@@ -293,7 +196,7 @@ place_write(const struct place *p, const struct verdict *v, struct fault *f)
 	for (enum ini_file file = 0; rc == KMS_OK && file < INI_FILES; file++)
 		if (p->files[file].path[0] != '\0' && p->files[file].write)
 			rc = write_file(p->files[file].path, &v->ini[file]->file, f);
-	if (rc == KMS_OK && strcmp(p->before, p->after) != 0)
-		rc = write_ini(p, f);
+	if (rc == KMS_OK && ini_edit_changes(&p->ini))
+		rc = ini_edit_write(&p->ini, f);
 	return rc;
 }

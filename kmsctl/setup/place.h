@@ -5,14 +5,11 @@
 #ifndef KMSCTL_SETUP_PLACE_H
 #define KMSCTL_SETUP_PLACE_H
 
+#include "kmsctl/setup/ini_edit.h"
 #include "kmsctl/setup/verdict.h"
 
 struct place {
-	char ini[FILE_PATH_MAX];       /* where the ini file really is: no link */
-	char directory[FILE_PATH_MAX]; /* in which it is */
-	char *before, *after;          /* owned: its text, and the text to write */
-	bool exists;
-	int lock; /* -1: none; only one kmsctl setup at a time */
+	struct ini_edit ini;
 	struct {
 		char path[256]; /* "": no file of this kind */
 		bool write;     /* false: exactly this file is there */
@@ -20,11 +17,7 @@ struct place {
 	bool changes; /* something is to be written */
 };
 
-/*
- * Reads the ini file (ctl->config_path), which may be missing. KMS_OK; KMS_E_EXISTS: another setup
- * runs; KMS_E_DENIED, KMS_E_NOT_FOUND (its directory), KMS_E_TOO_LARGE, KMS_E_IO; f set. place_free
- * in every case.
- */
+/* Statuses of ini_edit_open. place_free in every case. */
 int place_open(struct place *p, const struct ctl *ctl, struct fault *f);
 /* Where the files go, and the new text. KMS_E_CONFIG: it would be no valid kms.ini. */
 int place_prepare(struct place *p, const struct ctl *ctl, const struct verdict *v, struct fault *f);

@@ -11,8 +11,8 @@
 #include "t/fuzz/fuzz.h"
 
 static const struct ini_value values[] = {
-	{ "key", "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3" },
-	{ "policy", "/etc/kms/acme.kmspolicy" },
+	{ .key = "key", .value = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3" },
+	{ .key = "policy", .value = "/etc/kms/acme.kmspolicy" },
 };
 
 static void

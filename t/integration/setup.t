@@ -311,7 +311,7 @@ subtest 'while another one writes' => sub {
     flock $lock, LOCK_EX | LOCK_NB or die "flock: $!";
     my $r = setup('sent');
     is($r->{exit}, 2, 'a second one at the same time is refused');
-    like($r->{err}, qr/another kmsctl setup is running/, 'and says why');
+    like($r->{err}, qr/another kmsctl is changing kms\.ini/, 'and says why');
 };
 
 subtest 'without kmsd, and without a right' => sub {

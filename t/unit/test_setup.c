@@ -15,7 +15,10 @@
 #include "kmsctl/setup/recognise.h"
 #include "libkms/kms_error.h"
 
-static const struct ini_value values[] = { { "key", "RW" }, { "policy", "/p" } };
+static const struct ini_value values[] = {
+	{ .key = "key", .value = "RW" },
+	{ .key = "policy", .value = "/p" },
+};
 
 static void
 test_section(void **ignored)
@@ -71,6 +74,36 @@ test_section(void **ignored)
 		assert_string_equal(again, after);
 		free(out);
 		free(again);
+	}
+}
+
+/* A section without a name, and values that take the place of old ones. */
+static void
+test_section_replace(void **ignored)
+{
+	static const struct ini_value share[] = {
+		{ .key = "name", .value = "x" },
+		{ .key = "members", .value = "a b c", .replace = true },
+	};
+	static const struct {
+		const char *before, *after;
+	} table[] = {
+		{ "", "[share]\nname = x\nmembers = a b c\n" },
+		{ "[share]\nname = y\nmembers = a b\n", "[share]\nname = y\nmembers = a b c\n" },
+		{ "[share]\nmembers = a\nalone = renew\nmembers = b\n\n[kms]\n",
+		    "[share]\nmembers = a b c\nalone = renew\nname = x\n\n[kms]\n" },
+		{ "[share x]\n[shared]\n",
+		    "[share x]\n[shared]\n\n[share]\nname = x\nmembers = a b c\n" },
+		{ "[share]", "[share]\nname = x\nmembers = a b c\n" },
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		char *out;
+
+		assert_int_equal(
+		    ini_section_write(&out, table[i].before, "share", "", share, 2), KMS_OK);
+		assert_string_equal(out, table[i].after);
+		free(out);
 	}
 }
 
@@ -143,6 +176,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_section),
+		cmocka_unit_test(test_section_replace),
 		cmocka_unit_test(test_recognise),
 	};
 
