@@ -9,7 +9,7 @@
 #define KMSDB_VERSION_H
 
 /* Of the index. It also rises with each entry that older versions do not know. */
-#define INDEX_SCHEMA 9
+#define INDEX_SCHEMA 10
 #define VERSION_TEXT 25
 
 /* This version writes the ledger from now on. dirfd: kmsdb/. Statuses of file_status. */

@@ -45,13 +45,13 @@
 #include <stdint.h>
 
 #include "kmsd/ipc/ipc.h"
+#include "libkms/base/share_name.h"
 #include "libkms/base/wire.h"
 #include "libkms/core/limits.h"
 
 #define SHARE_VERSION 1
 #define SHARE_REQUESTS 8 /* unanswered at once */
 #define SHARE_FIXED 12   /* octets of a body before the rest */
-#define SHARE_NAME 32    /* of a share: a-z, 0-9 and '-' */
 /* A parcel with one batch of the largest kind, and room to spare. */
 #define SHARE_PARCEL (RECORD_OCTETS + 1024)
 #define SHARE_BEAT_MAX 8192
@@ -110,8 +110,6 @@ int share_decode(
  */
 int share_encode(struct ipc_frame *f, uint8_t fixed[SHARE_FIXED], const struct share_message *m,
     enum share_end from);
-
-bool share_name_ok(const char *name, size_t len);
 
 /* BEATS, written and read. KMS_E_TOO_LARGE: no room, or a beat that is too long. */
 struct share_beats {

@@ -26,7 +26,7 @@
  *                     152 16  commitment to the source address, not zero
  *                     168 ..  TLV tail, at most 256: 0x0001 binding (16)
  * Counts until and width: LEASE and SEEN, else 0.
- * Kinds 16 to 30, 40 and 41: entry_blobs.h. Kinds 32 to 38: entry_about.h.
+ * Kinds 16 to 30, 40, 41, and 48 to 52: entry_blobs.h. Kinds 32 to 38: entry_about.h.
  */
 #ifndef KMS_LIBKMS_CORE_ENTRY_H
 #define KMS_LIBKMS_CORE_ENTRY_H

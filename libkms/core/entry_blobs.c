@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "libkms/base/octets.h"
 #include "libkms/base/wire.h"
 #include "libkms/core/batch.h"
 #include "libkms/core/certificate.h"
@@ -12,6 +13,7 @@
 #include "libkms/core/entry_base.h"
 #include "libkms/core/entry_codec.h"
 #include "libkms/core/entry_counters.h"
+#include "libkms/core/entry_share.h"
 #include "libkms/core/rotation.h"
 #include "libkms/kms_error.h"
 
@@ -33,6 +35,11 @@ static const struct {
 	{ ENTRY_CLOCK, 16, 16 },
 	{ ENTRY_COUNTERS, ENTRY_COUNTERS_HEAD + ENTRY_COUNTER, ENTRY_COUNTERS_BLOB },
 	{ ENTRY_BASE, BASE_PREFIX, BASE_BLOB_MAX },
+	{ ENTRY_SHARE, ENTRY_SHARE_BLOB, ENTRY_SHARE_BLOB },
+	{ ENTRY_HEARD, ENTRY_HEARD_ONE, ENTRY_HEARD_BLOB },
+	{ ENTRY_GIVE, ENTRY_GIVE_BLOB, ENTRY_GIVE_BLOB },
+	{ ENTRY_ALONE, ENTRY_ALONE_BLOB, ENTRY_ALONE_BLOB },
+	{ ENTRY_HELD, ENTRY_HELD_BLOB, ENTRY_HELD_BLOB },
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
@@ -77,6 +84,15 @@ base_ok(const struct entry_admin *e)
 }
 
 static bool
+share_ok(const struct entry_admin *e)
+{
+	const struct entry_share_parts p = { e->kind, e->time, e->subject, e->text, e->text_len,
+		e->blob, e->blob_len };
+
+	return octets_zero(e->digest, sizeof(e->digest)) && entry_share_ok(&p);
+}
+
+static bool
 in_range(const struct entry_admin *e)
 {
 	size_t i = find(e->kind);
@@ -89,6 +105,8 @@ in_range(const struct entry_admin *e)
 	if (e->kind == ENTRY_COUNTERS && !entry_counters_ok(e->blob, e->blob_len))
 		return false;
 	if (e->kind == ENTRY_BASE && !base_ok(e))
+		return false;
+	if (entry_kind_is_share(e->kind) && !share_ok(e))
 		return false;
 	return wire_text_ok(e->text, e->text_len);
 }

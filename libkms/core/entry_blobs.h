@@ -1,5 +1,6 @@
 /*
- * entry_blobs.h - entries about the host, its files and its relay: kinds 16 to 30, 40 and 41.
+ * entry_blobs.h - entries about the host, its files and its relay: kinds 16 to 30, 40, 41,
+ * and 48 to 52.
  *
  * All kinds: head of 16 (entry_kind.h), flags and status zero
  *                      16 16  subject
@@ -29,6 +30,7 @@
  *                                                                                 it is ahead 8
  * 40 COUNTERS        entry_counters.h
  * 41 BASE            entry_base.h
+ * 48 to 52           entry_share.h
  */
 #ifndef KMS_LIBKMS_CORE_ENTRY_BLOBS_H
 #define KMS_LIBKMS_CORE_ENTRY_BLOBS_H

@@ -47,6 +47,12 @@ enum entry_kind {
 	ENTRY_EXPIRE = 38,
 	ENTRY_COUNTERS = 40, /* refusals since the last one; entry_counters.h */
 	ENTRY_BASE = 41,     /* restates batches that are dropped; entry_base.h */
+	/* of a host that counts together with others: entry_share.h */
+	ENTRY_SHARE = 48, /* it does so from now on */
+	ENTRY_HEARD = 49, /* how far it heard the others */
+	ENTRY_GIVE = 50,  /* rights of its own go to another */
+	ENTRY_ALONE = 51, /* it counts as cut off from the others, or no longer */
+	ENTRY_HELD = 52,  /* rights that it may have used, and lost what it wrote of them */
 };
 
 static inline bool
@@ -58,6 +64,11 @@ static inline bool
 entry_kind_is_about(int kind)
 {
 	return kind >= ENTRY_REVOKE && kind <= ENTRY_EXPIRE;
+}
+static inline bool
+entry_kind_is_share(int kind)
+{
+	return kind >= ENTRY_SHARE && kind <= ENTRY_HELD;
 }
 
 #endif

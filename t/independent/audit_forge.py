@@ -119,6 +119,38 @@ CERT = certificate()
 UNKNOWN, CRITICAL = tlv(9, b"later"), tlv(0x8009, b"later")
 
 
+def share_notes():
+    """Kinds 48 to 52: what each may have, and what only just not."""
+    def heard(*rows):
+        return b"".join(bytes([host]) * 16 + u(8, number) + bytes(32) for host, number in rows)
+
+    pool, to = b"PUBLISHR" + u(2, 1), b"\7" * 16
+    for name, text in (("least", b"a"), ("most", b"a-0" + b"z" * 29), ("long", b"a" * 33), ("none", b""), ("dash", b"-a"), ("upper", b"aB")):
+        yield f"note-48-{name}", note(48, b"\1", text=text)
+    for octet in (0, 2):
+        yield f"note-48-octet-{octet}", note(48, u(1, octet), text=b"acme")
+        yield f"note-51-octet-{octet}", note(51, u(1, octet), text=b"")
+    yield "note-48-blob", note(48, b"\1\1", text=b"acme")
+    yield "note-48-digest", note(48, b"\1", text=b"acme", digest=b"\1" * 32)
+    for n in (0, 1, 64, 65):
+        yield f"note-49-{n}", note(49, heard(*((host, 1) for host in range(1, n + 1))), text=b"", subject=b"\xff" * 16)
+    yield "note-49-half", note(49, heard((1, 1))[:-1], text=b"")
+    yield "note-49-batch-0", note(49, heard((1, 0)), text=b"")
+    yield "note-49-twice", note(49, heard((1, 1), (1, 2)), text=b"")
+    yield "note-49-descending", note(49, heard((2, 1), (1, 1)), text=b"")
+    yield "note-49-itself", note(49, heard((7, 1)), text=b"", subject=to)
+    yield "note-49-text", note(49, heard((1, 1)))
+    for name, blob in (("plain", pool + to + u(4, 1)), ("none", pool + to + u(4, 0)), ("most", pool + to + b"\xff" * 4), ("long", pool + to + u(5, 1))):
+        yield f"note-50-{name}", note(50, blob, text=b"")
+    yield "note-50-itself", note(50, pool + to + u(4, 1), text=b"", subject=to)
+    for n in (100, 101):
+        yield f"note-51-reason-{n}", note(51, b"\1", text=b"r" * n)
+    yield "note-51-reason-of-the-end", note(51, b"\0", text=b"r")
+    for name, rights, until in (("plain", 1, NOW + 1), ("none", 0, NOW + 1), ("over", 1, NOW)):
+        yield f"note-52-{name}", note(52, pool + u(4, rights) + u(8, until), text=b"")
+    yield "note-52-text", note(52, pool + u(4, 1) + u(8, NOW + 1))
+
+
 def entry_cases():
     yield "plain", act()
     yield "seen", act(2)
@@ -165,7 +197,7 @@ def entry_cases():
     yield "short", act()[:-1]
     yield "empty", b""
     yield "only-version", b"\2"
-    for kind in (0, 5, 15, 20, 21, 23, 31, 39, 41, 255):
+    for kind in (0, 5, 15, 20, 21, 23, 31, 39, 41, 42, 43, 44, 47, 53, 255):
         yield f"kind-{kind}", note(kind)
     blobs = {16: 32, 17: 0, 18: 300, 19: 0, 22: 0, 24: 39, 25: 232, 26: 4, 27: 28, 28: 172, 29: 17, 30: 16}
     for kind, length in blobs.items():
@@ -178,6 +210,7 @@ def entry_cases():
     yield "note-40-refusals-0", note(40, u(4, 60) + b"PUBLISHR" + u(2, 1) + u(2, 10) + u(4, 0))
     yield "note-40-twice", note(40, u(4, 60) + 2 * (b"PUBLISHR" + u(2, 1) + u(2, 10) + u(4, 1)))
     yield "note-40-descending", note(40, u(4, 60) + b"PUBLISHR" + u(2, 2) + u(2, 10) + u(4, 1) + b"PUBLISHR" + u(2, 1) + u(2, 10) + u(4, 1))
+    yield from share_notes()
     yield "note-18-certificate", note(18, CERT)
     yield "note-18-none", note(18)
     yield "note-18-1", note(18, b"x")

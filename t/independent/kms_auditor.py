@@ -13,6 +13,7 @@ The exit status is that of kmsissue audit verify: 0, 1 refused or the beginning 
 import argparse
 import calendar
 import hashlib
+import re
 import sys
 import time
 import uuid
@@ -32,9 +33,12 @@ LEASE = 1
 CLIENT_KINDS = (1, 2, 3, 4)
 NAMED_KINDS = [bytes([kind]) for kind in (*CLIENT_KINDS, 24, 27, 41)]
 REVOKE, UNREVOKE, FORGET, RECLAIM, HOLD, ERASE, EXPIRE = range(32, 39)
-# Kinds about the host, its files and its relay: the length of their blobs; None: from 1 to 3338, or as read_counters and read_base say.
-BLOBS = {16: 32, 17: 0, 18: None, 19: 0, 22: 0, 24: 39, 25: 232, 26: 4, 27: 28, 28: 172, 29: 17, 30: 16, 40: None, 41: None}
+# Kinds about the host, its files and its relay: the length of their blobs; None: from 1 to 3338, or as read_counters, read_base and
+# read_heard say.
+BLOBS = {16: 32, 17: 0, 18: None, 19: 0, 22: 0, 24: 39, 25: 232, 26: 4, 27: 28, 28: 172, 29: 17, 30: 16, 40: None, 41: None,
+         48: 1, 49: None, 50: 30, 51: 1, 52: 22}
 RELAYED, RELAYED_NAME, RESTORED, COUNTERS, BASE = 24, 27, 29, 40, 41
+SHARE, HEARD, GIVE, ALONE, HELD = range(48, 53)
 # Parts of a base: least and most octets of the blob; and the kinds that it keeps as they were.
 PARTS = {1: (98, 98), 2: (42, 8124), 3: (265, 265), 4: (237, 237), 5: (2, 2), 6: (26, 8124), 7: (14, 14)}
 KEPT, ROW_OF_SOURCE, ROW_OF_CLIENT = 2, 3, 4
@@ -177,15 +181,20 @@ def read_any_entry(octets):
 
 def read_host_entry(r, kind, when):
     subject, digest = r.raw(16), r.raw(32)
-    plain_text(r.raw(r.num(2)))
+    text = plain_text(r.raw(r.num(2)))
     blob = r.raw(r.num(2))
     if kind == COUNTERS:
         read_counters(blob)
+    elif kind == HEARD:
+        read_heard(blob, subject)
     elif kind == BASE:
         read_base(blob)
     else:
         need(BLOBS[kind] == len(blob) or BLOBS[kind] is None and 1 <= len(blob) <= 3338, "length of a blob")
     need(kind != RESTORED or 1 <= blob[16] <= 3, "cause of a RESTORED")
+    if kind >= SHARE:
+        need(not any(digest), "digest of an entry of a share")
+        check_share(kind, when, subject, text, blob)
     tail(r.rest(), LONGEST_ENTRY)
     return Entry(kind, when, None, subject, digest, blob, None)
 
@@ -197,6 +206,27 @@ def read_counters(blob):
     rows = [blob[at:at + 16] for at in range(4, len(blob), 16)]
     need(all(row[10:12] != b"\0\0" and row[12:] != bytes(4) for row in rows), "a counter of nothing")
     need(all(a[:12] < b[:12] for a, b in zip(rows, rows[1:])), "order of counters")
+
+
+def read_heard(blob, subject):
+    """Of HEARD: 1 to 64 of 56 octets, ascending by host, none of the host itself or of batch 0."""
+    count, rest = divmod(len(blob), 56)
+    need(rest == 0 and 1 <= count <= 64, "length of a blob")
+    rows = [blob[at:at + 56] for at in range(0, len(blob), 56)]
+    need(all(any(row[16:24]) and row[:16] != subject for row in rows), "a batch that cannot be heard")
+    need(all(a[:16] < b[:16] for a, b in zip(rows, rows[1:])), "order of hosts that were heard")
+    return [(row[:16], int.from_bytes(row[16:24], "big"), row[24:]) for row in rows]
+
+
+def check_share(kind, when, subject, text, blob):
+    """Of the kinds 48 to 52."""
+    if kind == SHARE:
+        need(re.fullmatch("[a-z0-9][a-z0-9-]{0,31}", text), "name of a share")
+    else:
+        need(len(text.encode()) <= (100 if kind == ALONE and blob[0] else 0), "text of an entry of a share")
+    need(kind not in (SHARE, ALONE) or blob[0] <= 1, "octet of a SHARE or ALONE")
+    need(kind != GIVE or (any(blob[26:]) and blob[10:26] != subject), "rights that cannot be given")
+    need(kind != HELD or (any(blob[10:14]) and int.from_bytes(blob[14:], "big") > when), "rights that cannot be held")
 
 
 def read_base(blob):

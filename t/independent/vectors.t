@@ -310,6 +310,18 @@ def entries():
         same(head(41) + bytes(range(0x90, 0xa0)) + digest + k.u(2, 0) + k.u(2, len(blob)) + blob, v[f"entry_base_{name}"],
              f"entry base {name}")
 
+    def run(first, length):
+        return bytes(range(first, first + length))
+
+    pool = run(0xa1, 8) + k.u(2, 3)
+    heard = run(0x10, 16) + k.u(8, 7) + run(0x51, 32) + run(0x40, 16) + run(1, 8) + run(0x81, 32)
+    for name, kind, text, blob in (
+            ("share", 48, b"acme-1", b"\1"), ("heard", 49, b"", heard), ("give", 50, b"", pool + run(0x40, 16) + run(1, 4)),
+            ("alone", 51, "M\u00fcller pulled the cable".encode(), b"\1"), ("alone_over", 51, b"", b"\0"),
+            ("held", 52, b"", pool + k.u(4, 12) + k.u(8, NOW + 604800))):
+        same(head(kind) + run(0x90, 16) + bytes(32) + k.u(2, len(text)) + text + k.u(2, len(blob)) + blob, v[f"entry_{name}"],
+             f"entry {name}")
+
     one = client_entry(1)
     for name, kind, operation, status in (("release", 3, 3, 0), ("refusal", 4, 1, 10)):
         e = one._replace(kind=kind, operation=operation, status=status, expires=0, renew_after=0, until=0, width=0)

@@ -18,6 +18,7 @@
 #include "libkms/core/entry_base.h"
 #include "libkms/core/entry_blobs.h"
 #include "libkms/core/entry_relayed.h"
+#include "libkms/core/entry_share.h"
 #include "libkms/core/exchange_statement.h"
 #include "libkms/core/frame.h"
 #include "libkms/core/hash16.h"
@@ -701,6 +702,53 @@ print_base(FILE *out)
 	return 0;
 }
 
+/* What a host writes that counts together with others. */
+static int
+print_share(FILE *out)
+{
+	static const struct {
+		const char *name, *text;
+		uint8_t kind, octet; /* SHARE, ALONE */
+	} rows[] = {
+		{ "entry_share", "acme-1", ENTRY_SHARE, 1 },
+		{ "entry_heard", "", ENTRY_HEARD, 0 },
+		{ "entry_give", "", ENTRY_GIVE, 0 },
+		{ "entry_alone", "M\xc3\xbcller pulled the cable", ENTRY_ALONE, 1 },
+		{ "entry_alone_over", "", ENTRY_ALONE, 0 },
+		{ "entry_held", "", ENTRY_HELD, 0 },
+	};
+	struct entry_heard heard[2] = { { .number = 7 },
+		{ .number = UINT64_C(0x0102030405060708) } };
+	struct entry_give give = { .pool = 3, .rights = 0x01020304 };
+	struct entry_held held = { .pool = 3, .rights = 12, .until = NOW + 604800 };
+	uint8_t octets[512], blob[256];
+	size_t n;
+
+	for (unsigned i = 0; i < 2; i++) {
+		count_up(heard[i].host, 16, (uint8_t)(0x10 + 0x30 * i));
+		count_up(heard[i].hash, 32, (uint8_t)(0x51 + 0x30 * i));
+	}
+	count_up(give.publisher, 8, 0xa1);
+	count_up(give.to, 16, 0x40);
+	count_up(held.publisher, 8, 0xa1);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct entry_admin e = { .kind = rows[i].kind, .time = NOW, .text = rows[i].text };
+
+		count_up(e.subject, 16, 0x90);
+		e.text_len = strlen(e.text);
+		e.blob = blob;
+		blob[0] = rows[i].octet;
+		e.blob_len = e.kind == ENTRY_HEARD  ? entry_heard_put(blob, sizeof(blob), heard, 2)
+			     : e.kind == ENTRY_GIVE ? entry_give_put(blob, sizeof(blob), &give)
+			     : e.kind == ENTRY_HELD ? entry_held_put(blob, sizeof(blob), &held)
+						    : 1;
+		if ((n = entry_admin_encode(octets, sizeof(octets), &e)) == 0)
+			return -1;
+		hex(out, rows[i].name, octets, n);
+	}
+	return 0;
+}
+
 /* What the relay records of one address: its commitment is the subject of both. */
 static int
 print_relayed(FILE *out)
@@ -745,7 +793,8 @@ print_entries(FILE *out, struct scene *s)
 
 	if (n == 0 || print_about(out, s) != 0 || print_client_kinds(out, s) != 0 ||
 	    print_certificate_entry(out, s) != 0 || print_newer(out, s) != 0 ||
-	    print_blobs(out, s) != 0 || print_base(out) != 0 || print_relayed(out) != 0)
+	    print_blobs(out, s) != 0 || print_base(out) != 0 || print_share(out) != 0 ||
+	    print_relayed(out) != 0)
 		return -1;
 	fprintf(out, "# entry_3 of the batch with its aside; then with the aside erased\n");
 	hex(out, "item", whole, n);
