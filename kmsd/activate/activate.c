@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "kmsd/activate/installed.h"
+#include "kmsd/activate/share/sharing.h"
 #include "kmsd/common/log.h"
 #include "libkms/base/clock.h"
 
@@ -58,10 +59,21 @@ activate_look_at_disk(struct activate *a)
 	a->budget.disk_low = low;
 }
 
+bool
+activate_may_write(const struct activate *a)
+{
+	return a->failing_since == 0 && !host_identity_locked(a->key) &&
+	       (a->share == NULL || share_signs(a->share));
+}
+
 int
 activate_stage(struct activate *a, const struct item *item, uint32_t *leaf)
 {
-	int rc = kmsdb_staged(a->db) == 0 ? opening_stage(a) : KMS_OK;
+	int rc;
+
+	if (a->share != NULL && !share_signs(a->share))
+		return KMS_E_LEDGER;
+	rc = kmsdb_staged(a->db) == 0 ? opening_stage(a) : KMS_OK;
 
 	return rc == KMS_OK ? kmsdb_stage(a->db, item, leaf) : rc;
 }
@@ -137,6 +149,18 @@ activate_record_start(struct activate *a)
 }
 
 int
+activate_begin(struct activate *a)
+{
+	int rc;
+
+	if (a->share != NULL)
+		return KMS_OK;
+	if ((rc = activate_record_start(a)) == KMS_OK)
+		opening_wait(a);
+	return rc;
+}
+
+int
 activate_open_exchange(struct activate *a)
 {
 	int rc = exchange_keys_open(
@@ -183,7 +207,7 @@ activate_erase_names(struct activate *a)
 	struct entry_about e = { .kind = ENTRY_ERASE };
 	struct kmsdb_info info;
 
-	if (a->config.keep_names == 0 || a->failing_since != 0 || host_identity_locked(a->key))
+	if (a->config.keep_names == 0 || !activate_may_write(a))
 		return;
 	kmsdb_info(a->db, &info);
 	e.value = activate_names_due(a->now, a->config.keep_names, info.names_floor);
@@ -222,8 +246,7 @@ activate_expire(struct activate *a)
 	 */
 	if (a->expiry_looked == 0)
 		a->expiry_looked = monotonic;
-	if (monotonic - a->expiry_looked < EXPIRY_INTERVAL || a->failing_since != 0 ||
-	    host_identity_locked(a->key))
+	if (monotonic - a->expiry_looked < EXPIRY_INTERVAL || !activate_may_write(a))
 		return;
 	a->expiry_looked = monotonic;
 	kmsdb_info(a->db, &info);
@@ -250,8 +273,7 @@ activate_write_refusals(struct activate *a, bool end)
 	uint8_t blob[ENTRY_COUNTERS_BLOB];
 
 	if (a->refusal_counts.count == 0 ||
-	    !(end || refusal_counts_due(&a->refusal_counts, a->now)) || a->failing_since != 0 ||
-	    host_identity_locked(a->key))
+	    !(end || refusal_counts_due(&a->refusal_counts, a->now)) || !activate_may_write(a))
 		return;
 	activate_look_at_disk(a);
 	if (a->budget.disk_low)

@@ -28,6 +28,7 @@
 
 struct event_base;
 struct front_peer;
+struct share;
 struct web_peer;
 
 #define ACTIVATE_STATUSES 512 /* every KMS_E_* is below */
@@ -61,7 +62,9 @@ struct activate {
 	uint8_t *challenge; /* challenge_key() */
 	struct event_base *base;
 	struct front_peer *peers; /* list, front_peer.h */
+	uint64_t peer_serial;     /* of the last one that was made */
 	struct web_peer *web;     /* NULL: there is none, web_peer.h */
+	struct share *share;      /* NULL: this host counts by itself, share/sharing.h */
 	struct web_sessions web_sessions;
 	int state_dir;
 	char host_name[MESSAGE_NAME + 1];
@@ -132,7 +135,15 @@ void activate_turn_exchange(struct activate *a);
 int activate_record(struct activate *a, struct entry_admin *e);
 /* The same of one about a client; the counter is filled in too. */
 int activate_record_about(struct activate *a, struct entry_about *e);
-/* kmsdb_stage, behind what a batch begins with (opening.h). */
+/*
+ * Entries that nobody asks for may be written now: the ledger works, the host's key is open, and
+ * its share, if it has one, lets it sign.
+ */
+bool activate_may_write(const struct activate *a);
+/*
+ * kmsdb_stage, behind what a batch begins with (opening.h). KMS_E_LEDGER: a host of a share may not
+ * sign now.
+ */
 int activate_stage(struct activate *a, const struct item *item, uint32_t *leaf);
 /* The same of one of these, which has no aside; time and counter are filled in. */
 int activate_stage_admin(struct activate *a, struct entry_admin *e);
@@ -142,5 +153,10 @@ int activate_stage_about(struct activate *a, struct entry_about *e);
  * ledger that cannot be written is not a failure here: the next batch begins with START.
  */
 int activate_record_start(struct activate *a);
+/*
+ * Once the host key is open: that, and the wait of opening.h. A host of a share does it when the
+ * engine was heard.
+ */
+int activate_begin(struct activate *a);
 
 #endif

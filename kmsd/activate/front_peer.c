@@ -68,6 +68,7 @@ front_peer_add(struct activate *a, int fd, unsigned index, event_callback_fn rea
 		return KMS_E_NO_MEMORY;
 	p->activate = a;
 	p->index = index;
+	p->serial = ++a->peer_serial;
 	p->credits = a->config.credits;
 	p->stats_left = STATS_UNASKED;
 	if ((p->channel = ipc_channel_new(fd, IPC_MAX_TO_ACTIVATE)) == NULL) {
@@ -91,6 +92,16 @@ front_peer_add(struct activate *a, int fd, unsigned index, event_callback_fn rea
 	p->next = *at;
 	*at = p;
 	return KMS_OK;
+}
+
+struct front_peer *
+front_peer_find(const struct activate *a, uint64_t serial)
+{
+	for (struct front_peer *p = a->peers; p != NULL; p = p->next) {
+		if (p->serial == serial && !p->dead)
+			return p;
+	}
+	return NULL;
 }
 
 void

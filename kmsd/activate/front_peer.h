@@ -22,6 +22,7 @@ struct front_peer {
 	struct ipc_channel *channel;
 	struct event *readable, *writable;
 	unsigned index;
+	uint64_t serial; /* of all that there were */
 	bool ready;
 	bool dead; /* freed at the end of the turn: slots may still point here */
 	uint32_t credits, in_flight;
@@ -36,6 +37,8 @@ struct front_peer {
 /* readable: called with the struct when frames have come. Otherwise as front_verbs_open. */
 int front_peer_add(struct activate *a, int fd, unsigned index, event_callback_fn readable);
 void front_peer_free_all(struct activate *a);
+/* NULL: it is gone. */
+struct front_peer *front_peer_find(const struct activate *a, uint64_t serial);
 /* Its channel is used no longer, and is freed at the end of the turn. */
 void front_peer_give_up(struct front_peer *p);
 /* Logs what it did; returns KMS_E_PEER. */

@@ -11,6 +11,7 @@
 
 #include "kmsd/activate/scrub.h"
 #include "kmsd/activate/secrets.h"
+#include "kmsd/activate/share/beat.h"
 #include "libkms/base/file.h"
 #include "libkms/core/certificate.h"
 #include "libkms/core/hash16.h"
@@ -346,6 +347,14 @@ host_identity_exchange(
 	exchange_key_id(own.key_id, own.pk);
 	exchange_encode(statement, &own);
 	return sign(k, statement + EXCHANGE_SIGNED, statement, EXCHANGE_SIGNED);
+}
+
+int
+host_identity_beat(struct host_identity *k, uint8_t sig[64], const uint8_t *octets, size_t len)
+{
+	if (!beat_of(octets, len, k->sign_pk))
+		return KMS_E_FORMAT;
+	return sign(k, sig, octets, len);
 }
 
 /* BLAKE2b-256 of the label, keyed with the seed, which is the first half of the signing key. */

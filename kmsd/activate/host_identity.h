@@ -57,6 +57,11 @@ int host_identity_confirm(struct host_identity *k, struct confirm_request *r);
 int host_identity_exchange(
     struct host_identity *k, uint8_t statement[EXCHANGE_SIZE], const struct exchange *e);
 /*
+ * The signature of a beat (beat.h) of this host, whose bytes without a signature are these.
+ * Refuses (KMS_E_FORMAT) anything else. KMS_E_LOCKED.
+ */
+int host_identity_beat(struct host_identity *k, uint8_t sig[64], const uint8_t *octets, size_t len);
+/*
  * The key that seals keys/exchange.key: BLAKE2b-256, keyed with the seed, over "KMS exchange at
  * rest v1". out: guarded memory. KMS_E_LOCKED.
  */

@@ -24,6 +24,7 @@
 #include "kmsd/activate/front_verbs.h"
 #include "kmsd/activate/installed.h"
 #include "kmsd/activate/retention.h"
+#include "kmsd/activate/share/sharing.h"
 #include "kmsd/activate/web_peer.h"
 #include "kmsd/common/child.h"
 #include "kmsd/common/log.h"
@@ -43,7 +44,7 @@ struct server {
 	struct control_access access;
 	struct event *parent, *tick;
 	struct retention *retention;
-	int control_fd, web_fd;
+	int control_fd, web_fd, share_fd;
 	int fronts[CONFIG_FRONTS]; /* channels that came before START */
 	unsigned ticks;
 	int64_t busy_said; /* ms: when kmsd was told that the ledger is being opened */
@@ -89,6 +90,11 @@ take_early(void *arg, const struct ipc_parent *m)
 		if (s->web_fd != -1)
 			close(s->web_fd);
 		s->web_fd = m->fd;
+		return KMS_OK;
+	case IPC_SHARE:
+		if (s->share_fd != -1)
+			close(s->share_fd);
+		s->share_fd = m->fd;
 		return KMS_OK;
 	default:
 		return KMS_E_PEER;
@@ -264,6 +270,24 @@ open_memory(struct activate *a)
 }
 
 static int
+open_share(struct server *s)
+{
+	struct activate *a = &s->activate;
+
+	if (!share_configured(&a->config))
+		return KMS_OK;
+	return (a->share = share_new(a)) != NULL ? KMS_OK : KMS_E_NO_MEMORY;
+}
+
+/* A kmsd-share that is not wanted, or cannot be served, sees the end of its channel. */
+static void
+take_share(struct server *s, int fd)
+{
+	if (s->activate.share == NULL || share_open(s->activate.share, fd) != KMS_OK)
+		close(fd);
+}
+
+static int
 open_fronts(struct server *s)
 {
 	int rc;
@@ -277,6 +301,8 @@ open_fronts(struct server *s)
 	}
 	if (s->web_fd != -1 && (rc = web_peer_open(&s->activate, s->web_fd)) != KMS_OK)
 		return rc;
+	if (s->share_fd != -1)
+		take_share(s, s->share_fd);
 	s->control = control_server_new(&s->activate, s->control_fd, &s->access);
 	return s->control != NULL ? KMS_OK : KMS_E_NO_MEMORY;
 }
@@ -348,6 +374,10 @@ on_parent(evutil_socket_t fd, short what, void *arg)
 	if (m.verb == IPC_WEB && m.fd >= 0) {
 		if (web_peer_open(&s->activate, m.fd) != KMS_OK)
 			close(m.fd);
+		return;
+	}
+	if (m.verb == IPC_SHARE && m.fd >= 0) {
+		take_share(s, m.fd);
 		return;
 	}
 	if (m.verb == IPC_RELOAD && m.fd >= 0)
@@ -424,6 +454,8 @@ confine(void *arg, uint32_t *layers)
 	if ((rc = open_keys(a)) != KMS_OK || (rc = open_ledger(s)) != KMS_OK ||
 	    (!host_identity_locked(a->key) && (rc = activate_open_exchange(a)) != KMS_OK))
 		return rc;
+	if ((rc = open_share(s)) != KMS_OK)
+		return rc;
 	look_at_clients(s);
 	a->layers |= activate_confine_late(memlock_needed(a, keys));
 	*layers = a->layers;
@@ -436,11 +468,8 @@ open_service(void *arg, uint32_t layers)
 	struct server *s = arg;
 	int rc;
 
-	if (!host_identity_locked(s->activate.key)) {
-		if ((rc = activate_record_start(&s->activate)) != KMS_OK)
-			return rc;
-		opening_wait(&s->activate);
-	}
+	if (!host_identity_locked(s->activate.key) && (rc = activate_begin(&s->activate)) != KMS_OK)
+		return rc;
 	return open_fronts(s);
 }
 
@@ -449,6 +478,8 @@ turn(struct activate *a)
 {
 	if (!relayed_may_wait(a))
 		pending_finish(a);
+	if (a->share != NULL)
+		share_turn(a->share);
 	front_peer_flush_all(a);
 }
 
@@ -462,6 +493,11 @@ drain(struct activate *a)
 	pending_finish(a);
 	activate_write_refusals(a, true);
 	turn(a);
+	while (a->share != NULL && share_holds(a->share) && time(NULL) < end) {
+		poll(NULL, 0, 10);
+		event_base_loop(a->base, EVLOOP_NONBLOCK);
+		turn(a);
+	}
 	while (front_peer_pending_any(a) && time(NULL) < end) {
 		poll(NULL, 0, 10);
 		front_peer_flush_all(a);
@@ -488,6 +524,7 @@ tear_down(struct server *s)
 
 	control_server_free(s->control);
 	web_peer_close(a);
+	share_free(a->share);
 	front_peer_free_all(a);
 	kmsdb_close(a->db);
 	publishers_free(&a->publishers);
@@ -534,7 +571,7 @@ main(int argc, char **argv)
 		log_event(LOG_CRIT, role.failed, "%s", kms_strerror(KMS_E_NO_MEMORY));
 		return 1;
 	}
-	s->activate.state_dir = s->control_fd = s->web_fd = -1;
+	s->activate.state_dir = s->control_fd = s->web_fd = s->share_fd = -1;
 	for (unsigned i = 0; i < CONFIG_FRONTS; i++)
 		s->fronts[i] = -1;
 	if (child_start(&role, &s->activate.config, s, &layers) != KMS_OK) {

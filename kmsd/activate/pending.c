@@ -10,6 +10,7 @@
 
 #include "kmsd/activate/activate.h"
 #include "kmsd/activate/front_peer.h"
+#include "kmsd/activate/share/sharing.h"
 #include "kmsd/common/log.h"
 #include "libkms/base/clock.h"
 #include "libkms/core/certificate.h"
@@ -128,22 +129,57 @@ find_bundle(struct activate *a, struct pending_slot *slot, uint8_t bundle[LEASE_
 	}
 }
 
-static void
-answer(struct activate *a, struct pending_slot *slot, const uint8_t nonce[SEAL_NONCE])
+/* The sealed frame; 0: it does not fit. */
+static size_t
+seal(struct activate *a, struct pending_slot *slot, const uint8_t nonce[SEAL_NONCE],
+    uint8_t frame[REPLY_FRAME])
 {
-	uint8_t bundle[LEASE_MAX], text[REPLY_TEXT], *room;
+	uint8_t bundle[LEASE_MAX], text[REPLY_TEXT];
 	size_t len;
 
-	if ((room = front_peer_reserve(slot->peer, REPLY_FRAME)) == NULL)
-		return;
 	find_bundle(a, slot, bundle);
 	activate_count_answer(a, slot->reply.status);
 	len = message_reply_encode(text, sizeof(text), &slot->reply);
 	if (len > 0)
-		len = seal_reply(room, REPLY_FRAME, &slot->keys, nonce, text, len);
+		len = seal_reply(frame, REPLY_FRAME, &slot->keys, nonce, text, len);
 	if (len == 0)
 		log_limited(LOG_ERR, "reply-lost", "a reply does not fit into its frame");
-	front_peer_commit(slot->peer, slot->token, 0, len);
+	return len;
+}
+
+static void
+answer(struct activate *a, struct pending_slot *slot, const uint8_t nonce[SEAL_NONCE])
+{
+	uint8_t *room = front_peer_reserve(slot->peer, REPLY_FRAME);
+
+	if (room != NULL)
+		front_peer_commit(slot->peer, slot->token, 0, seal(a, slot, nonce, room));
+}
+
+/* The same when the batch that it tells of is not stored yet: it leaves later. */
+static void
+hold(struct activate *a, struct pending_slot *slot, const uint8_t nonce[SEAL_NONCE], uint64_t batch)
+{
+	uint8_t frame[REPLY_FRAME];
+	size_t len = seal(a, slot, nonce, frame);
+
+	if (len > 0 && share_hold(a->share, slot->peer, slot->token, batch, frame, len))
+		return;
+	if (front_peer_reserve(slot->peer, REPLY_FRAME) != NULL)
+		front_peer_commit(slot->peer, slot->token, 0, 0);
+}
+
+/* Of a host that shares. committed: the batch that was just written; 0: none. */
+static void
+answer_shared(struct activate *a, struct pending_slot *slot, const uint8_t nonce[SEAL_NONCE],
+    uint64_t committed)
+{
+	uint64_t batch = committed > slot->number ? committed : slot->number;
+
+	if (share_waits(a->share, batch))
+		hold(a, slot, nonce, batch);
+	else
+		answer(a, slot, nonce);
 }
 
 /* Once a minute: every batch fails while the disk is full. */
@@ -187,6 +223,8 @@ pending_commit(struct activate *a)
 		a->failing_since = a->failure_said = 0;
 	}
 	a->last_batch++;
+	if (a->share != NULL)
+		share_committed(a->share);
 	a->counts.batches++;
 	a->counts.entries += entries;
 	if (entries > a->counts.largest)
@@ -216,6 +254,7 @@ void
 pending_finish(struct activate *a)
 {
 	struct pending *p = a->pending;
+	uint64_t before = a->last_batch;
 	int rc = pending_commit(a);
 
 	if (p->taken == 0)
@@ -225,7 +264,11 @@ pending_finish(struct activate *a)
 
 		if (rc != KMS_OK && !slot->settled)
 			refuse(slot, KMS_E_LEDGER);
-		answer(a, slot, next_nonce(p));
+		if (a->share == NULL)
+			answer(a, slot, next_nonce(p));
+		else
+			answer_shared(
+			    a, slot, next_nonce(p), a->last_batch > before ? a->last_batch : 0);
 		if (i % FLUSH_EVERY == FLUSH_EVERY - 1)
 			front_peer_flush(slot->peer);
 	}

@@ -32,7 +32,7 @@ struct pending_slot {
 	enum pending_answer answer;
 	bool settled; /* true whether or not the batch succeeds */
 	uint32_t leaf;
-	uint64_t number;   /* PENDING_JOURNAL: of the batch */
+	uint64_t number;   /* of the batch on disk that the answer tells of; 0: none */
 	uint64_t sequence; /* PENDING_JOURNAL: the client's highest */
 };
 

@@ -12,6 +12,7 @@
 #include "kmsd/activate/front_peer.h"
 #include "kmsd/activate/holders.h"
 #include "kmsd/activate/refusal_log.h"
+#include "kmsd/activate/share/sharing.h"
 #include "kmsd/activate/testimony.h"
 #include "kmsd/common/log.h"
 #include "libkms/base/address.h"
@@ -259,6 +260,21 @@ decide_reclaim(struct activate *a, struct request *q, const struct class_pool *c
 	}
 }
 
+/* A seat that the client does not have is not given now, whatever is free. */
+static void
+refuse_new(struct request *q)
+{
+	struct policy_decision *d = &q->decision;
+
+	if ((d->outcome != POLICY_GRANT && d->outcome != POLICY_RECORD) || q->client.counted)
+		return;
+	d->outcome = POLICY_DENY;
+	d->status = KMS_E_ALONE;
+	d->reclaim = d->right = d->overdraft = d->borrowed = d->clone = d->caught_up =
+	    d->bound_other = d->paced = false;
+	d->retry_after = SHARE_RETRY;
+}
+
 static int
 decide(struct activate *a, struct request *q, const struct ipc_frame *f)
 {
@@ -305,6 +321,8 @@ decide(struct activate *a, struct request *q, const struct ipc_frame *f)
 	if (wants_seat(q))
 		decide_reclaim(a, q, &classes, &counters);
 	q->class = class_of(q, &classes, &counters);
+	if (a->share != NULL && share_gives_none(a->share))
+		refuse_new(q);
 	return KMS_OK;
 }
 
@@ -549,10 +567,10 @@ repeat(struct activate *a, const struct request *q, const struct ipc_frame *f,
 
 	slot->reply.status = q->row.kind == ENTRY_SEEN ? KMS_E_COUNT_TOO_LOW : KMS_OK;
 	slot->settled = q->row.chain != 0 || q->row.batch <= a->last_batch;
+	slot->number = q->row.chain == 0 && slot->settled ? q->row.batch : 0;
 	if (q->row.kind != ENTRY_LEASE)
 		return;
 	slot->leaf = q->row.leaf;
-	slot->number = q->row.batch;
 	slot->sequence = q->row.sequence;
 	if (!slot->settled) {
 		slot->answer = PENDING_LEAF;
@@ -688,6 +706,13 @@ settle(struct activate *a, struct request *q, const struct ipc_frame *f, struct 
 {
 	const struct policy_decision *d = &q->decision;
 
+	if (a->share != NULL && !share_serves(a->share)) {
+		a->counts.refused++;
+		slot->settled = true;
+		slot->reply.status = KMS_E_LEDGER;
+		slot->reply.retry_after = SHARE_RETRY;
+		return;
+	}
 	if (decide(a, q, f) != KMS_OK) {
 		log_limited(LOG_CRIT, "ledger-error", "a client's record cannot be read");
 		slot->settled = true;

@@ -71,8 +71,7 @@ go_on(struct retention *r)
 	struct kmsdb_retention how = { 0 };
 	int rc;
 
-	if (a->config.keep == 0 || a->now < a->started + QUIET || a->failing_since != 0 ||
-	    host_identity_locked(a->key))
+	if (a->config.keep == 0 || a->now < a->started + QUIET || !activate_may_write(a))
 		return;
 	pending_finish(a);
 	activate_clock(a);

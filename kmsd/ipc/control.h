@@ -76,6 +76,22 @@
  *	              it begins), u status; with status 0: u peak, u end, u first, u
  *	              renewals, u releases, u clients (kmsdb/usage.h); else u refusals
  *
+ *	share         u configured, and only if it is 1: s name, s host-id, s host-name, s
+ *	              state (waiting, joining, together, alone, stopped), u since (time),
+ *	              u serves, u new-seats, u by-administrator (it is alone on a word of
+ *	              one), u link (etcd answers), s cluster (hexadecimal, 0: not heard),
+ *	              s place (of its batches in etcd: not-compared, free, same, ahead,
+ *	              other, junk), s alone (serve, renew, refuse), u alone-for (minutes),
+ *	              u time (now), u last-batch, u stored (batch), u waiting (answers), u
+ *	              clocks-apart
+ *	share-member  s host-id, s state (followed, not-heard, other-share,
+ *	              no-certificate, other-customer, went-back, forked, ledger), u member
+ *	              (its chain is in this ledger), u heard-here (batch); if it was
+ *	              heard: s name, s share, u time (its clock), u age (seconds since its
+ *	              last beat), u head (batch), u heard-there (batch of this host)
+ *	share-rights  s publisher (name), u pool, s pool-name, u left, u first, u received,
+ *	              u given, u bound, u held
+ *
  *	error         s message
  *
  * state of a client: activated, expired, below-threshold, released, ended (by the host), revoked,
@@ -149,6 +165,13 @@ enum control_verb {
 	/* b source (16), b cmid (16), s name, u count, u told: of one observed source */
 	CONTROL_RELAY_NAME = 21,
 	CONTROL_RELAY_STATUS = 20, /* rows: relay, relay-host, relay-version */
+	/* rows: share, share-member (one each other host), share-rights (one each pool) */
+	CONTROL_SHARE_STATUS = 70,
+	/*
+	 * s reason (1 to 100 bytes): a host that waits for the others goes on without them, with
+	 * the reason in the journal. KMS_E_EXISTS: it does not wait
+	 */
+	CONTROL_SHARE_ALONE = 71,
 	/*
 	 * Since the start, rows: answers (s status, u refusal, u count, s meaning,
 	 * s remedy), commits (u count, u

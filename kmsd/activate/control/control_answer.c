@@ -51,6 +51,8 @@ static const struct verb {
 	    control_revocations_install },
 	{ CONTROL_RELAY_NAME, "relay name", false, false, CONTROL_CHANGE, control_relay_name },
 	{ CONTROL_RELAY_STATUS, "relay status", false, false, CONTROL_PAGE, control_relay_status },
+	{ CONTROL_SHARE_STATUS, "share status", false, false, CONTROL_PAGE, control_share_status },
+	{ CONTROL_SHARE_ALONE, "share alone", true, false, CONTROL_CHANGE, control_share_alone },
 	{ CONTROL_CLIENT_UNREVOKE, "client unrevoke", true, false, CONTROL_CHANGE,
 	    control_client_unrevoke },
 	{ CONTROL_CLIENT_FORGET, "client forget", true, false, CONTROL_CHANGE,

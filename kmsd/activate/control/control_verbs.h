@@ -48,6 +48,8 @@ int control_client_erase(struct control_request *q);
 int control_relay_name(struct control_request *q);
 int control_relay_status(struct control_request *q);
 int control_metrics(struct control_request *q);
+int control_share_status(struct control_request *q);
+int control_share_alone(struct control_request *q);
 int control_web_login(struct control_request *q);
 int control_web_logout(struct control_request *q);
 int control_web_session(struct control_request *q);

@@ -97,9 +97,7 @@ control_unlock(struct control_request *q)
 		return rc;
 	log_event(LOG_NOTICE, "host-unlocked", "clients are served");
 	row_sealed(q);
-	if ((rc = activate_record_start(a)) == KMS_OK)
-		opening_wait(a);
-	return rc;
+	return activate_begin(a);
 }
 
 static bool

@@ -10,6 +10,7 @@
 #include "kmsd/activate/activate_confine.h"
 #include "kmsd/activate/control/control_verbs.h"
 #include "kmsd/activate/front_peer.h"
+#include "kmsd/activate/share/sharing.h"
 #include "kmsd/activate/web_peer.h"
 #include "kmsd/common/confine.h"
 #include "libkms/base/address.h"
@@ -326,6 +327,8 @@ control_status(struct control_request *q)
 	front_peer_each(a, front_sandbox, &walk);
 	if (web_peer_layers(a, &layers))
 		row_sandbox(b, "kmsd-web", layers, FRONT_WANTED, a->config.sandbox_required);
+	if (a->share != NULL && share_layers(a->share, &layers))
+		row_sandbox(b, "kmsd-share", layers, FRONT_WANTED, a->config.sandbox_required);
 	row_ledger(a, b);
 	rows_limit(a, b, q->names);
 	for (unsigned i = 0; i < a->publishers.count; i++)
