@@ -74,6 +74,9 @@ static const struct command *const commands[] = {
 	&cmd_firewall_remove.line,
 	&cmd_firewall_check.line,
 	&cmd_firewall_show.line,
+	&cmd_share_init.line,
+	&cmd_share_invite.line,
+	&cmd_share_join.line,
 	&cmd_config_check.line,
 	&cmd_why.line,
 	&cmd_web_login.line,
@@ -110,6 +113,7 @@ static const struct manual manuals[] = {
 	{ "dns", "kmsctl-dns(8)" },
 	{ "firewall", "kmsctl-firewall(8)" },
 	{ "relay", "kmsctl-relay(8)" },
+	{ "share", "kmsctl-share(8)" },
 	{ NULL, "kmsctl(8)" },
 };
 

@@ -11,12 +11,10 @@
 #include <unistd.h>
 
 #include "kmsctl/cli/fail.h"
-#include "kmsctl/cli/key_input.h"
 #include "kmsctl/host/ini_file.h"
-#include "kmsctl/plan/run.h"
+#include "kmsctl/setup/agree.h"
 #include "kmsctl/setup/finish.h"
 #include "kmsctl/setup/place.h"
-#include "kmsd/common/config_text.h"
 #include "libkms/kms_error.h"
 
 struct setup_options {
@@ -180,67 +178,14 @@ show_section(struct ctl *ctl, const struct verdict *v, const struct place *p)
 	}
 }
 
-/* As it would be with the new ini file; ctl->config is that from here on. */
-static unsigned
-show_plan(struct ctl *ctl, const struct place *p)
-{
-	static struct plan plan; /* large */
-
-	config_parse(&ctl->config, p->ini.after, strlen(p->ini.after), NULL, 0);
-	memset(&plan, 0, sizeof(plan));
-	plan.ctl = ctl;
-	plan.root = "";
-	plan_look(&plan, PLAN_MACHINE);
-	output_list(ctl->out, "differences", NULL);
-	if (plan.count > 0)
-		output_line(ctl->out, OUTPUT_PLAIN, "%s", "");
-	plan_show(&plan);
-	output_end(ctl->out);
-	return plan.count - plan_by_hand(&plan);
-}
-
-/* CTL_OK: go on. */
-static int
-make_sure(struct ctl *ctl)
-{
-	const struct setup_options *o = ctl->options;
-	char *answer;
-	bool yes;
-
-	if (o->yes)
-		return CTL_OK;
-	if (ctl->json || !isatty(STDIN_FILENO))
-		return fail(ctl, KMS_E_ARGUMENT, "nothing was changed: to do all this, add --yes");
-	fflush(ctl->out->file);
-	answer = key_input_line("\nType yes to do all this: ");
-	yes = answer != NULL && strcmp(answer, "yes") == 0;
-	free(answer);
-	return yes ? CTL_OK : fail(ctl, KMS_E_ARGUMENT, "nothing was changed");
-}
-
 /* -- doing it -- */
 
 static int
 do_it(struct ctl *ctl, const struct verdict *v, const struct place *p)
 {
-	static struct plan plan; /* large */
-	struct plan_result r = { 0 };
 	struct fault f = { 0 };
 
-	if (place_write(p, v, &f) != KMS_OK)
-		return fail_fault(ctl, &f);
-	memset(&plan, 0, sizeof(plan));
-	plan.ctl = ctl;
-	plan.root = "";
-	plan.brief = true; /* it was shown before the question */
-	output_list(ctl->out, "changes", NULL);
-	plan_mend(&plan, PLAN_MACHINE, &r);
-	output_end(ctl->out);
-	if (r.failed > 0)
-		return fail_told(ctl, KMS_E_IO,
-		    "%u of these changes failed: correct the cause, then run the same command again",
-		    r.failed);
-	return CTL_OK;
+	return place_write(p, v, &f) == KMS_OK ? agree_mend(ctl) : fail_fault(ctl, &f);
 }
 
 static int
@@ -251,12 +196,13 @@ agree_and_do(struct ctl *ctl, const struct verdict *v, const struct sent *s, con
 	int code = CTL_OK;
 
 	show_section(ctl, v, p);
-	due = show_plan(ctl, p);
+	due = agree_show(ctl, p->ini.after, NULL);
 	if (p->changes && !ini_edit_permitted(&p->ini))
 		return fail(ctl, KMS_E_DENIED, "%s: %s: run this as root", p->ini.directory,
 		    strerror(errno));
 	if (p->changes || due > 0 || count_state(s, SENT_USED) > 0) {
-		if ((code = make_sure(ctl)) == CTL_OK && (code = do_it(ctl, v, p)) == CTL_OK)
+		if ((code = agree_ask(ctl, o->yes)) == CTL_OK &&
+		    (code = do_it(ctl, v, p)) == CTL_OK)
 			code = finish_install(ctl, v, s);
 	} else {
 		output_line(ctl->out, OUTPUT_GOOD, "All of these files are installed.");

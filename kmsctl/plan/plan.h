@@ -35,16 +35,17 @@ struct difference {
 
 struct plan {
 	struct ctl *ctl;
-	const char *root;            /* "" or a directory without the last slash */
-	const char *nameserver;      /* NULL: the system's */
-	bool brief;                  /* what is left to the administrator is not shown */
-	const struct aspect *aspect; /* being looked at */
+	const char *root;             /* "" or a directory without the last slash */
+	const char *nameserver;       /* NULL: the system's */
+	bool brief;                   /* what is left to the administrator is not shown */
+	const struct aspect *aspect;  /* being looked at */
+	const struct aspect *without; /* is not looked at; NULL: all are */
 	struct difference list[DIFFERENCES_MAX];
 	unsigned count;
 };
 
 extern const struct aspect aspect_users, aspect_files, aspect_units, aspect_firewall, aspect_dns,
-    aspect_service, aspect_publishers;
+    aspect_service, aspect_share, aspect_publishers;
 
 /*
  * Adds a difference to fill in; never NULL (the last one is used again when there are too
@@ -66,6 +67,15 @@ bool plan_knows(const struct reply *status, const struct config_publisher *publi
  * not say.
  */
 const struct config_publisher *plan_unread(const struct reply *status, const struct config *c);
+/* What systemctl is-enabled says: "enabled", "disabled" ...; "" when it gives no answer. */
+void plan_enabled(const struct plan *p, const char *unit, char out[64]);
+/* Is the unit active? True, too, when nobody can tell. */
+bool plan_active(const struct plan *p, const char *unit);
+/*
+ * Was an active unit (its D-Bus name below /org/freedesktop/systemd1/unit/) started before that
+ * file, or directory, changed? False when systemd cannot be asked.
+ */
+bool plan_older(const struct plan *p, const char *path, const char *object);
 /* Does systemd run this machine, or will it run what is below --root? */
 bool plan_systemd(const struct plan *p);
 

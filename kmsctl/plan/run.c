@@ -13,6 +13,7 @@ static const struct aspect *const aspects[] = {
 	&aspect_files,
 	&aspect_units,
 	&aspect_firewall,
+	&aspect_share,
 	&aspect_service,
 	&aspect_dns,
 	&aspect_publishers,
@@ -70,7 +71,7 @@ inspect(struct plan *p, const struct aspect *a)
 	struct fault f = { 0 };
 	int rc;
 
-	if (a->needs_running_system && p->root[0] != '\0')
+	if (a == p->without || (a->needs_running_system && p->root[0] != '\0'))
 		return;
 	p->aspect = a;
 	rc = a->inspect(p, &f);

@@ -18,12 +18,9 @@
 
 enum { STOPPED, OLD_SERVICE, OLD_SOCKET, UNREAD, OLD_CONFIG, NO_SOCKET, BAD_CLASSES };
 
-/*
- * Was an active unit started before its directory of drop-ins changed? (Removing a file changes
- * only the directory.) False when systemd cannot be asked.
- */
-static bool
-older_than_drop_ins(const struct plan *p, const char *directory, const char *object)
+/* Of drop-ins the directory: removing a file changes only that. */
+bool
+plan_older(const struct plan *p, const char *path, const char *object)
 {
 	const char *const argv[] = { "busctl", "get-property", "org.freedesktop.systemd1", object,
 		"org.freedesktop.systemd1.Unit", "ActiveState", "ActiveEnterTimestamp", NULL };
@@ -32,7 +29,7 @@ older_than_drop_ins(const struct plan *p, const char *directory, const char *obj
 	struct stat st;
 	bool old;
 
-	if (!plan_systemd(p) || stat(directory, &st) == -1 ||
+	if (!plan_systemd(p) || stat(path, &st) == -1 ||
 	    child_run(&c, argv, NULL, p->ctl->timeout_ms) != KMS_OK)
 		return false;
 	old = c.exit == 0 && sscanf(c.out, "s \"active\" t %llu", &since) == 1 &&
@@ -203,7 +200,7 @@ look_at_running(struct plan *p, const struct reply *status)
 {
 	struct difference *d;
 
-	if (older_than_drop_ins(p, "/etc/systemd/system/kmsd.service.d",
+	if (plan_older(p, "/etc/systemd/system/kmsd.service.d",
 		"/org/freedesktop/systemd1/unit/kmsd_2eservice")) {
 		outdated(p, OLD_SERVICE, "kmsd.service",
 		    "restarted; clients that connect meanwhile must wait");
@@ -227,7 +224,7 @@ inspect(struct plan *p, struct fault *f)
 	struct fault said = { 0 };
 	int rc = ask_quietly(p->ctl, CONTROL_STATUS, NULL, &reply, &said);
 
-	if (older_than_drop_ins(p, "/etc/systemd/system/kmsd.socket.d",
+	if (plan_older(p, "/etc/systemd/system/kmsd.socket.d",
 		"/org/freedesktop/systemd1/unit/kmsd_2esocket")) {
 		outdated(p, OLD_SOCKET, "kmsd.socket",
 		    "restarted together with kmsd; connections are refused for a moment");

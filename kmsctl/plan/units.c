@@ -99,9 +99,8 @@ service_text(const struct config *c, bool binds, FILE *f)
 	    binds && c->port > 0 && c->port < 1024 ? " CAP_NET_BIND_SERVICE" : "");
 }
 
-/* "enabled", "disabled" ...; "" when systemctl gives no answer. */
-static void
-enabled(const struct plan *p, const char *unit, char out[64])
+void
+plan_enabled(const struct plan *p, const char *unit, char out[64])
 {
 	char root[520];
 	const char *const argv[] = { "systemctl", root, "is-enabled", unit, NULL };
@@ -121,7 +120,7 @@ socket_masked(const struct plan *p)
 {
 	char state[64];
 
-	enabled(p, "kmsd.socket", state);
+	plan_enabled(p, "kmsd.socket", state);
 	return strcmp(state, "masked") == 0;
 }
 
@@ -170,7 +169,7 @@ look_at_unit(struct plan *p, const char *unit, const char *why)
 	struct difference *d;
 	char state[64];
 
-	enabled(p, unit, state);
+	plan_enabled(p, unit, state);
 	if (strncmp(state, "enabled", 7) == 0 || strcmp(state, "static") == 0)
 		return;
 	d = plan_add(p, ENABLED, why, "%s", unit);
@@ -188,8 +187,8 @@ look_at_unit(struct plan *p, const char *unit, const char *why)
 	}
 }
 
-static bool
-running(const struct plan *p, const char *unit)
+bool
+plan_active(const struct plan *p, const char *unit)
 {
 	const char *const argv[] = { "systemctl", "is-active", "--quiet", unit, NULL };
 	struct child c;
@@ -210,7 +209,7 @@ look_at_running(struct plan *p, const char *unit, const char *why)
 	unsigned before = p->count;
 
 	look_at_unit(p, unit, why);
-	if (p->count > before || p->root[0] != '\0' || running(p, unit))
+	if (p->count > before || p->root[0] != '\0' || plan_active(p, unit))
 		return;
 	d = plan_add(p, STARTED, why, "%s", unit);
 	snprintf(d->is, sizeof(d->is), "enabled, but not active");

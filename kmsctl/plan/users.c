@@ -44,6 +44,8 @@ inspect(struct plan *p, struct fault *f)
 	if (web_configured(c))
 		want_user(
 		    p, c->web_user, "the process for the web page and metrics runs as this user");
+	if (share_configured(c))
+		want_user(p, c->share_user, "the process that speaks to etcd runs as this user");
 	want_group(p, c->control_group, "members of this group may use kmsctl");
 	if (strcmp(c->monitor_group, c->control_group) != 0)
 		want_group(p, c->monitor_group,
