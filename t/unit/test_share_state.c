@@ -236,6 +236,33 @@ test_administrator(void **ignored)
 	assert_int_equal(share_state_alone(&s, 2000), KMS_E_EXISTS);
 }
 
+/* With a certificate that it did not have, it may have members that do not know it. */
+static void
+test_rejoin(void **ignored)
+{
+	struct share_state s = together();
+
+	share_state_rejoin(&s, 2000);
+	assert_int_equal(s.status, SHARE_JOINING);
+	may(&s, true, false, false);
+	/* What it writes there is stored, and nobody is alone who never was a member. */
+	share_state_committed(&s, 12, 3000);
+	assert_true(share_state_stores(&s));
+	share_state_tick(&s, 3000 + SHARE_PATIENCE);
+	assert_int_equal(s.status, SHARE_JOINING);
+	share_state_joined(&s, 9000);
+	assert_int_equal(s.status, SHARE_TOGETHER);
+	share_state_tick(&s, 9000 + SHARE_PATIENCE);
+	assert_int_equal(s.status, SHARE_ALONE);
+	/* Alone, it goes on, and joins when it comes back. */
+	share_state_rejoin(&s, 12000);
+	assert_int_equal(s.status, SHARE_ALONE);
+	share_state_stored(&s, 12, 13000);
+	assert_int_equal(s.status, SHARE_JOINING);
+	share_state_rejoin(&s, 14000);
+	assert_int_equal(s.status, SHARE_JOINING);
+}
+
 int
 main(void)
 {
@@ -248,6 +275,7 @@ main(void)
 		cmocka_unit_test(test_link),
 		cmocka_unit_test(test_cluster),
 		cmocka_unit_test(test_administrator),
+		cmocka_unit_test(test_rejoin),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -118,6 +118,14 @@ share_state_joined(struct share_state *s, int64_t now)
 	follow(s, now);
 }
 
+void
+share_state_rejoin(struct share_state *s, int64_t now)
+{
+	s->joined = false;
+	if (s->status == SHARE_TOGETHER)
+		become(s, SHARE_JOINING, now);
+}
+
 int
 share_state_alone(struct share_state *s, int64_t now)
 {

@@ -76,6 +76,11 @@ void share_state_started(struct share_state *s, uint64_t batch, int64_t now);
 void share_state_committed(struct share_state *s, uint64_t batch, int64_t now);
 void share_state_stored(struct share_state *s, uint64_t through, int64_t now);
 void share_state_joined(struct share_state *s, int64_t now);
+/*
+ * It has a certificate that it did not have: there may be members that it did not know, and that
+ * did not hear it.
+ */
+void share_state_rejoin(struct share_state *s, int64_t now);
 /* Of WAITING and JOINING. KMS_E_EXISTS: it is in another state. */
 int share_state_alone(struct share_state *s, int64_t now);
 /* What time alone changes. */

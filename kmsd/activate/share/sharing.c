@@ -17,6 +17,7 @@
 #include "kmsd/activate/front_peer.h"
 #include "kmsd/activate/share/held.h"
 #include "kmsd/activate/share/own_place.h"
+#include "kmsd/activate/share/share_entries.h"
 #include "kmsd/activate/share/share_peer.h"
 #include "kmsd/common/log.h"
 #include "kmsd/common/loop.h"
@@ -38,6 +39,8 @@ _Static_assert(PARCEL_ONE_MAX <= SHARE_PARCEL, "every parcel fits");
 #define STUCK_AGAIN 60000
 #define STUCK_PARCELS 64 /* that are stored again for it, before it is looked at again */
 #define PRUNE_MS 60000
+#define HEARD_MS 60000
+#define HEARD_IDLE_MS 3600000
 #define PRUNE_FIRSTS 4096 /* own parcels in the engine, and the bytes of all of them, */
 #define PRUNE_OCTETS (UINT64_C(256) << 20) /* before it prunes what some did not hear */
 
@@ -69,6 +72,12 @@ struct share {
 	enum share_status said;
 	uint64_t since; /* seconds */
 	bool skewed, certificates_said;
+	bool alone_written;   /* the journal has it as alone */
+	int64_t alone_at;     /* ms: it is not written before */
+	unsigned certified;   /* publishers that it is confirmed by */
+	int64_t heard_at;     /* ms: when HEARD was written, */
+	uint64_t heard_batch; /* its batch, */
+	uint64_t heard_sum;   /* and the sum of the batches that it names */
 	char reason[SHARE_REASON + 1];
 	/* first batches of own parcels that were stored by this run, ascending, and their bytes */
 	uint64_t firsts[PRUNE_FIRSTS], octets[PRUNE_FIRSTS], octets_all;
@@ -729,7 +738,7 @@ say_state(struct share *s)
 		break;
 	case SHARE_JOINING:
 		log_event(LOG_NOTICE, "share-state",
-		    "joining: this host serves when all hosts of the share have heard it");
+		    "joining: this host serves when it is confirmed, and all hosts of the share have heard it");
 		break;
 	case SHARE_TOGETHER:
 		log_event(LOG_NOTICE, "share-state",
@@ -755,6 +764,65 @@ enter(struct share *s)
 	s->said = s->state.status;
 	s->since = s->a->now;
 	say_state(s);
+}
+
+/* Before an answer leaves that is not stored, the journal says why. */
+static void
+write_alone(struct share *s, int64_t now)
+{
+	bool alone = s->state.status == SHARE_ALONE;
+
+	if (alone == s->alone_written || now < s->alone_at || !share_state_signs(&s->state))
+		return;
+	s->alone_at = now + START_MS;
+	if (share_record_alone(s->a, alone, s->state.said ? s->reason : "") == KMS_OK)
+		s->alone_written = alone;
+}
+
+static uint64_t
+heard_sum(const struct share *s)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < s->members.count; i++)
+		sum += s->members.at[i].chain ? s->members.at[i].last : 0;
+	return sum;
+}
+
+/*
+ * Hosts at which nothing else happens would write it for ever because of each other's: they do it
+ * seldom.
+ */
+static void
+write_heard(struct share *s, int64_t now)
+{
+	bool idle = s->a->last_batch == s->heard_batch;
+
+	if (now - s->heard_at < (idle ? HEARD_IDLE_MS : HEARD_MS) || !share_serves(s) ||
+	    heard_sum(s) == s->heard_sum)
+		return;
+	s->heard_at = now;
+	if (share_record_heard(s->a) != KMS_OK)
+		return;
+	s->heard_sum = heard_sum(s);
+	s->heard_batch = s->a->last_batch;
+}
+
+/* A host without a certificate is nobody's member. With a new one, it is one of others. */
+static void
+look_at_certificates(struct share *s, int64_t now)
+{
+	const struct publishers *p = &s->a->publishers;
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < p->count; i++)
+		count += p->list[i].confirmed;
+	if (count > s->certified) {
+		s->beats_heard = false;
+		s->beat.at = now;
+		share_state_rejoin(&s->state, now);
+	}
+	s->certified = count;
 }
 
 static bool
@@ -806,12 +874,15 @@ share_turn(struct share *s)
 		return;
 	share_state_tick(&s->state, now);
 	begin(s, now);
-	if (s->state.status == SHARE_JOINING && s->beats_heard &&
-	    members_know(&s->members, own_id(s)))
+	look_at_certificates(s, now);
+	if (s->state.status == SHARE_JOINING && s->beats_heard && s->certified > 0 &&
+	    s->a->now != s->started && members_know(&s->members, own_id(s)))
 		share_state_joined(&s->state, now);
 	while (s->said != s->state.status)
 		enter(s);
+	write_alone(s, now);
 	release(s);
+	write_heard(s, now);
 	if (s->peer == NULL || s->state.status == SHARE_STOPPED)
 		return;
 	ask_place(s, now);
