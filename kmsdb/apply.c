@@ -36,6 +36,10 @@ take_admin(struct apply_entry *out, const struct entry_admin *in)
 		out->effect = APPLY_BASE;
 		return;
 	}
+	if (entry_kind_is_share(in->kind)) {
+		out->effect = APPLY_SHARE;
+		return;
+	}
 	if (in->kind == ENTRY_RELAYED || in->kind == ENTRY_RELAYED_NAME) {
 		out->effect = APPLY_OBSERVED;
 		return;

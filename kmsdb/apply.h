@@ -26,6 +26,7 @@
  * WITNESS, RESTORED and what was installed: a row of their own, own_rows.h
  * CLOCK     the time of the last one
  * COUNTERS  nothing here; usage.h, whose sums are kept in another way
+ * SHARE, HEARD, GIVE, ALONE, HELD: rows of right_rows.h, rights_state.h
  * BASE      restates rows where the journal does not begin with batch 1, base_load.c
  * others    nothing
  */
@@ -51,6 +52,7 @@ enum apply_effect {
 	APPLY_CLOCK,    /* e.time */
 	APPLY_COUNTERS, /* e.blob */
 	APPLY_BASE,     /* base_load.c */
+	APPLY_SHARE,    /* rights_state.h */
 };
 
 /* Where an entry is. */

@@ -82,6 +82,7 @@ base_entry_client(struct base_entry *out, uint64_t time, const struct client_row
 	make_beside(&b, row->c.last_seen, cold->address, cold->name, cold->user);
 	hot.seat = row->c.seated ? 0 : ROW_NO_SEAT;
 	hot.shown = 0;
+	hot.holder = ROW_HOLDER_NONE;
 	apply_blank(&blank);
 	wire_writer_init(&w, octets, sizeof(octets));
 	wire_put(&w, row->c.product, 16);

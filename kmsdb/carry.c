@@ -50,7 +50,8 @@ move(struct slice *s, const uint8_t row[ROW_HOT], int by)
 
 	if (until == 0 || seat == ROW_NO_SEAT)
 		return;
-	seats_count_key(key, &s->seats->seats[seat], row_hot_borrowed(row), until);
+	seats_count_key(
+	    key, &s->seats->seats[seat], row_hot_borrowed(row), row_hot_holder(row), until);
 	i = (until / 60 * 31 + seat * 977u) % DELTAS;
 	while (s->deltas[i].used && memcmp(s->deltas[i].key, key, sizeof(key)) != 0)
 		i = (i + 1) % DELTAS;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "kmsdb/own_rows.h"
+#include "kmsdb/right_rows.h"
 #include "libkms/base/clock.h"
 #include "libkms/kms_error.h"
 
@@ -26,6 +27,8 @@ static const struct {
 	[GENERATION_WITNESSES] = { INDEX_WITNESSES, ROW_WITNESS, NO_PART },
 	[GENERATION_RESTORED] = { INDEX_RESTORED, ROW_RESTORED, NO_PART },
 	[GENERATION_INSTALLED] = { INDEX_INSTALLED, ROW_INSTALLED, NO_PART },
+	[GENERATION_RIGHTS] = { INDEX_RIGHTS, ROW_RIGHT, 8 },
+	[GENERATION_SHARE] = { INDEX_SHARE, ROW_SHARE, NO_PART },
 };
 
 enum index_table
@@ -40,12 +43,19 @@ limit(int table, size_t records)
 	return records / tables[table].part + (table == GENERATION_HOT ? 0 : KMSDB_BATCH_MAX);
 }
 
+/* Rows that one batch may add: an entry changes the rights of two pools at most. */
+static size_t
+one_batch(int table)
+{
+	return table == GENERATION_RIGHTS ? 2 * KMSDB_BATCH_MAX : KMSDB_BATCH_MAX;
+}
+
 int
 generation_init(struct generation *g, size_t records)
 {
 	for (int t = 0; t < GENERATION_TABLES; t++) {
 		/* One batch may be staged before generation_full is asked again. */
-		g->rows[t] = overlay_new(limit(t, records) + KMSDB_BATCH_MAX, tables[t].row);
+		g->rows[t] = overlay_new(limit(t, records) + one_batch(t), tables[t].row);
 		if (g->rows[t] == NULL)
 			return KMS_E_NO_MEMORY;
 	}

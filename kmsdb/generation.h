@@ -30,8 +30,11 @@ enum generation_table {
 	GENERATION_WITNESSES,
 	GENERATION_RESTORED,
 	GENERATION_INSTALLED,
+	/* right_rows.h */
+	GENERATION_RIGHTS,
+	GENERATION_SHARE,
 };
-#define GENERATION_TABLES 6
+#define GENERATION_TABLES 8
 
 struct generation {
 	struct overlay *rows[GENERATION_TABLES];

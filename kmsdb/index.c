@@ -48,6 +48,8 @@ static const char *const NAMES[INDEX_TABLES] = {
 	"restored",
 	"installed",
 	"usage",
+	"rights",
+	"share",
 };
 
 struct index {
@@ -461,9 +463,11 @@ index_count_decode(
 	borrowed = wire_get_u8(&k);
 	out->borrowed = borrowed != 0;
 	out->until = wire_get_u32(&k);
+	out->holder = wire_get_u8(&k);
 	wire_reader_init(&v, row, len);
 	out->clients = wire_get_u32(&v);
-	return borrowed <= 1 && wire_finish(&k) == KMS_OK && wire_finish(&v) == KMS_OK
+	return borrowed <= 1 && out->holder < ROW_HOLDERS && wire_finish(&k) == KMS_OK &&
+		       wire_finish(&v) == KMS_OK
 		   ? KMS_OK
 		   : KMS_E_ALTERED;
 }
@@ -747,6 +751,7 @@ count_less(struct index *ix, const uint8_t row[ROW_HOT])
 	wire_put(&w, (const uint8_t *)v.mv_data + AT, OF_POOL);
 	wire_put_u8(&w, row_hot_borrowed(row));
 	wire_put_u32(&w, row_hot_counts(row));
+	wire_put_u8(&w, row_hot_holder(row));
 	index_count(ix, key, -1);
 }
 

@@ -30,9 +30,11 @@ enum index_table {
 	INDEX_RELAYED,
 	INDEX_RESTORED,
 	INDEX_INSTALLED,
-	INDEX_USAGE
+	INDEX_USAGE,
+	INDEX_RIGHTS, /* and INDEX_SHARE: right_rows.h */
+	INDEX_SHARE
 };
-#define INDEX_TABLES 12
+#define INDEX_TABLES 14
 
 /* Row `kmsdb`: schema 4, last 8, hash 32, counter 8, floors 5 each, clock 8 (widths). */
 struct index_meta {

@@ -302,6 +302,7 @@ struct kmsdb_count {
 	bool borrowed;
 	uint32_t until; /* minutes */
 	uint32_t clients;
+	uint8_t holder; /* of a row of the index (row.h); told with the sum of all of them */
 };
 int kmsdb_each_count(
     struct kmsdb *db, int (*fn)(const struct kmsdb_count *c, void *arg), void *arg);

@@ -16,9 +16,10 @@ static const size_t undo_at[GENERATION_TABLES] = {
 	[GENERATION_HOT] = 0,
 	[GENERATION_COLD] = ROW_HOT,
 	[GENERATION_OBSERVED] = ROW_HOT + ROW_COLD,
-	[GENERATION_WITNESSES] = ROW_HOT + ROW_COLD + ROW_OBSERVED,
-	[GENERATION_RESTORED] = ROW_HOT + ROW_COLD + ROW_OBSERVED,
-	[GENERATION_INSTALLED] = ROW_HOT + ROW_COLD + ROW_OBSERVED,
+	[GENERATION_WITNESSES] = UNDO_SMALL,
+	[GENERATION_RESTORED] = UNDO_SMALL,
+	[GENERATION_INSTALLED] = UNDO_SMALL,
+	[GENERATION_SHARE] = UNDO_SMALL,
 };
 
 void
@@ -140,6 +141,7 @@ counted_by(const struct client_row *row, bool exists)
 		return c;
 	c.seat = row->seat;
 	c.borrowed = (row->c.flags & ENTRY_BORROWED) != 0;
+	c.holder = row->holder;
 	c.until = row->c.until;
 	return c;
 }
@@ -151,14 +153,15 @@ count(struct kmsdb *db, const struct counted *from, const struct counted *to, st
 	int rc;
 
 	if (from->until == to->until && from->borrowed == to->borrowed &&
-	    (from->seat == to->seat || from->until == 0))
+	    from->holder == to->holder && (from->seat == to->seat || from->until == 0))
 		return KMS_OK;
-	if ((rc = seats_count(&db->seats, to->seat, to->borrowed, to->until, 1)) != KMS_OK)
+	if ((rc = seats_count(&db->seats, to->seat, to->borrowed, to->holder, to->until, 1)) !=
+	    KMS_OK)
 		return rc;
 	u->counted = true;
 	u->from = *from;
 	u->to = *to;
-	return seats_count(&db->seats, from->seat, from->borrowed, from->until, -1);
+	return seats_count(&db->seats, from->seat, from->borrowed, from->holder, from->until, -1);
 }
 
 static int
@@ -226,7 +229,8 @@ apply_client(struct kmsdb *db, const struct apply_entry *e, struct undo *u)
 	if (exists && needs && same_cold(&was, &cold))
 		needs = false;
 	from = counted_by(&before, exists);
-	if ((rc = put_client(db, &after, needs ? &cold : NULL, u)) != KMS_OK)
+	if ((rc = purse_client(db, &before, exists, &after, e, u)) != KMS_OK ||
+	    (rc = put_client(db, &after, needs ? &cold : NULL, u)) != KMS_OK)
 		return rc;
 	to = counted_by(&after, true);
 	if ((rc = count(db, &from, &to, u)) != KMS_OK || e->effect != APPLY_CLIENT ||
@@ -372,17 +376,19 @@ apply_effect(struct kmsdb *db, const struct apply_entry *e, const struct item *i
 		return db->base.loading ? KMS_OK : usage_counters(&db->usage, e, &u->usage);
 	case APPLY_BASE:
 		return base_apply(db, e, item, u);
+	case APPLY_SHARE:
+		return purse_share(db, e, item, u);
 	default:
 		return KMS_OK;
 	}
 }
 
-/* Of another host's entries, those about clients: the rest is about that host. */
+/* Of another host's entries, those about clients and the share: the rest is about that host. */
 static bool
 concerns(const struct apply_entry *e)
 {
 	return e->place.chain == 0 || e->effect == APPLY_CLIENT || e->effect == APPLY_ABOUT ||
-	       e->effect == APPLY_FLOOR;
+	       e->effect == APPLY_FLOOR || e->effect == APPLY_SHARE;
 }
 
 int
@@ -397,6 +403,8 @@ ledger_apply(
 	u->counted = u->based = false;
 	u->erased = e.named && e.time <= db->floors.names;
 	u->floors = db->floors;
+	u->rights.rows = 0;
+	u->rights.kind = 0;
 	u->usage.what = USAGE_SAME;
 	u->usage.day = db->usage.day;
 	if (rc != KMS_OK)
@@ -424,9 +432,11 @@ ledger_undo(struct kmsdb *db, const struct undo *u)
 	if (u->based)
 		db->base = u->base;
 	if (u->counted) {
-		seats_count(&db->seats, u->from.seat, u->from.borrowed, u->from.until, 1);
-		seats_count(&db->seats, u->to.seat, u->to.borrowed, u->to.until, -1);
+		seats_count(
+		    &db->seats, u->from.seat, u->from.borrowed, u->from.holder, u->from.until, 1);
+		seats_count(&db->seats, u->to.seat, u->to.borrowed, u->to.holder, u->to.until, -1);
 	}
+	purse_undo(db, &u->rights);
 	for (int t = 0; t < GENERATION_TABLES; t++) {
 		if (u->put[t])
 			overlay_undo(db->active->rows[t], u->key, &u->old[t], u->rows + undo_at[t]);

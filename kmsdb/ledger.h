@@ -21,6 +21,7 @@
 #include "kmsdb/observed.h"
 #include "kmsdb/own_rows.h"
 #include "kmsdb/recent_rows.h"
+#include "kmsdb/rights_state.h"
 #include "kmsdb/seats.h"
 #include "kmsdb/usage.h"
 
@@ -28,15 +29,20 @@
 struct counted {
 	uint16_t seat;
 	bool borrowed;
+	uint8_t holder;
 	uint32_t until; /* 0: nothing */
 };
+/* Where the row of a table that has one row for an entry is kept in struct undo. */
+#define UNDO_SMALL (ROW_HOT + ROW_COLD + ROW_OBSERVED)
+#define UNDO_ROWS (UNDO_SMALL + ROW_SHARE)
 /* What undoes one entry. */
 struct undo {
 	uint8_t key[16]; /* CMID, subject of a relayed exchange, or that of own_rows.h */
 	bool put[GENERATION_TABLES];
 	struct overlay_old old[GENERATION_TABLES];
-	/* the rows before, one behind another; an entry has one of own_rows.h at most */
-	uint8_t rows[ROW_HOT + ROW_COLD + ROW_OBSERVED + ROW_RESTORED];
+	/* the rows before, one behind another; an entry has one of own_rows.h or the share at most
+	 */
+	uint8_t rows[UNDO_ROWS];
 	bool counted;
 	struct counted from, to;
 	struct index_floors floors; /* before */
@@ -44,6 +50,7 @@ struct undo {
 	bool based;
 	struct base_state base; /* before, when based */
 	bool erased;            /* what is beside the entry is erased already */
+	struct rights_undo rights;
 };
 
 /* Names that are still on disk although they are erased (erase.h). */
@@ -63,6 +70,7 @@ struct kmsdb {
 	struct index_meta meta; /* as the index was at open or after the last checkpoint */
 	struct seats seats;
 	struct usage usage;
+	struct rights_state rights;
 	uint64_t counter; /* highest of any entry about a client */
 	struct index_floors floors;
 	struct chains chains;
@@ -171,6 +179,22 @@ int base_apply(
     struct kmsdb *db, const struct apply_entry *e, const struct item *item, struct undo *u);
 /* Has the entry an effect now? */
 bool base_lets(const struct kmsdb *db, const struct apply_entry *e);
+
+/* purse.c: the rights of a host that counts together with others. */
+/* What the index says. KMS_OK, KMS_E_ALTERED, ... */
+int purse_load(struct kmsdb *db);
+/* Has what entries say about rights an effect? */
+bool purse_on(const struct kmsdb *db);
+/*
+ * A client's row changed by an entry; before the new one is written, which gets its holder. exists:
+ * there was one before.
+ */
+int purse_client(struct kmsdb *db, const struct client_row *before, bool exists,
+    struct client_row *after, const struct apply_entry *e, struct undo *u);
+/* An entry of entry_share.h. */
+int purse_share(
+    struct kmsdb *db, const struct apply_entry *e, const struct item *item, struct undo *u);
+void purse_undo(struct kmsdb *db, const struct rights_undo *u);
 
 /* replay.c */
 /* With the batch. */

@@ -353,10 +353,19 @@ kmsdb_each_usage(struct kmsdb *db, const struct kmsdb_usage *from, uint64_t now,
 	return usage_each(&db->usage, &db->seats, from != NULL ? key : NULL, now, fn, arg);
 }
 
+/* Rows that differ in their holder alone follow one another, and are told as one. */
 struct each_count {
 	int (*fn)(const struct kmsdb_count *c, void *arg);
 	void *arg;
+	struct kmsdb_count c; /* not told yet; clients 0: none */
 };
+
+static bool
+same_count(const struct kmsdb_count *a, const struct kmsdb_count *b)
+{
+	return memcmp(a->publisher, b->publisher, 8) == 0 && a->pool == b->pool &&
+	       a->class == b->class && a->borrowed == b->borrowed && a->until == b->until;
+}
 
 static int
 each_count(const uint8_t *key, size_t key_len, const uint8_t *row, size_t len, void *arg)
@@ -365,14 +374,25 @@ each_count(const uint8_t *key, size_t key_len, const uint8_t *row, size_t len, v
 	struct kmsdb_count c;
 	int rc = index_count_decode(&c, key, key_len, row, len);
 
-	return rc != KMS_OK ? rc : e->fn(&c, e->arg);
+	if (rc != KMS_OK)
+		return rc;
+	c.holder = ROW_HOLDER_NONE;
+	if (e->c.clients != 0 && same_count(&e->c, &c)) {
+		e->c.clients += c.clients;
+		return KMS_OK;
+	}
+	rc = e->c.clients != 0 ? e->fn(&e->c, e->arg) : KMS_OK;
+	e->c = c;
+	return rc;
 }
 
 int
 kmsdb_each_count(struct kmsdb *db, int (*fn)(const struct kmsdb_count *c, void *arg), void *arg)
 {
-	struct each_count e = { fn, arg };
+	struct each_count e = { .fn = fn, .arg = arg };
+	int rc;
 
 	ledger_up_to_date(db);
-	return index_each(db->index, INDEX_COUNTS, each_count, &e);
+	rc = index_each(db->index, INDEX_COUNTS, each_count, &e);
+	return rc == KMS_OK && e.c.clients != 0 ? fn(&e.c, arg) : rc;
 }

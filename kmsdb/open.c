@@ -116,6 +116,8 @@ open_index(struct kmsdb *db, const struct use *use, struct fault *fault)
 		rc = usage_load(&db->usage, db->index);
 	if (rc == KMS_OK)
 		rc = chains_read(&db->chains, db->index);
+	if (rc == KMS_OK)
+		rc = purse_load(db);
 	if (rc != KMS_OK)
 		return fault_set(fault, rc,
 		    "the index (kmsdb/index) is damaged: stop kmsd and run kmsctl ledger rebuild");
@@ -145,6 +147,7 @@ open_anew(struct kmsdb *db, const struct use *use, struct fault *fault)
 	db->index = NULL;
 	index_remove(db->dirfd, use->index);
 	seats_free(&db->seats);
+	rights_state_free(&db->rights);
 	init_chains(db);
 	if ((rc = seats_init(&db->seats)) != KMS_OK)
 		return rc;
@@ -282,6 +285,7 @@ kmsdb_close(struct kmsdb *db)
 	generation_free(&db->generations[1]);
 	seats_free(&db->seats);
 	usage_free(&db->usage);
+	rights_state_free(&db->rights);
 	merkle_tree_free(db->tree);
 	free(db->record);
 	free(db->undo);

@@ -605,7 +605,7 @@ look(struct step *s)
 	r->looked = s->how->now;
 	if ((rc = segment_list_read(&l, s->db->journalfd)) != KMS_OK)
 		return rc;
-	rc = drops ? drop(s, &l) : s->db->chains.count > 1 ? keep_whole(s) : begin(s, &l);
+	rc = drops ? drop(s, &l) : purse_on(s->db) ? keep_whole(s) : begin(s, &l);
 	segment_list_free(&l);
 	return rc;
 }

@@ -78,7 +78,7 @@ row_hot_encode(uint8_t out[ROW_HOT], const struct client_row *r)
 	put(out + 2, 2, c->flags);
 	put(out + 4, 2, c->chain);
 	out[6] = c->kind;
-	out[7] = 0;
+	out[7] = r->holder;
 	put(out + 8, 8, c->sequence);
 	memcpy(out + 16, c->request_id, 16);
 	put(out + 32, 6, c->batch);
@@ -96,7 +96,7 @@ row_hot_decode(struct client_row *r, const uint8_t cmid[ROW_CMID], const uint8_t
 {
 	struct kmsdb_client *c = &r->c;
 
-	if (len != ROW_HOT || in[7] != 0)
+	if (len != ROW_HOT || in[7] >= ROW_HOLDERS)
 		return KMS_E_ALTERED;
 	memset(r, 0, sizeof(*r));
 	memcpy(c->cmid, cmid, ROW_CMID);
@@ -114,6 +114,7 @@ row_hot_decode(struct client_row *r, const uint8_t cmid[ROW_CMID], const uint8_t
 	c->expires = get(in + 57, 5);
 	c->status = (uint32_t)get(in + 62, 2);
 	r->shown = (uint32_t)get(in + 64, 4);
+	r->holder = in[7];
 	return KMS_OK;
 }
 
@@ -145,6 +146,12 @@ bool
 row_hot_borrowed(const uint8_t row[ROW_HOT])
 {
 	return (get(row + 2, 2) & ENTRY_BORROWED) != 0;
+}
+
+uint8_t
+row_hot_holder(const uint8_t row[ROW_HOT])
+{
+	return row[7];
 }
 
 uint32_t

@@ -7,7 +7,7 @@
  *                      2  2  flags: those of the act in the low 8 bits, KMSDB_RELEASED ...
  *                      4  2  chain, 0 own
  *                      6  1  kind of the act, 0: refusals only
- *                      7  1  zero
+ *                      7  1  holder of the right for the seat's pool, enum row_holder
  *                      8  8  sequence number         16 16  request id, zero when ended
  *                     32  6  batch                   38  2  leaf
  *                     40  8  first bytes of the hash of the batch's header
@@ -25,7 +25,7 @@
  *                     39  5  erased up to            44  5  forgotten up to
  *                     49 16  binding                 65 16  address
  *                     81  1  n    82  n  name         .. 1  m   m  user
- * Count row, key publisher 8, pool 2, class 2, BORROWED or 0 1, until 4: u32 clients
+ * Count row, key publisher 8, pool 2, class 2, BORROWED or 0 1, until 4, holder 1: u32 clients
  * Batch row, key chain 2, 0, number 8: segment 8, offset 8, hash 32
  * Chain row: chains.h
  * Seat row, key seat 2: product 16, publisher 8, pool 2, class 2
@@ -45,7 +45,7 @@
 #define ROW_HOT_HEADER 40
 #define ROW_COLD_FIXED 81
 #define ROW_COLD (ROW_COLD_FIXED + 2 * (1 + MESSAGE_NAME))
-#define ROW_COUNT_KEY 17
+#define ROW_COUNT_KEY 18
 #define ROW_BATCH_KEY 10
 #define ROW_BATCH 48
 #define ROW_CHAIN 120
@@ -57,7 +57,15 @@ struct client_row {
 	struct kmsdb_client c; /* c.product, publisher, pool, class: of the seat */
 	uint16_t seat;
 	uint32_t shown;
+	uint8_t holder; /* enum row_holder */
 };
+/* Whose right the seat has (share_rights.h), where hosts count together. */
+enum row_holder {
+	ROW_HOLDER_NONE, /* nobody's: no act with ENTRY_RIGHT is known */
+	ROW_HOLDER_OWN,
+	ROW_HOLDER_OTHER,
+};
+#define ROW_HOLDERS 3
 
 /* Times up to which rows, or their names, are gone; 0: none are. */
 struct index_floors {
@@ -86,6 +94,7 @@ uint64_t row_hot_last_seen(const uint8_t row[ROW_HOT]);
 bool row_hot_expired(const uint8_t row[ROW_HOT], const struct index_floors *floors);
 uint16_t row_hot_seat(const uint8_t row[ROW_HOT]);
 bool row_hot_borrowed(const uint8_t row[ROW_HOT]);
+uint8_t row_hot_holder(const uint8_t row[ROW_HOT]);
 /* Returns the size. */
 size_t row_cold_encode(uint8_t out[ROW_COLD], const struct kmsdb_cold *c);
 int row_cold_decode(

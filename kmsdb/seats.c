@@ -88,7 +88,7 @@ static bool
 tally_is(const struct tally *t, const struct tally *like)
 {
 	return t->pool == like->pool && t->class == like->class && t->borrowed == like->borrowed &&
-	       memcmp(t->publisher, like->publisher, 8) == 0;
+	       t->holder == like->holder && memcmp(t->publisher, like->publisher, 8) == 0;
 }
 
 const struct tally *
@@ -102,9 +102,11 @@ seats_tally(const struct seats *s, const struct tally *like)
 }
 
 static struct tally *
-tally_of(struct seats *s, const struct seat *seat, bool borrowed)
+tally_of(struct seats *s, const struct seat *seat, bool borrowed, uint8_t holder)
 {
-	struct tally like = { .pool = seat->pool, .class = seat->class, .borrowed = borrowed };
+	struct tally like = {
+		.pool = seat->pool, .class = seat->class, .borrowed = borrowed, .holder = holder
+	};
 	const struct tally *found;
 
 	memcpy(like.publisher, seat->publisher, 8);
@@ -179,13 +181,14 @@ tally_count(struct tally *t, uint32_t until, int64_t by)
 }
 
 int
-seats_count(struct seats *s, uint16_t seat, bool borrowed, uint32_t until, int64_t by)
+seats_count(
+    struct seats *s, uint16_t seat, bool borrowed, uint8_t holder, uint32_t until, int64_t by)
 {
 	struct tally *t;
 
 	if (until == 0 || seat >= s->count)
 		return KMS_OK;
-	t = tally_of(s, &s->seats[seat], borrowed);
+	t = tally_of(s, &s->seats[seat], borrowed, holder);
 	return t == NULL ? KMS_E_LIMIT : tally_count(t, until, by);
 }
 
@@ -238,6 +241,24 @@ seats_sum(struct seats *s, const uint8_t publisher[8], uint16_t pool, uint32_t m
 	}
 }
 
+uint64_t
+seats_held(const struct seats *s, const uint8_t publisher[8], uint16_t pool, uint32_t minute,
+    uint8_t holder)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < s->tally_count; i++) {
+		const struct tally *t = &s->tallies[i];
+
+		if (t->pool != pool || t->holder != holder ||
+		    memcmp(t->publisher, publisher, 8) != 0)
+			continue;
+		for (size_t k = t->slot_count; k-- > 0 && t->slots[k].until > minute;)
+			n += t->slots[k].count;
+	}
+	return n;
+}
+
 void
 seats_classes(struct seats *s, const uint8_t publisher[8], uint16_t pool, uint32_t minute,
     struct kmsdb_class *classes, unsigned count)
@@ -258,7 +279,8 @@ seats_classes(struct seats *s, const uint8_t publisher[8], uint16_t pool, uint32
 }
 
 void
-seats_count_key(uint8_t key[ROW_COUNT_KEY], const struct seat *seat, bool borrowed, uint32_t until)
+seats_count_key(uint8_t key[ROW_COUNT_KEY], const struct seat *seat, bool borrowed, uint8_t holder,
+    uint32_t until)
 {
 	struct wire_writer w;
 
@@ -268,6 +290,7 @@ seats_count_key(uint8_t key[ROW_COUNT_KEY], const struct seat *seat, bool borrow
 	wire_put_u16(&w, seat->class);
 	wire_put_u8(&w, borrowed);
 	wire_put_u32(&w, until);
+	wire_put_u8(&w, holder);
 }
 
 static int
@@ -303,7 +326,7 @@ load_count(const uint8_t *key, size_t key_len, const uint8_t *row, size_t len, v
 	memcpy(seat.publisher, c.publisher, 8);
 	seat.pool = c.pool;
 	seat.class = c.class;
-	if ((t = tally_of(seats, &seat, c.borrowed)) == NULL)
+	if ((t = tally_of(seats, &seat, c.borrowed, c.holder)) == NULL)
 		return KMS_E_LIMIT;
 	return c.clients == 0 ? KMS_OK : tally_count(t, c.until, c.clients);
 }

@@ -1,6 +1,7 @@
 /*
  * seats.h - two small tables held in memory: the seats (product, publisher, pool and class as one
- * number) and the tallies (how many clients of a publisher, pool and class count until when).
+ * number) and the tallies (how many clients of a publisher, pool and class count until when,
+ * borrowed or not, and by whose right).
  *
  * Seats are only ever added, in an array that never moves, so that the writer thread may read those
  * it knows of while the main thread adds more. Tallies are the main thread's alone.
@@ -30,6 +31,7 @@ struct tally {
 	uint8_t publisher[8];
 	uint16_t pool, class;
 	bool borrowed;
+	uint8_t holder;           /* enum row_holder */
 	struct tally_slot *slots; /* ascending */
 	size_t slot_count, slot_room;
 	/* The sum of the slots from `first` on, those later than minute `at`: it moves with the
@@ -61,16 +63,21 @@ int seats_row_decode(const struct seats *s, struct client_row *r, const uint8_t 
  * Counts clients of a seat more or fewer (by +1, -1, or a number read from the index). Nothing for
  * until 0. KMS_E_LIMIT, KMS_E_NO_MEMORY.
  */
-int seats_count(struct seats *s, uint16_t seat, bool borrowed, uint32_t until, int64_t by);
+int seats_count(
+    struct seats *s, uint16_t seat, bool borrowed, uint8_t holder, uint32_t until, int64_t by);
 /* What of the pool counts at that minute. */
 void seats_sum(struct seats *s, const uint8_t publisher[8], uint16_t pool, uint32_t minute,
     struct kmsdb_pool *out);
 /* The same of these classes of it. */
 void seats_classes(struct seats *s, const uint8_t publisher[8], uint16_t pool, uint32_t minute,
     struct kmsdb_class *classes, unsigned count);
+/* How many of the pool count later than that minute by that holder's rights. */
+uint64_t seats_held(const struct seats *s, const uint8_t publisher[8], uint16_t pool,
+    uint32_t minute, uint8_t holder);
 const struct tally *seats_tally(const struct seats *s, const struct tally *like); /* or NULL */
 
 /* Key of a count row: row.h has its layout. */
-void seats_count_key(uint8_t key[17], const struct seat *seat, bool borrowed, uint32_t until);
+void seats_count_key(
+    uint8_t key[18], const struct seat *seat, bool borrowed, uint8_t holder, uint32_t until);
 
 #endif

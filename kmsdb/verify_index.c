@@ -179,7 +179,8 @@ index_client(const uint8_t *key, size_t key_len, const uint8_t *octets, size_t l
 		return enough(c) ? KMS_E_ALTERED : 0;
 	}
 	if (row.seat != ROW_NO_SEAT && seats_find(&c->counted, &row.c, &seat) == KMS_OK)
-		seats_count(&c->counted, seat, row_hot_borrowed(octets), row_hot_counts(octets), 1);
+		seats_count(&c->counted, seat, row_hot_borrowed(octets), row_hot_holder(octets),
+		    row_hot_counts(octets), 1);
 	/* Those that the last checkpoint did not come to remove are absent. */
 	if (row_hot_expired(octets, &c->index->floors) ||
 	    row_hot_expired(octets, &c->scratch->floors))

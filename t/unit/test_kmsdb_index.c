@@ -756,7 +756,8 @@ wrong_counter(struct index *ix)
 	uint8_t key[ROW_COUNT_KEY];
 
 	memcpy(seat.publisher, "PUBLISHR", 8);
-	seats_count_key(key, &seat, false, entry_counts_until(FIXTURE_NOW, FIXTURE_WINDOW));
+	seats_count_key(
+	    key, &seat, false, ROW_HOLDER_NONE, entry_counts_until(FIXTURE_NOW, FIXTURE_WINDOW));
 	index_count(ix, key, 1);
 }
 
