@@ -76,7 +76,7 @@ struct confine_rlimits {
 	/* RLIMIT_NOFILE; RLIMIT_NPROC, RLIMIT_CORE are always 0 or as low as can be */
 	uint64_t files;
 	uint64_t memlock; /* bytes, 0: leave */
-	/* bytes, 0: leave; UINT64_MAX: none may be written (left when the log is a file) */
+	/* bytes, 0: leave; UINT64_MAX: none may be written. Left when the log is a file */
 	uint64_t file_size;
 	/* RLIMIT_NPROC: 0 none, nor threads; UINT64_MAX: leave (a process that starts threads) */
 	uint64_t processes;

@@ -157,9 +157,8 @@ confine_rlimits(const struct confine_rlimits *l)
 		rc = limit(RLIMIT_NPROC, l->processes);
 	if (rc == KMS_OK && l->memlock > 0)
 		rc = limit(RLIMIT_MEMLOCK, l->memlock);
-	if (rc == KMS_OK && l->file_size == UINT64_MAX && !log_is_a_file())
-		rc = limit(RLIMIT_FSIZE, 0);
-	if (rc == KMS_OK && l->file_size > 0 && l->file_size != UINT64_MAX)
-		rc = limit(RLIMIT_FSIZE, l->file_size);
+	/* The log may be longer than any limit already. */
+	if (rc == KMS_OK && l->file_size > 0 && !log_is_a_file())
+		rc = limit(RLIMIT_FSIZE, l->file_size == UINT64_MAX ? 0 : l->file_size);
 	return rc;
 }
