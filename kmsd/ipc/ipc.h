@@ -129,6 +129,11 @@ int ipc_upstreams_decode(struct ipc_upstreams *u, const uint8_t *in, size_t len)
 /* Writes it into a sealed memory file (-1: errno), and reads it from any file. */
 int ipc_upstreams_write(const struct ipc_upstreams *u);
 int ipc_upstreams_read(struct ipc_upstreams *u, int fd);
+bool ipc_upstreams_same(const struct ipc_upstreams *a, const struct ipc_upstreams *b);
+
+/* What kmsd hands to kmsd-share at most. */
+#define IPC_SHARE_MEMBERS 16          /* addresses */
+#define IPC_SHARE_TLS_MAX (64 * 1024) /* bytes of one PEM file */
 
 /* PARENT datagrams: u8 verb, u8 index, u16 zero, u32 value; at most one descriptor. */
 enum ipc_parent_verb {
@@ -151,14 +156,19 @@ enum ipc_parent_verb {
 	IPC_PING = 11,  /* value: a number; a child that serves answers with IPC_PONG */
 	IPC_WEB = 12,   /* fd: channel between activate and kmsd-web, web_peer.h (both) */
 	IPC_SHARE = 13, /* fd: channel between activate and kmsd-share, share_verbs.h (both) */
-	/* fd: PEM file for the engine's members; index: enum ipc_share_tls (kmsd-share) */
+	/* fd: bytes of a PEM file; index: enum ipc_share_tls (kmsd-share) */
 	IPC_SHARE_TLS = 14,
 	/* child -> kmsd */
 	IPC_CHILD_READY = 16,  /* value: confinement layers in force */
 	IPC_CHILD_FAILED = 17, /* value: status; kmsd logs and decides */
-	IPC_RESOLVED = 18,     /* fd: ipc_upstreams (kmsd-resolve, its only message) */
-	IPC_PONG = 19,         /* value: the number of the ping; once for each */
-	IPC_CHILD_BUSY = 20,   /* opening the ledger goes on: wait as long again (activate) */
+	/* fd: ipc_upstreams; index: enum ipc_resolved (kmsd-resolve, once for each) */
+	IPC_RESOLVED = 18,
+	IPC_PONG = 19,       /* value: the number of the ping; once for each */
+	IPC_CHILD_BUSY = 20, /* opening the ledger goes on: wait as long again (activate) */
+};
+enum ipc_resolved {
+	IPC_RESOLVED_HOSTS = 0,   /* of the relay */
+	IPC_RESOLVED_MEMBERS = 1, /* of the engine */
 };
 enum ipc_share_tls {
 	IPC_SHARE_AUTHORITY = 0,

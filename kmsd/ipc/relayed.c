@@ -147,3 +147,12 @@ ipc_upstreams_read(struct ipc_upstreams *u, int fd)
 
 	return rc == KMS_OK ? ipc_upstreams_decode(u, bytes, len) : rc;
 }
+
+bool
+ipc_upstreams_same(const struct ipc_upstreams *a, const struct ipc_upstreams *b)
+{
+	uint8_t x[IPC_UPSTREAMS_SIZE], y[IPC_UPSTREAMS_SIZE];
+	size_t len = ipc_upstreams_encode(x, a);
+
+	return len == ipc_upstreams_encode(y, b) && memcmp(x, y, len) == 0;
+}

@@ -1,15 +1,18 @@
 /*
- * main.c - kmsd-resolve: the names of the relay's KMS hosts to addresses, for kmsd, which reads no
- * DNS. It takes its values of kms.ini from kmsd (child.h), confines itself before it reads any DNS
- * message, asks, sends one message, and ends.
+ * main.c - kmsd-resolve: the names of the relay's KMS hosts, and of the members of a share's
+ * engine, to addresses, for kmsd, which reads no DNS. It takes its values of kms.ini from kmsd
+ * (child.h), confines itself before it reads any DNS message, asks, sends a message for each of the
+ * two, and ends.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "kmsd/common/child.h"
 #include "kmsd/common/log.h"
 #include "kmsd/common/relay_config.h"
+#include "kmsd/common/share_config.h"
 #include "kmsd/resolve/resolve_confine.h"
 #include "libkms/base/address.h"
 #include "libkms/base/clock.h"
@@ -22,6 +25,7 @@
 struct work {
 	struct config config;
 	struct discover dns;
+	bool members; /* not the hosts of the relay */
 	struct ipc_upstreams found;
 };
 
@@ -60,7 +64,8 @@ resolve_host(struct work *w, const struct endpoint *h)
 
 	snprintf(host.name, sizeof(host.name), "%s", h->name);
 	if (discover_addresses(&w->dns, &host, addresses, &count) != KMS_OK) {
-		log_event(LOG_WARNING, "relay-resolve", "%s", w->dns.detail);
+		log_event(LOG_WARNING, w->members ? "share-resolve" : "relay-resolve", "%s",
+		    w->dns.detail);
 		w->found.whole = false;
 	}
 	for (size_t i = 0; i < count; i++)
@@ -105,28 +110,52 @@ resolve_domain(struct work *w)
 }
 
 static void
-resolve_all(struct work *w)
+resolve_list(struct work *w, const struct config_endpoints *list, bool members)
 {
-	const struct config_endpoints *upstream = &w->config.relay_upstream;
-	char server[ENDPOINT_TEXT];
-
+	w->members = members;
+	memset(&w->found, 0, sizeof(w->found));
 	w->found.whole = true;
-	w->dns.nameserver = relay_nameserver(&w->config, server);
-	w->dns.service = SERVICE;
-	w->dns.deadline = clock_ms() + PATIENCE;
-	for (unsigned i = 0; i < upstream->count; i++)
-		if (!upstream->at[i].literal)
-			resolve_host(w, &upstream->at[i]);
-	if (w->config.relay_domain[0] != '\0')
-		resolve_domain(w);
+	for (unsigned i = 0; i < list->count; i++)
+		if (!list->at[i].literal)
+			resolve_host(w, &list->at[i]);
 }
 
 static int
-answer(const struct ipc_upstreams *found)
+answer(const struct ipc_upstreams *found, enum ipc_resolved of)
 {
-	struct ipc_parent m = { .verb = IPC_RESOLVED, .fd = ipc_upstreams_write(found) };
+	struct ipc_parent m = {
+		.verb = IPC_RESOLVED, .index = (uint8_t)of, .fd = ipc_upstreams_write(found)
+	};
+	int rc;
 
-	return m.fd != -1 ? ipc_parent_send(IPC_PARENT_FD, &m) : KMS_E_IO;
+	if (m.fd == -1)
+		return KMS_E_IO;
+	rc = ipc_parent_send(IPC_PARENT_FD, &m);
+	close(m.fd);
+	return rc;
+}
+
+/* Members first, since a host that shares serves nobody without them. */
+static int
+resolve_all(struct work *w)
+{
+	const struct config *c = &w->config;
+	char server[ENDPOINT_TEXT];
+	int rc = KMS_OK;
+
+	w->dns.nameserver = relay_nameserver(c, server);
+	w->dns.service = SERVICE;
+	w->dns.deadline = clock_ms() + PATIENCE;
+	if (share_has_names(c)) {
+		resolve_list(w, &c->share_members, true);
+		rc = answer(&w->found, IPC_RESOLVED_MEMBERS);
+	}
+	if (rc != KMS_OK || !relay_has_names(c))
+		return rc;
+	resolve_list(w, &c->relay_upstream, false);
+	if (c->relay_domain[0] != '\0')
+		resolve_domain(w);
+	return answer(&w->found, IPC_RESOLVED_HOSTS);
 }
 
 int
@@ -148,8 +177,7 @@ main(int argc, char **argv)
 	if (w == NULL || !child_begin(&role) ||
 	    child_start(&role, &w->config, w, &layers) != KMS_OK)
 		return 1;
-	resolve_all(w);
-	if ((rc = answer(&w->found)) != KMS_OK)
+	if ((rc = resolve_all(w)) != KMS_OK)
 		log_event(LOG_ERR, role.failed, "%s", kms_strerror((uint32_t)rc));
 	free(w);
 	return rc != KMS_OK;

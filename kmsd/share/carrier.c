@@ -51,7 +51,7 @@ struct carrier {
 	uint64_t cluster;
 	int64_t heard, probed;
 	int trouble;   /* why the last try failed */
-	char why[192]; /* the same in words */
+	char why[512]; /* the same in words */
 	struct event *watch;
 	uint8_t octets[SHARE_OCTETS]; /* a value as it is read */
 	uint8_t answer[SHARE_BEATS];  /* BEATS as they are written */
@@ -93,15 +93,16 @@ heard(struct carrier *c, unsigned member, uint64_t cluster)
 }
 
 static void
-failed_try(struct errand *e, int status, const char *why)
+failed_try(struct errand *e, int status, const char *why, const char *advice)
 {
 	struct carrier *c = e->carrier;
 	char name[ENGINE_MEMBER_TEXT];
 
 	c->trouble = e->trouble = status;
-	snprintf(c->why, sizeof(c->why), "%s: %s",
+	snprintf(c->why, sizeof(c->why), "%s: %.200s%s%s",
 	    engine_member_text(name, &c->members->at[e->member]),
-	    why[0] != '\0' ? why : kms_strerror((uint32_t)status));
+	    why[0] != '\0' ? why : kms_strerror((uint32_t)status), advice[0] != '\0' ? ". " : "",
+	    advice);
 	if (c->member == e->member)
 		c->member = (e->member + 1) % c->members->count;
 }
@@ -268,7 +269,7 @@ refused(struct errand *e, const struct engine_result *result)
 	char why[128];
 	int status = etcd_error(why, result->http, result->body, result->len);
 
-	failed_try(e, status, why);
+	failed_try(e, status, why, "");
 	if (!final(e, status)) {
 		try_again(e);
 		return;
@@ -287,7 +288,7 @@ on_result(void *arg, const struct engine_result *result)
 	int rc;
 
 	if (result->status != KMS_OK) {
-		failed_try(e, result->status, result->why);
+		failed_try(e, result->status, result->why, result->advice);
 		try_again(e);
 		return;
 	}
@@ -305,7 +306,7 @@ on_result(void *arg, const struct engine_result *result)
 		end_errand(e);
 		return;
 	}
-	failed_try(e, rc, "its answer is not one of etcd's to this request");
+	failed_try(e, rc, "its answer is not one of etcd's to this request", "");
 	try_again(e);
 }
 
@@ -323,7 +324,7 @@ try_member(struct errand *e)
 
 	if (rc == KMS_OK)
 		return;
-	failed_try(e, rc, "");
+	failed_try(e, rc, "", "");
 	loop_timer(e->again, PAUSE_MS * MS_US);
 }
 

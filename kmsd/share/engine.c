@@ -273,6 +273,37 @@ status_of(const struct transfer *t, CURLcode code)
 	return code == CURLE_OPERATION_TIMEDOUT ? KMS_E_TIMEOUT : KMS_E_NO_HOST;
 }
 
+/*
+ * Of three files and the member's own certificate, which is wrong? A member that refuses ours says
+ * so only when the connection is there already (TLS 1.3), or just closes it.
+ */
+static const char *
+advice_on(struct transfer *t, CURLcode code)
+{
+	curl_off_t connected = 0;
+
+	switch (code) {
+	case CURLE_SSL_CERTPROBLEM:
+		return "[share] certificate or key is damaged, or the key is another certificate's";
+	case CURLE_PEER_FAILED_VERIFICATION:
+		return "the member's certificate is not believed: it must be in force, be signed by [share] authority, and have the member's name of [share] members";
+	case CURLE_SSL_CACERT_BADFILE:
+		return "[share] authority is damaged";
+	case CURLE_SEND_ERROR:
+	case CURLE_RECV_ERROR:
+	case CURLE_GOT_NOTHING:
+		if (t->headers_len > 0 ||
+		    curl_easy_getinfo(t->easy, CURLINFO_APPCONNECT_TIME_T, &connected) !=
+			CURLE_OK ||
+		    connected == 0)
+			break;
+		return "the member may refuse [share] certificate: it must be in force (openssl x509 -noout -dates -in FILE), and be signed by the authority that the member trusts";
+	default:
+		break;
+	}
+	return "";
+}
+
 /* From within, the next request may be put: the place is free by then. */
 static void
 finish(struct transfer *t, CURLcode code)
@@ -281,7 +312,8 @@ finish(struct transfer *t, CURLcode code)
 	struct engine_result result = { .status = status_of(t, code),
 		.body = ended.answer != NULL ? ended.answer : "",
 		.len = ended.len,
-		.why = ended.error };
+		.why = ended.error,
+		.advice = code != CURLE_OK ? advice_on(t, code) : "" };
 
 	if (result.status == KMS_OK)
 		curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &result.http);

@@ -17,8 +17,8 @@
 struct event_base;
 struct engine;
 
-#define ENGINE_TLS_MAX (64 * 1024) /* bytes of one of its files */
-#define ENGINE_MEMBERS 8
+#define ENGINE_TLS_MAX IPC_SHARE_TLS_MAX
+#define ENGINE_MEMBERS IPC_SHARE_MEMBERS
 #define ENGINE_TRANSFERS 12
 /* Descriptors that it needs: sockets, and what libcurl keeps for itself. */
 #define ENGINE_FILES (ENGINE_TRANSFERS + ENGINE_MEMBERS + 8)
@@ -42,14 +42,15 @@ void engine_free(struct engine *e);
 
 /*
  * status KMS_OK: http and the body, borrowed; else none came: KMS_E_TIMEOUT, KMS_E_TOO_LARGE (its
- * answer is), KMS_E_NO_HOST (why says what). why is libcurl's text, or empty.
+ * answer is), KMS_E_NO_HOST (why says what). why is libcurl's text, or empty; advice is what an
+ * administrator may look at then, or empty.
  */
 struct engine_result {
 	int status;
 	long http;
 	const char *body;
 	size_t len;
-	const char *why;
+	const char *why, *advice;
 };
 typedef void engine_done(void *arg, const struct engine_result *result);
 

@@ -31,10 +31,9 @@ struct share {
 	struct engine *engine;
 	struct carrier *carrier;
 	struct share_requests requests;
-	bool broken;
+	bool broken; /* no more is said or heard */
+	bool closed; /* because activation has gone */
 };
-
-_Static_assert(ENGINE_MEMBERS == CONFIG_MEMBERS, "each member that kms.ini may name");
 
 static const struct child_role role;
 
@@ -96,11 +95,20 @@ broken(struct share *s, const char *what)
 	s->broken = true;
 }
 
+/* It has ended, or kmsd is about to start another one of us: which of the two, kmsd knows. */
+static void
+closed(struct share *s)
+{
+	if (!s->broken)
+		log_event(LOG_NOTICE, "share-closed", "kmsd-activate has closed its channel");
+	s->broken = s->closed = true;
+}
+
 static void
 flush(struct share *s)
 {
 	if (ipc_channel_flush(s->channel) != KMS_OK)
-		broken(s, "closed its channel");
+		closed(s);
 	else if (ipc_channel_pending(s->channel))
 		event_add(s->writable, NULL);
 }
@@ -153,7 +161,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	int rc = 0;
 
 	if (ipc_channel_fill(s->channel) != KMS_OK) {
-		broken(s, "closed its channel");
+		closed(s);
 		return;
 	}
 	while (!s->broken && (rc = ipc_channel_next(s->channel, &f, &body)) == 1)
@@ -277,7 +285,7 @@ main(int argc, char **argv)
 	while (!s->loop.stopping && !s->broken)
 		if (event_base_loop(s->loop.base, EVLOOP_ONCE) == -1)
 			break;
-	rc = !s->loop.stopping;
+	rc = !s->loop.stopping && !s->closed;
 	tear_down(s);
 	log_close();
 	free(s);

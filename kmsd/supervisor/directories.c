@@ -15,8 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "kmsd/common/confine.h"
 #include "kmsd/common/log.h"
+#include "kmsd/supervisor/child_user.h"
 #include "kmsd/supervisor/listen.h"
 #include "kmsd/supervisor/web.h"
 #include "libkms/base/file.h"
@@ -24,12 +24,6 @@
 
 #define FAILED "start-failed"
 #define RUNTIME_HOST "host"
-
-static bool
-user_may_be_missing(const struct supervisor *s)
-{
-	return !s->config.sandbox_required || (s->config.allow_missing & CONFINE_UID) != 0;
-}
 
 static int
 find_user(const struct supervisor *s, const char *name, unsigned *uid, unsigned *gid)

@@ -26,6 +26,7 @@
 #include "kmsd/supervisor/reload.h"
 #include "kmsd/supervisor/resolve.h"
 #include "kmsd/supervisor/secret_files.h"
+#include "kmsd/supervisor/share_child.h"
 #include "kmsd/supervisor/signals.h"
 #include "kmsd/supervisor/spawn.h"
 #include "kmsd/supervisor/stop.h"
@@ -201,6 +202,7 @@ prepare(struct supervisor *s)
 	if (rc != KMS_OK)
 		return rc;
 	web_bind(s);
+	share_init(s);
 	drop_capabilities();
 	resolve_init(s);
 	rc = spawn_activate(s);
@@ -226,6 +228,8 @@ next_wake(struct supervisor *s)
 		next = s->resolver.deadline;
 	if (s->resolve_at != 0 && s->resolve_at < next)
 		next = s->resolve_at;
+	if (s->share_at != 0 && s->share_at < next)
+		next = s->share_at;
 	if (s->phase == PHASE_SERVING && s->listen_check_at < next)
 		next = s->listen_check_at;
 	return next > t ? (int)(next - t) : 0;
@@ -281,6 +285,7 @@ wait_once(struct supervisor *s)
 	ping_children(s);
 	sign_of_life(s);
 	resolve_due(s);
+	share_due(s);
 	look_at_listeners(s);
 	log_flush_limited();
 }

@@ -20,6 +20,7 @@
 #include "kmsd/supervisor/notify.h"
 #include "kmsd/supervisor/ping.h"
 #include "kmsd/supervisor/resolve.h"
+#include "kmsd/supervisor/share_child.h"
 #include "kmsd/supervisor/spawn.h"
 #include "kmsd/supervisor/stop.h"
 #include "kmsd/supervisor/supervisor_confine.h"
@@ -74,6 +75,7 @@ start_fronts(struct supervisor *s)
 			return;
 		}
 	web_start(s);
+	share_start(s);
 }
 
 static void
@@ -110,6 +112,8 @@ child_failed(struct supervisor *s, struct child *c, uint32_t status)
 		return;
 	if (c == &s->web)
 		web_give_up(s);
+	else if (c == &s->share)
+		share_give_up(s);
 	else
 		stop_begin(s, "a process cannot be started as the ini file demands", EXIT_START);
 }
@@ -214,23 +218,27 @@ back_off(struct child *c)
 	return wait;
 }
 
-/* A front or kmsd-web: another one follows. */
+/* A front, kmsd-web or kmsd-share: another one follows. */
 static void
 other_ended(struct supervisor *s, struct child *c, int status)
 {
-	bool front = c != &s->web;
+	bool wanted = c == &s->web ? web_wanted(s) : c == &s->share ? share_wanted(s) : true;
 	char how[96], name[32];
+
+	if (c == &s->share && share_replaced(s))
+		return;
 
 	describe_end(status, how);
 	child_name(c, name);
-	if (!front && !web_wanted(s)) {
-		log_event(LOG_ERR, "web-died", "%s: %s", name, how);
+	if (!wanted) {
+		log_event(LOG_ERR, c == &s->web ? "web-died" : "share-died", "%s: %s", name, how);
 		return;
 	}
 	log_event(LOG_ERR,
 	    WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS ? "sandbox-violation"
-	    : front                                           ? "front-died"
-							      : "web-died",
+	    : c == &s->web                                    ? "web-died"
+	    : c == &s->share                                  ? "share-died"
+							      : "front-died",
 	    "%s: %s; the next one starts in %d ms", name, how, (int)back_off(c));
 }
 
@@ -299,7 +307,7 @@ overdue(struct supervisor *s, struct child *c)
 	char name[32];
 
 	child_name(c, name);
-	if (stop_begun(s))
+	if (stop_begun(s) || (c == &s->share && s->share_replaced))
 		log_event(LOG_WARNING, "stop-forced", "%s did not end in time: killed", name);
 	else if (c->state == CHILD_STARTING)
 		log_event(LOG_ERR, "child-not-ready", "%s was not ready within %u s: killed", name,
@@ -324,6 +332,10 @@ child_deadlines(struct supervisor *s)
 			continue;
 		if (c == &s->web) {
 			web_start(s);
+			continue;
+		}
+		if (c == &s->share) {
+			share_start(s);
 			continue;
 		}
 		/* The next front gets the sockets that the last one had. */

@@ -10,6 +10,7 @@
 #include "kmsd/common/log.h"
 #include "kmsd/supervisor/notify.h"
 #include "kmsd/supervisor/resolve.h"
+#include "kmsd/supervisor/share_child.h"
 #include "kmsd/supervisor/spawn.h"
 
 #define FAULTS 20
@@ -78,6 +79,7 @@ take_over(struct supervisor *s, const struct config *fresh)
 	for (unsigned i = 0; (c = child_at(s, i)) != NULL; i++)
 		send_reload(s, c);
 	resolve_now(s);
+	share_reload(s);
 	log_event(LOG_NOTICE, "config-reloaded", "%s", s->ini_path);
 }
 

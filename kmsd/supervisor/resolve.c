@@ -1,6 +1,7 @@
 /*
- * resolve.c - which KMS hosts the relay may use. kmsd itself reads no DNS: addresses in the ini
- * file are used as they are; names go to kmsd-resolve, which sends one message and ends.
+ * resolve.c - which KMS hosts the relay may use, and where the members of a share's engine are.
+ * kmsd itself reads no DNS: addresses in the ini file are used as they are; names go to
+ * kmsd-resolve, which sends a message for each of the two and ends.
  */
 #include "kmsd/supervisor/resolve.h"
 
@@ -13,6 +14,8 @@
 
 #include "kmsd/common/log.h"
 #include "kmsd/common/relay_config.h"
+#include "kmsd/common/share_config.h"
+#include "kmsd/supervisor/share_child.h"
 #include "kmsd/supervisor/spawn.h"
 #include "libkms/base/address.h"
 #include "libkms/base/clock.h"
@@ -85,21 +88,12 @@ add_literals(const struct supervisor *s, struct ipc_upstreams *list)
 	}
 }
 
-static bool
-same_list(const struct ipc_upstreams *a, const struct ipc_upstreams *b)
-{
-	uint8_t x[IPC_UPSTREAMS_SIZE], y[IPC_UPSTREAMS_SIZE];
-	size_t len = ipc_upstreams_encode(x, a);
-
-	return len == ipc_upstreams_encode(y, b) && memcmp(x, y, len) == 0;
-}
-
 static void
 take_list(struct supervisor *s, const struct ipc_upstreams *fresh)
 {
 	unsigned i;
 
-	if (same_list(&s->hosts, fresh))
+	if (ipc_upstreams_same(&s->hosts, fresh))
 		return;
 	s->hosts = *fresh;
 	log_event(fresh->count > 0 ? LOG_INFO : LOG_WARNING, "relay-resolved",
@@ -111,16 +105,19 @@ take_list(struct supervisor *s, const struct ipc_upstreams *fresh)
 void
 resolve_init(struct supervisor *s)
 {
-	if (!relay_configured(&s->config))
-		return;
-	add_literals(s, &s->hosts);
+	if (relay_configured(&s->config))
+		add_literals(s, &s->hosts);
 	resolve_now(s);
 }
 
+/* Or sooner, if that was said already. */
 static void
 again_in(struct supervisor *s, int64_t ms)
 {
-	s->resolve_at = clock_ms() + ms;
+	int64_t at = clock_ms() + ms;
+
+	if (s->resolve_at == 0 || at < s->resolve_at)
+		s->resolve_at = at;
 }
 
 void
@@ -129,8 +126,9 @@ resolve_now(struct supervisor *s)
 	struct child *c = &s->resolver;
 
 	s->resolve_at = 0;
-	if (!relay_has_names(&s->config) || c->pid != 0)
+	if ((!relay_has_names(&s->config) && !share_has_names(&s->config)) || c->pid != 0)
 		return;
+	s->resolved = 0;
 	if (spawn_child(s, c) != KMS_OK) {
 		again_in(s, RESOLVE_AGAIN);
 		return;
@@ -142,29 +140,48 @@ resolve_now(struct supervisor *s)
 
 /* What the child found; the old addresses of names that it could not find are kept. */
 static void
-resolved(struct supervisor *s, int fd)
+hosts_resolved(struct supervisor *s, const struct ipc_upstreams *found)
 {
-	struct ipc_upstreams found, fresh = { 0 };
+	struct ipc_upstreams fresh = { 0 };
 	unsigned i, j;
-	int rc = ipc_upstreams_read(&found, fd);
 
+	add_literals(s, &fresh);
+	for (i = 0; i < found->count; i++)
+		add(s, &fresh, &found->at[i]);
+	for (i = 0; !found->whole && i < s->hosts.count; i++) {
+		for (j = 0; j < found->count; j++)
+			if (strcmp(found->at[j].name, s->hosts.at[i].name) == 0)
+				break;
+		if (j == found->count)
+			add(s, &fresh, &s->hosts.at[i]);
+	}
+	take_list(s, &fresh);
+}
+
+/* Each list once, and only what kms.ini asks for. */
+static bool
+resolved(struct supervisor *s, const struct ipc_parent *m)
+{
+	bool members = m->index == IPC_RESOLVED_MEMBERS;
+	struct ipc_upstreams found;
+	int rc = KMS_E_PEER;
+
+	if (m->verb == IPC_RESOLVED && m->fd >= 0 && m->index <= IPC_RESOLVED_MEMBERS &&
+	    (s->resolved & 1u << m->index) == 0 &&
+	    (members ? share_has_names(&s->config) : relay_has_names(&s->config)))
+		rc = ipc_upstreams_read(&found, m->fd);
 	if (rc != KMS_OK) {
 		log_event(
 		    LOG_ERR, "child-protocol", "kmsd-resolve: %s", kms_strerror((uint32_t)rc));
-		return;
+		return false;
 	}
-	add_literals(s, &fresh);
-	for (i = 0; i < found.count; i++)
-		add(s, &fresh, &found.at[i]);
-	for (i = 0; !found.whole && i < s->hosts.count; i++) {
-		for (j = 0; j < found.count; j++)
-			if (strcmp(found.at[j].name, s->hosts.at[i].name) == 0)
-				break;
-		if (j == found.count)
-			add(s, &fresh, &s->hosts.at[i]);
-	}
+	s->resolved |= 1u << m->index;
 	again_in(s, found.whole ? (int64_t)s->config.relay_resolve_interval * 1000 : RESOLVE_AGAIN);
-	take_list(s, &fresh);
+	if (members)
+		share_resolved(s, &found);
+	else
+		hosts_resolved(s, &found);
+	return true;
 }
 
 void
@@ -172,16 +189,16 @@ resolve_message(struct supervisor *s)
 {
 	struct child *c = &s->resolver;
 	struct ipc_parent m;
+	int rc = KMS_OK;
+	bool good = true;
 
-	if (c->sock == -1)
+	while (good && c->sock != -1 && (rc = ipc_parent_recv(c->sock, &m)) == KMS_OK) {
+		good = resolved(s, &m);
+		if (m.fd >= 0)
+			close(m.fd);
+	}
+	if (c->sock == -1 || (good && rc == KMS_E_IO && (errno == EAGAIN || errno == EWOULDBLOCK)))
 		return;
-	if (ipc_parent_recv(c->sock, &m) == KMS_OK && m.verb == IPC_RESOLVED && m.fd >= 0)
-		resolved(s, m.fd);
-	else
-		m.fd = -1;
-	if (m.fd >= 0)
-		close(m.fd);
-	/* One message; no other is read. */
 	close(c->sock);
 	c->sock = -1;
 }
@@ -212,6 +229,9 @@ resolve_reap(struct supervisor *s)
 	if (c->pid <= 0 || waitpid(c->pid, &status, WNOHANG) != c->pid)
 		return;
 	resolve_message(s);
+	if (c->sock != -1)
+		close(c->sock);
+	c->sock = -1;
 	c->pid = 0;
 	c->deadline = 0;
 	c->state = CHILD_ABSENT;

@@ -12,11 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "kmsd/common/log.h"
 #include "kmsd/ipc/ipc.h"
+#include "kmsd/supervisor/given_file.h"
 #include "libkms/base/file.h"
 #include "libkms/base/hex.h"
 #include "libkms/kms_error.h"
@@ -30,26 +30,6 @@ failed(const char *key, const char *path, const char *why)
 	return KMS_E_CONFIG;
 }
 
-/*
- * A regular file that only its owner (this user or root) can read; systemd protects credentials
- * itself.
- */
-static const char *
-objection(int fd, bool private)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) == -1)
-		return strerror(errno);
-	if (!S_ISREG(st.st_mode))
-		return "not a regular file";
-	if (private && st.st_uid != 0 && st.st_uid != geteuid())
-		return "belongs to another user: run chown on it";
-	if (private && (st.st_mode & (S_IRWXG | S_IRWXO)) != 0)
-		return "other users can read or change it: run chmod 600 on it";
-	return NULL;
-}
-
 static int
 open_one(struct supervisor *s, enum ipc_secret which, const char *key, const char *path)
 {
@@ -59,7 +39,8 @@ open_one(struct supervisor *s, enum ipc_secret which, const char *key, const cha
 
 	if (fd == -1)
 		return failed(key, path, strerror(errno));
-	if ((why = objection(fd, !credential)) != NULL) {
+	/* systemd protects credentials itself. */
+	if ((why = given_objection(fd, !credential)) != NULL) {
 		close(fd);
 		return failed(key, path, why);
 	}

@@ -206,6 +206,9 @@ spawn_init(struct supervisor *s)
 	};
 	s->web =
 	    (struct child){ .program = "kmsd-web", .index = -1, .reader = CONFIG_WEB, .sock = -1 };
+	s->share = (struct child){
+		.program = "kmsd-share", .index = -1, .reader = CONFIG_SHARE, .sock = -1
+	};
 	for (unsigned i = 0; i < CONFIG_FRONTS; i++)
 		s->fronts[i] = (struct child){
 			.program = "kmsd-front", .index = (int)i, .reader = CONFIG_FRONT, .sock = -1

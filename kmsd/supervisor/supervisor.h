@@ -11,6 +11,7 @@
 
 #include "kmsd/common/config.h"
 #include "kmsd/ipc/ipc.h"
+#include "kmsd/supervisor/pem_files.h"
 #include "libkms/base/clock.h"
 
 /* Exit codes, kmsd(8). */
@@ -51,8 +52,11 @@ enum phase {
 	PHASE_SERVING,
 	PHASE_STOPPING_FRONTS,
 	PHASE_STOPPING_ACTIVATE,
+	PHASE_STOPPING_SHARE,
 	PHASE_DONE,
 };
+
+#define SHARE_FILES 3 /* enum ipc_share_tls */
 
 struct supervisor {
 	const char *ini_path;
@@ -76,9 +80,18 @@ struct supervisor {
 	unsigned web_listener_count;
 	unsigned web_inherited; /* bits: addresses of [web] listen that the service manager bound */
 	bool web_on;            /* it is to run */
-	struct child resolver;  /* there while names are resolved */
-	struct ipc_upstreams hosts; /* KMS hosts of the relay, as last known */
-	int64_t resolve_at;         /* ms, 0: never */
+	/* share_child.h */
+	struct child share;                       /* kmsd-share, when [share] has a name */
+	struct ipc_upstreams members;             /* of the engine, as last known */
+	struct pem_mark share_marks[SHARE_FILES]; /* of the files that the last one was given */
+	int64_t share_at;                         /* ms: a start is tried again, 0: none */
+	char share_fault[FAULT_TEXT];             /* why it cannot start, as was said last */
+	bool share_on;                            /* it is to run */
+	bool share_replaced;                      /* it was asked to end, for the next one */
+	struct child resolver;                    /* there while names are resolved */
+	struct ipc_upstreams hosts;               /* KMS hosts of the relay, as last known */
+	int64_t resolve_at;                       /* ms, 0: never */
+	unsigned resolved; /* bits: what kmsd-resolve has said, enum ipc_resolved */
 	enum phase phase;
 	/* ms: how often the service manager wants to hear of us, 0: never; and when next */
 	int64_t watchdog, watchdog_at;
@@ -86,7 +99,9 @@ struct supervisor {
 	int exit_code;
 };
 
-/* Those that are looked after: activate, then the fronts, then kmsd-web; NULL: no more. */
+/*
+ * Those that are looked after: activate, then the fronts, kmsd-web and kmsd-share; NULL: no more.
+ */
 static inline struct child *
 child_at(struct supervisor *s, unsigned i)
 {
@@ -94,8 +109,10 @@ child_at(struct supervisor *s, unsigned i)
 		return &s->activate;
 	if (i <= s->config.fronts)
 		return &s->fronts[i - 1];
-	return i == s->config.fronts + 1 ? &s->web : NULL;
+	if (i == s->config.fronts + 1)
+		return &s->web;
+	return i == s->config.fronts + 2 ? &s->share : NULL;
 }
-#define SUPERVISED (CONFIG_FRONTS + 2)
+#define SUPERVISED (CONFIG_FRONTS + 3)
 
 #endif

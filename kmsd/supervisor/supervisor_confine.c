@@ -49,18 +49,21 @@ static const char *const allowed[] = {
 	NULL
 };
 
-/* With a relay, also: a front connects, kmsd-resolve asks, and kmsd looks at its own addresses. */
-static const char *const allowed_relaying[] = { "socket@tcp", "socket@udp", "socket@route",
-	"setsockopt@SO_LINGER", NULL };
+/*
+ * With a relay or a share, also: a front or kmsd-share connects, kmsd-resolve asks, and kmsd looks
+ * at its own addresses.
+ */
+static const char *const allowed_connecting[] = { "socket@tcp", "socket@udp", "socket@route",
+	"setsockopt@SO_LINGER", "getpeername", NULL };
 
 static int
-list_calls(bool relaying)
+list_calls(bool connecting)
 {
 	const char *all[sizeof(allowed) / sizeof(allowed[0]) +
-			sizeof(allowed_relaying) / sizeof(allowed_relaying[0])];
+			sizeof(allowed_connecting) / sizeof(allowed_connecting[0])];
 
-	confine_calls_join(all, allowed, allowed_relaying);
-	return confine_seccomp_around(relaying ? all : allowed);
+	confine_calls_join(all, allowed, allowed_connecting);
+	return confine_seccomp_around(connecting ? all : allowed);
 }
 
 int
@@ -71,7 +74,7 @@ supervisor_confine(const struct supervisor *s)
 	bool enough;
 
 	drop_more_capabilities(s);
-	if (list_calls(relay_configured(&s->config)) == KMS_OK)
+	if (list_calls(relay_configured(&s->config) || share_configured(&s->config)) == KMS_OK)
 		in_force |= CONFINE_SECCOMP;
 	enough = confine_enough(
 	    CONFINE_SECCOMP, in_force, s->config.sandbox_required, s->config.allow_missing, why);

@@ -5,14 +5,13 @@
 
 #include <errno.h>
 #include <grp.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "kmsd/common/confine.h"
 #include "kmsd/common/log.h"
+#include "kmsd/supervisor/child_user.h"
 #include "kmsd/supervisor/listen.h"
 #include "kmsd/supervisor/spawn.h"
 #include "libkms/base/address.h"
@@ -84,26 +83,13 @@ bind_unix(struct supervisor *s)
 		log_event(LOG_ERR, "web-unavailable", "%s: %s", path, strerror(errno));
 }
 
-/* It would refuse to start, again and again. */
-static bool
-has_user(const struct supervisor *s)
-{
-	const struct config *c = &s->config;
-
-	if (geteuid() != 0 || getpwnam(c->web_user) != NULL || !c->sandbox_required ||
-	    (c->allow_missing & CONFINE_UID) != 0)
-		return true;
-	log_event(LOG_ERR, "web-unavailable",
-	    "there is no user %s for kmsd-web: run kmsctl apply, then restart kmsd", c->web_user);
-	return false;
-}
-
 void
 web_bind(struct supervisor *s)
 {
 	const struct config_endpoints *listen = &s->config.web_listen;
 
-	if (!web_configured(&s->config) || !has_user(s))
+	if (!web_configured(&s->config) ||
+	    !has_child_user(s, s->config.web_user, "kmsd-web", "web-unavailable"))
 		return;
 	for (unsigned i = 0; i < listen->count; i++)
 		if ((s->web_inherited & 1u << i) == 0)
@@ -147,6 +133,7 @@ web_start(struct supervisor *s)
 {
 	struct child *c = &s->web;
 
+	c->restart_at = 0;
 	if (!s->web_on)
 		return;
 	if (spawn_child(s, c) != KMS_OK) {

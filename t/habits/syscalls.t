@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# kmsd's own list of system calls is inherited by the fronts and by kmsd-resolve: what their lists allow has to be in it.
+# kmsd's own list of system calls is inherited by the processes that it starts later: what their lists allow has to be in it.
 use v5.36;
 use Test::More;
 
@@ -19,9 +19,10 @@ sub listed ($file, @arrays) {
 my %wider = ('sendto@connected' => 'sendto@plain');
 for my $case (
     [ [ 'supervisor/supervisor_confine.c', 'allowed' ], [ 'front/front_confine.c', 'allowed' ] ],
-    [ [ 'supervisor/supervisor_confine.c', 'allowed', 'allowed_relaying' ], [ 'front/front_confine.c', 'allowed', 'allowed_relaying' ] ],
+    [ [ 'supervisor/supervisor_confine.c', 'allowed', 'allowed_connecting' ], [ 'front/front_confine.c', 'allowed', 'allowed_relaying' ] ],
     [ [ 'supervisor/supervisor_confine.c', 'allowed' ], [ 'web/web_confine.c', 'allowed' ] ],
-    [ [ 'supervisor/supervisor_confine.c', 'allowed', 'allowed_relaying' ], [ 'resolve/resolve_confine.c', 'allowed' ] ],
+    [ [ 'supervisor/supervisor_confine.c', 'allowed', 'allowed_connecting' ], [ 'resolve/resolve_confine.c', 'allowed' ] ],
+    [ [ 'supervisor/supervisor_confine.c', 'allowed', 'allowed_connecting' ], [ 'share/share_confine.c', 'allowed' ] ],
 ) {
     my ($kmsd, $child) = @$case;
     my %has = map { $_ => 1 } listed(@$kmsd), listed('common/seccomp.c', 'confine_base_calls');

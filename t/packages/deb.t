@@ -35,7 +35,7 @@ sub install (@files) {
 }
 
 install(@deb{@PACKAGES});
-is(in_root('id', '-u', $_)->{exit}, 0, "the user $_ is there") for qw(_kms _kmsnet _kmsnet1 _kmsweb);
+is(in_root('id', '-u', $_)->{exit}, 0, "the user $_ is there") for qw(_kms _kmsnet _kmsnet1 _kmsweb _kmsshare);
 is(in_root('stat', '-c', '%a %U', '/var/lib/kms')->{out}, "700 _kms\n", 'the state directory too');
 ok(-l "$root/etc/systemd/system/multi-user.target.wants/kmsd.service", 'the service is enabled');
 ok(-l "$root/etc/systemd/system/sockets.target.wants/kmsd.socket", 'and its socket');

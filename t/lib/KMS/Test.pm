@@ -278,7 +278,7 @@ sub start_appliance (%opt) {
     my $self = bless { dir => $dir, publisher => $opt{publisher}, as => $opt{as},
         setup => $opt{setup}, through => $opt{through} // [] }, 'KMS::Test::Appliance';
     mkdir "$dir/$_" for qw(libexec clients);    # kmsd makes its own
-    for my $name (qw(kmsd-front kmsd-activate kmsd-resolve kmsd-web)) {
+    for my $name (qw(kmsd-front kmsd-activate kmsd-resolve kmsd-web kmsd-share)) {
         # A plain user may not be able to reach the build (a clone in /root): give that user its own.
         if ($opt{environment}) {
             # Not a shell script: kmsd's list of system calls, which its children inherit, has not all that a shell does.
