@@ -136,6 +136,8 @@ run_doctor(struct ctl *ctl)
 	if (names_files(&ctl->config))
 		look_at_aspect(&d, &aspect_publishers, WARNING, "publishers");
 	doctor_relay(&d);
+	doctor_share(&d);
+	doctor_share_certificates(&d);
 	doctor_port(&d);
 	if (ctl->config.dns_domains.count > 0 || ctl->config.publisher_count == 0)
 		look_at_aspect(&d, &aspect_dns, BAD, "dns");
@@ -155,6 +157,8 @@ run_doctor(struct ctl *ctl)
 	look_at_aspect(&d, &aspect_users, BAD, "users");
 	look_at_aspect(&d, &aspect_files, BAD, "files");
 	look_at_aspect(&d, &aspect_units, BAD, "units");
+	if (share_configured(&ctl->config))
+		look_at_aspect(&d, &aspect_share, WARNING, "etcd");
 	strict = o->strict || ctl->config.alerts_strict;
 	if (o->nagios) {
 		int state = nagios(&d, ctl->out->file);

@@ -86,6 +86,11 @@ void doctor_ledger(struct doctor *d);
 void doctor_history(struct doctor *d);
 void doctor_disk(struct doctor *d);
 void doctor_clock(struct doctor *d);
+/* share.c: of a host that counts together with others. */
+void doctor_share(struct doctor *d);
+void doctor_share_certificates(struct doctor *d);
+/* engine.c: etcd, asked by this host itself. [share] is configured. */
+void doctor_engine(struct doctor *d);
 /* start.c: why kmsd cannot start, or could not start again. */
 void doctor_start(struct doctor *d);
 /* relay.c: the KMS hosts of [relay]; nothing without them. */

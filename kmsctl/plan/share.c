@@ -11,13 +11,15 @@
 #include <unistd.h>
 
 #include "kmsctl/plan/plan.h"
+#include "kmsctl/setup/ini_edit.h"
+#include "kmsctl/share/etcd_ask.h"
 #include "kmsctl/share/etcd_settings.h"
 #include "kmsctl/share/share_place.h"
 #include "libkms/kms_error.h"
 
 #define ETCD_OBJECT "/org/freedesktop/systemd1/unit/etcd_2eservice"
 
-enum { FILES, SETTINGS, ETCD_ENABLED, ETCD_STARTED, ETCD_OLD };
+enum { FILES, SETTINGS, ETCD_ENABLED, ETCD_STARTED, ETCD_OLD, MEMBERS };
 
 static void
 directory_of(const struct config *c, char out[256])
@@ -109,6 +111,80 @@ has_etcd(const struct plan *p, const char *directory)
 	       access(real, F_OK) == 0;
 }
 
+/*
+ * Those of kms.ini and those that etcd has and kms.ini lacks; how many these are. 0, too, when no
+ * member says: kmsctl share check finds out why.
+ */
+static unsigned
+all_members(const struct plan *p, struct config_endpoints *all, char example[DNS_NAME])
+{
+	const struct config *c = &p->ctl->config;
+	char directory[256];
+	struct etcd_asker a = { .directory = directory, .timeout_ms = 2000 };
+	struct etcd_members members;
+	const struct endpoint *used;
+	struct fault f = { 0 };
+	unsigned missing = 0;
+
+	*all = c->share_members;
+	directory_of(c, directory);
+	if (p->root[0] != '\0' || access(c->share_key, R_OK) != 0 ||
+	    etcd_members_ask(&members, &a, &c->share_members, &used, &f) != KMS_OK)
+		return 0;
+	for (unsigned i = 0; i < members.count; i++) {
+		if (share_members_have(all, members.at[i].host) ||
+		    !share_members_add(all, members.at[i].host))
+			continue;
+		if (missing++ == 0)
+			snprintf(example, DNS_NAME, "%s", members.at[i].host);
+	}
+	return missing;
+}
+
+static void
+look_at_members(struct plan *p)
+{
+	struct config_endpoints all;
+	char example[DNS_NAME] = "";
+	struct difference *d;
+	unsigned missing = all_members(p, &all, example);
+
+	if (missing == 0)
+		return;
+	d = plan_add(p, MEMBERS,
+	    "kmsd asks every member that it knows, so that any of them may fail",
+	    "[share] members");
+	if (missing == 1)
+		snprintf(d->is, sizeof(d->is), "%.100s is missing", example);
+	else
+		snprintf(
+		    d->is, sizeof(d->is), "%.100s and %u more are missing", example, missing - 1);
+	snprintf(d->due, sizeof(d->due), "added");
+}
+
+static int
+mend_members(struct plan *p, struct fault *f)
+{
+	static struct config c; /* large */
+	struct config_endpoints all;
+	char example[DNS_NAME], directory[256];
+	struct ini_edit e;
+	int rc;
+
+	directory_of(&p->ctl->config, directory);
+	(void)all_members(p, &all, example);
+	rc = ini_edit_open(&e, p->ctl->config_path, f);
+	if (rc == KMS_OK)
+		rc = share_ini(&e, directory, p->ctl->config.share_name, &all, &c, f);
+	if (rc == KMS_OK && ini_edit_changes(&e))
+		rc = ini_edit_write(&e, f);
+	/* What comes next looks at the new one. */
+	if (rc == KMS_OK)
+		p->ctl->config = c;
+	ini_edit_free(&e);
+	return rc;
+}
+
 static int
 inspect(struct plan *p, struct fault *f)
 {
@@ -123,6 +199,7 @@ inspect(struct plan *p, struct fault *f)
 	for (enum share_file i = 0; i < SHARE_FILES; i++)
 		if ((i != SHARE_ETCD && i != SHARE_ETCD_KEY) || has_etcd(p, directory))
 			look_at_file(p, directory, i);
+	look_at_members(p);
 	if (!has_etcd(p, directory))
 		return KMS_OK;
 	if ((rc = etcd_settings_look(&kind, p->root, c->share_name, f)) != KMS_OK)
@@ -175,6 +252,8 @@ mend(struct plan *p, const struct difference *d, struct fault *f)
 	snprintf(root, sizeof(root), "--root=%s", p->root[0] ? p->root : "/");
 	if (d->tag == FILES)
 		return mend_file(p, d, f);
+	if (d->tag == MEMBERS)
+		return mend_members(p, f);
 	if (d->tag == ETCD_ENABLED)
 		return plan_run(p, enable, f);
 	rc = plan_run(p, reload, f);

@@ -12,6 +12,7 @@
 #include "kmsctl/cli/program.h"
 #include "kmsctl/share/etcd_settings.h"
 #include "kmsctl/share/share_place.h"
+#include "libkms/base/clock.h"
 #include "libkms/kms_error.h"
 
 #define MEMBER_NAME_OK "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.:_-"
@@ -258,6 +259,26 @@ etcd_members_cluster(const struct etcd_members *m)
 	return NULL;
 }
 
+#define SETTLE_MS 20000
+
+/* etcd takes no new member while one has been connected for less than five seconds. */
+static void
+ask_when_settled(struct etcd_said *out, const struct etcd_asker *a, const struct endpoint *m,
+    const char *path, const char *body)
+{
+	const struct timespec moment = { .tv_nsec = 500000000 };
+	int64_t until = clock_ms() + SETTLE_MS;
+
+	for (;;) {
+		etcd_ask(out, a, m, path, body);
+		if (out->reach != ETCD_SAYS_NO || strstr(out->f.text, "unhealthy") == NULL ||
+		    clock_ms() >= until)
+			return;
+		etcd_said_free(out);
+		nanosleep(&moment, NULL);
+	}
+}
+
 int
 etcd_member_add(struct etcd_members *out, const struct etcd_asker *a,
     const struct endpoint *through, const char *host, struct fault *f)
@@ -268,7 +289,7 @@ etcd_member_add(struct etcd_members *out, const struct etcd_asker *a,
 
 	snprintf(body, sizeof(body), "{\"peerURLs\":[\"%s\"],\"isLearner\":true}",
 	    etcd_url(url, host, ETCD_PEER_PORT));
-	etcd_ask(&said, a, through, "/v3/cluster/member/add", body);
+	ask_when_settled(&said, a, through, "/v3/cluster/member/add", body);
 	if (said.reach == ETCD_ANSWERS)
 		rc = etcd_members_read(out, said.root, f);
 	else if (strstr(said.f.text, "too many learner") != NULL)
