@@ -312,17 +312,42 @@ find_taken(const struct disk *d, unsigned pool, bool taken[CLIENTS])
 	}
 }
 
+/* Is a before b in the order of a client's acts (apply.h)? Both used a right. */
 static bool
-paid(const struct disk *d, unsigned client, unsigned pool)
+before(const struct act *a, unsigned of_a, const struct act *b, unsigned of_b)
 {
-	for (unsigned i = 0; i < d->own.count; i++) {
-		const struct act *a = &d->own.acts[i];
+	if (a->e.client.sequence != b->e.client.sequence)
+		return a->e.client.sequence < b->e.client.sequence;
+	return of_a != of_b ? of_a < of_b : a->e.place.batch < b->e.place.batch;
+}
 
-		if (a->client == client && a->e.effect == APPLY_CLIENT &&
-		    (a->e.client.flags & ENTRY_RIGHT) != 0 && a->e.client.pool == pool + 1)
-			return true;
+/*
+ * Is the right that the client binds in the pool this host's? That of the highest act which used
+ * one is, as kmsdb/share_rights.h has it from the index: here from a plain scan.
+ */
+static bool
+holds(const struct disk *d, unsigned client, unsigned pool)
+{
+	const struct act *best = NULL;
+	unsigned of = HOSTS;
+
+	for (unsigned h = 0; h < HOSTS; h++) {
+		const struct chain *c = h == d->host ? &d->own : &engine.chains[h];
+		unsigned count = h == d->host ? c->count : d->heard[h];
+
+		for (unsigned i = 0; i < count; i++) {
+			const struct act *a = &c->acts[i];
+
+			if (a->client == client && a->e.effect == APPLY_CLIENT &&
+			    (a->e.client.flags & ENTRY_RIGHT) != 0 &&
+			    a->e.client.pool == pool + 1 &&
+			    (best == NULL || before(best, of, a, h))) {
+				best = a;
+				of = h;
+			}
+		}
 	}
-	return false;
+	return of == d->host;
 }
 
 static uint64_t
@@ -333,7 +358,7 @@ left_of(const struct disk *d, unsigned pool, uint64_t clock)
 
 	find_taken(d, pool, taken);
 	for (unsigned c = 0; c < CLIENTS; c++)
-		p.bound += taken[c] && paid(d, c, pool);
+		p.bound += taken[c] && holds(d, c, pool);
 	for (unsigned h = 0; h < HOSTS; h++) {
 		bool own = h == d->host;
 		const struct chain *c = own ? &d->own : &engine.chains[h];
