@@ -51,6 +51,9 @@ static const struct {
 	[AUDIT_HOSTS_CAPACITY] = { "hosts-capacity", true },
 	[AUDIT_HOSTS_CLONE] = { "hosts-clone", false },
 	[AUDIT_HOSTS_NAMES] = { "hosts-names", false },
+	[AUDIT_HEARD_MISSING] = { "heard-missing", true },
+	[AUDIT_HEARD_OTHER] = { "heard-other", true },
+	[AUDIT_RIGHTS] = { "rights", true },
 };
 
 const char *

@@ -134,7 +134,7 @@ audit_together_take(struct audit_together *t, const struct audit_documents *d,
 /* -- what was sold -- */
 
 /* No limit is more than any. */
-#define NO_LIMIT UINT64_MAX
+#define NO_LIMIT AUDIT_NO_LIMIT
 
 static bool
 has_pool(const struct audit_together *t, const struct certificate *c, uint16_t pool)
@@ -235,6 +235,22 @@ pack_limit(const struct audit_together *t, uint16_t number, uint64_t sold)
 		}
 		if (limit != NO_LIMIT)
 			limit += (limit * overdraft + 99) / 100;
+		if (limit > most)
+			most = limit;
+	}
+	return most;
+}
+
+/* What was sold changes when a certificate begins, and is less when one ends. */
+uint64_t
+audit_together_most(const struct audit_together *t, uint16_t pool)
+{
+	uint64_t most = 0;
+
+	for (size_t i = 0; i < t->certificates.count; i++) {
+		uint64_t minute = first_minute(certificate_at(t, i)),
+			 limit = pack_limit(t, pool, sold_at(t, pool, minute));
+
 		if (limit > most)
 			most = limit;
 	}

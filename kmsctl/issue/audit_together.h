@@ -53,6 +53,9 @@ int audit_together_take(struct audit_together *t, const struct audit_documents *
 /* After the last chain: the figures, and the finding of the capacity. KMS_E_TOO_LARGE, NO_MEMORY.
  */
 int audit_together_end(struct audit_together *t);
+/* The most that was sold for a pool at any time. */
+#define AUDIT_NO_LIMIT UINT64_MAX
+uint64_t audit_together_most(const struct audit_together *t, uint16_t pool);
 bool audit_together_ours(const struct audit_together *t, const uint8_t publisher[8]);
 
 #endif

@@ -291,6 +291,7 @@ class Audit:
         self.clients, self.leases = defaultdict(set), defaultdict(int)
         self.batches = self.entries = 0
         self.asides, self.acts, self.uncovered = 0, 0, 0
+        self.share = []                                     # (place, entry) of the kinds 48 to 52
         self.findings, self.chain, self.beginning = Findings(), Chain(), "not proved"
         self.judge = Judge(self.findings, self.chain, keys, certificates, packs)
         self.bases = kms_base.Bases(self.signing)
@@ -327,6 +328,8 @@ class Audit:
         self.judge.entry(h, before, index, e)
         if e.kind == BASE:
             self.bases.entry(h, e, read_entry)
+        if e.kind >= SHARE:
+            self.share.append(((h.host_id, h.number, index), e))
         self.figures.entry(e, (h.host_id, h.number, index))
         begins, ends = self.period
         if e.kind == LEASE and e.client.key_id in self.keys and begins <= e.time <= ends:

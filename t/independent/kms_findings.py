@@ -19,7 +19,8 @@ REVOKE, UNREVOKE, FORGET, RECLAIM, HOLD = range(32, 37)
 FLAGS = (0x0002, "clone"), (0x0004, "caught-up"), (0x0080, "bound-other")
 BORROWED, OVERDRAFT = 0x0008, 0x0010
 GRADES = ("contradiction", "unexplained", "note")
-EACH_A_LINE, MOST_LINES = ("witness", "restored", "lease", "fork", "hosts-capacity"), 16
+EACH_A_LINE, MOST_LINES = ("witness", "restored", "lease", "fork", "hosts-capacity", "heard-missing", "heard-other",
+                             "rights"), 16
 MOST_VALUES, CLOCK_NOTE = 8192, 60
 UNITS = {"": 60, "m": 60, "h": 3600, "d": 86400}
 

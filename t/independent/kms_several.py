@@ -4,8 +4,8 @@ import hashlib
 from collections import defaultdict, namedtuple
 
 import kms_figures
-from kms_auditor import (CERTIFICATE, FOREVER, ROTATION, Audit, audit, contents, date, keys_of, packs_of, publisher_chain,
-                         read_batches, read_certificates, read_entry, read_head, read_lease, stamp)
+from kms_auditor import (CERTIFICATE, FOREVER, GIVE, HEARD, ROTATION, SHARE, Audit, audit, contents, date, keys_of, packs_of, publisher_chain,
+                         read_batches, read_certificates, read_entry, read_head, read_heard, read_lease, stamp)
 from kms_figures import DAY, Holding
 from kms_findings import GRADES, LEASE, RELEASE, SEEN, Counting, read_pack
 from kms_wire import CLOCK_FAR, KmsError, Reader, need, publisher_key
@@ -210,6 +210,10 @@ class Together:
         sold = sum(max(each) for each in keys.values()) if keys else NO_LIMIT
         return max((self.of_pack(p.pools.get(pool), sold) for p in self.packs), default=sold)
 
+    def most_sold(self, pool):
+        begins = (max(c.not_before, c.issued - CLOCK_FAR, 0) for a in self.audits for c in a.certificates)
+        return max((self.limit(pool, when // 60) for when in begins), default=0)
+
     def of_pack(self, pool, sold):
         limit = min(sold, pool.capacity or NO_LIMIT) if pool else sold
         return limit if limit == NO_LIMIT or not pool else limit + -(-limit * pool.overdraft // 100)
@@ -249,6 +253,41 @@ def check_copies(findings, audits, several):
         findings.add("note", "hosts-names", 0, int(any(x.name != y.name for x, y in pairs)))
         two = any(x.number == y.number and x.request != y.request or x.number < y.number and x.when > y.when + CLOCKS for x, y in pairs)
         findings.add("unexplained", "hosts-clone", 0, int(two))
+
+
+def check_heard(findings, chains, audits, together):
+    """What hosts that count together say about one another."""
+    heard, gives, firsts = defaultdict(int), {}, set()
+    for a in audits:
+        for place, e in a.share:
+            if e.kind == HEARD:
+                for row in read_heard(e.blob, e.subject):
+                    heard[row] = max(heard[row], e.time)
+            elif e.kind == GIVE:
+                gives[place] = e.blob
+            elif e.kind == SHARE and e.blob == b"\1":
+                firsts.add(a.host)
+    hosts = defaultdict(list)
+    for (host, number, digest), when in heard.items():
+        hosts[host].append((number, digest, when))
+    for host, rows in sorted(hosts.items()):
+        its = [(c, a) for c, a in zip(chains, audits) if c.host == host]
+        last, time = max((c.last for c, _ in its), default=0), max((a.last.time for _, a in its), default=0)
+        missing = [when for number, _, when in rows if number > last]
+        late = not its or any(when > time + DAY for when in missing)
+        findings.add("unexplained" if late else "note", "heard-missing", 0, int(bool(missing)))
+        names = [(number, digest, {c.hashes[number] for c, _ in its if number in c.hashes}) for number, digest, _ in rows]
+        findings.add("unexplained", "heard-other", 0, int(any(known and digest not in known for _, digest, known in names)))
+    given, received = defaultdict(int), defaultdict(int)
+    for (host, _, _), blob in gives.items():
+        given[host, blob[:10]] += int.from_bytes(blob[26:], "big")
+        received[blob[10:26], blob[:10]] += int.from_bytes(blob[26:], "big")
+    for (host, pool), rights in sorted(given.items()):
+        number = int.from_bytes(pool[8:], "big")
+        first = together.most_sold(number) if host in firsts else 0
+        if any(pool[:8] in a.keys for a in audits):
+            findings.add("unexplained", "rights", 0, int(rights > first + received[host, pool]))
+    findings.add("unexplained", "rights", 0, int(len(firsts) > 1))
 
 
 def check_forks(findings, chains, audits):
@@ -333,6 +372,7 @@ def audit_all(o):
     audits = [audit_chain(c, publisher, period, packs, leases) for c in chains]
     check_customers(audits)
     together, findings = Together(audits, period, packs), type(audits[0].findings)()
+    check_heard(findings, chains, audits, together)
     check_copies(findings, audits, {cmid for cmid, hosts in served_at(audits).items() if len(hosts) > 1})
     check_forks(findings, chains, audits)
     for *_, beyond in together.peaks():

@@ -188,6 +188,39 @@ def strangers(c):
     case(c, "-", "several-and-host", [a.file(), renamed.file()], exit=1, status="KMS_E_ARGUMENT", args=["--host", "0" * 32])
 
 
+def shares(c):
+    """A13: hosts that count together name each other's batches: who leaves one out, or gives rights away that it has not, shows."""
+    def share(host, first=0, when=NOW):
+        return host.batch(when, note(48, u(1, first), b"acme", host_id_of(host.key.public), when=when))
+
+    def heard(host, *others, when=NOW + HOUR):
+        rows = sorted(host_id_of(other.key.public) + u(8, n or len(other.contents))
+                      + (hashlib.sha256(other.parts()[(n or 0) - 1][4:112]).digest() if digest is None else digest) for other, n, digest in others)
+        return host.batch(when, note(49, b"".join(rows), b"", host_id_of(host.key.public), when=when))
+
+    def give(host, to, rights, when=NOW + HOUR, key_id=PUBLISHER.id):
+        blob = key_id + u(2, 1) + host_id_of(to.key.public) + u(4, rights)
+        return host.batch(when, note(50, blob, b"", host_id_of(host.key.public), when=when))
+
+    a, b = share(Host(HOST, capacity=10).acts([1, 2]), 1), share(Host(HOST2, capacity=10).acts([3]))
+    one = heard(b.copy(), (a, None, None))
+    case(c, "A13", "share-honest", [give(a.copy(), b, 10).file(), one.file()], worst="none", clients=3)
+    case(c, "A13", "share-batch-cut-off", [a.file(last=2), heard(b.copy(), (a, None, None), when=NOW + DAY + 1).file()],
+         ["unexplained heard-missing 0 1"])
+    case(c, "A13", "share-exported-earlier", [a.file(last=2), heard(b.copy(), (a, None, None), when=NOW + DAY).file()], ["note heard-missing 0 1"])
+    third = Host(HOST3, capacity=10)
+    case(c, "A13", "share-host-left-out", [a.file(), heard(b.copy(), (third, None, None)).file()], ["unexplained heard-missing 0 1"])
+    case(c, "A13", "share-two-left-out", [heard(a.copy(), (third, None, None)).file(), heard(b.copy(), (third, None, None), (a, 9, bytes(32)), when=NOW).file()],
+         ["unexplained heard-missing 0 1", "note heard-missing 0 1"])
+    case(c, "A13", "share-another-batch", [a.file(), heard(b.copy(), (a, 2, bytes(32))).file()], ["unexplained heard-other 0 1"])
+    case(c, "A13", "share-gave-more", [give(a.copy(), b, 11).file(), b.file()], ["unexplained rights 0 1"])
+    case(c, "A13", "share-gave-more-in-two", [give(give(a.copy(), b, 6), b, 5).file(), b.file()], ["unexplained rights 0 1"])
+    case(c, "A13", "share-gave-on", [give(a.copy(), b, 4).file(), give(b.copy(), a, 4).file()], worst="none")
+    case(c, "A13", "share-gave-on-more", [give(a.copy(), b, 4).file(), give(b.copy(), a, 5).file()], ["unexplained rights 0 1"])
+    case(c, "A13", "share-gave-for-another-publisher", [a.file(), give(b.copy(), a, 5, key_id=b"ANOTHER!").file()], worst="none")
+    case(c, "A13", "share-two-first", [a.file(), share(b.copy(), 1, NOW + 1).file()], ["unexplained rights 0 1"])
+
+
 PACK = """[policy]
 id = forged
 title = Forged
@@ -205,4 +238,4 @@ threshold = %d
 validity = %s
 """
 
-ALL = honest, parts_of_one, forks, six_fold, copies, strangers
+ALL = honest, parts_of_one, forks, six_fold, copies, shares, strangers

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "kmsctl/issue/audit_copies.h"
+#include "kmsctl/issue/audit_heard.h"
 #include "kmsctl/issue/audit_together.h"
 #include "kmsctl/issue/cmd/audit_past.h"
 #include "kmsctl/issue/cmd/audit_print.h"
@@ -315,6 +316,8 @@ take_together(struct issue *i, struct several *s)
 
 	if (rc == KMS_OK)
 		rc = audit_copies(&s->chains, s->together, s->f);
+	if (rc == KMS_OK)
+		rc = audit_heard(&s->chains, s->together, s->f);
 	if (rc != KMS_OK)
 		return fault_set(&i->fault, rc, "%s",
 		    rc == KMS_E_TOO_LARGE ? "the files have too many products or pools"
