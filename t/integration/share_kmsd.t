@@ -261,6 +261,26 @@ subtest 'members by name' => sub {
     finish();
 };
 
+# The real one: the states are its own.
+subtest 'with activation' => sub {
+    put_all();
+    my $share = ini("@addresses") =~ s/.*(?=^\[share\])//msr;
+    my $it = start_appliance(publisher => publisher(), fronts => 1,
+        ini => $share . ($> == 0 && !$user ? "[sandbox]\nallow_missing = uid\n" : ''));
+    ok(eval { wait_for($PATIENCE, sub { $it->log =~ /share-state: joining/ }, 'joining') }, 'it hears the members') or diag($it->log);
+    $it->enable(group => 'server');
+    ok(eval { wait_for($PATIENCE, sub { $it->log =~ /share-state: together/ }, 'together') }, 'and is together with them when it is confirmed') or diag($it->log);
+    is($it->client('one', 'activate')->{exit}, 5, 'a client is recorded');
+    like($etcd->ctl(qw(get --prefix --keys-only kms/site-1/b/))->{out}, qr{^kms/site-1/b/[0-9a-f]{32}/0000000000000001$}m, 'what it writes is in etcd');
+    my ($old) = grep { (eval { slurp("/proc/$_/stat") } // '') =~ /\(kmsd-share\) \S @{[ $it->pid ]} / } map { m{/proc/(\d+)/} } glob '/proc/[0-9]*/stat';
+    kill 'KILL', $old;
+    ok(eval { wait_for($PATIENCE, sub { $it->log =~ /share-died.*share-link: the engine answers/s }, 'another one') }, 'another kmsd-share connects') or diag($it->log);
+    is($it->client('two', 'activate')->{exit}, 5, 'and clients are recorded');
+    unlike($it->log, qr/share-refused|activate-died/, 'nothing was refused');
+    is($it->stop, 0, 'kmsd stops');
+    unlike($it->log, qr/stop-forced|child-ended/, 'and each process ends when it is asked to');
+};
+
 subtest 'no user for it' => sub {
     plan skip_all => 'only root changes users' if $> != 0;
     begin(ini("@addresses") =~ s/^\[listen\]/share_user = nobody-here\n[listen]/mr =~ s/^allow_missing.*\n//mr);
