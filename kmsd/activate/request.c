@@ -275,6 +275,22 @@ refuse_new(struct request *q)
 	d->retry_after = SHARE_RETRY;
 }
 
+/* What the share changes of a decision. */
+static void
+look_at_rights(struct activate *a, struct request *q, const struct policy_counters *counters)
+{
+	struct policy_decision *d = &q->decision;
+
+	if (share_gives_none(a->share))
+		refuse_new(q);
+	/* Free seats may be other hosts' to give. */
+	if (d->outcome != POLICY_DENY || d->status != KMS_E_CAPACITY || !counters->shared ||
+	    counters->rights > 0 || counters->counted >= policy_capacity(q->found.pool, &q->host))
+		return;
+	d->status = share_wants(a->share, &q->found);
+	d->retry_after = SHARE_RETRY;
+}
+
 static int
 decide(struct activate *a, struct request *q, const struct ipc_frame *f)
 {
@@ -314,6 +330,8 @@ decide(struct activate *a, struct request *q, const struct ipc_frame *f)
 	}
 	if (known)
 		fill_counters(a, q, &counters);
+	if (known && a->share != NULL && !q->client.counted)
+		share_fill_rights(a->share, &q->found, &counters);
 	if (known && a->classes.count > 0)
 		fill_classes(a, q, f, &classes, &counters);
 	policy_decide(&q->decision, known ? q->found.publisher->pack : NULL, q->found.product,
@@ -321,8 +339,8 @@ decide(struct activate *a, struct request *q, const struct ipc_frame *f)
 	if (wants_seat(q))
 		decide_reclaim(a, q, &classes, &counters);
 	q->class = class_of(q, &classes, &counters);
-	if (a->share != NULL && share_gives_none(a->share))
-		refuse_new(q);
+	if (a->share != NULL)
+		look_at_rights(a, q, &counters);
 	return KMS_OK;
 }
 
@@ -425,7 +443,7 @@ entry_flags(const struct request *q)
 	return (uint16_t)((d->vm ? ENTRY_VM : 0) | (d->clone ? ENTRY_CLONE : 0) |
 			  (d->caught_up ? ENTRY_CAUGHT_UP : 0) |
 			  (d->bound_other ? ENTRY_BOUND_OTHER : 0) |
-			  (d->borrowed ? ENTRY_BORROWED : 0) |
+			  (d->borrowed ? ENTRY_BORROWED : 0) | (d->right ? ENTRY_RIGHT : 0) |
 			  (d->overdraft ? ENTRY_OVERDRAFT : 0) | (stateless ? ENTRY_STATELESS : 0));
 }
 

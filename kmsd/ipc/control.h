@@ -83,7 +83,7 @@
  *	              s place (of its batches in etcd: not-compared, free, same, ahead,
  *	              other, junk), s alone (serve, renew, refuse), u alone-for (minutes),
  *	              u time (now), u last-batch, u stored (batch), u waiting (answers), u
- *	              clocks-apart
+ *	              clocks-apart, u first (it has the first rights)
  *	share-member  s host-id, s state (followed, not-heard, other-share,
  *	              no-certificate, other-customer, went-back, forked, ledger), u member
  *	              (its chain is in this ledger), u heard-here (batch); if it was
@@ -172,6 +172,12 @@ enum control_verb {
 	 * the reason in the journal. KMS_E_EXISTS: it does not wait
 	 */
 	CONTROL_SHARE_ALONE = 71,
+	/*
+	 * Once in the life of a share, at its first host: it has all rights that its certificates
+	 * say, and gives of them to the others. KMS_E_EXISTS: a host has them; KMS_E_LEDGER: this
+	 * host is not together with the others
+	 */
+	CONTROL_SHARE_FIRST = 72,
 	/*
 	 * Since the start, rows: answers (s status, u refusal, u count, s meaning,
 	 * s remedy), commits (u count, u

@@ -4,7 +4,7 @@
  */
 #include <sodium.h>
 
-#include "kmsd/activate/share/members.h"
+#include "kmsd/activate/share/own_rights.h"
 #include "libkms/core/certificate.h"
 #include "t/unit/core_test.h"
 
@@ -363,6 +363,56 @@ test_room(void **ignored)
 	assert_true(members_add(&m, host) == &m.at[3]);
 }
 
+/* What all told of each chain, and the earliest clock. */
+static void
+test_rights(void **ignored)
+{
+	static struct members m;
+	static const uint8_t one[16] = { 1 }, two[16] = { 2 };
+	const uint64_t now = 1800000000;
+	struct own_rights r;
+
+	for (uint8_t i = 0; i < 2; i++) {
+		struct member *member = members_add(&m, i == 0 ? one : two);
+
+		member->chain = true;
+		member->last = 50;
+		member->beats = i == 0;
+		member->beat.time = now - 600;
+		member->beat.heard_count = 2;
+		memcpy(member->beat.heard[0].host, two, 16);
+		member->beat.heard[0].number = 40;
+		memcpy(member->beat.heard[1].host, own, 16);
+		member->beat.heard[1].number = 7;
+	}
+	own_rights_told(&r, &m, own, 9, now);
+	/* One of them was never heard: all seats may be seen as counted, and no chain was heard. */
+	assert_int_equal(r.since, 0);
+	assert_int_equal(r.count, 3);
+	assert_memory_equal(r.heard[0].host, own, 16);
+	assert_true(r.heard[0].number == 0 && r.heard[1].number == 0);
+	m.at[1].beats = true;
+	own_rights_told(&r, &m, own, 9, now);
+	assert_int_equal(r.since, (now - 600) / 60 - RIGHTS_SLACK);
+	assert_true(r.heard[0].number == 7);
+	/* Two says nothing of one. */
+	assert_memory_equal(r.heard[1].host, one, 16);
+	assert_true(r.heard[1].number == 0 && r.heard[2].number == 40);
+	/* Who is no member says nothing. */
+	m.at[1].chain = false;
+	own_rights_told(&r, &m, own, 9, now - 3600);
+	assert_int_equal(r.count, 2);
+	assert_true(r.heard[1].number == 50);
+	assert_int_equal(r.since, (now - 3600) / 60 - RIGHTS_SLACK);
+	assert_int_equal(own_rights_to_give(16, 16, 5), 0);
+	assert_int_equal(own_rights_to_give(0, 16, 5), 0);
+	assert_int_equal(own_rights_to_give(17, 16, 5), 1);
+	assert_int_equal(own_rights_to_give(100, 16, UINT32_MAX), 42);
+	assert_int_equal(own_rights_to_give(100, 16, 5), 5);
+	assert_int_equal(own_rights_to_give(UINT64_MAX, 0, UINT32_MAX), UINT32_MAX);
+	assert_int_equal(own_rights_to_give(1, 0, 9), 1);
+}
+
 int
 main(void)
 {
@@ -373,6 +423,7 @@ main(void)
 		cmocka_unit_test(test_who_is_followed),
 		cmocka_unit_test(test_old_beats),
 		cmocka_unit_test(test_room),
+		cmocka_unit_test(test_rights),
 	};
 
 	if (sodium_init() < 0)

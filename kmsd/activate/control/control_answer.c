@@ -53,6 +53,7 @@ static const struct verb {
 	{ CONTROL_RELAY_STATUS, "relay status", false, false, CONTROL_PAGE, control_relay_status },
 	{ CONTROL_SHARE_STATUS, "share status", false, false, CONTROL_PAGE, control_share_status },
 	{ CONTROL_SHARE_ALONE, "share alone", true, false, CONTROL_CHANGE, control_share_alone },
+	{ CONTROL_SHARE_FIRST, "share first", true, false, CONTROL_CHANGE, control_share_first },
 	{ CONTROL_CLIENT_UNREVOKE, "client unrevoke", true, false, CONTROL_CHANGE,
 	    control_client_unrevoke },
 	{ CONTROL_CLIENT_FORGET, "client forget", true, false, CONTROL_CHANGE,

@@ -50,6 +50,7 @@ int control_relay_status(struct control_request *q);
 int control_metrics(struct control_request *q);
 int control_share_status(struct control_request *q);
 int control_share_alone(struct control_request *q);
+int control_share_first(struct control_request *q);
 int control_web_login(struct control_request *q);
 int control_web_logout(struct control_request *q);
 int control_web_session(struct control_request *q);

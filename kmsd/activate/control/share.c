@@ -33,6 +33,23 @@ place_name(enum share_place found)
 }
 
 static void
+row_rights(const struct own_pool *p, void *arg)
+{
+	struct control_buf *b = arg;
+
+	control_row(b, "share-rights");
+	control_text(b, "publisher", p->publisher->name);
+	control_number(b, "pool", p->pool->number);
+	control_text(b, "pool-name", p->pool->name);
+	control_number(b, "left", p->left);
+	control_number(b, "first", p->purse.first);
+	control_number(b, "received", p->purse.received);
+	control_number(b, "given", p->purse.given);
+	control_number(b, "bound", p->purse.bound);
+	control_number(b, "held", p->purse.held);
+}
+
+static void
 row_share(const struct activate *a, const struct share_view *v, struct control_buf *b)
 {
 	const struct config *c = &a->config;
@@ -62,6 +79,7 @@ row_share(const struct activate *a, const struct share_view *v, struct control_b
 	control_number(b, "stored", v->state->stored);
 	control_number(b, "waiting", v->held);
 	control_number(b, "clocks-apart", v->skewed);
+	control_number(b, "first", v->first);
 }
 
 /* A host that was never heard has no name, and no figures. */
@@ -96,7 +114,29 @@ control_share_status(struct control_request *q)
 	row_share(a, &v, q->out);
 	for (unsigned i = 0; v.members != NULL && i < v.members->count; i++)
 		row_member(a, &v.members->at[i], q->out);
+	if (a->share != NULL)
+		own_rights_each(a, v.rights, row_rights, q->out);
 	return KMS_OK;
+}
+
+int
+control_share_first(struct control_request *q)
+{
+	struct activate *a = q->activate;
+	int rc;
+
+	if (a->share == NULL) {
+		snprintf(q->why, CONTROL_WHY, "this host counts by itself: kms.ini has no [share]");
+		return KMS_E_ARGUMENT;
+	}
+	rc = share_be_first(a->share);
+	if (rc == KMS_E_EXISTS)
+		snprintf(q->why, CONTROL_WHY,
+		    "a host of the share, or this one, has the first rights already: kmsctl share status");
+	else if (rc != KMS_OK)
+		snprintf(q->why, CONTROL_WHY,
+		    "this host is not together with the others: kmsctl share status shows its state");
+	return rc;
 }
 
 int

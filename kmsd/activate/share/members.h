@@ -44,6 +44,7 @@ struct member {
 	uint64_t fetching; /* token of the FETCH under way; 0: none */
 	bool up_to;        /* the next FETCH asks for the parcel that a batch is in */
 	int64_t fetch_at;  /* ms; not before */
+	uint64_t given;    /* batch in which rights were given to it last; 0: by an earlier run */
 	uint64_t behind;   /* what it had of the own chain when it was last looked at, */
 	int64_t behind_at; /* and when that was something new, ms */
 };

@@ -8,7 +8,6 @@
 
 #include "kmsd/activate/activate.h"
 #include "kmsdb/share.h"
-#include "libkms/core/entry_share.h"
 
 static int
 record(struct activate *a, enum entry_kind kind, const char *text, const uint8_t *blob, size_t len)
@@ -21,6 +20,22 @@ record(struct activate *a, enum entry_kind kind, const char *text, const uint8_t
 
 	memcpy(e.subject, host_identity_id(a->key), 16);
 	return activate_record(a, &e);
+}
+
+int
+share_record_share(struct activate *a, const char *name, bool first)
+{
+	const uint8_t blob[ENTRY_SHARE_BLOB] = { first };
+
+	return record(a, ENTRY_SHARE, name, blob, sizeof(blob));
+}
+
+int
+share_record_give(struct activate *a, const struct entry_give *g)
+{
+	uint8_t blob[ENTRY_GIVE_BLOB];
+
+	return record(a, ENTRY_GIVE, "", blob, entry_give_put(blob, sizeof(blob), g));
 }
 
 int

@@ -72,6 +72,12 @@ struct share {
 	enum share_status said;
 	uint64_t since; /* seconds */
 	bool skewed, certificates_said;
+	struct own_rights rights;
+	uint64_t told;                      /* seconds: the clock in the last own beat */
+	bool gives;                         /* beats came: others may want rights */
+	bool first, share_written;          /* as the journal says */
+	struct beat_want needs[BEAT_WANTS]; /* of clients that got no seat since the last beat */
+	unsigned need_count;
 	bool alone_written;   /* the journal has it as alone */
 	int64_t alone_at;     /* ms: it is not written before */
 	unsigned certified;   /* publishers that it is confirmed by */
@@ -323,9 +329,54 @@ compare_certificates(const void *a, const void *b)
 	    ((const struct beat_octets *)b)->octets + 8, 8);
 }
 
+static int
+compare_wants(const void *a, const void *b)
+{
+	const struct beat_want *x = a, *y = b;
+	int c = memcmp(x->publisher, y->publisher, sizeof(x->publisher));
+
+	return c != 0 ? c : (x->pool > y->pool) - (x->pool < y->pool);
+}
+
+static uint32_t
+needed(const struct share *s, const uint8_t publisher[8], uint16_t pool)
+{
+	for (unsigned i = 0; i < s->need_count; i++)
+		if (s->needs[i].pool == pool && memcmp(s->needs[i].publisher, publisher, 8) == 0)
+			return s->needs[i].rights;
+	return 0;
+}
+
+struct wants {
+	const struct share *share;
+	struct beat *beat;
+};
+
+/* What the reserve lacks, and what clients asked for beyond it. */
+static void
+add_want(const struct own_pool *pool, void *arg)
+{
+	struct wants *w = arg;
+	const struct share *s = w->share;
+	const uint8_t *publisher = pool->publisher->public.key.id;
+	uint64_t want = needed(s, publisher, pool->pool->number);
+	struct beat_want *to;
+
+	if (pool->left < s->a->config.share_reserve)
+		want += s->a->config.share_reserve - pool->left;
+	if (want == 0 || w->beat->want_count == BEAT_WANTS)
+		return;
+	to = &w->beat->wants[w->beat->want_count++];
+	memcpy(to->publisher, publisher, 8);
+	to->pool = pool->pool->number;
+	to->rights = want < UINT32_MAX ? (uint32_t)want : UINT32_MAX;
+}
+
 static void
 fill_beat(struct share *s, struct beat *b)
 {
+	struct wants wants = { s, b };
+
 	const struct publishers *publishers = &s->a->publishers;
 	struct kmsdb_info info;
 
@@ -346,6 +397,8 @@ fill_beat(struct share *s, struct beat *b)
 		b->heard[b->heard_count++].number = m->last;
 	}
 	qsort(b->heard, b->heard_count, sizeof(b->heard[0]), compare_heard);
+	own_rights_each(s->a, &s->rights, add_want, &wants);
+	qsort(b->wants, b->want_count, sizeof(b->wants[0]), compare_wants);
 	for (unsigned i = 0; i < publishers->count; i++) {
 		const struct publisher *p = &publishers->list[i];
 
@@ -384,7 +437,10 @@ send_beat(struct share *s, int64_t now)
 	memcpy(m.host, own_id(s), 16);
 	m.octets = octets;
 	m.len = (uint32_t)(len + BEAT_SIGNATURE);
-	(void)ask(s, &m, &s->beat);
+	if (!ask(s, &m, &s->beat))
+		return;
+	s->told = b.time;
+	s->need_count = 0;
 }
 
 static void
@@ -476,6 +532,8 @@ take_beats(struct share *s, const struct share_message *answer)
 		return;
 	}
 	s->beats_heard = true;
+	s->gives = true;
+	own_rights_told(&s->rights, &s->members, own_id(s), s->a->last_batch, s->told);
 	look_at_clocks(s, now);
 }
 
@@ -779,6 +837,64 @@ write_alone(struct share *s, int64_t now)
 		s->alone_written = alone;
 }
 
+/* It shares from now on; what it says of the first rights stays as it was. */
+static void
+write_share(struct share *s)
+{
+	if (s->share_written || !share_state_signs(&s->state))
+		return;
+	s->share_written = true;
+	(void)share_record_share(s->a, s->a->config.share_name, s->first);
+}
+
+struct giving {
+	struct share *share;
+	struct member *to;
+};
+
+/* Rights that the member wants and this host can do without. One pool at a time. */
+static void
+give_of(const struct own_pool *pool, void *arg)
+{
+	struct giving *g = arg;
+	struct share *s = g->share;
+	const struct beat *b = &g->to->beat;
+	struct entry_give give = { .pool = pool->pool->number };
+
+	if (beat_heard_of(b, own_id(s)) < g->to->given)
+		return;
+	memcpy(give.publisher, pool->publisher->public.key.id, 8);
+	for (unsigned i = 0; i < b->want_count; i++)
+		if (b->wants[i].pool == give.pool &&
+		    memcmp(b->wants[i].publisher, give.publisher, 8) == 0)
+			give.rights = own_rights_to_give(
+			    pool->left, s->a->config.share_reserve, b->wants[i].rights);
+	if (give.rights == 0)
+		return;
+	memcpy(give.to, g->to->host, 16);
+	if (share_record_give(s->a, &give) == KMS_OK)
+		g->to->given = s->a->last_batch;
+}
+
+/* To those that were heard a moment ago, and have heard all that they were given before. */
+static void
+give(struct share *s, int64_t now)
+{
+	if (!s->gives || s->state.status != SHARE_TOGETHER || !share_serves(s))
+		return;
+	s->gives = false;
+	for (unsigned i = 0; i < s->members.count; i++) {
+		struct member *m = &s->members.at[i];
+		struct giving g = { s, m };
+
+		if (!m->chain || m->why != MEMBER_FOLLOWED || now - m->at > 2 * BEAT_MS)
+			continue;
+		if (m->given == 0)
+			m->given = s->state.start;
+		own_rights_each(s->a, &s->rights, give_of, &g);
+	}
+}
+
 static uint64_t
 heard_sum(const struct share *s)
 {
@@ -880,8 +996,10 @@ share_turn(struct share *s)
 		share_state_joined(&s->state, now);
 	while (s->said != s->state.status)
 		enter(s);
+	write_share(s);
 	write_alone(s, now);
 	release(s);
+	give(s, now);
 	write_heard(s, now);
 	if (s->peer == NULL || s->state.status == SHARE_STOPPED)
 		return;
@@ -919,6 +1037,20 @@ add_chain(const struct kmsdb_member *row, void *arg)
 	return 0;
 }
 
+/* What the journal says of this host. */
+static void
+read_told(struct share *s)
+{
+	struct kmsdb_share_told told;
+
+	if (kmsdb_share_told(s->a->db, own_id(s), &told) != KMS_OK)
+		return;
+	s->share_written = strcmp(told.name, s->a->config.share_name) == 0;
+	/* Those of another share are not those of this one. */
+	s->first = told.first && s->share_written;
+	s->alone_written = told.alone;
+}
+
 struct share *
 share_new(struct activate *a)
 {
@@ -930,6 +1062,7 @@ share_new(struct activate *a)
 	s->since = a->now;
 	share_state_init(&s->state, a->last_batch, clock_ms());
 	held_init(&s->held);
+	read_told(s);
 	s->tick = event_new(a->base, -1, EV_PERSIST, on_tick, s);
 	if (s->tick == NULL || loop_timer(s->tick, TICK_US) != 0 ||
 	    kmsdb_share_each(a->db, add_chain, s) != 0) {
@@ -1037,6 +1170,67 @@ share_holds(const struct share *s)
 	return s->held.count > 0;
 }
 
+/* The first rights of the share are somebody's. */
+static bool
+has_first(const struct share *s)
+{
+	struct kmsdb_share_told told;
+
+	for (unsigned i = 0; i < s->members.count; i++)
+		if (s->members.at[i].chain &&
+		    kmsdb_share_told(s->a->db, s->members.at[i].host, &told) == KMS_OK &&
+		    told.first && strcmp(told.name, s->a->config.share_name) == 0)
+			return true;
+	return s->first;
+}
+
+int
+share_be_first(struct share *s)
+{
+	int rc;
+
+	if (s->state.status != SHARE_TOGETHER)
+		return KMS_E_LEDGER;
+	if (has_first(s))
+		return KMS_E_EXISTS;
+	if ((rc = share_record_share(s->a, s->a->config.share_name, true)) == KMS_OK)
+		s->first = true;
+	return rc;
+}
+
+void
+share_fill_rights(
+    struct share *s, const struct publisher_product *of, struct policy_counters *counters)
+{
+	struct rights_purse purse;
+
+	if (of->pool == NULL || !of->publisher->confirmed ||
+	    !own_rights_purse(s->a, &s->rights, of->publisher, of->pool, &purse))
+		return;
+	counters->shared = true;
+	counters->rights = rights_left(&purse);
+}
+
+enum kms_status
+share_wants(struct share *s, const struct publisher_product *of)
+{
+	const uint8_t *publisher = of->publisher->public.key.id;
+	struct beat_want *need = NULL;
+
+	for (unsigned i = 0; i < s->need_count && need == NULL; i++)
+		if (s->needs[i].pool == of->pool->number &&
+		    memcmp(s->needs[i].publisher, publisher, 8) == 0)
+			need = &s->needs[i];
+	if (need == NULL && s->need_count < BEAT_WANTS) {
+		need = &s->needs[s->need_count++];
+		*need = (struct beat_want){ .pool = of->pool->number };
+		memcpy(need->publisher, publisher, 8);
+	}
+	if (need != NULL && need->rights < UINT32_MAX)
+		need->rights++;
+	return s->state.status == SHARE_ALONE ? KMS_E_ALONE : KMS_E_CAPACITY;
+}
+
 int
 share_go_alone(struct share *s, const char *reason)
 {
@@ -1054,5 +1248,7 @@ share_look(const struct share *s, struct share_view *out)
 		.members = &s->members,
 		.since = s->since,
 		.skewed = s->skewed,
-		.held = s->held.count };
+		.held = s->held.count,
+		.first = s->first,
+		.rights = &s->rights };
 }

@@ -14,10 +14,12 @@
 #include <stdint.h>
 
 #include "kmsd/activate/share/members.h"
+#include "kmsd/activate/share/own_rights.h"
 #include "kmsd/activate/share/share_state.h"
 
 struct activate;
 struct front_peer;
+struct publisher_product;
 struct share;
 
 #define SHARE_REASON 100 /* bytes of a reason */
@@ -41,6 +43,17 @@ bool share_signs(const struct share *s);
 bool share_serves(const struct share *s);
 /* But no seat that they do not have. */
 bool share_gives_none(const struct share *s);
+/*
+ * Into counters: how many seats of the product's pool may be given to clients that do not count.
+ * Without a limit, the pool is not shared.
+ */
+void share_fill_rights(
+    struct share *s, const struct publisher_product *of, struct policy_counters *counters);
+/*
+ * A client got no seat of that pool, although there may be free ones: some of the other hosts'
+ * rights are asked for. The status that it is told in place of KMS_E_CAPACITY.
+ */
+enum kms_status share_wants(struct share *s, const struct publisher_product *of);
 /* a->last_batch is on disk. */
 void share_committed(struct share *s);
 /* An answer with something of this batch must wait. */
@@ -59,12 +72,20 @@ bool share_holds(const struct share *s);
 /* Without the engine, on an administrator's word. KMS_E_EXISTS: it does not wait for it. */
 int share_go_alone(struct share *s, const char *reason);
 
+/*
+ * This host has the first rights from now on: all that its certificates say. KMS_E_EXISTS: it has
+ * them already, or a member has; KMS_E_LEDGER: it is not together with the others.
+ */
+int share_be_first(struct share *s);
+
 struct share_view {
 	const struct share_state *state;
 	const struct members *members;
 	uint64_t since; /* seconds: when the state began */
 	bool skewed;    /* clocks are too far apart for new seats */
 	uint64_t held;
+	bool first; /* it has the first rights */
+	const struct own_rights *rights;
 };
 void share_look(const struct share *s, struct share_view *out);
 
