@@ -79,6 +79,7 @@ static const struct command *const commands[] = {
 	&cmd_share_init.line,
 	&cmd_share_invite.line,
 	&cmd_share_join.line,
+	&cmd_share_first.line,
 	&cmd_share_alone.line,
 	&cmd_config_check.line,
 	&cmd_why.line,

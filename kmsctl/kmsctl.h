@@ -73,8 +73,8 @@ extern const struct ctl_command cmd_apply, cmd_audit_export, cmd_client_erase, c
     cmd_plan, cmd_policy_history, cmd_policy_install, cmd_policy_show, cmd_policy_simulate,
     cmd_publisher_rotate, cmd_relay_check, cmd_relay_import, cmd_relay_status, cmd_report_classes,
     cmd_report_clients, cmd_report_expiry, cmd_report_refusals, cmd_report_usage,
-    cmd_revocations_install, cmd_setup, cmd_share_alone, cmd_share_check, cmd_share_init,
-    cmd_share_invite, cmd_share_join, cmd_share_status, cmd_status, cmd_top, cmd_unlock,
-    cmd_version, cmd_web_login, cmd_web_logout, cmd_why;
+    cmd_revocations_install, cmd_setup, cmd_share_alone, cmd_share_check, cmd_share_first,
+    cmd_share_init, cmd_share_invite, cmd_share_join, cmd_share_status, cmd_status, cmd_top,
+    cmd_unlock, cmd_version, cmd_web_login, cmd_web_logout, cmd_why;
 
 #endif

@@ -146,6 +146,26 @@ run_alone(struct ctl *ctl)
 	return code;
 }
 
+/* -- first -- */
+
+static int
+run_first(struct ctl *ctl)
+{
+	struct reply reply = { 0 };
+	int code = need_share(ctl);
+
+	if (code != CTL_OK)
+		return code;
+	code = ask_host(ctl, CONTROL_SHARE_FIRST, NULL, &reply);
+	if (code == CTL_OK) {
+		output_bool(ctl->out, "first", NULL, true);
+		output_line(ctl->out, OUTPUT_GOOD,
+		    "This host has the rights to all seats of its certificates, and gives of them to the others.");
+	}
+	reply_free(&reply);
+	return code;
+}
+
 static const struct option_row check_rows[] = {
 	{ "strict", 0, NULL, "treat warnings as problems",
 	    .offset = offsetof(struct share_status_options, strict) },
@@ -172,6 +192,12 @@ const struct ctl_command cmd_share_status = {
 	.line.verb = "status",
 	.line.summary = "show how this host counts together with the others",
 	.run = run_status,
+};
+const struct ctl_command cmd_share_first = {
+	.line.noun = "share",
+	.line.verb = "first",
+	.line.summary = "once in a share: give its first host the rights to all seats",
+	.run = run_first,
 };
 const struct ctl_command cmd_share_alone = {
 	.line.noun = "share",
