@@ -23,6 +23,8 @@ static const char *const lists[][9] = {
 	{ "nft", "-s", "-t", "list", "table", "inet", "kms", NULL },
 	{ "nft", "-s", "list", "set", "inet", "kms", "allow4", NULL },
 	{ "nft", "-s", "list", "set", "inet", "kms", "allow6", NULL },
+	{ "nft", "-s", "list", "set", "inet", "kms", "members4", NULL },
+	{ "nft", "-s", "list", "set", "inet", "kms", "members6", NULL },
 };
 static const char *const load[] = { "nft", "-f", "-", NULL };
 

@@ -4,18 +4,25 @@
  * table can neither open a port nor close another. New connections are told by their SYN, without
  * connection tracking, which would change how the whole machine handles packets.
  *
+ * With a share, the chain members does the same for the ports of etcd: its members alone come in.
+ * Their names are looked up now; when one has no address, the chain is left out, because etcd that
+ * cannot reach its members stops the share, and TLS keeps strangers out all the same.
+ *
  * With a relay, the chain output restricts the network processes to the ports of the KMS hosts,
  * which Landlock does too, but only since Linux 6.7.
  */
 #include "kmsctl/firewall/ruleset.h"
 
+#include <netdb.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "kmsd/common/front_user.h"
 #include "kmsd/common/relay_config.h"
+#include "libkms/base/address.h"
 
 /*
  * Sources remembered in a minute. When all places are taken, further sources are let in: the rate
@@ -145,9 +152,77 @@ write_output(FILE *f, const struct config *c)
 	fputs(" } counter drop\n    }\n", f);
 }
 
+#define MEMBER_ADDRESSES (4 * CONFIG_MEMBERS)
+
+struct addresses {
+	unsigned count;
+	uint8_t at[MEMBER_ADDRESSES][16];
+};
+
+static void
+add_address(struct addresses *a, const uint8_t address[16])
+{
+	for (unsigned i = 0; i < a->count; i++)
+		if (memcmp(a->at[i], address, 16) == 0)
+			return;
+	if (a->count < MEMBER_ADDRESSES)
+		memcpy(a->at[a->count++], address, 16);
+}
+
+/* False: a member has no address, or there is no share. */
+static bool
+member_addresses(struct addresses *a, const struct config *c)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list;
+	uint8_t address[16];
+
+	a->count = 0;
+	for (unsigned i = 0; share_configured(c) && i < c->share_members.count; i++) {
+		const struct endpoint *m = &c->share_members.at[i];
+
+		if (m->literal) {
+			add_address(a, m->address);
+			continue;
+		}
+		if (getaddrinfo(m->name, NULL, &hints, &list) != 0)
+			return false;
+		for (const struct addrinfo *at = list; at != NULL; at = at->ai_next)
+			if (address_take(address, NULL, at->ai_addr))
+				add_address(a, address);
+		freeaddrinfo(list);
+	}
+	return a->count > 0;
+}
+
+static void
+write_members(FILE *f, const struct addresses *a)
+{
+	char text[ADDRESS_TEXT];
+
+	for (int six = 0; six < 2; six++) {
+		const char *comma = "        elements = {";
+
+		fprintf(f, "    set members%d {\n        type ipv%d_addr\n        flags interval\n",
+		    six ? 6 : 4, six ? 6 : 4);
+		for (unsigned i = 0; i < a->count; i++) {
+			if (address_is_ipv4(a->at[i]) == (six != 0))
+				continue;
+			fprintf(f, "%s\n            %s", comma, address_text(text, a->at[i]));
+			comma = ",";
+		}
+		fprintf(f, "%s    }\n", *comma == ',' ? "\n        }\n" : "");
+	}
+	fputs("    chain members {\n        iifname \"lo\" accept\n"
+	      "        ip saddr != @members4 counter drop\n"
+	      "        ip6 saddr != @members6 counter drop\n    }\n",
+	    f);
+}
+
 char *
 ruleset_text(const struct config *c)
 {
+	struct addresses members;
+	bool shared = member_addresses(&members, c);
 	char *text = NULL;
 	size_t len;
 	FILE *f = open_memstream(&text, &len);
@@ -165,10 +240,12 @@ ruleset_text(const struct config *c)
 		    "        timeout 1m\n    }\n",
 		    i, i, SOURCES);
 	write_guard(f, c);
+	if (shared)
+		write_members(f, &members);
 	fprintf(f,
 	    "    chain input {\n        type filter hook input priority filter; policy accept;\n"
-	    "        tcp dport %u jump guard\n    }\n",
-	    c->port);
+	    "        tcp dport %u jump guard\n%s    }\n",
+	    c->port, shared ? "        tcp dport { 2379, 2380 } jump members\n" : "");
 	write_output(f, c);
 	fputs("}\n", f);
 	if (fclose(f) != 0) {

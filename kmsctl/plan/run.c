@@ -12,8 +12,8 @@ static const struct aspect *const aspects[] = {
 	&aspect_users,
 	&aspect_files,
 	&aspect_units,
+	&aspect_share, /* the firewall lets the members in that it finds */
 	&aspect_firewall,
-	&aspect_share,
 	&aspect_service,
 	&aspect_dns,
 	&aspect_publishers,

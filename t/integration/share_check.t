@@ -73,8 +73,7 @@ spew($three->path('/root/in'), slurp($one->path("/root/$n3.kmsshare")));
 must($three, 'kmsctl', 'share', 'join', '--yes', 'in');
 check($three);
 is($code, 0, 'three hosts: exit 0');
-finding('majority', 'good', qr/3 of 3 members/, 'all have a majority');
-is($last->{warnings}, 0, 'without a warning');
+finding($n2, 'warning', qr/no answer in time.*kmsctl firewall check/, 'but the firewall of the second one does not let the third one in yet');
 check($two);
 finding($n3, 'warning', qr/it is a member of etcd, and not in \[share\] members of kms\.ini: kmsctl apply/, 'the second host does not know the third one yet');
 $r = $two->kmsctl('plan');
@@ -83,6 +82,23 @@ must($two, 'kmsctl', 'apply');
 like(slurp($two->path('/etc/kms/kms.ini')), qr/^members = kms2\.site\.test kms1\.site\.test kms3\.site\.test$/m, 'and apply corrects');
 check($two);
 is($last->{warnings}, 0, 'then all is well') or diag(JSON::PP->new->pretty->encode($last));
+check($three);
+finding('majority', 'good', qr/3 of 3 members/, 'from the third host, too');
+is($last->{warnings}, 0, 'without a warning');
+
+# -- the firewall --
+$_->run('sh', '-c', 'kmsctl apply') for $one, $two, $three;
+sub reaches ($from, $to, $port) { return $from->run('curl', '-sk', '-m', 2, '-o', '/dev/null', '-w', '%{exitcode}', 'https://' . $to->name . ":$port/")->{out} == 28 ? 0 : 1 }
+is(join(' ', map { reaches($two, $one, $_) } 2379, 2380), '1 1', 'the firewall lets a member reach etcd');
+is(join(' ', map { reaches($four, $one, $_) } 2379, 2380), '0 0', 'and no other machine');
+is($one->kmsctl('firewall', 'check')->{exit}, 0, 'firewall check agrees');
+$one->run('sh', '-c', 'cp /etc/hosts /root/hosts; sed -i /kms3/d /etc/hosts');
+is($one->kmsctl('firewall', 'check')->{exit}, 4, 'a name without an address is a difference');
+is($one->kmsctl('firewall', 'apply')->{exit}, 0, 'and does not keep the rules from being loaded');
+is(reaches($three, $one, 2380), 1, 'which then let the member in all the same');
+$one->run('sh', '-c', 'cat /root/hosts >/etc/hosts');
+is($one->kmsctl('firewall', 'apply')->{exit}, 0, 'until it has one');
+is(reaches($four, $one, 2379), 0, 'and others are out again');
 
 # -- what can be wrong --
 $three->run('systemctl', 'stop', 'etcd');
