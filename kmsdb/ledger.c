@@ -229,8 +229,9 @@ apply_client(struct kmsdb *db, const struct apply_entry *e, struct undo *u)
 	if (exists && needs && same_cold(&was, &cold))
 		needs = false;
 	from = counted_by(&before, exists);
-	if ((rc = purse_client(db, &before, exists, &after, e, u)) != KMS_OK ||
-	    (rc = put_client(db, &after, needs ? &cold : NULL, u)) != KMS_OK)
+	if (purse_on(db) && (rc = purse_client(db, &before, exists, &after, e, u)) != KMS_OK)
+		return rc;
+	if ((rc = put_client(db, &after, needs ? &cold : NULL, u)) != KMS_OK)
 		return rc;
 	to = counted_by(&after, true);
 	if ((rc = count(db, &from, &to, u)) != KMS_OK || e->effect != APPLY_CLIENT ||

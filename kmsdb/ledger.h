@@ -183,11 +183,15 @@ bool base_lets(const struct kmsdb *db, const struct apply_entry *e);
 /* purse.c: the rights of a host that counts together with others. */
 /* What the index says. KMS_OK, KMS_E_ALTERED, ... */
 int purse_load(struct kmsdb *db);
-/* Has what entries say about rights an effect? */
-bool purse_on(const struct kmsdb *db);
+/* Has what entries say about rights an effect? Inline: each entry asks it. */
+static inline bool
+purse_on(const struct kmsdb *db)
+{
+	return db->rights.shares || db->chains.count > 1;
+}
 /*
  * A client's row changed by an entry; before the new one is written, which gets its holder. exists:
- * there was one before.
+ * there was one before. Only when purse_on: without a share, rows have no holder.
  */
 int purse_client(struct kmsdb *db, const struct client_row *before, bool exists,
     struct client_row *after, const struct apply_entry *e, struct undo *u);

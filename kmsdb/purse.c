@@ -8,12 +8,6 @@
 #include "libkms/core/entry_blobs.h"
 #include "libkms/kms_error.h"
 
-bool
-purse_on(const struct kmsdb *db)
-{
-	return db->rights.shares || db->chains.count > 1;
-}
-
 /* -- entries of the share -- */
 
 static int
@@ -392,7 +386,7 @@ purse_client(struct kmsdb *db, const struct client_row *before, bool exists,
 	int rc = KMS_OK;
 
 	after->holder = exists ? before->holder : ROW_HOLDER_NONE;
-	if (!purse_on(db) || plain(db, before, exists, after, e))
+	if (plain(db, before, exists, after, e))
 		return KMS_OK;
 	if (seat) {
 		rc = touch(db, &t, e->key, e->client.publisher, e->client.pool);
