@@ -185,7 +185,7 @@ begin(struct ctl *ctl, const struct share_begin *b)
 	    "Keep a copy of %s/authority.key in a safe place: without it no host can be invited.",
 	    b->directory);
 	snprintf(next, sizeof(next),
-	    "kmsctl share check, then kmsctl share invite HOST for each other host%s",
+	    "kmsctl share check, then kmsctl share first, when the publisher has confirmed this host, and kmsctl share invite HOST for each other host%s",
 	    access("/run/systemd/system", F_OK) == 0 ? "" : "; start etcd first");
 	what_next(ctl, next);
 	return CTL_OK;

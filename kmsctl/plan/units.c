@@ -66,8 +66,8 @@ socket_text(const struct config *c, FILE *f)
 }
 
 /*
- * Directories that ProtectSystem=strict would make read-only; the network, for a relay or for a
- * kmsd that opens its own sockets.
+ * Directories that ProtectSystem=strict would make read-only; the network, for a relay, a share, or
+ * a kmsd that opens its own sockets.
  */
 static void
 service_text(const struct config *c, bool binds, FILE *f)
@@ -76,10 +76,10 @@ service_text(const struct config *c, bool binds, FILE *f)
 		strcmp(c->state_directory, KMS_STATEDIR) != 0 ? c->state_directory : NULL,
 		strcmp(c->runtime_directory, KMS_RUNDIR) != 0 ? c->runtime_directory : NULL,
 	};
-	bool relays = relay_configured(c);
+	bool relays = relay_configured(c), connects = relays || share_configured(c);
 	size_t i;
 
-	if (paths[0] == NULL && paths[1] == NULL && !relays && !binds)
+	if (paths[0] == NULL && paths[1] == NULL && !connects && !binds)
 		return;
 	fprintf(f,
 	    "# Settings that kms.ini needs and the unit does not have, written by kmsctl apply.\n");
@@ -89,7 +89,7 @@ service_text(const struct config *c, bool binds, FILE *f)
 	for (i = 0; i < sizeof(paths) / sizeof(*paths); i++)
 		if (paths[i] != NULL)
 			fprintf(f, "ReadWritePaths=%s\n", paths[i]);
-	if (!relays && !binds)
+	if (!connects && !binds)
 		return;
 	/* The activation process then moves to a network namespace of its own. */
 	fprintf(f,

@@ -123,6 +123,20 @@ for my $row (@drifts) {
     };
 }
 
+subtest 'a share needs the network' => sub {
+    my $r = fresh_root('share');
+    kmsctl($r, 'apply');
+    my $drop_in = "$r/etc/systemd/system/kmsd.service.d/50-kms-ini.conf";
+    unlike(-e $drop_in ? slurp($drop_in) : '', qr/PrivateNetwork/, 'without [share] and [relay] the unit has none');
+    spew("$r/kms.ini", slurp("$r/kms.ini") . "[share]\nname = site-1\nmembers = 192.0.2.1 192.0.2.2 192.0.2.3\n"
+        . join '', map { "$_ = /etc/kms/share/$_.pem\n" } qw(authority certificate key));
+    my (undef, $found) = differences($r, 'plan');
+    is($found->{'units /etc/systemd/system/kmsd.service.d/50-kms-ini.conf'}, 'due', 'with [share] the drop-in is due');
+    kmsctl($r, 'apply');
+    like(slurp($drop_in), qr/^PrivateNetwork=no\nIPAddressDeny=\nRestrictAddressFamilies=AF_INET AF_INET6\nCapabilityBoundingSet=CAP_SYS_ADMIN\n/m,
+        'and gives kmsd-share the network');
+};
+
 # The state directory is the activation user's, who may have prepared it for root's next apply.
 subtest 'what does not belong there is not given away' => sub {
     my $r = fresh_root('linked');

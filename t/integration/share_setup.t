@@ -42,7 +42,7 @@ my $r = $one->kmsctl('share', 'init', '--yes', 'site-1');
 is($r->{exit}, 0, 'share init') or diag("$r->{out}$r->{err}");
 like($r->{out}, qr/\/etc\/default\/etcd: the settings of this host's etcd: would be written.*share: etcd\.service: disabled\. Done: enabled.*not active\. Done: started/s, 'etcd is started');
 like($r->{out}, qr/The share site-1 begins on this host, kms1\.site\.test\./, 'it begins');
-like($r->{out}, qr/Keep a copy of \/etc\/kms\/share\/authority\.key.*Next: kmsctl share check, then kmsctl share invite/s, 'what to keep and what is next');
+like($r->{out}, qr/Keep a copy of \/etc\/kms\/share\/authority\.key.*Next: kmsctl share check, then kmsctl share first, when the publisher has confirmed this host, and kmsctl share invite/s, 'what to keep and what is next');
 is(mode($one, "/etc/kms/share/$_->[0]"), $_->[1], "$_->[0]: $_->[1]")
     for [ 'authority.pem', '644 root' ], [ 'authority.key', '600 root' ], [ 'host.pem', '644 root' ], [ 'host.key', '600 root' ], [ 'etcd.pem', '644 root' ], [ 'etcd.key', '600 etcd' ];
 my $ini = slurp($one->path('/etc/kms/kms.ini'));
