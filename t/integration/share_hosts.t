@@ -140,8 +140,8 @@ my $refused = 0;
 for my $n (1 .. 2 * $CAPACITY) {
     my ($first, $second) = $n % 2 ? ($one, $two) : ($two, $one);
     next if grep { $_->client("f$n", 'activate', product => $server)->{exit} == 0 } $first, $second;
-    # Rights are on their way for some seconds.
-    last if share_rights($one, 2) + share_rights($two, 2) == 0;
+    last if !grep { counted($_, 2) < $CAPACITY } $one, $two;
+    # Rights, and what the other one gave, are on their way for some seconds: meanwhile no host may have any.
     sleep 2 if $refused++ < 15;
 }
 heard($one, $two);

@@ -53,15 +53,5 @@ is_deeply([ keys %flags ], [0], 'no flag but those of machines and clones');
 is_deeply([ keys %classes ], [0], 'no class');
 is_deeply([ keys %tails ], [0], 'no TLV but the binding of a product that is bound');
 
-# -- statuses that no host answers --
-
-my $sources = join ' ', map { "$SRC/$_" } qw(kmsd kmsdb policy kmsctl libkms/client libkms/core libkms/kmsclient);
-for my $status (qw(ALONE)) {
-    my @used = split /\n/, `grep -rln 'KMS_E_$status\\b' $sources --include=*.c`;
-    @used = grep { !m{core/entry} } @used;    # the codec knows which status a kind has
-    @used = grep { !m{client/user_text_} } @used;    # and each language has a text for it
-    is("@used", '', "KMS_E_$status is in the table alone");
-}
-
 is($a->stop, 0, 'the host ends well');
 done_testing;
