@@ -153,20 +153,26 @@ members_take(struct members *m, const struct publishers *publishers, const char 
 
 /* One that signed two chains has no head that could be reached. */
 static bool
-known_by(const struct member *m, const uint8_t own[16])
+known_by(struct member *m, const uint8_t own[16])
 {
 	if (m->why == MEMBER_FORKED)
 		return true;
-	return m->beats && beat_heard_of(&m->beat, own) > 0 && m->last >= m->beat.head;
+	if (!m->knows && m->beats && beat_heard_of(&m->beat, own) > 0) {
+		m->knows = true;
+		m->goal = m->beat.head;
+	}
+	return m->knows && m->last >= m->goal;
 }
 
 bool
-members_know(const struct members *m, const uint8_t own[16])
+members_know(struct members *m, const uint8_t own[16])
 {
+	bool all = true;
+
 	for (unsigned i = 0; i < m->count; i++)
 		if (m->at[i].chain && !known_by(&m->at[i], own))
-			return false;
-	return true;
+			all = false;
+	return all;
 }
 
 uint64_t

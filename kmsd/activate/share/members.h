@@ -40,7 +40,9 @@ struct member {
 	bool beats; /* beat says something, and that at: */
 	int64_t at; /* ms */
 	struct beat beat;
-	uint64_t last;     /* of its chain, on disk here */
+	uint64_t last; /* of its chain, on disk here */
+	bool knows;    /* a beat of this run said that it has heard this host; its head then: */
+	uint64_t goal;
 	uint64_t fetching; /* token of the FETCH under way; 0: none */
 	bool up_to;        /* the next FETCH asks for the parcel that a batch is in */
 	int64_t fetch_at;  /* ms; not before */
@@ -68,8 +70,12 @@ enum member_why members_judge(const struct publishers *publishers, const struct 
 struct member *members_take(struct members *m, const struct publishers *publishers,
     const char *share, const uint8_t host[16], const uint8_t *octets, size_t len, int64_t now);
 
-/* Have all members heard this host, and has it what they had then? */
-bool members_know(const struct members *m, const uint8_t own[16]);
+/*
+ * Have all members heard this host, and has it what they had when they first said so? What they did
+ * later, they did with this host in mind. So a host that takes their batches more slowly than they
+ * write them joins, too.
+ */
+bool members_know(struct members *m, const uint8_t own[16]);
 /* Up to which batch all members have the own chain. Without members: up to any. */
 uint64_t members_heard(const struct members *m, const uint8_t own[16]);
 /* The member whose clock is farthest from now, if that is beyond MEMBERS_SKEW; else NULL. */
