@@ -421,10 +421,18 @@ static int
 take_count(const struct kmsdb_count *c, void *arg)
 {
 	struct rows *r = arg;
+	struct kmsdb_count *copy;
 
 	assert_true(r->count_count < 8192);
-	memset(&r->counts[r->count_count], 0, sizeof(*c));
-	r->counts[r->count_count++] = *c;
+	copy = &r->counts[r->count_count++];
+	/* Field by field: they are compared with what is between the fields. */
+	memset(copy, 0, sizeof(*copy));
+	memcpy(copy->publisher, c->publisher, sizeof(copy->publisher));
+	copy->pool = c->pool;
+	copy->class = c->class;
+	copy->borrowed = c->borrowed;
+	copy->until = c->until;
+	copy->clients = c->clients;
 	return 0;
 }
 

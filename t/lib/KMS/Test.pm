@@ -38,7 +38,7 @@ package KMS::Test;
 #   $a->kmsctl(@args)           run() of kmsctl with the appliance's ini
 #   $a->kmsctl_json(@args)      the same with --json: (structure, exit code)
 #   $a->client($name, @args)    run() of kmsclient with that client's own state file; publisher =>, product =>, args =>
-#   $a->children                { 'kmsd-activate' => [pids], 'kmsd-front' => [pids] } (from /proc)
+#   $a->children                { 'kmsd-activate' => [pids], 'kmsd-front' => [pids], 'kmsd-share' => [pids] } (from /proc)
 #   $a->port, $a->dir, $a->pid, $a->log, $a->ini
 #   $a->stop                    SIGTERM and wait; its exit code; 'killed' when it did not end
 #   $a->start                   again, on the same state
@@ -399,7 +399,7 @@ sub client ($self, $name, $verb, %opt) {
 }
 
 sub children ($self) {
-    my %found = ('kmsd-activate' => [], 'kmsd-front' => []);
+    my %found = map { $_ => [] } qw(kmsd-activate kmsd-front kmsd-share);
     for my $stat (glob '/proc/[0-9]*/stat') {
         my $text = eval { KMS::Test::slurp($stat) } // next;
         my ($pid, $name, $state, $parent) = $text =~ /^(\d+) \((.*)\) (\S) (\d+) / or next;
