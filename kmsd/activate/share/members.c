@@ -176,15 +176,15 @@ members_know(struct members *m, const uint8_t own[16])
 }
 
 uint64_t
-members_heard(const struct members *m, const uint8_t own[16])
+members_heard(const struct members *m, const uint8_t host[16])
 {
 	uint64_t least = UINT64_MAX;
 
 	for (unsigned i = 0; i < m->count; i++) {
 		const struct member *member = &m->at[i];
-		uint64_t heard = member->beats ? beat_heard_of(&member->beat, own) : 0;
+		uint64_t heard = member->beats ? beat_heard_of(&member->beat, host) : 0;
 
-		if (member->chain && heard < least)
+		if (member->chain && memcmp(member->host, host, 16) != 0 && heard < least)
 			least = heard;
 	}
 	return least;

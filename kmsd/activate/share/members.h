@@ -76,8 +76,8 @@ struct member *members_take(struct members *m, const struct publishers *publishe
  * write them joins, too.
  */
 bool members_know(struct members *m, const uint8_t own[16]);
-/* Up to which batch all members have the own chain. Without members: up to any. */
-uint64_t members_heard(const struct members *m, const uint8_t own[16]);
+/* Up to which batch all other members have that host's chain. Without others: up to any. */
+uint64_t members_heard(const struct members *m, const uint8_t host[16]);
 /* The member whose clock is farthest from now, if that is beyond MEMBERS_SKEW; else NULL. */
 const struct member *members_skewed(const struct members *m, uint64_t now, int64_t ms);
 

@@ -7,18 +7,13 @@
 
 #include "kmsd/activate/activate.h"
 
-/* The least that any member told to have of the chain. It has its own. */
+/* Up to which batch all have that host's chain. here: up to which this one has it. */
 static uint64_t
-told_of(const struct members *m, const uint8_t host[16], uint64_t least)
+heard_by_all(const struct members *m, const uint8_t host[16], uint64_t here)
 {
-	for (unsigned i = 0; i < m->count; i++) {
-		const struct member *member = &m->at[i];
-		uint64_t heard = member->beats ? beat_heard_of(&member->beat, host) : 0;
+	uint64_t others = members_heard(m, host);
 
-		if (member->chain && memcmp(member->host, host, 16) != 0 && heard < least)
-			least = heard;
-	}
-	return least;
+	return others < here ? others : here;
 }
 
 void
@@ -29,7 +24,7 @@ own_rights_told(struct own_rights *r, const struct members *m, const uint8_t own
 	unsigned count = 1;
 
 	memcpy(r->heard[0].host, own, 16);
-	r->heard[0].number = told_of(m, own, head);
+	r->heard[0].number = heard_by_all(m, own, head);
 	for (unsigned i = 0; i < m->count; i++) {
 		const struct member *member = &m->at[i];
 
@@ -37,7 +32,7 @@ own_rights_told(struct own_rights *r, const struct members *m, const uint8_t own
 			continue;
 		beats[count].beat = member->beats ? member->beat.time : 0;
 		memcpy(r->heard[count].host, member->host, 16);
-		r->heard[count++].number = told_of(m, member->host, member->last);
+		r->heard[count++].number = heard_by_all(m, member->host, member->last);
 	}
 	r->count = count;
 	r->since = rights_since(beats, count);
